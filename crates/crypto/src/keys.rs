@@ -1,0 +1,102 @@
+//! Secret keys and the admission of public keys.
+
+use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
+use quorate_types::{PublicKey, Sign1, Signable, Signature, SignedStatement, Statement, SwarmId};
+use zeroize::Zeroizing;
+
+use crate::Verified;
+
+/// A key that is no acceptable Ed25519 key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// No point on the curve, or not in its one canonical encoding.
+    #[error("{0} is no canonical Ed25519 public key")]
+    Malformed(PublicKey),
+    /// A point of small order: forged signatures verify under it in lenient libraries.
+    #[error("{0} is a weak Ed25519 public key")]
+    Weak(PublicKey),
+}
+
+/// An Ed25519 secret key. It signs typed values only: there is no `sign(bytes)`.
+pub struct SecretKey(SigningKey);
+
+impl SecretKey {
+    /// From its 32-byte seed (RFC 8032).
+    pub fn from_seed(seed: &[u8; 32]) -> Self {
+        Self(SigningKey::from_bytes(seed))
+    }
+
+    /// A new key from the system's randomness.
+    ///
+    /// # Errors
+    /// Where the system has none to give.
+    pub fn generate() -> Result<Self, getrandom::Error> {
+        let mut seed = Zeroizing::new([0; 32]);
+        getrandom::fill(seed.as_mut())?;
+        Ok(Self::from_seed(&seed))
+    }
+
+    /// The seed, for the key file and the network's identity; wiped when dropped.
+    pub fn seed(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.0.to_bytes())
+    }
+
+    /// Its public half.
+    pub fn public_key(&self) -> PublicKey {
+        PublicKey(self.0.verifying_key().to_bytes())
+    }
+
+    /// Signs a payload in its own domain.
+    pub fn sign<T: Signable>(&self, payload: T) -> Verified<Sign1<T>> {
+        let signer = self.public_key();
+        let signature = self.raw(&Sign1::to_be_signed(&signer, &payload));
+        Verified::trusted(Sign1 { signer, payload, signature })
+    }
+
+    /// Signs a statement. Only with the signing guard's permission.
+    pub fn sign_statement(&self, statement: Statement) -> Verified<SignedStatement> {
+        let signer = self.public_key();
+        let signature = self.raw(&statement.to_be_signed(&signer));
+        Verified::trusted(SignedStatement { statement, signer, signature })
+    }
+
+    /// A key for a part of this process that is not a validator's, derived from the seed: the same
+    /// seed and `purpose` give the same key.
+    pub fn derive(&self, swarm: &SwarmId, purpose: &[u8]) -> Self {
+        let seed = quorate_types::Hash::derive(
+            "quorate 1 derived key",
+            &[self.0.as_bytes(), swarm.as_bytes(), purpose],
+        );
+        Self::from_seed(seed.as_bytes())
+    }
+
+    fn raw(&self, bytes: &[u8]) -> Signature {
+        Signature(self.0.sign(bytes).to_bytes())
+    }
+}
+
+impl std::fmt::Debug for SecretKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SecretKey(of {})", self.public_key().short())
+    }
+}
+
+/// Whether a public key may be admitted: on the curve, canonically encoded, not of small order.
+///
+/// # Errors
+/// [`KeyError`] saying which it is not.
+pub fn check_public_key(key: &PublicKey) -> Result<(), KeyError> {
+    verifying_key(key).map(|_| ())
+}
+
+pub(crate) fn verifying_key(key: &PublicKey) -> Result<VerifyingKey, KeyError> {
+    let point = VerifyingKey::from_bytes(&key.0).map_err(|_| KeyError::Malformed(*key))?;
+    // Decompression accepts y + p for small y; compressing again shows it.
+    if point.to_edwards().compress().to_bytes() != key.0 {
+        return Err(KeyError::Malformed(*key));
+    }
+    if point.is_weak() {
+        return Err(KeyError::Weak(*key));
+    }
+    Ok(point)
+}

@@ -1,0 +1,17 @@
+//! From bytes to verified values: keys, COSE signatures, quorums, Merkle trees.
+//!
+//! [`Verified`] is the only proof of a signature that the core accepts, and only this crate makes
+//! one. It proves a key; whether the key may speak is the question of who asks. One Ed25519 rule
+//! everywhere (rule 24): `verify_strict`, weak and non-canonical keys refused.
+//! **Absent here:** markets, consensus, I/O, randomness other than [`SecretKey::generate`].
+
+mod keys;
+pub mod map;
+pub mod merkle;
+mod verified;
+
+pub use keys::{KeyError, SecretKey, check_public_key};
+pub use verified::{
+    BlockError, Known, QuorumError, SignatureError, Verified, verify, verify_block,
+    verify_evidence, verify_quorum, verify_statement,
+};

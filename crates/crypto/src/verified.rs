@@ -1,0 +1,274 @@
+//! The one door for signatures: unverified values in, [`Verified`] values out.
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+
+use quorate_types::{
+    Block, Evidence, OperationId, Power, PublicKey, QuorumCertificate, Sign1, Signable, Signature,
+    SignedOperation, SignedStatement, ValidatorSet, Vote, limits,
+};
+
+use crate::keys::{KeyError, verifying_key};
+
+/// A value whose every signature was checked by the strict rule, here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified<T>(T);
+
+impl<T> Verified<T> {
+    pub(crate) fn trusted(value: T) -> Self {
+        Self(value)
+    }
+
+    /// The value; what it proves is lost.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+impl<T> Deref for Verified<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+/// A signature that does not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SignatureError {
+    /// The key itself is refused.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The signature is not this key's over these bytes.
+    #[error("signature of {0} does not verify")]
+    Wrong(PublicKey),
+}
+
+/// A quorum certificate that is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum QuorumError {
+    /// The statement names another validator set.
+    #[error("the statement names another validator set")]
+    ValidatorSet,
+    /// Votes out of order, or one key twice.
+    #[error("votes unsorted, or one signer twice")]
+    Order,
+    /// A signer is no member of the set.
+    #[error("{0} is no validator of the set")]
+    Stranger(PublicKey),
+    /// A listed signature is wrong. Every one counts, also beyond the quorum.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    /// Not more than two thirds of the power.
+    #[error("{power} of {total} is not more than two thirds")]
+    Power {
+        /// Power of the signers.
+        power: Power,
+        /// Power of the set.
+        total: Power,
+    },
+}
+
+/// A block with something in it that is not authentic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BlockError {
+    /// More operations or evidence than a block may hold.
+    #[error("more operations or evidence than a block may hold")]
+    TooMany,
+    /// An operation's signer is not its agent, or its swarm is another.
+    #[error("operation {0:?} is signed by another key or for another swarm")]
+    Foreign(OperationId),
+    /// A signature on an operation or in evidence.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    /// The commit of the previous block.
+    #[error("commit of the previous block: {0}")]
+    PreviousCommit(#[from] QuorumError),
+    /// Evidence that does not contradict itself.
+    #[error("evidence does not convict")]
+    Evidence,
+}
+
+/// Checks the signature of a COSE_Sign1.
+///
+/// # Errors
+/// [`SignatureError`].
+pub fn verify<T: Signable>(signed: Sign1<T>) -> Result<Verified<Sign1<T>>, SignatureError> {
+    let bytes = Sign1::to_be_signed(&signed.signer, &signed.payload);
+    check(&signed.signer, &bytes, &signed.signature)?;
+    Ok(Verified(signed))
+}
+
+/// Checks the signature of a statement.
+///
+/// # Errors
+/// [`SignatureError`].
+pub fn verify_statement(
+    signed: SignedStatement,
+) -> Result<Verified<SignedStatement>, SignatureError> {
+    check(&signed.signer, &signed.statement.to_be_signed(&signed.signer), &signed.signature)?;
+    Ok(Verified(signed))
+}
+
+/// Checks both signatures of a pair that contradicts itself.
+///
+/// # Errors
+/// [`BlockError::Evidence`] or [`BlockError::Signature`].
+pub fn verify_evidence(evidence: Evidence) -> Result<Verified<Evidence>, BlockError> {
+    if !evidence.is_conflict() {
+        return Err(BlockError::Evidence);
+    }
+    for signed in [&evidence.first, &evidence.second] {
+        let bytes = signed.statement.to_be_signed(&signed.signer);
+        check(&signed.signer, &bytes, &signed.signature)?;
+    }
+    Ok(Verified(evidence))
+}
+
+/// Checks that every listed vote is of a distinct member of `validators` and verifies, and that
+/// together they hold more than two thirds of the power. `known` says of a vote that this very
+/// signature was verified before.
+///
+/// # Errors
+/// [`QuorumError`], by the first offence in the order of its variants.
+pub fn verify_quorum(
+    certificate: QuorumCertificate,
+    validators: &ValidatorSet,
+    known: &dyn Fn(&SignedStatement) -> bool,
+) -> Result<Verified<QuorumCertificate>, QuorumError> {
+    check_quorum(&certificate, validators, known)?;
+    Ok(Verified(certificate))
+}
+
+fn check_quorum(
+    certificate: &QuorumCertificate,
+    validators: &ValidatorSet,
+    known: &dyn Fn(&SignedStatement) -> bool,
+) -> Result<(), QuorumError> {
+    if certificate.statement.validators != validators.hash() {
+        return Err(QuorumError::ValidatorSet);
+    }
+    if !certificate.votes.is_sorted_by(|a, b| a.signer < b.signer) {
+        return Err(QuorumError::Order);
+    }
+    if let Some(vote) = certificate.votes.iter().find(|v| validators.get(&v.signer).is_none()) {
+        return Err(QuorumError::Stranger(vote.signer));
+    }
+    let power = validators.power_of(certificate.votes.iter().map(|vote| &vote.signer));
+    if !validators.is_quorum(power) {
+        return Err(QuorumError::Power { power, total: validators.total() });
+    }
+    for signed in certificate.signed_statements() {
+        if !known(&signed) {
+            let bytes = signed.statement.to_be_signed(&signed.signer);
+            check(&signed.signer, &bytes, &signed.signature)?;
+        }
+    }
+    Ok(())
+}
+
+/// What was verified before, so that each signature is checked once in its life on a node.
+pub trait Known {
+    /// Whether this operation with this very signature was verified.
+    fn operation(&self, operation: &SignedOperation) -> bool;
+    /// Whether this vote with this very signature was verified.
+    fn statement(&self, statement: &SignedStatement) -> bool;
+}
+
+/// Checks every signature in a block: operations, evidence, and the commit of the previous block
+/// by `previous_validators` (ignored at height 1). The block's rules are the ledger's question.
+///
+/// # Errors
+/// [`BlockError`].
+pub fn verify_block(
+    block: Block,
+    previous_validators: &ValidatorSet,
+    known: &dyn Known,
+) -> Result<Verified<Block>, BlockError> {
+    if block.operations.len() > limits::OPERATIONS_PER_BLOCK
+        || block.evidence.len() > limits::EVIDENCE_PER_BLOCK
+    {
+        return Err(BlockError::TooMany);
+    }
+    if let Some(commit) = &block.previous_commit {
+        check_quorum(commit, previous_validators, &|vote| known.statement(vote))?;
+    }
+    for operation in &block.operations {
+        let payload = &operation.payload;
+        if payload.agent != operation.signer || payload.swarm != block.header.swarm {
+            return Err(BlockError::Foreign(payload.id()));
+        }
+        if !known.operation(operation) {
+            let bytes = Sign1::to_be_signed(&operation.signer, payload);
+            check(&operation.signer, &bytes, &operation.signature)?;
+        }
+    }
+    for evidence in &block.evidence {
+        verify_evidence(evidence.clone())?;
+    }
+    Ok(Verified(block))
+}
+
+impl Verified<Block> {
+    /// A block of the caller's own making, out of parts that are verified already.
+    pub fn assemble(
+        header: quorate_types::Header,
+        operations: Vec<Verified<SignedOperation>>,
+        evidence: Vec<Verified<Evidence>>,
+        previous_commit: Option<Verified<QuorumCertificate>>,
+    ) -> Self {
+        Self(Block {
+            header,
+            operations: operations.into_iter().map(Verified::into_inner).collect(),
+            evidence: evidence.into_iter().map(Verified::into_inner).collect(),
+            previous_commit: previous_commit.map(Verified::into_inner),
+        })
+    }
+}
+
+impl Verified<QuorumCertificate> {
+    /// Assembles a certificate from verified statements; `None` unless all are equal and members
+    /// with more than two thirds of the power are among the signers. Strangers are left out.
+    pub fn assemble<'a>(
+        statements: impl IntoIterator<Item = &'a Verified<SignedStatement>>,
+        validators: &ValidatorSet,
+    ) -> Option<Self> {
+        let mut votes: BTreeMap<PublicKey, Signature> = BTreeMap::new();
+        let mut statement = None;
+        for signed in statements {
+            if *statement.get_or_insert(&signed.statement) != &signed.statement {
+                return None;
+            }
+            if validators.get(&signed.signer).is_some() {
+                votes.insert(signed.signer, signed.signature);
+            }
+        }
+        let statement = statement?.clone();
+        if statement.validators != validators.hash()
+            || !validators.is_quorum(validators.power_of(votes.keys()))
+        {
+            return None;
+        }
+        let votes =
+            votes.into_iter().map(|(signer, signature)| Vote { signer, signature }).collect();
+        Some(Self(QuorumCertificate { statement, votes }))
+    }
+
+    /// The votes, each with its own proof.
+    pub fn verified_statements(&self) -> impl Iterator<Item = Verified<SignedStatement>> {
+        self.0.signed_statements().map(Verified)
+    }
+}
+
+impl Verified<Evidence> {
+    /// Evidence out of two verified statements; `None` where they do not contradict.
+    pub fn from_pair(a: &Verified<SignedStatement>, b: &Verified<SignedStatement>) -> Option<Self> {
+        Evidence::new(a.0.clone(), b.0.clone()).map(Self)
+    }
+}
+
+fn check(key: &PublicKey, message: &[u8], signature: &Signature) -> Result<(), SignatureError> {
+    let point = verifying_key(key)?;
+    let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
+    point.verify_strict(message, &signature).map_err(|_| SignatureError::Wrong(*key))
+}

@@ -1,0 +1,231 @@
+//! Canonical CBOR: deterministic encoding (RFC 8949 section 4.2.1), strict decoding.
+//!
+//! Decoding is strict twice: [`check`] refuses what is well-formed but not canonical (long heads,
+//! indefinite lengths, unsorted or duplicate keys, floats, foreign tags, trailing bytes, depth)
+//! before any type is built, and [`decode`] encodes the value again and compares, so that two
+//! different byte strings never decode to one value.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::limits;
+
+/// Why bytes were refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CborError {
+    /// Longer than the type's limit.
+    #[error("{found} bytes, the limit is {limit}")]
+    TooLong {
+        /// Bytes found.
+        found: usize,
+        /// Bytes allowed.
+        limit: usize,
+    },
+    /// Ends inside an item.
+    #[error("ends inside an item at byte {0}")]
+    Truncated(usize),
+    /// Bytes follow the one item.
+    #[error("bytes follow the item at byte {0}")]
+    Trailing(usize),
+    /// A head longer than needed, or of indefinite or reserved length.
+    #[error("not the shortest definite form at byte {0}")]
+    NotShortest(usize),
+    /// Map keys out of order, or one twice.
+    #[error("map keys unsorted or repeated at byte {0}")]
+    UnsortedKeys(usize),
+    /// A float, `undefined`, or a simple value other than false, true and null.
+    #[error("float or simple value at byte {0}")]
+    Simple(usize),
+    /// A tag other than 18 (COSE_Sign1) and 98 (COSE_Sign).
+    #[error("tag {tag} at byte {at}")]
+    Tag {
+        /// The tag's number.
+        tag: u64,
+        /// Offset of its head.
+        at: usize,
+    },
+    /// Nested deeper than [`limits::CBOR_DEPTH`].
+    #[error("nested too deep at byte {0}")]
+    Depth(usize),
+    /// A text that is not UTF-8.
+    #[error("text is not UTF-8 at byte {0}")]
+    Utf8(usize),
+    /// Canonical CBOR, but not of the expected type.
+    #[error("not the expected shape: {0}")]
+    Shape(String),
+    /// Decodes, but the type writes it differently.
+    #[error("not the canonical encoding of its value")]
+    NotCanonical,
+}
+
+/// Encodes a value. Field order of arrays and order of maps are the type's: see each type.
+pub fn encode<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(256);
+    #[expect(clippy::expect_used, reason = "a Vec takes every byte, and no type here refuses")]
+    ciborium::into_writer(value, &mut bytes).expect("writing CBOR to memory");
+    bytes
+}
+
+/// Decodes one value out of the whole of `bytes`, at most `limit` of them.
+///
+/// # Errors
+/// [`CborError`] naming the first offence and its offset.
+pub fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8], limit: usize) -> Result<T, CborError> {
+    if bytes.len() > limit {
+        return Err(CborError::TooLong { found: bytes.len(), limit });
+    }
+    check(bytes)?;
+    let value: T = ciborium::from_reader(bytes).map_err(shape)?;
+    if encode(&value) != bytes {
+        return Err(CborError::NotCanonical);
+    }
+    Ok(value)
+}
+
+/// Checks that `bytes` are one canonical item, without building it.
+///
+/// # Errors
+/// [`CborError`] naming the first offence and its offset.
+pub fn check(bytes: &[u8]) -> Result<(), CborError> {
+    let end = item(bytes, 0, 0)?;
+    if end != bytes.len() {
+        return Err(CborError::Trailing(end));
+    }
+    Ok(())
+}
+
+/// The item at `at`; returns the offset behind it.
+fn item(bytes: &[u8], at: usize, depth: usize) -> Result<usize, CborError> {
+    if depth > limits::CBOR_DEPTH {
+        return Err(CborError::Depth(at));
+    }
+    let head = *bytes.get(at).ok_or(CborError::Truncated(at))?;
+    if head >> 5 == 7 {
+        return simple(head, at);
+    }
+    let (value, next) = argument(bytes, at)?;
+    match head >> 5 {
+        0 | 1 => Ok(next),
+        2 => Ok(span(bytes, next, value)?.1),
+        3 => {
+            let (text, end) = span(bytes, next, value)?;
+            std::str::from_utf8(text).map_err(|_| CborError::Utf8(at))?;
+            Ok(end)
+        }
+        4 => array(bytes, next, value, depth),
+        5 => map(bytes, next, value, depth),
+        _ if value == 18 || value == 98 => item(bytes, next, depth + 1),
+        _ => Err(CborError::Tag { tag: value, at }),
+    }
+}
+
+fn array(bytes: &[u8], start: usize, count: u64, depth: usize) -> Result<usize, CborError> {
+    let mut at = start;
+    for _ in 0..count {
+        at = item(bytes, at, depth + 1)?;
+    }
+    Ok(at)
+}
+
+fn map(bytes: &[u8], start: usize, count: u64, depth: usize) -> Result<usize, CborError> {
+    let mut at = start;
+    let mut previous: &[u8] = &[];
+    for _ in 0..count {
+        let end = item(bytes, at, depth + 1)?;
+        let key = &bytes[at..end];
+        if key <= previous {
+            return Err(CborError::UnsortedKeys(at));
+        }
+        previous = key;
+        at = item(bytes, end, depth + 1)?;
+    }
+    Ok(at)
+}
+
+fn simple(head: u8, at: usize) -> Result<usize, CborError> {
+    match head & 31 {
+        20..=22 => Ok(at + 1),
+        _ => Err(CborError::Simple(at)),
+    }
+}
+
+/// The argument of the head at `at` and the offset behind it; shortest form only.
+fn argument(bytes: &[u8], at: usize) -> Result<(u64, usize), CborError> {
+    let short = u64::from(bytes[at] & 31);
+    let (width, least) = match short {
+        0..=23 => return Ok((short, at + 1)),
+        24 => (1, 24),
+        25 => (2, 1 << 8),
+        26 => (4, 1 << 16),
+        27 => (8, 1 << 32),
+        _ => return Err(CborError::NotShortest(at)),
+    };
+    let field = bytes.get(at + 1..at + 1 + width).ok_or(CborError::Truncated(at))?;
+    let value = field.iter().fold(0, |value, byte| value << 8 | u64::from(*byte));
+    if value < least {
+        return Err(CborError::NotShortest(at));
+    }
+    Ok((value, at + 1 + width))
+}
+
+fn span(bytes: &[u8], start: usize, length: u64) -> Result<(&[u8], usize), CborError> {
+    let end = usize::try_from(length).ok().and_then(|length| start.checked_add(length));
+    let end = end.ok_or(CborError::Truncated(start))?;
+    let field = bytes.get(start..end).ok_or(CborError::Truncated(start))?;
+    Ok((field, end))
+}
+
+fn shape(error: ciborium::de::Error<std::io::Error>) -> CborError {
+    CborError::Shape(match error {
+        ciborium::de::Error::Semantic(_, text) => text,
+        other => other.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_way_to_be_uncanonical_is_refused() {
+        let table: &[(&[u8], CborError)] = &[
+            (&[], CborError::Truncated(0)),
+            (&[0x00, 0x00], CborError::Trailing(1)),
+            (&[0x18, 0x17], CborError::NotShortest(0)),
+            (&[0x19, 0x00, 0xff], CborError::NotShortest(0)),
+            (&[0x9f, 0xff], CborError::NotShortest(0)),
+            (&[0x5f, 0x41, 0x00, 0xff], CborError::NotShortest(0)),
+            (&[0xa2, 0x02, 0x00, 0x01, 0x00], CborError::UnsortedKeys(3)),
+            (&[0xa2, 0x01, 0x00, 0x01, 0x00], CborError::UnsortedKeys(3)),
+            (&[0xf9, 0x3c, 0x00], CborError::Simple(0)),
+            (&[0xf7], CborError::Simple(0)),
+            (&[0xf8, 0x20], CborError::Simple(0)),
+            (&[0xc1, 0x00], CborError::Tag { tag: 1, at: 0 }),
+            (&[0x61, 0xff], CborError::Utf8(0)),
+            (&[0x42, 0x00], CborError::Truncated(1)),
+            (&[0x5b, 255, 255, 255, 255, 255, 255, 255, 255], CborError::Truncated(9)),
+            (&[0x9b, 255, 255, 255, 255, 255, 255, 255, 255], CborError::Truncated(9)),
+            (&[0x81; 64], CborError::Depth(limits::CBOR_DEPTH + 1)),
+        ];
+        for (bytes, error) in table {
+            assert_eq!(check(bytes).as_ref(), Err(error), "{bytes:02x?}");
+        }
+    }
+
+    #[test]
+    fn an_array_longer_than_its_type_is_refused() {
+        let three = encode(&(1u8, 2u8, 3u8));
+        assert!(decode::<(u8, u8)>(&three, 100).is_err());
+        assert!(decode::<(u8, u8, u8, u8)>(&three, 100).is_err());
+        assert_eq!(decode::<(u8, u8, u8)>(&three, 100), Ok((1, 2, 3)));
+        assert!(matches!(decode::<(u8, u8, u8)>(&three, 3), Err(CborError::TooLong { .. })));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_input_panics(bytes: Vec<u8>) {
+            let _ = check(&bytes);
+            let _ = decode::<crate::block::Block>(&bytes, 1 << 20);
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! COSE structures (RFC 9052): what is signed, and how it is wrapped. Signatures stay unchecked.
+//!
+//! Version 1 knows one algorithm, EdDSA (-8), an empty `external_aad`, and one exact shape for each
+//! object. A verifier in another language needs nothing beyond RFC 9052.
+
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+
+use ciborium::tag::Required;
+use serde::de::{DeserializeOwned, Error as _, Visitor};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::{PublicKey, Signature, cbor};
+
+/// COSE algorithm identifier of EdDSA.
+const EDDSA: i64 = -8;
+/// Tag of a `COSE_Sign1` (RFC 9052 section 4.2).
+const SIGN1: u64 = 18;
+
+/// What its signed form says of a type, so that no signature serves for two types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContentHeader {
+    /// Header 16, `typ` (RFC 9596): a media type of ours.
+    Type(&'static str),
+    /// Header 3, content type, as a registered CoAP content format: 61 is a CWT (RFC 8392).
+    Format(u64),
+}
+
+/// A payload with its own domain of signatures.
+pub trait Signable: Serialize + DeserializeOwned {
+    /// Separates the domain; part of the protected header.
+    const HEADER: ContentHeader;
+    /// Limit of the encoded payload in bytes.
+    const MAX_BYTES: usize;
+}
+
+/// A payload and the signature of one key over it: a `COSE_Sign1` (tag 18) when encoded.
+///
+/// The signature is a claim until `quorate-crypto` turns the object into a `Verified`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sign1<T> {
+    /// Key that is said to have signed; the `kid` of the protected header.
+    pub signer: PublicKey,
+    /// What was signed.
+    pub payload: T,
+    /// Signature over [`Self::to_be_signed`].
+    pub signature: Signature,
+}
+
+impl<T: Signable> Sign1<T> {
+    /// The bytes under the signature: the `Sig_structure` of RFC 9052 section 4.4.
+    pub fn to_be_signed(signer: &PublicKey, payload: &T) -> Vec<u8> {
+        let protected = protected(signer, Some(T::HEADER));
+        let payload = cbor::encode(payload);
+        cbor::encode(&("Signature1", Bytes(&protected), Bytes(&[]), Bytes(&payload)))
+    }
+}
+
+/// The bytes under one signature of a `COSE_Sign` with protected header `body`.
+pub(crate) fn to_be_signed_in(body: &[u8], signer: &PublicKey, payload: &[u8]) -> Vec<u8> {
+    let protected = protected(signer, None);
+    cbor::encode(&("Signature", Bytes(body), Bytes(&protected), Bytes(&[]), Bytes(payload)))
+}
+
+/// A protected header: `{1: -8, 4: kid}` with a content header in its sorted place.
+pub(crate) fn protected(signer: &PublicKey, content: Option<ContentHeader>) -> Vec<u8> {
+    struct Header<'a>(&'a PublicKey, Option<ContentHeader>);
+    impl Serialize for Header<'_> {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            let mut map = serializer.serialize_map(Some(2 + usize::from(self.1.is_some())))?;
+            map.serialize_entry(&1, &EDDSA)?;
+            if let Some(ContentHeader::Format(format)) = self.1 {
+                map.serialize_entry(&3, &format)?;
+            }
+            map.serialize_entry(&4, self.0)?;
+            if let Some(ContentHeader::Type(name)) = self.1 {
+                map.serialize_entry(&16, name)?;
+            }
+            map.end()
+        }
+    }
+    cbor::encode(&Header(signer, content))
+}
+
+/// The key in a protected header that is exactly what [`protected`] writes.
+pub(crate) fn signer_of(header: &[u8], content: Option<ContentHeader>) -> Option<PublicKey> {
+    // `{1: -8, ...4: h'32 bytes'...}`: the key follows the first `04 58 20`.
+    let at = header.windows(3).position(|window| window == [0x04, 0x58, 0x20])? + 3;
+    let key = header.get(at..at + 32)?.try_into().ok().map(PublicKey)?;
+    (protected(&key, content) == header).then_some(key)
+}
+
+impl<T: Signable> Serialize for Sign1<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let protected = protected(&self.signer, Some(T::HEADER));
+        let payload = cbor::encode(&self.payload);
+        let parts = (Bytes(&protected), Empty {}, Bytes(&payload), &self.signature);
+        Required::<_, SIGN1>(parts).serialize(serializer)
+    }
+}
+
+impl<'de, T: Signable> Deserialize<'de> for Sign1<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        type Parts = (Owned, Empty, Owned, Signature);
+        let Required::<Parts, SIGN1>((protected, _, payload, signature)) =
+            Required::deserialize(deserializer)?;
+        let signer = signer_of(&protected.0, Some(T::HEADER))
+            .ok_or_else(|| D::Error::custom("protected header is not the one of this type"))?;
+        let payload = cbor::decode(&payload.0, T::MAX_BYTES).map_err(D::Error::custom)?;
+        Ok(Self { signer, payload, signature })
+    }
+}
+
+/// A borrowed byte string.
+pub(crate) struct Bytes<'a>(pub &'a [u8]);
+
+impl Serialize for Bytes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
+}
+
+/// An owned byte string of any length.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Owned(pub Vec<u8>);
+
+impl Serialize for Owned {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Owned {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visit(PhantomData<()>);
+        impl Visitor<'_> for Visit {
+            type Value = Vec<u8>;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a byte string")
+            }
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+                Ok(bytes.to_vec())
+            }
+            fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<Vec<u8>, E> {
+                Ok(bytes)
+            }
+        }
+        deserializer.deserialize_byte_buf(Visit(PhantomData)).map(Self)
+    }
+}
+
+/// The empty unprotected header.
+pub(crate) struct Empty {}
+
+impl Serialize for Empty {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_map(Some(0))?.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Empty {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let map: BTreeMap<i64, i64> = BTreeMap::deserialize(deserializer)?;
+        if map.is_empty() {
+            Ok(Self {})
+        } else {
+            Err(D::Error::custom("the unprotected header must be empty"))
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Who proposes: a pure function of height, round, validator set and benched set (rule 20).
+
+use std::collections::BTreeSet;
+
+use crate::{Height, Power, PublicKey, Round, ValidatorSet, limits};
+
+/// The order in which validators propose, as often as their power says.
+///
+/// Smooth weighted round robin over one period: a validator with twice the power has twice the
+/// slots, spread as evenly as whole slots allow; with equal powers it is plain rotation by key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProposerSchedule {
+    slots: Vec<PublicKey>,
+}
+
+impl ProposerSchedule {
+    /// The schedule of `validators` without the `benched`. If all are benched, none is: someone
+    /// has to propose.
+    pub fn new(validators: &ValidatorSet, benched: &BTreeSet<PublicKey>) -> Self {
+        let active: Vec<_> = validators.iter().filter(|v| !benched.contains(&v.key)).collect();
+        let active = if active.is_empty() { validators.iter().collect() } else { active };
+        let weights = slot_counts(&active.iter().map(|v| v.power).collect::<Vec<_>>());
+        let keys: Vec<_> = active.iter().map(|v| v.key).collect();
+        Self { slots: smooth(&keys, &weights) }
+    }
+
+    /// The proposer of a round: slot `height + round` of the period.
+    pub fn proposer(&self, height: Height, round: Round) -> PublicKey {
+        let at = height.wrapping_add(u64::from(round)) % self.slots.len() as u64;
+        self.slots[at as usize]
+    }
+}
+
+/// Slots per period: the powers over their common divisor, scaled down to about
+/// [`limits::SCHEDULE_SLOTS`] where that would be too many; never 0.
+fn slot_counts(powers: &[Power]) -> Vec<u64> {
+    let divisor = powers.iter().copied().fold(0, gcd).max(1);
+    let total: u128 = powers.iter().map(|power| u128::from(power / divisor)).sum();
+    let most = u128::from(limits::SCHEDULE_SLOTS);
+    powers
+        .iter()
+        .map(|power| {
+            let exact = u128::from(power / divisor);
+            let slots = if total <= most { exact } else { exact * most / total };
+            u64::try_from(slots).unwrap_or(u64::MAX).max(1)
+        })
+        .collect()
+}
+
+fn smooth(keys: &[PublicKey], weights: &[u64]) -> Vec<PublicKey> {
+    let total: i128 = weights.iter().map(|weight| i128::from(*weight)).sum();
+    let mut credit = vec![0i128; keys.len()];
+    let mut slots = Vec::new();
+    for _ in 0..total {
+        let mut best = 0;
+        for (at, weight) in weights.iter().enumerate() {
+            credit[at] += i128::from(*weight);
+            if credit[at] > credit[best] {
+                best = at;
+            }
+        }
+        credit[best] -= total;
+        slots.push(keys[best]);
+    }
+    slots
+}
+
+fn gcd(a: u64, b: u64) -> u64 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Validator;
+
+    fn set(powers: &[Power]) -> ValidatorSet {
+        let validators = powers.iter().enumerate().map(|(at, power)| Validator {
+            key: PublicKey([at as u8 + 1; 32]),
+            power: *power,
+            operator: "op".parse().unwrap(),
+        });
+        ValidatorSet::new(validators.collect()).unwrap()
+    }
+
+    #[test]
+    fn equal_powers_rotate_and_round_change_moves_on() {
+        let set = set(&[7, 7, 7, 7]);
+        let schedule = ProposerSchedule::new(&set, &BTreeSet::new());
+        for height in 1..20 {
+            let four: BTreeSet<_> = (0..4).map(|round| schedule.proposer(height, round)).collect();
+            assert_eq!(four.len(), 4);
+            assert_eq!(schedule.proposer(height, 1), schedule.proposer(height + 1, 0));
+        }
+    }
+
+    #[test]
+    fn slots_are_in_proportion_to_power() {
+        for powers in [vec![1, 2, 3], vec![1_000_000_007, 1, 2_000_000_000], vec![5]] {
+            let set = set(&powers);
+            let schedule = ProposerSchedule::new(&set, &BTreeSet::new());
+            let total: u128 = powers.iter().map(|p| u128::from(*p)).sum();
+            for validator in &set {
+                let slots = schedule.slots.iter().filter(|key| **key == validator.key).count();
+                let share = u128::from(validator.power) * schedule.slots.len() as u128 / total;
+                assert!((slots as i128 - share as i128).abs() <= 1 + powers.len() as i128);
+            }
+        }
+    }
+
+    #[test]
+    fn benched_validators_are_passed_over_unless_all_are() {
+        let set = set(&[1, 1, 1]);
+        let first = set.iter().next().unwrap().key;
+        let schedule = ProposerSchedule::new(&set, &BTreeSet::from([first]));
+        assert!((0..9).all(|height| schedule.proposer(height, 0) != first));
+        let all = set.iter().map(|v| v.key).collect();
+        assert_eq!(ProposerSchedule::new(&set, &all).slots.len(), 3);
+    }
+}
