@@ -1,0 +1,252 @@
+//! One optimal assignment by shortest augmenting paths.
+//!
+//! The shorter side are the persons, the longer one the objects. A person takes one object or
+//! stays without at the skip price; an object that nobody takes has the price 0, all others at
+//! most 0. Kept throughout: `gain[p] + price[o] <= cost(p, o)`, with equality on pairs, and
+//! `gain[p] <= skip`.
+
+use super::Matching;
+use super::prices::Prices;
+use super::problem::{EdgeTable, Problem};
+
+/// How often the reduction may look at each edge, on average: the rest is left to the searches.
+const REDUCTION_ROUNDS: usize = 4;
+
+/// An optimal matching and some prices that prove it.
+pub(super) fn shortest_augmenting_paths(problem: &Problem) -> (Matching, Prices) {
+    let skip = problem.skip_price();
+    if problem.rows() <= problem.columns() {
+        let done = State::new(problem.by_row(), problem.columns(), skip).solve();
+        let matching = Matching { column_of: done.object_of, row_of: done.person_of };
+        // With rows as persons the skip price sits on their side; a row's own skip costs nothing.
+        let rows = done.gain.iter().map(|gain| gain - skip).collect();
+        let columns = done.price.iter().map(|price| price + skip).collect();
+        (matching, Prices { rows, columns })
+    } else {
+        let by_column = problem.by_row().transposed(problem.columns());
+        let done = State::new(&by_column, problem.rows(), skip).solve();
+        let matching = Matching { column_of: done.person_of, row_of: done.object_of };
+        (matching, Prices { rows: done.price, columns: done.gain })
+    }
+}
+
+struct State<'a> {
+    table: &'a EdgeTable,
+    skip: i64,
+    object_of: Vec<Option<u32>>,
+    person_of: Vec<Option<u32>>,
+    gain: Vec<i64>,
+    price: Vec<i64>,
+}
+
+impl<'a> State<'a> {
+    fn new(table: &'a EdgeTable, objects: usize, skip: i64) -> Self {
+        let persons = table.len();
+        Self {
+            table,
+            skip,
+            object_of: vec![None; persons],
+            person_of: vec![None; objects],
+            gain: vec![skip; persons],
+            price: vec![0; objects],
+        }
+    }
+
+    fn solve(mut self) -> Self {
+        let mut search = Search::new(self.price.len());
+        for person in self.reduce() {
+            let (end, length) = search.run(&self, person);
+            self.adopt(&search, person, length);
+            self.augment(&search, person, end);
+        }
+        self
+    }
+
+    /// Augmenting row reduction: each person takes the object it likes best and lowers its price
+    /// by the distance to the second best. Returns the persons that still want a search.
+    fn reduce(&mut self) -> Vec<u32> {
+        let mut waiting: Vec<u32> = (0..self.table.len() as u32).rev().collect();
+        let mut unplaced = Vec::new();
+        let mut left = REDUCTION_ROUNDS * self.table.edges();
+        while let Some(person) = waiting.pop() {
+            if left == 0 {
+                unplaced.push(person);
+                continue;
+            }
+            left = left.saturating_sub(self.table.of(person as usize).0.len());
+            let choice = self.choose(person);
+            let Some(object) = choice.object else {
+                self.gain[person as usize] = self.skip;
+                continue;
+            };
+            let owner = self.person_of[object as usize];
+            if owner.is_some() && choice.best == choice.second {
+                unplaced.push(person);
+                continue;
+            }
+            self.price[object as usize] -= choice.second - choice.best;
+            self.gain[person as usize] = choice.second;
+            self.pair(person, object);
+            if let Some(owner) = owner {
+                self.object_of[owner as usize] = None;
+                waiting.push(owner);
+            }
+        }
+        unplaced
+    }
+
+    /// The best object of a person and the value of the second best; among equals a free one.
+    fn choose(&self, person: u32) -> Choice {
+        let mut choice = Choice { object: None, best: self.skip, second: self.skip };
+        let (objects, costs) = self.table.of(person as usize);
+        for (&object, &cost) in objects.iter().zip(costs) {
+            let value = cost - self.price[object as usize];
+            if value > choice.second {
+                continue;
+            }
+            let freer = value == choice.best && self.person_of[object as usize].is_none();
+            if value < choice.best || freer {
+                choice = Choice { object: Some(object), best: value, second: choice.best };
+            } else {
+                choice.second = value;
+            }
+        }
+        choice
+    }
+
+    /// Moves the prices so that the found path becomes tight.
+    fn adopt(&mut self, search: &Search, root: u32, length: i64) {
+        self.gain[root as usize] = length;
+        for &object in &search.scanned {
+            let change = length - search.distance[object as usize];
+            self.price[object as usize] -= change;
+            if let Some(person) = self.person_of[object as usize] {
+                self.gain[person as usize] += change;
+            }
+        }
+    }
+
+    /// Shifts the objects along the path from its end to the root.
+    fn augment(&mut self, search: &Search, root: u32, end: End) {
+        let mut open = match end {
+            End::Free(object) => Some(object),
+            End::Skip(person) => self.object_of[person as usize].take(),
+        };
+        while let Some(object) = open {
+            let person = search.reached_by[object as usize];
+            open = self.object_of[person as usize];
+            self.pair(person, object);
+            if person == root {
+                break;
+            }
+        }
+    }
+
+    fn pair(&mut self, person: u32, object: u32) {
+        self.object_of[person as usize] = Some(object);
+        self.person_of[object as usize] = Some(person);
+    }
+}
+
+struct Choice {
+    object: Option<u32>,
+    best: i64,
+    second: i64,
+}
+
+/// Where a path ends: at an object without a person, or at a person that goes without.
+#[derive(Clone, Copy)]
+enum End {
+    Free(u32),
+    Skip(u32),
+}
+
+/// Dijkstra's search over alternating paths; the buffers serve all searches of a solve.
+///
+/// The frontier is a plain list: looking through it costs no more than the edges of a person in a
+/// full matrix, where a heap would take a logarithm on each of them. All objects at the least
+/// distance leave it together.
+struct Search {
+    distance: Vec<i64>,
+    reached_by: Vec<u32>,
+    touched: Vec<u32>,
+    frontier: Vec<u32>,
+    ready: Vec<u32>,
+    scanned: Vec<u32>,
+}
+
+impl Search {
+    fn new(objects: usize) -> Self {
+        Self {
+            distance: vec![i64::MAX; objects],
+            reached_by: vec![0; objects],
+            touched: Vec::new(),
+            frontier: Vec::new(),
+            ready: Vec::new(),
+            scanned: Vec::new(),
+        }
+    }
+
+    /// The nearest end from `root` and its distance, measured from a gain of 0 at the root.
+    fn run(&mut self, state: &State, root: u32) -> (End, i64) {
+        self.reset();
+        let mut nearest = (End::Skip(root), state.skip);
+        self.scan(state, root, 0, &mut nearest);
+        while let Some(object) = self.closest(nearest.1) {
+            self.scanned.push(object);
+            if let Some(person) = state.person_of[object as usize] {
+                let offset = self.distance[object as usize] - state.gain[person as usize];
+                if state.skip + offset < nearest.1 {
+                    nearest = (End::Skip(person), state.skip + offset);
+                }
+                self.scan(state, person, offset, &mut nearest);
+            }
+        }
+        nearest
+    }
+
+    /// Looks at the edges of one person; what lies beyond the nearest end is of no interest.
+    fn scan(&mut self, state: &State, person: u32, offset: i64, nearest: &mut (End, i64)) {
+        let (objects, costs) = state.table.of(person as usize);
+        for (&object, &cost) in objects.iter().zip(costs) {
+            let place = object as usize;
+            let distance = cost - state.price[place] + offset;
+            if distance >= nearest.1 || distance >= self.distance[place] {
+                continue;
+            }
+            let taken = state.person_of[place].is_some();
+            if self.distance[place] == i64::MAX {
+                self.touched.push(object);
+                if taken {
+                    self.frontier.push(object);
+                }
+            }
+            self.distance[place] = distance;
+            self.reached_by[place] = person;
+            if !taken {
+                *nearest = (End::Free(object), distance);
+            }
+        }
+    }
+
+    /// Takes the closest object from the frontier, if it is closer than `limit`.
+    fn closest(&mut self, limit: i64) -> Option<u32> {
+        if self.ready.is_empty() {
+            let distance = &self.distance;
+            let of = |object: &u32| distance[*object as usize];
+            let least = self.frontier.iter().map(of).min()?;
+            self.ready.extend(self.frontier.extract_if(.., |object| of(object) == least));
+        }
+        let closer = |object: &u32| self.distance[*object as usize] < limit;
+        self.ready.last().is_some_and(closer).then(|| self.ready.pop())?
+    }
+
+    fn reset(&mut self) {
+        for object in self.touched.drain(..) {
+            self.distance[object as usize] = i64::MAX;
+        }
+        self.frontier.clear();
+        self.ready.clear();
+        self.scanned.clear();
+    }
+}

@@ -1,0 +1,77 @@
+//! The prices that are best for the rows among all that prove optimality.
+//!
+//! Optimal prices form a lattice, so there is one element in which every column price is highest
+//! at the same time (Demange, Gale and Sotomayor 1986). It is the shortest distance to each
+//! column over exchanges: whatever optimum and optimal prices one starts from, the result is the
+//! same.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use super::Matching;
+use super::problem::Problem;
+
+/// Prices of rows (at most 0) and columns (at most the skip price).
+pub(super) struct Prices {
+    pub(super) rows: Vec<i64>,
+    pub(super) columns: Vec<i64>,
+}
+
+/// Raises the column prices as far as optimality allows.
+///
+/// A column's price is held down by the skip price, by each row without a column, and by each row
+/// that would rather leave its column for this one. Dijkstra over these three, on slacks.
+pub(super) fn best_for_rows(problem: &Problem, matching: &Matching, some: Prices) -> Prices {
+    let mut raise = Raise::new(problem, &some);
+    for (row, column) in matching.column_of.iter().enumerate() {
+        if column.is_none() {
+            raise.relax(row, 0);
+        }
+    }
+    while let Some(Reverse((distance, column))) = raise.heap.pop() {
+        if distance > raise.by[column as usize] {
+            continue;
+        }
+        if let Some(row) = matching.row_of[column as usize] {
+            raise.relax(row as usize, distance);
+        }
+    }
+    let by = raise.by;
+    let columns = some.columns.iter().zip(&by).map(|(price, by)| price + by).collect();
+    let lowered = |(price, column): (&i64, &Option<u32>)| {
+        price - column.map_or(0, |column| by[column as usize])
+    };
+    let rows = some.rows.iter().zip(&matching.column_of).map(lowered).collect();
+    Prices { rows, columns }
+}
+
+/// How far each column's price can rise, as known so far.
+struct Raise<'a> {
+    problem: &'a Problem,
+    prices: &'a Prices,
+    by: Vec<i64>,
+    heap: BinaryHeap<Reverse<(i64, u32)>>,
+}
+
+impl<'a> Raise<'a> {
+    fn new(problem: &'a Problem, prices: &'a Prices) -> Self {
+        let skip = problem.skip_price();
+        let by: Vec<i64> = prices.columns.iter().map(|price| skip - price).collect();
+        let heap = by.iter().zip(0..).map(|(&by, column)| Reverse((by, column))).collect();
+        Self { problem, prices, by, heap }
+    }
+
+    /// A row whose own price falls by `distance` holds its columns to their slack above that.
+    fn relax(&mut self, row: usize, distance: i64) {
+        let base = distance - self.prices.rows[row];
+        let (columns, costs) = self.problem.by_row().of(row);
+        for (&column, &cost) in columns.iter().zip(costs) {
+            let place = column as usize;
+            let by = base + cost - self.prices.columns[place];
+            if by < self.by[place] {
+                self.by[place] = by;
+                self.heap.push(Reverse((by, column)));
+            }
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! The input: who can do what, and for how much.
+
+/// Largest cost of an edge in absolute value, in the caller's unit.
+pub const MAX_COST: i64 = 1 << 40;
+/// Most rows and most columns.
+pub const MAX_SIDE: usize = 1 << 14;
+/// Most edges: a full matrix of 4096 by 4096.
+pub const MAX_EDGES: usize = 1 << 24;
+
+/// Row `row` can take column `column` at `cost`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Edge {
+    /// Below the number of rows.
+    pub row: u32,
+    /// Below the number of columns.
+    pub column: u32,
+    /// Within ±[`MAX_COST`].
+    pub cost: i64,
+}
+
+/// A checked assignment problem: edges by row, in each row by column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    table: EdgeTable,
+    columns: usize,
+    skip_price: i64,
+}
+
+/// Why edges do not make a problem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProblemError {
+    /// More than [`MAX_SIDE`] rows or columns.
+    #[error("{rows} rows and {columns} columns, at most {MAX_SIDE} of each")]
+    TooLarge {
+        /// Rows asked for.
+        rows: usize,
+        /// Columns asked for.
+        columns: usize,
+    },
+    /// More than [`MAX_EDGES`] edges.
+    #[error("{edges} edges, at most {MAX_EDGES}")]
+    TooManyEdges {
+        /// Edges given.
+        edges: usize,
+    },
+    /// An edge that names a row or column that is not there.
+    #[error("{edge:?} is outside of the matrix")]
+    Outside {
+        /// The edge.
+        edge: Edge,
+    },
+    /// A cost beyond ±[`MAX_COST`].
+    #[error("{edge:?} has a cost beyond {MAX_COST}")]
+    CostOutOfRange {
+        /// The edge.
+        edge: Edge,
+    },
+    /// Two edges with the same row and column.
+    #[error("row {row}, column {column} is given twice")]
+    Duplicate {
+        /// Row of both.
+        row: u32,
+        /// Column of both.
+        column: u32,
+    },
+}
+
+impl Problem {
+    /// Checks the edges and sorts them; their order does not matter.
+    ///
+    /// # Errors
+    /// [`ProblemError`] names the first rule that is broken.
+    pub fn new(rows: usize, columns: usize, mut edges: Vec<Edge>) -> Result<Self, ProblemError> {
+        if rows > MAX_SIDE || columns > MAX_SIDE {
+            return Err(ProblemError::TooLarge { rows, columns });
+        }
+        if edges.len() > MAX_EDGES {
+            return Err(ProblemError::TooManyEdges { edges: edges.len() });
+        }
+        for &edge in &edges {
+            if edge.row as usize >= rows || edge.column as usize >= columns {
+                return Err(ProblemError::Outside { edge });
+            }
+            if edge.cost.unsigned_abs() > MAX_COST.unsigned_abs() {
+                return Err(ProblemError::CostOutOfRange { edge });
+            }
+        }
+        edges.sort_unstable();
+        for pair in edges.windows(2) {
+            if (pair[0].row, pair[0].column) == (pair[1].row, pair[1].column) {
+                let Edge { row, column, .. } = pair[0];
+                return Err(ProblemError::Duplicate { row, column });
+            }
+        }
+        let skip_price = skip_price(rows.min(columns), &edges);
+        Ok(Self { table: EdgeTable::by_row(rows, &edges), columns, skip_price })
+    }
+
+    /// Number of rows (agents).
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Number of columns (tasks).
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// All edges, by row, in each row by column.
+    pub fn edges(&self) -> impl Iterator<Item = Edge> + '_ {
+        (0..self.rows()).flat_map(move |row| {
+            let (columns, costs) = self.table.of(row);
+            columns.iter().zip(costs).map(move |(&column, &cost)| Edge {
+                row: row as u32,
+                column,
+                cost,
+            })
+        })
+    }
+
+    /// What an open column costs: `high + (s - 1) * (high - low) + 1` with the highest and lowest
+    /// cost and `s = min(rows, columns)`; 1 where there is no edge.
+    ///
+    /// One more assigned column is worth it at any price: an augmenting path that starts from a
+    /// set of `k < s` edges adds `k + 1` edges and removes `k`, so it adds at most
+    /// `(k + 1) * high - k * low`, which is less. Below 2^56.
+    #[must_use]
+    pub fn skip_price(&self) -> i64 {
+        self.skip_price
+    }
+
+    /// Edges by row.
+    pub(super) fn by_row(&self) -> &EdgeTable {
+        &self.table
+    }
+}
+
+fn skip_price(side: usize, edges: &[Edge]) -> i64 {
+    let low = edges.iter().map(|edge| edge.cost).min().unwrap_or(0);
+    let high = edges.iter().map(|edge| edge.cost).max().unwrap_or(0);
+    high + (side as i64 - 1).max(0) * (high - low) + 1
+}
+
+/// Edges grouped by one of their ends, flat and contiguous.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct EdgeTable {
+    starts: Vec<usize>,
+    others: Vec<u32>,
+    costs: Vec<i64>,
+}
+
+impl EdgeTable {
+    fn by_row(rows: usize, sorted: &[Edge]) -> Self {
+        let mut starts = vec![0; rows + 1];
+        for edge in sorted {
+            starts[edge.row as usize + 1] += 1;
+        }
+        for row in 0..rows {
+            starts[row + 1] += starts[row];
+        }
+        let others = sorted.iter().map(|edge| edge.column).collect();
+        let costs = sorted.iter().map(|edge| edge.cost).collect();
+        Self { starts, others, costs }
+    }
+
+    /// Number of groups.
+    pub(super) fn len(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    /// Number of edges.
+    pub(super) fn edges(&self) -> usize {
+        self.others.len()
+    }
+
+    /// The other ends of the edges of `this`, and their costs.
+    pub(super) fn of(&self, this: usize) -> (&[u32], &[i64]) {
+        let range = self.starts[this]..self.starts[this + 1];
+        (&self.others[range.clone()], &self.costs[range])
+    }
+
+    /// The same edges grouped by their other end, of which there are `others`.
+    pub(super) fn transposed(&self, others: usize) -> Self {
+        let mut starts = vec![0; others + 1];
+        for &other in &self.others {
+            starts[other as usize + 1] += 1;
+        }
+        for other in 0..others {
+            starts[other + 1] += starts[other];
+        }
+        let mut next = starts.clone();
+        let mut flipped = vec![0; self.others.len()];
+        let mut costs = vec![0; self.costs.len()];
+        for this in 0..self.len() {
+            let (ends, values) = self.of(this);
+            for (&end, &value) in ends.iter().zip(values) {
+                let place = next[end as usize];
+                next[end as usize] += 1;
+                flipped[place] = this as u32;
+                costs[place] = value;
+            }
+        }
+        Self { starts, others: flipped, costs }
+    }
+}

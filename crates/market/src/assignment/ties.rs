@@ -1,0 +1,69 @@
+//! Which of several optima: the one whose sorted tie keys come first.
+//!
+//! With optimal prices every optimum consists of tight edges, and from one optimum to another one
+//! goes along cycles: a row takes a column over a tight edge, the column drops the row that had
+//! it, that row takes another column, and so on. A cycle may also pass the outside, where rows of
+//! price 0 can go without a column and columns at the skip price without a row. So an edge is in
+//! some optimum, but not in all, exactly if its ends lie in one strongly connected component of
+//! this graph.
+//!
+//! The rule then is greedy, and exact: take the edges in the order of their keys; an edge that
+//! fits together with those taken is taken. An edge fits if it is in the matching or if a cycle
+//! through it can be walked, which changes the matching; its two ends then leave the graph.
+//! Where no cycle is found, the component is split again. That happens at most once per edge
+//! taken, so all splits and walks together look at each tight edge `3 * min(rows, columns)`
+//! times at most, however many ties there are.
+
+use super::components::Components;
+use super::exchange::Exchange;
+use super::prices::Prices;
+use super::problem::Problem;
+use super::{Matching, SolveError, TieKey};
+
+/// Exchanges `matching` for the optimum that the tie rule names, and counts the rows that could
+/// have had another column or none.
+pub(super) fn break_ties(
+    problem: &Problem,
+    matching: Matching,
+    prices: &Prices,
+    tie: impl Fn(u32, u32) -> TieKey,
+) -> Result<(Matching, usize), SolveError> {
+    let mut graph = Exchange::new(problem, matching, prices);
+    let mut components = Components::new(&graph);
+    let tied_rows = (0..problem.rows()).filter(|&row| components.tied(row)).count();
+    for (_, row, column) in candidates(&graph, &components, tie)? {
+        let (taker, taken) = (row as usize, graph.column(column));
+        if !components.together(taker, taken) {
+            continue;
+        }
+        if graph.matched(row, column) || graph.walk(&components, row, column) {
+            components.settle(taker);
+            components.settle(taken);
+        } else {
+            components.split(&graph, taker);
+        }
+    }
+    Ok((graph.into_matching(), tied_rows))
+}
+
+/// The edges that optima differ in, sorted by their keys.
+fn candidates(
+    graph: &Exchange,
+    components: &Components,
+    tie: impl Fn(u32, u32) -> TieKey,
+) -> Result<Vec<(TieKey, u32, u32)>, SolveError> {
+    let mut candidates: Vec<(TieKey, u32, u32)> = graph
+        .tight_edges()
+        .filter(|&(row, column)| components.together(row as usize, graph.column(column)))
+        .map(|(row, column)| (tie(row, column), row, column))
+        .collect();
+    candidates.sort_unstable();
+    for pair in candidates.windows(2) {
+        let ((key, row, column), (next, other_row, other_column)) = (pair[0], pair[1]);
+        if key == next {
+            let (first, second) = ((row, column), (other_row, other_column));
+            return Err(SolveError::EqualTieKeys { first, second });
+        }
+    }
+    Ok(candidates)
+}

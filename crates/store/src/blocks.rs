@@ -1,0 +1,132 @@
+//! Decided blocks with their proofs, one per height.
+
+use std::io;
+
+use crate::error::StoreError;
+use crate::frame::Fields;
+use crate::log::{BLOCKS, Context, Cut, LogFile, OpenLog, damaged, open_log, scan_log};
+use crate::scan::{Progress, Scanned};
+
+/// The file of the blocks.
+pub(crate) const BLOCKS_NAME: &str = "blocks.log";
+
+/// The kind of the one sort of record there is.
+const BLOCK: u8 = 1;
+
+/// A block with the proof that it was decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredBlock {
+    /// Its height.
+    pub height: u64,
+    /// The block as it was appended.
+    pub block: Vec<u8>,
+    /// The proof as it was appended.
+    pub proof: Vec<u8>,
+}
+
+/// Every decided block with its proof, at contiguous heights from 1: [`append`](Self::append),
+/// then [`sync`](Self::sync).
+///
+/// One append-only file of the same form as the log, with the same rule for torn tails (see
+/// [`Wal`](crate::Wal)); a record's sequence is its height. Memory holds eight bytes per height.
+/// Opening reads the file once, in pieces.
+pub struct Blocks {
+    context: Context,
+    log: LogFile,
+    /// Where the record of height `index + 1` stands.
+    offsets: Vec<u64>,
+}
+
+impl Blocks {
+    /// Opens the blocks, or makes the file if the folder has none. Cuts a torn tail and reports it.
+    pub(crate) fn open(context: &Context) -> Result<(Self, Option<Cut>), StoreError> {
+        let Some(found) = scan_blocks(context)? else {
+            let log = LogFile::create(context, &BLOCKS, BLOCKS_NAME, Progress::at(1, 0))?;
+            return Ok((Self { context: context.clone(), log, offsets: Vec::new() }, None));
+        };
+        let (log, cut) =
+            LogFile::recover(context, &BLOCKS, BLOCKS_NAME, found.opened, found.scanned)?;
+        Ok((Self { context: context.clone(), log, offsets: found.offsets }, cut))
+    }
+
+    /// Adds the block of the next height. It can be read at once and is durable after
+    /// [`Self::sync`].
+    ///
+    /// # Errors
+    /// [`StoreError::WrongHeight`] unless `height` is the last one plus 1,
+    /// [`StoreError::TooLarge`] if block and proof are more than
+    /// [`MAX_PAYLOAD_BYTES`](crate::MAX_PAYLOAD_BYTES) together less 4; neither changes anything.
+    /// Otherwise the disk failed.
+    pub fn append(&mut self, height: u64, block: &[u8], proof: &[u8]) -> Result<(), StoreError> {
+        let expected = self.last_height().saturating_add(1);
+        if height != expected {
+            return Err(StoreError::WrongHeight { expected, found: height });
+        }
+        // A length cut short here belongs to a block that `append` refuses.
+        let length = (block.len() as u32).to_le_bytes();
+        let offset = self.log.append(BLOCK, height, &[&length, block, proof])?;
+        self.log.write()?;
+        self.offsets.push(offset);
+        Ok(())
+    }
+
+    /// Makes every appended block durable; returns the last durable height.
+    ///
+    /// # Errors
+    /// The disk failed: the blocks are poisoned, and the process must end.
+    pub fn sync(&mut self) -> Result<u64, StoreError> {
+        self.log.sync()?;
+        Ok(self.last_height())
+    }
+
+    /// The block of `height`, `None` if there is none. Reads that record alone and checks it.
+    ///
+    /// # Errors
+    /// The disk failed, or the record is no longer what was written.
+    pub fn get(&self, height: u64) -> Result<Option<StoredBlock>, StoreError> {
+        let index = height.checked_sub(1).and_then(|index| usize::try_from(index).ok());
+        let Some(&offset) = index.and_then(|index| self.offsets.get(index)) else {
+            return Ok(None);
+        };
+        let (frame, payload) = self.log.read(offset)?;
+        let stored = split(&payload).filter(|_| frame.height == height);
+        let Some((block, proof)) = stored else {
+            return Err(damaged(&*self.context.disk, BLOCKS_NAME, offset));
+        };
+        Ok(Some(StoredBlock { height, block: block.to_vec(), proof: proof.to_vec() }))
+    }
+
+    /// The highest height that was appended; 0 if there is none.
+    pub fn last_height(&self) -> u64 {
+        self.offsets.len() as u64
+    }
+}
+
+/// A file of blocks that was read through.
+pub(crate) struct FoundBlocks {
+    opened: OpenLog,
+    scanned: Scanned,
+    offsets: Vec<u64>,
+}
+
+/// Reads the file of the blocks through; `None` if there is none.
+pub(crate) fn scan_blocks(context: &Context) -> Result<Option<FoundBlocks>, StoreError> {
+    let opened = match open_log(context, &BLOCKS, BLOCKS_NAME) {
+        Err(StoreError::Disk { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            return Ok(None);
+        }
+        opened => opened?,
+    };
+    let mut offsets = Vec::new();
+    let start = Progress::at(1, 0);
+    let scanned = scan_log(context, BLOCKS_NAME, &opened, start, |at, _| offsets.push(at))?;
+    Ok(Some(FoundBlocks { opened, scanned, offsets }))
+}
+
+/// Block and proof in a payload.
+fn split(payload: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut fields = Fields(payload);
+    let length = fields.u32()?;
+    let block = fields.slice(length as usize)?;
+    Some((block, fields.0))
+}

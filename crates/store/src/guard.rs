@@ -1,0 +1,274 @@
+//! The signing guard: what a key signed last, so that it never signs a second thing there.
+
+use std::fmt;
+
+use crate::error::{GuardError, Operation, StoreError};
+use crate::guard_file::{FILE_BYTES, GuardFault, MAX_INTENT_BYTES, Owner, State, VERSION, recover};
+use crate::whole::{failed, read_whole, write_whole};
+use crate::{CrashPoints, Disk, DiskFile, FolderLock, OpenMode, Store};
+
+/// The file of the guard.
+pub(crate) const GUARD_NAME: &str = "guard";
+
+/// Where in the order of a key's signatures something stands: by height, then round, then step.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// The height, from 1.
+    pub height: u64,
+    /// The round, from 0.
+    pub round: u32,
+    /// The kind of statement, ascending in the order in which a round signs them (proposal,
+    /// prevote, precommit).
+    pub step: u8,
+}
+
+/// What [`SigningGuard::intend`] permits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Permission {
+    /// Nothing was signed there before; the intent is durable.
+    Fresh,
+    /// These very bytes were permitted there before; signing them again gives the same statement.
+    AlreadySigned,
+}
+
+/// What [`SigningGuard::check_against`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Witness {
+    /// The guard knew of this position or a later one.
+    Covered,
+    /// The guard had forgotten it and was raised. This is worth an alarm: its file lost a synced
+    /// write.
+    Raised,
+}
+
+/// The last thing a key meant to sign, durable before it is signed (rule 9 of consensus.md).
+///
+/// [`create`](Self::create) once, together with the key and before the key is stored;
+/// [`open`](Self::open) at each start; [`intend`](Self::intend) before each signature. A key whose
+/// guard is missing or damaged never signs again, and a guard that exists is never made anew
+/// (rule 15).
+///
+/// # Crash safety
+///
+/// A signature costs one `fdatasync` and no rename. The file has four slots in two pairs.
+/// Generation *g* is written to both slots of pair *g* mod 2 and synced before `intend` returns;
+/// the pair of *g* - 1 is not touched.
+///
+/// - A crash may tear the write of *g* in any way, both slots included. Then `intend` had not
+///   returned, nothing was signed, and *g* - 1 stands whole in the other pair. If one slot did
+///   land, *g* is taken: stricter, never laxer.
+/// - One slot spoiled after its sync leaves its twin, so the signature is not forgotten; it
+///   is written again at open.
+/// - Both slots of the newest pair spoiled after their sync look like a torn write, and the guard
+///   falls back by one generation without noticing. So the node keeps a second witness: every
+///   vote it sent is in its log, and [`check_against`](Self::check_against) raises the guard to it.
+/// - Slots that fit no honest history, for instance a pair older than the one it alternates with,
+///   are refused as damaged.
+/// - A restored older copy of the whole folder is not noticed here; that is amnesia, rule 15.
+pub struct SigningGuard {
+    file: Box<dyn DiskFile>,
+    path: String,
+    points: CrashPoints,
+    seed: u32,
+    state: State,
+    poisoned: bool,
+    /// Two processes with one key would sign two things: the guard shares the store's lock.
+    _lock: FolderLock,
+}
+
+impl SigningGuard {
+    /// Makes the guard of a new key, durably. Make it before the key is stored: a guard without a
+    /// key is harmless, the reverse is not. The folder must not be open.
+    ///
+    /// # Errors
+    /// [`GuardError::Exists`]; [`StoreError::Locked`]; or the disk failed, then do not use the key.
+    pub fn create(disk: &dyn Disk, key: &[u8; 32], swarm: &[u8; 32]) -> Result<(), GuardError> {
+        let _lock = take_lock(disk)?;
+        let names = disk.list("").map_err(failed(disk, Operation::List, ""))?;
+        if names.iter().any(|name| name == GUARD_NAME) {
+            return Err(GuardError::Exists { path: disk.path(GUARD_NAME) });
+        }
+        let owner = Owner { key: *key, swarm: *swarm };
+        Ok(write_whole(disk, GUARD_NAME, &owner.fresh_file())?)
+    }
+
+    /// Opens the guard of `key` in the folder of `store`. It stays usable if the store is dropped,
+    /// and keeps the folder locked.
+    ///
+    /// # Errors
+    /// [`GuardError::Missing`], [`GuardError::WrongKey`], [`GuardError::Damaged`],
+    /// [`StoreError::WrongSwarm`], [`StoreError::Unsupported`], or the disk failed. In each case
+    /// the key must not sign.
+    pub fn open(store: &Store, key: &[u8; 32]) -> Result<Self, GuardError> {
+        let (context, lock) = store.shared();
+        let disk = &*context.disk;
+        let path = disk.path(GUARD_NAME);
+        let damaged = || GuardError::Damaged { path: path.clone() };
+        let bytes = match read_whole(disk, GUARD_NAME, FILE_BYTES) {
+            Err(StoreError::TooLarge { .. }) => return Err(damaged()),
+            bytes => bytes?.ok_or_else(|| GuardError::Missing { path: path.clone() })?,
+        };
+        let seed = check_owner(&bytes, &path, key, &context.config.swarm)?.seed();
+        if bytes.len() != FILE_BYTES {
+            return Err(damaged());
+        }
+        let recovered = recover(&bytes, seed).ok_or_else(damaged)?;
+        let opened = disk.open(GUARD_NAME, OpenMode::Existing);
+        let file = opened.map_err(failed(disk, Operation::Open, GUARD_NAME))?;
+        let (points, state) = (context.points.clone(), recovered.state);
+        let mut guard =
+            Self { file, path, points, seed, state, poisoned: false, _lock: lock.clone() };
+        guard.settle(recovered.missing_twin)?;
+        Ok(guard)
+    }
+
+    /// Asks to sign `bytes` at `position`. When it permits, that is durable; when it fails, do not
+    /// sign.
+    ///
+    /// Positions only rise. The one exception: exactly what was permitted last is permitted again.
+    ///
+    /// # Errors
+    /// [`GuardError::Refused`], or [`StoreError::TooLarge`] above
+    /// [`MAX_INTENT_BYTES`](crate::MAX_INTENT_BYTES); neither changes anything. Otherwise the disk
+    /// failed: the guard is poisoned, and the process must end.
+    pub fn intend(&mut self, position: Position, bytes: &[u8]) -> Result<Permission, GuardError> {
+        self.check_sound()?;
+        if bytes.len() > MAX_INTENT_BYTES {
+            let limit = MAX_INTENT_BYTES as u64;
+            return Err(StoreError::TooLarge { bytes: bytes.len() as u64, limit }.into());
+        }
+        let last = self.state.position;
+        if position == last && self.state.bytes.as_deref() == Some(bytes) {
+            return Ok(Permission::AlreadySigned);
+        }
+        if position <= last {
+            return Err(GuardError::Refused { asked: position, last });
+        }
+        self.advance(position, Some(bytes.to_vec()))?;
+        Ok(Permission::Fresh)
+    }
+
+    /// Compares the guard with a signature that another witness (the log, a peer) knows of, and
+    /// raises it, durably, if it had forgotten: then nothing at or below `position` is permitted.
+    ///
+    /// # Errors
+    /// The disk failed: the guard is poisoned, and the process must end.
+    pub fn check_against(&mut self, position: Position) -> Result<Witness, GuardError> {
+        self.check_sound()?;
+        if position <= self.state.position {
+            return Ok(Witness::Covered);
+        }
+        self.advance(position, None)?;
+        Ok(Witness::Raised)
+    }
+
+    /// Permits nothing below `height` from now on, durably (rule 15: "observe until H+1, vote from
+    /// H+2" is `raise_to(H + 2)`). A guard that stands higher stays.
+    ///
+    /// # Errors
+    /// The disk failed: the guard is poisoned, and the process must end.
+    pub fn raise_to(&mut self, height: u64) -> Result<(), GuardError> {
+        self.check_sound()?;
+        let Some(below) = height.checked_sub(1) else { return Ok(()) };
+        let position = Position { height: below, round: u32::MAX, step: u8::MAX };
+        if position > self.state.position {
+            self.advance(position, None)?;
+        }
+        Ok(())
+    }
+
+    /// Where the guard stands: nothing at or below it is permitted, except once more what was
+    /// permitted there.
+    pub fn last(&self) -> Position {
+        self.state.position
+    }
+
+    /// After opening: makes the newest state durable in both its slots. The other pair needs
+    /// nothing, it is the next to be written.
+    fn settle(&mut self, missing_twin: Option<usize>) -> Result<(), GuardError> {
+        if let Some(offset) = missing_twin {
+            let result = self.file.write_at(offset as u64, &self.state.encode(self.seed));
+            self.finish(Operation::Write, result)?;
+        }
+        let result = self.file.sync();
+        self.finish(Operation::Sync, result)
+    }
+
+    /// Writes the next generation and syncs it.
+    fn advance(&mut self, position: Position, bytes: Option<Vec<u8>>) -> Result<(), GuardError> {
+        let generation = self.state.generation.wrapping_add(1);
+        let state = State { generation, position, bytes };
+        let slot = state.encode(self.seed);
+        let [first, second] = state.offsets();
+        self.points.pass("guard.write.before");
+        let result = self.file.write_at(first as u64, &slot);
+        self.finish(Operation::Write, result)?;
+        self.points.pass("guard.write.between");
+        let result = self.file.write_at(second as u64, &slot);
+        self.finish(Operation::Write, result)?;
+        self.points.pass("guard.write.after");
+        self.points.pass("guard.sync.before");
+        let result = self.file.sync();
+        self.finish(Operation::Sync, result)?;
+        self.state = state;
+        self.points.pass("guard.sync.after");
+        Ok(())
+    }
+
+    fn finish(
+        &mut self,
+        operation: Operation,
+        result: std::io::Result<()>,
+    ) -> Result<(), GuardError> {
+        self.poisoned |= result.is_err();
+        let path = &self.path;
+        Ok(result.map_err(|source| StoreError::Disk { operation, path: path.clone(), source })?)
+    }
+
+    fn check_sound(&self) -> Result<(), StoreError> {
+        if self.poisoned {
+            return Err(StoreError::Poisoned { path: self.path.clone() });
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "height {}, round {}, step {}", self.height, self.round, self.step)
+    }
+}
+
+/// Takes the lock of a folder.
+pub(crate) fn take_lock(disk: &dyn Disk) -> Result<FolderLock, StoreError> {
+    disk.lock().map_err(|error| match error.kind() {
+        std::io::ErrorKind::WouldBlock => StoreError::Locked { path: disk.path("") },
+        _ => failed(disk, Operation::Lock, "lock")(error),
+    })
+}
+
+fn check_owner(
+    file: &[u8],
+    path: &str,
+    key: &[u8; 32],
+    swarm: &[u8; 32],
+) -> Result<Owner, GuardError> {
+    let path = path.to_owned();
+    let owner = match Owner::decode(file) {
+        Ok(owner) => owner,
+        Err(GuardFault::Damaged) => return Err(GuardError::Damaged { path }),
+        Err(GuardFault::Version(found)) => {
+            return Err(StoreError::Unsupported { path, found, supported: VERSION }.into());
+        }
+    };
+    if owner.key != *key {
+        return Err(GuardError::WrongKey { path, expected: *key, found: owner.key });
+    }
+    if owner.swarm != *swarm {
+        let (expected, found) = (*swarm, owner.swarm);
+        return Err(StoreError::WrongSwarm { path, expected, found }.into());
+    }
+    Ok(owner)
+}

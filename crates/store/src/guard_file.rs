@@ -1,0 +1,214 @@
+//! The bytes of the signing guard's file and what can be told from them after a crash.
+
+use crate::Position;
+use crate::frame::Fields;
+
+/// The most bytes of one signing intent.
+pub const MAX_INTENT_BYTES: usize = 2048;
+
+/// Header and slots stand on pages of their own, so that a torn write of one spoils no other.
+const PAGE_BYTES: usize = 4096;
+/// Length of the file: one header, two pairs of slots.
+pub(crate) const FILE_BYTES: usize = 5 * PAGE_BYTES;
+/// The form written and read by this version.
+pub(crate) const VERSION: u32 = 1;
+
+const MAGIC: [u8; 8] = *b"QRTGRD\r\n";
+const HEADER_BYTES: usize = 80;
+
+/// The key and the swarm the file belongs to: `magic[8] version:u32 key[32] swarm[32] crc:u32`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Owner {
+    pub(crate) key: [u8; 32],
+    pub(crate) swarm: [u8; 32],
+}
+
+/// Why a file was not read.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum GuardFault {
+    Damaged,
+    Version(u32),
+}
+
+impl Owner {
+    fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(HEADER_BYTES);
+        bytes.extend_from_slice(&MAGIC);
+        bytes.extend_from_slice(&VERSION.to_le_bytes());
+        bytes.extend_from_slice(&self.key);
+        bytes.extend_from_slice(&self.swarm);
+        bytes.extend_from_slice(&crc32c::crc32c(&bytes).to_le_bytes());
+        bytes
+    }
+
+    /// Reads the header of a file.
+    pub(crate) fn decode(file: &[u8]) -> Result<Self, GuardFault> {
+        let mut fields = Fields(file);
+        if fields.take() != Some(MAGIC) {
+            return Err(GuardFault::Damaged);
+        }
+        let version = fields.u32().ok_or(GuardFault::Damaged)?;
+        if version != VERSION {
+            return Err(GuardFault::Version(version));
+        }
+        let owner = fields.take().zip(fields.take()).map(|(key, swarm)| Self { key, swarm });
+        owner
+            .filter(|owner| file.get(..HEADER_BYTES) == Some(&owner.encode()))
+            .ok_or(GuardFault::Damaged)
+    }
+
+    /// Where the checksums of the slots start: a slot of another guard is not valid in this one.
+    pub(crate) fn seed(&self) -> u32 {
+        crc32c::crc32c(&self.encode())
+    }
+
+    /// A file in which nothing was ever signed.
+    pub(crate) fn fresh_file(&self) -> Vec<u8> {
+        let mut file = vec![0; FILE_BYTES];
+        let mut place = |offset: usize, bytes: &[u8]| {
+            file[offset..offset + bytes.len()].copy_from_slice(bytes);
+        };
+        place(0, &self.encode());
+        for generation in 0..2 {
+            let state = State { generation, position: Position::default(), bytes: None };
+            for offset in state.offsets() {
+                place(offset, &state.encode(self.seed()));
+            }
+        }
+        file
+    }
+}
+
+/// What a slot holds:
+/// `crc:u32 generation:u64 height:u64 round:u32 step:u8 has_bytes:u8 length:u32 bytes`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct State {
+    /// Grows by one with each write. Its parity names its pair of slots.
+    pub(crate) generation: u64,
+    /// Nothing at or below it may be signed, but for `bytes` at it.
+    pub(crate) position: Position,
+    /// What was permitted there; `None` where the guard was raised.
+    pub(crate) bytes: Option<Vec<u8>>,
+}
+
+impl State {
+    /// Offsets of the two slots it is written to; those of a pair are not neighbours.
+    pub(crate) fn offsets(&self) -> [usize; 2] {
+        slot_offsets(self.generation % 2)
+    }
+
+    pub(crate) fn encode(&self, seed: u32) -> Vec<u8> {
+        let content = self.bytes.as_deref().unwrap_or_default();
+        let mut body = Vec::with_capacity(26 + content.len());
+        body.extend_from_slice(&self.generation.to_le_bytes());
+        body.extend_from_slice(&self.position.height.to_le_bytes());
+        body.extend_from_slice(&self.position.round.to_le_bytes());
+        body.push(self.position.step);
+        body.push(u8::from(self.bytes.is_some()));
+        body.extend_from_slice(&(content.len() as u32).to_le_bytes());
+        body.extend_from_slice(content);
+        let mut slot = crc32c::crc32c_append(seed, &body).to_le_bytes().to_vec();
+        slot.append(&mut body);
+        slot
+    }
+
+    fn decode(slot: &[u8], seed: u32) -> Option<Self> {
+        let mut fields = Fields(slot);
+        fields.u32()?;
+        let generation = fields.u64()?;
+        let (height, round) = (fields.u64()?, fields.u32()?);
+        let [step, has_bytes] = fields.take()?;
+        let length = fields.u32()? as usize;
+        let content = fields.slice(length)?;
+        let bytes = (has_bytes == 1).then(|| content.to_vec());
+        let state = Self { generation, position: Position { height, round, step }, bytes };
+        slot.starts_with(&state.encode(seed)).then_some(state)
+    }
+}
+
+/// What the slots of a file say.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Recovered {
+    /// The newest state.
+    pub(crate) state: State,
+    /// Where its twin should stand, if it does not.
+    pub(crate) missing_twin: Option<usize>,
+}
+
+/// The newest state in `file`, `None` if the slots are not what one crash and honest writes leave.
+///
+/// The write of generation *g* changes its own pair only, and is begun after *g* - 1 was synced to
+/// the other pair. So beside the newest readable *g*, its twin is the same, or *g* - 2 (not
+/// landed), or unreadable; the other pair holds *g* - 1 or is unreadable (the write of *g* + 1 was
+/// torn, or one of its copies was spoiled). Anything else means that the disk brought back old
+/// content.
+pub(crate) fn recover(file: &[u8], seed: u32) -> Option<Recovered> {
+    let pairs = [0, 1].map(|pair| {
+        slot_offsets(pair).map(|offset| {
+            let slot = file.get(offset..offset + PAGE_BYTES)?;
+            State::decode(slot, seed).filter(|state| state.generation % 2 == pair)
+        })
+    });
+    let newest = pairs.iter().flatten().flatten().max_by_key(|state| state.generation)?.clone();
+    let before = newest.generation.checked_sub(1)?;
+    let of_parity = |generation: u64| &pairs[(generation % 2) as usize];
+    let plausible = of_parity(newest.generation).iter().flatten().all(|state| {
+        *state == newest || state.generation.checked_add(2) == Some(newest.generation)
+    }) && of_parity(before)
+        .iter()
+        .flatten()
+        .all(|state| state.generation == before && state.position <= newest.position);
+    if !plausible {
+        return None;
+    }
+    let twins = newest.offsets().into_iter().zip(of_parity(newest.generation));
+    let missing_twin =
+        twins.filter(|(_, slot)| slot.as_ref() != Some(&newest)).map(|(offset, _)| offset).next();
+    Some(Recovered { state: newest, missing_twin })
+}
+
+fn slot_offsets(pair: u64) -> [usize; 2] {
+    if pair == 0 { [PAGE_BYTES, 3 * PAGE_BYTES] } else { [2 * PAGE_BYTES, 4 * PAGE_BYTES] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWNER: Owner = Owner { key: [1; 32], swarm: [2; 32] };
+
+    /// A file with these generations in its slots, `None` for an unreadable one; pairs in order.
+    fn file(slots: [Option<u64>; 4]) -> Vec<u8> {
+        let mut file = OWNER.fresh_file();
+        let offsets = [slot_offsets(0), slot_offsets(1)].concat();
+        for (offset, generation) in offsets.into_iter().zip(slots) {
+            let position = Position { height: generation.unwrap_or(0), round: 0, step: 0 };
+            let slot = generation
+                .map(|generation| State { generation, position, bytes: None }.encode(OWNER.seed()));
+            let bytes = slot.unwrap_or(vec![0xee; 60]);
+            file[offset..offset + bytes.len()].copy_from_slice(&bytes);
+        }
+        file
+    }
+
+    #[test]
+    fn the_newest_generation_or_none() {
+        let (none, some) = (None::<u64>, Some::<u64>);
+        for (name, slots, newest) in [
+            ("finished", [some(4), some(4), some(5), some(5)], Some(5)),
+            ("torn, nothing landed", [some(4), some(4), some(3), some(3)], Some(4)),
+            ("torn, one landed", [some(4), some(4), some(3), some(5)], Some(5)),
+            ("torn, one landed and one spoiled", [some(4), some(4), none, some(5)], Some(5)),
+            ("torn, both spoiled", [some(4), some(4), none, none], Some(4)),
+            ("one of the pair before spoiled", [none, some(4), some(5), some(5)], Some(5)),
+            ("all spoiled", [none, none, none, none], None),
+            ("a twin too old", [some(4), some(4), some(1), some(5)], None),
+            ("a pair too old", [some(2), some(2), some(5), some(5)], None),
+            ("one of a pair too old", [some(4), some(2), some(5), some(5)], None),
+            ("in the wrong pair", [some(5), some(5), none, none], None),
+        ] {
+            let recovered = recover(&file(slots), OWNER.seed());
+            assert_eq!(recovered.map(|it| it.state.generation), newest, "{name}");
+        }
+    }
+}

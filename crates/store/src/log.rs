@@ -1,0 +1,333 @@
+//! One append-only file of records, the common ground of the log's segments and the blocks.
+
+use std::sync::Arc;
+
+use crate::error::{Operation, StoreError};
+use crate::frame::{FRAME_BYTES, Frame, HEADER_BYTES, Header, HeaderFault, VERSION};
+use crate::scan::{Progress, ScanFault, Scanned, scan};
+use crate::whole::{failed, write_whole};
+use crate::{CrashPoints, Disk, DiskFile, OpenMode};
+
+/// The longest payload of a record: 32 MiB.
+pub const MAX_PAYLOAD_BYTES: usize = 32 * 1024 * 1024;
+
+/// A batch that outgrows this is written, not yet synced, before [`LogFile::sync`].
+const MAX_PENDING_BYTES: usize = 1024 * 1024;
+
+/// What a folder's files are bound to and how they are laid out.
+#[derive(Debug, Clone)]
+pub struct StoreConfig {
+    /// The swarm id: files of another swarm are refused.
+    pub swarm: [u8; 32],
+    /// A number that other peers cannot know, for instance four random bytes. New files start
+    /// their checksums from it, so that nobody can send a payload that looks like records of the
+    /// log and would make a torn tail pass for a damaged middle. It may differ at each start.
+    pub salt: u32,
+    /// The log begins a new segment when one reaches this many bytes; 16 MiB by default.
+    pub segment_bytes: u64,
+}
+
+impl StoreConfig {
+    /// The usual layout for the swarm `swarm`; for `salt` see [`Self::salt`].
+    pub fn new(swarm: [u8; 32], salt: u32) -> Self {
+        Self { swarm, salt, segment_bytes: 16 * 1024 * 1024 }
+    }
+}
+
+/// A torn tail that was cut when a file was opened. It had not been synced, so nobody relied on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cut {
+    /// The file.
+    pub path: String,
+    /// How many bytes were cut; never 0.
+    pub bytes: u64,
+}
+
+/// What all files of one folder share.
+#[derive(Clone)]
+pub(crate) struct Context {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) points: CrashPoints,
+    pub(crate) config: StoreConfig,
+}
+
+/// What tells the log's segments from the blocks.
+pub(crate) struct LogFormat {
+    pub(crate) magic: [u8; 8],
+    /// Crash points before and after a write, before and after a sync.
+    points: [&'static str; 4],
+}
+
+/// Segments of the write-ahead log.
+pub(crate) const WAL: LogFormat = LogFormat {
+    magic: *b"QRTWAL\r\n",
+    points: ["wal.append.before", "wal.append.after", "wal.sync.before", "wal.sync.after"],
+};
+
+/// The blocks.
+pub(crate) const BLOCKS: LogFormat = LogFormat {
+    magic: *b"QRTBLK\r\n",
+    points: ["block.append.before", "block.append.after", "block.sync.before", "block.sync.after"],
+};
+
+/// A log file that is open, and what it says of itself.
+pub(crate) type OpenLog = (Box<dyn DiskFile>, Header);
+
+/// A log file that is written to.
+///
+/// `append`* -> `sync` writes one batch; any failure of a write or sync poisons it.
+pub(crate) struct LogFile {
+    context: Context,
+    format: &'static LogFormat,
+    name: String,
+    file: Box<dyn DiskFile>,
+    salt: u32,
+    /// The offset behind what was written.
+    end: u64,
+    /// Records behind `end`, not yet written.
+    pending: Vec<u8>,
+    progress: Progress,
+    /// The first sequence that no sync covers.
+    unsynced: u64,
+    poisoned: bool,
+}
+
+impl LogFile {
+    /// Makes the file, durably, for records that come at `progress`.
+    pub(crate) fn create(
+        context: &Context,
+        format: &'static LogFormat,
+        name: &str,
+        progress: Progress,
+    ) -> Result<Self, StoreError> {
+        let StoreConfig { salt, swarm, .. } = context.config;
+        let header = Header { salt, swarm, first_sequence: progress.next };
+        write_whole(&*context.disk, name, &header.encode(&format.magic))?;
+        let (file, _) = open_log(context, format, name)?;
+        let scanned = Scanned { progress, end: HEADER_BYTES as u64, torn: 0 };
+        Ok(Self::new(context, format, name, (file, header), scanned))
+    }
+
+    /// Opens a file that was opened and scanned: cuts its torn tail and syncs the rest, because
+    /// what was read may so far stand in the cache of the system alone.
+    pub(crate) fn recover(
+        context: &Context,
+        format: &'static LogFormat,
+        name: &str,
+        opened: OpenLog,
+        scanned: Scanned,
+    ) -> Result<(Self, Option<Cut>), StoreError> {
+        let (mut file, header) = opened;
+        let disk = &*context.disk;
+        let cut = (scanned.torn > 0).then(|| Cut { path: disk.path(name), bytes: scanned.torn });
+        if cut.is_some() {
+            file.truncate(scanned.end).map_err(failed(disk, Operation::Truncate, name))?;
+        }
+        file.sync().map_err(failed(disk, Operation::Sync, name))?;
+        Ok((Self::new(context, format, name, (file, header), scanned), cut))
+    }
+
+    fn new(
+        context: &Context,
+        format: &'static LogFormat,
+        name: &str,
+        (file, header): OpenLog,
+        Scanned { progress, end, .. }: Scanned,
+    ) -> Self {
+        Self {
+            context: context.clone(),
+            format,
+            name: name.to_owned(),
+            file,
+            salt: header.salt,
+            end,
+            pending: Vec::new(),
+            unsynced: progress.next,
+            progress: Progress { batch: progress.next, ..progress },
+            poisoned: false,
+        }
+    }
+
+    /// Adds a record whose payload is `parts` one behind the other; returns the offset at which
+    /// its frame will stand.
+    pub(crate) fn append(
+        &mut self,
+        kind: u8,
+        height: u64,
+        parts: &[&[u8]],
+    ) -> Result<u64, StoreError> {
+        self.check_sound()?;
+        if height < self.progress.height {
+            return Err(StoreError::WrongHeight { expected: self.progress.height, found: height });
+        }
+        let bytes = parts.iter().map(|part| part.len()).fold(0, usize::saturating_add);
+        if bytes > MAX_PAYLOAD_BYTES {
+            let limit = MAX_PAYLOAD_BYTES as u64;
+            return Err(StoreError::TooLarge { bytes: bytes as u64, limit });
+        }
+        let payload_crc =
+            parts.iter().fold(self.salt, |crc, part| crc32c::crc32c_append(crc, part));
+        let Progress { next: sequence, batch, .. } = self.progress;
+        let length = bytes as u32;
+        let frame = Frame { length, sequence, batch, height, kind, payload_crc };
+        let offset = self.end + self.pending.len() as u64;
+        self.pending.extend_from_slice(&frame.encode(self.salt));
+        parts.iter().for_each(|part| self.pending.extend_from_slice(part));
+        self.progress = Progress { next: sequence.saturating_add(1), batch, height };
+        if self.pending.len() > MAX_PENDING_BYTES {
+            self.write()?;
+        }
+        Ok(offset)
+    }
+
+    /// Writes what is pending, without making it durable.
+    pub(crate) fn write(&mut self) -> Result<(), StoreError> {
+        self.check_sound()?;
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let [before, after, ..] = self.format.points;
+        self.context.points.pass(before);
+        let result = self.file.write_at(self.end, &self.pending);
+        self.finish(Operation::Write, result)?;
+        self.context.points.pass(after);
+        self.end += self.pending.len() as u64;
+        self.pending.clear();
+        Ok(())
+    }
+
+    /// Makes every record durable and ends the batch. Without new records it does nothing.
+    pub(crate) fn sync(&mut self) -> Result<(), StoreError> {
+        self.write()?;
+        if self.unsynced == self.progress.next {
+            return Ok(());
+        }
+        let [.., before, after] = self.format.points;
+        self.context.points.pass(before);
+        let result = self.file.sync();
+        self.finish(Operation::Sync, result)?;
+        self.context.points.pass(after);
+        self.unsynced = self.progress.next;
+        self.progress.batch = self.progress.next;
+        Ok(())
+    }
+
+    /// The record whose frame stands at `offset`, which was written.
+    pub(crate) fn read(&self, offset: u64) -> Result<(Frame, Vec<u8>), StoreError> {
+        self.check_sound()?;
+        read_record(&self.context, &self.name, &*self.file, self.salt, offset)
+    }
+
+    pub(crate) fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// The sequence below which everything is durable.
+    pub(crate) fn durable(&self) -> u64 {
+        self.unsynced
+    }
+
+    /// Length of what was written, in bytes.
+    pub(crate) fn end(&self) -> u64 {
+        self.end
+    }
+
+    pub(crate) fn check_sound(&self) -> Result<(), StoreError> {
+        if self.poisoned {
+            return Err(StoreError::Poisoned { path: self.context.disk.path(&self.name) });
+        }
+        Ok(())
+    }
+
+    /// Passes on a failure, after which nothing may be tried again.
+    pub(crate) fn poison(&mut self) {
+        self.poisoned = true;
+    }
+
+    fn finish(
+        &mut self,
+        operation: Operation,
+        result: std::io::Result<()>,
+    ) -> Result<(), StoreError> {
+        self.poisoned |= result.is_err();
+        result.map_err(|source| {
+            let path = self.context.disk.path(&self.name);
+            StoreError::Disk { operation, path, source }
+        })
+    }
+}
+
+/// Opens a log file and reads its header. A new file gets its name after its header was synced, so
+/// a header that cannot be read is damage, never a torn creation.
+pub(crate) fn open_log(
+    context: &Context,
+    format: &LogFormat,
+    name: &str,
+) -> Result<OpenLog, StoreError> {
+    let disk = &*context.disk;
+    let file = disk.open(name, OpenMode::Existing).map_err(failed(disk, Operation::Open, name))?;
+    let mut bytes = vec![0; HEADER_BYTES];
+    let filled = file.read_at(0, &mut bytes).map_err(failed(disk, Operation::Read, name))?;
+    bytes.truncate(filled);
+    let header = Header::decode(&bytes, &format.magic).map_err(|fault| match fault {
+        HeaderFault::Damaged => damaged(disk, name, 0),
+        HeaderFault::Version(found) => {
+            StoreError::Unsupported { path: disk.path(name), found, supported: VERSION }
+        }
+    })?;
+    if header.swarm != context.config.swarm {
+        let (expected, found) = (context.config.swarm, header.swarm);
+        return Err(StoreError::WrongSwarm { path: disk.path(name), expected, found });
+    }
+    Ok((file, header))
+}
+
+/// Scans an opened log file from `start`, which its header must agree with.
+pub(crate) fn scan_log(
+    context: &Context,
+    name: &str,
+    (file, header): &OpenLog,
+    start: Progress,
+    visit: impl FnMut(u64, &Frame),
+) -> Result<Scanned, StoreError> {
+    let disk = &*context.disk;
+    if header.first_sequence != start.next {
+        return Err(damaged(disk, name, 0));
+    }
+    scan(&**file, header.salt, start, visit).map_err(|fault| match fault {
+        ScanFault::Disk(source) => failed(disk, Operation::Read, name)(source),
+        ScanFault::Damaged(offset) => damaged(disk, name, offset),
+    })
+}
+
+/// The record at `offset` of a file that was scanned; if it is no longer good, it is damaged.
+pub(crate) fn read_record(
+    context: &Context,
+    name: &str,
+    file: &dyn DiskFile,
+    salt: u32,
+    offset: u64,
+) -> Result<(Frame, Vec<u8>), StoreError> {
+    let disk = &*context.disk;
+    let read = |offset, length| {
+        let mut bytes = vec![0; length];
+        let filled = file.read_at(offset, &mut bytes).map_err(failed(disk, Operation::Read, name));
+        filled.map(|filled| {
+            bytes.truncate(filled);
+            bytes
+        })
+    };
+    let frame = Frame::decode(&read(offset, FRAME_BYTES)?, salt)
+        .filter(|frame| frame.length as usize <= MAX_PAYLOAD_BYTES)
+        .ok_or_else(|| damaged(disk, name, offset))?;
+    let payload = read(offset + FRAME_BYTES as u64, frame.length as usize)?;
+    let whole = payload.len() == frame.length as usize;
+    if !whole || crc32c::crc32c_append(salt, &payload) != frame.payload_crc {
+        return Err(damaged(disk, name, offset));
+    }
+    Ok((frame, payload))
+}
+
+pub(crate) fn damaged(disk: &dyn Disk, name: &str, offset: u64) -> StoreError {
+    StoreError::Damaged { path: disk.path(name), offset, folder: disk.path("") }
+}

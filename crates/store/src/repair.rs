@@ -1,0 +1,160 @@
+//! Cuts damaged files at their first damage, keeping what is taken away.
+
+use std::sync::Arc;
+
+use crate::blocks::{BLOCKS_NAME, scan_blocks};
+use crate::error::{Operation, StoreError};
+use crate::frame::HEADER_BYTES;
+use crate::guard::take_lock;
+use crate::log::{Context, StoreConfig};
+use crate::wal::{Sealed, scan_segment, segment_name, segment_numbers};
+use crate::whole::{failed, sync_folder_of};
+use crate::{CrashPoints, Disk, Meta, OpenMode};
+
+/// How much is copied at once.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// A file that [`repair`] changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repaired {
+    /// The file.
+    pub path: String,
+    /// Where it is kept as it was.
+    pub kept: String,
+    /// How many bytes of it were left in use; 0 if it was taken away whole.
+    pub length: u64,
+}
+
+/// Mends what [`Store::open`](crate::Store::open) refuses as damaged: cuts the log and the blocks
+/// at their first damage, takes away later segments and unreadable values. Everything is kept as
+/// `NAME.damaged.N`. Empty if nothing was damaged. The folder must not be open.
+///
+/// What it takes away of the log and the blocks had been durable: the node fetches blocks anew, and
+/// its guard, which this never touches, keeps it from signing twice.
+///
+/// # Errors
+/// [`StoreError::Locked`], [`StoreError::WrongSwarm`], [`StoreError::Unsupported`], or the disk
+/// failed; then it can be run again.
+pub fn repair(disk: Arc<dyn Disk>, config: StoreConfig) -> Result<Vec<Repaired>, StoreError> {
+    let _lock = take_lock(&*disk)?;
+    let context = Context { disk, points: CrashPoints::default(), config };
+    let mut repaired = repair_wal(&context)?;
+    repaired.extend(repair_blocks(&context)?);
+    repaired.extend(repair_meta(&context)?);
+    Ok(repaired)
+}
+
+fn repair_wal(context: &Context) -> Result<Vec<Repaired>, StoreError> {
+    let numbers = segment_numbers(context)?;
+    let mut before: Option<Sealed> = None;
+    for (index, &number) in numbers.iter().enumerate() {
+        let name = segment_name(number);
+        let later = numbers.get(index + 1..).unwrap_or_default();
+        match scan_segment(context, before.as_ref(), number) {
+            Ok((_, scanned)) if scanned.torn == 0 || later.is_empty() => {
+                let (progress, end) = (scanned.progress, scanned.end);
+                before = Some(Sealed { number, progress, end });
+            }
+            Ok((_, scanned)) => return cut_segment(context, &name, scanned.end, later),
+            Err(StoreError::Damaged { path, offset, .. }) => {
+                // It may be the segment before that ends too early for this one.
+                let offset = if path == context.disk.path(&name) { offset } else { 0 };
+                return cut_segment(context, &name, offset, later);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// Cuts a segment and takes away those behind it.
+fn cut_segment(
+    context: &Context,
+    name: &str,
+    offset: u64,
+    later: &[u64],
+) -> Result<Vec<Repaired>, StoreError> {
+    let disk = &*context.disk;
+    let aside = later.iter().rev().map(|&number| set_aside(disk, &segment_name(number)));
+    let mut repaired = aside.collect::<Result<Vec<_>, _>>()?;
+    repaired.push(cut(disk, name, offset)?);
+    repaired.reverse();
+    Ok(repaired)
+}
+
+fn repair_blocks(context: &Context) -> Result<Option<Repaired>, StoreError> {
+    match scan_blocks(context) {
+        Err(StoreError::Damaged { offset, .. }) => {
+            cut(&*context.disk, BLOCKS_NAME, offset).map(Some)
+        }
+        scanned => scanned.map(|_| None),
+    }
+}
+
+fn repair_meta(context: &Context) -> Result<Vec<Repaired>, StoreError> {
+    let disk = &*context.disk;
+    let meta = Meta::new(context.disk.clone(), CrashPoints::default());
+    let mut repaired = Vec::new();
+    for name in disk.list("meta").map_err(failed(disk, Operation::List, "meta"))? {
+        match meta.get(&name) {
+            Err(StoreError::Damaged { .. } | StoreError::TooLarge { .. }) => {
+                repaired.push(set_aside(disk, &format!("meta/{name}"))?);
+            }
+            Err(StoreError::BadName { .. }) | Ok(_) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(repaired)
+}
+
+/// Cuts a file to `length` bytes and keeps a copy; a file with no whole header goes away.
+fn cut(disk: &dyn Disk, name: &str, length: u64) -> Result<Repaired, StoreError> {
+    if length < HEADER_BYTES as u64 {
+        return set_aside(disk, name);
+    }
+    let kept = free_name(disk, name)?;
+    copy(disk, name, &kept)?;
+    let mut file =
+        disk.open(name, OpenMode::Existing).map_err(failed(disk, Operation::Open, name))?;
+    file.truncate(length).map_err(failed(disk, Operation::Truncate, name))?;
+    file.sync().map_err(failed(disk, Operation::Sync, name))?;
+    Ok(Repaired { path: disk.path(name), kept: disk.path(&kept), length })
+}
+
+fn set_aside(disk: &dyn Disk, name: &str) -> Result<Repaired, StoreError> {
+    let kept = free_name(disk, name)?;
+    disk.rename(name, &kept).map_err(failed(disk, Operation::Rename, name))?;
+    sync_folder_of(disk, name)?;
+    Ok(Repaired { path: disk.path(name), kept: disk.path(&kept), length: 0 })
+}
+
+fn copy(disk: &dyn Disk, from: &str, to: &str) -> Result<(), StoreError> {
+    let source =
+        disk.open(from, OpenMode::Existing).map_err(failed(disk, Operation::Open, from))?;
+    let mut target = disk.open(to, OpenMode::New).map_err(failed(disk, Operation::Open, to))?;
+    let mut buffer = vec![0; CHUNK_BYTES];
+    let mut offset = 0;
+    loop {
+        let filled =
+            source.read_at(offset, &mut buffer).map_err(failed(disk, Operation::Read, from))?;
+        if filled == 0 {
+            break;
+        }
+        let part = buffer.get(..filled).unwrap_or_default();
+        target.write_at(offset, part).map_err(failed(disk, Operation::Write, to))?;
+        offset += filled as u64;
+    }
+    target.sync().map_err(failed(disk, Operation::Sync, to))?;
+    sync_folder_of(disk, to)
+}
+
+/// The first of `NAME.damaged.1`, `NAME.damaged.2`, ... that is free.
+fn free_name(disk: &dyn Disk, name: &str) -> Result<String, StoreError> {
+    let (folder, base) = name.rsplit_once('/').unwrap_or(("", name));
+    let taken = disk.list(folder).map_err(failed(disk, Operation::List, folder))?;
+    let mut number = 1;
+    while taken.contains(&format!("{base}.damaged.{number}")) {
+        number += 1;
+    }
+    Ok(format!("{name}.damaged.{number}"))
+}

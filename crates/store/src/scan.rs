@@ -1,0 +1,205 @@
+//! Reads a log file from its start and finds where what can be trusted ends.
+
+use std::io;
+
+use crate::DiskFile;
+use crate::frame::{FRAME_BYTES, Frame, HEADER_BYTES};
+use crate::log::MAX_PAYLOAD_BYTES;
+
+/// How much is read at once.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// Where a log stands after some of its records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Progress {
+    /// The sequence that follows.
+    pub(crate) next: u64,
+    /// The first sequence of the batch of the last record.
+    pub(crate) batch: u64,
+    /// The height of the last record; 0 before the first.
+    pub(crate) height: u64,
+}
+
+impl Progress {
+    /// Before the record `first`, all earlier ones durable and the last of them of `height`.
+    pub(crate) fn at(first: u64, height: u64) -> Self {
+        Self { next: first, batch: first, height }
+    }
+
+    /// After `frame`; `None` if it does not follow.
+    fn after(&self, frame: &Frame) -> Option<Self> {
+        let batch_follows = frame.batch == self.batch || frame.batch == frame.sequence;
+        let follows = frame.sequence == self.next && frame.height >= self.height && batch_follows;
+        let next = frame.sequence.checked_add(1)?;
+        follows.then_some(Self { next, batch: frame.batch, height: frame.height })
+    }
+}
+
+/// What a scan found.
+#[derive(Debug)]
+pub(crate) struct Scanned {
+    /// Where the log stands after the last good record.
+    pub(crate) progress: Progress,
+    /// The offset behind the last good record.
+    pub(crate) end: u64,
+    /// Bytes behind `end`: a torn tail.
+    pub(crate) torn: u64,
+}
+
+/// Why a scan gave up.
+#[derive(Debug)]
+pub(crate) enum ScanFault {
+    /// The disk failed.
+    Disk(io::Error),
+    /// What had been synced is damaged from this offset on.
+    Damaged(u64),
+}
+
+impl From<io::Error> for ScanFault {
+    fn from(error: io::Error) -> Self {
+        Self::Disk(error)
+    }
+}
+
+/// Checks every record behind the header, calling `visit` with the offset of each good one.
+///
+/// The first bad record ends the scan. It is a torn tail if nothing behind it proves that it had
+/// been synced; see [`crate::Wal`] for the reasoning.
+pub(crate) fn scan(
+    file: &dyn DiskFile,
+    salt: u32,
+    start: Progress,
+    mut visit: impl FnMut(u64, &Frame),
+) -> Result<Scanned, ScanFault> {
+    let length = file.length()?;
+    let mut window = Window::new(file);
+    let mut progress = start;
+    let mut end = HEADER_BYTES as u64;
+    while end < length {
+        let Some(frame) = good_frame(&mut window, salt, end)? else {
+            if later_batch(&mut window, salt, end, progress.next)? {
+                return Err(ScanFault::Damaged(end));
+            }
+            break;
+        };
+        progress = progress.after(&frame).ok_or(ScanFault::Damaged(end))?;
+        visit(end, &frame);
+        end += frame.total_bytes();
+    }
+    Ok(Scanned { progress, end, torn: length.saturating_sub(end) })
+}
+
+/// The frame at `offset`, if its checksum and that of its payload are right.
+fn good_frame(window: &mut Window<'_>, salt: u32, offset: u64) -> io::Result<Option<Frame>> {
+    let Some(frame) = Frame::decode(window.at(offset, FRAME_BYTES)?, salt) else {
+        return Ok(None);
+    };
+    if frame.length as usize > MAX_PAYLOAD_BYTES {
+        return Ok(None);
+    }
+    let crc = payload_crc(window, salt, offset + FRAME_BYTES as u64, frame.length)?;
+    Ok((crc == Some(frame.payload_crc)).then_some(frame))
+}
+
+/// The checksum of `length` bytes at `offset`; `None` if the file ends before.
+fn payload_crc(
+    window: &mut Window<'_>,
+    salt: u32,
+    mut offset: u64,
+    length: u32,
+) -> io::Result<Option<u32>> {
+    let mut crc = salt;
+    let mut left = length as usize;
+    while left > 0 {
+        let bytes = window.at(offset, left.min(CHUNK_BYTES))?;
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        crc = crc32c::crc32c_append(crc, bytes);
+        left -= bytes.len();
+        offset += bytes.len() as u64;
+    }
+    Ok(Some(crc))
+}
+
+/// Whether behind the bad record `sequence` at `offset` stands the frame of a later batch, which
+/// was written only after `sequence` had been synced. The frame alone proves it; its payload may
+/// be torn.
+fn later_batch(window: &mut Window<'_>, salt: u32, offset: u64, sequence: u64) -> io::Result<bool> {
+    let mut at = offset + 1;
+    loop {
+        let bytes = window.at(at, CHUNK_BYTES)?;
+        let Some(last_start) = bytes.len().checked_sub(FRAME_BYTES) else {
+            return Ok(false);
+        };
+        let proves = |frame: Frame| frame.batch > sequence && frame.sequence >= frame.batch;
+        if bytes.windows(FRAME_BYTES).any(|at| Frame::decode(at, salt).is_some_and(proves)) {
+            return Ok(true);
+        }
+        at += last_start as u64 + 1;
+    }
+}
+
+/// A buffer that slides over a file.
+struct Window<'a> {
+    file: &'a dyn DiskFile,
+    buffer: Vec<u8>,
+    /// The offset in the file of the start of `buffer`.
+    start: u64,
+    /// How much of `buffer` is content of the file.
+    filled: usize,
+}
+
+impl<'a> Window<'a> {
+    fn new(file: &'a dyn DiskFile) -> Self {
+        Self { file, buffer: vec![0; CHUNK_BYTES], start: 0, filled: 0 }
+    }
+
+    /// The bytes at `offset`: `wanted` (at most a chunk), or fewer where the file ends.
+    fn at(&mut self, offset: u64, wanted: usize) -> io::Result<&[u8]> {
+        if !self.holds(offset, wanted) {
+            self.filled = self.file.read_at(offset, &mut self.buffer)?;
+            self.start = offset;
+        }
+        let skip = (offset - self.start) as usize;
+        let end = self.filled.min(skip + wanted);
+        Ok(&self.buffer[skip..end])
+    }
+
+    fn holds(&self, offset: u64, wanted: usize) -> bool {
+        let end = self.start + self.filled as u64;
+        offset >= self.start && offset + wanted as u64 <= end
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rule 10 of consensus.md: a wrong height or sequence is detected.
+    #[test]
+    fn only_what_follows_is_accepted() {
+        let at = Progress { next: 8, batch: 6, height: 3 };
+        let frame = |sequence, batch, height| Frame {
+            length: 0,
+            sequence,
+            batch,
+            height,
+            kind: 0,
+            payload_crc: 0,
+        };
+        for (name, frame, follows) in [
+            ("same batch", frame(8, 6, 3), true),
+            ("new batch", frame(8, 8, 3), true),
+            ("higher", frame(8, 6, 9), true),
+            ("lower height", frame(8, 6, 2), false),
+            ("sequence repeated", frame(7, 6, 3), false),
+            ("sequence left out", frame(9, 6, 3), false),
+            ("batch of before", frame(8, 5, 3), false),
+            ("batch begun at another record", frame(8, 7, 3), false),
+            ("batch from the future", frame(8, 9, 3), false),
+        ] {
+            assert_eq!(at.after(&frame).is_some(), follows, "{name}");
+        }
+    }
+}

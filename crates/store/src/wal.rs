@@ -1,0 +1,307 @@
+//! The write-ahead log.
+
+use std::iter::FusedIterator;
+
+use crate::DiskFile;
+use crate::error::{Operation, StoreError};
+use crate::frame::HEADER_BYTES;
+use crate::log::{Context, Cut, LogFile, OpenLog, WAL};
+use crate::log::{damaged, open_log, read_record, scan_log};
+use crate::scan::{Progress, Scanned};
+use crate::whole::{failed, remove_if_there, sync_folder_of};
+
+/// A record to append.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// The caller's kind of record.
+    pub kind: u8,
+    /// The height it belongs to; never lower than that of the record before it.
+    pub height: u64,
+    /// The content, at most [`MAX_PAYLOAD_BYTES`](crate::MAX_PAYLOAD_BYTES).
+    pub payload: &'a [u8],
+}
+
+/// A record of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WalRecord {
+    /// Its place in the log, contiguous from 1; it stays when older segments are removed.
+    pub sequence: u64,
+    /// The caller's kind of record.
+    pub kind: u8,
+    /// The height it belongs to.
+    pub height: u64,
+    /// The content.
+    pub payload: Vec<u8>,
+}
+
+/// The write-ahead log: [`append`](Self::append) any number of records, then one
+/// [`sync`](Self::sync) for all of them (group commit); after a restart [`replay`](Self::replay).
+///
+/// # Torn tail or damaged middle (rule 10 of consensus.md)
+///
+/// The records between two syncs are a *batch*. Until its sync returns, a crash may leave any
+/// subset of its bytes: an early record missing and a later one whole. So a bad record followed by
+/// a good one is no proof of damage, and the last good record is no measure. Instead each record
+/// carries the sequence its batch began with, which means "everything before this was synced
+/// before I was written". At open, a bad record with sequence *s* is
+///
+/// - **damage** if behind it in the file stands the frame of a record whose batch began after *s*,
+///   or if a later segment exists: *s* had been synced, somebody may have relied on it. The log is
+///   refused with [`StoreError::Damaged`].
+/// - **a torn tail** otherwise. It is in the last batch that was written, whose sync did not return
+///   as far as the file can tell, and everything from it on is cut.
+///
+/// A record that is whole but does not follow (sequence, batch or height) is damage wherever it
+/// stands. What cannot be told: when bytes of the very last batch were spoiled, or the end of the
+/// last segment went missing, after their sync, it looks like a torn tail and is cut.
+/// [`SigningGuard`](crate::SigningGuard) does not depend on the log for that reason.
+///
+/// # Segments
+///
+/// A segment that has reached its size is followed by a new one after a sync, never inside a batch,
+/// so each segment but the last is known to have been synced whole.
+pub struct Wal {
+    context: Context,
+    /// Segments before the active one, oldest first.
+    sealed: Vec<Sealed>,
+    number: u64,
+    active: LogFile,
+}
+
+/// A segment that is not written to any more.
+pub(crate) struct Sealed {
+    pub(crate) number: u64,
+    /// Behind its last record, which has the highest height in it.
+    pub(crate) progress: Progress,
+    /// Its length in bytes.
+    pub(crate) end: u64,
+}
+
+impl Wal {
+    /// Opens the log, or makes it if the folder has none. Cuts a torn tail and reports it.
+    pub(crate) fn open(context: &Context) -> Result<(Self, Option<Cut>), StoreError> {
+        let numbers = segment_numbers(context)?;
+        let Some((&last, earlier)) = numbers.split_last() else {
+            let active = LogFile::create(context, &WAL, &segment_name(1), Progress::at(1, 0))?;
+            let wal = Self { context: context.clone(), sealed: Vec::new(), number: 1, active };
+            return Ok((wal, None));
+        };
+        let mut sealed = Vec::new();
+        for &number in earlier {
+            let (_, scanned) = scan_segment(context, sealed.last(), number)?;
+            if scanned.torn > 0 {
+                return Err(damaged(&*context.disk, &segment_name(number), scanned.end));
+            }
+            sealed.push(Sealed { number, progress: scanned.progress, end: scanned.end });
+        }
+        let (opened, scanned) = scan_segment(context, sealed.last(), last)?;
+        let name = segment_name(last);
+        let (active, cut) = LogFile::recover(context, &WAL, &name, opened, scanned)?;
+        Ok((Self { context: context.clone(), sealed, number: last, active }, cut))
+    }
+
+    /// Adds a record to the batch and returns its sequence. It is not durable before
+    /// [`Self::sync`].
+    ///
+    /// # Errors
+    /// [`StoreError::WrongHeight`] if its height is lower than the one before it,
+    /// [`StoreError::TooLarge`]; neither changes anything. Otherwise the disk failed.
+    pub fn append(&mut self, record: Record<'_>) -> Result<u64, StoreError> {
+        let sequence = self.active.progress().next;
+        self.active.append(record.kind, record.height, &[record.payload])?;
+        Ok(sequence)
+    }
+
+    /// Makes every appended record durable with one `fdatasync`; returns the sequence below which
+    /// all are durable.
+    ///
+    /// # Errors
+    /// The disk failed: the log is poisoned, and the process must end.
+    pub fn sync(&mut self) -> Result<u64, StoreError> {
+        self.active.sync()?;
+        if self.active.end() >= self.context.config.segment_bytes {
+            self.rotate()?;
+        }
+        Ok(self.active.durable())
+    }
+
+    /// The sequence the next record gets.
+    pub fn next_sequence(&self) -> u64 {
+        self.active.progress().next
+    }
+
+    /// The height of the last record; 0 in a log that never had one.
+    pub fn last_height(&self) -> u64 {
+        self.active.progress().height
+    }
+
+    /// Removes the oldest segments that hold no record of `height` or above. Records below
+    /// `height` that share a segment with others stay.
+    ///
+    /// # Errors
+    /// The disk failed: the log is poisoned, and the process must end.
+    pub fn truncate_below(&mut self, height: u64) -> Result<(), StoreError> {
+        self.active.check_sound()?;
+        while self.sealed.first().is_some_and(|segment| segment.progress.height < height) {
+            let oldest = self.sealed.remove(0);
+            self.context.points.pass("wal.truncate.before");
+            let name = segment_name(oldest.number);
+            // One by one, so that a crash cannot leave a gap between segments.
+            let removed = remove_if_there(&*self.context.disk, &name)
+                .and_then(|()| sync_folder_of(&*self.context.disk, &name));
+            self.poison_on_error(removed)?;
+            self.context.points.pass("wal.truncate.after");
+        }
+        Ok(())
+    }
+
+    /// The records of the log, oldest first, without those appended since the last sync.
+    ///
+    /// An item is an error if the disk fails or a record is no longer as it was when the log was
+    /// opened; it is the last item then.
+    ///
+    /// # Errors
+    /// [`StoreError::Poisoned`].
+    pub fn replay(&self) -> Result<Replay<'_>, StoreError> {
+        self.active.check_sound()?;
+        Ok(Replay { wal: self, segment: 0, open: None, finished: false })
+    }
+
+    fn rotate(&mut self) -> Result<(), StoreError> {
+        self.context.points.pass("wal.rotate.before");
+        let number = self.number + 1;
+        let progress = self.active.progress().clone();
+        let name = segment_name(number);
+        let created = LogFile::create(&self.context, &WAL, &name, progress.clone());
+        let sealed = Sealed { number: self.number, progress, end: self.active.end() };
+        self.active = self.poison_on_error(created)?;
+        self.sealed.push(sealed);
+        self.number = number;
+        self.context.points.pass("wal.rotate.after");
+        Ok(())
+    }
+
+    fn poison_on_error<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        if result.is_err() {
+            self.active.poison();
+        }
+        result
+    }
+
+    /// Number and length of the segment at `index`, oldest first.
+    fn segment(&self, index: usize) -> Option<(u64, u64)> {
+        match self.sealed.get(index) {
+            Some(sealed) => Some((sealed.number, sealed.end)),
+            None => (index == self.sealed.len()).then(|| (self.number, self.active.end())),
+        }
+    }
+}
+
+/// The records of a log, oldest first; see [`Wal::replay`].
+pub struct Replay<'a> {
+    wal: &'a Wal,
+    segment: usize,
+    open: Option<OpenSegment>,
+    finished: bool,
+}
+
+struct OpenSegment {
+    name: String,
+    file: Box<dyn DiskFile>,
+    salt: u32,
+    offset: u64,
+    end: u64,
+}
+
+impl Replay<'_> {
+    fn read_next(&mut self) -> Result<Option<WalRecord>, StoreError> {
+        loop {
+            let open = match self.open.take() {
+                Some(open) if open.offset < open.end => open,
+                Some(_) => {
+                    self.segment += 1;
+                    continue;
+                }
+                None => match self.wal.segment(self.segment) {
+                    Some((number, end)) => self.open_segment(number, end)?,
+                    None => return Ok(None),
+                },
+            };
+            if open.offset < open.end {
+                return self.read_from(open).map(Some);
+            }
+            self.open = Some(open);
+        }
+    }
+
+    fn open_segment(&self, number: u64, end: u64) -> Result<OpenSegment, StoreError> {
+        let name = segment_name(number);
+        let (file, header) = open_log(&self.wal.context, &WAL, &name)?;
+        Ok(OpenSegment { name, file, salt: header.salt, offset: HEADER_BYTES as u64, end })
+    }
+
+    fn read_from(&mut self, mut open: OpenSegment) -> Result<WalRecord, StoreError> {
+        let OpenSegment { name, file, salt, offset, .. } = &open;
+        let (frame, payload) = read_record(&self.wal.context, name, &**file, *salt, *offset)?;
+        open.offset += frame.total_bytes();
+        self.open = Some(open);
+        let (sequence, kind, height) = (frame.sequence, frame.kind, frame.height);
+        Ok(WalRecord { sequence, kind, height, payload })
+    }
+}
+
+impl Iterator for Replay<'_> {
+    type Item = Result<WalRecord, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.finished {
+            return None;
+        }
+        let item = self.read_next().transpose();
+        self.finished = !matches!(item, Some(Ok(_)));
+        item
+    }
+}
+
+impl FusedIterator for Replay<'_> {}
+
+/// `wal/000001.log` and so on; longer numbers grow in width.
+pub(crate) fn segment_name(number: u64) -> String {
+    format!("wal/{number:06}.log")
+}
+
+/// The numbers of the segments in the folder, ascending.
+pub(crate) fn segment_numbers(context: &Context) -> Result<Vec<u64>, StoreError> {
+    let disk = &*context.disk;
+    let names = disk.list("wal").map_err(failed(disk, Operation::List, "wal"))?;
+    let mut numbers: Vec<u64> = names
+        .iter()
+        .filter_map(|name| Some((name, name.strip_suffix(".log")?.parse().ok()?)))
+        .filter(|&(name, number)| segment_name(number).strip_prefix("wal/") == Some(name))
+        .map(|(_, number)| number)
+        .collect();
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+/// Opens and checks a segment and that it follows `before`, if there is one.
+pub(crate) fn scan_segment(
+    context: &Context,
+    before: Option<&Sealed>,
+    number: u64,
+) -> Result<(OpenLog, Scanned), StoreError> {
+    let name = segment_name(number);
+    let opened = open_log(context, &WAL, &name)?;
+    let first = opened.1.first_sequence;
+    let start = match before {
+        None => Progress::at(first, 0),
+        Some(before) if before.progress.next == first => {
+            Progress::at(first, before.progress.height)
+        }
+        Some(before) => {
+            return Err(damaged(&*context.disk, &segment_name(before.number), before.end));
+        }
+    };
+    let scanned = scan_log(context, &name, &opened, start, |_, _| ())?;
+    Ok((opened, scanned))
+}
