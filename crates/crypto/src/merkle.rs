@@ -1,5 +1,9 @@
 //! Merkle trees in the shape of RFC 9162 (section 2.1) with SHA-256, for operations, outcomes and
 //! evidence: a few lines in any language check an inclusion proof.
+//!
+//! A root binds the number of leaves: SHA-256(0x02 || size as 8 bytes, big-endian || tree hash).
+//! The tree hash alone does not (RFC 9162 signs the size next to it): with it, a proof for leaf 0
+//! of 3 is one for leaf 0 of 4 too, and a changed size in a certificate would go unnoticed.
 
 use quorate_types::Hash;
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
@@ -16,10 +20,9 @@ pub struct InclusionProof {
     pub path: Vec<Hash>,
 }
 
-/// Root over leaves; the hash of the empty string for none (RFC 9162 section 2.1.1).
+/// Root over leaves, with their number bound in.
 pub fn root<L: AsRef<[u8]>>(leaves: &[L]) -> Hash {
-    let hashes: Vec<Hash> = leaves.iter().map(|leaf| leaf_hash(leaf.as_ref())).collect();
-    subtree(&hashes)
+    sized(leaves.len() as u64, &subtree(&leaf_hashes(leaves)))
 }
 
 /// Proof that leaf `index` stands in the tree over `leaves`; `None` where there is no such leaf.
@@ -27,10 +30,18 @@ pub fn prove<L: AsRef<[u8]>>(leaves: &[L], index: usize) -> Option<InclusionProo
     if index >= leaves.len() {
         return None;
     }
-    let hashes: Vec<Hash> = leaves.iter().map(|leaf| leaf_hash(leaf.as_ref())).collect();
     let mut path = Vec::new();
-    collect_path(&hashes, index, &mut path);
+    collect_path(&leaf_hashes(leaves), index, &mut path);
     Some(InclusionProof { size: leaves.len() as u64, index: index as u64, path })
+}
+
+/// Proofs for all leaves in their order, each tree hash computed once.
+pub fn prove_all<L: AsRef<[u8]>>(leaves: &[L]) -> Vec<InclusionProof> {
+    let size = leaves.len() as u64;
+    let mut paths = vec![Vec::new(); leaves.len()];
+    collect_paths(&leaf_hashes(leaves), &mut paths);
+    let proofs = (0..size).zip(paths);
+    proofs.map(|(index, path)| InclusionProof { size, index, path }).collect()
 }
 
 /// Whether `proof` shows `leaf` under `root` (RFC 9162 section 2.1.3.2).
@@ -56,9 +67,10 @@ pub fn verify(root: &Hash, leaf: &[u8], proof: &InclusionProof) -> bool {
         node >>= 1;
         last >>= 1;
     }
-    last == 0 && hash == *root
+    last == 0 && sized(proof.size, &hash) == *root
 }
 
+/// The tree hash of RFC 9162 section 2.1.1; of the empty string for no leaves.
 fn subtree(hashes: &[Hash]) -> Hash {
     match hashes {
         [] => Hash(Sha256::digest([]).into()),
@@ -84,9 +96,27 @@ fn collect_path(hashes: &[Hash], index: usize, path: &mut Vec<Hash>) {
     }
 }
 
+/// Appends each leaf's path; gives the tree hash.
+fn collect_paths(hashes: &[Hash], paths: &mut [Vec<Hash>]) -> Hash {
+    if hashes.len() < 2 {
+        return subtree(hashes);
+    }
+    let at = split(hashes.len());
+    let (left_paths, right_paths) = paths.split_at_mut(at);
+    let left = collect_paths(&hashes[..at], left_paths);
+    let right = collect_paths(&hashes[at..], right_paths);
+    left_paths.iter_mut().for_each(|path| path.push(right));
+    right_paths.iter_mut().for_each(|path| path.push(left));
+    node_hash(&left, &right)
+}
+
 /// The largest power of two below `count`, which is at least 2.
 fn split(count: usize) -> usize {
     count.next_power_of_two() / 2
+}
+
+fn leaf_hashes<L: AsRef<[u8]>>(leaves: &[L]) -> Vec<Hash> {
+    leaves.iter().map(|leaf| leaf_hash(leaf.as_ref())).collect()
 }
 
 fn leaf_hash(leaf: &[u8]) -> Hash {
@@ -98,12 +128,17 @@ fn node_hash(left: &Hash, right: &Hash) -> Hash {
     Hash(hasher.chain_update(left.as_bytes()).chain_update(right.as_bytes()).finalize().into())
 }
 
+fn sized(size: u64, tree: &Hash) -> Hash {
+    let hasher = Sha256::new().chain_update([2]).chain_update(size.to_be_bytes());
+    Hash(hasher.chain_update(tree.as_bytes()).finalize().into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn roots_of_rfc_6962_known_answers() {
+    fn tree_hashes_of_rfc_6962_known_answers() {
         // Known answers of the RFC 6962 tree, which RFC 9162 keeps.
         let leaves: &[&[u8]] = &[b"", b"\x00", b"\x10", b"\x20\x21"];
         let known = [
@@ -114,7 +149,11 @@ mod tests {
             "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
         ];
         for (count, root_hex) in known.iter().enumerate() {
-            assert_eq!(root(&leaves[..count]).to_string(), *root_hex, "{count} leaves");
+            assert_eq!(
+                subtree(&leaf_hashes(&leaves[..count])).to_string(),
+                *root_hex,
+                "{count} leaves"
+            );
         }
     }
 
@@ -130,6 +169,11 @@ mod tests {
                 let moved = InclusionProof { index, ..proof.clone() };
                 proptest::prop_assert!(!verify(&root, &leaves[at], &moved));
             }
+            for size in (0..=2 * count as u64 + 2).filter(|size| *size != count as u64) {
+                let resized = InclusionProof { size, ..proof.clone() };
+                proptest::prop_assert!(!verify(&root, &leaves[at], &resized));
+            }
+            proptest::prop_assert_eq!(&prove_all(&leaves)[at], &proof);
             let mut long = proof.clone();
             long.path.push(Hash::ZERO);
             proptest::prop_assert!(!verify(&root, &leaves[at], &long));

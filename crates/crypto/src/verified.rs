@@ -56,9 +56,6 @@ pub enum QuorumError {
     /// A signer is no member of the set.
     #[error("{0} is no validator of the set")]
     Stranger(PublicKey),
-    /// A listed signature is wrong. Every one counts, also beyond the quorum.
-    #[error(transparent)]
-    Signature(#[from] SignatureError),
     /// Not more than two thirds of the power.
     #[error("{power} of {total} is not more than two thirds")]
     Power {
@@ -67,6 +64,9 @@ pub enum QuorumError {
         /// Power of the set.
         total: Power,
     },
+    /// A listed signature is wrong. Every one counts, also beyond the quorum.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
 }
 
 /// A block with something in it that is not authentic.

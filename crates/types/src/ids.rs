@@ -97,7 +97,7 @@ byte_string!(
     /// Names an operation: the BLAKE3 of what its agent signed, without the signature.
     OperationId, 32);
 byte_string!(
-    /// An Ed25519 public key as it travels. Not known to be a valid point: `quorate-crypto` decides.
+    /// An Ed25519 public key as it travels, not known to be a valid point: `quorate-crypto` says.
     PublicKey, 32);
 byte_string!(
     /// An Ed25519 signature (RFC 8032) as it travels, unverified.

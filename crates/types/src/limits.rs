@@ -32,10 +32,16 @@ pub const TASK_PAYLOAD_BYTES: usize = 4096;
 pub const RESULT_BYTES: usize = 4096;
 /// Bytes of an attestation.
 pub const ATTESTATION_BYTES: usize = 4096;
+/// Attestations of one agent that are in force.
+pub const ATTESTATIONS_PER_AGENT: usize = 16;
+/// Tasks that one block expires, at most; the rest waits for the next.
+pub const EXPIRIES_PER_BLOCK: usize = 1024;
 /// Tasks in one submit operation.
 pub const TASKS_PER_OPERATION: usize = 64;
 /// Offers in one bid operation.
 pub const OFFERS_PER_BID: usize = 512;
+/// Live bids in one window of a market: clearing ends them all at once.
+pub const BIDS_PER_WINDOW: u64 = 131_072;
 /// Bids kept for one task.
 pub const BIDS_PER_TASK: usize = 1024;
 /// Open tasks of one requester.
@@ -60,6 +66,8 @@ pub const BLOCK_COST: u64 = 400_000;
 pub const ROUNDS_AHEAD: u32 = 8;
 /// Suspicions in one lapse operation: one for each validator.
 pub const SUSPICIONS: usize = VALIDATORS;
+/// Announcements in one message, and kept by a node beyond those of validators.
+pub const ANNOUNCEMENTS: usize = 256;
 /// Addresses in an announcement.
 pub const ADDRESSES: usize = 8;
 /// Bytes of an address in an announcement.

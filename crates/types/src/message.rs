@@ -34,6 +34,8 @@ pub enum PeerMessage {
     Evidence(Box<Evidence>),
     /// A validator no longer hears an assignee.
     Suspicion(Sign1<Suspicion>),
+    /// Where members can be reached, as the sender knows it; at most [`limits::ANNOUNCEMENTS`].
+    Announcements(Vec<Sign1<Announcement>>),
 }
 
 /// See [`PeerMessage::Status`].

@@ -33,7 +33,8 @@ macro_rules! reasons {
 reasons! {
     100 AlreadyAdmitted "already_admitted" "The agent is a member already.",
     101 UnknownAttester "unknown_attester" "The attestation is not from an attester of this swarm.",
-    102 AttestationSubject "attestation_subject" "The attestation speaks of another agent or swarm.",
+    102 AttestationSubject "attestation_subject"
+        "The attestation speaks of another agent or swarm.",
     103 AttestationSignature "attestation_signature" "The attester's signature is wrong.",
     104 AttestationExpired "attestation_expired" "The attestation is expired or not yet valid.",
     105 AttestationRevoked "attestation_revoked" "The attestation was revoked.",
@@ -59,6 +60,7 @@ reasons! {
     404 ExcludedAfterFailure "excluded_after_failure"
         "The agent failed, declined or lapsed on this task before.",
     405 DeadlinePassed "deadline_passed" "The task's deadline has passed.",
+    406 AttemptsUsedUp "attempts_used_up" "The task had all its assignments without success.",
     500 StaleToken "stale_token" "The fencing token is not the one in force.",
     501 NotAssignee "not_assignee" "The task is assigned to another agent.",
     502 WrongState "wrong_state" "The task is not in a state that allows this.",

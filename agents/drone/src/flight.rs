@@ -1,0 +1,129 @@
+//! Plans of flights, and tracks of those flown.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{DroneTask, Point, Visit};
+
+/// Simulated seconds at home to change the battery.
+pub(crate) const BATTERY_CHANGE_S: f64 = 120.0;
+
+/// A place at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Fix {
+    /// Place.
+    #[serde(flatten)]
+    pub point: Point,
+    /// Simulated seconds since the mission began.
+    pub t: f64,
+}
+
+/// What a drone reports of a task: JSON in the detail of the receipt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Track {
+    /// Of the task.
+    pub id: String,
+    /// Where and when it set out.
+    pub start: Fix,
+    /// Where and when it reached the first place of the task.
+    pub arrival: Fix,
+    /// Simulated seconds at which the last work was done.
+    pub finished_s: f64,
+    /// Simulated seconds it all took.
+    pub simulated_s: f64,
+    /// Metres flown.
+    pub flown_m: f64,
+    /// Whether it changed the battery at home on the way.
+    pub battery_changed: bool,
+    /// The way, `[lat, lng, t]` for each point.
+    pub path: Vec<(f64, f64, f64)>,
+}
+
+/// One straight flight and what is done at its end.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Leg {
+    pub(crate) to: Point,
+    /// Seconds at the end of it.
+    pub(crate) stay_s: f64,
+    /// Earliest time for the stay to begin.
+    pub(crate) not_before: f64,
+    pub(crate) changes_battery: bool,
+}
+
+/// A way to do a task.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Plan {
+    pub(crate) legs: Vec<Leg>,
+    pub(crate) flown_m: f64,
+}
+
+/// Where a drone is and what it has left.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Position {
+    pub(crate) point: Point,
+    /// Simulated seconds since the mission began, by what the drone itself did.
+    pub(crate) clock_s: f64,
+    /// Metres the battery still gives.
+    pub(crate) left_m: f64,
+}
+
+/// What a drone is built for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Airframe {
+    pub(crate) home: Point,
+    pub(crate) speed_mps: f64,
+    pub(crate) range_m: f64,
+}
+
+impl Airframe {
+    /// The way from `at` that does the task and leaves enough battery to fly home: directly, or by
+    /// way of home for a fresh battery. `None` where neither does, or a time window is missed.
+    pub(crate) fn plan(&self, at: &Position, task: &DroneTask) -> Option<Plan> {
+        let legs: Vec<_> = task.visits().map(leg).collect();
+        let last = legs.last()?.to;
+        let direct = length(at.point, &legs);
+        let plan = if direct + last.distance_m(&self.home) <= at.left_m {
+            Plan { legs, flown_m: direct }
+        } else {
+            let fresh = length(self.home, &legs);
+            let to_home = at.point.distance_m(&self.home);
+            if fresh + last.distance_m(&self.home) > self.range_m || to_home > at.left_m {
+                return None;
+            }
+            let change = Leg {
+                to: self.home,
+                stay_s: BATTERY_CHANGE_S,
+                not_before: 0.0,
+                changes_battery: true,
+            };
+            let legs = std::iter::once(change).chain(legs).collect();
+            Plan { legs, flown_m: to_home + fresh }
+        };
+        self.is_in_time(at, task, &plan).then_some(plan)
+    }
+
+    fn is_in_time(&self, at: &Position, task: &DroneTask, plan: &Plan) -> bool {
+        let (mut from, mut clock) = (at.point, at.clock_s);
+        let mut begins = Vec::new();
+        for leg in &plan.legs {
+            clock += from.distance_m(&leg.to) / self.speed_mps;
+            clock = clock.max(leg.not_before);
+            begins.push((leg.changes_battery, clock));
+            (from, clock) = (leg.to, clock + leg.stay_s);
+        }
+        let begins = begins.into_iter().filter(|(change, _)| !change).map(|(_, begin)| begin);
+        begins
+            .zip(task.visits())
+            .all(|(begin, visit)| visit.window.is_none_or(|(_, latest)| begin <= latest as f64))
+    }
+}
+
+fn leg(visit: &Visit) -> Leg {
+    let not_before = visit.window.map_or(0.0, |(earliest, _)| earliest as f64);
+    let stay_s = f64::from(visit.service_s);
+    Leg { to: visit.point, stay_s, not_before, changes_battery: false }
+}
+
+fn length(start: Point, legs: &[Leg]) -> f64 {
+    let mut from = start;
+    legs.iter().map(|leg| std::mem::replace(&mut from, leg.to).distance_m(&leg.to)).sum()
+}

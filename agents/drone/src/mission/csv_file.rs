@@ -1,0 +1,133 @@
+//! Missions in CSV (RFC 4180) with a header.
+
+use std::collections::BTreeSet;
+
+use csv::StringRecord;
+use quorate_types::Label;
+
+use super::{MissionError, Place, Problem, Row, value};
+
+/// One row for each line behind the header.
+pub(super) fn rows(file: &str, text: &str) -> Result<Vec<Row>, MissionError> {
+    let text = text.trim_start_matches('\u{feff}');
+    let mut reader =
+        csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(text.as_bytes());
+    let header = reader.headers().map_err(|error| super::whole(file, error.into()))?;
+    let columns = Columns::find(file, header)?;
+    let mut rows = Vec::new();
+    for record in reader.records() {
+        let record = record.map_err(|error| super::whole(file, error.into()))?;
+        let line = record.position().map_or(0, csv::Position::line);
+        let row = Line { file, line, record: &record, columns: &columns }.row()?;
+        rows.push(row);
+    }
+    Ok(rows)
+}
+
+/// Where each known column stands.
+struct Columns {
+    id: usize,
+    lat: usize,
+    lng: usize,
+    demand: Option<usize>,
+    duration: Option<usize>,
+    from: Option<usize>,
+    to: Option<usize>,
+    requires: Option<usize>,
+}
+
+impl Columns {
+    fn find(file: &str, header: &StringRecord) -> Result<Self, MissionError> {
+        let find = |name: &str| header.iter().position(|field| field.eq_ignore_ascii_case(name));
+        let must = |name: &'static str| {
+            find(name).ok_or_else(|| MissionError {
+                file: file.to_owned(),
+                place: Place::Line(1, name),
+                problem: Problem::Missing,
+            })
+        };
+        Ok(Self {
+            id: must("ID")?,
+            lat: must("LAT")?,
+            lng: must("LNG")?,
+            demand: find("DEMAND"),
+            duration: find("DURATION"),
+            from: find("TW_START"),
+            to: find("TW_END"),
+            requires: find("REQUIRES"),
+        })
+    }
+}
+
+/// One line and how to read it.
+struct Line<'a> {
+    file: &'a str,
+    line: u64,
+    record: &'a StringRecord,
+    columns: &'a Columns,
+}
+
+impl Line<'_> {
+    fn row(&self) -> Result<Row, MissionError> {
+        let columns = self.columns;
+        let id = self.must("ID", columns.id)?.to_owned();
+        let lat = self.parse("LAT", self.must("LAT", columns.lat)?, value::latitude)?;
+        let lng = self.parse("LNG", self.must("LNG", columns.lng)?, value::longitude)?;
+        let demand = self.optional("DEMAND", columns.demand, value::demand)?.unwrap_or(0);
+        let service_s = self.optional("DURATION", columns.duration, value::duration)?.unwrap_or(0);
+        let window = (self.moment("TW_START", columns.from)?, self.moment("TW_END", columns.to)?);
+        value::window(window).map_err(|problem| self.error("TW_END", problem))?;
+        let requires = self.labels(columns.requires)?;
+        Ok(Row { id, lat, lng, demand, service_s, window, requires })
+    }
+
+    /// A field that is not empty.
+    fn field(&self, column: Option<usize>) -> Option<&str> {
+        column.and_then(|column| self.record.get(column)).filter(|field| !field.is_empty())
+    }
+
+    fn must(&self, name: &'static str, column: usize) -> Result<&str, MissionError> {
+        self.field(Some(column)).ok_or_else(|| self.error(name, Problem::Missing))
+    }
+
+    fn optional<T>(
+        &self,
+        name: &'static str,
+        column: Option<usize>,
+        check: fn(f64) -> Result<T, Problem>,
+    ) -> Result<Option<T>, MissionError> {
+        self.field(column).map(|field| self.parse(name, field, check)).transpose()
+    }
+
+    fn parse<T>(
+        &self,
+        name: &'static str,
+        field: &str,
+        check: fn(f64) -> Result<T, Problem>,
+    ) -> Result<T, MissionError> {
+        let number = field
+            .parse()
+            .map_err(|_| self.error(name, Problem::Number(field.chars().take(40).collect())))?;
+        check(number).map_err(|problem| self.error(name, problem))
+    }
+
+    fn moment(
+        &self,
+        name: &'static str,
+        column: Option<usize>,
+    ) -> Result<Option<i64>, MissionError> {
+        let moment = self.field(column).map(value::moment).transpose();
+        moment.map_err(|problem| self.error(name, problem))
+    }
+
+    fn labels(&self, column: Option<usize>) -> Result<BTreeSet<Label>, MissionError> {
+        let labels = self.field(column).unwrap_or_default().split_whitespace().map(str::parse);
+        labels
+            .collect::<Result<_, _>>()
+            .map_err(|error| self.error("REQUIRES", Problem::Label(error)))
+    }
+
+    fn error(&self, column: &'static str, problem: Problem) -> MissionError {
+        MissionError { file: self.file.to_owned(), place: Place::Line(self.line, column), problem }
+    }
+}

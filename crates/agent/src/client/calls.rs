@@ -1,0 +1,102 @@
+//! Calls for bids: what of many validators' words is passed on.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use quorate_types::message::Call;
+use quorate_types::{Hash, Label, PublicKey, TaskId, TaskSpec, ValidatorSet, limits};
+
+use super::account::backed;
+
+/// Specifications kept for awards to come.
+const SPECS: usize = 8 * limits::OFFERS_PER_BID;
+
+/// The newest call of each validator and market.
+///
+/// A call proves nothing, so one validator alone must neither hide tasks nor make the newest window
+/// look old: the window passed on is one that validators with more than a third of the power have
+/// reached (before so many spoke, the newest), its tasks are those that any of them lists.
+#[derive(Debug, Default)]
+pub(super) struct Calls {
+    newest: BTreeMap<Label, BTreeMap<PublicKey, Call>>,
+    passed_on: BTreeMap<Label, (u64, BTreeSet<TaskId>)>,
+    specs: BTreeMap<(TaskId, Hash), TaskSpec>,
+    spec_order: VecDeque<(TaskId, Hash)>,
+}
+
+impl Calls {
+    /// Takes a call from a validator; returns what its owner has not heard yet.
+    pub(super) fn handle(
+        &mut self,
+        from: PublicKey,
+        call: Call,
+        validators: &ValidatorSet,
+    ) -> Option<Call> {
+        let ordered = call.tasks.is_sorted_by(|a, b| a.0 < b.0);
+        let known_market = self.newest.contains_key(&call.market);
+        if !ordered
+            || call.tasks.len() > limits::OFFERS_PER_BID
+            || (!known_market && self.newest.len() >= limits::MARKETS)
+        {
+            return None;
+        }
+        let market = call.market.clone();
+        let calls = self.newest.entry(market.clone()).or_default();
+        if calls.get(&from).is_some_and(|older| older.window > call.window) {
+            return None;
+        }
+        calls.insert(from, call);
+        let call = merge(&market, calls, validators)?;
+        let (window, tasks) = self.passed_on.entry(market).or_default();
+        let listed: BTreeSet<_> = call.tasks.iter().map(|(task, _)| *task).collect();
+        if call.window == *window && listed.is_subset(tasks) {
+            return None;
+        }
+        *window = call.window;
+        *tasks = listed;
+        self.remember(&call.tasks);
+        Some(call)
+    }
+
+    /// The specification that was called with this hash.
+    pub(super) fn spec(&self, task: TaskId, hash: Hash) -> Option<&TaskSpec> {
+        self.specs.get(&(task, hash))
+    }
+
+    /// Forgets what a validator called, because it is no longer connected.
+    pub(super) fn forget(&mut self, validator: &PublicKey) {
+        for calls in self.newest.values_mut() {
+            calls.remove(validator);
+        }
+    }
+
+    fn remember(&mut self, tasks: &[(TaskId, TaskSpec)]) {
+        for (task, spec) in tasks {
+            let id = (*task, spec.hash());
+            if self.specs.insert(id, spec.clone()).is_none() {
+                self.spec_order.push_back(id);
+            }
+        }
+        while self.spec_order.len() > SPECS {
+            if let Some(oldest) = self.spec_order.pop_front() {
+                self.specs.remove(&oldest);
+            }
+        }
+    }
+}
+
+fn merge(
+    market: &Label,
+    calls: &BTreeMap<PublicKey, Call>,
+    validators: &ValidatorSet,
+) -> Option<Call> {
+    let windows = calls.iter().map(|(key, call)| (validators.power(key), call.window));
+    let newest = calls.values().map(|call| call.window).max();
+    let window = backed(windows, validators).or(newest)?;
+    let current = || calls.values().filter(|call| call.window >= window);
+    let height = current().map(|call| call.height).min()?;
+    let tasks: BTreeMap<_, _> =
+        current().flat_map(|call| call.tasks.iter().map(|(id, spec)| (*id, spec))).collect();
+    let tasks = tasks.into_iter().take(limits::OFFERS_PER_BID);
+    let tasks = tasks.map(|(id, spec)| (id, spec.clone())).collect();
+    Some(Call { market: market.clone(), window, height, tasks })
+}

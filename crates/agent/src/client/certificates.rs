@@ -1,0 +1,101 @@
+//! What certificates prove: awards, receipts, refusals, expiries.
+
+use std::time::Duration;
+
+use quorate_types::outcome::{Assignment, Expiry, Receipt, Refusal};
+use quorate_types::{Body, Millis, Outcome, TaskId};
+
+use super::{Event, LightClient, LossCause, work};
+use crate::Award;
+
+impl LightClient {
+    /// Believes a certificate that verifies; counts and drops others. `asked` is the task that an
+    /// answer must speak of.
+    pub(super) fn handle_certificate(&mut self, bytes: &[u8], asked: Option<TaskId>, now: Millis) {
+        let Some(outcome) = self.verifier.verify(bytes) else {
+            self.counters.bad_certificates += 1;
+            return;
+        };
+        if asked.is_some() && outcome.task() != asked {
+            self.counters.unexpected += 1;
+            return;
+        }
+        self.counters.certificates += 1;
+        match outcome {
+            Outcome::Assignment(assignment) => self.handle_assignment(&assignment, bytes, now),
+            Outcome::Receipt(receipt) => self.handle_receipt(&receipt, bytes),
+            Outcome::Refusal(refusal) => self.handle_refusal(refusal, bytes),
+            Outcome::Expiry(expiry) => self.handle_expiry(&expiry, bytes),
+            Outcome::Clearing(_) => {}
+        }
+        self.flush(now);
+    }
+
+    fn handle_assignment(&mut self, assignment: &Assignment, bytes: &[u8], now: Millis) {
+        if assignment.task.requester == self.me {
+            let event = self.orders.handle_assignment(assignment, bytes);
+            self.events(event);
+        }
+        // Whoever holds the new token: an older one of ours is over.
+        if let Some(older) = assignment.token.checked_sub(1) {
+            let lost = self.work.end(assignment.task, older, LossCause::Superseded);
+            self.events(lost);
+        }
+        if assignment.agent == self.me {
+            self.handle_award(assignment, bytes, now);
+        }
+    }
+
+    fn handle_award(&mut self, assignment: &Assignment, bytes: &[u8], now: Millis) {
+        let Some(spec) = self.calls.spec(assignment.task, assignment.spec).cloned() else { return };
+        if !self.work.award(assignment, now) {
+            return;
+        }
+        let Assignment { task, token, price, lease, assigned_at, .. } = *assignment;
+        self.outbox.push(Body::Accept(work::report(task, token, Vec::new())));
+        self.next_heartbeat = self.next_heartbeat.min(now);
+        self.event(Event::Award(Box::new(Award {
+            task,
+            spec,
+            token,
+            price,
+            idempotency_key: Award::idempotency_key(&self.config.swarm, &task),
+            certificate: bytes.to_vec(),
+            lease: Duration::from_millis(lease),
+            assigned_at,
+        })));
+    }
+
+    fn handle_receipt(&mut self, receipt: &Receipt, bytes: &[u8]) {
+        if receipt.agent == Some(self.me) {
+            let event = self.work.handle_receipt(receipt, bytes);
+            self.events(event);
+        }
+        if receipt.task.requester == self.me {
+            let event = self.orders.handle_receipt(receipt, bytes);
+            self.events(event);
+        }
+    }
+
+    fn handle_refusal(&mut self, refusal: Refusal, bytes: &[u8]) {
+        if refusal.agent == self.me {
+            let Refusal { operation, items, .. } = refusal;
+            self.event(Event::Refused { operation, items, certificate: bytes.to_vec() });
+        }
+    }
+
+    fn handle_expiry(&mut self, expiry: &Expiry, bytes: &[u8]) {
+        let lost = self.work.end(expiry.task, expiry.token, LossCause::Ended);
+        self.events(lost);
+        if expiry.task.requester == self.me {
+            let event = self.orders.handle_expiry(expiry, bytes);
+            self.events(event);
+        }
+    }
+
+    fn events(&mut self, event: Option<Event>) {
+        if let Some(event) = event {
+            self.event(event);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What comes out of the light client.
+
+use quorate_types::message::{Call, ClientRequest};
+use quorate_types::{FencingToken, OperationId, Price, PublicKey, Reason, TaskId};
+
+use crate::Award;
+
+/// What the driver of a [`crate::LightClient`] does next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClientAction {
+    /// Send a request to a validator. Losing it is allowed: it is repeated where it matters.
+    Send {
+        /// Validator.
+        to: PublicKey,
+        /// Request.
+        request: ClientRequest,
+    },
+    /// Something its owner wants to know.
+    Event(Event),
+}
+
+/// What the owner of a light client learns. What names a certificate was proved by it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The swarm knows this agent; operations flow from here on. Once.
+    Ready,
+    /// Bids are wanted. A validator's word: it may be wrong, which costs a refused bid.
+    Call(Call),
+    /// This agent won a task. The acceptance is on its way.
+    Award(Box<Award>),
+    /// An award of this agent is no longer in force: stop.
+    LeaseLost {
+        /// Task.
+        task: TaskId,
+        /// Token of the award that ended.
+        token: FencingToken,
+        /// Why.
+        cause: LossCause,
+    },
+    /// The swarm took this agent's report on an award: it is over and done with.
+    Reported {
+        /// Task.
+        task: TaskId,
+        /// Receipt.
+        certificate: Vec<u8>,
+    },
+    /// A task of this requester goes to an agent.
+    Awarded {
+        /// Task.
+        task: TaskId,
+        /// Token of the assignment.
+        token: FencingToken,
+        /// Assignee.
+        agent: PublicKey,
+        /// What it is to be paid.
+        price: Price,
+        /// Assignment.
+        certificate: Vec<u8>,
+    },
+    /// The assignee took a task of this requester.
+    Accepted {
+        /// Task.
+        task: TaskId,
+        /// Token of the assignment.
+        token: FencingToken,
+        /// Receipt.
+        certificate: Vec<u8>,
+    },
+    /// An assignee declined, failed or went silent; the task goes to market again while it has
+    /// attempts left.
+    Returned {
+        /// Task.
+        task: TaskId,
+        /// Token of the assignment that ended.
+        token: FencingToken,
+        /// Receipt.
+        certificate: Vec<u8>,
+    },
+    /// A task of this requester is done.
+    Completed {
+        /// Task.
+        task: TaskId,
+        /// What the assignee reported.
+        detail: Vec<u8>,
+        /// Receipt.
+        certificate: Vec<u8>,
+    },
+    /// A task of this requester ended undone.
+    Failed {
+        /// Task.
+        task: TaskId,
+        /// Why; `None` where it was cancelled.
+        reason: Option<Reason>,
+        /// Receipt of the cancellation, or expiry.
+        certificate: Vec<u8>,
+    },
+    /// An operation of this agent, or some of its offers, had no effect.
+    Refused {
+        /// Operation.
+        operation: OperationId,
+        /// The whole of it (`None`) or its offer on a task, and why.
+        items: Vec<(Option<TaskId>, Reason)>,
+        /// Refusal.
+        certificate: Vec<u8>,
+    },
+}
+
+/// Why an award is no longer in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LossCause {
+    /// The task was assigned again, under a higher fencing token.
+    Superseded,
+    /// The swarm ended the lease.
+    Lapsed,
+    /// The requester cancelled the task, or it expired.
+    Ended,
+    /// Validators with more than a third of the power were out of reach for the lease.
+    OutOfReach,
+}

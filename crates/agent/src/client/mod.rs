@@ -1,0 +1,302 @@
+//! The protocol of an agent or requester, without I/O.
+
+mod account;
+mod calls;
+mod certificates;
+mod commands;
+mod event;
+mod links;
+mod orders;
+mod outbox;
+mod upkeep;
+mod work;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use quorate_crypto::SecretKey;
+use quorate_types::message::{Answer, Follow, Notice, Rejection, Reply, Request};
+use quorate_types::{
+    Attestation, BlockId, FencingToken, Height, Millis, PublicKey, SwarmId, TaskId, ValidatorSet,
+};
+
+use crate::Verifier;
+use account::Standing;
+use calls::Calls;
+use links::{Asked, Links};
+use orders::Orders;
+use outbox::Outbox;
+use work::Work;
+
+pub use commands::ClientError;
+pub use event::{ClientAction, Event, LossCause};
+
+/// What a light client starts from.
+#[derive(Debug, Clone)]
+pub struct ClientConfig {
+    /// Swarm; goes into every signature.
+    pub swarm: SwarmId,
+    /// Whose words are weighed. Connect to members with more than a third of the power, so that at
+    /// least one of them is correct; to more, so that one may fall silent.
+    pub validators: ValidatorSet,
+    /// What the key is admitted with where the swarm does not know it yet.
+    pub attestation: Option<Attestation>,
+    /// First height whose outcomes are wanted.
+    pub follow_from: Height,
+    /// Milliseconds until what had no effect is sent again; at least 1.
+    pub resubmit: Millis,
+    /// Milliseconds between heartbeats while no award is held; a quarter of the lease else.
+    pub idle_heartbeat: Millis,
+}
+
+impl ClientConfig {
+    /// Follows from height 1 on, repeats after a second, idles with a heartbeat every 5 seconds.
+    pub fn new(swarm: SwarmId, validators: ValidatorSet) -> Self {
+        Self {
+            swarm,
+            validators,
+            attestation: None,
+            follow_from: 1,
+            resubmit: 1_000,
+            idle_heartbeat: 5_000,
+        }
+    }
+}
+
+/// What was dropped, for metrics.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ClientCounters {
+    /// Certificates that prove nothing.
+    pub bad_certificates: u64,
+    /// Certificates that were verified.
+    pub certificates: u64,
+    /// Messages of strangers, and answers to what was not asked.
+    pub unexpected: u64,
+    /// Operations that a validator called not authentic.
+    pub unauthentic: u64,
+    /// Operations sent again.
+    pub resubmissions: u64,
+}
+
+/// An agent or requester as a state machine; whoever drives it owns the sockets and the clock.
+///
+/// Grammar: `handle_connected` and `handle_disconnected` as connections come and go, `handle_reply`
+/// and `handle_notice` for what arrives, `handle_timeout` when [`Self::poll_timeout`] is due;
+/// `submit`, `bid`, `report`, `cancel` at the owner's wish. After each of them, [`Self::poll_action`]
+/// until it gives `None`, then [`Self::poll_timeout`]. `now` is milliseconds of any clock that never
+/// goes back.
+///
+/// What it believes: outcomes by verified certificates alone; its account and the newest window of
+/// a market as far as validators with more than a third of the power say so. Operations are signed
+/// once and sent again, the same bytes, until their number is committed; after a restart with the
+/// same key the numbering is learned anew. An award is passed on only if this process was asked to
+/// bid on it and the specification has the certified hash; others that the swarm lists as held are
+/// reported as failed, because nobody is working on them.
+pub struct LightClient {
+    config: ClientConfig,
+    key: SecretKey,
+    me: PublicKey,
+    verifier: Box<dyn Verifier>,
+    links: Links,
+    member: bool,
+    admitting: bool,
+    next_task: u64,
+    outbox: Outbox,
+    calls: Calls,
+    work: Work,
+    orders: Orders,
+    /// Awards that the swarm lists and this process does not have, since when.
+    orphans: BTreeMap<(TaskId, FencingToken), Millis>,
+    actions: VecDeque<ClientAction>,
+    counters: ClientCounters,
+    ticks: u64,
+    next_tick: Millis,
+    next_heartbeat: Millis,
+}
+
+impl LightClient {
+    /// A client that knows nobody yet.
+    pub fn new(config: ClientConfig, key: SecretKey, verifier: Box<dyn Verifier>) -> Self {
+        Self {
+            me: key.public_key(),
+            config,
+            key,
+            verifier,
+            links: Links::default(),
+            member: false,
+            admitting: false,
+            next_task: 0,
+            outbox: Outbox::default(),
+            calls: Calls::default(),
+            work: Work::default(),
+            orders: Orders::default(),
+            orphans: BTreeMap::new(),
+            actions: VecDeque::new(),
+            counters: ClientCounters::default(),
+            ticks: 0,
+            next_tick: 0,
+            next_heartbeat: 0,
+        }
+    }
+
+    /// The key it speaks with.
+    pub fn public_key(&self) -> PublicKey {
+        self.me
+    }
+
+    /// Whether the swarm knows the key; before, nothing can be submitted.
+    pub fn is_ready(&self) -> bool {
+        self.member
+    }
+
+    /// Whether nothing is on its way and every task submitted here has ended.
+    pub fn is_settled(&self) -> bool {
+        self.outbox.is_empty() && self.orders.unfinished() == 0
+    }
+
+    /// What was dropped so far.
+    pub fn counters(&self) -> ClientCounters {
+        self.counters
+    }
+
+    /// What is to be done next; `None`: nothing until something is handled.
+    pub fn poll_action(&mut self) -> Option<ClientAction> {
+        self.actions.pop_front()
+    }
+
+    /// When [`Self::handle_timeout`] is due.
+    pub fn poll_timeout(&self) -> Option<Millis> {
+        let lease = self.work.deadline(self.links.in_reach_since(&self.config.validators));
+        let connected = !self.connected().is_empty();
+        let upkeep = connected.then(|| self.next_tick.min(self.next_heartbeat));
+        [lease, upkeep].into_iter().flatten().min()
+    }
+
+    /// A validator can be reached. Strangers are counted and left alone.
+    pub fn handle_connected(&mut self, validator: PublicKey, now: Millis) {
+        if self.config.validators.get(&validator).is_none() {
+            self.counters.unexpected += 1;
+            return;
+        }
+        if self.connected().is_empty() {
+            (self.next_tick, self.next_heartbeat) = (now.saturating_add(self.config.resubmit), now);
+        }
+        let seen = self.links.connect(validator, now);
+        let from = seen.map_or(self.config.follow_from, |block| block.height);
+        self.ask(&validator, Request::Follow(Follow { from }), None);
+        self.ask(&validator, Request::Account(self.me), Some(Asked::Account));
+    }
+
+    /// A validator can no longer be reached.
+    pub fn handle_disconnected(&mut self, validator: PublicKey) {
+        self.links.disconnect(&validator);
+        self.calls.forget(&validator);
+    }
+
+    /// A validator answered.
+    pub fn handle_reply(&mut self, from: PublicKey, reply: Reply, now: Millis) {
+        let asked = self.links.hear(&from, now).and_then(|link| link.take(reply.id));
+        match (asked, reply.answer) {
+            (Some(Asked::Submit(sequence)), Answer::Accepted(id)) => {
+                self.outbox.handle_accepted(from, sequence, id);
+            }
+            (Some(Asked::Submit(sequence)), Answer::Rejected(rejection)) => {
+                self.handle_rejection(from, sequence, rejection);
+            }
+            (Some(Asked::Account), Answer::Account(account)) => {
+                if let Some(link) = self.links.hear(&from, now) {
+                    link.set_account(account);
+                }
+                self.handle_account(now);
+            }
+            (Some(Asked::Certificates(task)), Answer::Certificates(certificates)) => {
+                for certificate in certificates {
+                    self.handle_certificate(&certificate.0, Some(task), now);
+                }
+            }
+            _ => self.counters.unexpected += 1,
+        }
+    }
+
+    /// A validator told of something.
+    pub fn handle_notice(&mut self, from: PublicKey, notice: Notice, now: Millis) {
+        let Some(link) = self.links.hear(&from, now) else {
+            self.counters.unexpected += 1;
+            return;
+        };
+        match notice {
+            Notice::Block(block) => link.set_block(block),
+            Notice::Certificate(certificate) => self.handle_certificate(&certificate.0, None, now),
+            Notice::Call(call) => {
+                if let Some(call) = self.calls.handle(from, call, &self.config.validators) {
+                    self.event(Event::Call(call));
+                }
+            }
+        }
+    }
+
+    /// [`Self::poll_timeout`] is due: heartbeats, repetitions, leases that ran out.
+    pub fn handle_timeout(&mut self, now: Millis) {
+        self.upkeep(now);
+    }
+
+    /// Every refusal but a used number is answered by sending again later: full pools drain, gaps
+    /// close, and a validator that does not know the key yet is behind.
+    fn handle_rejection(&mut self, from: PublicKey, sequence: u64, rejection: Rejection) {
+        match rejection {
+            Rejection::Sequence => {
+                self.outbox.handle_taken(from, sequence);
+                self.ask(&from, Request::Account(self.me), Some(Asked::Account));
+            }
+            Rejection::Unauthentic => self.counters.unauthentic += 1,
+            Rejection::Unknown | Rejection::Gap | Rejection::Full => {}
+        }
+    }
+
+    /// Goes by what enough validators say of the account now.
+    fn handle_account(&mut self, now: Millis) {
+        let answers = self.links.accounts(&self.config.validators);
+        match account::standing(&answers, &self.config.validators) {
+            None => {}
+            Some(Standing::Stranger) => self.admit(now),
+            Some(Standing::Member { next_sequence, next_task, assigned }) => {
+                self.outbox.settle(next_sequence, &self.config.validators);
+                self.next_task = self.next_task.max(next_task);
+                if !self.member {
+                    self.member = true;
+                    self.event(Event::Ready);
+                }
+                self.look_for_orphans(assigned, now);
+                self.flush(now);
+            }
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        self.actions.push_back(ClientAction::Event(event));
+    }
+
+    fn ask(&mut self, to: &PublicKey, request: Request, asked: Option<Asked>) {
+        let request = self.links.request(to, request, asked);
+        self.actions.push_back(ClientAction::Send { to: *to, request });
+    }
+
+    /// Connected validators in this client's own order, so that the load spreads.
+    fn connected(&self) -> Vec<PublicKey> {
+        self.links.connected_from(&self.me)
+    }
+
+    /// The block that a heartbeat to this validator names: its own newest.
+    fn block_of(&self, validator: &PublicKey) -> (Height, BlockId) {
+        self.links.block(validator).map_or((0, BlockId::GENESIS), |b| (b.height, b.block))
+    }
+}
+
+impl std::fmt::Debug for LightClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LightClient")
+            .field("me", &self.me)
+            .field("member", &self.member)
+            .field("counters", &self.counters)
+            .finish_non_exhaustive()
+    }
+}

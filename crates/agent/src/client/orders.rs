@@ -1,0 +1,117 @@
+//! The requester's half: what became of the tasks it submitted.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use quorate_types::outcome::{Assignment, Expiry, Receipt};
+use quorate_types::{Body, FencingToken, TaskId};
+
+use super::Event;
+
+/// Ended tasks that are remembered, so that a repeated certificate is no second event.
+const ENDED: usize = 16_384;
+
+/// The tasks of this requester.
+#[derive(Debug, Default)]
+pub(super) struct Orders {
+    tasks: BTreeMap<TaskId, Order>,
+    ended: VecDeque<TaskId>,
+    /// Where the next look for missing certificates begins.
+    cursor: Option<TaskId>,
+}
+
+#[derive(Debug, Default)]
+struct Order {
+    seen: BTreeSet<(FencingToken, Step)>,
+    ended: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Step {
+    Awarded,
+    Accepted,
+    Returned,
+    Ended,
+}
+
+impl Orders {
+    /// Expects outcomes of a task.
+    pub(super) fn open(&mut self, task: TaskId) {
+        self.tasks.entry(task).or_default();
+    }
+
+    /// Tasks that have not ended.
+    pub(super) fn unfinished(&self) -> usize {
+        self.tasks.len() - self.ended.len()
+    }
+
+    /// Up to `count` unfinished tasks, others at the next call.
+    pub(super) fn next_unfinished(&mut self, count: usize) -> Vec<TaskId> {
+        let unfinished = |(task, order): (&TaskId, &Order)| (!order.ended).then_some(*task);
+        let start = self.cursor.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded);
+        let range = (start, std::ops::Bound::Unbounded);
+        let mut tasks: Vec<_> =
+            self.tasks.range(range).filter_map(unfinished).take(count).collect();
+        self.cursor = tasks.last().copied().filter(|_| tasks.len() == count);
+        tasks.dedup();
+        tasks
+    }
+
+    /// A task of this requester was assigned.
+    pub(super) fn handle_assignment(
+        &mut self,
+        assignment: &Assignment,
+        certificate: &[u8],
+    ) -> Option<Event> {
+        let Assignment { task, token, agent, price, .. } = *assignment;
+        self.advance(task, token, Step::Awarded)?;
+        Some(Event::Awarded { task, token, agent, price, certificate: certificate.to_vec() })
+    }
+
+    /// Something was done with a task of this requester.
+    pub(super) fn handle_receipt(
+        &mut self,
+        receipt: &Receipt,
+        certificate: &[u8],
+    ) -> Option<Event> {
+        let (task, token, certificate) = (receipt.task, receipt.token, certificate.to_vec());
+        let (step, event) = match &receipt.operation.payload.body {
+            Body::Accept(_) => (Step::Accepted, Event::Accepted { task, token, certificate }),
+            Body::Decline(_) | Body::Fail(_) | Body::Lapse(_) => {
+                (Step::Returned, Event::Returned { task, token, certificate })
+            }
+            Body::Complete(report) => {
+                let detail = report.detail.0.clone();
+                (Step::Ended, Event::Completed { task, detail, certificate })
+            }
+            Body::Cancel(_) => (Step::Ended, Event::Failed { task, reason: None, certificate }),
+            _ => return None,
+        };
+        self.advance(task, token, step)?;
+        Some(event)
+    }
+
+    /// A task of this requester ended undone.
+    pub(super) fn handle_expiry(&mut self, expiry: &Expiry, certificate: &[u8]) -> Option<Event> {
+        let task = expiry.task;
+        self.advance(task, expiry.token, Step::Ended)?;
+        let reason = Some(expiry.reason);
+        Some(Event::Failed { task, reason, certificate: certificate.to_vec() })
+    }
+
+    /// Notes a step; `None` where it is known.
+    fn advance(&mut self, task: TaskId, token: FencingToken, step: Step) -> Option<()> {
+        let order = self.tasks.entry(task).or_default();
+        if !order.seen.insert((token, step)) {
+            return None;
+        }
+        if step == Step::Ended && !order.ended {
+            order.ended = true;
+            self.ended.push_back(task);
+            if self.ended.len() > ENDED {
+                let oldest = self.ended.pop_front()?;
+                self.tasks.remove(&oldest);
+            }
+        }
+        Some(())
+    }
+}

@@ -1,0 +1,141 @@
+//! Operations on their way: numbered, signed once, sent again until the swarm has them.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use quorate_crypto::SecretKey;
+use quorate_types::{
+    Body, Label, Millis, Operation, OperationId, PublicKey, SignedOperation, SwarmId, ValidatorSet,
+};
+
+/// Operations under way at one time; a mempool holds more of one agent.
+const IN_FLIGHT: usize = 64;
+/// Every so many attempts, validators that took the operation get it again: they may have lost it.
+const RENEW: u32 = 8;
+
+/// Bodies that wait for a number, and operations that wait for their block.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    waiting: VecDeque<Body>,
+    flying: BTreeMap<u64, Flying>,
+    next: u64,
+}
+
+#[derive(Debug)]
+struct Flying {
+    operation: SignedOperation,
+    id: OperationId,
+    sent_at: Millis,
+    attempts: u32,
+    /// Validators that have it.
+    accepted: BTreeSet<PublicKey>,
+    /// Validators that have another operation of this number.
+    taken: BTreeSet<PublicKey>,
+}
+
+impl Outbox {
+    /// Appends a body. A bid takes the place of one in the same market that still waits.
+    pub(super) fn push(&mut self, body: Body) {
+        if let Some(market) = bid_market(&body) {
+            let same = |waiting: &&mut Body| bid_market(waiting) == Some(market);
+            if let Some(older) = self.waiting.iter_mut().find(same) {
+                *older = body;
+                return;
+            }
+        }
+        self.waiting.push_back(body);
+    }
+
+    /// Whether nothing waits and nothing is under way.
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.flying.is_empty()
+    }
+
+    /// Whether operations are under way.
+    pub(super) fn is_flying(&self) -> bool {
+        !self.flying.is_empty()
+    }
+
+    /// Numbers and signs `body` ahead of all that wait: the admission.
+    pub(super) fn sign(&mut self, body: Body, key: &SecretKey, swarm: SwarmId, now: Millis) -> u64 {
+        let sequence = self.next;
+        self.next += 1;
+        let operation = Operation { swarm, agent: key.public_key(), sequence, body };
+        let id = operation.id();
+        let operation = key.sign(operation).into_inner();
+        let (accepted, taken) = (BTreeSet::new(), BTreeSet::new());
+        let flying = Flying { operation, id, sent_at: now, attempts: 1, accepted, taken };
+        self.flying.insert(sequence, flying);
+        sequence
+    }
+
+    /// Numbers and signs what waits, as far as there is room; returns the numbers.
+    pub(super) fn fill(&mut self, key: &SecretKey, swarm: SwarmId, now: Millis) -> Vec<u64> {
+        let mut started = Vec::new();
+        while self.flying.len() < IN_FLIGHT {
+            let Some(body) = self.waiting.pop_front() else { break };
+            started.push(self.sign(body, key, swarm, now));
+        }
+        started
+    }
+
+    /// The signed operation of this number.
+    pub(super) fn get(&self, sequence: u64) -> Option<&SignedOperation> {
+        self.flying.get(&sequence).map(|flying| &flying.operation)
+    }
+
+    /// Numbers of operations last sent before `limit`; counts an attempt for each.
+    pub(super) fn due(&mut self, limit: Millis, now: Millis) -> Vec<u64> {
+        let late = self.flying.iter_mut().filter(|(_, flying)| flying.sent_at <= limit);
+        late.map(|(sequence, flying)| {
+            flying.sent_at = now;
+            flying.attempts = flying.attempts.saturating_add(1);
+            if flying.attempts.is_multiple_of(RENEW) {
+                flying.accepted.clear();
+            }
+            *sequence
+        })
+        .collect()
+    }
+
+    /// Whether this validator said that it has the operation.
+    pub(super) fn has(&self, sequence: u64, validator: &PublicKey) -> bool {
+        self.flying.get(&sequence).is_some_and(|flying| flying.accepted.contains(validator))
+    }
+
+    /// A validator has the operation, if it names the right one.
+    pub(super) fn handle_accepted(&mut self, from: PublicKey, sequence: u64, id: OperationId) {
+        if let Some(flying) = self.flying.get_mut(&sequence)
+            && flying.id == id
+        {
+            flying.accepted.insert(from);
+        }
+    }
+
+    /// A validator says that the number was used before.
+    pub(super) fn handle_taken(&mut self, from: PublicKey, sequence: u64) {
+        if let Some(flying) = self.flying.get_mut(&sequence) {
+            flying.taken.insert(from);
+        }
+    }
+
+    /// The swarm has committed all numbers below `next_sequence`. What was ours is settled; where
+    /// another operation had the number, by a predecessor with this key, ours gets a new one.
+    pub(super) fn settle(&mut self, next_sequence: u64, validators: &ValidatorSet) {
+        self.next = self.next.max(next_sequence);
+        let open = self.flying.split_off(&next_sequence);
+        let settled = std::mem::replace(&mut self.flying, open);
+        for flying in settled.into_values().rev() {
+            let third = |keys: &BTreeSet<_>| validators.has_correct(validators.power_of(keys));
+            if third(&flying.taken) && !third(&flying.accepted) {
+                self.waiting.push_front(flying.operation.payload.body);
+            }
+        }
+    }
+}
+
+fn bid_market(body: &Body) -> Option<&Label> {
+    match body {
+        Body::Bid(bid) => Some(&bid.market),
+        _ => None,
+    }
+}

@@ -1,0 +1,155 @@
+//! What time brings: admission, sending, sending again, heartbeats, leases that run out.
+
+use std::collections::BTreeSet;
+
+use quorate_types::message::{Heartbeat, Request};
+use quorate_types::operation::Attest;
+use quorate_types::{Body, FencingToken, Millis, TaskId};
+
+use super::links::Asked;
+use super::{LightClient, work};
+
+/// Tasks whose certificates are asked for at one time.
+const LOOK_UPS: usize = 16;
+/// They are asked for in one of so many intervals: notices bring them as a rule.
+const LOOK_UP_TICKS: u64 = 4;
+/// An award that nobody here works on is given back after so many intervals.
+const ORPHAN_TICKS: u64 = 3;
+
+impl LightClient {
+    pub(super) fn upkeep(&mut self, now: Millis) {
+        if self.next_heartbeat <= now {
+            self.heartbeat(now);
+        }
+        if self.next_tick <= now {
+            self.tick(now);
+        }
+        let reach = self.links.in_reach_since(&self.config.validators);
+        for event in self.work.expire(reach, now) {
+            self.event(event);
+        }
+    }
+
+    /// Joins with the attestation, if there is one.
+    pub(super) fn admit(&mut self, now: Millis) {
+        if self.admitting || self.member {
+            return;
+        }
+        let Some(attestation) = self.config.attestation.clone() else { return };
+        self.admitting = true;
+        let body = Body::Admit(Attest { attestation });
+        let sequence = self.outbox.sign(body, &self.key, self.config.swarm, now);
+        self.send(sequence);
+    }
+
+    /// Numbers, signs and sends what waits, as far as the swarm knows the key and there is room.
+    pub(super) fn flush(&mut self, now: Millis) {
+        if self.member {
+            for sequence in self.outbox.fill(&self.key, self.config.swarm, now) {
+                self.send(sequence);
+            }
+        }
+    }
+
+    /// Sends an operation to validators with more than a third of the power: one of them is correct
+    /// and passes it on.
+    fn send(&mut self, sequence: u64) {
+        let mut power = 0;
+        for validator in self.connected() {
+            self.send_to(&validator, sequence);
+            power += self.config.validators.power(&validator);
+            if self.config.validators.has_correct(power) {
+                return;
+            }
+        }
+    }
+
+    fn send_to(&mut self, validator: &quorate_types::PublicKey, sequence: u64) {
+        if let Some(operation) = self.outbox.get(sequence) {
+            let request = Request::Submit(Box::new(operation.clone()));
+            self.ask(validator, request, Some(Asked::Submit(sequence)));
+        }
+    }
+
+    fn tick(&mut self, now: Millis) {
+        self.next_tick = now.saturating_add(self.config.resubmit.max(1));
+        self.ticks += 1;
+        let connected = self.connected();
+        for sequence in self.outbox.due(now.saturating_sub(self.config.resubmit), now) {
+            self.counters.resubmissions += 1;
+            for validator in &connected {
+                if !self.outbox.has(sequence, validator) {
+                    self.send_to(validator, sequence);
+                }
+            }
+        }
+        if !self.member || self.outbox.is_flying() || !self.orphans.is_empty() {
+            for validator in &connected {
+                self.ask(validator, Request::Account(self.me), Some(Asked::Account));
+            }
+        }
+        if self.ticks.is_multiple_of(LOOK_UP_TICKS) {
+            self.look_up();
+        }
+    }
+
+    /// Asks one validator, another each time, for certificates that may have been missed.
+    fn look_up(&mut self) {
+        let connected = self.connected();
+        let turn = (self.ticks / LOOK_UP_TICKS) as usize;
+        let Some(validator) = connected.get(turn % connected.len().max(1)).copied() else { return };
+        let mut tasks: Vec<_> = self.work.unsettled().take(LOOK_UPS).collect();
+        tasks.extend(self.orders.next_unfinished(LOOK_UPS));
+        for task in tasks {
+            self.ask(&validator, Request::Certificates(task), Some(Asked::Certificates(task)));
+        }
+    }
+
+    /// Every validator must hear the assignee itself: each lapse takes their word. The account is
+    /// asked for along, so that an idle swarm answers and reach is known.
+    fn heartbeat(&mut self, now: Millis) {
+        let quarter = self.work.shortest_lease().map(|lease| (lease / 4).max(1));
+        let wait = quarter.unwrap_or(Millis::MAX).min(self.config.idle_heartbeat.max(1));
+        self.next_heartbeat = now.saturating_add(wait);
+        for validator in self.connected() {
+            let (height, block) = self.block_of(&validator);
+            self.ask(&validator, Request::Heartbeat(Heartbeat { height, block }), None);
+            if quarter.is_some() {
+                self.ask(&validator, Request::Account(self.me), Some(Asked::Account));
+            }
+        }
+    }
+
+    /// Awards that the swarm lists as this agent's and that nobody here works on: their
+    /// certificates are asked for, and if that gives no award, they are given back.
+    pub(super) fn look_for_orphans(
+        &mut self,
+        assigned: BTreeSet<(TaskId, FencingToken)>,
+        now: Millis,
+    ) {
+        self.orphans.retain(|award, _| assigned.contains(award));
+        for (task, token) in assigned {
+            if self.work.knows(task, token) {
+                self.orphans.remove(&(task, token));
+                continue;
+            }
+            let known = self.orphans.contains_key(&(task, token));
+            let since = *self.orphans.entry((task, token)).or_insert(now);
+            if !known {
+                self.ask_all(task);
+            } else if now >= since.saturating_add(ORPHAN_TICKS.saturating_mul(self.config.resubmit))
+            {
+                self.orphans.remove(&(task, token));
+                self.work.give_back(task, token);
+                let detail = b"nobody works on this award after a restart".to_vec();
+                self.outbox.push(Body::Fail(work::report(task, token, detail)));
+            }
+        }
+    }
+
+    fn ask_all(&mut self, task: TaskId) {
+        for validator in self.connected() {
+            self.ask(&validator, Request::Certificates(task), Some(Asked::Certificates(task)));
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The assignee's half: awards held, and the reports owed on them.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use quorate_types::cose::Owned;
+use quorate_types::operation::Report;
+use quorate_types::outcome::{Assignment, Receipt};
+use quorate_types::{Body, FencingToken, Millis, TaskId};
+
+use super::{Event, LossCause};
+
+/// Awards that are over, of which a repeated certificate must not start the work again.
+const DONE: usize = 16_384;
+
+/// Awards that this agent holds or still owes a report on.
+#[derive(Debug, Default)]
+pub(super) struct Work {
+    held: BTreeMap<TaskId, Held>,
+    /// The highest token of each task that is over.
+    done: BTreeMap<TaskId, FencingToken>,
+    done_order: VecDeque<TaskId>,
+}
+
+#[derive(Debug)]
+struct Held {
+    token: FencingToken,
+    lease: Millis,
+    /// Local time of the award.
+    since: Millis,
+    reported: bool,
+    /// The owner was told to stop.
+    lost: bool,
+}
+
+impl Work {
+    /// Takes an assignment to this agent; `false` where it is known or superseded.
+    pub(super) fn award(&mut self, assignment: &Assignment, now: Millis) -> bool {
+        if self.knows(assignment.task, assignment.token) {
+            return false;
+        }
+        let (token, lease) = (assignment.token, assignment.lease);
+        let held = Held { token, lease, since: now, reported: false, lost: false };
+        self.held.insert(assignment.task, held);
+        true
+    }
+
+    /// Whether the award is held and not yet reported on.
+    pub(super) fn owes(&self, task: TaskId, token: FencingToken) -> bool {
+        self.held.get(&task).is_some_and(|held| held.token == token && !held.reported)
+    }
+
+    /// Whether an award of this token or a later one is held or over.
+    pub(super) fn knows(&self, task: TaskId, token: FencingToken) -> bool {
+        let held = self.held.get(&task).map(|held| held.token);
+        held.max(self.done.get(&task).copied()).is_some_and(|known| known >= token)
+    }
+
+    /// Notes that the report is on its way.
+    pub(super) fn report(&mut self, task: TaskId) {
+        if let Some(held) = self.held.get_mut(&task) {
+            held.reported = true;
+        }
+    }
+
+    /// Whether there is anything to heartbeat for; and the shortest lease.
+    pub(super) fn shortest_lease(&self) -> Option<Millis> {
+        self.held.values().map(|held| held.lease).min()
+    }
+
+    /// Tasks whose report has no receipt yet.
+    pub(super) fn unsettled(&self) -> impl Iterator<Item = TaskId> {
+        self.held.iter().filter(|(_, held)| held.reported).map(|(task, _)| *task)
+    }
+
+    /// The award ended with `token` or an earlier one.
+    pub(super) fn end(
+        &mut self,
+        task: TaskId,
+        token: FencingToken,
+        cause: LossCause,
+    ) -> Option<Event> {
+        let held = self.held.get(&task).filter(|held| held.token <= token)?;
+        let event = Event::LeaseLost { task, token: held.token, cause };
+        let told = held.lost || held.reported;
+        self.close(task, token);
+        (!told).then_some(event)
+    }
+
+    /// An award that nobody here works on is over.
+    pub(super) fn give_back(&mut self, task: TaskId, token: FencingToken) {
+        self.close(task, token);
+    }
+
+    fn close(&mut self, task: TaskId, token: FencingToken) {
+        self.held.remove(&task);
+        if self.done.insert(task, token).is_none() {
+            self.done_order.push_back(task);
+        }
+        if self.done_order.len() > DONE
+            && let Some(oldest) = self.done_order.pop_front()
+        {
+            self.done.remove(&oldest);
+        }
+    }
+
+    /// A receipt on an award of this agent.
+    pub(super) fn handle_receipt(
+        &mut self,
+        receipt: &Receipt,
+        certificate: &[u8],
+    ) -> Option<Event> {
+        let (task, token) = (receipt.task, receipt.token);
+        match &receipt.operation.payload.body {
+            Body::Complete(_) | Body::Fail(_) | Body::Decline(_) => {
+                self.held.get(&task).filter(|held| held.token == token)?;
+                self.close(task, token);
+                Some(Event::Reported { task, certificate: certificate.to_vec() })
+            }
+            Body::Lapse(_) => self.end(task, token, LossCause::Lapsed),
+            Body::Cancel(_) => self.end(task, token, LossCause::Ended),
+            _ => None,
+        }
+    }
+
+    /// When the first lease ends unless a validator is heard before; `reach` is the latest time
+    /// since which enough of them were heard.
+    pub(super) fn deadline(&self, reach: Millis) -> Option<Millis> {
+        let running = self.held.values().filter(|held| !held.lost && !held.reported);
+        running.map(|held| held.since.max(reach).saturating_add(held.lease)).min()
+    }
+
+    /// Leases that ended because too few validators were heard.
+    pub(super) fn expire(&mut self, reach: Millis, now: Millis) -> Vec<Event> {
+        let mut events = Vec::new();
+        for (task, held) in &mut self.held {
+            let end = held.since.max(reach).saturating_add(held.lease);
+            if end <= now && !held.lost && !held.reported {
+                held.lost = true;
+                let (task, token) = (*task, held.token);
+                events.push(Event::LeaseLost { task, token, cause: LossCause::OutOfReach });
+            }
+        }
+        events
+    }
+}
+
+/// A report without detail, or with one cut to its limit.
+pub(super) fn report(task: TaskId, token: FencingToken, mut detail: Vec<u8>) -> Report {
+    detail.truncate(quorate_types::limits::RESULT_BYTES);
+    Report { task, token, detail: Owned(detail) }
+}

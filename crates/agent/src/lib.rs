@@ -1,0 +1,25 @@
+//! What the author of an agent implements, and what a requester of tasks holds.
+//!
+//! - [`Agent`]: what it can do, what it asks for a task, how it does one. Time reaches it through
+//!   its arguments only ([`LeaseGuard::sleep`]), so the simulator runs the same agents.
+//! - [`LightClient`]: the protocol of an agent or requester as a state machine: operations in,
+//!   requests and verified [`Event`]s out. It believes certificates, and a validator's bare word
+//!   only where validators with more than a third of the power say the same.
+//! - [`AgentRunner`]: connects the two by futures, on any executor.
+//!
+//! **Absent here:** tokio, sockets, files, clocks, randomness. Whoever drives it brings them.
+
+mod agent;
+mod client;
+mod lease;
+mod runner;
+mod verifier;
+
+pub use agent::{Agent, Award, CallForBids, Offer, Outcome, TaskError};
+pub use async_trait::async_trait;
+pub use client::{
+    ClientAction, ClientConfig, ClientCounters, ClientError, Event, LightClient, LossCause,
+};
+pub use lease::{LeaseControl, LeaseGuard, LeaseLost, Timer};
+pub use runner::{AgentReport, AgentRunner};
+pub use verifier::{CertificateVerifier, Verifier};

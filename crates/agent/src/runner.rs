@@ -1,0 +1,280 @@
+//! Connects agents with a light client by futures, on any executor.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use futures::future::BoxFuture;
+use futures::stream::{FuturesUnordered, Stream};
+use quorate_types::message::Call;
+use quorate_types::operation::Offer as TaskOffer;
+use quorate_types::{Amounts, Capabilities, FencingToken, Label, TaskId, TaskSpec, limits};
+
+use crate::{
+    Agent, Award, CallForBids, Event, LeaseControl, LeaseGuard, Outcome, TaskError, Timer,
+};
+
+/// Runs the agents of one key: asks the idle ones for bids, has them execute what they win.
+///
+/// Feed it every [`Event`] of the light client with [`Self::handle_event`], and give each
+/// [`AgentReport`] that the stream yields to [`crate::LightClient::report`]. The stream never ends.
+pub struct AgentRunner {
+    capabilities: Capabilities,
+    timer: Arc<dyn Timer>,
+    idle: Vec<Box<dyn Agent>>,
+    work: FuturesUnordered<BoxFuture<'static, Done>>,
+    /// Awards in force, until their execution ends.
+    leases: BTreeMap<(TaskId, FencingToken), Running>,
+    waiting: VecDeque<(Award, LeaseGuard)>,
+    /// The newest call of each market that no agent was asked about.
+    calls: BTreeMap<Label, Call>,
+    waker: Option<Waker>,
+}
+
+/// What the agents have to say to the swarm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AgentReport {
+    /// Offers on open tasks of a market.
+    Bid {
+        /// Market.
+        market: Label,
+        /// What is reserved for them: enough for any one.
+        budget: Amounts,
+        /// Ascending by task, at least one.
+        offers: Vec<TaskOffer>,
+    },
+    /// A task is done.
+    Completed {
+        /// Task.
+        task: TaskId,
+        /// Token of the award.
+        token: FencingToken,
+        /// For the requester.
+        outcome: Outcome,
+    },
+    /// A task was not done.
+    Failed {
+        /// Task.
+        task: TaskId,
+        /// Token of the award.
+        token: FencingToken,
+        /// Why.
+        error: TaskError,
+    },
+}
+
+struct Running {
+    control: Option<LeaseControl>,
+    demand: Amounts,
+}
+
+enum Done {
+    Asked(Box<dyn Agent>, Option<AgentReport>),
+    Executed(Box<dyn Agent>, (TaskId, FencingToken), Result<Outcome, TaskError>),
+}
+
+impl AgentRunner {
+    /// With one value for each slot; all have the capabilities of the first. Without any, it
+    /// neither bids nor works.
+    pub fn new(agents: Vec<Box<dyn Agent>>, timer: Arc<dyn Timer>) -> Self {
+        let capabilities = agents.first().map(|agent| agent.capabilities()).unwrap_or_default();
+        Self {
+            capabilities,
+            timer,
+            idle: agents,
+            work: FuturesUnordered::new(),
+            leases: BTreeMap::new(),
+            waiting: VecDeque::new(),
+            calls: BTreeMap::new(),
+            waker: None,
+        }
+    }
+
+    /// What the agents' attestations claim.
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    /// Executions under way or waiting.
+    pub fn running(&self) -> usize {
+        self.leases.len()
+    }
+
+    /// Takes note of an event; those that do not concern agents do nothing.
+    pub fn handle_event(&mut self, event: &Event) {
+        match event {
+            Event::Call(call) => {
+                self.calls.insert(call.market.clone(), call.clone());
+            }
+            Event::Award(award) => self.handle_award(award),
+            Event::LeaseLost { task, token, .. } => self.handle_loss(*task, *token),
+            _ => return,
+        }
+        self.start();
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
+    fn handle_award(&mut self, award: &Award) {
+        let id = (award.task, award.token);
+        if self.leases.contains_key(&id) {
+            return;
+        }
+        let (guard, control) = LeaseGuard::new(self.timer.clone());
+        let demand = demand(&award.spec);
+        self.leases.insert(id, Running { control: Some(control), demand });
+        self.waiting.push_back((award.clone(), guard));
+    }
+
+    fn handle_loss(&mut self, task: TaskId, token: FencingToken) {
+        let Some(running) = self.leases.get_mut(&(task, token)) else { return };
+        if let Some(control) = running.control.take() {
+            control.lose();
+        }
+        let before = self.waiting.len();
+        self.waiting.retain(|(award, _)| (award.task, award.token) != (task, token));
+        if self.waiting.len() < before {
+            self.leases.remove(&(task, token));
+        }
+    }
+
+    /// Gives idle agents what there is to do: awards first.
+    fn start(&mut self) {
+        while let Some(mut agent) = self.idle.pop() {
+            if let Some((award, guard)) = self.waiting.pop_front() {
+                let id = (award.task, award.token);
+                self.work.push(Box::pin(async move {
+                    let result = agent.execute(award, guard).await;
+                    Done::Executed(agent, id, result)
+                }));
+            } else if let Some((_, call)) = self.calls.pop_first() {
+                let asked = self.fitting(call);
+                self.work.push(Box::pin(async move {
+                    let report = ask(agent.as_mut(), &asked).await;
+                    Done::Asked(agent, report)
+                }));
+            } else {
+                self.idle.push(agent);
+                return;
+            }
+        }
+    }
+
+    /// The tasks of a call that the agents claim to be able to do with what they have free.
+    fn fitting(&self, call: Call) -> Vec<CallForBids> {
+        let free = self.free();
+        let fits = |spec: &TaskSpec| {
+            spec.requires.labels.is_subset(&self.capabilities.labels)
+                && covers(&self.capabilities.amounts, &spec.requires.amounts)
+                && covers(&free, &demand(spec))
+        };
+        let tasks = call.tasks.into_iter().filter(|(_, spec)| fits(spec));
+        tasks
+            .map(|(task, spec)| CallForBids {
+                market: call.market.clone(),
+                window: call.window,
+                task,
+                spec,
+                free: free.clone(),
+            })
+            .collect()
+    }
+
+    /// The claimed amounts less what awards in force take.
+    fn free(&self) -> Amounts {
+        let mut free = with_slots(self.capabilities.amounts.clone());
+        for (dimension, amount) in self.leases.values().flat_map(|running| &running.demand) {
+            if let Some(left) = free.get_mut(dimension) {
+                *left = left.saturating_sub(*amount);
+            }
+        }
+        free
+    }
+
+    fn handle_done(&mut self, done: Done) -> Option<AgentReport> {
+        match done {
+            Done::Asked(agent, report) => {
+                self.idle.push(agent);
+                report
+            }
+            Done::Executed(agent, (task, token), result) => {
+                self.idle.push(agent);
+                self.leases.remove(&(task, token));
+                Some(match result.and_then(within_limit) {
+                    Ok(outcome) => AgentReport::Completed { task, token, outcome },
+                    Err(error) => AgentReport::Failed { task, token, error },
+                })
+            }
+        }
+    }
+}
+
+impl Stream for AgentRunner {
+    type Item = AgentReport;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<AgentReport>> {
+        while let Poll::Ready(Some(done)) = Pin::new(&mut self.work).poll_next(cx) {
+            let report = self.handle_done(done);
+            self.start();
+            if report.is_some() {
+                return Poll::Ready(report);
+            }
+        }
+        self.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+}
+
+impl std::fmt::Debug for AgentRunner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AgentRunner")
+            .field("idle", &self.idle.len())
+            .field("leases", &self.leases.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// One agent's offers on the tasks of a window, under a budget that any one of them fits into.
+async fn ask(agent: &mut dyn Agent, calls: &[CallForBids]) -> Option<AgentReport> {
+    let mut budget = Amounts::new();
+    let mut offers = Vec::new();
+    for call in calls {
+        let Some(offer) = agent.bid(call).await else { continue };
+        offers.push(TaskOffer { task: call.task, price: offer.price.clamp(0, limits::PRICE) });
+        for (dimension, amount) in demand(&call.spec) {
+            let reserved = budget.entry(dimension).or_insert(0);
+            *reserved = amount.max(*reserved);
+        }
+    }
+    let market = calls.first()?.market.clone();
+    (!offers.is_empty()).then_some(AgentReport::Bid { market, budget, offers })
+}
+
+fn within_limit(outcome: Outcome) -> Result<Outcome, TaskError> {
+    let bytes = outcome.detail.len();
+    if bytes > limits::RESULT_BYTES {
+        let limit = limits::RESULT_BYTES;
+        return Err(TaskError::failed(format_args!(
+            "the result has {bytes} bytes, the limit is {limit}"
+        )));
+    }
+    Ok(outcome)
+}
+
+/// What a task takes while it is assigned: one of `slots` where it says nothing.
+fn demand(spec: &TaskSpec) -> Amounts {
+    if spec.demand.is_empty() { with_slots(Amounts::new()) } else { spec.demand.clone() }
+}
+
+fn with_slots(mut amounts: Amounts) -> Amounts {
+    if let Ok(slots) = "slots".parse() {
+        amounts.entry(slots).or_insert(1);
+    }
+    amounts
+}
+
+fn covers(have: &Amounts, want: &Amounts) -> bool {
+    want.iter().all(|(dimension, amount)| have.get(dimension).copied().unwrap_or(0) >= *amount)
+}

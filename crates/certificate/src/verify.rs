@@ -1,0 +1,237 @@
+//! The verifier: every rule of `protocols/certificate.md`, in the order of its clauses.
+
+use std::collections::BTreeSet;
+
+use quorate_crypto::{QuorumError, SignatureError, merkle, verify_quorum};
+use quorate_types::{
+    Header, Kind, Outcome, PROTOCOL_VERSION, QuorumCertificate, ValidatorSet, cbor,
+};
+
+use crate::refused::{Refused, VerifyError};
+use crate::verdict::{Judgement, Policy, Summary, Verdict};
+use crate::{Certificate, MAX_HANDOVERS, TrustRoot, outcome};
+
+/// Siblings in an inclusion proof, at most: a tree has fewer than 2^64 leaves.
+const PROOF_SIBLINGS: usize = 64;
+
+/// Judges the bytes of a certificate by a trust root that came another way, and by a policy.
+/// Never panics; reads no clock, file or network.
+pub fn verify(bytes: &[u8], root: &TrustRoot, policy: &Policy) -> Verdict {
+    let certificate = match Certificate::decode(bytes) {
+        Ok(certificate) => certificate,
+        Err(error) => return refuse(error, None),
+    };
+    match authenticate(&certificate, root) {
+        Err(error) => refuse(error, Some(&certificate.outcome)),
+        Ok(validators) => judge(&certificate, root, &validators, policy),
+    }
+}
+
+/// What every verdict leaves open, whatever it is.
+const NEVER_CHECKED: [&str; 7] = [
+    "whether keys of the validator sets that signed were compromised: they are assumed not to be, \
+     until now and for every set from the trust root on",
+    "whether an outcome of a later height changed this one",
+    "revocations of attestations and changes of the rules after this height",
+    "block time against any other clock: it is what the builder said and a quorum let pass",
+    "whether the auction was run right: that takes the dossier of its clearing",
+    "that the committee executed its rules: state and parameters are what more than two thirds of \
+     the power signed",
+    "that the trust root is the right one: compare its fingerprint",
+];
+
+fn not_checked(outcome: Option<&Outcome>) -> Vec<&'static str> {
+    let particular = match outcome {
+        Some(Outcome::Assignment(_)) => Some(
+            "the attestations behind the assignment, which it names by hash only, and whether what \
+             the attester says is true",
+        ),
+        Some(Outcome::Receipt(_)) => {
+            Some("whether the reported work was done: the report is signed by who made it, no more")
+        }
+        Some(Outcome::Clearing(_)) => {
+            Some("the inputs of the clearing, which it names by root only")
+        }
+        Some(Outcome::Refusal(_)) => Some("the refused operation, which it names by hash only"),
+        Some(Outcome::Expiry(_)) | None => None,
+    };
+    particular.into_iter().chain(NEVER_CHECKED).collect()
+}
+
+fn refuse(error: VerifyError, outcome: Option<&Outcome>) -> Verdict {
+    Verdict {
+        verdict: error.reason.judgement(),
+        reason: Some(error),
+        summary: None,
+        not_checked: not_checked(outcome),
+    }
+}
+
+/// Everything but the policy. Gives the validator set of the certificate's height.
+fn authenticate(certificate: &Certificate, root: &TrustRoot) -> Result<ValidatorSet, VerifyError> {
+    let Certificate { header, commit, outcome, proof, handovers } = certificate;
+    if handovers.len() > MAX_HANDOVERS {
+        return Err(Refused::TooManyHandovers.into());
+    }
+    check_header(header, root)?;
+    let validators = follow_handovers(certificate, root)?;
+    if header.validators != validators.hash() {
+        return Err(Refused::UntrustedValidators.into());
+    }
+    check_commit(header, commit, &validators)?;
+    if proof.path.len() > PROOF_SIBLINGS {
+        return Err(Refused::ProofTooLong.into());
+    }
+    if proof.index >= proof.size {
+        return Err(Refused::ProofIndex.into());
+    }
+    if !merkle::verify(&header.outcomes, &cbor::encode(outcome), proof) {
+        return Err(Refused::NotIncluded.into());
+    }
+    outcome::check(outcome, header, &validators)?;
+    Ok(validators)
+}
+
+/// The set of the certificate's height, one step for each height at which the set changes.
+fn follow_handovers(
+    certificate: &Certificate,
+    root: &TrustRoot,
+) -> Result<ValidatorSet, VerifyError> {
+    let mut trusted = root.validators().clone();
+    let mut last = 0;
+    for (at, handover) in certificate.handovers.iter().enumerate() {
+        let refused = |reason| VerifyError::in_handover(reason, at);
+        let header = &handover.header;
+        check_header(header, root).map_err(refused)?;
+        if header.height >= certificate.header.height {
+            return Err(refused(Refused::HandoverLate));
+        }
+        if header.height <= last {
+            return Err(refused(Refused::HandoverOrder));
+        }
+        if header.validators != trusted.hash() {
+            return Err(refused(Refused::HandoverGap));
+        }
+        if header.next_validators != handover.validators.hash() {
+            return Err(refused(Refused::HandoverSet));
+        }
+        if header.next_validators == header.validators {
+            return Err(refused(Refused::HandoverSuperfluous));
+        }
+        check_commit(header, &handover.commit, &trusted).map_err(refused)?;
+        last = header.height;
+        trusted = handover.validators.clone();
+    }
+    Ok(trusted)
+}
+
+fn check_header(header: &Header, root: &TrustRoot) -> Result<(), Refused> {
+    let rules = [
+        (header.version == PROTOCOL_VERSION, Refused::HeaderVersion),
+        (header.swarm == root.swarm(), Refused::WrongSwarm),
+        (header.height > 0, Refused::HeightZero),
+        (header.parameters == root.parameters(), Refused::UnknownParameters),
+    ];
+    first_broken(&rules)
+}
+
+/// That a quorum of `validators`, who are the header's, precommitted exactly this header.
+fn check_commit(
+    header: &Header,
+    commit: &QuorumCertificate,
+    validators: &ValidatorSet,
+) -> Result<(), Refused> {
+    let said = &commit.statement;
+    let rules = [
+        (said.kind == Kind::Precommit, Refused::NotPrecommit),
+        (said.block.is_some(), Refused::NilCommit),
+        (said.swarm == header.swarm, Refused::StatementSwarm),
+        (said.height == header.height, Refused::StatementHeight),
+        (said.block == Some(header.id()), Refused::StatementBlock),
+        (said.validators == header.validators, Refused::StatementValidators),
+        (!commit.votes.is_empty(), Refused::NoVotes),
+    ];
+    first_broken(&rules)?;
+    verify_quorum(commit.clone(), validators, &|_| false).map_err(quorum_reason)?;
+    Ok(())
+}
+
+fn quorum_reason(error: QuorumError) -> Refused {
+    match error {
+        QuorumError::ValidatorSet => Refused::StatementValidators,
+        QuorumError::Order => Refused::VotesUnsorted,
+        QuorumError::Stranger(_) => Refused::UnknownSigner,
+        QuorumError::Power { .. } => Refused::InsufficientPower,
+        QuorumError::Signature(SignatureError::Key(_)) => Refused::WeakKey,
+        QuorumError::Signature(SignatureError::Wrong(_)) => Refused::BadSignature,
+    }
+}
+
+/// The reason of the first rule that does not hold.
+pub(crate) fn first_broken(rules: &[(bool, Refused)]) -> Result<(), Refused> {
+    rules.iter().find(|(holds, _)| !holds).map_or(Ok(()), |(_, reason)| Err(*reason))
+}
+
+fn judge(
+    certificate: &Certificate,
+    root: &TrustRoot,
+    validators: &ValidatorSet,
+    policy: &Policy,
+) -> Verdict {
+    let summary = summarize(certificate, validators);
+    let reason = broken_policy(certificate, root, validators, policy);
+    Verdict {
+        verdict: reason.map_or(Judgement::Verified, |error| error.reason.judgement()),
+        reason,
+        summary: Some(summary),
+        not_checked: not_checked(Some(&certificate.outcome)),
+    }
+}
+
+fn broken_policy(
+    certificate: &Certificate,
+    root: &TrustRoot,
+    validators: &ValidatorSet,
+    policy: &Policy,
+) -> Option<VerifyError> {
+    if certificate.handovers.len() > policy.max_handovers {
+        return Some(Refused::PolicyHandovers.into());
+    }
+    let mut signing = root.validators();
+    for (at, handover) in certificate.handovers.iter().enumerate() {
+        if operators(&handover.commit, signing) < policy.min_operators {
+            return Some(VerifyError::in_handover(Refused::PolicyOperators, at));
+        }
+        signing = &handover.validators;
+    }
+    (operators(&certificate.commit, validators) < policy.min_operators)
+        .then(|| Refused::PolicyOperators.into())
+}
+
+/// Distinct operators among the signers.
+fn operators(commit: &QuorumCertificate, validators: &ValidatorSet) -> usize {
+    let signers = commit.votes.iter().filter_map(|vote| validators.get(&vote.signer));
+    signers.map(|validator| &validator.operator).collect::<BTreeSet<_>>().len()
+}
+
+fn summarize(certificate: &Certificate, validators: &ValidatorSet) -> Summary {
+    let Certificate { header, commit, outcome, handovers, .. } = certificate;
+    Summary {
+        identity: certificate.identity(),
+        swarm: header.swarm,
+        height: header.height,
+        round: commit.statement.round,
+        block: header.id(),
+        block_time: header.block_time,
+        outcome: outcome::name(outcome),
+        operation: outcome::operation_name(outcome),
+        task: outcome.task(),
+        token: outcome::token(outcome),
+        agent: outcome.agent(),
+        signers: commit.votes.len(),
+        power: validators.power_of(commit.votes.iter().map(|vote| &vote.signer)),
+        total_power: validators.total(),
+        operators: operators(commit, validators),
+        handovers: handovers.len(),
+    }
+}

@@ -1,0 +1,67 @@
+//! The drone swarm: set the stage, start the processes, submit the mission, do harm, audit.
+
+mod closing;
+mod play;
+mod record;
+mod stage;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use quorate_node::Clock;
+
+use play::Play;
+use stage::Stage;
+
+/// Arguments of `quorate demo drones`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Mission: GeoJSON points, CSV with a header (id, lat, lng, demand, duration, tw_start,
+    /// tw_end), or a QGroundControl plan [default: 100 bridges, examples/drones/bridges.geojson]
+    #[arg(long, value_name = "FILE")]
+    mission: Option<PathBuf>,
+    /// Validators, each a process; one in three may fail from four on
+    #[arg(long, default_value_t = 4)]
+    validators: usize,
+    /// Drones, each a process
+    #[arg(long, default_value_t = 8)]
+    drones: usize,
+    /// Chooses where drones stand and who is killed
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Prints one JSON object instead of the summary
+    #[arg(long)]
+    json: bool,
+    /// Folder of the run; must be empty or absent [default: runs/drones-TIME]
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
+    /// Kills nobody and lets nobody lie
+    #[arg(long)]
+    no_faults: bool,
+    /// Gives up after this many seconds
+    #[arg(long, default_value_t = 300, value_name = "SECONDS")]
+    timeout: u64,
+}
+
+pub(super) async fn run(args: Args) -> Result<ExitCode> {
+    if args.drones == 0 || args.drones > 64 {
+        bail!("--drones must be 1 to 64");
+    }
+    if args.validators == 0 || args.validators > 16 {
+        bail!("--validators must be 1 to 16");
+    }
+    let stage = Stage::set(&args, Clock::start().now().unix)?;
+    let play = Play::start(&args, &stage).await?;
+    let (record, processes) = tokio::select! {
+        played = play.run() => played?,
+        _ = tokio::signal::ctrl_c() => {
+            eprintln!("stopped; what there is so far lies in {}", stage.folder.display());
+            return Ok(ExitCode::from(130));
+        }
+    };
+    for mut process in processes {
+        process.stop().await;
+    }
+    closing::close(&args, &stage, record)
+}

@@ -1,0 +1,77 @@
+//! The processes of a demonstration: started from this very program, heard line by line.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use anyhow::{Context, Result};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::mpsc;
+
+use super::worker::Line;
+
+/// What a process said, or that it ended.
+#[derive(Debug)]
+pub(super) enum Heard {
+    Line(Line),
+    Ended,
+}
+
+/// A child that ends with this value at the latest.
+#[derive(Debug)]
+pub(super) struct Process {
+    child: Child,
+    /// Whether it was killed on purpose.
+    pub(super) killed: bool,
+}
+
+impl Process {
+    /// Starts `quorate demo worker ROLE HOME`. Its log goes to `log`; what it says goes to
+    /// `heard` under `index`.
+    pub(super) fn start(
+        role: &str,
+        home: &Path,
+        log: &Path,
+        (index, heard): (usize, mpsc::UnboundedSender<(usize, Heard)>),
+    ) -> Result<Self> {
+        let program = std::env::current_exe().context("where this program is")?;
+        let file = std::fs::File::create(log).with_context(|| log.display().to_string())?;
+        let mut child = Command::new(&program)
+            .args(["demo", "worker", role])
+            .arg(home)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(file)
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("start {}", program.display()))?;
+        let output = child.stdout.take().context("a child without output")?;
+        tokio::spawn(async move {
+            let mut lines = BufReader::new(output).lines();
+            while let Ok(Some(text)) = lines.next_line().await {
+                if let Ok(line) = serde_json::from_str(&text) {
+                    // The demonstration may be over.
+                    let _ = heard.send((index, Heard::Line(line)));
+                }
+            }
+            let _ = heard.send((index, Heard::Ended));
+        });
+        Ok(Self { child, killed: false })
+    }
+
+    /// Kills it without warning (SIGKILL), as a crash would.
+    pub(super) async fn kill(&mut self) -> Result<()> {
+        self.killed = true;
+        self.child.kill().await.context("kill a process of the demonstration")
+    }
+
+    /// Lets it end by itself: its input closes.
+    pub(super) async fn stop(&mut self) {
+        drop(self.child.stdin.take());
+        let limit = std::time::Duration::from_secs(5);
+        if tokio::time::timeout(limit, self.child.wait()).await.is_err() {
+            // It did not listen; it must not outlive the demonstration.
+            let _ = self.child.kill().await;
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! A process of a demonstration: a validator or a drone that tells its parent what happens, a line
+//! of JSON each, and ends when its parent does.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use quorate_drone::{Behaviour, Drone, DroneConfig, Point};
+use quorate_node::{CrashPoints, Home, Node, NodeEvent, Validator, ValidatorEvent};
+use quorate_types::{Label, PublicKey, Reason, TaskId};
+use serde::{Deserialize, Serialize};
+use tokio::io::AsyncReadExt;
+use tokio::sync::broadcast::error::RecvError;
+
+/// Arguments of a worker.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    role: Role,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Role {
+    /// Runs the validator of a folder.
+    Validator { home: PathBuf },
+    /// Flies the drone of a folder, described by `drone.json` in it.
+    Drone { home: PathBuf },
+}
+
+/// What a worker tells its parent.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(super) enum Line {
+    /// It runs.
+    Ready {
+        /// Where it can be reached; empty for a drone.
+        addresses: Vec<String>,
+    },
+    /// A validator committed a height.
+    Height {
+        height: u64,
+        round: u32,
+        builder: PublicKey,
+        operations: usize,
+        outcomes: usize,
+    },
+    /// A drone's bid had no effect.
+    Refused { items: Vec<(Option<TaskId>, u16)>, certificate: String },
+}
+
+/// What a drone is told of itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct DroneFile {
+    pub(super) home: Point,
+    pub(super) speed_mps: f64,
+    pub(super) range_m: f64,
+    pub(super) payload_g: i64,
+    pub(super) equipment: Vec<Label>,
+    pub(super) time_scale: f64,
+    pub(super) seed: u64,
+    /// Equipment it claims without anyone's word.
+    pub(super) claims: Option<Label>,
+}
+
+impl DroneFile {
+    pub(super) fn config(&self) -> DroneConfig {
+        DroneConfig {
+            home: self.home,
+            speed_mps: self.speed_mps,
+            range_m: self.range_m,
+            payload_g: self.payload_g,
+            equipment: self.equipment.clone(),
+            time_scale: self.time_scale,
+            seed: self.seed,
+            behaviour: match &self.claims {
+                Some(claims) => Behaviour::Liar { claims: claims.clone() },
+                None => Behaviour::Honest,
+            },
+        }
+    }
+}
+
+pub(super) async fn run(args: Args) -> Result<ExitCode> {
+    match args.role {
+        Role::Validator { home } => validator(Home::new(home)).await,
+        Role::Drone { home } => drone(Home::new(home)).await,
+    }
+}
+
+async fn validator(home: Home) -> Result<ExitCode> {
+    let mut validator = Validator::start(&home, CrashPoints::default()).await?;
+    let mut events = validator.subscribe();
+    wait_for_addresses(&validator).await?;
+    let addresses = validator.addresses().iter().map(ToString::to_string).collect();
+    say(&Line::Ready { addresses })?;
+    loop {
+        tokio::select! {
+            () = parent_gone() => {
+                validator.shutdown().await?;
+                return Ok(ExitCode::SUCCESS);
+            }
+            ended = validator.wait() => {
+                ended?;
+                return Ok(ExitCode::FAILURE);
+            }
+            event = events.recv() => match event {
+                Ok(ValidatorEvent::Committed(block)) => say(&Line::Height {
+                    height: block.height,
+                    round: block.round,
+                    builder: block.builder,
+                    operations: block.operations,
+                    outcomes: block.outcomes.len(),
+                })?,
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return Ok(ExitCode::FAILURE),
+            },
+        }
+    }
+}
+
+/// Sockets are bound a moment after the start.
+async fn wait_for_addresses(validator: &Validator) -> Result<()> {
+    let bound = async {
+        while validator.addresses().len() < 2 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    let limit = std::time::Duration::from_secs(10);
+    tokio::time::timeout(limit, bound).await.context("no socket could be bound within 10 s")
+}
+
+async fn drone(home: Home) -> Result<ExitCode> {
+    let path = home.root().join("drone.json");
+    let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    let file: DroneFile =
+        serde_json::from_str(&text).with_context(|| path.display().to_string())?;
+    let node = Node::builder(home).agent(Drone::new(file.config())).start().await?;
+    let mut events = node.subscribe();
+    say(&Line::Ready { addresses: Vec::new() })?;
+    loop {
+        tokio::select! {
+            () = parent_gone() => {
+                node.shutdown().await;
+                return Ok(ExitCode::SUCCESS);
+            }
+            event = events.recv() => match event {
+                Ok(NodeEvent::Refused { items, certificate, .. }) => say(&Line::Refused {
+                    items: items.into_iter().map(|(task, why)| (task, Reason::code(why))).collect(),
+                    certificate: hex(&certificate),
+                })?,
+                Ok(_) | Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return Ok(ExitCode::FAILURE),
+            },
+        }
+    }
+}
+
+/// The parent holds the other end of standard input for as long as it lives.
+async fn parent_gone() {
+    let mut input = tokio::io::stdin();
+    let mut buffer = [0; 64];
+    while matches!(input.read(&mut buffer).await, Ok(1..)) {}
+}
+
+fn say(line: &Line) -> Result<()> {
+    let mut text = serde_json::to_string(line)?;
+    text.push('\n');
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The inverse of what a worker writes; `None` where it is not that.
+pub(super) fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.as_bytes();
+    let pairs = digits.chunks_exact(2);
+    let byte = |pair: &[u8]| {
+        let text = std::str::from_utf8(pair).ok()?;
+        u8::from_str_radix(text, 16).ok()
+    };
+    if pairs.remainder().is_empty() { pairs.map(byte).collect() } else { None }
+}

@@ -1,0 +1,223 @@
+//! `quorate genesis`: what a swarm starts from, out of the public cards of its founders.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail, ensure};
+use quorate_certificate::TrustRoot;
+use quorate_node::write_genesis;
+use quorate_types::genesis::{Admission, Attester, Parameters};
+use quorate_types::{
+    Genesis, Label, Market, MechanismKind, PROTOCOL_VERSION, Power, Validator, ValidatorSet,
+};
+use serde::Deserialize;
+
+use crate::member::{Member, key_of};
+use crate::output::say;
+use crate::values::unix_now;
+
+/// Make the genesis of a swarm: its first validators, its attesters, its markets
+///
+/// The file is for people to read and for machines to hash: its hash names the swarm, and its
+/// holder can check every certificate of the swarm offline. Give it to every member, and read its
+/// fingerprint to auditors over another channel than the one the file takes.
+///
+/// There is a market `tasks` (all due tasks together at least total cost, bids collected for one
+/// second, leases of 10 seconds, five attempts), unless the market file has one of that name.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Example:
+  quorate genesis --name harbour --validator alice/member.toml bob/member.toml carol/member.toml \\
+    dave/member.toml --attester port-authority=authority/member.toml --market-file markets.toml
+
+A market file:
+  [[markets]]
+  name = \"drones\"
+  mechanism = \"assignment\"   # or \"first-price\"
+  window_ms = 500            # how long bids are collected
+  lease_ms = 30000           # silence after which an assignment may lapse
+  attempts = 3               # assignments before a task fails
+  reserve = 10000            # highest price paid for any task; may be left out")]
+pub(crate) struct Args {
+    /// Name of the swarm, for people.
+    #[arg(long)]
+    name: Label,
+    /// Public cards of the validators.
+    #[arg(long, value_name = "MEMBER.toml", required = true, num_args = 1..)]
+    validator: Vec<PathBuf>,
+    /// Who may attest capabilities: NAME=KEY, NAME=MEMBER.toml, or MEMBER.toml (named after its
+    /// operator).
+    #[arg(long, value_name = "NAME=KEY|MEMBER.toml", num_args = 1..)]
+    attester: Vec<String>,
+    /// Further markets.
+    #[arg(long, value_name = "FILE.toml")]
+    market_file: Option<PathBuf>,
+    /// File to write; an existing one is left alone.
+    #[arg(long, value_name = "FILE", default_value = "genesis.toml")]
+    out: PathBuf,
+}
+
+/// Writes the genesis.
+///
+/// # Errors
+/// Names the card or field that does not fit.
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let genesis = Genesis {
+        name: args.name.clone(),
+        created: unix_now(),
+        markets: markets(args.market_file.as_deref())?,
+        version: PROTOCOL_VERSION,
+        admission: Admission::Attestation,
+        attesters: attesters(&args.attester)?,
+        parameters: Parameters::default(),
+        validators: validators(&args.validator)?,
+    };
+    let root = TrustRoot::from_genesis(&genesis)?;
+    for warning in warnings(&genesis) {
+        eprintln!("warning: {warning}");
+    }
+    let out = args.out.display();
+    ensure!(!args.out.exists(), "{out}: exists; choose another --out, a genesis is not changed");
+    write_genesis(&args.out, &genesis)?;
+    say(format!("swarm       {}", root.swarm()))?;
+    say(format!("fingerprint {}", root.fingerprint()))?;
+    say(format!("Next, for every member: quorate join DIR {out}; then quorate node DIR"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn validators(paths: &[PathBuf]) -> Result<ValidatorSet> {
+    let mut by_key = BTreeMap::new();
+    for path in paths {
+        let Member { key, power, operator, .. } = Member::read(path)?;
+        ensure!(power > 0, "{}: `power` must be at least 1", path.display());
+        if by_key.insert(key, Validator { key, power, operator }).is_some() {
+            bail!("{}: `key` {key} is already that of another validator", path.display());
+        }
+    }
+    ValidatorSet::new(by_key.into_values().collect()).context("the validators")
+}
+
+fn attesters(texts: &[String]) -> Result<Vec<Attester>> {
+    let mut by_key = BTreeMap::new();
+    for text in texts {
+        let attester = attester(text).with_context(|| format!("--attester {text}"))?;
+        let key = attester.key;
+        ensure!(by_key.insert(key, attester).is_none(), "--attester {text}: named twice");
+    }
+    Ok(by_key.into_values().collect())
+}
+
+fn attester(text: &str) -> Result<Attester> {
+    if let Some((name, key)) = text.split_once('=')
+        && let Ok(name) = name.parse()
+    {
+        return Ok(Attester { key: key_of(key)?, name });
+    }
+    let hint = "expected NAME=KEY, NAME=MEMBER.toml or MEMBER.toml";
+    let Member { key, operator, .. } = Member::read(Path::new(text)).context(hint)?;
+    Ok(Attester { key, name: operator })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MarketFile {
+    markets: Vec<Market>,
+}
+
+fn markets(file: Option<&Path>) -> Result<Vec<Market>> {
+    let tasks = tasks_market()?;
+    let mut by_name = BTreeMap::from([(tasks.name.clone(), tasks)]);
+    let Some(path) = file else { return Ok(by_name.into_values().collect()) };
+    let name = || path.display().to_string();
+    let text = std::fs::read_to_string(path).with_context(name)?;
+    let mut seen = std::collections::BTreeSet::new();
+    for market in toml::from_str::<MarketFile>(&text).with_context(name)?.markets {
+        ensure!(seen.insert(market.name.clone()), "{}: two markets `{}`", name(), market.name);
+        by_name.insert(market.name.clone(), market);
+    }
+    Ok(by_name.into_values().collect())
+}
+
+/// The market that every genesis has unless it says otherwise.
+fn tasks_market() -> Result<Market> {
+    Ok(Market {
+        name: "tasks".parse()?,
+        reserve: None,
+        trusted: false,
+        attempts: 5,
+        lease_ms: 10_000,
+        mechanism: MechanismKind::Assignment,
+        window_ms: 1_000,
+    })
+}
+
+/// What is allowed, and probably not meant.
+fn warnings(genesis: &Genesis) -> Vec<String> {
+    let set = &genesis.validators;
+    let total = set.total();
+    let third = |power: Power| 3 * u128::from(power) >= u128::from(total);
+    let mut warnings = Vec::new();
+    if set.iter().any(|validator| third(validator.power)) {
+        warnings.push(format!(
+            "with {} validators of these powers one that stops can stop the swarm, and one that \
+             lies can split it: no fault is tolerated (four of equal power tolerate one)",
+            set.len()
+        ));
+    }
+    let mut power_of: BTreeMap<&Label, Power> = BTreeMap::new();
+    for validator in set {
+        *power_of.entry(&validator.operator).or_default() += validator.power;
+    }
+    let strong = power_of.iter().filter(|(_, power)| third(**power));
+    warnings.extend(strong.map(|(operator, power)| {
+        format!("operator `{operator}` holds {power} of {total} of the power: a third or more")
+    }));
+    if genesis.attesters.is_empty() {
+        warnings.push("without an attester no agent or requester can ever join".to_owned());
+    }
+    warnings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quorate_crypto::SecretKey;
+
+    fn genesis(members: &[(&str, Power)]) -> Genesis {
+        let validators = (1..).zip(members).map(|(seed, (operator, power))| Validator {
+            key: SecretKey::from_seed(&[seed; 32]).public_key(),
+            power: *power,
+            operator: operator.parse().unwrap(),
+        });
+        let key = SecretKey::from_seed(&[99; 32]).public_key();
+        Genesis {
+            name: "test".parse().unwrap(),
+            created: 1,
+            markets: markets(None).unwrap(),
+            version: PROTOCOL_VERSION,
+            admission: Admission::Attestation,
+            attesters: vec![Attester { key, name: "port".parse().unwrap() }],
+            parameters: Parameters::default(),
+            validators: ValidatorSet::new(validators.collect()).unwrap(),
+        }
+    }
+
+    #[test]
+    fn the_default_market_makes_a_valid_genesis() {
+        assert_eq!(genesis(&[("a", 1)]).check(), Ok(()));
+    }
+
+    #[test]
+    fn power_in_few_hands_is_warned_of() {
+        for (members, count) in [
+            (vec![("a", 1), ("b", 1), ("c", 1), ("d", 1)], 0),
+            (vec![("a", 1), ("b", 1), ("c", 1)], 4),
+            (vec![("a", 1), ("a", 1), ("b", 1), ("c", 1)], 1),
+            (vec![("a", 3), ("b", 2), ("c", 2), ("d", 2)], 2),
+            (vec![("a", 3), ("b", 3), ("c", 2), ("d", 2)], 0),
+        ] {
+            assert_eq!(warnings(&genesis(&members)).len(), count, "{members:?}");
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! `quorate init`: a folder for a node, with its key and its public card.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, ensure};
+use quorate_node::{Home, Multiaddr, NodeConfig};
+use quorate_types::{Label, Power, limits};
+
+use crate::member::{self, Member};
+use crate::output::{say, write_new};
+use crate::values::with_peer_id;
+
+/// Make the folder of a node: its key, its configuration, and its public card
+///
+/// Every node starts here: validators, agents, attesters and requesters alike. The folder gets
+/// `key` (secret, readable by you only), `node.toml` (how it runs; every field explained) and
+/// `member.toml` (its public card: hand it to whoever makes the genesis or attests capabilities).
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Example: quorate init alice --operator alice-ltd --listen /ip4/192.0.2.1/tcp/7400
+
+A validator has to listen somewhere the others reach; agents, attesters and requesters need not.")]
+pub(crate) struct Args {
+    /// Folder to make.
+    dir: PathBuf,
+    /// Who runs this node: 1 to 32 characters out of a-z 0-9 _ - . ; auditors count operators.
+    #[arg(long, value_name = "NAME")]
+    operator: Label,
+    /// Voting power to propose for it as a validator.
+    #[arg(long, value_name = "N", default_value_t = 1,
+        value_parser = clap::value_parser!(u64).range(1..=limits::TOTAL_POWER))]
+    power: Power,
+    /// Address to listen on, TCP or QUIC; port 0 takes any free one. May be repeated.
+    #[arg(long, value_name = "ADDR")]
+    listen: Vec<Multiaddr>,
+}
+
+/// Makes the folder.
+///
+/// # Errors
+/// Where there is a node already, or a file cannot be written.
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let home = Home::new(&args.dir);
+    for name in [member::FILE, CONFIG] {
+        let path = args.dir.join(name);
+        ensure!(!path.exists(), "{}: exists; a node is made once", path.display());
+    }
+    let key = home.create_key()?.public_key();
+    let stable = args.listen.iter().filter(|address| is_reachable(address));
+    let member = Member {
+        key,
+        operator: args.operator.clone(),
+        power: args.power,
+        addresses: stable.map(|address| with_peer_id(address, &key)).collect(),
+    };
+    member.write(&args.dir.join(member::FILE))?;
+    write_new(&args.dir.join(CONFIG), config_text(&args.listen)?.as_bytes())?;
+    say_next_step(&args.dir, &member)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Name of the configuration.
+pub(crate) const CONFIG: &str = "node.toml";
+
+fn say_next_step(dir: &Path, member: &Member) -> Result<()> {
+    let dir = dir.display();
+    say(format!("key {}", member.key))?;
+    if member.addresses.is_empty() {
+        say("Its card names no address that others could dial: fine for an agent or requester; \
+             members that are to start from this node need one in `boot`.")?;
+    }
+    say(format!(
+        "Next: hand {dir}/member.toml to whoever makes the genesis (quorate genesis) or attests \
+         what it can do (quorate attest); then quorate join {dir} genesis.toml"
+    ))
+}
+
+/// Whether others can dial it as it stands: neither any port nor any interface.
+fn is_reachable(address: &Multiaddr) -> bool {
+    let text = address.to_string();
+    let mut parts = text.split('/');
+    !parts.any(|part| matches!(part, "0" | "0.0.0.0" | "::"))
+}
+
+/// The configuration as a file that explains itself.
+fn config_text(listen: &[Multiaddr]) -> Result<String> {
+    let defaults = NodeConfig::default();
+    let pace = defaults.pace;
+    let listen = toml::Value::try_from(listen).context("the addresses")?;
+    Ok(format!(
+        "\
+# How this node runs. Every field may be left out. Environment variables override this file
+# (QUORATE_LISTEN, QUORATE_BOOT, QUORATE_ANNOUNCE, QUORATE_MDNS), flags override both.
+
+# Addresses to listen on: TCP and QUIC. Port 0 takes any free port.
+# For example [\"/ip4/0.0.0.0/tcp/7400\", \"/ip4/0.0.0.0/udp/7400/quic-v1\"]
+listen = {listen}
+
+# Addresses of members to start from; one that answers is enough.
+boot = []
+
+# Addresses to announce instead of those listened on, for a node behind a translator.
+announce = []
+
+# Whether to look for members on the local network by multicast DNS.
+mdns = {mdns}
+
+# Timeouts of the committee, for a validator. Local: members need not agree on them.
+[pace]
+# Bounds of the base of the propose timeout, in milliseconds; it adapts between them.
+least_ms = {least}
+most_ms = {most}
+# Milliseconds without progress after which peers are told where this node is.
+resend_ms = {resend}
+# Milliseconds by which a block's time may differ from this node's clock.
+timely_ms = {timely}
+",
+        mdns = defaults.mdns,
+        least = pace.least_ms,
+        most = pace.most_ms,
+        resend = pace.resend_ms,
+        timely = pace.timely_ms,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_written_configuration_is_the_default_one() {
+        let text = config_text(&[]).unwrap();
+        assert_eq!(toml::from_str::<NodeConfig>(&text).unwrap(), NodeConfig::default());
+        let listen: Multiaddr = "/ip4/127.0.0.1/tcp/0".parse().unwrap();
+        let text = config_text(std::slice::from_ref(&listen)).unwrap();
+        assert_eq!(toml::from_str::<NodeConfig>(&text).unwrap().listen, [listen]);
+    }
+
+    #[test]
+    fn only_addresses_that_lead_somewhere_go_on_the_card() {
+        for (text, reachable) in [
+            ("/ip4/192.0.2.1/tcp/7400", true),
+            ("/dns4/alice.example/udp/7400/quic-v1", true),
+            ("/ip4/0.0.0.0/tcp/7400", false),
+            ("/ip6/::/tcp/7400", false),
+            ("/ip4/192.0.2.1/tcp/0", false),
+        ] {
+            assert_eq!(is_reachable(&text.parse().unwrap()), reachable, "{text}");
+        }
+    }
+}

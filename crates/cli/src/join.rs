@@ -1,0 +1,189 @@
+//! `quorate join`: a node's folder becomes a member's.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail, ensure};
+use quorate_certificate::TrustRoot;
+use quorate_node::{Home, HomeError, Multiaddr, read_genesis};
+use quorate_store::GuardError;
+use quorate_types::{Attestation, Genesis, PublicKey, cbor, limits};
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::init::CONFIG;
+use crate::output::say;
+use crate::values::{addresses, unix_now};
+
+/// Put a genesis into a node's folder, so that the node belongs to that swarm
+///
+/// Where the genesis names the node's key as a validator, this also makes its signing guard, which
+/// keeps it from ever signing two votes for one step. It is made once and belongs to the key: never
+/// copy a folder to run it twice, never restore one from a backup.
+///
+/// Any other key is an agent or requester; it needs an attestation of one of the attesters before
+/// the swarm knows it. Run again with --attestation or --boot to add them later.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  quorate join alice genesis.toml --boot bob/member.toml
+  quorate join worker genesis.toml --boot /ip4/192.0.2.1/tcp/7400 --attestation worker.att")]
+pub(crate) struct Args {
+    /// Folder of the node.
+    dir: PathBuf,
+    /// Genesis of the swarm.
+    genesis: PathBuf,
+    /// Member to start from: an address, or a member.toml that has some. May be repeated.
+    #[arg(long, value_name = "ADDR|MEMBER.toml")]
+    boot: Vec<String>,
+    /// Attestation of this node's key, as `quorate attest` makes it.
+    #[arg(long, value_name = "FILE")]
+    attestation: Option<PathBuf>,
+}
+
+/// Joins.
+///
+/// # Errors
+/// Where files do not fit together: another swarm, an attestation of another key.
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let home = Home::new(&args.dir);
+    let key = home.key().context("no usable key; quorate init makes a node's folder")?.public_key();
+    let genesis = read_genesis(&args.genesis)?;
+    let root = TrustRoot::from_genesis(&genesis)
+        .with_context(|| args.genesis.display().to_string())?;
+    let boot = args.boot.iter().map(|text| addresses(text)).collect::<Result<Vec<_>>>()?.concat();
+    let attestation = args.attestation.as_deref();
+    let attestation = attestation.map(|path| read_attestation(path, &genesis, &key)).transpose()?;
+
+    store_genesis(&home, &genesis)?;
+    if let Some(attestation) = &attestation {
+        home.store_attestation(attestation)?;
+    }
+    if !boot.is_empty() {
+        store_boot(&args.dir.join(CONFIG), &boot)?;
+    }
+    say(format!("joined swarm {} ({})", root.name(), root.swarm()))?;
+    say(format!("fingerprint {}: compare it with what you were told", root.fingerprint()))?;
+    say_role(&home, &genesis, &key)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn store_genesis(home: &Home, genesis: &Genesis) -> Result<()> {
+    let path = home.genesis_path();
+    if !path.exists() {
+        return Ok(home.store_genesis(genesis)?);
+    }
+    let swarm = home.genesis()?.swarm_id();
+    ensure!(
+        swarm == genesis.swarm_id(),
+        "{}: belongs to swarm {swarm} already; a node has one swarm, make another with quorate init",
+        path.display()
+    );
+    Ok(())
+}
+
+fn say_role(home: &Home, genesis: &Genesis, key: &PublicKey) -> Result<()> {
+    let dir = home.root().display();
+    if genesis.validators.get(key).is_some() {
+        match home.create_guard(key, &genesis.swarm_id()) {
+            Ok(()) => say("this node is a validator; its signing guard is made")?,
+            Err(HomeError::Guard(GuardError::Exists { .. })) => {
+                say("this node is a validator; its signing guard is left as it is")?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+        return say(format!("Next: quorate node {dir}"));
+    }
+    if genesis.is_attester(key) {
+        return say(format!(
+            "this node is an attester. Next: quorate attest {dir} --agent MEMBER.toml --out FILE"
+        ));
+    }
+    say("this node is an agent or requester")?;
+    say(match home.attestation()? {
+        Some(_) => format!(
+            "Next: quorate node {dir} --command PROGRAM to work, or quorate submit {dir} to have \
+             work done"
+        ),
+        None => format!(
+            "Next: hand {dir}/member.toml to an attester, then quorate join {dir} genesis.toml \
+             --attestation FILE"
+        ),
+    })
+}
+
+/// Reads an attestation and checks all that can be checked before the swarm does.
+fn read_attestation(path: &Path, genesis: &Genesis, key: &PublicKey) -> Result<Attestation> {
+    let name = path.display();
+    let bytes = std::fs::read(path).with_context(|| name.to_string())?;
+    let attestation: Attestation = cbor::decode(&bytes, limits::ATTESTATION_BYTES)
+        .with_context(|| format!("{name}: no attestation"))?;
+    let claims = &attestation.payload;
+    ensure!(claims.subject == *key, "{name}: is about {}, this node is {key}", claims.subject);
+    ensure!(claims.audience == genesis.swarm_id(), "{name}: is for swarm {}", claims.audience);
+    ensure!(
+        claims.issuer == attestation.signer && genesis.is_attester(&claims.issuer),
+        "{name}: is by {}, which is no attester of this swarm",
+        attestation.signer
+    );
+    ensure!(claims.expires > unix_now() / 1000, "{name}: has expired; ask for a new one");
+    let verified = quorate_crypto::verify(attestation).with_context(|| name.to_string())?;
+    Ok(verified.into_inner())
+}
+
+/// Puts `boot` into a configuration, leaving everything else of the file as it stands.
+fn store_boot(path: &Path, boot: &[Multiaddr]) -> Result<()> {
+    let name = || path.display().to_string();
+    let text = match std::fs::read_to_string(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        text => text.with_context(name)?,
+    };
+    let changed = with_boot(&text, boot).with_context(name)?;
+    if toml::from_str::<quorate_node::NodeConfig>(&changed).is_err() {
+        bail!("{}: cannot be changed; write boot = {} yourself", name(), boot_value(boot)?);
+    }
+    std::fs::write(path, changed).with_context(name)
+}
+
+/// The text of a configuration with another `boot`.
+fn with_boot(text: &str, boot: &[Multiaddr]) -> Result<String> {
+    #[derive(Deserialize)]
+    struct Place {
+        boot: Option<Spanned<toml::Value>>,
+    }
+    let value = boot_value(boot)?;
+    let place: Place = toml::from_str(text)?;
+    Ok(match place.boot {
+        Some(old) => {
+            let mut changed = text.to_owned();
+            changed.replace_range(old.span(), &value);
+            changed
+        }
+        None => format!("boot = {value}\n{text}"),
+    })
+}
+
+fn boot_value(boot: &[Multiaddr]) -> Result<String> {
+    Ok(toml::Value::try_from(boot)?.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn boot_addresses_change_and_comments_stay() {
+        let boot = ["/ip4/192.0.2.1/tcp/7400".parse().unwrap()];
+        for (before, after) in [
+            ("", "boot = [\"/ip4/192.0.2.1/tcp/7400\"]\n"),
+            ("# a\nboot = [] # b\nmdns = true\n",
+             "# a\nboot = [\"/ip4/192.0.2.1/tcp/7400\"] # b\nmdns = true\n"),
+            ("boot = [\n  # old\n  \"/ip4/192.0.2.9/tcp/1\",\n]\n[pace]\n",
+             "boot = [\"/ip4/192.0.2.1/tcp/7400\"]\n[pace]\n"),
+            ("[pace]\nleast_ms = 5\n",
+             "boot = [\"/ip4/192.0.2.1/tcp/7400\"]\n[pace]\nleast_ms = 5\n"),
+        ] {
+            assert_eq!(with_boot(before, &boot).unwrap(), after);
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Log lines on standard error.
+
+use tracing_subscriber::EnvFilter;
+
+/// The variable that chooses what is logged.
+const VARIABLE: &str = "QUORATE_LOG";
+
+/// Starts logging by `QUORATE_LOG`, or by `default` where it is unset or no filter.
+pub(crate) fn start(json: bool, default: &str) {
+    let filter = EnvFilter::try_from_env(VARIABLE).unwrap_or_else(|_| EnvFilter::new(default));
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match json {
+        true => lines.json().init(),
+        false => lines.init(),
+    }
+}

@@ -1,0 +1,112 @@
+//! The binary `quorate`: everything a person does with a swarm, one subcommand each.
+//!
+//! Results go to standard output, logs and errors to standard error. It ends with 0 when it did
+//! what it was asked, 1 when that failed, 2 when it was asked wrongly; `audit` has codes of its
+//! own. **Absent here:** rules of the protocol. Commands read files, call a crate, and say what
+//! came of it.
+
+mod attest;
+mod audit;
+mod demo;
+mod genesis;
+mod init;
+mod join;
+mod logging;
+mod member;
+mod node;
+mod output;
+mod report;
+mod submit;
+mod values;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Agents that do not trust each other agree who does which task, and leave certificates of it.
+#[derive(Debug, Parser)]
+#[command(name = "quorate", version, propagate_version = true, after_long_help = TOUR)]
+struct Cli {
+    /// Write log lines as JSON, one object on a line. QUORATE_LOG chooses what is logged (a filter
+    /// like `info` or `warn,quorate_node=debug`).
+    #[arg(long, global = true)]
+    log_json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const TOUR: &str = "\
+A swarm in seven lines (four validators make one that tolerates a fault):
+  quorate init alice --operator alice --listen /ip4/192.0.2.1/tcp/7400
+  quorate genesis --name demo --validator alice/member.toml ... --attester alice/member.toml
+  quorate join alice genesis.toml
+  quorate node alice
+  quorate attest alice --agent worker/member.toml --label printer --out worker.att
+  quorate submit alice-desk --market tasks --payload @job.txt --out certificates
+  quorate audit verify certificates --trust genesis.toml
+
+`quorate demo` shows all of it at work on this machine.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Init(init::Args),
+    Genesis(genesis::Args),
+    Join(join::Args),
+    Attest(attest::Args),
+    Node(node::Args),
+    Submit(submit::Args),
+    Audit(audit::Args),
+    Demo(demo::Args),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse_usage(&error),
+    };
+    logging::start(cli.log_json, cli.command.default_filter());
+    match cli.command.run().await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl Command {
+    async fn run(self) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::Init(args) => init::run(&args),
+            Self::Genesis(args) => genesis::run(&args),
+            Self::Join(args) => join::run(&args),
+            Self::Attest(args) => attest::run(&args),
+            Self::Node(args) => node::run(args).await,
+            Self::Submit(args) => submit::run(args).await,
+            Self::Audit(args) => Ok(audit::run(args)),
+            Self::Demo(args) => demo::run(args).await,
+        }
+    }
+
+    /// What is logged where `QUORATE_LOG` says nothing.
+    fn default_filter(&self) -> &'static str {
+        match self {
+            Self::Node(_) => "warn,quorate=info",
+            _ => "warn",
+        }
+    }
+}
+
+/// Prints what clap has to say. Wrong usage of `audit` is not to be taken for a failed policy,
+/// which ends with 2 there.
+fn refuse_usage(error: &clap::Error) -> ExitCode {
+    // Nobody is left to hear that standard error is closed.
+    let _ = error.print();
+    let audit = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    match error.exit_code() {
+        0 => ExitCode::SUCCESS,
+        _ if audit.as_deref() == Some("audit") => audit::USAGE.into(),
+        _ => ExitCode::from(2),
+    }
+}

@@ -1,0 +1,102 @@
+//! `quorate node`: runs a node until it is told to stop.
+
+mod agent;
+mod crash;
+mod flags;
+mod repair;
+mod stop;
+mod validator;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, ensure};
+use quorate_node::{Home, Multiaddr};
+
+use crate::init::CONFIG;
+
+/// Run a node: a validator where the genesis names its key, else an agent
+///
+/// Prints the addresses it listens on, then works until it is interrupted (Ctrl-C) or terminated,
+/// and ends cleanly. The log on standard error has a line for each committed block.
+///
+/// An agent runs a program that reads questions and writes answers, one JSON object on a line:
+/// whether it bids on a task, and the outcome of a task it won.
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(after_long_help = "\
+Examples:
+  quorate node alice
+  quorate node worker --command python3 agent.py
+
+Settings: flags override the environment (QUORATE_LISTEN, QUORATE_BOOT, QUORATE_ANNOUNCE,
+QUORATE_MDNS), which overrides node.toml in the folder. QUORATE_LOG chooses what is logged.
+
+For tests of recovery alone: QUORATE_CRASH_POINT=NAME:COUNT aborts the process when it passes that
+point of its write path for the COUNT-th time.")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
+    /// Folder of the node (one named `repair` is written ./repair).
+    #[arg(required_unless_present = "config", conflicts_with = "config")]
+    dir: Option<PathBuf>,
+    /// The node.toml of the folder, in place of the folder.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Address to listen on, in place of those in node.toml. May be repeated.
+    #[arg(long, value_name = "ADDR")]
+    listen: Vec<Multiaddr>,
+    /// Member to start from, in place of those in node.toml: an address or a member.toml. May be
+    /// repeated.
+    #[arg(long, value_name = "ADDR|MEMBER.toml")]
+    boot: Vec<String>,
+    /// Look for members on the local network by multicast DNS.
+    #[arg(long)]
+    mdns: bool,
+    /// Program of an agent with its arguments: everything up to the end of the line.
+    #[arg(long, value_name = "PROGRAM ARGS", num_args = 1.., allow_hyphen_values = true)]
+    command: Vec<OsString>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    Repair(repair::Args),
+}
+
+/// Runs the node.
+///
+/// # Errors
+/// Why it did not start, or stopped by itself.
+pub(crate) async fn run(args: Args) -> Result<ExitCode> {
+    if let Some(Action::Repair(args)) = &args.action {
+        return repair::run(args);
+    }
+    let home = Home::new(folder(&args)?);
+    flags::apply(&args, &home)?;
+    let genesis = home.genesis().with_context(|| {
+        format!("{} belongs to no swarm yet; quorate join comes first", home.root().display())
+    })?;
+    let key = home.key()?.public_key();
+    let is_validator = genesis.validators.get(&key).is_some();
+    match is_validator {
+        true => {
+            ensure!(args.command.is_empty(), "--command is for agents; this key is a validator's");
+            validator::run(&home).await?;
+        }
+        false => agent::run(home, &args.command).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn folder(args: &Args) -> Result<PathBuf> {
+    let Some(config) = &args.config else { return args.dir.clone().context("a folder is missing") };
+    ensure!(
+        config.file_name().is_some_and(|name| name == CONFIG),
+        "{}: the configuration of a node is the file {CONFIG} in its folder",
+        config.display()
+    );
+    ensure!(config.is_file(), "{}: there is no such file", config.display());
+    let parent = config.parent().filter(|parent| !parent.as_os_str().is_empty());
+    Ok(parent.unwrap_or(Path::new(".")).to_owned())
+}

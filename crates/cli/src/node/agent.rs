@@ -1,0 +1,82 @@
+//! An agent as a process: a program that bids and works.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use quorate_command::{CommandAgent, CommandConfig};
+use quorate_node::{Home, Node, NodeEvent};
+use quorate_types::Capabilities;
+use tokio::sync::broadcast::error::RecvError;
+
+use super::stop::StopSignal;
+use crate::output::say;
+
+/// Runs a program as the agent of a folder until told to stop.
+///
+/// # Errors
+/// Why it did not start, or stopped by itself.
+pub(super) async fn run(home: Home, command: &[OsString]) -> Result<()> {
+    let mut stop = StopSignal::catch()?;
+    let Some((program, arguments)) = command.split_first() else {
+        bail!(
+            "this key is no validator's, so the node is an agent: say which program bids and works \
+             with --command PROGRAM ARGS"
+        );
+    };
+    let config = CommandConfig {
+        arguments: arguments.to_vec(),
+        capabilities: capabilities(&home)?,
+        ..CommandConfig::new(program)
+    };
+    let agent = CommandAgent::start(config)
+        .with_context(|| format!("--command {}", Path::new(program).display()))?;
+    let node = Node::builder(home).agent(agent).start().await?;
+    let mut events = node.subscribe();
+    say(format!("agent {}", node.public_key()))?;
+    loop {
+        tokio::select! {
+            () = stop.received() => break,
+            event = events.recv() => match event {
+                Ok(event) => log(&event),
+                Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "events not logged"),
+                Err(RecvError::Closed) => bail!("the agent ended by itself"),
+            },
+        }
+    }
+    tracing::info!("stopping");
+    node.shutdown().await;
+    Ok(())
+}
+
+/// What the attestation in the folder confirms: tasks that ask for more are none for this agent.
+fn capabilities(home: &Home) -> Result<Capabilities> {
+    let attestation = home.attestation()?;
+    if attestation.is_none() {
+        tracing::warn!(
+            folder = %home.root().display(),
+            "no attestation: the swarm does not know this agent; quorate join --attestation FILE"
+        );
+    }
+    Ok(attestation.map(|signed| signed.payload.capabilities).unwrap_or_default())
+}
+
+fn log(event: &NodeEvent) {
+    match event {
+        NodeEvent::Ready => tracing::info!("the swarm knows this agent"),
+        NodeEvent::Award(award) => {
+            let (task, token, price) = (&award.task, award.token, award.price);
+            tracing::info!(%task, token, price, "won");
+        }
+        NodeEvent::LeaseLost { task, token, cause } => {
+            tracing::warn!(%task, token, ?cause, "the award is over");
+        }
+        NodeEvent::Reported { task, .. } => tracing::info!(%task, "reported"),
+        NodeEvent::Refused { items, .. } => {
+            for (task, reason) in items {
+                tracing::warn!(?task, reason = reason.name(), "refused: {}", reason.text());
+            }
+        }
+        _ => {}
+    }
+}

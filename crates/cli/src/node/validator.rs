@@ -1,0 +1,79 @@
+//! A validator as a process.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail, ensure};
+use quorate_node::{Home, Validator, ValidatorEvent};
+use tokio::sync::broadcast::error::RecvError;
+
+use super::{crash, stop::StopSignal};
+use crate::output::say;
+
+/// How long binding a socket may take.
+const BIND_LIMIT: Duration = Duration::from_secs(10);
+
+/// Runs the validator of a folder until it is told to stop.
+///
+/// # Errors
+/// Why it did not start, or stopped by itself.
+pub(super) async fn run(home: &Home) -> Result<()> {
+    let mut stop = StopSignal::catch()?;
+    let listen = home.config()?.listen;
+    ensure!(
+        !listen.is_empty(),
+        "a validator has to listen: write `listen` into {}/node.toml or give --listen ADDR",
+        home.root().display()
+    );
+    let mut validator = Validator::start(home, crash::points()?).await?;
+    let mut events = validator.subscribe();
+    say(format!("validator {} of swarm {}", validator.public_key(), validator.swarm()))?;
+    say_addresses(&validator, listen.len()).await?;
+    loop {
+        tokio::select! {
+            () = stop.received() => break,
+            ended = validator.wait() => {
+                ended?;
+                bail!("the validator ended by itself");
+            }
+            event = events.recv() => match event {
+                Ok(event) => log(&event),
+                Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "blocks not logged"),
+                Err(RecvError::Closed) => bail!("the validator ended by itself"),
+            },
+        }
+    }
+    tracing::info!("stopping");
+    Ok(validator.shutdown().await?)
+}
+
+/// Sockets are bound a moment after the start, one after another.
+async fn say_addresses(validator: &Validator, wanted: usize) -> Result<()> {
+    let bound = async {
+        while validator.addresses().len() < wanted {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let all = tokio::time::timeout(BIND_LIMIT, bound).await;
+    let addresses = validator.addresses();
+    addresses.iter().try_for_each(|address| say(format!("listening on {address}")))?;
+    ensure!(!addresses.is_empty(), "no address of `listen` could be bound within {BIND_LIMIT:?}");
+    if all.is_err() {
+        tracing::warn!(bound = addresses.len(), wanted, "not every address could be bound");
+    }
+    Ok(())
+}
+
+fn log(event: &ValidatorEvent) {
+    match event {
+        ValidatorEvent::Committed(block) => tracing::info!(
+            height = block.height,
+            round = block.round,
+            block = %block.block.short(),
+            builder = %block.builder.short(),
+            operations = block.operations,
+            outcomes = block.outcomes.len(),
+            took_ms = block.took_ms,
+            "committed"
+        ),
+    }
+}

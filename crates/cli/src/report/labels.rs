@@ -1,0 +1,125 @@
+//! Places words beside dots so that none covers another: greedy, in the order given.
+//!
+//! A word that finds no free place is left out; the table and the tooltip still have it.
+
+use super::projection::Point;
+
+/// Width of a letter and height of a line, in units of the drawing, at the font size of the page's
+/// narrow layout, which is the larger one.
+const LETTER: f64 = 7.4;
+const LINE: f64 = 14.0;
+/// Distance of a word from the edge of its dot.
+const GAP: f64 = 3.0;
+
+/// A rectangle of the drawing.
+#[derive(Debug, Clone, Copy)]
+struct Area {
+    left: f64,
+    top: f64,
+    right: f64,
+    bottom: f64,
+}
+
+/// What a word belongs to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Dot {
+    pub(super) at: Point,
+    pub(super) radius: f64,
+}
+
+/// Where a word starts and how it hangs there.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Spot {
+    /// Baseline of the word.
+    pub(super) at: Point,
+    /// `start`, `middle` or `end`, as in SVG's `text-anchor`.
+    pub(super) anchor: &'static str,
+}
+
+/// What is drawn already.
+pub(super) struct Labels {
+    width: f64,
+    height: f64,
+    taken: Vec<Area>,
+}
+
+impl Labels {
+    /// An empty drawing.
+    pub(super) fn new(width: f64, height: f64) -> Self {
+        Self { width, height, taken: Vec::new() }
+    }
+
+    /// Keeps words off a dot.
+    pub(super) fn avoid(&mut self, dot: Point, radius: f64) {
+        self.taken.push(Area {
+            left: dot.x - radius,
+            top: dot.y - radius,
+            right: dot.x + radius,
+            bottom: dot.y + radius,
+        });
+    }
+
+    /// A free place beside `dot` for `word`: right, left, above or below it.
+    pub(super) fn place(&mut self, dot: Dot, word: &str) -> Option<Spot> {
+        #[expect(clippy::cast_precision_loss, reason = "a label is a few letters long")]
+        let width = word.chars().count() as f64 * LETTER;
+        let (Point { x, y }, gap) = (dot.at, dot.radius + GAP);
+        let candidates = [
+            (x + gap, y + LINE * 0.3, "start"),
+            (x - gap, y + LINE * 0.3, "end"),
+            (x, y - gap, "middle"),
+            (x, y + gap + LINE * 0.75, "middle"),
+        ];
+        candidates.into_iter().find_map(|(x, y, anchor)| {
+            let spot = Spot { at: Point { x, y }, anchor };
+            let area = area(spot, width);
+            let free = self.contains(area) && !self.taken.iter().any(|other| overlap(*other, area));
+            free.then(|| {
+                self.taken.push(area);
+                spot
+            })
+        })
+    }
+
+    fn contains(&self, area: Area) -> bool {
+        area.left >= 0.0
+            && area.top >= 0.0
+            && area.right <= self.width
+            && area.bottom <= self.height
+    }
+}
+
+fn area(spot: Spot, width: f64) -> Area {
+    let left = match spot.anchor {
+        "start" => spot.at.x,
+        "end" => spot.at.x - width,
+        _ => spot.at.x - width / 2.0,
+    };
+    Area { left, top: spot.at.y - LINE * 0.8, right: left + width, bottom: spot.at.y + LINE * 0.2 }
+}
+
+fn overlap(a: Area, b: Area) -> bool {
+    a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_moves_aside_and_is_left_out_at_last() {
+        let mut labels = Labels::new(100.0, 50.0);
+        let dot = Dot { at: Point { x: 50.0, y: 25.0 }, radius: 5.0 };
+        let anchors: Vec<_> =
+            (0..5).map(|_| labels.place(dot, "ab").map(|spot| spot.anchor)).collect();
+        assert_eq!(anchors, [Some("start"), Some("end"), Some("middle"), Some("middle"), None]);
+    }
+
+    #[test]
+    fn a_word_does_not_leave_the_drawing() {
+        let mut labels = Labels::new(100.0, 50.0);
+        let spot =
+            labels.place(Dot { at: Point { x: 98.0, y: 25.0 }, radius: 5.0 }, "abc").unwrap();
+        assert_eq!(spot.anchor, "end");
+    }
+}

@@ -1,0 +1,246 @@
+//! A run as the demo leaves it: 100 tasks, 8 drones of which one is killed and one lies, 4
+//! validators of which one is killed.
+
+use super::report::{
+    Agent, Assignment, Ended, Height, Place, Refusal, Report, Stop, Summary, Task, TaskState,
+    Validator,
+};
+
+const TASKS: usize = 100;
+const DRONES: usize = 8;
+const LIAR: usize = 6;
+const KILLED: usize = 2;
+const AWARDED_AT: u64 = 2_400;
+const KILLED_AT: u64 = 12_300;
+const LAPSED_AT: u64 = 18_400;
+const AGAIN_AT: u64 = 19_100;
+const DURATION: u64 = 36_700;
+
+pub fn run() -> Report {
+    let mut random = Random(7);
+    let homes: Vec<Place> = (0..DRONES).map(|_| near(&mut random, 0.012, 0.02)).collect();
+    let mut tasks = mission(&mut random, &homes);
+    (0..DRONES).for_each(|drone| fly(&mut tasks, drone, homes[drone]));
+    reassign(&mut tasks, &homes);
+    let agents: Vec<Agent> = (0..DRONES).map(|number| drone(number, &homes, &tasks)).collect();
+    let heights = heights(&mut random);
+    let refusals = refusals(&tasks);
+    let awards = tasks.iter().map(|task| task.assignments.len() as u64).sum();
+    Report {
+        title: "Bridges of Hamburg".to_owned(),
+        swarm_id: "9f3b2c61d07e4a55b8c1f2e3d4a5968778695a4b3c2d1e0f9f3b2c61d07e4a55".to_owned(),
+        fingerprint: "KLOR-7QXM-2VTA-91DE".to_owned(),
+        started: "2026-03-14T09:26:53Z".to_owned(),
+        duration_ms: DURATION,
+        certificate_dir: "certificates".to_owned(),
+        trust_root: "trust-root.json".to_owned(),
+        summary: Summary {
+            tasks: TASKS as u64,
+            completed: TASKS as u64,
+            reassigned: awards - TASKS as u64,
+            refused_bids: refusals.len() as u64,
+            killed_drones: 1,
+            killed_validators: 1,
+            heights: heights.len() as u64,
+            certificates: awards,
+            certificates_verified: awards,
+        },
+        validators: validators(),
+        agents,
+        tasks,
+        heights,
+        refusals,
+    }
+}
+
+/// xorshift64*: the sample looks scattered and is always the same.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % bound
+    }
+
+    fn between(&mut self, low: f64, high: f64) -> f64 {
+        low + (high - low) * self.below(10_000) as f64 / 10_000.0
+    }
+}
+
+fn near(random: &mut Random, lat: f64, lng: f64) -> Place {
+    let (north, east) = (random.between(-lat, lat), random.between(-lng, lng));
+    Place { lat: rounded(53.545 + north), lng: rounded(9.99 + east) }
+}
+
+/// To six decimals, as a mission file has them.
+fn rounded(degrees: f64) -> f64 {
+    (degrees * 1e6).round() / 1e6
+}
+
+fn name(number: usize) -> String {
+    format!("drone-{}", number + 1)
+}
+
+/// Rough distance in hundred-thousandths of a degree.
+fn distance(a: Place, b: Place) -> i64 {
+    ((a.lat - b.lat).hypot((a.lng - b.lng) * 0.6) * 100_000.0) as i64
+}
+
+/// Tasks scattered over a city, each to the drone in whose sector it lies.
+fn mission(random: &mut Random, homes: &[Place]) -> Vec<Task> {
+    (0..TASKS)
+        .map(|number| {
+            let place = near(random, 0.045, 0.095);
+            let angle = ((place.lat - 53.545) / 0.6).atan2(place.lng - 9.99);
+            let turn = angle / std::f64::consts::TAU + 0.5;
+            let drone = ((turn * DRONES as f64) as usize).min(DRONES - 1);
+            let id = format!("bridge-{:03}", number + 1);
+            let camera = number % 3 == 0;
+            let requires = if camera { vec!["camera".to_owned()] } else { Vec::new() };
+            let price = distance(place, homes[drone]);
+            let assignments = vec![award(&id, drone, 1, price)];
+            Task { id, place, requires, state: TaskState::Completed, assignments }
+        })
+        .collect()
+}
+
+fn award(task: &str, drone: usize, token: u64, price: i64) -> Assignment {
+    Assignment {
+        agent: name(drone),
+        token,
+        price,
+        at_ms: AWARDED_AT,
+        height: 4,
+        certificate: format!("{task}-{token}.cbor"),
+        ended: Ended::Completed,
+        ended_at_ms: None,
+    }
+}
+
+/// A drone holds three tasks at a time and always flies to the nearest one left.
+fn fly(tasks: &mut [Task], drone: usize, home: Place) {
+    let (mut at, mut now) = (home, AWARDED_AT);
+    let mut ends = vec![AWARDED_AT; 3];
+    loop {
+        let mine = tasks.iter_mut().filter(|task| {
+            task.assignments[0].agent == name(drone) && task.assignments[0].ended_at_ms.is_none()
+        });
+        let Some(next) = mine.min_by_key(|task| distance(task.place, at)) else { return };
+        now += 900 + distance(next.place, at).unsigned_abs() / 2;
+        at = next.place;
+        let held_since = ends[ends.len() - 3];
+        let award = &mut next.assignments[0];
+        award.at_ms = held_since + 150;
+        award.height = 4 + (held_since - AWARDED_AT) / 650;
+        award.ended_at_ms = Some(now);
+        ends.push(now);
+    }
+}
+
+/// What the killed drone did not complete goes to its neighbours.
+fn reassign(tasks: &mut [Task], homes: &[Place]) {
+    let mut number = 0;
+    for task in tasks {
+        let first = &mut task.assignments[0];
+        if first.agent != name(KILLED) || first.ended_at_ms < Some(KILLED_AT) {
+            continue;
+        }
+        number += 1;
+        let drone = if number % 2 == 0 { KILLED - 1 } else { KILLED + 1 };
+        let (token, at_ms) = if first.at_ms < KILLED_AT {
+            first.ended = Ended::Lapsed;
+            first.ended_at_ms = Some(LAPSED_AT);
+            (2, AGAIN_AT)
+        } else {
+            task.assignments.clear();
+            (1, KILLED_AT + 900 * number)
+        };
+        let price = distance(task.place, homes[drone]);
+        task.assignments.push(Assignment {
+            at_ms,
+            height: 31,
+            ended_at_ms: Some(at_ms + 2_500 + 1_700 * (number / 2)),
+            ..award(&task.id, drone, token, price)
+        });
+    }
+}
+
+fn drone(number: usize, homes: &[Place], tasks: &[Task]) -> Agent {
+    let mut path: Vec<Stop> = Vec::new();
+    for task in tasks {
+        for award in &task.assignments {
+            if award.agent == name(number) && award.ended == Ended::Completed {
+                let t_ms = award.ended_at_ms.unwrap_or(DURATION);
+                path.push(Stop { place: task.place, t_ms, task: Some(task.id.clone()) });
+            }
+        }
+    }
+    path.sort_by_key(|stop| stop.t_ms);
+    let tasks_done = path.len() as u64;
+    let killed = number == KILLED;
+    if killed {
+        let from = path.last().map_or(homes[number], |stop| stop.place);
+        let place = Place { lat: rounded(from.lat - 0.006), lng: rounded(from.lng - 0.009) };
+        path.push(Stop { place, t_ms: KILLED_AT, task: None });
+    }
+    Agent {
+        name: name(number),
+        key: format!("{:064x}", 0x1234_5678_9abc_u64 * (number as u64 + 3)),
+        home: homes[number],
+        killed_at_ms: killed.then_some(KILLED_AT),
+        liar: number == LIAR,
+        tasks_done,
+        path,
+    }
+}
+
+fn validators() -> Vec<Validator> {
+    (1..=4_u64)
+        .map(|number| Validator {
+            name: format!("validator-{number}"),
+            key: format!("{:064x}", 0xfeed_beef_u64 * number),
+            killed_at_ms: (number == 2).then_some(21_500),
+        })
+        .collect()
+}
+
+fn heights(random: &mut Random) -> Vec<Height> {
+    let mut time_ms = 600;
+    (1..=46_u64)
+        .map(|height| {
+            let mut builder = height % 4 + 1;
+            let passed_over = builder == 2 && time_ms > 21_500;
+            if passed_over {
+                builder = 3;
+                time_ms += 700;
+            }
+            time_ms += 350 + random.below(600);
+            Height {
+                height,
+                round: u64::from(passed_over),
+                time_ms,
+                builder: format!("validator-{builder}"),
+                operations: 1 + random.below(if height % 7 == 3 { 130 } else { 22 }),
+                outcomes: random.below(14),
+            }
+        })
+        .collect()
+}
+
+fn refusals(tasks: &[Task]) -> Vec<Refusal> {
+    let wanted = tasks.iter().filter(|task| !task.requires.is_empty()).take(3);
+    wanted
+        .zip([3_100, 3_900, 4_700])
+        .map(|(task, at_ms)| Refusal {
+            agent: name(LIAR),
+            task: task.id.clone(),
+            at_ms,
+            code: 400,
+            name: "capability_not_attested".to_owned(),
+            text: "No valid attestation gives the agent a required label.".to_owned(),
+            certificate: Some(format!("refused-{}.cbor", task.id)),
+        })
+        .collect()
+}

@@ -1,0 +1,264 @@
+//! The round as a pure step function: Tendermint, arXiv:1807.04938, Algorithm 1.
+//!
+//! [`step`] takes a state and one input and gives the next state and what is to be done. An input
+//! says that the condition of an `upon` clause holds; whether it does is counted in
+//! [`crate::tally`] and put together in [`crate::Driver`]. The arms carry the lines of the paper.
+//! An input whose guard on the state does not hold changes nothing, so that inputs may be offered
+//! again whenever round or step change (rule 7).
+//!
+//! State and inputs are plain ordered values: fit for exhaustive model checking.
+//!
+//! Two deviations, both about time and neither about safety:
+//! - L20: the proposer schedules `timeoutPropose` as well. Here it gets its block from outside and
+//!   its own proposal back only once it is durable; without the timer a lost answer would leave it
+//!   in step propose for good.
+//! - "For the first time" (L34, L47) is the caller's to keep: the state does not remember timers.
+
+use quorate_types::{BlockId, Height, Round};
+
+/// Where a replica stands in a round (paper: `step_p`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Step {
+    /// No round was started.
+    Unstarted,
+    /// Waits for a proposal.
+    Propose,
+    /// Has prevoted.
+    Prevote,
+    /// Has precommitted.
+    Precommit,
+    /// The height is decided: nothing changes any more.
+    Decided,
+}
+
+/// State of one height (paper: L1-L9 without the decisions).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RoundState {
+    /// `h_p`.
+    pub height: Height,
+    /// `round_p`.
+    pub round: Round,
+    /// `step_p`.
+    pub step: Step,
+    /// `lockedValue_p` and `lockedRound_p`; `None` is the paper's nil and -1.
+    pub locked: Option<(BlockId, Round)>,
+    /// `validValue_p` and `validRound_p`.
+    pub valid: Option<(BlockId, Round)>,
+}
+
+impl RoundState {
+    /// The state before the first round of a height.
+    pub fn new(height: Height) -> Self {
+        Self { height, round: 0, step: Step::Unstarted, locked: None, valid: None }
+    }
+}
+
+/// What a replica is in a round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// It proposes.
+    Proposer,
+    /// Another one proposes.
+    Follower,
+}
+
+/// What the proposal of a block is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Validity {
+    /// To be prevoted, locks permitting.
+    Valid,
+    /// To be answered by a nil prevote.
+    Invalid,
+}
+
+/// A condition that holds in the current round, unless it names another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RoundInput {
+    /// L11: starts this round, which must be later than the current one, or the first.
+    Start {
+        /// Round.
+        round: Round,
+        /// Whether this replica is its proposer.
+        role: Role,
+    },
+    /// L18: `getValue()` answered.
+    Built {
+        /// Block to propose.
+        block: BlockId,
+    },
+    /// L22: a proposal without POL round.
+    Proposal {
+        /// Block.
+        block: BlockId,
+        /// Whether it may be prevoted.
+        validity: Validity,
+    },
+    /// L28: a proposal with a POL round, and a polka for its block in that round.
+    Reproposal {
+        /// Block.
+        block: BlockId,
+        /// `vr`.
+        pol_round: Round,
+        /// Whether it may be prevoted.
+        validity: Validity,
+    },
+    /// L34: prevotes for anything of more than two thirds of the power.
+    PrevoteAny,
+    /// L36: a polka for a valid block.
+    Polka {
+        /// Block.
+        block: BlockId,
+    },
+    /// L44: a polka for nil.
+    PolkaNil,
+    /// L47: precommits for anything of more than two thirds of the power.
+    PrecommitAny,
+    /// L49: precommits for a valid block in any round of the height.
+    Commit {
+        /// Round of the precommits.
+        round: Round,
+        /// Block.
+        block: BlockId,
+    },
+    /// L55: votes of more than a third of the power in a later round.
+    Skip {
+        /// Round of the votes.
+        round: Round,
+    },
+    /// L57: `OnTimeoutPropose` of the current round.
+    TimeoutPropose,
+    /// L61: `OnTimeoutPrevote` of the current round.
+    TimeoutPrevote,
+    /// L65: `OnTimeoutPrecommit` of the current round.
+    TimeoutPrecommit,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RoundOutput {
+    /// L18: get a block to propose in the current round.
+    Build,
+    /// L19: propose in the current round.
+    Propose {
+        /// Block.
+        block: BlockId,
+        /// `validRound_p`.
+        pol_round: Option<Round>,
+    },
+    /// L24-L26, L30-L32, L59: prevote in the current round; `None` is nil.
+    Prevote(Option<BlockId>),
+    /// L40, L45, L63: precommit in the current round; `None` is nil.
+    Precommit(Option<BlockId>),
+    /// L21, L35, L48: schedule the timeout of this step in the current round.
+    Schedule(Step),
+    /// L56, L66: start this round.
+    StartRound(Round),
+    /// L51: this block, by the precommits of this round.
+    Decide {
+        /// Round of the precommits.
+        round: Round,
+        /// Block.
+        block: BlockId,
+    },
+}
+
+/// What a step gives.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Transition {
+    /// The next state.
+    pub state: RoundState,
+    /// To be done, in this order.
+    pub outputs: Vec<RoundOutput>,
+}
+
+/// Applies one input to a state.
+pub fn step(state: RoundState, input: RoundInput) -> Transition {
+    use RoundInput as In;
+    use RoundOutput as Out;
+    match (state.step, input) {
+        // L50 holds once; nothing follows within the height.
+        (Step::Decided, _) => state.stays(),
+        (Step::Unstarted, In::Start { round, role }) => state.starts(round, role), // L10
+        (_, In::Start { round, role }) if round > state.round => state.starts(round, role), // L11
+        (Step::Unstarted, _) => state.stays(),
+
+        (Step::Propose, In::Built { block }) => {
+            state.does(Out::Propose { block, pol_round: None }) // L18-L19
+        }
+        (Step::Propose, In::Proposal { block, validity }) => {
+            let free = state.locked.is_none_or(|(locked, _)| locked == block);
+            state.prevotes((free && validity == Validity::Valid).then_some(block)) // L22-L27
+        }
+        (Step::Propose, In::Reproposal { block, pol_round, validity })
+            if pol_round < state.round =>
+        {
+            let free = state.locked.is_none_or(|(id, round)| round <= pol_round || id == block);
+            state.prevotes((free && validity == Validity::Valid).then_some(block)) // L28-L33
+        }
+        (Step::Prevote, In::PrevoteAny) => state.does(Out::Schedule(Step::Prevote)), // L34-L35
+        (Step::Prevote, In::Polka { block }) => state.locks(block),                  // L36-L43
+        (Step::Precommit, In::Polka { block }) => state.remembers(block),            // L42-L43
+        (Step::Prevote, In::PolkaNil) => state.precommits(None),                     // L44-L46
+        (_, In::PrecommitAny) => state.does(Out::Schedule(Step::Precommit)),         // L47-L48
+        (_, In::Commit { round, block }) => state.decides(round, block),             // L49-L54
+        (_, In::Skip { round }) if round > state.round => {
+            state.does(Out::StartRound(round)) // L55-L56
+        }
+        (Step::Propose, In::TimeoutPropose) => state.prevotes(None), // L57-L60
+        (Step::Prevote, In::TimeoutPrevote) => state.precommits(None), // L61-L64
+        (_, In::TimeoutPrecommit) => match state.round.checked_add(1) {
+            Some(next) => state.does(Out::StartRound(next)), // L65-L67
+            None => state.stays(),
+        },
+        _ => state.stays(),
+    }
+}
+
+impl RoundState {
+    fn stays(self) -> Transition {
+        Transition { state: self, outputs: Vec::new() }
+    }
+
+    fn does(self, output: RoundOutput) -> Transition {
+        Transition { state: self, outputs: vec![output] }
+    }
+
+    /// L11-L21.
+    fn starts(self, round: Round, role: Role) -> Transition {
+        let state = Self { round, step: Step::Propose, ..self };
+        let mut outputs = vec![RoundOutput::Schedule(Step::Propose)];
+        match (role, state.valid) {
+            (Role::Proposer, Some((block, valid_round))) => {
+                outputs.push(RoundOutput::Propose { block, pol_round: Some(valid_round) }); // L16
+            }
+            (Role::Proposer, None) => outputs.push(RoundOutput::Build), // L18
+            (Role::Follower, _) => {}
+        }
+        Transition { state, outputs }
+    }
+
+    fn prevotes(self, block: Option<BlockId>) -> Transition {
+        Self { step: Step::Prevote, ..self }.does(RoundOutput::Prevote(block))
+    }
+
+    fn precommits(self, block: Option<BlockId>) -> Transition {
+        Self { step: Step::Precommit, ..self }.does(RoundOutput::Precommit(block))
+    }
+
+    fn locks(self, block: BlockId) -> Transition {
+        let polka = Some((block, self.round));
+        Self { locked: polka, valid: polka, ..self }.precommits(Some(block))
+    }
+
+    /// A second polka of one round (over a third of the power is faulty) is not the first time.
+    fn remembers(self, block: BlockId) -> Transition {
+        match self.valid {
+            Some((_, round)) if round == self.round => self.stays(),
+            _ => Self { valid: Some((block, self.round)), ..self }.stays(),
+        }
+    }
+
+    fn decides(self, round: Round, block: BlockId) -> Transition {
+        Self { step: Step::Decided, ..self }.does(RoundOutput::Decide { round, block })
+    }
+}

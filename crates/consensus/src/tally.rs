@@ -1,0 +1,284 @@
+//! Counts proposals and votes: by round and kind, by power, each validator once.
+//!
+//! The first statement of a validator in a slot counts, a second that contradicts becomes evidence
+//! (rule 13). Equal statements of more than two thirds of the power become a certificate. A
+//! certificate that arrives whole is a threshold by itself, also where this node counted another
+//! vote of an equivocator first.
+//!
+//! **Bounds** (rule 16), relative to the round the owner stands in:
+//! - up to [`limits::ROUNDS_AHEAD`] rounds ahead everything is kept, which is one statement and
+//!   one conflict per validator, round and kind;
+//! - beyond that only votes, and of each validator only those of the latest round it was heard in.
+//!   That is enough to skip to wherever more than a third of the power stands (L55);
+//! - rounds more than [`ROUNDS_BEHIND`] back keep the certificates for blocks and nothing else.
+//!   A late certificate of them is still taken (L49 holds for any round), a late single vote not.
+
+mod ballot;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use quorate_crypto::Verified;
+use quorate_types::{
+    BlockId, Evidence, Kind, PublicKey, QuorumCertificate, Round, SignedStatement, ValidatorSet,
+    limits,
+};
+
+use crate::evidence::Conflicts;
+use ballot::Ballot;
+
+/// Rounds behind its own of which a node keeps single votes.
+pub const ROUNDS_BEHIND: Round = 64;
+
+/// Statements of one height.
+#[derive(Debug, Clone)]
+pub struct Tally {
+    validators: Arc<ValidatorSet>,
+    rounds: BTreeMap<Round, Ballots>,
+    conflicts: Conflicts,
+}
+
+/// What a statement or certificate brought about.
+#[derive(Debug, Clone, Default)]
+pub struct Added {
+    /// Contradictions that were not known before.
+    pub evidence: Vec<Verified<Evidence>>,
+    /// Certificates that were not known before: polkas and commits, for a block or for nil.
+    pub certificates: Vec<Verified<QuorumCertificate>>,
+}
+
+/// One round.
+#[derive(Debug, Clone, Default)]
+struct Ballots {
+    proposal: Ballot,
+    prevotes: Ballot,
+    precommits: Ballot,
+}
+
+impl Tally {
+    /// Nothing counted yet.
+    pub fn new(validators: Arc<ValidatorSet>) -> Self {
+        Self { validators, rounds: BTreeMap::new(), conflicts: Conflicts::default() }
+    }
+
+    /// Whether a statement would bring anything, for a node that stands in round `own`: within the
+    /// bounds, and neither it nor a contradiction to it held already.
+    pub fn has_room(&self, own: Round, signed: &SignedStatement) -> bool {
+        let said = &signed.statement;
+        if own.saturating_sub(said.round) > ROUNDS_BEHIND {
+            return false;
+        }
+        if is_far(own, said.round)
+            && (said.kind == Kind::Proposal
+                || self.far_round_of(own, &signed.signer).is_some_and(|at| at > said.round))
+        {
+            return false;
+        }
+        match self.ballot(said.round, said.kind).and_then(|ballot| ballot.of(&signed.signer)) {
+            None => true,
+            Some(held) => held.statement != *said && self.conflicts.second_of(signed).is_none(),
+        }
+    }
+
+    /// Counts a statement of a validator, for a node that stands in round `own`.
+    pub fn add(&mut self, own: Round, signed: Verified<SignedStatement>) -> Added {
+        let mut added = Added::default();
+        if self.has_room(own, &signed) {
+            self.count(own, signed, &mut added);
+        }
+        added
+    }
+
+    /// Counts the votes of a certificate and keeps it.
+    pub fn add_certificate(
+        &mut self,
+        own: Round,
+        certificate: Verified<QuorumCertificate>,
+    ) -> Added {
+        let mut added = Added::default();
+        // First the certificate: its own votes need not be assembled into another.
+        let said = &certificate.statement;
+        let (round, kind) = (said.round, said.kind);
+        let kept =
+            self.rounds.entry(round).or_default().ballot_mut(kind).certify(certificate.clone());
+        added.certificates.extend(kept);
+        for signed in certificate.verified_statements() {
+            if self.has_room(own, &signed) {
+                self.count(own, signed, &mut added);
+            }
+        }
+        added
+    }
+
+    /// The first proposal of a round.
+    pub fn proposal(&self, round: Round) -> Option<&Verified<SignedStatement>> {
+        self.ballot(round, Kind::Proposal)?.statements().next()
+    }
+
+    /// What a validator said first in a slot.
+    pub fn statement_of(
+        &self,
+        signer: &PublicKey,
+        round: Round,
+        kind: Kind,
+    ) -> Option<&Verified<SignedStatement>> {
+        self.ballot(round, kind)?.of(signer)
+    }
+
+    /// Whether this very statement with this very signature is held.
+    pub fn holds(&self, signed: &SignedStatement) -> bool {
+        let said = &signed.statement;
+        let first = self.ballot(said.round, said.kind).and_then(|b| b.of(&signed.signer));
+        first.is_some_and(|held| **held == *signed)
+            || self.conflicts.second_of(signed).is_some_and(|held| held == signed)
+    }
+
+    /// More than two thirds of the power said this.
+    pub fn certificate(
+        &self,
+        round: Round,
+        kind: Kind,
+        block: Option<BlockId>,
+    ) -> Option<&Verified<QuorumCertificate>> {
+        self.ballot(round, kind)?.certificate(block)
+    }
+
+    /// Certificates of one round and kind; more than one only if over a third is faulty.
+    pub fn certificates(
+        &self,
+        round: Round,
+        kind: Kind,
+    ) -> impl Iterator<Item = &Verified<QuorumCertificate>> {
+        self.ballot(round, kind).into_iter().flat_map(Ballot::certificates)
+    }
+
+    /// Polkas for blocks, ascending by round.
+    pub fn polkas(&self) -> impl DoubleEndedIterator<Item = &Verified<QuorumCertificate>> {
+        self.rounds
+            .values()
+            .flat_map(|ballots| ballots.prevotes.certificates())
+            .filter(|certificate| certificate.statement.block.is_some())
+    }
+
+    /// Commits for blocks, ascending by round.
+    pub fn commits(&self) -> impl Iterator<Item = &Verified<QuorumCertificate>> {
+        self.rounds
+            .values()
+            .flat_map(|ballots| ballots.precommits.certificates())
+            .filter(|certificate| certificate.statement.block.is_some())
+    }
+
+    /// More than two thirds of the power said anything (L34, L47).
+    pub fn has_quorum_any(&self, round: Round, kind: Kind) -> bool {
+        self.ballot(round, kind).is_some_and(|ballot| {
+            self.validators.is_quorum(ballot.total()) || ballot.certificates().next().is_some()
+        })
+    }
+
+    /// The latest round after `own` in which validators with more than a third of the power voted:
+    /// distinct signers, prevotes and precommits together (L55, rule 5).
+    pub fn skip_round(&self, own: Round) -> Option<Round> {
+        let later = self.rounds.range(own.checked_add(1)?..).rev();
+        later.map(|(round, ballots)| (*round, ballots)).find_map(|(round, ballots)| {
+            let power = self.validators.power_of(ballots.voters());
+            self.validators.has_correct(power).then_some(round)
+        })
+    }
+
+    /// All that counts in a round: proposal, prevotes, precommits.
+    pub fn statements(&self, round: Round) -> impl Iterator<Item = &Verified<SignedStatement>> {
+        self.rounds.get(&round).into_iter().flat_map(|ballots| {
+            let Ballots { proposal, prevotes, precommits } = ballots;
+            [proposal, prevotes, precommits].into_iter().flat_map(Ballot::statements)
+        })
+    }
+
+    /// Drops what is out of bounds for a node that entered round `own`.
+    pub fn condense(&mut self, own: Round) {
+        let oldest = own.saturating_sub(ROUNDS_BEHIND);
+        for (_, ballots) in self.rounds.range_mut(..oldest) {
+            ballots.condense();
+        }
+        self.rounds.retain(|round, ballots| *round >= oldest || !ballots.is_bare());
+        self.conflicts.forget_before(oldest);
+    }
+
+    /// Counts what [`Self::has_room`] has room for.
+    fn count(&mut self, own: Round, signed: Verified<SignedStatement>, added: &mut Added) {
+        let said = &signed.statement;
+        let (round, kind, block) = (said.round, said.kind, said.block);
+        if let Some(first) = self.ballot(round, kind).and_then(|b| b.of(&signed.signer)).cloned() {
+            added.evidence.extend(self.conflicts.add(&first, signed));
+            return;
+        }
+        if is_far(own, round) {
+            self.leave_far_round(own, &signed.signer, round);
+        }
+        let power = self.validators.power(&signed.signer);
+        let ballot = self.rounds.entry(round).or_default().ballot_mut(kind);
+        ballot.count(signed, power);
+        if kind != Kind::Proposal {
+            added.certificates.extend(ballot.assemble(block, &self.validators));
+        }
+    }
+
+    /// Forgets the votes of `signer` in far rounds before `round`.
+    fn leave_far_round(&mut self, own: Round, signer: &PublicKey, round: Round) {
+        let Some(at) = self.far_round_of(own, signer).filter(|at| *at < round) else { return };
+        let power = self.validators.power(signer);
+        if let Some(ballots) = self.rounds.get_mut(&at) {
+            ballots.prevotes.remove(signer, power);
+            ballots.precommits.remove(signer, power);
+            if ballots.is_bare() {
+                self.rounds.remove(&at);
+            }
+        }
+    }
+
+    /// The far round this validator was heard in.
+    fn far_round_of(&self, own: Round, signer: &PublicKey) -> Option<Round> {
+        let far = self.rounds.range(own.saturating_add(limits::ROUNDS_AHEAD)..).rev();
+        far.filter(|(round, _)| is_far(own, **round))
+            .find(|(_, ballots)| ballots.voters().any(|voter| voter == signer))
+            .map(|(round, _)| *round)
+    }
+
+    fn ballot(&self, round: Round, kind: Kind) -> Option<&Ballot> {
+        let ballots = self.rounds.get(&round)?;
+        Some(match kind {
+            Kind::Proposal => &ballots.proposal,
+            Kind::Prevote => &ballots.prevotes,
+            Kind::Precommit => &ballots.precommits,
+        })
+    }
+}
+
+impl Ballots {
+    fn ballot_mut(&mut self, kind: Kind) -> &mut Ballot {
+        match kind {
+            Kind::Proposal => &mut self.proposal,
+            Kind::Prevote => &mut self.prevotes,
+            Kind::Precommit => &mut self.precommits,
+        }
+    }
+
+    fn voters(&self) -> impl Iterator<Item = &PublicKey> {
+        self.prevotes.statements().chain(self.precommits.statements()).map(|s| &s.signer)
+    }
+
+    /// Whether there is neither a vote nor a certificate.
+    fn is_bare(&self) -> bool {
+        self.prevotes.is_bare() && self.precommits.is_bare()
+    }
+
+    fn condense(&mut self) {
+        self.proposal = Ballot::default();
+        self.prevotes.condense();
+        self.precommits.condense();
+    }
+}
+
+/// Whether a round is so far ahead that only the latest votes of each validator are kept.
+fn is_far(own: Round, round: Round) -> bool {
+    round.saturating_sub(own) > limits::ROUNDS_AHEAD
+}

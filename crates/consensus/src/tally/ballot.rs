@@ -1,0 +1,106 @@
+//! The statements of one round and kind, with their power.
+
+use std::collections::BTreeMap;
+
+use quorate_crypto::Verified;
+use quorate_types::{BlockId, Power, PublicKey, QuorumCertificate, SignedStatement, ValidatorSet};
+
+/// Certificates kept in one ballot. Two for different blocks take more than a third of the power
+/// that is faulty; beyond showing that, more of them are of no use.
+const CERTIFICATES: usize = 2;
+
+/// One statement per validator: the first. Power is by what they say.
+#[derive(Debug, Clone, Default)]
+pub struct Ballot {
+    first: BTreeMap<PublicKey, Verified<SignedStatement>>,
+    power: BTreeMap<Option<BlockId>, Power>,
+    total: Power,
+    certificates: BTreeMap<Option<BlockId>, Verified<QuorumCertificate>>,
+}
+
+impl Ballot {
+    /// Counts the statement of a validator that has none here; `power` is its signer's.
+    pub fn count(&mut self, signed: Verified<SignedStatement>, power: Power) {
+        let block = signed.statement.block;
+        if self.first.insert(signed.signer, signed).is_none() {
+            *self.power.entry(block).or_default() += power;
+            self.total += power;
+        }
+    }
+
+    /// Takes back what this validator said; see [`super::Tally`] on far rounds.
+    pub fn remove(&mut self, signer: &PublicKey, power: Power) {
+        if let Some(signed) = self.first.remove(signer) {
+            let said = self.power.entry(signed.statement.block).or_default();
+            *said = said.saturating_sub(power);
+            self.total = self.total.saturating_sub(power);
+        }
+    }
+
+    /// What this validator said first.
+    pub fn of(&self, signer: &PublicKey) -> Option<&Verified<SignedStatement>> {
+        self.first.get(signer)
+    }
+
+    /// All that count, by signer.
+    pub fn statements(&self) -> impl Iterator<Item = &Verified<SignedStatement>> {
+        self.first.values()
+    }
+
+    /// Power of all that said anything.
+    pub fn total(&self) -> Power {
+        self.total
+    }
+
+    /// Whether there is neither a statement nor a certificate.
+    pub fn is_bare(&self) -> bool {
+        self.first.is_empty() && self.certificates.is_empty()
+    }
+
+    /// The certificates, by block; nil first.
+    pub fn certificates(&self) -> impl DoubleEndedIterator<Item = &Verified<QuorumCertificate>> {
+        self.certificates.values()
+    }
+
+    /// The certificate for this block, or for nil.
+    pub fn certificate(&self, block: Option<BlockId>) -> Option<&Verified<QuorumCertificate>> {
+        self.certificates.get(&block)
+    }
+
+    /// Keeps a certificate that came whole. Gives it back where it is new.
+    pub fn certify(
+        &mut self,
+        certificate: Verified<QuorumCertificate>,
+    ) -> Option<Verified<QuorumCertificate>> {
+        let block = certificate.statement.block;
+        if self.certificates.contains_key(&block) || self.certificates.len() >= CERTIFICATES {
+            return None;
+        }
+        self.certificates.insert(block, certificate.clone());
+        Some(certificate)
+    }
+
+    /// Assembles the certificate for `block` once its statements cross the threshold. Gives it
+    /// where it is new.
+    pub fn assemble(
+        &mut self,
+        block: Option<BlockId>,
+        validators: &ValidatorSet,
+    ) -> Option<Verified<QuorumCertificate>> {
+        let power = self.power.get(&block).copied().unwrap_or(0);
+        if !validators.is_quorum(power) || self.certificates.contains_key(&block) {
+            return None;
+        }
+        let equal = self.first.values().filter(|signed| signed.statement.block == block);
+        let certificate = Verified::<QuorumCertificate>::assemble(equal, validators)?;
+        self.certify(certificate)
+    }
+
+    /// Forgets everything but the certificates of blocks.
+    pub fn condense(&mut self) {
+        self.certificates.retain(|block, _| block.is_some());
+        self.first.clear();
+        self.power.clear();
+        self.total = 0;
+    }
+}

@@ -1,0 +1,221 @@
+//! When votes make a quorum, and what is authentic in a block: each error of the crate.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use common::*;
+use proptest::prelude::*;
+use quorate_crypto::{
+    BlockError, KeyError, Known, QuorumError, SignatureError, Verified, verify_block,
+    verify_evidence, verify_quorum,
+};
+use quorate_types::{
+    Block, Evidence, Hash, Kind, PublicKey, QuorumCertificate, Signature, SignedOperation,
+    SignedStatement, Statement, SwarmId, Validator, ValidatorSet, Vote, limits,
+};
+
+fn check(certificate: QuorumCertificate, set: &ValidatorSet) -> Option<QuorumError> {
+    verify_quorum(certificate, set, &|_| false).err()
+}
+
+#[test]
+fn more_than_two_thirds_and_not_exactly() {
+    for (powers, seeds, enough) in [
+        (&[1, 1, 1, 1][..], &[1, 2, 3][..], true),
+        (&[1, 1, 1, 1], &[1, 2], false),
+        (&[1, 1, 1], &[1, 2], false),
+        (&[1, 1, 1], &[1, 2, 3], true),
+        (&[2, 1], &[1], false),
+        (&[3, 1], &[1], true),
+        (&[1], &[1], true),
+        (&[1 << 58, 1 << 58, 1 << 58], &[1, 2], false),
+        (&[1 << 58, (1 << 58) + 1, 1 << 58], &[1, 2], true),
+    ] {
+        let set = set(powers);
+        let certificate = certificate(&precommit(&set), seeds);
+        let error = check(certificate, &set);
+        assert_eq!(error.is_none(), enough, "{powers:?} {seeds:?}");
+        assert!(matches!(error, None | Some(QuorumError::Power { .. })));
+    }
+}
+
+#[test]
+fn no_votes_are_no_quorum() {
+    let set = set(&[1]);
+    let error = check(certificate(&precommit(&set), &[]), &set);
+    assert_eq!(error, Some(QuorumError::Power { power: 0, total: 1 }));
+}
+
+#[test]
+fn another_validator_set_is_refused() {
+    let (set, other) = (set(&[1, 1, 1]), set(&[1, 1, 2]));
+    let certificate = certificate(&precommit(&other), &[1, 2, 3]);
+    assert_eq!(check(certificate, &set), Some(QuorumError::ValidatorSet));
+}
+
+#[test]
+fn unsorted_and_repeated_votes_are_refused() {
+    let set = set(&[1, 1, 1, 1]);
+    let mut unsorted = certificate(&precommit(&set), &[1, 2, 3]);
+    unsorted.votes.swap(0, 2);
+    assert_eq!(check(unsorted, &set), Some(QuorumError::Order));
+    let mut twice = certificate(&precommit(&set), &[1, 2]);
+    twice.votes.insert(1, twice.votes[0]);
+    assert_eq!(check(twice, &set), Some(QuorumError::Order));
+}
+
+#[test]
+fn a_stranger_is_refused_beyond_the_quorum_too() {
+    let set = set(&[1, 1, 1, 1]);
+    let certificate = certificate(&precommit(&set), &[1, 2, 3, 9]);
+    assert_eq!(check(certificate, &set), Some(QuorumError::Stranger(key(9).public_key())));
+}
+
+#[test]
+fn each_listed_signature_counts() {
+    let set = set(&[1, 1, 1, 1]);
+    for at in 0..4 {
+        let mut certificate = certificate(&precommit(&set), &[1, 2, 3, 4]);
+        certificate.votes[at].signature.0[5] ^= 1;
+        let wrong = SignatureError::Wrong(certificate.votes[at].signer);
+        assert_eq!(check(certificate, &set), Some(QuorumError::Signature(wrong)));
+    }
+}
+
+#[test]
+fn a_weak_member_does_not_vote() {
+    let weak = PublicKey([0; 32]);
+    let member = |key, power| Validator { key, power, operator: "op".parse().unwrap() };
+    let members = vec![member(weak, 10), member(key(1).public_key(), 1)];
+    let set = ValidatorSet::new(members).unwrap();
+    let mut certificate = certificate(&precommit(&set), &[1]);
+    certificate.votes.insert(0, Vote { signer: weak, signature: Signature([0; 64]) });
+    let error = SignatureError::Key(KeyError::Weak(weak));
+    assert_eq!(check(certificate, &set), Some(QuorumError::Signature(error)));
+}
+
+#[test]
+fn known_votes_are_not_checked_again() {
+    let set = set(&[1, 1, 1]);
+    let mut certificate = certificate(&precommit(&set), &[1, 2, 3]);
+    certificate.votes[0].signature = Signature([0; 64]);
+    let known = certificate.votes[0].signer;
+    let result = verify_quorum(certificate, &set, &|vote| vote.signer == known);
+    assert!(result.is_ok());
+}
+
+#[test]
+fn a_certificate_assembles_from_equal_votes_of_members() {
+    let set = set(&[1, 1, 1, 1]);
+    let statement = precommit(&set);
+    let votes: Vec<_> = [4, 1, 9, 3, 1].map(|seed| vote(seed, &statement)).into();
+    let assembled = Verified::<QuorumCertificate>::assemble(&votes, &set).unwrap();
+    assert_eq!(*assembled, certificate(&statement, &[1, 3, 4]));
+    assert_eq!(assembled.verified_statements().count(), 3);
+    assert!(Verified::<QuorumCertificate>::assemble(&votes[..2], &set).is_none());
+    let nil = Statement { block: None, ..statement.clone() };
+    let mixed: Vec<_> = votes.into_iter().chain([vote(2, &nil)]).collect();
+    assert!(Verified::<QuorumCertificate>::assemble(&mixed, &set).is_none());
+    assert!(Verified::<QuorumCertificate>::assemble(&[], &set).is_none());
+    let foreign = Statement { validators: Hash::ZERO, ..statement };
+    let votes: Vec<_> = [1, 2, 3, 4].map(|seed| vote(seed, &foreign)).into();
+    assert!(Verified::<QuorumCertificate>::assemble(&votes, &set).is_none());
+}
+
+#[test]
+fn evidence_convicts_only_by_two_signatures_that_contradict() {
+    let statement = precommit(&set(&[1]));
+    let nil = Statement { block: None, ..statement.clone() };
+    let pair = Verified::<Evidence>::from_pair(&vote(1, &statement), &vote(1, &nil)).unwrap();
+    assert!(verify_evidence((*pair).clone()).is_ok());
+    let later = Statement { round: 3, ..nil.clone() };
+    assert!(Verified::<Evidence>::from_pair(&vote(1, &statement), &vote(1, &later)).is_none());
+    assert!(Verified::<Evidence>::from_pair(&vote(1, &statement), &vote(2, &nil)).is_none());
+    assert!(Verified::<Evidence>::from_pair(&vote(1, &nil), &vote(1, &nil)).is_none());
+    let mut forged = (*pair).clone();
+    forged.second.signature = forged.first.signature;
+    let wrong = SignatureError::Wrong(key(1).public_key());
+    assert_eq!(verify_evidence(forged), Err(BlockError::Signature(wrong)));
+    let mut turned = (*pair).clone();
+    std::mem::swap(&mut turned.first, &mut turned.second);
+    assert_eq!(verify_evidence(turned), Err(BlockError::Evidence));
+}
+
+#[test]
+fn proposals_contradict_by_their_pol_round_too() {
+    let statement = Statement { kind: Kind::Proposal, ..precommit(&set(&[1])) };
+    let again = Statement { pol_round: Some(0), ..statement.clone() };
+    assert!(Verified::<Evidence>::from_pair(&vote(1, &statement), &vote(1, &again)).is_some());
+}
+
+struct Nothing;
+
+impl Known for Nothing {
+    fn operation(&self, _: &SignedOperation) -> bool {
+        false
+    }
+
+    fn statement(&self, _: &SignedStatement) -> bool {
+        false
+    }
+}
+
+fn block(set: &ValidatorSet) -> Block {
+    Block {
+        header: header(set),
+        operations: vec![operation(1, SWARM), operation(2, SWARM)],
+        evidence: Vec::new(),
+        previous_commit: Some(certificate(&precommit(set), &[1, 2, 3])),
+    }
+}
+
+#[test]
+fn each_part_of_a_block_is_authentic_or_the_block_is_not() {
+    let set = set(&[1, 1, 1, 1]);
+    let good = block(&set);
+    assert!(verify_block(good.clone(), &set, &Nothing).is_ok());
+    let refused = |change: &dyn Fn(&mut Block)| {
+        let mut block = good.clone();
+        change(&mut block);
+        verify_block(block, &set, &Nothing).err()
+    };
+    let id = good.operations[0].payload.id();
+    let signer = good.operations[0].signer;
+    let error = refused(&|block| block.operations[0].signature.0[0] ^= 1);
+    assert_eq!(error, Some(BlockError::Signature(SignatureError::Wrong(signer))));
+    let error = refused(&|block| block.operations[0].signer = key(2).public_key());
+    assert_eq!(error, Some(BlockError::Foreign(id)));
+    let error = refused(&|block| block.operations[0] = operation(1, SwarmId([1; 32])));
+    assert!(matches!(error, Some(BlockError::Foreign(_))));
+    let error = refused(&|block| {
+        block.operations = vec![operation(1, SWARM); limits::OPERATIONS_PER_BLOCK + 1]
+    });
+    assert_eq!(error, Some(BlockError::TooMany));
+    let error = refused(&|block| block.previous_commit.as_mut().unwrap().votes.truncate(2));
+    assert!(matches!(error, Some(BlockError::PreviousCommit(QuorumError::Power { .. }))));
+    let error = refused(&|block| {
+        let said = vote(1, &precommit(&set)).into_inner();
+        block.evidence.push(Evidence { first: said.clone(), second: said });
+    });
+    assert_eq!(error, Some(BlockError::Evidence));
+}
+
+proptest! {
+    /// Power counts, not heads; a subset is a quorum exactly by its sum.
+    #[test]
+    fn a_quorum_is_what_its_power_says(
+        powers in prop::collection::vec(1u64..1000, 1..7),
+        chosen: u8,
+    ) {
+        let set = set(&powers);
+        let seeds: Vec<u8> =
+            (0..powers.len() as u8).filter(|at| chosen >> at & 1 == 1).map(|at| at + 1).collect();
+        let sum: u64 = seeds.iter().map(|seed| powers[*seed as usize - 1]).sum();
+        let total: u64 = powers.iter().sum();
+        let certificate = certificate(&precommit(&set), &seeds);
+        let expected = (3 * sum <= 2 * total)
+            .then_some(QuorumError::Power { power: sum, total });
+        prop_assert_eq!(check(certificate, &set), expected);
+    }
+}

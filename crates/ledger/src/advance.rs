@@ -1,0 +1,166 @@
+//! Moving a task on: what [`lifecycle::step`] decides, and everything that hangs on it.
+//!
+//! Queue, deadline, live bids, the assignee's commitment and the requester's count follow from the
+//! state before and after, here and nowhere else.
+
+use std::sync::Arc;
+
+use quorate_market::eligibility::demand_or_slot;
+use quorate_types::{Amounts, Label, PublicKey, Reason, TaskId};
+
+use crate::lifecycle::{self, Event, Next, TaskState};
+use crate::run::Run;
+use crate::state::Entry;
+use crate::state::{Index, Key, Opened, Task};
+
+/// A task that was moved on.
+#[derive(Debug)]
+pub(crate) struct Advanced {
+    /// As it was.
+    pub before: Arc<Task>,
+    /// As it is.
+    pub after: Arc<Task>,
+}
+
+impl Run<'_> {
+    /// Lets an event happen to a task.
+    ///
+    /// # Errors
+    /// [`Reason::UnknownTask`], or that of [`lifecycle::step`]. Nothing is changed then.
+    pub(crate) fn advance(&mut self, id: TaskId, event: &Event) -> Result<Advanced, Reason> {
+        let before = Arc::clone(self.view.task(&id).ok_or(Reason::UnknownTask)?);
+        let next = lifecycle::step(&before.state, before.token, event)?;
+        let mut after = (*before).clone();
+        match next {
+            Next::State(state) => after.state = state,
+            Next::Reopen(agent) => {
+                after.excluded.insert(agent);
+                after.due = self.now.height;
+                let attempts = self.genesis.market(&after.spec.market).map_or(0, |m| m.attempts);
+                let last = after.token >= attempts;
+                after.state = if last { TaskState::Failed } else { TaskState::Open };
+            }
+        }
+        if let Event::Assign(_) = event {
+            after.token = after.token.saturating_add(1);
+        }
+        let after = Arc::new(after);
+        self.follow(id, &before, &after);
+        Ok(Advanced { before, after })
+    }
+
+    /// Puts a new task into the queue of its market.
+    pub(crate) fn open_new(&mut self, id: TaskId, task: Task) {
+        self.enter_queue(id, &task);
+        self.view.put(Key::Task(id), Entry::Task(Arc::new(task)));
+    }
+
+    /// Moves an open task to the end of the queue of its market.
+    pub(crate) fn requeue(&mut self, id: TaskId) {
+        let Some(task) = self.view.task(&id).filter(|task| task.state == TaskState::Open) else {
+            return;
+        };
+        let mut task = (**task).clone();
+        let market = &task.spec.market;
+        self.view.unmark(Index::Open(market.clone(), task.due, id));
+        self.view.mark(Index::Open(market.clone(), self.now.height, id), 0);
+        task.due = self.now.height;
+        self.view.put(Key::Task(id), Entry::Task(Arc::new(task)));
+    }
+
+    /// Brings all that hangs on the state from `before` to `after`.
+    fn follow(&mut self, id: TaskId, before: &Task, after: &Arc<Task>) {
+        if before.state == TaskState::Open {
+            self.leave_queue(id, before);
+        }
+        if after.state == TaskState::Open {
+            self.enter_queue(id, after);
+        }
+        let (had, has) = (before.state.assignee(), after.state.assignee());
+        if let (Some(assignee), None) = (had, has) {
+            self.release(assignee.agent, id, &before.spec.demand);
+        }
+        if let (None, Some(assignee)) = (had, has) {
+            self.occupy(assignee.agent, id, &after.spec.demand);
+        }
+        if after.state.has_ended() {
+            self.view.change_account(id.requester, |account| {
+                account.live_tasks = account.live_tasks.saturating_sub(1);
+            });
+        }
+        self.view.put(Key::Task(id), Entry::Task(Arc::clone(after)));
+    }
+
+    fn enter_queue(&mut self, id: TaskId, task: &Task) {
+        let market = &task.spec.market;
+        self.view.mark(Index::Open(market.clone(), task.due, id), 0);
+        if let Some(deadline) = task.spec.deadline {
+            self.view.mark(Index::Deadline(deadline, id), 0);
+        }
+        let open = self.view.count(&Index::OpenCount(market.clone()));
+        self.view.set_count(Index::OpenCount(market.clone()), open.saturating_add(1));
+        let mut window = self.view.window(market);
+        if window.opened.is_none() {
+            window.opened = Some(Opened::new(self.now));
+            self.view.put_window(market, window);
+        }
+    }
+
+    fn leave_queue(&mut self, id: TaskId, task: &Task) {
+        let market = &task.spec.market;
+        self.view.unmark(Index::Open(market.clone(), task.due, id));
+        if let Some(deadline) = task.spec.deadline {
+            self.view.unmark(Index::Deadline(deadline, id));
+        }
+        let open = self.view.count(&Index::OpenCount(market.clone()));
+        self.view.set_count(Index::OpenCount(market.clone()), open.saturating_sub(1));
+        let bidders: Vec<PublicKey> = self.bidders_of(id).collect();
+        for agent in bidders {
+            self.drop_offer(market, agent, id);
+        }
+    }
+
+    fn bidders_of(&self, id: TaskId) -> impl Iterator<Item = PublicKey> {
+        self.view.marks(Index::bids(id)).filter_map(|(key, _)| match key {
+            Index::Bid(_, agent) => Some(*agent),
+            _ => None,
+        })
+    }
+
+    /// Ends one live bid; with the last of its agent in the market, the reservation ends too.
+    fn drop_offer(&mut self, market: &Label, agent: PublicKey, task: TaskId) {
+        self.view.unmark(Index::Bid(task, agent));
+        let live = self.view.count(&Index::Live(market.clone()));
+        self.view.set_count(Index::Live(market.clone()), live.saturating_sub(1));
+        let of = Index::LiveOf(market.clone(), agent);
+        let left = self.view.count(&of).saturating_sub(1);
+        self.view.set_count(of, left);
+        if left == 0 {
+            self.view.remove(Key::Reservation(market.clone(), agent));
+            let bidders = self.view.count(&Index::Bidders(market.clone()));
+            self.view.set_count(Index::Bidders(market.clone()), bidders.saturating_sub(1));
+        }
+    }
+
+    fn occupy(&mut self, agent: PublicKey, id: TaskId, demand: &Amounts) {
+        self.view.mark(Index::Assigned(agent, id), 0);
+        self.view.change_account(agent, |account| {
+            for (name, amount) in demand_or_slot(demand) {
+                let taken = account.committed.entry(name).or_default();
+                *taken = taken.saturating_add(amount);
+            }
+            account.committed.retain(|_, amount| *amount != 0);
+        });
+    }
+
+    fn release(&mut self, agent: PublicKey, id: TaskId, demand: &Amounts) {
+        self.view.unmark(Index::Assigned(agent, id));
+        self.view.change_account(agent, |account| {
+            for (name, amount) in demand_or_slot(demand) {
+                let taken = account.committed.entry(name).or_default();
+                *taken = taken.saturating_sub(amount);
+            }
+            account.committed.retain(|_, amount| *amount != 0);
+        });
+    }
+}

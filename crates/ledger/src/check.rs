@@ -1,0 +1,160 @@
+//! What a block may hold: order, sequences, members, evidence, and the limits on all of it.
+
+use std::collections::BTreeMap;
+
+use quorate_crypto::merkle;
+use quorate_types::{Evidence, Hash, Operation, PublicKey, SignedOperation, cbor, limits};
+
+use crate::execute::Inputs;
+use crate::operations::{Admission, admits};
+use crate::run::Now;
+use crate::{InvalidBlock, Ledger, cost};
+
+/// Bytes of a block that are neither operations nor evidence nor the commit, at most.
+pub(crate) const FRAME: usize = 1024;
+
+/// Contents that keep every rule, by their roots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Contents {
+    /// Root over the operations.
+    pub operations: Hash,
+    /// Root over the evidence.
+    pub evidence: Hash,
+}
+
+impl Contents {
+    /// Checks what a block brings in against the state it would run on.
+    ///
+    /// # Errors
+    /// [`InvalidBlock`]: the first rule that is broken.
+    pub(crate) fn check(ledger: &Ledger, inputs: &Inputs<'_>) -> Result<Self, InvalidBlock> {
+        let (operations, evidence) = (&inputs.operations, &inputs.evidence);
+        let many = operations.len() > limits::OPERATIONS_PER_BLOCK;
+        if many || evidence.len() > limits::EVIDENCE_PER_BLOCK {
+            let (operations, evidence) = (operations.len(), evidence.len());
+            return Err(InvalidBlock::TooMany { operations, evidence });
+        }
+        let leaves = Leaves::of(inputs);
+        leaves.check_bytes(inputs)?;
+        check_cost(operations)?;
+        check_operations(ledger, operations)?;
+        check_sequences(ledger, inputs.now, operations)?;
+        check_evidence(ledger, inputs.now, evidence)?;
+        Ok(leaves.roots())
+    }
+
+    /// The roots of what a builder has selected by the rules.
+    pub(crate) fn of(inputs: &Inputs<'_>) -> Self {
+        Leaves::of(inputs).roots()
+    }
+}
+
+/// Operations and evidence in canonical CBOR.
+struct Leaves {
+    operations: Vec<Vec<u8>>,
+    evidence: Vec<Vec<u8>>,
+}
+
+impl Leaves {
+    fn of(inputs: &Inputs<'_>) -> Self {
+        Self {
+            operations: inputs.operations.iter().map(cbor::encode).collect(),
+            evidence: inputs.evidence.iter().map(cbor::encode).collect(),
+        }
+    }
+
+    fn roots(&self) -> Contents {
+        Contents {
+            operations: merkle::root(&self.operations),
+            evidence: merkle::root(&self.evidence),
+        }
+    }
+
+    fn check_bytes(&self, inputs: &Inputs<'_>) -> Result<(), InvalidBlock> {
+        for (index, leaf) in self.operations.iter().enumerate() {
+            if leaf.len() > limits::OPERATION_BYTES {
+                return Err(InvalidBlock::OperationBytes { index, bytes: leaf.len() });
+            }
+        }
+        let commit = inputs.commit.map_or(0, |commit| cbor::encode(commit).len());
+        let leaves = self.operations.iter().chain(&self.evidence);
+        let bytes = leaves.map(Vec::len).fold(FRAME.saturating_add(commit), usize::saturating_add);
+        if bytes > limits::BLOCK_BYTES { Err(InvalidBlock::TooLong(bytes)) } else { Ok(()) }
+    }
+}
+
+fn check_cost(operations: &[&SignedOperation]) -> Result<(), InvalidBlock> {
+    let costs = operations.iter().map(|operation| cost::operation(&operation.payload.body));
+    let cost = costs.fold(0, u64::saturating_add);
+    if cost > cost::OPERATIONS { Err(InvalidBlock::Cost(cost)) } else { Ok(()) }
+}
+
+fn check_operations(ledger: &Ledger, operations: &[&SignedOperation]) -> Result<(), InvalidBlock> {
+    for (index, signed) in operations.iter().enumerate() {
+        let operation = &signed.payload;
+        if operation.swarm != ledger.swarm() || operation.agent != signed.signer {
+            return Err(InvalidBlock::OperationSwarm(index));
+        }
+    }
+    let orders: Vec<_> = operations.iter().map(|signed| signed.payload.order()).collect();
+    match orders.windows(2).position(|pair| pair[0] >= pair[1]) {
+        Some(before) => Err(InvalidBlock::OperationOrder(before.saturating_add(1))),
+        None => Ok(()),
+    }
+}
+
+/// The operations of each agent continue its sequence without a gap, over all phases; strangers
+/// start with an admission.
+fn check_sequences(
+    ledger: &Ledger,
+    now: Now,
+    operations: &[&SignedOperation],
+) -> Result<(), InvalidBlock> {
+    let mut by_agent: BTreeMap<PublicKey, Vec<&Operation>> = BTreeMap::new();
+    for signed in operations {
+        by_agent.entry(signed.payload.agent).or_default().push(&signed.payload);
+    }
+    let view = ledger.state().view();
+    let admission = ledger.admission(now.wall);
+    for (agent, mut operations) in by_agent {
+        operations.sort_unstable_by_key(|operation| operation.sequence);
+        let account = view.account(&agent);
+        let mut expected = account.map_or(0, |account| account.next_sequence);
+        for operation in &operations {
+            let found = operation.sequence;
+            if found != expected {
+                return Err(InvalidBlock::Sequence { agent, expected, found });
+            }
+            expected = expected.saturating_add(1);
+        }
+        let first = operations.first();
+        if account.is_none() && !first.is_some_and(|first| admits(&admission, &view, first)) {
+            return Err(InvalidBlock::Stranger(agent));
+        }
+    }
+    Ok(())
+}
+
+/// Each piece convicts somebody whom nothing before it convicted.
+fn check_evidence(ledger: &Ledger, now: Now, evidence: &[&Evidence]) -> Result<(), InvalidBlock> {
+    if let Some(before) = evidence.windows(2).position(|pair| pair[0] >= pair[1]) {
+        return Err(InvalidBlock::EvidenceOrder(before.saturating_add(1)));
+    }
+    let view = ledger.state().view();
+    let Some(committee) = view.committee() else { return Ok(()) };
+    let mut committee = (**committee).clone();
+    for (index, evidence) in evidence.iter().enumerate() {
+        committee
+            .check(evidence, &ledger.swarm(), now.height)
+            .map_err(|error| InvalidBlock::Evidence { index, error })?;
+        committee.convicted.insert(evidence.culprit());
+    }
+    Ok(())
+}
+
+impl Ledger {
+    /// What decides on the admission of strangers at block time `wall`.
+    pub(crate) fn admission(&self, wall: quorate_types::Millis) -> Admission<'_> {
+        Admission { genesis: self.genesis_info(), swarm: self.swarm(), wall }
+    }
+}

@@ -1,0 +1,65 @@
+//! Execution cost of a block, in units of about a microsecond, known before it is executed.
+//!
+//! Half of [`limits::BLOCK_COST`] is for operations, half for clearings, so that neither a flood
+//! of operations nor a large auction stops the other. What an operation pays for includes what
+//! undoing it costs later: an offer pays for its removal too.
+
+use quorate_types::limits;
+use quorate_types::operation::Body;
+
+/// What the operations of one block may cost together.
+pub(crate) const OPERATIONS: u64 = limits::BLOCK_COST / 2;
+/// What the clearings of one block may cost together.
+pub(crate) const CLEARINGS: u64 = limits::BLOCK_COST / 2;
+
+/// Any operation: its signature, its account, its leaf.
+const OPERATION: u64 = 80;
+/// A further signature to check.
+const SIGNATURE: u64 = 60;
+/// A task to open, and later to end.
+const TASK: u64 = 40;
+/// An offer to keep, and later to drop.
+const OFFER: u64 = 4;
+/// Judging a bid and writing it into the dossier.
+const JUDGED_BID: u64 = 4;
+/// A bid that ends with the window, judged or not.
+const LIVE_BID: u64 = 1;
+/// A task or bidder of a clearing: its entry, its assignment.
+const PARTY: u64 = 20;
+
+/// What an operation costs. By its size alone: never by what it does.
+pub(crate) fn operation(body: &Body) -> u64 {
+    let extra = match body {
+        Body::Admit(_) | Body::Attest(_) => SIGNATURE,
+        Body::Submit(submit) => times(submit.tasks.len(), TASK),
+        Body::Bid(bid) => times(bid.offers.len(), OFFER),
+        Body::Lapse(lapse) => times(lapse.suspicions.len(), SIGNATURE),
+        Body::Revoke(_) | Body::Cancel(_) | Body::Withdraw(_) => 0,
+        Body::Accept(_) | Body::Decline(_) | Body::Complete(_) | Body::Fail(_) => 0,
+    };
+    OPERATION.saturating_add(extra)
+}
+
+/// Sizes of a clearing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ClearingSize {
+    /// Tasks taken.
+    pub tasks: usize,
+    /// Reservations in the market.
+    pub bidders: usize,
+    /// Bids on the tasks taken.
+    pub bids: usize,
+    /// All live bids of the market.
+    pub live: u64,
+}
+
+/// What a clearing costs around its mechanism.
+pub(crate) fn clearing(size: &ClearingSize) -> u64 {
+    times(size.tasks.saturating_add(size.bidders), PARTY)
+        .saturating_add(times(size.bids, JUDGED_BID))
+        .saturating_add(size.live.saturating_mul(LIVE_BID))
+}
+
+fn times(count: usize, each: u64) -> u64 {
+    (count as u64).saturating_mul(each)
+}

@@ -1,0 +1,227 @@
+//! The ledger: the state after the last decided block, and how the next one moves it on.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use quorate_types::genesis::GenesisError;
+use quorate_types::{
+    BlockId, Genesis, Hash, Height, Millis, ProposerSchedule, PublicKey, SwarmId, ValidatorSet,
+};
+
+use crate::state::{Account, Committee, Entry, Index, Key, State};
+use crate::{Committed, Execution, StaleExecution};
+
+/// The state of a swarm after its last decided block.
+///
+/// The methods in the order of a block's life: [`Self::next_due`] says when a block is wanted
+/// though no operation waits; [`Self::propose`] or [`Self::execute`] run one, as often as there
+/// are candidates; [`Self::commit`] takes over the one that was decided. `clone` is O(1) and gives
+/// a snapshot: so another thread may execute while this one goes on.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    genesis: Arc<Genesis>,
+    swarm: SwarmId,
+    parameters: Hash,
+    tip: Tip,
+    state: State,
+    sets: Sets,
+    benched: BTreeSet<PublicKey>,
+    schedule: Arc<ProposerSchedule>,
+}
+
+/// The last decided block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tip {
+    pub height: Height,
+    pub block: BlockId,
+    pub active_time: Millis,
+    pub block_time: Millis,
+}
+
+/// The validator sets of the last height, the next, and the one after.
+#[derive(Debug, Clone)]
+pub(crate) struct Sets {
+    pub previous: Arc<ValidatorSet>,
+    pub current: Arc<ValidatorSet>,
+    pub next: Arc<ValidatorSet>,
+}
+
+impl Ledger {
+    /// The ledger at height 0: validators and attesters are members, nothing else is there.
+    ///
+    /// # Errors
+    /// [`GenesisError`] where the genesis breaks one of its rules.
+    pub fn genesis(genesis: Genesis) -> Result<Self, GenesisError> {
+        genesis.check()?;
+        let committee = Committee::first(genesis.validators.clone());
+        let sets = Sets::after(&committee, 0);
+        let state = first_state(&genesis, committee);
+        let tip =
+            Tip { height: 0, block: BlockId::GENESIS, active_time: 0, block_time: genesis.created };
+        let (swarm, parameters) = (genesis.swarm_id(), genesis.parameters_hash());
+        let schedule = Arc::new(ProposerSchedule::new(&sets.current, &BTreeSet::new()));
+        let (genesis, benched) = (Arc::new(genesis), BTreeSet::new());
+        Ok(Self { genesis, swarm, parameters, tip, state, sets, benched, schedule })
+    }
+
+    /// Takes over a block that was decided.
+    ///
+    /// # Errors
+    /// [`StaleExecution`] where it was not run on top of the last decided block.
+    pub fn commit(&mut self, execution: Execution) -> Result<Committed, StaleExecution> {
+        let Execution { block, header, changes, tree, outcomes, leaves, dossiers, validators } =
+            execution;
+        let (expected, found) = (self.tip.height.saturating_add(1), header.height);
+        if found != expected || header.previous != self.tip.block {
+            return Err(StaleExecution { expected, found });
+        }
+        self.state.apply(changes, tree);
+        self.tip = Tip {
+            height: header.height,
+            block,
+            active_time: header.active_time,
+            block_time: header.block_time,
+        };
+        self.look_ahead();
+        Ok(Committed { height: header.height, block, outcomes, leaves, dossiers, validators })
+    }
+
+    /// Earliest block time at which a block would have work to do without any operation: a deadline
+    /// of an open task, a window with bids whose minimum time ends or that lacks only builders, a
+    /// clearing that waits. `None` when idle. Never earlier than the next block may be.
+    ///
+    /// Active time runs by at most `max_step_ms` for each block: where a window needs more, a block
+    /// is due after each such step.
+    pub fn next_due(&self) -> Option<Millis> {
+        let view = self.state.view();
+        let deadline = view.marks(Index::deadlines(Millis::MAX)).find_map(|(key, _)| match key {
+            Index::Deadline(time, _) => Some(*time),
+            _ => None,
+        });
+        let markets = self.genesis.markets.iter();
+        let windows = markets.filter_map(|market| {
+            let opened = view.window(&market.name).opened?;
+            let has_bids = view.count(&Index::Live(market.name.clone())) > 0;
+            let closes = opened.at.saturating_add(market.window_ms);
+            let wait = closes.saturating_sub(self.tip.active_time);
+            let step = wait.min(self.genesis.parameters.max_step_ms);
+            has_bids.then(|| self.tip.block_time.saturating_add(step))
+        });
+        let soonest = self.tip.block_time.saturating_add(1);
+        windows.chain(deadline).min().map(|due| due.max(soonest))
+    }
+
+    /// What the swarm started from.
+    pub fn genesis_info(&self) -> &Genesis {
+        &self.genesis
+    }
+
+    /// Name of the swarm.
+    pub fn swarm(&self) -> SwarmId {
+        self.swarm
+    }
+
+    /// Height of the last decided block; 0 before the first.
+    pub fn height(&self) -> Height {
+        self.tip.height
+    }
+
+    /// The last decided block; [`BlockId::GENESIS`] before the first.
+    pub fn last_block(&self) -> BlockId {
+        self.tip.block
+    }
+
+    /// Active time of the last decided block; 0 before the first.
+    pub fn active_time(&self) -> Millis {
+        self.tip.active_time
+    }
+
+    /// Block time of the last decided block; the genesis' time before the first.
+    pub fn block_time(&self) -> Millis {
+        self.tip.block_time
+    }
+
+    /// Root of the state after the last decided block.
+    pub fn state_root(&self) -> Hash {
+        self.state.tree().root()
+    }
+
+    /// Who votes on the next height to decide.
+    pub fn validators(&self) -> &Arc<ValidatorSet> {
+        &self.sets.current
+    }
+
+    /// Who voted on the last decided height. Before the first block, the same as the next.
+    pub fn previous_validators(&self) -> &Arc<ValidatorSet> {
+        &self.sets.previous
+    }
+
+    /// Who votes on the height after the next, as far as decided.
+    pub fn next_validators(&self) -> &Arc<ValidatorSet> {
+        &self.sets.next
+    }
+
+    /// Validators that do not propose at the next height, because they missed their turns.
+    pub fn benched(&self) -> &BTreeSet<PublicKey> {
+        &self.benched
+    }
+
+    /// Who proposes at the next height, in which round.
+    pub fn proposers(&self) -> &Arc<ProposerSchedule> {
+        &self.schedule
+    }
+
+    pub(crate) fn state(&self) -> &State {
+        &self.state
+    }
+
+    pub(crate) fn tip(&self) -> Tip {
+        self.tip
+    }
+
+    pub(crate) fn parameters(&self) -> Hash {
+        self.parameters
+    }
+
+    /// Active time of a next block at `block_time`: see [`quorate_types::Header::active_time`].
+    pub(crate) fn active_at(&self, block_time: Millis) -> Millis {
+        let step = block_time.saturating_sub(self.tip.block_time);
+        let step = step.min(self.genesis.parameters.max_step_ms);
+        self.tip.active_time.saturating_add(step)
+    }
+
+    /// Who votes and proposes next, by the state.
+    fn look_ahead(&mut self) {
+        let view = self.state.view();
+        let Some(committee) = view.committee() else { return };
+        let sets = Sets::after(committee, self.tip.height);
+        let benched = view.proposers().benched(self.tip.height.saturating_add(1));
+        if benched != self.benched || !Arc::ptr_eq(&sets.current, &self.sets.current) {
+            self.schedule = Arc::new(ProposerSchedule::new(&sets.current, &benched));
+        }
+        (self.sets, self.benched) = (sets, benched);
+    }
+}
+
+impl Sets {
+    /// The sets around the last decided height.
+    fn after(committee: &Committee, height: Height) -> Self {
+        let at = |ahead| Arc::clone(committee.at(height.saturating_add(ahead)));
+        Self { previous: at(0), current: at(1), next: at(2) }
+    }
+}
+
+/// Validators and attesters are members from the start.
+fn first_state(genesis: &Genesis, committee: Committee) -> State {
+    let mut state = State::new();
+    let mut view = state.view();
+    let validators = genesis.validators.iter().map(|validator| validator.key);
+    for member in validators.chain(genesis.attesters.iter().map(|attester| attester.key)) {
+        view.put(Key::Account(member), Entry::Account(Arc::new(Account::default())));
+    }
+    view.put(Key::Committee, Entry::Committee(Arc::new(committee)));
+    let changes = view.into_changes();
+    let tree = state.tree_with(&changes);
+    state.apply(changes, tree);
+    state
+}

@@ -1,0 +1,162 @@
+//! Admit, attest, revoke: who is a member, and what is attested of it.
+
+use std::sync::Arc;
+
+use quorate_types::genesis;
+use quorate_types::operation::{Body, Operation, Revoke};
+use quorate_types::{
+    Attestation, Capabilities, Genesis, Hash, Millis, PublicKey, Reason, SwarmId, limits,
+};
+
+use crate::run::Run;
+use crate::state::{Attested, Entry, Key, Revocation, View};
+
+/// What decides whether an attestation counts: the swarm and the moment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Admission<'a> {
+    pub genesis: &'a Genesis,
+    pub swarm: SwarmId,
+    /// Block time, Unix milliseconds.
+    pub wall: Millis,
+}
+
+/// Whether the first operation of a stranger makes it a member: an admission by a valid attestation
+/// of an attester of this swarm. Else a block that holds it is invalid, so that nobody without an
+/// attester's word makes state.
+pub(crate) fn admits(admission: &Admission<'_>, view: &View<'_>, operation: &Operation) -> bool {
+    let open = admission.genesis.admission == genesis::Admission::Attestation;
+    match &operation.body {
+        Body::Admit(admit) if open => {
+            admission.check(view, operation.agent, &admit.attestation).is_ok()
+        }
+        _ => false,
+    }
+}
+
+impl Admission<'_> {
+    /// Whether an attestation speaks for `agent` here and now.
+    ///
+    /// # Errors
+    /// The first of the reasons 101 to 105 that holds against it; the signature comes last.
+    fn check(
+        &self,
+        view: &View<'_>,
+        agent: PublicKey,
+        attestation: &Attestation,
+    ) -> Result<(), Reason> {
+        let claims = &attestation.payload;
+        if attestation.signer != claims.issuer || !self.genesis.is_attester(&claims.issuer) {
+            return Err(Reason::UnknownAttester);
+        }
+        if claims.subject != agent || claims.audience != self.swarm {
+            return Err(Reason::AttestationSubject);
+        }
+        if !claims.is_valid_at(self.wall) {
+            return Err(Reason::AttestationExpired);
+        }
+        if view.is_revoked(claims.issuer, attestation.hash()) {
+            return Err(Reason::AttestationRevoked);
+        }
+        quorate_crypto::verify(attestation.clone())
+            .map(|_| ())
+            .map_err(|_| Reason::AttestationSignature)
+    }
+}
+
+impl Run<'_> {
+    /// Registers a further attestation of a member.
+    pub(super) fn attest(
+        &mut self,
+        agent: PublicKey,
+        attestation: &Attestation,
+    ) -> Result<(), Reason> {
+        let (genesis, swarm, wall) = (self.genesis, self.swarm, self.now.wall);
+        Admission { genesis, swarm, wall }.check(&self.view, agent, attestation)?;
+        self.register(agent, attestation)
+    }
+
+    /// Registers an attestation that was checked; those that are void make room for it.
+    pub(super) fn register(
+        &mut self,
+        agent: PublicKey,
+        attestation: &Attestation,
+    ) -> Result<(), Reason> {
+        let hash = attestation.hash();
+        let held: Vec<(Hash, bool)> = self
+            .view
+            .attestations(agent)
+            .filter(|(held, _)| *held != hash)
+            .map(|(held, attested)| (held, self.view.is_in_force(held, attested, self.now.wall)))
+            .collect();
+        for (void, _) in held.iter().filter(|(_, in_force)| !in_force) {
+            self.view.remove(Key::Attestation(agent, *void));
+        }
+        let in_force = held.iter().filter(|(_, in_force)| *in_force).count();
+        if in_force >= limits::ATTESTATIONS_PER_AGENT {
+            return Err(Reason::QuotaExceeded);
+        }
+        let claims = &attestation.payload;
+        let attested = Attested {
+            issuer: claims.issuer,
+            expires: claims.expires,
+            not_before: claims.not_before,
+            capabilities: claims.capabilities.clone(),
+        };
+        self.view.put(Key::Attestation(agent, hash), Entry::Attestation(Arc::new(attested)));
+        Ok(())
+    }
+
+    /// Voids an attestation of the signer's own, also one that was never registered here.
+    pub(super) fn revoke(&mut self, issuer: PublicKey, revoke: &Revoke) -> Result<(), Reason> {
+        let registered = self.view.entry(&Key::Attestation(revoke.subject, revoke.attestation));
+        let foreign = match registered {
+            Some(Entry::Attestation(attested)) => attested.issuer != issuer,
+            _ => false,
+        };
+        if foreign || !self.genesis.is_attester(&issuer) {
+            return Err(Reason::NotIssuer);
+        }
+        if self.view.is_revoked(issuer, revoke.attestation) {
+            return Err(Reason::AttestationRevoked);
+        }
+        let revocation = Entry::Revocation(Revocation { height: self.now.height });
+        self.view.put(Key::Revocation(issuer, revoke.attestation), revocation);
+        Ok(())
+    }
+}
+
+impl View<'_> {
+    /// The attestations registered for a member, ascending by hash.
+    pub(crate) fn attestations(&self, agent: PublicKey) -> impl Iterator<Item = (Hash, &Attested)> {
+        self.entries(Key::attestations(agent)).filter_map(|(key, entry)| match (key, entry) {
+            (Key::Attestation(_, hash), Entry::Attestation(attested)) => Some((*hash, &**attested)),
+            _ => None,
+        })
+    }
+
+    /// Whether a registered attestation counts at block time `wall`.
+    fn is_in_force(&self, hash: Hash, attested: &Attested, wall: Millis) -> bool {
+        let seconds = wall / 1000;
+        let valid = attested.not_before <= seconds && seconds < attested.expires;
+        valid && !self.is_revoked(attested.issuer, hash)
+    }
+
+    /// What is attested of a member at block time `wall`, and by which attestations: all labels,
+    /// and of each amount the greatest. A sum would double whatever is attested twice.
+    pub(crate) fn capabilities(&self, agent: PublicKey, wall: Millis) -> (Capabilities, Vec<Hash>) {
+        let mut all = Capabilities::new();
+        let mut hashes = Vec::new();
+        for (hash, attested) in self.attestations(agent) {
+            if !self.is_in_force(hash, attested, wall) {
+                continue;
+            }
+            hashes.push(hash);
+            all.labels.extend(attested.capabilities.labels.iter().cloned());
+            for (name, amount) in &attested.capabilities.amounts {
+                let most = all.amounts.entry(name.clone()).or_insert(*amount);
+                *most = (*most).max(*amount);
+            }
+        }
+        (all, hashes)
+    }
+}

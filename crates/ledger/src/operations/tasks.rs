@@ -1,0 +1,93 @@
+//! Submit and cancel: what requesters do with their tasks.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use quorate_types::operation::{Cancel, Submit};
+use quorate_types::{
+    Outcome, PublicKey, Reason, SignedOperation, TaskId, TaskSpec, limits, outcome,
+};
+
+use crate::advance::Advanced;
+use crate::lifecycle::{Event, TaskState};
+use crate::run::Run;
+use crate::state::Task;
+
+impl Run<'_> {
+    /// Opens all tasks of an operation, or none.
+    pub(super) fn submit(&mut self, requester: PublicKey, submit: &Submit) -> Result<(), Reason> {
+        let count = submit.tasks.len() as u64;
+        if submit.tasks.is_empty() || submit.tasks.len() > limits::TASKS_PER_OPERATION {
+            return Err(Reason::TaskMalformed);
+        }
+        for spec in &submit.tasks {
+            self.check_spec(spec)?;
+        }
+        let account = self.view.account(&requester);
+        let (next, live) =
+            account.map_or((0, 0), |account| (account.next_task, account.live_tasks));
+        let after = next.checked_add(count).ok_or(Reason::TaskNumber)?;
+        if submit.first != next {
+            return Err(Reason::TaskNumber);
+        }
+        if live.saturating_add(count) > limits::OPEN_TASKS_PER_REQUESTER {
+            return Err(Reason::QuotaExceeded);
+        }
+        self.view.change_account(requester, |account| {
+            account.next_task = after;
+            account.live_tasks = account.live_tasks.saturating_add(count);
+        });
+        for (spec, number) in submit.tasks.iter().zip(next..) {
+            let task = self.new_task(spec);
+            self.open_new(TaskId { requester, number }, task);
+        }
+        Ok(())
+    }
+
+    fn check_spec(&self, spec: &TaskSpec) -> Result<(), Reason> {
+        self.market(&spec.market)?;
+        spec.check().map_err(|_| Reason::TaskMalformed)?;
+        match spec.deadline {
+            Some(deadline) if deadline <= self.now.wall => Err(Reason::DeadlinePassed),
+            _ => Ok(()),
+        }
+    }
+
+    fn new_task(&self, spec: &TaskSpec) -> Task {
+        Task {
+            spec: Arc::new(spec.clone()),
+            spec_hash: spec.hash(),
+            state: TaskState::Open,
+            token: 0,
+            due: self.now.height,
+            excluded: BTreeSet::new(),
+        }
+    }
+
+    /// Cancels a task that has not ended.
+    pub(super) fn cancel(
+        &mut self,
+        signed: &SignedOperation,
+        cancel: &Cancel,
+    ) -> Result<(), Reason> {
+        self.view.task(&cancel.task).ok_or(Reason::UnknownTask)?;
+        if cancel.task.requester != signed.payload.agent {
+            return Err(Reason::NotRequester);
+        }
+        let advanced = self.advance(cancel.task, &Event::Cancel)?;
+        self.receipt(cancel.task, &advanced, signed);
+        Ok(())
+    }
+
+    /// Commits what an operation did to a task, and that this was the last attempt if it was.
+    pub(super) fn receipt(&mut self, task: TaskId, moved: &Advanced, operation: &SignedOperation) {
+        let (token, operation) = (moved.before.token, operation.clone());
+        let agent = moved.before.state.assignee().map(|assignee| assignee.agent);
+        let receipt = outcome::Receipt { task, token, agent, operation };
+        self.outcomes.push(Outcome::Receipt(Box::new(receipt)));
+        if moved.after.state == TaskState::Failed {
+            let reason = Reason::AttemptsUsedUp;
+            self.outcomes.push(Outcome::Expiry(outcome::Expiry { task, token, reason }));
+        }
+    }
+}

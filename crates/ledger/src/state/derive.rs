@@ -1,0 +1,66 @@
+//! The index as a function of the entries: the law that blocks keep step by step.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use quorate_types::{Label, PublicKey, TaskId};
+
+use super::{Entry, Index, Key, Reservation, Task};
+use crate::lifecycle::TaskState;
+
+/// The index that `entries` imply. A bid is live while its task is open.
+pub(super) fn derive<'a>(
+    entries: impl Iterator<Item = (&'a Key, &'a Entry)>,
+) -> BTreeMap<Index, u64> {
+    let mut derived = Derived::default();
+    for (key, entry) in entries {
+        match (key, entry) {
+            (Key::Task(id), Entry::Task(task)) => derived.task(*id, task),
+            (Key::Reservation(market, agent), Entry::Reservation(reservation)) => {
+                derived.reservation(market, *agent, reservation);
+            }
+            _ => {}
+        }
+    }
+    derived.index
+}
+
+#[derive(Default)]
+struct Derived {
+    index: BTreeMap<Index, u64>,
+    open: BTreeSet<TaskId>,
+}
+
+impl Derived {
+    fn task(&mut self, id: TaskId, task: &Task) {
+        if let Some(assignee) = task.state.assignee() {
+            self.index.insert(Index::Assigned(assignee.agent, id), 0);
+        }
+        if task.state == TaskState::Open {
+            let market = &task.spec.market;
+            self.index.insert(Index::Open(market.clone(), task.due, id), 0);
+            self.count(Index::OpenCount(market.clone()));
+            if let Some(deadline) = task.spec.deadline {
+                self.index.insert(Index::Deadline(deadline, id), 0);
+            }
+            self.open.insert(id);
+        }
+    }
+
+    /// Tasks come before reservations in the order of the keys.
+    fn reservation(&mut self, market: &Label, agent: PublicKey, reservation: &Reservation) {
+        self.count(Index::Bidders(market.clone()));
+        for offer in &reservation.offers {
+            if !self.open.contains(&offer.task) {
+                continue;
+            }
+            self.index.insert(Index::Bid(offer.task, agent), offer.price.unsigned_abs());
+            self.count(Index::LiveOf(market.clone(), agent));
+            self.count(Index::Live(market.clone()));
+        }
+    }
+
+    fn count(&mut self, key: Index) {
+        let count = self.index.entry(key).or_default();
+        *count = count.saturating_add(1);
+    }
+}

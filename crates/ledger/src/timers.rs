@@ -1,0 +1,26 @@
+//! Deadlines that requesters set, in block time: open tasks expire.
+
+use quorate_types::{Outcome, Reason, TaskId, limits, outcome};
+
+use crate::lifecycle::Event;
+use crate::run::Run;
+use crate::state::Index;
+
+impl Run<'_> {
+    /// Expires open tasks whose deadline has come, the earliest first, at most
+    /// [`limits::EXPIRIES_PER_BLOCK`].
+    pub(crate) fn expire(&mut self) {
+        let due =
+            self.view.marks(Index::deadlines(self.now.wall)).filter_map(|(key, _)| match key {
+                Index::Deadline(_, task) => Some(*task),
+                _ => None,
+            });
+        let due: Vec<TaskId> = due.take(limits::EXPIRIES_PER_BLOCK).collect();
+        for task in due {
+            if let Ok(advanced) = self.advance(task, &Event::Expire) {
+                let (token, reason) = (advanced.before.token, Reason::DeadlinePassed);
+                self.outcomes.push(Outcome::Expiry(outcome::Expiry { task, token, reason }));
+            }
+        }
+    }
+}

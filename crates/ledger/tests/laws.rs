@@ -1,0 +1,427 @@
+//! Laws that hold whatever members say, honest or not: random streams of operations, two ledgers.
+#![expect(clippy::unwrap_used, reason = "a test's helpers may fail the test")]
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use common::*;
+use proptest::prelude::*;
+use quorate_crypto::Verified;
+use quorate_ledger::{Committed, Dossier, Ledger, Proposal};
+use quorate_market::{Bid, Bidder, Round, Task, TieSeed, mechanism};
+use quorate_types::operation::{Attest, Body, Cancel, Lapse, Revoke, Submit, Suspicion, Withdraw};
+use quorate_types::outcome::ClearingInput;
+use quorate_types::*;
+
+const AGENTS: u8 = 4;
+const MARKETS: [&str; 2] = ["spot", "drones"];
+
+/// What somebody does; numbers are cut to what there is, or point to what there is not.
+#[derive(Debug, Clone)]
+enum Act {
+    Submit {
+        market: usize,
+        demand: i64,
+        picky: bool,
+        deadline: Option<u64>,
+    },
+    Cancel {
+        by: u8,
+        task: u64,
+    },
+    Bid {
+        by: u8,
+        market: usize,
+        budget: i64,
+        offers: BTreeMap<u64, Price>,
+    },
+    Withdraw {
+        by: u8,
+        market: usize,
+    },
+    Report {
+        by: u8,
+        task: u64,
+        kind: u8,
+        lie: u8,
+    },
+    Lapse {
+        by: u8,
+        task: u64,
+        voters: u8,
+    },
+    Revoke {
+        by: u8,
+        subject: u8,
+    },
+    Attest {
+        by: u8,
+        slots: i64,
+    },
+    /// An operation that arrives one block late: what follows it has to wait.
+    Late {
+        by: u8,
+    },
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let (by, task, market) = (1..=AGENTS, 0u64..12, 0usize..2);
+    let submit = (market.clone(), 0i64..4, any::<bool>(), prop::option::of(1u64..15_000));
+    let offers = prop::collection::btree_map(task.clone(), 0i64..1050, 0..12);
+    let bid = (by.clone(), market.clone(), 0i64..4, offers);
+    let report = (by.clone(), task.clone(), 0u8..7, 0u8..6);
+    prop_oneof![
+        3 => submit.prop_map(|(market, demand, picky, deadline)| {
+            Act::Submit { market, demand, picky, deadline }
+        }),
+        1 => (prop_oneof![1 => Just(50), 2 => Just(1)], task.clone())
+            .prop_map(|(by, task)| Act::Cancel { by, task }),
+        8 => bid.prop_map(|(by, market, budget, offers)| {
+            Act::Bid { by, market, budget, offers }
+        }),
+        1 => (by.clone(), market).prop_map(|(by, market)| Act::Withdraw { by, market }),
+        8 => report.prop_map(|(by, task, kind, lie)| Act::Report { by, task, kind, lie }),
+        4 => (by.clone(), task, 0u8..5)
+            .prop_map(|(by, task, voters)| Act::Lapse { by, task, voters }),
+        1 => (prop_oneof![Just(200u8), Just(1)], by.clone())
+            .prop_map(|(by, subject)| Act::Revoke { by, subject }),
+        2 => (by.clone(), 0i64..4).prop_map(|(by, slots)| Act::Attest { by, slots }),
+        1 => by.prop_map(|by| Act::Late { by }),
+    ]
+}
+
+type Blocks = Vec<(Vec<Act>, Millis)>;
+
+fn blocks() -> impl Strategy<Value = Blocks> {
+    prop::collection::vec((prop::collection::vec(act(), 0..8), 1u64..600), 1..40)
+}
+
+fn task_id(number: u64) -> TaskId {
+    TaskId { requester: key(50).public_key(), number }
+}
+
+/// The operation that an act is, by whom.
+fn operation(world: &World, act: &Act) -> (u8, Body) {
+    match act {
+        Act::Submit { market, demand, picky, deadline } => {
+            let mut spec = spec(MARKETS[*market]);
+            if *demand > 0 {
+                spec.demand = slots(*demand);
+            }
+            if *picky {
+                spec.requires = Capabilities::new().label("drone").unwrap();
+            }
+            spec.deadline = deadline.map(|after| world.ledger.block_time() + after);
+            let first = world.ledger.account(&key(50).public_key()).map_or(0, |a| a.next_task);
+            (50, Body::Submit(Submit { first, tasks: vec![spec] }))
+        }
+        Act::Cancel { by, task } => (*by, Body::Cancel(Cancel { task: task_id(*task) })),
+        Act::Bid { by, market, budget, offers } => {
+            let offer = |(task, price): (&u64, &Price)| operation::Offer {
+                task: task_id(*task),
+                price: *price,
+            };
+            let bid = operation::Bid {
+                market: label(MARKETS[*market]),
+                budget: slots(*budget),
+                offers: offers.iter().map(offer).collect(),
+            };
+            (*by, Body::Bid(bid))
+        }
+        Act::Withdraw { by, market } => {
+            (*by, Body::Withdraw(Withdraw { market: label(MARKETS[*market]) }))
+        }
+        Act::Report { by, task, kind, lie } => {
+            // Mostly the assignee under the right token; else a stranger, or an old token.
+            let view = world.ledger.task(task_id(*task));
+            let token = view.as_ref().map_or(1, |view| view.token);
+            let holder = view.and_then(|view| Some(view.state.assignee()?.agent));
+            let honest = (1..=AGENTS).find(|number| Some(key(*number).public_key()) == holder);
+            let by = if *lie == 0 { by } else { &honest.unwrap_or(*by) };
+            let report = report(task_id(*task), token.saturating_sub(u64::from(*lie == 1)));
+            let body = match kind {
+                0 => Body::Accept(report),
+                1 => Body::Decline(report),
+                2 => Body::Complete(report),
+                _ => Body::Fail(report),
+            };
+            (*by, body)
+        }
+        Act::Lapse { by, task, voters } => (*by, lapse(world, task_id(*task), *voters)),
+        Act::Revoke { by, subject } => {
+            let subject = key(*subject).public_key();
+            let attestation = world.attestation(subject, drone(2)).hash();
+            (*by, Body::Revoke(Revoke { subject, attestation }))
+        }
+        Act::Attest { by, slots } => {
+            let attestation = world.attestation(key(*by).public_key(), drone(*slots));
+            (*by, Body::Attest(Attest { attestation }))
+        }
+        Act::Late { by } => (*by, Body::Withdraw(Withdraw { market: label("gap") })),
+    }
+}
+
+fn lapse(world: &World, task: TaskId, voters: u8) -> Body {
+    let (swarm, height) = (world.ledger.swarm(), world.ledger.height());
+    let token = world.ledger.task(task).map_or(1, |view| view.token);
+    let suspicion = Suspicion { swarm, task, token, height };
+    let signed = (0..voters).map(|number| validator(number).sign(suspicion.clone()).into_inner());
+    let mut suspicions: Vec<_> = signed.collect();
+    suspicions.sort_by_key(|suspicion| suspicion.signer);
+    Body::Lapse(Lapse { task, token, suspicions })
+}
+
+/// What an observer knows without asking the ledger: from the outcomes alone.
+#[derive(Default)]
+struct Observer {
+    tokens: BTreeMap<TaskId, FencingToken>,
+    holders: BTreeMap<TaskId, PublicKey>,
+    failed: BTreeSet<(TaskId, PublicKey)>,
+    ended: BTreeSet<TaskId>,
+}
+
+impl Observer {
+    /// Tokens grow by one, nobody gets what another holds, what ended or what he failed on.
+    fn observe(&mut self, outcome: &Outcome) -> Result<(), TestCaseError> {
+        match outcome {
+            Outcome::Assignment(won) => {
+                let last = self.tokens.insert(won.task, won.token).unwrap_or(0);
+                prop_assert_eq!(won.token, last + 1);
+                prop_assert!(!self.ended.contains(&won.task));
+                prop_assert!(!self.failed.contains(&(won.task, won.agent)));
+                prop_assert_eq!(self.holders.insert(won.task, won.agent), None);
+            }
+            Outcome::Receipt(receipt) => {
+                let holder = self.holders.get(&receipt.task).copied();
+                prop_assert_eq!(receipt.agent, holder);
+                prop_assert_eq!(
+                    receipt.token,
+                    self.tokens.get(&receipt.task).copied().unwrap_or(0)
+                );
+                match &receipt.operation.payload.body {
+                    Body::Accept(_) => {}
+                    Body::Complete(_) | Body::Cancel(_) => {
+                        self.holders.remove(&receipt.task);
+                        prop_assert!(self.ended.insert(receipt.task));
+                    }
+                    _ => {
+                        self.holders.remove(&receipt.task);
+                        self.failed.insert((receipt.task, holder.unwrap()));
+                    }
+                }
+            }
+            Outcome::Expiry(expiry) => {
+                prop_assert!(!self.holders.contains_key(&expiry.task));
+                prop_assert!(self.ended.insert(expiry.task));
+            }
+            Outcome::Clearing(_) | Outcome::Refusal(_) => {}
+        }
+        Ok(())
+    }
+
+    /// The ledger says of every task what the outcomes say.
+    fn compare(&self, ledger: &Ledger) -> Result<(), TestCaseError> {
+        let requester = key(50).public_key();
+        let count = ledger.account(&requester).map_or(0, |account| account.next_task);
+        let mut open = BTreeSet::new();
+        for task in (0..count).map(task_id) {
+            let view = ledger.task(task).unwrap();
+            prop_assert_eq!(view.token, self.tokens.get(&task).copied().unwrap_or(0));
+            prop_assert_eq!(view.state.has_ended(), self.ended.contains(&task));
+            let holder = view.state.assignee().map(|assignee| assignee.agent);
+            prop_assert_eq!(holder.as_ref(), self.holders.get(&task));
+            if holder.is_none() && !view.state.has_ended() {
+                open.insert(task);
+            }
+        }
+        let listed = MARKETS.iter().flat_map(|name| ledger.open_tasks(&label(name), 1000));
+        prop_assert_eq!(listed.map(|(task, _)| task).collect::<BTreeSet<_>>(), open);
+        let leases = ledger.leases().into_iter().map(|lease| (lease.task, lease.agent));
+        prop_assert_eq!(&leases.collect::<BTreeMap<_, _>>(), &self.holders);
+        Ok(())
+    }
+}
+
+/// What a winner holds, with what it won just now, is within the greatest amount ever attested.
+fn check_capacity(ledger: &Ledger, most: &BTreeMap<PublicKey, i64>) -> Result<(), TestCaseError> {
+    let mut taken: BTreeMap<PublicKey, i64> = BTreeMap::new();
+    for lease in ledger.leases() {
+        let spec = ledger.task(lease.task).unwrap().spec;
+        let demand = spec.demand.get(&label("slots")).copied().unwrap_or(1);
+        *taken.entry(lease.agent).or_default() += demand;
+    }
+    for (agent, taken) in taken {
+        prop_assert!(taken <= most.get(&agent).copied().unwrap_or(0), "{taken} by {agent}");
+    }
+    Ok(())
+}
+
+/// Runs the auction again from the dossier alone: what wins, at what price.
+fn rerun(swarm: SwarmId, dossier: &Dossier) -> Vec<(TaskId, PublicKey, Price)> {
+    let mut round = Round {
+        tasks: vec![],
+        bidders: vec![],
+        bids: vec![],
+        ties: TieSeed { swarm, market: dossier.record.market.clone() },
+    };
+    for input in &dossier.inputs {
+        match input {
+            ClearingInput::Task(task) => round.tasks.push(Task {
+                id: task.task,
+                demand: task.demand.clone(),
+                limit: limits::PRICE,
+            }),
+            ClearingInput::Bidder(bidder) => {
+                let (agent, budget) = (bidder.agent, bidder.budget.clone());
+                round.bidders.push(Bidder { agent, budget });
+            }
+            ClearingInput::Bid(bid) if bid.excluded.is_none() => {
+                round.bids.push(Bid { task: bid.task, agent: bid.agent, price: bid.price });
+            }
+            ClearingInput::Bid(_) => {}
+        }
+    }
+    let clearing = mechanism(dossier.record.mechanism).clear(&round);
+    clearing.awards.iter().map(|award| (award.task, award.agent, award.payment)).collect()
+}
+
+fn check_clearings(ledger: &Ledger, committed: &Committed) -> Result<(), TestCaseError> {
+    for dossier in &committed.dossiers {
+        let record = dossier.record.hash();
+        let of = assignments(committed).into_iter().filter(|won| won.clearing == record);
+        let won: Vec<_> = of.map(|won| (won.task, won.agent, won.price)).collect();
+        prop_assert_eq!(won, rerun(ledger.swarm(), dossier));
+    }
+    Ok(())
+}
+
+/// The block of the same operations in another order, from another ledger.
+fn reproposed(other: &Ledger, world: &World, block: &Block, twist: usize) -> Verified<Block> {
+    let mut operations = world.waiting.clone();
+    operations.reverse();
+    let middle = twist % operations.len().max(1);
+    operations.rotate_left(middle);
+    let proposal = Proposal {
+        block_time: block.header.block_time,
+        builder: block.header.builder,
+        build_round: block.header.build_round,
+        previous_commit: world.last_commit.clone(),
+        operations,
+        evidence: Vec::new(),
+    };
+    other.propose(proposal).0
+}
+
+fn run(blocks: Blocks) -> Result<(), TestCaseError> {
+    let mut world = World::new();
+    world.admit(50, Capabilities::new());
+    let mut most = BTreeMap::new();
+    for number in 1..=AGENTS {
+        world.admit(number, drone(2));
+        most.insert(key(number).public_key(), 2);
+    }
+    let mut other = world.ledger.clone();
+    let (mut observer, mut said) = (Observer::default(), std::mem::take(&mut world.waiting));
+    for (acts, wait) in blocks {
+        let mut withheld = Vec::new();
+        for act in &acts {
+            if let Act::Attest { by, slots } = act {
+                let amount = most.entry(key(*by).public_key()).or_default();
+                *amount = (*amount).max(*slots);
+            }
+            let (by, body) = operation(&world, act);
+            let operation = world.sign(&key(by), body);
+            let late = matches!(act, Act::Late { .. });
+            if late { &mut withheld } else { &mut said }.push(operation);
+        }
+        // Everything ever said is said again: what was committed never is a second time.
+        world.waiting = said.clone();
+        said.extend(withheld);
+        let before: BTreeMap<PublicKey, u64> =
+            said.iter().map(|one| (one.signer, world.ledger.next_sequence(&one.signer))).collect();
+        let (block, proposed) = world.propose_at(world.ledger.block_time() + wait, 0);
+        for operation in &block.operations {
+            prop_assert!(operation.payload.sequence >= before[&operation.signer]);
+        }
+        let again = reproposed(&other, &world, &block, acts.len());
+        prop_assert_eq!(again.header.id(), block.header.id());
+        let execution = other.execute(&block).unwrap();
+        prop_assert_eq!(execution.outcomes(), proposed.outcomes());
+        other.commit(execution).unwrap();
+        let committed = world.decide(block);
+        prop_assert_eq!(world.ledger.state_root(), other.state_root());
+        prop_assert!(world.ledger.index_is_consistent());
+        for outcome in &committed.outcomes {
+            observer.observe(outcome)?;
+        }
+        observer.compare(&world.ledger)?;
+        check_capacity(&world.ledger, &most)?;
+        check_clearings(&world.ledger, &committed)?;
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 200, ..Default::default() })]
+    #[test]
+    fn ledgers_agree_and_tasks_capacity_and_tokens_are_conserved(blocks in blocks()) {
+        run(blocks)?;
+    }
+}
+
+/// The generator reaches what the laws are about.
+#[test]
+fn the_generator_reaches_every_outcome() {
+    use proptest::strategy::ValueTree;
+    use proptest::test_runner::TestRunner;
+    let mut runner = TestRunner::deterministic();
+    let mut seen = BTreeSet::new();
+    for _ in 0..40 {
+        let blocks = blocks().new_tree(&mut runner).unwrap().current();
+        let mut world = World::new();
+        world.admit(50, Capabilities::new());
+        (1..=AGENTS).for_each(|number| {
+            world.admit(number, drone(2));
+        });
+        for (acts, wait) in blocks {
+            for act in &acts {
+                let (by, body) = operation(&world, act);
+                world.say(&key(by), body);
+            }
+            let (block, _) = world.propose_at(world.ledger.block_time() + wait, 0);
+            for outcome in world.decide(block).outcomes {
+                seen.insert(match outcome {
+                    Outcome::Assignment(_) => "assignment".to_owned(),
+                    Outcome::Clearing(record) => format!("clearing {}", record.market),
+                    Outcome::Receipt(receipt) => receipt.operation.payload.body.name().to_owned(),
+                    Outcome::Refusal(refusal) => refusal.items[0].1.name().to_owned(),
+                    Outcome::Expiry(expiry) => expiry.reason.name().to_owned(),
+                });
+            }
+        }
+    }
+    let wanted = [
+        "assignment",
+        "clearing spot",
+        "clearing drones",
+        "accept",
+        "decline",
+        "complete",
+        "fail",
+        "lapse",
+        "cancel",
+        "deadline_passed",
+        "attempts_used_up",
+        "late_bid",
+        "budget_exceeded",
+        "excluded_after_failure",
+        "price_too_high",
+        "stale_token",
+        "not_assignee",
+        "task_ended",
+        "over_budget",
+    ];
+    let missing: Vec<_> = wanted.iter().filter(|name| !seen.contains(**name)).collect();
+    assert!(missing.is_empty(), "{missing:?} of {seen:?}");
+}

@@ -1,0 +1,127 @@
+//! Measurements, run by hand in release: `cargo test --release -p quorate-ledger --test scale --
+//! --ignored --nocapture`.
+#![expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use common::*;
+use quorate_crypto::SecretKey;
+use quorate_types::operation::{Attest, Bid, Body, Offer, Submit};
+use quorate_types::*;
+
+fn numbered(number: u32) -> SecretKey {
+    let mut seed = [7; 32];
+    seed[..4].copy_from_slice(&number.to_be_bytes());
+    SecretKey::from_seed(&seed)
+}
+
+/// Takes on everything that waits, block by block.
+fn drain(world: &mut World) {
+    while !world.waiting.is_empty() {
+        let (block, _) = world.propose_at(world.ledger.block_time() + 1, 0);
+        let waiting = std::mem::take(&mut world.waiting);
+        world.decide(block);
+        world.waiting = waiting
+            .into_iter()
+            .filter(|one| one.payload.sequence >= world.ledger.next_sequence(&one.signer))
+            .collect();
+    }
+}
+
+fn drone_task(number: u64) -> TaskSpec {
+    let mut task = spec("drones");
+    task.requires = Capabilities::new().label("drone").unwrap().amount("payload_g", 300).unwrap();
+    task.deadline = Some(START + 3_000_000 + number);
+    task.payload = cose::Owned(vec![7; 64]);
+    task
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn a_clearing_of_100_tasks_and_8_drones_is_well_below_5_ms() {
+    let mut world = World::with_drones(1..=8);
+    let tasks = world.submit((0..50).map(drone_task).collect());
+    drain(&mut world);
+    let more = world.submit((50..100).map(drone_task).collect());
+    drain(&mut world);
+    let tasks: Vec<_> = tasks.into_iter().chain(more).collect();
+    for number in 1..=8u8 {
+        let price = |task: &TaskId| (task.number as i64 * 37 + i64::from(number) * 91) % 500;
+        let offers: Vec<_> = tasks.iter().map(|task| (*task, price(task))).collect();
+        world.bid(number, "drones", &offers);
+    }
+    drain(&mut world);
+    let mut slowest = Duration::ZERO;
+    loop {
+        let start = Instant::now();
+        let (block, execution) = world.propose_at(world.ledger.block_time() + 400, 0);
+        slowest = slowest.max(start.elapsed());
+        let start = Instant::now();
+        let execution_again = world.ledger.execute(&block).unwrap();
+        slowest = slowest.max(start.elapsed());
+        assert_eq!(execution.header(), execution_again.header());
+        let committed = world.decide(block);
+        if !committed.dossiers.is_empty() {
+            assert_eq!(assignments(&committed).len(), 8);
+            break;
+        }
+    }
+    println!("clearing of 100 x 8: {slowest:?} at most");
+    assert!(slowest < Duration::from_millis(5));
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn ten_thousand_agents_and_a_hundred_thousand_open_tasks_fit_into_300_mib() {
+    let before = resident_mib();
+    let mut world = World::new();
+    for number in 0..10_000u32 {
+        let agent = numbered(number);
+        let attestation = world.attestation(agent.public_key(), drone(1));
+        world.say(&agent, Body::Admit(Attest { attestation }));
+        if world.waiting.len() == 1000 {
+            drain(&mut world);
+        }
+    }
+    for requester in (0..100).map(numbered) {
+        for first in (0..1000).step_by(50) {
+            let tasks = (first..first + 50).map(drone_task).collect();
+            world.say(&requester, Body::Submit(Submit { first, tasks }));
+        }
+        drain(&mut world);
+    }
+    let after = resident_mib();
+    println!("{} MiB for the state, in a process of {after} MiB", after - before);
+    let start = Instant::now();
+    let (block, _) = world.propose_at(world.ledger.block_time() + 1, 0);
+    println!("an empty block on it: {:?}", start.elapsed());
+    world.decide(block);
+    let agent = numbered(5);
+    let offers = world.ledger.open_tasks(&label("drones"), 512);
+    let offers = offers.into_iter().map(|(task, _)| Offer { task, price: 3 });
+    let mut offers: Vec<_> = offers.collect();
+    offers.sort_by_key(|offer| offer.task);
+    world.say(&agent, Body::Bid(Bid { market: label("drones"), budget: slots(1), offers }));
+    let start = Instant::now();
+    let (block, _) = world.propose_at(world.ledger.block_time() + 1, 0);
+    println!("a bid of 512 offers on it: {:?}", start.elapsed());
+    world.decide(block);
+    for _ in 0..4 {
+        let start = Instant::now();
+        let (block, _) = world.propose_at(world.ledger.block_time() + 500, 0);
+        println!("a block on it: {:?}", start.elapsed());
+        let done = world.decide(block);
+        println!("  {} outcomes", done.outcomes.len());
+    }
+    assert!(after - before < 300);
+}
+
+/// Resident memory of this process; 0 where the system does not say.
+fn resident_mib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmRSS"));
+    let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+    kib.unwrap_or(0) / 1024
+}

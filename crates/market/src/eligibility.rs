@@ -1,0 +1,80 @@
+//! Whether an agent may do a task: requirements against attested capabilities, in whole numbers.
+
+use quorate_types::{Amounts, Capabilities, Label, Reason};
+
+/// The dimension of a task that demands nothing in particular: one of the agent's slots.
+pub const SLOTS: &str = "slots";
+
+/// Checks that `attested` carries every label that `required` names, and at least every amount.
+///
+/// # Errors
+/// [`Reason::CapabilityNotAttested`] for a label or dimension that is not attested at all,
+/// [`Reason::AmountTooLow`] for an attested amount below the threshold. The first comes first,
+/// whatever the names are.
+pub fn check(required: &Capabilities, attested: &Capabilities) -> Result<(), Reason> {
+    let labelled = required.labels.is_subset(&attested.labels);
+    if !labelled || required.amounts.keys().any(|name| !attested.amounts.contains_key(name)) {
+        return Err(Reason::CapabilityNotAttested);
+    }
+    if required.amounts.iter().any(|(name, least)| attested.get(name) < *least) {
+        return Err(Reason::AmountTooLow);
+    }
+    Ok(())
+}
+
+/// What a task takes from a budget: its demand, or one slot where it names none.
+#[expect(clippy::expect_used, reason = "the constant is a label, as a test shows")]
+pub fn demand_or_slot(demand: &Amounts) -> Amounts {
+    if demand.is_empty() {
+        let slots: Label = SLOTS.parse().expect("`slots` is a label");
+        return Amounts::from([(slots, 1)]);
+    }
+    demand.clone()
+}
+
+/// Whether `budget` covers `demand` in every dimension; one that is not in the budget is 0.
+pub fn fits(demand: &Amounts, budget: &Amounts) -> bool {
+    demand.iter().all(|(name, amount)| budget.get(name).copied().unwrap_or(0) >= *amount)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn capabilities(labels: &[&str], amounts: &[(&str, i64)]) -> Capabilities {
+        let labelled = labels.iter().try_fold(Capabilities::new(), |all, name| all.label(name));
+        let all = amounts
+            .iter()
+            .try_fold(labelled.unwrap(), |all, (name, amount)| all.amount(name, *amount));
+        all.unwrap()
+    }
+
+    #[test]
+    fn requirements_hold_by_attestation_only() {
+        let attested = capabilities(&["drone", "camera"], &[("payload_g", 500), ("wind", 0)]);
+        let table = [
+            (capabilities(&[], &[]), Ok(())),
+            (capabilities(&["drone"], &[]), Ok(())),
+            (capabilities(&["drone", "camera"], &[("payload_g", 500)]), Ok(())),
+            (capabilities(&["boat"], &[]), Err(Reason::CapabilityNotAttested)),
+            (capabilities(&["drone"], &[("range_m", 0)]), Err(Reason::CapabilityNotAttested)),
+            (capabilities(&[], &[("payload_g", 501)]), Err(Reason::AmountTooLow)),
+            (capabilities(&[], &[("wind", 1)]), Err(Reason::AmountTooLow)),
+            (capabilities(&["boat"], &[("payload_g", 501)]), Err(Reason::CapabilityNotAttested)),
+        ];
+        for (required, expected) in table {
+            assert_eq!(check(&required, &attested), expected, "{required:?}");
+        }
+    }
+
+    #[test]
+    fn no_demand_is_one_slot() {
+        let one = demand_or_slot(&Amounts::new());
+        assert_eq!(one, Amounts::from([("slots".parse().unwrap(), 1)]));
+        assert!(fits(&one, &one));
+        assert!(!fits(&one, &Amounts::new()));
+        let two = Amounts::from([("slots".parse().unwrap(), 2)]);
+        assert_eq!(demand_or_slot(&two), two);
+        assert!(!fits(&two, &one));
+    }
+}

@@ -1,0 +1,83 @@
+//! First price, task by task: the baseline.
+
+use std::collections::BTreeMap;
+
+use quorate_types::{Amounts, MechanismKind, PublicKey};
+
+use crate::eligibility::fits;
+use crate::mechanism::Mechanism;
+use crate::round::{Award, Bid, Clearing, Round, Task};
+
+/// Each task in ascending order goes to its cheapest bid within the limit whose demand still fits
+/// the agent's remaining budget, paid as bid; ties go to the lesser tie key.
+#[derive(Debug, Clone, Copy)]
+pub struct FirstPrice;
+
+impl Mechanism for FirstPrice {
+    fn kind(&self) -> MechanismKind {
+        MechanismKind::FirstPrice
+    }
+
+    fn version(&self) -> u16 {
+        1
+    }
+
+    fn class(&self) -> &'static str {
+        "ST-SR-IA"
+    }
+
+    fn guarantee(&self) -> &'static str {
+        "each task goes to its cheapest bid that fits; none for all tasks together"
+    }
+
+    fn cost(&self, tasks: usize, bidders: usize, bids: usize) -> u64 {
+        let rows = (tasks as u64).saturating_add(bidders as u64);
+        rows.saturating_add((bids as u64).saturating_mul(3))
+    }
+
+    fn clear(&self, round: &Round) -> Clearing {
+        let mut remaining: BTreeMap<PublicKey, Amounts> =
+            round.bidders.iter().map(|bidder| (bidder.agent, bidder.budget.clone())).collect();
+        let mut awards = Vec::new();
+        let mut bids = &round.bids[..];
+        for task in &round.tasks {
+            let start = bids.partition_point(|bid| bid.task < task.id);
+            let end = bids.partition_point(|bid| bid.task <= task.id);
+            if let Some(bid) = cheapest(round, task, &bids[start..end], &remaining) {
+                if let Some(budget) = remaining.get_mut(&bid.agent) {
+                    take(budget, &task.demand);
+                }
+                let Bid { task, agent, price } = *bid;
+                awards.push(Award { task, agent, bid: price, payment: price });
+            }
+            bids = &bids[end..];
+        }
+        Clearing { awards, duals: None }
+    }
+}
+
+fn cheapest<'a>(
+    round: &Round,
+    task: &Task,
+    bids: &'a [Bid],
+    remaining: &BTreeMap<PublicKey, Amounts>,
+) -> Option<&'a Bid> {
+    let fitting = bids.iter().filter(|bid| {
+        let budget = remaining.get(&bid.agent);
+        bid.price <= task.limit && budget.is_some_and(|budget| fits(&task.demand, budget))
+    });
+    // The key is only drawn where prices are equal: a hash costs more than all else here.
+    fitting.min_by(|a, b| {
+        let key = |bid: &Bid| round.ties.key(&task.id, &bid.agent);
+        a.price.cmp(&b.price).then_with(|| key(a).cmp(&key(b)))
+    })
+}
+
+/// Takes a demand that fits from a budget.
+fn take(budget: &mut Amounts, demand: &Amounts) {
+    for (name, amount) in demand {
+        if let Some(left) = budget.get_mut(name) {
+            *left = left.saturating_sub(*amount);
+        }
+    }
+}

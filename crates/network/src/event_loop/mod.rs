@@ -1,0 +1,242 @@
+//! The task that owns the swarm: commands in, events out.
+//!
+//! Every arm is one call; the calls are in [`commands`] (what the consumer asks), [`connections`]
+//! (who is there) and [`messages`] (what they say).
+
+mod commands;
+mod connections;
+mod messages;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use libp2p::bytes::Bytes;
+use libp2p::swarm::{Swarm, SwarmEvent};
+use libp2p::{Multiaddr, gossipsub, identify, mdns, ping};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::admission::Admission;
+use crate::behaviour::{Behaviour, BehaviourEvent};
+use crate::config::{Lane, NetworkLimits, Topic};
+use crate::counters::CounterCells;
+use crate::dialer::Dialer;
+use crate::gossip::Topics;
+use crate::key::PeerKey;
+use crate::lock::Lock;
+use crate::outbox::Outbox;
+use crate::peers::PeerTable;
+use crate::streams::handler::Reply;
+use crate::streams::reader::Readers;
+
+/// How long connections may take to close at the end.
+const GOODBYE: Duration = Duration::from_millis(500);
+
+/// What handle, event loop, readers and writers have in common.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) local_key: PeerKey,
+    pub(crate) limits: NetworkLimits,
+    pub(crate) peers: PeerTable,
+    pub(crate) counters: CounterCells,
+    pub(crate) listening: Lock<Vec<Multiaddr>>,
+    pub(crate) commands: mpsc::Sender<Command>,
+    pub(crate) stop: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        local_key: PeerKey,
+        limits: NetworkLimits,
+        commands: mpsc::Sender<Command>,
+    ) -> Self {
+        Self {
+            local_key,
+            limits,
+            peers: PeerTable::default(),
+            counters: CounterCells::default(),
+            listening: Lock::default(),
+            commands,
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        }
+    }
+}
+
+/// What the handle and the writers ask of the event loop.
+#[derive(Debug)]
+pub(crate) enum Command {
+    AddPeer { key: PeerKey, addresses: Vec<Multiaddr> },
+    RemovePeer(PeerKey),
+    Dial(Multiaddr),
+    Disconnect(PeerKey),
+    Ban(PeerKey),
+    Unban(PeerKey),
+    OpenStream { to: PeerKey, lane: Lane, reply: Reply },
+}
+
+/// A message to gossip.
+#[derive(Debug)]
+pub(crate) struct Publication {
+    pub(crate) topic: Topic,
+    pub(crate) bytes: Bytes,
+}
+
+/// The receiving ends of the event loop.
+#[derive(Debug)]
+pub(crate) struct Inputs {
+    pub(crate) commands: mpsc::Receiver<Command>,
+    pub(crate) publications: mpsc::Receiver<Publication>,
+}
+
+/// The owner of the swarm.
+pub(crate) struct EventLoop {
+    swarm: Swarm<Behaviour>,
+    shared: Arc<Shared>,
+    outbox: Outbox,
+    swarm_prefix: String,
+    topics: Topics,
+    dialer: Dialer,
+    admission: Admission,
+    readers: Readers,
+}
+
+impl EventLoop {
+    pub(crate) fn new(
+        swarm: Swarm<Behaviour>,
+        shared: Arc<Shared>,
+        outbox: Outbox,
+        swarm_prefix: String,
+    ) -> Self {
+        Self {
+            swarm,
+            outbox,
+            topics: Topics::new(&swarm_prefix),
+            swarm_prefix,
+            dialer: Dialer::new(shared.limits.clone()),
+            admission: Admission::new(shared.limits.handshake_timeout),
+            readers: Readers::default(),
+            shared,
+        }
+    }
+
+    /// Runs until the network is stopped or its consumer is gone.
+    pub(crate) async fn run(mut self, mut inputs: Inputs) {
+        let stop = self.shared.stop.clone();
+        while !stop.is_cancelled() {
+            self.step(&mut inputs, &stop).await;
+        }
+        self.say_goodbye().await;
+    }
+
+    /// Handles one input. The swarm waits while the consumer is behind; commands never do.
+    async fn step(&mut self, inputs: &mut Inputs, stop: &CancellationToken) {
+        let timer = self.next_timer();
+        let has_room = self.outbox.has_room();
+        tokio::select! {
+            () = stop.cancelled() => {}
+            consumer_there = self.outbox.flush() => if !consumer_there { stop.cancel() },
+            Some(command) = inputs.commands.recv() => self.on_command(command),
+            Some(publication) = inputs.publications.recv() => self.on_publication(publication),
+            event = self.swarm.select_next_some(), if has_room => self.on_swarm_event(event),
+            () = sleep_until(timer) => self.on_timer(),
+        }
+    }
+
+    fn on_command(&mut self, command: Command) {
+        match command {
+            Command::AddPeer { key, addresses } => self.add_peer(key, addresses),
+            Command::RemovePeer(key) => self.remove_peer(key),
+            Command::Dial(address) => self.dialer.want_boot(address, Instant::now()),
+            Command::Disconnect(key) => self.disconnect(key),
+            Command::Ban(key) => self.ban(key),
+            Command::Unban(key) => self.unban(key),
+            Command::OpenStream { to, lane, reply } => self.open_stream(to, lane, reply),
+        }
+    }
+
+    fn on_swarm_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
+        match event {
+            SwarmEvent::Behaviour(event) => self.on_behaviour_event(event),
+            SwarmEvent::ConnectionEstablished {
+                peer_id, connection_id, num_established, ..
+            } => {
+                self.on_established(peer_id, connection_id, num_established.get());
+            }
+            SwarmEvent::ConnectionClosed { peer_id, connection_id, num_established, .. } => {
+                self.on_closed(peer_id, connection_id, num_established);
+            }
+            SwarmEvent::IncomingConnectionError { .. } => {
+                self.shared.counters.refused_connections.count();
+            }
+            SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
+                self.on_dial_failed(connection_id, &error);
+            }
+            SwarmEvent::NewListenAddr { address, .. } => self.on_listening(address),
+            SwarmEvent::ExpiredListenAddr { address, .. } => self.on_expired(&address),
+            SwarmEvent::ListenerError { error, .. } => tracing::warn!(%error, "listener"),
+            SwarmEvent::ListenerClosed { addresses, reason, .. } => {
+                tracing::warn!(?addresses, ?reason, "listener closed");
+            }
+            _ => {}
+        }
+    }
+
+    fn on_behaviour_event(&mut self, event: BehaviourEvent) {
+        match event {
+            BehaviourEvent::Lanes(event) => self.on_incoming_stream(event),
+            BehaviourEvent::Gossip(gossipsub::Event::Message {
+                propagation_source,
+                message,
+                ..
+            }) => self.on_gossip(&propagation_source, message),
+            BehaviourEvent::Identify(identify::Event::Received {
+                connection_id,
+                peer_id,
+                info,
+            }) => self.on_identified(connection_id, peer_id, info),
+            BehaviourEvent::Ping(ping::Event { connection, result: Err(error), .. }) => {
+                tracing::debug!(%error, "no answer to a ping");
+                self.swarm.close_connection(connection);
+            }
+            BehaviourEvent::Mdns(mdns::Event::Discovered(found)) => self.on_discovered(found),
+            _ => {}
+        }
+    }
+}
+
+impl EventLoop {
+    /// When there is next something to do that no input announces.
+    fn next_timer(&self) -> Instant {
+        let due = [self.dialer.next_due(), self.admission.next_due()];
+        let idle = || Instant::now() + self.shared.limits.idle_timeout;
+        due.into_iter().flatten().min().unwrap_or_else(idle)
+    }
+
+    fn on_timer(&mut self) {
+        let now = Instant::now();
+        self.close_silent(now);
+        self.dial_due(now);
+    }
+
+    /// Closes all connections and waits a moment for their peers to be told.
+    async fn say_goodbye(mut self) {
+        let peers: Vec<_> = self.swarm.connected_peers().copied().collect();
+        for peer in peers {
+            // An error says that it is not connected any more.
+            let _ = self.swarm.disconnect_peer_id(peer);
+        }
+        let all_closed = async {
+            while self.swarm.network_info().num_peers() > 0 {
+                self.swarm.select_next_some().await;
+            }
+        };
+        if timeout(GOODBYE, all_closed).await.is_err() {
+            tracing::debug!("connections were cut at the end");
+        }
+    }
+}

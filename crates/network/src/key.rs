@@ -1,0 +1,68 @@
+//! Ed25519 keys and the libp2p peer ids that carry them.
+
+use libp2p::PeerId;
+use libp2p::identity::{Keypair, PublicKey, ed25519};
+
+/// A raw Ed25519 public key (32 bytes, RFC 8032 section 5.1.5).
+///
+/// A libp2p peer id of such a key is an identity multihash, so key and peer id carry the same
+/// information (libp2p specification, peer-ids, "Keys of at most 42 bytes are inlined").
+pub type PeerKey = [u8; 32];
+
+/// Multihash code "identity", digest length 36, protobuf field 1 = 1 (Ed25519), field 2 = 32
+/// bytes (libp2p specification, peer-ids).
+const IDENTITY_PREFIX: [u8; 6] = [0x00, 0x24, 0x08, 0x01, 0x12, 0x20];
+
+/// The peer id of a key, or `None` if the bytes are no point of the curve.
+pub fn peer_id(key: &PeerKey) -> Option<PeerId> {
+    let public = ed25519::PublicKey::try_from_bytes(key).ok()?;
+    Some(PublicKey::from(public).to_peer_id())
+}
+
+/// The key inside a peer id, or `None` if it is not that of an Ed25519 key.
+pub fn peer_key(peer: &PeerId) -> Option<PeerKey> {
+    peer.to_bytes().strip_prefix(&IDENTITY_PREFIX)?.try_into().ok()
+}
+
+/// The public key of an Ed25519 seed (RFC 8032 section 5.1.5).
+pub fn key_of_secret(secret: [u8; 32]) -> PeerKey {
+    ed25519_pair(secret).public().to_bytes()
+}
+
+/// The libp2p key pair of a seed.
+pub(crate) fn keypair(secret: [u8; 32]) -> Keypair {
+    Keypair::from(ed25519_pair(secret))
+}
+
+fn ed25519_pair(secret: [u8; 32]) -> ed25519::Keypair {
+    #[expect(clippy::expect_used, reason = "every 32 bytes are an Ed25519 seed (RFC 8032)")]
+    let secret = ed25519::SecretKey::try_from_bytes(secret).expect("32 bytes");
+    ed25519::Keypair::from(secret)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn key_and_peer_id_carry_the_same() {
+        for seed in 0..32 {
+            let key = key_of_secret([seed; 32]);
+            let peer = peer_id(&key).unwrap();
+            assert_eq!(peer, keypair([seed; 32]).public().to_peer_id());
+            assert_eq!(peer_key(&peer), Some(key));
+        }
+    }
+
+    #[test]
+    fn other_peer_ids_have_no_key() {
+        assert_eq!(peer_key(&PeerId::random()), None);
+    }
+
+    #[test]
+    fn bytes_off_the_curve_have_no_peer_id() {
+        let mut off = [0; 32];
+        off[0] = 2;
+        assert_eq!(peer_id(&off), None);
+    }
+}

@@ -1,0 +1,59 @@
+//! libp2p links: bounded bytes in and out between known Ed25519 keys.
+//!
+//! [`start()`] spawns one task that owns the libp2p swarm. What comes in is read from
+//! [`NetworkEvents`], what goes out is given to [`Network`], a handle that is cheap to clone.
+//!
+//! # Two ways to carry bytes
+//! - **Lanes** ([`Lane`]) go to one peer over long-lived streams, one per lane and direction, as
+//!   frames of a `u32` big-endian length and that many bytes. A frame costs no handshake and
+//!   passes no task but the writer of its stream, the connection and the reader of its stream.
+//! - **Topics** ([`Topic`]) go to everybody by gossipsub. They are slow under load, so only what
+//!   may arrive late belongs there.
+//!
+//! # What it promises
+//! - Frames of one lane arrive in order while one connection lives. A frame stays in the bounded
+//!   queue of its peer until that peer's consumer queue has taken it, and is sent again on the next
+//!   stream otherwise; so after a reconnect frames may arrive twice, and none is lost unless its
+//!   peer loses its memory, or is neither connected nor wanted any more.
+//! - Peers of another swarm are refused: the swarm is part of every protocol name.
+//! - Everything is bounded by [`NetworkLimits`]: frame sizes before allocation, queues in frames
+//!   and bytes, connections, streams, negotiations, and the time each may take.
+//! - A slow consumer of [`NetworkEvents`] slows its senders down; a peer that sends a lot fills
+//!   its own budget and not the queue of others.
+//!
+//! # What it does not bound
+//! libp2p 0.57 has no setting for the receive window of a Yamux connection: 256 KiB per stream,
+//! which a peer that sends fast to a consumer that takes fast may grow to 1 GiB per connection.
+//! Connections are limited per key and in all, not per address, so one host may hold all pending
+//! handshakes; dialing out is not affected. Gossip has no peer scores: what is not worth passing
+//! on is for the consumer to notice and its sender to be banned.
+//!
+//! # What it never does (invariants of absence)
+//! It does not look into the bytes, and knows no blocks, votes, ledgers or certificates. The key
+//! a frame comes from is proven by the Noise or TLS handshake; whether that key belongs to
+//! anybody is not its question.
+
+mod admission;
+mod behaviour;
+mod config;
+mod counters;
+mod dialer;
+mod event;
+mod event_loop;
+mod gossip;
+mod handle;
+mod key;
+mod lock;
+mod outbox;
+mod peers;
+mod start;
+mod streams;
+mod transport;
+
+pub use config::{Lane, LaneLimits, NetworkConfig, NetworkLimits, Topic};
+pub use counters::{Counters, GossipCounters, LaneCounters};
+pub use event::{MisbehaviourKind, NetworkEvent, NetworkEvents};
+pub use handle::{Network, NetworkStopped, SendError};
+pub use key::{PeerKey, key_of_secret, peer_id, peer_key};
+pub use libp2p::{Multiaddr, PeerId, bytes::Bytes};
+pub use start::{NetworkError, start};

@@ -1,0 +1,39 @@
+//! The one clock of a process.
+
+use quorate_replica::Now;
+use quorate_types::Millis;
+
+/// Tells the time since it was made, and of day.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    started: tokio::time::Instant,
+}
+
+impl Clock {
+    /// Starts at 0.
+    pub fn start() -> Self {
+        Self { started: tokio::time::Instant::now() }
+    }
+
+    /// Milliseconds since the start, from 1: they never go back.
+    pub fn monotonic(&self) -> Millis {
+        1 + u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX - 1)
+    }
+
+    /// Both times at once.
+    pub fn now(&self) -> Now {
+        Now { monotonic: self.monotonic(), unix: unix_millis() }
+    }
+
+    /// The instant at which [`Self::monotonic`] will be `at`.
+    pub fn instant(&self, at: Millis) -> tokio::time::Instant {
+        self.started + std::time::Duration::from_millis(at.saturating_sub(1))
+    }
+}
+
+/// Milliseconds of Unix time; 0 before 1970.
+#[expect(clippy::disallowed_methods, reason = "this is the one clock of a process")]
+pub(crate) fn unix_millis() -> Millis {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,27 @@
+//! The event loop of each role on tokio and libp2p; builder and handles.
+//!
+//! - [`Home`] is the folder of a node: key and signing guard, genesis, configuration, data.
+//! - [`Validator`] drives a `Replica` on a thread of its own, with store and network.
+//! - [`Node`] drives the agents and the requests of one key.
+//!
+//! Everything decided is decided in `quorate-replica` and `quorate-agent`; here is what touches the
+//! world. **Absent here:** rules of consensus, ledger, markets or certificates.
+
+mod address_book;
+mod clock;
+mod config;
+mod genesis_file;
+mod home;
+mod node;
+mod task;
+mod validator;
+
+pub use clock::Clock;
+pub use config::{ConfigError, NodeConfig, PaceSettings};
+pub use genesis_file::{GenesisFileError, read_genesis, write_genesis};
+pub use home::{Home, HomeError};
+pub use node::{Node, NodeBuilder, NodeError, NodeEvent, NodeHandle};
+pub use quorate_network::Multiaddr;
+pub use quorate_store::CrashPoints;
+pub use task::{Receipt, TaskFailure, TaskHandle};
+pub use validator::{Validator, ValidatorError, ValidatorEvent, ValidatorStatus};

@@ -1,0 +1,245 @@
+//! The loop of an agent or requester.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+
+use futures::StreamExt;
+use quorate_agent::{AgentReport, AgentRunner, ClientAction, ClientError, Event, LightClient};
+use quorate_network::{Lane, Multiaddr, Network, NetworkEvent, NetworkEvents, Topic};
+use quorate_types::message::{Announcement, Call, ClientMessage, Notice, PeerMessage};
+use quorate_types::{PublicKey, Sign1, SwarmId, TaskId, TaskSpec, ValidatorSet, cbor, limits};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+use crate::address_book::AddressBook;
+use crate::clock::Clock;
+use crate::task::{Progress, Receipt, TaskHandle};
+
+/// What a handle asks for.
+#[derive(Debug)]
+pub(super) enum Command {
+    Submit { specs: Vec<TaskSpec>, reply: oneshot::Sender<Result<Vec<TaskHandle>, ClientError>> },
+    Cancel(TaskId),
+}
+
+/// The node's place in the network.
+pub(super) struct Links {
+    pub(super) network: Network,
+    pub(super) events: NetworkEvents,
+    pub(super) validators: ValidatorSet,
+    pub(super) swarm: SwarmId,
+}
+
+pub(super) struct Drive {
+    links: Links,
+    book: AddressBook,
+    client: LightClient,
+    runner: AgentRunner,
+    events: broadcast::Sender<Event>,
+    clock: Clock,
+    tasks: BTreeMap<TaskId, watch::Sender<Progress>>,
+    /// Submissions from before the swarm knew this node.
+    waiting: Vec<Command>,
+}
+
+impl Drive {
+    pub(super) fn new(
+        links: Links,
+        client: LightClient,
+        runner: AgentRunner,
+        events: broadcast::Sender<Event>,
+        clock: Clock,
+    ) -> Self {
+        Self {
+            book: AddressBook::new(links.swarm, client.public_key()),
+            links,
+            client,
+            runner,
+            events,
+            clock,
+            tasks: BTreeMap::new(),
+            waiting: Vec::new(),
+        }
+    }
+
+    pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        loop {
+            self.drain();
+            let wake = self.client.poll_timeout().map(|at| self.clock.instant(at));
+            tokio::select! {
+                command = commands.recv() => match command {
+                    Some(command) => self.on_command(command),
+                    None => return,
+                },
+                event = self.links.events.recv() => match event {
+                    Some(event) => self.on_network(event).await,
+                    None => return,
+                },
+                Some(report) = next_report(&mut self.runner) => self.on_report(report),
+                () = sleep_until(wake) => self.client.handle_timeout(self.clock.monotonic()),
+            }
+        }
+    }
+
+    fn drain(&mut self) {
+        while let Some(action) = self.client.poll_action() {
+            match action {
+                ClientAction::Send { to, request } => {
+                    let bytes = cbor::encode(&request);
+                    if let Err(error) = self.links.network.send(&to.0, Lane::Client, bytes) {
+                        tracing::debug!(to = %to.short(), %error, "not sent");
+                    }
+                }
+                ClientAction::Event(event) => self.on_event(event),
+            }
+        }
+    }
+
+    fn on_event(&mut self, event: Event) {
+        tracing::debug!(?event, "learned");
+        self.runner.handle_event(&event);
+        self.progress(&event);
+        if matches!(event, Event::Ready) {
+            for command in std::mem::take(&mut self.waiting) {
+                self.on_command(command);
+            }
+        }
+        // Nobody may be listening.
+        let _ = self.events.send(event);
+    }
+
+    /// Moves the handle of a task on.
+    fn progress(&mut self, event: &Event) {
+        let (Event::Awarded { task, .. }
+        | Event::Completed { task, .. }
+        | Event::Failed { task, .. }) = event
+        else {
+            return;
+        };
+        let Some(sender) = self.tasks.get(task) else { return };
+        sender.send_modify(|progress| match event.clone() {
+            Event::Awarded { token, agent, certificate, .. } => {
+                progress.awarded = Some((token, agent, certificate));
+            }
+            Event::Completed { task, detail, certificate } => {
+                progress.completed = Some(Receipt { task, detail, certificate });
+            }
+            Event::Failed { reason, .. } => {
+                progress.failed = Some(reason.map_or("canceled", |reason| reason.name()));
+            }
+            _ => {}
+        });
+    }
+
+    fn on_command(&mut self, command: Command) {
+        if !self.client.is_ready() {
+            self.waiting.push(command);
+            return;
+        }
+        let now = self.clock.monotonic();
+        match command {
+            Command::Submit { specs, reply } => {
+                let result = self.client.submit(specs, now);
+                let handles =
+                    result.map(|ids| ids.into_iter().map(|id| self.handle_for(id)).collect());
+                // Whoever asked may have gone; the tasks are submitted all the same.
+                let _ = reply.send(handles);
+            }
+            Command::Cancel(task) => {
+                if let Err(error) = self.client.cancel(task, now) {
+                    tracing::warn!(?task, %error, "not cancelled");
+                }
+            }
+        }
+    }
+
+    fn handle_for(&mut self, task: TaskId) -> TaskHandle {
+        let sender =
+            self.tasks.entry(task).or_insert_with(|| watch::channel(Progress::default()).0);
+        TaskHandle { task, progress: sender.subscribe() }
+    }
+
+    fn on_report(&mut self, report: AgentReport) {
+        if let Err(error) = self.client.report(report, self.clock.monotonic()) {
+            tracing::debug!(%error, "a report came too late");
+        }
+    }
+
+    async fn on_network(&mut self, event: NetworkEvent) {
+        let now = self.clock.monotonic();
+        match event {
+            NetworkEvent::Connected(key) if self.is_validator(&PublicKey(key)) => {
+                self.client.handle_connected(PublicKey(key), now);
+            }
+            NetworkEvent::Disconnected(key) => self.client.handle_disconnected(PublicKey(key)),
+            NetworkEvent::Frame { from, lane: Lane::Client, bytes } => {
+                self.on_message(PublicKey(from), &bytes);
+            }
+            NetworkEvent::Frame { lane: Lane::Bulk, bytes, .. } => {
+                let message = cbor::decode::<PeerMessage>(&bytes, limits::FRAME_BYTES);
+                if let Ok(PeerMessage::Announcements(all)) = message {
+                    self.learn(all).await;
+                }
+            }
+            NetworkEvent::Gossip { topic: Topic::Announcements, bytes, .. } => {
+                if let Ok(announcement) = cbor::decode(&bytes, limits::FRAME_BYTES) {
+                    self.learn(vec![announcement]).await;
+                }
+            }
+            NetworkEvent::Gossip { topic: Topic::Calls, from, bytes } => {
+                let from = PublicKey(from);
+                if let (true, Ok(call)) =
+                    (self.is_validator(&from), cbor::decode::<Call>(&bytes, limits::BLOCK_BYTES))
+                {
+                    self.client.handle_notice(from, Notice::Call(call), now);
+                }
+            }
+            NetworkEvent::Discovered { key, addresses } => {
+                self.want(PublicKey(key), addresses).await;
+            }
+            _ => {}
+        }
+    }
+
+    fn on_message(&mut self, from: PublicKey, bytes: &[u8]) {
+        let now = self.clock.monotonic();
+        match cbor::decode::<ClientMessage>(bytes, limits::BLOCK_BYTES) {
+            Ok(ClientMessage::Reply(reply)) => self.client.handle_reply(from, reply, now),
+            Ok(ClientMessage::Notice(notice)) => self.client.handle_notice(from, notice, now),
+            Err(error) => {
+                let from = from.short();
+                tracing::debug!(%from, %error, "dropped a frame that does not decode");
+            }
+        }
+    }
+
+    async fn learn(&mut self, announcements: Vec<Sign1<Announcement>>) {
+        for announcement in announcements.into_iter().take(limits::ANNOUNCEMENTS) {
+            if let Some((key, addresses)) = self.book.learn(announcement, &self.links.validators) {
+                self.want(key, addresses).await;
+            }
+        }
+    }
+
+    /// Keeps a connection with a validator.
+    async fn want(&mut self, key: PublicKey, addresses: Vec<Multiaddr>) {
+        if self.is_validator(&key) && self.links.network.add_peer(key.0, addresses).await.is_err() {
+            tracing::warn!("the network has stopped");
+        }
+    }
+
+    fn is_validator(&self, key: &PublicKey) -> bool {
+        self.links.validators.get(key).is_some()
+    }
+}
+
+async fn next_report(runner: &mut AgentRunner) -> Option<AgentReport> {
+    Pin::new(runner).next().await
+}
+
+/// Sleeps until `wake`, for ever without one.
+async fn sleep_until(wake: Option<tokio::time::Instant>) {
+    match wake {
+        Some(wake) => tokio::time::sleep_until(wake).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,176 @@
+//! The loop: actions first, then timers, then a bounded number of events.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use quorate_crypto::SecretKey;
+use quorate_network::{Network, NetworkEvents};
+use quorate_replica::{Event, Replica};
+use quorate_store::{CrashPoints, SigningGuard, Store};
+use quorate_types::{Genesis, Millis, PublicKey};
+use tokio::runtime::Handle;
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+use super::recovery::{From, recover};
+use super::{ValidatorError, ValidatorEvent, ValidatorStatus};
+use crate::address_book::AddressBook;
+use crate::clock::Clock;
+use crate::config::NodeConfig;
+
+/// Events taken in before timers and actions have their turn again.
+const BATCH: usize = 64;
+/// Between two announcements of where this node is.
+const ANNOUNCE_EVERY: Duration = Duration::from_secs(30);
+
+/// What a validator's thread is started with.
+pub(super) struct Parts {
+    pub(super) data: PathBuf,
+    pub(super) genesis: Genesis,
+    pub(super) key: SecretKey,
+    pub(super) config: NodeConfig,
+    pub(super) network: Network,
+    pub(super) events: broadcast::Sender<ValidatorEvent>,
+    pub(super) status: Arc<Mutex<ValidatorStatus>>,
+    pub(super) points: CrashPoints,
+    pub(super) runtime: Handle,
+}
+
+pub(super) struct EventLoop {
+    pub(super) me: PublicKey,
+    pub(super) key: SecretKey,
+    pub(super) config: NodeConfig,
+    pub(super) replica: Replica,
+    pub(super) store: Store,
+    pub(super) guard: SigningGuard,
+    pub(super) network: Network,
+    pub(super) connected: BTreeSet<PublicKey>,
+    pub(super) book: AddressBook,
+    pub(super) clock: Clock,
+    pub(super) last_commit_at: Millis,
+    pub(super) undecodable: u64,
+    pub(super) events: broadcast::Sender<ValidatorEvent>,
+    pub(super) done: mpsc::UnboundedSender<Event>,
+    pub(super) runtime: Handle,
+    status: Arc<Mutex<ValidatorStatus>>,
+}
+
+impl EventLoop {
+    /// Recovers and runs until stopped, on this thread. `ready` is told once it runs.
+    pub(super) fn run_on_this_thread(
+        parts: Parts,
+        network_events: NetworkEvents,
+        stopped: oneshot::Receiver<()>,
+        ready: oneshot::Sender<()>,
+    ) -> Result<(), ValidatorError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .map_err(|error| ValidatorError::Thread(error.to_string()))?;
+        runtime.block_on(Self::run(parts, network_events, stopped, ready))
+    }
+
+    async fn run(
+        parts: Parts,
+        mut network_events: NetworkEvents,
+        mut stopped: oneshot::Receiver<()>,
+        ready: oneshot::Sender<()>,
+    ) -> Result<(), ValidatorError> {
+        let (done, mut completions) = mpsc::unbounded_channel();
+        let boot = parts.config.boot.clone();
+        let mut this = Self::recover(parts, done)?;
+        for address in boot {
+            // It fails only when the network has stopped, which the loop notices.
+            let _ = this.network.dial(address).await;
+        }
+        this.announce().await;
+        let mut announce = tokio::time::interval(ANNOUNCE_EVERY);
+        // Nobody waits any more when the handle is gone.
+        let _ = ready.send(());
+        loop {
+            this.drain()?;
+            this.tell_status();
+            let wake = this.replica.poll_timeout().map(|at| this.clock.instant(at));
+            tokio::select! {
+                biased;
+                _ = &mut stopped => return this.stop(),
+                Some(event) = completions.recv() => this.handle(event),
+                () = sleep_until(wake) => {
+                    let now = this.clock.now();
+                    this.replica.handle_timeout(now);
+                }
+                event = network_events.recv() => {
+                    let Some(event) = event else { return this.stop() };
+                    this.on_network(event).await;
+                    for _ in 1..BATCH {
+                        this.drain()?;
+                        let Some(event) = network_events.try_recv() else { break };
+                        this.on_network(event).await;
+                    }
+                }
+                _ = announce.tick() => this.announce().await,
+            }
+        }
+    }
+
+    fn recover(parts: Parts, done: mpsc::UnboundedSender<Event>) -> Result<Self, ValidatorError> {
+        let clock = Clock::start();
+        let me = parts.key.public_key();
+        let swarm = parts.genesis.swarm_id();
+        let recovered = recover(From {
+            data: &parts.data,
+            genesis: parts.genesis,
+            me,
+            config: &parts.config,
+            points: parts.points,
+            now: clock.now(),
+        })?;
+        Ok(Self {
+            me,
+            key: parts.key,
+            config: parts.config,
+            replica: recovered.replica,
+            store: recovered.store,
+            guard: recovered.guard,
+            network: parts.network,
+            connected: BTreeSet::new(),
+            book: AddressBook::new(swarm, me),
+            clock,
+            last_commit_at: clock.monotonic(),
+            undecodable: 0,
+            events: parts.events,
+            done,
+            runtime: parts.runtime,
+            status: parts.status,
+        })
+    }
+
+    fn stop(mut self) -> Result<(), ValidatorError> {
+        self.store.wal.sync()?;
+        self.tell_status();
+        Ok(())
+    }
+
+    fn tell_status(&self) {
+        let validators = self.replica.ledger().validators();
+        let members = self.connected.iter().filter(|key| validators.get(key).is_some());
+        let status = ValidatorStatus {
+            height: self.replica.ledger().height(),
+            round: self.replica.round(),
+            pool: self.replica.pool_len(),
+            connected_validators: members.count(),
+            connected: self.connected.len(),
+            counters: self.replica.counters(),
+        };
+        *self.status.lock().unwrap_or_else(PoisonError::into_inner) = status;
+    }
+}
+
+/// Sleeps until `wake`, for ever without one.
+async fn sleep_until(wake: Option<tokio::time::Instant>) {
+    match wake {
+        Some(wake) => tokio::time::sleep_until(wake).await,
+        None => std::future::pending().await,
+    }
+}

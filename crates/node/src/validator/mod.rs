@@ -1,0 +1,234 @@
+//! A validator as a process part: replica, store and network on a thread of their own.
+//!
+//! The thread owns key, guard and disk, and waits for the disk where the protocol has to; sockets
+//! are served by the runtime meanwhile.
+
+mod event_loop;
+pub(crate) mod peers;
+mod perform;
+mod recovery;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use quorate_network::{Network, NetworkConfig, NetworkError};
+use quorate_replica::{Counters, HaltReason, RecoverError, RestoreError};
+use quorate_store::{CrashPoints, GuardError, StoreError};
+use quorate_types::{BlockId, Height, Millis, PublicKey, QuorumCertificate, Round, SwarmId};
+use tokio::sync::{broadcast, oneshot};
+
+use crate::home::{Home, HomeError};
+use event_loop::EventLoop;
+
+/// Why a validator does not start, or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum ValidatorError {
+    /// Its folder.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// Its disk. The process has to end, and recover at its next start.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Its signing guard.
+    #[error(transparent)]
+    Guard(#[from] GuardError),
+    /// Its network.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// What it had stored is no history of this swarm.
+    #[error("the stored blocks: {0}")]
+    Restore(#[from] RestoreError),
+    /// What it had logged does not verify.
+    #[error("the write-ahead log: {0}")]
+    Recover(#[from] RecoverError),
+    /// A record on disk does not decode.
+    #[error("{file}, height {height}: {source}")]
+    Decode {
+        /// Which file.
+        file: &'static str,
+        /// Height of the record.
+        height: Height,
+        /// What is wrong.
+        source: quorate_types::cbor::CborError,
+    },
+    /// The genesis breaks a rule.
+    #[error("the genesis: {0}")]
+    Genesis(#[from] quorate_types::genesis::GenesisError),
+    /// The protocol stopped: going on would be wrong.
+    #[error("{0}")]
+    Halted(HaltReason),
+    /// The thread or its runtime could not be made, or died.
+    #[error("the validator's thread: {0}")]
+    Thread(String),
+}
+
+/// Something a validator did, for people and metrics.
+#[derive(Debug, Clone)]
+pub enum ValidatorEvent {
+    /// A block was decided and applied.
+    Committed(Arc<CommittedBlock>),
+}
+
+/// A decided block with what it did.
+#[derive(Debug, Clone)]
+pub struct CommittedBlock {
+    /// Height.
+    pub height: Height,
+    /// Round it was decided in.
+    pub round: Round,
+    /// Block.
+    pub block: BlockId,
+    /// Who built it.
+    pub builder: PublicKey,
+    /// Block time, Unix milliseconds.
+    pub block_time: Millis,
+    /// Operations in it.
+    pub operations: usize,
+    /// What it decided.
+    pub outcomes: Vec<quorate_types::Outcome>,
+    /// Its commit.
+    pub commit: QuorumCertificate,
+    /// Milliseconds from the start of the height here to its commit.
+    pub took_ms: Millis,
+}
+
+/// Where a validator stands.
+#[derive(Debug, Clone, Default)]
+pub struct ValidatorStatus {
+    /// Last decided height.
+    pub height: Height,
+    /// Round of the height being decided.
+    pub round: Round,
+    /// Operations waiting.
+    pub pool: usize,
+    /// Validators this one is connected with.
+    pub connected_validators: usize,
+    /// All peers it is connected with.
+    pub connected: usize,
+    /// What was dropped and refused.
+    pub counters: Counters,
+}
+
+/// A running validator. Dropping it stops it.
+#[derive(Debug)]
+pub struct Validator {
+    key: PublicKey,
+    swarm: SwarmId,
+    network: Network,
+    events: broadcast::Sender<ValidatorEvent>,
+    status: Arc<Mutex<ValidatorStatus>>,
+    stop: Option<oneshot::Sender<()>>,
+    ended: oneshot::Receiver<Result<(), ValidatorError>>,
+}
+
+/// Events kept for a subscriber that is behind.
+const EVENT_QUEUE: usize = 1024;
+
+impl Validator {
+    /// Starts the validator of a folder on the current tokio runtime: recovers what it had, listens
+    /// and takes part. Crash points are for tests that end the process at a named write.
+    ///
+    /// # Errors
+    /// [`ValidatorError`] naming the file, or what is wrong with it.
+    pub async fn start(home: &Home, points: CrashPoints) -> Result<Self, ValidatorError> {
+        let (genesis, key, config) = (home.genesis()?, home.key()?, home.config()?);
+        let swarm = genesis.swarm_id();
+        let mut settings = NetworkConfig::new(*key.seed(), protocol_name(&swarm));
+        settings.listen = config.listen.clone();
+        settings.mdns = config.mdns;
+        let (network, network_events) = quorate_network::start(settings)?;
+        let (events, _) = broadcast::channel(EVENT_QUEUE);
+        let status = Arc::new(Mutex::new(ValidatorStatus::default()));
+        let (stop, stopped) = oneshot::channel();
+        let (end, ended) = oneshot::channel();
+        let (ready, started) = oneshot::channel();
+        let public = key.public_key();
+        let parts = event_loop::Parts {
+            data: home.data(),
+            genesis,
+            key,
+            config,
+            network: network.clone(),
+            events: events.clone(),
+            status: Arc::clone(&status),
+            points,
+            runtime: tokio::runtime::Handle::current(),
+        };
+        let thread = std::thread::Builder::new().name("replica".to_owned());
+        thread
+            .spawn(move || {
+                let result = EventLoop::run_on_this_thread(parts, network_events, stopped, ready);
+                // Nobody listens any more when the handle is gone.
+                let _ = end.send(result);
+            })
+            .map_err(|error| ValidatorError::Thread(error.to_string()))?;
+        let mut validator =
+            Self { key: public, swarm, network, events, status, stop: Some(stop), ended };
+        match started.await {
+            Ok(()) => Ok(validator),
+            Err(_) => match validator.wait().await {
+                Err(error) => Err(error),
+                Ok(()) => Err(ValidatorError::Thread("ended at once".to_owned())),
+            },
+        }
+    }
+
+    /// Its key.
+    pub fn public_key(&self) -> PublicKey {
+        self.key
+    }
+
+    /// Its swarm.
+    pub fn swarm(&self) -> SwarmId {
+        self.swarm
+    }
+
+    /// Addresses it listens on, with its peer id behind them.
+    pub fn addresses(&self) -> Vec<quorate_network::Multiaddr> {
+        peers::with_peer_id(self.network.listen_addresses(), self.network.local_key())
+    }
+
+    /// What it does from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<ValidatorEvent> {
+        self.events.subscribe()
+    }
+
+    /// Where it stands.
+    pub fn status(&self) -> ValidatorStatus {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What its links carried.
+    pub fn traffic(&self) -> quorate_network::Counters {
+        self.network.counters()
+    }
+
+    /// Waits until it ends by itself, which is always for a reason.
+    ///
+    /// # Errors
+    /// The reason.
+    pub async fn wait(&mut self) -> Result<(), ValidatorError> {
+        match (&mut self.ended).await {
+            Ok(result) => result,
+            Err(_) => Err(ValidatorError::Thread("died".to_owned())),
+        }
+    }
+
+    /// Stops it: the log is synced, the sockets are closed.
+    ///
+    /// # Errors
+    /// What went wrong on the way out.
+    pub async fn shutdown(mut self) -> Result<(), ValidatorError> {
+        if let Some(stop) = self.stop.take() {
+            // It may have ended before.
+            let _ = stop.send(());
+        }
+        let result = self.wait().await;
+        self.network.shutdown().await;
+        result
+    }
+}
+
+/// Part of every protocol name, so that swarms never mix on the wire.
+pub(crate) fn protocol_name(swarm: &SwarmId) -> String {
+    swarm.to_string().chars().take(16).collect()
+}

@@ -1,0 +1,195 @@
+//! Frames to and from peers, and who is reachable where.
+
+use quorate_network::{Lane, Multiaddr, NetworkEvent, PeerKey, SendError, Topic, peer_id};
+use quorate_replica::{Event, Recipients};
+use quorate_types::message::{Announcement, ClientRequest, PeerMessage};
+use quorate_types::{Evidence, PublicKey, Sign1, cbor, limits};
+
+use super::event_loop::EventLoop;
+use crate::clock::unix_millis;
+
+/// A block up to this size goes with the proposal; a larger one must not hold votes up.
+const INLINE_BLOCK_BYTES: usize = limits::FRAME_BYTES / 2;
+
+impl EventLoop {
+    pub(super) async fn on_network(&mut self, event: NetworkEvent) {
+        match event {
+            NetworkEvent::Listening(address) => {
+                tracing::info!(%address, "listening");
+                self.announce().await;
+            }
+            NetworkEvent::Connected(key) => self.on_connected(PublicKey(key)),
+            NetworkEvent::Disconnected(key) => self.on_disconnected(PublicKey(key)),
+            NetworkEvent::Frame { from, lane, bytes } => {
+                self.on_frame(PublicKey(from), lane, &bytes).await;
+            }
+            NetworkEvent::Gossip { topic, bytes, .. } => self.on_gossip(topic, &bytes).await,
+            NetworkEvent::Discovered { key, addresses } if self.is_member(&PublicKey(key)) => {
+                self.want(PublicKey(key), addresses).await;
+            }
+            NetworkEvent::Misbehaviour { from, kind } => {
+                tracing::warn!(from = %PublicKey(from).short(), ?kind, "misbehaviour on a link");
+            }
+            _ => {}
+        }
+    }
+
+    fn on_connected(&mut self, peer: PublicKey) {
+        tracing::debug!(peer = %peer.short(), "connected");
+        self.connected.insert(peer);
+        let known = self.book.all();
+        if !known.is_empty() {
+            self.send_to(&peer, &PeerMessage::Announcements(known));
+        }
+        self.handle(Event::Connected(peer));
+    }
+
+    fn on_disconnected(&mut self, peer: PublicKey) {
+        tracing::debug!(peer = %peer.short(), "disconnected");
+        self.connected.remove(&peer);
+        self.handle(Event::Disconnected(peer));
+    }
+
+    async fn on_frame(&mut self, from: PublicKey, lane: Lane, bytes: &[u8]) {
+        if lane == Lane::Client {
+            match cbor::decode::<ClientRequest>(bytes, limits::FRAME_BYTES) {
+                Ok(request) => self.handle(Event::Client { from, request }),
+                Err(error) => self.on_garbage(&from, &error),
+            }
+            return;
+        }
+        match cbor::decode::<PeerMessage>(bytes, limits::BULK_FRAME_BYTES) {
+            Ok(PeerMessage::Announcements(all)) => self.learn(all).await,
+            Ok(message) => self.handle(Event::Peer { from, message }),
+            Err(error) => self.on_garbage(&from, &error),
+        }
+    }
+
+    fn on_garbage(&mut self, from: &PublicKey, error: &cbor::CborError) {
+        self.undecodable += 1;
+        tracing::debug!(from = %from.short(), %error, "dropped a frame that does not decode");
+    }
+
+    async fn on_gossip(&mut self, topic: Topic, bytes: &[u8]) {
+        match topic {
+            Topic::Announcements => {
+                if let Ok(announcement) = cbor::decode::<Sign1<Announcement>>(bytes, 8192) {
+                    self.learn(vec![announcement]).await;
+                }
+            }
+            Topic::Evidence => {
+                if let Ok(evidence) = cbor::decode::<Evidence>(bytes, 8192) {
+                    let message = PeerMessage::Evidence(Box::new(evidence));
+                    // The pair convicts whoever brings it; the channel of a member lets it in.
+                    self.handle(Event::Peer { from: self.me, message });
+                }
+            }
+            Topic::Calls => {}
+        }
+    }
+
+    async fn learn(&mut self, announcements: Vec<Sign1<Announcement>>) {
+        for announcement in announcements.into_iter().take(limits::ANNOUNCEMENTS) {
+            let validators = self.replica.ledger().validators().clone();
+            let bytes = cbor::encode(&announcement);
+            if let Some((key, addresses)) = self.book.learn(announcement, &validators)
+                && self.is_member(&key)
+            {
+                self.want(key, addresses).await;
+                // News about a member is news for everyone.
+                self.publish(Topic::Announcements, bytes);
+            }
+        }
+    }
+
+    /// Keeps a connection with a member.
+    async fn want(&mut self, key: PublicKey, addresses: Vec<Multiaddr>) {
+        if key != self.me && self.network.add_peer(key.0, addresses).await.is_err() {
+            tracing::warn!("the network has stopped");
+        }
+    }
+
+    fn is_member(&self, key: &PublicKey) -> bool {
+        self.replica.ledger().validators().get(key).is_some()
+    }
+
+    /// Says where this node is: once it listens somewhere, and again from time to time.
+    pub(super) async fn announce(&mut self) {
+        let addresses = match self.config.announce.is_empty() {
+            true => self.network.listen_addresses(),
+            false => self.config.announce.clone(),
+        };
+        if addresses.is_empty() {
+            return;
+        }
+        self.book.announce(&self.key, &addresses, unix_millis());
+        if let Some(own) = self.book.own() {
+            let (bytes, message) = (cbor::encode(own), vec![own.clone()]);
+            for peer in self.connected.clone() {
+                self.send_to(&peer, &PeerMessage::Announcements(message.clone()));
+            }
+            self.publish(Topic::Announcements, bytes);
+        }
+    }
+
+    pub(super) fn publish(&mut self, topic: Topic, bytes: Vec<u8>) {
+        if let Err(error) = self.network.publish(topic, bytes) {
+            tracing::debug!(%error, ?topic, "not gossiped");
+        }
+    }
+
+    pub(super) fn send(&mut self, to: Recipients, message: &PeerMessage) {
+        match to {
+            Recipients::One(peer) => self.send_to(&peer, message),
+            Recipients::All => {
+                let bytes = cbor::encode(message);
+                let validators = self.replica.ledger().validators().clone();
+                for validator in &*validators {
+                    if validator.key != self.me && self.connected.contains(&validator.key) {
+                        self.send_bytes(&validator.key, lane_of(message, bytes.len()), &bytes);
+                    }
+                }
+                if let PeerMessage::Evidence(evidence) = message {
+                    self.publish(Topic::Evidence, cbor::encode(&**evidence));
+                }
+            }
+        }
+    }
+
+    fn send_to(&mut self, to: &PublicKey, message: &PeerMessage) {
+        let bytes = cbor::encode(message);
+        self.send_bytes(to, lane_of(message, bytes.len()), &bytes);
+    }
+
+    /// A full queue loses the frame: what matters is sent again (rule 14).
+    pub(super) fn send_bytes(&mut self, to: &PublicKey, lane: Lane, bytes: &[u8]) {
+        let sent: Result<(), SendError> = self.network.send(&to.0, lane, bytes.to_vec());
+        if let Err(error) = sent {
+            tracing::debug!(to = %to.short(), ?lane, %error, "not sent");
+        }
+    }
+}
+
+fn lane_of(message: &PeerMessage, bytes: usize) -> Lane {
+    match message {
+        PeerMessage::Block(_) if bytes <= INLINE_BLOCK_BYTES => Lane::Consensus,
+        PeerMessage::Block(_)
+        | PeerMessage::Operations(_)
+        | PeerMessage::Decided(_)
+        | PeerMessage::Announcements(_) => Lane::Bulk,
+        _ => Lane::Consensus,
+    }
+}
+
+/// Addresses with `/p2p/<peer id>` behind them, as boot lists want them.
+pub(crate) fn with_peer_id(addresses: Vec<Multiaddr>, key: PeerKey) -> Vec<Multiaddr> {
+    let Some(id) = peer_id(&key) else { return addresses };
+    let suffix = format!("/p2p/{id}").parse::<Multiaddr>();
+    match suffix {
+        Ok(suffix) => {
+            let join = |address: Multiaddr| address.iter().chain(suffix.iter()).collect();
+            addresses.into_iter().map(join).collect()
+        }
+        Err(_) => addresses,
+    }
+}

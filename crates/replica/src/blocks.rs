@@ -1,0 +1,253 @@
+//! Bodies of proposed blocks: awaited, verified, executed, judged.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use quorate_consensus::{Input, Verdict};
+use quorate_crypto::Verified;
+use quorate_ledger::{Execution, InvalidBlock};
+use quorate_types::message::{FetchBlock, PeerMessage};
+use quorate_types::{Block, BlockId, Header, PublicKey};
+
+use crate::event::Action;
+use crate::recover::LogRecord;
+use crate::replica::Replica;
+use crate::timers::Timer;
+use crate::work::{BlockContext, Claim, Origin};
+
+/// Bodies of one height that are kept at most.
+const BODIES: usize = 32;
+/// Bodies of one builder, unasked, at one height.
+const UNASKED: usize = 2;
+
+/// Blocks of the height being decided.
+#[derive(Debug, Default)]
+pub(crate) struct Candidates {
+    bodies: BTreeMap<BlockId, Candidate>,
+    /// Blocks the driver wants judged and whose body is not here.
+    wanted: BTreeSet<BlockId>,
+}
+
+#[derive(Debug)]
+struct Candidate {
+    block: Option<Arc<Verified<Block>>>,
+    builder: PublicKey,
+    execution: Option<Box<Execution>>,
+    /// Whether the block time was near this node's clock when the body came.
+    timely: bool,
+    judged: bool,
+    refusal: Option<String>,
+}
+
+impl Candidates {
+    pub(crate) fn body(&self, block: &BlockId) -> Option<Arc<Verified<Block>>> {
+        self.bodies.get(block)?.block.clone()
+    }
+
+    /// Takes the execution of a block out; `None` where it was not executed here.
+    pub(crate) fn take_execution(&mut self, block: &BlockId) -> Option<Box<Execution>> {
+        self.bodies.get_mut(block)?.execution.take()
+    }
+
+    pub(crate) fn refusal(&self, block: &BlockId) -> String {
+        let candidate = self.bodies.get(block);
+        candidate.and_then(|of| of.refusal.clone()).unwrap_or_else(|| "unknown".to_owned())
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.bodies.clear();
+        self.wanted.clear();
+    }
+
+    /// Keeps an own block with its execution.
+    pub(crate) fn insert_own(&mut self, block: Arc<Verified<Block>>, execution: Box<Execution>) {
+        let candidate = Candidate {
+            builder: block.header.builder,
+            block: Some(Arc::clone(&block)),
+            execution: Some(execution),
+            timely: true,
+            judged: false,
+            refusal: None,
+        };
+        self.bodies.insert(block.header.id(), candidate);
+    }
+
+    /// Whether a body may be taken: asked for, or one of few that its builder sent itself.
+    fn takes(&self, id: &BlockId, header: &Header, from: &PublicKey) -> bool {
+        if self.bodies.contains_key(id) || self.bodies.len() >= BODIES {
+            return false;
+        }
+        let of_builder = self.bodies.values().filter(|c| c.builder == header.builder).count();
+        self.wanted.contains(id) || (header.builder == *from && of_builder < UNASKED)
+    }
+}
+
+impl Replica {
+    /// A body from a peer.
+    pub(crate) fn on_block(&mut self, from: PublicKey, block: Block) {
+        let id = block.header.id();
+        if block.header.height != self.height() {
+            // The builder is a height ahead: its body comes before our own commit.
+            self.sync.keep_early_block(from, self.height(), block);
+            return;
+        }
+        if !self.candidates.takes(&id, &block.header, &from) {
+            self.counters.blocks_dropped += 1;
+            return;
+        }
+        let timely = self.is_timely(&block.header);
+        let builder = block.header.builder;
+        self.candidates.bodies.insert(
+            id,
+            Candidate {
+                block: None,
+                builder,
+                execution: None,
+                timely,
+                judged: false,
+                refusal: None,
+            },
+        );
+        let context = self.block_context(&block);
+        self.verify(Origin::Peer(from), Claim::Block(Box::new(block), context));
+    }
+
+    /// Rule 23: near this node's clock, the more loosely the later the round.
+    fn is_timely(&self, header: &Header) -> bool {
+        let slack = self.pace.config.timely_ms.saturating_mul(1 + u64::from(header.build_round));
+        header.block_time.abs_diff(self.now.unix) <= slack
+    }
+
+    /// What of a block needs no second look: operations in the pool, votes in the last commit.
+    pub(crate) fn block_context(&self, block: &Block) -> BlockContext {
+        let held = block.operations.iter().filter(|operation| self.pool.holds(operation));
+        let operations = held.map(|operation| operation.payload.id()).collect();
+        let mut votes = BTreeSet::new();
+        if let (Some(theirs), Some(ours)) = (&block.previous_commit, &self.last_commit)
+            && theirs.statement == ours.statement
+        {
+            votes.extend(ours.votes.iter().map(|vote| (vote.signer, vote.signature)));
+            let listed: BTreeSet<_> =
+                theirs.votes.iter().map(|vote| (vote.signer, vote.signature)).collect();
+            votes.retain(|vote| listed.contains(vote));
+        }
+        let previous = Arc::clone(self.ledger.previous_validators());
+        BlockContext { previous, operations, votes }
+    }
+
+    pub(crate) fn on_verified_block(&mut self, block: Verified<Block>) {
+        let id = block.header.id();
+        if block.header.height != self.height() {
+            return;
+        }
+        let timely = self.is_timely(&block.header);
+        let candidate = self.candidates.bodies.entry(id).or_insert_with(|| Candidate {
+            block: None,
+            builder: block.header.builder,
+            execution: None,
+            timely,
+            judged: false,
+            refusal: None,
+        });
+        if candidate.block.is_none() {
+            candidate.block = Some(Arc::new(block));
+            if self.candidates.wanted.contains(&id) {
+                self.on_check(id);
+            }
+        }
+    }
+
+    /// The driver wants a verdict: execute if the body is here, else wait for it a little.
+    pub(crate) fn on_check(&mut self, block: BlockId) {
+        self.candidates.wanted.insert(block);
+        if self.replaying {
+            return;
+        }
+        let candidate = self.candidates.bodies.get(&block);
+        let Some(body) = candidate.and_then(|candidate| candidate.block.clone()) else {
+            let at = self.now.monotonic + self.pace.config.fetch_ms;
+            self.timers.set_once(Timer::Fetch, at);
+            return;
+        };
+        if candidate.is_some_and(|candidate| candidate.execution.is_some()) {
+            self.judge(block, true);
+        } else if candidate.is_some_and(|candidate| candidate.refusal.is_none()) {
+            self.act(Action::Execute { ledger: Arc::clone(&self.ledger), block: body });
+        }
+    }
+
+    pub(crate) fn on_executed(
+        &mut self,
+        block: BlockId,
+        result: Result<Box<Execution>, InvalidBlock>,
+    ) {
+        let Some(candidate) = self.candidates.bodies.get_mut(&block) else { return };
+        let valid = match result {
+            Ok(execution) => {
+                candidate.execution = Some(execution);
+                true
+            }
+            Err(reason) => {
+                candidate.refusal = Some(reason.to_string());
+                self.counters.blocks_invalid += 1;
+                false
+            }
+        };
+        self.judge(block, valid);
+        self.resume_decided(&block);
+    }
+
+    /// Gives the driver its verdict, once. The body goes into the log before: a vote for a block
+    /// must not outlive the block (rule 8).
+    fn judge(&mut self, id: BlockId, valid: bool) {
+        let Some(candidate) = self.candidates.bodies.get_mut(&id) else { return };
+        let Some(block) = candidate.block.clone() else { return };
+        if std::mem::replace(&mut candidate.judged, true) {
+            return;
+        }
+        self.candidates.wanted.remove(&id);
+        let timely = candidate.timely;
+        if valid {
+            let record = LogRecord::Block(Box::new((**block).clone()));
+            self.act(Action::Log(self.height(), record));
+        }
+        let Header { builder, build_round, .. } = block.header;
+        self.feed(Input::Verdict(Verdict { block: id, valid, builder, build_round, timely }));
+    }
+
+    /// A wanted body has not come by itself: ask everyone, and again while it is missing.
+    pub(crate) fn on_fetch(&mut self) {
+        let height = self.height();
+        let missing: Vec<_> = self
+            .candidates
+            .wanted
+            .iter()
+            .filter(|id| self.candidates.body(id).is_none())
+            .copied()
+            .collect();
+        for block in &missing {
+            // A body that did not verify may come again from someone else.
+            self.candidates.bodies.remove(block);
+            self.broadcast(PeerMessage::FetchBlock(FetchBlock { height, block: *block }));
+        }
+        if !missing.is_empty() {
+            self.timers.set(Timer::Fetch, self.now.monotonic + self.pace.config.resend_ms);
+        }
+    }
+
+    pub(crate) fn on_fetch_block(&mut self, from: PublicKey, wanted: FetchBlock) {
+        if wanted.height == self.height()
+            && let Some(body) = self.candidates.body(&wanted.block)
+        {
+            self.send(from, PeerMessage::Block(Box::new((**body).clone())));
+        }
+    }
+
+    /// Marks a block as judged in an earlier life of this process.
+    pub(crate) fn mark_judged(&mut self, block: &BlockId) {
+        self.candidates.wanted.remove(block);
+        if let Some(candidate) = self.candidates.bodies.get_mut(block) {
+            candidate.judged = true;
+        }
+    }
+}

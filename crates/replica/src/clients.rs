@@ -1,0 +1,296 @@
+//! Serving agents and requesters: their operations, questions, and the certificates about them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use quorate_certificate::{Certificate, Handover};
+use quorate_crypto::Verified;
+use quorate_ledger::Committed;
+use quorate_types::cose::Owned;
+use quorate_types::message::{
+    AccountSummary, Answer, BlockNotice, Call, ClientMessage, ClientRequest, Notice, Rejection,
+    Reply, Request, Summary, TaskSummary,
+};
+use quorate_types::{
+    Block, Header, Height, Label, Outcome, PublicKey, QuorumCertificate, SignedOperation, TaskId,
+    limits,
+};
+
+use crate::event::Action;
+use crate::replica::Replica;
+use crate::work::Origin;
+
+/// Heights whose outcomes are kept in memory for certificates.
+const KEPT_HEIGHTS: usize = 20_000;
+/// Clients followed at one time.
+const FOLLOWERS: usize = 20_000;
+/// Certificates in one answer.
+const PER_ANSWER: usize = 32;
+
+/// What is kept for clients. None of it is agreed on; a restart makes it again from the blocks.
+#[derive(Debug, Default)]
+pub(crate) struct Clients {
+    followers: BTreeSet<PublicKey>,
+    heights: BTreeMap<Height, Arc<Decision>>,
+    by_task: BTreeMap<TaskId, Vec<(Height, usize)>>,
+    by_key: BTreeMap<PublicKey, Vec<(Height, usize)>>,
+    handovers: Vec<Handover>,
+}
+
+/// A decided block as certificates need it.
+#[derive(Debug)]
+struct Decision {
+    header: Header,
+    commit: QuorumCertificate,
+    committed: Arc<Committed>,
+}
+
+impl Clients {
+    pub(crate) fn forget(&mut self, client: &PublicKey) {
+        self.followers.remove(client);
+    }
+
+    /// Takes in a decided block.
+    pub(crate) fn record(
+        &mut self,
+        header: &Header,
+        commit: &QuorumCertificate,
+        committed: Arc<Committed>,
+    ) {
+        let height = header.height;
+        for (at, outcome) in committed.outcomes.iter().enumerate() {
+            if let Some(task) = outcome.task() {
+                self.by_task.entry(task).or_default().push((height, at));
+            }
+            for key in concerned(outcome) {
+                self.by_key.entry(key).or_default().push((height, at));
+            }
+        }
+        if !committed.outcomes.is_empty() {
+            let (header, commit) = (header.clone(), commit.clone());
+            self.heights.insert(height, Arc::new(Decision { header, commit, committed }));
+        }
+        if self.heights.len() > KEPT_HEIGHTS {
+            self.drop_oldest();
+        }
+    }
+
+    fn drop_oldest(&mut self) {
+        let Some((height, _)) = self.heights.pop_first() else { return };
+        self.by_task.retain(|_, places| {
+            places.retain(|(at, _)| *at > height);
+            !places.is_empty()
+        });
+        self.by_key.retain(|_, places| {
+            places.retain(|(at, _)| *at > height);
+            !places.is_empty()
+        });
+    }
+
+    fn certificate(&self, height: Height, index: usize) -> Option<Owned> {
+        let decision = self.heights.get(&height)?;
+        let earlier = self.handovers.iter().filter(|handover| handover.header.height < height);
+        let certificate = Certificate::assemble(
+            decision.header.clone(),
+            decision.commit.clone(),
+            &decision.committed.outcomes,
+            index,
+            earlier.cloned().collect(),
+        )?;
+        Some(Owned(certificate.encode()))
+    }
+}
+
+/// Whom an outcome concerns: assignee or bidder, and requester.
+fn concerned(outcome: &Outcome) -> BTreeSet<PublicKey> {
+    let requester = outcome.task().map(|task| task.requester);
+    outcome.agent().into_iter().chain(requester).collect()
+}
+
+impl Replica {
+    pub(crate) fn on_client(&mut self, from: PublicKey, request: ClientRequest) {
+        let ClientRequest { id, request } = request;
+        let answer = match request {
+            Request::Submit(operation) => {
+                self.on_operations(Origin::Client { from, id }, vec![*operation]);
+                return;
+            }
+            Request::Heartbeat(_) => {
+                self.leases.hear(from, self.now.monotonic);
+                return;
+            }
+            Request::Follow(follow) => {
+                self.on_follow(from, follow.from);
+                return;
+            }
+            Request::Account(key) => Answer::Account(self.account(&key)),
+            Request::Task(task) => Answer::Task(self.task(task)),
+            Request::Open(market) => Answer::Open(self.call(&market)),
+            Request::Certificates(task) => Answer::Certificates(self.certificates(&task)),
+            Request::Status(_) => Answer::Status(self.summary()),
+        };
+        self.answer(from, id, answer);
+    }
+
+    fn answer(&mut self, to: PublicKey, id: u64, answer: Answer) {
+        self.act(Action::Reply(to, ClientMessage::Reply(Reply { id, answer })));
+    }
+
+    fn notify(&mut self, to: PublicKey, notice: Notice) {
+        self.act(Action::Reply(to, ClientMessage::Notice(notice)));
+    }
+
+    pub(crate) fn accept(&mut self, origin: Origin, operation: &SignedOperation) {
+        if let Origin::Client { from, id } = origin {
+            self.answer(from, id, Answer::Accepted(operation.payload.id()));
+        }
+    }
+
+    pub(crate) fn reject(&mut self, from: PublicKey, id: u64, rejection: Rejection) {
+        self.answer(from, id, Answer::Rejected(rejection));
+    }
+
+    /// From now on the client is told; what it missed since `from` it is told now.
+    fn on_follow(&mut self, client: PublicKey, from: Height) {
+        if self.clients.followers.len() >= FOLLOWERS {
+            return;
+        }
+        self.clients.followers.insert(client);
+        let places = self.clients.by_key.get(&client).cloned().unwrap_or_default();
+        for (height, index) in places.into_iter().filter(|(height, _)| *height >= from) {
+            if let Some(certificate) = self.clients.certificate(height, index) {
+                self.notify(client, Notice::Certificate(certificate));
+            }
+        }
+        self.notify(client, self.block_notice());
+        for call in self.open_calls() {
+            self.notify(client, Notice::Call(call));
+        }
+    }
+
+    /// A block was decided: the certificates go to whom they concern, the height to all, and a
+    /// call where a window opened or grew.
+    pub(crate) fn tell_clients(
+        &mut self,
+        block: &Verified<Block>,
+        commit: &QuorumCertificate,
+        committed: Arc<Committed>,
+    ) {
+        self.note_handover(&block.header, commit);
+        self.clients.record(&block.header, commit, Arc::clone(&committed));
+        let height = block.header.height;
+        for (index, outcome) in committed.outcomes.iter().enumerate() {
+            let told: Vec<_> = concerned(outcome)
+                .into_iter()
+                .filter(|key| self.clients.followers.contains(key))
+                .collect();
+            let certificate = match told.is_empty() {
+                true => None,
+                false => self.clients.certificate(height, index),
+            };
+            for (client, certificate) in told.into_iter().zip(std::iter::repeat(certificate)) {
+                if let Some(certificate) = certificate {
+                    self.notify(client, Notice::Certificate(certificate));
+                }
+            }
+        }
+        for client in self.clients.followers.clone() {
+            self.notify(client, self.block_notice());
+        }
+        self.call_for_bids(block, &committed);
+    }
+
+    /// The header says that the next height has another validator set.
+    pub(crate) fn note_handover(&mut self, header: &Header, commit: &QuorumCertificate) {
+        if header.next_validators != header.validators {
+            let validators = (**self.ledger.validators()).clone();
+            self.clients.handovers.push(Handover {
+                header: header.clone(),
+                commit: commit.clone(),
+                validators,
+            });
+        }
+    }
+
+    fn call_for_bids(&mut self, block: &Verified<Block>, committed: &Committed) {
+        let submits = |op: &SignedOperation| op.payload.body.name() == "submit";
+        let news = block.operations.iter().any(submits)
+            || committed.outcomes.iter().any(|outcome| !matches!(outcome, Outcome::Refusal(_)));
+        if !news {
+            return;
+        }
+        for call in self.open_calls() {
+            for client in self.clients.followers.clone() {
+                self.notify(client, Notice::Call(call.clone()));
+            }
+            if block.header.builder == self.config.me {
+                self.act(Action::Call(call));
+            }
+        }
+    }
+
+    fn open_calls(&self) -> Vec<Call> {
+        let markets = self.ledger.genesis_info().markets.iter();
+        let calls = markets.map(|market| self.call(&market.name));
+        calls.filter(|call| !call.tasks.is_empty()).collect()
+    }
+
+    fn call(&self, market: &Label) -> Call {
+        let windows = self.ledger.windows();
+        let window = windows.iter().find(|window| window.market == *market);
+        let mut tasks: Vec<_> = self
+            .ledger
+            .open_tasks(market, limits::OFFERS_PER_BID)
+            .into_iter()
+            .map(|(task, spec)| (task, (*spec).clone()))
+            .collect();
+        tasks.sort_by_key(|(task, _)| *task);
+        let window = window.map_or(0, |window| window.number);
+        Call { market: market.clone(), window, height: self.ledger.height(), tasks }
+    }
+
+    fn block_notice(&self) -> Notice {
+        Notice::Block(BlockNotice {
+            height: self.ledger.height(),
+            block: self.ledger.last_block(),
+            active_time: self.ledger.active_time(),
+        })
+    }
+
+    fn account(&self, key: &PublicKey) -> Option<AccountSummary> {
+        let account = self.ledger.account(key)?;
+        Some(AccountSummary {
+            next_sequence: account.next_sequence,
+            next_task: account.next_task,
+            assigned: account.assigned,
+        })
+    }
+
+    fn task(&self, task: TaskId) -> Option<TaskSummary> {
+        let view = self.ledger.task(task)?;
+        let assignee = view.state.assignee();
+        Some(TaskSummary {
+            state: view.state.name().parse().ok()?,
+            token: view.token,
+            agent: assignee.map(|assignee| assignee.agent),
+            price: assignee.map(|assignee| assignee.price),
+        })
+    }
+
+    fn certificates(&self, task: &TaskId) -> Vec<Owned> {
+        let places = self.clients.by_task.get(task).into_iter().flatten();
+        let found = places.filter_map(|(height, index)| self.clients.certificate(*height, *index));
+        found.take(PER_ANSWER).collect()
+    }
+
+    fn summary(&self) -> Summary {
+        Summary {
+            swarm: self.ledger.swarm(),
+            height: self.ledger.height(),
+            block: self.ledger.last_block(),
+            active_time: self.ledger.active_time(),
+            open_tasks: self.ledger.windows().iter().map(|window| window.open_tasks).sum(),
+            pool: self.pool.len() as u64,
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! From a decision to the next height: persist, apply, tell, start again.
+
+use std::sync::Arc;
+
+use quorate_crypto::Verified;
+use quorate_types::{Block, BlockId, Height, QuorumCertificate};
+
+use crate::event::{Action, HaltReason};
+use crate::height::driver_for;
+use crate::replica::Replica;
+use crate::timers::Timer;
+
+impl Replica {
+    /// The driver decided. The block is executed already, but for a decision out of the log.
+    pub(crate) fn on_decided(&mut self, commit: Verified<QuorumCertificate>) {
+        let Some(block) = commit.statement.block else { return };
+        self.sync.committing = Some(commit);
+        if !self.replaying {
+            self.resume_decided(&block);
+        }
+    }
+
+    /// Goes on with a decision once its block is executed.
+    pub(crate) fn resume_decided(&mut self, id: &BlockId) {
+        let Some(commit) = &self.sync.committing else { return };
+        let Some(block) = self.candidates.body(id) else { return };
+        if commit.statement.block != Some(*id) || self.sync.persisting {
+            return;
+        }
+        match self.candidates.take_execution(id) {
+            Some(execution) => {
+                self.sync.persisting = true;
+                self.sync.execution = Some(execution);
+                let commit = (**commit).clone();
+                self.act(Action::Persist { block, commit });
+            }
+            None => self.act(Action::Execute { ledger: Arc::clone(&self.ledger), block }),
+        }
+    }
+
+    /// The decision is durable: it becomes the state.
+    pub(crate) fn on_persisted(&mut self, height: Height) {
+        if height != self.height() {
+            return;
+        }
+        let (Some(commit), Some(execution)) =
+            (self.sync.committing.take(), self.sync.execution.take())
+        else {
+            return;
+        };
+        let Some(block) = commit.statement.block.and_then(|id| self.candidates.body(&id)) else {
+            return;
+        };
+        if commit.statement.round == 0 && self.started {
+            self.pace.observe(self.now.monotonic.saturating_sub(self.started_at));
+        }
+        let Ok(committed) = Arc::make_mut(&mut self.ledger).commit(*execution) else {
+            self.halt(HaltReason::Stale(height));
+            return;
+        };
+        let committed = Arc::new(committed);
+        let round = commit.statement.round;
+        self.prune(&block);
+        self.act(Action::Committed {
+            round,
+            block: Arc::clone(&block),
+            commit: (*commit).clone(),
+            committed: Arc::clone(&committed),
+        });
+        self.tell_clients(&block, &commit, committed);
+        self.last_commit = Some(commit);
+        self.next_height();
+    }
+
+    fn prune(&mut self, block: &Verified<Block>) {
+        for evidence in &block.evidence {
+            self.evidence.remove(&evidence.hash());
+        }
+        let members = self.ledger.validators();
+        self.evidence.retain(|_, evidence| members.get(&evidence.culprit()).is_some());
+        let agents = block.operations.iter().map(|operation| operation.payload.agent);
+        self.pool.prune(&self.ledger, agents);
+        self.leases.prune(&self.ledger);
+    }
+
+    fn next_height(&mut self) {
+        self.driver = driver_for(&self.ledger, &self.config);
+        self.started = false;
+        self.committed_at = self.now.monotonic;
+        self.candidates.clear();
+        self.sync.begin_height();
+        self.timers.clear_steps_below(None);
+        self.timers.clear(Timer::Fetch);
+        self.timers.clear(Timer::Resend);
+        self.watch_leases();
+        self.take_early();
+        self.await_height();
+    }
+}

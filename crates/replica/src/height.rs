@@ -1,0 +1,163 @@
+//! One height: from waiting for a reason to start, through the driver's outputs, to its votes.
+
+use std::sync::Arc;
+
+use quorate_consensus::{Config as DriverConfig, Driver, Input, Output, Step};
+use quorate_crypto::Verified;
+use quorate_ledger::Ledger;
+use quorate_types::message::PeerMessage;
+use quorate_types::{PublicKey, QuorumCertificate, Round, SignedStatement, Statement};
+
+use crate::event::{Action, HaltReason, ToSign};
+use crate::recover::LogRecord;
+use crate::replica::{Config, Replica};
+use crate::timers::Timer;
+use crate::work::{Claim, Origin};
+
+/// The consensus driver of the height after the ledger's last.
+pub(crate) fn driver_for(ledger: &Ledger, config: &Config) -> Driver {
+    let height = ledger.height() + 1;
+    Driver::new(DriverConfig {
+        swarm: ledger.swarm(),
+        height,
+        validators: Arc::clone(ledger.validators()),
+        proposers: (**ledger.proposers()).clone(),
+        me: (height >= config.vote_from).then_some(config.me),
+    })
+}
+
+impl Replica {
+    /// Starts the height if there is a reason to (cadence), else sets the timer for the next one.
+    pub(crate) fn await_height(&mut self) {
+        if self.started || self.replaying || self.sync.committing.is_some() {
+            return;
+        }
+        let parameters = &self.ledger.genesis_info().parameters;
+        let heartbeat = self.committed_at.saturating_add(parameters.max_block_interval_ms);
+        let due = self
+            .ledger
+            .next_due()
+            .map(|unix| self.now.monotonic.saturating_add(unix.saturating_sub(self.now.unix)));
+        let at = due.map_or(heartbeat, |due| due.min(heartbeat));
+        let waiting = self.pool.has_ready(&self.ledger) || !self.evidence.is_empty();
+        if waiting || at <= self.now.monotonic {
+            self.start_height();
+        } else {
+            self.timers.set(Timer::Start, at);
+        }
+    }
+
+    /// Starts the height at once: someone else has, or there is work.
+    pub(crate) fn start_height(&mut self) {
+        if !self.started {
+            self.started = true;
+            self.started_at = self.now.monotonic;
+            self.timers.clear(Timer::Start);
+            self.timers.set(Timer::Resend, self.now.monotonic + self.pace.config.resend_ms);
+            self.feed(Input::Start);
+        }
+    }
+
+    /// Hands an input to the driver: into the log first, then its outputs in their order.
+    pub(crate) fn feed(&mut self, input: Input) {
+        if !self.replaying {
+            self.act(Action::Log(self.height(), LogRecord::of_input(&input)));
+        }
+        for output in self.driver.handle(input) {
+            self.on_output(output);
+        }
+    }
+
+    pub(crate) fn on_output(&mut self, output: Output) {
+        match output {
+            Output::EnteredRound { round, .. } => self.on_entered_round(round),
+            Output::Build { round } => self.on_build(round),
+            Output::Check { block } => self.on_check(block),
+            Output::Sign(statement) => self.on_sign(statement),
+            Output::Schedule { round, step } => self.on_schedule(round, step),
+            // The driver keeps polkas and shows them in its catch-up.
+            Output::Polka(_) => {}
+            Output::Decided(commit) => self.on_decided(commit),
+            Output::Evidence(evidence) => self.on_verified_evidence(*evidence),
+            Output::Contradiction(commit) => self.on_contradiction(&commit),
+        }
+    }
+
+    fn on_entered_round(&mut self, round: Round) {
+        self.timers.clear_steps_below(Some(round));
+    }
+
+    fn on_schedule(&mut self, round: Round, step: Step) {
+        let timeout = self.pace.timeout(round, step);
+        self.timers.set_once(Timer::Step(round, step), self.now.monotonic + timeout);
+    }
+
+    pub(crate) fn on_step_timeout(&mut self, round: Round, step: Step) {
+        self.feed(Input::Timeout { round, step });
+    }
+
+    fn on_sign(&mut self, statement: Statement) {
+        self.act(Action::Sign(ToSign::Statement(statement)));
+    }
+
+    /// An own statement came back signed and durable: it counts now, and leaves.
+    pub(crate) fn on_own_statement(&mut self, signed: Verified<SignedStatement>) {
+        if signed.statement.height != self.height() {
+            return;
+        }
+        self.broadcast(PeerMessage::Statement((*signed).clone()));
+        self.feed(Input::Statement(signed));
+    }
+
+    /// A statement from a peer: cheap checks first, then its signature.
+    pub(crate) fn on_statement(&mut self, from: PublicKey, signed: SignedStatement) {
+        let height = signed.statement.height;
+        if height > self.height() {
+            self.on_early_statement(from, signed);
+            return;
+        }
+        if height < self.height() || !self.driver.wants(&signed) {
+            self.counters.statements_dropped += 1;
+            return;
+        }
+        self.verify(Origin::Peer(from), Claim::Statement(signed));
+    }
+
+    pub(crate) fn on_verified_statement(&mut self, signed: Verified<SignedStatement>) {
+        if signed.statement.height != self.height() {
+            self.counters.statements_dropped += 1;
+            return;
+        }
+        self.start_height();
+        self.feed(Input::Statement(signed));
+    }
+
+    /// A polka or commit certificate from a peer that noticed this node lacks it.
+    pub(crate) fn on_certificate(&mut self, from: PublicKey, certificate: QuorumCertificate) {
+        let statement = &certificate.statement;
+        if statement.height != self.height() || !self.driver.wants_certificate(&certificate) {
+            self.counters.statements_dropped += 1;
+            return;
+        }
+        let validators = Arc::clone(self.ledger.validators());
+        self.verify(Origin::Peer(from), Claim::Certificate(certificate, validators));
+    }
+
+    pub(crate) fn on_verified_certificate(&mut self, certificate: Verified<QuorumCertificate>) {
+        if certificate.statement.height == self.height() {
+            self.start_height();
+            self.feed(Input::Certificate(certificate));
+        }
+    }
+
+    fn on_contradiction(&mut self, commit: &QuorumCertificate) {
+        let Some(block) = commit.statement.block else { return };
+        let reason = self.candidates.refusal(&block);
+        self.halt(HaltReason::Contradiction { height: self.height(), block, reason });
+    }
+
+    pub(crate) fn halt(&mut self, reason: HaltReason) {
+        self.halted = true;
+        self.actions.push_back(Action::Halt(reason));
+    }
+}

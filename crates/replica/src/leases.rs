@@ -1,0 +1,175 @@
+//! Leases: who is heard, who is suspected, and when an assignment lapses.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use quorate_crypto::Verified;
+use quorate_ledger::{Lease, Ledger};
+use quorate_types::message::PeerMessage;
+use quorate_types::operation::{Lapse, Suspicion};
+use quorate_types::{Body, FencingToken, Millis, Operation, PublicKey, Sign1, TaskId};
+
+use crate::event::{Action, ToSign};
+use crate::replica::Replica;
+use crate::timers::Timer;
+use crate::work::{Claim, Origin};
+
+/// Milliseconds between two looks at the leases.
+const TICK_MS: Millis = 250;
+/// Looks after which a standing suspicion is sent again.
+const RESEND_TICKS: u64 = 8;
+
+type LeaseKey = (TaskId, FencingToken);
+
+/// What this validator knows of assignees. None of it is agreed on: only suspicions of more than
+/// two thirds of the power make a lapse.
+#[derive(Debug, Default)]
+pub(crate) struct Leases {
+    /// Monotonic time of each agent's last heartbeat.
+    heard: BTreeMap<PublicKey, Millis>,
+    /// Live assignments and the monotonic time they were first seen at.
+    watched: BTreeMap<LeaseKey, Millis>,
+    suspicions: BTreeMap<LeaseKey, BTreeMap<PublicKey, Verified<Sign1<Suspicion>>>>,
+    /// Assignments whose suspicions have reached the quorum, and looks since then.
+    ripe: BTreeMap<LeaseKey, u64>,
+    asked: BTreeSet<LeaseKey>,
+    ticks: u64,
+    next_own_sequence: u64,
+}
+
+impl Leases {
+    pub(crate) fn hear(&mut self, agent: PublicKey, now: Millis) {
+        self.heard.insert(agent, now);
+    }
+
+    /// Forgets assignments that are over, and agents that hold none.
+    pub(crate) fn prune(&mut self, ledger: &Ledger) {
+        let live: BTreeSet<LeaseKey> = ledger.leases().iter().map(|l| (l.task, l.token)).collect();
+        let agents: BTreeSet<PublicKey> = ledger.leases().iter().map(|lease| lease.agent).collect();
+        self.watched.retain(|key, _| live.contains(key));
+        self.suspicions.retain(|key, _| live.contains(key));
+        self.ripe.retain(|key, _| live.contains(key));
+        self.asked.retain(|key| live.contains(key));
+        self.heard.retain(|agent, _| agents.contains(agent));
+    }
+}
+
+impl Replica {
+    /// Notes new assignments, and sees that the timer runs while there are any.
+    pub(crate) fn watch_leases(&mut self) {
+        let now = self.now.monotonic;
+        for lease in self.ledger.leases() {
+            self.leases.watched.entry((lease.task, lease.token)).or_insert(now);
+        }
+        if !self.leases.watched.is_empty() && self.is_validator() {
+            self.timers.set_once(Timer::Leases, now + TICK_MS);
+        }
+    }
+
+    pub(crate) fn on_leases(&mut self) {
+        self.leases.ticks += 1;
+        let silent: Vec<Lease> =
+            self.ledger.leases().into_iter().filter(|lease| self.is_silent(lease)).collect();
+        for lease in silent {
+            self.suspect(&lease);
+        }
+        self.lapse_ripe();
+        self.watch_leases();
+    }
+
+    /// Whether the lease is over in active time, and the assignee was not heard for as long.
+    fn is_silent(&self, lease: &Lease) -> bool {
+        let parameters = &self.ledger.genesis_info().parameters;
+        let awake = self.now.unix.saturating_sub(self.ledger.block_time());
+        let active = self.ledger.active_time() + awake.min(parameters.max_step_ms);
+        let Some(seen) = self.leases.watched.get(&(lease.task, lease.token)) else { return false };
+        let heard = self.leases.heard.get(&lease.agent).copied().unwrap_or(0).max(*seen);
+        active >= lease.assigned_at.saturating_add(lease.lease)
+            && self.now.monotonic >= heard.saturating_add(lease.lease)
+    }
+
+    fn suspect(&mut self, lease: &Lease) {
+        let key = (lease.task, lease.token);
+        let own = self.leases.suspicions.get(&key).and_then(|of| of.get(&self.config.me)).cloned();
+        match own {
+            Some(own) if self.leases.ticks.is_multiple_of(RESEND_TICKS) => {
+                self.broadcast(PeerMessage::Suspicion(own.into_inner()));
+            }
+            None if self.leases.asked.insert(key) => {
+                self.act(Action::Sign(ToSign::Suspicion(Suspicion {
+                    swarm: self.ledger.swarm(),
+                    task: lease.task,
+                    token: lease.token,
+                    height: self.ledger.height(),
+                })));
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) fn on_own_suspicion(&mut self, suspicion: Verified<Sign1<Suspicion>>) {
+        self.broadcast(PeerMessage::Suspicion((*suspicion).clone()));
+        self.on_verified_suspicion(suspicion);
+    }
+
+    pub(crate) fn on_suspicion(&mut self, from: PublicKey, suspicion: Sign1<Suspicion>) {
+        let key = (suspicion.payload.task, suspicion.payload.token);
+        let held = self.leases.suspicions.get(&key).is_some_and(|of| {
+            of.get(&suspicion.signer).is_some_and(|held| held.payload == suspicion.payload)
+        });
+        let member = self.ledger.validators().get(&suspicion.signer).is_some();
+        if member && !held && self.leases.watched.contains_key(&key) {
+            self.verify(Origin::Peer(from), Claim::Suspicion(suspicion));
+        }
+    }
+
+    pub(crate) fn on_verified_suspicion(&mut self, suspicion: Verified<Sign1<Suspicion>>) {
+        let key = (suspicion.payload.task, suspicion.payload.token);
+        if suspicion.payload.swarm != self.ledger.swarm() || !self.leases.watched.contains_key(&key)
+        {
+            return;
+        }
+        let of_lease = self.leases.suspicions.entry(key).or_default();
+        of_lease.insert(suspicion.signer, suspicion);
+        let validators = self.ledger.validators();
+        if validators.is_quorum(validators.power_of(of_lease.keys())) {
+            self.leases.ripe.entry(key).or_insert(0);
+            self.lapse_ripe();
+        }
+    }
+
+    /// One validator brings a lapse at once; another after each further look without effect, so
+    /// that neither a dead one holds it up nor all of them bring it.
+    fn lapse_ripe(&mut self) {
+        let validators = self.ledger.validators();
+        let rank = validators.iter().position(|v| v.key == self.config.me);
+        let Some(rank) = rank else { return };
+        let count = validators.len() as u64;
+        let turn = (rank as u64 + self.ledger.height()) % count;
+        let due: Vec<LeaseKey> = self
+            .leases
+            .ripe
+            .iter_mut()
+            .filter_map(|(key, looks)| {
+                *looks += 1;
+                (*looks == turn + 1).then_some(*key)
+            })
+            .collect();
+        for key in due {
+            self.bring_lapse(key);
+        }
+    }
+
+    fn bring_lapse(&mut self, (task, token): LeaseKey) {
+        let me = self.config.me;
+        let Some(suspicions) = self.leases.suspicions.get(&(task, token)) else { return };
+        let suspicions = suspicions.values().cloned().map(Verified::into_inner).collect();
+        let sequence = self.leases.next_own_sequence.max(self.ledger.next_sequence(&me));
+        self.leases.next_own_sequence = sequence + 1;
+        self.act(Action::Sign(ToSign::Operation(Box::new(Operation {
+            swarm: self.ledger.swarm(),
+            agent: me,
+            sequence,
+            body: Body::Lapse(Lapse { task, token, suspicions }),
+        }))));
+    }
+}

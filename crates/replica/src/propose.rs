@@ -1,0 +1,51 @@
+//! Building a block when it is this node's turn.
+
+use std::sync::Arc;
+
+use quorate_consensus::Input;
+use quorate_crypto::Verified;
+use quorate_ledger::{Execution, Proposal};
+use quorate_types::message::PeerMessage;
+use quorate_types::{Block, Round, limits};
+
+use crate::event::Action;
+use crate::recover::LogRecord;
+use crate::replica::Replica;
+
+impl Replica {
+    /// The driver wants a block for `round`.
+    pub(crate) fn on_build(&mut self, round: Round) {
+        if self.replaying {
+            return;
+        }
+        let proposal = Proposal {
+            block_time: self.now.unix.max(self.ledger.block_time() + 1),
+            builder: self.config.me,
+            build_round: round,
+            previous_commit: self.last_commit.clone(),
+            operations: self.pool.ready(&self.ledger, limits::OPERATIONS_PER_BLOCK),
+            evidence: self.evidence.values().cloned().collect(),
+        };
+        let ledger = Arc::clone(&self.ledger);
+        self.act(Action::Propose { ledger, round, proposal: Box::new(proposal) });
+    }
+
+    /// The block is built: its body leaves first, so that it is there when the proposal comes.
+    pub(crate) fn on_proposed(
+        &mut self,
+        round: Round,
+        block: Verified<Block>,
+        execution: Execution,
+    ) {
+        if block.header.height != self.height() {
+            return;
+        }
+        let id = block.header.id();
+        let block = Arc::new(block);
+        self.candidates.insert_own(Arc::clone(&block), Box::new(execution));
+        let record = LogRecord::Block(Box::new((**block).clone()));
+        self.act(Action::Log(self.height(), record));
+        self.broadcast(PeerMessage::Block(Box::new((**block).clone())));
+        self.feed(Input::Built { round, block: id });
+    }
+}

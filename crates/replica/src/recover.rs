@@ -1,0 +1,194 @@
+//! The log of a height, and coming back from it: the same inputs in the same order (rule 8, 11).
+
+use std::sync::Arc;
+
+use quorate_consensus::{Input, Step, Verdict};
+use quorate_crypto::{Known, verify_block, verify_quorum, verify_statement};
+use quorate_types::{
+    Block, BlockId, Height, PublicKey, QuorumCertificate, Round, SignedOperation, SignedStatement,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::height::driver_for;
+use crate::replica::Replica;
+
+/// One record of the write-ahead log; written in canonical CBOR.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogRecord {
+    /// The height was started (0; the value carries nothing).
+    Start(u8),
+    /// A statement that was counted.
+    Statement(SignedStatement),
+    /// A certificate that was counted.
+    Certificate(QuorumCertificate),
+    /// A verdict on a block: id, valid, builder, build round, timely.
+    Verdict(BlockId, bool, PublicKey, Round, bool),
+    /// An own block was built for a round.
+    Built(Round, BlockId),
+    /// A timeout fired: round and step (0 propose, 1 prevote, 2 precommit).
+    Timeout(Round, u8),
+    /// The body of a block that was judged valid, or that this node built.
+    Block(Box<Block>),
+}
+
+/// A log that this replica cannot have written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RecoverError {
+    /// A signature or quorum in record `0` does not hold.
+    #[error("record {0} of the log does not verify")]
+    Unauthentic(usize),
+    /// A step in record `0` is none.
+    #[error("record {0} of the log is malformed")]
+    Malformed(usize),
+}
+
+/// A stored block that does not follow from the ones before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RestoreError {
+    /// The commit at this height is not one of its validator set for its block.
+    #[error("the stored commit at height {0} does not decide the stored block")]
+    Commit(Height),
+    /// Executing the block at this height does not give what its header says.
+    #[error("the stored block at height {0} does not execute to what its header says")]
+    Block(Height),
+}
+
+impl LogRecord {
+    pub(crate) fn of_input(input: &Input) -> Self {
+        match input {
+            Input::Start => Self::Start(0),
+            Input::Statement(signed) => Self::Statement((**signed).clone()),
+            Input::Certificate(certificate) => Self::Certificate((**certificate).clone()),
+            Input::Verdict(Verdict { block, valid, builder, build_round, timely }) => {
+                Self::Verdict(*block, *valid, *builder, *build_round, *timely)
+            }
+            Input::Built { round, block } => Self::Built(*round, *block),
+            Input::Timeout { round, step } => Self::Timeout(*round, step_code(*step)),
+        }
+    }
+}
+
+/// What this node wrote to its own disk was verified before it was written.
+struct OwnDisk;
+
+impl Known for OwnDisk {
+    fn operation(&self, _: &SignedOperation) -> bool {
+        true
+    }
+
+    fn statement(&self, _: &SignedStatement) -> bool {
+        true
+    }
+}
+
+impl Replica {
+    /// Takes over the next decided block of an earlier life. Signatures are not checked again; that
+    /// the commit names the block, and that execution gives its roots, is.
+    ///
+    /// # Errors
+    /// [`RestoreError`]: the disk holds another history than this program would have written.
+    pub fn restore(&mut self, block: Block, commit: QuorumCertificate) -> Result<(), RestoreError> {
+        let height = self.height();
+        let bad = RestoreError::Commit(height);
+        if commit.statement.block != Some(block.header.id()) {
+            return Err(bad);
+        }
+        let known = |_: &SignedStatement| true;
+        let commit = verify_quorum(commit, self.ledger.validators(), &known).map_err(|_| bad)?;
+        let block = verify_block(block, self.ledger.previous_validators(), &OwnDisk)
+            .map_err(|_| RestoreError::Block(height))?;
+        let execution = self.ledger.execute(&block).map_err(|_| RestoreError::Block(height))?;
+        let ledger = Arc::make_mut(&mut self.ledger);
+        let committed = ledger.commit(execution).map_err(|_| RestoreError::Block(height))?;
+        self.note_handover(&block.header, &commit);
+        self.clients.record(&block.header, &commit, Arc::new(committed));
+        self.last_commit = Some(commit);
+        self.driver = driver_for(&self.ledger, &self.config);
+        Ok(())
+    }
+
+    /// Takes this height's inputs from the log of an earlier life, in order, then goes on where
+    /// that life ended: what it was about to sign is signed now, the same bytes.
+    ///
+    /// # Errors
+    /// [`RecoverError`] naming the record. The replica is of no use then.
+    pub fn recover(&mut self, records: Vec<LogRecord>) -> Result<(), RecoverError> {
+        self.replaying = true;
+        for (at, record) in records.into_iter().enumerate() {
+            self.replay(at, record)?;
+        }
+        self.replaying = false;
+        self.resume();
+        Ok(())
+    }
+
+    fn replay(&mut self, at: usize, record: LogRecord) -> Result<(), RecoverError> {
+        let bad = |_| RecoverError::Unauthentic(at);
+        match record {
+            LogRecord::Start(_) => {
+                self.started = true;
+                self.feed(Input::Start);
+            }
+            LogRecord::Statement(signed) => {
+                self.feed(Input::Statement(verify_statement(signed).map_err(bad)?));
+            }
+            LogRecord::Certificate(certificate) => {
+                let validators = Arc::clone(self.ledger.validators());
+                let held = verify_quorum(certificate, &validators, &|_| false)
+                    .map_err(|_| RecoverError::Unauthentic(at))?;
+                self.feed(Input::Certificate(held));
+            }
+            LogRecord::Verdict(block, valid, builder, build_round, timely) => {
+                self.mark_judged(&block);
+                let verdict = Verdict { block, valid, builder, build_round, timely };
+                self.feed(Input::Verdict(verdict));
+            }
+            LogRecord::Built(round, block) => self.feed(Input::Built { round, block }),
+            LogRecord::Timeout(round, code) => {
+                let step = step_of(code).ok_or(RecoverError::Malformed(at))?;
+                self.feed(Input::Timeout { round, step });
+            }
+            LogRecord::Block(block) => {
+                let context = self.block_context(&block);
+                let block = verify_block(*block, &context.previous, &context)
+                    .map_err(|_| RecoverError::Unauthentic(at))?;
+                self.on_verified_block(block);
+            }
+        }
+        Ok(())
+    }
+
+    /// What the earlier life left half done. A statement that it had signed is asked for again,
+    /// and the guard gives the same signature.
+    fn resume(&mut self) {
+        for output in self.driver.unanswered() {
+            self.on_output(output);
+        }
+        if let Some(block) = self.sync.committing.as_ref().and_then(|c| c.statement.block) {
+            self.resume_decided(&block);
+        }
+        if self.started {
+            self.on_resend();
+        }
+        self.watch_leases();
+        self.await_height();
+    }
+}
+
+fn step_code(step: Step) -> u8 {
+    match step {
+        Step::Unstarted | Step::Propose => 0,
+        Step::Prevote => 1,
+        Step::Precommit | Step::Decided => 2,
+    }
+}
+
+fn step_of(code: u8) -> Option<Step> {
+    match code {
+        0 => Some(Step::Propose),
+        1 => Some(Step::Prevote),
+        2 => Some(Step::Precommit),
+        _ => None,
+    }
+}

@@ -1,0 +1,171 @@
+//! Checking signatures: pure work that any thread may do.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use quorate_crypto::{
+    Known, Verified, verify, verify_block, verify_evidence, verify_quorum, verify_statement,
+};
+use quorate_types::operation::Suspicion;
+use quorate_types::{
+    Block, Evidence, OperationId, PublicKey, QuorumCertificate, Sign1, Signature, SignedOperation,
+    SignedStatement, ValidatorSet,
+};
+
+/// Where something unverified came from: who is charged if it does not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// A peer.
+    Peer(PublicKey),
+    /// A client's request, which wants an answer.
+    Client {
+        /// The client.
+        from: PublicKey,
+        /// Of its request.
+        id: u64,
+    },
+    /// This process itself.
+    Local,
+}
+
+/// Something unverified, with all that checking it needs.
+#[derive(Debug)]
+pub struct Work {
+    /// Where it came from.
+    pub origin: Origin,
+    /// What it is.
+    pub claim: Claim,
+}
+
+/// What is to be checked.
+#[derive(Debug)]
+pub enum Claim {
+    /// A proposal or vote.
+    Statement(SignedStatement),
+    /// Operations for the pool.
+    Operations(Vec<SignedOperation>),
+    /// A block body.
+    Block(Box<Block>, BlockContext),
+    /// A certificate against a validator set.
+    Certificate(QuorumCertificate, Arc<ValidatorSet>),
+    /// A decided block with its commit.
+    Decided(Box<Block>, BlockContext, QuorumCertificate, Arc<ValidatorSet>),
+    /// A pair that convicts.
+    Evidence(Box<Evidence>),
+    /// A suspicion.
+    Suspicion(Sign1<Suspicion>),
+}
+
+/// What checking a block needs beside the block.
+#[derive(Debug)]
+pub struct BlockContext {
+    /// The set that signed the commit of the block before.
+    pub previous: Arc<ValidatorSet>,
+    /// Operations in it whose very signatures were verified before.
+    pub operations: BTreeSet<OperationId>,
+    /// Votes of its previous commit whose very signatures were verified before.
+    pub votes: BTreeSet<(PublicKey, Signature)>,
+}
+
+/// What held, with where it came from.
+#[derive(Debug)]
+pub struct Proof {
+    /// Where it came from.
+    pub origin: Origin,
+    /// What it is.
+    pub fact: Fact,
+}
+
+/// What was checked.
+#[derive(Debug)]
+pub enum Fact {
+    /// A proposal or vote.
+    Statement(Verified<SignedStatement>),
+    /// The operations that held, and how many did not.
+    Operations(Vec<Verified<SignedOperation>>, u64),
+    /// A block body.
+    Block(Box<Verified<Block>>),
+    /// A certificate.
+    Certificate(Verified<QuorumCertificate>),
+    /// A decided block with its commit.
+    Decided(Box<Verified<Block>>, Verified<QuorumCertificate>),
+    /// A pair that convicts.
+    Evidence(Box<Verified<Evidence>>),
+    /// A suspicion.
+    Suspicion(Verified<Sign1<Suspicion>>),
+}
+
+impl Work {
+    /// Checks. A pure function: the same work gives the same answer anywhere.
+    ///
+    /// # Errors
+    /// The origin, where something did not hold.
+    pub fn run(self) -> Result<Proof, Origin> {
+        let origin = self.origin;
+        self.claim.check().map(|fact| Proof { origin, fact }).ok_or(origin)
+    }
+
+    /// Signatures that [`Self::run`] checks at most, in units of one.
+    pub fn signatures(&self) -> usize {
+        match &self.claim {
+            Claim::Statement(_) | Claim::Suspicion(_) => 1,
+            Claim::Evidence(_) => 2,
+            Claim::Operations(operations) => operations.len(),
+            Claim::Certificate(certificate, _) => certificate.votes.len(),
+            Claim::Block(block, context) => context.unknown(block),
+            Claim::Decided(block, context, commit, _) => {
+                context.unknown(block) + commit.votes.len()
+            }
+        }
+    }
+}
+
+impl Claim {
+    fn check(self) -> Option<Fact> {
+        match self {
+            Self::Statement(signed) => verify_statement(signed).ok().map(Fact::Statement),
+            Self::Operations(operations) => Some(check_operations(operations)),
+            Self::Block(block, context) => {
+                let block = verify_block(*block, &context.previous, &context).ok()?;
+                Some(Fact::Block(Box::new(block)))
+            }
+            Self::Certificate(certificate, validators) => {
+                let known = |_: &SignedStatement| false;
+                verify_quorum(certificate, &validators, &known).ok().map(Fact::Certificate)
+            }
+            Self::Decided(block, context, commit, validators) => {
+                let commit = verify_quorum(commit, &validators, &|_| false).ok()?;
+                let block = verify_block(*block, &context.previous, &context).ok()?;
+                Some(Fact::Decided(Box::new(block), commit))
+            }
+            Self::Evidence(evidence) => {
+                verify_evidence(*evidence).ok().map(|held| Fact::Evidence(Box::new(held)))
+            }
+            Self::Suspicion(suspicion) => verify(suspicion).ok().map(Fact::Suspicion),
+        }
+    }
+}
+
+fn check_operations(operations: Vec<SignedOperation>) -> Fact {
+    let all = operations.len();
+    let held: Vec<_> = operations.into_iter().filter_map(|op| verify(op).ok()).collect();
+    let refused = (all - held.len()) as u64;
+    Fact::Operations(held, refused)
+}
+
+impl BlockContext {
+    fn unknown(&self, block: &Block) -> usize {
+        let votes = block.previous_commit.as_ref().map_or(0, |commit| commit.votes.len());
+        (block.operations.len() + votes).saturating_sub(self.operations.len() + self.votes.len())
+    }
+}
+
+impl Known for BlockContext {
+    fn operation(&self, operation: &SignedOperation) -> bool {
+        self.operations.contains(&operation.payload.id())
+    }
+
+    fn statement(&self, statement: &SignedStatement) -> bool {
+        self.votes.contains(&(statement.signer, statement.signature))
+    }
+}

@@ -1,0 +1,326 @@
+//! A committee in one process: replicas whose actions are carried out in memory, in order.
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "shared test code; each test \
+uses a part of it"
+)]
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use quorate_crypto::SecretKey;
+use quorate_ledger::Ledger;
+use quorate_replica::{
+    Action, Config, Event, LogRecord, Now, PaceConfig, Recipients, Replica, ToSign,
+};
+use quorate_types::genesis::{Admission, Attester, Parameters};
+use quorate_types::message::{ClientMessage, Decided, PeerMessage};
+use quorate_types::{
+    Block, Body, Claims, Genesis, Height, Market, MechanismKind, Operation, PROTOCOL_VERSION,
+    PublicKey, QuorumCertificate, SignedOperation, Statement, Validator, ValidatorSet, cbor,
+    limits,
+};
+
+pub const START: u64 = 1_800_000_000_000;
+
+/// What survives a crash of a node.
+#[derive(Default)]
+pub struct Disk {
+    pub blocks: Vec<(Block, QuorumCertificate)>,
+    pub log: Vec<(Height, LogRecord)>,
+    /// Records that the next sync makes durable.
+    pub unsynced: Vec<(Height, LogRecord)>,
+    pub signed: BTreeMap<(Height, u32, u8), Statement>,
+}
+
+pub struct Node {
+    pub key: SecretKey,
+    pub replica: Replica,
+    pub disk: Disk,
+    pub up: bool,
+    pub replies: Vec<(PublicKey, ClientMessage)>,
+}
+
+pub struct Cluster {
+    pub genesis: Genesis,
+    pub attester: SecretKey,
+    pub nodes: Vec<Node>,
+    pub queue: VecDeque<(usize, PublicKey, Vec<u8>)>,
+    pub now: u64,
+    /// Whether a frame from one node to another is lost.
+    pub lost: Box<dyn FnMut(usize, usize) -> bool>,
+}
+
+pub fn key(seed: u8) -> SecretKey {
+    SecretKey::from_seed(&[seed; 32])
+}
+
+pub fn genesis(count: u8, mechanism: MechanismKind) -> Genesis {
+    let validators = (1..=count).map(|seed| Validator {
+        key: key(seed).public_key(),
+        power: 1,
+        operator: format!("op-{seed}").parse().unwrap(),
+    });
+    Genesis {
+        name: "test".parse().unwrap(),
+        created: START - 1,
+        markets: vec![Market {
+            name: "jobs".parse().unwrap(),
+            reserve: None,
+            trusted: false,
+            attempts: 5,
+            lease_ms: 1_000,
+            mechanism,
+            window_ms: 100,
+        }],
+        version: PROTOCOL_VERSION,
+        admission: Admission::Attestation,
+        attesters: vec![Attester { key: key(100).public_key(), name: "office".parse().unwrap() }],
+        parameters: Parameters::default(),
+        validators: ValidatorSet::new(validators.collect()).unwrap(),
+    }
+}
+
+impl Cluster {
+    pub fn new(count: u8) -> Self {
+        let genesis = genesis(count, MechanismKind::Assignment);
+        let now = START;
+        let nodes = (1..=count)
+            .map(|seed| {
+                let (key, disk) = (key(seed), Disk::default());
+                let replica = start(&genesis, &key, &disk, time(now));
+                Node { key, replica, disk, up: true, replies: Vec::new() }
+            })
+            .collect();
+        let mut cluster = Self {
+            genesis,
+            attester: key(100),
+            nodes,
+            queue: VecDeque::new(),
+            now,
+            lost: Box::new(|_, _| false),
+        };
+        cluster.connect_all();
+        cluster
+    }
+
+    fn connect_all(&mut self) {
+        let keys: Vec<_> = self.nodes.iter().map(|node| node.key.public_key()).collect();
+        for at in 0..self.nodes.len() {
+            for key in keys.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, k)| *k) {
+                self.handle(at, Event::Connected(key));
+            }
+        }
+    }
+
+    pub fn handle(&mut self, at: usize, event: Event) {
+        if self.nodes[at].up {
+            self.nodes[at].replica.handle(time(self.now), event);
+            self.drain(at);
+        }
+    }
+
+    fn drain(&mut self, at: usize) {
+        while self.nodes[at].up {
+            let Some(action) = self.nodes[at].replica.poll_action() else { return };
+            self.perform(at, action);
+        }
+    }
+
+    fn perform(&mut self, at: usize, action: Action) {
+        let me = self.nodes[at].key.public_key();
+        let event = match action {
+            Action::Verify(work) => match work.run() {
+                Ok(proof) => Event::Verified(proof),
+                Err(origin) => Event::Refused(origin),
+            },
+            Action::Execute { ledger, block } => Event::Executed {
+                block: block.header.id(),
+                result: ledger.execute(&block).map(Box::new),
+            },
+            Action::Propose { ledger, round, proposal } => {
+                let (block, execution) = ledger.propose(*proposal);
+                Event::Proposed { round, block: Box::new(block), execution: Box::new(execution) }
+            }
+            Action::Log(height, record) => {
+                let bytes = cbor::encode(&record);
+                let record = cbor::decode(&bytes, limits::BULK_FRAME_BYTES).unwrap();
+                self.nodes[at].disk.unsynced.push((height, record));
+                return;
+            }
+            Action::Sign(to_sign) => match self.sign(at, to_sign) {
+                Some(event) => event,
+                None => return,
+            },
+            Action::Persist { block, commit } => {
+                self.nodes[at].disk.blocks.push(((**block).clone(), commit));
+                Event::Persisted(block.header.height)
+            }
+            Action::ServeDecided { to, from } => {
+                let blocks = &self.nodes[at].disk.blocks;
+                let decided: Vec<_> =
+                    blocks.iter().skip(from as usize - 1).take(8).cloned().collect();
+                for (block, commit) in decided {
+                    let message = PeerMessage::Decided(Box::new(Decided { block, commit }));
+                    self.send(at, to, &message);
+                }
+                return;
+            }
+            Action::Send(Recipients::One(to), message) => return self.send(at, to, &message),
+            Action::Send(Recipients::All, message) => {
+                let all: Vec<_> = self.nodes.iter().map(|node| node.key.public_key()).collect();
+                for to in all.into_iter().filter(|to| *to != me) {
+                    self.send(at, to, &message);
+                }
+                return;
+            }
+            Action::Reply(to, message) => {
+                self.nodes[at].replies.push((to, message));
+                return;
+            }
+            Action::Call(_) | Action::Committed { .. } => return,
+            Action::Halt(reason) => panic!("node {at} halts: {reason}"),
+        };
+        self.nodes[at].replica.handle(time(self.now), event);
+    }
+
+    fn sign(&mut self, at: usize, to_sign: ToSign) -> Option<Event> {
+        let node = &mut self.nodes[at];
+        node.disk.log.append(&mut node.disk.unsynced);
+        Some(match to_sign {
+            ToSign::Statement(statement) => {
+                let slot = (statement.height, statement.round, statement.kind as u8);
+                let held = node.disk.signed.entry(slot).or_insert_with(|| statement.clone());
+                assert_eq!(*held, statement, "node {at} signs twice for {slot:?}");
+                Event::SignedStatement(node.key.sign_statement(statement))
+            }
+            ToSign::Operation(operation) => {
+                Event::SignedOperation(Box::new(node.key.sign(*operation)))
+            }
+            ToSign::Suspicion(suspicion) => Event::SignedSuspicion(node.key.sign(suspicion)),
+        })
+    }
+
+    fn send(&mut self, from: usize, to: PublicKey, message: &PeerMessage) {
+        let Some(at) = self.nodes.iter().position(|node| node.key.public_key() == to) else {
+            return;
+        };
+        if !(self.lost)(from, at) {
+            let key = self.nodes[from].key.public_key();
+            self.queue.push_back((at, key, cbor::encode(message)));
+        }
+    }
+
+    /// Delivers what is under way; then lets the next timer fire. Returns whether anything was.
+    pub fn step(&mut self) -> bool {
+        if let Some((to, from, bytes)) = self.queue.pop_front() {
+            let message = cbor::decode(&bytes, limits::BULK_FRAME_BYTES).unwrap();
+            self.handle(to, Event::Peer { from, message });
+            return true;
+        }
+        let up = (0..self.nodes.len()).filter(|at| self.nodes[*at].up);
+        let next = up.filter_map(|at| Some((self.nodes[at].replica.poll_timeout()?, at))).min();
+        let Some((due, at)) = next else { return false };
+        self.now = self.now.max(START + due);
+        self.nodes[at].replica.handle_timeout(time(self.now));
+        self.drain(at);
+        true
+    }
+
+    /// Steps until `done`; panics after `most` steps.
+    pub fn until(&mut self, most: usize, done: impl Fn(&Self) -> bool) {
+        for _ in 0..most {
+            if done(self) {
+                return;
+            }
+            assert!(self.step(), "the cluster has nothing to do");
+        }
+        let heights: Vec<_> = self.nodes.iter().map(|node| node.replica.height()).collect();
+        panic!("not done after {most} steps; heights {heights:?}, now {}", self.now - START);
+    }
+
+    pub fn crash(&mut self, at: usize) {
+        self.nodes[at].up = false;
+        self.nodes[at].disk.unsynced.clear();
+        self.queue.retain(|(to, _, _)| *to != at);
+    }
+
+    pub fn restart(&mut self, at: usize) {
+        let node = &mut self.nodes[at];
+        node.replica = start(&self.genesis, &node.key, &node.disk, time(self.now));
+        node.up = true;
+        let keys: Vec<_> = self.nodes.iter().map(|node| node.key.public_key()).collect();
+        let own = keys[at];
+        for (other, key) in keys.into_iter().enumerate().filter(|(other, _)| *other != at) {
+            self.handle(at, Event::Connected(key));
+            self.handle(other, Event::Connected(own));
+        }
+    }
+
+    pub fn submit(&mut self, at: usize, operation: SignedOperation) {
+        self.handle(at, Event::Submitted(Box::new(operation)));
+    }
+
+    pub fn operation(&self, agent: &SecretKey, sequence: u64, body: Body) -> SignedOperation {
+        let swarm = self.genesis.swarm_id();
+        let operation = Operation { swarm, agent: agent.public_key(), sequence, body };
+        agent.sign(operation).into_inner()
+    }
+
+    pub fn admission(&self, agent: &SecretKey, labels: &[&str]) -> SignedOperation {
+        let mut capabilities = quorate_types::Capabilities::new();
+        for label in labels {
+            capabilities = capabilities.label(label).unwrap();
+        }
+        let claims = Claims {
+            issuer: self.attester.public_key(),
+            subject: agent.public_key(),
+            audience: self.genesis.swarm_id(),
+            expires: START / 1000 + 100_000,
+            not_before: 0,
+            issued_at: 0,
+            id: vec![1],
+            capabilities: capabilities.amount("slots", 4).unwrap(),
+        };
+        let attestation = self.attester.sign(claims).into_inner();
+        self.operation(agent, 0, Body::Admit(quorate_types::operation::Attest { attestation }))
+    }
+
+    pub fn ledger(&self, at: usize) -> &Arc<Ledger> {
+        self.nodes[at].replica.ledger()
+    }
+
+    pub fn heights(&self) -> BTreeSet<Height> {
+        self.nodes.iter().filter(|n| n.up).map(|n| n.replica.height() - 1).collect()
+    }
+
+    /// Equal blocks at equal heights, on every node.
+    pub fn assert_agreement(&self) {
+        let mut ids: BTreeMap<Height, quorate_types::BlockId> = BTreeMap::new();
+        for node in &self.nodes {
+            for (block, _) in &node.disk.blocks {
+                let id = block.header.id();
+                assert_eq!(*ids.entry(block.header.height).or_insert(id), id);
+            }
+        }
+    }
+}
+
+fn start(genesis: &Genesis, key: &SecretKey, disk: &Disk, now: Now) -> Replica {
+    let config = Config { me: key.public_key(), vote_from: 0, pace: PaceConfig::default() };
+    let ledger = Ledger::genesis(genesis.clone()).unwrap();
+    let mut replica = Replica::new(config, ledger, now);
+    for (block, commit) in &disk.blocks {
+        replica.restore(block.clone(), commit.clone()).unwrap();
+    }
+    let height = replica.height();
+    let records = disk.log.iter().filter(|(at, _)| *at == height).map(|(_, r)| r.clone());
+    replica.recover(records.collect()).unwrap();
+    replica
+}
+
+pub fn time(now: u64) -> Now {
+    Now { monotonic: now - START, unix: now }
+}
