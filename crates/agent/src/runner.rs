@@ -12,7 +12,8 @@ use quorate_types::operation::Offer as TaskOffer;
 use quorate_types::{Amounts, Capabilities, FencingToken, Label, TaskId, TaskSpec, limits};
 
 use crate::{
-    Agent, Award, CallForBids, Event, LeaseControl, LeaseGuard, Outcome, TaskError, Timer,
+    Agent, Award, CallForBids, Event, LeaseControl, LeaseGuard, LossCause, Outcome, TaskError,
+    Timer,
 };
 
 /// Runs the agents of one key: asks the idle ones for bids, has them execute what they win.
@@ -22,9 +23,11 @@ use crate::{
 pub struct AgentRunner {
     capabilities: Capabilities,
     timer: Arc<dyn Timer>,
+    slots: usize,
     idle: Vec<Box<dyn Agent>>,
     work: FuturesUnordered<BoxFuture<'static, Done>>,
-    /// Awards in force, until their execution ends.
+    /// Awards, until their execution ended and the swarm took the report. Only then the ledger has
+    /// the slot free: a bid in the same block as the report would be refused.
     leases: BTreeMap<(TaskId, FencingToken), Running>,
     waiting: VecDeque<(Award, LeaseGuard)>,
     /// The newest call of each market that no agent was asked about.
@@ -67,6 +70,10 @@ pub enum AgentReport {
 struct Running {
     control: Option<LeaseControl>,
     demand: Amounts,
+    /// The execution ended.
+    done: bool,
+    /// The swarm has ended the award.
+    over: bool,
 }
 
 enum Done {
@@ -82,6 +89,7 @@ impl AgentRunner {
         Self {
             capabilities,
             timer,
+            slots: agents.len(),
             idle: agents,
             work: FuturesUnordered::new(),
             leases: BTreeMap::new(),
@@ -96,7 +104,7 @@ impl AgentRunner {
         &self.capabilities
     }
 
-    /// Executions under way or waiting.
+    /// Awards that wait, are worked on, or whose report is on its way.
     pub fn running(&self) -> usize {
         self.leases.len()
     }
@@ -108,7 +116,13 @@ impl AgentRunner {
                 self.calls.insert(call.market.clone(), call.clone());
             }
             Event::Award(award) => self.handle_award(award),
-            Event::LeaseLost { task, token, .. } => self.handle_loss(*task, *token),
+            Event::LeaseLost { task, token, cause } => {
+                self.handle_loss(*task, *token);
+                if *cause != LossCause::OutOfReach {
+                    self.handle_end(*task, *token);
+                }
+            }
+            Event::Reported { task, token, .. } => self.handle_end(*task, *token),
             _ => return,
         }
         self.start();
@@ -124,7 +138,8 @@ impl AgentRunner {
         }
         let (guard, control) = LeaseGuard::new(self.timer.clone());
         let demand = demand(&award.spec);
-        self.leases.insert(id, Running { control: Some(control), demand });
+        self.leases
+            .insert(id, Running { control: Some(control), demand, done: false, over: false });
         self.waiting.push_back((award.clone(), guard));
     }
 
@@ -133,11 +148,18 @@ impl AgentRunner {
         if let Some(control) = running.control.take() {
             control.lose();
         }
+    }
+
+    /// The swarm has the slot free again. Calls that came meanwhile are old: new ones follow.
+    fn handle_end(&mut self, task: TaskId, token: FencingToken) {
+        let Some(running) = self.leases.get_mut(&(task, token)) else { return };
+        running.over = true;
         let before = self.waiting.len();
         self.waiting.retain(|(award, _)| (award.task, award.token) != (task, token));
-        if self.waiting.len() < before {
+        if running.done || self.waiting.len() < before {
             self.leases.remove(&(task, token));
         }
+        self.calls.clear();
     }
 
     /// Gives idle agents what there is to do: awards first.
@@ -149,7 +171,9 @@ impl AgentRunner {
                     let result = agent.execute(award, guard).await;
                     Done::Executed(agent, id, result)
                 }));
-            } else if let Some((_, call)) = self.calls.pop_first() {
+            } else if self.leases.len() < self.slots
+                && let Some((_, call)) = self.calls.pop_first()
+            {
                 let asked = self.fitting(call);
                 self.work.push(Box::pin(async move {
                     let report = ask(agent.as_mut(), &asked).await;
@@ -201,7 +225,12 @@ impl AgentRunner {
             }
             Done::Executed(agent, (task, token), result) => {
                 self.idle.push(agent);
-                self.leases.remove(&(task, token));
+                if let Some(running) = self.leases.get_mut(&(task, token)) {
+                    running.done = true;
+                    if running.over {
+                        self.leases.remove(&(task, token));
+                    }
+                }
                 Some(match result.and_then(within_limit) {
                     Ok(outcome) => AgentReport::Completed { task, token, outcome },
                     Err(error) => AgentReport::Failed { task, token, error },

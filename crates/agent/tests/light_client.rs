@@ -241,6 +241,7 @@ fn a_refusal_is_told_with_its_reason() {
         _ => false,
     };
     world.run(10, |w| w.events[requester].iter().any(refused));
+    assert_eq!(world.events[requester].iter().filter(|event| refused(event)).count(), 1);
 }
 
 /// A world in which client 1 holds the task.

@@ -126,7 +126,15 @@ fn an_agent_that_works_is_asked_afterwards() {
     hand.wake_all();
     let outcome = Outcome::new(b"xxx".to_vec());
     assert_eq!(next(&mut runner), Some(AgentReport::Completed { task: id(1), token: 1, outcome }));
+    // The ledger has the slot free when it has the report, not before.
+    assert_eq!(next(&mut runner), None);
+    runner.handle_event(&reported(1));
+    runner.handle_event(&call(vec![(id(2), spec(5))]));
     assert!(matches!(next(&mut runner), Some(AgentReport::Bid { .. })));
+}
+
+fn reported(number: u64) -> Event {
+    Event::Reported { task: id(number), token: 1, certificate: Vec::new() }
 }
 
 #[test]
@@ -142,6 +150,8 @@ fn two_slots_work_at_the_same_time_and_a_third_award_waits() {
     assert_eq!(next(&mut runner), None);
     hand.wake_all();
     assert!(next(&mut runner).is_some());
+    assert_eq!(runner.running(), 3);
+    (1..=3).for_each(|number| runner.handle_event(&reported(number)));
     assert_eq!(runner.running(), 0);
 }
 
@@ -151,8 +161,9 @@ fn a_lost_lease_stops_the_work_and_what_waits_never_begins() {
     runner.handle_event(&award(1, 1));
     runner.handle_event(&award(2, 1));
     assert_eq!(next(&mut runner), None);
-    for number in [2, 1, 7] {
-        let cause = LossCause::Superseded;
+    let causes =
+        [LossCause::Superseded, LossCause::OutOfReach, LossCause::Ended, LossCause::Lapsed];
+    for (number, cause) in [2, 1, 7, 1].into_iter().zip(causes) {
         runner.handle_event(&Event::LeaseLost { task: id(number), token: 1, cause });
     }
     let error = TaskError::LeaseLost(LeaseLost);

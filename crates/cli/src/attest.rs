@@ -72,8 +72,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let hash = attestation.hash();
     write_new(&args.out, &cbor::encode(&attestation))?;
     say(format!("attestation {hash} of {subject}: {count} capabilities, {} days", args.days))?;
-    say(format!("Next, for the agent: quorate join DIR genesis.toml --attestation {}",
-        args.out.display()))?;
+    say(format!(
+        "Next, for the agent: quorate join DIR genesis.toml --attestation {}",
+        args.out.display()
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -49,8 +49,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let home = Home::new(&args.dir);
     let key = home.key().context("no usable key; quorate init makes a node's folder")?.public_key();
     let genesis = read_genesis(&args.genesis)?;
-    let root = TrustRoot::from_genesis(&genesis)
-        .with_context(|| args.genesis.display().to_string())?;
+    let root =
+        TrustRoot::from_genesis(&genesis).with_context(|| args.genesis.display().to_string())?;
     let boot = args.boot.iter().map(|text| addresses(text)).collect::<Result<Vec<_>>>()?.concat();
     let attestation = args.attestation.as_deref();
     let attestation = attestation.map(|path| read_attestation(path, &genesis, &key)).transpose()?;
@@ -176,12 +176,18 @@ mod tests {
         let boot = ["/ip4/192.0.2.1/tcp/7400".parse().unwrap()];
         for (before, after) in [
             ("", "boot = [\"/ip4/192.0.2.1/tcp/7400\"]\n"),
-            ("# a\nboot = [] # b\nmdns = true\n",
-             "# a\nboot = [\"/ip4/192.0.2.1/tcp/7400\"] # b\nmdns = true\n"),
-            ("boot = [\n  # old\n  \"/ip4/192.0.2.9/tcp/1\",\n]\n[pace]\n",
-             "boot = [\"/ip4/192.0.2.1/tcp/7400\"]\n[pace]\n"),
-            ("[pace]\nleast_ms = 5\n",
-             "boot = [\"/ip4/192.0.2.1/tcp/7400\"]\n[pace]\nleast_ms = 5\n"),
+            (
+                "# a\nboot = [] # b\nmdns = true\n",
+                "# a\nboot = [\"/ip4/192.0.2.1/tcp/7400\"] # b\nmdns = true\n",
+            ),
+            (
+                "boot = [\n  # old\n  \"/ip4/192.0.2.9/tcp/1\",\n]\n[pace]\n",
+                "boot = [\"/ip4/192.0.2.1/tcp/7400\"]\n[pace]\n",
+            ),
+            (
+                "[pace]\nleast_ms = 5\n",
+                "boot = [\"/ip4/192.0.2.1/tcp/7400\"]\n[pace]\nleast_ms = 5\n",
+            ),
         ] {
             assert_eq!(with_boot(before, &boot).unwrap(), after);
         }

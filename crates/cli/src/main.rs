@@ -7,6 +7,7 @@
 
 mod attest;
 mod audit;
+mod bench;
 mod demo;
 mod genesis;
 mod init;
@@ -57,6 +58,7 @@ enum Command {
     Submit(submit::Args),
     Audit(audit::Args),
     Demo(demo::Args),
+    Bench(bench::Args),
 }
 
 #[tokio::main]
@@ -86,6 +88,7 @@ impl Command {
             Self::Submit(args) => submit::run(args).await,
             Self::Audit(args) => Ok(audit::run(args)),
             Self::Demo(args) => demo::run(args).await,
+            Self::Bench(args) => bench::run(args).await,
         }
     }
 

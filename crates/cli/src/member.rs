@@ -61,7 +61,8 @@ impl Member {
 pub(crate) fn key_of(text: &str) -> Result<PublicKey> {
     let Ok(key) = text.parse::<PublicKey>() else {
         let member = Member::read(Path::new(text));
-        let hint = || format!("`{text}` is neither a key of 64 hexadecimal digits nor a member.toml");
+        let hint =
+            || format!("`{text}` is neither a key of 64 hexadecimal digits nor a member.toml");
         return Ok(member.with_context(hint)?.key);
     };
     check_public_key(&key)?;

@@ -50,7 +50,8 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         "d" => 86_400_000,
         _ => return Err(format!("`{text}`: expected a number with ms, s, m, h or d behind it")),
     };
-    let number: u64 = number.parse().map_err(|_| format!("`{text}` does not begin with a number"))?;
+    let number: u64 =
+        number.parse().map_err(|_| format!("`{text}` does not begin with a number"))?;
     let total = number.checked_mul(millis).ok_or_else(|| format!("`{text}` is too long"))?;
     Ok(Duration::from_millis(total))
 }

@@ -24,4 +24,6 @@ pub use node::{Node, NodeBuilder, NodeError, NodeEvent, NodeHandle};
 pub use quorate_network::Multiaddr;
 pub use quorate_store::CrashPoints;
 pub use task::{Receipt, TaskFailure, TaskHandle};
-pub use validator::{Validator, ValidatorError, ValidatorEvent, ValidatorStatus};
+pub use validator::{
+    CommittedBlock, Validator, ValidatorError, ValidatorEvent, ValidatorStatus, protocol_name,
+};

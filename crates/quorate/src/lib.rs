@@ -46,3 +46,8 @@ pub use quorate_node::{
     TaskHandle, Validator,
 };
 pub use quorate_types::{Amounts, Capabilities, Label, TaskId, TaskSpec};
+
+/// The agent in the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

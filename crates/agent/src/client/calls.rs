@@ -69,6 +69,12 @@ impl Calls {
         }
     }
 
+    /// Forgets all calls; returns the markets that they were of.
+    pub(super) fn reset(&mut self) -> Vec<Label> {
+        self.passed_on.clear();
+        std::mem::take(&mut self.newest).into_keys().collect()
+    }
+
     fn remember(&mut self, tasks: &[(TaskId, TaskSpec)]) {
         for (task, spec) in tasks {
             let id = (*task, spec.hash());

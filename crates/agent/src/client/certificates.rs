@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use quorate_types::outcome::{Assignment, Expiry, Receipt, Refusal};
-use quorate_types::{Body, Millis, Outcome, TaskId};
+use quorate_types::{Body, Hash, Millis, Outcome, TaskId, cbor};
 
 use super::{Event, LightClient, LossCause, work};
 use crate::Award;
+
+/// Refusals that are remembered, so that a repeated certificate is no second event.
+const REFUSALS: usize = 256;
 
 impl LightClient {
     /// Believes a certificate that verifies; counts and drops others. `asked` is the task that an
@@ -77,11 +80,18 @@ impl LightClient {
         }
     }
 
+    /// Every validator tells of a refusal; its owner hears it once.
     fn handle_refusal(&mut self, refusal: Refusal, bytes: &[u8]) {
-        if refusal.agent == self.me {
-            let Refusal { operation, items, .. } = refusal;
-            self.event(Event::Refused { operation, items, certificate: bytes.to_vec() });
+        let name = Hash::derive("quorate 1 refusal heard", &[&cbor::encode(&refusal)]);
+        if refusal.agent != self.me || self.refusals.contains(&name) {
+            return;
         }
+        self.refusals.push_back(name);
+        if self.refusals.len() > REFUSALS {
+            self.refusals.pop_front();
+        }
+        let Refusal { operation, items, .. } = refusal;
+        self.event(Event::Refused { operation, items, certificate: bytes.to_vec() });
     }
 
     fn handle_expiry(&mut self, expiry: &Expiry, bytes: &[u8]) {
@@ -94,8 +104,11 @@ impl LightClient {
     }
 
     fn events(&mut self, event: Option<Event>) {
-        if let Some(event) = event {
-            self.event(event);
+        let Some(event) = event else { return };
+        let over = matches!(event, Event::Reported { .. } | Event::LeaseLost { .. });
+        self.event(event);
+        if over {
+            self.refresh_calls();
         }
     }
 }

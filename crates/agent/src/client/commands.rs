@@ -155,7 +155,7 @@ impl LightClient {
         if !self.work.owes(task, token) {
             return Err(ClientError::NotHeld { task, token });
         }
-        self.work.report(task);
+        self.work.report(task, body.clone());
         self.outbox.push(body);
         self.flush(now);
         Ok(())

@@ -28,7 +28,8 @@ pub enum Event {
     Call(Call),
     /// This agent won a task. The acceptance is on its way.
     Award(Box<Award>),
-    /// An award of this agent is no longer in force: stop.
+    /// An award of this agent is no longer in force: stop. After [`LossCause::OutOfReach`] it may
+    /// still be reported on, and another loss may follow.
     LeaseLost {
         /// Task.
         task: TaskId,
@@ -41,6 +42,8 @@ pub enum Event {
     Reported {
         /// Task.
         task: TaskId,
+        /// Token of the award.
+        token: FencingToken,
         /// Receipt.
         certificate: Vec<u8>,
     },

@@ -19,6 +19,8 @@ pub(super) enum Asked {
     Account,
     /// The certificates of a task.
     Certificates(TaskId),
+    /// The open tasks of a market.
+    Open,
 }
 
 /// Every validator that was ever connected, and whether it is.

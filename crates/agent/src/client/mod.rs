@@ -14,9 +14,10 @@ mod work;
 use std::collections::{BTreeMap, VecDeque};
 
 use quorate_crypto::SecretKey;
-use quorate_types::message::{Answer, Follow, Notice, Rejection, Reply, Request};
+use quorate_types::message::{Answer, Call, Follow, Notice, Rejection, Reply, Request};
 use quorate_types::{
-    Attestation, BlockId, FencingToken, Height, Millis, PublicKey, SwarmId, TaskId, ValidatorSet,
+    Attestation, BlockId, FencingToken, Hash, Height, Millis, PublicKey, SwarmId, TaskId,
+    ValidatorSet,
 };
 
 use crate::Verifier;
@@ -106,6 +107,7 @@ pub struct LightClient {
     orders: Orders,
     /// Awards that the swarm lists and this process does not have, since when.
     orphans: BTreeMap<(TaskId, FencingToken), Millis>,
+    refusals: VecDeque<Hash>,
     actions: VecDeque<ClientAction>,
     counters: ClientCounters,
     ticks: u64,
@@ -130,6 +132,7 @@ impl LightClient {
             work: Work::default(),
             orders: Orders::default(),
             orphans: BTreeMap::new(),
+            refusals: VecDeque::new(),
             actions: VecDeque::new(),
             counters: ClientCounters::default(),
             ticks: 0,
@@ -213,6 +216,7 @@ impl LightClient {
                     self.handle_certificate(&certificate.0, Some(task), now);
                 }
             }
+            (Some(Asked::Open), Answer::Open(call)) => self.handle_call(from, call),
             _ => self.counters.unexpected += 1,
         }
     }
@@ -226,11 +230,7 @@ impl LightClient {
         match notice {
             Notice::Block(block) => link.set_block(block),
             Notice::Certificate(certificate) => self.handle_certificate(&certificate.0, None, now),
-            Notice::Call(call) => {
-                if let Some(call) = self.calls.handle(from, call, &self.config.validators) {
-                    self.event(Event::Call(call));
-                }
-            }
+            Notice::Call(call) => self.handle_call(from, call),
         }
     }
 
@@ -249,6 +249,12 @@ impl LightClient {
             }
             Rejection::Unauthentic => self.counters.unauthentic += 1,
             Rejection::Unknown | Rejection::Gap | Rejection::Full => {}
+        }
+    }
+
+    fn handle_call(&mut self, from: PublicKey, call: Call) {
+        if let Some(call) = self.calls.handle(from, call, &self.config.validators) {
+            self.event(Event::Call(call));
         }
     }
 

@@ -49,10 +49,8 @@ impl Orders {
         let unfinished = |(task, order): (&TaskId, &Order)| (!order.ended).then_some(*task);
         let start = self.cursor.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded);
         let range = (start, std::ops::Bound::Unbounded);
-        let mut tasks: Vec<_> =
-            self.tasks.range(range).filter_map(unfinished).take(count).collect();
+        let tasks: Vec<_> = self.tasks.range(range).filter_map(unfinished).take(count).collect();
         self.cursor = tasks.last().copied().filter(|_| tasks.len() == count);
-        tasks.dedup();
         tasks
     }
 

@@ -26,6 +26,8 @@ struct Flying {
     id: OperationId,
     sent_at: Millis,
     attempts: u32,
+    /// Some validator had it once.
+    was_accepted: bool,
     /// Validators that have it.
     accepted: BTreeSet<PublicKey>,
     /// Validators that have another operation of this number.
@@ -63,7 +65,8 @@ impl Outbox {
         let id = operation.id();
         let operation = key.sign(operation).into_inner();
         let (accepted, taken) = (BTreeSet::new(), BTreeSet::new());
-        let flying = Flying { operation, id, sent_at: now, attempts: 1, accepted, taken };
+        let (sent_at, attempts, was_accepted) = (now, 1, false);
+        let flying = Flying { operation, id, sent_at, attempts, was_accepted, accepted, taken };
         self.flying.insert(sequence, flying);
         sequence
     }
@@ -107,6 +110,7 @@ impl Outbox {
         if let Some(flying) = self.flying.get_mut(&sequence)
             && flying.id == id
         {
+            flying.was_accepted = true;
             flying.accepted.insert(from);
         }
     }
@@ -119,14 +123,15 @@ impl Outbox {
     }
 
     /// The swarm has committed all numbers below `next_sequence`. What was ours is settled; where
-    /// another operation had the number, by a predecessor with this key, ours gets a new one.
+    /// another operation had the number, by a predecessor with this key, ours gets a new one. No
+    /// harm where it had an effect after all: nothing that is said twice counts twice.
     pub(super) fn settle(&mut self, next_sequence: u64, validators: &ValidatorSet) {
         self.next = self.next.max(next_sequence);
         let open = self.flying.split_off(&next_sequence);
         let settled = std::mem::replace(&mut self.flying, open);
         for flying in settled.into_values().rev() {
-            let third = |keys: &BTreeSet<_>| validators.has_correct(validators.power_of(keys));
-            if third(&flying.taken) && !third(&flying.accepted) {
+            let taken = validators.has_correct(validators.power_of(&flying.taken));
+            if taken && !flying.was_accepted {
                 self.waiting.push_front(flying.operation.payload.body);
             }
         }

@@ -28,6 +28,7 @@ impl LightClient {
         for event in self.work.expire(reach, now) {
             self.event(event);
         }
+        self.flush(now);
     }
 
     /// Joins with the attestation, if there is one.
@@ -98,7 +99,13 @@ impl LightClient {
         let connected = self.connected();
         let turn = (self.ticks / LOOK_UP_TICKS) as usize;
         let Some(validator) = connected.get(turn % connected.len().max(1)).copied() else { return };
-        let mut tasks: Vec<_> = self.work.unsettled().take(LOOK_UPS).collect();
+        let unsettled = self.work.unsettled().take(LOOK_UPS);
+        let (mut tasks, reports): (Vec<_>, Vec<_>) =
+            unsettled.map(|(task, report)| (task, report.clone())).unzip();
+        // Said and not heard of again: a predecessor's operation may have had its number.
+        if self.outbox.is_empty() {
+            reports.into_iter().for_each(|report| self.outbox.push(report));
+        }
         tasks.extend(self.orders.next_unfinished(LOOK_UPS));
         for task in tasks {
             self.ask(&validator, Request::Certificates(task), Some(Asked::Certificates(task)));
@@ -143,6 +150,16 @@ impl LightClient {
                 self.work.give_back(task, token);
                 let detail = b"nobody works on this award after a restart".to_vec();
                 self.outbox.push(Body::Fail(work::report(task, token, detail)));
+            }
+        }
+    }
+
+    /// An award ended: what is open now is asked for, because calls that came while the agent was
+    /// busy are old.
+    pub(super) fn refresh_calls(&mut self) {
+        for market in self.calls.reset() {
+            for validator in self.connected() {
+                self.ask(&validator, Request::Open(market.clone()), Some(Asked::Open));
             }
         }
     }

@@ -27,7 +27,8 @@ struct Held {
     lease: Millis,
     /// Local time of the award.
     since: Millis,
-    reported: bool,
+    /// What was reported, until its receipt.
+    report: Option<Body>,
     /// The owner was told to stop.
     lost: bool,
 }
@@ -39,14 +40,14 @@ impl Work {
             return false;
         }
         let (token, lease) = (assignment.token, assignment.lease);
-        let held = Held { token, lease, since: now, reported: false, lost: false };
+        let held = Held { token, lease, since: now, report: None, lost: false };
         self.held.insert(assignment.task, held);
         true
     }
 
     /// Whether the award is held and not yet reported on.
     pub(super) fn owes(&self, task: TaskId, token: FencingToken) -> bool {
-        self.held.get(&task).is_some_and(|held| held.token == token && !held.reported)
+        self.held.get(&task).is_some_and(|held| held.token == token && held.report.is_none())
     }
 
     /// Whether an award of this token or a later one is held or over.
@@ -55,10 +56,10 @@ impl Work {
         held.max(self.done.get(&task).copied()).is_some_and(|known| known >= token)
     }
 
-    /// Notes that the report is on its way.
-    pub(super) fn report(&mut self, task: TaskId) {
+    /// Notes what is reported.
+    pub(super) fn report(&mut self, task: TaskId, body: Body) {
         if let Some(held) = self.held.get_mut(&task) {
-            held.reported = true;
+            held.report = Some(body);
         }
     }
 
@@ -67,9 +68,9 @@ impl Work {
         self.held.values().map(|held| held.lease).min()
     }
 
-    /// Tasks whose report has no receipt yet.
-    pub(super) fn unsettled(&self) -> impl Iterator<Item = TaskId> {
-        self.held.iter().filter(|(_, held)| held.reported).map(|(task, _)| *task)
+    /// Reports that have no receipt yet.
+    pub(super) fn unsettled(&self) -> impl Iterator<Item = (TaskId, &Body)> {
+        self.held.iter().filter_map(|(task, held)| Some((*task, held.report.as_ref()?)))
     }
 
     /// The award ended with `token` or an earlier one.
@@ -81,9 +82,8 @@ impl Work {
     ) -> Option<Event> {
         let held = self.held.get(&task).filter(|held| held.token <= token)?;
         let event = Event::LeaseLost { task, token: held.token, cause };
-        let told = held.lost || held.reported;
         self.close(task, token);
-        (!told).then_some(event)
+        Some(event)
     }
 
     /// An award that nobody here works on is over.
@@ -114,7 +114,7 @@ impl Work {
             Body::Complete(_) | Body::Fail(_) | Body::Decline(_) => {
                 self.held.get(&task).filter(|held| held.token == token)?;
                 self.close(task, token);
-                Some(Event::Reported { task, certificate: certificate.to_vec() })
+                Some(Event::Reported { task, token, certificate: certificate.to_vec() })
             }
             Body::Lapse(_) => self.end(task, token, LossCause::Lapsed),
             Body::Cancel(_) => self.end(task, token, LossCause::Ended),
@@ -125,7 +125,7 @@ impl Work {
     /// When the first lease ends unless a validator is heard before; `reach` is the latest time
     /// since which enough of them were heard.
     pub(super) fn deadline(&self, reach: Millis) -> Option<Millis> {
-        let running = self.held.values().filter(|held| !held.lost && !held.reported);
+        let running = self.held.values().filter(|held| !held.lost && held.report.is_none());
         running.map(|held| held.since.max(reach).saturating_add(held.lease)).min()
     }
 
@@ -134,7 +134,7 @@ impl Work {
         let mut events = Vec::new();
         for (task, held) in &mut self.held {
             let end = held.since.max(reach).saturating_add(held.lease);
-            if end <= now && !held.lost && !held.reported {
+            if end <= now && !held.lost && held.report.is_none() {
                 held.lost = true;
                 let (task, token) = (*task, held.token);
                 events.push(Event::LeaseLost { task, token, cause: LossCause::OutOfReach });

@@ -126,6 +126,7 @@ impl Swarm {
             Request::Certificates(task) => {
                 Answer::Certificates(self.certificates.get(task).cloned().unwrap_or_default())
             }
+            Request::Open(_) => Answer::Open(self.call()),
             Request::Heartbeat(_) => {
                 self.heartbeats.push(self.active);
                 return None;

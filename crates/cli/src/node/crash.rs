@@ -16,7 +16,9 @@ pub(super) fn points() -> Result<CrashPoints> {
     let known = parsed.filter(|(name, count)| CRASH_POINTS.contains(name) && *count > 0);
     let Some((name, count)) = known else {
         let points = CRASH_POINTS.join(" ");
-        anyhow::bail!("{VARIABLE}={text}: expected NAME:COUNT with a count from 1 and one of {points}");
+        anyhow::bail!(
+            "{VARIABLE}={text}: expected NAME:COUNT with a count from 1 and one of {points}"
+        );
     };
     Ok(abort_at(name.to_owned(), count))
 }

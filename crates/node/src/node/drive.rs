@@ -7,7 +7,9 @@ use futures::StreamExt;
 use quorate_agent::{AgentReport, AgentRunner, ClientAction, ClientError, Event, LightClient};
 use quorate_network::{Lane, Multiaddr, Network, NetworkEvent, NetworkEvents, Topic};
 use quorate_types::message::{Announcement, Call, ClientMessage, Notice, PeerMessage};
-use quorate_types::{PublicKey, Sign1, SwarmId, TaskId, TaskSpec, ValidatorSet, cbor, limits};
+use quorate_types::{
+    Label, PublicKey, Sign1, SwarmId, TaskId, TaskSpec, ValidatorSet, cbor, limits,
+};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::address_book::AddressBook;
@@ -39,6 +41,8 @@ pub(super) struct Drive {
     tasks: BTreeMap<TaskId, watch::Sender<Progress>>,
     /// Submissions from before the swarm knew this node.
     waiting: Vec<Command>,
+    /// The newest call of each market from before: bids on it would have gone nowhere.
+    early_calls: BTreeMap<Label, Event>,
 }
 
 impl Drive {
@@ -58,6 +62,7 @@ impl Drive {
             clock,
             tasks: BTreeMap::new(),
             waiting: Vec::new(),
+            early_calls: BTreeMap::new(),
         }
     }
 
@@ -95,16 +100,26 @@ impl Drive {
     }
 
     fn on_event(&mut self, event: Event) {
-        tracing::debug!(?event, "learned");
-        self.runner.handle_event(&event);
+        tracing::debug!(event = name_of(&event), "learned");
         self.progress(&event);
-        if matches!(event, Event::Ready) {
-            for command in std::mem::take(&mut self.waiting) {
-                self.on_command(command);
+        match &event {
+            Event::Call(call) if !self.client.is_ready() => {
+                self.early_calls.insert(call.market.clone(), event.clone());
             }
+            Event::Ready => self.on_ready(),
+            _ => self.runner.handle_event(&event),
         }
         // Nobody may be listening.
         let _ = self.events.send(event);
+    }
+
+    fn on_ready(&mut self) {
+        for command in std::mem::take(&mut self.waiting) {
+            self.on_command(command);
+        }
+        for call in std::mem::take(&mut self.early_calls).into_values() {
+            self.runner.handle_event(&call);
+        }
     }
 
     /// Moves the handle of a task on.
@@ -229,6 +244,23 @@ impl Drive {
 
     fn is_validator(&self, key: &PublicKey) -> bool {
         self.links.validators.get(key).is_some()
+    }
+}
+
+/// The event in a word, for the log: certificates are long.
+fn name_of(event: &Event) -> &'static str {
+    match event {
+        Event::Ready => "ready",
+        Event::Call(_) => "call",
+        Event::Award(_) => "award",
+        Event::LeaseLost { .. } => "lease lost",
+        Event::Reported { .. } => "reported",
+        Event::Awarded { .. } => "awarded",
+        Event::Accepted { .. } => "accepted",
+        Event::Returned { .. } => "returned",
+        Event::Completed { .. } => "completed",
+        Event::Failed { .. } => "failed",
+        Event::Refused { .. } => "refused",
     }
 }
 

@@ -13,6 +13,7 @@ use quorate_types::{Genesis, Millis, PublicKey};
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
+use super::proposals::Proposals;
 use super::recovery::{From, recover};
 use super::{ValidatorError, ValidatorEvent, ValidatorStatus};
 use crate::address_book::AddressBook;
@@ -49,6 +50,7 @@ pub(super) struct EventLoop {
     pub(super) book: AddressBook,
     pub(super) clock: Clock,
     pub(super) last_commit_at: Millis,
+    pub(super) proposals: Proposals,
     pub(super) undecodable: u64,
     pub(super) events: broadcast::Sender<ValidatorEvent>,
     pub(super) done: mpsc::UnboundedSender<Event>,
@@ -138,6 +140,7 @@ impl EventLoop {
             book: AddressBook::new(swarm, me),
             clock,
             last_commit_at: clock.monotonic(),
+            proposals: Proposals::default(),
             undecodable: 0,
             events: parts.events,
             done,

@@ -6,14 +6,16 @@
 mod event_loop;
 pub(crate) mod peers;
 mod perform;
+mod proposals;
 mod recovery;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use quorate_crypto::Verified;
 use quorate_network::{Network, NetworkConfig, NetworkError};
 use quorate_replica::{Counters, HaltReason, RecoverError, RestoreError};
 use quorate_store::{CrashPoints, GuardError, StoreError};
-use quorate_types::{BlockId, Height, Millis, PublicKey, QuorumCertificate, Round, SwarmId};
+use quorate_types::{Block, BlockId, Height, Millis, PublicKey, QuorumCertificate, Round, SwarmId};
 use tokio::sync::{broadcast, oneshot};
 
 use crate::home::{Home, HomeError};
@@ -89,6 +91,11 @@ pub struct CommittedBlock {
     pub commit: QuorumCertificate,
     /// Milliseconds from the start of the height here to its commit.
     pub took_ms: Millis,
+    /// Microseconds from when this node began to build the block, or received it, to its commit
+    /// here; `None` where block sync brought it.
+    pub proposed_to_committed_us: Option<u64>,
+    /// The block itself.
+    pub content: Arc<Verified<Block>>,
 }
 
 /// Where a validator stands.
@@ -229,6 +236,6 @@ impl Validator {
 }
 
 /// Part of every protocol name, so that swarms never mix on the wire.
-pub(crate) fn protocol_name(swarm: &SwarmId) -> String {
+pub fn protocol_name(swarm: &SwarmId) -> String {
     swarm.to_string().chars().take(16).collect()
 }

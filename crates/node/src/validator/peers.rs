@@ -60,7 +60,12 @@ impl EventLoop {
         }
         match cbor::decode::<PeerMessage>(bytes, limits::BULK_FRAME_BYTES) {
             Ok(PeerMessage::Announcements(all)) => self.learn(all).await,
-            Ok(message) => self.handle(Event::Peer { from, message }),
+            Ok(message) => {
+                if let PeerMessage::Block(block) = &message {
+                    self.note_proposal(block.header.height);
+                }
+                self.handle(Event::Peer { from, message });
+            }
             Err(error) => self.on_garbage(&from, &error),
         }
     }

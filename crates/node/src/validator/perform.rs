@@ -1,6 +1,7 @@
 //! Carrying out what the replica wants done, in its order.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use quorate_crypto::Verified;
 use quorate_network::{Lane, Topic};
@@ -40,6 +41,7 @@ impl EventLoop {
                 self.handle(Event::Executed { block: block.header.id(), result });
             }
             Action::Propose { ledger, round, proposal } => {
+                self.note_proposal(ledger.height() + 1);
                 let (block, execution) = ledger.propose(*proposal);
                 let (block, execution) = (Box::new(block), Box::new(execution));
                 self.handle(Event::Proposed { round, block, execution });
@@ -180,15 +182,27 @@ impl EventLoop {
             outcomes,
             commit,
             took_ms,
+            proposed_to_committed_us: self.proposals.committed(header.height).map(as_micros),
+            content: Arc::clone(block),
         };
         // Nobody may be listening.
         let _ = self.events.send(ValidatorEvent::Committed(Arc::new(committed)));
+    }
+
+    /// A block of `height` is there, or under way.
+    pub(super) fn note_proposal(&mut self, height: Height) {
+        let current = self.replica.height();
+        self.proposals.note(height, current);
     }
 
     pub(super) fn handle(&mut self, event: Event) {
         let now: Now = self.clock.now();
         self.replica.handle(now, event);
     }
+}
+
+fn as_micros(elapsed: Duration) -> u64 {
+    u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn verified(work: Work) -> Event {

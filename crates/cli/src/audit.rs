@@ -1,0 +1,62 @@
+//! `quorate audit`: certificates checked, offline, by who was not there.
+
+mod explain;
+mod files;
+mod fingerprint;
+mod summary;
+mod verify;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use quorate_certificate::{Judgement, TrustRoot};
+
+/// Exit code where the question was wrong: no input, or no trust root that can be read.
+pub(crate) const USAGE: u8 = 4;
+
+/// Check certificates offline with nothing but the genesis of their swarm
+///
+/// Needs no network, no node and no key. The trust root is the genesis file; it must come another
+/// way than the certificates, and `quorate audit fingerprint` shows what to compare.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    question: Question,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Question {
+    Verify(verify::Args),
+    Explain(explain::Args),
+    Fingerprint(fingerprint::Args),
+}
+
+/// Answers; its exit codes are its own, and an error is wrong usage.
+pub(crate) fn run(args: Args) -> ExitCode {
+    let answer = match args.question {
+        Question::Verify(args) => verify::run(&args),
+        Question::Explain(args) => explain::run(&args),
+        Question::Fingerprint(args) => fingerprint::run(&args),
+    };
+    answer.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        USAGE.into()
+    })
+}
+
+/// What a single judgement ends with.
+fn exit_code(judgement: Judgement) -> u8 {
+    match judgement {
+        Judgement::Verified => 0,
+        Judgement::NotAuthentic => 1,
+        Judgement::PolicyFailed => 2,
+        Judgement::CannotEvaluate => 3,
+    }
+}
+
+fn read_trust_root(path: &Path) -> Result<TrustRoot> {
+    let name = || path.display().to_string();
+    let text = std::fs::read_to_string(path).with_context(name)?;
+    TrustRoot::parse(&text).with_context(name)
+}

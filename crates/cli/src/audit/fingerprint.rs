@@ -1,0 +1,58 @@
+//! `quorate audit fingerprint`: what to compare before a genesis is trusted.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use quorate_certificate::{Judgement, TrustRoot};
+
+use super::{exit_code, read_trust_root};
+use crate::output::say;
+
+/// Show the fingerprint of a genesis, and whom it asks to trust
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  quorate audit fingerprint genesis.toml
+  quorate audit fingerprint genesis.toml --expect 'ABCD EFGH ...'   # as heard over a telephone
+
+Ends with 0, with 1 where --expect is another fingerprint, with 4 where the file is no genesis.")]
+pub(super) struct Args {
+    /// Genesis file.
+    genesis: PathBuf,
+    /// The fingerprint as it was told another way; case, blanks and hyphens do not matter.
+    #[arg(long, value_name = "FINGERPRINT")]
+    expect: Option<String>,
+}
+
+/// Prints it.
+///
+/// # Errors
+/// Where the file is no genesis.
+pub(super) fn run(args: &Args) -> Result<ExitCode> {
+    let root = read_trust_root(&args.genesis)?;
+    say(format!("{:<13}{}", "swarm", root.name()))?;
+    say(format!("{:<13}{}", "swarm id", root.swarm()))?;
+    say(format!("{:<13}{}", "fingerprint", root.fingerprint()))?;
+    say_members(&root)?;
+    match args.expect.as_ref().map(|spoken| root.has_fingerprint(spoken)) {
+        None => Ok(ExitCode::SUCCESS),
+        Some(true) => say("the fingerprint is the expected one").map(|()| ExitCode::SUCCESS),
+        Some(false) => {
+            say("THE FINGERPRINT IS ANOTHER ONE: do not trust this file")?;
+            Ok(exit_code(Judgement::NotAuthentic).into())
+        }
+    }
+}
+
+fn say_members(root: &TrustRoot) -> Result<()> {
+    for validator in root.validators() {
+        let (operator, power, key) = (&validator.operator, validator.power, validator.key);
+        say(format!("{:<13}{operator}, power {power}, key {key}", "validator"))?;
+    }
+    for attester in root.attesters() {
+        say(format!("{:<13}{}, key {}", "attester", attester.name, attester.key))?;
+    }
+    let (operators, total) = (root.operators().len(), root.validators().total());
+    say(format!("{:<13}{operators}, power {total} in all", "operators"))
+}

@@ -1,0 +1,207 @@
+//! `quorate audit verify`: the verdict on each certificate.
+
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use indicatif::ProgressBar;
+use quorate_certificate::{Judgement, Policy, Summary, TrustRoot, Verdict, verify};
+use serde_json::{Value, json};
+
+use super::{files, read_trust_root, summary};
+use crate::output::say;
+
+/// Verify certificates against the genesis of their swarm
+///
+/// Checks that a quorum of the validators that the genesis leads to has signed the block of each
+/// certificate, and that the block decided what the certificate says. Lists what it did not check.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  quorate audit verify certificates --trust genesis.toml
+  quorate audit verify award.cbor receipt.cbor --trust genesis.toml --min-operators 3 --json
+
+Ends with
+  0  every file verified
+  1  a file is not authentic
+  2  every file is authentic, and one falls short of the policy
+  3  a file cannot be evaluated by this program, and none is a forgery
+  4  wrong usage: no input, or no trust root that can be read
+
+--json writes one object for each file on a line:
+  file         path
+  verdict      verified, not_authentic, policy_failed or cannot_evaluate
+  reason       name of the first rule broken, or null
+  explanation  the rule in words, or null
+  certifies    what is certified, or null where the file is not authentic
+  not_checked  what the verdict does not say; never empty")]
+pub(super) struct Args {
+    /// Certificates, or folders of them (with all below; hidden files are left out).
+    #[arg(required = true, value_name = "FILE|FOLDER")]
+    files: Vec<PathBuf>,
+    /// Genesis file of the swarm. It must come another way than the certificates.
+    #[arg(long, value_name = "GENESIS")]
+    trust: PathBuf,
+    /// Distinct operators among the signers of each commit, at least.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    min_operators: usize,
+    /// Write JSON lines.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Fewer files than this need no progress bar.
+const MANY: usize = 50;
+
+/// The verdict on one file.
+#[derive(Debug)]
+pub(super) struct Checked {
+    path: PathBuf,
+    /// The error where the file could not be read.
+    verdict: Result<Verdict, io::Error>,
+}
+
+/// Verifies.
+///
+/// # Errors
+/// Wrong usage alone; what is wrong with a certificate is a verdict.
+pub(super) fn run(args: &Args) -> Result<ExitCode> {
+    let root = read_trust_root(&args.trust).context("--trust")?;
+    let files = files::collect(&args.files)?;
+    let policy = Policy { min_operators: args.min_operators, ..Policy::default() };
+    let checked = check_all(files, &root, &policy);
+    match args.json {
+        true => checked.iter().try_for_each(|file| say(file.to_json().to_string()))?,
+        false => say_for_people(&checked, &root)?,
+    }
+    let totals = summary::Totals::of(&checked);
+    match args.json {
+        true => eprintln!("{}", totals.line()),
+        false => say(totals.line())?,
+    }
+    Ok(totals.exit_code().into())
+}
+
+/// Verifies all, in their order, on all cores.
+fn check_all(files: Vec<PathBuf>, root: &TrustRoot, policy: &Policy) -> Vec<Checked> {
+    let visible = files.len() >= MANY && io::stderr().is_terminal();
+    let bar = if visible { ProgressBar::new(files.len() as u64) } else { ProgressBar::hidden() };
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let share = files.len().div_ceil(cores).max(1);
+    let check = |path: &PathBuf| {
+        let checked = check(path, root, policy);
+        bar.inc(1);
+        checked
+    };
+    let checked = std::thread::scope(|scope| {
+        let shares = files.chunks(share);
+        let threads: Vec<_> = shares
+            .map(|share| scope.spawn(|| share.iter().map(check).collect::<Vec<_>>()))
+            .collect();
+        threads.into_iter().filter_map(|thread| thread.join().ok()).flatten().collect()
+    });
+    bar.finish_and_clear();
+    checked
+}
+
+fn check(path: &Path, root: &TrustRoot, policy: &Policy) -> Checked {
+    let verdict = files::read(path).map(|bytes| verify(&bytes, root, policy));
+    Checked { path: path.to_owned(), verdict }
+}
+
+fn say_for_people(checked: &[Checked], root: &TrustRoot) -> Result<()> {
+    say(format!("trust root {} of swarm {}", root.fingerprint(), root.name()))?;
+    checked.iter().try_for_each(|file| say(file.to_line()))?;
+    say("Not checked:")?;
+    summary::not_checked(checked).iter().try_for_each(|text| say(format!("  - {text}")))
+}
+
+/// All that is said of a file that cannot be read.
+const UNREAD: [&str; 1] = ["anything: the file could not be read"];
+
+impl Checked {
+    /// The verdict; a file that cannot be read cannot be evaluated.
+    pub(super) fn judgement(&self) -> Judgement {
+        self.verdict.as_ref().map_or(Judgement::CannotEvaluate, |verdict| verdict.verdict)
+    }
+
+    /// What the verdict leaves open.
+    pub(super) fn not_checked(&self) -> &[&'static str] {
+        self.verdict.as_ref().map_or(&UNREAD, |verdict| &verdict.not_checked)
+    }
+
+    /// Name of the rule that was broken, and the rule in words.
+    fn reason(&self) -> Option<(&'static str, String)> {
+        match &self.verdict {
+            Ok(verdict) => verdict.reason.map(|reason| (reason.code(), reason.to_string())),
+            Err(error) => Some(("unreadable", error.to_string())),
+        }
+    }
+
+    fn summary(&self) -> Option<&Summary> {
+        self.verdict.as_ref().ok().and_then(|verdict| verdict.summary.as_ref())
+    }
+
+    fn to_json(&self) -> Value {
+        let (reason, explanation) = self.reason().unzip();
+        json!({
+            "file": self.path.display().to_string(),
+            "verdict": self.judgement().name(),
+            "reason": reason,
+            "explanation": explanation,
+            "certifies": self.summary().map(summary_json),
+            "not_checked": self.not_checked(),
+        })
+    }
+
+    fn to_line(&self) -> String {
+        let mut line = format!("{:<16}{}", self.judgement().name(), self.path.display());
+        if let Some((_, explanation)) = self.reason() {
+            line += &format!("\n{:16}{explanation}", "");
+        }
+        if let Some(summary) = self.summary() {
+            line += &format!("\n{:16}{}", "", summary_line(summary));
+        }
+        line
+    }
+}
+
+fn summary_json(summary: &Summary) -> Value {
+    json!({
+        "identity": summary.identity,
+        "swarm": summary.swarm,
+        "height": summary.height,
+        "round": summary.round,
+        "block": summary.block,
+        "block_time": summary.block_time,
+        "outcome": summary.outcome,
+        "operation": summary.operation,
+        "task": summary.task.map(|task| task.to_string()),
+        "token": summary.token,
+        "agent": summary.agent,
+        "signers": summary.signers,
+        "power": summary.power,
+        "total_power": summary.total_power,
+        "operators": summary.operators,
+        "handovers": summary.handovers,
+    })
+}
+
+fn summary_line(summary: &Summary) -> String {
+    let mut line = summary.operation.unwrap_or(summary.outcome).to_owned();
+    if let Some(task) = summary.task {
+        line += &format!(" of task {}/{}", task.requester.short(), task.number);
+    }
+    if let Some(agent) = summary.agent {
+        line += &format!(", agent {}", agent.short());
+    }
+    if let Some(token) = summary.token {
+        line += &format!(", fencing token {token}");
+    }
+    let Summary { height, signers, power, total_power, operators, .. } = summary;
+    line + &format!(
+        "; height {height}, signed by {signers} validators of {operators} operators with {power} \
+         of {total_power} of the power"
+    )
+}

@@ -1,0 +1,115 @@
+//! All validators of a run.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use quorate_network::Multiaddr;
+use quorate_types::PublicKey;
+use tokio::sync::mpsc;
+
+use super::process::Process;
+use super::sample::{BEGIN, END, Line, Progress, Sample};
+use super::stage::Stage;
+use super::{Args, system};
+
+/// The validators that live, the first of which says what each height did.
+pub(super) struct Committee {
+    members: Vec<Member>,
+}
+
+struct Member {
+    key: PublicKey,
+    address: Multiaddr,
+    process: Process,
+}
+
+/// CPU time of one validator so far, and the resident memory of the largest.
+pub(super) struct Usage {
+    pub(super) cpu: Duration,
+    pub(super) rss_bytes: u64,
+}
+
+impl Committee {
+    /// Starts all and waits until each is connected with all others.
+    pub(super) async fn start(
+        args: &Args,
+        stage: &Stage,
+        heights: mpsc::UnboundedSender<Progress>,
+    ) -> Result<Self> {
+        let mut heights = Some(heights);
+        let mut members: Vec<Member> = Vec::new();
+        let mut boot: Vec<String> = Vec::new();
+        for (home, key) in &stage.validators {
+            Stage::configure(home, args.transport, &boot)?;
+            let mut process = Process::start(home.root(), heights.take())?;
+            let Line::Ready { addresses } = process.hear().await? else {
+                bail!("a validator that does not begin with its addresses");
+            };
+            let Some(address) = addresses.first() else { bail!("a validator without addresses") };
+            boot.truncate(1);
+            boot.push(address.clone());
+            members.push(Member { key: *key, address: address.parse()?, process });
+        }
+        for member in &mut members {
+            let Line::Connected = member.process.hear().await? else {
+                bail!("a validator that is not connected");
+            };
+        }
+        Ok(Self { members })
+    }
+
+    /// Kills this many, the last ones.
+    pub(super) async fn kill(&mut self, count: u64) -> Result<()> {
+        for _ in 0..count {
+            let Some(mut member) = self.members.pop() else { return Ok(()) };
+            member.process.kill().await?;
+        }
+        Ok(())
+    }
+
+    /// Who lives, and where.
+    pub(super) fn addresses(&self) -> Vec<(PublicKey, Multiaddr)> {
+        self.members.iter().map(|member| (member.key, member.address.clone())).collect()
+    }
+
+    /// Everyone counts from now on.
+    pub(super) async fn begin(&mut self) -> Result<()> {
+        for member in &mut self.members {
+            member.process.tell(BEGIN).await?;
+        }
+        Ok(())
+    }
+
+    /// What everyone counted.
+    pub(super) async fn end(&mut self) -> Result<Sample> {
+        for member in &mut self.members {
+            member.process.tell(END).await?;
+        }
+        let mut all = Sample::default();
+        for member in &mut self.members {
+            let Line::Sample(sample) = member.process.hear().await? else {
+                bail!("a validator that did not count");
+            };
+            all = all.join(*sample);
+        }
+        Ok(all)
+    }
+
+    /// What they take of the machine.
+    pub(super) fn usage(&self) -> Result<Usage> {
+        let pids = || self.members.iter().map(|member| member.process.pid());
+        let cpu: Duration = pids().map(system::cpu_time).sum::<Result<_>>()?;
+        let living = u32::try_from(self.members.len().max(1))?;
+        let mut rss_bytes = 0;
+        for pid in pids() {
+            rss_bytes = system::resident(pid)?.max(rss_bytes);
+        }
+        Ok(Usage { cpu: cpu / living, rss_bytes })
+    }
+
+    pub(super) async fn stop(mut self) {
+        for member in &mut self.members {
+            member.process.stop().await;
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! What agents do, by mix: who submits when, and who bids on what.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+use quorate_types::operation::Offer;
+use quorate_types::{Label, Price, PublicKey, TaskId, TaskSpec};
+
+use super::agent::{Agent, Say};
+use super::stamp;
+use crate::bench::stage::Stage;
+use crate::bench::{Args, Mix};
+
+/// Offers in one bid, at most.
+const OFFERS: usize = 16;
+
+/// The tasks of a run, as far as the load has to know them.
+pub(super) struct Market {
+    mix: Mix,
+    market: Label,
+    slots: Label,
+    payload: usize,
+    window: u64,
+    parties: Vec<Party>,
+    open: BTreeSet<TaskId>,
+}
+
+/// What one agent has under way.
+#[derive(Debug)]
+struct Party {
+    key: PublicKey,
+    /// Number of its next task.
+    next_task: u64,
+    /// Its tasks that have not ended; with [`Mix::Submit`], those that are not committed.
+    tasks: u64,
+    /// Whether a bid is on its way.
+    bidding: bool,
+    /// Tasks its live bid is on.
+    offered: BTreeSet<TaskId>,
+}
+
+impl Market {
+    pub(super) fn new(args: &Args, stage: &Stage, agents: &[Agent]) -> Result<Self> {
+        let party = |agent: &Agent| Party {
+            key: agent.key(),
+            next_task: 0,
+            tasks: 0,
+            bidding: false,
+            offered: BTreeSet::new(),
+        };
+        Ok(Self {
+            mix: args.mix,
+            market: stage.market.clone(),
+            slots: stage.slots.clone(),
+            payload: usize::try_from(args.payload)?,
+            window: args.window,
+            parties: agents.iter().map(party).collect(),
+            open: BTreeSet::new(),
+        })
+    }
+
+    /// How many tasks an agent may submit now in the closed loop.
+    pub(super) fn wanted(&self, agent: usize) -> u64 {
+        self.parties.get(agent).map_or(0, |party| self.window.saturating_sub(party.tasks))
+    }
+
+    /// The next task of an agent, due at `when`.
+    pub(super) fn submit(&mut self, agent: usize, when: u64) -> Option<Say> {
+        let party = self.parties.get_mut(agent)?;
+        let number = party.next_task;
+        party.next_task += 1;
+        party.tasks += 1;
+        let mut spec = TaskSpec::new(self.market.clone());
+        spec.payload = stamp::stamped(when, self.payload);
+        Some(Say::Submit { number, spec: Box::new(spec) })
+    }
+
+    /// Something that an agent said is committed.
+    pub(super) fn on_settled(&mut self, agent: usize, said: &Say) {
+        match said {
+            Say::Submit { .. } if self.mix == Mix::Submit => self.on_ended(agent),
+            Say::Submit { number, .. } => {
+                let requester = self.parties.get(agent).map(|party| party.key);
+                self.open.extend(requester.map(|requester| TaskId { requester, number: *number }));
+            }
+            Say::Bid { offers, .. } => {
+                let tasks = offers.iter().map(|offer| offer.task);
+                let live = tasks.filter(|task| self.open.contains(task)).collect();
+                if let Some(party) = self.parties.get_mut(agent) {
+                    (party.bidding, party.offered) = (false, live);
+                }
+            }
+            Say::Complete(task, _) => {
+                let requester = self.parties.iter().position(|party| party.key == task.requester);
+                requester.into_iter().for_each(|requester| self.on_ended(requester));
+            }
+            Say::Admit(_) | Say::Accept(..) => {}
+        }
+    }
+
+    fn on_ended(&mut self, requester: usize) {
+        if let Some(party) = self.parties.get_mut(requester) {
+            party.tasks = party.tasks.saturating_sub(1);
+        }
+    }
+
+    /// A task has found an agent.
+    pub(super) fn on_assigned(&mut self, task: &TaskId) {
+        self.open.remove(task);
+    }
+
+    /// All bids ended.
+    pub(super) fn on_cleared(&mut self) {
+        self.parties.iter_mut().for_each(|party| party.offered.clear());
+    }
+
+    /// What an agent bids now, if it does.
+    pub(super) fn bid(&mut self, agent: usize) -> Option<Say> {
+        let party = self.parties.get(agent).filter(|party| !party.bidding)?;
+        let (tasks, budget) = match self.mix {
+            Mix::Submit => return None,
+            Mix::FirstPrice => {
+                let tasks = self.tasks_of(self.before(agent)?);
+                let news = tasks.iter().any(|task| !party.offered.contains(task));
+                let budget = tasks.len();
+                (if news { tasks } else { Vec::new() }, budget)
+            }
+            Mix::Assignment if party.offered.is_empty() => (self.some_tasks(agent), 1),
+            Mix::Assignment => return None,
+        };
+        let price = |task: &TaskId| (task.number.wrapping_mul(31) + 17 * agent as u64) % 97 + 1;
+        let offers = tasks.iter().map(|task| Offer { task: *task, price: price(task) as Price });
+        let offers: Vec<_> = offers.collect();
+        if offers.is_empty() {
+            return None;
+        }
+        self.parties.get_mut(agent)?.bidding = true;
+        let budget = [(self.slots.clone(), budget as i64)].into();
+        Some(Say::Bid { market: self.market.clone(), budget, offers })
+    }
+
+    /// The one whose tasks this agent does with [`Mix::FirstPrice`].
+    fn before(&self, agent: usize) -> Option<PublicKey> {
+        let before = agent.checked_sub(1).unwrap_or(self.parties.len().checked_sub(1)?);
+        self.parties.get(before).map(|party| party.key)
+    }
+
+    fn tasks_of(&self, requester: PublicKey) -> Vec<TaskId> {
+        let all = TaskId { requester, number: 0 }..=TaskId { requester, number: u64::MAX };
+        self.open.range(all).take(OFFERS).copied().collect()
+    }
+
+    /// Open tasks from a place of the agent's own on, ascending.
+    fn some_tasks(&self, agent: usize) -> Vec<TaskId> {
+        let start = agent * self.open.len() / self.parties.len().max(1);
+        let mut some: Vec<_> =
+            self.open.iter().chain(&self.open).skip(start).take(OFFERS).copied().collect();
+        some.sort();
+        some.dedup();
+        some
+    }
+}

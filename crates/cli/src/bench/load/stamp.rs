@@ -1,0 +1,33 @@
+//! When something was submitted, in front of what is opaque to the swarm: validators of the same
+//! machine read it as they commit.
+
+use quorate_types::cose::Owned;
+
+/// Bytes of a stamp: microseconds of Unix time, big-endian.
+pub(in crate::bench) const STAMP_BYTES: usize = 8;
+
+/// Microseconds of Unix time: processes of one machine share it.
+#[expect(clippy::disallowed_methods, reason = "latency across processes, measured and no more")]
+pub(in crate::bench) fn now() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
+}
+
+/// `bytes` in all, beginning with the stamp.
+pub(super) fn stamped(when: u64, bytes: usize) -> Owned {
+    let mut opaque = vec![0; bytes.max(STAMP_BYTES)];
+    opaque[..STAMP_BYTES].copy_from_slice(&when.to_be_bytes());
+    Owned(opaque)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stamp_stands_in_front() {
+        assert_eq!(stamped(1, 0).0, 1u64.to_be_bytes());
+        assert_eq!(stamped(2, 20).0.len(), 20);
+        assert_eq!(stamped(2, 20).0.first_chunk(), Some(&2u64.to_be_bytes()));
+    }
+}

@@ -1,0 +1,80 @@
+//! One run: start, kill, floor, load, warm up, count, stop.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::committee::Committee;
+use super::floor::Floor;
+use super::load::Load;
+use super::report::{Measured, Report};
+use super::stage::Stage;
+use super::{Args, system};
+
+/// Between two steps of the bar.
+const STEP: Duration = Duration::from_millis(100);
+
+pub(super) async fn measure(args: &Args, stage: &Stage) -> Result<Report> {
+    let bar = bar(args)?;
+    bar.set_message("validators start");
+    let (tell, heights) = mpsc::unbounded_channel();
+    let mut committee = Committee::start(args, stage, tell).await?;
+    committee.kill(args.dead).await?;
+    bar.set_message("floor");
+    let floor = Floor::measure(&stage.folder, args.transport).await?;
+    let load = match args.idle {
+        true => None,
+        false => {
+            bar.set_message("agents are admitted");
+            Some(Load::start(args, stage, &committee.addresses(), heights).await?)
+        }
+    };
+    bar.set_message("warm-up");
+    pass(&bar, args.warmup).await;
+    bar.set_message("measuring");
+    let measured = count(args, &mut committee, &bar).await?;
+    if let Some(load) = load {
+        load.stop().await;
+    }
+    committee.stop().await;
+    bar.finish_and_clear();
+    Ok(Report::new(args, &floor, measured))
+}
+
+async fn count(args: &Args, committee: &mut Committee, bar: &ProgressBar) -> Result<Measured> {
+    let own = std::process::id();
+    let (before, load_before) = (committee.usage()?, system::cpu_time(own)?);
+    let started = Instant::now();
+    committee.begin().await?;
+    pass(bar, args.duration).await;
+    let elapsed = started.elapsed();
+    let (after, load_after) = (committee.usage()?, system::cpu_time(own)?);
+    let sample = committee.end().await?;
+    Ok(Measured {
+        sample,
+        elapsed,
+        cpu: after.cpu.saturating_sub(before.cpu),
+        load_cpu: load_after.saturating_sub(load_before),
+        rss_bytes: after.rss_bytes,
+    })
+}
+
+/// Lets time pass, and shows it.
+async fn pass(bar: &ProgressBar, time: Duration) {
+    let end = Instant::now() + time;
+    while Instant::now() < end {
+        let left = end.saturating_duration_since(Instant::now());
+        tokio::time::sleep(left.min(STEP)).await;
+        bar.inc(u64::try_from(left.min(STEP).as_millis()).unwrap_or(0));
+    }
+}
+
+/// A bar on standard error, where that is a terminal.
+fn bar(args: &Args) -> Result<ProgressBar> {
+    let total = u64::try_from((args.warmup + args.duration).as_millis())?;
+    let style = ProgressStyle::with_template("{bar:30} {elapsed_precise} {msg}")?;
+    Ok(ProgressBar::new(total).with_style(style))
+}

@@ -1,0 +1,176 @@
+//! A validator of a measurement: counts what it commits, and tells its parent.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use quorate_network::Counters;
+use quorate_node::{CommittedBlock, CrashPoints, Home, Validator, ValidatorEvent};
+use quorate_types::{Body, Outcome, SignedOperation};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::sync::broadcast::error::RecvError;
+
+use super::load::stamp::{self, STAMP_BYTES};
+use super::sample::{BEGIN, END, Line, Progress, Sample};
+use crate::output::say;
+
+/// Arguments of a worker.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Folder of the validator.
+    home: PathBuf,
+    /// Says what each height did, so that the load goes on.
+    #[arg(long)]
+    tells: bool,
+}
+
+/// How long binding a socket, or finding all others, may take.
+const START_LIMIT: Duration = Duration::from_secs(60);
+
+pub(super) async fn run(args: Args) -> Result<ExitCode> {
+    let home = Home::new(args.home);
+    let others = home.genesis()?.validators.len().saturating_sub(1);
+    let mut validator = Validator::start(&home, CrashPoints::default()).await?;
+    let mut events = validator.subscribe();
+    until("no socket could be bound", || !validator.addresses().is_empty()).await?;
+    let addresses = validator.addresses().iter().map(ToString::to_string).collect();
+    tell(&Line::Ready { addresses })?;
+    until("not all validators are there", || validator.status().connected_validators >= others)
+        .await?;
+    tell(&Line::Connected)?;
+    let mut counting = Counting::from(&validator);
+    let mut orders = BufReader::new(tokio::io::stdin()).lines();
+    loop {
+        tokio::select! {
+            order = orders.next_line() => match order?.as_deref() {
+                Some(BEGIN) => counting = Counting::from(&validator),
+                Some(END) => tell(&Line::Sample(Box::new(counting.take(&validator))))?,
+                Some(_) => {}
+                // The parent is gone.
+                None => break,
+            },
+            ended = validator.wait() => {
+                ended?;
+                return Ok(ExitCode::FAILURE);
+            }
+            event = events.recv() => match event {
+                Ok(ValidatorEvent::Committed(block)) => {
+                    counting.count(&block);
+                    if args.tells {
+                        tell(&Line::Height(progress(&block)))?;
+                    }
+                }
+                Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "heights not counted"),
+                Err(RecvError::Closed) => return Ok(ExitCode::FAILURE),
+            },
+        }
+    }
+    validator.shutdown().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Waits for what comes soon after the start.
+async fn until(otherwise: &'static str, holds: impl Fn() -> bool) -> Result<()> {
+    let held = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(START_LIMIT, held)
+        .await
+        .with_context(|| format!("{otherwise} within {START_LIMIT:?}"))
+}
+
+fn tell(line: &Line) -> Result<()> {
+    say(serde_json::to_string(line)?)
+}
+
+/// What was counted, and where the counters stood before.
+struct Counting {
+    sample: Sample,
+    traffic: Counters,
+    signatures: u64,
+    me: quorate_types::PublicKey,
+}
+
+impl Counting {
+    fn from(validator: &Validator) -> Self {
+        Self {
+            sample: Sample::default(),
+            traffic: validator.traffic(),
+            signatures: validator.status().counters.signatures,
+            me: validator.public_key(),
+        }
+    }
+
+    fn count(&mut self, block: &Arc<CommittedBlock>) {
+        let sample = &mut self.sample;
+        sample.heights += 1;
+        sample.later_rounds += u64::from(block.round > 0);
+        sample.operations += block.operations as u64;
+        for outcome in &block.outcomes {
+            match outcome {
+                Outcome::Assignment(_) => sample.assignments += 1,
+                Outcome::Refusal(_) => sample.refusals += 1,
+                _ => {}
+            }
+        }
+        let times = match block.builder == self.me {
+            true => &mut sample.built_us,
+            false => &mut sample.received_us,
+        };
+        times.extend(block.proposed_to_committed_us.map(saturate));
+        let now = stamp::now();
+        let stamps = block.content.operations.iter().filter_map(submitted_at);
+        sample.submitted_us.extend(stamps.map(|then| saturate(now.saturating_sub(then))));
+    }
+
+    fn take(&mut self, validator: &Validator) -> Sample {
+        let next = Self::from(validator);
+        let Self { mut sample, traffic, signatures, .. } = std::mem::replace(self, next);
+        sample.signatures = self.signatures.saturating_sub(signatures);
+        let (before, after) = (traffic, self.traffic);
+        let lanes = [("consensus", before.consensus, after.consensus)];
+        for (name, before, after) in lanes.into_iter().chain([("bulk", before.bulk, after.bulk)]) {
+            sample.frames.insert(name.to_owned(), after.sent_frames - before.sent_frames);
+            sample.bytes += after.sent_bytes - before.sent_bytes;
+        }
+        sample
+    }
+}
+
+fn saturate(micros: u64) -> u32 {
+    u32::try_from(micros).unwrap_or(u32::MAX)
+}
+
+/// The stamp that the load put in front of what is opaque to the swarm.
+fn submitted_at(operation: &SignedOperation) -> Option<u64> {
+    let opaque = match &operation.payload.body {
+        Body::Submit(submit) => &submit.tasks.first()?.payload,
+        Body::Accept(report) | Body::Complete(report) => &report.detail,
+        _ => return None,
+    };
+    let stamp = opaque.0.first_chunk::<STAMP_BYTES>()?;
+    Some(u64::from_be_bytes(*stamp))
+}
+
+fn progress(block: &CommittedBlock) -> Progress {
+    let mut next = std::collections::BTreeMap::new();
+    for operation in &block.content.operations {
+        let payload = &operation.payload;
+        let of: &mut u64 = next.entry(payload.agent).or_default();
+        *of = (payload.sequence + 1).max(*of);
+    }
+    let assigned = block.outcomes.iter().filter_map(|outcome| match outcome {
+        Outcome::Assignment(made) => Some((made.task, made.token, made.agent)),
+        _ => None,
+    });
+    Progress {
+        height: block.height,
+        next: next.into_iter().collect(),
+        assigned: assigned.collect(),
+        cleared: block.outcomes.iter().any(|outcome| matches!(outcome, Outcome::Clearing(_))),
+    }
+}

@@ -1,0 +1,208 @@
+//! Follows submitted tasks to their end.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use quorate_certificate::Certificate;
+use quorate_node::{NodeEvent, NodeHandle, Receipt, TaskFailure, TaskHandle};
+use quorate_types::{FencingToken, Genesis, Millis, Outcome, Reason, TaskId, TaskSpec};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::task::JoinSet;
+
+use super::progress::Progress;
+use crate::output::say;
+use crate::values::unix_now;
+
+/// What following needs.
+pub(super) struct Follow<'a> {
+    node: &'a NodeHandle,
+    genesis: &'a Genesis,
+    /// Folder for the certificates.
+    out: PathBuf,
+    json: bool,
+    /// Unix time; what the swarm refused this key before is no matter of this submission.
+    started: Millis,
+    /// Whether the swarm knows the key.
+    known: bool,
+    unfinished: BTreeSet<TaskId>,
+    awarded: BTreeSet<(TaskId, FencingToken)>,
+    failed: usize,
+}
+
+/// The end of one task, with its last award where there was one.
+struct End {
+    task: TaskId,
+    award: Option<Certificate>,
+    result: Result<Receipt, TaskFailure>,
+}
+
+/// An award is known when a completion is, or comes with the next certificates.
+const AWARD_LIMIT: Duration = Duration::from_secs(2);
+
+impl<'a> Follow<'a> {
+    /// Keeps certificates in the folder `out`; writes `json` lines or words.
+    pub(super) fn new(
+        node: &'a NodeHandle,
+        genesis: &'a Genesis,
+        out: PathBuf,
+        json: bool,
+    ) -> Self {
+        Self {
+            node,
+            genesis,
+            out,
+            json,
+            started: unix_now(),
+            known: false,
+            unfinished: BTreeSet::new(),
+            awarded: BTreeSet::new(),
+            failed: 0,
+        }
+    }
+
+    /// Submits, and waits for the end of every task; whether each was done.
+    ///
+    /// # Errors
+    /// Where the submission is refused as a whole, or a file cannot be written.
+    pub(super) async fn run(mut self, specs: Vec<TaskSpec>, limit: Duration) -> Result<bool> {
+        let count = specs.len();
+        if let Ok(ended) = tokio::time::timeout(limit, self.follow(specs)).await {
+            ended?;
+            return Ok(self.failed == 0);
+        }
+        let unfinished = if self.known { self.unfinished.len() } else { count };
+        self.tell(&Progress::TimedOut { unfinished, hint: self.hint() })?;
+        Ok(false)
+    }
+
+    async fn follow(&mut self, specs: Vec<TaskSpec>) -> Result<()> {
+        let node = self.node;
+        let mut events = node.subscribe();
+        let mut submission = std::pin::pin!(node.submit_all(specs));
+        let handles = loop {
+            tokio::select! {
+                handles = &mut submission => break handles?,
+                event = events.recv() => self.on_event(event)?,
+            }
+        };
+        self.known = true;
+        let mut ends = JoinSet::new();
+        for handle in handles {
+            self.tell(&Progress::Submitted { task: handle.id().to_string() })?;
+            self.unfinished.insert(handle.id());
+            ends.spawn(end_of(handle));
+        }
+        while !self.unfinished.is_empty() {
+            tokio::select! {
+                Some(end) = ends.join_next() => self.on_end(end?)?,
+                event = events.recv() => self.on_event(event)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn on_event(&mut self, event: Result<NodeEvent, RecvError>) -> Result<()> {
+        match event {
+            Ok(NodeEvent::Ready) => self.known = true,
+            Ok(NodeEvent::Awarded { task, certificate, .. }) if self.unfinished.contains(&task) => {
+                self.on_award(&Certificate::decode(&certificate)?)?;
+            }
+            Ok(NodeEvent::Refused { items, certificate, .. }) => {
+                let header = Certificate::decode(&certificate)?.header;
+                if header.block_time >= self.started {
+                    self.on_refusal(&items)?;
+                }
+            }
+            // What was missed of awards is made up for at the end of each task.
+            Ok(_) | Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => bail!("the node was stopped"),
+        }
+        Ok(())
+    }
+
+    fn on_refusal(&self, items: &[(Option<TaskId>, Reason)]) -> Result<()> {
+        for (task, reason) in items {
+            let (reason, explanation) = (reason.name(), reason.text());
+            self.tell(&Progress::Refused { reason, explanation })?;
+            if task.is_none() {
+                bail!("the swarm refused the submission: {explanation}");
+            }
+        }
+        Ok(())
+    }
+
+    fn on_award(&mut self, certificate: &Certificate) -> Result<()> {
+        let Outcome::Assignment(assignment) = &certificate.outcome else { return Ok(()) };
+        if !self.awarded.insert((assignment.task, assignment.token)) {
+            return Ok(());
+        }
+        let name = format!("award-{}", assignment.token);
+        self.tell(&Progress::Awarded {
+            task: assignment.task.to_string(),
+            agent: assignment.agent,
+            price: assignment.price,
+            token: assignment.token,
+            certificate: self.store(&assignment.task, &name, &certificate.encode())?,
+        })
+    }
+
+    fn on_end(&mut self, End { task, award, result }: End) -> Result<()> {
+        award.map_or(Ok(()), |certificate| self.on_award(&certificate))?;
+        self.unfinished.remove(&task);
+        match result {
+            Ok(receipt) => self.tell(&Progress::Completed {
+                task: task.to_string(),
+                detail_hex: receipt.detail.iter().map(|byte| format!("{byte:02x}")).collect(),
+                detail: String::from_utf8(receipt.detail).ok(),
+                certificate: self.store(&task, "completion", &receipt.certificate)?,
+            }),
+            Err(failure) => {
+                self.failed += 1;
+                let reason = match failure {
+                    TaskFailure::Ended { reason, .. } => reason.to_owned(),
+                    TaskFailure::Stopped => failure.to_string(),
+                };
+                self.tell(&Progress::Failed { task: task.to_string(), reason })
+            }
+        }
+    }
+
+    fn store(&self, task: &TaskId, what: &str, bytes: &[u8]) -> Result<PathBuf> {
+        let name = format!("{}-{}-{what}.cbor", task.requester.short(), task.number);
+        let path = self.out.join(name);
+        std::fs::write(&path, bytes).with_context(|| path.display().to_string())?;
+        Ok(path)
+    }
+
+    fn tell(&self, progress: &Progress) -> Result<()> {
+        match self.json {
+            true => say(serde_json::to_string(progress)?),
+            false => say(progress.to_string()),
+        }
+    }
+
+    /// Where it got stuck, for who has to do something about it.
+    fn hint(&self) -> String {
+        let set = &self.genesis.validators;
+        let peers = self.node.peers();
+        let connected: Vec<_> = peers.iter().filter(|key| set.get(key).is_some()).collect();
+        let links = format!("connected with {} of {} validators", connected.len(), set.len());
+        if !set.has_correct(set.power_of(connected)) {
+            format!("{links}, too few to be believed; check `boot` in node.toml")
+        } else if !self.known {
+            format!("{links}, but they do not admit this key; is its attestation in force?")
+        } else if self.awarded.is_empty() {
+            format!("{links}; nothing was awarded: is there an agent that may and can bid?")
+        } else {
+            format!("{links}; the agents are not done yet")
+        }
+    }
+}
+
+async fn end_of(handle: TaskHandle) -> End {
+    let result = handle.completed().await;
+    let award = tokio::time::timeout(AWARD_LIMIT, handle.awarded()).await;
+    End { task: handle.id(), award: award.ok().and_then(Result::ok), result }
+}

@@ -1,0 +1,111 @@
+//! The step function, exhaustively: every state that two blocks and three rounds can reach.
+
+use std::collections::BTreeSet;
+
+use quorate_consensus::Step;
+use quorate_consensus::round::{
+    Role, RoundInput, RoundOutput, RoundState, Transition, Validity, step,
+};
+use quorate_types::{BlockId, Round};
+
+use crate::harness::block;
+
+const ROUNDS: Round = 3;
+
+/// Every input there is over two blocks and three rounds.
+fn inputs() -> Vec<RoundInput> {
+    use RoundInput as In;
+    let mut inputs = vec![
+        In::PrevoteAny,
+        In::PolkaNil,
+        In::PrecommitAny,
+        In::TimeoutPropose,
+        In::TimeoutPrevote,
+        In::TimeoutPrecommit,
+    ];
+    let blocks: [BlockId; 2] = [block("A"), block("B")];
+    for block in blocks {
+        inputs.extend([In::Built { block }, In::Polka { block }]);
+        for validity in [Validity::Valid, Validity::Invalid] {
+            inputs.push(In::Proposal { block, validity });
+            inputs.extend((0..ROUNDS).map(|pol_round| In::Reproposal {
+                block,
+                pol_round,
+                validity,
+            }));
+        }
+        inputs.extend((0..ROUNDS).map(|round| In::Commit { round, block }));
+    }
+    for round in 0..ROUNDS {
+        inputs.push(In::Skip { round });
+        inputs.extend([Role::Proposer, Role::Follower].map(|role| In::Start { round, role }));
+    }
+    inputs
+}
+
+#[test]
+fn every_reachable_transition_obeys_the_paper() {
+    let inputs = inputs();
+    let mut seen = BTreeSet::from([RoundState::new(1)]);
+    let mut open: Vec<RoundState> = seen.iter().copied().collect();
+    let mut count = 0;
+    while let Some(state) = open.pop() {
+        for input in &inputs {
+            let transition = step(state, *input);
+            check(&state, *input, &transition);
+            count += 1;
+            if seen.insert(transition.state) {
+                open.push(transition.state);
+            }
+        }
+    }
+    // Pinned: another number is another algorithm.
+    assert_eq!((seen.len(), count), (125, 125 * inputs.len()));
+}
+
+fn check(before: &RoundState, input: RoundInput, transition: &Transition) {
+    let after = &transition.state;
+    let place = |state: &RoundState| (state.step == Step::Decided, state.round, state.step);
+    assert!(place(before) <= place(after), "{before:?} {input:?} goes back");
+    if before.step == Step::Decided || before.step == Step::Unstarted && after.step == before.step {
+        assert_eq!((before, transition.outputs.len()), (after, 0));
+    }
+    for output in &transition.outputs {
+        match *output {
+            // One of each per round: the step moves on with it.
+            RoundOutput::Prevote(said) => {
+                assert_eq!((before.step, after.step), (Step::Propose, Step::Prevote));
+                may_prevote(before, input, said);
+            }
+            RoundOutput::Precommit(said) => {
+                assert_eq!((before.step, after.step), (Step::Prevote, Step::Precommit));
+                // L37-L41: whoever precommits a block holds the lock on it.
+                match said {
+                    Some(block) => assert_eq!(after.locked, Some((block, before.round))),
+                    None => assert_eq!(after.locked, before.locked),
+                }
+            }
+            RoundOutput::Propose { block, pol_round: Some(round) } => {
+                assert_eq!(before.valid, Some((block, round)));
+            }
+            RoundOutput::StartRound(round) => assert!(round > before.round),
+            _ => {}
+        }
+    }
+    if after.locked != before.locked {
+        assert!(matches!(input, RoundInput::Polka { .. }) && before.step == Step::Prevote);
+    }
+    // The valid value is never older than the lock.
+    let round = |held: Option<(BlockId, Round)>| held.map(|(_, round)| round);
+    assert!(round(after.locked) <= round(after.valid));
+}
+
+/// L23, L29: a lock is given up only for a polka that is at least as late.
+fn may_prevote(before: &RoundState, input: RoundInput, said: Option<BlockId>) {
+    let (Some(block), Some((locked, locked_round))) = (said, before.locked) else { return };
+    let polka = match input {
+        RoundInput::Reproposal { pol_round, .. } => Some(pol_round),
+        _ => None,
+    };
+    assert!(locked == block || polka.is_some_and(|round| round >= locked_round));
+}
