@@ -38,7 +38,7 @@ const ROOMS: [(&str, &[&str]); 17] = [
         ],
     ),
     ("sim", &["types", "crypto", "replica", "store", "certificate", "agent"]),
-    ("quorate", &["agent", "certificate", "node"]),
+    ("quorate", &["agent", "certificate", "node", "types"]),
     ("drone", &["agent", "types"]),
     ("command", &["agent", "types"]),
     ("cli", ANY),

@@ -101,7 +101,8 @@ impl CommandAgent {
         let answer = tokio::select! {
             answer = process.answer(id) => answer.map_err(TaskError::failed)?,
             () = lease.lost() => {
-                let told = timeout(self.config.patience, process.write(&Question::Lost { id })).await;
+                let lost = Question::Lost { id };
+                let told = timeout(self.config.patience, process.write(&lost)).await;
                 self.process = matches!(told, Ok(Ok(()))).then_some(process);
                 return Err(LeaseLost.into());
             }

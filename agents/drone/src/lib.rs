@@ -4,6 +4,8 @@
 //! flies the same under a node and in the simulator. [`Mission`] reads points from CSV, GeoJSON or
 //! a QGroundControl plan and makes task specifications of them. Coordinates are WGS 84 degrees and
 //! floats: they stay on the agent's side, prices are whole decimetres.
+//!
+//! **Absent here:** clocks, sockets, and anything the swarm agrees on.
 
 mod drone;
 mod flight;

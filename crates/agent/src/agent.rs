@@ -48,7 +48,8 @@ pub trait Agent: Send + 'static {
     /// another, then sent as one bid, of which it wins at most one.
     async fn bid(&mut self, call: &CallForBids) -> Option<Offer>;
 
-    /// Does the task. [`LeaseGuard::lost`] resolves when the award is no longer in force: stop then.
+    /// Does the task. [`LeaseGuard::lost`] resolves when the award is no longer in force: then
+    /// stop.
     async fn execute(&mut self, award: Award, lease: LeaseGuard) -> Result<Outcome, TaskError>;
 }
 

@@ -17,15 +17,16 @@ use crate::values::{self, Amount};
 /// Sign what an agent can do, with the key of an attester
 ///
 /// The agent joins with it (quorate join --attestation) and is admitted by the swarm. Tasks can ask
-/// for its labels and amounts; no other agent's word on its own capabilities counts. A requester
-/// needs an attestation too, without any label.
+/// for its labels and amounts; no agent's word on its own capabilities counts. A requester needs an
+/// attestation too; with `--amount slots=0` it can submit tasks and take none.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Example:
   quorate attest authority --agent drone7/member.toml --label drone --label camera \\
     --amount payload_g=500 --amount slots=1 --days 90 --out drone7.att
 
-The amount `slots` is how many tasks the agent may hold at a time; without it, one.")]
+The amount `slots` is how many tasks the agent may hold at a time; 1 is attested unless you say
+otherwise.")]
 pub(crate) struct Args {
     /// Folder of the attester, joined to the swarm.
     dir: PathBuf,
@@ -80,7 +81,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 }
 
 fn claims(args: &Args, key: &SecretKey, subject: PublicKey, genesis: &Genesis) -> Result<Claims> {
-    let capabilities = values::capabilities(&args.label, &args.amount);
+    let mut capabilities = values::capabilities(&args.label, &args.amount);
+    // The swarm takes what is not attested for nothing: without a slot, no task.
+    capabilities.amounts.entry("slots".parse()?).or_insert(1);
     check_amounts(&capabilities.amounts).context("--amount")?;
     ensure!(
         capabilities.labels.len() <= limits::MAP_ENTRIES,

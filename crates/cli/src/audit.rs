@@ -12,6 +12,8 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use quorate_certificate::{Judgement, TrustRoot};
 
+use crate::output::describe;
+
 /// Exit code where the question was wrong: no input, or no trust root that can be read.
 pub(crate) const USAGE: u8 = 4;
 
@@ -40,7 +42,7 @@ pub(crate) fn run(args: Args) -> ExitCode {
         Question::Fingerprint(args) => fingerprint::run(&args),
     };
     answer.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        eprintln!("error: {}", describe(&error));
         USAGE.into()
     })
 }

@@ -159,11 +159,11 @@ fn warnings(genesis: &Genesis) -> Vec<String> {
     let third = |power: Power| 3 * u128::from(power) >= u128::from(total);
     let mut warnings = Vec::new();
     if set.iter().any(|validator| third(validator.power)) {
-        warnings.push(format!(
-            "with {} validators of these powers one that stops can stop the swarm, and one that \
-             lies can split it: no fault is tolerated (four of equal power tolerate one)",
-            set.len()
-        ));
+        warnings.push(
+            "no fault is tolerated: one validator holds a third of the power or more, so it can \
+             stop the swarm by stopping and split it by lying (four of equal power tolerate one)"
+                .to_owned(),
+        );
     }
     let mut power_of: BTreeMap<&Label, Power> = BTreeMap::new();
     for validator in set {

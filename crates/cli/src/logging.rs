@@ -1,5 +1,7 @@
 //! Log lines on standard error.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 
 /// The variable that chooses what is logged.
@@ -8,7 +10,10 @@ const VARIABLE: &str = "QUORATE_LOG";
 /// Starts logging by `QUORATE_LOG`, or by `default` where it is unset or no filter.
 pub(crate) fn start(json: bool, default: &str) {
     let filter = EnvFilter::try_from_env(VARIABLE).unwrap_or_else(|_| EnvFilter::new(default));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     match json {
         true => lines.json().init(),
         false => lines.init(),

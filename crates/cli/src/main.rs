@@ -37,13 +37,18 @@ struct Cli {
 }
 
 const TOUR: &str = "\
-A swarm in seven lines (four validators make one that tolerates a fault):
-  quorate init alice --operator alice --listen /ip4/192.0.2.1/tcp/7400
+A swarm, step by step (with four validators it tolerates one that lies or stops):
+  quorate init alice --operator alice-ltd --listen /ip4/192.0.2.1/tcp/7400
   quorate genesis --name demo --validator alice/member.toml ... --attester alice/member.toml
   quorate join alice genesis.toml
   quorate node alice
+Work for it, and work done by it:
+  quorate init worker --operator bob
   quorate attest alice --agent worker/member.toml --label printer --out worker.att
-  quorate submit alice-desk --market tasks --payload @job.txt --out certificates
+  quorate join worker genesis.toml --boot alice/member.toml --attestation worker.att
+  quorate node worker --command python3 agent.py
+  quorate submit desk --payload @job.txt --out certificates      # desk: made like worker
+And what is left of it, for anyone to check offline:
   quorate audit verify certificates --trust genesis.toml
 
 `quorate demo` shows all of it at work on this machine.";
@@ -57,6 +62,7 @@ enum Command {
     Node(node::Args),
     Submit(submit::Args),
     Audit(audit::Args),
+    /// Show a whole swarm at work on this machine, from auction to audit
     Demo(demo::Args),
     Bench(bench::Args),
 }
@@ -71,7 +77,7 @@ async fn main() -> ExitCode {
     match cli.command.run().await {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", output::describe(&error));
             ExitCode::FAILURE
         }
     }

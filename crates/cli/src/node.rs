@@ -34,7 +34,8 @@ Settings: flags override the environment (QUORATE_LISTEN, QUORATE_BOOT, QUORATE_
 QUORATE_MDNS), which overrides node.toml in the folder. QUORATE_LOG chooses what is logged.
 
 For tests of recovery alone: QUORATE_CRASH_POINT=NAME:COUNT aborts the process when it passes that
-point of its write path for the COUNT-th time.")]
+point of its write path for the COUNT-th time; QUORATE_WAL_SEGMENT_BYTES=N makes the segments of its
+log smaller than the usual 16 MiB.")]
 pub(crate) struct Args {
     #[command(subcommand)]
     action: Option<Action>,

@@ -1,4 +1,4 @@
-//! What a person or program reads: standard output, a line at a time.
+//! What a person or program reads: standard output, a line at a time, and errors in words.
 
 use std::io::Write;
 use std::path::Path;
@@ -22,4 +22,30 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
     let file = std::fs::OpenOptions::new().write(true).create_new(true).open(path);
     let written = file.and_then(|mut file| file.write_all(bytes));
     written.with_context(|| format!("write {}", path.display()))
+}
+
+/// An error with its causes; a cause that the text before it says already is not said again.
+pub(crate) fn describe(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(|cause| cause.to_string()) {
+        let cause = cause.trim_end();
+        if !text.contains(cause) {
+            let separator = if text.is_empty() { "" } else { ": " };
+            text = text + separator + cause;
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::anyhow;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let error = anyhow!("no such file").context("a.toml: no such file").context("--trust");
+        assert_eq!(describe(&error), "--trust: a.toml: no such file");
+        assert_eq!(describe(&anyhow!("b").context("a")), "a: b");
+    }
 }

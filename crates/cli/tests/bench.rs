@@ -8,7 +8,7 @@ use serde_json::Value;
 fn bench(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_quorate"))
         .current_dir(folder)
-        .args(["bench", "--json", "--duration", "2s", "--warmup", "0s"])
+        .args(["bench", "--json", "--duration", "2", "--warmup", "0s"])
         .args(arguments)
         .output()
         .unwrap()

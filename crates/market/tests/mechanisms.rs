@@ -151,7 +151,11 @@ proptest! {
     }
 
     #[test]
-    fn cost_grows_with_every_size(tasks in 0usize..900, bidders in 0usize..900, bids in 0usize..9000) {
+    fn cost_grows_with_every_size(
+        tasks in 0usize..900,
+        bidders in 0usize..900,
+        bids in 0usize..9000,
+    ) {
         for kind in KINDS {
             let cost = |t, a, b| mechanism(kind).cost(t, a, b);
             let base = cost(tasks, bidders, bids);

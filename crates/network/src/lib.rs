@@ -28,7 +28,7 @@
 //! handshakes; dialing out is not affected. Gossip has no peer scores: what is not worth passing
 //! on is for the consumer to notice and its sender to be banned.
 //!
-//! # What it never does (invariants of absence)
+//! # Absent here
 //! It does not look into the bytes, and knows no blocks, votes, ledgers or certificates. The key
 //! a frame comes from is proven by the Noise or TLS handshake; whether that key belongs to
 //! anybody is not its question.

@@ -116,8 +116,8 @@ impl LightClient {
     /// Reports a task of this agent as done.
     ///
     /// # Errors
-    /// [`ClientError::NotHeld`] where the award is over, [`ClientError::Result`] where the detail is
-    /// too long.
+    /// [`ClientError::NotHeld`] where the award is over, [`ClientError::Result`] where the detail
+    /// is too long.
     pub fn complete(
         &mut self,
         task: TaskId,

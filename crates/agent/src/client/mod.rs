@@ -80,10 +80,10 @@ pub struct ClientCounters {
 
 /// An agent or requester as a state machine; whoever drives it owns the sockets and the clock.
 ///
-/// Grammar: `handle_connected` and `handle_disconnected` as connections come and go, `handle_reply`
-/// and `handle_notice` for what arrives, `handle_timeout` when [`Self::poll_timeout`] is due;
-/// `submit`, `bid`, `report`, `cancel` at the owner's wish. After each of them, [`Self::poll_action`]
-/// until it gives `None`, then [`Self::poll_timeout`]. `now` is milliseconds of any clock that never
+/// Grammar: `handle_connected` and `handle_disconnected` as connections come and go,
+/// `handle_reply` and `handle_notice` for what arrives, `handle_timeout` when
+/// [`Self::poll_timeout`] is due; `submit`, `bid`, `report`, `cancel` at the owner's wish. After
+/// each of them, [`Self::poll_action`] until it gives `None`, then [`Self::poll_timeout`]. `now` is milliseconds of any clock that never
 /// goes back.
 ///
 /// What it believes: outcomes by verified certificates alone; its account and the newest window of

@@ -64,11 +64,11 @@ pub(crate) struct Args {
     /// How the processes are linked.
     #[arg(long, value_enum, default_value_t = Transport::Tcp)]
     transport: Transport,
-    /// How long it is measured.
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = values::duration)]
+    /// How long it is measured: seconds, or a number with its unit, as in 500ms or 2m.
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
     duration: Duration,
     /// How long the load runs before it is measured.
-    #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = values::duration)]
+    #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = duration)]
     warmup: Duration,
     /// No load: what an idle committee takes.
     #[arg(long)]
@@ -117,6 +117,14 @@ enum Hidden {
     /// One validator of a measurement; started by it.
     #[command(hide = true)]
     Worker(worker::Args),
+}
+
+/// A duration; seconds where it has no unit.
+fn duration(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(seconds) => Ok(Duration::from_secs(seconds)),
+        Err(_) => values::duration(text),
+    }
 }
 
 /// What agents do.

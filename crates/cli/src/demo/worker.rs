@@ -38,15 +38,21 @@ pub(super) enum Line {
         addresses: Vec<String>,
     },
     /// A validator committed a height.
-    Height {
-        height: u64,
-        round: u32,
-        builder: PublicKey,
-        operations: usize,
-        outcomes: usize,
-    },
+    Height(Decided),
+    /// A drone took off: it was awarded this task.
+    Flying { task: TaskId },
     /// A drone's bid had no effect.
     Refused { items: Vec<(Option<TaskId>, u16)>, certificate: String },
+}
+
+/// A height as a validator committed it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Decided {
+    pub(super) height: u64,
+    pub(super) round: u32,
+    pub(super) builder: PublicKey,
+    pub(super) operations: usize,
+    pub(super) outcomes: usize,
 }
 
 /// What a drone is told of itself.
@@ -105,13 +111,13 @@ async fn validator(home: Home) -> Result<ExitCode> {
                 return Ok(ExitCode::FAILURE);
             }
             event = events.recv() => match event {
-                Ok(ValidatorEvent::Committed(block)) => say(&Line::Height {
+                Ok(ValidatorEvent::Committed(block)) => say(&Line::Height(Decided {
                     height: block.height,
                     round: block.round,
                     builder: block.builder,
                     operations: block.operations,
                     outcomes: block.outcomes.len(),
-                })?,
+                }))?,
                 Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => return Ok(ExitCode::FAILURE),
             },
@@ -145,6 +151,7 @@ async fn drone(home: Home) -> Result<ExitCode> {
                 return Ok(ExitCode::SUCCESS);
             }
             event = events.recv() => match event {
+                Ok(NodeEvent::Award(award)) => say(&Line::Flying { task: award.task })?,
                 Ok(NodeEvent::Refused { items, certificate, .. }) => say(&Line::Refused {
                     items: items.into_iter().map(|(task, why)| (task, Reason::code(why))).collect(),
                     certificate: hex(&certificate),

@@ -714,7 +714,8 @@ fn strangers_are_ignored() {
     }
 }
 
-/// A verdict is for ever (rule 22), a second one is not looked at; what over a third of the power makes of it is reported.
+/// A verdict is for ever (rule 22), a second one is not looked at; what over a third of the power
+/// makes of it is reported.
 fn invalid_stays_invalid() {
     let script = "start                  -> enter 0, timer 0 propose
                   proposal 0 A           -> check A

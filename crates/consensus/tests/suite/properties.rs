@@ -20,7 +20,11 @@ fn policy() -> impl Strategy<Value = Policy> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 10, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 24,
+        max_shrink_iters: 10,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn all_agree_and_decide_once_healed(

@@ -51,8 +51,8 @@ struct Writer {
 }
 
 impl Writer {
-    /// Opens a stream whenever frames wait and none is open, and pauses after a failure: longer each
-    /// time, until frames arrive.
+    /// Opens a stream whenever frames wait and none is open, and pauses after a failure: longer
+    /// each time, until frames arrive.
     async fn run(&mut self) {
         let mut backoff = Backoff::new(&self.shared.limits);
         while self.queue.ready().await {

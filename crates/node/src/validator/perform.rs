@@ -21,8 +21,6 @@ const INLINE_SIGNATURES: usize = 16;
 const SERVED_BYTES: usize = limits::BLOCK_BYTES;
 /// Decided blocks that one request is answered with.
 const SERVED_BLOCKS: u64 = 24;
-/// Heights after which old segments of the log are looked through.
-const TRUNCATE_EVERY: Height = 64;
 
 impl EventLoop {
     /// Carries out actions until the replica waits.
@@ -125,9 +123,7 @@ impl EventLoop {
         let height = block.header.height;
         self.store.blocks.append(height, &cbor::encode(&**block), &cbor::encode(commit))?;
         self.store.blocks.sync()?;
-        if height.is_multiple_of(TRUNCATE_EVERY) {
-            self.store.wal.truncate_below(height)?;
-        }
+        self.store.wal.truncate_below(height)?;
         self.handle(Event::Persisted(height));
         Ok(())
     }

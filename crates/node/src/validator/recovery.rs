@@ -6,9 +6,9 @@ use std::sync::Arc;
 use quorate_ledger::Ledger;
 use quorate_replica::{Config, LogRecord, Now, Replica};
 use quorate_store::{CrashPoints, FileDisk, Position, SigningGuard, Store, StoreConfig, Witness};
-use quorate_types::{Block, Genesis, PublicKey, QuorumCertificate, cbor, limits};
+use quorate_types::{Block, Genesis, PublicKey, QuorumCertificate, SwarmId, cbor, limits};
 
-use crate::config::NodeConfig;
+use crate::config::{ConfigError, NodeConfig};
 use crate::home::HomeError;
 use crate::validator::ValidatorError;
 
@@ -35,7 +35,7 @@ pub(super) fn recover(from: From<'_>) -> Result<Recovered, ValidatorError> {
     let swarm = from.genesis.swarm_id();
     let disk = FileDisk::new(from.data)
         .map_err(|source| HomeError::Io { path: from.data.to_owned(), source })?;
-    let settings = StoreConfig::new(swarm.0, salt(&from.me));
+    let settings = settings(swarm, &from.me).map_err(HomeError::Config)?;
     let (store, recovery) = Store::open(Arc::new(disk), settings, from.points)?;
     for cut in &recovery.cuts {
         tracing::warn!(file = %cut.path, bytes = cut.bytes, "cut a torn tail, never synced");
@@ -49,6 +49,18 @@ pub(super) fn recover(from: From<'_>) -> Result<Recovered, ValidatorError> {
     tracing::info!(height = replica.height(), records = records.len(), "recovered");
     replica.recover(records)?;
     Ok(Recovered { replica, store, guard })
+}
+
+/// The usual layout; tests of recovery make the log's segments small with
+/// `QUORATE_WAL_SEGMENT_BYTES`, so that it rotates and is truncated before their eyes.
+fn settings(swarm: SwarmId, me: &PublicKey) -> Result<StoreConfig, ConfigError> {
+    let usual = StoreConfig::new(swarm.0, salt(me));
+    let name = "QUORATE_WAL_SEGMENT_BYTES";
+    let Ok(value) = std::env::var(name) else { return Ok(usual) };
+    match value.parse() {
+        Ok(segment_bytes) => Ok(StoreConfig { segment_bytes, ..usual }),
+        Err(_) => Err(ConfigError::Variable { name, value, wanted: "a number of bytes" }),
+    }
 }
 
 fn restore_blocks(replica: &mut Replica, store: &Store) -> Result<(), ValidatorError> {

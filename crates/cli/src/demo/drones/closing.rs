@@ -102,7 +102,9 @@ impl Audit {
                     }
                     audit.assigned.insert(assignment.task.to_string());
                 }
-                Outcome::Receipt(receipt) if receipt.operation.payload.body.name() == "complete" => {
+                Outcome::Receipt(receipt)
+                    if receipt.operation.payload.body.name() == "complete" =>
+                {
                     audit.completed.insert(receipt.task.to_string());
                 }
                 _ => {}
@@ -187,24 +189,25 @@ fn validators(stage: &Stage, record: &Record) -> Vec<Validator> {
 
 fn tasks(stage: &Stage, record: &Record) -> Vec<Task> {
     let pairs = stage.mission.tasks.iter().zip(&record.tasks);
-    let task = |(task, facts): (&quorate_drone::mission::MissionTask, &super::record::TaskRecord)| {
-        let point = task.task.visit.point;
-        let mut requires: Vec<_> = task.requires.iter().map(ToString::to_string).collect();
-        if task.task.demand_g > 0 {
-            requires.push(format!("payload_g ≥ {}", task.task.demand_g));
-        }
-        let held = match facts.assignments.last() {
-            Some(_) => TaskState::Assigned,
-            None => TaskState::Open,
+    let task =
+        |(task, facts): (&quorate_drone::mission::MissionTask, &super::record::TaskRecord)| {
+            let point = task.task.visit.point;
+            let mut requires: Vec<_> = task.requires.iter().map(ToString::to_string).collect();
+            if task.task.demand_g > 0 {
+                requires.push(format!("payload_g ≥ {}", task.task.demand_g));
+            }
+            let held = match facts.assignments.last() {
+                Some(_) => TaskState::Assigned,
+                None => TaskState::Open,
+            };
+            Task {
+                id: task.task.id.clone(),
+                place: Place { lat: point.lat, lng: point.lng },
+                requires,
+                state: facts.state.unwrap_or(held),
+                assignments: facts.assignments.clone(),
+            }
         };
-        Task {
-            id: task.task.id.clone(),
-            place: Place { lat: point.lat, lng: point.lng },
-            requires,
-            state: facts.state.unwrap_or(held),
-            assignments: facts.assignments.clone(),
-        }
-    };
     pairs.map(task).collect()
 }
 

@@ -59,8 +59,7 @@ impl<'a> Play<'a> {
         let events = operator.subscribe();
         let bar = progress_bar(args, stage.mission.tasks.len());
         let record = Record::new(stage, clock);
-        let mut play =
-            Self { args, stage, clock, processes, heard, operator, events, record, bar };
+        let mut play = Self { args, stage, clock, processes, heard, operator, events, record, bar };
         play.gather().await?;
         Ok(play)
     }
@@ -97,7 +96,7 @@ impl<'a> Play<'a> {
                     self.name(index),
                     self.stage.log(self.name(index)).display()
                 ),
-                Some((index, heard)) => self.hear(index, heard),
+                Some((index, heard)) => self.hear(index, heard).await,
                 None => bail!("only {ready} of {all} processes came up within 20 s; see logs/"),
             }
         }
@@ -114,7 +113,7 @@ impl<'a> Play<'a> {
         let mut tick = tokio::time::interval(Duration::from_millis(100));
         while !self.record.is_over() {
             tokio::select! {
-                Some((index, heard)) = self.heard.recv() => self.hear(index, heard),
+                Some((index, heard)) = self.heard.recv() => self.hear(index, heard).await,
                 event = self.events.recv() => match event {
                     Ok(event) => self.learn(event).await,
                     Err(broadcast::error::RecvError::Lagged(_)) => {}
@@ -125,11 +124,9 @@ impl<'a> Play<'a> {
         }
     }
 
-    fn hear(&mut self, index: usize, heard: Heard) {
+    async fn hear(&mut self, index: usize, heard: Heard) {
         match heard {
-            Heard::Line(Line::Height { height, round, builder, operations, outcomes }) => {
-                self.record.height(height, round, &builder, operations, outcomes);
-            }
+            Heard::Line(Line::Height(decided)) => self.record.height(&decided),
             Heard::Line(Line::Refused { items, certificate }) => {
                 let name = self.name(index).to_owned();
                 for text in self.record.refused(&name, &items, &certificate) {
@@ -137,6 +134,7 @@ impl<'a> Play<'a> {
                 }
             }
             Heard::Line(Line::Ready { .. }) => {}
+            Heard::Line(Line::Flying { task }) => self.kill_drone(index, task).await,
             Heard::Ended => {
                 if self.processes.get(index).is_some_and(|process| !process.killed) {
                     let name = self.name(index).to_owned();
@@ -150,35 +148,21 @@ impl<'a> Play<'a> {
         for text in self.record.learn(&event) {
             self.tell(&text);
         }
-        if let NodeEvent::Accepted { task, .. } = event {
-            self.do_harm(task).await;
+        if let NodeEvent::Completed { .. } = event {
+            self.kill_validator().await;
         }
     }
 
-    /// One drone dies in flight after a quarter of the mission, one validator after a half.
-    async fn do_harm(&mut self, accepted: TaskId) {
-        if self.args.no_faults {
-            return;
-        }
+    /// One honest drone dies in flight, as soon as a quarter of the mission is done.
+    async fn kill_drone(&mut self, process: usize, task: TaskId) {
+        let index = process.saturating_sub(self.stage.validators.len());
         let (done, all) = (self.record.ended(), self.stage.mission.tasks.len());
-        if self.record.killed_drone.is_none() && done * 4 >= all && self.stage.drones.len() > 2 {
-            let victim = self.record.assignee(accepted);
-            if let Some(index) = self.stage.drones.iter().position(|d| Some(d.key) == victim)
-                && self.stage.drone_files[index].claims.is_none()
-            {
-                self.kill_drone(index, accepted).await;
-            }
-        }
-        let tolerated = (self.stage.validators.len() - 1) / 3;
-        if self.record.killed_validator.is_none() && done * 2 >= all && tolerated > 0 {
-            let index = self.args.seed as usize % self.stage.validators.len();
-            self.kill_validator(index).await;
-        }
-    }
-
-    async fn kill_drone(&mut self, index: usize, task: TaskId) {
-        let process = self.stage.validators.len() + index;
-        if self.processes[process].kill().await.is_ok() {
+        let honest = self.stage.drone_files.get(index).is_some_and(|file| file.claims.is_none());
+        let wanted = !self.args.no_faults
+            && self.record.killed_drone.is_none()
+            && self.stage.drones.len() > 2
+            && done * 4 >= all;
+        if wanted && honest && self.processes[process].kill().await.is_ok() {
             let (name, key) = (&self.stage.drones[index].name, self.stage.drones[index].key);
             let text = format!("{name} killed in flight to {}", self.record.name_of(task));
             self.record.killed_drone = Some((key, self.clock.monotonic()));
@@ -186,8 +170,16 @@ impl<'a> Play<'a> {
         }
     }
 
-    async fn kill_validator(&mut self, index: usize) {
-        if self.processes[index].kill().await.is_ok() {
+    /// One validator dies after half of the mission, where the committee can bear it.
+    async fn kill_validator(&mut self) {
+        let (done, all) = (self.record.ended(), self.stage.mission.tasks.len());
+        let tolerated = (self.stage.validators.len() - 1) / 3;
+        let wanted = !self.args.no_faults
+            && self.record.killed_validator.is_none()
+            && tolerated > 0
+            && done * 2 >= all;
+        let index = self.args.seed as usize % self.stage.validators.len();
+        if wanted && self.processes[index].kill().await.is_ok() {
             let key: PublicKey = self.stage.validators[index].key;
             self.record.killed_validator = Some((key, self.clock.monotonic()));
             self.tell(&format!("{} killed; the committee goes on", self.name(index)));

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use quorate_certificate::Certificate;
 use quorate_node::{Clock, NodeEvent};
-use quorate_types::{FencingToken, Outcome, PublicKey, Reason, Round, TaskId};
+use quorate_types::{FencingToken, Outcome, PublicKey, Reason, TaskId};
 
 use super::stage::Stage;
-use crate::demo::worker::from_hex;
+use crate::demo::worker::{Decided, from_hex};
 use crate::report::{Assignment, Ended, Height, Refusal, TaskState};
 
 /// Facts of a run, with times in milliseconds since its start.
@@ -74,7 +74,7 @@ impl Record {
         self.ended() == self.tasks.len()
     }
 
-    pub(super) fn assignee(&self, task: TaskId) -> Option<PublicKey> {
+    fn assignee(&self, task: TaskId) -> Option<PublicKey> {
         self.tasks.get(*self.numbers.get(&task)?)?.assignee
     }
 
@@ -91,19 +91,17 @@ impl Record {
         self.names.get(key).cloned().unwrap_or_else(|| key.short())
     }
 
-    pub(super) fn height(
-        &mut self,
-        height: u64,
-        round: Round,
-        builder: &PublicKey,
-        operations: usize,
-        outcomes: usize,
-    ) {
-        let (time_ms, builder) = (self.now(), self.name(builder));
-        let (operations, outcomes) = (operations as u64, outcomes as u64);
-        let round = u64::from(round);
-        let first = Height { height, round, time_ms, builder, operations, outcomes };
-        self.heights.entry(height).or_insert(first);
+    /// A validator committed a height; the first to say so counts.
+    pub(super) fn height(&mut self, decided: &Decided) {
+        let first = Height {
+            height: decided.height,
+            round: u64::from(decided.round),
+            time_ms: self.now(),
+            builder: self.name(&decided.builder),
+            operations: decided.operations as u64,
+            outcomes: decided.outcomes as u64,
+        };
+        self.heights.entry(decided.height).or_insert(first);
     }
 
     /// Takes in what the operator's node learned by a verified certificate; gives the lines worth
@@ -165,12 +163,7 @@ impl Record {
         }
     }
 
-    fn returned(
-        &mut self,
-        task: TaskId,
-        token: FencingToken,
-        certificate: &[u8],
-    ) -> Vec<String> {
+    fn returned(&mut self, task: TaskId, token: FencingToken, certificate: &[u8]) -> Vec<String> {
         self.store(task, &format!("{token}-returned"), certificate);
         let (ended, word) = match ending(certificate) {
             Some("lapse") => (Ended::Lapsed, "the lease lapsed"),

@@ -211,17 +211,19 @@ fn drone_files(args: &Args, mission: &Mission, thermal: &Label) -> Vec<DroneFile
     let drone = |at: usize| {
         let angle = std::f64::consts::TAU * (at as f64 + 0.5 + (args.seed % 7) as f64 / 7.0)
             / args.drones as f64;
-        let home = Point {
-            lat: center.lat + 0.006 * angle.sin(),
-            lng: center.lng + 0.010 * angle.cos(),
-        };
+        let home =
+            Point { lat: center.lat + 0.006 * angle.sin(), lng: center.lng + 0.010 * angle.cos() };
         let lies = liar == Some(at);
         DroneFile {
             home,
             speed_mps: 15.0,
             range_m: 60_000.0,
             payload_g: heaviest.max(500),
-            equipment: if at % 2 == 0 && !lies { vec![thermal.clone()] } else { Vec::new() },
+            equipment: if at.is_multiple_of(2) && !lies {
+                vec![thermal.clone()]
+            } else {
+                Vec::new()
+            },
             time_scale: TIME_SCALE,
             seed: args.seed.wrapping_mul(1000).wrapping_add(at as u64),
             claims: lies.then(|| thermal.clone()),
@@ -229,4 +231,3 @@ fn drone_files(args: &Args, mission: &Mission, thermal: &Label) -> Vec<DroneFile
     };
     (0..args.drones).map(drone).collect()
 }
-

@@ -1,0 +1,161 @@
+//! `quorate audit`: exit codes and JSON, from the pinned certificates of `protocols/vectors/`.
+
+mod program;
+
+use std::path::{Path, PathBuf};
+
+use program::{quorate, run, text};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A folder with `genesis.toml` and certificates of every kind.
+struct Desk {
+    folder: TempDir,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::copy(vectors().join("genesis.toml"), folder.path().join("genesis.toml")).unwrap();
+        let desk = Self { folder };
+        for (index, bytes) in certificates().iter().enumerate() {
+            desk.write(&format!("good/{index}.cbor"), bytes);
+        }
+        let mut forged = certificates()[1].clone();
+        *forged.last_mut().unwrap() ^= 1;
+        desk.write("forged.cbor", &forged);
+        let mut newer = certificates()[1].clone();
+        newer[1] = 2;
+        desk.write("newer.cbor", &newer);
+        desk
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) {
+        let path = self.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+
+    /// Exit code of `audit verify` with these arguments and the trust root.
+    fn verify(&self, arguments: &[&str]) -> Option<i32> {
+        let all = [&["audit", "verify", "--trust", "genesis.toml"], arguments].concat();
+        run(self.path(), &all).status.code()
+    }
+
+    /// The JSON lines of the same.
+    fn verify_json(&self, arguments: &[&str]) -> Vec<Value> {
+        let all = [&["audit", "verify", "--trust", "genesis.toml", "--json"], arguments].concat();
+        let output = text(&run(self.path(), &all).stdout);
+        output.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+fn vectors() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../protocols/vectors")
+}
+
+fn certificates() -> Vec<Vec<u8>> {
+    let text = std::fs::read_to_string(vectors().join("certificates.json")).unwrap();
+    let vectors: Vec<Value> = serde_json::from_str(&text).unwrap();
+    let hex = vectors.iter().map(|vector| vector["hex"].as_str().unwrap());
+    hex.map(|digits| hex::decode(digits).unwrap()).collect()
+}
+
+#[test]
+fn the_exit_code_is_the_gravest_verdict() {
+    let desk = Desk::new();
+    for (arguments, code) in [
+        (&["good"][..], 0),
+        (&["good/1.cbor"], 0),
+        (&["good", "forged.cbor"], 1),
+        (&["forged.cbor", "newer.cbor", "--min-operators", "4"], 1),
+        (&["good", "--min-operators", "4"], 2),
+        (&["good", "newer.cbor"], 3),
+        (&["good", "newer.cbor", "--min-operators", "4"], 3),
+    ] {
+        assert_eq!(desk.verify(arguments), Some(code), "{arguments:?}");
+    }
+}
+
+#[test]
+fn wrong_usage_is_neither_success_nor_verdict() {
+    let desk = Desk::new();
+    std::fs::create_dir(desk.path().join("empty")).unwrap();
+    for arguments in [
+        &["audit"][..],
+        &["audit", "verify"],
+        &["audit", "verify", "good"],
+        &["audit", "verify", "--trust", "genesis.toml"],
+        &["audit", "verify", "--trust", "genesis.toml", "empty"],
+        &["audit", "verify", "--trust", "genesis.toml", "missing.cbor"],
+        &["audit", "verify", "--trust", "missing.toml", "good"],
+        &["audit", "verify", "--trust", "good/1.cbor", "good"],
+        &["audit", "verify", "--trust", "genesis.toml", "good", "--min-operators", "few"],
+        &["audit", "fingerprint", "good/1.cbor"],
+        &["audit", "explain"],
+    ] {
+        let output = run(desk.path(), arguments);
+        assert_eq!(output.status.code(), Some(4), "{arguments:?}");
+        assert!(!output.stderr.is_empty(), "{arguments:?} says why");
+    }
+    assert_eq!(run(desk.path(), &["audit", "verify", "--help"]).status.code(), Some(0));
+    assert_eq!(run(desk.path(), &["nonsense"]).status.code(), Some(2));
+}
+
+#[test]
+fn json_has_one_object_for_each_file_in_their_order() {
+    let desk = Desk::new();
+    let lines = desk.verify_json(&["good/1.cbor", "forged.cbor", "newer.cbor"]);
+    let fields = |name: &str| lines.iter().map(|line| line[name].clone()).collect::<Vec<_>>();
+    assert_eq!(fields("file"), ["good/1.cbor", "forged.cbor", "newer.cbor"]);
+    assert_eq!(fields("verdict"), ["verified", "not_authentic", "cannot_evaluate"]);
+    assert_eq!(fields("reason")[0], Value::Null);
+    assert_eq!(fields("reason")[2], "unsupported_version");
+    for line in &lines {
+        assert!(!line["not_checked"].as_array().unwrap().is_empty(), "{line}");
+        assert_eq!(line["certifies"].is_null(), line["verdict"] != "verified", "{line}");
+    }
+    let certified = &lines[0]["certifies"];
+    assert_eq!(certified["outcome"], "assignment");
+    assert_eq!((&certified["token"], &certified["signers"]), (&2.into(), &3.into()));
+    let policy = desk.verify_json(&["good/1.cbor", "--min-operators", "4"]);
+    assert_eq!(policy[0]["verdict"], "policy_failed");
+    assert_eq!(policy[0]["reason"], "policy_operators");
+}
+
+#[test]
+fn a_person_is_told_what_was_not_checked() {
+    let desk = Desk::new();
+    let arguments = ["audit", "verify", "good", "forged.cbor", "--trust", "genesis.toml"];
+    let output = text(&run(desk.path(), &arguments).stdout);
+    assert!(output.contains("Not checked:\n  - "), "{output}");
+    assert!(output.ends_with("8 of 9 verified, 1 not authentic\n"), "{output}");
+}
+
+#[test]
+fn explaining_says_that_it_verifies_nothing() {
+    let desk = Desk::new();
+    let output = run(desk.path(), &["audit", "explain", "good"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(text(&output.stdout).matches("NOTHING HERE WAS VERIFIED").count(), 8);
+    desk.write("noise.cbor", b"noise");
+    let output = run(desk.path(), &["audit", "explain", "noise.cbor"]);
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn a_fingerprint_is_compared_as_it_is_spoken() {
+    let desk = Desk::new();
+    let shown = text(&run(desk.path(), &["audit", "fingerprint", "genesis.toml"]).stdout);
+    let line = shown.lines().find(|line| line.starts_with("fingerprint")).unwrap();
+    let spoken = line.split_whitespace().nth(1).unwrap().to_lowercase().replace('-', " ");
+    for (expected, code) in [(spoken.as_str(), 0), ("0000 0000", 1)] {
+        let mut command = quorate(desk.path());
+        command.args(["audit", "fingerprint", "genesis.toml", "--expect", expected]);
+        assert_eq!(command.output().unwrap().status.code(), Some(code), "{expected}");
+    }
+}

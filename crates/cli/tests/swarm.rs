@@ -1,0 +1,186 @@
+//! A swarm of real processes on the loopback interface, from `init` to the audit of its
+//! certificates by someone who has the genesis and nothing else.
+
+mod program;
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use program::{fail, quorate, run, succeed, text};
+use serde_json::Value;
+
+/// How long anything may take that is waited for.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Bids 7 on everything and answers everything with `done`.
+const AGENT: &str = r#"
+while IFS= read -r line; do
+    id=${line#*\"id\":}; id=${id%%,*}
+    case $line in
+        *'"type":"call"'*) echo "{\"type\":\"bid\",\"id\":$id,\"price\":7}" ;;
+        *'"type":"execute"'*) echo "{\"type\":\"outcome\",\"id\":$id,\"detail\":\"done\"}" ;;
+    esac
+done
+"#;
+
+/// A process that does not outlive its test.
+struct Process {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Process {
+    /// Starts `quorate node` with these arguments; its log goes to `log`.
+    fn node(folder: &Path, arguments: &[&str], log: &str) -> Self {
+        let log = std::fs::File::create(folder.join(log)).unwrap();
+        let mut command = quorate(folder);
+        command.arg("node").args(arguments).stdout(Stdio::piped()).stderr(log);
+        let mut child = command.spawn().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+        });
+        Self { child, lines }
+    }
+
+    /// What follows `start` on the first line that begins with it.
+    fn wait_for(&self, start: &str) -> String {
+        loop {
+            let line = self.lines.recv_timeout(LIMIT).unwrap();
+            if let Some(rest) = line.strip_prefix(start) {
+                return rest.to_owned();
+            }
+        }
+    }
+
+    /// Asks it to end; its exit code.
+    fn terminate(mut self) -> Option<i32> {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        for _ in 0..LIMIT.as_millis() / 20 {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("process {pid} does not end");
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It has ended, or the test failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+const VALIDATORS: [&str; 4] = ["a", "b", "c", "d"];
+
+/// Folders of four validators, an attester, a worker and a requester, all joined.
+fn found(folder: &Path) {
+    for name in VALIDATORS {
+        let operator = format!("op-{name}");
+        let listen = ["--listen", "/ip4/127.0.0.1/tcp/0"];
+        succeed(folder, &[&["init", name, "--operator", &operator], &listen[..]].concat());
+    }
+    for name in ["port", "worker", "desk"] {
+        succeed(folder, &["init", name, "--operator", name]);
+    }
+    let cards = VALIDATORS.map(|name| format!("{name}/member.toml"));
+    let cards: Vec<_> = cards.iter().map(String::as_str).collect();
+    let attester = ["--attester", "port/member.toml"];
+    let genesis = ["genesis", "--name", "harbour", "--validator"];
+    succeed(folder, &[&genesis[..], &cards, &attester].concat());
+    for name in VALIDATORS.into_iter().chain(["port", "worker", "desk"]) {
+        succeed(folder, &["join", name, "genesis.toml"]);
+    }
+    for (name, label) in [("worker", "printer"), ("desk", "requester")] {
+        let (card, file) = (format!("{name}/member.toml"), format!("{name}.att"));
+        succeed(folder, &["attest", "port", "--agent", &card, "--label", label, "--out", &file]);
+        succeed(folder, &["join", name, "genesis.toml", "--attestation", &file]);
+    }
+    std::fs::write(folder.join("agent.sh"), AGENT).unwrap();
+}
+
+/// Starts the nodes: the first validator, and all others from its address.
+fn start(folder: &Path) -> (Vec<Process>, String) {
+    let first = Process::node(folder, &["--config", "a/node.toml"], "a.log");
+    let boot = first.wait_for("listening on ");
+    let mut nodes = vec![first];
+    for name in &VALIDATORS[1..] {
+        nodes.push(Process::node(folder, &[name, "--boot", &boot], &format!("{name}.log")));
+    }
+    let worker = ["worker", "--boot", &boot, "--command", "sh", "agent.sh"];
+    nodes.push(Process::node(folder, &worker, "worker.log"));
+    (nodes, boot)
+}
+
+/// Submits two tasks; every thing that happened.
+fn submit(folder: &Path) -> Vec<Value> {
+    let task = ["submit", "desk", "--payload", "print this", "--require-label", "printer"];
+    let how = ["--count", "2", "--timeout", "60s", "--out", "certificates", "--json"];
+    let output = run(folder, &[&task[..], &how].concat());
+    let lines = text(&output.stdout);
+    assert!(output.status.success(), "{lines}{}", text(&output.stderr));
+    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn work_is_awarded_done_and_audited_by_an_outsider() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path();
+    found(folder);
+    assert!(fail(folder, &["submit", "desk"]).contains("`boot` is empty"));
+    assert!(fail(folder, &["submit", "a"]).contains("is a validator's"));
+    let (nodes, boot) = start(folder);
+    succeed(folder, &["join", "desk", "genesis.toml", "--boot", &boot]);
+
+    let happened = submit(folder);
+    let count = |name: &str| happened.iter().filter(|event| event["event"] == name).count();
+    assert_eq!((count("submitted"), count("awarded"), count("completed")), (2, 2, 2));
+    for event in happened.iter().filter(|event| event["event"] == "awarded") {
+        assert_eq!((&event["price"], &event["token"]), (&7.into(), &1.into()), "{event}");
+    }
+    for event in happened.iter().filter(|event| event["event"] == "completed") {
+        assert_eq!(event["detail"], "done", "{event}");
+    }
+
+    for node in nodes {
+        assert_eq!(node.terminate(), Some(0));
+    }
+    let log = std::fs::read_to_string(folder.join("a.log")).unwrap();
+    assert!(log.contains("committed") && log.contains("stopping"), "{log}");
+    assert_eq!(succeed(folder, &["node", "repair", "a"]), "nothing is damaged\n");
+    audit_elsewhere(folder);
+}
+
+/// The certificates and the genesis are all that an outsider has.
+fn audit_elsewhere(folder: &Path) {
+    let outside = tempfile::tempdir().unwrap();
+    let to = outside.path();
+    std::fs::copy(folder.join("genesis.toml"), to.join("genesis.toml")).unwrap();
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder.join("certificates")).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        names.push(entry.file_name().into_string().unwrap());
+    }
+    assert_eq!(names.len(), 4, "{names:?}");
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let how = ["--trust", "genesis.toml", "--min-operators", "3"];
+    let said = succeed(to, &[&["audit", "verify"], &names[..], &how].concat());
+    assert!(said.ends_with("4 of 4 verified\n"), "{said}");
+
+    let other = ["genesis", "--name", "harbour", "--attester", "port/member.toml", "--validator"];
+    let cards = ["a/member.toml", "b/member.toml", "c/member.toml", "--out", "other.toml"];
+    succeed(folder, &[&other[..], &cards].concat());
+    let root = folder.join("other.toml");
+    let how = ["--trust", root.to_str().unwrap()];
+    let output = run(to, &[&["audit", "verify"], &names[..], &how].concat());
+    assert_eq!(output.status.code(), Some(1), "another swarm's genesis proves nothing");
+}

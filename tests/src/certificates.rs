@@ -1,0 +1,65 @@
+//! What an auditor finds in a folder of certificates.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::Checked;
+use crate::host::Host;
+
+/// Copies certificates and a genesis to a new folder of `auditor` and verifies them there, with
+/// nothing else at hand. Gives what each certifies.
+///
+/// # Errors
+/// When there is none, or one does not verify.
+pub fn audit(auditor: &Host, certificates: &Path, genesis: &Path) -> Checked<Vec<Value>> {
+    let folder = tempfile::tempdir_in(auditor.path(""))?;
+    let inside = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::copy(genesis, inside("trust.toml"))?;
+    std::fs::create_dir(inside("certificates"))?;
+    for entry in std::fs::read_dir(certificates)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        std::fs::copy(entry.path(), inside(&format!("certificates/{name}")))?;
+    }
+    let (files, trust) = (inside("certificates"), inside("trust.toml"));
+    let said = auditor.run(&["audit", "verify", &files, "--trust", &trust, "--json"])?;
+    let verdicts: Result<Vec<Value>, _> = said.lines().map(serde_json::from_str).collect();
+    let verdicts = verdicts?;
+    if verdicts.is_empty() {
+        return Err("nothing was verified".into());
+    }
+    for verdict in &verdicts {
+        let open = verdict["not_checked"].as_array().is_some_and(|open| !open.is_empty());
+        if verdict["verdict"] != "verified" || !open {
+            return Err(format!("not as it should be: {verdict}").into());
+        }
+    }
+    Ok(verdicts.into_iter().map(|mut verdict| verdict["certifies"].take()).collect())
+}
+
+/// Who holds which task under which fencing token, of what [`audit`] gave.
+///
+/// # Errors
+/// When one pair of them has two assignees.
+pub fn assignees(certified: &[Value]) -> Checked<BTreeMap<(String, u64), String>> {
+    let mut assignees = BTreeMap::new();
+    for summary in certified.iter().filter(|summary| summary["outcome"] == "assignment") {
+        let (task, agent) = (text(&summary["task"])?, text(&summary["agent"])?);
+        let token = summary["token"].as_u64().ok_or("an assignment without a token")?;
+        let first = assignees.entry((task.clone(), token)).or_insert_with(|| agent.clone());
+        if *first != agent {
+            return Err(format!("{task}, token {token}: both {first} and {agent}").into());
+        }
+    }
+    Ok(assignees)
+}
+
+/// A JSON string.
+///
+/// # Errors
+/// When it is none.
+pub fn text(value: &Value) -> Checked<String> {
+    Ok(value.as_str().ok_or_else(|| format!("{value} is no text"))?.to_owned())
+}

@@ -1,0 +1,51 @@
+//! The binary under test.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+use crate::{Checked, repository};
+
+/// Names a program to test in place of building one.
+const VARIABLE: &str = "QUORATE_BINARY";
+
+/// The program `quorate`, built by cargo in the profile and target folder of the running test,
+/// once in its process. `QUORATE_BINARY` names another one to test instead.
+///
+/// # Errors
+/// When it does not build.
+pub fn quorate() -> Checked<PathBuf> {
+    static PROGRAM: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let found = PROGRAM.get_or_init(|| {
+        let given = std::env::var_os(VARIABLE).map(PathBuf::from);
+        given.map_or_else(build, Ok).map_err(|error| error.to_string())
+    });
+    Ok(found.clone()?)
+}
+
+fn build() -> Checked<PathBuf> {
+    let test = std::env::current_exe()?;
+    // A test runs from TARGET/PROFILE/deps.
+    let profile = test.parent().and_then(Path::parent).ok_or("the test stands in no folder")?;
+    let target = profile.parent().ok_or("the test stands in no target folder")?;
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--package", "quorate-cli", "--bin", "quorate", "--offline"]);
+    cargo.args(["--message-format", "json-render-diagnostics"]).arg("--target-dir").arg(target);
+    if profile.ends_with("release") {
+        cargo.arg("--release");
+    }
+    let output = cargo.current_dir(repository::root()).stderr(std::process::Stdio::inherit());
+    let output = output.output()?;
+    if !output.status.success() {
+        return Err("the binary quorate does not build".into());
+    }
+    let text = String::from_utf8(output.stdout)?;
+    let messages = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut programs = messages.filter_map(|message| {
+        let ours = message["target"]["name"] == "quorate";
+        ours.then(|| message["executable"].as_str().map(PathBuf::from)).flatten()
+    });
+    Ok(programs.next().ok_or("cargo names no executable")?)
+}
