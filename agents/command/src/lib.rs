@@ -6,7 +6,7 @@
 //!
 //! | Question | Answer |
 //! |---|---|
-//! | `call`: what to ask for a task | `{"type":"bid","id":1,"price":120}` or `{"type":"pass","id":1}` |
+//! | `call`: what to ask for a task | `{"type":"bid","id":1,"price":120}` or `{"type":"pass",…}` |
 //! | `execute`: do a task | `{"type":"outcome","id":2,"detail":…}` or `{"type":"error",…}` |
 //! | `{"type":"lost","id":2}`: the award is over, stop | none |
 //!

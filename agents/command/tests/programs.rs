@@ -162,7 +162,8 @@ fn a_lost_lease_ends_the_task_and_the_program_hears_of_it() {
         let begun = folder.path().join("begun");
         let mut agent = python(&format!(
             "lost = 0\nfor line in sys.stdin:\n  a = json.loads(line)\n  \
-             if a['type'] == 'execute': open({begun:?}, 'w').close()\n  if a['type'] == 'lost': lost = a['id']\n  \
+             if a['type'] == 'execute': open({begun:?}, 'w').close()\n  \
+             if a['type'] == 'lost': lost = a['id']\n  \
              if a['type'] == 'call': answer(type='bid', id=a['id'], price=lost)"
         ));
         let (guard, control) = lease();

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 use quorate_crypto::SecretKey;
+use quorate_market::eligibility::SLOTS;
 use quorate_node::Home;
 use quorate_types::attestation::Claims;
 use quorate_types::task::check_amounts;
@@ -83,7 +84,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 fn claims(args: &Args, key: &SecretKey, subject: PublicKey, genesis: &Genesis) -> Result<Claims> {
     let mut capabilities = values::capabilities(&args.label, &args.amount);
     // The swarm takes what is not attested for nothing: without a slot, no task.
-    capabilities.amounts.entry("slots".parse()?).or_insert(1);
+    capabilities.amounts.entry(SLOTS.parse()?).or_insert(1);
     check_amounts(&capabilities.amounts).context("--amount")?;
     ensure!(
         capabilities.labels.len() <= limits::MAP_ENTRIES,

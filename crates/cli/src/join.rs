@@ -76,7 +76,8 @@ fn store_genesis(home: &Home, genesis: &Genesis) -> Result<()> {
     let swarm = home.genesis()?.swarm_id();
     ensure!(
         swarm == genesis.swarm_id(),
-        "{}: belongs to swarm {swarm} already; a node has one swarm, make another with quorate init",
+        "{}: belongs to swarm {swarm} already; a node has one swarm, \
+         make another with quorate init",
         path.display()
     );
     Ok(())

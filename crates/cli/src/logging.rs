@@ -9,13 +9,20 @@ const VARIABLE: &str = "QUORATE_LOG";
 
 /// Starts logging by `QUORATE_LOG`, or by `default` where it is unset or no filter.
 pub(crate) fn start(json: bool, default: &str) {
-    let filter = EnvFilter::try_from_env(VARIABLE).unwrap_or_else(|_| EnvFilter::new(default));
     let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(filter(default))
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
     match json {
         true => lines.json().init(),
         false => lines.init(),
     }
+}
+
+fn filter(default: &str) -> EnvFilter {
+    let text = std::env::var(VARIABLE).unwrap_or_else(|_| default.to_owned());
+    EnvFilter::try_new(&text).unwrap_or_else(|error| {
+        eprintln!("warning: {VARIABLE}={text}: {error}; logging as {default}");
+        EnvFilter::new(default)
+    })
 }

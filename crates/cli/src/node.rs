@@ -2,7 +2,6 @@
 
 mod agent;
 mod crash;
-mod flags;
 mod repair;
 mod stop;
 mod validator;
@@ -11,10 +10,10 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, ensure};
-use quorate_node::{Home, Multiaddr};
+use anyhow::{Context, Result, bail, ensure};
+use quorate_node::{Home, Multiaddr, NodeConfig};
 
-use crate::init::CONFIG;
+use crate::values::addresses;
 
 /// Run a node: a validator where the genesis names its key, else an agent
 ///
@@ -42,7 +41,7 @@ pub(crate) struct Args {
     /// Folder of the node (one named `repair` is written ./repair).
     #[arg(required_unless_present = "config", conflicts_with = "config")]
     dir: Option<PathBuf>,
-    /// The node.toml of the folder, in place of the folder.
+    /// A configuration file in the folder of the node, in place of the folder and its node.toml.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Address to listen on, in place of those in node.toml. May be repeated.
@@ -73,8 +72,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     if let Some(Action::Repair(args)) = &args.action {
         return repair::run(args);
     }
-    let home = Home::new(folder(&args)?);
-    flags::apply(&args, &home)?;
+    let home = home(&args)?;
     let genesis = home.genesis().with_context(|| {
         format!("{} belongs to no swarm yet; quorate join comes first", home.root().display())
     })?;
@@ -90,14 +88,24 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn folder(args: &Args) -> Result<PathBuf> {
-    let Some(config) = &args.config else { return args.dir.clone().context("a folder is missing") };
-    ensure!(
-        config.file_name().is_some_and(|name| name == CONFIG),
-        "{}: the configuration of a node is the file {CONFIG} in its folder",
-        config.display()
-    );
-    ensure!(config.is_file(), "{}: there is no such file", config.display());
-    let parent = config.parent().filter(|parent| !parent.as_os_str().is_empty());
-    Ok(parent.unwrap_or(Path::new(".")).to_owned())
+/// The folder, with flags over environment over file.
+fn home(args: &Args) -> Result<Home> {
+    let home = Home::new(match (&args.config, &args.dir) {
+        (Some(file), _) => file.parent().unwrap_or(Path::new("")).join("."),
+        (None, Some(dir)) => dir.clone(),
+        (None, None) => bail!("a folder is missing"),
+    });
+    let mut config = match &args.config {
+        Some(file) => NodeConfig::read(file)?,
+        None => home.config()?,
+    };
+    if !args.listen.is_empty() {
+        config.listen.clone_from(&args.listen);
+    }
+    if !args.boot.is_empty() {
+        let boot = args.boot.iter().map(|text| addresses(text)).collect::<Result<Vec<_>>>()?;
+        config.boot = boot.concat();
+    }
+    config.mdns |= args.mdns;
+    Ok(home.with_config(config))
 }

@@ -1,5 +1,7 @@
 //! `quorate audit`: exit codes and JSON, from the pinned certificates of `protocols/vectors/`.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod program;
 
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! `init`, `genesis`, `join`, `attest`: the files they make, and what they refuse.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod program;
 
 use std::os::unix::fs::PermissionsExt;

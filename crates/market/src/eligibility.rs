@@ -23,13 +23,14 @@ pub fn check(required: &Capabilities, attested: &Capabilities) -> Result<(), Rea
 }
 
 /// What a task takes from a budget: its demand, or one slot where it names none.
-#[expect(clippy::expect_used, reason = "the constant is a label, as a test shows")]
 pub fn demand_or_slot(demand: &Amounts) -> Amounts {
-    if demand.is_empty() {
-        let slots: Label = SLOTS.parse().expect("`slots` is a label");
-        return Amounts::from([(slots, 1)]);
-    }
-    demand.clone()
+    if demand.is_empty() { Amounts::from([(slots(), 1)]) } else { demand.clone() }
+}
+
+/// [`SLOTS`] as a label.
+#[expect(clippy::expect_used, reason = "the constant is a label, as a test shows")]
+pub fn slots() -> Label {
+    SLOTS.parse().expect("`slots` is a label")
 }
 
 /// Whether `budget` covers `demand` in every dimension; one that is not in the budget is 0.

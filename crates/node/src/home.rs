@@ -16,6 +16,8 @@ use crate::genesis_file::{GenesisFileError, read_genesis, write_genesis};
 #[derive(Debug, Clone)]
 pub struct Home {
     root: PathBuf,
+    /// Stands in the place of what `node.toml` says.
+    config: Option<Box<NodeConfig>>,
 }
 
 /// Why a folder cannot be used.
@@ -77,7 +79,13 @@ pub enum HomeError {
 impl Home {
     /// The folder at `root`, which need not exist yet.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self { root: root.into(), config: None }
+    }
+
+    /// The same folder with this configuration in the place of `node.toml` and the environment.
+    pub fn with_config(mut self, config: NodeConfig) -> Self {
+        self.config = Some(Box::new(config));
+        self
     }
 
     /// The folder.
@@ -161,13 +169,22 @@ impl Home {
         Ok(write_genesis(&self.genesis_path(), genesis)?)
     }
 
-    /// Reads the configuration; the defaults where there is no file.
+    /// The configuration it was [given](Self::with_config), else that of `node.toml`, the defaults
+    /// where there is no file, each overridden by the environment.
     ///
     /// # Errors
     /// [`HomeError::Config`].
     pub fn config(&self) -> Result<NodeConfig, HomeError> {
+        if let Some(config) = &self.config {
+            return Ok((**config).clone());
+        }
         let path = self.root.join("node.toml");
-        if path.exists() { Ok(NodeConfig::read(&path)?) } else { Ok(NodeConfig::default()) }
+        if path.exists() {
+            return Ok(NodeConfig::read(&path)?);
+        }
+        let mut config = NodeConfig::default();
+        config.apply_environment(&|name| std::env::var(name).ok())?;
+        Ok(config)
     }
 
     /// Writes the configuration.

@@ -18,6 +18,9 @@ const SIGABRT: i32 = 6;
 /// Segments this small are rotated and removed all the time.
 const SEGMENT_BYTES: &str = "4096";
 
+/// Enough to see why a member hangs back.
+const LOGGED: &str = "warn,quorate=debug,libp2p_gossipsub=error";
+
 const MARKET: &str = "\
 [[markets]]
 name = \"tasks\"
@@ -86,7 +89,7 @@ impl Committee {
     fn start(&mut self, index: usize, crash: Option<&str>) -> Checked {
         let member = &mut self.members[index];
         let mut command = self.host.quorate(&["--log-json", "node", &member.name])?;
-        command.env("QUORATE_WAL_SEGMENT_BYTES", SEGMENT_BYTES);
+        command.env("QUORATE_WAL_SEGMENT_BYTES", SEGMENT_BYTES).env("QUORATE_LOG", LOGGED);
         if let Some(point) = crash {
             command.env("QUORATE_CRASH_POINT", point);
         }
@@ -214,7 +217,7 @@ impl Member {
     fn read_log(&mut self) -> Checked<u64> {
         for object in self.log.new_objects()? {
             let fields = &object["fields"];
-            if fields["message"] == "committed" {
+            if fields["message"] == "committed" && object["target"] == "quorate::node::validator" {
                 let height = fields["height"].as_u64().ok_or("a commit without a height")?;
                 let block = text(&fields["block"])?;
                 if let Some(other) = self.blocks.insert(height, block.clone())

@@ -83,8 +83,8 @@ pub struct ClientCounters {
 /// Grammar: `handle_connected` and `handle_disconnected` as connections come and go,
 /// `handle_reply` and `handle_notice` for what arrives, `handle_timeout` when
 /// [`Self::poll_timeout`] is due; `submit`, `bid`, `report`, `cancel` at the owner's wish. After
-/// each of them, [`Self::poll_action`] until it gives `None`, then [`Self::poll_timeout`]. `now` is milliseconds of any clock that never
-/// goes back.
+/// each of them, [`Self::poll_action`] until it gives `None`, then [`Self::poll_timeout`]. `now`
+/// is milliseconds of any clock that never goes back.
 ///
 /// What it believes: outcomes by verified certificates alone; its account and the newest window of
 /// a market as far as validators with more than a third of the power say so. Operations are signed

@@ -99,10 +99,15 @@ fn check_all(files: Vec<PathBuf>, root: &TrustRoot, policy: &Policy) -> Vec<Chec
         let threads: Vec<_> = shares
             .map(|share| scope.spawn(|| share.iter().map(check).collect::<Vec<_>>()))
             .collect();
-        threads.into_iter().filter_map(|thread| thread.join().ok()).flatten().collect()
+        threads.into_iter().flat_map(joined).collect()
     });
     bar.finish_and_clear();
     checked
+}
+
+/// What a thread found; its panic goes on here, so that no file is ever left out in silence.
+fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 fn check(path: &Path, root: &TrustRoot, policy: &Policy) -> Checked {

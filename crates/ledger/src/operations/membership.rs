@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use quorate_market::eligibility;
 use quorate_types::genesis;
 use quorate_types::operation::{Body, Operation, Revoke};
 use quorate_types::{
@@ -142,7 +143,8 @@ impl View<'_> {
     }
 
     /// What is attested of a member at block time `wall`, and by which attestations: all labels,
-    /// and of each amount the greatest. A sum would double whatever is attested twice.
+    /// and of each amount the greatest. A sum would double whatever is attested twice. Whoever is
+    /// attested at all and has no word on `slots` has one.
     pub(crate) fn capabilities(&self, agent: PublicKey, wall: Millis) -> (Capabilities, Vec<Hash>) {
         let mut all = Capabilities::new();
         let mut hashes = Vec::new();
@@ -156,6 +158,9 @@ impl View<'_> {
                 let most = all.amounts.entry(name.clone()).or_insert(*amount);
                 *most = (*most).max(*amount);
             }
+        }
+        if !hashes.is_empty() {
+            all.amounts.entry(eligibility::slots()).or_insert(1);
         }
         (all, hashes)
     }

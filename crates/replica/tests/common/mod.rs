@@ -13,7 +13,7 @@ use std::sync::Arc;
 use quorate_crypto::SecretKey;
 use quorate_ledger::Ledger;
 use quorate_replica::{
-    Action, Config, Event, LogRecord, Now, PaceConfig, Recipients, Replica, ToSign,
+    Action, Claim, Config, Event, LogRecord, Now, PaceConfig, Recipients, Replica, ToSign,
 };
 use quorate_types::genesis::{Admission, Attester, Parameters};
 use quorate_types::message::{ClientMessage, Decided, PeerMessage};
@@ -51,7 +51,17 @@ pub struct Cluster {
     pub now: u64,
     /// Whether a frame from one node to another is lost.
     pub lost: Box<dyn FnMut(usize, usize) -> bool>,
+    /// What becomes of a message from one node to another; `None` where it is lost.
+    pub bend: Bend,
+    /// Milliseconds that each node's clock is ahead of [`Self::now`].
+    pub ahead: Vec<u64>,
+    /// Milliseconds that checking a block's signatures takes.
+    pub verify_ms: u64,
+    later: BTreeMap<u64, Vec<(usize, Event)>>,
 }
+
+/// Changes a message on its way from one node to another.
+pub type Bend = Box<dyn FnMut(usize, usize, PeerMessage) -> Option<PeerMessage>>;
 
 pub fn key(seed: u8) -> SecretKey {
     SecretKey::from_seed(&[seed; 32])
@@ -101,6 +111,10 @@ impl Cluster {
             queue: VecDeque::new(),
             now,
             lost: Box::new(|_, _| false),
+            bend: Box::new(|_, _, message| Some(message)),
+            ahead: vec![0; usize::from(count)],
+            verify_ms: 0,
+            later: BTreeMap::new(),
         };
         cluster.connect_all();
         cluster
@@ -117,9 +131,21 @@ impl Cluster {
 
     pub fn handle(&mut self, at: usize, event: Event) {
         if self.nodes[at].up {
-            self.nodes[at].replica.handle(time(self.now), event);
+            let now = self.time_at(at);
+            self.nodes[at].replica.handle(now, event);
             self.drain(at);
         }
+    }
+
+    /// The time by the clock of a node.
+    pub fn time_at(&self, at: usize) -> Now {
+        Now { monotonic: self.now - START, unix: self.now + self.ahead[at] }
+    }
+
+    /// A message of one node to another, true or not.
+    pub fn say(&mut self, from: usize, to: usize, message: PeerMessage) {
+        let from = self.nodes[from].key.public_key();
+        self.handle(to, Event::Peer { from, message });
     }
 
     fn drain(&mut self, at: usize) {
@@ -132,10 +158,18 @@ impl Cluster {
     fn perform(&mut self, at: usize, action: Action) {
         let me = self.nodes[at].key.public_key();
         let event = match action {
-            Action::Verify(work) => match work.run() {
-                Ok(proof) => Event::Verified(proof),
-                Err(origin) => Event::Refused(origin),
-            },
+            Action::Verify(work) => {
+                let is_block = matches!(work.claim, Claim::Block(..));
+                let event = match work.run() {
+                    Ok(proof) => Event::Verified(proof),
+                    Err(origin) => Event::Refused(origin),
+                };
+                if is_block && self.verify_ms > 0 {
+                    self.later.entry(self.now + self.verify_ms).or_default().push((at, event));
+                    return;
+                }
+                event
+            }
             Action::Execute { ledger, block } => Event::Executed {
                 block: block.header.id(),
                 result: ledger.execute(&block).map(Box::new),
@@ -183,7 +217,8 @@ impl Cluster {
             Action::Call(_) | Action::Committed { .. } => return,
             Action::Halt(reason) => panic!("node {at} halts: {reason}"),
         };
-        self.nodes[at].replica.handle(time(self.now), event);
+        let now = self.time_at(at);
+        self.nodes[at].replica.handle(now, event);
     }
 
     fn sign(&mut self, at: usize, to_sign: ToSign) -> Option<Event> {
@@ -207,9 +242,11 @@ impl Cluster {
         let Some(at) = self.nodes.iter().position(|node| node.key.public_key() == to) else {
             return;
         };
-        if !(self.lost)(from, at) {
+        if !(self.lost)(from, at)
+            && let Some(message) = (self.bend)(from, at, message.clone())
+        {
             let key = self.nodes[from].key.public_key();
-            self.queue.push_back((at, key, cbor::encode(message)));
+            self.queue.push_back((at, key, cbor::encode(&message)));
         }
     }
 
@@ -222,11 +259,25 @@ impl Cluster {
         }
         let up = (0..self.nodes.len()).filter(|at| self.nodes[*at].up);
         let next = up.filter_map(|at| Some((self.nodes[at].replica.poll_timeout()?, at))).min();
+        let due = next.map_or(u64::MAX, |(due, _)| START + due);
+        if let Some(done) = self.later.first_entry().filter(|done| *done.key() <= due) {
+            let (time, events) = done.remove_entry();
+            self.now = self.now.max(time);
+            events.into_iter().for_each(|(at, event)| self.handle(at, event));
+            return true;
+        }
         let Some((due, at)) = next else { return false };
         self.now = self.now.max(START + due);
-        self.nodes[at].replica.handle_timeout(time(self.now));
+        let now = self.time_at(at);
+        self.nodes[at].replica.handle_timeout(now);
         self.drain(at);
         true
+    }
+
+    /// Steps for a while of simulated time.
+    pub fn run_for(&mut self, millis: u64) {
+        let end = self.now + millis;
+        while self.now < end && self.step() {}
     }
 
     /// Steps until `done`; panics after `most` steps.
@@ -249,7 +300,8 @@ impl Cluster {
 
     pub fn restart(&mut self, at: usize) {
         let node = &mut self.nodes[at];
-        node.replica = start(&self.genesis, &node.key, &node.disk, time(self.now));
+        let now = Now { monotonic: self.now - START, unix: self.now + self.ahead[at] };
+        node.replica = start(&self.genesis, &node.key, &node.disk, now);
         node.up = true;
         let keys: Vec<_> = self.nodes.iter().map(|node| node.key.public_key()).collect();
         let own = keys[at];

@@ -1,0 +1,130 @@
+//! `/health` and `/status`.
+
+use quorate_ledger::WindowView;
+use quorate_types::{BlockId, Height, Label, Millis, Power, PublicKey, Round, SwarmId};
+use serde::Serialize;
+
+use super::view::View;
+
+/// Blocks may be this many times the longest interval apart before that is no progress.
+const PATIENCE: Millis = 3;
+
+/// What is missing for progress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Unhealthy {
+    /// The stored blocks are executed again.
+    #[error("starting: not recovered yet")]
+    Starting,
+    /// Nothing can be decided here.
+    #[error("no quorum: validators with {power} of {total} power are connected, this one included")]
+    NoQuorum {
+        /// Power of the connected validators.
+        power: Power,
+        /// Power of all.
+        total: Power,
+    },
+    /// Nothing was ever decided.
+    #[error("no block yet")]
+    NoBlock,
+    /// Nothing was decided of late, or this node is behind.
+    #[error("no progress: block {height} is {age_ms} ms old, more than {limit_ms} ms")]
+    Stale {
+        /// Last decided height.
+        height: Height,
+        /// Milliseconds since its block time, by this node's clock.
+        age_ms: Millis,
+        /// How old it may be.
+        limit_ms: Millis,
+    },
+}
+
+/// Whether progress is being made.
+pub(super) fn health(view: &View) -> Result<(), Unhealthy> {
+    let (ledger, power) = (&view.ledger, view.power_present());
+    if !ledger.validators.is_quorum(power) {
+        return Err(Unhealthy::NoQuorum { power, total: ledger.validators.total() });
+    }
+    if ledger.height == 0 {
+        return Err(Unhealthy::NoBlock);
+    }
+    let age_ms = view.now.saturating_sub(ledger.block_time);
+    let limit_ms = PATIENCE.saturating_mul(view.max_block_interval);
+    if age_ms > limit_ms {
+        return Err(Unhealthy::Stale { height: ledger.height, age_ms, limit_ms });
+    }
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct Status<'a> {
+    version: &'static str,
+    swarm: SwarmId,
+    key: PublicKey,
+    height: Height,
+    block: BlockId,
+    block_time: Millis,
+    round: Round,
+    pool: usize,
+    peers: usize,
+    validators: Vec<Member<'a>>,
+    markets: Vec<Window<'a>>,
+}
+
+#[derive(Serialize)]
+struct Member<'a> {
+    key: PublicKey,
+    power: Power,
+    operator: &'a Label,
+    connected: bool,
+    benched: bool,
+}
+
+#[derive(Serialize)]
+struct Window<'a> {
+    market: &'a Label,
+    number: u64,
+    opened: Option<Height>,
+    closes_from: Option<Millis>,
+    open_tasks: u64,
+    live_bids: u64,
+}
+
+/// Where the node and its committee stand, as one JSON object.
+pub(super) fn render(view: &View) -> String {
+    let ledger = &view.ledger;
+    let members = ledger.validators.iter().map(|validator| Member {
+        key: validator.key,
+        power: validator.power,
+        operator: &validator.operator,
+        connected: view.present.contains(&validator.key),
+        benched: ledger.benched.contains(&validator.key),
+    });
+    let status = Status {
+        version: env!("CARGO_PKG_VERSION"),
+        swarm: view.swarm,
+        key: view.me,
+        height: ledger.height,
+        block: ledger.block,
+        block_time: ledger.block_time,
+        round: view.status.round,
+        pool: view.status.pool,
+        peers: view.peers,
+        validators: members.collect(),
+        markets: ledger.windows.iter().map(Window::from).collect(),
+    };
+    // Only maps with keys that are no text, or a failing writer, could be an error.
+    serde_json::to_string(&status).unwrap_or_default() + "\n"
+}
+
+impl<'a> From<&'a WindowView> for Window<'a> {
+    fn from(window: &'a WindowView) -> Self {
+        Self {
+            market: &window.market,
+            number: window.number,
+            opened: window.opened,
+            closes_from: window.closes_from,
+            open_tasks: window.open_tasks,
+            live_bids: window.live_bids,
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What the endpoint reads, and what it read at one moment.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use quorate_network::Network;
+use quorate_types::{Millis, Power, PublicKey, SwarmId};
+use tokio::sync::broadcast;
+
+use super::tally::Tally;
+use crate::clock::unix_millis;
+use crate::validator::{LedgerSummary, ValidatorEvent, ValidatorStatus};
+
+/// Where the endpoint reads.
+pub(crate) struct Sources {
+    pub(crate) me: PublicKey,
+    pub(crate) swarm: SwarmId,
+    /// Milliseconds after which an idle swarm makes a block: of the genesis.
+    pub(crate) max_block_interval: Millis,
+    /// Unix milliseconds of the start.
+    pub(crate) started: Millis,
+    pub(crate) network: Network,
+    pub(crate) status: Arc<Mutex<ValidatorStatus>>,
+    pub(crate) events: broadcast::Sender<ValidatorEvent>,
+    pub(crate) tally: Arc<Mutex<Tally>>,
+}
+
+/// What they said at one moment.
+pub(super) struct View {
+    pub(super) me: PublicKey,
+    pub(super) swarm: SwarmId,
+    pub(super) max_block_interval: Millis,
+    pub(super) started: Millis,
+    /// Unix milliseconds of this moment.
+    pub(super) now: Millis,
+    pub(super) status: ValidatorStatus,
+    pub(super) ledger: Arc<LedgerSummary>,
+    /// Peers connected.
+    pub(super) peers: usize,
+    /// Validators connected, and this node where it is one.
+    pub(super) present: BTreeSet<PublicKey>,
+    pub(super) traffic: quorate_network::Counters,
+    pub(super) tally: Tally,
+}
+
+impl Sources {
+    /// What there is to see; `None` while the node is still coming back.
+    pub(super) fn view(&self) -> Option<View> {
+        let status = self.status.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let ledger = status.ledger.clone()?;
+        let peers = self.network.peers();
+        let near = peers.iter().copied().map(PublicKey).chain([self.me]);
+        let present = near.filter(|key| ledger.validators.get(key).is_some()).collect();
+        Some(View {
+            me: self.me,
+            swarm: self.swarm,
+            max_block_interval: self.max_block_interval,
+            started: self.started,
+            now: unix_millis(),
+            status,
+            ledger,
+            peers: peers.len(),
+            present,
+            traffic: self.network.counters(),
+            tally: self.tally.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        })
+    }
+}
+
+impl View {
+    /// Power of the validators that are present.
+    pub(super) fn power_present(&self) -> Power {
+        self.ledger.validators.power_of(&self.present)
+    }
+}
