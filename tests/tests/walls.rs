@@ -49,8 +49,18 @@ const ROOMS: [(&str, &[&str]); 17] = [
 const ANY: &[&str] = &["*"];
 
 /// What a runtime or a socket would come in by.
-const RUNTIME: &[&str] =
-    &["async-io", "async-std", "hyper", "libp2p", "libp2p-core", "mio", "smol", "socket2", "tokio"];
+const RUNTIME: &[&str] = &[
+    "async-io",
+    "async-std",
+    "hyper",
+    "hyper-util",
+    "libp2p",
+    "libp2p-core",
+    "mio",
+    "smol",
+    "socket2",
+    "tokio",
+];
 
 /// What must not be below a crate, however far down.
 const NEVER: [(&str, &[&str]); 17] = [
@@ -125,6 +135,7 @@ fn the_graph_is_read_at_all() -> Checked {
         assert!(below.contains_key(expected), "{expected}");
     }
     assert!(workspace.closure("quorate-cli").contains_key("quorate-consensus"));
+    assert!(workspace.uses("quorate-node").any(|name| name == "hyper"), "monitoring");
     let tests_only = workspace.uses("quorate-types").any(|name| name == "proptest");
     assert!(!tests_only, "dependencies of tests are counted");
     Ok(())

@@ -7,9 +7,9 @@ mod common;
 use std::collections::BTreeSet;
 
 use common::{LEASE, STEP, World, bid, key, label, spec};
-use quorate_agent::{Award, ClientError, Event, LossCause};
+use quorate_agent::{Award, ClientAction, ClientError, Event, LossCause};
 use quorate_types::cose::Owned;
-use quorate_types::message::{AccountSummary, Answer, BlockNotice, Call, Notice, Reply};
+use quorate_types::message::{AccountSummary, Answer, BlockNotice, Call, Notice, Reply, Request};
 use quorate_types::operation::{Offer, Withdraw};
 use quorate_types::{Amounts, Body, Reason, TaskId, limits};
 
@@ -226,6 +226,50 @@ fn a_number_that_a_predecessor_used_costs_a_new_one() {
     let requester = ready(&mut world, 10);
     let body = Body::Withdraw(Withdraw { market: label("jobs") });
     world.swarm.inject(&key(10), 1, body);
+    submit(&mut world, requester, 1);
+    world.run(100, |w| w.swarm.tasks.len() == 1);
+}
+
+/// A validator that is catching up names numbers of the past. The first answers of a new client may
+/// be its and one other's, which is more than a third of the power.
+#[test]
+fn a_validator_that_is_behind_does_not_make_old_numbers_new() {
+    let mut world = World::new();
+    let before = ready(&mut world, 10);
+    submit(&mut world, before, 3);
+    world.run(100, |w| w.swarm.tasks.len() == 3);
+
+    let (mut client, now) = (world.client(10), world.now);
+    let current = AccountSummary { next_sequence: 2, next_task: 3, assigned: Vec::new() };
+    let old = AccountSummary { next_sequence: 1, next_task: 0, assigned: Vec::new() };
+    let told = [old, current.clone(), current.clone(), current];
+    for (validator, account) in world.validators.clone().into_iter().zip(told) {
+        client.handle_connected(validator, now);
+        let asked = std::iter::from_fn(|| client.poll_action()).find_map(|action| match action {
+            ClientAction::Send { to, request }
+                if matches!(request.request, Request::Account(_)) =>
+            {
+                (to == validator).then_some(request.id)
+            }
+            _ => None,
+        });
+        let answer = Answer::Account(Some(account));
+        client.handle_reply(validator, Reply { id: asked.unwrap(), answer }, now);
+        if client.is_ready() {
+            break;
+        }
+    }
+    let tasks = client.submit(vec![spec("4")], now).unwrap();
+    assert_eq!(tasks[0].number, 3);
+}
+
+/// Whoever reaches no quorum goes by the few it reaches, after a while.
+#[test]
+fn two_validators_in_reach_are_enough() {
+    let mut world = World::new();
+    world.silent.extend(world.validators[..2].to_vec());
+    let requester = world.join(10);
+    world.run(100, |w| w.clients[requester].is_ready());
     submit(&mut world, requester, 1);
     world.run(100, |w| w.swarm.tasks.len() == 1);
 }

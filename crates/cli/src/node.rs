@@ -7,6 +7,7 @@ mod stop;
 mod validator;
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -30,7 +31,8 @@ Examples:
   quorate node worker --command python3 agent.py
 
 Settings: flags override the environment (QUORATE_LISTEN, QUORATE_BOOT, QUORATE_ANNOUNCE,
-QUORATE_MDNS), which overrides node.toml in the folder. QUORATE_LOG chooses what is logged.
+QUORATE_MDNS, QUORATE_MONITOR), which overrides node.toml in the folder. QUORATE_LOG chooses what is
+logged.
 
 For tests of recovery alone: QUORATE_CRASH_POINT=NAME:COUNT aborts the process when it passes that
 point of its write path for the COUNT-th time; QUORATE_WAL_SEGMENT_BYTES=N makes the segments of its
@@ -54,6 +56,10 @@ pub(crate) struct Args {
     /// Look for members on the local network by multicast DNS.
     #[arg(long)]
     mdns: bool,
+    /// Address of a validator's monitoring endpoint: /metrics, /health and /status over HTTP, for
+    /// whoever reaches it.
+    #[arg(long, value_name = "ADDR")]
+    monitor: Option<SocketAddr>,
     /// Program of an agent with its arguments: everything up to the end of the line.
     #[arg(long, value_name = "PROGRAM ARGS", num_args = 1.., allow_hyphen_values = true)]
     command: Vec<OsString>,
@@ -83,7 +89,13 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
             ensure!(args.command.is_empty(), "--command is for agents; this key is a validator's");
             validator::run(&home).await?;
         }
-        false => agent::run(home, &args.command).await?,
+        false => {
+            ensure!(
+                home.config()?.monitor.is_none(),
+                "`monitor` is for validators; this key is none"
+            );
+            agent::run(home, &args.command).await?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -107,5 +119,6 @@ fn home(args: &Args) -> Result<Home> {
         config.boot = boot.concat();
     }
     config.mdns |= args.mdns;
+    config.monitor = args.monitor.or(config.monitor);
     Ok(home.with_config(config))
 }

@@ -12,6 +12,6 @@ mod verified;
 
 pub use keys::{KeyError, SecretKey, check_public_key};
 pub use verified::{
-    BlockError, Known, QuorumError, SignatureError, Verified, verify, verify_block,
-    verify_evidence, verify_quorum, verify_statement,
+    BlockError, Known, QuorumError, SignatureError, Verified, is_body_of_header, verify,
+    verify_block, verify_evidence, verify_quorum, verify_statement,
 };

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 
 use quorate_types::{
-    Block, Evidence, OperationId, Power, PublicKey, QuorumCertificate, Sign1, Signable, Signature,
-    SignedOperation, SignedStatement, ValidatorSet, Vote, limits,
+    Block, Evidence, Hash, OperationId, Power, PublicKey, QuorumCertificate, Sign1, Signable,
+    Signature, SignedOperation, SignedStatement, ValidatorSet, Vote, cbor, limits,
 };
 
 use crate::keys::{KeyError, verifying_key};
+use crate::merkle;
 
 /// A value whose every signature was checked by the strict rule, here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -207,6 +208,19 @@ pub fn verify_block(
         verify_evidence(evidence.clone())?;
     }
     Ok(Verified(block))
+}
+
+/// Whether operations, evidence and previous commit are the ones that the header binds. A block id
+/// names the header alone: without this, anyone could pair a good header with another body, and a
+/// verdict on that body would be taken for one on the block.
+pub fn is_body_of_header(block: &Block) -> bool {
+    let operations: Vec<_> = block.operations.iter().map(cbor::encode).collect();
+    let evidence: Vec<_> = block.evidence.iter().map(cbor::encode).collect();
+    let commit = block.previous_commit.as_ref().map_or(Hash::ZERO, QuorumCertificate::hash);
+    let header = &block.header;
+    header.previous_commit == commit
+        && header.evidence == merkle::root(&evidence)
+        && header.operations == merkle::root(&operations)
 }
 
 impl Verified<Block> {

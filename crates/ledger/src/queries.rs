@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use quorate_crypto::map::MapProof;
-use quorate_types::{FencingToken, Height, Label, Millis, PublicKey, TaskId, TaskSpec, cbor};
+use quorate_types::{
+    Evidence, FencingToken, Height, Label, Millis, Operation, PublicKey, TaskId, TaskSpec, cbor,
+};
 
 use crate::Ledger;
 use crate::lifecycle::TaskState;
+use crate::operations::admits;
 use crate::state::{Entry, Index, Key};
 
 /// A task as it stands.
@@ -96,6 +99,21 @@ impl Ledger {
     /// Sequence number of the agent's next operation; 0 for a stranger.
     pub fn next_sequence(&self, agent: &PublicKey) -> u64 {
         self.state().view().account(agent).map_or(0, |account| account.next_sequence)
+    }
+
+    /// Whether `operation`, the first of a stranger, would make it a member in a next block of time
+    /// `wall` (Unix milliseconds). What does not is never in a valid block.
+    pub fn admits(&self, operation: &Operation, wall: Millis) -> bool {
+        let wall = wall.max(self.block_time().saturating_add(1));
+        admits(&self.admission(wall), &self.state().view(), operation)
+    }
+
+    /// Whether the next block may carry this evidence: it convicts a validator that nothing has
+    /// convicted yet. Signatures are not looked at.
+    pub fn convicts(&self, evidence: &Evidence) -> bool {
+        let (view, height) = (self.state().view(), self.height().saturating_add(1));
+        let committee = view.committee();
+        committee.is_some_and(|of| of.check(evidence, &self.swarm(), height).is_ok())
     }
 
     /// A task; `None` where there is none of this name.

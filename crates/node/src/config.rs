@@ -1,5 +1,6 @@
 //! The configuration of a node: a TOML file, every field of it documented here.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use quorate_network::Multiaddr;
@@ -19,6 +20,9 @@ pub struct NodeConfig {
     pub announce: Vec<Multiaddr>,
     /// Whether to look for members on the local network by multicast DNS.
     pub mdns: bool,
+    /// Address of the monitoring endpoint of a validator, such as 127.0.0.1:7490; none without.
+    /// Whoever reaches it may read it.
+    pub monitor: Option<SocketAddr>,
     /// Timeouts of the committee.
     pub pace: PaceSettings,
 }
@@ -84,7 +88,8 @@ impl From<PaceSettings> for PaceConfig {
 
 impl NodeConfig {
     /// Reads a file, then lets the environment override it: `QUORATE_LISTEN`, `QUORATE_BOOT` and
-    /// `QUORATE_ANNOUNCE` (addresses separated by commas), `QUORATE_MDNS` (true or false).
+    /// `QUORATE_ANNOUNCE` (addresses separated by commas), `QUORATE_MDNS` (true or false),
+    /// `QUORATE_MONITOR` (address and port; nothing for off).
     ///
     /// # Errors
     /// [`ConfigError`] naming the file and field, or the variable.
@@ -123,6 +128,9 @@ impl NodeConfig {
                 wanted: "true or false",
             })?;
         }
+        if let Some(value) = lookup("QUORATE_MONITOR") {
+            self.monitor = socket_address("QUORATE_MONITOR", value)?;
+        }
         Ok(())
     }
 }
@@ -131,6 +139,15 @@ fn addresses(name: &'static str, value: String) -> Result<Vec<Multiaddr>, Config
     let parts = value.split(',').map(str::trim).filter(|part| !part.is_empty());
     let parsed: Result<_, _> = parts.map(str::parse).collect();
     parsed.map_err(|_| ConfigError::Variable { name, value, wanted: "multiaddresses" })
+}
+
+fn socket_address(name: &'static str, value: String) -> Result<Option<SocketAddr>, ConfigError> {
+    if value.is_empty() {
+        return Ok(None);
+    }
+    let wanted = "an address and port such as 127.0.0.1:7490";
+    let parsed = value.parse().map_err(|_| ConfigError::Variable { name, value, wanted });
+    parsed.map(Some)
 }
 
 #[cfg(test)]
@@ -149,6 +166,23 @@ mod tests {
         assert_eq!((config.listen.len(), config.mdns), (2, false));
         let error = config.apply_environment(&|_| Some("nowhere".into())).unwrap_err();
         assert!(error.to_string().starts_with("QUORATE_LISTEN=`nowhere`"), "{error}");
+    }
+
+    #[test]
+    fn the_monitor_is_off_by_default_and_an_empty_variable_turns_it_off() {
+        assert_eq!(NodeConfig::default().monitor, None);
+        let text = "monitor = \"127.0.0.1:7490\"\n";
+        let mut config: NodeConfig = toml::from_str(text).unwrap();
+        assert!(toml::to_string(&config).unwrap().contains(text));
+        let set = |value: &'static str| {
+            move |name: &str| (name == "QUORATE_MONITOR").then(|| value.to_owned())
+        };
+        config.apply_environment(&set("[::1]:0")).unwrap();
+        assert_eq!(config.monitor.map(|address| address.port()), Some(0));
+        config.apply_environment(&set("")).unwrap();
+        assert_eq!(config.monitor, None);
+        let error = config.apply_environment(&set("7490")).unwrap_err();
+        assert!(error.to_string().starts_with("QUORATE_MONITOR=`7490`: not an address"), "{error}");
     }
 
     #[test]

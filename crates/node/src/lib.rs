@@ -12,6 +12,7 @@ mod clock;
 mod config;
 mod genesis_file;
 mod home;
+mod monitor;
 mod node;
 mod task;
 mod validator;
@@ -25,5 +26,6 @@ pub use quorate_network::Multiaddr;
 pub use quorate_store::CrashPoints;
 pub use task::{Receipt, TaskFailure, TaskHandle};
 pub use validator::{
-    CommittedBlock, Validator, ValidatorError, ValidatorEvent, ValidatorStatus, protocol_name,
+    CommittedBlock, LedgerSummary, Validator, ValidatorError, ValidatorEvent, ValidatorStatus,
+    protocol_name,
 };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use quorate_consensus::{Input, Verdict};
-use quorate_crypto::Verified;
+use quorate_crypto::{Verified, is_body_of_header};
 use quorate_ledger::{Execution, InvalidBlock};
 use quorate_types::message::{FetchBlock, PeerMessage};
 use quorate_types::{Block, BlockId, Header, PublicKey};
@@ -12,10 +12,11 @@ use quorate_types::{Block, BlockId, Header, PublicKey};
 use crate::event::Action;
 use crate::recover::LogRecord;
 use crate::replica::Replica;
+use crate::sync::Service;
 use crate::timers::Timer;
 use crate::work::{BlockContext, Claim, Origin};
 
-/// Bodies of one height that are kept at most.
+/// Bodies of one height, beyond which none is kept unasked.
 const BODIES: usize = 32;
 /// Bodies of one builder, unasked, at one height.
 const UNASKED: usize = 2;
@@ -72,13 +73,14 @@ impl Candidates {
         self.bodies.insert(block.header.id(), candidate);
     }
 
-    /// Whether a body may be taken: asked for, or one of few that its builder sent itself.
+    /// Whether a body may be taken: asked for, or one of few that its builder sent itself. What
+    /// the driver asked for is bounded by the rounds of the height, and always taken: without it
+    /// the height might never end.
     fn takes(&self, id: &BlockId, header: &Header, from: &PublicKey) -> bool {
-        if self.bodies.contains_key(id) || self.bodies.len() >= BODIES {
-            return false;
-        }
-        let of_builder = self.bodies.values().filter(|c| c.builder == header.builder).count();
-        self.wanted.contains(id) || (header.builder == *from && of_builder < UNASKED)
+        let of_builder = || self.bodies.values().filter(|c| c.builder == header.builder).count();
+        let has_room = || self.bodies.len() < BODIES && of_builder() < UNASKED;
+        !self.bodies.contains_key(id)
+            && (self.wanted.contains(id) || (header.builder == *from && has_room()))
     }
 }
 
@@ -93,6 +95,12 @@ impl Replica {
         }
         if !self.candidates.takes(&id, &block.header, &from) {
             self.counters.blocks_dropped += 1;
+            return;
+        }
+        // From here on it is the one body there is for this id: all that is found out about it,
+        // its signatures too, is true of the block.
+        if !is_body_of_header(&block) {
+            self.counters.unauthentic += 1;
             return;
         }
         let timely = self.is_timely(&block.header);
@@ -215,19 +223,14 @@ impl Replica {
         self.feed(Input::Verdict(Verdict { block: id, valid, builder, build_round, timely }));
     }
 
-    /// A wanted body has not come by itself: ask everyone, and again while it is missing.
+    /// A wanted body has not come by itself: ask everyone, and again while it is missing. One that
+    /// is being checked is here, and one that was refused comes no better from someone else.
     pub(crate) fn on_fetch(&mut self) {
         let height = self.height();
-        let missing: Vec<_> = self
-            .candidates
-            .wanted
-            .iter()
-            .filter(|id| self.candidates.body(id).is_none())
-            .copied()
-            .collect();
+        let candidates = &self.candidates;
+        let missing = candidates.wanted.iter().filter(|id| !candidates.bodies.contains_key(id));
+        let missing: Vec<_> = missing.copied().collect();
         for block in &missing {
-            // A body that did not verify may come again from someone else.
-            self.candidates.bodies.remove(block);
             self.broadcast(PeerMessage::FetchBlock(FetchBlock { height, block: *block }));
         }
         if !missing.is_empty() {
@@ -238,6 +241,7 @@ impl Replica {
     pub(crate) fn on_fetch_block(&mut self, from: PublicKey, wanted: FetchBlock) {
         if wanted.height == self.height()
             && let Some(body) = self.candidates.body(&wanted.block)
+            && self.may_serve(Service::Body(wanted.block), from)
         {
             self.send(from, PeerMessage::Block(Box::new((**body).clone())));
         }

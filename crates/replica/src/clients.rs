@@ -13,7 +13,7 @@ use quorate_types::message::{
 };
 use quorate_types::{
     Block, Header, Height, Label, Outcome, PublicKey, QuorumCertificate, SignedOperation, TaskId,
-    limits,
+    cbor, limits,
 };
 
 use crate::event::Action;
@@ -24,6 +24,12 @@ use crate::work::Origin;
 const KEPT_HEIGHTS: usize = 20_000;
 /// Clients followed at one time.
 const FOLLOWERS: usize = 20_000;
+/// Open tasks that a call chooses from.
+const CALLED_AMONG: usize = 8 * limits::OFFERS_PER_BID;
+/// Bytes of the tasks in one call: what is too long for a frame would reach nobody.
+const CALL_BYTES: usize = limits::FRAME_BYTES;
+/// Bytes that the name of a task takes beside it, at most.
+const TASK_ID_BYTES: usize = 48;
 /// Certificates in one answer.
 const PER_ANSWER: usize = 32;
 
@@ -76,15 +82,20 @@ impl Clients {
     }
 
     fn drop_oldest(&mut self) {
-        let Some((height, _)) = self.heights.pop_first() else { return };
-        self.by_task.retain(|_, places| {
-            places.retain(|(at, _)| *at > height);
-            !places.is_empty()
-        });
-        self.by_key.retain(|_, places| {
-            places.retain(|(at, _)| *at > height);
-            !places.is_empty()
-        });
+        let Some((height, decision)) = self.heights.pop_first() else { return };
+        let outcomes = &decision.committed.outcomes;
+        let tasks: BTreeSet<TaskId> = outcomes.iter().filter_map(Outcome::task).collect();
+        let keys: BTreeSet<PublicKey> = outcomes.iter().flat_map(concerned).collect();
+        tasks.iter().for_each(|task| forget(&mut self.by_task, task, height));
+        keys.iter().for_each(|key| forget(&mut self.by_key, key, height));
+    }
+
+    /// Certificates of all outcomes of a block: its tree is hashed once, not for each.
+    fn all_certificates(&self, decision: &Decision) -> Vec<Certificate> {
+        let Decision { header, commit, committed } = decision;
+        let earlier = self.handovers.iter().filter(|of| of.header.height < header.height);
+        let earlier: Vec<_> = earlier.cloned().collect();
+        Certificate::assemble_all(header, commit, &committed.outcomes, &earlier).unwrap_or_default()
     }
 
     fn certificate(&self, height: Height, index: usize) -> Option<Owned> {
@@ -98,6 +109,15 @@ impl Clients {
             earlier.cloned().collect(),
         )?;
         Some(Owned(certificate.encode()))
+    }
+}
+
+/// Forgets what stands under `key` up to a height.
+fn forget<K: Ord>(places: &mut BTreeMap<K, Vec<(Height, usize)>>, key: &K, height: Height) {
+    let Some(of_key) = places.get_mut(key) else { return };
+    of_key.retain(|(at, _)| *at > height);
+    if of_key.is_empty() {
+        places.remove(key);
     }
 }
 
@@ -178,26 +198,31 @@ impl Replica {
     ) {
         self.note_handover(&block.header, commit);
         self.clients.record(&block.header, commit, Arc::clone(&committed));
-        let height = block.header.height;
-        for (index, outcome) in committed.outcomes.iter().enumerate() {
-            let told: Vec<_> = concerned(outcome)
-                .into_iter()
-                .filter(|key| self.clients.followers.contains(key))
-                .collect();
-            let certificate = match told.is_empty() {
-                true => None,
-                false => self.clients.certificate(height, index),
-            };
-            for (client, certificate) in told.into_iter().zip(std::iter::repeat(certificate)) {
-                if let Some(certificate) = certificate {
-                    self.notify(client, Notice::Certificate(certificate));
-                }
-            }
-        }
+        self.tell_concerned(block.header.height);
         for client in self.clients.followers.clone() {
             self.notify(client, self.block_notice());
         }
         self.call_for_bids(block, &committed);
+    }
+
+    /// Sends the certificates of a height to the followers that they concern.
+    fn tell_concerned(&mut self, height: Height) {
+        let told = |key: &PublicKey| self.clients.followers.contains(key);
+        let Some(decision) = self.clients.heights.get(&height) else { return };
+        if !decision.committed.outcomes.iter().flat_map(concerned).any(|key| told(&key)) {
+            return;
+        }
+        let mut notices = Vec::new();
+        for certificate in self.clients.all_certificates(decision) {
+            let keys: Vec<_> = concerned(&certificate.outcome).into_iter().filter(told).collect();
+            if !keys.is_empty() {
+                let encoded = Owned(certificate.encode());
+                notices.extend(keys.into_iter().map(|key| (key, encoded.clone())));
+            }
+        }
+        for (client, certificate) in notices {
+            self.notify(client, Notice::Certificate(certificate));
+        }
     }
 
     /// The header says that the next height has another validator set.
@@ -238,12 +263,19 @@ impl Replica {
     fn call(&self, market: &Label) -> Call {
         let windows = self.ledger.windows();
         let window = windows.iter().find(|window| window.market == *market);
-        let mut tasks: Vec<_> = self
-            .ledger
-            .open_tasks(market, limits::OFFERS_PER_BID)
-            .into_iter()
-            .map(|(task, spec)| (task, (*spec).clone()))
-            .collect();
+        let mut open = self.ledger.open_tasks(market, CALLED_AMONG);
+        if open.len() > limits::OFFERS_PER_BID {
+            // Tasks that nobody can do must not keep all others from being called.
+            let turn = self.ledger.height().wrapping_mul(limits::OFFERS_PER_BID as u64);
+            let first = (turn % open.len() as u64) as usize;
+            open.rotate_left(first);
+        }
+        let mut bytes = 0;
+        let tasks = open.into_iter().take(limits::OFFERS_PER_BID).take_while(|(_, spec)| {
+            bytes += cbor::encode(&**spec).len() + TASK_ID_BYTES;
+            bytes <= CALL_BYTES
+        });
+        let mut tasks: Vec<_> = tasks.map(|(task, spec)| (task, (*spec).clone())).collect();
         tasks.sort_by_key(|(task, _)| *task);
         let window = window.map_or(0, |window| window.number);
         Call { market: market.clone(), window, height: self.ledger.height(), tasks }

@@ -76,8 +76,8 @@ impl Replica {
         for evidence in &block.evidence {
             self.evidence.remove(&evidence.hash());
         }
-        let members = self.ledger.validators();
-        self.evidence.retain(|_, evidence| members.get(&evidence.culprit()).is_some());
+        let ledger = &self.ledger;
+        self.evidence.retain(|_, evidence| ledger.convicts(evidence));
         let agents = block.operations.iter().map(|operation| operation.payload.agent);
         self.pool.prune(&self.ledger, agents);
         self.leases.prune(&self.ledger);
@@ -88,10 +88,14 @@ impl Replica {
         self.started = false;
         self.committed_at = self.now.monotonic;
         self.candidates.clear();
+        let brought = self.sync.brought;
         self.sync.begin_height();
         self.timers.clear_steps_below(None);
         self.timers.clear(Timer::Fetch);
         self.timers.clear(Timer::Resend);
+        if brought {
+            self.ask_for_more();
+        }
         self.watch_leases();
         self.take_early();
         self.await_height();

@@ -29,7 +29,7 @@ pub(crate) struct Leases {
     /// Live assignments and the monotonic time they were first seen at.
     watched: BTreeMap<LeaseKey, Millis>,
     suspicions: BTreeMap<LeaseKey, BTreeMap<PublicKey, Verified<Sign1<Suspicion>>>>,
-    /// Assignments whose suspicions have reached the quorum, and looks since then.
+    /// Assignments whose suspicions have reached the quorum, and ticks since then.
     ripe: BTreeMap<LeaseKey, u64>,
     asked: BTreeSet<LeaseKey>,
     ticks: u64,
@@ -41,10 +41,16 @@ impl Leases {
         self.heard.insert(agent, now);
     }
 
+    /// An own operation did not get into the pool: its number is free.
+    pub(crate) fn forget_own_sequence(&mut self) {
+        self.next_own_sequence = 0;
+    }
+
     /// Forgets assignments that are over, and agents that hold none.
     pub(crate) fn prune(&mut self, ledger: &Ledger) {
-        let live: BTreeSet<LeaseKey> = ledger.leases().iter().map(|l| (l.task, l.token)).collect();
-        let agents: BTreeSet<PublicKey> = ledger.leases().iter().map(|lease| lease.agent).collect();
+        let leases = ledger.leases();
+        let live: BTreeSet<LeaseKey> = leases.iter().map(|l| (l.task, l.token)).collect();
+        let agents: BTreeSet<PublicKey> = leases.iter().map(|lease| lease.agent).collect();
         self.watched.retain(|key, _| live.contains(key));
         self.suspicions.retain(|key, _| live.contains(key));
         self.ripe.retain(|key, _| live.contains(key));
@@ -132,31 +138,37 @@ impl Replica {
         of_lease.insert(suspicion.signer, suspicion);
         let validators = self.ledger.validators();
         if validators.is_quorum(validators.power_of(of_lease.keys())) {
-            self.leases.ripe.entry(key).or_insert(0);
-            self.lapse_ripe();
+            let is_new = self.leases.ripe.insert(key, 0).is_none();
+            if is_new && self.is_turn(&key, 0) {
+                self.bring_lapse(key);
+            }
         }
     }
 
-    /// One validator brings a lapse at once; another after each further look without effect, so
-    /// that neither a dead one holds it up nor all of them bring it.
+    /// One validator brings a lapse at once, the next one after each further tick without effect,
+    /// round and round: neither a dead one holds it up, nor do all of them bring it, nor is it
+    /// given up where the ledger refused the first for coming too early.
     fn lapse_ripe(&mut self) {
-        let validators = self.ledger.validators();
-        let rank = validators.iter().position(|v| v.key == self.config.me);
-        let Some(rank) = rank else { return };
-        let count = validators.len() as u64;
-        let turn = (rank as u64 + self.ledger.height()) % count;
-        let due: Vec<LeaseKey> = self
-            .leases
-            .ripe
-            .iter_mut()
-            .filter_map(|(key, looks)| {
-                *looks += 1;
-                (*looks == turn + 1).then_some(*key)
-            })
-            .collect();
-        for key in due {
+        self.leases.ripe.values_mut().for_each(|ticks| *ticks = ticks.saturating_add(1));
+        // What this validator brought before is still on its way.
+        if self.pool.waits_for(&self.config.me) {
+            return;
+        }
+        let ripe = self.leases.ripe.iter();
+        let due = ripe.filter(|(key, ticks)| self.is_turn(key, **ticks)).map(|(key, _)| *key);
+        for key in due.collect::<Vec<_>>() {
             self.bring_lapse(key);
         }
+    }
+
+    /// Whether this validator brings a lapse in this tick. Who begins differs by assignment.
+    fn is_turn(&self, (task, token): &LeaseKey, ticks: u64) -> bool {
+        let validators = self.ledger.validators();
+        let Some(rank) = validators.iter().position(|v| v.key == self.config.me) else {
+            return false;
+        };
+        let first = task.number.wrapping_add(*token);
+        first.wrapping_add(ticks) % validators.len() as u64 == rank as u64
     }
 
     fn bring_lapse(&mut self, (task, token): LeaseKey) {

@@ -7,13 +7,23 @@ use quorate_ledger::Ledger;
 use quorate_types::message::Rejection;
 use quorate_types::{Body, PublicKey, SignedOperation, limits};
 
+use crate::work::Origin;
+
 /// Operations by agent and sequence, each with its place in the order of arrival.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
     agents: BTreeMap<PublicKey, BTreeMap<u64, Waiting>>,
     count: usize,
     arrivals: u64,
+    /// What went to the last block that was built here, by agent and sequence.
+    offered: Vec<(PublicKey, u64)>,
+    /// Operations of each peer whose signatures are being checked.
+    checking: BTreeMap<PublicKey, usize>,
 }
+
+/// Operations of one peer that are being checked at a time: a peer can send faster than anyone can
+/// check.
+const CHECKING: usize = limits::OPERATIONS_PER_BLOCK;
 
 #[derive(Debug)]
 struct Waiting {
@@ -61,6 +71,28 @@ impl Pool {
         Ok(())
     }
 
+    /// Whether the signatures of so many more operations may be checked. A peer's batch waits for
+    /// nothing where it is the only one.
+    pub(crate) fn begin_check(&mut self, origin: Origin, count: usize) -> bool {
+        let Origin::Peer(peer) = origin else { return true };
+        let checking = self.checking.entry(peer).or_default();
+        let fits = *checking == 0 || *checking + count <= CHECKING;
+        if fits {
+            *checking += count;
+        }
+        fits
+    }
+
+    /// So many of them are checked.
+    pub(crate) fn end_check(&mut self, origin: Origin, count: usize) {
+        let Origin::Peer(peer) = origin else { return };
+        let left = self.checking.get(&peer).map_or(0, |checking| checking.saturating_sub(count));
+        match left {
+            0 => self.checking.remove(&peer),
+            left => self.checking.insert(peer, left),
+        };
+    }
+
     /// Takes an operation; `false` where another one of this agent and sequence came first.
     pub(crate) fn insert(&mut self, operation: Verified<SignedOperation>) -> bool {
         let (agent, sequence) = (operation.payload.agent, operation.payload.sequence);
@@ -79,9 +111,9 @@ impl Pool {
         self.agents.iter().any(|(agent, of)| of.contains_key(&ledger.next_sequence(agent)))
     }
 
-    /// The contiguous runs of all agents, oldest arrival first, at most `most` operations. An
-    /// operation is as old as the youngest it must follow.
-    pub(crate) fn ready(&self, ledger: &Ledger, most: usize) -> Vec<Verified<SignedOperation>> {
+    /// The contiguous runs of all agents, oldest arrival first, at most `most` operations, for a
+    /// block to be built. An operation is as old as the youngest it must follow.
+    pub(crate) fn offer(&mut self, ledger: &Ledger, most: usize) -> Vec<Verified<SignedOperation>> {
         let mut ready = Vec::new();
         for (agent, of) in &self.agents {
             let mut age = 0;
@@ -94,7 +126,26 @@ impl Pool {
             }
         }
         ready.sort_by_key(|(age, sequence, _)| (*age, *sequence));
-        ready.into_iter().take(most).map(|(_, _, operation)| operation.clone()).collect()
+        let offer: Vec<_> = ready.into_iter().take(most).map(|(_, _, op)| op.clone()).collect();
+        self.offered = offer.iter().map(|op| (op.payload.agent, op.payload.sequence)).collect();
+        offer
+    }
+
+    /// Drops what was offered to a block that took nothing: no block ever will, and waiting here it
+    /// would keep calling for another.
+    pub(crate) fn drop_offered(&mut self) {
+        for (agent, sequence) in std::mem::take(&mut self.offered) {
+            let Some(of) = self.agents.get_mut(&agent) else { continue };
+            self.count -= usize::from(of.remove(&sequence).is_some());
+            if of.is_empty() {
+                self.agents.remove(&agent);
+            }
+        }
+    }
+
+    /// Whether anything of this agent waits.
+    pub(crate) fn waits_for(&self, agent: &PublicKey) -> bool {
+        self.agents.contains_key(agent)
     }
 
     /// Forgets what the ledger has moved past, for these agents.

@@ -15,7 +15,7 @@ use crate::replica::Replica;
 impl Replica {
     /// The driver wants a block for `round`.
     pub(crate) fn on_build(&mut self, round: Round) {
-        if self.replaying {
+        if self.replaying || self.sync.brought {
             return;
         }
         let proposal = Proposal {
@@ -23,7 +23,7 @@ impl Replica {
             builder: self.config.me,
             build_round: round,
             previous_commit: self.last_commit.clone(),
-            operations: self.pool.ready(&self.ledger, limits::OPERATIONS_PER_BLOCK),
+            operations: self.pool.offer(&self.ledger, limits::OPERATIONS_PER_BLOCK),
             evidence: self.evidence.values().cloned().collect(),
         };
         let ledger = Arc::clone(&self.ledger);
@@ -39,6 +39,9 @@ impl Replica {
     ) {
         if block.header.height != self.height() {
             return;
+        }
+        if block.operations.is_empty() {
+            self.pool.drop_offered();
         }
         let id = block.header.id();
         let block = Arc::new(block);

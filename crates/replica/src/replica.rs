@@ -6,9 +6,9 @@ use std::sync::Arc;
 use quorate_consensus::Driver;
 use quorate_crypto::Verified;
 use quorate_ledger::Ledger;
-use quorate_types::message::PeerMessage;
+use quorate_types::message::{PeerMessage, Rejection};
 use quorate_types::{
-    Evidence, Hash, Height, Millis, PublicKey, QuorumCertificate, SignedOperation,
+    Evidence, Hash, Height, Millis, PublicKey, QuorumCertificate, SignedOperation, cbor, limits,
 };
 
 use crate::blocks::Candidates;
@@ -208,11 +208,12 @@ impl Replica {
             Fact::Statement(signed) => self.on_verified_statement(signed),
             Fact::Operations(operations, refused) => {
                 self.counters.unauthentic += refused;
+                self.pool.end_check(proof.origin, operations.len() + refused as usize);
                 self.on_verified_operations(proof.origin, operations, refused);
             }
             Fact::Block(block) => self.on_verified_block(*block),
             Fact::Certificate(certificate) => self.on_verified_certificate(certificate),
-            Fact::Decided(block, commit) => self.on_verified_decided(*block, commit),
+            Fact::Decided(block, commit) => self.on_verified_decided(proof.origin, *block, commit),
             Fact::Evidence(evidence) => self.on_verified_evidence(*evidence),
             Fact::Suspicion(suspicion) => self.on_verified_suspicion(suspicion),
         }
@@ -220,8 +221,10 @@ impl Replica {
 
     fn on_refused(&mut self, origin: Origin) {
         self.counters.unauthentic += 1;
-        if let Origin::Client { from, id } = origin {
-            self.reject(from, id, quorate_types::message::Rejection::Unauthentic);
+        match origin {
+            Origin::Client { from, id } => self.reject(from, id, Rejection::Unauthentic),
+            Origin::Peer(member) => self.distrust(member),
+            Origin::Local => {}
         }
     }
 
@@ -258,8 +261,7 @@ impl Replica {
 
     pub(crate) fn on_evidence(&mut self, from: PublicKey, evidence: Evidence) {
         let known = self.evidence.contains_key(&evidence.hash());
-        let member = self.ledger.validators().get(&evidence.culprit()).is_some();
-        if !known && member && evidence.is_conflict() {
+        if !known && self.ledger.convicts(&evidence) && evidence.is_conflict() {
             self.verify(Origin::Peer(from), Claim::Evidence(Box::new(evidence)));
         }
     }
@@ -267,7 +269,8 @@ impl Replica {
     pub(crate) fn on_verified_evidence(&mut self, evidence: Verified<Evidence>) {
         // One pair for each culprit is enough to convict; more would be a way to fill memory.
         let convicted = self.evidence.values().any(|held| held.culprit() == evidence.culprit());
-        if !convicted {
+        // What no block would take must neither make blocks nor stand in the way of what one takes.
+        if !convicted && self.ledger.convicts(&evidence) {
             self.counters.evidence += 1;
             self.evidence.insert(evidence.hash(), evidence.clone());
             self.broadcast(PeerMessage::Evidence(Box::new(evidence.into_inner())));
@@ -284,6 +287,7 @@ impl Replica {
                 continue;
             }
             match self.pool.admits(&self.ledger, &operation) {
+                Ok(()) if is_too_long(&operation) => self.counters.operations_dropped += 1,
                 Ok(()) => wanted.push(operation),
                 Err(rejection) => {
                     self.counters.operations_dropped += 1;
@@ -293,9 +297,14 @@ impl Replica {
                 }
             }
         }
-        if !wanted.is_empty() {
-            self.verify(origin, Claim::Operations(wanted));
+        if wanted.is_empty() {
+            return;
         }
+        if !self.pool.begin_check(origin, wanted.len()) {
+            self.counters.operations_dropped += wanted.len() as u64;
+            return;
+        }
+        self.verify(origin, Claim::Operations(wanted));
     }
 
     fn on_verified_operations(
@@ -305,12 +314,15 @@ impl Replica {
         refused: u64,
     ) {
         if let (Origin::Client { from, id }, true) = (origin, refused > 0) {
-            self.reject(from, id, quorate_types::message::Rejection::Unauthentic);
+            self.reject(from, id, Rejection::Unauthentic);
         }
         let mut fresh = Vec::new();
         for operation in operations {
-            if self.pool.admits(&self.ledger, &operation).is_err() {
+            if let Err(rejection) = self.admits_verified(&operation) {
                 self.counters.operations_dropped += 1;
+                if let Origin::Client { from, id } = origin {
+                    self.reject(from, id, rejection);
+                }
                 continue;
             }
             self.accept(origin, &operation);
@@ -326,7 +338,28 @@ impl Replica {
         self.await_height();
     }
 
-    pub(crate) fn on_own_operation(&mut self, operation: Verified<SignedOperation>) {
-        self.on_verified_operations(Origin::Local, vec![operation], 0);
+    /// As [`crate::pool::Pool::admits`]; and a stranger needs an attester's word, or no block would
+    /// ever take what it says.
+    fn admits_verified(&self, operation: &SignedOperation) -> Result<(), Rejection> {
+        self.pool.admits(&self.ledger, operation)?;
+        let payload = &operation.payload;
+        let first = payload.sequence == 0 && !self.ledger.knows_agent(&payload.agent);
+        match first && !self.ledger.admits(payload, self.now.unix) {
+            true => Err(Rejection::Unknown),
+            false => Ok(()),
+        }
     }
+
+    pub(crate) fn on_own_operation(&mut self, operation: Verified<SignedOperation>) {
+        let plain = (*operation).clone();
+        self.on_verified_operations(Origin::Local, vec![operation], 0);
+        if !self.pool.holds(&plain) {
+            self.leases.forget_own_sequence();
+        }
+    }
+}
+
+/// Longer than a block takes, though its payload alone is not.
+fn is_too_long(operation: &SignedOperation) -> bool {
+    cbor::encode(operation).len() > limits::OPERATION_BYTES
 }

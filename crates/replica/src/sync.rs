@@ -1,14 +1,15 @@
 //! Catching up: early messages, stuck heights (rule 14), and decided blocks of peers (rule 17).
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use quorate_consensus::Input;
-use quorate_crypto::Verified;
+use quorate_crypto::{Verified, is_body_of_header};
 use quorate_ledger::Execution;
 use quorate_types::message::{Decided, FetchDecided, PeerMessage, PeerStatus};
 use quorate_types::{
-    Block, Height, Kind, Millis, PublicKey, QuorumCertificate, Round, SignedStatement,
+    Block, BlockId, Height, Kind, Millis, PublicKey, QuorumCertificate, Round, SignedStatement,
 };
 
 use crate::event::Action;
@@ -28,11 +29,28 @@ pub(crate) struct SyncState {
     pub(crate) committing: Option<Verified<QuorumCertificate>>,
     pub(crate) persisting: bool,
     pub(crate) execution: Option<Box<Execution>>,
+    /// Whether a peer brought the decision of this height: nothing is to be built for it (rule 17),
+    /// and there may be more.
+    pub(crate) brought: bool,
     early: BTreeMap<PublicKey, Vec<SignedStatement>>,
     early_blocks: BTreeMap<PublicKey, Block>,
     ahead: BTreeMap<Height, (PublicKey, Decided)>,
-    /// When each peer was last served, so that a request costs it more than us.
-    served: BTreeMap<PublicKey, Millis>,
+    /// Members whose decided block is being checked: one at a time of each.
+    checking: BTreeSet<PublicKey>,
+    /// Members that sent what does not verify: what they say was decided is not listened to. No
+    /// honest member passes on what it has not checked.
+    liars: BTreeSet<PublicKey>,
+    /// Who was served just now, so that a request costs a peer more than us. Strangers are one.
+    served: BTreeMap<(Service, Option<PublicKey>), Millis>,
+}
+
+/// What a peer may have of us, each once in a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Service {
+    /// Decided blocks, or what its round lacks.
+    CatchUp,
+    /// The body of a proposed block.
+    Body(BlockId),
 }
 
 impl SyncState {
@@ -40,6 +58,7 @@ impl SyncState {
         self.committing = None;
         self.persisting = false;
         self.execution = None;
+        self.brought = false;
     }
 
     /// Keeps a statement of the next height; others are too far ahead.
@@ -67,7 +86,11 @@ impl Replica {
         {
             self.counters.statements_dropped += 1;
         }
-        // Others are ahead: if that lasts, say so.
+        self.expect_more();
+    }
+
+    /// Others are ahead, or may be: if nothing comes of it by itself, they are told.
+    pub(crate) fn expect_more(&mut self) {
         let at = self.now.monotonic + self.pace.config.resend_ms;
         self.timers.set_once(Timer::Resend, at);
     }
@@ -97,16 +120,26 @@ impl Replica {
         self.send(peer, PeerMessage::Status(status));
     }
 
-    /// Nothing moved for a while.
+    /// Nothing moved for a while: say where this node is, and its last votes again, for a peer that
+    /// does not know yet that the height has started (rule 14).
     pub(crate) fn on_resend(&mut self) {
-        let status = PeerStatus { height: self.height(), round: self.driver.round() };
-        self.broadcast(PeerMessage::Status(status));
-        self.timers.set(Timer::Resend, self.now.monotonic + self.pace.config.resend_ms);
+        let round = self.driver.round();
+        self.broadcast(PeerMessage::Status(PeerStatus { height: self.height(), round }));
+        if self.started {
+            let last = self.driver.catch_up(round).statements;
+            let me = self.config.me;
+            for own in last.into_iter().filter(|signed| signed.signer == me) {
+                self.broadcast(PeerMessage::Statement(own));
+            }
+        }
+        if self.started || !self.sync.early.is_empty() {
+            self.timers.set(Timer::Resend, self.now.monotonic + self.pace.config.resend_ms);
+        }
     }
 
     /// A peer says where it is: help it on, or ask it for help.
     pub(crate) fn on_status(&mut self, from: PublicKey, status: PeerStatus) {
-        if !self.may_serve(from) {
+        if !self.may_serve(Service::CatchUp, from) {
             return;
         }
         let ours = self.height();
@@ -130,19 +163,34 @@ impl Replica {
     }
 
     pub(crate) fn on_fetch_decided(&mut self, to: PublicKey, from: Height) {
-        if from < self.height() && from > 0 && self.may_serve(to) {
+        if from < self.height() && from > 0 && self.may_serve(Service::CatchUp, to) {
             self.act(Action::ServeDecided { to, from });
         }
     }
 
-    /// Whether this peer was not served just now.
-    fn may_serve(&mut self, peer: PublicKey) -> bool {
-        let (now, pause) = (self.now.monotonic, self.pace.config.resend_ms / 10);
-        let free = self.sync.served.get(&peer).is_none_or(|last| now >= last + pause);
-        if free {
-            self.sync.served.insert(peer, now);
+    /// Whether this peer was not served with this just now. Keys cost a stranger nothing: all
+    /// strangers have their turn together.
+    pub(crate) fn may_serve(&mut self, service: Service, peer: PublicKey) -> bool {
+        let (now, pause) = (self.now.monotonic, self.pause());
+        let who = self.ledger.validators().get(&peer).map(|member| member.key);
+        self.sync.served.retain(|_, last| now < last.saturating_add(pause));
+        match self.sync.served.entry((service, who)) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(now);
+                true
+            }
+            Entry::Occupied(_) => false,
         }
-        free
+    }
+
+    /// Milliseconds between two services to one peer.
+    fn pause(&self) -> Millis {
+        self.pace.config.resend_ms / 10
+    }
+
+    /// A height came from peers: more may follow, and who was asked for it may not have answered.
+    pub(crate) fn ask_for_more(&mut self) {
+        self.timers.set(Timer::Resend, self.now.monotonic + self.pause() + 1);
     }
 
     /// A decided block from a peer: untrusted like anything else (rule 18).
@@ -153,11 +201,20 @@ impl Replica {
             && statement.height == header.height
             && statement.swarm == self.ledger.swarm()
             && statement.block == Some(header.id());
-        if !fits || header.height < height || header.height > height + AHEAD {
+        let is_near = (height..=height + AHEAD).contains(&header.height);
+        if !fits || !is_near || self.sync.liars.contains(&from) {
             self.counters.blocks_dropped += 1;
         } else if header.height > height {
-            self.sync.ahead.insert(header.height, (from, decided));
-        } else if self.sync.committing.is_none() {
+            self.sync.ahead.entry(header.height).or_insert((from, decided));
+        } else if self.sync.committing.is_none() && !self.sync.brought {
+            if !self.sync.checking.insert(from) {
+                return;
+            }
+            if !is_body_of_header(&decided.block) {
+                self.counters.unauthentic += 1;
+                self.distrust(from);
+                return;
+            }
             let context = self.block_context(&decided.block);
             let validators = Arc::clone(self.ledger.validators());
             let Decided { block, commit } = decided;
@@ -166,13 +223,30 @@ impl Replica {
         }
     }
 
+    /// A member sent what does not verify: others are asked for what it offered.
+    pub(crate) fn distrust(&mut self, member: PublicKey) {
+        self.sync.checking.remove(&member);
+        self.sync.liars.insert(member);
+        let held = self.sync.ahead.len();
+        self.sync.ahead.retain(|_, (from, _)| *from != member);
+        if self.sync.ahead.len() < held || !self.started {
+            self.ask_for_more();
+        }
+    }
+
     /// The commit goes through the driver like any other, so that one place decides (rule 17).
     pub(crate) fn on_verified_decided(
         &mut self,
+        origin: Origin,
         block: Verified<Block>,
         commit: Verified<QuorumCertificate>,
     ) {
+        if let Origin::Peer(from) = origin {
+            self.sync.checking.remove(&from);
+        }
         if block.header.height == self.height() {
+            self.sync.brought = true;
+            self.start_height();
             self.on_verified_block(block);
             self.feed(Input::Certificate(commit));
         }

@@ -8,8 +8,8 @@ use quorate_crypto::{
 };
 use quorate_types::operation::Suspicion;
 use quorate_types::{
-    Block, Evidence, OperationId, PublicKey, QuorumCertificate, Sign1, Signature, SignedOperation,
-    SignedStatement, ValidatorSet,
+    Block, Body, Evidence, OperationId, PublicKey, QuorumCertificate, Sign1, Signature,
+    SignedOperation, SignedStatement, ValidatorSet,
 };
 
 /// Where something unverified came from: who is charged if it does not hold.
@@ -148,9 +148,18 @@ impl Claim {
 
 fn check_operations(operations: Vec<SignedOperation>) -> Fact {
     let all = operations.len();
-    let held: Vec<_> = operations.into_iter().filter_map(|op| verify(op).ok()).collect();
+    let held = operations.into_iter().filter(is_vouched_for).filter_map(|op| verify(op).ok());
+    let held: Vec<_> = held.collect();
     let refused = (all - held.len()) as u64;
     Fact::Operations(held, refused)
+}
+
+/// An admission stands with the signature of its attester.
+fn is_vouched_for(operation: &SignedOperation) -> bool {
+    match &operation.payload.body {
+        Body::Admit(admit) => verify(admit.attestation.clone()).is_ok(),
+        _ => true,
+    }
 }
 
 impl BlockContext {

@@ -28,6 +28,9 @@ pub(super) async fn run(home: &Home) -> Result<()> {
     let mut events = validator.subscribe();
     say(format!("validator {} of swarm {}", validator.public_key(), validator.swarm()))?;
     say_addresses(&validator, listen.len()).await?;
+    if let Some(address) = validator.monitor_address() {
+        say(format!("monitoring on http://{address}"))?;
+    }
     loop {
         tokio::select! {
             () = stop.received() => break,

@@ -67,6 +67,7 @@ impl Monitor {
     pub(crate) async fn start(address: SocketAddr, sources: Sources) -> std::io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
+        tracing::info!(%address, "monitoring");
         let sources = Arc::new(sources);
         let mut tasks = JoinSet::new();
         tasks.spawn(tally::keep(sources.events.subscribe(), Arc::clone(&sources.tally)));
@@ -108,8 +109,7 @@ async fn accept(listener: TcpListener, sources: Arc<Sources>) {
 }
 
 async fn serve(stream: TcpStream, sources: &Sources) {
-    let service =
-        service_fn(async |request| Ok::<_, Infallible>(answer(&request, sources)));
+    let service = service_fn(async |request| Ok::<_, Infallible>(answer(&request, sources)));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
@@ -153,11 +153,7 @@ fn unavailable(reason: &status::Unhealthy) -> Response<Full<Bytes>> {
     respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("{reason}\n"))
 }
 
-fn respond(
-    code: StatusCode,
-    kind: HeaderValue,
-    body: impl Into<Bytes>,
-) -> Response<Full<Bytes>> {
+fn respond(code: StatusCode, kind: HeaderValue, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = code;
     response.headers_mut().insert(CONTENT_TYPE, kind);

@@ -128,3 +128,60 @@ impl<'a> From<&'a WindowView> for Window<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    use quorate_types::{Validator, ValidatorSet};
+
+    use super::*;
+    use crate::monitor::tally::Tally;
+    use crate::validator::{LedgerSummary, ValidatorStatus};
+
+    /// Four validators of equal power, of whom the first `present` are here; blocks at least every
+    /// second.
+    fn view(present: u8, height: Height, age_ms: Millis) -> View {
+        let keys = || (0..4).map(|number| PublicKey([number; 32]));
+        let operator: Label = "test".parse().unwrap();
+        let member = |key| Validator { key, power: 1, operator: operator.clone() };
+        let ledger = LedgerSummary {
+            height,
+            block: BlockId::GENESIS,
+            block_time: 100_000,
+            validators: Arc::new(ValidatorSet::new(keys().map(member).collect()).unwrap()),
+            benched: BTreeSet::new(),
+            windows: Vec::new(),
+        };
+        View {
+            me: PublicKey([0; 32]),
+            swarm: SwarmId([7; 32]),
+            max_block_interval: 1_000,
+            started: 0,
+            now: 100_000 + age_ms,
+            status: ValidatorStatus::default(),
+            ledger: Arc::new(ledger),
+            peers: 3,
+            present: keys().take(present.into()).collect(),
+            traffic: quorate_network::Counters::default(),
+            tally: Tally::default(),
+        }
+    }
+
+    #[test]
+    fn health_needs_a_quorum_and_a_young_block() {
+        let stale = Unhealthy::Stale { height: 9, age_ms: 3_001, limit_ms: 3_000 };
+        for (present, height, age_ms, verdict) in [
+            (4, 9, 0, Ok(())),
+            (3, 9, 3_000, Ok(())),
+            (3, 9, 3_001, Err(stale)),
+            (4, 0, 0, Err(Unhealthy::NoBlock)),
+            (2, 9, 0, Err(Unhealthy::NoQuorum { power: 2, total: 4 })),
+            (2, 0, 9_999, Err(Unhealthy::NoQuorum { power: 2, total: 4 })),
+        ] {
+            assert_eq!(health(&view(present, height, age_ms)), verdict, "{present} {age_ms}");
+        }
+        assert!(!stale.to_string().contains('\n'));
+    }
+}

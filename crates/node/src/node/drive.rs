@@ -161,7 +161,7 @@ impl Drive {
             }
             Command::Cancel(task) => {
                 if let Err(error) = self.client.cancel(task, now) {
-                    tracing::warn!(?task, %error, "not cancelled");
+                    tracing::warn!(%task, %error, "not cancelled");
                 }
             }
         }

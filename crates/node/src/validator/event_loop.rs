@@ -9,13 +9,13 @@ use quorate_crypto::SecretKey;
 use quorate_network::{Network, NetworkEvents};
 use quorate_replica::{Event, Replica};
 use quorate_store::{CrashPoints, SigningGuard, Store};
-use quorate_types::{Genesis, Millis, PublicKey};
+use quorate_types::{Genesis, Millis, PublicKey, SignedOperation};
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::proposals::Proposals;
 use super::recovery::{From, recover};
-use super::{ValidatorError, ValidatorEvent, ValidatorStatus};
+use super::{LedgerSummary, ValidatorError, ValidatorEvent, ValidatorStatus};
 use crate::address_book::AddressBook;
 use crate::clock::Clock;
 use crate::config::NodeConfig;
@@ -51,6 +51,8 @@ pub(super) struct EventLoop {
     pub(super) clock: Clock,
     pub(super) last_commit_at: Millis,
     pub(super) proposals: Proposals,
+    /// Operations for everybody, until they leave together.
+    pub(super) passing: Vec<SignedOperation>,
     pub(super) undecodable: u64,
     pub(super) events: broadcast::Sender<ValidatorEvent>,
     pub(super) done: mpsc::UnboundedSender<Event>,
@@ -88,10 +90,12 @@ impl EventLoop {
         }
         this.announce().await;
         let mut announce = tokio::time::interval(ANNOUNCE_EVERY);
+        this.tell_status();
         // Nobody waits any more when the handle is gone.
         let _ = ready.send(());
         loop {
             this.drain()?;
+            this.pass_on();
             this.tell_status();
             let wake = this.replica.poll_timeout().map(|at| this.clock.instant(at));
             tokio::select! {
@@ -141,6 +145,7 @@ impl EventLoop {
             clock,
             last_commit_at: clock.monotonic(),
             proposals: Proposals::default(),
+            passing: Vec::new(),
             undecodable: 0,
             events: parts.events,
             done,
@@ -156,17 +161,21 @@ impl EventLoop {
     }
 
     fn tell_status(&self) {
-        let validators = self.replica.ledger().validators();
+        let ledger = self.replica.ledger();
+        let validators = ledger.validators();
         let members = self.connected.iter().filter(|key| validators.get(key).is_some());
-        let status = ValidatorStatus {
-            height: self.replica.ledger().height(),
+        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        let summary = status.ledger.take().filter(|told| told.height == ledger.height());
+        *status = ValidatorStatus {
+            height: ledger.height(),
             round: self.replica.round(),
             pool: self.replica.pool_len(),
             connected_validators: members.count(),
             connected: self.connected.len(),
             counters: self.replica.counters(),
+            undecodable: self.undecodable,
+            ledger: summary.or_else(|| Some(Arc::new(LedgerSummary::of(ledger)))),
         };
-        *self.status.lock().unwrap_or_else(PoisonError::into_inner) = status;
     }
 }
 

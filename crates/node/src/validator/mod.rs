@@ -9,16 +9,23 @@ mod perform;
 mod proposals;
 mod recovery;
 
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use quorate_crypto::Verified;
+use quorate_ledger::{Ledger, WindowView};
 use quorate_network::{Network, NetworkConfig, NetworkError};
 use quorate_replica::{Counters, HaltReason, RecoverError, RestoreError};
 use quorate_store::{CrashPoints, GuardError, StoreError};
-use quorate_types::{Block, BlockId, Height, Millis, PublicKey, QuorumCertificate, Round, SwarmId};
+use quorate_types::{
+    Block, BlockId, Height, Millis, PublicKey, QuorumCertificate, Round, SwarmId, ValidatorSet,
+};
 use tokio::sync::{broadcast, oneshot};
 
+use crate::clock::unix_millis;
 use crate::home::{Home, HomeError};
+use crate::monitor::{Monitor, Sources};
 use event_loop::EventLoop;
 
 /// Why a validator does not start, or stopped.
@@ -36,6 +43,14 @@ pub enum ValidatorError {
     /// Its network.
     #[error(transparent)]
     Network(#[from] NetworkError),
+    /// Its monitoring endpoint.
+    #[error("the monitoring endpoint on {address}: {source}")]
+    Monitor {
+        /// Address that cannot be bound.
+        address: SocketAddr,
+        /// Cause.
+        source: std::io::Error,
+    },
     /// What it had stored is no history of this swarm.
     #[error("the stored blocks: {0}")]
     Restore(#[from] RestoreError),
@@ -113,6 +128,41 @@ pub struct ValidatorStatus {
     pub connected: usize,
     /// What was dropped and refused.
     pub counters: Counters,
+    /// Frames that were no message of the protocol.
+    pub undecodable: u64,
+    /// What the last decided block left; `None` while the validator is still coming back.
+    pub ledger: Option<Arc<LedgerSummary>>,
+}
+
+/// What people and monitors want to know of the state after a decided block.
+#[derive(Debug, Clone)]
+pub struct LedgerSummary {
+    /// Height of the block.
+    pub height: Height,
+    /// Block; [`BlockId::GENESIS`] at height 0.
+    pub block: BlockId,
+    /// Its time, Unix milliseconds; that of the genesis at height 0.
+    pub block_time: Millis,
+    /// Who votes on the next height.
+    pub validators: Arc<ValidatorSet>,
+    /// Those of them that do not propose at the next height.
+    pub benched: BTreeSet<PublicKey>,
+    /// The windows of all markets, ascending by market.
+    pub windows: Vec<WindowView>,
+}
+
+impl LedgerSummary {
+    /// A copy of little, not the ledger: a ledger held by a reader could not fold its changes.
+    fn of(ledger: &Ledger) -> Self {
+        Self {
+            height: ledger.height(),
+            block: ledger.last_block(),
+            block_time: ledger.block_time(),
+            validators: Arc::clone(ledger.validators()),
+            benched: ledger.benched().clone(),
+            windows: ledger.windows(),
+        }
+    }
 }
 
 /// A running validator. Dropping it stops it.
@@ -123,6 +173,7 @@ pub struct Validator {
     network: Network,
     events: broadcast::Sender<ValidatorEvent>,
     status: Arc<Mutex<ValidatorStatus>>,
+    monitor: Option<Monitor>,
     stop: Option<oneshot::Sender<()>>,
     ended: oneshot::Receiver<Result<(), ValidatorError>>,
 }
@@ -149,6 +200,17 @@ impl Validator {
         let (end, ended) = oneshot::channel();
         let (ready, started) = oneshot::channel();
         let public = key.public_key();
+        let sources = Sources {
+            me: public,
+            swarm,
+            max_block_interval: genesis.parameters.max_block_interval_ms,
+            started: unix_millis(),
+            network: network.clone(),
+            status: Arc::clone(&status),
+            events: events.clone(),
+            tally: Arc::default(),
+        };
+        let monitor = start_monitor(config.monitor, sources).await?;
         let parts = event_loop::Parts {
             data: home.data(),
             genesis,
@@ -169,7 +231,7 @@ impl Validator {
             })
             .map_err(|error| ValidatorError::Thread(error.to_string()))?;
         let mut validator =
-            Self { key: public, swarm, network, events, status, stop: Some(stop), ended };
+            Self { key: public, swarm, network, events, status, monitor, stop: Some(stop), ended };
         match started.await {
             Ok(()) => Ok(validator),
             Err(_) => match validator.wait().await {
@@ -192,6 +254,11 @@ impl Validator {
     /// Addresses it listens on, with its peer id behind them.
     pub fn addresses(&self) -> Vec<quorate_network::Multiaddr> {
         peers::with_peer_id(self.network.listen_addresses(), self.network.local_key())
+    }
+
+    /// Address of its monitoring endpoint, where it has one.
+    pub fn monitor_address(&self) -> Option<SocketAddr> {
+        self.monitor.as_ref().map(Monitor::address)
     }
 
     /// What it does from now on.
@@ -230,9 +297,22 @@ impl Validator {
             let _ = stop.send(());
         }
         let result = self.wait().await;
+        if let Some(monitor) = self.monitor.take() {
+            monitor.stop().await;
+        }
         self.network.shutdown().await;
         result
     }
+}
+
+/// None where no address is configured. It answers from now on, also while the node comes back.
+async fn start_monitor(
+    address: Option<SocketAddr>,
+    sources: Sources,
+) -> Result<Option<Monitor>, ValidatorError> {
+    let Some(address) = address else { return Ok(None) };
+    let started = Monitor::start(address, sources).await;
+    started.map(Some).map_err(|source| ValidatorError::Monitor { address, source })
 }
 
 /// Part of every protocol name, so that swarms never mix on the wire.

@@ -11,6 +11,9 @@ use crate::clock::unix_millis;
 /// A block up to this size goes with the proposal; a larger one must not hold votes up.
 const INLINE_BLOCK_BYTES: usize = limits::FRAME_BYTES / 2;
 
+/// Operations in one frame: at their greatest length they still fit.
+const PASSED_TOGETHER: usize = limits::BLOCK_BYTES / limits::OPERATION_BYTES;
+
 impl EventLoop {
     pub(super) async fn on_network(&mut self, event: NetworkEvent) {
         match event {
@@ -158,6 +161,16 @@ impl EventLoop {
                     self.publish(Topic::Evidence, cbor::encode(&**evidence));
                 }
             }
+        }
+    }
+
+    /// Passes on the operations that came in since the last time: one frame for many of them.
+    pub(super) fn pass_on(&mut self) {
+        let mut passing = std::mem::take(&mut self.passing);
+        while !passing.is_empty() {
+            let rest = passing.split_off(passing.len().min(PASSED_TOGETHER));
+            self.send(Recipients::All, &PeerMessage::Operations(passing));
+            passing = rest;
         }
     }
 

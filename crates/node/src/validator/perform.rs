@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use quorate_crypto::Verified;
 use quorate_network::{Lane, Topic};
-use quorate_replica::{Action, Event, Now, ToSign, Work};
+use quorate_replica::{Action, Event, Now, Recipients, ToSign, Work};
 use quorate_store::{GuardError, Position, Record};
-use quorate_types::message::{Decided, PeerMessage};
+use quorate_types::message::PeerMessage;
 use quorate_types::{Block, Height, PublicKey, QuorumCertificate, Round, Statement, cbor, limits};
 
 use super::event_loop::EventLoop;
@@ -39,6 +39,7 @@ impl EventLoop {
                 self.handle(Event::Executed { block: block.header.id(), result });
             }
             Action::Propose { ledger, round, proposal } => {
+                self.pass_on();
                 self.note_proposal(ledger.height() + 1);
                 let (block, execution) = ledger.propose(*proposal);
                 let (block, execution) = (Box::new(block), Box::new(execution));
@@ -51,6 +52,9 @@ impl EventLoop {
             Action::Sign(to_sign) => self.sign(to_sign)?,
             Action::Persist { block, commit } => self.persist(&block, &commit)?,
             Action::ServeDecided { to, from } => self.serve(&to, from)?,
+            Action::Send(Recipients::All, PeerMessage::Operations(operations)) => {
+                self.passing.extend(operations);
+            }
             Action::Send(to, message) => self.send(to, &message),
             Action::Reply(to, message) => {
                 self.send_bytes(&to, Lane::Client, &cbor::encode(&message));
@@ -128,21 +132,14 @@ impl EventLoop {
         Ok(())
     }
 
-    /// Sends decided blocks from the disk: untouched bytes, wrapped again.
+    /// Sends decided blocks from the disk: untouched bytes, wrapped again. Anyone may ask, so it
+    /// must cost no more than reading them.
     fn serve(&mut self, to: &PublicKey, from: Height) -> Result<(), ValidatorError> {
         let mut bytes = 0;
         for height in from..from.saturating_add(SERVED_BLOCKS) {
             let Some(stored) = self.store.blocks.get(height)? else { break };
-            let bad = |source| ValidatorError::Decode { file: "blocks.log", height, source };
-            let decided = Decided {
-                block: cbor::decode(&stored.block, limits::BLOCK_BYTES).map_err(bad)?,
-                commit: cbor::decode(&stored.proof, limits::CERTIFICATE_BYTES).map_err(bad)?,
-            };
             bytes += stored.block.len();
-            self.send(
-                quorate_replica::Recipients::One(*to),
-                &PeerMessage::Decided(Box::new(decided)),
-            );
+            self.send_bytes(to, Lane::Bulk, &decided_frame(&stored.block, &stored.proof));
             if bytes > SERVED_BYTES {
                 break;
             }
@@ -197,6 +194,13 @@ impl EventLoop {
     }
 }
 
+/// A [`quorate_types::message::PeerMessage::Decided`] out of the encodings of its two parts.
+fn decided_frame(block: &[u8], commit: &[u8]) -> Vec<u8> {
+    // A map of one entry, the text `decided`, an array of two.
+    const HEAD: &[u8] = b"\xa1\x67decided\x82";
+    [HEAD, block, commit].concat()
+}
+
 fn as_micros(elapsed: Duration) -> u64 {
     u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX)
 }
@@ -205,5 +209,57 @@ fn verified(work: Work) -> Event {
     match work.run() {
         Ok(proof) => Event::Verified(proof),
         Err(origin) => Event::Refused(origin),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quorate_crypto::SecretKey;
+    use quorate_ledger::{Ledger, Proposal};
+    use quorate_types::genesis::{Admission, Parameters};
+    use quorate_types::message::Decided;
+    use quorate_types::{
+        Genesis, Kind, PROTOCOL_VERSION, QuorumCertificate, Statement, Validator, ValidatorSet,
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_frame_of_stored_bytes_is_the_message_it_stands_for() {
+        let key = SecretKey::from_seed(&[1; 32]).public_key();
+        let member = Validator { key, power: 1, operator: "op".parse().unwrap() };
+        let genesis = Genesis {
+            name: "test".parse().unwrap(),
+            created: 1,
+            markets: Vec::new(),
+            version: PROTOCOL_VERSION,
+            admission: Admission::Attestation,
+            attesters: Vec::new(),
+            parameters: Parameters::default(),
+            validators: ValidatorSet::new(vec![member]).unwrap(),
+        };
+        let (swarm, validators) = (genesis.swarm_id(), genesis.validators.hash());
+        let (block, _) = Ledger::genesis(genesis).unwrap().propose(Proposal {
+            block_time: 2,
+            builder: key,
+            build_round: 0,
+            previous_commit: None,
+            operations: Vec::new(),
+            evidence: Vec::new(),
+        });
+        let statement = Statement {
+            swarm,
+            height: 1,
+            round: 0,
+            kind: Kind::Precommit,
+            block: Some(block.header.id()),
+            validators,
+            pol_round: None,
+        };
+        let commit = QuorumCertificate { statement, votes: Vec::new() };
+        let block = block.into_inner();
+        let frame = decided_frame(&cbor::encode(&block), &cbor::encode(&commit));
+        let message = PeerMessage::Decided(Box::new(Decided { block, commit }));
+        assert_eq!(frame, cbor::encode(&message));
     }
 }

@@ -46,7 +46,7 @@ pub(super) fn recover(from: From<'_>) -> Result<Recovered, ValidatorError> {
     restore_blocks(&mut replica, &store)?;
     let records = read_log(&replica, &store)?;
     check_guard(&mut guard, &records, &from.me)?;
-    tracing::info!(height = replica.height(), records = records.len(), "recovered");
+    tracing::info!(height = replica.ledger().height(), records = records.len(), "recovered");
     replica.recover(records)?;
     Ok(Recovered { replica, store, guard })
 }

@@ -32,6 +32,8 @@ pub struct Disk {
     pub log: Vec<(Height, LogRecord)>,
     /// Records that the next sync makes durable.
     pub unsynced: Vec<(Height, LogRecord)>,
+    /// Records that the last crash lost, unless a test says otherwise.
+    pub lost: Vec<(Height, LogRecord)>,
     pub signed: BTreeMap<(Height, u32, u8), Statement>,
 }
 
@@ -55,6 +57,10 @@ pub struct Cluster {
     pub bend: Bend,
     /// Milliseconds that each node's clock is ahead of [`Self::now`].
     pub ahead: Vec<u64>,
+    /// Actions after which a node crashes, between two of one batch.
+    pub fuses: BTreeMap<usize, u32>,
+    /// Timeouts, from the next start of a node on.
+    pub pace: PaceConfig,
     /// Milliseconds that checking a block's signatures takes.
     pub verify_ms: u64,
     later: BTreeMap<u64, Vec<(usize, Event)>>,
@@ -95,12 +101,16 @@ pub fn genesis(count: u8, mechanism: MechanismKind) -> Genesis {
 
 impl Cluster {
     pub fn new(count: u8) -> Self {
+        Self::with_pace(count, PaceConfig::default())
+    }
+
+    pub fn with_pace(count: u8, pace: PaceConfig) -> Self {
         let genesis = genesis(count, MechanismKind::Assignment);
         let now = START;
         let nodes = (1..=count)
             .map(|seed| {
                 let (key, disk) = (key(seed), Disk::default());
-                let replica = start(&genesis, &key, &disk, time(now));
+                let replica = start(&genesis, &key, &disk, (time(now), pace));
                 Node { key, replica, disk, up: true, replies: Vec::new() }
             })
             .collect();
@@ -113,6 +123,8 @@ impl Cluster {
             lost: Box::new(|_, _| false),
             bend: Box::new(|_, _, message| Some(message)),
             ahead: vec![0; usize::from(count)],
+            fuses: BTreeMap::new(),
+            pace,
             verify_ms: 0,
             later: BTreeMap::new(),
         };
@@ -151,7 +163,14 @@ impl Cluster {
     fn drain(&mut self, at: usize) {
         while self.nodes[at].up {
             let Some(action) = self.nodes[at].replica.poll_action() else { return };
-            self.perform(at, action);
+            match self.fuses.get_mut(&at) {
+                Some(0) => self.crash(at),
+                Some(left) => {
+                    *left -= 1;
+                    self.perform(at, action);
+                }
+                None => self.perform(at, action),
+            }
         }
     }
 
@@ -292,16 +311,19 @@ impl Cluster {
         panic!("not done after {most} steps; heights {heights:?}, now {}", self.now - START);
     }
 
+    /// Ends a node; what it had not synced is lost.
     pub fn crash(&mut self, at: usize) {
+        self.fuses.remove(&at);
         self.nodes[at].up = false;
-        self.nodes[at].disk.unsynced.clear();
+        self.later.values_mut().for_each(|events| events.retain(|(of, _)| *of != at));
+        self.nodes[at].disk.lost = std::mem::take(&mut self.nodes[at].disk.unsynced);
         self.queue.retain(|(to, _, _)| *to != at);
     }
 
     pub fn restart(&mut self, at: usize) {
         let node = &mut self.nodes[at];
         let now = Now { monotonic: self.now - START, unix: self.now + self.ahead[at] };
-        node.replica = start(&self.genesis, &node.key, &node.disk, now);
+        node.replica = start(&self.genesis, &node.key, &node.disk, (now, self.pace));
         node.up = true;
         let keys: Vec<_> = self.nodes.iter().map(|node| node.key.public_key()).collect();
         let own = keys[at];
@@ -360,8 +382,13 @@ impl Cluster {
     }
 }
 
-fn start(genesis: &Genesis, key: &SecretKey, disk: &Disk, now: Now) -> Replica {
-    let config = Config { me: key.public_key(), vote_from: 0, pace: PaceConfig::default() };
+fn start(
+    genesis: &Genesis,
+    key: &SecretKey,
+    disk: &Disk,
+    (now, pace): (Now, PaceConfig),
+) -> Replica {
+    let config = Config { me: key.public_key(), vote_from: 0, pace };
     let ledger = Ledger::genesis(genesis.clone()).unwrap();
     let mut replica = Replica::new(config, ledger, now);
     for (block, commit) in &disk.blocks {

@@ -21,7 +21,7 @@ pub(super) struct Args {
     /// tw_end), or a QGroundControl plan [default: 100 bridges, examples/drones/bridges.geojson]
     #[arg(long, value_name = "FILE")]
     mission: Option<PathBuf>,
-    /// Validators, each a process; one in three may fail from four on
+    /// Validators, each a process; of four one may fail, of seven two
     #[arg(long, default_value_t = 4)]
     validators: usize,
     /// Drones, each a process

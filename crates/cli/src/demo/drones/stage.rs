@@ -49,11 +49,9 @@ impl Stage {
             Some(folder) => folder.clone(),
             None => PathBuf::from("runs").join(format!("drones-{started_unix_ms}")),
         };
+        let (mut mission, requirement_added) = read_mission(args)?;
         make_empty(&folder)?;
-        let (mut mission, requirement_added) = read_mission(args, &folder)?;
-        if mission.tasks.is_empty() {
-            bail!("{}: the mission has no tasks", mission.name);
-        }
+        mission.name = keep_mission(args, &folder)?;
         let thermal: Label = THERMAL_CAMERA.parse()?;
         if requirement_added {
             for task in mission.tasks.iter_mut().step_by(10) {
@@ -143,23 +141,33 @@ fn make_empty(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Reads the mission, keeps a copy in the run folder, and says whether a requirement is to be
-/// added: a swarm in which nobody can lie about a capability would not show that liars are refused.
-fn read_mission(args: &Args, folder: &Path) -> Result<(Mission, bool)> {
-    let (name, mission) = match &args.mission {
-        Some(path) => {
-            let name = path.file_name().context("--mission is no file")?;
-            std::fs::copy(path, folder.join(name)).with_context(|| path.display().to_string())?;
-            (name.to_string_lossy().into_owned(), Mission::read(path)?)
-        }
-        None => {
-            let path = folder.join(BRIDGES_NAME);
-            std::fs::write(&path, BRIDGES).with_context(|| path.display().to_string())?;
-            (BRIDGES_NAME.to_owned(), Mission::read(&path)?)
-        }
+/// Reads the mission, and says whether a requirement is to be added: a swarm in which nobody can
+/// lie about a capability would not show that liars are refused.
+fn read_mission(args: &Args) -> Result<(Mission, bool)> {
+    let mission = match &args.mission {
+        Some(path) => Mission::read(path)?,
+        None => Mission::parse(BRIDGES_NAME, BRIDGES)?,
     };
+    if mission.tasks.is_empty() {
+        bail!("{}: the mission has no tasks", mission.name);
+    }
     let requires = mission.tasks.iter().any(|task| !task.requires.is_empty());
-    Ok((Mission { name, ..mission }, !requires && !args.no_faults))
+    Ok((mission, !requires && !args.no_faults))
+}
+
+/// Keeps a copy of the mission in the run folder; gives its file name.
+fn keep_mission(args: &Args, folder: &Path) -> Result<String> {
+    let (name, text) = match &args.mission {
+        Some(path) => {
+            let name = path.file_name().context("--mission is no file")?.to_string_lossy();
+            let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+            (name.into_owned(), text)
+        }
+        None => (BRIDGES_NAME.to_owned(), BRIDGES.to_owned()),
+    };
+    let path = folder.join(&name);
+    std::fs::write(&path, text).with_context(|| path.display().to_string())?;
+    Ok(name)
 }
 
 fn members(folder: &Path, role: &str, count: usize) -> Result<Vec<Member>> {
@@ -190,7 +198,7 @@ fn genesis(validators: &[Member], operator: &Member, now: u64) -> Result<Genesis
             attempts: 10,
             lease_ms: 3_000,
             mechanism: MechanismKind::Assignment,
-            window_ms: 300,
+            window_ms: 500,
         }],
         version: PROTOCOL_VERSION,
         admission: Admission::Attestation,

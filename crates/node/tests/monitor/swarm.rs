@@ -1,0 +1,131 @@
+//! A swarm in a folder of its own, of which one validator runs.
+
+use std::net::SocketAddr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use quorate_crypto::SecretKey;
+use quorate_node::{CrashPoints, Home, Multiaddr, NodeConfig, Validator, ValidatorError};
+use quorate_types::genesis::{Admission, Attester, Parameters};
+use quorate_types::{
+    Claims, Genesis, Market, MechanismKind, PROTOCOL_VERSION, Validator as Member, ValidatorSet,
+};
+use tempfile::TempDir;
+
+/// An idle swarm makes a block this often.
+const INTERVAL_MS: u64 = 2_000;
+
+/// Folders of the validators, and the attester's key.
+pub struct Swarm {
+    folder: TempDir,
+    validators: Vec<Home>,
+    genesis: Genesis,
+    attester: SecretKey,
+}
+
+impl Swarm {
+    /// As many validators of equal power, each to be monitored on a free port.
+    pub fn of(validators: usize) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let validators: Vec<Home> = (0..validators)
+            .map(|number| Home::new(folder.path().join(number.to_string())))
+            .collect();
+        let keys: Vec<_> =
+            validators.iter().map(|home| home.create_key().unwrap().public_key()).collect();
+        let attester = SecretKey::generate().unwrap();
+        let members = keys.iter().map(|key| Member {
+            key: *key,
+            power: 1,
+            operator: "test".parse().unwrap(),
+        });
+        let genesis = genesis(ValidatorSet::new(members.collect()).unwrap(), &attester);
+        for (home, key) in validators.iter().zip(&keys) {
+            home.store_genesis(&genesis).unwrap();
+            home.create_guard(key, &genesis.swarm_id()).unwrap();
+            configure(home, Some("127.0.0.1:0".parse().unwrap()));
+        }
+        Self { folder, validators, genesis, attester }
+    }
+
+    /// Starts the first validator.
+    pub async fn start(&self) -> Result<Validator, ValidatorError> {
+        self.start_number(0).await
+    }
+
+    /// Starts one of the validators.
+    pub async fn start_number(&self, number: usize) -> Result<Validator, ValidatorError> {
+        Validator::start(&self.validators[number], CrashPoints::default()).await
+    }
+
+    /// Gives a validator another address to be monitored on.
+    pub fn monitor_on(&self, number: usize, address: SocketAddr) {
+        configure(&self.validators[number], Some(address));
+    }
+
+    /// Leaves the first validator without an address to be monitored on.
+    pub fn without_monitor(&self) {
+        configure(&self.validators[0], None);
+    }
+
+    /// The folder of a requester, attested, which starts from these addresses.
+    pub fn requester(&self, boot: Vec<Multiaddr>) -> Home {
+        let home = Home::new(self.folder.path().join("desk"));
+        let now = unix_seconds();
+        let claims = Claims {
+            issuer: self.attester.public_key(),
+            subject: home.create_key().unwrap().public_key(),
+            audience: self.genesis.swarm_id(),
+            expires: now + 3600,
+            not_before: now - 60,
+            issued_at: now,
+            id: Vec::new(),
+            capabilities: Default::default(),
+        };
+        home.store_attestation(&self.attester.sign(claims).into_inner()).unwrap();
+        home.store_genesis(&self.genesis).unwrap();
+        home.store_config(&NodeConfig { boot, ..NodeConfig::default() }).unwrap();
+        home
+    }
+}
+
+/// The addresses of a validator, as soon as there are any.
+pub async fn listening(validator: &Validator) -> Vec<Multiaddr> {
+    loop {
+        let addresses = validator.addresses();
+        if !addresses.is_empty() {
+            return addresses;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+fn configure(home: &Home, monitor: Option<SocketAddr>) {
+    let listen = vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()];
+    home.store_config(&NodeConfig { listen, monitor, ..NodeConfig::default() }).unwrap();
+}
+
+fn genesis(validators: ValidatorSet, attester: &SecretKey) -> Genesis {
+    let market = Market {
+        name: "harbour".parse().unwrap(),
+        reserve: None,
+        trusted: false,
+        attempts: 1,
+        lease_ms: 60_000,
+        mechanism: MechanismKind::FirstPrice,
+        window_ms: 60_000,
+    };
+    Genesis {
+        name: "harbour".parse().unwrap(),
+        created: unix_seconds() * 1000,
+        markets: vec![market],
+        version: PROTOCOL_VERSION,
+        admission: Admission::Attestation,
+        attesters: vec![Attester { key: attester.public_key(), name: "port".parse().unwrap() }],
+        parameters: Parameters { max_block_interval_ms: INTERVAL_MS, ..Parameters::default() },
+        validators,
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test may know the time")]
+fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
