@@ -91,7 +91,8 @@ fn config_text(listen: &[Multiaddr]) -> Result<String> {
     Ok(format!(
         "\
 # How this node runs. Every field may be left out. Environment variables override this file
-# (QUORATE_LISTEN, QUORATE_BOOT, QUORATE_ANNOUNCE, QUORATE_MDNS), flags override both.
+# (QUORATE_LISTEN, QUORATE_BOOT, QUORATE_ANNOUNCE, QUORATE_MDNS, QUORATE_MONITOR), flags override
+# both.
 
 # Addresses to listen on: TCP and QUIC. Port 0 takes any free port.
 # For example [\"/ip4/0.0.0.0/tcp/7400\", \"/ip4/0.0.0.0/udp/7400/quic-v1\"]
@@ -105,6 +106,9 @@ announce = []
 
 # Whether to look for members on the local network by multicast DNS.
 mdns = {mdns}
+
+# Address of the monitoring endpoint of a validator (/metrics, /health, /status); off without one.
+# monitor = \"127.0.0.1:7490\"
 
 # Timeouts of the committee, for a validator. Local: members need not agree on them.
 [pace]

@@ -55,6 +55,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let attestation = args.attestation.as_deref();
     let attestation = attestation.map(|path| read_attestation(path, &genesis, &key)).transpose()?;
 
+    refuse_lost_guard(&home, &genesis, &key)?;
     store_genesis(&home, &genesis)?;
     if let Some(attestation) = &attestation {
         home.store_attestation(attestation)?;
@@ -79,6 +80,20 @@ fn store_genesis(home: &Home, genesis: &Genesis) -> Result<()> {
         "{}: belongs to swarm {swarm} already; a node has one swarm, \
          make another with quorate init",
         path.display()
+    );
+    Ok(())
+}
+
+/// A validator that had joined before has a guard. If it is gone, its key must not sign again:
+/// what it signed is forgotten (decision 0022 in the book).
+fn refuse_lost_guard(home: &Home, genesis: &Genesis, key: &PublicKey) -> Result<()> {
+    let joined = home.genesis_path().exists() && genesis.validators.get(key).is_some();
+    let guard = home.data().join("guard");
+    ensure!(
+        !joined || guard.exists(),
+        "{}: the signing guard is gone, and with it the memory of what this key signed; \
+         the key must not sign again. Restore the folder as it last was, or make a new node",
+        guard.display()
     );
     Ok(())
 }

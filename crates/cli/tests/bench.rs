@@ -1,4 +1,5 @@
 //! `quorate bench` as a user runs it: real processes, and the keys that scripts read.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::Path;
 use std::process::{Command, Output};

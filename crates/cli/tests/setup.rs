@@ -118,3 +118,13 @@ fn only_an_attester_attests_and_only_for_who_it_names() {
     std::fs::write(path.join("forged.att"), bytes).unwrap();
     assert_eq!(join("worker", "forged.att"), Some(1));
 }
+
+#[test]
+fn a_validator_that_lost_its_guard_does_not_join_again() {
+    let folder = founders();
+    succeed(folder.path(), &["join", "a", "genesis.toml"]);
+    succeed(folder.path(), &["join", "a", "genesis.toml"]);
+    std::fs::remove_dir_all(folder.path().join("a/data")).unwrap();
+    let error = fail(folder.path(), &["join", "a", "genesis.toml"]);
+    assert!(error.contains("the signing guard is gone"), "{error}");
+}

@@ -225,11 +225,11 @@ impl Replica {
 
     /// A member sent what does not verify: others are asked for what it offered.
     pub(crate) fn distrust(&mut self, member: PublicKey) {
-        self.sync.checking.remove(&member);
+        let was_checked = self.sync.checking.remove(&member);
         self.sync.liars.insert(member);
         let held = self.sync.ahead.len();
         self.sync.ahead.retain(|_, (from, _)| *from != member);
-        if self.sync.ahead.len() < held || !self.started {
+        if was_checked || self.sync.ahead.len() < held {
             self.ask_for_more();
         }
     }

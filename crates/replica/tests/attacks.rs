@@ -107,11 +107,15 @@ fn a_false_decided_body_stops_nobody_who_catches_up() {
     let admission = cluster.admission(&key(50), &[]);
     cluster.submit(0, admission);
     cluster.until(50_000, |c| c.ledger(0).knows_agent(&key(50).public_key()));
-    cluster.bend = Box::new(|from, to, mut message| {
-        if let (1, 3, PeerMessage::Decided(decided)) = (from, to, &mut message) {
+    let mut others = 0;
+    cluster.bend = Box::new(move |from, to, mut message| {
+        let PeerMessage::Decided(decided) = &mut message else { return Some(message) };
+        if (from, to) == (1, 3) {
             decided.block.operations.clear();
+            return Some(message);
         }
-        Some(message)
+        others += 1;
+        (others > 6).then_some(message)
     });
     cluster.restart(3);
     cluster.until(50_000, |c| c.ledger(3).knows_agent(&key(50).public_key()));

@@ -30,7 +30,8 @@ pub struct Repaired {
 /// `NAME.damaged.N`. Empty if nothing was damaged. The folder must not be open.
 ///
 /// What it takes away of the log and the blocks had been durable: the node fetches blocks anew, and
-/// its guard, which this never touches, keeps it from signing twice.
+/// its guard, which this never touches, keeps it from signing twice. Where blocks are cut, the
+/// whole log goes too: it stands at heights that the node has to come to again.
 ///
 /// # Errors
 /// [`StoreError::Locked`], [`StoreError::WrongSwarm`], [`StoreError::Unsupported`], or the disk
@@ -39,7 +40,13 @@ pub fn repair(disk: Arc<dyn Disk>, config: StoreConfig) -> Result<Vec<Repaired>,
     let _lock = take_lock(&*disk)?;
     let context = Context { disk, points: CrashPoints::default(), config };
     let mut repaired = repair_wal(&context)?;
-    repaired.extend(repair_blocks(&context)?);
+    if let Some(blocks) = repair_blocks(&context)? {
+        // The log goes on from blocks that are gone; the node begins a new one where they end.
+        let numbers = segment_numbers(&context)?;
+        let aside = numbers.iter().map(|number| set_aside(&*context.disk, &segment_name(*number)));
+        repaired.extend(aside.collect::<Result<Vec<_>, _>>()?);
+        repaired.push(blocks);
+    }
     repaired.extend(repair_meta(&context)?);
     Ok(repaired)
 }

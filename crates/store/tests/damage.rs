@@ -64,6 +64,8 @@ fn check_repair(disk: &MemoryDisk, name: &str, bytes: &[u8], records: &[WalRecor
     let counts = replayed(&store.wal).len();
     // A first segment that is gone whole leaves an empty log that starts anew.
     assert!(counts == 0 || replayed(&store.wal)[..] == records[..counts]);
+    // A log that stands beyond blocks that were cut could not be gone on with.
+    assert!(counts == 0 || name != "blocks.log");
     drop(store);
     assert_eq!(repair(Arc::new(disk.clone()), config()).unwrap(), []);
 }

@@ -62,7 +62,12 @@ impl EventLoop {
             return;
         }
         match cbor::decode::<PeerMessage>(bytes, limits::BULK_FRAME_BYTES) {
-            Ok(PeerMessage::Announcements(all)) => self.learn(all).await,
+            Ok(PeerMessage::Announcements(all)) => {
+                // News about a member is news for everyone; what was gossiped they have already.
+                for news in self.learn(all).await {
+                    self.publish(Topic::Announcements, news);
+                }
+            }
             Ok(message) => {
                 if let PeerMessage::Block(block) = &message {
                     self.note_proposal(block.header.height);
@@ -96,7 +101,9 @@ impl EventLoop {
         }
     }
 
-    async fn learn(&mut self, announcements: Vec<Sign1<Announcement>>) {
+    /// Takes announcements in; gives those, encoded, that say something new of a member.
+    async fn learn(&mut self, announcements: Vec<Sign1<Announcement>>) -> Vec<Vec<u8>> {
+        let mut news = Vec::new();
         for announcement in announcements.into_iter().take(limits::ANNOUNCEMENTS) {
             let validators = self.replica.ledger().validators().clone();
             let bytes = cbor::encode(&announcement);
@@ -104,10 +111,10 @@ impl EventLoop {
                 && self.is_member(&key)
             {
                 self.want(key, addresses).await;
-                // News about a member is news for everyone.
-                self.publish(Topic::Announcements, bytes);
+                news.push(bytes);
             }
         }
+        news
     }
 
     /// Keeps a connection with a member.

@@ -141,7 +141,9 @@ impl Record {
         (agent, price): (&PublicKey, i64),
         certificate: &[u8],
     ) -> Vec<String> {
-        let (name, at_ms) = (self.name(agent), self.now());
+        // The news of an award may come after its drone was killed on the flight for it.
+        let killed = self.killed_drone.filter(|(key, _)| key == agent).map(|(_, at)| at);
+        let (name, at_ms) = (self.name(agent), killed.unwrap_or_else(|| self.now()));
         let height = Certificate::decode(certificate).map_or(0, |c| c.header.height);
         let file = self.store(task, &format!("{token}-assigned"), certificate);
         let Some(found) = self.find(task) else { return Vec::new() };
