@@ -11,6 +11,10 @@ use crate::{Checked, repository};
 /// Names a program to test in place of building one.
 const VARIABLE: &str = "QUORATE_BINARY";
 
+/// How the names begin of what cargo tells a test of its package.
+const TOLD: [&str; 5] =
+    ["CARGO_BIN_", "CARGO_CRATE_", "CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_PRIMARY_"];
+
 /// The program `quorate`, built by cargo in the profile and target folder of the running test,
 /// once in its process. `QUORATE_BINARY` names another one to test instead.
 ///
@@ -35,6 +39,12 @@ fn build() -> Checked<PathBuf> {
     cargo.args(["--message-format", "json-render-diagnostics"]).arg("--target-dir").arg(target);
     if profile.ends_with("release") {
         cargo.arg("--release");
+    }
+    // What cargo tells a test of its own package would make build scripts run anew.
+    for (name, _) in std::env::vars_os() {
+        if TOLD.iter().any(|told| name.as_encoded_bytes().starts_with(told.as_bytes())) {
+            cargo.env_remove(name);
+        }
     }
     let output = cargo.current_dir(repository::root()).stderr(std::process::Stdio::inherit());
     let output = output.output()?;

@@ -6,13 +6,11 @@ use quorate_types::message::{Announcement, ClientRequest, PeerMessage};
 use quorate_types::{Evidence, PublicKey, Sign1, cbor, limits};
 
 use super::event_loop::EventLoop;
+use super::perform::INLINE_SIGNATURES;
 use crate::clock::unix_millis;
 
 /// A block up to this size goes with the proposal; a larger one must not hold votes up.
 const INLINE_BLOCK_BYTES: usize = limits::FRAME_BYTES / 2;
-
-/// Operations in one frame: at their greatest length they still fit.
-const PASSED_TOGETHER: usize = limits::BLOCK_BYTES / limits::OPERATION_BYTES;
 
 impl EventLoop {
     pub(super) async fn on_network(&mut self, event: NetworkEvent) {
@@ -171,11 +169,12 @@ impl EventLoop {
         }
     }
 
-    /// Passes on the operations that came in since the last time: one frame for many of them.
+    /// Passes on the operations that came in since the last time: one frame for as many as are
+    /// checked at once, so that the same operation from another peer is known by then.
     pub(super) fn pass_on(&mut self) {
         let mut passing = std::mem::take(&mut self.passing);
         while !passing.is_empty() {
-            let rest = passing.split_off(passing.len().min(PASSED_TOGETHER));
+            let rest = passing.split_off(passing.len().min(INLINE_SIGNATURES));
             self.send(Recipients::All, &PeerMessage::Operations(passing));
             passing = rest;
         }

@@ -16,7 +16,7 @@ use super::{CommittedBlock, ValidatorError, ValidatorEvent};
 
 /// Signature checks up to which work is done at once; more goes to other threads, so that it does
 /// not hold up votes.
-const INLINE_SIGNATURES: usize = 16;
+pub(super) const INLINE_SIGNATURES: usize = 16;
 /// Bytes of decided blocks that one request is answered with.
 const SERVED_BYTES: usize = limits::BLOCK_BYTES;
 /// Decided blocks that one request is answered with.
