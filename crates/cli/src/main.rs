@@ -101,8 +101,9 @@ impl Command {
     /// What is logged where `QUORATE_LOG` says nothing.
     fn default_filter(&self) -> &'static str {
         match self {
-            Self::Node(_) => "warn,quorate=info",
-            _ => "warn",
+            // gossipsub warns of messages that came back to whoever sent them.
+            Self::Node(_) => "warn,quorate=info,libp2p_gossipsub=error",
+            _ => "warn,libp2p_gossipsub=error",
         }
     }
 }

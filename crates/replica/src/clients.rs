@@ -1,7 +1,6 @@
 //! Serving agents and requesters: their operations, questions, and the certificates about them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use quorate_certificate::{Certificate, Handover};
 use quorate_crypto::Verified;
@@ -20,8 +19,8 @@ use crate::event::Action;
 use crate::replica::Replica;
 use crate::work::Origin;
 
-/// Heights whose outcomes are kept in memory for certificates.
-const KEPT_HEIGHTS: usize = 20_000;
+/// Outcomes kept in memory for certificates, at most; older heights are dropped whole.
+const KEPT_OUTCOMES: usize = 100_000;
 /// Clients followed at one time.
 const FOLLOWERS: usize = 20_000;
 /// Open tasks that a call chooses from.
@@ -37,7 +36,9 @@ const PER_ANSWER: usize = 32;
 #[derive(Debug, Default)]
 pub(crate) struct Clients {
     followers: BTreeSet<PublicKey>,
-    heights: BTreeMap<Height, Arc<Decision>>,
+    heights: BTreeMap<Height, Decision>,
+    /// Outcomes in `heights`.
+    kept: usize,
     by_task: BTreeMap<TaskId, Vec<(Height, usize)>>,
     by_key: BTreeMap<PublicKey, Vec<(Height, usize)>>,
     handovers: Vec<Handover>,
@@ -48,7 +49,7 @@ pub(crate) struct Clients {
 struct Decision {
     header: Header,
     commit: QuorumCertificate,
-    committed: Arc<Committed>,
+    outcomes: Vec<Outcome>,
 }
 
 impl Clients {
@@ -61,10 +62,10 @@ impl Clients {
         &mut self,
         header: &Header,
         commit: &QuorumCertificate,
-        committed: Arc<Committed>,
+        outcomes: &[Outcome],
     ) {
         let height = header.height;
-        for (at, outcome) in committed.outcomes.iter().enumerate() {
+        for (at, outcome) in outcomes.iter().enumerate() {
             if let Some(task) = outcome.task() {
                 self.by_task.entry(task).or_default().push((height, at));
             }
@@ -72,18 +73,20 @@ impl Clients {
                 self.by_key.entry(key).or_default().push((height, at));
             }
         }
-        if !committed.outcomes.is_empty() {
+        if !outcomes.is_empty() {
             let (header, commit) = (header.clone(), commit.clone());
-            self.heights.insert(height, Arc::new(Decision { header, commit, committed }));
+            self.kept += outcomes.len();
+            self.heights.insert(height, Decision { header, commit, outcomes: outcomes.to_vec() });
         }
-        if self.heights.len() > KEPT_HEIGHTS {
+        while self.kept > KEPT_OUTCOMES && self.heights.len() > 1 {
             self.drop_oldest();
         }
     }
 
     fn drop_oldest(&mut self) {
         let Some((height, decision)) = self.heights.pop_first() else { return };
-        let outcomes = &decision.committed.outcomes;
+        let outcomes = &decision.outcomes;
+        self.kept -= outcomes.len();
         let tasks: BTreeSet<TaskId> = outcomes.iter().filter_map(Outcome::task).collect();
         let keys: BTreeSet<PublicKey> = outcomes.iter().flat_map(concerned).collect();
         tasks.iter().for_each(|task| forget(&mut self.by_task, task, height));
@@ -92,10 +95,10 @@ impl Clients {
 
     /// Certificates of all outcomes of a block: its tree is hashed once, not for each.
     fn all_certificates(&self, decision: &Decision) -> Vec<Certificate> {
-        let Decision { header, commit, committed } = decision;
+        let Decision { header, commit, outcomes } = decision;
         let earlier = self.handovers.iter().filter(|of| of.header.height < header.height);
         let earlier: Vec<_> = earlier.cloned().collect();
-        Certificate::assemble_all(header, commit, &committed.outcomes, &earlier).unwrap_or_default()
+        Certificate::assemble_all(header, commit, outcomes, &earlier).unwrap_or_default()
     }
 
     fn certificate(&self, height: Height, index: usize) -> Option<Owned> {
@@ -104,7 +107,7 @@ impl Clients {
         let certificate = Certificate::assemble(
             decision.header.clone(),
             decision.commit.clone(),
-            &decision.committed.outcomes,
+            &decision.outcomes,
             index,
             earlier.cloned().collect(),
         )?;
@@ -194,22 +197,22 @@ impl Replica {
         &mut self,
         block: &Verified<Block>,
         commit: &QuorumCertificate,
-        committed: Arc<Committed>,
+        committed: &Committed,
     ) {
         self.note_handover(&block.header, commit);
-        self.clients.record(&block.header, commit, Arc::clone(&committed));
+        self.clients.record(&block.header, commit, &committed.outcomes);
         self.tell_concerned(block.header.height);
         for client in self.clients.followers.clone() {
             self.notify(client, self.block_notice());
         }
-        self.call_for_bids(block, &committed);
+        self.call_for_bids(block, committed);
     }
 
     /// Sends the certificates of a height to the followers that they concern.
     fn tell_concerned(&mut self, height: Height) {
         let told = |key: &PublicKey| self.clients.followers.contains(key);
         let Some(decision) = self.clients.heights.get(&height) else { return };
-        if !decision.committed.outcomes.iter().flat_map(concerned).any(|key| told(&key)) {
+        if !decision.outcomes.iter().flat_map(concerned).any(|key| told(&key)) {
             return;
         }
         let mut notices = Vec::new();

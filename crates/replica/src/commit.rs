@@ -67,7 +67,7 @@ impl Replica {
             commit: (*commit).clone(),
             committed: Arc::clone(&committed),
         });
-        self.tell_clients(&block, &commit, committed);
+        self.tell_clients(&block, &commit, &committed);
         self.last_commit = Some(commit);
         self.next_height();
     }
