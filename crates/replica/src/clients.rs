@@ -244,14 +244,15 @@ impl Replica {
         let submits = |op: &SignedOperation| op.payload.body.name() == "submit";
         let news = block.operations.iter().any(submits)
             || committed.outcomes.iter().any(|outcome| !matches!(outcome, Outcome::Refusal(_)));
-        if !news {
+        let building = block.header.builder == self.config.me;
+        if !news || (self.clients.followers.is_empty() && !building) {
             return;
         }
         for call in self.open_calls() {
             for client in self.clients.followers.clone() {
                 self.notify(client, Notice::Call(call.clone()));
             }
-            if block.header.builder == self.config.me {
+            if building {
                 self.act(Action::Call(call));
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_crypto::Verified;
-use quorate_ledger::{Lease, Ledger};
+use quorate_ledger::{Lease, Ledger, SUSPICION_HEIGHTS};
 use quorate_types::message::PeerMessage;
 use quorate_types::operation::{Lapse, Suspicion};
 use quorate_types::{Body, FencingToken, Millis, Operation, PublicKey, Sign1, TaskId};
@@ -73,6 +73,7 @@ impl Replica {
 
     pub(crate) fn on_leases(&mut self) {
         self.leases.ticks += 1;
+        self.forget_stale_suspicions();
         let silent: Vec<Lease> =
             self.ledger.leases().into_iter().filter(|lease| self.is_silent(lease)).collect();
         for lease in silent {
@@ -91,6 +92,24 @@ impl Replica {
         let heard = self.leases.heard.get(&lease.agent).copied().unwrap_or(0).max(*seen);
         active >= lease.assigned_at.saturating_add(lease.lease)
             && self.now.monotonic >= heard.saturating_add(lease.lease)
+    }
+
+    /// Drops suspicions that the ledger will soon not count any more, so that whoever is still
+    /// silent is suspected anew.
+    fn forget_stale_suspicions(&mut self) {
+        let oldest = self.ledger.height().saturating_sub(SUSPICION_HEIGHTS / 2);
+        let Leases { suspicions, asked, ripe, .. } = &mut self.leases;
+        for (key, of_lease) in suspicions {
+            let before = of_lease.len();
+            let own = of_lease.contains_key(&self.config.me);
+            of_lease.retain(|_, suspicion| suspicion.payload.height >= oldest);
+            if own && !of_lease.contains_key(&self.config.me) {
+                asked.remove(key);
+            }
+            if of_lease.len() < before {
+                ripe.remove(key);
+            }
+        }
     }
 
     fn suspect(&mut self, lease: &Lease) {

@@ -38,7 +38,7 @@ const SLACK: Millis = 10;
 
 impl Pace {
     pub(crate) fn new(config: PaceConfig) -> Self {
-        Self { config, measured_ms: config.most_ms / SLACK }
+        Self { config, measured_ms: config.most_ms / SLACK / 3 }
     }
 
     /// Takes in that a height was decided in round 0 after `elapsed` milliseconds.
