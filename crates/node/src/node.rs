@@ -13,10 +13,9 @@ use quorate_agent::{
 use quorate_certificate::{Policy, TrustRoot};
 use quorate_network::{Network, NetworkConfig, NetworkError};
 use quorate_types::{Attestation, PublicKey, TaskId, TaskSpec};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::clock::Clock;
 use crate::home::{Home, HomeError};
 use crate::task::TaskHandle;
 use crate::validator::protocol_name;
@@ -63,6 +62,7 @@ pub struct NodeHandle {
     network: Network,
     commands: mpsc::Sender<Command>,
     events: broadcast::Sender<NodeEvent>,
+    ready: watch::Receiver<bool>,
     task: JoinHandle<()>,
 }
 
@@ -117,6 +117,7 @@ impl NodeBuilder {
         let public = key.public_key();
         let (commands, receiver) = mpsc::channel(COMMAND_QUEUE);
         let (events, _) = broadcast::channel(EVENT_QUEUE);
+        let (known, ready) = watch::channel(false);
         let drive = Drive::new(
             drive::Links {
                 network: network.clone(),
@@ -127,10 +128,10 @@ impl NodeBuilder {
             LightClient::new(client, key, Box::new(verifier)),
             AgentRunner::new(self.agents, Arc::new(TokioTimer)),
             events.clone(),
-            Clock::start(),
+            known,
         );
         let task = tokio::spawn(drive.run(receiver));
-        Ok(NodeHandle { key: public, network, commands, events, task })
+        Ok(NodeHandle { key: public, network, commands, events, ready, task })
     }
 }
 
@@ -138,6 +139,16 @@ impl NodeHandle {
     /// Its key: as a requester, the first half of its tasks' names.
     pub fn public_key(&self) -> PublicKey {
         self.key
+    }
+
+    /// Waits until the swarm knows this node: from then on its bids and tasks count.
+    ///
+    /// # Errors
+    /// [`NodeError::Stopped`].
+    pub async fn ready(&self) -> Result<(), NodeError> {
+        let mut ready = self.ready.clone();
+        ready.wait_for(|ready| *ready).await.map_err(|_| NodeError::Stopped)?;
+        Ok(())
     }
 
     /// Submits a task.

@@ -32,7 +32,7 @@ enum Role {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(super) enum Line {
-    /// It runs.
+    /// It runs; a drone: the swarm has admitted it.
     Ready {
         /// Where it can be reached; empty for a drone.
         addresses: Vec<String>,
@@ -143,6 +143,10 @@ async fn drone(home: Home) -> Result<ExitCode> {
         serde_json::from_str(&text).with_context(|| path.display().to_string())?;
     let node = Node::builder(home).agent(Drone::new(file.config())).start().await?;
     let mut events = node.subscribe();
+    tokio::select! {
+        () = parent_gone() => return Ok(ExitCode::SUCCESS),
+        ready = node.ready() => ready?,
+    }
     say(&Line::Ready { addresses: Vec::new() })?;
     loop {
         tokio::select! {

@@ -41,6 +41,8 @@ pub(super) struct Drive {
     tasks: BTreeMap<TaskId, watch::Sender<Progress>>,
     /// Submissions from before the swarm knew this node.
     waiting: Vec<Command>,
+    /// Whether the swarm knows this node.
+    ready: watch::Sender<bool>,
     /// The newest call of each market from before: bids on it would have gone nowhere.
     early_calls: BTreeMap<Label, Event>,
 }
@@ -51,7 +53,7 @@ impl Drive {
         client: LightClient,
         runner: AgentRunner,
         events: broadcast::Sender<Event>,
-        clock: Clock,
+        ready: watch::Sender<bool>,
     ) -> Self {
         Self {
             book: AddressBook::new(links.swarm, client.public_key()),
@@ -59,9 +61,10 @@ impl Drive {
             client,
             runner,
             events,
-            clock,
+            clock: Clock::start(),
             tasks: BTreeMap::new(),
             waiting: Vec::new(),
+            ready,
             early_calls: BTreeMap::new(),
         }
     }
@@ -114,6 +117,7 @@ impl Drive {
     }
 
     fn on_ready(&mut self) {
+        self.ready.send_replace(true);
         for command in std::mem::take(&mut self.waiting) {
             self.on_command(command);
         }

@@ -28,6 +28,8 @@ pub(super) struct Play<'a> {
     operator: NodeHandle,
     events: broadcast::Receiver<NodeEvent>,
     record: Record,
+    /// Drones that took off so far.
+    flights: usize,
     bar: ProgressBar,
 }
 
@@ -59,7 +61,18 @@ impl<'a> Play<'a> {
         let events = operator.subscribe();
         let bar = progress_bar(args, stage.mission.tasks.len());
         let record = Record::new(stage, clock);
-        let mut play = Self { args, stage, clock, processes, heard, operator, events, record, bar };
+        let mut play = Self {
+            args,
+            stage,
+            clock,
+            processes,
+            heard,
+            operator,
+            events,
+            record,
+            flights: 0,
+            bar,
+        };
         play.gather().await?;
         Ok(play)
     }
@@ -153,15 +166,16 @@ impl<'a> Play<'a> {
         }
     }
 
-    /// One honest drone dies in flight, as soon as a quarter of the mission is done.
+    /// One honest drone dies in flight, as soon as a quarter of the mission has taken off.
     async fn kill_drone(&mut self, process: usize, task: TaskId) {
+        self.flights += 1;
         let index = process.saturating_sub(self.stage.validators.len());
-        let (done, all) = (self.record.ended(), self.stage.mission.tasks.len());
+        let all = self.stage.mission.tasks.len();
         let honest = self.stage.drone_files.get(index).is_some_and(|file| file.claims.is_none());
         let wanted = !self.args.no_faults
             && self.record.killed_drone.is_none()
             && self.stage.drones.len() > 2
-            && done * 4 >= all;
+            && self.flights * 4 >= all;
         if wanted && honest && self.processes[process].kill().await.is_ok() {
             let (name, key) = (&self.stage.drones[index].name, self.stage.drones[index].key);
             let text = format!("{name} killed in flight to {}", self.record.name_of(task));

@@ -198,7 +198,7 @@ fn genesis(validators: &[Member], operator: &Member, now: u64) -> Result<Genesis
             attempts: 10,
             lease_ms: 3_000,
             mechanism: MechanismKind::Assignment,
-            window_ms: 500,
+            window_ms: 600,
         }],
         version: PROTOCOL_VERSION,
         admission: Admission::Attestation,
