@@ -23,7 +23,7 @@ enum Which {
     /// submits a mission, kills a drone in flight and a validator, lets one drone bid with a
     /// capability nobody attested, and verifies every certificate with the trust root alone.
     ///
-    /// Example: quorate demo drones --mission examples/drones/spree.csv --keep /tmp/run
+    /// Example: quorate demo drones --mission examples/drones/spree.csv --keep run
     Drones(drones::Args),
     /// One process of a demonstration; started by it.
     #[command(hide = true)]
