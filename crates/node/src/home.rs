@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use quorate_crypto::SecretKey;
 use quorate_store::{FileDisk, GuardError, SigningGuard};
 use quorate_types::{Attestation, Genesis, PublicKey, SwarmId, cbor, limits};
+use zeroize::Zeroizing;
 
 use crate::config::{ConfigError, NodeConfig};
 use crate::genesis_file::{GenesisFileError, read_genesis, write_genesis};
@@ -117,8 +118,8 @@ impl Home {
             }
             file => file.map_err(|source| io_error(&path, source))?,
         };
-        let digits: String = key.seed().iter().map(|byte| format!("{byte:02x}")).collect();
-        writeln!(file, "{digits}")
+        let digits = Zeroizing::new(hex::encode(key.seed().as_ref()));
+        writeln!(file, "{}", *digits)
             .and_then(|()| file.sync_all())
             .map_err(|source| io_error(&path, source))
     }
@@ -148,8 +149,9 @@ impl Home {
             return Err(HomeError::KeyMode { path, mode });
         }
         let text = std::fs::read_to_string(&path).map_err(|source| io_error(&path, source))?;
-        let seed: PublicKey = text.trim().parse().map_err(|_| HomeError::Key { path })?;
-        Ok(SecretKey::from_seed(seed.as_bytes()))
+        let (text, mut seed) = (Zeroizing::new(text), Zeroizing::new([0; 32]));
+        hex::decode_to_slice(text.trim(), seed.as_mut()).map_err(|_| HomeError::Key { path })?;
+        Ok(SecretKey::from_seed(&seed))
     }
 
     /// Reads the genesis.

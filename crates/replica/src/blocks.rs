@@ -37,7 +37,24 @@ struct Candidate {
     /// Whether the block time was near this node's clock when the body came.
     timely: bool,
     judged: bool,
+    /// Whether the body is in the log.
+    logged: bool,
     refusal: Option<String>,
+}
+
+impl Candidate {
+    /// A body that is under way.
+    fn awaited(builder: PublicKey, timely: bool) -> Self {
+        Self {
+            block: None,
+            builder,
+            execution: None,
+            timely,
+            judged: false,
+            logged: false,
+            refusal: None,
+        }
+    }
 }
 
 impl Candidates {
@@ -63,12 +80,9 @@ impl Candidates {
     /// Keeps an own block with its execution.
     pub(crate) fn insert_own(&mut self, block: Arc<Verified<Block>>, execution: Box<Execution>) {
         let candidate = Candidate {
-            builder: block.header.builder,
             block: Some(Arc::clone(&block)),
             execution: Some(execution),
-            timely: true,
-            judged: false,
-            refusal: None,
+            ..Candidate::awaited(block.header.builder, true)
         };
         self.bodies.insert(block.header.id(), candidate);
     }
@@ -105,17 +119,7 @@ impl Replica {
         }
         let timely = self.is_timely(&block.header);
         let builder = block.header.builder;
-        self.candidates.bodies.insert(
-            id,
-            Candidate {
-                block: None,
-                builder,
-                execution: None,
-                timely,
-                judged: false,
-                refusal: None,
-            },
-        );
+        self.candidates.bodies.insert(id, Candidate::awaited(builder, timely));
         let context = self.block_context(&block);
         self.verify(Origin::Peer(from), Claim::Block(Box::new(block), context));
     }
@@ -149,15 +153,13 @@ impl Replica {
             return;
         }
         let timely = self.is_timely(&block.header);
-        let candidate = self.candidates.bodies.entry(id).or_insert_with(|| Candidate {
-            block: None,
-            builder: block.header.builder,
-            execution: None,
-            timely,
-            judged: false,
-            refusal: None,
-        });
+        let candidate = self
+            .candidates
+            .bodies
+            .entry(id)
+            .or_insert_with(|| Candidate::awaited(block.header.builder, timely));
         if candidate.block.is_none() {
+            candidate.logged = self.replaying;
             candidate.block = Some(Arc::new(block));
             if self.candidates.wanted.contains(&id) {
                 self.on_check(id);
@@ -216,11 +218,20 @@ impl Replica {
         self.candidates.wanted.remove(&id);
         let timely = candidate.timely;
         if valid {
-            let record = LogRecord::Block(Box::new((**block).clone()));
-            self.act(Action::Log(self.height(), record));
+            self.log_body(&id);
         }
         let Header { builder, build_round, .. } = block.header;
         self.feed(Input::Verdict(Verdict { block: id, valid, builder, build_round, timely }));
+    }
+
+    /// Writes a body to the log, unless it is there.
+    pub(crate) fn log_body(&mut self, id: &BlockId) {
+        let Some(candidate) = self.candidates.bodies.get_mut(id) else { return };
+        let Some(block) = &candidate.block else { return };
+        if !std::mem::replace(&mut candidate.logged, true) {
+            let record = LogRecord::Block(Box::new((***block).clone()));
+            self.act(Action::Log(self.height(), record));
+        }
     }
 
     /// A wanted body has not come by itself: ask everyone, and again while it is missing. One that

@@ -45,8 +45,6 @@ pub enum Event {
     Connected(PublicKey),
     /// The last connection to this key is gone.
     Disconnected(PublicKey),
-    /// An operation of this very process.
-    Submitted(Box<SignedOperation>),
     /// [`Action::Verify`] succeeded.
     Verified(Proof),
     /// [`Action::Verify`] failed: something is not authentic.
@@ -153,7 +151,7 @@ pub enum ToSign {
 pub enum Recipients {
     /// One peer.
     One(PublicKey),
-    /// Every validator but this one, and every connected observer.
+    /// Every validator but this one.
     All,
 }
 

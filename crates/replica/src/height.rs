@@ -12,7 +12,7 @@ use crate::event::{Action, HaltReason, ToSign};
 use crate::recover::LogRecord;
 use crate::replica::{Config, Replica};
 use crate::timers::Timer;
-use crate::work::{Claim, Origin};
+use crate::work::{Claim, Origin, QuorumContext};
 
 /// The consensus driver of the height after the ledger's last.
 pub(crate) fn driver_for(ledger: &Ledger, config: &Config) -> Driver {
@@ -22,7 +22,7 @@ pub(crate) fn driver_for(ledger: &Ledger, config: &Config) -> Driver {
         height,
         validators: Arc::clone(ledger.validators()),
         proposers: (**ledger.proposers()).clone(),
-        me: (height >= config.vote_from).then_some(config.me),
+        me: Some(config.me),
     })
 }
 
@@ -139,8 +139,17 @@ impl Replica {
             self.counters.statements_dropped += 1;
             return;
         }
-        let validators = Arc::clone(self.ledger.validators());
-        self.verify(Origin::Peer(from), Claim::Certificate(certificate, validators));
+        let context = self.quorum_context(&certificate);
+        self.verify(Origin::Peer(from), Claim::Certificate(certificate, context));
+    }
+
+    /// What of a certificate of this height needs no second look: votes that were counted.
+    pub(crate) fn quorum_context(&self, certificate: &QuorumCertificate) -> QuorumContext {
+        let votes = certificate.signed_statements().filter(|vote| self.driver.verified(vote));
+        QuorumContext {
+            validators: Arc::clone(self.ledger.validators()),
+            votes: votes.map(|vote| (vote.signer, vote.signature)).collect(),
+        }
     }
 
     pub(crate) fn on_verified_certificate(&mut self, certificate: Verified<QuorumCertificate>) {

@@ -30,4 +30,4 @@ pub use event::{Action, Counters, Event, HaltReason, Now, Recipients, ToSign};
 pub use pace::PaceConfig;
 pub use recover::{LogRecord, RecoverError, RestoreError};
 pub use replica::{Config, Replica};
-pub use work::{BlockContext, Claim, Fact, Origin, Proof, Work};
+pub use work::{BlockContext, Claim, Fact, Origin, Proof, QuorumContext, Work};

@@ -9,7 +9,6 @@ use quorate_types::message::PeerMessage;
 use quorate_types::{Block, Round, limits};
 
 use crate::event::Action;
-use crate::recover::LogRecord;
 use crate::replica::Replica;
 
 impl Replica {
@@ -46,8 +45,7 @@ impl Replica {
         let id = block.header.id();
         let block = Arc::new(block);
         self.candidates.insert_own(Arc::clone(&block), Box::new(execution));
-        let record = LogRecord::Block(Box::new((**block).clone()));
-        self.act(Action::Log(self.height(), record));
+        self.log_body(&id);
         self.broadcast(PeerMessage::Block(Box::new((**block).clone())));
         self.feed(Input::Built { round, block: id });
     }

@@ -26,8 +26,6 @@ use crate::work::{Claim, Fact, Origin, Proof, Work};
 pub struct Config {
     /// This node's key: it votes while the key is in the validator set, and observes otherwise.
     pub me: PublicKey,
-    /// First height it may vote at: above the current one after a wiped disk (rule 15).
-    pub vote_from: Height,
     /// Timeouts.
     pub pace: PaceConfig,
 }
@@ -105,7 +103,6 @@ impl Replica {
             Event::Client { from, request } => self.on_client(from, request),
             Event::Connected(peer) => self.on_connected(peer),
             Event::Disconnected(peer) => self.on_disconnected(peer),
-            Event::Submitted(operation) => self.on_operations(Origin::Local, vec![*operation]),
             Event::Verified(proof) => self.on_proof(proof),
             Event::Refused(origin) => self.on_refused(origin),
             Event::Executed { block, result } => self.on_executed(block, result),

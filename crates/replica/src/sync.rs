@@ -2,7 +2,6 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use quorate_consensus::Input;
 use quorate_crypto::{Verified, is_body_of_header};
@@ -216,9 +215,9 @@ impl Replica {
                 return;
             }
             let context = self.block_context(&decided.block);
-            let validators = Arc::clone(self.ledger.validators());
+            let quorum = self.quorum_context(&decided.commit);
             let Decided { block, commit } = decided;
-            let claim = Claim::Decided(Box::new(block), context, commit, validators);
+            let claim = Claim::Decided(Box::new(block), context, commit, quorum);
             self.verify(Origin::Peer(from), claim);
         }
     }

@@ -47,13 +47,22 @@ pub enum Claim {
     /// A block body.
     Block(Box<Block>, BlockContext),
     /// A certificate against a validator set.
-    Certificate(QuorumCertificate, Arc<ValidatorSet>),
+    Certificate(QuorumCertificate, QuorumContext),
     /// A decided block with its commit.
-    Decided(Box<Block>, BlockContext, QuorumCertificate, Arc<ValidatorSet>),
+    Decided(Box<Block>, BlockContext, QuorumCertificate, QuorumContext),
     /// A pair that convicts.
     Evidence(Box<Evidence>),
     /// A suspicion.
     Suspicion(Sign1<Suspicion>),
+}
+
+/// What checking a certificate needs beside the certificate.
+#[derive(Debug)]
+pub struct QuorumContext {
+    /// The set that signed it.
+    pub validators: Arc<ValidatorSet>,
+    /// Votes of it whose very signatures were verified before.
+    pub votes: BTreeSet<(PublicKey, Signature)>,
 }
 
 /// What checking a block needs beside the block.
@@ -111,10 +120,10 @@ impl Work {
             Claim::Statement(_) | Claim::Suspicion(_) => 1,
             Claim::Evidence(_) => 2,
             Claim::Operations(operations) => operations.len(),
-            Claim::Certificate(certificate, _) => certificate.votes.len(),
+            Claim::Certificate(certificate, context) => context.unknown(certificate),
             Claim::Block(block, context) => context.unknown(block),
-            Claim::Decided(block, context, commit, _) => {
-                context.unknown(block) + commit.votes.len()
+            Claim::Decided(block, context, commit, quorum) => {
+                context.unknown(block) + quorum.unknown(commit)
             }
         }
     }
@@ -129,12 +138,11 @@ impl Claim {
                 let block = verify_block(*block, &context.previous, &context).ok()?;
                 Some(Fact::Block(Box::new(block)))
             }
-            Self::Certificate(certificate, validators) => {
-                let known = |_: &SignedStatement| false;
-                verify_quorum(certificate, &validators, &known).ok().map(Fact::Certificate)
+            Self::Certificate(certificate, context) => {
+                context.verify(certificate).map(Fact::Certificate)
             }
-            Self::Decided(block, context, commit, validators) => {
-                let commit = verify_quorum(commit, &validators, &|_| false).ok()?;
+            Self::Decided(block, context, commit, quorum) => {
+                let commit = quorum.verify(commit)?;
                 let block = verify_block(*block, &context.previous, &context).ok()?;
                 Some(Fact::Decided(Box::new(block), commit))
             }
@@ -159,6 +167,17 @@ fn is_vouched_for(operation: &SignedOperation) -> bool {
     match &operation.payload.body {
         Body::Admit(admit) => verify(admit.attestation.clone()).is_ok(),
         _ => true,
+    }
+}
+
+impl QuorumContext {
+    fn unknown(&self, certificate: &QuorumCertificate) -> usize {
+        certificate.votes.len().saturating_sub(self.votes.len())
+    }
+
+    fn verify(&self, certificate: QuorumCertificate) -> Option<Verified<QuorumCertificate>> {
+        let known = |vote: &SignedStatement| self.votes.contains(&(vote.signer, vote.signature));
+        verify_quorum(certificate, &self.validators, &known).ok()
     }
 }
 

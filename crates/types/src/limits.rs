@@ -42,8 +42,6 @@ pub const TASKS_PER_OPERATION: usize = 64;
 pub const OFFERS_PER_BID: usize = 512;
 /// Live bids in one window of a market: clearing ends them all at once.
 pub const BIDS_PER_WINDOW: u64 = 131_072;
-/// Bids kept for one task.
-pub const BIDS_PER_TASK: usize = 1024;
 /// Open tasks of one requester.
 pub const OPEN_TASKS_PER_REQUESTER: u64 = 10_000;
 /// Price, at most: sums of a whole clearing fit into 64 bits.

@@ -158,7 +158,7 @@ async fn drone(home: Home) -> Result<ExitCode> {
                 Ok(NodeEvent::Award(award)) => say(&Line::Flying { task: award.task })?,
                 Ok(NodeEvent::Refused { items, certificate, .. }) => say(&Line::Refused {
                     items: items.into_iter().map(|(task, why)| (task, Reason::code(why))).collect(),
-                    certificate: hex(&certificate),
+                    certificate: hex::encode(&certificate),
                 })?,
                 Ok(_) | Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => return Ok(ExitCode::FAILURE),
@@ -180,19 +180,4 @@ fn say(line: &Line) -> Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())?;
     Ok(out.flush()?)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The inverse of what a worker writes; `None` where it is not that.
-pub(super) fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.as_bytes();
-    let pairs = digits.chunks_exact(2);
-    let byte = |pair: &[u8]| {
-        let text = std::str::from_utf8(pair).ok()?;
-        u8::from_str_radix(text, 16).ok()
-    };
-    if pairs.remainder().is_empty() { pairs.map(byte).collect() } else { None }
 }

@@ -13,7 +13,7 @@ use quorate_types::{
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::address_book::AddressBook;
-use crate::clock::Clock;
+use crate::clock::{Clock, sleep_until};
 use crate::task::{Progress, Receipt, TaskHandle};
 
 /// What a handle asks for.
@@ -270,12 +270,4 @@ fn name_of(event: &Event) -> &'static str {
 
 async fn next_report(runner: &mut AgentRunner) -> Option<AgentReport> {
     Pin::new(runner).next().await
-}
-
-/// Sleeps until `wake`, for ever without one.
-async fn sleep_until(wake: Option<tokio::time::Instant>) {
-    match wake {
-        Some(wake) => tokio::time::sleep_until(wake).await,
-        None => std::future::pending().await,
-    }
 }

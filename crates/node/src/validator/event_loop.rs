@@ -17,7 +17,7 @@ use super::proposals::Proposals;
 use super::recovery::{From, recover};
 use super::{LedgerSummary, ValidatorError, ValidatorEvent, ValidatorStatus};
 use crate::address_book::AddressBook;
-use crate::clock::Clock;
+use crate::clock::{Clock, sleep_until};
 use crate::config::NodeConfig;
 
 /// Events taken in before timers and actions have their turn again.
@@ -176,13 +176,5 @@ impl EventLoop {
             undecodable: self.undecodable,
             ledger: summary.or_else(|| Some(Arc::new(LedgerSummary::of(ledger)))),
         };
-    }
-}
-
-/// Sleeps until `wake`, for ever without one.
-async fn sleep_until(wake: Option<tokio::time::Instant>) {
-    match wake {
-        Some(wake) => tokio::time::sleep_until(wake).await,
-        None => std::future::pending().await,
     }
 }

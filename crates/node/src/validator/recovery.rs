@@ -35,13 +35,13 @@ pub(super) fn recover(from: From<'_>) -> Result<Recovered, ValidatorError> {
     let swarm = from.genesis.swarm_id();
     let disk = FileDisk::new(from.data)
         .map_err(|source| HomeError::Io { path: from.data.to_owned(), source })?;
-    let settings = settings(swarm, &from.me).map_err(HomeError::Config)?;
+    let settings = settings(swarm)?;
     let (store, recovery) = Store::open(Arc::new(disk), settings, from.points)?;
     for cut in &recovery.cuts {
         tracing::warn!(file = %cut.path, bytes = cut.bytes, "cut a torn tail, never synced");
     }
     let mut guard = SigningGuard::open(&store, from.me.as_bytes())?;
-    let replica_config = Config { me: from.me, vote_from: 0, pace: from.config.pace.into() };
+    let replica_config = Config { me: from.me, pace: from.config.pace.into() };
     let mut replica = Replica::new(replica_config, Ledger::genesis(from.genesis)?, from.now);
     restore_blocks(&mut replica, &store)?;
     let records = read_log(&replica, &store)?;
@@ -53,13 +53,13 @@ pub(super) fn recover(from: From<'_>) -> Result<Recovered, ValidatorError> {
 
 /// The usual layout; tests of recovery make the log's segments small with
 /// `QUORATE_WAL_SEGMENT_BYTES`, so that it rotates and is truncated before their eyes.
-fn settings(swarm: SwarmId, me: &PublicKey) -> Result<StoreConfig, ConfigError> {
-    let usual = StoreConfig::new(swarm.0, salt(me));
+fn settings(swarm: SwarmId) -> Result<StoreConfig, HomeError> {
+    let usual = StoreConfig::new(swarm.0, salt()?);
     let name = "QUORATE_WAL_SEGMENT_BYTES";
     let Ok(value) = std::env::var(name) else { return Ok(usual) };
     match value.parse() {
         Ok(segment_bytes) => Ok(StoreConfig { segment_bytes, ..usual }),
-        Err(_) => Err(ConfigError::Variable { name, value, wanted: "a number of bytes" }),
+        Err(_) => Err(ConfigError::Variable { name, value, wanted: "a number of bytes" }.into()),
     }
 }
 
@@ -116,10 +116,8 @@ fn check_guard(
 }
 
 /// Peers cannot know it, which is all it has to be; see [`StoreConfig::salt`].
-fn salt(me: &PublicKey) -> u32 {
+fn salt() -> Result<u32, HomeError> {
     let mut bytes = [0; 4];
-    match getrandom::fill(&mut bytes) {
-        Ok(()) => u32::from_le_bytes(bytes),
-        Err(_) => u32::from_le_bytes([me.0[0], me.0[1], me.0[2], me.0[3]]),
-    }
+    getrandom::fill(&mut bytes).map_err(|error| HomeError::Random(error.to_string()))?;
+    Ok(u32::from_le_bytes(bytes))
 }

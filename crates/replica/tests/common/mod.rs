@@ -16,7 +16,7 @@ use quorate_replica::{
     Action, Claim, Config, Event, LogRecord, Now, PaceConfig, Recipients, Replica, ToSign,
 };
 use quorate_types::genesis::{Admission, Attester, Parameters};
-use quorate_types::message::{ClientMessage, Decided, PeerMessage};
+use quorate_types::message::{ClientMessage, ClientRequest, Decided, PeerMessage, Request};
 use quorate_types::{
     Block, Body, Claims, Genesis, Height, Market, MechanismKind, Operation, PROTOCOL_VERSION,
     PublicKey, QuorumCertificate, SignedOperation, Statement, Validator, ValidatorSet, cbor,
@@ -334,7 +334,9 @@ impl Cluster {
     }
 
     pub fn submit(&mut self, at: usize, operation: SignedOperation) {
-        self.handle(at, Event::Submitted(Box::new(operation)));
+        let from = operation.signer;
+        let request = ClientRequest { id: 0, request: Request::Submit(Box::new(operation)) };
+        self.handle(at, Event::Client { from, request });
     }
 
     pub fn operation(&self, agent: &SecretKey, sequence: u64, body: Body) -> SignedOperation {
@@ -388,7 +390,7 @@ fn start(
     disk: &Disk,
     (now, pace): (Now, PaceConfig),
 ) -> Replica {
-    let config = Config { me: key.public_key(), vote_from: 0, pace };
+    let config = Config { me: key.public_key(), pace };
     let ledger = Ledger::genesis(genesis.clone()).unwrap();
     let mut replica = Replica::new(config, ledger, now);
     for (block, commit) in &disk.blocks {

@@ -8,7 +8,7 @@ use quorate_node::{Clock, NodeEvent};
 use quorate_types::{FencingToken, Outcome, PublicKey, Reason, TaskId};
 
 use super::stage::Stage;
-use crate::demo::worker::{Decided, from_hex};
+use crate::demo::worker::Decided;
 use crate::report::{Assignment, Ended, Height, Refusal, TaskState};
 
 /// Facts of a run, with times in milliseconds since its start.
@@ -195,7 +195,7 @@ impl Record {
     ) -> Vec<String> {
         let reason = |code| Reason::ALL.iter().copied().find(|reason| reason.code() == code);
         let file = format!("refusal-{:03}-{drone}.cbor", self.refusals.len() + 1);
-        let bytes = from_hex(certificate).unwrap_or_default();
+        let bytes = hex::decode(certificate).unwrap_or_default();
         self.write(&file, &bytes);
         let mut told = Vec::new();
         for (task, code) in items {
