@@ -139,3 +139,11 @@ fn strange_runs_are_drawn_too() {
         }
     }
 }
+
+#[test]
+fn a_drone_that_flew_nowhere_flew_no_negative_distance() {
+    let mut report = sample::run();
+    report.agents[0].path.clear();
+    let page = report.to_html();
+    assert!(page.contains("0.0 km") && !page.contains("-0.0 km"));
+}

@@ -248,6 +248,8 @@ pub(super) fn badges(agent: &Agent) -> String {
 /// Length of the path flown: `12.3 km`.
 pub(super) fn kilometres(agent: &Agent) -> String {
     let places: Vec<Place> = agent.places().collect();
-    let metres: f64 = places.windows(2).map(|leg| metres_between(leg[0], leg[1])).sum();
+    // Not `sum`: that of nothing is -0.
+    let legs = places.windows(2).map(|leg| metres_between(leg[0], leg[1]));
+    let metres = legs.fold(0.0, |all, leg| all + leg);
     format!("{:.1} km", if metres.is_finite() { metres / 1e3 } else { 0.0 })
 }
