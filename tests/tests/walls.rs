@@ -11,7 +11,7 @@ use serde_json::Value;
 type Checked = Result<(), Box<dyn Error>>;
 
 /// Each crate of the workspace without its prefix, and which of ours it may use.
-const ROOMS: [(&str, &[&str]); 17] = [
+const ROOMS: [(&str, &[&str]); 18] = [
     ("types", &[]),
     ("crypto", &["types"]),
     ("market", &["types"]),
@@ -20,6 +20,7 @@ const ROOMS: [(&str, &[&str]); 17] = [
     ("certificate", &["types", "crypto", "market"]),
     ("replica", &["types", "crypto", "market", "ledger", "consensus", "certificate"]),
     ("store", &["types"]),
+    ("durable", &["types", "crypto", "ledger", "replica", "store"]),
     ("network", &["types"]),
     ("agent", &["types", "crypto", "certificate"]),
     (
@@ -33,11 +34,26 @@ const ROOMS: [(&str, &[&str]); 17] = [
             "certificate",
             "replica",
             "store",
+            "durable",
             "network",
             "agent",
         ],
     ),
-    ("sim", &["types", "crypto", "replica", "store", "certificate", "agent"]),
+    (
+        "sim",
+        &[
+            "types",
+            "crypto",
+            "market",
+            "ledger",
+            "consensus",
+            "certificate",
+            "replica",
+            "store",
+            "durable",
+            "agent",
+        ],
+    ),
     ("quorate", &["agent", "certificate", "node", "types"]),
     ("drone", &["agent", "types"]),
     ("command", &["agent", "types"]),
@@ -63,7 +79,7 @@ const RUNTIME: &[&str] = &[
 ];
 
 /// What must not be below a crate, however far down.
-const NEVER: [(&str, &[&str]); 17] = [
+const NEVER: [(&str, &[&str]); 18] = [
     ("types", RUNTIME),
     ("crypto", RUNTIME),
     ("market", RUNTIME),
@@ -76,6 +92,7 @@ const NEVER: [(&str, &[&str]); 17] = [
     ("certificate", &["quorate-consensus", "quorate-ledger"]),
     ("replica", RUNTIME),
     ("store", RUNTIME),
+    ("durable", RUNTIME),
     ("network", &["quorate-certificate", "quorate-consensus", "quorate-ledger", "quorate-market"]),
     ("agent", RUNTIME),
     ("agent", &["quorate-consensus", "quorate-ledger", "quorate-network"]),

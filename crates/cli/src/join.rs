@@ -19,7 +19,9 @@ use crate::values::{addresses, unix_now};
 ///
 /// Where the genesis names the node's key as a validator, this also makes its signing guard, which
 /// keeps it from ever signing two votes for one step. It is made once and belongs to the key: never
-/// copy a folder to run it twice, never restore one from a backup.
+/// copy a folder to run it twice, never restore one from a backup. For a key that was a validator's
+/// before and lost its folder, put its genesis into the new folder yourself, and see the help of
+/// `quorate node` on --rejoin: here it would get a guard that has forgotten everything.
 ///
 /// Any other key is an agent or requester; it needs an attestation of one of the attesters before
 /// the swarm knows it. Run again with --attestation or --boot to add them later.
@@ -92,8 +94,10 @@ fn refuse_lost_guard(home: &Home, genesis: &Genesis, key: &PublicKey) -> Result<
     ensure!(
         !joined || guard.exists(),
         "{}: the signing guard is gone, and with it the memory of what this key signed; \
-         the key must not sign again. Restore the folder as it last was, or make a new node",
-        guard.display()
+         the key must not sign. If nothing else runs with it, nor ever will, quorate node {} \
+         --rejoin lets it vote again from heights that the other validators prove",
+        guard.display(),
+        home.root().display()
     );
     Ok(())
 }

@@ -17,6 +17,7 @@ mod member;
 mod node;
 mod output;
 mod report;
+mod sim;
 mod submit;
 mod values;
 
@@ -64,6 +65,7 @@ enum Command {
     Audit(audit::Args),
     /// Show a whole swarm at work on this machine, from auction to audit
     Demo(demo::Args),
+    Sim(sim::Args),
     Bench(bench::Args),
 }
 
@@ -94,6 +96,7 @@ impl Command {
             Self::Submit(args) => submit::run(args).await,
             Self::Audit(args) => Ok(audit::run(args)),
             Self::Demo(args) => demo::run(args).await,
+            Self::Sim(args) => Ok(sim::run(args).await),
             Self::Bench(args) => bench::run(args).await,
         }
     }

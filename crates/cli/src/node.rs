@@ -15,6 +15,7 @@ use anyhow::{Context, Result, bail, ensure};
 use quorate_node::{Home, Multiaddr, NodeConfig};
 
 use crate::values::addresses;
+use validator::Start;
 
 /// Run a node: a validator where the genesis names its key, else an agent
 ///
@@ -29,6 +30,16 @@ use crate::values::addresses;
 Examples:
   quorate node alice
   quorate node worker --command python3 agent.py
+  quorate node alice --rejoin
+
+A validator without its signing guard, data/guard, does not start: it may have signed what it no
+longer knows, and a second vote for one step convicts it. --rejoin is the way back when its disk was
+lost. The node follows and signs nothing, until other validators with more than two thirds of the
+power have said where they are and their commits prove it; then it makes a new guard, and votes from
+two heights later. Of four validators all three others have to be up, else it waits.
+Give --rejoin until the log says from which height it votes; later starts are refused with it.
+Never give it while another copy of the node runs, or may be started again. Where a folder was
+brought back from a backup, move all of data/ away first: its guard is too old to be trusted.
 
 Settings: flags override the environment (QUORATE_LISTEN, QUORATE_BOOT, QUORATE_ANNOUNCE,
 QUORATE_MDNS, QUORATE_MONITOR), which overrides node.toml in the folder. QUORATE_LOG chooses what is
@@ -60,6 +71,10 @@ pub(crate) struct Args {
     /// whoever reaches it.
     #[arg(long, value_name = "ADDR")]
     monitor: Option<SocketAddr>,
+    /// Let a validator vote again whose signing guard is lost, from heights that the others prove:
+    /// see below.
+    #[arg(long)]
+    rejoin: bool,
     /// Program of an agent with its arguments: everything up to the end of the line.
     #[arg(long, value_name = "PROGRAM ARGS", num_args = 1.., allow_hyphen_values = true)]
     command: Vec<OsString>,
@@ -87,17 +102,35 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     match is_validator {
         true => {
             ensure!(args.command.is_empty(), "--command is for agents; this key is a validator's");
-            validator::run(&home).await?;
+            validator::run(start(&args, &home)?, &home).await?;
         }
         false => {
             ensure!(
                 home.config()?.monitor.is_none(),
                 "`monitor` is for validators; this key is none"
             );
+            ensure!(!args.rejoin, "--rejoin is for validators; this key is none");
             agent::run(home, &args.command).await?;
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A guard that is there decides: whoever lost it has to say so, and whoever did not, cannot.
+fn start(args: &Args, home: &Home) -> Result<Start> {
+    if !args.rejoin {
+        return Ok(Start::Usual);
+    }
+    let guard = home.data().join("guard");
+    ensure!(
+        !guard.exists(),
+        "{}: the signing guard is there, so the key needs no way back: leave --rejoin away. Only \
+         if this folder came from a backup or a copy, or the guard is damaged, is it not to be \
+         trusted: then move {} away first",
+        guard.display(),
+        home.data().display()
+    );
+    Ok(Start::Rejoin)
 }
 
 /// The folder, with flags over environment over file.

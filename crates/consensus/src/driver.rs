@@ -21,7 +21,7 @@ use quorate_types::{
 
 pub use interface::{CatchUp, Config, Input, Output, Verdict};
 
-use crate::round::{self, RoundInput, RoundState, Step};
+use crate::round::{self, RoundInput, RoundState, RuleSet, Step};
 use crate::tally::{Added, Tally};
 
 /// Decides one height. Feed it with [`Self::handle`], beginning with [`Input::Start`] or with
@@ -42,6 +42,7 @@ pub struct Driver {
     decision: Option<Verified<QuorumCertificate>>,
     /// Blocks whose commit was reported as a contradiction.
     contradicted: BTreeSet<BlockId>,
+    rules_fired: RuleSet,
 }
 
 impl Driver {
@@ -58,6 +59,7 @@ impl Driver {
             signed: BTreeMap::new(),
             decision: None,
             contradicted: BTreeSet::new(),
+            rules_fired: RuleSet::default(),
             config: Config { me, ..config },
         }
     }
@@ -93,6 +95,11 @@ impl Driver {
     /// The state of the round with its lock and valid value, for status, forensics and tests.
     pub fn state(&self) -> &RoundState {
         &self.state
+    }
+
+    /// Which rules of Algorithm 1 were applied so far: what a test or a simulation reached.
+    pub fn rules_fired(&self) -> RuleSet {
+        self.rules_fired
     }
 
     /// Whether [`Output::Decided`] came out.

@@ -27,4 +27,4 @@ pub mod round;
 pub mod tally;
 
 pub use driver::{CatchUp, Config, Driver, Input, Output, Verdict};
-pub use round::Step;
+pub use round::{Rule, RuleSet, Step};

@@ -6,7 +6,8 @@
 //! An input whose guard on the state does not hold changes nothing, so that inputs may be offered
 //! again whenever round or step change (rule 7).
 //!
-//! State and inputs are plain ordered values: fit for exhaustive model checking.
+//! State and inputs are plain ordered values: fit for exhaustive model checking. A transition names
+//! its [`Rule`], so that it can be counted what was reached.
 //!
 //! Two deviations, both about time and neither about safety:
 //! - L20: the proposer schedules `timeoutPropose` as well. Here it gets its block from outside and
@@ -14,7 +15,11 @@
 //!   in step propose for good.
 //! - "For the first time" (L34, L47) is the caller's to keep: the state does not remember timers.
 
+mod rule;
+
 use quorate_types::{BlockId, Height, Round};
+
+pub use rule::{Rule, RuleSet};
 
 /// Where a replica stands in a round (paper: `step_p`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -151,7 +156,7 @@ pub enum RoundOutput {
     Precommit(Option<BlockId>),
     /// L21, L35, L48: schedule the timeout of this step in the current round.
     Schedule(Step),
-    /// L56, L66: start this round.
+    /// L56, L67: start this round.
     StartRound(Round),
     /// L51: this block, by the precommits of this round.
     Decide {
@@ -169,6 +174,8 @@ pub struct Transition {
     pub state: RoundState,
     /// To be done, in this order.
     pub outputs: Vec<RoundOutput>,
+    /// Which rule this is; `None` where no guard held, and then nothing changes.
+    pub rule: Option<Rule>,
 }
 
 /// Applies one input to a state.
@@ -183,31 +190,37 @@ pub fn step(state: RoundState, input: RoundInput) -> Transition {
         (Step::Unstarted, _) => state.stays(),
 
         (Step::Propose, In::Built { block }) => {
-            state.does(Out::Propose { block, pol_round: None }) // L18-L19
+            state.does(Rule::ProposeBuilt, Out::Propose { block, pol_round: None }) // L18-L19
         }
         (Step::Propose, In::Proposal { block, validity }) => {
-            let free = state.locked.is_none_or(|(locked, _)| locked == block);
-            state.prevotes((free && validity == Validity::Valid).then_some(block)) // L22-L27
+            state.answers(block, validity) // L22-L27
         }
         (Step::Propose, In::Reproposal { block, pol_round, validity })
             if pol_round < state.round =>
         {
-            let free = state.locked.is_none_or(|(id, round)| round <= pol_round || id == block);
-            state.prevotes((free && validity == Validity::Valid).then_some(block)) // L28-L33
+            state.answers_again(block, pol_round, validity) // L28-L33
         }
-        (Step::Prevote, In::PrevoteAny) => state.does(Out::Schedule(Step::Prevote)), // L34-L35
-        (Step::Prevote, In::Polka { block }) => state.locks(block),                  // L36-L43
-        (Step::Precommit, In::Polka { block }) => state.remembers(block),            // L42-L43
-        (Step::Prevote, In::PolkaNil) => state.precommits(None),                     // L44-L46
-        (_, In::PrecommitAny) => state.does(Out::Schedule(Step::Precommit)),         // L47-L48
-        (_, In::Commit { round, block }) => state.decides(round, block),             // L49-L54
+        (Step::Prevote, In::PrevoteAny) => {
+            state.does(Rule::AwaitPrevotes, Out::Schedule(Step::Prevote)) // L34-L35
+        }
+        (Step::Prevote, In::Polka { block }) => state.locks(block), // L36-L43
+        (Step::Precommit, In::Polka { block }) => state.remembers(block), // L42-L43
+        (Step::Prevote, In::PolkaNil) => state.precommits(Rule::PrecommitNil, None), // L44-L46
+        (_, In::PrecommitAny) => {
+            state.does(Rule::AwaitPrecommits, Out::Schedule(Step::Precommit)) // L47-L48
+        }
+        (_, In::Commit { round, block }) => state.decides(round, block), // L49-L54
         (_, In::Skip { round }) if round > state.round => {
-            state.does(Out::StartRound(round)) // L55-L56
+            state.does(Rule::SkipRound, Out::StartRound(round)) // L55-L56
         }
-        (Step::Propose, In::TimeoutPropose) => state.prevotes(None), // L57-L60
-        (Step::Prevote, In::TimeoutPrevote) => state.precommits(None), // L61-L64
+        (Step::Propose, In::TimeoutPropose) => {
+            state.prevotes(Rule::TimeoutPropose, None) // L57-L60
+        }
+        (Step::Prevote, In::TimeoutPrevote) => {
+            state.precommits(Rule::TimeoutPrevote, None) // L61-L64
+        }
         (_, In::TimeoutPrecommit) => match state.round.checked_add(1) {
-            Some(next) => state.does(Out::StartRound(next)), // L65-L67
+            Some(next) => state.does(Rule::TimeoutPrecommit, Out::StartRound(next)), // L65-L67
             None => state.stays(),
         },
         _ => state.stays(),
@@ -216,49 +229,77 @@ pub fn step(state: RoundState, input: RoundInput) -> Transition {
 
 impl RoundState {
     fn stays(self) -> Transition {
-        Transition { state: self, outputs: Vec::new() }
+        Transition { state: self, outputs: Vec::new(), rule: None }
     }
 
-    fn does(self, output: RoundOutput) -> Transition {
-        Transition { state: self, outputs: vec![output] }
+    fn does(self, rule: Rule, output: RoundOutput) -> Transition {
+        Transition { state: self, outputs: vec![output], rule: Some(rule) }
     }
 
     /// L11-L21.
     fn starts(self, round: Round, role: Role) -> Transition {
         let state = Self { round, step: Step::Propose, ..self };
         let mut outputs = vec![RoundOutput::Schedule(Step::Propose)];
-        match (role, state.valid) {
+        let rule = match (role, state.valid) {
             (Role::Proposer, Some((block, valid_round))) => {
                 outputs.push(RoundOutput::Propose { block, pol_round: Some(valid_round) }); // L16
+                Rule::ReproposeValid
             }
-            (Role::Proposer, None) => outputs.push(RoundOutput::Build), // L18
-            (Role::Follower, _) => {}
+            (Role::Proposer, None) => {
+                outputs.push(RoundOutput::Build); // L18
+                Rule::AskForBlock
+            }
+            (Role::Follower, _) => Rule::FollowRound,
+        };
+        Transition { state, outputs, rule: Some(rule) }
+    }
+
+    /// L23-L27.
+    fn answers(self, block: BlockId, validity: Validity) -> Transition {
+        let free = self.locked.is_none_or(|(locked, _)| locked == block);
+        if free && validity == Validity::Valid {
+            self.prevotes(Rule::PrevoteProposal, Some(block))
+        } else {
+            self.prevotes(Rule::RefuseProposal, None)
         }
-        Transition { state, outputs }
     }
 
-    fn prevotes(self, block: Option<BlockId>) -> Transition {
-        Self { step: Step::Prevote, ..self }.does(RoundOutput::Prevote(block))
+    /// L29-L33.
+    fn answers_again(self, block: BlockId, pol_round: Round, validity: Validity) -> Transition {
+        let free = self.locked.is_none_or(|(id, round)| round <= pol_round || id == block);
+        if free && validity == Validity::Valid {
+            self.prevotes(Rule::PrevoteReproposal, Some(block))
+        } else {
+            self.prevotes(Rule::RefuseReproposal, None)
+        }
     }
 
-    fn precommits(self, block: Option<BlockId>) -> Transition {
-        Self { step: Step::Precommit, ..self }.does(RoundOutput::Precommit(block))
+    fn prevotes(self, rule: Rule, block: Option<BlockId>) -> Transition {
+        Self { step: Step::Prevote, ..self }.does(rule, RoundOutput::Prevote(block))
+    }
+
+    fn precommits(self, rule: Rule, block: Option<BlockId>) -> Transition {
+        Self { step: Step::Precommit, ..self }.does(rule, RoundOutput::Precommit(block))
     }
 
     fn locks(self, block: BlockId) -> Transition {
         let polka = Some((block, self.round));
-        Self { locked: polka, valid: polka, ..self }.precommits(Some(block))
+        Self { locked: polka, valid: polka, ..self }.precommits(Rule::Lock, Some(block))
     }
 
     /// A second polka of one round (over a third of the power is faulty) is not the first time.
     fn remembers(self, block: BlockId) -> Transition {
         match self.valid {
             Some((_, round)) if round == self.round => self.stays(),
-            _ => Self { valid: Some((block, self.round)), ..self }.stays(),
+            _ => {
+                let state = Self { valid: Some((block, self.round)), ..self };
+                Transition { rule: Some(Rule::RememberValid), ..state.stays() }
+            }
         }
     }
 
     fn decides(self, round: Round, block: BlockId) -> Transition {
-        Self { step: Step::Decided, ..self }.does(RoundOutput::Decide { round, block })
+        let output = RoundOutput::Decide { round, block };
+        Self { step: Step::Decided, ..self }.does(Rule::Decide, output)
     }
 }

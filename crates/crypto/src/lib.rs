@@ -7,11 +7,13 @@
 
 mod keys;
 pub mod map;
+mod memo;
 pub mod merkle;
 mod verified;
 
 pub use keys::{KeyError, SecretKey, check_public_key};
+pub use memo::SignatureMemo;
 pub use verified::{
     BlockError, Known, QuorumError, SignatureError, Verified, is_body_of_header, verify,
-    verify_block, verify_evidence, verify_quorum, verify_statement,
+    verify_block, verify_body, verify_evidence, verify_quorum, verify_statement,
 };

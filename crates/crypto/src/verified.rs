@@ -9,7 +9,7 @@ use quorate_types::{
 };
 
 use crate::keys::{KeyError, verifying_key};
-use crate::merkle;
+use crate::{memo, merkle};
 
 /// A value whose every signature was checked by the strict rule, here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +85,7 @@ pub enum BlockError {
     /// The commit of the previous block.
     #[error("commit of the previous block: {0}")]
     PreviousCommit(#[from] QuorumError),
-    /// Evidence that does not contradict itself.
+    /// Evidence whose statements do not convict.
     #[error("evidence does not convict")]
     Evidence,
 }
@@ -111,19 +111,30 @@ pub fn verify_statement(
     Ok(Verified(signed))
 }
 
-/// Checks both signatures of a pair that contradicts itself.
+/// Checks that evidence has the form that convicts, and the signatures of the culprit: of both
+/// statements of a pair, or of the proposal of a bad block, whose body is the one the header binds.
+/// That the block is bad, by its own signatures or by executing it, is the ledger's question.
 ///
 /// # Errors
 /// [`BlockError::Evidence`] or [`BlockError::Signature`].
 pub fn verify_evidence(evidence: Evidence) -> Result<Verified<Evidence>, BlockError> {
-    if !evidence.is_conflict() {
+    check_evidence(&evidence)?;
+    Ok(Verified(evidence))
+}
+
+fn check_evidence(evidence: &Evidence) -> Result<(), BlockError> {
+    let is_whole = match evidence {
+        Evidence::Conflict(_) => true,
+        Evidence::BadBlock(bad) => is_body_of_header(&bad.block),
+    };
+    if !is_whole || !evidence.is_well_formed() {
         return Err(BlockError::Evidence);
     }
-    for signed in [&evidence.first, &evidence.second] {
+    for signed in evidence.statements() {
         let bytes = signed.statement.to_be_signed(&signed.signer);
         check(&signed.signer, &bytes, &signed.signature)?;
     }
-    Ok(Verified(evidence))
+    Ok(())
 }
 
 /// Checks that every listed vote is of a distinct member of `validators` and verifies, and that
@@ -186,6 +197,30 @@ pub fn verify_block(
     previous_validators: &ValidatorSet,
     known: &dyn Known,
 ) -> Result<Verified<Block>, BlockError> {
+    check_block(&block, previous_validators, known)?;
+    Ok(Verified(block))
+}
+
+/// As [`verify_block`], and gives back a block that does not hold: it may convict its builder.
+///
+/// # Errors
+/// The block, where [`verify_block`] has an error.
+pub fn verify_body(
+    block: Box<Block>,
+    previous_validators: &ValidatorSet,
+    known: &dyn Known,
+) -> Result<Box<Verified<Block>>, Box<Block>> {
+    match check_block(&block, previous_validators, known) {
+        Ok(()) => Ok(Box::new(Verified(*block))),
+        Err(_) => Err(block),
+    }
+}
+
+fn check_block(
+    block: &Block,
+    previous_validators: &ValidatorSet,
+    known: &dyn Known,
+) -> Result<(), BlockError> {
     if block.operations.len() > limits::OPERATIONS_PER_BLOCK
         || block.evidence.len() > limits::EVIDENCE_PER_BLOCK
     {
@@ -205,9 +240,9 @@ pub fn verify_block(
         }
     }
     for evidence in &block.evidence {
-        verify_evidence(evidence.clone())?;
+        check_evidence(evidence)?;
     }
-    Ok(Verified(block))
+    Ok(())
 }
 
 /// Whether operations, evidence and previous commit are the ones that the header binds. A block id
@@ -282,7 +317,9 @@ impl Verified<Evidence> {
 }
 
 fn check(key: &PublicKey, message: &[u8], signature: &Signature) -> Result<(), SignatureError> {
-    let point = verifying_key(key)?;
-    let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
-    point.verify_strict(message, &signature).map_err(|_| SignatureError::Wrong(*key))
+    memo::once((key, message, signature), || {
+        let point = verifying_key(key)?;
+        let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
+        point.verify_strict(message, &signature).map_err(|_| SignatureError::Wrong(*key))
+    })
 }

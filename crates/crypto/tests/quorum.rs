@@ -7,12 +7,13 @@ mod common;
 use common::*;
 use proptest::prelude::*;
 use quorate_crypto::{
-    BlockError, KeyError, Known, QuorumError, SignatureError, Verified, verify_block,
+    BlockError, KeyError, Known, QuorumError, SignatureError, Verified, merkle, verify_block,
     verify_evidence, verify_quorum,
 };
 use quorate_types::{
-    Block, Evidence, Hash, Kind, PublicKey, QuorumCertificate, Signature, SignedOperation,
-    SignedStatement, Statement, SwarmId, Validator, ValidatorSet, Vote, limits,
+    BadBlock, Block, Conflict, Evidence, Hash, Header, Kind, PublicKey, QuorumCertificate,
+    Signature, SignedOperation, SignedStatement, Statement, SwarmId, Validator, ValidatorSet, Vote,
+    cbor, limits,
 };
 
 fn check(certificate: QuorumCertificate, set: &ValidatorSet) -> Option<QuorumError> {
@@ -133,13 +134,89 @@ fn evidence_convicts_only_by_two_signatures_that_contradict() {
     assert!(Verified::<Evidence>::from_pair(&vote(1, &statement), &vote(1, &later)).is_none());
     assert!(Verified::<Evidence>::from_pair(&vote(1, &statement), &vote(2, &nil)).is_none());
     assert!(Verified::<Evidence>::from_pair(&vote(1, &nil), &vote(1, &nil)).is_none());
-    let mut forged = (*pair).clone();
+    let Evidence::Conflict(pair) = pair.into_inner() else { unreachable!() };
+    let mut forged = pair.clone();
     forged.second.signature = forged.first.signature;
     let wrong = SignatureError::Wrong(key(1).public_key());
-    assert_eq!(verify_evidence(forged), Err(BlockError::Signature(wrong)));
-    let mut turned = (*pair).clone();
-    std::mem::swap(&mut turned.first, &mut turned.second);
+    assert_eq!(verify_evidence(Evidence::Conflict(forged)), Err(BlockError::Signature(wrong)));
+    let turned = Conflict { first: pair.second, second: pair.first };
+    let turned = Evidence::Conflict(Box::new(turned));
     assert_eq!(verify_evidence(turned), Err(BlockError::Evidence));
+}
+
+/// A block that names its true body, and its builder's own proposal for it.
+fn bad_block(set: &ValidatorSet) -> BadBlock {
+    let block = block(set);
+    let leaves: Vec<_> = block.operations.iter().map(cbor::encode).collect();
+    let header = Header {
+        builder: key(1).public_key(),
+        previous_commit: block.previous_commit.as_ref().unwrap().hash(),
+        operations: merkle::root(&leaves),
+        evidence: merkle::root::<&[u8]>(&[]),
+        ..block.header
+    };
+    let proposal = proposal_of(1, &header);
+    BadBlock { proposal, block: Block { header, ..block } }
+}
+
+fn proposal_of(seed: u8, header: &Header) -> SignedStatement {
+    let statement = Statement {
+        swarm: header.swarm,
+        height: header.height,
+        round: header.build_round,
+        kind: Kind::Proposal,
+        block: Some(header.id()),
+        validators: header.validators,
+        pol_round: None,
+    };
+    vote(seed, &statement).into_inner()
+}
+
+#[test]
+fn a_bad_block_is_held_against_its_builder_alone_and_with_its_own_body() {
+    let good = bad_block(&set(&[1, 1, 1, 1]));
+    let verdict = |bad: BadBlock| verify_evidence(Evidence::BadBlock(Box::new(bad))).err();
+    assert_eq!(verdict(good.clone()), None);
+    let refused = |change: &dyn Fn(&mut BadBlock)| {
+        let mut bad = good.clone();
+        change(&mut bad);
+        verdict(bad)
+    };
+    let says = |bad: &mut BadBlock, change: &dyn Fn(&mut Statement)| {
+        let mut statement = bad.proposal.statement.clone();
+        change(&mut statement);
+        bad.proposal = vote(1, &statement).into_inner();
+    };
+    let form = Some(BlockError::Evidence);
+    type Change<'a> = &'a dyn Fn(&mut BadBlock);
+    let cases: [(&str, Change<'_>); 10] = [
+        ("another signer", &|bad| bad.proposal = proposal_of(2, &bad.block.header)),
+        ("a header changed by another", &|bad| {
+            bad.block.header.state.0[0] ^= 1;
+            bad.proposal = proposal_of(2, &bad.block.header);
+        }),
+        ("a vote", &|bad| says(bad, &|statement| statement.kind = Kind::Prevote)),
+        ("a proposal on a polka", &|bad| says(bad, &|statement| statement.pol_round = Some(0))),
+        ("another round", &|bad| says(bad, &|statement| statement.round += 1)),
+        ("another height", &|bad| says(bad, &|statement| statement.height += 1)),
+        ("another swarm", &|bad| says(bad, &|statement| statement.swarm.0[0] ^= 1)),
+        ("another set", &|bad| says(bad, &|statement| statement.validators.0[0] ^= 1)),
+        ("another body", &|bad| bad.block.operations.truncate(1)),
+        ("another commit", &|bad| bad.block.previous_commit = None),
+    ];
+    for (name, change) in cases {
+        assert_eq!(refused(change), form, "{name}");
+    }
+    let wrong = SignatureError::Wrong(key(1).public_key());
+    let error = refused(&|bad| bad.proposal.signature.0[0] ^= 1);
+    assert_eq!(error, Some(BlockError::Signature(wrong)));
+    // A signature inside is the builder's own fault, and the ledger's question.
+    let mut forged = good.clone();
+    forged.block.operations[0].signature.0[0] ^= 1;
+    let leaves: Vec<_> = forged.block.operations.iter().map(cbor::encode).collect();
+    forged.block.header.operations = merkle::root(&leaves);
+    forged.proposal = proposal_of(1, &forged.block.header);
+    assert_eq!(verdict(forged), None);
 }
 
 #[test]
@@ -196,12 +273,25 @@ fn each_part_of_a_block_is_authentic_or_the_block_is_not() {
     assert!(matches!(error, Some(BlockError::PreviousCommit(QuorumError::Power { .. }))));
     let error = refused(&|block| {
         let said = vote(1, &precommit(&set)).into_inner();
-        block.evidence.push(Evidence { first: said.clone(), second: said });
+        let twice = Conflict { first: said.clone(), second: said };
+        block.evidence.push(Evidence::Conflict(Box::new(twice)));
     });
     assert_eq!(error, Some(BlockError::Evidence));
 }
 
 proptest! {
+    /// All of an accusation is bound by its builder's signature: nobody else can change it.
+    #[test]
+    fn a_changed_bit_of_an_accusation_is_no_accusation(at: prop::sample::Index, bit in 0u8..8) {
+        let good = Evidence::BadBlock(Box::new(bad_block(&set(&[1, 1, 1, 1]))));
+        let mut bytes = cbor::encode(&good);
+        let at = at.index(bytes.len());
+        bytes[at] ^= 1 << bit;
+        if let Ok(changed) = cbor::decode::<Evidence>(&bytes, limits::BLOCK_BYTES) {
+            prop_assert!(verify_evidence(changed).is_err());
+        }
+    }
+
     /// Power counts, not heads; a subset is a quorum exactly by its sum.
     #[test]
     fn a_quorum_is_what_its_power_says(

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use quorate_crypto::merkle;
 use quorate_types::{Evidence, Hash, Operation, PublicKey, SignedOperation, cbor, limits};
 
+use crate::court::Court;
 use crate::execute::Inputs;
 use crate::operations::{Admission, admits};
 use crate::run::Now;
@@ -36,10 +37,10 @@ impl Contents {
         }
         let leaves = Leaves::of(inputs);
         leaves.check_bytes(inputs)?;
-        check_cost(operations)?;
+        check_cost(operations, evidence)?;
         check_operations(ledger, operations)?;
         check_sequences(ledger, inputs.now, operations)?;
-        check_evidence(ledger, inputs.now, evidence)?;
+        check_evidence(ledger, evidence)?;
         Ok(leaves.roots())
     }
 
@@ -83,8 +84,10 @@ impl Leaves {
     }
 }
 
-fn check_cost(operations: &[&SignedOperation]) -> Result<(), InvalidBlock> {
+/// An accused block is executed beside the operations: it takes from what they may cost.
+fn check_cost(operations: &[&SignedOperation], evidence: &[&Evidence]) -> Result<(), InvalidBlock> {
     let costs = operations.iter().map(|operation| cost::operation(&operation.payload.body));
+    let costs = costs.chain(evidence.iter().map(|evidence| cost::evidence(evidence)));
     let cost = costs.fold(0, u64::saturating_add);
     if cost > cost::OPERATIONS { Err(InvalidBlock::Cost(cost)) } else { Ok(()) }
 }
@@ -136,18 +139,13 @@ fn check_sequences(
 }
 
 /// Each piece convicts somebody whom nothing before it convicted.
-fn check_evidence(ledger: &Ledger, now: Now, evidence: &[&Evidence]) -> Result<(), InvalidBlock> {
+fn check_evidence(ledger: &Ledger, evidence: &[&Evidence]) -> Result<(), InvalidBlock> {
     if let Some(before) = evidence.windows(2).position(|pair| pair[0] >= pair[1]) {
         return Err(InvalidBlock::EvidenceOrder(before.saturating_add(1)));
     }
-    let view = ledger.state().view();
-    let Some(committee) = view.committee() else { return Ok(()) };
-    let mut committee = (**committee).clone();
+    let Some(mut court) = Court::new(ledger) else { return Ok(()) };
     for (index, evidence) in evidence.iter().enumerate() {
-        committee
-            .check(evidence, &ledger.swarm(), now.height)
-            .map_err(|error| InvalidBlock::Evidence { index, error })?;
-        committee.convicted.insert(evidence.culprit());
+        court.convict(evidence).map_err(|error| InvalidBlock::Evidence { index, error })?;
     }
     Ok(())
 }

@@ -47,17 +47,16 @@ impl Committee {
         swarm: &SwarmId,
         height: Height,
     ) -> Result<(), EvidenceError> {
-        let statements = [&evidence.first.statement, &evidence.second.statement];
-        if statements.iter().any(|statement| statement.swarm != *swarm) {
+        if evidence.statements().any(|signed| signed.statement.swarm != *swarm) {
             return Err(EvidenceError::Swarm);
         }
-        let at = evidence.first.statement.height;
+        let at = evidence.height();
         if at == 0 || at > height || height - at > EVIDENCE_HEIGHTS {
             return Err(EvidenceError::Height(at));
         }
         let (set, culprit) = (self.at(at), evidence.culprit());
         let in_force = set.hash();
-        if statements.iter().any(|statement| statement.validators != in_force) {
+        if evidence.statements().any(|signed| signed.statement.validators != in_force) {
             return Err(EvidenceError::Validators);
         }
         if set.get(&culprit).is_none() {

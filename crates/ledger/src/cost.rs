@@ -4,8 +4,8 @@
 //! of operations nor a large auction stops the other. What an operation pays for includes what
 //! undoing it costs later: an offer pays for its removal too.
 
-use quorate_types::limits;
 use quorate_types::operation::Body;
+use quorate_types::{Block, Evidence, limits};
 
 /// What the operations of one block may cost together.
 pub(crate) const OPERATIONS: u64 = limits::BLOCK_COST / 2;
@@ -38,6 +38,31 @@ pub(crate) fn operation(body: &Body) -> u64 {
         Body::Accept(_) | Body::Decline(_) | Body::Complete(_) | Body::Fail(_) => 0,
     };
     OPERATION.saturating_add(extra)
+}
+
+/// What judging a piece of evidence takes from the operations of the block that carries it. Two
+/// signatures of a conflict are for nothing: 16 of them are no more than a millisecond.
+pub(crate) fn evidence(evidence: &Evidence) -> u64 {
+    match evidence {
+        Evidence::Conflict(_) => 0,
+        Evidence::BadBlock(bad) => accused(&bad.block),
+    }
+}
+
+/// What checking and executing an accused block costs, but for its clearings: these take the place
+/// of those of the block that carries it ([`clearings_beside`]).
+pub(crate) fn accused(block: &Block) -> u64 {
+    let votes = block.previous_commit.as_ref().map_or(0, |commit| commit.votes.len());
+    let signatures = votes.saturating_add(block.evidence.len().saturating_mul(2));
+    let operations = block.operations.iter().map(|signed| operation(&signed.payload.body));
+    operations.fold(OPERATION.saturating_add(times(signatures, SIGNATURE)), u64::saturating_add)
+}
+
+/// What clearings may cost in a block with this evidence: nothing where it executes another block
+/// with clearings of its own. What is due waits for the next block.
+pub(crate) fn clearings_beside(evidence: &[&Evidence]) -> u64 {
+    let executes = evidence.iter().any(|evidence| matches!(evidence, Evidence::BadBlock(_)));
+    if executes { 0 } else { CLEARINGS }
 }
 
 /// Sizes of a clearing.

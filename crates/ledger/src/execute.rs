@@ -13,7 +13,7 @@ use crate::committee::Turns;
 use crate::ledger::Tip;
 use crate::run::{Now, Run};
 use crate::state::{Entry, Key};
-use crate::{Execution, InvalidBlock, Ledger};
+use crate::{Execution, InvalidBlock, Ledger, cost};
 
 /// What a block brings in, whoever made it.
 pub(crate) struct Inputs<'a> {
@@ -135,7 +135,7 @@ impl Ledger {
             run.apply(operation);
         }
         run.expire();
-        run.close_windows(inputs.builder);
+        run.close_windows(inputs.builder, cost::clearings_beside(&inputs.evidence));
         let Run { view, outcomes, dossiers, .. } = run;
         let changes = view.into_changes();
         let tree = self.state().tree_with(&changes);

@@ -65,8 +65,8 @@ pub enum InvalidBlock {
     /// Longer than a block may be.
     #[error("{0} bytes are too many")]
     TooLong(usize),
-    /// More execution cost than operations of one block may have.
-    #[error("operations cost {0}")]
+    /// More execution cost than operations and accused blocks of one block may have.
+    #[error("operations and accused blocks cost {0}")]
     Cost(u64),
     /// Operations are not strictly ascending in the canonical order.
     #[error("operation {0} stands out of order")]
@@ -130,9 +130,21 @@ pub enum InvalidBlock {
     },
 }
 
+impl InvalidBlock {
+    /// Whether the builder who proposed such a block is guilty: it is invalid by itself on the
+    /// state before it. Not guilty is who stood on another state, in another swarm or height or
+    /// with other validators: his block is not judged by this state.
+    pub fn convicts(&self) -> bool {
+        !matches!(self, Self::Swarm | Self::Height { .. } | Self::Previous(_) | Self::Validators(_))
+    }
+}
+
 /// Why evidence convicts nobody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EvidenceError {
+    /// The statements are not such as convict.
+    #[error("the statements do not convict")]
+    Form,
     /// Of another swarm.
     #[error("of another swarm")]
     Swarm,
@@ -148,6 +160,27 @@ pub enum EvidenceError {
     /// The signer was convicted before, or earlier in this block.
     #[error("{0} is convicted already")]
     Convicted(PublicKey),
+    /// The state before the accused block is not kept any more.
+    #[error("the state before height {0} is not kept")]
+    Expired(Height),
+    /// The accused block follows another block than the decided one.
+    #[error("the accused block follows {0:?}, which was not decided there")]
+    Parent(BlockId),
+    /// The accused block carries an accused block itself.
+    #[error("the accused block accuses a block itself")]
+    Nested,
+    /// The accused block is longer than evidence takes.
+    #[error("the accused block has {0} bytes")]
+    TooLong(usize),
+    /// Executing the accused block costs more than a block may.
+    #[error("the accused block costs {0}")]
+    Cost(u64),
+    /// A block carries one accused block at most.
+    #[error("a second accused block")]
+    Second,
+    /// The accused block is valid.
+    #[error("the accused block {0:?} is valid")]
+    Valid(BlockId),
 }
 
 /// An execution that was not made on top of the last decided block. Nothing was changed.

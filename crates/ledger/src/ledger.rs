@@ -1,6 +1,8 @@
 //! The ledger: the state after the last decided block, and how the next one moves it on.
 
-use std::collections::BTreeSet;
+mod past;
+
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use quorate_types::genesis::GenesisError;
@@ -8,6 +10,7 @@ use quorate_types::{
     BlockId, Genesis, Hash, Height, Millis, ProposerSchedule, PublicKey, SwarmId, ValidatorSet,
 };
 
+use self::past::Past;
 use crate::state::{Account, Committee, Entry, Index, Key, State};
 use crate::{Committed, Execution, StaleExecution};
 
@@ -27,6 +30,8 @@ pub struct Ledger {
     sets: Sets,
     benched: BTreeSet<PublicKey>,
     schedule: Arc<ProposerSchedule>,
+    /// What takes the last blocks back, the latest first.
+    past: VecDeque<Arc<Past>>,
 }
 
 /// The last decided block.
@@ -61,7 +66,8 @@ impl Ledger {
         let (swarm, parameters) = (genesis.swarm_id(), genesis.parameters_hash());
         let schedule = Arc::new(ProposerSchedule::new(&sets.current, &BTreeSet::new()));
         let (genesis, benched) = (Arc::new(genesis), BTreeSet::new());
-        Ok(Self { genesis, swarm, parameters, tip, state, sets, benched, schedule })
+        let past = VecDeque::new();
+        Ok(Self { genesis, swarm, parameters, tip, state, sets, benched, schedule, past })
     }
 
     /// Takes over a block that was decided.
@@ -75,6 +81,7 @@ impl Ledger {
         if found != expected || header.previous != self.tip.block {
             return Err(StaleExecution { expected, found });
         }
+        self.remember(&changes);
         self.state.apply(changes, tree);
         self.tip = Tip {
             height: header.height,

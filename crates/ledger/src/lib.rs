@@ -12,6 +12,7 @@ mod check;
 mod clearing;
 mod committee;
 mod cost;
+mod court;
 mod execute;
 mod execution;
 mod invalid;

@@ -9,6 +9,7 @@ use quorate_types::{
 };
 
 use crate::check::{self, Contents};
+use crate::court::Court;
 use crate::execute::Inputs;
 use crate::operations::admits;
 use crate::run::Now;
@@ -45,7 +46,7 @@ impl Ledger {
         let now =
             Now { height: self.height().saturating_add(1), active: self.active_at(wall), wall };
         let previous_commit = previous_commit.filter(|_| self.height() > 0);
-        let evidence = self.select_evidence(now, evidence);
+        let evidence = self.select_evidence(evidence);
         let mut room = Room::new(previous_commit.as_deref(), &evidence);
         let operations = self.select(now, operations, &mut room);
         let inputs = Inputs {
@@ -63,21 +64,11 @@ impl Ledger {
     }
 
     /// What convicts, in order, once for each culprit.
-    fn select_evidence(
-        &self,
-        now: Now,
-        mut evidence: Vec<Verified<Evidence>>,
-    ) -> Vec<Verified<Evidence>> {
-        let view = self.state().view();
-        let Some(committee) = view.committee() else { return Vec::new() };
-        let mut committee = (**committee).clone();
+    fn select_evidence(&self, mut evidence: Vec<Verified<Evidence>>) -> Vec<Verified<Evidence>> {
+        let Some(mut court) = Court::new(self) else { return Vec::new() };
         evidence.sort_unstable_by(|a, b| Evidence::cmp(a, b));
-        evidence.retain(|evidence| {
-            committee.check(evidence, &self.swarm(), now.height).is_ok()
-                && committee.convicted.insert(evidence.culprit())
-        });
-        evidence.truncate(limits::EVIDENCE_PER_BLOCK);
-        evidence
+        let convicts = evidence.into_iter().filter(|evidence| court.convict(evidence).is_ok());
+        convicts.take(limits::EVIDENCE_PER_BLOCK).collect()
     }
 
     /// One operation of each agent in turn, in the order in which the agents first appear, while
@@ -171,11 +162,12 @@ struct Room {
 impl Room {
     fn new(commit: Option<&QuorumCertificate>, evidence: &[Verified<Evidence>]) -> Self {
         let commit = commit.map_or(0, |commit| cbor::encode(commit).len());
-        let evidence = evidence.iter().map(|evidence| cbor::encode(&**evidence).len());
-        let taken = evidence.fold(check::FRAME.saturating_add(commit), usize::saturating_add);
+        let lengths = evidence.iter().map(|evidence| cbor::encode(&**evidence).len());
+        let taken = lengths.fold(check::FRAME.saturating_add(commit), usize::saturating_add);
+        let costs = evidence.iter().map(|evidence| cost::evidence(evidence));
         Self {
             bytes: limits::BLOCK_BYTES.saturating_sub(taken),
-            cost: cost::OPERATIONS,
+            cost: costs.fold(cost::OPERATIONS, u64::saturating_sub),
             count: limits::OPERATIONS_PER_BLOCK,
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use quorate_crypto::map::MapProof;
 use quorate_types::{
-    Evidence, FencingToken, Height, Label, Millis, Operation, PublicKey, TaskId, TaskSpec, cbor,
+    FencingToken, Height, Label, Millis, Operation, PublicKey, TaskId, TaskSpec, cbor,
 };
 
 use crate::Ledger;
@@ -106,14 +106,6 @@ impl Ledger {
     pub fn admits(&self, operation: &Operation, wall: Millis) -> bool {
         let wall = wall.max(self.block_time().saturating_add(1));
         admits(&self.admission(wall), &self.state().view(), operation)
-    }
-
-    /// Whether the next block may carry this evidence: it convicts a validator that nothing has
-    /// convicted yet. Signatures are not looked at.
-    pub fn convicts(&self, evidence: &Evidence) -> bool {
-        let (view, height) = (self.state().view(), self.height().saturating_add(1));
-        let committee = view.committee();
-        committee.is_some_and(|of| of.check(evidence, &self.swarm(), height).is_ok())
     }
 
     /// A task; `None` where there is none of this name.

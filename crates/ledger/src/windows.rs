@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use quorate_types::{Label, Market, Millis, PublicKey, limits};
 
 use crate::clearing::Plan;
-use crate::cost;
 use crate::run::{Now, Run};
 use crate::state::{Index, Opened};
 
@@ -17,8 +16,9 @@ impl Opened {
 }
 
 impl<'a> Run<'a> {
-    /// Counts the builder of this block in every open window, and clears those that close.
-    pub(crate) fn close_windows(&mut self, builder: PublicKey) {
+    /// Counts the builder of this block in every open window, and clears those that close, as far
+    /// as `left` pays for it.
+    pub(crate) fn close_windows(&mut self, builder: PublicKey, mut left: u64) {
         let genesis = self.genesis;
         let mut due: Vec<(Millis, &'a Market)> = Vec::new();
         for market in &genesis.markets {
@@ -26,7 +26,6 @@ impl<'a> Run<'a> {
             due.extend(self.due_since(market).map(|since| (since, market)));
         }
         due.sort_by(|(a, first), (b, second)| (a, &first.name).cmp(&(b, &second.name)));
-        let mut left = cost::CLEARINGS;
         for (_, market) in due {
             let plan = Plan::new(self, market);
             if plan.cost > left {

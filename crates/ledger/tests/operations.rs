@@ -81,7 +81,7 @@ fn only_the_issuer_revokes_and_only_once() {
 }
 
 #[test]
-fn submit_is_all_or_nothing() {
+fn submit_opens_all_or_none_and_uses_its_numbers_up() {
     let mut world = World::with_drones([]);
     let submit = |first, tasks| Body::Submit(Submit { first, tasks });
     let mut late = spec("spot");
@@ -92,12 +92,12 @@ fn submit_is_all_or_nothing() {
         (submit(1, vec![spec("spot")]), Some(Reason::TaskNumber)),
         (submit(0, vec![]), Some(Reason::TaskMalformed)),
         (submit(0, vec![spec("spot"), wrong]), Some(Reason::TaskMalformed)),
-        (submit(0, vec![spec("spot"), spec("bridge")]), Some(Reason::UnknownMarket)),
-        (submit(0, vec![late]), Some(Reason::DeadlinePassed)),
-        (submit(0, vec![spec("spot"); 65]), Some(Reason::TaskMalformed)),
-        (submit(0, vec![spec("spot"), spec("drones")]), None),
-        (submit(0, vec![spec("spot")]), Some(Reason::TaskNumber)),
-        (submit(2, vec![spec("spot")]), None),
+        (submit(2, vec![spec("spot"), spec("bridge")]), Some(Reason::UnknownMarket)),
+        (submit(4, vec![late]), Some(Reason::DeadlinePassed)),
+        (submit(5, vec![spec("spot"); 65]), Some(Reason::TaskMalformed)),
+        (submit(5, vec![spec("spot"), spec("drones")]), None),
+        (submit(5, vec![spec("spot")]), Some(Reason::TaskNumber)),
+        (submit(7, vec![spec("spot")]), None),
     ];
     for (body, expected) in table {
         assert_eq!(verdict(&mut world, 50, body), expected);

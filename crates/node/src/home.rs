@@ -125,7 +125,8 @@ impl Home {
     }
 
     /// Makes the signing guard of the node's key for a swarm: once, when it becomes a validator.
-    /// A key whose guard is lost never signs again (rule 15).
+    /// A key whose guard is lost gets no other one here (rule 15): see
+    /// [`Validator::rejoin`](crate::Validator::rejoin).
     ///
     /// # Errors
     /// [`HomeError::Guard`] where there is one already.

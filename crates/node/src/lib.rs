@@ -23,6 +23,7 @@ pub use genesis_file::{GenesisFileError, read_genesis, write_genesis};
 pub use home::{Home, HomeError};
 pub use node::{Node, NodeBuilder, NodeError, NodeEvent, NodeHandle};
 pub use quorate_network::Multiaddr;
+pub use quorate_replica::Standing;
 pub use quorate_store::CrashPoints;
 pub use task::{Receipt, TaskFailure, TaskHandle};
 pub use validator::{

@@ -7,7 +7,7 @@ use quorate_consensus::{Input, Verdict};
 use quorate_crypto::{Verified, is_body_of_header};
 use quorate_ledger::{Execution, InvalidBlock};
 use quorate_types::message::{FetchBlock, PeerMessage};
-use quorate_types::{Block, BlockId, Header, PublicKey};
+use quorate_types::{Block, BlockId, Header, PublicKey, cbor, limits};
 
 use crate::event::Action;
 use crate::recover::LogRecord;
@@ -40,6 +40,8 @@ struct Candidate {
     /// Whether the body is in the log.
     logged: bool,
     refusal: Option<String>,
+    /// The body again where it is bad by itself, until its builder is accused of it.
+    bad: Option<Box<Block>>,
 }
 
 impl Candidate {
@@ -53,6 +55,7 @@ impl Candidate {
             judged: false,
             logged: false,
             refusal: None,
+            bad: None,
         }
     }
 }
@@ -70,6 +73,25 @@ impl Candidates {
     pub(crate) fn refusal(&self, block: &BlockId) -> String {
         let candidate = self.bodies.get(block);
         candidate.and_then(|of| of.refusal.clone()).unwrap_or_else(|| "unknown".to_owned())
+    }
+
+    /// Keeps a body that is bad by itself, if it is not too long for evidence.
+    pub(crate) fn keep_bad(&mut self, block: Box<Block>) {
+        let is_short = cbor::encode(&block).len() <= limits::BAD_BLOCK_BYTES;
+        let candidate = self.bodies.get_mut(&block.header.id());
+        if let Some(candidate) = candidate.filter(|_| is_short) {
+            candidate.bad = Some(block);
+        }
+    }
+
+    /// The header of a body that is bad by itself.
+    pub(crate) fn bad_header(&self, block: &BlockId) -> Option<&Header> {
+        Some(&self.bodies.get(block)?.bad.as_ref()?.header)
+    }
+
+    /// Takes out what [`Self::keep_bad`] kept.
+    pub(crate) fn take_bad(&mut self, block: &BlockId) -> Option<Box<Block>> {
+        self.bodies.get_mut(block)?.bad.take()
     }
 
     pub(crate) fn clear(&mut self) {
@@ -173,6 +195,7 @@ impl Replica {
         if self.replaying {
             return;
         }
+        self.accuse(&block);
         let candidate = self.candidates.bodies.get(&block);
         let Some(body) = candidate.and_then(|candidate| candidate.block.clone()) else {
             let at = self.now.monotonic + self.pace.config.fetch_ms;
@@ -200,6 +223,10 @@ impl Replica {
             Err(reason) => {
                 candidate.refusal = Some(reason.to_string());
                 self.counters.blocks_invalid += 1;
+                if let Some(body) = candidate.block.clone().filter(|_| reason.convicts()) {
+                    self.candidates.keep_bad(Box::new((**body).clone()));
+                    self.accuse(&block);
+                }
                 false
             }
         };

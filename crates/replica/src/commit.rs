@@ -73,11 +73,7 @@ impl Replica {
     }
 
     fn prune(&mut self, block: &Verified<Block>) {
-        for evidence in &block.evidence {
-            self.evidence.remove(&evidence.hash());
-        }
-        let ledger = &self.ledger;
-        self.evidence.retain(|_, evidence| ledger.convicts(evidence));
+        self.evidence.prune(&self.ledger);
         let agents = block.operations.iter().map(|operation| operation.payload.agent);
         self.pool.prune(&self.ledger, agents);
         self.leases.prune(&self.ledger);
@@ -97,6 +93,7 @@ impl Replica {
             self.ask_for_more();
         }
         self.watch_leases();
+        self.rejoin_if_proved();
         self.take_early();
         self.await_height();
     }

@@ -73,6 +73,8 @@ pub enum Event {
     SignedSuspicion(Verified<Sign1<Suspicion>>),
     /// [`Action::Persist`] is done: the decision is on disk.
     Persisted(Height),
+    /// [`Action::RaiseGuard`] is done, durably.
+    GuardRaised(Height),
 }
 
 /// What a replica wants done. Actions are carried out in the order they are polled.
@@ -107,6 +109,10 @@ pub enum Action {
         /// Commit.
         commit: QuorumCertificate,
     },
+    /// Make the signing guard, which is lost, durably and at once so that it permits nothing below
+    /// this height; answer with [`Event::GuardRaised`]. Only under
+    /// [`Voting::Rejoining`](crate::Voting::Rejoining), once.
+    RaiseGuard(Height),
     /// Send decided blocks from the store to a peer, as many as are useful at once.
     ServeDecided {
         /// Peer.
@@ -180,7 +186,7 @@ pub struct Counters {
     pub statements_dropped: u64,
     /// Messages that only members may send, from others.
     pub strangers: u64,
-    /// Anything whose signature or quorum did not hold.
+    /// Anything whose signature or quorum did not hold, and accused blocks that were not bad.
     pub unauthentic: u64,
     /// Blocks nobody asked for.
     pub blocks_dropped: u64,
@@ -188,8 +194,10 @@ pub struct Counters {
     pub operations_dropped: u64,
     /// Blocks judged invalid.
     pub blocks_invalid: u64,
-    /// Equivocations seen.
+    /// Equivocations and bad blocks seen.
     pub evidence: u64,
+    /// Evidence from peers that convicts nobody, or nobody any more.
+    pub evidence_dropped: u64,
     /// Signatures checked.
     pub signatures: u64,
 }

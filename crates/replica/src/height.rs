@@ -22,7 +22,7 @@ pub(crate) fn driver_for(ledger: &Ledger, config: &Config) -> Driver {
         height,
         validators: Arc::clone(ledger.validators()),
         proposers: (**ledger.proposers()).clone(),
-        me: Some(config.me),
+        me: config.voting.at(height).then_some(config.me),
     })
 }
 
@@ -78,7 +78,7 @@ impl Replica {
             // The driver keeps polkas and shows them in its catch-up.
             Output::Polka(_) => {}
             Output::Decided(commit) => self.on_decided(commit),
-            Output::Evidence(evidence) => self.on_verified_evidence(*evidence),
+            Output::Evidence(evidence) => self.on_judged_evidence(Origin::Local, *evidence),
             Output::Contradiction(commit) => self.on_contradiction(&commit),
         }
     }

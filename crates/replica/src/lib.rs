@@ -11,6 +11,7 @@
 //!
 //! **Absent here:** tokio, libp2p, files, sockets, clocks, randomness.
 
+mod accusations;
 mod blocks;
 mod clients;
 mod commit;
@@ -21,6 +22,7 @@ mod pace;
 mod pool;
 mod propose;
 mod recover;
+mod rejoin;
 mod replica;
 mod sync;
 mod timers;
@@ -29,5 +31,6 @@ mod work;
 pub use event::{Action, Counters, Event, HaltReason, Now, Recipients, ToSign};
 pub use pace::PaceConfig;
 pub use recover::{LogRecord, RecoverError, RestoreError};
+pub use rejoin::{Standing, Voting};
 pub use replica::{Config, Replica};
 pub use work::{BlockContext, Claim, Fact, Origin, Proof, QuorumContext, Work};

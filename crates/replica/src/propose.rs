@@ -23,7 +23,7 @@ impl Replica {
             build_round: round,
             previous_commit: self.last_commit.clone(),
             operations: self.pool.offer(&self.ledger, limits::OPERATIONS_PER_BLOCK),
-            evidence: self.evidence.values().cloned().collect(),
+            evidence: self.evidence.offer(),
         };
         let ledger = Arc::clone(&self.ledger);
         self.act(Action::Propose { ledger, round, proposal: Box::new(proposal) });

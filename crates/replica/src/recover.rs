@@ -172,6 +172,7 @@ impl Replica {
             self.on_resend();
         }
         self.watch_leases();
+        self.locate_others();
         self.await_height();
     }
 }

@@ -1,22 +1,22 @@
 //! The state of a replica, and the way of events through it.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use quorate_consensus::Driver;
 use quorate_crypto::Verified;
 use quorate_ledger::Ledger;
 use quorate_types::message::{PeerMessage, Rejection};
-use quorate_types::{
-    Evidence, Hash, Height, Millis, PublicKey, QuorumCertificate, SignedOperation, cbor, limits,
-};
+use quorate_types::{Height, Millis, PublicKey, QuorumCertificate, SignedOperation, cbor, limits};
 
+use crate::accusations::Accusations;
 use crate::blocks::Candidates;
 use crate::clients::Clients;
 use crate::event::{Action, Counters, Event, Now, Recipients};
 use crate::leases::Leases;
 use crate::pace::{Pace, PaceConfig};
 use crate::pool::Pool;
+use crate::rejoin::{Answers, Voting};
 use crate::sync::SyncState;
 use crate::timers::{Timer, Timers};
 use crate::work::{Claim, Fact, Origin, Proof, Work};
@@ -28,6 +28,8 @@ pub struct Config {
     pub me: PublicKey,
     /// Timeouts.
     pub pace: PaceConfig,
+    /// From when on the key signs statements, as its signing guard says.
+    pub voting: Voting,
 }
 
 /// One peer's whole protocol. See the crate's documentation for its grammar.
@@ -44,11 +46,11 @@ pub struct Replica {
     pub(crate) replaying: bool,
     pub(crate) candidates: Candidates,
     pub(crate) pool: Pool,
-    /// Evidence not yet committed, by its hash.
-    pub(crate) evidence: BTreeMap<Hash, Verified<Evidence>>,
+    pub(crate) evidence: Accusations,
     pub(crate) leases: Leases,
     pub(crate) clients: Clients,
     pub(crate) sync: SyncState,
+    pub(crate) answers: Answers,
     pub(crate) connected: BTreeSet<PublicKey>,
     pub(crate) timers: Timers,
     pub(crate) pace: Pace,
@@ -76,10 +78,11 @@ impl Replica {
             replaying: false,
             candidates: Candidates::default(),
             pool: Pool::default(),
-            evidence: BTreeMap::new(),
+            evidence: Accusations::default(),
             leases: Leases::default(),
             clients: Clients::default(),
             sync: SyncState::default(),
+            answers: Answers::default(),
             connected: BTreeSet::new(),
             timers: Timers::default(),
             pace,
@@ -113,6 +116,7 @@ impl Replica {
             Event::SignedOperation(operation) => self.on_own_operation(*operation),
             Event::SignedSuspicion(suspicion) => self.on_own_suspicion(suspicion),
             Event::Persisted(height) => self.on_persisted(height),
+            Event::GuardRaised(from) => self.on_guard_raised(from),
         }
     }
 
@@ -127,6 +131,7 @@ impl Replica {
                 Timer::Resend => self.on_resend(),
                 Timer::Fetch => self.on_fetch(),
                 Timer::Leases => self.on_leases(),
+                Timer::Locate => self.locate_others(),
             }
         }
     }
@@ -166,9 +171,10 @@ impl Replica {
         self.pool.len()
     }
 
-    /// Whether this node's key is in the validator set of the height being decided.
+    /// Whether this node votes on the height being decided: its key is in the validator set, and
+    /// may sign there.
     pub fn is_validator(&self) -> bool {
-        self.ledger.validators().get(&self.config.me).is_some()
+        self.may_sign() && self.ledger.validators().get(&self.config.me).is_some()
     }
 
     fn on_peer(&mut self, from: PublicKey, message: PeerMessage) {
@@ -177,6 +183,8 @@ impl Replica {
             PeerMessage::Status(status) => self.on_status(from, status),
             PeerMessage::FetchBlock(wanted) => self.on_fetch_block(from, wanted),
             PeerMessage::FetchDecided(wanted) => self.on_fetch_decided(from, wanted.from),
+            PeerMessage::Locate(asked) => self.on_locate(from, asked),
+            PeerMessage::Located(answer) => self.on_located(from, answer),
             // Anyone may ask; only members are listened to.
             _ if member => self.on_member(from, message),
             _ => self.counters.strangers += 1,
@@ -194,7 +202,11 @@ impl Replica {
             PeerMessage::Decided(decided) => self.on_decided_message(from, *decided),
             PeerMessage::Evidence(evidence) => self.on_evidence(from, *evidence),
             PeerMessage::Suspicion(suspicion) => self.on_suspicion(from, suspicion),
-            PeerMessage::Status(_) | PeerMessage::FetchBlock(_) | PeerMessage::FetchDecided(_) => {}
+            PeerMessage::Status(_)
+            | PeerMessage::FetchBlock(_)
+            | PeerMessage::FetchDecided(_)
+            | PeerMessage::Locate(_)
+            | PeerMessage::Located(_) => {}
             // Where peers are is the node's concern.
             PeerMessage::Announcements(_) => {}
         }
@@ -211,13 +223,15 @@ impl Replica {
             Fact::Block(block) => self.on_verified_block(*block),
             Fact::Certificate(certificate) => self.on_verified_certificate(certificate),
             Fact::Decided(block, commit) => self.on_verified_decided(proof.origin, *block, commit),
-            Fact::Evidence(evidence) => self.on_verified_evidence(*evidence),
+            Fact::Forged(block) => self.on_forged_block(proof.origin, block),
+            Fact::Evidence(evidence) => self.on_judged_evidence(proof.origin, *evidence),
             Fact::Suspicion(suspicion) => self.on_verified_suspicion(suspicion),
         }
     }
 
-    fn on_refused(&mut self, origin: Origin) {
+    pub(crate) fn on_refused(&mut self, origin: Origin) {
         self.counters.unauthentic += 1;
+        self.evidence.end_trial(origin);
         match origin {
             Origin::Client { from, id } => self.reject(from, id, Rejection::Unauthentic),
             Origin::Peer(member) => self.distrust(member),
@@ -254,25 +268,6 @@ impl Replica {
     fn on_disconnected(&mut self, peer: PublicKey) {
         self.connected.remove(&peer);
         self.clients.forget(&peer);
-    }
-
-    pub(crate) fn on_evidence(&mut self, from: PublicKey, evidence: Evidence) {
-        let known = self.evidence.contains_key(&evidence.hash());
-        if !known && self.ledger.convicts(&evidence) && evidence.is_conflict() {
-            self.verify(Origin::Peer(from), Claim::Evidence(Box::new(evidence)));
-        }
-    }
-
-    pub(crate) fn on_verified_evidence(&mut self, evidence: Verified<Evidence>) {
-        // One pair for each culprit is enough to convict; more would be a way to fill memory.
-        let convicted = self.evidence.values().any(|held| held.culprit() == evidence.culprit());
-        // What no block would take must neither make blocks nor stand in the way of what one takes.
-        if !convicted && self.ledger.convicts(&evidence) {
-            self.counters.evidence += 1;
-            self.evidence.insert(evidence.hash(), evidence.clone());
-            self.broadcast(PeerMessage::Evidence(Box::new(evidence.into_inner())));
-            self.await_height();
-        }
     }
 
     /// Operations of clients, peers or this process, before their signatures are checked.

@@ -18,6 +18,9 @@ use crate::work::{Claim, Origin};
 
 /// Statements of the next height kept for one peer.
 const EARLY_STATEMENTS: usize = 32;
+/// Milliseconds for which a member is not listened to after it sent what does not verify: what a
+/// lie costs us, at most one check, is worth that to a liar once in so long.
+const DISTRUST_MS: Millis = 10_000;
 /// Decided blocks ahead of the next that are kept.
 const AHEAD: u64 = 32;
 
@@ -36,9 +39,10 @@ pub(crate) struct SyncState {
     ahead: BTreeMap<Height, (PublicKey, Decided)>,
     /// Members whose decided block is being checked: one at a time of each.
     checking: BTreeSet<PublicKey>,
-    /// Members that sent what does not verify: what they say was decided is not listened to. No
-    /// honest member passes on what it has not checked.
-    liars: BTreeSet<PublicKey>,
+    /// Members that sent what does not verify, and until when what they say was decided is not
+    /// listened to. No honest member passes on what it has not checked; but memory and links err,
+    /// and who listens to nobody any more would never catch up.
+    liars: BTreeMap<PublicKey, Millis>,
     /// Who was served just now, so that a request costs a peer more than us. Strangers are one.
     served: BTreeMap<(Service, Option<PublicKey>), Millis>,
 }
@@ -50,6 +54,8 @@ pub(crate) enum Service {
     CatchUp,
     /// The body of a proposed block.
     Body(BlockId),
+    /// Which height is in progress.
+    Height,
 }
 
 impl SyncState {
@@ -58,6 +64,11 @@ impl SyncState {
         self.persisting = false;
         self.execution = None;
         self.brought = false;
+    }
+
+    /// Whether this member sent, not long ago, what does not verify.
+    pub(crate) fn is_liar(&self, member: &PublicKey, now: Millis) -> bool {
+        self.liars.get(member).is_some_and(|until| now < *until)
     }
 
     /// Keeps a statement of the next height; others are too far ahead.
@@ -201,7 +212,7 @@ impl Replica {
             && statement.swarm == self.ledger.swarm()
             && statement.block == Some(header.id());
         let is_near = (height..=height + AHEAD).contains(&header.height);
-        if !fits || !is_near || self.sync.liars.contains(&from) {
+        if !fits || !is_near || self.sync.is_liar(&from, self.now.monotonic) {
             self.counters.blocks_dropped += 1;
         } else if header.height > height {
             self.sync.ahead.entry(header.height).or_insert((from, decided));
@@ -225,7 +236,7 @@ impl Replica {
     /// A member sent what does not verify: others are asked for what it offered.
     pub(crate) fn distrust(&mut self, member: PublicKey) {
         let was_checked = self.sync.checking.remove(&member);
-        self.sync.liars.insert(member);
+        self.sync.liars.insert(member, self.now.monotonic.saturating_add(DISTRUST_MS));
         let held = self.sync.ahead.len();
         self.sync.ahead.retain(|_, (from, _)| *from != member);
         if was_checked || self.sync.ahead.len() < held {

@@ -18,6 +18,8 @@ pub(crate) enum Timer {
     Fetch,
     /// Look at leases.
     Leases,
+    /// The others are to say again where they are: this node lost its signing guard.
+    Locate,
 }
 
 /// Deadlines by timer, on the monotonic clock.

@@ -4,13 +4,18 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use quorate_crypto::{
-    Known, Verified, verify, verify_block, verify_evidence, verify_quorum, verify_statement,
+    Known, Verified, verify, verify_block, verify_body, verify_evidence, verify_quorum,
+    verify_statement,
 };
+use quorate_ledger::Ledger;
 use quorate_types::operation::Suspicion;
 use quorate_types::{
     Block, Body, Evidence, OperationId, PublicKey, QuorumCertificate, Sign1, Signature,
     SignedOperation, SignedStatement, ValidatorSet,
 };
+
+/// What executing a block counts as, in signatures: a hundredth of a second at least.
+const EXECUTION: usize = 256;
 
 /// Where something unverified came from: who is charged if it does not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,8 +55,8 @@ pub enum Claim {
     Certificate(QuorumCertificate, QuorumContext),
     /// A decided block with its commit.
     Decided(Box<Block>, BlockContext, QuorumCertificate, QuorumContext),
-    /// A pair that convicts.
-    Evidence(Box<Evidence>),
+    /// What convicts a validator, and the state that judges it.
+    Evidence(Box<Evidence>, Arc<Ledger>),
     /// A suspicion.
     Suspicion(Sign1<Suspicion>),
 }
@@ -94,11 +99,13 @@ pub enum Fact {
     Operations(Vec<Verified<SignedOperation>>, u64),
     /// A block body.
     Block(Box<Verified<Block>>),
+    /// The body that a header binds, with a signature in it that does not hold.
+    Forged(Box<Block>),
     /// A certificate.
     Certificate(Verified<QuorumCertificate>),
     /// A decided block with its commit.
     Decided(Box<Verified<Block>>, Verified<QuorumCertificate>),
-    /// A pair that convicts.
+    /// What convicts a validator: an accused block was executed.
     Evidence(Box<Verified<Evidence>>),
     /// A suspicion.
     Suspicion(Verified<Sign1<Suspicion>>),
@@ -114,11 +121,15 @@ impl Work {
         self.claim.check().map(|fact| Proof { origin, fact }).ok_or(origin)
     }
 
-    /// Signatures that [`Self::run`] checks at most, in units of one.
+    /// Signatures that [`Self::run`] checks at most; executing a block counts as so many of them
+    /// that nobody does it in passing.
     pub fn signatures(&self) -> usize {
         match &self.claim {
             Claim::Statement(_) | Claim::Suspicion(_) => 1,
-            Claim::Evidence(_) => 2,
+            Claim::Evidence(evidence, _) => match &**evidence {
+                Evidence::Conflict(_) => 2,
+                Evidence::BadBlock(_) => EXECUTION,
+            },
             Claim::Operations(operations) => operations.len(),
             Claim::Certificate(certificate, context) => context.unknown(certificate),
             Claim::Block(block, context) => context.unknown(block),
@@ -134,10 +145,10 @@ impl Claim {
         match self {
             Self::Statement(signed) => verify_statement(signed).ok().map(Fact::Statement),
             Self::Operations(operations) => Some(check_operations(operations)),
-            Self::Block(block, context) => {
-                let block = verify_block(*block, &context.previous, &context).ok()?;
-                Some(Fact::Block(Box::new(block)))
-            }
+            Self::Block(block, context) => match verify_body(block, &context.previous, &context) {
+                Ok(block) => Some(Fact::Block(block)),
+                Err(forged) => Some(Fact::Forged(forged)),
+            },
             Self::Certificate(certificate, context) => {
                 context.verify(certificate).map(Fact::Certificate)
             }
@@ -146,8 +157,10 @@ impl Claim {
                 let block = verify_block(*block, &context.previous, &context).ok()?;
                 Some(Fact::Decided(Box::new(block), commit))
             }
-            Self::Evidence(evidence) => {
-                verify_evidence(*evidence).ok().map(|held| Fact::Evidence(Box::new(held)))
+            Self::Evidence(evidence, ledger) => {
+                let evidence = verify_evidence(*evidence).ok()?;
+                ledger.judge(&evidence).ok()?;
+                Some(Fact::Evidence(Box::new(evidence)))
             }
             Self::Suspicion(suspicion) => verify(suspicion).ok().map(Fact::Suspicion),
         }

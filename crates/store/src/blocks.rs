@@ -39,8 +39,13 @@ pub struct Blocks {
 
 impl Blocks {
     /// Opens the blocks, or makes the file if the folder has none. Cuts a torn tail and reports it.
-    pub(crate) fn open(context: &Context) -> Result<(Self, Option<Cut>), StoreError> {
-        let Some(found) = scan_blocks(context)? else {
+    /// The log stands at the height `logged`.
+    pub(crate) fn open(context: &Context, logged: u64) -> Result<(Self, Option<Cut>), StoreError> {
+        let found = scan_blocks(context)?;
+        if let Some(offset) = lost_from(context, found.as_ref(), logged) {
+            return Err(damaged(&*context.disk, BLOCKS_NAME, offset));
+        }
+        let Some(found) = found else {
             let log = LogFile::create(context, &BLOCKS, BLOCKS_NAME, Progress::at(1, 0))?;
             return Ok((Self { context: context.clone(), log, offsets: Vec::new() }, None));
         };
@@ -105,8 +110,19 @@ impl Blocks {
 /// A file of blocks that was read through.
 pub(crate) struct FoundBlocks {
     opened: OpenLog,
-    scanned: Scanned,
+    pub(crate) scanned: Scanned,
     offsets: Vec<u64>,
+}
+
+/// Where blocks are missing that had been synced, because the log stands at the height `logged`.
+/// For a file that ends too early this is what no torn tail explains.
+pub(crate) fn lost_from(
+    context: &Context,
+    found: Option<&FoundBlocks>,
+    logged: u64,
+) -> Option<u64> {
+    let (height, end) = found.map_or((0, 0), |it| (it.offsets.len() as u64, it.scanned.end));
+    (logged > height.saturating_add(context.config.log_lead)).then_some(end)
 }
 
 /// Reads the file of the blocks through; `None` if there is none.

@@ -8,8 +8,9 @@ use std::sync::Arc;
 ///
 /// What an implementation may do to its caller, and the crate survives: lose or tear, in any
 /// subset, writes to a file that were not followed by [`DiskFile::sync`]; undo creations, renames
-/// and removals that were not followed by [`Disk::sync_dir`]; fail any operation. What nothing
-/// above it can survive: a sync that lies.
+/// and removals that were not followed by [`Disk::sync_dir`]; fail any operation. What it may
+/// not do, and what becomes of it if it does all the same, stands in the [crate](crate)'s
+/// documentation: spoil or misplace what was written, report a sync that was not done.
 pub trait Disk: Send + Sync {
     /// Opens a file; the folder in its name is made if it is absent.
     ///

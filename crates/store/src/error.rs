@@ -101,14 +101,19 @@ pub enum GuardError {
         /// Where the guard stands.
         last: Position,
     },
-    /// `create` found a guard: it belongs to a key that may have signed.
-    #[error("{path} exists already")]
+    /// There is a guard: it belongs to a key that may have signed, and is never made anew.
+    #[error("{path} is there already: a signing guard is never made anew")]
     Exists {
         /// The file.
         path: String,
     },
-    /// `open` found no guard: this key must never sign again (rule 15 of consensus.md).
-    #[error("{path} is missing: a key without its guard never signs")]
+    /// `open` found no guard: this key must not sign (rule 15 of consensus.md).
+    #[error(
+        "{path} is missing: a key without its guard never signs. If nothing else runs with this \
+         key, nor ever will, `quorate node DIR --rejoin` lets it vote again from heights that the \
+         other validators prove to be fresh. Not while a copy of this node may be running: it \
+         would sign two votes for one step"
+    )]
     Missing {
         /// The file.
         path: String,
@@ -123,8 +128,12 @@ pub enum GuardError {
         /// The key in the file.
         found: [u8; 32],
     },
-    /// What was signed last cannot be read: this key must never sign again (rule 15).
-    #[error("{path} is damaged: what this key signed last is unknown, so it never signs again")]
+    /// What was signed last cannot be read: this key must not sign (rule 15).
+    #[error(
+        "{path} is damaged: what this key signed last is unknown, so it must not sign. Move the \
+         file away, and it is as if it were missing: if nothing else runs with this key, nor ever \
+         will, `quorate node DIR --rejoin` lets it vote again"
+    )]
     Damaged {
         /// The file.
         path: String,

@@ -5,20 +5,28 @@
 //! frame   length:u32 sequence:u64 batch:u64 height:u64 kind:u8 payload_crc:u32 crc:u32  37 bytes
 //! payload length bytes
 //! ```
-//! The checksum of a frame starts from the salt of its file, so that a payload chosen by a peer
-//! who does not know the salt does not look like frames (with chance 2^-32 per try).
+//! The checksums of frames and payloads start from the checksum of their file's header. So a record
+//! is good in its own file alone, wherever a drive puts its bytes: no two headers of a folder are
+//! alike (magic, swarm, first sequence), and inside a file the sequence tells where it belongs. And
+//! a payload chosen by a peer who does not know the salt does not look like frames (with chance
+//! 2^-32 per try).
+//!
+//! Every version keeps magic, version and the checksum at the end of 60 bytes where they are: what
+//! has another version and a right checksum is of another version, anything else is damaged.
 
 /// Length of the header of a log file.
 pub(crate) const HEADER_BYTES: usize = 60;
 /// Length of what stands before each payload.
 pub(crate) const FRAME_BYTES: usize = 37;
-/// The form written and read by this version.
-pub(crate) const VERSION: u32 = 1;
+/// The form written and read by this version. In form 1 the checksums started from the salt.
+pub(crate) const VERSION: u32 = 2;
 
 /// What one log file says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Header {
-    /// Where the checksums of its frames start.
+    /// The kind of file.
+    pub(crate) magic: [u8; 8],
+    /// What no peer knows; see [`crate::StoreConfig::salt`].
     pub(crate) salt: u32,
     /// The swarm whose records these are.
     pub(crate) swarm: [u8; 32],
@@ -36,33 +44,45 @@ pub(crate) enum HeaderFault {
 }
 
 impl Header {
-    pub(crate) fn encode(&self, magic: &[u8; 8]) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut bytes = self.body();
+        bytes.extend_from_slice(&self.seed().to_le_bytes());
+        bytes
+    }
+
+    /// Where the checksums of its records start.
+    pub(crate) fn seed(&self) -> u32 {
+        crc32c::crc32c(&self.body())
+    }
+
+    fn body(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(HEADER_BYTES);
-        bytes.extend_from_slice(magic);
+        bytes.extend_from_slice(&self.magic);
         bytes.extend_from_slice(&VERSION.to_le_bytes());
         bytes.extend_from_slice(&self.salt.to_le_bytes());
         bytes.extend_from_slice(&self.swarm);
         bytes.extend_from_slice(&self.first_sequence.to_le_bytes());
-        bytes.extend_from_slice(&crc32c::crc32c(&bytes).to_le_bytes());
         bytes
     }
 
+    /// Reads the header of a file of the kind `magic`.
     pub(crate) fn decode(bytes: &[u8], magic: &[u8; 8]) -> Result<Self, HeaderFault> {
-        let mut fields = Fields(bytes);
-        if fields.take::<8>() != Some(*magic) {
-            return Err(HeaderFault::Damaged);
-        }
-        let version = fields.u32().ok_or(HeaderFault::Damaged)?;
-        if version != VERSION {
-            return Err(HeaderFault::Version(version));
-        }
-        Self::decode_fields(fields)
-            .filter(|header| header.encode(magic) == bytes)
-            .ok_or(HeaderFault::Damaged)
+        let (version, header) = Self::decode_fields(bytes)
+            .filter(|(_, header)| header.magic == *magic)
+            .ok_or(HeaderFault::Damaged)?;
+        if version == VERSION { Ok(header) } else { Err(HeaderFault::Version(version)) }
     }
 
-    fn decode_fields(mut fields: Fields<'_>) -> Option<Self> {
-        Some(Self { salt: fields.u32()?, swarm: fields.take()?, first_sequence: fields.u64()? })
+    /// Version and content of what has a right checksum.
+    fn decode_fields(bytes: &[u8]) -> Option<(u32, Self)> {
+        let (body, crc) = bytes.split_last_chunk()?;
+        if bytes.len() != HEADER_BYTES || crc32c::crc32c(body) != u32::from_le_bytes(*crc) {
+            return None;
+        }
+        let mut fields = Fields(body);
+        let (magic, version) = (fields.take()?, fields.u32()?);
+        let (salt, swarm, first_sequence) = (fields.u32()?, fields.take()?, fields.u64()?);
+        Some((version, Self { magic, salt, swarm, first_sequence }))
     }
 }
 
@@ -80,12 +100,12 @@ pub(crate) struct Frame {
     pub(crate) height: u64,
     /// The caller's kind of record.
     pub(crate) kind: u8,
-    /// Checksum of the payload, from the salt on.
+    /// Checksum of the payload, from [`Header::seed`] on.
     pub(crate) payload_crc: u32,
 }
 
 impl Frame {
-    pub(crate) fn encode(&self, salt: u32) -> [u8; FRAME_BYTES] {
+    pub(crate) fn encode(&self, seed: u32) -> [u8; FRAME_BYTES] {
         let mut bytes = [0; FRAME_BYTES];
         bytes[0..4].copy_from_slice(&self.length.to_le_bytes());
         bytes[4..12].copy_from_slice(&self.sequence.to_le_bytes());
@@ -93,13 +113,13 @@ impl Frame {
         bytes[20..28].copy_from_slice(&self.height.to_le_bytes());
         bytes[28] = self.kind;
         bytes[29..33].copy_from_slice(&self.payload_crc.to_le_bytes());
-        let crc = crc32c::crc32c_append(salt, &bytes[..33]);
+        let crc = crc32c::crc32c_append(seed, &bytes[..33]);
         bytes[33..37].copy_from_slice(&crc.to_le_bytes());
         bytes
     }
 
     /// The frame at the start of `bytes`; `None` if they are too few or their checksum is wrong.
-    pub(crate) fn decode(bytes: &[u8], salt: u32) -> Option<Self> {
+    pub(crate) fn decode(bytes: &[u8], seed: u32) -> Option<Self> {
         let body = bytes.get(..33)?;
         let mut fields = Fields(bytes);
         let frame = Self {
@@ -110,7 +130,7 @@ impl Frame {
             kind: u8::from_le_bytes(fields.take()?),
             payload_crc: fields.u32()?,
         };
-        (fields.u32()? == crc32c::crc32c_append(salt, body)).then_some(frame)
+        (fields.u32()? == crc32c::crc32c_append(seed, body)).then_some(frame)
     }
 
     /// Frame and payload together.

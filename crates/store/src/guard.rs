@@ -47,7 +47,8 @@ pub enum Witness {
 ///
 /// [`create`](Self::create) once, together with the key and before the key is stored;
 /// [`open`](Self::open) at each start; [`intend`](Self::intend) before each signature. A key whose
-/// guard is missing or damaged never signs again, and a guard that exists is never made anew
+/// guard is missing or damaged does not sign, and a guard that exists is never made anew. The one
+/// way back is [`create_raised`](Self::create_raised), at a height that others have proved fresh
 /// (rule 15).
 ///
 /// # Crash safety
@@ -62,8 +63,11 @@ pub enum Witness {
 /// - One slot spoiled after its sync leaves its twin, so the signature is not forgotten; it
 ///   is written again at open.
 /// - Both slots of the newest pair spoiled after their sync look like a torn write, and the guard
-///   falls back by one generation without noticing. So the node keeps a second witness: every
-///   vote it sent is in its log, and [`check_against`](Self::check_against) raises the guard to it.
+///   falls back by one generation without noticing. So the node keeps a second witness, its log:
+///   it holds the votes, to which [`check_against`](Self::check_against) raises the guard, and
+///   before each vote was signed, what led to it and leads to the same vote again.
+///   If a slot of the other pair is spoiled too, no torn write explains it, and it is refused: a
+///   misplaced write over both slots of a pair hits the slot between them.
 /// - Slots that fit no honest history, for instance a pair older than the one it alternates with,
 ///   are refused as damaged.
 /// - A restored older copy of the whole folder is not noticed here; that is amnesia, rule 15.
@@ -86,12 +90,32 @@ impl SigningGuard {
     /// [`GuardError::Exists`]; [`StoreError::Locked`]; or the disk failed, then do not use the key.
     pub fn create(disk: &dyn Disk, key: &[u8; 32], swarm: &[u8; 32]) -> Result<(), GuardError> {
         let _lock = take_lock(disk)?;
-        let names = disk.list("").map_err(failed(disk, Operation::List, ""))?;
-        if names.iter().any(|name| name == GUARD_NAME) {
-            return Err(GuardError::Exists { path: disk.path(GUARD_NAME) });
-        }
+        expect_missing(disk)?;
         let owner = Owner { key: *key, swarm: *swarm };
-        Ok(write_whole(disk, GUARD_NAME, &owner.fresh_file())?)
+        Ok(write_whole(disk, GUARD_NAME, &owner.fresh_file(Position::default()))?)
+    }
+
+    /// That there is no guard in the folder of `store`, not even a damaged one: only then may its
+    /// key look for a way back (rule 15).
+    ///
+    /// # Errors
+    /// [`GuardError::Exists`]; or the disk failed.
+    pub fn expect_missing(store: &Store) -> Result<(), GuardError> {
+        expect_missing(&*store.shared().0.disk)
+    }
+
+    /// Makes the guard of a key whose guard was lost, in the folder of `store`: nothing below
+    /// `height` is ever permitted (rule 15). After a crash it stands there raised, or not at all.
+    ///
+    /// # Errors
+    /// [`GuardError::Exists`]; or the disk failed, then the key must not sign.
+    pub fn create_raised(store: &Store, key: &[u8; 32], height: u64) -> Result<Self, GuardError> {
+        let (context, _) = store.shared();
+        let disk = &*context.disk;
+        expect_missing(disk)?;
+        let owner = Owner { key: *key, swarm: context.config.swarm };
+        write_whole(disk, GUARD_NAME, &owner.fresh_file(Position::last_below(height)))?;
+        Self::open(store, key)
     }
 
     /// Opens the guard of `key` in the folder of `store`. It stays usable if the store is dropped,
@@ -120,7 +144,7 @@ impl SigningGuard {
         let (points, state) = (context.points.clone(), recovered.state);
         let mut guard =
             Self { file, path, points, seed, state, poisoned: false, _lock: lock.clone() };
-        guard.settle(recovered.missing_twin)?;
+        guard.settle(&recovered.to_heal)?;
         Ok(guard)
     }
 
@@ -171,8 +195,7 @@ impl SigningGuard {
     /// The disk failed: the guard is poisoned, and the process must end.
     pub fn raise_to(&mut self, height: u64) -> Result<(), GuardError> {
         self.check_sound()?;
-        let Some(below) = height.checked_sub(1) else { return Ok(()) };
-        let position = Position { height: below, round: u32::MAX, step: u8::MAX };
+        let position = Position::last_below(height);
         if position > self.state.position {
             self.advance(position, None)?;
         }
@@ -185,11 +208,18 @@ impl SigningGuard {
         self.state.position
     }
 
-    /// After opening: makes the newest state durable in both its slots. The other pair needs
-    /// nothing, it is the next to be written.
-    fn settle(&mut self, missing_twin: Option<usize>) -> Result<(), GuardError> {
-        if let Some(offset) = missing_twin {
-            let result = self.file.write_at(offset as u64, &self.state.encode(self.seed));
+    /// The least height at which something is permitted. The key may have signed at all before it.
+    pub fn permits_from(&self) -> u64 {
+        let last = self.state.position;
+        let next = last.height.saturating_add(1);
+        if last == Position::last_below(next) { next } else { last.height }
+    }
+
+    /// After opening: makes what was read durable, in both its slots. A pair of which neither slot
+    /// could be read needs nothing, it is the next to be written.
+    fn settle(&mut self, to_heal: &[(usize, State)]) -> Result<(), GuardError> {
+        for (offset, state) in to_heal {
+            let result = self.file.write_at(*offset as u64, &state.encode(self.seed));
             self.finish(Operation::Write, result)?;
         }
         let result = self.file.sync();
@@ -235,9 +265,25 @@ impl SigningGuard {
     }
 }
 
+impl Position {
+    /// The greatest one below a height.
+    fn last_below(height: u64) -> Self {
+        let end = |below| Self { height: below, round: u32::MAX, step: u8::MAX };
+        height.checked_sub(1).map_or(Self::default(), end)
+    }
+}
+
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "height {}, round {}, step {}", self.height, self.round, self.step)
+    }
+}
+
+fn expect_missing(disk: &dyn Disk) -> Result<(), GuardError> {
+    let names = disk.list("").map_err(failed(disk, Operation::List, ""))?;
+    match names.iter().any(|name| name == GUARD_NAME) {
+        true => Err(GuardError::Exists { path: disk.path(GUARD_NAME) }),
+        false => Ok(()),
     }
 }
 

@@ -10,8 +10,8 @@ pub const MAX_INTENT_BYTES: usize = 2048;
 const PAGE_BYTES: usize = 4096;
 /// Length of the file: one header, two pairs of slots.
 pub(crate) const FILE_BYTES: usize = 5 * PAGE_BYTES;
-/// The form written and read by this version.
-pub(crate) const VERSION: u32 = 1;
+/// The form written and read by this version. In form 1 slots were not bound to their owner.
+pub(crate) const VERSION: u32 = 2;
 
 const MAGIC: [u8; 8] = *b"QRTGRD\r\n";
 const HEADER_BYTES: usize = 80;
@@ -32,45 +32,51 @@ pub(crate) enum GuardFault {
 
 impl Owner {
     fn encode(&self) -> Vec<u8> {
+        let mut bytes = self.body();
+        bytes.extend_from_slice(&self.seed().to_le_bytes());
+        bytes
+    }
+
+    fn body(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(HEADER_BYTES);
         bytes.extend_from_slice(&MAGIC);
         bytes.extend_from_slice(&VERSION.to_le_bytes());
         bytes.extend_from_slice(&self.key);
         bytes.extend_from_slice(&self.swarm);
-        bytes.extend_from_slice(&crc32c::crc32c(&bytes).to_le_bytes());
         bytes
     }
 
-    /// Reads the header of a file.
+    /// Reads the header of a file. Every version keeps magic, version and place of the checksum:
+    /// what has a wrong checksum is damaged, whatever version it seems to be.
     pub(crate) fn decode(file: &[u8]) -> Result<Self, GuardFault> {
-        let mut fields = Fields(file);
-        if fields.take() != Some(MAGIC) {
-            return Err(GuardFault::Damaged);
-        }
-        let version = fields.u32().ok_or(GuardFault::Damaged)?;
-        if version != VERSION {
-            return Err(GuardFault::Version(version));
-        }
-        let owner = fields.take().zip(fields.take()).map(|(key, swarm)| Self { key, swarm });
-        owner
-            .filter(|owner| file.get(..HEADER_BYTES) == Some(&owner.encode()))
-            .ok_or(GuardFault::Damaged)
+        let (version, owner) = Self::decode_fields(file).ok_or(GuardFault::Damaged)?;
+        if version == VERSION { Ok(owner) } else { Err(GuardFault::Version(version)) }
     }
 
-    /// Where the checksums of the slots start: a slot of another guard is not valid in this one.
+    /// Version and content of what has a right checksum.
+    fn decode_fields(file: &[u8]) -> Option<(u32, Self)> {
+        let (body, crc) = file.get(..HEADER_BYTES)?.split_last_chunk()?;
+        let mut fields = Fields(body);
+        let known = fields.take()? == MAGIC && crc32c::crc32c(body) == u32::from_le_bytes(*crc);
+        let (version, key, swarm) = (fields.u32()?, fields.take()?, fields.take()?);
+        known.then_some((version, Self { key, swarm }))
+    }
+
+    /// Where the checksums of the slots start: a slot of another guard is not valid in this one. It
+    /// leaves out the header's own checksum, with which it would be the same for every owner.
     pub(crate) fn seed(&self) -> u32 {
-        crc32c::crc32c(&self.encode())
+        crc32c::crc32c(&self.body())
     }
 
-    /// A file in which nothing was ever signed.
-    pub(crate) fn fresh_file(&self) -> Vec<u8> {
+    /// A file in which nothing was ever signed, and nothing up to `position` ever will be.
+    pub(crate) fn fresh_file(&self, position: Position) -> Vec<u8> {
         let mut file = vec![0; FILE_BYTES];
         let mut place = |offset: usize, bytes: &[u8]| {
             file[offset..offset + bytes.len()].copy_from_slice(bytes);
         };
         place(0, &self.encode());
         for generation in 0..2 {
-            let state = State { generation, position: Position::default(), bytes: None };
+            let state = State { generation, position, bytes: None };
             for offset in state.offsets() {
                 place(offset, &state.encode(self.seed()));
             }
@@ -131,17 +137,18 @@ impl State {
 pub(crate) struct Recovered {
     /// The newest state.
     pub(crate) state: State,
-    /// Where its twin should stand, if it does not.
-    pub(crate) missing_twin: Option<usize>,
+    /// Slots that have lost what their twin still holds: where they stand, and what belongs there.
+    pub(crate) to_heal: Vec<(usize, State)>,
 }
 
 /// The newest state in `file`, `None` if the slots are not what one crash and honest writes leave.
 ///
 /// The write of generation *g* changes its own pair only, and is begun after *g* - 1 was synced to
 /// the other pair. So beside the newest readable *g*, its twin is the same, or *g* - 2 (not
-/// landed), or unreadable; the other pair holds *g* - 1 or is unreadable (the write of *g* + 1 was
-/// torn, or one of its copies was spoiled). Anything else means that the disk brought back old
-/// content.
+/// landed), or unreadable; the other pair holds *g* - 1 or is unreadable. If both slots of the
+/// other pair are unreadable, the write of *g* + 1 was torn, and *g* stands whole: a misplaced
+/// write over both slots of a pair does not pass for that, because it hits the slot between them.
+/// Anything else means that the disk brought back old content, or spoiled more than one slot.
 pub(crate) fn recover(file: &[u8], seed: u32) -> Option<Recovered> {
     let pairs = [0, 1].map(|pair| {
         slot_offsets(pair).map(|offset| {
@@ -152,19 +159,26 @@ pub(crate) fn recover(file: &[u8], seed: u32) -> Option<Recovered> {
     let newest = pairs.iter().flatten().flatten().max_by_key(|state| state.generation)?.clone();
     let before = newest.generation.checked_sub(1)?;
     let of_parity = |generation: u64| &pairs[(generation % 2) as usize];
-    let plausible = of_parity(newest.generation).iter().flatten().all(|state| {
+    let own_fits = of_parity(newest.generation).iter().flatten().all(|state| {
         *state == newest || state.generation.checked_add(2) == Some(newest.generation)
-    }) && of_parity(before)
+    });
+    let other_fits = of_parity(before)
         .iter()
         .flatten()
         .all(|state| state.generation == before && state.position <= newest.position);
-    if !plausible {
+    let whole = of_parity(newest.generation).iter().all(|slot| slot.as_ref() == Some(&newest));
+    let torn_next = of_parity(before).iter().all(Option::is_none);
+    if !own_fits || !other_fits || (torn_next && !whole) {
         return None;
     }
-    let twins = newest.offsets().into_iter().zip(of_parity(newest.generation));
-    let missing_twin =
-        twins.filter(|(_, slot)| slot.as_ref() != Some(&newest)).map(|(offset, _)| offset).next();
-    Some(Recovered { state: newest, missing_twin })
+    let older = of_parity(before).iter().flatten().next();
+    let to_heal = [Some(&newest), older].into_iter().flatten().flat_map(|state| {
+        let twins = state.offsets().into_iter().zip(of_parity(state.generation));
+        let lost = twins.filter(move |(_, slot)| slot.as_ref() != Some(state));
+        lost.map(move |(offset, _)| (offset, state.clone()))
+    });
+    let to_heal = to_heal.collect();
+    Some(Recovered { state: newest, to_heal })
 }
 
 fn slot_offsets(pair: u64) -> [usize; 2] {
@@ -179,7 +193,7 @@ mod tests {
 
     /// A file with these generations in its slots, `None` for an unreadable one; pairs in order.
     fn file(slots: [Option<u64>; 4]) -> Vec<u8> {
-        let mut file = OWNER.fresh_file();
+        let mut file = OWNER.fresh_file(Position::default());
         let offsets = [slot_offsets(0), slot_offsets(1)].concat();
         for (offset, generation) in offsets.into_iter().zip(slots) {
             let position = Position { height: generation.unwrap_or(0), round: 0, step: 0 };
@@ -191,6 +205,17 @@ mod tests {
         file
     }
 
+    /// A drive that puts a slot of one guard into another does not go unnoticed.
+    #[test]
+    fn slots_are_bound_to_their_owner() {
+        let [key, swarm] = [Owner { key: [9; 32], ..OWNER }, Owner { swarm: [9; 32], ..OWNER }];
+        let good = file([Some(4), Some(4), Some(5), Some(5)]);
+        assert!(recover(&good, OWNER.seed()).is_some());
+        for other in [key, swarm] {
+            assert_eq!(recover(&good, other.seed()), None);
+        }
+    }
+
     #[test]
     fn the_newest_generation_or_none() {
         let (none, some) = (None::<u64>, Some::<u64>);
@@ -200,6 +225,8 @@ mod tests {
             ("torn, one landed", [some(4), some(4), some(3), some(5)], Some(5)),
             ("torn, one landed and one spoiled", [some(4), some(4), none, some(5)], Some(5)),
             ("torn, both spoiled", [some(4), some(4), none, none], Some(4)),
+            ("torn, both spoiled, and one of the pair before", [none, some(4), none, none], None),
+            ("torn, both spoiled, and one before lost", [some(4), some(2), none, none], None),
             ("one of the pair before spoiled", [none, some(4), some(5), some(5)], Some(5)),
             ("all spoiled", [none, none, none, none], None),
             ("a twin too old", [some(4), some(4), some(1), some(5)], None),

@@ -19,18 +19,22 @@ const MAX_PENDING_BYTES: usize = 1024 * 1024;
 pub struct StoreConfig {
     /// The swarm id: files of another swarm are refused.
     pub swarm: [u8; 32],
-    /// A number that other peers cannot know, for instance four random bytes. New files start
-    /// their checksums from it, so that nobody can send a payload that looks like records of the
+    /// A number that other peers cannot know, for instance four random bytes. It enters the
+    /// checksums of new files, so that nobody can send a payload that looks like records of the
     /// log and would make a torn tail pass for a damaged middle. It may differ at each start.
     pub salt: u32,
     /// The log begins a new segment when one reaches this many bytes; 16 MiB by default.
     pub segment_bytes: u64,
+    /// The log stands at most so many heights above the last block; 1 by default, as the block of a
+    /// height is durable before anything of the next is logged. If it stands higher, blocks are
+    /// gone that had been synced: the folder is refused as damaged.
+    pub log_lead: u64,
 }
 
 impl StoreConfig {
     /// The usual layout for the swarm `swarm`; for `salt` see [`Self::salt`].
     pub fn new(swarm: [u8; 32], salt: u32) -> Self {
-        Self { swarm, salt, segment_bytes: 16 * 1024 * 1024 }
+        Self { swarm, salt, segment_bytes: 16 * 1024 * 1024, log_lead: 1 }
     }
 }
 
@@ -81,7 +85,7 @@ pub(crate) struct LogFile {
     format: &'static LogFormat,
     name: String,
     file: Box<dyn DiskFile>,
-    salt: u32,
+    seed: u32,
     /// The offset behind what was written.
     end: u64,
     /// Records behind `end`, not yet written.
@@ -101,8 +105,9 @@ impl LogFile {
         progress: Progress,
     ) -> Result<Self, StoreError> {
         let StoreConfig { salt, swarm, .. } = context.config;
-        let header = Header { salt, swarm, first_sequence: progress.next };
-        write_whole(&*context.disk, name, &header.encode(&format.magic))?;
+        let magic = format.magic;
+        let header = Header { magic, salt, swarm, first_sequence: progress.next };
+        write_whole(&*context.disk, name, &header.encode())?;
         let (file, _) = open_log(context, format, name)?;
         let scanned = Scanned { progress, end: HEADER_BYTES as u64, torn: 0 };
         Ok(Self::new(context, format, name, (file, header), scanned))
@@ -139,7 +144,7 @@ impl LogFile {
             format,
             name: name.to_owned(),
             file,
-            salt: header.salt,
+            seed: header.seed(),
             end,
             pending: Vec::new(),
             unsynced: progress.next,
@@ -166,12 +171,12 @@ impl LogFile {
             return Err(StoreError::TooLarge { bytes: bytes as u64, limit });
         }
         let payload_crc =
-            parts.iter().fold(self.salt, |crc, part| crc32c::crc32c_append(crc, part));
+            parts.iter().fold(self.seed, |crc, part| crc32c::crc32c_append(crc, part));
         let Progress { next: sequence, batch, .. } = self.progress;
         let length = bytes as u32;
         let frame = Frame { length, sequence, batch, height, kind, payload_crc };
         let offset = self.end + self.pending.len() as u64;
-        self.pending.extend_from_slice(&frame.encode(self.salt));
+        self.pending.extend_from_slice(&frame.encode(self.seed));
         parts.iter().for_each(|part| self.pending.extend_from_slice(part));
         self.progress = Progress { next: sequence.saturating_add(1), batch, height };
         if self.pending.len() > MAX_PENDING_BYTES {
@@ -215,7 +220,7 @@ impl LogFile {
     /// The record whose frame stands at `offset`, which was written.
     pub(crate) fn read(&self, offset: u64) -> Result<(Frame, Vec<u8>), StoreError> {
         self.check_sound()?;
-        read_record(&self.context, &self.name, &*self.file, self.salt, offset)
+        read_record(&self.context, &self.name, &*self.file, self.seed, offset)
     }
 
     pub(crate) fn progress(&self) -> &Progress {
@@ -294,7 +299,7 @@ pub(crate) fn scan_log(
     if header.first_sequence != start.next {
         return Err(damaged(disk, name, 0));
     }
-    scan(&**file, header.salt, start, visit).map_err(|fault| match fault {
+    scan(&**file, header.seed(), start, visit).map_err(|fault| match fault {
         ScanFault::Disk(source) => failed(disk, Operation::Read, name)(source),
         ScanFault::Damaged(offset) => damaged(disk, name, offset),
     })
@@ -305,7 +310,7 @@ pub(crate) fn read_record(
     context: &Context,
     name: &str,
     file: &dyn DiskFile,
-    salt: u32,
+    seed: u32,
     offset: u64,
 ) -> Result<(Frame, Vec<u8>), StoreError> {
     let disk = &*context.disk;
@@ -317,12 +322,12 @@ pub(crate) fn read_record(
             bytes
         })
     };
-    let frame = Frame::decode(&read(offset, FRAME_BYTES)?, salt)
+    let frame = Frame::decode(&read(offset, FRAME_BYTES)?, seed)
         .filter(|frame| frame.length as usize <= MAX_PAYLOAD_BYTES)
         .ok_or_else(|| damaged(disk, name, offset))?;
     let payload = read(offset + FRAME_BYTES as u64, frame.length as usize)?;
     let whole = payload.len() == frame.length as usize;
-    if !whole || crc32c::crc32c_append(salt, &payload) != frame.payload_crc {
+    if !whole || crc32c::crc32c_append(seed, &payload) != frame.payload_crc {
         return Err(damaged(disk, name, offset));
     }
     Ok((frame, payload))

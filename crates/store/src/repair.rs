@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::blocks::{BLOCKS_NAME, scan_blocks};
+use crate::blocks::{BLOCKS_NAME, lost_from, scan_blocks};
 use crate::error::{Operation, StoreError};
 use crate::frame::HEADER_BYTES;
 use crate::guard::take_lock;
 use crate::log::{Context, StoreConfig};
-use crate::wal::{Sealed, scan_segment, segment_name, segment_numbers};
+use crate::wal::{Sealed, logged_height, scan_segment, segment_name, segment_numbers};
 use crate::whole::{failed, sync_folder_of};
 use crate::{CrashPoints, Disk, Meta, OpenMode};
 
@@ -30,8 +30,9 @@ pub struct Repaired {
 /// `NAME.damaged.N`. Empty if nothing was damaged. The folder must not be open.
 ///
 /// What it takes away of the log and the blocks had been durable: the node fetches blocks anew, and
-/// its guard, which this never touches, keeps it from signing twice. Where blocks are cut, the
-/// whole log goes too: it stands at heights that the node has to come to again.
+/// its guard, which this never touches, keeps it from signing twice. Where blocks are cut, or end
+/// below the log ([`StoreConfig::log_lead`]), the whole log goes too: it stands at heights that the
+/// node has to come to again.
 ///
 /// # Errors
 /// [`StoreError::Locked`], [`StoreError::WrongSwarm`], [`StoreError::Unsupported`], or the disk
@@ -40,13 +41,7 @@ pub fn repair(disk: Arc<dyn Disk>, config: StoreConfig) -> Result<Vec<Repaired>,
     let _lock = take_lock(&*disk)?;
     let context = Context { disk, points: CrashPoints::default(), config };
     let mut repaired = repair_wal(&context)?;
-    if let Some(blocks) = repair_blocks(&context)? {
-        // The log goes on from blocks that are gone; the node begins a new one where they end.
-        let numbers = segment_numbers(&context)?;
-        let aside = numbers.iter().map(|number| set_aside(&*context.disk, &segment_name(*number)));
-        repaired.extend(aside.collect::<Result<Vec<_>, _>>()?);
-        repaired.push(blocks);
-    }
+    repaired.extend(repair_blocks(&context)?);
     repaired.extend(repair_meta(&context)?);
     Ok(repaired)
 }
@@ -89,13 +84,26 @@ fn cut_segment(
     Ok(repaired)
 }
 
-fn repair_blocks(context: &Context) -> Result<Option<Repaired>, StoreError> {
-    match scan_blocks(context) {
-        Err(StoreError::Damaged { offset, .. }) => {
-            cut(&*context.disk, BLOCKS_NAME, offset).map(Some)
+/// Where blocks are gone, the log goes on from them: the node begins a new one where they end.
+fn repair_blocks(context: &Context) -> Result<Vec<Repaired>, StoreError> {
+    let disk = &*context.disk;
+    let cut_at = match scan_blocks(context) {
+        Err(StoreError::Damaged { offset, .. }) => Some(offset),
+        Err(error) => return Err(error),
+        Ok(found) => {
+            let lost = lost_from(context, found.as_ref(), logged_height(context)?);
+            if lost.is_none() {
+                return Ok(Vec::new());
+            }
+            lost.filter(|_| found.is_some_and(|found| found.scanned.torn > 0))
         }
-        scanned => scanned.map(|_| None),
-    }
+    };
+    let numbers = segment_numbers(context)?;
+    // Oldest first: after a crash what is left of the log still stands beyond the blocks.
+    let aside = numbers.iter().map(|number| set_aside(disk, &segment_name(*number)));
+    let mut repaired = aside.collect::<Result<Vec<_>, _>>()?;
+    repaired.extend(cut_at.map(|offset| cut(disk, BLOCKS_NAME, offset)).transpose()?);
+    Ok(repaired)
 }
 
 fn repair_meta(context: &Context) -> Result<Vec<Repaired>, StoreError> {

@@ -67,7 +67,7 @@ impl From<io::Error> for ScanFault {
 /// been synced; see [`crate::Wal`] for the reasoning.
 pub(crate) fn scan(
     file: &dyn DiskFile,
-    salt: u32,
+    seed: u32,
     start: Progress,
     mut visit: impl FnMut(u64, &Frame),
 ) -> Result<Scanned, ScanFault> {
@@ -76,8 +76,8 @@ pub(crate) fn scan(
     let mut progress = start;
     let mut end = HEADER_BYTES as u64;
     while end < length {
-        let Some(frame) = good_frame(&mut window, salt, end)? else {
-            if later_batch(&mut window, salt, end, progress.next)? {
+        let Some(frame) = good_frame(&mut window, seed, end)? else {
+            if later_batch(&mut window, seed, end, progress.next)? {
                 return Err(ScanFault::Damaged(end));
             }
             break;
@@ -90,25 +90,25 @@ pub(crate) fn scan(
 }
 
 /// The frame at `offset`, if its checksum and that of its payload are right.
-fn good_frame(window: &mut Window<'_>, salt: u32, offset: u64) -> io::Result<Option<Frame>> {
-    let Some(frame) = Frame::decode(window.at(offset, FRAME_BYTES)?, salt) else {
+fn good_frame(window: &mut Window<'_>, seed: u32, offset: u64) -> io::Result<Option<Frame>> {
+    let Some(frame) = Frame::decode(window.at(offset, FRAME_BYTES)?, seed) else {
         return Ok(None);
     };
     if frame.length as usize > MAX_PAYLOAD_BYTES {
         return Ok(None);
     }
-    let crc = payload_crc(window, salt, offset + FRAME_BYTES as u64, frame.length)?;
+    let crc = payload_crc(window, seed, offset + FRAME_BYTES as u64, frame.length)?;
     Ok((crc == Some(frame.payload_crc)).then_some(frame))
 }
 
 /// The checksum of `length` bytes at `offset`; `None` if the file ends before.
 fn payload_crc(
     window: &mut Window<'_>,
-    salt: u32,
+    seed: u32,
     mut offset: u64,
     length: u32,
 ) -> io::Result<Option<u32>> {
-    let mut crc = salt;
+    let mut crc = seed;
     let mut left = length as usize;
     while left > 0 {
         let bytes = window.at(offset, left.min(CHUNK_BYTES))?;
@@ -125,7 +125,7 @@ fn payload_crc(
 /// Whether behind the bad record `sequence` at `offset` stands the frame of a later batch, which
 /// was written only after `sequence` had been synced. The frame alone proves it; its payload may
 /// be torn.
-fn later_batch(window: &mut Window<'_>, salt: u32, offset: u64, sequence: u64) -> io::Result<bool> {
+fn later_batch(window: &mut Window<'_>, seed: u32, offset: u64, sequence: u64) -> io::Result<bool> {
     let mut at = offset + 1;
     loop {
         let bytes = window.at(at, CHUNK_BYTES)?;
@@ -133,7 +133,7 @@ fn later_batch(window: &mut Window<'_>, salt: u32, offset: u64, sequence: u64) -
             return Ok(false);
         };
         let proves = |frame: Frame| frame.batch > sequence && frame.sequence >= frame.batch;
-        if bytes.windows(FRAME_BYTES).any(|at| Frame::decode(at, salt).is_some_and(proves)) {
+        if bytes.windows(FRAME_BYTES).any(|at| Frame::decode(at, seed).is_some_and(proves)) {
             return Ok(true);
         }
         at += last_start as u64 + 1;

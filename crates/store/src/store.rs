@@ -49,7 +49,7 @@ impl Store {
         let meta = Meta::new(disk.clone(), points.clone());
         let context = Context { disk, points, config };
         let (wal, wal_cut) = Wal::open(&context)?;
-        let (blocks, blocks_cut) = Blocks::open(&context)?;
+        let (blocks, blocks_cut) = Blocks::open(&context, wal.last_height())?;
         let recovery = Recovery { cuts: wal_cut.into_iter().chain(blocks_cut).collect() };
         Ok((Self { wal, blocks, meta, context, lock }, recovery))
     }

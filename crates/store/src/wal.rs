@@ -208,7 +208,7 @@ pub struct Replay<'a> {
 struct OpenSegment {
     name: String,
     file: Box<dyn DiskFile>,
-    salt: u32,
+    seed: u32,
     offset: u64,
     end: u64,
 }
@@ -237,12 +237,12 @@ impl Replay<'_> {
     fn open_segment(&self, number: u64, end: u64) -> Result<OpenSegment, StoreError> {
         let name = segment_name(number);
         let (file, header) = open_log(&self.wal.context, &WAL, &name)?;
-        Ok(OpenSegment { name, file, salt: header.salt, offset: HEADER_BYTES as u64, end })
+        Ok(OpenSegment { name, file, seed: header.seed(), offset: HEADER_BYTES as u64, end })
     }
 
     fn read_from(&mut self, mut open: OpenSegment) -> Result<WalRecord, StoreError> {
-        let OpenSegment { name, file, salt, offset, .. } = &open;
-        let (frame, payload) = read_record(&self.wal.context, name, &**file, *salt, *offset)?;
+        let OpenSegment { name, file, seed, offset, .. } = &open;
+        let (frame, payload) = read_record(&self.wal.context, name, &**file, *seed, *offset)?;
         open.offset += frame.total_bytes();
         self.open = Some(open);
         let (sequence, kind, height) = (frame.sequence, frame.kind, frame.height);
@@ -282,6 +282,16 @@ pub(crate) fn segment_numbers(context: &Context) -> Result<Vec<u64>, StoreError>
         .collect();
     numbers.sort_unstable();
     Ok(numbers)
+}
+
+/// The height of the last record of a log without damage; 0 if there is none.
+pub(crate) fn logged_height(context: &Context) -> Result<u64, StoreError> {
+    let mut before: Option<Sealed> = None;
+    for number in segment_numbers(context)? {
+        let (_, Scanned { progress, end, .. }) = scan_segment(context, before.as_ref(), number)?;
+        before = Some(Sealed { number, progress, end });
+    }
+    Ok(before.map_or(0, |last| last.progress.height))
 }
 
 /// Opens and checks a segment and that it follows `before`, if there is one.

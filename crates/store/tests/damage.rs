@@ -3,99 +3,293 @@
 
 mod common;
 
+use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
-use common::{append, config, open, replayed};
-use quorate_store::{MemoryDisk, Store, StoreError, WalRecord, repair};
+use common::{config, open, replayed, soaking};
+use quorate_store::{
+    CrashPoints, Disk, Fault, MemoryDisk, Record, Store, StoreConfig, StoreError, StoredBlock,
+    Tear, WalRecord, repair,
+};
 
-const FILES: [&str; 4] = ["wal/000001.log", "wal/000002.log", "wal/000003.log", "blocks.log"];
+const LAST: &str = "wal/000004.log";
 
-/// A recorded run: batches of two records, three segments, five blocks in three batches.
-fn recorded() -> (MemoryDisk, Vec<WalRecord>) {
-    let disk = MemoryDisk::new();
-    let (mut store, _) = open(&disk).unwrap();
-    for height in 1..=6 {
-        append(&mut store.wal, height, &[height as u8; 20]).unwrap();
-        append(&mut store.wal, height, &[0x55; 30]).unwrap();
-        store.wal.sync().unwrap();
+/// Length of what stands before the records of a file, and before each payload.
+const HEADER: usize = 60;
+const FRAME: usize = 37;
+
+/// How a recorded run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// Everything was synced.
+    Synced,
+    /// Power went off after the last batch of each was written and before it was synced.
+    Unsynced,
+}
+
+/// A run as it was, and where it left what.
+struct Run {
+    disk: MemoryDisk,
+    records: Vec<WalRecord>,
+    blocks: Vec<StoredBlock>,
+    /// Of each record and each block, in order.
+    places: [Vec<Placed>; 2],
+}
+
+/// Where a record or a block stands.
+struct Placed {
+    file: String,
+    bytes: Range<usize>,
+    /// The index of the first one of its batch.
+    batch: usize,
+    synced: bool,
+}
+
+/// What stands in the log: for each batch, kind, height and length of its records. A proposal, a
+/// verdict, votes of a height, a timeout that fired.
+const BATCHES: [&[(u8, u64, usize)]; 6] = [
+    &[(1, 1, 120), (2, 1, 9), (1, 1, 45)],
+    &[(1, 1, 45)],
+    &[(3, 2, 0), (1, 2, 110), (2, 2, 9)],
+    &[(1, 3, 45), (1, 3, 46)],
+    &[(1, 4, 130)],
+    &[(1, 4, 44), (3, 5, 1), (1, 5, 45)],
+];
+
+/// Lengths of the blocks, by batch.
+const BLOCK_BATCHES: [&[usize]; 3] = [&[60], &[0, 31], &[25, 26]];
+
+impl Run {
+    fn record(end: End) -> Self {
+        let disk = MemoryDisk::new();
+        let (mut store, _) = open(&disk).unwrap();
+        let (records, blocks, places) = Default::default();
+        let mut run = Self { disk, records, blocks, places };
+        store.meta.put("genesis", b"the first block").unwrap();
+        for (index, batch) in BLOCK_BATCHES.iter().enumerate() {
+            let synced = end == End::Synced || index + 1 < BLOCK_BATCHES.len();
+            run.block_batch(&mut store, batch, synced);
+        }
+        for (index, batch) in BATCHES.iter().enumerate() {
+            let synced = end == End::Synced || index + 1 < BATCHES.len();
+            run.batch(&mut store, batch, synced);
+        }
+        drop(store);
+        run.disk.crash(Tear::Everything);
+        run
     }
-    for height in 1..=5 {
-        store.blocks.append(height, &[height as u8; 25], b"proof").unwrap();
-        if height % 2 == 1 {
+
+    fn batch(&mut self, store: &mut Store, batch: &[(u8, u64, usize)], synced: bool) {
+        let first = self.records.len();
+        let segments = self.disk.names().into_iter().filter(|name| name.starts_with("wal/"));
+        let file = segments.max().unwrap();
+        let mut start = self.disk.contents(&file).unwrap().len();
+        for &(kind, height, length) in batch {
+            let payload = vec![0x30 + self.records.len() as u8; length];
+            let sequence = store.wal.append(Record { kind, height, payload: &payload }).unwrap();
+            let bytes = start..start + FRAME + length;
+            start = bytes.end;
+            self.records.push(WalRecord { sequence, kind, height, payload });
+            self.places[0].push(Placed { file: file.clone(), bytes, batch: first, synced });
+        }
+        if !synced {
+            self.disk.fail_at(self.disk.operations() + 1, Fault::PowerOff);
+        }
+        assert_eq!(store.wal.sync().is_ok(), synced);
+    }
+
+    fn block_batch(&mut self, store: &mut Store, batch: &[usize], synced: bool) {
+        let first = self.blocks.len();
+        for &length in batch {
+            let start = self.disk.contents("blocks.log").unwrap().len();
+            let height = self.blocks.len() as u64 + 1;
+            let (block, proof) = (vec![0x60 + height as u8; length], vec![height as u8; 9]);
+            store.blocks.append(height, &block, &proof).unwrap();
+            let bytes = start..start + FRAME + 4 + length + 9;
+            self.blocks.push(StoredBlock { height, block, proof });
+            let file = "blocks.log".to_owned();
+            self.places[1].push(Placed { file, bytes, batch: first, synced });
+        }
+        if synced {
             store.blocks.sync().unwrap();
         }
     }
-    store.meta.put("genesis", b"the first block").unwrap();
-    let records = replayed(&store.wal);
-    assert!(disk.contents("wal/000003.log").is_some() && records.len() == 12);
-    (disk, records)
-}
 
-/// The same files in a new folder, `name` with other content.
-fn spoiled(disk: &MemoryDisk, name: &str, bytes: &[u8]) -> MemoryDisk {
-    let copy = MemoryDisk::new();
-    for file in FILES.iter().chain(&["meta/genesis"]) {
-        copy.overwrite(file, &disk.contents(file).unwrap());
+    /// The files of records and blocks.
+    fn files(&self) -> Vec<String> {
+        let files: BTreeSet<_> = self.places.iter().flatten().map(|it| it.file.clone()).collect();
+        assert_eq!(files.len(), 5);
+        files.into_iter().collect()
     }
-    copy.overwrite(name, bytes);
-    copy
-}
 
-/// Whether records and blocks are what was recorded, up to some end; how many there are.
-fn check_prefix(store: &Store, records: &[WalRecord]) -> (usize, u64) {
-    let replayed = replayed(&store.wal);
-    assert_eq!(replayed, records[..replayed.len()]);
-    for height in 1..=store.blocks.last_height() {
-        let stored = store.blocks.get(height).unwrap().unwrap();
-        assert_eq!((stored.block, stored.proof), (vec![height as u8; 25], b"proof".to_vec()));
+    /// The same files in a new folder, `name` with other content.
+    fn spoiled(&self, name: &str, bytes: &[u8]) -> MemoryDisk {
+        let copy = MemoryDisk::new();
+        for file in self.disk.names() {
+            copy.overwrite(&file, &self.disk.contents(&file).unwrap());
+        }
+        copy.overwrite(name, bytes);
+        copy
     }
-    (replayed.len(), store.blocks.last_height())
+
+    /// How many records and blocks stand before byte `at` of `name`, whole, and in earlier files.
+    fn whole_before(&self, name: &str, at: usize) -> [usize; 2] {
+        let spared = |placed: &&Placed| {
+            let other = (placed.file == "blocks.log") != (name == "blocks.log");
+            let earlier = placed.file.as_str() < name;
+            other || earlier || placed.file == name && placed.bytes.end <= at
+        };
+        self.places.each_ref().map(|places| places.iter().take_while(spared).count())
+    }
+
+    /// Whether it can be told that what stands at byte `at` of `name` had been synced: it is the
+    /// header, or a later segment is there, or, in `bytes`, the frame of a record of a later batch.
+    fn proves_synced(&self, name: &str, at: usize, bytes: &[u8]) -> bool {
+        let good = self.disk.contents(name).unwrap();
+        let places = &self.places[usize::from(name == "blocks.log")];
+        let later_file = places.iter().any(|placed| placed.file.as_str() > name);
+        let damaged = places.iter().position(|it| it.file == name && it.bytes.contains(&at));
+        let Some(damaged) = damaged else { return true };
+        let later_frame = |placed: &Placed| {
+            let frame = placed.bytes.start..placed.bytes.start + FRAME;
+            placed.batch > damaged && bytes[frame.clone()] == good[frame]
+        };
+        later_file || places[damaged..].iter().any(later_frame)
+    }
+
+    /// How many records and blocks are there; they are what was written.
+    fn check_prefix(&self, store: &Store) -> [usize; 2] {
+        let records = replayed(&store.wal);
+        assert_eq!(records, self.records[..records.len()]);
+        let last = store.blocks.last_height();
+        for height in 1..=last {
+            let stored = store.blocks.get(height).unwrap().unwrap();
+            assert_eq!(stored, self.blocks[height as usize - 1]);
+        }
+        [records.len(), last as usize]
+    }
+
+    /// The refusal names file and command; after the command the folder opens with what stands
+    /// before `at`, everything is kept as it was, and nothing is left to mend.
+    fn check_refusal(&self, disk: &MemoryDisk, error: &StoreError, (name, at): (&str, usize)) {
+        let bytes = disk.contents(name).unwrap();
+        let StoreError::Damaged { .. } = error else { panic!("{name} byte {at}: {error}") };
+        let text = error.to_string();
+        assert!(
+            text.contains("memory/") && text.contains("`quorate node repair memory`"),
+            "{text}"
+        );
+        let repaired = repair(Arc::new(disk.clone()), config()).unwrap();
+        let mut kept =
+            repaired.iter().map(|repaired| repaired.kept.strip_prefix("memory/").unwrap());
+        let as_it_was = |kept| disk.contents(kept).is_some_and(|kept| kept == bytes);
+        // A segment that ends too early, at a record, stays as it is; those behind it go.
+        assert!(kept.any(as_it_was) || as_it_was(name), "{name}");
+        let [records, blocks] = self.whole_before(name, at);
+        // The log stands beyond blocks that were cut, and goes with them.
+        let records = if name == "blocks.log" { 0 } else { records };
+        let (store, _) = open(disk).unwrap();
+        assert_eq!(self.check_prefix(&store), [records, blocks], "{name} byte {at}");
+        drop(store);
+        assert_eq!(repair(Arc::new(disk.clone()), config()).unwrap(), []);
+    }
+
+    /// Overwrites bytes of `name` from `at` on.
+    fn check_damage(&self, name: &str, at: usize, damage: impl FnOnce(&mut [u8])) {
+        let good = self.disk.contents(name).unwrap();
+        let mut bytes = good.clone();
+        damage(&mut bytes[at..]);
+        let Some(at) = (at..good.len()).find(|&at| bytes[at] != good[at]) else { return };
+        let disk = self.spoiled(name, &bytes);
+        match open(&disk) {
+            Ok((store, recovery)) => {
+                assert!(!self.proves_synced(name, at, &bytes), "{name} byte {at}");
+                assert_eq!(recovery.cuts.len(), 1, "{name} byte {at}");
+                assert_eq!(self.check_prefix(&store), self.whole_before(name, at), "{name} {at}");
+            }
+            Err(error) => self.check_refusal(&disk, &error, (name, at)),
+        }
+    }
+
+    /// Cuts `name` to `length` bytes.
+    fn check_cut(&self, name: &str, length: usize) {
+        let good = self.disk.contents(name).unwrap();
+        let disk = self.spoiled(name, &good[..length]);
+        match open(&disk) {
+            Ok((store, _)) => {
+                assert!(length >= HEADER && (name == LAST || name == "blocks.log"), "{name}");
+                assert_eq!(self.check_prefix(&store), self.whole_before(name, length), "{name}");
+            }
+            Err(error) => self.check_refusal(&disk, &error, (name, length)),
+        }
+    }
+
+    /// Every byte from which on nothing had been synced.
+    fn check_synced_survive(&self, name: &str) {
+        let of_file = self.places.iter().flatten().filter(|placed| placed.file == name);
+        let unsynced = of_file.filter(|placed| !placed.synced).map(|placed| placed.bytes.start);
+        let Some(from) = unsynced.min() else { return };
+        let synced = self
+            .places
+            .each_ref()
+            .map(|places| places.iter().filter(|placed| placed.synced).count());
+        let good = self.disk.contents(name).unwrap();
+        for at in from..good.len() {
+            let mut flipped = good.clone();
+            flipped[at] ^= 0x40;
+            for bytes in [&flipped, &good[..at]] {
+                let (store, _) = open(&self.spoiled(name, bytes)).unwrap();
+                let found = self.check_prefix(&store);
+                assert!(found[0] >= synced[0] && found[1] >= synced[1], "{name} byte {at}");
+            }
+        }
+    }
 }
 
-/// After `repair` the folder opens with a prefix, and the file is kept as it was.
-fn check_repair(disk: &MemoryDisk, name: &str, bytes: &[u8], records: &[WalRecord]) {
-    let repaired = repair(Arc::new(disk.clone()), config()).unwrap();
-    assert!(!repaired.is_empty());
-    // A segment that ends too early, at a record, stays as it is; those behind it go.
-    let mut kept = repaired.iter().map(|repaired| repaired.kept.strip_prefix("memory/").unwrap());
-    let as_it_was = |kept| disk.contents(kept).is_some_and(|kept| kept == bytes);
-    assert!(kept.any(as_it_was) || as_it_was(name), "{name}");
-    let (store, _) = open(disk).unwrap();
-    let counts = replayed(&store.wal).len();
-    // A first segment that is gone whole leaves an empty log that starts anew.
-    assert!(counts == 0 || replayed(&store.wal)[..] == records[..counts]);
-    // A log that stands beyond blocks that were cut could not be gone on with.
-    assert!(counts == 0 || name != "blocks.log");
-    drop(store);
-    assert_eq!(repair(Arc::new(disk.clone()), config()).unwrap(), []);
+/// Both ends of the recorded run.
+fn runs() -> [Run; 2] {
+    [Run::record(End::Synced), Run::record(End::Unsynced)]
+}
+
+/// What a decaying byte becomes; each of its bits wrong where time allows.
+fn flips() -> Vec<u8> {
+    let all = (0..8).map(|bit| 1 << bit).chain([0xff, 0x55]).collect();
+    if soaking() { all } else { vec![0x01, 0xff] }
 }
 
 #[test]
 fn every_flipped_byte_is_refused_or_cut() {
-    let (disk, records) = recorded();
-    for name in FILES {
-        let good = disk.contents(name).unwrap();
-        for (at, flip) in (0..good.len()).flat_map(|at| [(at, 0x01), (at, 0xff)]) {
-            let mut bytes = good.clone();
-            bytes[at] ^= flip;
-            let disk = spoiled(&disk, name, &bytes);
-            match open(&disk) {
-                // Only the last batch may pass for a torn tail.
-                Ok((store, recovery)) => {
-                    assert_eq!(recovery.cuts.len(), 1, "{name} byte {at}");
-                    let (records, blocks) = check_prefix(&store, &records);
-                    assert!(records >= 10 && blocks >= 3, "{name} byte {at}: {records} {blocks}");
-                    assert!(name != FILES[0] && name != FILES[1]);
+    for run in runs() {
+        for name in run.files() {
+            for at in 0..run.disk.contents(&name).unwrap().len() {
+                for flip in flips() {
+                    run.check_damage(&name, at, |bytes| bytes[0] ^= flip);
                 }
-                Err(StoreError::Damaged { path, offset, folder }) => {
-                    assert_eq!((path, folder.as_str()), (format!("memory/{name}"), "memory"));
-                    assert!(offset <= at as u64);
-                    check_repair(&disk, name, &bytes, &records);
+            }
+        }
+    }
+}
+
+/// What a drive does to sectors: zeros, ones, the bytes of elsewhere.
+#[test]
+fn every_overwritten_range_is_refused_or_cut() {
+    let lengths = if soaking() { vec![1, 2, 3, 4, 8, 16, 37, 60, 64, 200] } else { vec![16] };
+    let stride = if soaking() { 1 } else { 7 };
+    for run in runs() {
+        for name in run.files() {
+            let good = run.disk.contents(&name).unwrap();
+            for at in (0..good.len()).step_by(stride) {
+                for length in &lengths {
+                    let end = good.len().min(at + length);
+                    for fill in [0x00, 0xff] {
+                        run.check_damage(&name, at, |bytes| bytes[..end - at].fill(fill));
+                    }
+                    let elsewhere = &good[HEADER..HEADER + end - at];
+                    run.check_damage(&name, at, |bytes| {
+                        bytes[..end - at].copy_from_slice(elsewhere);
+                    });
                 }
-                Err(StoreError::Unsupported { found, .. }) => {
-                    assert!((8..12).contains(&at) && found != 1);
-                }
-                Err(error) => panic!("{name} byte {at}: {error}"),
             }
         }
     }
@@ -103,61 +297,160 @@ fn every_flipped_byte_is_refused_or_cut() {
 
 #[test]
 fn every_cut_is_refused_or_gives_a_prefix() {
-    let (disk, records) = recorded();
-    for name in FILES {
-        let good = disk.contents(name).unwrap();
-        for length in 0..good.len() {
-            let disk = spoiled(&disk, name, &good[..length]);
-            match open(&disk) {
-                Ok((store, _)) => {
-                    check_prefix(&store, &records);
-                    assert!(length >= 60 && name != FILES[0] && name != FILES[1], "{name}");
-                }
-                Err(StoreError::Damaged { .. }) => {
-                    check_repair(&disk, name, &good[..length], &records);
-                }
-                Err(error) => panic!("{name} cut to {length}: {error}"),
+    for run in runs() {
+        for name in run.files() {
+            for length in 0..run.disk.contents(&name).unwrap().len() {
+                run.check_cut(&name, length);
             }
         }
     }
 }
 
+/// Invariant 23 of reliability.md: what was synced is there, whatever became of the rest.
+#[test]
+fn no_damage_behind_what_was_synced_takes_any_of_it() {
+    let run = Run::record(End::Unsynced);
+    run.files().iter().for_each(|name| run.check_synced_survive(name));
+}
+
+/// Block after block as a node decides them, the log always one height above.
+fn decided() -> MemoryDisk {
+    let disk = MemoryDisk::new();
+    let (mut store, _) = open(&disk).unwrap();
+    for height in 1..=6 {
+        common::append(&mut store.wal, height, &[0x77; 50]).unwrap();
+        store.wal.sync().unwrap();
+        if height < 6 {
+            store.blocks.append(height, &[height as u8; 25], b"proof").unwrap();
+            store.blocks.sync().unwrap();
+        }
+    }
+    disk
+}
+
+/// The log is the second witness of the blocks: what was logged after a block shows that the block
+/// had been synced, so its loss is no torn tail. A node could not go on: what it would log next is
+/// lower than what it logged last.
+#[test]
+fn blocks_that_end_below_the_log_are_refused_and_the_log_goes_with_them() {
+    let config = StoreConfig { log_lead: 1, ..config() };
+    let open = |disk: &MemoryDisk| {
+        Store::open(Arc::new(disk.clone()), config.clone(), CrashPoints::default())
+    };
+    let good = decided().contents("blocks.log").unwrap();
+    assert!(open(&decided()).is_ok());
+    let last = good.len() - (FRAME + 4 + 25 + 5);
+    let flipped = (last..good.len()).map(|at| {
+        let mut bytes = good.clone();
+        bytes[at] ^= 0x08;
+        bytes
+    });
+    let cut = (HEADER..good.len()).map(|length| good[..length].to_vec());
+    for spoiled in flipped.chain(cut).map(Some).chain([None]) {
+        let disk = decided();
+        match &spoiled {
+            Some(bytes) => disk.overwrite("blocks.log", bytes),
+            None => disk.remove("blocks.log").unwrap(),
+        }
+        let logs = disk.names().into_iter().filter(|name| name.starts_with("wal/")).count();
+        let error = open(&disk).map(|_| ()).unwrap_err();
+        let text = error.to_string();
+        assert!(text.starts_with("memory/blocks.log is damaged at byte "), "{text}");
+        assert!(text.contains("`quorate node repair memory`"), "{text}");
+        let repaired = repair(Arc::new(disk.clone()), config.clone()).unwrap();
+        assert!((logs..=logs + 1).contains(&repaired.len()), "{repaired:?}");
+        let (mut store, recovery) = open(&disk).unwrap();
+        assert_eq!((recovery.cuts, replayed(&store.wal)), (vec![], vec![]));
+        let next = store.blocks.last_height() + 1;
+        let whole = spoiled.map_or(0, |bytes| (bytes.len() - HEADER) / (FRAME + 34));
+        assert_eq!(next as usize, 1 + whole.min(4));
+        common::append(&mut store.wal, next, b"again").unwrap();
+        drop(store);
+        assert_eq!(repair(Arc::new(disk.clone()), config.clone()).unwrap(), []);
+    }
+}
+
+/// A file of another version is told by a right checksum; `repair` leaves it alone.
+#[test]
+fn another_version_is_refused_and_not_repaired() {
+    let run = Run::record(End::Synced);
+    for name in run.files() {
+        let mut bytes = run.disk.contents(&name).unwrap();
+        bytes[8] += 1;
+        let crc = crc32c::crc32c(&bytes[..HEADER - 4]);
+        bytes[HEADER - 4..HEADER].copy_from_slice(&crc.to_le_bytes());
+        let disk = run.spoiled(&name, &bytes);
+        for error in [
+            open(&disk).map(|_| ()).unwrap_err(),
+            repair(Arc::new(disk.clone()), config()).unwrap_err(),
+        ] {
+            assert!(matches!(error, StoreError::Unsupported { found: 3, supported: 2, .. }));
+            assert_eq!(
+                error.to_string(),
+                format!("memory/{name} has form 3, this version reads 2")
+            );
+        }
+    }
+}
+
+/// A record is bound to its file: a record of another file is not taken for the one that belongs
+/// there, though it has the right sequence, height and length.
+#[test]
+fn a_record_of_another_file_is_not_one_of_this() {
+    let disk = MemoryDisk::new();
+    let (mut store, _) = open(&disk).unwrap();
+    store.blocks.append(1, b"block", b"proof").unwrap();
+    store.blocks.sync().unwrap();
+    common::append(&mut store.wal, 1, b"fourteen bytes").unwrap();
+    store.wal.sync().unwrap();
+    drop(store);
+    let [wal, blocks] = ["wal/000001.log", "blocks.log"].map(|name| disk.contents(name).unwrap());
+    assert_eq!(wal.len(), blocks.len());
+    for (name, own, other) in [("wal/000001.log", &wal, &blocks), ("blocks.log", &blocks, &wal)] {
+        disk.overwrite(name, &[&own[..HEADER], &other[HEADER..]].concat());
+        let (store, recovery) = open(&disk).unwrap();
+        assert_eq!(recovery.cuts.len(), 1, "{name}");
+        drop(store);
+    }
+}
+
 #[test]
 fn a_segment_missing_in_the_middle_is_refused_and_repaired() {
-    let (disk, records) = recorded();
+    let run = Run::record(End::Synced);
     let copy = MemoryDisk::new();
     for name in ["wal/000001.log", "wal/000003.log", "blocks.log"] {
-        copy.overwrite(name, &disk.contents(name).unwrap());
+        copy.overwrite(name, &run.disk.contents(name).unwrap());
     }
     assert!(matches!(open(&copy), Err(StoreError::Damaged { .. })));
     let repaired = repair(Arc::new(copy.clone()), config()).unwrap();
     assert_eq!(repaired[0].kept, "memory/wal/000003.log.damaged.1");
     let (store, _) = open(&copy).unwrap();
-    let (kept, _) = check_prefix(&store, &records);
-    assert!(kept > 0);
+    assert!(run.check_prefix(&store)[0] > 0);
 }
 
 #[test]
 fn swapped_segments_and_what_does_not_belong_are_refused() {
-    let (disk, _) = recorded();
+    let run = Run::record(End::Synced);
+    let disk = &run.disk;
     let second = disk.contents("wal/000002.log").unwrap();
-    let swapped = spoiled(&disk, "wal/000001.log", &second);
+    let swapped = run.spoiled("wal/000001.log", &second);
     assert!(matches!(open(&swapped), Err(StoreError::Damaged { .. })));
     let garbage = [&disk.contents("wal/000001.log").unwrap()[..], &[0; 50]].concat();
-    let garbage = spoiled(&disk, "wal/000001.log", &garbage);
+    let garbage = run.spoiled("wal/000001.log", &garbage);
     assert!(matches!(open(&garbage), Err(StoreError::Damaged { .. })), "nothing follows a seal");
     let mut repeated = disk.contents("wal/000003.log").unwrap();
     repeated.extend_from_slice(&repeated.clone()[60..]);
-    let repeated = spoiled(&disk, "wal/000003.log", &repeated);
+    let repeated = run.spoiled("wal/000003.log", &repeated);
     assert!(matches!(open(&repeated), Err(StoreError::Damaged { .. })));
 }
 
 #[test]
 fn the_error_names_file_offset_and_command() {
-    let (disk, _) = recorded();
+    let run = Run::record(End::Synced);
+    let disk = &run.disk;
     let mut bytes = disk.contents("wal/000001.log").unwrap();
     bytes[60 + 40] ^= 1;
-    let error = open(&spoiled(&disk, "wal/000001.log", &bytes)).map(|_| ()).unwrap_err();
+    let error = open(&run.spoiled("wal/000001.log", &bytes)).map(|_| ()).unwrap_err();
     assert_eq!(
         error.to_string(),
         "memory/wal/000001.log is damaged at byte 60, in what had been synced; \
@@ -167,8 +460,9 @@ fn the_error_names_file_offset_and_command() {
 
 #[test]
 fn a_block_that_decays_while_the_node_runs_is_not_handed_out() {
-    let (disk, _) = recorded();
-    let (store, _) = open(&disk).unwrap();
+    let run = Run::record(End::Synced);
+    let disk = &run.disk;
+    let (store, _) = open(disk).unwrap();
     let mut bytes = disk.contents("blocks.log").unwrap();
     bytes[60 + 37 + 10] ^= 1;
     disk.overwrite("blocks.log", &bytes);
@@ -178,16 +472,26 @@ fn a_block_that_decays_while_the_node_runs_is_not_handed_out() {
 
 #[test]
 fn a_damaged_value_is_refused_and_set_aside() {
-    let (disk, _) = recorded();
-    let good = disk.contents("meta/genesis").unwrap();
-    for at in 0..good.len() {
+    let run = Run::record(End::Synced);
+    let good = run.disk.contents("meta/genesis").unwrap();
+    let flipped = (0..good.len()).flat_map(|at| flips().into_iter().map(move |flip| (at, flip)));
+    let flipped = flipped.map(|(at, flip)| {
         let mut bytes = good.clone();
-        bytes[at] ^= 0x10;
-        let disk = spoiled(&disk, "meta/genesis", &bytes);
+        bytes[at] ^= flip;
+        bytes
+    });
+    let cut = (0..good.len()).map(|length| good[..length].to_vec());
+    for bytes in flipped.chain(cut) {
+        let disk = run.spoiled("meta/genesis", &bytes);
         let (store, _) = open(&disk).unwrap();
-        assert!(matches!(store.meta.get("genesis"), Err(StoreError::Damaged { .. })));
+        let error = store.meta.get("genesis").unwrap_err();
+        assert!(matches!(error, StoreError::Damaged { .. }));
+        assert!(error.to_string().starts_with("memory/meta/genesis is damaged"), "{error}");
+        assert!(error.to_string().contains("`quorate node repair memory`"), "{error}");
         drop(store);
-        assert_eq!(repair(Arc::new(disk.clone()), config()).unwrap().len(), 1);
+        let repaired = repair(Arc::new(disk.clone()), config()).unwrap();
+        assert_eq!(repaired[0].kept, "memory/meta/genesis.damaged.1");
+        assert_eq!(disk.contents("meta/genesis.damaged.1").unwrap(), bytes);
         assert_eq!(open(&disk).unwrap().0.meta.get("genesis").unwrap(), None);
     }
 }

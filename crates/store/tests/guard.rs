@@ -6,7 +6,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use common::{SWARM, open, tears};
+use common::{SWARM, open, soaking, tears};
 use proptest::prelude::*;
 use quorate_store::{
     CrashPoints, Fault, GuardError, MAX_INTENT_BYTES, MemoryDisk, Permission, Position,
@@ -175,40 +175,6 @@ fn a_failed_write_or_sync_poisons_the_guard() {
     }
 }
 
-#[test]
-fn no_spoiled_byte_makes_the_guard_forget() {
-    for generations in [1, 2] {
-        let disk = created();
-        let mut guard = guard(&disk).unwrap();
-        for height in 1..=generations {
-            assert_eq!(guard.intend(at(height, 0, 1), b"vote").unwrap(), Permission::Fresh);
-        }
-        drop(guard);
-        let good = disk.contents("guard").unwrap();
-        let used = (0..5).flat_map(|page| page * PAGE..page * PAGE + 90);
-        for byte in used {
-            let mut bytes = good.clone();
-            bytes[byte] ^= 0x20;
-            disk.overwrite("guard", &bytes);
-            match self::guard(&disk) {
-                Ok(guard) => assert_eq!(guard.last(), at(generations, 0, 1), "byte {byte}"),
-                Err(
-                    GuardError::Damaged { .. } | GuardError::Store(StoreError::Unsupported { .. }),
-                ) => {
-                    assert!(byte < 80, "byte {byte}");
-                }
-                Err(error) => panic!("byte {byte}: {error}"),
-            }
-        }
-        for length in [0, 1, 79, 80, PAGE, 2 * PAGE, 5 * PAGE - 1] {
-            disk.overwrite("guard", &good[..length]);
-            assert!(matches!(self::guard(&disk), Err(GuardError::Damaged { .. })));
-        }
-        disk.overwrite("guard", &[&good[..], &[0]].concat());
-        assert!(matches!(self::guard(&disk), Err(GuardError::Damaged { .. })));
-    }
-}
-
 /// What a guard reads after its predecessor was killed may stand in the cache of the system alone:
 /// before it permits anything it must be durable.
 #[test]
@@ -323,8 +289,9 @@ fn three_lives(asks: &[Ask], cuts: [u64; 2], tear: Tear) -> bool {
 #[test]
 fn no_crash_schedule_makes_a_key_sign_two_things() {
     let asks = [(1, 0, 0, true), (1, 0, 1, false), (1, 1, 1, true), (2, 0, 0, true)];
+    let stride = if soaking() { 1 } else { 5 };
     for tear in tears() {
-        for second in (0..26).step_by(3) {
+        for second in (0..26).step_by(stride) {
             let mut first = 0;
             while three_lives(&asks, [first, second], tear) {
                 first += 1;
@@ -352,6 +319,43 @@ fn a_crash_while_the_guard_is_made_leaves_none_or_a_whole_one() {
             }
         }
     }
+}
+
+#[test]
+fn permits_from_is_the_height_where_it_stands_or_the_one_it_was_raised_to() {
+    let mut guard = guard(&created()).unwrap();
+    assert_eq!(guard.permits_from(), 0);
+    assert_eq!(guard.intend(at(3, 1, 2), b"a").unwrap(), Permission::Fresh);
+    assert_eq!(guard.permits_from(), 3);
+    guard.raise_to(10).unwrap();
+    assert_eq!(guard.permits_from(), 10);
+}
+
+#[test]
+fn a_crash_while_a_lost_guard_is_made_anew_leaves_none_or_a_raised_one() {
+    let mut made = 0;
+    for tear in tears() {
+        for cut in 0..10 {
+            let disk = MemoryDisk::new();
+            let (store, _) = open(&disk).unwrap();
+            disk.fail_at(disk.operations() + cut, Fault::PowerOff);
+            let _ = SigningGuard::create_raised(&store, &KEY, 10);
+            drop(store);
+            disk.crash(tear);
+            match guard(&disk) {
+                Ok(guard) => assert_eq!(guard.permits_from(), 10),
+                Err(error) => {
+                    assert!(matches!(error, GuardError::Missing { .. }), "{error}");
+                    continue;
+                }
+            }
+            let store = open(&disk).unwrap().0;
+            let again = SigningGuard::create_raised(&store, &KEY, 20).map(|_| ());
+            assert!(matches!(again, Err(GuardError::Exists { .. })), "{again:?}");
+            made += 1;
+        }
+    }
+    assert!(made > 10);
 }
 
 proptest! {

@@ -26,7 +26,7 @@ pub mod validators;
 pub use attestation::{Attestation, Claims};
 pub use block::{Block, Header};
 pub use cose::{Sign1, Signable};
-pub use evidence::Evidence;
+pub use evidence::{BadBlock, Conflict, Evidence};
 pub use genesis::{Genesis, Market, MechanismKind};
 pub use ids::{BlockId, Hash, OperationId, ParseHexError, PublicKey, Signature, SwarmId};
 pub use label::{Amounts, Capabilities, Label, LabelError};

@@ -52,6 +52,14 @@ pub const AMOUNT: i64 = 1 << 40;
 pub const OPERATIONS_PER_BLOCK: usize = 4096;
 /// Evidence in a block.
 pub const EVIDENCE_PER_BLOCK: usize = 16;
+/// Bytes of an accused block in evidence: it fits into a block that carries it with all else that
+/// a block must have.
+pub const BAD_BLOCK_BYTES: usize = 1024 * 1024;
+/// Evidence in a block that takes executing an accused block.
+pub const BAD_BLOCKS_PER_BLOCK: usize = 1;
+/// Evidence of a bad block may be brought for this many heights after the one it speaks of: the
+/// states that it is executed on are kept as long.
+pub const BAD_BLOCK_HEIGHTS: u64 = 8;
 /// Bytes of a block in canonical form.
 pub const BLOCK_BYTES: usize = 4 * 1024 * 1024;
 /// Tasks that one clearing takes, at most; the rest waits for the next.

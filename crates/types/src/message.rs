@@ -30,12 +30,16 @@ pub enum PeerMessage {
     FetchDecided(FetchDecided),
     /// A decided block with its commit.
     Decided(Box<Decided>),
-    /// A pair of statements that convicts.
+    /// What convicts a validator.
     Evidence(Box<Evidence>),
     /// A validator no longer hears an assignee.
     Suspicion(Sign1<Suspicion>),
     /// Where members can be reached, as the sender knows it; at most [`limits::ANNOUNCEMENTS`].
     Announcements(Vec<Sign1<Announcement>>),
+    /// Asks a validator which height is in progress with it; [`Self::Located`] answers (N-28).
+    Locate(Locate),
+    /// The answer to [`Self::Locate`].
+    Located(Located),
 }
 
 /// See [`PeerMessage::Status`].
@@ -45,6 +49,22 @@ pub struct PeerStatus {
     pub height: Height,
     /// Round of it.
     pub round: Round,
+}
+
+/// See [`PeerMessage::Locate`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct Locate {
+    /// Chosen at random by whoever asks, for this life of its process: no answer is older.
+    pub challenge: u64,
+}
+
+/// See [`PeerMessage::Located`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct Located {
+    /// That of the question.
+    pub challenge: u64,
+    /// Height being decided.
+    pub height: Height,
 }
 
 /// See [`PeerMessage::FetchBlock`].

@@ -21,6 +21,9 @@ pub(super) struct Calls {
     passed_on: BTreeMap<Label, (u64, BTreeSet<TaskId>)>,
     specs: BTreeMap<(TaskId, Hash), TaskSpec>,
     spec_order: VecDeque<(TaskId, Hash)>,
+    /// Tasks that this client is excluded from for good (clause L-17), the newest last: it would
+    /// bid, be refused, and so keep the market clearing for nothing.
+    excluded: VecDeque<TaskId>,
 }
 
 impl Calls {
@@ -45,7 +48,8 @@ impl Calls {
             return None;
         }
         calls.insert(from, call);
-        let call = merge(&market, calls, validators)?;
+        let mut call = merge(&market, calls, validators)?;
+        call.tasks.retain(|(task, _)| !self.excluded.contains(task));
         let (window, tasks) = self.passed_on.entry(market).or_default();
         let listed: BTreeSet<_> = call.tasks.iter().map(|(task, _)| *task).collect();
         if call.window == *window && listed.is_subset(tasks) {
@@ -55,6 +59,14 @@ impl Calls {
         *tasks = listed;
         self.remember(&call.tasks);
         Some(call)
+    }
+
+    /// Passes this task on no more.
+    pub(super) fn exclude(&mut self, task: TaskId) {
+        if self.excluded.len() >= SPECS {
+            self.excluded.pop_front();
+        }
+        self.excluded.push_back(task);
     }
 
     /// The specification that was called with this hash.
@@ -105,4 +117,33 @@ fn merge(
     let tasks = tasks.into_iter().take(limits::OFFERS_PER_BID);
     let tasks = tasks.map(|(id, spec)| (id, spec.clone())).collect();
     Some(Call { market: market.clone(), window, height, tasks })
+}
+
+#[cfg(test)]
+mod tests {
+    use quorate_types::Validator;
+
+    use super::*;
+
+    #[test]
+    fn l17_a_task_that_it_is_excluded_from_is_called_no_more()
+    -> Result<(), Box<dyn std::error::Error>> {
+        let (key, market) = (PublicKey([1; 32]), "jobs".parse::<Label>()?);
+        let member = Validator { key, power: 1, operator: "op".parse()? };
+        let validators = ValidatorSet::new(vec![member])?;
+        let task = |number| TaskId { requester: PublicKey([2; 32]), number };
+        let call = |window| {
+            let tasks = [0, 1].map(|number| (task(number), TaskSpec::new(market.clone())));
+            Call { market: market.clone(), window, height: window, tasks: tasks.to_vec() }
+        };
+        let mut calls = Calls::default();
+        let mut listed = |calls: &mut Calls, window| {
+            let call = calls.handle(key, call(window), &validators);
+            call.map(|call| call.tasks.into_iter().map(|(id, _)| id.number).collect::<Vec<_>>())
+        };
+        assert_eq!(listed(&mut calls, 1), Some(vec![0, 1]));
+        calls.exclude(task(0));
+        assert_eq!(listed(&mut calls, 2), Some(vec![1]));
+        Ok(())
+    }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use quorate_types::outcome::{Assignment, Expiry, Receipt, Refusal};
-use quorate_types::{Body, Hash, Millis, Outcome, TaskId, cbor};
+use quorate_types::{Body, Hash, Millis, Outcome, Reason, TaskId, cbor};
 
 use super::{Event, LightClient, LossCause, work};
 use crate::Award;
@@ -91,6 +91,18 @@ impl LightClient {
             self.refusals.pop_front();
         }
         let Refusal { operation, items, .. } = refusal;
+        for (task, reason) in &items {
+            if let (Some(task), Reason::ExcludedAfterFailure) = (task, reason) {
+                self.calls.exclude(*task);
+            }
+        }
+        if let [(None, reason)] = items[..] {
+            for number in self.outbox.submitted(&operation) {
+                let task = TaskId { requester: self.me, number };
+                let event = self.orders.handle_refusal(task, reason, bytes);
+                self.events(event);
+            }
+        }
         self.event(Event::Refused { operation, items, certificate: bytes.to_vec() });
     }
 

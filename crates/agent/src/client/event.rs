@@ -94,7 +94,7 @@ pub enum Event {
         task: TaskId,
         /// Why; `None` where it was cancelled.
         reason: Option<Reason>,
-        /// Receipt of the cancellation, or expiry.
+        /// Receipt of the cancellation, expiry, or refusal of the submission.
         certificate: Vec<u8>,
     },
     /// An operation of this agent, or some of its offers, had no effect.
@@ -119,4 +119,23 @@ pub enum LossCause {
     Ended,
     /// Validators with more than a third of the power were out of reach for the lease.
     OutOfReach,
+}
+
+impl Event {
+    /// The event in a word, for logs: certificates are long.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Call(_) => "call",
+            Self::Award(_) => "award",
+            Self::LeaseLost { .. } => "lease lost",
+            Self::Reported { .. } => "reported",
+            Self::Awarded { .. } => "awarded",
+            Self::Accepted { .. } => "accepted",
+            Self::Returned { .. } => "returned",
+            Self::Completed { .. } => "completed",
+            Self::Failed { .. } => "failed",
+            Self::Refused { .. } => "refused",
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use quorate_types::outcome::{Assignment, Expiry, Receipt};
-use quorate_types::{Body, FencingToken, TaskId};
+use quorate_types::{Body, FencingToken, Reason, TaskId};
 
 use super::Event;
 
@@ -94,6 +94,17 @@ impl Orders {
         self.advance(task, expiry.token, Step::Ended)?;
         let reason = Some(expiry.reason);
         Some(Event::Failed { task, reason, certificate: certificate.to_vec() })
+    }
+
+    /// A task of this requester was never opened.
+    pub(super) fn handle_refusal(
+        &mut self,
+        task: TaskId,
+        reason: Reason,
+        certificate: &[u8],
+    ) -> Option<Event> {
+        self.advance(task, 0, Step::Ended)?;
+        Some(Event::Failed { task, reason: Some(reason), certificate: certificate.to_vec() })
     }
 
     /// Notes a step; `None` where it is known.

@@ -1,6 +1,7 @@
 //! Operations on their way: numbered, signed once, sent again until the swarm has them.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Range;
 
 use quorate_crypto::SecretKey;
 use quorate_types::{
@@ -9,6 +10,8 @@ use quorate_types::{
 
 /// Operations under way at one time; a mempool holds more of one agent.
 const IN_FLIGHT: usize = 64;
+/// Submissions whose refusal would be recognised.
+const SUBMISSIONS: usize = 4_096;
 /// Every so many attempts, validators that took the operation get it again: they may have lost it.
 const RENEW: u32 = 8;
 
@@ -18,6 +21,9 @@ pub(super) struct Outbox {
     waiting: VecDeque<Body>,
     flying: BTreeMap<u64, Flying>,
     next: u64,
+    /// Numbers of the tasks that each of the newest submissions names.
+    submissions: BTreeMap<OperationId, Range<u64>>,
+    submission_order: VecDeque<OperationId>,
 }
 
 #[derive(Debug)]
@@ -63,12 +69,30 @@ impl Outbox {
         self.next += 1;
         let operation = Operation { swarm, agent: key.public_key(), sequence, body };
         let id = operation.id();
+        self.note_submission(id, &operation.body);
         let operation = key.sign(operation).into_inner();
         let (accepted, taken) = (BTreeSet::new(), BTreeSet::new());
         let (sent_at, attempts, was_accepted) = (now, 1, false);
         let flying = Flying { operation, id, sent_at, attempts, was_accepted, accepted, taken };
         self.flying.insert(sequence, flying);
         sequence
+    }
+
+    fn note_submission(&mut self, id: OperationId, body: &Body) {
+        let Body::Submit(submit) = body else { return };
+        let after = submit.first.saturating_add(submit.tasks.len() as u64);
+        self.submissions.insert(id, submit.first..after);
+        self.submission_order.push_back(id);
+        if self.submission_order.len() > SUBMISSIONS
+            && let Some(oldest) = self.submission_order.pop_front()
+        {
+            self.submissions.remove(&oldest);
+        }
+    }
+
+    /// The numbers of the tasks that this operation submitted; none where it is another.
+    pub(super) fn submitted(&self, operation: &OperationId) -> Range<u64> {
+        self.submissions.get(operation).cloned().unwrap_or_default()
     }
 
     /// Numbers and signs what waits, as far as there is room; returns the numbers.

@@ -2,8 +2,10 @@
 
 use quorate_certificate::Dossier;
 use quorate_crypto::map::AuthenticatedMap;
-use quorate_crypto::merkle;
-use quorate_types::{Block, Evidence, Header, Kind, Sign1, Statement, cbor};
+use quorate_crypto::{merkle, verify_evidence};
+use quorate_types::{
+    Block, Evidence, Hash, Header, Kind, QuorumCertificate, Sign1, Statement, cbor,
+};
 
 use crate::Vector;
 use crate::common::*;
@@ -74,7 +76,7 @@ fn statements() -> Vec<Vector> {
     let (prevote, precommit) = (said().remove(2).1, said().remove(3).1);
     let nil = Statement { block: None, ..prevote.clone() };
     let evidence = Evidence::new(signed(1, &prevote), signed(1, &nil)).unwrap();
-    vectors.push(Vector::new("evidence", "evidence", &evidence).with("hash", evidence.hash()));
+    vectors.push(Vector::new("conflict", "evidence", &evidence).with("hash", evidence.hash()));
     assert!(!prevote.conflicts_with(&precommit));
     vectors
 }
@@ -126,11 +128,28 @@ fn blocks() -> Vec<Vector> {
         evidence: Vec::new(),
         previous_commit: Some(commit(&header, &[2, 3, 4])),
     };
+    let bad = bad_block(full.clone());
     vec![
         Vector::new("header", "header", &header).with("id", header.id()),
         Vector::new("block of height 1", "block", &first),
         Vector::new("block", "block", &full),
+        Vector::new("bad block", "evidence", &bad).with("hash", bad.hash()),
     ]
+}
+
+/// A block that binds its true body, and the proposal of 1, who built it.
+pub fn bad_block(mut block: Block) -> Evidence {
+    let operations: Vec<_> = block.operations.iter().map(cbor::encode).collect();
+    let evidence: Vec<_> = block.evidence.iter().map(cbor::encode).collect();
+    let commit = block.previous_commit.as_ref();
+    block.header.evidence = merkle::root(&evidence);
+    block.header.builder = validator_key(1).public_key();
+    block.header.operations = merkle::root(&operations);
+    block.header.previous_commit = commit.map_or(Hash::ZERO, QuorumCertificate::hash);
+    let proposal = Statement { kind: Kind::Proposal, round: 0, ..precommit(&block.header) };
+    let evidence = Evidence::bad_block(signed(1, &proposal), block).unwrap();
+    assert!(verify_evidence(evidence.clone()).is_ok());
+    evidence
 }
 
 fn outcome_vectors() -> Vec<Vector> {

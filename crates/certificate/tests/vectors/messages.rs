@@ -6,6 +6,7 @@ use quorate_types::{Block, BlockId, Evidence, Kind, OperationId, Statement};
 
 use crate::Vector;
 use crate::common::*;
+use crate::list::bad_block;
 
 pub fn vectors() -> Vec<Vector> {
     let announcement = Announcement {
@@ -37,6 +38,10 @@ fn peer() -> Vec<Vector> {
     };
     let operations = vec![operation(&agent_key(), 7, bodies().remove(7))];
     let decided = Decided { block: block.clone(), commit: commit.clone() };
+    let bad = bad_block(Block { operations: operations.clone(), ..block.clone() });
+    let conflicting = Block { evidence: vec![evidence.clone()], ..block.clone() };
+    let accusing = Block { evidence: vec![bad_block(conflicting)], ..block.clone() };
+    let deepest = Decided { block: accusing, commit: commit.clone() };
     let messages = [
         PeerMessage::Statement(signed(1, &said)),
         PeerMessage::Certificate(commit),
@@ -48,6 +53,11 @@ fn peer() -> Vec<Vector> {
         PeerMessage::Decided(Box::new(decided)),
         PeerMessage::Evidence(Box::new(evidence)),
         PeerMessage::Suspicion(suspicion(1)),
+        PeerMessage::Evidence(Box::new(bad)),
+        // The deepest message there is: a decided block that accuses one that holds a conflict.
+        PeerMessage::Decided(Box::new(deepest)),
+        PeerMessage::Locate(Locate { challenge: u64::MAX }),
+        PeerMessage::Located(Located { challenge: u64::MAX, height }),
     ];
     numbered("peer message", "peer-message", &messages)
 }

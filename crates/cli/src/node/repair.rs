@@ -14,7 +14,7 @@ use crate::output::say;
 ///
 /// For a node that refuses to start because its log or its blocks are damaged. What is cut away is
 /// kept as NAME.damaged.N; blocks are fetched anew from the other members. The signing guard is
-/// never touched: a validator whose guard is lost never signs again, and needs a new key.
+/// never touched: for a validator whose guard is lost or damaged there is `quorate node --rejoin`.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Example: quorate node repair alice")]
 pub(super) struct Args {

@@ -12,11 +12,20 @@ use crate::output::say;
 /// How long binding a socket may take.
 const BIND_LIMIT: Duration = Duration::from_secs(10);
 
+/// How a validator starts.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Start {
+    /// By its signing guard.
+    Usual,
+    /// Without one: others have to prove from where it may vote.
+    Rejoin,
+}
+
 /// Runs the validator of a folder until it is told to stop.
 ///
 /// # Errors
 /// Why it did not start, or stopped by itself.
-pub(super) async fn run(home: &Home) -> Result<()> {
+pub(super) async fn run(start: Start, home: &Home) -> Result<()> {
     let mut stop = StopSignal::catch()?;
     let listen = home.config()?.listen;
     ensure!(
@@ -24,7 +33,10 @@ pub(super) async fn run(home: &Home) -> Result<()> {
         "a validator has to listen: write `listen` into {}/node.toml or give --listen ADDR",
         home.root().display()
     );
-    let mut validator = Validator::start(home, crash::points()?).await?;
+    let mut validator = match start {
+        Start::Usual => Validator::start(home, crash::points()?).await?,
+        Start::Rejoin => Validator::rejoin(home, crash::points()?).await?,
+    };
     let mut events = validator.subscribe();
     say(format!("validator {} of swarm {}", validator.public_key(), validator.swarm()))?;
     say_addresses(&validator, listen.len()).await?;

@@ -26,6 +26,7 @@ impl Driver {
     /// Does what a transition says.
     pub(super) fn apply(&mut self, transition: Transition, outputs: &mut Vec<Output>) {
         self.state = transition.state;
+        self.rules_fired.extend(transition.rule);
         for output in transition.outputs {
             match output {
                 RoundOutput::Build => self.build(outputs),

@@ -26,6 +26,8 @@ use quorate_types::{
     SignedStatement, Statement, SwarmId, Validator, ValidatorSet,
 };
 
+use crate::coverage;
+
 /// A multiple of 1 to 7, so that round 0 is the first slot's with that many equal validators.
 pub const HEIGHT: Height = 420;
 pub const SWARM: SwarmId = SwarmId([7; 32]);
@@ -113,7 +115,8 @@ pub fn build_round(block: BlockId) -> Round {
     block.0[1].into()
 }
 
-fn name(block: Option<BlockId>) -> String {
+/// The name of a block.
+pub fn name(block: Option<BlockId>) -> String {
     match block {
         None => "nil".into(),
         Some(BlockId([letter, 0, ..])) => char::from(letter).to_string(),
@@ -169,7 +172,13 @@ impl Bench {
                 shown.extend(self.feed(Input::Statement(own)));
             }
         }
+        coverage::note(&self.driver);
         shown
+    }
+
+    /// What is still to be done after a recovery.
+    pub fn unanswered(&self) -> Vec<String> {
+        self.driver.unanswered().iter().map(|output| self.show(output)).collect()
     }
 
     pub fn state(&self) -> String {
@@ -182,7 +191,8 @@ impl Bench {
         format!("{} {} {locked} {valid}", state.round, step_name(state.step))
     }
 
-    fn inputs(&self, words: &[&str]) -> Vec<Input> {
+    /// The inputs of one line.
+    pub fn inputs(&self, words: &[&str]) -> Vec<Input> {
         let number = |at: usize| words[at].parse().unwrap();
         match words[0] {
             "start" => vec![Input::Start],
@@ -251,7 +261,8 @@ impl Bench {
             Output::Polka(polka) => format!("polka {}", said(&polka.statement)),
             Output::Decided(commit) => format!("decide {}", said(&commit.statement)),
             Output::Evidence(pair) => {
-                let (who, at) = (self.committee.who(&pair.culprit()), &pair.first.statement);
+                let who = self.committee.who(&pair.culprit());
+                let at = &pair.statements().next().unwrap().statement;
                 format!("evidence {who} {} {:?}", at.round, at.kind).to_lowercase()
             }
             Output::Contradiction(commit) => format!("contradiction {}", said(&commit.statement)),
@@ -294,13 +305,14 @@ pub enum Shows {
 /// Runs a table of named scenarios; says which of them fail.
 pub fn run_all(table: &[(&str, Shows)]) {
     let fails = |(title, shows): &&(&str, Shows)| {
-        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run_one(title, shows))).is_err()
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| play(title, shows))).is_err()
     };
     let failed: Vec<_> = table.iter().filter(fails).map(|(title, _)| title).collect();
     assert!(failed.is_empty(), "failed: {failed:?}");
 }
 
-fn run_one(title: &str, shows: &Shows) {
+/// Plays one scenario.
+pub fn play(title: &str, shows: &Shows) {
     match shows {
         Shows::Script(me, script) => Bench::new(&[1; 4], *me).run(title, script),
         Shows::Powers(powers, me, script) => Bench::new(powers, Some(*me)).run(title, script),

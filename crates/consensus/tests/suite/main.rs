@@ -8,12 +8,17 @@
     reason = "clippy knows test functions, but not their helpers"
 )]
 
+mod bounds;
 mod catalogue;
+mod catch_up;
 mod cometbft;
+mod coverage;
 mod harness;
 mod malachite_driver;
 mod malachite_quint;
+mod model;
 mod network;
 mod properties;
+mod recovery;
 mod rules;
 mod step;

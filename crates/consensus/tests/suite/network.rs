@@ -10,6 +10,7 @@ use quorate_types::{
     BlockId, Height, Kind, Power, PublicKey, QuorumCertificate, Round, SignedStatement, Statement,
 };
 
+use crate::coverage;
 use crate::harness::{Committee, SWARM};
 
 /// Inputs after which a network that should decide has failed to.
@@ -226,7 +227,9 @@ impl Network {
 
     fn feed(&mut self, to: usize, input: Input) {
         let Some(driver) = self.drivers.get_mut(&to) else { return };
-        for output in driver.handle(input) {
+        let outputs = driver.handle(input);
+        coverage::note(driver);
+        for output in outputs {
             self.obey(to, output);
         }
     }

@@ -67,6 +67,7 @@ fn check(before: &RoundState, input: RoundInput, transition: &Transition) {
     let after = &transition.state;
     let place = |state: &RoundState| (state.step == Step::Decided, state.round, state.step);
     assert!(place(before) <= place(after), "{before:?} {input:?} goes back");
+    assert_eq!(transition.rule.is_none(), after == before && transition.outputs.is_empty());
     if before.step == Step::Decided || before.step == Step::Unstarted && after.step == before.step {
         assert_eq!((before, transition.outputs.len()), (after, 0));
     }
@@ -75,7 +76,7 @@ fn check(before: &RoundState, input: RoundInput, transition: &Transition) {
             // One of each per round: the step moves on with it.
             RoundOutput::Prevote(said) => {
                 assert_eq!((before.step, after.step), (Step::Propose, Step::Prevote));
-                may_prevote(before, input, said);
+                assert_eq!(said, prevote(before, input), "{before:?} {input:?}");
             }
             RoundOutput::Precommit(said) => {
                 assert_eq!((before.step, after.step), (Step::Prevote, Step::Precommit));
@@ -100,12 +101,20 @@ fn check(before: &RoundState, input: RoundInput, transition: &Transition) {
     assert!(round(after.locked) <= round(after.valid));
 }
 
-/// L23, L29: a lock is given up only for a polka that is at least as late.
-fn may_prevote(before: &RoundState, input: RoundInput, said: Option<BlockId>) {
-    let (Some(block), Some((locked, locked_round))) = (said, before.locked) else { return };
-    let polka = match input {
-        RoundInput::Reproposal { pol_round, .. } => Some(pol_round),
-        _ => None,
+/// L23, L29, L57: the block where it is valid, and there is no lock but on it or before a polka
+/// for it; else nil.
+fn prevote(before: &RoundState, input: RoundInput) -> Option<BlockId> {
+    let (block, pol_round) = match input {
+        RoundInput::Proposal { block, validity: Validity::Valid } => (block, None),
+        RoundInput::Reproposal { block, pol_round, validity: Validity::Valid } => {
+            assert!(pol_round < before.round, "L28: {before:?} {input:?}");
+            (block, Some(pol_round))
+        }
+        _ => return None,
     };
-    assert!(locked == block || polka.is_some_and(|round| round >= locked_round));
+    match before.locked {
+        None => Some(block),
+        Some((locked, _)) if locked == block => Some(block),
+        Some((_, locked_round)) => (pol_round >= Some(locked_round)).then_some(block),
+    }
 }

@@ -14,14 +14,12 @@ use crate::run::Run;
 use crate::state::Task;
 
 impl Run<'_> {
-    /// Opens all tasks of an operation, or none.
+    /// Opens all tasks of an operation, or none. Numbers that continue the requester's are used up
+    /// either way: what was submitted after a refused task keeps the names it was given.
     pub(super) fn submit(&mut self, requester: PublicKey, submit: &Submit) -> Result<(), Reason> {
         let count = submit.tasks.len() as u64;
         if submit.tasks.is_empty() || submit.tasks.len() > limits::TASKS_PER_OPERATION {
             return Err(Reason::TaskMalformed);
-        }
-        for spec in &submit.tasks {
-            self.check_spec(spec)?;
         }
         let account = self.view.account(&requester);
         let (next, live) =
@@ -30,11 +28,12 @@ impl Run<'_> {
         if submit.first != next {
             return Err(Reason::TaskNumber);
         }
+        self.view.change_account(requester, |account| account.next_task = after);
+        submit.tasks.iter().try_for_each(|spec| self.check_spec(spec))?;
         if live.saturating_add(count) > limits::OPEN_TASKS_PER_REQUESTER {
             return Err(Reason::QuotaExceeded);
         }
         self.view.change_account(requester, |account| {
-            account.next_task = after;
             account.live_tasks = account.live_tasks.saturating_add(count);
         });
         for (spec, number) in submit.tasks.iter().zip(next..) {

@@ -43,6 +43,24 @@ impl<K: Ord + Clone, V: Clone> Layers<K, V> {
         merge(self.recent.range(bounds.clone()), self.base.range(bounds))
     }
 
+    /// What takes `changes` back: the values that stand under their keys now.
+    pub(crate) fn undo(&self, changes: &Delta<K, V>) -> Delta<K, V> {
+        changes.keys().map(|key| (key.clone(), self.get(key).cloned())).collect()
+    }
+
+    /// The map as it was: with `undos` taken back, the latest first.
+    pub(crate) fn rewound<'a>(&self, undos: impl Iterator<Item = &'a Delta<K, V>>) -> Self
+    where
+        K: 'a,
+        V: 'a,
+    {
+        let mut recent = (*self.recent).clone();
+        for undo in undos {
+            recent.extend(undo.iter().map(|(key, value)| (key.clone(), value.clone())));
+        }
+        Self { base: Arc::clone(&self.base), recent: Arc::new(recent) }
+    }
+
     /// Takes changes over. Costs O(changes) unless snapshots are held for many blocks: then the
     /// changes since the oldest are copied.
     pub(crate) fn apply(&mut self, changes: Delta<K, V>) {
@@ -153,6 +171,8 @@ mod tests {
             let mut layers = Layers::new();
             let mut model = BTreeMap::new();
             let mut snapshots = Vec::new();
+            let mut undos = vec![];
+            let mut models = vec![];
             for (at, block) in blocks.into_iter().enumerate() {
                 if held >> at & 1 == 1 {
                     snapshots.push((layers.clone(), model.clone()));
@@ -169,7 +189,12 @@ mod tests {
                 prop_assert!(overlay.range(0..).eq(&model));
                 prop_assert!(overlay.range(5..=20).eq(model.range(5..=20)));
                 let changes = overlay.into_changes();
+                undos.insert(0, layers.undo(&changes));
                 layers.apply(changes);
+                models.insert(0, model.clone());
+                for (back, then) in models.iter().enumerate() {
+                    prop_assert!(layers.rewound(undos.iter().take(back)).range(..).eq(then));
+                }
                 prop_assert!(layers.range(..).eq(&model));
                 for key in 0..30 {
                     prop_assert_eq!(layers.get(&key), model.get(&key));

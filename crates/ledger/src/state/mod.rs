@@ -16,4 +16,4 @@ pub(crate) use entry::{
 };
 pub(crate) use index::Index;
 pub use key::Key;
-pub(crate) use view::{Changes, State, View};
+pub(crate) use view::{Changes, State, Undo, View};

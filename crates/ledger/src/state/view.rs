@@ -24,6 +24,13 @@ pub(crate) struct Changes {
     index: Delta<Index, u64>,
 }
 
+/// What takes a block back: the values before it, and the map before it.
+#[derive(Debug)]
+pub(crate) struct Undo {
+    changes: Changes,
+    tree: AuthenticatedMap,
+}
+
 impl State {
     pub(crate) fn new() -> Self {
         let (entries, index) = (Layers::new(), Layers::new());
@@ -50,6 +57,21 @@ impl State {
         self.entries.apply(changes.entries);
         self.index.apply(changes.index);
         self.tree = tree;
+    }
+
+    /// What takes `changes` back once they are applied. Costs O(changes).
+    pub(crate) fn undo(&self, changes: &Changes) -> Undo {
+        let entries = self.entries.undo(&changes.entries);
+        let index = self.index.undo(&changes.index);
+        Undo { changes: Changes { entries, index }, tree: self.tree.clone() }
+    }
+
+    /// The state as it was before the blocks that `undos` take back, the latest first.
+    pub(crate) fn rewound(&self, undos: &[&Undo]) -> Self {
+        let entries = self.entries.rewound(undos.iter().map(|undo| &undo.changes.entries));
+        let index = self.index.rewound(undos.iter().map(|undo| &undo.changes.index));
+        let tree = undos.last().map_or(&self.tree, |oldest| &oldest.tree).clone();
+        Self { entries, index, tree }
     }
 
     /// Whether the index is what the entries imply. Looks at everything.

@@ -75,6 +75,7 @@ pub fn spec(market: &str) -> TaskSpec {
     TaskSpec::new(label(market))
 }
 
+#[derive(Clone)]
 pub struct World {
     pub ledger: Ledger,
     pub last_commit: Option<Verified<QuorumCertificate>>,

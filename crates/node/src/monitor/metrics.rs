@@ -4,6 +4,7 @@
 use std::fmt::{Display, Write};
 
 use quorate_network::{Lane, LaneCounters};
+use quorate_replica::Standing;
 use quorate_types::Millis;
 
 use super::tally::{BOUNDS, Histogram};
@@ -35,6 +36,8 @@ fn standing(page: &mut Page, view: &View) {
     );
     page.gauge("quorate_height", "Height of the last decided block.", ledger.height);
     page.gauge("quorate_round", "Round of the height being decided.", status.round);
+    let votes = u8::from(status.standing == Standing::Votes);
+    page.gauge("quorate_voting", "1; 0 while the key of this validator may not sign.", votes);
     page.gauge(
         "quorate_block_time_seconds",
         "Unix time of the last decided block, by its builder's clock.",

@@ -1,6 +1,7 @@
 //! `/health` and `/status`.
 
 use quorate_ledger::WindowView;
+use quorate_replica::Standing;
 use quorate_types::{BlockId, Height, Label, Millis, Power, PublicKey, Round, SwarmId};
 use serde::Serialize;
 
@@ -64,10 +65,21 @@ struct Status<'a> {
     block: BlockId,
     block_time: Millis,
     round: Round,
+    voting: Voting,
     pool: usize,
     peers: usize,
     validators: Vec<Member<'a>>,
     markets: Vec<Window<'a>>,
+}
+
+/// `votes`; or `waits` with the height it votes from; or `rejoining` with the power it heard, and
+/// the power of all, of which it needs more than two thirds.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+enum Voting {
+    Votes,
+    Waits { from_height: Height },
+    Rejoining { power_heard: Power, power_total: Power },
 }
 
 #[derive(Serialize)]
@@ -107,6 +119,7 @@ pub(super) fn render(view: &View) -> String {
         block: ledger.block,
         block_time: ledger.block_time,
         round: view.status.round,
+        voting: view.status.standing.into(),
         pool: view.status.pool,
         peers: view.peers,
         validators: members.collect(),
@@ -114,6 +127,18 @@ pub(super) fn render(view: &View) -> String {
     };
     // Only maps with keys that are no text, or a failing writer, could be an error.
     serde_json::to_string(&status).unwrap_or_default() + "\n"
+}
+
+impl From<Standing> for Voting {
+    fn from(standing: Standing) -> Self {
+        match standing {
+            Standing::Votes => Self::Votes,
+            Standing::Waits(from_height) => Self::Waits { from_height },
+            Standing::Rejoins { heard, total } => {
+                Self::Rejoining { power_heard: heard, power_total: total }
+            }
+        }
+    }
 }
 
 impl<'a> From<&'a WindowView> for Window<'a> {
@@ -183,5 +208,21 @@ mod tests {
             assert_eq!(health(&view(present, height, age_ms)), verdict, "{present} {age_ms}");
         }
         assert!(!stale.to_string().contains('\n'));
+    }
+
+    #[test]
+    fn the_status_says_whether_it_votes() {
+        for (standing, said) in [
+            (Standing::Votes, r#""voting":{"state":"votes"}"#),
+            (Standing::Waits(12), r#""voting":{"state":"waits","from_height":12}"#),
+            (
+                Standing::Rejoins { heard: 2, total: 4 },
+                r#""voting":{"state":"rejoining","power_heard":2,"power_total":4}"#,
+            ),
+        ] {
+            let mut view = view(4, 9, 0);
+            view.status.standing = standing;
+            assert!(render(&view).contains(said), "{}", render(&view));
+        }
     }
 }

@@ -103,7 +103,7 @@ impl Drive {
     }
 
     fn on_event(&mut self, event: Event) {
-        tracing::debug!(event = name_of(&event), "learned");
+        tracing::debug!(event = event.name(), "learned");
         self.progress(&event);
         match &event {
             Event::Call(call) if !self.client.is_ready() => {
@@ -248,23 +248,6 @@ impl Drive {
 
     fn is_validator(&self, key: &PublicKey) -> bool {
         self.links.validators.get(key).is_some()
-    }
-}
-
-/// The event in a word, for the log: certificates are long.
-fn name_of(event: &Event) -> &'static str {
-    match event {
-        Event::Ready => "ready",
-        Event::Call(_) => "call",
-        Event::Award(_) => "award",
-        Event::LeaseLost { .. } => "lease lost",
-        Event::Reported { .. } => "reported",
-        Event::Awarded { .. } => "awarded",
-        Event::Accepted { .. } => "accepted",
-        Event::Returned { .. } => "returned",
-        Event::Completed { .. } => "completed",
-        Event::Failed { .. } => "failed",
-        Event::Refused { .. } => "refused",
     }
 }
 

@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use quorate_crypto::SecretKey;
+use quorate_durable::{DurableReplica, Start};
 use quorate_network::{Network, NetworkEvents};
-use quorate_replica::{Event, Replica};
-use quorate_store::{CrashPoints, SigningGuard, Store};
+use quorate_replica::{Event, Standing};
+use quorate_store::CrashPoints;
 use quorate_types::{Genesis, Millis, PublicKey, SignedOperation};
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -35,16 +36,14 @@ pub(super) struct Parts {
     pub(super) events: broadcast::Sender<ValidatorEvent>,
     pub(super) status: Arc<Mutex<ValidatorStatus>>,
     pub(super) points: CrashPoints,
+    pub(super) start: Start,
     pub(super) runtime: Handle,
 }
 
 pub(super) struct EventLoop {
     pub(super) me: PublicKey,
-    pub(super) key: SecretKey,
     pub(super) config: NodeConfig,
-    pub(super) replica: Replica,
-    pub(super) store: Store,
-    pub(super) guard: SigningGuard,
+    pub(super) durable: DurableReplica,
     pub(super) network: Network,
     pub(super) connected: BTreeSet<PublicKey>,
     pub(super) book: AddressBook,
@@ -97,14 +96,14 @@ impl EventLoop {
             this.drain()?;
             this.pass_on();
             this.tell_status();
-            let wake = this.replica.poll_timeout().map(|at| this.clock.instant(at));
+            let wake = this.durable.poll_timeout().map(|at| this.clock.instant(at));
             tokio::select! {
                 biased;
                 _ = &mut stopped => return this.stop(),
                 Some(event) = completions.recv() => this.handle(event),
                 () = sleep_until(wake) => {
                     let now = this.clock.now();
-                    this.replica.handle_timeout(now);
+                    this.durable.handle_timeout(now);
                 }
                 event = network_events.recv() => {
                     let Some(event) = event else { return this.stop() };
@@ -124,21 +123,19 @@ impl EventLoop {
         let clock = Clock::start();
         let me = parts.key.public_key();
         let swarm = parts.genesis.swarm_id();
-        let recovered = recover(From {
+        let durable = recover(From {
             data: &parts.data,
             genesis: parts.genesis,
-            me,
+            key: parts.key,
             config: &parts.config,
             points: parts.points,
+            start: parts.start,
             now: clock.now(),
         })?;
         Ok(Self {
             me,
-            key: parts.key,
             config: parts.config,
-            replica: recovered.replica,
-            store: recovered.store,
-            guard: recovered.guard,
+            durable,
             network: parts.network,
             connected: BTreeSet::new(),
             book: AddressBook::new(swarm, me),
@@ -155,26 +152,44 @@ impl EventLoop {
     }
 
     fn stop(mut self) -> Result<(), ValidatorError> {
-        self.store.wal.sync()?;
+        self.durable.sync()?;
         self.tell_status();
         Ok(())
     }
 
     fn tell_status(&self) {
-        let ledger = self.replica.ledger();
+        let replica = self.durable.replica();
+        let ledger = replica.ledger();
         let validators = ledger.validators();
         let members = self.connected.iter().filter(|key| validators.get(key).is_some());
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        if status.standing != replica.standing() {
+            log_standing(replica.standing());
+        }
         let summary = status.ledger.take().filter(|told| told.height == ledger.height());
         *status = ValidatorStatus {
             height: ledger.height(),
-            round: self.replica.round(),
-            pool: self.replica.pool_len(),
+            round: replica.round(),
+            pool: replica.pool_len(),
             connected_validators: members.count(),
             connected: self.connected.len(),
-            counters: self.replica.counters(),
+            counters: replica.counters(),
             undecodable: self.undecodable,
+            standing: replica.standing(),
             ledger: summary.or_else(|| Some(Arc::new(LedgerSummary::of(ledger)))),
         };
+    }
+}
+
+/// Not to vote is no ordinary state: it is worth a line that is seen.
+fn log_standing(standing: Standing) {
+    match standing {
+        Standing::Votes => tracing::warn!("this validator votes again"),
+        Standing::Waits(from) => tracing::warn!(from, "not voting yet: votes from this height"),
+        Standing::Rejoins { heard, total } => tracing::warn!(
+            heard,
+            total,
+            "rejoining: not voting until others with more than two thirds of the power are heard"
+        ),
     }
 }

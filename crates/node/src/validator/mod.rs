@@ -14,10 +14,11 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use quorate_crypto::Verified;
+use quorate_durable::{DurableError, Start};
 use quorate_ledger::{Ledger, WindowView};
 use quorate_network::{Network, NetworkConfig, NetworkError};
-use quorate_replica::{Counters, HaltReason, RecoverError, RestoreError};
-use quorate_store::{CrashPoints, GuardError, StoreError};
+use quorate_replica::{Counters, Standing};
+use quorate_store::CrashPoints;
 use quorate_types::{
     Block, BlockId, Height, Millis, PublicKey, QuorumCertificate, Round, SwarmId, ValidatorSet,
 };
@@ -34,12 +35,9 @@ pub enum ValidatorError {
     /// Its folder.
     #[error(transparent)]
     Home(#[from] HomeError),
-    /// Its disk. The process has to end, and recover at its next start.
+    /// Its disk, its guard or its protocol. The process has to end, and recover at its next start.
     #[error(transparent)]
-    Store(#[from] StoreError),
-    /// Its signing guard.
-    #[error(transparent)]
-    Guard(#[from] GuardError),
+    Durable(#[from] DurableError),
     /// Its network.
     #[error(transparent)]
     Network(#[from] NetworkError),
@@ -51,28 +49,6 @@ pub enum ValidatorError {
         /// Cause.
         source: std::io::Error,
     },
-    /// What it had stored is no history of this swarm.
-    #[error("the stored blocks: {0}")]
-    Restore(#[from] RestoreError),
-    /// What it had logged does not verify.
-    #[error("the write-ahead log: {0}")]
-    Recover(#[from] RecoverError),
-    /// A record on disk does not decode.
-    #[error("{file}, height {height}: {source}")]
-    Decode {
-        /// Which file.
-        file: &'static str,
-        /// Height of the record.
-        height: Height,
-        /// What is wrong.
-        source: quorate_types::cbor::CborError,
-    },
-    /// The genesis breaks a rule.
-    #[error("the genesis: {0}")]
-    Genesis(#[from] quorate_types::genesis::GenesisError),
-    /// The protocol stopped: going on would be wrong.
-    #[error("{0}")]
-    Halted(HaltReason),
     /// The thread or its runtime could not be made, or died.
     #[error("the validator's thread: {0}")]
     Thread(String),
@@ -130,6 +106,8 @@ pub struct ValidatorStatus {
     pub counters: Counters,
     /// Frames that were no message of the protocol.
     pub undecodable: u64,
+    /// Whether it votes, and if not, when it will.
+    pub standing: Standing,
     /// What the last decided block left; `None` while the validator is still coming back.
     pub ledger: Option<Arc<LedgerSummary>>,
 }
@@ -188,6 +166,25 @@ impl Validator {
     /// # Errors
     /// [`ValidatorError`] naming the file, or what is wrong with it.
     pub async fn start(home: &Home, points: CrashPoints) -> Result<Self, ValidatorError> {
+        Self::start_as(Start::Guarded, home, points).await
+    }
+
+    /// As [`Self::start`], for a key whose signing guard is lost: it follows and signs nothing
+    /// until other validators with more than two thirds of the power have proved a fresh height,
+    /// and votes from two heights later (rule 15). Nothing else may run with the key, ever.
+    ///
+    /// # Errors
+    /// As [`Self::start`]; and where there is a guard.
+    pub async fn rejoin(home: &Home, points: CrashPoints) -> Result<Self, ValidatorError> {
+        let challenge = u64::from_le_bytes(recovery::random()?);
+        Self::start_as(Start::Rejoin { challenge }, home, points).await
+    }
+
+    async fn start_as(
+        start: Start,
+        home: &Home,
+        points: CrashPoints,
+    ) -> Result<Self, ValidatorError> {
         let (genesis, key, config) = (home.genesis()?, home.key()?, home.config()?);
         let swarm = genesis.swarm_id();
         let mut settings = NetworkConfig::new(*key.seed(), protocol_name(&swarm));
@@ -220,6 +217,7 @@ impl Validator {
             events: events.clone(),
             status: Arc::clone(&status),
             points,
+            start,
             runtime: tokio::runtime::Handle::current(),
         };
         let thread = std::thread::Builder::new().name("replica".to_owned());

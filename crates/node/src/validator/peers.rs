@@ -89,9 +89,10 @@ impl EventLoop {
                 }
             }
             Topic::Evidence => {
-                if let Ok(evidence) = cbor::decode::<Evidence>(bytes, 8192) {
+                // A pair convicts whoever brings it: it is let in as this node's own word. A bad
+                // block takes executing, for a member whose word is lost if it is not true.
+                if let Ok(evidence @ Evidence::Conflict(_)) = cbor::decode(bytes, 8192) {
                     let message = PeerMessage::Evidence(Box::new(evidence));
-                    // The pair convicts whoever brings it; the channel of a member lets it in.
                     self.handle(Event::Peer { from: self.me, message });
                 }
             }
@@ -103,7 +104,7 @@ impl EventLoop {
     async fn learn(&mut self, announcements: Vec<Sign1<Announcement>>) -> Vec<Vec<u8>> {
         let mut news = Vec::new();
         for announcement in announcements.into_iter().take(limits::ANNOUNCEMENTS) {
-            let validators = self.replica.ledger().validators().clone();
+            let validators = self.durable.replica().ledger().validators().clone();
             let bytes = cbor::encode(&announcement);
             if let Some((key, addresses)) = self.book.learn(announcement, &validators)
                 && self.is_member(&key)
@@ -123,7 +124,7 @@ impl EventLoop {
     }
 
     fn is_member(&self, key: &PublicKey) -> bool {
-        self.replica.ledger().validators().get(key).is_some()
+        self.durable.replica().ledger().validators().get(key).is_some()
     }
 
     /// Says where this node is: once it listens somewhere, and again from time to time.
@@ -135,7 +136,7 @@ impl EventLoop {
         if addresses.is_empty() {
             return;
         }
-        self.book.announce(&self.key, &addresses, unix_millis());
+        self.book.announce(self.durable.key(), &addresses, unix_millis());
         if let Some(own) = self.book.own() {
             let (bytes, message) = (cbor::encode(own), vec![own.clone()]);
             for peer in self.connected.clone() {
@@ -156,7 +157,7 @@ impl EventLoop {
             Recipients::One(peer) => self.send_to(&peer, message),
             Recipients::All => {
                 let bytes = cbor::encode(message);
-                let validators = self.replica.ledger().validators().clone();
+                let validators = self.durable.replica().ledger().validators().clone();
                 for validator in &*validators {
                     if validator.key != self.me && self.connected.contains(&validator.key) {
                         self.send_bytes(&validator.key, lane_of(message, bytes.len()), &bytes);
@@ -196,8 +197,11 @@ impl EventLoop {
 
 fn lane_of(message: &PeerMessage, bytes: usize) -> Lane {
     match message {
-        PeerMessage::Block(_) if bytes <= INLINE_BLOCK_BYTES => Lane::Consensus,
+        PeerMessage::Block(_) | PeerMessage::Evidence(_) if bytes <= INLINE_BLOCK_BYTES => {
+            Lane::Consensus
+        }
         PeerMessage::Block(_)
+        | PeerMessage::Evidence(_)
         | PeerMessage::Operations(_)
         | PeerMessage::Decided(_)
         | PeerMessage::Announcements(_) => Lane::Bulk,

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use quorate_crypto::SecretKey;
 use quorate_ledger::Ledger;
 use quorate_replica::{
-    Action, Claim, Config, Event, LogRecord, Now, PaceConfig, Recipients, Replica, ToSign,
+    Action, Claim, Config, Event, LogRecord, Now, PaceConfig, Recipients, Replica, ToSign, Voting,
 };
 use quorate_types::genesis::{Admission, Attester, Parameters};
 use quorate_types::message::{ClientMessage, ClientRequest, Decided, PeerMessage, Request};
@@ -34,8 +34,13 @@ pub struct Disk {
     pub unsynced: Vec<(Height, LogRecord)>,
     /// Records that the last crash lost, unless a test says otherwise.
     pub lost: Vec<(Height, LogRecord)>,
-    pub signed: BTreeMap<(Height, u32, u8), Statement>,
+    pub signed: BTreeMap<Slot, Statement>,
+    /// Least height at which the signing guard permits something; `None` where there is no guard.
+    pub guard: Option<Height>,
 }
+
+/// What a key signs once: height, round, kind.
+pub type Slot = (Height, u32, u8);
 
 pub struct Node {
     pub key: SecretKey,
@@ -43,6 +48,8 @@ pub struct Node {
     pub disk: Disk,
     pub up: bool,
     pub replies: Vec<(PublicKey, ClientMessage)>,
+    /// What its key signed in all its lives, whatever became of the disk.
+    pub spoken: BTreeMap<Slot, Statement>,
 }
 
 pub struct Cluster {
@@ -109,9 +116,9 @@ impl Cluster {
         let now = START;
         let nodes = (1..=count)
             .map(|seed| {
-                let (key, disk) = (key(seed), Disk::default());
+                let (key, disk) = (key(seed), Disk { guard: Some(0), ..Disk::default() });
                 let replica = start(&genesis, &key, &disk, (time(now), pace));
-                Node { key, replica, disk, up: true, replies: Vec::new() }
+                Node { key, replica, disk, up: true, replies: Vec::new(), spoken: BTreeMap::new() }
             })
             .collect();
         let mut cluster = Self {
@@ -211,6 +218,11 @@ impl Cluster {
                 self.nodes[at].disk.blocks.push(((**block).clone(), commit));
                 Event::Persisted(block.header.height)
             }
+            Action::RaiseGuard(height) => {
+                let made = self.nodes[at].disk.guard.replace(height);
+                assert_eq!(made, None, "a guard is made once");
+                Event::GuardRaised(height)
+            }
             Action::ServeDecided { to, from } => {
                 let blocks = &self.nodes[at].disk.blocks;
                 let decided: Vec<_> =
@@ -243,11 +255,15 @@ impl Cluster {
     fn sign(&mut self, at: usize, to_sign: ToSign) -> Option<Event> {
         let node = &mut self.nodes[at];
         node.disk.log.append(&mut node.disk.unsynced);
+        let permitted = node.disk.guard.is_some_and(|from| node.replica.height() >= from);
+        assert!(permitted, "node {at} signs without a guard's permission: {to_sign:?}");
         Some(match to_sign {
             ToSign::Statement(statement) => {
                 let slot = (statement.height, statement.round, statement.kind as u8);
                 let held = node.disk.signed.entry(slot).or_insert_with(|| statement.clone());
                 assert_eq!(*held, statement, "node {at} signs twice for {slot:?}");
+                let before = node.spoken.entry(slot).or_insert_with(|| statement.clone());
+                assert_eq!(*before, statement, "node {at} signed otherwise for {slot:?} once");
                 Event::SignedStatement(node.key.sign_statement(statement))
             }
             ToSign::Operation(operation) => {
@@ -320,6 +336,12 @@ impl Cluster {
         self.queue.retain(|(to, _, _)| *to != at);
     }
 
+    /// Ends a node and takes its disk: what it signed is forgotten.
+    pub fn wipe(&mut self, at: usize) {
+        self.crash(at);
+        self.nodes[at].disk = Disk::default();
+    }
+
     pub fn restart(&mut self, at: usize) {
         let node = &mut self.nodes[at];
         let now = Now { monotonic: self.now - START, unix: self.now + self.ahead[at] };
@@ -390,7 +412,8 @@ fn start(
     disk: &Disk,
     (now, pace): (Now, PaceConfig),
 ) -> Replica {
-    let config = Config { me: key.public_key(), pace };
+    let voting = disk.guard.map_or(Voting::Rejoining { challenge: now.unix }, Voting::From);
+    let config = Config { me: key.public_key(), pace, voting };
     let ledger = Ledger::genesis(genesis.clone()).unwrap();
     let mut replica = Replica::new(config, ledger, now);
     for (block, commit) in &disk.blocks {

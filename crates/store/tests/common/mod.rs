@@ -1,6 +1,8 @@
 //! What the tests of this crate share.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub mod model;
+
 use std::sync::Arc;
 
 use quorate_store::{
@@ -10,9 +12,10 @@ use quorate_store::{
 /// The swarm of the tests.
 pub const SWARM: [u8; 32] = [7; 32];
 
-/// Small segments, so that short runs have several.
+/// Small segments, so that short runs have several; a log at any height, whatever blocks there are.
 pub fn config() -> StoreConfig {
-    StoreConfig { segment_bytes: 300, ..StoreConfig::new(SWARM, 0x1234_5678) }
+    let usual = StoreConfig::new(SWARM, 0x1234_5678);
+    StoreConfig { segment_bytes: 300, log_lead: u64::MAX, ..usual }
 }
 
 pub fn open(disk: &MemoryDisk) -> Result<(Store, Recovery), StoreError> {
@@ -34,4 +37,9 @@ pub fn tears() -> impl Iterator<Item = Tear> {
     let sectors = (0..6).map(|seed| Tear::Sectors { seed, bytes: 16 });
     let large = (0..4).map(|seed| Tear::Sectors { seed, bytes: 512 });
     [Tear::Nothing, Tear::Everything].into_iter().chain(prefixes).chain(sectors).chain(large)
+}
+
+/// Whether there is time for larger sweeps.
+pub fn soaking() -> bool {
+    std::env::var("QUORATE_SOAK").is_ok_and(|value| value == "1")
 }

@@ -188,8 +188,18 @@ pub fn quorum_certificate() -> impl Strategy<Value = QuorumCertificate> {
     })
 }
 
+fn conflict() -> impl Strategy<Value = Evidence> {
+    (signed_statement(), signed_statement())
+        .prop_map(|(first, second)| Evidence::Conflict(Box::new(Conflict { first, second })))
+}
+
+fn bad_block() -> impl Strategy<Value = Evidence> {
+    (signed_statement(), block_with(vec(conflict(), 0..2)))
+        .prop_map(|(proposal, block)| Evidence::BadBlock(Box::new(BadBlock { proposal, block })))
+}
+
 pub fn evidence() -> impl Strategy<Value = Evidence> {
-    (signed_statement(), signed_statement()).prop_map(|(first, second)| Evidence { first, second })
+    prop_oneof![conflict(), bad_block()]
 }
 
 pub fn header() -> impl Strategy<Value = Header> {
@@ -228,8 +238,12 @@ pub fn header() -> impl Strategy<Value = Header> {
 }
 
 pub fn block() -> impl Strategy<Value = Block> {
+    block_with(vec(evidence(), 0..2))
+}
+
+fn block_with(evidence: impl Strategy<Value = Vec<Evidence>>) -> impl Strategy<Value = Block> {
     let commit = option::of(quorum_certificate());
-    (header(), vec(operation(), 0..3), vec(evidence(), 0..2), commit).prop_map(
+    (header(), vec(operation(), 0..3), evidence, commit).prop_map(
         |(header, operations, evidence, previous_commit)| Block {
             header,
             operations,

@@ -1,10 +1,20 @@
 //! A disk in memory that can lose what was not synced, tear it, and fail.
 
+mod change;
+mod fate;
+mod fault;
+mod state;
+
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::memory_state::{Change, FileId, State};
 use crate::{Disk, DiskFile, FolderLock, OpenMode};
+
+pub use fault::{Fault, FaultKind, Syncs, Tear};
+
+use change::{Change, FileId};
+use state::State;
 
 /// A folder in memory that knows what was synced. Clones are the same folder.
 ///
@@ -12,45 +22,27 @@ use crate::{Disk, DiskFile, FolderLock, OpenMode};
 /// not synced survives what [`Tear`] says. [`kill`](Self::kill) ends the process alone. Operations
 /// that change something are counted from 0 (open of a new file, write, truncate, rename, remove,
 /// sync, sync of a folder), so that a test can fail each of them in turn.
+///
+/// | Fault of reliability.md | Here |
+/// |---|---|
+/// | torn write | [`crash`](Self::crash) with [`Tear::Prefix`], [`Tear::Sectors`] (subset) |
+/// | fsync error | [`Fault::SyncError`]; [`Fault::Error`] for any operation |
+/// | fsync lie | [`Fault::SyncLie`] once, [`set_syncs`](Self::set_syncs) for a period |
+/// | misdirected write | [`Fault::ShiftedWrite`], [`Fault::StrayWrite`] |
+/// | full | [`set_capacity`](Self::set_capacity) |
+/// | slow | a driver charges time per [`syncs`](Self::syncs): nothing here knows time |
+/// | wiped | [`wipe`](Self::wipe) |
+/// | failed read, bit flipped in a read | [`Fault::ReadError`], [`Fault::FlippedRead`] |
+/// | decay | [`overwrite`](Self::overwrite) |
+///
+/// The same calls give the same bytes and the same failures, always.
 #[derive(Clone, Default)]
 pub struct MemoryDisk {
     state: Arc<Mutex<State>>,
 }
 
-/// What survives a crash of what was written and not synced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tear {
-    /// Nothing.
-    Nothing,
-    /// Everything.
-    Everything,
-    /// The first so many bytes in the order of writing; a change of a name or length counts as one.
-    Prefix(u64),
-    /// Each sector lands, is lost or becomes garbage by coins thrown from `seed`. Names change in
-    /// their order, up to some point.
-    Sectors {
-        /// Where the coins start.
-        seed: u64,
-        /// Bytes that share one fate, at least 1.
-        bytes: usize,
-    },
-}
-
-/// How an operation fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// It does nothing and fails, once. A sync that fails also loses, for good, what it was to make
-    /// durable, while reads still show it: so does the page cache of Linux.
-    Error,
-    /// A write writes so many bytes and fails; other operations fail as with `Error`.
-    ShortWrite(usize),
-    /// It fails, and so does every later operation until [`MemoryDisk::crash`] or `kill`. What it
-    /// was to write is written and not synced.
-    PowerOff,
-}
-
 impl MemoryDisk {
-    /// An empty folder.
+    /// An empty folder, honest and without limit.
     pub fn new() -> Self {
         Self::default()
     }
@@ -60,9 +52,50 @@ impl MemoryDisk {
         self.state().operations
     }
 
-    /// Lets the changing operation number `operation` fail. Replaces an earlier order.
+    /// How many syncs of files and folders were asked for, among the operations; those that failed
+    /// or lied too.
+    pub fn syncs(&self) -> u64 {
+        self.state().syncs
+    }
+
+    /// How many times bytes of a file were read. Reads are no operations.
+    pub fn reads(&self) -> u64 {
+        self.state().reads
+    }
+
+    /// Lets `fault` befall the first operation it can befall, from the changing operation number
+    /// `operation` on; `operations()` means the next one. Faults of reads count reads instead:
+    /// `reads()` means the next one.
+    ///
+    /// Orders add up; each fires once. What has not fired by the next [`crash`](Self::crash),
+    /// [`kill`](Self::kill) or [`wipe`](Self::wipe) never does.
     pub fn fail_at(&self, operation: u64, fault: Fault) {
-        self.state().fault = Some((operation, fault));
+        self.state().order(operation, fault);
+    }
+
+    /// Whether syncs keep their word from now on, crashes or not. What lying ones covered is not
+    /// lost: an honest one makes it durable.
+    pub fn set_syncs(&self, syncs: Syncs) {
+        self.state().sync_honesty = syncs;
+    }
+
+    /// How many bytes all files may have together from now on, crashes or not; `u64::MAX` at first.
+    ///
+    /// A write that makes its file grow beyond writes what fits and fails with
+    /// [`io::ErrorKind::StorageFull`]; making a file fails if there is no room at all. Writes
+    /// inside a file, renames, removals and syncs succeed. Removing files makes room.
+    pub fn set_capacity(&self, bytes: u64) {
+        self.state().capacity = bytes;
+    }
+
+    /// How many bytes all files have together, as a reader sees them.
+    pub fn used(&self) -> u64 {
+        self.state().used()
+    }
+
+    /// How many faults fired, by kind, since the disk was made; no entry for a kind that did not.
+    pub fn fired(&self) -> BTreeMap<FaultKind, u64> {
+        self.state().fired.clone()
     }
 
     /// The process ends and the system goes on: nothing is lost, and what was not synced still is
@@ -76,10 +109,20 @@ impl MemoryDisk {
         self.state().crash(tear);
     }
 
+    /// The process ends and every file is gone for good.
+    pub fn wipe(&self) {
+        self.state().wipe();
+    }
+
+    /// The names of all files, as a reader sees them, sorted.
+    pub fn names(&self) -> Vec<String> {
+        self.state().names.keys().cloned().collect()
+    }
+
     /// What a reader sees in a file, `None` if it is absent.
     pub fn contents(&self, name: &str) -> Option<Vec<u8>> {
         let state = self.state();
-        state.names.get(name).and_then(|file| state.files.get(file)).map(|file| file.seen.clone())
+        state.names.get(name).map(|file| state.seen(*file).to_vec())
     }
 
     /// Replaces a file behind the back of its user, durably, as a decaying disk does. Makes it if
@@ -184,17 +227,12 @@ impl DiskFile for MemoryFile {
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        let state = self.state()?;
-        let start = usize::try_from(offset).unwrap_or(usize::MAX);
-        let rest = state.seen(self.file).get(start..).unwrap_or_default();
-        let count = rest.len().min(buffer.len());
-        buffer[..count].copy_from_slice(&rest[..count]);
-        Ok(count)
+        self.state()?.read(self.file, offset, buffer)
     }
 
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        let (file, bytes) = (self.file, bytes.to_vec());
-        self.state()?.change(Change::Write { file, offset, bytes })
+        let change = Change::write(self.file, offset, bytes);
+        self.state()?.change(change)
     }
 
     fn truncate(&mut self, length: u64) -> io::Result<()> {

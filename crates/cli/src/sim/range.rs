@@ -1,0 +1,217 @@
+//! Many seeds, on all cores.
+
+use std::io::IsTerminal;
+use std::num::NonZero;
+use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError, mpsc};
+use std::thread;
+
+use anyhow::Result;
+use indicatif::{ProgressBar, ProgressStyle};
+use quorate_node::Clock;
+use quorate_sim::{Coverage, Report};
+use quorate_types::Millis;
+use serde::Serialize;
+
+use super::play::{Stop, play};
+use super::seeds::Seeds;
+use super::source::Source;
+use super::state::{State, Sums};
+use super::{Args, table, text};
+use crate::output::say;
+
+/// Between two writes of the state.
+const SAVE_MS: Millis = 3_000;
+/// Exit code of a range that was stopped.
+const STOPPED: u8 = 130;
+
+/// What `--json` prints of a range. Names may be added, not changed.
+#[derive(Debug, Serialize)]
+struct Json<'a> {
+    /// As given.
+    range: String,
+    /// Seeds of the range that are done, those of earlier runs included.
+    seeds: u64,
+    /// Whether that is all of them.
+    finished: bool,
+    /// What was chosen as `--faults`; `null` for a scenario.
+    profile: Option<&'a str>,
+    #[serde(flatten)]
+    sums: &'a Sums,
+    /// Cells of the table that are 0.
+    empty: Vec<(&'static str, &'static str)>,
+    /// Of this call.
+    elapsed_ms: Millis,
+    /// Of this call, on all cores together.
+    heights_per_s: u64,
+}
+
+pub(super) fn run(args: &Args, source: &Source, seeds: &Seeds, stop: &Stop) -> Result<ExitCode> {
+    let state = State::open(args.resume.as_deref(), source)?;
+    let before = state.sums.heights;
+    let clock = Clock::start();
+    let mut collector = Collector { args, source, state, clock, saved: 0, bar: bar(args, *seeds)? };
+    collector.bar.set_position(collector.state.done.within(*seeds));
+    collector.collect(*seeds, stop)?;
+    collector.bar.finish_and_clear();
+    let state = collector.state;
+    let elapsed_ms = clock.monotonic();
+    let done = state.done.within(*seeds);
+    let sums = &state.sums;
+    let json = Json {
+        range: seeds.to_string(),
+        seeds: done,
+        finished: done == seeds.count(),
+        profile: match source {
+            Source::Profile(faults, _) => Some(faults.name()),
+            Source::Scenario(_) => None,
+        },
+        sums,
+        empty: sums.coverage().empty(),
+        elapsed_ms,
+        heights_per_s: text::rate(sums.heights - before, elapsed_ms),
+    };
+    match args.json {
+        true => say(serde_json::to_string(&json)?)?,
+        false => say(summary(args, &json, &sums.coverage()))?,
+    }
+    Ok(match (sums.violations.is_empty(), stop.is_interrupted()) {
+        (false, _) => ExitCode::FAILURE,
+        (true, true) => ExitCode::from(STOPPED),
+        (true, false) => ExitCode::SUCCESS,
+    })
+}
+
+/// Takes in what the threads bring.
+struct Collector<'a> {
+    args: &'a Args,
+    source: &'a Source,
+    state: State,
+    clock: Clock,
+    saved: Millis,
+    bar: ProgressBar,
+}
+
+impl Collector<'_> {
+    fn collect(&mut self, seeds: Seeds, stop: &Stop) -> Result<()> {
+        let done = self.state.done.clone();
+        let left = Mutex::new((seeds.first..=seeds.last).filter(|seed| !done.contains(*seed)));
+        let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let cores = thread::available_parallelism().map_or(1, NonZero::get) as u64;
+        let jobs = self.args.jobs.unwrap_or(cores).min(seeds.count());
+        let source = self.source;
+        let collected = thread::scope(|scope| {
+            let (tell, reports) = mpsc::channel();
+            for _ in 0..jobs {
+                let tell = tell.clone();
+                scope.spawn(move || work(next, source, stop, &tell));
+            }
+            drop(tell);
+            let collected = reports.into_iter().try_for_each(|report| self.take(report?, stop));
+            // Whether all is done or something failed: nobody needs to go on.
+            stop.enough();
+            collected
+        });
+        collected.and_then(|()| self.save())
+    }
+
+    fn take(&mut self, report: Report, stop: &Stop) -> Result<()> {
+        self.state.done.insert(report.seed);
+        self.state.sums.add(&report, self.source);
+        if !report.holds() {
+            // Nobody watches a hidden bar; the summary names all of them.
+            let found = self.state.sums.violations.last().filter(|_| !self.bar.is_hidden());
+            if let Some(finding) = found {
+                self.bar.suspend(|| eprintln!("{finding}"));
+            }
+            if !self.args.keep_going {
+                stop.enough();
+            }
+        }
+        self.show();
+        match self.clock.monotonic() >= self.saved + SAVE_MS {
+            true => self.save(),
+            false => Ok(()),
+        }
+    }
+
+    fn show(&self) {
+        let Sums { heights, violations, .. } = &self.state.sums;
+        let violations = text::count(violations.len() as u64, "violation");
+        self.bar.set_message(format!("{} heights, {violations}", text::thousands(*heights)));
+        self.bar.inc(1);
+    }
+
+    fn save(&mut self) -> Result<()> {
+        self.saved = self.clock.monotonic();
+        match &self.args.resume {
+            Some(path) => self.state.save(path),
+            None => Ok(()),
+        }
+    }
+}
+
+/// One thread: seed after seed, until there is none or it is to stop. A run that was broken off
+/// is forgotten.
+fn work(
+    next: impl Fn() -> Option<u64>,
+    source: &Source,
+    stop: &Stop,
+    tell: &mpsc::Sender<Result<Report>>,
+) {
+    while let Some(seed) = next().filter(|_| !stop.is_asked()) {
+        let report = play(source.plan(seed), None, |_| !stop.is_asked());
+        let broken_off = report.as_ref().is_ok_and(|report| report.broken_off);
+        if broken_off || tell.send(report).is_err() {
+            return;
+        }
+    }
+}
+
+fn bar(args: &Args, seeds: Seeds) -> Result<ProgressBar> {
+    if args.json || !std::io::stderr().is_terminal() {
+        return Ok(ProgressBar::hidden());
+    }
+    let form = "{bar:30.cyan} {pos}/{len} seeds, {per_sec}  {msg}  {elapsed_precise}, {eta} to go";
+    let bar = ProgressBar::new(seeds.count()).with_style(ProgressStyle::with_template(form)?);
+    bar.enable_steady_tick(std::time::Duration::from_millis(200));
+    Ok(bar)
+}
+
+fn summary(args: &Args, json: &Json<'_>, coverage: &Coverage) -> String {
+    let sums = json.sums;
+    let verdict = match sums.violations.len() {
+        0 if json.seeds == 0 => "no verdict".to_owned(),
+        0 => "every invariant held".to_owned(),
+        count => text::count(count as u64, "violation"),
+    };
+    let mut lines = vec![
+        format!("seeds {}: {} done, {verdict}", json.range, text::thousands(json.seeds)),
+        text::line(
+            "heights",
+            &format!("{}, {} a second", text::thousands(sums.heights), json.heights_per_s),
+        ),
+        text::line("simulated", &text::pace(sums.simulated_ms, json.elapsed_ms)),
+        text::line("tasks", &text::counts(&sums.tasks)),
+        text::line("assignments", &text::thousands(sums.assignments)),
+        text::line("blocks", &text::counts(&sums.outcomes)),
+        text::line("faults", &text::counts(&sums.faults)),
+    ];
+    lines.extend(sums.adversaries.iter().map(|(lie, liars)| {
+        let (took_part, convicted) = (liars.took_part, liars.convicted);
+        let what = format!("{lie}: {took_part}, convicted {convicted}, refused {}", liars.refused);
+        text::line("liars", &what)
+    }));
+    if args.coverage {
+        lines.push(table::table(coverage));
+    }
+    lines.extend(sums.violations.iter().map(ToString::to_string));
+    if !json.finished {
+        let hint = match &args.resume {
+            Some(path) => format!("go on with --resume {}", path.display()),
+            None => "with --resume FILE it could go on".to_owned(),
+        };
+        lines.push(format!("not all seeds were run: {hint}"));
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,181 @@
+//! Where plans come from: a profile and a size, or a scenario file.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use quorate_sim::scenario::RoundTrips;
+use quorate_sim::{Plan, Profile, Scenario, Size};
+
+use super::Args;
+
+/// What `--faults` chooses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Faults {
+    /// The same for every seed.
+    One(Profile),
+    /// Each seed another, in turn.
+    All,
+}
+
+impl Faults {
+    /// The profile of this name; any other name means all of them.
+    pub(super) fn named(name: &str) -> Self {
+        let found = Profile::ALL.into_iter().find(|profile| profile.name() == name);
+        found.map_or(Self::All, Self::One)
+    }
+
+    fn of_seed(self, seed: u64) -> Profile {
+        match self {
+            Self::One(profile) => profile,
+            Self::All => Profile::ALL[(seed % Profile::ALL.len() as u64) as usize],
+        }
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::One(profile) => profile.name(),
+            Self::All => "all",
+        }
+    }
+}
+
+/// Makes the plan of each seed.
+#[derive(Debug)]
+pub(super) enum Source {
+    /// From a profile.
+    Profile(Faults, Size),
+    /// From a file.
+    Scenario(Box<File>),
+}
+
+/// A scenario, with the file it names.
+#[derive(Debug)]
+pub(super) struct File {
+    pub(super) path: PathBuf,
+    pub(super) scenario: Scenario,
+    heights: Option<u64>,
+    /// The plan of seed 0: all seeds have the same but for their dice.
+    pub(super) plan: Plan,
+}
+
+impl Source {
+    /// # Errors
+    /// Names file, line and what to write instead.
+    pub(super) fn of(args: &Args) -> Result<Self> {
+        if let Some(path) = &args.scenario {
+            return Ok(Self::Scenario(Box::new(File::read(path, args.heights)?)));
+        }
+        let size = Size {
+            validators: usize::try_from(args.validators)?,
+            agents: usize::try_from(args.agents)?,
+            tasks: usize::try_from(args.tasks)?,
+            heights: args.heights.unwrap_or(Size::default().heights),
+        };
+        Ok(Self::Profile(args.faults, size))
+    }
+
+    /// The plan of a seed.
+    pub(super) fn plan(&self, seed: u64) -> Plan {
+        match self {
+            Self::Profile(faults, size) => faults.of_seed(seed).plan(seed, *size),
+            Self::Scenario(file) => Plan { seed, ..file.plan.clone() },
+        }
+    }
+
+    /// The seed where none is given.
+    pub(super) fn default_seed(&self) -> u64 {
+        match self {
+            Self::Profile(..) => 1,
+            Self::Scenario(file) => file.scenario.seed().unwrap_or(1),
+        }
+    }
+
+    /// The profile of a seed; `None` for scenarios.
+    pub(super) fn profile(&self, seed: u64) -> Option<&'static str> {
+        match self {
+            Self::Profile(faults, _) => Some(faults.of_seed(seed).name()),
+            Self::Scenario(_) => None,
+        }
+    }
+
+    /// The command that runs a seed again.
+    pub(super) fn command(&self, seed: u64, until: Option<u64>) -> String {
+        let mut command = format!("quorate sim --seed {seed}");
+        match self {
+            Self::Profile(faults, size) => {
+                let Size { validators, agents, tasks, heights } = size;
+                let profile = faults.of_seed(seed).name();
+                command += &format!(
+                    " --validators {validators} --agents {agents} --tasks {tasks} \
+                     --heights {heights} --faults {profile}"
+                );
+            }
+            Self::Scenario(file) => {
+                command += &format!(" --scenario {}", quoted(&file.path));
+                command += &file.heights.map_or(String::new(), |n| format!(" --heights {n}"));
+            }
+        }
+        command + &until.map_or(String::new(), |step| format!(" --until-step {step}"))
+    }
+}
+
+impl File {
+    fn read(path: &Path, heights: Option<u64>) -> Result<Self> {
+        let name = || path.display().to_string();
+        let text = read(path)?;
+        let scenario = Scenario::parse(&text).with_context(name)?;
+        let table = match scenario.round_trip_file() {
+            None => None,
+            Some(file) => {
+                let file = path.parent().unwrap_or(Path::new("")).join(file);
+                let table = RoundTrips::parse(&read(&file).with_context(name)?);
+                Some(table.with_context(|| file.display().to_string())?)
+            }
+        };
+        let mut plan = scenario.plan(0, table.as_ref()).with_context(name)?;
+        plan.min_heights = heights.unwrap_or(plan.min_heights);
+        if let Err(error) = quorate_sim::World::new(plan.clone()) {
+            bail!("{}: {error}", name());
+        }
+        Ok(Self { path: path.to_owned(), scenario, heights, plan })
+    }
+
+    /// What distinguishes this scenario from another, whatever its file is called.
+    pub(super) fn fingerprint(&self) -> Result<String> {
+        Ok(serde_json::to_string(&self.plan)?)
+    }
+}
+
+fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:,@".contains(c);
+    match !text.is_empty() && text.chars().all(plain) {
+        true => text,
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_quoted_where_a_shell_would_split_it() {
+        assert_eq!(quoted(Path::new("a/b-1.toml")), "a/b-1.toml");
+        assert_eq!(quoted(Path::new("my swarm.toml")), "'my swarm.toml'");
+        assert_eq!(quoted(Path::new("it's.toml")), r"'it'\''s.toml'");
+    }
+
+    #[test]
+    fn all_profiles_take_turns() {
+        let count = Profile::ALL.len() as u64;
+        let turns: Vec<_> = (0..count).map(|seed| Faults::All.of_seed(seed)).collect();
+        assert_eq!(turns, Profile::ALL);
+        assert_eq!(Faults::All.of_seed(count), Profile::ALL[0]);
+    }
+}

@@ -1,0 +1,168 @@
+//! What came of a range of seeds so far, and the file that keeps it.
+//!
+//! The file is JSON, written beside itself and moved into place, so that it is whole at any time:
+//! whoever ends the program loses the seeds since the last write at most, and with Ctrl-C none.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use quorate_sim::{Coverage, Report};
+use serde::{Deserialize, Serialize};
+
+use super::findings::Finding;
+use super::seeds::SeedSet;
+use super::source::Source;
+
+/// Sums over runs; part of what `--json` prints. Names may be added, not changed.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Sums {
+    pub(super) heights: u64,
+    pub(super) steps: u64,
+    pub(super) simulated_ms: u64,
+    pub(super) committed_tasks: u64,
+    pub(super) assignments: u64,
+    pub(super) completed_tasks: u64,
+    pub(super) tasks: BTreeMap<String, u64>,
+    pub(super) outcomes: BTreeMap<String, u64>,
+    pub(super) faults: BTreeMap<String, u64>,
+    /// Liars by their lie: how many took part, and how many were convicted.
+    pub(super) adversaries: BTreeMap<String, Liars>,
+    pub(super) coverage: BTreeMap<String, BTreeMap<String, u64>>,
+    pub(super) violations: Vec<Finding>,
+}
+
+/// Liars of one lie.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub(super) struct Liars {
+    pub(super) took_part: u64,
+    pub(super) convicted: u64,
+    pub(super) refused: u64,
+}
+
+impl Sums {
+    pub(super) fn add(&mut self, report: &Report, source: &Source) {
+        self.heights += report.heights;
+        self.steps += report.steps;
+        self.simulated_ms += report.simulated_ms;
+        self.committed_tasks += report.committed_tasks;
+        self.assignments += report.assignments;
+        self.completed_tasks += report.completed_tasks;
+        add(&mut self.tasks, &report.tasks);
+        add(&mut self.outcomes, &report.outcomes);
+        add(&mut self.faults, &report.faults);
+        for adversary in &report.adversaries {
+            let liars = self.adversaries.entry(adversary.lie.to_owned()).or_default();
+            liars.took_part += 1;
+            liars.convicted += u64::from(adversary.convicted_at.is_some());
+            liars.refused += adversary.refused;
+        }
+        for (circumstance, step, count) in report.coverage.cells() {
+            let row = self.coverage.entry(circumstance.to_owned()).or_default();
+            *row.entry(step.to_owned()).or_insert(0) += count;
+        }
+        let found = report.violations.iter().map(|violation| Finding::of(source, violation));
+        self.violations.extend(found);
+    }
+
+    /// The table of all runs.
+    pub(super) fn coverage(&self) -> Coverage {
+        let mut coverage = Coverage::default();
+        for (circumstance, row) in &self.coverage {
+            row.iter().for_each(|(step, count)| coverage.restore(circumstance, step, *count));
+        }
+        coverage
+    }
+}
+
+fn add(sums: &mut BTreeMap<String, u64>, counts: &BTreeMap<&'static str, u64>) {
+    for (name, count) in counts {
+        *sums.entry((*name).to_owned()).or_insert(0) += count;
+    }
+}
+
+/// What must be the same for sums to go on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Settings {
+    version: String,
+    faults: String,
+    validators: usize,
+    agents: usize,
+    tasks: usize,
+    heights: u64,
+    /// The scenario's plan; empty without one.
+    scenario: String,
+}
+
+impl Settings {
+    fn of(source: &Source) -> Result<Self> {
+        let plan = source.plan(0);
+        let (faults, scenario) = match source {
+            Source::Profile(faults, _) => (faults.name(), String::new()),
+            Source::Scenario(file) => ("", file.fingerprint()?),
+        };
+        Ok(Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            faults: faults.to_owned(),
+            validators: plan.validators.len(),
+            agents: plan.agents.len(),
+            tasks: plan.tasks.len(),
+            heights: plan.min_heights,
+            scenario,
+        })
+    }
+}
+
+/// The content of the file.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct State {
+    settings: Settings,
+    /// Seeds that are done.
+    pub(super) done: SeedSet,
+    #[serde(flatten)]
+    pub(super) sums: Sums,
+}
+
+impl State {
+    /// What the file holds; nothing done where there is none yet.
+    ///
+    /// # Errors
+    /// The file cannot be read, is no such file, or is about other runs.
+    pub(super) fn open(path: Option<&Path>, source: &Source) -> Result<Self> {
+        let settings = Settings::of(source)?;
+        let fresh = Self { settings, done: SeedSet::default(), sums: Sums::default() };
+        let Some(path) = path.filter(|path| path.exists()) else { return Ok(fresh) };
+        let name = path.display();
+        let text = std::fs::read_to_string(path).with_context(|| format!("read {name}"))?;
+        let state: Self = serde_json::from_str(&text).with_context(|| {
+            format!("{name}: this is no file of --resume; name another, or remove it")
+        })?;
+        ensure!(
+            state.settings == fresh.settings,
+            "{name}: it holds runs of another scenario, profile, size or version; give the same \
+             as then, or another file"
+        );
+        Ok(state)
+    }
+
+    /// Writes the file, whole or not at all.
+    ///
+    /// # Errors
+    /// Names the file.
+    pub(super) fn save(&self, path: &Path) -> Result<()> {
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".new");
+        let beside = Path::new(&beside);
+        let write = || -> std::io::Result<()> {
+            let mut file = File::create(beside)?;
+            file.write_all(serde_json::to_string(self)?.as_bytes())?;
+            file.sync_all()?;
+            std::fs::rename(beside, path)?;
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+        };
+        write().with_context(|| format!("write {}", path.display()))
+    }
+}

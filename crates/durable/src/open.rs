@@ -1,0 +1,150 @@
+//! Coming back: decided blocks into the ledger, then the log of the height that was under way.
+
+use std::sync::Arc;
+
+use quorate_crypto::SecretKey;
+use quorate_ledger::Ledger;
+use quorate_replica::{Config, LogRecord, Now, PaceConfig, Replica, Voting};
+use quorate_store::{CrashPoints, Cut, Disk, Position, SigningGuard, Store, StoreConfig, Witness};
+use quorate_types::{Block, Genesis, PublicKey, QuorumCertificate, cbor, limits};
+
+use crate::replica::LOG_RECORD;
+use crate::{DurableError, DurableReplica};
+
+/// What a durable replica is opened with, beside disk and key.
+#[derive(Debug)]
+pub struct Settings {
+    /// The swarm.
+    pub genesis: Genesis,
+    /// Timeouts.
+    pub pace: PaceConfig,
+    /// Layout of the files.
+    pub store: StoreConfig,
+    /// Hooks at named writes, for tests that end the process there.
+    pub points: CrashPoints,
+    /// What is known of the key.
+    pub start: Start,
+}
+
+/// What is known of a key when its replica starts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Start {
+    /// Its signing guard knows what it signed. Without the guard the replica does not open.
+    #[default]
+    Guarded,
+    /// Its guard is lost, and nothing else runs with the key, nor ever will. The replica signs
+    /// nothing until others have proved a fresh height (rule 15); then a new guard is made. It does
+    /// not open where a guard is left.
+    Rejoin {
+        /// Chosen at random, anew for each start: answers of others repeat it.
+        challenge: u64,
+    },
+}
+
+/// What opening found: worth a line in the node's log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Opened {
+    /// Torn tails that were cut; none of it had been synced.
+    pub cuts: Vec<Cut>,
+    /// Records of the log that were taken in again.
+    pub records: usize,
+    /// Signatures that the log knew of and the guard had forgotten.
+    pub forgotten: Vec<Position>,
+}
+
+impl DurableReplica {
+    /// Recovers the replica of a folder. The guard must have been created with the key
+    /// ([`SigningGuard::create`]), or be missing where the key is to [`Start::Rejoin`].
+    ///
+    /// # Errors
+    /// [`DurableError`] naming the file, or what is wrong with it.
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        key: SecretKey,
+        settings: Settings,
+        now: Now,
+    ) -> Result<(Self, Opened), DurableError> {
+        let Settings { genesis, pace, store, points, start } = settings;
+        let me = key.public_key();
+        let (store, recovery) = Store::open(disk, store, points)?;
+        let (mut guard, voting) = open_guard(&store, &me, start)?;
+        let config = Config { me, pace, voting };
+        let mut replica = Replica::new(config, Ledger::genesis(genesis)?, now);
+        restore_blocks(&mut replica, &store)?;
+        let records = read_log(&replica, &store)?;
+        let forgotten = match &mut guard {
+            Some(guard) => check_guard(guard, &records, &me)?,
+            None => Vec::new(),
+        };
+        let opened = Opened { cuts: recovery.cuts, records: records.len(), forgotten };
+        replica.recover(records)?;
+        Ok((Self { key, replica, store, guard }, opened))
+    }
+}
+
+/// The guard, if there has to be one, and what it lets the key do.
+fn open_guard(
+    store: &Store,
+    me: &PublicKey,
+    start: Start,
+) -> Result<(Option<SigningGuard>, Voting), DurableError> {
+    match start {
+        Start::Guarded => {
+            let guard = SigningGuard::open(store, me.as_bytes())?;
+            let voting = Voting::From(guard.permits_from());
+            Ok((Some(guard), voting))
+        }
+        Start::Rejoin { challenge } => {
+            SigningGuard::expect_missing(store)?;
+            Ok((None, Voting::Rejoining { challenge }))
+        }
+    }
+}
+
+fn restore_blocks(replica: &mut Replica, store: &Store) -> Result<(), DurableError> {
+    for height in 1..=store.blocks.last_height() {
+        let Some(stored) = store.blocks.get(height)? else { break };
+        let bad = |source| DurableError::Decode { file: "blocks.log", height, source };
+        let block: Block = cbor::decode(&stored.block, limits::BLOCK_BYTES).map_err(bad)?;
+        let commit: QuorumCertificate =
+            cbor::decode(&stored.proof, limits::CERTIFICATE_BYTES).map_err(bad)?;
+        replica.restore(block, commit)?;
+    }
+    Ok(())
+}
+
+fn read_log(replica: &Replica, store: &Store) -> Result<Vec<LogRecord>, DurableError> {
+    let mut records = Vec::new();
+    for record in store.wal.replay()? {
+        let record = record?;
+        if record.kind == LOG_RECORD && record.height == replica.height() {
+            let decoded = cbor::decode(&record.payload, limits::BULK_FRAME_BYTES);
+            records.push(decoded.map_err(|source| DurableError::Decode {
+                file: "wal",
+                height: record.height,
+                source,
+            })?);
+        }
+    }
+    Ok(records)
+}
+
+/// The log is the second witness of what was signed: the guard must not stand below it.
+fn check_guard(
+    guard: &mut SigningGuard,
+    records: &[LogRecord],
+    me: &PublicKey,
+) -> Result<Vec<Position>, DurableError> {
+    let mut forgotten = Vec::new();
+    for record in records {
+        if let LogRecord::Statement(signed) = record
+            && signed.signer == *me
+        {
+            let position = crate::replica::position_of(&signed.statement);
+            if guard.check_against(position)? == Witness::Raised {
+                forgotten.push(position);
+            }
+        }
+    }
+    Ok(forgotten)
+}

@@ -1,0 +1,256 @@
+//! A replica with its disk and key, and the order of what it writes.
+
+use quorate_crypto::{SecretKey, Verified};
+use quorate_replica::{Action, Event, Now, Replica, ToSign};
+use quorate_store::{GuardError, Position, Record, SigningGuard, Store};
+use quorate_types::{Block, Height, Millis, QuorumCertificate, Statement, cbor, limits};
+
+use crate::{DurableError, Effect};
+
+/// Kind of the one sort of record in the log.
+pub(crate) const LOG_RECORD: u8 = 1;
+/// Bytes of decided blocks that one request is answered with.
+const SERVED_BYTES: usize = limits::BLOCK_BYTES;
+/// Decided blocks that one request is answered with.
+const SERVED_BLOCKS: u64 = 24;
+
+/// A replica with its disk and key.
+///
+/// Its grammar is the replica's: [`Self::handle`] and [`Self::handle_timeout`], after each drain
+/// [`Self::poll_effect`], then sleep until [`Self::poll_timeout`]. After an error the process has
+/// to end, and recover with [`Self::open`].
+pub struct DurableReplica {
+    pub(crate) key: SecretKey,
+    pub(crate) replica: Replica,
+    pub(crate) store: Store,
+    /// `None` while it is lost (rule 15): nothing is signed then.
+    pub(crate) guard: Option<SigningGuard>,
+}
+
+impl DurableReplica {
+    /// Takes in one event.
+    pub fn handle(&mut self, now: Now, event: Event) {
+        self.replica.handle(now, event);
+    }
+
+    /// Fires what is due.
+    pub fn handle_timeout(&mut self, now: Now) {
+        self.replica.handle_timeout(now);
+    }
+
+    /// Monotonic milliseconds at which [`Self::handle_timeout`] is wanted; `None` for never.
+    pub fn poll_timeout(&self) -> Option<Millis> {
+        self.replica.poll_timeout()
+    }
+
+    /// Writes what is to be written, in order, up to the next effect; `None` when the replica
+    /// waits. `clock` tells the time once for each write that is done.
+    ///
+    /// # Errors
+    /// The disk failed, or the protocol halted.
+    pub fn poll_effect(
+        &mut self,
+        clock: &mut dyn FnMut() -> Now,
+    ) -> Result<Option<Effect>, DurableError> {
+        while let Some(action) = self.replica.poll_action() {
+            if let Some(effect) = self.perform(action, clock)? {
+                return Ok(Some(effect));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The protocol's state.
+    pub fn replica(&self) -> &Replica {
+        &self.replica
+    }
+
+    /// The key it signs with.
+    pub fn key(&self) -> &SecretKey {
+        &self.key
+    }
+
+    /// Where the guard stands; `None` while it is lost.
+    pub fn guarded(&self) -> Option<Position> {
+        self.guard.as_ref().map(SigningGuard::last)
+    }
+
+    /// Makes the log durable, before an orderly end.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub fn sync(&mut self) -> Result<(), DurableError> {
+        self.store.wal.sync()?;
+        Ok(())
+    }
+
+    fn perform(
+        &mut self,
+        action: Action,
+        clock: &mut dyn FnMut() -> Now,
+    ) -> Result<Option<Effect>, DurableError> {
+        let done = match action {
+            Action::Log(height, record) => {
+                let payload = cbor::encode(&record);
+                self.store.wal.append(Record { kind: LOG_RECORD, height, payload: &payload })?;
+                None
+            }
+            Action::Sign(to_sign) => self.sign(to_sign)?,
+            Action::Persist { block, commit } => Some(self.persist(&block, &commit)?),
+            Action::RaiseGuard(height) => Some(self.raise_guard(height)?),
+            Action::ServeDecided { to, from } => {
+                return Ok(Some(Effect::Serve(to, self.serve(from)?)));
+            }
+            Action::Halt(reason) => return Err(DurableError::Halted(reason)),
+            Action::Verify(work) => return Ok(Some(Effect::Verify(work))),
+            Action::Execute { ledger, block } => {
+                return Ok(Some(Effect::Execute { ledger, block }));
+            }
+            Action::Propose { ledger, round, proposal } => {
+                return Ok(Some(Effect::Propose { ledger, round, proposal }));
+            }
+            Action::Send(to, message) => return Ok(Some(Effect::Send(to, message))),
+            Action::Reply(to, message) => return Ok(Some(Effect::Reply(to, message))),
+            Action::Call(call) => return Ok(Some(Effect::Call(call))),
+            Action::Committed { round, block, commit, committed } => {
+                return Ok(Some(Effect::Committed { round, block, commit, committed }));
+            }
+        };
+        if let Some(event) = done {
+            self.replica.handle(clock(), event);
+        }
+        Ok(None)
+    }
+
+    fn sign(&mut self, to_sign: ToSign) -> Result<Option<Event>, DurableError> {
+        Ok(match to_sign {
+            ToSign::Statement(statement) => self.sign_statement(statement)?,
+            ToSign::Operation(operation) => {
+                Some(Event::SignedOperation(Box::new(self.key.sign(*operation))))
+            }
+            ToSign::Suspicion(suspicion) => Some(Event::SignedSuspicion(self.key.sign(suspicion))),
+        })
+    }
+
+    /// Log, guard, signature: in this order, each durable before the next.
+    fn sign_statement(&mut self, statement: Statement) -> Result<Option<Event>, DurableError> {
+        self.store.wal.sync()?;
+        let asked = position_of(&statement);
+        let Some(guard) = &mut self.guard else { return Err(DurableError::Unguarded { asked }) };
+        match guard.intend(asked, &cbor::encode(&statement)) {
+            Ok(_) => Ok(Some(Event::SignedStatement(self.key.sign_statement(statement)))),
+            Err(GuardError::Refused { asked, last }) => {
+                tracing::warn!(?asked, ?last, "the signing guard refused; this vote stays away");
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The guard of a key that comes back (rule 15).
+    fn raise_guard(&mut self, height: Height) -> Result<Event, DurableError> {
+        let me = self.key.public_key();
+        self.guard = Some(SigningGuard::create_raised(&self.store, me.as_bytes(), height)?);
+        Ok(Event::GuardRaised(height))
+    }
+
+    fn persist(
+        &mut self,
+        block: &Verified<Block>,
+        commit: &QuorumCertificate,
+    ) -> Result<Event, DurableError> {
+        let height = block.header.height;
+        self.store.blocks.append(height, &cbor::encode(&**block), &cbor::encode(commit))?;
+        self.store.blocks.sync()?;
+        self.store.wal.truncate_below(height)?;
+        Ok(Event::Persisted(height))
+    }
+
+    /// Decided blocks from the disk: untouched bytes, wrapped again. Anyone may ask, so it must
+    /// cost no more than reading them.
+    fn serve(&self, from: Height) -> Result<Vec<Vec<u8>>, DurableError> {
+        let (mut frames, mut bytes) = (Vec::new(), 0);
+        for height in from..from.saturating_add(SERVED_BLOCKS) {
+            let Some(stored) = self.store.blocks.get(height)? else { break };
+            bytes += stored.block.len();
+            frames.push(decided_frame(&stored.block, &stored.proof));
+            if bytes > SERVED_BYTES {
+                break;
+            }
+        }
+        Ok(frames)
+    }
+}
+
+impl std::fmt::Debug for DurableReplica {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DurableReplica")
+            .field("key", &self.key)
+            .field("height", &self.replica.height())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The guard's place of a statement.
+pub(crate) fn position_of(statement: &Statement) -> Position {
+    Position { height: statement.height, round: statement.round, step: statement.kind as u8 }
+}
+
+/// A `PeerMessage::Decided` out of the encodings of its two parts.
+fn decided_frame(block: &[u8], commit: &[u8]) -> Vec<u8> {
+    // A map of one entry, the text `decided`, an array of two.
+    const HEAD: &[u8] = b"\xa1\x67decided\x82";
+    [HEAD, block, commit].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use quorate_crypto::SecretKey;
+    use quorate_ledger::{Ledger, Proposal};
+    use quorate_types::genesis::{Admission, Parameters};
+    use quorate_types::message::{Decided, PeerMessage};
+    use quorate_types::{
+        Genesis, Kind, PROTOCOL_VERSION, QuorumCertificate, Statement, Validator, ValidatorSet,
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_frame_of_stored_bytes_is_the_message_it_stands_for() {
+        let key = SecretKey::from_seed(&[1; 32]).public_key();
+        let member = Validator { key, power: 1, operator: "op".parse().unwrap() };
+        let genesis = Genesis {
+            name: "test".parse().unwrap(),
+            created: 1,
+            markets: Vec::new(),
+            version: PROTOCOL_VERSION,
+            admission: Admission::Attestation,
+            attesters: Vec::new(),
+            parameters: Parameters::default(),
+            validators: ValidatorSet::new(vec![member]).unwrap(),
+        };
+        let (swarm, validators) = (genesis.swarm_id(), genesis.validators.hash());
+        let (block, _) = Ledger::genesis(genesis).unwrap().propose(Proposal {
+            block_time: 2,
+            builder: key,
+            build_round: 0,
+            previous_commit: None,
+            operations: Vec::new(),
+            evidence: Vec::new(),
+        });
+        let statement = Statement {
+            swarm,
+            height: 1,
+            round: 0,
+            kind: Kind::Precommit,
+            block: Some(block.header.id()),
+            validators,
+            pol_round: None,
+        };
+        let commit = QuorumCertificate { statement, votes: Vec::new() };
+        let block = block.into_inner();
+        let frame = decided_frame(&cbor::encode(&block), &cbor::encode(&commit));
+        let message = PeerMessage::Decided(Box::new(Decided { block, commit }));
+        assert_eq!(frame, cbor::encode(&message));
+    }
+}

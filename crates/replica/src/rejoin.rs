@@ -1,0 +1,151 @@
+//! The way back of a key whose signing guard is lost (rule 15, clauses N-27 to N-30).
+//!
+//! Such a node follows and decides, but signs nothing. It asks the other validators which height is
+//! in progress with them. Let S be the height in progress here when others, with more than two
+//! thirds of the power of the set of S + 1, have each answered with a height up to S. Then the key
+//! signs again from S + 2 on.
+//!
+//! Nothing is signed twice: had the key signed something at S + 2 or above before, then S + 1 had
+//! been decided by more than two thirds of that set. One correct validator is among those and among
+//! the ones that answered. It signed a precommit at S + 1 before it was asked, so it would not have
+//! answered S or less.
+//!
+//! That needs answers no older than the question, so each repeats a challenge that was never used
+//! before: a link may deliver what was said to the life before this one. And it needs that correct
+//! validators answer with no height below one that they signed at: who is itself on its way back,
+//! or lost blocks to a repair, does not answer before it votes.
+
+use std::collections::BTreeMap;
+
+use quorate_types::message::{Locate, Located, PeerMessage};
+use quorate_types::{Height, Power, PublicKey};
+
+use crate::event::Action;
+use crate::replica::Replica;
+use crate::sync::Service;
+use crate::timers::Timer;
+
+/// From when on the key of a node signs statements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Voting {
+    /// From this height on, where its signing guard stands: 0 for a new key. Below it, the node
+    /// follows.
+    From(Height),
+    /// Its guard is lost: not before other validators have proved a fresh height.
+    Rejoining {
+        /// What they are asked with: chosen at random for this life of the process.
+        challenge: u64,
+    },
+}
+
+/// Where a node stands with its votes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Standing {
+    /// It votes while its key is in the validator set.
+    #[default]
+    Votes,
+    /// It follows until this height is in progress, and votes from there on.
+    Waits(Height),
+    /// Its guard is lost; other validators have to prove a fresh height.
+    Rejoins {
+        /// Power of the other validators whose answers count by now.
+        heard: Power,
+        /// Power of all validators: more than two thirds of it must be heard.
+        total: Power,
+    },
+}
+
+/// What a rejoining node heard of others.
+#[derive(Debug, Default)]
+pub(crate) struct Answers {
+    /// The least height that each of them answered with.
+    heights: BTreeMap<PublicKey, Height>,
+    /// Whether the guard is being made.
+    raising: bool,
+}
+
+impl Voting {
+    /// Whether the key may sign at a height.
+    pub(crate) fn at(self, height: Height) -> bool {
+        match self {
+            Self::From(from) => height >= from,
+            Self::Rejoining { .. } => false,
+        }
+    }
+}
+
+impl Replica {
+    /// Where this node stands with its votes.
+    pub fn standing(&self) -> Standing {
+        match self.config.voting {
+            Voting::From(from) if self.height() < from => Standing::Waits(from),
+            Voting::From(_) => Standing::Votes,
+            Voting::Rejoining { .. } => Standing::Rejoins {
+                heard: self.power_heard(),
+                total: self.ledger.next_validators().total(),
+            },
+        }
+    }
+
+    /// Whether this node's key may sign at the height being decided.
+    pub(crate) fn may_sign(&self) -> bool {
+        self.config.voting.at(self.height())
+    }
+
+    /// Asks the others where they are, until enough have answered.
+    pub(crate) fn locate_others(&mut self) {
+        if let (Voting::Rejoining { challenge }, false) = (self.config.voting, self.answers.raising)
+        {
+            self.broadcast(PeerMessage::Locate(Locate { challenge }));
+            self.timers.set(Timer::Locate, self.now.monotonic + self.pace.config.resend_ms);
+        }
+    }
+
+    /// Another node lost its guard. What this one says would prove nothing below the height where
+    /// its own stands.
+    pub(crate) fn on_locate(&mut self, from: PublicKey, asked: Locate) {
+        if self.may_sign() && self.may_serve(Service::Height, from) {
+            let (challenge, height) = (asked.challenge, self.height());
+            self.send(from, PeerMessage::Located(Located { challenge, height }));
+        }
+    }
+
+    /// Any one answer of a validator proves as much as any other, so the least is kept: it counts
+    /// first.
+    pub(crate) fn on_located(&mut self, from: PublicKey, answer: Located) {
+        let Located { challenge, height } = answer;
+        let is_member = self.ledger.next_validators().get(&from).is_some();
+        let is_asked = self.config.voting == Voting::Rejoining { challenge };
+        if is_asked && is_member && from != self.config.me {
+            let least = self.answers.heights.entry(from).or_insert(height);
+            *least = height.min(*least);
+            self.rejoin_if_proved();
+        }
+    }
+
+    /// Asks for a guard once a fresh height is proved.
+    pub(crate) fn rejoin_if_proved(&mut self) {
+        let rejoins = matches!(self.config.voting, Voting::Rejoining { .. });
+        let proved = self.ledger.next_validators().is_quorum(self.power_heard());
+        if rejoins && proved && !self.answers.raising {
+            self.answers.raising = true;
+            self.act(Action::RaiseGuard(self.height() + 2));
+        }
+    }
+
+    /// The guard is there, durably. The height in progress goes on as it began.
+    pub(crate) fn on_guard_raised(&mut self, from: Height) {
+        if self.answers.raising {
+            self.config.voting = Voting::From(from);
+            self.answers = Answers::default();
+        }
+    }
+
+    /// Power of the others that answered. What is above the height in progress here is
+    /// not proved and does not count yet: commits may prove it later, or nothing ever will.
+    fn power_heard(&self) -> Power {
+        let height = self.height();
+        let proved = self.answers.heights.iter().filter(|(_, said)| **said <= height);
+        self.ledger.next_validators().power_of(proved.map(|(key, _)| key))
+    }
+}

@@ -1,0 +1,39 @@
+//! Proposes blocks whose roots executing them does not give: another state, or other outcomes.
+//!
+//! Borne because everybody executes a block before voting for it, and prevotes nil. The signed
+//! proposal and the block are evidence: whoever executes it sees that it is bad (N-24).
+
+use quorate_types::message::PeerMessage;
+use quorate_types::{Block, Hash, PublicKey};
+
+use super::doubles::Doubles;
+use super::{Lie, Mouth};
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct BadBlock {
+    doubles: Doubles,
+}
+
+impl Lie for BadBlock {
+    fn built(&mut self, mouth: &mut Mouth<'_>, block: &Block) {
+        let mut double = block.clone();
+        let header = &mut double.header;
+        let root = if mouth.dice.chance(500) { &mut header.state } else { &mut header.outcomes };
+        *root = Hash::derive("quorate 1 simulated lie", &[&root.0]);
+        self.doubles.put(block, double);
+    }
+
+    fn hears(&mut self, _: &mut Mouth<'_>, _: PublicKey, said: &PeerMessage) -> Vec<PeerMessage> {
+        self.doubles.serve(said)
+    }
+
+    fn says(
+        &mut self,
+        mouth: &mut Mouth<'_>,
+        _: PublicKey,
+        message: PeerMessage,
+    ) -> Vec<PeerMessage> {
+        vec![self.doubles.replace(mouth, message)]
+    }
+}

@@ -1,0 +1,58 @@
+//! Blocks that a liar says in place of those its replica built.
+//!
+//! The replica goes on with the block it knows. What leaves speaks of the double: its body, and the
+//! liar's own statements, signed anew. So a liar tells one consistent story, and is not given away
+//! by two signatures where the lie is another one.
+
+use std::collections::BTreeMap;
+
+use quorate_types::message::PeerMessage;
+use quorate_types::{Block, BlockId, Height};
+
+use super::Mouth;
+
+/// The doubles of the blocks that were built at the newest height.
+#[derive(Debug, Default)]
+pub(super) struct Doubles(BTreeMap<BlockId, (Height, Block)>);
+
+impl Doubles {
+    /// From now on `double` stands for the block that was built.
+    pub(super) fn put(&mut self, built: &Block, double: Block) {
+        let height = built.header.height;
+        self.0.retain(|_, (of, _)| *of == height);
+        self.0.insert(built.header.id(), (height, double));
+    }
+
+    /// What stands for this block.
+    pub(super) fn of(&self, block: &BlockId) -> Option<&Block> {
+        self.0.get(block).map(|(_, double)| double)
+    }
+
+    /// `message` with the double in it where the block was.
+    pub(super) fn replace(&self, mouth: &mut Mouth<'_>, message: PeerMessage) -> PeerMessage {
+        let replaced = match &message {
+            PeerMessage::Block(block) => self.of(&block.header.id()).map(body),
+            _ => self.restate(mouth, &message),
+        };
+        mouth.lies += u64::from(replaced.is_some());
+        replaced.unwrap_or(message)
+    }
+
+    /// The answer to who asks for the body of a double: the replica does not know it.
+    pub(super) fn serve(&self, message: &PeerMessage) -> Vec<PeerMessage> {
+        let PeerMessage::FetchBlock(wanted) = message else { return Vec::new() };
+        let mut doubles = self.0.values().map(|(_, double)| double);
+        doubles.find(|double| double.header.id() == wanted.block).map(body).into_iter().collect()
+    }
+
+    fn restate(&self, mouth: &Mouth<'_>, message: &PeerMessage) -> Option<PeerMessage> {
+        let mut statement = mouth.own(message)?.statement.clone();
+        let double = self.of(&statement.block?)?;
+        statement.block = Some(double.header.id());
+        Some(mouth.sign(statement))
+    }
+}
+
+fn body(block: &Block) -> PeerMessage {
+    PeerMessage::Block(Box::new(block.clone()))
+}

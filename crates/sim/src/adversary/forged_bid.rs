@@ -1,0 +1,95 @@
+//! Makes up bids of others: in the blocks it builds, and in batches for the mempools.
+//!
+//! Either the price in a bid is another than its bidder signed, or the whole bid is invented and
+//! signed with the wrong key. Borne because no operation enters a mempool, and no block gets a
+//! vote, before every signature in it was checked; the block convicts who proposed it.
+
+use quorate_crypto::merkle;
+use quorate_ledger::Ledger;
+use quorate_types::message::PeerMessage;
+use quorate_types::operation::{Bid, Offer};
+use quorate_types::{
+    Amounts, Block, Body, Operation, PublicKey, Sign1, SignedOperation, TaskId, cbor,
+};
+
+use super::doubles::Doubles;
+use super::{Lie, Mouth};
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct ForgedBid {
+    doubles: Doubles,
+    /// An agent that has said something.
+    victim: Option<PublicKey>,
+}
+
+impl Lie for ForgedBid {
+    fn built(&mut self, mouth: &mut Mouth<'_>, block: &Block) {
+        let mut double = block.clone();
+        if !raise_a_price(&mut double) {
+            let Some(bid) = self.victim.and_then(|victim| invent(mouth, victim)) else { return };
+            let place = bid.payload.order();
+            double.operations.retain(|operation| operation.payload.order() != place);
+            double.operations.push(bid);
+            double.operations.sort_by_key(|operation| operation.payload.order());
+        }
+        let leaves: Vec<_> = double.operations.iter().map(cbor::encode).collect();
+        double.header.operations = merkle::root(&leaves);
+        self.doubles.put(block, double);
+    }
+
+    fn hears(&mut self, _: &mut Mouth<'_>, _: PublicKey, said: &PeerMessage) -> Vec<PeerMessage> {
+        if let PeerMessage::Operations(operations) = said
+            && let Some(bid) = operations.iter().find(|op| matches!(op.payload.body, Body::Bid(_)))
+        {
+            self.victim = Some(bid.signer);
+        }
+        self.doubles.serve(said)
+    }
+
+    fn says(
+        &mut self,
+        mouth: &mut Mouth<'_>,
+        _: PublicKey,
+        message: PeerMessage,
+    ) -> Vec<PeerMessage> {
+        vec![self.doubles.replace(mouth, message)]
+    }
+
+    fn volunteers(&mut self, mouth: &mut Mouth<'_>) -> Vec<(PublicKey, PeerMessage)> {
+        let Some(bid) = self.victim.and_then(|victim| invent(mouth, victim)) else {
+            return Vec::new();
+        };
+        let peers = mouth.peers();
+        mouth.lies += peers.len() as u64;
+        peers.into_iter().map(|peer| (peer, PeerMessage::Operations(vec![bid.clone()]))).collect()
+    }
+}
+
+/// Changes a bid in the block; `false` where there is none.
+fn raise_a_price(block: &mut Block) -> bool {
+    let bids = block.operations.iter_mut().filter_map(|op| match &mut op.payload.body {
+        Body::Bid(bid) => bid.offers.first_mut(),
+        _ => None,
+    });
+    let Some(offer) = bids.into_iter().next() else { return false };
+    offer.price = offer.price.saturating_add(1);
+    true
+}
+
+/// A bid of another for nothing, on an open task or one that is not there.
+fn invent(mouth: &Mouth<'_>, victim: PublicKey) -> Option<SignedOperation> {
+    let ledger: &Ledger = mouth.replica.ledger();
+    let market = ledger.genesis_info().markets.first()?.name.clone();
+    let open = ledger.open_tasks(&market, 1).first().map(|(task, _)| *task);
+    let task = open.unwrap_or(TaskId { requester: victim, number: 0 });
+    let bid = Bid { market, budget: Amounts::new(), offers: vec![Offer { task, price: 0 }] };
+    let payload = Operation {
+        swarm: ledger.swarm(),
+        agent: victim,
+        sequence: ledger.next_sequence(&victim),
+        body: Body::Bid(bid),
+    };
+    let signature = mouth.key.sign(payload.clone()).signature;
+    Some(Sign1 { signer: victim, payload, signature })
+}

@@ -1,0 +1,109 @@
+//! The lies of validators, by name.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Lie, bad_block, censor, certificate_forger, false_suspicion, flooder, forged_bid, mutator,
+    nil_only, proposal_equivocator, replayer, silent, vote_equivocator, withholder, wrong_set,
+};
+
+/// The lies there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LieKind {
+    /// Says nothing at all.
+    Silent,
+    /// Two processes with one key, which do not know of each other. Told by nobody: the world
+    /// starts the second.
+    Twin,
+    /// Votes differently to different peers.
+    VoteEquivocator,
+    /// Proposes one block to some and another to others.
+    ProposalEquivocator,
+    /// Votes nil, always.
+    NilOnly,
+    /// Says again what it and others said before.
+    Replayer,
+    /// Names another validator set in what it signs.
+    WrongSet,
+    /// Proposes blocks with roots that executing them does not give.
+    BadBlock,
+    /// Leaves the bids of one agent out of its blocks.
+    Censor,
+    /// Makes up bids of others, in its blocks and for the mempools.
+    ForgedBid,
+    /// Proposes blocks and keeps their bodies.
+    Withholder,
+    /// Suspects assignees that are alive.
+    FalseSuspicion,
+    /// Shows certificates without the votes for them.
+    CertificateForger,
+    /// Claims absurd heights, asks for everything, and sends frames that are too long or deep.
+    Flooder,
+    /// Changes one small thing in a correct message.
+    Mutator,
+}
+
+impl LieKind {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[
+        Self::Silent,
+        Self::Twin,
+        Self::VoteEquivocator,
+        Self::ProposalEquivocator,
+        Self::NilOnly,
+        Self::Replayer,
+        Self::WrongSet,
+        Self::BadBlock,
+        Self::Censor,
+        Self::ForgedBid,
+        Self::Withholder,
+        Self::FalseSuspicion,
+        Self::CertificateForger,
+        Self::Flooder,
+        Self::Mutator,
+    ];
+
+    /// Its name in plans and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Silent => "silent",
+            Self::Twin => "twin",
+            Self::VoteEquivocator => "vote-equivocator",
+            Self::ProposalEquivocator => "proposal-equivocator",
+            Self::NilOnly => "nil-only",
+            Self::Replayer => "replayer",
+            Self::WrongSet => "wrong-set",
+            Self::BadBlock => "bad-block",
+            Self::Censor => "censor",
+            Self::ForgedBid => "forged-bid",
+            Self::Withholder => "withholder",
+            Self::FalseSuspicion => "false-suspicion",
+            Self::CertificateForger => "certificate-forger",
+            Self::Flooder => "flooder",
+            Self::Mutator => "mutator",
+        }
+    }
+
+    pub(crate) fn liar(self) -> Option<Box<dyn Lie>> {
+        Some(match self {
+            Self::Twin => return None,
+            Self::Silent => Box::new(silent::Silent),
+            Self::VoteEquivocator => Box::new(vote_equivocator::VoteEquivocator::default()),
+            Self::ProposalEquivocator => {
+                Box::new(proposal_equivocator::ProposalEquivocator::default())
+            }
+            Self::NilOnly => Box::new(nil_only::NilOnly),
+            Self::Replayer => Box::new(replayer::Replayer::default()),
+            Self::WrongSet => Box::new(wrong_set::WrongSet),
+            Self::BadBlock => Box::new(bad_block::BadBlock::default()),
+            Self::Censor => Box::new(censor::Censor::default()),
+            Self::ForgedBid => Box::new(forged_bid::ForgedBid::default()),
+            Self::Withholder => Box::new(withholder::Withholder),
+            Self::FalseSuspicion => Box::new(false_suspicion::FalseSuspicion),
+            Self::CertificateForger => Box::new(certificate_forger::CertificateForger::default()),
+            Self::Flooder => Box::new(flooder::Flooder),
+            Self::Mutator => Box::new(mutator::Mutator::default()),
+        })
+    }
+}

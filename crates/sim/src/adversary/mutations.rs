@@ -1,0 +1,205 @@
+//! One small change, of whatever there is to change.
+
+use quorate_types::message::PeerMessage;
+use quorate_types::{
+    Block, BlockId, Evidence, Hash, Header, Kind, QuorumCertificate, SignedOperation,
+    SignedStatement, Statement,
+};
+
+use super::Mouth;
+use crate::dice::Dice;
+
+/// Votes of a thousand that name another block: two of them convict, and the rest is not seen.
+const BLOCK_PERMILLE: u64 = 50;
+
+/// Changes a message; what the liar itself signed is signed anew.
+pub(super) fn message(mouth: &mut Mouth<'_>, message: &mut PeerMessage) {
+    let dice = &mut *mouth.dice;
+    match message {
+        PeerMessage::Statement(signed) => change_signed(mouth, signed),
+        PeerMessage::Certificate(of) => certificate(dice, of),
+        PeerMessage::Status(status) => match dice.below(2) {
+            0 => number(dice, &mut status.height),
+            _ => round(dice, &mut status.round),
+        },
+        PeerMessage::Block(of) => block(dice, of),
+        PeerMessage::FetchBlock(wanted) => match dice.below(2) {
+            0 => number(dice, &mut wanted.height),
+            _ => byte(dice, &mut wanted.block.0),
+        },
+        PeerMessage::Operations(operations) => operation_in(dice, operations),
+        PeerMessage::FetchDecided(wanted) => number(dice, &mut wanted.from),
+        PeerMessage::Locate(asked) => number(dice, &mut asked.challenge),
+        PeerMessage::Located(answer) => match dice.below(2) {
+            0 => number(dice, &mut answer.challenge),
+            _ => number(dice, &mut answer.height),
+        },
+        PeerMessage::Decided(decided) => match dice.below(2) {
+            0 => block(dice, &mut decided.block),
+            _ => certificate(dice, &mut decided.commit),
+        },
+        PeerMessage::Evidence(of) => evidence(dice, of),
+        PeerMessage::Suspicion(suspicion) => {
+            let said = &mut suspicion.payload;
+            match dice.below(4) {
+                0 => byte(dice, &mut said.swarm.0),
+                1 => number(dice, &mut said.task.number),
+                2 => number(dice, &mut said.token),
+                _ => number(dice, &mut said.height),
+            }
+            if suspicion.signer == mouth.me() {
+                *suspicion = mouth.key.sign(suspicion.payload.clone()).into_inner();
+            }
+        }
+        PeerMessage::Announcements(announcements) => {
+            announcements.pop();
+        }
+    }
+}
+
+/// Changes a field of a header.
+pub(super) fn header(dice: &mut Dice, header: &mut Header) {
+    match dice.below(16) {
+        0 => header.version = header.version.wrapping_add(1),
+        1 => byte(dice, &mut header.swarm.0),
+        2 => number(dice, &mut header.height),
+        3 => number(dice, &mut header.active_time),
+        4 => number(dice, &mut header.block_time),
+        5 => byte(dice, &mut header.previous.0),
+        6 => byte(dice, &mut header.previous_commit.0),
+        7 => byte(dice, &mut header.validators.0),
+        8 => byte(dice, &mut header.next_validators.0),
+        9 => byte(dice, &mut header.parameters.0),
+        10 => byte(dice, &mut header.builder.0),
+        11 => round(dice, &mut header.build_round),
+        12 => byte(dice, &mut header.operations.0),
+        13 => byte(dice, &mut header.state.0),
+        14 => byte(dice, &mut header.outcomes.0),
+        _ => byte(dice, &mut header.evidence.0),
+    }
+}
+
+/// Flips a bit of some bytes.
+pub(super) fn byte(dice: &mut Dice, bytes: &mut [u8]) {
+    let at = dice.index(bytes.len());
+    if let Some(byte) = bytes.get_mut(at) {
+        *byte ^= 1 << dice.below(8);
+    }
+}
+
+fn change_signed(mouth: &mut Mouth<'_>, signed: &mut SignedStatement) {
+    match mouth.dice.below(8) {
+        0 => byte(mouth.dice, &mut signed.signature.0),
+        1 => byte(mouth.dice, &mut signed.signer.0),
+        _ => {
+            statement(mouth.dice, &mut signed.statement);
+            if signed.signer == mouth.me() {
+                *signed = mouth.key.sign_statement(signed.statement.clone()).into_inner();
+            }
+        }
+    }
+}
+
+fn statement(dice: &mut Dice, statement: &mut Statement) {
+    if dice.chance(BLOCK_PERMILLE) {
+        statement.block = match statement.block {
+            Some(_) if statement.kind != Kind::Proposal && dice.chance(500) => None,
+            _ => Some(BlockId(Hash::derive("quorate 1 simulated lie", &[]).0)),
+        };
+        return;
+    }
+    match dice.below(6) {
+        0 => byte(dice, &mut statement.swarm.0),
+        1 => number(dice, &mut statement.height),
+        2 => round(dice, &mut statement.round),
+        3 => {
+            statement.kind = match statement.kind {
+                Kind::Proposal => Kind::Prevote,
+                Kind::Prevote => Kind::Precommit,
+                Kind::Precommit => Kind::Proposal,
+            };
+        }
+        4 => byte(dice, &mut statement.validators.0),
+        _ => {
+            let mut pol = statement.pol_round.unwrap_or(statement.round);
+            round(dice, &mut pol);
+            statement.pol_round = Some(pol);
+        }
+    }
+}
+
+fn certificate(dice: &mut Dice, certificate: &mut QuorumCertificate) {
+    let votes = &mut certificate.votes;
+    let at = dice.index(votes.len());
+    let Some(vote) = votes.get(at).copied() else { return };
+    match dice.below(6) {
+        0 => {
+            votes.remove(at);
+        }
+        1 => votes.insert(at, vote),
+        2 => votes.swap(0, at),
+        3 => byte(dice, &mut votes[at].signature.0),
+        4 => byte(dice, &mut votes[at].signer.0),
+        _ => statement(dice, &mut certificate.statement),
+    }
+}
+
+fn block(dice: &mut Dice, block: &mut Block) {
+    match dice.below(4) {
+        0 => header(dice, &mut block.header),
+        1 => operation_in(dice, &mut block.operations),
+        2 => match &mut block.previous_commit {
+            Some(commit) => certificate(dice, commit),
+            None => header(dice, &mut block.header),
+        },
+        _ => block.evidence.extend(block.evidence.first().cloned()),
+    }
+}
+
+fn operation_in(dice: &mut Dice, operations: &mut Vec<SignedOperation>) {
+    let at = dice.index(operations.len());
+    let Some(operation) = operations.get_mut(at) else { return };
+    match dice.below(6) {
+        0 => byte(dice, &mut operation.signature.0),
+        1 => byte(dice, &mut operation.signer.0),
+        2 => byte(dice, &mut operation.payload.agent.0),
+        3 => number(dice, &mut operation.payload.sequence),
+        4 => {
+            let again = operation.clone();
+            operations.push(again);
+        }
+        _ => {
+            operations.remove(at);
+        }
+    }
+}
+
+fn evidence(dice: &mut Dice, evidence: &mut Evidence) {
+    match evidence {
+        Evidence::Conflict(pair) => match dice.below(3) {
+            0 => std::mem::swap(&mut pair.first, &mut pair.second),
+            1 => byte(dice, &mut pair.second.signature.0),
+            _ => statement(dice, &mut pair.second.statement),
+        },
+        Evidence::BadBlock(bad) => match dice.below(2) {
+            0 => statement(dice, &mut bad.proposal.statement),
+            _ => block(dice, &mut bad.block),
+        },
+    }
+}
+
+/// One more, one less, nothing, or anything at all.
+fn number(dice: &mut Dice, number: &mut u64) {
+    *number = match dice.below(4) {
+        0 => number.wrapping_add(1),
+        1 => number.wrapping_sub(1),
+        2 => 0,
+        _ => dice.number(),
+    };
+}
+
+fn round(dice: &mut Dice, round: &mut u32) {
+    let mut wide = u64::from(*round);
+    number(dice, &mut wide);
+    *round = wide as u32;
+}

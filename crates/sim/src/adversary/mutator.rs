@@ -1,0 +1,68 @@
+//! Changes one small thing in a correct message, signs anew what it can sign, and sends it before,
+//! after or in place of the correct one; now and then a header of its own, or a single byte.
+//!
+//! Borne because every field is under a signature, a hash or a bound that is checked before it is
+//! used. It is the liar that finds what was forgotten: small-scope mutation found most of the
+//! mistakes that others published.
+
+use quorate_types::message::PeerMessage;
+use quorate_types::{Block, PublicKey, cbor};
+
+use super::doubles::Doubles;
+use super::{Lie, Mouth, mutations};
+
+/// Messages of a thousand that are changed.
+const MESSAGES_PERMILLE: u64 = 150;
+/// Headers of a thousand that are changed: one too often ends it, since bad blocks convict.
+const HEADERS_PERMILLE: u64 = 150;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Mutator {
+    doubles: Doubles,
+    /// The last message it sent.
+    last: Option<PeerMessage>,
+}
+
+impl Lie for Mutator {
+    fn built(&mut self, mouth: &mut Mouth<'_>, block: &Block) {
+        if mouth.dice.chance(HEADERS_PERMILLE) {
+            let mut double = block.clone();
+            mutations::header(mouth.dice, &mut double.header);
+            self.doubles.put(block, double);
+        }
+    }
+
+    fn hears(&mut self, _: &mut Mouth<'_>, _: PublicKey, said: &PeerMessage) -> Vec<PeerMessage> {
+        self.doubles.serve(said)
+    }
+
+    fn says(
+        &mut self,
+        mouth: &mut Mouth<'_>,
+        _: PublicKey,
+        message: PeerMessage,
+    ) -> Vec<PeerMessage> {
+        let message = self.doubles.replace(mouth, message);
+        self.last = Some(message.clone());
+        if !mouth.dice.chance(MESSAGES_PERMILLE) {
+            return vec![message];
+        }
+        let mut mutant = message.clone();
+        mutations::message(mouth, &mut mutant);
+        mouth.lies += u64::from(mutant != message);
+        match mouth.dice.below(3) {
+            0 => vec![mutant],
+            1 => vec![mutant, message],
+            _ => vec![message, mutant],
+        }
+    }
+
+    fn noise(&mut self, mouth: &mut Mouth<'_>) -> Vec<(PublicKey, Vec<u8>)> {
+        let Some(last) = &self.last else { return Vec::new() };
+        let mut frame = cbor::encode(last);
+        mutations::byte(mouth.dice, &mut frame);
+        mouth.lies += 1;
+        mouth.any_peer().map(|peer| (peer, frame)).into_iter().collect()
+    }
+}

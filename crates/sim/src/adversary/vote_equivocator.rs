@@ -1,0 +1,62 @@
+//! Votes differently to different peers: nil where it votes for a block, the proposed block where
+//! it votes nil. Now and then it forgets whom it told what, and somebody hears both.
+//!
+//! Borne because two quorums share a correct validator, who votes once (N-5); a certificate counts
+//! also for who saw the other vote (rule 13). The two votes convict it once somebody has both.
+
+use quorate_types::message::PeerMessage;
+use quorate_types::{Block, BlockId, Height, Kind, PublicKey};
+
+use super::{Lie, Mouth};
+
+/// Every so many lies it forgets.
+const FORGETS: u64 = 32;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct VoteEquivocator {
+    /// The newest proposed block, with its height.
+    proposed: Option<(Height, BlockId)>,
+    lies: u64,
+}
+
+impl Lie for VoteEquivocator {
+    fn built(&mut self, _: &mut Mouth<'_>, block: &Block) {
+        self.proposed = Some((block.header.height, block.header.id()));
+    }
+
+    fn hears(&mut self, _: &mut Mouth<'_>, _: PublicKey, said: &PeerMessage) -> Vec<PeerMessage> {
+        if let PeerMessage::Statement(signed) = said
+            && signed.statement.kind == Kind::Proposal
+        {
+            self.proposed = signed.statement.block.map(|id| (signed.statement.height, id));
+        }
+        Vec::new()
+    }
+
+    fn says(
+        &mut self,
+        mouth: &mut Mouth<'_>,
+        to: PublicKey,
+        message: PeerMessage,
+    ) -> Vec<PeerMessage> {
+        let Some(vote) = mouth.own_vote(&message).filter(|_| mouth.hears_otherwise(&to)) else {
+            return vec![message];
+        };
+        let mut other = vote.statement.clone();
+        let known = self.proposed.filter(|(height, _)| *height == other.height);
+        other.block = match other.block {
+            Some(_) => None,
+            None => known.map(|(_, block)| block),
+        };
+        if other == vote.statement {
+            return vec![message];
+        }
+        mouth.lies += 1;
+        self.lies += 1;
+        match self.lies.is_multiple_of(FORGETS) {
+            true => vec![mouth.sign(other), message],
+            false => vec![mouth.sign(other)],
+        }
+    }
+}

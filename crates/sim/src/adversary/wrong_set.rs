@@ -1,0 +1,28 @@
+//! Names another validator set in every statement it signs.
+//!
+//! Borne because a statement counts only for the set of its height, by hash (N-1): to the others it
+//! is as good as silent.
+
+use quorate_types::message::PeerMessage;
+use quorate_types::{Hash, PublicKey};
+
+use super::{Lie, Mouth};
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct WrongSet;
+
+impl Lie for WrongSet {
+    fn says(
+        &mut self,
+        mouth: &mut Mouth<'_>,
+        _: PublicKey,
+        message: PeerMessage,
+    ) -> Vec<PeerMessage> {
+        let Some(own) = mouth.own(&message) else { return vec![message] };
+        let mut statement = own.statement.clone();
+        statement.validators = Hash::derive("quorate 1 simulated lie", &[&statement.validators.0]);
+        mouth.lies += 1;
+        vec![mouth.sign(statement)]
+    }
+}

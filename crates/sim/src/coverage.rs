@@ -1,0 +1,181 @@
+//! What met what: whether the generator reaches the combinations that matter.
+//!
+//! A bug can live for years under tests that never bring a fault and a state of the life of a task
+//! together. So runs count, for each fault that is on and each liar that takes part, which steps
+//! in the life of tasks happen meanwhile; cells that stay empty over many seeds are reported.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use quorate_types::{Body, Height, Outcome, PublicKey};
+
+use crate::adversary::LieKind;
+use crate::plan::{Fault, Manner, Plan};
+use crate::seen::Seen;
+use crate::world::World;
+
+/// Steps in the life of a task, and other things that blocks do.
+pub const STEPS: [&str; 15] = [
+    "submitted",
+    "bid",
+    "cleared",
+    "assigned",
+    "reassigned",
+    "accepted",
+    "declined",
+    "completed",
+    "failed",
+    "lapsed",
+    "canceled",
+    "expired",
+    "refused",
+    "convicted",
+    "later-round",
+];
+
+/// How often which step was taken under which circumstance.
+#[derive(Debug, Clone, Default)]
+pub struct Coverage {
+    cells: BTreeMap<(&'static str, &'static str), u64>,
+    /// Circumstances that hold throughout the run: its liars.
+    standing: BTreeSet<&'static str>,
+    seen_height: Height,
+    totals: Totals,
+    sums: BTreeMap<&'static str, u64>,
+    convicted: BTreeMap<PublicKey, Height>,
+}
+
+/// Sums over a run.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Totals {
+    pub(crate) heights: Height,
+    pub(crate) tasks: u64,
+    pub(crate) assignments: u64,
+    pub(crate) completed: u64,
+}
+
+impl Coverage {
+    /// Of a run that has not begun.
+    pub(crate) fn of(plan: &Plan) -> Self {
+        let liars = plan.validators.iter().filter_map(|validator| validator.lie);
+        let agents = plan.agents.iter().map(|agent| agent.manner.name());
+        let links = [
+            ("lost", plan.links.loss_permille),
+            ("duplicated", plan.links.duplicate_permille),
+            ("bit-flipped", plan.links.flip_permille),
+            ("narrow", plan.links.bytes_per_ms.map_or(0, |_| 1)),
+        ];
+        let links = links.into_iter().filter(|(_, chance)| *chance > 0).map(|(name, _)| name);
+        let standing = liars.map(LieKind::name).chain(agents).chain(links).collect();
+        Self { standing, ..Self::default() }
+    }
+
+    pub(crate) fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// How often each step was taken, whatever the circumstances.
+    pub(crate) fn sums(&self) -> &BTreeMap<&'static str, u64> {
+        &self.sums
+    }
+
+    /// Who was convicted, and at which height.
+    pub(crate) fn convicted(&self) -> &BTreeMap<PublicKey, Height> {
+        &self.convicted
+    }
+
+    /// Takes in what another run reached.
+    pub fn add(&mut self, other: &Self) {
+        for (cell, count) in &other.cells {
+            *self.cells.entry(*cell).or_insert(0) += count;
+        }
+    }
+
+    /// How often `step` was taken under `circumstance`.
+    pub fn count(&self, circumstance: &'static str, step: &'static str) -> u64 {
+        self.cells.get(&(circumstance, step)).copied().unwrap_or(0)
+    }
+
+    /// Every cell that is not 0: circumstance, step, count.
+    pub fn cells(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
+        self.cells.iter().map(|((circumstance, step), count)| (*circumstance, *step, *count))
+    }
+
+    /// Every cell that is 0, in the order of the table.
+    pub fn empty(&self) -> Vec<(&'static str, &'static str)> {
+        let rows = Self::circumstances().into_iter();
+        let cells = rows.flat_map(|circumstance| STEPS.map(|step| (circumstance, step)));
+        cells.filter(|(circumstance, step)| self.count(circumstance, step) == 0).collect()
+    }
+
+    /// Adds to a cell by its names, as a file holds them; what is no cell is left out.
+    pub fn restore(&mut self, circumstance: &str, step: &str, count: u64) {
+        let row = Self::circumstances().into_iter().find(|name| *name == circumstance);
+        let column = STEPS.into_iter().find(|name| *name == step);
+        if let (Some(row), Some(column)) = (row, column) {
+            *self.cells.entry((row, column)).or_insert(0) += count;
+        }
+    }
+
+    /// Every circumstance there is, in the order of the table.
+    pub fn circumstances() -> Vec<&'static str> {
+        let links = ["lost", "duplicated", "bit-flipped", "narrow"];
+        let liars = LieKind::ALL.iter().map(|lie| lie.name());
+        let agents = Manner::ALL.iter().map(|manner| manner.name());
+        links.into_iter().chain(Fault::NAMES).chain(liars).chain(agents).collect()
+    }
+
+    pub(crate) fn see(&mut self, world: &World, seen: &Seen) {
+        let Seen::Committed { block, committed, validator, round, .. } = seen else { return };
+        let height = block.header.height;
+        if height <= self.seen_height || !world.validators()[*validator].is_correct() {
+            return;
+        }
+        self.seen_height = height;
+        self.totals.heights = height;
+        let mut steps: Vec<&'static str> = committed.outcomes.iter().map(step_of).collect();
+        steps.extend(block.operations.iter().filter_map(|signed| match &signed.payload.body {
+            Body::Submit(submit) => {
+                self.totals.tasks += submit.tasks.len() as u64;
+                Some("submitted")
+            }
+            Body::Bid(_) => Some("bid"),
+            _ => None,
+        }));
+        steps.extend(block.evidence.iter().map(|_| "convicted"));
+        steps.extend((*round > 0).then_some("later-round"));
+        for step in &steps {
+            *self.sums.entry(step).or_insert(0) += 1;
+        }
+        for evidence in &block.evidence {
+            self.convicted.entry(evidence.culprit()).or_insert(height);
+        }
+        let count = |name| steps.iter().filter(|step| **step == name).count() as u64;
+        self.totals.assignments += count("assigned") + count("reassigned");
+        self.totals.completed += count("completed");
+        let circumstances: BTreeSet<_> =
+            world.active().chain(self.standing.iter().copied()).collect();
+        for circumstance in circumstances {
+            for step in &steps {
+                *self.cells.entry((circumstance, step)).or_insert(0) += 1;
+            }
+        }
+    }
+}
+
+fn step_of(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Assignment(assignment) if assignment.token > 1 => "reassigned",
+        Outcome::Assignment(_) => "assigned",
+        Outcome::Clearing(_) => "cleared",
+        Outcome::Refusal(_) => "refused",
+        Outcome::Expiry(_) => "expired",
+        Outcome::Receipt(receipt) => match receipt.operation.payload.body {
+            Body::Accept(_) => "accepted",
+            Body::Decline(_) => "declined",
+            Body::Complete(_) => "completed",
+            Body::Fail(_) => "failed",
+            Body::Lapse(_) => "lapsed",
+            _ => "canceled",
+        },
+    }
+}

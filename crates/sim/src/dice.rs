@@ -1,0 +1,93 @@
+//! All randomness of a run, out of its seed: independent streams by name, so that one more draw
+//! here changes nothing there.
+
+use blake3::OutputReader;
+
+/// A stream of random numbers: the extended output of BLAKE3 over seed and name.
+pub struct Dice {
+    bytes: OutputReader,
+}
+
+impl Dice {
+    /// The stream `name`, `index` of `seed`.
+    pub fn new(seed: u64, name: &str, index: u64) -> Self {
+        let mut hasher = blake3::Hasher::new_derive_key("quorate 1 simulation");
+        hasher.update(&seed.to_le_bytes()).update(&index.to_le_bytes()).update(name.as_bytes());
+        Self { bytes: hasher.finalize_xof() }
+    }
+
+    /// Any number.
+    pub fn number(&mut self) -> u64 {
+        let mut bytes = [0; 8];
+        self.bytes.fill(&mut bytes);
+        u64::from_le_bytes(bytes)
+    }
+
+    /// From 0 to `bound - 1`; 0 where the bound is 0. The bias of the remainder is below 2^-32 for
+    /// all bounds in use.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.number().checked_rem(bound).unwrap_or(0)
+    }
+
+    /// From `least` to `most`, both included.
+    pub fn between(&mut self, least: u64, most: u64) -> u64 {
+        least + self.below(most.saturating_sub(least).saturating_add(1))
+    }
+
+    /// True `permille` times in a thousand.
+    pub fn chance(&mut self, permille: u64) -> bool {
+        permille > 0 && self.below(1000) < permille
+    }
+
+    /// An index of a list of `length`; 0 for an empty one.
+    pub fn index(&mut self, length: usize) -> usize {
+        self.below(length as u64) as usize
+    }
+
+    /// One of `choices`; `None` of none.
+    pub fn pick<'a, T>(&mut self, choices: &'a [T]) -> Option<&'a T> {
+        choices.get(self.index(choices.len()))
+    }
+
+    /// Puts `items` into any order, each as likely.
+    pub fn shuffle<T>(&mut self, items: &mut [T]) {
+        for at in (1..items.len()).rev() {
+            items.swap(at, self.index(at + 1));
+        }
+    }
+}
+
+impl std::fmt::Debug for Dice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Dice").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_gives_the_same_stream_and_another_name_another() {
+        let draw = |seed, name, index| {
+            let mut dice = Dice::new(seed, name, index);
+            (0..4).map(|_| dice.number()).collect::<Vec<_>>()
+        };
+        assert_eq!(draw(1, "links", 0), draw(1, "links", 0));
+        assert_ne!(draw(1, "links", 0), draw(1, "links", 1));
+        assert_ne!(draw(1, "links", 0), draw(1, "disks", 0));
+        assert_ne!(draw(1, "links", 0), draw(2, "links", 0));
+    }
+
+    #[test]
+    fn draws_stay_in_their_bounds() {
+        let mut dice = Dice::new(7, "bounds", 0);
+        for _ in 0..1000 {
+            assert!((3..=5).contains(&dice.between(3, 5)));
+        }
+        assert_eq!(dice.between(4, 4), 4);
+        assert_eq!(dice.pick::<u8>(&[]), None);
+        assert!((0..1000).all(|_| !dice.chance(0)));
+        assert!((0..1000).all(|_| dice.chance(1000)));
+    }
+}

@@ -1,0 +1,41 @@
+//! 5, certificates: whatever a correct validator hands out, an outsider with nothing but the trust
+//! root verifies.
+
+use std::collections::BTreeSet;
+
+use quorate_certificate::{Judgement, Policy, verify};
+use quorate_types::Hash;
+
+use super::Invariant;
+use crate::seen::Seen;
+use crate::world::World;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Certificates {
+    verified: BTreeSet<Hash>,
+}
+
+impl Invariant for Certificates {
+    fn number(&self) -> u8 {
+        5
+    }
+
+    fn name(&self) -> &'static str {
+        "certificates-verify"
+    }
+
+    fn see(&mut self, world: &World, seen: &Seen) -> Result<(), String> {
+        let Seen::Certificate { validator, bytes } = seen else { return Ok(()) };
+        let name = Hash::derive("quorate 1 checked certificate", &[bytes]);
+        if !world.validators()[*validator].is_correct() || self.verified.contains(&name) {
+            return Ok(());
+        }
+        let verdict = verify(bytes, world.root(), &Policy::default());
+        if verdict.verdict != Judgement::Verified {
+            return Err(format!("of validator {validator}: {:?}", verdict.reason));
+        }
+        self.verified.insert(name);
+        Ok(())
+    }
+}

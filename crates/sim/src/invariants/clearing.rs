@@ -1,0 +1,100 @@
+//! 15, clearing: running the mechanism again on the inputs that the record binds gives the same
+//! assignments.
+
+use std::collections::BTreeMap;
+
+use quorate_crypto::merkle;
+use quorate_types::outcome::{Assignment, ClearingInput, ClearingRecord};
+use quorate_types::{Hash, cbor};
+
+use super::oracle::{Bid, Bidder, Model, OnLedger, Round, Rule, Step, awards};
+use crate::seen::Seen;
+use crate::world::World;
+
+/// The invariant, fresh.
+pub(super) fn clearing() -> OnLedger<Clearing> {
+    OnLedger::default()
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Clearing {
+    /// Clearings of the block at hand, and what was assigned after them.
+    records: BTreeMap<Hash, (ClearingRecord, Vec<ClearingInput>, Vec<Bid>)>,
+}
+
+impl Rule for Clearing {
+    const NUMBER: u8 = 15;
+    const NAME: &'static str = "clearing";
+
+    fn judge(&mut self, _: &World, _: &Model, step: &Step<'_>) -> Result<(), String> {
+        match step {
+            Step::Cleared(record, inputs) => {
+                let what = ((*record).clone(), inputs.to_vec(), Vec::new());
+                self.records.insert(record.hash(), what);
+                check_root(record, inputs)
+            }
+            Step::Assigned(Assignment { task, agent, price, clearing, .. }) => {
+                let bid = Bid { task: *task, agent: *agent, price: *price };
+                let of = self.records.get_mut(clearing);
+                let (_, _, won) = of.ok_or(format!("{task}: no clearing it came from"))?;
+                won.push(bid);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn see(&mut self, world: &World, _: &Model, _: &Seen) -> Result<(), String> {
+        let records = std::mem::take(&mut self.records);
+        records.values().try_for_each(|(record, inputs, won)| run(world, record, inputs, won))
+    }
+}
+
+fn check_root(record: &ClearingRecord, inputs: &[ClearingInput]) -> Result<(), String> {
+    let leaves: Vec<Vec<u8>> = inputs.iter().map(cbor::encode).collect();
+    if record.inputs == merkle::root(&leaves) && record.input_count == leaves.len() as u64 {
+        return Ok(());
+    }
+    Err(format!("the {} inputs are not those of the record", leaves.len()))
+}
+
+fn run(
+    world: &World,
+    record: &ClearingRecord,
+    inputs: &[ClearingInput],
+    won: &[Bid],
+) -> Result<(), String> {
+    let mut round = Round {
+        swarm: world.genesis().swarm_id(),
+        market: &record.market,
+        tasks: BTreeMap::new(),
+        bidders: Vec::new(),
+        bids: Vec::new(),
+    };
+    for input in inputs {
+        match input {
+            ClearingInput::Task(task) => {
+                round.tasks.insert(task.task, task.demand.clone());
+            }
+            ClearingInput::Bidder(bidder) => {
+                let (agent, budget) = (bidder.agent, bidder.budget.clone());
+                round.bidders.push(Bidder { agent, budget });
+            }
+            ClearingInput::Bid(bid) if bid.excluded.is_none() => {
+                round.bids.push(Bid { task: bid.task, agent: bid.agent, price: bid.price });
+            }
+            ClearingInput::Bid(_) => {}
+        }
+    }
+    let of = |how: String| format!("window {} of {:?}: {how}", record.window, record.market);
+    let total: i64 = won.iter().map(|bid| bid.price).sum();
+    if (record.assigned, record.total) != (won.len() as u64, total) {
+        return Err(of(format!("the record counts {} for {}", record.assigned, record.total)));
+    }
+    let mechanism = world.genesis().markets.iter().find(|market| market.name == record.market);
+    if mechanism.map(|market| market.mechanism) != Some(record.mechanism) {
+        return Err(of("another mechanism than the market's".to_owned()));
+    }
+    awards(&round, record.mechanism, won).map_err(of)
+}

@@ -1,0 +1,68 @@
+//! 13, conservation: every task that was taken in is in one state, the one that its history gives,
+//! at every correct validator; none vanishes.
+
+use quorate_types::TaskId;
+
+use super::oracle::{Model, OnLedger, Rule, Step};
+use crate::seen::Seen;
+use crate::world::World;
+
+/// The invariant, fresh.
+pub(super) fn conservation() -> OnLedger<Conservation> {
+    OnLedger::default()
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Conservation;
+
+impl Rule for Conservation {
+    const NUMBER: u8 = 13;
+    const NAME: &'static str = "conservation";
+
+    fn judge(&mut self, _: &World, _: &Model, _: &Step<'_>) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn see(&mut self, world: &World, model: &Model, seen: &Seen) -> Result<(), String> {
+        match seen {
+            Seen::Committed { validator, .. } => {
+                compare(world, model, *validator, model.touched.iter())
+            }
+            Seen::Started { validator, .. } => {
+                compare(world, model, *validator, model.tasks.keys())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn end(&mut self, world: &World, model: &Model) -> Result<(), String> {
+        let mut all = 0..world.validators().len();
+        all.try_for_each(|at| compare(world, model, at, model.tasks.keys()))
+    }
+}
+
+/// Compares what a validator has with the history, where it stands at its end.
+fn compare<'a>(
+    world: &World,
+    model: &Model,
+    at: usize,
+    tasks: impl Iterator<Item = &'a TaskId>,
+) -> Result<(), String> {
+    let host = &world.validators()[at];
+    let ledger = host.replica().filter(|_| host.is_correct()).map(|replica| replica.ledger());
+    let Some(ledger) = ledger.filter(|ledger| ledger.height() == model.now.height) else {
+        return Ok(());
+    };
+    for id in tasks {
+        let expected = model.tasks.get(id).map(|task| (task.state.name(), task.token));
+        let found = ledger.task(*id).map(|view| (view.state.name(), view.token));
+        if expected != found {
+            let height = model.now.height;
+            return Err(format!(
+                "height {height}, validator {at}: {id} is {found:?}, and should be {expected:?}"
+            ));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,202 @@
+//! The mechanisms as the book has them, the slow way: small enough to be seen to be right.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use quorate_types::{Amounts, Hash, Label, MechanismKind, Price, PublicKey, SwarmId, TaskId};
+
+/// Offers up to which the tie rule is applied to the assignment mechanism: it is slow here.
+const TIES: usize = 80;
+
+/// A bidder and what it may spend.
+#[derive(Debug, Clone)]
+pub(in crate::invariants) struct Bidder {
+    pub(in crate::invariants) agent: PublicKey,
+    pub(in crate::invariants) budget: Amounts,
+}
+
+/// An offer that takes part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::invariants) struct Bid {
+    pub(in crate::invariants) task: TaskId,
+    pub(in crate::invariants) agent: PublicKey,
+    pub(in crate::invariants) price: Price,
+}
+
+/// What is cleared.
+#[derive(Debug)]
+pub(in crate::invariants) struct Round<'a> {
+    pub(in crate::invariants) swarm: SwarmId,
+    pub(in crate::invariants) market: &'a Label,
+    /// Tasks with what they take.
+    pub(in crate::invariants) tasks: BTreeMap<TaskId, Amounts>,
+    pub(in crate::invariants) bidders: Vec<Bidder>,
+    pub(in crate::invariants) bids: Vec<Bid>,
+}
+
+/// Checks the winning bids of a clearing, ascending by task.
+///
+/// # Errors
+/// What they should have been.
+pub(in crate::invariants) fn awards(
+    round: &Round<'_>,
+    mechanism: MechanismKind,
+    won: &[Bid],
+) -> Result<(), String> {
+    match mechanism {
+        MechanismKind::FirstPrice => {
+            let expected = round.first_price();
+            if expected == won { Ok(()) } else { Err(format!("{won:?}, not {expected:?}")) }
+        }
+        MechanismKind::Assignment => round.check_assignment(won),
+    }
+}
+
+impl Round<'_> {
+    /// M-14.
+    fn key(&self, bid: &Bid) -> Hash {
+        let number = bid.task.number.to_be_bytes();
+        let parts: [&[u8]; 5] = [
+            &self.swarm.0,
+            self.market.as_str().as_bytes(),
+            &bid.task.requester.0,
+            &number,
+            &bid.agent.0,
+        ];
+        Hash::derive("quorate 1 tie", &parts)
+    }
+
+    /// M-12.
+    fn first_price(&self) -> Vec<Bid> {
+        let mut left: BTreeMap<PublicKey, Amounts> =
+            self.bidders.iter().map(|bidder| (bidder.agent, bidder.budget.clone())).collect();
+        let mut won = Vec::new();
+        for (task, demand) in &self.tasks {
+            let fits = |bid: &&Bid| {
+                bid.task == *task
+                    && left.get(&bid.agent).is_some_and(|budget| {
+                        demand.iter().all(|(name, n)| budget.get(name).is_some_and(|b| b >= n))
+                    })
+            };
+            let cheapest =
+                self.bids.iter().filter(fits).min_by_key(|bid| (bid.price, self.key(bid)));
+            let Some(cheapest) = cheapest.copied() else { continue };
+            for (name, amount) in demand {
+                if let Some(budget) = left.get_mut(&cheapest.agent).and_then(|l| l.get_mut(name)) {
+                    *budget -= amount;
+                }
+            }
+            won.push(cheapest);
+        }
+        won
+    }
+
+    /// M-13: as many as possible, then the least total, then the tie rule.
+    fn check_assignment(&self, won: &[Bid]) -> Result<(), String> {
+        let agents: BTreeSet<PublicKey> = won.iter().map(|bid| bid.agent).collect();
+        if agents.len() != won.len() || !won.iter().all(|bid| self.bids.contains(bid)) {
+            return Err(format!("{won:?}: an agent twice, or no bid"));
+        }
+        let best = optimum(&self.bids);
+        let found = (won.len(), won.iter().map(|bid| bid.price).sum());
+        if found != best {
+            return Err(format!("tasks and total are {found:?}, could be {best:?}"));
+        }
+        if self.bids.len() > TIES {
+            return Ok(());
+        }
+        let expected = self.first_by_keys(best);
+        if expected == won { Ok(()) } else { Err(format!("{won:?}, not {expected:?}")) }
+    }
+
+    /// Of the optimal ways the one whose keys, sorted, come first.
+    fn first_by_keys(&self, best: (usize, Price)) -> Vec<Bid> {
+        let mut bids = self.bids.clone();
+        bids.sort_by_key(|bid| self.key(bid));
+        let (mut taken, mut rest) = (Vec::new(), bids.clone());
+        let mut left = best;
+        for bid in bids {
+            if !rest.contains(&bid) {
+                continue;
+            }
+            let without: Vec<Bid> = rest
+                .iter()
+                .filter(|other| other.task != bid.task && other.agent != bid.agent)
+                .copied()
+                .collect();
+            let (count, total) = optimum(&without);
+            if (count + 1, total + bid.price) == left {
+                (rest, left) = (without, (count, total));
+                taken.push(bid);
+            }
+        }
+        taken.sort_by_key(|bid| bid.task);
+        taken
+    }
+}
+
+/// The most tasks that these bids can serve, each agent one, and the least total for so many: one
+/// cheapest augmenting path after the other (Bellman and Ford).
+fn optimum(bids: &[Bid]) -> (usize, Price) {
+    let mut matching: Vec<Bid> = Vec::new();
+    while let Some(path) = cheapest_path(bids, &matching) {
+        for bid in path {
+            match matching.iter().position(|matched| *matched == bid) {
+                Some(at) => drop(matching.swap_remove(at)),
+                None => matching.push(bid),
+            }
+        }
+    }
+    (matching.len(), matching.iter().map(|bid| bid.price).sum())
+}
+
+/// The cheapest way to serve one task more: bids to take, and to drop, by turns.
+fn cheapest_path(bids: &[Bid], matching: &[Bid]) -> Option<Vec<Bid>> {
+    let busy = |agent: &PublicKey| matching.iter().any(|bid| bid.agent == *agent);
+    let mut agents: BTreeMap<PublicKey, (Price, Vec<Bid>)> = bids
+        .iter()
+        .filter(|bid| !busy(&bid.agent))
+        .map(|bid| (bid.agent, (0, Vec::new())))
+        .collect();
+    let mut tasks: BTreeMap<TaskId, (Price, Vec<Bid>)> = BTreeMap::new();
+    let mut changed = true;
+    while changed {
+        changed = false;
+        for bid in bids {
+            if matching.contains(bid) {
+                let Some(step) = lengthened(tasks.get(&bid.task), bid, -bid.price) else {
+                    continue;
+                };
+                changed |= improve(&mut agents, bid.agent, step);
+            } else {
+                let Some(step) = lengthened(agents.get(&bid.agent), bid, bid.price) else {
+                    continue;
+                };
+                changed |= improve(&mut tasks, bid.task, step);
+            }
+        }
+    }
+    let served = |task: &TaskId| matching.iter().any(|bid| bid.task == *task);
+    let free = tasks.into_iter().filter(|(task, _)| !served(task));
+    free.map(|(_, found)| found).min_by_key(|(cost, _)| *cost).map(|(_, path)| path)
+}
+
+fn lengthened(
+    path: Option<&(Price, Vec<Bid>)>,
+    bid: &Bid,
+    price: Price,
+) -> Option<(Price, Vec<Bid>)> {
+    let (cost, path) = path?;
+    Some((cost + price, path.iter().chain([bid]).copied().collect()))
+}
+
+fn improve<K: Ord>(
+    found: &mut BTreeMap<K, (Price, Vec<Bid>)>,
+    at: K,
+    path: (Price, Vec<Bid>),
+) -> bool {
+    if found.get(&at).is_some_and(|(cost, _)| *cost <= path.0) {
+        return false;
+    }
+    found.insert(at, path);
+    true
+}

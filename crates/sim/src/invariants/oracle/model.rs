@@ -1,0 +1,292 @@
+//! Tasks, bids and attestations as the committed operations and outcomes make them.
+//!
+//! The model believes which operations took effect, and does with them what the book says; whether
+//! they should have is what the invariants ask.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use quorate_types::operation::{Bid as BidBody, Revoke, Submit};
+use quorate_types::outcome::{Assignment, Receipt};
+use quorate_types::{
+    Amounts, Attestation, Body, Capabilities, FencingToken, Hash, Height, Label, Millis,
+    OperationId, Price, PublicKey, Reason, SignedOperation, TaskId, TaskSpec,
+};
+
+use super::steps::refuses;
+use super::{Committee, Decided, Step};
+use crate::seen::Seen;
+use crate::world::World;
+
+/// What a task takes that demands nothing in particular.
+const SLOTS: &str = "slots";
+
+/// The moment of a block.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::invariants) struct Moment {
+    pub(in crate::invariants) height: Height,
+    /// Active time.
+    pub(in crate::invariants) active: Millis,
+    /// Block time.
+    pub(in crate::invariants) wall: Millis,
+}
+
+/// Where a task stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::invariants) enum State {
+    Open,
+    Assigned,
+    Working,
+    Completed,
+    Failed,
+    Canceled,
+    Expired,
+}
+
+impl State {
+    /// As the book names it.
+    pub(in crate::invariants) fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Assigned => "assigned",
+            Self::Working => "working",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Canceled => "canceled",
+            Self::Expired => "expired",
+        }
+    }
+
+    /// Whether somebody has it.
+    pub(in crate::invariants) fn is_held(self) -> bool {
+        matches!(self, Self::Assigned | Self::Working)
+    }
+
+    /// Whether nothing can happen to it any more.
+    pub(in crate::invariants) fn has_ended(self) -> bool {
+        !self.is_held() && self != Self::Open
+    }
+}
+
+/// A task that was taken in.
+#[derive(Debug, Clone)]
+pub(in crate::invariants) struct Task {
+    pub(in crate::invariants) spec: TaskSpec,
+    pub(in crate::invariants) state: State,
+    /// Assignments it has had.
+    pub(in crate::invariants) token: FencingToken,
+    /// Who got it last, and when.
+    pub(in crate::invariants) holder: Option<(PublicKey, Moment)>,
+    /// Who failed, declined or lapsed on it.
+    pub(in crate::invariants) excluded: BTreeSet<PublicKey>,
+}
+
+/// A bid that stands.
+#[derive(Debug, Clone)]
+pub(in crate::invariants) struct Live {
+    pub(in crate::invariants) signed: SignedOperation,
+    pub(in crate::invariants) budget: Amounts,
+    pub(in crate::invariants) offers: BTreeMap<TaskId, Price>,
+}
+
+impl Live {
+    /// Name of the operation that brought it.
+    pub(in crate::invariants) fn operation(&self) -> OperationId {
+        self.signed.payload.id()
+    }
+}
+
+/// The state as the book derives it.
+#[derive(Debug, Default)]
+pub(in crate::invariants) struct Model {
+    pub(in crate::invariants) committee: Committee,
+    pub(in crate::invariants) now: Moment,
+    pub(in crate::invariants) tasks: BTreeMap<TaskId, Task>,
+    /// Tasks that the last block changed.
+    pub(in crate::invariants) touched: BTreeSet<TaskId>,
+    /// Bids that stand.
+    pub(in crate::invariants) bids: BTreeMap<(Label, PublicKey), Live>,
+    /// Bids that the last clearing of this block took up.
+    pub(in crate::invariants) cleared: BTreeMap<(Label, PublicKey), Live>,
+    attested: BTreeMap<PublicKey, BTreeMap<Hash, Attestation>>,
+    revoked: BTreeSet<(PublicKey, Hash)>,
+    attempts: BTreeMap<Label, u64>,
+}
+
+impl Model {
+    /// Takes in the blocks that an observation brings; `judge` sees each step before it is done.
+    pub(in crate::invariants) fn follow(
+        &mut self,
+        world: &World,
+        seen: &Seen,
+        judge: &mut dyn FnMut(&Self, &Step<'_>) -> Result<(), String>,
+    ) -> Result<(), String> {
+        for decided in self.committee.take(world, seen) {
+            self.begin(world, &decided);
+            for step in Step::of(&decided) {
+                let height = self.now.height;
+                judge(self, &step).map_err(|how| format!("height {height}: {how}"))?;
+                self.apply(&step);
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, world: &World, decided: &Decided) {
+        let header = &decided.block.header;
+        let (height, active, wall) = (header.height, header.active_time, header.block_time);
+        self.now = Moment { height, active, wall };
+        self.touched.clear();
+        if self.attempts.is_empty() {
+            let markets = world.genesis().markets.iter();
+            self.attempts = markets.map(|market| (market.name.clone(), market.attempts)).collect();
+        }
+    }
+
+    /// The attestations of an agent that are in force now, by name.
+    pub(in crate::invariants) fn in_force(
+        &self,
+        agent: &PublicKey,
+    ) -> impl Iterator<Item = (&Hash, &Attestation)> {
+        let seconds = self.now.wall / 1000;
+        let valid = move |(name, attestation): &(&Hash, &Attestation)| {
+            let claims = &attestation.payload;
+            claims.not_before <= seconds
+                && seconds < claims.expires
+                && !self.revoked.contains(&(claims.issuer, **name))
+        };
+        self.attested.get(agent).into_iter().flatten().filter(valid)
+    }
+
+    /// What an agent can do now (L-12), with a slot where its attestations say nothing (M-9).
+    pub(in crate::invariants) fn capabilities(&self, agent: &PublicKey) -> Capabilities {
+        let mut all = Capabilities::new();
+        let mut any = false;
+        for (_, attestation) in self.in_force(agent) {
+            any = true;
+            let can = &attestation.payload.capabilities;
+            all.labels.extend(can.labels.iter().cloned());
+            for (name, amount) in &can.amounts {
+                let most = all.amounts.entry(name.clone()).or_insert(*amount);
+                *most = (*most).max(*amount);
+            }
+        }
+        if let (true, Ok(slots)) = (any, SLOTS.parse()) {
+            all.amounts.entry(slots).or_insert(1);
+        }
+        all
+    }
+
+    /// What the assignments in force take of an agent.
+    pub(in crate::invariants) fn committed(&self, agent: &PublicKey) -> Amounts {
+        let mut sum = Amounts::new();
+        let held = self.tasks.values().filter(|task| {
+            task.state.is_held() && task.holder.is_some_and(|(holder, _)| holder == *agent)
+        });
+        for (name, amount) in held.flat_map(|task| demand(&task.spec)) {
+            *sum.entry(name).or_insert(0) += amount;
+        }
+        sum
+    }
+
+    /// Assignments that a task of this market may have.
+    pub(in crate::invariants) fn attempts(&self, market: &Label) -> u64 {
+        self.attempts.get(market).copied().unwrap_or(0)
+    }
+
+    fn apply(&mut self, step: &Step<'_>) {
+        match step {
+            Step::Took(signed, refusal) => {
+                let agent = signed.payload.agent;
+                match &signed.payload.body {
+                    Body::Admit(attest) | Body::Attest(attest) => {
+                        let held = self.attested.entry(agent).or_default();
+                        held.insert(attest.attestation.hash(), attest.attestation.clone());
+                    }
+                    Body::Revoke(Revoke { attestation, .. }) => {
+                        self.revoked.insert((agent, *attestation));
+                    }
+                    Body::Submit(submit) => self.open(agent, submit),
+                    Body::Withdraw(withdraw) => {
+                        self.bids.remove(&(withdraw.market.clone(), agent));
+                    }
+                    Body::Bid(bid) => {
+                        let left =
+                            bid.offers.iter().filter(|offer| !refuses(*refusal, &offer.task));
+                        let offers = left.map(|offer| (offer.task, offer.price)).collect();
+                        self.bid(signed, bid, offers);
+                    }
+                    _ => {}
+                }
+            }
+            Step::Refused(..) => {}
+            Step::Moved(signed, receipt) => self.moved(signed, receipt),
+            Step::Ended(expiry) if expiry.reason == Reason::DeadlinePassed => {
+                self.set(expiry.task, State::Expired);
+            }
+            Step::Ended(_) => {}
+            Step::Cleared(record, _) => {
+                let all = std::mem::take(&mut self.bids);
+                let of_market = |(market, _): &(Label, PublicKey)| *market == record.market;
+                (self.cleared, self.bids) = all.into_iter().partition(|(key, _)| of_market(key));
+            }
+            Step::Assigned(assignment) => self.assigned(assignment),
+        }
+    }
+
+    fn open(&mut self, requester: PublicKey, submit: &Submit) {
+        for (spec, number) in submit.tasks.iter().zip(submit.first..) {
+            let id = TaskId { requester, number };
+            let (spec, state, token) = (spec.clone(), State::Open, 0);
+            let task = Task { spec, state, token, holder: None, excluded: BTreeSet::new() };
+            self.tasks.insert(id, task);
+            self.touched.insert(id);
+        }
+    }
+
+    fn bid(&mut self, signed: &SignedOperation, bid: &BidBody, offers: BTreeMap<TaskId, Price>) {
+        let live = Live { signed: signed.clone(), budget: bid.budget.clone(), offers };
+        self.bids.insert((bid.market.clone(), signed.payload.agent), live);
+    }
+
+    fn set(&mut self, id: TaskId, state: State) {
+        if let Some(task) = self.tasks.get_mut(&id) {
+            task.state = state;
+            self.touched.insert(id);
+        }
+    }
+
+    /// L-15, L-17: what an operation does to a task.
+    fn moved(&mut self, signed: &SignedOperation, receipt: &Receipt) {
+        let Some(task) = self.tasks.get(&receipt.task) else { return };
+        let last = task.token >= self.attempts(&task.spec.market);
+        let state = match &signed.payload.body {
+            Body::Accept(_) => State::Working,
+            Body::Complete(_) => State::Completed,
+            Body::Cancel(_) => State::Canceled,
+            _ if last => State::Failed,
+            _ => State::Open,
+        };
+        let failed = matches!(state, State::Failed | State::Open);
+        let holder = task.holder.map(|(agent, _)| agent);
+        self.set(receipt.task, state);
+        if let (true, Some(task)) = (failed, self.tasks.get_mut(&receipt.task)) {
+            task.excluded.extend(holder);
+        }
+    }
+
+    fn assigned(&mut self, assignment: &Assignment) {
+        self.set(assignment.task, State::Assigned);
+        if let Some(task) = self.tasks.get_mut(&assignment.task) {
+            task.token = assignment.token;
+            task.holder = Some((assignment.agent, self.now));
+        }
+    }
+}
+
+/// What a task takes of whoever has it.
+pub(in crate::invariants) fn demand(spec: &TaskSpec) -> Amounts {
+    if spec.demand.is_empty() {
+        return SLOTS.parse().map(|slots| (slots, 1)).into_iter().collect();
+    }
+    spec.demand.clone()
+}

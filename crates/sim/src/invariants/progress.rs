@@ -1,0 +1,70 @@
+//! 10, progress: after healing, every task that was taken in and that an honest agent can do has
+//! ended, or is held by another, when patience is over. (Who is heard from holds what it won, done or
+//! not: that is for the requester to cancel.)
+
+use quorate_types::TaskId;
+
+use super::oracle::{Model, OnLedger, Rule, State, Step, Task};
+use crate::world::World;
+
+/// The invariant, fresh.
+pub(super) fn progress() -> OnLedger<Progress> {
+    OnLedger::default()
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Progress;
+
+impl Rule for Progress {
+    const NUMBER: u8 = 10;
+    const NAME: &'static str = "progress";
+
+    fn judge(&mut self, _: &World, _: &Model, _: &Step<'_>) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn end(&mut self, world: &World, model: &Model) -> Result<(), String> {
+        let plan = world.plan();
+        if world.now() < plan.heal_at.saturating_add(plan.patience) {
+            return Ok(());
+        }
+        if let Some(requester) = world.clients().last() {
+            let ended = |id: &TaskId| requester.ended().contains(id);
+            let mut wanted = requester.tasks().values();
+            if let Some(id) = wanted.find(|id| !model.tasks.contains_key(id) && !ended(id)) {
+                return Err(format!("{id} was submitted and neither taken in nor refused"));
+            }
+        }
+        let waits = |task: &Task| !task.state.has_ended() && !is_held_by_a_liar(world, task);
+        for (id, task) in model.tasks.iter().filter(|(_, task)| waits(task)) {
+            if let Some(agent) = able(world, model, id) {
+                let state = task.state.name();
+                return Err(format!("{id} is {state} at the end; agent {agent} could do it"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether an agent that is not honest won it and keeps it.
+fn is_held_by_a_liar(world: &World, task: &Task) -> bool {
+    let taken = matches!(task.state, State::Assigned | State::Working);
+    let holder = task.holder.as_ref().map(|(agent, _)| agent).filter(|_| taken);
+    holder.is_some_and(|holder| {
+        world.clients().iter().any(|c| c.public_key() == *holder && !c.is_correct())
+    })
+}
+
+/// An honest agent that may do the task.
+fn able(world: &World, model: &Model, id: &TaskId) -> Option<usize> {
+    let task = model.tasks.get(id)?;
+    world.clients().iter().position(|client| {
+        let attested = model.capabilities(&client.public_key());
+        client.plan().is_some()
+            && client.is_correct()
+            && !task.excluded.contains(&client.public_key())
+            && !attested.amounts.is_empty()
+            && task.spec.requires.labels.is_subset(&attested.labels)
+    })
+}

@@ -1,0 +1,108 @@
+//! 11, quorums: a block is decided by precommits of more than two thirds of the power, each signed
+//! by a validator that was there to sign it, and its builder proposed it in the round it was built
+//! in; and when all is healed, all go on unaided.
+
+use std::collections::BTreeSet;
+
+use quorate_types::{Block, Height, Kind, PublicKey, QuorumCertificate};
+
+use super::Invariant;
+use super::oracle::{Committee, Voices, is_correct, is_quorum};
+use crate::seen::Seen;
+use crate::world::World;
+
+/// Heights that one may be behind another while both go on.
+const APART: Height = 2;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Quorum {
+    committee: Committee,
+    voices: Voices,
+}
+
+impl Invariant for Quorum {
+    fn number(&self) -> u8 {
+        11
+    }
+
+    fn name(&self) -> &'static str {
+        "quorum"
+    }
+
+    fn see(&mut self, world: &World, seen: &Seen) -> Result<(), String> {
+        self.committee.take(world, seen);
+        match seen {
+            Seen::Committed { validator, block, commit, .. } => {
+                if world.validators()[*validator].is_correct() {
+                    self.check(world, block, commit)?;
+                }
+            }
+            _ => drop(self.voices.hear(seen)),
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, world: &World) -> Result<(), String> {
+        let plan = world.plan();
+        if world.now() < plan.heal_at.saturating_add(plan.patience) {
+            return Ok(());
+        }
+        let mut heights = BTreeSet::new();
+        for (at, host) in world.validators().iter().enumerate().filter(|(_, h)| h.is_correct()) {
+            let Some(replica) = host.replica() else {
+                return Err(format!("validator {at} is not up at the end"));
+            };
+            heights.insert(replica.ledger().height());
+        }
+        let (Some(low), Some(high)) = (heights.first(), heights.last()) else { return Ok(()) };
+        if low + APART < *high || *low < plan.min_heights {
+            return Err(format!("heights {low} to {high} at the end"));
+        }
+        Ok(())
+    }
+}
+
+impl Quorum {
+    fn check(
+        &self,
+        world: &World,
+        block: &Block,
+        commit: &QuorumCertificate,
+    ) -> Result<(), String> {
+        let (height, said) = (block.header.height, &commit.statement);
+        if said.kind != Kind::Precommit
+            || (said.height, said.block) != (height, Some(block.header.id()))
+            || said.swarm != world.genesis().swarm_id()
+        {
+            return Err(format!("height {height}: the commit says {said:?}"));
+        }
+        let signers: Vec<PublicKey> = commit.votes.iter().map(|vote| vote.signer).collect();
+        if !is_quorum(self.committee.at(world, height), &signers) {
+            return Err(format!("height {height}: {} votes are no quorum", signers.len()));
+        }
+        for signed in commit.signed_statements() {
+            if is_correct(world, &signed.signer) && !self.voices.has(&signed) {
+                return Err(format!("height {height}: {:?} never voted so", signed.signer));
+            }
+            if quorate_crypto::verify_statement(signed.clone()).is_err() {
+                return Err(format!("height {height}: {:?} did not sign", signed.signer));
+            }
+        }
+        self.check_builder(block)
+    }
+
+    /// N-9: whoever proposes it again later rests on a polka, and that on his proposal.
+    fn check_builder(&self, block: &Block) -> Result<(), String> {
+        let header = &block.header;
+        let proposals = self.voices.said(header.height, (header.build_round, Kind::Proposal));
+        let fresh = proposals.and_then(|said| said.get(&(Some(header.id()), None)));
+        match fresh.is_some_and(|signers| signers.contains(&header.builder)) {
+            true => Ok(()),
+            false => Err(format!(
+                "height {}: {:?} never proposed it in round {}",
+                header.height, header.builder, header.build_round
+            )),
+        }
+    }
+}

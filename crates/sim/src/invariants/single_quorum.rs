@@ -1,0 +1,52 @@
+//! 6, one quorum: never do two values have a quorum in one height, round and step, whoever signed.
+
+use super::Invariant;
+use super::oracle::{Committee, Voices, is_quorum};
+use crate::seen::Seen;
+use crate::world::World;
+
+use quorate_types::{Height, Kind};
+
+use super::oracle::Slot;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct SingleQuorum {
+    committee: Committee,
+    voices: Voices,
+}
+
+impl Invariant for SingleQuorum {
+    fn number(&self) -> u8 {
+        6
+    }
+
+    fn name(&self) -> &'static str {
+        "one-quorum"
+    }
+
+    fn see(&mut self, world: &World, seen: &Seen) -> Result<(), String> {
+        self.committee.take(world, seen);
+        for signed in self.voices.hear(seen) {
+            let said = &signed.statement;
+            self.check(world, said.height, (said.round, said.kind))?;
+        }
+        Ok(())
+    }
+}
+
+impl SingleQuorum {
+    fn check(&self, world: &World, height: Height, slot: Slot) -> Result<(), String> {
+        let Some(said) = self.voices.said(height, slot) else { return Ok(()) };
+        if slot.1 == Kind::Proposal || said.len() < 2 || height > self.committee.settled() {
+            return Ok(());
+        }
+        let set = self.committee.at(world, height);
+        let quorums: Vec<_> =
+            said.iter().filter(|(_, signers)| is_quorum(set, *signers)).map(|(v, _)| v).collect();
+        match quorums.len() {
+            0 | 1 => Ok(()),
+            _ => Err(format!("height {height}, {slot:?}: quorums for {quorums:?}")),
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The oracle's mechanisms against those of the product, on many small rounds.
+
+use std::collections::BTreeMap;
+
+use quorate_market::{TieSeed, mechanism};
+use quorate_types::{Amounts, MechanismKind, PublicKey, SwarmId, TaskId};
+
+use crate::dice::Dice;
+use crate::invariants::oracle::{Bid, Bidder, Round, awards};
+
+/// Few prices: ties are what is hard.
+const PRICES: u64 = 4;
+
+#[test]
+fn slow_and_fast_auctions_agree_and_another_winner_is_noticed() {
+    let (mut dice, mut noticed) = (Dice::new(7, "auctions", 0), 0);
+    let market = "jobs".parse().unwrap();
+    for _ in 0..300 {
+        let round = round(&mut dice, &market);
+        for kind in [MechanismKind::FirstPrice, MechanismKind::Assignment] {
+            let won = winners(&round, kind);
+            assert_eq!(awards(&round, kind, &won), Ok(()));
+            for at in 0..won.len() {
+                let mut other = won.clone();
+                other[at].agent = PublicKey([77; 32]);
+                assert!(awards(&round, kind, &other).is_err());
+                other.remove(at);
+                assert!(awards(&round, kind, &other).is_err());
+                noticed += 1;
+            }
+        }
+    }
+    assert!(noticed > 300, "{noticed}");
+}
+
+fn round<'a>(dice: &mut Dice, market: &'a quorate_types::Label) -> Round<'a> {
+    let one: Amounts = [("slots".parse().unwrap(), 1)].into();
+    let task = |number| TaskId { requester: PublicKey([9; 32]), number };
+    let tasks = 1 + dice.below(5);
+    let agents = 1 + dice.below(4) as u8;
+    let mut bids = Vec::new();
+    for number in 0..tasks {
+        for agent in (0..agents).filter(|_| dice.chance(700)).collect::<Vec<_>>() {
+            let price = dice.below(PRICES) as i64;
+            bids.push(Bid { task: task(number), agent: PublicKey([agent; 32]), price });
+        }
+    }
+    let slots = |agent| i64::from(1 + agent % 2);
+    let budget = |agent| one.keys().map(|name| (name.clone(), slots(agent))).collect();
+    let bidder = |agent| Bidder { agent: PublicKey([agent; 32]), budget: budget(agent) };
+    Round {
+        swarm: SwarmId([3; 32]),
+        market,
+        tasks: (0..tasks).map(|number| (task(number), one.clone())).collect::<BTreeMap<_, _>>(),
+        bidders: (0..agents).map(bidder).collect(),
+        bids,
+    }
+}
+
+fn winners(round: &Round<'_>, kind: MechanismKind) -> Vec<Bid> {
+    let task = |(id, demand): (&TaskId, &Amounts)| quorate_market::Task {
+        id: *id,
+        demand: demand.clone(),
+        limit: 1 << 40,
+    };
+    let bidder = |bidder: &Bidder| quorate_market::Bidder {
+        agent: bidder.agent,
+        budget: bidder.budget.clone(),
+    };
+    let bid =
+        |bid: &Bid| quorate_market::Bid { task: bid.task, agent: bid.agent, price: bid.price };
+    let given = quorate_market::Round {
+        tasks: round.tasks.iter().map(task).collect(),
+        bidders: round.bidders.iter().map(bidder).collect(),
+        bids: round.bids.iter().map(bid).collect(),
+        ties: TieSeed { swarm: round.swarm, market: round.market.clone() },
+    };
+    let awards = mechanism(kind).clear(&given).awards;
+    let won = awards.iter().map(|won| Bid { task: won.task, agent: won.agent, price: won.payment });
+    won.collect()
+}

@@ -1,0 +1,78 @@
+//! 3, validity: an assignment is of an admitted task, by a live bid that the bidder signed, to an
+//! agent to whom all that the task requires is attested at that height.
+
+use quorate_types::outcome::Assignment;
+use quorate_types::{Attestation, Hash, PublicKey};
+
+use super::oracle::{Model, OnLedger, Rule, State, Step};
+use crate::world::World;
+
+/// The invariant, fresh.
+pub(super) fn validity() -> OnLedger<Validity> {
+    OnLedger::default()
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Validity;
+
+impl Rule for Validity {
+    const NUMBER: u8 = 3;
+    const NAME: &'static str = "validity";
+
+    fn judge(&mut self, world: &World, model: &Model, step: &Step<'_>) -> Result<(), String> {
+        let Step::Assigned(assignment) = step else { return Ok(()) };
+        let (id, agent) = (assignment.task, assignment.agent);
+        let task = model.tasks.get(&id).ok_or(format!("{id} was never submitted"))?;
+        if task.state != State::Open || task.spec.hash() != assignment.spec {
+            return Err(format!("{id} is {}, or another task", task.state.name()));
+        }
+        check_bid(model, assignment)?;
+        let attested = model.capabilities(&agent);
+        let (required, can) = (&task.spec.requires, &attested.amounts);
+        let enough =
+            required.amounts.iter().all(|(n, least)| can.get(n).is_some_and(|c| c >= least));
+        if !required.labels.is_subset(&attested.labels) || !enough {
+            return Err(format!("{id} went to {agent:?}, who has {attested:?}"));
+        }
+        check_attestations(world, model, assignment)
+    }
+}
+
+/// The bid stood at the clearing, is of the winner, and asks what is paid.
+fn check_bid(model: &Model, assignment: &Assignment) -> Result<(), String> {
+    let (id, agent) = (assignment.task, assignment.agent);
+    let bid = model.cleared.get(&(assignment.market.clone(), agent));
+    let bid = bid.filter(|bid| bid.operation() == assignment.bid);
+    let bid = bid.ok_or(format!("{id} went to {agent:?}, who had no such bid"))?;
+    if bid.offers.get(&id) != Some(&assignment.price) {
+        return Err(format!("{id}: the bid does not offer it at {}", assignment.price));
+    }
+    if bid.signed.signer != agent || quorate_crypto::verify(bid.signed.clone()).is_err() {
+        return Err(format!("{id}: the bid is not signed by {agent:?}"));
+    }
+    Ok(())
+}
+
+fn check_attestations(world: &World, model: &Model, assignment: &Assignment) -> Result<(), String> {
+    let agent = assignment.agent;
+    let in_force: Vec<(&Hash, &Attestation)> = model.in_force(&agent).collect();
+    if !in_force.iter().map(|(name, _)| **name).eq(assignment.attestations.iter().copied()) {
+        return Err(format!("{}: not the attestations in force", assignment.task));
+    }
+    match in_force.iter().find(|(_, held)| !is_good(world, &agent, held)) {
+        Some((name, _)) => Err(format!("{}: attestation {name:?} is no good", assignment.task)),
+        None => Ok(()),
+    }
+}
+
+/// By an attester of the genesis, of this agent and swarm, and signed.
+fn is_good(world: &World, agent: &PublicKey, attestation: &Attestation) -> bool {
+    let claims = &attestation.payload;
+    let mut attesters = world.genesis().attesters.iter();
+    attesters.any(|attester| attester.key == attestation.signer)
+        && claims.issuer == attestation.signer
+        && claims.subject == *agent
+        && claims.audience == world.genesis().swarm_id()
+        && quorate_crypto::verify(attestation.clone()).is_ok()
+}

@@ -1,0 +1,40 @@
+//! Swarms in one process from one seed: the product's own replicas, stores and agents on simulated
+//! clocks, links and disks, among liars, watched by invariants.
+//!
+//! [`Profile::plan`] makes a [`Plan`] from a seed (or write one), [`Simulation::run`] runs it,
+//! [`Report`] says what came of it. The same plan gives the same run, to the last byte: its digest
+//! shows it.
+//!
+//! **Absent here:** threads, sockets, files, real clocks, any randomness but the seed's.
+
+pub mod adversary;
+mod coverage;
+mod dice;
+mod digest;
+mod fates;
+pub mod invariants;
+pub mod latency;
+pub mod plan;
+mod profile;
+mod report;
+pub mod scenario;
+mod seen;
+mod service;
+mod simulation;
+mod trace;
+pub mod twins;
+mod world;
+
+pub use coverage::{Coverage, STEPS};
+pub use dice::Dice;
+pub use fates::Adversary;
+pub use invariants::Invariant;
+pub use plan::Plan;
+pub use profile::{Profile, Size};
+pub use report::{Report, Violation};
+pub use scenario::Scenario;
+pub use seen::Seen;
+pub use service::{Waits, Work};
+pub use simulation::Simulation;
+pub use trace::Line;
+pub use world::{Client, Place, PlanError, START, Validator, World};

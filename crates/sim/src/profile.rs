@@ -1,0 +1,368 @@
+//! Fault profiles: from a seed and a size to a plan.
+
+use quorate_types::{MechanismKind, Millis};
+
+use crate::adversary::LieKind;
+use crate::dice::Dice;
+use crate::latency;
+use crate::plan::{
+    AgentPlan, Fault, LinkPlan, Manner, MarketPlan, Plan, TaskPlan, TearPlan, TimedFault,
+    ValidatorPlan,
+};
+
+/// What goes wrong in a run, in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Profile {
+    /// Nothing but distance.
+    Calm,
+    /// The network alone.
+    Network,
+    /// Crashes, pauses, restarts and clocks.
+    Process,
+    /// Disks, none of which lies.
+    Disk,
+    /// Up to a third less one of the validators lies, and some agents.
+    Byzantine,
+    /// Agents alone: they come and go, fail, lie and abandon.
+    Agents,
+    /// All of it together.
+    Mixed,
+    /// As many validators are down as may not be: nothing commits until they are back.
+    Threshold,
+    /// More validators lie than the protocol bears: whoever breaks agreement is convicted.
+    OverThreshold,
+}
+
+/// How large a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Validators, 1 to 128.
+    pub validators: usize,
+    /// Agents, at least 1.
+    pub agents: usize,
+    /// Tasks.
+    pub tasks: usize,
+    /// Heights at least.
+    pub heights: u64,
+}
+
+impl Default for Size {
+    fn default() -> Self {
+        Self { validators: 4, agents: 4, tasks: 20, heights: 50 }
+    }
+}
+
+/// Labels that tasks may ask for.
+const LABELS: [&str; 3] = ["air", "ground", "sea"];
+/// Milliseconds in which anything may happen, at least.
+const SAFETY_MS: Millis = 8_000;
+
+impl Profile {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Calm,
+        Self::Network,
+        Self::Process,
+        Self::Disk,
+        Self::Byzantine,
+        Self::Agents,
+        Self::Mixed,
+        Self::Threshold,
+        Self::OverThreshold,
+    ];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Calm => "calm",
+            Self::Network => "network",
+            Self::Process => "process",
+            Self::Disk => "disk",
+            Self::Byzantine => "byzantine",
+            Self::Agents => "agents",
+            Self::Mixed => "mixed",
+            Self::Threshold => "threshold",
+            Self::OverThreshold => "over-threshold",
+        }
+    }
+
+    /// What it does, in a line.
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::Calm => "nothing goes wrong but distance",
+            Self::Network => "loss, duplicates, reordering, flipped bits, partitions of all kinds",
+            Self::Process => "crashes between any two writes, restart storms, pauses, clocks",
+            Self::Disk => "failing syncs, full, slow and emptied disks, torn writes",
+            Self::Byzantine => "less than a third of the validators lie; so do some agents",
+            Self::Agents => "agents come and go, fail, lie, forge and abandon",
+            Self::Mixed => "all of it together, within what the protocol bears",
+            Self::Threshold => "a third is down: nothing may commit until it is back",
+            Self::OverThreshold => "more than a third lies: disagreement must convict a third",
+        }
+    }
+
+    /// The plan of a seed.
+    pub fn plan(self, seed: u64, size: Size) -> Plan {
+        Generator { profile: self, size, dice: Dice::new(seed, "plan", 0) }.plan(seed)
+    }
+
+    fn has(self, part: Self) -> bool {
+        self == part || self == Self::Mixed
+    }
+}
+
+struct Generator {
+    profile: Profile,
+    size: Size,
+    dice: Dice,
+}
+
+impl Generator {
+    fn plan(mut self, seed: u64) -> Plan {
+        let heal_at = SAFETY_MS + 250 * self.size.tasks as Millis;
+        let mut links = self.links();
+        let mut plan = Plan {
+            seed,
+            validators: self.validators(links.regions.len()),
+            agents: self.agents(links.regions.len()),
+            market: self.market(),
+            tasks: self.tasks(heal_at),
+            faults: Vec::new(),
+            heal_at,
+            patience: 240_000,
+            min_heights: self.size.heights,
+            over_threshold: self.profile == Profile::OverThreshold,
+            links: LinkPlan { ..links.clone() },
+        };
+        if self.profile.has(Profile::Network) {
+            self.spoil(&mut links);
+            plan.links = links;
+        }
+        self.lies(&mut plan);
+        plan.faults = self.faults(&plan);
+        plan
+    }
+
+    fn links(&mut self) -> LinkPlan {
+        let wide = self.dice.chance(300);
+        if wide { latency::world() } else { latency::campus() }
+    }
+
+    fn spoil(&mut self, links: &mut LinkPlan) {
+        let dice = &mut self.dice;
+        links.jitter_ms = dice.between(0, 40);
+        links.loss_permille = dice.between(0, 300) * dice.below(2);
+        links.duplicate_permille = dice.between(0, 500) * dice.below(2);
+        links.flip_permille = dice.between(0, 50) * dice.below(2);
+        links.bytes_per_ms = dice.chance(200).then(|| dice.between(20, 200));
+    }
+
+    fn validators(&mut self, regions: usize) -> Vec<ValidatorPlan> {
+        let clocks = self.profile.has(Profile::Process);
+        (0..self.size.validators)
+            .map(|_| ValidatorPlan {
+                power: 1,
+                region: self.dice.index(regions),
+                skew_ms: if clocks { self.dice.below(400) as i64 - 200 } else { 0 },
+                drift_permille: if clocks { self.dice.below(21) as i64 - 10 } else { 0 },
+                lie: None,
+            })
+            .collect()
+    }
+
+    fn agents(&mut self, regions: usize) -> Vec<AgentPlan> {
+        let troubled = self.profile.has(Profile::Agents);
+        let lies = troubled || self.profile.has(Profile::Byzantine);
+        (0..self.size.agents)
+            .map(|at| AgentPlan {
+                // Every label has an honest agent, so that every task can be decided.
+                labels: match at {
+                    0 => LABELS.map(str::to_owned).to_vec(),
+                    _ => vec![LABELS[at % LABELS.len()].to_owned()],
+                },
+                slots: self.dice.between(1, 3) as usize,
+                price: self.dice.between(10, 1000),
+                work_ms: self.dice.between(20, 600),
+                fails_permille: if troubled { self.dice.between(0, 200) } else { 0 },
+                region: self.dice.index(regions),
+                manner: match lies && at > 0 && self.dice.chance(350) {
+                    true => *self.dice.pick(&Manner::ALL[1..]).unwrap_or(&Manner::Honest),
+                    false => Manner::Honest,
+                },
+            })
+            .collect()
+    }
+
+    fn market(&mut self) -> MarketPlan {
+        MarketPlan {
+            mechanism: match self.dice.chance(500) {
+                true => MechanismKind::Assignment,
+                false => MechanismKind::FirstPrice,
+            },
+            window_ms: self.dice.between(50, 400),
+            lease_ms: self.dice.between(1_500, 4_000),
+            attempts: 20,
+        }
+    }
+
+    fn tasks(&mut self, heal_at: Millis) -> Vec<TaskPlan> {
+        let step = heal_at / (self.size.tasks as Millis + 1);
+        let troubled = self.profile.has(Profile::Agents);
+        (0..self.size.tasks as Millis)
+            .map(|number| TaskPlan {
+                at: 500 + number * step + self.dice.below(step.max(1)),
+                requires: match self.dice.chance(500) {
+                    true => self.dice.pick(&LABELS).map(|l| (*l).to_owned()).into_iter().collect(),
+                    false => Vec::new(),
+                },
+                cancel_after: (troubled && self.dice.chance(100))
+                    .then(|| self.dice.between(0, 3_000)),
+                deadline_after: (troubled && self.dice.chance(100))
+                    .then(|| self.dice.between(100, 20_000)),
+            })
+            .collect()
+    }
+
+    /// The most validators that may be out of order at a time.
+    fn bearable(&self) -> usize {
+        (self.size.validators.max(1) - 1) / 3
+    }
+
+    fn lies(&mut self, plan: &mut Plan) {
+        let liars = match self.profile {
+            Profile::Byzantine => self.bearable(),
+            Profile::Mixed => self.dice.index(self.bearable() + 1),
+            Profile::OverThreshold => self.bearable() + 1,
+            _ => 0,
+        };
+        let mut who: Vec<usize> = (0..self.size.validators).collect();
+        self.dice.shuffle(&mut who);
+        // Seeds in a row go through all lies: none is left to chance.
+        let turn = plan.seed as usize % LieKind::ALL.len();
+        let mut turns = LieKind::ALL.iter().copied().cycle().skip(turn);
+        for at in who.into_iter().take(liars) {
+            plan.validators[at].lie = match self.profile {
+                Profile::OverThreshold => Some(LieKind::Twin),
+                _ => turns.next(),
+            };
+        }
+    }
+
+    fn faults(&mut self, plan: &Plan) -> Vec<TimedFault> {
+        let mut faults = Vec::new();
+        let mut at = 1_000 + self.dice.below(1_000);
+        if self.profile == Profile::Threshold {
+            return self.threshold(plan);
+        }
+        while at + 1_000 < plan.heal_at && self.profile != Profile::Calm {
+            let lasts = self.dice.between(200, 4_000).min(plan.heal_at - at);
+            if let Some(fault) = self.fault(plan) {
+                faults.push(TimedFault { at, lasts, fault });
+            }
+            at += self.dice.between(100, 3_000);
+        }
+        faults
+    }
+
+    /// f + 1 down at once: the rest must wait, and go on when they are back.
+    fn threshold(&mut self, plan: &Plan) -> Vec<TimedFault> {
+        let mut who: Vec<usize> = (0..self.size.validators).collect();
+        self.dice.shuffle(&mut who);
+        let at = self.dice.between(2_000, 6_000);
+        let down = who.into_iter().take(self.bearable() + 1);
+        let lasts = plan.heal_at.saturating_sub(at);
+        down.map(|validator| TimedFault {
+            at,
+            lasts,
+            fault: Fault::Crash { validator, tear: TearPlan::Nothing },
+        })
+        .collect()
+    }
+
+    fn fault(&mut self, plan: &Plan) -> Option<Fault> {
+        let parts = [Profile::Network, Profile::Process, Profile::Disk, Profile::Agents];
+        let parts: Vec<Profile> = match self.profile {
+            Profile::Mixed => parts.to_vec(),
+            Profile::OverThreshold => vec![Profile::Network],
+            Profile::Byzantine => vec![Profile::Network, Profile::Process],
+            part => vec![part],
+        };
+        match self.dice.pick(&parts)? {
+            Profile::Network => Some(self.network_fault()),
+            Profile::Process => Some(self.process_fault()),
+            Profile::Disk => self.disk_fault(plan),
+            Profile::Agents => Some(self.agent_fault()),
+            _ => None,
+        }
+    }
+
+    fn network_fault(&mut self) -> Fault {
+        let count = self.size.validators;
+        let validator = self.dice.index(count);
+        let few =
+            |dice: &mut Dice| -> Vec<usize> { (0..count).filter(|_| dice.chance(300)).collect() };
+        match self.dice.below(6) {
+            0 => {
+                let (left, right) = (0..count).partition(|_| self.dice.chance(500));
+                Fault::Partition { groups: vec![left, right] }
+            }
+            1 => Fault::Mute { validators: few(&mut self.dice) },
+            2 => Fault::Deaf { validators: few(&mut self.dice) },
+            3 => Fault::Bridge { validator },
+            4 => Fault::Ring,
+            _ => Fault::IsolateLeader,
+        }
+    }
+
+    fn process_fault(&mut self) -> Fault {
+        let validator = self.dice.index(self.size.validators);
+        match self.dice.below(5) {
+            0 => Fault::Crash { validator, tear: self.tear() },
+            1 => Fault::CrashAtWrite { validator, after: self.dice.below(60), tear: self.tear() },
+            2 => Fault::RestartStorm { validator, times: self.dice.between(2, 6) },
+            3 => Fault::Pause { validator },
+            _ => Fault::ClockJump { validator, by_ms: self.dice.below(8_000) as i64 - 4_000 },
+        }
+    }
+
+    fn disk_fault(&mut self, plan: &Plan) -> Option<Fault> {
+        let validator = self.dice.index(self.size.validators);
+        Some(match self.dice.below(7) {
+            0 | 1 => {
+                Fault::CrashAtWrite { validator, after: self.dice.below(60), tear: self.tear() }
+            }
+            2 => Fault::SlowDisk { validator, sync_ms: self.dice.between(1, 40) },
+            3 => Fault::FullDisk { validator },
+            4 => Fault::SyncError { validator },
+            kind => {
+                // What makes a validator doubtful counts with the liars: one at a time, the same.
+                let doubtful = self.doubtful(plan)?;
+                match kind + self.dice.below(2) {
+                    5 => Fault::Wipe { validator: doubtful },
+                    6 => Fault::SyncLie { validator: doubtful },
+                    _ => Fault::MisdirectedWrite { validator: doubtful },
+                }
+            }
+        })
+    }
+
+    /// Of the correct validators the one that may lose its disk: none where all that may lie do.
+    fn doubtful(&self, plan: &Plan) -> Option<usize> {
+        let liars = plan.validators.iter().filter(|validator| validator.lie.is_some()).count();
+        let first = plan.validators.iter().position(|validator| validator.lie.is_none());
+        first.filter(|_| liars < self.bearable())
+    }
+
+    fn agent_fault(&mut self) -> Fault {
+        let agent = self.dice.index(self.size.agents);
+        match self.dice.chance(500) {
+            true => Fault::AgentCrash { agent },
+            false => Fault::AgentCut { agent },
+        }
+    }
+
+    fn tear(&mut self) -> TearPlan {
+        let all = [TearPlan::Nothing, TearPlan::Everything, TearPlan::Prefix, TearPlan::Sectors];
+        *self.dice.pick(&all).unwrap_or(&TearPlan::Nothing)
+    }
+}

@@ -1,0 +1,154 @@
+//! The keys of a scenario file, with their defaults.
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use quorate_types::MechanismKind;
+
+use super::time::Time;
+use crate::adversary::LieKind;
+use crate::plan::{Manner, TearPlan};
+
+/// A name, and where it stands.
+pub(super) type Name = Spanned<String>;
+
+/// The whole file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Form {
+    pub(super) name: Option<String>,
+    pub(super) seed: Option<u64>,
+    /// The run goes on at least to this height.
+    pub(super) heights: Option<u64>,
+    pub(super) heal_at: Option<Time>,
+    pub(super) patience: Option<Time>,
+    pub(super) validators: Vec<Validators>,
+    #[serde(default)]
+    pub(super) agents: Vec<Agents>,
+    #[serde(default)]
+    pub(super) market: Market,
+    #[serde(default)]
+    pub(super) tasks: Vec<Tasks>,
+    #[serde(default)]
+    pub(super) links: Links,
+    #[serde(default)]
+    pub(super) faults: Vec<FaultForm>,
+}
+
+/// `[[validators]]`: one, or some alike.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Validators {
+    pub(super) name: Name,
+    #[serde(default = "one")]
+    pub(super) count: u64,
+    #[serde(default = "one")]
+    pub(super) power: u64,
+    pub(super) region: Option<Name>,
+    #[serde(default)]
+    pub(super) clock_ahead_ms: i64,
+    #[serde(default)]
+    pub(super) clock_fast_permille: i64,
+    pub(super) lie: Option<LieKind>,
+}
+
+/// `[[agents]]`: one, or some alike.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Agents {
+    pub(super) name: Name,
+    #[serde(default = "one")]
+    pub(super) count: u64,
+    #[serde(default)]
+    pub(super) labels: Vec<Name>,
+    #[serde(default = "one_slot")]
+    pub(super) slots: usize,
+    #[serde(default = "hundred")]
+    pub(super) price: u64,
+    pub(super) work: Time,
+    #[serde(default)]
+    pub(super) fails_permille: u64,
+    pub(super) region: Option<Name>,
+    #[serde(default)]
+    pub(super) manner: Manner,
+}
+
+/// `[market]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Market {
+    pub(super) mechanism: MechanismKind,
+    pub(super) window: Time,
+    pub(super) lease: Time,
+    pub(super) attempts: u64,
+}
+
+impl Default for Market {
+    fn default() -> Self {
+        Self {
+            mechanism: MechanismKind::Assignment,
+            window: Time::of(300),
+            lease: Time::of(3_000),
+            attempts: 5,
+        }
+    }
+}
+
+/// `[[tasks]]`: so many, evenly, or at given times.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tasks {
+    pub(super) count: Option<u64>,
+    pub(super) from: Option<Time>,
+    pub(super) every: Option<Time>,
+    /// In place of the three above.
+    pub(super) at: Option<Vec<Time>>,
+    #[serde(default)]
+    pub(super) requires: Vec<Name>,
+    pub(super) deadline: Option<Time>,
+    pub(super) cancel: Option<Time>,
+}
+
+/// `[links]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Links {
+    pub(super) regions: Option<Vec<Name>>,
+    pub(super) round_trip_ms: Option<Vec<Vec<f64>>>,
+    pub(super) round_trip_file: Option<String>,
+    pub(super) jitter: Option<Time>,
+    pub(super) loss_permille: u64,
+    pub(super) duplicate_permille: u64,
+    pub(super) flip_permille: u64,
+    pub(super) bytes_per_ms: Option<u64>,
+}
+
+/// `[[faults]]`: which keys it takes depends on its kind.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FaultForm {
+    pub(super) kind: Name,
+    pub(super) at: Spanned<Time>,
+    pub(super) lasts: Option<Time>,
+    pub(super) validators: Option<Vec<Name>>,
+    pub(super) agents: Option<Vec<Name>>,
+    pub(super) groups: Option<Vec<Vec<Name>>>,
+    pub(super) region: Option<Name>,
+    pub(super) times: Option<u64>,
+    pub(super) after_writes: Option<u64>,
+    pub(super) tear: Option<TearPlan>,
+    pub(super) by_ms: Option<i64>,
+    pub(super) sync: Option<Time>,
+}
+
+fn one() -> u64 {
+    1
+}
+
+fn one_slot() -> usize {
+    1
+}
+
+fn hundred() -> u64 {
+    100
+}

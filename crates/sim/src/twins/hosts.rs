@@ -1,0 +1,202 @@
+//! A host: one instance of a key, which is the product's replica with a signing guard in memory.
+
+use std::collections::BTreeMap;
+
+use quorate_crypto::{SecretKey, Verified};
+use quorate_ledger::Ledger;
+use quorate_replica::{
+    Action, Config, Event, Now, PaceConfig, Recipients, Replica, ToSign, Voting,
+};
+use quorate_types::message::{Decided, PeerMessage};
+use quorate_types::{
+    Block, Height, Kind, Millis, PublicKey, QuorumCertificate, Round, SignedStatement, Statement,
+};
+
+use crate::world::START;
+
+/// Monotonic milliseconds without progress until peers are told; timeouts of steps are far shorter.
+pub(super) const RESEND_MS: Millis = 1_000_000;
+/// Decided blocks that one request is answered with.
+const SERVED: usize = 24;
+/// Signatures kept at most; then all are made anew.
+const CAPACITY: usize = 1 << 14;
+
+/// Signs, and remembers: scenarios have most of their statements in common, and the signature of a
+/// statement by a key is always the same one.
+#[derive(Debug)]
+pub(super) struct Mint {
+    keys: Vec<SecretKey>,
+    made: BTreeMap<(usize, Statement), Verified<SignedStatement>>,
+}
+
+impl Mint {
+    pub(super) fn new(keys: Vec<SecretKey>) -> Self {
+        Self { keys, made: BTreeMap::new() }
+    }
+
+    fn sign(&mut self, node: usize, statement: Statement) -> Verified<SignedStatement> {
+        if self.made.len() >= CAPACITY {
+            self.made.clear();
+        }
+        let key = &self.keys[node];
+        let made = self.made.entry((node, statement));
+        let statement = made.key().1.clone();
+        made.or_insert_with(|| key.sign_statement(statement)).clone()
+    }
+}
+
+/// What a host did that others may notice.
+#[derive(Debug)]
+pub(super) enum Deed {
+    /// It signed this.
+    Signed(SignedStatement),
+    /// It was asked to sign another value where it had signed one; its guard refused.
+    Refused(Statement),
+    /// It says this.
+    Said(Recipients, PeerMessage),
+    /// It decided.
+    Decided(Box<Block>),
+    /// It stopped.
+    Halted(String),
+}
+
+/// One instance of a key.
+pub(super) struct Host {
+    /// Which key.
+    pub(super) node: usize,
+    pub(super) key: PublicKey,
+    pub(super) replica: Replica,
+    /// What it signed, by height, round and kind.
+    guard: BTreeMap<(Height, Round, Kind), Statement>,
+    blocks: Vec<(Block, QuorumCertificate)>,
+    /// Milliseconds its clock is ahead: instances of a key would build the same block else.
+    ahead: Millis,
+}
+
+impl Host {
+    /// The instance `index` of all, of node `node`, at the genesis.
+    pub(super) fn new(index: usize, node: usize, mint: &Mint, ledger: &Ledger) -> Self {
+        let key = mint.keys[node].public_key();
+        let pace = PaceConfig {
+            least_ms: 10,
+            most_ms: 10,
+            resend_ms: RESEND_MS,
+            timely_ms: RESEND_MS,
+            fetch_ms: 1,
+        };
+        let config = Config { me: key, pace, voting: Voting::From(0) };
+        let ahead = index as Millis;
+        let replica = Replica::new(config, ledger.clone(), clock(0, ahead));
+        let mut host =
+            Self { node, key, replica, guard: BTreeMap::new(), blocks: Vec::new(), ahead };
+        // A log of nothing always holds.
+        let recovered = host.replica.recover(Vec::new());
+        debug_assert!(recovered.is_ok(), "an empty log verifies");
+        host
+    }
+
+    /// Whether it precommitted a block.
+    pub(super) fn has_precommitted(&self) -> bool {
+        self.guard.values().any(|said| said.kind == Kind::Precommit && said.block.is_some())
+    }
+
+    /// Takes in an event and does what follows.
+    pub(super) fn handle(&mut self, now: Millis, event: Event, mint: &mut Mint) -> Vec<Deed> {
+        self.replica.handle(clock(now, self.ahead), event);
+        self.drain(now, mint)
+    }
+
+    /// Fires what is due.
+    pub(super) fn handle_timeout(&mut self, now: Millis, mint: &mut Mint) -> Vec<Deed> {
+        self.replica.handle_timeout(clock(now, self.ahead));
+        self.drain(now, mint)
+    }
+
+    fn drain(&mut self, now: Millis, mint: &mut Mint) -> Vec<Deed> {
+        let mut deeds = Vec::new();
+        while let Some(action) = self.replica.poll_action() {
+            if let Some(event) = self.perform(action, mint, &mut deeds) {
+                self.replica.handle(clock(now, self.ahead), event);
+            }
+        }
+        deeds
+    }
+
+    fn perform(&mut self, action: Action, mint: &mut Mint, deeds: &mut Vec<Deed>) -> Option<Event> {
+        match action {
+            Action::Verify(work) => Some(match work.run() {
+                Ok(proof) => Event::Verified(proof),
+                Err(origin) => Event::Refused(origin),
+            }),
+            Action::Execute { ledger, block } => {
+                let result = ledger.execute(&block).map(Box::new);
+                Some(Event::Executed { block: block.header.id(), result })
+            }
+            Action::Propose { ledger, round, proposal } => {
+                let (block, execution) = ledger.propose(*proposal);
+                let (block, execution) = (Box::new(block), Box::new(execution));
+                Some(Event::Proposed { round, block, execution })
+            }
+            Action::Sign(to_sign) => self.sign(to_sign, mint, deeds),
+            Action::Persist { block, commit } => {
+                let height = block.header.height;
+                self.blocks.push(((**block).clone(), commit));
+                Some(Event::Persisted(height))
+            }
+            Action::ServeDecided { to, from } => {
+                deeds.extend(self.serve(to, from));
+                None
+            }
+            Action::Send(to, message) => {
+                deeds.push(Deed::Said(to, message));
+                None
+            }
+            Action::Committed { block, .. } => {
+                deeds.push(Deed::Decided(Box::new((**block).clone())));
+                None
+            }
+            Action::Halt(reason) => {
+                deeds.push(Deed::Halted(reason.to_string()));
+                None
+            }
+            // No crash is part of a scenario, no client, and no key that lost its guard.
+            Action::Log(..) | Action::RaiseGuard(_) | Action::Reply(..) | Action::Call(_) => None,
+        }
+    }
+
+    /// As a guard does: one value for each height, round and kind.
+    fn sign(&mut self, to_sign: ToSign, mint: &mut Mint, deeds: &mut Vec<Deed>) -> Option<Event> {
+        let statement = match to_sign {
+            ToSign::Statement(statement) => statement,
+            ToSign::Operation(operation) => {
+                let signed = mint.keys[self.node].sign(*operation);
+                return Some(Event::SignedOperation(Box::new(signed)));
+            }
+            ToSign::Suspicion(suspicion) => {
+                return Some(Event::SignedSuspicion(mint.keys[self.node].sign(suspicion)));
+            }
+        };
+        let slot = (statement.height, statement.round, statement.kind);
+        if *self.guard.entry(slot).or_insert_with(|| statement.clone()) != statement {
+            deeds.push(Deed::Refused(statement));
+            return None;
+        }
+        let signed = mint.sign(self.node, statement);
+        deeds.push(Deed::Signed((*signed).clone()));
+        Some(Event::SignedStatement(signed))
+    }
+
+    fn serve(&self, to: PublicKey, from: Height) -> Vec<Deed> {
+        let wanted = self.blocks.iter().filter(|(block, _)| block.header.height >= from);
+        let decided = wanted.take(SERVED).map(|(block, commit)| {
+            let decided = Decided { block: block.clone(), commit: commit.clone() };
+            let message = PeerMessage::Decided(Box::new(decided));
+            Deed::Said(Recipients::One(to), message)
+        });
+        decided.collect()
+    }
+}
+
+fn clock(now: Millis, ahead: Millis) -> Now {
+    Now { monotonic: now, unix: START + now + ahead }
+}

@@ -1,0 +1,327 @@
+//! One scenario: the synchronous scheduler of the module's documentation.
+
+use std::sync::Arc;
+
+use quorate_replica::{Event, Recipients};
+use quorate_types::message::PeerMessage;
+use quorate_types::{Height, Kind, Millis, PublicKey, Round, SignedStatement, ValidatorSet};
+
+use super::hosts::{Deed, Host, Mint, RESEND_MS};
+use super::network::{Frame, Hearing, Network};
+use super::oracle::Oracle;
+use super::report::Outcome;
+use super::votes::Votes;
+use super::{Entry, Runner, Withheld};
+
+/// The height that scenarios are about.
+pub(super) const HEIGHT: Height = 1;
+/// Heights to decide after healing.
+const HEIGHTS_AFTER: Height = 1;
+/// Heights by which evidence is committed: every validator has proposed by then.
+const EVIDENCE_BY: Height = 16;
+/// Frames and timers of one scenario, beyond which it is held to spin.
+const STEPS: u64 = 200_000;
+/// Milliseconds after which a replica serves a peer again, and within which steps time out.
+const PAUSE_MS: Millis = RESEND_MS / 10 + 1;
+
+/// One scenario under way.
+pub(super) struct Run<'a> {
+    mint: &'a mut Mint,
+    nodes: usize,
+    twins: usize,
+    hosts: Vec<Host>,
+    validators: Arc<ValidatorSet>,
+    network: Network,
+    votes: Votes,
+    oracle: Oracle,
+    /// After some round a correct host had precommitted a block and not decided.
+    locked: bool,
+    now: Millis,
+    steps: u64,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(runner: &'a mut Runner, withheld: Withheld) -> Self {
+        let Runner { ledger, nodes, twins, mint, .. } = runner;
+        let (nodes, twins) = (*nodes, *twins);
+        let of_node = (0..nodes).chain(0..twins).enumerate();
+        let hosts: Vec<_> =
+            of_node.map(|(index, node)| Host::new(index, node, mint, ledger)).collect();
+        let mut oracle = Oracle::default();
+        oracle.twins.extend(hosts.iter().take(twins).map(|host| host.key));
+        Self {
+            mint,
+            nodes,
+            twins,
+            network: Network::new(withheld, hosts.len()),
+            validators: Arc::clone(ledger.validators()),
+            hosts,
+            votes: Votes::default(),
+            oracle,
+            locked: false,
+            now: 0,
+            steps: 0,
+        }
+    }
+
+    /// Plays an entry, once it is its leader's turn.
+    pub(super) fn play_entry(&mut self, entry: &Entry) {
+        let hosts = self.hosts.len();
+        for _ in 1..self.nodes {
+            if self.proposes(entry.leader) {
+                break;
+            }
+            self.network.play(self.frontier(), Hearing::alone(hosts));
+            self.play();
+        }
+        self.network.play(self.frontier(), Hearing::of(entry, hosts));
+        self.now += PAUSE_MS;
+        self.connect();
+        self.play();
+        self.locked |= self.hosts.iter().any(|host| {
+            self.is_correct(host) && host.replica.height() == HEIGHT && host.has_precommitted()
+        });
+    }
+
+    /// Where all stand before healing.
+    pub(super) fn standing(&self) -> Outcome {
+        Outcome {
+            decided: self.correct_heights().any(|height| height >= HEIGHT),
+            locked: self.locked,
+            rounds: u64::from(self.frontier()),
+            ..Outcome::default()
+        }
+    }
+
+    /// All hear all, until all correct hosts have gone on and the guilty are convicted.
+    pub(super) fn heal(&mut self) {
+        self.network.heal();
+        self.now += PAUSE_MS;
+        self.steps = 0;
+        self.connect();
+        let goal = self.correct_heights().max().unwrap_or(0) + HEIGHTS_AFTER;
+        while self.oracle.violation.is_none() && !self.is_done(goal) {
+            match self.network.next() {
+                Some(frame) => self.hand(frame),
+                None if self.fire(|_| true, Millis::MAX) => {}
+                None => self.oracle.object("after healing nothing happens any more".to_owned()),
+            }
+            self.count_step();
+        }
+    }
+
+    pub(super) fn outcome(self, standing: Outcome) -> Outcome {
+        let oracle = self.oracle;
+        Outcome {
+            violation: oracle.violation,
+            reproposed: oracle.reproposed,
+            conflict: !oracle.exposed.is_empty(),
+            convicted: oracle.convicted.len(),
+            digest: oracle.digest.text(),
+            ..standing
+        }
+    }
+
+    /// Plays a round until it has nothing left to happen.
+    fn play(&mut self) {
+        let round = self.frontier();
+        while self.oracle.violation.is_none() {
+            self.count_step();
+            if let Some(frame) = self.network.next() {
+                self.hand(frame);
+            } else if !self.fire(|host| is_in(host, round), PAUSE_MS) && !self.pass(round) {
+                return;
+            }
+        }
+    }
+
+    /// The round of those that are furthest and have not decided.
+    fn frontier(&self) -> Round {
+        let undecided = self.hosts.iter().filter(|host| host.replica.height() == HEIGHT);
+        undecided.map(|host| host.replica.round()).max().unwrap_or(0)
+    }
+
+    /// Whether it is a node's turn.
+    fn proposes(&self, node: usize) -> bool {
+        let Some(host) = self.hosts.get(node) else { return false };
+        let schedule = self.hosts.iter().find(|host| host.replica.height() == HEIGHT);
+        schedule.is_none_or(|any| {
+            any.replica.ledger().proposers().proposer(HEIGHT, self.frontier()) == host.key
+        })
+    }
+
+    /// Hosts that hear each other say where they stand, as after connecting.
+    fn connect(&mut self) {
+        for at in 0..self.hosts.len() {
+            for peer in 0..self.hosts.len() {
+                if self.hosts[at].node != self.hosts[peer].node && self.network.connects(at, peer) {
+                    let event = Event::Connected(self.hosts[peer].key);
+                    let deeds = self.hosts[at].handle(self.now, event, self.mint);
+                    self.absorb(at, deeds);
+                }
+            }
+        }
+    }
+
+    fn hand(&mut self, Frame { from, to, message }: Frame) {
+        let correct = self.is_correct(&self.hosts[to]);
+        match &message {
+            PeerMessage::Statement(signed) => {
+                self.votes.told(to, signed);
+                if correct {
+                    self.oracle.told(to, self.hosts[to].replica.height(), signed);
+                }
+            }
+            PeerMessage::Certificate(certificate) => {
+                certificate.signed_statements().for_each(|vote| self.votes.told(to, &vote));
+            }
+            _ => {}
+        }
+        let event = Event::Peer { from: self.hosts[from].key, message };
+        let deeds = self.hosts[to].handle(self.now, event, self.mint);
+        self.absorb(to, deeds);
+    }
+
+    /// Fires the earliest timer that is due before long, of some hosts; whether there was one.
+    fn fire(&mut self, of: impl Fn(&Host) -> bool, within: Millis) -> bool {
+        let hosts = self.hosts.iter().enumerate().filter(|(_, host)| of(host));
+        let next = hosts.filter_map(|(at, host)| Some((host.replica.poll_timeout()?, at))).min();
+        let Some((due, at)) = next else { return false };
+        if due > self.now.saturating_add(within) {
+            return false;
+        }
+        self.now = self.now.max(due);
+        let deeds = self.hosts[at].handle_timeout(self.now, self.mint);
+        self.absorb(at, deeds);
+        true
+    }
+
+    /// Gives one host that cannot go on what it lacks; whether there was one.
+    fn pass(&mut self, round: Round) -> bool {
+        let Some((to, lacking)) = self.first_stuck(round) else { return false };
+        for (from, vote) in lacking {
+            self.hand(Frame { from, to, message: PeerMessage::Statement(vote) });
+        }
+        true
+    }
+
+    /// The first host that cannot leave a round, and the votes that it lacks. All prevotes come
+    /// before the first precommit: by then all have said theirs, and there is a choice.
+    fn first_stuck(&self, round: Round) -> Option<(usize, Vec<(usize, SignedStatement)>)> {
+        let of_kind = |kind| {
+            let mut inside = self.hosts.iter().enumerate().filter(|(_, host)| is_in(host, round));
+            inside.find_map(move |(at, host)| {
+                let of = (host.replica.round(), kind);
+                let lacking = self.votes.lacking(at, of, &self.validators);
+                (!lacking.is_empty()).then_some((at, lacking))
+            })
+        };
+        of_kind(Kind::Prevote).or_else(|| of_kind(Kind::Precommit))
+    }
+
+    fn absorb(&mut self, at: usize, deeds: Vec<Deed>) {
+        let correct = self.is_correct(&self.hosts[at]);
+        for deed in deeds {
+            match deed {
+                Deed::Signed(signed) => {
+                    self.votes.said(at, &signed);
+                    let set = self.hosts[at].replica.ledger().validators();
+                    self.oracle.signed(at, &signed, set);
+                }
+                Deed::Said(to, message) => self.send(at, to, message),
+                Deed::Decided(block) if correct => self.oracle.decided(at, &block),
+                Deed::Refused(statement) => self.oracle.refused(at, &statement),
+                Deed::Halted(why) if correct => self.oracle.halted(at, &why),
+                Deed::Decided(_) | Deed::Halted(_) => {}
+            }
+        }
+    }
+
+    /// To a key is to all its instances; nobody speaks to its own.
+    fn send(&mut self, from: usize, to: Recipients, message: PeerMessage) {
+        let own = self.hosts[from].key;
+        let is_meant = |key: PublicKey| match to {
+            Recipients::One(one) => key == one,
+            Recipients::All => true,
+        };
+        for (to, host) in self.hosts.iter().enumerate() {
+            if host.key != own && is_meant(host.key) {
+                self.network.send(Frame { from, to, message: message.clone() });
+            }
+        }
+    }
+
+    fn is_correct(&self, host: &Host) -> bool {
+        host.node >= self.twins
+    }
+
+    fn correct_heights(&self) -> impl Iterator<Item = Height> {
+        let correct = self.hosts.iter().filter(|host| self.is_correct(host));
+        correct.map(|host| host.replica.ledger().height())
+    }
+
+    fn is_done(&mut self, goal: Height) -> bool {
+        // Where every node has a twin nobody is left to demand anything of.
+        let Some(least) = self.correct_heights().min() else { return true };
+        if least < goal {
+            return false;
+        }
+        let free = self.oracle.exposed.difference(&self.oracle.convicted).next().copied();
+        if let Some(free) = free.filter(|_| least >= goal + EVIDENCE_BY) {
+            self.oracle.object(format!("{free} contradicted itself and is not convicted"));
+        }
+        free.is_none()
+    }
+
+    fn count_step(&mut self) {
+        self.steps += 1;
+        if self.steps >= STEPS {
+            let heights: Vec<_> = self.correct_heights().collect();
+            self.oracle.object(format!("no end after {STEPS} steps, at heights {heights:?}"));
+        }
+    }
+}
+
+/// Whether a host has not decided and has not left a round.
+fn is_in(host: &Host, round: Round) -> bool {
+    host.replica.height() == HEIGHT && host.replica.round() <= round
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Host 0 has a twin, 4. In round one 1 and 2 lock a block, and no commit is heard; in round
+    /// two 1, 3 and 4 could commit another.
+    fn entries() -> [Entry; 2] {
+        let precommits = Some(Vec::new());
+        [
+            Entry { leader: 1, partitions: vec![vec![0, 1, 2], vec![3, 4]], precommits },
+            Entry { leader: 3, partitions: vec![vec![1, 3, 4], vec![0, 2]], precommits: None },
+        ]
+    }
+
+    /// As [`Runner::run`], but after the first entry these hosts forget all they said.
+    fn run(forgetful: &[usize]) -> Outcome {
+        let mut runner = Runner::new(4, 1).unwrap();
+        let ledger = runner.ledger.clone();
+        let mut run = Run::new(&mut runner, Withheld::Lost);
+        let [first, second] = entries();
+        run.play_entry(&first);
+        assert!(run.locked);
+        for at in forgetful {
+            run.hosts[*at] = Host::new(*at, run.hosts[*at].node, run.mint, &ledger);
+        }
+        run.play_entry(&second);
+        let standing = run.standing();
+        run.heal();
+        run.outcome(standing)
+    }
+
+    #[test]
+    fn a_lock_that_is_forgotten_is_found() {
+        assert_eq!(run(&[]).violation, None);
+        let violation = run(&[1]).violation.unwrap();
+        assert!(violation.contains("precommits commit"), "{violation}");
+    }
+}

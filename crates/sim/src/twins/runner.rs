@@ -1,0 +1,84 @@
+//! A committee that runs scenarios.
+
+use quorate_crypto::{SecretKey, SignatureMemo};
+use quorate_ledger::Ledger;
+use quorate_types::genesis::{Admission, Parameters};
+use quorate_types::{Genesis, PROTOCOL_VERSION, PublicKey, Validator, ValidatorSet};
+
+use super::form::check_size;
+use super::hosts::Mint;
+use super::report::Outcome;
+use super::run::Run;
+use super::{Entry, TwinsError};
+use crate::seen::key_of;
+use crate::world::START;
+
+/// What becomes of what one host said to another that did not hear it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Withheld {
+    /// It is lost: what has to be known after healing is said again.
+    Lost,
+    /// It arrives when the partitions heal.
+    Late,
+}
+
+/// A committee that runs scenarios, one after the other. Each begins at the genesis.
+pub struct Runner {
+    pub(super) ledger: Ledger,
+    pub(super) nodes: usize,
+    pub(super) twins: usize,
+    pub(super) mint: Mint,
+    /// All hosts share what was verified.
+    _memo: SignatureMemo,
+}
+
+impl Runner {
+    /// A committee of `nodes` keys of power 1, the first `twins` of them with two instances.
+    ///
+    /// # Errors
+    /// [`TwinsError::Range`] for more than 16 nodes, none, or more twins than nodes.
+    pub fn new(nodes: usize, twins: usize) -> Result<Self, TwinsError> {
+        check_size(nodes, twins)?;
+        let mut keys: Vec<_> = (0..nodes).map(|node| key_of("twins", node)).collect();
+        // In the order of the schedule of proposers.
+        keys.sort_by_key(SecretKey::public_key);
+        let ledger = genesis(keys.iter().map(SecretKey::public_key));
+        Ok(Self { ledger, nodes, twins, mint: Mint::new(keys), _memo: SignatureMemo::start() })
+    }
+
+    /// Runs one scenario to its end, or to the first thing that does not hold. Entries name hosts
+    /// as [`super::Scenarios`] does; a host or leader that is not there is nobody.
+    pub fn run(&mut self, schedule: &[Entry], withheld: Withheld) -> Outcome {
+        let mut run = Run::new(self, withheld);
+        for entry in schedule {
+            run.play_entry(entry);
+        }
+        let standing = run.standing();
+        run.heal();
+        run.outcome(standing)
+    }
+}
+
+impl std::fmt::Debug for Runner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Runner").field("nodes", &self.nodes).finish_non_exhaustive()
+    }
+}
+
+#[expect(clippy::expect_used, reason = "constants, and 1 to 16 keys of power 1, make a genesis")]
+fn genesis(keys: impl Iterator<Item = PublicKey>) -> Ledger {
+    let member = |key| Validator { key, power: 1, operator: "op".parse().expect("a label") };
+    let validators = ValidatorSet::new(keys.map(member).collect()).expect("distinct keys");
+    Ledger::genesis(Genesis {
+        name: "twins".parse().expect("a label"),
+        created: START - 1,
+        markets: Vec::new(),
+        version: PROTOCOL_VERSION,
+        admission: Admission::Attestation,
+        attesters: Vec::new(),
+        // The swarm has nothing to do: each height begins with the heartbeat.
+        parameters: Parameters { max_block_interval_ms: 1, ..Parameters::default() },
+        validators,
+    })
+    .expect("a genesis")
+}

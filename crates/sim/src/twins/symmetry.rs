@@ -1,0 +1,154 @@
+//! Entries that differ in names only, and scenarios made of them.
+//!
+//! Correct nodes may change places with each other, so may nodes with twins, and so may the two
+//! instances of a node. Of scenarios that become equal this way one is kept: the least in the order
+//! of entries. What is renamed is the schedule. The proposers of the protocol take turns in a fixed
+//! order, so renaming may change how many rounds pass before a leader's turn, but nothing is locked
+//! in those.
+
+use std::collections::BTreeMap;
+
+/// An entry: leader, group of each host, and for precommits where they go another way. Groups are
+/// numbered in the order of their least hosts.
+pub(super) type Letter = (usize, Vec<usize>, Option<Vec<usize>>);
+
+/// Entries, and what renaming makes of each.
+#[derive(Debug)]
+pub(super) struct Alphabet {
+    pub(super) letters: Vec<Letter>,
+    /// For each renaming the image of each letter. Renamings that lead out of the alphabet are
+    /// left out.
+    images: Vec<Vec<usize>>,
+}
+
+impl Alphabet {
+    pub(super) fn new(mut letters: Vec<Letter>, (nodes, twins): (usize, usize)) -> Self {
+        letters.sort();
+        letters.dedup();
+        let places: BTreeMap<&Letter, usize> =
+            letters.iter().enumerate().map(|(at, letter)| (letter, at)).collect();
+        let image = |renaming: Vec<usize>| {
+            let renamed = letters.iter().map(|letter| rename(letter, &renaming, nodes));
+            renamed.map(|letter| places.get(&letter).copied()).collect::<Option<Vec<_>>>()
+        };
+        let images = renamings(nodes, twins).into_iter().filter_map(image).collect();
+        Self { letters, images }
+    }
+
+    /// Words of a length.
+    pub(super) fn count(&self, length: usize) -> u128 {
+        power(self.letters.len(), length)
+    }
+
+    /// Words of a length that differ in more than names (Burnside's lemma).
+    pub(super) fn count_canonical(&self, length: usize) -> u128 {
+        let fixed = |image: &Vec<usize>| image.iter().enumerate().filter(|(a, b)| a == *b).count();
+        let sum: u128 = self.images.iter().map(|image| power(fixed(image), length)).sum();
+        sum / self.images.len().max(1) as u128
+    }
+
+    /// Calls `visit` with the least of each class of words, in order, until it says `false`.
+    pub(super) fn visit(&self, length: usize, visit: &mut dyn FnMut(&[usize]) -> bool) {
+        let all: Vec<usize> = (0..self.images.len()).collect();
+        self.descend((length, &mut Vec::new()), &all, visit);
+    }
+
+    /// `keeping`: the renamings under which the word so far stays what it is. A word is the least
+    /// of its class if none of these makes its next letter less.
+    fn descend(
+        &self,
+        (length, word): (usize, &mut Vec<usize>),
+        keeping: &[usize],
+        visit: &mut dyn FnMut(&[usize]) -> bool,
+    ) -> bool {
+        if word.len() == length {
+            return visit(word);
+        }
+        for letter in 0..self.letters.len() {
+            let image = |renaming: &&usize| self.images[**renaming][letter];
+            if keeping.iter().any(|renaming| image(&renaming) < letter) {
+                continue;
+            }
+            let keep: Vec<usize> =
+                keeping.iter().filter(|renaming| image(renaming) == letter).copied().collect();
+            word.push(letter);
+            let go_on = self.descend((length, word), &keep, visit);
+            word.pop();
+            if !go_on {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+/// All ways to rename hosts, as host by host.
+fn renamings(nodes: usize, twins: usize) -> Vec<Vec<usize>> {
+    let mut all = Vec::new();
+    for twinned in orders(&(0..twins).collect::<Vec<_>>()) {
+        for correct in orders(&(twins..nodes).collect::<Vec<_>>()) {
+            for swapped in 0..1_usize << twins {
+                let instance =
+                    |node: usize, second: usize| node + nodes * (((swapped >> node) & 1) ^ second);
+                let first = twinned.iter().map(|node| instance(*node, 0));
+                let second = twinned.iter().map(|node| instance(*node, 1));
+                all.push(first.chain(correct.iter().copied()).chain(second).collect());
+            }
+        }
+    }
+    all
+}
+
+/// All orders of some items.
+fn orders(items: &[usize]) -> Vec<Vec<usize>> {
+    let Some((last, rest)) = items.split_last() else { return vec![Vec::new()] };
+    let mut all = Vec::new();
+    for order in orders(rest) {
+        for at in 0..=order.len() {
+            let mut longer = order.clone();
+            longer.insert(at, *last);
+            all.push(longer);
+        }
+    }
+    all
+}
+
+fn rename((leader, all, precommits): &Letter, renaming: &[usize], nodes: usize) -> Letter {
+    let leader = renaming[*leader];
+    let leader = if leader >= nodes { leader - nodes } else { leader };
+    let moved = |groups: &Vec<usize>| {
+        let mut moved = vec![0; groups.len()];
+        for (host, group) in groups.iter().enumerate() {
+            moved[renaming[host]] = *group;
+        }
+        numbered(&moved)
+    };
+    (leader, moved(all), precommits.as_ref().map(moved))
+}
+
+/// The same groups, numbered in the order of their least hosts.
+pub(super) fn numbered(groups: &[usize]) -> Vec<usize> {
+    let mut numbers = BTreeMap::new();
+    let number = |group: &usize| {
+        let next = numbers.len();
+        *numbers.entry(*group).or_insert(next)
+    };
+    groups.iter().map(number).collect()
+}
+
+/// All ways to part hosts into `most` groups or fewer.
+pub(super) fn partitions(hosts: usize, most: usize) -> Vec<Vec<usize>> {
+    let mut all = vec![Vec::new()];
+    for _ in 0..hosts {
+        let longer = |groups: Vec<usize>| {
+            let count = groups.iter().max().map_or(0, |last| last + 1);
+            (0..most.min(count + 1)).map(move |group| [groups.clone(), vec![group]].concat())
+        };
+        all = all.into_iter().flat_map(longer).collect();
+    }
+    all
+}
+
+fn power(base: usize, exponent: usize) -> u128 {
+    (0..exponent).fold(1, |product: u128, _| product.saturating_mul(base as u128))
+}

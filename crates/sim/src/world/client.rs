@@ -1,0 +1,373 @@
+//! A client's host: the product's light client, and its agents, on simulated time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use futures::Stream;
+use quorate_agent::{
+    Agent, AgentRunner, CertificateVerifier, ClientAction, ClientConfig, Event, LightClient,
+    Verifier,
+};
+use quorate_certificate::Policy;
+use quorate_crypto::SecretKey;
+use quorate_types::message::{ClientMessage, Request};
+use quorate_types::{
+    Attestation, Capabilities, Hash, Label, Millis, Outcome, PublicKey, TaskId, cbor, limits,
+};
+
+use super::timer::SimTimer;
+use super::worker::Worker;
+use super::{Happening, Place, World};
+use crate::adversary::AgentLie;
+use crate::dice::Dice;
+use crate::plan::{AgentPlan, Manner};
+use crate::seen::Seen;
+
+/// Milliseconds until a simulated client says again what had no effect.
+const RESUBMIT_MS: Millis = 400;
+
+/// A client's host. The requester has no plan of an agent.
+pub struct Client {
+    pub(super) key: SecretKey,
+    pub(super) plan: Option<AgentPlan>,
+    pub(super) attestation: Attestation,
+    /// What it says it can do.
+    pub(super) claims: Capabilities,
+    pub(super) process: Option<Process>,
+    pub(super) life: u64,
+    pub(super) wake_at: Option<Millis>,
+    pub(super) dice: Dice,
+    pub(super) liar: Option<Box<dyn AgentLie>>,
+    /// It neither hears nor speaks until then.
+    pub(super) absent_until: Millis,
+    /// The requester's tasks, by their index in the plan.
+    pub(super) tasks: BTreeMap<usize, TaskId>,
+    /// Tasks of its own that have ended, by certificates.
+    pub(super) ended: BTreeSet<TaskId>,
+    /// Tasks of the plan that wait for the swarm to know the requester.
+    waiting: Vec<usize>,
+}
+
+/// The running process of a client.
+pub(super) struct Process {
+    client: LightClient,
+    runner: AgentRunner,
+    timer: Arc<SimTimer>,
+    /// The newest call of each market from before the swarm knew the client.
+    early: BTreeMap<Label, Event>,
+}
+
+impl Client {
+    pub(super) fn new(key: SecretKey, plan: Option<AgentPlan>, attestation: Attestation) -> Self {
+        let claims = attestation.payload.capabilities.clone();
+        Self {
+            key,
+            plan,
+            attestation,
+            claims,
+            process: None,
+            life: 0,
+            wake_at: None,
+            dice: Dice::new(0, "unused", 0),
+            liar: None,
+            absent_until: 0,
+            tasks: BTreeMap::new(),
+            ended: BTreeSet::new(),
+            waiting: Vec::new(),
+        }
+    }
+
+    /// Its public key.
+    pub fn public_key(&self) -> PublicKey {
+        self.key.public_key()
+    }
+
+    /// Its plan; `None` for the requester.
+    pub fn plan(&self) -> Option<&AgentPlan> {
+        self.plan.as_ref()
+    }
+
+    /// What its attestation says that it can do.
+    pub fn attested(&self) -> &Capabilities {
+        &self.attestation.payload.capabilities
+    }
+
+    /// The tasks it submitted, by their index in the plan.
+    pub fn tasks(&self) -> &BTreeMap<usize, TaskId> {
+        &self.tasks
+    }
+
+    /// Tasks of its own that have ended, or were refused, by the certificates it got.
+    pub fn ended(&self) -> &BTreeSet<TaskId> {
+        &self.ended
+    }
+
+    /// Whether it does what the protocol wants of it.
+    pub fn is_correct(&self) -> bool {
+        self.plan.as_ref().is_none_or(|plan| plan.manner == Manner::Honest)
+    }
+
+    fn agents(&self) -> Vec<Box<dyn Agent>> {
+        let Some(plan) = &self.plan else { return Vec::new() };
+        let worker = |slot: usize| {
+            let seed = u64::from_le_bytes(first_bytes(&self.key.public_key()));
+            let dice = Dice::new(seed, "worker", (self.life << 16) | slot as u64);
+            Box::new(Worker::new(plan.clone(), self.claims.clone(), dice)) as Box<dyn Agent>
+        };
+        (0..plan.slots).map(worker).collect()
+    }
+}
+
+impl World {
+    pub(super) fn start_client(&mut self, at: usize) {
+        let (swarm, validators) = (self.genesis.swarm_id(), self.genesis.validators.clone());
+        let verifier = SharedVerifier {
+            inner: CertificateVerifier::new(self.root.clone(), Policy::default()),
+            checked: self.checked.clone(),
+        };
+        let host = &mut self.clients[at];
+        if host.process.is_some() {
+            return;
+        }
+        host.life += 1;
+        let config = ClientConfig {
+            attestation: Some(host.attestation.clone()),
+            resubmit: RESUBMIT_MS,
+            idle_heartbeat: 1_000,
+            ..ClientConfig::new(swarm, validators)
+        };
+        let key = SecretKey::from_seed(&host.key.seed());
+        let timer = Arc::new(SimTimer::default());
+        timer.advance(self.now);
+        let runner = AgentRunner::new(host.agents(), timer.clone());
+        let client = LightClient::new(config, key, Box::new(verifier));
+        host.process = Some(Process { client, runner, timer, early: BTreeMap::new() });
+        self.relink(Place::Client(at));
+    }
+
+    pub(super) fn end_client(&mut self, at: usize) {
+        let host = &mut self.clients[at];
+        host.process = None;
+        host.wake_at = None;
+        host.life += 1;
+        self.relink(Place::Client(at));
+    }
+
+    /// A connection came or went.
+    pub(super) fn client_link(&mut self, at: usize, validator: PublicKey, up: bool) {
+        let now = self.now;
+        if let Some(process) = &mut self.clients[at].process {
+            match up {
+                true => process.client.handle_connected(validator, now),
+                false => process.client.handle_disconnected(validator),
+            }
+            self.drain_client(at);
+        }
+    }
+
+    pub(super) fn take_client_frame(&mut self, at: usize, from: usize, bytes: &[u8]) {
+        let (now, from) = (self.now, self.validators[from].public_key());
+        let host = &mut self.clients[at];
+        if host.absent_until > now {
+            return;
+        }
+        let Some(process) = &mut host.process else { return };
+        match cbor::decode::<ClientMessage>(bytes, limits::BLOCK_BYTES) {
+            Ok(ClientMessage::Reply(reply)) => process.client.handle_reply(from, reply, now),
+            Ok(ClientMessage::Notice(notice)) => process.client.handle_notice(from, notice, now),
+            Err(_) => return,
+        }
+        self.drain_client(at);
+    }
+
+    pub(super) fn wake_client(&mut self, at: usize, life: u64) {
+        let now = self.now;
+        let host = &mut self.clients[at];
+        if host.life != life || host.wake_at.is_none_or(|due| due > now) {
+            return;
+        }
+        host.wake_at = None;
+        if let Some(process) = &mut host.process {
+            process.timer.advance(now);
+            if process.client.poll_timeout().is_some_and(|due| due <= now) {
+                process.client.handle_timeout(now);
+            }
+            self.drain_client(at);
+        }
+    }
+
+    /// The task of the plan is wanted.
+    pub(super) fn submit(&mut self, task: usize) {
+        let at = self.clients.len() - 1;
+        let host = &mut self.clients[at];
+        host.waiting.push(task);
+        self.submit_waiting(at);
+        self.drain_client(at);
+    }
+
+    fn submit_waiting(&mut self, at: usize) {
+        let now = self.now;
+        let (plan, market) = (self.plan.tasks.clone(), self.genesis.markets[0].name.clone());
+        let host = &mut self.clients[at];
+        let Some(process) = &mut host.process else { return };
+        if !process.client.is_ready() {
+            return;
+        }
+        for task in std::mem::take(&mut host.waiting) {
+            let spec = super::setting::spec(&plan[task], &market, now);
+            let Ok(ids) = process.client.submit(vec![spec], now) else { continue };
+            host.tasks.extend(ids.first().map(|id| (task, *id)));
+        }
+    }
+
+    pub(super) fn cancel(&mut self, task: usize) {
+        let (now, at) = (self.now, self.clients.len() - 1);
+        let host = &mut self.clients[at];
+        let (Some(process), Some(id)) = (&mut host.process, host.tasks.get(&task)) else { return };
+        // Not ready: then it was never submitted either.
+        let _ = process.client.cancel(*id, now);
+        self.drain_client(at);
+    }
+
+    /// Does what client and agents want until they wait.
+    pub(super) fn drain_client(&mut self, at: usize) {
+        loop {
+            while let Some(action) = self.next_client_action(at) {
+                match action {
+                    ClientAction::Send { to, request } => {
+                        self.note_submission(at, &request.request);
+                        self.client_send(at, to, &cbor::encode(&request).into());
+                    }
+                    ClientAction::Event(event) => self.on_client_event(at, event),
+                }
+            }
+            if !self.poll_agents(at) {
+                break;
+            }
+        }
+        self.schedule_client(at);
+    }
+
+    fn next_client_action(&mut self, at: usize) -> Option<ClientAction> {
+        self.clients[at].process.as_mut()?.client.poll_action()
+    }
+
+    pub(super) fn note_submission(&mut self, at: usize, request: &Request) {
+        if let Request::Submit(operation) = request {
+            let operation = operation.clone();
+            self.count_overclaim(at, &operation);
+            self.see(Seen::Submitted { client: at, operation });
+        }
+    }
+
+    pub(super) fn client_send(&mut self, at: usize, to: PublicKey, frame: &Arc<[u8]>) {
+        if self.clients[at].absent_until <= self.now {
+            for to in self.places_of(&to) {
+                self.send((Place::Client(at), to), frame);
+            }
+        }
+    }
+
+    fn on_client_event(&mut self, at: usize, event: Event) {
+        let abandons = matches!(&self.clients[at].plan, Some(plan)
+            if plan.manner == Manner::WinAndAbandon);
+        let lease = self.plan.market.lease_ms;
+        let host = &mut self.clients[at];
+        if let (Event::Award(_), true) = (&event, abandons) {
+            host.absent_until = self.now + 3 * lease;
+            self.count(Manner::WinAndAbandon.name());
+        }
+        let host = &mut self.clients[at];
+        if let Some(process) = &mut host.process {
+            match &event {
+                Event::Call(call) if !process.client.is_ready() => {
+                    process.early.insert(call.market.clone(), event.clone());
+                }
+                Event::Ready => {
+                    for call in std::mem::take(&mut process.early).into_values() {
+                        process.runner.handle_event(&call);
+                    }
+                }
+                _ => process.runner.handle_event(&event),
+            }
+        }
+        if let Event::Completed { task, .. } | Event::Failed { task, .. } = &event {
+            self.clients[at].ended.insert(*task);
+        }
+        if event == Event::Ready {
+            self.submit_waiting(at);
+        }
+        self.see(Seen::Learned { client: at, event: Box::new(event) });
+    }
+
+    /// Lets the agents work; whether one had something to say.
+    fn poll_agents(&mut self, at: usize) -> bool {
+        let now = self.now;
+        let Some(process) = &mut self.clients[at].process else { return false };
+        let mut context = Context::from_waker(Waker::noop());
+        match Pin::new(&mut process.runner).poll_next(&mut context) {
+            Poll::Ready(Some(report)) => {
+                // Too late: the award is gone, as the agent will learn.
+                let _ = process.client.report(report, now);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn schedule_client(&mut self, at: usize) {
+        let now = self.now;
+        let host = &mut self.clients[at];
+        let Some(process) = &host.process else { return };
+        let due = process.client.poll_timeout().into_iter().chain(process.timer.next()).min();
+        let Some(due) = due.map(|due| due.max(now)) else { return };
+        if host.wake_at.is_none_or(|wake| due < wake) {
+            host.wake_at = Some(due);
+            let life = host.life;
+            self.push(due, Happening::Wake { place: Place::Client(at), life });
+        }
+    }
+}
+
+/// Certificates that were verified, by their hash, with what they prove.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Checked(Arc<Mutex<BTreeMap<Hash, Option<Outcome>>>>);
+
+/// Verdicts kept at most.
+const CHECKED: usize = 1 << 14;
+
+/// Checks each certificate once, whoever gets it: the verdict is a function of its bytes.
+struct SharedVerifier {
+    inner: CertificateVerifier,
+    checked: Checked,
+}
+
+impl Verifier for SharedVerifier {
+    fn verify(&self, certificate: &[u8]) -> Option<Outcome> {
+        let name = Hash::derive("quorate 1 checked certificate", &[certificate]);
+        let mut checked = self.checked.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = checked.get(&name) {
+            return known.clone();
+        }
+        let verdict = self.inner.verify(certificate);
+        if checked.len() >= CHECKED {
+            checked.clear();
+        }
+        checked.insert(name, verdict.clone());
+        verdict
+    }
+}
+
+fn first_bytes(key: &PublicKey) -> [u8; 8] {
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&key.0[..8]);
+    bytes
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("key", &self.key).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,192 @@
+//! What leaves a validator's process, through its liar where it has one; what liars hear, and say
+//! unasked.
+
+use std::sync::Arc;
+
+use quorate_crypto::verify_statement;
+use quorate_replica::{Event, Recipients};
+use quorate_types::message::{ClientMessage, ClientRequest, Notice, PeerMessage, Request};
+use quorate_types::{Body, PublicKey, SignedOperation, SignedStatement, TaskId, cbor, limits};
+
+use super::{Client, Happening, Place, Validator, World};
+use crate::adversary::{AgentMouth, Lie, LieKind, Mouth};
+use crate::plan::Manner;
+use crate::seen::Seen;
+
+impl World {
+    /// Sends a message of a validator.
+    pub(super) fn say(&mut self, at: usize, to: Recipients, message: PeerMessage) {
+        let recipients = match to {
+            Recipients::One(peer) => vec![peer],
+            Recipients::All => self.others(at),
+        };
+        if self.validators[at].liar.is_none() {
+            self.observe(at, &message);
+            let frame: Arc<[u8]> = cbor::encode(&message).into();
+            recipients.into_iter().for_each(|to| self.send_to_key(at, to, &frame));
+            return;
+        }
+        for to in recipients {
+            let said = self.with_liar(at, |liar, mouth| liar.says(mouth, to, message.clone()));
+            for message in said.unwrap_or_default() {
+                self.utter(at, to, &message);
+            }
+        }
+    }
+
+    /// Sends decided blocks out of a validator's store: they are messages too.
+    pub(super) fn serve(&mut self, at: usize, to: PublicKey, frames: Vec<Vec<u8>>) {
+        for frame in frames {
+            if self.validators[at].liar.is_none() {
+                self.send_to_key(at, to, &frame.into());
+            } else if let Ok(message) = cbor::decode(&frame, limits::BULK_FRAME_BYTES) {
+                self.say(at, Recipients::One(to), message);
+            }
+        }
+    }
+
+    /// Sends a message to a client.
+    pub(super) fn answer(&mut self, at: usize, to: PublicKey, message: ClientMessage) {
+        let Some(client) = self.validators[at].clients.get(&to).copied() else { return };
+        let messages = match self.validators[at].liar.is_some() {
+            true => self.with_liar(at, |liar, mouth| liar.answers(mouth, to, message)),
+            false => Some(vec![message]),
+        };
+        for message in messages.unwrap_or_default() {
+            if let ClientMessage::Notice(Notice::Certificate(certificate)) = &message {
+                let bytes = certificate.0.clone();
+                self.see(Seen::Certificate { validator: at, bytes });
+            }
+            let frame = cbor::encode(&message).into();
+            self.send((Place::Validator(at), Place::Client(client)), &frame);
+        }
+    }
+
+    /// A liar hears what its replica is about to hear, and may answer in its place.
+    pub(super) fn overhear(&mut self, at: usize, event: &Event) {
+        if let Event::Peer { from, message } = event
+            && self.validators[at].liar.is_some()
+        {
+            let said = self.with_liar(at, |liar, mouth| liar.hears(mouth, *from, message));
+            for message in said.unwrap_or_default() {
+                self.utter(at, *from, &message);
+            }
+        }
+    }
+
+    /// An occasion to speak unasked.
+    pub(super) fn volunteer(&mut self, place: Place) {
+        match place {
+            Place::Validator(at) => {
+                let said = self.with_liar(at, |liar, mouth| liar.volunteers(mouth));
+                for (to, message) in said.unwrap_or_default() {
+                    self.utter(at, to, &message);
+                }
+                let noise = self.with_liar(at, |liar, mouth| liar.noise(mouth));
+                for (to, bytes) in noise.unwrap_or_default() {
+                    self.send_to_key(at, to, &bytes.into());
+                }
+            }
+            Place::Client(at) => self.misbehave(at),
+        }
+        self.push(self.now + super::setting::VOLUNTEER_MS, Happening::Volunteer(place));
+    }
+
+    /// An agent that lies says what its light client would not.
+    fn misbehave(&mut self, at: usize) {
+        let host = &self.clients[at];
+        if host.process.is_none() {
+            return;
+        }
+        let (me, is_heard) = (host.public_key(), host.absent_until <= self.now);
+        let others = self.clients.iter().map(Client::public_key).filter(|key| *key != me).collect();
+        let Some(informed) = self.validators.iter().find_map(Validator::replica) else { return };
+        let ledger = Arc::clone(informed.ledger());
+        let host = &mut self.clients[at];
+        let Some(liar) = &mut host.liar else { return };
+        let (key, dice) = (&host.key, &mut host.dice);
+        let mut mouth = AgentMouth { key, ledger: &ledger, others, dice, is_heard, lies: 0 };
+        let operations = liar.volunteers(&mut mouth);
+        let (lies, manner) = (mouth.lies, host.plan.as_ref().map(|plan| plan.manner));
+        self.count_lies(manner.map_or("", Manner::name), lies);
+        for operation in operations {
+            let request = Request::Submit(Box::new(operation));
+            self.note_submission(at, &request);
+            // Light clients count their requests from 0: this is none of theirs.
+            let request = ClientRequest { id: u64::MAX, request };
+            let frame: Arc<[u8]> = cbor::encode(&request).into();
+            for to in 0..self.validators.len() {
+                self.client_send(at, self.validators[to].public_key(), &frame);
+            }
+        }
+    }
+
+    /// Counts the lie of who bids on a task that asks for what nobody attested to it.
+    pub(super) fn count_overclaim(&mut self, at: usize, operation: &SignedOperation) {
+        let host = &self.clients[at];
+        let is_liar = matches!(&host.plan, Some(plan) if plan.manner == Manner::CapabilityLiar);
+        let Body::Bid(bid) = &operation.payload.body else { return };
+        let Some(informed) = self.validators.iter().find_map(Validator::replica) else { return };
+        let overclaims = |task: TaskId| {
+            let view = informed.ledger().task(task);
+            view.is_some_and(|view| !view.spec.requires.labels.is_subset(&host.attested().labels))
+        };
+        if is_liar && bid.offers.iter().any(|offer| overclaims(offer.task)) {
+            self.count(Manner::CapabilityLiar.name());
+        }
+    }
+
+    /// Lets the liar of a validator act, and counts the lies it told under its name. `None` where
+    /// nobody lies, or the process is down.
+    pub(super) fn with_liar<R>(
+        &mut self,
+        at: usize,
+        lie: impl FnOnce(&mut dyn Lie, &mut Mouth<'_>) -> R,
+    ) -> Option<R> {
+        let host = &mut self.validators[at];
+        let now = host.clock.show(self.now);
+        let (liar, process) = (host.liar.as_mut()?, host.process.as_ref()?);
+        let (key, replica, dice) = (&host.key, process.replica(), &mut host.dice);
+        let mut mouth = Mouth { key, replica, now, dice, lies: 0 };
+        let answer = lie(liar.as_mut(), &mut mouth);
+        let (lies, name) = (mouth.lies, host.lie.map_or("", LieKind::name));
+        self.count_lies(name, lies);
+        Some(answer)
+    }
+
+    pub(super) fn count_lies(&mut self, name: &'static str, lies: u64) {
+        if lies > 0 {
+            *self.counts.entry(name).or_insert(0) += lies;
+        }
+    }
+
+    fn others(&self, at: usize) -> Vec<PublicKey> {
+        let host = &self.validators[at];
+        let set = host.replica().map(|replica| Arc::clone(replica.ledger().validators()));
+        let keys = set.iter().flat_map(|set| set.iter()).map(|validator| validator.key);
+        keys.filter(|key| *key != host.me).collect()
+    }
+
+    fn utter(&mut self, at: usize, to: PublicKey, message: &PeerMessage) {
+        self.observe(at, message);
+        self.send_to_key(at, to, &cbor::encode(message).into());
+    }
+
+    /// Shows an own statement to whoever watches; of a liar's those alone that it signed.
+    fn observe(&mut self, at: usize, message: &PeerMessage) {
+        let host = &self.validators[at];
+        let PeerMessage::Statement(signed) = message else { return };
+        if signed.signer != host.me || (host.liar.is_some() && !is_statement(signed)) {
+            return;
+        }
+        self.count_lies(LieKind::Twin.name(), u64::from(host.lie == Some(LieKind::Twin)));
+        let statement = Box::new(signed.clone());
+        self.see(Seen::Signed { validator: at, statement });
+    }
+}
+
+/// Whether it is one on the wire, and the signature holds: liars also send what is neither.
+fn is_statement(signed: &SignedStatement) -> bool {
+    let read = cbor::decode::<SignedStatement>(&cbor::encode(signed), limits::FRAME_BYTES);
+    read.is_ok_and(|read| verify_statement(read).is_ok())
+}

@@ -1,0 +1,184 @@
+//! Frames between hosts, and who knows of whose presence.
+
+use std::sync::Arc;
+
+use quorate_replica::Event;
+use quorate_types::{Millis, PublicKey};
+
+use super::network::is_client;
+use super::{Happening, Place, World};
+
+/// Milliseconds after which a host notices that a connection came.
+const CONNECT_MS: Millis = 20;
+/// Milliseconds after which a host notices that a connection broke.
+const BREAK_MS: Millis = 1_500;
+/// Milliseconds after which it notices that the process at the other end is gone.
+const RESET_MS: Millis = 5;
+
+impl World {
+    /// The hosts with this validator's key: two, where it has a twin.
+    pub(super) fn places_of(&self, key: &PublicKey) -> Vec<Place> {
+        let hosts = self.validators.iter().enumerate().filter(|(_, host)| host.me == *key);
+        hosts.map(|(at, _)| Place::Validator(at)).collect()
+    }
+
+    pub(super) fn send_to_key(&mut self, at: usize, to: PublicKey, frame: &Arc<[u8]>) {
+        for place in self.places_of(&to).into_iter().filter(|place| *place != Place::Validator(at))
+        {
+            self.send((Place::Validator(at), place), frame);
+        }
+    }
+
+    /// Puts a frame on a link.
+    pub(super) fn send(&mut self, link: (Place, Place), frame: &Arc<[u8]>) {
+        self.note(b'>', link.0, link.1, frame);
+        let Some(life) = self.life_of(link.1) else { return };
+        let fate = self.network.route(link, self.now, frame);
+        for fault in fate.faults {
+            self.count(fault);
+            if fault == "lost" && is_client(link) {
+                self.reset(link);
+            }
+        }
+        let (from, to) = link;
+        for delivery in fate.deliveries {
+            let (bytes, mangled) = (delivery.bytes, delivery.mangled);
+            self.push(delivery.at, Happening::Frame { from, to, life, bytes, mangled });
+        }
+    }
+
+    pub(super) fn arrive(
+        &mut self,
+        (from, to): (Place, Place),
+        life: u64,
+        bytes: &[u8],
+        mangled: bool,
+    ) {
+        if self.life_of(to) != Some(life) {
+            return;
+        }
+        self.note(b'<', from, to, if mangled { bytes } else { &[] });
+        match (from, to) {
+            (_, Place::Validator(at)) => self.take_frame(at, from, bytes, mangled),
+            (Place::Validator(from), Place::Client(at)) => self.take_client_frame(at, from, bytes),
+            (Place::Client(_), Place::Client(_)) => {}
+        }
+    }
+
+    /// Takes something into the digest.
+    pub(super) fn note(&mut self, kind: u8, from: Place, to: Place, bytes: &[u8]) {
+        let number = |place| match place {
+            Place::Validator(at) => at as u64,
+            Place::Client(at) => (1 << 32) | at as u64,
+        };
+        self.digest.note(kind, self.now, [number(from), number(to)], bytes);
+    }
+
+    /// A client's connection breaks under it, and comes back.
+    fn reset(&mut self, (from, to): (Place, Place)) {
+        let pair = ordered(from, to);
+        self.push(self.now + RESET_MS, Happening::Reset { pair });
+    }
+
+    pub(super) fn break_link(&mut self, pair: (Place, Place)) {
+        self.link(pair, false);
+        self.push(self.now + CONNECT_MS, Happening::Link { pair, up: true });
+    }
+
+    /// Compares who can reach whom with who knows it, and lets hosts notice.
+    pub(super) fn relink_all(&mut self) {
+        for at in 0..self.validators.len() {
+            self.relink(Place::Validator(at));
+        }
+    }
+
+    /// As [`Self::relink_all`], of one host.
+    pub(super) fn relink(&mut self, place: Place) {
+        let validators = (0..self.validators.len()).map(Place::Validator);
+        let clients = (0..self.clients.len()).map(Place::Client);
+        let others: Vec<Place> = match place {
+            Place::Validator(_) => validators.chain(clients).collect(),
+            Place::Client(_) => validators.collect(),
+        };
+        for other in others.into_iter().filter(|other| *other != place) {
+            let pair = ordered(place, other);
+            let alive = self.life_of(place).is_some() && self.life_of(other).is_some();
+            let open = self.network.is_open(place, other) || self.network.is_open(other, place);
+            let wait = match (alive && open, alive) {
+                (true, _) => CONNECT_MS,
+                (false, true) => BREAK_MS,
+                (false, false) => RESET_MS,
+            };
+            self.push(self.now + wait, Happening::Link { pair, up: alive && open });
+        }
+    }
+
+    /// The time to notice has come: by now it may be otherwise again.
+    pub(super) fn notice_link(&mut self, pair: (Place, Place), up: bool) {
+        let alive = self.life_of(pair.0).is_some() && self.life_of(pair.1).is_some();
+        let open = self.network.is_open(pair.0, pair.1) || self.network.is_open(pair.1, pair.0);
+        if up != (alive && open) {
+            return;
+        }
+        self.link(pair, up);
+    }
+
+    /// The link between two hosts is up or down for them.
+    fn link(&mut self, pair: (Place, Place), up: bool) {
+        let changed = match up {
+            true => self.linked.insert(pair),
+            false => self.linked.remove(&pair),
+        };
+        if changed {
+            self.tell_link(pair.0, pair.1, up);
+            self.tell_link(pair.1, pair.0, up);
+        }
+    }
+
+    fn tell_link(&mut self, place: Place, other: Place, up: bool) {
+        match (place, other) {
+            (Place::Validator(at), Place::Client(client)) => {
+                let key = self.clients[client].public_key();
+                match up {
+                    true => self.validators[at].clients.insert(key, client),
+                    false => self.validators[at].clients.remove(&key),
+                };
+                self.tell_validator(at, key, up);
+            }
+            (Place::Validator(at), Place::Validator(peer)) => {
+                let key = self.validators[peer].me;
+                self.tell_validator(at, key, up);
+            }
+            (Place::Client(at), Place::Validator(peer)) => {
+                let key = self.validators[peer].me;
+                self.client_link(at, key, up);
+            }
+            (Place::Client(_), Place::Client(_)) => {}
+        }
+    }
+
+    fn tell_validator(&mut self, at: usize, key: PublicKey, up: bool) {
+        let event = if up { Event::Connected(key) } else { Event::Disconnected(key) };
+        self.handle(at, event);
+        self.drain(at);
+    }
+
+    /// Which of its lives a host is in; `None` while no process runs.
+    fn life_of(&self, place: Place) -> Option<u64> {
+        match place {
+            Place::Validator(at) => {
+                let host = self.validators.get(at)?;
+                host.process.is_some().then_some(host.life)
+            }
+            Place::Client(at) => {
+                let host = self.clients.get(at)?;
+                host.process.is_some().then_some(host.life)
+            }
+        }
+    }
+}
+
+/// A pair in its one form.
+fn ordered(a: Place, b: Place) -> (Place, Place) {
+    if a < b { (a, b) } else { (b, a) }
+}

@@ -1,0 +1,291 @@
+//! Setting up a world from its plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use quorate_certificate::TrustRoot;
+use quorate_crypto::SecretKey;
+use quorate_store::MemoryDisk;
+use quorate_types::genesis::{Admission, Attester, GenesisError, Parameters};
+use quorate_types::{
+    Attestation, Capabilities, Claims, Genesis, Label, Market, Millis, PROTOCOL_VERSION, TaskSpec,
+    ValidatorSet,
+};
+
+use super::client::{Checked, Client};
+use super::clock::{Clock, START};
+use super::network::{Network, Place};
+use super::validator::Validator;
+use super::{Happening, World};
+use crate::adversary::LieKind;
+use crate::dice::Dice;
+use crate::digest::Digest;
+use crate::plan::{AgentPlan, Manner, Plan, TaskPlan, TearPlan, ValidatorPlan};
+use crate::seen::key_of;
+
+/// Milliseconds between two occasions for a liar to speak unasked.
+pub(super) const VOLUNTEER_MS: Millis = 150;
+/// What a liar about capabilities claims: whatever tasks ask for.
+const EVERY_LABEL: usize = 16;
+
+/// A plan that makes no world.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// No validators, too many, or powers out of range.
+    #[error("validators: 1 to 128 of them, each with a power of at least 1")]
+    Validators,
+    /// A label is none.
+    #[error("`{0}` is no label: 1 to 32 of a-z, 0-9, `-`, `_`, `.`")]
+    Label(String),
+    /// The market or another number of the genesis.
+    #[error("the swarm's parameters: {0}")]
+    Genesis(#[from] GenesisError),
+    /// A fault or host names one that is not there.
+    #[error("{what} {index} is not there: the plan has {count}")]
+    Index {
+        /// `validator`, `agent` or `region`.
+        what: &'static str,
+        /// The number given.
+        index: usize,
+        /// How many there are.
+        count: usize,
+    },
+    /// No regions, or the table of latencies is not as large as their list.
+    #[error("links: a latency from each region to each, of at least one region")]
+    Latency,
+}
+
+impl World {
+    /// The world of a plan, before anything has happened.
+    ///
+    /// # Errors
+    /// [`PlanError`] naming what is wrong.
+    pub fn new(plan: Plan) -> Result<Self, PlanError> {
+        plan.check()?;
+        let attester = key_of("attester", 0);
+        let genesis = genesis(&plan, &attester)?;
+        let root = TrustRoot::from_genesis(&genesis).map_err(|_| PlanError::Validators)?;
+        let validators = validators(&plan);
+        let clients = clients(&plan, &genesis, &attester)?;
+        let network = Network::new(plan.links.clone(), plan.seed, regions(&plan, &validators));
+        let mut world = Self {
+            genesis,
+            root,
+            now: 0,
+            queue: BTreeMap::new(),
+            serial: 0,
+            validators,
+            clients,
+            network,
+            linked: BTreeSet::new(),
+            dice: Dice::new(plan.seed, "world", 0),
+            digest: Digest::default(),
+            seen: Vec::new(),
+            counts: BTreeMap::new(),
+            active: BTreeSet::new(),
+            healed: false,
+            checked: Checked::default(),
+            plan,
+        };
+        world.schedule_plan();
+        Ok(world)
+    }
+
+    fn schedule_plan(&mut self) {
+        for at in 0..self.validators.len() {
+            self.push(0, Happening::Start(Place::Validator(at)));
+            if self.validators[at].liar.is_some() {
+                self.push(VOLUNTEER_MS, Happening::Volunteer(Place::Validator(at)));
+            }
+        }
+        for at in 0..self.clients.len() {
+            self.push(1, Happening::Start(Place::Client(at)));
+            if self.clients[at].liar.is_some() {
+                self.push(VOLUNTEER_MS, Happening::Volunteer(Place::Client(at)));
+            }
+        }
+        for (at, task) in self.plan.tasks.clone().iter().enumerate() {
+            self.push(task.at, Happening::Submit(at));
+            if let Some(after) = task.cancel_after {
+                self.push(task.at + after, Happening::Cancel(at));
+            }
+        }
+        for (fault, timed) in self.plan.faults.clone().iter().enumerate() {
+            self.push(timed.at, Happening::Fault { fault, begins: true });
+            let ends = timed.at.saturating_add(timed.lasts);
+            self.push(ends, Happening::Fault { fault, begins: false });
+        }
+        self.push(self.plan.heal_at, Happening::Heal);
+    }
+}
+
+impl Plan {
+    fn check(&self) -> Result<(), PlanError> {
+        let regions = self.links.regions.len();
+        let square = self.links.latency_ms.iter().all(|row| row.len() == regions);
+        if regions == 0 || !square || self.links.latency_ms.len() != regions {
+            return Err(PlanError::Latency);
+        }
+        let hosts = self.validators.iter().map(|v| v.region);
+        let hosts = hosts.chain(self.agents.iter().map(|agent| agent.region));
+        within("region", hosts, regions)?;
+        for timed in &self.faults {
+            within("validator", timed.fault.validators(), self.validators.len())?;
+            within("agent", timed.fault.agent().into_iter(), self.agents.len())?;
+        }
+        Ok(())
+    }
+}
+
+fn within(
+    what: &'static str,
+    mut indices: impl Iterator<Item = usize>,
+    count: usize,
+) -> Result<(), PlanError> {
+    match indices.find(|index| *index >= count) {
+        Some(index) => Err(PlanError::Index { what, index, count }),
+        None => Ok(()),
+    }
+}
+
+fn genesis(plan: &Plan, attester: &SecretKey) -> Result<Genesis, PlanError> {
+    let member = |(at, validator): (usize, &ValidatorPlan)| {
+        Ok(quorate_types::Validator {
+            key: key_of("validator", at).public_key(),
+            power: validator.power,
+            operator: label(&format!("op-{at}"))?,
+        })
+    };
+    let members: Result<_, PlanError> = plan.validators.iter().enumerate().map(member).collect();
+    let market = Market {
+        name: label("jobs")?,
+        reserve: None,
+        trusted: false,
+        attempts: plan.market.attempts,
+        lease_ms: plan.market.lease_ms,
+        mechanism: plan.market.mechanism,
+        window_ms: plan.market.window_ms,
+    };
+    let genesis = Genesis {
+        name: label("simulated")?,
+        created: START - 1,
+        markets: vec![market],
+        version: PROTOCOL_VERSION,
+        admission: Admission::Attestation,
+        attesters: vec![Attester { key: attester.public_key(), name: label("office")? }],
+        parameters: Parameters { max_block_interval_ms: 1_000, ..Parameters::default() },
+        validators: ValidatorSet::new(members?).map_err(|_| PlanError::Validators)?,
+    };
+    genesis.check()?;
+    Ok(genesis)
+}
+
+/// The hosts of the committee, and behind them those of twins.
+fn validators(plan: &Plan) -> Vec<Validator> {
+    let twins = plan.validators.iter().enumerate();
+    let twins = twins.filter(|(_, validator)| validator.lie == Some(LieKind::Twin));
+    let all = plan.validators.iter().enumerate().chain(twins);
+    all.enumerate()
+        .map(|(host, (index, validator))| {
+            let key = key_of("validator", index);
+            Validator {
+                index,
+                me: key.public_key(),
+                key,
+                disk: MemoryDisk::new(),
+                process: None,
+                life: 0,
+                clock: Clock::new(validator.skew_ms, validator.drift_permille),
+                occupied_until: 0,
+                wake_at: None,
+                liar: validator.lie.and_then(LieKind::liar),
+                lie: validator.lie,
+                faulty: validator.lie.is_some(),
+                dice: Dice::new(plan.seed, "validator", host as u64),
+                sync_ms: 0,
+                syncs: 0,
+                tear: TearPlan::Nothing,
+                wiped: false,
+                clients: BTreeMap::new(),
+                undecodable: 0,
+            }
+        })
+        .collect()
+}
+
+/// The hosts of the agents, and behind them that of the requester.
+fn clients(plan: &Plan, genesis: &Genesis, attester: &SecretKey) -> Result<Vec<Client>, PlanError> {
+    let mut clients = Vec::new();
+    let agents = plan.agents.iter().map(Some).chain([None]).enumerate();
+    for (at, agent) in agents {
+        let key = key_of("client", at);
+        let honest = capabilities(agent)?;
+        let attestation = attest(attester, genesis, &key, (at, honest.clone()));
+        let mut client = Client::new(key, agent.cloned(), attestation);
+        client.dice = Dice::new(plan.seed, "client", at as u64);
+        client.liar = agent.and_then(|agent| crate::adversary::agent_liar(agent.manner));
+        if agent.is_some_and(|agent| agent.manner == Manner::CapabilityLiar) {
+            client.claims = everything(plan, honest)?;
+        }
+        clients.push(client);
+    }
+    Ok(clients)
+}
+
+fn attest(
+    attester: &SecretKey,
+    genesis: &Genesis,
+    key: &SecretKey,
+    (at, capabilities): (usize, Capabilities),
+) -> Attestation {
+    let claims = Claims {
+        issuer: attester.public_key(),
+        subject: key.public_key(),
+        audience: genesis.swarm_id(),
+        expires: START / 1000 + 10_000_000,
+        not_before: 0,
+        issued_at: 0,
+        id: at.to_be_bytes().to_vec(),
+        capabilities,
+    };
+    attester.sign(claims).into_inner()
+}
+
+fn capabilities(agent: Option<&AgentPlan>) -> Result<Capabilities, PlanError> {
+    let mut capabilities = Capabilities::new();
+    let Some(agent) = agent else { return Ok(capabilities) };
+    for name in &agent.labels {
+        capabilities.labels.insert(label(name)?);
+    }
+    let slots = i64::try_from(agent.slots.max(1)).unwrap_or(1);
+    capabilities.amounts.insert(label("slots")?, slots);
+    Ok(capabilities)
+}
+
+fn everything(plan: &Plan, honest: Capabilities) -> Result<Capabilities, PlanError> {
+    let mut claims = honest;
+    for name in plan.tasks.iter().flat_map(|task| &task.requires) {
+        if claims.labels.len() < EVERY_LABEL {
+            claims.labels.insert(label(name)?);
+        }
+    }
+    Ok(claims)
+}
+
+/// The specification of a task that is submitted `now`.
+pub(super) fn spec(task: &TaskPlan, market: &Label, now: Millis) -> TaskSpec {
+    let mut spec = TaskSpec::new(market.clone());
+    spec.requires.labels = task.requires.iter().filter_map(|name| name.parse().ok()).collect();
+    spec.deadline = task.deadline_after.map(|after| START + now + after);
+    spec
+}
+
+fn regions(plan: &Plan, validators: &[Validator]) -> BTreeMap<Place, usize> {
+    let hosts = validators.iter().enumerate();
+    let hosts = hosts.map(|(at, host)| (Place::Validator(at), plan.validators[host.index].region));
+    let agents = plan.agents.iter().enumerate();
+    hosts.chain(agents.map(|(at, agent)| (Place::Client(at), agent.region))).collect()
+}
+
+fn label(name: &str) -> Result<Label, PlanError> {
+    name.parse().map_err(|_| PlanError::Label(name.to_owned()))
+}

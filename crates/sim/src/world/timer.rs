@@ -1,0 +1,86 @@
+//! Time for agents: their sleeps end when the simulation says so.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use quorate_agent::Timer;
+use quorate_types::Millis;
+
+/// The timer of one client.
+#[derive(Debug, Default)]
+pub(crate) struct SimTimer {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    now: Millis,
+    serial: u64,
+    sleepers: BTreeMap<(Millis, u64), Waker>,
+}
+
+impl SimTimer {
+    /// It is `now`: whoever slept until then wakes.
+    pub(crate) fn advance(&self, now: Millis) {
+        let mut state = lock(&self.state);
+        state.now = now;
+        let later = state.sleepers.split_off(&(now.saturating_add(1), 0));
+        let due = std::mem::replace(&mut state.sleepers, later);
+        drop(state);
+        due.into_values().for_each(Waker::wake);
+    }
+
+    /// When the next sleeper wakes.
+    pub(crate) fn next(&self) -> Option<Millis> {
+        lock(&self.state).sleepers.keys().next().map(|(at, _)| *at)
+    }
+}
+
+impl Timer for SimTimer {
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        let millis = Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX);
+        let until = lock(&self.state).now.saturating_add(millis);
+        Box::pin(Sleep { state: Arc::clone(&self.state), until, ticket: None })
+    }
+}
+
+struct Sleep {
+    state: Arc<Mutex<State>>,
+    until: Millis,
+    ticket: Option<u64>,
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let shared = Arc::clone(&self.state);
+        let mut state = lock(&shared);
+        if state.now >= self.until {
+            return Poll::Ready(());
+        }
+        let ticket = *self.ticket.get_or_insert_with(|| {
+            state.serial += 1;
+            state.serial
+        });
+        state.sleepers.insert((self.until, ticket), cx.waker().clone());
+        Poll::Pending
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket {
+            lock(&self.state).sleepers.remove(&(self.until, ticket));
+        }
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,350 @@
+//! A validator's host: a process that runs the product's replica on a simulated disk.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use quorate_crypto::SecretKey;
+use quorate_durable::{DurableError, DurableReplica, Effect, Settings, Start};
+use quorate_ledger::Ledger;
+use quorate_replica::{Event, PaceConfig, Replica, Work};
+use quorate_store::{
+    CrashPoints, GuardError, MemoryDisk, SigningGuard, StoreConfig, StoreError, repair,
+};
+use quorate_types::message::{ClientMessage, ClientRequest, Notice, PeerMessage};
+use quorate_types::{Hash, Height, Millis, PublicKey, Round, cbor, limits};
+
+use super::clock::Clock;
+use super::{Happening, Place, World};
+use crate::adversary::{Lie, LieKind};
+use crate::dice::Dice;
+use crate::plan::TearPlan;
+use crate::seen::Seen;
+
+/// Signature checks up to which work is done at once, as in a node; more takes a while.
+const INLINE_SIGNATURES: usize = 16;
+/// Log segments are small, so that they rotate.
+const SEGMENT_BYTES: u64 = 64 * 1024;
+
+/// A validator's host.
+pub struct Validator {
+    /// Its index in the plan; a twin has that of the original.
+    pub(super) index: usize,
+    pub(super) key: SecretKey,
+    pub(super) me: PublicKey,
+    pub(super) disk: MemoryDisk,
+    pub(super) process: Option<DurableReplica>,
+    /// Counts its processes, so that what was meant for one does not reach the next.
+    pub(super) life: u64,
+    pub(super) clock: Clock,
+    /// The process is paused, or waits for its disk, until then.
+    pub(super) occupied_until: Millis,
+    /// When the host's wake-up call is due, if one is.
+    pub(super) wake_at: Option<Millis>,
+    pub(super) liar: Option<Box<dyn Lie>>,
+    pub(super) lie: Option<LieKind>,
+    /// It lies, or its disk did: what it does is no longer held against the protocol.
+    pub(super) faulty: bool,
+    pub(super) dice: Dice,
+    /// Milliseconds that one sync takes.
+    pub(super) sync_ms: Millis,
+    pub(super) syncs: u64,
+    /// What becomes of unsynced bytes when its disk fails.
+    pub(super) tear: TearPlan,
+    /// Its disk was emptied: it comes back by rule 15.
+    pub(super) wiped: bool,
+    /// Clients that it is connected with, by key.
+    pub(super) clients: BTreeMap<PublicKey, usize>,
+    /// Frames that did not decode.
+    pub(super) undecodable: u64,
+}
+
+impl Validator {
+    /// Its index in the plan; a twin has that of the original.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// Its public key.
+    pub fn public_key(&self) -> PublicKey {
+        self.me
+    }
+
+    /// The replica, while its process runs.
+    pub fn replica(&self) -> Option<&Replica> {
+        self.process.as_ref().map(DurableReplica::replica)
+    }
+
+    /// Whether neither it nor its disk ever lied.
+    pub fn is_correct(&self) -> bool {
+        !self.faulty
+    }
+
+    /// The lie it tells.
+    pub fn lie(&self) -> Option<LieKind> {
+        self.lie
+    }
+
+    /// Bytes on its disk.
+    pub fn disk_used(&self) -> u64 {
+        self.disk.used()
+    }
+
+    /// Its disk.
+    pub fn disk(&self) -> &MemoryDisk {
+        &self.disk
+    }
+
+    /// Frames that did not decode.
+    pub fn undecodable(&self) -> u64 {
+        self.undecodable
+    }
+
+    fn standing(&self) -> (Height, Round, Hash) {
+        let Some(replica) = self.replica() else { return (0, 0, Hash::ZERO) };
+        (replica.height(), replica.round(), replica.ledger().state_root())
+    }
+}
+
+impl std::fmt::Debug for Validator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Validator").field("index", &self.index).finish_non_exhaustive()
+    }
+}
+
+impl World {
+    /// Starts the process, from what its disk holds.
+    pub(super) fn start_validator(&mut self, at: usize) {
+        if self.validators[at].process.is_some() {
+            return;
+        }
+        let genesis = self.genesis.clone();
+        let (now, swarm) = (self.now, genesis.swarm_id());
+        let host = &mut self.validators[at];
+        host.life += 1;
+        host.clock.boot(now);
+        if host.life == 1 {
+            // As `quorate init` does: the guard is made with the key, once.
+            let made = SigningGuard::create(&host.disk, host.me.as_bytes(), &swarm.0);
+            debug_assert!(made.is_ok(), "a fresh disk takes a guard");
+        }
+        let salt = host.dice.number() as u32;
+        let store = StoreConfig { segment_bytes: SEGMENT_BYTES, ..StoreConfig::new(swarm.0, salt) };
+        let (pace, points) = (PaceConfig::default(), CrashPoints::default());
+        let start = match host.wiped && host.disk.contents("guard").is_none() {
+            true => Start::Rejoin { challenge: host.dice.number() },
+            false => Start::Guarded,
+        };
+        let settings = Settings { genesis, pace, store, points, start };
+        let key = SecretKey::from_seed(&host.key.seed());
+        let clock = host.clock.show(now);
+        match DurableReplica::open(Arc::new(host.disk.clone()), key, settings, clock) {
+            Ok((process, _)) => self.started(at, process),
+            Err(error) => self.unopened(at, error),
+        }
+    }
+
+    /// The folder did not open. A disk that failed meanwhile is tried again, as after any crash; a
+    /// refusal is for the operator, who repairs what a lying disk left.
+    fn unopened(&mut self, at: usize, error: DurableError) {
+        let failed = matches!(
+            &error,
+            DurableError::Store(StoreError::Disk { .. } | StoreError::Poisoned { .. })
+                | DurableError::Guard(GuardError::Store(StoreError::Disk { .. }))
+        );
+        let host = &self.validators[at];
+        if failed {
+            return self.power_cycle(at);
+        }
+        if host.faulty {
+            let swarm = self.genesis.swarm_id();
+            // What cannot be repaired stays away: it counts with the liars.
+            let _ = repair(Arc::new(host.disk.clone()), StoreConfig::new(swarm.0, 0));
+        }
+        self.see(Seen::Unopened { validator: at, why: error.to_string() });
+    }
+
+    fn started(&mut self, at: usize, process: DurableReplica) {
+        let guard = process.guarded().unwrap_or_default();
+        let ledger = process.replica().ledger();
+        let (height, state) = (ledger.height(), ledger.state_root());
+        let guarded = (guard.height, guard.round, guard.step);
+        self.note(b'S', Place::Validator(at), Place::Validator(at), state.as_bytes());
+        self.validators[at].process = Some(process);
+        self.see(Seen::Started { validator: at, height, state, guarded });
+        self.drain(at);
+        self.relink(Place::Validator(at));
+    }
+
+    /// Ends the process; its disk stays as it is.
+    pub(super) fn end_process(&mut self, at: usize, why: String) {
+        let host = &mut self.validators[at];
+        if host.process.take().is_none() {
+            return;
+        }
+        host.wake_at = None;
+        host.life += 1;
+        host.clients.clear();
+        self.see(Seen::Stopped { validator: at, why });
+        self.relink(Place::Validator(at));
+    }
+
+    pub(super) fn wake_validator(&mut self, at: usize, life: u64) {
+        let now = self.now;
+        let host = &mut self.validators[at];
+        if host.life != life || host.wake_at.is_none_or(|due| due > now) {
+            return;
+        }
+        host.wake_at = None;
+        let clock = host.clock.show(now);
+        if let Some(process) = &mut host.process {
+            process.handle_timeout(clock);
+            self.note(b'T', Place::Validator(at), Place::Validator(at), &[]);
+            self.drain(at);
+        }
+    }
+
+    pub(super) fn done(&mut self, at: usize, life: u64, event: Event) {
+        if self.validators[at].life == life {
+            self.handle(at, event);
+            self.drain(at);
+        }
+    }
+
+    /// A frame reached the process.
+    pub(super) fn take_frame(&mut self, at: usize, from: Place, bytes: &[u8], mangled: bool) {
+        let before = self.validators[at].standing();
+        let event = match from {
+            Place::Validator(peer) => {
+                let from = self.validators[peer].me;
+                cbor::decode::<PeerMessage>(bytes, limits::BULK_FRAME_BYTES)
+                    .map(|message| Event::Peer { from, message })
+            }
+            Place::Client(client) => {
+                let from = self.clients[client].public_key();
+                cbor::decode::<ClientRequest>(bytes, limits::FRAME_BYTES)
+                    .map(|request| Event::Client { from, request })
+            }
+        };
+        match event {
+            Ok(event) => {
+                self.overhear(at, &event);
+                self.handle(at, event);
+            }
+            Err(_) => self.validators[at].undecodable += 1,
+        }
+        self.drain(at);
+        if mangled {
+            let after = self.validators[at].standing();
+            self.see(Seen::Damaged { validator: at, before, after });
+        }
+    }
+
+    pub(super) fn handle(&mut self, at: usize, event: Event) {
+        let now = self.now;
+        let host = &mut self.validators[at];
+        let clock = host.clock.show(now);
+        if let Some(process) = &mut host.process {
+            process.handle(clock, event);
+        }
+    }
+
+    /// Carries out what the replica wants until it waits.
+    pub(super) fn drain(&mut self, at: usize) {
+        loop {
+            let now = self.now;
+            let host = &mut self.validators[at];
+            let clock = host.clock.show(now);
+            let Some(process) = &mut host.process else { return };
+            match process.poll_effect(&mut || clock) {
+                Ok(Some(effect)) => self.perform(at, effect),
+                Ok(None) => break,
+                Err(DurableError::Halted(reason)) => {
+                    self.end_process(at, "halted".to_owned());
+                    self.see(Seen::Halted { validator: at, why: reason.to_string() });
+                    return;
+                }
+                Err(error) => return self.disk_failed(at, error.to_string()),
+            }
+        }
+        self.charge(at);
+        self.schedule(at);
+        self.isolate_leader();
+    }
+
+    /// Syncs take their time, and the process waits for them.
+    fn charge(&mut self, at: usize) {
+        let now = self.now;
+        let host = &mut self.validators[at];
+        let syncs = host.disk.syncs();
+        if host.sync_ms > 0 {
+            let took = (syncs - host.syncs).min(50) * host.sync_ms;
+            host.occupied_until = host.occupied_until.max(now) + took;
+        }
+        host.syncs = syncs;
+    }
+
+    fn schedule(&mut self, at: usize) {
+        let host = &mut self.validators[at];
+        let Some(due) = host.process.as_ref().and_then(DurableReplica::poll_timeout) else {
+            return;
+        };
+        let due = host.clock.when(due).max(self.now);
+        if host.wake_at.is_none_or(|wake| due < wake) {
+            host.wake_at = Some(due);
+            let life = host.life;
+            self.push(due, Happening::Wake { place: Place::Validator(at), life });
+        }
+    }
+
+    fn perform(&mut self, at: usize, effect: Effect) {
+        match effect {
+            Effect::Verify(work) => self.verify(at, *work),
+            Effect::Execute { ledger, block } => {
+                let result = ledger.execute(&block).map(Box::new);
+                self.handle(at, Event::Executed { block: block.header.id(), result });
+            }
+            Effect::Propose { ledger, round, mut proposal } => {
+                self.with_liar(at, |liar, mouth| liar.propose(mouth, &mut proposal));
+                self.propose(at, &ledger, (round, *proposal));
+            }
+            Effect::Send(to, message) => self.say(at, to, message),
+            Effect::Serve(to, frames) => self.serve(at, to, frames),
+            Effect::Reply(to, message) => self.answer(at, to, message),
+            Effect::Call(call) => {
+                let message = ClientMessage::Notice(Notice::Call(call));
+                for client in self.validators[at].clients.clone().into_keys() {
+                    self.answer(at, client, message.clone());
+                }
+            }
+            Effect::Committed { round, block, commit, committed } => {
+                let id = block.header.id();
+                self.note(b'C', Place::Validator(at), Place::Validator(at), id.as_bytes());
+                let commit = Box::new(commit);
+                self.see(Seen::Committed { validator: at, round, block, commit, committed });
+            }
+        }
+    }
+
+    fn propose(&mut self, at: usize, ledger: &Ledger, what: (Round, quorate_ledger::Proposal)) {
+        let (round, proposal) = what;
+        let (block, execution) = ledger.propose(proposal);
+        self.with_liar(at, |liar, mouth| liar.built(mouth, &block));
+        let (block, execution) = (Box::new(block), Box::new(execution));
+        self.handle(at, Event::Proposed { round, block, execution });
+    }
+
+    fn verify(&mut self, at: usize, work: Work) {
+        let slow = work.signatures() > INLINE_SIGNATURES;
+        let event = match work.run() {
+            Ok(proof) => Event::Verified(proof),
+            Err(origin) => Event::Refused(origin),
+        };
+        if !slow {
+            return self.handle(at, event);
+        }
+        let host = &mut self.validators[at];
+        let (life, wait) = (host.life, host.dice.between(1, 8));
+        let done = Happening::Done { validator: at, life, event: Box::new(event) };
+        self.push(self.now + wait, done);
+    }
+}

@@ -1,0 +1,51 @@
+//! What simulated agents do with tasks: an [`Agent`] like any author's.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use quorate_agent::{Agent, Award, CallForBids, LeaseGuard, Offer, Outcome, TaskError};
+use quorate_types::{Capabilities, Price};
+
+use crate::dice::Dice;
+use crate::plan::{AgentPlan, Manner};
+
+/// One slot of an agent.
+pub(super) struct Worker {
+    plan: AgentPlan,
+    claims: Capabilities,
+    dice: Dice,
+}
+
+impl Worker {
+    pub(super) fn new(plan: AgentPlan, claims: Capabilities, dice: Dice) -> Self {
+        Self { plan, claims, dice }
+    }
+}
+
+#[async_trait]
+impl Agent for Worker {
+    fn capabilities(&self) -> Capabilities {
+        self.claims.clone()
+    }
+
+    async fn bid(&mut self, call: &CallForBids) -> Option<Offer> {
+        let price = match self.plan.manner {
+            Manner::WinAndAbandon => self.dice.below(3),
+            _ => self.plan.price + self.dice.between(0, self.plan.price / 10),
+        };
+        Some(call.offer(Price::try_from(price).unwrap_or(Price::MAX)))
+    }
+
+    async fn execute(&mut self, award: Award, lease: LeaseGuard) -> Result<Outcome, TaskError> {
+        if self.plan.manner == Manner::WinAndAbandon {
+            // It never comes back to it; only the loss of the lease ends this.
+            lease.lost().await;
+            return Ok(Outcome::new("done, of course"));
+        }
+        lease.sleep(Duration::from_millis(self.plan.work_ms)).await?;
+        if self.dice.chance(self.plan.fails_permille) {
+            return Err(TaskError::failed("the dice said so"));
+        }
+        Ok(Outcome::new(award.spec.payload.0))
+    }
+}

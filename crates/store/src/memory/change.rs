@@ -1,0 +1,114 @@
+//! Changes of a [`MemoryDisk`](crate::MemoryDisk): how one shows, and how it lands.
+
+use std::collections::BTreeMap;
+
+use super::fault::Access;
+
+pub(super) type FileId = u64;
+
+/// A change that was made and not synced.
+#[derive(Clone)]
+pub(super) enum Change {
+    Write(Write),
+    Truncate { file: FileId, length: u64 },
+    Create { name: String, file: FileId },
+    Rename { from: String, to: String },
+    Remove { name: String },
+}
+
+/// Bytes that were written.
+#[derive(Clone)]
+pub(super) struct Write {
+    /// Where readers see them.
+    pub(super) meant: Place,
+    /// Where they land; another place if they are misdirected.
+    pub(super) landing: Place,
+    pub(super) bytes: Vec<u8>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) file: FileId,
+    pub(super) offset: u64,
+}
+
+impl Change {
+    pub(super) fn write(file: FileId, offset: u64, bytes: &[u8]) -> Self {
+        let meant = Place { file, offset };
+        Self::Write(Write { meant, landing: meant, bytes: bytes.to_vec() })
+    }
+
+    pub(super) fn access(&self) -> Access {
+        if matches!(self, Self::Write(_)) { Access::Write } else { Access::Other }
+    }
+
+    pub(super) fn is_of_file(&self, file: FileId) -> bool {
+        match self {
+            Self::Write(write) => write.meant.file == file,
+            Self::Truncate { file: cut, .. } => *cut == file,
+            Self::Create { .. } | Self::Rename { .. } | Self::Remove { .. } => false,
+        }
+    }
+
+    pub(super) fn is_in_folder(&self, folder: &str) -> bool {
+        let name = match self {
+            Self::Write(_) | Self::Truncate { .. } => return false,
+            Self::Create { name, .. } | Self::Remove { name } => name,
+            Self::Rename { to, .. } => to,
+        };
+        name.rsplit_once('/').map_or("", |(folder, _)| folder) == folder
+    }
+
+    pub(super) fn apply_to_names(&self, names: &mut BTreeMap<String, FileId>) {
+        match self {
+            Self::Create { name, file } => {
+                names.insert(name.clone(), *file);
+            }
+            Self::Rename { from, to } => {
+                if let Some(file) = names.remove(from) {
+                    names.insert(to.clone(), file);
+                }
+            }
+            Self::Remove { name } => {
+                names.remove(name);
+            }
+            Self::Write(_) | Self::Truncate { .. } => {}
+        }
+    }
+}
+
+impl Write {
+    /// The part that begins `skip` bytes into it and is `bytes`.
+    pub(super) fn part(&self, skip: u64, bytes: Vec<u8>) -> Self {
+        Self { meant: self.meant.plus(skip), landing: self.landing.plus(skip), bytes }
+    }
+
+    /// The length its file has at least once it was written.
+    pub(super) fn end(&self) -> usize {
+        self.meant.offset as usize + self.bytes.len()
+    }
+
+    /// How it shows.
+    pub(super) fn show(&self, content: &mut Vec<u8>) {
+        grow(content, self.end());
+        put(content, self.meant.offset, &self.bytes);
+    }
+}
+
+impl Place {
+    fn plus(self, bytes: u64) -> Self {
+        Self { offset: self.offset.saturating_add(bytes), ..self }
+    }
+}
+
+/// Zeros up to `length`, if the content is shorter.
+pub(super) fn grow(content: &mut Vec<u8>, length: usize) {
+    content.resize(content.len().max(length), 0);
+}
+
+/// Puts what fits of `bytes` at `offset`.
+pub(super) fn put(content: &mut [u8], offset: u64, bytes: &[u8]) {
+    let start = usize::try_from(offset).unwrap_or(usize::MAX);
+    let room = content.get_mut(start..).unwrap_or_default();
+    room.iter_mut().zip(bytes).for_each(|(old, new)| *old = *new);
+}

@@ -1,0 +1,303 @@
+//! What a [`MemoryDisk`](crate::MemoryDisk) holds: content as seen, content as synced, and the
+//! changes between the two.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use super::change::{Change, FileId, Place, Write, grow, put};
+use super::fate::Fate;
+use super::fault::{Access, Fault, FaultKind, Syncs, Tear};
+
+/// One file.
+#[derive(Default)]
+pub(super) struct Content {
+    /// What readers see.
+    pub(super) seen: Vec<u8>,
+    /// What survives any crash.
+    durable: Vec<u8>,
+}
+
+pub(super) struct State {
+    files: BTreeMap<FileId, Content>,
+    pub(super) names: BTreeMap<String, FileId>,
+    durable_names: BTreeMap<String, FileId>,
+    unsynced: Vec<Change>,
+    next_file: FileId,
+    /// Counts crashes.
+    pub(super) epoch: u64,
+    pub(super) locked: bool,
+    pub(super) operations: u64,
+    pub(super) reads: u64,
+    pub(super) syncs: u64,
+    /// What is to befall operations (or reads), and from which on.
+    orders: Vec<(u64, Fault)>,
+    pub(super) sync_honesty: Syncs,
+    /// The most bytes all files may have together.
+    pub(super) capacity: u64,
+    pub(super) fired: BTreeMap<FaultKind, u64>,
+    off: bool,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            files: BTreeMap::new(),
+            names: BTreeMap::new(),
+            durable_names: BTreeMap::new(),
+            unsynced: Vec::new(),
+            next_file: 0,
+            epoch: 0,
+            locked: false,
+            operations: 0,
+            reads: 0,
+            syncs: 0,
+            orders: Vec::new(),
+            sync_honesty: Syncs::Honest,
+            capacity: u64::MAX,
+            fired: BTreeMap::new(),
+            off: false,
+        }
+    }
+}
+
+impl State {
+    pub(super) fn check_power(&self) -> io::Result<()> {
+        if self.off { Err(failure()) } else { Ok(()) }
+    }
+
+    pub(super) fn check_exists(&self, name: &str) -> io::Result<()> {
+        self.check_power()?;
+        if self.names.contains_key(name) { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }
+    }
+
+    pub(super) fn order(&mut self, operation: u64, fault: Fault) {
+        self.orders.push((operation, fault));
+    }
+
+    /// What readers see.
+    pub(super) fn seen(&self, file: FileId) -> &[u8] {
+        self.files.get(&file).map_or(&[], |content| &content.seen)
+    }
+
+    /// Fills `buffer` as far as the file goes, or fails as ordered.
+    pub(super) fn read(
+        &mut self,
+        file: FileId,
+        offset: u64,
+        buffer: &mut [u8],
+    ) -> io::Result<usize> {
+        let read = self.reads;
+        self.reads += 1;
+        let start = usize::try_from(offset).unwrap_or(usize::MAX);
+        let rest = self.seen(file).get(start..).unwrap_or_default();
+        let count = rest.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&rest[..count]);
+        let fault = if count > 0 { self.due(read, Access::Read) } else { None };
+        match fault {
+            Some(Fault::FlippedRead(bit)) => {
+                let bit = (bit % (count as u64 * 8)) as usize;
+                buffer[bit / 8] ^= 1 << (bit % 8);
+                Ok(count)
+            }
+            Some(_) => Err(failure()),
+            None => Ok(count),
+        }
+    }
+
+    pub(super) fn create(&mut self, name: &str) -> io::Result<FileId> {
+        let file = self.next_file;
+        self.next_file += 1;
+        self.files.insert(file, Content::default());
+        self.change(Change::Create { name: name.to_owned(), file })?;
+        Ok(file)
+    }
+
+    /// Makes a change, or fails as ordered.
+    pub(super) fn change(&mut self, change: Change) -> io::Result<()> {
+        match (self.count(change.access())?, change) {
+            (None, change) => self.make_if_it_fits(change),
+            (Some(Fault::PowerOff), change) => {
+                self.make(change);
+                Err(failure())
+            }
+            (Some(Fault::ShortWrite(count)), Change::Write(mut write)) => {
+                write.bytes.truncate(count);
+                self.make(Change::Write(write));
+                Err(failure())
+            }
+            (Some(Fault::ShiftedWrite(by)), Change::Write(mut write)) => {
+                write.landing.offset = write.meant.offset.saturating_add_signed(by);
+                self.make_if_it_fits(Change::Write(write))
+            }
+            (Some(Fault::StrayWrite(number)), Change::Write(mut write)) => {
+                write.landing = self.astray(write.meant, number);
+                self.make_if_it_fits(Change::Write(write))
+            }
+            (Some(_), _) => Err(failure()),
+        }
+    }
+
+    /// Makes the changes that `covered` picks durable, or fails or lies as ordered.
+    pub(super) fn sync(&mut self, covered: impl Fn(&Change) -> bool) -> io::Result<()> {
+        let fault = self.count(Access::Sync)?;
+        self.syncs += 1;
+        if fault == Some(Fault::PowerOff) {
+            return Err(failure());
+        }
+        let lies = self.sync_honesty == Syncs::Lying && fault.is_none();
+        if lies || fault == Some(Fault::SyncLie) {
+            if lies && self.unsynced.iter().any(covered) {
+                self.record(FaultKind::SyncLie);
+            }
+            return Ok(());
+        }
+        let all = std::mem::take(&mut self.unsynced);
+        let (synced, rest): (Vec<_>, Vec<_>) = all.into_iter().partition(covered);
+        self.unsynced = rest;
+        if fault.is_some() {
+            return Err(failure());
+        }
+        synced.into_iter().for_each(|change| self.land(change));
+        Ok(())
+    }
+
+    pub(super) fn overwrite(&mut self, name: &str, bytes: &[u8]) {
+        let next = self.next_file;
+        let file = *self.names.entry(name.to_owned()).or_insert(next);
+        self.durable_names.entry(name.to_owned()).or_insert(file);
+        self.next_file += u64::from(file == next);
+        self.files.insert(file, Content { seen: bytes.to_vec(), durable: bytes.to_vec() });
+    }
+
+    pub(super) fn crash(&mut self, tear: Tear) {
+        let mut fate = Fate::new(tear);
+        for change in std::mem::take(&mut self.unsynced) {
+            let (landed, kind) = fate.decide(change);
+            landed.into_iter().for_each(|part| self.land(part));
+            kind.into_iter().for_each(|kind| self.record(kind));
+        }
+        self.names = self.durable_names.clone();
+        let named = |file: &FileId| self.names.values().any(|named| named == file);
+        self.files.retain(|file, _| named(file));
+        for content in self.files.values_mut() {
+            content.seen = content.durable.clone();
+        }
+        self.kill();
+    }
+
+    pub(super) fn kill(&mut self) {
+        self.epoch += 1;
+        self.orders.clear();
+        (self.locked, self.off) = (false, false);
+    }
+
+    pub(super) fn wipe(&mut self) {
+        self.files.clear();
+        self.names.clear();
+        self.durable_names.clear();
+        self.unsynced.clear();
+        self.record(FaultKind::Wiped);
+        self.kill();
+    }
+
+    /// What all files have together, as seen.
+    pub(super) fn used(&self) -> u64 {
+        self.names.values().map(|&file| self.seen(file).len() as u64).sum()
+    }
+
+    /// Counts a changing operation; the fault that befalls it.
+    fn count(&mut self, access: Access) -> io::Result<Option<Fault>> {
+        self.check_power()?;
+        let operation = self.operations;
+        self.operations += 1;
+        let fault = self.due(operation, access);
+        self.off |= fault == Some(Fault::PowerOff);
+        Ok(fault)
+    }
+
+    /// Takes the earliest order that is due and can befall such an operation or read.
+    fn due(&mut self, number: u64, access: Access) -> Option<Fault> {
+        let due = |(at, fault): &(u64, Fault)| *at <= number && fault.befalls(access);
+        let orders = self.orders.iter().enumerate().filter(|(_, order)| due(order));
+        let (index, _) = orders.min_by_key(|(_, (at, _))| *at)?;
+        let (_, fault) = self.orders.remove(index);
+        self.record(fault.kind(access));
+        Some(fault)
+    }
+
+    /// Where a write lands that goes to another file.
+    fn astray(&self, meant: Place, number: u64) -> Place {
+        let others: Vec<FileId> =
+            self.names.values().copied().filter(|file| *file != meant.file).collect();
+        let chosen = number.checked_rem(others.len() as u64).map(|index| others[index as usize]);
+        let Some(file) = chosen else {
+            return Place { file: meant.file, offset: u64::MAX };
+        };
+        let length = self.seen(file).len() as u64;
+        Place { file, offset: meant.offset.checked_rem(length).unwrap_or(0) }
+    }
+
+    /// Makes a change, or as much of it as a full disk takes.
+    fn make_if_it_fits(&mut self, change: Change) -> io::Result<()> {
+        let room = self.capacity.saturating_sub(self.used());
+        let (fits, change) = match change {
+            Change::Create { .. } if room == 0 => (false, None),
+            Change::Write(mut write) => {
+                let fits = self.cut_to_fit(&mut write, room);
+                (fits, Some(Change::Write(write)))
+            }
+            change => (true, Some(change)),
+        };
+        change.into_iter().for_each(|change| self.make(change));
+        if fits {
+            return Ok(());
+        }
+        self.record(FaultKind::Full);
+        Err(io::ErrorKind::StorageFull.into())
+    }
+
+    /// Cuts a write that makes its file grow by more than `room`; whether it was whole.
+    fn cut_to_fit(&self, write: &mut Write, room: u64) -> bool {
+        let growth = write.end().saturating_sub(self.seen(write.meant.file).len());
+        let excess = growth.saturating_sub(usize::try_from(room).unwrap_or(usize::MAX));
+        write.bytes.truncate(write.bytes.len().saturating_sub(excess));
+        excess == 0
+    }
+
+    fn make(&mut self, change: Change) {
+        match &change {
+            Change::Write(write) => write.show(&mut self.content(write.meant.file).seen),
+            Change::Truncate { file, length } => {
+                self.content(*file).seen.truncate(*length as usize);
+            }
+            change => change.apply_to_names(&mut self.names),
+        }
+        self.unsynced.push(change);
+    }
+
+    fn land(&mut self, change: Change) {
+        match &change {
+            Change::Write(write) => {
+                grow(&mut self.content(write.meant.file).durable, write.end());
+                let landing = write.landing;
+                put(&mut self.content(landing.file).durable, landing.offset, &write.bytes);
+            }
+            Change::Truncate { file, length } => {
+                self.content(*file).durable.truncate(*length as usize);
+            }
+            change => change.apply_to_names(&mut self.durable_names),
+        }
+    }
+
+    fn content(&mut self, file: FileId) -> &mut Content {
+        self.files.entry(file).or_default()
+    }
+
+    fn record(&mut self, kind: FaultKind) {
+        *self.fired.entry(kind).or_default() += 1;
+    }
+}
+
+fn failure() -> io::Error {
+    io::Error::other("injected fault")
+}

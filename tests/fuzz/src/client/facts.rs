@@ -1,0 +1,123 @@
+//! Everything that the swarm ever certified about four tasks.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use quorate_agent::{CertificateVerifier, Verifier};
+use quorate_certificate::{Policy, TrustRoot};
+use quorate_types::cose::Owned;
+use quorate_types::operation::{Cancel, Lapse, Report, Suspicion};
+use quorate_types::outcome::{Assignment, Expiry, Receipt, Refusal};
+use quorate_types::{Body, FencingToken, Hash, OperationId, Outcome, Reason, TaskId, TaskSpec};
+
+use crate::swarm::{LEASE, certify, genesis, jobs, key, operation, public};
+
+/// Seed of the client's key.
+pub(crate) const ME: u8 = 51;
+/// Seeds of another requester and of another agent.
+const BOSS: u8 = 50;
+const OTHER: u8 = 52;
+
+/// Genuine certificates with what they prove.
+pub(crate) static FACTS: LazyLock<BTreeMap<Vec<u8>, Outcome>> = LazyLock::new(|| {
+    let mut facts = BTreeMap::new();
+    for (height, outcomes) in (2..).zip(history()) {
+        for certificate in certify(height, &outcomes) {
+            facts.insert(certificate.encode(), certificate.outcome);
+        }
+    }
+    facts
+});
+
+/// Looks genuine bytes up, and judges all others as an agent does.
+pub(crate) struct FactVerifier;
+
+impl Verifier for FactVerifier {
+    fn verify(&self, certificate: &[u8]) -> Option<Outcome> {
+        static JUDGE: LazyLock<CertificateVerifier> = LazyLock::new(|| {
+            let root = TrustRoot::from_genesis(genesis()).unwrap();
+            let judge = CertificateVerifier::new(root, Policy::default());
+            assert!(FACTS.iter().all(|(bytes, of)| judge.verify(bytes).as_ref() == Some(of)));
+            judge
+        });
+        let known = FACTS.get(certificate).cloned();
+        known.or_else(|| JUDGE.verify(certificate))
+    }
+}
+
+/// Two tasks of another requester and two of the client's own.
+pub(crate) fn tasks() -> [TaskId; 4] {
+    let task = |seed, number| TaskId { requester: public(seed), number };
+    [task(BOSS, 0), task(BOSS, 1), task(ME, 0), task(ME, 1)]
+}
+
+pub(crate) fn spec() -> TaskSpec {
+    TaskSpec::new(jobs())
+}
+
+/// The certificates about a task.
+pub(crate) fn about(task: TaskId) -> Vec<Owned> {
+    let about = FACTS.iter().filter(|(_, outcome)| outcome.task() == Some(task));
+    about.map(|(bytes, _)| Owned(bytes.clone())).collect()
+}
+
+/// The outcomes of each height from 2 on: of each task and token an assignment to the client and
+/// one to another agent, every report on it, and every end.
+fn history() -> Vec<Vec<Outcome>> {
+    let mut heights = Vec::new();
+    for task in tasks() {
+        for (token, agent) in [(1, ME), (2, OTHER), (3, ME)] {
+            let height = 2 + heights.len() as u64;
+            heights.push(vec![assignment(task, token, agent, height)]);
+            heights.push(reports(task, token, agent));
+        }
+        heights.push(ends(task));
+    }
+    let operation = OperationId([5; 32]);
+    let items = vec![(None, Reason::LateBid)];
+    heights.push(vec![Outcome::Refusal(Refusal { operation, agent: public(ME), items })]);
+    heights
+}
+
+fn assignment(task: TaskId, token: FencingToken, agent: u8, height: u64) -> Outcome {
+    Outcome::Assignment(Assignment {
+        task,
+        token,
+        agent: public(agent),
+        market: jobs(),
+        price: 10,
+        bid: OperationId([4; 32]),
+        spec: spec().hash(),
+        attestations: Vec::new(),
+        assigned_at: height * 100,
+        lease: LEASE,
+        clearing: Hash::ZERO,
+    })
+}
+
+fn reports(task: TaskId, token: FencingToken, agent: u8) -> Vec<Outcome> {
+    let report = || Report { task, token, detail: Owned(b"done".to_vec()) };
+    let said = [Body::Accept(report()), Body::Complete(report()), Body::Fail(report())];
+    let mut outcomes: Vec<_> = said.map(|body| receipt(task, token, agent, (agent, body))).into();
+    let suspicion = Suspicion { swarm: genesis().swarm_id(), task, token, height: 1 };
+    let mut suspicions: Vec<_> =
+        (1..=3).map(|seed| key(seed).sign(suspicion.clone()).into_inner()).collect();
+    suspicions.sort_by_key(|signed| signed.signer);
+    let lapse = Body::Lapse(Lapse { task, token, suspicions });
+    outcomes.push(receipt(task, token, agent, (1, lapse)));
+    outcomes
+}
+
+fn ends(task: TaskId) -> Vec<Outcome> {
+    let mut ends = vec![Outcome::Expiry(Expiry { task, token: 4, reason: Reason::DeadlinePassed })];
+    let owner = [BOSS, ME].into_iter().find(|seed| public(*seed) == task.requester);
+    if let Some(owner) = owner {
+        ends.push(receipt(task, 3, ME, (owner, Body::Cancel(Cancel { task }))));
+    }
+    ends
+}
+
+fn receipt(task: TaskId, token: FencingToken, agent: u8, (by, body): (u8, Body)) -> Outcome {
+    let operation = operation(by, 7, body).into_inner();
+    Outcome::Receipt(Box::new(Receipt { task, token, agent: Some(public(agent)), operation }))
+}
