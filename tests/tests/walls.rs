@@ -11,7 +11,7 @@ use serde_json::Value;
 type Checked = Result<(), Box<dyn Error>>;
 
 /// Each crate of the workspace without its prefix, and which of ours it may use.
-const ROOMS: [(&str, &[&str]); 18] = [
+const ROOMS: [(&str, &[&str]); 19] = [
     ("types", &[]),
     ("crypto", &["types"]),
     ("market", &["types"]),
@@ -59,6 +59,7 @@ const ROOMS: [(&str, &[&str]); 18] = [
     ("command", &["agent", "types"]),
     ("cli", ANY),
     ("tests", ANY),
+    ("fuzz", &["types", "crypto", "ledger", "certificate", "replica", "store", "agent"]),
 ];
 
 /// All of ours.
@@ -79,7 +80,7 @@ const RUNTIME: &[&str] = &[
 ];
 
 /// What must not be below a crate, however far down.
-const NEVER: [(&str, &[&str]); 18] = [
+const NEVER: [(&str, &[&str]); 19] = [
     ("types", RUNTIME),
     ("crypto", RUNTIME),
     ("market", RUNTIME),
@@ -97,6 +98,7 @@ const NEVER: [(&str, &[&str]); 18] = [
     ("agent", RUNTIME),
     ("agent", &["quorate-consensus", "quorate-ledger", "quorate-network"]),
     ("sim", RUNTIME),
+    ("fuzz", RUNTIME),
     ("quorate", &["clap", "quorate-cli", "quorate-sim"]),
 ];
 

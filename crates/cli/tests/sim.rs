@@ -129,6 +129,22 @@ fn what_is_asked_wrongly_is_said_with_code_2() {
 }
 
 #[test]
+fn twins_scenarios_are_read_from_json() {
+    let folder = folder();
+    let example = format!("{EXAMPLES}/twins.json");
+    let (code, report) = json(folder.path(), &["--scenario", &example]);
+    let expected = (Some(0), &4.into(), &true.into());
+    assert_eq!((code, &report["scenarios"], &report["tolerated"]), expected, "{report}");
+    let split = r#"{"num_nodes": 4, "num_twins": 2, "partitions": 2, "rounds": 1, "scenarios":
+        [[{"leader": 0, "partitions": [[0, 1, 2], [3, 4, 5]]}]]}"#;
+    std::fs::write(folder.path().join("split.json"), split).unwrap();
+    let (code, report) = json(folder.path(), &["--scenario", "split.json"]);
+    assert_eq!((code, &report["violations"][0]["scenario"]), (Some(1), &0.into()), "{report}");
+    let errors = refused(folder.path(), &["--scenario", "split.json", "--seed", "1"]);
+    assert!(errors.contains("--json"), "{errors}");
+}
+
+#[test]
 fn the_profiles_are_explained() {
     let help = text(&run(folder().path(), &["sim", "--help"]).stdout);
     for profile in quorate_sim::Profile::ALL {

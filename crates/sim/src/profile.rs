@@ -181,8 +181,8 @@ impl Generator {
                     _ => vec![LABELS[at % LABELS.len()].to_owned()],
                 },
                 slots: self.dice.between(1, 3) as usize,
-                price: self.dice.between(10, 1000),
-                work_ms: self.dice.between(20, 600),
+                price: self.price(),
+                work_ms: self.work(),
                 fails_permille: if troubled { self.dice.between(0, 200) } else { 0 },
                 region: self.dice.index(regions),
                 manner: match lies && at > 0 && self.dice.chance(350) {
@@ -191,6 +191,22 @@ impl Generator {
                 },
             })
             .collect()
+    }
+
+    /// Every eighth agent is at work for longer than a lease may last, and says so.
+    fn work(&mut self) -> u64 {
+        match self.dice.between(20, 600) {
+            long if long.is_multiple_of(8) => 10 * long,
+            short => short,
+        }
+    }
+
+    /// Half of the agents ask one of two prices: what the same is asked for, the tie rule decides.
+    fn price(&mut self) -> u64 {
+        match self.dice.between(10, 1000) {
+            even if even.is_multiple_of(2) => even,
+            odd => odd % 4 + 1,
+        }
     }
 
     fn market(&mut self) -> MarketPlan {

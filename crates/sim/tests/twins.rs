@@ -65,7 +65,7 @@ fn every_scenario_of_two_rounds_holds() {
 fn scenarios_by_dice_hold() {
     let many = if is_soak() { 100 } else { 1 };
     let four = Space { rounds: 5, groups: 3, precommits: Precommits::Any, ..FOUR };
-    for (space, count) in [(four, 150), (SEVEN, 15)] {
+    for (space, count) in [(four, 80), (SEVEN, 8)] {
         let scenarios = space.sample(7, count * many).unwrap();
         for withheld in [Withheld::Lost, Withheld::Late] {
             assert_eq!(run(&scenarios, withheld).violations, []);

@@ -137,7 +137,7 @@ mod tests {
             Call { market: market.clone(), window, height: window, tasks: tasks.to_vec() }
         };
         let mut calls = Calls::default();
-        let mut listed = |calls: &mut Calls, window| {
+        let listed = |calls: &mut Calls, window| {
             let call = calls.handle(key, call(window), &validators);
             call.map(|call| call.tasks.into_iter().map(|(id, _)| id.number).collect::<Vec<_>>())
         };

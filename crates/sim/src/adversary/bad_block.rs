@@ -1,8 +1,11 @@
-//! Proposes blocks whose roots executing them does not give: another state, or other outcomes.
+//! Proposes blocks whose roots executing them does not give: another state, or other outcomes; and
+//! sound ones in the name of another builder.
 //!
 //! Borne because everybody executes a block before voting for it, and prevotes nil. The signed
-//! proposal and the block are evidence: whoever executes it sees that it is bad (N-24).
+//! proposal and the block are evidence: whoever executes it sees that it is bad (N-24). A block is
+//! its builder's to propose, in the round it names (N-9).
 
+use quorate_ledger::Proposal;
 use quorate_types::message::PeerMessage;
 use quorate_types::{Block, Hash, PublicKey};
 
@@ -16,7 +19,19 @@ pub(super) struct BadBlock {
 }
 
 impl Lie for BadBlock {
+    fn propose(&mut self, mouth: &mut Mouth<'_>, proposal: &mut Proposal) {
+        if mouth.dice.chance(500)
+            && let Some(other) = mouth.any_peer()
+        {
+            proposal.builder = other;
+            mouth.lies += 1;
+        }
+    }
+
     fn built(&mut self, mouth: &mut Mouth<'_>, block: &Block) {
+        if block.header.builder != mouth.me() {
+            return;
+        }
         let mut double = block.clone();
         let header = &mut double.header;
         let root = if mouth.dice.chance(500) { &mut header.state } else { &mut header.outcomes };

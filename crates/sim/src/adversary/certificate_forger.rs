@@ -1,5 +1,6 @@
 //! Shows certificates without the votes for them: too few, its own signature in everybody's name,
-//! votes of one step under another, one signer twice; and decided blocks to go with them.
+//! votes of one step under another, one signer as often as it takes; and decided blocks to go with
+//! them.
 //!
 //! Borne because a certificate counts only if it is sorted, of members, of enough power, and every
 //! signature in it verifies (N-6); who brings one that does not is not believed again.
@@ -40,7 +41,11 @@ impl CertificateForger {
                     _ => Kind::Precommit,
                 };
             }
-            _ => votes.extend(votes.first().copied()),
+            _ => {
+                statement.kind = Kind::Precommit;
+                let signature = mouth.key.sign_statement(statement.clone()).signature;
+                votes = everyone.map(|_| Vote { signer: mouth.me(), signature }).collect();
+            }
         }
         Some(QuorumCertificate { statement, votes })
     }
@@ -71,7 +76,8 @@ impl Lie for CertificateForger {
                 self.votes.push(vote);
                 self.votes.sort_unstable();
                 // While votes are still few: later there are certificates without it.
-                let forged = mouth.dice.chance(ANSWERS_PERMILLE).then(|| self.forge(mouth)).flatten();
+                let forged =
+                    mouth.dice.chance(ANSWERS_PERMILLE).then(|| self.forge(mouth)).flatten();
                 mouth.lies += u64::from(forged.is_some());
                 return forged.map(PeerMessage::Certificate).into_iter().collect();
             }

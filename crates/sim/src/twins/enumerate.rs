@@ -7,8 +7,8 @@ use crate::dice::Dice;
 
 /// Scenarios to enumerate, or to draw from.
 ///
-/// A scenario is a word of `rounds` entries; an entry is any leader, with any partition of the hosts
-/// into at most `groups` groups, and what [`Precommits`] allows.
+/// A scenario is a word of `rounds` entries; an entry is any leader that [`Leaders`] allows, with
+/// any partition of the hosts into at most `groups` groups, and what [`Precommits`] allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Space {
     /// Keys, 1 to 16.
@@ -76,9 +76,9 @@ impl Space {
         Ok(())
     }
 
-    /// So many scenarios by dice, as a file has them. Half of the hosts join the first group and the
-    /// others any, so that quorums are not rare; and precommits mostly go nowhere, so that the first
-    /// quorum does not end it.
+    /// So many scenarios by dice, as a file has them. Half of the hosts join the first group and
+    /// the others any, so that quorums are not rare; and precommits mostly go nowhere, so that the
+    /// first quorum does not end it.
     ///
     /// # Errors
     /// [`TwinsError::Range`] for a committee that cannot be run.

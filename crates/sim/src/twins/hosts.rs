@@ -15,7 +15,10 @@ use quorate_types::{
 use crate::world::START;
 
 /// Monotonic milliseconds without progress until peers are told; timeouts of steps are far shorter.
-pub(super) const RESEND_MS: Millis = 1_000_000;
+pub(super) const RESEND_MS: Millis = 100_000;
+/// Milliseconds between two heights of a swarm that has nothing to do: who fell behind has asked by
+/// then.
+pub(super) const INTERVAL_MS: Millis = 2 * RESEND_MS;
 /// Decided blocks that one request is answered with.
 const SERVED: usize = 24;
 /// Signatures kept at most; then all are made anew.

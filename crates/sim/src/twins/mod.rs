@@ -10,20 +10,23 @@
 //!
 //! JSON; unknown fields are refused.
 //!
-//! | Field | Means |
-//! |---|---|
-//! | `num_nodes` | keys in the committee, 1 to 16, each of power 1. Hosts `0..num_nodes` are their first instances |
-//! | `num_twins` | nodes `0..num_twins` have a second instance; that of node i is host `num_nodes + i` |
-//! | `partitions` | groups that an entry has at most |
-//! | `rounds` | entries of each scenario, 1 to 16 |
-//! | `scenarios` | scenarios; each is a list of entries, one for each round |
-//! | `leader` of an entry | node that proposes in the round; with a twin, both of its instances |
-//! | `partitions` of an entry | groups of hosts: only within a group is anything heard. A host in no group is alone |
-//! | `precommits` of an entry | groups for precommits and commits, where they are not those of `partitions`; may be left out |
+//! - `num_nodes`: keys in the committee, 1 to 16, each of power 1. Hosts `0..num_nodes` run with
+//!   them.
+//! - `num_twins`: nodes `0..num_twins` have a second instance; that of node i is host
+//!   `num_nodes + i`.
+//! - `partitions`: groups that an entry has at most.
+//! - `rounds`: entries of each scenario, 1 to 16.
+//! - `scenarios`: each is a list of entries, one for each round:
+//!   - `leader`: node that proposes in the round; with a twin, both of its instances.
+//!   - `partitions`: groups of hosts; only within a group is anything heard. A host in no group is
+//!     alone.
+//!   - `precommits`, may be left out: groups for precommits and commits, where they are not those
+//!     of `partitions`.
 //!
-//! `precommits` is this project's addition to the paper's form. A round of Tendermint has two votes;
-//! with one partition for both, a group either decides or nobody is ever locked, and the rules of
-//! locking are not reached. `[]` for `precommits` gives a polka, and locks, without a decision.
+//! `precommits` is this project's addition to the paper's form. A round of Tendermint has two
+//! votes; with one partition for both, a group either decides or nobody is ever locked, and the
+//! rules of locking are not reached. `[]` for `precommits` gives a polka, and locks, without a
+//! decision.
 //!
 //! # How a scenario is run
 //!
@@ -31,9 +34,10 @@
 //!
 //! 1. **Leader.** The proposer of (height, round) is fixed by the protocol. While it is not the
 //!    leader that is wanted, all hosts pass a round of the protocol in total isolation: the natural
-//!    proposer's block is heard by nobody else, so nothing is locked, and the next one's turn comes.
-//! 2. **Round.** Hosts of one group tell each other where they stand, as after connecting. Then all
-//!    that is said within groups is delivered until nothing is said any more, then the earliest
+//!    proposer's block is heard by nobody else, so nothing is locked, and the next one's turn
+//!    comes.
+//! 2. **Round.** Hosts of one group tell each other where they stand, as after connecting. Then
+//!    all that is said within groups is delivered until nothing is said any more, then the earliest
 //!    timer of a round's step fires, and so on. What is said for a later round waits for it.
 //! 3. **Leaving it.** Without votes of two thirds nobody leaves a round of Tendermint. A host whose
 //!    group is too small for that gets votes of the round from other hosts, as few as let it go on,
@@ -49,11 +53,12 @@
 //!
 //! # What must hold
 //!
-//! Agreement: correct hosts decide one block per height; and of all precommits ever signed, heard or
-//! not, none make up commits of two blocks at a height. One voice: no correct key signs two values
-//! for one height, round and step. Progress: after healing, within a bound. Evidence: whoever
-//! contradicted itself to the face of one correct host is convicted within 16 heights, and nobody
-//! but nodes with twins ever is.
+//! - Agreement: correct hosts decide one block per height; and of all precommits ever signed,
+//!   heard or not, none make up commits of two blocks at a height.
+//! - One voice: no host is asked to sign two values for one height, round and step.
+//! - Progress: after healing, within a bound.
+//! - Evidence: whoever contradicted itself to the face of one correct host is convicted within 16
+//!   heights, and nobody but nodes with twins ever is.
 
 mod enumerate;
 mod form;

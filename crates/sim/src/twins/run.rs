@@ -6,7 +6,7 @@ use quorate_replica::{Event, Recipients};
 use quorate_types::message::PeerMessage;
 use quorate_types::{Height, Kind, Millis, PublicKey, Round, SignedStatement, ValidatorSet};
 
-use super::hosts::{Deed, Host, Mint, RESEND_MS};
+use super::hosts::{Deed, Host, INTERVAL_MS, Mint, RESEND_MS};
 use super::network::{Frame, Hearing, Network};
 use super::oracle::Oracle;
 use super::report::Outcome;
@@ -20,7 +20,7 @@ const HEIGHTS_AFTER: Height = 1;
 /// Heights by which evidence is committed: every validator has proposed by then.
 const EVIDENCE_BY: Height = 16;
 /// Frames and timers of one scenario, beyond which it is held to spin.
-const STEPS: u64 = 200_000;
+const STEPS: u64 = 50_000;
 /// Milliseconds after which a replica serves a peer again, and within which steps time out.
 const PAUSE_MS: Millis = RESEND_MS / 10 + 1;
 
@@ -59,7 +59,8 @@ impl<'a> Run<'a> {
             votes: Votes::default(),
             oracle,
             locked: false,
-            now: 0,
+            // The first heartbeat is due.
+            now: INTERVAL_MS,
             steps: 0,
         }
     }

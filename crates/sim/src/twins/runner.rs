@@ -6,7 +6,7 @@ use quorate_types::genesis::{Admission, Parameters};
 use quorate_types::{Genesis, PROTOCOL_VERSION, PublicKey, Validator, ValidatorSet};
 
 use super::form::check_size;
-use super::hosts::Mint;
+use super::hosts::{INTERVAL_MS, Mint};
 use super::report::Outcome;
 use super::run::Run;
 use super::{Entry, TwinsError};
@@ -76,8 +76,7 @@ fn genesis(keys: impl Iterator<Item = PublicKey>) -> Ledger {
         version: PROTOCOL_VERSION,
         admission: Admission::Attestation,
         attesters: Vec::new(),
-        // The swarm has nothing to do: each height begins with the heartbeat.
-        parameters: Parameters { max_block_interval_ms: 1, ..Parameters::default() },
+        parameters: Parameters { max_block_interval_ms: INTERVAL_MS, ..Parameters::default() },
         validators,
     })
     .expect("a genesis")

@@ -45,10 +45,12 @@ impl Verifier for FactVerifier {
     }
 }
 
-/// Two tasks of another requester and two of the client's own.
+/// Two tasks of another requester and two of the client's own, ascending.
 pub(crate) fn tasks() -> [TaskId; 4] {
     let task = |seed, number| TaskId { requester: public(seed), number };
-    [task(BOSS, 0), task(BOSS, 1), task(ME, 0), task(ME, 1)]
+    let mut tasks = [task(BOSS, 0), task(BOSS, 1), task(ME, 0), task(ME, 1)];
+    tasks.sort_unstable();
+    tasks
 }
 
 pub(crate) fn spec() -> TaskSpec {
