@@ -106,6 +106,8 @@ impl Command {
         match self {
             // gossipsub warns of messages that came back to whoever sent them.
             Self::Node(_) => "warn,quorate=info,libp2p_gossipsub=error",
+            // What simulated validators warn of is part of the run, and in its report.
+            Self::Sim(_) => "error",
             _ => "warn,libp2p_gossipsub=error",
         }
     }

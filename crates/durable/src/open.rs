@@ -1,14 +1,15 @@
 //! Coming back: decided blocks into the ledger, then the log of the height that was under way.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use quorate_crypto::SecretKey;
 use quorate_ledger::Ledger;
-use quorate_replica::{Config, LogRecord, Now, PaceConfig, Replica, Voting};
+use quorate_replica::{Action, Config, LogRecord, Now, PaceConfig, Replica, ToSign, Voting};
 use quorate_store::{CrashPoints, Cut, Disk, Position, SigningGuard, Store, StoreConfig, Witness};
-use quorate_types::{Block, Genesis, PublicKey, QuorumCertificate, cbor, limits};
+use quorate_types::{Block, Genesis, Height, PublicKey, QuorumCertificate, cbor, limits};
 
-use crate::replica::LOG_RECORD;
+use crate::replica::{LOG_RECORD, position_of};
 use crate::{DurableError, DurableReplica};
 
 /// What a durable replica is opened with, beside disk and key.
@@ -50,6 +51,9 @@ pub struct Opened {
     pub records: usize,
     /// Signatures that the log knew of and the guard had forgotten.
     pub forgotten: Vec<Position>,
+    /// The log that led to the last signature is gone, and with it the lock that may have come with
+    /// it: nothing is signed below this height.
+    pub log_lost: Option<Height>,
 }
 
 impl DurableReplica {
@@ -68,17 +72,73 @@ impl DurableReplica {
         let me = key.public_key();
         let (store, recovery) = Store::open(disk, store, points)?;
         let (mut guard, voting) = open_guard(&store, &me, start)?;
+        let ledger = Ledger::genesis(genesis)?;
+        let mut opened = Opened { cuts: recovery.cuts, ..Opened::default() };
         let config = Config { me, pace, voting };
-        let mut replica = Replica::new(config, Ledger::genesis(genesis)?, now);
-        restore_blocks(&mut replica, &store)?;
-        let records = read_log(&replica, &store)?;
-        let forgotten = match &mut guard {
-            Some(guard) => check_guard(guard, &records, &me)?,
-            None => Vec::new(),
-        };
-        let opened = Opened { cuts: recovery.cuts, records: records.len(), forgotten };
+        let mut life = Life::again(&store, Replica::new(config.clone(), ledger.clone(), now))?;
+        if let Some(guard) = &mut guard {
+            opened.forgotten = life.witness(guard)?;
+            if let Some(from) = life.lost_log(guard) {
+                guard.raise_to(from)?;
+                opened.log_lost = Some(from);
+                let config = Config { voting: Voting::From(guard.permits_from()), ..config };
+                life = Life::again(&store, Replica::new(config, ledger, now))?;
+            }
+        }
+        opened.records = life.records;
+        let Life { replica, waiting, .. } = life;
+        Ok((Self { key, replica, store, guard, waiting }, opened))
+    }
+}
+
+/// What an earlier life left: its state, and what it was about to do.
+struct Life {
+    replica: Replica,
+    waiting: VecDeque<Action>,
+    /// Records of the log that were taken in.
+    records: usize,
+    /// Where the log says that the own key signed.
+    signed: Vec<Position>,
+}
+
+impl Life {
+    /// Takes decided blocks and the log of the height under way into a fresh replica.
+    fn again(store: &Store, mut replica: Replica) -> Result<Self, DurableError> {
+        restore_blocks(&mut replica, store)?;
+        let records = read_log(&replica, store)?;
+        let (count, signed) = (records.len(), own_positions(&records, replica.public_key()));
         replica.recover(records)?;
-        Ok((Self { key, replica, store, guard }, opened))
+        let waiting = std::iter::from_fn(|| replica.poll_action()).collect();
+        Ok(Self { replica, waiting, records: count, signed })
+    }
+
+    /// The log is the second witness of what was signed: the guard must not stand below it. Where
+    /// it did.
+    fn witness(&self, guard: &mut SigningGuard) -> Result<Vec<Position>, DurableError> {
+        let mut forgotten = Vec::new();
+        for position in &self.signed {
+            if guard.check_against(*position)? == Witness::Raised {
+                forgotten.push(*position);
+            }
+        }
+        Ok(forgotten)
+    }
+
+    /// Whether the log that led to the guard's last signature is gone, by a repair or a failing
+    /// disk: the log neither holds that signature nor leads to it again. A lock may be gone with
+    /// it, and whoever forgot a lock must not vote at that height again: the first height at which
+    /// it may. Without damage the log is on disk before the guard asks, and this never happens.
+    fn lost_log(&self, guard: &SigningGuard) -> Option<Height> {
+        let (last, height) = (guard.last(), self.replica.height());
+        if last.height < height || guard.permits_from() > last.height {
+            return None;
+        }
+        let asked_again = self.waiting.iter().any(|action| match action {
+            Action::Sign(ToSign::Statement(statement)) => position_of(statement) == last,
+            _ => false,
+        });
+        let known = last.height == height && (asked_again || self.signed.contains(&last));
+        (!known).then(|| last.height.saturating_add(1))
     }
 }
 
@@ -129,22 +189,11 @@ fn read_log(replica: &Replica, store: &Store) -> Result<Vec<LogRecord>, DurableE
     Ok(records)
 }
 
-/// The log is the second witness of what was signed: the guard must not stand below it.
-fn check_guard(
-    guard: &mut SigningGuard,
-    records: &[LogRecord],
-    me: &PublicKey,
-) -> Result<Vec<Position>, DurableError> {
-    let mut forgotten = Vec::new();
-    for record in records {
-        if let LogRecord::Statement(signed) = record
-            && signed.signer == *me
-        {
-            let position = crate::replica::position_of(&signed.statement);
-            if guard.check_against(position)? == Witness::Raised {
-                forgotten.push(position);
-            }
-        }
-    }
-    Ok(forgotten)
+/// Where a log says that `me` signed, in its order.
+fn own_positions(records: &[LogRecord], me: PublicKey) -> Vec<Position> {
+    let own = |record: &LogRecord| match record {
+        LogRecord::Statement(signed) if signed.signer == me => Some(position_of(&signed.statement)),
+        _ => None,
+    };
+    records.iter().filter_map(own).collect()
 }

@@ -1,5 +1,7 @@
 //! A replica with its disk and key, and the order of what it writes.
 
+use std::collections::VecDeque;
+
 use quorate_crypto::{SecretKey, Verified};
 use quorate_replica::{Action, Event, Now, Replica, ToSign};
 use quorate_store::{GuardError, Position, Record, SigningGuard, Store};
@@ -25,6 +27,8 @@ pub struct DurableReplica {
     pub(crate) store: Store,
     /// `None` while it is lost (rule 15): nothing is signed then.
     pub(crate) guard: Option<SigningGuard>,
+    /// What the replica wanted done when it came back.
+    pub(crate) waiting: VecDeque<Action>,
 }
 
 impl DurableReplica {
@@ -52,12 +56,16 @@ impl DurableReplica {
         &mut self,
         clock: &mut dyn FnMut() -> Now,
     ) -> Result<Option<Effect>, DurableError> {
-        while let Some(action) = self.replica.poll_action() {
+        while let Some(action) = self.next_action() {
             if let Some(effect) = self.perform(action, clock)? {
                 return Ok(Some(effect));
             }
         }
         Ok(None)
+    }
+
+    fn next_action(&mut self) -> Option<Action> {
+        self.waiting.pop_front().or_else(|| self.replica.poll_action())
     }
 
     /// The protocol's state.

@@ -58,12 +58,14 @@ impl Replica {
         if self.evidence.accuses(&evidence.culprit()) {
             return;
         }
-        let admitted = self.ledger.admits_evidence(&evidence).is_ok();
+        let admitted = |evidence| self.ledger.admits_evidence(evidence).is_ok();
         let heard = match &evidence {
-            Evidence::Conflict(_) => admitted,
+            Evidence::Conflict(_) => admitted(&evidence),
+            // One trial at a time, whoever brings it: each costs as much as a block.
             Evidence::BadBlock(_) => {
-                admitted
-                    && !self.sync.is_liar(&from, self.now.monotonic)
+                !self.sync.is_liar(&from, self.now.monotonic)
+                    && self.evidence.trials.is_empty()
+                    && admitted(&evidence)
                     && self.evidence.trials.insert(from)
             }
         };

@@ -1,4 +1,9 @@
 //! How long a step may take: a base measured within bounds, growing with the round without bound.
+//!
+//! The base is each member's own; the growth is the same everywhere. Were it in proportion to the
+//! base, a member with a large base would be behind one with a small base by ever more, its
+//! proposals would come when the other has long voted nil, and a lock that it alone holds would
+//! stop the height for good.
 
 use quorate_consensus::Step;
 use quorate_types::{Millis, Round};
@@ -10,6 +15,9 @@ pub struct PaceConfig {
     pub least_ms: Millis,
     /// Greatest base of the propose timeout in milliseconds.
     pub most_ms: Millis,
+    /// Milliseconds that each round adds to the propose timeout, and half of it to the others.
+    /// Members should agree on it within a factor of two.
+    pub growth_ms: Millis,
     /// Milliseconds without progress after which peers are told.
     pub resend_ms: Millis,
     /// Milliseconds a block time may be off this node's clock, and the message under way, in
@@ -21,7 +29,14 @@ pub struct PaceConfig {
 
 impl Default for PaceConfig {
     fn default() -> Self {
-        Self { least_ms: 200, most_ms: 3_000, resend_ms: 500, timely_ms: 2_000, fetch_ms: 60 }
+        Self {
+            least_ms: 200,
+            most_ms: 3_000,
+            growth_ms: 250,
+            resend_ms: 500,
+            timely_ms: 2_000,
+            fetch_ms: 60,
+        }
     }
 }
 
@@ -48,10 +63,37 @@ impl Pace {
 
     pub(crate) fn timeout(&self, round: Round, step: Step) -> Millis {
         let base = (SLACK * self.measured_ms).clamp(self.config.least_ms, self.config.most_ms);
-        let base = match step {
-            Step::Propose => base,
-            _ => base / 2,
+        let whole = base.saturating_add(self.config.growth_ms.saturating_mul(round.into()));
+        match step {
+            Step::Propose => whole,
+            _ => whole / 2,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of two members that stand at the ends of what may be measured, the slow one enters each
+    /// round later than the fast one by the difference of their precommit timeouts.
+    #[test]
+    fn the_slowest_member_proposes_in_time_for_the_fastest_from_some_round_on() {
+        let config = PaceConfig::default();
+        let (mut fast, mut slow) = (Pace::new(config), Pace::new(config));
+        for _ in 0..100 {
+            fast.observe(0);
+            slow.observe(Millis::MAX);
+        }
+        let (quick, lazy) = (fast.timeout(0, Step::Propose), slow.timeout(0, Step::Propose));
+        assert_eq!((quick, lazy), (config.least_ms, config.most_ms));
+        let in_time = |round: Round| {
+            let behind =
+                slow.timeout(round, Step::Precommit) - fast.timeout(round, Step::Precommit);
+            let delay = 500;
+            behind + delay < fast.timeout(round + 1, Step::Propose)
         };
-        base + base / 2 * Millis::from(round)
+        assert!(!in_time(0));
+        assert!((8..1000).all(in_time));
     }
 }

@@ -151,6 +151,11 @@ impl Replica {
         &self.ledger
     }
 
+    /// This node's key.
+    pub fn public_key(&self) -> PublicKey {
+        self.config.me
+    }
+
     /// The height being decided.
     pub fn height(&self) -> Height {
         self.ledger.height() + 1

@@ -277,6 +277,7 @@ impl Generator {
             }
             at += self.dice.between(100, 3_000);
         }
+        faults.extend(lonely_locks(plan));
         faults
     }
 
@@ -381,4 +382,17 @@ impl Generator {
         let all = [TearPlan::Nothing, TearPlan::Everything, TearPlan::Prefix, TearPlan::Sectors];
         *self.dice.pick(&all).unwrap_or(&TearPlan::Nothing)
     }
+}
+
+/// Beside one that votes nil, a validator that hears and is not heard sees polkas that nobody else
+/// sees: it locks alone. It has to keep to that, the second time over a crash.
+fn lonely_locks(plan: &Plan) -> Vec<TimedFault> {
+    let mut lies = plan.validators.iter().map(|validator| validator.lie);
+    let correct = lies.clone().position(|lie| lie.is_none());
+    let with_nil = lies.any(|lie| lie == Some(LieKind::NilOnly));
+    let Some(validator) = correct.filter(|_| with_nil) else { return Vec::new() };
+    let mute = || Fault::Mute { validators: vec![validator] };
+    let crash = Fault::Crash { validator, tear: TearPlan::Nothing };
+    let all = [(2_500, 5_000, mute()), (8_000, 5_000, mute()), (9_000, 100, crash)];
+    all.map(|(at, lasts, fault)| TimedFault { at, lasts, fault }).into()
 }

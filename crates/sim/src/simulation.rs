@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use quorate_crypto::SignatureMemo;
 use quorate_ledger::{TaskState, TaskView};
+use quorate_replica::Standing;
 use quorate_types::{Height, TaskId};
 
 use crate::coverage::Coverage;
@@ -109,12 +110,20 @@ impl Simulation {
 
     /// Lets one thing happen and has it judged; `false` when nothing more ever will.
     pub fn step(&mut self) -> bool {
-        let Some(seen) = self.world.step() else { return false };
+        let Some(seen) = self.world.step() else {
+            return self.stuck("nothing will ever happen any more");
+        };
         self.steps += 1;
         for seen in seen {
             self.observe(&seen);
         }
-        self.steps < STEPS
+        self.steps < STEPS || self.stuck("it goes on and on, and time does not")
+    }
+
+    fn stuck(&mut self, how: &str) -> bool {
+        let violation = Violation::at(&self.world, self.steps, (10, "progress"), how.to_owned());
+        self.violations.push(violation);
+        false
     }
 
     /// The world as it stands.
@@ -167,6 +176,10 @@ impl Simulation {
         let correct = self.world.validators().iter().filter(|host| host.is_correct());
         let ledgers: Option<Vec<_>> = correct.map(|host| Some(host.replica()?.ledger())).collect();
         let Some(ledgers) = ledgers else { return false };
+        let mut correct = self.world.validators().iter().filter(|host| host.is_correct());
+        if correct.any(|host| host.replica().is_none_or(|r| r.standing() != Standing::Votes)) {
+            return false;
+        }
         let heights: BTreeSet<Height> = ledgers.iter().map(|ledger| ledger.height()).collect();
         let Some(ledger) = ledgers.first().filter(|_| heights.len() == 1) else { return false };
         let settled = |task: &TaskId| {
@@ -193,7 +206,7 @@ impl Simulation {
         };
         match task.state.assignee() {
             Some(holder) => {
-                agents().any(|agent| agent.public_key() == holder.agent && !agent.is_correct())
+                agents().any(|agent| agent.public_key() == holder.agent && agent.hoards())
             }
             None => task.state == TaskState::Open && !agents().any(|agent| able(&agent)),
         }

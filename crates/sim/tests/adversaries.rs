@@ -40,7 +40,7 @@ fn with_manner(manner: Manner) -> Plan {
 }
 
 fn run(plan: Plan) -> Report {
-    Simulation::new(plan).expect("a plan of the generator").run()
+    Simulation::new(plan).unwrap().run()
 }
 
 /// Runs it twice: the lie was told, nothing broke, everything was done, and both are one run.
@@ -106,7 +106,7 @@ fn refusal(manner: Manner) -> &'static str {
 fn refusals(plan: Plan) -> String {
     let learned = Rc::new(RefCell::new(String::new()));
     let lines = Rc::clone(&learned);
-    let simulation = Simulation::new(plan).expect("a plan of the generator");
+    let simulation = Simulation::new(plan).unwrap();
     let trace = move |line: &Line| {
         if line.who == "c1" && line.what == "learned" {
             lines.borrow_mut().push_str(&line.text);

@@ -144,7 +144,12 @@ fn refused(page: &mut Page, view: &View) {
             "Operations that were known, too old, too far ahead, or did not fit.",
             counters.operations_dropped,
         ),
-        ("quorate_equivocations_total", "Equivocations seen.", counters.evidence),
+        ("quorate_equivocations_total", "Equivocations and bad blocks seen.", counters.evidence),
+        (
+            "quorate_evidence_dropped_total",
+            "Evidence that convicts nobody here, or that was not asked for.",
+            counters.evidence_dropped,
+        ),
         ("quorate_signatures_total", "Signatures checked.", counters.signatures),
         (
             "quorate_undecodable_frames_total",

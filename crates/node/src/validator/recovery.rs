@@ -40,6 +40,9 @@ pub(super) fn recover(from: From<'_>) -> Result<DurableReplica, ValidatorError> 
     for position in &opened.forgotten {
         tracing::warn!(?position, "the signing guard had forgotten a signature");
     }
+    if let Some(height) = opened.log_lost {
+        tracing::warn!(height, "the log of what was signed last is gone: following until there");
+    }
     let height = durable.replica().ledger().height();
     tracing::info!(height, records = opened.records, "recovered");
     Ok(durable)

@@ -30,6 +30,9 @@ impl Rule for Progress {
             return Ok(());
         }
         if let Some(requester) = world.clients().last() {
+            if requester.tasks().len() < plan.tasks.len() {
+                return Err("the requester could not submit all its tasks".to_owned());
+            }
             let ended = |id: &TaskId| requester.ended().contains(id);
             let mut wanted = requester.tasks().values();
             if let Some(id) = wanted.find(|id| !model.tasks.contains_key(id) && !ended(id)) {
@@ -52,7 +55,7 @@ fn is_held_by_a_liar(world: &World, task: &Task) -> bool {
     let taken = matches!(task.state, State::Assigned | State::Working);
     let holder = task.holder.as_ref().map(|(agent, _)| agent).filter(|_| taken);
     holder.is_some_and(|holder| {
-        world.clients().iter().any(|c| c.public_key() == *holder && !c.is_correct())
+        world.clients().iter().any(|c| c.public_key() == *holder && c.hoards())
     })
 }
 

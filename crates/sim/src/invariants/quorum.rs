@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use quorate_replica::Standing;
 use quorate_types::{Block, Height, Kind, PublicKey, QuorumCertificate};
 
 use super::Invariant;
@@ -53,6 +54,9 @@ impl Invariant for Quorum {
             let Some(replica) = host.replica() else {
                 return Err(format!("validator {at} is not up at the end"));
             };
+            if replica.standing() != Standing::Votes {
+                return Err(format!("validator {at} does not vote at the end"));
+            }
             heights.insert(replica.ledger().height());
         }
         let (Some(low), Some(high)) = (heights.first(), heights.last()) else { return Ok(()) };

@@ -83,6 +83,7 @@ impl Host {
         let pace = PaceConfig {
             least_ms: 10,
             most_ms: 10,
+            growth_ms: 5,
             resend_ms: RESEND_MS,
             timely_ms: RESEND_MS,
             fetch_ms: 1,

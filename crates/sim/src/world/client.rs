@@ -109,6 +109,13 @@ impl Client {
         self.plan.as_ref().is_none_or(|plan| plan.manner == Manner::Honest)
     }
 
+    /// Whether it may keep what it won for good without doing it: it is heard from, and so its
+    /// leases run on. Who falls silent loses them.
+    pub fn hoards(&self) -> bool {
+        !self.is_correct()
+            && self.plan.as_ref().is_none_or(|plan| plan.manner != Manner::WinAndAbandon)
+    }
+
     fn agents(&self) -> Vec<Box<dyn Agent>> {
         let Some(plan) = &self.plan else { return Vec::new() };
         let worker = |slot: usize| {

@@ -36,7 +36,7 @@ impl World {
         let fate = self.network.route(link, self.now, frame);
         for fault in fate.faults {
             self.count(fault);
-            if fault == "lost" && is_client(link) {
+            if is_client(link) && ["lost", "cut-off"].contains(&fault) {
                 self.reset(link);
             }
         }
@@ -74,13 +74,17 @@ impl World {
         self.digest.note(kind, self.now, [number(from), number(to)], bytes);
     }
 
-    /// A client's connection breaks under it, and comes back.
+    /// A frame that is lost on a client's stream takes the connection with it; it comes back once
+    /// it can.
     fn reset(&mut self, (from, to): (Place, Place)) {
         let pair = ordered(from, to);
-        self.push(self.now + RESET_MS, Happening::Reset { pair });
+        if self.breaking.insert(pair) {
+            self.push(self.now + RESET_MS, Happening::Reset { pair });
+        }
     }
 
     pub(super) fn break_link(&mut self, pair: (Place, Place)) {
+        self.breaking.remove(&pair);
         self.link(pair, false);
         self.push(self.now + CONNECT_MS, Happening::Link { pair, up: true });
     }

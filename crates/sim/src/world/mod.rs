@@ -102,6 +102,8 @@ pub struct World {
     network: Network,
     /// Pairs, the lesser first, that know of each other's presence.
     linked: BTreeSet<(Place, Place)>,
+    /// Clients' connections, the validator first, that lost a frame and are about to break.
+    breaking: BTreeSet<(Place, Place)>,
     dice: Dice,
     digest: Digest,
     seen: Vec<Seen>,
@@ -212,6 +214,7 @@ impl World {
     }
 
     fn see(&mut self, seen: Seen) {
+        self.digest.note(b'!', self.now, [0, 0], seen.name().as_bytes());
         self.seen.push(seen);
     }
 

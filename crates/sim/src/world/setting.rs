@@ -77,6 +77,7 @@ impl World {
             clients,
             network,
             linked: BTreeSet::new(),
+            breaking: BTreeSet::new(),
             dice: Dice::new(plan.seed, "world", 0),
             digest: Digest::default(),
             seen: Vec::new(),

@@ -138,7 +138,13 @@ impl World {
         let key = SecretKey::from_seed(&host.key.seed());
         let clock = host.clock.show(now);
         match DurableReplica::open(Arc::new(host.disk.clone()), key, settings, clock) {
-            Ok((process, _)) => self.started(at, process),
+            Ok((process, opened)) => {
+                if opened.log_lost.is_some() {
+                    let why = "the log of its last signature is gone".to_owned();
+                    self.see(Seen::Unopened { validator: at, why });
+                }
+                self.started(at, process);
+            }
             Err(error) => self.unopened(at, error),
         }
     }
