@@ -1,4 +1,5 @@
 //! Every liar lies, and the swarm bears it: rules hold, tasks are done, and the run repeats.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::cell::RefCell;
 use std::rc::Rc;
