@@ -53,13 +53,18 @@ fn bears(plan: Plan, lie: &'static str) -> Result<Report, String> {
         Err(format!("{:?}", report.violations))
     } else if told == 0 {
         Err("it was never told".to_owned())
-    } else if completed < TASKS as u64 {
+    } else if completed + kept(lie) < TASKS as u64 {
         Err(format!("{completed} tasks completed"))
     } else if run(plan).digest != report.digest {
         Err("the same plan gives another run".to_owned())
     } else {
         Ok(report)
     }
+}
+
+/// Tasks that an agent may win and keep, never done: it is heard from.
+fn kept(lie: &str) -> u64 {
+    if lie == Manner::BidSpammer.name() { 3 } else { 0 }
 }
 
 /// Whether a lie convicts who tells it, in a calm run of this length; `None` where chance decides.

@@ -10,7 +10,7 @@ use quorate_types::{Block, BlockId, Height, Kind, PublicKey};
 use super::{Lie, Mouth};
 
 /// Every so many lies it forgets.
-const FORGETS: u64 = 32;
+const FORGETS: u64 = 8;
 
 /// See the module.
 #[derive(Debug, Default)]

@@ -80,7 +80,7 @@ const ROWS: &[(u8, &str, &str, Change)] = &[
             blocks(seen, height, |_, block| block.evidence.push(evidence(record)));
         }
     }),
-    (10, "nothing committed after the first assignment", "never taken in", |_, seen| {
+    (10, "nothing committed after the first assignment", "is assigned at the end", |_, seen| {
         let assigned = |seen: &Seen| {
             matches!(seen, Seen::Committed { committed, .. }
                 if committed.outcomes.iter().any(|o| matches!(o, Outcome::Assignment(_))))
