@@ -1,6 +1,6 @@
 //! 10, progress: after healing, every task that was taken in and that an honest agent can do has
-//! ended, or is held by another, when patience is over. (Who is heard from holds what it won, done or
-//! not: that is for the requester to cancel.)
+//! ended when patience is over, or is held by another. (Who is heard from holds what it won, done
+//! or not: that is for the requester to cancel.)
 
 use quorate_types::TaskId;
 
