@@ -20,8 +20,8 @@ use crate::work::{Claim, Origin};
 pub(crate) struct Accusations {
     /// One piece for each culprit is enough to convict; more would be a way to fill memory.
     held: BTreeMap<PublicKey, Verified<Evidence>>,
-    /// Members whose word on a bad block is being judged: one at a time of each.
-    trials: BTreeSet<PublicKey>,
+    /// The member whose word on a bad block is being judged.
+    trial: Option<PublicKey>,
 }
 
 impl Accusations {
@@ -42,7 +42,7 @@ impl Accusations {
 
     pub(crate) fn end_trial(&mut self, origin: Origin) {
         if let Origin::Peer(member) = origin {
-            self.trials.remove(&member);
+            self.trial.take_if(|on_trial| *on_trial == member);
         }
     }
 
@@ -63,10 +63,13 @@ impl Replica {
             Evidence::Conflict(_) => admitted(&evidence),
             // One trial at a time, whoever brings it: each costs as much as a block.
             Evidence::BadBlock(_) => {
-                !self.sync.is_liar(&from, self.now.monotonic)
-                    && self.evidence.trials.is_empty()
-                    && admitted(&evidence)
-                    && self.evidence.trials.insert(from)
+                let tried = !self.sync.is_liar(&from, self.now.monotonic)
+                    && self.evidence.trial.is_none()
+                    && admitted(&evidence);
+                if tried {
+                    self.evidence.trial = Some(from);
+                }
+                tried
             }
         };
         if heard {

@@ -6,7 +6,7 @@ use quorate_agent::Event;
 use quorate_crypto::Verified;
 use quorate_ledger::Committed;
 use quorate_types::{
-    Block, Hash, Height, PublicKey, QuorumCertificate, Round, SignedOperation, SignedStatement,
+    Block, Hash, Height, QuorumCertificate, Round, SignedOperation, SignedStatement,
 };
 
 use crate::world::Place;
@@ -131,9 +131,4 @@ impl Seen {
 pub(crate) fn key_of(role: &str, index: usize) -> quorate_crypto::SecretKey {
     let seed = Hash::derive("quorate 1 simulated key", &[role.as_bytes(), &index.to_le_bytes()]);
     quorate_crypto::SecretKey::from_seed(seed.as_bytes())
-}
-
-/// A public key as traces write it.
-pub(crate) fn short(key: &PublicKey) -> String {
-    key.short().to_string()
 }

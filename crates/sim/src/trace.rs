@@ -7,7 +7,7 @@ use serde::Serialize;
 use quorate_agent::Event;
 use quorate_types::Millis;
 
-use crate::seen::{Seen, short};
+use crate::seen::Seen;
 use crate::world::World;
 
 /// Lines kept for a report.
@@ -74,7 +74,7 @@ fn describe(seen: &Seen) -> (String, String) {
                 "{}/{round} {} of {}, {} operations, {outcomes} outcomes",
                 header.height,
                 header.id().short(),
-                short(&header.builder),
+                header.builder.short(),
                 block.operations.len()
             );
             (v(validator), text)
