@@ -189,13 +189,12 @@ fn a_lying_call_neither_hides_tasks_nor_ends_the_bidding() {
     assert_eq!(completed(&world, requester), ids.into_iter().collect());
 }
 
-#[test]
-fn a_restart_with_the_same_key_goes_on_and_gives_back_what_it_held() {
+/// A requester, an agent, and a task that the agent won; it died before it reported, and is back.
+fn restarted() -> (World, usize, usize, TaskId) {
     let mut world = World::new();
     let requester = ready(&mut world, 10);
     let agent = ready(&mut world, 20);
     let task = submit(&mut world, requester, 1)[0];
-    // Bids, wins, and dies before it reports.
     world.run(100, |w| {
         let now = w.now;
         if let Some(Event::Call(call)) = w.events[agent].last().cloned() {
@@ -204,6 +203,30 @@ fn a_restart_with_the_same_key_goes_on_and_gives_back_what_it_held() {
         !awards(w, agent).is_empty()
     });
     world.restart(agent, 20);
+    (world, requester, agent, task)
+}
+
+#[test]
+fn giving_back_is_said_again_where_a_predecessor_had_its_number() {
+    let (mut world, _, agent, task) = restarted();
+    let given_back = |w: &World| {
+        let failed = |body: &Body| matches!(body, Body::Fail(report) if report.task == task);
+        let mut waiting = w.swarm.pool.iter();
+        waiting.find(|(_, signed)| failed(&signed.payload.body)).map(|(slot, _)| slot.1)
+    };
+    world.run(200, |w| given_back(w).is_some());
+    let number = given_back(&world).unwrap();
+    // It is on its way, and then what the agent said before it died gets there first.
+    world.swarm.inject(&key(20), number, Body::Withdraw(Withdraw { market: label("jobs") }));
+    world.run(10, |w| !w.swarm.pool.contains_key(&(key(20).public_key(), number)));
+    assert!(!world.swarm.tasks[&task].reports.contains(&"fail"));
+    world.run(200, |w| w.swarm.tasks[&task].reports.contains(&"fail"));
+    assert!(awards(&world, agent).is_empty(), "the old award is not worked on");
+}
+
+#[test]
+fn a_restart_with_the_same_key_goes_on_and_gives_back_what_it_held() {
+    let (mut world, requester, agent, task) = restarted();
     world.run(200, |w| w.swarm.tasks[&task].reports.contains(&"fail"));
     assert!(awards(&world, agent).is_empty(), "the old award is not worked on");
     world.run(400, |w| {

@@ -7,7 +7,7 @@ use quorate_types::operation::Attest;
 use quorate_types::{Body, FencingToken, Millis, TaskId};
 
 use super::links::Asked;
-use super::{LightClient, work};
+use super::LightClient;
 
 /// Tasks whose certificates are asked for at one time.
 const LOOK_UPS: usize = 16;
@@ -147,9 +147,8 @@ impl LightClient {
             } else if now >= since.saturating_add(ORPHAN_TICKS.saturating_mul(self.config.resubmit))
             {
                 self.orphans.remove(&(task, token));
-                self.work.give_back(task, token);
-                let detail = b"nobody works on this award after a restart".to_vec();
-                self.outbox.push(Body::Fail(work::report(task, token, detail)));
+                let report = self.work.give_back(task, token, now);
+                self.outbox.push(report);
             }
         }
     }

@@ -86,9 +86,16 @@ impl Work {
         Some(event)
     }
 
-    /// An award that nobody here works on is over.
-    pub(super) fn give_back(&mut self, task: TaskId, token: FencingToken) {
-        self.close(task, token);
+    /// An award that nobody here works on: all that is left of it is the report, owed until its
+    /// receipt as any other, because an operation of a predecessor may have its number.
+    pub(super) fn give_back(&mut self, task: TaskId, token: FencingToken, now: Millis) -> Body {
+        let detail = b"nobody works on this award after a restart".to_vec();
+        let body = Body::Fail(report(task, token, detail));
+        let report = Some(body.clone());
+        // The lease is not known; heartbeats as of an idle agent do.
+        let held = Held { token, lease: Millis::MAX, since: now, report, lost: true };
+        self.held.insert(task, held);
+        body
     }
 
     fn close(&mut self, task: TaskId, token: FencingToken) {

@@ -19,7 +19,7 @@ use quorate_types::operation::{Offer, Report};
 use quorate_types::outcome::{Assignment, Receipt, Refusal};
 use quorate_types::{
     Amounts, Body, Capabilities, FencingToken, Genesis, Hash, Header, Kind, Label, Market,
-    MechanismKind, Millis, Operation, Outcome, PROTOCOL_VERSION, PublicKey, QuorumCertificate,
+    Millis, Operation, Outcome, PROTOCOL_VERSION, PublicKey, QuorumCertificate,
     Reason, SignedOperation, Statement, TaskId, TaskSpec, Validator, ValidatorSet, cbor,
 };
 
@@ -54,7 +54,7 @@ fn genesis() -> Genesis {
             trusted: false,
             attempts: 3,
             lease_ms: LEASE,
-            mechanism: MechanismKind::Assignment,
+            mechanism: "assignment".parse().unwrap(),
             window_ms: 100,
         }],
         version: PROTOCOL_VERSION,
