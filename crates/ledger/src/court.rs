@@ -1,7 +1,9 @@
 //! Whom evidence convicts: by what he signed alone, or by executing the block he proposed.
 
 use quorate_crypto::{Known, verify_block};
-use quorate_types::{BadBlock, Evidence, Height, SignedOperation, SignedStatement, cbor, limits};
+use quorate_types::{
+    BadBlock, Evidence, Height, PROTOCOL_VERSION, SignedOperation, SignedStatement, cbor, limits,
+};
 
 use crate::state::Committee;
 use crate::{EvidenceError, Ledger, cost};
@@ -46,10 +48,14 @@ impl<'a> Court<'a> {
         }
     }
 
-    /// An accused block is one that the state before it is still kept for, on the block that was
-    /// decided there: whoever stood on another one is not judged. And it is small enough.
+    /// An accused block is one of this version, whose rules its builder knew, and that the state
+    /// before it is still kept for, on the block that was decided there: whoever stood on another
+    /// one is not judged. And it is small enough.
     fn admit_block(&self, bad: &BadBlock) -> Result<(), EvidenceError> {
         let header = &bad.block.header;
+        if header.version != PROTOCOL_VERSION {
+            return Err(EvidenceError::Version(header.version));
+        }
         if self.bad_blocks >= limits::BAD_BLOCKS_PER_BLOCK {
             return Err(EvidenceError::Second);
         }

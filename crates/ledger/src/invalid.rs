@@ -132,10 +132,17 @@ pub enum InvalidBlock {
 
 impl InvalidBlock {
     /// Whether the builder who proposed such a block is guilty: it is invalid by itself on the
-    /// state before it. Not guilty is who stood on another state, in another swarm or height or
-    /// with other validators: his block is not judged by this state.
+    /// state before it. Not guilty is who kept another version's rules, or stood on another state,
+    /// in another swarm or height or with other validators: his block is not judged by this state.
     pub fn convicts(&self) -> bool {
-        !matches!(self, Self::Swarm | Self::Height { .. } | Self::Previous(_) | Self::Validators(_))
+        !matches!(
+            self,
+            Self::Version(_)
+                | Self::Swarm
+                | Self::Height { .. }
+                | Self::Previous(_)
+                | Self::Validators(_)
+        )
     }
 }
 
@@ -160,6 +167,9 @@ pub enum EvidenceError {
     /// The signer was convicted before, or earlier in this block.
     #[error("{0} is convicted already")]
     Convicted(PublicKey),
+    /// The accused block is of another version of the protocol.
+    #[error("the accused block is of version {0}, which is not this protocol's")]
+    Version(u8),
     /// The state before the accused block is not kept any more.
     #[error("the state before height {0} is not kept")]
     Expired(Height),

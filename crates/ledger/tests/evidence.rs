@@ -107,8 +107,7 @@ fn each_rule_that_a_builder_breaks_by_himself_convicts_him() {
         Evidence::new(sign(statement.clone()), sign(other)).unwrap()
     };
     type Change<'a> = &'a dyn Fn(&mut Block);
-    let table: [(&str, Change<'_>); 20] = [
-        ("version", &|b| b.header.version = 2),
+    let table: [(&str, Change<'_>); 19] = [
         ("block time", &|b| b.header.block_time -= STEP),
         ("active time", &|b| b.header.active_time += 1),
         ("next set", &|b| b.header.next_validators.0[0] ^= 1),
@@ -191,6 +190,13 @@ fn each_reason_to_convict_nobody_has_its_error() {
     assert_eq!(verdict(with(&|b| b.header.height = 0)), EvidenceError::Height(0));
     let error = verdict(with(&|b| b.header.validators.0[0] ^= 1));
     assert_eq!(error, EvidenceError::Validators);
+    assert_eq!(verdict(with(&|b| b.header.version = 2)), EvidenceError::Version(2));
+    // Nor where a signature in it does not hold by this version's rules.
+    let error = verdict(with(&|b| {
+        b.header.version = 0;
+        b.operations[0].signature.0[0] ^= 1;
+    }));
+    assert_eq!(error, EvidenceError::Version(0));
     let error = verdict(with(&|b| b.header.previous.0[0] ^= 1));
     assert!(matches!(error, EvidenceError::Parent(_)));
     let inner = (*true_one).clone();

@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use quorate_crypto::Verified;
+use quorate_consensus::{Input, Output};
+use quorate_crypto::{Verified, verify_quorum};
 use quorate_ledger::Ledger;
 use quorate_types::message::PeerMessage;
 use quorate_types::{Block, BlockId, Evidence, Kind, PublicKey, SignedStatement, limits};
@@ -18,7 +19,8 @@ use crate::work::{Claim, Origin};
 /// What waits to be committed, and what is being judged.
 #[derive(Debug, Default)]
 pub(crate) struct Accusations {
-    /// One piece for each culprit is enough to convict; more would be a way to fill memory.
+    /// One piece for each culprit is enough to convict; more would be a way to fill memory. A
+    /// conflict takes the place of a bad block: it needs no trial, and holds longer.
     held: BTreeMap<PublicKey, Verified<Evidence>>,
     /// The member whose word on a bad block is being judged.
     trial: Option<PublicKey>,
@@ -46,16 +48,22 @@ impl Accusations {
         }
     }
 
-    fn accuses(&self, culprit: &PublicKey) -> bool {
-        self.held.contains_key(culprit)
+    /// Whether what is held against this culprit serves as well as this does.
+    fn outweighs(&self, evidence: &Evidence) -> bool {
+        let held = self.held.get(&evidence.culprit());
+        held.is_some_and(|held| is_conflict(held) || !is_conflict(evidence))
     }
+}
+
+fn is_conflict(evidence: &Evidence) -> bool {
+    matches!(evidence, Evidence::Conflict(_))
 }
 
 impl Replica {
     /// Evidence from a peer. A bad block takes executing it: a member that was caught once lying is
     /// not listened to, since an honest one brings only what it has judged itself.
     pub(crate) fn on_evidence(&mut self, from: PublicKey, evidence: Evidence) {
-        if self.evidence.accuses(&evidence.culprit()) {
+        if self.evidence.outweighs(&evidence) {
             return;
         }
         let admitted = |evidence| self.ledger.admits_evidence(evidence).is_ok();
@@ -88,9 +96,7 @@ impl Replica {
     pub(crate) fn on_judged_evidence(&mut self, origin: Origin, evidence: Verified<Evidence>) {
         self.evidence.end_trial(origin);
         // What no block would take must neither make blocks nor stand in the way of what one takes.
-        if !self.evidence.accuses(&evidence.culprit())
-            && self.ledger.admits_evidence(&evidence).is_ok()
-        {
+        if !self.evidence.outweighs(&evidence) && self.ledger.admits_evidence(&evidence).is_ok() {
             self.counters.evidence += 1;
             self.evidence.held.insert(evidence.culprit(), evidence.clone());
             self.pass_on_evidence(origin, evidence.into_inner());
@@ -101,16 +107,48 @@ impl Replica {
     /// A conflict goes to everyone from everyone who learns of it. A bad block is long, and who
     /// judged it has it: it goes from these to those who build the blocks that may carry it.
     fn pass_on_evidence(&mut self, origin: Origin, evidence: Evidence) {
-        let is_block = matches!(evidence, Evidence::BadBlock(_));
+        let everyone = is_conflict(&evidence);
         let message = PeerMessage::Evidence(Box::new(evidence));
-        match (is_block, origin) {
-            (false, _) => self.broadcast(message),
-            (true, Origin::Local) => {
+        match (everyone, origin) {
+            (true, _) => self.broadcast(message),
+            (false, Origin::Local) => {
                 for builder in self.next_builders() {
                     self.send(builder, message.clone());
                 }
             }
-            (true, Origin::Peer(_) | Origin::Client { .. }) => {}
+            (false, Origin::Peer(_) | Origin::Client { .. }) => {}
+        }
+    }
+
+    /// A height began. What a whole height has not taken goes to the builder of the next one, whom
+    /// it reaches in time: messages get lost, and so does what comes while another trial goes on.
+    /// Once a height, for as long as a block may take it.
+    pub(crate) fn repeat_evidence(&mut self) {
+        let builder = self.ledger.proposers().proposer(self.height() + 1, 0);
+        if builder == self.config.me {
+            return;
+        }
+        let due = self.evidence.held.values().filter(|held| held.height() + 1 < self.height());
+        let due: Vec<Evidence> = due.map(|held| (**held).clone()).collect();
+        for evidence in due {
+            self.send(builder, PeerMessage::Evidence(Box::new(evidence)));
+        }
+    }
+
+    /// Compares the commit in a block with the votes that were counted here for the block before:
+    /// who shows one vote to some and another to others is seen by nobody else (rule 13).
+    pub(crate) fn compare_commit(&mut self, block: &Verified<Block>) {
+        let (Some(last), Some(commit)) = (&mut self.last_driver, &block.previous_commit) else {
+            return;
+        };
+        // Its votes were checked with the block.
+        let checked = |_: &SignedStatement| true;
+        let set = self.ledger.previous_validators();
+        let Ok(commit) = verify_quorum(commit.clone(), set, &checked) else { return };
+        for output in last.handle(Input::Certificate(commit)) {
+            if let Output::Evidence(evidence) = output {
+                self.on_judged_evidence(Origin::Local, *evidence);
+            }
         }
     }
 
@@ -150,7 +188,7 @@ impl Replica {
         };
         let Some(block) = self.candidates.take_bad(id) else { return };
         let Some(evidence) = Evidence::bad_block(proposal, *block) else { return };
-        if !self.evidence.accuses(&builder) && self.ledger.admits_evidence(&evidence).is_ok() {
+        if !self.evidence.outweighs(&evidence) && self.ledger.admits_evidence(&evidence).is_ok() {
             self.try_evidence(Origin::Local, evidence);
         }
     }

@@ -7,7 +7,7 @@ use quorate_consensus::{Input, Verdict};
 use quorate_crypto::{Verified, is_body_of_header};
 use quorate_ledger::{Execution, InvalidBlock};
 use quorate_types::message::{FetchBlock, PeerMessage};
-use quorate_types::{Block, BlockId, Header, PublicKey, cbor, limits};
+use quorate_types::{Block, BlockId, Header, PublicKey, Round, cbor, limits};
 
 use crate::event::Action;
 use crate::recover::LogRecord;
@@ -40,6 +40,8 @@ struct Candidate {
     /// Whether the body is in the log.
     logged: bool,
     refusal: Option<String>,
+    /// The round for which this node built it, until it executed it.
+    built: Option<Round>,
     /// The body again where it is bad by itself, until its builder is accused of it.
     bad: Option<Box<Block>>,
 }
@@ -55,6 +57,7 @@ impl Candidate {
             judged: false,
             logged: false,
             refusal: None,
+            built: None,
             bad: None,
         }
     }
@@ -99,11 +102,11 @@ impl Candidates {
         self.wanted.clear();
     }
 
-    /// Keeps an own block with its execution.
-    pub(crate) fn insert_own(&mut self, block: Arc<Verified<Block>>, execution: Box<Execution>) {
+    /// Keeps a block that this node built for `round`.
+    pub(crate) fn insert_own(&mut self, round: Round, block: Arc<Verified<Block>>) {
         let candidate = Candidate {
             block: Some(Arc::clone(&block)),
-            execution: Some(execution),
+            built: Some(round),
             ..Candidate::awaited(block.header.builder, true)
         };
         self.bodies.insert(block.header.id(), candidate);
@@ -155,7 +158,7 @@ impl Replica {
     /// What of a block needs no second look: operations in the pool, votes in the last commit.
     pub(crate) fn block_context(&self, block: &Block) -> BlockContext {
         let held = block.operations.iter().filter(|operation| self.pool.holds(operation));
-        let operations = held.map(|operation| operation.payload.id()).collect();
+        let operations = held.map(|held| (held.payload.id(), held.signature)).collect();
         let mut votes = BTreeSet::new();
         if let (Some(theirs), Some(ours)) = (&block.previous_commit, &self.last_commit)
             && theirs.statement == ours.statement
@@ -174,6 +177,7 @@ impl Replica {
         if block.header.height != self.height() {
             return;
         }
+        self.compare_commit(&block);
         let timely = self.is_timely(&block.header);
         let candidate = self
             .candidates
@@ -215,6 +219,7 @@ impl Replica {
         result: Result<Box<Execution>, InvalidBlock>,
     ) {
         let Some(candidate) = self.candidates.bodies.get_mut(&block) else { return };
+        let built = candidate.built.take();
         let valid = match result {
             Ok(execution) => {
                 candidate.execution = Some(execution);
@@ -223,13 +228,18 @@ impl Replica {
             Err(reason) => {
                 candidate.refusal = Some(reason.to_string());
                 self.counters.blocks_invalid += 1;
-                if let Some(body) = candidate.block.clone().filter(|_| reason.convicts()) {
+                let accuses = built.is_none() && reason.convicts();
+                if let Some(body) = candidate.block.clone().filter(|_| accuses) {
                     self.candidates.keep_bad(Box::new((**body).clone()));
                     self.accuse(&block);
                 }
                 false
             }
         };
+        // Only now this node stands for the block it built, with its proposal.
+        if let Some(round) = built.filter(|_| valid) {
+            self.feed(Input::Built { round, block });
+        }
         self.judge(block, valid);
         self.resume_decided(&block);
     }

@@ -80,7 +80,8 @@ impl Replica {
     }
 
     fn next_height(&mut self) {
-        self.driver = driver_for(&self.ledger, &self.config);
+        let next = driver_for(&self.ledger, &self.config);
+        self.last_driver = Some(std::mem::replace(&mut self.driver, next));
         self.started = false;
         self.committed_at = self.now.monotonic;
         self.candidates.clear();
@@ -94,6 +95,7 @@ impl Replica {
         }
         self.watch_leases();
         self.rejoin_if_proved();
+        self.repeat_evidence();
         self.take_early();
         self.await_height();
     }

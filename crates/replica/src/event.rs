@@ -62,8 +62,6 @@ pub enum Event {
         round: Round,
         /// The block.
         block: Box<Verified<Block>>,
-        /// What executing it gives.
-        execution: Box<Execution>,
     },
     /// [`Action::Sign`] of a statement is done, and durable.
     SignedStatement(Verified<SignedStatement>),

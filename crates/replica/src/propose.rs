@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use quorate_consensus::Input;
 use quorate_crypto::Verified;
-use quorate_ledger::{Execution, Proposal};
+use quorate_ledger::Proposal;
 use quorate_types::message::PeerMessage;
 use quorate_types::{Block, Round, limits};
 
@@ -30,12 +29,11 @@ impl Replica {
     }
 
     /// The block is built: its body leaves first, so that it is there when the proposal comes.
-    pub(crate) fn on_proposed(
-        &mut self,
-        round: Round,
-        block: Verified<Block>,
-        execution: Execution,
-    ) {
+    ///
+    /// The proposal convicts its signer if the block is bad, and memory errs: so this node executes
+    /// its block as it would another's, and [`Self::on_executed`] goes on if it is good (N-8).
+    /// Others check the body meanwhile.
+    pub(crate) fn on_proposed(&mut self, round: Round, block: Verified<Block>) {
         if block.header.height != self.height() {
             return;
         }
@@ -44,9 +42,9 @@ impl Replica {
         }
         let id = block.header.id();
         let block = Arc::new(block);
-        self.candidates.insert_own(Arc::clone(&block), Box::new(execution));
+        self.candidates.insert_own(round, Arc::clone(&block));
         self.log_body(&id);
         self.broadcast(PeerMessage::Block(Box::new((**block).clone())));
-        self.feed(Input::Built { round, block: id });
+        self.act(Action::Execute { ledger: Arc::clone(&self.ledger), block });
     }
 }

@@ -40,6 +40,9 @@ pub struct Replica {
     /// Commit of the last decided height; `None` at height 0.
     pub(crate) last_commit: Option<Verified<QuorumCertificate>>,
     pub(crate) driver: Driver,
+    /// The driver of the last height, if this life decided it: what others counted there is
+    /// compared with what it counted.
+    pub(crate) last_driver: Option<Driver>,
     /// Whether the driver of this height was started: an idle swarm waits before it does.
     pub(crate) started: bool,
     /// Whether inputs come from the log: nothing leaves then.
@@ -74,6 +77,7 @@ impl Replica {
             ledger: Arc::new(ledger),
             last_commit: None,
             driver,
+            last_driver: None,
             started: false,
             replaying: false,
             candidates: Candidates::default(),
@@ -109,9 +113,7 @@ impl Replica {
             Event::Verified(proof) => self.on_proof(proof),
             Event::Refused(origin) => self.on_refused(origin),
             Event::Executed { block, result } => self.on_executed(block, result),
-            Event::Proposed { round, block, execution } => {
-                self.on_proposed(round, *block, *execution);
-            }
+            Event::Proposed { round, block } => self.on_proposed(round, *block),
             Event::SignedStatement(signed) => self.on_own_statement(signed),
             Event::SignedOperation(operation) => self.on_own_operation(*operation),
             Event::SignedSuspicion(suspicion) => self.on_own_suspicion(suspicion),

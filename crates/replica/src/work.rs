@@ -76,7 +76,7 @@ pub struct BlockContext {
     /// The set that signed the commit of the block before.
     pub previous: Arc<ValidatorSet>,
     /// Operations in it whose very signatures were verified before.
-    pub operations: BTreeSet<OperationId>,
+    pub operations: BTreeSet<(OperationId, Signature)>,
     /// Votes of its previous commit whose very signatures were verified before.
     pub votes: BTreeSet<(PublicKey, Signature)>,
 }
@@ -203,7 +203,7 @@ impl BlockContext {
 
 impl Known for BlockContext {
     fn operation(&self, operation: &SignedOperation) -> bool {
-        self.operations.contains(&operation.payload.id())
+        self.operations.contains(&(operation.payload.id(), operation.signature))
     }
 
     fn statement(&self, statement: &SignedStatement) -> bool {

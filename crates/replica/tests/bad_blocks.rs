@@ -24,10 +24,16 @@ fn culprit() -> SecretKey {
 }
 
 /// The culprit's blocks reach others as `spoil` makes them, under proposals that name them so.
+/// These do not come back to him: beside what he signed here they would convict him of a conflict.
 fn spoiling(spoil: impl Fn(&mut Block) + 'static) -> Bend {
     let mut spoiled: BTreeMap<BlockId, BlockId> = BTreeMap::new();
-    Box::new(move |from, _, mut message| {
+    Box::new(move |from, to, mut message| {
         match &mut message {
+            PeerMessage::Statement(signed)
+                if to == CULPRIT && signed.signer == culprit().public_key() =>
+            {
+                return None;
+            }
             PeerMessage::Block(block)
                 if from == CULPRIT && block.header.builder == culprit().public_key() =>
             {
@@ -65,6 +71,13 @@ fn proposal(header: &Header, by: &SecretKey) -> SignedStatement {
         pol_round: None,
     };
     by.sign_statement(statement).into_inner()
+}
+
+/// A false or true word of a builder's on the block that he built, spoiled.
+fn accusation(mut block: Block, spoil: impl Fn(&mut Block)) -> Evidence {
+    spoil(&mut block);
+    let proposal = proposal(&block.header, &key_of(block.header.builder));
+    Evidence::bad_block(proposal, block).unwrap()
 }
 
 fn key_of(public: PublicKey) -> SecretKey {
@@ -241,22 +254,17 @@ fn blocks_on_another_parent_and_of_old_heights_accuse_nobody() {
     cluster.until(400_000, |c| (0..4).all(|at| c.ledger(at).height() >= 14));
     let decided: Vec<Block> =
         cluster.nodes[0].disk.blocks.iter().map(|(block, _)| block.clone()).collect();
-    let accuse = |mut block: Block, spoil: &dyn Fn(&mut Block)| {
-        spoil(&mut block);
-        let proposal = proposal(&block.header, &key_of(block.header.builder));
-        Evidence::bad_block(proposal, block).unwrap()
-    };
     let ledger = cluster.ledger(0);
     let verdict = |evidence: &Evidence| ledger.judge(evidence).unwrap_err();
     let next = ledger.height() + 1;
     let oldest = next - limits::BAD_BLOCK_HEIGHTS;
     let at = |height: u64| decided[height as usize - 1].clone();
-    let stale = accuse(at(oldest - 1), &wrong_root);
+    let stale = accusation(at(oldest - 1), wrong_root);
     assert_eq!(verdict(&stale), EvidenceError::Expired(oldest - 1));
-    assert_eq!(ledger.judge(&accuse(at(oldest), &wrong_root)), Ok(()));
-    let fork = accuse(at(oldest), &|block| block.header.previous.0[0] ^= 1);
+    assert_eq!(ledger.judge(&accusation(at(oldest), wrong_root)), Ok(()));
+    let fork = accusation(at(oldest), |block| block.header.previous.0[0] ^= 1);
     assert!(matches!(verdict(&fork), EvidenceError::Parent(_)));
-    let good = accuse(at(next - 1), &|_| {});
+    let good = accusation(at(next - 1), |_| {});
     assert!(matches!(verdict(&good), EvidenceError::Valid(_)));
     for evidence in [stale, fork, good] {
         cluster.say(3, 0, PeerMessage::Evidence(Box::new(evidence)));

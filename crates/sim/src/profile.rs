@@ -1,14 +1,14 @@
 //! Fault profiles: from a seed and a size to a plan.
 
-use quorate_types::{MechanismKind, Millis};
+use quorate_market::{FirstPrice, Mechanism, Optimal};
+use quorate_types::Millis;
 
 use crate::adversary::LieKind;
 use crate::dice::Dice;
 use crate::latency;
-use crate::plan::{
-    AgentPlan, Fault, LinkPlan, Manner, MarketPlan, Plan, TaskPlan, TearPlan, TimedFault,
-    ValidatorPlan,
-};
+use crate::plan::{AgentPlan, LinkPlan, Manner, MarketPlan, Plan, TaskPlan, ValidatorPlan};
+
+mod faults;
 
 /// What goes wrong in a run, in a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -92,7 +92,7 @@ impl Profile {
             Self::Calm => "nothing goes wrong but distance",
             Self::Network => "loss, duplicates, reordering, flipped bits, partitions of all kinds",
             Self::Process => "crashes between any two writes, restart storms, pauses, clocks",
-            Self::Disk => "failing syncs, full, slow and emptied disks, torn writes",
+            Self::Disk => "failing syncs, full, slow and emptied disks, lost logs, torn writes",
             Self::Byzantine => "less than a third of the validators lie; so do some agents",
             Self::Agents => "agents come and go, fail, lie, forge and abandon",
             Self::Mixed => "all of it together, within what the protocol bears",
@@ -212,8 +212,8 @@ impl Generator {
     fn market(&mut self) -> MarketPlan {
         MarketPlan {
             mechanism: match self.dice.chance(500) {
-                true => MechanismKind::Assignment,
-                false => MechanismKind::FirstPrice,
+                true => Optimal.label(),
+                false => FirstPrice.label(),
             },
             window_ms: self.dice.between(50, 400),
             lease_ms: self.dice.between(1_500, 4_000),
@@ -262,137 +262,10 @@ impl Generator {
                 _ => turns.next(),
             };
         }
-    }
-
-    fn faults(&mut self, plan: &Plan) -> Vec<TimedFault> {
-        let mut faults = Vec::new();
-        let mut at = 1_000 + self.dice.below(1_000);
-        if self.profile == Profile::Threshold {
-            return self.threshold(plan);
-        }
-        while at + 1_000 < plan.heal_at && self.profile != Profile::Calm {
-            let lasts = self.dice.between(200, 4_000).min(plan.heal_at - at);
-            if let Some(fault) = self.fault(plan) {
-                faults.push(TimedFault { at, lasts, fault });
-            }
-            at += self.dice.between(100, 3_000);
-        }
-        faults.extend(lonely_locks(plan));
-        faults
-    }
-
-    /// f + 1 down at once: the rest must wait, and go on when they are back.
-    fn threshold(&mut self, plan: &Plan) -> Vec<TimedFault> {
-        let mut who: Vec<usize> = (0..self.size.validators).collect();
-        self.dice.shuffle(&mut who);
-        let at = self.dice.between(2_000, 6_000);
-        let down = who.into_iter().take(self.bearable() + 1);
-        let lasts = plan.heal_at.saturating_sub(at);
-        down.map(|validator| TimedFault {
-            at,
-            lasts,
-            fault: Fault::Crash { validator, tear: TearPlan::Nothing },
-        })
-        .collect()
-    }
-
-    fn fault(&mut self, plan: &Plan) -> Option<Fault> {
-        let parts = [Profile::Network, Profile::Process, Profile::Disk, Profile::Agents];
-        let parts: Vec<Profile> = match self.profile {
-            Profile::Mixed => parts.to_vec(),
-            Profile::OverThreshold => vec![Profile::Network],
-            Profile::Byzantine => vec![Profile::Network, Profile::Process],
-            part => vec![part],
-        };
-        match self.dice.pick(&parts)? {
-            Profile::Network => Some(self.network_fault()),
-            Profile::Process => Some(self.process_fault()),
-            Profile::Disk => self.disk_fault(plan),
-            Profile::Agents => Some(self.agent_fault()),
-            _ => None,
+        // Two twins make others disagree; one beside a false polka makes them break their locks.
+        if self.profile == Profile::OverThreshold && plan.seed % 4 == 3 {
+            let mut lies = plan.validators.iter_mut().filter_map(|at| at.lie.as_mut());
+            lies.next().into_iter().for_each(|lie| *lie = LieKind::FalsePolka);
         }
     }
-
-    fn network_fault(&mut self) -> Fault {
-        let count = self.size.validators;
-        let validator = self.dice.index(count);
-        let few =
-            |dice: &mut Dice| -> Vec<usize> { (0..count).filter(|_| dice.chance(300)).collect() };
-        match self.dice.below(6) {
-            0 => {
-                let (left, right) = (0..count).partition(|_| self.dice.chance(500));
-                Fault::Partition { groups: vec![left, right] }
-            }
-            1 => Fault::Mute { validators: few(&mut self.dice) },
-            2 => Fault::Deaf { validators: few(&mut self.dice) },
-            3 => Fault::Bridge { validator },
-            4 => Fault::Ring,
-            _ => Fault::IsolateLeader,
-        }
-    }
-
-    fn process_fault(&mut self) -> Fault {
-        let validator = self.dice.index(self.size.validators);
-        match self.dice.below(5) {
-            0 => Fault::Crash { validator, tear: self.tear() },
-            1 => Fault::CrashAtWrite { validator, after: self.dice.below(60), tear: self.tear() },
-            2 => Fault::RestartStorm { validator, times: self.dice.between(2, 6) },
-            3 => Fault::Pause { validator },
-            _ => Fault::ClockJump { validator, by_ms: self.dice.below(8_000) as i64 - 4_000 },
-        }
-    }
-
-    fn disk_fault(&mut self, plan: &Plan) -> Option<Fault> {
-        let validator = self.dice.index(self.size.validators);
-        Some(match self.dice.below(7) {
-            0 | 1 => {
-                Fault::CrashAtWrite { validator, after: self.dice.below(60), tear: self.tear() }
-            }
-            2 => Fault::SlowDisk { validator, sync_ms: self.dice.between(1, 40) },
-            3 => Fault::FullDisk { validator },
-            4 => Fault::SyncError { validator },
-            kind => {
-                // What makes a validator doubtful counts with the liars: one at a time, the same.
-                let doubtful = self.doubtful(plan)?;
-                match kind + self.dice.below(2) {
-                    5 => Fault::Wipe { validator: doubtful },
-                    6 => Fault::SyncLie { validator: doubtful },
-                    _ => Fault::MisdirectedWrite { validator: doubtful },
-                }
-            }
-        })
-    }
-
-    /// Of the correct validators the one that may lose its disk: none where all that may lie do.
-    fn doubtful(&self, plan: &Plan) -> Option<usize> {
-        let liars = plan.validators.iter().filter(|validator| validator.lie.is_some()).count();
-        let first = plan.validators.iter().position(|validator| validator.lie.is_none());
-        first.filter(|_| liars < self.bearable())
-    }
-
-    fn agent_fault(&mut self) -> Fault {
-        let agent = self.dice.index(self.size.agents);
-        match self.dice.chance(500) {
-            true => Fault::AgentCrash { agent },
-            false => Fault::AgentCut { agent },
-        }
-    }
-
-    fn tear(&mut self) -> TearPlan {
-        let all = [TearPlan::Nothing, TearPlan::Everything, TearPlan::Prefix, TearPlan::Sectors];
-        *self.dice.pick(&all).unwrap_or(&TearPlan::Nothing)
-    }
-}
-
-/// Beside one that votes nil, a validator that hears and is not heard sees polkas that nobody else
-/// sees: it locks alone. It has to keep to that, the second time over a crash.
-fn lonely_locks(plan: &Plan) -> Vec<TimedFault> {
-    let mut lies = plan.validators.iter().map(|validator| validator.lie);
-    let correct = lies.clone().position(|lie| lie.is_none());
-    let with_nil = lies.any(|lie| lie == Some(LieKind::NilOnly));
-    let Some(validator) = correct.filter(|_| with_nil) else { return Vec::new() };
-    let mute = || Fault::Mute { validators: vec![validator] };
-    let crash = Fault::Crash { validator, tear: TearPlan::Nothing };
-    let all = [(2_500, 5_000, mute()), (8_000, 5_000, mute()), (9_000, 100, crash)];
-    all.map(|(at, lasts, fault)| TimedFault { at, lasts, fault }).into()
 }

@@ -6,7 +6,7 @@ use quorate_agent::Event;
 use quorate_crypto::Verified;
 use quorate_ledger::Committed;
 use quorate_types::{
-    Block, Hash, Height, QuorumCertificate, Round, SignedOperation, SignedStatement,
+    Block, Evidence, Hash, Height, QuorumCertificate, Round, SignedOperation, SignedStatement, cbor,
 };
 
 use crate::world::Place;
@@ -20,6 +20,15 @@ pub enum Seen {
         validator: usize,
         /// What it says; the signature holds.
         statement: Box<SignedStatement>,
+    },
+    /// A correct validator told others what it holds against somebody.
+    Accused {
+        /// Which validator.
+        validator: usize,
+        /// The height in progress with it.
+        height: Height,
+        /// What it holds.
+        evidence: Box<Evidence>,
     },
     /// A validator decided a block: it is on its disk and part of its state.
     Committed {
@@ -112,6 +121,7 @@ impl Seen {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Signed { .. } => "signed",
+            Self::Accused { .. } => "accused",
             Self::Committed { .. } => "committed",
             Self::Started { .. } => "started",
             Self::Stopped { .. } => "stopped",
@@ -123,6 +133,49 @@ impl Seen {
             Self::Learned { .. } => "learned",
             Self::Fault { .. } => "fault",
             Self::Healed => "healed",
+        }
+    }
+}
+
+impl Seen {
+    /// What it holds, for the digest: in the bytes of the wire, what has such.
+    pub(crate) fn content(&self) -> Vec<u8> {
+        match self {
+            Self::Signed { statement, .. } => cbor::encode(statement),
+            Self::Accused { height, evidence, .. } => cbor::encode(&(height, evidence)),
+            Self::Committed { round, block, commit, committed, .. } => {
+                cbor::encode(&(round, block.header.id(), commit, &committed.outcomes))
+            }
+            Self::Submitted { operation, .. } => cbor::encode(operation),
+            Self::Certificate { bytes, .. } => bytes.clone(),
+            Self::Started { .. }
+            | Self::Stopped { .. }
+            | Self::Unopened { .. }
+            | Self::Halted { .. }
+            | Self::Damaged { .. }
+            | Self::Learned { .. }
+            | Self::Fault { .. }
+            | Self::Healed => format!("{self:?}").into_bytes(),
+        }
+    }
+
+    /// The host it is about, if it is one.
+    pub(crate) fn place(&self) -> Option<Place> {
+        match self {
+            Self::Signed { validator, .. }
+            | Self::Accused { validator, .. }
+            | Self::Committed { validator, .. }
+            | Self::Started { validator, .. }
+            | Self::Stopped { validator, .. }
+            | Self::Unopened { validator, .. }
+            | Self::Halted { validator, .. }
+            | Self::Damaged { validator, .. }
+            | Self::Certificate { validator, .. } => Some(Place::Validator(*validator)),
+            Self::Submitted { client, .. } | Self::Learned { client, .. } => {
+                Some(Place::Client(*client))
+            }
+            Self::Fault { place, .. } => *place,
+            Self::Healed => None,
         }
     }
 }

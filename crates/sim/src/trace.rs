@@ -68,6 +68,10 @@ fn describe(seen: &Seen) -> (String, String) {
             let text = format!("{}/{} {:?} {block}", said.height, said.round, said.kind);
             (v(validator), text)
         }
+        Seen::Accused { validator, height, evidence } => {
+            let culprit = evidence.culprit();
+            (v(validator), format!("holds evidence against {culprit:?} at height {height}"))
+        }
         Seen::Committed { validator, round, block, committed, .. } => {
             let (header, outcomes) = (&block.header, committed.outcomes.len());
             let text = format!(

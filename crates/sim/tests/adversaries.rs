@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use quorate_sim::adversary::LieKind;
-use quorate_sim::plan::Manner;
+use quorate_sim::plan::{Fault, Manner, TimedFault};
 use quorate_sim::{Line, Plan, Profile, Report, Simulation, Size};
 
 /// Tasks of a run.
@@ -27,6 +27,11 @@ fn with_liar(lie: LieKind) -> Plan {
     let mut plan = plan(lie as u64);
     plan.heal_at /= FASTER;
     plan.validators[1].lie = Some(lie);
+    if lie == LieKind::FalsePolka {
+        // While one of the others is not heard, blocks need more than one round.
+        let fault = Fault::Mute { validators: vec![0] };
+        plan.faults.push(TimedFault { at: 500, lasts: 2_500, fault });
+    }
     plan
 }
 

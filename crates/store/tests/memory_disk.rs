@@ -248,6 +248,33 @@ fn a_read_fails_or_flips_once() {
 }
 
 #[test]
+fn a_lost_file_is_gone_for_good_and_the_others_stay() {
+    let disk = written(&[("a", b"abc"), ("b", b"def")]);
+    disk.lose("a");
+    disk.lose("none");
+    assert_eq!(disk.names(), ["b"]);
+    disk.crash(Tear::Nothing);
+    assert_eq!((disk.names(), disk.contents("b")), (vec!["b".to_owned()], Some(b"def".to_vec())));
+}
+
+#[test]
+fn the_checksum_tells_what_was_written_where_and_when_it_was_synced() {
+    let written = |bytes: &[u8], offset, synced| {
+        let disk = written(&[("a", b"abc")]);
+        let mut file = opened(&disk, "a");
+        file.write_at(offset, bytes).unwrap();
+        if synced {
+            file.sync().unwrap();
+        }
+        disk.checksum()
+    };
+    let one = written(b"x", 0, false);
+    assert_eq!(one, written(b"x", 0, false));
+    let others = [written(b"y", 0, false), written(b"x", 1, false), written(b"x", 0, true)];
+    assert!(!others.contains(&one));
+}
+
+#[test]
 fn a_wiped_disk_is_empty_for_good() {
     let disk = written(&[("a", b"abc")]);
     let file = opened(&disk, "a");

@@ -9,8 +9,8 @@ use quorate_types::genesis::{Admission, Attester, Parameters};
 use quorate_types::operation::Attest;
 use quorate_types::{
     Attestation, BlockId, Body, Capabilities, Genesis, Hash, Header, Kind, Label, Market,
-    MechanismKind, Operation, Outcome, PROTOCOL_VERSION, PublicKey, QuorumCertificate,
-    SignedOperation, Statement, Validator, ValidatorSet, cbor,
+    Operation, Outcome, PROTOCOL_VERSION, PublicKey, QuorumCertificate, SignedOperation, Statement,
+    Validator, ValidatorSet, cbor,
 };
 
 /// Unix milliseconds at which the runs begin.
@@ -59,7 +59,7 @@ fn make_genesis() -> Genesis {
             trusted: false,
             attempts: 3,
             lease_ms: LEASE,
-            mechanism: MechanismKind::Assignment,
+            mechanism: "assignment".parse().unwrap(),
             window_ms: 100,
         }],
         version: PROTOCOL_VERSION,

@@ -37,9 +37,8 @@ impl EventLoop {
             Effect::Propose { ledger, round, proposal } => {
                 self.pass_on();
                 self.note_proposal(ledger.height() + 1);
-                let (block, execution) = ledger.propose(*proposal);
-                let (block, execution) = (Box::new(block), Box::new(execution));
-                self.handle(Event::Proposed { round, block, execution });
+                let (block, _) = ledger.propose(*proposal);
+                self.handle(Event::Proposed { round, block: Box::new(block) });
             }
             Effect::Serve(to, frames) => {
                 for frame in frames {

@@ -6,9 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use quorate_crypto::SecretKey;
 use quorate_node::{CrashPoints, Home, Multiaddr, NodeConfig, Validator, ValidatorError};
 use quorate_types::genesis::{Admission, Attester, Parameters};
-use quorate_types::{
-    Claims, Genesis, Market, MechanismKind, PROTOCOL_VERSION, Validator as Member, ValidatorSet,
-};
+use quorate_types::{Claims, Genesis, Market, PROTOCOL_VERSION, Validator as Member, ValidatorSet};
 use tempfile::TempDir;
 
 /// An idle swarm makes a block this often.
@@ -110,7 +108,7 @@ fn genesis(validators: ValidatorSet, attester: &SecretKey) -> Genesis {
         trusted: false,
         attempts: 1,
         lease_ms: 60_000,
-        mechanism: MechanismKind::FirstPrice,
+        mechanism: "first-price".parse().unwrap(),
         window_ms: 60_000,
     };
     Genesis {

@@ -10,17 +10,17 @@ uses a part of it"
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use quorate_crypto::SecretKey;
+use quorate_crypto::{SecretKey, Verified, verify_block};
 use quorate_ledger::Ledger;
 use quorate_replica::{
-    Action, Claim, Config, Event, LogRecord, Now, PaceConfig, Recipients, Replica, ToSign, Voting,
+    Action, BlockContext, Claim, Config, Event, LogRecord, Now, PaceConfig, Recipients, Replica,
+    ToSign, Voting,
 };
 use quorate_types::genesis::{Admission, Attester, Parameters};
 use quorate_types::message::{ClientMessage, ClientRequest, Decided, PeerMessage, Request};
 use quorate_types::{
-    Block, Body, Claims, Genesis, Height, Market, MechanismKind, Operation, PROTOCOL_VERSION,
-    PublicKey, QuorumCertificate, SignedOperation, Statement, Validator, ValidatorSet, cbor,
-    limits,
+    Block, Body, Claims, Genesis, Height, Market, Operation, PROTOCOL_VERSION, PublicKey,
+    QuorumCertificate, SignedOperation, Statement, Validator, ValidatorSet, cbor, limits,
 };
 
 pub const START: u64 = 1_800_000_000_000;
@@ -68,8 +68,10 @@ pub struct Cluster {
     pub fuses: BTreeMap<usize, u32>,
     /// Timeouts, from the next start of a node on.
     pub pace: PaceConfig,
-    /// Milliseconds that checking a block's signatures takes.
+    /// Milliseconds that checking a block's signatures takes, or judging evidence.
     pub verify_ms: u64,
+    /// The node whose memory errs while it builds a block.
+    pub errs: Option<usize>,
     later: BTreeMap<u64, Vec<(usize, Event)>>,
 }
 
@@ -80,7 +82,7 @@ pub fn key(seed: u8) -> SecretKey {
     SecretKey::from_seed(&[seed; 32])
 }
 
-pub fn genesis(count: u8, mechanism: MechanismKind) -> Genesis {
+pub fn genesis(count: u8, mechanism: &str) -> Genesis {
     let validators = (1..=count).map(|seed| Validator {
         key: key(seed).public_key(),
         power: 1,
@@ -95,7 +97,7 @@ pub fn genesis(count: u8, mechanism: MechanismKind) -> Genesis {
             trusted: false,
             attempts: 5,
             lease_ms: 1_000,
-            mechanism,
+            mechanism: mechanism.parse().unwrap(),
             window_ms: 100,
         }],
         version: PROTOCOL_VERSION,
@@ -112,7 +114,7 @@ impl Cluster {
     }
 
     pub fn with_pace(count: u8, pace: PaceConfig) -> Self {
-        let genesis = genesis(count, MechanismKind::Assignment);
+        let genesis = genesis(count, "assignment");
         let now = START;
         let nodes = (1..=count)
             .map(|seed| {
@@ -133,6 +135,7 @@ impl Cluster {
             fuses: BTreeMap::new(),
             pace,
             verify_ms: 0,
+            errs: None,
             later: BTreeMap::new(),
         };
         cluster.connect_all();
@@ -185,12 +188,12 @@ impl Cluster {
         let me = self.nodes[at].key.public_key();
         let event = match action {
             Action::Verify(work) => {
-                let is_block = matches!(work.claim, Claim::Block(..));
+                let is_slow = matches!(work.claim, Claim::Block(..) | Claim::Evidence(..));
                 let event = match work.run() {
                     Ok(proof) => Event::Verified(proof),
                     Err(origin) => Event::Refused(origin),
                 };
-                if is_block && self.verify_ms > 0 {
+                if is_slow && self.verify_ms > 0 {
                     self.later.entry(self.now + self.verify_ms).or_default().push((at, event));
                     return;
                 }
@@ -201,8 +204,10 @@ impl Cluster {
                 result: ledger.execute(&block).map(Box::new),
             },
             Action::Propose { ledger, round, proposal } => {
-                let (block, execution) = ledger.propose(*proposal);
-                Event::Proposed { round, block: Box::new(block), execution: Box::new(execution) }
+                let (built, _) = ledger.propose(*proposal);
+                let errs = self.errs == Some(at);
+                let block = if errs { with_wrong_root(built, &ledger) } else { built };
+                Event::Proposed { round, block: Box::new(block) }
             }
             Action::Log(height, record) => {
                 let bytes = cbor::encode(&record);
@@ -423,6 +428,15 @@ fn start(
     let records = disk.log.iter().filter(|(at, _)| *at == height).map(|(_, r)| r.clone());
     replica.recover(records.collect()).unwrap();
     replica
+}
+
+/// The block with another state root than executing it gives, its signatures as they are.
+fn with_wrong_root(block: Verified<Block>, ledger: &Ledger) -> Verified<Block> {
+    let mut block = block.into_inner();
+    block.header.state.0[0] ^= 1;
+    let previous = Arc::clone(ledger.previous_validators());
+    let context = BlockContext { previous, operations: BTreeSet::new(), votes: BTreeSet::new() };
+    verify_block(block, &context.previous, &context).unwrap()
 }
 
 pub fn time(now: u64) -> Now {

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Lie, bad_block, censor, certificate_forger, false_suspicion, flooder, forged_bid, mutator,
-    nil_only, proposal_equivocator, replayer, silent, vote_equivocator, withholder, wrong_set,
+    Lie, bad_block, censor, certificate_forger, false_polka, false_suspicion, flooder, forged_bid,
+    mutator, nil_only, proposal_equivocator, replayer, silent, vote_equivocator, withholder,
+    wrong_set,
 };
 
 /// The lies there are.
@@ -22,6 +23,8 @@ pub enum LieKind {
     ProposalEquivocator,
     /// Votes nil, always.
     NilOnly,
+    /// Claims polkas for its own blocks that never were.
+    FalsePolka,
     /// Says again what it and others said before.
     Replayer,
     /// Names another validator set in what it signs.
@@ -52,6 +55,7 @@ impl LieKind {
         Self::VoteEquivocator,
         Self::ProposalEquivocator,
         Self::NilOnly,
+        Self::FalsePolka,
         Self::Replayer,
         Self::WrongSet,
         Self::BadBlock,
@@ -72,6 +76,7 @@ impl LieKind {
             Self::VoteEquivocator => "vote-equivocator",
             Self::ProposalEquivocator => "proposal-equivocator",
             Self::NilOnly => "nil-only",
+            Self::FalsePolka => "false-polka",
             Self::Replayer => "replayer",
             Self::WrongSet => "wrong-set",
             Self::BadBlock => "bad-block",
@@ -93,7 +98,8 @@ impl LieKind {
             Self::ProposalEquivocator => {
                 Box::new(proposal_equivocator::ProposalEquivocator::default())
             }
-            Self::NilOnly => Box::new(nil_only::NilOnly),
+            Self::NilOnly => Box::new(nil_only::NilOnly::default()),
+            Self::FalsePolka => Box::new(false_polka::FalsePolka::default()),
             Self::Replayer => Box::new(replayer::Replayer::default()),
             Self::WrongSet => Box::new(wrong_set::WrongSet),
             Self::BadBlock => Box::new(bad_block::BadBlock::default()),

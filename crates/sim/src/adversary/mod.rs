@@ -11,6 +11,7 @@ mod bid_spammer;
 mod censor;
 mod certificate_forger;
 mod doubles;
+mod false_polka;
 mod false_suspicion;
 mod flooder;
 mod forged_bid;

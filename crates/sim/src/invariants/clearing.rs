@@ -93,8 +93,8 @@ fn run(
         return Err(of(format!("the record counts {} for {}", record.assigned, record.total)));
     }
     let mechanism = world.genesis().markets.iter().find(|market| market.name == record.market);
-    if mechanism.map(|market| market.mechanism) != Some(record.mechanism) {
+    if mechanism.map(|market| &market.mechanism) != Some(&record.mechanism) {
         return Err(of("another mechanism than the market's".to_owned()));
     }
-    awards(&round, record.mechanism, won).map_err(of)
+    awards(&round, &record.mechanism, won).map_err(of)
 }

@@ -107,6 +107,12 @@ pub enum Fault {
         /// Validator.
         validator: usize,
     },
+    /// Power fails right after its next precommit, and the log of that height is gone, with the
+    /// lock in it; the guard and the blocks are left. It starts again soon.
+    LogLost {
+        /// Validator.
+        validator: usize,
+    },
     /// The disk is emptied; it comes back by rule 15.
     Wipe {
         /// Validator.
@@ -158,6 +164,7 @@ impl Fault {
             Self::SyncError { .. } => "sync-error",
             Self::SyncLie { .. } => "sync-lie",
             Self::MisdirectedWrite { .. } => "misdirected-write",
+            Self::LogLost { .. } => "log-lost",
             Self::Wipe { .. } => "wipe",
             Self::AgentCrash { .. } => "agent-crash",
             Self::AgentCut { .. } => "agent-cut",
@@ -165,7 +172,7 @@ impl Fault {
     }
 
     /// Names of all faults, in the order of their definition.
-    pub const NAMES: [&'static str; 19] = [
+    pub const NAMES: [&'static str; 20] = [
         "crash",
         "crash-at-write",
         "restart-storm",
@@ -182,6 +189,7 @@ impl Fault {
         "sync-error",
         "sync-lie",
         "misdirected-write",
+        "log-lost",
         "wipe",
         "agent-crash",
         "agent-cut",
@@ -201,6 +209,7 @@ impl Fault {
             | Self::SyncError { validator }
             | Self::SyncLie { validator }
             | Self::MisdirectedWrite { validator }
+            | Self::LogLost { validator }
             | Self::Wipe { validator } => vec![*validator],
             Self::Mute { validators } | Self::Deaf { validators } => validators.clone(),
             Self::Partition { groups } => groups.concat(),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use quorate_types::{MechanismKind, Millis};
+use quorate_types::{Label, Millis};
 
 use crate::adversary::LieKind;
 
@@ -122,7 +122,7 @@ impl Manner {
 #[serde(deny_unknown_fields)]
 pub struct MarketPlan {
     /// Mechanism.
-    pub mechanism: MechanismKind,
+    pub mechanism: Label,
     /// Active milliseconds that bids are collected for.
     pub window_ms: Millis,
     /// Active milliseconds without a heartbeat after which an assignment may lapse.

@@ -9,7 +9,7 @@ use super::links;
 use crate::plan::{Fault, Plan, TearPlan, TimedFault};
 
 /// Kinds of faults, with the keys that each must have and may have, beside `at` and `lasts`.
-const KINDS: [(&str, &[&str], &[&str]); 20] = [
+const KINDS: [(&str, &[&str], &[&str]); 21] = [
     ("crash", &["validators"], &["tear"]),
     ("crash-at-write", &["validators"], &["after_writes", "tear"]),
     ("restart-storm", &["validators", "times"], &[]),
@@ -26,6 +26,7 @@ const KINDS: [(&str, &[&str], &[&str]); 20] = [
     ("sync-error", &["validators"], &[]),
     ("sync-lie", &["validators"], &[]),
     ("misdirected-write", &["validators"], &[]),
+    ("log-lost", &["validators"], &[]),
     ("wipe", &["validators"], &[]),
     ("agent-crash", &["agents"], &[]),
     ("agent-cut", &["agents"], &[]),
@@ -131,6 +132,7 @@ impl Reader<'_> {
             "sync-error" => self.each(|validator| Fault::SyncError { validator }),
             "sync-lie" => self.each(|validator| Fault::SyncLie { validator }),
             "misdirected-write" => self.each(|validator| Fault::MisdirectedWrite { validator }),
+            "log-lost" => self.each(|validator| Fault::LogLost { validator }),
             "wipe" => self.each(|validator| Fault::Wipe { validator }),
             "agent-crash" => self.each_agent(|agent| Fault::AgentCrash { agent }),
             "agent-cut" => self.each_agent(|agent| Fault::AgentCut { agent }),

@@ -3,7 +3,8 @@
 use serde::Deserialize;
 use toml::Spanned;
 
-use quorate_types::MechanismKind;
+use quorate_market::{Mechanism, Optimal};
+use quorate_types::Label;
 
 use super::time::Time;
 use crate::adversary::LieKind;
@@ -77,7 +78,7 @@ pub(super) struct Agents {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Market {
-    pub(super) mechanism: MechanismKind,
+    pub(super) mechanism: Label,
     pub(super) window: Time,
     pub(super) lease: Time,
     pub(super) attempts: u64,
@@ -86,7 +87,7 @@ pub(super) struct Market {
 impl Default for Market {
     fn default() -> Self {
         Self {
-            mechanism: MechanismKind::Assignment,
+            mechanism: Optimal.label(),
             window: Time::of(300),
             lease: Time::of(3_000),
             attempts: 5,

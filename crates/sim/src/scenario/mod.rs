@@ -124,7 +124,7 @@ impl Scenario {
         ranged("market.window in ms", window.millis(), 1..=MONTH)?;
         ranged("market.lease in ms", lease.millis(), 1..=MONTH)?;
         Ok(MarketPlan {
-            mechanism: market.mechanism,
+            mechanism: market.mechanism.clone(),
             window_ms: window.millis(),
             lease_ms: lease.millis(),
             attempts,

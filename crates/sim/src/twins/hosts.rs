@@ -137,9 +137,8 @@ impl Host {
                 Some(Event::Executed { block: block.header.id(), result })
             }
             Action::Propose { ledger, round, proposal } => {
-                let (block, execution) = ledger.propose(*proposal);
-                let (block, execution) = (Box::new(block), Box::new(execution));
-                Some(Event::Proposed { round, block, execution })
+                let (block, _) = ledger.propose(*proposal);
+                Some(Event::Proposed { round, block: Box::new(block) })
             }
             Action::Sign(to_sign) => self.sign(to_sign, mint, deeds),
             Action::Persist { block, commit } => {

@@ -196,7 +196,8 @@ impl World {
             return;
         }
         host.wake_at = None;
-        if let Some(process) = &mut host.process {
+        self.note_of(b'T', Some(Place::Client(at)), &[]);
+        if let Some(process) = &mut self.clients[at].process {
             process.timer.advance(now);
             if process.client.poll_timeout().is_some_and(|due| due <= now) {
                 process.client.handle_timeout(now);

@@ -12,6 +12,8 @@ use crate::seen::Seen;
 
 /// Milliseconds after which whoever watches a process starts it again.
 const SUPERVISOR_MS: Millis = 300;
+/// Where a store keeps its log.
+const LOG_FOLDER: &str = "wal/";
 
 impl World {
     pub(super) fn begin_fault(&mut self, fault: usize) {
@@ -54,6 +56,9 @@ impl World {
             | Fault::SyncError { .. }
             | Fault::SyncLie { .. }
             | Fault::MisdirectedWrite { .. } => self.spoil_disk(&timed.fault),
+            Fault::LogLost { validator } => {
+                self.each_host(validator, |world, at| world.validators[at].loses_log = true);
+            }
             Fault::Wipe { validator } => self.wipe(validator),
             Fault::AgentCrash { agent } => self.end_client(agent),
             Fault::Partition { .. }
@@ -114,6 +119,9 @@ impl World {
             | Fault::RestartStorm { validator, .. }
             | Fault::Wipe { validator } => {
                 self.each_host(validator, |world, at| world.start_validator(at));
+            }
+            Fault::LogLost { validator } => {
+                self.each_host(validator, |world, at| world.validators[at].loses_log = false);
             }
             Fault::Pause { .. } | Fault::SyncError { .. } => {}
             Fault::ClockJump { validator, .. } => {
@@ -204,6 +212,16 @@ impl World {
 
     fn restart_later(&mut self, at: usize) {
         self.push(self.now + SUPERVISOR_MS, Happening::Start(Place::Validator(at)));
+    }
+
+    /// Whoever watches the process starts it again, with what its guard and its blocks say.
+    pub(super) fn lose_log(&mut self, at: usize) {
+        self.end_process(at, "power failed and the log is gone".to_owned());
+        let disk = &self.validators[at].disk;
+        disk.crash(Tear::Nothing);
+        let names = disk.names().into_iter().filter(|name| name.starts_with(LOG_FOLDER));
+        names.for_each(|name| disk.lose(&name));
+        self.restart_later(at);
     }
 
     fn wipe(&mut self, validator: usize) {

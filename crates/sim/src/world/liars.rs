@@ -6,7 +6,9 @@ use std::sync::Arc;
 use quorate_crypto::verify_statement;
 use quorate_replica::{Event, Recipients};
 use quorate_types::message::{ClientMessage, ClientRequest, Notice, PeerMessage, Request};
-use quorate_types::{Body, PublicKey, SignedOperation, SignedStatement, TaskId, cbor, limits};
+use quorate_types::{
+    Body, Kind, PublicKey, SignedOperation, SignedStatement, TaskId, cbor, limits,
+};
 
 use super::{Client, Happening, Place, Validator, World};
 use crate::adversary::{AgentMouth, Lie, LieKind, Mouth};
@@ -172,15 +174,26 @@ impl World {
         self.send_to_key(at, to, &cbor::encode(message).into());
     }
 
-    /// Shows an own statement to whoever watches; of a liar's those alone that it signed.
+    /// Shows an own statement to whoever watches, of a liar's those alone that it signed; and what
+    /// who is no liar holds against somebody.
     fn observe(&mut self, at: usize, message: &PeerMessage) {
         let host = &self.validators[at];
+        if let (PeerMessage::Evidence(evidence), None, Some(replica)) =
+            (message, &host.liar, host.replica())
+        {
+            let (height, evidence) = (replica.height(), evidence.clone());
+            return self.see(Seen::Accused { validator: at, height, evidence });
+        }
         let PeerMessage::Statement(signed) = message else { return };
         if signed.signer != host.me || (host.liar.is_some() && !is_statement(signed)) {
             return;
         }
         self.count_lies(LieKind::Twin.name(), u64::from(host.lie == Some(LieKind::Twin)));
         let statement = Box::new(signed.clone());
+        let host = &mut self.validators[at];
+        if signed.statement.kind == Kind::Precommit && std::mem::take(&mut host.loses_log) {
+            self.push(self.now, Happening::LogLost(at));
+        }
         self.see(Seen::Signed { validator: at, statement });
     }
 }

@@ -57,7 +57,7 @@ impl World {
         if self.life_of(to) != Some(life) {
             return;
         }
-        self.note(b'<', from, to, if mangled { bytes } else { &[] });
+        self.note(b'<', from, to, bytes);
         match (from, to) {
             (_, Place::Validator(at)) => self.take_frame(at, from, bytes, mangled),
             (Place::Validator(from), Place::Client(at)) => self.take_client_frame(at, from, bytes),
@@ -65,13 +65,14 @@ impl World {
         }
     }
 
-    /// Takes something into the digest.
+    /// Takes a frame into the digest, or something else between two hosts.
     pub(super) fn note(&mut self, kind: u8, from: Place, to: Place, bytes: &[u8]) {
-        let number = |place| match place {
-            Place::Validator(at) => at as u64,
-            Place::Client(at) => (1 << 32) | at as u64,
-        };
         self.digest.note(kind, self.now, [number(from), number(to)], bytes);
+    }
+
+    /// Takes something into the digest that is about one host, or about none.
+    pub(super) fn note_of(&mut self, kind: u8, place: Option<Place>, bytes: &[u8]) {
+        self.digest.note(kind, self.now, [place.map_or(u64::MAX, number), 0], bytes);
     }
 
     /// A frame that is lost on a client's stream takes the connection with it; it comes back once
@@ -140,6 +141,7 @@ impl World {
     }
 
     fn tell_link(&mut self, place: Place, other: Place, up: bool) {
+        self.note(b'L', place, other, &[u8::from(up)]);
         match (place, other) {
             (Place::Validator(at), Place::Client(client)) => {
                 let key = self.clients[client].public_key();
@@ -185,4 +187,11 @@ impl World {
 /// A pair in its one form.
 fn ordered(a: Place, b: Place) -> (Place, Place) {
     if a < b { (a, b) } else { (b, a) }
+}
+
+fn number(place: Place) -> u64 {
+    match place {
+        Place::Validator(at) => at as u64,
+        Place::Client(at) => (1 << 32) | at as u64,
+    }
 }

@@ -82,6 +82,8 @@ enum Happening {
         left: u64,
         step: Millis,
     },
+    /// Power fails at a validator, and its log is gone.
+    LogLost(usize),
     /// A liar may speak unasked.
     Volunteer(Place),
     /// From now on nothing new goes wrong.
@@ -190,6 +192,7 @@ impl World {
             Happening::Submit(task) => self.submit(task),
             Happening::Cancel(task) => self.cancel(task),
             Happening::Storm { validator, left, step } => self.storm(validator, left, step),
+            Happening::LogLost(validator) => self.lose_log(validator),
             Happening::Volunteer(place) => self.volunteer(place),
             Happening::Heal => self.heal(),
         }
@@ -214,7 +217,8 @@ impl World {
     }
 
     fn see(&mut self, seen: Seen) {
-        self.digest.note(b'!', self.now, [0, 0], seen.name().as_bytes());
+        self.note_of(b'!', seen.place(), seen.name().as_bytes());
+        self.note_of(b'=', seen.place(), &seen.content());
         self.seen.push(seen);
     }
 

@@ -163,7 +163,7 @@ fn genesis(plan: &Plan, attester: &SecretKey) -> Result<Genesis, PlanError> {
         trusted: false,
         attempts: plan.market.attempts,
         lease_ms: plan.market.lease_ms,
-        mechanism: plan.market.mechanism,
+        mechanism: plan.market.mechanism.clone(),
         window_ms: plan.market.window_ms,
     };
     let genesis = Genesis {
@@ -177,6 +177,7 @@ fn genesis(plan: &Plan, attester: &SecretKey) -> Result<Genesis, PlanError> {
         validators: ValidatorSet::new(members?).map_err(|_| PlanError::Validators)?,
     };
     genesis.check()?;
+    quorate_market::check_mechanisms(&genesis.markets)?;
     Ok(genesis)
 }
 
@@ -206,6 +207,7 @@ fn validators(plan: &Plan) -> Vec<Validator> {
                 syncs: 0,
                 tear: TearPlan::Nothing,
                 wiped: false,
+                loses_log: false,
                 clients: BTreeMap::new(),
                 undecodable: 0,
             }

@@ -52,6 +52,8 @@ pub struct Validator {
     pub(super) tear: TearPlan,
     /// Its disk was emptied: it comes back by rule 15.
     pub(super) wiped: bool,
+    /// Its log goes once it has precommitted: then there may be a lock in it.
+    pub(super) loses_log: bool,
     /// Clients that it is connected with, by key.
     pub(super) clients: BTreeMap<PublicKey, usize>,
     /// Frames that did not decode.
@@ -174,7 +176,6 @@ impl World {
         let ledger = process.replica().ledger();
         let (height, state) = (ledger.height(), ledger.state_root());
         let guarded = (guard.height, guard.round, guard.step);
-        self.note(b'S', Place::Validator(at), Place::Validator(at), state.as_bytes());
         self.validators[at].process = Some(process);
         self.see(Seen::Started { validator: at, height, state, guarded });
         self.drain(at);
@@ -204,13 +205,15 @@ impl World {
         let clock = host.clock.show(now);
         if let Some(process) = &mut host.process {
             process.handle_timeout(clock);
-            self.note(b'T', Place::Validator(at), Place::Validator(at), &[]);
+            self.note_of(b'T', Some(Place::Validator(at)), &[]);
             self.drain(at);
         }
     }
 
     pub(super) fn done(&mut self, at: usize, life: u64, event: Event) {
         if self.validators[at].life == life {
+            let holds = matches!(event, Event::Verified(_));
+            self.note_of(b'V', Some(Place::Validator(at)), &[u8::from(holds)]);
             self.handle(at, event);
             self.drain(at);
         }
@@ -280,6 +283,8 @@ impl World {
     /// Syncs take their time, and the process waits for them.
     fn charge(&mut self, at: usize) {
         let now = self.now;
+        let written = self.validators[at].disk.checksum();
+        self.note_of(b'D', Some(Place::Validator(at)), &written.to_le_bytes());
         let host = &mut self.validators[at];
         let syncs = host.disk.syncs();
         if host.sync_ms > 0 {
@@ -323,8 +328,6 @@ impl World {
                 }
             }
             Effect::Committed { round, block, commit, committed } => {
-                let id = block.header.id();
-                self.note(b'C', Place::Validator(at), Place::Validator(at), id.as_bytes());
                 let commit = Box::new(commit);
                 self.see(Seen::Committed { validator: at, round, block, commit, committed });
             }
@@ -333,10 +336,9 @@ impl World {
 
     fn propose(&mut self, at: usize, ledger: &Ledger, what: (Round, quorate_ledger::Proposal)) {
         let (round, proposal) = what;
-        let (block, execution) = ledger.propose(proposal);
+        let (block, _) = ledger.propose(proposal);
         self.with_liar(at, |liar, mouth| liar.built(mouth, &block));
-        let (block, execution) = (Box::new(block), Box::new(execution));
-        self.handle(at, Event::Proposed { round, block, execution });
+        self.handle(at, Event::Proposed { round, block: Box::new(block) });
     }
 
     fn verify(&mut self, at: usize, work: Work) {

@@ -42,6 +42,22 @@ impl Change {
         if matches!(self, Self::Write(_)) { Access::Write } else { Access::Other }
     }
 
+    /// A CRC-32C with this change appended.
+    pub(super) fn append_to(&self, checksum: u32) -> u32 {
+        let (name, at, bytes) = match self {
+            Self::Write(write) => {
+                ("", [write.landing.file, write.landing.offset], &write.bytes[..])
+            }
+            Self::Truncate { file, length } => ("cut", [*file, *length], &[][..]),
+            Self::Create { name, file } => (name.as_str(), [*file, 0], &[][..]),
+            Self::Rename { from, to } => (from.as_str(), [0, 1], to.as_bytes()),
+            Self::Remove { name } => (name.as_str(), [0, 2], &[][..]),
+        };
+        let at = at.map(u64::to_le_bytes);
+        let parts = [name.as_bytes(), &at[0], &at[1], bytes];
+        parts.into_iter().fold(checksum, crc32c::crc32c_append)
+    }
+
     pub(super) fn is_of_file(&self, file: FileId) -> bool {
         match self {
             Self::Write(write) => write.meant.file == file,

@@ -34,6 +34,7 @@ use state::State;
 /// | wiped | [`wipe`](Self::wipe) |
 /// | failed read, bit flipped in a read | [`Fault::ReadError`], [`Fault::FlippedRead`] |
 /// | decay | [`overwrite`](Self::overwrite) |
+/// | a file lost | [`lose`](Self::lose) |
 ///
 /// The same calls give the same bytes and the same failures, always.
 #[derive(Clone, Default)]
@@ -129,6 +130,17 @@ impl MemoryDisk {
     /// it is absent.
     pub fn overwrite(&self, name: &str, bytes: &[u8]) {
         self.state().overwrite(name, bytes);
+    }
+
+    /// Takes a file away behind the back of its user, durably. Nothing happens where it is absent.
+    pub fn lose(&self, name: &str) {
+        self.state().lose(name);
+    }
+
+    /// CRC-32C of every change and sync so far, in their order: two disks of which it is another
+    /// were not written alike.
+    pub fn checksum(&self) -> u32 {
+        self.state().checksum
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -29,6 +29,8 @@ pub(super) struct State {
     pub(super) operations: u64,
     pub(super) reads: u64,
     pub(super) syncs: u64,
+    /// Of every change and sync so far.
+    pub(super) checksum: u32,
     /// What is to befall operations (or reads), and from which on.
     orders: Vec<(u64, Fault)>,
     pub(super) sync_honesty: Syncs,
@@ -51,6 +53,7 @@ impl Default for State {
             operations: 0,
             reads: 0,
             syncs: 0,
+            checksum: 0,
             orders: Vec::new(),
             sync_honesty: Syncs::Honest,
             capacity: u64::MAX,
@@ -141,6 +144,7 @@ impl State {
     pub(super) fn sync(&mut self, covered: impl Fn(&Change) -> bool) -> io::Result<()> {
         let fault = self.count(Access::Sync)?;
         self.syncs += 1;
+        self.checksum = crc32c::crc32c_append(self.checksum, b"sync");
         if fault == Some(Fault::PowerOff) {
             return Err(failure());
         }
@@ -167,6 +171,11 @@ impl State {
         self.durable_names.entry(name.to_owned()).or_insert(file);
         self.next_file += u64::from(file == next);
         self.files.insert(file, Content { seen: bytes.to_vec(), durable: bytes.to_vec() });
+    }
+
+    pub(super) fn lose(&mut self, name: &str) {
+        self.names.remove(name);
+        self.durable_names.remove(name);
     }
 
     pub(super) fn crash(&mut self, tear: Tear) {
@@ -265,6 +274,7 @@ impl State {
     }
 
     fn make(&mut self, change: Change) {
+        self.checksum = change.append_to(self.checksum);
         match &change {
             Change::Write(write) => write.show(&mut self.content(write.meant.file).seen),
             Change::Truncate { file, length } => {

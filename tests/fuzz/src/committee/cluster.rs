@@ -159,10 +159,9 @@ impl Cluster {
                 self.done(at, Event::Executed { block: block.header.id(), result })
             }
             Action::Propose { ledger, round, proposal } => {
-                let (block, execution) = ledger.propose(*proposal);
+                let (block, _) = ledger.propose(*proposal);
                 assert!(ledger.execute(&block).is_ok(), "an own block that is invalid");
-                let (block, execution) = (Box::new(block), Box::new(execution));
-                self.done(at, Event::Proposed { round, block, execution })
+                self.done(at, Event::Proposed { round, block: Box::new(block) })
             }
             Action::Log(height, record) => {
                 let bytes = cbor::encode(&record);

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use quorate_market::{TieSeed, mechanism};
-use quorate_types::{Amounts, MechanismKind, PublicKey, SwarmId, TaskId};
+use quorate_market::{FirstPrice, Mechanism, Optimal, TieSeed};
+use quorate_types::{Amounts, PublicKey, SwarmId, TaskId};
 
 use crate::dice::Dice;
 use crate::invariants::oracle::{Bid, Bidder, Round, awards};
@@ -17,15 +17,15 @@ fn slow_and_fast_auctions_agree_and_another_winner_is_noticed() {
     let market = "jobs".parse().unwrap();
     for _ in 0..300 {
         let round = round(&mut dice, &market);
-        for kind in [MechanismKind::FirstPrice, MechanismKind::Assignment] {
+        for kind in [&FirstPrice as &dyn Mechanism, &Optimal] {
             let won = winners(&round, kind);
-            assert_eq!(awards(&round, kind, &won), Ok(()));
+            assert_eq!(awards(&round, &kind.label(), &won), Ok(()));
             for at in 0..won.len() {
                 let mut other = won.clone();
                 other[at].agent = PublicKey([77; 32]);
-                assert!(awards(&round, kind, &other).is_err());
+                assert!(awards(&round, &kind.label(), &other).is_err());
                 other.remove(at);
-                assert!(awards(&round, kind, &other).is_err());
+                assert!(awards(&round, &kind.label(), &other).is_err());
                 noticed += 1;
             }
         }
@@ -57,7 +57,7 @@ fn round<'a>(dice: &mut Dice, market: &'a quorate_types::Label) -> Round<'a> {
     }
 }
 
-fn winners(round: &Round<'_>, kind: MechanismKind) -> Vec<Bid> {
+fn winners(round: &Round<'_>, kind: &dyn Mechanism) -> Vec<Bid> {
     let task = |(id, demand): (&TaskId, &Amounts)| quorate_market::Task {
         id: *id,
         demand: demand.clone(),
@@ -75,7 +75,7 @@ fn winners(round: &Round<'_>, kind: MechanismKind) -> Vec<Bid> {
         bids: round.bids.iter().map(bid).collect(),
         ties: TieSeed { swarm: round.swarm, market: round.market.clone() },
     };
-    let awards = mechanism(kind).clear(&given).awards;
+    let awards = kind.clear(&given).awards;
     let won = awards.iter().map(|won| Bid { task: won.task, agent: won.agent, price: won.payment });
     won.collect()
 }

@@ -70,14 +70,33 @@ const ROWS: &[(u8, &str, &str, Change)] = &[
         seen.extend(second);
     }),
     (7, "evidence against a correct validator", "convicts", |record, seen| {
-        blocks(seen, 4, |_, block| block.evidence.push(evidence(record)));
+        blocks(seen, 4, |_, block| block.evidence.push(evidence(record, 0)));
     }),
     (8, "two blocks, and nobody who signed twice", "only 0 are guilty", |_, seen| {
         blocks(seen, 4, |at, block| block.header.block_time += u64::from(at == 1));
     }),
     (9, "somebody convicted twice", "again", |record, seen| {
         for height in [4, 5] {
-            blocks(seen, height, |_, block| block.evidence.push(evidence(record)));
+            blocks(seen, height, |_, block| block.evidence.push(evidence(record, 0)));
+        }
+    }),
+    (9, "of two culprits one goes free", "left it out", |record, seen| {
+        accuse(record, seen, &[0, 1]);
+        blocks(seen, 4, |_, block| block.evidence.push(evidence(record, 0)));
+    }),
+    (9, "a correct builder leaves out what it holds", "left it out", |record, seen| {
+        accuse(record, seen, &[1]);
+    }),
+    (9, "nobody builds with what one validator holds", "is in no block", |record, seen| {
+        let idle = record.world.validators()[3].public_key();
+        accuse(record, seen, &[1]);
+        seen.retain(|seen| !matches!(seen, Seen::Accused { validator, .. } if *validator != 3));
+        for height in 1..200 {
+            blocks(seen, height, |_, block| {
+                if block.header.builder == idle {
+                    block.header.builder = record.world.validators()[0].public_key();
+                }
+            });
         }
     }),
     (10, "nothing committed after the first assignment", "is assigned at the end", |_, seen| {
@@ -196,7 +215,7 @@ const ROWS: &[(u8, &str, &str, Change)] = &[
         blocks(seen, 4, |_, block| block.header.next_validators = Hash::ZERO);
     }),
     (19, "evidence that takes nothing", "not the set that", |record, seen| {
-        blocks(seen, 4, |_, block| block.evidence.push(evidence(record)));
+        blocks(seen, 4, |_, block| block.evidence.push(evidence(record, 0)));
     }),
     (23, "a validator forgets a block", "had decided", |_, seen| {
         let (height, state, guarded) = (1, Hash::ZERO, (1 << 20, 0, 0));
@@ -244,8 +263,23 @@ fn without(seen: &mut [Seen], is_gone: impl Fn(&Outcome) -> bool) {
     outcomes(seen, |_, committed| committed.outcomes.retain(|outcome| !is_gone(outcome)));
 }
 
-/// Validator 0 signs two prevotes.
-fn evidence(record: &Record) -> Verified<Evidence> {
+/// Each validator tells at height 3 what it holds against these.
+fn accuse(record: &Record, seen: &mut Vec<Seen>, culprits: &[usize]) {
+    let at = seen
+        .iter()
+        .position(|seen| matches!(seen, Seen::Committed { block, .. } if block.header.height == 3));
+    let accusations = culprits.iter().flat_map(|culprit| {
+        let evidence = Box::new(evidence(record, *culprit).into_inner());
+        (0..4).map(move |validator| {
+            let evidence = evidence.clone();
+            Seen::Accused { validator, height: 3, evidence }
+        })
+    });
+    seen.splice(at.unwrap()..at.unwrap(), accusations);
+}
+
+/// A validator signs two prevotes.
+fn evidence(record: &Record, culprit: usize) -> Verified<Evidence> {
     let genesis = record.world.genesis();
     let nil = Statement {
         swarm: genesis.swarm_id(),
@@ -257,6 +291,6 @@ fn evidence(record: &Record) -> Verified<Evidence> {
         pol_round: None,
     };
     let some = Statement { block: Some(quorate_types::BlockId([7; 32])), ..nil.clone() };
-    let key = key_of("validator", 0);
+    let key = key_of("validator", culprit);
     Verified::<Evidence>::from_pair(&key.sign_statement(nil), &key.sign_statement(some)).unwrap()
 }

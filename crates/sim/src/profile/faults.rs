@@ -1,0 +1,153 @@
+//! What goes wrong in the plan of a profile, and when.
+
+use super::{Generator, Profile};
+use crate::adversary::LieKind;
+use crate::dice::Dice;
+use crate::plan::{Fault, Plan, TearPlan, TimedFault};
+
+impl Generator {
+    pub(super) fn faults(&mut self, plan: &Plan) -> Vec<TimedFault> {
+        let mut faults = Vec::new();
+        let mut at = 1_000 + self.dice.below(1_000);
+        if self.profile == Profile::Threshold {
+            return self.threshold(plan);
+        }
+        while at + 1_000 < plan.heal_at && self.profile != Profile::Calm {
+            let lasts = self.dice.between(200, 4_000).min(plan.heal_at - at);
+            let begun = self.fault(plan).into_iter();
+            faults.extend(begun.map(|fault| TimedFault { at, lasts, fault }));
+            at += self.dice.between(100, 3_000);
+        }
+        faults.extend(lonely_locks(plan));
+        faults
+    }
+
+    /// f + 1 down at once: the rest must wait, and go on when they are back.
+    fn threshold(&mut self, plan: &Plan) -> Vec<TimedFault> {
+        let mut who: Vec<usize> = (0..self.size.validators).collect();
+        self.dice.shuffle(&mut who);
+        let at = self.dice.between(2_000, 6_000);
+        let down = who.into_iter().take(self.bearable() + 1);
+        let lasts = plan.heal_at.saturating_sub(at);
+        down.map(|validator| TimedFault {
+            at,
+            lasts,
+            fault: Fault::Crash { validator, tear: TearPlan::Nothing },
+        })
+        .collect()
+    }
+
+    /// What begins at once: one fault, or a disk emptied and another with it.
+    fn fault(&mut self, plan: &Plan) -> Vec<Fault> {
+        let parts = [Profile::Network, Profile::Process, Profile::Disk, Profile::Agents];
+        let parts: Vec<Profile> = match self.profile {
+            Profile::Mixed => parts.to_vec(),
+            Profile::OverThreshold => vec![Profile::Network],
+            Profile::Byzantine => vec![Profile::Network, Profile::Process],
+            part => vec![part],
+        };
+        match self.dice.pick(&parts) {
+            Some(Profile::Network) => vec![self.network_fault()],
+            Some(Profile::Process) => vec![self.process_fault()],
+            Some(Profile::Disk) => self.disk_fault(plan),
+            Some(Profile::Agents) => vec![self.agent_fault()],
+            _ => Vec::new(),
+        }
+    }
+
+    fn network_fault(&mut self) -> Fault {
+        let count = self.size.validators;
+        let validator = self.dice.index(count);
+        let few =
+            |dice: &mut Dice| -> Vec<usize> { (0..count).filter(|_| dice.chance(300)).collect() };
+        match self.dice.below(6) {
+            0 => {
+                let (left, right) = (0..count).partition(|_| self.dice.chance(500));
+                Fault::Partition { groups: vec![left, right] }
+            }
+            1 => Fault::Mute { validators: few(&mut self.dice) },
+            2 => Fault::Deaf { validators: few(&mut self.dice) },
+            3 => Fault::Bridge { validator },
+            4 => Fault::Ring,
+            _ => Fault::IsolateLeader,
+        }
+    }
+
+    fn process_fault(&mut self) -> Fault {
+        let validator = self.dice.index(self.size.validators);
+        match self.dice.below(5) {
+            0 => Fault::Crash { validator, tear: self.tear() },
+            1 => Fault::CrashAtWrite { validator, after: self.dice.below(60), tear: self.tear() },
+            2 => Fault::RestartStorm { validator, times: self.dice.between(2, 6) },
+            3 => Fault::Pause { validator },
+            _ => Fault::ClockJump { validator, by_ms: self.dice.below(8_000) as i64 - 4_000 },
+        }
+    }
+
+    fn disk_fault(&mut self, plan: &Plan) -> Vec<Fault> {
+        let validator = self.dice.index(self.size.validators);
+        vec![match self.dice.below(8) {
+            0 | 1 => {
+                Fault::CrashAtWrite { validator, after: self.dice.below(60), tear: self.tear() }
+            }
+            2 => Fault::SlowDisk { validator, sync_ms: self.dice.between(1, 40) },
+            3 => Fault::FullDisk { validator },
+            4 => Fault::SyncError { validator },
+            _ => return self.loss(&self.doubtful(plan)),
+        }]
+    }
+
+    /// A disk that loses what it had made durable. Who forgot a lock, or all that it signed, says
+    /// nothing for a while, and who had a disk that lies can say anything.
+    fn loss(&mut self, doubtful: &[usize]) -> Vec<Fault> {
+        let Some(validator) = self.dice.pick(doubtful).copied() else { return Vec::new() };
+        match self.dice.below(5) {
+            0 | 1 => vec![Fault::LogLost { validator }],
+            2 => {
+                // Two keys at once may come back by rule 15 where the others are a quorum.
+                let all = self.dice.chance(500);
+                let wiped = doubtful.iter().filter(|at| all || **at == validator);
+                wiped.map(|at| Fault::Wipe { validator: *at }).collect()
+            }
+            3 => vec![Fault::SyncLie { validator }],
+            _ => vec![Fault::MisdirectedWrite { validator }],
+        }
+    }
+
+    /// The correct validators that may lose what their disk held, as many as may yet be faulty: it
+    /// counts with the lies, since the others have to be a quorum. Always the same ones.
+    fn doubtful(&self, plan: &Plan) -> Vec<usize> {
+        let liars = plan.validators.iter().filter(|validator| validator.lie.is_some()).count();
+        let correct = plan.validators.iter().enumerate().filter(|(_, at)| at.lie.is_none());
+        let left = self.bearable().saturating_sub(liars);
+        correct.map(|(at, _)| at).take(left).collect()
+    }
+
+    fn agent_fault(&mut self) -> Fault {
+        let agent = self.dice.index(self.size.agents);
+        match self.dice.chance(500) {
+            true => Fault::AgentCrash { agent },
+            false => Fault::AgentCut { agent },
+        }
+    }
+
+    fn tear(&mut self) -> TearPlan {
+        let all = [TearPlan::Nothing, TearPlan::Everything, TearPlan::Prefix, TearPlan::Sectors];
+        *self.dice.pick(&all).unwrap_or(&TearPlan::Nothing)
+    }
+}
+
+/// Beside one that votes nil, as who claims false polkas does, a validator that hears and is not
+/// heard sees polkas that nobody else sees: it locks alone. It has to keep to that, the second time
+/// over a crash.
+fn lonely_locks(plan: &Plan) -> Vec<TimedFault> {
+    let mut lies = plan.validators.iter().map(|validator| validator.lie);
+    let correct = lies.clone().position(|lie| lie.is_none());
+    let nil = [Some(LieKind::NilOnly), Some(LieKind::FalsePolka)];
+    let with_nil = lies.any(|lie| nil.contains(&lie));
+    let Some(validator) = correct.filter(|_| with_nil) else { return Vec::new() };
+    let mute = || Fault::Mute { validators: vec![validator] };
+    let crash = Fault::Crash { validator, tear: TearPlan::Nothing };
+    let all = [(2_500, 5_000, mute()), (8_000, 5_000, mute()), (9_000, 100, crash)];
+    all.map(|(at, lasts, fault)| TimedFault { at, lasts, fault }).into()
+}
