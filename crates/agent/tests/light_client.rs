@@ -373,6 +373,24 @@ fn an_award_is_lost_when_too_few_validators_are_heard_for_the_lease() {
     assert_eq!(world.clients[1].fail(task, 1, b"out of reach".to_vec(), now), Ok(()));
 }
 
+/// Whoever is heard from keeps its lease, also of what it does not know that it won.
+#[test]
+fn an_award_of_which_no_notice_came_is_found_by_an_idle_client() {
+    let mut world = World::new();
+    let requester = ready(&mut world, 10);
+    let agent = ready(&mut world, 20);
+    world.uninformed = Some(agent);
+    let task = submit(&mut world, requester, 1)[0];
+    world.run(400, |w| {
+        let now = w.now;
+        if let Some(Event::Call(call)) = w.events[agent].last().cloned() {
+            bid(&mut w.clients[agent], &call, now);
+        }
+        !awards(w, agent).is_empty()
+    });
+    assert_eq!((awards(&world, agent)[0].task, world.swarm.tasks[&task].token), (task, 1));
+}
+
 #[test]
 fn heartbeats_come_four_times_in_a_lease_while_an_award_is_held() {
     let (mut world, _) = holding();

@@ -113,7 +113,8 @@ impl LightClient {
     }
 
     /// Every validator must hear the assignee itself: each lapse takes their word. The account is
-    /// asked for along, so that an idle swarm answers and reach is known.
+    /// asked for along, so that an idle swarm answers and reach is known, and that an award of
+    /// which no notice came is found: whoever is heard keeps what it does not know of.
     fn heartbeat(&mut self, now: Millis) {
         let quarter = self.work.shortest_lease().map(|lease| (lease / 4).max(1));
         let wait = quarter.unwrap_or(Millis::MAX).min(self.config.idle_heartbeat.max(1));
@@ -121,9 +122,7 @@ impl LightClient {
         for validator in self.connected() {
             let (height, block) = self.block_of(&validator);
             self.ask(&validator, Request::Heartbeat(Heartbeat { height, block }), None);
-            if quarter.is_some() {
-                self.ask(&validator, Request::Account(self.me), Some(Asked::Account));
-            }
+            self.ask(&validator, Request::Account(self.me), Some(Asked::Account));
         }
     }
 

@@ -18,9 +18,9 @@ use quorate_types::message::{
 use quorate_types::operation::{Offer, Report};
 use quorate_types::outcome::{Assignment, Receipt, Refusal};
 use quorate_types::{
-    Amounts, Body, Capabilities, FencingToken, Genesis, Hash, Header, Kind, Label, Market,
-    Millis, Operation, Outcome, PROTOCOL_VERSION, PublicKey, QuorumCertificate,
-    Reason, SignedOperation, Statement, TaskId, TaskSpec, Validator, ValidatorSet, cbor,
+    Amounts, Body, Capabilities, FencingToken, Genesis, Hash, Header, Kind, Label, Market, Millis,
+    Operation, Outcome, PROTOCOL_VERSION, PublicKey, QuorumCertificate, Reason, SignedOperation,
+    Statement, TaskId, TaskSpec, Validator, ValidatorSet, cbor,
 };
 
 pub const LEASE: Millis = 4_000;
@@ -393,6 +393,8 @@ pub struct World {
     /// Out of 100 messages, how many are lost, and how many come twice.
     pub loss: u64,
     pub repeats: u64,
+    /// The client that no certificate is sent to, unless it asks.
+    pub uninformed: Option<usize>,
     random: u64,
 }
 
@@ -410,6 +412,7 @@ impl World {
             silent: BTreeSet::new(),
             loss: 0,
             repeats: 0,
+            uninformed: None,
             random: 42,
         }
     }
@@ -520,7 +523,9 @@ impl World {
         if self.silent.contains(&validator) {
             return;
         }
-        for notice in notices {
+        let uninformed = self.uninformed == Some(index);
+        let lost = |notice: &&Notice| uninformed && matches!(notice, Notice::Certificate(_));
+        for notice in notices.iter().filter(|notice| !lost(notice)) {
             for _ in 0..self.arrivals() {
                 self.clients[index].handle_notice(validator, notice.clone(), self.now);
             }
