@@ -73,7 +73,7 @@ fn write_assignment(text: &mut String, assignment: &Assignment) -> fmt::Result {
 
 fn write_clearing(text: &mut String, record: &ClearingRecord) -> fmt::Result {
     writeln!(text, "clearing       number {} of market {}", record.window, record.market)?;
-    writeln!(text, "mechanism      {:?} version {}", record.mechanism, record.version)?;
+    writeln!(text, "mechanism      {} version {}", record.mechanism, record.version)?;
     writeln!(text, "inputs         {} under root {}", record.input_count, record.inputs)?;
     writeln!(text, "assigned       {} for {} in all", record.assigned, record.total)
 }

@@ -6,11 +6,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail, ensure};
 use quorate_certificate::TrustRoot;
+use quorate_market::check_mechanisms;
 use quorate_node::write_genesis;
 use quorate_types::genesis::{Admission, Attester, Parameters};
-use quorate_types::{
-    Genesis, Label, Market, MechanismKind, PROTOCOL_VERSION, Power, Validator, ValidatorSet,
-};
+use quorate_types::{Genesis, Label, Market, PROTOCOL_VERSION, Power, Validator, ValidatorSet};
 use serde::Deserialize;
 
 use crate::member::{Member, key_of};
@@ -74,6 +73,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         validators: validators(&args.validator)?,
     };
     let root = TrustRoot::from_genesis(&genesis)?;
+    check_mechanisms(&genesis.markets)?;
     for warning in warnings(&genesis) {
         eprintln!("warning: {warning}");
     }
@@ -147,7 +147,7 @@ fn tasks_market() -> Result<Market> {
         trusted: false,
         attempts: 5,
         lease_ms: 10_000,
-        mechanism: MechanismKind::Assignment,
+        mechanism: "assignment".parse()?,
         window_ms: 1_000,
     })
 }

@@ -13,11 +13,13 @@ mod genesis;
 mod init;
 mod join;
 mod logging;
+mod markets;
 mod member;
 mod node;
 mod output;
 mod report;
 mod sim;
+mod solve;
 mod submit;
 mod values;
 
@@ -66,6 +68,8 @@ enum Command {
     /// Show a whole swarm at work on this machine, from auction to audit
     Demo(demo::Args),
     Sim(sim::Args),
+    Solve(solve::Args),
+    Markets(markets::Args),
     Bench(bench::Args),
 }
 
@@ -97,6 +101,8 @@ impl Command {
             Self::Audit(args) => Ok(audit::run(args)),
             Self::Demo(args) => demo::run(args).await,
             Self::Sim(args) => Ok(sim::run(args).await),
+            Self::Markets(args) => markets::run(&args),
+            Self::Solve(args) => solve::run(&args),
             Self::Bench(args) => bench::run(args).await,
         }
     }

@@ -66,6 +66,14 @@ fn a_market_file_adds_to_the_default_market() {
     for name in ["tasks", "drones"] {
         assert!(genesis.contains(&format!("name = \"{name}\"")), "{genesis}");
     }
+    let unknown = std::fs::read_to_string(folder.path().join("markets.toml")).unwrap();
+    let unknown = unknown.replace("first-price", "coin-toss");
+    std::fs::write(folder.path().join("markets.toml"), unknown).unwrap();
+    let error = fail(folder.path(), &market);
+    assert!(
+        error.contains("market `drones`: this program has no mechanism `coin-toss`"),
+        "{error}"
+    );
     std::fs::write(folder.path().join("markets.toml"), "[[markets]]\nname = \"x\"\n").unwrap();
     let error = fail(folder.path(), &market);
     assert!(error.contains("markets.toml") && error.contains("missing field"), "{error}");

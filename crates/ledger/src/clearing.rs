@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use quorate_crypto::merkle;
-use quorate_market::{Award, Clearing, Mechanism, Round, TieSeed, eligibility, mechanism};
+use quorate_market::{Award, Clearing, Mechanism, Round, TieSeed, eligibility};
 use quorate_types::outcome::{
     Assignment, BidInput, BidderInput, ClearingInput, ClearingRecord, Refusal, TaskInput,
 };
@@ -25,6 +25,8 @@ use crate::{Dossier, state::Opened};
 
 /// What a clearing will take, and what that costs.
 pub(crate) struct Plan {
+    /// The market's mechanism.
+    rule: &'static dyn Mechanism,
     /// Tasks, in the order of the queue.
     tasks: Vec<TaskId>,
     /// Whether open tasks are left out.
@@ -35,8 +37,7 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// As many tasks from the front of the market's queue as the limits allow, at least one.
-    pub(crate) fn new(run: &Run<'_>, market: &Market) -> Self {
-        let rule = mechanism(market.mechanism);
+    pub(crate) fn new(run: &Run<'_>, market: &Market, rule: &'static dyn Mechanism) -> Self {
         let name = &market.name;
         let mut size = ClearingSize {
             tasks: 0,
@@ -44,7 +45,7 @@ impl Plan {
             bids: 0,
             live: run.view.count(&Index::Live(name.clone())),
         };
-        let mut plan = Self { tasks: Vec::new(), partial: false, cost: 0 };
+        let mut plan = Self { rule, tasks: Vec::new(), partial: false, cost: 0 };
         for (key, _) in run.view.marks(Index::open(name)) {
             let Index::Open(_, _, task) = key else { continue };
             size.tasks = size.tasks.saturating_add(1);
@@ -91,7 +92,7 @@ impl Run<'_> {
     /// Clears a market: record, refusals of excluded bids, assignments; then the next window.
     pub(crate) fn clear(&mut self, market: &Market, plan: Plan) {
         let docket = self.docket(market, &plan.tasks);
-        let rule = mechanism(market.mechanism);
+        let rule = plan.rule;
         let clearing = rule.clear(&docket.round(self.swarm));
         let number = self.view.window(&market.name).number;
         let dossier = docket.dossier(rule, &clearing, number);
@@ -288,7 +289,7 @@ impl Docket<'_> {
         let record = ClearingRecord {
             market: self.market.name.clone(),
             window,
-            mechanism: rule.kind(),
+            mechanism: self.market.mechanism.clone(),
             version: rule.version(),
             reserve: self.market.reserve,
             inputs: merkle::root(&leaves),

@@ -55,9 +55,11 @@ impl Ledger {
     /// The ledger at height 0: validators and attesters are members, nothing else is there.
     ///
     /// # Errors
-    /// [`GenesisError`] where the genesis breaks one of its rules.
+    /// [`GenesisError`] where the genesis breaks one of its rules, or names a mechanism that this
+    /// program does not have.
     pub fn genesis(genesis: Genesis) -> Result<Self, GenesisError> {
         genesis.check()?;
+        quorate_market::check_mechanisms(&genesis.markets)?;
         let committee = Committee::first(genesis.validators.clone());
         let sets = Sets::after(&committee, 0);
         let state = first_state(&genesis, committee);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use quorate_market::mechanism;
 use quorate_types::{Label, Market, Millis, PublicKey, limits};
 
 use crate::clearing::Plan;
@@ -27,7 +28,9 @@ impl<'a> Run<'a> {
         }
         due.sort_by(|(a, first), (b, second)| (a, &first.name).cmp(&(b, &second.name)));
         for (_, market) in due {
-            let plan = Plan::new(self, market);
+            // A ledger begins with mechanisms that there are.
+            let Some(rule) = mechanism(&market.mechanism) else { continue };
+            let plan = Plan::new(self, market, rule);
             if plan.cost > left {
                 // Strictly in order: what is due longest is not passed by what is smaller.
                 return;

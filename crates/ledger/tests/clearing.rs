@@ -4,6 +4,8 @@ mod common;
 
 use common::*;
 use quorate_crypto::merkle;
+use quorate_ledger::Ledger;
+use quorate_types::genesis::GenesisError;
 use quorate_types::operation::{Body, Revoke};
 use quorate_types::outcome::ClearingInput;
 use quorate_types::*;
@@ -263,4 +265,13 @@ fn tasks_beyond_one_clearing_take_their_turn() {
     // Those that were looked at stand at the end of the queue now.
     assert_eq!(open[64].0, first);
     assert!(world.ledger.index_is_consistent());
+}
+
+#[test]
+fn a_ledger_does_not_begin_with_a_mechanism_that_is_not_there() {
+    let mut unknown = genesis();
+    unknown.markets[0].mechanism = label("coin-toss");
+    let market = unknown.markets[0].name.clone();
+    let error = GenesisError::Mechanism { market, mechanism: label("coin-toss") };
+    assert_eq!(Ledger::genesis(unknown).unwrap_err(), error);
 }

@@ -286,7 +286,7 @@ fn rerun(swarm: SwarmId, dossier: &Dossier) -> Vec<(TaskId, PublicKey, Price)> {
             ClearingInput::Bid(_) => {}
         }
     }
-    let clearing = mechanism(dossier.record.mechanism).clear(&round);
+    let clearing = mechanism(&dossier.record.mechanism).unwrap().clear(&round);
     clearing.awards.iter().map(|award| (award.task, award.agent, award.payment)).collect()
 }
 

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use quorate_types::{Amounts, MechanismKind, PublicKey};
+use quorate_types::{Amounts, PublicKey};
 
 use crate::eligibility::fits;
-use crate::mechanism::Mechanism;
+use crate::mechanism::{Bidding, Mechanism};
 use crate::round::{Award, Bid, Clearing, Round, Task};
 
 /// Each task in ascending order goes to its cheapest bid within the limit whose demand still fits
@@ -14,8 +14,8 @@ use crate::round::{Award, Bid, Clearing, Round, Task};
 pub struct FirstPrice;
 
 impl Mechanism for FirstPrice {
-    fn kind(&self) -> MechanismKind {
-        MechanismKind::FirstPrice
+    fn name(&self) -> &'static str {
+        "first-price"
     }
 
     fn version(&self) -> u16 {
@@ -28,6 +28,14 @@ impl Mechanism for FirstPrice {
 
     fn guarantee(&self) -> &'static str {
         "each task goes to its cheapest bid that fits; none for all tasks together"
+    }
+
+    fn limits(&self) -> &'static str {
+        "none of its own"
+    }
+
+    fn bidding(&self) -> Bidding {
+        Bidding::Either
     }
 
     fn cost(&self, tasks: usize, bidders: usize, bids: usize) -> u64 {
@@ -47,8 +55,7 @@ impl Mechanism for FirstPrice {
                 if let Some(budget) = remaining.get_mut(&bid.agent) {
                     take(budget, &task.demand);
                 }
-                let Bid { task, agent, price } = *bid;
-                awards.push(Award { task, agent, bid: price, payment: price });
+                awards.push(Award::at(bid, bid.price));
             }
             bids = &bids[end..];
         }
@@ -56,7 +63,8 @@ impl Mechanism for FirstPrice {
     }
 }
 
-fn cheapest<'a>(
+/// The cheapest bid that fits, of those on a task.
+pub(crate) fn cheapest<'a>(
     round: &Round,
     task: &Task,
     bids: &'a [Bid],
@@ -74,7 +82,7 @@ fn cheapest<'a>(
 }
 
 /// Takes a demand that fits from a budget.
-fn take(budget: &mut Amounts, demand: &Amounts) {
+pub(crate) fn take(budget: &mut Amounts, demand: &Amounts) {
     for (name, amount) in demand {
         if let Some(left) = budget.get_mut(name) {
             *left = left.saturating_sub(*amount);

@@ -5,13 +5,24 @@
 //! **Absent here:** signatures, clocks, randomness, floats, and any state between two rounds.
 
 pub mod assignment;
+mod double;
 pub mod eligibility;
 mod first_price;
+pub mod gap;
+mod gap_market;
 mod mechanism;
 mod optimal;
 mod round;
+mod second_price;
+mod sequential;
+mod vcg;
 
+pub use double::{McAfee, UniformDouble};
 pub use first_price::FirstPrice;
-pub use mechanism::{Mechanism, mechanism};
+pub use gap_market::{Candidate, CandidateError, Gap, Score, best, check, score};
+pub use mechanism::{Bidding, Mechanism, check_mechanisms, mechanism, mechanisms};
 pub use optimal::Optimal;
 pub use round::{Award, Bid, Bidder, Clearing, Duals, Round, Task, TieSeed};
+pub use second_price::SecondPrice;
+pub use sequential::Sequential;
+pub use vcg::Vcg;

@@ -1,17 +1,29 @@
 //! The seam between the ledger and the auctions it knows.
 
-use quorate_types::MechanismKind;
+use quorate_types::genesis::GenesisError;
+use quorate_types::{Label, Market};
 
+use crate::double::{McAfee, UniformDouble};
 use crate::first_price::FirstPrice;
+use crate::gap_market::Gap;
 use crate::optimal::Optimal;
 use crate::round::{Clearing, Round};
+use crate::second_price::SecondPrice;
+use crate::sequential::Sequential;
+use crate::vcg::Vcg;
 
 /// A rule that gives tasks to bidders: a pure function of the round, on integers alone.
 ///
-/// To add one: a kind in `quorate-types`, an implementation, and its line in [`mechanism`].
+/// To add one: a file with an implementation, and its line in the registry ([`mechanisms`]).
 pub trait Mechanism: Sync {
-    /// Its kind, as genesis and clearing records name it.
-    fn kind(&self) -> MechanismKind;
+    /// Its name, as genesis and clearing records have it: a [`Label`], unlike all others.
+    fn name(&self) -> &'static str;
+
+    /// Its name as a label.
+    #[expect(clippy::expect_used, reason = "names in the registry are labels, as a test shows")]
+    fn label(&self) -> Label {
+        self.name().parse().expect("the name of a mechanism is a label")
+    }
 
     /// Grows with every change that may alter a result.
     fn version(&self) -> u16;
@@ -23,6 +35,13 @@ pub trait Mechanism: Sync {
     /// What it guarantees, in a sentence for a person.
     fn guarantee(&self) -> &'static str;
 
+    /// Its largest sizes, and what it takes of agents, in a line for a person. A larger round is
+    /// cleared without awards.
+    fn limits(&self) -> &'static str;
+
+    /// Which bidding its guarantee presumes.
+    fn bidding(&self) -> Bidding;
+
     /// Worst-case cost of [`Self::clear`] by the sizes of the round, in the unit of
     /// [`quorate_types::limits::BLOCK_COST`], about a microsecond. Grows with each of the three.
     fn cost(&self, tasks: usize, bidders: usize, bids: usize) -> u64;
@@ -31,10 +50,41 @@ pub trait Mechanism: Sync {
     fn clear(&self, round: &Round) -> Clearing;
 }
 
-/// The mechanism of a kind.
-pub fn mechanism(kind: MechanismKind) -> &'static dyn Mechanism {
-    match kind {
-        MechanismKind::FirstPrice => &FirstPrice,
-        MechanismKind::Assignment => &Optimal,
+/// Whether bidders see the bids of others before the window closes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bidding {
+    /// Bids are meant to be seen and answered.
+    Open,
+    /// The guarantee holds only where nobody knows the others' bids in time.
+    Sealed,
+    /// What it guarantees, it guarantees for the bids as they are.
+    Either,
+}
+
+/// The registry: all mechanisms of this program. One that is not in it does not exist.
+const ALL: &[&dyn Mechanism] =
+    &[&FirstPrice, &SecondPrice, &Sequential, &Optimal, &Vcg, &UniformDouble, &McAfee, &Gap];
+
+/// All mechanisms, the simplest first.
+pub fn mechanisms() -> &'static [&'static dyn Mechanism] {
+    ALL
+}
+
+/// The mechanism of this name, if there is one.
+pub fn mechanism(name: &Label) -> Option<&'static dyn Mechanism> {
+    ALL.iter().copied().find(|mechanism| mechanism.name() == name.as_str())
+}
+
+/// Checks that every market goes by a mechanism of this program.
+///
+/// # Errors
+/// [`GenesisError::Mechanism`] naming the first that does not.
+pub fn check_mechanisms(markets: &[Market]) -> Result<(), GenesisError> {
+    match markets.iter().find(|market| mechanism(&market.mechanism).is_none()) {
+        None => Ok(()),
+        Some(Market { name, mechanism, .. }) => {
+            let (market, mechanism) = (name.clone(), mechanism.clone());
+            Err(GenesisError::Mechanism { market, mechanism })
+        }
     }
 }

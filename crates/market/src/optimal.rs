@@ -1,10 +1,8 @@
 //! Optimal assignment: all due tasks together, at most one for each agent.
 
-use quorate_types::MechanismKind;
-
 use crate::assignment::{self, Edge, Problem, Solution};
 use crate::eligibility::fits;
-use crate::mechanism::Mechanism;
+use crate::mechanism::{Bidding, Mechanism};
 use crate::round::{Award, Clearing, Duals, Round};
 
 /// As many tasks as possible, among those ways the least total price, among those the tie rule of
@@ -13,11 +11,11 @@ use crate::round::{Award, Clearing, Duals, Round};
 pub struct Optimal;
 
 /// Steps of the solver (an edge looked at: about a nanosecond) that make one unit of cost.
-const STEPS_PER_UNIT: u64 = 1000;
+pub(crate) const STEPS_PER_UNIT: u64 = 1000;
 
 impl Mechanism for Optimal {
-    fn kind(&self) -> MechanismKind {
-        MechanismKind::Assignment
+    fn name(&self) -> &'static str {
+        "assignment"
     }
 
     fn version(&self) -> u16 {
@@ -30,6 +28,14 @@ impl Mechanism for Optimal {
 
     fn guarantee(&self) -> &'static str {
         "most tasks, then least total price, at most one task for each agent; prices prove it"
+    }
+
+    fn limits(&self) -> &'static str {
+        "16384 tasks, 16384 bidders, 16777216 bids; one task for each agent"
+    }
+
+    fn bidding(&self) -> Bidding {
+        Bidding::Either
     }
 
     fn cost(&self, tasks: usize, bidders: usize, bids: usize) -> u64 {
@@ -45,18 +51,23 @@ impl Mechanism for Optimal {
 /// `None` beyond the solver's sizes, which the limits of a clearing are far below, and where two
 /// tie keys are equal, which takes a collision of the hash: then nothing is assigned.
 fn solve(round: &Round) -> Option<Solution> {
-    let edges = round.bids.iter().filter_map(|bid| {
-        let (row, column) = (round.bidder_index(&bid.agent)?, round.task_index(&bid.task)?);
-        let (task, budget) = (&round.tasks[column], &round.bidders[row].budget);
-        let possible = bid.price <= task.limit && fits(&task.demand, budget);
-        possible.then_some(Edge { row: row as u32, column: column as u32, cost: bid.price })
-    });
-    let problem = Problem::new(round.bidders.len(), round.tasks.len(), edges.collect()).ok()?;
+    let edges = edges(round).collect();
+    let problem = Problem::new(round.bidders.len(), round.tasks.len(), edges).ok()?;
     let tie = |row: u32, column: u32| {
         let (task, bidder) = (&round.tasks[column as usize], &round.bidders[row as usize]);
         round.ties.key(&task.id, &bidder.agent).0
     };
     assignment::solve(&problem, tie).ok()
+}
+
+/// The bids within limit and budget, with rows and columns in the round's order.
+pub(crate) fn edges(round: &Round) -> impl Iterator<Item = Edge> + '_ {
+    round.bids.iter().filter_map(|bid| {
+        let (row, column) = (round.bidder_index(&bid.agent)?, round.task_index(&bid.task)?);
+        let (task, budget) = (&round.tasks[column], &round.bidders[row].budget);
+        let possible = bid.price <= task.limit && fits(&task.demand, budget);
+        possible.then_some(Edge { row: row as u32, column: column as u32, cost: bid.price })
+    })
 }
 
 fn to_clearing(round: &Round, solution: Solution) -> Clearing {
@@ -65,6 +76,7 @@ fn to_clearing(round: &Round, solution: Solution) -> Clearing {
         agent: round.bidders[pair.row as usize].agent,
         bid: pair.cost,
         payment: pair.cost,
+        charge: pair.cost,
     };
     let mut awards: Vec<Award> = solution.pairs.iter().map(award).collect();
     awards.sort_unstable_by_key(|award| award.task);

@@ -68,6 +68,9 @@ pub struct Award {
     pub bid: Price,
     /// Price it gets.
     pub payment: Price,
+    /// What the requester pays: at least the payment. More only in `mcafee`, where both sides must
+    /// not meet at one price; nobody gets the difference.
+    pub charge: Price,
 }
 
 /// Dual prices (see [`crate::assignment::Solution`]).
@@ -104,7 +107,22 @@ impl TieSeed {
     }
 }
 
+impl Award {
+    /// A bid won at this price for both sides.
+    pub fn at(bid: &Bid, price: Price) -> Self {
+        let Bid { task, agent, price: asked } = *bid;
+        Self { task, agent, bid: asked, payment: price, charge: price }
+    }
+}
+
 impl Round {
+    /// The bids on a task, ascending by agent.
+    pub fn bids_on(&self, task: &TaskId) -> &[Bid] {
+        let start = self.bids.partition_point(|bid| bid.task < *task);
+        let end = self.bids.partition_point(|bid| bid.task <= *task);
+        &self.bids[start..end]
+    }
+
     /// Place of a task in [`Self::tasks`].
     pub fn task_index(&self, task: &TaskId) -> Option<usize> {
         self.tasks.binary_search_by_key(task, |task| task.id).ok()

@@ -1,56 +1,52 @@
 //! What every mechanism must hold to, and what each adds.
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail the test")]
 
+mod common;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+use common::{agent, awards, round, task_id};
 use proptest::prelude::*;
-use quorate_market::{Award, Bid, Bidder, Clearing, Round, Task, TieSeed, mechanism};
-use quorate_types::{Amounts, Label, MechanismKind, Price, PublicKey, SwarmId, TaskId};
+use quorate_market::{
+    Award, Bid, Clearing, FirstPrice, Mechanism, Optimal, Round, SecondPrice, Sequential, TieSeed,
+    Vcg, check_mechanisms, mechanism, mechanisms,
+};
+use quorate_types::genesis::GenesisError;
+use quorate_types::{Market, PublicKey, SwarmId};
 
-const KINDS: [MechanismKind; 2] = [MechanismKind::FirstPrice, MechanismKind::Assignment];
-
-fn task_id(number: u64) -> TaskId {
-    TaskId { requester: PublicKey([9; 32]), number }
-}
-
-fn agent(number: u8) -> PublicKey {
-    PublicKey([number; 32])
-}
-
-fn slots(amount: i64) -> Amounts {
-    Amounts::from([("slots".parse::<Label>().unwrap(), amount)])
-}
-
-/// A round in which each agent has `budgets` slots, and `offers` are (task, agent, price).
-fn round(limits: &[Price], budgets: &[i64], offers: &[(u64, u8, Price)]) -> Round {
-    let tasks = limits.iter().zip(0..).map(|(limit, number)| Task {
-        id: task_id(number),
-        demand: slots(1),
-        limit: *limit,
-    });
-    let bidders = budgets
-        .iter()
-        .zip(0..)
-        .map(|(budget, number)| Bidder { agent: agent(number), budget: slots(*budget) });
-    let bids: BTreeSet<Bid> = offers
-        .iter()
-        .map(|(task, by, price)| Bid { task: task_id(*task), agent: agent(*by), price: *price })
-        .collect();
-    Round {
-        tasks: tasks.collect(),
-        bidders: bidders.collect(),
-        bids: bids.into_iter().collect(),
-        ties: TieSeed { swarm: SwarmId([1; 32]), market: "drones".parse().unwrap() },
+#[test]
+fn every_mechanism_is_found_by_its_name_alone() {
+    let names: BTreeSet<&str> = mechanisms().iter().map(|one| one.name()).collect();
+    assert_eq!(names.len(), mechanisms().len());
+    for one in mechanisms() {
+        let found = mechanism(&one.label()).unwrap();
+        assert_eq!((found.name(), found.version()), (one.name(), one.version()));
     }
+    assert!(mechanism(&"assignments".parse().unwrap()).is_none());
 }
 
-fn awards(clearing: &Clearing) -> Vec<(u64, u8, Price)> {
-    clearing.awards.iter().map(|won| (won.task.number, won.agent.0[0], won.payment)).collect()
+#[test]
+fn a_market_by_an_unknown_mechanism_is_named() {
+    let market = |name: &str, mechanism: &str| Market {
+        name: name.parse().unwrap(),
+        reserve: None,
+        trusted: false,
+        attempts: 1,
+        lease_ms: 1,
+        mechanism: mechanism.parse().unwrap(),
+        window_ms: 1,
+    };
+    let known = market("jobs", "assignment");
+    assert_eq!(check_mechanisms(std::slice::from_ref(&known)), Ok(()));
+    let error = GenesisError::Mechanism {
+        market: "drones".parse().unwrap(),
+        mechanism: "coin-toss".parse().unwrap(),
+    };
+    assert_eq!(check_mechanisms(&[known, market("drones", "coin-toss")]), Err(error));
 }
 
 #[test]
 fn first_price_gives_each_task_to_its_cheapest_bid_that_still_fits() {
-    let first = mechanism(MechanismKind::FirstPrice);
     let table = [
         (round(&[9], &[1, 1], &[(0, 0, 5), (0, 1, 4)]), vec![(0, 1, 4)]),
         (round(&[9, 9], &[1, 1], &[(0, 0, 1), (1, 0, 1), (1, 1, 7)]), vec![(0, 0, 1), (1, 1, 7)]),
@@ -60,19 +56,67 @@ fn first_price_gives_each_task_to_its_cheapest_bid_that_still_fits() {
         (round(&[9], &[1], &[(5, 0, 4), (0, 7, 4)]), vec![]),
     ];
     for (round, expected) in table {
-        assert_eq!(awards(&first.clear(&round)), expected, "{round:?}");
+        assert_eq!(awards(&FirstPrice.clear(&round)), expected, "{round:?}");
     }
 }
 
 #[test]
 fn optimal_assigns_most_tasks_first_and_then_at_least_cost() {
-    let optimal = mechanism(MechanismKind::Assignment);
     let both = round(&[99, 99], &[1, 1], &[(0, 0, 1), (1, 0, 2), (0, 1, 50)]);
-    assert_eq!(awards(&optimal.clear(&both)), [(0, 1, 50), (1, 0, 2)]);
+    assert_eq!(awards(&Optimal.clear(&both)), [(0, 1, 50), (1, 0, 2)]);
     let one_each = round(&[9, 9], &[2], &[(0, 0, 2), (1, 0, 1)]);
-    assert_eq!(awards(&optimal.clear(&one_each)), [(1, 0, 1)]);
+    assert_eq!(awards(&Optimal.clear(&one_each)), [(1, 0, 1)]);
     let limit = round(&[3], &[1], &[(0, 0, 4)]);
-    assert_eq!(awards(&optimal.clear(&limit)), []);
+    assert_eq!(awards(&Optimal.clear(&limit)), []);
+}
+
+#[test]
+fn second_price_pays_the_next_that_fits_and_at_most_the_limit() {
+    let table = [
+        (round(&[9], &[1, 1], &[(0, 0, 5), (0, 1, 4)]), vec![(0, 1, 5)]),
+        (round(&[9], &[1], &[(0, 0, 5)]), vec![(0, 0, 9)]),
+        (round(&[6], &[1, 1], &[(0, 0, 5), (0, 1, 7)]), vec![(0, 0, 6)]),
+        (round(&[9], &[1, 0], &[(0, 0, 5), (0, 1, 7)]), vec![(0, 0, 9)]),
+        // What was won first is gone: agent 0 sets no price for task 1.
+        (
+            round(&[9, 9], &[1, 1], &[(0, 0, 1), (0, 1, 3), (1, 0, 2), (1, 1, 4)]),
+            vec![(0, 0, 3), (1, 1, 9)],
+        ),
+        (round(&[3], &[1], &[(0, 0, 4)]), vec![]),
+    ];
+    for (round, expected) in table {
+        assert_eq!(awards(&SecondPrice.clear(&round)), expected, "{round:?}");
+    }
+}
+
+#[test]
+fn sequential_awards_the_least_price_of_all_and_nothing_else() {
+    let table = [
+        (round(&[9, 9], &[2, 2], &[(0, 0, 5), (1, 0, 3), (1, 1, 4)]), vec![(1, 0, 3)]),
+        (round(&[9, 2], &[2, 2], &[(0, 0, 5), (1, 0, 3)]), vec![(0, 0, 5)]),
+        (round(&[9, 9], &[0, 2], &[(0, 0, 1), (1, 1, 3)]), vec![(1, 1, 3)]),
+        (round(&[9], &[1], &[(5, 0, 4), (0, 7, 4)]), vec![]),
+    ];
+    for (round, expected) in table {
+        assert_eq!(awards(&Sequential.clear(&round)), expected, "{round:?}");
+    }
+}
+
+#[test]
+fn vcg_pays_what_a_winner_saves_and_leaves_open_what_costs_more_than_its_limit() {
+    let table = [
+        (round(&[9], &[1, 1], &[(0, 0, 5), (0, 1, 4)]), vec![(0, 1, 5)]),
+        (round(&[9], &[1], &[(0, 0, 5)]), vec![(0, 0, 9)]),
+        (round(&[9], &[1], &[(0, 0, 9)]), vec![(0, 0, 9)]),
+        (round(&[3], &[1], &[(0, 0, 4)]), vec![]),
+        // The task of the higher limit gets the agent: 2 + 5 against 14 without it.
+        (round(&[9, 5], &[1], &[(0, 0, 2), (1, 0, 1)]), vec![(0, 0, 9)]),
+        // Without agent 0, agent 1 would take task 0 and leave task 1 open: 3 + 9 against 4 + 1.
+        (round(&[9, 9], &[1, 1], &[(0, 0, 1), (0, 1, 3), (1, 1, 4)]), vec![(0, 0, 8), (1, 1, 9)]),
+    ];
+    for (round, expected) in table {
+        assert_eq!(awards(&Vcg.clear(&round)), expected, "{round:?}");
+    }
 }
 
 #[test]
@@ -80,8 +124,10 @@ fn a_tie_goes_to_the_lesser_key_in_every_mechanism() {
     let equal = round(&[9], &[1; 5], &[(0, 0, 4), (0, 1, 4), (0, 2, 4), (0, 3, 4), (0, 4, 4)]);
     let key = |number: &u8| equal.ties.key(&task_id(0), &agent(*number));
     let expected = (0..5).min_by_key(key).unwrap();
-    for kind in KINDS {
-        assert_eq!(awards(&mechanism(kind).clear(&equal)), [(0, expected, 4)]);
+    // McAfee's rule leaves the only trade out.
+    for mechanism in mechanisms().iter().filter(|one| one.name() != "mcafee") {
+        let found = awards(&mechanism.clear(&equal));
+        assert_eq!(found, [(0, expected, 4)], "{}", mechanism.name());
     }
 }
 
@@ -118,7 +164,9 @@ fn check_awards(round: &Round, awards: &[Award]) -> Result<(), TestCaseError> {
         let bid = Bid { task: award.task, agent: award.agent, price: award.bid };
         prop_assert!(round.bids.contains(&bid));
         let task = round.tasks.iter().find(|task| task.id == award.task).unwrap();
-        prop_assert!(award.payment <= task.limit);
+        prop_assert!(award.bid <= award.payment);
+        prop_assert!(award.payment <= award.charge);
+        prop_assert!(award.charge <= task.limit);
         *taken.entry(award.agent).or_default() += 1;
     }
     for (agent, taken) in taken {
@@ -131,8 +179,8 @@ fn check_awards(round: &Round, awards: &[Award]) -> Result<(), TestCaseError> {
 proptest! {
     #[test]
     fn awards_cite_a_bid_within_limit_and_budget(round in rounds()) {
-        for kind in KINDS {
-            check_awards(&round, &mechanism(kind).clear(&round).awards)?;
+        for mechanism in mechanisms() {
+            check_awards(&round, &mechanism.clear(&round).awards)?;
         }
     }
 
@@ -145,8 +193,8 @@ proptest! {
         let total = |clearing: &Clearing| {
             (clearing.awards.len(), clearing.awards.iter().map(|award| award.bid).sum::<i64>())
         };
-        let (best, sum) = total(&mechanism(MechanismKind::Assignment).clear(&single));
-        let (greedy, greedy_sum) = total(&mechanism(MechanismKind::FirstPrice).clear(&single));
+        let (best, sum) = total(&Optimal.clear(&single));
+        let (greedy, greedy_sum) = total(&FirstPrice.clear(&single));
         prop_assert!(best > greedy || (best == greedy && sum <= greedy_sum));
     }
 
@@ -156,8 +204,8 @@ proptest! {
         bidders in 0usize..900,
         bids in 0usize..9000,
     ) {
-        for kind in KINDS {
-            let cost = |t, a, b| mechanism(kind).cost(t, a, b);
+        for mechanism in mechanisms() {
+            let cost = |t, a, b| mechanism.cost(t, a, b);
             let base = cost(tasks, bidders, bids);
             prop_assert!(base <= cost(tasks + 1, bidders, bids));
             prop_assert!(base <= cost(tasks, bidders + 1, bids));

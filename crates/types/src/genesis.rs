@@ -69,20 +69,10 @@ pub struct Market {
     pub attempts: u64,
     /// Active milliseconds without a heartbeat after which an assignment may lapse.
     pub lease_ms: Millis,
-    /// Mechanism.
-    pub mechanism: MechanismKind,
+    /// Name of the mechanism. Which names there are is known to `quorate-market` alone.
+    pub mechanism: Label,
     /// Active milliseconds that bids are collected for, at least.
     pub window_ms: Millis,
-}
-
-/// Mechanisms a market may use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum MechanismKind {
-    /// Each task to its cheapest eligible bid, pay as bid.
-    FirstPrice,
-    /// All due tasks together at minimum total cost, at most one for each agent, pay as bid.
-    Assignment,
 }
 
 /// Numbers all members agree on.
@@ -116,6 +106,15 @@ pub enum GenesisError {
     /// A key is both attester and validator, or a number is out of range.
     #[error("market `{0}`: attempts and times must be at least 1, reserve within the price limit")]
     Market(Label),
+    /// A market by a mechanism that this program does not have. Not for [`Genesis::check`] to say:
+    /// whoever only verifies certificates needs no mechanism.
+    #[error("market `{market}`: this program has no mechanism `{mechanism}`")]
+    Mechanism {
+        /// Market.
+        market: Label,
+        /// What it names.
+        mechanism: Label,
+    },
     /// A parameter is out of its range.
     #[error("parameters: each must be 1 to 3600000 milliseconds")]
     Parameters,

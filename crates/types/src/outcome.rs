@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 use crate::{
-    Amounts, FencingToken, Hash, Label, MechanismKind, Millis, OperationId, Price, PublicKey,
-    Reason, SignedOperation, TaskId, cbor,
+    Amounts, FencingToken, Hash, Label, Millis, OperationId, Price, PublicKey, Reason,
+    SignedOperation, TaskId, cbor,
 };
 
 /// One thing a block decided. Written as a map of one entry from its name.
@@ -58,8 +58,8 @@ pub struct ClearingRecord {
     pub market: Label,
     /// Number of the market's clearings before this one.
     pub window: u64,
-    /// Mechanism.
-    pub mechanism: MechanismKind,
+    /// Name of the mechanism.
+    pub mechanism: Label,
     /// Version of the mechanism.
     pub version: u16,
     /// Reserve price of the market.

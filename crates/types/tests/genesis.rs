@@ -103,7 +103,7 @@ fn what_is_not_known_is_refused() {
         ("power = 1", "power = 1\nweight = 2"),
         ("power = 1", "power = 0"),
         ("power = 1", "power = -1"),
-        ("\"assignment\"", "\"lottery\""),
+        ("\"assignment\"", "\"A Lottery\""),
         ("name = \"drones\"", "name = \"Drones\""),
         ("key = \"1111", "key = \"111"),
         // Validators out of order.

@@ -19,9 +19,9 @@ use quorate_types::outcome::{
 };
 use quorate_types::{
     Attestation, BlockId, Body, Capabilities, Genesis, Hash, Header, Kind, Label, Market,
-    MechanismKind, Operation, OperationId, Outcome, PROTOCOL_VERSION, Power, PublicKey,
-    QuorumCertificate, Reason, SignedOperation, SignedStatement, Statement, SwarmId, TaskId,
-    TaskSpec, Validator, ValidatorSet, Vote, cbor,
+    Operation, OperationId, Outcome, PROTOCOL_VERSION, Power, PublicKey, QuorumCertificate, Reason,
+    SignedOperation, SignedStatement, Statement, SwarmId, TaskId, TaskSpec, Validator,
+    ValidatorSet, Vote, cbor,
 };
 
 /// Unix milliseconds at which the swarm was created.
@@ -69,17 +69,17 @@ pub fn genesis() -> Genesis {
 }
 
 pub fn genesis_of(validators: ValidatorSet) -> Genesis {
-    let market = |name: &str, mechanism| Market {
+    let market = |name: &str, mechanism: &str| Market {
         name: label(name),
         reserve: None,
         trusted: false,
         attempts: 3,
         lease_ms: 30_000,
-        mechanism,
+        mechanism: label(mechanism),
         window_ms: 500,
     };
-    let drones = Market { reserve: Some(10_000), ..market("drones", MechanismKind::Assignment) };
-    let parcels = Market { trusted: true, ..market("parcels", MechanismKind::FirstPrice) };
+    let drones = Market { reserve: Some(10_000), ..market("drones", "assignment") };
+    let parcels = Market { trusted: true, ..market("parcels", "first-price") };
     Genesis {
         name: label("vectors"),
         created: CREATED,
@@ -219,7 +219,7 @@ pub fn clearing() -> ClearingRecord {
     ClearingRecord {
         market: label("drones"),
         window: 3,
-        mechanism: MechanismKind::Assignment,
+        mechanism: label("assignment"),
         version: 1,
         reserve: Some(10_000),
         inputs: merkle::root(&leaves),

@@ -7,8 +7,8 @@ use quorate_crypto::SecretKey;
 use quorate_node::{Home, NodeConfig, write_genesis};
 use quorate_types::genesis::{Admission, Attester, Parameters};
 use quorate_types::{
-    Attestation, Capabilities, Claims, Genesis, Label, Market, MechanismKind, PROTOCOL_VERSION,
-    PublicKey, Validator, ValidatorSet,
+    Attestation, Capabilities, Claims, Genesis, Label, Market, PROTOCOL_VERSION, PublicKey,
+    Validator, ValidatorSet,
 };
 
 use super::{Args, Mix, Transport};
@@ -112,9 +112,9 @@ fn genesis(
         Ok(Validator { key: *key, power: 1, operator: format!("op-{}", at + 1).parse()? })
     });
     let (mechanism, window_ms) = match mix {
-        Mix::Submit => (MechanismKind::FirstPrice, DAY_MS),
-        Mix::FirstPrice => (MechanismKind::FirstPrice, 1),
-        Mix::Assignment => (MechanismKind::Assignment, 1),
+        Mix::Submit => ("first-price", DAY_MS),
+        Mix::FirstPrice => ("first-price", 1),
+        Mix::Assignment => ("assignment", 1),
     };
     let market = Market {
         name: "bench".parse()?,
@@ -122,7 +122,7 @@ fn genesis(
         trusted: false,
         attempts: 5,
         lease_ms: DAY_MS,
-        mechanism,
+        mechanism: mechanism.parse()?,
         window_ms,
     };
     let genesis = Genesis {

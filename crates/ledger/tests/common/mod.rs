@@ -28,14 +28,14 @@ pub fn label(name: &str) -> Label {
     name.parse().unwrap()
 }
 
-pub fn market(name: &str, mechanism: MechanismKind, trusted: bool) -> Market {
+pub fn market(name: &str, mechanism: &str, trusted: bool) -> Market {
     Market {
         name: label(name),
         reserve: Some(1_000),
         trusted,
         attempts: 2,
         lease_ms: 1_000,
-        mechanism,
+        mechanism: label(mechanism),
         window_ms: 300,
     }
 }
@@ -49,10 +49,7 @@ pub fn genesis() -> Genesis {
     Genesis {
         name: label("test"),
         created: START,
-        markets: vec![
-            market("spot", MechanismKind::FirstPrice, true),
-            market("drones", MechanismKind::Assignment, false),
-        ],
+        markets: vec![market("spot", "first-price", true), market("drones", "assignment", false)],
         version: PROTOCOL_VERSION,
         admission: Admission::Attestation,
         attesters: vec![Attester { key: attester().public_key(), name: label("authority") }],

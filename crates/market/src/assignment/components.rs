@@ -4,18 +4,18 @@
 use super::exchange::Exchange;
 
 /// The component of a settled node, which is in none.
-const SETTLED: usize = usize::MAX;
+const SETTLED: u32 = u32::MAX;
 /// Not visited by the split under way.
-const NEW: usize = usize::MAX;
+const NEW: u32 = u32::MAX;
 
 /// Which nodes lie on common cycles.
 pub(super) struct Components {
-    component: Vec<usize>,
+    component: Vec<u32>,
     /// Nodes of each component ever made; settled ones are left in it until the next split.
     members: Vec<Vec<usize>>,
     /// Scratch of a split: order of the visit and lowest order reached.
-    order: Vec<usize>,
-    low: Vec<usize>,
+    order: Vec<u32>,
+    low: Vec<u32>,
 }
 
 impl Components {
@@ -33,7 +33,7 @@ impl Components {
 
     /// Whether some cycle passes through this node.
     pub(super) fn tied(&self, node: usize) -> bool {
-        self.component[node] != SETTLED && self.members[self.component[node]].len() > 1
+        self.component[node] != SETTLED && self.members[self.component[node] as usize].len() > 1
     }
 
     /// Whether both are unsettled and in one component.
@@ -49,7 +49,7 @@ impl Components {
     /// Splits the component of `node` into the strongly connected components of what is left.
     pub(super) fn split(&mut self, graph: &Exchange, node: usize) {
         let parent = self.component[node];
-        let members = std::mem::take(&mut self.members[parent]);
+        let members = std::mem::take(&mut self.members[parent as usize]);
         for &member in &members {
             self.order[member] = NEW;
         }
@@ -102,15 +102,15 @@ impl Components {
         let from = visit.stack.iter().rposition(|&node| node == root).unwrap_or(0);
         let members = visit.stack.split_off(from);
         for &member in &members {
-            self.component[member] = self.members.len();
+            self.component[member] = self.members.len() as u32;
         }
         self.members.push(members);
     }
 }
 
 struct Visit {
-    parent: usize,
-    visited: usize,
+    parent: u32,
+    visited: u32,
     stack: Vec<usize>,
     path: Vec<(usize, usize)>,
 }

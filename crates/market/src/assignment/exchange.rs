@@ -7,21 +7,25 @@
 
 use super::Matching;
 use super::components::Components;
+use super::paths::BLOCK;
 use super::prices::Prices;
 use super::problem::Problem;
 
 /// The graph, which follows the matching as that changes.
 pub(super) struct Exchange {
     matching: Matching,
-    /// Tight columns of each row, flat; those of row `r` lie at `starts[r]..starts[r + 1]`.
+    /// Tight columns of each row, flat; those of row `r` that may still be on a cycle with it are the
+    /// first `left[r]` from `starts[r]` on.
     tight: Vec<u32>,
     starts: Vec<usize>,
+    left: Vec<usize>,
     /// Per row, then per column: whether it may go without.
     optional: Vec<bool>,
     /// How each node was reached in the walk under way, and in which walk.
     reached_by: Vec<usize>,
     walk_of: Vec<u32>,
     walks: u32,
+    queue: Vec<usize>,
 }
 
 impl Exchange {
@@ -30,10 +34,7 @@ impl Exchange {
         let mut starts = vec![0];
         for (row, price) in prices.rows.iter().enumerate() {
             let (columns, costs) = problem.by_row().of(row);
-            let edges = columns.iter().zip(costs);
-            let is_tight =
-                |&(&column, &cost): &(&u32, &i64)| price + prices.columns[column as usize] == cost;
-            tight.extend(edges.filter(is_tight).map(|(&column, _)| column));
+            push_tight(&mut tight, (columns, costs), *price, &prices.columns);
             starts.push(tight.len());
         }
         let skip = problem.skip_price();
@@ -42,7 +43,9 @@ impl Exchange {
             rows.chain(prices.columns.iter().map(|&price| price == skip)).collect();
         let nodes = optional.len() + 1;
         let (reached_by, walk_of) = (vec![0; nodes], vec![0; nodes]);
-        Self { matching, tight, starts, optional, reached_by, walk_of, walks: 0 }
+        let left = starts.windows(2).map(|two| two[1] - two[0]).collect();
+        let (walks, queue) = (0, Vec::new());
+        Self { matching, tight, starts, left, optional, reached_by, walk_of, walks, queue }
     }
 
     pub(super) fn into_matching(self) -> Matching {
@@ -108,34 +111,79 @@ impl Exchange {
         let (start, goal) = (self.column(column), row as usize);
         self.walks += 1;
         self.walk_of[start] = self.walks;
-        let mut queue = vec![start];
+        let mut queue = std::mem::take(&mut self.queue);
+        queue.clear();
+        if let Some(owner) = self.arc(start, 0) {
+            self.enter(components, (start, owner), &mut queue);
+        }
         let mut next = 0;
         while let Some(&node) = queue.get(next) {
             next += 1;
-            for place in 0..self.places(node) {
-                let Some(to) = self.arc(node, place) else { continue };
-                let Some(to) = self.enter(components, node, to) else { continue };
-                if to == goal {
-                    self.rotate(start, goal);
-                    return true;
+            match self.kind(node) {
+                Kind::Row(row) => self.leave(components, row, &mut queue),
+                Kind::Column(_) | Kind::Outside => {
+                    for place in 0..self.places(node) {
+                        if let Some(to) = self.arc(node, place) {
+                            self.follow(components, node, to, &mut queue);
+                        }
+                    }
                 }
-                queue.push(to);
+            }
+            if self.walk_of[goal] == self.walks {
+                break;
             }
         }
-        false
+        self.queue = queue;
+        let found = self.walk_of[goal] == self.walks;
+        if found {
+            self.rotate(start, goal);
+        }
+        found
     }
 
-    /// Notes how `to` was reached, and goes on at once from a column to its only successor, so
-    /// that a goal in sight is seen. `None` where the walk has been, or leaves the component.
-    fn enter(&mut self, components: &Components, from: usize, to: usize) -> Option<usize> {
-        if self.walk_of[to] == self.walks || !components.together(from, to) {
-            return None;
+    /// Goes on from a row to all columns it may take. Those that share no cycle with it are never
+    /// looked at again: components only split.
+    fn leave(&mut self, components: &Components, row: usize, queue: &mut Vec<usize>) {
+        let (start, mut at) = (self.starts[row], 0);
+        while at < self.left[row] {
+            let column = self.tight[start + at];
+            let node = self.column(column);
+            if components.together(row, node) {
+                at += 1;
+                if self.walk_of[node] != self.walks && !self.matched(row as u32, column) {
+                    self.follow(components, row, node, queue);
+                }
+            } else {
+                self.left[row] -= 1;
+                self.tight.swap(start + at, start + self.left[row]);
+            }
         }
-        self.walk_of[to] = self.walks;
-        self.reached_by[to] = from;
-        match self.kind(to) {
-            Kind::Column(_) => self.enter(components, to, self.arc(to, 0)?),
-            Kind::Row(_) | Kind::Outside => Some(to),
+        if self.optional[row] && self.matching.column_of[row].is_some() {
+            self.enter(components, (row, self.outside()), queue);
+        }
+    }
+
+    /// Goes to `to`, and at once from a column to its only successor, so that a goal in sight is
+    /// seen.
+    fn follow(&mut self, components: &Components, from: usize, to: usize, queue: &mut Vec<usize>) {
+        let Kind::Column(column) = self.kind(to) else {
+            return self.enter(components, (from, to), queue);
+        };
+        if self.walk_of[to] != self.walks && components.together(from, to) {
+            self.walk_of[to] = self.walks;
+            self.reached_by[to] = from;
+            let owner = self.matching.row_of[column].map_or(self.outside(), |row| row as usize);
+            self.enter(components, (to, owner), queue);
+        }
+    }
+
+    /// Notes how a row or the outside was reached, unless the walk has been there or it is of another
+    /// component.
+    fn enter(&mut self, of: &Components, (from, to): (usize, usize), queue: &mut Vec<usize>) {
+        if self.walk_of[to] != self.walks && of.together(from, to) {
+            self.walk_of[to] = self.walks;
+            self.reached_by[to] = from;
+            queue.push(to);
         }
     }
 
@@ -164,7 +212,7 @@ impl Exchange {
     }
 
     fn tight_of(&self, row: usize) -> &[u32] {
-        &self.tight[self.starts[row]..self.starts[row + 1]]
+        &self.tight[self.starts[row]..self.starts[row] + self.left[row]]
     }
 
     fn rows(&self) -> usize {
@@ -182,6 +230,30 @@ impl Exchange {
             Kind::Column(node - self.rows())
         } else {
             Kind::Outside
+        }
+    }
+}
+
+/// Adds the columns that cost a row exactly its price and theirs; none costs less.
+fn push_tight(
+    tight: &mut Vec<u32>,
+    (columns, costs): (&[u32], &[i64]),
+    price: i64,
+    prices: &[i64],
+) {
+    let is_full = columns.len() == prices.len();
+    for (at, (columns, costs)) in columns.chunks(BLOCK).zip(costs.chunks(BLOCK)).enumerate() {
+        let slack = |(cost, other): (&i64, &i64)| cost - other - price;
+        let (start, length) = (at * BLOCK, costs.len());
+        let none = is_full && {
+            let prices = &prices[start..start + length];
+            costs.iter().zip(prices).fold(0, |all, pair| all | (slack(pair) - 1)) >= 0
+        };
+        if !none {
+            let pairs = columns.iter().zip(costs);
+            let is_tight =
+                |(column, cost): &(&u32, &i64)| slack((*cost, &prices[**column as usize])) == 0;
+            tight.extend(pairs.filter(is_tight).map(|(column, _)| column));
         }
     }
 }

@@ -105,7 +105,7 @@ pub fn solve(problem: &Problem, tie: impl Fn(u32, u32) -> TieKey) -> Result<Solu
     let (matching, some) = paths::shortest_augmenting_paths(problem);
     let prices = prices::best_for_rows(problem, &matching, some);
     let (matching, tied_rows) = ties::break_ties(problem, matching, &prices, tie)?;
-    let pairs: Vec<Edge> = problem.edges().filter(|edge| matching.contains(edge)).collect();
+    let pairs: Vec<Edge> = matching.pairs(problem).collect();
     let total = pairs.iter().map(|pair| pair.cost).sum();
     let prices::Prices { rows: row_duals, columns: column_duals } = prices;
     Ok(Solution { pairs, total, row_duals, column_duals, tied_rows })
@@ -141,7 +141,13 @@ struct Matching {
 }
 
 impl Matching {
-    fn contains(&self, edge: &Edge) -> bool {
-        self.column_of[edge.row as usize] == Some(edge.column)
+    /// The edges of the matching, by row.
+    fn pairs<'a>(&'a self, problem: &'a Problem) -> impl Iterator<Item = Edge> + 'a {
+        self.column_of.iter().enumerate().filter_map(|(row, column)| {
+            let column = (*column)?;
+            let (columns, costs) = problem.by_row().of(row);
+            let cost = costs[columns.binary_search(&column).ok()?];
+            Some(Edge { row: row as u32, column, cost })
+        })
     }
 }

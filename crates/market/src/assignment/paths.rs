@@ -12,9 +12,18 @@ use super::problem::{EdgeTable, Problem};
 /// How often the reduction may look at each edge, on average: the rest is left to the searches.
 const REDUCTION_ROUNDS: usize = 4;
 
+/// Edges of a person with all objects that are looked at together: their signs say whether one of
+/// them matters, and few blocks have one.
+pub(super) const BLOCK: usize = 16;
+/// Farther than any distance (below 2^58), and no sum with one overflows.
+const FAR: i64 = 1 << 61;
+
 /// An optimal matching and some prices that prove it.
 pub(super) fn shortest_augmenting_paths(problem: &Problem) -> (Matching, Prices) {
     let skip = problem.skip_price();
+    if problem.is_full_square() {
+        return full_square(problem);
+    }
     if problem.rows() <= problem.columns() {
         let done = State::new(problem.by_row(), problem.columns(), skip).solve();
         let matching = Matching { column_of: done.object_of, row_of: done.person_of };
@@ -28,6 +37,23 @@ pub(super) fn shortest_augmenting_paths(problem: &Problem) -> (Matching, Prices)
         let matching = Matching { column_of: done.person_of, row_of: done.object_of };
         (matching, Prices { rows: done.price, columns: done.gain })
     }
+}
+
+/// Where every row can take every column and there are as many, all are assigned, whatever it costs.
+/// So the search may begin at any prices, the least costs of the columns, and forget skipping; in
+/// the end all prices are moved together until the highest is that of a column without a row.
+///
+/// Prices of two objects differ by at most `high - low`: the person at one would else leave it for
+/// the other. So the gains are then within the skip price.
+fn full_square(problem: &Problem) -> (Matching, Prices) {
+    let mut state = State::new(problem.by_row(), problem.columns(), FAR / 2);
+    state.reduce_columns();
+    let done = state.solve();
+    let matching = Matching { column_of: done.object_of, row_of: done.person_of };
+    let shift = done.price.iter().max().map_or(0, |highest| problem.skip_price() - highest);
+    let rows = done.gain.iter().map(|gain| gain - shift).collect();
+    let columns = done.price.iter().map(|price| price + shift).collect();
+    (matching, Prices { rows, columns })
 }
 
 struct State<'a> {
@@ -62,10 +88,32 @@ impl<'a> State<'a> {
         self
     }
 
+    /// Column reduction: the price of each object is its least cost, and it goes to a person who pays
+    /// it, if that one has none yet.
+    fn reduce_columns(&mut self) {
+        let mut cheapest = vec![0; self.price.len()];
+        self.price.fill(FAR);
+        for person in 0..self.table.len() {
+            let (_, costs) = self.table.of(person);
+            for ((price, cheapest), cost) in self.price.iter_mut().zip(&mut cheapest).zip(costs) {
+                if cost < price {
+                    (*price, *cheapest) = (*cost, person as u32);
+                }
+            }
+        }
+        for (object, person) in cheapest.into_iter().enumerate() {
+            if self.object_of[person as usize].is_none() {
+                self.gain[person as usize] = 0;
+                self.pair(person, object as u32);
+            }
+        }
+    }
+
     /// Augmenting row reduction: each person takes the object it likes best and lowers its price
     /// by the distance to the second best. Returns the persons that still want a search.
     fn reduce(&mut self) -> Vec<u32> {
-        let mut waiting: Vec<u32> = (0..self.table.len() as u32).rev().collect();
+        let free = |person: &u32| self.object_of[*person as usize].is_none();
+        let mut waiting: Vec<u32> = (0..self.table.len() as u32).rev().filter(free).collect();
         let mut unplaced = Vec::new();
         let mut left = REDUCTION_ROUNDS * self.table.edges();
         while let Some(person) = waiting.pop() {
@@ -99,19 +147,37 @@ impl<'a> State<'a> {
     fn choose(&self, person: u32) -> Choice {
         let mut choice = Choice { object: None, best: self.skip, second: self.skip };
         let (objects, costs) = self.table.of(person as usize);
-        for (&object, &cost) in objects.iter().zip(costs) {
-            let value = cost - self.price[object as usize];
-            if value > choice.second {
-                continue;
+        if objects.len() < self.price.len() {
+            for (&object, &cost) in objects.iter().zip(costs) {
+                self.consider(&mut choice, object, cost);
             }
-            let freer = value == choice.best && self.person_of[object as usize].is_none();
-            if value < choice.best || freer {
-                choice = Choice { object: Some(object), best: value, second: choice.best };
-            } else {
-                choice.second = value;
+            return choice;
+        }
+        let blocks = costs.chunks(BLOCK).zip(self.price.chunks(BLOCK)).zip(objects.chunks(BLOCK));
+        for ((costs, prices), objects) in blocks {
+            let limit = choice.second + 1;
+            let below =
+                costs.iter().zip(prices).fold(0, |all, (cost, price)| all | (cost - price - limit));
+            if below < 0 {
+                for (&object, &cost) in objects.iter().zip(costs) {
+                    self.consider(&mut choice, object, cost);
+                }
             }
         }
         choice
+    }
+
+    fn consider(&self, choice: &mut Choice, object: u32, cost: i64) {
+        let value = cost - self.price[object as usize];
+        if value > choice.second {
+            return;
+        }
+        let freer = value == choice.best && self.person_of[object as usize].is_none();
+        if value < choice.best || freer {
+            *choice = Choice { object: Some(object), best: value, second: choice.best };
+        } else {
+            choice.second = value;
+        }
     }
 
     /// Moves the prices so that the found path becomes tight.
@@ -178,7 +244,7 @@ struct Search {
 impl Search {
     fn new(objects: usize) -> Self {
         Self {
-            distance: vec![i64::MAX; objects],
+            distance: vec![FAR; objects],
             reached_by: vec![0; objects],
             touched: Vec::new(),
             frontier: Vec::new(),
@@ -208,24 +274,55 @@ impl Search {
     /// Looks at the edges of one person; what lies beyond the nearest end is of no interest.
     fn scan(&mut self, state: &State, person: u32, offset: i64, nearest: &mut (End, i64)) {
         let (objects, costs) = state.table.of(person as usize);
-        for (&object, &cost) in objects.iter().zip(costs) {
-            let place = object as usize;
-            let distance = cost - state.price[place] + offset;
-            if distance >= nearest.1 || distance >= self.distance[place] {
-                continue;
+        let from = (person, offset);
+        if objects.len() < state.price.len() {
+            for (&object, &cost) in objects.iter().zip(costs) {
+                self.reach(state, from, (object, cost), nearest);
             }
-            let taken = state.person_of[place].is_some();
-            if self.distance[place] == i64::MAX {
-                self.touched.push(object);
-                if taken {
-                    self.frontier.push(object);
+            return;
+        }
+        for start in (0..costs.len()).step_by(BLOCK) {
+            let block = start..(start + BLOCK).min(costs.len());
+            let limit = nearest.1 - offset;
+            let (costs, prices) = (&costs[block.clone()], &state.price[block.clone()]);
+            let known = &self.distance[block.clone()];
+            let nearer =
+                costs.iter().zip(prices).zip(known).fold(0, |all, ((cost, price), known)| {
+                    let length = cost - price;
+                    all | ((length - limit) & (length + offset - known))
+                });
+            if nearer < 0 {
+                for (&object, &cost) in objects[block].iter().zip(costs) {
+                    self.reach(state, from, (object, cost), nearest);
                 }
             }
-            self.distance[place] = distance;
-            self.reached_by[place] = person;
-            if !taken {
-                *nearest = (End::Free(object), distance);
+        }
+    }
+
+    /// Notes an object, if it is nearer over this person than was known, and nearer than the end.
+    fn reach(
+        &mut self,
+        state: &State,
+        (person, offset): (u32, i64),
+        (object, cost): (u32, i64),
+        nearest: &mut (End, i64),
+    ) {
+        let place = object as usize;
+        let distance = cost - state.price[place] + offset;
+        if distance >= nearest.1 || distance >= self.distance[place] {
+            return;
+        }
+        let taken = state.person_of[place].is_some();
+        if self.distance[place] == FAR {
+            self.touched.push(object);
+            if taken {
+                self.frontier.push(object);
             }
+        }
+        self.distance[place] = distance;
+        self.reached_by[place] = person;
+        if !taken {
+            *nearest = (End::Free(object), distance);
         }
     }
 
@@ -243,7 +340,7 @@ impl Search {
 
     fn reset(&mut self) {
         for object in self.touched.drain(..) {
-            self.distance[object as usize] = i64::MAX;
+            self.distance[object as usize] = FAR;
         }
         self.frontier.clear();
         self.ready.clear();

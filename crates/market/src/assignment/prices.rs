@@ -9,6 +9,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::Matching;
+use super::paths::BLOCK;
 use super::problem::Problem;
 
 /// Prices of rows (at most 0) and columns (at most the skip price).
@@ -65,13 +66,34 @@ impl<'a> Raise<'a> {
     fn relax(&mut self, row: usize, distance: i64) {
         let base = distance - self.prices.rows[row];
         let (columns, costs) = self.problem.by_row().of(row);
-        for (&column, &cost) in columns.iter().zip(costs) {
-            let place = column as usize;
-            let by = base + cost - self.prices.columns[place];
-            if by < self.by[place] {
-                self.by[place] = by;
-                self.heap.push(Reverse((by, column)));
+        if columns.len() < self.by.len() {
+            for (&column, &cost) in columns.iter().zip(costs) {
+                self.hold(column, base + cost);
             }
+            return;
+        }
+        for start in (0..costs.len()).step_by(BLOCK) {
+            let block = start..(start + BLOCK).min(costs.len());
+            let (costs, prices) = (&costs[block.clone()], &self.prices.columns[block.clone()]);
+            let known = prices.iter().zip(&self.by[block.clone()]);
+            let lower = costs
+                .iter()
+                .zip(known)
+                .fold(0, |all, (cost, (price, by))| all | (base + cost - price - by));
+            if lower < 0 {
+                for (&column, &cost) in columns[block].iter().zip(costs) {
+                    self.hold(column, base + cost);
+                }
+            }
+        }
+    }
+
+    fn hold(&mut self, column: u32, price: i64) {
+        let place = column as usize;
+        let by = price - self.prices.columns[place];
+        if by < self.by[place] {
+            self.by[place] = by;
+            self.heap.push(Reverse((by, column)));
         }
     }
 }

@@ -131,6 +131,11 @@ impl Problem {
         self.skip_price
     }
 
+    /// Whether there are as many rows as columns, and an edge for each pair.
+    pub(super) fn is_full_square(&self) -> bool {
+        self.rows() == self.columns && self.table.edges() == self.columns * self.columns
+    }
+
     /// Edges by row.
     pub(super) fn by_row(&self) -> &EdgeTable {
         &self.table

@@ -257,10 +257,6 @@ fn reason() -> impl Strategy<Value = Reason> {
     proptest::sample::select(Reason::ALL)
 }
 
-fn mechanism() -> impl Strategy<Value = MechanismKind> {
-    prop_oneof![Just(MechanismKind::FirstPrice), Just(MechanismKind::Assignment)]
-}
-
 fn assignment() -> impl Strategy<Value = Assignment> {
     let who = (task(), key(), label(), operation_id(), any::<i64>());
     (who, any::<[u64; 3]>(), hash(), hash(), vec(hash(), 0..3)).prop_map(
@@ -285,7 +281,7 @@ fn assignment() -> impl Strategy<Value = Assignment> {
 }
 
 pub fn clearing() -> impl Strategy<Value = ClearingRecord> {
-    let rule = (label(), mechanism(), any::<u16>(), option::of(any::<i64>()));
+    let rule = (label(), label(), any::<u16>(), option::of(any::<i64>()));
     (rule, any::<[u64; 3]>(), any::<i64>(), hash()).prop_map(|(rule, numbers, total, inputs)| {
         let (market, mechanism, version, reserve) = rule;
         let [window, input_count, assigned] = numbers;
@@ -346,7 +342,7 @@ pub fn validators() -> impl Strategy<Value = ValidatorSet> {
 }
 
 fn market() -> impl Strategy<Value = (Label, Market)> {
-    let rule = (label(), option::of(0..=limits::PRICE), any::<bool>(), mechanism());
+    let rule = (label(), option::of(0..=limits::PRICE), any::<bool>(), label());
     (rule, 1u64..=1000, 1u64..1_000_000, 1u64..1_000_000).prop_map(
         |((name, reserve, trusted, mechanism), attempts, lease_ms, window_ms)| {
             let key = name.clone();

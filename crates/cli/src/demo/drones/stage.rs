@@ -8,8 +8,7 @@ use quorate_drone::{Mission, Point};
 use quorate_node::{Home, NodeConfig};
 use quorate_types::genesis::{Admission, Attester, Parameters};
 use quorate_types::{
-    Claims, Genesis, Label, Market, MechanismKind, PROTOCOL_VERSION, PublicKey, Validator,
-    ValidatorSet,
+    Claims, Genesis, Label, Market, PROTOCOL_VERSION, PublicKey, Validator, ValidatorSet,
 };
 
 use super::Args;
@@ -197,7 +196,7 @@ fn genesis(validators: &[Member], operator: &Member, now: u64) -> Result<Genesis
             trusted: false,
             attempts: 10,
             lease_ms: 3_000,
-            mechanism: MechanismKind::Assignment,
+            mechanism: "assignment".parse()?,
             window_ms: 600,
         }],
         version: PROTOCOL_VERSION,

@@ -1,0 +1,81 @@
+//! `quorate markets`: the mechanisms a market can go by, and what each of them promises.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use quorate_market::{Bidding, Mechanism, mechanisms};
+use serde_json::{Value, json};
+
+use crate::output::say;
+
+/// List the mechanisms a market can go by, with what each guarantees and costs
+///
+/// The class is that of Gerkey and Mataric (2004): ST or MT, an agent does one task at a time or
+/// several; SR or MR, a task takes one agent or several; IA or TA, one clearing decides, or what
+/// is decided later depends on it. `quorate solve FILE --mechanism NAME` shows what one makes of
+/// your bids.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Prints one JSON array instead
+    #[arg(long)]
+    json: bool,
+}
+
+/// Sizes for which the cost of a clearing is printed: tasks, bidders, bids.
+const SIZES: [(usize, usize, usize); 2] = [(100, 20, 1_000), (1_000, 100, 10_000)];
+
+/// Prints them all.
+///
+/// # Errors
+/// Where the reader has gone.
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    match args.json {
+        true => say(Value::from_iter(mechanisms().iter().map(|one| object(*one))).to_string())?,
+        false => say(mechanisms().iter().map(|one| text(*one)).collect::<Vec<_>>().join("\n\n"))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn bidding(mechanism: &dyn Mechanism) -> &'static str {
+    match mechanism.bidding() {
+        Bidding::Open => "open",
+        Bidding::Sealed => "sealed",
+        Bidding::Either => "either",
+    }
+}
+
+fn object(mechanism: &dyn Mechanism) -> Value {
+    let cost = SIZES.map(|(tasks, bidders, bids)| {
+        json!({ "tasks": tasks, "bidders": bidders, "bids": bids,
+            "cost": mechanism.cost(tasks, bidders, bids) })
+    });
+    json!({
+        "name": mechanism.name(),
+        "version": mechanism.version(),
+        "class": mechanism.class(),
+        "bidding": bidding(mechanism),
+        "guarantee": mechanism.guarantee(),
+        "limits": mechanism.limits(),
+        "worst_case_cost": cost,
+    })
+}
+
+fn text(mechanism: &dyn Mechanism) -> String {
+    let costs = SIZES.map(|(tasks, bidders, bids)| {
+        let cost = mechanism.cost(tasks, bidders, bids);
+        format!("{cost} for {tasks} tasks, {bidders} bidders, {bids} bids")
+    });
+    let bidding = match mechanism.bidding() {
+        Bidding::Open => "open bids",
+        Bidding::Sealed => "wants sealed bids",
+        Bidding::Either => "open or sealed bids",
+    };
+    let head = format!("{} {}", mechanism.name(), mechanism.version());
+    [
+        format!("{head:<20} {}, {bidding}", mechanism.class()),
+        format!("  {}", mechanism.guarantee()),
+        format!("  Takes {}", mechanism.limits()),
+        format!("  At worst {} (a microsecond each)", costs.join("; ")),
+    ]
+    .join("\n")
+}

@@ -1,0 +1,287 @@
+//! An instance goes through a mechanism.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use quorate_market::assignment::{self, Edge, Problem};
+use quorate_market::{Bid, Bidder, Mechanism, Round, TieSeed, eligibility, gap};
+use quorate_types::{Amounts, Hash, Label, PublicKey, SwarmId, TaskId, limits};
+
+use super::instance::{Instance, Offer};
+
+/// How an instance is to be read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rules {
+    /// Prices are gains: the most of them wins.
+    pub maximize: bool,
+    /// Limit of tasks that state none.
+    pub reserve: Option<i64>,
+    /// Offers that the search for a generalised assignment looks at.
+    pub effort: u64,
+}
+
+/// What came out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Answer {
+    /// Ascending by task.
+    pub awards: Vec<Award>,
+    /// Whether it is proved that no other answer is better; `None` of a mechanism that does not
+    /// look for the best of all.
+    pub optimal: Option<bool>,
+    /// What no answer can be better than, where one was proved.
+    pub bound: Option<i64>,
+    pub duals: Option<Duals>,
+    /// Time in the mechanism.
+    pub elapsed: Duration,
+}
+
+/// A task and who got it, by their places in the instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Award {
+    pub task: usize,
+    pub agent: usize,
+    /// What the agent asked.
+    pub price: i64,
+    /// What the agent gets.
+    pub payment: i64,
+    /// What the requester pays.
+    pub charge: i64,
+}
+
+/// The prices that prove an assignment: with `minimize` an agent's and a task's sum is at most
+/// the price of the pair, with `--maximize` at least; equal on what was assigned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Duals {
+    pub agents: Vec<i64>,
+    pub tasks: Vec<i64>,
+}
+
+impl Answer {
+    /// Sum of the prices.
+    pub(super) fn objective(&self) -> i64 {
+        self.awards.iter().map(|award| award.price).sum()
+    }
+}
+
+/// Runs the mechanism.
+///
+/// # Errors
+/// Where the instance has what the mechanism cannot take, in words.
+pub(super) fn solve(
+    instance: &Instance,
+    mechanism: &'static dyn Mechanism,
+    rules: Rules,
+) -> Result<Answer> {
+    match mechanism.name() {
+        "assignment" => optimal(instance, rules),
+        "gap" => within_budgets(instance, rules),
+        name => {
+            ensure!(!rules.maximize, "--maximize goes with the mechanisms assignment and gap");
+            auction(instance, mechanism, rules).with_context(|| format!("mechanism {name}"))
+        }
+    }
+}
+
+fn limit(instance: &Instance, task: usize, rules: Rules) -> i64 {
+    let limit = instance.tasks[task].limit.or(rules.reserve);
+    limit.unwrap_or(limits::PRICE).min(limits::PRICE)
+}
+
+fn fits(instance: &Instance, offer: &Offer) -> bool {
+    eligibility::fits(instance.demand(offer), &instance.agents[offer.agent].budget)
+}
+
+/// What an offer costs the solvers, which look for the least.
+fn cost(instance: &Instance, rules: Rules) -> impl Fn(i64) -> i64 + Copy {
+    let top = instance.offers.iter().map(|offer| offer.price).max().unwrap_or(0);
+    move |price| if rules.maximize { top - price } else { price }
+}
+
+fn within_limit(instance: &Instance, offer: &Offer, rules: Rules) -> bool {
+    rules.maximize || offer.price <= limit(instance, offer.task, rules)
+}
+
+/// Agents that do several tasks each. What a task takes may differ from agent to agent, which no
+/// round can say.
+fn within_budgets(instance: &Instance, rules: Rules) -> Result<Answer> {
+    let dimensions = instance.dimensions();
+    let amounts = |of: &Amounts| -> Vec<i64> {
+        dimensions.iter().map(|name| of.get(*name).copied().unwrap_or(0)).collect()
+    };
+    let cost = cost(instance, rules);
+    let capacities: Vec<_> = instance.agents.iter().map(|agent| amounts(&agent.budget)).collect();
+    let possible = instance.offers.iter().filter(|offer| within_limit(instance, offer, rules));
+    let offers = possible.map(|offer| gap::Offer {
+        agent: offer.agent as u32,
+        job: offer.task as u32,
+        cost: cost(offer.price),
+        demand: amounts(instance.demand(offer)),
+    });
+    let problem = gap::Problem::new(instance.tasks.len(), &capacities, offers.collect())?;
+    let start = Instant::now();
+    let solution = gap::solve(&problem, rules.effort);
+    let elapsed = start.elapsed();
+    let awards: Vec<Award> = solution
+        .pairs
+        .iter()
+        .map(|pair| {
+            let price = cost(pair.cost);
+            let (task, agent) = (pair.job as usize, pair.agent as usize);
+            Award { task, agent, price, payment: price, charge: price }
+        })
+        .collect();
+    // The bound is on the least cost of as many tasks.
+    let bound = match rules.maximize {
+        true => awards.len() as i64 * cost(0) - solution.bound,
+        false => solution.bound,
+    };
+    Ok(Answer { awards, optimal: Some(solution.optimal), bound: Some(bound), duals: None, elapsed })
+}
+
+/// The exact solver, without the way over a round: prices may be negative or gains, and files of
+/// a million pairs need no bids made of them.
+fn optimal(instance: &Instance, rules: Rules) -> Result<Answer> {
+    let possible = |offer: &&Offer| fits(instance, offer) && within_limit(instance, offer, rules);
+    let cost = cost(instance, rules);
+    let edges = instance.offers.iter().filter(possible).map(|offer| Edge {
+        row: offer.agent as u32,
+        column: offer.task as u32,
+        cost: cost(offer.price),
+    });
+    let (agents, tasks) = (instance.agents.len(), instance.tasks.len());
+    let problem = Problem::new(agents, tasks, edges.collect())?;
+    let keys = Keys::of(instance);
+    let start = Instant::now();
+    let solution = assignment::solve(&problem, |row, column| {
+        keys.ties.key(&keys.tasks[column as usize], &keys.agents[row as usize]).0
+    })?;
+    let elapsed = start.elapsed();
+    assignment::verify(&problem, &solution).context("the proof of optimality")?;
+    let mut awards: Vec<Award> = solution
+        .pairs
+        .iter()
+        .map(|pair| {
+            let price = cost(pair.cost);
+            let (task, agent) = (pair.column as usize, pair.row as usize);
+            Award { task, agent, price, payment: price, charge: price }
+        })
+        .collect();
+    awards.sort_unstable_by_key(|award| award.task);
+    let (mut agents, mut tasks) = (solution.row_duals, solution.column_duals);
+    if rules.maximize {
+        agents.iter_mut().for_each(|dual| *dual = -*dual);
+        tasks.iter_mut().for_each(|dual| *dual = cost(*dual));
+    }
+    let bound = Some(awards.iter().map(|award| award.price).sum());
+    let duals = Some(Duals { agents, tasks });
+    Ok(Answer { awards, optimal: Some(true), bound, duals, elapsed })
+}
+
+/// Any other mechanism, given bids as a ledger would give them.
+fn auction(instance: &Instance, mechanism: &dyn Mechanism, rules: Rules) -> Result<Answer> {
+    if instance.is_pairwise() {
+        bail!("what a task takes differs from agent to agent here, which only gap can take");
+    }
+    if let Some(offer) = instance.offers.iter().find(|offer| offer.price < 0) {
+        let (agent, task) = (&instance.agents[offer.agent].name, &instance.tasks[offer.task].name);
+        bail!("the price {} of agent {agent} for task {task} is below 0", offer.price);
+    }
+    let keys = Keys::of(instance);
+    let mut round = keys.round(instance, rules);
+    let (mut awards, mut elapsed) = (Vec::new(), Duration::ZERO);
+    loop {
+        let start = Instant::now();
+        let clearing = mechanism.clear(&round);
+        elapsed += start.elapsed();
+        let won = clearing.awards.len();
+        for award in clearing.awards {
+            close(&mut round, &award.task, &award.agent);
+            awards.push(Award {
+                task: keys.task(&award.task).context("a task that was not in the round")?,
+                agent: keys.agent(&award.agent).context("an agent that was not in the round")?,
+                price: award.bid,
+                payment: award.payment,
+                charge: award.charge,
+            });
+        }
+        // What takes one item at a time goes on with what is left.
+        if won == 0 || !mechanism.class().ends_with("TA") {
+            break;
+        }
+    }
+    awards.sort_unstable_by_key(|award| award.task);
+    Ok(Answer { awards, optimal: None, bound: None, duals: None, elapsed })
+}
+
+/// Takes a task that is awarded out of the round, and what it needs from its winner's budget.
+fn close(round: &mut Round, task: &TaskId, agent: &PublicKey) {
+    let Some(place) = round.task_index(task) else { return };
+    let demand = round.tasks.remove(place).demand;
+    round.bids.retain(|bid| bid.task != *task);
+    if let Some(bidder) = round.bidder_index(agent) {
+        for (name, amount) in &mut round.bidders[bidder].budget {
+            *amount -= demand.get(name).copied().unwrap_or(0);
+        }
+    }
+}
+
+/// Keys that stand for the names, so that ties are drawn as in a swarm: from the names alone.
+struct Keys {
+    ties: TieSeed,
+    agents: Vec<PublicKey>,
+    tasks: Vec<TaskId>,
+}
+
+impl Keys {
+    fn of(instance: &Instance) -> Self {
+        let key =
+            |name: &str| PublicKey(Hash::derive("quorate 1 solve name", &[name.as_bytes()]).0);
+        let agents = instance.agents.iter().map(|agent| key(&agent.name)).collect();
+        let tasks = instance.tasks.iter().map(|task| {
+            let number = Hash::derive("quorate 1 solve task", &[task.name.as_bytes()]).0;
+            let number = u64::from_be_bytes(std::array::from_fn(|byte| number[byte]));
+            TaskId { requester: key(&task.requester), number }
+        });
+        Self { ties: ties(), agents, tasks: tasks.collect() }
+    }
+
+    fn task(&self, id: &TaskId) -> Option<usize> {
+        self.tasks.iter().position(|task| task == id)
+    }
+
+    fn agent(&self, key: &PublicKey) -> Option<usize> {
+        self.agents.iter().position(|agent| agent == key)
+    }
+
+    fn round(&self, instance: &Instance, rules: Rules) -> Round {
+        let tasks = instance.tasks.iter().zip(&self.tasks).enumerate();
+        let tasks = tasks.map(|(place, (task, id))| quorate_market::Task {
+            id: *id,
+            demand: task.demand.clone(),
+            limit: limit(instance, place, rules),
+        });
+        let bidders = instance.agents.iter().zip(&self.agents);
+        let bidders =
+            bidders.map(|(agent, key)| Bidder { agent: *key, budget: agent.budget.clone() });
+        let bids = instance.offers.iter().map(|offer| Bid {
+            task: self.tasks[offer.task],
+            agent: self.agents[offer.agent],
+            price: offer.price,
+        });
+        let mut round = Round {
+            tasks: tasks.collect(),
+            bidders: bidders.collect(),
+            bids: bids.collect(),
+            ties: self.ties.clone(),
+        };
+        round.tasks.sort_unstable_by_key(|task| task.id);
+        round.bidders.sort_unstable_by_key(|bidder| bidder.agent);
+        round.bids.sort_unstable_by_key(|bid| (bid.task, bid.agent));
+        round
+    }
+}
+
+fn ties() -> TieSeed {
+    let market: Label = eligibility::slots();
+    TieSeed { swarm: SwarmId([0; 32]), market }
+}

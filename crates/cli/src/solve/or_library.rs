@@ -1,0 +1,280 @@
+//! The number files of OR-Library (J. E. Beasley): assignment, dense and sparse, and generalised
+//! assignment, one problem or several in a file.
+//!
+//! None of them says what it is, so that the count of its numbers has to; where two forms fit, the
+//! first of dense, one generalised problem, rectangular, several of them, and sparse is taken,
+//! unless `--format` says.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context, Result, bail, ensure};
+use quorate_types::{Amounts, Label};
+
+use super::instance::{Agent, Form, Instance, Offer, Task, one_slot};
+
+/// Most agents and most tasks.
+const MAX_SIDE: usize = quorate_market::assignment::MAX_SIDE;
+
+/// The problems of a file.
+pub(super) fn parse(text: &str, form: Option<Form>) -> Result<Vec<Instance>> {
+    let numbers = numbers(text)?;
+    ensure!(!numbers.is_empty(), "no numbers in it");
+    match form {
+        Some(Form::Dense) => dense(&numbers).map(|one| vec![one]),
+        Some(Form::Sparse) => sparse(&numbers).map(|one| vec![one]),
+        Some(Form::Gap) => gap(&numbers),
+        _ => guess(&numbers),
+    }
+}
+
+fn guess(numbers: &[i64]) -> Result<Vec<Instance>> {
+    let count = numbers.len();
+    let (first, second) = (numbers[0], numbers.get(1).copied().unwrap_or(0));
+    let is = |expected: Option<usize>| expected == Some(count);
+    if is(square(first)) && !(is_sparse(numbers) && first != 3) {
+        return dense(numbers).map(|one| vec![one]);
+    }
+    if is(single_gap(first, second)) {
+        return gap(numbers);
+    }
+    if is(rectangle(first, second)) {
+        return dense(numbers).map(|one| vec![one]);
+    }
+    if let Ok(problems) = gap(numbers) {
+        return Ok(problems);
+    }
+    if is_sparse(numbers) {
+        return sparse(numbers).map(|one| vec![one]);
+    }
+    bail!(
+        "{count} numbers that begin with {first} {second} are no OR-Library file that is known \
+         here; say which with --format dense, sparse or gap, and what is missing will be named"
+    )
+}
+
+fn numbers(text: &str) -> Result<Vec<i64>> {
+    let mut numbers = Vec::new();
+    for (line, content) in text.lines().enumerate() {
+        for word in content.split_whitespace() {
+            numbers.push(number(word).with_context(|| format!("line {}", line + 1))?);
+        }
+    }
+    Ok(numbers)
+}
+
+/// A whole number, also where it is written `12.` or `12.0`, as some of these files have it.
+fn number(word: &str) -> Result<i64> {
+    let whole = match word.split_once('.') {
+        Some((whole, rest)) if rest.bytes().all(|digit| digit == b'0') => whole,
+        _ => word,
+    };
+    whole.parse().with_context(|| format!("`{word}` is not a whole number"))
+}
+
+fn size(number: i64) -> Option<usize> {
+    usize::try_from(number).ok().filter(|size| (1..=MAX_SIDE).contains(size))
+}
+
+fn square(n: i64) -> Option<usize> {
+    let n = size(n)?;
+    Some(1 + n * n)
+}
+
+fn rectangle(m: i64, n: i64) -> Option<usize> {
+    Some(2 + size(m)? * size(n)?)
+}
+
+fn single_gap(m: i64, n: i64) -> Option<usize> {
+    let (m, n) = (size(m)?, size(n)?);
+    Some(2 + 2 * m * n + m)
+}
+
+/// Whether all after the first are triples of two places and a cost, no pair twice.
+fn is_sparse(numbers: &[i64]) -> bool {
+    let Some(n) = size(numbers[0]) else { return false };
+    let place = |number: i64| size(number).is_some_and(|place| place <= n);
+    let mut seen = BTreeSet::new();
+    let triples = numbers[1..].chunks(3);
+    triples.len() > 0
+        && numbers[1..].len().is_multiple_of(3)
+        && numbers[1..]
+            .chunks(3)
+            .all(|edge| place(edge[0]) && place(edge[1]) && seen.insert((edge[0], edge[1])))
+}
+
+fn dense(numbers: &[i64]) -> Result<Instance> {
+    let count = numbers.len();
+    let second = numbers.get(1).copied().unwrap_or(0);
+    let (agents, tasks, costs) = if square(numbers[0]) == Some(count) {
+        let n = size(numbers[0]).unwrap_or_default();
+        (n, n, &numbers[1..])
+    } else if rectangle(numbers[0], second) == Some(count) {
+        let side = |number| size(number).unwrap_or_default();
+        (side(numbers[0]), side(second), &numbers[2..])
+    } else {
+        let expected = square(numbers[0]);
+        let expected = expected.with_context(|| wrong_size(numbers[0]))?;
+        bail!(
+            "{expected} numbers would be n and n times n costs for n = {}; there are {count}",
+            numbers[0]
+        )
+    };
+    let offers = costs.iter().enumerate().map(|(place, price)| Offer {
+        agent: place / tasks,
+        task: place % tasks,
+        price: *price,
+        demand: None,
+    });
+    Ok(Instance {
+        form: Form::Dense,
+        agents: numbered(agents),
+        tasks: (1..=tasks).map(task).collect(),
+        offers: offers.collect(),
+    })
+}
+
+fn sparse(numbers: &[i64]) -> Result<Instance> {
+    let n = size(numbers[0]).with_context(|| wrong_size(numbers[0]))?;
+    let rest = &numbers[1..];
+    ensure!(
+        rest.len().is_multiple_of(3),
+        "after n there have to be triples `i j cost`, and {} numbers are none",
+        rest.len()
+    );
+    let mut offers = Vec::with_capacity(rest.len() / 3);
+    for (edge, triple) in rest.chunks(3).enumerate() {
+        let place = |number: i64, what: &str| {
+            let place = size(number).filter(|place| *place <= n);
+            place.with_context(|| format!("edge {}: {what} is {number}, not 1 to {n}", edge + 1))
+        };
+        let (agent, task) = (place(triple[0], "i")? - 1, place(triple[1], "j")? - 1);
+        offers.push(Offer { agent, task, price: triple[2], demand: None });
+    }
+    offers.sort_by_key(|offer| (offer.agent, offer.task));
+    let tasks = (1..=n).map(task).collect();
+    Ok(Instance { form: Form::Sparse, agents: numbered(n), tasks, offers })
+}
+
+/// One problem, or their number and then each.
+fn gap(numbers: &[i64]) -> Result<Vec<Instance>> {
+    let second = numbers.get(1).copied().unwrap_or(0);
+    if single_gap(numbers[0], second) == Some(numbers.len()) {
+        return Ok(vec![one_gap(numbers)]);
+    }
+    let problems = size(numbers[0]).with_context(|| wrong_size(numbers[0]))?;
+    let mut rest = &numbers[1..];
+    let mut all = Vec::new();
+    for problem in 1..=problems {
+        let sides = (rest.first().copied().unwrap_or(0), rest.get(1).copied().unwrap_or(0));
+        let length = single_gap(sides.0, sides.1).filter(|length| *length <= rest.len());
+        let length = length.with_context(|| {
+            format!(
+                "problem {problem} of {problems} would have {} agents and {} tasks, and costs, \
+                 resources and capacities for them: {} numbers are left",
+                sides.0,
+                sides.1,
+                rest.len()
+            )
+        })?;
+        all.push(one_gap(&rest[..length]));
+        rest = &rest[length..];
+    }
+    ensure!(rest.is_empty(), "{} numbers are left after problem {problems}", rest.len());
+    Ok(all)
+}
+
+/// From exactly the numbers of one problem.
+fn one_gap(numbers: &[i64]) -> Instance {
+    let side = |number| size(number).unwrap_or_default();
+    let (m, n) = (side(numbers[0]), side(numbers[1]));
+    let (costs, rest) = numbers[2..].split_at(m * n);
+    let (resources, capacities) = rest.split_at(m * n);
+    let mut agents = numbered(m);
+    for (agent, capacity) in agents.iter_mut().zip(capacities) {
+        agent.budget = capacity_of(*capacity);
+    }
+    let pairs = costs.iter().zip(resources).enumerate();
+    let offers = pairs.map(|(place, (cost, resource))| Offer {
+        agent: place / n,
+        task: place % n,
+        price: *cost,
+        demand: Some(capacity_of(*resource)),
+    });
+    let tasks = (1..=n).map(task).collect();
+    Instance { form: Form::Gap, agents, tasks, offers: offers.collect() }
+}
+
+fn capacity_of(amount: i64) -> Amounts {
+    let name: Option<Label> = "capacity".parse().ok();
+    name.into_iter().map(|name| (name, amount)).collect()
+}
+
+fn numbered(count: usize) -> Vec<Agent> {
+    (1..=count).map(|number| Agent { name: number.to_string(), budget: one_slot() }).collect()
+}
+
+fn task(number: usize) -> Task {
+    let name = number.to_string();
+    Task { requester: name.clone(), name, limit: None, demand: one_slot() }
+}
+
+fn wrong_size(number: i64) -> String {
+    format!("it begins with {number}, which is no size from 1 to {MAX_SIDE}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str) -> Result<Vec<Instance>> {
+        parse(text, None)
+    }
+
+    #[test]
+    fn what_a_file_is_follows_from_its_numbers() {
+        let table = [
+            ("2  1 2  3 4", Form::Dense, 1, (2, 2, 4)),
+            ("2 3  1 2 3  4 5 6", Form::Dense, 1, (2, 3, 6)),
+            ("4\n1 2 7\n2 1 9\n", Form::Sparse, 1, (4, 4, 2)),
+            ("1 2  5 6  1 1  2", Form::Gap, 1, (1, 2, 2)),
+            ("2  1 2 5 6 1 1 2  1 1 9 1 1", Form::Gap, 2, (1, 2, 2)),
+        ];
+        for (text, form, problems, sizes) in table {
+            let instances = of(text).unwrap();
+            assert_eq!(instances.len(), problems, "{text}");
+            let one = &instances[0];
+            assert_eq!(one.form, form, "{text}");
+            assert_eq!((one.agents.len(), one.tasks.len(), one.offers.len()), sizes, "{text}");
+        }
+    }
+
+    #[test]
+    fn places_and_costs_are_where_the_file_has_them() {
+        let one = &of("2 3  1 2 3  4 5 6").unwrap()[0];
+        let five = one.offers.iter().find(|offer| offer.price == 5).unwrap();
+        assert_eq!((five.agent, five.task), (1, 1));
+        let one = &of("1 2  5 6  7 8  9").unwrap()[0];
+        assert_eq!(one.agents[0].budget, capacity_of(9));
+        assert_eq!(one.offers[1].demand, Some(capacity_of(8)));
+        assert!(one.is_pairwise());
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named() {
+        let table = [
+            ("", None, "no numbers"),
+            ("2 1 2\n3 x", None, "line 2"),
+            ("2 1.5", None, "`1.5` is not a whole number"),
+            ("2 1 2 3", None, "4 numbers that begin with 2 1"),
+            ("2 1 2 3", Some(Form::Dense), "there are 4"),
+            ("2 1 2 3 4 5 6 7", Some(Form::Sparse), "are none"),
+            ("2 1 3 5", Some(Form::Sparse), "edge 1: j is 3, not 1 to 2"),
+            ("-1 1 3 5", Some(Form::Sparse), "begins with -1"),
+            ("2 1 1 5 1 9 7 7", Some(Form::Gap), "problem 2 of 2"),
+        ];
+        for (text, form, part) in table {
+            let error = format!("{:#}", parse(text, form).unwrap_err());
+            assert!(error.contains(part), "{text:?}: {error}");
+        }
+    }
+}

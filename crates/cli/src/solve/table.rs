@@ -1,0 +1,230 @@
+//! Bids with names: CSV and JSON.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, ensure};
+use quorate_types::{Amounts, Label};
+use serde::Deserialize;
+
+use super::instance::{Agent, Form, Instance, Offer, Places, Task, one_slot};
+
+/// A row of a CSV file. What is empty was not said.
+#[derive(Debug, Deserialize)]
+struct Row {
+    task: String,
+    agent: String,
+    price: i64,
+    limit: Option<i64>,
+    requester: Option<String>,
+    /// Slots that the task takes from this agent.
+    demand: Option<i64>,
+    /// Slots that the agent has.
+    budget: Option<i64>,
+}
+
+/// An auction from rows `task,agent,price`, and more columns where the market needs them.
+pub(super) fn csv(text: &str) -> Result<Instance> {
+    let mut reader = csv::ReaderBuilder::new()
+        .trim(csv::Trim::All)
+        .comment(Some(b'#'))
+        .from_reader(text.as_bytes());
+    let (mut agents, mut tasks) = (Places::default(), Places::default());
+    let (mut requesters, mut budgets) = (Vec::new(), Vec::new());
+    let mut instance = empty(Form::Csv);
+    for (number, row) in reader.deserialize().enumerate() {
+        let row: Row = row.context("columns task, agent and price (whole numbers) are needed")?;
+        let of_row = || format!("row {} (task {}, agent {})", number + 1, row.task, row.agent);
+        let (agent, is_new) = agents.of(&row.agent);
+        if is_new {
+            instance.agents.push(Agent { name: row.agent.clone(), budget: one_slot() });
+            budgets.push(None);
+        }
+        let (task, is_new) = tasks.of(&row.task);
+        if is_new {
+            instance.tasks.push(named_task(&row.task));
+            requesters.push(None);
+        }
+        let requester = row.requester.clone().filter(|name| !name.is_empty());
+        note("limit", &mut instance.tasks[task].limit, row.limit).with_context(of_row)?;
+        note("requester", &mut requesters[task], requester).with_context(of_row)?;
+        note("budget", &mut budgets[agent], row.budget).with_context(of_row)?;
+        let demand = row.demand.map(slots);
+        instance.offers.push(Offer { agent, task, price: row.price, demand });
+    }
+    for (task, requester) in instance.tasks.iter_mut().zip(requesters) {
+        task.requester = requester.unwrap_or_else(|| task.name.clone());
+    }
+    for (agent, budget) in instance.agents.iter_mut().zip(budgets) {
+        agent.budget = budget.map_or_else(one_slot, slots);
+    }
+    settle_demands(&mut instance);
+    instance.offers.sort_by_key(|offer| (offer.agent, offer.task));
+    Ok(instance)
+}
+
+/// What rows say of one task or agent, they say alike.
+fn note<T: PartialEq>(what: &str, known: &mut Option<T>, said: Option<T>) -> Result<()> {
+    if said.is_some() {
+        ensure!(known.is_none() || *known == said, "another {what} than in a row before");
+        *known = said;
+    }
+    Ok(())
+}
+
+/// A demand that all offers on a task share is the task's.
+fn settle_demands(instance: &mut Instance) {
+    let Instance { tasks, offers, .. } = instance;
+    offers.sort_by_key(|offer| (offer.task, offer.agent));
+    for of_task in offers.chunk_by_mut(|a, b| a.task == b.task) {
+        let first = of_task[0].demand.clone();
+        if let Some(shared) =
+            first.filter(|first| of_task.iter().all(|o| o.demand.as_ref() == Some(first)))
+        {
+            tasks[of_task[0].task].demand = shared;
+            of_task.iter_mut().for_each(|offer| offer.demand = None);
+        }
+    }
+}
+
+/// The JSON form.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    tasks: Vec<FileTask>,
+    agents: Vec<FileAgent>,
+    bids: Vec<FileBid>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileTask {
+    id: String,
+    requester: Option<String>,
+    limit: Option<i64>,
+    demand: Option<BTreeMap<Label, i64>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileAgent {
+    id: String,
+    budget: Option<BTreeMap<Label, i64>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileBid {
+    task: String,
+    agent: String,
+    price: i64,
+    demand: Option<BTreeMap<Label, i64>>,
+}
+
+/// An auction from an object of tasks, agents and bids.
+pub(super) fn json(text: &str) -> Result<Instance> {
+    let file: File = serde_json::from_str(text)?;
+    let (mut agents, mut tasks) = (Places::default(), Places::default());
+    let mut instance = empty(Form::Json);
+    for task in file.tasks {
+        ensure!(tasks.of(&task.id).1, "tasks: {} is there twice", task.id);
+        let mut named = named_task(&task.id);
+        named.limit = task.limit;
+        named.requester = task.requester.unwrap_or(task.id);
+        named.demand = task.demand.filter(|demand| !demand.is_empty()).unwrap_or_else(one_slot);
+        instance.tasks.push(named);
+    }
+    for agent in file.agents {
+        ensure!(agents.of(&agent.id).1, "agents: {} is there twice", agent.id);
+        let budget = agent.budget.unwrap_or_else(one_slot);
+        instance.agents.push(Agent { name: agent.id, budget });
+    }
+    for (number, bid) in file.bids.into_iter().enumerate() {
+        let place = |found: Option<usize>, what: &str, name: &str| {
+            found.with_context(|| format!("bids: number {} names no {what}: {name}", number + 1))
+        };
+        instance.offers.push(Offer {
+            agent: place(agents.known(&bid.agent), "agent", &bid.agent)?,
+            task: place(tasks.known(&bid.task), "task", &bid.task)?,
+            price: bid.price,
+            demand: bid.demand,
+        });
+    }
+    instance.offers.sort_by_key(|offer| (offer.agent, offer.task));
+    Ok(instance)
+}
+
+fn empty(form: Form) -> Instance {
+    Instance { form, agents: Vec::new(), tasks: Vec::new(), offers: Vec::new() }
+}
+
+fn named_task(name: &str) -> Task {
+    let name = name.to_owned();
+    Task { requester: name.clone(), name, limit: None, demand: one_slot() }
+}
+
+fn slots(count: i64) -> Amounts {
+    let mut slots = one_slot();
+    slots.values_mut().for_each(|amount| *amount = count);
+    slots
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_may_leave_out_what_the_market_does_not_need() {
+        let one = csv("# bids\ntask,agent,price\nroof, ann, 7\nroof,bob,5\nwall,ann,2\n").unwrap();
+        assert_eq!((one.agents.len(), one.tasks.len(), one.offers.len()), (2, 2, 3));
+        assert_eq!(one.offers[0], Offer { agent: 0, task: 0, price: 7, demand: None });
+        assert_eq!(one.tasks[1].requester, "wall");
+        assert_eq!(one.agents[1].budget, one_slot());
+    }
+
+    #[test]
+    fn a_demand_is_the_tasks_where_all_agree_and_the_pairs_where_not() {
+        let head = "task,agent,price,limit,requester,demand,budget\n";
+        let alike = csv(&format!("{head}a,x,1,9,r,2,3\na,y,1,,,2,\n")).unwrap();
+        assert!(!alike.is_pairwise());
+        assert_eq!(alike.tasks[0].demand, slots(2));
+        assert_eq!((alike.tasks[0].limit, alike.tasks[0].requester.as_str()), (Some(9), "r"));
+        assert_eq!(alike.agents[0].budget, slots(3));
+        let unlike = csv(&format!("{head}a,x,1,,,2,\na,y,1,,,3,\n")).unwrap();
+        assert!(unlike.is_pairwise());
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named() {
+        let table = [
+            ("task,agent\na,x\n", "price"),
+            ("task,agent,price\na,x,cheap\n", "price"),
+            (
+                "task,agent,price,limit\na,x,1,2\na,y,1,3\n",
+                "row 2 (task a, agent y): another limit",
+            ),
+        ];
+        for (text, part) in table {
+            let error = format!("{:#}", csv(text).unwrap_err());
+            assert!(error.contains(part), "{text:?}: {error}");
+        }
+        let table = [
+            (r#"{"tasks":[],"agents":[]}"#, "missing field `bids`"),
+            (
+                r#"{"tasks":[{"id":"a"},{"id":"a"}],"agents":[],"bids":[]}"#,
+                "tasks: a is there twice",
+            ),
+            (
+                r#"{"tasks":[{"id":"a"}],"agents":[],"bids":[{"task":"a","agent":"x","price":1}]}"#,
+                "bids: number 1 names no agent: x",
+            ),
+            (
+                r#"{"tasks":[{"id":"a","limits":3}],"agents":[],"bids":[]}"#,
+                "unknown field `limits`",
+            ),
+        ];
+        for (text, part) in table {
+            let error = format!("{:#}", json(text).unwrap_err());
+            assert!(error.contains(part), "{text:?}: {error}");
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! A mechanism of one's own: the cheapest bid wins, but nobody gets a second task before everyone
+//! who bids has one. The book's chapter on markets walks through it.
+//!
+//! `cargo run -p quorate-market --example fair_share`
+
+use std::collections::BTreeMap;
+
+use quorate_market::eligibility::{demand_or_slot, fits, slots};
+use quorate_market::{Award, Bid, Bidder, Bidding, Clearing, Mechanism, Round, Task, TieSeed};
+use quorate_types::{Amounts, PublicKey, SwarmId, TaskId};
+
+/// Each task in ascending order goes to the bidder with the fewest tasks so far, among those the
+/// cheapest, among those the lesser tie key; paid as bid.
+struct FairShare;
+
+impl Mechanism for FairShare {
+    fn name(&self) -> &'static str {
+        "fair-share"
+    }
+
+    /// Any change that may alter a result, of this file or of what it calls, wants another version:
+    /// it stands in every clearing record, and an auditor runs the auction by it.
+    fn version(&self) -> u16 {
+        1
+    }
+
+    fn class(&self) -> &'static str {
+        "ST-SR-IA"
+    }
+
+    fn guarantee(&self) -> &'static str {
+        "nobody has two tasks more than another who bid on the same; none on the price"
+    }
+
+    fn limits(&self) -> &'static str {
+        "none of its own"
+    }
+
+    fn bidding(&self) -> Bidding {
+        Bidding::Either
+    }
+
+    /// What a clearing can cost at worst, before it runs: what does not fit into a block is sliced.
+    fn cost(&self, tasks: usize, bidders: usize, bids: usize) -> u64 {
+        let rows = (tasks as u64).saturating_add(bidders as u64);
+        rows.saturating_add((bids as u64).saturating_mul(3))
+    }
+
+    fn clear(&self, round: &Round) -> Clearing {
+        // Ordered maps: the same round gives the same clearing on every machine.
+        let mut won: BTreeMap<PublicKey, u32> = BTreeMap::new();
+        let mut left: BTreeMap<PublicKey, Amounts> =
+            round.bidders.iter().map(|bidder| (bidder.agent, bidder.budget.clone())).collect();
+        let mut awards = Vec::new();
+        for task in &round.tasks {
+            let can = |bid: &&Bid| {
+                bid.price <= task.limit
+                    && left.get(&bid.agent).is_some_and(|budget| fits(&task.demand, budget))
+            };
+            let rank = |bid: &Bid| {
+                let so_far = won.get(&bid.agent).copied().unwrap_or(0);
+                (so_far, bid.price, round.ties.key(&task.id, &bid.agent))
+            };
+            let bids = round.bids.iter().filter(|bid| bid.task == task.id);
+            let Some(bid) = bids.filter(can).min_by_key(|bid| rank(bid)).copied() else { continue };
+            *won.entry(bid.agent).or_default() += 1;
+            if let Some(budget) = left.get_mut(&bid.agent) {
+                for (name, amount) in &task.demand {
+                    budget.entry(name.clone()).and_modify(|left| *left -= amount);
+                }
+            }
+            let Bid { task, agent, price } = bid;
+            awards.push(Award { task, agent, bid: price, payment: price, charge: price });
+        }
+        Clearing { awards, duals: None }
+    }
+}
+
+/// Two bidders with two slots each, two tasks, and the first bidder cheaper on both.
+fn main() {
+    let agent = |seed| PublicKey([seed; 32]);
+    let task = |number| TaskId { requester: agent(9), number };
+    let two = Amounts::from([(slots(), 2)]);
+    let round = Round {
+        tasks: [task(0), task(1)]
+            .map(|id| Task { id, demand: demand_or_slot(&Amounts::new()), limit: 100 })
+            .to_vec(),
+        bidders: [1, 2].map(|seed| Bidder { agent: agent(seed), budget: two.clone() }).to_vec(),
+        bids: vec![
+            Bid { task: task(0), agent: agent(1), price: 10 },
+            Bid { task: task(0), agent: agent(2), price: 12 },
+            Bid { task: task(1), agent: agent(1), price: 10 },
+            Bid { task: task(1), agent: agent(2), price: 12 },
+        ],
+        ties: TieSeed { swarm: SwarmId([0; 32]), market: slots() },
+    };
+    for award in FairShare.clear(&round).awards {
+        println!(
+            "task {} to agent {} for {}",
+            award.task.number,
+            award.agent.short(),
+            award.payment
+        );
+    }
+}

@@ -1,0 +1,147 @@
+//! The two sides of a good: what is wanted and what is offered.
+
+use std::collections::BTreeMap;
+
+use quorate_types::{Amounts, Price, PublicKey};
+
+use super::shares::{Claim, shares};
+use crate::round::{Round, Task};
+
+/// Tasks with the same demand, ascending.
+pub(super) type Good<'a> = Vec<&'a Task>;
+
+/// The goods of a round, in the order of their first tasks.
+pub(super) fn goods(round: &Round) -> Vec<Good<'_>> {
+    let mut by_demand: BTreeMap<&Amounts, Good<'_>> = BTreeMap::new();
+    for task in &round.tasks {
+        by_demand.entry(&task.demand).or_default().push(task);
+    }
+    let mut goods: Vec<Good<'_>> = by_demand.into_values().collect();
+    goods.sort_unstable_by_key(|tasks| tasks.first().map(|task| task.id));
+    goods
+}
+
+/// Who wants and who offers units of a good.
+pub(super) struct Book<'a> {
+    tasks: Good<'a>,
+    sellers: BTreeMap<PublicKey, Seller>,
+}
+
+/// What a bidder sells of a good.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seller {
+    ask: Price,
+    units: usize,
+}
+
+impl<'a> Book<'a> {
+    /// `good` has at least one task, as [`goods`] makes them.
+    pub(super) fn new(
+        round: &Round,
+        good: Good<'a>,
+        budgets: &BTreeMap<PublicKey, Amounts>,
+    ) -> Self {
+        let mut sellers: BTreeMap<PublicKey, Seller> = BTreeMap::new();
+        for bid in good.iter().flat_map(|task| round.bids_on(&task.id)) {
+            if budgets.contains_key(&bid.agent) {
+                let seller = sellers.entry(bid.agent).or_default();
+                seller.ask = seller.ask.max(bid.price);
+                seller.units += 1;
+            }
+        }
+        let mut book = Self { tasks: good, sellers };
+        let demand = book.demand().clone();
+        for (agent, seller) in &mut book.sellers {
+            let held = budgets.get(agent).map_or(0, |budget| units(&demand, budget));
+            seller.units = seller.units.min(held);
+        }
+        book.sellers.retain(|_, seller| seller.units > 0);
+        book
+    }
+
+    /// What a unit takes.
+    pub(super) fn demand(&self) -> &'a Amounts {
+        &self.tasks[0].demand
+    }
+
+    /// All bids and asks, unit by unit.
+    pub(super) fn crossing(&self) -> Crossing {
+        let units = |seller: &Seller| std::iter::repeat_n(seller.ask, seller.units);
+        let asks = self.sellers.values().flat_map(units).collect();
+        Crossing::of(self.tasks.iter().map(|task| task.limit).collect(), asks)
+    }
+
+    /// How many units each seller may sell, of `trades` in all.
+    pub(super) fn selling(&self, round: &Round, trades: usize) -> BTreeMap<PublicKey, usize> {
+        let first = self.tasks[0].id;
+        let claims: Vec<Claim> = self
+            .sellers
+            .iter()
+            .map(|(agent, seller)| Claim {
+                rank: seller.ask,
+                units: seller.units,
+                key: round.ties.key(&first, agent),
+            })
+            .collect();
+        self.sellers.keys().copied().zip(shares(&claims, trades)).collect()
+    }
+
+    /// The tasks that may trade, ascending, `trades` in all.
+    pub(super) fn buying(&self, round: &Round, trades: usize) -> Vec<&'a Task> {
+        let first = self.tasks[0].id;
+        let mut wanted: BTreeMap<(PublicKey, Price), Vec<&'a Task>> = BTreeMap::new();
+        for task in &self.tasks {
+            wanted.entry((task.id.requester, task.limit)).or_default().push(task);
+        }
+        let claims: Vec<Claim> = wanted
+            .iter()
+            .map(|((requester, limit), tasks)| Claim {
+                rank: -limit,
+                units: tasks.len(),
+                key: round.ties.key(&first, requester),
+            })
+            .collect();
+        let shares = shares(&claims, trades);
+        let served = wanted.values().zip(shares).flat_map(|(tasks, share)| &tasks[..share]);
+        let mut served: Vec<&Task> = served.copied().collect();
+        served.sort_unstable_by_key(|task| task.id);
+        served
+    }
+}
+
+/// How often a budget holds a demand.
+fn units(demand: &Amounts, budget: &Amounts) -> usize {
+    let each = demand.iter().filter(|(_, amount)| **amount > 0).map(|(name, amount)| {
+        let held = budget.get(name).copied().unwrap_or(0);
+        usize::try_from(held / amount).unwrap_or(0)
+    });
+    each.min().unwrap_or(usize::MAX)
+}
+
+/// Bids falling, asks rising, and how many cross.
+#[derive(Debug)]
+pub(super) struct Crossing {
+    bids: Vec<Price>,
+    asks: Vec<Price>,
+    /// The most units that trade: `k`.
+    pub(super) trades: usize,
+}
+
+impl Crossing {
+    pub(super) fn of(mut bids: Vec<Price>, mut asks: Vec<Price>) -> Self {
+        bids.sort_unstable_by(|a, b| b.cmp(a));
+        asks.sort_unstable();
+        let trades = bids.iter().zip(&asks).take_while(|(bid, ask)| bid >= ask).count();
+        Self { bids, asks, trades }
+    }
+
+    /// The `nth` highest bid, counted from 1.
+    pub(super) fn bid(&self, nth: usize) -> Option<Price> {
+        self.bids.get(nth.checked_sub(1)?).copied()
+    }
+
+    /// The `nth` lowest ask, counted from 1.
+    pub(super) fn ask(&self, nth: usize) -> Option<Price> {
+        self.asks.get(nth.checked_sub(1)?).copied()
+    }
+}

@@ -1,0 +1,259 @@
+//! Double auctions: tasks as units to buy, offers as units to sell, many of both at one time.
+//!
+//! # Units
+//! - Tasks with the same demand are one **good**; goods clear one after the other, in the order of
+//!   their first tasks, and what a seller sold of one is gone from its budget for the next.
+//! - A task is one unit wanted. The buyer is its requester, the buyer's bid the task's limit.
+//! - A bidder sells units of a good: as many as its budget holds the demand, at most one for each of
+//!   its offers there. Its **ask** is the highest of these offers. (An offer above the limit of its
+//!   task counts as an ask, but never trades with that task.)
+//!
+//! # Trades
+//! With bids falling (`b1 >= b2 >= ...`) and asks rising (`s1 <= s2 <= ...`), `k` is the greatest
+//! number with `bk >= sk`. A mechanism says how many units trade and at what prices. Those with the
+//! better bids and asks trade in full; units at the marginal ask are shared among their sellers in
+//! proportion to what these have, and units at the marginal bid among their requesters likewise, by
+//! the largest remainder (Hamilton's method), equal remainders by the lesser tie key of (first task
+//! of the good, agent); of one requester's tasks at one limit the first ones trade.
+//!
+//! # Who serves whom
+//! Only a pair with an offer between them trades. The chosen tasks are matched in ascending order:
+//! each takes the seller of least tie key that has a unit left, or else one over the shortest chain
+//! of exchanges that frees a unit ([`matching`]). That gives the most pairs, and of all such sets of
+//! tasks the first. A task that cannot be matched does not trade, nor does what is left of a seller:
+//! prices stay as they are, so everyone that trades does so within its bid or ask, and what buyers
+//! pay covers what sellers get. Where every seller offers on every task of a good, all are matched.
+
+mod book;
+mod matching;
+mod shares;
+
+use std::collections::BTreeMap;
+
+use quorate_types::{Price, PublicKey};
+
+use self::book::{Book, Crossing};
+use crate::first_price::take;
+use crate::mechanism::{Bidding, Mechanism};
+use crate::round::{Award, Clearing, Round};
+
+/// One price for all trades: `k` trades at the middle, rounded down, of the prices between
+/// `max(sk, bk+1)` and `min(bk, sk+1)`, at which exactly these want to trade.
+///
+/// The sums match to the last unit. Not truthful: whoever is at the margin may move the price
+/// (Wilson, Econometrica 53, 1985: the gain vanishes as the market grows).
+#[derive(Debug, Clone, Copy)]
+pub struct UniformDouble;
+
+/// McAfee's double auction (J. Economic Theory 56, 1992).
+///
+/// With `p0` the middle of `bk+1` and `sk+1`, rounded down: where it lies between `sk` and `bk`,
+/// all `k` trade at `p0`; else, also where one of the two is missing, the last trade is left out,
+/// buyers pay `bk` and sellers get `sk`. The difference is nobody's. Truthful for buyers and sellers
+/// of one unit each where sellers offer on every task of the good; with more units an agent may gain
+/// by holding some back.
+#[derive(Debug, Clone, Copy)]
+pub struct McAfee;
+
+/// How many units of a good trade, and at what prices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Terms {
+    trades: usize,
+    payment: Price,
+    charge: Price,
+}
+
+impl Mechanism for UniformDouble {
+    fn name(&self) -> &'static str {
+        "uniform-double"
+    }
+
+    fn version(&self) -> u16 {
+        1
+    }
+
+    fn class(&self) -> &'static str {
+        "MT-SR-IA"
+    }
+
+    fn guarantee(&self) -> &'static str {
+        "most gains from trade of each kind of task, one price, budget balanced; not truthful"
+    }
+
+    fn limits(&self) -> &'static str {
+        "tasks of one demand are one good, a seller has one ask for each"
+    }
+
+    fn bidding(&self) -> Bidding {
+        Bidding::Sealed
+    }
+
+    fn cost(&self, tasks: usize, bidders: usize, bids: usize) -> u64 {
+        cost(tasks, bidders, bids)
+    }
+
+    fn clear(&self, round: &Round) -> Clearing {
+        clear(round, uniform)
+    }
+}
+
+impl Mechanism for McAfee {
+    fn name(&self) -> &'static str {
+        "mcafee"
+    }
+
+    fn version(&self) -> u16 {
+        1
+    }
+
+    fn class(&self) -> &'static str {
+        "MT-SR-IA"
+    }
+
+    fn guarantee(&self) -> &'static str {
+        "truthful for one unit each, no deficit; all but the least valuable of the trades"
+    }
+
+    fn limits(&self) -> &'static str {
+        "tasks of one demand are one good, a seller has one ask for each"
+    }
+
+    fn bidding(&self) -> Bidding {
+        Bidding::Sealed
+    }
+
+    fn cost(&self, tasks: usize, bidders: usize, bids: usize) -> u64 {
+        cost(tasks, bidders, bids)
+    }
+
+    fn clear(&self, round: &Round) -> Clearing {
+        clear(round, mcafee)
+    }
+}
+
+/// A task's search looks at each bid and each task once, about two nanoseconds each.
+fn cost(tasks: usize, bidders: usize, bids: usize) -> u64 {
+    let (tasks, bidders, bids) = (tasks as u64, bidders as u64, bids as u64);
+    let searches = tasks.saturating_mul(tasks.saturating_add(bids)) / 500;
+    let rows = tasks.saturating_add(bidders).saturating_mul(3);
+    searches.saturating_add(rows).saturating_add(bids.saturating_mul(4))
+}
+
+/// Clears good by good.
+fn clear(round: &Round, terms: impl Fn(&Crossing) -> Option<Terms>) -> Clearing {
+    let mut budgets: BTreeMap<_, _> =
+        round.bidders.iter().map(|bidder| (bidder.agent, bidder.budget.clone())).collect();
+    let mut awards = Vec::new();
+    for good in book::goods(round) {
+        let book = Book::new(round, good, &budgets);
+        let Some(terms) = terms(&book.crossing()) else { continue };
+        for award in trade(round, &book, terms) {
+            if let Some(budget) = budgets.get_mut(&award.agent) {
+                take(budget, book.demand());
+            }
+            awards.push(award);
+        }
+    }
+    awards.sort_unstable_by_key(|award| award.task);
+    Clearing { awards, duals: None }
+}
+
+fn trade(round: &Round, book: &Book<'_>, terms: Terms) -> Vec<Award> {
+    let sellers: BTreeMap<PublicKey, usize> = book.selling(round, terms.trades);
+    let tasks = book.buying(round, terms.trades);
+    let pairs = matching::most(round, &tasks, &sellers);
+    let award =
+        |bid: &crate::round::Bid| Award { charge: terms.charge, ..Award::at(bid, terms.payment) };
+    pairs.iter().map(award).collect()
+}
+
+fn uniform(crossing: &Crossing) -> Option<Terms> {
+    let trades = crossing.trades;
+    let (bid, ask) = (crossing.bid(trades)?, crossing.ask(trades)?);
+    let low = crossing.bid(trades + 1).map_or(ask, |next| next.max(ask));
+    let high = crossing.ask(trades + 1).map_or(bid, |next| next.min(bid));
+    let price = middle(low, high);
+    Some(Terms { trades, payment: price, charge: price })
+}
+
+fn mcafee(crossing: &Crossing) -> Option<Terms> {
+    let trades = crossing.trades;
+    let (bid, ask) = (crossing.bid(trades)?, crossing.ask(trades)?);
+    let next = crossing.bid(trades + 1).zip(crossing.ask(trades + 1));
+    let price = next.map(|(bid, ask)| middle(bid, ask));
+    if let Some(price) = price.filter(|price| (ask..=bid).contains(price)) {
+        return Some(Terms { trades, payment: price, charge: price });
+    }
+    Some(Terms { trades: trades - 1, payment: ask, charge: bid })
+}
+
+/// Prices are at most 2^40.
+fn middle(one: Price, other: Price) -> Price {
+    (one + other).div_euclid(2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn crossing(bids: &[Price], asks: &[Price]) -> Crossing {
+        Crossing::of(bids.to_vec(), asks.to_vec())
+    }
+
+    #[test]
+    fn as_many_units_cross_as_have_a_bid_at_the_ask() {
+        let table: [(&[Price], &[Price], usize); 6] = [
+            (&[9, 8, 3], &[2, 4, 7], 2),
+            (&[5, 5], &[5, 5], 2),
+            (&[3], &[4], 0),
+            (&[], &[1], 0),
+            (&[1], &[], 0),
+            (&[3, 9, 8], &[7, 2, 4], 2),
+        ];
+        for (bids, asks, trades) in table {
+            assert_eq!(crossing(bids, asks).trades, trades, "{bids:?} {asks:?}");
+        }
+    }
+
+    #[test]
+    fn uniform_price_is_the_middle_of_those_that_clear() {
+        type Row<'a> = (&'a [Price], &'a [Price], Option<(usize, Price)>);
+        let table: [Row<'_>; 6] = [
+            // Between max(4, 3) and min(8, 7).
+            (&[9, 8, 3], &[2, 4, 7], Some((2, 5))),
+            // The next bid presses from below, the next ask from above.
+            (&[9, 8, 6], &[2, 4, 7], Some((2, 6))),
+            (&[9], &[2], Some((1, 5))),
+            (&[9], &[2, 3], Some((1, 2))),
+            (&[9, 8], &[2], Some((1, 8))),
+            (&[3], &[4], None),
+        ];
+        for (bids, asks, expected) in table {
+            let terms = uniform(&crossing(bids, asks));
+            let expected =
+                expected.map(|(trades, price)| Terms { trades, payment: price, charge: price });
+            assert_eq!(terms, expected, "{bids:?} {asks:?}");
+        }
+    }
+
+    #[test]
+    fn mcafee_leaves_the_last_trade_out_unless_the_next_pair_prices_it() {
+        type Row<'a> = (&'a [Price], &'a [Price], Option<(usize, Price, Price)>);
+        let table: [Row<'_>; 6] = [
+            // (3 + 7) / 2 lies between 4 and 8.
+            (&[9, 8, 3], &[2, 4, 7], Some((2, 5, 5))),
+            // (1 + 4) / 2 is below the ask 4.
+            (&[9, 8, 1], &[2, 4, 4], Some((1, 4, 8))),
+            (&[9, 8], &[2, 4], Some((1, 4, 8))),
+            (&[9, 8], &[2, 4, 7], Some((1, 4, 8))),
+            (&[9], &[2], Some((0, 2, 9))),
+            (&[3], &[4], None),
+        ];
+        for (bids, asks, expected) in table {
+            let terms = mcafee(&crossing(bids, asks));
+            let expected =
+                expected.map(|(trades, payment, charge)| Terms { trades, payment, charge });
+            assert_eq!(terms, expected, "{bids:?} {asks:?}");
+        }
+    }
+}

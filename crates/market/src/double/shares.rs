@@ -1,0 +1,83 @@
+//! Who trades how many units: the better first, those at the margin in proportion.
+
+use std::cmp::Reverse;
+
+use quorate_types::{Hash, Price};
+
+/// Units that somebody wants to trade.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Claim {
+    /// The lesser goes first: the ask, or the bid negated.
+    pub rank: Price,
+    /// How many.
+    pub units: usize,
+    /// Decides between equal remainders: the lesser wins.
+    pub key: Hash,
+}
+
+/// The units of each claim that trade, `count` in all, or all there are.
+pub(super) fn shares(claims: &[Claim], count: usize) -> Vec<usize> {
+    let mut shares = vec![0; claims.len()];
+    let mut order: Vec<usize> = (0..claims.len()).collect();
+    order.sort_by_key(|&at| claims[at].rank);
+    let mut left = count;
+    for equals in order.chunk_by(|&a, &b| claims[a].rank == claims[b].rank) {
+        let units: usize = equals.iter().map(|&at| claims[at].units).sum();
+        if units > left {
+            share_out(claims, equals, left, &mut shares);
+            break;
+        }
+        equals.iter().for_each(|&at| shares[at] = claims[at].units);
+        left -= units;
+    }
+    shares
+}
+
+/// Shares `seats` out among `equals`, who want more than that, by the largest remainder.
+fn share_out(claims: &[Claim], equals: &[usize], seats: usize, shares: &mut [usize]) {
+    let units = |at: usize| claims[at].units as u128;
+    let total: u128 = equals.iter().map(|&at| units(at)).sum();
+    let mut left = seats;
+    for &at in equals {
+        // At most the claim's own units: there are fewer seats than units.
+        shares[at] = (units(at) * seats as u128 / total) as usize;
+        left -= shares[at];
+    }
+    let mut order = equals.to_vec();
+    let remainder = |at: usize| units(at) * seats as u128 % total;
+    order.sort_by_key(|&at| (Reverse(remainder(at)), claims[at].key));
+    order.iter().take(left).for_each(|&at| shares[at] += 1);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claims(of: &[(Price, usize)]) -> Vec<Claim> {
+        let claim = |(at, (rank, units)): (usize, &(Price, usize))| Claim {
+            rank: *rank,
+            units: *units,
+            key: Hash([at as u8; 32]),
+        };
+        of.iter().enumerate().map(claim).collect()
+    }
+
+    #[test]
+    fn the_better_trade_in_full_and_the_margin_by_the_largest_remainder() {
+        type Row<'a> = (&'a [(Price, usize)], usize, &'a [usize]);
+        let table: [Row<'_>; 7] = [
+            (&[(1, 2), (2, 3)], 2, &[2, 0]),
+            (&[(2, 3), (1, 2)], 4, &[2, 2]),
+            // 7 of 10: 2.1, 2.1 and 2.8.
+            (&[(5, 3), (5, 3), (5, 4)], 7, &[2, 2, 3]),
+            // 5 of 9: 1.67 each, of which the lesser keys get two.
+            (&[(5, 3), (5, 3), (5, 3)], 5, &[2, 2, 1]),
+            (&[(5, 1), (5, 9)], 9, &[1, 8]),
+            (&[(1, 2), (2, 3)], 9, &[2, 3]),
+            (&[], 3, &[]),
+        ];
+        for (of, count, expected) in table {
+            assert_eq!(shares(&claims(of), count), expected, "{of:?} {count}");
+        }
+    }
+}

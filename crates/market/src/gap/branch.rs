@@ -1,0 +1,145 @@
+//! Exact search: depth first, by jobs, with the bound of what is not decided.
+
+use super::bound::Rest;
+use super::packing::Packing;
+use super::plan::Plan;
+use super::problem::{OPEN, Problem};
+
+/// Steps of the bound at a node; it starts from the prices of the node above.
+const ROUNDS: u32 = 24;
+
+/// A job that is being decided: what it may be, the most promising last.
+struct Node {
+    job: u32,
+    /// Place in the list of jobs without a decision from which the job was taken.
+    at: usize,
+    /// Least cost with each choice, in scaled costs, and the choice.
+    choices: Vec<(i64, u32)>,
+    worth: Vec<i64>,
+}
+
+/// Looks through all plans that may be better than `best`, and keeps the best of them there. True
+/// where it came to an end: then none is better. Stops when `bound` has taken `effort` steps.
+pub(super) fn search(
+    problem: &Problem,
+    bound: &mut Packing<'_>,
+    alive: &[bool],
+    best: &mut Plan,
+    effort: u64,
+) -> bool {
+    let mut tree = Tree {
+        problem,
+        alive,
+        jobs: (0..problem.jobs() as u32).collect(),
+        plan: Plan::empty(problem),
+        best,
+        effort,
+    };
+    let mut path: Vec<Node> = tree.expand(bound).into_iter().collect();
+    while let Some(node) = path.last_mut() {
+        if bound.steps >= effort {
+            return false;
+        }
+        let target = tree.best.cost.saturating_mul(problem.scale());
+        let Some((least, place)) = node.choices.pop() else {
+            tree.undo(node);
+            path.pop();
+            continue;
+        };
+        // The choices are in order: if this one cannot be better, none of the rest can.
+        if least > target - problem.scale() {
+            node.choices.clear();
+            continue;
+        }
+        tree.plan.put(problem, node.job, place);
+        bound.worth.clone_from(&node.worth);
+        path.extend(tree.expand(bound));
+    }
+    true
+}
+
+struct Tree<'a> {
+    problem: &'a Problem,
+    alive: &'a [bool],
+    jobs: Vec<u32>,
+    plan: Plan,
+    best: &'a mut Plan,
+    effort: u64,
+}
+
+impl Tree<'_> {
+    /// The next job to decide, unless nothing better can follow from here.
+    fn expand(&mut self, bound: &mut Packing<'_>) -> Option<Node> {
+        if self.jobs.is_empty() {
+            if self.plan.cost < self.best.cost {
+                self.best.clone_from(&self.plan);
+            }
+            return None;
+        }
+        let rest = Rest { jobs: &self.jobs, plan: &self.plan, alive: self.alive };
+        let (problem, best) = (self.problem, &mut *self.best);
+        bound.improve(&rest, (ROUNDS, best.cost, self.effort), |seen| {
+            if let Some(plan) = complete(problem, &rest, seen)
+                && plan.cost < best.cost
+            {
+                best.clone_from(&plan);
+            }
+        });
+        if bound.least_cost() >= best.cost {
+            return None;
+        }
+        let at = self.most_undecided(bound);
+        let job = self.jobs.swap_remove(at);
+        let choices = self.choices(bound, job);
+        Some(Node { job, at, choices, worth: bound.worth.clone() })
+    }
+
+    /// The job that was least often done exactly once, of these the one that takes most.
+    fn most_undecided(&self, bound: &Packing<'_>) -> usize {
+        let weight = |job: u32| {
+            let weight = |place: u32| self.problem.weight(place).iter().sum::<i64>();
+            self.problem.of_job(job).map(weight).max().unwrap_or(0)
+        };
+        let key = |at: &usize| (bound.trouble[self.jobs[*at] as usize], weight(self.jobs[*at]));
+        (0..self.jobs.len()).rev().max_by_key(key).unwrap_or(0)
+    }
+
+    /// What a job may be, with the bound that follows, the least last.
+    fn choices(&self, bound: &mut Packing<'_>, job: u32) -> Vec<(i64, u32)> {
+        let problem = self.problem;
+        let rest = Rest { jobs: &self.jobs, plan: &self.plan, alive: self.alive };
+        let possible = problem
+            .of_job(job)
+            .filter(|place| self.alive[*place as usize] && self.plan.fits(problem, *place));
+        let mut choices: Vec<(i64, u32)> =
+            possible.map(|place| (bound.with(&rest, place), place)).collect();
+        let skipped = problem.skip() * problem.scale() - bound.worth[job as usize];
+        choices.push((bound.value + skipped.max(0), OPEN));
+        choices.sort_unstable_by(|a, b| b.cmp(a));
+        bound.steps += choices.len() as u64;
+        choices
+    }
+
+    fn undo(&mut self, node: &Node) {
+        self.plan.put(self.problem, node.job, OPEN);
+        self.jobs.push(node.job);
+        let last = self.jobs.len() - 1;
+        self.jobs.swap(node.at, last);
+    }
+}
+
+/// The plan with the packings, if each job is done at most once and they keep within capacities.
+fn complete(problem: &Problem, rest: &Rest<'_>, seen: &Packing<'_>) -> Option<Plan> {
+    if rest.jobs.iter().any(|job| seen.times[*job as usize] > 1) {
+        return None;
+    }
+    let mut plan = rest.plan.clone();
+    for &job in rest.jobs {
+        let place = seen.choice[job as usize];
+        if place != OPEN && !plan.fits(problem, place) {
+            return None;
+        }
+        plan.put(problem, job, place);
+    }
+    Some(plan)
+}

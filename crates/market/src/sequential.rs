@@ -1,0 +1,67 @@
+//! Sequential single-item auction: one award for each clearing.
+//!
+//! Agents bid what a task adds to what they already have to do; the least of all bids wins its
+//! task; in the next window the agents bid anew on what is left, with their new marginal costs
+//! (Lagoudakis et al., Robotics: Science and Systems 2005; Koenig et al., AAMAS 2006). So bundles
+//! that belong together find one agent although nobody bids on bundles. For routes with the sum of
+//! the ways as the aim, the result is at most twice the optimum; other costs have other factors,
+//! and arbitrary ones none.
+
+use crate::eligibility::fits;
+use crate::mechanism::{Bidding, Mechanism};
+use crate::round::{Award, Bid, Clearing, Round};
+
+/// The one bid of least price, among all within limit and budget, wins, paid as bid; ties go to the
+/// lesser tie key. All other tasks stay open for the next window.
+#[derive(Debug, Clone, Copy)]
+pub struct Sequential;
+
+impl Mechanism for Sequential {
+    fn name(&self) -> &'static str {
+        "sequential"
+    }
+
+    fn version(&self) -> u16 {
+        1
+    }
+
+    fn class(&self) -> &'static str {
+        "ST-SR-TA"
+    }
+
+    fn guarantee(&self) -> &'static str {
+        "least price first; at most twice the least sum for routes bid by marginal cost"
+    }
+
+    fn limits(&self) -> &'static str {
+        "one award for each clearing"
+    }
+
+    fn bidding(&self) -> Bidding {
+        Bidding::Either
+    }
+
+    fn cost(&self, tasks: usize, bidders: usize, bids: usize) -> u64 {
+        let rows = (tasks as u64).saturating_add(bidders as u64);
+        rows.saturating_add((bids as u64).saturating_mul(3))
+    }
+
+    fn clear(&self, round: &Round) -> Clearing {
+        let fitting = round.bids.iter().filter(|bid| is_possible(round, bid));
+        let first = fitting.min_by(|a, b| {
+            let key = |bid: &Bid| round.ties.key(&bid.task, &bid.agent);
+            a.price.cmp(&b.price).then_with(|| key(a).cmp(&key(b)))
+        });
+        let awards = first.map(|bid| Award::at(bid, bid.price)).into_iter().collect();
+        Clearing { awards, duals: None }
+    }
+}
+
+fn is_possible(round: &Round, bid: &Bid) -> bool {
+    let (Some(task), Some(bidder)) = (round.task_index(&bid.task), round.bidder_index(&bid.agent))
+    else {
+        return false;
+    };
+    let (task, bidder) = (&round.tasks[task], &round.bidders[bidder]);
+    bid.price <= task.limit && fits(&task.demand, &bidder.budget)
+}

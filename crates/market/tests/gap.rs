@@ -1,0 +1,275 @@
+//! Generalised assignment: against brute force, on the OR-Library's files, and as a mechanism.
+//!
+//! The files are not part of this repository: they are looked for under the folder named in
+//! `QUORATE_DATA`, else under `../shared/data` beside the workspace. Without them the test says that
+//! it was skipped.
+#![expect(clippy::unwrap_used, reason = "a test's helpers may fail the test")]
+
+mod common;
+
+use std::path::PathBuf;
+
+use common::{agent, round, task_id};
+use proptest::prelude::*;
+use quorate_market::gap::{MAX_COST, MAX_SIDE, Offer, Problem, ProblemError, Solution, solve};
+use quorate_market::{
+    Candidate, CandidateError, FirstPrice, Gap, Mechanism, Optimal, Round, best, check, score,
+};
+
+/// Enough for all that is small.
+const EFFORT: u64 = 3_000_000;
+
+fn offer(agent: u32, job: u32, cost: i64, demand: &[i64]) -> Offer {
+    Offer { agent, job, cost, demand: demand.to_vec() }
+}
+
+#[derive(Debug, Clone)]
+struct Instance {
+    jobs: usize,
+    capacities: Vec<Vec<i64>>,
+    offers: Vec<Offer>,
+}
+
+impl Instance {
+    fn solve(&self) -> Solution {
+        let problem = Problem::new(self.jobs, &self.capacities, self.offers.clone()).unwrap();
+        solve(&problem, EFFORT)
+    }
+
+    /// The most jobs and the least total, by trying all.
+    fn brute_force(&self) -> (usize, i64) {
+        let (jobs, total) = self.extend(0, &mut self.capacities.clone());
+        (jobs, total)
+    }
+
+    fn extend(&self, job: usize, left: &mut [Vec<i64>]) -> (usize, i64) {
+        if job == self.jobs {
+            return (0, 0);
+        }
+        let mut best = self.extend(job + 1, left);
+        for offer in self.offers.iter().filter(|offer| offer.job as usize == job) {
+            let of = offer.agent as usize;
+            if offer.demand.iter().zip(&left[of]).all(|(demand, left)| demand <= left) {
+                take(&mut left[of], &offer.demand, -1);
+                let (jobs, total) = self.extend(job + 1, left);
+                take(&mut left[of], &offer.demand, 1);
+                let found = (jobs + 1, total + offer.cost);
+                if (std::cmp::Reverse(found.0), found.1) < (std::cmp::Reverse(best.0), best.1) {
+                    best = found;
+                }
+            }
+        }
+        best
+    }
+}
+
+fn take(left: &mut [i64], demand: &[i64], times: i64) {
+    left.iter_mut().zip(demand).for_each(|(left, demand)| *left += times * demand);
+}
+
+/// Up to `jobs` jobs, 4 agents and 2 dimensions.
+fn instances(jobs: usize) -> impl Strategy<Value = Instance> {
+    (0..=jobs, 1usize..=4, 1usize..=2).prop_flat_map(|(jobs, agents, dimensions)| {
+        let amounts = |most: i64| prop::collection::vec(0..=most, dimensions);
+        let capacities = prop::collection::vec(amounts(12), agents);
+        let cell = (prop::bool::weighted(0.8), -9i64..=9, amounts(8));
+        let cells = prop::collection::vec(cell, jobs * agents);
+        (capacities, cells).prop_map(move |(capacities, cells)| {
+            let offers = cells.into_iter().enumerate().filter(|(_, cell)| cell.0);
+            let offers = offers.map(|(at, (_, cost, demand))| Offer {
+                agent: (at % agents) as u32,
+                job: (at / agents) as u32,
+                cost,
+                demand,
+            });
+            Instance { jobs, capacities, offers: offers.collect() }
+        })
+    })
+}
+
+fn check_solution(instance: &Instance, solution: &Solution) -> Result<(), TestCaseError> {
+    let mut left = instance.capacities.clone();
+    for pair in &solution.pairs {
+        prop_assert!(instance.offers.contains(pair));
+        take(&mut left[pair.agent as usize], &pair.demand, -1);
+    }
+    prop_assert!(solution.pairs.is_sorted_by(|a, b| a.job < b.job));
+    prop_assert!(left.iter().flatten().all(|left| *left >= 0));
+    prop_assert_eq!(solution.total, solution.pairs.iter().map(|pair| pair.cost).sum::<i64>());
+    prop_assert!(solution.bound <= solution.total);
+    prop_assert!(!solution.optimal || solution.bound == solution.total);
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn small_problems_are_solved_and_proved(instance in instances(8)) {
+        let solution = instance.solve();
+        check_solution(&instance, &solution)?;
+        prop_assert_eq!((solution.pairs.len(), solution.total), instance.brute_force());
+        prop_assert!(solution.optimal);
+    }
+
+    #[test]
+    fn the_order_of_offers_does_not_matter(
+        (instance, shuffled) in instances(8).prop_flat_map(|instance| {
+            let offers = Just(instance.offers.clone()).prop_shuffle();
+            (Just(instance), offers)
+        })
+    ) {
+        let other = Instance { offers: shuffled, ..instance.clone() };
+        prop_assert_eq!(instance.solve(), other.solve());
+    }
+
+    #[test]
+    fn the_bound_holds_without_effort(instance in instances(8)) {
+        let problem =
+            Problem::new(instance.jobs, &instance.capacities, instance.offers.clone()).unwrap();
+        let solution = solve(&problem, 0);
+        check_solution(&instance, &solution)?;
+        let (jobs, total) = instance.brute_force();
+        prop_assert!(solution.pairs.len() <= jobs);
+        prop_assert!(solution.pairs.len() < jobs || solution.bound <= total);
+    }
+}
+
+#[test]
+fn what_is_no_problem_is_named() {
+    let capacities = vec![vec![5], vec![5]];
+    let table = [
+        (vec![offer(2, 0, 1, &[1])], ProblemError::Outside { agent: 2, job: 0 }),
+        (vec![offer(0, 3, 1, &[1])], ProblemError::Outside { agent: 0, job: 3 }),
+        (vec![offer(0, 0, MAX_COST + 1, &[1])], ProblemError::OutOfRange(MAX_COST + 1)),
+        (vec![offer(0, 0, 1, &[-1])], ProblemError::OutOfRange(-1)),
+        (vec![offer(0, 0, 1, &[1, 1])], ProblemError::Dimensions(2)),
+        (
+            vec![offer(0, 0, 1, &[1]), offer(0, 0, 2, &[1])],
+            ProblemError::Duplicate { agent: 0, job: 0 },
+        ),
+    ];
+    for (offers, expected) in table {
+        assert_eq!(Problem::new(3, &capacities, offers), Err(expected));
+    }
+    let jobs = MAX_SIDE + 1;
+    let error = ProblemError::TooLarge { agents: 2, jobs };
+    assert_eq!(Problem::new(jobs, &capacities, Vec::new()), Err(error));
+    let error = ProblemError::Dimensions(0);
+    assert_eq!(Problem::new(1, &[vec![]], Vec::new()), Err(error));
+}
+
+#[test]
+fn the_largest_numbers_are_solved() {
+    let most = 1 << 40;
+    let capacities = vec![vec![most], vec![most]];
+    let dear = |job| [offer(0, job, MAX_COST, &[most / 2]), offer(1, job, -MAX_COST, &[most])];
+    let offers = (0..4).flat_map(dear).collect();
+    let solution = solve(&Problem::new(4, &capacities, offers).unwrap(), EFFORT);
+    assert_eq!((solution.pairs.len(), solution.total), (3, MAX_COST));
+    assert!(solution.optimal);
+}
+
+fn data(name: &str) -> Option<String> {
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data");
+    let folder = std::env::var_os("QUORATE_DATA").map_or(PathBuf::from(beside), PathBuf::from);
+    let path = folder.join("gap").join(name);
+    let text = std::fs::read_to_string(&path).ok();
+    if text.is_none() {
+        println!("skipped: no {}", path.display());
+    }
+    text
+}
+
+/// Agents, jobs, costs, demands, capacities; a maximum is the minimum of negated costs.
+fn or_library(text: &str, sign: i64) -> Instance {
+    let numbers: Vec<i64> = text.split_whitespace().map(|word| word.parse().unwrap()).collect();
+    let (agents, jobs) = (numbers[0] as usize, numbers[1] as usize);
+    let (costs, rest) = numbers[2..].split_at(agents * jobs);
+    let (demands, capacities) = rest.split_at(agents * jobs);
+    let offers = costs.iter().zip(demands).enumerate().map(|(at, (cost, demand))| {
+        offer((at / jobs) as u32, (at % jobs) as u32, sign * cost, &[*demand])
+    });
+    Instance {
+        jobs,
+        offers: offers.collect(),
+        capacities: capacities.iter().map(|capacity| vec![*capacity]).collect(),
+    }
+}
+
+#[test]
+fn published_optima_are_reached_within_half_a_percent_and_mostly_proved() {
+    let Some(bounds) = data("bounds.txt") else { return };
+    let mut proved = 0;
+    for line in bounds.lines().filter(|line| !line.trim().is_empty()) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let (name, kind) = words[0].rsplit_once('_').unwrap();
+        let sign = if kind == "Max" { -1 } else { 1 };
+        let instance = or_library(&data(name).unwrap(), sign);
+        let published = sign * words[1].parse::<i64>().unwrap();
+        let solution = instance.solve();
+        assert_eq!(solution.pairs.len(), instance.jobs, "{line}");
+        assert!((solution.total - published) * 200 <= published.abs(), "{line}: {solution:?}");
+        assert!(solution.bound <= published, "{line}");
+        assert!(!solution.optimal || solution.total == published, "{line}");
+        proved += usize::from(solution.optimal);
+    }
+    assert!(proved >= 30, "{proved}");
+}
+
+#[test]
+fn gap_packs_budgets_where_others_give_one_task_or_go_in_order() {
+    // Two slots for agent 0, which is the cheapest for all.
+    let offers = [(0, 0, 1), (1, 0, 1), (2, 0, 1), (0, 1, 2), (2, 1, 9)];
+    let round = round(&[9; 3], &[2, 1], &offers);
+    let total = |mechanism: &dyn Mechanism| {
+        let score = score(&round, &mechanism.clear(&round));
+        (score.tasks.0, score.total)
+    };
+    assert_eq!(total(&Gap), (3, 4));
+    assert_eq!(total(&FirstPrice), (3, 11));
+    assert_eq!(total(&Optimal), (2, 3));
+}
+
+fn tied() -> Round {
+    round(&[9; 2], &[1, 1], &[(0, 0, 4), (0, 1, 4), (1, 0, 4), (1, 1, 4)])
+}
+
+fn candidate(pairs: &[(u64, u8)]) -> Candidate {
+    let pairs = pairs.iter().map(|(task, by)| (task_id(*task), agent(*by)));
+    Candidate { pairs: pairs.collect() }
+}
+
+#[test]
+fn a_candidate_must_hold() {
+    let round = round(&[9, 3], &[1, 1], &[(0, 0, 4), (1, 0, 3), (1, 1, 4)]);
+    let (task, agent) = (task_id(1), agent(0));
+    let no_bid = |by| CandidateError::NoBid { task, agent: common::agent(by) };
+    let table = [
+        (candidate(&[]), None),
+        (candidate(&[(0, 0)]), None),
+        (candidate(&[(1, 0)]), None),
+        (candidate(&[(0, 0), (1, 0)]), Some(CandidateError::OverBudget { task, agent })),
+        // Above the limit, and by nobody.
+        (candidate(&[(1, 1)]), Some(no_bid(1))),
+        (candidate(&[(1, 7)]), Some(no_bid(7))),
+        (candidate(&[(1, 0), (1, 0)]), Some(CandidateError::Order(task))),
+    ];
+    for (candidate, expected) in table {
+        assert_eq!(check(&round, &candidate).err(), expected, "{candidate:?}");
+    }
+}
+
+#[test]
+fn the_best_score_wins_and_the_tie_rule_decides() {
+    let round = tied();
+    let (one, other) = (candidate(&[(0, 0), (1, 1)]), candidate(&[(0, 1), (1, 0)]));
+    let score_of = |candidate: &Candidate| score(&round, &check(&round, candidate).unwrap());
+    let least = if score_of(&one) < score_of(&other) { &one } else { &other };
+    let winner = best(&round, &[one.clone(), other.clone(), candidate(&[(0, 0)])]);
+    assert_eq!(score(&round, &winner), score_of(least));
+    assert!(score_of(&candidate(&[(0, 0)])) > score_of(&one).max(score_of(&other)));
+    // What does not hold, or is no better, leaves the baseline.
+    let baseline = Gap.clear(&round);
+    assert_eq!(best(&round, &[candidate(&[(0, 0), (1, 0)])]), baseline);
+}

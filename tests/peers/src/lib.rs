@@ -1,0 +1,4 @@
+//! Instances for all solvers alike, and each solver behind one call.
+
+pub mod instances;
+pub mod solvers;
