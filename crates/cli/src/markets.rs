@@ -74,8 +74,8 @@ fn text(mechanism: &dyn Mechanism) -> String {
     [
         format!("{head:<20} {}, {bidding}", mechanism.class()),
         format!("  {}", mechanism.guarantee()),
-        format!("  Takes {}", mechanism.limits()),
-        format!("  At worst {} (a microsecond each)", costs.join("; ")),
+        format!("  Limits: {}", mechanism.limits()),
+        format!("  Cost at worst, in microseconds: {}", costs.join("; ")),
     ]
     .join("\n")
 }

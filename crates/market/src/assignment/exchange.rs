@@ -19,12 +19,18 @@ pub(super) struct Exchange {
     tight: Vec<u32>,
     starts: Vec<usize>,
     left: Vec<usize>,
+    /// The same edges by column.
+    takers: Vec<u32>,
+    takers_from: Vec<usize>,
     /// Per row, then per column: whether it may go without.
     optional: Vec<bool>,
     /// How each node was reached in the walk under way, and in which walk.
     reached_by: Vec<usize>,
     walk_of: Vec<u32>,
     walks: u32,
+    /// Per row: the last walk for whose goal it can make room.
+    frees_goal: Vec<u32>,
+    goal: usize,
     queue: Vec<usize>,
 }
 
@@ -44,8 +50,22 @@ impl Exchange {
         let nodes = optional.len() + 1;
         let (reached_by, walk_of) = (vec![0; nodes], vec![0; nodes]);
         let left = starts.windows(2).map(|two| two[1] - two[0]).collect();
-        let (walks, queue) = (0, Vec::new());
-        Self { matching, tight, starts, left, optional, reached_by, walk_of, walks, queue }
+        let (takers, takers_from) = by_column(&tight, &starts, problem.columns());
+        Self {
+            matching,
+            tight,
+            left,
+            takers,
+            takers_from,
+            optional,
+            reached_by,
+            walk_of,
+            walks: 0,
+            frees_goal: vec![0; starts.len() - 1],
+            goal: 0,
+            starts,
+            queue: Vec::new(),
+        }
     }
 
     pub(super) fn into_matching(self) -> Matching {
@@ -105,12 +125,14 @@ impl Exchange {
         }
     }
 
-    /// Brings the edge into the matching by walking a shortest cycle through it within its
-    /// component. False, and nothing changed, if there is none.
+    /// Brings the edge into the matching by walking a cycle through it within its component. False,
+    /// and nothing changed, if there is none.
     pub(super) fn walk(&mut self, components: &Components, row: u32, column: u32) -> bool {
         let (start, goal) = (self.column(column), row as usize);
         self.walks += 1;
         self.walk_of[start] = self.walks;
+        self.goal = goal;
+        self.mark_last_steps(components, goal);
         let mut queue = std::mem::take(&mut self.queue);
         queue.clear();
         if let Some(owner) = self.arc(start, 0) {
@@ -141,6 +163,20 @@ impl Exchange {
         found
     }
 
+    /// Marks the rows that may take the goal's column: a walk that comes to one of them is done, and
+    /// need not come to the column by itself.
+    fn mark_last_steps(&mut self, components: &Components, goal: usize) {
+        let Some(column) = self.matching.column_of[goal] else { return };
+        if components.together(goal, self.column(column)) {
+            let column = column as usize;
+            let takers = &self.takers[self.takers_from[column]..self.takers_from[column + 1]];
+            for &row in takers {
+                self.frees_goal[row as usize] = self.walks;
+            }
+            self.frees_goal[goal] = 0;
+        }
+    }
+
     /// Goes on from a row to all columns it may take. Those that share no cycle with it are never
     /// looked at again: components only split.
     fn leave(&mut self, components: &Components, row: usize, queue: &mut Vec<usize>) {
@@ -152,6 +188,9 @@ impl Exchange {
                 at += 1;
                 if self.walk_of[node] != self.walks && !self.matched(row as u32, column) {
                     self.follow(components, row, node, queue);
+                    if self.walk_of[self.goal] == self.walks {
+                        return;
+                    }
                 }
             } else {
                 self.left[row] -= 1;
@@ -160,6 +199,15 @@ impl Exchange {
         }
         if self.optional[row] && self.matching.column_of[row].is_some() {
             self.enter(components, (row, self.outside()), queue);
+        }
+    }
+
+    /// The last two steps: to the goal's column, and to the goal.
+    fn step(&mut self, row: usize, goal: usize) {
+        if let Some(column) = self.matching.column_of[goal] {
+            let column = self.column(column);
+            (self.reached_by[column], self.reached_by[goal]) = (row, column);
+            (self.walk_of[column], self.walk_of[goal]) = (self.walks, self.walks);
         }
     }
 
@@ -184,6 +232,9 @@ impl Exchange {
             self.walk_of[to] = self.walks;
             self.reached_by[to] = from;
             queue.push(to);
+            if self.frees_goal.get(to) == Some(&self.walks) {
+                self.step(to, self.goal);
+            }
         }
     }
 
@@ -232,6 +283,23 @@ impl Exchange {
             Kind::Outside
         }
     }
+}
+
+/// Edges by row as edges by column.
+fn by_column(tight: &[u32], starts: &[usize], columns: usize) -> (Vec<u32>, Vec<usize>) {
+    let mut from = vec![0; columns + 1];
+    tight.iter().for_each(|column| from[*column as usize + 1] += 1);
+    for column in 0..columns {
+        from[column + 1] += from[column];
+    }
+    let (mut next, mut rows) = (from.clone(), vec![0; tight.len()]);
+    for (row, ends) in starts.windows(2).enumerate() {
+        for &column in &tight[ends[0]..ends[1]] {
+            rows[next[column as usize]] = row as u32;
+            next[column as usize] += 1;
+        }
+    }
+    (rows, from)
 }
 
 /// Adds the columns that cost a row exactly its price and theirs; none costs less.

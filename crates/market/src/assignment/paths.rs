@@ -63,6 +63,8 @@ struct State<'a> {
     person_of: Vec<Option<u32>>,
     gain: Vec<i64>,
     price: Vec<i64>,
+    /// Objects without a person, once the reduction is done.
+    free: Vec<u32>,
 }
 
 impl<'a> State<'a> {
@@ -75,12 +77,15 @@ impl<'a> State<'a> {
             person_of: vec![None; objects],
             gain: vec![skip; persons],
             price: vec![0; objects],
+            free: Vec::new(),
         }
     }
 
     fn solve(mut self) -> Self {
         let mut search = Search::new(self.price.len());
-        for person in self.reduce() {
+        let unplaced = self.reduce();
+        self.free = (0..self.price.len() as u32).filter(|object| self.is_free(*object)).collect();
+        for person in unplaced {
             let (end, length) = search.run(&self, person);
             self.adopt(&search, person, length);
             self.augment(&search, person, end);
@@ -195,7 +200,10 @@ impl<'a> State<'a> {
     /// Shifts the objects along the path from its end to the root.
     fn augment(&mut self, search: &Search, root: u32, end: End) {
         let mut open = match end {
-            End::Free(object) => Some(object),
+            End::Free(object) => {
+                self.free.retain(|other| *other != object);
+                Some(object)
+            }
             End::Skip(person) => self.object_of[person as usize].take(),
         };
         while let Some(object) = open {
@@ -206,6 +214,10 @@ impl<'a> State<'a> {
                 break;
             }
         }
+    }
+
+    fn is_free(&self, object: u32) -> bool {
+        self.person_of[object as usize].is_none()
     }
 
     fn pair(&mut self, person: u32, object: u32) {
@@ -257,6 +269,13 @@ impl Search {
     fn run(&mut self, state: &State, root: u32) -> (End, i64) {
         self.reset();
         let mut nearest = (End::Skip(root), state.skip);
+        let (objects, costs) = state.table.of(root as usize);
+        if objects.len() == state.price.len() {
+            // The nearest of the free objects makes most others too far to be noted.
+            for &object in &state.free {
+                self.reach(state, (root, 0), (object, costs[object as usize]), &mut nearest);
+            }
+        }
         self.scan(state, root, 0, &mut nearest);
         while let Some(object) = self.closest(nearest.1) {
             self.scanned.push(object);
