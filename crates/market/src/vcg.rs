@@ -7,10 +7,10 @@
 //! the highest task prices that prove optimality (Leonard, J. Political Economy 91, 1983; Demange,
 //! Gale and Sotomayor, ibid. 94, 1986), and one solve gives them all.
 //!
-//! In the solver each task has one more bidder, who asks the limit and takes no other: with it every
-//! task is always assigned, the skip price of [`crate::assignment`] never shows, and no payment is
-//! above the limit. Its tie key comes after those of all bids: where a bid at the limit makes no
-//! difference to the total, the task goes to the bid.
+//! In the solver each task has one more bidder, who asks the limit and takes no other: with it
+//! every task is always assigned, the skip price of [`crate::assignment`] never shows, and no
+//! payment is above the limit. Its tie key comes after those of all bids: where a bid at the limit
+//! makes no difference to the total, the task goes to the bid.
 //!
 //! Truthful only because the optimum is exact, and for agents that act alone under one name.
 //! Several agents together, or one under several names, can raise payments (Yokoo, Sakurai and
@@ -45,7 +45,7 @@ impl Mechanism for Vcg {
     }
 
     fn limits(&self) -> &'static str {
-        "16384 tasks and bidders together, 16777216 tasks and bids together; one task for each agent"
+        "16384 tasks and bidders, 16777216 tasks and bids together; one task for each agent"
     }
 
     fn bidding(&self) -> Bidding {

@@ -1,8 +1,8 @@
 //! Generalised assignment: against brute force, on the OR-Library's files, and as a mechanism.
 //!
 //! The files are not part of this repository: they are looked for under the folder named in
-//! `QUORATE_DATA`, else under `../shared/data` beside the workspace. Without them the test says that
-//! it was skipped.
+//! `QUORATE_DATA`, else under `../shared/data` beside the workspace. Without them the test says
+//! that it was skipped.
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail the test")]
 
 mod common;
@@ -209,7 +209,11 @@ fn published_optima_are_reached_within_half_a_percent_and_mostly_proved() {
         let published = sign * words[1].parse::<i64>().unwrap();
         let solution = instance.solve();
         assert_eq!(solution.pairs.len(), instance.jobs, "{line}");
-        assert!((solution.total - published) * 200 <= published.abs(), "{line}: {solution:?}");
+        assert!(
+            (solution.total - published) * 200 <= published.abs(),
+            "{line}: {}",
+            solution.total
+        );
         assert!(solution.bound <= published, "{line}");
         assert!(!solution.optimal || solution.total == published, "{line}");
         proved += usize::from(solution.optimal);
@@ -272,4 +276,37 @@ fn the_best_score_wins_and_the_tie_rule_decides() {
     // What does not hold, or is no better, leaves the baseline.
     let baseline = Gap.clear(&round);
     assert_eq!(best(&round, &[candidate(&[(0, 0), (1, 0)])]), baseline);
+}
+
+/// Types C (`demand` and cost independent) and D (the dearer, the less it takes) of the literature,
+/// with capacities of 80 in 100 of an even share.
+fn generated(agents: usize, jobs: usize, is_correlated: bool) -> Instance {
+    let mut state = 88_172_645_463_325_252_u64;
+    let mut roll = |low: i64, high: i64| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        low + (state % (high - low + 1) as u64) as i64
+    };
+    let mut offers = Vec::new();
+    let mut wanted = vec![0; agents];
+    for at in 0..agents * jobs {
+        let demand = if is_correlated { roll(1, 100) } else { roll(5, 25) };
+        let cost = if is_correlated { 111 - demand + roll(-10, 10) } else { roll(10, 50) };
+        wanted[at / jobs] += demand;
+        offers.push(offer((at / jobs) as u32, (at % jobs) as u32, cost, &[demand]));
+    }
+    let capacities = wanted.iter().map(|sum| vec![sum * 8 / 10 / agents as i64]).collect();
+    Instance { jobs, capacities, offers }
+}
+
+#[test]
+fn hard_types_come_near_to_their_bound() {
+    for (is_correlated, permille) in [(false, 15), (true, 20)] {
+        let instance = generated(10, 100, is_correlated);
+        let solution = instance.solve();
+        assert_eq!(solution.pairs.len(), instance.jobs);
+        let gap = solution.total - solution.bound;
+        assert!(gap * 1000 <= permille * solution.bound, "{} {}", solution.total, solution.bound);
+    }
 }

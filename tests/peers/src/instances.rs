@@ -30,7 +30,7 @@ impl Instance {
     pub fn new(kind: &str, side: usize, top: u64) -> Self {
         let cost = |at: u64| (1 + mix(at) % top) as i64;
         let is_there = |at: u64| {
-            let diagonal = at % (side as u64 + 1) == 0;
+            let diagonal = at.is_multiple_of(side as u64 + 1);
             kind == "dense" || diagonal || mix(at ^ (1 << 40)).is_multiple_of(10)
         };
         let cells = 0..(side * side) as u64;

@@ -45,9 +45,7 @@ impl<'a> Prepared<'a> {
                 let (columns, _) = lapjv::lapjv(matrix).expect("a solution");
                 instance.total(columns.into_iter())
             }
-            Self::Pathfinding(matrix) => {
-                pathfinding::kuhn_munkres::kuhn_munkres_min(matrix).0
-            }
+            Self::Pathfinding(matrix) => pathfinding::kuhn_munkres::kuhn_munkres_min(matrix).0,
         }
     }
 }

@@ -6,8 +6,8 @@ use quorate_types::message::{Heartbeat, Request};
 use quorate_types::operation::Attest;
 use quorate_types::{Body, FencingToken, Millis, TaskId};
 
-use super::links::Asked;
 use super::LightClient;
+use super::links::Asked;
 
 /// Tasks whose certificates are asked for at one time.
 const LOOK_UPS: usize = 16;

@@ -1,11 +1,12 @@
 //! An instance goes through a mechanism.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use quorate_market::assignment::{self, Edge, Problem};
 use quorate_market::{Bid, Bidder, Mechanism, Round, TieSeed, eligibility, gap};
 use quorate_types::{Amounts, Hash, Label, PublicKey, SwarmId, TaskId, limits};
+use tokio::time::Instant;
 
 use super::instance::{Instance, Offer};
 

@@ -45,7 +45,7 @@ pub(crate) struct Args {
     problem: Option<u64>,
     /// How long the search for a generalised assignment may go on, in offers looked at: the same
     /// effort gives the same answer on every machine
-    #[arg(long, value_name = "STEPS", default_value_t = 2_000_000_000)]
+    #[arg(long, value_name = "STEPS", default_value_t = 500_000_000)]
     effort: u64,
     /// Prints one JSON object for each problem instead
     #[arg(long)]

@@ -14,8 +14,8 @@ use super::problem::Problem;
 /// The graph, which follows the matching as that changes.
 pub(super) struct Exchange {
     matching: Matching,
-    /// Tight columns of each row, flat; those of row `r` that may still be on a cycle with it are the
-    /// first `left[r]` from `starts[r]` on.
+    /// Tight columns of each row, flat; those of row `r` that may still be on a cycle with it are
+    /// the first `left[r]` from `starts[r]` on.
     tight: Vec<u32>,
     starts: Vec<usize>,
     left: Vec<usize>,
@@ -163,8 +163,8 @@ impl Exchange {
         found
     }
 
-    /// Marks the rows that may take the goal's column: a walk that comes to one of them is done, and
-    /// need not come to the column by itself.
+    /// Marks the rows that may take the goal's column: a walk that comes to one of them is done,
+    /// and need not come to the column by itself.
     fn mark_last_steps(&mut self, components: &Components, goal: usize) {
         let Some(column) = self.matching.column_of[goal] else { return };
         if components.together(goal, self.column(column)) {
@@ -225,8 +225,8 @@ impl Exchange {
         }
     }
 
-    /// Notes how a row or the outside was reached, unless the walk has been there or it is of another
-    /// component.
+    /// Notes how a row or the outside was reached, unless the walk has been there or it is of
+    /// another component.
     fn enter(&mut self, of: &Components, (from, to): (usize, usize), queue: &mut Vec<usize>) {
         if self.walk_of[to] != self.walks && of.together(from, to) {
             self.walk_of[to] = self.walks;

@@ -10,7 +10,7 @@ use super::prices::Prices;
 use super::problem::{EdgeTable, Problem};
 
 /// How often the reduction may look at each edge, on average: the rest is left to the searches.
-const REDUCTION_ROUNDS: usize = 4;
+const REDUCTION_ROUNDS: usize = 2;
 
 /// Edges of a person with all objects that are looked at together: their signs say whether one of
 /// them matters, and few blocks have one.
@@ -39,9 +39,10 @@ pub(super) fn shortest_augmenting_paths(problem: &Problem) -> (Matching, Prices)
     }
 }
 
-/// Where every row can take every column and there are as many, all are assigned, whatever it costs.
-/// So the search may begin at any prices, the least costs of the columns, and forget skipping; in
-/// the end all prices are moved together until the highest is that of a column without a row.
+/// Where every row can take every column and there are as many, all are assigned, whatever it
+/// costs. So the search may begin at any prices, the least costs of the columns, and forget
+/// skipping; in the end all prices are moved together until the highest is that of a column without
+/// a row.
 ///
 /// Prices of two objects differ by at most `high - low`: the person at one would else leave it for
 /// the other. So the gains are then within the skip price.
@@ -93,8 +94,8 @@ impl<'a> State<'a> {
         self
     }
 
-    /// Column reduction: the price of each object is its least cost, and it goes to a person who pays
-    /// it, if that one has none yet.
+    /// Column reduction: the price of each object is its least cost, and it goes to a person who
+    /// pays it, if that one has none yet.
     fn reduce_columns(&mut self) {
         let mut cheapest = vec![0; self.price.len()];
         self.price.fill(FAR);

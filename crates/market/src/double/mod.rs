@@ -4,9 +4,9 @@
 //! - Tasks with the same demand are one **good**; goods clear one after the other, in the order of
 //!   their first tasks, and what a seller sold of one is gone from its budget for the next.
 //! - A task is one unit wanted. The buyer is its requester, the buyer's bid the task's limit.
-//! - A bidder sells units of a good: as many as its budget holds the demand, at most one for each of
-//!   its offers there. Its **ask** is the highest of these offers. (An offer above the limit of its
-//!   task counts as an ask, but never trades with that task.)
+//! - A bidder sells units of a good: as many as its budget holds the demand, at most one for each
+//!   of its offers there. Its **ask** is the highest of these offers. (An offer above the limit of
+//!   its task counts as an ask, but never trades with that task.)
 //!
 //! # Trades
 //! With bids falling (`b1 >= b2 >= ...`) and asks rising (`s1 <= s2 <= ...`), `k` is the greatest
@@ -19,10 +19,11 @@
 //! # Who serves whom
 //! Only a pair with an offer between them trades. The chosen tasks are matched in ascending order:
 //! each takes the seller of least tie key that has a unit left, or else one over the shortest chain
-//! of exchanges that frees a unit ([`matching`]). That gives the most pairs, and of all such sets of
-//! tasks the first. A task that cannot be matched does not trade, nor does what is left of a seller:
-//! prices stay as they are, so everyone that trades does so within its bid or ask, and what buyers
-//! pay covers what sellers get. Where every seller offers on every task of a good, all are matched.
+//! of exchanges that frees a unit (`matching`). That gives the most pairs, and of all such sets
+//! of tasks the first. A task that cannot be matched does not trade, nor does what is left of a
+//! seller: prices stay as they are, so everyone that trades does so within its bid or ask, and what
+//! buyers pay covers what sellers get. Where every seller offers on every task of a good, all are
+//! matched.
 
 mod book;
 mod matching;
@@ -49,9 +50,9 @@ pub struct UniformDouble;
 ///
 /// With `p0` the middle of `bk+1` and `sk+1`, rounded down: where it lies between `sk` and `bk`,
 /// all `k` trade at `p0`; else, also where one of the two is missing, the last trade is left out,
-/// buyers pay `bk` and sellers get `sk`. The difference is nobody's. Truthful for buyers and sellers
-/// of one unit each where sellers offer on every task of the good; with more units an agent may gain
-/// by holding some back.
+/// buyers pay `bk` and sellers get `sk`. The difference is nobody's. Truthful for buyers and
+/// sellers of one unit each where sellers offer on every task of the good; with more units an agent
+/// may gain by holding some back.
 #[derive(Debug, Clone, Copy)]
 pub struct McAfee;
 

@@ -2,8 +2,8 @@
 //!
 //! With a price for each capacity, each job goes where its cost and what it takes at these prices
 //! are least, whatever the others do; what the capacities are worth is taken off. Any prices give a
-//! bound (Lagrangian relaxation; Geoffrion 1974); the best give that of the linear program. They are
-//! approached by subgradient steps (Held, Wolfe and Crowder 1974) in whole numbers.
+//! bound (Lagrangian relaxation; Geoffrion 1974); the best give that of the linear program. They
+//! are approached by subgradient steps (Held, Wolfe and Crowder 1974) in whole numbers.
 
 use super::plan::Plan;
 use super::problem::{OPEN, Problem};

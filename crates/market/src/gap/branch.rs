@@ -18,23 +18,17 @@ struct Node {
     worth: Vec<i64>,
 }
 
-/// Looks through all plans that may be better than `best`, and keeps the best of them there. True
-/// where it came to an end: then none is better. Stops when `bound` has taken `effort` steps.
+/// Looks through all plans that may be better than `best`, and keeps the best of them there: those
+/// that decide `jobs` beside what `plan` decides, by offers that are alive. True where it came to
+/// an end: then none is better. Stops when `bound` has taken `effort` steps.
 pub(super) fn search(
-    problem: &Problem,
     bound: &mut Packing<'_>,
-    alive: &[bool],
+    (jobs, plan, alive): (Vec<u32>, Plan, &[bool]),
     best: &mut Plan,
     effort: u64,
 ) -> bool {
-    let mut tree = Tree {
-        problem,
-        alive,
-        jobs: (0..problem.jobs() as u32).collect(),
-        plan: Plan::empty(problem),
-        best,
-        effort,
-    };
+    let problem = bound.problem();
+    let mut tree = Tree { problem, alive, jobs, plan, best, effort };
     let mut path: Vec<Node> = tree.expand(bound).into_iter().collect();
     while let Some(node) = path.last_mut() {
         if bound.steps >= effort {

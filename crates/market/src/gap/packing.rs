@@ -5,7 +5,7 @@
 //! bound for any worths (Fisher, Jaikumar and Van Wassenhove, Management Science 32, 1986), at best
 //! better than that of the linear program, and small knapsacks need few steps. Where there are
 //! several dimensions, the tightest of each agent is packed; the others keep the prices of
-//! [`super::bound`].
+//! `bound`.
 
 use super::bound::{Bound, Rest};
 use super::problem::{OPEN, Problem};
@@ -95,7 +95,8 @@ impl<'a> Packing<'a> {
     }
 
     /// Improves the worths by `rounds` steps, or until the bound reaches `target`, the cost of a
-    /// known solution, or `effort` steps are taken; evaluates them twice at least. `seen` is shown each packing; the best worths are the last.
+    /// known solution, or `effort` steps are taken; evaluates them twice at least. `seen` is shown
+    /// each packing; the best worths are the last.
     pub(super) fn improve(
         &mut self,
         rest: &Rest<'_>,

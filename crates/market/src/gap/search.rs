@@ -1,14 +1,15 @@
 //! Local search that may exceed capacities, at a price that learns.
 //!
-//! A move gives a job to another agent, and may in turn give one of that agent's jobs to a third, or
-//! to the first: then they change places. Only offers near to the best by reduced cost are tried. A
-//! move is taken where it lowers costs plus penalties for what is beyond a capacity. At a local
-//! optimum the penalties fall if all capacities are kept and rise where one is not, some jobs are
-//! kicked to other agents, and it goes on from there; what is no better in the end is taken back
-//! (after Yagiura, Ibaraki and Glover, INFORMS J. Computing 16, 2004, with kicks in place of long
-//! chains). The dice are a fixed sequence.
+//! A move gives a job to another agent, and may in turn give one of that agent's jobs to a third,
+//! or to the first: then they change places. Only offers near to the best by reduced cost are
+//! tried. A move is taken where it lowers costs plus penalties for what is beyond a capacity. At a
+//! local optimum the penalties fall if all capacities are kept and rise where one is not, some jobs
+//! are kicked to other agents, and it goes on from there; what is no better in the end is taken
+//! back (after Yagiura, Ibaraki and Glover, INFORMS J. Computing 16, 2004, with kicks in place of
+//! long chains). The dice are a fixed sequence.
 
 use super::bound::Bound;
+use super::dice::Dice;
 use super::plan::Plan;
 use super::problem::{OPEN, Problem};
 use super::repair::unload;
@@ -28,8 +29,8 @@ pub(super) struct Search<'a> {
     plan: Plan,
     /// Jobs of each agent; the last entry holds the open ones.
     jobs_of: Vec<Vec<u32>>,
-    /// Per capacity: what is taken of it and what there is, in units of weight, so rounded that what
-    /// keeps within these keeps within the capacity.
+    /// Per capacity: what is taken of it and what there is, in units of weight, so rounded that
+    /// what keeps within these keeps within the capacity.
     load: Vec<i64>,
     room: Vec<i64>,
     /// Penalty for a unit of weight beyond each capacity, in scaled costs.
@@ -43,7 +44,7 @@ pub(super) struct Search<'a> {
     touched: Vec<u32>,
     looked_at: Vec<u32>,
     moves: u32,
-    dice: u64,
+    dice: Dice,
     pub(super) steps: u64,
 }
 
@@ -80,7 +81,7 @@ impl<'a> Search<'a> {
             touched: vec![0; problem.agents() + 1],
             looked_at: vec![0; problem.jobs()],
             moves: 0,
-            dice: 0x9e37_79b9_7f4a_7c15,
+            dice: Dice::new(),
             steps: bound.steps,
         };
         search.near = (0..problem.jobs() as u32).map(|job| search.near_of(job)).collect();
@@ -174,9 +175,10 @@ impl<'a> Search<'a> {
 
     /// Moves a few jobs to offers near to the best.
     fn kick(&mut self) {
-        for _ in 0..1 + self.roll(KICKS) {
-            let job = self.roll(self.problem.jobs().max(1));
-            let at = self.roll(self.near_to(job as u32).len());
+        for _ in 0..1 + self.dice.roll(KICKS) {
+            let job = self.dice.roll(self.problem.jobs());
+            let near = self.near_to(job as u32).len();
+            let at = self.dice.roll(near);
             self.apply(&[Some((job as u32, self.near[job][at])), None]);
         }
     }
@@ -184,7 +186,7 @@ impl<'a> Search<'a> {
     /// Takes the best move of each job in turn until none gains.
     fn descend(&mut self) {
         let jobs = self.problem.jobs();
-        let (mut job, mut idle) = (self.roll(jobs), 0);
+        let (mut job, mut idle) = (self.dice.roll(jobs), 0);
         while idle < jobs {
             match self.best_move(job as u32) {
                 Some(best) => {
@@ -322,14 +324,5 @@ impl<'a> Search<'a> {
                 self.penalty[at] = (price + price / 16 + 1).min(most);
             }
         }
-    }
-
-    /// Below `sides`; the sequence is splitmix64 (Steele, Lea and Flood 2014).
-    fn roll(&mut self, sides: usize) -> usize {
-        self.dice = self.dice.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut word = self.dice;
-        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((word ^ (word >> 31)) % sides.max(1) as u64) as usize
     }
 }

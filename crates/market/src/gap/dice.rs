@@ -1,0 +1,28 @@
+//! Dice that fall the same everywhere.
+
+/// The sequence of splitmix64 (Steele, Lea and Flood 2014), from a fixed start.
+#[derive(Clone, Debug)]
+pub(super) struct Dice(u64);
+
+impl Dice {
+    pub(super) fn new() -> Self {
+        Self(0x9e37_79b9_7f4a_7c15)
+    }
+
+    /// Below `sides`; 0 where there are none.
+    pub(super) fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let word = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((word ^ (word >> 31)) % sides.max(1) as u64) as usize
+    }
+
+    /// The first `count` of the items are drawn from all of them.
+    pub(super) fn draw<T>(&mut self, items: &mut Vec<T>, count: usize) {
+        for at in 0..count.min(items.len()) {
+            let other = at + self.roll(items.len() - at);
+            items.swap(at, other);
+        }
+        items.truncate(count);
+    }
+}
