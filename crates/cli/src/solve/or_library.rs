@@ -270,7 +270,7 @@ mod tests {
             ("2 1 2 3 4 5 6 7", Some(Form::Sparse), "are none"),
             ("2 1 3 5", Some(Form::Sparse), "edge 1: j is 3, not 1 to 2"),
             ("-1 1 3 5", Some(Form::Sparse), "begins with -1"),
-            ("2 1 1 5 1 9 7 7", Some(Form::Gap), "problem 2 of 2"),
+            ("2 1 1 5 1 9 7 7 1", Some(Form::Gap), "problem 2 of 2"),
         ];
         for (text, form, part) in table {
             let error = format!("{:#}", parse(text, form).unwrap_err());
