@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// A text file of the repository.
@@ -41,7 +42,12 @@ pub fn files() -> Result<Vec<SourceFile>, Box<dyn Error>> {
             if kind.is_dir() {
                 folders.push(path);
             } else if kind.is_file() {
-                let text = String::from_utf8_lossy(&fs::read(&path)?).into_owned();
+                let bytes = match fs::read(&path) {
+                    // What an editor or a build has taken away meanwhile is not part of the tree.
+                    Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                    read => read?,
+                };
+                let text = String::from_utf8_lossy(&bytes).into_owned();
                 files.push(SourceFile { path: name, text });
             }
         }
