@@ -61,7 +61,7 @@ impl Mechanism for FairShare {
                 let so_far = won.get(&bid.agent).copied().unwrap_or(0);
                 (so_far, bid.price, round.ties.key(&task.id, &bid.agent))
             };
-            let bids = round.bids.iter().filter(|bid| bid.task == task.id);
+            let bids = round.bids_on(&task.id).iter();
             let Some(bid) = bids.filter(can).min_by_key(|bid| rank(bid)).copied() else { continue };
             *won.entry(bid.agent).or_default() += 1;
             if let Some(budget) = left.get_mut(&bid.agent) {
@@ -69,8 +69,7 @@ impl Mechanism for FairShare {
                     budget.entry(name.clone()).and_modify(|left| *left -= amount);
                 }
             }
-            let Bid { task, agent, price } = bid;
-            awards.push(Award { task, agent, bid: price, payment: price, charge: price });
+            awards.push(Award::at(&bid, bid.price));
         }
         Clearing { awards, duals: None }
     }

@@ -1,9 +1,10 @@
 //! Generalised assignment as a mechanism: all due tasks together, several for each agent within its
 //! budget.
 //!
-//! NP-hard, so that nobody can be asked for the optimum: what is cleared is the best of all
-//! proposals, and the baseline that [`Gap`] computes is one of them. A [`Candidate`] from anybody
-//! is judged by [`check`], compared by [`Score`], and wins in [`best`] only if it is better.
+//! NP-hard, so that nobody can be asked for the optimum: [`Gap`] computes a deterministic baseline,
+//! and that is what a ledger clears by; no operation brings proposals yet. Given some, a
+//! [`Candidate`] is judged by [`check`], compared by [`Score`], and wins in [`best`] only if it is
+//! better than the baseline.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};

@@ -49,6 +49,14 @@ pub(super) struct Award {
     pub charge: i64,
 }
 
+impl Award {
+    /// Paid as bid.
+    fn as_bid(task: u32, agent: u32, price: i64) -> Self {
+        let (task, agent) = (task as usize, agent as usize);
+        Self { task, agent, price, payment: price, charge: price }
+    }
+}
+
 /// The prices that prove an assignment: with `minimize` an agent's and a task's sum is at most
 /// the price of the pair, with `--maximize` at least; equal on what was assigned.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,11 +133,7 @@ fn within_budgets(instance: &Instance, rules: Rules) -> Result<Answer> {
     let awards: Vec<Award> = solution
         .pairs
         .iter()
-        .map(|pair| {
-            let price = cost(pair.cost);
-            let (task, agent) = (pair.job as usize, pair.agent as usize);
-            Award { task, agent, price, payment: price, charge: price }
-        })
+        .map(|pair| Award::as_bid(pair.job, pair.agent, cost(pair.cost)))
         .collect();
     // The bound is on the least cost of as many tasks.
     let bound = match rules.maximize {
@@ -161,11 +165,7 @@ fn optimal(instance: &Instance, rules: Rules) -> Result<Answer> {
     let mut awards: Vec<Award> = solution
         .pairs
         .iter()
-        .map(|pair| {
-            let price = cost(pair.cost);
-            let (task, agent) = (pair.column as usize, pair.row as usize);
-            Award { task, agent, price, payment: price, charge: price }
-        })
+        .map(|pair| Award::as_bid(pair.column, pair.row, cost(pair.cost)))
         .collect();
     awards.sort_unstable_by_key(|award| award.task);
     let (mut agents, mut tasks) = (solution.row_duals, solution.column_duals);
@@ -190,13 +190,17 @@ fn auction(instance: &Instance, mechanism: &dyn Mechanism, rules: Rules) -> Resu
     let keys = Keys::of(instance);
     let mut round = keys.round(instance, rules);
     let (mut awards, mut elapsed) = (Vec::new(), Duration::ZERO);
+    // What takes one item at a time goes on with what is left.
+    let goes_on = mechanism.class().ends_with("TA");
     loop {
         let start = Instant::now();
         let clearing = mechanism.clear(&round);
         elapsed += start.elapsed();
         let won = clearing.awards.len();
         for award in clearing.awards {
-            close(&mut round, &award.task, &award.agent);
+            if goes_on {
+                close(&mut round, &award.task, &award.agent);
+            }
             awards.push(Award {
                 task: keys.task(&award.task).context("a task that was not in the round")?,
                 agent: keys.agent(&award.agent).context("an agent that was not in the round")?,
@@ -205,8 +209,7 @@ fn auction(instance: &Instance, mechanism: &dyn Mechanism, rules: Rules) -> Resu
                 charge: award.charge,
             });
         }
-        // What takes one item at a time goes on with what is left.
-        if won == 0 || !mechanism.class().ends_with("TA") {
+        if won == 0 || !goes_on {
             break;
         }
     }
