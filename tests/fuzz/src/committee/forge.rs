@@ -1,7 +1,7 @@
 //! Breaks what a message proves.
 
 use quorate_types::message::PeerMessage;
-use quorate_types::{Evidence, QuorumCertificate, Signature};
+use quorate_types::{BlockId, Evidence, QuorumCertificate, Signature};
 
 use crate::choices::Choices;
 
@@ -12,10 +12,9 @@ pub(super) fn forge(message: &mut PeerMessage, choices: &mut Choices<'_>) -> boo
         PeerMessage::Statement(signed) => match choices.below(4) {
             0 => signed.statement.round = signed.statement.round.wrapping_add(1),
             1 => {
-                signed.statement.block = signed.statement.block.map(|mut id| {
-                    id.0[0] ^= 1;
-                    id
-                })
+                let mut id = signed.statement.block.unwrap_or(BlockId([0; 32]));
+                id.0[0] ^= 1;
+                signed.statement.block = Some(id);
             }
             2 => signed.statement.height = signed.statement.height.wrapping_add(1),
             _ => spoil(&mut signed.signature, choices),
