@@ -179,7 +179,8 @@ fn a_lying_call_neither_hides_tasks_nor_ends_the_bidding() {
     let requester = ready(&mut world, 10);
     let agent = ready(&mut world, 20);
     let liar = world.validators[3];
-    let lie = Call { market: label("jobs"), window: u64::MAX, height: 1, tasks: Vec::new() };
+    let (market, tasks) = (label("jobs"), Vec::new());
+    let lie = Call { market, window: u64::MAX, height: 1, opening: false, tasks };
     world.clients[agent].handle_notice(liar, Notice::Call(lie), world.now);
     let ids = submit(&mut world, requester, 2);
     world.run(100, |w| {
@@ -187,6 +188,71 @@ fn a_lying_call_neither_hides_tasks_nor_ends_the_bidding() {
         w.clients[requester].is_settled()
     });
     assert_eq!(completed(&world, requester), ids.into_iter().collect());
+}
+
+/// Calls of all validators, or of those before `count`, as they reach a client.
+fn call_all(world: &mut World, agent: usize, count: usize, call: &Call) {
+    for validator in world.validators.clone().into_iter().take(count) {
+        world.clients[agent].handle_notice(validator, Notice::Call(call.clone()), world.now);
+    }
+}
+
+/// The seals and openings that a client says now, once each.
+fn sealed(world: &mut World, agent: usize) -> Vec<Body> {
+    let mut said = std::collections::BTreeMap::new();
+    while let Some(action) = world.clients[agent].poll_action() {
+        if let ClientAction::Send { request, .. } = action
+            && let Request::Submit(operation) = request.request
+        {
+            said.insert(operation.payload.sequence, operation.payload.body);
+        }
+    }
+    said.into_values().collect()
+}
+
+#[test]
+fn m26_a_client_opens_its_commitments_once_a_correct_validator_says_that_no_more_are_taken() {
+    let mut world = World::new();
+    world.seal();
+    let agent = ready(&mut world, 20);
+    let task = |number| TaskId { requester: key(10).public_key(), number };
+    let tasks = (0..3).map(|number| (task(number), spec("sealed"))).collect();
+    let open = Call { market: label("jobs"), window: 4, height: 1, opening: false, tasks };
+    call_all(&mut world, agent, 4, &open);
+    let offers = |prices: [i64; 3]| {
+        let offers = (0..).zip(prices).map(|(number, price)| Offer { task: task(number), price });
+        offers.collect::<Vec<_>>()
+    };
+    let now = world.now;
+    let mut bid = |world: &mut World, offers| {
+        world.clients[agent].bid(label("jobs"), Amounts::new(), offers, now).unwrap();
+        sealed(world, agent)
+    };
+    let [Body::Seal(first)] = &bid(&mut world, offers([7, 8, 9])[..2].to_vec())[..] else {
+        panic!("one seal")
+    };
+    // Another price for the same task in one window: whichever seal was taken, one opening fits.
+    let [Body::Seal(second)] = &bid(&mut world, offers([1, 1, 9]))[..] else { panic!("one seal") };
+    assert_eq!((first.window, &first.offers[..]), (4, &second.offers[..2]));
+    assert_ne!(second.offers[0].commitment, second.offers[1].commitment);
+    let opening = Call { opening: true, tasks: Vec::new(), ..open.clone() };
+    call_all(&mut world, agent, 1, &opening);
+    assert_eq!(sealed(&mut world, agent), [], "one of four may lie");
+    call_all(&mut world, agent, 2, &opening);
+    let said = sealed(&mut world, agent);
+    let [Body::Reveal(reveal)] = &said[..] else { panic!("one opening: {said:?}") };
+    let (swarm, me) = (world.swarm.id(), world.clients[agent].public_key());
+    let opened = reveal.openings.iter().map(|of| (of.task, of.commitment(&swarm, &me)));
+    let made = second.offers.iter().map(|offer| (offer.task, offer.commitment));
+    assert!(opened.eq(made));
+    call_all(&mut world, agent, 4, &opening);
+    assert_eq!(sealed(&mut world, agent), []);
+    assert_eq!(bid(&mut world, offers([1, 1, 1])), [], "nobody is to hear what comes late");
+    // The next window has other commitments, at the same prices too.
+    call_all(&mut world, agent, 4, &Call { window: 5, ..open });
+    let said = bid(&mut world, offers([7, 8, 9]));
+    let [Body::Seal(third)] = &said[..] else { panic!("one seal: {said:?}") };
+    assert_ne!(third.offers[0].commitment, first.offers[0].commitment);
 }
 
 /// A requester, an agent, and a task that the agent won; it died before it reported, and is back.

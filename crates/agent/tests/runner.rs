@@ -67,7 +67,8 @@ fn spec(bytes: usize) -> TaskSpec {
 }
 
 fn call(tasks: Vec<(TaskId, TaskSpec)>) -> Event {
-    Event::Call(Call { market: "jobs".parse().unwrap(), window: 1, height: 1, tasks })
+    let market = "jobs".parse().unwrap();
+    Event::Call(Call { market, window: 1, height: 1, opening: false, tasks })
 }
 
 fn award(number: u64, bytes: usize) -> Event {

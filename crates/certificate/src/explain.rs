@@ -64,6 +64,9 @@ fn write_assignment(text: &mut String, assignment: &Assignment) -> fmt::Result {
     writeln!(text, "to             agent {}", assignment.agent)?;
     writeln!(text, "fencing token  {}", assignment.token)?;
     writeln!(text, "price          {} in market {}", assignment.price, assignment.market)?;
+    if assignment.charge != assignment.price {
+        writeln!(text, "charged        {} to the requester", assignment.charge)?;
+    }
     writeln!(text, "by bid         {}", assignment.bid)?;
     writeln!(text, "lease          {} ms of active time without a heartbeat", assignment.lease)?;
     writeln!(text, "attestations   {}", assignment.attestations.len())?;

@@ -57,7 +57,8 @@ fn check_assignment(assignment: &Assignment, header: &Header) -> Result<(), Refu
     let now = assignment.assigned_at == header.active_time && assignment.lease > 0;
     first_broken(&[
         (assignment.token > 0, Refused::AssignmentToken),
-        ((0..=limits::PRICE).contains(&assignment.price), Refused::AssignmentPrice),
+        (assignment.price >= 0, Refused::AssignmentPrice),
+        ((assignment.price..=limits::PRICE).contains(&assignment.charge), Refused::AssignmentPrice),
         (now, Refused::AssignmentTime),
         (assignment.attestations.is_sorted_by(|a, b| a < b), Refused::AssignmentAttestations),
     ])

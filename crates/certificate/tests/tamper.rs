@@ -295,12 +295,16 @@ const MEANING: &[(Refused, Tampered)] = &[
     (Refused::AssignmentPrice, || {
         assignment_changed(|assignment| assignment.price = limits::PRICE + 1)
     }),
+    (Refused::AssignmentPrice, || assignment_changed(|assignment| assignment.charge = 419)),
+    (Refused::AssignmentPrice, || {
+        assignment_changed(|assignment| assignment.charge = limits::PRICE + 1)
+    }),
     (Refused::AssignmentTime, || assignment_changed(|assignment| assignment.assigned_at -= 1)),
     (Refused::AssignmentTime, || assignment_changed(|assignment| assignment.lease = 0)),
     (Refused::AssignmentAttestations, || {
         assignment_changed(|assignment| assignment.attestations = vec![Hash::ZERO; 2])
     }),
-    (Refused::ClearingCounts, || clearing_changed(|record| record.assigned = 5)),
+    (Refused::ClearingCounts, || clearing_changed(|record| record.assigned = 6)),
     (Refused::ClearingCounts, || clearing_changed(|record| record.total = -1)),
     (Refused::ExpiryReason, || {
         let reason = Reason::LateBid;

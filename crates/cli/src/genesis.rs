@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail, ensure};
 use quorate_certificate::TrustRoot;
-use quorate_market::check_mechanisms;
+use quorate_market::{Bidding, check_mechanisms, mechanism};
 use quorate_node::write_genesis;
 use quorate_types::genesis::{Admission, Attester, Parameters};
 use quorate_types::{Genesis, Label, Market, PROTOCOL_VERSION, Power, Validator, ValidatorSet};
@@ -33,8 +33,9 @@ Example:
 A market file:
   [[markets]]
   name = \"drones\"
-  mechanism = \"assignment\"   # or \"first-price\"
+  mechanism = \"assignment\"   # quorate markets lists them
   window_ms = 500            # how long bids are collected
+  reveal_ms = 500            # bids are sealed, and opened for so long; may be left out
   lease_ms = 30000           # silence after which an assignment may lapse
   attempts = 3               # assignments before a task fails
   reserve = 10000            # highest price paid for any task; may be left out")]
@@ -148,6 +149,7 @@ fn tasks_market() -> Result<Market> {
         attempts: 5,
         lease_ms: 10_000,
         mechanism: "assignment".parse()?,
+        reveal_ms: None,
         window_ms: 1_000,
     })
 }
@@ -172,6 +174,17 @@ fn warnings(genesis: &Genesis) -> Vec<String> {
     let strong = power_of.iter().filter(|(_, power)| third(**power));
     warnings.extend(strong.map(|(operator, power)| {
         format!("operator `{operator}` holds {power} of {total} of the power: a third or more")
+    }));
+    let open = genesis.markets.iter().filter(|market| !market.is_sealed());
+    let trusting = open.filter(|market| {
+        mechanism(&market.mechanism).is_some_and(|rule| rule.bidding() == Bidding::Sealed)
+    });
+    warnings.extend(trusting.map(|market| {
+        let Market { name, mechanism, .. } = market;
+        format!(
+            "market `{name}`: what `{mechanism}` guarantees holds for sealed bids, and here they \
+             are open to see; `reveal_ms = 500` seals them"
+        )
     }));
     if genesis.attesters.is_empty() {
         warnings.push("without an attester no agent or requester can ever join".to_owned());

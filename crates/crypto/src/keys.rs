@@ -1,7 +1,10 @@
 //! Secret keys and the admission of public keys.
 
 use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
-use quorate_types::{PublicKey, Sign1, Signable, Signature, SignedStatement, Statement, SwarmId};
+use quorate_types::operation::Offer;
+use quorate_types::{
+    Label, Nonce, PublicKey, Sign1, Signable, Signature, SignedStatement, Statement, SwarmId,
+};
 use zeroize::Zeroizing;
 
 use crate::Verified;
@@ -68,6 +71,22 @@ impl SecretKey {
             &[self.0.as_bytes(), swarm.as_bytes(), purpose],
         );
         Self::from_seed(seed.as_bytes())
+    }
+
+    /// The nonce of a sealed offer in a window of a market: a pseudorandom function of all that is
+    /// said, so that no randomness is needed and no two offers share one.
+    pub fn seal_nonce(&self, swarm: &SwarmId, offer: &Offer, place: (&Label, u64)) -> Nonce {
+        let (market, window) = place;
+        let parts: [&[u8]; 7] = [
+            self.0.as_bytes(),
+            swarm.as_bytes(),
+            &offer.task.requester.0,
+            &offer.task.number.to_be_bytes(),
+            &offer.price.to_be_bytes(),
+            &window.to_be_bytes(),
+            market.as_str().as_bytes(),
+        ];
+        Nonce(quorate_types::Hash::derive("quorate 1 seal nonce", &parts).0)
     }
 
     fn raw(&self, bytes: &[u8]) -> Signature {

@@ -129,16 +129,9 @@ impl Run<'_> {
 
     /// Ends one live bid; with the last of its agent in the market, the reservation ends too.
     fn drop_offer(&mut self, market: &Label, agent: PublicKey, task: TaskId) {
-        self.view.unmark(Index::Bid(task, agent));
-        let live = self.view.count(&Index::Live(market.clone()));
-        self.view.set_count(Index::Live(market.clone()), live.saturating_sub(1));
-        let of = Index::LiveOf(market.clone(), agent);
-        let left = self.view.count(&of).saturating_sub(1);
-        self.view.set_count(of, left);
-        if left == 0 {
-            self.view.remove(Key::Reservation(market.clone(), agent));
-            let bidders = self.view.count(&Index::Bidders(market.clone()));
-            self.view.set_count(Index::Bidders(market.clone()), bidders.saturating_sub(1));
+        self.drop_mark(market, agent, task);
+        if self.view.count(&Index::LiveOf(market.clone(), agent)) == 0 {
+            self.drop_reservation(market, agent);
         }
     }
 

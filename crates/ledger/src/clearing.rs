@@ -20,7 +20,7 @@ use quorate_types::{
 use crate::cost::{self, ClearingSize};
 use crate::lifecycle::{Assignee, Event};
 use crate::run::Run;
-use crate::state::{Index, Key, Task};
+use crate::state::{Index, Task};
 use crate::{Dossier, state::Opened};
 
 /// What a clearing will take, and what that costs.
@@ -76,7 +76,8 @@ struct Candidate {
 struct Judged {
     task: TaskId,
     agent: PublicKey,
-    price: Price,
+    /// `None`: a commitment that was not opened.
+    price: Option<Price>,
     excluded: Option<Reason>,
 }
 
@@ -91,8 +92,8 @@ struct Docket<'a> {
 impl Run<'_> {
     /// Clears a market: record, refusals of excluded bids, assignments; then the next window.
     pub(crate) fn clear(&mut self, market: &Market, plan: Plan) {
-        let docket = self.docket(market, &plan.tasks);
         let rule = plan.rule;
+        let docket = self.docket(market, rule, &plan.tasks);
         let clearing = rule.clear(&docket.round(self.swarm));
         let number = self.view.window(&market.name).number;
         let dossier = docket.dossier(rule, &clearing, number);
@@ -102,6 +103,7 @@ impl Run<'_> {
         for refusal in docket.refusals() {
             self.refuse(refusal);
         }
+        self.count_defaults(market);
         self.end_bids(&market.name);
         for award in &clearing.awards {
             self.award(&docket, award, record);
@@ -113,7 +115,7 @@ impl Run<'_> {
         self.reopen(&market.name);
     }
 
-    fn docket<'a>(&self, market: &'a Market, tasks: &[TaskId]) -> Docket<'a> {
+    fn docket<'a>(&self, market: &'a Market, rule: &dyn Mechanism, tasks: &[TaskId]) -> Docket<'a> {
         let mut docket = Docket {
             market,
             tasks: BTreeMap::new(),
@@ -132,8 +134,10 @@ impl Run<'_> {
                     .candidates
                     .entry(*agent)
                     .or_insert_with(|| self.candidate(&market.name, *agent));
-                let price = Price::try_from(price).unwrap_or(Price::MAX);
-                let limit = limit(market, &task.spec);
+                let price = (price != Index::SEALED).then_some(price.min(limits::PRICE as u64));
+                let price = price.map(u64::cast_signed);
+                let all = rule.takes_all_asks();
+                let limit = if all { limits::PRICE } else { limit(market, &task.spec) };
                 let excluded = self.judge(limit, task, candidate, (*agent, price)).err();
                 docket.bids.push(Judged { task: *id, agent: *agent, price, excluded });
             }
@@ -161,10 +165,11 @@ impl Run<'_> {
         limit: Price,
         task: &Task,
         candidate: &Candidate,
-        bid: (PublicKey, Price),
+        bid: (PublicKey, Option<Price>),
     ) -> Result<(), Reason> {
         let (spec, attested) = (&task.spec, &candidate.capabilities);
         let (agent, price) = bid;
+        let price = price.ok_or(Reason::Unopened)?;
         if task.excluded.contains(&agent) {
             return Err(Reason::ExcludedAfterFailure);
         }
@@ -187,17 +192,12 @@ impl Run<'_> {
 
     /// Every bid of the window has had its chance.
     fn end_bids(&mut self, market: &Label) {
-        let bidders =
-            self.view.entries(Key::reservations(market)).filter_map(|(key, _)| match key {
-                Key::Reservation(_, agent) => Some(*agent),
-                _ => None,
-            });
-        let bidders: Vec<PublicKey> = bidders.collect();
+        let bidders: Vec<PublicKey> = self.reservations(market).map(|(agent, _)| agent).collect();
         bidders.into_iter().for_each(|agent| self.drop_reservation(market, agent));
     }
 
     fn award(&mut self, docket: &Docket<'_>, award: &Award, clearing: Hash) {
-        let Award { task, agent, payment, .. } = *award;
+        let Award { task, agent, payment, charge, .. } = *award;
         let Some(candidate) = docket.candidates.get(&agent) else { return };
         let (assigned_at, lease) = (self.now.active, docket.market.lease_ms);
         let assignee =
@@ -209,6 +209,7 @@ impl Run<'_> {
             agent,
             market: docket.market.name.clone(),
             price: payment,
+            charge,
             bid: candidate.operation,
             spec: advanced.after.spec_hash,
             attestations: candidate.attestations.clone(),
@@ -248,10 +249,8 @@ impl Docket<'_> {
             budget: candidate.budget.clone(),
         });
         let live = self.bids.iter().filter(|bid| bid.excluded.is_none());
-        let bids = live.map(|&Judged { task, agent, price, .. }| quorate_market::Bid {
-            task,
-            agent,
-            price,
+        let bids = live.filter_map(|&Judged { task, agent, price, .. }| {
+            Some(quorate_market::Bid { task, agent, price: price? })
         });
         Round {
             tasks: tasks.collect(),
@@ -264,7 +263,8 @@ impl Docket<'_> {
     fn inputs(&self) -> Vec<ClearingInput> {
         let tasks = self.tasks.iter().map(|(id, task)| {
             let demand = eligibility::demand_or_slot(&task.spec.demand);
-            ClearingInput::Task(TaskInput { task: *id, spec: task.spec_hash, demand })
+            let limit = limit(self.market, &task.spec);
+            ClearingInput::Task(TaskInput { task: *id, spec: task.spec_hash, demand, limit })
         });
         let bidders = self.candidates.iter().map(|(agent, candidate)| {
             let budget = candidate.budget.clone();

@@ -33,6 +33,8 @@ pub(crate) fn operation(body: &Body) -> u64 {
         Body::Admit(_) | Body::Attest(_) => SIGNATURE,
         Body::Submit(submit) => times(submit.tasks.len(), TASK),
         Body::Bid(bid) => times(bid.offers.len(), OFFER),
+        Body::Seal(seal) => times(seal.offers.len(), OFFER),
+        Body::Reveal(reveal) => times(reveal.openings.len(), OFFER),
         Body::Lapse(lapse) => times(lapse.suspicions.len(), SIGNATURE),
         Body::Revoke(_) | Body::Cancel(_) | Body::Withdraw(_) => 0,
         Body::Accept(_) | Body::Decline(_) | Body::Complete(_) | Body::Fail(_) => 0,

@@ -36,6 +36,10 @@ pub struct AccountView {
     pub next_task: u64,
     /// Operations of it that were refused, wholly or in part.
     pub refusals: u64,
+    /// Clearings in which it left commitments unopened.
+    pub defaults: u64,
+    /// Active time before which no commitment of it is taken.
+    pub barred_until: Millis,
     /// Assignments it holds now, ascending by task.
     pub assigned: Vec<(TaskId, FencingToken)>,
 }
@@ -62,11 +66,14 @@ pub struct Lease {
 pub struct WindowView {
     /// Market.
     pub market: Label,
-    /// Number of the clearing that bids are collected for.
+    /// Number of the window, from 0.
     pub number: u64,
-    /// Height at which it opened; `None` where no task is open.
+    /// Height at which it opened, or at which commitments began to be opened; `None` where no task
+    /// is open.
     pub opened: Option<Height>,
-    /// Active time from which on it may close; `None` where no task is open.
+    /// Commitments are opened now, and no more are taken.
+    pub opening: bool,
+    /// Active time from which on it, or that part of it, may close; `None` where no task is open.
     pub closes_from: Option<Millis>,
     /// Tasks that are open.
     pub open_tasks: u64,
@@ -87,6 +94,8 @@ impl Ledger {
             next_sequence: account.next_sequence,
             next_task: account.next_task,
             refusals: account.refusals,
+            defaults: account.defaults,
+            barred_until: account.barred_until,
             assigned: assigned.collect(),
         })
     }
@@ -161,7 +170,8 @@ impl Ledger {
                 market: name.clone(),
                 number: window.number,
                 opened: opened.map(|opened| opened.height),
-                closes_from: opened.map(|opened| opened.at.saturating_add(market.window_ms)),
+                opening: opened.is_some_and(|opened| opened.opening),
+                closes_from: opened.map(|opened| opened.closes(market)),
                 open_tasks: view.count(&Index::OpenCount(name.clone())),
                 live_bids: view.count(&Index::Live(name.clone())),
             }

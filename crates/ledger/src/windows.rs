@@ -10,9 +10,15 @@ use crate::run::{Now, Run};
 use crate::state::{Index, Opened};
 
 impl Opened {
+    /// Active time from which on the window, or the part of it that runs, may close.
+    pub(crate) fn closes(&self, market: &Market) -> Millis {
+        let time = market.reveal_ms.filter(|_| self.opening).unwrap_or(market.window_ms);
+        self.at.saturating_add(time)
+    }
+
     /// A window that opens now.
     pub(crate) fn new(now: Now) -> Self {
-        Self { height: now.height, at: now.active, builders: BTreeSet::new() }
+        Self { height: now.height, at: now.active, builders: BTreeSet::new(), opening: false }
     }
 }
 
@@ -24,7 +30,10 @@ impl<'a> Run<'a> {
         let mut due: Vec<(Millis, &'a Market)> = Vec::new();
         for market in &genesis.markets {
             self.keep_window(market, builder);
-            due.extend(self.due_since(market).map(|since| (since, market)));
+            let Some(since) = self.due_since(market) else { continue };
+            if !self.end_commitments(market) {
+                due.push((since, market));
+            }
         }
         due.sort_by(|(a, first), (b, second)| (a, &first.name).cmp(&(b, &second.name)));
         for (_, market) in due {
@@ -41,12 +50,16 @@ impl<'a> Run<'a> {
     }
 
     /// Closes a window without open tasks; else counts the builder, while builders are lacking.
-    /// That of the block which opened it could not know what it opened for.
+    /// That of the block which opened it could not know what it opened for. The second part of a
+    /// window gives way to a new first one where nothing is left to be opened.
     fn keep_window(&mut self, market: &Market, builder: PublicKey) {
         let mut window = self.view.window(&market.name);
         let Some(opened) = &mut window.opened else { return };
         if self.view.count(&Index::OpenCount(market.name.clone())) == 0 {
             window.opened = None;
+        } else if opened.opening && self.view.count(&Index::Live(market.name.clone())) == 0 {
+            *opened = Opened::new(self.now);
+            window.number = window.number.saturating_add(1);
         } else {
             let lacks = !market.trusted && !self.suffice(&opened.builders);
             let counts = opened.height < self.now.height && self.validators.power(&builder) > 0;
@@ -57,13 +70,29 @@ impl<'a> Run<'a> {
         self.view.put_window(&market.name, window);
     }
 
-    /// The active time since which a window may close, if it may.
+    /// The active time since which a window, or the part of it that runs, may close, if it may.
+    /// Nobody is waited for where every commitment is opened.
     fn due_since(&self, market: &Market) -> Option<Millis> {
         let opened = self.view.window(&market.name).opened?;
-        let since = opened.at.saturating_add(market.window_ms);
+        let since = opened.closes(market);
         let heard = market.trusted || self.suffice(&opened.builders);
-        let has_bids = self.view.count(&Index::Live(market.name.clone())) > 0;
-        (heard && has_bids && self.now.active >= since).then_some(since)
+        let count = |key: fn(Label) -> Index| self.view.count(&key(market.name.clone()));
+        if opened.opening && count(Index::Sealed) == 0 {
+            return Some(since.min(self.now.active));
+        }
+        (heard && count(Index::Live) > 0 && self.now.active >= since).then_some(since)
+    }
+
+    /// In a sealed market: no commitment is taken from here on, and those there are are opened.
+    /// Whether that is what ended.
+    fn end_commitments(&mut self, market: &Market) -> bool {
+        let mut window = self.view.window(&market.name);
+        if !market.is_sealed() || window.opened.as_ref().is_none_or(|opened| opened.opening) {
+            return false;
+        }
+        window.opened = Some(Opened { opening: true, ..Opened::new(self.now) });
+        self.view.put_window(&market.name, window);
+        true
     }
 
     /// Builders with more than a third of the power: one of them is correct, and would have taken

@@ -114,10 +114,10 @@ fn the_record_binds_every_input_and_the_assignments_name_the_record() {
         _ => None,
     });
     let mut expected = vec![
-        (tasks[0], 1, first, None),
-        (tasks[0], 3, second, None),
-        (tasks[1], 2, first, None),
-        (tasks[1], 2000, second, Some(Reason::PriceTooHigh)),
+        (tasks[0], Some(1), first, None),
+        (tasks[0], Some(3), second, None),
+        (tasks[1], Some(2), first, None),
+        (tasks[1], Some(2000), second, Some(Reason::PriceTooHigh)),
     ];
     if key(2).public_key() < key(1).public_key() {
         expected.swap(0, 1);

@@ -15,7 +15,9 @@ use quorate_types::outcome::ClearingInput;
 use quorate_types::*;
 
 const AGENTS: u8 = 4;
-const MARKETS: [&str; 2] = ["spot", "drones"];
+/// The last one is sealed.
+const MARKETS: [&str; 3] = ["spot", "drones", "quiet"];
+const QUIET: usize = 2;
 
 /// What somebody does; numbers are cut to what there is, or point to what there is not.
 #[derive(Debug, Clone)]
@@ -34,6 +36,10 @@ enum Act {
         by: u8,
         market: usize,
         budget: i64,
+        offers: BTreeMap<u64, Price>,
+    },
+    Reveal {
+        by: u8,
         offers: BTreeMap<u64, Price>,
     },
     Withdraw {
@@ -66,9 +72,10 @@ enum Act {
 }
 
 fn act() -> impl Strategy<Value = Act> {
-    let (by, task, market) = (1..=AGENTS, 0u64..12, 0usize..2);
+    let (by, task, market) = (1..=AGENTS, 0u64..12, prop_oneof![0..QUIET, Just(QUIET)]);
     let submit = (market.clone(), 0i64..4, any::<bool>(), prop::option::of(1u64..15_000));
     let offers = prop::collection::btree_map(task.clone(), 0i64..1050, 0..12);
+    let reveal = (by.clone(), offers.clone());
     let bid = (by.clone(), market.clone(), 0i64..4, offers);
     let report = (by.clone(), task.clone(), 0u8..7, 0u8..6);
     prop_oneof![
@@ -80,6 +87,7 @@ fn act() -> impl Strategy<Value = Act> {
         8 => bid.prop_map(|(by, market, budget, offers)| {
             Act::Bid { by, market, budget, offers }
         }),
+        4 => reveal.prop_map(|(by, offers)| Act::Reveal { by, offers }),
         1 => (by.clone(), market).prop_map(|(by, market)| Act::Withdraw { by, market }),
         8 => report.prop_map(|(by, task, kind, lie)| Act::Report { by, task, kind, lie }),
         4 => (by.clone(), task, 0u8..5)
@@ -117,6 +125,23 @@ fn operation(world: &World, act: &Act) -> (u8, Body) {
             (50, Body::Submit(Submit { first, tasks: vec![spec] }))
         }
         Act::Cancel { by, task } => (*by, Body::Cancel(Cancel { task: task_id(*task) })),
+        Act::Bid { by, market: QUIET, budget, offers } => {
+            let (swarm, agent) = (world.ledger.swarm(), key(*by).public_key());
+            let offer = |(task, price): (&u64, &Price)| {
+                let opening = opening(*by, *task, *price);
+                let commitment = opening.commitment(&swarm, &agent);
+                operation::SealedOffer { task: opening.task, commitment }
+            };
+            let (window, market) = (quiet_window(world), label(MARKETS[QUIET]));
+            let (budget, offers) = (slots(*budget), offers.iter().map(offer).collect());
+            (*by, Body::Seal(operation::Seal { market, window, budget, offers }))
+        }
+        Act::Reveal { by, offers } => {
+            let openings = offers.iter().map(|(task, price)| opening(*by, *task, *price));
+            let (window, market) = (quiet_window(world), label(MARKETS[QUIET]));
+            let openings = openings.collect();
+            (*by, Body::Reveal(operation::Reveal { market, window, openings }))
+        }
         Act::Bid { by, market, budget, offers } => {
             let offer = |(task, price): (&u64, &Price)| operation::Offer {
                 task: task_id(*task),
@@ -160,6 +185,16 @@ fn operation(world: &World, act: &Act) -> (u8, Body) {
         }
         Act::Late { by } => (*by, Body::Withdraw(Withdraw { market: label("gap") })),
     }
+}
+
+/// One of three prices, so that another act may open what one sealed.
+fn opening(by: u8, task: u64, price: Price) -> operation::Opening {
+    operation::Opening { task: task_id(task), price: price % 3, nonce: Nonce([by; 32]) }
+}
+
+fn quiet_window(world: &World) -> u64 {
+    let windows = world.ledger.windows();
+    windows.iter().find(|window| window.market == label(MARKETS[QUIET])).unwrap().number
 }
 
 fn lapse(world: &World, task: TaskId, voters: u8) -> Body {
@@ -274,16 +309,17 @@ fn rerun(swarm: SwarmId, dossier: &Dossier) -> Vec<(TaskId, PublicKey, Price)> {
             ClearingInput::Task(task) => round.tasks.push(Task {
                 id: task.task,
                 demand: task.demand.clone(),
-                limit: limits::PRICE,
+                limit: task.limit,
             }),
             ClearingInput::Bidder(bidder) => {
                 let (agent, budget) = (bidder.agent, bidder.budget.clone());
                 round.bidders.push(Bidder { agent, budget });
             }
-            ClearingInput::Bid(bid) if bid.excluded.is_none() => {
-                round.bids.push(Bid { task: bid.task, agent: bid.agent, price: bid.price });
+            ClearingInput::Bid(bid) => {
+                let price = bid.price.filter(|_| bid.excluded.is_none());
+                let takes_part = price.map(|price| Bid { task: bid.task, agent: bid.agent, price });
+                round.bids.extend(takes_part);
             }
-            ClearingInput::Bid(_) => {}
         }
     }
     let clearing = mechanism(&dossier.record.mechanism).unwrap().clear(&round);
@@ -317,8 +353,17 @@ fn reproposed(other: &Ledger, world: &World, block: &Block, twist: usize) -> Ver
     other.propose(proposal).0
 }
 
+fn world() -> World {
+    let mut genesis = genesis();
+    let (reveal_ms, window_ms) = (Some(300), 100);
+    let rule = market(MARKETS[QUIET], "second-price", true);
+    genesis.markets.push(Market { reveal_ms, window_ms, ..rule });
+    genesis.markets.sort_by(|a, b| a.name.cmp(&b.name));
+    World::with(genesis)
+}
+
 fn run(blocks: Blocks) -> Result<(), TestCaseError> {
-    let mut world = World::new();
+    let mut world = world();
     world.admit(50, Capabilities::new());
     let mut most = BTreeMap::new();
     for number in 1..=AGENTS {
@@ -381,9 +426,9 @@ fn the_generator_reaches_every_outcome() {
     use proptest::test_runner::TestRunner;
     let mut runner = TestRunner::deterministic();
     let mut seen = BTreeSet::new();
-    for _ in 0..40 {
+    for _ in 0..80 {
         let blocks = blocks().new_tree(&mut runner).unwrap().current();
-        let mut world = World::new();
+        let mut world = world();
         world.admit(50, Capabilities::new());
         (1..=AGENTS).for_each(|number| {
             world.admit(number, drone(2));
@@ -409,6 +454,11 @@ fn the_generator_reaches_every_outcome() {
         "assignment",
         "clearing spot",
         "clearing drones",
+        "clearing quiet",
+        "unopened",
+        "wrong_opening",
+        "not_opening",
+        "barred",
         "accept",
         "decline",
         "complete",

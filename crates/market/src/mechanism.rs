@@ -42,6 +42,12 @@ pub trait Mechanism: Sync {
     /// Which bidding its guarantee presumes.
     fn bidding(&self) -> Bidding;
 
+    /// Whether an offer above the limit of its task takes part: it wins nothing, and may still move
+    /// a price that others trade at.
+    fn takes_all_asks(&self) -> bool {
+        false
+    }
+
     /// Worst-case cost of [`Self::clear`] by the sizes of the round, in the unit of
     /// [`quorate_types::limits::BLOCK_COST`], about a microsecond. Grows with each of the three.
     fn cost(&self, tasks: usize, bidders: usize, bids: usize) -> u64;

@@ -34,6 +34,7 @@ fn a_market_by_an_unknown_mechanism_is_named() {
         attempts: 1,
         lease_ms: 1,
         mechanism: mechanism.parse().unwrap(),
+        reveal_ms: None,
         window_ms: 1,
     };
     let known = market("jobs", "assignment");

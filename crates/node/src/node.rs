@@ -109,7 +109,7 @@ impl NodeBuilder {
         let root = TrustRoot::from_genesis(&genesis)
             .map_err(|error| NodeError::Trust(error.to_string()))?;
         let verifier = CertificateVerifier::new(root, Policy::default());
-        let mut client = ClientConfig::new(swarm, genesis.validators.clone());
+        let mut client = ClientConfig::new(&genesis);
         client.attestation = match self.attestation {
             Some(attestation) => Some(attestation),
             None => home.attestation()?,

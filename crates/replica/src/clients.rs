@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_certificate::{Certificate, Handover};
 use quorate_crypto::Verified;
-use quorate_ledger::Committed;
+use quorate_ledger::{Committed, WindowView};
 use quorate_types::cose::Owned;
 use quorate_types::message::{
     AccountSummary, Answer, BlockNotice, Call, ClientMessage, ClientRequest, Notice, Rejection,
@@ -242,7 +242,10 @@ impl Replica {
 
     fn call_for_bids(&mut self, block: &Verified<Block>, committed: &Committed) {
         let submits = |op: &SignedOperation| op.payload.body.name() == "submit";
+        // That commitments are opened from here on is no outcome.
+        let begins = |window: &WindowView| window.opened == Some(block.header.height);
         let news = block.operations.iter().any(submits)
+            || self.ledger.windows().iter().any(begins)
             || committed.outcomes.iter().any(|outcome| !matches!(outcome, Outcome::Refusal(_)));
         let building = block.header.builder == self.config.me;
         if !news || (self.clients.followers.is_empty() && !building) {
@@ -261,13 +264,15 @@ impl Replica {
     fn open_calls(&self) -> Vec<Call> {
         let markets = self.ledger.genesis_info().markets.iter();
         let calls = markets.map(|market| self.call(&market.name));
-        calls.filter(|call| !call.tasks.is_empty()).collect()
+        calls.filter(|call| call.opening || !call.tasks.is_empty()).collect()
     }
 
     fn call(&self, market: &Label) -> Call {
         let windows = self.ledger.windows();
         let window = windows.iter().find(|window| window.market == *market);
-        let mut open = self.ledger.open_tasks(market, CALLED_AMONG);
+        let opening = window.is_some_and(|window| window.opening);
+        let among = if opening { 0 } else { CALLED_AMONG };
+        let mut open = self.ledger.open_tasks(market, among);
         if open.len() > limits::OFFERS_PER_BID {
             // Tasks that nobody can do must not keep all others from being called.
             let turn = self.ledger.height().wrapping_mul(limits::OFFERS_PER_BID as u64);
@@ -282,7 +287,7 @@ impl Replica {
         let mut tasks: Vec<_> = tasks.map(|(task, spec)| (task, (*spec).clone())).collect();
         tasks.sort_by_key(|(task, _)| *task);
         let window = window.map_or(0, |window| window.number);
-        Call { market: market.clone(), window, height: self.ledger.height(), tasks }
+        Call { market: market.clone(), window, height: self.ledger.height(), opening, tasks }
     }
 
     fn block_notice(&self) -> Notice {

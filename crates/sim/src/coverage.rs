@@ -14,9 +14,11 @@ use crate::seen::Seen;
 use crate::world::World;
 
 /// Steps in the life of a task, and other things that blocks do.
-pub const STEPS: [&str; 15] = [
+pub const STEPS: [&str; 17] = [
     "submitted",
     "bid",
+    "sealed",
+    "opened",
     "cleared",
     "assigned",
     "reassigned",
@@ -139,6 +141,8 @@ impl Coverage {
                 Some("submitted")
             }
             Body::Bid(_) => Some("bid"),
+            Body::Seal(_) => Some("sealed"),
+            Body::Reveal(_) => Some("opened"),
             _ => None,
         }));
         steps.extend(block.evidence.iter().map(|_| "convicted"));

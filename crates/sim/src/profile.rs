@@ -103,7 +103,7 @@ impl Profile {
 
     /// The plan of a seed.
     pub fn plan(self, seed: u64, size: Size) -> Plan {
-        Generator { profile: self, size, dice: Dice::new(seed, "plan", 0) }.plan(seed)
+        Generator { profile: self, size, seed, dice: Dice::new(seed, "plan", 0) }.plan()
     }
 
     fn has(self, part: Self) -> bool {
@@ -114,15 +114,16 @@ impl Profile {
 struct Generator {
     profile: Profile,
     size: Size,
+    seed: u64,
     dice: Dice,
 }
 
 impl Generator {
-    fn plan(mut self, seed: u64) -> Plan {
+    fn plan(mut self) -> Plan {
         let heal_at = SAFETY_MS + 250 * self.size.tasks as Millis;
         let mut links = self.links();
         let mut plan = Plan {
-            seed,
+            seed: self.seed,
             validators: self.validators(links.regions.len()),
             agents: self.agents(links.regions.len()),
             market: self.market(),
@@ -216,6 +217,8 @@ impl Generator {
                 false => FirstPrice.label(),
             },
             window_ms: self.dice.between(50, 400),
+            // Beside the dice, so that all else of a seed is as it would be.
+            reveal_ms: (self.seed / 9 % 4 == 1).then_some(50 + self.seed % 8 * 40),
             lease_ms: self.dice.between(1_500, 4_000),
             attempts: 20,
         }

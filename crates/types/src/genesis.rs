@@ -71,6 +71,10 @@ pub struct Market {
     pub lease_ms: Millis,
     /// Name of the mechanism. Which names there are is known to `quorate-market` alone.
     pub mechanism: Label,
+    /// Bids are sealed: commitments first, which are opened for at least so many active
+    /// milliseconds once no more are taken. `None`: bids are open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reveal_ms: Option<Millis>,
     /// Active milliseconds that bids are collected for, at least.
     pub window_ms: Millis,
 }
@@ -185,11 +189,17 @@ impl Genesis {
 }
 
 impl Market {
+    /// Whether bids are commitments that are opened later.
+    pub fn is_sealed(&self) -> bool {
+        self.reveal_ms.is_some()
+    }
+
     fn is_valid(&self) -> bool {
         let times = 1..=30 * 24 * 3_600_000;
         (1..=1000).contains(&self.attempts)
             && times.contains(&self.lease_ms)
             && times.contains(&self.window_ms)
+            && self.reveal_ms.is_none_or(|time| times.contains(&time))
             && self.reserve.is_none_or(|price| (0..=limits::PRICE).contains(&price))
     }
 }

@@ -97,6 +97,9 @@ byte_string!(
     /// Names an operation: the BLAKE3 of what its agent signed, without the signature.
     OperationId, 32);
 byte_string!(
+    /// What makes a commitment hide its price; see [`crate::operation::Opening`].
+    Nonce, 32);
+byte_string!(
     /// An Ed25519 public key as it travels, not known to be a valid point: `quorate-crypto` says.
     PublicKey, 32);
 byte_string!(

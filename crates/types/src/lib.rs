@@ -28,7 +28,7 @@ pub use block::{Block, Header};
 pub use cose::{Sign1, Signable};
 pub use evidence::{BadBlock, Conflict, Evidence};
 pub use genesis::{Genesis, Market};
-pub use ids::{BlockId, Hash, OperationId, ParseHexError, PublicKey, Signature, SwarmId};
+pub use ids::{BlockId, Hash, Nonce, OperationId, ParseHexError, PublicKey, Signature, SwarmId};
 pub use label::{Amounts, Capabilities, Label, LabelError};
 pub use operation::{Body, Operation, SignedOperation};
 pub use outcome::Outcome;

@@ -277,6 +277,8 @@ pub struct Call {
     pub window: u64,
     /// Height at which the sender stood.
     pub height: Height,
+    /// Commitments are opened now and no more are taken; there are no tasks to bid on then.
+    pub opening: bool,
     /// Open tasks, ascending; at most [`limits::OFFERS_PER_BID`].
     pub tasks: Vec<(TaskId, TaskSpec)>,
 }

@@ -5,7 +5,7 @@ use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 use crate::cose::{ContentHeader, Owned, Sign1, Signable};
 use crate::{
-    Amounts, Attestation, FencingToken, Hash, Height, Label, OperationId, Price, PublicKey,
+    Amounts, Attestation, FencingToken, Hash, Height, Label, Nonce, OperationId, Price, PublicKey,
     SwarmId, TaskId, TaskSpec, cbor, limits,
 };
 
@@ -43,6 +43,10 @@ pub enum Body {
     Submit(Submit),
     /// Offers on open tasks of one market under one budget.
     Bid(Bid),
+    /// The same in a sealed market: commitments to offers, under a public budget.
+    Seal(Seal),
+    /// Opens commitments once no more are taken.
+    Reveal(Reveal),
     /// The assignee takes the task: a receipt nobody can deny.
     Accept(Report),
     /// The assignee does not take it.
@@ -115,6 +119,50 @@ pub struct Offer {
     pub price: Price,
 }
 
+/// See [`Body::Seal`]. Replaces the agent's earlier commitments in the same window of the market.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct Seal {
+    /// Market.
+    pub market: Label,
+    /// Number of the window that it is for; in another one it counts nothing.
+    pub window: u64,
+    /// As in [`Bid`]; public from now on.
+    pub budget: Amounts,
+    /// Strictly ascending by task; at most [`limits::OFFERS_PER_BID`].
+    pub offers: Vec<SealedOffer>,
+}
+
+/// A price for one task that nobody can read yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct SealedOffer {
+    /// Task.
+    pub task: TaskId,
+    /// [`Opening::commitment`].
+    pub commitment: Hash,
+}
+
+/// See [`Body::Reveal`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct Reveal {
+    /// Market.
+    pub market: Label,
+    /// Number of the window that the commitments are for.
+    pub window: u64,
+    /// Strictly ascending by task; at most [`limits::OFFERS_PER_BID`].
+    pub openings: Vec<Opening>,
+}
+
+/// What a commitment hides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct Opening {
+    /// Task.
+    pub task: TaskId,
+    /// Price asked, 0 to [`limits::PRICE`].
+    pub price: Price,
+    /// 256 bits that nobody else knew: without them all prices could be tried.
+    pub nonce: Nonce,
+}
+
 /// What an assignee reports. See [`Body::Accept`] and the three after it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Report {
@@ -152,13 +200,13 @@ pub struct Suspicion {
 
 impl Body {
     /// Phase of the canonical order within a block: revocation and membership, cancel and
-    /// withdraw, submissions, bids, reports. Timers and clearing follow after all operations.
+    /// withdraw, submissions, bids and openings, reports. Timers and clearing follow after all operations.
     pub fn phase(&self) -> u8 {
         match self {
             Self::Revoke(_) | Self::Admit(_) | Self::Attest(_) => 0,
             Self::Cancel(_) | Self::Withdraw(_) => 1,
             Self::Submit(_) => 2,
-            Self::Bid(_) => 3,
+            Self::Bid(_) | Self::Seal(_) | Self::Reveal(_) => 3,
             Self::Accept(_) | Self::Decline(_) | Self::Complete(_) | Self::Fail(_) => 4,
             Self::Lapse(_) => 5,
         }
@@ -174,12 +222,31 @@ impl Body {
             Self::Withdraw(_) => "withdraw",
             Self::Submit(_) => "submit",
             Self::Bid(_) => "bid",
+            Self::Seal(_) => "seal",
+            Self::Reveal(_) => "reveal",
             Self::Accept(_) => "accept",
             Self::Decline(_) => "decline",
             Self::Complete(_) => "complete",
             Self::Fail(_) => "fail",
             Self::Lapse(_) => "lapse",
         }
+    }
+}
+
+impl Opening {
+    /// The commitment of `agent` to this offer (clause M-24). The agent is inside, so that another
+    /// one's commitment is worth nothing to whoever copies it.
+    pub fn commitment(&self, swarm: &SwarmId, agent: &PublicKey) -> Hash {
+        let TaskId { requester, number } = &self.task;
+        let parts: [&[u8]; 6] = [
+            swarm.as_bytes(),
+            requester.as_bytes(),
+            &number.to_be_bytes(),
+            agent.as_bytes(),
+            &self.price.to_be_bytes(),
+            self.nonce.as_bytes(),
+        ];
+        Hash::derive("quorate 1 sealed bid", &parts)
     }
 }
 

@@ -37,6 +37,8 @@ pub struct Assignment {
     pub market: Label,
     /// What the assignee is to be paid.
     pub price: Price,
+    /// What the requester is to pay: the price, or more by a mechanism that says so.
+    pub charge: Price,
     /// The winning bid.
     pub bid: OperationId,
     /// [`crate::TaskSpec::hash`].
@@ -56,7 +58,7 @@ pub struct Assignment {
 pub struct ClearingRecord {
     /// Market.
     pub market: Label,
-    /// Number of the market's clearings before this one.
+    /// Number of the market's window, from 0.
     pub window: u64,
     /// Name of the mechanism.
     pub mechanism: Label,
@@ -102,6 +104,9 @@ pub struct TaskInput {
     pub spec: Hash,
     /// What it demands of a budget.
     pub demand: Amounts,
+    /// The highest price at which it is assigned: the lowest of its own, the market's and the
+    /// protocol's.
+    pub limit: Price,
 }
 
 /// See [`ClearingInput::Bidder`].
@@ -120,9 +125,9 @@ pub struct BidInput {
     pub task: TaskId,
     /// Agent.
     pub agent: PublicKey,
-    /// Price asked.
-    pub price: Price,
-    /// The operation that brought it.
+    /// Price asked; `None` where a commitment was not opened.
+    pub price: Option<Price>,
+    /// The operation that brought it: of a sealed one, that which brought the commitment.
     pub operation: OperationId,
     /// Why it did not take part, if it did not.
     pub excluded: Option<Reason>,

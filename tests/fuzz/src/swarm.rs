@@ -60,6 +60,7 @@ fn make_genesis() -> Genesis {
             attempts: 3,
             lease_ms: LEASE,
             mechanism: "assignment".parse().unwrap(),
+            reveal_ms: None,
             window_ms: 100,
         }],
         version: PROTOCOL_VERSION,

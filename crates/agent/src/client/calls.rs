@@ -10,15 +10,20 @@ use super::account::backed;
 /// Specifications kept for awards to come.
 const SPECS: usize = 8 * limits::OFFERS_PER_BID;
 
+/// A window, and whether its commitments are being opened: stages follow in this order.
+type Stage = (u64, bool);
+
 /// The newest call of each validator and market.
 ///
 /// A call proves nothing, so one validator alone must neither hide tasks nor make the newest window
 /// look old: the window passed on is one that validators with more than a third of the power have
-/// reached (before so many spoke, the newest), its tasks are those that any of them lists.
+/// reached (before so many spoke, the newest), its tasks are those that any of them lists. That
+/// commitments are being opened is believed of so many alone: one that lies must not have them
+/// opened while others can still commit.
 #[derive(Debug, Default)]
 pub(super) struct Calls {
     newest: BTreeMap<Label, BTreeMap<PublicKey, Call>>,
-    passed_on: BTreeMap<Label, (u64, BTreeSet<TaskId>)>,
+    passed_on: BTreeMap<Label, (Stage, BTreeSet<TaskId>)>,
     specs: BTreeMap<(TaskId, Hash), TaskSpec>,
     spec_order: VecDeque<(TaskId, Hash)>,
     /// Tasks that this client is excluded from for good (clause L-17), the newest last: it would
@@ -44,21 +49,26 @@ impl Calls {
         }
         let market = call.market.clone();
         let calls = self.newest.entry(market.clone()).or_default();
-        if calls.get(&from).is_some_and(|older| older.window > call.window) {
+        if calls.get(&from).is_some_and(|older| stage(older) > stage(&call)) {
             return None;
         }
         calls.insert(from, call);
         let mut call = merge(&market, calls, validators)?;
         call.tasks.retain(|(task, _)| !self.excluded.contains(task));
-        let (window, tasks) = self.passed_on.entry(market).or_default();
+        let (passed, tasks) = self.passed_on.entry(market).or_default();
         let listed: BTreeSet<_> = call.tasks.iter().map(|(task, _)| *task).collect();
-        if call.window == *window && listed.is_subset(tasks) {
+        if stage(&call) == *passed && listed.is_subset(tasks) {
             return None;
         }
-        *window = call.window;
+        *passed = stage(&call);
         *tasks = listed;
         self.remember(&call.tasks);
         Some(call)
+    }
+
+    /// The window of a market that was passed on last.
+    pub(super) fn window(&self, market: &Label) -> Option<u64> {
+        self.passed_on.get(market).map(|((window, _), _)| *window)
     }
 
     /// Passes this task on no more.
@@ -83,7 +93,7 @@ impl Calls {
 
     /// Forgets all calls; returns the markets that they were of.
     pub(super) fn reset(&mut self) -> Vec<Label> {
-        self.passed_on.clear();
+        self.passed_on.values_mut().for_each(|(_, tasks)| tasks.clear());
         std::mem::take(&mut self.newest).into_keys().collect()
     }
 
@@ -107,16 +117,25 @@ fn merge(
     calls: &BTreeMap<PublicKey, Call>,
     validators: &ValidatorSet,
 ) -> Option<Call> {
-    let windows = calls.iter().map(|(key, call)| (validators.power(key), call.window));
-    let newest = calls.values().map(|call| call.window).max();
-    let window = backed(windows, validators).or(newest)?;
-    let current = || calls.values().filter(|call| call.window >= window);
+    let stages = calls.iter().map(|(key, call)| (validators.power(key), stage(call)));
+    let newest = calls.values().map(stage).filter(|(_, opening)| !opening).max();
+    let (window, opening) = backed(stages, validators).or(newest)?;
+    let height = calls.values().map(|call| call.height).min().unwrap_or(0);
+    if opening {
+        let tasks = Vec::new();
+        return Some(Call { market: market.clone(), window, height, opening, tasks });
+    }
+    let current = || calls.values().filter(|call| stage(call) >= (window, false));
     let height = current().map(|call| call.height).min()?;
     let tasks: BTreeMap<_, _> =
         current().flat_map(|call| call.tasks.iter().map(|(id, spec)| (*id, spec))).collect();
     let tasks = tasks.into_iter().take(limits::OFFERS_PER_BID);
     let tasks = tasks.map(|(id, spec)| (id, spec.clone())).collect();
-    Some(Call { market: market.clone(), window, height, tasks })
+    Some(Call { market: market.clone(), window, height, opening, tasks })
+}
+
+fn stage(call: &Call) -> Stage {
+    (call.window, call.opening)
 }
 
 #[cfg(test)]
@@ -134,7 +153,8 @@ mod tests {
         let task = |number| TaskId { requester: PublicKey([2; 32]), number };
         let call = |window| {
             let tasks = [0, 1].map(|number| (task(number), TaskSpec::new(market.clone())));
-            Call { market: market.clone(), window, height: window, tasks: tasks.to_vec() }
+            let tasks = tasks.to_vec();
+            Call { market: market.clone(), window, height: window, opening: false, tasks }
         };
         let mut calls = Calls::default();
         let listed = |calls: &mut Calls, window| {

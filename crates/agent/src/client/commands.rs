@@ -64,6 +64,11 @@ impl LightClient {
 
     /// Bids on tasks of one market; replaces this agent's earlier bids in the window.
     ///
+    /// In a sealed market it commits to the offers, for the window that was called last, and opens
+    /// them once the swarm takes no more. The first price for a task in a window stands. What comes
+    /// while commitments are being opened is for nobody, and not said. A client that is started
+    /// again does not know what it committed to, and defaults.
+    ///
     /// # Errors
     /// [`ClientError::NotReady`], [`ClientError::Offers`] or [`ClientError::Limits`].
     pub fn bid(
@@ -81,7 +86,13 @@ impl LightClient {
             return Err(ClientError::Offers(offers.len()));
         }
         offers.iter().try_for_each(|offer| check_price(offer.price))?;
-        self.outbox.push(Body::Bid(Bid { market, budget, offers }));
+        let body = if self.seals.is_sealed(&market) {
+            let window = self.calls.window(&market).unwrap_or(0);
+            self.seals.seal(&self.key, (market, window), budget, &offers)
+        } else {
+            Some(Body::Bid(Bid { market, budget, offers }))
+        };
+        body.into_iter().for_each(|body| self.outbox.push(body));
         self.flush(now);
         Ok(())
     }

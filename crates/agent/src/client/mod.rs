@@ -8,16 +8,17 @@ mod event;
 mod links;
 mod orders;
 mod outbox;
+mod seals;
 mod upkeep;
 mod work;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use quorate_crypto::SecretKey;
 use quorate_types::message::{Answer, Call, Follow, Notice, Rejection, Reply, Request};
 use quorate_types::{
-    Attestation, BlockId, FencingToken, Hash, Height, Millis, PublicKey, SwarmId, TaskId,
-    ValidatorSet,
+    Attestation, BlockId, FencingToken, Genesis, Hash, Height, Label, Millis, PublicKey, SwarmId,
+    TaskId, ValidatorSet,
 };
 
 use crate::Verifier;
@@ -26,6 +27,7 @@ use calls::Calls;
 use links::{Asked, Links};
 use orders::Orders;
 use outbox::Outbox;
+use seals::Seals;
 use work::Work;
 
 pub use commands::ClientError;
@@ -36,6 +38,8 @@ pub use event::{ClientAction, Event, LossCause};
 pub struct ClientConfig {
     /// Swarm; goes into every signature.
     pub swarm: SwarmId,
+    /// Markets that take sealed bids.
+    pub sealed: BTreeSet<Label>,
     /// Whose words are weighed. Connect to members with more than a third of the power, so that at
     /// least one of them is correct; to more, so that one may fall silent.
     pub validators: ValidatorSet,
@@ -51,10 +55,12 @@ pub struct ClientConfig {
 
 impl ClientConfig {
     /// Follows from height 1 on, repeats after a second, idles with a heartbeat every 5 seconds.
-    pub fn new(swarm: SwarmId, validators: ValidatorSet) -> Self {
+    pub fn new(genesis: &Genesis) -> Self {
+        let sealed = genesis.markets.iter().filter(|market| market.is_sealed());
         Self {
-            swarm,
-            validators,
+            swarm: genesis.swarm_id(),
+            sealed: sealed.map(|market| market.name.clone()).collect(),
+            validators: genesis.validators.clone(),
             attestation: None,
             follow_from: 1,
             resubmit: 1_000,
@@ -106,6 +112,7 @@ pub struct LightClient {
     next_task: u64,
     outbox: Outbox,
     calls: Calls,
+    seals: Seals,
     work: Work,
     orders: Orders,
     /// Awards that the swarm lists and this process does not have, since when.
@@ -123,8 +130,6 @@ impl LightClient {
     pub fn new(config: ClientConfig, key: SecretKey, verifier: Box<dyn Verifier>) -> Self {
         Self {
             me: key.public_key(),
-            config,
-            key,
             verifier,
             links: Links::default(),
             member: false,
@@ -132,6 +137,7 @@ impl LightClient {
             next_task: 0,
             outbox: Outbox::default(),
             calls: Calls::default(),
+            seals: Seals::new(config.swarm, config.sealed.clone()),
             work: Work::default(),
             orders: Orders::default(),
             orphans: BTreeMap::new(),
@@ -141,6 +147,8 @@ impl LightClient {
             ticks: 0,
             next_tick: 0,
             next_heartbeat: 0,
+            config,
+            key,
         }
     }
 
@@ -219,7 +227,7 @@ impl LightClient {
                     self.handle_certificate(&certificate.0, Some(task), now);
                 }
             }
-            (Some(Asked::Open), Answer::Open(call)) => self.handle_call(from, call),
+            (Some(Asked::Open), Answer::Open(call)) => self.handle_call(from, call, now),
             _ => self.counters.unexpected += 1,
         }
     }
@@ -233,7 +241,7 @@ impl LightClient {
         match notice {
             Notice::Block(block) => link.set_block(block),
             Notice::Certificate(certificate) => self.handle_certificate(&certificate.0, None, now),
-            Notice::Call(call) => self.handle_call(from, call),
+            Notice::Call(call) => self.handle_call(from, call, now),
         }
     }
 
@@ -255,9 +263,14 @@ impl LightClient {
         }
     }
 
-    fn handle_call(&mut self, from: PublicKey, call: Call) {
-        if let Some(call) = self.calls.handle(from, call, &self.config.validators) {
+    fn handle_call(&mut self, from: PublicKey, call: Call, now: Millis) {
+        let Some(call) = self.calls.handle(from, call, &self.config.validators) else { return };
+        self.seals.forget(&call.market, call.window);
+        if !call.opening {
             self.event(Event::Call(call));
+        } else if let Some(reveal) = self.seals.reveal(&self.key, &call.market, call.window) {
+            self.outbox.push(reveal);
+            self.flush(now);
         }
     }
 

@@ -165,6 +165,7 @@ impl Outbox {
 fn bid_market(body: &Body) -> Option<&Label> {
     match body {
         Body::Bid(bid) => Some(&bid.market),
+        Body::Seal(seal) => Some(&seal.market),
         _ => None,
     }
 }

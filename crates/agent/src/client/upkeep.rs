@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use quorate_types::message::{Heartbeat, Request};
 use quorate_types::operation::Attest;
-use quorate_types::{Body, FencingToken, Millis, TaskId};
+use quorate_types::{Body, FencingToken, Label, Millis, TaskId};
 
 use super::LightClient;
 use super::links::Asked;
@@ -91,6 +91,9 @@ impl LightClient {
         }
         if self.ticks.is_multiple_of(LOOK_UP_TICKS) {
             self.look_up();
+            // The notice that commitments are opened may have been missed, and costs a default.
+            let waiting = self.seals.waiting().cloned().collect();
+            self.ask_calls(waiting);
         }
     }
 
@@ -155,7 +158,12 @@ impl LightClient {
     /// An award ended: what is open now is asked for, because calls that came while the agent was
     /// busy are old.
     pub(super) fn refresh_calls(&mut self) {
-        for market in self.calls.reset() {
+        let markets = self.calls.reset();
+        self.ask_calls(markets);
+    }
+
+    fn ask_calls(&mut self, markets: Vec<Label>) {
+        for market in markets {
             for validator in self.connected() {
                 self.ask(&validator, Request::Open(market.clone()), Some(Asked::Open));
             }

@@ -55,6 +55,7 @@ fn genesis() -> Genesis {
             attempts: 3,
             lease_ms: LEASE,
             mechanism: "assignment".parse().unwrap(),
+            reveal_ms: None,
             window_ms: 100,
         }],
         version: PROTOCOL_VERSION,
@@ -101,6 +102,10 @@ pub struct Swarm {
 }
 
 impl Swarm {
+    pub fn id(&self) -> quorate_types::SwarmId {
+        self.genesis.swarm_id()
+    }
+
     fn new() -> Self {
         Self {
             genesis: genesis(),
@@ -278,6 +283,7 @@ impl Swarm {
             agent,
             market: label("jobs"),
             price,
+            charge: price,
             bid: quorate_types::OperationId([0; 32]),
             spec: task.spec.hash(),
             attestations: Vec::new(),
@@ -361,7 +367,8 @@ impl Swarm {
     pub fn call(&self) -> Call {
         let open = self.tasks.iter().filter(|(_, task)| task.agent.is_none() && !task.ended);
         let tasks = open.map(|(id, task)| (*id, task.spec.clone())).take(64).collect();
-        Call { market: label("jobs"), window: self.window, height: self.height, tasks }
+        let (window, height) = (self.window, self.height);
+        Call { market: label("jobs"), window, height, opening: false, tasks }
     }
 }
 
@@ -417,6 +424,11 @@ impl World {
         }
     }
 
+    /// From now on clients believe that the market is sealed.
+    pub fn seal(&mut self) {
+        self.swarm.genesis.markets.iter_mut().for_each(|market| market.reveal_ms = Some(100));
+    }
+
     /// Adds a client with the key of this seed, connected to all validators.
     pub fn join(&mut self, seed: u8) -> usize {
         let client = self.client(seed);
@@ -430,7 +442,7 @@ impl World {
 
     pub fn client(&self, seed: u8) -> LightClient {
         let genesis = &self.swarm.genesis;
-        let mut config = ClientConfig::new(genesis.swarm_id(), genesis.validators.clone());
+        let mut config = ClientConfig::new(genesis);
         let claims = Claims {
             issuer: key(99).public_key(),
             subject: key(seed).public_key(),

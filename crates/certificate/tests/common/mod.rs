@@ -11,14 +11,15 @@ use quorate_types::attestation::Claims;
 use quorate_types::cose::Owned;
 use quorate_types::genesis::{Admission, Attester, Parameters};
 use quorate_types::operation::{
-    Attest, Bid, Cancel, Lapse, Offer, Report, Revoke, Submit, Suspicion, Withdraw,
+    Attest, Bid, Cancel, Lapse, Offer, Opening, Report, Reveal, Revoke, Seal, SealedOffer, Submit,
+    Suspicion, Withdraw,
 };
 use quorate_types::outcome::{
     Assignment, BidInput, BidderInput, ClearingInput, ClearingRecord, Expiry, Receipt, Refusal,
     TaskInput,
 };
 use quorate_types::{
-    Attestation, BlockId, Body, Capabilities, Genesis, Hash, Header, Kind, Label, Market,
+    Attestation, BlockId, Body, Capabilities, Genesis, Hash, Header, Kind, Label, Market, Nonce,
     Operation, OperationId, Outcome, PROTOCOL_VERSION, Power, PublicKey, QuorumCertificate, Reason,
     SignedOperation, SignedStatement, Statement, SwarmId, TaskId, TaskSpec, Validator,
     ValidatorSet, Vote, cbor,
@@ -76,10 +77,12 @@ pub fn genesis_of(validators: ValidatorSet) -> Genesis {
         attempts: 3,
         lease_ms: 30_000,
         mechanism: label(mechanism),
+        reveal_ms: None,
         window_ms: 500,
     };
     let drones = Market { reserve: Some(10_000), ..market("drones", "assignment") };
-    let parcels = Market { trusted: true, ..market("parcels", "first-price") };
+    let parcels =
+        Market { trusted: true, reveal_ms: Some(250), ..market("parcels", "first-price") };
     Genesis {
         name: label("vectors"),
         created: CREATED,
@@ -170,13 +173,27 @@ pub fn bodies() -> Vec<Body> {
         Body::Cancel(Cancel { task: task() }),
         Body::Withdraw(Withdraw { market: label("drones") }),
         Body::Submit(Submit { first: 5, tasks: vec![task_spec()] }),
-        Body::Bid(Bid { market: label("drones"), budget, offers }),
+        Body::Bid(Bid { market: label("drones"), budget: budget.clone(), offers }),
+        Body::Seal(Seal {
+            market: label("parcels"),
+            window: 3,
+            budget,
+            offers: vec![SealedOffer {
+                task: task(),
+                commitment: opening().commitment(&genesis().swarm_id(), &agent_key().public_key()),
+            }],
+        }),
+        Body::Reveal(Reveal { market: label("parcels"), window: 3, openings: vec![opening()] }),
         Body::Accept(report()),
         Body::Decline(report()),
         Body::Complete(report()),
         Body::Fail(report()),
         Body::Lapse(lapse(&[1, 2, 3])),
     ]
+}
+
+pub fn opening() -> Opening {
+    Opening { task: task(), price: 420, nonce: Nonce([0xd1; 32]) }
 }
 
 pub fn assignment() -> Assignment {
@@ -186,6 +203,7 @@ pub fn assignment() -> Assignment {
         agent: agent_key().public_key(),
         market: label("drones"),
         price: 420,
+        charge: 430,
         bid: OperationId([0xb1; 32]),
         spec: task_spec().hash(),
         attestations: vec![attestation().hash()],
@@ -207,10 +225,16 @@ pub fn clearing_inputs() -> Vec<ClearingInput> {
     let demand = task_spec().demand;
     let budget = BTreeMap::from([(label("slots"), 1)]);
     vec![
-        ClearingInput::Task(TaskInput { task: task(), spec: task_spec().hash(), demand }),
+        ClearingInput::Task(TaskInput {
+            task: task(),
+            spec: task_spec().hash(),
+            demand,
+            limit: 10_000,
+        }),
         ClearingInput::Bidder(BidderInput { agent, budget }),
-        bid(agent, 420, None),
-        bid(PublicKey([0xfe; 32]), 410, Some(Reason::CapabilityNotAttested)),
+        bid(agent, Some(420), None),
+        bid(PublicKey([0xfd; 32]), None, Some(Reason::Unopened)),
+        bid(PublicKey([0xfe; 32]), Some(410), Some(Reason::CapabilityNotAttested)),
     ]
 }
 

@@ -80,7 +80,7 @@ fn requests() -> Vec<Vector> {
 
 fn call() -> Call {
     let tasks = vec![(task(), task_spec())];
-    Call { market: label("drones"), window: 3, height: HEIGHT, tasks }
+    Call { market: label("drones"), window: 3, height: HEIGHT, opening: false, tasks }
 }
 
 fn answers() -> Vec<Vector> {

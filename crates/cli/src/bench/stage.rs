@@ -123,6 +123,7 @@ fn genesis(
         attempts: 5,
         lease_ms: DAY_MS,
         mechanism: mechanism.parse()?,
+        reveal_ms: None,
         window_ms,
     };
     let genesis = Genesis {

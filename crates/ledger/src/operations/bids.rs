@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use quorate_types::operation::{Bid, Offer, Operation};
+use quorate_types::operation::{Bid, Operation};
 use quorate_types::{Amounts, Capabilities, Label, PublicKey, Reason, TaskId, limits, task};
 
 use crate::lifecycle::TaskState;
 use crate::run::{Items, Run};
 use crate::state::{Entry, Index, Key, Reservation};
+
+use super::sealed;
 
 impl Run<'_> {
     /// Puts a bid in the place of the agent's earlier one in this window. Offers that cannot count
@@ -17,31 +19,56 @@ impl Run<'_> {
     /// and the bid excluded, as a refusal that all can see.
     pub(super) fn bid(&mut self, operation: &Operation, bid: &Bid) -> Result<Items, Reason> {
         let agent = operation.agent;
-        self.market(&bid.market)?;
+        sealed::check_form(self.market(&bid.market)?, false)?;
         check_form(bid)?;
-        let (attested, _) = self.view.capabilities(agent, self.now.wall);
-        let free = self.free(agent, &bid.market, &attested);
-        if bid.budget.iter().any(|(name, wanted)| free.get(name).is_some_and(|f| wanted > f)) {
-            return Err(Reason::BudgetExceeded);
-        }
-        let (offers, items) = self.sort_out(bid);
-        if offers.is_empty() {
-            return Ok(items);
-        }
-        if !self.has_room(&bid.market, agent, offers.len()) {
-            return Err(Reason::QuotaExceeded);
-        }
-        self.drop_reservation(&bid.market, agent);
+        self.check_budget(agent, &bid.market, &bid.budget)?;
+        let (offers, items) = self.sort_out(&bid.market, &bid.offers, |offer| offer.task);
         let (operation, budget) = (operation.id(), bid.budget.clone());
-        self.keep(&bid.market, agent, Reservation { operation, budget, offers });
+        let reservation = Reservation { operation, budget, offers, seals: Vec::new() };
+        self.replace(&bid.market, agent, reservation)?;
         Ok(items)
     }
 
-    /// Ends the agent's live bids in a market.
+    /// Ends the agent's live bids in a market; not once the others' are being opened.
     pub(super) fn withdraw(&mut self, agent: PublicKey, market: &Label) -> Result<(), Reason> {
         self.market(market)?;
         self.view.reservation(market, agent).ok_or(Reason::NoBid)?;
+        if self.view.window(market).opened.is_some_and(|opened| opened.opening) {
+            return Err(Reason::WithdrawLate);
+        }
         self.drop_reservation(market, agent);
+        Ok(())
+    }
+
+    /// In each attested dimension no more than is free (M-3).
+    pub(super) fn check_budget(
+        &self,
+        agent: PublicKey,
+        market: &Label,
+        budget: &Amounts,
+    ) -> Result<(), Reason> {
+        let (attested, _) = self.view.capabilities(agent, self.now.wall);
+        let free = self.free(agent, market, &attested);
+        let exceeds = |(name, wanted)| free.get(name).is_some_and(|free| wanted > free);
+        if budget.iter().any(exceeds) { Err(Reason::BudgetExceeded) } else { Ok(()) }
+    }
+
+    /// Puts a reservation in the place of the agent's earlier one, unless nothing is in it.
+    pub(super) fn replace(
+        &mut self,
+        market: &Label,
+        agent: PublicKey,
+        reservation: Reservation,
+    ) -> Result<(), Reason> {
+        let live = reservation.offers.len().saturating_add(reservation.seals.len());
+        if live == 0 {
+            return Ok(());
+        }
+        if !self.has_room(market, agent, live) {
+            return Err(Reason::QuotaExceeded);
+        }
+        self.drop_reservation(market, agent);
+        self.keep(market, agent, reservation);
         Ok(())
     }
 
@@ -74,12 +101,17 @@ impl Run<'_> {
     }
 
     /// The offers that count, and those that do not with the reason.
-    fn sort_out(&self, bid: &Bid) -> (Vec<Offer>, Items) {
+    pub(super) fn sort_out<T: Copy>(
+        &self,
+        market: &Label,
+        all: &[T],
+        task: impl Fn(&T) -> TaskId,
+    ) -> (Vec<T>, Items) {
         let (mut offers, mut items) = (Vec::new(), Items::new());
-        for offer in &bid.offers {
-            match self.check_offer(&bid.market, offer.task) {
+        for offer in all {
+            match self.check_offer(market, task(offer)) {
                 Ok(()) => offers.push(*offer),
-                Err(reason) => items.push((Some(offer.task), reason)),
+                Err(reason) => items.push((Some(task(offer)), reason)),
             }
         }
         (offers, items)
@@ -97,13 +129,15 @@ impl Run<'_> {
     }
 
     fn keep(&mut self, market: &Label, agent: PublicKey, reservation: Reservation) {
-        let live = reservation.offers.len();
-        for Offer { task, price } in &reservation.offers {
-            self.view.mark(Index::Bid(*task, agent), price.unsigned_abs());
+        let mut live = 0;
+        for (task, value) in sealed::marks(&reservation) {
+            self.view.mark(Index::Bid(task, agent), value);
+            live += 1;
         }
-        self.add_live(market, live as i64);
-        self.add_bidders(market, 1);
-        self.view.set_count(Index::LiveOf(market.clone(), agent), live as u64);
+        self.add(Index::Live(market.clone()), live);
+        self.add(Index::Sealed(market.clone()), reservation.seals.len() as i64);
+        self.add(Index::Bidders(market.clone()), 1);
+        self.add(Index::LiveOf(market.clone(), agent), live);
         let key = Key::Reservation(market.clone(), agent);
         self.view.put(key, Entry::Reservation(Arc::new(reservation)));
     }
@@ -113,26 +147,40 @@ impl Run<'_> {
         let Some(reservation) = self.view.reservation(market, agent).map(Arc::clone) else {
             return;
         };
-        for offer in &reservation.offers {
-            self.view.unmark(Index::Bid(offer.task, agent));
+        for (task, _) in sealed::marks(&reservation) {
+            self.drop_mark(market, agent, task);
         }
-        let of = Index::LiveOf(market.clone(), agent);
-        self.add_live(market, -(self.view.count(&of) as i64));
-        self.add_bidders(market, -1);
-        self.view.unmark(of);
+        self.add(Index::Bidders(market.clone()), -1);
         self.view.remove(Key::Reservation(market.clone(), agent));
     }
 
-    fn add_live(&mut self, market: &Label, change: i64) {
-        let key = Index::Live(market.clone());
+    /// Ends a live bid in the index; does nothing where there is none.
+    pub(crate) fn drop_mark(&mut self, market: &Label, agent: PublicKey, task: TaskId) {
+        let bid = Index::Bid(task, agent);
+        let Some(value) = self.view.value(&bid) else { return };
+        self.view.unmark(bid);
+        self.add(Index::Live(market.clone()), -1);
+        self.add(Index::LiveOf(market.clone(), agent), -1);
+        if value == Index::SEALED {
+            self.add(Index::Sealed(market.clone()), -1);
+        }
+    }
+
+    /// Changes a count of the index.
+    pub(crate) fn add(&mut self, key: Index, change: i64) {
         let count = self.view.count(&key).saturating_add_signed(change);
         self.view.set_count(key, count);
     }
 
-    fn add_bidders(&mut self, market: &Label, change: i64) {
-        let key = Index::Bidders(market.clone());
-        let count = self.view.count(&key).saturating_add_signed(change);
-        self.view.set_count(key, count);
+    /// The reservations in a market, ascending by agent.
+    pub(crate) fn reservations(
+        &self,
+        market: &Label,
+    ) -> impl Iterator<Item = (PublicKey, &Reservation)> {
+        self.view.entries(Key::reservations(market)).filter_map(|(key, entry)| match (key, entry) {
+            (Key::Reservation(_, agent), Entry::Reservation(found)) => Some((*agent, &**found)),
+            _ => None,
+        })
     }
 }
 

@@ -4,6 +4,7 @@ mod bids;
 mod lapse;
 mod membership;
 mod reports;
+mod sealed;
 mod tasks;
 
 use std::sync::Arc;
@@ -41,6 +42,12 @@ impl Run<'_> {
             Body::Withdraw(withdraw) => whole(self.withdraw(agent, &withdraw.market)),
             Body::Submit(submit) => whole(self.submit(agent, submit)),
             Body::Bid(bid) => self.bid(operation, bid).unwrap_or_else(|reason| whole(Err(reason))),
+            Body::Seal(seal) => {
+                self.seal(operation, seal).unwrap_or_else(|reason| whole(Err(reason)))
+            }
+            Body::Reveal(reveal) => {
+                self.reveal(agent, reveal).unwrap_or_else(|reason| whole(Err(reason)))
+            }
             Body::Accept(report)
             | Body::Decline(report)
             | Body::Complete(report)

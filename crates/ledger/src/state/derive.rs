@@ -49,13 +49,18 @@ impl Derived {
     /// Tasks come before reservations in the order of the keys.
     fn reservation(&mut self, market: &Label, agent: PublicKey, reservation: &Reservation) {
         self.count(Index::Bidders(market.clone()));
-        for offer in &reservation.offers {
-            if !self.open.contains(&offer.task) {
+        let open = reservation.offers.iter().map(|offer| (offer.task, offer.price.unsigned_abs()));
+        let sealed = reservation.seals.iter().map(|seal| (seal.task, Index::SEALED));
+        for (task, value) in open.chain(sealed) {
+            if !self.open.contains(&task) {
                 continue;
             }
-            self.index.insert(Index::Bid(offer.task, agent), offer.price.unsigned_abs());
+            self.index.insert(Index::Bid(task, agent), value);
             self.count(Index::LiveOf(market.clone(), agent));
             self.count(Index::Live(market.clone()));
+            if value == Index::SEALED {
+                self.count(Index::Sealed(market.clone()));
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use quorate_types::operation::Offer;
+use quorate_types::operation::{Offer, SealedOffer};
 use quorate_types::{
     Amounts, Capabilities, FencingToken, Hash, Height, Millis, OperationId, PublicKey, TaskSpec,
     ValidatorSet, cbor,
@@ -55,6 +55,10 @@ pub(crate) struct Account {
     pub refusals: u64,
     /// What its assignments in force take, by dimension; no zeros.
     pub committed: Amounts,
+    /// Clearings in which it left commitments unopened.
+    pub defaults: u64,
+    /// Active time before which no commitment of it is taken.
+    pub barred_until: Millis,
 }
 
 /// A registered attestation, without the signature that was checked when it came.
@@ -109,28 +113,32 @@ pub(crate) struct Reservation {
     pub operation: OperationId,
     /// What it reserves, by dimension.
     pub budget: Amounts,
-    /// The offers that were not refused, ascending by task.
+    /// The offers that were not refused, ascending by task; in a sealed market those opened.
     pub offers: Vec<Offer>,
+    /// Commitments that were neither refused nor opened, ascending by task.
+    pub seals: Vec<SealedOffer>,
 }
 
 /// The window of a market.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize_tuple)]
 pub(crate) struct Window {
-    /// Clearings of this market so far.
+    /// Windows that ended, by a clearing or because no commitment was left to be opened.
     pub number: u64,
-    /// Since when bids are collected; `None` where no task is open.
+    /// Since when bids are collected, or opened; `None` where no task is open.
     pub opened: Option<Opened>,
 }
 
-/// An open window.
+/// An open window, or the second part of one in a sealed market.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple)]
 pub(crate) struct Opened {
-    /// Height at which it opened.
+    /// Height at which it began.
     pub height: Height,
-    /// Active time at which it opened.
+    /// Active time at which it began.
     pub at: Millis,
     /// Distinct builders of the blocks since, while they do not suffice.
     pub builders: BTreeSet<PublicKey>,
+    /// Commitments are opened now, and no more are taken.
+    pub opening: bool,
 }
 
 /// The validator sets that evidence may speak of, and who was convicted.

@@ -13,12 +13,14 @@ pub(crate) enum Index {
     Deadline(Millis, TaskId),
     /// An assignment in force. Value 0.
     Assigned(PublicKey, TaskId),
-    /// A live bid. Value: the price.
+    /// A live bid. Value: the price, or [`Self::SEALED`].
     Bid(TaskId, PublicKey),
     /// Live bids of a member in a market; none is no key.
     LiveOf(Label, PublicKey),
     /// Live bids in a market; none is no key.
     Live(Label),
+    /// Live bids in a market that are commitments not yet opened; none is no key.
+    Sealed(Label),
     /// Reservations in a market; none is no key.
     Bidders(Label),
     /// Open tasks of a market; none is no key.
@@ -31,6 +33,9 @@ const FIRST_TASK: TaskId = TaskId { requester: FIRST_KEY, number: 0 };
 const LAST_TASK: TaskId = TaskId { requester: LAST_KEY, number: u64::MAX };
 
 impl Index {
+    /// In the place of a price that nobody knows yet; no price is as high.
+    pub(crate) const SEALED: u64 = u64::MAX;
+
     /// The open tasks of `market`, those due first at the front.
     pub(crate) fn open(market: &Label) -> RangeInclusive<Self> {
         Self::Open(market.clone(), 0, FIRST_TASK)

@@ -187,6 +187,11 @@ impl View<'_> {
         self.index.remove(key);
     }
 
+    /// The value of a key of the index, if it is there.
+    pub(crate) fn value(&self, key: &Index) -> Option<u64> {
+        self.index.get(key).copied()
+    }
+
     /// A count of the index; no key is 0.
     pub(crate) fn count(&self, key: &Index) -> u64 {
         self.index.get(key).copied().unwrap_or(0)

@@ -36,6 +36,7 @@ pub fn market(name: &str, mechanism: &str, trusted: bool) -> Market {
         attempts: 2,
         lease_ms: 1_000,
         mechanism: label(mechanism),
+        reveal_ms: None,
         window_ms: 300,
     }
 }

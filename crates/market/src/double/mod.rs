@@ -89,6 +89,10 @@ impl Mechanism for UniformDouble {
         Bidding::Sealed
     }
 
+    fn takes_all_asks(&self) -> bool {
+        true
+    }
+
     fn cost(&self, tasks: usize, bidders: usize, bids: usize) -> u64 {
         cost(tasks, bidders, bids)
     }
@@ -121,6 +125,10 @@ impl Mechanism for McAfee {
 
     fn bidding(&self) -> Bidding {
         Bidding::Sealed
+    }
+
+    fn takes_all_asks(&self) -> bool {
+        true
     }
 
     fn cost(&self, tasks: usize, bidders: usize, bids: usize) -> u64 {

@@ -109,6 +109,7 @@ fn genesis(validators: ValidatorSet, attester: &SecretKey) -> Genesis {
         attempts: 1,
         lease_ms: 60_000,
         mechanism: "first-price".parse().unwrap(),
+        reveal_ms: None,
         window_ms: 60_000,
     };
     Genesis {

@@ -98,6 +98,7 @@ pub fn genesis(count: u8, mechanism: &str) -> Genesis {
             attempts: 5,
             lease_ms: 1_000,
             mechanism: mechanism.parse().unwrap(),
+            reveal_ms: None,
             window_ms: 100,
         }],
         version: PROTOCOL_VERSION,

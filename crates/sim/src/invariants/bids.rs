@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use quorate_types::outcome::{BidInput, ClearingInput};
-use quorate_types::{Amounts, Body, Label, PublicKey, Reason, SignedOperation, TaskId};
+use quorate_types::operation::Opening;
+use quorate_types::outcome::{BidInput, ClearingInput, Refusal};
+use quorate_types::{Amounts, Body, Hash, Label, PublicKey, Reason, SignedOperation, TaskId};
 
-use super::oracle::{Model, OnLedger, Rule, State, Step, demand};
+use super::oracle::{Model, OnLedger, Rule, Said, State, Step, demand};
 use crate::world::World;
 
 /// No price is higher.
@@ -29,19 +30,8 @@ impl Rule for Bids {
         match step {
             Step::Took(signed, _) | Step::Refused(signed) | Step::Moved(signed, _) => {
                 authentic(world, signed)?;
-                match (step, &signed.payload.body) {
-                    (Step::Took(_, refusal), Body::Bid(bid)) => {
-                        let refused = |id: &TaskId| {
-                            let items = refusal.iter().flat_map(|refusal| &refusal.items);
-                            items.filter_map(|(task, _)| *task).any(|task| task == *id)
-                        };
-                        let taken = bid.offers.iter().map(|offer| offer.task);
-                        let mut taken = taken.filter(|id| !refused(id));
-                        match taken.find(|id| !is_open(model, id, &bid.market)) {
-                            Some(id) => Err(format!("a bid on {id} was taken, which is not open")),
-                            None => Ok(()),
-                        }
-                    }
+                match step {
+                    Step::Took(_, refusal) => taken(world, model, signed, *refusal),
                     _ => Ok(()),
                 }
             }
@@ -50,6 +40,60 @@ impl Rule for Bids {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// What an operation that took effect says of tasks.
+fn taken(
+    world: &World,
+    model: &Model,
+    signed: &SignedOperation,
+    refusal: Option<&Refusal>,
+) -> Result<(), String> {
+    let agent = signed.payload.agent;
+    let refused = |id: &TaskId| {
+        let items = refusal.iter().flat_map(|refusal| &refusal.items);
+        items.filter_map(|(task, _)| *task).any(|task| task == *id)
+    };
+    let (market, tasks): (&Label, Vec<TaskId>) = match &signed.payload.body {
+        Body::Bid(bid) => (&bid.market, bid.offers.iter().map(|offer| offer.task).collect()),
+        Body::Seal(seal) => (&seal.market, seal.offers.iter().map(|offer| offer.task).collect()),
+        Body::Reveal(reveal) => {
+            let mut opened = reveal.openings.iter().filter(|of| !refused(&of.task));
+            return opened.try_for_each(|of| opens(world, model, (&reveal.market, agent), of));
+        }
+        Body::Withdraw(withdraw) => (&withdraw.market, Vec::new()),
+        _ => return Ok(()),
+    };
+    let sealed = world.genesis().markets.iter().any(|m| m.name == *market && m.is_sealed());
+    if sealed && (matches!(signed.payload.body, Body::Bid(_)) || model.has_opened(market)) {
+        return Err(format!("{agent:?} bids or withdraws where others' prices can be read"));
+    }
+    let mut taken = tasks.iter().filter(|id| !refused(id));
+    match taken.find(|id| !is_open(model, id, market)) {
+        Some(id) => Err(format!("a bid on {id} was taken, which is not open")),
+        None => Ok(()),
+    }
+}
+
+/// M-24: the opening is of what the agent committed to.
+fn opens(
+    world: &World,
+    model: &Model,
+    (market, agent): (&Label, PublicKey),
+    of: &Opening,
+) -> Result<(), String> {
+    let bid = model.bids.get(&(market.clone(), agent));
+    let Some(Said::Sealed(commitment)) = bid.and_then(|bid| bid.offers.get(&of.task)) else {
+        return Err(format!("{agent:?} opened a bid on {} that it did not make", of.task));
+    };
+    let swarm = world.genesis().swarm_id();
+    let (number, price) = (of.task.number.to_be_bytes(), of.price.to_be_bytes());
+    let parts: [&[u8]; 6] =
+        [&swarm.0, &of.task.requester.0, &number, &agent.0, &price, &of.nonce.0];
+    match Hash::derive("quorate 1 sealed bid", &parts) == *commitment {
+        true => Ok(()),
+        false => Err(format!("{agent:?} opened another bid on {} than it made", of.task)),
     }
 }
 
@@ -108,17 +152,18 @@ impl<'a> Docket<'a> {
                 return Err(format!("{id} was cleared and is not open"));
             }
             for ((market, agent), bid) in &self.model.bids {
-                let Some(price) = bid.offers.get(id).filter(|_| market == self.market) else {
+                let Some(said) = bid.offers.get(id).filter(|_| market == self.market) else {
                     continue;
                 };
                 standing += 1;
                 let input = self.bids.get(&(*id, *agent));
-                let same =
-                    |input: &&BidInput| (input.price, input.operation) == (*price, bid.operation());
+                let same = |input: &&BidInput| {
+                    (input.price, input.operation) == (said.price(), bid.operation())
+                };
                 let Some(input) = input.copied().filter(same) else {
                     return Err(format!("the bid of {agent:?} on {id} was left out"));
                 };
-                let expected = self.excluded(id, agent, *price);
+                let expected = self.excluded(id, agent, said.price());
                 if input.excluded != expected {
                     let found = input.excluded;
                     return Err(format!(
@@ -134,7 +179,8 @@ impl<'a> Docket<'a> {
     }
 
     /// M-9, in its order.
-    fn excluded(&self, id: &TaskId, agent: &PublicKey, price: i64) -> Option<Reason> {
+    fn excluded(&self, id: &TaskId, agent: &PublicKey, price: Option<i64>) -> Option<Reason> {
+        let Some(price) = price else { return Some(Reason::Unopened) };
         let task = self.model.tasks.get(id)?;
         let attested = self.model.capabilities(agent);
         let (spec, can) = (&task.spec, &attested.amounts);

@@ -81,10 +81,11 @@ fn run(
                 let (agent, budget) = (bidder.agent, bidder.budget.clone());
                 round.bidders.push(Bidder { agent, budget });
             }
-            ClearingInput::Bid(bid) if bid.excluded.is_none() => {
-                round.bids.push(Bid { task: bid.task, agent: bid.agent, price: bid.price });
+            ClearingInput::Bid(bid) => {
+                let price = bid.price.filter(|_| bid.excluded.is_none());
+                let takes_part = price.map(|price| Bid { task: bid.task, agent: bid.agent, price });
+                round.bids.extend(takes_part);
             }
-            ClearingInput::Bid(_) => {}
         }
     }
     let of = |how: String| format!("window {} of {:?}: {how}", record.window, record.market);

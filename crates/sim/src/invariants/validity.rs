@@ -45,7 +45,7 @@ fn check_bid(model: &Model, assignment: &Assignment) -> Result<(), String> {
     let bid = model.cleared.get(&(assignment.market.clone(), agent));
     let bid = bid.filter(|bid| bid.operation() == assignment.bid);
     let bid = bid.ok_or(format!("{id} went to {agent:?}, who had no such bid"))?;
-    if bid.offers.get(&id) != Some(&assignment.price) {
+    if bid.offers.get(&id).and_then(|said| said.price()) != Some(assignment.price) {
         return Err(format!("{id}: the bid does not offer it at {}", assignment.price));
     }
     if bid.signed.signer != agent || quorate_crypto::verify(bid.signed.clone()).is_err() {

@@ -125,6 +125,9 @@ pub struct MarketPlan {
     pub mechanism: Label,
     /// Active milliseconds that bids are collected for.
     pub window_ms: Millis,
+    /// Bids are sealed, and opened for at least so many active milliseconds; `None`: open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reveal_ms: Option<Millis>,
     /// Active milliseconds without a heartbeat after which an assignment may lapse.
     pub lease_ms: Millis,
     /// Assignments a task may have.

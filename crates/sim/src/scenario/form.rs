@@ -80,6 +80,8 @@ pub(super) struct Agents {
 pub(super) struct Market {
     pub(super) mechanism: Label,
     pub(super) window: Time,
+    /// Bids are sealed, and opened for so long.
+    pub(super) reveal: Option<Time>,
     pub(super) lease: Time,
     pub(super) attempts: u64,
 }
@@ -89,6 +91,7 @@ impl Default for Market {
         Self {
             mechanism: Optimal.label(),
             window: Time::of(300),
+            reveal: None,
             lease: Time::of(3_000),
             attempts: 5,
         }

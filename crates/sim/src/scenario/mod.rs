@@ -123,9 +123,12 @@ impl Scenario {
         ranged("market.attempts", attempts, 1..=1000)?;
         ranged("market.window in ms", window.millis(), 1..=MONTH)?;
         ranged("market.lease in ms", lease.millis(), 1..=MONTH)?;
+        let reveal = market.reveal.map(|time| time.millis());
+        ranged("market.reveal in ms", reveal.unwrap_or(1), 1..=MONTH)?;
         Ok(MarketPlan {
             mechanism: market.mechanism.clone(),
             window_ms: window.millis(),
+            reveal_ms: reveal,
             lease_ms: lease.millis(),
             attempts,
         })

@@ -129,7 +129,6 @@ impl Client {
 
 impl World {
     pub(super) fn start_client(&mut self, at: usize) {
-        let (swarm, validators) = (self.genesis.swarm_id(), self.genesis.validators.clone());
         let verifier = SharedVerifier {
             inner: CertificateVerifier::new(self.root.clone(), Policy::default()),
             checked: self.checked.clone(),
@@ -143,7 +142,7 @@ impl World {
             attestation: Some(host.attestation.clone()),
             resubmit: RESUBMIT_MS,
             idle_heartbeat: 1_000,
-            ..ClientConfig::new(swarm, validators)
+            ..ClientConfig::new(&self.genesis)
         };
         let key = SecretKey::from_seed(&host.key.seed());
         let timer = Arc::new(SimTimer::default());

@@ -164,6 +164,7 @@ fn genesis(plan: &Plan, attester: &SecretKey) -> Result<Genesis, PlanError> {
         attempts: plan.market.attempts,
         lease_ms: plan.market.lease_ms,
         mechanism: plan.market.mechanism.clone(),
+        reveal_ms: plan.market.reveal_ms,
         window_ms: plan.market.window_ms,
     };
     let genesis = Genesis {

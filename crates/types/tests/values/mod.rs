@@ -120,6 +120,23 @@ fn bid() -> impl Strategy<Value = Bid> {
     })
 }
 
+fn seal() -> impl Strategy<Value = Seal> {
+    let offers = vec((task(), hash()), 0..4);
+    (label(), any::<u64>(), amounts(), offers).prop_map(|(market, window, budget, offers)| {
+        let offers =
+            offers.into_iter().map(|(task, commitment)| SealedOffer { task, commitment }).collect();
+        Seal { market, window, budget, offers }
+    })
+}
+
+fn reveal() -> impl Strategy<Value = Reveal> {
+    let openings = vec((task(), any::<i64>(), any::<[u8; 32]>()), 0..4);
+    (label(), any::<u64>(), openings).prop_map(|(market, window, openings)| {
+        let open = |(task, price, nonce)| Opening { task, price, nonce: Nonce(nonce) };
+        Reveal { market, window, openings: openings.into_iter().map(open).collect() }
+    })
+}
+
 fn lapse() -> impl Strategy<Value = Lapse> {
     (task(), any::<u64>(), vec(suspicion(), 0..3)).prop_map(|(task, token, suspicions)| Lapse {
         task,
@@ -140,6 +157,8 @@ pub fn body() -> impl Strategy<Value = Body> {
         label().prop_map(|market| Body::Withdraw(Withdraw { market })),
         submit.prop_map(|(first, tasks)| Body::Submit(Submit { first, tasks })),
         bid().prop_map(Body::Bid),
+        seal().prop_map(Body::Seal),
+        reveal().prop_map(Body::Reveal),
         report().prop_map(Body::Accept),
         report().prop_map(Body::Decline),
         report().prop_map(Body::Complete),
@@ -258,10 +277,10 @@ fn reason() -> impl Strategy<Value = Reason> {
 }
 
 fn assignment() -> impl Strategy<Value = Assignment> {
-    let who = (task(), key(), label(), operation_id(), any::<i64>());
+    let who = (task(), key(), label(), operation_id(), any::<[i64; 2]>());
     (who, any::<[u64; 3]>(), hash(), hash(), vec(hash(), 0..3)).prop_map(
         |(who, numbers, spec, clearing, attestations)| {
-            let (task, agent, market, bid, price) = who;
+            let (task, agent, market, bid, [price, charge]) = who;
             let [token, assigned_at, lease] = numbers;
             Assignment {
                 task,
@@ -269,6 +288,7 @@ fn assignment() -> impl Strategy<Value = Assignment> {
                 agent,
                 market,
                 price,
+                charge,
                 bid,
                 spec,
                 attestations,
@@ -300,14 +320,12 @@ pub fn clearing() -> impl Strategy<Value = ClearingRecord> {
 }
 
 pub fn clearing_input() -> impl Strategy<Value = ClearingInput> {
-    let task_input = (task(), hash(), amounts());
-    let bid = (task(), key(), any::<i64>(), operation_id(), option::of(reason()));
+    let task_input = (task(), hash(), amounts(), any::<i64>());
+    let bid = (task(), key(), option::of(any::<i64>()), operation_id(), option::of(reason()));
     prop_oneof![
-        task_input.prop_map(|(task, spec, demand)| ClearingInput::Task(TaskInput {
-            task,
-            spec,
-            demand
-        })),
+        task_input.prop_map(|(task, spec, demand, limit)| {
+            ClearingInput::Task(TaskInput { task, spec, demand, limit })
+        }),
         (key(), amounts())
             .prop_map(|(agent, budget)| ClearingInput::Bidder(BidderInput { agent, budget })),
         bid.prop_map(|(task, agent, price, operation, excluded)| {
@@ -343,10 +361,21 @@ pub fn validators() -> impl Strategy<Value = ValidatorSet> {
 
 fn market() -> impl Strategy<Value = (Label, Market)> {
     let rule = (label(), option::of(0..=limits::PRICE), any::<bool>(), label());
-    (rule, 1u64..=1000, 1u64..1_000_000, 1u64..1_000_000).prop_map(
-        |((name, reserve, trusted, mechanism), attempts, lease_ms, window_ms)| {
+    let times = (1u64..1_000_000, option::of(1u64..1_000_000), 1u64..1_000_000);
+    (rule, 1u64..=1000, times).prop_map(
+        |((name, reserve, trusted, mechanism), attempts, (lease_ms, reveal_ms, window_ms))| {
             let key = name.clone();
-            (key, Market { name, reserve, trusted, attempts, lease_ms, mechanism, window_ms })
+            let market = Market {
+                name,
+                reserve,
+                trusted,
+                attempts,
+                lease_ms,
+                mechanism,
+                reveal_ms,
+                window_ms,
+            };
+            (key, market)
         },
     )
 }

@@ -88,6 +88,7 @@ fn assignment(task: TaskId, token: FencingToken, agent: u8, height: u64) -> Outc
         agent: public(agent),
         market: jobs(),
         price: 10,
+        charge: 10,
         bid: OperationId([4; 32]),
         spec: spec().hash(),
         attestations: Vec::new(),

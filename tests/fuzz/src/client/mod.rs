@@ -39,7 +39,7 @@ struct World {
 
 /// The bytes decide who says what when.
 pub(crate) fn run(data: &[u8]) {
-    let mut config = ClientConfig::new(genesis().swarm_id(), genesis().validators.clone());
+    let mut config = ClientConfig::new(genesis());
     config.attestation = Some(attestation(ME));
     let client = LightClient::new(config, SecretKey::from_seed(&[ME; 32]), Box::new(FactVerifier));
     let (told, tokens) = (BTreeSet::new(), BTreeMap::new());
@@ -236,7 +236,8 @@ fn call(choices: &mut Choices<'_>) -> Call {
     let listed = choices.byte();
     let tasks = tasks().into_iter().enumerate().filter(|(at, _)| listed >> at & 1 == 0);
     let tasks = tasks.map(|(_, task)| (task, spec())).collect();
-    Call { market: jobs(), window: choices.number(1), height: choices.number(1), tasks }
+    let (window, height) = (choices.number(1), choices.number(1));
+    Call { market: jobs(), window, height, opening: choices.below(4) == 0, tasks }
 }
 
 fn answer_of_kind(kind: usize, choices: &mut Choices<'_>) -> Answer {

@@ -197,6 +197,7 @@ fn genesis(validators: &[Member], operator: &Member, now: u64) -> Result<Genesis
             attempts: 10,
             lease_ms: 3_000,
             mechanism: "assignment".parse()?,
+            reveal_ms: None,
             window_ms: 600,
         }],
         version: PROTOCOL_VERSION,

@@ -14,7 +14,7 @@ mod voices;
 pub(super) use auction::{Bid, Bidder, Round, awards};
 pub(super) use chain::{Chain, Decided};
 pub(super) use committee::{Committee, is_quorum, power};
-pub(super) use model::{Model, State, Task, demand};
+pub(super) use model::{Model, Said, State, Task, demand};
 pub(super) use rule::{OnLedger, Rule};
 pub(super) use steps::Step;
 pub(super) use voices::{Slot, Voices};

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use quorate_types::operation::{Bid as BidBody, Revoke, Submit};
+use quorate_types::operation::{Revoke, Submit};
 use quorate_types::outcome::{Assignment, Receipt};
 use quorate_types::{
     Amounts, Attestation, Body, Capabilities, FencingToken, Hash, Height, Label, Millis,
@@ -80,12 +80,30 @@ pub(in crate::invariants) struct Task {
     pub(in crate::invariants) excluded: BTreeSet<PublicKey>,
 }
 
+/// What a bid says of a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::invariants) enum Said {
+    Price(Price),
+    /// The commitment to a price.
+    Sealed(Hash),
+}
+
+impl Said {
+    /// The price, once it can be read.
+    pub(in crate::invariants) fn price(self) -> Option<Price> {
+        match self {
+            Self::Price(price) => Some(price),
+            Self::Sealed(_) => None,
+        }
+    }
+}
+
 /// A bid that stands.
 #[derive(Debug, Clone)]
 pub(in crate::invariants) struct Live {
     pub(in crate::invariants) signed: SignedOperation,
     pub(in crate::invariants) budget: Amounts,
-    pub(in crate::invariants) offers: BTreeMap<TaskId, Price>,
+    pub(in crate::invariants) offers: BTreeMap<TaskId, Said>,
 }
 
 impl Live {
@@ -210,10 +228,23 @@ impl Model {
                         self.bids.remove(&(withdraw.market.clone(), agent));
                     }
                     Body::Bid(bid) => {
-                        let left =
-                            bid.offers.iter().filter(|offer| !refuses(*refusal, &offer.task));
-                        let offers = left.map(|offer| (offer.task, offer.price)).collect();
-                        self.bid(signed, bid, offers);
+                        let offers = bid.offers.iter();
+                        let offers = offers.map(|o| (o.task, Said::Price(o.price)));
+                        let left = offers.filter(|(task, _)| !refuses(*refusal, task)).collect();
+                        self.bid(signed, (&bid.market, &bid.budget), left);
+                    }
+                    Body::Seal(seal) => {
+                        let offers = seal.offers.iter();
+                        let offers = offers.map(|o| (o.task, Said::Sealed(o.commitment)));
+                        let left = offers.filter(|(task, _)| !refuses(*refusal, task)).collect();
+                        self.bid(signed, (&seal.market, &seal.budget), left);
+                    }
+                    Body::Reveal(reveal) => {
+                        let opened = reveal.openings.iter();
+                        let opened = opened.filter(|of| !refuses(*refusal, &of.task));
+                        if let Some(bid) = self.bids.get_mut(&(reveal.market.clone(), agent)) {
+                            bid.offers.extend(opened.map(|of| (of.task, Said::Price(of.price))));
+                        }
                     }
                     _ => {}
                 }
@@ -243,9 +274,22 @@ impl Model {
         }
     }
 
-    fn bid(&mut self, signed: &SignedOperation, bid: &BidBody, offers: BTreeMap<TaskId, Price>) {
-        let live = Live { signed: signed.clone(), budget: bid.budget.clone(), offers };
-        self.bids.insert((bid.market.clone(), signed.payload.agent), live);
+    fn bid(
+        &mut self,
+        signed: &SignedOperation,
+        (market, budget): (&Label, &Amounts),
+        offers: BTreeMap<TaskId, Said>,
+    ) {
+        let live = Live { signed: signed.clone(), budget: budget.clone(), offers };
+        self.bids.insert((market.clone(), signed.payload.agent), live);
+    }
+
+    /// Whether somebody's opened bid on an open task of the market can be read.
+    pub(in crate::invariants) fn has_opened(&self, market: &Label) -> bool {
+        let bids = self.bids.iter().filter(|((of, _), _)| of == market);
+        let offers = bids.flat_map(|(_, bid)| &bid.offers);
+        let mut read = offers.filter(|(_, said)| said.price().is_some());
+        read.any(|(id, _)| self.tasks.get(id).is_some_and(|task| task.state == State::Open))
     }
 
     fn set(&mut self, id: TaskId, state: State) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use quorate_types::outcome::{Assignment, ClearingInput, ClearingRecord, Expiry, Receipt, Refusal};
-use quorate_types::{OperationId, Outcome, Reason, SignedOperation, TaskId};
+use quorate_types::{Body, OperationId, Outcome, Reason, SignedOperation, TaskId};
 
 use super::Decided;
 
@@ -89,7 +89,9 @@ fn operations<'a>(operations: &'a [SignedOperation], outcomes: &'a [Outcome]) ->
 /// Whether nothing of the operation is left.
 fn is_whole(signed: &SignedOperation, refusal: &Refusal) -> bool {
     let offers = match &signed.payload.body {
-        quorate_types::Body::Bid(bid) => bid.offers.len(),
+        Body::Bid(bid) => bid.offers.len(),
+        Body::Seal(seal) => seal.offers.len(),
+        Body::Reveal(reveal) => reveal.openings.len(),
         _ => 0,
     };
     refusal.items.iter().any(|(task, _)| task.is_none()) || refusal.items.len() >= offers

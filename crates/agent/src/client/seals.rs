@@ -1,0 +1,94 @@
+//! Commitments that this agent made, and what opens them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use quorate_crypto::SecretKey;
+use quorate_types::operation::{Offer, Opening, Reveal, Seal, SealedOffer};
+use quorate_types::{Amounts, Body, Label, Price, SwarmId, TaskId};
+
+/// The commitments of the newest window of each sealed market.
+///
+/// Which markets are sealed is the genesis' word, never a validator's: one that lies must not have
+/// a price shown.
+#[derive(Debug)]
+pub(super) struct Seals {
+    swarm: SwarmId,
+    sealed: BTreeSet<Label>,
+    made: BTreeMap<Label, Made>,
+}
+
+#[derive(Debug, Default)]
+struct Made {
+    window: u64,
+    prices: BTreeMap<TaskId, Price>,
+    /// They were opened: whatever is bid now is late.
+    opened: bool,
+}
+
+impl Seals {
+    pub(super) fn new(swarm: SwarmId, sealed: BTreeSet<Label>) -> Self {
+        Self { swarm, sealed, made: BTreeMap::new() }
+    }
+
+    pub(super) fn is_sealed(&self, market: &Label) -> bool {
+        self.sealed.contains(market)
+    }
+
+    /// Markets in which commitments wait to be opened.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = &Label> {
+        self.made.iter().filter(|(_, made)| !made.opened).map(|(market, _)| market)
+    }
+
+    /// Commits to offers for a window; `None` where its commitments are being opened already.
+    ///
+    /// The first price for a task in a window stands: whichever of two operations with it the swarm
+    /// took, the same opening fits.
+    pub(super) fn seal(
+        &mut self,
+        key: &SecretKey,
+        place: (Label, u64),
+        budget: Amounts,
+        offers: &[Offer],
+    ) -> Option<Body> {
+        let (market, window) = place;
+        let made = self.made.entry(market.clone()).or_default();
+        if made.window != window {
+            *made = Made { window, ..Made::default() };
+        }
+        if made.opened {
+            return None;
+        }
+        let agent = key.public_key();
+        let sealed = offers.iter().map(|offer| {
+            let task = offer.task;
+            let price = *made.prices.entry(task).or_insert(offer.price);
+            let nonce = key.seal_nonce(&self.swarm, &Offer { task, price }, (&market, window));
+            let opening = Opening { task, price, nonce };
+            SealedOffer { task, commitment: opening.commitment(&self.swarm, &agent) }
+        });
+        let offers = sealed.collect();
+        Some(Body::Seal(Seal { market, window, budget, offers }))
+    }
+
+    /// Opens the commitments of this window, once.
+    pub(super) fn reveal(&mut self, key: &SecretKey, market: &Label, window: u64) -> Option<Body> {
+        let made = self.made.get_mut(market).filter(|made| made.window == window)?;
+        if std::mem::replace(&mut made.opened, true) || made.prices.is_empty() {
+            return None;
+        }
+        let openings = made.prices.iter().map(|(task, price)| {
+            let (task, price) = (*task, *price);
+            let nonce = key.seal_nonce(&self.swarm, &Offer { task, price }, (market, window));
+            Opening { task, price, nonce }
+        });
+        let openings = openings.take(quorate_types::limits::OFFERS_PER_BID).collect();
+        Some(Body::Reveal(Reveal { market: market.clone(), window, openings }))
+    }
+
+    /// The market is at a later window: what was committed to an earlier one is over.
+    pub(super) fn forget(&mut self, market: &Label, window: u64) {
+        if self.made.get(market).is_some_and(|made| made.window < window) {
+            self.made.remove(market);
+        }
+    }
+}
