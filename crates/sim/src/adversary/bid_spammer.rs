@@ -1,11 +1,13 @@
 //! Sends bids by the dozen: on tasks that are not there, again and again, withdrawn and repeated,
-//! under numbers with gaps and numbers that are taken.
+//! under numbers with gaps and numbers that are taken. In a sealed market it commits to what it
+//! never opens, and opens what it never committed to.
 //!
 //! Borne because an agent's numbers are contiguous, its share of a mempool is bounded, of its bids
-//! in a window the last one counts, and a block's cost is bounded whoever caused it.
+//! in a window the last one counts, and a block's cost is bounded whoever caused it; and because nobody waits
+//! for commitments of whoever left some unopened (M-27).
 
-use quorate_types::operation::{Bid, Offer, Withdraw};
-use quorate_types::{Body, Label, SignedOperation, TaskId};
+use quorate_types::operation::{Bid, Offer, Opening, Reveal, Seal, SealedOffer, Withdraw};
+use quorate_types::{Amounts, Body, Hash, Label, Nonce, SignedOperation, TaskId};
 
 use super::{AgentLie, AgentMouth};
 
@@ -38,14 +40,44 @@ fn spam(mouth: &mut AgentMouth<'_>, market: Label) -> Body {
     if mouth.dice.chance(250) {
         return Body::Withdraw(Withdraw { market });
     }
-    let price = mouth.dice.below(1_000) as i64;
     let invented = TaskId { requester: mouth.me(), number: mouth.dice.below(1_000) };
     let open = mouth.ledger.open_tasks(&market, 4).into_iter().map(|(task, _)| task);
     let mut tasks: Vec<TaskId> = open.collect();
     if tasks.is_empty() || mouth.dice.chance(300) {
         tasks.push(invented);
     }
-    let offers = tasks.into_iter().map(|task| Offer { task, price }).collect();
+    let price = mouth.dice.below(1_000) as i64;
     let slot = "slots".parse().map(|slots| (slots, 1));
-    Body::Bid(Bid { market, budget: slot.into_iter().collect(), offers })
+    let budget = slot.into_iter().collect();
+    match sealed_window(mouth) {
+        Some(window) => sealed(mouth, (market, window), budget, tasks),
+        None => {
+            let offers = tasks.into_iter().map(|task| Offer { task, price }).collect();
+            Body::Bid(Bid { market, budget, offers })
+        }
+    }
+}
+
+/// The number of the market's window, where it is sealed.
+fn sealed_window(mouth: &AgentMouth<'_>) -> Option<u64> {
+    let market = mouth.ledger.genesis_info().markets.first()?;
+    let windows = mouth.ledger.windows();
+    let window = windows.first().map_or(0, |window| window.number);
+    market.is_sealed().then_some(window)
+}
+
+fn sealed(
+    mouth: &mut AgentMouth<'_>,
+    (market, window): (Label, u64),
+    budget: Amounts,
+    tasks: Vec<TaskId>,
+) -> Body {
+    let nonce = Hash::derive("spam", &[&mouth.dice.below(u64::MAX).to_be_bytes()]);
+    if mouth.dice.chance(500) {
+        let offers = tasks.into_iter().map(|task| SealedOffer { task, commitment: nonce });
+        return Body::Seal(Seal { market, window, budget, offers: offers.collect() });
+    }
+    let nonce = Nonce(nonce.0);
+    let openings = tasks.into_iter().map(|task| Opening { task, price: 0, nonce });
+    Body::Reveal(Reveal { market, window, openings: openings.collect() })
 }
