@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use quorate_crypto::merkle;
-use quorate_market::{Award, Clearing, Mechanism, Round, TieSeed, eligibility};
+use quorate_market::{Attempt, Award, Clearing, Mechanism, Round, TieSeed, eligibility};
 use quorate_types::outcome::{
     Assignment, BidInput, BidderInput, ClearingInput, ClearingRecord, Refusal, TaskInput,
 };
@@ -24,20 +24,36 @@ use crate::state::{Index, Task};
 use crate::{Dossier, state::Opened};
 
 /// What a clearing will take, and what that costs.
-pub(crate) struct Plan {
-    /// The market's mechanism.
-    rule: &'static dyn Mechanism,
+struct Plan {
     /// Tasks, in the order of the queue.
     tasks: Vec<TaskId>,
     /// Whether open tasks are left out.
     partial: bool,
-    /// Cost, at most [`cost::CLEARINGS`] unless it is that of one task.
-    pub cost: u64,
+    /// Cost, at most [`cost::CLEARINGS`].
+    cost: u64,
 }
 
 impl Plan {
-    /// As many tasks from the front of the market's queue as the limits allow, at least one.
-    pub(crate) fn new(run: &Run<'_>, market: &Market, rule: &'static dyn Mechanism) -> Self {
+    /// As many tasks from the front of the market's queue as surely cost no more than `most`, at
+    /// least one.
+    fn sure(run: &Run<'_>, market: &Market, rule: &'static dyn Mechanism, most: u64) -> Self {
+        Self::new(run, market, most, |size| {
+            let auction = rule.cost(size.tasks, size.bidders, size.bids);
+            cost::clearing(size).saturating_add(auction)
+        })
+    }
+
+    /// As many as cost no more than `most` but for what the mechanism takes.
+    fn hopeful(run: &Run<'_>, market: &Market, most: u64) -> Self {
+        Self::new(run, market, most, cost::clearing)
+    }
+
+    fn new(
+        run: &Run<'_>,
+        market: &Market,
+        most: u64,
+        cost_of: impl Fn(&ClearingSize) -> u64,
+    ) -> Self {
         let name = &market.name;
         let mut size = ClearingSize {
             tasks: 0,
@@ -45,14 +61,13 @@ impl Plan {
             bids: 0,
             live: run.view.count(&Index::Live(name.clone())),
         };
-        let mut plan = Self { rule, tasks: Vec::new(), partial: false, cost: 0 };
+        let mut plan = Self { tasks: Vec::new(), partial: false, cost: 0 };
         for (key, _) in run.view.marks(Index::open(name)) {
             let Index::Open(_, _, task) = key else { continue };
             size.tasks = size.tasks.saturating_add(1);
             size.bids = size.bids.saturating_add(run.view.marks(Index::bids(*task)).count());
-            let auction = rule.cost(size.tasks, size.bidders, size.bids);
-            let cost = cost::clearing(&size).saturating_add(auction);
-            let full = cost > cost::CLEARINGS || size.tasks > limits::TASKS_PER_CLEARING;
+            let cost = cost_of(&size);
+            let full = cost > most || size.tasks > limits::TASKS_PER_CLEARING;
             if full && !plan.tasks.is_empty() {
                 plan.partial = true;
                 break;
@@ -90,11 +105,65 @@ struct Docket<'a> {
 }
 
 impl Run<'_> {
-    /// Clears a market: record, refusals of excluded bids, assignments; then the next window.
-    pub(crate) fn clear(&mut self, market: &Market, plan: Plan) {
-        let rule = plan.rule;
+    /// Clears a market as far as `left` pays for it and returns what is left then; `None` where it
+    /// waits for the next block.
+    pub(crate) fn clear(
+        &mut self,
+        market: &Market,
+        rule: &'static dyn Mechanism,
+        left: u64,
+    ) -> Option<u64> {
+        let sure = Plan::sure(self, market, rule, cost::CLEARINGS);
+        if sure.partial
+            && left == cost::CLEARINGS
+            && let Some(attempt) = rule.clear_within()
+        {
+            return Some(self.try_more(market, (rule, attempt), sure));
+        }
+        let left = left.checked_sub(sure.cost)?;
+        self.clear_plan(market, rule, sure);
+        Some(left)
+    }
+
+    /// What the worst case of more tasks would cost is known; what they do cost, only by trying.
+    /// The mechanism may take what is left beside the cost around it and that of a smaller
+    /// clearing; if it gives up, that one comes in its place (M-15). Returns what is left.
+    fn try_more(
+        &mut self,
+        market: &Market,
+        (rule, attempt): (&'static dyn Mechanism, Attempt),
+        sure: Plan,
+    ) -> u64 {
+        let all = Plan::hopeful(self, market, cost::CLEARINGS / 2);
+        let least = Plan::sure(self, market, rule, 0).cost.max(cost::CLEARINGS / 4);
+        let trial = cost::CLEARINGS.saturating_sub(all.cost).saturating_sub(least);
+        if trial == 0 || all.tasks.len() <= sure.tasks.len() {
+            let left = cost::CLEARINGS.saturating_sub(sure.cost);
+            self.clear_plan(market, rule, sure);
+            return left;
+        }
+        let docket = self.docket(market, rule, &all.tasks);
+        match attempt(&docket.round(self.swarm), trial) {
+            Some(clearing) => self.conclude(&docket, all, (rule, clearing)),
+            None => self.clear_plan(market, rule, Plan::sure(self, market, rule, least)),
+        }
+        0
+    }
+
+    fn clear_plan(&mut self, market: &Market, rule: &'static dyn Mechanism, plan: Plan) {
         let docket = self.docket(market, rule, &plan.tasks);
         let clearing = rule.clear(&docket.round(self.swarm));
+        self.conclude(&docket, plan, (rule, clearing));
+    }
+
+    /// Record, refusals of excluded bids, assignments; then the next window.
+    fn conclude(
+        &mut self,
+        docket: &Docket<'_>,
+        plan: Plan,
+        (rule, clearing): (&dyn Mechanism, Clearing),
+    ) {
+        let market = docket.market;
         let number = self.view.window(&market.name).number;
         let dossier = docket.dossier(rule, &clearing, number);
         let record = dossier.record.hash();
@@ -106,7 +175,7 @@ impl Run<'_> {
         self.count_defaults(market);
         self.end_bids(&market.name);
         for award in &clearing.awards {
-            self.award(&docket, award, record);
+            self.award(docket, award, record);
         }
         if plan.partial {
             // Those that nobody could take must not stand in the way of the others for ever.

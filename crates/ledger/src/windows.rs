@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use quorate_market::mechanism;
 use quorate_types::{Label, Market, Millis, PublicKey, limits};
 
-use crate::clearing::Plan;
 use crate::run::{Now, Run};
 use crate::state::{Index, Opened};
 
@@ -39,13 +38,9 @@ impl<'a> Run<'a> {
         for (_, market) in due {
             // A ledger begins with mechanisms that there are.
             let Some(rule) = mechanism(&market.mechanism) else { continue };
-            let plan = Plan::new(self, market, rule);
-            if plan.cost > left {
-                // Strictly in order: what is due longest is not passed by what is smaller.
-                return;
-            }
-            left = left.saturating_sub(plan.cost);
-            self.clear(market, plan);
+            // Strictly in order: what is due longest is not passed by what is smaller.
+            let Some(rest) = self.clear(market, rule, left) else { return };
+            left = rest;
         }
     }
 

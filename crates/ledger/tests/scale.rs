@@ -1,7 +1,7 @@
-//! Measurements, run by hand in release: `cargo test --release -p quorate-ledger --test scale --
-//! --ignored --nocapture`.
+//! A burst; and measurements, run by hand in release: `cargo test --release -p quorate-ledger
+//! --test scale -- --ignored --nocapture`.
 #![expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
-#![expect(clippy::unwrap_used, reason = "a test's helpers may fail the test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helpers may fail the test")]
 
 mod common;
 
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use common::*;
 use quorate_crypto::SecretKey;
 use quorate_types::operation::{Attest, Bid, Body, Offer, Submit};
+use quorate_types::outcome::ClearingInput;
 use quorate_types::*;
 
 fn numbered(number: u32) -> SecretKey {
@@ -37,6 +38,56 @@ fn drone_task(number: u64) -> TaskSpec {
     task.deadline = Some(START + 3_000_000 + number);
     task.payload = cose::Owned(vec![7; 64]);
     task
+}
+
+/// Who gets how many of the 1,000 tasks that 1,000 agents bid on, ten each, in its first clearing;
+/// all bids are in the dossier.
+fn burst(mechanism: &str) -> usize {
+    let mut genesis = genesis();
+    genesis.markets = vec![market("drones", mechanism, false)];
+    let mut world = World::with(genesis);
+    let agents: Vec<_> = (0..1000).map(numbered).collect();
+    for agent in &agents {
+        let attestation = world.attestation(agent.public_key(), drone(1));
+        world.say(agent, Body::Admit(Attest { attestation }));
+    }
+    drain(&mut world);
+    for first in (0..1000).step_by(50) {
+        let tasks = (first..first + 50).map(|_| spec("drones")).collect();
+        world.say(&agents[0], Body::Submit(Submit { first, tasks }));
+    }
+    drain(&mut world);
+    let requester = agents[0].public_key();
+    for (number, agent) in (0..1000u64).zip(&agents) {
+        let mut tasks: Vec<u64> = (0..10).map(|step| (number + step * step * 7) % 1000).collect();
+        tasks.sort_unstable();
+        let offer = |task| Offer {
+            task: TaskId { requester, number: task },
+            price: ((task * 31 + number * 17) % 900) as Price,
+        };
+        let offers = tasks.into_iter().map(offer).collect();
+        let bid = Bid { market: label("drones"), budget: slots(1), offers };
+        world.say(agent, Body::Bid(bid));
+    }
+    drain(&mut world);
+    let committed = world.until_clearing("drones");
+    let [dossier] = &committed.dossiers[..] else { panic!("one clearing") };
+    let count = |kind: fn(&ClearingInput) -> bool| {
+        dossier.inputs.iter().filter(|input| kind(input)).count()
+    };
+    assert_eq!(count(|input| matches!(input, ClearingInput::Task(_))), 1000);
+    assert_eq!(count(|input| matches!(input, ClearingInput::Bid(_))), 10_000);
+    assignments(&committed).len()
+}
+
+#[test]
+fn a_burst_of_1000_tasks_and_10000_bids_clears_together() {
+    // As many as can be assigned at all, by whoever decides over all together.
+    assert_eq!(burst("assignment"), 1000);
+    assert!((990..=1000).contains(&burst("vcg")), "but for tasks that cost more than their limit");
+    let one_by_one = burst("first-price");
+    assert!((700..1000).contains(&one_by_one), "{one_by_one} of 1000, task by task");
+    assert_eq!(burst("second-price"), one_by_one);
 }
 
 #[test]

@@ -20,7 +20,7 @@ mod vcg;
 pub use double::{McAfee, UniformDouble};
 pub use first_price::FirstPrice;
 pub use gap_market::{Candidate, CandidateError, Gap, Score, best, check, score};
-pub use mechanism::{Bidding, Mechanism, check_mechanisms, mechanism, mechanisms};
+pub use mechanism::{Attempt, Bidding, Mechanism, check_mechanisms, mechanism, mechanisms};
 pub use optimal::Optimal;
 pub use round::{Award, Bid, Bidder, Clearing, Duals, Round, Task, TieSeed};
 pub use second_price::SecondPrice;

@@ -52,9 +52,19 @@ pub trait Mechanism: Sync {
     /// [`quorate_types::limits::BLOCK_COST`], about a microsecond. Grows with each of the three.
     fn cost(&self, tasks: usize, bidders: usize, bids: usize) -> u64;
 
+    /// [`Self::clear`], unless it takes more than `cost`; `None` where it gives up. For a mechanism
+    /// whose worst cases are rare, and that counts what it does: all machines must give up at one
+    /// point. Others do not have it, and are never tried beyond what surely fits.
+    fn clear_within(&self) -> Option<Attempt> {
+        None
+    }
+
     /// Decides. Awards stay within limits and budgets; each task is awarded once at most.
     fn clear(&self, round: &Round) -> Clearing;
 }
+
+/// Clears a round unless that takes more than the cost, by a count that is the same everywhere.
+pub type Attempt = fn(&Round, u64) -> Option<Clearing>;
 
 /// Whether bidders see the bids of others before the window closes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

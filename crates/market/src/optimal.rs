@@ -1,8 +1,8 @@
 //! Optimal assignment: all due tasks together, at most one for each agent.
 
-use crate::assignment::{self, Edge, Problem, Solution};
+use crate::assignment::{self, Edge, Problem, Solution, SolveError};
 use crate::eligibility::fits;
-use crate::mechanism::{Bidding, Mechanism};
+use crate::mechanism::{Attempt, Bidding, Mechanism};
 use crate::round::{Award, Clearing, Duals, Round};
 
 /// As many tasks as possible, among those ways the least total price, among those the tie rule of
@@ -43,21 +43,38 @@ impl Mechanism for Optimal {
         solver.saturating_add((bids as u64).saturating_mul(2))
     }
 
+    fn clear_within(&self) -> Option<Attempt> {
+        Some(|round, cost| attempt(round, solver_steps(round, cost)?))
+    }
+
     fn clear(&self, round: &Round) -> Clearing {
-        solve(round).map(|solution| to_clearing(round, solution)).unwrap_or_default()
+        attempt(round, u64::MAX).unwrap_or_default()
     }
 }
 
-/// `None` beyond the solver's sizes, which the limits of a clearing are far below, and where two
-/// tie keys are equal, which takes a collision of the hash: then nothing is assigned.
-fn solve(round: &Round) -> Option<Solution> {
+/// What a cost leaves to the solver once the bids are looked at.
+pub(crate) fn solver_steps(round: &Round, cost: u64) -> Option<u64> {
+    let left = cost.checked_sub((round.bids.len() as u64).saturating_mul(2))?;
+    Some(left.saturating_mul(STEPS_PER_UNIT))
+}
+
+/// `None` where it takes more steps. Beyond the solver's sizes, which the limits of a clearing are
+/// far below, and where two tie keys are equal, which takes a collision of the hash, nothing is
+/// assigned.
+fn attempt(round: &Round, steps: u64) -> Option<Clearing> {
     let edges = edges(round).collect();
-    let problem = Problem::new(round.bidders.len(), round.tasks.len(), edges).ok()?;
+    let Ok(problem) = Problem::new(round.bidders.len(), round.tasks.len(), edges) else {
+        return Some(Clearing::default());
+    };
     let tie = |row: u32, column: u32| {
         let (task, bidder) = (&round.tasks[column as usize], &round.bidders[row as usize]);
         round.ties.key(&task.id, &bidder.agent).0
     };
-    assignment::solve(&problem, tie).ok()
+    match assignment::solve_within(&problem, tie, steps) {
+        Ok(solution) => Some(to_clearing(round, solution)),
+        Err(SolveError::Effort) => None,
+        Err(SolveError::EqualTieKeys { .. }) => Some(Clearing::default()),
+    }
 }
 
 /// The bids within limit and budget, with rows and columns in the round's order.

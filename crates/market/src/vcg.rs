@@ -16,9 +16,9 @@
 //! Several agents together, or one under several names, can raise payments (Yokoo, Sakurai and
 //! Matsubara, Games and Economic Behavior 46, 2004).
 
-use crate::assignment::{self, Edge, MAX_SIDE, Problem, Solution, TieKey};
-use crate::mechanism::{Bidding, Mechanism};
-use crate::optimal::{STEPS_PER_UNIT, edges};
+use crate::assignment::{self, Edge, MAX_SIDE, Problem, Solution, SolveError, TieKey};
+use crate::mechanism::{Attempt, Bidding, Mechanism};
+use crate::optimal::{STEPS_PER_UNIT, edges, solver_steps};
 use crate::round::{Award, Clearing, Duals, Round};
 
 /// The awards of least total, with the limit as the price of a task left open; each winner is paid
@@ -58,15 +58,33 @@ impl Mechanism for Vcg {
         solver.saturating_add((bids as u64).saturating_mul(2))
     }
 
+    fn clear_within(&self) -> Option<Attempt> {
+        Some(|round, cost| attempt(round, solver_steps(round, cost)?))
+    }
+
     fn clear(&self, round: &Round) -> Clearing {
-        solve(round).map(|solution| to_clearing(round, &solution)).unwrap_or_default()
+        attempt(round, u64::MAX).unwrap_or_default()
+    }
+}
+
+/// `None` where it takes more steps. Beyond the solver's sizes, and where the tie keys of two bids
+/// are equal, which takes a collision of the hash, nothing is assigned.
+fn attempt(round: &Round, steps: u64) -> Option<Clearing> {
+    let Some(problem) = problem(round) else { return Some(Clearing::default()) };
+    let tie = |row: u32, column: u32| match round.bidders.get(row as usize) {
+        Some(bidder) => round.ties.key(&round.tasks[column as usize].id, &bidder.agent).0,
+        None => last_key(column),
+    };
+    match assignment::solve_within(&problem, tie, steps) {
+        Ok(solution) => Some(to_clearing(round, &solution)),
+        Err(SolveError::Effort) => None,
+        Err(SolveError::EqualTieKeys { .. }) => Some(Clearing::default()),
     }
 }
 
 /// Rows are the bidders, then one stand-in for the requester of each task. `None` beyond the
-/// solver's sizes, and where the tie keys of two bids are equal, which takes a collision of the
-/// hash: then nothing is assigned.
-fn solve(round: &Round) -> Option<Solution> {
+/// solver's sizes.
+fn problem(round: &Round) -> Option<Problem> {
     let (bidders, tasks) = (round.bidders.len(), round.tasks.len());
     let rows = bidders.checked_add(tasks).filter(|rows| *rows <= MAX_SIDE)?;
     let stand_ins = round.tasks.iter().enumerate().map(|(column, task)| Edge {
@@ -74,12 +92,7 @@ fn solve(round: &Round) -> Option<Solution> {
         column: column as u32,
         cost: task.limit,
     });
-    let problem = Problem::new(rows, tasks, edges(round).chain(stand_ins).collect()).ok()?;
-    let tie = |row: u32, column: u32| match round.bidders.get(row as usize) {
-        Some(bidder) => round.ties.key(&round.tasks[column as usize].id, &bidder.agent).0,
-        None => last_key(column),
-    };
-    assignment::solve(&problem, tie).ok()
+    Problem::new(rows, tasks, edges(round).chain(stand_ins).collect()).ok()
 }
 
 /// A key after all that are hashes.

@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use quorate_market::assignment::{
     Edge, MAX_COST, MAX_SIDE, Problem, ProblemError, ProofError, Solution, SolveError, TieKey,
-    cost, solve, verify,
+    cost, solve, solve_within, verify,
 };
 
 /// Stands for the ledger's hash: the key belongs to the pair, wherever it stands in the matrix.
@@ -128,6 +128,14 @@ fn agrees_with_definition(instance: &Instance) {
     assert_eq!((&solution.pairs, solution.total), (pairs, *total));
     assert_eq!(solution.tied_rows, search.tied_rows(instance.rows));
     assert_eq!(verify(&instance.problem(), &solution), Ok(()));
+    // The declared cost is never exceeded by what is counted; a part of it gives the same or nothing.
+    let problem = instance.problem();
+    let most = cost(instance.rows, instance.columns, instance.edges.len());
+    assert_eq!(solve_within(&problem, key, most).as_ref(), Ok(&solution));
+    match solve_within(&problem, key, most / 2) {
+        Err(error) => assert_eq!(error, SolveError::Effort),
+        Ok(within) => assert_eq!(within, solution),
+    }
 }
 
 /// Gives row `r` the number `rows[r]`, columns likewise, and leaves each pair its key.

@@ -47,18 +47,20 @@ impl Components {
     }
 
     /// Splits the component of `node` into the strongly connected components of what is left.
-    pub(super) fn split(&mut self, graph: &Exchange, node: usize) {
+    /// Returns how many arcs it looked at.
+    pub(super) fn split(&mut self, graph: &Exchange, node: usize) -> usize {
         let parent = self.component[node];
         let members = std::mem::take(&mut self.members[parent as usize]);
         for &member in &members {
             self.order[member] = NEW;
         }
-        let mut visit = Visit { parent, visited: 0, stack: Vec::new(), path: Vec::new() };
+        let mut visit = Visit { parent, visited: 0, steps: 0, stack: Vec::new(), path: Vec::new() };
         for &member in &members {
             if self.component[member] == parent && self.order[member] == NEW {
                 self.explore(graph, &mut visit, member);
             }
         }
+        visit.steps.saturating_add(members.len())
     }
 
     /// Tarjan's depth-first visit with an explicit path.
@@ -67,6 +69,7 @@ impl Components {
         while let Some((node, place)) = visit.path.last_mut() {
             let (node, at) = (*node, *place);
             *place += 1;
+            visit.steps += 1;
             if at < graph.places(node) {
                 let Some(to) = graph.arc(node, at) else { continue };
                 if self.component[to] != visit.parent {
@@ -111,6 +114,7 @@ impl Components {
 struct Visit {
     parent: u32,
     visited: u32,
+    steps: usize,
     stack: Vec<usize>,
     path: Vec<(usize, usize)>,
 }

@@ -32,6 +32,8 @@ pub(super) struct Exchange {
     frees_goal: Vec<u32>,
     goal: usize,
     queue: Vec<usize>,
+    /// Arcs looked at by walks since it was asked last.
+    steps: usize,
 }
 
 impl Exchange {
@@ -65,7 +67,13 @@ impl Exchange {
             goal: 0,
             starts,
             queue: Vec::new(),
+            steps: 0,
         }
+    }
+
+    /// Arcs that walks looked at since this was asked last.
+    pub(super) fn take_steps(&mut self) -> usize {
+        std::mem::take(&mut self.steps)
     }
 
     pub(super) fn into_matching(self) -> Matching {
@@ -142,8 +150,12 @@ impl Exchange {
         while let Some(&node) = queue.get(next) {
             next += 1;
             match self.kind(node) {
-                Kind::Row(row) => self.leave(components, row, &mut queue),
+                Kind::Row(row) => {
+                    self.steps += self.left[row] + 1;
+                    self.leave(components, row, &mut queue);
+                }
                 Kind::Column(_) | Kind::Outside => {
+                    self.steps += self.places(node);
                     for place in 0..self.places(node) {
                         if let Some(to) = self.arc(node, place) {
                             self.follow(components, node, to, &mut queue);
@@ -170,6 +182,7 @@ impl Exchange {
         if components.together(goal, self.column(column)) {
             let column = column as usize;
             let takers = &self.takers[self.takers_from[column]..self.takers_from[column + 1]];
+            self.steps += takers.len();
             for &row in takers {
                 self.frees_goal[row as usize] = self.walks;
             }

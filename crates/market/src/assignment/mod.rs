@@ -93,6 +93,19 @@ pub enum SolveError {
         /// Row and column of the other.
         second: (u32, u32),
     },
+    /// It takes more steps than were allowed.
+    #[error("more steps than allowed")]
+    Effort,
+}
+
+/// Steps that are left. What is counted is the same on every machine.
+struct Meter(u64);
+
+impl Meter {
+    fn spend(&mut self, steps: usize) -> Result<(), SolveError> {
+        self.0 = self.0.checked_sub(steps as u64).ok_or(SolveError::Effort)?;
+        Ok(())
+    }
 }
 
 /// Solves the problem by the three rules of the [module](self).
@@ -103,9 +116,29 @@ pub enum SolveError {
 /// # Errors
 /// [`SolveError::EqualTieKeys`] where `tie` does not tell two such edges apart.
 pub fn solve(problem: &Problem, tie: impl Fn(u32, u32) -> TieKey) -> Result<Solution, SolveError> {
-    let (matching, some) = paths::shortest_augmenting_paths(problem);
+    solve_within(problem, tie, u64::MAX)
+}
+
+/// The same, unless it takes more than `steps` in the unit of [`cost`]: most problems need a small
+/// part of what the worst ones of their size may take, and which do is known only by trying.
+///
+/// Steps are counted, not timed: all machines give up at the same one.
+///
+/// # Errors
+/// As [`solve`], and [`SolveError::Effort`] where the steps do not suffice; they always do where
+/// they are [`cost`].
+pub fn solve_within(
+    problem: &Problem,
+    tie: impl Fn(u32, u32) -> TieKey,
+    steps: u64,
+) -> Result<Solution, SolveError> {
+    let mut meter = Meter(steps);
+    let (rows, columns) = (problem.rows(), problem.columns());
+    let edges = problem.by_row().edges().saturating_add(rows).saturating_add(columns);
+    meter.spend(usize::try_from(once(edges as u64)).unwrap_or(usize::MAX))?;
+    let (matching, some) = paths::shortest_augmenting_paths(problem, &mut meter)?;
     let prices = prices::best_for_rows(problem, &matching, some);
-    let (matching, tied_rows) = ties::break_ties(problem, matching, &prices, tie)?;
+    let (matching, tied_rows) = ties::break_ties(problem, matching, &prices, tie, &mut meter)?;
     let pairs: Vec<Edge> = matching.pairs(problem).collect();
     let total = pairs.iter().map(|pair| pair.cost).sum();
     let prices::Prices { rows: row_duals, columns: column_duals } = prices;
@@ -127,11 +160,15 @@ pub fn solve(problem: &Problem, tie: impl Fn(u32, u32) -> TieKey) -> Result<Solu
 pub fn cost(rows: usize, columns: usize, edges: usize) -> u64 {
     let side = rows.min(columns) as u64;
     let edges = (edges as u64).saturating_add(rows as u64).saturating_add(columns as u64);
-    let logarithm = u64::from(edges.checked_ilog2().unwrap_or(0));
     let search =
         edges.saturating_mul(3).saturating_add(side.saturating_mul(side).saturating_mul(2));
-    let once = edges.saturating_mul(128 + 12 + 2 * logarithm);
-    side.saturating_mul(search).saturating_add(once)
+    side.saturating_mul(search).saturating_add(once(edges))
+}
+
+/// What is done once for each edge, row and column.
+fn once(edges: u64) -> u64 {
+    let logarithm = u64::from(edges.checked_ilog2().unwrap_or(0));
+    edges.saturating_mul(128 + 12 + 2 * logarithm)
 }
 
 /// One assignment seen from both sides; `None` where a row or column is left open.

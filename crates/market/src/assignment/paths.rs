@@ -5,9 +5,9 @@
 //! most 0. Kept throughout: `gain[p] + price[o] <= cost(p, o)`, with equality on pairs, and
 //! `gain[p] <= skip`.
 
-use super::Matching;
 use super::prices::Prices;
 use super::problem::{EdgeTable, Problem};
+use super::{Matching, Meter, SolveError};
 
 /// How often the reduction may look at each edge, on average: the rest is left to the searches.
 const REDUCTION_ROUNDS: usize = 2;
@@ -19,13 +19,16 @@ pub(super) const BLOCK: usize = 16;
 const FAR: i64 = 1 << 61;
 
 /// An optimal matching and some prices that prove it.
-pub(super) fn shortest_augmenting_paths(problem: &Problem) -> (Matching, Prices) {
+pub(super) fn shortest_augmenting_paths(
+    problem: &Problem,
+    meter: &mut Meter,
+) -> Result<(Matching, Prices), SolveError> {
     let skip = problem.skip_price();
     if problem.is_full_square() {
-        return full_square(problem);
+        return full_square(problem, meter);
     }
-    if problem.rows() <= problem.columns() {
-        let done = State::new(problem.by_row(), problem.columns(), skip).solve();
+    Ok(if problem.rows() <= problem.columns() {
+        let done = State::new(problem.by_row(), problem.columns(), skip).solve(meter)?;
         let matching = Matching { column_of: done.object_of, row_of: done.person_of };
         // With rows as persons the skip price sits on their side; a row's own skip costs nothing.
         let rows = done.gain.iter().map(|gain| gain - skip).collect();
@@ -33,10 +36,10 @@ pub(super) fn shortest_augmenting_paths(problem: &Problem) -> (Matching, Prices)
         (matching, Prices { rows, columns })
     } else {
         let by_column = problem.by_row().transposed(problem.columns());
-        let done = State::new(&by_column, problem.rows(), skip).solve();
+        let done = State::new(&by_column, problem.rows(), skip).solve(meter)?;
         let matching = Matching { column_of: done.person_of, row_of: done.object_of };
         (matching, Prices { rows: done.price, columns: done.gain })
-    }
+    })
 }
 
 /// Where every row can take every column and there are as many, all are assigned, whatever it
@@ -46,15 +49,15 @@ pub(super) fn shortest_augmenting_paths(problem: &Problem) -> (Matching, Prices)
 ///
 /// Prices of two objects differ by at most `high - low`: the person at one would else leave it for
 /// the other. So the gains are then within the skip price.
-fn full_square(problem: &Problem) -> (Matching, Prices) {
+fn full_square(problem: &Problem, meter: &mut Meter) -> Result<(Matching, Prices), SolveError> {
     let mut state = State::new(problem.by_row(), problem.columns(), FAR / 2);
     state.reduce_columns();
-    let done = state.solve();
+    let done = state.solve(meter)?;
     let matching = Matching { column_of: done.object_of, row_of: done.person_of };
     let shift = done.price.iter().max().map_or(0, |highest| problem.skip_price() - highest);
     let rows = done.gain.iter().map(|gain| gain - shift).collect();
     let columns = done.price.iter().map(|price| price + shift).collect();
-    (matching, Prices { rows, columns })
+    Ok((matching, Prices { rows, columns }))
 }
 
 struct State<'a> {
@@ -82,16 +85,17 @@ impl<'a> State<'a> {
         }
     }
 
-    fn solve(mut self) -> Self {
+    fn solve(mut self, meter: &mut Meter) -> Result<Self, SolveError> {
         let mut search = Search::new(self.price.len());
         let unplaced = self.reduce();
         self.free = (0..self.price.len() as u32).filter(|object| self.is_free(*object)).collect();
         for person in unplaced {
             let (end, length) = search.run(&self, person);
+            meter.spend(search.steps)?;
             self.adopt(&search, person, length);
             self.augment(&search, person, end);
         }
-        self
+        Ok(self)
     }
 
     /// Column reduction: the price of each object is its least cost, and it goes to a person who
@@ -252,6 +256,8 @@ struct Search {
     frontier: Vec<u32>,
     ready: Vec<u32>,
     scanned: Vec<u32>,
+    /// What this search looked at: edges, and objects of the frontier.
+    steps: usize,
 }
 
 impl Search {
@@ -263,6 +269,7 @@ impl Search {
             frontier: Vec::new(),
             ready: Vec::new(),
             scanned: Vec::new(),
+            steps: 0,
         }
     }
 
@@ -294,6 +301,7 @@ impl Search {
     /// Looks at the edges of one person; what lies beyond the nearest end is of no interest.
     fn scan(&mut self, state: &State, person: u32, offset: i64, nearest: &mut (End, i64)) {
         let (objects, costs) = state.table.of(person as usize);
+        self.steps += objects.len();
         let from = (person, offset);
         if objects.len() < state.price.len() {
             for (&object, &cost) in objects.iter().zip(costs) {
@@ -349,6 +357,7 @@ impl Search {
     /// Takes the closest object from the frontier, if it is closer than `limit`.
     fn closest(&mut self, limit: i64) -> Option<u32> {
         if self.ready.is_empty() {
+            self.steps += 2 * self.frontier.len();
             let distance = &self.distance;
             let of = |object: &u32| distance[*object as usize];
             let least = self.frontier.iter().map(of).min()?;
@@ -365,5 +374,6 @@ impl Search {
         self.frontier.clear();
         self.ready.clear();
         self.scanned.clear();
+        self.steps = 0;
     }
 }

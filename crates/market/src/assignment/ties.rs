@@ -18,7 +18,7 @@ use super::components::Components;
 use super::exchange::Exchange;
 use super::prices::Prices;
 use super::problem::Problem;
-use super::{Matching, SolveError, TieKey};
+use super::{Matching, Meter, SolveError, TieKey};
 
 /// Exchanges `matching` for the optimum that the tie rule names, and counts the rows that could
 /// have had another column or none.
@@ -27,6 +27,7 @@ pub(super) fn break_ties(
     matching: Matching,
     prices: &Prices,
     tie: impl Fn(u32, u32) -> TieKey,
+    meter: &mut Meter,
 ) -> Result<(Matching, usize), SolveError> {
     let mut graph = Exchange::new(problem, matching, prices);
     let mut components = Components::new(&graph);
@@ -40,8 +41,9 @@ pub(super) fn break_ties(
             components.settle(taker);
             components.settle(taken);
         } else {
-            components.split(&graph, taker);
+            meter.spend(components.split(&graph, taker))?;
         }
+        meter.spend(graph.take_steps())?;
     }
     Ok((graph.into_matching(), tied_rows))
 }
