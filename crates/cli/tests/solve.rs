@@ -38,7 +38,7 @@ fn each_mechanism_decides_the_same_bids_by_its_rule() {
     let folder = folder(&[("bids.csv", BIDS)]);
     let table = [
         ("assignment", 80, 80, json!(true)),
-        ("vcg", 80, 170, Value::Null),
+        ("vcg", 80, 170, json!(true)),
         ("sequential", 80, 80, Value::Null),
     ];
     for (mechanism, objective, paid, optimal) in table {

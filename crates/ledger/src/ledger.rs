@@ -111,7 +111,9 @@ impl Ledger {
         let windows = markets.filter_map(|market| {
             let opened = view.window(&market.name).opened?;
             let has_bids = view.count(&Index::Live(market.name.clone())) > 0;
-            let wait = opened.closes(market).saturating_sub(self.tip.active_time);
+            let waits = !opened.opening || view.count(&Index::Sealed(market.name.clone())) > 0;
+            let closes = if waits { opened.closes(market) } else { 0 };
+            let wait = closes.saturating_sub(self.tip.active_time);
             let step = wait.min(self.genesis.parameters.max_step_ms);
             has_bids.then(|| self.tip.block_time.saturating_add(step))
         });

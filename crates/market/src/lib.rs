@@ -25,4 +25,4 @@ pub use optimal::Optimal;
 pub use round::{Award, Bid, Bidder, Clearing, Duals, Round, Task, TieSeed};
 pub use second_price::SecondPrice;
 pub use sequential::Sequential;
-pub use vcg::Vcg;
+pub use vcg::{Vcg, proves_least_total};

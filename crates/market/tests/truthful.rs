@@ -5,7 +5,7 @@ mod common;
 
 use common::{agent, round};
 use proptest::prelude::*;
-use quorate_market::{Clearing, Mechanism, Round, SecondPrice, Vcg};
+use quorate_market::{Clearing, Duals, Mechanism, Round, SecondPrice, Vcg, proves_least_total};
 use quorate_types::{Price, PublicKey};
 
 /// Prices and limits of the small instances; deviations go one beyond.
@@ -127,7 +127,10 @@ proptest! {
 
     #[test]
     fn vcg_duals_prove_its_total((limits, agents) in markets(7, 7)) {
-        let duals = Vcg.clear(&round_of(&limits, &agents)).duals.unwrap();
+        let round = round_of(&limits, &agents);
+        let mut clearing = Vcg.clear(&round);
+        prop_assert!(proves_least_total(&round, &clearing));
+        let duals = clearing.duals.clone().unwrap();
         for (prices, bidder) in agents.iter().zip(&duals.bidders) {
             prop_assert!(*bidder <= 0);
             for ((price, task), limit) in prices.iter().zip(&duals.tasks).zip(&limits) {
@@ -137,6 +140,16 @@ proptest! {
         prop_assert!(duals.tasks.iter().zip(&limits).all(|(task, limit)| task <= limit));
         let sum = duals.bidders.iter().chain(&duals.tasks).sum::<Price>();
         prop_assert_eq!(sum, least_without(&limits, &agents, None));
+        // The same prices prove nothing dearer, and other prices not even this.
+        if let Some(award) = clearing.awards.pop() {
+            let same = award.bid == limits[award.task.number as usize];
+            prop_assert_eq!(proves_least_total(&round, &clearing), same);
+            clearing.awards.push(award);
+        }
+        if let Some(Duals { tasks, .. }) = &mut clearing.duals {
+            tasks[0] -= 1;
+        }
+        prop_assert!(!proves_least_total(&round, &clearing));
     }
 }
 

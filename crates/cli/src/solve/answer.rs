@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use quorate_market::assignment::{self, Edge, Problem};
-use quorate_market::{Bid, Bidder, Mechanism, Round, TieSeed, eligibility, gap};
+use quorate_market::{
+    Bid, Bidder, Mechanism, Round, TieSeed, Vcg, eligibility, gap, proves_least_total,
+};
 use quorate_types::{Amounts, Hash, Label, PublicKey, SwarmId, TaskId, limits};
 use tokio::time::Instant;
 
@@ -190,6 +192,7 @@ fn auction(instance: &Instance, mechanism: &dyn Mechanism, rules: Rules) -> Resu
     let keys = Keys::of(instance);
     let mut round = keys.round(instance, rules);
     let (mut awards, mut elapsed) = (Vec::new(), Duration::ZERO);
+    let (mut optimal, mut duals) = (None, None);
     // What takes one item at a time goes on with what is left.
     let goes_on = mechanism.class().ends_with("TA");
     loop {
@@ -197,6 +200,10 @@ fn auction(instance: &Instance, mechanism: &dyn Mechanism, rules: Rules) -> Resu
         let clearing = mechanism.clear(&round);
         elapsed += start.elapsed();
         let won = clearing.awards.len();
+        if mechanism.name() == Vcg.name() {
+            optimal = Some(proves_least_total(&round, &clearing));
+            duals = clearing.duals.as_ref().map(|found| keys.duals(&round, found));
+        }
         for award in clearing.awards {
             if goes_on {
                 close(&mut round, &award.task, &award.agent);
@@ -214,7 +221,7 @@ fn auction(instance: &Instance, mechanism: &dyn Mechanism, rules: Rules) -> Resu
         }
     }
     awards.sort_unstable_by_key(|award| award.task);
-    Ok(Answer { awards, optimal: None, bound: None, duals: None, elapsed })
+    Ok(Answer { awards, optimal, bound: None, duals, elapsed })
 }
 
 /// Takes a task that is awarded out of the round, and what it needs from its winner's budget.
@@ -247,6 +254,16 @@ impl Keys {
             TaskId { requester: key(&task.requester), number }
         });
         Self { ties: ties(), agents, tasks: tasks.collect() }
+    }
+
+    /// The prices of a round in the order of the instance.
+    fn duals(&self, round: &Round, found: &quorate_market::Duals) -> Duals {
+        let of = |place: Option<usize>, prices: &[i64]| {
+            place.and_then(|place| prices.get(place)).copied().unwrap_or(0)
+        };
+        let agents = self.agents.iter().map(|key| of(round.bidder_index(key), &found.bidders));
+        let tasks = self.tasks.iter().map(|id| of(round.task_index(id), &found.tasks));
+        Duals { agents: agents.collect(), tasks: tasks.collect() }
     }
 
     fn task(&self, id: &TaskId) -> Option<usize> {
