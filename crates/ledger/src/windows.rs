@@ -51,6 +51,8 @@ impl<'a> Run<'a> {
         let mut window = self.view.window(&market.name);
         let Some(opened) = &mut window.opened else { return };
         if self.view.count(&Index::OpenCount(market.name.clone())) == 0 {
+            // Prices that were opened for it are no secrets in the next one.
+            window.number = window.number.saturating_add(u64::from(opened.opening));
             window.opened = None;
         } else if opened.opening && self.view.count(&Index::Live(market.name.clone())) == 0 {
             *opened = Opened::new(self.now);

@@ -125,23 +125,8 @@ fn operation(world: &World, act: &Act) -> (u8, Body) {
             (50, Body::Submit(Submit { first, tasks: vec![spec] }))
         }
         Act::Cancel { by, task } => (*by, Body::Cancel(Cancel { task: task_id(*task) })),
-        Act::Bid { by, market: QUIET, budget, offers } => {
-            let (swarm, agent) = (world.ledger.swarm(), key(*by).public_key());
-            let offer = |(task, price): (&u64, &Price)| {
-                let opening = opening(*by, *task, *price);
-                let commitment = opening.commitment(&swarm, &agent);
-                operation::SealedOffer { task: opening.task, commitment }
-            };
-            let (window, market) = (quiet_window(world), label(MARKETS[QUIET]));
-            let (budget, offers) = (slots(*budget), offers.iter().map(offer).collect());
-            (*by, Body::Seal(operation::Seal { market, window, budget, offers }))
-        }
-        Act::Reveal { by, offers } => {
-            let openings = offers.iter().map(|(task, price)| opening(*by, *task, *price));
-            let (window, market) = (quiet_window(world), label(MARKETS[QUIET]));
-            let openings = openings.collect();
-            (*by, Body::Reveal(operation::Reveal { market, window, openings }))
-        }
+        Act::Bid { by, market: QUIET, budget, offers } => (*by, seal(world, *by, *budget, offers)),
+        Act::Reveal { by, offers } => (*by, reveal(world, *by, offers)),
         Act::Bid { by, market, budget, offers } => {
             let offer = |(task, price): (&u64, &Price)| operation::Offer {
                 task: task_id(*task),
@@ -185,6 +170,24 @@ fn operation(world: &World, act: &Act) -> (u8, Body) {
         }
         Act::Late { by } => (*by, Body::Withdraw(Withdraw { market: label("gap") })),
     }
+}
+
+fn seal(world: &World, by: u8, budget: i64, offers: &BTreeMap<u64, Price>) -> Body {
+    let (swarm, agent) = (world.ledger.swarm(), key(by).public_key());
+    let offers = offers.iter().map(|(task, price)| {
+        let opening = opening(by, *task, *price);
+        let commitment = opening.commitment(&swarm, &agent);
+        operation::SealedOffer { task: opening.task, commitment }
+    });
+    let (window, market) = (quiet_window(world), label(MARKETS[QUIET]));
+    let (budget, offers) = (slots(budget), offers.collect());
+    Body::Seal(operation::Seal { market, window, budget, offers })
+}
+
+fn reveal(world: &World, by: u8, offers: &BTreeMap<u64, Price>) -> Body {
+    let openings = offers.iter().map(|(task, price)| opening(by, *task, *price)).collect();
+    let (window, market) = (quiet_window(world), label(MARKETS[QUIET]));
+    Body::Reveal(operation::Reveal { market, window, openings })
 }
 
 /// One of three prices, so that another act may open what one sealed.

@@ -1,4 +1,5 @@
 //! Sealed bids: the four properties of arXiv:2606.14939, and clauses M-23 to M-27.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helpers may fail the test")]
 
 mod common;
 
@@ -272,6 +273,26 @@ fn m25_a_second_part_without_commitments_gives_way_to_a_new_window() {
     until_opening(&mut world);
     reveal(&mut world, 1, vec![opening(tasks[1], 7, 1)]);
     assert_eq!(assignments(&world.step()).len(), 1);
+}
+
+/// A client that has opened commitments of a window bids no more in it: the same number again
+/// would keep it out for ever.
+#[test]
+fn m25_nor_does_the_number_of_a_window_come_back_when_its_last_task_ends() {
+    let mut world = world([1]);
+    let only = one_task(&mut world);
+    seal(&mut world, 1, &[(only, 7)]);
+    until_opening(&mut world);
+    let before = window(&world).number;
+    world.cancel(only);
+    world.step();
+    let now = window(&world);
+    assert_eq!((now.number, now.opening, now.live_bids), (before + 1, false, 0));
+    let next = one_task(&mut world);
+    assert_eq!(window(&world).number, before + 1);
+    seal(&mut world, 1, &[(next, 7)]);
+    until_opening(&mut world);
+    assert_eq!(window(&world).number, before + 1);
 }
 
 #[test]

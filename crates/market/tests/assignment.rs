@@ -128,7 +128,7 @@ fn agrees_with_definition(instance: &Instance) {
     assert_eq!((&solution.pairs, solution.total), (pairs, *total));
     assert_eq!(solution.tied_rows, search.tied_rows(instance.rows));
     assert_eq!(verify(&instance.problem(), &solution), Ok(()));
-    // The declared cost is never exceeded by what is counted; a part of it gives the same or nothing.
+    // What is counted never exceeds the declared cost; a part of that gives the same or nothing.
     let problem = instance.problem();
     let most = cost(instance.rows, instance.columns, instance.edges.len());
     assert_eq!(solve_within(&problem, key, most).as_ref(), Ok(&solution));

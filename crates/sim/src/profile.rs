@@ -1,6 +1,6 @@
 //! Fault profiles: from a seed and a size to a plan.
 
-use quorate_market::{FirstPrice, Mechanism, Optimal};
+use quorate_market::{FirstPrice, Mechanism, Optimal, SecondPrice};
 use quorate_types::Millis;
 
 use crate::adversary::LieKind;
@@ -212,9 +212,10 @@ impl Generator {
 
     fn market(&mut self) -> MarketPlan {
         MarketPlan {
-            mechanism: match self.dice.chance(500) {
-                true => Optimal.label(),
-                false => FirstPrice.label(),
+            mechanism: match (self.dice.chance(500), self.seed / 9 % 8) {
+                (true, _) => Optimal.label(),
+                (false, 1) => SecondPrice.label(),
+                (false, _) => FirstPrice.label(),
             },
             window_ms: self.dice.between(50, 400),
             // Beside the dice, so that all else of a seed is as it would be.

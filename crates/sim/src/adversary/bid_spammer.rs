@@ -3,8 +3,8 @@
 //! never opens, and opens what it never committed to.
 //!
 //! Borne because an agent's numbers are contiguous, its share of a mempool is bounded, of its bids
-//! in a window the last one counts, and a block's cost is bounded whoever caused it; and because nobody waits
-//! for commitments of whoever left some unopened (M-27).
+//! in a window the last one counts, and a block's cost is bounded whoever caused it; and because
+//! nobody waits for commitments of whoever left some unopened (M-27).
 
 use quorate_types::operation::{Bid, Offer, Opening, Reveal, Seal, SealedOffer, Withdraw};
 use quorate_types::{Amounts, Body, Hash, Label, Nonce, SignedOperation, TaskId};

@@ -34,7 +34,10 @@ impl Rule for Clearing {
                 self.records.insert(record.hash(), what);
                 check_root(record, inputs)
             }
-            Step::Assigned(Assignment { task, agent, price, clearing, .. }) => {
+            Step::Assigned(Assignment { task, agent, price, charge, clearing, .. }) => {
+                if charge < price {
+                    return Err(format!("{task} is charged at {charge}, less than {price}"));
+                }
                 let bid = Bid { task: *task, agent: *agent, price: *price };
                 let of = self.records.get_mut(clearing);
                 let (_, _, won) = of.ok_or(format!("{task}: no clearing it came from"))?;
@@ -75,7 +78,7 @@ fn run(
     for input in inputs {
         match input {
             ClearingInput::Task(task) => {
-                round.tasks.insert(task.task, task.demand.clone());
+                round.tasks.insert(task.task, (task.demand.clone(), task.limit));
             }
             ClearingInput::Bidder(bidder) => {
                 let (agent, budget) = (bidder.agent, bidder.budget.clone());
@@ -89,13 +92,15 @@ fn run(
         }
     }
     let of = |how: String| format!("window {} of {:?}: {how}", record.window, record.market);
-    let total: i64 = won.iter().map(|bid| bid.price).sum();
-    if (record.assigned, record.total) != (won.len() as u64, total) {
-        return Err(of(format!("the record counts {} for {}", record.assigned, record.total)));
-    }
     let mechanism = world.genesis().markets.iter().find(|market| market.name == record.market);
     if mechanism.map(|market| &market.mechanism) != Some(&record.mechanism) {
         return Err(of("another mechanism than the market's".to_owned()));
     }
-    awards(&round, &record.mechanism, won).map_err(of)
+    awards(&round, &record.mechanism, won).map_err(of)?;
+    let is_won = |bid: &&Bid| won.iter().any(|w| (w.task, w.agent) == (bid.task, bid.agent));
+    let total: i64 = round.bids.iter().filter(is_won).map(|bid| bid.price).sum();
+    if (record.assigned, record.total) != (won.len() as u64, total) {
+        return Err(of(format!("the record counts {} for {}", record.assigned, record.total)));
+    }
+    Ok(())
 }

@@ -27,7 +27,7 @@ impl Rule for Validity {
         if task.state != State::Open || task.spec.hash() != assignment.spec {
             return Err(format!("{id} is {}, or another task", task.state.name()));
         }
-        check_bid(model, assignment)?;
+        check_bid(world, model, assignment)?;
         let attested = model.capabilities(&agent);
         let (required, can) = (&task.spec.requires, &attested.amounts);
         let enough =
@@ -39,13 +39,21 @@ impl Rule for Validity {
     }
 }
 
+/// Mechanisms that pay what was asked.
+const AS_BID: [&str; 4] = ["first-price", "sequential", "assignment", "gap"];
+
 /// The bid stood at the clearing, is of the winner, and asks what is paid.
-fn check_bid(model: &Model, assignment: &Assignment) -> Result<(), String> {
+fn check_bid(world: &World, model: &Model, assignment: &Assignment) -> Result<(), String> {
     let (id, agent) = (assignment.task, assignment.agent);
     let bid = model.cleared.get(&(assignment.market.clone(), agent));
     let bid = bid.filter(|bid| bid.operation() == assignment.bid);
     let bid = bid.ok_or(format!("{id} went to {agent:?}, who had no such bid"))?;
-    if bid.offers.get(&id).and_then(|said| said.price()) != Some(assignment.price) {
+    // What is paid beyond that, where more is paid than was asked, invariant 15 says.
+    let market = world.genesis().markets.iter().find(|market| market.name == assignment.market);
+    let as_bid = market.is_some_and(|market| AS_BID.contains(&market.mechanism.as_str()));
+    let asked = bid.offers.get(&id).and_then(|said| said.price());
+    let pays = |asked| asked == assignment.price || (!as_bid && asked < assignment.price);
+    if !asked.is_some_and(pays) {
         return Err(format!("{id}: the bid does not offer it at {}", assignment.price));
     }
     if bid.signed.signer != agent || quorate_crypto::verify(bid.signed.clone()).is_err() {

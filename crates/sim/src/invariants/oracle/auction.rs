@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use quorate_market::{Mechanism, TieSeed};
 use quorate_types::{Amounts, Hash, Label, Price, PublicKey, SwarmId, TaskId};
 
 /// Offers up to which the tie rule is applied to the assignment mechanism: it is slow here.
@@ -27,13 +28,13 @@ pub(in crate::invariants) struct Bid {
 pub(in crate::invariants) struct Round<'a> {
     pub(in crate::invariants) swarm: SwarmId,
     pub(in crate::invariants) market: &'a Label,
-    /// Tasks with what they take.
-    pub(in crate::invariants) tasks: BTreeMap<TaskId, Amounts>,
+    /// Tasks with what they take, and the most that is paid for them.
+    pub(in crate::invariants) tasks: BTreeMap<TaskId, (Amounts, Price)>,
     pub(in crate::invariants) bidders: Vec<Bidder>,
     pub(in crate::invariants) bids: Vec<Bid>,
 }
 
-/// Checks the winning bids of a clearing, ascending by task.
+/// Checks what was won in a clearing and what is paid for it, ascending by task.
 ///
 /// # Errors
 /// What they should have been.
@@ -43,13 +44,19 @@ pub(in crate::invariants) fn awards(
     won: &[Bid],
 ) -> Result<(), String> {
     match mechanism.as_str() {
-        "first-price" => {
-            let expected = round.first_price();
-            if expected == won { Ok(()) } else { Err(format!("{won:?}, not {expected:?}")) }
-        }
+        "first-price" => same(won, round.task_by_task(|bid, _| bid.price)),
+        "second-price" => same(won, round.task_by_task(|_, second| second)),
         "assignment" => round.check_assignment(won),
-        other => Err(format!("no slow `{other}` to compare with")),
+        // Nobody has written these down a second time: they are run again, from the inputs alone.
+        _ => match quorate_market::mechanism(mechanism) {
+            Some(rule) => same(won, round.again(rule)),
+            None => Err(format!("there is no mechanism `{mechanism}`")),
+        },
     }
+}
+
+fn same(won: &[Bid], expected: Vec<Bid>) -> Result<(), String> {
+    if expected == won { Ok(()) } else { Err(format!("{won:?}, not {expected:?}")) }
 }
 
 impl Round<'_> {
@@ -66,27 +73,52 @@ impl Round<'_> {
         Hash::derive("quorate 1 tie", &parts)
     }
 
-    /// M-12.
-    fn first_price(&self) -> Vec<Bid> {
+    /// What the product's own mechanism makes of the round.
+    pub(in crate::invariants) fn again(&self, rule: &dyn Mechanism) -> Vec<Bid> {
+        let task = |(id, (demand, limit)): (&TaskId, &(Amounts, Price))| quorate_market::Task {
+            id: *id,
+            demand: demand.clone(),
+            limit: *limit,
+        };
+        let bidder = |bidder: &Bidder| quorate_market::Bidder {
+            agent: bidder.agent,
+            budget: bidder.budget.clone(),
+        };
+        let bid =
+            |bid: &Bid| quorate_market::Bid { task: bid.task, agent: bid.agent, price: bid.price };
+        let given = quorate_market::Round {
+            tasks: self.tasks.iter().map(task).collect(),
+            bidders: self.bidders.iter().map(bidder).collect(),
+            bids: self.bids.iter().map(bid).collect(),
+            ties: TieSeed { swarm: self.swarm, market: self.market.clone() },
+        };
+        let awards = rule.clear(&given).awards.into_iter();
+        awards.map(|won| Bid { task: won.task, agent: won.agent, price: won.payment }).collect()
+    }
+
+    /// M-12, M-18: `paid` says what the winner of a task gets, by its bid and by what the cheapest
+    /// of the others that fit asked, or the limit.
+    fn task_by_task(&self, paid: impl Fn(&Bid, Price) -> Price) -> Vec<Bid> {
         let mut left: BTreeMap<PublicKey, Amounts> =
             self.bidders.iter().map(|bidder| (bidder.agent, bidder.budget.clone())).collect();
         let mut won = Vec::new();
-        for (task, demand) in &self.tasks {
+        for (task, (demand, limit)) in &self.tasks {
             let fits = |bid: &&Bid| {
                 bid.task == *task
                     && left.get(&bid.agent).is_some_and(|budget| {
                         demand.iter().all(|(name, n)| budget.get(name).is_some_and(|b| b >= n))
                     })
             };
-            let cheapest =
-                self.bids.iter().filter(fits).min_by_key(|bid| (bid.price, self.key(bid)));
-            let Some(cheapest) = cheapest.copied() else { continue };
+            let mut fitting: Vec<&Bid> = self.bids.iter().filter(fits).collect();
+            fitting.sort_by_key(|bid| (bid.price, self.key(bid)));
+            let Some(cheapest) = fitting.first().map(|bid| **bid) else { continue };
+            let second = fitting.get(1).map_or(*limit, |bid| bid.price);
             for (name, amount) in demand {
                 if let Some(budget) = left.get_mut(&cheapest.agent).and_then(|l| l.get_mut(name)) {
                     *budget -= amount;
                 }
             }
-            won.push(cheapest);
+            won.push(Bid { price: paid(&cheapest, second), ..cheapest });
         }
         won
     }

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use quorate_market::{FirstPrice, Mechanism, Optimal, TieSeed};
+use quorate_market::{FirstPrice, Mechanism, Optimal, SecondPrice};
 use quorate_types::{Amounts, PublicKey, SwarmId, TaskId};
 
 use crate::dice::Dice;
 use crate::invariants::oracle::{Bid, Bidder, Round, awards};
 
+/// What is paid for a task at most.
+const LIMIT: i64 = 9;
 /// Few prices: ties are what is hard.
 const PRICES: u64 = 4;
 
@@ -17,8 +19,8 @@ fn slow_and_fast_auctions_agree_and_another_winner_is_noticed() {
     let market = "jobs".parse().unwrap();
     for _ in 0..300 {
         let round = round(&mut dice, &market);
-        for kind in [&FirstPrice as &dyn Mechanism, &Optimal] {
-            let won = winners(&round, kind);
+        for kind in [&FirstPrice as &dyn Mechanism, &SecondPrice, &Optimal] {
+            let won = round.again(kind);
             assert_eq!(awards(&round, &kind.label(), &won), Ok(()));
             for at in 0..won.len() {
                 let mut other = won.clone();
@@ -51,31 +53,10 @@ fn round<'a>(dice: &mut Dice, market: &'a quorate_types::Label) -> Round<'a> {
     Round {
         swarm: SwarmId([3; 32]),
         market,
-        tasks: (0..tasks).map(|number| (task(number), one.clone())).collect::<BTreeMap<_, _>>(),
+        tasks: (0..tasks)
+            .map(|number| (task(number), (one.clone(), LIMIT)))
+            .collect::<BTreeMap<_, _>>(),
         bidders: (0..agents).map(bidder).collect(),
         bids,
     }
-}
-
-fn winners(round: &Round<'_>, kind: &dyn Mechanism) -> Vec<Bid> {
-    let task = |(id, demand): (&TaskId, &Amounts)| quorate_market::Task {
-        id: *id,
-        demand: demand.clone(),
-        limit: 1 << 40,
-    };
-    let bidder = |bidder: &Bidder| quorate_market::Bidder {
-        agent: bidder.agent,
-        budget: bidder.budget.clone(),
-    };
-    let bid =
-        |bid: &Bid| quorate_market::Bid { task: bid.task, agent: bid.agent, price: bid.price };
-    let given = quorate_market::Round {
-        tasks: round.tasks.iter().map(task).collect(),
-        bidders: round.bidders.iter().map(bidder).collect(),
-        bids: round.bids.iter().map(bid).collect(),
-        ties: TieSeed { swarm: round.swarm, market: round.market.clone() },
-    };
-    let awards = kind.clear(&given).awards;
-    let won = awards.iter().map(|won| Bid { task: won.task, agent: won.agent, price: won.payment });
-    won.collect()
 }
