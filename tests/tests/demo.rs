@@ -34,6 +34,7 @@ fn the_summary_is_right_and_the_run_folder_holds_by_itself() -> Checked {
     check_summary(&summary)?;
     check_processes(&host, &processes)?;
     check_certificates(&host, &summary)?;
+    check_auctions(&host, &summary)?;
     check_page(&host.path("run/report.html"))
 }
 
@@ -108,6 +109,22 @@ fn check_certificates(host: &Host, summary: &Value) -> Checked {
     let again: BTreeSet<&String> =
         assignees.keys().filter(|(_, token)| *token > 1).map(|(task, _)| task).collect();
     assert_eq!(Some(again.len() as u64), summary["reassigned"].as_u64());
+    Ok(())
+}
+
+/// Each auction of the run is run again from the kept folder, and every award was made by one.
+fn check_auctions(host: &Host, summary: &Value) -> Checked {
+    let path = |name: &str| host.path(summary[name].as_str().unwrap_or("nothing"));
+    let (kept, trust) = (path("certificate_dir"), path("trust_root"));
+    let (kept, trust) = (kept.display().to_string(), trust.display().to_string());
+    let said = host.run(&["audit", "replay", &kept, "--trust", &trust, "--json"])?;
+    let said: Value = serde_json::from_str(&said)?;
+    let auctions = said["auctions"].as_array().ok_or("no auctions")?;
+    assert_eq!(said["verdict"], "verified", "{said}");
+    assert!(!auctions.is_empty() && said["replayed"] == auctions.len(), "{said}");
+    let compared: u64 = auctions.iter().filter_map(|auction| auction["compared"].as_u64()).sum();
+    let reassigned = summary["reassigned"].as_u64().ok_or("no number")?;
+    assert!(compared >= TASKS + reassigned, "{compared} assignments: {said}");
     Ok(())
 }
 

@@ -18,7 +18,8 @@ mod verifier;
 pub use agent::{Agent, Award, CallForBids, Offer, Outcome, TaskError};
 pub use async_trait::async_trait;
 pub use client::{
-    ClientAction, ClientConfig, ClientCounters, ClientError, Event, LightClient, LossCause,
+    ClientAction, ClientConfig, ClientCounters, ClientError, DossierBundle, Event, LightClient,
+    LossCause,
 };
 pub use lease::{LeaseControl, LeaseGuard, LeaseLost, Timer};
 pub use runner::{AgentReport, AgentRunner};

@@ -224,7 +224,7 @@ fn m26_a_client_opens_its_commitments_once_a_correct_validator_says_that_no_more
         offers.collect::<Vec<_>>()
     };
     let now = world.now;
-    let mut bid = |world: &mut World, offers| {
+    let bid = |world: &mut World, offers| {
         world.clients[agent].bid(label("jobs"), Amounts::new(), offers, now).unwrap();
         sealed(world, agent)
     };

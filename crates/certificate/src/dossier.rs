@@ -1,13 +1,9 @@
 //! The dossier of a clearing: its record and every input it followed from, losers included.
 
 use quorate_crypto::merkle;
-use quorate_types::cbor;
 use quorate_types::outcome::{ClearingInput, ClearingRecord};
+use quorate_types::{cbor, limits};
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
-
-/// Bytes of a dossier in canonical form, at most: a certificate's limit for each of the three
-/// kinds of inputs.
-const MAX_BYTES: usize = 3 * crate::MAX_BYTES;
 
 /// Everything a clearing followed from. Shared by the certificates of that clearing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
@@ -48,7 +44,7 @@ impl Dossier {
     /// # Errors
     /// [`DossierError::Encoding`].
     pub fn decode(bytes: &[u8]) -> Result<Self, DossierError> {
-        Ok(cbor::decode(bytes, MAX_BYTES)?)
+        Ok(cbor::decode(bytes, limits::DOSSIER_BYTES)?)
     }
 
     /// Checks that the inputs are all of those that the record binds, in their order.

@@ -89,7 +89,8 @@ refused! {
     ProofIndex NotAuthentic "proof_index" "The place of the outcome is beyond the tree.",
     NotIncluded NotAuthentic "not_included" "The outcome does not stand under the header.",
     AssignmentToken NotAuthentic "assignment_token" "The first fencing token is 1.",
-    AssignmentPrice NotAuthentic "assignment_price" "The price is out of the limits, or above the charge.",
+    AssignmentPrice NotAuthentic "assignment_price"
+        "The price is out of the limits, or above the charge.",
     AssignmentTime NotAuthentic "assignment_time"
         "The assignment was not made at the active time of its block, or for no time.",
     AssignmentAttestations NotAuthentic "assignment_attestations"

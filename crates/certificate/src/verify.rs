@@ -27,6 +27,13 @@ pub fn verify(bytes: &[u8], root: &TrustRoot, policy: &Policy) -> Verdict {
     }
 }
 
+/// What a verdict leaves open that running the auction again from its dossier ([`crate::Replay`])
+/// answers.
+pub const ANSWERED_BY_REPLAY: [&str; 2] = [
+    "whether the auction was run right: that takes the dossier of its clearing",
+    "the inputs of the clearing, which it names by root only",
+];
+
 /// What every verdict leaves open, whatever it is.
 const NEVER_CHECKED: [&str; 7] = [
     "whether keys of the validator sets that signed were compromised: they are assumed not to be, \
@@ -34,7 +41,7 @@ const NEVER_CHECKED: [&str; 7] = [
     "whether an outcome of a later height changed this one",
     "revocations of attestations and changes of the rules after this height",
     "block time against any other clock: it is what the builder said and a quorum let pass",
-    "whether the auction was run right: that takes the dossier of its clearing",
+    ANSWERED_BY_REPLAY[0],
     "that the committee executed its rules: state and parameters are what more than two thirds of \
      the power signed",
     "that the trust root is the right one: compare its fingerprint",
@@ -49,9 +56,7 @@ fn not_checked(outcome: Option<&Outcome>) -> Vec<&'static str> {
         Some(Outcome::Receipt(_)) => {
             Some("whether the reported work was done: the report is signed by who made it, no more")
         }
-        Some(Outcome::Clearing(_)) => {
-            Some("the inputs of the clearing, which it names by root only")
-        }
+        Some(Outcome::Clearing(_)) => Some(ANSWERED_BY_REPLAY[1]),
         Some(Outcome::Refusal(_)) => Some("the refused operation, which it names by hash only"),
         Some(Outcome::Expiry(_)) | None => None,
     };

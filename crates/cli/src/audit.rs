@@ -1,9 +1,11 @@
 //! `quorate audit`: certificates checked, offline, by who was not there.
 
+pub(crate) mod bundle;
 mod explain;
-mod files;
+pub(crate) mod files;
 mod fingerprint;
-mod summary;
+mod replay;
+pub(crate) mod summary;
 mod verify;
 
 use std::path::Path;
@@ -30,6 +32,7 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Question {
     Verify(verify::Args),
+    Replay(replay::Args),
     Explain(explain::Args),
     Fingerprint(fingerprint::Args),
 }
@@ -38,6 +41,7 @@ enum Question {
 pub(crate) fn run(args: Args) -> ExitCode {
     let answer = match args.question {
         Question::Verify(args) => verify::run(&args),
+        Question::Replay(args) => replay::run(&args),
         Question::Explain(args) => explain::run(&args),
         Question::Fingerprint(args) => fingerprint::run(&args),
     };

@@ -52,8 +52,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let home = Home::new(&args.dir);
     let key = home.key().context("no usable key; quorate init makes a node's folder")?.public_key();
     let genesis = read_genesis(&args.genesis)?;
-    check_mechanisms(&genesis.markets)
-        .with_context(|| args.genesis.display().to_string())?;
+    check_mechanisms(&genesis.markets).with_context(|| args.genesis.display().to_string())?;
     let root =
         TrustRoot::from_genesis(&genesis).with_context(|| args.genesis.display().to_string())?;
     let boot = args.boot.iter().map(|text| addresses(text)).collect::<Result<Vec<_>>>()?.concat();

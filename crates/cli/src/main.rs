@@ -9,6 +9,7 @@ mod attest;
 mod audit;
 mod bench;
 mod demo;
+mod dossiers;
 mod genesis;
 mod init;
 mod join;
@@ -53,6 +54,7 @@ Work for it, and work done by it:
   quorate submit desk --payload @job.txt --out certificates      # desk: made like worker
 And what is left of it, for anyone to check offline:
   quorate audit verify certificates --trust genesis.toml
+  quorate audit replay certificates --trust genesis.toml         # the auctions, run again
 
 `quorate demo` shows all of it at work on this machine.";
 
@@ -82,6 +84,7 @@ async fn main() -> ExitCode {
     logging::start(cli.log_json, cli.command.default_filter());
     match cli.command.run().await {
         Ok(code) => code,
+        Err(error) if output::reader_left(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {}", output::describe(&error));
             ExitCode::FAILURE

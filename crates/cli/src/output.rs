@@ -11,7 +11,18 @@ use anyhow::{Context, Result};
 /// Where the reader has gone.
 pub(crate) fn say(line: impl AsRef<str>) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{}", line.as_ref()).and_then(|()| out.flush()).context("standard output")
+    writeln!(out, "{}", line.as_ref()).and_then(|()| out.flush()).context(OUTPUT)
+}
+
+/// What an error of [`say`] is about.
+const OUTPUT: &str = "standard output";
+
+/// Whether an error is that the reader of standard output has had enough, like `head`: nothing
+/// that anyone has to be told.
+pub(crate) fn reader_left(error: &anyhow::Error) -> bool {
+    let is_output = error.chain().any(|cause| cause.to_string() == OUTPUT);
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+    is_output && causes.any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 /// Writes a file that must not be there yet.

@@ -18,7 +18,8 @@ use follow::Follow;
 /// Submit tasks and wait until they are done
 ///
 /// Prints who was awarded each task at what price, and what the agent reported. The certificates of
-/// award and completion are verified and kept as files, for `quorate audit verify`.
+/// award and completion are verified and kept as files, for `quorate audit verify`; and of each
+/// auction all bids, for `quorate audit replay`.
 ///
 /// The folder's key is the requester. The swarm has to know it: through an attestation (quorate
 /// join --attestation), or as an attester. It must not be that of a node that is running.

@@ -8,11 +8,12 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use quorate_agent::{
-    Agent, AgentRunner, CertificateVerifier, ClientConfig, ClientError, Event, LightClient, Timer,
+    Agent, AgentRunner, CertificateVerifier, ClientConfig, ClientError, DossierBundle, Event,
+    LightClient, Timer,
 };
 use quorate_certificate::{Policy, TrustRoot};
 use quorate_network::{Network, NetworkConfig, NetworkError};
-use quorate_types::{Attestation, PublicKey, TaskId, TaskSpec};
+use quorate_types::{Attestation, Hash, PublicKey, TaskId, TaskSpec};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -33,6 +34,7 @@ pub struct NodeBuilder {
     home: Home,
     agents: Vec<Box<dyn Agent>>,
     attestation: Option<Attestation>,
+    withholds: bool,
 }
 
 /// Why a node does not start, or does not do as told.
@@ -74,7 +76,7 @@ const EVENT_QUEUE: usize = 4096;
 impl Node {
     /// A node of the folder `home`: its key, genesis, configuration and attestation.
     pub fn builder(home: Home) -> NodeBuilder {
-        NodeBuilder { home, agents: Vec::new(), attestation: None }
+        NodeBuilder { home, agents: Vec::new(), attestation: None, withholds: false }
     }
 }
 
@@ -88,6 +90,13 @@ impl NodeBuilder {
     /// The attestation it is admitted with, instead of the one in the folder.
     pub fn attestation(mut self, attestation: Attestation) -> Self {
         self.attestation = Some(attestation);
+        self
+    }
+
+    /// Has it never open what it committed to in sealed markets, and so default: what a dishonest
+    /// agent does, for tests and demonstrations of what becomes of it.
+    pub fn withhold_openings(mut self) -> Self {
+        self.withholds = true;
         self
     }
 
@@ -110,6 +119,7 @@ impl NodeBuilder {
             .map_err(|error| NodeError::Trust(error.to_string()))?;
         let verifier = CertificateVerifier::new(root, Policy::default());
         let mut client = ClientConfig::new(&genesis);
+        client.withholds = self.withholds;
         client.attestation = match self.attestation {
             Some(attestation) => Some(attestation),
             None => home.attestation()?,
@@ -176,6 +186,28 @@ impl NodeHandle {
     /// [`NodeError::Stopped`].
     pub async fn cancel(&self, task: TaskId) -> Result<(), NodeError> {
         self.command(Command::Cancel(task)).await
+    }
+
+    /// The dossier of a clearing, by the hash of its record as assignments name it: all that the
+    /// auction followed from. Validators are asked one after the other; what comes was checked
+    /// against the hash. `None` where none of them keeps it any more: they keep recent ones only.
+    /// The future does not borrow the handle, and does not keep the node running.
+    ///
+    /// # Errors
+    /// [`NodeError::Stopped`].
+    pub fn dossier(
+        &self,
+        clearing: Hash,
+    ) -> impl Future<Output = Result<Option<Arc<DossierBundle>>, NodeError>> + Send + use<> {
+        let commands = self.commands.downgrade();
+        async move {
+            let (reply, answer) = oneshot::channel();
+            let commands = commands.upgrade().ok_or(NodeError::Stopped)?;
+            let sent = commands.send(Command::Dossier { clearing, reply }).await;
+            drop(commands);
+            sent.map_err(|_| NodeError::Stopped)?;
+            answer.await.map_err(|_| NodeError::Stopped)
+        }
     }
 
     /// What it learns from now on.

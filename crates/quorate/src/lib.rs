@@ -38,14 +38,15 @@
 //! **Absent here:** code. This crate gives names to what others hold.
 
 pub use quorate_agent::{
-    Agent, Award, CallForBids, LeaseGuard, LeaseLost, Offer, Outcome, TaskError, async_trait,
+    Agent, Award, CallForBids, DossierBundle, LeaseGuard, LeaseLost, Offer, Outcome, TaskError,
+    async_trait,
 };
 pub use quorate_certificate as certificate;
 pub use quorate_node::{
     Home, Node, NodeBuilder, NodeConfig, NodeError, NodeEvent, NodeHandle, Receipt, TaskFailure,
     TaskHandle, Validator,
 };
-pub use quorate_types::{Amounts, Capabilities, Label, TaskId, TaskSpec};
+pub use quorate_types::{Amounts, Capabilities, Hash, Label, TaskId, TaskSpec};
 
 /// The agent in the README compiles.
 #[cfg(doctest)]

@@ -11,10 +11,11 @@ use quorate_types::message::{
     Reply, Request, Summary, TaskSummary,
 };
 use quorate_types::{
-    Block, Header, Height, Label, Outcome, PublicKey, QuorumCertificate, SignedOperation, TaskId,
-    cbor, limits,
+    Block, Hash, Header, Height, Label, Outcome, PublicKey, QuorumCertificate, SignedOperation,
+    TaskId, cbor, limits,
 };
 
+use crate::dossiers::Dossiers;
 use crate::event::Action;
 use crate::replica::Replica;
 use crate::work::Origin;
@@ -41,6 +42,7 @@ pub(crate) struct Clients {
     kept: usize,
     by_task: BTreeMap<TaskId, Vec<(Height, usize)>>,
     by_key: BTreeMap<PublicKey, Vec<(Height, usize)>>,
+    dossiers: Dossiers,
     handovers: Vec<Handover>,
 }
 
@@ -62,9 +64,10 @@ impl Clients {
         &mut self,
         header: &Header,
         commit: &QuorumCertificate,
-        outcomes: &[Outcome],
+        committed: &Committed,
     ) {
-        let height = header.height;
+        let (height, outcomes) = (header.height, &committed.outcomes);
+        self.dossiers.record(committed);
         for (at, outcome) in outcomes.iter().enumerate() {
             if let Some(task) = outcome.task() {
                 self.by_task.entry(task).or_default().push((height, at));
@@ -76,7 +79,7 @@ impl Clients {
         if !outcomes.is_empty() {
             let (header, commit) = (header.clone(), commit.clone());
             self.kept += outcomes.len();
-            self.heights.insert(height, Decision { header, commit, outcomes: outcomes.to_vec() });
+            self.heights.insert(height, Decision { header, commit, outcomes: outcomes.clone() });
         }
         while self.kept > KEPT_OUTCOMES && self.heights.len() > 1 {
             self.drop_oldest();
@@ -151,6 +154,8 @@ impl Replica {
             Request::Open(market) => Answer::Open(self.call(&market)),
             Request::Certificates(task) => Answer::Certificates(self.certificates(&task)),
             Request::Status(_) => Answer::Status(self.summary()),
+            Request::Dossier(wanted) => Answer::Dossier(self.clients.dossiers.part(wanted)),
+            Request::Clearing(record) => Answer::Certificates(self.clearing(&record)),
         };
         self.answer(from, id, answer);
     }
@@ -200,7 +205,7 @@ impl Replica {
         committed: &Committed,
     ) {
         self.note_handover(&block.header, commit);
-        self.clients.record(&block.header, commit, &committed.outcomes);
+        self.clients.record(&block.header, commit, committed);
         self.tell_concerned(block.header.height);
         for client in self.clients.followers.clone() {
             self.notify(client, self.block_notice());
@@ -322,6 +327,13 @@ impl Replica {
         let places = self.clients.by_task.get(task).into_iter().flatten();
         let found = places.filter_map(|(height, index)| self.clients.certificate(*height, *index));
         found.take(PER_ANSWER).collect()
+    }
+
+    /// The certificate of a clearing whose dossier is kept, if its block is.
+    fn clearing(&self, record: &Hash) -> Vec<Owned> {
+        let place = self.clients.dossiers.place(record);
+        let found = place.and_then(|(height, index)| self.clients.certificate(height, index));
+        found.into_iter().collect()
     }
 
     fn summary(&self) -> Summary {

@@ -15,6 +15,7 @@ mod accusations;
 mod blocks;
 mod clients;
 mod commit;
+mod dossiers;
 mod event;
 mod height;
 mod leases;

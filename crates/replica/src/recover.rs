@@ -102,7 +102,7 @@ impl Replica {
         let ledger = Arc::make_mut(&mut self.ledger);
         let committed = ledger.commit(execution).map_err(|_| RestoreError::Block(height))?;
         self.note_handover(&block.header, &commit);
-        self.clients.record(&block.header, &commit, &committed.outcomes);
+        self.clients.record(&block.header, &commit, &committed);
         self.last_commit = Some(commit);
         self.driver = driver_for(&self.ledger, &self.config);
         Ok(())

@@ -80,6 +80,11 @@ pub const ADDRESSES: usize = 8;
 pub const ADDRESS_BYTES: usize = 128;
 /// Bytes of one frame between committee members outside the bulk lane.
 pub const FRAME_BYTES: usize = 256 * 1024;
+/// Bytes of a dossier in canonical form: what one clearing may cost in a block bounds its bids to
+/// 40,000, of 130 bytes each, and 2,048 tasks and bidders have their amounts.
+pub const DOSSIER_BYTES: usize = 12 * 1024 * 1024;
+/// Bytes of a dossier in one answer.
+pub const DOSSIER_PART_BYTES: usize = FRAME_BYTES;
 /// Bytes of one frame in the bulk lane: a block with its certificate, and room for the wrapping.
 pub const BULK_FRAME_BYTES: usize = BLOCK_BYTES + 64 * 1024;
 /// A decided change of the validator set takes effect this many heights later (rule 19).

@@ -6,8 +6,9 @@ use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 use crate::cose::{ContentHeader, Owned, Sign1, Signable};
 use crate::operation::Suspicion;
 use crate::{
-    Block, BlockId, Evidence, FencingToken, Height, Label, Millis, OperationId, Price, PublicKey,
-    QuorumCertificate, Round, SignedOperation, SignedStatement, SwarmId, TaskId, TaskSpec, limits,
+    Block, BlockId, Evidence, FencingToken, Hash, Height, Label, Millis, OperationId, Price,
+    PublicKey, QuorumCertificate, Round, SignedOperation, SignedStatement, SwarmId, TaskId,
+    TaskSpec, limits,
 };
 
 /// Between committee members and observers, on the consensus and bulk lanes.
@@ -121,6 +122,19 @@ pub enum Request {
     Certificates(TaskId),
     /// Where the validator is.
     Status(StatusRequest),
+    /// The dossier of a clearing, from some byte on.
+    Dossier(FetchDossier),
+    /// The certificate of a clearing, named by the hash of its record.
+    Clearing(Hash),
+}
+
+/// See [`Request::Dossier`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct FetchDossier {
+    /// [`crate::outcome::ClearingRecord::hash`].
+    pub clearing: Hash,
+    /// First byte wanted.
+    pub from: u64,
 }
 
 /// See [`Request::Status`]. It has nothing to say.
@@ -184,6 +198,17 @@ pub enum Answer {
     Certificates(Vec<Owned>),
     /// Where the validator is.
     Status(Summary),
+    /// A part of a dossier; `None` where the validator does not have it, or not so many bytes.
+    Dossier(Option<DossierPart>),
+}
+
+/// See [`Answer::Dossier`]. A dossier may be longer than a frame.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct DossierPart {
+    /// Bytes of the whole dossier in canonical CBOR.
+    pub total: u64,
+    /// Those from the first one asked for; 1 to [`limits::DOSSIER_PART_BYTES`].
+    pub bytes: Owned,
 }
 
 /// Why an operation did not get into the mempool.

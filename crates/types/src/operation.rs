@@ -200,7 +200,8 @@ pub struct Suspicion {
 
 impl Body {
     /// Phase of the canonical order within a block: revocation and membership, cancel and
-    /// withdraw, submissions, bids and openings, reports. Timers and clearing follow after all operations.
+    /// withdraw, submissions, bids and openings, reports. Timers and clearing follow after all
+    /// operations.
     pub fn phase(&self) -> u8 {
         match self {
             Self::Revoke(_) | Self::Admit(_) | Self::Attest(_) => 0,

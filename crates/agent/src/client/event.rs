@@ -1,7 +1,9 @@
 //! What comes out of the light client.
 
+use std::sync::Arc;
+
 use quorate_types::message::{Call, ClientRequest};
-use quorate_types::{FencingToken, OperationId, Price, PublicKey, Reason, TaskId};
+use quorate_types::{FencingToken, Hash, OperationId, Price, PublicKey, Reason, TaskId};
 
 use crate::Award;
 
@@ -106,6 +108,24 @@ pub enum Event {
         /// Refusal.
         certificate: Vec<u8>,
     },
+    /// The answer to [`crate::LightClient::fetch_dossier`].
+    Dossier {
+        /// Hash of the clearing's record.
+        clearing: Hash,
+        /// `None` where no validator in reach keeps it any more.
+        found: Option<Arc<DossierBundle>>,
+    },
+}
+
+/// What a clearing followed from. Whether the auction was run right is for an auditor to say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DossierBundle {
+    /// The dossier in canonical CBOR. Its inputs are those under its record's root, and the record
+    /// is the one that was asked for.
+    pub dossier: Vec<u8>,
+    /// Certificate of the record, verified; `None` where no validator gave one. A certified
+    /// assignment of the clearing certifies the record as well.
+    pub certificate: Option<Vec<u8>>,
 }
 
 /// Why an award is no longer in force.
@@ -136,6 +156,7 @@ impl Event {
             Self::Completed { .. } => "completed",
             Self::Failed { .. } => "failed",
             Self::Refused { .. } => "refused",
+            Self::Dossier { .. } => "dossier",
         }
     }
 }

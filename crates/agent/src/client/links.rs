@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use quorate_types::message::{AccountSummary, BlockNotice, ClientRequest, Request};
-use quorate_types::{Millis, Power, PublicKey, TaskId, ValidatorSet};
+use quorate_types::{Hash, Millis, Power, PublicKey, TaskId, ValidatorSet};
 
 use super::account::backed;
 
@@ -21,6 +21,10 @@ pub(super) enum Asked {
     Certificates(TaskId),
     /// The open tasks of a market.
     Open,
+    /// A part of the dossier of a clearing.
+    Dossier(Hash),
+    /// The certificate of a clearing.
+    Clearing(Hash),
 }
 
 /// Every validator that was ever connected, and whether it is.

@@ -4,6 +4,7 @@ mod account;
 mod calls;
 mod certificates;
 mod commands;
+mod dossiers;
 mod event;
 mod links;
 mod orders;
@@ -24,6 +25,7 @@ use quorate_types::{
 use crate::Verifier;
 use account::Standing;
 use calls::Calls;
+use dossiers::Dossiers;
 use links::{Asked, Links};
 use orders::Orders;
 use outbox::Outbox;
@@ -31,7 +33,7 @@ use seals::Seals;
 use work::Work;
 
 pub use commands::ClientError;
-pub use event::{ClientAction, Event, LossCause};
+pub use event::{ClientAction, DossierBundle, Event, LossCause};
 
 /// What a light client starts from.
 #[derive(Debug, Clone)]
@@ -51,6 +53,9 @@ pub struct ClientConfig {
     pub resubmit: Millis,
     /// Milliseconds between heartbeats while no award is held; a quarter of the lease else.
     pub idle_heartbeat: Millis,
+    /// Never opens a commitment, and so defaults: what a dishonest agent does. For tests and
+    /// demonstrations of what becomes of it; `false` else.
+    pub withholds: bool,
 }
 
 impl ClientConfig {
@@ -65,6 +70,7 @@ impl ClientConfig {
             follow_from: 1,
             resubmit: 1_000,
             idle_heartbeat: 5_000,
+            withholds: false,
         }
     }
 }
@@ -91,9 +97,9 @@ pub struct ClientCounters {
 ///
 /// Grammar: `handle_connected` and `handle_disconnected` as connections come and go,
 /// `handle_reply` and `handle_notice` for what arrives, `handle_timeout` when
-/// [`Self::poll_timeout`] is due; `submit`, `bid`, `report`, `cancel` at the owner's wish. After
-/// each of them, [`Self::poll_action`] until it gives `None`, then [`Self::poll_timeout`]. `now`
-/// is milliseconds of any clock that never goes back.
+/// [`Self::poll_timeout`] is due; `submit`, `bid`, `report`, `cancel`, `fetch_dossier` at the
+/// owner's wish. After each of them, [`Self::poll_action`] until it gives `None`, then
+/// [`Self::poll_timeout`]. `now` is milliseconds of any clock that never goes back.
 ///
 /// What it believes: outcomes by verified certificates alone; its account and the newest window of
 /// a market as far as validators with more than a third of the power say so. Operations are signed
@@ -115,6 +121,7 @@ pub struct LightClient {
     seals: Seals,
     work: Work,
     orders: Orders,
+    dossiers: Dossiers,
     /// Awards that the swarm lists and this process does not have, since when.
     orphans: BTreeMap<(TaskId, FencingToken), Millis>,
     refusals: VecDeque<Hash>,
@@ -140,6 +147,7 @@ impl LightClient {
             seals: Seals::new(config.swarm, config.sealed.clone()),
             work: Work::default(),
             orders: Orders::default(),
+            dossiers: Dossiers::default(),
             orphans: BTreeMap::new(),
             refusals: VecDeque::new(),
             actions: VecDeque::new(),
@@ -228,6 +236,12 @@ impl LightClient {
                 }
             }
             (Some(Asked::Open), Answer::Open(call)) => self.handle_call(from, call, now),
+            (Some(Asked::Dossier(clearing)), Answer::Dossier(part)) => {
+                self.handle_dossier(from, clearing, part, now);
+            }
+            (Some(Asked::Clearing(clearing)), Answer::Certificates(certificates)) => {
+                self.handle_clearing(from, clearing, certificates, now);
+            }
             _ => self.counters.unexpected += 1,
         }
     }
@@ -268,7 +282,9 @@ impl LightClient {
         self.seals.forget(&call.market, call.window);
         if !call.opening {
             self.event(Event::Call(call));
-        } else if let Some(reveal) = self.seals.reveal(&self.key, &call.market, call.window) {
+        } else if !self.config.withholds
+            && let Some(reveal) = self.seals.reveal(&self.key, &call.market, call.window)
+        {
             self.outbox.push(reveal);
             self.flush(now);
         }

@@ -328,7 +328,7 @@ impl Swarm {
         certificates
     }
 
-    fn certify(&self, outcomes: &[Outcome]) -> Vec<Certificate> {
+    pub fn certify(&self, outcomes: &[Outcome]) -> Vec<Certificate> {
         let set = &self.genesis.validators;
         let leaves: Vec<_> = outcomes.iter().map(cbor::encode).collect();
         let header = Header {

@@ -1,5 +1,6 @@
 //! The pinned messages of `protocols/wire.md`.
 
+use quorate_certificate::Dossier;
 use quorate_types::cose::Owned;
 use quorate_types::message::*;
 use quorate_types::{Block, BlockId, Evidence, Kind, OperationId, Statement};
@@ -73,6 +74,8 @@ fn requests() -> Vec<Vector> {
         Request::Open(label("drones")),
         Request::Certificates(task()),
         Request::Status(StatusRequest::Summary),
+        Request::Dossier(FetchDossier { clearing: clearing().hash(), from: 262_144 }),
+        Request::Clearing(clearing().hash()),
     ];
     let requests = requests.map(|request| ClientRequest { id: 7, request });
     numbered("request", "client-request", &requests)
@@ -96,6 +99,8 @@ fn answers() -> Vec<Vector> {
         pool: 0,
     };
     let certificate = Owned(certificate(1).encode());
+    let dossier = Dossier { record: clearing(), inputs: clearing_inputs() }.encode();
+    let part = DossierPart { total: dossier.len() as u64, bytes: Owned(dossier) };
     let answers = [
         Answer::Accepted(OperationId([0xb1; 32])),
         Answer::Rejected(Rejection::Unauthentic),
@@ -110,6 +115,8 @@ fn answers() -> Vec<Vector> {
         Answer::Open(call()),
         Answer::Certificates(vec![certificate.clone()]),
         Answer::Status(summary),
+        Answer::Dossier(Some(part)),
+        Answer::Dossier(None),
     ];
     let replies = answers.map(|answer| ClientMessage::Reply(Reply { id: 7, answer }));
     let notices = [

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use quorate_certificate::{Certificate, explain};
+use quorate_certificate::{Certificate, MAX_BYTES, explain};
 
 use super::files;
 use crate::output::say;
@@ -30,9 +30,9 @@ pub(super) struct Args {
 /// Where there is no input or it cannot be read.
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
     let mut worst = 0;
-    for path in files::collect(&args.files)? {
+    for path in files::certificates(&args.files)? {
         let name = path.display();
-        let bytes = files::read(&path).with_context(|| name.to_string())?;
+        let bytes = files::read(&path, MAX_BYTES).with_context(|| name.to_string())?;
         say(format!("== {name}"))?;
         match Certificate::decode(&bytes) {
             Ok(certificate) => say(explain(&certificate))?,

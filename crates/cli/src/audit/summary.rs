@@ -1,10 +1,9 @@
-//! What came of a whole audit: numbers, and one exit code.
+//! What came of a whole audit: numbers, and one verdict.
 
 use std::collections::BTreeSet;
 
 use quorate_certificate::Judgement;
 
-use super::exit_code;
 use super::verify::Checked;
 
 /// How many files got which verdict.
@@ -31,22 +30,6 @@ impl Totals {
         totals
     }
 
-    /// The code of the gravest verdict: a forgery before what cannot be said, that before a policy
-    /// that asks for more. No file at all is no success.
-    pub(super) fn exit_code(&self) -> u8 {
-        exit_code(if self.not_authentic > 0 {
-            Judgement::NotAuthentic
-        } else if self.cannot_evaluate > 0 {
-            Judgement::CannotEvaluate
-        } else if self.policy_failed > 0 {
-            Judgement::PolicyFailed
-        } else if self.verified > 0 {
-            Judgement::Verified
-        } else {
-            Judgement::CannotEvaluate
-        })
-    }
-
     /// One line for a person.
     pub(super) fn line(&self) -> String {
         let all = self.verified + self.not_authentic + self.policy_failed + self.cannot_evaluate;
@@ -62,6 +45,19 @@ impl Totals {
         }
         line
     }
+}
+
+/// The gravest of several judgements: a forgery before what cannot be said, that before a policy
+/// that asks for more. None at all is no success.
+pub(crate) fn gravest(judgements: impl IntoIterator<Item = Judgement>) -> Judgement {
+    use Judgement::{CannotEvaluate, NotAuthentic, PolicyFailed, Verified};
+    let weight = |judgement: &Judgement| match judgement {
+        Verified => 0,
+        PolicyFailed => 1,
+        CannotEvaluate => 2,
+        NotAuthentic => 3,
+    };
+    judgements.into_iter().max_by_key(weight).unwrap_or(CannotEvaluate)
 }
 
 /// Everything that was left open for at least one file, each once, in the order it came up.

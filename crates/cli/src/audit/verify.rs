@@ -6,10 +6,13 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use indicatif::ProgressBar;
-use quorate_certificate::{Judgement, Policy, Summary, TrustRoot, Verdict, verify};
+use quorate_certificate::{
+    Certificate, Judgement, MAX_BYTES, Policy, Summary, TrustRoot, Verdict, verify,
+};
+use quorate_types::Outcome;
 use serde_json::{Value, json};
 
-use super::{files, read_trust_root, summary};
+use super::{exit_code, files, read_trust_root, summary};
 use crate::output::say;
 
 /// Verify certificates against the genesis of their swarm
@@ -37,7 +40,7 @@ Ends with
   certifies    what is certified, or null where the file is not authentic
   not_checked  what the verdict does not say; never empty")]
 pub(super) struct Args {
-    /// Certificates, or folders of them (with all below; hidden files are left out).
+    /// Certificates, or folders of them (with all below; hidden files and dossiers are left out).
     #[arg(required = true, value_name = "FILE|FOLDER")]
     files: Vec<PathBuf>,
     /// Genesis file of the swarm. It must come another way than the certificates.
@@ -60,6 +63,8 @@ pub(super) struct Checked {
     path: PathBuf,
     /// The error where the file could not be read.
     verdict: Result<Verdict, io::Error>,
+    /// What is certified of an auction: an assignment or a clearing, of an authentic certificate.
+    auction: Option<Outcome>,
 }
 
 /// Verifies.
@@ -68,7 +73,7 @@ pub(super) struct Checked {
 /// Wrong usage alone; what is wrong with a certificate is a verdict.
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
     let root = read_trust_root(&args.trust).context("--trust")?;
-    let files = files::collect(&args.files)?;
+    let files = files::certificates(&args.files)?;
     let policy = Policy { min_operators: args.min_operators, ..Policy::default() };
     let checked = check_all(files, &root, &policy);
     match args.json {
@@ -80,11 +85,11 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         true => eprintln!("{}", totals.line()),
         false => say(totals.line())?,
     }
-    Ok(totals.exit_code().into())
+    Ok(exit_code(summary::gravest(checked.iter().map(Checked::judgement))).into())
 }
 
 /// Verifies all, in their order, on all cores.
-fn check_all(files: Vec<PathBuf>, root: &TrustRoot, policy: &Policy) -> Vec<Checked> {
+pub(super) fn check_all(files: Vec<PathBuf>, root: &TrustRoot, policy: &Policy) -> Vec<Checked> {
     let visible = files.len() >= MANY && io::stderr().is_terminal();
     let bar = if visible { ProgressBar::new(files.len() as u64) } else { ProgressBar::hidden() };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -111,8 +116,19 @@ fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
 }
 
 fn check(path: &Path, root: &TrustRoot, policy: &Policy) -> Checked {
-    let verdict = files::read(path).map(|bytes| verify(&bytes, root, policy));
-    Checked { path: path.to_owned(), verdict }
+    let (mut auction, path) = (None, path.to_owned());
+    let verdict = files::read(&path, MAX_BYTES).map(|bytes| {
+        let verdict = verify(&bytes, root, policy);
+        auction = verdict.summary.as_ref().and_then(|_| auction_of(&bytes));
+        verdict
+    });
+    Checked { path, verdict, auction }
+}
+
+/// What a certificate says of an auction.
+fn auction_of(bytes: &[u8]) -> Option<Outcome> {
+    let outcome = Certificate::decode(bytes).ok()?.outcome;
+    matches!(outcome, Outcome::Assignment(_) | Outcome::Clearing(_)).then_some(outcome)
 }
 
 fn say_for_people(checked: &[Checked], root: &TrustRoot) -> Result<()> {
@@ -129,6 +145,16 @@ impl Checked {
     /// The verdict; a file that cannot be read cannot be evaluated.
     pub(super) fn judgement(&self) -> Judgement {
         self.verdict.as_ref().map_or(Judgement::CannotEvaluate, |verdict| verdict.verdict)
+    }
+
+    /// The name of the file.
+    pub(super) fn name(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    /// What is certified of an auction; the certificate is authentic.
+    pub(super) fn auction(&self) -> Option<&Outcome> {
+        self.auction.as_ref()
     }
 
     /// What the verdict leaves open.
@@ -148,10 +174,10 @@ impl Checked {
         self.verdict.as_ref().ok().and_then(|verdict| verdict.summary.as_ref())
     }
 
-    fn to_json(&self) -> Value {
+    pub(super) fn to_json(&self) -> Value {
         let (reason, explanation) = self.reason().unzip();
         json!({
-            "file": self.path.display().to_string(),
+            "file": self.name(),
             "verdict": self.judgement().name(),
             "reason": reason,
             "explanation": explanation,
@@ -160,7 +186,7 @@ impl Checked {
         })
     }
 
-    fn to_line(&self) -> String {
+    pub(super) fn to_line(&self) -> String {
         let mut line = format!("{:<16}{}", self.judgement().name(), self.path.display());
         if let Some((_, explanation)) = self.reason() {
             line += &format!("\n{:16}{explanation}", "");

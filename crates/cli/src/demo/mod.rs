@@ -1,7 +1,12 @@
 //! Demonstrations: whole swarms on this computer, in separate processes.
 
+mod audit;
 mod drones;
 mod processes;
+mod record;
+mod setting;
+mod swarm;
+mod trading;
 mod worker;
 
 use std::process::ExitCode;
@@ -25,6 +30,15 @@ enum Which {
     ///
     /// Example: quorate demo drones --mission examples/drones/spree.csv --keep run
     Drones(drones::Args),
+    /// A trading swarm: orders are cut into slices, auctioned under seal, filled, and audited
+    ///
+    /// Starts validators and market makers as processes of their own that find each other through
+    /// libp2p, plays broker over a day of bars, lets one market maker quote beyond its credit, one
+    /// keep its sealed quotes shut and two collude, and verifies every certificate with the trust
+    /// root alone.
+    ///
+    /// Example: quorate demo trading --bars examples/trading/day.csv --keep run
+    Trading(trading::Args),
     /// One process of a demonstration; started by it.
     #[command(hide = true)]
     Worker(worker::Args),
@@ -37,6 +51,7 @@ enum Which {
 pub async fn run(args: Args) -> Result<ExitCode> {
     match args.which {
         Which::Drones(args) => drones::run(args).await,
+        Which::Trading(args) => trading::run(args).await,
         Which::Worker(args) => worker::run(args).await,
     }
 }

@@ -1,4 +1,4 @@
-//! A process of a demonstration: a validator or a drone that tells its parent what happens, a line
+//! A process of a demonstration: a validator or an agent that tells its parent what happens, a line
 //! of JSON each, and ends when its parent does.
 
 use std::io::Write;
@@ -7,8 +7,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use quorate_drone::{Behaviour, Drone, DroneConfig, Point};
-use quorate_node::{CrashPoints, Home, Node, NodeEvent, Validator, ValidatorEvent};
+use quorate_node::{CrashPoints, Home, Node, NodeEvent, NodeHandle, Validator, ValidatorEvent};
+use quorate_trader::{MakerConfig, MarketMaker};
 use quorate_types::{Label, PublicKey, Reason, TaskId};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncReadExt;
 use tokio::sync::broadcast::error::RecvError;
@@ -26,22 +28,24 @@ enum Role {
     Validator { home: PathBuf },
     /// Flies the drone of a folder, described by `drone.json` in it.
     Drone { home: PathBuf },
+    /// Makes markets for the trader of a folder, described by `trader.json` in it.
+    Trader { home: PathBuf },
 }
 
 /// What a worker tells its parent.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(super) enum Line {
-    /// It runs; a drone: the swarm has admitted it.
+    /// It runs; an agent: the swarm has admitted it.
     Ready {
-        /// Where it can be reached; empty for a drone.
+        /// Where it can be reached; empty for an agent.
         addresses: Vec<String>,
     },
     /// A validator committed a height.
     Height(Decided),
-    /// A drone took off: it was awarded this task.
-    Flying { task: TaskId },
-    /// A drone's bid had no effect.
+    /// An agent was awarded this task: a drone took off.
+    Working { task: TaskId },
+    /// An agent's bid had no effect.
     Refused { items: Vec<(Option<TaskId>, u16)>, certificate: String },
 }
 
@@ -53,6 +57,22 @@ pub(super) struct Decided {
     pub(super) builder: PublicKey,
     pub(super) operations: usize,
     pub(super) outcomes: usize,
+}
+
+/// Where a drone finds what it is told.
+pub(super) const DRONE_FILE: &str = "drone.json";
+/// Where a market maker finds what it is told.
+pub(super) const TRADER_FILE: &str = "trader.json";
+/// Slices that a market maker may hold at one time; they are filled at once.
+const TRADER_SLOTS: usize = 8;
+
+/// What a market maker is told of itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct TraderFile {
+    #[serde(flatten)]
+    pub(super) config: MakerConfig,
+    /// Whether it never opens what it committed to.
+    pub(super) withholds: bool,
 }
 
 /// What a drone is told of itself.
@@ -91,6 +111,7 @@ pub(super) async fn run(args: Args) -> Result<ExitCode> {
     match args.role {
         Role::Validator { home } => validator(Home::new(home)).await,
         Role::Drone { home } => drone(Home::new(home)).await,
+        Role::Trader { home } => trader(Home::new(home)).await,
     }
 }
 
@@ -137,11 +158,31 @@ async fn wait_for_addresses(validator: &Validator) -> Result<()> {
 }
 
 async fn drone(home: Home) -> Result<ExitCode> {
-    let path = home.root().join("drone.json");
-    let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let file: DroneFile =
-        serde_json::from_str(&text).with_context(|| path.display().to_string())?;
+    let file: DroneFile = read(&home, DRONE_FILE)?;
     let node = Node::builder(home).agent(Drone::new(file.config())).start().await?;
+    work(node).await
+}
+
+async fn trader(home: Home) -> Result<ExitCode> {
+    let file: TraderFile = read(&home, TRADER_FILE)?;
+    let mut node = Node::builder(home);
+    for _ in 0..TRADER_SLOTS {
+        node = node.agent(MarketMaker::new(file.config.clone()));
+    }
+    if file.withholds {
+        node = node.withhold_openings();
+    }
+    work(node.start().await?).await
+}
+
+fn read<T: DeserializeOwned>(home: &Home, file: &str) -> Result<T> {
+    let path = home.root().join(file);
+    let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    serde_json::from_str(&text).with_context(|| path.display().to_string())
+}
+
+/// Tells what becomes of an agent's bids until the parent is gone.
+async fn work(node: NodeHandle) -> Result<ExitCode> {
     let mut events = node.subscribe();
     tokio::select! {
         () = parent_gone() => return Ok(ExitCode::SUCCESS),
@@ -155,7 +196,7 @@ async fn drone(home: Home) -> Result<ExitCode> {
                 return Ok(ExitCode::SUCCESS);
             }
             event = events.recv() => match event {
-                Ok(NodeEvent::Award(award)) => say(&Line::Flying { task: award.task })?,
+                Ok(NodeEvent::Award(award)) => say(&Line::Working { task: award.task })?,
                 Ok(NodeEvent::Refused { items, certificate, .. }) => say(&Line::Refused {
                     items: items.into_iter().map(|(task, why)| (task, Reason::code(why))).collect(),
                     certificate: hex::encode(&certificate),

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::trading::Trading;
+
 /// A demo run, as `report.json` and as a page.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
@@ -23,20 +25,23 @@ pub struct Report {
     pub summary: Summary,
     /// The committee.
     pub validators: Vec<Validator>,
-    /// The drones, in the order of their colours.
+    /// The agents, in the order of their colours.
     pub agents: Vec<Agent>,
-    /// The mission.
+    /// The mission, or the slices of the day.
     pub tasks: Vec<Task>,
     /// Decided heights, ascending.
     pub heights: Vec<Height>,
     /// Bids without effect, in the order they were committed.
     pub refusals: Vec<Refusal>,
+    /// What a trading run has besides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trading: Option<Trading>,
 }
 
-/// The numbers of a run, in the names of `demo drones --json`.
+/// The numbers of every run, in the names of `--json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
-    /// Tasks of the mission.
+    /// Tasks submitted.
     pub tasks: u64,
     /// Tasks completed.
     pub completed: u64,
@@ -44,8 +49,9 @@ pub struct Summary {
     pub reassigned: u64,
     /// Bids refused.
     pub refused_bids: u64,
-    /// Drones killed.
-    pub killed_drones: u64,
+    /// Drones killed; only where there are drones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub killed_drones: Option<u64>,
     /// Validators killed.
     pub killed_validators: u64,
     /// Heights decided.
@@ -54,6 +60,12 @@ pub struct Summary {
     pub certificates: u64,
     /// Certificates that the auditor's code verified.
     pub certificates_verified: u64,
+    /// Auctions that awards followed from.
+    #[serde(default)]
+    pub auctions: u64,
+    /// Auctions that were run again from their dossiers and gave the same.
+    #[serde(default)]
+    pub auctions_replayed: u64,
 }
 
 /// A member of the committee.
@@ -76,15 +88,16 @@ pub struct Place {
     pub lng: f64,
 }
 
-/// A drone.
+/// An agent: a drone, a market maker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Agent {
     /// Name; [`Assignment::agent`] and [`Refusal::agent`] refer to it.
     pub name: String,
     /// Public key, hexadecimal.
     pub key: String,
-    /// Where it started.
-    pub home: Place,
+    /// Where it started, if it moves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<Place>,
     /// When it was killed.
     pub killed_at_ms: Option<u64>,
     /// Whether it claims a capability that nobody attested.
@@ -112,9 +125,9 @@ pub struct Stop {
 pub struct Task {
     /// Name; [`Refusal::task`] and [`Stop::task`] refer to it.
     pub id: String,
-    /// Where.
+    /// Where, if anywhere.
     #[serde(flatten)]
-    pub place: Place,
+    pub place: Option<Place>,
     /// What it requires, each for a reader: `camera`, `payload_g ≥ 500`.
     pub requires: Vec<String>,
     /// Its state when the run ended.
@@ -253,6 +266,11 @@ impl Report {
         self.tasks.iter().flat_map(|task| task.assignments.iter().map(move |award| (task, award)))
     }
 
+    /// What its agents are called.
+    pub(super) fn noun(&self) -> &'static str {
+        if self.trading.is_some() { "trader" } else { "drone" }
+    }
+
     /// The place of an agent in the order of colours.
     pub(super) fn agent_index(&self, name: &str) -> Option<usize> {
         self.agents.iter().position(|agent| agent.name == name)
@@ -273,12 +291,12 @@ impl Task {
 
 impl Agent {
     /// The last place it is known to have been at.
-    pub(super) fn last_place(&self) -> Place {
-        self.path.last().map_or(self.home, |stop| stop.place)
+    pub(super) fn last_place(&self) -> Option<Place> {
+        self.path.last().map(|stop| stop.place).or(self.home)
     }
 
     /// Every place it was at, from its home on.
     pub(super) fn places(&self) -> impl Iterator<Item = Place> {
-        std::iter::once(self.home).chain(self.path.iter().map(|stop| stop.place))
+        self.home.into_iter().chain(self.path.iter().map(|stop| stop.place))
     }
 }

@@ -51,7 +51,7 @@ pub(super) fn highlight_rules(agents: usize) -> String {
 }
 
 fn places(report: &Report) -> impl Iterator<Item = Place> {
-    let tasks = report.tasks.iter().map(|task| task.place);
+    let tasks = report.tasks.iter().filter_map(|task| task.place);
     tasks.chain(report.agents.iter().flat_map(Agent::places))
 }
 
@@ -79,7 +79,9 @@ fn paths(report: &Report, projection: &Projection) -> String {
 fn homes(report: &Report, projection: &Projection) -> String {
     let mut out = String::from("<g class=\"homes\">\n");
     for (index, agent) in report.agents.iter().enumerate() {
-        let Some(Point { x, y }) = projection.point(agent.home) else { continue };
+        let Some(Point { x, y }) = agent.home.and_then(|home| projection.point(home)) else {
+            continue;
+        };
         out += &format!(
             "<rect class=\"d d{index} {}\" x=\"{:.1}\" y=\"{:.1}\" width=\"10\" height=\"10\" \
              rx=\"2\"><title>home of {}</title></rect>\n",
@@ -94,14 +96,14 @@ fn homes(report: &Report, projection: &Projection) -> String {
 
 /// Keeps words off everything that is drawn.
 fn keep_clear(report: &Report, projection: &Projection, labels: &mut Labels) {
-    for point in report.tasks.iter().filter_map(|task| projection.point(task.place)) {
+    for point in report.tasks.iter().filter_map(|task| projection.point(task.place?)) {
         labels.avoid(point, DOT + 1.0);
     }
-    for point in report.agents.iter().filter_map(|agent| projection.point(agent.home)) {
+    for point in report.agents.iter().filter_map(|agent| projection.point(agent.home?)) {
         labels.avoid(point, 7.0);
     }
     for agent in report.agents.iter().filter(|agent| agent.killed_at_ms.is_some()) {
-        if let Some(point) = projection.point(agent.last_place()) {
+        if let Some(point) = agent.last_place().and_then(|at| projection.point(at)) {
             labels.avoid(point, LOST);
         }
     }
@@ -111,7 +113,7 @@ fn task_dots(report: &Report, projection: &Projection, labels: &mut Labels) -> S
     let at: Vec<_> = report
         .tasks
         .iter()
-        .filter_map(|task| projection.point(task.place).map(|point| (task, point)))
+        .filter_map(|task| projection.point(task.place?).map(|point| (task, point)))
         .collect();
     let mut out = String::from("<g class=\"tasks\">\n");
     // Those that changed hands are named first: they are what a reader looks for.
@@ -162,7 +164,7 @@ fn last_places(report: &Report, projection: &Projection, labels: &mut Labels) ->
     let mut out = String::from("<g class=\"killed\">\n");
     for (index, agent) in report.agents.iter().enumerate() {
         let (Some(killed), Some(point)) =
-            (agent.killed_at_ms, projection.point(agent.last_place()))
+            (agent.killed_at_ms, agent.last_place().and_then(|at| projection.point(at)))
         else {
             continue;
         };

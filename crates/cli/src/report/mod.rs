@@ -19,11 +19,13 @@ mod projection;
 mod story;
 mod tables;
 mod timeline;
+mod trading;
 
 pub use data::{
     Agent, Assignment, Ended, Height, Place, Refusal, Report, Stop, Summary, Task, TaskState,
     Validator,
 };
+pub use trading::{Bar, Collusion, Fill, Mechanism, Order, Trading};
 
 use html::{Section, duration, escape, section};
 
@@ -57,18 +59,21 @@ impl Report {
             lead: "",
             body: &story::list(self),
         });
-        page += &section(Section {
-            id: "map",
-            title: "Who flew what",
-            lead: "Dots are tasks, in the colour of the drone that completed them; lines are \
-                   flown paths. Point at a drone to see it alone.",
-            body: &map::figure(self),
-        });
+        page += &match &self.trading {
+            Some(trading) => trading::sections(self, trading),
+            None => section(Section {
+                id: "map",
+                title: "Who flew what",
+                lead: "Dots are tasks, in the colour of the drone that completed them; lines are \
+                       flown paths. Point at a drone to see it alone.",
+                body: &map::figure(self),
+            }),
+        };
         page += &section(Section {
             id: "timeline",
             title: "Rounds and awards",
             lead: "Above, the blocks that each validator built. Below, the leases that each \
-                   drone held, from award to end.",
+                   agent held, from award to end.",
             body: &timeline::figure(self),
         });
         page += &tables::sections(self);
@@ -78,7 +83,7 @@ impl Report {
     fn header(&self) -> String {
         format!(
             "<header>\n<p class=\"brand\">Quorate <span>run report</span></p>\n<h1>{}</h1>\n\
-             <p class=\"meta\">{} · {} · {} validators, {} drones</p>\n{}<dl class=\"swarm\">\
+             <p class=\"meta\">{} · {} · {} validators, {} {}s</p>\n{}<dl class=\"swarm\">\
              <div><dt>Swarm</dt><dd><code>{}</code></dd></div>\
              <div><dt>Fingerprint of the trust root</dt><dd><code>{}</code></dd></div></dl>\n\
              </header>\n",
@@ -87,7 +92,8 @@ impl Report {
             duration(self.duration_ms),
             self.validators.len(),
             self.agents.len(),
-            self.summary.tiles(),
+            self.noun(),
+            self.tiles(),
             escape(&self.swarm_id),
             escape(&self.fingerprint),
         )
@@ -107,19 +113,26 @@ impl Report {
     }
 }
 
-impl Summary {
+impl Report {
     /// The numbers of the run as a row of tiles; `warn` marks a pair that differs and should not.
     fn tiles(&self) -> String {
+        let summary = &self.summary;
         let pair = |part: u64, whole: u64| (format!("{part}<small>/{whole}</small>"), part < whole);
-        let tiles = [
-            ("tasks completed", pair(self.completed, self.tasks)),
-            ("certificates verified", pair(self.certificates_verified, self.certificates)),
-            ("reassigned", (self.reassigned.to_string(), false)),
-            ("bids refused", (self.refused_bids.to_string(), false)),
-            ("drones killed", (self.killed_drones.to_string(), false)),
-            ("validators killed", (self.killed_validators.to_string(), false)),
-            ("heights decided", (self.heights.to_string(), false)),
-        ];
+        let number = |number: u64| (number.to_string(), false);
+        let verified = pair(summary.certificates_verified, summary.certificates);
+        let mut tiles = match &self.trading {
+            Some(trading) => trading::tiles(trading),
+            None => vec![("tasks completed", pair(summary.completed, summary.tasks))],
+        };
+        tiles.push(("certificates verified", verified));
+        tiles.push(("auctions run again", pair(summary.auctions_replayed, summary.auctions)));
+        tiles.push(("bids refused", number(summary.refused_bids)));
+        if let Some(killed) = summary.killed_drones {
+            tiles.push(("reassigned", number(summary.reassigned)));
+            tiles.push(("drones killed", number(killed)));
+            tiles.push(("validators killed", number(summary.killed_validators)));
+        }
+        tiles.push(("heights decided", number(summary.heights)));
         let mut row = String::from("<ul class=\"tiles\">\n");
         for (name, (value, warn)) in tiles {
             let class = if warn { " class=\"warn\"" } else { "" };

@@ -1,12 +1,18 @@
-//! The run as tables: drones, tasks that changed hands, refused bids, certificates, heights, keys.
+//! The run as tables: agents, tasks that changed hands, refused bids, certificates, heights, keys.
 
 use super::html::{Section, colour, count, escape, numbers, seconds, section, table, words};
 use super::map::{badges, kilometres};
 use super::{Agent, Assignment, Ended, Report, Task};
 
+/// Rows from which on a table opens on demand only.
+const LONG: usize = 60;
+
 /// Every table that has something to show.
 pub(super) fn sections(report: &Report) -> String {
-    let mut out = part("drones", "Drones", "", &drones(report));
+    let mut out = match report.trading {
+        Some(_) => String::new(),
+        None => part("drones", "Drones", "", &drones(report)),
+    };
     let lead = "A lease that ends without a completion frees its task. The next award carries a \
                 higher fencing token, and reports under the older one are refused.";
     out += &optional("reassigned", "Tasks that changed hands", lead, &reassigned(report));
@@ -71,8 +77,8 @@ fn drone_row(report: &Report, index: usize, agent: &Agent) -> Vec<String> {
     ]
 }
 
-/// A drone's name behind its colour.
-fn named(report: &Report, name: &str, index: Option<usize>) -> String {
+/// An agent's name behind its colour.
+pub(super) fn named(report: &Report, name: &str, index: Option<usize>) -> String {
     let index = index.or_else(|| report.agent_index(name));
     format!("<span class=\"who {}\"><i></i>{}</span>", colour(index), escape(name))
 }
@@ -85,7 +91,7 @@ fn reassigned(report: &Report) -> String {
     let columns = [
         words("Task"),
         words("Requires"),
-        words("Drone"),
+        words("Agent"),
         numbers("Token"),
         numbers("Awarded"),
         words("Ended"),
@@ -126,7 +132,7 @@ fn refused(report: &Report) -> String {
         return String::new();
     }
     let columns = [
-        words("Drone"),
+        words("Agent"),
         words("Task"),
         numbers("At"),
         numbers("Code"),
@@ -147,10 +153,11 @@ fn refused(report: &Report) -> String {
             ]
         })
         .collect();
-    table(&columns, &rows)
+    let all = table(&columns, &rows);
+    if rows.len() > LONG { folded(&count(rows.len(), "refusal"), &all) } else { all }
 }
 
-fn file(name: &str) -> String {
+pub(super) fn file(name: &str) -> String {
     format!("<code class=\"file\">{}</code>", escape(name))
 }
 
@@ -158,7 +165,7 @@ fn certificates(report: &Report) -> String {
     let columns = [
         words("Task"),
         numbers("Token"),
-        words("Drone"),
+        words("Agent"),
         numbers("Price"),
         numbers("Height"),
         words("Ended"),
@@ -190,7 +197,7 @@ fn certificates(report: &Report) -> String {
 }
 
 /// A long table that opens on demand, and in print.
-fn folded(summary: &str, body: &str) -> String {
+pub(super) fn folded(summary: &str, body: &str) -> String {
     format!("<details><summary>{summary}</summary>\n{body}</details>\n")
 }
 
@@ -229,7 +236,7 @@ fn keys(report: &Report) -> String {
         vec![escape(name).to_string(), role.to_owned(), file(key)]
     };
     let validators = report.validators.iter().map(|v| row("validator", &v.name, &v.key));
-    let drones = report.agents.iter().map(|agent| row("drone", &agent.name, &agent.key));
+    let drones = report.agents.iter().map(|agent| row(report.noun(), &agent.name, &agent.key));
     let rows: Vec<_> = validators.chain(drones).collect();
     let columns = [words("Name"), words("Role"), words("Public key")];
     folded(&count(rows.len(), "public key"), &table(&columns, &rows))

@@ -2,16 +2,20 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use quorate_certificate::Certificate;
-use quorate_node::{NodeEvent, NodeHandle, Receipt, TaskFailure, TaskHandle};
-use quorate_types::{FencingToken, Genesis, Millis, Outcome, Reason, TaskId, TaskSpec};
+use quorate_node::{
+    DossierBundle, NodeError, NodeEvent, NodeHandle, Receipt, TaskFailure, TaskHandle,
+};
+use quorate_types::{FencingToken, Genesis, Hash, Millis, Outcome, Reason, TaskId, TaskSpec};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinSet;
 
 use super::progress::Progress;
+use crate::dossiers;
 use crate::output::say;
 use crate::values::unix_now;
 
@@ -28,6 +32,9 @@ pub(super) struct Follow<'a> {
     known: bool,
     unfinished: BTreeSet<TaskId>,
     awarded: BTreeSet<(TaskId, FencingToken)>,
+    /// Clearings whose dossiers are kept, or on their way.
+    clearings: BTreeSet<Hash>,
+    dossiers: JoinSet<Fetched>,
     failed: usize,
 }
 
@@ -37,6 +44,12 @@ struct End {
     award: Option<Certificate>,
     result: Result<Receipt, TaskFailure>,
 }
+
+/// The answer to asking for a dossier.
+type Fetched = (Hash, Result<Option<Arc<DossierBundle>>, NodeError>);
+
+/// Dossiers that are on their way when all tasks have ended are waited for so long.
+const DOSSIER_LIMIT: Duration = Duration::from_secs(5);
 
 /// An award is known when a completion is, or comes with the next certificates.
 const AWARD_LIMIT: Duration = Duration::from_secs(2);
@@ -58,6 +71,8 @@ impl<'a> Follow<'a> {
             known: false,
             unfinished: BTreeSet::new(),
             awarded: BTreeSet::new(),
+            clearings: BTreeSet::new(),
+            dossiers: JoinSet::new(),
             failed: 0,
         }
     }
@@ -68,7 +83,10 @@ impl<'a> Follow<'a> {
     /// Where the submission is refused as a whole, or a file cannot be written.
     pub(super) async fn run(mut self, specs: Vec<TaskSpec>, limit: Duration) -> Result<bool> {
         let count = specs.len();
-        if let Ok(ended) = tokio::time::timeout(limit, self.follow(specs)).await {
+        let ended = tokio::time::timeout(limit, self.follow(specs)).await;
+        // One that does not come is no fault of the tasks.
+        let _ = tokio::time::timeout(DOSSIER_LIMIT, self.await_dossiers()).await;
+        if let Ok(ended) = ended {
             ended?;
             return Ok(self.failed == 0);
         }
@@ -97,6 +115,7 @@ impl<'a> Follow<'a> {
         while !self.unfinished.is_empty() {
             tokio::select! {
                 Some(end) = ends.join_next() => self.on_end(end?)?,
+                Some(fetched) = self.dossiers.join_next() => self.on_dossier(fetched?)?,
                 event = events.recv() => self.on_event(event)?,
             }
         }
@@ -138,6 +157,11 @@ impl<'a> Follow<'a> {
         if !self.awarded.insert((assignment.task, assignment.token)) {
             return Ok(());
         }
+        let clearing = assignment.clearing;
+        if self.clearings.insert(clearing) {
+            let dossier = self.node.dossier(clearing);
+            self.dossiers.spawn(async move { (clearing, dossier.await) });
+        }
         let name = format!("award-{}", assignment.token);
         self.tell(&Progress::Awarded {
             task: assignment.task.to_string(),
@@ -146,6 +170,21 @@ impl<'a> Follow<'a> {
             token: assignment.token,
             certificate: self.store(&assignment.task, &name, &certificate.encode())?,
         })
+    }
+
+    async fn await_dossiers(&mut self) -> Result<()> {
+        while let Some(fetched) = self.dossiers.join_next().await {
+            self.on_dossier(fetched?)?;
+        }
+        Ok(())
+    }
+
+    fn on_dossier(&self, (clearing, fetched): Fetched) -> Result<()> {
+        let dossier = match fetched? {
+            Some(bundle) => Some(dossiers::keep(&self.out, &clearing, &bundle)?),
+            None => None,
+        };
+        self.tell(&Progress::Dossier { clearing, dossier })
     }
 
     fn on_end(&mut self, End { task, award, result }: End) -> Result<()> {

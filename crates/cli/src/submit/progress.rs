@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use quorate_types::{FencingToken, Price, PublicKey};
+use quorate_types::{FencingToken, Hash, Price, PublicKey};
 use serde::Serialize;
 
 /// Something that happened.
@@ -27,6 +27,13 @@ pub(super) enum Progress {
         token: FencingToken,
         /// Where the certificate is kept.
         certificate: PathBuf,
+    },
+    /// All that an auction followed from is kept, for `quorate audit replay`.
+    Dossier {
+        /// Hash of the clearing's record.
+        clearing: Hash,
+        /// Where it is kept; `None` where no validator has it any more.
+        dossier: Option<PathBuf>,
     },
     /// The task is done.
     Completed {
@@ -73,6 +80,18 @@ impl fmt::Display for Progress {
                 "",
                 certificate.display()
             ),
+            Self::Dossier { clearing, dossier: Some(path) } => {
+                write!(
+                    f,
+                    "auctioned  in clearing {}\n{:11}{}",
+                    clearing.short(),
+                    "",
+                    path.display()
+                )
+            }
+            Self::Dossier { clearing, dossier: None } => {
+                write!(f, "auctioned  in clearing {}, whose dossier nobody has", clearing.short())
+            }
             Self::Completed { task, detail, detail_hex, certificate } => write!(
                 f,
                 "completed  task {task}: {}\n{:11}{}",

@@ -1,9 +1,11 @@
 //! A run as the demo leaves it: 100 tasks, 8 drones of which one is killed and one lies, 4
 //! validators of which one is killed.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use super::report::{
-    Agent, Assignment, Ended, Height, Place, Refusal, Report, Stop, Summary, Task, TaskState,
-    Validator,
+    Agent, Assignment, Bar, Collusion, Ended, Fill, Height, Mechanism, Order, Place, Refusal,
+    Report, Stop, Summary, Task, TaskState, Trading, Validator,
 };
 
 const TASKS: usize = 100;
@@ -39,17 +41,84 @@ pub fn run() -> Report {
             completed: TASKS as u64,
             reassigned: awards - TASKS as u64,
             refused_bids: refusals.len() as u64,
-            killed_drones: 1,
+            killed_drones: Some(1),
             killed_validators: 1,
             heights: heights.len() as u64,
             certificates: awards,
             certificates_verified: awards,
+            auctions: 9,
+            auctions_replayed: 9,
         },
         validators: validators(),
         agents,
         tasks,
         heights,
         refusals,
+        trading: None,
+    }
+}
+
+/// The same run, as if its drones had been market makers: of each task a slice.
+pub fn trading() -> Report {
+    let mut report = run();
+    report.summary.killed_drones = None;
+    report.agents.iter_mut().for_each(|agent| agent.home = None);
+    report.agents.iter_mut().for_each(|agent| agent.path.clear());
+    report.tasks.iter_mut().for_each(|task| task.place = None);
+    let fill = |(number, task): (usize, &Task)| Fill {
+        slice: task.id.clone(),
+        order: "pension".to_owned(),
+        bar: number % BARS,
+        market: "slices-vickrey".to_owned(),
+        mechanism: if number % 2 == 0 { "second-price" } else { "mcafee" }.to_owned(),
+        maker: task.assignments[0].agent.clone(),
+        quantity: 100,
+        benchmark: 1_000_000,
+        charged: 100_000_000 + number as i64 * 1_000,
+        paid: 100_000_000,
+        slippage_ppm: number as i64 * 10,
+        certificate: task.assignments[0].certificate.clone(),
+    };
+    report.trading = Some(Trading {
+        source: "day.csv".to_owned(),
+        bars: (0..BARS).map(bar).collect(),
+        orders: vec![Order {
+            name: "pension".to_owned(),
+            schedule: "even".to_owned(),
+            limit_ppm: 900,
+            quantity: 10_000,
+            bought: 9_900,
+            charged: 9_910_000_000,
+            slippage_ppm: 495,
+        }],
+        fills: report.tasks.iter().enumerate().map(fill).collect(),
+        mechanisms: vec![mechanism("mcafee", 12), mechanism("second-price", 236)],
+        ring: vec![name(0), name(1)],
+        silent: vec![name(KILLED)],
+        over_credit: vec![name(LIAR)],
+    });
+    report
+}
+
+const BARS: usize = 26;
+
+fn bar(number: usize) -> Bar {
+    let open = 1_000_000 + number as i64 * 300;
+    let (high, low, close) = (open + 900, open - 700, open + 200);
+    Bar { time: format!("{number}:00"), open, high, low, close, benchmark: open + 100 }
+}
+
+fn mechanism(name: &str, cost_ppm: i64) -> Mechanism {
+    Mechanism {
+        market: format!("slices-{name}"),
+        mechanism: name.to_owned(),
+        slices: 60,
+        filled: 50,
+        value: 5_000_000_000,
+        charged: 5_004_000_000,
+        paid: 5_003_000_000,
+        slippage_ppm: 800,
+        collusion: Some(Collusion { auctions: 26, cost: 7, cost_ppm, ..Collusion::default() }),
     }
 }
 
@@ -101,7 +170,7 @@ fn mission(random: &mut Random, homes: &[Place]) -> Vec<Task> {
             let requires = if camera { vec!["camera".to_owned()] } else { Vec::new() };
             let price = distance(place, homes[drone]);
             let assignments = vec![award(&id, drone, 1, price)];
-            Task { id, place, requires, state: TaskState::Completed, assignments }
+            Task { id, place: Some(place), requires, state: TaskState::Completed, assignments }
         })
         .collect()
 }
@@ -127,9 +196,10 @@ fn fly(tasks: &mut [Task], drone: usize, home: Place) {
         let mine = tasks.iter_mut().filter(|task| {
             task.assignments[0].agent == name(drone) && task.assignments[0].ended_at_ms.is_none()
         });
-        let Some(next) = mine.min_by_key(|task| distance(task.place, at)) else { return };
-        now += 900 + distance(next.place, at).unsigned_abs() / 2;
-        at = next.place;
+        let Some(next) = mine.min_by_key(|task| distance(task.place.unwrap(), at)) else { return };
+        let place = next.place.unwrap();
+        now += 900 + distance(place, at).unsigned_abs() / 2;
+        at = place;
         let held_since = ends[ends.len() - 3];
         let award = &mut next.assignments[0];
         award.at_ms = held_since + 150;
@@ -157,7 +227,7 @@ fn reassign(tasks: &mut [Task], homes: &[Place]) {
             task.assignments.clear();
             (1, KILLED_AT + 900 * number)
         };
-        let price = distance(task.place, homes[drone]);
+        let price = distance(task.place.unwrap(), homes[drone]);
         task.assignments.push(Assignment {
             at_ms,
             height: 31,
@@ -173,7 +243,7 @@ fn drone(number: usize, homes: &[Place], tasks: &[Task]) -> Agent {
         for award in &task.assignments {
             if award.agent == name(number) && award.ended == Ended::Completed {
                 let t_ms = award.ended_at_ms.unwrap_or(DURATION);
-                path.push(Stop { place: task.place, t_ms, task: Some(task.id.clone()) });
+                path.push(Stop { place: task.place.unwrap(), t_ms, task: Some(task.id.clone()) });
             }
         }
     }
@@ -188,7 +258,7 @@ fn drone(number: usize, homes: &[Place], tasks: &[Task]) -> Agent {
     Agent {
         name: name(number),
         key: format!("{:064x}", 0x1234_5678_9abc_u64 * (number as u64 + 3)),
-        home: homes[number],
+        home: Some(homes[number]),
         killed_at_ms: killed.then_some(KILLED_AT),
         liar: number == LIAR,
         tasks_done,

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use futures::StreamExt;
-use quorate_agent::{AgentReport, AgentRunner, ClientAction, ClientError, Event, LightClient};
+use quorate_agent::{
+    AgentReport, AgentRunner, ClientAction, ClientError, DossierBundle, Event, LightClient,
+};
 use quorate_network::{Lane, Multiaddr, Network, NetworkEvent, NetworkEvents, Topic};
 use quorate_types::message::{Announcement, Call, ClientMessage, Notice, PeerMessage};
 use quorate_types::{
-    Label, PublicKey, Sign1, SwarmId, TaskId, TaskSpec, ValidatorSet, cbor, limits,
+    Hash, Label, PublicKey, Sign1, SwarmId, TaskId, TaskSpec, ValidatorSet, cbor, limits,
 };
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
@@ -21,6 +24,7 @@ use crate::task::{Progress, Receipt, TaskHandle};
 pub(super) enum Command {
     Submit { specs: Vec<TaskSpec>, reply: oneshot::Sender<Result<Vec<TaskHandle>, ClientError>> },
     Cancel(TaskId),
+    Dossier { clearing: Hash, reply: oneshot::Sender<Option<Arc<DossierBundle>>> },
 }
 
 /// The node's place in the network.
@@ -39,6 +43,8 @@ pub(super) struct Drive {
     events: broadcast::Sender<Event>,
     clock: Clock,
     tasks: BTreeMap<TaskId, watch::Sender<Progress>>,
+    /// Who waits for the dossier of a clearing.
+    dossiers: BTreeMap<Hash, Vec<oneshot::Sender<Option<Arc<DossierBundle>>>>>,
     /// Submissions from before the swarm knew this node.
     waiting: Vec<Command>,
     /// Whether the swarm knows this node.
@@ -63,6 +69,7 @@ impl Drive {
             events,
             clock: Clock::start(),
             tasks: BTreeMap::new(),
+            dossiers: BTreeMap::new(),
             waiting: Vec::new(),
             ready,
             early_calls: BTreeMap::new(),
@@ -110,6 +117,12 @@ impl Drive {
                 self.early_calls.insert(call.market.clone(), event.clone());
             }
             Event::Ready => self.on_ready(),
+            Event::Dossier { clearing, found } => {
+                for reply in self.dossiers.remove(clearing).unwrap_or_default() {
+                    // Whoever asked may have gone.
+                    let _ = reply.send(found.clone());
+                }
+            }
             _ => self.runner.handle_event(&event),
         }
         // Nobody may be listening.
@@ -167,6 +180,10 @@ impl Drive {
                 if let Err(error) = self.client.cancel(task, now) {
                     tracing::warn!(%task, %error, "not cancelled");
                 }
+            }
+            Command::Dossier { clearing, reply } => {
+                self.dossiers.entry(clearing).or_default().push(reply);
+                self.client.fetch_dossier(clearing, now);
             }
         }
     }

@@ -5,16 +5,18 @@ mod facts;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use quorate_agent::{ClientAction, ClientConfig, Event, LightClient};
+use quorate_agent::{ClientAction, ClientConfig, DossierBundle, Event, LightClient};
+use quorate_certificate::Dossier;
 use quorate_crypto::SecretKey;
 use quorate_types::cose::Owned;
 use quorate_types::message::{
-    AccountSummary, Answer, BlockNotice, Call, ClientMessage, ClientRequest, Notice, Rejection,
-    Reply, Request,
+    AccountSummary, Answer, BlockNotice, Call, ClientMessage, ClientRequest, DossierPart, Notice,
+    Rejection, Reply, Request,
 };
 use quorate_types::operation::Offer;
+use quorate_types::outcome::ClearingRecord;
 use quorate_types::{
-    Amounts, BlockId, Body, FencingToken, Millis, Outcome, PublicKey, TaskId, cbor, limits,
+    Amounts, BlockId, Body, FencingToken, Hash, Millis, Outcome, PublicKey, TaskId, cbor, limits,
 };
 
 use crate::choices::{Choices, edit};
@@ -97,6 +99,10 @@ impl World {
             }
             2 => self.client.complete(task, token, vec![7; choices.below(255)], now),
             3 => self.client.fail(task, token, Vec::new(), now),
+            _ if token == 0 => {
+                self.client.fetch_dossier(dossier().record.hash(), now);
+                Ok(())
+            }
             _ => self.client.cancel(task, now),
         };
     }
@@ -117,6 +123,7 @@ impl World {
             (_, Request::Account(_)) => answer_of_kind(2, choices),
             (_, Request::Certificates(task)) => Answer::Certificates(facts::about(task)),
             (_, Request::Open(_)) => Answer::Open(call(choices)),
+            (_, Request::Dossier(_)) => Answer::Dossier(dossier_part(choices)),
             (kind, _) => answer_of_kind(kind, choices),
         };
         ClientMessage::Reply(Reply { id, answer })
@@ -161,6 +168,7 @@ impl World {
     fn check(&mut self, event: &Event) {
         let (name, certificate) = match event {
             Event::Ready | Event::Call(_) | Event::LeaseLost { .. } => return,
+            Event::Dossier { clearing, found } => return check_dossier(clearing, found.as_deref()),
             Event::Award(award) => ("award", &award.certificate),
             Event::Awarded { certificate, .. } => ("awarded", certificate),
             Event::Reported { certificate, .. } => ("reported", certificate),
@@ -251,8 +259,45 @@ fn answer_of_kind(kind: usize, choices: &mut Choices<'_>) -> Answer {
         2 => Answer::Account(account(choices)),
         3 => Answer::Open(call(choices)),
         4 => Answer::Task(None),
+        5 => Answer::Dossier(dossier_part(choices)),
         _ => Answer::Accepted(quorate_types::OperationId([0; 32])),
     }
+}
+
+/// Nothing, bytes that are no dossier, or the one that is asked for, whole or cut short.
+fn dossier_part(choices: &mut Choices<'_>) -> Option<DossierPart> {
+    let whole = dossier().encode();
+    let (total, cut) = (whole.len() as u64, choices.below(whole.len() + 1));
+    match choices.below(4) {
+        0 => None,
+        1 => Some(DossierPart { total: choices.number(total), bytes: Owned(vec![choices.byte()]) }),
+        2 => Some(DossierPart { total, bytes: Owned(whole[cut..].to_vec()) }),
+        _ => Some(DossierPart { total, bytes: Owned(whole) }),
+    }
+}
+
+/// The dossier of a clearing without inputs.
+fn dossier() -> Dossier {
+    let record = ClearingRecord {
+        market: jobs(),
+        window: 0,
+        mechanism: jobs(),
+        version: 1,
+        reserve: None,
+        inputs: quorate_crypto::merkle::root(&[] as &[Vec<u8>]),
+        input_count: 0,
+        assigned: 0,
+        total: 0,
+    };
+    Dossier { record, inputs: Vec::new() }
+}
+
+/// What is passed on as the dossier of a clearing is that.
+fn check_dossier(clearing: &Hash, found: Option<&DossierBundle>) {
+    let Some(found) = found else { return };
+    let known = dossier();
+    assert_eq!((found.dossier.clone(), *clearing), (known.encode(), known.record.hash()));
+    assert_eq!(found.certificate, None, "nobody certified it");
 }
 
 fn account(choices: &mut Choices<'_>) -> Option<AccountSummary> {

@@ -13,9 +13,9 @@ pub(crate) mod recover;
 
 use quorate_replica::Event;
 use quorate_types::message::{
-    ClientRequest, Follow, Heartbeat, PeerMessage, Request, StatusRequest,
+    ClientRequest, FetchDossier, Follow, Heartbeat, PeerMessage, Request, StatusRequest,
 };
-use quorate_types::{BlockId, TaskId, cbor, limits};
+use quorate_types::{BlockId, Hash, TaskId, cbor, limits};
 
 use crate::choices::{Choices, edit};
 use crate::swarm::{AGENTS, jobs, public};
@@ -90,7 +90,11 @@ fn ask(cluster: &mut Cluster, at: usize, choices: &mut Choices<'_>) {
         3 => Request::Task(task),
         4 => Request::Open(jobs()),
         5 => Request::Certificates(task),
-        _ => Request::Status(StatusRequest::Summary),
+        6 => Request::Status(StatusRequest::Summary),
+        _ => match (Hash([choices.byte(); 32]), choices.number(0)) {
+            (clearing, 0) => Request::Clearing(clearing),
+            (clearing, from) => Request::Dossier(FetchDossier { clearing, from }),
+        },
     };
     let request = ClientRequest { id: choices.number(1), request };
     cluster.handle(at, Event::Client { from: agent, request });

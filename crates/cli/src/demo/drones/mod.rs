@@ -2,7 +2,6 @@
 
 mod closing;
 mod play;
-mod record;
 mod stage;
 
 use std::path::PathBuf;
@@ -53,15 +52,9 @@ pub(super) async fn run(args: Args) -> Result<ExitCode> {
     }
     let stage = Stage::set(&args, Clock::start().now().unix)?;
     let play = Play::start(&args, &stage).await?;
-    let (record, processes) = tokio::select! {
+    let record = tokio::select! {
         played = play.run() => played?,
-        _ = tokio::signal::ctrl_c() => {
-            eprintln!("stopped; what there is so far lies in {}", stage.folder.display());
-            return Ok(ExitCode::from(130));
-        }
+        _ = tokio::signal::ctrl_c() => return Ok(stage.setting.stopped()),
     };
-    for mut process in processes {
-        process.stop().await;
-    }
     closing::close(&args, &stage, record)
 }

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use quorate_certificate::Certificate;
 use quorate_node::{Clock, NodeEvent};
-use quorate_types::{FencingToken, Outcome, PublicKey, Reason, TaskId};
+use quorate_types::{FencingToken, Outcome, PublicKey, Reason, TaskId, outcome};
 
-use super::stage::Stage;
-use crate::demo::worker::Decided;
+use super::setting::Setting;
+use super::worker::Decided;
 use crate::report::{Assignment, Ended, Height, Refusal, TaskState};
 
 /// Facts of a run, with times in milliseconds since its start.
@@ -16,16 +16,16 @@ pub(super) struct Record {
     clock: Clock,
     folder: PathBuf,
     names: BTreeMap<PublicKey, String>,
-    task_names: Vec<String>,
     numbers: BTreeMap<TaskId, usize>,
-    /// By place in the mission.
+    /// In the order they were submitted.
     pub(super) tasks: Vec<TaskRecord>,
     pub(super) heights: BTreeMap<u64, Height>,
     pub(super) refusals: Vec<Refusal>,
-    /// Offers refused because of a capability nobody attested.
-    pub(super) refused_bids: u64,
-    pub(super) liars: BTreeSet<String>,
-    pub(super) killed_drone: Option<(PublicKey, u64)>,
+    /// Whose refusals for what reason were told already.
+    told: BTreeSet<(String, Reason)>,
+    /// Reasons worth telling when an agent is refused for them the first time.
+    telling: Vec<Reason>,
+    pub(super) killed_agent: Option<(PublicKey, u64)>,
     pub(super) killed_validator: Option<(PublicKey, u64)>,
     /// Files that could not be written.
     pub(super) unwritten: u64,
@@ -34,35 +34,47 @@ pub(super) struct Record {
 /// What happened to one task.
 #[derive(Debug, Default)]
 pub(super) struct TaskRecord {
+    pub(super) name: String,
     pub(super) assignments: Vec<Assignment>,
-    assignee: Option<PublicKey>,
+    /// The newest assignment as it was certified.
+    pub(super) certified: Option<outcome::Assignment>,
     pub(super) state: Option<TaskState>,
     /// What the assignee reported.
     pub(super) detail: Option<Vec<u8>>,
 }
 
+impl TaskRecord {
+    /// Its state when the run ended.
+    pub(super) fn final_state(&self) -> TaskState {
+        let held = if self.assignments.is_empty() { TaskState::Open } else { TaskState::Assigned };
+        self.state.unwrap_or(held)
+    }
+}
+
 impl Record {
-    pub(super) fn new(stage: &Stage, clock: Clock) -> Self {
-        let tasks = &stage.mission.tasks;
+    pub(super) fn new(setting: &Setting, clock: Clock, telling: &[Reason]) -> Self {
         Self {
             clock,
-            folder: stage.folder.join("certificates"),
-            names: stage.names(),
-            task_names: tasks.iter().map(|task| task.task.id.clone()).collect(),
+            folder: setting.certificates(),
+            names: setting.names(),
             numbers: BTreeMap::new(),
-            tasks: tasks.iter().map(|_| TaskRecord::default()).collect(),
+            tasks: Vec::new(),
             heights: BTreeMap::new(),
             refusals: Vec::new(),
-            refused_bids: 0,
-            liars: BTreeSet::new(),
-            killed_drone: None,
+            told: BTreeSet::new(),
+            telling: telling.to_vec(),
+            killed_agent: None,
             killed_validator: None,
             unwritten: 0,
         }
     }
 
-    pub(super) fn submitted(&mut self, ids: Vec<TaskId>) {
-        self.numbers = ids.into_iter().enumerate().map(|(at, id)| (id, at)).collect();
+    /// Tasks were submitted, each with its name for people.
+    pub(super) fn submitted(&mut self, tasks: impl IntoIterator<Item = (TaskId, String)>) {
+        for (id, name) in tasks {
+            self.numbers.insert(id, self.tasks.len());
+            self.tasks.push(TaskRecord { name, ..TaskRecord::default() });
+        }
     }
 
     /// Tasks that have ended, whichever way.
@@ -70,25 +82,30 @@ impl Record {
         self.tasks.iter().filter(|task| task.state.is_some()).count()
     }
 
+    /// Whether every task that was submitted has ended.
     pub(super) fn is_over(&self) -> bool {
         self.ended() == self.tasks.len()
     }
 
-    fn assignee(&self, task: TaskId) -> Option<PublicKey> {
-        self.tasks.get(*self.numbers.get(&task)?)?.assignee
+    pub(super) fn task(&self, task: TaskId) -> Option<&TaskRecord> {
+        self.tasks.get(*self.numbers.get(&task)?)
     }
 
     pub(super) fn name_of(&self, task: TaskId) -> &str {
-        let name = self.numbers.get(&task).and_then(|at| self.task_names.get(*at));
-        name.map_or("an unknown task", String::as_str)
+        self.task(task).map_or("an unknown task", |task| &task.name)
     }
 
     pub(super) fn now(&self) -> u64 {
         self.clock.monotonic()
     }
 
-    fn name(&self, key: &PublicKey) -> String {
+    pub(super) fn name(&self, key: &PublicKey) -> String {
         self.names.get(key).cloned().unwrap_or_else(|| key.short())
+    }
+
+    /// How many offers were refused for a reason.
+    pub(super) fn refused_for(&self, reason: Reason) -> u64 {
+        self.refusals.iter().filter(|refusal| refusal.code == reason.code()).count() as u64
     }
 
     /// A validator committed a height; the first to say so counts.
@@ -108,8 +125,8 @@ impl Record {
     /// telling.
     pub(super) fn learn(&mut self, event: &NodeEvent) -> Vec<String> {
         match event {
-            NodeEvent::Awarded { task, token, agent, price, certificate } => {
-                self.awarded(*task, *token, (agent, *price), certificate)
+            NodeEvent::Awarded { task, token, certificate, .. } => {
+                self.awarded(*task, *token, certificate)
             }
             NodeEvent::Accepted { task, token, certificate } => {
                 self.store(*task, &format!("{token}-accepted"), certificate);
@@ -122,43 +139,41 @@ impl Record {
                 self.completed(*task, detail, certificate);
                 Vec::new()
             }
+            NodeEvent::Failed { task, reason: None, certificate } => {
+                self.store(*task, "canceled", certificate);
+                self.finish(*task, Ended::Canceled, TaskState::Canceled);
+                Vec::new()
+            }
             NodeEvent::Failed { task, certificate, .. } => {
                 self.store(*task, "ended", certificate);
-                self.end(*task, Ended::Failed);
-                if let Some(found) = self.find(*task) {
-                    found.state = Some(TaskState::Failed);
-                }
+                self.finish(*task, Ended::Failed, TaskState::Failed);
                 vec![format!("{} ended undone", self.name_of(*task))]
             }
             _ => Vec::new(),
         }
     }
 
-    fn awarded(
-        &mut self,
-        task: TaskId,
-        token: FencingToken,
-        (agent, price): (&PublicKey, i64),
-        certificate: &[u8],
-    ) -> Vec<String> {
-        // The news of an award may come after its drone was killed on the flight for it.
-        let killed = self.killed_drone.filter(|(key, _)| key == agent).map(|(_, at)| at);
-        let (name, at_ms) = (self.name(agent), killed.unwrap_or_else(|| self.now()));
-        let height = Certificate::decode(certificate).map_or(0, |c| c.header.height);
+    fn awarded(&mut self, task: TaskId, token: FencingToken, certificate: &[u8]) -> Vec<String> {
+        let Ok(decoded) = Certificate::decode(certificate) else { return Vec::new() };
+        let Outcome::Assignment(certified) = decoded.outcome else { return Vec::new() };
+        // The news of an award may come after its agent was killed at the work for it.
+        let killed = self.killed_agent.filter(|(key, _)| *key == certified.agent);
+        let at_ms = killed.map_or_else(|| self.now(), |(_, at)| at);
+        let name = self.name(&certified.agent);
         let file = self.store(task, &format!("{token}-assigned"), certificate);
         let Some(found) = self.find(task) else { return Vec::new() };
-        found.assignee = Some(*agent);
         found.assignments.push(Assignment {
             agent: name.clone(),
             token,
-            price,
+            price: certified.price,
             at_ms,
-            height,
+            height: decoded.header.height,
             certificate: file,
             ended: Ended::Held,
             ended_at_ms: None,
         });
         found.assignments.sort_by_key(|assignment| assignment.token);
+        found.certified = Some(certified);
         match token {
             1 => Vec::new(),
             _ => vec![format!("{} goes to {name} under token {token}", self.name_of(task))],
@@ -172,43 +187,41 @@ impl Record {
             Some("decline") => (Ended::Declined, "declined"),
             _ => (Ended::Failed, "given back"),
         };
-        self.end_token(task, Some(token), ended);
-        let holder = self.assignee(task).map_or_else(String::new, |key| self.name(&key));
+        self.end(task, Some(token), ended);
+        let holder = self.task(task).and_then(|task| task.certified.as_ref());
+        let holder = holder.map_or_else(String::new, |certified| self.name(&certified.agent));
         vec![format!("{}: {word} ({holder}, token {token})", self.name_of(task))]
     }
 
     fn completed(&mut self, task: TaskId, detail: &[u8], certificate: &[u8]) {
         self.store(task, "completed", certificate);
-        self.end(task, Ended::Completed);
+        self.finish(task, Ended::Completed, TaskState::Completed);
         if let Some(found) = self.find(task) {
-            found.state = Some(TaskState::Completed);
             found.detail = Some(detail.to_vec());
         }
     }
 
-    /// A drone was refused: keeps the certificate, and counts what no attester had given.
+    /// An agent was refused: keeps the certificate, and one line for each offer.
     pub(super) fn refused(
         &mut self,
-        drone: &str,
+        agent: &str,
         items: &[(Option<TaskId>, u16)],
         certificate: &str,
     ) -> Vec<String> {
         let reason = |code| Reason::ALL.iter().copied().find(|reason| reason.code() == code);
-        let file = format!("refusal-{:03}-{drone}.cbor", self.refusals.len() + 1);
+        let file = format!("refusal-{:03}-{agent}.cbor", self.refusals.len() + 1);
         let bytes = hex::decode(certificate).unwrap_or_default();
         self.write(&file, &bytes);
-        let mut told = Vec::new();
+        let mut lines = Vec::new();
         for (task, code) in items {
             let Some(reason) = reason(*code) else { continue };
             let name = task.map_or("the whole bid".to_owned(), |t| self.name_of(t).to_owned());
-            if reason == Reason::CapabilityNotAttested {
-                self.refused_bids += 1;
-                if self.liars.insert(drone.to_owned()) {
-                    told.push(format!("{drone} bids on {name} and is refused: {}", reason.text()));
-                }
+            let new = self.told.insert((agent.to_owned(), reason));
+            if new && self.telling.contains(&reason) {
+                lines.push(format!("{agent} bids on {name} and is refused: {}", reason.text()));
             }
             self.refusals.push(Refusal {
-                agent: drone.to_owned(),
+                agent: agent.to_owned(),
                 task: name,
                 at_ms: self.now(),
                 code: reason.code(),
@@ -217,15 +230,18 @@ impl Record {
                 certificate: Some(file.clone()),
             });
         }
-        told
+        lines
     }
 
-    fn end(&mut self, task: TaskId, ended: Ended) {
-        self.end_token(task, None, ended);
+    fn finish(&mut self, task: TaskId, ended: Ended, state: TaskState) {
+        self.end(task, None, ended);
+        if let Some(found) = self.find(task) {
+            found.state = Some(state);
+        }
     }
 
     /// Ends the assignment under `token`, or the newest.
-    fn end_token(&mut self, task: TaskId, token: Option<FencingToken>, ended: Ended) {
+    fn end(&mut self, task: TaskId, token: Option<FencingToken>, ended: Ended) {
         let now = self.now();
         let Some(found) = self.find(task) else { return };
         let wanted = |a: &&mut Assignment| token.is_none_or(|token| a.token == token);

@@ -1,0 +1,101 @@
+//! Prices as whole numbers.
+
+/// Money in ten-thousandths of the currency's unit.
+pub type Ticks = i64;
+
+/// Ticks in one unit of the currency.
+pub const TICKS_PER_UNIT: Ticks = 10_000;
+
+/// Decimals of a price that count; the fifth rounds.
+const DECIMALS: usize = 4;
+
+/// The largest price that is read: a million.
+const MOST: Ticks = 1_000_000 * TICKS_PER_UNIT;
+
+/// Reads a price above 0 and up to a million, rounded to ticks, halves up; `None` for anything
+/// else, signs and exponents among it.
+pub(crate) fn price(text: &str) -> Option<Ticks> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || !digits(whole) || !digits(fraction) {
+        return None;
+    }
+    let units: Ticks = whole.parse().ok()?;
+    let kept: String = fraction.chars().chain("0000".chars()).take(DECIMALS).collect();
+    let rounds = fraction.as_bytes().get(DECIMALS).is_some_and(|digit| *digit >= b'5');
+    let part: Ticks = kept.parse().ok()?;
+    let ticks = units.checked_mul(TICKS_PER_UNIT)?.checked_add(part + Ticks::from(rounds))?;
+    (1..=MOST).contains(&ticks).then_some(ticks)
+}
+
+/// Reads a volume, 0 or more; a fraction is cut off.
+pub(crate) fn volume(text: &str) -> Option<u64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    (digits(whole) && digits(fraction)).then(|| whole.parse().ok())?
+}
+
+/// A price for a person, with as many decimals as it needs, at least two: `101.2575`.
+pub fn show_price(ticks: Ticks) -> String {
+    let sign = if ticks < 0 { "-" } else { "" };
+    let (whole, part) = (ticks.unsigned_abs() / 10_000, ticks.unsigned_abs() % 10_000);
+    match part % 100 {
+        0 => format!("{sign}{whole}.{:02}", part / 100),
+        _ => format!("{sign}{whole}.{part:04}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prices_and_what_is_none() {
+        let table = [
+            ("1", Some(10_000)),
+            ("127.489998", Some(1_274_900)),
+            ("0.00005", Some(1)),
+            ("99.99994", Some(999_999)),
+            ("1000000", Some(MOST)),
+            ("1000000.0001", None),
+            ("0", None),
+            ("-1", None),
+            ("+1", None),
+            ("1e3", None),
+            ("1,5", None),
+            (".5", None),
+            ("nan", None),
+            ("", None),
+            ("99999999999999999999", None),
+        ];
+        for (text, ticks) in table {
+            assert_eq!(price(text), ticks, "{text}");
+        }
+    }
+
+    #[test]
+    fn volumes_and_what_is_none() {
+        for (text, found) in
+            [("0", Some(0)), ("63152400", Some(63_152_400)), ("12.0", Some(12)), ("-1", None)]
+        {
+            assert_eq!(volume(text), found, "{text}");
+        }
+        assert_eq!(volume(""), None);
+    }
+
+    #[test]
+    fn prices_are_shown_with_the_decimals_they_need() {
+        for (ticks, text) in
+            [(1_012_500, "101.25"), (1_012_575, "101.2575"), (5, "0.0005"), (-10_000, "-1.00")]
+        {
+            assert_eq!(show_price(ticks), text);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_shown_is_read_again(ticks in 1..=MOST) {
+            proptest::prop_assert_eq!(price(&show_price(ticks)), Some(ticks));
+        }
+    }
+}

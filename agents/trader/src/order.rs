@@ -1,0 +1,201 @@
+//! Orders, the slices they are cut into, and the fills of these.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Bar, Ticks};
+
+/// Parts in a million.
+const MILLION: i128 = 1_000_000;
+
+/// A client's order to buy, before it is cut.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParentOrder {
+    /// For people; unique among the orders of a day.
+    pub name: String,
+    /// Slices that it is cut into.
+    pub lots: u64,
+    /// Units in each slice.
+    pub quantity: i64,
+    /// What it pays at most above a bar's benchmark, in millionths.
+    pub limit_ppm: i64,
+    /// How it is spread over the day.
+    pub schedule: Schedule,
+}
+
+/// How an order is spread over the bars of a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Schedule {
+    /// The same in each bar.
+    Even,
+    /// In proportion to the volume that others trade.
+    Volume,
+}
+
+/// A part of an order, as the payload of a task has it: JSON.
+///
+/// ```json
+/// {"id": "b03-index-1", "order": "index", "bar": 3, "quantity": 100, "benchmark": 1002500}
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slice {
+    /// For people; unique among the slices of a day.
+    pub id: String,
+    /// Name of its order.
+    pub order: String,
+    /// Number of the bar, from 0.
+    pub bar: usize,
+    /// Units to buy, from 1.
+    pub quantity: i64,
+    /// The bar's benchmark price for one unit, from 1: what everybody knows of the market.
+    pub benchmark: Ticks,
+}
+
+/// That a slice was sold, as the detail of a receipt has it: JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fill {
+    /// Of the slice.
+    pub id: String,
+    /// Units sold.
+    pub quantity: i64,
+    /// What the seller gets for all of them.
+    pub paid: Ticks,
+}
+
+impl ParentOrder {
+    /// Slices that should be bought by the end of the bar `at`, out of the day's `bars`.
+    pub fn due(&self, bars: &[Bar], at: usize) -> u64 {
+        let volume = |bars: &[Bar]| bars.iter().map(|bar| u128::from(bar.volume)).sum::<u128>();
+        let passed = at.saturating_add(1).min(bars.len());
+        if passed == bars.len() {
+            return self.lots;
+        }
+        let (part, whole) = match (self.schedule, volume(bars)) {
+            (Schedule::Volume, whole @ 1..) => (volume(&bars[..passed]), whole),
+            _ => (passed as u128, bars.len().max(1) as u128),
+        };
+        let due = u128::from(self.lots).saturating_mul(part) / whole;
+        u64::try_from(due).unwrap_or(self.lots)
+    }
+}
+
+impl Slice {
+    /// Out of a payload; `None` where it is not JSON of this shape or out of range.
+    pub fn from_payload(payload: &[u8]) -> Option<Self> {
+        let slice: Self = serde_json::from_slice(payload).ok()?;
+        (slice.quantity > 0 && slice.benchmark > 0).then_some(slice)
+    }
+
+    /// Into a payload.
+    pub fn to_payload(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// What the slice is worth at the benchmark; the most there is where that is more.
+    pub fn value(&self) -> Ticks {
+        self.benchmark.saturating_mul(self.quantity)
+    }
+
+    /// How far `total`, the price of the whole slice, lies above its value, in millionths.
+    pub fn slippage_ppm(&self, total: Ticks) -> i64 {
+        let (total, value) = (i128::from(total), i128::from(self.value().max(1)));
+        i64::try_from((total - value) * MILLION / value).unwrap_or(i64::MAX)
+    }
+}
+
+impl Fill {
+    /// Out of the detail of a receipt; `None` where it is not JSON of this shape.
+    pub fn from_detail(detail: &[u8]) -> Option<Self> {
+        serde_json::from_slice(detail).ok()
+    }
+}
+
+/// An amount and so many millionths of it on top, rounded up; at least 0.
+pub fn with_ppm(amount: Ticks, ppm: i64) -> Ticks {
+    let exact = i128::from(amount) * (MILLION + i128::from(ppm));
+    let rounded = exact.div_euclid(MILLION) + i128::from(exact.rem_euclid(MILLION) > 0);
+    i64::try_from(rounded.max(0)).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bars(volumes: &[u64]) -> Vec<Bar> {
+        let bar = |volume: &u64| Bar {
+            time: String::new(),
+            open: 1,
+            high: 1,
+            low: 1,
+            close: 1,
+            volume: *volume,
+        };
+        volumes.iter().map(bar).collect()
+    }
+
+    fn order(lots: u64, schedule: Schedule) -> ParentOrder {
+        ParentOrder { name: "o".to_owned(), lots, quantity: 100, limit_ppm: 0, schedule }
+    }
+
+    #[test]
+    fn an_order_is_spread_by_time_or_by_volume() {
+        let day = bars(&[70, 10, 20]);
+        let due = |schedule| (0..4).map(|at| order(10, schedule).due(&day, at)).collect::<Vec<_>>();
+        assert_eq!(due(Schedule::Even), [3, 6, 10, 10]);
+        assert_eq!(due(Schedule::Volume), [7, 8, 10, 10]);
+        let dead = bars(&[0, 0]);
+        assert_eq!(order(10, Schedule::Volume).due(&dead, 0), 5, "nothing traded");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn all_of_an_order_is_due_in_the_end_and_never_less_than_before(
+            lots: u64,
+            volumes in proptest::collection::vec(0..=u64::MAX, 1..20),
+            volume: bool,
+        ) {
+            let schedule = if volume { Schedule::Volume } else { Schedule::Even };
+            let (order, day) = (order(lots, schedule), bars(&volumes));
+            let due: Vec<_> = (0..day.len()).map(|at| order.due(&day, at)).collect();
+            proptest::prop_assert!(due.is_sorted());
+            proptest::prop_assert_eq!(due.last(), Some(&lots));
+        }
+
+        #[test]
+        fn a_payload_is_read_as_it_was_written(bar: usize, quantity in 1..i64::MAX) {
+            let (id, order) = ("a\"b".to_owned(), "ö".to_owned());
+            let slice = Slice { id, order, bar, quantity, benchmark: 7 };
+            proptest::prop_assert_eq!(Slice::from_payload(&slice.to_payload()), Some(slice));
+        }
+    }
+
+    #[test]
+    fn payloads_out_of_range_are_none() {
+        for payload in [
+            "",
+            "{}",
+            r#"{"id":"a","order":"o","bar":0,"quantity":0,"benchmark":1}"#,
+            r#"{"id":"a","order":"o","bar":0,"quantity":1,"benchmark":-1}"#,
+            r#"{"id":"a","order":"o","bar":-1,"quantity":1,"benchmark":1}"#,
+        ] {
+            assert_eq!(Slice::from_payload(payload.as_bytes()), None, "{payload}");
+        }
+    }
+
+    #[test]
+    fn slippage_is_measured_against_the_benchmark() {
+        let slice = Slice {
+            id: String::new(),
+            order: String::new(),
+            bar: 0,
+            quantity: 100,
+            benchmark: 1_000_000,
+        };
+        assert_eq!(with_ppm(slice.value(), 1_250), 100_125_000);
+        assert_eq!(slice.slippage_ppm(100_125_000), 1_250);
+        assert_eq!(slice.slippage_ppm(99_990_000), -100);
+        assert_eq!(with_ppm(3, 1), 4, "rounded up");
+        assert_eq!(with_ppm(i64::MAX, 1), i64::MAX);
+        assert_eq!(with_ppm(5, -2_000_000), 0);
+    }
+}

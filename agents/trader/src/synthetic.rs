@@ -1,0 +1,76 @@
+//! A trading day that never was: 26 quarters of an hour out of a seed.
+//!
+//! The price is a random walk of 32 steps in each bar, each step at most five cents either way,
+//! with a pull of a cent to where it began for every two units that it is off. Volume is large at
+//! both ends of the day and small at noon, as it is on stock exchanges, and up to a quarter more or
+//! less. Integers only: the same seed gives the same bytes on every machine.
+
+use crate::{Ticks, show_price};
+
+/// Bars of a day, of fifteen minutes from half past nine.
+const BARS: u64 = 26;
+/// Steps in a bar.
+const STEPS: u64 = 32;
+/// A cent, in ticks.
+const CENT: Ticks = 100;
+/// What the price begins at and is pulled back to.
+const MIDDLE: Ticks = 1_000_000;
+
+/// The seed of the day that ships as `examples/trading/day.csv`.
+pub const SEED: u64 = 1;
+
+/// The day of a seed, as CSV: what the example program `day` prints.
+pub fn day(seed: u64) -> String {
+    let mut dice = Dice(seed);
+    let mut price = MIDDLE;
+    let mut text = format!(
+        "# Synthetic: nobody ever traded at these prices. Made by\n\
+         # cargo run -p quorate-trader --example day -- {seed}\n\
+         Time,Open,High,Low,Close,Volume\n"
+    );
+    for bar in 0..BARS {
+        let open = price;
+        let (mut high, mut low) = (open, open);
+        for _ in 0..STEPS {
+            price = step(&mut dice, price);
+            (high, low) = (high.max(price), low.min(price));
+        }
+        let minutes = 9 * 60 + 30 + bar * 15;
+        let prices = [open, high, low, price].map(show_price).join(",");
+        let volume = volume(&mut dice, bar);
+        text += &format!("{:02}:{:02},{prices},{volume}\n", minutes / 60, minutes % 60);
+    }
+    text
+}
+
+/// Mixes a number well (the finalizer of SplitMix64, Steele et al. 2014).
+pub(crate) fn mix(seed: u64) -> u64 {
+    let mut mixed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+struct Dice(u64);
+
+impl Dice {
+    /// 0 to `sides` - 1.
+    fn roll(&mut self, sides: u64) -> u64 {
+        let rolled = mix(self.0);
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        rolled % sides
+    }
+}
+
+fn step(dice: &mut Dice, price: Ticks) -> Ticks {
+    let move_by = Ticks::try_from(dice.roll(11)).unwrap_or(0) - 5;
+    let pull = (MIDDLE - price) / (200 * CENT);
+    (price + (move_by + pull) * CENT).max(CENT)
+}
+
+/// 40,000 units at noon, up to 170,000 at the ends of the day.
+fn volume(dice: &mut Dice, bar: u64) -> u64 {
+    let from_noon = (2 * bar).abs_diff(BARS - 1);
+    let usual = 40_000 + 130_000 * from_noon * from_noon / ((BARS - 1) * (BARS - 1));
+    (usual * (75 + dice.roll(51)) / 100).next_multiple_of(100)
+}

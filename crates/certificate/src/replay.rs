@@ -1,0 +1,305 @@
+//! Auctions run again from their dossiers (`protocols/certificate.md`, C-17 to C-20).
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use quorate_market::{Award, Bid, Bidder, Mechanism, Round, Task, TieSeed, mechanism};
+use quorate_types::outcome::{Assignment, BidInput, BidderInput, ClearingInput, TaskInput};
+use quorate_types::task::{check_amounts, check_price};
+use quorate_types::{Hash, Label, OperationId, Price, PublicKey, SwarmId, TaskId};
+
+use crate::{Dossier, DossierError, Judgement};
+
+/// What running an auction again leaves open: the committee asserts it, and a quorum signed it.
+pub const NOT_REPLAYED: [&str; 7] = [
+    "whether excluded bids were rightly excluded, each for the reason that stands with it",
+    "whether budgets are what the attestations and the work at hand left each bidder",
+    "whether demands and limits are those of the tasks, which the dossier names by hash only",
+    "whether each bid was signed by its bidder: the dossier names its operation by hash only",
+    "whether a bid or task was kept out before the window closed, or the window closed too early",
+    "whether the mechanism and reserve price are those that the genesis gives the market",
+    "whether clearings or assignments are missing among these files altogether",
+];
+
+/// An auction that was run again and gave as many assignments, for as much, as its record says.
+///
+/// It says nothing of whether the record is certified: that takes a verified certificate of the
+/// record, or one of an assignment that names it ([`Self::clearing`]).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replay {
+    clearing: Hash,
+    market: Label,
+    awards: BTreeMap<TaskId, Award>,
+    specs: BTreeMap<TaskId, Hash>,
+    operations: BTreeMap<(TaskId, PublicKey), OperationId>,
+}
+
+/// Why an auction could not be run again, or gave something else.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReplayError {
+    /// The dossier is not the one of its record.
+    #[error(transparent)]
+    Dossier(#[from] DossierError),
+    /// A mechanism that this program does not have.
+    #[error("the mechanism `{0}` is not known to this program")]
+    Mechanism(Label),
+    /// A version of the mechanism that this program does not have.
+    #[error("version {recorded} of `{mechanism}` is not known to this program, which has {known}")]
+    Version {
+        /// Mechanism.
+        mechanism: Label,
+        /// Version of the record.
+        recorded: u16,
+        /// Version of this program.
+        known: u16,
+    },
+    /// An input that no clearing has: out of its order, twice, out of its limits, or a bid that
+    /// takes part without a price, by nobody, or on nothing.
+    #[error("input {0} is none that a clearing has in its place")]
+    Input(usize),
+    /// Another number of assignments.
+    #[error("{replayed} tasks are assigned when it is run again, the record counts {recorded}")]
+    Assigned {
+        /// By the record.
+        recorded: u64,
+        /// By the auction run again.
+        replayed: u64,
+    },
+    /// Another sum of the winning bids' prices.
+    #[error(
+        "the winning bids come to {replayed} when it is run again, by the record to {recorded}"
+    )]
+    Total {
+        /// By the record.
+        recorded: Price,
+        /// By the auction run again.
+        replayed: Price,
+    },
+}
+
+impl ReplayError {
+    /// What it means to an auditor.
+    pub fn judgement(&self) -> Judgement {
+        match self {
+            Self::Mechanism(_) | Self::Version { .. } => Judgement::CannotEvaluate,
+            Self::Dossier(_) | Self::Input(_) | Self::Assigned { .. } | Self::Total { .. } => {
+                Judgement::NotAuthentic
+            }
+        }
+    }
+
+    /// The stable name: `unknown_mechanism`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Dossier(DossierError::Encoding(_)) => "malformed_dossier",
+            Self::Dossier(DossierError::Count { .. } | DossierError::Root) => "dossier_root",
+            Self::Mechanism(_) => "unknown_mechanism",
+            Self::Version { .. } => "unknown_mechanism_version",
+            Self::Input(_) => "dossier_input",
+            Self::Assigned { .. } => "replayed_count",
+            Self::Total { .. } => "replayed_total",
+        }
+    }
+}
+
+/// Where a certified assignment is not what the auction gives when it is run again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Mismatch {
+    /// It is of another clearing.
+    #[error("it follows from another clearing: {0}")]
+    Clearing(Hash),
+    /// The auction leaves the task open, or never had it.
+    #[error("nobody wins the task when the auction is run again")]
+    Unassigned,
+    /// Somebody else wins.
+    #[error("agent {certified} is certified, {replayed} wins when the auction is run again")]
+    Agent {
+        /// By the certificate.
+        certified: PublicKey,
+        /// By the auction run again.
+        replayed: PublicKey,
+    },
+    /// The winner is paid, or the requester charged, another amount.
+    #[error("{what} {certified} is certified, it is {replayed} when the auction is run again")]
+    Amount {
+        /// Which of the two.
+        what: Amount,
+        /// By the certificate.
+        certified: Price,
+        /// By the auction run again.
+        replayed: Price,
+    },
+    /// Market, specification or winning bid are named otherwise than in the dossier.
+    #[error("its market, specification or winning bid is another than in the dossier")]
+    Reference,
+}
+
+/// An amount of an assignment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Amount {
+    /// What the winner is paid.
+    Price,
+    /// What the requester pays.
+    Charge,
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Price => "price",
+            Self::Charge => "charge",
+        })
+    }
+}
+
+impl Replay {
+    /// Checks the dossier against its record's root, and runs its auction again in this swarm,
+    /// which ties are drawn from.
+    ///
+    /// Takes as long as the auction took: up to a second. Check first that the record is certified.
+    ///
+    /// # Errors
+    /// [`ReplayError`], with its [`ReplayError::judgement`].
+    pub fn run(dossier: &Dossier, swarm: SwarmId) -> Result<Self, ReplayError> {
+        dossier.check_root()?;
+        let rule = rule(dossier)?;
+        let mut inputs = Inputs::default();
+        for (at, input) in dossier.inputs.iter().enumerate() {
+            inputs.take(input).ok_or(ReplayError::Input(at))?;
+        }
+        let Inputs { tasks, bidders, bids, specs, operations, .. } = inputs;
+        let record = &dossier.record;
+        let ties = TieSeed { swarm, market: record.market.clone() };
+        let clearing = rule.clear(&Round { tasks, bidders, bids, ties });
+        let (recorded, replayed) = (record.assigned, clearing.awards.len() as u64);
+        if recorded != replayed {
+            return Err(ReplayError::Assigned { recorded, replayed });
+        }
+        let prices = clearing.awards.iter().map(|award| award.bid);
+        let (recorded, replayed) = (record.total, prices.fold(0, Price::saturating_add));
+        if recorded != replayed {
+            return Err(ReplayError::Total { recorded, replayed });
+        }
+        let awards = clearing.awards.into_iter().map(|award| (award.task, award)).collect();
+        let (clearing, market) = (record.hash(), record.market.clone());
+        Ok(Self { clearing, market, awards, specs, operations })
+    }
+
+    /// Hash of the record, as assignments name it.
+    pub fn clearing(&self) -> Hash {
+        self.clearing
+    }
+
+    /// Who wins what at what price, ascending by task.
+    pub fn awards(&self) -> impl Iterator<Item = &Award> {
+        self.awards.values()
+    }
+
+    /// Compares an assignment, which must be certified, with what the auction gives: winner,
+    /// payment and charge, and what it names.
+    ///
+    /// # Errors
+    /// [`Mismatch`], the first there is.
+    pub fn check(&self, assignment: &Assignment) -> Result<(), Mismatch> {
+        let Assignment { task, agent, price, charge, .. } = *assignment;
+        if assignment.clearing != self.clearing {
+            return Err(Mismatch::Clearing(assignment.clearing));
+        }
+        let award = self.awards.get(&task).ok_or(Mismatch::Unassigned)?;
+        if agent != award.agent {
+            return Err(Mismatch::Agent { certified: agent, replayed: award.agent });
+        }
+        for (what, certified, replayed) in
+            [(Amount::Price, price, award.payment), (Amount::Charge, charge, award.charge)]
+        {
+            if certified != replayed {
+                return Err(Mismatch::Amount { what, certified, replayed });
+            }
+        }
+        let is_named = assignment.market == self.market
+            && self.specs.get(&task) == Some(&assignment.spec)
+            && self.operations.get(&(task, agent)) == Some(&assignment.bid);
+        if is_named { Ok(()) } else { Err(Mismatch::Reference) }
+    }
+}
+
+/// The mechanism of a dossier, in its version.
+fn rule(dossier: &Dossier) -> Result<&'static dyn Mechanism, ReplayError> {
+    let record = &dossier.record;
+    let name = &record.mechanism;
+    let rule = mechanism(name).ok_or_else(|| ReplayError::Mechanism(name.clone()))?;
+    if rule.version() != record.version {
+        return Err(ReplayError::Version {
+            mechanism: name.clone(),
+            recorded: record.version,
+            known: rule.version(),
+        });
+    }
+    Ok(rule)
+}
+
+/// What a mechanism is given, as it is read: mechanisms rely on what is checked here.
+#[derive(Debug, Default)]
+struct Inputs {
+    tasks: Vec<Task>,
+    bidders: Vec<Bidder>,
+    /// Those that take part.
+    bids: Vec<Bid>,
+    /// Task and agent of the last bid, excluded or not.
+    last_bid: Option<(TaskId, PublicKey)>,
+    specs: BTreeMap<TaskId, Hash>,
+    operations: BTreeMap<(TaskId, PublicKey), OperationId>,
+}
+
+impl Inputs {
+    /// Takes the next input; `None` where it is none that follows.
+    fn take(&mut self, input: &ClearingInput) -> Option<()> {
+        match input {
+            ClearingInput::Task(task) => self.take_task(task),
+            ClearingInput::Bidder(bidder) => self.take_bidder(bidder),
+            ClearingInput::Bid(bid) => self.take_bid(bid),
+        }
+    }
+
+    fn take_task(&mut self, input: &TaskInput) -> Option<()> {
+        let TaskInput { task, spec, ref demand, limit } = *input;
+        let follows = self.tasks.last().is_none_or(|last| last.id < task);
+        let is_first_kind = self.bidders.is_empty() && self.last_bid.is_none();
+        let is_sound = !demand.is_empty() && check_amounts(demand).is_ok();
+        if !(follows && is_first_kind && is_sound && check_price(limit).is_ok()) {
+            return None;
+        }
+        self.specs.insert(task, spec);
+        self.tasks.push(Task { id: task, demand: demand.clone(), limit });
+        Some(())
+    }
+
+    fn take_bidder(&mut self, input: &BidderInput) -> Option<()> {
+        let BidderInput { agent, ref budget } = *input;
+        let follows = self.bidders.last().is_none_or(|last| last.agent < agent);
+        if !(follows && self.last_bid.is_none() && check_amounts(budget).is_ok()) {
+            return None;
+        }
+        self.bidders.push(Bidder { agent, budget: budget.clone() });
+        Some(())
+    }
+
+    fn take_bid(&mut self, input: &BidInput) -> Option<()> {
+        let BidInput { task, agent, price, operation, excluded } = *input;
+        if self.last_bid.is_some_and(|last| last >= (task, agent)) {
+            return None;
+        }
+        self.last_bid = Some((task, agent));
+        if excluded.is_some() {
+            return Some(());
+        }
+        let is_by_bidder = self.bidders.binary_search_by_key(&agent, |bidder| bidder.agent).is_ok();
+        let price = price.filter(|price| check_price(*price).is_ok())?;
+        if !(is_by_bidder && self.specs.contains_key(&task)) {
+            return None;
+        }
+        self.operations.insert((task, agent), operation);
+        self.bids.push(Bid { task, agent, price });
+        Some(())
+    }
+}

@@ -1,0 +1,208 @@
+//! `quorate audit replay`: every auction run again, and compared with what is certified of it.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, ensure};
+use quorate_certificate::{ANSWERED_BY_REPLAY, Judgement, NOT_REPLAYED, Policy, TrustRoot};
+use quorate_types::limits;
+use serde_json::{Value, json};
+
+use super::bundle::{Auction, Bundle, Facts, WrongAward};
+use super::verify::{self, Checked};
+use super::{exit_code, files, read_trust_root, summary};
+use crate::output::say;
+
+/// Run auctions again from their dossiers, and compare them with certified assignments
+///
+/// Verifies the certificates as `quorate audit verify` does. Then, for each dossier: its inputs are
+/// all of those that the certified record of the clearing binds, so that not one losing bid is
+/// missing; the mechanism is run again on them; and winner, price and charge of each certified
+/// assignment are what it gives. Lists what it did not check.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  quorate submit desk --payload @job.txt --out certificates      # keeps dossiers as well
+  quorate audit replay certificates --trust genesis.toml
+
+Files whose names end in .dossier are dossiers, all others certificates. A dossier counts where a
+certificate here is of its clearing, or of an assignment of that clearing.
+
+Ends with
+  0  every certificate verified, every auction gives what is certified
+  1  a certificate or dossier is not authentic, or an auction gives something else
+  2  all of that holds, and a certificate falls short of the policy
+  3  something cannot be evaluated, as where a dossier is missing or a mechanism is not known,
+     and nothing is worse
+  4  wrong usage: no auction among the input, or no trust root that can be read
+
+--json writes one object:
+  verdict      the gravest: verified, not_authentic, policy_failed or cannot_evaluate
+  verified     certificates that verified
+  replayed     auctions that were run again and give what is certified
+  auctions     each with clearing, file, verdict, reason, explanation, market, window, mechanism,
+               version, tasks, bidders, bids, excluded, assigned, total, compared
+  mismatches   assignments that are not what the auction gives: clearing, file, task, explanation
+  refused      certificates that did not verify, as `quorate audit verify --json` has them
+  not_checked  what all of this does not say; never empty")]
+pub(super) struct Args {
+    /// Certificates and dossiers, or folders of them (with all below; hidden files are left out).
+    #[arg(required = true, value_name = "FILE|FOLDER")]
+    files: Vec<PathBuf>,
+    /// Genesis file of the swarm. It must come another way than the certificates.
+    #[arg(long, value_name = "GENESIS")]
+    trust: PathBuf,
+    /// Distinct operators among the signers of each commit, at least.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    min_operators: usize,
+    /// Write a JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What came of all.
+struct Findings {
+    checked: Vec<Checked>,
+    auctions: Vec<Auction>,
+}
+
+/// Replays.
+///
+/// # Errors
+/// Wrong usage, and dossiers that cannot be read.
+pub(super) fn run(args: &Args) -> Result<ExitCode> {
+    let root = read_trust_root(&args.trust).context("--trust")?;
+    let files = files::collect(&args.files)?;
+    let policy = Policy { min_operators: args.min_operators, ..Policy::default() };
+    let checked = verify::check_all(files.certificates, &root, &policy);
+    let mut bundle = Bundle::default();
+    for file in &checked {
+        if let Some(outcome) = file.auction() {
+            bundle.certify(file.name(), outcome);
+        }
+    }
+    for path in files.dossiers {
+        let name = path.display().to_string();
+        let bytes = files::read(&path, limits::DOSSIER_BYTES).with_context(|| name.clone())?;
+        bundle.add_dossier(name, &bytes);
+    }
+    let findings = Findings { auctions: bundle.replay(root.swarm()), checked };
+    let is_refused = findings.refused().next().is_some();
+    ensure!(is_refused || !bundle.is_empty(), "there is nothing of an auction among these files");
+    match args.json {
+        true => say(findings.to_json().to_string())?,
+        false => findings.say_for_people(&root)?,
+    }
+    Ok(exit_code(findings.verdict()).into())
+}
+
+impl Findings {
+    fn verdict(&self) -> Judgement {
+        let certificates = self.checked.iter().map(Checked::judgement);
+        summary::gravest(certificates.chain(self.auctions.iter().map(Auction::judgement)))
+    }
+
+    fn refused(&self) -> impl Iterator<Item = &Checked> {
+        self.checked.iter().filter(|file| file.judgement() != Judgement::Verified)
+    }
+
+    fn verified(&self) -> usize {
+        self.checked.len() - self.refused().count()
+    }
+
+    fn replayed(&self) -> usize {
+        let agrees = |auction: &&Auction| auction.judgement() == Judgement::Verified;
+        self.auctions.iter().filter(agrees).count()
+    }
+
+    fn not_checked(&self) -> Vec<&'static str> {
+        let certificates = summary::not_checked(&self.checked).into_iter();
+        let open = certificates.filter(|text| !ANSWERED_BY_REPLAY.contains(text));
+        NOT_REPLAYED.into_iter().chain(open).collect()
+    }
+
+    fn to_json(&self) -> Value {
+        let mismatches = self.auctions.iter().flat_map(|auction| {
+            auction.mismatches.iter().map(|wrong| mismatch_json(auction, wrong))
+        });
+        json!({
+            "verdict": self.verdict().name(),
+            "verified": self.verified(),
+            "replayed": self.replayed(),
+            "auctions": self.auctions.iter().map(auction_json).collect::<Vec<_>>(),
+            "mismatches": mismatches.collect::<Vec<_>>(),
+            "refused": self.refused().map(Checked::to_json).collect::<Vec<_>>(),
+            "not_checked": self.not_checked(),
+        })
+    }
+
+    fn say_for_people(&self, root: &TrustRoot) -> Result<()> {
+        say(format!("trust root {} of swarm {}", root.fingerprint(), root.name()))?;
+        self.refused().try_for_each(|file| say(file.to_line()))?;
+        self.auctions.iter().try_for_each(|auction| say(auction_line(auction)))?;
+        say("Not checked:")?;
+        self.not_checked().iter().try_for_each(|text| say(format!("  - {text}")))?;
+        say(format!("{} of {} certificates verified", self.verified(), self.checked.len()))?;
+        say(format!("{} of {} auctions agree", self.replayed(), self.auctions.len()))
+    }
+}
+
+fn auction_json(auction: &Auction) -> Value {
+    let facts = auction.facts.as_ref();
+    let record = facts.map(|facts| &facts.record);
+    json!({
+        "clearing": auction.clearing,
+        "file": auction.file,
+        "verdict": auction.judgement().name(),
+        "reason": auction.fault.as_ref().map(|fault| fault.code()),
+        "explanation": auction.fault.as_ref().map(ToString::to_string),
+        "market": record.map(|record| &record.market),
+        "window": record.map(|record| record.window),
+        "mechanism": record.map(|record| &record.mechanism),
+        "version": record.map(|record| record.version),
+        "tasks": facts.map(|facts| facts.tasks),
+        "bidders": facts.map(|facts| facts.bidders),
+        "bids": facts.map(|facts| facts.bids),
+        "excluded": facts.map(|facts| facts.excluded),
+        "assigned": record.map(|record| record.assigned),
+        "total": record.map(|record| record.total),
+        "compared": auction.compared,
+    })
+}
+
+fn mismatch_json(auction: &Auction, wrong: &WrongAward) -> Value {
+    json!({
+        "clearing": auction.clearing,
+        "file": wrong.file,
+        "task": wrong.task.to_string(),
+        "explanation": wrong.mismatch.to_string(),
+    })
+}
+
+fn auction_line(auction: &Auction) -> String {
+    let mut line = format!("{:<16}{}", auction.judgement().name(), auction.file);
+    if let Some(facts) = &auction.facts {
+        line += &format!("\n{:16}{}", "", facts_line(facts));
+    }
+    if auction.fault.is_none() {
+        line += &format!("; {} certified assignments compared", auction.compared);
+    }
+    for complaint in auction.complaints() {
+        line += &format!("\n{:16}{complaint}", "");
+    }
+    line
+}
+
+fn facts_line(facts: &Facts) -> String {
+    let Facts { record, tasks, bids, excluded, .. } = facts;
+    format!(
+        "market {}, window {}, by {} {}: {tasks} tasks, {bids} bids, {excluded} of them excluded, \
+         {} assigned for {}",
+        record.market,
+        record.window,
+        record.mechanism,
+        record.version,
+        record.assigned,
+        record.total
+    )
+}

@@ -1,0 +1,199 @@
+//! What every demonstration begins with: a run folder, keys, a genesis, attestations.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use quorate_node::{Home, NodeConfig};
+use quorate_types::genesis::{Admission, Attester, Parameters};
+use quorate_types::{
+    Capabilities, Claims, Genesis, Market, PROTOCOL_VERSION, PublicKey, Validator, ValidatorSet,
+};
+use serde::Serialize;
+
+/// Folder, members and genesis of a run.
+pub(super) struct Setting {
+    pub(super) folder: PathBuf,
+    pub(super) genesis: Genesis,
+    pub(super) validators: Vec<Member>,
+    pub(super) agents: Vec<Member>,
+    /// The node of this process: requester and attester.
+    pub(super) operator: Home,
+    started_unix_ms: u64,
+}
+
+/// A process to be: its name, folder and key.
+pub(super) struct Member {
+    pub(super) name: String,
+    pub(super) home: Home,
+    pub(super) key: PublicKey,
+}
+
+/// What a demonstration asks for.
+pub(super) struct Wanted<'a> {
+    /// Of the swarm, and how its run folders begin.
+    pub(super) name: &'a str,
+    /// Of each agent, a number behind it; also the role of its process.
+    pub(super) role: &'a str,
+    pub(super) validators: usize,
+    pub(super) agents: usize,
+    /// Name of the attester.
+    pub(super) attester: &'a str,
+    /// Ascending by name.
+    pub(super) markets: Vec<Market>,
+    /// Folder of the run, if it is to be a certain one.
+    pub(super) keep: Option<&'a Path>,
+    pub(super) started_unix_ms: u64,
+}
+
+impl Setting {
+    /// Makes folder, keys and genesis.
+    pub(super) fn make(wanted: Wanted<'_>) -> Result<Self> {
+        let started_unix_ms = wanted.started_unix_ms;
+        let folder = match wanted.keep {
+            Some(folder) => folder.to_path_buf(),
+            None => PathBuf::from("runs").join(format!("{}-{started_unix_ms}", wanted.name)),
+        };
+        make_empty(&folder)?;
+        let numbered = |role: &str, count| -> Result<Vec<Member>> {
+            (1..=count).map(|number| member(&folder, format!("{role}-{number}"))).collect()
+        };
+        let validators = numbered("validator", wanted.validators)?;
+        let agents = numbered(wanted.role, wanted.agents)?;
+        let operator = member(&folder, "operator".to_owned())?;
+        let genesis = genesis(&wanted, &validators, &operator)?;
+        let operator = operator.home;
+        Ok(Self { folder, genesis, validators, agents, operator, started_unix_ms })
+    }
+
+    /// Writes genesis and guards into the folders.
+    pub(super) fn write(&self) -> Result<()> {
+        self.operator.store_genesis(&self.genesis)?;
+        quorate_node::write_genesis(&self.trust_root(), &self.genesis)?;
+        for validator in &self.validators {
+            validator.home.store_genesis(&self.genesis)?;
+            validator.home.create_guard(&validator.key, &self.genesis.swarm_id())?;
+        }
+        for agent in &self.agents {
+            agent.home.store_genesis(&self.genesis)?;
+        }
+        Ok(())
+    }
+
+    /// Has the operator attest an agent's capabilities, for a day.
+    pub(super) fn attest(&self, agent: &Member, capabilities: Capabilities) -> Result<()> {
+        let attester = self.operator.key()?;
+        let now = self.started_unix_ms / 1000;
+        let claims = Claims {
+            issuer: attester.public_key(),
+            subject: agent.key,
+            audience: self.genesis.swarm_id(),
+            expires: now + 24 * 3600,
+            not_before: now - 60,
+            issued_at: now,
+            id: agent.name.clone().into_bytes(),
+            capabilities,
+        };
+        Ok(agent.home.store_attestation(&attester.sign(claims).into_inner())?)
+    }
+
+    /// Tells a member where to start from. The first validator starts from nothing.
+    pub(super) fn configure(home: &Home, listens: bool, boot: &[String]) -> Result<()> {
+        let any = ["/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"];
+        let listen = any.into_iter().filter(|_| listens).map(str::parse);
+        let config = NodeConfig {
+            listen: listen.collect::<Result<_, _>>()?,
+            boot: boot.iter().map(|address| address.parse()).collect::<Result<_, _>>()?,
+            ..NodeConfig::default()
+        };
+        Ok(home.store_config(&config)?)
+    }
+
+    pub(super) fn log(&self, name: &str) -> PathBuf {
+        self.folder.join("logs").join(format!("{name}.log"))
+    }
+
+    pub(super) fn certificates(&self) -> PathBuf {
+        self.folder.join("certificates")
+    }
+
+    pub(super) fn trust_root(&self) -> PathBuf {
+        self.folder.join("genesis.toml")
+    }
+
+    /// The run was stopped by a person: says where it lies; the exit code.
+    pub(super) fn stopped(&self) -> ExitCode {
+        eprintln!("stopped; what there is so far lies in {}", self.folder.display());
+        ExitCode::from(130)
+    }
+
+    /// Names by key, of validators and agents.
+    pub(super) fn names(&self) -> BTreeMap<PublicKey, String> {
+        let all = self.validators.iter().chain(&self.agents);
+        all.map(|member| (member.key, member.name.clone())).collect()
+    }
+}
+
+impl Member {
+    /// Writes what its process is told of itself.
+    pub(super) fn tell(&self, file: &str, what: &impl Serialize) -> Result<()> {
+        let path = self.home.root().join(file);
+        let text = serde_json::to_string_pretty(what)?;
+        std::fs::write(&path, text).with_context(|| path.display().to_string())
+    }
+}
+
+/// Keeps what was read in the run folder; gives its file name.
+pub(super) fn keep_input(
+    input: Option<&Path>,
+    ours: (&str, &str),
+    folder: &Path,
+) -> Result<String> {
+    let (name, text) = match input {
+        Some(path) => {
+            let name = path.file_name().with_context(|| path.display().to_string())?;
+            let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+            (name.to_string_lossy().into_owned(), text)
+        }
+        None => (ours.0.to_owned(), ours.1.to_owned()),
+    };
+    let path = folder.join(&name);
+    std::fs::write(&path, text).with_context(|| path.display().to_string())?;
+    Ok(name)
+}
+
+fn make_empty(folder: &Path) -> Result<()> {
+    if folder.exists() && std::fs::read_dir(folder)?.next().is_some() {
+        bail!("{}: exists and is not empty; choose another folder", folder.display());
+    }
+    for part in ["logs", "certificates"] {
+        let path = folder.join(part);
+        std::fs::create_dir_all(&path).with_context(|| path.display().to_string())?;
+    }
+    Ok(())
+}
+
+fn member(folder: &Path, name: String) -> Result<Member> {
+    let home = Home::new(folder.join("nodes").join(&name));
+    let key = home.create_key()?.public_key();
+    Ok(Member { name, home, key })
+}
+
+fn genesis(wanted: &Wanted<'_>, validators: &[Member], operator: &Member) -> Result<Genesis> {
+    let set = validators.iter().enumerate().map(|(at, member)| {
+        Ok(Validator { key: member.key, power: 1, operator: format!("op-{}", at + 1).parse()? })
+    });
+    let genesis = Genesis {
+        name: wanted.name.parse()?,
+        created: wanted.started_unix_ms.saturating_sub(1),
+        markets: wanted.markets.clone(),
+        version: PROTOCOL_VERSION,
+        admission: Admission::Attestation,
+        attesters: vec![Attester { key: operator.key, name: wanted.attester.parse()? }],
+        parameters: Parameters::default(),
+        validators: ValidatorSet::new(set.collect::<Result<_>>()?)?,
+    };
+    genesis.check()?;
+    Ok(genesis)
+}

@@ -1,0 +1,247 @@
+//! The running swarm of a demonstration: its processes, the operator's node, and what they tell.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use quorate_certificate::Certificate;
+use quorate_node::{Clock, DossierBundle, Node, NodeError, NodeEvent, NodeHandle};
+use quorate_types::{Hash, Outcome};
+use tokio::sync::{broadcast, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::Interval;
+
+use super::processes::{Heard, Process};
+use super::setting::Setting;
+use super::worker::Line;
+use crate::dossiers;
+
+/// How long the swarm may take to find together.
+pub(super) const GATHERING: Duration = Duration::from_secs(20);
+/// How often a demonstration looks at what is due, while nothing happens.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Dossiers that are on their way when all is over are waited for so long.
+const DOSSIER_LIMIT: Duration = Duration::from_secs(5);
+
+/// Processes, and the node of this one.
+pub(super) struct Swarm<'a> {
+    pub(super) setting: &'a Setting,
+    pub(super) clock: Clock,
+    pub(super) operator: NodeHandle,
+    pub(super) bar: ProgressBar,
+    processes: Vec<Process>,
+    heard: mpsc::UnboundedReceiver<(usize, Heard)>,
+    events: broadcast::Receiver<NodeEvent>,
+    /// Said while the swarm gathered.
+    early: VecDeque<(usize, Line)>,
+    tick: Interval,
+    /// Clearings whose dossiers are kept, or on their way.
+    clearings: BTreeSet<Hash>,
+    dossiers: JoinSet<Fetched>,
+}
+
+/// The answer to asking for a dossier.
+type Fetched = (Hash, Result<Option<Arc<DossierBundle>>, NodeError>);
+
+/// What happened.
+pub(super) enum News {
+    /// A process said something.
+    Line(usize, Line),
+    /// The operator's node learned something.
+    Event(Box<NodeEvent>),
+    /// A moment passed.
+    Tick,
+    /// The operator's node has stopped.
+    Closed,
+}
+
+impl<'a> Swarm<'a> {
+    /// Starts every process and waits until each says it runs. The first validator knows nobody,
+    /// all others know the first one only. Agents run as workers of `role`.
+    pub(super) async fn start(setting: &'a Setting, role: &str, bar: ProgressBar) -> Result<Self> {
+        let clock = Clock::start();
+        let (say, mut heard) = mpsc::unbounded_channel();
+        let mut processes = Vec::new();
+        let mut boot = Vec::new();
+        let start = |member: &super::setting::Member, role: &str, index| {
+            let place = (index, say.clone());
+            Process::start(role, member.home.root(), &setting.log(&member.name), place)
+        };
+        for (index, validator) in setting.validators.iter().enumerate() {
+            Setting::configure(&validator.home, true, &boot)?;
+            processes.push(start(validator, "validator", index)?);
+            if index == 0 {
+                boot = first_address(&mut heard, setting).await?;
+            }
+        }
+        for (index, agent) in setting.agents.iter().enumerate() {
+            Setting::configure(&agent.home, false, &boot)?;
+            processes.push(start(agent, role, setting.validators.len() + index)?);
+        }
+        Setting::configure(&setting.operator, false, &boot)?;
+        let operator = Node::builder(setting.operator.clone()).start().await?;
+        let events = operator.subscribe();
+        let mut swarm = Self {
+            setting,
+            clock,
+            operator,
+            bar,
+            processes,
+            heard,
+            events,
+            early: VecDeque::new(),
+            tick: tokio::time::interval(TICK),
+            clearings: BTreeSet::new(),
+            dossiers: JoinSet::new(),
+        };
+        swarm.gather(role).await?;
+        Ok(swarm)
+    }
+
+    async fn gather(&mut self, role: &str) -> Result<()> {
+        let all = self.processes.len();
+        let mut ready = 1;
+        while ready < all {
+            let next = tokio::time::timeout(GATHERING, self.heard.recv()).await;
+            match next.ok().flatten() {
+                Some((_, Heard::Line(Line::Ready { .. }))) => ready += 1,
+                Some((index, Heard::Ended)) => bail!(
+                    "{} ended at its start; see {}",
+                    self.name(index),
+                    self.setting.log(self.name(index)).display()
+                ),
+                Some((index, Heard::Line(line))) => self.early.push_back((index, line)),
+                None => bail!("only {ready} of {all} processes came up within 20 s; see logs/"),
+            }
+        }
+        let (validators, agents) = (self.setting.validators.len(), self.setting.agents.len());
+        self.say(&format!(
+            "{validators} validators and {agents} {role}s run as {all} processes, pid {}",
+            std::process::id()
+        ));
+        Ok(())
+    }
+
+    /// Waits for what happens next. May be dropped and called again without losing anything.
+    pub(super) async fn next(&mut self) -> News {
+        if let Some((index, line)) = self.early.pop_front() {
+            return News::Line(index, line);
+        }
+        loop {
+            tokio::select! {
+                Some((index, heard)) = self.heard.recv() => match heard {
+                    Heard::Line(line) => return News::Line(index, line),
+                    Heard::Ended => self.ended(index),
+                },
+                event = self.events.recv() => match event {
+                    Ok(event) => {
+                        self.fetch_dossier(&event);
+                        return News::Event(Box::new(event));
+                    }
+                    Err(broadcast::error::RecvError::Lagged(_)) => {}
+                    Err(broadcast::error::RecvError::Closed) => return News::Closed,
+                },
+                Some(Ok((clearing, fetched))) = self.dossiers.join_next() => {
+                    self.keep_dossier(&clearing, fetched.ok().flatten().as_deref());
+                }
+                _ = self.tick.tick() => return News::Tick,
+            }
+        }
+    }
+
+    /// Asks for all that an award followed from, once for each auction: validators keep recent
+    /// ones only.
+    fn fetch_dossier(&mut self, event: &NodeEvent) {
+        let NodeEvent::Awarded { certificate, .. } = event else { return };
+        let Ok(decoded) = Certificate::decode(certificate) else { return };
+        let Outcome::Assignment(assignment) = decoded.outcome else { return };
+        let clearing = assignment.clearing;
+        if self.clearings.insert(clearing) {
+            let dossier = self.operator.dossier(clearing);
+            self.dossiers.spawn(async move { (clearing, dossier.await) });
+        }
+    }
+
+    /// A dossier that does not come is missing from the audit, which says so.
+    fn keep_dossier(&self, clearing: &Hash, bundle: Option<&DossierBundle>) {
+        let Some(bundle) = bundle else { return };
+        if let Err(error) = dossiers::keep(&self.setting.certificates(), clearing, bundle) {
+            self.say(&format!("{error:#}"));
+        }
+    }
+
+    fn ended(&self, index: usize) {
+        if self.processes.get(index).is_some_and(|process| !process.killed) {
+            let name = self.name(index);
+            self.say(&format!("{name} ended by itself; see logs/{name}.log"));
+        }
+    }
+
+    /// Kills a process without warning; whether there was one.
+    pub(super) async fn kill(&mut self, index: usize) -> bool {
+        match self.processes.get_mut(index) {
+            Some(process) => process.kill().await.is_ok(),
+            None => false,
+        }
+    }
+
+    /// Ends the operator's node, then every process. Dossiers on their way are waited for.
+    pub(super) async fn stop(mut self) {
+        self.bar.finish_and_clear();
+        let left = async {
+            while let Some(fetched) = self.dossiers.join_next().await {
+                let Ok((clearing, fetched)) = fetched else { continue };
+                self.keep_dossier(&clearing, fetched.ok().flatten().as_deref());
+            }
+        };
+        // One that does not come is missing from the audit, which says so.
+        let _ = tokio::time::timeout(DOSSIER_LIMIT, left).await;
+        self.operator.shutdown().await;
+        for mut process in self.processes {
+            process.stop().await;
+        }
+    }
+
+    pub(super) fn name(&self, index: usize) -> &str {
+        let mut members = self.setting.validators.iter().chain(&self.setting.agents);
+        members.nth(index).map_or("a process", |member| &member.name)
+    }
+
+    /// A line of what happens, above the bar; on standard error, so that `--json` stays clean.
+    pub(super) fn say(&self, text: &str) {
+        let seconds = self.clock.monotonic() as f64 / 1000.0;
+        let line = format!("{seconds:6.1} s  {text}");
+        if self.bar.is_hidden() {
+            eprintln!("{line}");
+        } else {
+            self.bar.println(line);
+        }
+    }
+}
+
+async fn first_address(
+    heard: &mut mpsc::UnboundedReceiver<(usize, Heard)>,
+    setting: &Setting,
+) -> Result<Vec<String>> {
+    let log = setting.log(&setting.validators[0].name);
+    match tokio::time::timeout(GATHERING, heard.recv()).await.ok().flatten() {
+        Some((_, Heard::Line(Line::Ready { addresses }))) => Ok(addresses),
+        _ => bail!("the first validator did not start; see {}", log.display()),
+    }
+}
+
+/// A bar for people: none where nobody looks, or nobody is to be disturbed.
+pub(super) fn progress_bar(json: bool, length: usize) -> ProgressBar {
+    let bar = ProgressBar::new(length as u64);
+    if json || !std::io::stderr().is_terminal() {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    if let Ok(style) = ProgressStyle::with_template("{bar:40.cyan} {pos}/{len} tasks  {elapsed}") {
+        bar.set_style(style);
+    }
+    bar
+}

@@ -1,0 +1,165 @@
+//! Setting the stage: bars, orders, markets, market makers and their characters.
+
+use anyhow::Result;
+use quorate_trader::{Bars, MakerConfig, ParentOrder, Schedule, Ticks, with_ppm};
+use quorate_types::{Label, Market};
+
+use super::Args;
+use crate::demo::setting::{Setting, Wanted, keep_input};
+use crate::demo::worker::{TRADER_FILE, TraderFile};
+
+/// The day that ships, for a run without `--bars`.
+const DAY: &str = include_str!("../../../../../examples/trading/day.csv");
+const DAY_NAME: &str = "day.csv";
+/// What slices require, and every market maker is attested.
+const VENUE: &str = "venue.lit";
+/// Units in a slice.
+const QUANTITY: i64 = 100;
+/// What the ring asks above its costs, in millionths.
+const PADDING_PPM: i64 = 600;
+/// Slices whose value an honest market maker has credit for.
+const CREDIT_SLICES: i64 = 8;
+/// What the one that bids beyond its credit has credit for, as a part of a slice.
+const SHORT_CREDIT: i64 = 2;
+
+/// The markets, ascending by name: name and mechanism.
+pub(super) const MARKETS: [(&str, &str); 2] =
+    [("slices-mcafee", "mcafee"), ("slices-vickrey", "second-price")];
+
+/// Everything the run needs, written to its folder.
+pub(super) struct Stage {
+    pub(super) setting: Setting,
+    /// Those that are traded.
+    pub(super) bars: Bars,
+    pub(super) orders: Vec<ParentOrder>,
+    pub(super) venue: Label,
+    /// In the order of the setting's agents.
+    pub(super) makers: Vec<Maker>,
+}
+
+/// A market maker and its character.
+pub(super) struct Maker {
+    pub(super) character: Character,
+    pub(super) config: MakerConfig,
+}
+
+/// How a market maker behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Character {
+    /// Asks what it costs.
+    Honest,
+    /// Agreed with another one to ask more.
+    Ring,
+    /// Commits, and never opens.
+    Silent,
+    /// Says it may owe more than was attested.
+    OverCredit,
+}
+
+impl Stage {
+    pub(super) fn set(args: &Args, started_unix_ms: u64) -> Result<Self> {
+        let mut bars = match &args.bars {
+            Some(path) => Bars::read(path)?,
+            None => Bars::parse(DAY_NAME, DAY)?,
+        };
+        bars.bars.truncate(args.take);
+        let orders = orders(bars.bars.len());
+        let highest = bars.bars.iter().map(|bar| bar.high).max().unwrap_or(0);
+        let makers = makers(args, highest.saturating_mul(QUANTITY))?;
+        let setting = Setting::make(Wanted {
+            name: "trading",
+            role: "trader",
+            validators: args.validators,
+            agents: args.traders,
+            attester: "clearing-house",
+            markets: MARKETS.into_iter().map(market).collect::<Result<_>>()?,
+            keep: args.keep.as_deref(),
+            started_unix_ms,
+        })?;
+        bars.name = keep_input(args.bars.as_deref(), (DAY_NAME, DAY), &setting.folder)?;
+        setting.write()?;
+        for (trader, maker) in setting.agents.iter().zip(&makers) {
+            setting.attest(trader, maker.config.attested())?;
+            let withholds = maker.character == Character::Silent;
+            trader.tell(TRADER_FILE, &TraderFile { config: maker.config.clone(), withholds })?;
+        }
+        Ok(Self { setting, bars, orders, venue: VENUE.parse()?, makers })
+    }
+
+    /// Names of the market makers of a character.
+    pub(super) fn names(&self, character: Character) -> Vec<String> {
+        let all = self.setting.agents.iter().zip(&self.makers);
+        let found = all.filter(|(_, maker)| maker.character == character);
+        found.map(|(member, _)| member.name.clone()).collect()
+    }
+}
+
+/// Three clients: one patient, one that goes with the volume, one in a hurry. Two slices of each
+/// in a bar, on average.
+fn orders(bars: usize) -> Vec<ParentOrder> {
+    let kinds = [
+        ("pension", 900, Schedule::Even),
+        ("index", 1_600, Schedule::Volume),
+        ("hedge", 3_000, Schedule::Even),
+    ];
+    let order = |(name, limit_ppm, schedule): (&str, i64, Schedule)| ParentOrder {
+        name: name.to_owned(),
+        lots: 2 * bars as u64,
+        quantity: QUANTITY,
+        limit_ppm,
+        schedule,
+    };
+    kinds.into_iter().map(order).collect()
+}
+
+fn market((name, mechanism): (&str, &str)) -> Result<Market> {
+    Ok(Market {
+        name: name.parse()?,
+        reserve: None,
+        trusted: false,
+        attempts: 10,
+        lease_ms: 3_000,
+        mechanism: mechanism.parse()?,
+        reveal_ms: Some(600),
+        window_ms: 300,
+    })
+}
+
+/// The first two are the cheapest, and collude; the last one bids beyond its credit, the one
+/// before it keeps its commitments shut. As many of these as leave two honest ones.
+fn makers(args: &Args, slice: Ticks) -> Result<Vec<Maker>> {
+    let venue: Label = VENUE.parse()?;
+    let maker = |at: usize| {
+        let character = character(args, at);
+        let credit = slice.saturating_mul(CREDIT_SLICES);
+        let short = character == Character::OverCredit;
+        let config = MakerConfig {
+            venue: venue.clone(),
+            credit: if short { slice / SHORT_CREDIT } else { credit },
+            claims: short.then_some(credit),
+            cost_ppm: 200 + 150 * at as i64,
+            noise_ppm: 80,
+            padding_ppm: if character == Character::Ring { PADDING_PPM } else { 0 },
+            seed: args.seed.wrapping_mul(1000).wrapping_add(at as u64),
+        };
+        Maker { character, config }
+    };
+    Ok((0..args.traders).map(maker).collect())
+}
+
+fn character(args: &Args, at: usize) -> Character {
+    let count = args.traders;
+    match count - at {
+        _ if args.no_faults => Character::Honest,
+        1 => Character::OverCredit,
+        2 if count >= 4 => Character::Silent,
+        _ if at < 2 && count >= 6 => Character::Ring,
+        _ => Character::Honest,
+    }
+}
+
+/// The most that any order pays for a slice of this value: what one takes of its seller's credit.
+pub(super) fn highest_limit(orders: &[ParentOrder], value: Ticks) -> Ticks {
+    let highest = orders.iter().map(|order| order.limit_ppm).max().unwrap_or(0);
+    with_ppm(value, highest)
+}

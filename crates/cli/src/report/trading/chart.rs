@@ -1,0 +1,234 @@
+//! The bars of the day with what was paid in each, and how far that lies above the benchmark.
+
+use quorate_trader::show_price;
+
+use super::super::html::{colour, escape};
+use super::super::projection::round_below;
+use super::tables::bps;
+use super::{Fill, Report, Trading};
+
+const WIDTH: f64 = 1_000.0;
+/// Where the numbers end and the day begins.
+const LEFT: f64 = 74.0;
+const RIGHT: f64 = 14.0;
+/// Top and bottom of the panel of prices.
+const PRICES: (f64, f64) = (14.0, 330.0);
+/// Top and bottom of the panel of slippage.
+const SLIPPAGE: (f64, f64) = (372.0, 500.0);
+const HEIGHT: f64 = 508.0;
+/// Lines across a panel, about.
+const LINES: f64 = 5.0;
+/// Times along the day, at most.
+const TIMES: usize = 13;
+
+/// The drawing and what its signs mean.
+pub(super) fn figure(report: &Report, trading: &Trading) -> String {
+    let Some(chart) = Chart::of(trading) else { return "<p>There are no bars.</p>\n".to_owned() };
+    format!(
+        "<figure class=\"scroll\">\n<svg class=\"timeline prices\" viewBox=\"0 0 {WIDTH} \
+         {HEIGHT}\" role=\"img\" aria-label=\"Bars, fills and slippage\">\n{}{}{}{}</svg>\n\
+         </figure>\n{}{SIGNS}",
+        chart.grid(),
+        chart.times(trading),
+        chart.bars(trading),
+        chart.fills(report, trading),
+        sellers(report, trading),
+    )
+}
+
+const SIGNS: &str = "<ul class=\"signs row\">\n\
+    <li><svg viewBox=\"-9 -9 18 18\"><path class=\"wick\" d=\"M0-8V8\"/><rect class=\"candle\" \
+    x=\"-4\" y=\"-4\" width=\"8\" height=\"8\"/></svg>bar: low to high, and open to close (filled \
+    where the price fell)</li>\n\
+    <li><svg viewBox=\"-9 -9 18 18\"><path class=\"benchmark\" d=\"M-8 0H8\"/></svg>\
+    benchmark</li>\n\
+    <li><svg viewBox=\"-9 -9 18 18\"><circle class=\"dot\" r=\"4\"/></svg>second price</li>\n\
+    <li><svg viewBox=\"-9 -9 18 18\"><path class=\"dot\" d=\"M0-5.5 5.5 0 0 5.5-5.5 0z\"/></svg>\
+    double auction</li>\n</ul>\n";
+
+/// Where things are drawn.
+struct Chart {
+    /// Width of a bar's place.
+    slot: f64,
+    prices: Scale,
+    /// In hundredths of a basis point.
+    slippage: Scale,
+}
+
+/// Numbers from the bottom of a panel to its top.
+struct Scale {
+    low: f64,
+    high: f64,
+    panel: (f64, f64),
+}
+
+impl Scale {
+    fn of(numbers: impl Iterator<Item = i64> + Clone, panel: (f64, f64)) -> Option<Self> {
+        let (low, high) = (to_f64(numbers.clone().min()?), to_f64(numbers.max()?));
+        let room = ((high - low) * 0.06).max(1.0);
+        Some(Self { low: low - room, high: high + room, panel })
+    }
+
+    fn y(&self, number: i64) -> f64 {
+        let (top, bottom) = self.panel;
+        bottom - (to_f64(number) - self.low) / (self.high - self.low) * (bottom - top)
+    }
+
+    /// Round numbers across the panel.
+    fn lines(&self) -> Vec<i64> {
+        let step = round_below((self.high - self.low) / LINES * 2.0);
+        let first = (self.low / step).ceil();
+        let count = ((self.high / step).floor() - first).clamp(0.0, 2.0 * LINES);
+        #[expect(clippy::cast_possible_truncation, reason = "prices are far below 2^53")]
+        let line = |at: i32| ((first + f64::from(at)) * step) as i64;
+        #[expect(clippy::cast_possible_truncation, reason = "ten lines at most")]
+        (0..=count as i32).map(line).collect()
+    }
+}
+
+impl Chart {
+    fn of(trading: &Trading) -> Option<Self> {
+        let bars = trading.bars.iter().flat_map(|bar| [bar.low, bar.high]);
+        let fills = trading.fills.iter().map(price);
+        let slippage = trading.fills.iter().map(|fill| fill.slippage_ppm);
+        Some(Self {
+            slot: (WIDTH - LEFT - RIGHT) / to_f64(i64::try_from(trading.bars.len()).ok()?.max(1)),
+            prices: Scale::of(bars.chain(fills), PRICES)?,
+            slippage: Scale::of(slippage.chain([0]), SLIPPAGE)?,
+        })
+    }
+
+    /// The left edge of a bar's place.
+    fn left(&self, bar: usize) -> f64 {
+        LEFT + to_f64(i64::try_from(bar).unwrap_or(0)) * self.slot
+    }
+
+    fn grid(&self) -> String {
+        let mut out = String::from("<g class=\"grid\">\n");
+        let line = |y: f64, label: &str| {
+            format!(
+                "<path d=\"M{LEFT} {y:.1}H{:.0}\"/><text x=\"{:.0}\" y=\"{:.1}\" \
+                 text-anchor=\"end\">{label}</text>\n",
+                WIDTH - RIGHT,
+                LEFT - 8.0,
+                y + 4.0,
+            )
+        };
+        for price in self.prices.lines() {
+            out += &line(self.prices.y(price), &show_price(price));
+        }
+        for ppm in self.slippage.lines() {
+            out += &line(self.slippage.y(ppm), &format!("{} bps", bps(ppm)));
+        }
+        out + "</g>\n"
+    }
+
+    fn times(&self, trading: &Trading) -> String {
+        let every = trading.bars.len().div_ceil(TIMES).max(1);
+        let mut out = String::from("<g class=\"grid\">\n");
+        for (at, bar) in trading.bars.iter().enumerate().step_by(every) {
+            out += &format!(
+                "<text x=\"{:.1}\" y=\"{:.0}\" text-anchor=\"middle\">{}</text>\n",
+                self.left(at) + self.slot / 2.0,
+                PRICES.1 + 22.0,
+                escape(&bar.time),
+            );
+        }
+        out + "</g>\n"
+    }
+
+    fn bars(&self, trading: &Trading) -> String {
+        let mut out = String::from("<g class=\"bars\">\n");
+        let width = (self.slot * 0.5).max(1.0);
+        for (at, bar) in trading.bars.iter().enumerate() {
+            let (left, middle) = (self.left(at), self.left(at) + self.slot / 2.0);
+            let y = |price| self.prices.y(price);
+            let (upper, lower) = (y(bar.open.max(bar.close)), y(bar.open.min(bar.close)));
+            let fell = if bar.close < bar.open { " fell" } else { "" };
+            out += &format!(
+                "<g><title>{}: open {}, high {}, low {}, close {}, benchmark {}</title>\
+                 <path class=\"wick\" d=\"M{middle:.1} {:.1}V{:.1}\"/>\
+                 <rect class=\"candle{fell}\" x=\"{:.1}\" y=\"{upper:.1}\" width=\"{width:.1}\" \
+                 height=\"{:.1}\"/><path class=\"benchmark\" d=\"M{left:.1} {:.1}h{:.1}\"/></g>\n",
+                escape(&bar.time),
+                show_price(bar.open),
+                show_price(bar.high),
+                show_price(bar.low),
+                show_price(bar.close),
+                show_price(bar.benchmark),
+                y(bar.high),
+                y(bar.low),
+                middle - width / 2.0,
+                (lower - upper).max(1.0),
+                y(bar.benchmark),
+                self.slot,
+            );
+        }
+        out + "</g>\n"
+    }
+
+    /// Each fill twice: at its price, and at its distance from the benchmark.
+    fn fills(&self, report: &Report, trading: &Trading) -> String {
+        let mut out = String::from("<g class=\"fills\">\n");
+        let mut drawn = vec![0_usize; trading.bars.len()];
+        let of_bar = |bar| trading.fills.iter().filter(|fill| fill.bar == bar).count();
+        for fill in &trading.fills {
+            let Some(before) = drawn.get_mut(fill.bar) else { continue };
+            *before += 1;
+            let part = to_f64(i64::try_from(*before).unwrap_or(0))
+                / to_f64(i64::try_from(of_bar(fill.bar) + 1).unwrap_or(1));
+            let x = self.left(fill.bar) + part * self.slot;
+            let mark = |y: f64| match fill.mechanism.as_str() {
+                "second-price" => {
+                    format!("<circle class=\"dot\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.4\"/>")
+                }
+                _ => format!(
+                    "<path class=\"dot\" d=\"M{x:.1} {:.1}l4.4 4.4-4.4 4.4-4.4-4.4z\"/>",
+                    y - 4.4
+                ),
+            };
+            out += &format!(
+                "<g class=\"{}\"><title>{} from {}: {} for one, {} bps</title>{}{}</g>\n",
+                colour(report.agent_index(&fill.maker)),
+                escape(&fill.slice),
+                escape(&fill.maker),
+                show_price(price(fill)),
+                bps(fill.slippage_ppm),
+                mark(self.prices.y(price(fill))),
+                mark(self.slippage.y(fill.slippage_ppm)),
+            );
+        }
+        out + "</g>\n"
+    }
+}
+
+/// Sellers and their colours, with what they sold.
+fn sellers(report: &Report, trading: &Trading) -> String {
+    let mut out = String::from("<ul class=\"signs row\">\n");
+    for (index, agent) in report.agents.iter().enumerate() {
+        let mark = |names: &[String], text: &str| match names.contains(&agent.name) {
+            true => format!(" <em class=\"badge lie\">{text}</em>"),
+            false => String::new(),
+        };
+        out += &format!(
+            "<li class=\"who {}\"><i></i>{}: {}{}{}{}</li>\n",
+            colour(Some(index)),
+            escape(&agent.name),
+            agent.tasks_done,
+            mark(&trading.ring, "colludes"),
+            mark(&trading.silent, "silent"),
+            mark(&trading.over_credit, "beyond its credit"),
+        );
+    }
+    out + "</ul>\n"
+}
+
+/// What a client paid for one unit.
+fn price(fill: &Fill) -> i64 {
+    fill.charged / fill.quantity.max(1)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "prices and counts are far below 2^53")]
+fn to_f64(number: i64) -> f64 {
+    number as f64
+}

@@ -1,0 +1,59 @@
+//! The trading part of a report: prices and fills, what the mechanisms gave, who misbehaved.
+
+mod chart;
+mod data;
+mod tables;
+
+pub use data::{Bar, Collusion, Fill, Mechanism, Order, Trading};
+
+use super::Report;
+use super::html::{Section, section};
+
+/// What a trading run shows in the place of a map.
+pub(super) fn sections(report: &Report, trading: &Trading) -> String {
+    let prices = chart::figure(report, trading);
+    let conduct = tables::conduct(report, trading);
+    let part = |id, title, lead, body: &str| section(Section { id, title, lead, body });
+    let mut page = part(
+        "prices",
+        "Prices and fills",
+        "Above, the bars and the price that clients paid for each slice, in the colour of its \
+         seller. Below, how far that lies above the bar's benchmark, the mean of open, high, low \
+         and close.",
+        &prices,
+    );
+    page += &part(
+        "mechanisms",
+        "Two mechanisms, one day",
+        "Each order puts its slices up in both markets by turns. What collusion cost is \
+         computed auction by auction: run again from its dossier, and once more with what the \
+         slices cost the colluders in the place of what they asked, all else as it was. Clients \
+         lose what they would have paid below their limits and did not.",
+        &tables::mechanisms(trading),
+    );
+    page += &part("conduct", "Who did not play by the rules", "", &conduct);
+    page += &part("orders", "Orders", "", &tables::orders(trading));
+    page += &part(
+        "fills",
+        "Fills",
+        "Each has a certificate that the slice was given to this seller at this price by this \
+         rule, and the dossier of its auction holds every quote: best execution, for a client \
+         who trusts nobody.",
+        &tables::fills(report, trading),
+    );
+    page
+}
+
+/// The numbers of the day, as tiles: name, value as markup, and whether it should be better.
+pub(super) fn tiles(trading: &Trading) -> Vec<(&'static str, (String, bool))> {
+    let sum = |number: fn(&Order) -> i64| trading.orders.iter().map(number).sum::<i64>();
+    let (bought, wanted) = (sum(|order| order.bought), sum(|order| order.quantity));
+    let value: i64 = trading.mechanisms.iter().map(|found| found.value).sum();
+    let charged: i64 = trading.mechanisms.iter().map(|found| found.charged).sum();
+    let slippage = tables::ppm(charged.saturating_sub(value), value);
+    vec![
+        ("units bought", (format!("{bought}<small>/{wanted}</small>"), bought < wanted)),
+        ("fills", (trading.fills.len().to_string(), false)),
+        ("bps above benchmark", (tables::bps(slippage), false)),
+    ]
+}

@@ -1,0 +1,121 @@
+//! The dossiers of recent clearings, for whoever runs an auction again (`protocols/wire.md`,
+//! W-15). None of it is agreed on; a restart makes it again from the blocks.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use quorate_ledger::Committed;
+use quorate_types::cose::Owned;
+use quorate_types::message::{DossierPart, FetchDossier};
+use quorate_types::{Hash, Height, Outcome, limits};
+
+/// Dossiers kept in memory; the oldest fall out first.
+const KEPT: usize = 4096;
+/// Bytes of them in memory.
+const KEPT_BYTES: usize = 64 * 1024 * 1024;
+
+/// Dossiers by the hashes of their records.
+#[derive(Debug, Default)]
+pub(crate) struct Dossiers {
+    kept: BTreeMap<Hash, Kept>,
+    /// Oldest first.
+    order: VecDeque<Hash>,
+    /// Bytes in `kept`.
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Kept {
+    /// Canonical CBOR.
+    bytes: Vec<u8>,
+    /// Height of the clearing, and place of its record among the outcomes.
+    place: (Height, usize),
+}
+
+impl Dossiers {
+    /// Takes in what a decided block cleared.
+    pub(crate) fn record(&mut self, committed: &Committed) {
+        let is_clearing = |outcome: &Outcome| matches!(outcome, Outcome::Clearing(_));
+        let places = (0..).zip(&committed.outcomes).filter(|(_, outcome)| is_clearing(outcome));
+        for ((at, _), dossier) in places.zip(&committed.dossiers) {
+            let quorate_ledger::Dossier { record, inputs } = dossier.clone();
+            let clearing = record.hash();
+            let bytes = quorate_certificate::Dossier { record, inputs }.encode();
+            self.keep(clearing, Kept { bytes, place: (committed.height, at) });
+        }
+    }
+
+    fn keep(&mut self, clearing: Hash, kept: Kept) {
+        self.bytes += kept.bytes.len();
+        self.order.push_back(clearing);
+        self.kept.insert(clearing, kept);
+        while self.order.len() > KEPT || self.bytes > KEPT_BYTES {
+            let Some(oldest) = self.order.pop_front() else { return };
+            self.bytes -= self.kept.remove(&oldest).map_or(0, |kept| kept.bytes.len());
+        }
+    }
+
+    /// A part of a dossier. `None` where it is not kept, or does not have so many bytes.
+    pub(crate) fn part(&self, wanted: FetchDossier) -> Option<DossierPart> {
+        let bytes = &self.kept.get(&wanted.clearing)?.bytes;
+        let rest = bytes.get(usize::try_from(wanted.from).ok()?..)?;
+        let part = rest.get(..limits::DOSSIER_PART_BYTES).unwrap_or(rest);
+        let total = bytes.len() as u64;
+        (!part.is_empty()).then(|| DossierPart { total, bytes: Owned(part.to_vec()) })
+    }
+
+    /// Where the record stands: height, and place among the outcomes of its block.
+    pub(crate) fn place(&self, clearing: &Hash) -> Option<(Height, usize)> {
+        Some(self.kept.get(clearing)?.place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(bytes: usize) -> Kept {
+        Kept { bytes: vec![7; bytes], place: (1, 0) }
+    }
+
+    fn name(number: usize) -> Hash {
+        Hash::derive("quorate 1 clearing", &[&number.to_be_bytes()])
+    }
+
+    #[test]
+    fn w15_the_oldest_fall_out_by_count() {
+        let mut dossiers = Dossiers::default();
+        for number in 0..=KEPT {
+            dossiers.keep(name(number), kept(1));
+        }
+        assert_eq!((dossiers.kept.len(), dossiers.bytes), (KEPT, KEPT));
+        assert_eq!(dossiers.place(&name(0)), None);
+        assert_eq!(dossiers.place(&name(1)), Some((1, 0)));
+    }
+
+    #[test]
+    fn w15_the_oldest_fall_out_by_bytes() {
+        let mut dossiers = Dossiers::default();
+        let (count, each) = (5, KEPT_BYTES / 4);
+        for number in 0..count {
+            dossiers.keep(name(number), kept(each));
+        }
+        assert_eq!((dossiers.kept.len(), dossiers.bytes), (4, KEPT_BYTES));
+        assert_eq!(dossiers.place(&name(0)), None);
+    }
+
+    #[test]
+    fn w15_parts_make_the_whole() {
+        let mut dossiers = Dossiers::default();
+        let whole: Vec<u8> = (0..limits::DOSSIER_PART_BYTES + 9).map(|at| at as u8).collect();
+        dossiers.keep(name(1), Kept { bytes: whole.clone(), place: (1, 0) });
+        let part = |from| dossiers.part(FetchDossier { clearing: name(1), from });
+        let (first, last) = (part(0).unwrap(), part(limits::DOSSIER_PART_BYTES as u64).unwrap());
+        assert_eq!((first.total, last.total), (whole.len() as u64, whole.len() as u64));
+        assert_eq!(first.bytes.0.len(), limits::DOSSIER_PART_BYTES);
+        assert_eq!([first.bytes.0, last.bytes.0].concat(), whole);
+        for from in [whole.len() as u64, whole.len() as u64 + 1, u64::MAX] {
+            assert_eq!(part(from), None, "from {from}");
+        }
+        assert_eq!(dossiers.part(FetchDossier { clearing: name(2), from: 0 }), None);
+    }
+}
