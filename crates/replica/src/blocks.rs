@@ -7,7 +7,7 @@ use quorate_consensus::{Input, Verdict};
 use quorate_crypto::{Verified, is_body_of_header};
 use quorate_ledger::{Execution, InvalidBlock};
 use quorate_types::message::{FetchBlock, PeerMessage};
-use quorate_types::{Block, BlockId, Header, PublicKey, Round, cbor, limits};
+use quorate_types::{Block, BlockId, Header, Millis, PublicKey, Round, cbor, limits};
 
 use crate::event::Action;
 use crate::recover::LogRecord;
@@ -25,8 +25,8 @@ const UNASKED: usize = 2;
 #[derive(Debug, Default)]
 pub(crate) struct Candidates {
     bodies: BTreeMap<BlockId, Candidate>,
-    /// Blocks the driver wants judged and whose body is not here.
-    wanted: BTreeSet<BlockId>,
+    /// Blocks the driver wants judged, each with the time at which all are asked for its body.
+    wanted: BTreeMap<BlockId, Option<Millis>>,
 }
 
 #[derive(Debug)]
@@ -112,6 +112,12 @@ impl Candidates {
         self.bodies.insert(block.header.id(), candidate);
     }
 
+    /// Blocks whose body is asked for, and when.
+    fn missing(&self) -> impl Iterator<Item = (BlockId, Millis)> {
+        let wanted = self.wanted.iter().filter(|(id, _)| !self.bodies.contains_key(id));
+        wanted.filter_map(|(id, at)| Some((*id, (*at)?)))
+    }
+
     /// Whether a body may be taken: asked for, or one of few that its builder sent itself. What
     /// the driver asked for is bounded by the rounds of the height, and always taken: without it
     /// the height might never end.
@@ -119,7 +125,7 @@ impl Candidates {
         let of_builder = || self.bodies.values().filter(|c| c.builder == header.builder).count();
         let has_room = || self.bodies.len() < BODIES && of_builder() < UNASKED;
         !self.bodies.contains_key(id)
-            && (self.wanted.contains(id) || (header.builder == *from && has_room()))
+            && (self.wanted.contains_key(id) || (header.builder == *from && has_room()))
     }
 }
 
@@ -187,7 +193,7 @@ impl Replica {
         if candidate.block.is_none() {
             candidate.logged = self.replaying;
             candidate.block = Some(Arc::new(block));
-            if self.candidates.wanted.contains(&id) {
+            if self.candidates.wanted.contains_key(&id) {
                 self.on_check(id);
             }
         }
@@ -195,7 +201,7 @@ impl Replica {
 
     /// The driver wants a verdict: execute if the body is here, else wait for it a little.
     pub(crate) fn on_check(&mut self, block: BlockId) {
-        self.candidates.wanted.insert(block);
+        self.candidates.wanted.entry(block).or_default();
         if self.replaying {
             return;
         }
@@ -203,7 +209,8 @@ impl Replica {
         let candidate = self.candidates.bodies.get(&block);
         let Some(body) = candidate.and_then(|candidate| candidate.block.clone()) else {
             let at = self.now.monotonic + self.pace.config.fetch_ms;
-            self.timers.set_once(Timer::Fetch, at);
+            self.candidates.wanted.entry(block).or_default().get_or_insert(at);
+            self.set_fetch();
             return;
         };
         if candidate.is_some_and(|candidate| candidate.execution.is_some()) {
@@ -274,15 +281,22 @@ impl Replica {
     /// A wanted body has not come by itself: ask everyone, and again while it is missing. One that
     /// is being checked is here, and one that was refused comes no better from someone else.
     pub(crate) fn on_fetch(&mut self) {
-        let height = self.height();
-        let candidates = &self.candidates;
-        let missing = candidates.wanted.iter().filter(|id| !candidates.bodies.contains_key(id));
-        let missing: Vec<_> = missing.copied().collect();
-        for block in &missing {
-            self.broadcast(PeerMessage::FetchBlock(FetchBlock { height, block: *block }));
+        let (height, now) = (self.height(), self.now.monotonic);
+        let again = now + self.pace.config.resend_ms;
+        let due = self.candidates.missing().filter(|(_, at)| *at <= now).map(|(id, _)| id);
+        let due: Vec<BlockId> = due.collect();
+        for block in due {
+            self.candidates.wanted.insert(block, Some(again));
+            self.broadcast(PeerMessage::FetchBlock(FetchBlock { height, block }));
         }
-        if !missing.is_empty() {
-            self.timers.set(Timer::Fetch, self.now.monotonic + self.pace.config.resend_ms);
+        self.set_fetch();
+    }
+
+    /// A body that is wanted newly does not wait for the repetition of older ones: in a height of
+    /// many rounds each round's body is asked for, and late is never.
+    fn set_fetch(&mut self) {
+        if let Some(next) = self.candidates.missing().map(|(_, at)| at).min() {
+            self.timers.set(Timer::Fetch, next);
         }
     }
 

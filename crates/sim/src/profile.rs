@@ -219,7 +219,7 @@ impl Generator {
             },
             window_ms: self.dice.between(50, 400),
             // Beside the dice, so that all else of a seed is as it would be.
-            reveal_ms: (self.seed / 9 % 4 == 1).then_some(50 + self.seed % 8 * 40),
+            reveal_ms: (self.seed / 9 % 4 == 1).then_some(300 + self.seed % 8 * 50),
             lease_ms: self.dice.between(1_500, 4_000),
             attempts: 20,
         }

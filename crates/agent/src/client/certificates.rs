@@ -97,6 +97,9 @@ impl LightClient {
             }
         }
         if let [(None, reason)] = items[..] {
+            if reason == Reason::Barred {
+                self.seals.bar();
+            }
             for number in self.outbox.submitted(&operation) {
                 let task = TaskId { requester: self.me, number };
                 let event = self.orders.handle_refusal(task, reason, bytes);

@@ -15,6 +15,8 @@ pub(super) struct Seals {
     swarm: SwarmId,
     sealed: BTreeSet<Label>,
     made: BTreeMap<Label, Made>,
+    /// A commitment was refused because of an earlier default.
+    barred: bool,
 }
 
 #[derive(Debug, Default)]
@@ -27,7 +29,7 @@ struct Made {
 
 impl Seals {
     pub(super) fn new(swarm: SwarmId, sealed: BTreeSet<Label>) -> Self {
-        Self { swarm, sealed, made: BTreeMap::new() }
+        Self { swarm, sealed, made: BTreeMap::new(), barred: false }
     }
 
     pub(super) fn is_sealed(&self, market: &Label) -> bool {
@@ -37,6 +39,16 @@ impl Seals {
     /// Markets in which commitments wait to be opened.
     pub(super) fn waiting(&self) -> impl Iterator<Item = &Label> {
         self.made.iter().filter(|(_, made)| !made.opened).map(|(market, _)| market)
+    }
+
+    /// A commitment was refused because of an earlier default.
+    pub(super) fn bar(&mut self) {
+        self.barred = true;
+    }
+
+    /// Whether one was, since this was asked last.
+    pub(super) fn take_barred(&mut self) -> bool {
+        std::mem::take(&mut self.barred)
     }
 
     /// Commits to offers for a window; `None` where its commitments are being opened already.

@@ -95,6 +95,10 @@ impl LightClient {
             // The notice that commitments are opened may have been missed, and costs a default.
             let waiting = self.seals.waiting().cloned().collect();
             self.ask_calls(waiting);
+            // Nothing tells when a bar is over, and no new window begins while nobody else bids.
+            if self.seals.take_barred() {
+                self.refresh_calls();
+            }
         }
     }
 
