@@ -4,9 +4,9 @@
 //! agent, and does not decide who may take part. Nobody can convict it: a mempool proves nothing.
 
 use quorate_ledger::Proposal;
-use quorate_types::{Body, PublicKey, SignedOperation};
+use quorate_types::{PublicKey, SignedOperation};
 
-use super::{Lie, Mouth};
+use super::{Lie, Mouth, is_bid};
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -16,7 +16,7 @@ pub(super) struct Censor {
 
 impl Lie for Censor {
     fn propose(&mut self, mouth: &mut Mouth<'_>, proposal: &mut Proposal) {
-        let is_bid = |operation: &SignedOperation| matches!(operation.payload.body, Body::Bid(_));
+        let is_bid = |operation: &SignedOperation| is_bid(&operation.payload.body);
         let bid = proposal.operations.iter().find(|operation| is_bid(operation));
         let Some(victim) = self.victim.or(bid.map(|bid| bid.signer)) else { return };
         self.victim = Some(victim);

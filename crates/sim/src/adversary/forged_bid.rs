@@ -7,13 +7,13 @@
 use quorate_crypto::merkle;
 use quorate_ledger::Ledger;
 use quorate_types::message::PeerMessage;
-use quorate_types::operation::{Bid, Offer};
+use quorate_types::operation::{Bid, Offer, Reveal, Seal};
 use quorate_types::{
     Amounts, Block, Body, Operation, PublicKey, Sign1, SignedOperation, TaskId, cbor,
 };
 
 use super::doubles::Doubles;
-use super::{Lie, Mouth};
+use super::{Lie, Mouth, is_bid};
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -40,7 +40,7 @@ impl Lie for ForgedBid {
 
     fn hears(&mut self, _: &mut Mouth<'_>, _: PublicKey, said: &PeerMessage) -> Vec<PeerMessage> {
         if let PeerMessage::Operations(operations) = said
-            && let Some(bid) = operations.iter().find(|op| matches!(op.payload.body, Body::Bid(_)))
+            && let Some(bid) = operations.iter().find(|op| is_bid(&op.payload.body))
         {
             self.victim = Some(bid.signer);
         }
@@ -68,13 +68,22 @@ impl Lie for ForgedBid {
 
 /// Changes a bid in the block; `false` where there is none.
 fn raise_a_price(block: &mut Block) -> bool {
-    let bids = block.operations.iter_mut().filter_map(|op| match &mut op.payload.body {
-        Body::Bid(bid) => bid.offers.first_mut(),
-        _ => None,
-    });
-    let Some(offer) = bids.into_iter().next() else { return false };
-    offer.price = offer.price.saturating_add(1);
-    true
+    let mut bodies = block.operations.iter_mut().map(|operation| &mut operation.payload.body);
+    bodies.any(|body| match body {
+        Body::Bid(Bid { offers, .. }) => offers.first_mut().is_some_and(|offer| {
+            offer.price = offer.price.saturating_add(1);
+            true
+        }),
+        Body::Seal(Seal { offers, .. }) => offers.first_mut().is_some_and(|offer| {
+            offer.commitment.0[0] ^= 1;
+            true
+        }),
+        Body::Reveal(Reveal { openings, .. }) => openings.first_mut().is_some_and(|opening| {
+            opening.price = opening.price.saturating_add(1);
+            true
+        }),
+        _ => false,
+    })
 }
 
 /// A bid of another for nothing, on an open task or one that is not there.

@@ -31,7 +31,7 @@ use quorate_crypto::SecretKey;
 use quorate_ledger::Proposal;
 use quorate_replica::{Now, Replica};
 use quorate_types::message::{ClientMessage, PeerMessage};
-use quorate_types::{Block, Kind, PublicKey, SignedStatement, Statement};
+use quorate_types::{Block, Body, Kind, PublicKey, SignedStatement, Statement};
 
 use crate::dice::Dice;
 
@@ -144,4 +144,9 @@ pub trait Lie: std::fmt::Debug {
     fn noise(&mut self, _mouth: &mut Mouth<'_>) -> Vec<(PublicKey, Vec<u8>)> {
         Vec::new()
     }
+}
+
+/// An open bid, a commitment to one, or its opening.
+fn is_bid(body: &Body) -> bool {
+    matches!(body, Body::Bid(_) | Body::Seal(_) | Body::Reveal(_))
 }

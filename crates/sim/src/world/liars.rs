@@ -127,13 +127,17 @@ impl World {
     pub(super) fn count_overclaim(&mut self, at: usize, operation: &SignedOperation) {
         let host = &self.clients[at];
         let is_liar = matches!(&host.plan, Some(plan) if plan.manner == Manner::CapabilityLiar);
-        let Body::Bid(bid) = &operation.payload.body else { return };
+        let tasks: Vec<TaskId> = match &operation.payload.body {
+            Body::Bid(bid) => bid.offers.iter().map(|offer| offer.task).collect(),
+            Body::Seal(seal) => seal.offers.iter().map(|offer| offer.task).collect(),
+            _ => return,
+        };
         let Some(informed) = self.validators.iter().find_map(Validator::replica) else { return };
         let overclaims = |task: TaskId| {
             let view = informed.ledger().task(task);
             view.is_some_and(|view| !view.spec.requires.labels.is_subset(&host.attested().labels))
         };
-        if is_liar && bid.offers.iter().any(|offer| overclaims(offer.task)) {
+        if is_liar && tasks.into_iter().any(overclaims) {
             self.count(Manner::CapabilityLiar.name());
         }
     }
