@@ -130,7 +130,7 @@ impl Run<'_> {
 
     fn keep(&mut self, market: &Label, agent: PublicKey, reservation: Reservation) {
         let mut live = 0;
-        for (task, value) in sealed::marks(&reservation) {
+        for (task, value) in reservation.marks() {
             self.view.mark(Index::Bid(task, agent), value);
             live += 1;
         }
@@ -147,7 +147,7 @@ impl Run<'_> {
         let Some(reservation) = self.view.reservation(market, agent).map(Arc::clone) else {
             return;
         };
-        for (task, _) in sealed::marks(&reservation) {
+        for (task, _) in reservation.marks() {
             self.drop_mark(market, agent, task);
         }
         self.add(Index::Bidders(market.clone()), -1);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use quorate_types::operation::{Offer, Opening, Operation, Reveal, Seal, SealedOffer};
+use quorate_types::operation::{Offer, Opening, Operation, Reveal, Seal};
 use quorate_types::{Label, Market, PublicKey, Reason, TaskId, limits, task};
 
 use crate::run::{Items, Run};
@@ -126,11 +126,4 @@ impl Run<'_> {
 /// Whether a market takes open bids or commitments.
 pub(super) fn check_form(market: &Market, sealed: bool) -> Result<(), Reason> {
     if market.is_sealed() == sealed { Ok(()) } else { Err(Reason::WrongForm) }
-}
-
-/// The mark of each live bid that this reservation stands for.
-pub(super) fn marks(reservation: &Reservation) -> impl Iterator<Item = (TaskId, u64)> {
-    let open = reservation.offers.iter().map(|Offer { task, price }| (*task, price.unsigned_abs()));
-    let sealed = reservation.seals.iter().map(|SealedOffer { task, .. }| (*task, Index::SEALED));
-    open.chain(sealed)
 }

@@ -49,9 +49,7 @@ impl Derived {
     /// Tasks come before reservations in the order of the keys.
     fn reservation(&mut self, market: &Label, agent: PublicKey, reservation: &Reservation) {
         self.count(Index::Bidders(market.clone()));
-        let open = reservation.offers.iter().map(|offer| (offer.task, offer.price.unsigned_abs()));
-        let sealed = reservation.seals.iter().map(|seal| (seal.task, Index::SEALED));
-        for (task, value) in open.chain(sealed) {
+        for (task, value) in reservation.marks() {
             if !self.open.contains(&task) {
                 continue;
             }

@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use quorate_types::operation::{Offer, SealedOffer};
 use quorate_types::{
-    Amounts, Capabilities, FencingToken, Hash, Height, Millis, OperationId, PublicKey, TaskSpec,
-    ValidatorSet, cbor,
+    Amounts, Capabilities, FencingToken, Hash, Height, Millis, OperationId, PublicKey, TaskId,
+    TaskSpec, ValidatorSet, cbor,
 };
 use serde::Serialize;
 use serde_tuple::Serialize_tuple;
 
 use crate::lifecycle::TaskState;
+
+use super::Index;
 
 /// An entry of the state; its variant is that of its key.
 #[derive(Debug, Clone)]
@@ -117,6 +119,14 @@ pub(crate) struct Reservation {
     pub offers: Vec<Offer>,
     /// Commitments that were neither refused nor opened, ascending by task.
     pub seals: Vec<SealedOffer>,
+}
+
+impl Reservation {
+    /// Its tasks, each with the value of [`Index::Bid`] while the bid is live.
+    pub(crate) fn marks(&self) -> impl Iterator<Item = (TaskId, u64)> {
+        let open = self.offers.iter().map(|offer| (offer.task, offer.price.unsigned_abs()));
+        open.chain(self.seals.iter().map(|seal| (seal.task, Index::SEALED)))
+    }
 }
 
 /// The window of a market.
