@@ -45,8 +45,16 @@ pub trait Agent: Send + 'static {
     fn capabilities(&self) -> Capabilities;
 
     /// What it asks for a task; `None`: not interested. The calls of one window are asked one after
-    /// another, then sent as one bid, of which it wins at most one.
+    /// another, then sent as one bid, of which it wins what fits into [`Self::budget`] together.
     async fn bid(&mut self, call: &CallForBids) -> Option<Offer>;
+
+    /// What it reserves for all that it may win in one window, after [`Self::bid`]: `one` is enough
+    /// for any one of its offers, and what it reserves unless it says otherwise. With more, at most
+    /// `free`, it may win several at once where the mechanism gives an agent several; what it
+    /// cannot begin at once waits, under its lease, until it can.
+    fn budget(&self, one: Amounts, _free: &Amounts) -> Amounts {
+        one
+    }
 
     /// Does the task. [`LeaseGuard::lost`] resolves when the award is no longer in force: then
     /// stop.

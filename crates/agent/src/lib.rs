@@ -19,7 +19,7 @@ pub use agent::{Agent, Award, CallForBids, Offer, Outcome, TaskError};
 pub use async_trait::async_trait;
 pub use client::{
     ClientAction, ClientConfig, ClientCounters, ClientError, DossierBundle, Event, LightClient,
-    LossCause,
+    LossCause, StandingBids,
 };
 pub use lease::{LeaseControl, LeaseGuard, LeaseLost, Timer};
 pub use runner::{AgentReport, AgentRunner};

@@ -42,7 +42,7 @@ pub enum AgentReport {
     Bid {
         /// Market.
         market: Label,
-        /// What is reserved for them: enough for any one.
+        /// What is reserved for them: enough for any one, or what the agent said.
         budget: Amounts,
         /// Ascending by task, at least one.
         offers: Vec<TaskOffer>,
@@ -265,7 +265,8 @@ impl std::fmt::Debug for AgentRunner {
     }
 }
 
-/// One agent's offers on the tasks of a window, under a budget that any one of them fits into.
+/// One agent's offers on the tasks of a window, under a budget that any one of them fits into
+/// unless it wants another.
 async fn ask(agent: &mut dyn Agent, calls: &[CallForBids]) -> Option<AgentReport> {
     let mut budget = Amounts::new();
     let mut offers = Vec::new();
@@ -277,7 +278,8 @@ async fn ask(agent: &mut dyn Agent, calls: &[CallForBids]) -> Option<AgentReport
             *reserved = amount.max(*reserved);
         }
     }
-    let market = calls.first()?.market.clone();
+    let CallForBids { market, free, .. } = calls.first()?;
+    let (market, budget) = (market.clone(), agent.budget(budget, free));
     (!offers.is_empty()).then_some(AgentReport::Bid { market, budget, offers })
 }
 

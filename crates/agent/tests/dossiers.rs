@@ -6,14 +6,15 @@ mod common;
 
 use std::sync::Arc;
 
+use common::fetching::{Fetching, decided};
 use common::{World, key, label};
-use quorate_agent::{ClientAction, DossierBundle, Event, LightClient};
+use quorate_agent::{DossierBundle, Event};
 use quorate_certificate::Dossier;
 use quorate_crypto::merkle;
 use quorate_types::cose::Owned;
-use quorate_types::message::{Answer, ClientRequest, DossierPart, FetchDossier, Reply, Request};
+use quorate_types::message::{Answer, ClientRequest, FetchDossier, Part, Request};
 use quorate_types::outcome::{BidInput, ClearingInput, ClearingRecord};
-use quorate_types::{Hash, Millis, OperationId, Outcome, PublicKey, TaskId, cbor, limits};
+use quorate_types::{Hash, OperationId, Outcome, PublicKey, TaskId, cbor, limits};
 
 /// The dossier of a clearing with so many bids.
 fn dossier(window: u64, bids: u64) -> Dossier {
@@ -37,105 +38,45 @@ fn dossier(window: u64, bids: u64) -> Dossier {
         input_count: leaves.len() as u64,
         assigned: 0,
         total: 0,
+        solution: None,
     };
     Dossier { record, inputs }
 }
 
-/// A world with a block.
-fn decided() -> World {
-    let mut world = World::new();
-    world.step();
-    world
-}
-
-/// A client that fetches, and what it asked whom.
-struct Fetching {
-    client: LightClient,
-    validators: Vec<PublicKey>,
-    now: Millis,
-    asked: Vec<(PublicKey, ClientRequest)>,
-    answers: Vec<Option<Arc<DossierBundle>>>,
-}
-
-impl Fetching {
-    fn new(world: &World) -> Self {
-        let (client, validators) = (world.client(10), world.validators.clone());
-        let (asked, answers) = (Vec::new(), Vec::new());
-        let mut fetching = Self { client, validators, now: 1_000, asked, answers };
-        for validator in fetching.validators.clone() {
-            fetching.client.handle_connected(validator, fetching.now);
-        }
-        fetching.drain();
-        fetching
-    }
-
-    fn fetch(&mut self, clearing: Hash) {
-        self.client.fetch_dossier(clearing, self.now);
-        self.drain();
-    }
-
-    fn drain(&mut self) {
-        while let Some(action) = self.client.poll_action() {
-            match action {
-                ClientAction::Send { to, request }
-                    if matches!(request.request, Request::Dossier(_) | Request::Clearing(_)) =>
-                {
-                    self.asked.push((to, request));
-                }
-                ClientAction::Event(Event::Dossier { found, .. }) => self.answers.push(found),
-                _ => {}
-            }
-        }
-    }
-
-    /// The only open question.
-    fn question(&mut self) -> (PublicKey, ClientRequest) {
-        let (Some(question), true) = (self.asked.pop(), self.asked.is_empty()) else {
-            panic!("one question")
+/// Answers every question of one validator as a correct one does.
+fn say_all(fetching: &mut Fetching, dossier: &Dossier, certificate: &[Owned]) -> PublicKey {
+    let first = fetching.asked[0].0;
+    while !fetching.asked.is_empty() {
+        let (to, ClientRequest { id, request }) = fetching.question();
+        assert_eq!(to, first);
+        let answer = match request {
+            Request::Dossier(wanted) => Answer::Dossier(part(dossier, wanted)),
+            _ => Answer::Certificates(certificate.to_vec()),
         };
-        question
+        fetching.answer(to, id, answer);
     }
-
-    fn answer(&mut self, from: PublicKey, id: u64, answer: Answer) {
-        self.client.handle_reply(from, Reply { id, answer }, self.now);
-        self.drain();
-    }
-
-    /// Answers the open question; gives who was asked.
-    fn say(&mut self, answer: Answer) -> PublicKey {
-        let (to, ClientRequest { id, .. }) = self.question();
-        self.answer(to, id, answer);
-        to
-    }
-
-    /// Answers every question of one validator as a correct one does.
-    fn say_all(&mut self, dossier: &Dossier, certificate: &[Owned]) -> PublicKey {
-        let first = self.asked[0].0;
-        while !self.asked.is_empty() {
-            let (to, ClientRequest { id, request }) = self.question();
-            assert_eq!(to, first);
-            let answer = match request {
-                Request::Dossier(wanted) => Answer::Dossier(part(dossier, wanted)),
-                _ => Answer::Certificates(certificate.to_vec()),
-            };
-            self.answer(to, id, answer);
-        }
-        first
-    }
-
-    fn tick(&mut self) {
-        self.now = self.client.poll_timeout().unwrap();
-        self.client.handle_timeout(self.now);
-        self.drain();
-    }
+    first
 }
 
-fn part(dossier: &Dossier, wanted: FetchDossier) -> Option<DossierPart> {
+fn fetch(fetching: &mut Fetching, clearing: Hash) {
+    fetching.client.fetch_dossier(clearing, fetching.now);
+    fetching.drain();
+}
+
+fn answers(fetching: &Fetching) -> Vec<Option<Arc<DossierBundle>>> {
+    let found = fetching.events.iter().filter_map(|event| match event {
+        Event::Dossier { found, .. } => Some(found.clone()),
+        _ => None,
+    });
+    found.collect()
+}
+
+fn part(dossier: &Dossier, wanted: FetchDossier) -> Option<Part> {
     let bytes = dossier.encode();
     let rest = bytes.get(wanted.from as usize..)?;
-    let part = rest[..rest.len().min(limits::DOSSIER_PART_BYTES)].to_vec();
+    let part = rest[..rest.len().min(limits::PART_BYTES)].to_vec();
     (wanted.clearing == dossier.record.hash())
-        .then_some(DossierPart { total: bytes.len() as u64, bytes: Owned(part) })
+        .then_some(Part { total: bytes.len() as u64, bytes: Owned(part) })
 }
 
 /// The certificate of a record, by the validators of the world.
@@ -145,21 +86,22 @@ fn certificate(world: &World, dossier: &Dossier) -> Owned {
     Owned(certificates[0].encode())
 }
 
-fn found(fetching: &Fetching) -> &DossierBundle {
-    let [Some(found)] = &fetching.answers[..] else { panic!("{:?}", fetching.answers) };
-    found
+fn found(fetching: &Fetching) -> Arc<DossierBundle> {
+    let answers = answers(fetching);
+    let [Some(found)] = &answers[..] else { panic!("{answers:?}") };
+    Arc::clone(found)
 }
 
 #[test]
 fn w15_a_long_dossier_comes_in_parts_with_its_certificate() {
     let world = decided();
     let whole = dossier(0, 4_000);
-    assert!(whole.encode().len() > limits::DOSSIER_PART_BYTES, "more than one part");
+    assert!(whole.encode().len() > limits::PART_BYTES, "more than one part");
     let certificate = certificate(&world, &whole);
     let mut fetching = Fetching::new(&world);
-    fetching.fetch(whole.record.hash());
-    fetching.fetch(whole.record.hash());
-    fetching.say_all(&whole, std::slice::from_ref(&certificate));
+    fetch(&mut fetching, whole.record.hash());
+    fetch(&mut fetching, whole.record.hash());
+    say_all(&mut fetching, &whole, std::slice::from_ref(&certificate));
     let found = found(&fetching);
     assert_eq!((&found.dossier, &found.certificate), (&whole.encode(), &Some(certificate.0)));
 }
@@ -172,7 +114,7 @@ fn w15_a_lie_is_seen_and_the_next_is_asked() {
     let mut short = whole.clone();
     short.inputs.pop();
     let lie = |total: usize, bytes: &[u8]| {
-        Some(DossierPart { total: total as u64, bytes: Owned(bytes.to_vec()) })
+        Some(Part { total: total as u64, bytes: Owned(bytes.to_vec()) })
     };
     let table = [
         ("it has none", None),
@@ -186,10 +128,10 @@ fn w15_a_lie_is_seen_and_the_next_is_asked() {
     let certificate = certificate(&world, &whole);
     for (what, lie) in table {
         let mut fetching = Fetching::new(&world);
-        fetching.fetch(whole.record.hash());
+        fetch(&mut fetching, whole.record.hash());
         let liar = fetching.say(Answer::Dossier(lie));
-        assert!(fetching.answers.is_empty(), "{what}");
-        let correct = fetching.say_all(&whole, std::slice::from_ref(&certificate));
+        assert!(answers(&fetching).is_empty(), "{what}");
+        let correct = say_all(&mut fetching, &whole, std::slice::from_ref(&certificate));
         assert_ne!(correct, liar, "{what}");
         assert_eq!(found(&fetching).dossier, encoded, "{what}");
     }
@@ -203,14 +145,14 @@ fn w15_a_certificate_of_something_else_is_none() {
     let other = certificate(&world, &dossier(1, 3));
     for wrong in [forged, other] {
         let mut fetching = Fetching::new(&world);
-        fetching.fetch(whole.record.hash());
+        fetch(&mut fetching, whole.record.hash());
         let liar = fetching.say(Answer::Dossier(part(
             &whole,
             FetchDossier { clearing: whole.record.hash(), from: 0 },
         )));
         assert_eq!(fetching.say(Answer::Certificates(vec![wrong])), liar);
         let right = certificate(&world, &whole);
-        let correct = fetching.say_all(&whole, std::slice::from_ref(&right));
+        let correct = say_all(&mut fetching, &whole, std::slice::from_ref(&right));
         assert_ne!(correct, liar);
         assert_eq!(found(&fetching).certificate, Some(right.0));
     }
@@ -220,7 +162,7 @@ fn w15_a_certificate_of_something_else_is_none() {
 fn w15_who_is_silent_is_passed_over() {
     let (world, whole) = (decided(), dossier(0, 3));
     let mut fetching = Fetching::new(&world);
-    fetching.fetch(whole.record.hash());
+    fetch(&mut fetching, whole.record.hash());
     let (silent, ClientRequest { id, .. }) = fetching.question();
     while fetching.asked.is_empty() {
         fetching.tick();
@@ -228,7 +170,7 @@ fn w15_who_is_silent_is_passed_over() {
     assert_ne!(fetching.asked[0].0, silent);
     // What comes late is not mixed with what the next one sends.
     fetching.answer(silent, id, Answer::Dossier(None));
-    fetching.say_all(&whole, &[certificate(&world, &whole)]);
+    say_all(&mut fetching, &whole, &[certificate(&world, &whole)]);
     assert_eq!(found(&fetching).dossier, whole.encode());
 }
 
@@ -236,15 +178,15 @@ fn w15_who_is_silent_is_passed_over() {
 fn w15_in_the_end_there_is_an_answer() {
     let (world, whole) = (decided(), dossier(0, 3));
     let mut fetching = Fetching::new(&world);
-    fetching.fetch(whole.record.hash());
+    fetch(&mut fetching, whole.record.hash());
     let mut asked = Vec::new();
-    while fetching.answers.is_empty() {
+    while answers(&fetching).is_empty() {
         match fetching.asked.is_empty() {
             true => fetching.tick(),
             false => asked.push(fetching.say(Answer::Dossier(None))),
         }
     }
-    assert_eq!(fetching.answers, [None]);
+    assert_eq!(answers(&fetching), [None]);
     for validator in &fetching.validators {
         let times = asked.iter().filter(|key| *key == validator).count();
         assert_eq!(times, 3, "a block may still be on its way to it");
@@ -255,8 +197,8 @@ fn w15_in_the_end_there_is_an_answer() {
 fn w15_a_dossier_comes_without_a_certificate_where_nobody_has_one() {
     let (world, whole) = (decided(), dossier(0, 3));
     let mut fetching = Fetching::new(&world);
-    fetching.fetch(whole.record.hash());
-    while fetching.answers.is_empty() {
+    fetch(&mut fetching, whole.record.hash());
+    while answers(&fetching).is_empty() {
         match fetching.asked.is_empty() {
             true => fetching.tick(),
             false => {

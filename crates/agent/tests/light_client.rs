@@ -11,7 +11,7 @@ use quorate_agent::{Award, ClientAction, ClientError, Event, LossCause};
 use quorate_types::cose::Owned;
 use quorate_types::message::{AccountSummary, Answer, BlockNotice, Call, Notice, Reply, Request};
 use quorate_types::operation::{Offer, Withdraw};
-use quorate_types::{Amounts, Body, Reason, TaskId, limits};
+use quorate_types::{Amounts, Body, Reason, Stage, TaskId, limits};
 
 fn ready(world: &mut World, seed: u8) -> usize {
     let index = world.join(seed);
@@ -180,7 +180,7 @@ fn a_lying_call_neither_hides_tasks_nor_ends_the_bidding() {
     let agent = ready(&mut world, 20);
     let liar = world.validators[3];
     let (market, tasks) = (label("jobs"), Vec::new());
-    let lie = Call { market, window: u64::MAX, height: 1, opening: false, tasks };
+    let lie = Call { market, window: u64::MAX, height: 1, stage: Stage::Bids, tasks };
     world.clients[agent].handle_notice(liar, Notice::Call(lie), world.now);
     let ids = submit(&mut world, requester, 2);
     world.run(100, |w| {
@@ -217,7 +217,7 @@ fn m26_a_client_opens_its_commitments_once_a_correct_validator_says_that_no_more
     let agent = ready(&mut world, 20);
     let task = |number| TaskId { requester: key(10).public_key(), number };
     let tasks = (0..3).map(|number| (task(number), spec("sealed"))).collect();
-    let open = Call { market: label("jobs"), window: 4, height: 1, opening: false, tasks };
+    let open = Call { market: label("jobs"), window: 4, height: 1, stage: Stage::Bids, tasks };
     call_all(&mut world, agent, 4, &open);
     let offers = |prices: [i64; 3]| {
         let offers = (0..).zip(prices).map(|(number, price)| Offer { task: task(number), price });
@@ -235,7 +235,7 @@ fn m26_a_client_opens_its_commitments_once_a_correct_validator_says_that_no_more
     let [Body::Seal(second)] = &bid(&mut world, offers([1, 1, 9]))[..] else { panic!("one seal") };
     assert_eq!((first.window, &first.offers[..]), (4, &second.offers[..2]));
     assert_ne!(second.offers[0].commitment, second.offers[1].commitment);
-    let opening = Call { opening: true, tasks: Vec::new(), ..open.clone() };
+    let opening = Call { stage: Stage::Openings, tasks: Vec::new(), ..open.clone() };
     call_all(&mut world, agent, 1, &opening);
     assert_eq!(sealed(&mut world, agent), [], "one of four may lie");
     call_all(&mut world, agent, 2, &opening);

@@ -14,7 +14,7 @@ use quorate_agent::{
 };
 use quorate_types::cose::Owned;
 use quorate_types::message::Call;
-use quorate_types::{Amounts, Capabilities, Hash, PublicKey, TaskId, TaskSpec, limits};
+use quorate_types::{Amounts, Capabilities, Hash, PublicKey, Stage, TaskId, TaskSpec, limits};
 
 /// Time passes when the test says so.
 #[derive(Default)]
@@ -68,7 +68,7 @@ fn spec(bytes: usize) -> TaskSpec {
 
 fn call(tasks: Vec<(TaskId, TaskSpec)>) -> Event {
     let market = "jobs".parse().unwrap();
-    Event::Call(Call { market, window: 1, height: 1, opening: false, tasks })
+    Event::Call(Call { market, window: 1, height: 1, stage: Stage::Bids, tasks })
 }
 
 fn award(number: u64, bytes: usize) -> Event {
@@ -113,6 +113,51 @@ fn one_window_is_one_bid_on_what_fits() {
     assert_eq!(offers, [(0, 2), (5, 4)]);
     assert_eq!(budget.values().copied().collect::<Vec<_>>(), [1, 400]);
     assert_eq!(next(&mut runner), None);
+}
+
+/// One that reserves all it has, and works through what it wins.
+struct Hauler;
+
+#[async_trait]
+impl Agent for Hauler {
+    fn capabilities(&self) -> Capabilities {
+        Sleeper.capabilities().amount("slots", 3).unwrap()
+    }
+
+    async fn bid(&mut self, call: &CallForBids) -> Option<Offer> {
+        Sleeper.bid(call).await
+    }
+
+    fn budget(&self, _: Amounts, free: &Amounts) -> Amounts {
+        free.clone()
+    }
+
+    async fn execute(&mut self, award: Award, lease: LeaseGuard) -> Result<Outcome, TaskError> {
+        Sleeper.execute(award, lease).await
+    }
+}
+
+#[test]
+fn an_agent_may_reserve_for_several_and_does_them_in_turn() {
+    let hand = Arc::new(Hand::default());
+    let mut runner = AgentRunner::new(vec![Box::new(Hauler)], hand.clone());
+    runner.handle_event(&call(vec![(id(1), spec(3)), (id(2), spec(3)), (id(3), spec(3))]));
+    let Some(AgentReport::Bid { budget, offers, .. }) = next(&mut runner) else { panic!() };
+    assert_eq!(offers.len(), 3);
+    assert_eq!(budget, Hauler.capabilities().amounts);
+    for number in 1..=3 {
+        runner.handle_event(&award(number, 3));
+    }
+    assert_eq!((next(&mut runner), runner.running()), (None, 3));
+    for number in 1..=3 {
+        hand.wake_all();
+        let outcome = Outcome::new(b"xxx".to_vec());
+        let done = AgentReport::Completed { task: id(number), token: 1, outcome };
+        assert_eq!(next(&mut runner), Some(done));
+        assert_eq!(next(&mut runner), None, "one at a time");
+        runner.handle_event(&reported(number));
+    }
+    assert_eq!(runner.running(), 0);
 }
 
 #[test]

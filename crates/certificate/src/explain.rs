@@ -78,7 +78,8 @@ fn write_clearing(text: &mut String, record: &ClearingRecord) -> fmt::Result {
     writeln!(text, "clearing       number {} of market {}", record.window, record.market)?;
     writeln!(text, "mechanism      {} version {}", record.mechanism, record.version)?;
     writeln!(text, "inputs         {} under root {}", record.input_count, record.inputs)?;
-    writeln!(text, "assigned       {} for {} in all", record.assigned, record.total)
+    writeln!(text, "assigned       {} for {} in all", record.assigned, record.total)?;
+    record.solution.map_or(Ok(()), |by| writeln!(text, "by solution    {by}"))
 }
 
 fn write_receipt(text: &mut String, receipt: &Receipt) -> fmt::Result {

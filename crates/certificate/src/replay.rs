@@ -4,20 +4,24 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use quorate_market::{Award, Bid, Bidder, Mechanism, Round, Task, TieSeed, mechanism};
-use quorate_types::outcome::{Assignment, BidInput, BidderInput, ClearingInput, TaskInput};
+use quorate_types::operation::Pair;
+use quorate_types::outcome::{
+    Assignment, BidInput, BidderInput, ClearingInput, SolutionInput, TaskInput,
+};
 use quorate_types::task::{check_amounts, check_price};
-use quorate_types::{Hash, Label, OperationId, Price, PublicKey, SwarmId, TaskId};
+use quorate_types::{Hash, Label, OperationId, Price, PublicKey, TaskId, limits};
 
-use crate::{Dossier, DossierError, Judgement};
+use crate::{Dossier, DossierError, Judgement, TrustRoot};
 
 /// What running an auction again leaves open: the committee asserts it, and a quorum signed it.
-pub const NOT_REPLAYED: [&str; 7] = [
+pub const NOT_REPLAYED: [&str; 6] = [
     "whether excluded bids were rightly excluded, each for the reason that stands with it",
     "whether budgets are what the attestations and the work at hand left each bidder",
     "whether demands and limits are those of the tasks, which the dossier names by hash only",
-    "whether each bid was signed by its bidder: the dossier names its operation by hash only",
-    "whether a bid or task was kept out before the window closed, or the window closed too early",
-    "whether the mechanism and reserve price are those that the genesis gives the market",
+    "whether each bid was signed by its bidder, each solution by whoever brought it: the dossier \
+     names their operations by hash only",
+    "whether a bid, task or solution was kept out before the window closed, or the window closed \
+     too early",
     "whether clearings or assignments are missing among these files altogether",
 ];
 
@@ -40,6 +44,11 @@ pub enum ReplayError {
     /// The dossier is not the one of its record.
     #[error(transparent)]
     Dossier(#[from] DossierError),
+    /// The genesis has no such market, or gives it another mechanism or reserve price.
+    #[error(
+        "the market `{0}` has another mechanism or reserve price in the genesis, or is not in it"
+    )]
+    Market(Label),
     /// A mechanism that this program does not have.
     #[error("the mechanism `{0}` is not known to this program")]
     Mechanism(Label),
@@ -75,6 +84,9 @@ pub enum ReplayError {
         /// By the auction run again.
         replayed: Price,
     },
+    /// Another solution was taken, or none.
+    #[error("the record names another solution than the one taken when it is run again")]
+    Solution,
 }
 
 impl ReplayError {
@@ -82,9 +94,12 @@ impl ReplayError {
     pub fn judgement(&self) -> Judgement {
         match self {
             Self::Mechanism(_) | Self::Version { .. } => Judgement::CannotEvaluate,
-            Self::Dossier(_) | Self::Input(_) | Self::Assigned { .. } | Self::Total { .. } => {
-                Judgement::NotAuthentic
-            }
+            Self::Dossier(_)
+            | Self::Market(_)
+            | Self::Input(_)
+            | Self::Assigned { .. }
+            | Self::Total { .. }
+            | Self::Solution => Judgement::NotAuthentic,
         }
     }
 
@@ -93,11 +108,13 @@ impl ReplayError {
         match self {
             Self::Dossier(DossierError::Encoding(_)) => "malformed_dossier",
             Self::Dossier(DossierError::Count { .. } | DossierError::Root) => "dossier_root",
+            Self::Market(_) => "market_rule",
             Self::Mechanism(_) => "unknown_mechanism",
             Self::Version { .. } => "unknown_mechanism_version",
             Self::Input(_) => "dossier_input",
             Self::Assigned { .. } => "replayed_count",
             Self::Total { .. } => "replayed_total",
+            Self::Solution => "replayed_solution",
         }
     }
 }
@@ -153,24 +170,24 @@ impl fmt::Display for Amount {
 }
 
 impl Replay {
-    /// Checks the dossier against its record's root, and runs its auction again in this swarm,
-    /// which ties are drawn from.
+    /// Checks the dossier against its record's root and the market's rule in the genesis, and runs
+    /// its auction again in this swarm, which ties are drawn from.
     ///
     /// Takes as long as the auction took: up to a second. Check first that the record is certified.
     ///
     /// # Errors
     /// [`ReplayError`], with its [`ReplayError::judgement`].
-    pub fn run(dossier: &Dossier, swarm: SwarmId) -> Result<Self, ReplayError> {
+    pub fn run(dossier: &Dossier, root: &TrustRoot) -> Result<Self, ReplayError> {
         dossier.check_root()?;
-        let rule = rule(dossier)?;
+        let rule = rule(dossier, root)?;
         let mut inputs = Inputs::default();
         for (at, input) in dossier.inputs.iter().enumerate() {
             inputs.take(input).ok_or(ReplayError::Input(at))?;
         }
-        let Inputs { tasks, bidders, bids, specs, operations, .. } = inputs;
+        let Inputs { tasks, bidders, bids, specs, operations, solutions, solvers, .. } = inputs;
         let record = &dossier.record;
-        let ties = TieSeed { swarm, market: record.market.clone() };
-        let clearing = rule.clear(&Round { tasks, bidders, bids, ties });
+        let ties = TieSeed { swarm: root.swarm(), market: record.market.clone() };
+        let clearing = rule.clear(&Round { tasks, bidders, bids, solutions, ties });
         let (recorded, replayed) = (record.assigned, clearing.awards.len() as u64);
         if recorded != replayed {
             return Err(ReplayError::Assigned { recorded, replayed });
@@ -179,6 +196,10 @@ impl Replay {
         let (recorded, replayed) = (record.total, prices.fold(0, Price::saturating_add));
         if recorded != replayed {
             return Err(ReplayError::Total { recorded, replayed });
+        }
+        let taken = clearing.solution.and_then(|at| solvers.get(at));
+        if record.solution != taken.map(|(_, operation)| *operation) {
+            return Err(ReplayError::Solution);
         }
         let awards = clearing.awards.into_iter().map(|award| (award.task, award)).collect();
         let (clearing, market) = (record.hash(), record.market.clone());
@@ -223,10 +244,14 @@ impl Replay {
     }
 }
 
-/// The mechanism of a dossier, in its version.
-fn rule(dossier: &Dossier) -> Result<&'static dyn Mechanism, ReplayError> {
+/// The mechanism of a dossier, in its version: that of its market.
+fn rule(dossier: &Dossier, root: &TrustRoot) -> Result<&'static dyn Mechanism, ReplayError> {
     let record = &dossier.record;
     let name = &record.mechanism;
+    let of_market = root.market(&record.market).map(|market| (&market.mechanism, market.reserve));
+    if of_market != Some((name, record.reserve)) {
+        return Err(ReplayError::Market(record.market.clone()));
+    }
     let rule = mechanism(name).ok_or_else(|| ReplayError::Mechanism(name.clone()))?;
     if rule.version() != record.version {
         return Err(ReplayError::Version {
@@ -249,12 +274,17 @@ struct Inputs {
     last_bid: Option<(TaskId, PublicKey)>,
     specs: BTreeMap<TaskId, Hash>,
     operations: BTreeMap<(TaskId, PublicKey), OperationId>,
+    solutions: Vec<Vec<Pair>>,
+    /// Of each solution, who brought it by which operation.
+    solvers: Vec<(PublicKey, OperationId)>,
 }
 
 impl Inputs {
     /// Takes the next input; `None` where it is none that follows.
     fn take(&mut self, input: &ClearingInput) -> Option<()> {
         match input {
+            ClearingInput::Solution(solution) => self.take_solution(solution),
+            _ if !self.solvers.is_empty() => None,
             ClearingInput::Task(task) => self.take_task(task),
             ClearingInput::Bidder(bidder) => self.take_bidder(bidder),
             ClearingInput::Bid(bid) => self.take_bid(bid),
@@ -300,6 +330,19 @@ impl Inputs {
         }
         self.operations.insert((task, agent), operation);
         self.bids.push(Bid { task, agent, price });
+        Some(())
+    }
+
+    fn take_solution(&mut self, input: &SolutionInput) -> Option<()> {
+        let SolutionInput { agent, operation, ref pairs } = *input;
+        let follows = self.solvers.last().is_none_or(|(last, _)| *last < agent);
+        let counted = self.solvers.len() < limits::SOLUTIONS_PER_WINDOW
+            && (1..=limits::TASKS_PER_CLEARING).contains(&pairs.len());
+        if !(follows && counted && pairs.is_sorted_by(|a, b| a.task < b.task)) {
+            return None;
+        }
+        self.solvers.push((agent, operation));
+        self.solutions.push(pairs.clone());
         Some(())
     }
 }

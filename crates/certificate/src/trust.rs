@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use quorate_crypto::{KeyError, check_public_key};
 use quorate_types::genesis::{Attester, GenesisError};
-use quorate_types::{Genesis, Hash, Label, SwarmId, ValidatorSet};
+use quorate_types::{Genesis, Hash, Label, Market, SwarmId, ValidatorSet};
 
 /// Digits of a fingerprint: no I, L, O and U, so that none is read as another (Crockford).
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -18,6 +18,7 @@ pub struct TrustRoot {
     swarm: SwarmId,
     validators: ValidatorSet,
     attesters: Vec<Attester>,
+    markets: Vec<Market>,
     parameters: Hash,
 }
 
@@ -60,6 +61,7 @@ impl TrustRoot {
             swarm: genesis.swarm_id(),
             validators: genesis.validators.clone(),
             attesters: genesis.attesters.clone(),
+            markets: genesis.markets.clone(),
             parameters: genesis.parameters_hash(),
         })
     }
@@ -82,6 +84,11 @@ impl TrustRoot {
     /// Whose word on capabilities counts.
     pub fn attesters(&self) -> &[Attester] {
         &self.attesters
+    }
+
+    /// The market of this name, whose rule is that of the whole swarm.
+    pub fn market(&self, name: &Label) -> Option<&Market> {
+        self.markets.iter().find(|market| market.name == *name)
     }
 
     /// The distinct operators of the validators of height 1.

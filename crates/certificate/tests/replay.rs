@@ -6,23 +6,24 @@
 mod world;
 
 use quorate_certificate::{
-    Amount, Dossier, DossierError, Judgement, Mismatch, Replay, ReplayError,
+    Amount, Dossier, DossierError, Judgement, Mismatch, Replay, ReplayError, TrustRoot,
 };
 use quorate_crypto::merkle;
+use quorate_types::operation::{Pair, Solve};
 use quorate_types::outcome::{Assignment, ClearingInput};
 use quorate_types::*;
 use world::*;
 
 /// What a ledger decided in one clearing.
 struct Cleared {
-    swarm: SwarmId,
+    root: TrustRoot,
     dossier: Dossier,
     assignments: Vec<Assignment>,
 }
 
 impl Cleared {
     fn replay(&self) -> Result<Replay, ReplayError> {
-        Replay::run(&self.dossier, self.swarm)
+        Replay::run(&self.dossier, &self.root)
     }
 
     /// The dossier with its inputs changed, and a record that binds them as they are then.
@@ -32,13 +33,14 @@ impl Cleared {
         let leaves: Vec<_> = dossier.inputs.iter().map(cbor::encode).collect();
         dossier.record.inputs = merkle::root(&leaves);
         dossier.record.input_count = leaves.len() as u64;
-        Self { swarm: self.swarm, dossier, assignments: self.assignments.clone() }
+        Self { root: self.root.clone(), dossier, assignments: self.assignments.clone() }
     }
 }
 
 /// A clearing by this mechanism of three tasks, five bidders, ties and excluded bids among them.
 fn cleared(mechanism: &str) -> Cleared {
     let genesis = Genesis { markets: vec![market("drones", mechanism, true)], ..genesis() };
+    let root = TrustRoot::from_genesis(&genesis).unwrap();
     let mut world = World::with(genesis);
     world.admit(50, Capabilities::new());
     (1..=4).for_each(|number| drop(world.admit(number, drone(2))));
@@ -64,7 +66,7 @@ fn cleared(mechanism: &str) -> Cleared {
     let [dossier] = &committed.dossiers[..] else { panic!("one dossier") };
     let (record, inputs) = (dossier.record.clone(), dossier.inputs.clone());
     let assignments = assignments(&committed).into_iter().cloned().collect();
-    Cleared { swarm: world.ledger.swarm(), dossier: Dossier { record, inputs }, assignments }
+    Cleared { root, dossier: Dossier { record, inputs }, assignments }
 }
 
 const MECHANISMS: [&str; 8] = [
@@ -92,7 +94,7 @@ fn c18_each_mechanism_gives_what_its_ledger_gave() {
         }
         let bytes = cleared.dossier.encode();
         let read = Dossier::decode(&bytes).unwrap();
-        assert_eq!(Replay::run(&read, cleared.swarm), Ok(replay), "{mechanism}");
+        assert_eq!(Replay::run(&read, &cleared.root), Ok(replay), "{mechanism}");
     }
 }
 
@@ -105,15 +107,15 @@ fn c17_no_input_can_be_left_out_or_changed() {
         short.inputs.remove(at);
         let (found, recorded) = (count as u64 - 1, count as u64);
         let expected = Err(ReplayError::Dossier(DossierError::Count { found, recorded }));
-        assert_eq!(Replay::run(&short, cleared.swarm), expected, "without input {at}");
+        assert_eq!(Replay::run(&short, &cleared.root), expected, "without input {at}");
         short.record.input_count -= 1;
         let expected = Err(ReplayError::Dossier(DossierError::Root));
-        assert_eq!(Replay::run(&short, cleared.swarm), expected, "without input {at}");
+        assert_eq!(Replay::run(&short, &cleared.root), expected, "without input {at}");
     }
     let mut changed = cleared.dossier.clone();
     let Some(ClearingInput::Bid(bid)) = changed.inputs.last_mut() else { panic!("a bid is last") };
     bid.price = Some(17);
-    let error = Replay::run(&changed, cleared.swarm).unwrap_err();
+    let error = Replay::run(&changed, &cleared.root).unwrap_err();
     assert_eq!(error, ReplayError::Dossier(DossierError::Root));
     assert_eq!((error.code(), error.judgement()), ("dossier_root", Judgement::NotAuthentic));
 }
@@ -127,9 +129,33 @@ fn c17_another_rule_cannot_be_evaluated() {
     assert_eq!(error, ReplayError::Version { mechanism, recorded: 9, known: 1 });
     assert_eq!(error.judgement(), Judgement::CannotEvaluate);
     cleared.dossier.record.mechanism = label("ouija");
+    let own = Market { mechanism: label("ouija"), ..market("drones", "vcg", true) };
+    cleared.root = root_with(own);
     let error = cleared.replay().unwrap_err();
     assert_eq!(error, ReplayError::Mechanism(label("ouija")));
     assert_eq!((error.code(), error.judgement()), ("unknown_mechanism", Judgement::CannotEvaluate));
+}
+
+/// A genesis of another swarm, with this market alone.
+fn root_with(market: Market) -> TrustRoot {
+    TrustRoot::from_genesis(&Genesis { markets: vec![market], ..genesis() }).unwrap()
+}
+
+#[test]
+fn c17_the_rule_is_that_of_the_market_in_the_genesis() {
+    let mut cleared = cleared("first-price");
+    let rule = market("drones", "first-price", true);
+    for other in [
+        Market { mechanism: label("second-price"), ..rule.clone() },
+        Market { reserve: None, ..rule.clone() },
+        Market { reserve: Some(999), ..rule.clone() },
+        Market { name: label("planes"), ..rule },
+    ] {
+        cleared.root = root_with(other);
+        let error = cleared.replay().unwrap_err();
+        assert_eq!(error, ReplayError::Market(label("drones")));
+        assert_eq!((error.code(), error.judgement()), ("market_rule", Judgement::NotAuthentic));
+    }
 }
 
 #[test]
@@ -183,6 +209,108 @@ fn c17_a_bid_that_takes_part_is_a_bid() {
         ("by nobody", changed(|bid| bid.agent = PublicKey([0; 32]))),
         ("on nothing", changed(|bid| bid.task.requester = PublicKey([0; 32]))),
     ] {
+        assert!(matches!(error, ReplayError::Input(_)), "{what}: {error:?}");
+    }
+}
+
+/// A clearing by `gap` of three tasks and three bidders, all alike, so that only the tie rule is
+/// between the six ways; a member proposed the best of them, another one a worse one before.
+fn solved() -> Cleared {
+    let market = Market { solve_ms: Some(600), ..market("drones", "gap", true) };
+    let genesis = Genesis { markets: vec![market], ..genesis() };
+    let root = TrustRoot::from_genesis(&genesis).unwrap();
+    let mut world = World::with(genesis);
+    world.admit(50, Capabilities::new());
+    (1..=3).for_each(|number| drop(world.admit(number, drone(1))));
+    world.step();
+    let tasks = world.submit(vec![spec("drones"); 3]);
+    world.step();
+    for number in 1..=3 {
+        world.bid(number, "drones", &[0, 1, 2].map(|at| (tasks[at], 100)));
+    }
+    while world.ledger.windows()[0].stage != Stage::Solutions {
+        world.step();
+    }
+    let swarm = world.ledger.swarm();
+    let ties = quorate_market::TieSeed { swarm, market: label("drones") };
+    let ways = [[1, 2, 3], [1, 3, 2], [2, 1, 3], [2, 3, 1], [3, 1, 2], [3, 2, 1]];
+    let mut ways = ways.map(|way| {
+        let pairs = [0, 1, 2].map(|at| (tasks[at], key(way[at]).public_key()));
+        let mut keys = pairs.map(|(task, agent)| ties.key(&task, &agent));
+        keys.sort();
+        (keys, pairs.map(|(task, agent)| Pair { task, agent }).to_vec())
+    });
+    ways.sort();
+    let mut committed = world.step();
+    for (by, way) in [(2, 5), (1, 0)] {
+        let pairs = ways[way].1.clone();
+        world.say(&key(by), Body::Solve(Solve { market: label("drones"), window: 0, pairs }));
+        // The second one comes in the last block of the window.
+        committed = world.step();
+    }
+    let [dossier] = &committed.dossiers[..] else { panic!("one dossier") };
+    let dossier = Dossier { record: dossier.record.clone(), inputs: dossier.inputs.clone() };
+    let assignments = assignments(&committed).into_iter().cloned().collect();
+    Cleared { root, dossier, assignments }
+}
+
+#[test]
+fn c18_the_solution_taken_is_the_one_that_the_record_names() {
+    let mut cleared = solved();
+    let replay = cleared.replay().unwrap();
+    for assignment in &cleared.assignments {
+        assert_eq!(replay.check(assignment), Ok(()));
+    }
+    assert_eq!(cleared.dossier.inputs.len(), 3 + 3 + 9 + 2);
+    let solutions: Vec<_> = cleared.dossier.inputs[15..].to_vec();
+    let taken = cleared.dossier.record.solution;
+    let of = |input: &ClearingInput| match input {
+        ClearingInput::Solution(solution) => (solution.agent, Some(solution.operation)),
+        _ => panic!("solutions are last"),
+    };
+    let [(first, one), (second, other)] = [of(&solutions[0]), of(&solutions[1])];
+    assert!(first < second);
+    let right = if first == key(1).public_key() { one } else { other };
+    assert_eq!(taken, right);
+    for wrong in [None, if taken == one { other } else { one }] {
+        cleared.dossier.record.solution = wrong;
+        let error = cleared.replay().unwrap_err();
+        assert_eq!((&error, error.code()), (&ReplayError::Solution, "replayed_solution"));
+        assert_eq!(error.judgement(), Judgement::NotAuthentic);
+    }
+    // One that was kept and is left out is missing under the root, and what wins is another thing.
+    cleared.dossier.record.solution = taken;
+    let at = if taken == one { 15 } else { 16 };
+    let without = cleared.bound(|inputs| drop(inputs.remove(at)));
+    assert_eq!(without.replay(), Err(ReplayError::Solution));
+}
+
+#[test]
+fn c17_a_solution_is_one_that_a_clearing_has() {
+    let cleared = solved();
+    type Change = fn(&mut Vec<ClearingInput>);
+    fn pairs(input: &mut ClearingInput) -> &mut Vec<Pair> {
+        let ClearingInput::Solution(solution) = input else { panic!("solutions are last") };
+        &mut solution.pairs
+    }
+    let table: [(&str, Change); 7] = [
+        ("out of order", |inputs| inputs.swap(15, 16)),
+        ("of one agent twice", |inputs| inputs.push(inputs[16].clone())),
+        ("before a bid", |inputs| inputs.swap(14, 15)),
+        ("before a bidder", |inputs| inputs.swap(5, 15)),
+        ("of no pairs", |inputs| pairs(&mut inputs[15]).clear()),
+        ("unsorted", |inputs| pairs(&mut inputs[15]).reverse()),
+        ("more than are kept", |inputs| {
+            for byte in 250..253 {
+                let mut further = inputs[16].clone();
+                let ClearingInput::Solution(solution) = &mut further else { panic!("one is last") };
+                solution.agent = PublicKey([byte; 32]);
+                inputs.push(further);
+            }
+        }),
+    ];
+    for (what, change) in table {
+        let error = cleared.bound(change).replay().unwrap_err();
         assert!(matches!(error, ReplayError::Input(_)), "{what}: {error:?}");
     }
 }
@@ -244,10 +372,11 @@ fn c19_the_dossier_of_another_clearing_says_nothing_of_an_assignment() {
 #[test]
 fn c18_ties_are_those_of_the_swarm() {
     let cleared = cleared("first-price");
-    let winners = |swarm| {
-        let replay = Replay::run(&cleared.dossier, swarm).unwrap();
+    let winners = |root: &TrustRoot| {
+        let replay = Replay::run(&cleared.dossier, root).unwrap();
         replay.awards().map(|award| award.agent).collect::<Vec<_>>()
     };
-    let own = winners(cleared.swarm);
-    assert!((0..16).any(|byte| winners(SwarmId([byte; 32])) != own), "two bids of 100 tie");
+    let own = winners(&cleared.root);
+    let other = |attempts| root_with(Market { attempts, ..market("drones", "first-price", true) });
+    assert!((3..20).any(|attempts| winners(&other(attempts)) != own), "two bids of 100 tie");
 }

@@ -304,7 +304,7 @@ const MEANING: &[(Refused, Tampered)] = &[
     (Refused::AssignmentAttestations, || {
         assignment_changed(|assignment| assignment.attestations = vec![Hash::ZERO; 2])
     }),
-    (Refused::ClearingCounts, || clearing_changed(|record| record.assigned = 6)),
+    (Refused::ClearingCounts, || clearing_changed(|record| record.assigned = 7)),
     (Refused::ClearingCounts, || clearing_changed(|record| record.total = -1)),
     (Refused::ExpiryReason, || {
         let reason = Reason::LateBid;

@@ -124,8 +124,8 @@ fn a_dossier_with_one_bid_left_out_is_not_its_records() {
     assert_eq!(Dossier::decode(&dossier.encode()), Ok(dossier.clone()));
     assert_eq!(dossier.check_root(), Ok(()));
     let mut short = dossier.clone();
-    short.inputs.pop();
-    assert_eq!(short.check_root(), Err(DossierError::Count { found: 4, recorded: 5 }));
+    short.inputs.remove(4);
+    assert_eq!(short.check_root(), Err(DossierError::Count { found: 5, recorded: 6 }));
     let mut swapped = dossier.clone();
     swapped.inputs.swap(2, 3);
     assert_eq!(swapped.check_root(), Err(DossierError::Root));

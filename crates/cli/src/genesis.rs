@@ -33,9 +33,11 @@ Example:
 A market file:
   [[markets]]
   name = \"drones\"
-  mechanism = \"assignment\"   # quorate markets lists them
+  mechanism = \"gap\"          # quorate markets lists them
   window_ms = 500            # how long bids are collected
   reveal_ms = 500            # bids are sealed, and opened for so long; may be left out
+  solve_ms = 2000            # members propose solutions for so long (quorate solver), where the
+                             # mechanism weighs them, as gap does; may be left out
   lease_ms = 30000           # silence after which an assignment may lapse
   attempts = 3               # assignments before a task fails
   reserve = 10000            # highest price paid for any task; may be left out")]
@@ -74,7 +76,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         validators: validators(&args.validator)?,
     };
     let root = TrustRoot::from_genesis(&genesis)?;
-    check_mechanisms(&genesis.markets)?;
+    check_mechanisms(&genesis.markets).with_context(|| match &args.market_file {
+        Some(file) => file.display().to_string(),
+        None => "the markets".to_owned(),
+    })?;
     for warning in warnings(&genesis) {
         eprintln!("warning: {warning}");
     }
@@ -148,6 +153,7 @@ fn tasks_market() -> Result<Market> {
         trusted: false,
         attempts: 5,
         lease_ms: 10_000,
+        solve_ms: None,
         mechanism: "assignment".parse()?,
         reveal_ms: None,
         window_ms: 1_000,

@@ -21,6 +21,7 @@ mod output;
 mod report;
 mod sim;
 mod solve;
+mod solver;
 mod submit;
 mod values;
 
@@ -52,6 +53,7 @@ Work for it, and work done by it:
   quorate join worker genesis.toml --boot alice/member.toml --attestation worker.att
   quorate node worker --command python3 agent.py
   quorate submit desk --payload @job.txt --out certificates      # desk: made like worker
+  quorate solver carl                     # better solutions, where a market takes them; likewise
 And what is left of it, for anyone to check offline:
   quorate audit verify certificates --trust genesis.toml
   quorate audit replay certificates --trust genesis.toml         # the auctions, run again
@@ -70,6 +72,7 @@ enum Command {
     /// Show a whole swarm at work on this machine, from auction to audit
     Demo(demo::Args),
     Sim(sim::Args),
+    Solver(solver::Args),
     Solve(solve::Args),
     Markets(markets::Args),
     Bench(bench::Args),
@@ -104,6 +107,7 @@ impl Command {
             Self::Audit(args) => Ok(audit::run(args)),
             Self::Demo(args) => demo::run(args).await,
             Self::Sim(args) => Ok(sim::run(args).await),
+            Self::Solver(args) => solver::run(args).await,
             Self::Markets(args) => markets::run(&args),
             Self::Solve(args) => solve::run(&args),
             Self::Bench(args) => bench::run(args).await,

@@ -12,8 +12,9 @@ use crate::output::say;
 ///
 /// The class is that of Gerkey and Mataric (2004): ST or MT, an agent does one task at a time or
 /// several; SR or MR, a task takes one agent or several; IA or TA, one clearing decides, or what
-/// is decided later depends on it. `quorate solve FILE --mechanism NAME` shows what one makes of
-/// your bids.
+/// is decided later depends on it. What takes solutions weighs what members propose in a market
+/// with `solve_ms` (`quorate solver`). `quorate solve FILE --mechanism NAME` shows what one makes
+/// of your bids.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Prints one JSON array instead
@@ -54,6 +55,7 @@ fn object(mechanism: &dyn Mechanism) -> Value {
         "version": mechanism.version(),
         "class": mechanism.class(),
         "bidding": bidding(mechanism),
+        "takes_solutions": mechanism.takes_solutions(),
         "guarantee": mechanism.guarantee(),
         "limits": mechanism.limits(),
         "worst_case_cost": cost,
@@ -70,9 +72,10 @@ fn text(mechanism: &dyn Mechanism) -> String {
         Bidding::Sealed => "wants sealed bids",
         Bidding::Either => "open or sealed bids",
     };
+    let solutions = if mechanism.takes_solutions() { ", takes solutions" } else { "" };
     let head = format!("{} {}", mechanism.name(), mechanism.version());
     [
-        format!("{head:<20} {}, {bidding}", mechanism.class()),
+        format!("{head:<20} {}, {bidding}{solutions}", mechanism.class()),
         format!("  {}", mechanism.guarantee()),
         format!("  Limits: {}", mechanism.limits()),
         format!("  Cost at worst, in microseconds: {}", costs.join("; ")),

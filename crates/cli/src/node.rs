@@ -3,7 +3,7 @@
 mod agent;
 mod crash;
 mod repair;
-mod stop;
+pub(crate) mod stop;
 mod validator;
 
 use std::ffi::OsString;

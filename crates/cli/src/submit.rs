@@ -78,7 +78,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     let home = Home::new(&args.dir);
     let genesis = home.genesis().context("quorate join comes first")?;
-    check_requester(&home, &genesis)?;
+    check_member(&home, &genesis, "submit")?;
     let spec = spec(&args, &genesis)?;
     let out = args.out.clone().unwrap_or_else(|| args.dir.join("certificates"));
     std::fs::create_dir_all(&out).with_context(|| out.display().to_string())?;
@@ -89,13 +89,17 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     Ok(if done? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Says early what would else be a long wait.
-fn check_requester(home: &Home, genesis: &Genesis) -> Result<()> {
+/// Says early what would else be a long wait: whether the folder is one of a member that can do
+/// something (`what`, a verb) without being a validator.
+///
+/// # Errors
+/// What is missing, and how to get it.
+pub(crate) fn check_member(home: &Home, genesis: &Genesis, what: &str) -> Result<()> {
     let key = home.key()?.public_key();
     let dir = home.root().display();
     ensure!(
         genesis.validators.get(&key).is_none(),
-        "{dir}: its key is a validator's, which speaks for itself; submit from a folder of its own \
+        "{dir}: its key is a validator's, which speaks for itself; {what} from a folder of its own \
          (quorate init, quorate attest, quorate join)"
     );
     if home.attestation()?.is_none() && !genesis.is_attester(&key) {

@@ -155,6 +155,7 @@ fn every_auction_agrees() {
         let auction = &said["auctions"][0];
         assert_eq!((&auction["mechanism"], &auction["bids"]), (&mechanism.into(), &6.into()));
         assert_eq!(auction["compared"], auction["assigned"], "{mechanism}: {auction}");
+        assert_eq!((&auction["solutions"], &auction["solution"]), (&0.into(), &Value::Null));
         assert_eq!(desk.replay(&["kept"]), Some(0), "{mechanism}");
     }
 }
@@ -220,14 +221,15 @@ fn a_committee_that_lies_is_found_out() {
 }
 
 #[test]
-fn another_rule_cannot_be_evaluated() {
-    let named = |record: &mut outcome::ClearingRecord| record.mechanism = label("ouija");
-    let newer = |record: &mut outcome::ClearingRecord| record.version = 9;
-    let table: [(Change, &str); 2] =
-        [(named, "unknown_mechanism"), (newer, "unknown_mechanism_version")];
-    for (change, reason) in table {
+fn another_rule_or_another_version_of_it_does_not_agree() {
+    let table: [(Change, i32, &str); 3] = [
+        (|record| record.mechanism = label("vcg"), 1, "market_rule"),
+        (|record| record.version = 9, 3, "unknown_mechanism_version"),
+        (|record| record.solution = Some(OperationId([7; 32])), 1, "replayed_solution"),
+    ];
+    for (change, code, reason) in table {
         let desk = Desk::new(&Auction::new("first-price").record(change));
-        assert_eq!(desk.findings(&["kept"]), (Some(3), vec![reason.to_owned()], 0));
+        assert_eq!(desk.findings(&["kept"]), (Some(code), vec![reason.to_owned()], 0));
     }
 }
 

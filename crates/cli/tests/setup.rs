@@ -74,6 +74,23 @@ fn a_market_file_adds_to_the_default_market() {
         error.contains("market `drones`: this program has no mechanism `coin-toss`"),
         "{error}"
     );
+    let solved = "[[markets]]\nname = \"drones\"\nmechanism = \"MECHANISM\"\nwindow_ms = 500\n\
+                  solve_ms = 500\nlease_ms = 30000\nattempts = 3\n";
+    let write = |mechanism| {
+        let text = solved.replace("MECHANISM", mechanism);
+        std::fs::write(folder.path().join("markets.toml"), text).unwrap();
+    };
+    write("assignment");
+    let error = fail(folder.path(), &market);
+    assert!(
+        error.contains("markets.toml: market `drones`: `assignment` takes no solutions")
+            && error.contains("solve_ms"),
+        "{error}"
+    );
+    write("gap");
+    let arguments = [&arguments[..], &["markets.toml", "--out", "gap.toml"]].concat();
+    succeed(folder.path(), &arguments);
+    assert!(read(folder.path(), "gap.toml").contains("solve_ms = 500"));
     std::fs::write(folder.path().join("markets.toml"), "[[markets]]\nname = \"x\"\n").unwrap();
     let error = fail(folder.path(), &market);
     assert!(error.contains("markets.toml") && error.contains("missing field"), "{error}");

@@ -245,9 +245,13 @@ fn what_was_finished_survives_an_interrupt() {
 #[test]
 fn the_examples_run_and_hold() {
     let folder = folder();
-    let tasks = [20, 10, 15, 30];
-    let names = ["drones.toml", "five-regions.toml", "two-wiped.toml", "sealed-market.toml"];
-    for (name, tasks) in names.into_iter().zip(tasks) {
+    for (name, tasks) in [
+        ("drones.toml", 20),
+        ("five-regions.toml", 10),
+        ("two-wiped.toml", 15),
+        ("sealed-market.toml", 30),
+        ("solved-market.toml", 30),
+    ] {
         let path = format!("{EXAMPLES}/{name}");
         let (code, report) = json(folder.path(), &["--scenario", &path]);
         assert_eq!((code, &report["violations"]), (Some(0), &serde_json::json!([])), "{name}");

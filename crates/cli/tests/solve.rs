@@ -72,8 +72,10 @@ fn every_mechanism_takes_the_bids_and_has_all_keys() {
         for key in ["class", "guarantee", "limits", "bidding", "version", "worst_case_cost"] {
             assert!(!mechanism[key].is_null(), "{key}: {mechanism}");
         }
+        assert_eq!(mechanism["takes_solutions"], name == "gap");
         assert!(succeed(folder.path(), &["markets"]).contains(name));
     }
+    assert_eq!(succeed(folder.path(), &["markets"]).matches(", takes solutions\n").count(), 1);
 }
 
 #[test]

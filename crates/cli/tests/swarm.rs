@@ -5,17 +5,11 @@
 
 mod program;
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
 
-use program::{fail, quorate, run, succeed, text};
+use program::process::Process;
+use program::{fail, run, succeed, text};
 use serde_json::Value;
-
-/// How long anything may take that is waited for.
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// Bids 7 on everything and answers everything with `done`.
 const AGENT: &str = r#"
@@ -27,59 +21,6 @@ while IFS= read -r line; do
     esac
 done
 "#;
-
-/// A process that does not outlive its test.
-struct Process {
-    child: Child,
-    lines: Receiver<String>,
-}
-
-impl Process {
-    /// Starts `quorate node` with these arguments; its log goes to `log`.
-    fn node(folder: &Path, arguments: &[&str], log: &str) -> Self {
-        let log = std::fs::File::create(folder.join(log)).unwrap();
-        let mut command = quorate(folder);
-        command.arg("node").args(arguments).stdout(Stdio::piped()).stderr(log);
-        let mut child = command.spawn().unwrap();
-        let output = BufReader::new(child.stdout.take().unwrap());
-        let (sender, lines) = channel();
-        std::thread::spawn(move || {
-            output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
-        });
-        Self { child, lines }
-    }
-
-    /// What follows `start` on the first line that begins with it.
-    fn wait_for(&self, start: &str) -> String {
-        loop {
-            let line = self.lines.recv_timeout(LIMIT).unwrap();
-            if let Some(rest) = line.strip_prefix(start) {
-                return rest.to_owned();
-            }
-        }
-    }
-
-    /// Asks it to end; its exit code.
-    fn terminate(mut self) -> Option<i32> {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        for _ in 0..LIMIT.as_millis() / 20 {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status.code();
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        panic!("process {pid} does not end");
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It has ended, or the test failed.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 const VALIDATORS: [&str; 4] = ["a", "b", "c", "d"];
 
@@ -112,14 +53,15 @@ fn found(folder: &Path) {
 
 /// Starts the nodes: the first validator, and all others from its address.
 fn start(folder: &Path) -> (Vec<Process>, String) {
-    let first = Process::node(folder, &["--config", "a/node.toml"], "a.log");
+    let first = Process::start(folder, &["node", "--config", "a/node.toml"], "a.log");
     let boot = first.wait_for("listening on ");
     let mut nodes = vec![first];
     for name in &VALIDATORS[1..] {
-        nodes.push(Process::node(folder, &[name, "--boot", &boot], &format!("{name}.log")));
+        let node = ["node", name, "--boot", &boot];
+        nodes.push(Process::start(folder, &node, &format!("{name}.log")));
     }
-    let worker = ["worker", "--boot", &boot, "--command", "sh", "agent.sh"];
-    nodes.push(Process::node(folder, &worker, "worker.log"));
+    let worker = ["node", "worker", "--boot", &boot, "--command", "sh", "agent.sh"];
+    nodes.push(Process::start(folder, &worker, "worker.log"));
     (nodes, boot)
 }
 

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use quorate_market::eligibility::demand_or_slot;
-use quorate_types::{Amounts, Label, PublicKey, Reason, TaskId};
+use quorate_types::{Amounts, Label, PublicKey, Reason, Stage, TaskId};
 
 use crate::lifecycle::{self, Event, Next, TaskState};
 use crate::run::Run;
@@ -101,7 +101,7 @@ impl Run<'_> {
         self.view.set_count(Index::OpenCount(market.clone()), open.saturating_add(1));
         let mut window = self.view.window(market);
         if window.opened.is_none() {
-            window.opened = Some(Opened::new(self.now));
+            window.opened = Some(Opened::new(self.now, Stage::Bids));
             self.view.put_window(market, window);
         }
     }

@@ -1,27 +1,17 @@
 //! Clearing: the due tasks of a market and all bids on them go through its mechanism together.
 //!
 //! Everything the result follows from is an input under the clearing record: tasks, what each
-//! bidder had left to spend, and every bid, the excluded ones with their reason. Eligibility is
-//! judged here, after the block's revocations.
+//! bidder had left to spend, every bid, the excluded ones with their reason, and the solutions.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
-use quorate_crypto::merkle;
-use quorate_market::{Attempt, Award, Clearing, Mechanism, Round, TieSeed, eligibility};
-use quorate_types::outcome::{
-    Assignment, BidInput, BidderInput, ClearingInput, ClearingRecord, Refusal, TaskInput,
-};
-use quorate_types::{
-    Amounts, Capabilities, Hash, Label, Market, OperationId, Outcome, Price, PublicKey, Reason,
-    TaskId, TaskSpec, cbor, limits,
-};
+use quorate_market::{Attempt, Award, Clearing, Mechanism};
+use quorate_types::outcome::{Assignment, ClearingInput};
+use quorate_types::{Hash, Label, Market, Outcome, PublicKey, Stage, TaskId, limits};
 
 use crate::cost::{self, ClearingSize};
+use crate::docket::Docket;
 use crate::lifecycle::{Assignee, Event};
 use crate::run::Run;
-use crate::state::{Index, Task};
-use crate::{Dossier, state::Opened};
+use crate::state::{Index, Opened};
 
 /// What a clearing will take, and what that costs.
 struct Plan {
@@ -60,6 +50,7 @@ impl Plan {
             bidders: run.view.count(&Index::Bidders(name.clone())) as usize,
             bids: 0,
             live: run.view.count(&Index::Live(name.clone())),
+            pairs: run.solutions(name).map(|(_, kept)| kept.pairs.len()).sum(),
         };
         let mut plan = Self { tasks: Vec::new(), partial: false, cost: 0 };
         for (key, _) in run.view.marks(Index::open(name)) {
@@ -77,31 +68,6 @@ impl Plan {
         }
         plan
     }
-}
-
-/// A bidder as the clearing sees it.
-struct Candidate {
-    operation: OperationId,
-    capabilities: Capabilities,
-    attestations: Vec<Hash>,
-    budget: Amounts,
-}
-
-/// A bid and the verdict on it.
-struct Judged {
-    task: TaskId,
-    agent: PublicKey,
-    /// `None`: a commitment that was not opened.
-    price: Option<Price>,
-    excluded: Option<Reason>,
-}
-
-/// All that a clearing looks at, each part ascending by its keys.
-struct Docket<'a> {
-    market: &'a Market,
-    tasks: BTreeMap<TaskId, Arc<Task>>,
-    candidates: BTreeMap<PublicKey, Candidate>,
-    bids: Vec<Judged>,
 }
 
 impl Run<'_> {
@@ -143,16 +109,26 @@ impl Run<'_> {
             return left;
         }
         let docket = self.docket(market, rule, &all.tasks);
-        match attempt(&docket.round(self.swarm), trial) {
+        match attempt(&docket.round(self.swarm, docket.pairs()), trial) {
             Some(clearing) => self.conclude(&docket, all, (rule, clearing)),
             None => self.clear_plan(market, rule, Plan::sure(self, market, rule, least)),
         }
         0
     }
 
+    /// What would go into a clearing of the market now.
+    pub(crate) fn inputs(
+        &self,
+        market: &Market,
+        rule: &'static dyn Mechanism,
+    ) -> Vec<ClearingInput> {
+        let plan = Plan::sure(self, market, rule, cost::CLEARINGS);
+        self.docket(market, rule, &plan.tasks).inputs()
+    }
+
     fn clear_plan(&mut self, market: &Market, rule: &'static dyn Mechanism, plan: Plan) {
         let docket = self.docket(market, rule, &plan.tasks);
-        let clearing = rule.clear(&docket.round(self.swarm));
+        let clearing = rule.clear(&docket.round(self.swarm, docket.pairs()));
         self.conclude(&docket, plan, (rule, clearing));
     }
 
@@ -174,6 +150,7 @@ impl Run<'_> {
         }
         self.count_defaults(market);
         self.end_bids(&market.name);
+        self.drop_solutions(&market.name);
         for award in &clearing.awards {
             self.award(docket, award, record);
         }
@@ -182,81 +159,6 @@ impl Run<'_> {
             plan.tasks.into_iter().for_each(|task| self.requeue(task));
         }
         self.reopen(&market.name);
-    }
-
-    fn docket<'a>(&self, market: &'a Market, rule: &dyn Mechanism, tasks: &[TaskId]) -> Docket<'a> {
-        let mut docket = Docket {
-            market,
-            tasks: BTreeMap::new(),
-            candidates: BTreeMap::new(),
-            bids: Vec::new(),
-        };
-        for id in tasks {
-            if let Some(task) = self.view.task(id) {
-                docket.tasks.insert(*id, Arc::clone(task));
-            }
-        }
-        for (id, task) in &docket.tasks {
-            for (key, price) in self.view.marks(Index::bids(*id)) {
-                let Index::Bid(_, agent) = key else { continue };
-                let candidate = docket
-                    .candidates
-                    .entry(*agent)
-                    .or_insert_with(|| self.candidate(&market.name, *agent));
-                let price = (price != Index::SEALED).then_some(price.min(limits::PRICE as u64));
-                let price = price.map(u64::cast_signed);
-                let all = rule.takes_all_asks();
-                let limit = if all { limits::PRICE } else { limit(market, &task.spec) };
-                let excluded = self.judge(limit, task, candidate, (*agent, price)).err();
-                docket.bids.push(Judged { task: *id, agent: *agent, price, excluded });
-            }
-        }
-        docket
-    }
-
-    /// A bidder with its budget cut to what it has free now; nothing where nothing is attested.
-    fn candidate(&self, market: &Label, agent: PublicKey) -> Candidate {
-        let (capabilities, attestations) = self.view.capabilities(agent, self.now.wall);
-        let free = self.free(agent, market, &capabilities);
-        let reservation = self.view.reservation(market, agent);
-        let mut budget = reservation.map(|found| found.budget.clone()).unwrap_or_default();
-        for (name, amount) in &mut budget {
-            *amount = (*amount).min(free.get(name).copied().unwrap_or(0));
-        }
-        // A live bid has its reservation: the index follows from the entries.
-        let operation = reservation.map_or(OperationId([0; 32]), |found| found.operation);
-        Candidate { operation, capabilities, attestations, budget }
-    }
-
-    /// Whether a bid takes part.
-    fn judge(
-        &self,
-        limit: Price,
-        task: &Task,
-        candidate: &Candidate,
-        bid: (PublicKey, Option<Price>),
-    ) -> Result<(), Reason> {
-        let (spec, attested) = (&task.spec, &candidate.capabilities);
-        let (agent, price) = bid;
-        let price = price.ok_or(Reason::Unopened)?;
-        if task.excluded.contains(&agent) {
-            return Err(Reason::ExcludedAfterFailure);
-        }
-        if spec.deadline.is_some_and(|deadline| deadline <= self.now.wall) {
-            return Err(Reason::DeadlinePassed);
-        }
-        eligibility::check(&spec.requires, attested)?;
-        if price > limit {
-            return Err(Reason::PriceTooHigh);
-        }
-        let demand = eligibility::demand_or_slot(&spec.demand);
-        if demand.keys().any(|name| !attested.amounts.contains_key(name)) {
-            return Err(Reason::CapabilityNotAttested);
-        }
-        if !eligibility::fits(&demand, &candidate.budget) {
-            return Err(Reason::OverBudget);
-        }
-        Ok(())
     }
 
     /// Every bid of the window has had its chance.
@@ -293,95 +195,7 @@ impl Run<'_> {
         let left = self.view.count(&Index::OpenCount(market.clone()));
         let mut window = self.view.window(market);
         window.number = window.number.saturating_add(1);
-        window.opened = (left > 0).then(|| Opened::new(self.now));
+        window.opened = (left > 0).then(|| Opened::new(self.now, Stage::Bids));
         self.view.put_window(market, window);
-    }
-}
-
-/// The highest price at which a task is assigned: the lowest of its own, the market's reserve and
-/// the protocol's.
-fn limit(market: &Market, spec: &TaskSpec) -> Price {
-    let limits = [spec.max_price, market.reserve, Some(limits::PRICE)];
-    limits.into_iter().flatten().min().unwrap_or(limits::PRICE)
-}
-
-impl Docket<'_> {
-    /// What the mechanism sees: bids that take part, and nothing else.
-    fn round(&self, swarm: quorate_types::SwarmId) -> Round {
-        let tasks = self.tasks.iter().map(|(id, task)| quorate_market::Task {
-            id: *id,
-            demand: eligibility::demand_or_slot(&task.spec.demand),
-            limit: limit(self.market, &task.spec),
-        });
-        let bidders = self.candidates.iter().map(|(agent, candidate)| quorate_market::Bidder {
-            agent: *agent,
-            budget: candidate.budget.clone(),
-        });
-        let live = self.bids.iter().filter(|bid| bid.excluded.is_none());
-        let bids = live.filter_map(|&Judged { task, agent, price, .. }| {
-            Some(quorate_market::Bid { task, agent, price: price? })
-        });
-        Round {
-            tasks: tasks.collect(),
-            bidders: bidders.collect(),
-            bids: bids.collect(),
-            ties: TieSeed { swarm, market: self.market.name.clone() },
-        }
-    }
-
-    fn inputs(&self) -> Vec<ClearingInput> {
-        let tasks = self.tasks.iter().map(|(id, task)| {
-            let demand = eligibility::demand_or_slot(&task.spec.demand);
-            let limit = limit(self.market, &task.spec);
-            ClearingInput::Task(TaskInput { task: *id, spec: task.spec_hash, demand, limit })
-        });
-        let bidders = self.candidates.iter().map(|(agent, candidate)| {
-            let budget = candidate.budget.clone();
-            ClearingInput::Bidder(BidderInput { agent: *agent, budget })
-        });
-        let bids = self.bids.iter().map(|bid| {
-            let &Judged { task, agent, price, excluded } = bid;
-            let operation = self.operation_of(&agent);
-            ClearingInput::Bid(BidInput { task, agent, price, operation, excluded })
-        });
-        tasks.chain(bidders).chain(bids).collect()
-    }
-
-    fn operation_of(&self, agent: &PublicKey) -> OperationId {
-        self.candidates.get(agent).map_or(OperationId([0; 32]), |found| found.operation)
-    }
-
-    fn dossier(&self, rule: &dyn Mechanism, clearing: &Clearing, window: u64) -> Dossier {
-        let inputs = self.inputs();
-        let leaves: Vec<Vec<u8>> = inputs.iter().map(cbor::encode).collect();
-        let prices = clearing.awards.iter().map(|award| award.bid);
-        let record = ClearingRecord {
-            market: self.market.name.clone(),
-            window,
-            mechanism: self.market.mechanism.clone(),
-            version: rule.version(),
-            reserve: self.market.reserve,
-            inputs: merkle::root(&leaves),
-            input_count: leaves.len() as u64,
-            assigned: clearing.awards.len() as u64,
-            total: prices.fold(0, Price::saturating_add),
-        };
-        Dossier { record, inputs }
-    }
-
-    /// One refusal for each bid that has excluded offers, ascending by agent.
-    fn refusals(&self) -> Vec<Refusal> {
-        let mut refusals: BTreeMap<PublicKey, Refusal> = BTreeMap::new();
-        for bid in &self.bids {
-            let Some(reason) = bid.excluded else { continue };
-            let operation = self.operation_of(&bid.agent);
-            let refusal = refusals.entry(bid.agent).or_insert_with(|| Refusal {
-                operation,
-                agent: bid.agent,
-                items: Vec::new(),
-            });
-            refusal.items.push((Some(bid.task), reason));
-        }
-        refusals.into_values().collect()
     }
 }

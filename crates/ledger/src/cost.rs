@@ -22,6 +22,12 @@ const TASK: u64 = 40;
 const OFFER: u64 = 4;
 /// Judging a bid and writing it into the dossier.
 const JUDGED_BID: u64 = 4;
+/// A pair of a solution, judged.
+const PAIR: u64 = 2;
+/// Judging all solutions that a window keeps beside a new one, at the longest, with what each of
+/// their bidders has left.
+const KEPT: u64 = PAIR * (limits::SOLUTIONS_PER_WINDOW * limits::TASKS_PER_CLEARING) as u64
+    + 10 * limits::BIDDERS_PER_CLEARING as u64;
 /// A bid that ends with the window, judged or not.
 const LIVE_BID: u64 = 1;
 /// A task or bidder of a clearing: its entry, its assignment.
@@ -35,6 +41,7 @@ pub(crate) fn operation(body: &Body) -> u64 {
         Body::Bid(bid) => times(bid.offers.len(), OFFER),
         Body::Seal(seal) => times(seal.offers.len(), OFFER),
         Body::Reveal(reveal) => times(reveal.openings.len(), OFFER),
+        Body::Solve(solve) => times(solve.pairs.len(), PAIR).saturating_add(KEPT),
         Body::Lapse(lapse) => times(lapse.suspicions.len(), SIGNATURE),
         Body::Revoke(_) | Body::Cancel(_) | Body::Withdraw(_) => 0,
         Body::Accept(_) | Body::Decline(_) | Body::Complete(_) | Body::Fail(_) => 0,
@@ -78,6 +85,8 @@ pub(crate) struct ClearingSize {
     pub bids: usize,
     /// All live bids of the market.
     pub live: u64,
+    /// Pairs of all solutions kept.
+    pub pairs: usize,
 }
 
 /// What a clearing costs around its mechanism.
@@ -85,6 +94,7 @@ pub(crate) fn clearing(size: &ClearingSize) -> u64 {
     times(size.tasks.saturating_add(size.bidders), PARTY)
         .saturating_add(times(size.bids, JUDGED_BID))
         .saturating_add(size.live.saturating_mul(LIVE_BID))
+        .saturating_add(times(size.pairs, PAIR))
 }
 
 fn times(count: usize, each: u64) -> u64 {

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use quorate_types::genesis::GenesisError;
 use quorate_types::{
-    BlockId, Genesis, Hash, Height, Millis, ProposerSchedule, PublicKey, SwarmId, ValidatorSet,
+    BlockId, Genesis, Hash, Height, Millis, ProposerSchedule, PublicKey, Stage, SwarmId,
+    ValidatorSet,
 };
 
 use self::past::Past;
@@ -111,7 +112,8 @@ impl Ledger {
         let windows = markets.filter_map(|market| {
             let opened = view.window(&market.name).opened?;
             let has_bids = view.count(&Index::Live(market.name.clone())) > 0;
-            let waits = !opened.opening || view.count(&Index::Sealed(market.name.clone())) > 0;
+            let sealed = view.count(&Index::Sealed(market.name.clone()));
+            let waits = opened.stage != Stage::Openings || sealed > 0;
             let closes = if waits { opened.closes(market) } else { 0 };
             let wait = closes.saturating_sub(self.tip.active_time);
             let step = wait.min(self.genesis.parameters.max_step_ms);

@@ -13,6 +13,7 @@ mod clearing;
 mod committee;
 mod cost;
 mod court;
+mod docket;
 mod execute;
 mod execution;
 mod invalid;

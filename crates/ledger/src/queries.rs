@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use quorate_crypto::map::MapProof;
+use quorate_market::mechanism;
+use quorate_types::outcome::ClearingInput;
 use quorate_types::{
-    FencingToken, Height, Label, Millis, Operation, PublicKey, TaskId, TaskSpec, cbor,
+    FencingToken, Height, Label, Millis, Operation, PublicKey, Stage, TaskId, TaskSpec, cbor,
 };
 
 use crate::Ledger;
 use crate::lifecycle::TaskState;
 use crate::operations::admits;
+use crate::run::Now;
 use crate::state::{Entry, Index, Key};
 
 /// A task as it stands.
@@ -68,12 +71,11 @@ pub struct WindowView {
     pub market: Label,
     /// Number of the window, from 0.
     pub number: u64,
-    /// Height at which it opened, or at which commitments began to be opened; `None` where no task
-    /// is open.
+    /// Height at which its stage began; `None` where no task is open.
     pub opened: Option<Height>,
-    /// Commitments are opened now, and no more are taken.
-    pub opening: bool,
-    /// Active time from which on it, or that part of it, may close; `None` where no task is open.
+    /// What it takes now.
+    pub stage: Stage,
+    /// Active time from which on its stage may end; `None` where no task is open.
     pub closes_from: Option<Millis>,
     /// Tasks that are open.
     pub open_tasks: u64,
@@ -170,13 +172,27 @@ impl Ledger {
                 market: name.clone(),
                 number: window.number,
                 opened: opened.map(|opened| opened.height),
-                opening: opened.is_some_and(|opened| opened.opening),
+                stage: opened.map(|opened| opened.stage).unwrap_or_default(),
                 closes_from: opened.map(|opened| opened.closes(market)),
                 open_tasks: view.count(&Index::OpenCount(name.clone())),
                 live_bids: view.count(&Index::Live(name.clone())),
             }
         });
         windows.collect()
+    }
+
+    /// What would go into a clearing of a market now: for whoever wants to find a solution. `None`
+    /// unless the market is at this window and takes solutions.
+    pub fn standing_bids(&self, market: &Label, window: u64) -> Option<Vec<ClearingInput>> {
+        let (height, active, wall) = (self.height(), self.active_time(), self.block_time());
+        let run = self.start(Now { height, active, wall });
+        let now = run.view.window(market);
+        let solves = now.opened.is_some_and(|opened| opened.stage == Stage::Solutions);
+        if !solves || now.number != window {
+            return None;
+        }
+        let market = self.genesis_info().market(market)?;
+        Some(run.inputs(market, mechanism(&market.mechanism)?))
     }
 
     /// Whether every index agrees with the state it is derived from: a check for simulators and

@@ -1,23 +1,22 @@
-//! The windows of the markets: when bids are collected, and when that ends.
+//! The windows of the markets: what they take, and when that ends.
 
 use std::collections::BTreeSet;
 
 use quorate_market::mechanism;
-use quorate_types::{Label, Market, Millis, PublicKey, limits};
+use quorate_types::{Label, Market, Millis, PublicKey, Stage, limits};
 
 use crate::run::{Now, Run};
 use crate::state::{Index, Opened};
 
 impl Opened {
-    /// Active time from which on the window, or the part of it that runs, may close.
+    /// Active time from which on the stage may end.
     pub(crate) fn closes(&self, market: &Market) -> Millis {
-        let time = market.reveal_ms.filter(|_| self.opening).unwrap_or(market.window_ms);
-        self.at.saturating_add(time)
+        self.at.saturating_add(market.stage_ms(self.stage))
     }
 
-    /// A window that opens now.
-    pub(crate) fn new(now: Now) -> Self {
-        Self { height: now.height, at: now.active, builders: BTreeSet::new(), opening: false }
+    /// A stage that begins now.
+    pub(crate) fn new(now: Now, stage: Stage) -> Self {
+        Self { height: now.height, at: now.active, builders: BTreeSet::new(), stage }
     }
 }
 
@@ -30,7 +29,7 @@ impl<'a> Run<'a> {
         for market in &genesis.markets {
             self.keep_window(market, builder);
             let Some(since) = self.due_since(market) else { continue };
-            if !self.end_commitments(market) {
+            if !self.enter_next_stage(market) {
                 due.push((since, market));
             }
         }
@@ -45,18 +44,19 @@ impl<'a> Run<'a> {
     }
 
     /// Closes a window without open tasks; else counts the builder, while builders are lacking.
-    /// That of the block which opened it could not know what it opened for. The second part of a
-    /// window gives way to a new first one where nothing is left to be opened.
+    /// That of the block which opened it could not know what it opened for. A window that takes no
+    /// more bids gives way to a new one where none of those it has is left.
     fn keep_window(&mut self, market: &Market, builder: PublicKey) {
         let mut window = self.view.window(&market.name);
         let Some(opened) = &mut window.opened else { return };
-        if self.view.count(&Index::OpenCount(market.name.clone())) == 0 {
+        let is_late = opened.stage > Stage::Bids;
+        let is_done = self.view.count(&Index::OpenCount(market.name.clone())) == 0;
+        let is_bare = is_late && self.view.count(&Index::Live(market.name.clone())) == 0;
+        if is_done || is_bare {
             // Prices that were opened for it are no secrets in the next one.
-            window.number = window.number.saturating_add(u64::from(opened.opening));
-            window.opened = None;
-        } else if opened.opening && self.view.count(&Index::Live(market.name.clone())) == 0 {
-            *opened = Opened::new(self.now);
-            window.number = window.number.saturating_add(1);
+            window.number = window.number.saturating_add(u64::from(is_late));
+            window.opened = (!is_done).then(|| Opened::new(self.now, Stage::Bids));
+            self.drop_solutions(&market.name);
         } else {
             let lacks = !market.trusted && !self.suffice(&opened.builders);
             let counts = opened.height < self.now.height && self.validators.power(&builder) > 0;
@@ -67,29 +67,32 @@ impl<'a> Run<'a> {
         self.view.put_window(&market.name, window);
     }
 
-    /// The active time since which a window, or the part of it that runs, may close, if it may.
-    /// Nobody is waited for where every commitment is opened.
+    /// The active time since which the stage of a window may end, if it may. Nobody is waited for
+    /// where every commitment is opened.
     fn due_since(&self, market: &Market) -> Option<Millis> {
         let opened = self.view.window(&market.name).opened?;
         let since = opened.closes(market);
         let heard = market.trusted || self.suffice(&opened.builders);
         let count = |key: fn(Label) -> Index| self.view.count(&key(market.name.clone()));
-        if opened.opening && count(Index::Sealed) == 0 {
+        if opened.stage == Stage::Openings && count(Index::Sealed) == 0 {
             return Some(since.min(self.now.active));
         }
         (heard && count(Index::Live) > 0 && self.now.active >= since).then_some(since)
     }
 
-    /// In a sealed market: no commitment is taken from here on, and those there are are opened.
-    /// Whether that is what ended.
-    fn end_commitments(&mut self, market: &Market) -> bool {
+    /// Begins the next stage of a window whose stage ended. Whether there is one.
+    fn enter_next_stage(&mut self, market: &Market) -> bool {
         let mut window = self.view.window(&market.name);
-        if !market.is_sealed() || window.opened.as_ref().is_none_or(|opened| opened.opening) {
-            return false;
-        }
-        window.opened = Some(Opened { opening: true, ..Opened::new(self.now) });
+        let next = window.opened.as_ref().and_then(|opened| market.stage_after(opened.stage));
+        let Some(next) = next else { return false };
+        window.opened = Some(Opened::new(self.now, next));
         self.view.put_window(&market.name, window);
         true
+    }
+
+    /// What the window of a market takes now.
+    pub(crate) fn stage(&self, market: &Label) -> Stage {
+        self.view.window(market).opened.map(|opened| opened.stage).unwrap_or_default()
     }
 
     /// Builders with more than a third of the power: one of them is correct, and would have taken

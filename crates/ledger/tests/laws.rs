@@ -15,9 +15,10 @@ use quorate_types::outcome::ClearingInput;
 use quorate_types::*;
 
 const AGENTS: u8 = 4;
-/// The last one is sealed.
-const MARKETS: [&str; 3] = ["spot", "drones", "quiet"];
+/// The last but one is sealed, the last takes solutions.
+const MARKETS: [&str; 4] = ["spot", "drones", "quiet", "fleet"];
 const QUIET: usize = 2;
+const FLEET: usize = 3;
 
 /// What somebody does; numbers are cut to what there is, or point to what there is not.
 #[derive(Debug, Clone)]
@@ -41,6 +42,10 @@ enum Act {
     Reveal {
         by: u8,
         offers: BTreeMap<u64, Price>,
+    },
+    Solve {
+        by: u8,
+        pairs: BTreeMap<u64, u8>,
     },
     Withdraw {
         by: u8,
@@ -72,7 +77,9 @@ enum Act {
 }
 
 fn act() -> impl Strategy<Value = Act> {
-    let (by, task, market) = (1..=AGENTS, 0u64..12, prop_oneof![3 => 0..QUIET, 1 => Just(QUIET)]);
+    let (by, task) = (1..=AGENTS, 0u64..12);
+    let market = prop_oneof![3 => 0..QUIET, 1 => Just(QUIET), 1 => Just(FLEET)];
+    let pairs = prop::collection::btree_map(task.clone(), by.clone(), 0..4);
     let submit = (market.clone(), 0i64..4, any::<bool>(), prop::option::of(1u64..15_000));
     let offers = prop::collection::btree_map(task.clone(), 0i64..1050, 0..12);
     let reveal = (by.clone(), offers.clone());
@@ -88,6 +95,7 @@ fn act() -> impl Strategy<Value = Act> {
             Act::Bid { by, market, budget, offers }
         }),
         8 => reveal.prop_map(|(by, offers)| Act::Reveal { by, offers }),
+        4 => (by.clone(), pairs).prop_map(|(by, pairs)| Act::Solve { by, pairs }),
         1 => (by.clone(), market).prop_map(|(by, market)| Act::Withdraw { by, market }),
         12 => report.prop_map(|(by, task, kind, lie)| Act::Report { by, task, kind, lie }),
         4 => (by.clone(), task, 0u8..5)
@@ -127,6 +135,7 @@ fn operation(world: &World, act: &Act) -> (u8, Body) {
         Act::Cancel { by, task } => (*by, Body::Cancel(Cancel { task: task_id(*task) })),
         Act::Bid { by, market: QUIET, budget, offers } => (*by, seal(world, *by, *budget, offers)),
         Act::Reveal { by, offers } => (*by, reveal(world, *by, offers)),
+        Act::Solve { by, pairs } => (*by, solve(world, pairs)),
         Act::Bid { by, market, budget, offers } => {
             let offer = |(task, price): (&u64, &Price)| operation::Offer {
                 task: task_id(*task),
@@ -179,14 +188,14 @@ fn seal(world: &World, by: u8, budget: i64, offers: &BTreeMap<u64, Price>) -> Bo
         let commitment = opening.commitment(&swarm, &agent);
         operation::SealedOffer { task: opening.task, commitment }
     });
-    let (window, market) = (quiet_window(world), label(MARKETS[QUIET]));
+    let (window, market) = (window(world, QUIET), label(MARKETS[QUIET]));
     let (budget, offers) = (slots(budget), offers.collect());
     Body::Seal(operation::Seal { market, window, budget, offers })
 }
 
 fn reveal(world: &World, by: u8, offers: &BTreeMap<u64, Price>) -> Body {
     let openings = offers.iter().map(|(task, price)| opening(by, *task, *price)).collect();
-    let (window, market) = (quiet_window(world), label(MARKETS[QUIET]));
+    let (window, market) = (window(world, QUIET), label(MARKETS[QUIET]));
     Body::Reveal(operation::Reveal { market, window, openings })
 }
 
@@ -195,9 +204,27 @@ fn opening(by: u8, task: u64, price: Price) -> operation::Opening {
     operation::Opening { task: task_id(task), price: price % 3, nonce: Nonce([by; 32]) }
 }
 
-fn quiet_window(world: &World) -> u64 {
+/// Of standing bids where there are some, else of what need not be there.
+fn solve(world: &World, pairs: &BTreeMap<u64, u8>) -> Body {
+    let (window, market) = (window(world, FLEET), label(MARKETS[FLEET]));
+    let standing = world.ledger.standing_bids(&market, window).unwrap_or_default();
+    let bids = standing.iter().filter_map(|input| match input {
+        ClearingInput::Bid(bid) => Some((bid.task, bid.agent)),
+        _ => None,
+    });
+    let bids: Vec<_> = bids.collect();
+    let pair = |(task, by): (&u64, &u8)| {
+        let at = (*task as usize + usize::from(*by)).checked_rem(bids.len());
+        at.map_or((task_id(*task), key(*by).public_key()), |at| bids[at])
+    };
+    let pairs: BTreeMap<_, _> = pairs.iter().map(pair).collect();
+    let pairs = pairs.into_iter().map(|(task, agent)| operation::Pair { task, agent });
+    Body::Solve(operation::Solve { market, window, pairs: pairs.collect() })
+}
+
+fn window(world: &World, market: usize) -> u64 {
     let windows = world.ledger.windows();
-    windows.iter().find(|window| window.market == label(MARKETS[QUIET])).unwrap().number
+    windows.iter().find(|window| window.market == label(MARKETS[market])).unwrap().number
 }
 
 fn lapse(world: &World, task: TaskId, voters: u8) -> Body {
@@ -305,6 +332,7 @@ fn rerun(swarm: SwarmId, dossier: &Dossier) -> Vec<(TaskId, PublicKey, Price)> {
         tasks: vec![],
         bidders: vec![],
         bids: vec![],
+        solutions: Vec::new(),
         ties: TieSeed { swarm, market: dossier.record.market.clone() },
     };
     for input in &dossier.inputs {
@@ -323,6 +351,7 @@ fn rerun(swarm: SwarmId, dossier: &Dossier) -> Vec<(TaskId, PublicKey, Price)> {
                 let takes_part = price.map(|price| Bid { task: bid.task, agent: bid.agent, price });
                 round.bids.extend(takes_part);
             }
+            ClearingInput::Solution(solution) => round.solutions.push(solution.pairs.clone()),
         }
     }
     let clearing = mechanism(&dossier.record.mechanism).unwrap().clear(&round);
@@ -361,6 +390,9 @@ fn world() -> World {
     let (reveal_ms, window_ms) = (Some(300), 100);
     let rule = market(MARKETS[QUIET], "second-price", true);
     genesis.markets.push(Market { reveal_ms, window_ms, ..rule });
+    let solve_ms = Some(300);
+    let rule = market(MARKETS[FLEET], "gap", true);
+    genesis.markets.push(Market { solve_ms, window_ms, ..rule });
     genesis.markets.sort_by(|a, b| a.name.cmp(&b.name));
     World::with(genesis)
 }
@@ -429,7 +461,7 @@ fn the_generator_reaches_every_outcome() {
     use proptest::test_runner::TestRunner;
     let mut runner = TestRunner::deterministic();
     let mut seen = BTreeSet::new();
-    for _ in 0..120 {
+    for _ in 0..240 {
         let blocks = blocks().new_tree(&mut runner).unwrap().current();
         let mut world = world();
         world.admit(50, Capabilities::new());
@@ -442,7 +474,12 @@ fn the_generator_reaches_every_outcome() {
                 world.say(&key(by), body);
             }
             let (block, _) = world.propose_at(world.ledger.block_time() + wait, 0);
-            for outcome in world.decide(block).outcomes {
+            let committed = world.decide(block);
+            let inputs = committed.dossiers.iter().flat_map(|dossier| &dossier.inputs);
+            if inputs.into_iter().any(|input| matches!(input, ClearingInput::Solution(_))) {
+                seen.insert("a solution".to_owned());
+            }
+            for outcome in committed.outcomes {
                 seen.insert(match outcome {
                     Outcome::Assignment(_) => "assignment".to_owned(),
                     Outcome::Clearing(record) => format!("clearing {}", record.market),
@@ -458,6 +495,10 @@ fn the_generator_reaches_every_outcome() {
         "clearing spot",
         "clearing drones",
         "clearing quiet",
+        "clearing fleet",
+        "a solution",
+        "not_solving",
+        "not_better",
         "unopened",
         "wrong_opening",
         "not_opening",

@@ -54,7 +54,7 @@ fn reveal(world: &mut World, number: u8, openings: Vec<Opening>) -> OperationId 
 fn until_opening(world: &mut World) -> Height {
     for _ in 0..20 {
         let height = world.step().height;
-        if window(world).opening {
+        if window(world).stage == Stage::Openings {
             return height;
         }
     }
@@ -126,7 +126,11 @@ fn simultaneous_release_the_window_rule_holds_for_both_parts() {
     };
     for _ in 0..3 {
         one_builder(&mut world);
-        assert!(!window(&world).opening, "one builder of four could have kept a bid out");
+        assert_eq!(
+            window(&world).stage,
+            Stage::Bids,
+            "one builder of four could have kept a bid out"
+        );
     }
     until_opening(&mut world);
     reveal(&mut world, 1, vec![opening(task, 7, 1)]);
@@ -213,7 +217,7 @@ fn participation_efficiency_nobody_is_waited_for_once_all_have_opened() {
     reveal(&mut world, 2, vec![opening(task, 9, 2)]);
     let committed = world.step();
     assert_eq!(assignments(&committed)[0].price, 9);
-    assert!(!window(&world).opening);
+    assert_eq!(window(&world).stage, Stage::Bids);
     assert_eq!(window(&world).number, 1);
 }
 
@@ -266,7 +270,7 @@ fn m25_a_second_part_without_commitments_gives_way_to_a_new_window() {
     world.cancel(tasks[0]);
     world.step();
     let now = window(&world);
-    assert_eq!((now.number, now.opening, now.live_bids), (1, false, 0));
+    assert_eq!((now.number, now.stage, now.live_bids), (1, Stage::Bids, 0));
     assert_eq!(world.ledger.account(&key(1).public_key()).unwrap().defaults, 0);
     assert!(world.ledger.index_is_consistent());
     seal(&mut world, 1, &[(tasks[1], 7)]);
@@ -287,7 +291,7 @@ fn m25_nor_does_the_number_of_a_window_come_back_when_its_last_task_ends() {
     world.cancel(only);
     world.step();
     let now = window(&world);
-    assert_eq!((now.number, now.opening, now.live_bids), (before + 1, false, 0));
+    assert_eq!((now.number, now.stage, now.live_bids), (before + 1, Stage::Bids, 0));
     let next = one_task(&mut world);
     assert_eq!(window(&world).number, before + 1);
     seal(&mut world, 1, &[(next, 7)]);

@@ -71,7 +71,7 @@ impl Mechanism for FairShare {
             }
             awards.push(Award::at(&bid, bid.price));
         }
-        Clearing { awards, duals: None }
+        Clearing { awards, duals: None, solution: None }
     }
 }
 
@@ -91,6 +91,7 @@ fn main() {
             Bid { task: task(1), agent: agent(1), price: 10 },
             Bid { task: task(1), agent: agent(2), price: 12 },
         ],
+        solutions: Vec::new(),
         ties: TieSeed { swarm: SwarmId([0; 32]), market: slots() },
     };
     for award in FairShare.clear(&round).awards {

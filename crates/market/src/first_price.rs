@@ -59,7 +59,7 @@ impl Mechanism for FirstPrice {
             }
             bids = &bids[end..];
         }
-        Clearing { awards, duals: None }
+        Clearing { awards, duals: None, solution: None }
     }
 }
 

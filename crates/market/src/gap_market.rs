@@ -2,14 +2,14 @@
 //! budget.
 //!
 //! NP-hard, so that nobody can be asked for the optimum: [`Gap`] computes a deterministic baseline,
-//! and that is what a ledger clears by; no operation brings proposals yet. Given some, a
-//! [`Candidate`] is judged by [`check`], compared by [`Score`], and wins in [`best`] only if it is
-//! better than the baseline.
+//! and takes a solution from outside in its place where that is better by its [`Score`]. What of a
+//! solution holds is [`clearing_of`]'s to say.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use quorate_types::{Amounts, Hash, Label, Price, PublicKey, TaskId};
+use quorate_types::operation::Pair;
+use quorate_types::{Amounts, Hash, Label, Price, PublicKey};
 
 use crate::eligibility::fits;
 use crate::first_price::take;
@@ -18,12 +18,15 @@ use crate::mechanism::{Bidding, Mechanism};
 use crate::round::{Award, Bid, Clearing, Round, Task};
 
 /// The baseline: as many tasks as it finds, among those ways the least total price it finds, within
-/// a fixed effort by [`gap::solve`]; paid as bid.
+/// a fixed effort by [`gap::solve`], or a better solution from outside; paid as bid.
 #[derive(Debug, Clone, Copy)]
 pub struct Gap;
 
-/// Steps of the solver, in any case and for each bid.
-const EFFORT: (u64, u64) = (400_000, 500);
+/// Steps of the solver, in any case, for each of the first bids, and for each further one: in a
+/// large round they must fit into a block beside what judging its bids costs.
+const EFFORT: (u64, u64, u64) = (400_000, 500, 100);
+/// Bids that count for the full effort.
+const FIRST_BIDS: u64 = 4_000;
 /// Steps of the solver (up to 25 nanoseconds in large rounds) that make one unit of cost.
 const STEPS_PER_UNIT: u64 = 45;
 
@@ -41,7 +44,7 @@ impl Mechanism for Gap {
     }
 
     fn guarantee(&self) -> &'static str {
-        "most tasks, then least total, as far as a fixed search gets; exact where rounds are small"
+        "the best solution submitted, at least what a fixed search finds: most tasks, least total"
     }
 
     fn limits(&self) -> &'static str {
@@ -52,28 +55,39 @@ impl Mechanism for Gap {
         Bidding::Either
     }
 
+    fn takes_solutions(&self) -> bool {
+        true
+    }
+
     fn cost(&self, tasks: usize, bidders: usize, bids: usize) -> u64 {
         // The solver may overstep its effort by a quarter, and builds a table of all pairs.
         let pairs = (tasks as u64).saturating_mul(bidders as u64);
-        let steps = effort(bids).saturating_add(effort(bids) / 4).saturating_add(pairs / 4);
+        let effort = gap_effort(bids);
+        let steps = effort.saturating_add(effort / 4).saturating_add(pairs / 4);
         let rows = (tasks as u64).saturating_add(bidders as u64);
         (steps / STEPS_PER_UNIT).saturating_add(rows).saturating_add(bids as u64)
     }
 
     fn clear(&self, round: &Round) -> Clearing {
         let agents = drawn(round);
-        let Some(problem) = problem(round, &agents) else { return Clearing::default() };
-        let solution = gap::solve(&problem, effort(round.bids.len()));
+        let found = problem(round, &agents)
+            .map(|problem| gap::solve(&problem, gap_effort(round.bids.len())));
+        let pairs = found.as_ref().map(|found| &found.pairs[..]).unwrap_or_default();
         let award = |pair: &Offer| {
             let (task, agent) = (round.tasks[pair.job as usize].id, agents[pair.agent as usize]);
             Award::at(&Bid { task, agent, price: pair.cost }, pair.cost)
         };
-        Clearing { awards: solution.pairs.iter().map(award).collect(), duals: None }
+        let awards = pairs.iter().map(award).collect();
+        best(round, Clearing { awards, duals: None, solution: None })
     }
 }
 
-fn effort(bids: usize) -> u64 {
-    EFFORT.0.saturating_add((bids as u64).saturating_mul(EFFORT.1))
+/// Steps that [`Gap`] searches for, at most, by the number of bids that take part (clause M-22):
+/// whoever proposes a better solution searches longer.
+pub fn gap_effort(bids: usize) -> u64 {
+    let first = (bids as u64).min(FIRST_BIDS);
+    let further = (bids as u64).saturating_sub(first).saturating_mul(EFFORT.2);
+    EFFORT.0.saturating_add(first.saturating_mul(EFFORT.1)).saturating_add(further)
 }
 
 /// The bidders in the order of their tie keys for the first task: of equals the solver prefers what
@@ -109,37 +123,6 @@ fn problem(round: &Round, agents: &[PublicKey]) -> Option<Problem> {
     Problem::new(round.tasks.len(), &budgets, offers.collect()).ok()
 }
 
-/// A proposal of who does what.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Candidate {
-    /// Task and agent, strictly ascending by task.
-    pub pairs: Vec<(TaskId, PublicKey)>,
-}
-
-/// Why a proposal is none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum CandidateError {
-    /// Tasks are not strictly ascending.
-    #[error("task {0} is out of order")]
-    Order(TaskId),
-    /// There is no such bid within the task's limit.
-    #[error("agent {agent} has no bid within the limit on task {task}")]
-    NoBid {
-        /// Task.
-        task: TaskId,
-        /// Agent.
-        agent: PublicKey,
-    },
-    /// What an agent would win does not fit into its budget.
-    #[error("task {task} does not fit into what is left to agent {agent}")]
-    OverBudget {
-        /// Task, the first that does not fit.
-        task: TaskId,
-        /// Agent.
-        agent: PublicKey,
-    },
-}
-
 /// How good a clearing is: the lesser is the better. More tasks, then less total price, then the
 /// lesser sequence of sorted tie keys.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -152,55 +135,56 @@ pub struct Score {
     pub keys: Vec<Hash>,
 }
 
-/// The clearing that a proposal stands for, paid as bid.
-///
-/// # Errors
-/// [`CandidateError`] names the first pair that does not hold.
-pub fn check(round: &Round, candidate: &Candidate) -> Result<Clearing, CandidateError> {
-    let mut remaining: BTreeMap<PublicKey, Amounts> =
-        round.bidders.iter().map(|bidder| (bidder.agent, bidder.budget.clone())).collect();
-    let mut awards: Vec<Award> = Vec::with_capacity(candidate.pairs.len());
-    for &(id, agent) in &candidate.pairs {
-        if awards.last().is_some_and(|last| last.task >= id) {
-            return Err(CandidateError::Order(id));
-        }
-        let missing = CandidateError::NoBid { task: id, agent };
-        let (task, bid) = bid(round, id, agent).ok_or(missing)?;
-        let budget = remaining.get_mut(&agent).ok_or(missing)?;
-        if !fits(&task.demand, budget) {
-            return Err(CandidateError::OverBudget { task: id, agent });
-        }
-        take(budget, &task.demand);
-        awards.push(Award::at(bid, bid.price));
+impl Score {
+    /// The score of a clearing of this round.
+    pub fn new(round: &Round, clearing: &Clearing) -> Self {
+        let awards = &clearing.awards;
+        let mut keys: Vec<Hash> =
+            awards.iter().map(|award| round.ties.key(&award.task, &award.agent)).collect();
+        keys.sort_unstable();
+        let total = awards.iter().map(|award| award.bid).fold(0, Price::saturating_add);
+        Self { tasks: Reverse(awards.len()), total, keys }
     }
-    Ok(Clearing { awards, duals: None })
 }
 
-fn bid(round: &Round, id: TaskId, agent: PublicKey) -> Option<(&Task, &Bid)> {
-    let task = &round.tasks[round.task_index(&id)?];
-    let bids = round.bids_on(&id);
-    let bid = &bids[bids.binary_search_by_key(&agent, |bid| bid.agent).ok()?];
+/// What of a solution holds, paid as bid: each pair in turn that has a bid within its task's limit
+/// and fits into what the pairs before leave of the agent's budget. So it is a clearing whatever
+/// was proposed, and one of all the pairs exactly where all of them hold.
+pub fn clearing_of(round: &Round, solution: &[Pair]) -> Clearing {
+    let mut remaining: BTreeMap<PublicKey, Amounts> =
+        round.bidders.iter().map(|bidder| (bidder.agent, bidder.budget.clone())).collect();
+    let mut awards: Vec<Award> = Vec::with_capacity(solution.len());
+    for pair in solution {
+        let Some((task, bid)) = bid(round, pair) else { continue };
+        let Some(budget) = remaining.get_mut(&pair.agent) else { continue };
+        let follows = awards.last().is_none_or(|last| last.task < pair.task);
+        if follows && fits(&task.demand, budget) {
+            take(budget, &task.demand);
+            awards.push(Award::at(bid, bid.price));
+        }
+    }
+    Clearing { awards, duals: None, solution: None }
+}
+
+fn bid<'a>(round: &'a Round, pair: &Pair) -> Option<(&'a Task, &'a Bid)> {
+    let task = &round.tasks[round.task_index(&pair.task)?];
+    let bids = round.bids_on(&pair.task);
+    let bid = &bids[bids.binary_search_by_key(&pair.agent, |bid| bid.agent).ok()?];
     (bid.price <= task.limit).then_some((task, bid))
 }
 
-/// The score of a clearing of this round.
-pub fn score(round: &Round, clearing: &Clearing) -> Score {
-    let awards = &clearing.awards;
-    let mut keys: Vec<Hash> =
-        awards.iter().map(|award| round.ties.key(&award.task, &award.agent)).collect();
-    keys.sort_unstable();
-    let total = awards.iter().map(|award| award.bid).fold(0, Price::saturating_add);
-    Score { tasks: Reverse(awards.len()), total, keys }
-}
-
-/// The best of the baseline and all proposals that hold. The baseline wins where none is better.
-pub fn best(round: &Round, candidates: &[Candidate]) -> Clearing {
-    let mut best = Gap.clear(round);
-    let mut least = score(round, &best);
-    for clearing in candidates.iter().filter_map(|candidate| check(round, candidate).ok()) {
-        let score = score(round, &clearing);
+/// The best of what was found and the round's solutions; of equals what was found, then the first.
+fn best(round: &Round, found: Clearing) -> Clearing {
+    if round.solutions.is_empty() {
+        return found;
+    }
+    let mut least = Score::new(round, &found);
+    let mut best = found;
+    for (at, solution) in round.solutions.iter().enumerate() {
+        let clearing = clearing_of(round, solution);
+        let score = Score::new(round, &clearing);
         if score < least {
-            (best, least) = (clearing, score);
+            (best, least) = (Clearing { solution: Some(at), ..clearing }, score);
         }
     }
     best

@@ -48,6 +48,13 @@ pub trait Mechanism: Sync {
         false
     }
 
+    /// Whether anyone may propose who should win what, for it to weigh against what it finds
+    /// itself: for a mechanism that cannot promise the best there is. What it weighs them by is
+    /// [`crate::Score`].
+    fn takes_solutions(&self) -> bool {
+        false
+    }
+
     /// Worst-case cost of [`Self::clear`] by the sizes of the round, in the unit of
     /// [`quorate_types::limits::BLOCK_COST`], about a microsecond. Grows with each of the three.
     fn cost(&self, tasks: usize, bidders: usize, bids: usize) -> u64;
@@ -91,16 +98,20 @@ pub fn mechanism(name: &Label) -> Option<&'static dyn Mechanism> {
     ALL.iter().copied().find(|mechanism| mechanism.name() == name.as_str())
 }
 
-/// Checks that every market goes by a mechanism of this program.
+/// Checks that every market goes by a mechanism of this program, and takes solutions only where
+/// that does.
 ///
 /// # Errors
-/// [`GenesisError::Mechanism`] naming the first that does not.
+/// [`GenesisError::Mechanism`] or [`GenesisError::Solutions`] naming the first that does not.
 pub fn check_mechanisms(markets: &[Market]) -> Result<(), GenesisError> {
-    match markets.iter().find(|market| mechanism(&market.mechanism).is_none()) {
-        None => Ok(()),
-        Some(Market { name, mechanism, .. }) => {
-            let (market, mechanism) = (name.clone(), mechanism.clone());
-            Err(GenesisError::Mechanism { market, mechanism })
+    markets.iter().try_for_each(|market| {
+        let (name, of_market) = (market.name.clone(), market.mechanism.clone());
+        match mechanism(&market.mechanism) {
+            None => Err(GenesisError::Mechanism { market: name, mechanism: of_market }),
+            Some(rule) if market.solve_ms.is_some() && !rule.takes_solutions() => {
+                Err(GenesisError::Solutions { market: name, mechanism: of_market })
+            }
+            Some(_) => Ok(()),
         }
-    }
+    })
 }

@@ -98,5 +98,5 @@ fn to_clearing(round: &Round, solution: Solution) -> Clearing {
     let mut awards: Vec<Award> = solution.pairs.iter().map(award).collect();
     awards.sort_unstable_by_key(|award| award.task);
     let duals = Duals { bidders: solution.row_duals, tasks: solution.column_duals };
-    Clearing { awards, duals: Some(duals) }
+    Clearing { awards, duals: Some(duals), solution: None }
 }

@@ -1,5 +1,6 @@
 //! What a mechanism is given, and what it gives back.
 
+use quorate_types::operation::Pair;
 use quorate_types::{Amounts, Hash, Label, Price, PublicKey, SwarmId, TaskId};
 
 /// Everything a clearing may depend on. Bids that are excluded by eligibility are not in it.
@@ -12,6 +13,9 @@ pub struct Round {
     /// Strictly ascending by task, then agent. One that names an absent task or bidder is passed
     /// over.
     pub bids: Vec<Bid>,
+    /// Solutions from outside, each strictly ascending by task, for a mechanism that takes them.
+    /// Whatever of one does not hold is passed over.
+    pub solutions: Vec<Vec<Pair>>,
     /// What ties are drawn from.
     pub ties: TieSeed,
 }
@@ -55,6 +59,8 @@ pub struct Clearing {
     pub awards: Vec<Award>,
     /// Prices that prove optimality, from a mechanism that has them.
     pub duals: Option<Duals>,
+    /// Which of the round's solutions it is; `None`: what the mechanism found by itself.
+    pub solution: Option<usize>,
 }
 
 /// A task won.

@@ -65,7 +65,7 @@ impl Mechanism for SecondPrice {
                 take(budget, &task.demand);
             }
         }
-        Clearing { awards, duals: None }
+        Clearing { awards, duals: None, solution: None }
     }
 }
 

@@ -53,7 +53,7 @@ impl Mechanism for Sequential {
             a.price.cmp(&b.price).then_with(|| key(a).cmp(&key(b)))
         });
         let awards = first.map(|bid| Award::at(bid, bid.price)).into_iter().collect();
-        Clearing { awards, duals: None }
+        Clearing { awards, duals: None, solution: None }
     }
 }
 

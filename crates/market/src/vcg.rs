@@ -143,5 +143,5 @@ fn to_clearing(round: &Round, solution: &Solution) -> Clearing {
     let prices = solution.column_duals.iter().zip(&round.tasks);
     let tasks = prices.map(|(&price, task)| price.min(task.limit)).collect();
     let bidders = solution.row_duals[..round.bidders.len()].to_vec();
-    Clearing { awards, duals: Some(Duals { bidders, tasks }) }
+    Clearing { awards, duals: Some(Duals { bidders, tasks }), solution: None }
 }

@@ -40,6 +40,7 @@ fn market(buyers: &[Vec<Price>], sellers: &[(Price, i64)]) -> Round {
         bids: bids.into_iter().collect(),
         bidders: sellers.iter().zip(0..).map(bidder).collect(),
         tasks,
+        solutions: Vec::new(),
         ties: TieSeed { swarm: SwarmId([1; 32]), market: "power".parse().unwrap() },
     }
 }

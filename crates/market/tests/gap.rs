@@ -13,8 +13,10 @@ use common::{agent, round, task_id};
 use proptest::prelude::*;
 use quorate_market::gap::{MAX_COST, MAX_SIDE, Offer, Problem, ProblemError, Solution, solve};
 use quorate_market::{
-    Candidate, CandidateError, FirstPrice, Gap, Mechanism, Optimal, Round, best, check, score,
+    Bid, FirstPrice, Gap, Mechanism, Optimal, Round, Score, clearing_of, gap_effort, mechanisms,
 };
+use quorate_types::Amounts;
+use quorate_types::operation::Pair;
 
 /// Enough for all that is small.
 const EFFORT: u64 = 3_000_000;
@@ -227,7 +229,7 @@ fn gap_packs_budgets_where_others_give_one_task_or_go_in_order() {
     let offers = [(0, 0, 1), (1, 0, 1), (2, 0, 1), (0, 1, 2), (2, 1, 9)];
     let round = round(&[9; 3], &[2, 1], &offers);
     let total = |mechanism: &dyn Mechanism| {
-        let score = score(&round, &mechanism.clear(&round));
+        let score = Score::new(&round, &mechanism.clear(&round));
         (score.tasks.0, score.total)
     };
     assert_eq!(total(&Gap), (3, 4));
@@ -239,55 +241,127 @@ fn tied() -> Round {
     round(&[9; 2], &[1, 1], &[(0, 0, 4), (0, 1, 4), (1, 0, 4), (1, 1, 4)])
 }
 
-fn candidate(pairs: &[(u64, u8)]) -> Candidate {
-    let pairs = pairs.iter().map(|(task, by)| (task_id(*task), agent(*by)));
-    Candidate { pairs: pairs.collect() }
+fn solution(pairs: &[(u64, u8)]) -> Vec<Pair> {
+    pairs.iter().map(|&(task, by)| Pair { task: task_id(task), agent: agent(by) }).collect()
+}
+
+/// The round, with these solutions from outside.
+fn given(round: &Round, solutions: &[Vec<Pair>]) -> Round {
+    Round { solutions: solutions.to_vec(), ..round.clone() }
 }
 
 #[test]
-fn a_candidate_must_hold() {
-    let round = round(&[9, 3], &[1, 1], &[(0, 0, 4), (1, 0, 3), (1, 1, 4)]);
-    let (task, agent) = (task_id(1), agent(0));
-    let no_bid = |by| CandidateError::NoBid { task, agent: common::agent(by) };
-    let table = [
-        (candidate(&[]), None),
-        (candidate(&[(0, 0)]), None),
-        (candidate(&[(1, 0)]), None),
-        (candidate(&[(0, 0), (1, 0)]), Some(CandidateError::OverBudget { task, agent })),
-        // Above the limit, and by nobody.
-        (candidate(&[(1, 1)]), Some(no_bid(1))),
-        (candidate(&[(1, 7)]), Some(no_bid(7))),
-        (candidate(&[(1, 0), (1, 0)]), Some(CandidateError::Order(task))),
+fn m30_of_a_solution_counts_what_holds() {
+    let round = round(&[9, 3, 9], &[1, 1], &[(0, 0, 4), (1, 0, 3), (1, 1, 4), (2, 1, 9)]);
+    type Given = &'static [(u64, u8)];
+    type Held = &'static [(u64, u8, i64)];
+    let table: [(Given, Held); 8] = [
+        (&[], &[]),
+        (&[(0, 0)], &[(0, 0, 4)]),
+        (&[(1, 0), (2, 1)], &[(1, 0, 3), (2, 1, 9)]),
+        // Beyond what is left of a budget: the pairs before it stand.
+        (&[(0, 0), (1, 0), (2, 1)], &[(0, 0, 4), (2, 1, 9)]),
+        // Above the limit, by nobody, on nothing, without a bid.
+        (&[(0, 0), (1, 1)], &[(0, 0, 4)]),
+        (&[(0, 0), (1, 7)], &[(0, 0, 4)]),
+        (&[(0, 0), (9, 1)], &[(0, 0, 4)]),
+        (&[(0, 1), (2, 1)], &[(2, 1, 9)]),
     ];
-    for (candidate, expected) in table {
-        assert_eq!(check(&round, &candidate).err(), expected, "{candidate:?}");
+    for (pairs, expected) in table {
+        assert_eq!(common::awards(&clearing_of(&round, &solution(pairs))), expected, "{pairs:?}");
+    }
+    for unsorted in [[(1, 0), (0, 0)], [(1, 0), (1, 0)]] {
+        let clearing = clearing_of(&round, &solution(&unsorted));
+        assert_eq!(common::awards(&clearing), [(1, 0, 3)], "{unsorted:?}");
     }
 }
 
 #[test]
-fn the_best_score_wins_and_the_tie_rule_decides() {
+fn m30_the_best_score_wins_and_the_tie_rule_decides() {
     let round = tied();
-    let (one, other) = (candidate(&[(0, 0), (1, 1)]), candidate(&[(0, 1), (1, 0)]));
-    let score_of = |candidate: &Candidate| score(&round, &check(&round, candidate).unwrap());
-    let least = if score_of(&one) < score_of(&other) { &one } else { &other };
-    let winner = best(&round, &[one.clone(), other.clone(), candidate(&[(0, 0)])]);
-    assert_eq!(score(&round, &winner), score_of(least));
-    assert!(score_of(&candidate(&[(0, 0)])) > score_of(&one).max(score_of(&other)));
-    // What does not hold, or is no better, leaves the baseline.
-    let baseline = Gap.clear(&round);
-    assert_eq!(best(&round, &[candidate(&[(0, 0), (1, 0)])]), baseline);
+    let (one, other) = (solution(&[(0, 0), (1, 1)]), solution(&[(0, 1), (1, 0)]));
+    let half = solution(&[(0, 0)]);
+    let score_of = |solution: &[Pair]| Score::new(&round, &clearing_of(&round, solution));
+    let least = score_of(&one).min(score_of(&other));
+    assert!(score_of(&half) > score_of(&one).max(score_of(&other)));
+    let winner = Gap.clear(&given(&round, &[one, other, half.clone()]));
+    assert_eq!(Score::new(&round, &winner), least);
+    // What does not hold, or is no better, leaves what is found without it.
+    let beyond = solution(&[(0, 0), (1, 0)]);
+    assert_eq!(Gap.clear(&given(&round, &[half, beyond])), Gap.clear(&round));
+}
+
+#[test]
+fn m30_a_better_solution_than_what_is_found_is_taken_and_named() {
+    let round = tight(20, 200);
+    let found = Gap.clear(&round);
+    let better = longer(&round);
+    let half = better[..9].to_vec();
+    let winner = Gap.clear(&given(&round, &[half.clone(), better.clone(), better.clone()]));
+    assert!(Score::new(&round, &winner) < Score::new(&round, &found));
+    assert_eq!(winner.solution, Some(1), "the first of those that are best");
+    let won = winner.awards.iter().map(|award| Pair { task: award.task, agent: award.agent });
+    assert_eq!(won.collect::<Vec<_>>(), better);
+    assert_eq!(Gap.clear(&given(&round, &[half])).solution, None);
+}
+
+#[test]
+fn only_a_mechanism_without_the_optimum_takes_solutions() {
+    let takers = mechanisms().iter().filter(|one| one.takes_solutions());
+    assert_eq!(takers.map(|one| one.name()).collect::<Vec<_>>(), ["gap"]);
+}
+
+/// All bid on all; capacities are 80 in 100 of an even share of what the tasks take.
+fn tight(agents: u8, tasks: u64) -> Round {
+    let mut roll = dice();
+    let demands: Vec<i64> = (0..tasks).map(|_| roll(5, 25)).collect();
+    let budget = demands.iter().sum::<i64>() * 8 / 10 / i64::from(agents);
+    let mut offers = Vec::new();
+    for task in 0..tasks {
+        offers.extend((0..agents).map(|by| (task, by, roll(10, 50))));
+    }
+    let limits: Vec<i64> = demands.iter().map(|_| 99).collect();
+    let mut round = round(&limits, &vec![budget; usize::from(agents)], &offers);
+    for (task, demand) in round.tasks.iter_mut().zip(demands) {
+        task.demand = common::slots(demand);
+    }
+    round
+}
+
+/// What the search finds in fifty times its steps.
+fn longer(round: &Round) -> Vec<Pair> {
+    let slots = |amounts: &Amounts| amounts.values().copied().collect::<Vec<i64>>();
+    let capacities: Vec<_> = round.bidders.iter().map(|bidder| slots(&bidder.budget)).collect();
+    let offer = |bid: &Bid| Offer {
+        agent: round.bidder_index(&bid.agent).unwrap() as u32,
+        job: round.task_index(&bid.task).unwrap() as u32,
+        cost: bid.price,
+        demand: slots(&round.tasks[round.task_index(&bid.task).unwrap()].demand),
+    };
+    let offers = round.bids.iter().map(offer).collect();
+    let problem = Problem::new(round.tasks.len(), &capacities, offers).unwrap();
+    let found = solve(&problem, 50 * gap_effort(round.bids.len()));
+    let pair = |won: &Offer| Pair {
+        task: round.tasks[won.job as usize].id,
+        agent: round.bidders[won.agent as usize].agent,
+    };
+    found.pairs.iter().map(pair).collect()
+}
+
+fn dice() -> impl FnMut(i64, i64) -> i64 {
+    let mut state = 88_172_645_463_325_252_u64;
+    move |low, high| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        low + (state % (high - low + 1) as u64) as i64
+    }
 }
 
 /// Types C (`demand` and cost independent) and D (the dearer, the less it takes) of the literature,
 /// with capacities of 80 in 100 of an even share.
 fn generated(agents: usize, jobs: usize, is_correlated: bool) -> Instance {
-    let mut state = 88_172_645_463_325_252_u64;
-    let mut roll = |low: i64, high: i64| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        low + (state % (high - low + 1) as u64) as i64
-    };
+    let mut roll = dice();
     let mut offers = Vec::new();
     let mut wanted = vec![0; agents];
     for at in 0..agents * jobs {

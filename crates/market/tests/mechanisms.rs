@@ -33,6 +33,7 @@ fn a_market_by_an_unknown_mechanism_is_named() {
         trusted: false,
         attempts: 1,
         lease_ms: 1,
+        solve_ms: None,
         mechanism: mechanism.parse().unwrap(),
         reveal_ms: None,
         window_ms: 1,

@@ -22,7 +22,7 @@ pub use config::{ConfigError, NodeConfig, PaceSettings};
 pub use genesis_file::{GenesisFileError, read_genesis, write_genesis};
 pub use home::{Home, HomeError};
 pub use node::{Node, NodeBuilder, NodeError, NodeEvent, NodeHandle};
-pub use quorate_agent::DossierBundle;
+pub use quorate_agent::{DossierBundle, StandingBids};
 pub use quorate_network::Multiaddr;
 pub use quorate_replica::Standing;
 pub use quorate_store::CrashPoints;

@@ -9,11 +9,12 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use quorate_agent::{
     Agent, AgentRunner, CertificateVerifier, ClientConfig, ClientError, DossierBundle, Event,
-    LightClient, Timer,
+    LightClient, StandingBids, Timer,
 };
 use quorate_certificate::{Policy, TrustRoot};
 use quorate_network::{Network, NetworkConfig, NetworkError};
-use quorate_types::{Attestation, Hash, PublicKey, TaskId, TaskSpec};
+use quorate_types::operation::{Pair, Solve};
+use quorate_types::{Attestation, Hash, Label, PublicKey, TaskId, TaskSpec};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -46,7 +47,7 @@ pub enum NodeError {
     /// Its network.
     #[error(transparent)]
     Network(#[from] NetworkError),
-    /// A task or bid that is out of the limits.
+    /// A task, bid or solution that is out of the limits.
     #[error(transparent)]
     Client(#[from] ClientError),
     /// The genesis gives no trust root.
@@ -199,15 +200,45 @@ impl NodeHandle {
         &self,
         clearing: Hash,
     ) -> impl Future<Output = Result<Option<Arc<DossierBundle>>, NodeError>> + Send + use<> {
-        let commands = self.commands.downgrade();
-        async move {
-            let (reply, answer) = oneshot::channel();
-            let commands = commands.upgrade().ok_or(NodeError::Stopped)?;
-            let sent = commands.send(Command::Dossier { clearing, reply }).await;
-            drop(commands);
-            sent.map_err(|_| NodeError::Stopped)?;
-            answer.await.map_err(|_| NodeError::Stopped)
-        }
+        let (reply, answer) = oneshot::channel();
+        ask(self.commands.downgrade(), Command::Dossier { clearing, reply }, answer)
+    }
+
+    /// What is to be solved in a window that takes solutions ([`NodeEvent::Solve`]): tasks,
+    /// bidders, bids, and the solutions that are kept. One validator's word, which proves nothing:
+    /// a false one costs a solution that is refused. `None` where no validator in reach has them:
+    /// the window is over, or has not come so far. The future does not borrow the handle, and does
+    /// not keep the node running.
+    ///
+    /// # Errors
+    /// [`NodeError::Stopped`].
+    pub fn standing_bids(
+        &self,
+        market: Label,
+        window: u64,
+    ) -> impl Future<Output = Result<Option<Arc<StandingBids>>, NodeError>> + Send + use<> {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::StandingBids { market, window, reply };
+        ask(self.commands.downgrade(), command, answer)
+    }
+
+    /// Proposes who should win what in a window that takes solutions, in any order. That the swarm
+    /// takes it is not said: a [`NodeEvent::Refused`] says that it does not, and the clearing's
+    /// record names the solution that was the best. Waits until the swarm knows this node.
+    ///
+    /// # Errors
+    /// [`NodeError::Client`] where pairs are too many, two for one task, or none;
+    /// [`NodeError::Stopped`].
+    pub async fn solve(
+        &self,
+        market: Label,
+        window: u64,
+        pairs: Vec<Pair>,
+    ) -> Result<(), NodeError> {
+        let (reply, answer) = oneshot::channel();
+        let solve = Solve { market, window, pairs };
+        self.command(Command::Solve { solve, reply }).await?;
+        Ok(answer.await.map_err(|_| NodeError::Stopped)??)
     }
 
     /// What it learns from now on.
@@ -231,6 +262,19 @@ impl NodeHandle {
     async fn command(&self, command: Command) -> Result<(), NodeError> {
         self.commands.send(command).await.map_err(|_| NodeError::Stopped)
     }
+}
+
+/// Asks a node without keeping it running.
+async fn ask<T>(
+    commands: mpsc::WeakSender<Command>,
+    command: Command,
+    answer: oneshot::Receiver<T>,
+) -> Result<T, NodeError> {
+    let commands = commands.upgrade().ok_or(NodeError::Stopped)?;
+    let sent = commands.send(command).await;
+    drop(commands);
+    sent.map_err(|_| NodeError::Stopped)?;
+    answer.await.map_err(|_| NodeError::Stopped)
 }
 
 impl std::fmt::Debug for NodeBuilder {

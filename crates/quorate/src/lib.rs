@@ -35,6 +35,54 @@
 //! # }
 //! ```
 //!
+//! A market with `solve_ms` takes solutions from any member, and the best one wins. A solver is a
+//! node that waits for such windows; `quorate solver` is one, and this is another:
+//!
+//! ```no_run
+//! use std::collections::BTreeMap;
+//!
+//! use quorate::{Home, Node, NodeEvent, Pair, StandingBids};
+//!
+//! /// Gives each task to its cheapest bidder that has enough left.
+//! fn greedy(standing: &StandingBids) -> Vec<Pair> {
+//!     let budgets = standing.bidders.iter().map(|bidder| (bidder.agent, bidder.budget.clone()));
+//!     let mut left: BTreeMap<_, _> = budgets.collect();
+//!     let mut pairs = Vec::new();
+//!     for task in &standing.tasks {
+//!         let is_open = |price: Option<i64>| price.is_some_and(|price| price <= task.limit);
+//!         let bids = standing.bids.iter().filter(|bid| bid.task == task.task);
+//!         let mut bids: Vec<_> =
+//!             bids.filter(|bid| bid.excluded.is_none() && is_open(bid.price)).collect();
+//!         bids.sort_by_key(|bid| bid.price);
+//!         let winner = bids.into_iter().find_map(|bid| {
+//!             let mut budget = left.get(&bid.agent)?.clone();
+//!             for (name, demand) in &task.demand {
+//!                 let amount = budget.get_mut(name).filter(|amount| **amount >= *demand)?;
+//!                 *amount -= demand;
+//!             }
+//!             Some((bid.agent, budget))
+//!         });
+//!         if let Some((agent, budget)) = winner {
+//!             left.insert(agent, budget);
+//!             pairs.push(Pair { task: task.task, agent });
+//!         }
+//!     }
+//!     pairs
+//! }
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let node = Node::builder(Home::new("solver")).start().await?;
+//! let mut events = node.subscribe();
+//! loop {
+//!     if let NodeEvent::Solve { market, window } = events.recv().await?
+//!         && let Some(standing) = node.standing_bids(market.clone(), window).await?
+//!     {
+//!         node.solve(market, window, greedy(&standing)).await?;
+//!     }
+//! }
+//! # }
+//! ```
+//!
 //! **Absent here:** code. This crate gives names to what others hold.
 
 pub use quorate_agent::{
@@ -43,9 +91,11 @@ pub use quorate_agent::{
 };
 pub use quorate_certificate as certificate;
 pub use quorate_node::{
-    Home, Node, NodeBuilder, NodeConfig, NodeError, NodeEvent, NodeHandle, Receipt, TaskFailure,
-    TaskHandle, Validator,
+    Home, Node, NodeBuilder, NodeConfig, NodeError, NodeEvent, NodeHandle, Receipt, StandingBids,
+    TaskFailure, TaskHandle, Validator,
 };
+pub use quorate_types::operation::Pair;
+pub use quorate_types::outcome::{BidInput, BidderInput, SolutionInput, TaskInput};
 pub use quorate_types::{Amounts, Capabilities, Hash, Label, TaskId, TaskSpec};
 
 /// The agent in the README compiles.

@@ -12,10 +12,10 @@ use quorate_types::message::{
 };
 use quorate_types::{
     Block, Hash, Header, Height, Label, Outcome, PublicKey, QuorumCertificate, SignedOperation,
-    TaskId, cbor, limits,
+    Stage, TaskId, cbor, limits,
 };
 
-use crate::dossiers::Dossiers;
+use crate::dossiers::{Dossiers, Standing};
 use crate::event::Action;
 use crate::replica::Replica;
 use crate::work::Origin;
@@ -43,6 +43,7 @@ pub(crate) struct Clients {
     by_task: BTreeMap<TaskId, Vec<(Height, usize)>>,
     by_key: BTreeMap<PublicKey, Vec<(Height, usize)>>,
     dossiers: Dossiers,
+    standing: Standing,
     handovers: Vec<Handover>,
 }
 
@@ -156,6 +157,9 @@ impl Replica {
             Request::Status(_) => Answer::Status(self.summary()),
             Request::Dossier(wanted) => Answer::Dossier(self.clients.dossiers.part(wanted)),
             Request::Clearing(record) => Answer::Certificates(self.clearing(&record)),
+            Request::Bids(wanted) => {
+                Answer::Bids(self.clients.standing.part(&self.ledger, &wanted))
+            }
         };
         self.answer(from, id, answer);
     }
@@ -247,7 +251,7 @@ impl Replica {
 
     fn call_for_bids(&mut self, block: &Verified<Block>, committed: &Committed) {
         let submits = |op: &SignedOperation| op.payload.body.name() == "submit";
-        // That commitments are opened from here on is no outcome.
+        // That another stage begins is no outcome.
         let begins = |window: &WindowView| window.opened == Some(block.header.height);
         let news = block.operations.iter().any(submits)
             || self.ledger.windows().iter().any(begins)
@@ -269,14 +273,14 @@ impl Replica {
     fn open_calls(&self) -> Vec<Call> {
         let markets = self.ledger.genesis_info().markets.iter();
         let calls = markets.map(|market| self.call(&market.name));
-        calls.filter(|call| call.opening || !call.tasks.is_empty()).collect()
+        calls.filter(|call| call.stage > Stage::Bids || !call.tasks.is_empty()).collect()
     }
 
     fn call(&self, market: &Label) -> Call {
         let windows = self.ledger.windows();
         let window = windows.iter().find(|window| window.market == *market);
-        let opening = window.is_some_and(|window| window.opening);
-        let among = if opening { 0 } else { CALLED_AMONG };
+        let stage = window.map(|window| window.stage).unwrap_or_default();
+        let among = if stage == Stage::Bids { CALLED_AMONG } else { 0 };
         let mut open = self.ledger.open_tasks(market, among);
         if open.len() > limits::OFFERS_PER_BID {
             // Tasks that nobody can do must not keep all others from being called.
@@ -292,7 +296,7 @@ impl Replica {
         let mut tasks: Vec<_> = tasks.map(|(task, spec)| (task, (*spec).clone())).collect();
         tasks.sort_by_key(|(task, _)| *task);
         let window = window.map_or(0, |window| window.number);
-        Call { market: market.clone(), window, height: self.ledger.height(), opening, tasks }
+        Call { market: market.clone(), window, height: self.ledger.height(), stage, tasks }
     }
 
     fn block_notice(&self) -> Notice {

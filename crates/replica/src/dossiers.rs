@@ -1,12 +1,13 @@
-//! The dossiers of recent clearings, for whoever runs an auction again (`protocols/wire.md`,
-//! W-15). None of it is agreed on; a restart makes it again from the blocks.
+//! The dossiers of recent clearings, for whoever runs an auction again, and the bids that stand,
+//! for whoever wants to solve one (`protocols/wire.md`, W-15, W-16). None of it is agreed on; a
+//! restart makes it again from the blocks.
 
 use std::collections::{BTreeMap, VecDeque};
 
-use quorate_ledger::Committed;
+use quorate_ledger::{Committed, Ledger, WindowView};
 use quorate_types::cose::Owned;
-use quorate_types::message::{DossierPart, FetchDossier};
-use quorate_types::{Hash, Height, Outcome, limits};
+use quorate_types::message::{FetchBids, FetchDossier, Part};
+use quorate_types::{Hash, Height, Label, Outcome, Stage, cbor, limits};
 
 /// Dossiers kept in memory; the oldest fall out first.
 const KEPT: usize = 4096;
@@ -55,18 +56,49 @@ impl Dossiers {
     }
 
     /// A part of a dossier. `None` where it is not kept, or does not have so many bytes.
-    pub(crate) fn part(&self, wanted: FetchDossier) -> Option<DossierPart> {
-        let bytes = &self.kept.get(&wanted.clearing)?.bytes;
-        let rest = bytes.get(usize::try_from(wanted.from).ok()?..)?;
-        let part = rest.get(..limits::DOSSIER_PART_BYTES).unwrap_or(rest);
-        let total = bytes.len() as u64;
-        (!part.is_empty()).then(|| DossierPart { total, bytes: Owned(part.to_vec()) })
+    pub(crate) fn part(&self, wanted: FetchDossier) -> Option<Part> {
+        part(&self.kept.get(&wanted.clearing)?.bytes, wanted.from)
     }
 
     /// Where the record stands: height, and place among the outcomes of its block.
     pub(crate) fn place(&self, clearing: &Hash) -> Option<(Height, usize)> {
         Some(self.kept.get(clearing)?.place)
     }
+}
+
+/// The bids that stand in markets which take solutions, as they were when somebody first asked in
+/// the window: all parts are of one whole, and a thousand solvers cost one.
+#[derive(Debug, Default)]
+pub(crate) struct Standing {
+    markets: BTreeMap<Label, (u64, Vec<u8>)>,
+}
+
+impl Standing {
+    /// A part of them. `None` where the window takes no solutions, or there are not so many bytes.
+    pub(crate) fn part(&mut self, ledger: &Ledger, wanted: &FetchBids) -> Option<Part> {
+        let FetchBids { market, window, from } = wanted;
+        let solves = |of: &WindowView| {
+            of.market == *market && of.number == *window && of.stage == Stage::Solutions
+        };
+        if !ledger.windows().iter().any(solves) {
+            self.markets.remove(market);
+            return None;
+        }
+        if self.markets.get(market).is_none_or(|(of, _)| of != window) {
+            let bytes = cbor::encode(&ledger.standing_bids(market, *window)?);
+            self.markets.insert(market.clone(), (*window, bytes));
+        }
+        let (_, bytes) = self.markets.get(market)?;
+        part(bytes, *from)
+    }
+}
+
+/// A part of a whole from some byte on; `None` where it has not so many.
+fn part(whole: &[u8], from: u64) -> Option<Part> {
+    let rest = whole.get(usize::try_from(from).ok()?..)?;
+    let part = rest.get(..limits::PART_BYTES).unwrap_or(rest);
+    let total = whole.len() as u64;
+    (!part.is_empty()).then(|| Part { total, bytes: Owned(part.to_vec()) })
 }
 
 #[cfg(test)]
@@ -106,12 +138,12 @@ mod tests {
     #[test]
     fn w15_parts_make_the_whole() {
         let mut dossiers = Dossiers::default();
-        let whole: Vec<u8> = (0..limits::DOSSIER_PART_BYTES + 9).map(|at| at as u8).collect();
+        let whole: Vec<u8> = (0..limits::PART_BYTES + 9).map(|at| at as u8).collect();
         dossiers.keep(name(1), Kept { bytes: whole.clone(), place: (1, 0) });
         let part = |from| dossiers.part(FetchDossier { clearing: name(1), from });
-        let (first, last) = (part(0).unwrap(), part(limits::DOSSIER_PART_BYTES as u64).unwrap());
+        let (first, last) = (part(0).unwrap(), part(limits::PART_BYTES as u64).unwrap());
         assert_eq!((first.total, last.total), (whole.len() as u64, whole.len() as u64));
-        assert_eq!(first.bytes.0.len(), limits::DOSSIER_PART_BYTES);
+        assert_eq!(first.bytes.0.len(), limits::PART_BYTES);
         assert_eq!([first.bytes.0, last.bytes.0].concat(), whole);
         for from in [whole.len() as u64, whole.len() as u64 + 1, u64::MAX] {
             assert_eq!(part(from), None, "from {from}");

@@ -6,14 +6,25 @@ mod common;
 
 use common::{Cluster, key};
 use quorate_certificate::{Certificate, Dossier, Policy, Replay, TrustRoot, verify};
-use quorate_replica::Event;
-use quorate_types::message::{Answer, ClientMessage, ClientRequest, FetchDossier, Reply, Request};
-use quorate_types::operation::{Bid, Offer, Submit};
-use quorate_types::{Amounts, Body, Hash, Outcome, TaskId, TaskSpec};
+use quorate_replica::{Event, PaceConfig};
+use quorate_types::message::{
+    Answer, ClientMessage, ClientRequest, FetchBids, FetchDossier, Reply, Request,
+};
+use quorate_types::operation::{Bid, Cancel, Offer, Submit};
+use quorate_types::outcome::ClearingInput;
+use quorate_types::{Amounts, Body, Hash, Outcome, Stage, TaskId, TaskSpec, cbor};
 
 /// A cluster that has assigned a task; the task.
 fn cleared() -> (Cluster, TaskId) {
-    let mut cluster = Cluster::new(4);
+    let (mut cluster, task) = bid_on(Cluster::new(4));
+    cluster.until(100_000, |c| {
+        (0..4).all(|at| c.ledger(at).task(task).is_some_and(|task| task.state.name() != "open"))
+    });
+    (cluster, task)
+}
+
+/// A cluster in which a bid on a task is on its way; the task.
+fn bid_on(mut cluster: Cluster) -> (Cluster, TaskId) {
     let (boss, agent) = (key(50), key(51));
     for member in [&boss, &agent] {
         let admission = cluster.admission(member, &[]);
@@ -32,9 +43,6 @@ fn cleared() -> (Cluster, TaskId) {
     });
     let bid = cluster.operation(&agent, 1, bid);
     cluster.submit(0, bid);
-    cluster.until(100_000, |c| {
-        (0..4).all(|at| c.ledger(at).task(task).is_some_and(|task| task.state.name() != "open"))
-    });
     (cluster, task)
 }
 
@@ -70,7 +78,7 @@ fn w15_every_validator_has_the_dossier_also_after_a_restart() {
         assert_eq!(part.total, part.bytes.0.len() as u64);
         let dossier = Dossier::decode(&part.bytes.0).unwrap();
         assert_eq!(dossier.record.hash(), clearing);
-        let replay = Replay::run(&dossier, root.swarm()).unwrap();
+        let replay = Replay::run(&dossier, &root).unwrap();
         assert_eq!(replay.check(&assignment), Ok(()));
         let Answer::Certificates(certificates) = ask(&mut cluster, at, Request::Clearing(clearing))
         else {
@@ -90,4 +98,41 @@ fn w15_of_a_clearing_that_never_was_there_is_nothing() {
     assert_eq!(ask(&mut cluster, 0, Request::Dossier(wanted)), Answer::Dossier(None));
     let none = Answer::Certificates(Vec::new());
     assert_eq!(ask(&mut cluster, 0, Request::Clearing(Hash::ZERO)), none);
+}
+
+#[test]
+fn w16_what_is_to_be_solved_is_told_while_solutions_are_taken() {
+    let mut genesis = common::genesis(4, "gap");
+    genesis.markets[0].solve_ms = Some(60_000);
+    let (mut cluster, task) = bid_on(Cluster::with_genesis(genesis, PaceConfig::default()));
+    let wanted =
+        |window, from| Request::Bids(FetchBids { market: "jobs".parse().unwrap(), window, from });
+    assert_eq!(ask(&mut cluster, 0, wanted(0, 0)), Answer::Bids(None), "bids are taken");
+    cluster
+        .until(100_000, |c| (0..4).all(|at| c.ledger(at).windows()[0].stage == Stage::Solutions));
+    for at in 0..4 {
+        let Answer::Bids(Some(part)) = ask(&mut cluster, at, wanted(0, 0)) else {
+            panic!("validator {at} tells nothing")
+        };
+        assert_eq!(part.total, part.bytes.0.len() as u64);
+        let inputs: Vec<ClearingInput> = cbor::decode(&part.bytes.0, 10_000).unwrap();
+        let [ClearingInput::Task(of), ClearingInput::Bidder(_), ClearingInput::Bid(bid)] =
+            &inputs[..]
+        else {
+            panic!("a task, a bidder and a bid: {inputs:?}")
+        };
+        assert_eq!((of.task, bid.task, bid.price, bid.excluded), (task, task, Some(7), None));
+        assert_eq!(ask(&mut cluster, at, wanted(0, part.total)), Answer::Bids(None));
+        assert_eq!(ask(&mut cluster, at, wanted(1, 0)), Answer::Bids(None), "another window");
+    }
+    // The task of the only bid ends, and with it the window.
+    let cancel = Body::Cancel(Cancel { task });
+    let more =
+        Body::Submit(Submit { first: 1, tasks: vec![TaskSpec::new("jobs".parse().unwrap())] });
+    for (sequence, body) in [(2, more), (3, cancel)] {
+        let operation = cluster.operation(&key(50), sequence, body);
+        cluster.submit(0, operation);
+    }
+    cluster.until(100_000, |c| c.ledger(0).windows()[0].number == 1);
+    assert_eq!(ask(&mut cluster, 0, wanted(0, 0)), Answer::Bids(None), "no bid is left");
 }

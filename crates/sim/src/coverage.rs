@@ -14,12 +14,14 @@ use crate::seen::Seen;
 use crate::world::World;
 
 /// Steps in the life of a task, and other things that blocks do.
-pub const STEPS: [&str; 17] = [
+pub const STEPS: [&str; 19] = [
     "submitted",
     "bid",
     "sealed",
     "opened",
+    "solved",
     "cleared",
+    "bettered",
     "assigned",
     "reassigned",
     "accepted",
@@ -143,6 +145,7 @@ impl Coverage {
             Body::Bid(_) => Some("bid"),
             Body::Seal(_) => Some("sealed"),
             Body::Reveal(_) => Some("opened"),
+            Body::Solve(_) => Some("solved"),
             _ => None,
         }));
         steps.extend(block.evidence.iter().map(|_| "convicted"));
@@ -170,6 +173,7 @@ fn step_of(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Assignment(assignment) if assignment.token > 1 => "reassigned",
         Outcome::Assignment(_) => "assigned",
+        Outcome::Clearing(record) if record.solution.is_some() => "bettered",
         Outcome::Clearing(_) => "cleared",
         Outcome::Refusal(_) => "refused",
         Outcome::Expiry(_) => "expired",

@@ -21,6 +21,7 @@ pub mod scenario;
 mod seen;
 mod service;
 mod simulation;
+mod solver;
 mod trace;
 pub mod twins;
 mod world;

@@ -1,6 +1,6 @@
 //! Fault profiles: from a seed and a size to a plan.
 
-use quorate_market::{FirstPrice, Mechanism, Optimal, SecondPrice};
+use quorate_market::{FirstPrice, Gap, Mechanism, Optimal, SecondPrice};
 use quorate_types::Millis;
 
 use crate::adversary::LieKind;
@@ -52,6 +52,9 @@ impl Default for Size {
     }
 }
 
+/// Manners of agents that lie in any market.
+const LIARS: [Manner; 4] =
+    [Manner::CapabilityLiar, Manner::WinAndAbandon, Manner::BidSpammer, Manner::Forger];
 /// Labels that tasks may ask for.
 const LABELS: [&str; 3] = ["air", "ground", "sea"];
 /// Milliseconds in which anything may happen, at least.
@@ -140,6 +143,7 @@ impl Generator {
             plan.links = links;
         }
         self.lies(&mut plan);
+        self.solve(&mut plan);
         plan.faults = self.faults(&plan);
         plan
     }
@@ -187,9 +191,10 @@ impl Generator {
                 fails_permille: if troubled { self.dice.between(0, 200) } else { 0 },
                 region: self.dice.index(regions),
                 manner: match lies && at > 0 && self.dice.chance(350) {
-                    true => *self.dice.pick(&Manner::ALL[1..]).unwrap_or(&Manner::Honest),
+                    true => *self.dice.pick(&LIARS).unwrap_or(&Manner::Honest),
                     false => Manner::Honest,
                 },
+                solves: false,
             })
             .collect()
     }
@@ -220,8 +225,24 @@ impl Generator {
             window_ms: self.dice.between(50, 400),
             // Beside the dice, so that all else of a seed is as it would be.
             reveal_ms: (self.seed / 9 % 4 == 1).then_some(300 + self.seed % 8 * 50),
+            solve_ms: None,
             lease_ms: self.dice.between(1_500, 4_000),
             attempts: 20,
+        }
+    }
+
+    /// Beside the dice, as whether bids are sealed: a quarter of the seeds takes solutions, half of
+    /// it sealed ones too. The first agent that lies lies about them.
+    fn solve(&self, plan: &mut Plan) {
+        if !matches!(self.seed / 9 % 8, 2 | 5) {
+            return;
+        }
+        plan.market.mechanism = Gap.label();
+        plan.market.solve_ms = Some(400 + self.seed % 8 * 50);
+        plan.agents.iter_mut().step_by(2).for_each(|agent| agent.solves = true);
+        let mut agents = plan.agents.iter_mut();
+        if let Some(liar) = agents.find(|agent| agent.manner != Manner::Honest) {
+            liar.manner = Manner::FalseSolver;
         }
     }
 

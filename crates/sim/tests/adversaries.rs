@@ -42,6 +42,10 @@ fn with_manner(manner: Manner) -> Plan {
     plan.agents[1].labels = vec!["air".to_owned()];
     plan.tasks[0].requires = vec!["sea".to_owned()];
     plan.market.lease_ms = 800;
+    if manner == Manner::FalseSolver {
+        plan.market.mechanism = "gap".parse().unwrap();
+        plan.market.solve_ms = Some(400);
+    }
     plan
 }
 
@@ -109,6 +113,7 @@ fn refusal(manner: Manner) -> &'static str {
         Manner::CapabilityLiar => "capability_not_attested",
         Manner::WinAndAbandon => "stale_token",
         Manner::BidSpammer | Manner::Forger => "unknown_task",
+        Manner::FalseSolver => "not_better",
         Manner::Honest => "nothing",
     }
 }

@@ -69,6 +69,10 @@ pub struct Market {
     pub attempts: u64,
     /// Active milliseconds without a heartbeat after which an assignment may lapse.
     pub lease_ms: Millis,
+    /// Solutions from outside are taken for at least so many active milliseconds before a clearing,
+    /// where the mechanism knows what to do with them. `None`: none are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub solve_ms: Option<Millis>,
     /// Name of the mechanism. Which names there are is known to `quorate-market` alone.
     pub mechanism: Label,
     /// Bids are sealed: commitments first, which are opened for at least so many active
@@ -77,6 +81,21 @@ pub struct Market {
     pub reveal_ms: Option<Millis>,
     /// Active milliseconds that bids are collected for, at least.
     pub window_ms: Millis,
+}
+
+/// What a window of a market takes; one stage after another, in this order.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Bids, or commitments to them.
+    #[default]
+    Bids,
+    /// Openings of these commitments.
+    Openings,
+    /// Solutions: who should win what.
+    Solutions,
 }
 
 /// Numbers all members agree on.
@@ -117,6 +136,14 @@ pub enum GenesisError {
         /// Market.
         market: Label,
         /// What it names.
+        mechanism: Label,
+    },
+    /// A market takes solutions, but its mechanism does not know them.
+    #[error("market `{market}`: `{mechanism}` takes no solutions; leave `solve_ms` out")]
+    Solutions {
+        /// Market.
+        market: Label,
+        /// Its mechanism.
         mechanism: Label,
     },
     /// A parameter is out of its range.
@@ -194,12 +221,32 @@ impl Market {
         self.reveal_ms.is_some()
     }
 
+    /// The stage that follows in each window, if one does: whatever ends the last one clears.
+    pub fn stage_after(&self, stage: Stage) -> Option<Stage> {
+        let has = |next: &Stage| match next {
+            Stage::Bids => true,
+            Stage::Openings => self.reveal_ms.is_some(),
+            Stage::Solutions => self.solve_ms.is_some(),
+        };
+        [Stage::Openings, Stage::Solutions].into_iter().filter(|next| *next > stage).find(has)
+    }
+
+    /// Active milliseconds that a stage lasts, at least.
+    pub fn stage_ms(&self, stage: Stage) -> Millis {
+        match stage {
+            Stage::Bids => self.window_ms,
+            Stage::Openings => self.reveal_ms.unwrap_or(0),
+            Stage::Solutions => self.solve_ms.unwrap_or(0),
+        }
+    }
+
     fn is_valid(&self) -> bool {
         let times = 1..=30 * 24 * 3_600_000;
         (1..=1000).contains(&self.attempts)
             && times.contains(&self.lease_ms)
             && times.contains(&self.window_ms)
             && self.reveal_ms.is_none_or(|time| times.contains(&time))
+            && self.solve_ms.is_none_or(|time| times.contains(&time))
             && self.reserve.is_none_or(|price| (0..=limits::PRICE).contains(&price))
     }
 }

@@ -27,7 +27,7 @@ pub use attestation::{Attestation, Claims};
 pub use block::{Block, Header};
 pub use cose::{Sign1, Signable};
 pub use evidence::{BadBlock, Conflict, Evidence};
-pub use genesis::{Genesis, Market};
+pub use genesis::{Genesis, Market, Stage};
 pub use ids::{BlockId, Hash, Nonce, OperationId, ParseHexError, PublicKey, Signature, SwarmId};
 pub use label::{Amounts, Capabilities, Label, LabelError};
 pub use operation::{Body, Operation, SignedOperation};

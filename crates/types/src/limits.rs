@@ -66,6 +66,8 @@ pub const BLOCK_BYTES: usize = 4 * 1024 * 1024;
 pub const TASKS_PER_CLEARING: usize = 1024;
 /// Bidders that one clearing takes, at most.
 pub const BIDDERS_PER_CLEARING: usize = 1024;
+/// Solutions that a window keeps: the best, of one agent each.
+pub const SOLUTIONS_PER_WINDOW: usize = 4;
 /// Execution cost of a block in the units of `quorate-ledger`'s cost table (about a microsecond).
 pub const BLOCK_COST: u64 = 400_000;
 /// Rounds ahead of its own from which a replica keeps statements.
@@ -83,8 +85,8 @@ pub const FRAME_BYTES: usize = 256 * 1024;
 /// Bytes of a dossier in canonical form: what one clearing may cost in a block bounds its bids to
 /// 40,000, of 130 bytes each, and 2,048 tasks and bidders have their amounts.
 pub const DOSSIER_BYTES: usize = 12 * 1024 * 1024;
-/// Bytes of a dossier in one answer.
-pub const DOSSIER_PART_BYTES: usize = FRAME_BYTES;
+/// Bytes of a dossier, or of the bids that stand in a market, in one answer.
+pub const PART_BYTES: usize = FRAME_BYTES;
 /// Bytes of one frame in the bulk lane: a block with its certificate, and room for the wrapping.
 pub const BULK_FRAME_BYTES: usize = BLOCK_BYTES + 64 * 1024;
 /// A decided change of the validator set takes effect this many heights later (rule 19).

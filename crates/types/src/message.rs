@@ -7,7 +7,7 @@ use crate::cose::{ContentHeader, Owned, Sign1, Signable};
 use crate::operation::Suspicion;
 use crate::{
     Block, BlockId, Evidence, FencingToken, Hash, Height, Label, Millis, OperationId, Price,
-    PublicKey, QuorumCertificate, Round, SignedOperation, SignedStatement, SwarmId, TaskId,
+    PublicKey, QuorumCertificate, Round, SignedOperation, SignedStatement, Stage, SwarmId, TaskId,
     TaskSpec, limits,
 };
 
@@ -126,6 +126,8 @@ pub enum Request {
     Dossier(FetchDossier),
     /// The certificate of a clearing, named by the hash of its record.
     Clearing(Hash),
+    /// The bids that stand in a market while it takes solutions, from some byte on.
+    Bids(FetchBids),
 }
 
 /// See [`Request::Dossier`].
@@ -133,6 +135,17 @@ pub enum Request {
 pub struct FetchDossier {
     /// [`crate::outcome::ClearingRecord::hash`].
     pub clearing: Hash,
+    /// First byte wanted.
+    pub from: u64,
+}
+
+/// See [`Request::Bids`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct FetchBids {
+    /// Market.
+    pub market: Label,
+    /// Number of the window.
+    pub window: u64,
     /// First byte wanted.
     pub from: u64,
 }
@@ -199,15 +212,19 @@ pub enum Answer {
     /// Where the validator is.
     Status(Summary),
     /// A part of a dossier; `None` where the validator does not have it, or not so many bytes.
-    Dossier(Option<DossierPart>),
+    Dossier(Option<Part>),
+    /// A part of the bids that stand: the canonical CBOR of the [`crate::outcome::ClearingInput`]s
+    /// that a clearing would have; `None` where the window takes no solutions, or there are not so
+    /// many bytes.
+    Bids(Option<Part>),
 }
 
-/// See [`Answer::Dossier`]. A dossier may be longer than a frame.
+/// See [`Answer::Dossier`] and [`Answer::Bids`], which may be longer than a frame.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
-pub struct DossierPart {
-    /// Bytes of the whole dossier in canonical CBOR.
+pub struct Part {
+    /// Bytes of the whole in canonical CBOR.
     pub total: u64,
-    /// Those from the first one asked for; 1 to [`limits::DOSSIER_PART_BYTES`].
+    /// Those from the first one asked for; 1 to [`limits::PART_BYTES`].
     pub bytes: Owned,
 }
 
@@ -291,7 +308,8 @@ pub struct BlockNotice {
     pub active_time: Millis,
 }
 
-/// Bids are wanted in a window of a market. Also what the calls topic carries.
+/// Bids, openings or solutions are wanted in a window of a market. Also what the calls topic
+/// carries.
 ///
 /// It proves nothing: a bid on a task that is not there is refused, no more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
@@ -302,9 +320,9 @@ pub struct Call {
     pub window: u64,
     /// Height at which the sender stood.
     pub height: Height,
-    /// Commitments are opened now and no more are taken; there are no tasks to bid on then.
-    pub opening: bool,
-    /// Open tasks, ascending; at most [`limits::OFFERS_PER_BID`].
+    /// What the window takes now.
+    pub stage: Stage,
+    /// Open tasks, ascending; at most [`limits::OFFERS_PER_BID`]. None but while bids are taken.
     pub tasks: Vec<(TaskId, TaskSpec)>,
 }
 

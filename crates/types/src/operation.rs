@@ -47,6 +47,8 @@ pub enum Body {
     Seal(Seal),
     /// Opens commitments once no more are taken.
     Reveal(Reveal),
+    /// Proposes who should win what, once no more bids are taken.
+    Solve(Solve),
     /// The assignee takes the task: a receipt nobody can deny.
     Accept(Report),
     /// The assignee does not take it.
@@ -163,6 +165,29 @@ pub struct Opening {
     pub nonce: Nonce,
 }
 
+/// See [`Body::Solve`]. Replaces the agent's earlier solution for the same window, if it is better.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct Solve {
+    /// Market.
+    pub market: Label,
+    /// Number of the window that it is for.
+    pub window: u64,
+    /// Who wins what, strictly ascending by task; 1 to [`limits::TASKS_PER_CLEARING`], and no more
+    /// than fit into [`limits::OPERATION_BYTES`], some 880. Tasks that are not in it stay open.
+    pub pairs: Vec<Pair>,
+}
+
+/// A task and the bidder that wins it by a solution.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize_tuple, Deserialize_tuple,
+)]
+pub struct Pair {
+    /// Task.
+    pub task: TaskId,
+    /// An agent with a live bid on it.
+    pub agent: PublicKey,
+}
+
 /// What an assignee reports. See [`Body::Accept`] and the three after it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Report {
@@ -200,14 +225,14 @@ pub struct Suspicion {
 
 impl Body {
     /// Phase of the canonical order within a block: revocation and membership, cancel and
-    /// withdraw, submissions, bids and openings, reports. Timers and clearing follow after all
-    /// operations.
+    /// withdraw, submissions, bids with openings and solutions, reports. Timers and clearing follow
+    /// after all operations.
     pub fn phase(&self) -> u8 {
         match self {
             Self::Revoke(_) | Self::Admit(_) | Self::Attest(_) => 0,
             Self::Cancel(_) | Self::Withdraw(_) => 1,
             Self::Submit(_) => 2,
-            Self::Bid(_) | Self::Seal(_) | Self::Reveal(_) => 3,
+            Self::Bid(_) | Self::Seal(_) | Self::Reveal(_) | Self::Solve(_) => 3,
             Self::Accept(_) | Self::Decline(_) | Self::Complete(_) | Self::Fail(_) => 4,
             Self::Lapse(_) => 5,
         }
@@ -225,6 +250,7 @@ impl Body {
             Self::Bid(_) => "bid",
             Self::Seal(_) => "seal",
             Self::Reveal(_) => "reveal",
+            Self::Solve(_) => "solve",
             Self::Accept(_) => "accept",
             Self::Decline(_) => "decline",
             Self::Complete(_) => "complete",

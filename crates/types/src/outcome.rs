@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
+use crate::operation::Pair;
 use crate::{
     Amounts, FencingToken, Hash, Label, Millis, OperationId, Price, PublicKey, Reason,
     SignedOperation, TaskId, cbor,
@@ -74,6 +75,8 @@ pub struct ClearingRecord {
     pub assigned: u64,
     /// Sum of the winning bids' prices.
     pub total: Price,
+    /// The operation whose solution was taken; `None`: what the mechanism found by itself.
+    pub solution: Option<OperationId>,
 }
 
 impl ClearingRecord {
@@ -83,7 +86,8 @@ impl ClearingRecord {
     }
 }
 
-/// One input of a clearing: tasks first, then bidders, then bids; each kind ascending by its keys.
+/// One input of a clearing: tasks first, then bidders, bids and solutions; each kind ascending by
+/// its keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClearingInput {
@@ -93,6 +97,8 @@ pub enum ClearingInput {
     Bidder(BidderInput),
     /// A bid, live or excluded.
     Bid(BidInput),
+    /// A solution from outside.
+    Solution(SolutionInput),
 }
 
 /// See [`ClearingInput::Task`].
@@ -131,6 +137,18 @@ pub struct BidInput {
     pub operation: OperationId,
     /// Why it did not take part, if it did not.
     pub excluded: Option<Reason>,
+}
+
+/// See [`ClearingInput::Solution`]. At most [`crate::limits::SOLUTIONS_PER_WINDOW`], of one agent
+/// each.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
+pub struct SolutionInput {
+    /// Whose it is.
+    pub agent: PublicKey,
+    /// The operation that brought it.
+    pub operation: OperationId,
+    /// As it came: what holds no more at the clearing does not count.
+    pub pairs: Vec<Pair>,
 }
 
 /// What an assignee, a requester or the committee did with a task.

@@ -59,6 +59,7 @@ fn make_genesis() -> Genesis {
             trusted: false,
             attempts: 3,
             lease_ms: LEASE,
+            solve_ms: None,
             mechanism: "assignment".parse().unwrap(),
             reveal_ms: None,
             window_ms: 100,

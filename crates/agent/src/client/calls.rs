@@ -3,27 +3,27 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use quorate_types::message::Call;
-use quorate_types::{Hash, Label, PublicKey, TaskId, TaskSpec, ValidatorSet, limits};
+use quorate_types::{Hash, Label, PublicKey, Stage, TaskId, TaskSpec, ValidatorSet, limits};
 
 use super::account::backed;
 
 /// Specifications kept for awards to come.
 const SPECS: usize = 8 * limits::OFFERS_PER_BID;
 
-/// A window, and whether its commitments are being opened: stages follow in this order.
-type Stage = (u64, bool);
+/// A window and its stage: they follow in this order.
+type Place = (u64, Stage);
 
 /// The newest call of each validator and market.
 ///
 /// A call proves nothing, so one validator alone must neither hide tasks nor make the newest window
 /// look old: the window passed on is one that validators with more than a third of the power have
 /// reached (before so many spoke, the newest), its tasks are those that any of them lists. That
-/// commitments are being opened is believed of so many alone: one that lies must not have them
-/// opened while others can still commit.
+/// a window takes no more bids is believed of so many alone: one that lies must not have
+/// commitments opened while others can still commit.
 #[derive(Debug, Default)]
 pub(super) struct Calls {
     newest: BTreeMap<Label, BTreeMap<PublicKey, Call>>,
-    passed_on: BTreeMap<Label, (Stage, BTreeSet<TaskId>)>,
+    passed_on: BTreeMap<Label, (Place, BTreeSet<TaskId>)>,
     specs: BTreeMap<(TaskId, Hash), TaskSpec>,
     spec_order: VecDeque<(TaskId, Hash)>,
     /// Tasks that this client is excluded from for good (clause L-17), the newest last: it would
@@ -49,7 +49,7 @@ impl Calls {
         }
         let market = call.market.clone();
         let calls = self.newest.entry(market.clone()).or_default();
-        if calls.get(&from).is_some_and(|older| stage(older) > stage(&call)) {
+        if calls.get(&from).is_some_and(|older| place(older) > place(&call)) {
             return None;
         }
         calls.insert(from, call);
@@ -57,10 +57,10 @@ impl Calls {
         call.tasks.retain(|(task, _)| !self.excluded.contains(task));
         let (passed, tasks) = self.passed_on.entry(market).or_default();
         let listed: BTreeSet<_> = call.tasks.iter().map(|(task, _)| *task).collect();
-        if stage(&call) == *passed && listed.is_subset(tasks) {
+        if place(&call) == *passed && listed.is_subset(tasks) {
             return None;
         }
-        *passed = stage(&call);
+        *passed = place(&call);
         *tasks = listed;
         self.remember(&call.tasks);
         Some(call)
@@ -117,25 +117,25 @@ fn merge(
     calls: &BTreeMap<PublicKey, Call>,
     validators: &ValidatorSet,
 ) -> Option<Call> {
-    let stages = calls.iter().map(|(key, call)| (validators.power(key), stage(call)));
-    let newest = calls.values().map(stage).filter(|(_, opening)| !opening).max();
-    let (window, opening) = backed(stages, validators).or(newest)?;
+    let places = calls.iter().map(|(key, call)| (validators.power(key), place(call)));
+    let newest = calls.values().map(place).filter(|(_, stage)| *stage == Stage::Bids).max();
+    let (window, stage) = backed(places, validators).or(newest)?;
     let height = calls.values().map(|call| call.height).min().unwrap_or(0);
-    if opening {
+    if stage > Stage::Bids {
         let tasks = Vec::new();
-        return Some(Call { market: market.clone(), window, height, opening, tasks });
+        return Some(Call { market: market.clone(), window, height, stage, tasks });
     }
-    let current = || calls.values().filter(|call| stage(call) >= (window, false));
+    let current = || calls.values().filter(|call| place(call) >= (window, Stage::Bids));
     let height = current().map(|call| call.height).min()?;
     let tasks: BTreeMap<_, _> =
         current().flat_map(|call| call.tasks.iter().map(|(id, spec)| (*id, spec))).collect();
     let tasks = tasks.into_iter().take(limits::OFFERS_PER_BID);
     let tasks = tasks.map(|(id, spec)| (id, spec.clone())).collect();
-    Some(Call { market: market.clone(), window, height, opening, tasks })
+    Some(Call { market: market.clone(), window, height, stage, tasks })
 }
 
-fn stage(call: &Call) -> Stage {
-    (call.window, call.opening)
+fn place(call: &Call) -> Place {
+    (call.window, call.stage)
 }
 
 #[cfg(test)]
@@ -154,7 +154,7 @@ mod tests {
         let call = |window| {
             let tasks = [0, 1].map(|number| (task(number), TaskSpec::new(market.clone())));
             let tasks = tasks.to_vec();
-            Call { market: market.clone(), window, height: window, opening: false, tasks }
+            Call { market: market.clone(), window, height: window, stage: Stage::Bids, tasks }
         };
         let mut calls = Calls::default();
         let listed = |calls: &mut Calls, window| {

@@ -22,6 +22,12 @@ pub enum ClientError {
     /// More than [`limits::OFFERS_PER_BID`] offers, or two on one task.
     #[error("{0} offers, must be 1 to {max}, one for each task", max = limits::OFFERS_PER_BID)]
     Offers(usize),
+    /// No pair of a solution, more than [`limits::TASKS_PER_CLEARING`], or two for one task.
+    #[error("{0} pairs, must be 1 to {max}, one for each task", max = limits::TASKS_PER_CLEARING)]
+    Pairs(usize),
+    /// More than [`limits::OPERATION_BYTES`], signed.
+    #[error("an operation of {0} bytes, the limit is {max}", max = limits::OPERATION_BYTES)]
+    Operation(usize),
     /// More than [`limits::RESULT_BYTES`].
     #[error("a result of {0} bytes, the limit is {max}", max = limits::RESULT_BYTES)]
     Result(usize),
@@ -172,7 +178,7 @@ impl LightClient {
         Ok(())
     }
 
-    fn check_ready(&self) -> Result<(), ClientError> {
+    pub(super) fn check_ready(&self) -> Result<(), ClientError> {
         if self.member { Ok(()) } else { Err(ClientError::NotReady) }
     }
 }

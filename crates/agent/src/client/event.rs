@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use quorate_types::message::{Call, ClientRequest};
-use quorate_types::{FencingToken, Hash, OperationId, Price, PublicKey, Reason, TaskId};
+use quorate_types::{FencingToken, Hash, Label, OperationId, Price, PublicKey, Reason, TaskId};
 
+use super::StandingBids;
 use crate::Award;
 
 /// What the driver of a [`crate::LightClient`] does next.
@@ -28,6 +29,14 @@ pub enum Event {
     Ready,
     /// Bids are wanted. A validator's word: it may be wrong, which costs a refused bid.
     Call(Call),
+    /// Solutions are wanted for a window that takes no more bids: validators with more than a third
+    /// of the power say so. [`crate::LightClient::fetch_bids`] gets what is to be solved.
+    Solve {
+        /// Market.
+        market: Label,
+        /// Number of the window.
+        window: u64,
+    },
     /// This agent won a task. The acceptance is on its way.
     Award(Box<Award>),
     /// An award of this agent is no longer in force: stop. After [`LossCause::OutOfReach`] it may
@@ -115,6 +124,16 @@ pub enum Event {
         /// `None` where no validator in reach keeps it any more.
         found: Option<Arc<DossierBundle>>,
     },
+    /// The answer to [`crate::LightClient::fetch_bids`].
+    StandingBids {
+        /// Market.
+        market: Label,
+        /// Number of the window.
+        window: u64,
+        /// One validator's word; `None` where none in reach has them: the window is over, or has
+        /// not come so far.
+        found: Option<Arc<StandingBids>>,
+    },
 }
 
 /// What a clearing followed from. Whether the auction was run right is for an auditor to say.
@@ -147,6 +166,7 @@ impl Event {
         match self {
             Self::Ready => "ready",
             Self::Call(_) => "call",
+            Self::Solve { .. } => "solve",
             Self::Award(_) => "award",
             Self::LeaseLost { .. } => "lease lost",
             Self::Reported { .. } => "reported",
@@ -157,6 +177,7 @@ impl Event {
             Self::Failed { .. } => "failed",
             Self::Refused { .. } => "refused",
             Self::Dossier { .. } => "dossier",
+            Self::StandingBids { .. } => "standing bids",
         }
     }
 }

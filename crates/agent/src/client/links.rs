@@ -6,12 +6,13 @@ use quorate_types::message::{AccountSummary, BlockNotice, ClientRequest, Request
 use quorate_types::{Hash, Millis, Power, PublicKey, TaskId, ValidatorSet};
 
 use super::account::backed;
+use super::fetches::Wanted;
 
 /// Requests to one validator that wait for an answer, at most; then the oldest is given up.
 const PENDING: usize = 512;
 
 /// What an answer will be about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Asked {
     /// The operation of this number.
     Submit(u64),
@@ -21,8 +22,8 @@ pub(super) enum Asked {
     Certificates(TaskId),
     /// The open tasks of a market.
     Open,
-    /// A part of the dossier of a clearing.
-    Dossier(Hash),
+    /// A part of what is longer than one answer.
+    Part(Wanted),
     /// The certificate of a clearing.
     Clearing(Hash),
 }

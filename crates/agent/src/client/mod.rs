@@ -6,10 +6,12 @@ mod certificates;
 mod commands;
 mod dossiers;
 mod event;
+mod fetches;
 mod links;
 mod orders;
 mod outbox;
 mod seals;
+mod solutions;
 mod upkeep;
 mod work;
 
@@ -18,14 +20,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use quorate_crypto::SecretKey;
 use quorate_types::message::{Answer, Call, Follow, Notice, Rejection, Reply, Request};
 use quorate_types::{
-    Attestation, BlockId, FencingToken, Genesis, Hash, Height, Label, Millis, PublicKey, SwarmId,
-    TaskId, ValidatorSet,
+    Attestation, BlockId, FencingToken, Genesis, Hash, Height, Label, Millis, PublicKey, Stage,
+    SwarmId, TaskId, ValidatorSet,
 };
 
 use crate::Verifier;
 use account::Standing;
 use calls::Calls;
-use dossiers::Dossiers;
+use fetches::{Fetch, Wanted};
 use links::{Asked, Links};
 use orders::Orders;
 use outbox::Outbox;
@@ -34,6 +36,7 @@ use work::Work;
 
 pub use commands::ClientError;
 pub use event::{ClientAction, DossierBundle, Event, LossCause};
+pub use solutions::StandingBids;
 
 /// What a light client starts from.
 #[derive(Debug, Clone)]
@@ -85,7 +88,7 @@ pub struct ClientCounters {
     pub bad_certificates: u64,
     /// Certificates that were verified.
     pub certificates: u64,
-    /// Messages of strangers, and answers to what was not asked.
+    /// Messages of strangers, answers to what was not asked, and dossiers or bids that are none.
     pub unexpected: u64,
     /// Operations that a validator called not authentic.
     pub unauthentic: u64,
@@ -97,9 +100,10 @@ pub struct ClientCounters {
 ///
 /// Grammar: `handle_connected` and `handle_disconnected` as connections come and go,
 /// `handle_reply` and `handle_notice` for what arrives, `handle_timeout` when
-/// [`Self::poll_timeout`] is due; `submit`, `bid`, `report`, `cancel`, `fetch_dossier` at the
-/// owner's wish. After each of them, [`Self::poll_action`] until it gives `None`, then
-/// [`Self::poll_timeout`]. `now` is milliseconds of any clock that never goes back.
+/// [`Self::poll_timeout`] is due; `submit`, `bid`, `report`, `cancel`, `fetch_dossier`,
+/// `fetch_bids`, `solve` at the owner's wish. After each of them, [`Self::poll_action`] until it
+/// gives `None`, then [`Self::poll_timeout`]. `now` is milliseconds of any clock that never goes
+/// back.
 ///
 /// What it believes: outcomes by verified certificates alone; its account and the newest window of
 /// a market as far as validators with more than a third of the power say so. Operations are signed
@@ -121,7 +125,7 @@ pub struct LightClient {
     seals: Seals,
     work: Work,
     orders: Orders,
-    dossiers: Dossiers,
+    fetches: BTreeMap<Wanted, Fetch>,
     /// Awards that the swarm lists and this process does not have, since when.
     orphans: BTreeMap<(TaskId, FencingToken), Millis>,
     refusals: VecDeque<Hash>,
@@ -147,7 +151,7 @@ impl LightClient {
             seals: Seals::new(config.swarm, config.sealed.clone()),
             work: Work::default(),
             orders: Orders::default(),
-            dossiers: Dossiers::default(),
+            fetches: BTreeMap::new(),
             orphans: BTreeMap::new(),
             refusals: VecDeque::new(),
             actions: VecDeque::new(),
@@ -236,8 +240,9 @@ impl LightClient {
                 }
             }
             (Some(Asked::Open), Answer::Open(call)) => self.handle_call(from, call, now),
-            (Some(Asked::Dossier(clearing)), Answer::Dossier(part)) => {
-                self.handle_dossier(from, clearing, part, now);
+            (Some(Asked::Part(wanted @ Wanted::Dossier(_))), Answer::Dossier(part))
+            | (Some(Asked::Part(wanted @ Wanted::Bids(..))), Answer::Bids(part)) => {
+                self.handle_part(from, &wanted, part, now);
             }
             (Some(Asked::Clearing(clearing)), Answer::Certificates(certificates)) => {
                 self.handle_clearing(from, clearing, certificates, now);
@@ -280,13 +285,18 @@ impl LightClient {
     fn handle_call(&mut self, from: PublicKey, call: Call, now: Millis) {
         let Some(call) = self.calls.handle(from, call, &self.config.validators) else { return };
         self.seals.forget(&call.market, call.window);
-        if !call.opening {
-            self.event(Event::Call(call));
-        } else if !self.config.withholds
-            && let Some(reveal) = self.seals.reveal(&self.key, &call.market, call.window)
-        {
-            self.outbox.push(reveal);
-            self.flush(now);
+        let Call { market, window, stage, .. } = &call;
+        match stage {
+            Stage::Bids => self.event(Event::Call(call)),
+            Stage::Openings if self.config.withholds => {}
+            Stage::Openings => {
+                let reveal = self.seals.reveal(&self.key, market, *window);
+                reveal.into_iter().for_each(|reveal| self.outbox.push(reveal));
+                self.flush(now);
+            }
+            Stage::Solutions => {
+                self.event(Event::Solve { market: market.clone(), window: *window });
+            }
         }
     }
 

@@ -89,7 +89,7 @@ impl LightClient {
                 self.ask(validator, Request::Account(self.me), Some(Asked::Account));
             }
         }
-        self.pursue_dossiers(now);
+        self.pursue_fetches(now);
         if self.ticks.is_multiple_of(LOOK_UP_TICKS) {
             self.look_up();
             // The notice that commitments are opened may have been missed, and costs a default.

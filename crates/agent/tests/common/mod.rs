@@ -4,6 +4,8 @@
 #![allow(dead_code, reason = "each test binary uses its part of it")]
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test's helpers")]
 
+pub mod fetching;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_agent::{CertificateVerifier, ClientAction, ClientConfig, Event, LightClient};
@@ -20,7 +22,7 @@ use quorate_types::outcome::{Assignment, Receipt, Refusal};
 use quorate_types::{
     Amounts, Body, Capabilities, FencingToken, Genesis, Hash, Header, Kind, Label, Market, Millis,
     Operation, Outcome, PROTOCOL_VERSION, PublicKey, QuorumCertificate, Reason, SignedOperation,
-    Statement, TaskId, TaskSpec, Validator, ValidatorSet, cbor,
+    Stage, Statement, TaskId, TaskSpec, Validator, ValidatorSet, cbor,
 };
 
 pub const LEASE: Millis = 4_000;
@@ -54,6 +56,7 @@ fn genesis() -> Genesis {
             trusted: false,
             attempts: 3,
             lease_ms: LEASE,
+            solve_ms: None,
             mechanism: "assignment".parse().unwrap(),
             reveal_ms: None,
             window_ms: 100,
@@ -368,7 +371,7 @@ impl Swarm {
         let open = self.tasks.iter().filter(|(_, task)| task.agent.is_none() && !task.ended);
         let tasks = open.map(|(id, task)| (*id, task.spec.clone())).take(64).collect();
         let (window, height) = (self.window, self.height);
-        Call { market: label("jobs"), window, height, opening: false, tasks }
+        Call { market: label("jobs"), window, height, stage: Stage::Bids, tasks }
     }
 }
 

@@ -11,12 +11,12 @@ use quorate_types::attestation::Claims;
 use quorate_types::cose::Owned;
 use quorate_types::genesis::{Admission, Attester, Parameters};
 use quorate_types::operation::{
-    Attest, Bid, Cancel, Lapse, Offer, Opening, Report, Reveal, Revoke, Seal, SealedOffer, Submit,
-    Suspicion, Withdraw,
+    Attest, Bid, Cancel, Lapse, Offer, Opening, Pair, Report, Reveal, Revoke, Seal, SealedOffer,
+    Solve, Submit, Suspicion, Withdraw,
 };
 use quorate_types::outcome::{
     Assignment, BidInput, BidderInput, ClearingInput, ClearingRecord, Expiry, Receipt, Refusal,
-    TaskInput,
+    SolutionInput, TaskInput,
 };
 use quorate_types::{
     Attestation, BlockId, Body, Capabilities, Genesis, Hash, Header, Kind, Label, Market, Nonce,
@@ -76,17 +76,19 @@ pub fn genesis_of(validators: ValidatorSet) -> Genesis {
         trusted: false,
         attempts: 3,
         lease_ms: 30_000,
+        solve_ms: None,
         mechanism: label(mechanism),
         reveal_ms: None,
         window_ms: 500,
     };
     let drones = Market { reserve: Some(10_000), ..market("drones", "assignment") };
+    let routes = Market { solve_ms: Some(400), ..market("routes", "gap") };
     let parcels =
         Market { trusted: true, reveal_ms: Some(250), ..market("parcels", "first-price") };
     Genesis {
         name: label("vectors"),
         created: CREATED,
-        markets: vec![drones, parcels],
+        markets: vec![drones, routes, parcels],
         version: PROTOCOL_VERSION,
         admission: Admission::Attestation,
         attesters: vec![Attester { key: attester_key().public_key(), name: label("agency") }],
@@ -184,12 +186,17 @@ pub fn bodies() -> Vec<Body> {
             }],
         }),
         Body::Reveal(Reveal { market: label("parcels"), window: 3, openings: vec![opening()] }),
+        Body::Solve(Solve { market: label("routes"), window: 3, pairs: vec![pair()] }),
         Body::Accept(report()),
         Body::Decline(report()),
         Body::Complete(report()),
         Body::Fail(report()),
         Body::Lapse(lapse(&[1, 2, 3])),
     ]
+}
+
+pub fn pair() -> Pair {
+    Pair { task: task(), agent: agent_key().public_key() }
 }
 
 pub fn opening() -> Opening {
@@ -235,6 +242,11 @@ pub fn clearing_inputs() -> Vec<ClearingInput> {
         bid(agent, Some(420), None),
         bid(PublicKey([0xfd; 32]), None, Some(Reason::Unopened)),
         bid(PublicKey([0xfe; 32]), Some(410), Some(Reason::CapabilityNotAttested)),
+        ClearingInput::Solution(SolutionInput {
+            agent: PublicKey([0xfd; 32]),
+            operation: OperationId([0xb2; 32]),
+            pairs: vec![pair()],
+        }),
     ]
 }
 
@@ -250,6 +262,7 @@ pub fn clearing() -> ClearingRecord {
         input_count: leaves.len() as u64,
         assigned: 1,
         total: 420,
+        solution: None,
     }
 }
 

@@ -3,7 +3,7 @@
 use quorate_certificate::Dossier;
 use quorate_types::cose::Owned;
 use quorate_types::message::*;
-use quorate_types::{Block, BlockId, Evidence, Kind, OperationId, Statement};
+use quorate_types::{Block, BlockId, Evidence, Kind, OperationId, Stage, Statement, cbor};
 
 use crate::Vector;
 use crate::common::*;
@@ -76,6 +76,7 @@ fn requests() -> Vec<Vector> {
         Request::Status(StatusRequest::Summary),
         Request::Dossier(FetchDossier { clearing: clearing().hash(), from: 262_144 }),
         Request::Clearing(clearing().hash()),
+        Request::Bids(FetchBids { market: label("routes"), window: 3, from: 262_144 }),
     ];
     let requests = requests.map(|request| ClientRequest { id: 7, request });
     numbered("request", "client-request", &requests)
@@ -83,7 +84,11 @@ fn requests() -> Vec<Vector> {
 
 fn call() -> Call {
     let tasks = vec![(task(), task_spec())];
-    Call { market: label("drones"), window: 3, height: HEIGHT, opening: false, tasks }
+    Call { market: label("drones"), window: 3, height: HEIGHT, stage: Stage::Bids, tasks }
+}
+
+fn later(stage: Stage) -> Call {
+    Call { stage, tasks: Vec::new(), ..call() }
 }
 
 fn answers() -> Vec<Vector> {
@@ -100,7 +105,9 @@ fn answers() -> Vec<Vector> {
     };
     let certificate = Owned(certificate(1).encode());
     let dossier = Dossier { record: clearing(), inputs: clearing_inputs() }.encode();
-    let part = DossierPart { total: dossier.len() as u64, bytes: Owned(dossier) };
+    let part = Part { total: dossier.len() as u64, bytes: Owned(dossier) };
+    let inputs = cbor::encode(&clearing_inputs());
+    let standing = Part { total: inputs.len() as u64, bytes: Owned(inputs) };
     let answers = [
         Answer::Accepted(OperationId([0xb1; 32])),
         Answer::Rejected(Rejection::Unauthentic),
@@ -117,12 +124,16 @@ fn answers() -> Vec<Vector> {
         Answer::Status(summary),
         Answer::Dossier(Some(part)),
         Answer::Dossier(None),
+        Answer::Bids(Some(standing)),
+        Answer::Bids(None),
     ];
     let replies = answers.map(|answer| ClientMessage::Reply(Reply { id: 7, answer }));
     let notices = [
         Notice::Block(BlockNotice { height: HEIGHT, block, active_time: ACTIVE }),
         Notice::Certificate(certificate),
         Notice::Call(call()),
+        Notice::Call(later(Stage::Openings)),
+        Notice::Call(later(Stage::Solutions)),
     ];
     let messages: Vec<_> = replies.into_iter().chain(notices.map(ClientMessage::Notice)).collect();
     numbered("client message", "client-message", &messages)

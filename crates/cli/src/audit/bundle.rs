@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use quorate_certificate::{Dossier, DossierError, Judgement, Mismatch, Replay, ReplayError};
+use quorate_certificate::{
+    Dossier, DossierError, Judgement, Mismatch, Replay, ReplayError, TrustRoot,
+};
 use quorate_types::outcome::{Assignment, ClearingInput, ClearingRecord};
-use quorate_types::{Hash, Outcome, SwarmId, TaskId};
+use quorate_types::{Hash, Outcome, TaskId};
 
 /// What is known of auctions; certificates are verified before they come in.
 #[derive(Debug, Default)]
@@ -50,6 +52,8 @@ pub(crate) struct Facts {
     pub(crate) bids: usize,
     /// Of `bids`.
     pub(crate) excluded: usize,
+    /// Proposed from outside.
+    pub(crate) solutions: usize,
 }
 
 /// What is wrong with an auction as a whole.
@@ -100,13 +104,13 @@ impl Bundle {
         self.certified.is_empty() && self.dossiers.is_empty()
     }
 
-    /// Runs each auction again in this swarm: the dossiers as they came, then what certificates
-    /// name and no dossier is here of.
-    pub(crate) fn replay(&self, swarm: SwarmId) -> Vec<Auction> {
+    /// Runs each auction again by the rules of this swarm: the dossiers as they came, then what
+    /// certificates name and no dossier is here of.
+    pub(crate) fn replay(&self, root: &TrustRoot) -> Vec<Auction> {
         let mut seen = BTreeSet::new();
         let mut auctions = Vec::new();
         for (file, dossier) in &self.dossiers {
-            let auction = self.replay_one(file, dossier, swarm);
+            let auction = self.replay_one(file, dossier, root);
             seen.extend(auction.clearing);
             auctions.push(auction);
         }
@@ -119,7 +123,7 @@ impl Bundle {
         &self,
         file: &str,
         dossier: &Result<Dossier, DossierError>,
-        swarm: SwarmId,
+        root: &TrustRoot,
     ) -> Auction {
         let dossier = match dossier {
             Ok(dossier) => dossier,
@@ -136,7 +140,7 @@ impl Bundle {
         let Some(certified) = self.certified.get(&clearing) else {
             return faulty(Fault::Uncertified);
         };
-        match Replay::run(dossier, swarm) {
+        match Replay::run(dossier, root) {
             Err(error) => faulty(Fault::Replay(error)),
             Ok(replay) => Auction {
                 clearing: Some(clearing),
@@ -208,11 +212,12 @@ impl Auction {
 impl Facts {
     fn of(dossier: &Dossier) -> Self {
         let record = dossier.record.clone();
-        let mut facts = Self { record, tasks: 0, bidders: 0, bids: 0, excluded: 0 };
+        let mut facts = Self { record, tasks: 0, bidders: 0, bids: 0, excluded: 0, solutions: 0 };
         for input in &dossier.inputs {
             match input {
                 ClearingInput::Task(_) => facts.tasks += 1,
                 ClearingInput::Bidder(_) => facts.bidders += 1,
+                ClearingInput::Solution(_) => facts.solutions += 1,
                 ClearingInput::Bid(bid) => {
                     facts.bids += 1;
                     facts.excluded += usize::from(bid.excluded.is_some());

@@ -41,7 +41,8 @@ Ends with
   verified     certificates that verified
   replayed     auctions that were run again and give what is certified
   auctions     each with clearing, file, verdict, reason, explanation, market, window, mechanism,
-               version, tasks, bidders, bids, excluded, assigned, total, compared
+               version, tasks, bidders, bids, excluded, solutions, solution (the operation that
+               brought the one taken; null: what the mechanism found), assigned, total, compared
   mismatches   assignments that are not what the auction gives: clearing, file, task, explanation
   refused      certificates that did not verify, as `quorate audit verify --json` has them
   not_checked  what all of this does not say; never empty")]
@@ -86,7 +87,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         let bytes = files::read(&path, limits::DOSSIER_BYTES).with_context(|| name.clone())?;
         bundle.add_dossier(name, &bytes);
     }
-    let findings = Findings { auctions: bundle.replay(root.swarm()), checked };
+    let findings = Findings { auctions: bundle.replay(&root), checked };
     let is_refused = findings.refused().next().is_some();
     ensure!(is_refused || !bundle.is_empty(), "there is nothing of an auction among these files");
     match args.json {
@@ -164,6 +165,8 @@ fn auction_json(auction: &Auction) -> Value {
         "bidders": facts.map(|facts| facts.bidders),
         "bids": facts.map(|facts| facts.bids),
         "excluded": facts.map(|facts| facts.excluded),
+        "solutions": facts.map(|facts| facts.solutions),
+        "solution": record.and_then(|record| record.solution),
         "assigned": record.map(|record| record.assigned),
         "total": record.map(|record| record.total),
         "compared": auction.compared,
@@ -194,10 +197,17 @@ fn auction_line(auction: &Auction) -> String {
 }
 
 fn facts_line(facts: &Facts) -> String {
-    let Facts { record, tasks, bids, excluded, .. } = facts;
+    let Facts { record, tasks, bids, excluded, solutions, .. } = facts;
+    let taken = match record.solution {
+        _ if *solutions == 0 => String::new(),
+        None => format!("; none of {solutions} solutions was better"),
+        Some(operation) => {
+            format!("; by the solution of operation {operation}, one of {solutions}")
+        }
+    };
     format!(
         "market {}, window {}, by {} {}: {tasks} tasks, {bids} bids, {excluded} of them excluded, \
-         {} assigned for {}",
+         {} assigned for {}{taken}",
         record.market,
         record.window,
         record.mechanism,

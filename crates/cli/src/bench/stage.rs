@@ -122,6 +122,7 @@ fn genesis(
         trusted: false,
         attempts: 5,
         lease_ms: DAY_MS,
+        solve_ms: None,
         mechanism: mechanism.parse()?,
         reveal_ms: None,
         window_ms,

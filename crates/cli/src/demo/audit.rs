@@ -65,7 +65,7 @@ impl Audit {
                 audit.refused.push(format!("{name}: {why}"));
             }
         }
-        for auction in auctions.replay(root.swarm()) {
+        for auction in auctions.replay(&root) {
             audit.auctions += 1;
             audit.replayed += u64::from(auction.judgement() == Judgement::Verified);
             audit.disagreeing.extend(auction.complaints());

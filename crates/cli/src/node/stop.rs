@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// SIGINT and SIGTERM, caught from when it is made.
-pub(super) struct StopSignal {
+pub(crate) struct StopSignal {
     interrupt: Signal,
     terminate: Signal,
 }
@@ -14,7 +14,7 @@ impl StopSignal {
     ///
     /// # Errors
     /// Where the system refuses.
-    pub(super) fn catch() -> Result<Self> {
+    pub(crate) fn catch() -> Result<Self> {
         let catch = |kind| signal(kind).context("catch signals");
         Ok(Self {
             interrupt: catch(SignalKind::interrupt())?,
@@ -23,7 +23,7 @@ impl StopSignal {
     }
 
     /// Waits for one of them.
-    pub(super) async fn received(&mut self) {
+    pub(crate) async fn received(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

@@ -293,6 +293,7 @@ impl Keys {
             tasks: tasks.collect(),
             bidders: bidders.collect(),
             bids: bids.collect(),
+            solutions: Vec::new(),
             ties: self.ties.clone(),
         };
         round.tasks.sort_unstable_by_key(|task| task.id);

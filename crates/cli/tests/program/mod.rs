@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test binary uses its part of it")]
 
+pub mod process;
+
 use std::path::Path;
 use std::process::{Command, Output};
 

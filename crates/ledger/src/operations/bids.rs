@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use quorate_types::operation::{Bid, Operation};
-use quorate_types::{Amounts, Capabilities, Label, PublicKey, Reason, TaskId, limits, task};
+use quorate_types::{Amounts, Capabilities, Label, PublicKey, Reason, Stage, TaskId, limits, task};
 
 use crate::lifecycle::TaskState;
 use crate::run::{Items, Run};
@@ -21,6 +21,9 @@ impl Run<'_> {
         let agent = operation.agent;
         sealed::check_form(self.market(&bid.market)?, false)?;
         check_form(bid)?;
+        if self.stage(&bid.market) > Stage::Bids {
+            return Err(Reason::LateBid);
+        }
         self.check_budget(agent, &bid.market, &bid.budget)?;
         let (offers, items) = self.sort_out(&bid.market, &bid.offers, |offer| offer.task);
         let (operation, budget) = (operation.id(), bid.budget.clone());
@@ -29,11 +32,11 @@ impl Run<'_> {
         Ok(items)
     }
 
-    /// Ends the agent's live bids in a market; not once the others' are being opened.
+    /// Ends the agent's live bids in a market; not once no more are taken.
     pub(super) fn withdraw(&mut self, agent: PublicKey, market: &Label) -> Result<(), Reason> {
         self.market(market)?;
         self.view.reservation(market, agent).ok_or(Reason::NoBid)?;
-        if self.view.window(market).opened.is_some_and(|opened| opened.opening) {
+        if self.stage(market) > Stage::Bids {
             return Err(Reason::WithdrawLate);
         }
         self.drop_reservation(market, agent);

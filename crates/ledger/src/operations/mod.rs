@@ -5,6 +5,7 @@ mod lapse;
 mod membership;
 mod reports;
 mod sealed;
+mod solve;
 mod tasks;
 
 use std::sync::Arc;
@@ -47,6 +48,9 @@ impl Run<'_> {
             }
             Body::Reveal(reveal) => {
                 self.reveal(agent, reveal).unwrap_or_else(|reason| whole(Err(reason)))
+            }
+            Body::Solve(solve) => {
+                self.solve(operation, solve).unwrap_or_else(|reason| whole(Err(reason)))
             }
             Body::Accept(report)
             | Body::Decline(report)

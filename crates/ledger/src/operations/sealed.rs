@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use quorate_types::operation::{Offer, Opening, Operation, Reveal, Seal};
-use quorate_types::{Label, Market, PublicKey, Reason, TaskId, limits, task};
+use quorate_types::{Label, Market, PublicKey, Reason, Stage, TaskId, limits, task};
 
 use crate::run::{Items, Run};
 use crate::state::{Entry, Index, Key, Reservation};
@@ -24,7 +24,7 @@ impl Run<'_> {
             return Err(Reason::BidMalformed);
         }
         let window = self.view.window(&seal.market);
-        let collects = window.opened.is_some_and(|opened| !opened.opening);
+        let collects = window.opened.is_some_and(|opened| opened.stage == Stage::Bids);
         if !collects || window.number != seal.window {
             return Err(Reason::LateBid);
         }
@@ -50,7 +50,7 @@ impl Run<'_> {
             return Err(Reason::BidMalformed);
         }
         let window = self.view.window(&reveal.market);
-        let opens = window.opened.is_some_and(|opened| opened.opening);
+        let opens = window.opened.is_some_and(|opened| opened.stage == Stage::Openings);
         if !opens || window.number != reveal.window {
             return Err(Reason::NotOpening);
         }

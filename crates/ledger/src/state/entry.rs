@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use quorate_types::operation::{Offer, SealedOffer};
+use quorate_types::operation::{Offer, Pair, SealedOffer};
 use quorate_types::{
-    Amounts, Capabilities, FencingToken, Hash, Height, Millis, OperationId, PublicKey, TaskId,
-    TaskSpec, ValidatorSet, cbor,
+    Amounts, Capabilities, FencingToken, Hash, Height, Millis, OperationId, PublicKey, Stage,
+    TaskId, TaskSpec, ValidatorSet, cbor,
 };
 use serde::Serialize;
 use serde_tuple::Serialize_tuple;
@@ -23,6 +23,7 @@ pub(crate) enum Entry {
     Revocation(Revocation),
     Task(Arc<Task>),
     Reservation(Arc<Reservation>),
+    Solution(Arc<Solution>),
     Window(Arc<Window>),
     Committee(Arc<Committee>),
     Proposers(Arc<Proposers>),
@@ -37,6 +38,7 @@ impl Entry {
             Self::Revocation(revocation) => cbor::encode(revocation),
             Self::Task(task) => task.encode(),
             Self::Reservation(reservation) => cbor::encode(&**reservation),
+            Self::Solution(solution) => cbor::encode(&**solution),
             Self::Window(window) => cbor::encode(&**window),
             Self::Committee(committee) => committee.encode(),
             Self::Proposers(proposers) => cbor::encode(&**proposers),
@@ -129,16 +131,25 @@ impl Reservation {
     }
 }
 
+/// A solution that was better than all there were when it came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple)]
+pub(crate) struct Solution {
+    /// The operation that brought it.
+    pub operation: OperationId,
+    /// Who wins what, strictly ascending by task.
+    pub pairs: Vec<Pair>,
+}
+
 /// The window of a market.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize_tuple)]
 pub(crate) struct Window {
-    /// Windows that ended, by a clearing or because no commitment was left to be opened.
+    /// Windows that ended: by a clearing, or because no bid was left after their first stage.
     pub number: u64,
-    /// Since when bids are collected, or opened; `None` where no task is open.
+    /// Its stage, since when; `None` where no task is open.
     pub opened: Option<Opened>,
 }
 
-/// An open window, or the second part of one in a sealed market.
+/// A stage of an open window.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple)]
 pub(crate) struct Opened {
     /// Height at which it began.
@@ -147,8 +158,8 @@ pub(crate) struct Opened {
     pub at: Millis,
     /// Distinct builders of the blocks since, while they do not suffice.
     pub builders: BTreeSet<PublicKey>,
-    /// Commitments are opened now, and no more are taken.
-    pub opening: bool,
+    /// What is taken now.
+    pub stage: Stage,
 }
 
 /// The validator sets that evidence may speak of, and who was convicted.

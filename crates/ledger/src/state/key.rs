@@ -18,6 +18,8 @@ pub enum Key {
     Task(TaskId),
     /// What a member has bid in the window of a market.
     Reservation(Label, PublicKey),
+    /// Who should win what in the window of a market, by a member.
+    Solution(Label, PublicKey),
     /// The window of a market.
     Window(Label),
     /// The validator sets, kept as long as evidence may be brought.
@@ -35,6 +37,12 @@ impl Key {
     /// All reservations in `market`.
     pub(crate) fn reservations(market: &Label) -> std::ops::RangeInclusive<Self> {
         let key = |byte| Self::Reservation(market.clone(), PublicKey([byte; 32]));
+        key(0)..=key(255)
+    }
+
+    /// All solutions in `market`.
+    pub(crate) fn solutions(market: &Label) -> std::ops::RangeInclusive<Self> {
+        let key = |byte| Self::Solution(market.clone(), PublicKey([byte; 32]));
         key(0)..=key(255)
     }
 }

@@ -12,7 +12,8 @@ mod layers;
 mod view;
 
 pub(crate) use entry::{
-    Account, Attested, Committee, Entry, Opened, Proposers, Reservation, Revocation, Task, Window,
+    Account, Attested, Committee, Entry, Opened, Proposers, Reservation, Revocation, Solution,
+    Task, Window,
 };
 pub(crate) use index::Index;
 pub use key::Key;

@@ -35,6 +35,7 @@ pub fn market(name: &str, mechanism: &str, trusted: bool) -> Market {
         trusted,
         attempts: 2,
         lease_ms: 1_000,
+        solve_ms: None,
         mechanism: label(mechanism),
         reveal_ms: None,
         window_ms: 300,

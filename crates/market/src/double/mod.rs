@@ -164,7 +164,7 @@ fn clear(round: &Round, terms: impl Fn(&Crossing) -> Option<Terms>) -> Clearing 
         }
     }
     awards.sort_unstable_by_key(|award| award.task);
-    Clearing { awards, duals: None }
+    Clearing { awards, duals: None, solution: None }
 }
 
 fn trade(round: &Round, book: &Book<'_>, terms: Terms) -> Vec<Award> {

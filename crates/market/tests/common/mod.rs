@@ -37,6 +37,7 @@ pub fn round(limits: &[Price], budgets: &[i64], offers: &[(u64, u8, Price)]) -> 
         tasks: tasks.collect(),
         bidders: bidders.collect(),
         bids: bids.into_iter().collect(),
+        solutions: Vec::new(),
         ties: TieSeed { swarm: SwarmId([1; 32]), market: "drones".parse().unwrap() },
     }
 }

@@ -2,7 +2,7 @@
 
 use quorate_ledger::WindowView;
 use quorate_replica::Standing;
-use quorate_types::{BlockId, Height, Label, Millis, Power, PublicKey, Round, SwarmId};
+use quorate_types::{BlockId, Height, Label, Millis, Power, PublicKey, Round, Stage, SwarmId};
 use serde::Serialize;
 
 use super::view::View;
@@ -95,6 +95,7 @@ struct Member<'a> {
 struct Window<'a> {
     market: &'a Label,
     number: u64,
+    stage: Stage,
     opened: Option<Height>,
     closes_from: Option<Millis>,
     open_tasks: u64,
@@ -146,6 +147,7 @@ impl<'a> From<&'a WindowView> for Window<'a> {
         Self {
             market: &window.market,
             number: window.number,
+            stage: window.stage,
             opened: window.opened,
             closes_from: window.closes_from,
             open_tasks: window.open_tasks,

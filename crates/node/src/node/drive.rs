@@ -7,9 +7,11 @@ use std::sync::Arc;
 use futures::StreamExt;
 use quorate_agent::{
     AgentReport, AgentRunner, ClientAction, ClientError, DossierBundle, Event, LightClient,
+    StandingBids,
 };
 use quorate_network::{Lane, Multiaddr, Network, NetworkEvent, NetworkEvents, Topic};
 use quorate_types::message::{Announcement, Call, ClientMessage, Notice, PeerMessage};
+use quorate_types::operation::Solve;
 use quorate_types::{
     Hash, Label, PublicKey, Sign1, SwarmId, TaskId, TaskSpec, ValidatorSet, cbor, limits,
 };
@@ -24,8 +26,13 @@ use crate::task::{Progress, Receipt, TaskHandle};
 pub(super) enum Command {
     Submit { specs: Vec<TaskSpec>, reply: oneshot::Sender<Result<Vec<TaskHandle>, ClientError>> },
     Cancel(TaskId),
-    Dossier { clearing: Hash, reply: oneshot::Sender<Option<Arc<DossierBundle>>> },
+    Dossier { clearing: Hash, reply: Waiting<DossierBundle> },
+    StandingBids { market: Label, window: u64, reply: Waiting<StandingBids> },
+    Solve { solve: Solve, reply: oneshot::Sender<Result<(), ClientError>> },
 }
+
+/// Who waits for something that may not be there.
+type Waiting<T> = oneshot::Sender<Option<Arc<T>>>;
 
 /// The node's place in the network.
 pub(super) struct Links {
@@ -44,7 +51,9 @@ pub(super) struct Drive {
     clock: Clock,
     tasks: BTreeMap<TaskId, watch::Sender<Progress>>,
     /// Who waits for the dossier of a clearing.
-    dossiers: BTreeMap<Hash, Vec<oneshot::Sender<Option<Arc<DossierBundle>>>>>,
+    dossiers: BTreeMap<Hash, Vec<Waiting<DossierBundle>>>,
+    /// Who waits for what is to be solved in a window.
+    standing: BTreeMap<(Label, u64), Vec<Waiting<StandingBids>>>,
     /// Submissions from before the swarm knew this node.
     waiting: Vec<Command>,
     /// Whether the swarm knows this node.
@@ -70,6 +79,7 @@ impl Drive {
             clock: Clock::start(),
             tasks: BTreeMap::new(),
             dossiers: BTreeMap::new(),
+            standing: BTreeMap::new(),
             waiting: Vec::new(),
             ready,
             early_calls: BTreeMap::new(),
@@ -118,10 +128,10 @@ impl Drive {
             }
             Event::Ready => self.on_ready(),
             Event::Dossier { clearing, found } => {
-                for reply in self.dossiers.remove(clearing).unwrap_or_default() {
-                    // Whoever asked may have gone.
-                    let _ = reply.send(found.clone());
-                }
+                answer(self.dossiers.remove(clearing), found.as_ref());
+            }
+            Event::StandingBids { market, window, found } => {
+                answer(self.standing.remove(&(market.clone(), *window)), found.as_ref());
             }
             _ => self.runner.handle_event(&event),
         }
@@ -184,6 +194,14 @@ impl Drive {
             Command::Dossier { clearing, reply } => {
                 self.dossiers.entry(clearing).or_default().push(reply);
                 self.client.fetch_dossier(clearing, now);
+            }
+            Command::StandingBids { market, window, reply } => {
+                self.standing.entry((market.clone(), window)).or_default().push(reply);
+                self.client.fetch_bids(market, window, now);
+            }
+            Command::Solve { solve: Solve { market, window, pairs }, reply } => {
+                // Whoever asked may have gone; the solution is on its way all the same.
+                let _ = reply.send(self.client.solve(market, window, pairs, now));
             }
         }
     }
@@ -265,6 +283,14 @@ impl Drive {
 
     fn is_validator(&self, key: &PublicKey) -> bool {
         self.links.validators.get(key).is_some()
+    }
+}
+
+/// Answers all who wait.
+fn answer<T>(waiting: Option<Vec<Waiting<T>>>, found: Option<&Arc<T>>) {
+    for reply in waiting.into_iter().flatten() {
+        // Whoever asked may have gone.
+        let _ = reply.send(found.cloned());
     }
 }
 

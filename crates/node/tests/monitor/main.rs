@@ -171,6 +171,7 @@ async fn status_is_one_json_object() {
     assert_eq!((&validators[0]["power"], &validators[0]["benched"]), (&1.into(), &false.into()));
     assert_eq!(status["markets"][0]["market"], "harbour");
     assert_eq!(status["markets"][0]["open_tasks"], 0);
+    assert_eq!(status["markets"][0]["stage"], "bids");
     validator.shutdown().await.unwrap();
 }
 

@@ -108,6 +108,7 @@ fn genesis(validators: ValidatorSet, attester: &SecretKey) -> Genesis {
         trusted: false,
         attempts: 1,
         lease_ms: 60_000,
+        solve_ms: None,
         mechanism: "first-price".parse().unwrap(),
         reveal_ms: None,
         window_ms: 60_000,

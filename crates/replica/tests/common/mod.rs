@@ -97,6 +97,7 @@ pub fn genesis(count: u8, mechanism: &str) -> Genesis {
             trusted: false,
             attempts: 5,
             lease_ms: 1_000,
+            solve_ms: None,
             mechanism: mechanism.parse().unwrap(),
             reveal_ms: None,
             window_ms: 100,
@@ -115,9 +116,12 @@ impl Cluster {
     }
 
     pub fn with_pace(count: u8, pace: PaceConfig) -> Self {
-        let genesis = genesis(count, "assignment");
-        let now = START;
-        let nodes = (1..=count)
+        Self::with_genesis(genesis(count, "assignment"), pace)
+    }
+
+    pub fn with_genesis(genesis: Genesis, pace: PaceConfig) -> Self {
+        let (now, count) = (START, genesis.validators.len());
+        let nodes = (1..=count as u8)
             .map(|seed| {
                 let (key, disk) = (key(seed), Disk { guard: Some(0), ..Disk::default() });
                 let replica = start(&genesis, &key, &disk, (time(now), pace));
@@ -132,7 +136,7 @@ impl Cluster {
             now,
             lost: Box::new(|_, _| false),
             bend: Box::new(|_, _, message| Some(message)),
-            ahead: vec![0; usize::from(count)],
+            ahead: vec![0; count],
             fuses: BTreeMap::new(),
             pace,
             verify_ms: 0,

@@ -4,7 +4,7 @@ use quorate_crypto::SecretKey;
 use quorate_ledger::Ledger;
 use quorate_types::{Body, Label, Operation, PublicKey, SignedOperation};
 
-use super::{abandoner, bid_spammer, forger};
+use super::{abandoner, bid_spammer, false_solver, forger};
 use crate::dice::Dice;
 use crate::plan::Manner;
 
@@ -67,5 +67,6 @@ pub(crate) fn agent_liar(manner: Manner) -> Option<Box<dyn AgentLie>> {
         Manner::WinAndAbandon => Box::new(abandoner::Abandoner::default()),
         Manner::BidSpammer => Box::new(bid_spammer::BidSpammer),
         Manner::Forger => Box::new(forger::Forger),
+        Manner::FalseSolver => Box::new(false_solver::FalseSolver),
     })
 }

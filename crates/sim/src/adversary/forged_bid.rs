@@ -7,7 +7,7 @@
 use quorate_crypto::merkle;
 use quorate_ledger::Ledger;
 use quorate_types::message::PeerMessage;
-use quorate_types::operation::{Bid, Offer, Reveal, Seal};
+use quorate_types::operation::{Bid, Offer, Reveal, Seal, Solve};
 use quorate_types::{
     Amounts, Block, Body, Operation, PublicKey, Sign1, SignedOperation, TaskId, cbor,
 };
@@ -80,6 +80,10 @@ fn raise_a_price(block: &mut Block) -> bool {
         }),
         Body::Reveal(Reveal { openings, .. }) => openings.first_mut().is_some_and(|opening| {
             opening.price = opening.price.saturating_add(1);
+            true
+        }),
+        Body::Solve(Solve { pairs, .. }) => pairs.first_mut().is_some_and(|pair| {
+            pair.agent.0[0] ^= 1;
             true
         }),
         _ => false,

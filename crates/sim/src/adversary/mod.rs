@@ -12,6 +12,7 @@ mod censor;
 mod certificate_forger;
 mod doubles;
 mod false_polka;
+mod false_solver;
 mod false_suspicion;
 mod flooder;
 mod forged_bid;
@@ -146,7 +147,7 @@ pub trait Lie: std::fmt::Debug {
     }
 }
 
-/// An open bid, a commitment to one, or its opening.
+/// An open bid, a commitment to one, its opening, or a solution.
 fn is_bid(body: &Body) -> bool {
-    matches!(body, Body::Bid(_) | Body::Seal(_) | Body::Reveal(_))
+    matches!(body, Body::Bid(_) | Body::Seal(_) | Body::Reveal(_) | Body::Solve(_))
 }

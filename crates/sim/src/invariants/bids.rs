@@ -1,17 +1,18 @@
-//! 18, bids: what is unsigned or late is in no block or refused there; at clearing every bid that
-//! stands is among the inputs, and those that may not take part are left out for the right reason.
+//! 18, bids: what is unsigned or late is in no block or refused there, as are solutions that do not
+//! hold or are no better; a window clears when it is over; at clearing every bid that stands and
+//! every solution kept is among the inputs, and what may not take part is left out for the right
+//! reason.
 
 use std::collections::BTreeMap;
 
-use quorate_types::operation::Opening;
-use quorate_types::outcome::{BidInput, ClearingInput, Refusal};
-use quorate_types::{Amounts, Body, Hash, Label, PublicKey, Reason, SignedOperation, TaskId};
+use quorate_types::operation::{Opening, Withdraw};
+use quorate_types::outcome::{BidInput, ClearingInput, ClearingRecord, Refusal, SolutionInput};
+use quorate_types::{
+    Amounts, Body, Hash, Label, Market, PublicKey, Reason, SignedOperation, Stage, TaskId,
+};
 
-use super::oracle::{Model, OnLedger, Rule, Said, State, Step, demand};
+use super::oracle::{Model, OnLedger, Rule, Said, Step};
 use crate::world::World;
-
-/// No price is higher.
-const HIGHEST: i64 = 1 << 40;
 
 /// The invariant, fresh.
 pub(super) fn bids() -> OnLedger<Bids> {
@@ -28,19 +29,108 @@ impl Rule for Bids {
 
     fn judge(&mut self, world: &World, model: &Model, step: &Step<'_>) -> Result<(), String> {
         match step {
-            Step::Took(signed, _) | Step::Refused(signed) | Step::Moved(signed, _) => {
+            Step::Took(signed, refusal) => {
                 authentic(world, signed)?;
-                match step {
-                    Step::Took(_, refusal) => taken(world, model, signed, *refusal),
-                    _ => Ok(()),
-                }
+                timely(model, signed, None)?;
+                check_reasons(world, model, signed, None)?;
+                taken(world, model, signed, *refusal)
             }
+            Step::Refused(signed, refusal) => {
+                authentic(world, signed)?;
+                timely(model, signed, Some(refusal))?;
+                check_reasons(world, model, signed, Some(refusal))
+            }
+            Step::Moved(signed, _) => authentic(world, signed),
+            Step::Windows(_) => match model.due.first() {
+                Some(market) => Err(format!("a window of {market} was over and did not clear")),
+                None => Ok(()),
+            },
             Step::Cleared(record, inputs) => {
-                Docket::new(world, model, &record.market, inputs).check()
+                check_window(model, record)?;
+                Docket::new(world, model, record, inputs)?.check()
             }
             _ => Ok(()),
         }
     }
+}
+
+/// M-6, M-25, M-28: a window clears when it is over, and under its number.
+fn check_window(model: &Model, record: &ClearingRecord) -> Result<(), String> {
+    let (market, (number, stage)) = (&record.market, model.window(&record.market));
+    if !model.due.contains(market) || record.window != number {
+        let found = record.window;
+        return Err(format!("window {found} of {market} cleared, in {stage:?} of {number}"));
+    }
+    Ok(())
+}
+
+/// M-4, M-23, M-25, M-28: what a window takes when; `refusal` is of the whole operation.
+fn timely(
+    model: &Model,
+    signed: &SignedOperation,
+    refusal: Option<&Refusal>,
+) -> Result<(), String> {
+    let body = &signed.payload.body;
+    let (in_time, reason) = match body {
+        Body::Bid(bid) => (model.window(&bid.market).1 <= Some(Stage::Bids), Reason::LateBid),
+        Body::Seal(seal) => {
+            (model.window(&seal.market) == (seal.window, Some(Stage::Bids)), Reason::LateBid)
+        }
+        Body::Reveal(reveal) => {
+            let now = (reveal.window, Some(Stage::Openings));
+            (model.window(&reveal.market) == now, Reason::NotOpening)
+        }
+        _ => return Ok(()),
+    };
+    let refused = refusal.is_some_and(|refusal| refusal.items.contains(&(None, reason)));
+    match (in_time, refusal) {
+        (false, None) => Err(format!("a {} was taken out of its time", body.name())),
+        (true, Some(_)) if refused => {
+            Err(format!("a {} was refused as out of its time", body.name()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// M-5, M-29, M-30: a withdrawal or solution is refused for these reasons, or not at all.
+fn check_reasons(
+    world: &World,
+    model: &Model,
+    signed: &SignedOperation,
+    refusal: Option<&Refusal>,
+) -> Result<(), String> {
+    let (agent, body) = (signed.payload.agent, &signed.payload.body);
+    let expected = match body {
+        Body::Solve(solve) => model.refusal(world, solve),
+        Body::Withdraw(withdraw) => not_withdrawn(world, model, (agent, withdraw)),
+        _ => return Ok(()),
+    };
+    let found = refusal.map(|refusal| &refusal.items[..]).unwrap_or_default();
+    if found == expected {
+        return Ok(());
+    }
+    let what = body.name();
+    Err(format!("a {what} of {agent:?} is refused with {found:?}, should be with {expected:?}"))
+}
+
+fn not_withdrawn(
+    world: &World,
+    model: &Model,
+    (agent, withdraw): (PublicKey, &Withdraw),
+) -> Vec<(Option<TaskId>, Reason)> {
+    let market = &withdraw.market;
+    let late = model.window(market).1 > Some(Stage::Bids);
+    let rules = [
+        (market_of(world, market).is_none(), Reason::UnknownMarket),
+        (!model.live(market).any(|(_, by, _)| by == agent), Reason::NoBid),
+        (late, Reason::WithdrawLate),
+    ];
+    let broken = rules.into_iter().find(|(broken, _)| *broken);
+    broken.map(|(_, reason)| (None, reason)).into_iter().collect()
+}
+
+fn market_of<'a>(world: &'a World, name: &Label) -> Option<&'a Market> {
+    world.genesis().markets.iter().find(|market| market.name == *name)
 }
 
 /// What an operation that took effect says of tasks.
@@ -62,15 +152,14 @@ fn taken(
             let mut opened = reveal.openings.iter().filter(|of| !refused(&of.task));
             return opened.try_for_each(|of| opens(world, model, (&reveal.market, agent), of));
         }
-        Body::Withdraw(withdraw) => (&withdraw.market, Vec::new()),
         _ => return Ok(()),
     };
-    let sealed = world.genesis().markets.iter().any(|m| m.name == *market && m.is_sealed());
-    if sealed && (matches!(signed.payload.body, Body::Bid(_)) || model.has_opened(market)) {
-        return Err(format!("{agent:?} bids or withdraws where others' prices can be read"));
+    let sealed = market_of(world, market).is_some_and(Market::is_sealed);
+    if sealed == matches!(signed.payload.body, Body::Bid(_)) {
+        return Err(format!("{agent:?} bids in another form than {market} takes"));
     }
     let mut taken = tasks.iter().filter(|id| !refused(id));
-    match taken.find(|id| !is_open(model, id, market)) {
+    match taken.find(|id| !model.is_open(id, market)) {
         Some(id) => Err(format!("a bid on {id} was taken, which is not open")),
         None => Ok(()),
     }
@@ -107,30 +196,26 @@ fn authentic(world: &World, signed: &SignedOperation) -> Result<(), String> {
     }
 }
 
-fn is_open(model: &Model, id: &TaskId, market: &Label) -> bool {
-    let task = model.tasks.get(id);
-    task.is_some_and(|task| task.state == State::Open && task.spec.market == *market)
-}
-
 /// The inputs of a clearing against what stands.
 struct Docket<'a> {
-    world: &'a World,
     model: &'a Model,
-    market: &'a Label,
+    market: &'a Market,
     budgets: BTreeMap<PublicKey, &'a Amounts>,
     tasks: Vec<TaskId>,
     bids: BTreeMap<(TaskId, PublicKey), &'a BidInput>,
+    solutions: Vec<&'a SolutionInput>,
 }
 
 impl<'a> Docket<'a> {
     fn new(
         world: &'a World,
         model: &'a Model,
-        market: &'a Label,
+        record: &ClearingRecord,
         inputs: &'a [ClearingInput],
-    ) -> Self {
+    ) -> Result<Self, String> {
+        let market = market_of(world, &record.market).ok_or("there is no such market")?;
         let (budgets, tasks, bids) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
-        let mut docket = Self { world, model, market, budgets, tasks, bids };
+        let mut docket = Self { model, market, budgets, tasks, bids, solutions: Vec::new() };
         for input in inputs {
             match input {
                 ClearingInput::Task(task) => docket.tasks.push(task.task),
@@ -140,98 +225,61 @@ impl<'a> Docket<'a> {
                 ClearingInput::Bid(bid) => {
                     docket.bids.insert((bid.task, bid.agent), bid);
                 }
+                ClearingInput::Solution(solution) => docket.solutions.push(solution),
             }
         }
-        docket
+        Ok(docket)
     }
 
     fn check(&self) -> Result<(), String> {
+        let name = &self.market.name;
+        if let Some(id) = self.tasks.iter().find(|id| !self.model.is_open(id, name)) {
+            return Err(format!("{id} was cleared and is not open"));
+        }
         let mut standing = 0;
-        for id in &self.tasks {
-            if !is_open(self.model, id, self.market) {
-                return Err(format!("{id} was cleared and is not open"));
-            }
-            for ((market, agent), bid) in &self.model.bids {
-                let Some(said) = bid.offers.get(id).filter(|_| market == self.market) else {
-                    continue;
-                };
-                standing += 1;
-                let input = self.bids.get(&(*id, *agent));
-                let same = |input: &&BidInput| {
-                    (input.price, input.operation) == (said.price(), bid.operation())
-                };
-                let Some(input) = input.copied().filter(same) else {
-                    return Err(format!("the bid of {agent:?} on {id} was left out"));
-                };
-                let expected = self.excluded(id, agent, said.price());
-                if input.excluded != expected {
-                    let found = input.excluded;
-                    return Err(format!(
-                        "the bid of {agent:?} on {id} is excluded for {found:?}, not {expected:?}"
-                    ));
-                }
-            }
+        for (id, agent, said) in self.model.live(name).filter(|bid| self.tasks.contains(&bid.0)) {
+            standing += 1;
+            self.check_bid(&id, &agent, said)?;
         }
         if standing != self.bids.len() {
             return Err(format!("{} bids took part, {standing} stand", self.bids.len()));
         }
+        if !self.model.kept(name).eq(self.solutions.iter().copied()) {
+            let kept: Vec<&SolutionInput> = self.model.kept(name).collect();
+            return Err(format!("the solutions kept are {kept:?}, not {:?}", self.solutions));
+        }
         self.check_budgets()
     }
 
-    /// M-9, in its order.
-    fn excluded(&self, id: &TaskId, agent: &PublicKey, price: Option<i64>) -> Option<Reason> {
-        let Some(price) = price else { return Some(Reason::Unopened) };
-        let task = self.model.tasks.get(id)?;
-        let attested = self.model.capabilities(agent);
-        let (spec, can) = (&task.spec, &attested.amounts);
-        let takes = demand(spec);
-        let market = self.world.genesis().markets.iter().find(|market| market.name == *self.market);
-        let reserve = market.and_then(|market| market.reserve).unwrap_or(HIGHEST);
-        let limit = spec.max_price.unwrap_or(HIGHEST).min(reserve).min(HIGHEST);
-        let needs = &spec.requires;
-        let budget = self.budgets.get(agent)?;
-        let has = |amounts: &Amounts, name: &Label, least: i64| {
-            amounts.get(name).copied().unwrap_or(0) >= least
+    /// It is among the inputs, and takes part by M-9.
+    fn check_bid(&self, id: &TaskId, agent: &PublicKey, said: Said) -> Result<(), String> {
+        let bid = self.model.bids.get(&(self.market.name.clone(), *agent));
+        let stands = (said.price(), bid.map(|bid| bid.operation()));
+        let input = self.bids.get(&(*id, *agent));
+        let same = |input: &&&BidInput| (input.price, Some(input.operation)) == stands;
+        let (Some(input), Some(budget)) = (input.filter(same), self.budgets.get(agent)) else {
+            return Err(format!("the bid of {agent:?} on {id} was left out"));
         };
-        let rules = [
-            (task.excluded.contains(agent), Reason::ExcludedAfterFailure),
-            (spec.deadline.is_some_and(|at| at <= self.model.now.wall), Reason::DeadlinePassed),
-            (!needs.labels.is_subset(&attested.labels), Reason::CapabilityNotAttested),
-            (needs.amounts.keys().any(|n| !can.contains_key(n)), Reason::CapabilityNotAttested),
-            (needs.amounts.iter().any(|(n, least)| !has(can, n, *least)), Reason::AmountTooLow),
-            (price > limit, Reason::PriceTooHigh),
-            (takes.keys().any(|name| !can.contains_key(name)), Reason::CapabilityNotAttested),
-            (takes.iter().any(|(name, n)| !has(budget, name, *n)), Reason::OverBudget),
-        ];
-        rules.into_iter().find(|(broken, _)| *broken).map(|(_, reason)| reason)
+        let expected = self.model.excluded(self.market, (id, agent, said), budget);
+        if input.excluded == expected {
+            return Ok(());
+        }
+        let found = input.excluded;
+        Err(format!("the bid of {agent:?} on {id} is excluded for {found:?}, not {expected:?}"))
     }
 
     /// M-10: what the bid says, and no more than the agent has free.
     fn check_budgets(&self) -> Result<(), String> {
         for (agent, found) in &self.budgets {
-            let Some(bid) = self.model.bids.get(&(self.market.clone(), *agent)) else {
+            let name = &self.market.name;
+            if !self.model.bids.contains_key(&(name.clone(), *agent)) {
                 return Err(format!("{agent:?} takes part without a bid"));
-            };
-            let mut expected = bid.budget.clone();
-            for (name, amount) in &mut expected {
-                *amount = (*amount).min(self.free(agent, name));
             }
+            let expected = self.model.cut(name, agent);
             if **found != expected {
                 return Err(format!("{agent:?} may spend {found:?}, should {expected:?}"));
             }
         }
         Ok(())
-    }
-
-    fn free(&self, agent: &PublicKey, name: &Label) -> i64 {
-        let attested = self.model.capabilities(agent).amounts.get(name).copied().unwrap_or(0);
-        let committed = self.model.committed(agent).get(name).copied().unwrap_or(0);
-        let others = self
-            .model
-            .bids
-            .iter()
-            .filter(|((market, bidder), _)| market != self.market && bidder == agent);
-        let reserved: i64 = others.map(|(_, bid)| bid.budget.get(name).copied().unwrap_or(0)).sum();
-        (attested - committed - reserved).max(0)
     }
 }

@@ -74,6 +74,7 @@ fn run(
         tasks: BTreeMap::new(),
         bidders: Vec::new(),
         bids: Vec::new(),
+        solutions: Vec::new(),
     };
     for input in inputs {
         match input {
@@ -89,6 +90,7 @@ fn run(
                 let takes_part = price.map(|price| Bid { task: bid.task, agent: bid.agent, price });
                 round.bids.extend(takes_part);
             }
+            ClearingInput::Solution(solution) => round.solutions.push(solution.clone()),
         }
     }
     let of = |how: String| format!("window {} of {:?}: {how}", record.window, record.market);
@@ -96,7 +98,11 @@ fn run(
     if mechanism.map(|market| &market.mechanism) != Some(&record.mechanism) {
         return Err(of("another mechanism than the market's".to_owned()));
     }
-    awards(&round, &record.mechanism, won).map_err(of)?;
+    let solution = awards(&round, &record.mechanism, won).map_err(of)?;
+    if record.solution != solution {
+        let found = record.solution;
+        return Err(of(format!("it is the solution of {solution:?}, the record has {found:?}")));
+    }
     let is_won = |bid: &&Bid| won.iter().any(|w| (w.task, w.agent) == (bid.task, bid.agent));
     let total: i64 = round.bids.iter().filter(is_won).map(|bid| bid.price).sum();
     if (record.assigned, record.total) != (won.len() as u64, total) {

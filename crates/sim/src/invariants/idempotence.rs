@@ -27,7 +27,8 @@ impl Rule for Idempotence {
     const NAME: &'static str = "idempotence";
 
     fn judge(&mut self, _: &World, model: &Model, step: &Step<'_>) -> Result<(), String> {
-        let (Step::Took(signed, _) | Step::Refused(signed) | Step::Moved(signed, _)) = step else {
+        let (Step::Took(signed, _) | Step::Refused(signed, _) | Step::Moved(signed, _)) = step
+        else {
             return Ok(());
         };
         self.count(model.now.height, signed)?;

@@ -81,6 +81,9 @@ pub struct AgentPlan {
     /// How it behaves.
     #[serde(default)]
     pub manner: Manner,
+    /// It proposes who should win what, where the market takes solutions.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub solves: bool,
 }
 
 /// How an agent behaves.
@@ -98,12 +101,24 @@ pub enum Manner {
     BidSpammer,
     /// It sends operations whose signatures are wrong, in its own name and that of others.
     Forger,
+    /// It proposes solutions that do not hold, and cancels what it proposed others should win.
+    FalseSolver,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl Manner {
     /// All of them, the honest one first.
-    pub const ALL: [Self; 5] =
-        [Self::Honest, Self::CapabilityLiar, Self::WinAndAbandon, Self::BidSpammer, Self::Forger];
+    pub const ALL: [Self; 6] = [
+        Self::Honest,
+        Self::CapabilityLiar,
+        Self::WinAndAbandon,
+        Self::BidSpammer,
+        Self::Forger,
+        Self::FalseSolver,
+    ];
 
     /// Its name in plans and reports.
     pub fn name(self) -> &'static str {
@@ -113,6 +128,7 @@ impl Manner {
             Self::WinAndAbandon => "win-and-abandon",
             Self::BidSpammer => "bid-spammer",
             Self::Forger => "forger",
+            Self::FalseSolver => "false-solver",
         }
     }
 }
@@ -128,6 +144,9 @@ pub struct MarketPlan {
     /// Bids are sealed, and opened for at least so many active milliseconds; `None`: open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reveal_ms: Option<Millis>,
+    /// Solutions are taken for at least so many active milliseconds; `None`: none are. For `gap`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub solve_ms: Option<Millis>,
     /// Active milliseconds without a heartbeat after which an assignment may lapse.
     pub lease_ms: Millis,
     /// Assignments a task may have.

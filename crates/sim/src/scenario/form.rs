@@ -72,6 +72,8 @@ pub(super) struct Agents {
     pub(super) region: Option<Name>,
     #[serde(default)]
     pub(super) manner: Manner,
+    #[serde(default)]
+    pub(super) solves: bool,
 }
 
 /// `[market]`.
@@ -82,6 +84,8 @@ pub(super) struct Market {
     pub(super) window: Time,
     /// Bids are sealed, and opened for so long.
     pub(super) reveal: Option<Time>,
+    /// Solutions are taken for so long.
+    pub(super) solve: Option<Time>,
     pub(super) lease: Time,
     pub(super) attempts: u64,
 }
@@ -92,6 +96,7 @@ impl Default for Market {
             mechanism: Optimal.label(),
             window: Time::of(300),
             reveal: None,
+            solve: None,
             lease: Time::of(3_000),
             attempts: 5,
         }

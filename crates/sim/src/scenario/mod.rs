@@ -125,10 +125,13 @@ impl Scenario {
         ranged("market.lease in ms", lease.millis(), 1..=MONTH)?;
         let reveal = market.reveal.map(|time| time.millis());
         ranged("market.reveal in ms", reveal.unwrap_or(1), 1..=MONTH)?;
+        let solve = market.solve.map(|time| time.millis());
+        ranged("market.solve in ms", solve.unwrap_or(1), 1..=MONTH)?;
         Ok(MarketPlan {
             mechanism: market.mechanism.clone(),
             window_ms: window.millis(),
             reveal_ms: reveal,
+            solve_ms: solve,
             lease_ms: lease.millis(),
             attempts,
         })
@@ -222,6 +225,7 @@ fn agents(
             fails_permille: group.fails_permille,
             region: regions.find(group.region.as_ref(), place)?,
             manner: group.manner,
+            solves: group.solves,
         };
         plans.extend(std::iter::repeat_n(plan, group.count as usize));
     }

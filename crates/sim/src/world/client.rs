@@ -116,6 +116,11 @@ impl Client {
             && self.plan.as_ref().is_none_or(|plan| plan.manner != Manner::WinAndAbandon)
     }
 
+    /// Its light client, while its process runs.
+    pub(super) fn light_client(&mut self) -> Option<&mut LightClient> {
+        self.process.as_mut().map(|process| &mut process.client)
+    }
+
     fn agents(&self) -> Vec<Box<dyn Agent>> {
         let Some(plan) = &self.plan else { return Vec::new() };
         let worker = |slot: usize| {
@@ -306,6 +311,7 @@ impl World {
         if event == Event::Ready {
             self.submit_waiting(at);
         }
+        self.solve(at, &event);
         self.see(Seen::Learned { client: at, event: Box::new(event) });
     }
 

@@ -11,6 +11,7 @@ mod liars;
 mod links;
 mod network;
 mod setting;
+mod solver;
 mod timer;
 mod validator;
 mod worker;

@@ -163,6 +163,7 @@ fn genesis(plan: &Plan, attester: &SecretKey) -> Result<Genesis, PlanError> {
         trusted: false,
         attempts: plan.market.attempts,
         lease_ms: plan.market.lease_ms,
+        solve_ms: plan.market.solve_ms,
         mechanism: plan.market.mechanism.clone(),
         reveal_ms: plan.market.reveal_ms,
         window_ms: plan.market.window_ms,

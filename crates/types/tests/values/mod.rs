@@ -137,6 +137,18 @@ fn reveal() -> impl Strategy<Value = Reveal> {
     })
 }
 
+fn pairs() -> impl Strategy<Value = Vec<Pair>> {
+    vec((task(), key()).prop_map(|(task, agent)| Pair { task, agent }), 0..4)
+}
+
+fn solve() -> impl Strategy<Value = Solve> {
+    (label(), any::<u64>(), pairs()).prop_map(|(market, window, pairs)| Solve {
+        market,
+        window,
+        pairs,
+    })
+}
+
 fn lapse() -> impl Strategy<Value = Lapse> {
     (task(), any::<u64>(), vec(suspicion(), 0..3)).prop_map(|(task, token, suspicions)| Lapse {
         task,
@@ -159,6 +171,7 @@ pub fn body() -> impl Strategy<Value = Body> {
         bid().prop_map(Body::Bid),
         seal().prop_map(Body::Seal),
         reveal().prop_map(Body::Reveal),
+        solve().prop_map(Body::Solve),
         report().prop_map(Body::Accept),
         report().prop_map(Body::Decline),
         report().prop_map(Body::Complete),
@@ -302,9 +315,11 @@ fn assignment() -> impl Strategy<Value = Assignment> {
 
 pub fn clearing() -> impl Strategy<Value = ClearingRecord> {
     let rule = (label(), label(), any::<u16>(), option::of(any::<i64>()));
-    (rule, any::<[u64; 3]>(), any::<i64>(), hash()).prop_map(|(rule, numbers, total, inputs)| {
+    let found = (any::<i64>(), option::of(operation_id()));
+    (rule, any::<[u64; 3]>(), found, hash()).prop_map(|(rule, numbers, found, inputs)| {
         let (market, mechanism, version, reserve) = rule;
         let [window, input_count, assigned] = numbers;
+        let (total, solution) = found;
         ClearingRecord {
             market,
             window,
@@ -315,6 +330,7 @@ pub fn clearing() -> impl Strategy<Value = ClearingRecord> {
             input_count,
             assigned,
             total,
+            solution,
         }
     })
 }
@@ -330,6 +346,9 @@ pub fn clearing_input() -> impl Strategy<Value = ClearingInput> {
             .prop_map(|(agent, budget)| ClearingInput::Bidder(BidderInput { agent, budget })),
         bid.prop_map(|(task, agent, price, operation, excluded)| {
             ClearingInput::Bid(BidInput { task, agent, price, operation, excluded })
+        }),
+        (key(), operation_id(), pairs()).prop_map(|(agent, operation, pairs)| {
+            ClearingInput::Solution(SolutionInput { agent, operation, pairs })
         }),
     ]
 }
@@ -361,23 +380,24 @@ pub fn validators() -> impl Strategy<Value = ValidatorSet> {
 
 fn market() -> impl Strategy<Value = (Label, Market)> {
     let rule = (label(), option::of(0..=limits::PRICE), any::<bool>(), label());
-    let times = (1u64..1_000_000, option::of(1u64..1_000_000), 1u64..1_000_000);
-    (rule, 1u64..=1000, times).prop_map(
-        |((name, reserve, trusted, mechanism), attempts, (lease_ms, reveal_ms, window_ms))| {
-            let key = name.clone();
-            let market = Market {
-                name,
-                reserve,
-                trusted,
-                attempts,
-                lease_ms,
-                mechanism,
-                reveal_ms,
-                window_ms,
-            };
-            (key, market)
-        },
-    )
+    let some = || option::of(1u64..1_000_000);
+    let times = (1u64..1_000_000, some(), some(), 1u64..1_000_000);
+    (rule, 1u64..=1000, times).prop_map(|((name, reserve, trusted, mechanism), attempts, times)| {
+        let (lease_ms, solve_ms, reveal_ms, window_ms) = times;
+        let key = name.clone();
+        let market = Market {
+            name,
+            reserve,
+            trusted,
+            attempts,
+            lease_ms,
+            solve_ms,
+            mechanism,
+            reveal_ms,
+            window_ms,
+        };
+        (key, market)
+    })
 }
 
 /// One that passes its own check, with times that fit into TOML's signed integers.

@@ -10,13 +10,14 @@ use quorate_certificate::Dossier;
 use quorate_crypto::SecretKey;
 use quorate_types::cose::Owned;
 use quorate_types::message::{
-    AccountSummary, Answer, BlockNotice, Call, ClientMessage, ClientRequest, DossierPart, Notice,
+    AccountSummary, Answer, BlockNotice, Call, ClientMessage, ClientRequest, Notice, Part,
     Rejection, Reply, Request,
 };
 use quorate_types::operation::Offer;
-use quorate_types::outcome::ClearingRecord;
+use quorate_types::outcome::{ClearingInput, ClearingRecord};
 use quorate_types::{
-    Amounts, BlockId, Body, FencingToken, Hash, Millis, Outcome, PublicKey, TaskId, cbor, limits,
+    Amounts, BlockId, Body, FencingToken, Hash, Millis, Outcome, PublicKey, Stage, TaskId, cbor,
+    limits,
 };
 
 use crate::choices::{Choices, edit};
@@ -112,12 +113,12 @@ impl World {
         let at = choices.below(self.asked.len());
         let request = self.asked.get(at).filter(|(to, _)| to == from).map(|(_, of)| of.clone());
         let Some(ClientRequest { id, request }) = request else {
-            let (id, answer) = (choices.number(1), answer_of_kind(choices.below(7), choices));
+            let (id, answer) = (choices.number(1), answer_of_kind(choices.below(8), choices));
             return ClientMessage::Reply(Reply { id, answer });
         };
         self.asked.remove(at);
         let answer = match (choices.below(8), request) {
-            (0, _) => answer_of_kind(choices.below(7), choices),
+            (0, _) => answer_of_kind(choices.below(8), choices),
             (1, _) => answer_of_kind(1, choices),
             (_, Request::Submit(operation)) => Answer::Accepted(operation.payload.id()),
             (_, Request::Account(_)) => answer_of_kind(2, choices),
@@ -168,6 +169,7 @@ impl World {
     fn check(&mut self, event: &Event) {
         let (name, certificate) = match event {
             Event::Ready | Event::Call(_) | Event::LeaseLost { .. } => return,
+            Event::Solve { .. } | Event::StandingBids { .. } => return,
             Event::Dossier { clearing, found } => return check_dossier(clearing, found.as_deref()),
             Event::Award(award) => ("award", &award.certificate),
             Event::Awarded { certificate, .. } => ("awarded", certificate),
@@ -245,7 +247,9 @@ fn call(choices: &mut Choices<'_>) -> Call {
     let tasks = tasks().into_iter().enumerate().filter(|(at, _)| listed >> at & 1 == 0);
     let tasks = tasks.map(|(_, task)| (task, spec())).collect();
     let (window, height) = (choices.number(1), choices.number(1));
-    Call { market: jobs(), window, height, opening: choices.below(4) == 0, tasks }
+    let stages = [Stage::Bids, Stage::Bids, Stage::Openings, Stage::Solutions];
+    let stage = stages[choices.below(stages.len())];
+    Call { market: jobs(), window, height, stage, tasks }
 }
 
 fn answer_of_kind(kind: usize, choices: &mut Choices<'_>) -> Answer {
@@ -260,20 +264,31 @@ fn answer_of_kind(kind: usize, choices: &mut Choices<'_>) -> Answer {
         3 => Answer::Open(call(choices)),
         4 => Answer::Task(None),
         5 => Answer::Dossier(dossier_part(choices)),
+        6 => Answer::Bids(bids_part(choices)),
         _ => Answer::Accepted(quorate_types::OperationId([0; 32])),
     }
 }
 
 /// Nothing, bytes that are no dossier, or the one that is asked for, whole or cut short.
-fn dossier_part(choices: &mut Choices<'_>) -> Option<DossierPart> {
+fn dossier_part(choices: &mut Choices<'_>) -> Option<Part> {
     let whole = dossier().encode();
     let (total, cut) = (whole.len() as u64, choices.below(whole.len() + 1));
     match choices.below(4) {
         0 => None,
-        1 => Some(DossierPart { total: choices.number(total), bytes: Owned(vec![choices.byte()]) }),
-        2 => Some(DossierPart { total, bytes: Owned(whole[cut..].to_vec()) }),
-        _ => Some(DossierPart { total, bytes: Owned(whole) }),
+        1 => Some(Part { total: choices.number(total), bytes: Owned(vec![choices.byte()]) }),
+        2 => Some(Part { total, bytes: Owned(whole[cut..].to_vec()) }),
+        _ => Some(Part { total, bytes: Owned(whole) }),
     }
+}
+
+/// Nothing, bytes that are no inputs, or none of them.
+fn bids_part(choices: &mut Choices<'_>) -> Option<Part> {
+    let bytes = match choices.below(3) {
+        0 => return None,
+        1 => vec![choices.byte()],
+        _ => cbor::encode(&Vec::<ClearingInput>::new()),
+    };
+    Some(Part { total: choices.number(bytes.len() as u64), bytes: Owned(bytes) })
 }
 
 /// The dossier of a clearing without inputs.
@@ -288,6 +303,7 @@ fn dossier() -> Dossier {
         input_count: 0,
         assigned: 0,
         total: 0,
+        solution: None,
     };
     Dossier { record, inputs: Vec::new() }
 }

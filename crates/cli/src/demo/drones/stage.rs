@@ -77,6 +77,7 @@ fn market() -> Result<Market> {
         trusted: false,
         attempts: 10,
         lease_ms: 3_000,
+        solve_ms: None,
         mechanism: "assignment".parse()?,
         reveal_ms: None,
         window_ms: 600,

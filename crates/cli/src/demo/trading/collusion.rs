@@ -67,7 +67,7 @@ impl Insight<'_> {
     fn round(&self, dossier: &Dossier) -> Round {
         let ties = TieSeed { swarm: self.swarm, market: dossier.record.market.clone() };
         let (tasks, bidders, bids) = (Vec::new(), Vec::new(), Vec::new());
-        let mut round = Round { tasks, bidders, bids, ties };
+        let mut round = Round { tasks, bidders, bids, solutions: Vec::new(), ties };
         for input in &dossier.inputs {
             match input {
                 ClearingInput::Task(TaskInput { task, demand, limit, .. }) => {
@@ -85,7 +85,7 @@ impl Insight<'_> {
                 }) => {
                     round.bids.push(Bid { task: *task, agent: *agent, price: *price });
                 }
-                ClearingInput::Bid(_) => {}
+                ClearingInput::Bid(_) | ClearingInput::Solution(_) => {}
             }
         }
         round
@@ -203,6 +203,7 @@ mod tests {
         let mut round = Round {
             bidders: bidders.collect(),
             bids: Vec::new(),
+            solutions: Vec::new(),
             ties: TieSeed { swarm: SwarmId([0; 32]), market: "m".parse().unwrap() },
             tasks,
         };

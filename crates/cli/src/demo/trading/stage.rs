@@ -119,6 +119,7 @@ fn market((name, mechanism): (&str, &str)) -> Result<Market> {
         trusted: false,
         attempts: 10,
         lease_ms: 3_000,
+        solve_ms: None,
         mechanism: mechanism.parse()?,
         reveal_ms: Some(600),
         window_ms: 300,

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_market::{Mechanism, TieSeed};
-use quorate_types::{Amounts, Hash, Label, Price, PublicKey, SwarmId, TaskId};
+use quorate_types::outcome::SolutionInput;
+use quorate_types::{Amounts, Hash, Label, OperationId, Price, PublicKey, SwarmId, TaskId};
 
 /// Offers up to which the tie rule is applied to the assignment mechanism: it is slow here.
 const TIES: usize = 80;
@@ -32,9 +33,12 @@ pub(in crate::invariants) struct Round<'a> {
     pub(in crate::invariants) tasks: BTreeMap<TaskId, (Amounts, Price)>,
     pub(in crate::invariants) bidders: Vec<Bidder>,
     pub(in crate::invariants) bids: Vec<Bid>,
+    /// Ascending by agent.
+    pub(in crate::invariants) solutions: Vec<SolutionInput>,
 }
 
-/// Checks what was won in a clearing and what is paid for it, ascending by task.
+/// Checks what was won in a clearing and what is paid for it, ascending by task. Gives the
+/// operation whose solution it is.
 ///
 /// # Errors
 /// What they should have been.
@@ -42,26 +46,27 @@ pub(in crate::invariants) fn awards(
     round: &Round<'_>,
     mechanism: &Label,
     won: &[Bid],
-) -> Result<(), String> {
-    match mechanism.as_str() {
-        "first-price" => same(won, round.task_by_task(|bid, _| bid.price)),
-        "second-price" => same(won, round.task_by_task(|_, second| second)),
-        "assignment" => round.check_assignment(won),
+) -> Result<Option<OperationId>, String> {
+    let found = match mechanism.as_str() {
+        "first-price" => round.task_by_task(|bid, _| bid.price),
+        "second-price" => round.task_by_task(|_, second| second),
+        "assignment" => return round.check_assignment(won).map(|()| None),
         // Nobody has written these down a second time: they are run again, from the inputs alone.
         _ => match quorate_market::mechanism(mechanism) {
-            Some(rule) => same(won, round.again(rule)),
-            None => Err(format!("there is no mechanism `{mechanism}`")),
+            Some(rule) => round.again(rule),
+            None => return Err(format!("there is no mechanism `{mechanism}`")),
         },
-    }
-}
-
-fn same(won: &[Bid], expected: Vec<Bid>) -> Result<(), String> {
-    if expected == won { Ok(()) } else { Err(format!("{won:?}, not {expected:?}")) }
+    };
+    let (expected, solution) = match mechanism.as_str() {
+        "gap" => round.bettered(found),
+        _ => (found, None),
+    };
+    if expected == won { Ok(solution) } else { Err(format!("{won:?}, not {expected:?}")) }
 }
 
 impl Round<'_> {
     /// M-14.
-    fn key(&self, bid: &Bid) -> Hash {
+    pub(super) fn key(&self, bid: &Bid) -> Hash {
         let number = bid.task.number.to_be_bytes();
         let parts: [&[u8]; 5] = [
             &self.swarm.0,
@@ -73,8 +78,14 @@ impl Round<'_> {
         Hash::derive("quorate 1 tie", &parts)
     }
 
-    /// What the product's own mechanism makes of the round.
+    /// What the product's own mechanism finds in the round by itself: no solutions are shown to it.
     pub(in crate::invariants) fn again(&self, rule: &dyn Mechanism) -> Vec<Bid> {
+        let awards = rule.clear(&self.given()).awards.into_iter();
+        awards.map(|won| Bid { task: won.task, agent: won.agent, price: won.payment }).collect()
+    }
+
+    /// The round as the product's mechanisms take it, without solutions.
+    pub(in crate::invariants) fn given(&self) -> quorate_market::Round {
         let task = |(id, (demand, limit)): (&TaskId, &(Amounts, Price))| quorate_market::Task {
             id: *id,
             demand: demand.clone(),
@@ -86,14 +97,13 @@ impl Round<'_> {
         };
         let bid =
             |bid: &Bid| quorate_market::Bid { task: bid.task, agent: bid.agent, price: bid.price };
-        let given = quorate_market::Round {
+        quorate_market::Round {
             tasks: self.tasks.iter().map(task).collect(),
             bidders: self.bidders.iter().map(bidder).collect(),
             bids: self.bids.iter().map(bid).collect(),
+            solutions: Vec::new(),
             ties: TieSeed { swarm: self.swarm, market: self.market.clone() },
-        };
-        let awards = rule.clear(&given).awards.into_iter();
-        awards.map(|won| Bid { task: won.task, agent: won.agent, price: won.payment }).collect()
+        }
     }
 
     /// M-12, M-18: `paid` says what the winner of a task gets, by its bid and by what the cheapest

@@ -8,8 +8,11 @@ mod chain;
 mod committee;
 mod model;
 mod rule;
+mod solutions;
+mod standing;
 mod steps;
 mod voices;
+mod windows;
 
 pub(super) use auction::{Bid, Bidder, Round, awards};
 pub(super) use chain::{Chain, Decided};

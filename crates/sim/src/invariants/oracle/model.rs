@@ -6,13 +6,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_types::operation::{Revoke, Submit};
-use quorate_types::outcome::{Assignment, Receipt};
+use quorate_types::outcome::{Assignment, Receipt, SolutionInput};
 use quorate_types::{
     Amounts, Attestation, Body, Capabilities, FencingToken, Hash, Height, Label, Millis,
     OperationId, Price, PublicKey, Reason, SignedOperation, TaskId, TaskSpec,
 };
 
 use super::steps::refuses;
+use super::windows::Window;
 use super::{Committee, Decided, Step};
 use crate::seen::Seen;
 use crate::world::World;
@@ -125,6 +126,11 @@ pub(in crate::invariants) struct Model {
     pub(in crate::invariants) bids: BTreeMap<(Label, PublicKey), Live>,
     /// Bids that the last clearing of this block took up.
     pub(in crate::invariants) cleared: BTreeMap<(Label, PublicKey), Live>,
+    /// Markets whose window is over and that clear in this block.
+    pub(in crate::invariants) due: BTreeSet<Label>,
+    pub(super) windows: BTreeMap<Label, Window>,
+    /// Solutions of the windows, each market's ascending by agent.
+    pub(super) kept: BTreeMap<Label, Vec<SolutionInput>>,
     attested: BTreeMap<PublicKey, BTreeMap<Hash, Attestation>>,
     revoked: BTreeSet<(PublicKey, Hash)>,
     attempts: BTreeMap<Label, u64>,
@@ -143,8 +149,9 @@ impl Model {
             for step in Step::of(&decided) {
                 let height = self.now.height;
                 judge(self, &step).map_err(|how| format!("height {height}: {how}"))?;
-                self.apply(&step);
+                self.apply(world, &step);
             }
+            self.end_windows();
         }
         Ok(())
     }
@@ -211,7 +218,7 @@ impl Model {
         self.attempts.get(market).copied().unwrap_or(0)
     }
 
-    fn apply(&mut self, step: &Step<'_>) {
+    fn apply(&mut self, world: &World, step: &Step<'_>) {
         match step {
             Step::Took(signed, refusal) => {
                 let agent = signed.payload.agent;
@@ -246,10 +253,12 @@ impl Model {
                             bid.offers.extend(opened.map(|of| (of.task, Said::Price(of.price))));
                         }
                     }
+                    Body::Solve(solve) => self.keep(world, signed, solve),
                     _ => {}
                 }
             }
             Step::Refused(..) => {}
+            Step::Windows(block) => self.move_windows(world, block),
             Step::Moved(signed, receipt) => self.moved(signed, receipt),
             Step::Ended(expiry) if expiry.reason == Reason::DeadlinePassed => {
                 self.set(expiry.task, State::Expired);
@@ -259,6 +268,7 @@ impl Model {
                 let all = std::mem::take(&mut self.bids);
                 let of_market = |(market, _): &(Label, PublicKey)| *market == record.market;
                 (self.cleared, self.bids) = all.into_iter().partition(|(key, _)| of_market(key));
+                self.clear_window(&record.market);
             }
             Step::Assigned(assignment) => self.assigned(assignment),
         }
@@ -269,6 +279,7 @@ impl Model {
             let id = TaskId { requester, number };
             let (spec, state, token) = (spec.clone(), State::Open, 0);
             let task = Task { spec, state, token, holder: None, excluded: BTreeSet::new() };
+            self.open_window(&task.spec.market);
             self.tasks.insert(id, task);
             self.touched.insert(id);
         }
@@ -282,14 +293,6 @@ impl Model {
     ) {
         let live = Live { signed: signed.clone(), budget: budget.clone(), offers };
         self.bids.insert((market.clone(), signed.payload.agent), live);
-    }
-
-    /// Whether somebody's opened bid on an open task of the market can be read.
-    pub(in crate::invariants) fn has_opened(&self, market: &Label) -> bool {
-        let bids = self.bids.iter().filter(|((of, _), _)| of == market);
-        let offers = bids.flat_map(|(_, bid)| &bid.offers);
-        let mut read = offers.filter(|(_, said)| said.price().is_some());
-        read.any(|(id, _)| self.tasks.get(id).is_some_and(|task| task.state == State::Open))
     }
 
     fn set(&mut self, id: TaskId, state: State) {
@@ -312,6 +315,10 @@ impl Model {
         };
         let failed = matches!(state, State::Failed | State::Open);
         let holder = task.holder.map(|(agent, _)| agent);
+        if state == State::Open {
+            let market = task.spec.market.clone();
+            self.open_window(&market);
+        }
         self.set(receipt.task, state);
         if let (true, Some(task)) = (failed, self.tasks.get_mut(&receipt.task)) {
             task.excluded.extend(holder);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use quorate_types::outcome::{Assignment, ClearingInput, ClearingRecord, Expiry, Receipt, Refusal};
-use quorate_types::{Body, OperationId, Outcome, Reason, SignedOperation, TaskId};
+use quorate_types::{Block, Body, OperationId, Outcome, Reason, SignedOperation, TaskId};
 
 use super::Decided;
 
@@ -12,12 +12,14 @@ use super::Decided;
 pub(in crate::invariants) enum Step<'a> {
     /// An operation took effect, but for offers on the tasks of the refusal.
     Took(&'a SignedOperation, Option<&'a Refusal>),
-    /// An operation had no effect.
-    Refused(&'a SignedOperation),
+    /// An operation had no effect, for the reasons of the refusal.
+    Refused(&'a SignedOperation, &'a Refusal),
     /// An operation changed a task.
     Moved(&'a SignedOperation, &'a Receipt),
     /// A task ended without an operation.
     Ended(&'a Expiry),
+    /// All operations and deadlines of the block are over: windows move on.
+    Windows(&'a Block),
     /// A market cleared.
     Cleared(&'a ClearingRecord, &'a [ClearingInput]),
     /// A task went to an agent.
@@ -40,7 +42,12 @@ impl<'a> Step<'a> {
         for outcome in early.iter().filter(|outcome| matches!(outcome, Outcome::Expiry(_))) {
             steps.extend(of_outcome(outcome, &[]));
         }
-        for outcome in late {
+        let is_clearing = |outcome: &Outcome| matches!(outcome, Outcome::Clearing(_));
+        let split = late.iter().position(is_clearing).unwrap_or(late.len());
+        let (ended, cleared) = late.split_at(split);
+        steps.extend(ended.iter().filter_map(|outcome| of_outcome(outcome, &[])));
+        steps.push(Step::Windows(&decided.block));
+        for outcome in cleared {
             let inputs = match outcome {
                 Outcome::Clearing(_) => dossiers.next().map_or(&[][..], |found| &found.inputs),
                 _ => &[],
@@ -79,7 +86,7 @@ fn operations<'a>(operations: &'a [SignedOperation], outcomes: &'a [Outcome]) ->
         let id = signed.payload.id();
         match (receipts.get(&id), refusals.get(&id)) {
             (Some(receipt), _) => Step::Moved(signed, receipt),
-            (None, Some(refusal)) if is_whole(signed, refusal) => Step::Refused(signed),
+            (None, Some(refusal)) if is_whole(signed, refusal) => Step::Refused(signed, refusal),
             (None, refusal) => Step::Took(signed, refusal.copied()),
         }
     };

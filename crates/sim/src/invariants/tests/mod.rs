@@ -3,4 +3,5 @@
 mod auctions;
 mod forensics;
 mod record;
+mod solutions;
 mod table;

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use quorate_crypto::{SignatureMemo, Verified};
-use quorate_ledger::Committed;
-use quorate_types::{Block, Header, Height, Outcome};
+use quorate_crypto::{SignatureMemo, Verified, merkle};
+use quorate_ledger::{Committed, Dossier};
+use quorate_types::{Block, Header, Height, Outcome, Reason, cbor};
 
 use crate::invariants::Invariant;
-use crate::plan::Plan;
+use crate::plan::{Manner, Plan};
 use crate::profile::{Profile, Size};
 use crate::seen::Seen;
 use crate::world::World;
@@ -33,10 +33,36 @@ fn plan() -> Plan {
     plan
 }
 
+/// A market that takes solutions: three solvers, and one who proposes what does not hold. They ask
+/// the same, so that the better solution is often one of the tie rule.
+fn solved() -> Plan {
+    let size = Size { validators: 4, agents: 4, tasks: 12, heights: 5 };
+    let mut plan = Profile::Calm.plan(1, size);
+    plan.market.mechanism = "gap".parse().unwrap();
+    (plan.market.window_ms, plan.market.solve_ms) = (200, Some(700));
+    for agent in &mut plan.agents {
+        (agent.slots, agent.price, agent.work_ms, agent.solves) = (2, 5, 100, true);
+    }
+    (plan.agents[3].manner, plan.agents[3].solves) = (Manner::FalseSolver, false);
+    for (at, task) in (0..).zip(&mut plan.tasks) {
+        (task.at, task.requires) = (500 + at / 4 * 1_000, Vec::new());
+    }
+    (plan.heal_at, plan.patience) = (3_000, 1_000);
+    plan
+}
+
 impl Record {
     pub(super) fn new() -> Self {
+        Self::of(plan())
+    }
+
+    pub(super) fn solved() -> Self {
+        Self::of(solved())
+    }
+
+    fn of(plan: Plan) -> Self {
         let memo = SignatureMemo::start();
-        let mut world = World::new(plan()).unwrap();
+        let mut world = World::new(plan).unwrap();
         let mut seen = Vec::new();
         while world.now() < 6_000 {
             seen.extend(world.step().unwrap());
@@ -69,6 +95,40 @@ pub(super) fn outcomes(seen: &mut [Seen], mut change: impl FnMut(Height, &mut Co
 /// Changes each outcome of each block.
 pub(super) fn each_outcome(seen: &mut [Seen], mut change: impl FnMut(&mut Outcome)) {
     outcomes(seen, |_, committed| committed.outcomes.iter_mut().for_each(&mut change));
+}
+
+/// Changes clearings: their inputs, what of the record follows from those, and what names it.
+pub(super) fn clearings(seen: &mut [Seen], mut change: impl FnMut(&mut Dossier)) {
+    outcomes(seen, |_, committed| {
+        for dossier in &mut committed.dossiers {
+            let before = dossier.record.hash();
+            change(dossier);
+            let leaves: Vec<Vec<u8>> = dossier.inputs.iter().map(cbor::encode).collect();
+            dossier.record.inputs = merkle::root(&leaves);
+            dossier.record.input_count = leaves.len() as u64;
+            for outcome in &mut committed.outcomes {
+                match outcome {
+                    Outcome::Clearing(record) if record.hash() == before => {
+                        *record = dossier.record.clone();
+                    }
+                    Outcome::Assignment(assignment) if assignment.clearing == before => {
+                        assignment.clearing = dossier.record.hash();
+                    }
+                    _ => {}
+                }
+            }
+        }
+    });
+}
+
+/// Takes back what was refused for a reason.
+pub(super) fn unrefused(seen: &mut [Seen], reason: Reason) {
+    outcomes(seen, |_, committed| {
+        committed.outcomes.retain(|outcome| match outcome {
+            Outcome::Refusal(refusal) => refusal.items.iter().all(|(_, why)| *why != reason),
+            _ => true,
+        });
+    });
 }
 
 /// Changes decided blocks of one height; signatures in them stay good.

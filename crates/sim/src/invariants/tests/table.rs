@@ -12,7 +12,9 @@ use crate::seen::{Seen, key_of};
 type Change = fn(&Record, &mut Vec<Seen>);
 
 /// The number of the invariant, what is changed, words of what is found, and the change.
-const ROWS: &[(u8, &str, &str, Change)] = &[
+pub(super) type Row = (u8, &'static str, &'static str, Change);
+
+const ROWS: &[Row] = &[
     (1, "one validator decides another block", "validator 1", |_, seen| {
         blocks(seen, 4, |at, block| block.header.block_time += u64::from(at == 1));
     }),
@@ -231,22 +233,27 @@ const ROWS: &[(u8, &str, &str, Change)] = &[
     }),
 ];
 
-#[test]
-fn a_run_keeps_every_invariant_and_each_can_be_broken() {
-    let record = Record::new();
+/// The run keeps every invariant, and each row breaks its own.
+pub(super) fn each_row_breaks(rows: &[Row], record: &Record) {
     for invariant in &mut all() {
         let judged = record.judged(invariant.as_mut(), &record.seen);
         assert_eq!(judged, Ok(()), "{} {}", invariant.number(), invariant.name());
     }
-    for (number, what, words, change) in ROWS {
+    for (number, what, words, change) in rows {
         let mut seen = record.seen.clone();
-        change(&record, &mut seen);
+        change(record, &mut seen);
         let mut invariants = all();
         let invariant = invariants.iter_mut().find(|found| found.number() == *number).unwrap();
         let judged = record.judged(invariant.as_mut(), &seen);
         let found = judged.as_ref().is_err_and(|how| how.contains(words));
         assert!(found, "{number}, {what}: {judged:?}");
     }
+}
+
+#[test]
+fn a_run_keeps_every_invariant_and_each_can_be_broken() {
+    let record = Record::new();
+    each_row_breaks(ROWS, &record);
     let mut none_beside = Bounds::new(0, 0);
     assert!(record.judged(&mut none_beside, &record.seen).is_err(), "24: a disk in use");
 }
@@ -259,7 +266,7 @@ fn every_invariant_has_a_number_of_its_own_and_a_row() {
     assert_eq!(numbers, [0; 0], "no row breaks these");
 }
 
-fn without(seen: &mut [Seen], is_gone: impl Fn(&Outcome) -> bool) {
+pub(super) fn without(seen: &mut [Seen], is_gone: impl Fn(&Outcome) -> bool) {
     outcomes(seen, |_, committed| committed.outcomes.retain(|outcome| !is_gone(outcome)));
 }
 

@@ -1,0 +1,193 @@
+//! Fetching what is longer than one answer: in parts, from one validator after the other.
+//!
+//! Whoever is silent, has none, or sends what it cannot be is passed over; a few rounds, and there
+//! is an answer.
+
+use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
+
+use quorate_types::cose::Owned;
+use quorate_types::message::{FetchBids, FetchDossier, Part, Request};
+use quorate_types::{Hash, Label, Millis, PublicKey, limits};
+
+use super::LightClient;
+use super::links::Asked;
+
+/// Validators in reach are asked so many times each: the first may not have the block yet.
+const ROUNDS: u32 = 3;
+/// Parts that a whole comes in at most: twice as many as it takes, so that who sends it byte by
+/// byte holds nobody up.
+const PARTS: usize = 2 * limits::DOSSIER_BYTES / limits::PART_BYTES;
+
+/// What can be fetched.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Wanted {
+    /// The dossier of a clearing.
+    Dossier(Hash),
+    /// What is to be solved in a window of a market.
+    Bids(Label, u64),
+}
+
+/// Something on its way.
+#[derive(Debug, Default)]
+pub(super) struct Fetch {
+    /// Who was asked in this round.
+    asked: BTreeSet<PublicKey>,
+    /// Who is asked now, and heard last when.
+    at: Option<(PublicKey, Millis)>,
+    rounds: u32,
+    /// What that one has sent of it so far, in so many parts.
+    part: Vec<u8>,
+    parts: usize,
+    /// A dossier, checked against its name: the certificate is wanted still.
+    pub(super) dossier: Option<Vec<u8>>,
+}
+
+/// How much is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Received {
+    Part,
+    Whole(Vec<u8>),
+}
+
+impl Wanted {
+    /// A validator that has not answered after so many intervals is passed over: a window that
+    /// takes solutions does not wait.
+    fn silent_ticks(&self) -> u64 {
+        match self {
+            Self::Dossier(_) => 3,
+            Self::Bids(..) => 1,
+        }
+    }
+
+    /// Which of so many validators is asked first: in each window another, so that one that lies
+    /// or is slow does not cost them all.
+    fn first(&self, validators: usize) -> usize {
+        match self {
+            Self::Dossier(_) => 0,
+            Self::Bids(_, window) => (*window % validators.max(1) as u64) as usize,
+        }
+    }
+}
+
+impl Fetch {
+    /// Whether this validator is the one that is asked now.
+    pub(super) fn is_asked_of(&self, validator: &PublicKey) -> bool {
+        self.at.is_some_and(|(asked, _)| asked == *validator)
+    }
+
+    /// Takes a part; `None` where it is none of a whole within limits.
+    fn take(&mut self, part: Part) -> Option<Received> {
+        let Part { total, bytes: Owned(bytes) } = part;
+        let total = usize::try_from(total).ok().filter(|total| *total <= limits::DOSSIER_BYTES)?;
+        let length = self.part.len() + bytes.len();
+        self.parts += 1;
+        let is_part = (1..=limits::PART_BYTES).contains(&bytes.len());
+        if !is_part || length > total || self.parts > PARTS {
+            return None;
+        }
+        self.part.extend(bytes);
+        Some(match length == total {
+            true => Received::Whole(std::mem::take(&mut self.part)),
+            false => Received::Part,
+        })
+    }
+}
+
+impl LightClient {
+    /// Begins to fetch something; once for all who ask meanwhile.
+    pub(super) fn fetch(&mut self, wanted: Wanted, now: Millis) {
+        if let Entry::Vacant(fetch) = self.fetches.entry(wanted.clone()) {
+            fetch.insert(Fetch::default());
+            self.ask_next(&wanted, now);
+        }
+    }
+
+    /// Passes over who is silent, and begins new rounds.
+    pub(super) fn pursue_fetches(&mut self, now: Millis) {
+        let interval = self.config.resubmit;
+        let is_stuck = |(wanted, fetch): &(&Wanted, &Fetch)| {
+            let patience = interval.saturating_mul(wanted.silent_ticks());
+            fetch.at.is_none_or(|(_, since)| since.saturating_add(patience) <= now)
+        };
+        let stuck = self.fetches.iter().filter(is_stuck).map(|(wanted, _)| wanted.clone());
+        let stuck: Vec<Wanted> = stuck.collect();
+        stuck.iter().for_each(|wanted| self.ask_next(wanted, now));
+    }
+
+    /// A validator sent a part, or has none.
+    pub(super) fn handle_part(
+        &mut self,
+        from: PublicKey,
+        wanted: &Wanted,
+        part: Option<Part>,
+        now: Millis,
+    ) {
+        let Some(fetch) = self.fetches.get_mut(wanted) else { return };
+        if !fetch.is_asked_of(&from) || fetch.dossier.is_some() {
+            return;
+        }
+        let is_sound = match part.map(|part| fetch.take(part)) {
+            None => return self.ask_next(wanted, now),
+            Some(Some(Received::Part)) => return self.ask_for_rest(from, wanted, now),
+            Some(Some(Received::Whole(bytes))) => match wanted {
+                Wanted::Dossier(clearing) => self.take_dossier(from, *clearing, bytes, now),
+                Wanted::Bids(market, window) => self.take_bids(market, *window, &bytes),
+            },
+            Some(None) => false,
+        };
+        if !is_sound {
+            self.counters.unexpected += 1;
+            self.ask_next(wanted, now);
+        }
+    }
+
+    /// Asks the next validator for what is missing; after the last one, another round begins at the
+    /// next tick, or what is there must do.
+    pub(super) fn ask_next(&mut self, wanted: &Wanted, now: Millis) {
+        let mut connected = self.connected();
+        let first = wanted.first(connected.len());
+        connected.rotate_left(first);
+        let Some(fetch) = self.fetches.get_mut(wanted) else { return };
+        (fetch.part, fetch.parts) = (Vec::new(), 0);
+        let next = connected.into_iter().find(|validator| !fetch.asked.contains(validator));
+        let Some(next) = next else {
+            fetch.rounds += 1;
+            (fetch.at, fetch.asked) = (None, BTreeSet::new());
+            if fetch.rounds >= ROUNDS {
+                self.give_up(wanted);
+            }
+            return;
+        };
+        fetch.asked.insert(next);
+        self.ask_for_rest(next, wanted, now);
+    }
+
+    /// Asks a validator for what is missing.
+    pub(super) fn ask_for_rest(&mut self, validator: PublicKey, wanted: &Wanted, now: Millis) {
+        let Some(fetch) = self.fetches.get_mut(wanted) else { return };
+        fetch.at = Some((validator, now));
+        let from = fetch.part.len() as u64;
+        let (request, asked) = match wanted {
+            Wanted::Dossier(clearing) if fetch.dossier.is_some() => {
+                (Request::Clearing(*clearing), Asked::Clearing(*clearing))
+            }
+            &Wanted::Dossier(clearing) => {
+                (Request::Dossier(FetchDossier { clearing, from }), Asked::Part(wanted.clone()))
+            }
+            Wanted::Bids(market, window) => {
+                let (market, window) = (market.clone(), *window);
+                (Request::Bids(FetchBids { market, window, from }), Asked::Part(wanted.clone()))
+            }
+        };
+        self.ask(&validator, request, Some(asked));
+    }
+
+    /// Nobody in reach has more of it.
+    fn give_up(&mut self, wanted: &Wanted) {
+        match wanted {
+            Wanted::Dossier(clearing) => self.conclude_dossier(*clearing, None),
+            Wanted::Bids(market, window) => self.conclude_bids(market, *window, None),
+        }
+    }
+}

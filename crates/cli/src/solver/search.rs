@@ -1,0 +1,292 @@
+//! What a window could be cleared with: by the mechanism alone, by what others propose, and by a
+//! longer search.
+
+use std::collections::BTreeSet;
+
+use quorate_market::gap::{self, Offer, Problem};
+use quorate_market::{
+    Award, Bid, Bidder, Clearing, Mechanism, Round, Score, Task, TieSeed, clearing_of, eligibility,
+    gap_effort,
+};
+use quorate_node::StandingBids;
+use quorate_types::operation::Pair;
+use quorate_types::{Amounts, Label, Millis, Price, limits};
+use serde::Serialize;
+
+/// Steps that a search takes at most for each millisecond that a window takes solutions: at 10 to
+/// 25 nanoseconds for one it has ended about half way.
+const STEPS_PER_MS: u64 = 20_000;
+
+/// How long to search.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Effort {
+    /// Times the steps of the mechanism's own search.
+    pub(super) times: u64,
+    /// How long the market takes solutions.
+    pub(super) solve_ms: Millis,
+}
+
+/// What came of a window.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Findings {
+    pub(super) tasks: usize,
+    pub(super) bidders: usize,
+    /// That take part.
+    pub(super) bids: usize,
+    /// Solutions that others have proposed and the swarm keeps.
+    pub(super) kept: usize,
+    /// What the mechanism finds by itself.
+    pub(super) baseline: Worth,
+    /// The best of the kept solutions, by what of it holds.
+    pub(super) best_kept: Option<Worth>,
+    /// What the longer search finds.
+    pub(super) found: Worth,
+    /// Steps that it took.
+    pub(super) steps: u64,
+    /// No clearing assigns more tasks, or as many for less, than what it found: proved.
+    pub(super) optimal: bool,
+    /// Its pairs, where they are better than all of these.
+    #[serde(skip)]
+    pub(super) proposal: Option<Vec<Pair>>,
+}
+
+/// What a clearing comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(super) struct Worth {
+    /// Tasks assigned.
+    pub(super) tasks: usize,
+    /// Sum of the winning bids.
+    pub(super) total: Price,
+}
+
+/// Looks for something better than `rule` would find, and than what is kept.
+pub(super) fn search(
+    standing: &StandingBids,
+    ties: TieSeed,
+    rule: &dyn Mechanism,
+    effort: Effort,
+) -> Findings {
+    let round = round(standing, ties);
+    let baseline = rule.clear(&round);
+    let kept: Vec<Clearing> =
+        standing.solutions.iter().map(|kept| clearing_of(&round, &kept.pairs)).collect();
+    let (pairs, optimal, steps) = longer(&round, effort.steps(round.bids.len()));
+    let found = clearing_of(&round, &pairs);
+    let score = |clearing: &Clearing| Score::new(&round, clearing);
+    let best_kept = kept.iter().min_by_key(|kept| score(kept));
+    let others = [Some(&baseline), best_kept];
+    let is_better = others.into_iter().flatten().all(|other| score(&found) < score(other));
+    Findings {
+        tasks: round.tasks.len(),
+        bidders: round.bidders.len(),
+        bids: round.bids.len(),
+        kept: kept.len(),
+        baseline: Worth::of(&baseline),
+        best_kept: best_kept.map(Worth::of),
+        found: Worth::of(&found),
+        steps,
+        optimal,
+        proposal: is_better.then(|| found.awards.iter().map(pair).collect()),
+    }
+}
+
+impl Effort {
+    fn steps(&self, bids: usize) -> u64 {
+        let most = self.solve_ms.saturating_mul(STEPS_PER_MS);
+        gap_effort(bids).saturating_mul(self.times).min(most)
+    }
+}
+
+impl Worth {
+    fn of(clearing: &Clearing) -> Self {
+        let prices = clearing.awards.iter().map(|award| award.bid);
+        Self { tasks: clearing.awards.len(), total: prices.fold(0, Price::saturating_add) }
+    }
+}
+
+fn pair(award: &Award) -> Pair {
+    Pair { task: award.task, agent: award.agent }
+}
+
+/// What the mechanism sees of a window: bids that take part, and no solutions.
+fn round(standing: &StandingBids, ties: TieSeed) -> Round {
+    let tasks = standing.tasks.iter().map(|task| Task {
+        id: task.task,
+        demand: eligibility::demand_or_slot(&task.demand),
+        limit: task.limit.min(limits::PRICE),
+    });
+    let bidders = standing.bidders.iter().map(|bidder| {
+        let (agent, budget) = (bidder.agent, bidder.budget.clone());
+        Bidder { agent, budget }
+    });
+    let live = standing.bids.iter().filter(|bid| bid.excluded.is_none());
+    let bids = live.filter_map(|bid| {
+        let (task, agent) = (bid.task, bid.agent);
+        Some(Bid { task, agent, price: bid.price? })
+    });
+    Round {
+        tasks: tasks.collect(),
+        bidders: bidders.collect(),
+        bids: bids.collect(),
+        solutions: Vec::new(),
+        ties,
+    }
+}
+
+/// The built-in search for so many steps: pairs ascending by task, whether none is better, and the
+/// steps taken. Nothing beyond the sizes that it takes.
+fn longer(round: &Round, steps: u64) -> (Vec<Pair>, bool, u64) {
+    let Some(problem) = problem(round) else { return (Vec::new(), false, 0) };
+    let solution = gap::solve(&problem, steps);
+    let pairs = solution.pairs.iter().map(|won| Pair {
+        task: round.tasks[won.job as usize].id,
+        agent: round.bidders[won.agent as usize].agent,
+    });
+    (pairs.collect(), solution.optimal, solution.steps)
+}
+
+fn problem(round: &Round) -> Option<Problem> {
+    let names: BTreeSet<&Label> = round.tasks.iter().flat_map(|task| task.demand.keys()).collect();
+    let vector = |amounts: &Amounts| -> Vec<i64> {
+        names.iter().map(|name| amounts.get(*name).copied().unwrap_or(0)).collect()
+    };
+    let budgets: Vec<Vec<i64>> =
+        round.bidders.iter().map(|bidder| vector(&bidder.budget)).collect();
+    let offers = round.bids.iter().filter_map(|bid| {
+        let (agent, job) = (round.bidder_index(&bid.agent)?, round.task_index(&bid.task)?);
+        let task = &round.tasks[job];
+        (bid.price <= task.limit).then(|| Offer {
+            agent: agent as u32,
+            job: job as u32,
+            cost: bid.price,
+            demand: vector(&task.demand),
+        })
+    });
+    Problem::new(round.tasks.len(), &budgets, offers.collect()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use quorate_market::Gap;
+    use quorate_types::outcome::{BidInput, BidderInput, SolutionInput, TaskInput};
+    use quorate_types::{Hash, OperationId, PublicKey, Reason, SwarmId, TaskId};
+
+    use super::*;
+
+    const EFFORT: Effort = Effort { times: 50, solve_ms: 60_000 };
+
+    fn task(number: u64) -> TaskId {
+        TaskId { requester: PublicKey([200; 32]), number }
+    }
+
+    fn agent(number: u8) -> PublicKey {
+        PublicKey([number; 32])
+    }
+
+    fn slots(amount: i64) -> Amounts {
+        Amounts::from([("slots".parse().unwrap(), amount)])
+    }
+
+    fn ties() -> TieSeed {
+        TieSeed { swarm: SwarmId([7; 32]), market: "grid".parse().unwrap() }
+    }
+
+    /// All bid on all; capacities are 80 in 100 of an even share of what the tasks take.
+    fn tight(agents: u8, tasks: u64) -> StandingBids {
+        let mut state = 88_172_645_463_325_252_u64;
+        let mut roll = |low: i64, high: i64| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            low + (state % (high - low + 1) as u64) as i64
+        };
+        let demands: Vec<i64> = (0..tasks).map(|_| roll(5, 25)).collect();
+        let budget = slots(demands.iter().sum::<i64>() * 8 / 10 / i64::from(agents));
+        let mut standing = StandingBids::default();
+        for (number, demand) in (0..).zip(demands) {
+            let (spec, demand) = (Hash::ZERO, slots(demand));
+            standing.tasks.push(TaskInput { task: task(number), spec, demand, limit: 99 });
+            standing.bids.extend((0..agents).map(|by| BidInput {
+                task: task(number),
+                agent: agent(by),
+                price: Some(roll(10, 50)),
+                operation: OperationId([0; 32]),
+                excluded: None,
+            }));
+        }
+        let bidder = |by| BidderInput { agent: agent(by), budget: budget.clone() };
+        standing.bidders.extend((0..agents).map(bidder));
+        standing
+    }
+
+    fn kept(by: u8, pairs: Vec<Pair>) -> SolutionInput {
+        SolutionInput { agent: agent(by), operation: OperationId([by; 32]), pairs }
+    }
+
+    #[test]
+    fn m30_what_is_better_than_baseline_and_kept_is_proposed_and_else_nothing() {
+        let mut standing = tight(20, 200);
+        let first = search(&standing, ties(), &Gap, EFFORT);
+        assert!(first.steps > first.baseline_steps(), "{} steps", first.steps);
+        let proposal = first.proposal.clone().unwrap();
+        let order = |worth: Worth| (std::cmp::Reverse(worth.tasks), worth.total);
+        assert!(order(first.found) < order(first.baseline), "{first:?}");
+        assert_eq!((first.kept, first.best_kept), (0, None));
+        assert!(proposal.is_sorted_by(|a, b| a.task < b.task));
+        let round = round(&standing, ties());
+        assert_eq!(clearing_of(&round, &proposal).awards.len(), proposal.len(), "all pairs hold");
+
+        // One that somebody else has proposed already is not proposed again.
+        standing.solutions.push(kept(1, proposal[..9].to_vec()));
+        standing.solutions.push(kept(2, proposal));
+        let second = search(&standing, ties(), &Gap, EFFORT);
+        assert_eq!((second.kept, second.best_kept), (2, Some(first.found)));
+        assert_eq!(second.proposal, None);
+    }
+
+    #[test]
+    fn as_long_as_the_mechanism_itself_it_finds_nothing_better() {
+        let standing = tight(4, 12);
+        let found = search(&standing, ties(), &Gap, Effort { times: 1, ..EFFORT });
+        assert_eq!((found.found, found.proposal.is_some()), (found.baseline, false), "{found:?}");
+    }
+
+    #[test]
+    fn m11_an_excluded_bid_takes_no_part() {
+        let mut standing = tight(3, 3);
+        standing.bidders.iter_mut().for_each(|bidder| bidder.budget = slots(99));
+        standing.bids.retain(|bid| bid.agent == agent(1));
+        standing.bids[0].excluded = Some(Reason::OverBudget);
+        standing.bids[1].price = None;
+        standing.bids[1].excluded = Some(Reason::Unopened);
+        let found = search(&standing, ties(), &Gap, EFFORT);
+        assert_eq!((found.bids, found.baseline.tasks, found.found.tasks), (1, 1, 1));
+    }
+
+    /// Whatever a validator makes up: absent tasks and bidders, nothing at all.
+    #[test]
+    fn what_is_made_up_does_no_harm() {
+        let mut standing = tight(3, 3);
+        standing.tasks.remove(0);
+        standing.bidders.remove(0);
+        standing.solutions.push(kept(9, vec![Pair { task: task(77), agent: agent(77) }]));
+        let found = search(&standing, ties(), &Gap, EFFORT);
+        assert_eq!((found.tasks, found.bidders), (2, 2));
+        assert_eq!(found.best_kept, Some(Worth { tasks: 0, total: 0 }));
+        let nothing = search(&StandingBids::default(), ties(), &Gap, EFFORT);
+        assert_eq!((nothing.baseline.tasks, nothing.proposal), (0, None));
+    }
+
+    #[test]
+    fn a_search_ends_about_half_way_through_the_stage() {
+        let effort = Effort { times: 10_000, solve_ms: 2_000 };
+        assert_eq!(effort.steps(1_000), 2_000 * STEPS_PER_MS);
+        assert_eq!(EFFORT.steps(4_000), 50 * 2_400_000);
+    }
+
+    impl Findings {
+        fn baseline_steps(&self) -> u64 {
+            gap_effort(self.bids)
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! One window after the other: fetched, searched, proposed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use quorate_certificate::Certificate;
+use quorate_market::{TieSeed, mechanism};
+use quorate_node::{NodeError, NodeEvent, NodeHandle, StandingBids};
+use quorate_types::operation::Pair;
+use quorate_types::{Genesis, Label, Market, Millis};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+use super::progress::{Item, Outcome, Progress};
+use super::search::{Effort, Findings, search};
+use crate::node::stop::StopSignal;
+use crate::output::say;
+use crate::values::unix_now;
+
+/// What to solve, and how.
+pub(super) struct Setting<'a> {
+    pub(super) genesis: &'a Genesis,
+    /// Markets that take solutions.
+    pub(super) markets: Vec<Market>,
+    /// Times the steps of the mechanism's own search.
+    pub(super) effort: u64,
+    /// JSON lines, not words.
+    pub(super) json: bool,
+}
+
+/// The windows that were seen, and the searches under way.
+pub(super) struct Windows<'a> {
+    node: &'a NodeHandle,
+    setting: Setting<'a>,
+    /// Unix time; what the swarm refused this key before is no matter of these windows.
+    started: Millis,
+    /// The newest window of each market.
+    newest: BTreeMap<Label, u64>,
+    searches: JoinSet<Result<Looked>>,
+    /// Windows that were looked at.
+    done: u64,
+    /// A refusal of the newest proposal may take so long.
+    refusal: Option<Duration>,
+}
+
+/// What came of looking at a window; nothing where its bids are not to be had.
+struct Looked {
+    market: Market,
+    window: u64,
+    findings: Option<Findings>,
+}
+
+/// Whoever is not known for so long is told what may be wrong.
+const HINT_AFTER: Duration = Duration::from_secs(10);
+/// From the end of a stage to the certificate of a refusal.
+const REFUSAL_LIMIT: Duration = Duration::from_secs(2);
+
+impl<'a> Windows<'a> {
+    pub(super) fn new(node: &'a NodeHandle, setting: Setting<'a>) -> Self {
+        Self {
+            node,
+            setting,
+            started: unix_now(),
+            newest: BTreeMap::new(),
+            searches: JoinSet::new(),
+            done: 0,
+            refusal: None,
+        }
+    }
+
+    /// Goes on until told to stop, or for so many windows.
+    ///
+    /// # Errors
+    /// Where the node ended by itself, or the reader of standard output has gone.
+    pub(super) async fn run(mut self, windows: Option<u64>, mut stop: StopSignal) -> Result<()> {
+        let mut events = self.node.subscribe();
+        tokio::select! {
+            () = stop.received() => return Ok(()),
+            known = self.known() => known?,
+        }
+        while windows.is_none_or(|windows| self.done < windows) {
+            tokio::select! {
+                () = stop.received() => return Ok(()),
+                event = events.recv() => self.on_event(event)?,
+                Some(looked) = self.searches.join_next() => self.on_looked(looked??).await?,
+            }
+        }
+        let Some(limit) = self.refusal.take() else { return Ok(()) };
+        tokio::select! {
+            () = stop.received() => Ok(()),
+            () = tokio::time::sleep(limit) => Ok(()),
+            refused = self.refusal(&mut events) => refused,
+        }
+    }
+
+    /// Waits until the swarm knows the key.
+    async fn known(&self) -> Result<()> {
+        let ready = self.node.ready();
+        let mut ready = std::pin::pin!(ready);
+        if let Ok(ready) = tokio::time::timeout(HINT_AFTER, &mut ready).await {
+            ready?;
+        } else {
+            let set = &self.setting.genesis.validators;
+            let peers = self.node.peers();
+            let connected = peers.iter().filter(|key| set.get(key).is_some()).count();
+            eprintln!(
+                "the swarm does not know this key yet: connected with {connected} of {} \
+                 validators; is `boot` in node.toml right, and the attestation in force?",
+                set.len()
+            );
+            ready.await?;
+        }
+        let markets = self.setting.markets.iter().map(|market| market.name.clone()).collect();
+        self.tell(&Progress::Ready { agent: self.node.public_key(), markets })
+    }
+
+    fn on_event(&mut self, event: Result<NodeEvent, RecvError>) -> Result<()> {
+        match event {
+            Ok(NodeEvent::Solve { market, window }) => self.look_at(&market, window),
+            Ok(event) => {
+                self.on_refusal(&event)?;
+            }
+            Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "events not seen"),
+            Err(RecvError::Closed) => bail!("the node ended by itself"),
+        }
+        Ok(())
+    }
+
+    /// Begins to look at a window of a market that is solved, once.
+    fn look_at(&mut self, name: &Label, window: u64) {
+        let market = self.setting.markets.iter().find(|market| market.name == *name);
+        let Some(market) = market.cloned() else { return };
+        if self.newest.insert(name.clone(), window) == Some(window) {
+            return;
+        }
+        let standing = self.node.standing_bids(name.clone(), window);
+        let ties = TieSeed { swarm: self.setting.genesis.swarm_id(), market: name.clone() };
+        let times = self.setting.effort;
+        self.searches.spawn(async move {
+            let findings = match standing.await? {
+                Some(standing) => Some(search_aside(standing, ties, &market, times).await?),
+                None => None,
+            };
+            Ok(Looked { market, window, findings })
+        });
+    }
+
+    async fn on_looked(&mut self, looked: Looked) -> Result<()> {
+        let Looked { market, window, findings } = looked;
+        (self.done, self.refusal) = (self.done + 1, None);
+        let proposal = findings.as_ref().map(|findings| findings.proposal.clone());
+        let (outcome, explanation) = match proposal {
+            None => (Outcome::Missed, None),
+            Some(None) => (Outcome::NotBetter, None),
+            Some(Some(pairs)) => self.propose(&market, window, pairs).await?,
+        };
+        let market = market.name;
+        self.tell(&Progress::Window { market, window, outcome, explanation, findings })
+    }
+
+    async fn propose(
+        &mut self,
+        market: &Market,
+        window: u64,
+        pairs: Vec<Pair>,
+    ) -> Result<(Outcome, Option<String>)> {
+        match self.node.solve(market.name.clone(), window, pairs).await {
+            Ok(()) => {
+                let stage = Duration::from_millis(market.solve_ms.unwrap_or(0));
+                self.refusal = Some(stage.saturating_add(REFUSAL_LIMIT));
+                Ok((Outcome::Proposed, None))
+            }
+            Err(NodeError::Client(error)) => Ok((Outcome::TooLong, Some(error.to_string()))),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Waits for a refusal.
+    async fn refusal(&self, events: &mut Receiver<NodeEvent>) -> Result<()> {
+        loop {
+            match events.recv().await {
+                Ok(event) if self.on_refusal(&event)? => return Ok(()),
+                Ok(_) | Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => bail!("the node ended by itself"),
+            }
+        }
+    }
+
+    /// Tells of a refusal; whether it was one of what this run has said.
+    fn on_refusal(&self, event: &NodeEvent) -> Result<bool> {
+        let NodeEvent::Refused { operation, items, certificate } = event else { return Ok(false) };
+        if Certificate::decode(certificate)?.header.block_time < self.started {
+            return Ok(false);
+        }
+        let items = items.iter().map(|(task, reason)| Item::new(*task, *reason)).collect();
+        self.tell(&Progress::Refused { operation: *operation, items })?;
+        Ok(true)
+    }
+
+    fn tell(&self, progress: &Progress) -> Result<()> {
+        match self.setting.json {
+            true => say(serde_json::to_string(progress)?),
+            false => say(progress.to_string()),
+        }
+    }
+}
+
+/// Searches on a thread of its own, that nobody waits for at the end.
+async fn search_aside(
+    standing: Arc<StandingBids>,
+    ties: TieSeed,
+    market: &Market,
+    times: u64,
+) -> Result<Findings> {
+    let rule = mechanism(&market.mechanism).context("the mechanism is not known")?;
+    let effort = Effort { times, solve_ms: market.solve_ms.unwrap_or(0) };
+    let (reply, answer) = oneshot::channel();
+    std::thread::spawn(move || {
+        // Whoever asked may have gone.
+        let _ = reply.send(search(&standing, ties, rule, effort));
+    });
+    answer.await.context("the search broke off")
+}

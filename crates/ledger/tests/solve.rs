@@ -1,0 +1,468 @@
+//! Solutions from outside: clauses M-28 to M-31.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helpers may fail the test")]
+
+mod common;
+
+use common::*;
+use quorate_ledger::{Committed, Dossier, WindowView};
+use quorate_types::operation::{
+    Attest, Body, Opening, Pair, Reveal, Revoke, Seal, SealedOffer, Solve, Withdraw,
+};
+use quorate_types::outcome::{ClearingInput, SolutionInput};
+use quorate_types::*;
+
+const FLEET: &str = "fleet";
+
+/// Market `fleet` goes by `gap` and takes solutions; these agents have two slots each.
+fn world(agents: impl IntoIterator<Item = u8>) -> World {
+    world_with(|market| market.solve_ms = Some(300), agents)
+}
+
+fn world_with(change: impl Fn(&mut Market), agents: impl IntoIterator<Item = u8>) -> World {
+    let mut genesis = genesis();
+    let mut fleet = market(FLEET, "gap", false);
+    change(&mut fleet);
+    genesis.markets.push(fleet);
+    genesis.markets.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut world = World::with(genesis);
+    world.admit(50, Capabilities::new());
+    for number in agents {
+        world.admit(number, drone(2));
+    }
+    world.step();
+    world
+}
+
+fn window(world: &World) -> WindowView {
+    let windows = world.ledger.windows();
+    windows.into_iter().find(|window| window.market == label(FLEET)).unwrap()
+}
+
+fn pairs(pairs: &[(TaskId, u8)]) -> Vec<Pair> {
+    pairs.iter().map(|&(task, by)| Pair { task, agent: key(by).public_key() }).collect()
+}
+
+fn solve(world: &mut World, by: u8, pairs: Vec<Pair>) -> OperationId {
+    let (market, window) = (label(FLEET), window(world).number);
+    world.say(&key(by), Body::Solve(Solve { market, window, pairs }))
+}
+
+/// Steps until the window takes this.
+fn until(world: &mut World, stage: Stage) -> Committed {
+    for _ in 0..20 {
+        let committed = world.step();
+        if window(world).stage == stage {
+            return committed;
+        }
+    }
+    panic!("no {stage:?} within 20 blocks");
+}
+
+/// A block a millisecond after the last: only time ends the last part of a window.
+fn brief(world: &mut World) -> Committed {
+    let (block, _) = world.propose_at(world.ledger.block_time() + 1, 0);
+    world.decide(block)
+}
+
+/// Tasks with these demands of slots, each agent's bids on them, and the stage of solutions.
+fn called(
+    world: &mut World,
+    demands: &[i64],
+    bids: &[(u8, &[Price])],
+) -> (Vec<TaskId>, Vec<OperationId>) {
+    let specs = demands.iter().map(|demand| {
+        let mut spec = spec(FLEET);
+        spec.demand = slots(*demand);
+        spec
+    });
+    let tasks = world.submit(specs.collect());
+    world.step();
+    let bid = |(by, prices): &(u8, &[Price])| {
+        let offers: Vec<_> = tasks.iter().copied().zip(prices.iter().copied()).collect();
+        world.bid_under(*by, FLEET, slots(2), &offers)
+    };
+    let operations = bids.iter().map(bid).collect();
+    until(world, Stage::Solutions);
+    (tasks, operations)
+}
+
+/// Three tasks, and agents 1 to 3 that bid 10, 20 and 30 on each.
+fn three(world: &mut World) -> Vec<TaskId> {
+    let bids: [(u8, &[Price]); 3] = [(1, &[10; 3]), (2, &[20; 3]), (3, &[30; 3])];
+    called(world, &[1; 3], &bids).0
+}
+
+/// What was refused of an operation.
+fn items_of(committed: &Committed, operation: OperationId) -> Vec<(Option<TaskId>, Reason)> {
+    let of = refusals(committed).into_iter().filter(|refusal| refusal.operation == operation);
+    of.flat_map(|refusal| refusal.items.clone()).collect()
+}
+
+fn dossier(committed: &Committed) -> &Dossier {
+    committed.dossiers.iter().find(|dossier| dossier.record.market == label(FLEET)).unwrap()
+}
+
+fn solutions(committed: &Committed) -> Vec<SolutionInput> {
+    let inputs = dossier(committed).inputs.iter().filter_map(|input| match input {
+        ClearingInput::Solution(solution) => Some(solution.clone()),
+        _ => None,
+    });
+    inputs.collect()
+}
+
+#[test]
+fn m28_a_genesis_that_wants_solutions_of_another_mechanism_is_none() {
+    let mut genesis = genesis();
+    genesis.markets[0].solve_ms = Some(1);
+    let error = quorate_ledger::Ledger::genesis(genesis).err().unwrap();
+    assert!(error.to_string().contains("takes no solutions"), "{error}");
+}
+
+#[test]
+fn m28_the_parts_of_a_window_follow_each_other() {
+    use Stage::{Bids, Openings, Solutions};
+    let table: [(Option<Millis>, Option<Millis>, &[Stage]); 4] = [
+        (None, None, &[Bids]),
+        (None, Some(300), &[Bids, Solutions]),
+        (Some(300), None, &[Bids, Openings]),
+        (Some(300), Some(300), &[Bids, Openings, Solutions]),
+    ];
+    for (reveal_ms, solve_ms, expected) in table {
+        let change = |market: &mut Market| {
+            (market.reveal_ms, market.solve_ms) = (reveal_ms, solve_ms);
+        };
+        let mut world = world_with(change, [1]);
+        let task = world.submit(vec![spec(FLEET)])[0];
+        world.step();
+        let (swarm, agent) = (world.ledger.swarm(), key(1).public_key());
+        let opening = Opening { task, price: 7, nonce: Nonce([1; 32]) };
+        if reveal_ms.is_some() {
+            let commitment = opening.commitment(&swarm, &agent);
+            let offers = vec![SealedOffer { task, commitment }];
+            let seal = Seal { market: label(FLEET), window: 0, budget: slots(1), offers };
+            world.say(&key(1), Body::Seal(seal));
+        } else {
+            world.bid(1, FLEET, &[(task, 7)]);
+        }
+        let mut seen = vec![window(&world).stage];
+        let mut begun = Vec::new();
+        let committed = loop {
+            let committed = world.step();
+            let now = window(&world);
+            if !committed.dossiers.is_empty() {
+                break committed;
+            }
+            if seen.last() != Some(&now.stage) {
+                seen.push(now.stage);
+                begun.push(world.ledger.active_time());
+                if now.stage == Openings {
+                    let (market, openings) = (label(FLEET), vec![opening]);
+                    world.say(&key(1), Body::Reveal(Reveal { market, window: 0, openings }));
+                }
+            }
+            assert!(seen.len() <= 3);
+        };
+        assert_eq!(seen, expected);
+        assert_eq!(assignments(&committed)[0].agent, agent);
+        if seen.last() == Some(&Solutions) {
+            assert!(world.ledger.active_time() >= begun.last().unwrap() + 300);
+        }
+    }
+}
+
+#[test]
+fn m28_the_window_rule_holds_for_the_last_part() {
+    let mut world = world([1, 2, 3]);
+    three(&mut world);
+    let one_builder = |world: &mut World| {
+        let height = world.ledger.height() + 1;
+        let builds = |round: &Round| {
+            world.ledger.proposers().proposer(height, *round) == validator(0).public_key()
+        };
+        let round = (0..8).find(builds).unwrap();
+        let (block, _) = world.propose_at(world.ledger.block_time() + 1_000, round);
+        world.decide(block)
+    };
+    for _ in 0..3 {
+        one_builder(&mut world);
+        assert_eq!(window(&world).stage, Stage::Solutions, "it could have kept a solution out");
+    }
+    assert!(!world.until_clearing(FLEET).dossiers.is_empty());
+}
+
+#[test]
+fn m28_bids_stand_in_the_last_part() {
+    let mut world = world([1, 2, 3, 4]);
+    let tasks = three(&mut world);
+    let late = world.bid(4, FLEET, &[(tasks[0], 1)]);
+    let withdrawn = world.say(&key(1), Body::Withdraw(Withdraw { market: label(FLEET) }));
+    let committed = world.step();
+    assert_eq!(reason_of(&committed, late), Some(Reason::LateBid));
+    assert_eq!(reason_of(&committed, withdrawn), Some(Reason::WithdrawLate));
+    assert_eq!(window(&world).live_bids, 9);
+}
+
+#[test]
+fn m28_a_window_whose_bids_are_gone_ends_without_a_clearing() {
+    let mut world = world([1]);
+    let bids: [(u8, &[Price]); 1] = [(1, &[5])];
+    let (tasks, _) = called(&mut world, &[1], &bids);
+    solve(&mut world, 50, pairs(&[(tasks[0], 1)]));
+    world.submit(vec![spec(FLEET)]);
+    world.step();
+    let before = window(&world).number;
+    world.cancel(tasks[0]);
+    let committed = world.step();
+    assert!(committed.dossiers.is_empty());
+    let now = window(&world);
+    assert_eq!((now.number, now.stage, now.open_tasks), (before + 1, Stage::Bids, 1));
+    // What was proposed for it is gone too.
+    world.bid(1, FLEET, &[(TaskId { number: tasks[0].number + 1, ..tasks[0] }, 5)]);
+    assert!(solutions(&world.until_clearing(FLEET)).is_empty());
+}
+
+#[test]
+fn m29_a_solution_is_refused_with_its_reason() {
+    let mut world = world([1, 2, 3]);
+    let early = solve(&mut world, 50, pairs(&[]));
+    assert_eq!(reason_of(&world.step(), early), Some(Reason::BidMalformed), "the form comes first");
+    let tasks = three(&mut world);
+    let other = world.submit(vec![spec("drones")])[0];
+    world.bid(1, "drones", &[(other, 5)]);
+    let [a, b, c] = tasks[..] else { panic!("three tasks") };
+    let unknown = TaskId { number: 99, ..a };
+    type Refused = &'static [Reason];
+    let table: [(Vec<Pair>, Refused, Option<TaskId>); 9] = [
+        (pairs(&[]), &[Reason::BidMalformed], None),
+        (pairs(&[(b, 1), (a, 1)]), &[Reason::BidMalformed], None),
+        (pairs(&[(a, 1), (a, 2)]), &[Reason::BidMalformed], None),
+        (pairs(&[(a, 1), (b, 50)]), &[Reason::NoBid], Some(b)),
+        (pairs(&[(a, 1), (unknown, 1)]), &[Reason::NoBid], Some(unknown)),
+        (pairs(&[(a, 1), (other, 1)]), &[Reason::NoBid], Some(other)),
+        // Two slots, three tasks.
+        (pairs(&[(a, 1), (b, 1), (c, 1)]), &[Reason::OverBudget], Some(c)),
+        (pairs(&[(a, 1), (b, 1), (c, 2)]), &[], None),
+        (pairs(&[(a, 1), (b, 1)]), &[Reason::NotBetter], None),
+    ];
+    for (given, reasons, of) in table {
+        let expected: Vec<_> = reasons.iter().map(|reason| (of, *reason)).collect();
+        let said = solve(&mut world, 50, given.clone());
+        assert_eq!(items_of(&brief(&mut world), said), expected, "{given:?}");
+        assert_eq!(window(&world).stage, Stage::Solutions);
+    }
+}
+
+#[test]
+fn m29_only_for_its_window_and_in_its_part() {
+    let mut world = world([1, 2, 3]);
+    let bids: [(u8, &[Price]); 1] = [(1, &[5, 5])];
+    let task = world.submit(vec![spec(FLEET)])[0];
+    let say = |world: &mut World, window: u64, market: &str| {
+        let market = label(market);
+        let body = Body::Solve(Solve { market, window, pairs: pairs(&[(task, 1)]) });
+        let said = world.say(&key(2), body);
+        reason_of(&world.step(), said)
+    };
+    assert_eq!(say(&mut world, 0, FLEET), Some(Reason::NotSolving), "bids are taken");
+    assert_eq!(say(&mut world, 0, "spot"), Some(Reason::NotSolving), "it takes none");
+    assert_eq!(say(&mut world, 0, "nowhere"), Some(Reason::UnknownMarket));
+    world.bid(1, FLEET, &[(task, bids[0].1[0])]);
+    until(&mut world, Stage::Solutions);
+    assert_eq!(say(&mut world, 1, FLEET), Some(Reason::NotSolving), "another window");
+    assert_eq!(say(&mut world, 0, FLEET), None);
+}
+
+#[test]
+fn m29_pairs_are_judged_as_bids_are() {
+    let mut world = world([1, 2]);
+    let mut dear = spec(FLEET);
+    dear.max_price = Some(15);
+    let mut picky = spec(FLEET);
+    picky.requires = Capabilities::new().label("boat").unwrap();
+    let tasks = world.submit(vec![spec(FLEET), dear, picky]);
+    world.step();
+    for by in [1, 2] {
+        let offers: Vec<_> = tasks.iter().map(|task| (*task, 10 * Price::from(by))).collect();
+        world.bid_under(by, FLEET, slots(2), &offers);
+    }
+    until(&mut world, Stage::Solutions);
+    let given = pairs(&[(tasks[0], 1), (tasks[1], 2), (tasks[2], 1)]);
+    let said = solve(&mut world, 50, given);
+    let expected =
+        [(Some(tasks[1]), Reason::PriceTooHigh), (Some(tasks[2]), Reason::CapabilityNotAttested)];
+    assert_eq!(items_of(&world.step(), said), expected);
+}
+
+#[test]
+fn m30_each_is_better_than_the_last_and_the_four_best_are_kept() {
+    let mut world = world([1, 2, 3]);
+    let tasks = three(&mut world);
+    let [a, b, c] = tasks[..] else { panic!("three tasks") };
+    // One task, two, three for 80, 70, 50, each by another member; the last but one is member 3's
+    // second.
+    let ladder = [
+        (50, pairs(&[(a, 3)])),
+        (1, pairs(&[(a, 3), (b, 3)])),
+        (2, pairs(&[(a, 3), (b, 3), (c, 2)])),
+        (3, pairs(&[(a, 3), (b, 2), (c, 2)])),
+        (3, pairs(&[(a, 2), (b, 2), (c, 1)])),
+        (1, pairs(&[(a, 2), (b, 1), (c, 1)])),
+    ];
+    for (by, given) in &ladder {
+        let said = solve(&mut world, *by, given.clone());
+        assert_eq!(items_of(&brief(&mut world), said), [], "{by}");
+        let again = solve(&mut world, 50, given.clone());
+        let refused = brief(&mut world);
+        assert_eq!(items_of(&refused, again), [(None, Reason::NotBetter)], "as good by another");
+    }
+    let committed = world.until_clearing(FLEET);
+    let mut kept: Vec<_> = solutions(&committed).into_iter().map(|one| one.pairs).collect();
+    kept.sort();
+    let mut expected: Vec<_> =
+        [&ladder[0], &ladder[2], &ladder[4], &ladder[5]].map(|(_, given)| given.clone()).into();
+    expected.sort();
+    assert_eq!(kept, expected);
+    let agents: Vec<_> = solutions(&committed).into_iter().map(|one| one.agent).collect();
+    assert!(agents.is_sorted());
+}
+
+#[test]
+fn m30_of_more_than_four_the_worst_goes() {
+    let mut world = world([1, 2, 3, 4]);
+    let tasks = three(&mut world);
+    let [a, b, c] = tasks[..] else { panic!("three tasks") };
+    let ladder = [
+        (50, pairs(&[(a, 3)])),
+        (1, pairs(&[(a, 3), (b, 3)])),
+        (2, pairs(&[(a, 3), (b, 3), (c, 2)])),
+        (3, pairs(&[(a, 3), (b, 2), (c, 2)])),
+        (4, pairs(&[(a, 2), (b, 2), (c, 1)])),
+    ];
+    for (by, given) in &ladder {
+        let said = solve(&mut world, *by, given.clone());
+        assert_eq!(items_of(&brief(&mut world), said), []);
+    }
+    let kept = solutions(&world.until_clearing(FLEET));
+    assert_eq!(kept.len(), limits::SOLUTIONS_PER_WINDOW);
+    assert!(!kept.iter().any(|one| one.agent == key(50).public_key()));
+}
+
+#[test]
+fn m30_what_lost_its_pairs_since_keeps_out_nothing() {
+    let mut world = world([1, 2, 3]);
+    let bids: [(u8, &[Price]); 2] = [(1, &[10, 10, 10]), (2, &[20, 20, 20])];
+    let (tasks, _) = called(&mut world, &[1; 3], &bids);
+    let [a, b, c] = tasks[..] else { panic!("three tasks") };
+    solve(&mut world, 3, pairs(&[(a, 1), (b, 2), (c, 2)]));
+    brief(&mut world);
+    let worse = solve(&mut world, 50, pairs(&[(a, 1), (b, 1)]));
+    assert_eq!(reason_of(&brief(&mut world), worse), Some(Reason::NotBetter));
+    world.cancel(c);
+    brief(&mut world);
+    let better = solve(&mut world, 50, pairs(&[(a, 1), (b, 1)]));
+    assert_eq!(items_of(&brief(&mut world), better), []);
+}
+
+#[test]
+fn m31_what_holds_no_more_at_the_clearing_does_not_count() {
+    let mut world = world([1, 2, 3]);
+    let tasks = three(&mut world);
+    solve(&mut world, 50, pairs(&[(tasks[0], 2), (tasks[1], 2), (tasks[2], 1)]));
+    brief(&mut world);
+    let subject = key(2).public_key();
+    let attestation = world.attestation(subject, drone(2)).hash();
+    world.say(&attester(), Body::Revoke(Revoke { subject, attestation }));
+    let committed = world.until_clearing(FLEET);
+    assert_eq!(solutions(&committed)[0].pairs.len(), 3, "as it came");
+    let won: Vec<_> = assignments(&committed).iter().map(|won| won.agent).collect();
+    assert_eq!(won.len(), 3);
+    assert!(!won.contains(&subject));
+    assert_eq!(dossier(&committed).record.solution, None);
+}
+
+/// 160 tasks and 16 agents that all bid on all: a round in which a longer search finds more.
+fn crowd(world: &mut World) -> Vec<TaskId> {
+    let mut state = 88_172_645_463_325_252_u64;
+    let mut roll = |low: i64, high: i64| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        low + (state % (high - low + 1) as u64) as i64
+    };
+    let mut tasks = Vec::new();
+    let mut demanded = 0;
+    for _ in 0..4 {
+        let specs = (0..40).map(|_| {
+            let demand = roll(5, 25);
+            demanded += demand;
+            TaskSpec { demand: slots(demand), ..spec(FLEET) }
+        });
+        let specs = specs.collect();
+        tasks.extend(world.submit(specs));
+        world.step();
+    }
+    let budget = demanded * 8 / 10 / 16;
+    for by in 1..=16 {
+        let attestation = world.attestation(key(by).public_key(), drone(budget));
+        world.say(&key(by), Body::Attest(Attest { attestation }));
+        let offers: Vec<_> = tasks.iter().map(|task| (*task, roll(10, 50))).collect();
+        world.bid_under(by, FLEET, slots(budget), &offers);
+    }
+    tasks
+}
+
+/// What the search finds for a dossier's inputs in fifty times its steps.
+fn longer(inputs: &[ClearingInput]) -> Vec<Pair> {
+    use quorate_market::gap::{Offer, Problem, solve};
+    let (mut tasks, mut bidders, mut offers) = (Vec::new(), Vec::new(), Vec::new());
+    for input in inputs {
+        match input {
+            ClearingInput::Task(task) => tasks.push((task.task, task.demand[&label("slots")])),
+            ClearingInput::Bidder(bidder) => {
+                bidders.push((bidder.agent, vec![bidder.budget[&label("slots")]]));
+            }
+            ClearingInput::Bid(bid) => {
+                let job = tasks.binary_search_by_key(&bid.task, |task| task.0).unwrap();
+                let agent = bidders.binary_search_by_key(&bid.agent, |one| one.0).unwrap();
+                let (agent, cost) = (agent as u32, bid.price.unwrap());
+                offers.push(Offer { agent, job: job as u32, cost, demand: vec![tasks[job].1] });
+            }
+            ClearingInput::Solution(_) => panic!("none was brought"),
+        }
+    }
+    let budgets: Vec<_> = bidders.iter().map(|bidder| bidder.1.clone()).collect();
+    let steps = 50 * quorate_market::gap_effort(offers.len());
+    let problem = Problem::new(tasks.len(), &budgets, offers).unwrap();
+    let found = solve(&problem, steps);
+    let pair = |won: &Offer| Pair {
+        task: tasks[won.job as usize].0,
+        agent: bidders[won.agent as usize].0,
+    };
+    found.pairs.iter().map(pair).collect()
+}
+
+#[test]
+fn m31_a_better_solution_is_what_is_committed() {
+    let mut plain = world(1..=16);
+    crowd(&mut plain);
+    until(&mut plain, Stage::Solutions);
+    let number = window(&plain).number;
+    let standing = plain.ledger.standing_bids(&label(FLEET), number).unwrap();
+    assert_eq!(plain.ledger.standing_bids(&label(FLEET), number + 1), None);
+    let mut solved = plain.clone();
+
+    let baseline = plain.until_clearing(FLEET);
+    assert_eq!(dossier(&baseline).inputs, standing, "what a solver is told is what is cleared");
+    let better = longer(&standing);
+    let said = solve(&mut solved, 50, better.clone());
+    let committed = solved.until_clearing(FLEET);
+    let (before, after) = (&dossier(&baseline).record, &dossier(&committed).record);
+    assert_eq!((before.solution, after.solution), (None, Some(said)));
+    assert!((after.assigned, -after.total) > (before.assigned, -before.total));
+    let won = assignments(&committed).into_iter();
+    let won: Vec<_> = won.map(|won| Pair { task: won.task, agent: won.agent }).collect();
+    assert_eq!(won, better);
+    assert!(assignments(&committed).iter().all(|won| won.price == won.charge), "paid as bid");
+    let kept = SolutionInput { agent: key(50).public_key(), operation: said, pairs: better };
+    assert_eq!(dossier(&committed).inputs.last(), Some(&ClearingInput::Solution(kept)));
+}

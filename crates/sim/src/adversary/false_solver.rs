@@ -1,0 +1,131 @@
+//! Proposes solutions that do not hold: pairs without a bid, more than a budget bears, for another
+//! window, worse than what is kept, out of order; bids and withdraws when it is too late for that;
+//! and cancels a task of its own once a solution is kept in which somebody wins it.
+//!
+//! Borne because each pair is judged before a solution is kept, and again at the clearing; and
+//! because the mechanism's own search is always among the candidates: a lie wins nothing.
+
+use std::collections::BTreeMap;
+
+use quorate_agent::StandingBids;
+use quorate_ledger::{TaskState, WindowView};
+use quorate_market::TieSeed;
+use quorate_types::operation::{Bid, Cancel, Offer, Pair, Solve, Submit, Withdraw};
+use quorate_types::outcome::{BidInput, ClearingInput};
+use quorate_types::{Amounts, Body, PublicKey, SignedOperation, Stage, TaskId, TaskSpec};
+
+use super::{AgentLie, AgentMouth};
+use crate::solver::{improved, round};
+
+/// Tasks of its own that it submits in all.
+const TASKS: u64 = 6;
+/// Lies on each occasion.
+const AT_ONCE: usize = 4;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct FalseSolver;
+
+impl AgentLie for FalseSolver {
+    fn volunteers(&mut self, mouth: &mut AgentMouth<'_>) -> Vec<SignedOperation> {
+        let windows = mouth.ledger.windows();
+        let (Some(next), Some(window)) = (mouth.next_sequence(), windows.first()) else {
+            return Vec::new();
+        };
+        let bodies = match window.stage {
+            Stage::Solutions => lies(mouth, window),
+            _ => open_a_task(mouth, window).into_iter().collect(),
+        };
+        (next..).zip(bodies).map(|(sequence, body)| mouth.sign(sequence, body)).collect()
+    }
+}
+
+/// A task that others may win, and that it can cancel then.
+fn open_a_task(mouth: &AgentMouth<'_>, window: &WindowView) -> Option<Body> {
+    let first = mouth.ledger.account(&mouth.me())?.next_task;
+    let is_wanted = window.open_tasks > 0 && first < TASKS && own_task(mouth).is_none();
+    let tasks = vec![TaskSpec::new(window.market.clone())];
+    is_wanted.then_some(Body::Submit(Submit { first, tasks }))
+}
+
+/// A task of its own that is open.
+fn own_task(mouth: &AgentMouth<'_>) -> Option<TaskId> {
+    let next = mouth.ledger.account(&mouth.me())?.next_task;
+    let mut tasks = (0..next).map(|number| TaskId { requester: mouth.me(), number });
+    tasks.find(|id| mouth.ledger.task(*id).is_some_and(|task| task.state == TaskState::Open))
+}
+
+/// What it says while solutions are taken.
+fn lies(mouth: &mut AgentMouth<'_>, window: &WindowView) -> Vec<Body> {
+    let (market, number) = (window.market.clone(), window.number);
+    let standing = standing(mouth, window);
+    let own = own_task(mouth);
+    mouth.lies += 1;
+    if let Some(task) = own.filter(|own| is_proposed(&standing, *own)) {
+        return vec![Body::Cancel(Cancel { task })];
+    }
+    let solve = |window, pairs| Body::Solve(Solve { market: market.clone(), window, pairs });
+    let ties = TieSeed { swarm: mouth.ledger.swarm(), market: market.clone() };
+    let better = improved(&round(&standing, ties), mouth.dice);
+    let first = first_bids(&standing);
+    let nobody = first.iter().map(|pair| Pair { agent: pair.task.requester, ..*pair });
+    let offers = first.iter().take(1).map(|pair| Offer { task: pair.task, price: 0 }).collect();
+    let mut lies = vec![
+        solve(number, nobody.collect()),
+        solve(number, to_one(&standing)),
+        solve(number + 1, first.clone()),
+        solve(number, first.iter().take(1).copied().collect()),
+        solve(number, first.iter().rev().copied().collect()),
+        solve(number, Vec::new()),
+        Body::Withdraw(Withdraw { market: market.clone() }),
+        Body::Bid(Bid { market: market.clone(), budget: Amounts::new(), offers }),
+    ];
+    mouth.dice.shuffle(&mut lies);
+    lies.truncate(AT_ONCE);
+    // What may be kept comes first: what follows is worse, or false.
+    let own = first.into_iter().filter(|pair| Some(pair.task) == own).collect();
+    let kept = [Some(own), better].into_iter().flatten();
+    kept.map(|pairs| solve(number, pairs)).chain(lies).collect()
+}
+
+/// What is to be solved, with the bids alone that take part.
+fn standing(mouth: &AgentMouth<'_>, window: &WindowView) -> StandingBids {
+    let mut standing = StandingBids::default();
+    let inputs = mouth.ledger.standing_bids(&window.market, window.number);
+    for input in inputs.into_iter().flatten() {
+        match input {
+            ClearingInput::Task(task) => standing.tasks.push(task),
+            ClearingInput::Bidder(bidder) => standing.bidders.push(bidder),
+            ClearingInput::Bid(bid) if bid.excluded.is_none() => standing.bids.push(bid),
+            ClearingInput::Bid(_) => {}
+            ClearingInput::Solution(solution) => standing.solutions.push(solution),
+        }
+    }
+    standing
+}
+
+/// Whether a solution that is kept gives the task to somebody.
+fn is_proposed(standing: &StandingBids, task: TaskId) -> bool {
+    let mut pairs = standing.solutions.iter().flat_map(|kept| &kept.pairs);
+    pairs.any(|pair| pair.task == task)
+}
+
+/// Each task to the first who bids on it.
+fn first_bids(standing: &StandingBids) -> Vec<Pair> {
+    let mut pairs: Vec<Pair> = standing.bids.iter().map(pair).collect();
+    pairs.dedup_by_key(|pair| pair.task);
+    pairs
+}
+
+/// All tasks to the agent that bids on most of them: more than it has slots for.
+fn to_one(standing: &StandingBids) -> Vec<Pair> {
+    let mut of_agent: BTreeMap<PublicKey, Vec<Pair>> = BTreeMap::new();
+    for bid in &standing.bids {
+        of_agent.entry(bid.agent).or_default().push(pair(bid));
+    }
+    of_agent.into_values().max_by_key(Vec::len).unwrap_or_default()
+}
+
+fn pair(bid: &BidInput) -> Pair {
+    Pair { task: bid.task, agent: bid.agent }
+}

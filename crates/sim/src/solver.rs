@@ -1,0 +1,75 @@
+//! How simulated solvers solve: greedily, in one order of the tasks after the other.
+
+use quorate_agent::StandingBids;
+use quorate_market::{Bid, Bidder, Round, Score, Task, TieSeed, clearing_of, eligibility};
+use quorate_types::operation::Pair;
+use quorate_types::{Amounts, PublicKey};
+
+use crate::dice::Dice;
+
+/// Orders of tasks that are gone through.
+const TRIES: usize = 48;
+
+/// The round that a clearing of these bids is.
+pub(crate) fn round(standing: &StandingBids, ties: TieSeed) -> Round {
+    let tasks = standing.tasks.iter();
+    let tasks = tasks.map(|of| Task { id: of.task, demand: of.demand.clone(), limit: of.limit });
+    let bidders = standing.bidders.iter();
+    let bidders = bidders.map(|of| Bidder { agent: of.agent, budget: of.budget.clone() });
+    let bids = standing.bids.iter().filter(|bid| bid.excluded.is_none());
+    let bids = bids.filter_map(|of| Some(Bid { task: of.task, agent: of.agent, price: of.price? }));
+    let solutions = standing.solutions.iter().map(|solution| solution.pairs.clone());
+    Round {
+        tasks: tasks.collect(),
+        bidders: bidders.collect(),
+        bids: bids.collect(),
+        solutions: solutions.collect(),
+        ties,
+    }
+}
+
+/// The best that giving out the tasks in one order after the other finds; `None` where that is no
+/// better than a solution there is.
+pub(crate) fn improved(round: &Round, dice: &mut Dice) -> Option<Vec<Pair>> {
+    let mut order: Vec<&Task> = round.tasks.iter().collect();
+    let worth = |pairs: &Vec<Pair>| Score::new(round, &clearing_of(round, pairs));
+    let found = (0..TRIES).map(|_| {
+        let pairs = greedy(round, &order);
+        dice.shuffle(&mut order);
+        (worth(&pairs), pairs)
+    });
+    let (score, pairs) = found.min()?;
+    let is_better = round.solutions.iter().all(|kept| score < worth(kept));
+    (is_better && !pairs.is_empty()).then_some(pairs)
+}
+
+/// Gives each task, in this order, to the cheapest bid that still fits; ties by M-14.
+fn greedy(round: &Round, order: &[&Task]) -> Vec<Pair> {
+    let mut left: Vec<(PublicKey, Amounts)> =
+        round.bidders.iter().map(|bidder| (bidder.agent, bidder.budget.clone())).collect();
+    let mut pairs = Vec::new();
+    for task in order {
+        let bids = round.bids_on(&task.id).iter().filter(|bid| bid.price <= task.limit);
+        let mut bids: Vec<&Bid> = bids.collect();
+        bids.sort_by_cached_key(|bid| (bid.price, round.ties.key(&task.id, &bid.agent)));
+        for bid in bids {
+            let budget = left.iter_mut().find(|(agent, _)| *agent == bid.agent);
+            let Some((_, budget)) = budget else { continue };
+            if eligibility::fits(&task.demand, budget) {
+                take(budget, &task.demand);
+                pairs.push(Pair { task: task.id, agent: bid.agent });
+                break;
+            }
+        }
+    }
+    pairs.sort_unstable();
+    pairs
+}
+
+fn take(budget: &mut Amounts, demand: &Amounts) {
+    for (name, amount) in demand {
+        if let Some(left) = budget.get_mut(name) {
+            *left -= amount;
+        }
+    }
+}
