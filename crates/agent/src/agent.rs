@@ -49,9 +49,10 @@ pub trait Agent: Send + 'static {
     async fn bid(&mut self, call: &CallForBids) -> Option<Offer>;
 
     /// What it reserves for all that it may win in one window, after [`Self::bid`]: `one` is enough
-    /// for any one of its offers, and what it reserves unless it says otherwise. With more, at most
-    /// `free`, it may win several at once where the mechanism gives an agent several; what it
-    /// cannot begin at once waits, under its lease, until it can.
+    /// for any one of its offers, and what it reserves unless it says otherwise. With more it may
+    /// win several at once where the mechanism gives an agent several; what it cannot begin at once
+    /// waits, under its lease, until it can. Cut to `free`, which knows what awards take, but not
+    /// what is reserved in other markets: beyond that a bid is refused.
     fn budget(&self, one: Amounts, _free: &Amounts) -> Amounts {
         one
     }

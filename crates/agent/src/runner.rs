@@ -279,7 +279,10 @@ async fn ask(agent: &mut dyn Agent, calls: &[CallForBids]) -> Option<AgentReport
         }
     }
     let CallForBids { market, free, .. } = calls.first()?;
-    let (market, budget) = (market.clone(), agent.budget(budget, free));
+    let (market, mut budget) = (market.clone(), agent.budget(budget, free));
+    for (dimension, amount) in &mut budget {
+        *amount = (*amount).min(free.get(dimension).copied().unwrap_or(0));
+    }
     (!offers.is_empty()).then_some(AgentReport::Bid { market, budget, offers })
 }
 

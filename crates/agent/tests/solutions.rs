@@ -1,5 +1,5 @@
 //! Solving a market as a light client: who is believed that solutions are wanted, what is to be
-//! solved, and what is proposed (M-28 to M-31, W-15).
+//! solved, and what is proposed (M-28 to M-31, W-16).
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test's helpers")]
 
@@ -101,8 +101,9 @@ fn found(fetching: &Fetching) -> Arc<StandingBids> {
 }
 
 #[test]
-fn w15_what_is_to_be_solved_comes_in_parts_and_by_its_kinds() {
-    let (world, inputs) = (decided(), inputs(2_000));
+fn w16_what_is_to_be_solved_comes_in_parts_and_by_its_kinds() {
+    let (world, mut inputs) = (decided(), inputs(limits::TASKS_PER_CLEARING as u64));
+    inputs.extend([solution(2, 900), solution(3, 900)]);
     assert!(cbor::encode(&inputs).len() > limits::PART_BYTES, "more than one part");
     let mut fetching = Fetching::new(&world);
     fetch(&mut fetching, WINDOW);
@@ -118,7 +119,7 @@ fn w15_what_is_to_be_solved_comes_in_parts_and_by_its_kinds() {
 
 /// Each lie costs the liar's turn, no more.
 #[test]
-fn w15_a_lie_is_seen_and_the_next_is_asked() {
+fn w16_a_lie_is_seen_and_the_next_is_asked() {
     let (world, whole) = (decided(), inputs(3));
     let encoded = cbor::encode(&whole);
     let part =
@@ -165,22 +166,38 @@ fn w15_a_lie_is_seen_and_the_next_is_asked() {
 }
 
 #[test]
-fn w15_who_sends_it_byte_by_byte_is_passed_over() {
+fn w16_who_sends_it_byte_by_byte_is_passed_over() {
     let (world, whole) = (decided(), inputs(3));
     let mut fetching = Fetching::new(&world);
     fetch(&mut fetching, WINDOW);
     let liar = fetching.asked[0].0;
-    let most = 2 * limits::DOSSIER_BYTES / limits::PART_BYTES;
-    for _ in 0..=most {
-        let byte = Part { total: limits::DOSSIER_BYTES as u64, bytes: Owned(vec![0]) };
-        assert_eq!(fetching.say(Answer::Bids(Some(byte))), liar);
-    }
+    let byte = Part { total: limits::DOSSIER_BYTES as u64, bytes: Owned(vec![0]) };
+    assert_eq!(fetching.say(Answer::Bids(Some(byte))), liar);
     assert_ne!(say_all(&mut fetching, &whole), liar);
     assert_eq!(found(&fetching).tasks.len(), 3);
 }
 
 #[test]
-fn w15_an_answer_to_something_else_is_none() {
+fn w16_who_is_slow_is_heard_while_nobody_else_has_answered() {
+    let (world, whole) = (decided(), cbor::encode(&inputs(3)));
+    let mut fetching = Fetching::new(&world);
+    fetch(&mut fetching, WINDOW);
+    let (slow, first) = fetching.question();
+    while fetching.asked.is_empty() {
+        fetching.tick();
+    }
+    assert_ne!(fetching.asked[0].0, slow, "passed over");
+    let Request::Bids(wanted) = first.request else { panic!("bids are asked for") };
+    let late = part(&whole, &wanted);
+    fetching.answer(slow, first.id, Answer::Bids(late.clone()));
+    assert_eq!(found(&fetching).tasks.len(), 3);
+    // The one that was asked meanwhile says so too: nobody waits for it any more.
+    fetching.say(Answer::Bids(late));
+    assert_eq!(answers(&fetching).len(), 1);
+}
+
+#[test]
+fn w16_an_answer_to_something_else_is_none() {
     let (world, whole) = (decided(), inputs(3));
     let mut fetching = Fetching::new(&world);
     fetch(&mut fetching, WINDOW);
@@ -195,7 +212,7 @@ fn w15_an_answer_to_something_else_is_none() {
 }
 
 #[test]
-fn w15_who_is_silent_is_passed_over_within_two_intervals() {
+fn w16_who_is_silent_is_passed_over_within_two_intervals() {
     let (world, whole) = (decided(), inputs(3));
     let mut fetching = Fetching::new(&world);
     fetch(&mut fetching, WINDOW);
@@ -213,7 +230,7 @@ fn w15_who_is_silent_is_passed_over_within_two_intervals() {
 }
 
 #[test]
-fn w15_in_the_end_there_is_an_answer_that_the_window_is_over() {
+fn w16_in_the_end_there_is_an_answer_that_the_window_is_over() {
     let world = decided();
     let mut fetching = Fetching::new(&world);
     fetch(&mut fetching, WINDOW);

@@ -180,7 +180,8 @@ impl Replay {
     pub fn run(dossier: &Dossier, root: &TrustRoot) -> Result<Self, ReplayError> {
         dossier.check_root()?;
         let rule = rule(dossier, root)?;
-        let mut inputs = Inputs::default();
+        let solves = root.market(&dossier.record.market).is_some_and(|of| of.solve_ms.is_some());
+        let mut inputs = Inputs { solves, ..Inputs::default() };
         for (at, input) in dossier.inputs.iter().enumerate() {
             inputs.take(input).ok_or(ReplayError::Input(at))?;
         }
@@ -274,6 +275,8 @@ struct Inputs {
     last_bid: Option<(TaskId, PublicKey)>,
     specs: BTreeMap<TaskId, Hash>,
     operations: BTreeMap<(TaskId, PublicKey), OperationId>,
+    /// Whether the market takes solutions.
+    solves: bool,
     solutions: Vec<Vec<Pair>>,
     /// Of each solution, who brought it by which operation.
     solvers: Vec<(PublicKey, OperationId)>,
@@ -336,7 +339,8 @@ impl Inputs {
     fn take_solution(&mut self, input: &SolutionInput) -> Option<()> {
         let SolutionInput { agent, operation, ref pairs } = *input;
         let follows = self.solvers.last().is_none_or(|(last, _)| *last < agent);
-        let counted = self.solvers.len() < limits::SOLUTIONS_PER_WINDOW
+        let counted = self.solves
+            && self.solvers.len() < limits::SOLUTIONS_PER_WINDOW
             && (1..=limits::TASKS_PER_CLEARING).contains(&pairs.len());
         if !(follows && counted && pairs.is_sorted_by(|a, b| a.task < b.task)) {
             return None;

@@ -287,7 +287,11 @@ fn c18_the_solution_taken_is_the_one_that_the_record_names() {
 
 #[test]
 fn c17_a_solution_is_one_that_a_clearing_has() {
-    let cleared = solved();
+    let mut cleared = solved();
+    let taken = cleared.root.clone();
+    cleared.root = root_with(market("drones", "gap", true));
+    assert_eq!(cleared.replay(), Err(ReplayError::Input(15)), "in a market that takes none");
+    cleared.root = taken;
     type Change = fn(&mut Vec<ClearingInput>);
     fn pairs(input: &mut ClearingInput) -> &mut Vec<Pair> {
         let ClearingInput::Solution(solution) = input else { panic!("solutions are last") };

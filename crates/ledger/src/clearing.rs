@@ -3,6 +3,8 @@
 //! Everything the result follows from is an input under the clearing record: tasks, what each
 //! bidder had left to spend, every bid, the excluded ones with their reason, and the solutions.
 
+use std::collections::BTreeSet;
+
 use quorate_market::{Attempt, Award, Clearing, Mechanism};
 use quorate_types::outcome::{Assignment, ClearingInput};
 use quorate_types::{Hash, Label, Market, Outcome, PublicKey, Stage, TaskId, limits};
@@ -50,7 +52,8 @@ impl Plan {
             bidders: run.view.count(&Index::Bidders(name.clone())) as usize,
             bids: 0,
             live: run.view.count(&Index::Live(name.clone())),
-            pairs: run.solutions(name).map(|(_, kept)| kept.pairs.len()).sum(),
+            // As many as there can be: a task that is due stays so while solutions come.
+            pairs: if market.solve_ms.is_some() { cost::KEPT_PAIRS } else { 0 },
         };
         let mut plan = Self { tasks: Vec::new(), partial: false, cost: 0 };
         for (key, _) in run.view.marks(Index::open(name)) {
@@ -114,6 +117,16 @@ impl Run<'_> {
             None => self.clear_plan(market, rule, Plan::sure(self, market, rule, least)),
         }
         0
+    }
+
+    /// The tasks that a clearing of the market would take now. While solutions are taken some may
+    /// end, and others come behind them; none falls out.
+    pub(crate) fn due_tasks(
+        &self,
+        market: &Market,
+        rule: &'static dyn Mechanism,
+    ) -> BTreeSet<TaskId> {
+        Plan::sure(self, market, rule, cost::CLEARINGS).tasks.into_iter().collect()
     }
 
     /// What would go into a clearing of the market now.

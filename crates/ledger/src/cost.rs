@@ -24,10 +24,11 @@ const OFFER: u64 = 4;
 const JUDGED_BID: u64 = 4;
 /// A pair of a solution, judged.
 const PAIR: u64 = 2;
-/// Judging all solutions that a window keeps beside a new one, at the longest, with what each of
-/// their bidders has left.
-const KEPT: u64 = PAIR * (limits::SOLUTIONS_PER_WINDOW * limits::TASKS_PER_CLEARING) as u64
-    + 10 * limits::BIDDERS_PER_CLEARING as u64;
+/// Pairs of all solutions that a window keeps, at most.
+pub(crate) const KEPT_PAIRS: usize = limits::SOLUTIONS_PER_WINDOW * limits::TASKS_PER_CLEARING;
+/// Beside a new solution: finding the tasks that are due, and judging all solutions that the window
+/// keeps, at the longest, with what each of their bidders has left.
+const KEPT: u64 = 5_000 + PAIR * KEPT_PAIRS as u64 + PARTY * limits::BIDDERS_PER_CLEARING as u64;
 /// A bid that ends with the window, judged or not.
 const LIVE_BID: u64 = 1;
 /// A task or bidder of a clearing: its entry, its assignment.

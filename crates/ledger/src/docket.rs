@@ -65,16 +65,16 @@ impl Run<'_> {
         docket
     }
 
-    /// The bids that `pairs` name, as far as there are any in the market, and their tasks.
+    /// The bids that `pairs` name on these tasks, as far as there are any.
     pub(crate) fn docket_of<'a>(
         &self,
         market: &'a Market,
         rule: &dyn Mechanism,
         pairs: &BTreeSet<Pair>,
+        tasks: &BTreeSet<TaskId>,
     ) -> Docket<'a> {
-        let is_here =
-            |id: &TaskId| self.view.task(id).is_some_and(|task| task.spec.market == market.name);
-        let ids = pairs.iter().map(|pair| pair.task).filter(is_here).collect();
+        let named: BTreeSet<TaskId> = pairs.iter().map(|pair| pair.task).collect();
+        let ids = named.intersection(tasks).copied().collect();
         let bids = pairs
             .iter()
             .filter_map(|pair| Some((*pair, self.view.value(&Index::Bid(pair.task, pair.agent))?)));

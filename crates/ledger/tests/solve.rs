@@ -253,6 +253,30 @@ fn m29_a_solution_is_refused_with_its_reason() {
 }
 
 #[test]
+fn m29_only_tasks_that_will_be_cleared_count() {
+    let mut world = world_with(|market| market.solve_ms = Some(5_000), [1, 2, 3]);
+    let mut tasks = Vec::new();
+    for _ in 0..limits::TASKS_PER_CLEARING / 64 {
+        tasks.extend(world.submit(vec![spec(FLEET); 64]));
+        brief(&mut world);
+    }
+    // Behind as many as a clearing takes.
+    let behind = world.submit(vec![spec(FLEET); 2]);
+    brief(&mut world);
+    world.bid(1, FLEET, &[(tasks[0], 10)]);
+    world.bid_under(2, FLEET, slots(2), &[(behind[0], 900), (behind[1], 900)]);
+    for _ in 0..4 {
+        world.step();
+    }
+    assert_eq!(window(&world).stage, Stage::Solutions);
+    let more = solve(&mut world, 2, pairs(&[(behind[0], 2), (behind[1], 2)]));
+    let expected = [(Some(behind[0]), Reason::NoBid), (Some(behind[1]), Reason::NoBid)];
+    assert_eq!(items_of(&brief(&mut world), more), expected);
+    let honest = solve(&mut world, 3, pairs(&[(tasks[0], 1)]));
+    assert_eq!(items_of(&brief(&mut world), honest), []);
+}
+
+#[test]
 fn m29_only_for_its_window_and_in_its_part() {
     let mut world = world([1, 2, 3]);
     let bids: [(u8, &[Price]); 1] = [(1, &[5, 5])];

@@ -6,7 +6,7 @@
 //! solution holds is [`clearing_of`]'s to say.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use quorate_types::operation::Pair;
 use quorate_types::{Amounts, Hash, Label, Price, PublicKey};
@@ -27,6 +27,8 @@ pub struct Gap;
 const EFFORT: (u64, u64, u64) = (400_000, 500, 100);
 /// Bids that count for the full effort.
 const FIRST_BIDS: u64 = 4_000;
+/// Dimensions of one agent, at most: its offers beyond them do not count in the search.
+const DIMENSIONS: usize = 16;
 /// Steps of the solver (up to 25 nanoseconds in large rounds) that make one unit of cost.
 const STEPS_PER_UNIT: u64 = 45;
 
@@ -48,7 +50,7 @@ impl Mechanism for Gap {
     }
 
     fn limits(&self) -> &'static str {
-        "2048 tasks, 2048 bidders, 64 dimensions"
+        "2048 tasks, 2048 bidders, 16 dimensions of all that an agent offers to do"
     }
 
     fn bidding(&self) -> Bidding {
@@ -69,15 +71,7 @@ impl Mechanism for Gap {
     }
 
     fn clear(&self, round: &Round) -> Clearing {
-        let agents = drawn(round);
-        let found = problem(round, &agents)
-            .map(|problem| gap::solve(&problem, gap_effort(round.bids.len())));
-        let pairs = found.as_ref().map(|found| &found.pairs[..]).unwrap_or_default();
-        let award = |pair: &Offer| {
-            let (task, agent) = (round.tasks[pair.job as usize].id, agents[pair.agent as usize]);
-            Award::at(&Bid { task, agent, price: pair.cost }, pair.cost)
-        };
-        let awards = pairs.iter().map(award).collect();
+        let awards = gap_search(round, gap_effort(round.bids.len())).awards;
         best(round, Clearing { awards, duals: None, solution: None })
     }
 }
@@ -90,6 +84,33 @@ pub fn gap_effort(bids: usize) -> u64 {
     EFFORT.0.saturating_add(first.saturating_mul(EFFORT.1)).saturating_add(further)
 }
 
+/// What a search by [`gap_search`] came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GapFound {
+    /// Strictly ascending by task, paid as bid.
+    pub awards: Vec<Award>,
+    /// Nothing assigns more tasks, or as many for less: proved, for the offers that count (M-22).
+    pub optimal: bool,
+    /// Steps that it took.
+    pub steps: u64,
+}
+
+/// The search of [`Gap`] with an effort of so many steps, whatever solutions the round has.
+pub fn gap_search(round: &Round, effort: u64) -> GapFound {
+    let agents = drawn(round);
+    let Some((problem, dimensions)) = problem(round, &agents) else {
+        return GapFound { awards: Vec::new(), optimal: false, steps: 0 };
+    };
+    // A step looks at all dimensions of an offer.
+    let found = gap::solve(&problem, effort.saturating_mul(2) / (dimensions as u64 + 1));
+    let award = |pair: &Offer| {
+        let (task, agent) = (round.tasks[pair.job as usize].id, agents[pair.agent as usize]);
+        Award::at(&Bid { task, agent, price: pair.cost }, pair.cost)
+    };
+    let awards = found.pairs.iter().map(award).collect();
+    GapFound { awards, optimal: found.optimal, steps: found.steps }
+}
+
 /// The bidders in the order of their tie keys for the first task: of equals the solver prefers what
 /// comes first, and this order is nobody's choice.
 fn drawn(round: &Round) -> Vec<PublicKey> {
@@ -100,27 +121,57 @@ fn drawn(round: &Round) -> Vec<PublicKey> {
     agents
 }
 
-/// `None` beyond the solver's sizes.
-fn problem(round: &Round, agents: &[PublicKey]) -> Option<Problem> {
-    let names: BTreeSet<&Label> = round.tasks.iter().flat_map(|task| task.demand.keys()).collect();
-    let vector = |amounts: &Amounts| -> Vec<i64> {
-        names.iter().map(|name| amounts.get(*name).copied().unwrap_or(0).max(0)).collect()
-    };
-    let places: BTreeMap<&PublicKey, u32> = agents.iter().zip(0..).collect();
-    let budget = |agent: &PublicKey| round.bidder_index(agent).map(|at| &round.bidders[at].budget);
-    let budgets: Vec<Vec<i64>> =
-        agents.iter().filter_map(|agent| budget(agent).map(vector)).collect();
-    let offers = round.bids.iter().filter_map(|bid| {
-        let (agent, job) = (*places.get(&bid.agent)?, round.task_index(&bid.task)?);
+/// The round for the solver, and how many dimensions the widest agent has; `None` beyond the
+/// solver's sizes.
+///
+/// Dimensions are each agent's own: what others offer to do, or nobody does, adds none to it.
+fn problem(round: &Round, agents: &[PublicKey]) -> Option<(Problem, usize)> {
+    let places: BTreeMap<&PublicKey, usize> = agents.iter().zip(0..).collect();
+    let mut names: Vec<BTreeMap<&Label, usize>> = vec![BTreeMap::new(); agents.len()];
+    let mut taken = Vec::with_capacity(round.bids.len());
+    for bid in &round.bids {
+        let (Some(&agent), Some(job)) = (places.get(&bid.agent), round.task_index(&bid.task))
+        else {
+            continue;
+        };
         let task = &round.tasks[job];
-        (bid.price <= task.limit).then(|| Offer {
-            agent,
-            job: job as u32,
-            cost: bid.price,
-            demand: vector(&task.demand),
-        })
+        if bid.price <= task.limit && widen(&mut names[agent], &task.demand) {
+            taken.push((agent, job, bid.price));
+        }
+    }
+    let dimensions = names.iter().map(BTreeMap::len).max().unwrap_or(0).max(1);
+    let vector = |agent: usize, amounts: &Amounts| {
+        let mut vector = vec![0; dimensions];
+        for (name, at) in &names[agent] {
+            vector[*at] = amounts.get(*name).copied().unwrap_or(0).max(0);
+        }
+        vector
+    };
+    let budget = |(agent, key): (usize, &PublicKey)| {
+        let at = round.bidder_index(key)?;
+        Some(vector(agent, &round.bidders[at].budget))
+    };
+    let budgets: Vec<Vec<i64>> = agents.iter().enumerate().filter_map(budget).collect();
+    let offers = taken.into_iter().map(|(agent, job, cost)| {
+        let demand = vector(agent, &round.tasks[job].demand);
+        Offer { agent: agent as u32, job: job as u32, cost, demand }
     });
-    Problem::new(round.tasks.len(), &budgets, offers.collect()).ok()
+    let problem = Problem::new(round.tasks.len(), &budgets, offers.collect()).ok()?;
+    Some((problem, dimensions))
+}
+
+/// Gives the names of a demand their places among an agent's dimensions, if there is room.
+fn widen<'a>(names: &mut BTreeMap<&'a Label, usize>, demand: &'a Amounts) -> bool {
+    let wanted = || demand.iter().filter(|(_, amount)| **amount > 0).map(|(name, _)| name);
+    let new = wanted().filter(|name| !names.contains_key(name)).count();
+    if names.len() + new > DIMENSIONS {
+        return false;
+    }
+    for name in wanted() {
+        let next = names.len();
+        names.entry(name).or_insert(next);
+    }
+    true
 }
 
 /// How good a clearing is: the lesser is the better. More tasks, then less total price, then the

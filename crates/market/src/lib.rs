@@ -19,7 +19,7 @@ mod vcg;
 
 pub use double::{McAfee, UniformDouble};
 pub use first_price::FirstPrice;
-pub use gap_market::{Gap, Score, clearing_of, gap_effort};
+pub use gap_market::{Gap, GapFound, Score, clearing_of, gap_effort, gap_search};
 pub use mechanism::{Attempt, Bidding, Mechanism, check_mechanisms, mechanism, mechanisms};
 pub use optimal::Optimal;
 pub use round::{Award, Bid, Bidder, Clearing, Duals, Round, Task, TieSeed};

@@ -250,6 +250,36 @@ fn given(round: &Round, solutions: &[Vec<Pair>]) -> Round {
     Round { solutions: solutions.to_vec(), ..round.clone() }
 }
 
+/// Names that nobody else uses, this amount of each.
+fn strange(task: usize, names: usize, amount: i64) -> Amounts {
+    let name = |at| format!("x{task}.{at}").parse().unwrap();
+    (0..names).map(|at| (name(at), amount)).collect()
+}
+
+#[test]
+fn m22_dimensions_are_each_agents_own() {
+    let mut round = round(&[9; 8], &[2, 1], &[(0, 0, 4), (1, 0, 4), (2, 1, 4)]);
+    let plain = Gap.clear(&round);
+    assert_eq!(common::awards(&plain), [(0, 0, 4), (1, 0, 4), (2, 1, 4)]);
+    // Tasks that nobody bids on, and demands of nothing, are no dimensions of anybody.
+    for task in 3..8 {
+        round.tasks[task].demand = strange(task, 16, 1);
+    }
+    assert_eq!(Gap.clear(&round), plain);
+    for task in 3..8 {
+        round.tasks[task].demand = strange(task, 16, 0);
+    }
+    round.bids.extend((3..8).map(|task| Bid { task: task_id(task), agent: agent(1), price: 4 }));
+    assert_eq!(Gap.clear(&round).awards.len(), 8);
+    // Who offers to do too many things wins by the first of them; others are what they were.
+    for task in 3..8 {
+        round.tasks[task].demand = strange(task, 5, 1);
+        round.bidders[1].budget.extend(strange(task, 5, 1));
+    }
+    let won: Vec<_> = Gap.clear(&round).awards.iter().map(|won| won.task.number).collect();
+    assert_eq!(won, [0, 1, 2, 3, 4, 5]);
+}
+
 #[test]
 fn m30_of_a_solution_counts_what_holds() {
     let round = round(&[9, 3, 9], &[1, 1], &[(0, 0, 4), (1, 0, 3), (1, 1, 4), (2, 1, 9)]);

@@ -210,6 +210,7 @@ impl Replica {
     ) {
         self.note_handover(&block.header, commit);
         self.clients.record(&block.header, commit, committed);
+        self.clients.standing.keep_up(&self.ledger);
         self.tell_concerned(block.header.height);
         for client in self.clients.followers.clone() {
             self.notify(client, self.block_notice());

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use quorate_ledger::{Committed, Ledger, WindowView};
+use quorate_ledger::{Committed, Ledger};
 use quorate_types::cose::Owned;
 use quorate_types::message::{FetchBids, FetchDossier, Part};
 use quorate_types::{Hash, Height, Label, Outcome, Stage, cbor, limits};
@@ -77,19 +77,25 @@ impl Standing {
     /// A part of them. `None` where the window takes no solutions, or there are not so many bytes.
     pub(crate) fn part(&mut self, ledger: &Ledger, wanted: &FetchBids) -> Option<Part> {
         let FetchBids { market, window, from } = wanted;
-        let solves = |of: &WindowView| {
-            of.market == *market && of.number == *window && of.stage == Stage::Solutions
-        };
-        if !ledger.windows().iter().any(solves) {
-            self.markets.remove(market);
-            return None;
-        }
         if self.markets.get(market).is_none_or(|(of, _)| of != window) {
             let bytes = cbor::encode(&ledger.standing_bids(market, *window)?);
             self.markets.insert(market.clone(), (*window, bytes));
         }
         let (_, bytes) = self.markets.get(market)?;
         part(bytes, *from)
+    }
+
+    /// Forgets those of windows that take no solutions any more.
+    pub(crate) fn keep_up(&mut self, ledger: &Ledger) {
+        if self.markets.is_empty() {
+            return;
+        }
+        let windows = ledger.windows();
+        let solves = |market: &Label, number: u64| {
+            let of = windows.iter().find(|window| window.market == *market);
+            of.is_some_and(|of| of.number == number && of.stage == Stage::Solutions)
+        };
+        self.markets.retain(|market, (number, _)| solves(market, *number));
     }
 }
 

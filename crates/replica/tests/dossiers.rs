@@ -125,14 +125,18 @@ fn w16_what_is_to_be_solved_is_told_while_solutions_are_taken() {
         assert_eq!(ask(&mut cluster, at, wanted(0, part.total)), Answer::Bids(None));
         assert_eq!(ask(&mut cluster, at, wanted(1, 0)), Answer::Bids(None), "another window");
     }
+    // Another task comes: who began to fetch goes on with the same bytes, whatever others ask.
+    let before = ask(&mut cluster, 0, wanted(0, 0));
+    let more = TaskSpec::new("jobs".parse().unwrap());
+    let more = Body::Submit(Submit { first: 1, tasks: vec![more] });
+    let more = cluster.operation(&key(50), 2, more);
+    cluster.submit(0, more);
+    cluster.until(100_000, |c| c.ledger(0).task(TaskId { number: 1, ..task }).is_some());
+    assert_eq!(ask(&mut cluster, 0, wanted(1, 0)), Answer::Bids(None));
+    assert_eq!(ask(&mut cluster, 0, wanted(0, 0)), before);
     // The task of the only bid ends, and with it the window.
-    let cancel = Body::Cancel(Cancel { task });
-    let more =
-        Body::Submit(Submit { first: 1, tasks: vec![TaskSpec::new("jobs".parse().unwrap())] });
-    for (sequence, body) in [(2, more), (3, cancel)] {
-        let operation = cluster.operation(&key(50), sequence, body);
-        cluster.submit(0, operation);
-    }
+    let cancel = cluster.operation(&key(50), 3, Body::Cancel(Cancel { task }));
+    cluster.submit(0, cancel);
     cluster.until(100_000, |c| c.ledger(0).windows()[0].number == 1);
     assert_eq!(ask(&mut cluster, 0, wanted(0, 0)), Answer::Bids(None), "no bid is left");
 }

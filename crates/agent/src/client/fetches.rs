@@ -15,9 +15,6 @@ use super::links::Asked;
 
 /// Validators in reach are asked so many times each: the first may not have the block yet.
 const ROUNDS: u32 = 3;
-/// Parts that a whole comes in at most: twice as many as it takes, so that who sends it byte by
-/// byte holds nobody up.
-const PARTS: usize = 2 * limits::DOSSIER_BYTES / limits::PART_BYTES;
 
 /// What can be fetched.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,9 +33,8 @@ pub(super) struct Fetch {
     /// Who is asked now, and heard last when.
     at: Option<(PublicKey, Millis)>,
     rounds: u32,
-    /// What that one has sent of it so far, in so many parts.
+    /// What that one has sent of it so far.
     part: Vec<u8>,
-    parts: usize,
     /// A dossier, checked against its name: the certificate is wanted still.
     pub(super) dossier: Option<Vec<u8>>,
 }
@@ -81,9 +77,9 @@ impl Fetch {
         let Part { total, bytes: Owned(bytes) } = part;
         let total = usize::try_from(total).ok().filter(|total| *total <= limits::DOSSIER_BYTES)?;
         let length = self.part.len() + bytes.len();
-        self.parts += 1;
-        let is_part = (1..=limits::PART_BYTES).contains(&bytes.len());
-        if !is_part || length > total || self.parts > PARTS {
+        // All but the last are full: who sends it byte by byte holds nobody up.
+        let is_part = bytes.len() == limits::PART_BYTES || (length == total && !bytes.is_empty());
+        if !is_part || bytes.len() > limits::PART_BYTES || length > total {
             return None;
         }
         self.part.extend(bytes);
@@ -115,17 +111,23 @@ impl LightClient {
         stuck.iter().for_each(|wanted| self.ask_next(wanted, now));
     }
 
-    /// A validator sent a part, or has none.
+    /// A validator sent a part from some byte on, or has none. One that was passed over may be
+    /// slow and right: it is heard as long as nobody else has sent anything.
     pub(super) fn handle_part(
         &mut self,
         from: PublicKey,
-        wanted: &Wanted,
+        (wanted, first): (&Wanted, u64),
         part: Option<Part>,
         now: Millis,
     ) {
         let Some(fetch) = self.fetches.get_mut(wanted) else { return };
-        if !fetch.is_asked_of(&from) || fetch.dossier.is_some() {
+        let is_late = !fetch.is_asked_of(&from);
+        let is_next = first == fetch.part.len() as u64 && fetch.dossier.is_none();
+        if !is_next || (is_late && (first > 0 || part.is_none())) {
             return;
+        }
+        if is_late {
+            fetch.at = Some((from, now));
         }
         let is_sound = match part.map(|part| fetch.take(part)) {
             None => return self.ask_next(wanted, now),
@@ -149,7 +151,7 @@ impl LightClient {
         let first = wanted.first(connected.len());
         connected.rotate_left(first);
         let Some(fetch) = self.fetches.get_mut(wanted) else { return };
-        (fetch.part, fetch.parts) = (Vec::new(), 0);
+        fetch.part = Vec::new();
         let next = connected.into_iter().find(|validator| !fetch.asked.contains(validator));
         let Some(next) = next else {
             fetch.rounds += 1;
@@ -172,12 +174,16 @@ impl LightClient {
             Wanted::Dossier(clearing) if fetch.dossier.is_some() => {
                 (Request::Clearing(*clearing), Asked::Clearing(*clearing))
             }
-            &Wanted::Dossier(clearing) => {
-                (Request::Dossier(FetchDossier { clearing, from }), Asked::Part(wanted.clone()))
-            }
+            &Wanted::Dossier(clearing) => (
+                Request::Dossier(FetchDossier { clearing, from }),
+                Asked::Part(wanted.clone(), from),
+            ),
             Wanted::Bids(market, window) => {
                 let (market, window) = (market.clone(), *window);
-                (Request::Bids(FetchBids { market, window, from }), Asked::Part(wanted.clone()))
+                (
+                    Request::Bids(FetchBids { market, window, from }),
+                    Asked::Part(wanted.clone(), from),
+                )
             }
         };
         self.ask(&validator, request, Some(asked));

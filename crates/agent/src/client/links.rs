@@ -22,8 +22,8 @@ pub(super) enum Asked {
     Certificates(TaskId),
     /// The open tasks of a market.
     Open,
-    /// A part of what is longer than one answer.
-    Part(Wanted),
+    /// A part of what is longer than one answer, from this byte on.
+    Part(Wanted, u64),
     /// The certificate of a clearing.
     Clearing(Hash),
 }

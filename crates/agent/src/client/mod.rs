@@ -240,9 +240,9 @@ impl LightClient {
                 }
             }
             (Some(Asked::Open), Answer::Open(call)) => self.handle_call(from, call, now),
-            (Some(Asked::Part(wanted @ Wanted::Dossier(_))), Answer::Dossier(part))
-            | (Some(Asked::Part(wanted @ Wanted::Bids(..))), Answer::Bids(part)) => {
-                self.handle_part(from, &wanted, part, now);
+            (Some(Asked::Part(wanted @ Wanted::Dossier(_), first)), Answer::Dossier(part))
+            | (Some(Asked::Part(wanted @ Wanted::Bids(..), first)), Answer::Bids(part)) => {
+                self.handle_part(from, (&wanted, first), part, now);
             }
             (Some(Asked::Clearing(clearing)), Answer::Certificates(certificates)) => {
                 self.handle_clearing(from, clearing, certificates, now);

@@ -66,6 +66,8 @@ impl StandingBids {
             && bids_ascend
             && solutions_ascend
             && has_demand
+            && self.tasks.len() <= limits::TASKS_PER_CLEARING
+            && self.bidders.len() <= limits::BIDDERS_PER_CLEARING
             && self.solutions.len() <= limits::SOLUTIONS_PER_WINDOW
             && self.solutions.iter().all(|solution| are_pairs(&solution.pairs))
             && prices.map(check_price).all(|checked| checked.is_ok())

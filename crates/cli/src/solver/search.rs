@@ -1,16 +1,13 @@
 //! What a window could be cleared with: by the mechanism alone, by what others propose, and by a
 //! longer search.
 
-use std::collections::BTreeSet;
-
-use quorate_market::gap::{self, Offer, Problem};
 use quorate_market::{
-    Award, Bid, Bidder, Clearing, Mechanism, Round, Score, Task, TieSeed, clearing_of, eligibility,
-    gap_effort,
+    Award, Bid, Bidder, Clearing, GapFound, Mechanism, Round, Score, Task, TieSeed, clearing_of,
+    eligibility, gap_effort, gap_search,
 };
 use quorate_node::StandingBids;
 use quorate_types::operation::Pair;
-use quorate_types::{Amounts, Label, Millis, Price, limits};
+use quorate_types::{Millis, Price, limits};
 use serde::Serialize;
 
 /// Steps that a search takes at most for each millisecond that a window takes solutions: at 10 to
@@ -70,8 +67,8 @@ pub(super) fn search(
     let baseline = rule.clear(&round);
     let kept: Vec<Clearing> =
         standing.solutions.iter().map(|kept| clearing_of(&round, &kept.pairs)).collect();
-    let (pairs, optimal, steps) = longer(&round, effort.steps(round.bids.len()));
-    let found = clearing_of(&round, &pairs);
+    let GapFound { awards, optimal, steps } = gap_search(&round, effort.steps(round.bids.len()));
+    let found = Clearing { awards, ..Clearing::default() };
     let score = |clearing: &Clearing| Score::new(&round, clearing);
     let best_kept = kept.iter().min_by_key(|kept| score(kept));
     let others = [Some(&baseline), best_kept];
@@ -133,43 +130,11 @@ fn round(standing: &StandingBids, ties: TieSeed) -> Round {
     }
 }
 
-/// The built-in search for so many steps: pairs ascending by task, whether none is better, and the
-/// steps taken. Nothing beyond the sizes that it takes.
-fn longer(round: &Round, steps: u64) -> (Vec<Pair>, bool, u64) {
-    let Some(problem) = problem(round) else { return (Vec::new(), false, 0) };
-    let solution = gap::solve(&problem, steps);
-    let pairs = solution.pairs.iter().map(|won| Pair {
-        task: round.tasks[won.job as usize].id,
-        agent: round.bidders[won.agent as usize].agent,
-    });
-    (pairs.collect(), solution.optimal, solution.steps)
-}
-
-fn problem(round: &Round) -> Option<Problem> {
-    let names: BTreeSet<&Label> = round.tasks.iter().flat_map(|task| task.demand.keys()).collect();
-    let vector = |amounts: &Amounts| -> Vec<i64> {
-        names.iter().map(|name| amounts.get(*name).copied().unwrap_or(0)).collect()
-    };
-    let budgets: Vec<Vec<i64>> =
-        round.bidders.iter().map(|bidder| vector(&bidder.budget)).collect();
-    let offers = round.bids.iter().filter_map(|bid| {
-        let (agent, job) = (round.bidder_index(&bid.agent)?, round.task_index(&bid.task)?);
-        let task = &round.tasks[job];
-        (bid.price <= task.limit).then(|| Offer {
-            agent: agent as u32,
-            job: job as u32,
-            cost: bid.price,
-            demand: vector(&task.demand),
-        })
-    });
-    Problem::new(round.tasks.len(), &budgets, offers.collect()).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use quorate_market::Gap;
     use quorate_types::outcome::{BidInput, BidderInput, SolutionInput, TaskInput};
-    use quorate_types::{Hash, OperationId, PublicKey, Reason, SwarmId, TaskId};
+    use quorate_types::{Amounts, Hash, OperationId, PublicKey, Reason, SwarmId, TaskId};
 
     use super::*;
 

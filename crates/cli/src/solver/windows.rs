@@ -1,6 +1,6 @@
 //! One window after the other: fetched, searched, proposed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,6 +40,8 @@ pub(super) struct Windows<'a> {
     started: Millis,
     /// The newest window of each market.
     newest: BTreeMap<Label, u64>,
+    /// Markets that are being searched.
+    searched: BTreeSet<Label>,
     searches: JoinSet<Result<Looked>>,
     /// Windows that were looked at.
     done: u64,
@@ -66,6 +68,7 @@ impl<'a> Windows<'a> {
             setting,
             started: unix_now(),
             newest: BTreeMap::new(),
+            searched: BTreeSet::new(),
             searches: JoinSet::new(),
             done: 0,
             refusal: None,
@@ -134,7 +137,9 @@ impl<'a> Windows<'a> {
     fn look_at(&mut self, name: &Label, window: u64) {
         let market = self.setting.markets.iter().find(|market| market.name == *name);
         let Some(market) = market.cloned() else { return };
-        if self.newest.insert(name.clone(), window) == Some(window) {
+        // One search for each market at a time: on a slow machine they would pile up.
+        let is_new = self.newest.insert(name.clone(), window) != Some(window);
+        if !is_new || !self.searched.insert(name.clone()) {
             return;
         }
         let standing = self.node.standing_bids(name.clone(), window);
@@ -152,6 +157,7 @@ impl<'a> Windows<'a> {
     async fn on_looked(&mut self, looked: Looked) -> Result<()> {
         let Looked { market, window, findings } = looked;
         (self.done, self.refusal) = (self.done + 1, None);
+        self.searched.remove(&market.name);
         let proposal = findings.as_ref().map(|findings| findings.proposal.clone());
         let (outcome, explanation) = match proposal {
             None => (Outcome::Missed, None),

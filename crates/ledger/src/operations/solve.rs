@@ -30,7 +30,7 @@ impl Run<'_> {
         let rule = mechanism(&market.mechanism).ok_or(Reason::NotSolving)?;
         let kept = self.solutions(&market.name).map(|(_, kept)| &kept.pairs);
         let pairs: BTreeSet<Pair> = kept.chain([&solve.pairs]).flatten().copied().collect();
-        let docket = self.docket_of(market, rule, &pairs);
+        let docket = self.docket_of(market, rule, &pairs, &self.due_tasks(market, rule));
         let round = docket.round(self.swarm, Vec::new());
         let clearing = clearing_of(&round, &solve.pairs);
         let items = not_held(&docket, &clearing, &solve.pairs);
