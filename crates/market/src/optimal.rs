@@ -1,6 +1,6 @@
 //! Optimal assignment: all due tasks together, at most one for each agent.
 
-use crate::assignment::{self, Edge, Problem, Solution, SolveError};
+use crate::assignment::{self, Edge, Problem, Solution, SolveError, TieKey};
 use crate::eligibility::fits;
 use crate::mechanism::{Attempt, Bidding, Mechanism};
 use crate::round::{Award, Clearing, Duals, Round};
@@ -40,7 +40,7 @@ impl Mechanism for Optimal {
 
     fn cost(&self, tasks: usize, bidders: usize, bids: usize) -> u64 {
         let solver = assignment::cost(bidders, tasks, bids) / STEPS_PER_UNIT;
-        solver.saturating_add((bids as u64).saturating_mul(2))
+        solver.saturating_add((bids as u64).saturating_mul(3))
     }
 
     fn clear_within(&self) -> Option<Attempt> {
@@ -52,15 +52,30 @@ impl Mechanism for Optimal {
     }
 }
 
-/// What a cost leaves to the solver once the bids are looked at.
+/// What a cost leaves to the solver once the bids are looked at, and the proof.
 pub(crate) fn solver_steps(round: &Round, cost: u64) -> Option<u64> {
-    let left = cost.checked_sub((round.bids.len() as u64).saturating_mul(2))?;
+    let left = cost.checked_sub((round.bids.len() as u64).saturating_mul(3))?;
     Some(left.saturating_mul(STEPS_PER_UNIT))
 }
 
+/// The solution that its prices prove to be the best, by a check that shares no code with the solver
+/// and passes over the bids once. `None` where it takes more steps; `Some(None)` where two tie keys
+/// are equal, which takes a collision of the hash, or nothing is proved, which takes a fault in the
+/// solver, the same on every machine.
+pub(crate) fn solve_proved(
+    problem: &Problem,
+    tie: impl Fn(u32, u32) -> TieKey,
+    steps: u64,
+) -> Option<Option<Solution>> {
+    match assignment::solve_within(problem, tie, steps) {
+        Ok(solution) => Some(assignment::verify(problem, &solution).ok().map(|()| solution)),
+        Err(SolveError::Effort) => None,
+        Err(SolveError::EqualTieKeys { .. }) => Some(None),
+    }
+}
+
 /// `None` where it takes more steps. Beyond the solver's sizes, which the limits of a clearing are
-/// far below, and where two tie keys are equal, which takes a collision of the hash, nothing is
-/// assigned.
+/// far below, nothing is assigned.
 fn attempt(round: &Round, steps: u64) -> Option<Clearing> {
     let edges = edges(round).collect();
     let Ok(problem) = Problem::new(round.bidders.len(), round.tasks.len(), edges) else {
@@ -70,11 +85,8 @@ fn attempt(round: &Round, steps: u64) -> Option<Clearing> {
         let (task, bidder) = (&round.tasks[column as usize], &round.bidders[row as usize]);
         round.ties.key(&task.id, &bidder.agent).0
     };
-    match assignment::solve_within(&problem, tie, steps) {
-        Ok(solution) => Some(to_clearing(round, solution)),
-        Err(SolveError::Effort) => None,
-        Err(SolveError::EqualTieKeys { .. }) => Some(Clearing::default()),
-    }
+    let solution = solve_proved(&problem, tie, steps)?;
+    Some(solution.map(|solution| to_clearing(round, solution)).unwrap_or_default())
 }
 
 /// The bids within limit and budget, with rows and columns in the round's order.

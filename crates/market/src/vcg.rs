@@ -20,9 +20,9 @@ use std::collections::BTreeSet;
 
 use quorate_types::TaskId;
 
-use crate::assignment::{self, Edge, MAX_SIDE, Problem, Solution, SolveError, TieKey};
+use crate::assignment::{self, Edge, MAX_SIDE, Problem, Solution, TieKey};
 use crate::mechanism::{Attempt, Bidding, Mechanism};
-use crate::optimal::{STEPS_PER_UNIT, edges, solver_steps};
+use crate::optimal::{STEPS_PER_UNIT, edges, solve_proved, solver_steps};
 use crate::round::{Award, Clearing, Duals, Round};
 
 /// The awards of least total, with the limit as the price of a task left open; each winner is paid
@@ -59,7 +59,7 @@ impl Mechanism for Vcg {
     fn cost(&self, tasks: usize, bidders: usize, bids: usize) -> u64 {
         let (rows, offers) = (bidders.saturating_add(tasks), bids.saturating_add(tasks));
         let solver = assignment::cost(rows, tasks, offers) / STEPS_PER_UNIT;
-        solver.saturating_add((bids as u64).saturating_mul(2))
+        solver.saturating_add((bids as u64).saturating_mul(3))
     }
 
     fn clear_within(&self) -> Option<Attempt> {
@@ -94,19 +94,15 @@ pub fn proves_least_total(round: &Round, clearing: &Clearing) -> bool {
     feasible && within && bidders.iter().all(|price| *price <= 0) && total == proved
 }
 
-/// `None` where it takes more steps. Beyond the solver's sizes, and where the tie keys of two bids
-/// are equal, which takes a collision of the hash, nothing is assigned.
+/// `None` where it takes more steps. Beyond the solver's sizes nothing is assigned.
 fn attempt(round: &Round, steps: u64) -> Option<Clearing> {
     let Some(problem) = problem(round) else { return Some(Clearing::default()) };
     let tie = |row: u32, column: u32| match round.bidders.get(row as usize) {
         Some(bidder) => round.ties.key(&round.tasks[column as usize].id, &bidder.agent).0,
         None => last_key(column),
     };
-    match assignment::solve_within(&problem, tie, steps) {
-        Ok(solution) => Some(to_clearing(round, &solution)),
-        Err(SolveError::Effort) => None,
-        Err(SolveError::EqualTieKeys { .. }) => Some(Clearing::default()),
-    }
+    let solution = solve_proved(&problem, tie, steps)?;
+    Some(solution.map(|solution| to_clearing(round, &solution)).unwrap_or_default())
 }
 
 /// Rows are the bidders, then one stand-in for the requester of each task. `None` beyond the
