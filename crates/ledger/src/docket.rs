@@ -48,6 +48,7 @@ pub(crate) struct Docket<'a> {
 }
 
 impl Run<'_> {
+    /// All bids on these tasks, and the solutions of the market.
     pub(crate) fn docket<'a>(
         &self,
         market: &'a Market,

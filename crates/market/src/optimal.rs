@@ -58,10 +58,10 @@ pub(crate) fn solver_steps(round: &Round, cost: u64) -> Option<u64> {
     Some(left.saturating_mul(STEPS_PER_UNIT))
 }
 
-/// The solution that its prices prove to be the best, by a check that shares no code with the solver
-/// and passes over the bids once. `None` where it takes more steps; `Some(None)` where two tie keys
-/// are equal, which takes a collision of the hash, or nothing is proved, which takes a fault in the
-/// solver, the same on every machine.
+/// The solution that its prices prove to be the best, by a check that shares no code with the
+/// solver and passes over the bids once. `None` where it takes more steps; `Some(None)`, so that
+/// nothing is assigned, where two tie keys are equal, which takes a collision of the hash, or where
+/// nothing is proved, which takes a fault in the solver.
 pub(crate) fn solve_proved(
     problem: &Problem,
     tie: impl Fn(u32, u32) -> TieKey,
