@@ -112,7 +112,7 @@ impl Run<'_> {
             return left;
         }
         let docket = self.docket(market, rule, &all.tasks);
-        match attempt(&docket.round(self.swarm, docket.pairs()), trial) {
+        match attempt(&docket.round(self.swarm), trial) {
             Some(clearing) => self.conclude(&docket, all, (rule, clearing)),
             None => self.clear_plan(market, rule, Plan::sure(self, market, rule, least)),
         }
@@ -141,7 +141,7 @@ impl Run<'_> {
 
     fn clear_plan(&mut self, market: &Market, rule: &'static dyn Mechanism, plan: Plan) {
         let docket = self.docket(market, rule, &plan.tasks);
-        let clearing = rule.clear(&docket.round(self.swarm, docket.pairs()));
+        let clearing = rule.clear(&docket.round(self.swarm));
         self.conclude(&docket, plan, (rule, clearing));
     }
 

@@ -171,8 +171,8 @@ fn limit(market: &Market, spec: &TaskSpec) -> Price {
 }
 
 impl Docket<'_> {
-    /// What the mechanism sees: bids that take part and these solutions, and nothing else.
-    pub(crate) fn round(&self, swarm: SwarmId, solutions: Vec<Vec<Pair>>) -> Round {
+    /// What the mechanism sees: bids that take part, solutions, and nothing else.
+    pub(crate) fn round(&self, swarm: SwarmId) -> Round {
         let tasks = self.tasks.iter().map(|(id, task)| quorate_market::Task {
             id: *id,
             demand: eligibility::demand_or_slot(&task.spec.demand),
@@ -190,14 +190,9 @@ impl Docket<'_> {
             tasks: tasks.collect(),
             bidders: bidders.collect(),
             bids: bids.collect(),
-            solutions,
+            solutions: self.solutions.iter().map(|solution| solution.pairs.clone()).collect(),
             ties: TieSeed { swarm, market: self.market.name.clone() },
         }
-    }
-
-    /// Those of each solution.
-    pub(crate) fn pairs(&self) -> Vec<Vec<Pair>> {
-        self.solutions.iter().map(|solution| solution.pairs.clone()).collect()
     }
 
     /// Why a pair of a solution does not hold, if it does not.

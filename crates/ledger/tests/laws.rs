@@ -9,7 +9,7 @@ use common::*;
 use proptest::prelude::*;
 use quorate_crypto::Verified;
 use quorate_ledger::{Committed, Dossier, Ledger, Proposal};
-use quorate_market::{Bid, Bidder, Round, Task, TieSeed, mechanism};
+use quorate_market::mechanism;
 use quorate_types::operation::{Attest, Body, Cancel, Lapse, Revoke, Submit, Suspicion, Withdraw};
 use quorate_types::outcome::ClearingInput;
 use quorate_types::*;
@@ -328,32 +328,7 @@ fn check_capacity(ledger: &Ledger, most: &BTreeMap<PublicKey, i64>) -> Result<()
 
 /// Runs the auction again from the dossier alone: what wins, at what price.
 fn rerun(swarm: SwarmId, dossier: &Dossier) -> Vec<(TaskId, PublicKey, Price)> {
-    let mut round = Round {
-        tasks: vec![],
-        bidders: vec![],
-        bids: vec![],
-        solutions: Vec::new(),
-        ties: TieSeed { swarm, market: dossier.record.market.clone() },
-    };
-    for input in &dossier.inputs {
-        match input {
-            ClearingInput::Task(task) => round.tasks.push(Task {
-                id: task.task,
-                demand: task.demand.clone(),
-                limit: task.limit,
-            }),
-            ClearingInput::Bidder(bidder) => {
-                let (agent, budget) = (bidder.agent, bidder.budget.clone());
-                round.bidders.push(Bidder { agent, budget });
-            }
-            ClearingInput::Bid(bid) => {
-                let price = bid.price.filter(|_| bid.excluded.is_none());
-                let takes_part = price.map(|price| Bid { task: bid.task, agent: bid.agent, price });
-                round.bids.extend(takes_part);
-            }
-            ClearingInput::Solution(solution) => round.solutions.push(solution.pairs.clone()),
-        }
-    }
+    let round = round_of(swarm, &dossier.record.market, &dossier.inputs);
     let clearing = mechanism(&dossier.record.mechanism).unwrap().clear(&round);
     clearing.awards.iter().map(|award| (award.task, award.agent, award.payment)).collect()
 }

@@ -115,17 +115,8 @@ fn simultaneous_release_the_window_rule_holds_for_both_parts() {
     let task = one_task(&mut world);
     seal(&mut world, 1, &[(task, 7)]);
     seal(&mut world, 2, &[(task, 9)]);
-    let one_builder = |world: &mut World| {
-        let height = world.ledger.height() + 1;
-        let builds = |round: &Round| {
-            world.ledger.proposers().proposer(height, *round) == validator(0).public_key()
-        };
-        let round = (0..8).find(builds).unwrap();
-        let (block, _) = world.propose_at(world.ledger.block_time() + 1_000, round);
-        world.decide(block)
-    };
     for _ in 0..3 {
-        one_builder(&mut world);
+        world.step_of_one_builder();
         assert_eq!(
             window(&world).stage,
             Stage::Bids,
@@ -135,7 +126,7 @@ fn simultaneous_release_the_window_rule_holds_for_both_parts() {
     until_opening(&mut world);
     reveal(&mut world, 1, vec![opening(task, 7, 1)]);
     for _ in 0..3 {
-        assert!(one_builder(&mut world).dossiers.is_empty(), "or an opening");
+        assert!(world.step_of_one_builder().dossiers.is_empty(), "or an opening");
     }
     assert_eq!(world.until_clearing("quiet").dossiers.len(), 1);
 }

@@ -5,6 +5,7 @@ mod common;
 
 use common::*;
 use quorate_ledger::{Committed, Dossier, WindowView};
+use quorate_market::{gap_effort, gap_search};
 use quorate_types::operation::{
     Attest, Body, Opening, Pair, Reveal, Revoke, Seal, SealedOffer, Solve, Withdraw,
 };
@@ -65,11 +66,7 @@ fn brief(world: &mut World) -> Committed {
 }
 
 /// Tasks with these demands of slots, each agent's bids on them, and the stage of solutions.
-fn called(
-    world: &mut World,
-    demands: &[i64],
-    bids: &[(u8, &[Price])],
-) -> (Vec<TaskId>, Vec<OperationId>) {
+fn called(world: &mut World, demands: &[i64], bids: &[(u8, &[Price])]) -> Vec<TaskId> {
     let specs = demands.iter().map(|demand| {
         let mut spec = spec(FLEET);
         spec.demand = slots(*demand);
@@ -77,19 +74,18 @@ fn called(
     });
     let tasks = world.submit(specs.collect());
     world.step();
-    let bid = |(by, prices): &(u8, &[Price])| {
+    for (by, prices) in bids {
         let offers: Vec<_> = tasks.iter().copied().zip(prices.iter().copied()).collect();
-        world.bid_under(*by, FLEET, slots(2), &offers)
-    };
-    let operations = bids.iter().map(bid).collect();
+        world.bid_under(*by, FLEET, slots(2), &offers);
+    }
     until(world, Stage::Solutions);
-    (tasks, operations)
+    tasks
 }
 
 /// Three tasks, and agents 1 to 3 that bid 10, 20 and 30 on each.
 fn three(world: &mut World) -> Vec<TaskId> {
     let bids: [(u8, &[Price]); 3] = [(1, &[10; 3]), (2, &[20; 3]), (3, &[30; 3])];
-    called(world, &[1; 3], &bids).0
+    called(world, &[1; 3], &bids)
 }
 
 /// What was refused of an operation.
@@ -174,17 +170,8 @@ fn m28_the_parts_of_a_window_follow_each_other() {
 fn m28_the_window_rule_holds_for_the_last_part() {
     let mut world = world([1, 2, 3]);
     three(&mut world);
-    let one_builder = |world: &mut World| {
-        let height = world.ledger.height() + 1;
-        let builds = |round: &Round| {
-            world.ledger.proposers().proposer(height, *round) == validator(0).public_key()
-        };
-        let round = (0..8).find(builds).unwrap();
-        let (block, _) = world.propose_at(world.ledger.block_time() + 1_000, round);
-        world.decide(block)
-    };
     for _ in 0..3 {
-        one_builder(&mut world);
+        world.step_of_one_builder();
         assert_eq!(window(&world).stage, Stage::Solutions, "it could have kept a solution out");
     }
     assert!(!world.until_clearing(FLEET).dossiers.is_empty());
@@ -206,7 +193,7 @@ fn m28_bids_stand_in_the_last_part() {
 fn m28_a_window_whose_bids_are_gone_ends_without_a_clearing() {
     let mut world = world([1]);
     let bids: [(u8, &[Price]); 1] = [(1, &[5])];
-    let (tasks, _) = called(&mut world, &[1], &bids);
+    let tasks = called(&mut world, &[1], &bids);
     solve(&mut world, 50, pairs(&[(tasks[0], 1)]));
     world.submit(vec![spec(FLEET)]);
     world.step();
@@ -279,7 +266,6 @@ fn m29_only_tasks_that_will_be_cleared_count() {
 #[test]
 fn m29_only_for_its_window_and_in_its_part() {
     let mut world = world([1, 2, 3]);
-    let bids: [(u8, &[Price]); 1] = [(1, &[5, 5])];
     let task = world.submit(vec![spec(FLEET)])[0];
     let say = |world: &mut World, window: u64, market: &str| {
         let market = label(market);
@@ -290,7 +276,7 @@ fn m29_only_for_its_window_and_in_its_part() {
     assert_eq!(say(&mut world, 0, FLEET), Some(Reason::NotSolving), "bids are taken");
     assert_eq!(say(&mut world, 0, "spot"), Some(Reason::NotSolving), "it takes none");
     assert_eq!(say(&mut world, 0, "nowhere"), Some(Reason::UnknownMarket));
-    world.bid(1, FLEET, &[(task, bids[0].1[0])]);
+    world.bid(1, FLEET, &[(task, 5)]);
     until(&mut world, Stage::Solutions);
     assert_eq!(say(&mut world, 1, FLEET), Some(Reason::NotSolving), "another window");
     assert_eq!(say(&mut world, 0, FLEET), None);
@@ -375,7 +361,7 @@ fn m30_of_more_than_four_the_worst_goes() {
 fn m30_what_lost_its_pairs_since_keeps_out_nothing() {
     let mut world = world([1, 2, 3]);
     let bids: [(u8, &[Price]); 2] = [(1, &[10, 10, 10]), (2, &[20, 20, 20])];
-    let (tasks, _) = called(&mut world, &[1; 3], &bids);
+    let tasks = called(&mut world, &[1; 3], &bids);
     let [a, b, c] = tasks[..] else { panic!("three tasks") };
     solve(&mut world, 3, pairs(&[(a, 1), (b, 2), (c, 2)]));
     brief(&mut world);
@@ -436,33 +422,10 @@ fn crowd(world: &mut World) -> Vec<TaskId> {
 }
 
 /// What the search finds for a dossier's inputs in fifty times its steps.
-fn longer(inputs: &[ClearingInput]) -> Vec<Pair> {
-    use quorate_market::gap::{Offer, Problem, solve};
-    let (mut tasks, mut bidders, mut offers) = (Vec::new(), Vec::new(), Vec::new());
-    for input in inputs {
-        match input {
-            ClearingInput::Task(task) => tasks.push((task.task, task.demand[&label("slots")])),
-            ClearingInput::Bidder(bidder) => {
-                bidders.push((bidder.agent, vec![bidder.budget[&label("slots")]]));
-            }
-            ClearingInput::Bid(bid) => {
-                let job = tasks.binary_search_by_key(&bid.task, |task| task.0).unwrap();
-                let agent = bidders.binary_search_by_key(&bid.agent, |one| one.0).unwrap();
-                let (agent, cost) = (agent as u32, bid.price.unwrap());
-                offers.push(Offer { agent, job: job as u32, cost, demand: vec![tasks[job].1] });
-            }
-            ClearingInput::Solution(_) => panic!("none was brought"),
-        }
-    }
-    let budgets: Vec<_> = bidders.iter().map(|bidder| bidder.1.clone()).collect();
-    let steps = 50 * quorate_market::gap_effort(offers.len());
-    let problem = Problem::new(tasks.len(), &budgets, offers).unwrap();
-    let found = solve(&problem, steps);
-    let pair = |won: &Offer| Pair {
-        task: tasks[won.job as usize].0,
-        agent: bidders[won.agent as usize].0,
-    };
-    found.pairs.iter().map(pair).collect()
+fn longer(world: &World, inputs: &[ClearingInput]) -> Vec<Pair> {
+    let round = round_of(world.ledger.swarm(), &label(FLEET), inputs);
+    let found = gap_search(&round, 50 * gap_effort(round.bids.len()));
+    found.awards.iter().map(|won| Pair { task: won.task, agent: won.agent }).collect()
 }
 
 #[test]
@@ -477,7 +440,7 @@ fn m31_a_better_solution_is_what_is_committed() {
 
     let baseline = plain.until_clearing(FLEET);
     assert_eq!(dossier(&baseline).inputs, standing, "what a solver is told is what is cleared");
-    let better = longer(&standing);
+    let better = longer(&solved, &standing);
     let said = solve(&mut solved, 50, better.clone());
     let committed = solved.until_clearing(FLEET);
     let (before, after) = (&dossier(&baseline).record, &dossier(&committed).record);

@@ -13,7 +13,8 @@ use common::{agent, round, task_id};
 use proptest::prelude::*;
 use quorate_market::gap::{MAX_COST, MAX_SIDE, Offer, Problem, ProblemError, Solution, solve};
 use quorate_market::{
-    Bid, FirstPrice, Gap, Mechanism, Optimal, Round, Score, clearing_of, gap_effort, mechanisms,
+    Bid, FirstPrice, Gap, Mechanism, Optimal, Round, Score, clearing_of, gap_effort, gap_search,
+    mechanisms,
 };
 use quorate_types::Amounts;
 use quorate_types::operation::Pair;
@@ -360,22 +361,8 @@ fn tight(agents: u8, tasks: u64) -> Round {
 
 /// What the search finds in fifty times its steps.
 fn longer(round: &Round) -> Vec<Pair> {
-    let slots = |amounts: &Amounts| amounts.values().copied().collect::<Vec<i64>>();
-    let capacities: Vec<_> = round.bidders.iter().map(|bidder| slots(&bidder.budget)).collect();
-    let offer = |bid: &Bid| Offer {
-        agent: round.bidder_index(&bid.agent).unwrap() as u32,
-        job: round.task_index(&bid.task).unwrap() as u32,
-        cost: bid.price,
-        demand: slots(&round.tasks[round.task_index(&bid.task).unwrap()].demand),
-    };
-    let offers = round.bids.iter().map(offer).collect();
-    let problem = Problem::new(round.tasks.len(), &capacities, offers).unwrap();
-    let found = solve(&problem, 50 * gap_effort(round.bids.len()));
-    let pair = |won: &Offer| Pair {
-        task: round.tasks[won.job as usize].id,
-        agent: round.bidders[won.agent as usize].agent,
-    };
-    found.pairs.iter().map(pair).collect()
+    let found = gap_search(round, 50 * gap_effort(round.bids.len()));
+    found.awards.iter().map(|won| Pair { task: won.task, agent: won.agent }).collect()
 }
 
 fn dice() -> impl FnMut(i64, i64) -> i64 {

@@ -31,7 +31,7 @@ impl Run<'_> {
         let kept = self.solutions(&market.name).map(|(_, kept)| &kept.pairs);
         let pairs: BTreeSet<Pair> = kept.chain([&solve.pairs]).flatten().copied().collect();
         let docket = self.docket_of(market, rule, &pairs, &self.due_tasks(market, rule));
-        let round = docket.round(self.swarm, Vec::new());
+        let round = docket.round(self.swarm);
         let clearing = clearing_of(&round, &solve.pairs);
         let items = not_held(&docket, &clearing, &solve.pairs);
         if items.is_empty() {

@@ -6,6 +6,7 @@ use quorate_crypto::{SecretKey, Verified};
 use quorate_ledger::{Committed, Execution, Ledger, Proposal};
 use quorate_types::genesis::{Admission, Attester, Market, Parameters};
 use quorate_types::operation::{Attest, Bid, Body, Cancel, Offer, Report, Submit};
+use quorate_types::outcome::ClearingInput;
 use quorate_types::*;
 
 pub const START: Millis = 1_700_000_000_000;
@@ -192,6 +193,17 @@ impl World {
         self.decide(block)
     }
 
+    /// Decides a block a second after the last one, by the first validator, whoever's turn it is.
+    pub fn step_of_one_builder(&mut self) -> Committed {
+        let height = self.ledger.height() + 1;
+        let builds = |round: &Round| {
+            self.ledger.proposers().proposer(height, *round) == validator(0).public_key()
+        };
+        let round = (0..8).find(builds).unwrap();
+        let (block, _) = self.propose_at(self.ledger.block_time() + 1_000, round);
+        self.decide(block)
+    }
+
     /// Executes and commits a block; everything that waited is gone.
     pub fn decide(&mut self, block: Verified<Block>) -> Committed {
         self.waiting.clear();
@@ -241,6 +253,39 @@ impl World {
         assert_eq!(self.state_of(task), "assigned");
         (task, token)
     }
+}
+
+/// What a mechanism is given of a dossier's inputs.
+pub fn round_of(swarm: SwarmId, market: &Label, inputs: &[ClearingInput]) -> quorate_market::Round {
+    let ties = quorate_market::TieSeed { swarm, market: market.clone() };
+    let mut round = quorate_market::Round {
+        tasks: Vec::new(),
+        bidders: Vec::new(),
+        bids: Vec::new(),
+        solutions: Vec::new(),
+        ties,
+    };
+    for input in inputs {
+        match input {
+            ClearingInput::Task(task) => round.tasks.push(quorate_market::Task {
+                id: task.task,
+                demand: task.demand.clone(),
+                limit: task.limit,
+            }),
+            ClearingInput::Bidder(bidder) => {
+                let (agent, budget) = (bidder.agent, bidder.budget.clone());
+                round.bidders.push(quorate_market::Bidder { agent, budget });
+            }
+            ClearingInput::Bid(bid) => {
+                let (task, agent) = (bid.task, bid.agent);
+                let price = bid.price.filter(|_| bid.excluded.is_none());
+                let takes_part = price.map(|price| quorate_market::Bid { task, agent, price });
+                round.bids.extend(takes_part);
+            }
+            ClearingInput::Solution(solution) => round.solutions.push(solution.pairs.clone()),
+        }
+    }
+    round
 }
 
 pub fn report(task: TaskId, token: FencingToken) -> Report {
