@@ -31,12 +31,17 @@ pub fn audit(auditor: &Host, certificates: &Path, genesis: &Path) -> Checked<Vec
         return Err("nothing was verified".into());
     }
     for verdict in &verdicts {
-        let open = verdict["not_checked"].as_array().is_some_and(|open| !open.is_empty());
+        let open = verdict["not_checked"]
+            .as_array()
+            .is_some_and(|open| !open.is_empty());
         if verdict["verdict"] != "verified" || !open {
             return Err(format!("not as it should be: {verdict}").into());
         }
     }
-    Ok(verdicts.into_iter().map(|mut verdict| verdict["certifies"].take()).collect())
+    Ok(verdicts
+        .into_iter()
+        .map(|mut verdict| verdict["certifies"].take())
+        .collect())
 }
 
 /// Who holds which task under which fencing token, of what [`audit`] gave.
@@ -45,10 +50,17 @@ pub fn audit(auditor: &Host, certificates: &Path, genesis: &Path) -> Checked<Vec
 /// When one pair of them has two assignees.
 pub fn assignees(certified: &[Value]) -> Checked<BTreeMap<(String, u64), String>> {
     let mut assignees = BTreeMap::new();
-    for summary in certified.iter().filter(|summary| summary["outcome"] == "assignment") {
+    for summary in certified
+        .iter()
+        .filter(|summary| summary["outcome"] == "assignment")
+    {
         let (task, agent) = (text(&summary["task"])?, text(&summary["agent"])?);
-        let token = summary["token"].as_u64().ok_or("an assignment without a token")?;
-        let first = assignees.entry((task.clone(), token)).or_insert_with(|| agent.clone());
+        let token = summary["token"]
+            .as_u64()
+            .ok_or("an assignment without a token")?;
+        let first = assignees
+            .entry((task.clone(), token))
+            .or_insert_with(|| agent.clone());
         if *first != agent {
             return Err(format!("{task}, token {token}: both {first} and {agent}").into());
         }
@@ -61,5 +73,8 @@ pub fn assignees(certified: &[Value]) -> Checked<BTreeMap<(String, u64), String>
 /// # Errors
 /// When it is none.
 pub fn text(value: &Value) -> Checked<String> {
-    Ok(value.as_str().ok_or_else(|| format!("{value} is no text"))?.to_owned())
+    Ok(value
+        .as_str()
+        .ok_or_else(|| format!("{value} is no text"))?
+        .to_owned())
 }

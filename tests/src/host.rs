@@ -22,13 +22,19 @@ impl Host {
     pub fn new(folder: impl Into<PathBuf>) -> Checked<Self> {
         let folder = folder.into();
         std::fs::create_dir_all(&folder)?;
-        Ok(Self { folder, namespace: None })
+        Ok(Self {
+            folder,
+            namespace: None,
+        })
     }
 
     /// The same in the network namespace `name`.
     #[must_use]
     pub fn within(self, name: &str) -> Self {
-        Self { namespace: Some(name.to_owned()), ..self }
+        Self {
+            namespace: Some(name.to_owned()),
+            ..self
+        }
     }
 
     /// The path of a file on it.
@@ -54,7 +60,10 @@ impl Host {
         for name in ours.filter(|name| name.as_encoded_bytes().starts_with(b"QUORATE_")) {
             command.env_remove(name);
         }
-        command.args(arguments).current_dir(&self.folder).env("NO_COLOR", "1");
+        command
+            .args(arguments)
+            .current_dir(&self.folder)
+            .env("NO_COLOR", "1");
         Ok(command)
     }
 
@@ -64,7 +73,9 @@ impl Host {
     /// When it does not start.
     pub fn output(&self, arguments: &[&str]) -> Checked<Output> {
         let mut command = self.quorate(arguments)?;
-        Ok(command.output().map_err(|error| format!("{command:?}: {error}"))?)
+        Ok(command
+            .output()
+            .map_err(|error| format!("{command:?}: {error}"))?)
     }
 
     /// Runs it to its end, and gives what it said on standard output.
@@ -78,7 +89,12 @@ impl Host {
             return Ok(said);
         }
         let error = String::from_utf8_lossy(&output.stderr);
-        Err(format!("quorate {}: {}\n{said}{error}", arguments.join(" "), output.status).into())
+        Err(format!(
+            "quorate {}: {}\n{said}{error}",
+            arguments.join(" "),
+            output.status
+        )
+        .into())
     }
 
     /// Starts it; both its outputs go to `LOG.log` in the folder.

@@ -26,9 +26,17 @@ impl Process {
         let mut file = OpenOptions::new().create(true).append(true).open(log)?;
         // The process before may have ended within a line.
         writeln!(file)?;
-        let command = command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
-        let child = command.spawn().map_err(|error| format!("{command:?}: {error}"))?;
-        Ok(Self { child, log: log.to_owned() })
+        let command = command
+            .stdin(Stdio::null())
+            .stdout(file.try_clone()?)
+            .stderr(file);
+        let child = command
+            .spawn()
+            .map_err(|error| format!("{command:?}: {error}"))?;
+        Ok(Self {
+            child,
+            log: log.to_owned(),
+        })
     }
 
     /// How it ended, if it has.
@@ -66,7 +74,11 @@ impl Process {
     pub fn signal(&self, name: &str) -> Checked {
         let line = format!("kill -{name} {}", self.child.id());
         let status = Command::new("sh").args(["-c", &line]).status()?;
-        if status.success() { Ok(()) } else { Err(format!("`{line}`: {status}").into()) }
+        if status.success() {
+            Ok(())
+        } else {
+            Err(format!("`{line}`: {status}").into())
+        }
     }
 
     /// Fails where it has ended.
@@ -99,7 +111,10 @@ pub struct Log {
 impl Log {
     /// Reads from the beginning of a file, which need not exist yet.
     pub fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), offset: 0 }
+        Self {
+            path: path.to_owned(),
+            offset: 0,
+        }
     }
 
     /// The whole lines that were written since it was asked last.
@@ -114,7 +129,10 @@ impl Log {
         file.seek(SeekFrom::Start(self.offset))?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
-        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        let whole = bytes
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |end| end + 1);
         self.offset += whole as u64;
         let text = String::from_utf8_lossy(&bytes[..whole]).into_owned();
         Ok(text.lines().map(str::to_owned).collect())
@@ -126,7 +144,9 @@ impl Log {
     /// When the file cannot be read.
     pub fn new_objects(&mut self) -> Checked<Vec<Value>> {
         let lines = self.new_lines()?;
-        let objects = lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let objects = lines
+            .iter()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
         Ok(objects.filter(Value::is_object).collect())
     }
 }
@@ -139,7 +159,10 @@ pub fn wait_for_line(process: &mut Process, text: &str) -> Checked<String> {
     let path = process.log.clone();
     let mut log = Log::new(&path);
     wait::until(LIMIT, &format!("`{text}`"), || {
-        let found = log.new_lines()?.into_iter().find(|line| line.contains(text));
+        let found = log
+            .new_lines()?
+            .into_iter()
+            .find(|line| line.contains(text));
         if found.is_none() {
             process.expect_running()?;
         }
@@ -154,5 +177,9 @@ pub fn tail(path: &Path) -> String {
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<&str> = text.lines().collect();
     let from = lines.len().saturating_sub(30);
-    format!("the end of {}:\n{}", path.display(), lines[from..].join("\n"))
+    format!(
+        "the end of {}:\n{}",
+        path.display(),
+        lines[from..].join("\n")
+    )
 }

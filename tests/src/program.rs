@@ -12,8 +12,13 @@ use crate::{Checked, repository};
 const VARIABLE: &str = "QUORATE_BINARY";
 
 /// How the names begin of what cargo tells a test of its package.
-const TOLD: [&str; 5] =
-    ["CARGO_BIN_", "CARGO_CRATE_", "CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_PRIMARY_"];
+const TOLD: [&str; 5] = [
+    "CARGO_BIN_",
+    "CARGO_CRATE_",
+    "CARGO_MANIFEST_",
+    "CARGO_PKG_",
+    "CARGO_PRIMARY_",
+];
 
 /// The program `quorate`, built by cargo in the profile and target folder of the running test,
 /// once in its process. `QUORATE_BINARY` names another one to test instead.
@@ -24,7 +29,9 @@ pub fn quorate() -> Checked<PathBuf> {
     static PROGRAM: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let found = PROGRAM.get_or_init(|| {
         let given = std::env::var_os(VARIABLE).map(PathBuf::from);
-        given.map_or_else(build, Ok).map_err(|error| error.to_string())
+        given
+            .map_or_else(build, Ok)
+            .map_err(|error| error.to_string())
     });
     Ok(found.clone()?)
 }
@@ -32,30 +39,53 @@ pub fn quorate() -> Checked<PathBuf> {
 fn build() -> Checked<PathBuf> {
     let test = std::env::current_exe()?;
     // A test runs from TARGET/PROFILE/deps.
-    let profile = test.parent().and_then(Path::parent).ok_or("the test stands in no folder")?;
-    let target = profile.parent().ok_or("the test stands in no target folder")?;
+    let profile = test
+        .parent()
+        .and_then(Path::parent)
+        .ok_or("the test stands in no folder")?;
+    let target = profile
+        .parent()
+        .ok_or("the test stands in no target folder")?;
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--package", "quorate-cli", "--bin", "quorate", "--offline"]);
-    cargo.args(["--message-format", "json-render-diagnostics"]).arg("--target-dir").arg(target);
+    cargo.args([
+        "build",
+        "--package",
+        "quorate-cli",
+        "--bin",
+        "quorate",
+        "--offline",
+    ]);
+    cargo
+        .args(["--message-format", "json-render-diagnostics"])
+        .arg("--target-dir")
+        .arg(target);
     if profile.ends_with("release") {
         cargo.arg("--release");
     }
     // What cargo tells a test of its own package would make build scripts run anew.
     for (name, _) in std::env::vars_os() {
-        if TOLD.iter().any(|told| name.as_encoded_bytes().starts_with(told.as_bytes())) {
+        if TOLD
+            .iter()
+            .any(|told| name.as_encoded_bytes().starts_with(told.as_bytes()))
+        {
             cargo.env_remove(name);
         }
     }
-    let output = cargo.current_dir(repository::root()).stderr(std::process::Stdio::inherit());
+    let output = cargo
+        .current_dir(repository::root())
+        .stderr(std::process::Stdio::inherit());
     let output = output.output()?;
     if !output.status.success() {
         return Err("the binary quorate does not build".into());
     }
     let text = String::from_utf8(output.stdout)?;
-    let messages = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let messages = text
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let mut programs = messages.filter_map(|message| {
         let ours = message["target"]["name"] == "quorate";
-        ours.then(|| message["executable"].as_str().map(PathBuf::from)).flatten()
+        ours.then(|| message["executable"].as_str().map(PathBuf::from))
+            .flatten()
     });
     Ok(programs.next().ok_or("cargo names no executable")?)
 }

@@ -34,7 +34,10 @@ pub fn files() -> Result<Vec<SourceFile>, Box<dyn Error>> {
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
             let path = entry.path();
-            let name = path.strip_prefix(&root)?.to_string_lossy().replace('\\', "/");
+            let name = path
+                .strip_prefix(&root)?
+                .to_string_lossy()
+                .replace('\\', "/");
             if ignored.contains(&name) {
                 continue;
             }
@@ -58,7 +61,9 @@ pub fn files() -> Result<Vec<SourceFile>, Box<dyn Error>> {
 
 /// The rooted entries of a `.gitignore`, without their slashes.
 fn ignored(gitignore: &str) -> Vec<String> {
-    let rooted = gitignore.lines().filter_map(|line| line.trim().strip_prefix('/'));
+    let rooted = gitignore
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix('/'));
     let names = rooted.map(|name| name.trim_end_matches('/').to_owned());
     names.chain([".git".to_owned()]).collect()
 }
@@ -71,7 +76,10 @@ impl SourceFile {
 
     /// The lines with their numbers from 1.
     pub fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
-        self.text.lines().enumerate().map(|(index, line)| (index + 1, line))
+        self.text
+            .lines()
+            .enumerate()
+            .map(|(index, line)| (index + 1, line))
     }
 
     /// The lines before the inline module of tests; none of a file that holds only tests.
@@ -79,7 +87,11 @@ impl SourceFile {
         let only_tests = self.path.split('/').skip(1).any(|part| {
             part == "tests" || part == "benches" || part == "examples" || part == "tests.rs"
         });
-        let end = if only_tests { 0 } else { self.inline_tests().unwrap_or(usize::MAX) };
+        let end = if only_tests {
+            0
+        } else {
+            self.inline_tests().unwrap_or(usize::MAX)
+        };
         self.lines().take_while(move |(number, _)| *number < end)
     }
 
@@ -87,7 +99,9 @@ impl SourceFile {
     fn inline_tests(&self) -> Option<usize> {
         let lines: Vec<&str> = self.text.lines().map(str::trim).collect();
         (0..lines.len()).find_map(|index| {
-            let mut below = lines[index + 1..].iter().skip_while(|line| line.starts_with("#["));
+            let mut below = lines[index + 1..]
+                .iter()
+                .skip_while(|line| line.starts_with("#["));
             let opens = |line: &&str| line.starts_with("mod ") && line.ends_with('{');
             (lines[index] == "#[cfg(test)]" && below.next().is_some_and(opens)).then_some(index + 1)
         })
@@ -114,7 +128,10 @@ mod tests {
     use super::*;
 
     fn production(path: &str, text: &str) -> usize {
-        let file = SourceFile { path: path.to_owned(), text: text.to_owned() };
+        let file = SourceFile {
+            path: path.to_owned(),
+            text: text.to_owned(),
+        };
         file.production_lines().count()
     }
 
@@ -137,6 +154,9 @@ mod tests {
 
     #[test]
     fn ignored_folders_are_read_from_the_root() {
-        assert_eq!(ignored("/target\n/book/book/\n*.tmp\n"), ["target", "book/book", ".git"]);
+        assert_eq!(
+            ignored("/target\n/book/book/\n*.tmp\n"),
+            ["target", "book/book", ".git"]
+        );
     }
 }

@@ -32,7 +32,10 @@ pub fn until<T>(
 }
 
 /// The time, for bounds and reports.
-#[expect(clippy::disallowed_methods, reason = "tests over real processes wait in real time")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests over real processes wait in real time"
+)]
 pub fn now() -> Instant {
     Instant::now()
 }

@@ -21,7 +21,11 @@ fn every_target_has_a_corpus_that_begins_with_correct_messages() -> Checked {
         let seeds = (target.seeds)();
         assert!(!seeds.is_empty(), "{} starts from nothing", target.name);
         seeds.iter().for_each(|seed| (target.run)(seed));
-        assert!(!corpus::read(target)?.is_empty(), "{} has no corpus", target.name);
+        assert!(
+            !corpus::read(target)?.is_empty(),
+            "{} has no corpus",
+            target.name
+        );
     }
     Ok(())
 }

@@ -29,7 +29,10 @@ fn the_summary_is_right_and_the_run_folder_holds_by_itself() -> Checked {
     })?;
     let ended = demo.wait_for_end()?;
     assert!(ended.success(), "{ended}; {}", tail(&host.log("demo")));
-    let summary = Log::new(&host.log("demo")).new_objects()?.pop().ok_or("there is no summary")?;
+    let summary = Log::new(&host.log("demo"))
+        .new_objects()?
+        .pop()
+        .ok_or("there is no summary")?;
 
     check_summary(&summary)?;
     check_processes(&host, &processes)?;
@@ -54,9 +57,18 @@ fn a_wrong_certificate_makes_it_fail() -> Checked {
     let ended = process.wait_for_end()?;
     assert_eq!(ended.code(), Some(1), "{ended}");
     let said = fs::read_to_string(host.log("demo"))?;
-    let name = spoiled.file_name().ok_or("a file without a name")?.to_string_lossy();
-    let faults: Vec<&str> = said.lines().filter(|line| line.starts_with("FAULT: ")).collect();
-    assert!(faults.iter().any(|fault| fault.contains(&*name)), "{name}: {faults:?}\n{said}");
+    let name = spoiled
+        .file_name()
+        .ok_or("a file without a name")?
+        .to_string_lossy();
+    let faults: Vec<&str> = said
+        .lines()
+        .filter(|line| line.starts_with("FAULT: "))
+        .collect();
+    assert!(
+        faults.iter().any(|fault| fault.contains(&*name)),
+        "{name}: {faults:?}\n{said}"
+    );
     Ok(())
 }
 
@@ -69,10 +81,17 @@ fn demo(host: &Host, more: &[&str]) -> Checked<Command> {
 
 /// The documented names, and the values that this mission has.
 fn check_summary(summary: &Value) -> Checked {
-    let number = |name: &str| summary[name].as_u64().ok_or_else(|| format!("{name}: {summary}"));
-    for (name, value) in
-        [("tasks", TASKS), ("completed", TASKS), ("killed_drones", 1), ("killed_validators", 1)]
-    {
+    let number = |name: &str| {
+        summary[name]
+            .as_u64()
+            .ok_or_else(|| format!("{name}: {summary}"))
+    };
+    for (name, value) in [
+        ("tasks", TASKS),
+        ("completed", TASKS),
+        ("killed_drones", 1),
+        ("killed_validators", 1),
+    ] {
         assert_eq!(number(name)?, value, "{name}");
     }
     for name in ["reassigned", "refused_bids", "heights"] {
@@ -102,12 +121,18 @@ fn check_processes(host: &Host, processes: &BTreeSet<u32>) -> Checked {
 fn check_certificates(host: &Host, summary: &Value) -> Checked {
     let path = |name: &str| host.path(summary[name].as_str().unwrap_or("nothing"));
     let certified = audit(host, &path("certificate_dir"), &path("trust_root"))?;
-    assert_eq!(Some(certified.len() as u64), summary["certificates_verified"].as_u64());
+    assert_eq!(
+        Some(certified.len() as u64),
+        summary["certificates_verified"].as_u64()
+    );
     let assignees = assignees(&certified)?;
     let tasks: BTreeSet<&String> = assignees.keys().map(|(task, _)| task).collect();
     assert_eq!(tasks.len() as u64, TASKS);
-    let again: BTreeSet<&String> =
-        assignees.keys().filter(|(_, token)| *token > 1).map(|(task, _)| task).collect();
+    let again: BTreeSet<&String> = assignees
+        .keys()
+        .filter(|(_, token)| *token > 1)
+        .map(|(task, _)| task)
+        .collect();
     assert_eq!(Some(again.len() as u64), summary["reassigned"].as_u64());
     Ok(())
 }
@@ -121,18 +146,37 @@ fn check_auctions(host: &Host, summary: &Value) -> Checked {
     let said: Value = serde_json::from_str(&said)?;
     let auctions = said["auctions"].as_array().ok_or("no auctions")?;
     assert_eq!(said["verdict"], "verified", "{said}");
-    assert!(!auctions.is_empty() && said["replayed"] == auctions.len(), "{said}");
-    let compared: u64 = auctions.iter().filter_map(|auction| auction["compared"].as_u64()).sum();
+    assert!(
+        !auctions.is_empty() && said["replayed"] == auctions.len(),
+        "{said}"
+    );
+    let compared: u64 = auctions
+        .iter()
+        .filter_map(|auction| auction["compared"].as_u64())
+        .sum();
     let reassigned = summary["reassigned"].as_u64().ok_or("no number")?;
-    assert!(compared >= TASKS + reassigned, "{compared} assignments: {said}");
+    assert!(
+        compared >= TASKS + reassigned,
+        "{compared} assignments: {said}"
+    );
     Ok(())
 }
 
 /// A browser needs nothing but the file.
 fn check_page(path: &Path) -> Checked {
     let page = fs::read_to_string(path)?;
-    assert!(page.contains("<svg") && page.contains("</html>"), "no map in the report");
-    for outside in ["src=\"", "href=\"http", "@import", "url(http", "<link", "fetch("] {
+    assert!(
+        page.contains("<svg") && page.contains("</html>"),
+        "no map in the report"
+    );
+    for outside in [
+        "src=\"",
+        "href=\"http",
+        "@import",
+        "url(http",
+        "<link",
+        "fetch(",
+    ] {
         assert!(!page.contains(outside), "the report holds `{outside}`");
     }
     Ok(())

@@ -15,14 +15,29 @@ const VALIDATORS: [&str; 4] = ["v0", "v1", "v2", "v3"];
 /// Folders of four validators and of an attester, and the genesis files of two swarms.
 fn founders(host: &Host) -> Checked {
     for name in VALIDATORS {
-        host.run(&["init", name, "--operator", name, "--listen", "/ip4/127.0.0.1/tcp/0"])?;
+        host.run(&[
+            "init",
+            name,
+            "--operator",
+            name,
+            "--listen",
+            "/ip4/127.0.0.1/tcp/0",
+        ])?;
     }
     host.run(&["init", "office", "--operator", "office"])?;
     let cards = VALIDATORS.map(|name| format!("{name}/member.toml"));
     let cards = cards.iter().map(String::as_str);
     for name in ["one", "other"] {
         let out = format!("{name}.toml");
-        let head = ["genesis", "--name", name, "--out", &out, "--attester", "office/member.toml"];
+        let head = [
+            "genesis",
+            "--name",
+            name,
+            "--out",
+            &out,
+            "--attester",
+            "office/member.toml",
+        ];
         let arguments = head.into_iter().chain(["--validator"]).chain(cards.clone());
         host.run(&arguments.collect::<Vec<_>>())?;
     }
@@ -33,7 +48,10 @@ fn founders(host: &Host) -> Checked {
 fn start(host: &Host, name: &str) -> Checked<(Process, String)> {
     let mut process = host.start(name, &["node", name])?;
     let line = wait_for_line(&mut process, "listening on /")?;
-    let address = line.strip_prefix("listening on ").ok_or("no address")?.to_owned();
+    let address = line
+        .strip_prefix("listening on ")
+        .ok_or("no address")?
+        .to_owned();
     Ok((process, address))
 }
 
@@ -59,7 +77,11 @@ fn a_validator_with_another_genesis_takes_no_part() -> Checked {
     for name in ["v0", "v1", "v2"] {
         let mut log = Log::new(&host.log(name));
         wait::until(LIMIT, "three of four to commit", || {
-            Ok(log.new_lines()?.iter().any(|line| line.contains("committed")).then_some(()))
+            Ok(log
+                .new_lines()?
+                .iter()
+                .any(|line| line.contains("committed"))
+                .then_some(()))
         })
         .map_err(|error| format!("{error}; {}", tail(&host.log(name))))?;
     }
@@ -76,7 +98,10 @@ fn a_folder_has_one_process() -> Checked {
     host.run(&["join", "v0", "one.toml"])?;
     let (mut first, _) = start(&host, "v0")?;
     let said = refused(&host, "v0")?;
-    assert!(said.contains("v0/data is in use by another process"), "{said}");
+    assert!(
+        said.contains("v0/data is in use by another process"),
+        "{said}"
+    );
     first.expect_running()?;
     first.kill()?;
     let (_again, _) = start(&host, "v0")?;
@@ -117,14 +142,44 @@ fn a_certificate_of_another_swarm_is_not_authentic() -> Checked {
     host.run(&["join", "office", "one.toml", "--boot", &address])?;
     let program = env!("CARGO_BIN_EXE_shouting-agent");
     host.run(&["init", "worker", "--operator", "worker"])?;
-    host.run(&["attest", "office", "--agent", "worker/member.toml", "--out", "worker.att"])?;
-    let join = ["join", "worker", "one.toml", "--boot", &address, "--attestation", "worker.att"];
+    host.run(&[
+        "attest",
+        "office",
+        "--agent",
+        "worker/member.toml",
+        "--out",
+        "worker.att",
+    ])?;
+    let join = [
+        "join",
+        "worker",
+        "one.toml",
+        "--boot",
+        &address,
+        "--attestation",
+        "worker.att",
+    ];
     host.run(&join)?;
     processes.push(host.start("worker", &["node", "worker", "--command", program, "."])?);
-    host.run(&["submit", "office", "--out", "certificates", "--timeout", "100s"])?;
+    host.run(&[
+        "submit",
+        "office",
+        "--out",
+        "certificates",
+        "--timeout",
+        "100s",
+    ])?;
 
-    let verify =
-        |trust: &str| host.output(&["audit", "verify", "certificates", "--trust", trust, "--json"]);
+    let verify = |trust: &str| {
+        host.output(&[
+            "audit",
+            "verify",
+            "certificates",
+            "--trust",
+            trust,
+            "--json",
+        ])
+    };
     assert_eq!(verify("one.toml")?.status.code(), Some(0));
     let output = verify("other.toml")?;
     assert_eq!(output.status.code(), Some(1));
@@ -134,6 +189,10 @@ fn a_certificate_of_another_swarm_is_not_authentic() -> Checked {
         assert_eq!(verdict["verdict"], "not_authentic", "{verdict}");
         assert_eq!(verdict["certifies"], Value::Null, "{verdict}");
     }
-    assert_eq!(said.lines().count(), 3, "assignment, completion, clearing: {said}");
+    assert_eq!(
+        said.lines().count(),
+        3,
+        "assignment, completion, clearing: {said}"
+    );
     Ok(())
 }

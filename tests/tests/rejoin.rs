@@ -24,7 +24,10 @@ fn a_validator_without_its_data_is_refused_and_comes_back_on_request() -> Checke
     committee.kill(3)?;
     std::fs::remove_dir_all(committee.host.path("v3/data"))?;
     let refusal = committee.refusal(&["node", "v3"])?;
-    assert!(refusal.contains("a key without its guard never signs"), "{refusal}");
+    assert!(
+        refusal.contains("a key without its guard never signs"),
+        "{refusal}"
+    );
     assert!(refusal.contains("quorate node DIR --rejoin"), "{refusal}");
     let refusal = committee.refusal(&["join", "v3", "genesis.toml"])?;
     assert!(refusal.contains("quorate node v3 --rejoin"), "{refusal}");
@@ -38,8 +41,9 @@ fn a_validator_without_its_data_is_refused_and_comes_back_on_request() -> Checke
     })?;
     assert!(!committee.host.path("v3/data/guard").exists());
     committee.start(2, &[])?;
-    committee
-        .wait_for(3, "its vote", |fields| fields["message"] == "this validator votes again")?;
+    committee.wait_for(3, "its vote", |fields| {
+        fields["message"] == "this validator votes again"
+    })?;
     assert!(committee.host.path("v3/data/guard").exists());
 
     // From here on nothing is decided without it.
@@ -56,25 +60,50 @@ impl Committee {
     /// Four validators that make a block every second.
     fn found(host: Host) -> Checked<Self> {
         for name in NAMES {
-            host.run(&["init", name, "--operator", name, "--listen", "/ip4/127.0.0.1/tcp/0"])?;
+            host.run(&[
+                "init",
+                name,
+                "--operator",
+                name,
+                "--listen",
+                "/ip4/127.0.0.1/tcp/0",
+            ])?;
         }
         host.run(&["init", "office", "--operator", "office"])?;
         let cards = NAMES.map(|name| format!("{name}/member.toml"));
-        let head = ["genesis", "--name", "wiped", "--attester", "office/member.toml"];
+        let head = [
+            "genesis",
+            "--name",
+            "wiped",
+            "--attester",
+            "office/member.toml",
+        ];
         let arguments = head.into_iter().chain(["--validator"]);
-        host.run(&arguments.chain(cards.iter().map(String::as_str)).collect::<Vec<_>>())?;
+        host.run(
+            &arguments
+                .chain(cards.iter().map(String::as_str))
+                .collect::<Vec<_>>(),
+        )?;
         let path = host.path("genesis.toml");
         let genesis = std::fs::read_to_string(&path)?;
-        let faster =
-            genesis.replace("max_block_interval_ms = 10000", "max_block_interval_ms = 1000");
+        let faster = genesis.replace(
+            "max_block_interval_ms = 10000",
+            "max_block_interval_ms = 1000",
+        );
         std::fs::write(&path, faster)?;
         let processes = NAMES.map(|_| None).into();
-        let mut committee = Self { host, addresses: Vec::new(), processes };
+        let mut committee = Self {
+            host,
+            addresses: Vec::new(),
+            processes,
+        };
         for (index, name) in NAMES.into_iter().enumerate() {
             let first = committee.addresses.first().cloned();
             let boot = first.iter().flat_map(|address| ["--boot", address]);
             let join = ["join", name, "genesis.toml"];
-            committee.host.run(&join.into_iter().chain(boot).collect::<Vec<_>>())?;
+            committee
+                .host
+                .run(&join.into_iter().chain(boot).collect::<Vec<_>>())?;
             committee.start(index, &[])?;
         }
         Ok(committee)
@@ -91,14 +120,18 @@ impl Committee {
         let mut process = Process::start(&mut command, &self.host.log(name))?;
         if self.addresses.len() == index {
             let line = wait_for_line(&mut process, "listening on ")?;
-            self.addresses.push(line.trim_start_matches("listening on ").to_owned());
+            self.addresses
+                .push(line.trim_start_matches("listening on ").to_owned());
         }
         self.processes[index] = Some(process);
         Ok(())
     }
 
     fn kill(&mut self, index: usize) -> Checked {
-        self.processes[index].as_mut().ok_or("it does not run")?.kill()
+        self.processes[index]
+            .as_mut()
+            .ok_or("it does not run")?
+            .kill()
     }
 
     /// What a command says that must not succeed.
@@ -120,7 +153,9 @@ impl Committee {
             let mut left = count;
             self.until(index, "a commit", || {
                 let objects = log.new_objects()?;
-                let commits = objects.iter().filter(|of| of["fields"]["message"] == "committed");
+                let commits = objects
+                    .iter()
+                    .filter(|of| of["fields"]["message"] == "committed");
                 left = left.saturating_sub(commits.count());
                 Ok((left == 0).then_some(()))
             })?;
@@ -133,7 +168,10 @@ impl Committee {
         let mut log = Log::new(&self.host.log(NAMES[index]));
         self.until(index, what, || {
             let objects = log.new_objects()?;
-            Ok(objects.iter().any(|object| wanted(&object["fields"])).then_some(()))
+            Ok(objects
+                .iter()
+                .any(|object| wanted(&object["fields"]))
+                .then_some(()))
         })
     }
 

@@ -13,8 +13,11 @@ use quorate_tests::process::{Process, wait_for_line};
 use quorate_tests::{Checked, repository};
 
 /// The hosts in the order of their addresses, and the validator of each.
-const HOSTS: [(&str, &str); 3] =
-    [("alice", "192.0.2.1"), ("bob", "192.0.2.2"), ("carol", "192.0.2.3")];
+const HOSTS: [(&str, &str); 3] = [
+    ("alice", "192.0.2.1"),
+    ("bob", "192.0.2.2"),
+    ("carol", "192.0.2.3"),
+];
 
 /// The one address that is told to anybody.
 const BOOT: &str = "/ip4/192.0.2.1/tcp/7400";
@@ -37,17 +40,30 @@ fn three_hosts_have_a_task_done_and_a_fourth_verifies_it() -> Checked {
 
     let fingerprint = found(&alice, &bob, &carol)?;
     let _validators = run_validators(&[&alice, &bob, &carol])?;
-    admit(&alice, &bob, "worker", &["--label", "printer", "--amount", "slots=1"])?;
+    admit(
+        &alice,
+        &bob,
+        "worker",
+        &["--label", "printer", "--amount", "slots=1"],
+    )?;
     admit(&alice, &carol, "desk", &[])?;
     let _worker = run_worker(&bob)?;
     have_work_done(&carol)?;
 
     alice.carry("genesis.toml", &auditor)?;
-    auditor.run(&["audit", "fingerprint", "genesis.toml", "--expect", &fingerprint])?;
+    auditor.run(&[
+        "audit",
+        "fingerprint",
+        "genesis.toml",
+        "--expect",
+        &fingerprint,
+    ])?;
     let genesis = auditor.path("genesis.toml");
     let certified = audit(&auditor, &carol.path("certificates"), &genesis)?;
     assert_eq!(assignees(&certified)?.len(), 1);
-    let completed = certified.iter().filter(|summary| summary["operation"] == "complete");
+    let completed = certified
+        .iter()
+        .filter(|summary| summary["operation"] == "complete");
     assert_eq!(completed.count(), 1);
     Ok(())
 }
@@ -57,7 +73,16 @@ fn found(alice: &Host, bob: &Host, carol: &Host) -> Checked<String> {
     for (host, (name, address)) in [alice, bob, carol].into_iter().zip(HOSTS) {
         let tcp = format!("/ip4/{address}/tcp/7400");
         let quic = format!("/ip4/{address}/udp/7400/quic-v1");
-        host.run(&["init", name, "--operator", name, "--listen", &tcp, "--listen", &quic])?;
+        host.run(&[
+            "init",
+            name,
+            "--operator",
+            name,
+            "--listen",
+            &tcp,
+            "--listen",
+            &quic,
+        ])?;
         host.carry(&format!("{name}/member.toml"), alice)?;
     }
     alice.run(&["init", "office", "--operator", "office"])?;
@@ -67,7 +92,9 @@ fn found(alice: &Host, bob: &Host, carol: &Host) -> Checked<String> {
     let genesis = ["genesis", "--name", "harbour", "--validator"];
     let attester = ["--attester", "office/member.toml"];
     let said = alice.run(&[&genesis[..], &cards, &attester].concat())?;
-    let fingerprint = said.lines().find_map(|line| line.strip_prefix("fingerprint "));
+    let fingerprint = said
+        .lines()
+        .find_map(|line| line.strip_prefix("fingerprint "));
     for host in [bob, carol] {
         alice.carry("genesis.toml", host)?;
     }
@@ -75,7 +102,10 @@ fn found(alice: &Host, bob: &Host, carol: &Host) -> Checked<String> {
     alice.run(&["join", "office", "genesis.toml"])?;
     bob.run(&["join", "bob", "genesis.toml", "--boot", BOOT])?;
     carol.run(&["join", "carol", "genesis.toml", "--boot", BOOT])?;
-    Ok(fingerprint.ok_or("genesis tells no fingerprint")?.trim().to_owned())
+    Ok(fingerprint
+        .ok_or("genesis tells no fingerprint")?
+        .trim()
+        .to_owned())
 }
 
 /// Step 4.
@@ -100,7 +130,15 @@ fn admit(alice: &Host, host: &Host, name: &str, capabilities: &[&str]) -> Checke
     let attest = ["attest", "office", "--agent", &card, "--out", &file];
     alice.run(&[&attest[..], capabilities].concat())?;
     alice.carry(&file, host)?;
-    host.run(&["join", name, "genesis.toml", "--boot", BOOT, "--attestation", &file])?;
+    host.run(&[
+        "join",
+        name,
+        "genesis.toml",
+        "--boot",
+        BOOT,
+        "--attestation",
+        &file,
+    ])?;
     Ok(())
 }
 
@@ -108,18 +146,39 @@ fn admit(alice: &Host, host: &Host, name: &str, capabilities: &[&str]) -> Checke
 fn run_worker(host: &Host) -> Checked<Process> {
     let program = repository::root().join("agents/command/examples/agent.py");
     let program = program.display().to_string();
-    let mut worker = host.start("worker", &["node", "worker", "--command", "python3", &program])?;
+    let mut worker = host.start(
+        "worker",
+        &["node", "worker", "--command", "python3", &program],
+    )?;
     wait_for_line(&mut worker, "the swarm knows this agent")?;
     Ok(worker)
 }
 
 /// Step 6.
 fn have_work_done(host: &Host) -> Checked {
-    let what = ["submit", "desk", "--require-label", "printer", "--payload", "print this"];
-    let how = ["--max-price", "100", "--deadline", "10m", "--out", "certificates"];
+    let what = [
+        "submit",
+        "desk",
+        "--require-label",
+        "printer",
+        "--payload",
+        "print this",
+    ];
+    let how = [
+        "--max-price",
+        "100",
+        "--deadline",
+        "10m",
+        "--out",
+        "certificates",
+    ];
     let said = host.run(&[&what[..], &how, &["--timeout", "100s"]].concat())?;
-    for part in ["submitted  task ", "awarded    task ", "for 10, fencing token 1", ": PRINT THIS"]
-    {
+    for part in [
+        "submitted  task ",
+        "awarded    task ",
+        "for 10, fencing token 1",
+        ": PRINT THIS",
+    ] {
         assert!(said.contains(part), "`{part}` is not in:\n{said}");
     }
     Ok(())
@@ -129,7 +188,12 @@ fn have_work_done(host: &Host) -> Checked {
 fn why_not() -> Option<String> {
     let runs = |program: &str, argument: &str| {
         let mut command = Command::new(program);
-        command.arg(argument).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
+        command
+            .arg(argument)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .is_ok()
     };
     if !runs("ip", "-V") {
         return Some("there is no program `ip` (iproute2)".to_owned());
@@ -155,7 +219,9 @@ const AUDITOR: &str = "auditor";
 
 impl Network {
     fn make() -> Checked<Self> {
-        let network = Self { prefix: format!("quorate-{}", std::process::id()) };
+        let network = Self {
+            prefix: format!("quorate-{}", std::process::id()),
+        };
         for name in network.names() {
             ip(&["netns", "add", &network.namespace(name)])?;
         }
@@ -165,9 +231,21 @@ impl Network {
         for (name, address) in HOSTS {
             let host = network.namespace(name);
             let peer = ["peer", "name", name, "netns", &switch];
-            ip(&[&["-n", &host, "link", "add", "eth0", "type", "veth"][..], &peer].concat())?;
+            ip(&[
+                &["-n", &host, "link", "add", "eth0", "type", "veth"][..],
+                &peer,
+            ]
+            .concat())?;
             ip(&["-n", &switch, "link", "set", name, "master", "switch", "up"])?;
-            ip(&["-n", &host, "addr", "add", &format!("{address}/24"), "dev", "eth0"])?;
+            ip(&[
+                "-n",
+                &host,
+                "addr",
+                "add",
+                &format!("{address}/24"),
+                "dev",
+                "eth0",
+            ])?;
             ip(&["-n", &host, "link", "set", "eth0", "up"])?;
             ip(&["-n", &host, "link", "set", "lo", "up"])?;
         }
@@ -179,7 +257,10 @@ impl Network {
     }
 
     fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
-        HOSTS.into_iter().map(|(name, _)| name).chain([SWITCH, AUDITOR])
+        HOSTS
+            .into_iter()
+            .map(|(name, _)| name)
+            .chain([SWITCH, AUDITOR])
     }
 }
 

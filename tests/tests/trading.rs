@@ -20,7 +20,10 @@ fn a_morning_is_traded_and_the_run_folder_holds_by_itself() -> Checked {
     let mut demo = Process::start(&mut demo(&host)?, &host.log("demo"))?;
     let ended = demo.wait_for_end()?;
     assert!(ended.success(), "{ended}; {}", tail(&host.log("demo")));
-    let summary = Log::new(&host.log("demo")).new_objects()?.pop().ok_or("there is no summary")?;
+    let summary = Log::new(&host.log("demo"))
+        .new_objects()?
+        .pop()
+        .ok_or("there is no summary")?;
 
     check_summary(&summary)?;
     check_certificates(&host, &summary)?;
@@ -28,7 +31,10 @@ fn a_morning_is_traded_and_the_run_folder_holds_by_itself() -> Checked {
 }
 
 fn demo(host: &Host) -> Checked<Command> {
-    let bars = repository::root().join("examples/trading/day.csv").display().to_string();
+    let bars = repository::root()
+        .join("examples/trading/day.csv")
+        .display()
+        .to_string();
     let folder = host.path("run").display().to_string();
     let take = BARS.to_string();
     host.quorate(&[
@@ -38,12 +44,26 @@ fn demo(host: &Host) -> Checked<Command> {
 
 /// The documented names, and what must hold among them.
 fn check_summary(summary: &Value) -> Checked {
-    let number = |name: &str| summary[name].as_u64().ok_or_else(|| format!("{name}: {summary}"));
+    let number = |name: &str| {
+        summary[name]
+            .as_u64()
+            .ok_or_else(|| format!("{name}: {summary}"))
+    };
     assert_eq!(number("bars")?, BARS);
     assert_eq!(number("completed")?, number("fills")?);
-    assert_eq!(number("completed")? + number("canceled")?, number("tasks")?, "{summary}");
-    for name in ["fills", "defaults", "refused_over_credit", "refused_bids", "heights", "auctions"]
-    {
+    assert_eq!(
+        number("completed")? + number("canceled")?,
+        number("tasks")?,
+        "{summary}"
+    );
+    for name in [
+        "fills",
+        "defaults",
+        "refused_over_credit",
+        "refused_bids",
+        "heights",
+        "auctions",
+    ] {
         assert!(number(name)? > 0, "{name}: {summary}");
     }
     assert_eq!(number("certificates")?, number("certificates_verified")?);
@@ -53,10 +73,17 @@ fn check_summary(summary: &Value) -> Checked {
         assert!(summary[name].is_number(), "{name}: {summary}");
     }
     let mechanisms = summary["mechanisms"].as_array().ok_or("no mechanisms")?;
-    let names: Vec<&str> =
-        mechanisms.iter().filter_map(|found| found["mechanism"].as_str()).collect();
+    let names: Vec<&str> = mechanisms
+        .iter()
+        .filter_map(|found| found["mechanism"].as_str())
+        .collect();
     assert_eq!(names, ["mcafee", "second-price"]);
-    assert!(mechanisms.iter().all(|found| found["collusion_cost"].is_i64()), "{summary}");
+    assert!(
+        mechanisms
+            .iter()
+            .all(|found| found["collusion_cost"].is_i64()),
+        "{summary}"
+    );
     Ok(())
 }
 
@@ -65,12 +92,22 @@ fn check_certificates(host: &Host, summary: &Value) -> Checked {
     let path = |name: &str| host.path(summary[name].as_str().unwrap_or("nothing"));
     let (certificates, genesis) = (path("certificate_dir"), path("trust_root"));
     let certified = audit(host, &certificates, &genesis)?;
-    assert_eq!(Some(certified.len() as u64), summary["certificates_verified"].as_u64());
-    let (certificates, genesis) =
-        (certificates.display().to_string(), genesis.display().to_string());
-    let output =
-        host.quorate(&["audit", "replay", &certificates, "--trust", &genesis])?.output()?;
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert_eq!(
+        Some(certified.len() as u64),
+        summary["certificates_verified"].as_u64()
+    );
+    let (certificates, genesis) = (
+        certificates.display().to_string(),
+        genesis.display().to_string(),
+    );
+    let output = host
+        .quorate(&["audit", "replay", &certificates, "--trust", &genesis])?
+        .output()?;
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
     Ok(())
 }
 
@@ -79,12 +116,23 @@ fn check_report(host: &Host) -> Checked {
     let report: Value = serde_json::from_str(&fs::read_to_string(host.path("run/report.json"))?)?;
     let trading = &report["trading"];
     let names = |list: &str| -> BTreeSet<&str> {
-        trading[list].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+        trading[list]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect()
     };
     let fills = trading["fills"].as_array().ok_or("no fills")?;
-    let sellers: BTreeSet<&str> = fills.iter().filter_map(|fill| fill["maker"].as_str()).collect();
+    let sellers: BTreeSet<&str> = fills
+        .iter()
+        .filter_map(|fill| fill["maker"].as_str())
+        .collect();
     assert_eq!(names("ring").len(), 2);
-    assert!(!names("silent").is_empty() && names("silent").is_disjoint(&sellers), "{sellers:?}");
+    assert!(
+        !names("silent").is_empty() && names("silent").is_disjoint(&sellers),
+        "{sellers:?}"
+    );
     assert!(names("over_credit").is_disjoint(&sellers), "{sellers:?}");
     for fill in fills {
         let paid = fill["paid"].as_i64().ok_or("a fill without payment")?;
@@ -92,7 +140,14 @@ fn check_report(host: &Host) -> Checked {
     }
     let page = fs::read_to_string(host.path("run/report.html"))?;
     assert!(page.contains("Prices and fills") && page.contains("</html>"));
-    for outside in ["src=\"", "href=\"http", "@import", "url(http", "<link", "fetch("] {
+    for outside in [
+        "src=\"",
+        "href=\"http",
+        "@import",
+        "url(http",
+        "<link",
+        "fetch(",
+    ] {
         assert!(!page.contains(outside), "the report holds `{outside}`");
     }
     Ok(())

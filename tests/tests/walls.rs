@@ -18,9 +18,22 @@ const ROOMS: [(&str, &[&str]); 20] = [
     ("ledger", &["types", "crypto", "market"]),
     ("consensus", &["types", "crypto"]),
     ("certificate", &["types", "crypto", "market"]),
-    ("replica", &["types", "crypto", "market", "ledger", "consensus", "certificate"]),
+    (
+        "replica",
+        &[
+            "types",
+            "crypto",
+            "market",
+            "ledger",
+            "consensus",
+            "certificate",
+        ],
+    ),
     ("store", &["types"]),
-    ("durable", &["types", "crypto", "ledger", "replica", "store"]),
+    (
+        "durable",
+        &["types", "crypto", "ledger", "replica", "store"],
+    ),
     ("network", &["types"]),
     ("agent", &["types", "crypto", "certificate"]),
     (
@@ -61,7 +74,18 @@ const ROOMS: [(&str, &[&str]); 20] = [
     ("trader", &["quorate"]),
     ("cli", ANY),
     ("tests", ANY),
-    ("fuzz", &["types", "crypto", "ledger", "certificate", "replica", "store", "agent"]),
+    (
+        "fuzz",
+        &[
+            "types",
+            "crypto",
+            "ledger",
+            "certificate",
+            "replica",
+            "store",
+            "agent",
+        ],
+    ),
 ];
 
 /// All of ours.
@@ -96,9 +120,20 @@ const NEVER: [(&str, &[&str]); 19] = [
     ("replica", RUNTIME),
     ("store", RUNTIME),
     ("durable", RUNTIME),
-    ("network", &["quorate-certificate", "quorate-consensus", "quorate-ledger", "quorate-market"]),
+    (
+        "network",
+        &[
+            "quorate-certificate",
+            "quorate-consensus",
+            "quorate-ledger",
+            "quorate-market",
+        ],
+    ),
     ("agent", RUNTIME),
-    ("agent", &["quorate-consensus", "quorate-ledger", "quorate-network"]),
+    (
+        "agent",
+        &["quorate-consensus", "quorate-ledger", "quorate-network"],
+    ),
     ("sim", RUNTIME),
     ("fuzz", RUNTIME),
     ("quorate", &["clap", "quorate-cli", "quorate-sim"]),
@@ -108,7 +143,10 @@ const NEVER: [(&str, &[&str]); 19] = [
 fn every_crate_has_a_room() -> Checked {
     let workspace = Workspace::read()?;
     let known: BTreeSet<String> = ROOMS.iter().map(|(name, _)| full(name)).collect();
-    let strangers = workspace.members.keys().filter(|name| !known.contains(*name));
+    let strangers = workspace
+        .members
+        .keys()
+        .filter(|name| !known.contains(*name));
     let findings: Vec<String> = strangers
         .map(|name| format!("{}:1: {name} is not in the table", workspace.manifest(name)))
         .collect();
@@ -124,7 +162,10 @@ fn every_crate_uses_only_what_its_room_may() -> Checked {
         let allowed: BTreeSet<String> = allowed.collect();
         for used in workspace.uses(&name) {
             if workspace.members.contains_key(used) && !allowed.contains(used) {
-                findings.push(format!("{} may not use {used}", workspace.line(&name, used)?));
+                findings.push(format!(
+                    "{} may not use {used}",
+                    workspace.line(&name, used)?
+                ));
             }
         }
     }
@@ -155,16 +196,29 @@ fn the_graph_is_read_at_all() -> Checked {
     for expected in ["tokio", "libp2p", "libp2p-core"] {
         assert!(below.contains_key(expected), "{expected}");
     }
-    assert!(workspace.closure("quorate-cli").contains_key("quorate-consensus"));
-    assert!(workspace.uses("quorate-node").any(|name| name == "hyper"), "monitoring");
-    let tests_only = workspace.uses("quorate-types").any(|name| name == "proptest");
+    assert!(
+        workspace
+            .closure("quorate-cli")
+            .contains_key("quorate-consensus")
+    );
+    assert!(
+        workspace.uses("quorate-node").any(|name| name == "hyper"),
+        "monitoring"
+    );
+    let tests_only = workspace
+        .uses("quorate-types")
+        .any(|name| name == "proptest");
     assert!(!tests_only, "dependencies of tests are counted");
     Ok(())
 }
 
 /// The package name of a room.
 fn full(room: &str) -> String {
-    if room == "quorate" { room.to_owned() } else { format!("quorate-{room}") }
+    if room == "quorate" {
+        room.to_owned()
+    } else {
+        format!("quorate-{room}")
+    }
 }
 
 /// The dependency graph, by names, without dependencies of tests.
@@ -200,7 +254,11 @@ impl Workspace {
     }
 
     fn uses(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.uses.get(name).into_iter().flatten().map(String::as_str)
+        self.uses
+            .get(name)
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
     }
 
     /// Everything below a crate, with a shortest path to it.
@@ -229,7 +287,8 @@ impl Workspace {
         let manifest = self.manifest(name);
         let text = std::fs::read_to_string(repository::root().join(manifest))?;
         let names = |line: &str| {
-            line.strip_prefix(used).is_some_and(|rest| rest.starts_with(['.', ' ', '=']))
+            line.strip_prefix(used)
+                .is_some_and(|rest| rest.starts_with(['.', ' ', '=']))
         };
         let number = text.lines().position(names).map_or(1, |index| index + 1);
         Ok(format!("{manifest}:{number}:"))
@@ -254,7 +313,10 @@ fn text(value: &Value) -> String {
 fn metadata() -> Result<Value, Box<dyn Error>> {
     let version = Command::new("rustc").arg("-vV").output()?;
     let version = String::from_utf8(version.stdout)?;
-    let host = version.lines().find_map(|line| line.strip_prefix("host: ")).ok_or("no host")?;
+    let host = version
+        .lines()
+        .find_map(|line| line.strip_prefix("host: "))
+        .ok_or("no host")?;
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--locked", "--offline"])
         .args(["--filter-platform", host])

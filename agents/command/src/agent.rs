@@ -54,7 +54,11 @@ impl CommandAgent {
     /// [`ProgramError::Io`] where the system cannot start it.
     pub fn start(config: CommandConfig) -> Result<Self, ProgramError> {
         let process = Process::start(&config)?;
-        Ok(Self { config, process: Some(process), last_id: 0 })
+        Ok(Self {
+            config,
+            process: Some(process),
+            last_id: 0,
+        })
     }
 
     /// The running program: out of its place, so that a question that is dropped halfway, or fails,
@@ -135,6 +139,8 @@ impl Agent for CommandAgent {
 
 impl std::fmt::Debug for CommandAgent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CommandAgent").field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("CommandAgent")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
     }
 }

@@ -53,7 +53,10 @@ impl Process {
     /// Starts the program.
     pub(crate) fn start(config: &CommandConfig) -> Result<Self, ProgramError> {
         let program = config.program.display().to_string();
-        let failed = |source| ProgramError::Io { program: program.clone(), source };
+        let failed = |source| ProgramError::Io {
+            program: program.clone(),
+            source,
+        };
         let mut child = Command::new(&config.program)
             .args(&config.arguments)
             .stdin(Stdio::piped())
@@ -65,7 +68,13 @@ impl Process {
             return Err(ProgramError::Ended(program));
         };
         let stdout = BufReader::new(stdout);
-        Ok(Self { program, stdin, stdout, line: Vec::new(), _child: child })
+        Ok(Self {
+            program,
+            stdin,
+            stdout,
+            line: Vec::new(),
+            _child: child,
+        })
     }
 
     /// Writes one line.
@@ -73,7 +82,10 @@ impl Process {
         let mut line = serde_json::to_vec(question)
             .map_err(|error| self.failed(std::io::Error::other(error)))?;
         line.push(b'\n');
-        self.stdin.write_all(&line).await.map_err(|error| self.failed(error))?;
+        self.stdin
+            .write_all(&line)
+            .await
+            .map_err(|error| self.failed(error))?;
         self.stdin.flush().await.map_err(|error| self.failed(error))
     }
 
@@ -85,9 +97,11 @@ impl Process {
             if line.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
-            let answer: Answer = serde_json::from_slice(&line).map_err(|source| {
-                ProgramError::NoAnswer { program: self.program.clone(), source }
-            })?;
+            let answer: Answer =
+                serde_json::from_slice(&line).map_err(|source| ProgramError::NoAnswer {
+                    program: self.program.clone(),
+                    source,
+                })?;
             if answer.id() == id {
                 return Ok(answer);
             }
@@ -115,6 +129,9 @@ impl Process {
     }
 
     fn failed(&self, source: std::io::Error) -> ProgramError {
-        ProgramError::Io { program: self.program.clone(), source }
+        ProgramError::Io {
+            program: self.program.clone(),
+            source,
+        }
     }
 }

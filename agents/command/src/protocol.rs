@@ -58,7 +58,12 @@ pub(crate) enum Answer {
 impl<'a> Question<'a> {
     pub(crate) fn call(id: u64, call: &'a CallForBids) -> Self {
         let task = Task::new(call.task.to_string(), &call.spec);
-        Self::Call { id, window: call.window, free: &call.free, task }
+        Self::Call {
+            id,
+            window: call.window,
+            free: &call.free,
+            task,
+        }
     }
 
     pub(crate) fn execute(id: u64, award: &'a Award) -> Self {
@@ -79,8 +84,20 @@ impl<'a> Task<'a> {
     fn new(task: String, spec: &'a TaskSpec) -> Self {
         let payload = std::str::from_utf8(&spec.payload.0).ok();
         let payload_hex = payload.is_none().then(|| hex::encode(&spec.payload.0));
-        let TaskSpec { market, requires, demand, .. } = spec;
-        Self { task, market, payload, payload_hex, requires, demand }
+        let TaskSpec {
+            market,
+            requires,
+            demand,
+            ..
+        } = spec;
+        Self {
+            task,
+            market,
+            payload,
+            payload_hex,
+            requires,
+            demand,
+        }
     }
 }
 

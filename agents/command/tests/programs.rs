@@ -36,17 +36,29 @@ fn python(lines: &str) -> CommandAgent {
 }
 
 fn spec(payload: &[u8]) -> TaskSpec {
-    TaskSpec { payload: Owned(payload.to_vec()), ..TaskSpec::new("jobs".parse().unwrap()) }
+    TaskSpec {
+        payload: Owned(payload.to_vec()),
+        ..TaskSpec::new("jobs".parse().unwrap())
+    }
 }
 
 fn task() -> TaskId {
-    TaskId { requester: PublicKey([7; 32]), number: 3 }
+    TaskId {
+        requester: PublicKey([7; 32]),
+        number: 3,
+    }
 }
 
 fn call(payload: &[u8]) -> CallForBids {
     let spec = spec(payload);
     let market = spec.market.clone();
-    CallForBids { market, window: 1, task: task(), spec, free: Amounts::new() }
+    CallForBids {
+        market,
+        window: 1,
+        task: task(),
+        spec,
+        free: Amounts::new(),
+    }
 }
 
 fn award(payload: &[u8]) -> Award {
@@ -79,9 +91,14 @@ fn run(test: impl Future<Output = ()>) {
     if !has_python() {
         return;
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(async {
-        tokio::time::timeout(Duration::from_secs(60), test).await.expect("the program hangs");
+        tokio::time::timeout(Duration::from_secs(60), test)
+            .await
+            .expect("the program hangs");
     });
 }
 
@@ -93,7 +110,10 @@ fn the_example_bids_and_works() {
         config.arguments = vec![script.into()];
         config.patience = Duration::from_secs(10);
         let mut agent = CommandAgent::start(config).unwrap();
-        assert_eq!(agent.bid(&call(b"hello")).await.map(|offer| offer.price), Some(5));
+        assert_eq!(
+            agent.bid(&call(b"hello")).await.map(|offer| offer.price),
+            Some(5)
+        );
         let (guard, _control) = lease();
         let outcome = agent.execute(award(b"hello"), guard).await.unwrap();
         assert_eq!(outcome.detail, b"HELLO");
@@ -129,13 +149,19 @@ fn every_field_of_an_award_arrives() {
 
 /// What a program does with a task, and what its failure says.
 const FAILURES: &[(&str, &str)] = &[
-    ("answer(type='error', id=a['id'], reason='no paint')", "no paint"),
+    (
+        "answer(type='error', id=a['id'], reason='no paint')",
+        "no paint",
+    ),
     ("sys.exit(3)", "ended"),
     ("os.kill(os.getpid(), 9)", "ended"),
     ("print('done', flush=True)", "no answer"),
     ("answer(type='bid', id=a['id'], price=1)", "with a bid"),
     ("print('x' * 70000, flush=True)", "more than 65536 bytes"),
-    ("sys.stdout.write('x' * 70000); sys.stdout.flush(); time.sleep(60)", "more than 65536"),
+    (
+        "sys.stdout.write('x' * 70000); sys.stdout.flush(); time.sleep(60)",
+        "more than 65536",
+    ),
 ];
 
 #[test]
@@ -175,7 +201,10 @@ fn a_lost_lease_ends_the_task_and_the_program_hears_of_it() {
         };
         let (result, ()) = tokio::join!(agent.execute(award(b"x"), guard), lose);
         assert_eq!(result, Err(TaskError::LeaseLost(LeaseLost)));
-        assert_eq!(agent.bid(&call(b"x")).await.map(|offer| offer.price), Some(1));
+        assert_eq!(
+            agent.bid(&call(b"x")).await.map(|offer| offer.price),
+            Some(1)
+        );
     });
 }
 

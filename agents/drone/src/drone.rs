@@ -74,7 +74,10 @@ impl DroneConfig {
             Some((name.parse().ok()?, amount.clamp(0, limits::AMOUNT)))
         });
         let amounts: Amounts = amounts.collect();
-        Capabilities { labels: self.equipment.iter().cloned().collect(), amounts }
+        Capabilities {
+            labels: self.equipment.iter().cloned().collect(),
+            amounts,
+        }
     }
 }
 
@@ -90,9 +93,21 @@ impl Drone {
     /// At home with a full battery, at second 0 of the mission.
     pub fn new(config: DroneConfig) -> Self {
         let speed_mps = config.speed_mps.max(0.1) * (0.95 + 0.1 * unit_interval(config.seed));
-        let airframe = Airframe { home: config.home, speed_mps, range_m: config.range_m };
-        let position = Position { point: config.home, clock_s: 0.0, left_m: config.range_m };
-        Self { config, airframe, position }
+        let airframe = Airframe {
+            home: config.home,
+            speed_mps,
+            range_m: config.range_m,
+        };
+        let position = Position {
+            point: config.home,
+            clock_s: 0.0,
+            left_m: config.range_m,
+        };
+        Self {
+            config,
+            airframe,
+            position,
+        }
     }
 
     /// Where it is.
@@ -175,8 +190,14 @@ impl Drone {
 
     fn fix(&self) -> Fix {
         let Point { lat, lng } = self.position.point;
-        let point = Point { lat: round(lat, 1e6), lng: round(lng, 1e6) };
-        Fix { point, t: round(self.position.clock_s, 10.0) }
+        let point = Point {
+            lat: round(lat, 1e6),
+            lng: round(lng, 1e6),
+        };
+        Fix {
+            point,
+            t: round(self.position.clock_s, 10.0),
+        }
     }
 }
 
@@ -204,7 +225,9 @@ impl Agent for Drone {
             .plan(&task)
             .ok_or_else(|| TaskError::failed("out of range, payload or time window by now"))?;
         let track = self.fly(&task, plan, &lease).await?;
-        Ok(Outcome::new(serde_json::to_vec(&track).map_err(TaskError::failed)?))
+        Ok(Outcome::new(
+            serde_json::to_vec(&track).map_err(TaskError::failed)?,
+        ))
     }
 }
 
@@ -212,8 +235,12 @@ impl Agent for Drone {
 fn thin_out(path: &[Fix]) -> Vec<(f64, f64, f64)> {
     let every = path.len().div_ceil(PATH_POINTS).max(1);
     let last = path.len().saturating_sub(1);
-    let kept = path.iter().enumerate().filter(|(at, _)| at % every == 0 || *at == last);
-    kept.map(|(_, fix)| (fix.point.lat, fix.point.lng, fix.t)).collect()
+    let kept = path
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| at % every == 0 || *at == last);
+    kept.map(|(_, fix)| (fix.point.lat, fix.point.lng, fix.t))
+        .collect()
 }
 
 fn round(value: f64, parts: f64) -> f64 {

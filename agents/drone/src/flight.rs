@@ -82,7 +82,10 @@ impl Airframe {
         let last = legs.last()?.to;
         let direct = length(at.point, &legs);
         let plan = if direct + last.distance_m(&self.home) <= at.left_m {
-            Plan { legs, flown_m: direct }
+            Plan {
+                legs,
+                flown_m: direct,
+            }
         } else {
             let fresh = length(self.home, &legs);
             let to_home = at.point.distance_m(&self.home);
@@ -96,7 +99,10 @@ impl Airframe {
                 changes_battery: true,
             };
             let legs = std::iter::once(change).chain(legs).collect();
-            Plan { legs, flown_m: to_home + fresh }
+            Plan {
+                legs,
+                flown_m: to_home + fresh,
+            }
         };
         self.is_in_time(at, task, &plan).then_some(plan)
     }
@@ -110,20 +116,32 @@ impl Airframe {
             begins.push((leg.changes_battery, clock));
             (from, clock) = (leg.to, clock + leg.stay_s);
         }
-        let begins = begins.into_iter().filter(|(change, _)| !change).map(|(_, begin)| begin);
-        begins
-            .zip(task.visits())
-            .all(|(begin, visit)| visit.window.is_none_or(|(_, latest)| begin <= latest as f64))
+        let begins = begins
+            .into_iter()
+            .filter(|(change, _)| !change)
+            .map(|(_, begin)| begin);
+        begins.zip(task.visits()).all(|(begin, visit)| {
+            visit
+                .window
+                .is_none_or(|(_, latest)| begin <= latest as f64)
+        })
     }
 }
 
 fn leg(visit: &Visit) -> Leg {
     let not_before = visit.window.map_or(0.0, |(earliest, _)| earliest as f64);
     let stay_s = f64::from(visit.service_s);
-    Leg { to: visit.point, stay_s, not_before, changes_battery: false }
+    Leg {
+        to: visit.point,
+        stay_s,
+        not_before,
+        changes_battery: false,
+    }
 }
 
 fn length(start: Point, legs: &[Leg]) -> f64 {
     let mut from = start;
-    legs.iter().map(|leg| std::mem::replace(&mut from, leg.to).distance_m(&leg.to)).sum()
+    legs.iter()
+        .map(|leg| std::mem::replace(&mut from, leg.to).distance_m(&leg.to))
+        .sum()
 }

@@ -40,7 +40,10 @@ impl Point {
         let share = share.clamp(0.0, 1.0);
         let east = (other.lng - self.lng + 540.0).rem_euclid(360.0) - 180.0;
         let lng = (self.lng + east * share + 540.0).rem_euclid(360.0) - 180.0;
-        Self { lat: self.lat + (other.lat - self.lat) * share, lng }
+        Self {
+            lat: self.lat + (other.lat - self.lat) * share,
+            lng,
+        }
     }
 }
 

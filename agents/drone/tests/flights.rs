@@ -34,12 +34,16 @@ impl Timer for Clock {
             Some((left, control)) => *patience = Some((left - 1, control)),
             None => {}
         }
-        self.micros.fetch_add(duration.as_micros() as u64, Ordering::Relaxed);
+        self.micros
+            .fetch_add(duration.as_micros() as u64, Ordering::Relaxed);
         futures::future::ready(()).boxed()
     }
 }
 
-const HOME: Point = Point { lat: 53.54, lng: 10.0 };
+const HOME: Point = Point {
+    lat: 53.54,
+    lng: 10.0,
+};
 
 /// A point so many metres north of home.
 fn north(metres: f64) -> Point {
@@ -47,26 +51,52 @@ fn north(metres: f64) -> Point {
 }
 
 fn task(point: Point) -> DroneTask {
-    let visit = Visit { point, service_s: 30, window: None };
-    DroneTask { id: "t".to_owned(), visit, demand_g: 0, then: Vec::new() }
+    let visit = Visit {
+        point,
+        service_s: 30,
+        window: None,
+    };
+    DroneTask {
+        id: "t".to_owned(),
+        visit,
+        demand_g: 0,
+        then: Vec::new(),
+    }
 }
 
 fn config() -> DroneConfig {
-    DroneConfig { range_m: 5_000.0, speed_mps: 10.0, time_scale: 10.0, ..DroneConfig::new(HOME) }
+    DroneConfig {
+        range_m: 5_000.0,
+        speed_mps: 10.0,
+        time_scale: 10.0,
+        ..DroneConfig::new(HOME)
+    }
 }
 
 fn spec(task: &DroneTask) -> TaskSpec {
-    TaskSpec { payload: Owned(task.to_payload()), ..TaskSpec::new("drones".parse().unwrap()) }
+    TaskSpec {
+        payload: Owned(task.to_payload()),
+        ..TaskSpec::new("drones".parse().unwrap())
+    }
 }
 
 fn id() -> TaskId {
-    TaskId { requester: PublicKey([1; 32]), number: 0 }
+    TaskId {
+        requester: PublicKey([1; 32]),
+        number: 0,
+    }
 }
 
 fn price(drone: &mut Drone, task: &DroneTask) -> Option<i64> {
     let spec = spec(task);
     let market = spec.market.clone();
-    let call = CallForBids { market, window: 0, task: id(), spec, free: Amounts::new() };
+    let call = CallForBids {
+        market,
+        window: 0,
+        task: id(),
+        spec,
+        free: Amounts::new(),
+    };
     block_on(drone.bid(&call)).map(|offer| offer.price)
 }
 
@@ -87,7 +117,10 @@ fn fly(drone: &mut Drone, task: &DroneTask, lost_after: Option<u32>) -> Result<T
     let outcome = block_on(drone.execute(award, guard))?;
     let track: Track = serde_json::from_slice(&outcome.detail).unwrap();
     let slept = clock.micros.load(Ordering::Relaxed) as f64 / 1e6;
-    assert!((slept * 10.0 - track.simulated_s).abs() < 0.2, "{slept} {track:?}");
+    assert!(
+        (slept * 10.0 - track.simulated_s).abs() < 0.2,
+        "{slept} {track:?}"
+    );
     assert!(outcome.detail.len() <= quorate_types::limits::RESULT_BYTES);
     Ok(track)
 }
@@ -101,35 +134,72 @@ fn the_price_is_the_flight_in_decimetres() {
 
 #[test]
 fn what_it_cannot_do_it_passes() {
-    let late = Visit { window: Some((0, 50)), ..task(north(1_000.0)).visit };
+    let late = Visit {
+        window: Some((0, 50)),
+        ..task(north(1_000.0)).visit
+    };
     let table: &[(&str, DroneTask)] = &[
         ("no battery left to fly home", task(north(2_600.0))),
-        ("too heavy", DroneTask { demand_g: 501, ..task(HOME) }),
-        ("too late", DroneTask { visit: late, ..task(HOME) }),
+        (
+            "too heavy",
+            DroneTask {
+                demand_g: 501,
+                ..task(HOME)
+            },
+        ),
+        (
+            "too late",
+            DroneTask {
+                visit: late,
+                ..task(HOME)
+            },
+        ),
         (
             "second visit out of range",
-            DroneTask { then: vec![task(north(2_600.0)).visit], ..task(HOME) },
+            DroneTask {
+                then: vec![task(north(2_600.0)).visit],
+                ..task(HOME)
+            },
         ),
         ("nowhere", task(Point::new(91.0, 0.0))),
-        ("negative", DroneTask { demand_g: -1, ..task(HOME) }),
+        (
+            "negative",
+            DroneTask {
+                demand_g: -1,
+                ..task(HOME)
+            },
+        ),
     ];
     for (why, task) in table {
         assert_eq!(price(&mut Drone::new(config()), task), None, "{why}");
     }
-    let in_time = Visit { window: Some((0, 120)), ..task(north(1_000.0)).visit };
-    let in_time = DroneTask { visit: in_time, ..task(HOME) };
+    let in_time = Visit {
+        window: Some((0, 120)),
+        ..task(north(1_000.0)).visit
+    };
+    let in_time = DroneTask {
+        visit: in_time,
+        ..task(HOME)
+    };
     assert_eq!(price(&mut Drone::new(config()), &in_time), Some(10_000));
 }
 
 #[test]
 fn a_flight_is_tracked_from_start_to_end() {
     let mut drone = Drone::new(config());
-    let delivery = DroneTask { then: vec![task(HOME).visit], ..task(north(1_000.0)) };
+    let delivery = DroneTask {
+        then: vec![task(HOME).visit],
+        ..task(north(1_000.0))
+    };
     let track = fly(&mut drone, &delivery, None).unwrap();
     assert_eq!(track.flown_m, 2_000.0);
     assert_eq!(track.start.point, HOME);
     assert!(track.arrival.point.distance_m(&north(1_000.0)) < 1.0);
-    assert!((95.0..=105.3).contains(&track.arrival.t), "{}", track.arrival.t);
+    assert!(
+        (95.0..=105.3).contains(&track.arrival.t),
+        "{}",
+        track.arrival.t
+    );
     assert!((track.finished_s - 2.0 * track.arrival.t - 60.0).abs() < 0.5);
     assert!(track.path.is_sorted_by(|a, b| a.2 <= b.2));
     assert!(!track.battery_changed);
@@ -149,8 +219,19 @@ fn it_changes_the_battery_when_it_must_and_goes_on_from_where_it_is() {
 
 #[test]
 fn it_waits_for_a_window_to_open() {
-    let visit = Visit { window: Some((600, 900)), ..task(north(100.0)).visit };
-    let track = fly(&mut Drone::new(config()), &DroneTask { visit, ..task(HOME) }, None).unwrap();
+    let visit = Visit {
+        window: Some((600, 900)),
+        ..task(north(100.0)).visit
+    };
+    let track = fly(
+        &mut Drone::new(config()),
+        &DroneTask {
+            visit,
+            ..task(HOME)
+        },
+        None,
+    )
+    .unwrap();
     assert_eq!(track.finished_s, 630.0);
 }
 
@@ -159,14 +240,21 @@ fn it_stops_where_it_is_when_the_lease_is_lost() {
     let mut drone = Drone::new(config());
     let lost = fly(&mut drone, &task(north(1_600.0)), Some(4));
     assert_eq!(lost, Err(TaskError::LeaseLost(LeaseLost)));
-    assert!(drone.position().distance_m(&north(800.0)) < 1.0, "{:?}", drone.position());
+    assert!(
+        drone.position().distance_m(&north(800.0)) < 1.0,
+        "{:?}",
+        drone.position()
+    );
 }
 
 #[test]
 fn a_liar_claims_what_was_not_attested() {
     let camera = "thermal-camera".parse().unwrap();
     let behaviour = Behaviour::Liar { claims: camera };
-    let config = DroneConfig { behaviour, ..config() };
+    let config = DroneConfig {
+        behaviour,
+        ..config()
+    };
     assert!(config.attested().labels.is_empty());
     let claimed = Drone::new(config.clone()).capabilities();
     assert_eq!(claimed.labels.len(), 1);
@@ -176,9 +264,21 @@ fn a_liar_claims_what_was_not_attested() {
 #[test]
 fn a_payload_that_is_no_task_fails() {
     let mut drone = Drone::new(config());
-    for payload in ["", "{}", r#"{"id":"x","lat":1}"#, r#"{"id":"x","lat":1,"lng":1e9}"#] {
-        assert_eq!(DroneTask::from_payload(payload.as_bytes()), None, "{payload}");
+    for payload in [
+        "",
+        "{}",
+        r#"{"id":"x","lat":1}"#,
+        r#"{"id":"x","lat":1,"lng":1e9}"#,
+    ] {
+        assert_eq!(
+            DroneTask::from_payload(payload.as_bytes()),
+            None,
+            "{payload}"
+        );
     }
     let nowhere = task(Point::new(91.0, 0.0));
-    assert!(matches!(fly(&mut drone, &nowhere, None), Err(TaskError::Failed { .. })));
+    assert!(matches!(
+        fly(&mut drone, &nowhere, None),
+        Err(TaskError::Failed { .. })
+    ));
 }

@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let seed =
-        std::env::args().nth(1).map_or(Ok(quorate_trader::synthetic::SEED), |text| text.parse());
+    let seed = std::env::args()
+        .nth(1)
+        .map_or(Ok(quorate_trader::synthetic::SEED), |text| text.parse());
     match seed {
         Ok(seed) => {
             print!("{}", quorate_trader::synthetic::day(seed));

@@ -126,8 +126,10 @@ impl Bars {
     /// [`BarsError`] with file, line and field.
     pub fn read(path: &Path) -> Result<Self, BarsError> {
         let file = path.display().to_string();
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| BarsError::Read { file: file.clone(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|source| BarsError::Read {
+            file: file.clone(),
+            source,
+        })?;
         Self::parse(&file, &text)
     }
 
@@ -138,7 +140,10 @@ impl Bars {
     /// # Errors
     /// As [`Self::read`]; `file` is what errors call it.
     pub fn parse(file: &str, text: &str) -> Result<Self, BarsError> {
-        let csv = |source| BarsError::Csv { file: file.to_owned(), source };
+        let csv = |source| BarsError::Csv {
+            file: file.to_owned(),
+            source,
+        };
         let mut reader = ReaderBuilder::new()
             .comment(Some(b'#'))
             .trim(csv::Trim::All)
@@ -149,9 +154,15 @@ impl Bars {
             bars.push(columns.bar(file, &row.map_err(csv)?)?);
         }
         if bars.is_empty() || bars.len() > MOST_BARS {
-            return Err(BarsError::Count { file: file.to_owned(), count: bars.len() });
+            return Err(BarsError::Count {
+                file: file.to_owned(),
+                count: bars.len(),
+            });
         }
-        Ok(Self { name: file.to_owned(), bars })
+        Ok(Self {
+            name: file.to_owned(),
+            bars,
+        })
     }
 }
 
@@ -204,8 +215,14 @@ impl Columns {
                 .ok_or_else(|| wrong("volume", self.volume, "number of units, such as 12000"))?,
         };
         let ends = [bar.open, bar.close];
-        if ends.iter().any(|price| !(bar.low..=bar.high).contains(price)) {
-            return Err(BarsError::Range { file: file.to_owned(), line });
+        if ends
+            .iter()
+            .any(|price| !(bar.low..=bar.high).contains(price))
+        {
+            return Err(BarsError::Range {
+                file: file.to_owned(),
+                line,
+            });
         }
         Ok(bar)
     }
@@ -216,7 +233,8 @@ fn find(file: &str, header: &StringRecord, column: &'static str) -> Result<usize
     let lower: Vec<String> = header.iter().map(str::to_lowercase).collect();
     let exact = matching(&lower, |name| name == column);
     let suffix = matching(&lower, |name| {
-        name.strip_suffix(column).is_some_and(|before| before.ends_with('.'))
+        name.strip_suffix(column)
+            .is_some_and(|before| before.ends_with('.'))
     });
     let found = if exact.is_empty() { suffix } else { exact };
     let name = |at: usize| header.get(at).unwrap_or("").to_owned();
@@ -237,5 +255,10 @@ fn find(file: &str, header: &StringRecord, column: &'static str) -> Result<usize
 }
 
 fn matching(names: &[String], fits: impl Fn(&str) -> bool) -> Vec<usize> {
-    names.iter().enumerate().filter(|(_, name)| fits(name)).map(|(at, _)| at).collect()
+    names
+        .iter()
+        .enumerate()
+        .filter(|(_, name)| fits(name))
+        .map(|(at, _)| at)
+        .collect()
 }

@@ -21,10 +21,19 @@ pub(crate) fn price(text: &str) -> Option<Ticks> {
         return None;
     }
     let units: Ticks = whole.parse().ok()?;
-    let kept: String = fraction.chars().chain("0000".chars()).take(DECIMALS).collect();
-    let rounds = fraction.as_bytes().get(DECIMALS).is_some_and(|digit| *digit >= b'5');
+    let kept: String = fraction
+        .chars()
+        .chain("0000".chars())
+        .take(DECIMALS)
+        .collect();
+    let rounds = fraction
+        .as_bytes()
+        .get(DECIMALS)
+        .is_some_and(|digit| *digit >= b'5');
     let part: Ticks = kept.parse().ok()?;
-    let ticks = units.checked_mul(TICKS_PER_UNIT)?.checked_add(part + Ticks::from(rounds))?;
+    let ticks = units
+        .checked_mul(TICKS_PER_UNIT)?
+        .checked_add(part + Ticks::from(rounds))?;
     (1..=MOST).contains(&ticks).then_some(ticks)
 }
 
@@ -75,9 +84,12 @@ mod tests {
 
     #[test]
     fn volumes_and_what_is_none() {
-        for (text, found) in
-            [("0", Some(0)), ("63152400", Some(63_152_400)), ("12.0", Some(12)), ("-1", None)]
-        {
+        for (text, found) in [
+            ("0", Some(0)),
+            ("63152400", Some(63_152_400)),
+            ("12.0", Some(12)),
+            ("-1", None),
+        ] {
             assert_eq!(volume(text), found, "{text}");
         }
         assert_eq!(volume(""), None);
@@ -85,9 +97,12 @@ mod tests {
 
     #[test]
     fn prices_are_shown_with_the_decimals_they_need() {
-        for (ticks, text) in
-            [(1_012_500, "101.25"), (1_012_575, "101.2575"), (5, "0.0005"), (-10_000, "-1.00")]
-        {
+        for (ticks, text) in [
+            (1_012_500, "101.25"),
+            (1_012_575, "101.2575"),
+            (5, "0.0005"),
+            (-10_000, "-1.00"),
+        ] {
             assert_eq!(show_price(ticks), text);
         }
     }

@@ -78,21 +78,31 @@ impl MarketMaker {
 #[async_trait]
 impl Agent for MarketMaker {
     fn capabilities(&self) -> Capabilities {
-        self.config.capabilities(self.config.claims.unwrap_or(self.config.credit))
+        self.config
+            .capabilities(self.config.claims.unwrap_or(self.config.credit))
     }
 
     /// The price of the whole slice; it passes what is no slice, and what is to cost less.
     async fn bid(&mut self, call: &CallForBids) -> Option<Offer> {
         let slice = Slice::from_payload(&call.spec.payload.0)?;
         let quote = self.config.quote(&slice);
-        call.spec.max_price.is_none_or(|limit| quote <= limit).then(|| call.offer(quote))
+        call.spec
+            .max_price
+            .is_none_or(|limit| quote <= limit)
+            .then(|| call.offer(quote))
     }
 
     /// Sells at once.
     async fn execute(&mut self, award: Award, _: LeaseGuard) -> Result<Outcome, TaskError> {
         let slice = Slice::from_payload(&award.spec.payload.0)
             .ok_or_else(|| TaskError::failed("the payload is no slice of an order"))?;
-        let fill = Fill { id: slice.id, quantity: slice.quantity, paid: award.price };
-        Ok(Outcome::new(serde_json::to_vec(&fill).map_err(TaskError::failed)?))
+        let fill = Fill {
+            id: slice.id,
+            quantity: slice.quantity,
+            paid: award.price,
+        };
+        Ok(Outcome::new(
+            serde_json::to_vec(&fill).map_err(TaskError::failed)?,
+        ))
     }
 }

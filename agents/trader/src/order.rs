@@ -134,17 +134,31 @@ mod tests {
     }
 
     fn order(lots: u64, schedule: Schedule) -> ParentOrder {
-        ParentOrder { name: "o".to_owned(), lots, quantity: 100, limit_ppm: 0, schedule }
+        ParentOrder {
+            name: "o".to_owned(),
+            lots,
+            quantity: 100,
+            limit_ppm: 0,
+            schedule,
+        }
     }
 
     #[test]
     fn an_order_is_spread_by_time_or_by_volume() {
         let day = bars(&[70, 10, 20]);
-        let due = |schedule| (0..4).map(|at| order(10, schedule).due(&day, at)).collect::<Vec<_>>();
+        let due = |schedule| {
+            (0..4)
+                .map(|at| order(10, schedule).due(&day, at))
+                .collect::<Vec<_>>()
+        };
         assert_eq!(due(Schedule::Even), [3, 6, 10, 10]);
         assert_eq!(due(Schedule::Volume), [7, 8, 10, 10]);
         let dead = bars(&[0, 0]);
-        assert_eq!(order(10, Schedule::Volume).due(&dead, 0), 5, "nothing traded");
+        assert_eq!(
+            order(10, Schedule::Volume).due(&dead, 0),
+            5,
+            "nothing traded"
+        );
     }
 
     proptest::proptest! {

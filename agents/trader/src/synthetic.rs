@@ -38,7 +38,11 @@ pub fn day(seed: u64) -> String {
         let minutes = 9 * 60 + 30 + bar * 15;
         let prices = [open, high, low, price].map(show_price).join(",");
         let volume = volume(&mut dice, bar);
-        text += &format!("{:02}:{:02},{prices},{volume}\n", minutes / 60, minutes % 60);
+        text += &format!(
+            "{:02}:{:02},{prices},{volume}\n",
+            minutes / 60,
+            minutes % 60
+        );
     }
     text
 }

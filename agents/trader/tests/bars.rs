@@ -26,7 +26,10 @@ fn the_day_that_ships_is_what_its_generator_makes() {
 fn every_seed_gives_a_day_that_can_be_read() {
     for seed in 0..200 {
         let day = Bars::parse("day.csv", &synthetic::day(seed)).unwrap();
-        assert!(day.bars.windows(2).all(|two| two[0].close == two[1].open), "{seed}");
+        assert!(
+            day.bars.windows(2).all(|two| two[0].close == two[1].open),
+            "{seed}"
+        );
     }
 }
 
@@ -50,12 +53,18 @@ fn columns_may_stand_anywhere_and_have_longer_names() {
 fn what_is_wrong_is_said_with_file_line_and_field() {
     let row = |row: &str| format!("# a comment\n{HEADER}1,1,1,1,1,1\n{row}\n");
     let table = [
-        (row("2,one,1,1,1,1"), ["x.csv, line 4, `open`", "`one` is no price"]),
+        (
+            row("2,one,1,1,1,1"),
+            ["x.csv, line 4, `open`", "`one` is no price"],
+        ),
         (row("2,1,1,1,0,1"), ["line 4, `close`", "such as 101.25"]),
         (row("2,1,1,1,1,-5"), ["line 4, `volume`", "such as 12000"]),
         (row("2,5,4,1,2,1"), ["line 4", "`high` at least"]),
         (row("2,1,1"), ["x.csv", "line: 4"]),
-        ("time,open,high,low,volume\n".to_owned(), ["no column `close`", "name it `close`"]),
+        (
+            "time,open,high,low,volume\n".to_owned(),
+            ["no column `close`", "name it `close`"],
+        ),
         (
             "a.open,b.open,time,high,low,close,volume\n".to_owned(),
             ["`a.open` and `b.open`", "keep one"],
@@ -64,9 +73,14 @@ fn what_is_wrong_is_said_with_file_line_and_field() {
     ];
     for (text, parts) in table {
         let said = complaint(&text);
-        assert!(parts.iter().all(|part| said.contains(part)), "{text}: {said}");
+        assert!(
+            parts.iter().all(|part| said.contains(part)),
+            "{text}: {said}"
+        );
     }
-    let missing = Bars::read(Path::new("no/such.csv")).unwrap_err().to_string();
+    let missing = Bars::read(Path::new("no/such.csv"))
+        .unwrap_err()
+        .to_string();
     assert!(missing.starts_with("no/such.csv: "), "{missing}");
 }
 

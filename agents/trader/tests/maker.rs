@@ -36,20 +36,39 @@ fn config() -> MakerConfig {
 /// A hundred units at 100.00.
 fn slice(bar: usize) -> Slice {
     let (id, order) = ("s".to_owned(), "o".to_owned());
-    Slice { id, order, bar, quantity: 100, benchmark: 1_000_000 }
+    Slice {
+        id,
+        order,
+        bar,
+        quantity: 100,
+        benchmark: 1_000_000,
+    }
 }
 
 fn spec(payload: Vec<u8>, max_price: Option<i64>) -> TaskSpec {
-    TaskSpec { payload: Owned(payload), max_price, ..TaskSpec::new("slices".parse().unwrap()) }
+    TaskSpec {
+        payload: Owned(payload),
+        max_price,
+        ..TaskSpec::new("slices".parse().unwrap())
+    }
 }
 
 fn id() -> TaskId {
-    TaskId { requester: PublicKey([1; 32]), number: 0 }
+    TaskId {
+        requester: PublicKey([1; 32]),
+        number: 0,
+    }
 }
 
 fn quote(config: MakerConfig, spec: TaskSpec) -> Option<i64> {
     let market = spec.market.clone();
-    let call = CallForBids { market, window: 0, task: id(), spec, free: Amounts::new() };
+    let call = CallForBids {
+        market,
+        window: 0,
+        task: id(),
+        spec,
+        free: Amounts::new(),
+    };
     block_on(MarketMaker::new(config).bid(&call)).map(|offer| offer.price)
 }
 
@@ -71,30 +90,54 @@ fn sell(spec: TaskSpec) -> Result<Fill, TaskError> {
 
 #[test]
 fn an_honest_maker_asks_what_it_costs() {
-    assert_eq!(quote(config(), spec(slice(0).to_payload(), None)), Some(100_050_000));
+    assert_eq!(
+        quote(config(), spec(slice(0).to_payload(), None)),
+        Some(100_050_000)
+    );
 }
 
 #[test]
 fn a_padded_quote_lies_above_the_cost() {
-    let padded = MakerConfig { padding_ppm: 1_000, ..config() };
+    let padded = MakerConfig {
+        padding_ppm: 1_000,
+        ..config()
+    };
     assert_eq!(padded.cost(&slice(0)), 100_050_000);
-    assert_eq!(quote(padded, spec(slice(0).to_payload(), None)), Some(100_150_050));
+    assert_eq!(
+        quote(padded, spec(slice(0).to_payload(), None)),
+        Some(100_150_050)
+    );
 }
 
 #[test]
 fn it_passes_what_is_no_slice_or_is_to_cost_less() {
     let payload = slice(0).to_payload();
-    assert_eq!(quote(config(), spec(payload.clone(), Some(100_050_000))), Some(100_050_000));
+    assert_eq!(
+        quote(config(), spec(payload.clone(), Some(100_050_000))),
+        Some(100_050_000)
+    );
     assert_eq!(quote(config(), spec(payload, Some(100_049_999))), None);
     assert_eq!(quote(config(), spec(b"{}".to_vec(), None)), None);
 }
 
 #[test]
 fn costs_go_up_and_down_within_their_bounds_and_are_the_same_again() {
-    let noisy = MakerConfig { noise_ppm: 200, ..config() };
+    let noisy = MakerConfig {
+        noise_ppm: 200,
+        ..config()
+    };
     let costs: Vec<i64> = (0..100).map(|bar| noisy.cost(&slice(bar))).collect();
-    assert_eq!(costs, (0..100).map(|bar| noisy.cost(&slice(bar))).collect::<Vec<_>>());
-    assert!(costs.iter().all(|cost| (100_030_000..=100_070_000).contains(cost)));
+    assert_eq!(
+        costs,
+        (0..100)
+            .map(|bar| noisy.cost(&slice(bar)))
+            .collect::<Vec<_>>()
+    );
+    assert!(
+        costs
+            .iter()
+            .all(|cost| (100_030_000..=100_070_000).contains(cost))
+    );
     assert!(costs.iter().any(|cost| *cost < 100_040_000));
     assert!(costs.iter().any(|cost| *cost > 100_060_000));
 }
@@ -102,9 +145,18 @@ fn costs_go_up_and_down_within_their_bounds_and_are_the_same_again() {
 #[test]
 fn it_claims_what_was_attested_or_more_and_is_attested_no_claims() {
     let credit = CREDIT.parse().unwrap();
-    let claims = MakerConfig { claims: Some(5_000), ..config() };
-    assert_eq!(MarketMaker::new(config()).capabilities(), config().attested());
-    assert_eq!(MarketMaker::new(claims.clone()).capabilities().get(&credit), 5_000);
+    let claims = MakerConfig {
+        claims: Some(5_000),
+        ..config()
+    };
+    assert_eq!(
+        MarketMaker::new(config()).capabilities(),
+        config().attested()
+    );
+    assert_eq!(
+        MarketMaker::new(claims.clone()).capabilities().get(&credit),
+        5_000
+    );
     assert_eq!(claims.attested().get(&credit), 1_000);
     assert!(claims.attested().labels.contains(&claims.venue));
 }
@@ -112,6 +164,16 @@ fn it_claims_what_was_attested_or_more_and_is_attested_no_claims() {
 #[test]
 fn a_fill_says_what_was_paid() {
     let fill = sell(spec(slice(3).to_payload(), None)).unwrap();
-    assert_eq!(fill, Fill { id: "s".to_owned(), quantity: 100, paid: 100_070_000 });
-    assert!(matches!(sell(spec(Vec::new(), None)), Err(TaskError::Failed { .. })));
+    assert_eq!(
+        fill,
+        Fill {
+            id: "s".to_owned(),
+            quantity: 100,
+            paid: 100_070_000
+        }
+    );
+    assert!(matches!(
+        sell(spec(Vec::new(), None)),
+        Err(TaskError::Failed { .. })
+    ));
 }

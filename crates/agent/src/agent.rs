@@ -116,7 +116,10 @@ pub struct Award {
 impl Award {
     /// The key that every attempt at `task` has.
     pub fn idempotency_key(swarm: &SwarmId, task: &TaskId) -> Hash {
-        Hash::derive("quorate 1 idempotency key", &[swarm.as_bytes(), &cbor::encode(task)])
+        Hash::derive(
+            "quorate 1 idempotency key",
+            &[swarm.as_bytes(), &cbor::encode(task)],
+        )
     }
 }
 
@@ -130,7 +133,9 @@ pub struct Outcome {
 impl Outcome {
     /// From bytes or text. Longer than the limit, the task counts as failed.
     pub fn new(detail: impl Into<Vec<u8>>) -> Self {
-        Self { detail: detail.into() }
+        Self {
+            detail: detail.into(),
+        }
     }
 }
 
@@ -151,6 +156,8 @@ pub enum TaskError {
 impl TaskError {
     /// A failure with its reason.
     pub fn failed(reason: impl ToString) -> Self {
-        Self::Failed { reason: reason.to_string() }
+        Self::Failed {
+            reason: reason.to_string(),
+        }
     }
 }

@@ -38,7 +38,13 @@ impl LeaseGuard {
     /// A lease in force and its control; `timer` is what the execution waits by.
     pub fn new(timer: Arc<dyn Timer>) -> (Self, LeaseControl) {
         let (alive, lost) = oneshot::channel();
-        (Self { lost: lost.shared(), timer }, LeaseControl { _alive: alive })
+        (
+            Self {
+                lost: lost.shared(),
+                timer,
+            },
+            LeaseControl { _alive: alive },
+        )
     }
 
     /// Resolves when the award is no longer in force; at once where it is not.
@@ -70,6 +76,8 @@ impl LeaseControl {
 
 impl fmt::Debug for LeaseGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LeaseGuard").field("lost", &self.is_lost()).finish_non_exhaustive()
+        f.debug_struct("LeaseGuard")
+            .field("lost", &self.is_lost())
+            .finish_non_exhaustive()
     }
 }

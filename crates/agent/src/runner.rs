@@ -78,14 +78,21 @@ struct Running {
 
 enum Done {
     Asked(Box<dyn Agent>, Option<AgentReport>),
-    Executed(Box<dyn Agent>, (TaskId, FencingToken), Result<Outcome, TaskError>),
+    Executed(
+        Box<dyn Agent>,
+        (TaskId, FencingToken),
+        Result<Outcome, TaskError>,
+    ),
 }
 
 impl AgentRunner {
     /// With one value for each slot; all have the capabilities of the first. Without any, it
     /// neither bids nor works.
     pub fn new(agents: Vec<Box<dyn Agent>>, timer: Arc<dyn Timer>) -> Self {
-        let capabilities = agents.first().map(|agent| agent.capabilities()).unwrap_or_default();
+        let capabilities = agents
+            .first()
+            .map(|agent| agent.capabilities())
+            .unwrap_or_default();
         Self {
             capabilities,
             timer,
@@ -138,13 +145,22 @@ impl AgentRunner {
         }
         let (guard, control) = LeaseGuard::new(self.timer.clone());
         let demand = demand(&award.spec);
-        self.leases
-            .insert(id, Running { control: Some(control), demand, done: false, over: false });
+        self.leases.insert(
+            id,
+            Running {
+                control: Some(control),
+                demand,
+                done: false,
+                over: false,
+            },
+        );
         self.waiting.push_back((award.clone(), guard));
     }
 
     fn handle_loss(&mut self, task: TaskId, token: FencingToken) {
-        let Some(running) = self.leases.get_mut(&(task, token)) else { return };
+        let Some(running) = self.leases.get_mut(&(task, token)) else {
+            return;
+        };
         if let Some(control) = running.control.take() {
             control.lose();
         }
@@ -152,10 +168,13 @@ impl AgentRunner {
 
     /// The swarm has the slot free again. Calls that came meanwhile are old: new ones follow.
     fn handle_end(&mut self, task: TaskId, token: FencingToken) {
-        let Some(running) = self.leases.get_mut(&(task, token)) else { return };
+        let Some(running) = self.leases.get_mut(&(task, token)) else {
+            return;
+        };
         running.over = true;
         let before = self.waiting.len();
-        self.waiting.retain(|(award, _)| (award.task, award.token) != (task, token));
+        self.waiting
+            .retain(|(award, _)| (award.task, award.token) != (task, token));
         if running.done || self.waiting.len() < before {
             self.leases.remove(&(task, token));
         }
@@ -232,7 +251,11 @@ impl AgentRunner {
                     }
                 }
                 Some(match result.and_then(within_limit) {
-                    Ok(outcome) => AgentReport::Completed { task, token, outcome },
+                    Ok(outcome) => AgentReport::Completed {
+                        task,
+                        token,
+                        outcome,
+                    },
                     Err(error) => AgentReport::Failed { task, token, error },
                 })
             }
@@ -271,8 +294,13 @@ async fn ask(agent: &mut dyn Agent, calls: &[CallForBids]) -> Option<AgentReport
     let mut budget = Amounts::new();
     let mut offers = Vec::new();
     for call in calls {
-        let Some(offer) = agent.bid(call).await else { continue };
-        offers.push(TaskOffer { task: call.task, price: offer.price.clamp(0, limits::PRICE) });
+        let Some(offer) = agent.bid(call).await else {
+            continue;
+        };
+        offers.push(TaskOffer {
+            task: call.task,
+            price: offer.price.clamp(0, limits::PRICE),
+        });
         for (dimension, amount) in demand(&call.spec) {
             let reserved = budget.entry(dimension).or_insert(0);
             *reserved = amount.max(*reserved);
@@ -283,7 +311,11 @@ async fn ask(agent: &mut dyn Agent, calls: &[CallForBids]) -> Option<AgentReport
     for (dimension, amount) in &mut budget {
         *amount = (*amount).min(free.get(dimension).copied().unwrap_or(0));
     }
-    (!offers.is_empty()).then_some(AgentReport::Bid { market, budget, offers })
+    (!offers.is_empty()).then_some(AgentReport::Bid {
+        market,
+        budget,
+        offers,
+    })
 }
 
 fn within_limit(outcome: Outcome) -> Result<Outcome, TaskError> {
@@ -299,7 +331,11 @@ fn within_limit(outcome: Outcome) -> Result<Outcome, TaskError> {
 
 /// What a task takes while it is assigned: one of `slots` where it says nothing.
 fn demand(spec: &TaskSpec) -> Amounts {
-    if spec.demand.is_empty() { with_slots(Amounts::new()) } else { spec.demand.clone() }
+    if spec.demand.is_empty() {
+        with_slots(Amounts::new())
+    } else {
+        spec.demand.clone()
+    }
 }
 
 fn with_slots(mut amounts: Amounts) -> Amounts {
@@ -310,5 +346,6 @@ fn with_slots(mut amounts: Amounts) -> Amounts {
 }
 
 fn covers(have: &Amounts, want: &Amounts) -> bool {
-    want.iter().all(|(dimension, amount)| have.get(dimension).copied().unwrap_or(0) >= *amount)
+    want.iter()
+        .all(|(dimension, amount)| have.get(dimension).copied().unwrap_or(0) >= *amount)
 }

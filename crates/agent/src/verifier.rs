@@ -28,6 +28,8 @@ impl Verifier for CertificateVerifier {
         if !verify(certificate, &self.root, &self.policy).is_verified() {
             return None;
         }
-        Certificate::decode(certificate).ok().map(|certificate| certificate.outcome)
+        Certificate::decode(certificate)
+            .ok()
+            .map(|certificate| certificate.outcome)
     }
 }

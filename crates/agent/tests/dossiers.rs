@@ -1,6 +1,10 @@
 //! Fetching dossiers from validators that lie, are silent, or do not have them (W-15).
 
-#![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 mod common;
 
@@ -18,7 +22,10 @@ use quorate_types::{Hash, OperationId, Outcome, PublicKey, TaskId, cbor, limits}
 
 /// The dossier of a clearing with so many bids.
 fn dossier(window: u64, bids: u64) -> Dossier {
-    let task = |number| TaskId { requester: key(10).public_key(), number };
+    let task = |number| TaskId {
+        requester: key(10).public_key(),
+        number,
+    };
     let bid = |number| BidInput {
         task: task(number),
         agent: key(20).public_key(),
@@ -26,7 +33,9 @@ fn dossier(window: u64, bids: u64) -> Dossier {
         operation: OperationId([0; 32]),
         excluded: None,
     };
-    let inputs: Vec<_> = (0..bids).map(|number| ClearingInput::Bid(bid(number))).collect();
+    let inputs: Vec<_> = (0..bids)
+        .map(|number| ClearingInput::Bid(bid(number)))
+        .collect();
     let leaves: Vec<_> = inputs.iter().map(cbor::encode).collect();
     let record = ClearingRecord {
         market: label("jobs"),
@@ -75,8 +84,10 @@ fn part(dossier: &Dossier, wanted: FetchDossier) -> Option<Part> {
     let bytes = dossier.encode();
     let rest = bytes.get(wanted.from as usize..)?;
     let part = rest[..rest.len().min(limits::PART_BYTES)].to_vec();
-    (wanted.clearing == dossier.record.hash())
-        .then_some(Part { total: bytes.len() as u64, bytes: Owned(part) })
+    (wanted.clearing == dossier.record.hash()).then_some(Part {
+        total: bytes.len() as u64,
+        bytes: Owned(part),
+    })
 }
 
 /// The certificate of a record, by the validators of the world.
@@ -88,7 +99,9 @@ fn certificate(world: &World, dossier: &Dossier) -> Owned {
 
 fn found(fetching: &Fetching) -> Arc<DossierBundle> {
     let answers = answers(fetching);
-    let [Some(found)] = &answers[..] else { panic!("{answers:?}") };
+    let [Some(found)] = &answers[..] else {
+        panic!("{answers:?}")
+    };
     Arc::clone(found)
 }
 
@@ -96,14 +109,20 @@ fn found(fetching: &Fetching) -> Arc<DossierBundle> {
 fn w15_a_long_dossier_comes_in_parts_with_its_certificate() {
     let world = decided();
     let whole = dossier(0, 4_000);
-    assert!(whole.encode().len() > limits::PART_BYTES, "more than one part");
+    assert!(
+        whole.encode().len() > limits::PART_BYTES,
+        "more than one part"
+    );
     let certificate = certificate(&world, &whole);
     let mut fetching = Fetching::new(&world);
     fetch(&mut fetching, whole.record.hash());
     fetch(&mut fetching, whole.record.hash());
     say_all(&mut fetching, &whole, std::slice::from_ref(&certificate));
     let found = found(&fetching);
-    assert_eq!((&found.dossier, &found.certificate), (&whole.encode(), &Some(certificate.0)));
+    assert_eq!(
+        (&found.dossier, &found.certificate),
+        (&whole.encode(), &Some(certificate.0))
+    );
 }
 
 /// Each lie costs the liar's turn, no more.
@@ -114,16 +133,25 @@ fn w15_a_lie_is_seen_and_the_next_is_asked() {
     let mut short = whole.clone();
     short.inputs.pop();
     let lie = |total: usize, bytes: &[u8]| {
-        Some(Part { total: total as u64, bytes: Owned(bytes.to_vec()) })
+        Some(Part {
+            total: total as u64,
+            bytes: Owned(bytes.to_vec()),
+        })
     };
     let table = [
         ("it has none", None),
         ("bytes that are no dossier", lie(3, &[1, 2, 3])),
         ("nothing", lie(encoded.len(), &[])),
         ("more than it says", lie(encoded.len() - 1, &encoded)),
-        ("more than there may be", lie(limits::DOSSIER_BYTES + 1, &encoded)),
+        (
+            "more than there may be",
+            lie(limits::DOSSIER_BYTES + 1, &encoded),
+        ),
         ("another clearing's", lie(other.len(), &other)),
-        ("one with a bid left out", lie(short.encode().len(), &short.encode())),
+        (
+            "one with a bid left out",
+            lie(short.encode().len(), &short.encode()),
+        ),
     ];
     let certificate = certificate(&world, &whole);
     for (what, lie) in table {
@@ -148,7 +176,10 @@ fn w15_a_certificate_of_something_else_is_none() {
         fetch(&mut fetching, whole.record.hash());
         let liar = fetching.say(Answer::Dossier(part(
             &whole,
-            FetchDossier { clearing: whole.record.hash(), from: 0 },
+            FetchDossier {
+                clearing: whole.record.hash(),
+                from: 0,
+            },
         )));
         assert_eq!(fetching.say(Answer::Certificates(vec![wrong])), liar);
         let right = certificate(&world, &whole);
@@ -212,5 +243,8 @@ fn w15_a_dossier_comes_without_a_certificate_where_nobody_has_one() {
         }
     }
     let found = found(&fetching);
-    assert_eq!((&found.dossier, &found.certificate), (&whole.encode(), &None));
+    assert_eq!(
+        (&found.dossier, &found.certificate),
+        (&whole.encode(), &None)
+    );
 }

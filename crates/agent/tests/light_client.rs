@@ -1,6 +1,11 @@
 //! The light client against scripted validators.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test's helpers")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test's helpers"
+)]
 
 mod common;
 
@@ -60,14 +65,24 @@ fn all_is_done(mut world: World, tasks: usize) {
     world.run(4_000, |w| {
         w.work(agent);
         w.clients[requester].is_settled()
-            && w.events[agent].iter().filter(|e| matches!(e, Event::Reported { .. })).count()
+            && w.events[agent]
+                .iter()
+                .filter(|e| matches!(e, Event::Reported { .. }))
+                .count()
                 == tasks
     });
     assert_eq!(completed(&world, requester), ids.iter().copied().collect());
     let awards = awards(&world, agent);
-    assert_eq!(awards.iter().map(|a| a.task).collect::<BTreeSet<_>>().len(), awards.len());
+    assert_eq!(
+        awards.iter().map(|a| a.task).collect::<BTreeSet<_>>().len(),
+        awards.len()
+    );
     for task in world.swarm.tasks.values() {
-        assert!(task.reports.contains(&"complete") && task.token == 1, "{:?}", task.reports);
+        assert!(
+            task.reports.contains(&"complete") && task.token == 1,
+            "{:?}",
+            task.reports
+        );
     }
     let kinds = |of: fn(&Event) -> bool| world.events[requester].iter().filter(|e| of(e)).count();
     assert_eq!(kinds(|e| matches!(e, Event::Completed { .. })), tasks);
@@ -103,7 +118,9 @@ fn tasks_are_cut_into_operations_by_count_and_bytes() {
     let requester = ready(&mut world, 10);
     let long = "x".repeat(limits::TASK_PAYLOAD_BYTES);
     let now = world.now;
-    world.clients[requester].submit(vec![spec(&long); 40], now).unwrap();
+    world.clients[requester]
+        .submit(vec![spec(&long); 40], now)
+        .unwrap();
     world.run(20, |w| w.swarm.tasks.len() == 40);
     let too_long = spec(&format!("{long}x"));
     let refused = world.clients[requester].submit(vec![spec("1"), too_long], now);
@@ -115,7 +132,10 @@ fn tasks_are_cut_into_operations_by_count_and_bytes() {
 fn nothing_is_said_before_the_swarm_knows_the_key() {
     let world = World::new();
     let mut client = world.client(10);
-    assert_eq!(client.submit(vec![spec("1")], 0), Err(ClientError::NotReady));
+    assert_eq!(
+        client.submit(vec![spec("1")], 0),
+        Err(ClientError::NotReady)
+    );
     assert_eq!(
         client.bid(label("jobs"), Amounts::new(), Vec::new(), 0),
         Err(ClientError::NotReady)
@@ -155,19 +175,33 @@ fn a_lying_validator_is_believed_nothing() {
         }
     }
     world.exchange();
-    assert_eq!((world.events[requester].len(), world.events[agent].len()), before);
+    assert_eq!(
+        (world.events[requester].len(), world.events[agent].len()),
+        before
+    );
     assert_eq!(world.clients[agent].counters().bad_certificates, bad);
     // Its word on accounts, of which nothing was asked.
-    let account = AccountSummary { next_sequence: 999, next_task: 999, assigned: Vec::new() };
+    let account = AccountSummary {
+        next_sequence: 999,
+        next_task: 999,
+        assigned: Vec::new(),
+    };
     for id in 0..200 {
-        let reply = Reply { id, answer: Answer::Account(Some(account.clone())) };
+        let reply = Reply {
+            id,
+            answer: Answer::Account(Some(account.clone())),
+        };
         world.clients[requester].handle_reply(liar, reply, world.now);
     }
     assert_eq!(submit(&mut world, requester, 1)[0].number, 1);
     // A stranger is not heard at all.
     let stranger = key(77).public_key();
     world.clients[agent].handle_connected(stranger, world.now);
-    let block = BlockNotice { height: 1, block: quorate_types::BlockId([1; 32]), active_time: 1 };
+    let block = BlockNotice {
+        height: 1,
+        block: quorate_types::BlockId([1; 32]),
+        active_time: 1,
+    };
     let unexpected = world.clients[agent].counters().unexpected;
     world.clients[agent].handle_notice(stranger, Notice::Block(block), world.now);
     assert_eq!(world.clients[agent].counters().unexpected, unexpected + 1);
@@ -180,7 +214,13 @@ fn a_lying_call_neither_hides_tasks_nor_ends_the_bidding() {
     let agent = ready(&mut world, 20);
     let liar = world.validators[3];
     let (market, tasks) = (label("jobs"), Vec::new());
-    let lie = Call { market, window: u64::MAX, height: 1, stage: Stage::Bids, tasks };
+    let lie = Call {
+        market,
+        window: u64::MAX,
+        height: 1,
+        stage: Stage::Bids,
+        tasks,
+    };
     world.clients[agent].handle_notice(liar, Notice::Call(lie), world.now);
     let ids = submit(&mut world, requester, 2);
     world.run(100, |w| {
@@ -215,43 +255,79 @@ fn m26_a_client_opens_its_commitments_once_a_correct_validator_says_that_no_more
     let mut world = World::new();
     world.seal();
     let agent = ready(&mut world, 20);
-    let task = |number| TaskId { requester: key(10).public_key(), number };
-    let tasks = (0..3).map(|number| (task(number), spec("sealed"))).collect();
-    let open = Call { market: label("jobs"), window: 4, height: 1, stage: Stage::Bids, tasks };
+    let task = |number| TaskId {
+        requester: key(10).public_key(),
+        number,
+    };
+    let tasks = (0..3)
+        .map(|number| (task(number), spec("sealed")))
+        .collect();
+    let open = Call {
+        market: label("jobs"),
+        window: 4,
+        height: 1,
+        stage: Stage::Bids,
+        tasks,
+    };
     call_all(&mut world, agent, 4, &open);
     let offers = |prices: [i64; 3]| {
-        let offers = (0..).zip(prices).map(|(number, price)| Offer { task: task(number), price });
+        let offers = (0..).zip(prices).map(|(number, price)| Offer {
+            task: task(number),
+            price,
+        });
         offers.collect::<Vec<_>>()
     };
     let now = world.now;
     let bid = |world: &mut World, offers| {
-        world.clients[agent].bid(label("jobs"), Amounts::new(), offers, now).unwrap();
+        world.clients[agent]
+            .bid(label("jobs"), Amounts::new(), offers, now)
+            .unwrap();
         sealed(world, agent)
     };
     let [Body::Seal(first)] = &bid(&mut world, offers([7, 8, 9])[..2].to_vec())[..] else {
         panic!("one seal")
     };
     // Another price for the same task in one window: whichever seal was taken, one opening fits.
-    let [Body::Seal(second)] = &bid(&mut world, offers([1, 1, 9]))[..] else { panic!("one seal") };
+    let [Body::Seal(second)] = &bid(&mut world, offers([1, 1, 9]))[..] else {
+        panic!("one seal")
+    };
     assert_eq!((first.window, &first.offers[..]), (4, &second.offers[..2]));
     assert_ne!(second.offers[0].commitment, second.offers[1].commitment);
-    let opening = Call { stage: Stage::Openings, tasks: Vec::new(), ..open.clone() };
+    let opening = Call {
+        stage: Stage::Openings,
+        tasks: Vec::new(),
+        ..open.clone()
+    };
     call_all(&mut world, agent, 1, &opening);
     assert_eq!(sealed(&mut world, agent), [], "one of four may lie");
     call_all(&mut world, agent, 2, &opening);
     let said = sealed(&mut world, agent);
-    let [Body::Reveal(reveal)] = &said[..] else { panic!("one opening: {said:?}") };
+    let [Body::Reveal(reveal)] = &said[..] else {
+        panic!("one opening: {said:?}")
+    };
     let (swarm, me) = (world.swarm.id(), world.clients[agent].public_key());
-    let opened = reveal.openings.iter().map(|of| (of.task, of.commitment(&swarm, &me)));
-    let made = second.offers.iter().map(|offer| (offer.task, offer.commitment));
+    let opened = reveal
+        .openings
+        .iter()
+        .map(|of| (of.task, of.commitment(&swarm, &me)));
+    let made = second
+        .offers
+        .iter()
+        .map(|offer| (offer.task, offer.commitment));
     assert!(opened.eq(made));
     call_all(&mut world, agent, 4, &opening);
     assert_eq!(sealed(&mut world, agent), []);
-    assert_eq!(bid(&mut world, offers([1, 1, 1])), [], "nobody is to hear what comes late");
+    assert_eq!(
+        bid(&mut world, offers([1, 1, 1])),
+        [],
+        "nobody is to hear what comes late"
+    );
     // The next window has other commitments, at the same prices too.
     call_all(&mut world, agent, 4, &Call { window: 5, ..open });
     let said = bid(&mut world, offers([7, 8, 9]));
-    let [Body::Seal(third)] = &said[..] else { panic!("one seal: {said:?}") };
+    let [Body::Seal(third)] = &said[..] else {
+        panic!("one seal: {said:?}")
+    };
     assert_ne!(third.offers[0].commitment, first.offers[0].commitment);
 }
 
@@ -278,23 +354,39 @@ fn giving_back_is_said_again_where_a_predecessor_had_its_number() {
     let given_back = |w: &World| {
         let failed = |body: &Body| matches!(body, Body::Fail(report) if report.task == task);
         let mut waiting = w.swarm.pool.iter();
-        waiting.find(|(_, signed)| failed(&signed.payload.body)).map(|(slot, _)| slot.1)
+        waiting
+            .find(|(_, signed)| failed(&signed.payload.body))
+            .map(|(slot, _)| slot.1)
     };
     world.run(200, |w| given_back(w).is_some());
     let number = given_back(&world).unwrap();
     // It is on its way, and then what the agent said before it died gets there first.
-    world.swarm.inject(&key(20), number, Body::Withdraw(Withdraw { market: label("jobs") }));
-    world.run(10, |w| !w.swarm.pool.contains_key(&(key(20).public_key(), number)));
+    world.swarm.inject(
+        &key(20),
+        number,
+        Body::Withdraw(Withdraw {
+            market: label("jobs"),
+        }),
+    );
+    world.run(10, |w| {
+        !w.swarm.pool.contains_key(&(key(20).public_key(), number))
+    });
     assert!(!world.swarm.tasks[&task].reports.contains(&"fail"));
     world.run(200, |w| w.swarm.tasks[&task].reports.contains(&"fail"));
-    assert!(awards(&world, agent).is_empty(), "the old award is not worked on");
+    assert!(
+        awards(&world, agent).is_empty(),
+        "the old award is not worked on"
+    );
 }
 
 #[test]
 fn a_restart_with_the_same_key_goes_on_and_gives_back_what_it_held() {
     let (mut world, requester, agent, task) = restarted();
     world.run(200, |w| w.swarm.tasks[&task].reports.contains(&"fail"));
-    assert!(awards(&world, agent).is_empty(), "the old award is not worked on");
+    assert!(
+        awards(&world, agent).is_empty(),
+        "the old award is not worked on"
+    );
     world.run(400, |w| {
         w.work(agent);
         w.clients[requester].is_settled()
@@ -313,7 +405,9 @@ fn a_restart_with_the_same_key_goes_on_and_gives_back_what_it_held() {
 fn a_number_that_a_predecessor_used_costs_a_new_one() {
     let mut world = World::new();
     let requester = ready(&mut world, 10);
-    let body = Body::Withdraw(Withdraw { market: label("jobs") });
+    let body = Body::Withdraw(Withdraw {
+        market: label("jobs"),
+    });
     world.swarm.inject(&key(10), 1, body);
     submit(&mut world, requester, 1);
     world.run(100, |w| w.swarm.tasks.len() == 1);
@@ -329,8 +423,16 @@ fn a_validator_that_is_behind_does_not_make_old_numbers_new() {
     world.run(100, |w| w.swarm.tasks.len() == 3);
 
     let (mut client, now) = (world.client(10), world.now);
-    let current = AccountSummary { next_sequence: 2, next_task: 3, assigned: Vec::new() };
-    let old = AccountSummary { next_sequence: 1, next_task: 0, assigned: Vec::new() };
+    let current = AccountSummary {
+        next_sequence: 2,
+        next_task: 3,
+        assigned: Vec::new(),
+    };
+    let old = AccountSummary {
+        next_sequence: 1,
+        next_task: 0,
+        assigned: Vec::new(),
+    };
     let told = [old, current.clone(), current.clone(), current];
     for (validator, account) in world.validators.clone().into_iter().zip(told) {
         client.handle_connected(validator, now);
@@ -343,7 +445,14 @@ fn a_validator_that_is_behind_does_not_make_old_numbers_new() {
             _ => None,
         });
         let answer = Answer::Account(Some(account));
-        client.handle_reply(validator, Reply { id: asked.unwrap(), answer }, now);
+        client.handle_reply(
+            validator,
+            Reply {
+                id: asked.unwrap(),
+                answer,
+            },
+            now,
+        );
         if client.is_ready() {
             break;
         }
@@ -367,14 +476,23 @@ fn two_validators_in_reach_are_enough() {
 fn a_refusal_is_told_with_its_reason() {
     let mut world = World::new();
     let requester = ready(&mut world, 10);
-    let body = quorate_types::operation::Submit { first: 5, tasks: vec![spec("1")] };
+    let body = quorate_types::operation::Submit {
+        first: 5,
+        tasks: vec![spec("1")],
+    };
     world.swarm.inject(&key(10), 1, Body::Submit(body));
     let refused = |event: &Event| match event {
         Event::Refused { items, .. } => items == &[(None, Reason::TaskNumber)],
         _ => false,
     };
     world.run(10, |w| w.events[requester].iter().any(refused));
-    assert_eq!(world.events[requester].iter().filter(|event| refused(event)).count(), 1);
+    assert_eq!(
+        world.events[requester]
+            .iter()
+            .filter(|event| refused(event))
+            .count(),
+        1
+    );
 }
 
 /// A world in which client 1 holds the task.
@@ -386,11 +504,16 @@ fn holding() -> (World, TaskId) {
     world.run(100, |w| {
         let offers = vec![Offer { task, price: 3 }];
         let (now, budget) = (w.now, Amounts::new());
-        let called =
-            w.events[agent].iter().any(|e| matches!(e, Event::Call(c) if !c.tasks.is_empty()));
-        let Some(state) = w.swarm.tasks.get(&task) else { return false };
+        let called = w.events[agent]
+            .iter()
+            .any(|e| matches!(e, Event::Call(c) if !c.tasks.is_empty()));
+        let Some(state) = w.swarm.tasks.get(&task) else {
+            return false;
+        };
         if called && state.agent.is_none() {
-            w.clients[agent].bid(label("jobs"), budget, offers, now).unwrap();
+            w.clients[agent]
+                .bid(label("jobs"), budget, offers, now)
+                .unwrap();
         }
         w.swarm.tasks[&task].reports.contains(&"accept")
     });
@@ -401,12 +524,22 @@ fn holding() -> (World, TaskId) {
 fn a_superseded_award_is_lost_and_no_longer_reported_on() {
     let (mut world, task) = holding();
     world.swarm.reassign(task, key(30).public_key());
-    let lost = Event::LeaseLost { task, token: 1, cause: LossCause::Superseded };
+    let lost = Event::LeaseLost {
+        task,
+        token: 1,
+        cause: LossCause::Superseded,
+    };
     world.run(5, |w| w.events[1].contains(&lost));
     let now = world.now;
     let late = world.clients[1].complete(task, 1, Vec::new(), now);
     assert_eq!(late, Err(ClientError::NotHeld { task, token: 1 }));
-    assert_eq!(world.events[1].iter().filter(|event| **event == lost).count(), 1);
+    assert_eq!(
+        world.events[1]
+            .iter()
+            .filter(|event| **event == lost)
+            .count(),
+        1
+    );
 }
 
 #[test]
@@ -414,18 +547,30 @@ fn a_cancelled_task_is_lost() {
     let (mut world, task) = holding();
     let now = world.now;
     world.clients[0].cancel(task, now).unwrap();
-    let lost = Event::LeaseLost { task, token: 1, cause: LossCause::Ended };
+    let lost = Event::LeaseLost {
+        task,
+        token: 1,
+        cause: LossCause::Ended,
+    };
     let failed = |event: &Event| matches!(event, Event::Failed { reason: None, .. });
-    world.run(5, |w| w.events[1].contains(&lost) && w.events[0].iter().any(failed));
+    world.run(5, |w| {
+        w.events[1].contains(&lost) && w.events[0].iter().any(failed)
+    });
     world.run(30, |w| w.clients[0].is_settled());
 }
 
 #[test]
 fn an_award_is_lost_when_too_few_validators_are_heard_for_the_lease() {
     let (mut world, task) = holding();
-    let lost = Event::LeaseLost { task, token: 1, cause: LossCause::OutOfReach };
+    let lost = Event::LeaseLost {
+        task,
+        token: 1,
+        cause: LossCause::OutOfReach,
+    };
     // Two of four are enough to hold it, one is not.
-    world.silent.extend([world.validators[0], world.validators[1]]);
+    world
+        .silent
+        .extend([world.validators[0], world.validators[1]]);
     for _ in 0..2 * LEASE / STEP {
         world.step();
     }
@@ -436,7 +581,10 @@ fn an_award_is_lost_when_too_few_validators_are_heard_for_the_lease() {
     assert!(world.now >= since + LEASE - STEP);
     // It may still say that it stopped.
     let now = world.now;
-    assert_eq!(world.clients[1].fail(task, 1, b"out of reach".to_vec(), now), Ok(()));
+    assert_eq!(
+        world.clients[1].fail(task, 1, b"out of reach".to_vec(), now),
+        Ok(())
+    );
 }
 
 /// Whoever is heard from keeps its lease, also of what it does not know that it won.
@@ -454,7 +602,13 @@ fn an_award_of_which_no_notice_came_is_found_by_an_idle_client() {
         }
         !awards(w, agent).is_empty()
     });
-    assert_eq!((awards(&world, agent)[0].task, world.swarm.tasks[&task].token), (task, 1));
+    assert_eq!(
+        (
+            awards(&world, agent)[0].task,
+            world.swarm.tasks[&task].token
+        ),
+        (task, 1)
+    );
 }
 
 #[test]
@@ -469,7 +623,10 @@ fn heartbeats_come_four_times_in_a_lease_while_an_award_is_held() {
     let agent = 16 * 4;
     let requester = (4 * LEASE / 5_000) as usize * 4;
     let found = world.swarm.heartbeats.len();
-    assert!((agent + requester - 8..=agent + requester + 8).contains(&found), "{found}");
+    assert!(
+        (agent + requester - 8..=agent + requester + 8).contains(&found),
+        "{found}"
+    );
 }
 
 #[test]
@@ -478,7 +635,10 @@ fn no_message_panics_before_anyone_is_connected() {
     let mut client = world.client(10);
     for validator in world.validators.clone() {
         client.handle_notice(validator, Notice::Certificate(Owned(vec![0xff; 9])), 0);
-        let reply = Reply { id: 1, answer: Answer::Account(None) };
+        let reply = Reply {
+            id: 1,
+            answer: Answer::Account(None),
+        };
         client.handle_reply(validator, reply, 0);
         client.handle_disconnected(validator);
     }

@@ -1,6 +1,11 @@
 //! Agents run by events alone, on an executor without a clock.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test's helpers")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test's helpers"
+)]
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -44,7 +49,11 @@ struct Sleeper;
 #[async_trait]
 impl Agent for Sleeper {
     fn capabilities(&self) -> Capabilities {
-        Capabilities::new().label("camera").unwrap().amount("payload_g", 500).unwrap()
+        Capabilities::new()
+            .label("camera")
+            .unwrap()
+            .amount("payload_g", 500)
+            .unwrap()
     }
 
     async fn bid(&mut self, call: &CallForBids) -> Option<Offer> {
@@ -59,16 +68,28 @@ impl Agent for Sleeper {
 }
 
 fn id(number: u64) -> TaskId {
-    TaskId { requester: PublicKey([1; 32]), number }
+    TaskId {
+        requester: PublicKey([1; 32]),
+        number,
+    }
 }
 
 fn spec(bytes: usize) -> TaskSpec {
-    TaskSpec { payload: Owned(vec![b'x'; bytes]), ..TaskSpec::new("jobs".parse().unwrap()) }
+    TaskSpec {
+        payload: Owned(vec![b'x'; bytes]),
+        ..TaskSpec::new("jobs".parse().unwrap())
+    }
 }
 
 fn call(tasks: Vec<(TaskId, TaskSpec)>) -> Event {
     let market = "jobs".parse().unwrap();
-    Event::Call(Call { market, window: 1, height: 1, stage: Stage::Bids, tasks })
+    Event::Call(Call {
+        market,
+        window: 1,
+        height: 1,
+        stage: Stage::Bids,
+        tasks,
+    })
 }
 
 fn award(number: u64, bytes: usize) -> Event {
@@ -86,7 +107,9 @@ fn award(number: u64, bytes: usize) -> Event {
 
 fn runner(slots: usize) -> (AgentRunner, Arc<Hand>) {
     let hand = Arc::new(Hand::default());
-    let agents = (0..slots).map(|_| Box::new(Sleeper) as Box<dyn Agent>).collect();
+    let agents = (0..slots)
+        .map(|_| Box::new(Sleeper) as Box<dyn Agent>)
+        .collect();
     (AgentRunner::new(agents, hand.clone()), hand)
 }
 
@@ -108,8 +131,13 @@ fn one_window_is_one_bid_on_what_fits() {
     let tasks = [spec(2), heavy, hot, greedy, spec(0), fits];
     let tasks = (0..).map(id).zip(tasks).collect();
     runner.handle_event(&call(tasks));
-    let Some(AgentReport::Bid { budget, offers, .. }) = next(&mut runner) else { panic!() };
-    let offers: Vec<_> = offers.iter().map(|offer| (offer.task.number, offer.price)).collect();
+    let Some(AgentReport::Bid { budget, offers, .. }) = next(&mut runner) else {
+        panic!()
+    };
+    let offers: Vec<_> = offers
+        .iter()
+        .map(|offer| (offer.task.number, offer.price))
+        .collect();
     assert_eq!(offers, [(0, 2), (5, 4)]);
     assert_eq!(budget.values().copied().collect::<Vec<_>>(), [1, 400]);
     assert_eq!(next(&mut runner), None);
@@ -141,8 +169,14 @@ impl Agent for Hauler {
 fn an_agent_may_reserve_for_several_and_does_them_in_turn() {
     let hand = Arc::new(Hand::default());
     let mut runner = AgentRunner::new(vec![Box::new(Hauler)], hand.clone());
-    runner.handle_event(&call(vec![(id(1), spec(3)), (id(2), spec(3)), (id(3), spec(3))]));
-    let Some(AgentReport::Bid { budget, offers, .. }) = next(&mut runner) else { panic!() };
+    runner.handle_event(&call(vec![
+        (id(1), spec(3)),
+        (id(2), spec(3)),
+        (id(3), spec(3)),
+    ]));
+    let Some(AgentReport::Bid { budget, offers, .. }) = next(&mut runner) else {
+        panic!()
+    };
     assert_eq!(offers.len(), 3);
     assert_eq!(budget, Hauler.capabilities().amounts);
     for number in 1..=3 {
@@ -152,7 +186,11 @@ fn an_agent_may_reserve_for_several_and_does_them_in_turn() {
     for number in 1..=3 {
         hand.wake_all();
         let outcome = Outcome::new(b"xxx".to_vec());
-        let done = AgentReport::Completed { task: id(number), token: 1, outcome };
+        let done = AgentReport::Completed {
+            task: id(number),
+            token: 1,
+            outcome,
+        };
         assert_eq!(next(&mut runner), Some(done));
         assert_eq!(next(&mut runner), None, "one at a time");
         runner.handle_event(&reported(number));
@@ -171,7 +209,14 @@ fn an_agent_that_works_is_asked_afterwards() {
     assert_eq!(runner.running(), 1);
     hand.wake_all();
     let outcome = Outcome::new(b"xxx".to_vec());
-    assert_eq!(next(&mut runner), Some(AgentReport::Completed { task: id(1), token: 1, outcome }));
+    assert_eq!(
+        next(&mut runner),
+        Some(AgentReport::Completed {
+            task: id(1),
+            token: 1,
+            outcome
+        })
+    );
     // The ledger has the slot free when it has the report, not before.
     assert_eq!(next(&mut runner), None);
     runner.handle_event(&reported(1));
@@ -180,7 +225,11 @@ fn an_agent_that_works_is_asked_afterwards() {
 }
 
 fn reported(number: u64) -> Event {
-    Event::Reported { task: id(number), token: 1, certificate: Vec::new() }
+    Event::Reported {
+        task: id(number),
+        token: 1,
+        certificate: Vec::new(),
+    }
 }
 
 #[test]
@@ -207,13 +256,28 @@ fn a_lost_lease_stops_the_work_and_what_waits_never_begins() {
     runner.handle_event(&award(1, 1));
     runner.handle_event(&award(2, 1));
     assert_eq!(next(&mut runner), None);
-    let causes =
-        [LossCause::Superseded, LossCause::OutOfReach, LossCause::Ended, LossCause::Lapsed];
+    let causes = [
+        LossCause::Superseded,
+        LossCause::OutOfReach,
+        LossCause::Ended,
+        LossCause::Lapsed,
+    ];
     for (number, cause) in [2, 1, 7, 1].into_iter().zip(causes) {
-        runner.handle_event(&Event::LeaseLost { task: id(number), token: 1, cause });
+        runner.handle_event(&Event::LeaseLost {
+            task: id(number),
+            token: 1,
+            cause,
+        });
     }
     let error = TaskError::LeaseLost(LeaseLost);
-    assert_eq!(next(&mut runner), Some(AgentReport::Failed { task: id(1), token: 1, error }));
+    assert_eq!(
+        next(&mut runner),
+        Some(AgentReport::Failed {
+            task: id(1),
+            token: 1,
+            error
+        })
+    );
     assert_eq!((next(&mut runner), runner.running()), (None, 0));
 }
 
@@ -223,7 +287,10 @@ fn a_result_beyond_the_limit_is_a_failure() {
     runner.handle_event(&award(1, limits::RESULT_BYTES + 1));
     assert_eq!(next(&mut runner), None);
     hand.wake_all();
-    assert!(matches!(next(&mut runner), Some(AgentReport::Failed { .. })));
+    assert!(matches!(
+        next(&mut runner),
+        Some(AgentReport::Failed { .. })
+    ));
 }
 
 #[test]
@@ -256,5 +323,8 @@ fn a_lease_is_lost_once_and_for_all_its_clones() {
     control.lose();
     assert!(guard.is_lost() && other.is_lost());
     assert_eq!(lost.now_or_never(), Some(()));
-    assert_eq!(other.sleep(Duration::ZERO).now_or_never(), Some(Err(LeaseLost)));
+    assert_eq!(
+        other.sleep(Duration::ZERO).now_or_never(),
+        Some(Err(LeaseLost))
+    );
 }

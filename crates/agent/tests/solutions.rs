@@ -1,7 +1,12 @@
 //! Solving a market as a light client: who is believed that solutions are wanted, what is to be
 //! solved, and what is proposed (M-28 to M-31, W-16).
 
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test's helpers")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test's helpers"
+)]
 
 mod common;
 
@@ -21,7 +26,10 @@ use quorate_types::{
 const WINDOW: u64 = 4;
 
 fn task(number: u64) -> TaskId {
-    TaskId { requester: key(10).public_key(), number }
+    TaskId {
+        requester: key(10).public_key(),
+        number,
+    }
 }
 
 fn agent() -> PublicKey {
@@ -35,40 +43,72 @@ fn amounts(slots: i64) -> Amounts {
 fn bid(number: u64, price: i64) -> ClearingInput {
     let (operation, excluded) = (OperationId([0; 32]), None);
     let (task, agent, price) = (task(number), agent(), Some(price));
-    ClearingInput::Bid(BidInput { task, agent, price, operation, excluded })
+    ClearingInput::Bid(BidInput {
+        task,
+        agent,
+        price,
+        operation,
+        excluded,
+    })
 }
 
 fn task_input(number: u64) -> ClearingInput {
     let (task, demand) = (task(number), amounts(1));
-    ClearingInput::Task(TaskInput { task, spec: Hash::ZERO, demand, limit: 9 })
+    ClearingInput::Task(TaskInput {
+        task,
+        spec: Hash::ZERO,
+        demand,
+        limit: 9,
+    })
 }
 
 fn bidder(slots: i64) -> ClearingInput {
-    ClearingInput::Bidder(BidderInput { agent: agent(), budget: amounts(slots) })
+    ClearingInput::Bidder(BidderInput {
+        agent: agent(),
+        budget: amounts(slots),
+    })
 }
 
 fn solution(by: u8, tasks: u64) -> ClearingInput {
-    let pairs = (0..tasks).map(|number| Pair { task: task(number), agent: agent() }).collect();
+    let pairs = (0..tasks)
+        .map(|number| Pair {
+            task: task(number),
+            agent: agent(),
+        })
+        .collect();
     let operation = OperationId([by; 32]);
-    ClearingInput::Solution(SolutionInput { agent: PublicKey([by; 32]), operation, pairs })
+    ClearingInput::Solution(SolutionInput {
+        agent: PublicKey([by; 32]),
+        operation,
+        pairs,
+    })
 }
 
 /// So many tasks with a bid each, and a solution.
 fn inputs(tasks: u64) -> Vec<ClearingInput> {
     let bids = (0..tasks).map(|number| bid(number, 7));
     let tasks = (0..tasks).map(task_input);
-    tasks.chain([bidder(1)]).chain(bids).chain([solution(1, 1)]).collect()
+    tasks
+        .chain([bidder(1)])
+        .chain(bids)
+        .chain([solution(1, 1)])
+        .collect()
 }
 
 fn part(whole: &[u8], wanted: &FetchBids) -> Option<Part> {
     let rest = whole.get(wanted.from as usize..)?;
     let part = rest[..rest.len().min(limits::PART_BYTES)].to_vec();
     let is_here = wanted.market == label("jobs") && wanted.window == WINDOW;
-    is_here.then_some(Part { total: whole.len() as u64, bytes: Owned(part) })
+    is_here.then_some(Part {
+        total: whole.len() as u64,
+        bytes: Owned(part),
+    })
 }
 
 fn fetch(fetching: &mut Fetching, window: u64) {
-    fetching.client.fetch_bids(label("jobs"), window, fetching.now);
+    fetching
+        .client
+        .fetch_bids(label("jobs"), window, fetching.now);
     fetching.drain();
 }
 
@@ -78,7 +118,9 @@ fn say_all(fetching: &mut Fetching, inputs: &[ClearingInput]) -> PublicKey {
     while !fetching.asked.is_empty() {
         let (to, ClientRequest { id, request }) = fetching.question();
         assert_eq!(to, first);
-        let Request::Bids(wanted) = request else { panic!("{request:?}") };
+        let Request::Bids(wanted) = request else {
+            panic!("{request:?}")
+        };
         fetching.answer(to, id, Answer::Bids(part(&whole, &wanted)));
     }
     first
@@ -96,7 +138,9 @@ fn answers(fetching: &Fetching) -> Vec<Option<Arc<StandingBids>>> {
 
 fn found(fetching: &Fetching) -> Arc<StandingBids> {
     let answers = answers(fetching);
-    let [Some(found)] = &answers[..] else { panic!("{answers:?}") };
+    let [Some(found)] = &answers[..] else {
+        panic!("{answers:?}")
+    };
     Arc::clone(found)
 }
 
@@ -104,12 +148,20 @@ fn found(fetching: &Fetching) -> Arc<StandingBids> {
 fn w16_what_is_to_be_solved_comes_in_parts_and_by_its_kinds() {
     let (world, mut inputs) = (decided(), inputs(limits::TASKS_PER_CLEARING as u64));
     inputs.extend([solution(2, 900), solution(3, 900)]);
-    assert!(cbor::encode(&inputs).len() > limits::PART_BYTES, "more than one part");
+    assert!(
+        cbor::encode(&inputs).len() > limits::PART_BYTES,
+        "more than one part"
+    );
     let mut fetching = Fetching::new(&world);
     fetch(&mut fetching, WINDOW);
     fetch(&mut fetching, WINDOW);
     say_all(&mut fetching, &inputs);
-    let StandingBids { tasks, bidders, bids, solutions } = &*found(&fetching);
+    let StandingBids {
+        tasks,
+        bidders,
+        bids,
+        solutions,
+    } = &*found(&fetching);
     let again = tasks.iter().cloned().map(ClearingInput::Task);
     let again = again.chain(bidders.iter().cloned().map(ClearingInput::Bidder));
     let again = again.chain(bids.iter().cloned().map(ClearingInput::Bid));
@@ -122,27 +174,37 @@ fn w16_what_is_to_be_solved_comes_in_parts_and_by_its_kinds() {
 fn w16_a_lie_is_seen_and_the_next_is_asked() {
     let (world, whole) = (decided(), inputs(3));
     let encoded = cbor::encode(&whole);
-    let part =
-        |total: usize, bytes: &[u8]| Part { total: total as u64, bytes: Owned(bytes.into()) };
+    let part = |total: usize, bytes: &[u8]| Part {
+        total: total as u64,
+        bytes: Owned(bytes.into()),
+    };
     let of = |inputs: Vec<ClearingInput>| {
         let bytes = cbor::encode(&inputs);
         part(bytes.len(), &bytes)
     };
     let with = |input: ClearingInput| of(whole.iter().cloned().chain([input]).collect());
     let solutions = (1..=5).map(|by| solution(by, 1)).collect();
-    let ClearingInput::Task(mut idle) = task_input(0) else { panic!("a task") };
+    let ClearingInput::Task(mut idle) = task_input(0) else {
+        panic!("a task")
+    };
     idle.demand.clear();
     let idle = ClearingInput::Task(idle);
     let table = [
         ("bytes that are no inputs", part(3, &[1, 2, 3])),
         ("nothing", part(encoded.len(), &[])),
         ("more than it says", part(encoded.len() - 1, &encoded)),
-        ("more than there may be", part(limits::DOSSIER_BYTES + 1, &encoded)),
+        (
+            "more than there may be",
+            part(limits::DOSSIER_BYTES + 1, &encoded),
+        ),
         ("a task behind the others", with(task_input(9))),
         ("a task behind bids", of(vec![bid(0, 1), task_input(1)])),
         ("a bidder behind bids", of(vec![bid(0, 1), bidder(1)])),
         ("a bid behind solutions", with(bid(9, 1))),
-        ("tasks that do not ascend", of(vec![task_input(1), task_input(0)])),
+        (
+            "tasks that do not ascend",
+            of(vec![task_input(1), task_input(0)]),
+        ),
         ("a bidder twice", of(vec![bidder(1), bidder(1)])),
         ("a bid twice", of(vec![bid(0, 1), bid(0, 2)])),
         ("a task that takes nothing", of(vec![idle])),
@@ -150,14 +212,21 @@ fn w16_a_lie_is_seen_and_the_next_is_asked() {
         ("an amount above all", of(vec![bidder(limits::AMOUNT + 1)])),
         ("more solutions than are kept", of(solutions)),
         ("a solution of nothing", of(vec![solution(1, 0)])),
-        ("two solutions of one agent", of(vec![solution(1, 1), solution(1, 1)])),
+        (
+            "two solutions of one agent",
+            of(vec![solution(1, 1), solution(1, 1)]),
+        ),
     ];
     for (what, lie) in table {
         let mut fetching = Fetching::new(&world);
         let unexpected = fetching.client.counters().unexpected;
         fetch(&mut fetching, WINDOW);
         let liar = fetching.say(Answer::Bids(Some(lie)));
-        assert_eq!(fetching.client.counters().unexpected, unexpected + 1, "{what}");
+        assert_eq!(
+            fetching.client.counters().unexpected,
+            unexpected + 1,
+            "{what}"
+        );
         assert_eq!(answers(&fetching), [], "{what}");
         let correct = say_all(&mut fetching, &whole);
         assert_ne!(correct, liar, "{what}");
@@ -171,7 +240,10 @@ fn w16_who_sends_it_byte_by_byte_is_passed_over() {
     let mut fetching = Fetching::new(&world);
     fetch(&mut fetching, WINDOW);
     let liar = fetching.asked[0].0;
-    let byte = Part { total: limits::DOSSIER_BYTES as u64, bytes: Owned(vec![0]) };
+    let byte = Part {
+        total: limits::DOSSIER_BYTES as u64,
+        bytes: Owned(vec![0]),
+    };
     assert_eq!(fetching.say(Answer::Bids(Some(byte))), liar);
     assert_ne!(say_all(&mut fetching, &whole), liar);
     assert_eq!(found(&fetching).tasks.len(), 3);
@@ -187,7 +259,9 @@ fn w16_who_is_slow_is_heard_while_nobody_else_has_answered() {
         fetching.tick();
     }
     assert_ne!(fetching.asked[0].0, slow, "passed over");
-    let Request::Bids(wanted) = first.request else { panic!("bids are asked for") };
+    let Request::Bids(wanted) = first.request else {
+        panic!("bids are asked for")
+    };
     let late = part(&whole, &wanted);
     fetching.answer(slow, first.id, Answer::Bids(late.clone()));
     assert_eq!(found(&fetching).tasks.len(), 3);
@@ -258,7 +332,11 @@ fn each_window_begins_with_another_validator() {
         first.insert(fetching.say(Answer::Bids(None)));
         fetching.asked.clear();
     }
-    assert_eq!(first.len(), 4, "one that lies costs a quarter of the windows");
+    assert_eq!(
+        first.len(),
+        4,
+        "one that lies costs a quarter of the windows"
+    );
 }
 
 /// A member, and its world.
@@ -271,16 +349,24 @@ fn member() -> (World, usize) {
 
 fn call(window: u64, stage: Stage) -> Notice {
     let (market, height, tasks) = (label("jobs"), 1, Vec::new());
-    Notice::Call(Call { market, window, height, stage, tasks })
+    Notice::Call(Call {
+        market,
+        window,
+        height,
+        stage,
+        tasks,
+    })
 }
 
 /// The windows that solutions are wanted for by what the client learned since it was asked last.
 fn wanted(world: &mut World, client: usize) -> Vec<u64> {
     world.exchange();
-    let windows = world.events[client].drain(..).filter_map(|event| match event {
-        Event::Solve { market, window } if market == label("jobs") => Some(window),
-        _ => None,
-    });
+    let windows = world.events[client]
+        .drain(..)
+        .filter_map(|event| match event {
+            Event::Solve { market, window } if market == label("jobs") => Some(window),
+            _ => None,
+        });
     windows.collect()
 }
 
@@ -292,11 +378,19 @@ fn m28_that_solutions_are_wanted_is_believed_of_more_than_a_third_of_the_power()
         world.clients[client].handle_notice(validators[from], call(window, stage), now);
         wanted(world, client)
     };
-    assert_eq!(tell(&mut world, 3, 99, Stage::Solutions), [], "one of four may lie");
+    assert_eq!(
+        tell(&mut world, 3, 99, Stage::Solutions),
+        [],
+        "one of four may lie"
+    );
     for from in 0..3 {
         assert_eq!(tell(&mut world, from, 7, Stage::Bids), []);
     }
-    assert_eq!(tell(&mut world, 0, 7, Stage::Solutions), [7], "it and the liar are two of four");
+    assert_eq!(
+        tell(&mut world, 0, 7, Stage::Solutions),
+        [7],
+        "it and the liar are two of four"
+    );
     assert_eq!(tell(&mut world, 1, 7, Stage::Solutions), [], "once");
     for from in 0..3 {
         assert_eq!(tell(&mut world, from, 8, Stage::Bids), []);
@@ -318,19 +412,33 @@ fn said(world: &mut World, client: usize) -> Vec<SignedOperation> {
 }
 
 fn pairs(count: u64) -> Vec<Pair> {
-    (0..count).rev().map(|number| Pair { task: task(number), agent: agent() }).collect()
+    (0..count)
+        .rev()
+        .map(|number| Pair {
+            task: task(number),
+            agent: agent(),
+        })
+        .collect()
 }
 
 #[test]
 fn m29_pairs_are_sorted_and_said_for_their_window() {
     let (mut world, client) = member();
     let now = world.now;
-    world.clients[client].solve(label("jobs"), 7, pairs(3), now).unwrap();
+    world.clients[client]
+        .solve(label("jobs"), 7, pairs(3), now)
+        .unwrap();
     let operations = said(&mut world, client);
-    let [operation] = &operations[..] else { panic!("{operations:?}") };
+    let [operation] = &operations[..] else {
+        panic!("{operations:?}")
+    };
     let mut sorted = pairs(3);
     sorted.reverse();
-    let solve = Solve { market: label("jobs"), window: 7, pairs: sorted };
+    let solve = Solve {
+        market: label("jobs"),
+        window: 7,
+        pairs: sorted,
+    };
     assert_eq!(operation.payload.body, Body::Solve(solve));
 }
 
@@ -342,7 +450,13 @@ fn m29_what_no_operation_holds_is_not_said() {
         let result = world.clients[client].solve(label("jobs"), 7, pairs, now);
         (result, said(world, client))
     };
-    let twice = vec![pairs(1)[0], Pair { agent: key(21).public_key(), ..pairs(1)[0] }];
+    let twice = vec![
+        pairs(1)[0],
+        Pair {
+            agent: key(21).public_key(),
+            ..pairs(1)[0]
+        },
+    ];
     let most = limits::TASKS_PER_CLEARING as u64;
     for (pairs, count) in [(vec![], 0), (twice, 2), (pairs(most + 1), most + 1)] {
         let refused = Err(ClientError::Pairs(count as usize));
@@ -355,7 +469,10 @@ fn m29_what_no_operation_holds_is_not_said() {
     // As many as fit: the whole operation is within its limit, and one more is not.
     let mut some = 860..900;
     let over = some.find(|count| solve(&mut world, pairs(*count)).0.is_err());
-    assert!(over.is_some_and(|count| count > 860), "some 880 fit: {over:?}");
+    assert!(
+        over.is_some_and(|count| count > 860),
+        "some 880 fit: {over:?}"
+    );
 }
 
 #[test]

@@ -55,7 +55,13 @@ impl Certificate {
         let leaves = leaves_under(&header, outcomes)?;
         let proof = merkle::prove(&leaves, index)?;
         let outcome = outcomes.get(index)?.clone();
-        Some(Self { header, commit, outcome, proof, handovers })
+        Some(Self {
+            header,
+            commit,
+            outcome,
+            proof,
+            handovers,
+        })
     }
 
     /// The certificates of all outcomes of a block, in their order: each tree hash is computed
@@ -79,7 +85,13 @@ impl Certificate {
 
     /// Canonical CBOR: `[version, header, commit, outcome, proof, handovers]`.
     pub fn encode(&self) -> Vec<u8> {
-        let Self { header, commit, outcome, proof, handovers } = self;
+        let Self {
+            header,
+            commit,
+            outcome,
+            proof,
+            handovers,
+        } = self;
         cbor::encode(&(VERSION, header, commit, outcome, proof, handovers))
     }
 
@@ -88,11 +100,24 @@ impl Certificate {
     /// # Errors
     /// [`VerifyError`] with the reason that fits best; never a judgement of what it says.
     pub fn decode(bytes: &[u8]) -> Result<Self, VerifyError> {
-        type Parts = (u8, Header, QuorumCertificate, Outcome, InclusionProof, Vec<Handover>);
+        type Parts = (
+            u8,
+            Header,
+            QuorumCertificate,
+            Outcome,
+            InclusionProof,
+            Vec<Handover>,
+        );
         diagnose::check_envelope(bytes)?;
         let (_, header, commit, outcome, proof, handovers) =
             cbor::decode::<Parts>(bytes, MAX_BYTES).map_err(|_| diagnose::name_fault(bytes))?;
-        Ok(Self { header, commit, outcome, proof, handovers })
+        Ok(Self {
+            header,
+            commit,
+            outcome,
+            proof,
+            handovers,
+        })
     }
 
     /// Names what is certified: H(swarm, block id, leaf). Certificates of one outcome differ in

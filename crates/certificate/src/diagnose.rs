@@ -41,20 +41,28 @@ fn form(error: CborError) -> Refused {
 
 /// The best name for bytes in canonical form that are no certificate.
 pub(crate) fn name_fault(bytes: &[u8]) -> Refused {
-    let parts = ciborium::from_reader::<Value, _>(bytes).ok().and_then(|v| v.into_array().ok());
-    parts.and_then(|parts| in_parts(&parts)).unwrap_or(Refused::Malformed)
+    let parts = ciborium::from_reader::<Value, _>(bytes)
+        .ok()
+        .and_then(|v| v.into_array().ok());
+    parts
+        .and_then(|parts| in_parts(&parts))
+        .unwrap_or(Refused::Malformed)
 }
 
 fn in_parts(parts: &[Value]) -> Option<Refused> {
     let [_, _, commit, outcome, _, handovers] = parts else {
         return None;
     };
-    in_commit(commit).or_else(|| in_outcome(outcome)).or_else(|| {
-        handovers.as_array()?.iter().find_map(|handover| match handover.as_array()?.as_slice() {
-            [_, commit, validators] => in_commit(commit).or_else(|| in_set(validators)),
-            _ => None,
+    in_commit(commit)
+        .or_else(|| in_outcome(outcome))
+        .or_else(|| {
+            handovers.as_array()?.iter().find_map(|handover| {
+                match handover.as_array()?.as_slice() {
+                    [_, commit, validators] => in_commit(commit).or_else(|| in_set(validators)),
+                    _ => None,
+                }
+            })
         })
-    })
 }
 
 fn in_commit(commit: &Value) -> Option<Refused> {
@@ -77,7 +85,10 @@ fn in_statement(statement: &Value) -> Option<Refused> {
     if let Err(error) = cbor::check(bytes) {
         return Some(form(error));
     }
-    let fields = ciborium::from_reader::<Value, _>(bytes.as_slice()).ok()?.into_map().ok()?;
+    let fields = ciborium::from_reader::<Value, _>(bytes.as_slice())
+        .ok()?
+        .into_map()
+        .ok()?;
     if field(&fields, 0)? != &Value::from(quorate_types::PROTOCOL_VERSION) {
         return Some(Refused::UnsupportedVersion);
     }
@@ -103,7 +114,10 @@ fn in_header(unprotected: &Value) -> Option<Refused> {
 
 fn in_order(votes: &[Value]) -> Option<Refused> {
     // Protected headers differ in the key alone, so they ascend as the keys do.
-    let headers: Vec<_> = votes.iter().map(|vote| vote.as_array()?.first()?.as_bytes()).collect();
+    let headers: Vec<_> = votes
+        .iter()
+        .map(|vote| vote.as_array()?.first()?.as_bytes())
+        .collect();
     let distinct: BTreeSet<_> = headers.iter().collect();
     if distinct.len() < headers.len() {
         return Some(Refused::DuplicateSigner);
@@ -113,7 +127,9 @@ fn in_order(votes: &[Value]) -> Option<Refused> {
 
 fn in_set(validators: &Value) -> Option<Refused> {
     let bytes = cbor::encode(validators);
-    cbor::decode::<ValidatorSet>(&bytes, MAX_BYTES).is_err().then_some(Refused::SetMalformed)
+    cbor::decode::<ValidatorSet>(&bytes, MAX_BYTES)
+        .is_err()
+        .then_some(Refused::SetMalformed)
 }
 
 /// A refusal or expiry by a reason that a later registry may have.
@@ -124,17 +140,24 @@ fn in_outcome(outcome: &Value) -> Option<Refused> {
     let fields = body.as_array()?;
     let mut reasons = match (name.as_text()?, fields.as_slice()) {
         ("expiry", [_, _, reason]) => vec![reason],
-        ("refusal", [_, _, items]) => {
-            items.as_array()?.iter().filter_map(|item| item.as_array()?.get(1)).collect()
-        }
+        ("refusal", [_, _, items]) => items
+            .as_array()?
+            .iter()
+            .filter_map(|item| item.as_array()?.get(1))
+            .collect(),
         _ => return None,
     };
     reasons.retain(|reason| reason.as_integer().is_some());
-    let known =
-        |reason: &Value| Reason::ALL.iter().any(|known| *reason == Value::from(known.code()));
+    let known = |reason: &Value| {
+        Reason::ALL
+            .iter()
+            .any(|known| *reason == Value::from(known.code()))
+    };
     (!reasons.iter().all(|reason| known(reason))).then_some(Refused::UnknownReason)
 }
 
 fn field(map: &[(Value, Value)], key: i64) -> Option<&Value> {
-    map.iter().find(|(found, _)| *found == Value::from(key)).map(|(_, value)| value)
+    map.iter()
+        .find(|(found, _)| *found == Value::from(key))
+        .map(|(_, value)| value)
 }

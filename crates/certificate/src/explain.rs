@@ -16,11 +16,25 @@ pub fn explain(certificate: &Certificate) -> String {
 }
 
 fn write_certificate(text: &mut String, certificate: &Certificate) -> fmt::Result {
-    let Certificate { header, commit, outcome, proof, handovers } = certificate;
-    writeln!(text, "What this certificate claims. NOTHING HERE WAS VERIFIED.")?;
+    let Certificate {
+        header,
+        commit,
+        outcome,
+        proof,
+        handovers,
+    } = certificate;
+    writeln!(
+        text,
+        "What this certificate claims. NOTHING HERE WAS VERIFIED."
+    )?;
     writeln!(text, "identity       {}", certificate.identity())?;
     write_outcome(text, outcome)?;
-    writeln!(text, "place          outcome {} of {} of the block", proof.index + 1, proof.size)?;
+    writeln!(
+        text,
+        "place          outcome {} of {} of the block",
+        proof.index + 1,
+        proof.size
+    )?;
     write_header(text, header)?;
     write_commit(text, commit)?;
     writeln!(text, "hand-overs     {}", handovers.len())?;
@@ -33,16 +47,32 @@ fn write_certificate(text: &mut String, certificate: &Certificate) -> fmt::Resul
 
 fn write_header(text: &mut String, header: &Header) -> fmt::Result {
     writeln!(text, "swarm          {}", header.swarm)?;
-    writeln!(text, "block          {} at height {}", header.id(), header.height)?;
-    writeln!(text, "block time     {} ms of Unix time, by the builder's clock", header.block_time)?;
+    writeln!(
+        text,
+        "block          {} at height {}",
+        header.id(),
+        header.height
+    )?;
+    writeln!(
+        text,
+        "block time     {} ms of Unix time, by the builder's clock",
+        header.block_time
+    )?;
     writeln!(text, "active time    {} ms", header.active_time)?;
-    writeln!(text, "builder        {} in round {}", header.builder, header.build_round)
+    writeln!(
+        text,
+        "builder        {} in round {}",
+        header.builder, header.build_round
+    )
 }
 
 fn write_commit(text: &mut String, commit: &QuorumCertificate) -> fmt::Result {
     writeln!(text, "decided in     round {}", commit.statement.round)?;
     writeln!(text, "signatures     {}", commit.votes.len())?;
-    commit.votes.iter().try_for_each(|vote| writeln!(text, "  {}", vote.signer))
+    commit
+        .votes
+        .iter()
+        .try_for_each(|vote| writeln!(text, "  {}", vote.signer))
 }
 
 fn write_outcome(text: &mut String, outcome: &Outcome) -> fmt::Result {
@@ -63,28 +93,66 @@ fn write_assignment(text: &mut String, assignment: &Assignment) -> fmt::Result {
     writeln!(text, "assignment     of task {}", assignment.task)?;
     writeln!(text, "to             agent {}", assignment.agent)?;
     writeln!(text, "fencing token  {}", assignment.token)?;
-    writeln!(text, "price          {} in market {}", assignment.price, assignment.market)?;
+    writeln!(
+        text,
+        "price          {} in market {}",
+        assignment.price, assignment.market
+    )?;
     if assignment.charge != assignment.price {
-        writeln!(text, "charged        {} to the requester", assignment.charge)?;
+        writeln!(
+            text,
+            "charged        {} to the requester",
+            assignment.charge
+        )?;
     }
     writeln!(text, "by bid         {}", assignment.bid)?;
-    writeln!(text, "lease          {} ms of active time without a heartbeat", assignment.lease)?;
+    writeln!(
+        text,
+        "lease          {} ms of active time without a heartbeat",
+        assignment.lease
+    )?;
     writeln!(text, "attestations   {}", assignment.attestations.len())?;
-    assignment.attestations.iter().try_for_each(|hash| writeln!(text, "  {hash}"))?;
+    assignment
+        .attestations
+        .iter()
+        .try_for_each(|hash| writeln!(text, "  {hash}"))?;
     writeln!(text, "clearing       {}", assignment.clearing)
 }
 
 fn write_clearing(text: &mut String, record: &ClearingRecord) -> fmt::Result {
-    writeln!(text, "clearing       number {} of market {}", record.window, record.market)?;
-    writeln!(text, "mechanism      {} version {}", record.mechanism, record.version)?;
-    writeln!(text, "inputs         {} under root {}", record.input_count, record.inputs)?;
-    writeln!(text, "assigned       {} for {} in all", record.assigned, record.total)?;
-    record.solution.map_or(Ok(()), |by| writeln!(text, "by solution    {by}"))
+    writeln!(
+        text,
+        "clearing       number {} of market {}",
+        record.window, record.market
+    )?;
+    writeln!(
+        text,
+        "mechanism      {} version {}",
+        record.mechanism, record.version
+    )?;
+    writeln!(
+        text,
+        "inputs         {} under root {}",
+        record.input_count, record.inputs
+    )?;
+    writeln!(
+        text,
+        "assigned       {} for {} in all",
+        record.assigned, record.total
+    )?;
+    record
+        .solution
+        .map_or(Ok(()), |by| writeln!(text, "by solution    {by}"))
 }
 
 fn write_receipt(text: &mut String, receipt: &Receipt) -> fmt::Result {
     let operation = &receipt.operation.payload;
-    writeln!(text, "receipt        {} of task {}", operation.body.name(), receipt.task)?;
+    writeln!(
+        text,
+        "receipt        {} of task {}",
+        operation.body.name(),
+        receipt.task
+    )?;
     writeln!(text, "fencing token  {}", receipt.token)?;
     if let Some(agent) = receipt.agent {
         writeln!(text, "assignee       {agent}")?;

@@ -58,9 +58,15 @@ fn check_assignment(assignment: &Assignment, header: &Header) -> Result<(), Refu
     first_broken(&[
         (assignment.token > 0, Refused::AssignmentToken),
         (assignment.price >= 0, Refused::AssignmentPrice),
-        ((assignment.price..=limits::PRICE).contains(&assignment.charge), Refused::AssignmentPrice),
+        (
+            (assignment.price..=limits::PRICE).contains(&assignment.charge),
+            Refused::AssignmentPrice,
+        ),
         (now, Refused::AssignmentTime),
-        (assignment.attestations.is_sorted_by(|a, b| a < b), Refused::AssignmentAttestations),
+        (
+            assignment.attestations.is_sorted_by(|a, b| a < b),
+            Refused::AssignmentAttestations,
+        ),
     ])
 }
 
@@ -68,17 +74,25 @@ fn check_clearing(record: &ClearingRecord) -> Result<(), Refused> {
     let most = i128::from(limits::PRICE) * i128::from(record.assigned);
     let holds = record.assigned <= record.input_count
         && (0..=most).contains(&i128::from(record.total))
-        && record.reserve.is_none_or(|price| (0..=limits::PRICE).contains(&price));
+        && record
+            .reserve
+            .is_none_or(|price| (0..=limits::PRICE).contains(&price));
     first_broken(&[(holds, Refused::ClearingCounts)])
 }
 
 fn check_refusal(refusal: &Refusal) -> Result<(), Refused> {
     let ascending = refusal.items.is_sorted_by(|(a, _), (b, _)| a < b);
-    first_broken(&[(ascending && !refusal.items.is_empty(), Refused::RefusalItems)])
+    first_broken(&[(
+        ascending && !refusal.items.is_empty(),
+        Refused::RefusalItems,
+    )])
 }
 
 fn check_expiry(expiry: &Expiry) -> Result<(), Refused> {
-    let ends = matches!(expiry.reason, Reason::DeadlinePassed | Reason::AttemptsUsedUp);
+    let ends = matches!(
+        expiry.reason,
+        Reason::DeadlinePassed | Reason::AttemptsUsedUp
+    );
     first_broken(&[(ends, Refused::ExpiryReason)])
 }
 
@@ -98,7 +112,10 @@ fn check_receipt(
         (operation.swarm == header.swarm, Refused::ReceiptSwarm),
         (task == receipt.task, Refused::ReceiptTask),
         (token == receipt.token, Refused::ReceiptToken),
-        (receipt.operation.signer == operation.agent, Refused::ReceiptSigner),
+        (
+            receipt.operation.signer == operation.agent,
+            Refused::ReceiptSigner,
+        ),
         (allowed, Refused::ReceiptAgent),
     ])?;
     verify_signature(receipt.operation.clone()).map_err(|_| Refused::ReceiptSignature)?;
@@ -131,7 +148,9 @@ fn report_subject(report: &Report) -> (TaskId, FencingToken) {
 /// listed.
 fn check_lapse(lapse: &Lapse, header: &Header, validators: &ValidatorSet) -> Result<(), Refused> {
     let suspicions = &lapse.suspicions;
-    let members = suspicions.iter().all(|signed| validators.get(&signed.signer).is_some());
+    let members = suspicions
+        .iter()
+        .all(|signed| validators.get(&signed.signer).is_some());
     let counts = |suspicion: &Suspicion| {
         let about = (suspicion.swarm, suspicion.task, suspicion.token);
         about == (header.swarm, lapse.task, lapse.token) && suspicion.height < header.height
@@ -139,7 +158,10 @@ fn check_lapse(lapse: &Lapse, header: &Header, validators: &ValidatorSet) -> Res
     let counting = || suspicions.iter().filter(|signed| counts(&signed.payload));
     let power = validators.power_of(counting().map(|signed| &signed.signer));
     first_broken(&[
-        (suspicions.is_sorted_by(|a, b| a.signer < b.signer), Refused::LapseOrder),
+        (
+            suspicions.is_sorted_by(|a, b| a.signer < b.signer),
+            Refused::LapseOrder,
+        ),
         (members, Refused::LapseStranger),
         (validators.is_quorum(power), Refused::LapsePower),
     ])?;

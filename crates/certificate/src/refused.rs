@@ -144,13 +144,19 @@ impl VerifyError {
     }
 
     pub(crate) fn in_handover(reason: Refused, index: usize) -> Self {
-        Self { reason, handover: Some(index) }
+        Self {
+            reason,
+            handover: Some(index),
+        }
     }
 }
 
 impl From<Refused> for VerifyError {
     fn from(reason: Refused) -> Self {
-        Self { reason, handover: None }
+        Self {
+            reason,
+            handover: None,
+        }
     }
 }
 
@@ -158,7 +164,12 @@ impl fmt::Display for VerifyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.handover {
             None => write!(f, "{}: {}", self.reason, self.reason.text()),
-            Some(at) => write!(f, "{} in hand-over {at}: {}", self.reason, self.reason.text()),
+            Some(at) => write!(
+                f,
+                "{} in hand-over {at}: {}",
+                self.reason,
+                self.reason.text()
+            ),
         }
     }
 }

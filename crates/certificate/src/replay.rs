@@ -180,15 +180,38 @@ impl Replay {
     pub fn run(dossier: &Dossier, root: &TrustRoot) -> Result<Self, ReplayError> {
         dossier.check_root()?;
         let rule = rule(dossier, root)?;
-        let solves = root.market(&dossier.record.market).is_some_and(|of| of.solve_ms.is_some());
-        let mut inputs = Inputs { solves, ..Inputs::default() };
+        let solves = root
+            .market(&dossier.record.market)
+            .is_some_and(|of| of.solve_ms.is_some());
+        let mut inputs = Inputs {
+            solves,
+            ..Inputs::default()
+        };
         for (at, input) in dossier.inputs.iter().enumerate() {
             inputs.take(input).ok_or(ReplayError::Input(at))?;
         }
-        let Inputs { tasks, bidders, bids, specs, operations, solutions, solvers, .. } = inputs;
+        let Inputs {
+            tasks,
+            bidders,
+            bids,
+            specs,
+            operations,
+            solutions,
+            solvers,
+            ..
+        } = inputs;
         let record = &dossier.record;
-        let ties = TieSeed { swarm: root.swarm(), market: record.market.clone() };
-        let clearing = rule.clear(&Round { tasks, bidders, bids, solutions, ties });
+        let ties = TieSeed {
+            swarm: root.swarm(),
+            market: record.market.clone(),
+        };
+        let clearing = rule.clear(&Round {
+            tasks,
+            bidders,
+            bids,
+            solutions,
+            ties,
+        });
         let (recorded, replayed) = (record.assigned, clearing.awards.len() as u64);
         if recorded != replayed {
             return Err(ReplayError::Assigned { recorded, replayed });
@@ -202,9 +225,19 @@ impl Replay {
         if record.solution != taken.map(|(_, operation)| *operation) {
             return Err(ReplayError::Solution);
         }
-        let awards = clearing.awards.into_iter().map(|award| (award.task, award)).collect();
+        let awards = clearing
+            .awards
+            .into_iter()
+            .map(|award| (award.task, award))
+            .collect();
         let (clearing, market) = (record.hash(), record.market.clone());
-        Ok(Self { clearing, market, awards, specs, operations })
+        Ok(Self {
+            clearing,
+            market,
+            awards,
+            specs,
+            operations,
+        })
     }
 
     /// Hash of the record, as assignments name it.
@@ -223,25 +256,43 @@ impl Replay {
     /// # Errors
     /// [`Mismatch`], the first there is.
     pub fn check(&self, assignment: &Assignment) -> Result<(), Mismatch> {
-        let Assignment { task, agent, price, charge, .. } = *assignment;
+        let Assignment {
+            task,
+            agent,
+            price,
+            charge,
+            ..
+        } = *assignment;
         if assignment.clearing != self.clearing {
             return Err(Mismatch::Clearing(assignment.clearing));
         }
         let award = self.awards.get(&task).ok_or(Mismatch::Unassigned)?;
         if agent != award.agent {
-            return Err(Mismatch::Agent { certified: agent, replayed: award.agent });
+            return Err(Mismatch::Agent {
+                certified: agent,
+                replayed: award.agent,
+            });
         }
-        for (what, certified, replayed) in
-            [(Amount::Price, price, award.payment), (Amount::Charge, charge, award.charge)]
-        {
+        for (what, certified, replayed) in [
+            (Amount::Price, price, award.payment),
+            (Amount::Charge, charge, award.charge),
+        ] {
             if certified != replayed {
-                return Err(Mismatch::Amount { what, certified, replayed });
+                return Err(Mismatch::Amount {
+                    what,
+                    certified,
+                    replayed,
+                });
             }
         }
         let is_named = assignment.market == self.market
             && self.specs.get(&task) == Some(&assignment.spec)
             && self.operations.get(&(task, agent)) == Some(&assignment.bid);
-        if is_named { Ok(()) } else { Err(Mismatch::Reference) }
+        if is_named {
+            Ok(())
+        } else {
+            Err(Mismatch::Reference)
+        }
     }
 }
 
@@ -249,7 +300,9 @@ impl Replay {
 fn rule(dossier: &Dossier, root: &TrustRoot) -> Result<&'static dyn Mechanism, ReplayError> {
     let record = &dossier.record;
     let name = &record.mechanism;
-    let of_market = root.market(&record.market).map(|market| (&market.mechanism, market.reserve));
+    let of_market = root
+        .market(&record.market)
+        .map(|market| (&market.mechanism, market.reserve));
     if of_market != Some((name, record.reserve)) {
         return Err(ReplayError::Market(record.market.clone()));
     }
@@ -295,7 +348,12 @@ impl Inputs {
     }
 
     fn take_task(&mut self, input: &TaskInput) -> Option<()> {
-        let TaskInput { task, spec, ref demand, limit } = *input;
+        let TaskInput {
+            task,
+            spec,
+            ref demand,
+            limit,
+        } = *input;
         let follows = self.tasks.last().is_none_or(|last| last.id < task);
         let is_first_kind = self.bidders.is_empty() && self.last_bid.is_none();
         let is_sound = !demand.is_empty() && check_amounts(demand).is_ok();
@@ -303,7 +361,11 @@ impl Inputs {
             return None;
         }
         self.specs.insert(task, spec);
-        self.tasks.push(Task { id: task, demand: demand.clone(), limit });
+        self.tasks.push(Task {
+            id: task,
+            demand: demand.clone(),
+            limit,
+        });
         Some(())
     }
 
@@ -313,12 +375,21 @@ impl Inputs {
         if !(follows && self.last_bid.is_none() && check_amounts(budget).is_ok()) {
             return None;
         }
-        self.bidders.push(Bidder { agent, budget: budget.clone() });
+        self.bidders.push(Bidder {
+            agent,
+            budget: budget.clone(),
+        });
         Some(())
     }
 
     fn take_bid(&mut self, input: &BidInput) -> Option<()> {
-        let BidInput { task, agent, price, operation, excluded } = *input;
+        let BidInput {
+            task,
+            agent,
+            price,
+            operation,
+            excluded,
+        } = *input;
         if self.last_bid.is_some_and(|last| last >= (task, agent)) {
             return None;
         }
@@ -326,7 +397,10 @@ impl Inputs {
         if excluded.is_some() {
             return Some(());
         }
-        let is_by_bidder = self.bidders.binary_search_by_key(&agent, |bidder| bidder.agent).is_ok();
+        let is_by_bidder = self
+            .bidders
+            .binary_search_by_key(&agent, |bidder| bidder.agent)
+            .is_ok();
         let price = price.filter(|price| check_price(*price).is_ok())?;
         if !(is_by_bidder && self.specs.contains_key(&task)) {
             return None;
@@ -337,7 +411,11 @@ impl Inputs {
     }
 
     fn take_solution(&mut self, input: &SolutionInput) -> Option<()> {
-        let SolutionInput { agent, operation, ref pairs } = *input;
+        let SolutionInput {
+            agent,
+            operation,
+            ref pairs,
+        } = *input;
         let follows = self.solvers.last().is_none_or(|(last, _)| *last < agent);
         let counted = self.solves
             && self.solvers.len() < limits::SOLUTIONS_PER_WINDOW

@@ -53,7 +53,12 @@ impl TrustRoot {
     pub fn from_genesis(genesis: &Genesis) -> Result<Self, TrustRootError> {
         genesis.check()?;
         let attesters = genesis.attesters.iter().map(|attester| &attester.key);
-        for key in genesis.validators.iter().map(|validator| &validator.key).chain(attesters) {
+        for key in genesis
+            .validators
+            .iter()
+            .map(|validator| &validator.key)
+            .chain(attesters)
+        {
             check_public_key(key)?;
         }
         Ok(Self {
@@ -93,7 +98,10 @@ impl TrustRoot {
 
     /// The distinct operators of the validators of height 1.
     pub fn operators(&self) -> BTreeSet<&Label> {
-        self.validators.iter().map(|validator| &validator.operator).collect()
+        self.validators
+            .iter()
+            .map(|validator| &validator.operator)
+            .collect()
     }
 
     /// Hash that headers of this swarm carry as `parameters`.
@@ -106,8 +114,10 @@ impl TrustRoot {
     /// genesis files himself finds a pair in 2^80.
     pub fn fingerprint(&self) -> String {
         let digits = base32(&self.swarm.as_bytes()[..FINGERPRINT_BYTES]);
-        let groups: Vec<_> =
-            digits.chunks(4).map(|group| group.iter().collect::<String>()).collect();
+        let groups: Vec<_> = digits
+            .chunks(4)
+            .map(|group| group.iter().collect::<String>())
+            .collect();
         groups.join("-")
     }
 

@@ -72,7 +72,10 @@ pub struct Policy {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { min_operators: 1, max_handovers: crate::MAX_HANDOVERS }
+        Self {
+            min_operators: 1,
+            max_handovers: crate::MAX_HANDOVERS,
+        }
     }
 }
 

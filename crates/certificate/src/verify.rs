@@ -74,7 +74,13 @@ fn refuse(error: VerifyError, outcome: Option<&Outcome>) -> Verdict {
 
 /// Everything but the policy. Gives the validator set of the certificate's height.
 fn authenticate(certificate: &Certificate, root: &TrustRoot) -> Result<ValidatorSet, VerifyError> {
-    let Certificate { header, commit, outcome, proof, handovers } = certificate;
+    let Certificate {
+        header,
+        commit,
+        outcome,
+        proof,
+        handovers,
+    } = certificate;
     if handovers.len() > MAX_HANDOVERS {
         return Err(Refused::TooManyHandovers.into());
     }
@@ -135,7 +141,10 @@ fn check_header(header: &Header, root: &TrustRoot) -> Result<(), Refused> {
         (header.version == PROTOCOL_VERSION, Refused::HeaderVersion),
         (header.swarm == root.swarm(), Refused::WrongSwarm),
         (header.height > 0, Refused::HeightZero),
-        (header.parameters == root.parameters(), Refused::UnknownParameters),
+        (
+            header.parameters == root.parameters(),
+            Refused::UnknownParameters,
+        ),
     ];
     first_broken(&rules)
 }
@@ -153,7 +162,10 @@ fn check_commit(
         (said.swarm == header.swarm, Refused::StatementSwarm),
         (said.height == header.height, Refused::StatementHeight),
         (said.block == Some(header.id()), Refused::StatementBlock),
-        (said.validators == header.validators, Refused::StatementValidators),
+        (
+            said.validators == header.validators,
+            Refused::StatementValidators,
+        ),
         (!commit.votes.is_empty(), Refused::NoVotes),
     ];
     first_broken(&rules)?;
@@ -174,7 +186,10 @@ fn quorum_reason(error: QuorumError) -> Refused {
 
 /// The reason of the first rule that does not hold.
 pub(crate) fn first_broken(rules: &[(bool, Refused)]) -> Result<(), Refused> {
-    rules.iter().find(|(holds, _)| !holds).map_or(Ok(()), |(_, reason)| Err(*reason))
+    rules
+        .iter()
+        .find(|(holds, _)| !holds)
+        .map_or(Ok(()), |(_, reason)| Err(*reason))
 }
 
 fn judge(
@@ -215,12 +230,24 @@ fn broken_policy(
 
 /// Distinct operators among the signers.
 fn operators(commit: &QuorumCertificate, validators: &ValidatorSet) -> usize {
-    let signers = commit.votes.iter().filter_map(|vote| validators.get(&vote.signer));
-    signers.map(|validator| &validator.operator).collect::<BTreeSet<_>>().len()
+    let signers = commit
+        .votes
+        .iter()
+        .filter_map(|vote| validators.get(&vote.signer));
+    signers
+        .map(|validator| &validator.operator)
+        .collect::<BTreeSet<_>>()
+        .len()
 }
 
 fn summarize(certificate: &Certificate, validators: &ValidatorSet) -> Summary {
-    let Certificate { header, commit, outcome, handovers, .. } = certificate;
+    let Certificate {
+        header,
+        commit,
+        outcome,
+        handovers,
+        ..
+    } = certificate;
     Summary {
         identity: certificate.identity(),
         swarm: header.swarm,

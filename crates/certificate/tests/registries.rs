@@ -16,16 +16,32 @@ fn text() -> String {
 fn rows<'a>(text: &'a str, heading: &str) -> Vec<&'a str> {
     let after = text.split(heading).nth(1).unwrap();
     let section = after.split("\n## ").next().unwrap();
-    section.lines().filter(|line| line.starts_with("| ")).skip(1).collect()
+    section
+        .lines()
+        .filter(|line| line.starts_with("| "))
+        .skip(1)
+        .collect()
 }
 
 #[test]
 fn refusals_of_the_ledger_are_in_the_registry() {
     let expected: Vec<_> = Reason::ALL
         .iter()
-        .map(|reason| format!("| {} | `{}` | {} |", reason.code(), reason.name(), reason.text()))
+        .map(|reason| {
+            format!(
+                "| {} | `{}` | {} |",
+                reason.code(),
+                reason.name(),
+                reason.text()
+            )
+        })
         .collect();
-    assert_eq!(rows(&text(), "## Refusals of the ledger"), expected, "{}", expected.join("\n"));
+    assert_eq!(
+        rows(&text(), "## Refusals of the ledger"),
+        expected,
+        "{}",
+        expected.join("\n")
+    );
 }
 
 #[test]
@@ -33,11 +49,21 @@ fn refusals_of_the_verifier_are_in_the_registry() {
     let expected: Vec<_> = Refused::ALL
         .iter()
         .map(|reason| {
-            format!("| `{}` | `{}` | {} |", reason.name(), reason.judgement(), reason.text())
+            format!(
+                "| `{}` | `{}` | {} |",
+                reason.name(),
+                reason.judgement(),
+                reason.text()
+            )
         })
         .collect();
     let text = text();
-    assert_eq!(rows(&text, "## Refusals of the verifier"), expected, "{}", expected.join("\n"));
+    assert_eq!(
+        rows(&text, "## Refusals of the verifier"),
+        expected,
+        "{}",
+        expected.join("\n")
+    );
 }
 
 #[test]

@@ -1,6 +1,10 @@
 //! Auctions run again from dossiers that a ledger made, and each way to fail (C-17 to C-20).
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 #[path = "../../ledger/tests/common/mod.rs"]
 mod world;
@@ -33,13 +37,20 @@ impl Cleared {
         let leaves: Vec<_> = dossier.inputs.iter().map(cbor::encode).collect();
         dossier.record.inputs = merkle::root(&leaves);
         dossier.record.input_count = leaves.len() as u64;
-        Self { root: self.root.clone(), dossier, assignments: self.assignments.clone() }
+        Self {
+            root: self.root.clone(),
+            dossier,
+            assignments: self.assignments.clone(),
+        }
     }
 }
 
 /// A clearing by this mechanism of three tasks, five bidders, ties and excluded bids among them.
 fn cleared(mechanism: &str) -> Cleared {
-    let genesis = Genesis { markets: vec![market("drones", mechanism, true)], ..genesis() };
+    let genesis = Genesis {
+        markets: vec![market("drones", mechanism, true)],
+        ..genesis()
+    };
     let root = TrustRoot::from_genesis(&genesis).unwrap();
     let mut world = World::with(genesis);
     world.admit(50, Capabilities::new());
@@ -56,17 +67,27 @@ fn cleared(mechanism: &str) -> Cleared {
     let tasks = world.submit(tasks.to_vec());
     world.step();
     let all = |prices: [Price; 3]| [0, 1, 2].map(|at| (tasks[at], prices[at]));
-    for (number, prices) in [(1, [100, 200, 300]), (2, [100, 220, 250]), (3, [150, 200, 999])] {
+    for (number, prices) in [
+        (1, [100, 200, 300]),
+        (2, [100, 220, 250]),
+        (3, [150, 200, 999]),
+    ] {
         world.bid_under(number, "drones", slots(2), &all(prices));
     }
     world.bid(4, "drones", &all([400, 410, 420]));
     // Nobody attested it the label that the tasks require.
     world.bid(5, "drones", &all([1, 1, 1]));
     let committed = world.until_clearing("drones");
-    let [dossier] = &committed.dossiers[..] else { panic!("one dossier") };
+    let [dossier] = &committed.dossiers[..] else {
+        panic!("one dossier")
+    };
     let (record, inputs) = (dossier.record.clone(), dossier.inputs.clone());
     let assignments = assignments(&committed).into_iter().cloned().collect();
-    Cleared { root, dossier: Dossier { record, inputs }, assignments }
+    Cleared {
+        root,
+        dossier: Dossier { record, inputs },
+        assignments,
+    }
 }
 
 const MECHANISMS: [&str; 8] = [
@@ -87,7 +108,11 @@ fn c18_each_mechanism_gives_what_its_ledger_gave() {
         let cleared = cleared(mechanism);
         let replay = cleared.replay().unwrap();
         assert!(!cleared.assignments.is_empty(), "{mechanism}");
-        assert_eq!(replay.awards().count(), cleared.assignments.len(), "{mechanism}");
+        assert_eq!(
+            replay.awards().count(),
+            cleared.assignments.len(),
+            "{mechanism}"
+        );
         assert_eq!(replay.clearing(), cleared.dossier.record.hash());
         for assignment in &cleared.assignments {
             assert_eq!(replay.check(assignment), Ok(()), "{mechanism}");
@@ -106,18 +131,34 @@ fn c17_no_input_can_be_left_out_or_changed() {
         let mut short = cleared.dossier.clone();
         short.inputs.remove(at);
         let (found, recorded) = (count as u64 - 1, count as u64);
-        let expected = Err(ReplayError::Dossier(DossierError::Count { found, recorded }));
-        assert_eq!(Replay::run(&short, &cleared.root), expected, "without input {at}");
+        let expected = Err(ReplayError::Dossier(DossierError::Count {
+            found,
+            recorded,
+        }));
+        assert_eq!(
+            Replay::run(&short, &cleared.root),
+            expected,
+            "without input {at}"
+        );
         short.record.input_count -= 1;
         let expected = Err(ReplayError::Dossier(DossierError::Root));
-        assert_eq!(Replay::run(&short, &cleared.root), expected, "without input {at}");
+        assert_eq!(
+            Replay::run(&short, &cleared.root),
+            expected,
+            "without input {at}"
+        );
     }
     let mut changed = cleared.dossier.clone();
-    let Some(ClearingInput::Bid(bid)) = changed.inputs.last_mut() else { panic!("a bid is last") };
+    let Some(ClearingInput::Bid(bid)) = changed.inputs.last_mut() else {
+        panic!("a bid is last")
+    };
     bid.price = Some(17);
     let error = Replay::run(&changed, &cleared.root).unwrap_err();
     assert_eq!(error, ReplayError::Dossier(DossierError::Root));
-    assert_eq!((error.code(), error.judgement()), ("dossier_root", Judgement::NotAuthentic));
+    assert_eq!(
+        (error.code(), error.judgement()),
+        ("dossier_root", Judgement::NotAuthentic)
+    );
 }
 
 #[test]
@@ -126,19 +167,36 @@ fn c17_another_rule_cannot_be_evaluated() {
     cleared.dossier.record.version = 9;
     let error = cleared.replay().unwrap_err();
     let mechanism = label("first-price");
-    assert_eq!(error, ReplayError::Version { mechanism, recorded: 9, known: 1 });
+    assert_eq!(
+        error,
+        ReplayError::Version {
+            mechanism,
+            recorded: 9,
+            known: 1
+        }
+    );
     assert_eq!(error.judgement(), Judgement::CannotEvaluate);
     cleared.dossier.record.mechanism = label("ouija");
-    let own = Market { mechanism: label("ouija"), ..market("drones", "vcg", true) };
+    let own = Market {
+        mechanism: label("ouija"),
+        ..market("drones", "vcg", true)
+    };
     cleared.root = root_with(own);
     let error = cleared.replay().unwrap_err();
     assert_eq!(error, ReplayError::Mechanism(label("ouija")));
-    assert_eq!((error.code(), error.judgement()), ("unknown_mechanism", Judgement::CannotEvaluate));
+    assert_eq!(
+        (error.code(), error.judgement()),
+        ("unknown_mechanism", Judgement::CannotEvaluate)
+    );
 }
 
 /// A genesis of another swarm, with this market alone.
 fn root_with(market: Market) -> TrustRoot {
-    TrustRoot::from_genesis(&Genesis { markets: vec![market], ..genesis() }).unwrap()
+    TrustRoot::from_genesis(&Genesis {
+        markets: vec![market],
+        ..genesis()
+    })
+    .unwrap()
 }
 
 #[test]
@@ -146,15 +204,30 @@ fn c17_the_rule_is_that_of_the_market_in_the_genesis() {
     let mut cleared = cleared("first-price");
     let rule = market("drones", "first-price", true);
     for other in [
-        Market { mechanism: label("second-price"), ..rule.clone() },
-        Market { reserve: None, ..rule.clone() },
-        Market { reserve: Some(999), ..rule.clone() },
-        Market { name: label("planes"), ..rule },
+        Market {
+            mechanism: label("second-price"),
+            ..rule.clone()
+        },
+        Market {
+            reserve: None,
+            ..rule.clone()
+        },
+        Market {
+            reserve: Some(999),
+            ..rule.clone()
+        },
+        Market {
+            name: label("planes"),
+            ..rule
+        },
     ] {
         cleared.root = root_with(other);
         let error = cleared.replay().unwrap_err();
         assert_eq!(error, ReplayError::Market(label("drones")));
-        assert_eq!((error.code(), error.judgement()), ("market_rule", Judgement::NotAuthentic));
+        assert_eq!(
+            (error.code(), error.judgement()),
+            ("market_rule", Judgement::NotAuthentic)
+        );
     }
 }
 
@@ -170,15 +243,21 @@ fn c17_what_no_clearing_has_is_refused_before_it_is_run() {
         ("a bidder behind a bid", |inputs| inputs.swap(7, 8)),
         ("bids out of order", |inputs| inputs.swap(8, 9)),
         ("a limit above all limits", |inputs| {
-            let ClearingInput::Task(task) = &mut inputs[0] else { panic!("a task is first") };
+            let ClearingInput::Task(task) = &mut inputs[0] else {
+                panic!("a task is first")
+            };
             task.limit = i64::MAX;
         }),
         ("a negative demand", |inputs| {
-            let ClearingInput::Task(task) = &mut inputs[0] else { panic!("a task is first") };
+            let ClearingInput::Task(task) = &mut inputs[0] else {
+                panic!("a task is first")
+            };
             task.demand = slots(-1);
         }),
         ("a negative budget", |inputs| {
-            let ClearingInput::Bidder(bidder) = &mut inputs[3] else { panic!("a bidder") };
+            let ClearingInput::Bidder(bidder) = &mut inputs[3] else {
+                panic!("a bidder")
+            };
             bidder.budget = slots(-1);
         }),
     ];
@@ -205,9 +284,15 @@ fn c17_a_bid_that_takes_part_is_a_bid() {
     for (what, error) in [
         ("without a price", changed(|bid| bid.price = None)),
         ("below nothing", changed(|bid| bid.price = Some(-1))),
-        ("above all limits", changed(|bid| bid.price = Some(i64::MAX))),
+        (
+            "above all limits",
+            changed(|bid| bid.price = Some(i64::MAX)),
+        ),
         ("by nobody", changed(|bid| bid.agent = PublicKey([0; 32]))),
-        ("on nothing", changed(|bid| bid.task.requester = PublicKey([0; 32]))),
+        (
+            "on nothing",
+            changed(|bid| bid.task.requester = PublicKey([0; 32])),
+        ),
     ] {
         assert!(matches!(error, ReplayError::Input(_)), "{what}: {error:?}");
     }
@@ -216,8 +301,14 @@ fn c17_a_bid_that_takes_part_is_a_bid() {
 /// A clearing by `gap` of three tasks and three bidders, all alike, so that only the tie rule is
 /// between the six ways; a member proposed the best of them, another one a worse one before.
 fn solved() -> Cleared {
-    let market = Market { solve_ms: Some(600), ..market("drones", "gap", true) };
-    let genesis = Genesis { markets: vec![market], ..genesis() };
+    let market = Market {
+        solve_ms: Some(600),
+        ..market("drones", "gap", true)
+    };
+    let genesis = Genesis {
+        markets: vec![market],
+        ..genesis()
+    };
     let root = TrustRoot::from_genesis(&genesis).unwrap();
     let mut world = World::with(genesis);
     world.admit(50, Capabilities::new());
@@ -232,26 +323,55 @@ fn solved() -> Cleared {
         world.step();
     }
     let swarm = world.ledger.swarm();
-    let ties = quorate_market::TieSeed { swarm, market: label("drones") };
-    let ways = [[1, 2, 3], [1, 3, 2], [2, 1, 3], [2, 3, 1], [3, 1, 2], [3, 2, 1]];
+    let ties = quorate_market::TieSeed {
+        swarm,
+        market: label("drones"),
+    };
+    let ways = [
+        [1, 2, 3],
+        [1, 3, 2],
+        [2, 1, 3],
+        [2, 3, 1],
+        [3, 1, 2],
+        [3, 2, 1],
+    ];
     let mut ways = ways.map(|way| {
         let pairs = [0, 1, 2].map(|at| (tasks[at], key(way[at]).public_key()));
         let mut keys = pairs.map(|(task, agent)| ties.key(&task, &agent));
         keys.sort();
-        (keys, pairs.map(|(task, agent)| Pair { task, agent }).to_vec())
+        (
+            keys,
+            pairs.map(|(task, agent)| Pair { task, agent }).to_vec(),
+        )
     });
     ways.sort();
     let mut committed = world.step();
     for (by, way) in [(2, 5), (1, 0)] {
         let pairs = ways[way].1.clone();
-        world.say(&key(by), Body::Solve(Solve { market: label("drones"), window: 0, pairs }));
+        world.say(
+            &key(by),
+            Body::Solve(Solve {
+                market: label("drones"),
+                window: 0,
+                pairs,
+            }),
+        );
         // The second one comes in the last block of the window.
         committed = world.step();
     }
-    let [dossier] = &committed.dossiers[..] else { panic!("one dossier") };
-    let dossier = Dossier { record: dossier.record.clone(), inputs: dossier.inputs.clone() };
+    let [dossier] = &committed.dossiers[..] else {
+        panic!("one dossier")
+    };
+    let dossier = Dossier {
+        record: dossier.record.clone(),
+        inputs: dossier.inputs.clone(),
+    };
     let assignments = assignments(&committed).into_iter().cloned().collect();
-    Cleared { root, dossier, assignments }
+    Cleared {
+        root,
+        dossier,
+        assignments,
+    }
 }
 
 #[test]
@@ -270,12 +390,19 @@ fn c18_the_solution_taken_is_the_one_that_the_record_names() {
     };
     let [(first, one), (second, other)] = [of(&solutions[0]), of(&solutions[1])];
     assert!(first < second);
-    let right = if first == key(1).public_key() { one } else { other };
+    let right = if first == key(1).public_key() {
+        one
+    } else {
+        other
+    };
     assert_eq!(taken, right);
     for wrong in [None, if taken == one { other } else { one }] {
         cleared.dossier.record.solution = wrong;
         let error = cleared.replay().unwrap_err();
-        assert_eq!((&error, error.code()), (&ReplayError::Solution, "replayed_solution"));
+        assert_eq!(
+            (&error, error.code()),
+            (&ReplayError::Solution, "replayed_solution")
+        );
         assert_eq!(error.judgement(), Judgement::NotAuthentic);
     }
     // One that was kept and is left out is missing under the root, and what wins is another thing.
@@ -290,16 +417,24 @@ fn c17_a_solution_is_one_that_a_clearing_has() {
     let mut cleared = solved();
     let taken = cleared.root.clone();
     cleared.root = root_with(market("drones", "gap", true));
-    assert_eq!(cleared.replay(), Err(ReplayError::Input(15)), "in a market that takes none");
+    assert_eq!(
+        cleared.replay(),
+        Err(ReplayError::Input(15)),
+        "in a market that takes none"
+    );
     cleared.root = taken;
     type Change = fn(&mut Vec<ClearingInput>);
     fn pairs(input: &mut ClearingInput) -> &mut Vec<Pair> {
-        let ClearingInput::Solution(solution) = input else { panic!("solutions are last") };
+        let ClearingInput::Solution(solution) = input else {
+            panic!("solutions are last")
+        };
         &mut solution.pairs
     }
     let table: [(&str, Change); 7] = [
         ("out of order", |inputs| inputs.swap(15, 16)),
-        ("of one agent twice", |inputs| inputs.push(inputs[16].clone())),
+        ("of one agent twice", |inputs| {
+            inputs.push(inputs[16].clone())
+        }),
         ("before a bid", |inputs| inputs.swap(14, 15)),
         ("before a bidder", |inputs| inputs.swap(5, 15)),
         ("of no pairs", |inputs| pairs(&mut inputs[15]).clear()),
@@ -307,7 +442,9 @@ fn c17_a_solution_is_one_that_a_clearing_has() {
         ("more than are kept", |inputs| {
             for byte in 250..253 {
                 let mut further = inputs[16].clone();
-                let ClearingInput::Solution(solution) = &mut further else { panic!("one is last") };
+                let ClearingInput::Solution(solution) = &mut further else {
+                    panic!("one is last")
+                };
                 solution.agent = PublicKey([byte; 32]);
                 inputs.push(further);
             }
@@ -324,15 +461,27 @@ fn c17_a_solution_is_one_that_a_clearing_has() {
 fn c18_the_record_says_what_the_auction_gives() {
     let mut cleared = cleared("first-price");
     cleared.dossier.record.assigned = 2;
-    let error = ReplayError::Assigned { recorded: 2, replayed: 3 };
+    let error = ReplayError::Assigned {
+        recorded: 2,
+        replayed: 3,
+    };
     assert_eq!(cleared.replay(), Err(error.clone()));
-    assert_eq!((error.code(), error.judgement()), ("replayed_count", Judgement::NotAuthentic));
+    assert_eq!(
+        (error.code(), error.judgement()),
+        ("replayed_count", Judgement::NotAuthentic)
+    );
     cleared.dossier.record.assigned = 3;
     let replayed = cleared.dossier.record.total;
     cleared.dossier.record.total += 1;
-    let error = ReplayError::Total { recorded: replayed + 1, replayed };
+    let error = ReplayError::Total {
+        recorded: replayed + 1,
+        replayed,
+    };
     assert_eq!(cleared.replay(), Err(error.clone()));
-    assert_eq!((error.code(), error.judgement()), ("replayed_total", Judgement::NotAuthentic));
+    assert_eq!(
+        (error.code(), error.judgement()),
+        ("replayed_total", Judgement::NotAuthentic)
+    );
 }
 
 #[test]
@@ -341,21 +490,40 @@ fn c19_a_certified_assignment_is_the_one_that_the_auction_gives() {
     let replay = cleared.replay().unwrap();
     let right = &cleared.assignments[0];
     let loser = key(4).public_key();
-    let amount = |what, certified, replayed| Mismatch::Amount { what, certified, replayed };
+    let amount = |what, certified, replayed| Mismatch::Amount {
+        what,
+        certified,
+        replayed,
+    };
     type Change = Box<dyn Fn(&mut Assignment)>;
     let change = |change: fn(&mut Assignment)| -> Change { Box::new(change) };
     let table: [(Change, Mismatch); 8] = [
-        (change(|of| of.clearing = Hash::ZERO), Mismatch::Clearing(Hash::ZERO)),
+        (
+            change(|of| of.clearing = Hash::ZERO),
+            Mismatch::Clearing(Hash::ZERO),
+        ),
         (change(|of| of.task.number = 77), Mismatch::Unassigned),
         (
             Box::new(move |of| of.agent = loser),
-            Mismatch::Agent { certified: loser, replayed: right.agent },
+            Mismatch::Agent {
+                certified: loser,
+                replayed: right.agent,
+            },
         ),
-        (change(|of| of.price += 1), amount(Amount::Price, right.price + 1, right.price)),
-        (change(|of| of.charge += 1), amount(Amount::Charge, right.charge + 1, right.charge)),
+        (
+            change(|of| of.price += 1),
+            amount(Amount::Price, right.price + 1, right.price),
+        ),
+        (
+            change(|of| of.charge += 1),
+            amount(Amount::Charge, right.charge + 1, right.charge),
+        ),
         (change(|of| of.market = label("spot")), Mismatch::Reference),
         (change(|of| of.spec = Hash::ZERO), Mismatch::Reference),
-        (change(|of| of.bid = OperationId([7; 32])), Mismatch::Reference),
+        (
+            change(|of| of.bid = OperationId([7; 32])),
+            Mismatch::Reference,
+        ),
     ];
     for (change, expected) in table {
         let mut wrong = right.clone();
@@ -381,6 +549,14 @@ fn c18_ties_are_those_of_the_swarm() {
         replay.awards().map(|award| award.agent).collect::<Vec<_>>()
     };
     let own = winners(&cleared.root);
-    let other = |attempts| root_with(Market { attempts, ..market("drones", "first-price", true) });
-    assert!((3..20).any(|attempts| winners(&other(attempts)) != own), "two bids of 100 tie");
+    let other = |attempts| {
+        root_with(Market {
+            attempts,
+            ..market("drones", "first-price", true)
+        })
+    };
+    assert!(
+        (3..20).any(|attempts| winners(&other(attempts)) != own),
+        "two bids of 100 tie"
+    );
 }

@@ -1,6 +1,10 @@
 //! Every way to tamper that has a name of its own, one row for each, and every single byte.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 mod common;
 
@@ -84,12 +88,16 @@ fn items_changed(bytes: &[u8], change: impl FnOnce(&mut Vec<Value>)) -> Vec<u8> 
 
 /// The four parts of a COSE_Sign.
 fn cose_sign(item: &mut Value) -> &mut Vec<Value> {
-    let Value::Tag(98, parts) = item else { panic!("no COSE_Sign") };
+    let Value::Tag(98, parts) = item else {
+        panic!("no COSE_Sign")
+    };
     parts.as_array_mut().unwrap()
 }
 
 fn first_vote(item: &mut Value) -> &mut Vec<Value> {
-    cose_sign(item)[3].as_array_mut().unwrap()[0].as_array_mut().unwrap()
+    cose_sign(item)[3].as_array_mut().unwrap()[0]
+        .as_array_mut()
+        .unwrap()
 }
 
 /// A hand-over to a set with a key of small order in it, which then "signs".
@@ -98,7 +106,11 @@ fn weak_member() -> Vec<u8> {
     identity[0] = 1;
     let weak = PublicKey(identity);
     let mut members: Vec<Validator> = set_of(&[2, 3, 4]).iter().cloned().collect();
-    members.push(Validator { key: weak, power: 1, operator: label("mallory") });
+    members.push(Validator {
+        key: weak,
+        power: 1,
+        operator: label("mallory"),
+    });
     let set = ValidatorSet::new(members).unwrap();
     let mut handover = handover(2, &[1, 2, 3, 4], &[1]);
     handover.header.next_validators = set.hash();
@@ -109,9 +121,14 @@ fn weak_member() -> Vec<u8> {
     let mut commit = commit(&header, &[2, 3]);
     let mut forged = [0; 64];
     forged[0] = 1;
-    commit.votes.push(Vote { signer: weak, signature: Signature(forged) });
+    commit.votes.push(Vote {
+        signer: weak,
+        signature: Signature(forged),
+    });
     commit.votes.sort_by_key(|vote| vote.signer);
-    Certificate::assemble(header, commit, &outcomes, 1, vec![handover]).unwrap().encode()
+    Certificate::assemble(header, commit, &outcomes, 1, vec![handover])
+        .unwrap()
+        .encode()
 }
 
 fn too_many_handovers() -> Vec<u8> {
@@ -123,7 +140,9 @@ fn too_many_handovers() -> Vec<u8> {
 const BYTES: &[(Refused, Tampered)] = &[
     (Refused::Empty, Vec::new),
     (Refused::TooLong, || vec![0; MAX_BYTES + 1]),
-    (Refused::TrailingBytes, || [certificate(1).encode(), vec![0]].concat()),
+    (Refused::TrailingBytes, || {
+        [certificate(1).encode(), vec![0]].concat()
+    }),
     (Refused::NotCanonical, || {
         let mut bytes = certificate(1).encode();
         bytes.splice(1..2, [0x18, 0x01]);
@@ -141,7 +160,9 @@ const BYTES: &[(Refused, Tampered)] = &[
         bytes.pop();
         bytes
     }),
-    (Refused::Malformed, || items_changed(&certificate(1).encode(), |items| drop(items.pop()))),
+    (Refused::Malformed, || {
+        items_changed(&certificate(1).encode(), |items| drop(items.pop()))
+    }),
     (Refused::UnsupportedVersion, || {
         let mut bytes = certificate(1).encode();
         bytes[1] = 2;
@@ -169,14 +190,18 @@ const BYTES: &[(Refused, Tampered)] = &[
             cose_sign(&mut items[2])[1] = Value::Map(vec![(1.into(), (-8).into())]);
         })
     }),
-    (Refused::PolRound, || statement_changed(|statement| statement.pol_round = Some(0))),
+    (Refused::PolRound, || {
+        statement_changed(|statement| statement.pol_round = Some(0))
+    }),
     (Refused::DuplicateSigner, || {
         changed(|certificate| {
             let vote = certificate.commit.votes[1];
             certificate.commit.votes.insert(1, vote);
         })
     }),
-    (Refused::VotesUnsorted, || changed(|certificate| certificate.commit.votes.reverse())),
+    (Refused::VotesUnsorted, || {
+        changed(|certificate| certificate.commit.votes.reverse())
+    }),
     (Refused::SetMalformed, || {
         items_changed(&handed_over().encode(), |items| {
             let handovers = items[5].as_array_mut().unwrap();
@@ -193,10 +218,18 @@ const BYTES: &[(Refused, Tampered)] = &[
 
 const HEADERS: &[(Refused, Tampered)] = &[
     (Refused::TooManyHandovers, too_many_handovers),
-    (Refused::HeaderVersion, || header_changed(|header| header.version = 2)),
-    (Refused::WrongSwarm, || header_changed(|header| header.swarm = SwarmId([1; 32]))),
-    (Refused::HeightZero, || header_changed(|header| header.height = 0)),
-    (Refused::UnknownParameters, || header_changed(|header| header.parameters = Hash::ZERO)),
+    (Refused::HeaderVersion, || {
+        header_changed(|header| header.version = 2)
+    }),
+    (Refused::WrongSwarm, || {
+        header_changed(|header| header.swarm = SwarmId([1; 32]))
+    }),
+    (Refused::HeightZero, || {
+        header_changed(|header| header.height = 0)
+    }),
+    (Refused::UnknownParameters, || {
+        header_changed(|header| header.parameters = Hash::ZERO)
+    }),
     (Refused::HandoverLate, || {
         handovers_changed(|certificate| {
             certificate.handovers[1] = handover(HEIGHT, &[2, 3, 4, 33], &[3, 4, 33, 34]);
@@ -222,7 +255,9 @@ const HEADERS: &[(Refused, Tampered)] = &[
         let set = set_of(&[65, 66, 67, 68]);
         let header = header(HEIGHT, &set, &set, &outcomes());
         let commit = commit(&header, &[65, 66, 67, 68]);
-        Certificate::assemble(header, commit, &outcomes(), 1, Vec::new()).unwrap().encode()
+        Certificate::assemble(header, commit, &outcomes(), 1, Vec::new())
+            .unwrap()
+            .encode()
     }),
     (Refused::UntrustedValidators, || {
         handovers_changed(|certificate| drop(certificate.handovers.pop()))
@@ -230,25 +265,39 @@ const HEADERS: &[(Refused, Tampered)] = &[
 ];
 
 const COMMITS: &[(Refused, Tampered)] = &[
-    (Refused::NotPrecommit, || statement_changed(|statement| statement.kind = Kind::Prevote)),
+    (Refused::NotPrecommit, || {
+        statement_changed(|statement| statement.kind = Kind::Prevote)
+    }),
     (Refused::NotPrecommit, || {
         statement_changed(|statement| {
             statement.kind = Kind::Proposal;
             statement.pol_round = Some(0);
         })
     }),
-    (Refused::NilCommit, || statement_changed(|statement| statement.block = None)),
-    (Refused::StatementSwarm, || statement_changed(|statement| statement.swarm = SwarmId([1; 32]))),
-    (Refused::StatementHeight, || statement_changed(|statement| statement.height += 1)),
-    (Refused::StatementBlock, || changed(|certificate| certificate.header.state = Hash::ZERO)),
+    (Refused::NilCommit, || {
+        statement_changed(|statement| statement.block = None)
+    }),
+    (Refused::StatementSwarm, || {
+        statement_changed(|statement| statement.swarm = SwarmId([1; 32]))
+    }),
+    (Refused::StatementHeight, || {
+        statement_changed(|statement| statement.height += 1)
+    }),
+    (Refused::StatementBlock, || {
+        changed(|certificate| certificate.header.state = Hash::ZERO)
+    }),
     (Refused::StatementValidators, || {
         statement_changed(|statement| statement.validators = set_of(&[1, 2, 3]).hash())
     }),
-    (Refused::NoVotes, || changed(|certificate| certificate.commit.votes.clear())),
+    (Refused::NoVotes, || {
+        changed(|certificate| certificate.commit.votes.clear())
+    }),
     (Refused::UnknownSigner, || {
         changed(|certificate| certificate.commit = commit(&certificate.header, &[1, 2, 3, 5]))
     }),
-    (Refused::InsufficientPower, || changed(|certificate| certificate.commit.votes.truncate(2))),
+    (Refused::InsufficientPower, || {
+        changed(|certificate| certificate.commit.votes.truncate(2))
+    }),
     (Refused::WeakKey, weak_member),
     (Refused::BadSignature, || {
         changed(|certificate| {
@@ -261,11 +310,16 @@ const COMMITS: &[(Refused, Tampered)] = &[
     (Refused::BadSignature, || {
         changed(|certificate| {
             // The right key over the prevote of the same block.
-            let prevote = Statement { kind: Kind::Prevote, ..precommit(&certificate.header) };
+            let prevote = Statement {
+                kind: Kind::Prevote,
+                ..precommit(&certificate.header)
+            };
             certificate.commit.votes = votes_of(prevote, &[1, 2, 3]).votes;
         })
     }),
-    (Refused::BadSignature, || changed(|certificate| certificate.commit.statement.round += 1)),
+    (Refused::BadSignature, || {
+        changed(|certificate| certificate.commit.statement.round += 1)
+    }),
 ];
 
 const INCLUSION: &[(Refused, Tampered)] = &[
@@ -275,52 +329,88 @@ const INCLUSION: &[(Refused, Tampered)] = &[
     (Refused::ProofIndex, || {
         changed(|certificate| certificate.proof.index = certificate.proof.size)
     }),
-    (Refused::NotIncluded, || changed(|certificate| certificate.proof.index += 1)),
-    (Refused::NotIncluded, || changed(|certificate| certificate.proof.size += 1)),
-    (Refused::NotIncluded, || changed(|certificate| certificate.proof.path.swap(0, 1))),
+    (Refused::NotIncluded, || {
+        changed(|certificate| certificate.proof.index += 1)
+    }),
+    (Refused::NotIncluded, || {
+        changed(|certificate| certificate.proof.size += 1)
+    }),
+    (Refused::NotIncluded, || {
+        changed(|certificate| certificate.proof.path.swap(0, 1))
+    }),
     (Refused::NotIncluded, || {
         changed(|certificate| certificate.outcome = Outcome::Clearing(clearing()))
     }),
     (Refused::NotIncluded, || {
         changed(|certificate| {
-            let cheaper = Assignment { price: 1, ..assignment() };
+            let cheaper = Assignment {
+                price: 1,
+                ..assignment()
+            };
             certificate.outcome = Outcome::Assignment(cheaper);
         })
     }),
 ];
 
 const MEANING: &[(Refused, Tampered)] = &[
-    (Refused::AssignmentToken, || assignment_changed(|assignment| assignment.token = 0)),
-    (Refused::AssignmentPrice, || assignment_changed(|assignment| assignment.price = -1)),
+    (Refused::AssignmentToken, || {
+        assignment_changed(|assignment| assignment.token = 0)
+    }),
+    (Refused::AssignmentPrice, || {
+        assignment_changed(|assignment| assignment.price = -1)
+    }),
     (Refused::AssignmentPrice, || {
         assignment_changed(|assignment| assignment.price = limits::PRICE + 1)
     }),
-    (Refused::AssignmentPrice, || assignment_changed(|assignment| assignment.charge = 419)),
+    (Refused::AssignmentPrice, || {
+        assignment_changed(|assignment| assignment.charge = 419)
+    }),
     (Refused::AssignmentPrice, || {
         assignment_changed(|assignment| assignment.charge = limits::PRICE + 1)
     }),
-    (Refused::AssignmentTime, || assignment_changed(|assignment| assignment.assigned_at -= 1)),
-    (Refused::AssignmentTime, || assignment_changed(|assignment| assignment.lease = 0)),
+    (Refused::AssignmentTime, || {
+        assignment_changed(|assignment| assignment.assigned_at -= 1)
+    }),
+    (Refused::AssignmentTime, || {
+        assignment_changed(|assignment| assignment.lease = 0)
+    }),
     (Refused::AssignmentAttestations, || {
         assignment_changed(|assignment| assignment.attestations = vec![Hash::ZERO; 2])
     }),
-    (Refused::ClearingCounts, || clearing_changed(|record| record.assigned = 7)),
-    (Refused::ClearingCounts, || clearing_changed(|record| record.total = -1)),
+    (Refused::ClearingCounts, || {
+        clearing_changed(|record| record.assigned = 7)
+    }),
+    (Refused::ClearingCounts, || {
+        clearing_changed(|record| record.total = -1)
+    }),
     (Refused::ExpiryReason, || {
         let reason = Reason::LateBid;
-        certify(Outcome::Expiry(Expiry { task: task(), token: 1, reason })).encode()
+        certify(Outcome::Expiry(Expiry {
+            task: task(),
+            token: 1,
+            reason,
+        }))
+        .encode()
     }),
     (Refused::RefusalItems, || {
         let operation = quorate_types::OperationId([1; 32]);
         let agent = agent_key().public_key();
-        certify(Outcome::Refusal(Refusal { operation, agent, items: Vec::new() })).encode()
+        certify(Outcome::Refusal(Refusal {
+            operation,
+            agent,
+            items: Vec::new(),
+        }))
+        .encode()
     }),
 ];
 
 const RECEIPTS: &[(Refused, Tampered)] = &[
     (Refused::ReceiptOperation, || {
         receipt_changed(|receipt| {
-            let submit = Submit { first: 0, tasks: Vec::new() };
+            let submit = Submit {
+                first: 0,
+                tasks: Vec::new(),
+            };
             receipt.operation = operation(&agent_key(), 3, Body::Submit(submit));
         })
     }),
@@ -331,8 +421,12 @@ const RECEIPTS: &[(Refused, Tampered)] = &[
             receipt.operation = agent_key().sign(foreign).into_inner();
         })
     }),
-    (Refused::ReceiptTask, || receipt_changed(|receipt| receipt.task.number += 1)),
-    (Refused::ReceiptToken, || receipt_changed(|receipt| receipt.token += 1)),
+    (Refused::ReceiptTask, || {
+        receipt_changed(|receipt| receipt.task.number += 1)
+    }),
+    (Refused::ReceiptToken, || {
+        receipt_changed(|receipt| receipt.token += 1)
+    }),
     (Refused::ReceiptSigner, || {
         receipt_changed(|receipt| {
             let payload = receipt.operation.payload.clone();
@@ -344,7 +438,9 @@ const RECEIPTS: &[(Refused, Tampered)] = &[
             receipt.operation = operation(&requester_key(), 3, Body::Accept(report()));
         })
     }),
-    (Refused::ReceiptAgent, || receipt_changed(|receipt| receipt.agent = None)),
+    (Refused::ReceiptAgent, || {
+        receipt_changed(|receipt| receipt.agent = None)
+    }),
     (Refused::ReceiptAgent, || {
         receipt_changed(|receipt| {
             let cancel = Body::Cancel(Cancel { task: task() });
@@ -361,7 +457,10 @@ const RECEIPTS: &[(Refused, Tampered)] = &[
             let of_1 = |s: &&mut Sign1<Suspicion>| s.signer == earlier.public_key();
             let mut all = lapse.suspicions.iter_mut();
             let suspicion = all.find(of_1).unwrap();
-            let payload = Suspicion { token: 1, ..suspicion.payload.clone() };
+            let payload = Suspicion {
+                token: 1,
+                ..suspicion.payload.clone()
+            };
             *suspicion = earlier.sign(payload).into_inner();
         })
     }),
@@ -377,14 +476,18 @@ const RECEIPTS: &[(Refused, Tampered)] = &[
             lapse.suspicions.insert(0, again);
         })
     }),
-    (Refused::LapsePower, || lapse_changed(|lapse| lapse.suspicions.truncate(2))),
+    (Refused::LapsePower, || {
+        lapse_changed(|lapse| lapse.suspicions.truncate(2))
+    }),
     (Refused::LapseSignature, || {
         lapse_changed(|lapse| lapse.suspicions[0].signature = lapse.suspicions[1].signature)
     }),
 ];
 
 fn table() -> impl Iterator<Item = &'static (Refused, Tampered)> {
-    [BYTES, HEADERS, COMMITS, INCLUSION, MEANING, RECEIPTS].into_iter().flatten()
+    [BYTES, HEADERS, COMMITS, INCLUSION, MEANING, RECEIPTS]
+        .into_iter()
+        .flatten()
 }
 
 #[test]
@@ -416,16 +519,26 @@ fn each_reason_has_a_row() {
 fn a_fault_in_a_hand_over_names_the_hand_over() {
     type Break = fn(&mut QuorumCertificate);
     let broken: &[(Refused, Break)] = &[
-        (Refused::BadSignature, |commit| commit.votes[0].signature = commit.votes[1].signature),
-        (Refused::InsufficientPower, |commit| commit.votes.truncate(2)),
+        (Refused::BadSignature, |commit| {
+            commit.votes[0].signature = commit.votes[1].signature
+        }),
+        (Refused::InsufficientPower, |commit| {
+            commit.votes.truncate(2)
+        }),
         (Refused::NilCommit, |commit| commit.statement.block = None),
-        (Refused::NotPrecommit, |commit| commit.statement.kind = Kind::Prevote),
-        (Refused::StatementHeight, |commit| commit.statement.height += 1),
+        (Refused::NotPrecommit, |commit| {
+            commit.statement.kind = Kind::Prevote
+        }),
+        (Refused::StatementHeight, |commit| {
+            commit.statement.height += 1
+        }),
     ];
     for (reason, change) in broken {
         let mut certificate = handed_over();
         change(&mut certificate.handovers[1].commit);
-        let error = verify(&certificate.encode(), &root(), &Policy::default()).reason.unwrap();
+        let error = verify(&certificate.encode(), &root(), &Policy::default())
+            .reason
+            .unwrap();
         assert_eq!((error.reason, error.handover), (*reason, Some(1)));
     }
 }
@@ -484,7 +597,10 @@ fn no_truncation_insertion_or_deletion_passes() {
         let mut longer = bytes.clone();
         longer.insert(at, bytes[at]);
         for tampered in [&bytes[..at], &shorter, &longer] {
-            assert!(!verify(tampered, &root, &Policy::default()).is_verified(), "at {at}");
+            assert!(
+                !verify(tampered, &root, &Policy::default()).is_verified(),
+                "at {at}"
+            );
         }
     }
 }

@@ -58,7 +58,10 @@ const CLOCK_TOLERANCE: u64 = 300;
 /// Where the folder's key is no attester of its genesis, or a capability is out of the limits.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let home = Home::new(&args.dir);
-    let (key, genesis) = (home.key()?, home.genesis().context("quorate join comes first")?);
+    let (key, genesis) = (
+        home.key()?,
+        home.genesis().context("quorate join comes first")?,
+    );
     let issuer = key.public_key();
     ensure!(
         genesis.is_attester(&issuer),
@@ -73,7 +76,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let attestation = key.sign(claims).into_inner();
     let hash = attestation.hash();
     write_new(&args.out, &cbor::encode(&attestation))?;
-    say(format!("attestation {hash} of {subject}: {count} capabilities, {} days", args.days))?;
+    say(format!(
+        "attestation {hash} of {subject}: {count} capabilities, {} days",
+        args.days
+    ))?;
     say(format!(
         "Next, for the agent: quorate join DIR genesis.toml --attestation {}",
         args.out.display()
@@ -108,6 +114,12 @@ fn claims(args: &Args, key: &SecretKey, subject: PublicKey, genesis: &Genesis) -
 
 fn attesters(genesis: &Genesis) -> String {
     let names = genesis.attesters.iter();
-    let names: Vec<_> = names.map(|a| format!("{} ({})", a.name, a.key.short())).collect();
-    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+    let names: Vec<_> = names
+        .map(|a| format!("{} ({})", a.name, a.key.short()))
+        .collect();
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
+    }
 }

@@ -84,21 +84,44 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         eprintln!("warning: {warning}");
     }
     let out = args.out.display();
-    ensure!(!args.out.exists(), "{out}: exists; choose another --out, a genesis is not changed");
+    ensure!(
+        !args.out.exists(),
+        "{out}: exists; choose another --out, a genesis is not changed"
+    );
     write_genesis(&args.out, &genesis)?;
     say(format!("swarm       {}", root.swarm()))?;
     say(format!("fingerprint {}", root.fingerprint()))?;
-    say(format!("Next, for every member: quorate join DIR {out}; then quorate node DIR"))?;
+    say(format!(
+        "Next, for every member: quorate join DIR {out}; then quorate node DIR"
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn validators(paths: &[PathBuf]) -> Result<ValidatorSet> {
     let mut by_key = BTreeMap::new();
     for path in paths {
-        let Member { key, power, operator, .. } = Member::read(path)?;
+        let Member {
+            key,
+            power,
+            operator,
+            ..
+        } = Member::read(path)?;
         ensure!(power > 0, "{}: `power` must be at least 1", path.display());
-        if by_key.insert(key, Validator { key, power, operator }).is_some() {
-            bail!("{}: `key` {key} is already that of another validator", path.display());
+        if by_key
+            .insert(
+                key,
+                Validator {
+                    key,
+                    power,
+                    operator,
+                },
+            )
+            .is_some()
+        {
+            bail!(
+                "{}: `key` {key} is already that of another validator",
+                path.display()
+            );
         }
     }
     ValidatorSet::new(by_key.into_values().collect()).context("the validators")
@@ -109,7 +132,10 @@ fn attesters(texts: &[String]) -> Result<Vec<Attester>> {
     for text in texts {
         let attester = attester(text).with_context(|| format!("--attester {text}"))?;
         let key = attester.key;
-        ensure!(by_key.insert(key, attester).is_none(), "--attester {text}: named twice");
+        ensure!(
+            by_key.insert(key, attester).is_none(),
+            "--attester {text}: named twice"
+        );
     }
     Ok(by_key.into_values().collect())
 }
@@ -118,11 +144,17 @@ fn attester(text: &str) -> Result<Attester> {
     if let Some((name, key)) = text.split_once('=')
         && let Ok(name) = name.parse()
     {
-        return Ok(Attester { key: key_of(key)?, name });
+        return Ok(Attester {
+            key: key_of(key)?,
+            name,
+        });
     }
     let hint = "expected NAME=KEY, NAME=MEMBER.toml or MEMBER.toml";
     let Member { key, operator, .. } = Member::read(Path::new(text)).context(hint)?;
-    Ok(Attester { key, name: operator })
+    Ok(Attester {
+        key,
+        name: operator,
+    })
 }
 
 #[derive(Deserialize)]
@@ -134,12 +166,22 @@ struct MarketFile {
 fn markets(file: Option<&Path>) -> Result<Vec<Market>> {
     let tasks = tasks_market()?;
     let mut by_name = BTreeMap::from([(tasks.name.clone(), tasks)]);
-    let Some(path) = file else { return Ok(by_name.into_values().collect()) };
+    let Some(path) = file else {
+        return Ok(by_name.into_values().collect());
+    };
     let name = || path.display().to_string();
     let text = std::fs::read_to_string(path).with_context(name)?;
     let mut seen = std::collections::BTreeSet::new();
-    for market in toml::from_str::<MarketFile>(&text).with_context(name)?.markets {
-        ensure!(seen.insert(market.name.clone()), "{}: two markets `{}`", name(), market.name);
+    for market in toml::from_str::<MarketFile>(&text)
+        .with_context(name)?
+        .markets
+    {
+        ensure!(
+            seen.insert(market.name.clone()),
+            "{}: two markets `{}`",
+            name(),
+            market.name
+        );
         by_name.insert(market.name.clone(), market);
     }
     Ok(by_name.into_values().collect())
@@ -186,7 +228,9 @@ fn warnings(genesis: &Genesis) -> Vec<String> {
         mechanism(&market.mechanism).is_some_and(|rule| rule.bidding() == Bidding::Sealed)
     });
     warnings.extend(trusting.map(|market| {
-        let Market { name, mechanism, .. } = market;
+        let Market {
+            name, mechanism, ..
+        } = market;
         format!(
             "market `{name}`: what `{mechanism}` guarantees holds for sealed bids, and here they \
              are open to see; `reveal_ms = 500` seals them"
@@ -204,11 +248,13 @@ mod tests {
     use quorate_crypto::SecretKey;
 
     fn genesis(members: &[(&str, Power)]) -> Genesis {
-        let validators = (1..).zip(members).map(|(seed, (operator, power))| Validator {
-            key: SecretKey::from_seed(&[seed; 32]).public_key(),
-            power: *power,
-            operator: operator.parse().unwrap(),
-        });
+        let validators = (1..)
+            .zip(members)
+            .map(|(seed, (operator, power))| Validator {
+                key: SecretKey::from_seed(&[seed; 32]).public_key(),
+                power: *power,
+                operator: operator.parse().unwrap(),
+            });
         let key = SecretKey::from_seed(&[99; 32]).public_key();
         Genesis {
             name: "test".parse().unwrap(),
@@ -216,7 +262,10 @@ mod tests {
             markets: markets(None).unwrap(),
             version: PROTOCOL_VERSION,
             admission: Admission::Attestation,
-            attesters: vec![Attester { key, name: "port".parse().unwrap() }],
+            attesters: vec![Attester {
+                key,
+                name: "port".parse().unwrap(),
+            }],
             parameters: Parameters::default(),
             validators: ValidatorSet::new(validators.collect()).unwrap(),
         }

@@ -44,7 +44,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let home = Home::new(&args.dir);
     for name in [member::FILE, CONFIG] {
         let path = args.dir.join(name);
-        ensure!(!path.exists(), "{}: exists; a node is made once", path.display());
+        ensure!(
+            !path.exists(),
+            "{}: exists; a node is made once",
+            path.display()
+        );
     }
     let key = home.create_key()?.public_key();
     let stable = args.listen.iter().filter(|address| is_reachable(address));
@@ -55,7 +59,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         addresses: stable.map(|address| with_peer_id(address, &key)).collect(),
     };
     member.write(&args.dir.join(member::FILE))?;
-    write_new(&args.dir.join(CONFIG), config_text(&args.listen)?.as_bytes())?;
+    write_new(
+        &args.dir.join(CONFIG),
+        config_text(&args.listen)?.as_bytes(),
+    )?;
     say_next_step(&args.dir, &member)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -67,8 +74,10 @@ fn say_next_step(dir: &Path, member: &Member) -> Result<()> {
     let dir = dir.display();
     say(format!("key {}", member.key))?;
     if member.addresses.is_empty() {
-        say("Its card names no address that others could dial: fine for an agent or requester; \
-             members that are to start from this node need one in `boot`.")?;
+        say(
+            "Its card names no address that others could dial: fine for an agent or requester; \
+             members that are to start from this node need one in `boot`.",
+        )?;
     }
     say(format!(
         "Next: hand {dir}/member.toml to whoever makes the genesis (quorate genesis) or attests \
@@ -135,10 +144,16 @@ mod tests {
     #[test]
     fn the_written_configuration_is_the_default_one() {
         let text = config_text(&[]).unwrap();
-        assert_eq!(toml::from_str::<NodeConfig>(&text).unwrap(), NodeConfig::default());
+        assert_eq!(
+            toml::from_str::<NodeConfig>(&text).unwrap(),
+            NodeConfig::default()
+        );
         let listen: Multiaddr = "/ip4/127.0.0.1/tcp/0".parse().unwrap();
         let text = config_text(std::slice::from_ref(&listen)).unwrap();
-        assert_eq!(toml::from_str::<NodeConfig>(&text).unwrap().listen, [listen]);
+        assert_eq!(
+            toml::from_str::<NodeConfig>(&text).unwrap().listen,
+            [listen]
+        );
     }
 
     #[test]

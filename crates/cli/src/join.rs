@@ -50,14 +50,24 @@ pub(crate) struct Args {
 /// Where files do not fit together: another swarm, an attestation of another key.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let home = Home::new(&args.dir);
-    let key = home.key().context("no usable key; quorate init makes a node's folder")?.public_key();
+    let key = home
+        .key()
+        .context("no usable key; quorate init makes a node's folder")?
+        .public_key();
     let genesis = read_genesis(&args.genesis)?;
     check_mechanisms(&genesis.markets).with_context(|| args.genesis.display().to_string())?;
     let root =
         TrustRoot::from_genesis(&genesis).with_context(|| args.genesis.display().to_string())?;
-    let boot = args.boot.iter().map(|text| addresses(text)).collect::<Result<Vec<_>>>()?.concat();
+    let boot = args
+        .boot
+        .iter()
+        .map(|text| addresses(text))
+        .collect::<Result<Vec<_>>>()?
+        .concat();
     let attestation = args.attestation.as_deref();
-    let attestation = attestation.map(|path| read_attestation(path, &genesis, &key)).transpose()?;
+    let attestation = attestation
+        .map(|path| read_attestation(path, &genesis, &key))
+        .transpose()?;
 
     refuse_lost_guard(&home, &genesis, &key)?;
     store_genesis(&home, &genesis)?;
@@ -68,7 +78,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         store_boot(&args.dir.join(CONFIG), &boot)?;
     }
     say(format!("joined swarm {} ({})", root.name(), root.swarm()))?;
-    say(format!("fingerprint {}: compare it with what you were told", root.fingerprint()))?;
+    say(format!(
+        "fingerprint {}: compare it with what you were told",
+        root.fingerprint()
+    ))?;
     say_role(&home, &genesis, &key)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -141,14 +154,25 @@ fn read_attestation(path: &Path, genesis: &Genesis, key: &PublicKey) -> Result<A
     let attestation: Attestation = cbor::decode(&bytes, limits::ATTESTATION_BYTES)
         .with_context(|| format!("{name}: no attestation"))?;
     let claims = &attestation.payload;
-    ensure!(claims.subject == *key, "{name}: is about {}, this node is {key}", claims.subject);
-    ensure!(claims.audience == genesis.swarm_id(), "{name}: is for swarm {}", claims.audience);
+    ensure!(
+        claims.subject == *key,
+        "{name}: is about {}, this node is {key}",
+        claims.subject
+    );
+    ensure!(
+        claims.audience == genesis.swarm_id(),
+        "{name}: is for swarm {}",
+        claims.audience
+    );
     ensure!(
         claims.issuer == attestation.signer && genesis.is_attester(&claims.issuer),
         "{name}: is by {}, which is no attester of this swarm",
         attestation.signer
     );
-    ensure!(claims.expires > unix_now() / 1000, "{name}: has expired; ask for a new one");
+    ensure!(
+        claims.expires > unix_now() / 1000,
+        "{name}: has expired; ask for a new one"
+    );
     let verified = quorate_crypto::verify(attestation).with_context(|| name.to_string())?;
     Ok(verified.into_inner())
 }
@@ -162,7 +186,11 @@ fn store_boot(path: &Path, boot: &[Multiaddr]) -> Result<()> {
     };
     let changed = with_boot(&text, boot).with_context(name)?;
     if toml::from_str::<quorate_node::NodeConfig>(&changed).is_err() {
-        bail!("{}: cannot be changed; write boot = {} yourself", name(), boot_value(boot)?);
+        bail!(
+            "{}: cannot be changed; write boot = {} yourself",
+            name(),
+            boot_value(boot)?
+        );
     }
     std::fs::write(path, changed).with_context(name)
 }

@@ -131,7 +131,9 @@ impl Command {
 fn refuse_usage(error: &clap::Error) -> ExitCode {
     // Nobody is left to hear that standard error is closed.
     let _ = error.print();
-    let audit = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    let audit = std::env::args()
+        .skip(1)
+        .find(|argument| !argument.starts_with('-'));
     match error.exit_code() {
         0 => ExitCode::SUCCESS,
         _ if audit.as_deref() == Some("audit") => audit::USAGE.into(),

@@ -32,7 +32,11 @@ const SIZES: [(usize, usize, usize); 2] = [(100, 20, 1_000), (1_000, 100, 10_000
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     match args.json {
         true => say(Value::from_iter(mechanisms().iter().map(|one| object(*one))).to_string())?,
-        false => say(mechanisms().iter().map(|one| text(*one)).collect::<Vec<_>>().join("\n\n"))?,
+        false => say(mechanisms()
+            .iter()
+            .map(|one| text(*one))
+            .collect::<Vec<_>>()
+            .join("\n\n"))?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -72,7 +76,11 @@ fn text(mechanism: &dyn Mechanism) -> String {
         Bidding::Sealed => "wants sealed bids",
         Bidding::Either => "open or sealed bids",
     };
-    let solutions = if mechanism.takes_solutions() { ", takes solutions" } else { "" };
+    let solutions = if mechanism.takes_solutions() {
+        ", takes solutions"
+    } else {
+        ""
+    };
     let head = format!("{} {}", mechanism.name(), mechanism.version());
     [
         format!("{head:<20} {}, {bidding}{solutions}", mechanism.class()),

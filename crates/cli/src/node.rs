@@ -95,13 +95,19 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     }
     let home = home(&args)?;
     let genesis = home.genesis().with_context(|| {
-        format!("{} belongs to no swarm yet; quorate join comes first", home.root().display())
+        format!(
+            "{} belongs to no swarm yet; quorate join comes first",
+            home.root().display()
+        )
     })?;
     let key = home.key()?.public_key();
     let is_validator = genesis.validators.get(&key).is_some();
     match is_validator {
         true => {
-            ensure!(args.command.is_empty(), "--command is for agents; this key is a validator's");
+            ensure!(
+                args.command.is_empty(),
+                "--command is for agents; this key is a validator's"
+            );
             validator::run(start(&args, &home)?, &home).await?;
         }
         false => {
@@ -148,7 +154,11 @@ fn home(args: &Args) -> Result<Home> {
         config.listen.clone_from(&args.listen);
     }
     if !args.boot.is_empty() {
-        let boot = args.boot.iter().map(|text| addresses(text)).collect::<Result<Vec<_>>>()?;
+        let boot = args
+            .boot
+            .iter()
+            .map(|text| addresses(text))
+            .collect::<Result<Vec<_>>>()?;
         config.boot = boot.concat();
     }
     config.mdns |= args.mdns;

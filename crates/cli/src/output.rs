@@ -11,7 +11,9 @@ use anyhow::{Context, Result};
 /// Where the reader has gone.
 pub(crate) fn say(line: impl AsRef<str>) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{}", line.as_ref()).and_then(|()| out.flush()).context(OUTPUT)
+    writeln!(out, "{}", line.as_ref())
+        .and_then(|()| out.flush())
+        .context(OUTPUT)
 }
 
 /// What an error of [`say`] is about.
@@ -21,7 +23,9 @@ const OUTPUT: &str = "standard output";
 /// that anyone has to be told.
 pub(crate) fn reader_left(error: &anyhow::Error) -> bool {
     let is_output = error.chain().any(|cause| cause.to_string() == OUTPUT);
-    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+    let mut causes = error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>());
     is_output && causes.any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
@@ -30,7 +34,10 @@ pub(crate) fn reader_left(error: &anyhow::Error) -> bool {
 /// # Errors
 /// Names the file where it exists or cannot be written.
 pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
-    let file = std::fs::OpenOptions::new().write(true).create_new(true).open(path);
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path);
     let written = file.and_then(|mut file| file.write_all(bytes));
     written.with_context(|| format!("write {}", path.display()))
 }
@@ -55,7 +62,9 @@ mod tests {
 
     #[test]
     fn a_cause_is_said_once() {
-        let error = anyhow!("no such file").context("a.toml: no such file").context("--trust");
+        let error = anyhow!("no such file")
+            .context("a.toml: no such file")
+            .context("--trust");
         assert_eq!(describe(&error), "--trust: a.toml: no such file");
         assert_eq!(describe(&anyhow!("b").context("a")), "a: b");
     }

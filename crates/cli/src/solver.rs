@@ -81,7 +81,12 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     let markets = markets(&args.market, &genesis)?;
     let stop = StopSignal::catch()?;
     let node = Node::builder(home).start().await?;
-    let setting = Setting { genesis: &genesis, markets, effort: args.effort, json: args.json };
+    let setting = Setting {
+        genesis: &genesis,
+        markets,
+        effort: args.effort,
+        json: args.json,
+    };
     let ended = Windows::new(&node, setting).run(args.windows, stop).await;
     node.shutdown().await;
     ended.map(|()| ExitCode::SUCCESS)
@@ -89,8 +94,12 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
 
 /// The markets named, or all that take solutions.
 fn markets(names: &[Label], genesis: &Genesis) -> Result<Vec<Market>> {
-    let solved: Vec<Market> =
-        genesis.markets.iter().filter(|market| market.solve_ms.is_some()).cloned().collect();
+    let solved: Vec<Market> = genesis
+        .markets
+        .iter()
+        .filter(|market| market.solve_ms.is_some())
+        .cloned()
+        .collect();
     let list = |markets: &[Market]| {
         let names: Vec<_> = markets.iter().map(|market| market.name.as_str()).collect();
         names.join(", ")

@@ -80,13 +80,22 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     let genesis = home.genesis().context("quorate join comes first")?;
     check_member(&home, &genesis, "submit")?;
     let spec = spec(&args, &genesis)?;
-    let out = args.out.clone().unwrap_or_else(|| args.dir.join("certificates"));
+    let out = args
+        .out
+        .clone()
+        .unwrap_or_else(|| args.dir.join("certificates"));
     std::fs::create_dir_all(&out).with_context(|| out.display().to_string())?;
     let node = Node::builder(home).start().await?;
     let specs = vec![spec; args.count.try_into()?];
-    let done = Follow::new(&node, &genesis, out, args.json).run(specs, args.timeout).await;
+    let done = Follow::new(&node, &genesis, out, args.json)
+        .run(specs, args.timeout)
+        .await;
     node.shutdown().await;
-    Ok(if done? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if done? {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// Says early what would else be a long wait: whether the folder is one of a member that can do
@@ -119,8 +128,16 @@ pub(crate) fn check_member(home: &Home, genesis: &Genesis, what: &str) -> Result
 
 fn spec(args: &Args, genesis: &Genesis) -> Result<TaskSpec> {
     let Some(market) = genesis.market(&args.market) else {
-        let names: Vec<_> = genesis.markets.iter().map(|market| market.name.as_str()).collect();
-        bail!("--market {}: there is none of that name, but {}", args.market, names.join(", "));
+        let names: Vec<_> = genesis
+            .markets
+            .iter()
+            .map(|market| market.name.as_str())
+            .collect();
+        bail!(
+            "--market {}: there is none of that name, but {}",
+            args.market,
+            names.join(", ")
+        );
     };
     let now = values::unix_now();
     let ends =

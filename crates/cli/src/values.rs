@@ -19,20 +19,32 @@ pub(crate) struct Amount(Label, i64);
 /// # Errors
 /// Says what is missing or wrong.
 pub(crate) fn amount(text: &str) -> Result<Amount, String> {
-    let (name, number) = text.split_once('=').ok_or("expected NAME=NUMBER, as in slots=2")?;
-    let name = name.parse().map_err(|error: quorate_types::LabelError| error.to_string())?;
-    let number = number.parse().map_err(|_| format!("`{number}` is no whole number"))?;
+    let (name, number) = text
+        .split_once('=')
+        .ok_or("expected NAME=NUMBER, as in slots=2")?;
+    let name = name
+        .parse()
+        .map_err(|error: quorate_types::LabelError| error.to_string())?;
+    let number = number
+        .parse()
+        .map_err(|_| format!("`{number}` is no whole number"))?;
     Ok(Amount(name, number))
 }
 
 /// Amounts by dimension; of a dimension named twice the last one counts.
 pub(crate) fn amounts(given: &[Amount]) -> Amounts {
-    given.iter().map(|Amount(name, number)| (name.clone(), *number)).collect()
+    given
+        .iter()
+        .map(|Amount(name, number)| (name.clone(), *number))
+        .collect()
 }
 
 /// Labels and amounts.
 pub(crate) fn capabilities(labels: &[Label], given: &[Amount]) -> Capabilities {
-    Capabilities { labels: labels.iter().cloned().collect(), amounts: amounts(given) }
+    Capabilities {
+        labels: labels.iter().cloned().collect(),
+        amounts: amounts(given),
+    }
 }
 
 /// Reads a duration: a whole number with its unit, as in `500ms`, `60s`, `10m`, `2h`, `30d`.
@@ -40,7 +52,9 @@ pub(crate) fn capabilities(labels: &[Label], given: &[Amount]) -> Capabilities {
 /// # Errors
 /// Says what is wrong.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let millis: u64 = match unit {
         "ms" => 1,
@@ -48,11 +62,18 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         "m" => 60_000,
         "h" => 3_600_000,
         "d" => 86_400_000,
-        _ => return Err(format!("`{text}`: expected a number with ms, s, m, h or d behind it")),
+        _ => {
+            return Err(format!(
+                "`{text}`: expected a number with ms, s, m, h or d behind it"
+            ));
+        }
     };
-    let number: u64 =
-        number.parse().map_err(|_| format!("`{text}` does not begin with a number"))?;
-    let total = number.checked_mul(millis).ok_or_else(|| format!("`{text}` is too long"))?;
+    let number: u64 = number
+        .parse()
+        .map_err(|_| format!("`{text}` does not begin with a number"))?;
+    let total = number
+        .checked_mul(millis)
+        .ok_or_else(|| format!("`{text}` is too long"))?;
     Ok(Duration::from_millis(total))
 }
 
@@ -93,9 +114,17 @@ mod tests {
 
     #[test]
     fn durations_have_units() {
-        for (text, millis) in [("0s", 0), ("500ms", 500), ("10m", 600_000), ("30d", 2_592_000_000)]
-        {
-            assert_eq!(duration(text).unwrap(), Duration::from_millis(millis), "{text}");
+        for (text, millis) in [
+            ("0s", 0),
+            ("500ms", 500),
+            ("10m", 600_000),
+            ("30d", 2_592_000_000),
+        ] {
+            assert_eq!(
+                duration(text).unwrap(),
+                Duration::from_millis(millis),
+                "{text}"
+            );
         }
         for text in ["", "10", "m", "1.5s", "-1s", "18446744073709551615d", "1 s"] {
             assert!(duration(text).is_err(), "{text}");
@@ -115,7 +144,11 @@ mod tests {
         let key = quorate_crypto::SecretKey::from_seed(&[7; 32]).public_key();
         let plain: Multiaddr = "/ip4/192.0.2.1/tcp/7400".parse().unwrap();
         let full = with_peer_id(&plain, &key);
-        assert!(full.to_string().starts_with("/ip4/192.0.2.1/tcp/7400/p2p/12D3Koo"), "{full}");
+        assert!(
+            full.to_string()
+                .starts_with("/ip4/192.0.2.1/tcp/7400/p2p/12D3Koo"),
+            "{full}"
+        );
         assert_eq!(with_peer_id(&full, &key), full);
     }
 }

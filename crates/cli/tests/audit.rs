@@ -18,7 +18,11 @@ struct Desk {
 impl Desk {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::copy(vectors().join("genesis.toml"), folder.path().join("genesis.toml")).unwrap();
+        std::fs::copy(
+            vectors().join("genesis.toml"),
+            folder.path().join("genesis.toml"),
+        )
+        .unwrap();
         let desk = Self { folder };
         for (index, bytes) in certificates().iter().enumerate() {
             desk.write(&format!("good/{index}.cbor"), bytes);
@@ -50,9 +54,16 @@ impl Desk {
 
     /// The JSON lines of the same.
     fn verify_json(&self, arguments: &[&str]) -> Vec<Value> {
-        let all = [&["audit", "verify", "--trust", "genesis.toml", "--json"], arguments].concat();
+        let all = [
+            &["audit", "verify", "--trust", "genesis.toml", "--json"],
+            arguments,
+        ]
+        .concat();
         let output = text(&run(self.path(), &all).stdout);
-        output.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        output
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 }
 
@@ -96,7 +107,15 @@ fn wrong_usage_is_neither_success_nor_verdict() {
         &["audit", "verify", "--trust", "genesis.toml", "missing.cbor"],
         &["audit", "verify", "--trust", "missing.toml", "good"],
         &["audit", "verify", "--trust", "good/1.cbor", "good"],
-        &["audit", "verify", "--trust", "genesis.toml", "good", "--min-operators", "few"],
+        &[
+            "audit",
+            "verify",
+            "--trust",
+            "genesis.toml",
+            "good",
+            "--min-operators",
+            "few",
+        ],
         &["audit", "fingerprint", "good/1.cbor"],
         &["audit", "explain"],
     ] {
@@ -104,7 +123,12 @@ fn wrong_usage_is_neither_success_nor_verdict() {
         assert_eq!(output.status.code(), Some(4), "{arguments:?}");
         assert!(!output.stderr.is_empty(), "{arguments:?} says why");
     }
-    assert_eq!(run(desk.path(), &["audit", "verify", "--help"]).status.code(), Some(0));
+    assert_eq!(
+        run(desk.path(), &["audit", "verify", "--help"])
+            .status
+            .code(),
+        Some(0)
+    );
     assert_eq!(run(desk.path(), &["nonsense"]).status.code(), Some(2));
 }
 
@@ -112,18 +136,36 @@ fn wrong_usage_is_neither_success_nor_verdict() {
 fn json_has_one_object_for_each_file_in_their_order() {
     let desk = Desk::new();
     let lines = desk.verify_json(&["good/1.cbor", "forged.cbor", "newer.cbor"]);
-    let fields = |name: &str| lines.iter().map(|line| line[name].clone()).collect::<Vec<_>>();
+    let fields = |name: &str| {
+        lines
+            .iter()
+            .map(|line| line[name].clone())
+            .collect::<Vec<_>>()
+    };
     assert_eq!(fields("file"), ["good/1.cbor", "forged.cbor", "newer.cbor"]);
-    assert_eq!(fields("verdict"), ["verified", "not_authentic", "cannot_evaluate"]);
+    assert_eq!(
+        fields("verdict"),
+        ["verified", "not_authentic", "cannot_evaluate"]
+    );
     assert_eq!(fields("reason")[0], Value::Null);
     assert_eq!(fields("reason")[2], "unsupported_version");
     for line in &lines {
-        assert!(!line["not_checked"].as_array().unwrap().is_empty(), "{line}");
-        assert_eq!(line["certifies"].is_null(), line["verdict"] != "verified", "{line}");
+        assert!(
+            !line["not_checked"].as_array().unwrap().is_empty(),
+            "{line}"
+        );
+        assert_eq!(
+            line["certifies"].is_null(),
+            line["verdict"] != "verified",
+            "{line}"
+        );
     }
     let certified = &lines[0]["certifies"];
     assert_eq!(certified["outcome"], "assignment");
-    assert_eq!((&certified["token"], &certified["signers"]), (&2.into(), &3.into()));
+    assert_eq!(
+        (&certified["token"], &certified["signers"]),
+        (&2.into(), &3.into())
+    );
     let policy = desk.verify_json(&["good/1.cbor", "--min-operators", "4"]);
     assert_eq!(policy[0]["verdict"], "policy_failed");
     assert_eq!(policy[0]["reason"], "policy_operators");
@@ -132,10 +174,20 @@ fn json_has_one_object_for_each_file_in_their_order() {
 #[test]
 fn a_person_is_told_what_was_not_checked() {
     let desk = Desk::new();
-    let arguments = ["audit", "verify", "good", "forged.cbor", "--trust", "genesis.toml"];
+    let arguments = [
+        "audit",
+        "verify",
+        "good",
+        "forged.cbor",
+        "--trust",
+        "genesis.toml",
+    ];
     let output = text(&run(desk.path(), &arguments).stdout);
     assert!(output.contains("Not checked:\n  - "), "{output}");
-    assert!(output.ends_with("8 of 9 verified, 1 not authentic\n"), "{output}");
+    assert!(
+        output.ends_with("8 of 9 verified, 1 not authentic\n"),
+        "{output}"
+    );
 }
 
 #[test]
@@ -143,7 +195,12 @@ fn explaining_says_that_it_verifies_nothing() {
     let desk = Desk::new();
     let output = run(desk.path(), &["audit", "explain", "good"]);
     assert_eq!(output.status.code(), Some(0));
-    assert_eq!(text(&output.stdout).matches("NOTHING HERE WAS VERIFIED").count(), 8);
+    assert_eq!(
+        text(&output.stdout)
+            .matches("NOTHING HERE WAS VERIFIED")
+            .count(),
+        8
+    );
     desk.write("noise.cbor", b"noise");
     let output = run(desk.path(), &["audit", "explain", "noise.cbor"]);
     assert_eq!(output.status.code(), Some(1));
@@ -153,11 +210,23 @@ fn explaining_says_that_it_verifies_nothing() {
 fn a_fingerprint_is_compared_as_it_is_spoken() {
     let desk = Desk::new();
     let shown = text(&run(desk.path(), &["audit", "fingerprint", "genesis.toml"]).stdout);
-    let line = shown.lines().find(|line| line.starts_with("fingerprint")).unwrap();
-    let spoken = line.split_whitespace().nth(1).unwrap().to_lowercase().replace('-', " ");
+    let line = shown
+        .lines()
+        .find(|line| line.starts_with("fingerprint"))
+        .unwrap();
+    let spoken = line
+        .split_whitespace()
+        .nth(1)
+        .unwrap()
+        .to_lowercase()
+        .replace('-', " ");
     for (expected, code) in [(spoken.as_str(), 0), ("0000 0000", 1)] {
         let mut command = quorate(desk.path());
         command.args(["audit", "fingerprint", "genesis.toml", "--expect", expected]);
-        assert_eq!(command.output().unwrap().status.code(), Some(code), "{expected}");
+        assert_eq!(
+            command.output().unwrap().status.code(),
+            Some(code),
+            "{expected}"
+        );
     }
 }

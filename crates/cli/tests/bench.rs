@@ -25,16 +25,24 @@ fn report(folder: &Path, arguments: &[&str]) -> Value {
 fn positive(report: &Value, pointers: &[&str]) {
     for pointer in pointers {
         let value = report.pointer(pointer).and_then(Value::as_f64);
-        assert!(value.is_some_and(|value| value > 0.0), "{pointer} in {report}");
+        assert!(
+            value.is_some_and(|value| value > 0.0),
+            "{pointer} in {report}"
+        );
     }
 }
 
 #[test]
 fn a_loaded_committee_is_measured_in_every_respect() {
     let folder = tempfile::tempdir().unwrap();
-    let report =
-        report(folder.path(), &["--duration", "2", "--mix", "assignment", "--window", "4"]);
-    assert_eq!((&report["validators"], &report["dead"]), (&4.into(), &0.into()));
+    let report = report(
+        folder.path(),
+        &["--duration", "2", "--mix", "assignment", "--window", "4"],
+    );
+    assert_eq!(
+        (&report["validators"], &report["dead"]),
+        (&4.into(), &0.into())
+    );
     positive(
         &report,
         &[
@@ -60,18 +68,32 @@ fn a_loaded_committee_is_measured_in_every_respect() {
 fn an_idle_committee_has_memory_and_no_operations() {
     let folder = tempfile::tempdir().unwrap();
     let kept = folder.path().join("kept");
-    let report =
-        report(folder.path(), &["--duration", "500ms", "--idle", "--keep", kept.to_str().unwrap()]);
+    let report = report(
+        folder.path(),
+        &[
+            "--duration",
+            "500ms",
+            "--idle",
+            "--keep",
+            kept.to_str().unwrap(),
+        ],
+    );
     positive(&report, &["/rss_mib", "/floor_ms"]);
     assert_eq!(report["operations_per_s"], 0.0);
-    assert!(kept.join("validator-4/data/guard").exists(), "the folder stays");
+    assert!(
+        kept.join("validator-4/data/guard").exists(),
+        "the folder stays"
+    );
 }
 
 #[test]
 fn a_committee_with_one_dead_still_commits() {
     let folder = tempfile::tempdir().unwrap();
     // Long enough for a first round whose proposer is dead: its timeout is not yet adapted.
-    let report = report(folder.path(), &["--duration", "8", "--dead", "1", "--rate", "50"]);
+    let report = report(
+        folder.path(),
+        &["--duration", "8", "--dead", "1", "--rate", "50"],
+    );
     assert_eq!(report["dead"], 1);
     positive(&report, &["/heights", "/operations_per_s"]);
 }

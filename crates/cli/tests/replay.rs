@@ -1,6 +1,10 @@
 //! `quorate audit replay`: exit codes and JSON, from auctions that a ledger decided.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 mod program;
 #[path = "../../ledger/tests/common/mod.rs"]
@@ -32,7 +36,10 @@ struct Auction {
 impl Auction {
     /// Three bids on each of two tasks, by this mechanism; one of them excluded.
     fn new(mechanism: &str) -> Self {
-        let genesis = Genesis { markets: vec![market("drones", mechanism, true)], ..genesis() };
+        let genesis = Genesis {
+            markets: vec![market("drones", mechanism, true)],
+            ..genesis()
+        };
         let mut world = World::with(genesis);
         world.admit(50, Capabilities::new());
         (1..=3).for_each(|number| drop(world.admit(number, drone(2))));
@@ -49,7 +56,12 @@ impl Auction {
             if let [dossier] = &committed.dossiers[..] {
                 let (record, inputs) = (dossier.record.clone(), dossier.inputs.clone());
                 let (block, outcomes) = (block.into_inner(), committed.outcomes);
-                return Self { world, block, outcomes, dossier: Dossier { record, inputs } };
+                return Self {
+                    world,
+                    block,
+                    outcomes,
+                    dossier: Dossier { record, inputs },
+                };
             }
         }
     }
@@ -95,7 +107,9 @@ struct Desk {
 
 impl Desk {
     fn new(auction: &Auction) -> Self {
-        let desk = Self { folder: tempfile::tempdir().unwrap() };
+        let desk = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
         let genesis = toml::to_string(auction.world.ledger.genesis_info()).unwrap();
         desk.write("genesis.toml", genesis.as_bytes());
         desk.keep("kept", auction);
@@ -120,7 +134,10 @@ impl Desk {
                 Outcome::Clearing(_) => "clearing",
                 _ => "other",
             };
-            self.write(&format!("{folder}/{kind}s/{at}.cbor"), &certificate.encode());
+            self.write(
+                &format!("{folder}/{kind}s/{at}.cbor"),
+                &certificate.encode(),
+            );
         }
         self.write(&format!("{folder}/it.dossier"), &auction.dossier.encode());
     }
@@ -131,7 +148,11 @@ impl Desk {
     }
 
     fn json(&self, arguments: &[&str]) -> Value {
-        let all = [&["audit", "replay", "--trust", "genesis.toml", "--json"], arguments].concat();
+        let all = [
+            &["audit", "replay", "--trust", "genesis.toml", "--json"],
+            arguments,
+        ]
+        .concat();
         serde_json::from_str(&text(&run(self.path(), &all).stdout)).unwrap()
     }
 
@@ -151,11 +172,23 @@ fn every_auction_agrees() {
     for mechanism in ["first-price", "second-price", "assignment", "vcg", "mcafee"] {
         let desk = Desk::new(&Auction::new(mechanism));
         let said = desk.json(&["kept"]);
-        assert_eq!((&said["verdict"], &said["replayed"]), (&"verified".into(), &1.into()));
+        assert_eq!(
+            (&said["verdict"], &said["replayed"]),
+            (&"verified".into(), &1.into())
+        );
         let auction = &said["auctions"][0];
-        assert_eq!((&auction["mechanism"], &auction["bids"]), (&mechanism.into(), &6.into()));
-        assert_eq!(auction["compared"], auction["assigned"], "{mechanism}: {auction}");
-        assert_eq!((&auction["solutions"], &auction["solution"]), (&0.into(), &Value::Null));
+        assert_eq!(
+            (&auction["mechanism"], &auction["bids"]),
+            (&mechanism.into(), &6.into())
+        );
+        assert_eq!(
+            auction["compared"], auction["assigned"],
+            "{mechanism}: {auction}"
+        );
+        assert_eq!(
+            (&auction["solutions"], &auction["solution"]),
+            (&0.into(), &Value::Null)
+        );
         assert_eq!(desk.replay(&["kept"]), Some(0), "{mechanism}");
     }
 }
@@ -165,7 +198,10 @@ fn every_auction_agrees() {
 fn one_certificate_of_the_clearing_is_enough() {
     let desk = Desk::new(&Auction::new("first-price"));
     for certificates in ["kept/awards", "kept/clearings"] {
-        assert_eq!(desk.findings(&["kept/it.dossier", certificates]), (Some(0), vec![], 0));
+        assert_eq!(
+            desk.findings(&["kept/it.dossier", certificates]),
+            (Some(0), vec![], 0)
+        );
     }
 }
 
@@ -186,12 +222,23 @@ fn each_way_to_fail_is_named() {
     }
     desk.write("cheaper.dossier", &cheaper.encode());
     desk.write("torn.dossier", &auction.dossier.encode()[..99]);
-    desk.write("other.dossier", &Auction::new("first-price").dossier.encode());
+    desk.write(
+        "other.dossier",
+        &Auction::new("first-price").dossier.encode(),
+    );
     let cases: [(&[&str], i32, &[&str]); 7] = [
         (&["short.dossier", "kept/awards"], 1, &["dossier_root"]),
         (&["cheaper.dossier", "kept/awards"], 1, &["dossier_root"]),
-        (&["torn.dossier", "kept/awards"], 1, &["malformed_dossier", "missing_dossier"]),
-        (&["other.dossier", "kept/awards"], 1, &["uncertified_dossier", "missing_dossier"]),
+        (
+            &["torn.dossier", "kept/awards"],
+            1,
+            &["malformed_dossier", "missing_dossier"],
+        ),
+        (
+            &["other.dossier", "kept/awards"],
+            1,
+            &["uncertified_dossier", "missing_dossier"],
+        ),
         (&["kept/it.dossier"], 1, &["uncertified_dossier"]),
         (&["kept/awards"], 3, &["missing_dossier"]),
         (&["kept/clearings"], 3, &["missing_dossier"]),
@@ -217,7 +264,10 @@ fn a_committee_that_lies_is_found_out() {
         assert_eq!(desk.findings(&["kept"]), (Some(1), vec![], 2), "{what}");
     }
     let desk = Desk::new(&Auction::new("vcg").record(|record| record.total += 1));
-    assert_eq!(desk.findings(&["kept"]), (Some(1), vec!["replayed_total".to_owned()], 0));
+    assert_eq!(
+        desk.findings(&["kept"]),
+        (Some(1), vec!["replayed_total".to_owned()], 0)
+    );
 }
 
 #[test]
@@ -225,11 +275,18 @@ fn another_rule_or_another_version_of_it_does_not_agree() {
     let table: [(Change, i32, &str); 3] = [
         (|record| record.mechanism = label("vcg"), 1, "market_rule"),
         (|record| record.version = 9, 3, "unknown_mechanism_version"),
-        (|record| record.solution = Some(OperationId([7; 32])), 1, "replayed_solution"),
+        (
+            |record| record.solution = Some(OperationId([7; 32])),
+            1,
+            "replayed_solution",
+        ),
     ];
     for (change, code, reason) in table {
         let desk = Desk::new(&Auction::new("first-price").record(change));
-        assert_eq!(desk.findings(&["kept"]), (Some(code), vec![reason.to_owned()], 0));
+        assert_eq!(
+            desk.findings(&["kept"]),
+            (Some(code), vec![reason.to_owned()], 0)
+        );
     }
 }
 
@@ -244,15 +301,24 @@ fn certificates_are_verified_as_by_verify() {
     assert_eq!(desk.replay(&["forged.cbor"]), Some(1));
     let said = desk.json(&["kept", "forged.cbor"]);
     assert_eq!(said["refused"].as_array().unwrap().len(), 1);
-    assert_eq!((&said["verdict"], &said["replayed"]), (&"not_authentic".into(), &1.into()));
+    assert_eq!(
+        (&said["verdict"], &said["replayed"]),
+        (&"not_authentic".into(), &1.into())
+    );
     // All validators of this swarm are of one operator.
-    assert_eq!(desk.findings(&["kept", "--min-operators", "2"]), (Some(2), vec![], 0));
+    assert_eq!(
+        desk.findings(&["kept", "--min-operators", "2"]),
+        (Some(2), vec![], 0)
+    );
     // Dossiers are no certificates: `verify` leaves them in folders, and does not take them.
     let verify = |file| {
         let arguments = ["audit", "verify", "--trust", "genesis.toml", file];
         run(desk.path(), &arguments).status.code()
     };
-    assert_eq!((verify("kept"), verify("kept/it.dossier")), (Some(0), Some(4)));
+    assert_eq!(
+        (verify("kept"), verify("kept/it.dossier")),
+        (Some(0), Some(4))
+    );
 }
 
 #[test]
@@ -267,11 +333,23 @@ fn nothing_to_replay_is_no_success() {
 #[test]
 fn it_says_what_it_did_for_people() {
     let desk = Desk::new(&Auction::new("first-price"));
-    let output = run(desk.path(), &["audit", "replay", "kept", "--trust", "genesis.toml"]);
+    let output = run(
+        desk.path(),
+        &["audit", "replay", "kept", "--trust", "genesis.toml"],
+    );
     let said = text(&output.stdout);
-    for part in ["by first-price 1: 2 tasks, 6 bids, 1 of them excluded", "1 of 1 auctions agree"] {
+    for part in [
+        "by first-price 1: 2 tasks, 6 bids, 1 of them excluded",
+        "1 of 1 auctions agree",
+    ] {
         assert!(said.contains(part), "{part}: {said}");
     }
-    assert!(said.contains("whether excluded bids were rightly excluded"), "{said}");
-    assert!(!said.contains("whether the auction was run right"), "{said}");
+    assert!(
+        said.contains("whether excluded bids were rightly excluded"),
+        "{said}"
+    );
+    assert!(
+        !said.contains("whether the auction was run right"),
+        "{said}"
+    );
 }

@@ -31,8 +31,9 @@ fn a_report_survives_json() {
 #[test]
 fn the_page_asks_for_nothing() {
     let page = sample::run().to_html() + &sample::trading().to_html();
-    for forbidden in ["<script", "http://", "https://", "url(", "@import", " src=", " href=", "//"]
-    {
+    for forbidden in [
+        "<script", "http://", "https://", "url(", "@import", " src=", " href=", "//",
+    ] {
         assert!(!page.contains(forbidden), "{forbidden}");
     }
     assert!(page.contains("default-src 'none'"));
@@ -43,9 +44,15 @@ fn names_from_the_run_stay_text() {
     let attack = "\"'><script>alert(1)</script>&";
     let mut report = sample::trading();
     let day = report.trading.as_mut().unwrap();
-    day.bars.iter_mut().for_each(|bar| bar.time = attack.to_owned());
-    day.orders.iter_mut().for_each(|order| order.name = attack.to_owned());
-    day.mechanisms.iter_mut().for_each(|found| found.mechanism = attack.to_owned());
+    day.bars
+        .iter_mut()
+        .for_each(|bar| bar.time = attack.to_owned());
+    day.orders
+        .iter_mut()
+        .for_each(|order| order.name = attack.to_owned());
+    day.mechanisms
+        .iter_mut()
+        .for_each(|found| found.mechanism = attack.to_owned());
     for fill in &mut day.fills {
         (fill.slice, fill.maker) = (attack.to_owned(), attack.to_owned());
         (fill.mechanism, fill.certificate) = (attack.to_owned(), attack.to_owned());
@@ -117,7 +124,10 @@ fn every_fact_of_a_day_of_trading_is_on_the_page() {
     let page = report.to_html();
     let trading = report.trading.as_ref().unwrap();
     for fill in &trading.fills {
-        assert!(page.contains(&fill.slice) && page.contains(&fill.certificate), "{fill:?}");
+        assert!(
+            page.contains(&fill.slice) && page.contains(&fill.certificate),
+            "{fill:?}"
+        );
     }
     for fact in [
         "4 validators, 8 traders",
@@ -157,8 +167,14 @@ fn strange_runs_are_drawn_too() {
         ..sample::run()
     };
     let mut nowhere = sample::run();
-    nowhere.tasks.iter_mut().for_each(|task| task.place.as_mut().unwrap().lat = f64::NAN);
-    nowhere.agents.iter_mut().for_each(|agent| agent.home.as_mut().unwrap().lng = f64::INFINITY);
+    nowhere
+        .tasks
+        .iter_mut()
+        .for_each(|task| task.place.as_mut().unwrap().lat = f64::NAN);
+    nowhere
+        .agents
+        .iter_mut()
+        .for_each(|agent| agent.home.as_mut().unwrap().lng = f64::INFINITY);
     let mut poles = sample::run();
     for (number, task) in poles.tasks.iter_mut().enumerate() {
         let lat = if number % 2 == 0 { 90.0 } else { -90.0 };

@@ -14,10 +14,27 @@ use tempfile::TempDir;
 fn founders() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
-    succeed(path, &["init", "a", "--operator", "op-a", "--listen", "/ip4/192.0.2.1/tcp/7400"]);
+    succeed(
+        path,
+        &[
+            "init",
+            "a",
+            "--operator",
+            "op-a",
+            "--listen",
+            "/ip4/192.0.2.1/tcp/7400",
+        ],
+    );
     succeed(path, &["init", "worker", "--operator", "w"]);
     succeed(path, &["init", "stranger", "--operator", "s"]);
-    let genesis = ["genesis", "--name", "test", "--validator", "a/member.toml", "--attester"];
+    let genesis = [
+        "genesis",
+        "--name",
+        "test",
+        "--validator",
+        "a/member.toml",
+        "--attester",
+    ];
     succeed(path, &[&genesis[..], &["port=a/member.toml"]].concat());
     folder
 }
@@ -29,14 +46,23 @@ fn read(folder: &Path, name: &str) -> String {
 #[test]
 fn a_key_is_secret_and_made_once() {
     let folder = founders();
-    let mode = std::fs::metadata(folder.path().join("a/key")).unwrap().permissions().mode();
+    let mode = std::fs::metadata(folder.path().join("a/key"))
+        .unwrap()
+        .permissions()
+        .mode();
     assert_eq!(mode & 0o777, 0o600);
     let before = read(folder.path(), "a/key");
     assert!(fail(folder.path(), &["init", "a", "--operator", "x"]).contains("made once"));
     assert_eq!(read(folder.path(), "a/key"), before);
     let card = read(folder.path(), "a/member.toml");
-    assert!(card.contains("/ip4/192.0.2.1/tcp/7400/p2p/12D3Koo"), "{card}");
-    assert!(!card.contains(before.trim()), "the card holds the secret key");
+    assert!(
+        card.contains("/ip4/192.0.2.1/tcp/7400/p2p/12D3Koo"),
+        "{card}"
+    );
+    assert!(
+        !card.contains(before.trim()),
+        "the card holds the secret key"
+    );
 }
 
 #[test]
@@ -44,9 +70,16 @@ fn a_genesis_warns_and_is_not_overwritten() {
     let folder = founders();
     let arguments = ["genesis", "--name", "test", "--validator", "a/member.toml"];
     assert!(fail(folder.path(), &arguments).contains("genesis.toml: exists"));
-    let output = run(folder.path(), &[&arguments[..], &["--out", "other.toml"]].concat());
+    let output = run(
+        folder.path(),
+        &[&arguments[..], &["--out", "other.toml"]].concat(),
+    );
     let warnings = text(&output.stderr);
-    for expected in ["no fault is tolerated", "operator `op-a`", "without an attester"] {
+    for expected in [
+        "no fault is tolerated",
+        "operator `op-a`",
+        "without an attester",
+    ] {
         assert!(warnings.contains(expected), "{expected}: {warnings}");
     }
     let twice = [&arguments[..], &["a/member.toml", "--out", "twice.toml"]].concat();
@@ -59,7 +92,14 @@ fn a_market_file_adds_to_the_default_market() {
     let market = "[[markets]]\nname = \"drones\"\nmechanism = \"first-price\"\nwindow_ms = 500\n\
                   lease_ms = 30000\nattempts = 3\n";
     std::fs::write(folder.path().join("markets.toml"), market).unwrap();
-    let arguments = ["genesis", "--name", "m", "--validator", "a/member.toml", "--market-file"];
+    let arguments = [
+        "genesis",
+        "--name",
+        "m",
+        "--validator",
+        "a/member.toml",
+        "--market-file",
+    ];
     let market = [&arguments[..], &["markets.toml", "--out", "m.toml"]].concat();
     succeed(folder.path(), &market);
     let genesis = read(folder.path(), "m.toml");
@@ -91,9 +131,16 @@ fn a_market_file_adds_to_the_default_market() {
     let arguments = [&arguments[..], &["markets.toml", "--out", "gap.toml"]].concat();
     succeed(folder.path(), &arguments);
     assert!(read(folder.path(), "gap.toml").contains("solve_ms = 500"));
-    std::fs::write(folder.path().join("markets.toml"), "[[markets]]\nname = \"x\"\n").unwrap();
+    std::fs::write(
+        folder.path().join("markets.toml"),
+        "[[markets]]\nname = \"x\"\n",
+    )
+    .unwrap();
     let error = fail(folder.path(), &market);
-    assert!(error.contains("markets.toml") && error.contains("missing field"), "{error}");
+    assert!(
+        error.contains("markets.toml") && error.contains("missing field"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -110,11 +157,23 @@ fn a_guard_is_made_once_and_a_node_has_one_swarm() {
 #[test]
 fn boot_addresses_come_from_cards_and_keep_the_comments() {
     let folder = founders();
-    succeed(folder.path(), &["join", "worker", "genesis.toml", "--boot", "a/member.toml"]);
+    succeed(
+        folder.path(),
+        &["join", "worker", "genesis.toml", "--boot", "a/member.toml"],
+    );
     let config = read(folder.path(), "worker/node.toml");
-    assert!(config.contains("boot = [\"/ip4/192.0.2.1/tcp/7400/p2p/"), "{config}");
-    assert!(config.contains("# Addresses of members to start from"), "{config}");
-    let error = fail(folder.path(), &["join", "worker", "genesis.toml", "--boot", "nowhere"]);
+    assert!(
+        config.contains("boot = [\"/ip4/192.0.2.1/tcp/7400/p2p/"),
+        "{config}"
+    );
+    assert!(
+        config.contains("# Addresses of members to start from"),
+        "{config}"
+    );
+    let error = fail(
+        folder.path(),
+        &["join", "worker", "genesis.toml", "--boot", "nowhere"],
+    );
     assert!(error.contains("`nowhere` is no address"), "{error}");
 }
 
@@ -126,18 +185,38 @@ fn only_an_attester_attests_and_only_for_who_it_names() {
         succeed(path, &["join", name, "genesis.toml"]);
     }
     let attest = |by: &str, out: &str| {
-        let agent = ["attest", by, "--agent", "worker/member.toml", "--label", "printer"];
-        run(path, &[&agent[..], &["--amount", "slots=2", "--out", out]].concat())
+        let agent = [
+            "attest",
+            by,
+            "--agent",
+            "worker/member.toml",
+            "--label",
+            "printer",
+        ];
+        run(
+            path,
+            &[&agent[..], &["--amount", "slots=2", "--out", out]].concat(),
+        )
     };
     assert!(attest("a", "worker.att").status.success());
     let refused = attest("worker", "self.att");
-    assert!(text(&refused.stderr).contains("is no attester"), "{}", text(&refused.stderr));
+    assert!(
+        text(&refused.stderr).contains("is no attester"),
+        "{}",
+        text(&refused.stderr)
+    );
 
     let join = |name: &str, file: &str| {
-        run(path, &["join", name, "genesis.toml", "--attestation", file]).status.code()
+        run(path, &["join", name, "genesis.toml", "--attestation", file])
+            .status
+            .code()
     };
     assert_eq!(join("worker", "worker.att"), Some(0));
-    assert_eq!(join("stranger", "worker.att"), Some(1), "it is about the worker");
+    assert_eq!(
+        join("stranger", "worker.att"),
+        Some(1),
+        "it is about the worker"
+    );
     let mut bytes = std::fs::read(path.join("worker.att")).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     std::fs::write(path.join("forged.att"), bytes).unwrap();

@@ -23,14 +23,18 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
 /// One object for each problem.
 fn solved(folder: &Path, arguments: &[&str]) -> Vec<Value> {
     let text = succeed(folder, &[&["solve", "--json"], arguments].concat());
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 /// Task and agent, in the order of the tasks in the file.
 fn pairs(answer: &Value) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let awards = answer["assignment"].as_array().unwrap().iter();
-    awards.map(|award| (text(&award["task"]), text(&award["agent"]))).collect()
+    awards
+        .map(|award| (text(&award["task"]), text(&award["agent"])))
+        .collect()
 }
 
 #[test]
@@ -63,27 +67,50 @@ fn every_mechanism_takes_the_bids_and_has_all_keys() {
     for mechanism in listed {
         let name = mechanism["name"].as_str().unwrap();
         let answer = &solved(folder.path(), &["bids.csv", "--mechanism", name])[0];
-        let keys =
-            ["objective", "assignment", "payments", "optimal", "duals", "milliseconds", "bound"];
+        let keys = [
+            "objective",
+            "assignment",
+            "payments",
+            "optimal",
+            "duals",
+            "milliseconds",
+            "bound",
+        ];
         for key in keys {
             assert!(answer.get(key).is_some(), "{name}: {key}: {answer}");
         }
-        assert!(answer["charged"].as_i64() >= answer["paid"].as_i64(), "{answer}");
-        for key in ["class", "guarantee", "limits", "bidding", "version", "worst_case_cost"] {
+        assert!(
+            answer["charged"].as_i64() >= answer["paid"].as_i64(),
+            "{answer}"
+        );
+        for key in [
+            "class",
+            "guarantee",
+            "limits",
+            "bidding",
+            "version",
+            "worst_case_cost",
+        ] {
             assert!(!mechanism[key].is_null(), "{key}: {mechanism}");
         }
         assert_eq!(mechanism["takes_solutions"], name == "gap");
         assert!(succeed(folder.path(), &["markets"]).contains(name));
     }
-    assert_eq!(succeed(folder.path(), &["markets"]).matches(", takes solutions\n").count(), 1);
+    assert_eq!(
+        succeed(folder.path(), &["markets"])
+            .matches(", takes solutions\n")
+            .count(),
+        1
+    );
 }
 
 #[test]
 fn the_duals_prove_an_assignment_also_of_gains() {
     let folder = folder(&[("gains.txt", "3\n7 2 1\n6 8 3\n5 5 9\n")]);
-    for (arguments, sign, objective) in
-        [(&["gains.txt"][..], 1, 10), (&["gains.txt", "--maximize"], -1, 24)]
-    {
+    for (arguments, sign, objective) in [
+        (&["gains.txt"][..], 1, 10),
+        (&["gains.txt", "--maximize"], -1, 24),
+    ] {
         let answer = &solved(folder.path(), arguments)[0];
         assert_eq!(answer["objective"], objective, "{answer}");
         let dual = |side: &str, name: usize| answer["duals"][side][name.to_string()].as_i64();
@@ -110,7 +137,11 @@ fn budgets_in_several_dimensions_are_kept() {
     }"#;
     let folder = folder(&[("bids.json", text)]);
     let answer = &solved(folder.path(), &["bids.json", "--mechanism", "gap"])[0];
-    assert_eq!((&answer["objective"], &answer["optimal"]), (&json!(51), &json!(true)), "{answer}");
+    assert_eq!(
+        (&answer["objective"], &answer["optimal"]),
+        (&json!(51), &json!(true)),
+        "{answer}"
+    );
     assert_eq!(answer["payments"], json!({"x": 1, "y": 50}));
 }
 
@@ -119,7 +150,10 @@ fn a_file_of_several_problems_gives_an_answer_to_each() {
     let two = "2\n 1 2  5 6  1 1  2\n 2 1  7 4  1 1  1 1\n";
     let folder = folder(&[("gap.txt", two)]);
     let answers = solved(folder.path(), &["gap.txt"]);
-    let objectives: Vec<_> = answers.iter().map(|answer| answer["objective"].as_i64()).collect();
+    let objectives: Vec<_> = answers
+        .iter()
+        .map(|answer| answer["objective"].as_i64())
+        .collect();
     assert_eq!(objectives, [Some(11), Some(4)]);
     let second = solved(folder.path(), &["gap.txt", "--problem", "2", "--maximize"]);
     assert_eq!((second.len(), &second[0]["objective"]), (1, &json!(7)));
@@ -140,9 +174,15 @@ fn what_cannot_be_solved_is_said_with_file_and_place() {
     let table: [(&[&str], &str); 8] = [
         (&["missing.csv"], "missing.csv"),
         (&["bids.csv"], "bids.csv: columns task, agent and price"),
-        (&["below.csv", "--mechanism", "vcg"], "the price -3 of agent ann for task roof"),
+        (
+            &["below.csv", "--mechanism", "vcg"],
+            "the price -3 of agent ann for task roof",
+        ),
         (&["odd.txt"], "odd.txt: 3 numbers that begin with 3 1"),
-        (&["gap.txt", "--mechanism", "first-price"], "only gap can take"),
+        (
+            &["gap.txt", "--mechanism", "first-price"],
+            "only gap can take",
+        ),
         (&["gap.txt", "--problem", "2"], "problem 2 of 1"),
         (&["empty.txt"], "empty.txt: no numbers"),
         (&["twice.csv"], "agent ann bids twice on task roof"),
@@ -169,9 +209,16 @@ fn data(name: &str) -> Option<PathBuf> {
 #[test]
 fn published_assignments_are_reached() {
     let folder = folder(&[]);
-    let table = [("assign100", 305), ("assign200", 475), ("assign300", 626), ("assignp800", 2239)];
+    let table = [
+        ("assign100", 305),
+        ("assign200", 475),
+        ("assign300", 626),
+        ("assignp800", 2239),
+    ];
     for (name, optimum) in table {
-        let Some(path) = data(&format!("assignment/{name}.txt")) else { continue };
+        let Some(path) = data(&format!("assignment/{name}.txt")) else {
+            continue;
+        };
         let answer = &solved(folder.path(), &[path.to_str().unwrap()])[0];
         assert_eq!(answer["objective"], optimum, "{name}");
         assert_eq!(answer["optimal"], true, "{name}");
@@ -181,18 +228,33 @@ fn published_assignments_are_reached() {
 #[test]
 fn published_generalised_assignments_are_reached_within_half_a_percent() {
     let folder = folder(&[]);
-    let Some(bounds) = data("gap/bounds.txt") else { return };
-    for line in std::fs::read_to_string(bounds).unwrap().lines().filter(|line| line.contains('_')) {
+    let Some(bounds) = data("gap/bounds.txt") else {
+        return;
+    };
+    for line in std::fs::read_to_string(bounds)
+        .unwrap()
+        .lines()
+        .filter(|line| line.contains('_'))
+    {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let (name, sense) = fields[0].rsplit_once('_').unwrap();
         let (low, high): (f64, f64) = (fields[1].parse().unwrap(), fields[2].parse().unwrap());
-        let Some(path) = data(&format!("gap/{name}")) else { continue };
+        let Some(path) = data(&format!("gap/{name}")) else {
+            continue;
+        };
         let sense: &[&str] = if sense == "Max" { &["--maximize"] } else { &[] };
         let arguments = [path.to_str().unwrap(), "--effort", "30000000"];
         let answer = &solved(folder.path(), &[&arguments, sense].concat())[0];
         let objective = answer["objective"].as_f64().unwrap();
-        let far = if sense.is_empty() { objective / high } else { low / objective };
+        let far = if sense.is_empty() {
+            objective / high
+        } else {
+            low / objective
+        };
         assert!(far <= 1.005, "{line}: {objective}");
-        assert!((low..=high).contains(&objective) || far > 1.0, "{line}: {objective} is too good");
+        assert!(
+            (low..=high).contains(&objective) || far > 1.0,
+            "{line}: {objective} is too good"
+        );
     }
 }

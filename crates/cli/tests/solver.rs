@@ -1,7 +1,11 @@
 //! A market that takes solutions, end to end: real validators, bidders and a requester over
 //! sockets, `quorate solver`, and members that propose what is poor and what does not hold.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 mod program;
 
@@ -49,7 +53,10 @@ fn found(folder: &Path) {
     for name in VALIDATORS {
         let operator = format!("op-{name}");
         let listen = ["--listen", "/ip4/127.0.0.1/tcp/0"];
-        succeed(folder, &[&["init", name, "--operator", &operator], &listen[..]].concat());
+        succeed(
+            folder,
+            &[&["init", name, "--operator", &operator], &listen[..]].concat(),
+        );
     }
     std::fs::write(folder.join("markets.toml"), MARKETS).unwrap();
     succeed(folder, &["init", "port", "--operator", "port"]);
@@ -63,11 +70,20 @@ fn found(folder: &Path) {
     }
     for name in BIDDERS.into_iter().chain(OTHERS) {
         succeed(folder, &["init", name, "--operator", name]);
-        let slots = if BIDDERS.contains(&name) { "slots=2" } else { "slots=0" };
+        let slots = if BIDDERS.contains(&name) {
+            "slots=2"
+        } else {
+            "slots=0"
+        };
         let (card, file) = (format!("{name}/member.toml"), format!("{name}.att"));
-        let attest = ["attest", "port", "--agent", &card, "--out", &file, "--amount", slots];
+        let attest = [
+            "attest", "port", "--agent", &card, "--out", &file, "--amount", slots,
+        ];
         succeed(folder, &attest);
-        succeed(folder, &["join", name, "genesis.toml", "--attestation", &file]);
+        succeed(
+            folder,
+            &["join", name, "genesis.toml", "--attestation", &file],
+        );
     }
 }
 
@@ -92,7 +108,10 @@ struct Bidder(u64);
 #[async_trait]
 impl Agent for Bidder {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { amounts: slots(2), ..Capabilities::new() }
+        Capabilities {
+            amounts: slots(2),
+            ..Capabilities::new()
+        }
     }
 
     async fn bid(&mut self, call: &CallForBids) -> Option<Offer> {
@@ -117,7 +136,12 @@ async fn bidders(folder: &Path) -> Vec<NodeHandle> {
     let mut nodes = Vec::new();
     for (index, name) in (1..).zip(BIDDERS) {
         let node = Node::builder(Home::new(folder.join(name)));
-        let node = node.agent(Bidder(index)).agent(Bidder(index)).start().await.unwrap();
+        let node = node
+            .agent(Bidder(index))
+            .agent(Bidder(index))
+            .start()
+            .await
+            .unwrap();
         node.ready().await.unwrap();
         nodes.push(node);
     }
@@ -125,7 +149,10 @@ async fn bidders(folder: &Path) -> Vec<NodeHandle> {
 }
 
 async fn member(folder: &Path, name: &str) -> NodeHandle {
-    let node = Node::builder(Home::new(folder.join(name))).start().await.unwrap();
+    let node = Node::builder(Home::new(folder.join(name)))
+        .start()
+        .await
+        .unwrap();
     node.ready().await.unwrap();
     node
 }
@@ -137,7 +164,9 @@ async fn propose(
 ) -> (u64, NodeHandle) {
     let mut events = node.subscribe();
     loop {
-        let NodeEvent::Solve { market, window } = events.recv().await.unwrap() else { continue };
+        let NodeEvent::Solve { market, window } = events.recv().await.unwrap() else {
+            continue;
+        };
         let Some(standing) = node.standing_bids(market.clone(), window).await.unwrap() else {
             continue;
         };
@@ -151,12 +180,22 @@ async fn propose(
 fn poor(standing: &StandingBids, _: PublicKey) -> Vec<Pair> {
     let live = standing.bids.iter().filter(|bid| bid.excluded.is_none());
     let dearest = live.max_by_key(|bid| bid.price).unwrap();
-    vec![Pair { task: dearest.task, agent: dearest.agent }]
+    vec![Pair {
+        task: dearest.task,
+        agent: dearest.agent,
+    }]
 }
 
 /// Everything to itself, which has bid on nothing.
 fn wrong(standing: &StandingBids, me: PublicKey) -> Vec<Pair> {
-    standing.tasks.iter().map(|task| Pair { task: task.task, agent: me }).collect()
+    standing
+        .tasks
+        .iter()
+        .map(|task| Pair {
+            task: task.task,
+            agent: me,
+        })
+        .collect()
 }
 
 /// What the swarm refuses of a node next.
@@ -178,9 +217,14 @@ async fn refusal(
 async fn requested(folder: &Path, desk: &NodeHandle) -> BTreeMap<u64, Dossier> {
     let kept = folder.join("kept");
     std::fs::create_dir(&kept).unwrap();
-    let spec =
-        |demand| TaskSpec { demand: slots(demand), ..TaskSpec::new("grid".parse().unwrap()) };
-    let tasks = desk.submit_all([2, 1, 1, 2, 1, 1].map(spec).to_vec()).await.unwrap();
+    let spec = |demand| TaskSpec {
+        demand: slots(demand),
+        ..TaskSpec::new("grid".parse().unwrap())
+    };
+    let tasks = desk
+        .submit_all([2, 1, 1, 2, 1, 1].map(spec).to_vec())
+        .await
+        .unwrap();
     let mut dossiers = BTreeMap::new();
     for task in tasks {
         let certificate = task.awarded().await.unwrap();
@@ -212,7 +256,10 @@ fn solutions(dossier: &Dossier) -> Vec<&SolutionInput> {
 
 /// The lines of `quorate solver --json`.
 fn objects(lines: &[String]) -> Vec<Value> {
-    lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+    lines
+        .iter()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -227,7 +274,15 @@ async fn m31_a_poor_solution_is_kept_a_wrong_one_refused_and_the_best_wins() {
         let loser = member(folder, "poor").await;
         let solver = Process::start(
             folder,
-            &["solver", "carl", "--market", "grid", "--windows", "1", "--json"],
+            &[
+                "solver",
+                "carl",
+                "--market",
+                "grid",
+                "--windows",
+                "1",
+                "--json",
+            ],
             "carl.log",
         );
         solver.wait_for("{\"event\":\"ready\"");
@@ -245,7 +300,10 @@ async fn m31_a_poor_solution_is_kept_a_wrong_one_refused_and_the_best_wins() {
             assert_eq!((task.is_some(), reason), (true, Reason::NoBid));
         }
         let dossier = &dossiers[&window];
-        let kept: Vec<_> = solutions(dossier).into_iter().map(|kept| kept.agent).collect();
+        let kept: Vec<_> = solutions(dossier)
+            .into_iter()
+            .map(|kept| kept.agent)
+            .collect();
         assert_eq!((kept, dossier.record.solution), (vec![poor_key], None));
         check_solver(solver, window, dossier);
         endless.wait_for(&format!("looked     grid, window {window}: "));
@@ -264,11 +322,23 @@ async fn m31_a_poor_solution_is_kept_a_wrong_one_refused_and_the_best_wins() {
 fn check_solver(solver: Process, window: u64, dossier: &Dossier) {
     let (lines, code) = solver.finish();
     let said = objects(&lines);
-    let [line] = &said[..] else { panic!("{said:?}") };
+    let [line] = &said[..] else {
+        panic!("{said:?}")
+    };
     assert_eq!(code, Some(0));
-    assert_eq!((&line["event"], &line["market"]), (&"window".into(), &"grid".into()));
-    assert_eq!((&line["window"], &line["outcome"]), (&window.into(), &"not_better".into()));
-    assert_eq!((&line["optimal"], &line["found"]), (&true.into(), &line["baseline"]), "{line}");
+    assert_eq!(
+        (&line["event"], &line["market"]),
+        (&"window".into(), &"grid".into())
+    );
+    assert_eq!(
+        (&line["window"], &line["outcome"]),
+        (&window.into(), &"not_better".into())
+    );
+    assert_eq!(
+        (&line["optimal"], &line["found"]),
+        (&true.into(), &line["baseline"]),
+        "{line}"
+    );
     let record = &dossier.record;
     assert_eq!(line["baseline"]["tasks"], record.assigned, "{line}");
     assert_eq!(line["baseline"]["total"], record.total, "{line}");
@@ -279,10 +349,20 @@ fn check_replay(folder: &Path, window: u64) {
     let replay = ["audit", "replay", "kept", "--trust", "genesis.toml"];
     let said: Value =
         serde_json::from_str(&succeed(folder, &[&replay[..], &["--json"]].concat())).unwrap();
-    assert_eq!((&said["verdict"], &said["verified"]), (&"verified".into(), &6.into()), "{said}");
+    assert_eq!(
+        (&said["verdict"], &said["verified"]),
+        (&"verified".into(), &6.into()),
+        "{said}"
+    );
     let auctions = said["auctions"].as_array().unwrap();
-    let auction = auctions.iter().find(|auction| auction["window"] == window).unwrap();
-    assert_eq!((&auction["solutions"], &auction["solution"]), (&1.into(), &Value::Null));
+    let auction = auctions
+        .iter()
+        .find(|auction| auction["window"] == window)
+        .unwrap();
+    assert_eq!(
+        (&auction["solutions"], &auction["solution"]),
+        (&1.into(), &Value::Null)
+    );
     let text = succeed(folder, &replay);
     assert!(text.contains("; none of 1 solutions was better"), "{text}");
 }
@@ -299,7 +379,16 @@ fn what_cannot_solve_is_told_why() {
     succeed(folder, &["init", "stranger", "--operator", "stranger"]);
     succeed(folder, &["join", "stranger", "genesis.toml"]);
     assert!(solver("stranger", &[]).contains("has no attestation"));
-    succeed(folder, &["join", "carl", "genesis.toml", "--boot", "/ip4/127.0.0.1/tcp/1"]);
+    succeed(
+        folder,
+        &[
+            "join",
+            "carl",
+            "genesis.toml",
+            "--boot",
+            "/ip4/127.0.0.1/tcp/1",
+        ],
+    );
     let error = solver("carl", &["--market", "moon"]);
     assert!(
         error.contains("--market moon: there is none of that name, but grid, plain, tasks"),

@@ -1,7 +1,11 @@
 //! A swarm of real processes on the loopback interface, from `init` to the audit of its
 //! certificates by someone who has the genesis and nothing else.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 mod program;
 
@@ -29,7 +33,10 @@ fn found(folder: &Path) {
     for name in VALIDATORS {
         let operator = format!("op-{name}");
         let listen = ["--listen", "/ip4/127.0.0.1/tcp/0"];
-        succeed(folder, &[&["init", name, "--operator", &operator], &listen[..]].concat());
+        succeed(
+            folder,
+            &[&["init", name, "--operator", &operator], &listen[..]].concat(),
+        );
     }
     for name in ["port", "worker", "desk"] {
         succeed(folder, &["init", name, "--operator", name]);
@@ -42,11 +49,17 @@ fn found(folder: &Path) {
     for name in VALIDATORS.into_iter().chain(["port", "worker", "desk"]) {
         succeed(folder, &["join", name, "genesis.toml"]);
     }
-    for (name, word) in [("worker", ["--label", "printer"]), ("desk", ["--amount", "slots=0"])] {
+    for (name, word) in [
+        ("worker", ["--label", "printer"]),
+        ("desk", ["--amount", "slots=0"]),
+    ] {
         let (card, file) = (format!("{name}/member.toml"), format!("{name}.att"));
         let attest = ["attest", "port", "--agent", &card, "--out", &file];
         succeed(folder, &[&attest[..], &word].concat());
-        succeed(folder, &["join", name, "genesis.toml", "--attestation", &file]);
+        succeed(
+            folder,
+            &["join", name, "genesis.toml", "--attestation", &file],
+        );
     }
     std::fs::write(folder.join("agent.sh"), AGENT).unwrap();
 }
@@ -60,19 +73,45 @@ fn start(folder: &Path) -> (Vec<Process>, String) {
         let node = ["node", name, "--boot", &boot];
         nodes.push(Process::start(folder, &node, &format!("{name}.log")));
     }
-    let worker = ["node", "worker", "--boot", &boot, "--command", "sh", "agent.sh"];
+    let worker = [
+        "node",
+        "worker",
+        "--boot",
+        &boot,
+        "--command",
+        "sh",
+        "agent.sh",
+    ];
     nodes.push(Process::start(folder, &worker, "worker.log"));
     (nodes, boot)
 }
 
 /// Submits two tasks; every thing that happened.
 fn submit(folder: &Path) -> Vec<Value> {
-    let task = ["submit", "desk", "--payload", "print this", "--require-label", "printer"];
-    let how = ["--count", "2", "--timeout", "60s", "--out", "certificates", "--json"];
+    let task = [
+        "submit",
+        "desk",
+        "--payload",
+        "print this",
+        "--require-label",
+        "printer",
+    ];
+    let how = [
+        "--count",
+        "2",
+        "--timeout",
+        "60s",
+        "--out",
+        "certificates",
+        "--json",
+    ];
     let output = run(folder, &[&task[..], &how].concat());
     let lines = text(&output.stdout);
     assert!(output.status.success(), "{lines}{}", text(&output.stderr));
-    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 #[test]
@@ -86,12 +125,27 @@ fn work_is_awarded_done_and_audited_by_an_outsider() {
     succeed(folder, &["join", "desk", "genesis.toml", "--boot", &boot]);
 
     let happened = submit(folder);
-    let count = |name: &str| happened.iter().filter(|event| event["event"] == name).count();
-    assert_eq!((count("submitted"), count("awarded"), count("completed")), (2, 2, 2));
+    let count = |name: &str| {
+        happened
+            .iter()
+            .filter(|event| event["event"] == name)
+            .count()
+    };
+    assert_eq!(
+        (count("submitted"), count("awarded"), count("completed")),
+        (2, 2, 2)
+    );
     for event in happened.iter().filter(|event| event["event"] == "awarded") {
-        assert_eq!((&event["price"], &event["token"]), (&7.into(), &1.into()), "{event}");
+        assert_eq!(
+            (&event["price"], &event["token"]),
+            (&7.into(), &1.into()),
+            "{event}"
+        );
     }
-    for event in happened.iter().filter(|event| event["event"] == "completed") {
+    for event in happened
+        .iter()
+        .filter(|event| event["event"] == "completed")
+    {
         assert_eq!(event["detail"], "done", "{event}");
     }
 
@@ -99,8 +153,14 @@ fn work_is_awarded_done_and_audited_by_an_outsider() {
         assert_eq!(node.terminate(), Some(0));
     }
     let log = std::fs::read_to_string(folder.join("a.log")).unwrap();
-    assert!(log.contains("committed") && log.contains("stopping"), "{log}");
-    assert_eq!(succeed(folder, &["node", "repair", "a"]), "nothing is damaged\n");
+    assert!(
+        log.contains("committed") && log.contains("stopping"),
+        "{log}"
+    );
+    assert_eq!(
+        succeed(folder, &["node", "repair", "a"]),
+        "nothing is damaged\n"
+    );
     audit_elsewhere(folder);
 }
 
@@ -124,16 +184,39 @@ fn audit_elsewhere(folder: &Path) {
     assert_eq!(names.len(), count, "{all:?}");
     let how = ["--trust", "genesis.toml", "--min-operators", "3"];
     let said = succeed(to, &[&["audit", "verify"], &names[..], &how].concat());
-    assert!(said.ends_with(&format!("{count} of {count} verified\n")), "{said}");
+    assert!(
+        said.ends_with(&format!("{count} of {count} verified\n")),
+        "{said}"
+    );
     let said = succeed(to, &[&["audit", "replay"], &all[..], &how].concat());
     let auctions = dossiers.len();
-    assert!(said.ends_with(&format!("{auctions} of {auctions} auctions agree\n")), "{said}");
+    assert!(
+        said.ends_with(&format!("{auctions} of {auctions} auctions agree\n")),
+        "{said}"
+    );
 
-    let other = ["genesis", "--name", "harbour", "--attester", "port/member.toml", "--validator"];
-    let cards = ["a/member.toml", "b/member.toml", "c/member.toml", "--out", "other.toml"];
+    let other = [
+        "genesis",
+        "--name",
+        "harbour",
+        "--attester",
+        "port/member.toml",
+        "--validator",
+    ];
+    let cards = [
+        "a/member.toml",
+        "b/member.toml",
+        "c/member.toml",
+        "--out",
+        "other.toml",
+    ];
     succeed(folder, &[&other[..], &cards].concat());
     let root = folder.join("other.toml");
     let how = ["--trust", root.to_str().unwrap()];
     let output = run(to, &[&["audit", "verify"], &names[..], &how].concat());
-    assert_eq!(output.status.code(), Some(1), "another swarm's genesis proves nothing");
+    assert_eq!(
+        output.status.code(),
+        Some(1),
+        "another swarm's genesis proves nothing"
+    );
 }

@@ -138,7 +138,10 @@ impl Driver {
 
     fn propose(&mut self, round: Round, block: BlockId, outputs: &mut Vec<Output>) {
         if round == self.state.round && self.awaits_build() {
-            self.apply(round::step(self.state, RoundInput::Built { block }), outputs);
+            self.apply(
+                round::step(self.state, RoundInput::Built { block }),
+                outputs,
+            );
         }
     }
 
@@ -166,7 +169,11 @@ impl Driver {
     /// Whether this node was asked to sign in this slot of the current round, or is known to have
     /// signed there.
     fn has_spoken(&self, kind: Kind) -> bool {
-        let known = |me| self.tally.statement_of(me, self.state.round, kind).is_some();
+        let known = |me| {
+            self.tally
+                .statement_of(me, self.state.round, kind)
+                .is_some()
+        };
         self.signed.contains_key(&kind) || self.config.me.as_ref().is_some_and(known)
     }
 }

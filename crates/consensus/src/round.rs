@@ -54,7 +54,13 @@ pub struct RoundState {
 impl RoundState {
     /// The state before the first round of a height.
     pub fn new(height: Height) -> Self {
-        Self { height, round: 0, step: Step::Unstarted, locked: None, valid: None }
+        Self {
+            height,
+            round: 0,
+            step: Step::Unstarted,
+            locked: None,
+            valid: None,
+        }
     }
 }
 
@@ -190,14 +196,25 @@ pub fn step(state: RoundState, input: RoundInput) -> Transition {
         (Step::Unstarted, _) => state.stays(),
 
         (Step::Propose, In::Built { block }) => {
-            state.does(Rule::ProposeBuilt, Out::Propose { block, pol_round: None }) // L18-L19
+            state.does(
+                Rule::ProposeBuilt,
+                Out::Propose {
+                    block,
+                    pol_round: None,
+                },
+            ) // L18-L19
         }
         (Step::Propose, In::Proposal { block, validity }) => {
             state.answers(block, validity) // L22-L27
         }
-        (Step::Propose, In::Reproposal { block, pol_round, validity })
-            if pol_round < state.round =>
-        {
+        (
+            Step::Propose,
+            In::Reproposal {
+                block,
+                pol_round,
+                validity,
+            },
+        ) if pol_round < state.round => {
             state.answers_again(block, pol_round, validity) // L28-L33
         }
         (Step::Prevote, In::PrevoteAny) => {
@@ -229,20 +246,35 @@ pub fn step(state: RoundState, input: RoundInput) -> Transition {
 
 impl RoundState {
     fn stays(self) -> Transition {
-        Transition { state: self, outputs: Vec::new(), rule: None }
+        Transition {
+            state: self,
+            outputs: Vec::new(),
+            rule: None,
+        }
     }
 
     fn does(self, rule: Rule, output: RoundOutput) -> Transition {
-        Transition { state: self, outputs: vec![output], rule: Some(rule) }
+        Transition {
+            state: self,
+            outputs: vec![output],
+            rule: Some(rule),
+        }
     }
 
     /// L11-L21.
     fn starts(self, round: Round, role: Role) -> Transition {
-        let state = Self { round, step: Step::Propose, ..self };
+        let state = Self {
+            round,
+            step: Step::Propose,
+            ..self
+        };
         let mut outputs = vec![RoundOutput::Schedule(Step::Propose)];
         let rule = match (role, state.valid) {
             (Role::Proposer, Some((block, valid_round))) => {
-                outputs.push(RoundOutput::Propose { block, pol_round: Some(valid_round) }); // L16
+                outputs.push(RoundOutput::Propose {
+                    block,
+                    pol_round: Some(valid_round),
+                }); // L16
                 Rule::ReproposeValid
             }
             (Role::Proposer, None) => {
@@ -251,7 +283,11 @@ impl RoundState {
             }
             (Role::Follower, _) => Rule::FollowRound,
         };
-        Transition { state, outputs, rule: Some(rule) }
+        Transition {
+            state,
+            outputs,
+            rule: Some(rule),
+        }
     }
 
     /// L23-L27.
@@ -266,7 +302,9 @@ impl RoundState {
 
     /// L29-L33.
     fn answers_again(self, block: BlockId, pol_round: Round, validity: Validity) -> Transition {
-        let free = self.locked.is_none_or(|(id, round)| round <= pol_round || id == block);
+        let free = self
+            .locked
+            .is_none_or(|(id, round)| round <= pol_round || id == block);
         if free && validity == Validity::Valid {
             self.prevotes(Rule::PrevoteReproposal, Some(block))
         } else {
@@ -275,16 +313,29 @@ impl RoundState {
     }
 
     fn prevotes(self, rule: Rule, block: Option<BlockId>) -> Transition {
-        Self { step: Step::Prevote, ..self }.does(rule, RoundOutput::Prevote(block))
+        Self {
+            step: Step::Prevote,
+            ..self
+        }
+        .does(rule, RoundOutput::Prevote(block))
     }
 
     fn precommits(self, rule: Rule, block: Option<BlockId>) -> Transition {
-        Self { step: Step::Precommit, ..self }.does(rule, RoundOutput::Precommit(block))
+        Self {
+            step: Step::Precommit,
+            ..self
+        }
+        .does(rule, RoundOutput::Precommit(block))
     }
 
     fn locks(self, block: BlockId) -> Transition {
         let polka = Some((block, self.round));
-        Self { locked: polka, valid: polka, ..self }.precommits(Rule::Lock, Some(block))
+        Self {
+            locked: polka,
+            valid: polka,
+            ..self
+        }
+        .precommits(Rule::Lock, Some(block))
     }
 
     /// A second polka of one round (over a third of the power is faulty) is not the first time.
@@ -292,14 +343,24 @@ impl RoundState {
         match self.valid {
             Some((_, round)) if round == self.round => self.stays(),
             _ => {
-                let state = Self { valid: Some((block, self.round)), ..self };
-                Transition { rule: Some(Rule::RememberValid), ..state.stays() }
+                let state = Self {
+                    valid: Some((block, self.round)),
+                    ..self
+                };
+                Transition {
+                    rule: Some(Rule::RememberValid),
+                    ..state.stays()
+                }
             }
         }
     }
 
     fn decides(self, round: Round, block: BlockId) -> Transition {
         let output = RoundOutput::Decide { round, block };
-        Self { step: Step::Decided, ..self }.does(Rule::Decide, output)
+        Self {
+            step: Step::Decided,
+            ..self
+        }
+        .does(Rule::Decide, output)
     }
 }

@@ -58,7 +58,11 @@ struct Ballots {
 impl Tally {
     /// Nothing counted yet.
     pub fn new(validators: Arc<ValidatorSet>) -> Self {
-        Self { validators, rounds: BTreeMap::new(), conflicts: Conflicts::default() }
+        Self {
+            validators,
+            rounds: BTreeMap::new(),
+            conflicts: Conflicts::default(),
+        }
     }
 
     /// Whether a statement would bring anything, for a node that stands in round `own`: within the
@@ -70,11 +74,16 @@ impl Tally {
         }
         if is_far(own, said.round)
             && (said.kind == Kind::Proposal
-                || self.far_round_of(own, &signed.signer).is_some_and(|at| at > said.round))
+                || self
+                    .far_round_of(own, &signed.signer)
+                    .is_some_and(|at| at > said.round))
         {
             return false;
         }
-        match self.ballot(said.round, said.kind).and_then(|ballot| ballot.of(&signed.signer)) {
+        match self
+            .ballot(said.round, said.kind)
+            .and_then(|ballot| ballot.of(&signed.signer))
+        {
             None => true,
             Some(held) => held.statement != *said && self.conflicts.second_of(signed).is_none(),
         }
@@ -99,8 +108,12 @@ impl Tally {
         // First the certificate: its own votes need not be assembled into another.
         let said = &certificate.statement;
         let (round, kind) = (said.round, said.kind);
-        let kept =
-            self.rounds.entry(round).or_default().ballot_mut(kind).certify(certificate.clone());
+        let kept = self
+            .rounds
+            .entry(round)
+            .or_default()
+            .ballot_mut(kind)
+            .certify(certificate.clone());
         added.certificates.extend(kept);
         for signed in certificate.verified_statements() {
             if self.has_room(own, &signed) {
@@ -128,9 +141,14 @@ impl Tally {
     /// Whether this very statement with this very signature is held.
     pub fn holds(&self, signed: &SignedStatement) -> bool {
         let said = &signed.statement;
-        let first = self.ballot(said.round, said.kind).and_then(|b| b.of(&signed.signer));
+        let first = self
+            .ballot(said.round, said.kind)
+            .and_then(|b| b.of(&signed.signer));
         first.is_some_and(|held| **held == *signed)
-            || self.conflicts.second_of(signed).is_some_and(|held| held == signed)
+            || self
+                .conflicts
+                .second_of(signed)
+                .is_some_and(|held| held == signed)
     }
 
     /// More than two thirds of the power said this.
@@ -149,7 +167,9 @@ impl Tally {
         round: Round,
         kind: Kind,
     ) -> impl Iterator<Item = &Verified<QuorumCertificate>> {
-        self.ballot(round, kind).into_iter().flat_map(Ballot::certificates)
+        self.ballot(round, kind)
+            .into_iter()
+            .flat_map(Ballot::certificates)
     }
 
     /// Polkas for blocks, ascending by round.
@@ -179,17 +199,25 @@ impl Tally {
     /// distinct signers, prevotes and precommits together (L55, rule 5).
     pub fn skip_round(&self, own: Round) -> Option<Round> {
         let later = self.rounds.range(own.checked_add(1)?..).rev();
-        later.map(|(round, ballots)| (*round, ballots)).find_map(|(round, ballots)| {
-            let power = self.validators.power_of(ballots.voters());
-            self.validators.has_correct(power).then_some(round)
-        })
+        later
+            .map(|(round, ballots)| (*round, ballots))
+            .find_map(|(round, ballots)| {
+                let power = self.validators.power_of(ballots.voters());
+                self.validators.has_correct(power).then_some(round)
+            })
     }
 
     /// All that counts in a round: proposal, prevotes, precommits.
     pub fn statements(&self, round: Round) -> impl Iterator<Item = &Verified<SignedStatement>> {
         self.rounds.get(&round).into_iter().flat_map(|ballots| {
-            let Ballots { proposal, prevotes, precommits } = ballots;
-            [proposal, prevotes, precommits].into_iter().flat_map(Ballot::statements)
+            let Ballots {
+                proposal,
+                prevotes,
+                precommits,
+            } = ballots;
+            [proposal, prevotes, precommits]
+                .into_iter()
+                .flat_map(Ballot::statements)
         })
     }
 
@@ -199,7 +227,8 @@ impl Tally {
         for (_, ballots) in self.rounds.range_mut(..oldest) {
             ballots.condense();
         }
-        self.rounds.retain(|round, ballots| *round >= oldest || !ballots.is_bare());
+        self.rounds
+            .retain(|round, ballots| *round >= oldest || !ballots.is_bare());
         self.conflicts.forget_before(oldest);
     }
 
@@ -207,7 +236,11 @@ impl Tally {
     fn count(&mut self, own: Round, signed: Verified<SignedStatement>, added: &mut Added) {
         let said = &signed.statement;
         let (round, kind, block) = (said.round, said.kind, said.block);
-        if let Some(first) = self.ballot(round, kind).and_then(|b| b.of(&signed.signer)).cloned() {
+        if let Some(first) = self
+            .ballot(round, kind)
+            .and_then(|b| b.of(&signed.signer))
+            .cloned()
+        {
             added.evidence.extend(self.conflicts.add(&first, signed));
             return;
         }
@@ -218,13 +251,17 @@ impl Tally {
         let ballot = self.rounds.entry(round).or_default().ballot_mut(kind);
         ballot.count(signed, power);
         if kind != Kind::Proposal {
-            added.certificates.extend(ballot.assemble(block, &self.validators));
+            added
+                .certificates
+                .extend(ballot.assemble(block, &self.validators));
         }
     }
 
     /// Forgets the votes of `signer` in far rounds before `round`.
     fn leave_far_round(&mut self, own: Round, signer: &PublicKey, round: Round) {
-        let Some(at) = self.far_round_of(own, signer).filter(|at| *at < round) else { return };
+        let Some(at) = self.far_round_of(own, signer).filter(|at| *at < round) else {
+            return;
+        };
         let power = self.validators.power(signer);
         if let Some(ballots) = self.rounds.get_mut(&at) {
             ballots.prevotes.remove(signer, power);
@@ -237,7 +274,10 @@ impl Tally {
 
     /// The far round this validator was heard in.
     fn far_round_of(&self, own: Round, signer: &PublicKey) -> Option<Round> {
-        let far = self.rounds.range(own.saturating_add(limits::ROUNDS_AHEAD)..).rev();
+        let far = self
+            .rounds
+            .range(own.saturating_add(limits::ROUNDS_AHEAD)..)
+            .rev();
         far.filter(|(round, _)| is_far(own, **round))
             .find(|(_, ballots)| ballots.voters().any(|voter| voter == signer))
             .map(|(round, _)| *round)
@@ -263,7 +303,10 @@ impl Ballots {
     }
 
     fn voters(&self) -> impl Iterator<Item = &PublicKey> {
-        self.prevotes.statements().chain(self.precommits.statements()).map(|s| &s.signer)
+        self.prevotes
+            .statements()
+            .chain(self.precommits.statements())
+            .map(|s| &s.signer)
     }
 
     /// Whether there is neither a vote nor a certificate.

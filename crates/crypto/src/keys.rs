@@ -53,14 +53,22 @@ impl SecretKey {
     pub fn sign<T: Signable>(&self, payload: T) -> Verified<Sign1<T>> {
         let signer = self.public_key();
         let signature = self.raw(&Sign1::to_be_signed(&signer, &payload));
-        Verified::trusted(Sign1 { signer, payload, signature })
+        Verified::trusted(Sign1 {
+            signer,
+            payload,
+            signature,
+        })
     }
 
     /// Signs a statement. Only with the signing guard's permission.
     pub fn sign_statement(&self, statement: Statement) -> Verified<SignedStatement> {
         let signer = self.public_key();
         let signature = self.raw(&statement.to_be_signed(&signer));
-        Verified::trusted(SignedStatement { statement, signer, signature })
+        Verified::trusted(SignedStatement {
+            statement,
+            signer,
+            signature,
+        })
     }
 
     /// A key for a part of this process that is not a validator's, derived from the seed: the same

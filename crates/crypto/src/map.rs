@@ -15,8 +15,15 @@ pub struct AuthenticatedMap {
 
 #[derive(Debug)]
 enum Node {
-    Leaf { key: Hash, value: Hash, hash: Hash },
-    Branch { children: [Option<Arc<Node>>; 2], hash: Hash },
+    Leaf {
+        key: Hash,
+        value: Hash,
+        hash: Hash,
+    },
+    Branch {
+        children: [Option<Arc<Node>>; 2],
+        hash: Hash,
+    },
 }
 
 /// What stands under a key, or that nothing does.
@@ -77,7 +84,9 @@ pub fn verify(root: &Hash, key: &[u8], value: Option<&[u8]>, proof: &MapProof) -
             found != key && (0..proof.siblings.len()).all(|at| bit(&found, at) == bit(&key, at))
         }
     };
-    let mut hash = proof.leaf.map_or(Hash::ZERO, |(key, value)| leaf_hash(&key, &value));
+    let mut hash = proof
+        .leaf
+        .map_or(Hash::ZERO, |(key, value)| leaf_hash(&key, &value));
     for (depth, sibling) in proof.siblings.iter().enumerate().rev() {
         hash = match bit(&key, depth) {
             0 => branch_hash(&hash, sibling),
@@ -134,7 +143,11 @@ fn remove(node: Option<Arc<Node>>, depth: usize, key: &Hash) -> Option<Arc<Node>
 }
 
 fn leaf(key: Hash, value: Hash) -> Arc<Node> {
-    Arc::new(Node::Leaf { key, value, hash: leaf_hash(&key, &value) })
+    Arc::new(Node::Leaf {
+        key,
+        value,
+        hash: leaf_hash(&key, &value),
+    })
 }
 
 fn branch(children: [Option<Arc<Node>>; 2]) -> Arc<Node> {
@@ -167,7 +180,10 @@ fn leaf_hash(key: &Hash, value: &Hash) -> Hash {
 }
 
 fn branch_hash(left: &Hash, right: &Hash) -> Hash {
-    Hash::derive("quorate 1 state branch", &[left.as_bytes(), right.as_bytes()])
+    Hash::derive(
+        "quorate 1 state branch",
+        &[left.as_bytes(), right.as_bytes()],
+    )
 }
 
 #[cfg(test)]

@@ -32,7 +32,11 @@ pub fn prove<L: AsRef<[u8]>>(leaves: &[L], index: usize) -> Option<InclusionProo
     }
     let mut path = Vec::new();
     collect_path(&leaf_hashes(leaves), index, &mut path);
-    Some(InclusionProof { size: leaves.len() as u64, index: index as u64, path })
+    Some(InclusionProof {
+        size: leaves.len() as u64,
+        index: index as u64,
+        path,
+    })
 }
 
 /// Proofs for all leaves in their order, each tree hash computed once.
@@ -41,7 +45,9 @@ pub fn prove_all<L: AsRef<[u8]>>(leaves: &[L]) -> Vec<InclusionProof> {
     let mut paths = vec![Vec::new(); leaves.len()];
     collect_paths(&leaf_hashes(leaves), &mut paths);
     let proofs = (0..size).zip(paths);
-    proofs.map(|(index, path)| InclusionProof { size, index, path }).collect()
+    proofs
+        .map(|(index, path)| InclusionProof { size, index, path })
+        .collect()
 }
 
 /// Whether `proof` shows `leaf` under `root` (RFC 9162 section 2.1.3.2).
@@ -120,16 +126,30 @@ fn leaf_hashes<L: AsRef<[u8]>>(leaves: &[L]) -> Vec<Hash> {
 }
 
 fn leaf_hash(leaf: &[u8]) -> Hash {
-    Hash(Sha256::new().chain_update([0]).chain_update(leaf).finalize().into())
+    Hash(
+        Sha256::new()
+            .chain_update([0])
+            .chain_update(leaf)
+            .finalize()
+            .into(),
+    )
 }
 
 fn node_hash(left: &Hash, right: &Hash) -> Hash {
     let hasher = Sha256::new().chain_update([1]);
-    Hash(hasher.chain_update(left.as_bytes()).chain_update(right.as_bytes()).finalize().into())
+    Hash(
+        hasher
+            .chain_update(left.as_bytes())
+            .chain_update(right.as_bytes())
+            .finalize()
+            .into(),
+    )
 }
 
 fn sized(size: u64, tree: &Hash) -> Hash {
-    let hasher = Sha256::new().chain_update([2]).chain_update(size.to_be_bytes());
+    let hasher = Sha256::new()
+        .chain_update([2])
+        .chain_update(size.to_be_bytes());
     Hash(hasher.chain_update(tree.as_bytes()).finalize().into())
 }
 

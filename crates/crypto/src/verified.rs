@@ -107,7 +107,11 @@ pub fn verify<T: Signable>(signed: Sign1<T>) -> Result<Verified<Sign1<T>>, Signa
 pub fn verify_statement(
     signed: SignedStatement,
 ) -> Result<Verified<SignedStatement>, SignatureError> {
-    check(&signed.signer, &signed.statement.to_be_signed(&signed.signer), &signed.signature)?;
+    check(
+        &signed.signer,
+        &signed.statement.to_be_signed(&signed.signer),
+        &signed.signature,
+    )?;
     Ok(Verified(signed))
 }
 
@@ -163,12 +167,19 @@ fn check_quorum(
     if !certificate.votes.is_sorted_by(|a, b| a.signer < b.signer) {
         return Err(QuorumError::Order);
     }
-    if let Some(vote) = certificate.votes.iter().find(|v| validators.get(&v.signer).is_none()) {
+    if let Some(vote) = certificate
+        .votes
+        .iter()
+        .find(|v| validators.get(&v.signer).is_none())
+    {
         return Err(QuorumError::Stranger(vote.signer));
     }
     let power = validators.power_of(certificate.votes.iter().map(|vote| &vote.signer));
     if !validators.is_quorum(power) {
-        return Err(QuorumError::Power { power, total: validators.total() });
+        return Err(QuorumError::Power {
+            power,
+            total: validators.total(),
+        });
     }
     for signed in certificate.signed_statements() {
         if !known(&signed) {
@@ -251,7 +262,10 @@ fn check_block(
 pub fn is_body_of_header(block: &Block) -> bool {
     let operations: Vec<_> = block.operations.iter().map(cbor::encode).collect();
     let evidence: Vec<_> = block.evidence.iter().map(cbor::encode).collect();
-    let commit = block.previous_commit.as_ref().map_or(Hash::ZERO, QuorumCertificate::hash);
+    let commit = block
+        .previous_commit
+        .as_ref()
+        .map_or(Hash::ZERO, QuorumCertificate::hash);
     let header = &block.header;
     header.previous_commit == commit
         && header.evidence == merkle::root(&evidence)
@@ -298,8 +312,10 @@ impl Verified<QuorumCertificate> {
         {
             return None;
         }
-        let votes =
-            votes.into_iter().map(|(signer, signature)| Vote { signer, signature }).collect();
+        let votes = votes
+            .into_iter()
+            .map(|(signer, signature)| Vote { signer, signature })
+            .collect();
         Some(Self(QuorumCertificate { statement, votes }))
     }
 
@@ -320,6 +336,8 @@ fn check(key: &PublicKey, message: &[u8], signature: &Signature) -> Result<(), S
     memo::once((key, message, signature), || {
         let point = verifying_key(key)?;
         let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
-        point.verify_strict(message, &signature).map_err(|_| SignatureError::Wrong(*key))
+        point
+            .verify_strict(message, &signature)
+            .map_err(|_| SignatureError::Wrong(*key))
     })
 }

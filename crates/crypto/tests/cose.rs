@@ -29,21 +29,31 @@ fn claims() -> Claims {
         not_before: 1,
         issued_at: 1,
         id: vec![7],
-        capabilities: Capabilities::new().label("drone").unwrap().amount("slots", 2).unwrap(),
+        capabilities: Capabilities::new()
+            .label("drone")
+            .unwrap()
+            .amount("slots", 2)
+            .unwrap(),
     }
 }
 
 fn verifies_under_coset<T: Signable>(signed: &Sign1<T>) {
     let parsed = CoseSign1::from_tagged_slice(&cbor::encode(signed)).unwrap();
     let header = &parsed.protected.header;
-    assert_eq!(header.alg, Some(RegisteredLabelWithPrivate::Assigned(Algorithm::EdDSA)));
+    assert_eq!(
+        header.alg,
+        Some(RegisteredLabelWithPrivate::Assigned(Algorithm::EdDSA))
+    );
     assert_eq!(header.key_id, signed.signer.0);
     assert!(parsed.unprotected.is_empty());
     parsed
-        .verify_signature(b"", |signature, message| check(&header.key_id, signature, message))
+        .verify_signature(b"", |signature, message| {
+            check(&header.key_id, signature, message)
+        })
         .unwrap();
-    let other = parsed
-        .verify_signature(b"aad", |signature, message| check(&header.key_id, signature, message));
+    let other = parsed.verify_signature(b"aad", |signature, message| {
+        check(&header.key_id, signature, message)
+    });
     assert!(other.is_err());
 }
 
@@ -58,7 +68,10 @@ fn each_signature_of_a_commit_verifies_under_coset() {
     let set = set(&[1, 1, 1, 1]);
     let commit = certificate(&precommit(&set), &[1, 2, 4]);
     let parsed = CoseSign::from_tagged_slice(&cbor::encode(&commit)).unwrap();
-    assert_eq!(parsed.payload.as_deref(), Some(&cbor::encode(&commit.statement)[..]));
+    assert_eq!(
+        parsed.payload.as_deref(),
+        Some(&cbor::encode(&commit.statement)[..])
+    );
     assert_eq!(parsed.signatures.len(), 3);
     for (at, vote) in commit.votes.iter().enumerate() {
         let kid = &parsed.signatures[at].protected.header.key_id;
@@ -78,8 +91,14 @@ fn what_is_signed_is_what_coset_would_sign() {
     let commit = certificate(&precommit(&set), &[1]);
     let parsed = CoseSign::from_tagged_slice(&cbor::encode(&commit)).unwrap();
     let key: PublicKey = commit.votes[0].signer;
-    assert_eq!(parsed.tbs_data(b"", &parsed.signatures[0]), commit.statement.to_be_signed(&key));
+    assert_eq!(
+        parsed.tbs_data(b"", &parsed.signatures[0]),
+        commit.statement.to_be_signed(&key)
+    );
     let signed = common::key(1).sign(claims());
     let parsed = CoseSign1::from_tagged_slice(&cbor::encode(&*signed)).unwrap();
-    assert_eq!(parsed.tbs_data(b""), Sign1::to_be_signed(&signed.signer, &signed.payload));
+    assert_eq!(
+        parsed.tbs_data(b""),
+        Sign1::to_be_signed(&signed.signer, &signed.payload)
+    );
 }

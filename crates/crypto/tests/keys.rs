@@ -52,7 +52,11 @@ fn keys_of_small_order_are_refused() {
 #[test]
 fn keys_in_another_encoding_are_refused() {
     for key in unreduced() {
-        assert_eq!(check_public_key(&key), Err(KeyError::Malformed(key)), "{key}");
+        assert_eq!(
+            check_public_key(&key),
+            Err(KeyError::Malformed(key)),
+            "{key}"
+        );
     }
     // Zero has no sign: x = 0 with the sign bit set.
     for text in [
@@ -79,7 +83,10 @@ fn good_keys_are_taken() {
     }
     let generated = SecretKey::generate().unwrap();
     assert_eq!(check_public_key(&generated.public_key()), Ok(()));
-    assert_eq!(SecretKey::from_seed(&generated.seed()).public_key(), generated.public_key());
+    assert_eq!(
+        SecretKey::from_seed(&generated.seed()).public_key(),
+        generated.public_key()
+    );
 }
 
 #[test]
@@ -90,8 +97,16 @@ fn a_forgery_that_lenient_libraries_take_is_refused() {
     let statement = precommit(&set(&[1]));
     let message = statement.to_be_signed(&signer);
     let lenient = VerifyingKey::from_bytes(&signer.0).unwrap();
-    assert!(lenient.verify(&message, &ed25519_dalek::Signature::from_bytes(&signature)).is_ok());
-    let forged = SignedStatement { statement, signer, signature: Signature(signature) };
+    assert!(
+        lenient
+            .verify(&message, &ed25519_dalek::Signature::from_bytes(&signature))
+            .is_ok()
+    );
+    let forged = SignedStatement {
+        statement,
+        signer,
+        signature: Signature(signature),
+    };
     let refused = Err(SignatureError::Key(KeyError::Weak(signer)));
     assert_eq!(verify_statement(forged), refused);
 }
@@ -116,27 +131,62 @@ fn a_signature_serves_one_statement_and_one_type() {
     let statement = precommit(&set(&[1]));
     let signed = vote(1, &statement).into_inner();
     for other in [
-        Statement { kind: Kind::Prevote, ..statement.clone() },
-        Statement { block: None, ..statement.clone() },
-        Statement { height: 10, ..statement.clone() },
-        Statement { round: 3, ..statement.clone() },
-        Statement { swarm: quorate_types::SwarmId([1; 32]), ..statement.clone() },
-        Statement { validators: quorate_types::Hash::ZERO, ..statement.clone() },
+        Statement {
+            kind: Kind::Prevote,
+            ..statement.clone()
+        },
+        Statement {
+            block: None,
+            ..statement.clone()
+        },
+        Statement {
+            height: 10,
+            ..statement.clone()
+        },
+        Statement {
+            round: 3,
+            ..statement.clone()
+        },
+        Statement {
+            swarm: quorate_types::SwarmId([1; 32]),
+            ..statement.clone()
+        },
+        Statement {
+            validators: quorate_types::Hash::ZERO,
+            ..statement.clone()
+        },
     ] {
-        let moved = SignedStatement { statement: other, ..signed.clone() };
-        assert_eq!(verify_statement(moved), Err(SignatureError::Wrong(signed.signer)));
+        let moved = SignedStatement {
+            statement: other,
+            ..signed.clone()
+        };
+        assert_eq!(
+            verify_statement(moved),
+            Err(SignatureError::Wrong(signed.signer))
+        );
     }
     let operation = operation(1, SWARM);
-    let moved = Sign1 { signature: signed.signature, ..operation.clone() };
+    let moved = Sign1 {
+        signature: signed.signature,
+        ..operation.clone()
+    };
     assert_eq!(verify(moved), Err(SignatureError::Wrong(signed.signer)));
-    let stranger = Sign1 { signer: key(2).public_key(), ..operation };
-    assert_eq!(verify(stranger), Err(SignatureError::Wrong(key(2).public_key())));
+    let stranger = Sign1 {
+        signer: key(2).public_key(),
+        ..operation
+    };
+    assert_eq!(
+        verify(stranger),
+        Err(SignatureError::Wrong(key(2).public_key()))
+    );
 }
 
 #[test]
 fn derived_keys_differ_by_swarm_and_purpose() {
     let derive = |swarm: u8, purpose: &[u8]| {
-        key(1).derive(&quorate_types::SwarmId([swarm; 32]), purpose).public_key()
+        key(1)
+            .derive(&quorate_types::SwarmId([swarm; 32]), purpose)
+            .public_key()
     };
     assert_eq!(derive(1, b"a"), derive(1, b"a"));
     assert_ne!(derive(1, b"a"), derive(2, b"a"));

@@ -70,7 +70,10 @@ fn unsorted_and_repeated_votes_are_refused() {
 fn a_stranger_is_refused_beyond_the_quorum_too() {
     let set = set(&[1, 1, 1, 1]);
     let certificate = certificate(&precommit(&set), &[1, 2, 3, 9]);
-    assert_eq!(check(certificate, &set), Some(QuorumError::Stranger(key(9).public_key())));
+    assert_eq!(
+        check(certificate, &set),
+        Some(QuorumError::Stranger(key(9).public_key()))
+    );
 }
 
 #[test]
@@ -80,20 +83,36 @@ fn each_listed_signature_counts() {
         let mut certificate = certificate(&precommit(&set), &[1, 2, 3, 4]);
         certificate.votes[at].signature.0[5] ^= 1;
         let wrong = SignatureError::Wrong(certificate.votes[at].signer);
-        assert_eq!(check(certificate, &set), Some(QuorumError::Signature(wrong)));
+        assert_eq!(
+            check(certificate, &set),
+            Some(QuorumError::Signature(wrong))
+        );
     }
 }
 
 #[test]
 fn a_weak_member_does_not_vote() {
     let weak = PublicKey([0; 32]);
-    let member = |key, power| Validator { key, power, operator: "op".parse().unwrap() };
+    let member = |key, power| Validator {
+        key,
+        power,
+        operator: "op".parse().unwrap(),
+    };
     let members = vec![member(weak, 10), member(key(1).public_key(), 1)];
     let set = ValidatorSet::new(members).unwrap();
     let mut certificate = certificate(&precommit(&set), &[1]);
-    certificate.votes.insert(0, Vote { signer: weak, signature: Signature([0; 64]) });
+    certificate.votes.insert(
+        0,
+        Vote {
+            signer: weak,
+            signature: Signature([0; 64]),
+        },
+    );
     let error = SignatureError::Key(KeyError::Weak(weak));
-    assert_eq!(check(certificate, &set), Some(QuorumError::Signature(error)));
+    assert_eq!(
+        check(certificate, &set),
+        Some(QuorumError::Signature(error))
+    );
 }
 
 #[test]
@@ -115,11 +134,17 @@ fn a_certificate_assembles_from_equal_votes_of_members() {
     assert_eq!(*assembled, certificate(&statement, &[1, 3, 4]));
     assert_eq!(assembled.verified_statements().count(), 3);
     assert!(Verified::<QuorumCertificate>::assemble(&votes[..2], &set).is_none());
-    let nil = Statement { block: None, ..statement.clone() };
+    let nil = Statement {
+        block: None,
+        ..statement.clone()
+    };
     let mixed: Vec<_> = votes.into_iter().chain([vote(2, &nil)]).collect();
     assert!(Verified::<QuorumCertificate>::assemble(&mixed, &set).is_none());
     assert!(Verified::<QuorumCertificate>::assemble(&[], &set).is_none());
-    let foreign = Statement { validators: Hash::ZERO, ..statement };
+    let foreign = Statement {
+        validators: Hash::ZERO,
+        ..statement
+    };
     let votes: Vec<_> = [1, 2, 3, 4].map(|seed| vote(seed, &foreign)).into();
     assert!(Verified::<QuorumCertificate>::assemble(&votes, &set).is_none());
 }
@@ -127,19 +152,33 @@ fn a_certificate_assembles_from_equal_votes_of_members() {
 #[test]
 fn evidence_convicts_only_by_two_signatures_that_contradict() {
     let statement = precommit(&set(&[1]));
-    let nil = Statement { block: None, ..statement.clone() };
+    let nil = Statement {
+        block: None,
+        ..statement.clone()
+    };
     let pair = Verified::<Evidence>::from_pair(&vote(1, &statement), &vote(1, &nil)).unwrap();
     assert!(verify_evidence((*pair).clone()).is_ok());
-    let later = Statement { round: 3, ..nil.clone() };
+    let later = Statement {
+        round: 3,
+        ..nil.clone()
+    };
     assert!(Verified::<Evidence>::from_pair(&vote(1, &statement), &vote(1, &later)).is_none());
     assert!(Verified::<Evidence>::from_pair(&vote(1, &statement), &vote(2, &nil)).is_none());
     assert!(Verified::<Evidence>::from_pair(&vote(1, &nil), &vote(1, &nil)).is_none());
-    let Evidence::Conflict(pair) = pair.into_inner() else { unreachable!() };
+    let Evidence::Conflict(pair) = pair.into_inner() else {
+        unreachable!()
+    };
     let mut forged = pair.clone();
     forged.second.signature = forged.first.signature;
     let wrong = SignatureError::Wrong(key(1).public_key());
-    assert_eq!(verify_evidence(Evidence::Conflict(forged)), Err(BlockError::Signature(wrong)));
-    let turned = Conflict { first: pair.second, second: pair.first };
+    assert_eq!(
+        verify_evidence(Evidence::Conflict(forged)),
+        Err(BlockError::Signature(wrong))
+    );
+    let turned = Conflict {
+        first: pair.second,
+        second: pair.first,
+    };
     let turned = Evidence::Conflict(Box::new(turned));
     assert_eq!(verify_evidence(turned), Err(BlockError::Evidence));
 }
@@ -156,7 +195,10 @@ fn bad_block(set: &ValidatorSet) -> BadBlock {
         ..block.header
     };
     let proposal = proposal_of(1, &header);
-    BadBlock { proposal, block: Block { header, ..block } }
+    BadBlock {
+        proposal,
+        block: Block { header, ..block },
+    }
 }
 
 fn proposal_of(seed: u8, header: &Header) -> SignedStatement {
@@ -190,17 +232,31 @@ fn a_bad_block_is_held_against_its_builder_alone_and_with_its_own_body() {
     let form = Some(BlockError::Evidence);
     type Change<'a> = &'a dyn Fn(&mut BadBlock);
     let cases: [(&str, Change<'_>); 10] = [
-        ("another signer", &|bad| bad.proposal = proposal_of(2, &bad.block.header)),
+        ("another signer", &|bad| {
+            bad.proposal = proposal_of(2, &bad.block.header)
+        }),
         ("a header changed by another", &|bad| {
             bad.block.header.state.0[0] ^= 1;
             bad.proposal = proposal_of(2, &bad.block.header);
         }),
-        ("a vote", &|bad| says(bad, &|statement| statement.kind = Kind::Prevote)),
-        ("a proposal on a polka", &|bad| says(bad, &|statement| statement.pol_round = Some(0))),
-        ("another round", &|bad| says(bad, &|statement| statement.round += 1)),
-        ("another height", &|bad| says(bad, &|statement| statement.height += 1)),
-        ("another swarm", &|bad| says(bad, &|statement| statement.swarm.0[0] ^= 1)),
-        ("another set", &|bad| says(bad, &|statement| statement.validators.0[0] ^= 1)),
+        ("a vote", &|bad| {
+            says(bad, &|statement| statement.kind = Kind::Prevote)
+        }),
+        ("a proposal on a polka", &|bad| {
+            says(bad, &|statement| statement.pol_round = Some(0))
+        }),
+        ("another round", &|bad| {
+            says(bad, &|statement| statement.round += 1)
+        }),
+        ("another height", &|bad| {
+            says(bad, &|statement| statement.height += 1)
+        }),
+        ("another swarm", &|bad| {
+            says(bad, &|statement| statement.swarm.0[0] ^= 1)
+        }),
+        ("another set", &|bad| {
+            says(bad, &|statement| statement.validators.0[0] ^= 1)
+        }),
         ("another body", &|bad| bad.block.operations.truncate(1)),
         ("another commit", &|bad| bad.block.previous_commit = None),
     ];
@@ -221,8 +277,14 @@ fn a_bad_block_is_held_against_its_builder_alone_and_with_its_own_body() {
 
 #[test]
 fn proposals_contradict_by_their_pol_round_too() {
-    let statement = Statement { kind: Kind::Proposal, ..precommit(&set(&[1])) };
-    let again = Statement { pol_round: Some(0), ..statement.clone() };
+    let statement = Statement {
+        kind: Kind::Proposal,
+        ..precommit(&set(&[1]))
+    };
+    let again = Statement {
+        pol_round: Some(0),
+        ..statement.clone()
+    };
     assert!(Verified::<Evidence>::from_pair(&vote(1, &statement), &vote(1, &again)).is_some());
 }
 
@@ -260,7 +322,10 @@ fn each_part_of_a_block_is_authentic_or_the_block_is_not() {
     let id = good.operations[0].payload.id();
     let signer = good.operations[0].signer;
     let error = refused(&|block| block.operations[0].signature.0[0] ^= 1);
-    assert_eq!(error, Some(BlockError::Signature(SignatureError::Wrong(signer))));
+    assert_eq!(
+        error,
+        Some(BlockError::Signature(SignatureError::Wrong(signer)))
+    );
     let error = refused(&|block| block.operations[0].signer = key(2).public_key());
     assert_eq!(error, Some(BlockError::Foreign(id)));
     let error = refused(&|block| block.operations[0] = operation(1, SwarmId([1; 32])));
@@ -270,10 +335,16 @@ fn each_part_of_a_block_is_authentic_or_the_block_is_not() {
     });
     assert_eq!(error, Some(BlockError::TooMany));
     let error = refused(&|block| block.previous_commit.as_mut().unwrap().votes.truncate(2));
-    assert!(matches!(error, Some(BlockError::PreviousCommit(QuorumError::Power { .. }))));
+    assert!(matches!(
+        error,
+        Some(BlockError::PreviousCommit(QuorumError::Power { .. }))
+    ));
     let error = refused(&|block| {
         let said = vote(1, &precommit(&set)).into_inner();
-        let twice = Conflict { first: said.clone(), second: said };
+        let twice = Conflict {
+            first: said.clone(),
+            second: said,
+        };
         block.evidence.push(Evidence::Conflict(Box::new(twice)));
     });
     assert_eq!(error, Some(BlockError::Evidence));

@@ -68,12 +68,21 @@ impl DurableReplica {
         settings: Settings,
         now: Now,
     ) -> Result<(Self, Opened), DurableError> {
-        let Settings { genesis, pace, store, points, start } = settings;
+        let Settings {
+            genesis,
+            pace,
+            store,
+            points,
+            start,
+        } = settings;
         let me = key.public_key();
         let (store, recovery) = Store::open(disk, store, points)?;
         let (mut guard, voting) = open_guard(&store, &me, start)?;
         let ledger = Ledger::genesis(genesis)?;
-        let mut opened = Opened { cuts: recovery.cuts, ..Opened::default() };
+        let mut opened = Opened {
+            cuts: recovery.cuts,
+            ..Opened::default()
+        };
         let config = Config { me, pace, voting };
         let mut life = Life::again(&store, Replica::new(config.clone(), ledger.clone(), now))?;
         if let Some(guard) = &mut guard {
@@ -81,13 +90,27 @@ impl DurableReplica {
             if let Some(from) = life.lost_log(guard) {
                 guard.raise_to(from)?;
                 opened.log_lost = Some(from);
-                let config = Config { voting: Voting::From(guard.permits_from()), ..config };
+                let config = Config {
+                    voting: Voting::From(guard.permits_from()),
+                    ..config
+                };
                 life = Life::again(&store, Replica::new(config, ledger, now))?;
             }
         }
         opened.records = life.records;
-        let Life { replica, waiting, .. } = life;
-        Ok((Self { key, replica, store, guard, waiting }, opened))
+        let Life {
+            replica, waiting, ..
+        } = life;
+        Ok((
+            Self {
+                key,
+                replica,
+                store,
+                guard,
+                waiting,
+            },
+            opened,
+        ))
     }
 }
 
@@ -109,7 +132,12 @@ impl Life {
         let (count, signed) = (records.len(), own_positions(&records, replica.public_key()));
         replica.recover(records)?;
         let waiting = std::iter::from_fn(|| replica.poll_action()).collect();
-        Ok(Self { replica, waiting, records: count, signed })
+        Ok(Self {
+            replica,
+            waiting,
+            records: count,
+            signed,
+        })
     }
 
     /// The log is the second witness of what was signed: the guard must not stand below it. Where
@@ -163,8 +191,14 @@ fn open_guard(
 
 fn restore_blocks(replica: &mut Replica, store: &Store) -> Result<(), DurableError> {
     for height in 1..=store.blocks.last_height() {
-        let Some(stored) = store.blocks.get(height)? else { break };
-        let bad = |source| DurableError::Decode { file: "blocks.log", height, source };
+        let Some(stored) = store.blocks.get(height)? else {
+            break;
+        };
+        let bad = |source| DurableError::Decode {
+            file: "blocks.log",
+            height,
+            source,
+        };
         let block: Block = cbor::decode(&stored.block, limits::BLOCK_BYTES).map_err(bad)?;
         let commit: QuorumCertificate =
             cbor::decode(&stored.proof, limits::CERTIFICATE_BYTES).map_err(bad)?;

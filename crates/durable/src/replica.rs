@@ -65,7 +65,9 @@ impl DurableReplica {
     }
 
     fn next_action(&mut self) -> Option<Action> {
-        self.waiting.pop_front().or_else(|| self.replica.poll_action())
+        self.waiting
+            .pop_front()
+            .or_else(|| self.replica.poll_action())
     }
 
     /// The protocol's state.
@@ -100,7 +102,11 @@ impl DurableReplica {
         let done = match action {
             Action::Log(height, record) => {
                 let payload = cbor::encode(&record);
-                self.store.wal.append(Record { kind: LOG_RECORD, height, payload: &payload })?;
+                self.store.wal.append(Record {
+                    kind: LOG_RECORD,
+                    height,
+                    payload: &payload,
+                })?;
                 None
             }
             Action::Sign(to_sign) => self.sign(to_sign)?,
@@ -114,14 +120,32 @@ impl DurableReplica {
             Action::Execute { ledger, block } => {
                 return Ok(Some(Effect::Execute { ledger, block }));
             }
-            Action::Propose { ledger, round, proposal } => {
-                return Ok(Some(Effect::Propose { ledger, round, proposal }));
+            Action::Propose {
+                ledger,
+                round,
+                proposal,
+            } => {
+                return Ok(Some(Effect::Propose {
+                    ledger,
+                    round,
+                    proposal,
+                }));
             }
             Action::Send(to, message) => return Ok(Some(Effect::Send(to, message))),
             Action::Reply(to, message) => return Ok(Some(Effect::Reply(to, message))),
             Action::Call(call) => return Ok(Some(Effect::Call(call))),
-            Action::Committed { round, block, commit, committed } => {
-                return Ok(Some(Effect::Committed { round, block, commit, committed }));
+            Action::Committed {
+                round,
+                block,
+                commit,
+                committed,
+            } => {
+                return Ok(Some(Effect::Committed {
+                    round,
+                    block,
+                    commit,
+                    committed,
+                }));
             }
         };
         if let Some(event) = done {
@@ -144,11 +168,19 @@ impl DurableReplica {
     fn sign_statement(&mut self, statement: Statement) -> Result<Option<Event>, DurableError> {
         self.store.wal.sync()?;
         let asked = position_of(&statement);
-        let Some(guard) = &mut self.guard else { return Err(DurableError::Unguarded { asked }) };
+        let Some(guard) = &mut self.guard else {
+            return Err(DurableError::Unguarded { asked });
+        };
         match guard.intend(asked, &cbor::encode(&statement)) {
-            Ok(_) => Ok(Some(Event::SignedStatement(self.key.sign_statement(statement)))),
+            Ok(_) => Ok(Some(Event::SignedStatement(
+                self.key.sign_statement(statement),
+            ))),
             Err(GuardError::Refused { asked, last }) => {
-                tracing::warn!(?asked, ?last, "the signing guard refused; this vote stays away");
+                tracing::warn!(
+                    ?asked,
+                    ?last,
+                    "the signing guard refused; this vote stays away"
+                );
                 Ok(None)
             }
             Err(error) => Err(error.into()),
@@ -158,7 +190,11 @@ impl DurableReplica {
     /// The guard of a key that comes back (rule 15).
     fn raise_guard(&mut self, height: Height) -> Result<Event, DurableError> {
         let me = self.key.public_key();
-        self.guard = Some(SigningGuard::create_raised(&self.store, me.as_bytes(), height)?);
+        self.guard = Some(SigningGuard::create_raised(
+            &self.store,
+            me.as_bytes(),
+            height,
+        )?);
         Ok(Event::GuardRaised(height))
     }
 
@@ -168,7 +204,9 @@ impl DurableReplica {
         commit: &QuorumCertificate,
     ) -> Result<Event, DurableError> {
         let height = block.header.height;
-        self.store.blocks.append(height, &cbor::encode(&**block), &cbor::encode(commit))?;
+        self.store
+            .blocks
+            .append(height, &cbor::encode(&**block), &cbor::encode(commit))?;
         self.store.blocks.sync()?;
         self.store.wal.truncate_below(height)?;
         Ok(Event::Persisted(height))
@@ -179,7 +217,9 @@ impl DurableReplica {
     fn serve(&self, from: Height) -> Result<Vec<Vec<u8>>, DurableError> {
         let (mut frames, mut bytes) = (Vec::new(), 0);
         for height in from..from.saturating_add(SERVED_BLOCKS) {
-            let Some(stored) = self.store.blocks.get(height)? else { break };
+            let Some(stored) = self.store.blocks.get(height)? else {
+                break;
+            };
             bytes += stored.block.len();
             frames.push(decided_frame(&stored.block, &stored.proof));
             if bytes > SERVED_BYTES {
@@ -201,7 +241,11 @@ impl std::fmt::Debug for DurableReplica {
 
 /// The guard's place of a statement.
 pub(crate) fn position_of(statement: &Statement) -> Position {
-    Position { height: statement.height, round: statement.round, step: statement.kind as u8 }
+    Position {
+        height: statement.height,
+        round: statement.round,
+        step: statement.kind as u8,
+    }
 }
 
 /// A `PeerMessage::Decided` out of the encodings of its two parts.
@@ -226,7 +270,11 @@ mod tests {
     #[test]
     fn a_frame_of_stored_bytes_is_the_message_it_stands_for() {
         let key = SecretKey::from_seed(&[1; 32]).public_key();
-        let member = Validator { key, power: 1, operator: "op".parse().unwrap() };
+        let member = Validator {
+            key,
+            power: 1,
+            operator: "op".parse().unwrap(),
+        };
         let genesis = Genesis {
             name: "test".parse().unwrap(),
             created: 1,
@@ -255,7 +303,10 @@ mod tests {
             validators,
             pol_round: None,
         };
-        let commit = QuorumCertificate { statement, votes: Vec::new() };
+        let commit = QuorumCertificate {
+            statement,
+            votes: Vec::new(),
+        };
         let block = block.into_inner();
         let frame = decided_frame(&cbor::encode(&block), &cbor::encode(&commit));
         let message = PeerMessage::Decided(Box::new(Decided { block, commit }));

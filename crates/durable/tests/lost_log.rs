@@ -52,14 +52,24 @@ impl World {
         let (disk, ledger) = (MemoryDisk::new(), Ledger::genesis(genesis.clone()).unwrap());
         let swarm = genesis.swarm_id();
         SigningGuard::create(&disk, key(1).public_key().as_bytes(), &swarm.0).unwrap();
-        let mut world = Self { genesis, ledger, disk, node: None, said: Vec::new(), millis: 1_000 };
+        let mut world = Self {
+            genesis,
+            ledger,
+            disk,
+            node: None,
+            said: Vec::new(),
+            millis: 1_000,
+        };
         world.open();
         let round = world.round_of_another(0);
         let block = world.propose(round);
         for seed in 2..=4 {
             world.say(seed, round, Kind::Prevote, &block);
         }
-        assert_eq!(world.said.last().map(|said| said.kind), Some(Kind::Precommit));
+        assert_eq!(
+            world.said.last().map(|said| said.kind),
+            Some(Kind::Precommit)
+        );
         world.node = None;
         world.disk.crash(Tear::Nothing);
         world.said.clear();
@@ -71,7 +81,10 @@ impl World {
     }
 
     fn now(&self) -> Now {
-        Now { monotonic: self.millis, unix: START + self.millis }
+        Now {
+            monotonic: self.millis,
+            unix: START + self.millis,
+        }
     }
 
     fn open(&mut self) -> Opened {
@@ -103,7 +116,13 @@ impl World {
                 }
                 Effect::Execute { ledger, block } => {
                     let result = ledger.execute(&block).map(Box::new);
-                    node.handle(now, Event::Executed { block: block.header.id(), result });
+                    node.handle(
+                        now,
+                        Event::Executed {
+                            block: block.header.id(),
+                            result,
+                        },
+                    );
                 }
                 Effect::Send(_, PeerMessage::Statement(signed))
                     if signed.signer == key(1).public_key() =>
@@ -123,7 +142,9 @@ impl World {
 
     fn proposer(&self, round: Round) -> u8 {
         let proposer = self.ledger.proposers().proposer(1, round);
-        (1..=4).find(|seed| key(*seed).public_key() == proposer).unwrap()
+        (1..=4)
+            .find(|seed| key(*seed).public_key() == proposer)
+            .unwrap()
     }
 
     /// The proposer of a round proposes a block of its own.
@@ -160,7 +181,10 @@ impl World {
     fn hear(&mut self, seed: u8, message: PeerMessage) {
         self.millis += 1;
         let (now, from) = (self.now(), key(seed).public_key());
-        self.node.as_mut().unwrap().handle(now, Event::Peer { from, message });
+        self.node
+            .as_mut()
+            .unwrap()
+            .handle(now, Event::Peer { from, message });
         self.drain();
     }
 
@@ -176,7 +200,11 @@ impl World {
     }
 
     fn log_file(&self) -> String {
-        self.disk.names().into_iter().find(|name| name.starts_with("wal/")).unwrap()
+        self.disk
+            .names()
+            .into_iter()
+            .find(|name| name.starts_with("wal/"))
+            .unwrap()
     }
 }
 
@@ -185,9 +213,15 @@ fn with_its_log_it_keeps_its_lock() {
     let mut world = World::locked();
     let opened = world.open();
     assert_eq!(opened.log_lost, None);
-    assert_eq!(world.node.as_ref().unwrap().replica().standing(), Standing::Votes);
+    assert_eq!(
+        world.node.as_ref().unwrap().replica().standing(),
+        Standing::Votes
+    );
     let prevotes = world.meet_another_block();
-    let prevote = prevotes.iter().find(|said| said.kind == Kind::Prevote).unwrap();
+    let prevote = prevotes
+        .iter()
+        .find(|said| said.kind == Kind::Prevote)
+        .unwrap();
     assert_eq!(prevote.block, None, "it is locked on another block");
 }
 
@@ -199,7 +233,10 @@ fn without_its_log_it_follows_until_the_next_height() {
     world.disk.sync_dir("wal").unwrap();
     let opened = world.open();
     assert_eq!(opened.log_lost, Some(2));
-    assert_eq!(world.node.as_ref().unwrap().replica().standing(), Standing::Waits(2));
+    assert_eq!(
+        world.node.as_ref().unwrap().replica().standing(),
+        Standing::Waits(2)
+    );
     assert_eq!(world.meet_another_block(), []);
     // And over another start, though nothing is missing that was there this time.
     world.node = None;

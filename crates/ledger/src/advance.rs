@@ -36,9 +36,16 @@ impl Run<'_> {
             Next::Reopen(agent) => {
                 after.excluded.insert(agent);
                 after.due = self.now.height;
-                let attempts = self.genesis.market(&after.spec.market).map_or(0, |m| m.attempts);
+                let attempts = self
+                    .genesis
+                    .market(&after.spec.market)
+                    .map_or(0, |m| m.attempts);
                 let last = after.token >= attempts;
-                after.state = if last { TaskState::Failed } else { TaskState::Open };
+                after.state = if last {
+                    TaskState::Failed
+                } else {
+                    TaskState::Open
+                };
             }
         }
         if let Event::Assign(_) = event {
@@ -57,13 +64,18 @@ impl Run<'_> {
 
     /// Moves an open task to the end of the queue of its market.
     pub(crate) fn requeue(&mut self, id: TaskId) {
-        let Some(task) = self.view.task(&id).filter(|task| task.state == TaskState::Open) else {
+        let Some(task) = self
+            .view
+            .task(&id)
+            .filter(|task| task.state == TaskState::Open)
+        else {
             return;
         };
         let mut task = (**task).clone();
         let market = &task.spec.market;
         self.view.unmark(Index::Open(market.clone(), task.due, id));
-        self.view.mark(Index::Open(market.clone(), self.now.height, id), 0);
+        self.view
+            .mark(Index::Open(market.clone(), self.now.height, id), 0);
         task.due = self.now.height;
         self.view.put(Key::Task(id), Entry::Task(Arc::new(task)));
     }
@@ -98,7 +110,8 @@ impl Run<'_> {
             self.view.mark(Index::Deadline(deadline, id), 0);
         }
         let open = self.view.count(&Index::OpenCount(market.clone()));
-        self.view.set_count(Index::OpenCount(market.clone()), open.saturating_add(1));
+        self.view
+            .set_count(Index::OpenCount(market.clone()), open.saturating_add(1));
         let mut window = self.view.window(market);
         if window.opened.is_none() {
             window.opened = Some(Opened::new(self.now, Stage::Bids));
@@ -113,7 +126,8 @@ impl Run<'_> {
             self.view.unmark(Index::Deadline(deadline, id));
         }
         let open = self.view.count(&Index::OpenCount(market.clone()));
-        self.view.set_count(Index::OpenCount(market.clone()), open.saturating_sub(1));
+        self.view
+            .set_count(Index::OpenCount(market.clone()), open.saturating_sub(1));
         let bidders: Vec<PublicKey> = self.bidders_of(id).collect();
         for agent in bidders {
             self.drop_offer(market, agent, id);
@@ -121,10 +135,12 @@ impl Run<'_> {
     }
 
     fn bidders_of(&self, id: TaskId) -> impl Iterator<Item = PublicKey> {
-        self.view.marks(Index::bids(id)).filter_map(|(key, _)| match key {
-            Index::Bid(_, agent) => Some(*agent),
-            _ => None,
-        })
+        self.view
+            .marks(Index::bids(id))
+            .filter_map(|(key, _)| match key {
+                Index::Bid(_, agent) => Some(*agent),
+                _ => None,
+            })
     }
 
     /// Ends one live bid; with the last of its agent in the market, the reservation ends too.

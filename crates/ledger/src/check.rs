@@ -33,7 +33,10 @@ impl Contents {
         let many = operations.len() > limits::OPERATIONS_PER_BLOCK;
         if many || evidence.len() > limits::EVIDENCE_PER_BLOCK {
             let (operations, evidence) = (operations.len(), evidence.len());
-            return Err(InvalidBlock::TooMany { operations, evidence });
+            return Err(InvalidBlock::TooMany {
+                operations,
+                evidence,
+            });
         }
         let leaves = Leaves::of(inputs);
         leaves.check_bytes(inputs)?;
@@ -74,22 +77,37 @@ impl Leaves {
     fn check_bytes(&self, inputs: &Inputs<'_>) -> Result<(), InvalidBlock> {
         for (index, leaf) in self.operations.iter().enumerate() {
             if leaf.len() > limits::OPERATION_BYTES {
-                return Err(InvalidBlock::OperationBytes { index, bytes: leaf.len() });
+                return Err(InvalidBlock::OperationBytes {
+                    index,
+                    bytes: leaf.len(),
+                });
             }
         }
         let commit = inputs.commit.map_or(0, |commit| cbor::encode(commit).len());
         let leaves = self.operations.iter().chain(&self.evidence);
-        let bytes = leaves.map(Vec::len).fold(FRAME.saturating_add(commit), usize::saturating_add);
-        if bytes > limits::BLOCK_BYTES { Err(InvalidBlock::TooLong(bytes)) } else { Ok(()) }
+        let bytes = leaves
+            .map(Vec::len)
+            .fold(FRAME.saturating_add(commit), usize::saturating_add);
+        if bytes > limits::BLOCK_BYTES {
+            Err(InvalidBlock::TooLong(bytes))
+        } else {
+            Ok(())
+        }
     }
 }
 
 /// An accused block is executed beside the operations: it takes from what they may cost.
 fn check_cost(operations: &[&SignedOperation], evidence: &[&Evidence]) -> Result<(), InvalidBlock> {
-    let costs = operations.iter().map(|operation| cost::operation(&operation.payload.body));
+    let costs = operations
+        .iter()
+        .map(|operation| cost::operation(&operation.payload.body));
     let costs = costs.chain(evidence.iter().map(|evidence| cost::evidence(evidence)));
     let cost = costs.fold(0, u64::saturating_add);
-    if cost > cost::OPERATIONS { Err(InvalidBlock::Cost(cost)) } else { Ok(()) }
+    if cost > cost::OPERATIONS {
+        Err(InvalidBlock::Cost(cost))
+    } else {
+        Ok(())
+    }
 }
 
 fn check_operations(ledger: &Ledger, operations: &[&SignedOperation]) -> Result<(), InvalidBlock> {
@@ -99,7 +117,10 @@ fn check_operations(ledger: &Ledger, operations: &[&SignedOperation]) -> Result<
             return Err(InvalidBlock::OperationSwarm(index));
         }
     }
-    let orders: Vec<_> = operations.iter().map(|signed| signed.payload.order()).collect();
+    let orders: Vec<_> = operations
+        .iter()
+        .map(|signed| signed.payload.order())
+        .collect();
     match orders.windows(2).position(|pair| pair[0] >= pair[1]) {
         Some(before) => Err(InvalidBlock::OperationOrder(before.saturating_add(1))),
         None => Ok(()),
@@ -115,7 +136,10 @@ fn check_sequences(
 ) -> Result<(), InvalidBlock> {
     let mut by_agent: BTreeMap<PublicKey, Vec<&Operation>> = BTreeMap::new();
     for signed in operations {
-        by_agent.entry(signed.payload.agent).or_default().push(&signed.payload);
+        by_agent
+            .entry(signed.payload.agent)
+            .or_default()
+            .push(&signed.payload);
     }
     let view = ledger.state().view();
     let admission = ledger.admission(now.wall);
@@ -126,7 +150,11 @@ fn check_sequences(
         for operation in &operations {
             let found = operation.sequence;
             if found != expected {
-                return Err(InvalidBlock::Sequence { agent, expected, found });
+                return Err(InvalidBlock::Sequence {
+                    agent,
+                    expected,
+                    found,
+                });
             }
             expected = expected.saturating_add(1);
         }
@@ -143,9 +171,13 @@ fn check_evidence(ledger: &Ledger, evidence: &[&Evidence]) -> Result<(), Invalid
     if let Some(before) = evidence.windows(2).position(|pair| pair[0] >= pair[1]) {
         return Err(InvalidBlock::EvidenceOrder(before.saturating_add(1)));
     }
-    let Some(mut court) = Court::new(ledger) else { return Ok(()) };
+    let Some(mut court) = Court::new(ledger) else {
+        return Ok(());
+    };
     for (index, evidence) in evidence.iter().enumerate() {
-        court.convict(evidence).map_err(|error| InvalidBlock::Evidence { index, error })?;
+        court
+            .convict(evidence)
+            .map_err(|error| InvalidBlock::Evidence { index, error })?;
     }
     Ok(())
 }
@@ -153,6 +185,10 @@ fn check_evidence(ledger: &Ledger, evidence: &[&Evidence]) -> Result<(), Invalid
 impl Ledger {
     /// What decides on the admission of strangers at block time `wall`.
     pub(crate) fn admission(&self, wall: quorate_types::Millis) -> Admission<'_> {
-        Admission { genesis: self.genesis_info(), swarm: self.swarm(), wall }
+        Admission {
+            genesis: self.genesis_info(),
+            swarm: self.swarm(),
+            wall,
+        }
     }
 }

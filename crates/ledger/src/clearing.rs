@@ -53,13 +53,25 @@ impl Plan {
             bids: 0,
             live: run.view.count(&Index::Live(name.clone())),
             // As many as there can be: a task that is due stays so while solutions come.
-            pairs: if market.solve_ms.is_some() { cost::KEPT_PAIRS } else { 0 },
+            pairs: if market.solve_ms.is_some() {
+                cost::KEPT_PAIRS
+            } else {
+                0
+            },
         };
-        let mut plan = Self { tasks: Vec::new(), partial: false, cost: 0 };
+        let mut plan = Self {
+            tasks: Vec::new(),
+            partial: false,
+            cost: 0,
+        };
         for (key, _) in run.view.marks(Index::open(name)) {
-            let Index::Open(_, _, task) = key else { continue };
+            let Index::Open(_, _, task) = key else {
+                continue;
+            };
             size.tasks = size.tasks.saturating_add(1);
-            size.bids = size.bids.saturating_add(run.view.marks(Index::bids(*task)).count());
+            size.bids = size
+                .bids
+                .saturating_add(run.view.marks(Index::bids(*task)).count());
             let cost = cost_of(&size);
             let full = cost > most || size.tasks > limits::TASKS_PER_CLEARING;
             if full && !plan.tasks.is_empty() {
@@ -104,8 +116,12 @@ impl Run<'_> {
         sure: Plan,
     ) -> u64 {
         let all = Plan::hopeful(self, market, cost::CLEARINGS / 2);
-        let least = Plan::sure(self, market, rule, 0).cost.max(cost::CLEARINGS / 4);
-        let trial = cost::CLEARINGS.saturating_sub(all.cost).saturating_sub(least);
+        let least = Plan::sure(self, market, rule, 0)
+            .cost
+            .max(cost::CLEARINGS / 4);
+        let trial = cost::CLEARINGS
+            .saturating_sub(all.cost)
+            .saturating_sub(least);
         if trial == 0 || all.tasks.len() <= sure.tasks.len() {
             let left = cost::CLEARINGS.saturating_sub(sure.cost);
             self.clear_plan(market, rule, sure);
@@ -126,7 +142,10 @@ impl Run<'_> {
         market: &Market,
         rule: &'static dyn Mechanism,
     ) -> BTreeSet<TaskId> {
-        Plan::sure(self, market, rule, cost::CLEARINGS).tasks.into_iter().collect()
+        Plan::sure(self, market, rule, cost::CLEARINGS)
+            .tasks
+            .into_iter()
+            .collect()
     }
 
     /// What would go into a clearing of the market now.
@@ -156,7 +175,8 @@ impl Run<'_> {
         let number = self.view.window(&market.name).number;
         let dossier = docket.dossier(rule, &clearing, number);
         let record = dossier.record.hash();
-        self.outcomes.push(Outcome::Clearing(dossier.record.clone()));
+        self.outcomes
+            .push(Outcome::Clearing(dossier.record.clone()));
         self.dossiers.push(dossier);
         for refusal in docket.refusals() {
             self.refuse(refusal);
@@ -177,16 +197,33 @@ impl Run<'_> {
     /// Every bid of the window has had its chance.
     fn end_bids(&mut self, market: &Label) {
         let bidders: Vec<PublicKey> = self.reservations(market).map(|(agent, _)| agent).collect();
-        bidders.into_iter().for_each(|agent| self.drop_reservation(market, agent));
+        bidders
+            .into_iter()
+            .for_each(|agent| self.drop_reservation(market, agent));
     }
 
     fn award(&mut self, docket: &Docket<'_>, award: &Award, clearing: Hash) {
-        let Award { task, agent, payment, charge, .. } = *award;
-        let Some(candidate) = docket.candidates.get(&agent) else { return };
+        let Award {
+            task,
+            agent,
+            payment,
+            charge,
+            ..
+        } = *award;
+        let Some(candidate) = docket.candidates.get(&agent) else {
+            return;
+        };
         let (assigned_at, lease) = (self.now.active, docket.market.lease_ms);
-        let assignee =
-            Assignee { agent, price: payment, assigned_at, lease, height: self.now.height };
-        let Ok(advanced) = self.advance(task, &Event::Assign(assignee)) else { return };
+        let assignee = Assignee {
+            agent,
+            price: payment,
+            assigned_at,
+            lease,
+            height: self.now.height,
+        };
+        let Ok(advanced) = self.advance(task, &Event::Assign(assignee)) else {
+            return;
+        };
         self.outcomes.push(Outcome::Assignment(Assignment {
             task,
             token: advanced.after.token,

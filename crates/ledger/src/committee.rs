@@ -22,7 +22,10 @@ const BENCH_DOUBLINGS: u32 = 6;
 impl Committee {
     /// The first committee, in force from the start.
     pub(crate) fn first(validators: ValidatorSet) -> Self {
-        Self { sets: vec![(0, Arc::new(validators))], convicted: BTreeSet::new() }
+        Self {
+            sets: vec![(0, Arc::new(validators))],
+            convicted: BTreeSet::new(),
+        }
     }
 
     /// Who votes at `height`; for one before all that are kept, the oldest kept.
@@ -47,7 +50,10 @@ impl Committee {
         swarm: &SwarmId,
         height: Height,
     ) -> Result<(), EvidenceError> {
-        if evidence.statements().any(|signed| signed.statement.swarm != *swarm) {
+        if evidence
+            .statements()
+            .any(|signed| signed.statement.swarm != *swarm)
+        {
             return Err(EvidenceError::Swarm);
         }
         let at = evidence.height();
@@ -56,7 +62,10 @@ impl Committee {
         }
         let (set, culprit) = (self.at(at), evidence.culprit());
         let in_force = set.hash();
-        if evidence.statements().any(|signed| signed.statement.validators != in_force) {
+        if evidence
+            .statements()
+            .any(|signed| signed.statement.validators != in_force)
+        {
             return Err(EvidenceError::Validators);
         }
         if set.get(&culprit).is_none() {
@@ -73,13 +82,20 @@ impl Committee {
     pub(crate) fn convict(&mut self, culprit: PublicKey, height: Height) {
         self.convicted.insert(culprit);
         let from = height.saturating_add(limits::VALIDATOR_SET_DELAY);
-        let rest = self.at(from).iter().filter(|validator| validator.key != culprit).cloned();
+        let rest = self
+            .at(from)
+            .iter()
+            .filter(|validator| validator.key != culprit)
+            .cloned();
         if let Ok(set) = ValidatorSet::new(rest.collect()) {
             self.sets.retain(|(at, _)| *at != from);
             self.sets.push((from, Arc::new(set)));
         }
         let oldest = height.saturating_sub(EVIDENCE_HEIGHTS);
-        let outdated = self.sets.partition_point(|(at, _)| *at <= oldest).saturating_sub(1);
+        let outdated = self
+            .sets
+            .partition_point(|(at, _)| *at <= oldest)
+            .saturating_sub(1);
         self.sets.drain(..outdated);
     }
 }
@@ -97,7 +113,10 @@ pub(crate) struct Turns<'a> {
 impl Proposers {
     /// Who does not propose at `height`.
     pub(crate) fn benched(&self, height: Height) -> BTreeSet<PublicKey> {
-        let benched = self.records.iter().filter(|(_, record)| record.benched_until > height);
+        let benched = self
+            .records
+            .iter()
+            .filter(|(_, record)| record.benched_until > height);
         benched.map(|(key, _)| *key).collect()
     }
 
@@ -105,12 +124,14 @@ impl Proposers {
     /// before it missed one turn, however many rounds it was. A validator that missed
     /// [`BENCH_AFTER`] in a row is benched, unless a third of the power would be.
     pub(crate) fn count(&mut self, turns: &Turns<'_>) {
-        self.records.retain(|key, _| turns.validators.get(key).is_some());
+        self.records
+            .retain(|key, _| turns.validators.get(key).is_some());
         self.records.remove(&turns.builder);
         // The schedule repeats after its slots: more rounds have no further proposers.
         let skipped = u64::from(turns.build_round).min(limits::SCHEDULE_SLOTS) as Round;
-        let missed: BTreeSet<PublicKey> =
-            (0..skipped).map(|round| turns.schedule.proposer(turns.height, round)).collect();
+        let missed: BTreeSet<PublicKey> = (0..skipped)
+            .map(|round| turns.schedule.proposer(turns.height, round))
+            .collect();
         for key in missed.into_iter().filter(|key| *key != turns.builder) {
             let record = self.records.entry(key).or_default();
             record.misses = record.misses.saturating_add(1);

@@ -62,16 +62,27 @@ pub(crate) fn evidence(evidence: &Evidence) -> u64 {
 /// What checking and executing an accused block costs, but for its clearings: these take the place
 /// of those of the block that carries it ([`clearings_beside`]).
 pub(crate) fn accused(block: &Block) -> u64 {
-    let votes = block.previous_commit.as_ref().map_or(0, |commit| commit.votes.len());
+    let votes = block
+        .previous_commit
+        .as_ref()
+        .map_or(0, |commit| commit.votes.len());
     let signatures = votes.saturating_add(block.evidence.len().saturating_mul(2));
-    let operations = block.operations.iter().map(|signed| operation(&signed.payload.body));
-    operations.fold(OPERATION.saturating_add(times(signatures, SIGNATURE)), u64::saturating_add)
+    let operations = block
+        .operations
+        .iter()
+        .map(|signed| operation(&signed.payload.body));
+    operations.fold(
+        OPERATION.saturating_add(times(signatures, SIGNATURE)),
+        u64::saturating_add,
+    )
 }
 
 /// What clearings may cost in a block with this evidence: nothing where it executes another block
 /// with clearings of its own. What is due waits for the next block.
 pub(crate) fn clearings_beside(evidence: &[&Evidence]) -> u64 {
-    let executes = evidence.iter().any(|evidence| matches!(evidence, Evidence::BadBlock(_)));
+    let executes = evidence
+        .iter()
+        .any(|evidence| matches!(evidence, Evidence::BadBlock(_)));
     if executes { 0 } else { CLEARINGS }
 }
 

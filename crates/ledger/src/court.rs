@@ -19,7 +19,11 @@ impl<'a> Court<'a> {
     /// For the block after the last decided one.
     pub(crate) fn new(ledger: &'a Ledger) -> Option<Self> {
         let committee = (**ledger.state().view().committee()?).clone();
-        Some(Self { ledger, committee, bad_blocks: 0 })
+        Some(Self {
+            ledger,
+            committee,
+            bad_blocks: 0,
+        })
     }
 
     /// Finds guilty: what comes later convicts him no more.
@@ -41,7 +45,8 @@ impl<'a> Court<'a> {
         if !evidence.is_well_formed() {
             return Err(EvidenceError::Form);
         }
-        self.committee.check(evidence, &self.ledger.swarm(), self.height())?;
+        self.committee
+            .check(evidence, &self.ledger.swarm(), self.height())?;
         match evidence {
             Evidence::Conflict(_) => Ok(()),
             Evidence::BadBlock(bad) => self.admit_block(bad),
@@ -59,7 +64,12 @@ impl<'a> Court<'a> {
         if self.bad_blocks >= limits::BAD_BLOCKS_PER_BLOCK {
             return Err(EvidenceError::Second);
         }
-        if bad.block.evidence.iter().any(|inner| matches!(inner, Evidence::BadBlock(_))) {
+        if bad
+            .block
+            .evidence
+            .iter()
+            .any(|inner| matches!(inner, Evidence::BadBlock(_)))
+        {
             return Err(EvidenceError::Nested);
         }
         let parent = self.ledger.parent_of(header.height);
@@ -71,7 +81,11 @@ impl<'a> Court<'a> {
             return Err(EvidenceError::Cost(cost));
         }
         let bytes = cbor::encode(&bad.block).len();
-        if bytes > limits::BAD_BLOCK_BYTES { Err(EvidenceError::TooLong(bytes)) } else { Ok(()) }
+        if bytes > limits::BAD_BLOCK_BYTES {
+            Err(EvidenceError::TooLong(bytes))
+        } else {
+            Ok(())
+        }
     }
 
     /// Looks at the block as its voters did: each signature, then execution. All of it is bound by

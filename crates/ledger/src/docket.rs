@@ -58,7 +58,13 @@ impl Run<'_> {
         let ids: BTreeSet<TaskId> = tasks.iter().copied().collect();
         let bids = ids.iter().flat_map(|id| self.view.marks(Index::bids(*id)));
         let bids = bids.filter_map(|(key, value)| match key {
-            Index::Bid(task, agent) => Some((Pair { task: *task, agent: *agent }, value)),
+            Index::Bid(task, agent) => Some((
+                Pair {
+                    task: *task,
+                    agent: *agent,
+                },
+                value,
+            )),
             _ => None,
         });
         let mut docket = self.docket_with(market, rule, &ids, bids);
@@ -90,30 +96,50 @@ impl Run<'_> {
         ids: &BTreeSet<TaskId>,
         bids: impl Iterator<Item = (Pair, u64)>,
     ) -> Docket<'a> {
-        let tasks = ids.iter().filter_map(|id| Some((*id, Arc::clone(self.view.task(id)?))));
+        let tasks = ids
+            .iter()
+            .filter_map(|id| Some((*id, Arc::clone(self.view.task(id)?))));
         let (tasks, candidates) = (tasks.collect(), BTreeMap::new());
-        let mut docket =
-            Docket { market, tasks, candidates, bids: Vec::new(), solutions: Vec::new() };
+        let mut docket = Docket {
+            market,
+            tasks,
+            candidates,
+            bids: Vec::new(),
+            solutions: Vec::new(),
+        };
         for (Pair { task: id, agent }, value) in bids {
-            let Some(task) = docket.tasks.get(&id) else { continue };
+            let Some(task) = docket.tasks.get(&id) else {
+                continue;
+            };
             let candidate = docket.candidates.entry(agent);
             let candidate = candidate.or_insert_with(|| self.candidate(&market.name, agent));
             let price = (value != Index::SEALED).then_some(value.min(limits::PRICE as u64));
             let price = price.map(u64::cast_signed);
             let all = rule.takes_all_asks();
-            let limit = if all { limits::PRICE } else { limit(market, &task.spec) };
+            let limit = if all {
+                limits::PRICE
+            } else {
+                limit(market, &task.spec)
+            };
             let excluded = self.judge(limit, task, candidate, (agent, price)).err();
-            docket.bids.push(Judged { task: id, agent, price, excluded });
+            docket.bids.push(Judged {
+                task: id,
+                agent,
+                price,
+                excluded,
+            });
         }
         docket
     }
 
     fn solution_inputs(&self, market: &Market) -> Vec<SolutionInput> {
-        let inputs = self.solutions(&market.name).map(|(agent, kept)| SolutionInput {
-            agent,
-            operation: kept.operation,
-            pairs: kept.pairs.clone(),
-        });
+        let inputs = self
+            .solutions(&market.name)
+            .map(|(agent, kept)| SolutionInput {
+                agent,
+                operation: kept.operation,
+                pairs: kept.pairs.clone(),
+            });
         inputs.collect()
     }
 
@@ -122,13 +148,20 @@ impl Run<'_> {
         let (capabilities, attestations) = self.view.capabilities(agent, self.now.wall);
         let free = self.free(agent, market, &capabilities);
         let reservation = self.view.reservation(market, agent);
-        let mut budget = reservation.map(|found| found.budget.clone()).unwrap_or_default();
+        let mut budget = reservation
+            .map(|found| found.budget.clone())
+            .unwrap_or_default();
         for (name, amount) in &mut budget {
             *amount = (*amount).min(free.get(name).copied().unwrap_or(0));
         }
         // A live bid has its reservation: the index follows from the entries.
         let operation = reservation.map_or(OperationId([0; 32]), |found| found.operation);
-        Candidate { operation, capabilities, attestations, budget }
+        Candidate {
+            operation,
+            capabilities,
+            attestations,
+            budget,
+        }
     }
 
     /// Whether a bid takes part.
@@ -145,7 +178,10 @@ impl Run<'_> {
         if task.excluded.contains(&agent) {
             return Err(Reason::ExcludedAfterFailure);
         }
-        if spec.deadline.is_some_and(|deadline| deadline <= self.now.wall) {
+        if spec
+            .deadline
+            .is_some_and(|deadline| deadline <= self.now.wall)
+        {
             return Err(Reason::DeadlinePassed);
         }
         eligibility::check(&spec.requires, attested)?;
@@ -153,7 +189,10 @@ impl Run<'_> {
             return Err(Reason::PriceTooHigh);
         }
         let demand = eligibility::demand_or_slot(&spec.demand);
-        if demand.keys().any(|name| !attested.amounts.contains_key(name)) {
+        if demand
+            .keys()
+            .any(|name| !attested.amounts.contains_key(name))
+        {
             return Err(Reason::CapabilityNotAttested);
         }
         if !eligibility::fits(&demand, &candidate.budget) {
@@ -178,27 +217,50 @@ impl Docket<'_> {
             demand: eligibility::demand_or_slot(&task.spec.demand),
             limit: limit(self.market, &task.spec),
         });
-        let bidders = self.candidates.iter().map(|(agent, candidate)| quorate_market::Bidder {
-            agent: *agent,
-            budget: candidate.budget.clone(),
-        });
+        let bidders = self
+            .candidates
+            .iter()
+            .map(|(agent, candidate)| quorate_market::Bidder {
+                agent: *agent,
+                budget: candidate.budget.clone(),
+            });
         let live = self.bids.iter().filter(|bid| bid.excluded.is_none());
-        let bids = live.filter_map(|&Judged { task, agent, price, .. }| {
-            Some(quorate_market::Bid { task, agent, price: price? })
-        });
+        let bids = live.filter_map(
+            |&Judged {
+                 task, agent, price, ..
+             }| {
+                Some(quorate_market::Bid {
+                    task,
+                    agent,
+                    price: price?,
+                })
+            },
+        );
         Round {
             tasks: tasks.collect(),
             bidders: bidders.collect(),
             bids: bids.collect(),
-            solutions: self.solutions.iter().map(|solution| solution.pairs.clone()).collect(),
-            ties: TieSeed { swarm, market: self.market.name.clone() },
+            solutions: self
+                .solutions
+                .iter()
+                .map(|solution| solution.pairs.clone())
+                .collect(),
+            ties: TieSeed {
+                swarm,
+                market: self.market.name.clone(),
+            },
         }
     }
 
     /// Why a pair of a solution does not hold, if it does not.
     pub(crate) fn why_not(&self, pair: &Pair) -> Reason {
         let place = |bid: &Judged| (bid.task, bid.agent).cmp(&(pair.task, pair.agent));
-        match self.bids.binary_search_by(place).ok().and_then(|at| self.bids.get(at)) {
+        match self
+            .bids
+            .binary_search_by(place)
+            .ok()
+            .and_then(|at| self.bids.get(at))
+        {
             None => Reason::NoBid,
             Some(bid) => bid.excluded.unwrap_or(Reason::OverBudget),
         }
@@ -208,23 +270,44 @@ impl Docket<'_> {
         let tasks = self.tasks.iter().map(|(id, task)| {
             let demand = eligibility::demand_or_slot(&task.spec.demand);
             let limit = limit(self.market, &task.spec);
-            ClearingInput::Task(TaskInput { task: *id, spec: task.spec_hash, demand, limit })
+            ClearingInput::Task(TaskInput {
+                task: *id,
+                spec: task.spec_hash,
+                demand,
+                limit,
+            })
         });
         let bidders = self.candidates.iter().map(|(agent, candidate)| {
             let budget = candidate.budget.clone();
-            ClearingInput::Bidder(BidderInput { agent: *agent, budget })
+            ClearingInput::Bidder(BidderInput {
+                agent: *agent,
+                budget,
+            })
         });
         let bids = self.bids.iter().map(|bid| {
-            let &Judged { task, agent, price, excluded } = bid;
+            let &Judged {
+                task,
+                agent,
+                price,
+                excluded,
+            } = bid;
             let operation = self.operation_of(&agent);
-            ClearingInput::Bid(BidInput { task, agent, price, operation, excluded })
+            ClearingInput::Bid(BidInput {
+                task,
+                agent,
+                price,
+                operation,
+                excluded,
+            })
         });
         let solutions = self.solutions.iter().cloned().map(ClearingInput::Solution);
         tasks.chain(bidders).chain(bids).chain(solutions).collect()
     }
 
     fn operation_of(&self, agent: &PublicKey) -> OperationId {
-        self.candidates.get(agent).map_or(OperationId([0; 32]), |found| found.operation)
+        self.candidates
+            .get(agent)
+            .map_or(OperationId([0; 32]), |found| found.operation)
     }
 
     pub(crate) fn dossier(

@@ -39,7 +39,11 @@ impl Ledger {
         self.check_place(header)?;
         self.check_commit(block)?;
         let inputs = Inputs {
-            now: Now { height: header.height, active: header.active_time, wall: header.block_time },
+            now: Now {
+                height: header.height,
+                active: header.active_time,
+                wall: header.block_time,
+            },
             builder: header.builder,
             build_round: header.build_round,
             operations: block.operations.iter().collect(),
@@ -76,7 +80,10 @@ impl Ledger {
             return Err(InvalidBlock::Swarm);
         }
         if header.height != expected {
-            return Err(InvalidBlock::Height { expected, found: header.height });
+            return Err(InvalidBlock::Height {
+                expected,
+                found: header.height,
+            });
         }
         if header.previous != self.tip().block {
             return Err(InvalidBlock::Previous(header.previous));
@@ -103,7 +110,11 @@ impl Ledger {
 
     /// The commit is one of precommits for the block before, and the header binds it.
     fn check_commit(&self, block: &Block) -> Result<(), InvalidBlock> {
-        let Tip { height, block: previous, .. } = self.tip();
+        let Tip {
+            height,
+            block: previous,
+            ..
+        } = self.tip();
         let belongs = match &block.previous_commit {
             None => height == 0,
             Some(commit) => {
@@ -119,7 +130,10 @@ impl Ledger {
         if !belongs {
             return Err(InvalidBlock::PreviousCommit);
         }
-        let hash = block.previous_commit.as_ref().map_or(Hash::ZERO, QuorumCertificate::hash);
+        let hash = block
+            .previous_commit
+            .as_ref()
+            .map_or(Hash::ZERO, QuorumCertificate::hash);
         if block.header.previous_commit != hash {
             return Err(InvalidBlock::PreviousCommitHash);
         }
@@ -136,7 +150,12 @@ impl Ledger {
         }
         run.expire();
         run.close_windows(inputs.builder, cost::clearings_beside(&inputs.evidence));
-        let Run { view, outcomes, dossiers, .. } = run;
+        let Run {
+            view,
+            outcomes,
+            dossiers,
+            ..
+        } = run;
         let changes = view.into_changes();
         let tree = self.state().tree_with(&changes);
         let leaves: Vec<Vec<u8>> = outcomes.iter().map(cbor::encode::<Outcome>).collect();
@@ -148,7 +167,16 @@ impl Ledger {
             ..self.blank_header(inputs)
         };
         let block = header.id();
-        Execution { block, header, changes, tree, outcomes, leaves, dossiers, validators }
+        Execution {
+            block,
+            header,
+            changes,
+            tree,
+            outcomes,
+            leaves,
+            dossiers,
+            validators,
+        }
     }
 
     pub(crate) fn start(&self, now: Now) -> Run<'_> {
@@ -196,7 +224,8 @@ impl Ledger {
             after.convict(culprit, run.now.height);
         }
         let (latest, last) = (Arc::clone(after.latest()), before.latest());
-        run.view.put(Key::Committee, Entry::Committee(Arc::new(after)));
+        run.view
+            .put(Key::Committee, Entry::Committee(Arc::new(after)));
         (!Arc::ptr_eq(&latest, last)).then_some(latest)
     }
 
@@ -211,7 +240,8 @@ impl Ledger {
             build_round: inputs.build_round,
         });
         if proposers != before {
-            run.view.put(Key::Proposers, Entry::Proposers(Arc::new(proposers)));
+            run.view
+                .put(Key::Proposers, Entry::Proposers(Arc::new(proposers)));
         }
     }
 }

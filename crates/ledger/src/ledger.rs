@@ -64,13 +64,27 @@ impl Ledger {
         let committee = Committee::first(genesis.validators.clone());
         let sets = Sets::after(&committee, 0);
         let state = first_state(&genesis, committee);
-        let tip =
-            Tip { height: 0, block: BlockId::GENESIS, active_time: 0, block_time: genesis.created };
+        let tip = Tip {
+            height: 0,
+            block: BlockId::GENESIS,
+            active_time: 0,
+            block_time: genesis.created,
+        };
         let (swarm, parameters) = (genesis.swarm_id(), genesis.parameters_hash());
         let schedule = Arc::new(ProposerSchedule::new(&sets.current, &BTreeSet::new()));
         let (genesis, benched) = (Arc::new(genesis), BTreeSet::new());
         let past = VecDeque::new();
-        Ok(Self { genesis, swarm, parameters, tip, state, sets, benched, schedule, past })
+        Ok(Self {
+            genesis,
+            swarm,
+            parameters,
+            tip,
+            state,
+            sets,
+            benched,
+            schedule,
+            past,
+        })
     }
 
     /// Takes over a block that was decided.
@@ -78,8 +92,16 @@ impl Ledger {
     /// # Errors
     /// [`StaleExecution`] where it was not run on top of the last decided block.
     pub fn commit(&mut self, execution: Execution) -> Result<Committed, StaleExecution> {
-        let Execution { block, header, changes, tree, outcomes, leaves, dossiers, validators } =
-            execution;
+        let Execution {
+            block,
+            header,
+            changes,
+            tree,
+            outcomes,
+            leaves,
+            dossiers,
+            validators,
+        } = execution;
         let (expected, found) = (self.tip.height.saturating_add(1), header.height);
         if found != expected || header.previous != self.tip.block {
             return Err(StaleExecution { expected, found });
@@ -93,7 +115,14 @@ impl Ledger {
             block_time: header.block_time,
         };
         self.look_ahead();
-        Ok(Committed { height: header.height, block, outcomes, leaves, dossiers, validators })
+        Ok(Committed {
+            height: header.height,
+            block,
+            outcomes,
+            leaves,
+            dossiers,
+            validators,
+        })
     }
 
     /// Earliest block time at which a block would have work to do without any operation: a deadline
@@ -104,10 +133,12 @@ impl Ledger {
     /// is due after each such step.
     pub fn next_due(&self) -> Option<Millis> {
         let view = self.state.view();
-        let deadline = view.marks(Index::deadlines(Millis::MAX)).find_map(|(key, _)| match key {
-            Index::Deadline(time, _) => Some(*time),
-            _ => None,
-        });
+        let deadline = view
+            .marks(Index::deadlines(Millis::MAX))
+            .find_map(|(key, _)| match key {
+                Index::Deadline(time, _) => Some(*time),
+                _ => None,
+            });
         let markets = self.genesis.markets.iter();
         let windows = markets.filter_map(|market| {
             let opened = view.window(&market.name).opened?;
@@ -205,7 +236,9 @@ impl Ledger {
     /// Who votes and proposes next, by the state.
     fn look_ahead(&mut self) {
         let view = self.state.view();
-        let Some(committee) = view.committee() else { return };
+        let Some(committee) = view.committee() else {
+            return;
+        };
         let sets = Sets::after(committee, self.tip.height);
         let benched = view.proposers().benched(self.tip.height.saturating_add(1));
         if benched != self.benched || !Arc::ptr_eq(&sets.current, &self.sets.current) {
@@ -219,7 +252,11 @@ impl Sets {
     /// The sets around the last decided height.
     fn after(committee: &Committee, height: Height) -> Self {
         let at = |ahead| Arc::clone(committee.at(height.saturating_add(ahead)));
-        Self { previous: at(0), current: at(1), next: at(2) }
+        Self {
+            previous: at(0),
+            current: at(1),
+            next: at(2),
+        }
     }
 }
 
@@ -229,7 +266,10 @@ fn first_state(genesis: &Genesis, committee: Committee) -> State {
     let mut view = state.view();
     let validators = genesis.validators.iter().map(|validator| validator.key);
     for member in validators.chain(genesis.attesters.iter().map(|attester| attester.key)) {
-        view.put(Key::Account(member), Entry::Account(Arc::new(Account::default())));
+        view.put(
+            Key::Account(member),
+            Entry::Account(Arc::new(Account::default())),
+        );
     }
     view.put(Key::Committee, Entry::Committee(Arc::new(committee)));
     let changes = view.into_changes();

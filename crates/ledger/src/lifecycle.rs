@@ -122,7 +122,11 @@ fn check_token(
     claimed: FencingToken,
 ) -> Result<(), Reason> {
     let in_force = claimed == token && *state != TaskState::Open;
-    if in_force { Ok(()) } else { Err(Reason::StaleToken) }
+    if in_force {
+        Ok(())
+    } else {
+        Err(Reason::StaleToken)
+    }
 }
 
 impl Event {
@@ -172,6 +176,9 @@ impl TaskState {
 
     /// Whether nothing can happen to it any more.
     pub fn has_ended(&self) -> bool {
-        matches!(self, Self::Completed(_) | Self::Failed | Self::Canceled | Self::Expired)
+        matches!(
+            self,
+            Self::Completed(_) | Self::Failed | Self::Canceled | Self::Expired
+        )
     }
 }

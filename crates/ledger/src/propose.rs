@@ -41,10 +41,20 @@ impl Ledger {
     /// The result passes [`Ledger::execute`], given the commit of the last decided block. Where
     /// everything fits, the order of the operations given makes no difference.
     pub fn propose(&self, proposal: Proposal) -> (Verified<Block>, Execution) {
-        let Proposal { builder, build_round, previous_commit, operations, evidence, .. } = proposal;
+        let Proposal {
+            builder,
+            build_round,
+            previous_commit,
+            operations,
+            evidence,
+            ..
+        } = proposal;
         let wall = proposal.block_time.max(self.block_time().saturating_add(1));
-        let now =
-            Now { height: self.height().saturating_add(1), active: self.active_at(wall), wall };
+        let now = Now {
+            height: self.height().saturating_add(1),
+            active: self.active_at(wall),
+            wall,
+        };
         let previous_commit = previous_commit.filter(|_| self.height() > 0);
         let evidence = self.select_evidence(evidence);
         let mut room = Room::new(previous_commit.as_deref(), &evidence);
@@ -60,14 +70,21 @@ impl Ledger {
         let contents = Contents::of(&inputs);
         let execution = self.run(&inputs, &contents);
         let header = execution.header.clone();
-        (Verified::<Block>::assemble(header, operations, evidence, previous_commit), execution)
+        (
+            Verified::<Block>::assemble(header, operations, evidence, previous_commit),
+            execution,
+        )
     }
 
     /// What convicts, in order, once for each culprit.
     fn select_evidence(&self, mut evidence: Vec<Verified<Evidence>>) -> Vec<Verified<Evidence>> {
-        let Some(mut court) = Court::new(self) else { return Vec::new() };
+        let Some(mut court) = Court::new(self) else {
+            return Vec::new();
+        };
         evidence.sort_unstable_by(|a, b| Evidence::cmp(a, b));
-        let convicts = evidence.into_iter().filter(|evidence| court.convict(evidence).is_ok());
+        let convicts = evidence
+            .into_iter()
+            .filter(|evidence| court.convict(evidence).is_ok());
         convicts.take(limits::EVIDENCE_PER_BLOCK).collect()
     }
 
@@ -99,7 +116,10 @@ impl Ledger {
     fn queues(&self, now: Now, operations: Vec<Verified<SignedOperation>>) -> Vec<Queue> {
         let mut order: Vec<PublicKey> = Vec::new();
         let mut by_agent: BTreeMap<PublicKey, Sequence> = BTreeMap::new();
-        for operation in operations.into_iter().filter(|operation| self.is_ours(operation)) {
+        for operation in operations
+            .into_iter()
+            .filter(|operation| self.is_ours(operation))
+        {
             let sequence = by_agent.entry(operation.signer).or_insert_with(|| {
                 order.push(operation.signer);
                 Sequence::new()
@@ -162,7 +182,9 @@ struct Room {
 impl Room {
     fn new(commit: Option<&QuorumCertificate>, evidence: &[Verified<Evidence>]) -> Self {
         let commit = commit.map_or(0, |commit| cbor::encode(commit).len());
-        let lengths = evidence.iter().map(|evidence| cbor::encode(&**evidence).len());
+        let lengths = evidence
+            .iter()
+            .map(|evidence| cbor::encode(&**evidence).len());
         let taken = lengths.fold(check::FRAME.saturating_add(commit), usize::saturating_add);
         let costs = evidence.iter().map(|evidence| cost::evidence(evidence));
         Self {

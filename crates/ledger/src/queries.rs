@@ -88,10 +88,12 @@ impl Ledger {
     pub fn account(&self, agent: &PublicKey) -> Option<AccountView> {
         let view = self.state().view();
         let account = view.account(agent)?;
-        let assigned = view.marks(Index::assigned(*agent)).filter_map(|(key, _)| match key {
-            Index::Assigned(_, task) => Some((*task, view.task(task)?.token)),
-            _ => None,
-        });
+        let assigned = view
+            .marks(Index::assigned(*agent))
+            .filter_map(|(key, _)| match key {
+                Index::Assigned(_, task) => Some((*task, view.task(task)?.token)),
+                _ => None,
+            });
         Some(AccountView {
             next_sequence: account.next_sequence,
             next_task: account.next_task,
@@ -109,7 +111,10 @@ impl Ledger {
 
     /// Sequence number of the agent's next operation; 0 for a stranger.
     pub fn next_sequence(&self, agent: &PublicKey) -> u64 {
-        self.state().view().account(agent).map_or(0, |account| account.next_sequence)
+        self.state()
+            .view()
+            .account(agent)
+            .map_or(0, |account| account.next_sequence)
     }
 
     /// Whether `operation`, the first of a stranger, would make it a member in a next block of time
@@ -135,10 +140,12 @@ impl Ledger {
     /// At most `max` open tasks of a market, in the order in which they are due.
     pub fn open_tasks(&self, market: &Label, max: usize) -> Vec<(TaskId, Arc<TaskSpec>)> {
         let view = self.state().view();
-        let open = view.marks(Index::open(market)).filter_map(|(key, _)| match key {
-            Index::Open(_, _, task) => Some((*task, Arc::clone(&view.task(task)?.spec))),
-            _ => None,
-        });
+        let open = view
+            .marks(Index::open(market))
+            .filter_map(|(key, _)| match key {
+                Index::Open(_, _, task) => Some((*task, Arc::clone(&view.task(task)?.spec))),
+                _ => None,
+            });
         open.take(max).collect()
     }
 
@@ -146,7 +153,9 @@ impl Ledger {
     pub fn leases(&self) -> Vec<Lease> {
         let view = self.state().view();
         let leases = view.marks(Index::all_assigned()).filter_map(|(key, _)| {
-            let Index::Assigned(_, task) = key else { return None };
+            let Index::Assigned(_, task) = key else {
+                return None;
+            };
             let found = view.task(task)?;
             let assignee = found.state.assignee()?;
             Some(Lease {
@@ -185,9 +194,15 @@ impl Ledger {
     /// unless the market is at this window and takes solutions.
     pub fn standing_bids(&self, market: &Label, window: u64) -> Option<Vec<ClearingInput>> {
         let (height, active, wall) = (self.height(), self.active_time(), self.block_time());
-        let run = self.start(Now { height, active, wall });
+        let run = self.start(Now {
+            height,
+            active,
+            wall,
+        });
         let now = run.view.window(market);
-        let solves = now.opened.is_some_and(|opened| opened.stage == Stage::Solutions);
+        let solves = now
+            .opened
+            .is_some_and(|opened| opened.stage == Stage::Solutions);
         if !solves || now.number != window {
             return None;
         }

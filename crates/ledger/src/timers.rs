@@ -11,15 +11,21 @@ impl Run<'_> {
     /// [`limits::EXPIRIES_PER_BLOCK`].
     pub(crate) fn expire(&mut self) {
         let due =
-            self.view.marks(Index::deadlines(self.now.wall)).filter_map(|(key, _)| match key {
-                Index::Deadline(_, task) => Some(*task),
-                _ => None,
-            });
+            self.view
+                .marks(Index::deadlines(self.now.wall))
+                .filter_map(|(key, _)| match key {
+                    Index::Deadline(_, task) => Some(*task),
+                    _ => None,
+                });
         let due: Vec<TaskId> = due.take(limits::EXPIRIES_PER_BLOCK).collect();
         for task in due {
             if let Ok(advanced) = self.advance(task, &Event::Expire) {
                 let (token, reason) = (advanced.before.token, Reason::DeadlinePassed);
-                self.outcomes.push(Outcome::Expiry(outcome::Expiry { task, token, reason }));
+                self.outcomes.push(Outcome::Expiry(outcome::Expiry {
+                    task,
+                    token,
+                    reason,
+                }));
             }
         }
     }

@@ -16,7 +16,12 @@ impl Opened {
 
     /// A stage that begins now.
     pub(crate) fn new(now: Now, stage: Stage) -> Self {
-        Self { height: now.height, at: now.active, builders: BTreeSet::new(), stage }
+        Self {
+            height: now.height,
+            at: now.active,
+            builders: BTreeSet::new(),
+            stage,
+        }
     }
 }
 
@@ -28,7 +33,9 @@ impl<'a> Run<'a> {
         let mut due: Vec<(Millis, &'a Market)> = Vec::new();
         for market in &genesis.markets {
             self.keep_window(market, builder);
-            let Some(since) = self.due_since(market) else { continue };
+            let Some(since) = self.due_since(market) else {
+                continue;
+            };
             if !self.enter_next_stage(market) {
                 due.push((since, market));
             }
@@ -36,9 +43,13 @@ impl<'a> Run<'a> {
         due.sort_by(|(a, first), (b, second)| (a, &first.name).cmp(&(b, &second.name)));
         for (_, market) in due {
             // A ledger begins with mechanisms that there are.
-            let Some(rule) = mechanism(&market.mechanism) else { continue };
+            let Some(rule) = mechanism(&market.mechanism) else {
+                continue;
+            };
             // Strictly in order: what is due longest is not passed by what is smaller.
-            let Some(rest) = self.clear(market, rule, left) else { return };
+            let Some(rest) = self.clear(market, rule, left) else {
+                return;
+            };
             left = rest;
         }
     }
@@ -48,7 +59,9 @@ impl<'a> Run<'a> {
     /// more bids gives way to a new one where none of those it has is left.
     fn keep_window(&mut self, market: &Market, builder: PublicKey) {
         let mut window = self.view.window(&market.name);
-        let Some(opened) = &mut window.opened else { return };
+        let Some(opened) = &mut window.opened else {
+            return;
+        };
         let is_late = opened.stage > Stage::Bids;
         let is_done = self.view.count(&Index::OpenCount(market.name.clone())) == 0;
         let is_bare = is_late && self.view.count(&Index::Live(market.name.clone())) == 0;
@@ -83,7 +96,10 @@ impl<'a> Run<'a> {
     /// Begins the next stage of a window whose stage ended. Whether there is one.
     fn enter_next_stage(&mut self, market: &Market) -> bool {
         let mut window = self.view.window(&market.name);
-        let next = window.opened.as_ref().and_then(|opened| market.stage_after(opened.stage));
+        let next = window
+            .opened
+            .as_ref()
+            .and_then(|opened| market.stage_after(opened.stage));
         let Some(next) = next else { return false };
         window.opened = Some(Opened::new(self.now, next));
         self.view.put_window(&market.name, window);
@@ -92,21 +108,33 @@ impl<'a> Run<'a> {
 
     /// What the window of a market takes now.
     pub(crate) fn stage(&self, market: &Label) -> Stage {
-        self.view.window(market).opened.map(|opened| opened.stage).unwrap_or_default()
+        self.view
+            .window(market)
+            .opened
+            .map(|opened| opened.stage)
+            .unwrap_or_default()
     }
 
     /// Builders with more than a third of the power: one of them is correct, and would have taken
     /// any bid that reached it.
     fn suffice(&self, builders: &BTreeSet<PublicKey>) -> bool {
-        self.validators.has_correct(self.validators.power_of(builders))
+        self.validators
+            .has_correct(self.validators.power_of(builders))
     }
 
     /// Whether a window takes `offers` of an agent in the place of those it has.
     pub(crate) fn has_room(&self, market: &Label, agent: PublicKey, offers: usize) -> bool {
         let own = self.view.count(&Index::LiveOf(market.clone(), agent));
-        let others = self.view.count(&Index::Live(market.clone())).saturating_sub(own);
+        let others = self
+            .view
+            .count(&Index::Live(market.clone()))
+            .saturating_sub(own);
         let bidders = self.view.count(&Index::Bidders(market.clone()));
-        let bidders = if own == 0 { bidders.saturating_add(1) } else { bidders };
+        let bidders = if own == 0 {
+            bidders.saturating_add(1)
+        } else {
+            bidders
+        };
         others.saturating_add(offers as u64) <= limits::BIDS_PER_WINDOW
             && bidders <= limits::BIDDERS_PER_CLEARING as u64
     }

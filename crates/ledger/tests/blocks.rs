@@ -11,7 +11,9 @@ use quorate_types::*;
 
 /// Some operation whose meaning does not matter.
 fn nothing() -> Body {
-    Body::Withdraw(Withdraw { market: label("spot") })
+    Body::Withdraw(Withdraw {
+        market: label("spot"),
+    })
 }
 
 /// A world whose next block holds operations of two agents, and that block.
@@ -43,23 +45,71 @@ fn each_field_of_the_header_is_checked() {
     type Change = fn(&mut Header);
     type Verdict = fn(&InvalidBlock) -> bool;
     let table: [(&str, Change, Verdict); 13] = [
-        ("version", |h| h.version = 2, |e| *e == InvalidBlock::Version(2)),
-        ("swarm", |h| h.swarm.0[0] ^= 1, |e| *e == InvalidBlock::Swarm),
-        ("height", |h| h.height += 1, |e| matches!(e, InvalidBlock::Height { .. })),
-        ("previous", |h| h.previous.0[0] ^= 1, |e| matches!(e, InvalidBlock::Previous(_))),
-        ("time", |h| h.block_time -= STEP, |e| matches!(e, InvalidBlock::BlockTime { .. })),
-        ("active", |h| h.active_time += 1, |e| matches!(e, InvalidBlock::ActiveTime { .. })),
-        ("set", |h| h.validators.0[0] ^= 1, |e| matches!(e, InvalidBlock::Validators(_))),
-        ("next", |h| h.next_validators.0[0] ^= 1, |e| matches!(e, InvalidBlock::NextValidators(_))),
-        ("parameters", |h| h.parameters.0[0] ^= 1, |e| matches!(e, InvalidBlock::Parameters(_))),
-        ("commit", |h| h.previous_commit.0[0] ^= 1, |e| *e == InvalidBlock::PreviousCommitHash),
+        (
+            "version",
+            |h| h.version = 2,
+            |e| *e == InvalidBlock::Version(2),
+        ),
+        (
+            "swarm",
+            |h| h.swarm.0[0] ^= 1,
+            |e| *e == InvalidBlock::Swarm,
+        ),
+        (
+            "height",
+            |h| h.height += 1,
+            |e| matches!(e, InvalidBlock::Height { .. }),
+        ),
+        (
+            "previous",
+            |h| h.previous.0[0] ^= 1,
+            |e| matches!(e, InvalidBlock::Previous(_)),
+        ),
+        (
+            "time",
+            |h| h.block_time -= STEP,
+            |e| matches!(e, InvalidBlock::BlockTime { .. }),
+        ),
+        (
+            "active",
+            |h| h.active_time += 1,
+            |e| matches!(e, InvalidBlock::ActiveTime { .. }),
+        ),
+        (
+            "set",
+            |h| h.validators.0[0] ^= 1,
+            |e| matches!(e, InvalidBlock::Validators(_)),
+        ),
+        (
+            "next",
+            |h| h.next_validators.0[0] ^= 1,
+            |e| matches!(e, InvalidBlock::NextValidators(_)),
+        ),
+        (
+            "parameters",
+            |h| h.parameters.0[0] ^= 1,
+            |e| matches!(e, InvalidBlock::Parameters(_)),
+        ),
+        (
+            "commit",
+            |h| h.previous_commit.0[0] ^= 1,
+            |e| *e == InvalidBlock::PreviousCommitHash,
+        ),
         (
             "operations",
             |h| h.operations.0[0] ^= 1,
             |e| matches!(e, InvalidBlock::OperationsRoot(_)),
         ),
-        ("outcomes", |h| h.outcomes.0[0] ^= 1, |e| matches!(e, InvalidBlock::OutcomesRoot { .. })),
-        ("state", |h| h.state.0[0] ^= 1, |e| matches!(e, InvalidBlock::StateRoot { .. })),
+        (
+            "outcomes",
+            |h| h.outcomes.0[0] ^= 1,
+            |e| matches!(e, InvalidBlock::OutcomesRoot { .. }),
+        ),
+        (
+            "state",
+            |h| h.state.0[0] ^= 1,
+            |e| matches!(e, InvalidBlock::StateRoot { .. }),
+        ),
     ];
     let commit = world.last_commit.clone();
     for (name, change, verdict) in table {
@@ -92,12 +142,18 @@ fn the_commit_is_that_of_the_previous_block() {
     let of_this = Some(world.commit_of(&block));
     for commit in [None, of_this.clone()] {
         let other = rebuilt(operations(), header(&commit), commit);
-        assert_eq!(world.ledger.execute(&other).unwrap_err(), InvalidBlock::PreviousCommit);
+        assert_eq!(
+            world.ledger.execute(&other).unwrap_err(),
+            InvalidBlock::PreviousCommit
+        );
     }
     let first = World::new();
     let (block, _) = first.propose_at(START + 1, 0);
     let other = Verified::<Block>::assemble(block.header.clone(), vec![], vec![], of_this);
-    assert_eq!(first.ledger.execute(&other).unwrap_err(), InvalidBlock::PreviousCommit);
+    assert_eq!(
+        first.ledger.execute(&other).unwrap_err(),
+        InvalidBlock::PreviousCommit
+    );
     world.waiting.clear();
 }
 
@@ -110,10 +166,18 @@ fn operations_stand_in_canonical_order_and_continue_the_sequences() {
     let skipped = world.sign(&key(1), nothing());
     let ahead = world.sign(&key(1), nothing());
     let verdict = |operations: Vec<Verified<SignedOperation>>| {
-        let leaves: Vec<_> =
-            operations.iter().map(|operation| cbor::encode(&**operation)).collect();
-        let header = Header { operations: merkle::root(&leaves), ..block.header.clone() };
-        world.ledger.execute(&rebuilt(operations, header, commit.clone())).unwrap_err()
+        let leaves: Vec<_> = operations
+            .iter()
+            .map(|operation| cbor::encode(&**operation))
+            .collect();
+        let header = Header {
+            operations: merkle::root(&leaves),
+            ..block.header.clone()
+        };
+        world
+            .ledger
+            .execute(&rebuilt(operations, header, commit.clone()))
+            .unwrap_err()
     };
     let reordered = |change: &dyn Fn(&mut Vec<Verified<SignedOperation>>)| {
         let mut operations = sorted.clone();
@@ -122,7 +186,9 @@ fn operations_stand_in_canonical_order_and_continue_the_sequences() {
     };
     let swapped = verdict(reordered(&|operations| operations.swap(0, 1)));
     assert!(matches!(swapped, InvalidBlock::OperationOrder(_)));
-    let doubled = verdict(reordered(&|operations| operations.insert(0, operations[0].clone())));
+    let doubled = verdict(reordered(&|operations| {
+        operations.insert(0, operations[0].clone())
+    }));
     assert_eq!(doubled, InvalidBlock::OperationOrder(1));
     let gap = verdict(reordered(&|operations| {
         operations.push(ahead.clone());
@@ -130,12 +196,35 @@ fn operations_stand_in_canonical_order_and_continue_the_sequences() {
     }));
     let agent = key(1).public_key();
     let expected = skipped.payload.sequence;
-    assert_eq!(gap, InvalidBlock::Sequence { agent, expected, found: expected + 1 });
-    let replayed = key(1).sign(Operation { sequence: 0, ..ahead.payload.clone() });
+    assert_eq!(
+        gap,
+        InvalidBlock::Sequence {
+            agent,
+            expected,
+            found: expected + 1
+        }
+    );
+    let replayed = key(1).sign(Operation {
+        sequence: 0,
+        ..ahead.payload.clone()
+    });
     let replay = verdict(vec![replayed]);
-    assert_eq!(replay, InvalidBlock::Sequence { agent, expected: 1, found: 0 });
-    let foreign = Operation { swarm: SwarmId([5; 32]), ..ahead.payload.clone() };
-    assert_eq!(verdict(vec![key(1).sign(foreign)]), InvalidBlock::OperationSwarm(0));
+    assert_eq!(
+        replay,
+        InvalidBlock::Sequence {
+            agent,
+            expected: 1,
+            found: 0
+        }
+    );
+    let foreign = Operation {
+        swarm: SwarmId([5; 32]),
+        ..ahead.payload.clone()
+    };
+    assert_eq!(
+        verdict(vec![key(1).sign(foreign)]),
+        InvalidBlock::OperationSwarm(0)
+    );
     let borrowed = key(2).sign(ahead.payload.clone());
     assert_eq!(verdict(vec![borrowed]), InvalidBlock::OperationSwarm(0));
 }
@@ -148,23 +237,42 @@ fn a_stranger_enters_only_by_an_attestation_that_admits_it() {
     let foreign = world.attestation(key(8).public_key(), drone(1));
     let mut forged = good.clone();
     forged.payload.capabilities = drone(7);
-    let admit =
-        |attestation: &Attestation| Body::Admit(Attest { attestation: attestation.clone() });
+    let admit = |attestation: &Attestation| {
+        Body::Admit(Attest {
+            attestation: attestation.clone(),
+        })
+    };
     let table = [
         (nothing(), false),
-        (Body::Attest(Attest { attestation: good.clone() }), false),
+        (
+            Body::Attest(Attest {
+                attestation: good.clone(),
+            }),
+            false,
+        ),
         (admit(&foreign), false),
         (admit(&forged), false),
         (admit(&good), true),
     ];
     for (body, enters) in table {
-        let operation =
-            Operation { swarm: world.ledger.swarm(), agent: nine.public_key(), sequence: 0, body };
+        let operation = Operation {
+            swarm: world.ledger.swarm(),
+            agent: nine.public_key(),
+            sequence: 0,
+            body,
+        };
         world.waiting = vec![nine.sign(operation)];
         let (block, _) = world.propose_at(world.ledger.block_time() + 1, 0);
         assert_eq!(block.operations.len(), usize::from(enters));
-        let leaves: Vec<_> = world.waiting.iter().map(|one| cbor::encode(&**one)).collect();
-        let header = Header { operations: merkle::root(&leaves), ..block.header.clone() };
+        let leaves: Vec<_> = world
+            .waiting
+            .iter()
+            .map(|one| cbor::encode(&**one))
+            .collect();
+        let header = Header {
+            operations: merkle::root(&leaves),
+            ..block.header.clone()
+        };
         let forced = rebuilt(world.waiting.clone(), header, world.last_commit.clone());
         let expected = InvalidBlock::Stranger(nine.public_key());
         match world.ledger.execute(&forced) {
@@ -234,7 +342,10 @@ fn equivocation_costs_the_power_two_heights_later_and_once() {
     assert!(propose_with(&world, vec![pair.clone()]).evidence.is_empty());
     let leaves = [cbor::encode(&*pair)];
     let header = propose_with(&world, vec![]).header.clone();
-    let header = Header { evidence: merkle::root(&leaves), ..header };
+    let header = Header {
+        evidence: merkle::root(&leaves),
+        ..header
+    };
     let commit = world.last_commit.clone();
     let again = Verified::<Block>::assemble(header, vec![], vec![pair], commit);
     let error = EvidenceError::Convicted(culprit);
@@ -248,20 +359,39 @@ fn equivocation_costs_the_power_two_heights_later_and_once() {
 #[test]
 fn evidence_of_the_future_of_strangers_and_of_other_sets_is_left_out() {
     let world = World::new();
-    assert_eq!(propose_with(&world, vec![evidence(&world.ledger, 0, 1)]).evidence.len(), 1);
-    assert!(propose_with(&world, vec![evidence(&world.ledger, 0, 2)]).evidence.is_empty());
-    assert!(propose_with(&world, vec![evidence(&world.ledger, 9, 1)]).evidence.is_empty());
+    assert_eq!(
+        propose_with(&world, vec![evidence(&world.ledger, 0, 1)])
+            .evidence
+            .len(),
+        1
+    );
+    assert!(
+        propose_with(&world, vec![evidence(&world.ledger, 0, 2)])
+            .evidence
+            .is_empty()
+    );
+    assert!(
+        propose_with(&world, vec![evidence(&world.ledger, 9, 1)])
+            .evidence
+            .is_empty()
+    );
     let mut other = genesis();
     other.name = label("other");
     let other = Ledger::genesis(other).unwrap();
-    assert!(propose_with(&world, vec![evidence(&other, 0, 1)]).evidence.is_empty());
+    assert!(
+        propose_with(&world, vec![evidence(&other, 0, 1)])
+            .evidence
+            .is_empty()
+    );
 }
 
 #[test]
 fn the_last_validator_is_convicted_but_never_removed() {
     let mut genesis = genesis();
     let one = genesis.validators.iter().next().unwrap().clone();
-    let number = (0..4).find(|number| validator(*number).public_key() == one.key).unwrap();
+    let number = (0..4)
+        .find(|number| validator(*number).public_key() == one.key)
+        .unwrap();
     genesis.validators = ValidatorSet::new(vec![one]).unwrap();
     let mut world = World::with(genesis);
     let block = propose_with(&world, vec![evidence(&world.ledger, number, 1)]);
@@ -278,7 +408,9 @@ fn who_misses_three_turns_in_a_row_is_benched_with_back_off_and_never_a_third() 
     let round_without = |world: &World, silent: &[PublicKey]| {
         let height = world.ledger.height() + 1;
         let proposer = |round| world.ledger.proposers().proposer(height, round);
-        (0..20).find(|round| !silent.contains(&proposer(*round))).unwrap()
+        (0..20)
+            .find(|round| !silent.contains(&proposer(*round)))
+            .unwrap()
     };
     let mut misses = 0;
     let mut benched_at = 0;
@@ -329,13 +461,22 @@ fn a_proposal_stays_within_bytes_cost_and_count_and_keeps_sequences_whole() {
     let first = world.ledger.account(&requester).unwrap().next_task;
     for number in 0..90 {
         let tasks = vec![large.clone(); 15];
-        let submit = operation::Submit { first: first + number * 15, tasks };
+        let submit = operation::Submit {
+            first: first + number * 15,
+            tasks,
+        };
         world.say(&key(50), Body::Submit(submit));
     }
     world.say(&key(1), nothing());
     let (block, _) = world.propose_at(world.ledger.block_time() + 1, 0);
     assert!(cbor::encode(&*block).len() <= limits::BLOCK_BYTES);
-    let of = |agent| block.operations.iter().filter(|one| one.signer == agent).count();
+    let of = |agent| {
+        block
+            .operations
+            .iter()
+            .filter(|one| one.signer == agent)
+            .count()
+    };
     assert_eq!(of(key(1).public_key()), 1);
     assert!((60..90).contains(&of(requester)), "{}", of(requester));
     world.decide(block);
@@ -352,14 +493,28 @@ fn state_proofs_show_what_stands_and_what_does_not() {
     let mut world = World::with_drones([1]);
     let (task, _) = world.assigned(1);
     let root = world.ledger.state_root();
-    for known in [Key::Task(task), Key::Account(key(1).public_key()), Key::Committee] {
+    for known in [
+        Key::Task(task),
+        Key::Account(key(1).public_key()),
+        Key::Committee,
+    ] {
         let (value, proof) = (world.ledger.entry_bytes(&known), world.ledger.prove(&known));
         assert!(value.is_some());
         let name = cbor::encode(&known);
-        assert!(quorate_crypto::map::verify(&root, &name, value.as_deref(), &proof));
+        assert!(quorate_crypto::map::verify(
+            &root,
+            &name,
+            value.as_deref(),
+            &proof
+        ));
     }
     let unknown = Key::Task(TaskId { number: 77, ..task });
     let proof = world.ledger.prove(&unknown);
     assert!(world.ledger.entry_bytes(&unknown).is_none());
-    assert!(quorate_crypto::map::verify(&root, &cbor::encode(&unknown), None, &proof));
+    assert!(quorate_crypto::map::verify(
+        &root,
+        &cbor::encode(&unknown),
+        None,
+        &proof
+    ));
 }

@@ -18,7 +18,10 @@ fn a_window_closes_when_builders_of_more_than_a_third_were_heard_and_its_time_ha
     world.bid(1, "drones", &[(task, 7)]);
     // The time has passed with the first block after it opened, but one builder of four is no
     // third, and the same builder counts once.
-    let builder = world.ledger.proposers().proposer(world.ledger.height() + 1, 0);
+    let builder = world
+        .ledger
+        .proposers()
+        .proposer(world.ledger.height() + 1, 0);
     let again = |world: &World| {
         let height = world.ledger.height() + 1;
         let by_builder =
@@ -47,7 +50,10 @@ fn a_window_needs_its_time_even_if_all_have_built_and_a_trusted_one_needs_only_t
         assert!(world.decide(block).dossiers.is_empty(), "{step}");
     }
     let left = 50;
-    assert_eq!(world.ledger.next_due(), Some(world.ledger.block_time() + left));
+    assert_eq!(
+        world.ledger.next_due(),
+        Some(world.ledger.block_time() + left)
+    );
     let (block, _) = world.propose_at(world.ledger.block_time() + left, 0);
     assert_eq!(world.decide(block).dossiers.len(), 2);
     let mut trusted = World::with_drones([1]);
@@ -71,7 +77,11 @@ fn bids_in_the_block_that_closes_the_window_count_and_idle_windows_are_not_due()
     let committed = world.step();
     assert_eq!(assignments(&committed)[0].agent, key(2).public_key());
     // Nothing is left open: the window is closed, the loser's budget is free.
-    let window = world.ledger.windows().into_iter().find(|w| w.market == label("drones"));
+    let window = world
+        .ledger
+        .windows()
+        .into_iter()
+        .find(|w| w.market == label("drones"));
     assert_eq!(window.unwrap().opened, None);
     world.assigned(1);
 }
@@ -85,13 +95,21 @@ fn due_tasks_clear_together_and_what_is_left_waits_for_the_next_window() {
     world.bid(1, "drones", &[(tasks[0], 1), (tasks[1], 2), (tasks[2], 50)]);
     world.bid(2, "drones", &[(tasks[0], 2), (tasks[1], 9)]);
     let committed = world.until_clearing("drones");
-    let won: Vec<_> =
-        assignments(&committed).iter().map(|won| (won.task, won.agent, won.price)).collect();
-    let expected = [(tasks[0], key(2).public_key(), 2), (tasks[1], key(1).public_key(), 2)];
+    let won: Vec<_> = assignments(&committed)
+        .iter()
+        .map(|won| (won.task, won.agent, won.price))
+        .collect();
+    let expected = [
+        (tasks[0], key(2).public_key(), 2),
+        (tasks[1], key(1).public_key(), 2),
+    ];
     assert_eq!(won, expected);
     assert_eq!(world.state_of(tasks[2]), "open");
     let windows = world.ledger.windows();
-    let window = windows.iter().find(|window| window.market == label("drones")).unwrap();
+    let window = windows
+        .iter()
+        .find(|window| window.market == label("drones"))
+        .unwrap();
     assert_eq!((window.number, window.opened), (1, Some(committed.height)));
     assert_eq!((window.open_tasks, window.live_bids), (1, 0));
 }
@@ -104,7 +122,9 @@ fn the_record_binds_every_input_and_the_assignments_name_the_record() {
     let first = world.bid(1, "drones", &[(tasks[0], 1), (tasks[1], 2)]);
     let second = world.bid(2, "drones", &[(tasks[0], 3), (tasks[1], 2000)]);
     let committed = world.until_clearing("drones");
-    let [dossier] = &committed.dossiers[..] else { panic!("one dossier") };
+    let [dossier] = &committed.dossiers[..] else {
+        panic!("one dossier")
+    };
     let leaves: Vec<_> = dossier.inputs.iter().map(cbor::encode).collect();
     assert_eq!(dossier.record.inputs, merkle::root(&leaves));
     assert_eq!(dossier.record.input_count, 8);
@@ -124,7 +144,10 @@ fn the_record_binds_every_input_and_the_assignments_name_the_record() {
         expected.swap(2, 3);
     }
     assert_eq!(bids.collect::<Vec<_>>(), expected);
-    assert_eq!(committed.outcomes[0], Outcome::Clearing(dossier.record.clone()));
+    assert_eq!(
+        committed.outcomes[0],
+        Outcome::Clearing(dossier.record.clone())
+    );
     for assignment in assignments(&committed) {
         assert_eq!(assignment.clearing, dossier.record.hash());
         assert_eq!(assignment.attestations.len(), 1);
@@ -139,7 +162,11 @@ fn eligibility_is_judged_at_clearing_by_what_is_attested() {
     world.admit(3, Capabilities::new().amount("slots", 1).unwrap());
     world.step();
     let mut heavy = spec("spot");
-    heavy.requires = Capabilities::new().label("drone").unwrap().amount("payload_g", 600).unwrap();
+    heavy.requires = Capabilities::new()
+        .label("drone")
+        .unwrap()
+        .amount("payload_g", 600)
+        .unwrap();
     let mut range = spec("spot");
     range.demand = Amounts::from([(label("range_m"), 10)]);
     let mut light = spec("spot");
@@ -157,12 +184,23 @@ fn eligibility_is_judged_at_clearing_by_what_is_attested() {
     let other = world.bid(3, "spot", &offers);
     let committed = world.until_clearing("spot");
     let reasons = |operation| {
-        let found = refusals(&committed).into_iter().find(|r| r.operation == operation).unwrap();
-        found.items.iter().map(|(task, reason)| (task.unwrap().number, *reason)).collect::<Vec<_>>()
+        let found = refusals(&committed)
+            .into_iter()
+            .find(|r| r.operation == operation)
+            .unwrap();
+        found
+            .items
+            .iter()
+            .map(|(task, reason)| (task.unwrap().number, *reason))
+            .collect::<Vec<_>>()
     };
     use Reason::{AmountTooLow, CapabilityNotAttested, OverBudget, PriceTooHigh};
-    let expected =
-        [(0, AmountTooLow), (1, CapabilityNotAttested), (3, PriceTooHigh), (4, OverBudget)];
+    let expected = [
+        (0, AmountTooLow),
+        (1, CapabilityNotAttested),
+        (3, PriceTooHigh),
+        (4, OverBudget),
+    ];
     assert_eq!(reasons(liar), expected);
     let expected = [
         (0, CapabilityNotAttested),
@@ -173,12 +211,15 @@ fn eligibility_is_judged_at_clearing_by_what_is_attested() {
     ];
     assert_eq!(reasons(other), expected);
     assert_eq!(assignments(&committed)[0].task, tasks[2]);
-    let budgets = committed.dossiers[0].inputs.iter().filter_map(|input| match input {
-        ClearingInput::Bidder(bidder) if bidder.agent == key(1).public_key() => {
-            Some(&bidder.budget)
-        }
-        _ => None,
-    });
+    let budgets = committed.dossiers[0]
+        .inputs
+        .iter()
+        .filter_map(|input| match input {
+            ClearingInput::Bidder(bidder) if bidder.agent == key(1).public_key() => {
+                Some(&bidder.budget)
+            }
+            _ => None,
+        });
     assert_eq!(
         budgets.collect::<Vec<_>>(),
         [&Amounts::from([(label("slots"), 1), (label("range_m"), 0)])]
@@ -194,10 +235,19 @@ fn a_revocation_in_the_clearing_block_comes_first() {
     world.step();
     let subject = key(1).public_key();
     let attestation = world.attestation(subject, drone(1)).hash();
-    world.say(&attester(), Body::Revoke(Revoke { subject, attestation }));
+    world.say(
+        &attester(),
+        Body::Revoke(Revoke {
+            subject,
+            attestation,
+        }),
+    );
     let committed = world.step();
     assert_eq!(committed.dossiers.len(), 1);
-    assert_eq!(refusals(&committed)[0].items, [(Some(task), Reason::CapabilityNotAttested)]);
+    assert_eq!(
+        refusals(&committed)[0].items,
+        [(Some(task), Reason::CapabilityNotAttested)]
+    );
     assert!(assignments(&committed).is_empty());
 }
 
@@ -224,7 +274,10 @@ fn a_later_bid_replaces_the_earlier_one_and_a_refused_one_does_not() {
     world.bid(1, "spot", &[(tasks[1], 9)]);
     world.bid_under(1, "spot", slots(7), &[(tasks[0], 1)]);
     let committed = world.until_clearing("spot");
-    let won: Vec<_> = assignments(&committed).iter().map(|won| (won.task, won.price)).collect();
+    let won: Vec<_> = assignments(&committed)
+        .iter()
+        .map(|won| (won.task, won.price))
+        .collect();
     assert_eq!(won, [(tasks[1], 9)]);
 }
 
@@ -237,7 +290,10 @@ fn a_task_taken_away_ends_the_bids_on_it() {
     world.cancel(tasks[0]);
     // Cancel goes before bids in a block, so the bid comes too late.
     let committed = world.step();
-    assert_eq!(refusals(&committed)[0].items, [(Some(tasks[0]), Reason::LateBid)]);
+    assert_eq!(
+        refusals(&committed)[0].items,
+        [(Some(tasks[0]), Reason::LateBid)]
+    );
     world.bid(1, "drones", &[(tasks[1], 4)]);
     world.step();
     world.cancel(tasks[1]);
@@ -272,6 +328,9 @@ fn a_ledger_does_not_begin_with_a_mechanism_that_is_not_there() {
     let mut unknown = genesis();
     unknown.markets[0].mechanism = label("coin-toss");
     let market = unknown.markets[0].name.clone();
-    let error = GenesisError::Mechanism { market, mechanism: label("coin-toss") };
+    let error = GenesisError::Mechanism {
+        market,
+        mechanism: label("coin-toss"),
+    };
     assert_eq!(Ledger::genesis(unknown).unwrap_err(), error);
 }

@@ -11,11 +11,16 @@ use quorate_types::*;
 
 /// Some operation whose meaning does not matter.
 fn nothing() -> Body {
-    Body::Withdraw(Withdraw { market: label("spot") })
+    Body::Withdraw(Withdraw {
+        market: label("spot"),
+    })
 }
 
 fn secret_of(public: PublicKey) -> SecretKey {
-    (0..4).map(validator).find(|secret| secret.public_key() == public).unwrap()
+    (0..4)
+        .map(validator)
+        .find(|secret| secret.public_key() == public)
+        .unwrap()
 }
 
 /// What the builder of a block signs when he proposes it.
@@ -82,8 +87,14 @@ fn propose_with(world: &World, evidence: Vec<Verified<Evidence>>) -> Verified<Bl
 /// The next block with all that waits, and this evidence, forced into it.
 fn forced(world: &World, evidence: Vec<Verified<Evidence>>) -> InvalidBlock {
     let header = propose_with(world, vec![]).header.clone();
-    let leaves: Vec<_> = evidence.iter().map(|evidence| cbor::encode(&**evidence)).collect();
-    let header = Header { evidence: merkle::root(&leaves), ..header };
+    let leaves: Vec<_> = evidence
+        .iter()
+        .map(|evidence| cbor::encode(&**evidence))
+        .collect();
+    let header = Header {
+        evidence: merkle::root(&leaves),
+        ..header
+    };
     let mut operations = world.waiting.clone();
     operations.sort_by_key(|operation| operation.payload.order());
     let commit = world.last_commit.clone();
@@ -99,10 +110,19 @@ fn each_rule_that_a_builder_breaks_by_himself_convicts_him() {
         world.sign(&key(2), nothing()).into_inner()
     };
     let stranger = world.sign(&key(9), nothing()).into_inner();
-    let said = key(1).sign(Operation { swarm: SwarmId([5; 32]), ..gap.payload.clone() });
-    let statement = Statement { kind: Kind::Prevote, ..proposal_of(&block.header) };
+    let said = key(1).sign(Operation {
+        swarm: SwarmId([5; 32]),
+        ..gap.payload.clone()
+    });
+    let statement = Statement {
+        kind: Kind::Prevote,
+        ..proposal_of(&block.header)
+    };
     let pair = |by: u8| {
-        let other = Statement { block: None, ..statement.clone() };
+        let other = Statement {
+            block: None,
+            ..statement.clone()
+        };
         let sign = |statement| validator(by).sign_statement(statement).into_inner();
         Evidence::new(sign(statement.clone()), sign(other)).unwrap()
     };
@@ -118,18 +138,28 @@ fn each_rule_that_a_builder_breaks_by_himself_convicts_him() {
         ("commit of another round's statement", &|b| {
             b.previous_commit.as_mut().unwrap().statement.round += 1;
         }),
-        ("commit of too few", &|b| b.previous_commit.as_mut().unwrap().votes.truncate(2)),
+        ("commit of too few", &|b| {
+            b.previous_commit.as_mut().unwrap().votes.truncate(2)
+        }),
         ("order", &|b| b.operations.swap(0, 1)),
         ("a gap", &|b| b.operations.push(gap.clone())),
         ("a stranger", &|b| b.operations.push(stranger.clone())),
-        ("another swarm's operation", &|b| b.operations.push((*said).clone())),
+        ("another swarm's operation", &|b| {
+            b.operations.push((*said).clone())
+        }),
         ("an operation left out", &|b| drop(b.operations.pop())),
-        ("a forged operation", &|b| b.operations[0].signature.0[0] ^= 1),
-        ("another's operation", &|b| b.operations[0].signer = key(7).public_key()),
+        ("a forged operation", &|b| {
+            b.operations[0].signature.0[0] ^= 1
+        }),
+        ("another's operation", &|b| {
+            b.operations[0].signer = key(7).public_key()
+        }),
         ("evidence against a stranger", &|b| b.evidence.push(pair(9))),
         ("evidence twice", &|b| b.evidence = vec![pair(1), pair(1)]),
         ("evidence with a forged vote", &|b| {
-            let Evidence::Conflict(mut forged) = pair(1) else { return };
+            let Evidence::Conflict(mut forged) = pair(1) else {
+                return;
+            };
             forged.first.signature = forged.second.signature;
             b.evidence.push(Evidence::Conflict(forged));
         }),
@@ -137,7 +167,11 @@ fn each_rule_that_a_builder_breaks_by_himself_convicts_him() {
     for (name, change) in table {
         let mut bad = block.clone();
         change(&mut bad);
-        assert_eq!(world.ledger.judge(&accusation(bound(bad))), Ok(()), "{name}");
+        assert_eq!(
+            world.ledger.judge(&accusation(bound(bad))),
+            Ok(()),
+            "{name}"
+        );
     }
 }
 
@@ -156,12 +190,21 @@ fn a_correct_builder_is_convicted_by_nothing() {
     let (child, _) = other.propose_at(other.ledger.block_time() + STEP, 0);
     let (parent, child_id) = (child.header.previous, child.header.id());
     let child = accusation(child.into_inner());
-    assert_eq!(other.ledger.judge(&child), Err(EvidenceError::Valid(child_id)));
-    assert_eq!(fork.ledger.judge(&child), Err(EvidenceError::Parent(parent)));
+    assert_eq!(
+        other.ledger.judge(&child),
+        Err(EvidenceError::Valid(child_id))
+    );
+    assert_eq!(
+        fork.ledger.judge(&child),
+        Err(EvidenceError::Parent(parent))
+    );
     // The block that lost to the rival was valid too.
     assert_eq!(fork.ledger.judge(&valid), Err(EvidenceError::Valid(id)));
     let index = 0;
-    let expected = InvalidBlock::Evidence { index, error: EvidenceError::Valid(id) };
+    let expected = InvalidBlock::Evidence {
+        index,
+        error: EvidenceError::Valid(id),
+    };
     assert_eq!(forced(&world, vec![valid.clone()]), expected);
     assert!(propose_with(&world, vec![valid]).evidence.is_empty());
 }
@@ -179,18 +222,29 @@ fn each_reason_to_convict_nobody_has_its_error() {
         change(&mut block);
         bound(block)
     };
-    let Evidence::BadBlock(mut formless) = (*true_one).clone() else { unreachable!() };
+    let Evidence::BadBlock(mut formless) = (*true_one).clone() else {
+        unreachable!()
+    };
     formless.proposal.statement.pol_round = Some(0);
     let formless = Evidence::BadBlock(formless);
     assert_eq!(world.ledger.judge(&formless), Err(EvidenceError::Form));
     let error = verdict(with(&|b| b.header.swarm.0[0] ^= 1));
     assert_eq!(error, EvidenceError::Swarm);
     let height = bad.header.height;
-    assert_eq!(verdict(with(&|b| b.header.height += 1)), EvidenceError::Height(height + 1));
-    assert_eq!(verdict(with(&|b| b.header.height = 0)), EvidenceError::Height(0));
+    assert_eq!(
+        verdict(with(&|b| b.header.height += 1)),
+        EvidenceError::Height(height + 1)
+    );
+    assert_eq!(
+        verdict(with(&|b| b.header.height = 0)),
+        EvidenceError::Height(0)
+    );
     let error = verdict(with(&|b| b.header.validators.0[0] ^= 1));
     assert_eq!(error, EvidenceError::Validators);
-    assert_eq!(verdict(with(&|b| b.header.version = 2)), EvidenceError::Version(2));
+    assert_eq!(
+        verdict(with(&|b| b.header.version = 2)),
+        EvidenceError::Version(2)
+    );
     // Nor where a signature in it does not hold by this version's rules.
     let error = verdict(with(&|b| {
         b.header.version = 0;
@@ -200,25 +254,50 @@ fn each_reason_to_convict_nobody_has_its_error() {
     let error = verdict(with(&|b| b.header.previous.0[0] ^= 1));
     assert!(matches!(error, EvidenceError::Parent(_)));
     let inner = (*true_one).clone();
-    assert_eq!(verdict(with(&|b| b.evidence.push(inner.clone()))), EvidenceError::Nested);
+    assert_eq!(
+        verdict(with(&|b| b.evidence.push(inner.clone()))),
+        EvidenceError::Nested
+    );
     let filler = key(1).sign(Operation {
         swarm: world.ledger.swarm(),
         agent: key(1).public_key(),
         sequence: 1 << 40,
-        body: Body::Submit(operation::Submit { first: 0, tasks: vec![large_task(); 15] }),
+        body: Body::Submit(operation::Submit {
+            first: 0,
+            tasks: vec![large_task(); 15],
+        }),
     });
     let error = verdict(with(&|b| b.operations = vec![(*filler).clone(); 20]));
     assert!(matches!(error, EvidenceError::TooLong(bytes) if bytes > limits::BAD_BLOCK_BYTES));
-    let small = key(1).sign(Operation { body: nothing(), ..filler.payload.clone() });
+    let small = key(1).sign(Operation {
+        body: nothing(),
+        ..filler.payload.clone()
+    });
     let error = verdict(with(&|b| b.operations = vec![(*small).clone(); 3000]));
     assert!(matches!(error, EvidenceError::Cost(cost) if cost > limits::BLOCK_COST / 2));
     let stranger = {
         let signed = key(9).sign_statement(Statement {
-            block: Some(Header { builder: key(9).public_key(), ..bad.header.clone() }.id()),
+            block: Some(
+                Header {
+                    builder: key(9).public_key(),
+                    ..bad.header.clone()
+                }
+                .id(),
+            ),
             ..proposal_of(&bad.header)
         });
-        let header = Header { builder: key(9).public_key(), ..bad.header.clone() };
-        Evidence::bad_block(signed.into_inner(), Block { header, ..bad.clone() }).unwrap()
+        let header = Header {
+            builder: key(9).public_key(),
+            ..bad.header.clone()
+        };
+        Evidence::bad_block(
+            signed.into_inner(),
+            Block {
+                header,
+                ..bad.clone()
+            },
+        )
+        .unwrap()
     };
     let error = EvidenceError::Stranger(key(9).public_key());
     assert_eq!(world.ledger.judge(&stranger), Err(error));
@@ -226,7 +305,10 @@ fn each_reason_to_convict_nobody_has_its_error() {
     let mut both = vec![true_one.clone(), accusation(second)];
     both.sort_by(|a, b| Evidence::cmp(a, b));
     assert_eq!(propose_with(&world, both.clone()).evidence.len(), 1);
-    let expected = InvalidBlock::Evidence { index: 1, error: EvidenceError::Second };
+    let expected = InvalidBlock::Evidence {
+        index: 1,
+        error: EvidenceError::Second,
+    };
     assert_eq!(forced(&world, both), expected);
     world.decide(propose_with(&world, vec![true_one.clone()]));
     let error = EvidenceError::Convicted(culprit);
@@ -240,7 +322,10 @@ fn large_task() -> TaskSpec {
 }
 
 fn another(than: PublicKey) -> PublicKey {
-    (0..4).map(|number| validator(number).public_key()).find(|key| *key != than).unwrap()
+    (0..4)
+        .map(|number| validator(number).public_key())
+        .find(|key| *key != than)
+        .unwrap()
 }
 
 #[test]
@@ -257,7 +342,10 @@ fn a_bad_block_costs_the_power_two_heights_later_and_once() {
     assert_eq!(world.ledger.next_validators(), &decided);
     assert!(propose_with(&world, vec![bad.clone()]).evidence.is_empty());
     let error = EvidenceError::Convicted(culprit);
-    assert_eq!(forced(&world, vec![bad]), InvalidBlock::Evidence { index: 0, error });
+    assert_eq!(
+        forced(&world, vec![bad]),
+        InvalidBlock::Evidence { index: 0, error }
+    );
     world.step();
     assert_eq!(world.ledger.validators(), &decided);
 }
@@ -272,13 +360,28 @@ fn a_verdict_is_the_same_as_long_as_it_may_be_asked_for() {
     for round in 0..24 {
         let task = world.submit(vec![
             spec("spot"),
-            TaskSpec { deadline: Some(world.ledger.block_time() + 3 * STEP), ..spec("drones") },
+            TaskSpec {
+                deadline: Some(world.ledger.block_time() + 3 * STEP),
+                ..spec("drones")
+            },
         ])[0];
         if round % 3 == 1 {
-            world.bid(1, "spot", &[(TaskId { number: task.number - 2, ..task }, 5 + round)]);
+            world.bid(
+                1,
+                "spot",
+                &[(
+                    TaskId {
+                        number: task.number - 2,
+                        ..task
+                    },
+                    5 + round,
+                )],
+            );
         }
         let evidence = match round {
-            12 => vec![accusation(wrong_root(propose_with(&world, vec![]).into_inner()))],
+            12 => vec![accusation(wrong_root(
+                propose_with(&world, vec![]).into_inner(),
+            ))],
             _ => vec![],
         };
         let block = propose_with(&world, evidence);
@@ -299,9 +402,18 @@ fn a_verdict_is_the_same_as_long_as_it_may_be_asked_for() {
 /// Judges a decided block and a bad variant of it, `ago` heights before the next.
 fn check_verdicts(ledger: &Ledger, block: &Block, ago: usize) {
     let header = &block.header;
-    let (good, bad) = (accusation(block.clone()), accusation(wrong_root(block.clone())));
-    let convicted = !ledger.validators().iter().any(|one| one.key == header.builder)
-        || !ledger.next_validators().iter().any(|one| one.key == header.builder);
+    let (good, bad) = (
+        accusation(block.clone()),
+        accusation(wrong_root(block.clone())),
+    );
+    let convicted = !ledger
+        .validators()
+        .iter()
+        .any(|one| one.key == header.builder)
+        || !ledger
+            .next_validators()
+            .iter()
+            .any(|one| one.key == header.builder);
     let expected = if convicted {
         [Err(EvidenceError::Convicted(header.builder)); 2]
     } else if carries_accusation(block) {
@@ -311,11 +423,19 @@ fn check_verdicts(ledger: &Ledger, block: &Block, ago: usize) {
     } else {
         [Err(EvidenceError::Valid(header.id())), Ok(())]
     };
-    assert_eq!([ledger.judge(&good), ledger.judge(&bad)], expected, "{} {ago}", header.height);
+    assert_eq!(
+        [ledger.judge(&good), ledger.judge(&bad)],
+        expected,
+        "{} {ago}",
+        header.height
+    );
 }
 
 fn carries_accusation(block: &Block) -> bool {
-    block.evidence.iter().any(|evidence| matches!(evidence, Evidence::BadBlock(_)))
+    block
+        .evidence
+        .iter()
+        .any(|evidence| matches!(evidence, Evidence::BadBlock(_)))
 }
 
 #[test]
@@ -335,10 +455,17 @@ fn an_accused_block_takes_the_room_of_the_one_that_carries_it() {
         world.say(&key(50), nothing());
     }
     let bad = accusation(wrong_root(propose_with(&world, vec![]).into_inner()));
-    assert!(matches!(forced(&world, vec![bad.clone()]), InvalidBlock::Cost(_)));
+    assert!(matches!(
+        forced(&world, vec![bad.clone()]),
+        InvalidBlock::Cost(_)
+    ));
     let carrier = propose_with(&world, vec![bad]);
     assert_eq!(carrier.evidence.len(), 1);
-    assert!((1100..1300).contains(&carrier.operations.len()), "{}", carrier.operations.len());
+    assert!(
+        (1100..1300).contains(&carrier.operations.len()),
+        "{}",
+        carrier.operations.len()
+    );
     // Nothing is cleared beside it; it is cleared in the next block.
     let committed = world.decide(carrier);
     assert!(committed.dossiers.is_empty());

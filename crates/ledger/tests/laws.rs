@@ -80,7 +80,12 @@ fn act() -> impl Strategy<Value = Act> {
     let (by, task) = (1..=AGENTS, 0u64..12);
     let market = prop_oneof![3 => 0..QUIET, 1 => Just(QUIET), 1 => Just(FLEET)];
     let pairs = prop::collection::btree_map(task.clone(), by.clone(), 0..4);
-    let submit = (market.clone(), 0i64..4, any::<bool>(), prop::option::of(1u64..15_000));
+    let submit = (
+        market.clone(),
+        0i64..4,
+        any::<bool>(),
+        prop::option::of(1u64..15_000),
+    );
     let offers = prop::collection::btree_map(task.clone(), 0i64..1050, 0..12);
     let reveal = (by.clone(), offers.clone());
     let bid = (by.clone(), market.clone(), 0i64..4, offers);
@@ -114,13 +119,21 @@ fn blocks() -> impl Strategy<Value = Blocks> {
 }
 
 fn task_id(number: u64) -> TaskId {
-    TaskId { requester: key(50).public_key(), number }
+    TaskId {
+        requester: key(50).public_key(),
+        number,
+    }
 }
 
 /// The operation that an act is, by whom.
 fn operation(world: &World, act: &Act) -> (u8, Body) {
     match act {
-        Act::Submit { market, demand, picky, deadline } => {
+        Act::Submit {
+            market,
+            demand,
+            picky,
+            deadline,
+        } => {
             let mut spec = spec(MARKETS[*market]);
             if *demand > 0 {
                 spec.demand = slots(*demand);
@@ -129,14 +142,38 @@ fn operation(world: &World, act: &Act) -> (u8, Body) {
                 spec.requires = Capabilities::new().label("drone").unwrap();
             }
             spec.deadline = deadline.map(|after| world.ledger.block_time() + after);
-            let first = world.ledger.account(&key(50).public_key()).map_or(0, |a| a.next_task);
-            (50, Body::Submit(Submit { first, tasks: vec![spec] }))
+            let first = world
+                .ledger
+                .account(&key(50).public_key())
+                .map_or(0, |a| a.next_task);
+            (
+                50,
+                Body::Submit(Submit {
+                    first,
+                    tasks: vec![spec],
+                }),
+            )
         }
-        Act::Cancel { by, task } => (*by, Body::Cancel(Cancel { task: task_id(*task) })),
-        Act::Bid { by, market: QUIET, budget, offers } => (*by, seal(world, *by, *budget, offers)),
+        Act::Cancel { by, task } => (
+            *by,
+            Body::Cancel(Cancel {
+                task: task_id(*task),
+            }),
+        ),
+        Act::Bid {
+            by,
+            market: QUIET,
+            budget,
+            offers,
+        } => (*by, seal(world, *by, *budget, offers)),
         Act::Reveal { by, offers } => (*by, reveal(world, *by, offers)),
         Act::Solve { by, pairs } => (*by, solve(world, pairs)),
-        Act::Bid { by, market, budget, offers } => {
+        Act::Bid {
+            by,
+            market,
+            budget,
+            offers,
+        } => {
             let offer = |(task, price): (&u64, &Price)| operation::Offer {
                 task: task_id(*task),
                 price: *price,
@@ -148,16 +185,28 @@ fn operation(world: &World, act: &Act) -> (u8, Body) {
             };
             (*by, Body::Bid(bid))
         }
-        Act::Withdraw { by, market } => {
-            (*by, Body::Withdraw(Withdraw { market: label(MARKETS[*market]) }))
-        }
-        Act::Report { by, task, kind, lie } => {
+        Act::Withdraw { by, market } => (
+            *by,
+            Body::Withdraw(Withdraw {
+                market: label(MARKETS[*market]),
+            }),
+        ),
+        Act::Report {
+            by,
+            task,
+            kind,
+            lie,
+        } => {
             // Mostly the assignee under the right token; else a stranger, or an old token.
             let view = world.ledger.task(task_id(*task));
             let token = view.as_ref().map_or(1, |view| view.token);
             let holder = view.and_then(|view| Some(view.state.assignee()?.agent));
             let honest = (1..=AGENTS).find(|number| Some(key(*number).public_key()) == holder);
-            let by = if *lie == 0 { by } else { &honest.unwrap_or(*by) };
+            let by = if *lie == 0 {
+                by
+            } else {
+                &honest.unwrap_or(*by)
+            };
             let report = report(task_id(*task), token.saturating_sub(u64::from(*lie == 1)));
             let body = match kind {
                 0 => Body::Accept(report),
@@ -171,13 +220,24 @@ fn operation(world: &World, act: &Act) -> (u8, Body) {
         Act::Revoke { by, subject } => {
             let subject = key(*subject).public_key();
             let attestation = world.attestation(subject, drone(2)).hash();
-            (*by, Body::Revoke(Revoke { subject, attestation }))
+            (
+                *by,
+                Body::Revoke(Revoke {
+                    subject,
+                    attestation,
+                }),
+            )
         }
         Act::Attest { by, slots } => {
             let attestation = world.attestation(key(*by).public_key(), drone(*slots));
             (*by, Body::Attest(Attest { attestation }))
         }
-        Act::Late { by } => (*by, Body::Withdraw(Withdraw { market: label("gap") })),
+        Act::Late { by } => (
+            *by,
+            Body::Withdraw(Withdraw {
+                market: label("gap"),
+            }),
+        ),
     }
 }
 
@@ -186,28 +246,50 @@ fn seal(world: &World, by: u8, budget: i64, offers: &BTreeMap<u64, Price>) -> Bo
     let offers = offers.iter().map(|(task, price)| {
         let opening = opening(by, *task, *price);
         let commitment = opening.commitment(&swarm, &agent);
-        operation::SealedOffer { task: opening.task, commitment }
+        operation::SealedOffer {
+            task: opening.task,
+            commitment,
+        }
     });
     let (window, market) = (window(world, QUIET), label(MARKETS[QUIET]));
     let (budget, offers) = (slots(budget), offers.collect());
-    Body::Seal(operation::Seal { market, window, budget, offers })
+    Body::Seal(operation::Seal {
+        market,
+        window,
+        budget,
+        offers,
+    })
 }
 
 fn reveal(world: &World, by: u8, offers: &BTreeMap<u64, Price>) -> Body {
-    let openings = offers.iter().map(|(task, price)| opening(by, *task, *price)).collect();
+    let openings = offers
+        .iter()
+        .map(|(task, price)| opening(by, *task, *price))
+        .collect();
     let (window, market) = (window(world, QUIET), label(MARKETS[QUIET]));
-    Body::Reveal(operation::Reveal { market, window, openings })
+    Body::Reveal(operation::Reveal {
+        market,
+        window,
+        openings,
+    })
 }
 
 /// One of three prices, so that another act may open what one sealed.
 fn opening(by: u8, task: u64, price: Price) -> operation::Opening {
-    operation::Opening { task: task_id(task), price: price % 3, nonce: Nonce([by; 32]) }
+    operation::Opening {
+        task: task_id(task),
+        price: price % 3,
+        nonce: Nonce([by; 32]),
+    }
 }
 
 /// Of standing bids where there are some, else of what need not be there.
 fn solve(world: &World, pairs: &BTreeMap<u64, u8>) -> Body {
     let (window, market) = (window(world, FLEET), label(MARKETS[FLEET]));
-    let standing = world.ledger.standing_bids(&market, window).unwrap_or_default();
+    let standing = world
+        .ledger
+        .standing_bids(&market, window)
+        .unwrap_or_default();
     let bids = standing.iter().filter_map(|input| match input {
         ClearingInput::Bid(bid) => Some((bid.task, bid.agent)),
         _ => None,
@@ -218,23 +300,42 @@ fn solve(world: &World, pairs: &BTreeMap<u64, u8>) -> Body {
         at.map_or((task_id(*task), key(*by).public_key()), |at| bids[at])
     };
     let pairs: BTreeMap<_, _> = pairs.iter().map(pair).collect();
-    let pairs = pairs.into_iter().map(|(task, agent)| operation::Pair { task, agent });
-    Body::Solve(operation::Solve { market, window, pairs: pairs.collect() })
+    let pairs = pairs
+        .into_iter()
+        .map(|(task, agent)| operation::Pair { task, agent });
+    Body::Solve(operation::Solve {
+        market,
+        window,
+        pairs: pairs.collect(),
+    })
 }
 
 fn window(world: &World, market: usize) -> u64 {
     let windows = world.ledger.windows();
-    windows.iter().find(|window| window.market == label(MARKETS[market])).unwrap().number
+    windows
+        .iter()
+        .find(|window| window.market == label(MARKETS[market]))
+        .unwrap()
+        .number
 }
 
 fn lapse(world: &World, task: TaskId, voters: u8) -> Body {
     let (swarm, height) = (world.ledger.swarm(), world.ledger.height());
     let token = world.ledger.task(task).map_or(1, |view| view.token);
-    let suspicion = Suspicion { swarm, task, token, height };
+    let suspicion = Suspicion {
+        swarm,
+        task,
+        token,
+        height,
+    };
     let signed = (0..voters).map(|number| validator(number).sign(suspicion.clone()).into_inner());
     let mut suspicions: Vec<_> = signed.collect();
     suspicions.sort_by_key(|suspicion| suspicion.signer);
-    Body::Lapse(Lapse { task, token, suspicions })
+    Body::Lapse(Lapse {
+        task,
+        token,
+        suspicions,
+    })
 }
 
 /// What an observer knows without asking the ledger: from the outcomes alone.
@@ -288,7 +389,9 @@ impl Observer {
     /// The ledger says of every task what the outcomes say.
     fn compare(&self, ledger: &Ledger) -> Result<(), TestCaseError> {
         let requester = key(50).public_key();
-        let count = ledger.account(&requester).map_or(0, |account| account.next_task);
+        let count = ledger
+            .account(&requester)
+            .map_or(0, |account| account.next_task);
         let mut open = BTreeSet::new();
         for task in (0..count).map(task_id) {
             let Some(view) = ledger.task(task) else {
@@ -304,9 +407,14 @@ impl Observer {
                 open.insert(task);
             }
         }
-        let listed = MARKETS.iter().flat_map(|name| ledger.open_tasks(&label(name), 1000));
+        let listed = MARKETS
+            .iter()
+            .flat_map(|name| ledger.open_tasks(&label(name), 1000));
         prop_assert_eq!(listed.map(|(task, _)| task).collect::<BTreeSet<_>>(), open);
-        let leases = ledger.leases().into_iter().map(|lease| (lease.task, lease.agent));
+        let leases = ledger
+            .leases()
+            .into_iter()
+            .map(|lease| (lease.task, lease.agent));
         prop_assert_eq!(&leases.collect::<BTreeMap<_, _>>(), &self.holders);
         Ok(())
     }
@@ -321,7 +429,10 @@ fn check_capacity(ledger: &Ledger, most: &BTreeMap<PublicKey, i64>) -> Result<()
         *taken.entry(lease.agent).or_default() += demand;
     }
     for (agent, taken) in taken {
-        prop_assert!(taken <= most.get(&agent).copied().unwrap_or(0), "{taken} by {agent}");
+        prop_assert!(
+            taken <= most.get(&agent).copied().unwrap_or(0),
+            "{taken} by {agent}"
+        );
     }
     Ok(())
 }
@@ -330,13 +441,19 @@ fn check_capacity(ledger: &Ledger, most: &BTreeMap<PublicKey, i64>) -> Result<()
 fn rerun(swarm: SwarmId, dossier: &Dossier) -> Vec<(TaskId, PublicKey, Price)> {
     let round = round_of(swarm, &dossier.record.market, &dossier.inputs);
     let clearing = mechanism(&dossier.record.mechanism).unwrap().clear(&round);
-    clearing.awards.iter().map(|award| (award.task, award.agent, award.payment)).collect()
+    clearing
+        .awards
+        .iter()
+        .map(|award| (award.task, award.agent, award.payment))
+        .collect()
 }
 
 fn check_clearings(ledger: &Ledger, committed: &Committed) -> Result<(), TestCaseError> {
     for dossier in &committed.dossiers {
         let record = dossier.record.hash();
-        let of = assignments(committed).into_iter().filter(|won| won.clearing == record);
+        let of = assignments(committed)
+            .into_iter()
+            .filter(|won| won.clearing == record);
         let won: Vec<_> = of.map(|won| (won.task, won.agent, won.price)).collect();
         prop_assert_eq!(won, rerun(ledger.swarm(), dossier));
     }
@@ -364,10 +481,18 @@ fn world() -> World {
     let mut genesis = genesis();
     let (reveal_ms, window_ms) = (Some(300), 100);
     let rule = market(MARKETS[QUIET], "second-price", true);
-    genesis.markets.push(Market { reveal_ms, window_ms, ..rule });
+    genesis.markets.push(Market {
+        reveal_ms,
+        window_ms,
+        ..rule
+    });
     let solve_ms = Some(300);
     let rule = market(MARKETS[FLEET], "gap", true);
-    genesis.markets.push(Market { solve_ms, window_ms, ..rule });
+    genesis.markets.push(Market {
+        solve_ms,
+        window_ms,
+        ..rule
+    });
     genesis.markets.sort_by(|a, b| a.name.cmp(&b.name));
     World::with(genesis)
 }
@@ -397,8 +522,10 @@ fn run(blocks: Blocks) -> Result<(), TestCaseError> {
         // Everything ever said is said again: what was committed never is a second time.
         world.waiting = said.clone();
         said.extend(withheld);
-        let before: BTreeMap<PublicKey, u64> =
-            said.iter().map(|one| (one.signer, world.ledger.next_sequence(&one.signer))).collect();
+        let before: BTreeMap<PublicKey, u64> = said
+            .iter()
+            .map(|one| (one.signer, world.ledger.next_sequence(&one.signer)))
+            .collect();
         let (block, proposed) = world.propose_at(world.ledger.block_time() + wait, 0);
         for operation in &block.operations {
             prop_assert!(operation.payload.sequence >= before[&operation.signer]);
@@ -450,8 +577,14 @@ fn the_generator_reaches_every_outcome() {
             }
             let (block, _) = world.propose_at(world.ledger.block_time() + wait, 0);
             let committed = world.decide(block);
-            let inputs = committed.dossiers.iter().flat_map(|dossier| &dossier.inputs);
-            if inputs.into_iter().any(|input| matches!(input, ClearingInput::Solution(_))) {
+            let inputs = committed
+                .dossiers
+                .iter()
+                .flat_map(|dossier| &dossier.inputs);
+            if inputs
+                .into_iter()
+                .any(|input| matches!(input, ClearingInput::Solution(_)))
+            {
                 seen.insert("a solution".to_owned());
             }
             for outcome in committed.outcomes {
@@ -495,6 +628,9 @@ fn the_generator_reaches_every_outcome() {
         "task_ended",
         "over_budget",
     ];
-    let missing: Vec<_> = wanted.iter().filter(|name| !seen.contains(**name)).collect();
+    let missing: Vec<_> = wanted
+        .iter()
+        .filter(|name| !seen.contains(**name))
+        .collect();
     assert!(missing.is_empty(), "{missing:?} of {seen:?}");
 }

@@ -26,13 +26,31 @@ fn admission_makes_a_member_once_and_further_attestations_are_checked() {
     };
     let mut forged = good.clone();
     forged.payload.capabilities = drone(9);
-    let stranger = Claims { issuer: key(7).public_key(), ..good.payload.clone() };
+    let stranger = Claims {
+        issuer: key(7).public_key(),
+        ..good.payload.clone()
+    };
     let table = [
-        (key(7).sign(stranger).into_inner(), Some(Reason::UnknownAttester)),
-        (claims(&|c| c.subject = key(2).public_key()), Some(Reason::AttestationSubject)),
-        (claims(&|c| c.audience = SwarmId([7; 32])), Some(Reason::AttestationSubject)),
-        (claims(&|c| c.expires = START / 1000), Some(Reason::AttestationExpired)),
-        (claims(&|c| c.not_before = START / 1000 + 600), Some(Reason::AttestationExpired)),
+        (
+            key(7).sign(stranger).into_inner(),
+            Some(Reason::UnknownAttester),
+        ),
+        (
+            claims(&|c| c.subject = key(2).public_key()),
+            Some(Reason::AttestationSubject),
+        ),
+        (
+            claims(&|c| c.audience = SwarmId([7; 32])),
+            Some(Reason::AttestationSubject),
+        ),
+        (
+            claims(&|c| c.expires = START / 1000),
+            Some(Reason::AttestationExpired),
+        ),
+        (
+            claims(&|c| c.not_before = START / 1000 + 600),
+            Some(Reason::AttestationExpired),
+        ),
         (forged, Some(Reason::AttestationSignature)),
         (good.clone(), None),
     ];
@@ -51,8 +69,14 @@ fn an_agent_holds_so_many_attestations_and_void_ones_make_room() {
     let one = key(1).public_key();
     let numbered = |world: &World, id: u8, expires| {
         let claims = world.attestation(one, drone(1)).payload;
-        let claims = Claims { id: vec![9, id], expires, ..claims };
-        Body::Attest(Attest { attestation: attester().sign(claims).into_inner() })
+        let claims = Claims {
+            id: vec![9, id],
+            expires,
+            ..claims
+        };
+        Body::Attest(Attest {
+            attestation: attester().sign(claims).into_inner(),
+        })
     };
     let (long, short) = (START / 1000 + 3600, START / 1000 + 60);
     for id in 1..limits::ATTESTATIONS_PER_AGENT as u8 {
@@ -72,12 +96,25 @@ fn only_the_issuer_revokes_and_only_once() {
     let mut world = World::with_drones([1]);
     let subject = key(1).public_key();
     let attestation = world.attestation(subject, drone(1)).hash();
-    let revoke = || Body::Revoke(Revoke { subject, attestation });
+    let revoke = || {
+        Body::Revoke(Revoke {
+            subject,
+            attestation,
+        })
+    };
     assert_eq!(verdict(&mut world, 1, revoke()), Some(Reason::NotIssuer));
     assert_eq!(verdict(&mut world, 200, revoke()), None);
-    assert_eq!(verdict(&mut world, 200, revoke()), Some(Reason::AttestationRevoked));
-    let again = Body::Attest(Attest { attestation: world.attestation(subject, drone(1)) });
-    assert_eq!(verdict(&mut world, 1, again), Some(Reason::AttestationRevoked));
+    assert_eq!(
+        verdict(&mut world, 200, revoke()),
+        Some(Reason::AttestationRevoked)
+    );
+    let again = Body::Attest(Attest {
+        attestation: world.attestation(subject, drone(1)),
+    });
+    assert_eq!(
+        verdict(&mut world, 1, again),
+        Some(Reason::AttestationRevoked)
+    );
 }
 
 #[test]
@@ -91,10 +128,19 @@ fn submit_opens_all_or_none_and_uses_its_numbers_up() {
     let table = [
         (submit(1, vec![spec("spot")]), Some(Reason::TaskNumber)),
         (submit(0, vec![]), Some(Reason::TaskMalformed)),
-        (submit(0, vec![spec("spot"), wrong]), Some(Reason::TaskMalformed)),
-        (submit(2, vec![spec("spot"), spec("bridge")]), Some(Reason::UnknownMarket)),
+        (
+            submit(0, vec![spec("spot"), wrong]),
+            Some(Reason::TaskMalformed),
+        ),
+        (
+            submit(2, vec![spec("spot"), spec("bridge")]),
+            Some(Reason::UnknownMarket),
+        ),
         (submit(4, vec![late]), Some(Reason::DeadlinePassed)),
-        (submit(5, vec![spec("spot"); 65]), Some(Reason::TaskMalformed)),
+        (
+            submit(5, vec![spec("spot"); 65]),
+            Some(Reason::TaskMalformed),
+        ),
         (submit(5, vec![spec("spot"), spec("drones")]), None),
         (submit(5, vec![spec("spot")]), Some(Reason::TaskNumber)),
         (submit(7, vec![spec("spot")]), None),
@@ -113,9 +159,15 @@ fn cancel_is_the_requesters_and_ends_open_and_running_tasks() {
     world.step();
     let (running, token) = world.assigned(1);
     let body = |task| Body::Cancel(operation::Cancel { task });
-    assert_eq!(verdict(&mut world, 1, body(open)), Some(Reason::NotRequester));
+    assert_eq!(
+        verdict(&mut world, 1, body(open)),
+        Some(Reason::NotRequester)
+    );
     let nobody = TaskId { number: 99, ..open };
-    assert_eq!(verdict(&mut world, 50, body(nobody)), Some(Reason::UnknownTask));
+    assert_eq!(
+        verdict(&mut world, 50, body(nobody)),
+        Some(Reason::UnknownTask)
+    );
     for task in [open, running] {
         assert_eq!(verdict(&mut world, 50, body(task)), None);
         assert_eq!(world.state_of(task), "canceled");
@@ -134,17 +186,60 @@ fn bids_are_refused_in_whole_or_offer_by_offer() {
     let (won, _) = world.assigned(2);
     let tasks = world.submit(vec![spec("spot"), spec("spot"), spec("drones")]);
     world.step();
-    let unknown = TaskId { number: 99, ..tasks[0] };
+    let unknown = TaskId {
+        number: 99,
+        ..tasks[0]
+    };
     let table = [
-        ("bridge", slots(1), vec![(tasks[0], 1)], Some(Reason::UnknownMarket)),
+        (
+            "bridge",
+            slots(1),
+            vec![(tasks[0], 1)],
+            Some(Reason::UnknownMarket),
+        ),
         ("spot", slots(1), vec![], Some(Reason::BidMalformed)),
-        ("spot", slots(1), vec![(tasks[1], 1), (tasks[0], 1)], Some(Reason::BidMalformed)),
-        ("spot", slots(1), vec![(tasks[0], -1)], Some(Reason::BidMalformed)),
-        ("spot", slots(-1), vec![(tasks[0], 1)], Some(Reason::BidMalformed)),
-        ("spot", slots(2), vec![(tasks[0], 1)], Some(Reason::BudgetExceeded)),
-        ("spot", slots(1), vec![(won, 1), (tasks[0], 1)], Some(Reason::LateBid)),
-        ("spot", slots(1), vec![(tasks[0], 1), (unknown, 1)], Some(Reason::UnknownTask)),
-        ("spot", slots(1), vec![(tasks[0], 1), (tasks[2], 1)], Some(Reason::WrongMarket)),
+        (
+            "spot",
+            slots(1),
+            vec![(tasks[1], 1), (tasks[0], 1)],
+            Some(Reason::BidMalformed),
+        ),
+        (
+            "spot",
+            slots(1),
+            vec![(tasks[0], -1)],
+            Some(Reason::BidMalformed),
+        ),
+        (
+            "spot",
+            slots(-1),
+            vec![(tasks[0], 1)],
+            Some(Reason::BidMalformed),
+        ),
+        (
+            "spot",
+            slots(2),
+            vec![(tasks[0], 1)],
+            Some(Reason::BudgetExceeded),
+        ),
+        (
+            "spot",
+            slots(1),
+            vec![(won, 1), (tasks[0], 1)],
+            Some(Reason::LateBid),
+        ),
+        (
+            "spot",
+            slots(1),
+            vec![(tasks[0], 1), (unknown, 1)],
+            Some(Reason::UnknownTask),
+        ),
+        (
+            "spot",
+            slots(1),
+            vec![(tasks[0], 1), (tasks[2], 1)],
+            Some(Reason::WrongMarket),
+        ),
     ];
     let before = world.ledger.height();
     for (market, budget, offers, expected) in table {
@@ -168,7 +263,11 @@ fn a_budget_is_reserved_across_markets_until_withdrawn() {
     // Both in one block: the first sequence number goes first, the second finds no slot.
     let committed = world.decide(block);
     assert_eq!(reason_of(&committed, second), Some(Reason::BudgetExceeded));
-    let withdraw = |market: &str| Body::Withdraw(Withdraw { market: label(market) });
+    let withdraw = |market: &str| {
+        Body::Withdraw(Withdraw {
+            market: label(market),
+        })
+    };
     let none = world.say(&key(1), withdraw("spot"));
     let some = world.say(&key(1), withdraw("drones"));
     let (block, _) = world.propose_at(world.ledger.block_time() + 1, 0);
@@ -185,20 +284,55 @@ fn reports_need_the_token_in_force_the_assignee_and_the_right_state() {
     let mut world = World::with_drones([1, 2]);
     let (task, token) = world.assigned(1);
     let unknown = TaskId { number: 99, ..task };
-    let long = Report { detail: cose::Owned(vec![0; 4097]), ..report(task, token) };
+    let long = Report {
+        detail: cose::Owned(vec![0; 4097]),
+        ..report(task, token)
+    };
     let table: [(u8, Body, Option<Reason>); 12] = [
-        (1, Body::Accept(report(unknown, token)), Some(Reason::UnknownTask)),
-        (1, Body::Accept(report(task, token + 1)), Some(Reason::StaleToken)),
+        (
+            1,
+            Body::Accept(report(unknown, token)),
+            Some(Reason::UnknownTask),
+        ),
+        (
+            1,
+            Body::Accept(report(task, token + 1)),
+            Some(Reason::StaleToken),
+        ),
         (1, Body::Accept(report(task, 0)), Some(Reason::StaleToken)),
-        (2, Body::Accept(report(task, token)), Some(Reason::NotAssignee)),
+        (
+            2,
+            Body::Accept(report(task, token)),
+            Some(Reason::NotAssignee),
+        ),
         (1, Body::Complete(long), Some(Reason::ResultMalformed)),
         (1, Body::Accept(report(task, token)), None),
-        (1, Body::Accept(report(task, token)), Some(Reason::WrongState)),
-        (1, Body::Decline(report(task, token)), Some(Reason::WrongState)),
-        (2, Body::Complete(report(task, token)), Some(Reason::NotAssignee)),
+        (
+            1,
+            Body::Accept(report(task, token)),
+            Some(Reason::WrongState),
+        ),
+        (
+            1,
+            Body::Decline(report(task, token)),
+            Some(Reason::WrongState),
+        ),
+        (
+            2,
+            Body::Complete(report(task, token)),
+            Some(Reason::NotAssignee),
+        ),
         (1, Body::Complete(report(task, token)), None),
-        (1, Body::Complete(report(task, token)), Some(Reason::TaskEnded)),
-        (1, Body::Fail(report(task, token + 1)), Some(Reason::StaleToken)),
+        (
+            1,
+            Body::Complete(report(task, token)),
+            Some(Reason::TaskEnded),
+        ),
+        (
+            1,
+            Body::Fail(report(task, token + 1)),
+            Some(Reason::StaleToken),
+        ),
     ];
     for (by, body, expected) in table {
         assert_eq!(verdict(&mut world, by, body), expected);
@@ -210,13 +344,21 @@ fn reports_need_the_token_in_force_the_assignee_and_the_right_state() {
 fn who_fails_is_excluded_and_attempts_are_used_up() {
     let mut world = World::with_drones([1, 2]);
     let (task, token) = world.assigned(1);
-    assert_eq!(verdict(&mut world, 1, Body::Decline(report(task, token))), None);
+    assert_eq!(
+        verdict(&mut world, 1, Body::Decline(report(task, token))),
+        None
+    );
     assert_eq!(world.state_of(task), "open");
     world.bid(1, "spot", &[(task, 1)]);
     world.bid(2, "spot", &[(task, 9)]);
     let committed = world.until_clearing("spot");
-    let [won] = assignments(&committed)[..] else { panic!("one assignment") };
-    assert_eq!((won.agent, won.token, won.price), (key(2).public_key(), token + 1, 9));
+    let [won] = assignments(&committed)[..] else {
+        panic!("one assignment")
+    };
+    assert_eq!(
+        (won.agent, won.token, won.price),
+        (key(2).public_key(), token + 1, 9)
+    );
     let items = [(Some(task), Reason::ExcludedAfterFailure)];
     assert_eq!(refusals(&committed)[0].items, items);
     // The first assignee's token is not in force any more.
@@ -226,14 +368,20 @@ fn who_fails_is_excluded_and_attempts_are_used_up() {
     );
     world.say(&key(2), Body::Fail(report(task, token + 1)));
     let committed = world.step();
-    let expiry = outcome::Expiry { task, token: token + 1, reason: Reason::AttemptsUsedUp };
+    let expiry = outcome::Expiry {
+        task,
+        token: token + 1,
+        reason: Reason::AttemptsUsedUp,
+    };
     assert_eq!(committed.outcomes[1], Outcome::Expiry(expiry));
     assert_eq!(world.state_of(task), "failed");
 }
 
 /// Suspicions of these validators about an assignment, sorted by key.
 fn suspicions(of: &[u8], suspicion: &Suspicion) -> Vec<Sign1<Suspicion>> {
-    let signed = of.iter().map(|number| validator(*number).sign(suspicion.clone()).into_inner());
+    let signed = of
+        .iter()
+        .map(|number| validator(*number).sign(suspicion.clone()).into_inner());
     let mut signed: Vec<_> = signed.collect();
     signed.sort_by_key(|suspicion| suspicion.signer);
     signed
@@ -245,10 +393,24 @@ fn lapse_takes_a_lease_that_is_over_and_more_than_two_thirds_of_the_power() {
     let (task, token) = world.assigned(1);
     let assigned_at = world.ledger.height();
     let swarm = world.ledger.swarm();
-    let about = Suspicion { swarm, task, token, height: assigned_at };
-    let lapse = |suspicions| Body::Lapse(Lapse { task, token, suspicions });
+    let about = Suspicion {
+        swarm,
+        task,
+        token,
+        height: assigned_at,
+    };
+    let lapse = |suspicions| {
+        Body::Lapse(Lapse {
+            task,
+            token,
+            suspicions,
+        })
+    };
     let all = suspicions(&[0, 1, 2], &about);
-    assert_eq!(verdict(&mut world, 2, lapse(all.clone())), Some(Reason::LeaseRunning));
+    assert_eq!(
+        verdict(&mut world, 2, lapse(all.clone())),
+        Some(Reason::LeaseRunning)
+    );
     for _ in 0..5 {
         world.step();
     }
@@ -283,7 +445,10 @@ fn lapse_takes_a_lease_that_is_over_and_more_than_two_thirds_of_the_power() {
         assert_eq!(verdict(&mut world, 2, lapse(suspicions)), expected);
     }
     assert_eq!(world.state_of(task), "open");
-    assert_eq!(world.ledger.task(task).unwrap().excluded, [key(1).public_key()]);
+    assert_eq!(
+        world.ledger.task(task).unwrap().excluded,
+        [key(1).public_key()]
+    );
 }
 
 #[test]
@@ -299,9 +464,18 @@ fn a_swarm_that_stood_still_expires_no_lease() {
     let (block, _) = world.propose_at(world.ledger.block_time() + 3_000_000, 0);
     world.decide(block);
     let (swarm, height) = (world.ledger.swarm(), world.ledger.height());
-    let about = Suspicion { swarm, task, token, height };
+    let about = Suspicion {
+        swarm,
+        task,
+        token,
+        height,
+    };
     let suspicions = suspicions(&[0, 1, 2, 3], &about);
-    let body = Body::Lapse(Lapse { task, token, suspicions });
+    let body = Body::Lapse(Lapse {
+        task,
+        token,
+        suspicions,
+    });
     assert_eq!(verdict(&mut world, 1, body), Some(Reason::LeaseRunning));
 }
 
@@ -312,7 +486,10 @@ fn open_tasks_expire_at_their_deadline_and_running_ones_do_not() {
     timed.deadline = Some(world.ledger.block_time() + 4 * STEP);
     let tasks = world.submit(vec![timed.clone(), timed]);
     world.step();
-    assert_eq!(world.ledger.next_due(), Some(world.ledger.block_time() + 3 * STEP));
+    assert_eq!(
+        world.ledger.next_due(),
+        Some(world.ledger.block_time() + 3 * STEP)
+    );
     world.bid(1, "spot", &[(tasks[0], 1)]);
     world.until_clearing("spot");
     let mut expired = Vec::new();
@@ -320,8 +497,18 @@ fn open_tasks_expire_at_their_deadline_and_running_ones_do_not() {
         expired.extend(world.step().outcomes);
     }
     let (task, reason) = (tasks[1], Reason::DeadlinePassed);
-    assert_eq!(expired, [Outcome::Expiry(outcome::Expiry { task, token: 0, reason })]);
-    assert_eq!((world.state_of(tasks[0]), world.state_of(tasks[1])), ("assigned", "expired"));
+    assert_eq!(
+        expired,
+        [Outcome::Expiry(outcome::Expiry {
+            task,
+            token: 0,
+            reason
+        })]
+    );
+    assert_eq!(
+        (world.state_of(tasks[0]), world.state_of(tasks[1])),
+        ("assigned", "expired")
+    );
     // Reopened after its deadline, it expires at once.
     world.say(&key(1), Body::Decline(report(tasks[0], 1)));
     world.step();

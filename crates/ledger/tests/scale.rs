@@ -1,7 +1,11 @@
 //! A burst; and measurements, run by hand in release: `cargo test --release -p quorate-ledger
 //! --test scale -- --ignored --nocapture`.
 #![expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helpers may fail the test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test's helpers may fail the test"
+)]
 
 mod common;
 
@@ -34,7 +38,11 @@ fn drain(world: &mut World) {
 
 fn drone_task(number: u64) -> TaskSpec {
     let mut task = spec("drones");
-    task.requires = Capabilities::new().label("drone").unwrap().amount("payload_g", 300).unwrap();
+    task.requires = Capabilities::new()
+        .label("drone")
+        .unwrap()
+        .amount("payload_g", 300)
+        .unwrap();
     task.deadline = Some(START + 3_000_000 + number);
     task.payload = cose::Owned(vec![7; 64]);
     task
@@ -45,18 +53,26 @@ fn drone_task(number: u64) -> TaskSpec {
 fn burst(mechanism: &str) -> usize {
     let (mut world, _) = crowd(market("drones", mechanism, false));
     let committed = world.until_clearing("drones");
-    let [dossier] = &committed.dossiers[..] else { panic!("one clearing") };
+    let [dossier] = &committed.dossiers[..] else {
+        panic!("one clearing")
+    };
     let count = |kind: fn(&ClearingInput) -> bool| {
         dossier.inputs.iter().filter(|input| kind(input)).count()
     };
     assert_eq!(count(|input| matches!(input, ClearingInput::Task(_))), 1000);
-    assert_eq!(count(|input| matches!(input, ClearingInput::Bid(_))), 10_000);
+    assert_eq!(
+        count(|input| matches!(input, ClearingInput::Bid(_))),
+        10_000
+    );
     assignments(&committed).len()
 }
 
 /// 1,000 tasks, and 1,000 agents that bid on ten of them each; the agents and what each bids on.
 fn crowd(market: Market) -> (World, Vec<(SecretKey, Vec<TaskId>)>) {
-    let genesis = Genesis { markets: vec![market], ..genesis() };
+    let genesis = Genesis {
+        markets: vec![market],
+        ..genesis()
+    };
     let mut world = World::with(genesis);
     let agents: Vec<_> = (0..1000).map(numbered).collect();
     for agent in &agents {
@@ -72,12 +88,27 @@ fn crowd(market: Market) -> (World, Vec<(SecretKey, Vec<TaskId>)>) {
     let requester = agents[0].public_key();
     let mut bidders = Vec::new();
     for (number, agent) in (0..1000u64).zip(agents) {
-        let mut tasks: Vec<u64> = (0..10).map(|step| (number + step * step * 7) % 1000).collect();
+        let mut tasks: Vec<u64> = (0..10)
+            .map(|step| (number + step * step * 7) % 1000)
+            .collect();
         tasks.sort_unstable();
-        let tasks: Vec<_> = tasks.into_iter().map(|number| TaskId { requester, number }).collect();
+        let tasks: Vec<_> = tasks
+            .into_iter()
+            .map(|number| TaskId { requester, number })
+            .collect();
         let price = |task: &TaskId| ((task.number * 31 + number * 17) % 900) as Price;
-        let offers = tasks.iter().map(|task| Offer { task: *task, price: price(task) }).collect();
-        let bid = Bid { market: label("drones"), budget: slots(1), offers };
+        let offers = tasks
+            .iter()
+            .map(|task| Offer {
+                task: *task,
+                price: price(task),
+            })
+            .collect();
+        let bid = Bid {
+            market: label("drones"),
+            budget: slots(1),
+            offers,
+        };
         world.say(&agent, Body::Bid(bid));
         bidders.push((agent, tasks));
     }
@@ -89,18 +120,30 @@ fn crowd(market: Market) -> (World, Vec<(SecretKey, Vec<TaskId>)>) {
 fn a_burst_of_1000_tasks_and_10000_bids_clears_together() {
     // As many as can be assigned at all, by whoever decides over all together.
     assert_eq!(burst("assignment"), 1000);
-    assert!((990..=1000).contains(&burst("vcg")), "but for tasks that cost more than their limit");
+    assert!(
+        (990..=1000).contains(&burst("vcg")),
+        "but for tasks that cost more than their limit"
+    );
     let one_by_one = burst("first-price");
-    assert!((700..1000).contains(&one_by_one), "{one_by_one} of 1000, task by task");
+    assert!(
+        (700..1000).contains(&one_by_one),
+        "{one_by_one} of 1000, task by task"
+    );
     assert_eq!(burst("second-price"), one_by_one);
     let searched = burst("gap");
-    assert!((950..=1000).contains(&searched), "{searched} of 1000 by a fixed search");
+    assert!(
+        (950..=1000).contains(&searched),
+        "{searched} of 1000 by a fixed search"
+    );
 }
 
 #[test]
 #[ignore = "a measurement"]
 fn a_solution_beside_four_long_ones_costs_no_more_than_it_is_charged() {
-    let rule = Market { solve_ms: Some(60_000), ..market("drones", "gap", false) };
+    let rule = Market {
+        solve_ms: Some(60_000),
+        ..market("drones", "gap", false)
+    };
     let (mut world, bidders) = crowd(rule);
     while world.ledger.windows()[0].stage != Stage::Solutions {
         world.step();
@@ -117,7 +160,14 @@ fn a_solution_beside_four_long_ones_costs_no_more_than_it_is_charged() {
         let pairs = pairs[..pairs.len() - less].to_vec();
         let (market, count) = (label("drones"), pairs.len());
         let by = &bidders[less].0;
-        world.say(by, Body::Solve(Solve { market, window: 0, pairs }));
+        world.say(
+            by,
+            Body::Solve(Solve {
+                market,
+                window: 0,
+                pairs,
+            }),
+        );
         let (block, _) = world.propose_at(world.ledger.block_time() + 1, 0);
         // The least of many: other processes share the machine.
         let times = (0..20).map(|_| {
@@ -125,7 +175,11 @@ fn a_solution_beside_four_long_ones_costs_no_more_than_it_is_charged() {
             world.ledger.execute(&block).unwrap();
             start.elapsed()
         });
-        println!("{count} pairs beside {} kept: {:?}", 4 - less, times.min().unwrap());
+        println!(
+            "{count} pairs beside {} kept: {:?}",
+            4 - less,
+            times.min().unwrap()
+        );
         assert!(refusals(&world.decide(block)).is_empty());
     }
 }
@@ -185,7 +239,10 @@ fn ten_thousand_agents_and_a_hundred_thousand_open_tasks_fit_into_300_mib() {
         drain(&mut world);
     }
     let after = resident_mib();
-    println!("{} MiB for the state, in a process of {after} MiB", after - before);
+    println!(
+        "{} MiB for the state, in a process of {after} MiB",
+        after - before
+    );
     let start = Instant::now();
     let (block, _) = world.propose_at(world.ledger.block_time() + 1, 0);
     println!("an empty block on it: {:?}", start.elapsed());
@@ -195,7 +252,14 @@ fn ten_thousand_agents_and_a_hundred_thousand_open_tasks_fit_into_300_mib() {
     let offers = offers.into_iter().map(|(task, _)| Offer { task, price: 3 });
     let mut offers: Vec<_> = offers.collect();
     offers.sort_by_key(|offer| offer.task);
-    world.say(&agent, Body::Bid(Bid { market: label("drones"), budget: slots(1), offers }));
+    world.say(
+        &agent,
+        Body::Bid(Bid {
+            market: label("drones"),
+            budget: slots(1),
+            offers,
+        }),
+    );
     let start = Instant::now();
     let (block, _) = world.propose_at(world.ledger.block_time() + 1, 0);
     println!("a bid of 512 offers on it: {:?}", start.elapsed());

@@ -1,5 +1,9 @@
 //! Sealed bids: the four properties of arXiv:2606.14939, and clauses M-23 to M-27.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helpers may fail the test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test's helpers may fail the test"
+)]
 
 mod common;
 
@@ -11,7 +15,10 @@ use quorate_types::*;
 /// Market `quiet` takes sealed bids, at second prices.
 fn world(agents: impl IntoIterator<Item = u8>) -> World {
     let mut genesis = genesis();
-    let quiet = Market { reveal_ms: Some(300), ..market("quiet", "second-price", false) };
+    let quiet = Market {
+        reveal_ms: Some(300),
+        ..market("quiet", "second-price", false)
+    };
     genesis.markets.push(quiet);
     genesis.markets.sort_by(|a, b| a.name.cmp(&b.name));
     let mut world = World::with(genesis);
@@ -25,11 +32,18 @@ fn world(agents: impl IntoIterator<Item = u8>) -> World {
 
 fn window(world: &World) -> quorate_ledger::WindowView {
     let windows = world.ledger.windows();
-    windows.into_iter().find(|window| window.market == label("quiet")).unwrap()
+    windows
+        .into_iter()
+        .find(|window| window.market == label("quiet"))
+        .unwrap()
 }
 
 fn opening(task: TaskId, price: Price, nonce: u8) -> Opening {
-    Opening { task, price, nonce: Nonce([nonce; 32]) }
+    Opening {
+        task,
+        price,
+        nonce: Nonce([nonce; 32]),
+    }
 }
 
 /// Agent `number` commits to offers; each has its number as a nonce.
@@ -40,13 +54,22 @@ fn seal(world: &mut World, number: u8, offers: &[(TaskId, Price)]) -> OperationI
         commitment: opening(*task, *price, number).commitment(&swarm, &agent),
     });
     let (offers, window) = (offers.collect(), window(world).number);
-    let seal = Seal { market: label("quiet"), window, budget: slots(1), offers };
+    let seal = Seal {
+        market: label("quiet"),
+        window,
+        budget: slots(1),
+        offers,
+    };
     world.say(&key(number), Body::Seal(seal))
 }
 
 fn reveal(world: &mut World, number: u8, openings: Vec<Opening>) -> OperationId {
     let window = window(world).number;
-    let reveal = Reveal { market: label("quiet"), window, openings };
+    let reveal = Reveal {
+        market: label("quiet"),
+        window,
+        openings,
+    };
     world.say(&key(number), Body::Reveal(reveal))
 }
 
@@ -71,15 +94,27 @@ fn one_task(world: &mut World) -> TaskId {
 fn hiding_nothing_but_the_nonce_tells_a_price_and_a_copy_is_worth_nothing() {
     let mut world = world([1, 2]);
     let task = one_task(&mut world);
-    let (swarm, one, two) = (world.ledger.swarm(), key(1).public_key(), key(2).public_key());
+    let (swarm, one, two) = (
+        world.ledger.swarm(),
+        key(1).public_key(),
+        key(2).public_key(),
+    );
     let secret = opening(task, 7, 1).commitment(&swarm, &one);
     // Whoever guesses the price has still to guess the nonce, and the commitment names its agent.
     assert_ne!(secret, opening(task, 7, 2).commitment(&swarm, &one));
     assert_ne!(secret, opening(task, 7, 1).commitment(&swarm, &two));
     assert_ne!(secret, opening(task, 8, 1).commitment(&swarm, &one));
     seal(&mut world, 1, &[(task, 7)]);
-    let copied = vec![SealedOffer { task, commitment: secret }];
-    let copy = Seal { market: label("quiet"), window: 0, budget: slots(1), offers: copied };
+    let copied = vec![SealedOffer {
+        task,
+        commitment: secret,
+    }];
+    let copy = Seal {
+        market: label("quiet"),
+        window: 0,
+        budget: slots(1),
+        offers: copied,
+    };
     world.say(&key(2), Body::Seal(copy));
     until_opening(&mut world);
     // Its owner opens first; the copier says the same and has opened nothing.
@@ -126,7 +161,10 @@ fn simultaneous_release_the_window_rule_holds_for_both_parts() {
     until_opening(&mut world);
     reveal(&mut world, 1, vec![opening(task, 7, 1)]);
     for _ in 0..3 {
-        assert!(world.step_of_one_builder().dossiers.is_empty(), "or an opening");
+        assert!(
+            world.step_of_one_builder().dossiers.is_empty(),
+            "or an opening"
+        );
     }
     assert_eq!(world.until_clearing("quiet").dossiers.len(), 1);
 }
@@ -138,19 +176,33 @@ fn no_free_withdrawal_silence_is_a_default_counted_once_and_costs_the_next_windo
     seal(&mut world, 1, &[(task, 7)]);
     let silent = seal(&mut world, 2, &[(task, 3)]);
     until_opening(&mut world);
-    let withdraw = Body::Withdraw(Withdraw { market: label("quiet") });
+    let withdraw = Body::Withdraw(Withdraw {
+        market: label("quiet"),
+    });
     let withdrawn = world.say(&key(2), withdraw);
     reveal(&mut world, 1, vec![opening(task, 7, 1)]);
-    assert_eq!(reason_of(&world.step(), withdrawn), Some(Reason::WithdrawLate));
-    assert_eq!(world.ledger.account(&key(2).public_key()).unwrap().defaults, 0);
+    assert_eq!(
+        reason_of(&world.step(), withdrawn),
+        Some(Reason::WithdrawLate)
+    );
+    assert_eq!(
+        world.ledger.account(&key(2).public_key()).unwrap().defaults,
+        0
+    );
     let committed = world.until_clearing("quiet");
     // It is in the dossier, with its reason, and as a certified refusal.
-    let bids = committed.dossiers[0].inputs.iter().filter_map(|input| match input {
-        ClearingInput::Bid(bid) => Some((bid.agent, bid.price, bid.excluded)),
-        _ => None,
-    });
+    let bids = committed.dossiers[0]
+        .inputs
+        .iter()
+        .filter_map(|input| match input {
+            ClearingInput::Bid(bid) => Some((bid.agent, bid.price, bid.excluded)),
+            _ => None,
+        });
     let two = key(2).public_key();
-    assert!(bids.clone().any(|bid| bid == (two, None, Some(Reason::Unopened))));
+    assert!(
+        bids.clone()
+            .any(|bid| bid == (two, None, Some(Reason::Unopened)))
+    );
     assert_eq!(bids.count(), 2);
     assert_eq!(reason_of(&committed, silent), Some(Reason::Unopened));
     assert_eq!(assignments(&committed)[0].agent, key(1).public_key());
@@ -174,10 +226,18 @@ fn no_free_withdrawal_before_the_first_opening_it_is_free() {
     let task = one_task(&mut world);
     seal(&mut world, 1, &[(task, 7)]);
     world.step();
-    world.say(&key(1), Body::Withdraw(Withdraw { market: label("quiet") }));
+    world.say(
+        &key(1),
+        Body::Withdraw(Withdraw {
+            market: label("quiet"),
+        }),
+    );
     assert!(refusals(&world.step()).is_empty());
     assert_eq!(window(&world).live_bids, 0);
-    assert_eq!(world.ledger.account(&key(1).public_key()).unwrap().defaults, 0);
+    assert_eq!(
+        world.ledger.account(&key(1).public_key()).unwrap().defaults,
+        0
+    );
 }
 
 #[test]
@@ -189,12 +249,26 @@ fn participation_efficiency_who_is_silent_keeps_nobody_from_trading() {
     seal(&mut world, 2, &[(tasks[0], 9), (tasks[1], 9)]);
     seal(&mut world, 3, &[(tasks[0], 1), (tasks[1], 1)]);
     until_opening(&mut world);
-    reveal(&mut world, 1, vec![opening(tasks[0], 7, 1), opening(tasks[1], 8, 1)]);
-    reveal(&mut world, 2, vec![opening(tasks[0], 9, 2), opening(tasks[1], 9, 2)]);
+    reveal(
+        &mut world,
+        1,
+        vec![opening(tasks[0], 7, 1), opening(tasks[1], 8, 1)],
+    );
+    reveal(
+        &mut world,
+        2,
+        vec![opening(tasks[0], 9, 2), opening(tasks[1], 9, 2)],
+    );
     let committed = world.until_clearing("quiet");
-    let won: Vec<_> = assignments(&committed).iter().map(|won| (won.agent, won.price)).collect();
+    let won: Vec<_> = assignments(&committed)
+        .iter()
+        .map(|won| (won.agent, won.price))
+        .collect();
     // Agent 1 is paid the second price; then agent 2 has no rival with a slot left: the limit.
-    assert_eq!(won, [(key(1).public_key(), 9), (key(2).public_key(), 1_000)]);
+    assert_eq!(
+        won,
+        [(key(1).public_key(), 9), (key(2).public_key(), 1_000)]
+    );
 }
 
 #[test]
@@ -220,8 +294,16 @@ fn m23_a_market_takes_bids_of_one_form() {
     let open = world.bid(1, "quiet", &[(tasks[0], 7)]);
     assert_eq!(reason_of(&world.step(), open), Some(Reason::WrongForm));
     let commitment = Hash([1; 32]);
-    let offers = vec![SealedOffer { task: tasks[1], commitment }];
-    let seal = Seal { market: label("drones"), window: 0, budget: slots(1), offers };
+    let offers = vec![SealedOffer {
+        task: tasks[1],
+        commitment,
+    }];
+    let seal = Seal {
+        market: label("drones"),
+        window: 0,
+        budget: slots(1),
+        offers,
+    };
     let sealed = world.say(&key(1), Body::Seal(seal));
     assert_eq!(reason_of(&world.step(), sealed), Some(Reason::WrongForm));
 }
@@ -234,7 +316,12 @@ fn m24_one_commitment_for_an_agent_and_a_task_the_last_before_the_end() {
     seal(&mut world, 1, &[(task, 7)]);
     let commitment = opening(task, 5, 9).commitment(&swarm, &agent);
     let offers = vec![SealedOffer { task, commitment }];
-    let again = Seal { market: label("quiet"), window: 0, budget: slots(1), offers };
+    let again = Seal {
+        market: label("quiet"),
+        window: 0,
+        budget: slots(1),
+        offers,
+    };
     world.say(&key(1), Body::Seal(again));
     until_opening(&mut world);
     let first = reveal(&mut world, 1, vec![opening(task, 7, 1)]);
@@ -245,8 +332,16 @@ fn m24_one_commitment_for_an_agent_and_a_task_the_last_before_the_end() {
     // A commitment for another window than the one that runs is late, not early.
     let next = one_task(&mut world);
     let commitment = opening(next, 5, 9).commitment(&swarm, &agent);
-    let offers = vec![SealedOffer { task: next, commitment }];
-    let stale = Seal { market: label("quiet"), window: 0, budget: slots(1), offers };
+    let offers = vec![SealedOffer {
+        task: next,
+        commitment,
+    }];
+    let stale = Seal {
+        market: label("quiet"),
+        window: 0,
+        budget: slots(1),
+        offers,
+    };
     let stale = world.say(&key(1), Body::Seal(stale));
     assert_eq!(reason_of(&world.step(), stale), Some(Reason::LateBid));
 }
@@ -262,7 +357,10 @@ fn m25_a_second_part_without_commitments_gives_way_to_a_new_window() {
     world.step();
     let now = window(&world);
     assert_eq!((now.number, now.stage, now.live_bids), (1, Stage::Bids, 0));
-    assert_eq!(world.ledger.account(&key(1).public_key()).unwrap().defaults, 0);
+    assert_eq!(
+        world.ledger.account(&key(1).public_key()).unwrap().defaults,
+        0
+    );
     assert!(world.ledger.index_is_consistent());
     seal(&mut world, 1, &[(tasks[1], 7)]);
     until_opening(&mut world);
@@ -282,7 +380,10 @@ fn m25_nor_does_the_number_of_a_window_come_back_when_its_last_task_ends() {
     world.cancel(only);
     world.step();
     let now = window(&world);
-    assert_eq!((now.number, now.stage, now.live_bids), (before + 1, Stage::Bids, 0));
+    assert_eq!(
+        (now.number, now.stage, now.live_bids),
+        (before + 1, Stage::Bids, 0)
+    );
     let next = one_task(&mut world);
     assert_eq!(window(&world).number, before + 1);
     seal(&mut world, 1, &[(next, 7)]);
@@ -298,7 +399,10 @@ fn m26_budgets_of_commitments_are_public_and_reserved_until_the_clearing() {
     seal(&mut world, 1, &[(tasks[0], 7)]);
     world.step();
     let twice = world.bid(1, "drones", &[(tasks[1], 7)]);
-    assert_eq!(reason_of(&world.step(), twice), Some(Reason::BudgetExceeded));
+    assert_eq!(
+        reason_of(&world.step(), twice),
+        Some(Reason::BudgetExceeded)
+    );
     until_opening(&mut world);
     reveal(&mut world, 1, vec![opening(tasks[0], 2_000, 1)]);
     // Above the reserve: it loses, and the budget is free again.

@@ -1,5 +1,9 @@
 //! Solutions from outside: clauses M-28 to M-31.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helpers may fail the test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test's helpers may fail the test"
+)]
 
 mod common;
 
@@ -36,16 +40,32 @@ fn world_with(change: impl Fn(&mut Market), agents: impl IntoIterator<Item = u8>
 
 fn window(world: &World) -> WindowView {
     let windows = world.ledger.windows();
-    windows.into_iter().find(|window| window.market == label(FLEET)).unwrap()
+    windows
+        .into_iter()
+        .find(|window| window.market == label(FLEET))
+        .unwrap()
 }
 
 fn pairs(pairs: &[(TaskId, u8)]) -> Vec<Pair> {
-    pairs.iter().map(|&(task, by)| Pair { task, agent: key(by).public_key() }).collect()
+    pairs
+        .iter()
+        .map(|&(task, by)| Pair {
+            task,
+            agent: key(by).public_key(),
+        })
+        .collect()
 }
 
 fn solve(world: &mut World, by: u8, pairs: Vec<Pair>) -> OperationId {
     let (market, window) = (label(FLEET), window(world).number);
-    world.say(&key(by), Body::Solve(Solve { market, window, pairs }))
+    world.say(
+        &key(by),
+        Body::Solve(Solve {
+            market,
+            window,
+            pairs,
+        }),
+    )
 }
 
 /// Steps until the window takes this.
@@ -90,19 +110,28 @@ fn three(world: &mut World) -> Vec<TaskId> {
 
 /// What was refused of an operation.
 fn items_of(committed: &Committed, operation: OperationId) -> Vec<(Option<TaskId>, Reason)> {
-    let of = refusals(committed).into_iter().filter(|refusal| refusal.operation == operation);
+    let of = refusals(committed)
+        .into_iter()
+        .filter(|refusal| refusal.operation == operation);
     of.flat_map(|refusal| refusal.items.clone()).collect()
 }
 
 fn dossier(committed: &Committed) -> &Dossier {
-    committed.dossiers.iter().find(|dossier| dossier.record.market == label(FLEET)).unwrap()
+    committed
+        .dossiers
+        .iter()
+        .find(|dossier| dossier.record.market == label(FLEET))
+        .unwrap()
 }
 
 fn solutions(committed: &Committed) -> Vec<SolutionInput> {
-    let inputs = dossier(committed).inputs.iter().filter_map(|input| match input {
-        ClearingInput::Solution(solution) => Some(solution.clone()),
-        _ => None,
-    });
+    let inputs = dossier(committed)
+        .inputs
+        .iter()
+        .filter_map(|input| match input {
+            ClearingInput::Solution(solution) => Some(solution.clone()),
+            _ => None,
+        });
     inputs.collect()
 }
 
@@ -131,11 +160,20 @@ fn m28_the_parts_of_a_window_follow_each_other() {
         let task = world.submit(vec![spec(FLEET)])[0];
         world.step();
         let (swarm, agent) = (world.ledger.swarm(), key(1).public_key());
-        let opening = Opening { task, price: 7, nonce: Nonce([1; 32]) };
+        let opening = Opening {
+            task,
+            price: 7,
+            nonce: Nonce([1; 32]),
+        };
         if reveal_ms.is_some() {
             let commitment = opening.commitment(&swarm, &agent);
             let offers = vec![SealedOffer { task, commitment }];
-            let seal = Seal { market: label(FLEET), window: 0, budget: slots(1), offers };
+            let seal = Seal {
+                market: label(FLEET),
+                window: 0,
+                budget: slots(1),
+                offers,
+            };
             world.say(&key(1), Body::Seal(seal));
         } else {
             world.bid(1, FLEET, &[(task, 7)]);
@@ -153,7 +191,14 @@ fn m28_the_parts_of_a_window_follow_each_other() {
                 begun.push(world.ledger.active_time());
                 if now.stage == Openings {
                     let (market, openings) = (label(FLEET), vec![opening]);
-                    world.say(&key(1), Body::Reveal(Reveal { market, window: 0, openings }));
+                    world.say(
+                        &key(1),
+                        Body::Reveal(Reveal {
+                            market,
+                            window: 0,
+                            openings,
+                        }),
+                    );
                 }
             }
             assert!(seen.len() <= 3);
@@ -172,7 +217,11 @@ fn m28_the_window_rule_holds_for_the_last_part() {
     three(&mut world);
     for _ in 0..3 {
         world.step_of_one_builder();
-        assert_eq!(window(&world).stage, Stage::Solutions, "it could have kept a solution out");
+        assert_eq!(
+            window(&world).stage,
+            Stage::Solutions,
+            "it could have kept a solution out"
+        );
     }
     assert!(!world.until_clearing(FLEET).dossiers.is_empty());
 }
@@ -182,7 +231,12 @@ fn m28_bids_stand_in_the_last_part() {
     let mut world = world([1, 2, 3, 4]);
     let tasks = three(&mut world);
     let late = world.bid(4, FLEET, &[(tasks[0], 1)]);
-    let withdrawn = world.say(&key(1), Body::Withdraw(Withdraw { market: label(FLEET) }));
+    let withdrawn = world.say(
+        &key(1),
+        Body::Withdraw(Withdraw {
+            market: label(FLEET),
+        }),
+    );
     let committed = world.step();
     assert_eq!(reason_of(&committed, late), Some(Reason::LateBid));
     assert_eq!(reason_of(&committed, withdrawn), Some(Reason::WithdrawLate));
@@ -202,9 +256,22 @@ fn m28_a_window_whose_bids_are_gone_ends_without_a_clearing() {
     let committed = world.step();
     assert!(committed.dossiers.is_empty());
     let now = window(&world);
-    assert_eq!((now.number, now.stage, now.open_tasks), (before + 1, Stage::Bids, 1));
+    assert_eq!(
+        (now.number, now.stage, now.open_tasks),
+        (before + 1, Stage::Bids, 1)
+    );
     // What was proposed for it is gone too.
-    world.bid(1, FLEET, &[(TaskId { number: tasks[0].number + 1, ..tasks[0] }, 5)]);
+    world.bid(
+        1,
+        FLEET,
+        &[(
+            TaskId {
+                number: tasks[0].number + 1,
+                ..tasks[0]
+            },
+            5,
+        )],
+    );
     assert!(solutions(&world.until_clearing(FLEET)).is_empty());
 }
 
@@ -212,11 +279,17 @@ fn m28_a_window_whose_bids_are_gone_ends_without_a_clearing() {
 fn m29_a_solution_is_refused_with_its_reason() {
     let mut world = world([1, 2, 3]);
     let early = solve(&mut world, 50, pairs(&[]));
-    assert_eq!(reason_of(&world.step(), early), Some(Reason::BidMalformed), "the form comes first");
+    assert_eq!(
+        reason_of(&world.step(), early),
+        Some(Reason::BidMalformed),
+        "the form comes first"
+    );
     let tasks = three(&mut world);
     let other = world.submit(vec![spec("drones")])[0];
     world.bid(1, "drones", &[(other, 5)]);
-    let [a, b, c] = tasks[..] else { panic!("three tasks") };
+    let [a, b, c] = tasks[..] else {
+        panic!("three tasks")
+    };
     let unknown = TaskId { number: 99, ..a };
     type Refused = &'static [Reason];
     let table: [(Vec<Pair>, Refused, Option<TaskId>); 9] = [
@@ -224,10 +297,18 @@ fn m29_a_solution_is_refused_with_its_reason() {
         (pairs(&[(b, 1), (a, 1)]), &[Reason::BidMalformed], None),
         (pairs(&[(a, 1), (a, 2)]), &[Reason::BidMalformed], None),
         (pairs(&[(a, 1), (b, 50)]), &[Reason::NoBid], Some(b)),
-        (pairs(&[(a, 1), (unknown, 1)]), &[Reason::NoBid], Some(unknown)),
+        (
+            pairs(&[(a, 1), (unknown, 1)]),
+            &[Reason::NoBid],
+            Some(unknown),
+        ),
         (pairs(&[(a, 1), (other, 1)]), &[Reason::NoBid], Some(other)),
         // Two slots, three tasks.
-        (pairs(&[(a, 1), (b, 1), (c, 1)]), &[Reason::OverBudget], Some(c)),
+        (
+            pairs(&[(a, 1), (b, 1), (c, 1)]),
+            &[Reason::OverBudget],
+            Some(c),
+        ),
         (pairs(&[(a, 1), (b, 1), (c, 2)]), &[], None),
         (pairs(&[(a, 1), (b, 1)]), &[Reason::NotBetter], None),
     ];
@@ -257,7 +338,10 @@ fn m29_only_tasks_that_will_be_cleared_count() {
     }
     assert_eq!(window(&world).stage, Stage::Solutions);
     let more = solve(&mut world, 2, pairs(&[(behind[0], 2), (behind[1], 2)]));
-    let expected = [(Some(behind[0]), Reason::NoBid), (Some(behind[1]), Reason::NoBid)];
+    let expected = [
+        (Some(behind[0]), Reason::NoBid),
+        (Some(behind[1]), Reason::NoBid),
+    ];
     assert_eq!(items_of(&brief(&mut world), more), expected);
     let honest = solve(&mut world, 3, pairs(&[(tasks[0], 1)]));
     assert_eq!(items_of(&brief(&mut world), honest), []);
@@ -269,16 +353,32 @@ fn m29_only_for_its_window_and_in_its_part() {
     let task = world.submit(vec![spec(FLEET)])[0];
     let say = |world: &mut World, window: u64, market: &str| {
         let market = label(market);
-        let body = Body::Solve(Solve { market, window, pairs: pairs(&[(task, 1)]) });
+        let body = Body::Solve(Solve {
+            market,
+            window,
+            pairs: pairs(&[(task, 1)]),
+        });
         let said = world.say(&key(2), body);
         reason_of(&world.step(), said)
     };
-    assert_eq!(say(&mut world, 0, FLEET), Some(Reason::NotSolving), "bids are taken");
-    assert_eq!(say(&mut world, 0, "spot"), Some(Reason::NotSolving), "it takes none");
+    assert_eq!(
+        say(&mut world, 0, FLEET),
+        Some(Reason::NotSolving),
+        "bids are taken"
+    );
+    assert_eq!(
+        say(&mut world, 0, "spot"),
+        Some(Reason::NotSolving),
+        "it takes none"
+    );
     assert_eq!(say(&mut world, 0, "nowhere"), Some(Reason::UnknownMarket));
     world.bid(1, FLEET, &[(task, 5)]);
     until(&mut world, Stage::Solutions);
-    assert_eq!(say(&mut world, 1, FLEET), Some(Reason::NotSolving), "another window");
+    assert_eq!(
+        say(&mut world, 1, FLEET),
+        Some(Reason::NotSolving),
+        "another window"
+    );
     assert_eq!(say(&mut world, 0, FLEET), None);
 }
 
@@ -292,14 +392,19 @@ fn m29_pairs_are_judged_as_bids_are() {
     let tasks = world.submit(vec![spec(FLEET), dear, picky]);
     world.step();
     for by in [1, 2] {
-        let offers: Vec<_> = tasks.iter().map(|task| (*task, 10 * Price::from(by))).collect();
+        let offers: Vec<_> = tasks
+            .iter()
+            .map(|task| (*task, 10 * Price::from(by)))
+            .collect();
         world.bid_under(by, FLEET, slots(2), &offers);
     }
     until(&mut world, Stage::Solutions);
     let given = pairs(&[(tasks[0], 1), (tasks[1], 2), (tasks[2], 1)]);
     let said = solve(&mut world, 50, given);
-    let expected =
-        [(Some(tasks[1]), Reason::PriceTooHigh), (Some(tasks[2]), Reason::CapabilityNotAttested)];
+    let expected = [
+        (Some(tasks[1]), Reason::PriceTooHigh),
+        (Some(tasks[2]), Reason::CapabilityNotAttested),
+    ];
     assert_eq!(items_of(&world.step(), said), expected);
 }
 
@@ -307,7 +412,9 @@ fn m29_pairs_are_judged_as_bids_are() {
 fn m30_each_is_better_than_the_last_and_the_four_best_are_kept() {
     let mut world = world([1, 2, 3]);
     let tasks = three(&mut world);
-    let [a, b, c] = tasks[..] else { panic!("three tasks") };
+    let [a, b, c] = tasks[..] else {
+        panic!("three tasks")
+    };
     // One task, two, three for 80, 70, 50, each by another member; the last but one is member 3's
     // second.
     let ladder = [
@@ -323,16 +430,27 @@ fn m30_each_is_better_than_the_last_and_the_four_best_are_kept() {
         assert_eq!(items_of(&brief(&mut world), said), [], "{by}");
         let again = solve(&mut world, 50, given.clone());
         let refused = brief(&mut world);
-        assert_eq!(items_of(&refused, again), [(None, Reason::NotBetter)], "as good by another");
+        assert_eq!(
+            items_of(&refused, again),
+            [(None, Reason::NotBetter)],
+            "as good by another"
+        );
     }
     let committed = world.until_clearing(FLEET);
-    let mut kept: Vec<_> = solutions(&committed).into_iter().map(|one| one.pairs).collect();
+    let mut kept: Vec<_> = solutions(&committed)
+        .into_iter()
+        .map(|one| one.pairs)
+        .collect();
     kept.sort();
-    let mut expected: Vec<_> =
-        [&ladder[0], &ladder[2], &ladder[4], &ladder[5]].map(|(_, given)| given.clone()).into();
+    let mut expected: Vec<_> = [&ladder[0], &ladder[2], &ladder[4], &ladder[5]]
+        .map(|(_, given)| given.clone())
+        .into();
     expected.sort();
     assert_eq!(kept, expected);
-    let agents: Vec<_> = solutions(&committed).into_iter().map(|one| one.agent).collect();
+    let agents: Vec<_> = solutions(&committed)
+        .into_iter()
+        .map(|one| one.agent)
+        .collect();
     assert!(agents.is_sorted());
 }
 
@@ -340,7 +458,9 @@ fn m30_each_is_better_than_the_last_and_the_four_best_are_kept() {
 fn m30_of_more_than_four_the_worst_goes() {
     let mut world = world([1, 2, 3, 4]);
     let tasks = three(&mut world);
-    let [a, b, c] = tasks[..] else { panic!("three tasks") };
+    let [a, b, c] = tasks[..] else {
+        panic!("three tasks")
+    };
     let ladder = [
         (50, pairs(&[(a, 3)])),
         (1, pairs(&[(a, 3), (b, 3)])),
@@ -362,11 +482,16 @@ fn m30_what_lost_its_pairs_since_keeps_out_nothing() {
     let mut world = world([1, 2, 3]);
     let bids: [(u8, &[Price]); 2] = [(1, &[10, 10, 10]), (2, &[20, 20, 20])];
     let tasks = called(&mut world, &[1; 3], &bids);
-    let [a, b, c] = tasks[..] else { panic!("three tasks") };
+    let [a, b, c] = tasks[..] else {
+        panic!("three tasks")
+    };
     solve(&mut world, 3, pairs(&[(a, 1), (b, 2), (c, 2)]));
     brief(&mut world);
     let worse = solve(&mut world, 50, pairs(&[(a, 1), (b, 1)]));
-    assert_eq!(reason_of(&brief(&mut world), worse), Some(Reason::NotBetter));
+    assert_eq!(
+        reason_of(&brief(&mut world), worse),
+        Some(Reason::NotBetter)
+    );
     world.cancel(c);
     brief(&mut world);
     let better = solve(&mut world, 50, pairs(&[(a, 1), (b, 1)]));
@@ -377,14 +502,27 @@ fn m30_what_lost_its_pairs_since_keeps_out_nothing() {
 fn m31_what_holds_no_more_at_the_clearing_does_not_count() {
     let mut world = world([1, 2, 3]);
     let tasks = three(&mut world);
-    solve(&mut world, 50, pairs(&[(tasks[0], 2), (tasks[1], 2), (tasks[2], 1)]));
+    solve(
+        &mut world,
+        50,
+        pairs(&[(tasks[0], 2), (tasks[1], 2), (tasks[2], 1)]),
+    );
     brief(&mut world);
     let subject = key(2).public_key();
     let attestation = world.attestation(subject, drone(2)).hash();
-    world.say(&attester(), Body::Revoke(Revoke { subject, attestation }));
+    world.say(
+        &attester(),
+        Body::Revoke(Revoke {
+            subject,
+            attestation,
+        }),
+    );
     let committed = world.until_clearing(FLEET);
     assert_eq!(solutions(&committed)[0].pairs.len(), 3, "as it came");
-    let won: Vec<_> = assignments(&committed).iter().map(|won| won.agent).collect();
+    let won: Vec<_> = assignments(&committed)
+        .iter()
+        .map(|won| won.agent)
+        .collect();
     assert_eq!(won.len(), 3);
     assert!(!won.contains(&subject));
     assert_eq!(dossier(&committed).record.solution, None);
@@ -405,7 +543,10 @@ fn crowd(world: &mut World) -> Vec<TaskId> {
         let specs = (0..40).map(|_| {
             let demand = roll(5, 25);
             demanded += demand;
-            TaskSpec { demand: slots(demand), ..spec(FLEET) }
+            TaskSpec {
+                demand: slots(demand),
+                ..spec(FLEET)
+            }
         });
         let specs = specs.collect();
         tasks.extend(world.submit(specs));
@@ -425,7 +566,14 @@ fn crowd(world: &mut World) -> Vec<TaskId> {
 fn longer(world: &World, inputs: &[ClearingInput]) -> Vec<Pair> {
     let round = round_of(world.ledger.swarm(), &label(FLEET), inputs);
     let found = gap_search(&round, 50 * gap_effort(round.bids.len()));
-    found.awards.iter().map(|won| Pair { task: won.task, agent: won.agent }).collect()
+    found
+        .awards
+        .iter()
+        .map(|won| Pair {
+            task: won.task,
+            agent: won.agent,
+        })
+        .collect()
 }
 
 #[test]
@@ -439,7 +587,11 @@ fn m31_a_better_solution_is_what_is_committed() {
     let mut solved = plain.clone();
 
     let baseline = plain.until_clearing(FLEET);
-    assert_eq!(dossier(&baseline).inputs, standing, "what a solver is told is what is cleared");
+    assert_eq!(
+        dossier(&baseline).inputs,
+        standing,
+        "what a solver is told is what is cleared"
+    );
     let better = longer(&solved, &standing);
     let said = solve(&mut solved, 50, better.clone());
     let committed = solved.until_clearing(FLEET);
@@ -447,9 +599,26 @@ fn m31_a_better_solution_is_what_is_committed() {
     assert_eq!((before.solution, after.solution), (None, Some(said)));
     assert!((after.assigned, -after.total) > (before.assigned, -before.total));
     let won = assignments(&committed).into_iter();
-    let won: Vec<_> = won.map(|won| Pair { task: won.task, agent: won.agent }).collect();
+    let won: Vec<_> = won
+        .map(|won| Pair {
+            task: won.task,
+            agent: won.agent,
+        })
+        .collect();
     assert_eq!(won, better);
-    assert!(assignments(&committed).iter().all(|won| won.price == won.charge), "paid as bid");
-    let kept = SolutionInput { agent: key(50).public_key(), operation: said, pairs: better };
-    assert_eq!(dossier(&committed).inputs.last(), Some(&ClearingInput::Solution(kept)));
+    assert!(
+        assignments(&committed)
+            .iter()
+            .all(|won| won.price == won.charge),
+        "paid as bid"
+    );
+    let kept = SolutionInput {
+        agent: key(50).public_key(),
+        operation: said,
+        pairs: better,
+    };
+    assert_eq!(
+        dossier(&committed).inputs.last(),
+        Some(&ClearingInput::Solution(kept))
+    );
 }

@@ -49,50 +49,94 @@ impl Mechanism for FairShare {
     fn clear(&self, round: &Round) -> Clearing {
         // Ordered maps: the same round gives the same clearing on every machine.
         let mut won: BTreeMap<PublicKey, u32> = BTreeMap::new();
-        let mut left: BTreeMap<PublicKey, Amounts> =
-            round.bidders.iter().map(|bidder| (bidder.agent, bidder.budget.clone())).collect();
+        let mut left: BTreeMap<PublicKey, Amounts> = round
+            .bidders
+            .iter()
+            .map(|bidder| (bidder.agent, bidder.budget.clone()))
+            .collect();
         let mut awards = Vec::new();
         for task in &round.tasks {
             let can = |bid: &&Bid| {
                 bid.price <= task.limit
-                    && left.get(&bid.agent).is_some_and(|budget| fits(&task.demand, budget))
+                    && left
+                        .get(&bid.agent)
+                        .is_some_and(|budget| fits(&task.demand, budget))
             };
             let rank = |bid: &Bid| {
                 let so_far = won.get(&bid.agent).copied().unwrap_or(0);
                 (so_far, bid.price, round.ties.key(&task.id, &bid.agent))
             };
             let bids = round.bids_on(&task.id).iter();
-            let Some(bid) = bids.filter(can).min_by_key(|bid| rank(bid)).copied() else { continue };
+            let Some(bid) = bids.filter(can).min_by_key(|bid| rank(bid)).copied() else {
+                continue;
+            };
             *won.entry(bid.agent).or_default() += 1;
             if let Some(budget) = left.get_mut(&bid.agent) {
                 for (name, amount) in &task.demand {
-                    budget.entry(name.clone()).and_modify(|left| *left -= amount);
+                    budget
+                        .entry(name.clone())
+                        .and_modify(|left| *left -= amount);
                 }
             }
             awards.push(Award::at(&bid, bid.price));
         }
-        Clearing { awards, duals: None, solution: None }
+        Clearing {
+            awards,
+            duals: None,
+            solution: None,
+        }
     }
 }
 
 /// Two bidders with two slots each, two tasks, and the first bidder cheaper on both.
 fn main() {
     let agent = |seed| PublicKey([seed; 32]);
-    let task = |number| TaskId { requester: agent(9), number };
+    let task = |number| TaskId {
+        requester: agent(9),
+        number,
+    };
     let two = Amounts::from([(slots(), 2)]);
     let round = Round {
         tasks: [task(0), task(1)]
-            .map(|id| Task { id, demand: demand_or_slot(&Amounts::new()), limit: 100 })
+            .map(|id| Task {
+                id,
+                demand: demand_or_slot(&Amounts::new()),
+                limit: 100,
+            })
             .to_vec(),
-        bidders: [1, 2].map(|seed| Bidder { agent: agent(seed), budget: two.clone() }).to_vec(),
+        bidders: [1, 2]
+            .map(|seed| Bidder {
+                agent: agent(seed),
+                budget: two.clone(),
+            })
+            .to_vec(),
         bids: vec![
-            Bid { task: task(0), agent: agent(1), price: 10 },
-            Bid { task: task(0), agent: agent(2), price: 12 },
-            Bid { task: task(1), agent: agent(1), price: 10 },
-            Bid { task: task(1), agent: agent(2), price: 12 },
+            Bid {
+                task: task(0),
+                agent: agent(1),
+                price: 10,
+            },
+            Bid {
+                task: task(0),
+                agent: agent(2),
+                price: 12,
+            },
+            Bid {
+                task: task(1),
+                agent: agent(1),
+                price: 10,
+            },
+            Bid {
+                task: task(1),
+                agent: agent(2),
+                price: 12,
+            },
         ],
         solutions: Vec::new(),
-        ties: TieSeed { swarm: SwarmId([0; 32]), market: slots() },
+        ties: TieSeed {
+            swarm: SwarmId([0; 32]),
+            market: slots(),
+        },
     };
     for award in FairShare.clear(&round).awards {
         println!(

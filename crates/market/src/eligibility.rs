@@ -13,10 +13,19 @@ pub const SLOTS: &str = "slots";
 /// whatever the names are.
 pub fn check(required: &Capabilities, attested: &Capabilities) -> Result<(), Reason> {
     let labelled = required.labels.is_subset(&attested.labels);
-    if !labelled || required.amounts.keys().any(|name| !attested.amounts.contains_key(name)) {
+    if !labelled
+        || required
+            .amounts
+            .keys()
+            .any(|name| !attested.amounts.contains_key(name))
+    {
         return Err(Reason::CapabilityNotAttested);
     }
-    if required.amounts.iter().any(|(name, least)| attested.get(name) < *least) {
+    if required
+        .amounts
+        .iter()
+        .any(|(name, least)| attested.get(name) < *least)
+    {
         return Err(Reason::AmountTooLow);
     }
     Ok(())
@@ -24,18 +33,27 @@ pub fn check(required: &Capabilities, attested: &Capabilities) -> Result<(), Rea
 
 /// What a task takes from a budget: its demand, or one slot where it names none.
 pub fn demand_or_slot(demand: &Amounts) -> Amounts {
-    if demand.is_empty() { Amounts::from([(slots(), 1)]) } else { demand.clone() }
+    if demand.is_empty() {
+        Amounts::from([(slots(), 1)])
+    } else {
+        demand.clone()
+    }
 }
 
 /// [`SLOTS`] as a label.
-#[expect(clippy::expect_used, reason = "the constant is a label, as a test shows")]
+#[expect(
+    clippy::expect_used,
+    reason = "the constant is a label, as a test shows"
+)]
 pub fn slots() -> Label {
     SLOTS.parse().expect("`slots` is a label")
 }
 
 /// Whether `budget` covers `demand` in every dimension; one that is not in the budget is 0.
 pub fn fits(demand: &Amounts, budget: &Amounts) -> bool {
-    demand.iter().all(|(name, amount)| budget.get(name).copied().unwrap_or(0) >= *amount)
+    demand
+        .iter()
+        .all(|(name, amount)| budget.get(name).copied().unwrap_or(0) >= *amount)
 }
 
 #[cfg(test)]
@@ -43,10 +61,14 @@ mod tests {
     use super::*;
 
     fn capabilities(labels: &[&str], amounts: &[(&str, i64)]) -> Capabilities {
-        let labelled = labels.iter().try_fold(Capabilities::new(), |all, name| all.label(name));
+        let labelled = labels
+            .iter()
+            .try_fold(Capabilities::new(), |all, name| all.label(name));
         let all = amounts
             .iter()
-            .try_fold(labelled.unwrap(), |all, (name, amount)| all.amount(name, *amount));
+            .try_fold(labelled.unwrap(), |all, (name, amount)| {
+                all.amount(name, *amount)
+            });
         all.unwrap()
     }
 
@@ -56,12 +78,27 @@ mod tests {
         let table = [
             (capabilities(&[], &[]), Ok(())),
             (capabilities(&["drone"], &[]), Ok(())),
-            (capabilities(&["drone", "camera"], &[("payload_g", 500)]), Ok(())),
-            (capabilities(&["boat"], &[]), Err(Reason::CapabilityNotAttested)),
-            (capabilities(&["drone"], &[("range_m", 0)]), Err(Reason::CapabilityNotAttested)),
-            (capabilities(&[], &[("payload_g", 501)]), Err(Reason::AmountTooLow)),
+            (
+                capabilities(&["drone", "camera"], &[("payload_g", 500)]),
+                Ok(()),
+            ),
+            (
+                capabilities(&["boat"], &[]),
+                Err(Reason::CapabilityNotAttested),
+            ),
+            (
+                capabilities(&["drone"], &[("range_m", 0)]),
+                Err(Reason::CapabilityNotAttested),
+            ),
+            (
+                capabilities(&[], &[("payload_g", 501)]),
+                Err(Reason::AmountTooLow),
+            ),
             (capabilities(&[], &[("wind", 1)]), Err(Reason::AmountTooLow)),
-            (capabilities(&["boat"], &[("payload_g", 501)]), Err(Reason::CapabilityNotAttested)),
+            (
+                capabilities(&["boat"], &[("payload_g", 501)]),
+                Err(Reason::CapabilityNotAttested),
+            ),
         ];
         for (required, expected) in table {
             assert_eq!(check(&required, &attested), expected, "{required:?}");

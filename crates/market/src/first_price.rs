@@ -44,8 +44,11 @@ impl Mechanism for FirstPrice {
     }
 
     fn clear(&self, round: &Round) -> Clearing {
-        let mut remaining: BTreeMap<PublicKey, Amounts> =
-            round.bidders.iter().map(|bidder| (bidder.agent, bidder.budget.clone())).collect();
+        let mut remaining: BTreeMap<PublicKey, Amounts> = round
+            .bidders
+            .iter()
+            .map(|bidder| (bidder.agent, bidder.budget.clone()))
+            .collect();
         let mut awards = Vec::new();
         let mut bids = &round.bids[..];
         for task in &round.tasks {
@@ -59,7 +62,11 @@ impl Mechanism for FirstPrice {
             }
             bids = &bids[end..];
         }
-        Clearing { awards, duals: None, solution: None }
+        Clearing {
+            awards,
+            duals: None,
+            solution: None,
+        }
     }
 }
 

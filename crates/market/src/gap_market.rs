@@ -67,12 +67,21 @@ impl Mechanism for Gap {
         let effort = gap_effort(bids);
         let steps = effort.saturating_add(effort / 4).saturating_add(pairs / 4);
         let rows = (tasks as u64).saturating_add(bidders as u64);
-        (steps / STEPS_PER_UNIT).saturating_add(rows).saturating_add(bids as u64)
+        (steps / STEPS_PER_UNIT)
+            .saturating_add(rows)
+            .saturating_add(bids as u64)
     }
 
     fn clear(&self, round: &Round) -> Clearing {
         let awards = gap_search(round, gap_effort(round.bids.len())).awards;
-        best(round, Clearing { awards, duals: None, solution: None })
+        best(
+            round,
+            Clearing {
+                awards,
+                duals: None,
+                solution: None,
+            },
+        )
     }
 }
 
@@ -81,7 +90,10 @@ impl Mechanism for Gap {
 pub fn gap_effort(bids: usize) -> u64 {
     let first = (bids as u64).min(FIRST_BIDS);
     let further = (bids as u64).saturating_sub(first).saturating_mul(EFFORT.2);
-    EFFORT.0.saturating_add(first.saturating_mul(EFFORT.1)).saturating_add(further)
+    EFFORT
+        .0
+        .saturating_add(first.saturating_mul(EFFORT.1))
+        .saturating_add(further)
 }
 
 /// What a search by [`gap_search`] came to.
@@ -99,16 +111,34 @@ pub struct GapFound {
 pub fn gap_search(round: &Round, effort: u64) -> GapFound {
     let agents = drawn(round);
     let Some((problem, dimensions)) = problem(round, &agents) else {
-        return GapFound { awards: Vec::new(), optimal: false, steps: 0 };
+        return GapFound {
+            awards: Vec::new(),
+            optimal: false,
+            steps: 0,
+        };
     };
     // A step looks at all dimensions of an offer.
     let found = gap::solve(&problem, effort.saturating_mul(2) / (dimensions as u64 + 1));
     let award = |pair: &Offer| {
-        let (task, agent) = (round.tasks[pair.job as usize].id, agents[pair.agent as usize]);
-        Award::at(&Bid { task, agent, price: pair.cost }, pair.cost)
+        let (task, agent) = (
+            round.tasks[pair.job as usize].id,
+            agents[pair.agent as usize],
+        );
+        Award::at(
+            &Bid {
+                task,
+                agent,
+                price: pair.cost,
+            },
+            pair.cost,
+        )
     };
     let awards = found.pairs.iter().map(award).collect();
-    GapFound { awards, optimal: found.optimal, steps: found.steps }
+    GapFound {
+        awards,
+        optimal: found.optimal,
+        steps: found.steps,
+    }
 }
 
 /// The bidders in the order of their tie keys for the first task: of equals the solver prefers what
@@ -154,7 +184,12 @@ fn problem(round: &Round, agents: &[PublicKey]) -> Option<(Problem, usize)> {
     let budgets: Vec<Vec<i64>> = agents.iter().enumerate().filter_map(budget).collect();
     let offers = taken.into_iter().map(|(agent, job, cost)| {
         let demand = vector(agent, &round.tasks[job].demand);
-        Offer { agent: agent as u32, job: job as u32, cost, demand }
+        Offer {
+            agent: agent as u32,
+            job: job as u32,
+            cost,
+            demand,
+        }
     });
     let problem = Problem::new(round.tasks.len(), &budgets, offers.collect()).ok()?;
     Some((problem, dimensions))
@@ -162,7 +197,12 @@ fn problem(round: &Round, agents: &[PublicKey]) -> Option<(Problem, usize)> {
 
 /// Gives the names of a demand their places among an agent's dimensions, if there is room.
 fn widen<'a>(names: &mut BTreeMap<&'a Label, usize>, demand: &'a Amounts) -> bool {
-    let wanted = || demand.iter().filter(|(_, amount)| **amount > 0).map(|(name, _)| name);
+    let wanted = || {
+        demand
+            .iter()
+            .filter(|(_, amount)| **amount > 0)
+            .map(|(name, _)| name)
+    };
     let new = wanted().filter(|name| !names.contains_key(name)).count();
     if names.len() + new > DIMENSIONS {
         return false;
@@ -190,11 +230,20 @@ impl Score {
     /// The score of a clearing of this round.
     pub fn new(round: &Round, clearing: &Clearing) -> Self {
         let awards = &clearing.awards;
-        let mut keys: Vec<Hash> =
-            awards.iter().map(|award| round.ties.key(&award.task, &award.agent)).collect();
+        let mut keys: Vec<Hash> = awards
+            .iter()
+            .map(|award| round.ties.key(&award.task, &award.agent))
+            .collect();
         keys.sort_unstable();
-        let total = awards.iter().map(|award| award.bid).fold(0, Price::saturating_add);
-        Self { tasks: Reverse(awards.len()), total, keys }
+        let total = awards
+            .iter()
+            .map(|award| award.bid)
+            .fold(0, Price::saturating_add);
+        Self {
+            tasks: Reverse(awards.len()),
+            total,
+            keys,
+        }
     }
 }
 
@@ -202,25 +251,38 @@ impl Score {
 /// and fits into what the pairs before leave of the agent's budget. So it is a clearing whatever
 /// was proposed, and one of all the pairs exactly where all of them hold.
 pub fn clearing_of(round: &Round, solution: &[Pair]) -> Clearing {
-    let mut remaining: BTreeMap<PublicKey, Amounts> =
-        round.bidders.iter().map(|bidder| (bidder.agent, bidder.budget.clone())).collect();
+    let mut remaining: BTreeMap<PublicKey, Amounts> = round
+        .bidders
+        .iter()
+        .map(|bidder| (bidder.agent, bidder.budget.clone()))
+        .collect();
     let mut awards: Vec<Award> = Vec::with_capacity(solution.len());
     for pair in solution {
-        let Some((task, bid)) = bid(round, pair) else { continue };
-        let Some(budget) = remaining.get_mut(&pair.agent) else { continue };
+        let Some((task, bid)) = bid(round, pair) else {
+            continue;
+        };
+        let Some(budget) = remaining.get_mut(&pair.agent) else {
+            continue;
+        };
         let follows = awards.last().is_none_or(|last| last.task < pair.task);
         if follows && fits(&task.demand, budget) {
             take(budget, &task.demand);
             awards.push(Award::at(bid, bid.price));
         }
     }
-    Clearing { awards, duals: None, solution: None }
+    Clearing {
+        awards,
+        duals: None,
+        solution: None,
+    }
 }
 
 fn bid<'a>(round: &'a Round, pair: &Pair) -> Option<(&'a Task, &'a Bid)> {
     let task = &round.tasks[round.task_index(&pair.task)?];
     let bids = round.bids_on(&pair.task);
-    let bid = &bids[bids.binary_search_by_key(&pair.agent, |bid| bid.agent).ok()?];
+    let bid = &bids[bids
+        .binary_search_by_key(&pair.agent, |bid| bid.agent)
+        .ok()?];
     (bid.price <= task.limit).then_some((task, bid))
 }
 
@@ -235,7 +297,13 @@ fn best(round: &Round, found: Clearing) -> Clearing {
         let clearing = clearing_of(round, solution);
         let score = Score::new(round, &clearing);
         if score < least {
-            (best, least) = (Clearing { solution: Some(at), ..clearing }, score);
+            (best, least) = (
+                Clearing {
+                    solution: Some(at),
+                    ..clearing
+                },
+                score,
+            );
         }
     }
     best

@@ -20,9 +20,14 @@ pub trait Mechanism: Sync {
     fn name(&self) -> &'static str;
 
     /// Its name as a label.
-    #[expect(clippy::expect_used, reason = "names in the registry are labels, as a test shows")]
+    #[expect(
+        clippy::expect_used,
+        reason = "names in the registry are labels, as a test shows"
+    )]
     fn label(&self) -> Label {
-        self.name().parse().expect("the name of a mechanism is a label")
+        self.name()
+            .parse()
+            .expect("the name of a mechanism is a label")
     }
 
     /// Grows with every change that may alter a result.
@@ -85,8 +90,16 @@ pub enum Bidding {
 }
 
 /// The registry: all mechanisms of this program. One that is not in it does not exist.
-const ALL: &[&dyn Mechanism] =
-    &[&FirstPrice, &SecondPrice, &Sequential, &Optimal, &Vcg, &UniformDouble, &McAfee, &Gap];
+const ALL: &[&dyn Mechanism] = &[
+    &FirstPrice,
+    &SecondPrice,
+    &Sequential,
+    &Optimal,
+    &Vcg,
+    &UniformDouble,
+    &McAfee,
+    &Gap,
+];
 
 /// All mechanisms, the simplest first.
 pub fn mechanisms() -> &'static [&'static dyn Mechanism] {
@@ -95,7 +108,9 @@ pub fn mechanisms() -> &'static [&'static dyn Mechanism] {
 
 /// The mechanism of this name, if there is one.
 pub fn mechanism(name: &Label) -> Option<&'static dyn Mechanism> {
-    ALL.iter().copied().find(|mechanism| mechanism.name() == name.as_str())
+    ALL.iter()
+        .copied()
+        .find(|mechanism| mechanism.name() == name.as_str())
 }
 
 /// Checks that every market goes by a mechanism of this program, and takes solutions only where
@@ -107,9 +122,15 @@ pub fn check_mechanisms(markets: &[Market]) -> Result<(), GenesisError> {
     markets.iter().try_for_each(|market| {
         let (name, of_market) = (market.name.clone(), market.mechanism.clone());
         match mechanism(&market.mechanism) {
-            None => Err(GenesisError::Mechanism { market: name, mechanism: of_market }),
+            None => Err(GenesisError::Mechanism {
+                market: name,
+                mechanism: of_market,
+            }),
             Some(rule) if market.solve_ms.is_some() && !rule.takes_solutions() => {
-                Err(GenesisError::Solutions { market: name, mechanism: of_market })
+                Err(GenesisError::Solutions {
+                    market: name,
+                    mechanism: of_market,
+                })
             }
             Some(_) => Ok(()),
         }

@@ -68,7 +68,11 @@ pub(crate) fn solve_proved(
     steps: u64,
 ) -> Option<Option<Solution>> {
     match assignment::solve_within(problem, tie, steps) {
-        Ok(solution) => Some(assignment::verify(problem, &solution).ok().map(|()| solution)),
+        Ok(solution) => Some(
+            assignment::verify(problem, &solution)
+                .ok()
+                .map(|()| solution),
+        ),
         Err(SolveError::Effort) => None,
         Err(SolveError::EqualTieKeys { .. }) => Some(None),
     }
@@ -86,16 +90,27 @@ fn attempt(round: &Round, steps: u64) -> Option<Clearing> {
         round.ties.key(&task.id, &bidder.agent).0
     };
     let solution = solve_proved(&problem, tie, steps)?;
-    Some(solution.map(|solution| to_clearing(round, solution)).unwrap_or_default())
+    Some(
+        solution
+            .map(|solution| to_clearing(round, solution))
+            .unwrap_or_default(),
+    )
 }
 
 /// The bids within limit and budget, with rows and columns in the round's order.
 pub(crate) fn edges(round: &Round) -> impl Iterator<Item = Edge> + '_ {
     round.bids.iter().filter_map(|bid| {
-        let (row, column) = (round.bidder_index(&bid.agent)?, round.task_index(&bid.task)?);
+        let (row, column) = (
+            round.bidder_index(&bid.agent)?,
+            round.task_index(&bid.task)?,
+        );
         let (task, budget) = (&round.tasks[column], &round.bidders[row].budget);
         let possible = bid.price <= task.limit && fits(&task.demand, budget);
-        possible.then_some(Edge { row: row as u32, column: column as u32, cost: bid.price })
+        possible.then_some(Edge {
+            row: row as u32,
+            column: column as u32,
+            cost: bid.price,
+        })
     })
 }
 
@@ -109,6 +124,13 @@ fn to_clearing(round: &Round, solution: Solution) -> Clearing {
     };
     let mut awards: Vec<Award> = solution.pairs.iter().map(award).collect();
     awards.sort_unstable_by_key(|award| award.task);
-    let duals = Duals { bidders: solution.row_duals, tasks: solution.column_duals };
-    Clearing { awards, duals: Some(duals), solution: None }
+    let duals = Duals {
+        bidders: solution.row_duals,
+        tasks: solution.column_duals,
+    };
+    Clearing {
+        awards,
+        duals: Some(duals),
+        solution: None,
+    }
 }

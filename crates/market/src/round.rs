@@ -116,8 +116,18 @@ impl TieSeed {
 impl Award {
     /// A bid won at this price for both sides.
     pub fn at(bid: &Bid, price: Price) -> Self {
-        let Bid { task, agent, price: asked } = *bid;
-        Self { task, agent, bid: asked, payment: price, charge: price }
+        let Bid {
+            task,
+            agent,
+            price: asked,
+        } = *bid;
+        Self {
+            task,
+            agent,
+            bid: asked,
+            payment: price,
+            charge: price,
+        }
     }
 }
 
@@ -136,6 +146,8 @@ impl Round {
 
     /// Place of an agent in [`Self::bidders`].
     pub fn bidder_index(&self, agent: &PublicKey) -> Option<usize> {
-        self.bidders.binary_search_by_key(agent, |bidder| bidder.agent).ok()
+        self.bidders
+            .binary_search_by_key(agent, |bidder| bidder.agent)
+            .ok()
     }
 }

@@ -54,18 +54,27 @@ impl Mechanism for SecondPrice {
     }
 
     fn clear(&self, round: &Round) -> Clearing {
-        let mut remaining: BTreeMap<PublicKey, Amounts> =
-            round.bidders.iter().map(|bidder| (bidder.agent, bidder.budget.clone())).collect();
+        let mut remaining: BTreeMap<PublicKey, Amounts> = round
+            .bidders
+            .iter()
+            .map(|bidder| (bidder.agent, bidder.budget.clone()))
+            .collect();
         let mut awards = Vec::new();
         for task in &round.tasks {
             let bids = round.bids_on(&task.id);
-            let Some(winner) = cheapest(round, task, bids, &remaining) else { continue };
+            let Some(winner) = cheapest(round, task, bids, &remaining) else {
+                continue;
+            };
             awards.push(Award::at(winner, without(round, task, winner, &remaining)));
             if let Some(budget) = remaining.get_mut(&winner.agent) {
                 take(budget, &task.demand);
             }
         }
-        Clearing { awards, duals: None, solution: None }
+        Clearing {
+            awards,
+            duals: None,
+            solution: None,
+        }
     }
 }
 
@@ -76,7 +85,10 @@ fn without(
     winner: &Bid,
     remaining: &BTreeMap<PublicKey, Amounts>,
 ) -> Price {
-    let bids = round.bids_on(&task.id).iter().filter(|bid| bid.agent != winner.agent);
+    let bids = round
+        .bids_on(&task.id)
+        .iter()
+        .filter(|bid| bid.agent != winner.agent);
     let others: Vec<Bid> = bids.copied().collect();
     cheapest(round, task, &others, remaining).map_or(task.limit, |bid| bid.price)
 }

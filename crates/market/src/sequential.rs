@@ -52,8 +52,15 @@ impl Mechanism for Sequential {
             let key = |bid: &Bid| round.ties.key(&bid.task, &bid.agent);
             a.price.cmp(&b.price).then_with(|| key(a).cmp(&key(b)))
         });
-        let awards = first.map(|bid| Award::at(bid, bid.price)).into_iter().collect();
-        Clearing { awards, duals: None, solution: None }
+        let awards = first
+            .map(|bid| Award::at(bid, bid.price))
+            .into_iter()
+            .collect();
+        Clearing {
+            awards,
+            duals: None,
+            solution: None,
+        }
     }
 }
 

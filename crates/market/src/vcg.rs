@@ -78,38 +78,63 @@ impl Mechanism for Vcg {
 /// above its limit, no agent's above 0; so no awards total less than all prices together, and these
 /// do.
 pub fn proves_least_total(round: &Round, clearing: &Clearing) -> bool {
-    let Some(Duals { bidders, tasks }) = &clearing.duals else { return false };
+    let Some(Duals { bidders, tasks }) = &clearing.duals else {
+        return false;
+    };
     if (bidders.len(), tasks.len()) != (round.bidders.len(), round.tasks.len()) {
         return false;
     }
     let feasible = edges(round).all(|edge| {
         bidders[edge.row as usize].saturating_add(tasks[edge.column as usize]) <= edge.cost
     });
-    let within = tasks.iter().zip(&round.tasks).all(|(price, task)| *price <= task.limit);
+    let within = tasks
+        .iter()
+        .zip(&round.tasks)
+        .all(|(price, task)| *price <= task.limit);
     let awarded: BTreeSet<TaskId> = clearing.awards.iter().map(|award| award.task).collect();
-    let open = round.tasks.iter().filter(|task| !awarded.contains(&task.id));
+    let open = round
+        .tasks
+        .iter()
+        .filter(|task| !awarded.contains(&task.id));
     let bids = clearing.awards.iter().map(|award| i128::from(award.bid));
     let total: i128 = bids.chain(open.map(|task| i128::from(task.limit))).sum();
-    let proved: i128 = bidders.iter().chain(tasks).map(|price| i128::from(*price)).sum();
+    let proved: i128 = bidders
+        .iter()
+        .chain(tasks)
+        .map(|price| i128::from(*price))
+        .sum();
     feasible && within && bidders.iter().all(|price| *price <= 0) && total == proved
 }
 
 /// `None` where it takes more steps. Beyond the solver's sizes nothing is assigned.
 fn attempt(round: &Round, steps: u64) -> Option<Clearing> {
-    let Some(problem) = problem(round) else { return Some(Clearing::default()) };
+    let Some(problem) = problem(round) else {
+        return Some(Clearing::default());
+    };
     let tie = |row: u32, column: u32| match round.bidders.get(row as usize) {
-        Some(bidder) => round.ties.key(&round.tasks[column as usize].id, &bidder.agent).0,
+        Some(bidder) => {
+            round
+                .ties
+                .key(&round.tasks[column as usize].id, &bidder.agent)
+                .0
+        }
         None => last_key(column),
     };
     let solution = solve_proved(&problem, tie, steps)?;
-    Some(solution.map(|solution| to_clearing(round, &solution)).unwrap_or_default())
+    Some(
+        solution
+            .map(|solution| to_clearing(round, &solution))
+            .unwrap_or_default(),
+    )
 }
 
 /// Rows are the bidders, then one stand-in for the requester of each task. `None` beyond the
 /// solver's sizes.
 fn problem(round: &Round) -> Option<Problem> {
     let (bidders, tasks) = (round.bidders.len(), round.tasks.len());
-    let rows = bidders.checked_add(tasks).filter(|rows| *rows <= MAX_SIDE)?;
+    let rows = bidders
+        .checked_add(tasks)
+        .filter(|rows| *rows <= MAX_SIDE)?;
     let stand_ins = round.tasks.iter().enumerate().map(|(column, task)| Edge {
         row: (bidders + column) as u32,
         column: column as u32,
@@ -131,7 +156,13 @@ fn to_clearing(round: &Round, solution: &Solution) -> Clearing {
         let payment = solution.column_duals[pair.column as usize];
         let task = round.tasks[pair.column as usize].id;
         let (agent, bid) = (bidder.agent, pair.cost);
-        Some(Award { task, agent, bid, payment, charge: payment })
+        Some(Award {
+            task,
+            agent,
+            bid,
+            payment,
+            charge: payment,
+        })
     });
     let mut awards: Vec<Award> = awards.collect();
     awards.sort_unstable_by_key(|award| award.task);
@@ -139,5 +170,9 @@ fn to_clearing(round: &Round, solution: &Solution) -> Clearing {
     let prices = solution.column_duals.iter().zip(&round.tasks);
     let tasks = prices.map(|(&price, task)| price.min(task.limit)).collect();
     let bidders = solution.row_duals[..round.bidders.len()].to_vec();
-    Clearing { awards, duals: Some(Duals { bidders, tasks }), solution: None }
+    Clearing {
+        awards,
+        duals: Some(Duals { bidders, tasks }),
+        solution: None,
+    }
 }

@@ -53,7 +53,11 @@ fn instances(side: usize, costs: std::ops::RangeInclusive<i64>) -> impl Strategy
                 .filter(|(_, (chance, _))| *chance < percent)
                 .map(|((row, column), (_, cost))| edge(row, column, cost))
                 .collect();
-            Instance { rows, columns, edges }
+            Instance {
+                rows,
+                columns,
+                edges,
+            }
         })
     })
 }
@@ -111,11 +115,16 @@ impl BruteForce {
     /// Rows that do not have the same column, or none, in all optima.
     fn tied_rows(&self, rows: usize) -> usize {
         let column = |optimum: &[Edge], row: usize| {
-            optimum.iter().find(|edge| edge.row as usize == row).map(|edge| edge.column)
+            optimum
+                .iter()
+                .find(|edge| edge.row as usize == row)
+                .map(|edge| edge.column)
         };
         let differs = |row: &usize| {
             let first = column(&self.optima[0], *row);
-            self.optima.iter().any(|optimum| column(optimum, *row) != first)
+            self.optima
+                .iter()
+                .any(|optimum| column(optimum, *row) != first)
         };
         (0..rows).filter(differs).count()
     }
@@ -154,7 +163,10 @@ fn renumbered(instance: &Instance, rows: &[u32], columns: &[u32]) {
         assert_eq!(solution.row_duals[row], other.row_duals[number as usize]);
     }
     for (column, &number) in columns.iter().enumerate() {
-        assert_eq!(solution.column_duals[column], other.column_duals[number as usize]);
+        assert_eq!(
+            solution.column_duals[column],
+            other.column_duals[number as usize]
+        );
     }
 }
 
@@ -249,7 +261,9 @@ proptest! {
 
 #[test]
 fn rules_1_to_3_on_seven_by_seven() {
-    for (seed, (rows, columns)) in [(7, 7), (7, 6), (6, 7), (7, 3), (3, 7)].into_iter().enumerate()
+    for (seed, (rows, columns)) in [(7, 7), (7, 6), (6, 7), (7, 3), (3, 7)]
+        .into_iter()
+        .enumerate()
     {
         let cells = (0..rows as u32).flat_map(|r| (0..columns as u32).map(move |c| (r, c)));
         let edges = cells
@@ -257,23 +271,39 @@ fn rules_1_to_3_on_seven_by_seven() {
             .filter(|(_, _, chance)| chance % 4 != 0)
             .map(|(row, column, chance)| edge(row, column, i64::from(chance / 4 % 3)))
             .collect();
-        agrees_with_definition(&Instance { rows, columns, edges });
+        agrees_with_definition(&Instance {
+            rows,
+            columns,
+            edges,
+        });
     }
 }
 
 #[test]
 fn rule_1_assigns_more_before_it_assigns_cheaper() {
     let edges = vec![edge(0, 0, 0), edge(0, 1, 1000), edge(1, 0, 1000)];
-    let solution = Instance { rows: 2, columns: 2, edges }.solve();
+    let solution = Instance {
+        rows: 2,
+        columns: 2,
+        edges,
+    }
+    .solve();
     assert_eq!((solution.pairs.len(), solution.total), (2, 2000));
 }
 
 #[test]
 fn no_rows_or_no_edges_leave_all_columns_open() {
     for (rows, columns) in [(0, 0), (0, 3), (3, 0), (2, 3)] {
-        let instance = Instance { rows, columns, edges: Vec::new() };
+        let instance = Instance {
+            rows,
+            columns,
+            edges: Vec::new(),
+        };
         let solution = instance.solve();
-        assert_eq!((solution.pairs.len(), solution.total, solution.tied_rows), (0, 0, 0));
+        assert_eq!(
+            (solution.pairs.len(), solution.total, solution.tied_rows),
+            (0, 0, 0)
+        );
         assert_eq!(verify(&instance.problem(), &solution), Ok(()));
     }
 }
@@ -281,22 +311,38 @@ fn no_rows_or_no_edges_leave_all_columns_open() {
 #[test]
 fn rule_3_refuses_keys_that_do_not_decide() {
     let tied = Problem::new(2, 1, vec![edge(0, 0, 5), edge(1, 0, 5)]).unwrap();
-    let equal = SolveError::EqualTieKeys { first: (0, 0), second: (1, 0) };
+    let equal = SolveError::EqualTieKeys {
+        first: (0, 0),
+        second: (1, 0),
+    };
     assert_eq!(solve(&tied, |_, _| [7; 32]), Err(equal));
     let unique = Problem::new(2, 1, vec![edge(0, 0, 5), edge(1, 0, 6)]).unwrap();
-    assert!(solve(&unique, |_, _| [7; 32]).is_ok(), "where nothing is tied, no key is asked for");
+    assert!(
+        solve(&unique, |_, _| [7; 32]).is_ok(),
+        "where nothing is tied, no key is asked for"
+    );
 }
 
 #[test]
 fn problems_out_of_bounds_are_refused() {
-    let large = ProblemError::TooLarge { rows: MAX_SIDE + 1, columns: 1 };
+    let large = ProblemError::TooLarge {
+        rows: MAX_SIDE + 1,
+        columns: 1,
+    };
     assert_eq!(Problem::new(MAX_SIDE + 1, 1, Vec::new()), Err(large));
-    for bad in [edge(0, 0, -MAX_COST - 1), edge(0, 0, MAX_COST + 1), edge(0, 0, i64::MIN)] {
+    for bad in [
+        edge(0, 0, -MAX_COST - 1),
+        edge(0, 0, MAX_COST + 1),
+        edge(0, 0, i64::MIN),
+    ] {
         let refused = ProblemError::CostOutOfRange { edge: bad };
         assert_eq!(Problem::new(1, 2, vec![bad]), Err(refused));
     }
     for bad in [edge(1, 0, 0), edge(0, 2, 0), edge(u32::MAX, 0, 0)] {
-        assert_eq!(Problem::new(1, 2, vec![bad]), Err(ProblemError::Outside { edge: bad }));
+        assert_eq!(
+            Problem::new(1, 2, vec![bad]),
+            Err(ProblemError::Outside { edge: bad })
+        );
     }
     let twice = vec![edge(0, 1, 3), edge(0, 0, 1), edge(0, 1, 2)];
     let duplicate = ProblemError::Duplicate { row: 0, column: 1 };
@@ -312,7 +358,13 @@ fn cost_grows_with_each_size_and_saturates() {
 
 /// Has a row too many and a column that nobody can take, so that each condition is in play.
 fn proved() -> (Problem, Solution) {
-    let edges = vec![edge(0, 0, 4), edge(0, 1, 9), edge(1, 0, 7), edge(1, 1, 9), edge(2, 1, 8)];
+    let edges = vec![
+        edge(0, 0, 4),
+        edge(0, 1, 9),
+        edge(1, 0, 7),
+        edge(1, 1, 9),
+        edge(2, 1, 8),
+    ];
     let problem = Problem::new(4, 3, edges).unwrap();
     let solution = solve(&problem, key).unwrap();
     assert_eq!(solution.pairs, [edge(0, 0, 4), edge(2, 1, 8)]);
@@ -327,12 +379,18 @@ fn verify_refuses_any_changed_dual() {
         for place in 0..solution.row_duals.len() {
             let mut tampered = solution.clone();
             tampered.row_duals[place] += change;
-            assert!(verify(&problem, &tampered).is_err(), "row dual {place} by {change}");
+            assert!(
+                verify(&problem, &tampered).is_err(),
+                "row dual {place} by {change}"
+            );
         }
         for place in 0..solution.column_duals.len() {
             let mut tampered = solution.clone();
             tampered.column_duals[place] += change;
-            assert!(verify(&problem, &tampered).is_err(), "column dual {place} by {change}");
+            assert!(
+                verify(&problem, &tampered).is_err(),
+                "column dual {place} by {change}"
+            );
         }
     }
 }
@@ -344,18 +402,57 @@ fn verify_names_the_condition_that_fails() {
     let table: &[(Tamper, ProofError)] = &[
         (|s| s.total += 1, ProofError::Total { sum: 12, total: 13 }),
         (|s| s.pairs.reverse(), ProofError::Order(edge(0, 0, 4))),
-        (|s| s.pairs.insert(1, edge(0, 2, 9)), ProofError::Order(edge(0, 2, 9))),
-        (|s| s.pairs.insert(1, edge(1, 0, 7)), ProofError::ColumnTwice(edge(1, 0, 7))),
+        (
+            |s| s.pairs.insert(1, edge(0, 2, 9)),
+            ProofError::Order(edge(0, 2, 9)),
+        ),
+        (
+            |s| s.pairs.insert(1, edge(1, 0, 7)),
+            ProofError::ColumnTwice(edge(1, 0, 7)),
+        ),
         (|s| s.pairs[1].column = 3, ProofError::NoEdge(edge(2, 3, 8))),
         (|s| s.pairs[1].column = 2, ProofError::NoEdge(edge(2, 2, 8))),
-        (|s| s.pairs.push(edge(3, 2, 0)), ProofError::NoEdge(edge(3, 2, 0))),
-        (|s| s.pairs.push(edge(u32::MAX, 2, 0)), ProofError::NoEdge(edge(u32::MAX, 2, 0))),
-        (|s| s.row_duals.truncate(3), ProofError::DualCount { rows: 3, columns: 3 }),
-        (|s| s.column_duals.push(0), ProofError::DualCount { rows: 4, columns: 4 }),
-        (|s| s.row_duals[3] = -1, ProofError::RowDual { row: 3, dual: -1 }),
-        (|s| s.row_duals[3] = 1, ProofError::RowDual { row: 3, dual: 1 }),
-        (|s| s.column_duals[2] -= 1, ProofError::ColumnDual { column: 2, dual: 19 }),
-        (|s| s.row_duals[1] = 1, ProofError::DualInfeasible(edge(1, 0, 7))),
+        (
+            |s| s.pairs.push(edge(3, 2, 0)),
+            ProofError::NoEdge(edge(3, 2, 0)),
+        ),
+        (
+            |s| s.pairs.push(edge(u32::MAX, 2, 0)),
+            ProofError::NoEdge(edge(u32::MAX, 2, 0)),
+        ),
+        (
+            |s| s.row_duals.truncate(3),
+            ProofError::DualCount {
+                rows: 3,
+                columns: 3,
+            },
+        ),
+        (
+            |s| s.column_duals.push(0),
+            ProofError::DualCount {
+                rows: 4,
+                columns: 4,
+            },
+        ),
+        (
+            |s| s.row_duals[3] = -1,
+            ProofError::RowDual { row: 3, dual: -1 },
+        ),
+        (
+            |s| s.row_duals[3] = 1,
+            ProofError::RowDual { row: 3, dual: 1 },
+        ),
+        (
+            |s| s.column_duals[2] -= 1,
+            ProofError::ColumnDual {
+                column: 2,
+                dual: 19,
+            },
+        ),
+        (
+            |s| s.row_duals[1] = 1,
+            ProofError::DualInfeasible(edge(1, 0, 7)),
+        ),
         (|s| s.row_duals[0] -= 1, ProofError::NotTight(edge(0, 0, 4))),
     ];
     for (tamper, error) in table {
@@ -374,11 +471,22 @@ fn verify_refuses_duals_beyond_their_bounds_on_a_tight_pair() {
         (1, 3, Err(ProofError::RowDual { row: 0, dual: 1 })),
         (0, 4, Ok(())),
         (4 - skip, skip, Ok(())),
-        (3 - skip, skip + 1, Err(ProofError::ColumnDual { column: 0, dual: skip + 1 })),
+        (
+            3 - skip,
+            skip + 1,
+            Err(ProofError::ColumnDual {
+                column: 0,
+                dual: skip + 1,
+            }),
+        ),
     ];
     for (row, column, verdict) in table {
         let (row_duals, column_duals) = (vec![row], vec![column]);
-        let other = Solution { row_duals, column_duals, ..solution.clone() };
+        let other = Solution {
+            row_duals,
+            column_duals,
+            ..solution.clone()
+        };
         assert_eq!(verify(&problem, &other), verdict);
     }
 }
@@ -388,7 +496,10 @@ fn verify_refuses_a_pair_at_another_cost() {
     let (problem, mut solution) = proved();
     solution.pairs[0].cost -= 1;
     solution.total -= 1;
-    assert_eq!(verify(&problem, &solution), Err(ProofError::NoEdge(edge(0, 0, 3))));
+    assert_eq!(
+        verify(&problem, &solution),
+        Err(ProofError::NoEdge(edge(0, 0, 3)))
+    );
 }
 
 #[test]
@@ -403,7 +514,11 @@ fn verify_refuses_every_worse_assignment() {
         vec![edge(1, 0, 7), edge(2, 1, 8)],
     ] {
         let total = pairs.iter().map(|pair| pair.cost).sum();
-        let other = Solution { pairs, total, ..solution.clone() };
+        let other = Solution {
+            pairs,
+            total,
+            ..solution.clone()
+        };
         assert!(verify(&problem, &other).is_err(), "{other:?}");
     }
 }

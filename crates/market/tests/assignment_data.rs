@@ -9,8 +9,12 @@ use std::path::PathBuf;
 
 use quorate_market::assignment::{Edge, Problem, Solution, TieKey, cost, solve, verify};
 
-const DENSE: [(&str, i64); 4] =
-    [("assign100", 305), ("assign200", 475), ("assign300", 626), ("assign400", 804)];
+const DENSE: [(&str, i64); 4] = [
+    ("assign100", 305),
+    ("assign200", 475),
+    ("assign300", 626),
+    ("assign400", 804),
+];
 const SPARSE: (&str, i64) = ("assignp800", 2239);
 
 /// Stands for the ledger's hash: the key belongs to the pair, wherever it stands in the matrix.
@@ -32,7 +36,11 @@ fn numbers_of(name: &str) -> Option<Vec<i64>> {
         println!("skipped: no {}", path.display());
         return None;
     };
-    Some(text.split_whitespace().map(|word| word.parse().unwrap()).collect())
+    Some(
+        text.split_whitespace()
+            .map(|word| word.parse().unwrap())
+            .collect(),
+    )
 }
 
 fn dense(name: &str) -> Option<(usize, Vec<Edge>)> {
@@ -66,15 +74,26 @@ fn all() -> impl Iterator<Item = (&'static str, i64, usize, Vec<Edge>)> {
 }
 
 fn flipped(edges: &[Edge]) -> Vec<Edge> {
-    let mut edges: Vec<Edge> =
-        edges.iter().map(|e| Edge { row: e.column, column: e.row, cost: e.cost }).collect();
+    let mut edges: Vec<Edge> = edges
+        .iter()
+        .map(|e| Edge {
+            row: e.column,
+            column: e.row,
+            cost: e.cost,
+        })
+        .collect();
     edges.sort_unstable();
     edges
 }
 
 fn row_reversed(side: usize, edges: &[Edge]) -> Vec<Edge> {
-    let mut edges: Vec<Edge> =
-        edges.iter().map(|e| Edge { row: side as u32 - 1 - e.row, ..*e }).collect();
+    let mut edges: Vec<Edge> = edges
+        .iter()
+        .map(|e| Edge {
+            row: side as u32 - 1 - e.row,
+            ..*e
+        })
+        .collect();
     edges.sort_unstable();
     edges
 }
@@ -84,7 +103,11 @@ fn published_optima_are_reached_and_proved() {
     for (name, optimum, side, edges) in all() {
         let problem = Problem::new(side, side, edges).unwrap();
         let solution = solve(&problem, key).unwrap();
-        assert_eq!((solution.pairs.len(), solution.total), (side, optimum), "{name}");
+        assert_eq!(
+            (solution.pairs.len(), solution.total),
+            (side, optimum),
+            "{name}"
+        );
         assert_eq!(verify(&problem, &solution), Ok(()), "{name}");
     }
 }
@@ -102,8 +125,15 @@ fn orientation_does_not_change_who_wins() {
         let reversed = Problem::new(side, side, row_reversed(side, &edges)).unwrap();
         let last = side as u32 - 1;
         let other = solve(&reversed, |row, column| key(last - row, column)).unwrap();
-        assert_eq!(row_reversed(side, &other.pairs), solution.pairs, "{name} rows reversed");
-        assert_eq!(other.column_duals, solution.column_duals, "{name} rows reversed");
+        assert_eq!(
+            row_reversed(side, &other.pairs),
+            solution.pairs,
+            "{name} rows reversed"
+        );
+        assert_eq!(
+            other.column_duals, solution.column_duals,
+            "{name} rows reversed"
+        );
         assert_eq!(other.tied_rows, solution.tied_rows, "{name} rows reversed");
     }
 }
@@ -132,7 +162,11 @@ fn no_exchange_improves_the_keys() {
 fn tight_edges(problem: &Problem, solution: &Solution) -> Vec<(u32, u32)> {
     let dual =
         |e: &Edge| solution.row_duals[e.row as usize] + solution.column_duals[e.column as usize];
-    problem.edges().filter(|e| dual(e) == e.cost).map(|e| (e.row, e.column)).collect()
+    problem
+        .edges()
+        .filter(|e| dual(e) == e.cost)
+        .map(|e| (e.row, e.column))
+        .collect()
 }
 
 /// Whether `row` can take `column` in an exchange of edges with greater keys only. All rows and
@@ -154,7 +188,11 @@ fn cycle_above(tight: &[(u32, u32)], row_of: &[u32], row: u32, column: u32) -> b
         }
         let from = tight.partition_point(|&(row, _)| row < dropped);
         let taken = tight[from..].iter().take_while(|&&(row, _)| row == dropped);
-        columns.extend(taken.filter(|&&(r, c)| key(r, c) > least).map(|&(_, column)| column));
+        columns.extend(
+            taken
+                .filter(|&&(r, c)| key(r, c) > least)
+                .map(|&(_, column)| column),
+        );
     }
     false
 }
@@ -162,10 +200,15 @@ fn cycle_above(tight: &[(u32, u32)], row_of: &[u32], row: u32, column: u32) -> b
 /// `golden.json`: the first 50 columns of assign100 cost 127 and pay 201.
 #[test]
 fn vickrey_payments_of_the_first_fifty_columns_of_assign100() {
-    let Some((side, mut edges)) = dense("assign100") else { return };
+    let Some((side, mut edges)) = dense("assign100") else {
+        return;
+    };
     edges.retain(|edge| edge.column < 50);
     let solution = solve(&Problem::new(side, 50, edges).unwrap(), key).unwrap();
-    assert_eq!((solution.total, solution.column_duals.iter().sum::<i64>()), (127, 201));
+    assert_eq!(
+        (solution.total, solution.column_duals.iter().sum::<i64>()),
+        (127, 201)
+    );
 }
 
 /// Prints how long solving and checking take; run with `--release -- --ignored --nocapture`.
@@ -178,16 +221,40 @@ fn speed() {
     }
     for side in [100, 200, 400, 800] {
         let sides = (side, side);
-        measure("costs 1 to 100", sides, &cells(sides, |_, _, r| 1 + r % 100));
-        measure("costs 1 to 1e9", sides, &cells(sides, |_, _, r| 1 + r % 1_000_000_000));
+        measure(
+            "costs 1 to 100",
+            sides,
+            &cells(sides, |_, _, r| 1 + r % 100),
+        );
+        measure(
+            "costs 1 to 1e9",
+            sides,
+            &cells(sides, |_, _, r| 1 + r % 1_000_000_000),
+        );
         measure("all equal", sides, &cells(sides, |_, _, _| 1));
         measure("two costs", sides, &cells(sides, |_, _, r| r % 2));
-        measure("row times column", sides, &cells(sides, |row, column, _| row * column));
-        measure("row plus column", sides, &cells(sides, |row, column, _| row + column));
-        measure("difference", sides, &cells(sides, |row, column, _| row.abs_diff(column)));
+        measure(
+            "row times column",
+            sides,
+            &cells(sides, |row, column, _| row * column),
+        );
+        measure(
+            "row plus column",
+            sides,
+            &cells(sides, |row, column, _| row + column),
+        );
+        measure(
+            "difference",
+            sides,
+            &cells(sides, |row, column, _| row.abs_diff(column)),
+        );
     }
     for sides in [(1024, 1024), (100, 1000), (1000, 100), (1000, 900)] {
-        measure("costs 1 to 100", sides, &cells(sides, |_, _, r| 1 + r % 100));
+        measure(
+            "costs 1 to 100",
+            sides,
+            &cells(sides, |_, _, r| 1 + r % 100),
+        );
     }
     let mut edges = cells((800, 800), |_, _, r| 1 + r % 100);
     edges.retain(|edge| edge.row < 400 || edge.column < 200);

@@ -22,7 +22,10 @@ fn requester(number: usize) -> PublicKey {
 fn market(buyers: &[Vec<Price>], sellers: &[(Price, i64)]) -> Round {
     let tasks = buyers.iter().enumerate().flat_map(|(at, limits)| {
         limits.iter().zip(0..).map(move |(limit, number)| Task {
-            id: TaskId { requester: requester(at), number },
+            id: TaskId {
+                requester: requester(at),
+                number,
+            },
             demand: slots(1),
             limit: *limit,
         })
@@ -31,31 +34,56 @@ fn market(buyers: &[Vec<Price>], sellers: &[(Price, i64)]) -> Round {
     let offers = |task: &Task| {
         let task = task.id;
         let asks = sellers.iter().zip(0..);
-        asks.map(move |((price, _), by)| Bid { task, agent: agent(by), price: *price })
+        asks.map(move |((price, _), by)| Bid {
+            task,
+            agent: agent(by),
+            price: *price,
+        })
     };
     let bids: BTreeSet<Bid> = tasks.iter().flat_map(offers).collect();
-    let bidder =
-        |((_, units), by): (&(Price, i64), u8)| Bidder { agent: agent(by), budget: slots(*units) };
+    let bidder = |((_, units), by): (&(Price, i64), u8)| Bidder {
+        agent: agent(by),
+        budget: slots(*units),
+    };
     Round {
         bids: bids.into_iter().collect(),
         bidders: sellers.iter().zip(0..).map(bidder).collect(),
         tasks,
         solutions: Vec::new(),
-        ties: TieSeed { swarm: SwarmId([1; 32]), market: "power".parse().unwrap() },
+        ties: TieSeed {
+            swarm: SwarmId([1; 32]),
+            market: "power".parse().unwrap(),
+        },
     }
 }
 
 /// How many units each buyer and each seller trades.
 fn traded(round: &Round, clearing: &Clearing, buyers: usize) -> (Vec<usize>, Vec<usize>) {
     let awards = &clearing.awards;
-    let by = |who| awards.iter().filter(|award| award.task.requester == who).count();
+    let by = |who| {
+        awards
+            .iter()
+            .filter(|award| award.task.requester == who)
+            .count()
+    };
     let of = |who| awards.iter().filter(|award| award.agent == who).count();
     let bought = (0..buyers).map(|at| by(requester(at))).collect();
-    (bought, round.bidders.iter().map(|bidder| of(bidder.agent)).collect())
+    (
+        bought,
+        round
+            .bidders
+            .iter()
+            .map(|bidder| of(bidder.agent))
+            .collect(),
+    )
 }
 
 fn prices(clearing: &Clearing) -> BTreeSet<(Price, Price)> {
-    clearing.awards.iter().map(|award| (award.payment, award.charge)).collect()
+    clearing
+        .awards
+        .iter()
+        .map(|award| (award.payment, award.charge))
+        .collect()
 }
 
 #[test]
@@ -97,11 +125,17 @@ fn mcafee_keeps_the_difference_from_both_sides() {
 fn only_pairs_with_an_offer_trade_and_exchanges_make_room() {
     let mut round = market(&[vec![6], vec![6], vec![6]], &[(2, 1), (2, 1), (2, 1)]);
     // Seller 0 offers on all, the others on task 0 only: two of three pairs.
-    round.bids.retain(|bid| bid.agent == agent(0) || bid.task.requester == requester(0));
+    round
+        .bids
+        .retain(|bid| bid.agent == agent(0) || bid.task.requester == requester(0));
     let clearing = UniformDouble.clear(&round);
     assert_eq!(traded(&round, &clearing, 3).0, [1, 1, 0]);
     assert!(clearing.awards.iter().all(|award| {
-        let bid = Bid { task: award.task, agent: award.agent, price: award.bid };
+        let bid = Bid {
+            task: award.task,
+            agent: award.agent,
+            price: award.bid,
+        };
         round.bids.contains(&bid)
     }));
     assert_eq!(clearing.awards[1].agent, agent(0));
@@ -123,7 +157,10 @@ fn goods_share_the_budget_in_the_order_of_their_first_tasks() {
 fn markets(units: usize) -> impl Strategy<Value = (Vec<Vec<Price>>, Vec<(Price, i64)>)> {
     let buyer = prop::collection::vec(0..=TOP, 1..=units);
     let seller = (0..=TOP, 1..=units as i64);
-    (prop::collection::vec(buyer, 0..6), prop::collection::vec(seller, 0..6))
+    (
+        prop::collection::vec(buyer, 0..6),
+        prop::collection::vec(seller, 0..6),
+    )
 }
 
 /// The most a set of trades can gain: bids falling against asks rising.
@@ -134,12 +171,26 @@ fn most_gain(buyers: &[Vec<Price>], sellers: &[(Price, i64)]) -> Price {
     let mut asks: Vec<Price> = sellers.iter().flat_map(units).collect();
     bids.sort_unstable_by(|a, b| b.cmp(a));
     asks.sort_unstable();
-    bids.iter().zip(&asks).map(|(bid, ask)| (bid - ask).max(0)).sum()
+    bids.iter()
+        .zip(&asks)
+        .map(|(bid, ask)| (bid - ask).max(0))
+        .sum()
 }
 
 fn gain(round: &Round, clearing: &Clearing) -> Price {
-    let limit = |task: &TaskId| round.tasks.iter().find(|one| one.id == *task).unwrap().limit;
-    clearing.awards.iter().map(|award| limit(&award.task) - award.bid).sum()
+    let limit = |task: &TaskId| {
+        round
+            .tasks
+            .iter()
+            .find(|one| one.id == *task)
+            .unwrap()
+            .limit
+    };
+    clearing
+        .awards
+        .iter()
+        .map(|award| limit(&award.task) - award.bid)
+        .sum()
 }
 
 /// What a trader of one unit gains by its true value (of a buyer) or cost (of a seller).

@@ -23,7 +23,12 @@ use quorate_types::operation::Pair;
 const EFFORT: u64 = 3_000_000;
 
 fn offer(agent: u32, job: u32, cost: i64, demand: &[i64]) -> Offer {
-    Offer { agent, job, cost, demand: demand.to_vec() }
+    Offer {
+        agent,
+        job,
+        cost,
+        demand: demand.to_vec(),
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -52,7 +57,12 @@ impl Instance {
         let mut best = self.extend(job + 1, left);
         for offer in self.offers.iter().filter(|offer| offer.job as usize == job) {
             let of = offer.agent as usize;
-            if offer.demand.iter().zip(&left[of]).all(|(demand, left)| demand <= left) {
+            if offer
+                .demand
+                .iter()
+                .zip(&left[of])
+                .all(|(demand, left)| demand <= left)
+            {
                 take(&mut left[of], &offer.demand, -1);
                 let (jobs, total) = self.extend(job + 1, left);
                 take(&mut left[of], &offer.demand, 1);
@@ -67,7 +77,9 @@ impl Instance {
 }
 
 fn take(left: &mut [i64], demand: &[i64], times: i64) {
-    left.iter_mut().zip(demand).for_each(|(left, demand)| *left += times * demand);
+    left.iter_mut()
+        .zip(demand)
+        .for_each(|(left, demand)| *left += times * demand);
 }
 
 /// Up to `jobs` jobs, 4 agents and 2 dimensions.
@@ -85,7 +97,11 @@ fn instances(jobs: usize) -> impl Strategy<Value = Instance> {
                 cost,
                 demand,
             });
-            Instance { jobs, capacities, offers: offers.collect() }
+            Instance {
+                jobs,
+                capacities,
+                offers: offers.collect(),
+            }
         })
     })
 }
@@ -98,7 +114,10 @@ fn check_solution(instance: &Instance, solution: &Solution) -> Result<(), TestCa
     }
     prop_assert!(solution.pairs.is_sorted_by(|a, b| a.job < b.job));
     prop_assert!(left.iter().flatten().all(|left| *left >= 0));
-    prop_assert_eq!(solution.total, solution.pairs.iter().map(|pair| pair.cost).sum::<i64>());
+    prop_assert_eq!(
+        solution.total,
+        solution.pairs.iter().map(|pair| pair.cost).sum::<i64>()
+    );
     prop_assert!(solution.bound <= solution.total);
     prop_assert!(!solution.optimal || solution.bound == solution.total);
     Ok(())
@@ -142,9 +161,18 @@ proptest! {
 fn what_is_no_problem_is_named() {
     let capacities = vec![vec![5], vec![5]];
     let table = [
-        (vec![offer(2, 0, 1, &[1])], ProblemError::Outside { agent: 2, job: 0 }),
-        (vec![offer(0, 3, 1, &[1])], ProblemError::Outside { agent: 0, job: 3 }),
-        (vec![offer(0, 0, MAX_COST + 1, &[1])], ProblemError::OutOfRange(MAX_COST + 1)),
+        (
+            vec![offer(2, 0, 1, &[1])],
+            ProblemError::Outside { agent: 2, job: 0 },
+        ),
+        (
+            vec![offer(0, 3, 1, &[1])],
+            ProblemError::Outside { agent: 0, job: 3 },
+        ),
+        (
+            vec![offer(0, 0, MAX_COST + 1, &[1])],
+            ProblemError::OutOfRange(MAX_COST + 1),
+        ),
         (vec![offer(0, 0, 1, &[-1])], ProblemError::OutOfRange(-1)),
         (vec![offer(0, 0, 1, &[1, 1])], ProblemError::Dimensions(2)),
         (
@@ -166,7 +194,12 @@ fn what_is_no_problem_is_named() {
 fn the_largest_numbers_are_solved() {
     let most = 1 << 40;
     let capacities = vec![vec![most], vec![most]];
-    let dear = |job| [offer(0, job, MAX_COST, &[most / 2]), offer(1, job, -MAX_COST, &[most])];
+    let dear = |job| {
+        [
+            offer(0, job, MAX_COST, &[most / 2]),
+            offer(1, job, -MAX_COST, &[most]),
+        ]
+    };
     let offers = (0..4).flat_map(dear).collect();
     let solution = solve(&Problem::new(4, &capacities, offers).unwrap(), EFFORT);
     assert_eq!((solution.pairs.len(), solution.total), (3, MAX_COST));
@@ -186,13 +219,25 @@ fn data(name: &str) -> Option<String> {
 
 /// Agents, jobs, costs, demands, capacities; a maximum is the minimum of negated costs.
 fn or_library(text: &str, sign: i64) -> Instance {
-    let numbers: Vec<i64> = text.split_whitespace().map(|word| word.parse().unwrap()).collect();
+    let numbers: Vec<i64> = text
+        .split_whitespace()
+        .map(|word| word.parse().unwrap())
+        .collect();
     let (agents, jobs) = (numbers[0] as usize, numbers[1] as usize);
     let (costs, rest) = numbers[2..].split_at(agents * jobs);
     let (demands, capacities) = rest.split_at(agents * jobs);
-    let offers = costs.iter().zip(demands).enumerate().map(|(at, (cost, demand))| {
-        offer((at / jobs) as u32, (at % jobs) as u32, sign * cost, &[*demand])
-    });
+    let offers = costs
+        .iter()
+        .zip(demands)
+        .enumerate()
+        .map(|(at, (cost, demand))| {
+            offer(
+                (at / jobs) as u32,
+                (at % jobs) as u32,
+                sign * cost,
+                &[*demand],
+            )
+        });
     Instance {
         jobs,
         offers: offers.collect(),
@@ -202,7 +247,9 @@ fn or_library(text: &str, sign: i64) -> Instance {
 
 #[test]
 fn published_optima_are_reached_within_half_a_percent_and_mostly_proved() {
-    let Some(bounds) = data("bounds.txt") else { return };
+    let Some(bounds) = data("bounds.txt") else {
+        return;
+    };
     let mut proved = 0;
     for line in bounds.lines().filter(|line| !line.trim().is_empty()) {
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -239,16 +286,29 @@ fn gap_packs_budgets_where_others_give_one_task_or_go_in_order() {
 }
 
 fn tied() -> Round {
-    round(&[9; 2], &[1, 1], &[(0, 0, 4), (0, 1, 4), (1, 0, 4), (1, 1, 4)])
+    round(
+        &[9; 2],
+        &[1, 1],
+        &[(0, 0, 4), (0, 1, 4), (1, 0, 4), (1, 1, 4)],
+    )
 }
 
 fn solution(pairs: &[(u64, u8)]) -> Vec<Pair> {
-    pairs.iter().map(|&(task, by)| Pair { task: task_id(task), agent: agent(by) }).collect()
+    pairs
+        .iter()
+        .map(|&(task, by)| Pair {
+            task: task_id(task),
+            agent: agent(by),
+        })
+        .collect()
 }
 
 /// The round, with these solutions from outside.
 fn given(round: &Round, solutions: &[Vec<Pair>]) -> Round {
-    Round { solutions: solutions.to_vec(), ..round.clone() }
+    Round {
+        solutions: solutions.to_vec(),
+        ..round.clone()
+    }
 }
 
 /// Names that nobody else uses, this amount of each.
@@ -270,20 +330,33 @@ fn m22_dimensions_are_each_agents_own() {
     for task in 3..8 {
         round.tasks[task].demand = strange(task, 16, 0);
     }
-    round.bids.extend((3..8).map(|task| Bid { task: task_id(task), agent: agent(1), price: 4 }));
+    round.bids.extend((3..8).map(|task| Bid {
+        task: task_id(task),
+        agent: agent(1),
+        price: 4,
+    }));
     assert_eq!(Gap.clear(&round).awards.len(), 8);
     // Who offers to do too many things wins by the first of them; others are what they were.
     for task in 3..8 {
         round.tasks[task].demand = strange(task, 5, 1);
         round.bidders[1].budget.extend(strange(task, 5, 1));
     }
-    let won: Vec<_> = Gap.clear(&round).awards.iter().map(|won| won.task.number).collect();
+    let won: Vec<_> = Gap
+        .clear(&round)
+        .awards
+        .iter()
+        .map(|won| won.task.number)
+        .collect();
     assert_eq!(won, [0, 1, 2, 3, 4, 5]);
 }
 
 #[test]
 fn m30_of_a_solution_counts_what_holds() {
-    let round = round(&[9, 3, 9], &[1, 1], &[(0, 0, 4), (1, 0, 3), (1, 1, 4), (2, 1, 9)]);
+    let round = round(
+        &[9, 3, 9],
+        &[1, 1],
+        &[(0, 0, 4), (1, 0, 3), (1, 1, 4), (2, 1, 9)],
+    );
     type Given = &'static [(u64, u8)];
     type Held = &'static [(u64, u8, i64)];
     let table: [(Given, Held); 8] = [
@@ -299,7 +372,11 @@ fn m30_of_a_solution_counts_what_holds() {
         (&[(0, 1), (2, 1)], &[(2, 1, 9)]),
     ];
     for (pairs, expected) in table {
-        assert_eq!(common::awards(&clearing_of(&round, &solution(pairs))), expected, "{pairs:?}");
+        assert_eq!(
+            common::awards(&clearing_of(&round, &solution(pairs))),
+            expected,
+            "{pairs:?}"
+        );
     }
     for unsorted in [[(1, 0), (0, 0)], [(1, 0), (1, 0)]] {
         let clearing = clearing_of(&round, &solution(&unsorted));
@@ -319,7 +396,10 @@ fn m30_the_best_score_wins_and_the_tie_rule_decides() {
     assert_eq!(Score::new(&round, &winner), least);
     // What does not hold, or is no better, leaves what is found without it.
     let beyond = solution(&[(0, 0), (1, 0)]);
-    assert_eq!(Gap.clear(&given(&round, &[half, beyond])), Gap.clear(&round));
+    assert_eq!(
+        Gap.clear(&given(&round, &[half, beyond])),
+        Gap.clear(&round)
+    );
 }
 
 #[test]
@@ -328,10 +408,16 @@ fn m30_a_better_solution_than_what_is_found_is_taken_and_named() {
     let found = Gap.clear(&round);
     let better = longer(&round);
     let half = better[..9].to_vec();
-    let winner = Gap.clear(&given(&round, &[half.clone(), better.clone(), better.clone()]));
+    let winner = Gap.clear(&given(
+        &round,
+        &[half.clone(), better.clone(), better.clone()],
+    ));
     assert!(Score::new(&round, &winner) < Score::new(&round, &found));
     assert_eq!(winner.solution, Some(1), "the first of those that are best");
-    let won = winner.awards.iter().map(|award| Pair { task: award.task, agent: award.agent });
+    let won = winner.awards.iter().map(|award| Pair {
+        task: award.task,
+        agent: award.agent,
+    });
     assert_eq!(won.collect::<Vec<_>>(), better);
     assert_eq!(Gap.clear(&given(&round, &[half])).solution, None);
 }
@@ -362,7 +448,14 @@ fn tight(agents: u8, tasks: u64) -> Round {
 /// What the search finds in fifty times its steps.
 fn longer(round: &Round) -> Vec<Pair> {
     let found = gap_search(round, 50 * gap_effort(round.bids.len()));
-    found.awards.iter().map(|won| Pair { task: won.task, agent: won.agent }).collect()
+    found
+        .awards
+        .iter()
+        .map(|won| Pair {
+            task: won.task,
+            agent: won.agent,
+        })
+        .collect()
 }
 
 fn dice() -> impl FnMut(i64, i64) -> i64 {
@@ -382,13 +475,33 @@ fn generated(agents: usize, jobs: usize, is_correlated: bool) -> Instance {
     let mut offers = Vec::new();
     let mut wanted = vec![0; agents];
     for at in 0..agents * jobs {
-        let demand = if is_correlated { roll(1, 100) } else { roll(5, 25) };
-        let cost = if is_correlated { 111 - demand + roll(-10, 10) } else { roll(10, 50) };
+        let demand = if is_correlated {
+            roll(1, 100)
+        } else {
+            roll(5, 25)
+        };
+        let cost = if is_correlated {
+            111 - demand + roll(-10, 10)
+        } else {
+            roll(10, 50)
+        };
         wanted[at / jobs] += demand;
-        offers.push(offer((at / jobs) as u32, (at % jobs) as u32, cost, &[demand]));
+        offers.push(offer(
+            (at / jobs) as u32,
+            (at % jobs) as u32,
+            cost,
+            &[demand],
+        ));
     }
-    let capacities = wanted.iter().map(|sum| vec![sum * 8 / 10 / agents as i64]).collect();
-    Instance { jobs, capacities, offers }
+    let capacities = wanted
+        .iter()
+        .map(|sum| vec![sum * 8 / 10 / agents as i64])
+        .collect();
+    Instance {
+        jobs,
+        capacities,
+        offers,
+    }
 }
 
 #[test]
@@ -398,6 +511,11 @@ fn hard_types_come_near_to_their_bound() {
         let solution = instance.solve();
         assert_eq!(solution.pairs.len(), instance.jobs);
         let gap = solution.total - solution.bound;
-        assert!(gap * 1000 <= permille * solution.bound, "{} {}", solution.total, solution.bound);
+        assert!(
+            gap * 1000 <= permille * solution.bound,
+            "{} {}",
+            solution.total,
+            solution.bound
+        );
     }
 }

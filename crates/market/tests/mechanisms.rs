@@ -44,15 +44,27 @@ fn a_market_by_an_unknown_mechanism_is_named() {
         market: "drones".parse().unwrap(),
         mechanism: "coin-toss".parse().unwrap(),
     };
-    assert_eq!(check_mechanisms(&[known, market("drones", "coin-toss")]), Err(error));
+    assert_eq!(
+        check_mechanisms(&[known, market("drones", "coin-toss")]),
+        Err(error)
+    );
 }
 
 #[test]
 fn first_price_gives_each_task_to_its_cheapest_bid_that_still_fits() {
     let table = [
-        (round(&[9], &[1, 1], &[(0, 0, 5), (0, 1, 4)]), vec![(0, 1, 4)]),
-        (round(&[9, 9], &[1, 1], &[(0, 0, 1), (1, 0, 1), (1, 1, 7)]), vec![(0, 0, 1), (1, 1, 7)]),
-        (round(&[9, 9], &[2, 1], &[(0, 0, 1), (1, 0, 1), (1, 1, 7)]), vec![(0, 0, 1), (1, 0, 1)]),
+        (
+            round(&[9], &[1, 1], &[(0, 0, 5), (0, 1, 4)]),
+            vec![(0, 1, 4)],
+        ),
+        (
+            round(&[9, 9], &[1, 1], &[(0, 0, 1), (1, 0, 1), (1, 1, 7)]),
+            vec![(0, 0, 1), (1, 1, 7)],
+        ),
+        (
+            round(&[9, 9], &[2, 1], &[(0, 0, 1), (1, 0, 1), (1, 1, 7)]),
+            vec![(0, 0, 1), (1, 0, 1)],
+        ),
         (round(&[3], &[1], &[(0, 0, 4)]), vec![]),
         (round(&[9], &[0], &[(0, 0, 4)]), vec![]),
         (round(&[9], &[1], &[(5, 0, 4), (0, 7, 4)]), vec![]),
@@ -75,13 +87,26 @@ fn optimal_assigns_most_tasks_first_and_then_at_least_cost() {
 #[test]
 fn second_price_pays_the_next_that_fits_and_at_most_the_limit() {
     let table = [
-        (round(&[9], &[1, 1], &[(0, 0, 5), (0, 1, 4)]), vec![(0, 1, 5)]),
+        (
+            round(&[9], &[1, 1], &[(0, 0, 5), (0, 1, 4)]),
+            vec![(0, 1, 5)],
+        ),
         (round(&[9], &[1], &[(0, 0, 5)]), vec![(0, 0, 9)]),
-        (round(&[6], &[1, 1], &[(0, 0, 5), (0, 1, 7)]), vec![(0, 0, 6)]),
-        (round(&[9], &[1, 0], &[(0, 0, 5), (0, 1, 7)]), vec![(0, 0, 9)]),
+        (
+            round(&[6], &[1, 1], &[(0, 0, 5), (0, 1, 7)]),
+            vec![(0, 0, 6)],
+        ),
+        (
+            round(&[9], &[1, 0], &[(0, 0, 5), (0, 1, 7)]),
+            vec![(0, 0, 9)],
+        ),
         // What was won first is gone: agent 0 sets no price for task 1.
         (
-            round(&[9, 9], &[1, 1], &[(0, 0, 1), (0, 1, 3), (1, 0, 2), (1, 1, 4)]),
+            round(
+                &[9, 9],
+                &[1, 1],
+                &[(0, 0, 1), (0, 1, 3), (1, 0, 2), (1, 1, 4)],
+            ),
             vec![(0, 0, 3), (1, 1, 9)],
         ),
         (round(&[3], &[1], &[(0, 0, 4)]), vec![]),
@@ -94,9 +119,18 @@ fn second_price_pays_the_next_that_fits_and_at_most_the_limit() {
 #[test]
 fn sequential_awards_the_least_price_of_all_and_nothing_else() {
     let table = [
-        (round(&[9, 9], &[2, 2], &[(0, 0, 5), (1, 0, 3), (1, 1, 4)]), vec![(1, 0, 3)]),
-        (round(&[9, 2], &[2, 2], &[(0, 0, 5), (1, 0, 3)]), vec![(0, 0, 5)]),
-        (round(&[9, 9], &[0, 2], &[(0, 0, 1), (1, 1, 3)]), vec![(1, 1, 3)]),
+        (
+            round(&[9, 9], &[2, 2], &[(0, 0, 5), (1, 0, 3), (1, 1, 4)]),
+            vec![(1, 0, 3)],
+        ),
+        (
+            round(&[9, 2], &[2, 2], &[(0, 0, 5), (1, 0, 3)]),
+            vec![(0, 0, 5)],
+        ),
+        (
+            round(&[9, 9], &[0, 2], &[(0, 0, 1), (1, 1, 3)]),
+            vec![(1, 1, 3)],
+        ),
         (round(&[9], &[1], &[(5, 0, 4), (0, 7, 4)]), vec![]),
     ];
     for (round, expected) in table {
@@ -107,14 +141,23 @@ fn sequential_awards_the_least_price_of_all_and_nothing_else() {
 #[test]
 fn vcg_pays_what_a_winner_saves_and_leaves_open_what_costs_more_than_its_limit() {
     let table = [
-        (round(&[9], &[1, 1], &[(0, 0, 5), (0, 1, 4)]), vec![(0, 1, 5)]),
+        (
+            round(&[9], &[1, 1], &[(0, 0, 5), (0, 1, 4)]),
+            vec![(0, 1, 5)],
+        ),
         (round(&[9], &[1], &[(0, 0, 5)]), vec![(0, 0, 9)]),
         (round(&[9], &[1], &[(0, 0, 9)]), vec![(0, 0, 9)]),
         (round(&[3], &[1], &[(0, 0, 4)]), vec![]),
         // The task of the higher limit gets the agent: 2 + 5 against 14 without it.
-        (round(&[9, 5], &[1], &[(0, 0, 2), (1, 0, 1)]), vec![(0, 0, 9)]),
+        (
+            round(&[9, 5], &[1], &[(0, 0, 2), (1, 0, 1)]),
+            vec![(0, 0, 9)],
+        ),
         // Without agent 0, agent 1 would take task 0 and leave task 1 open: 3 + 9 against 4 + 1.
-        (round(&[9, 9], &[1, 1], &[(0, 0, 1), (0, 1, 3), (1, 1, 4)]), vec![(0, 0, 8), (1, 1, 9)]),
+        (
+            round(&[9, 9], &[1, 1], &[(0, 0, 1), (0, 1, 3), (1, 1, 4)]),
+            vec![(0, 0, 8), (1, 1, 9)],
+        ),
     ];
     for (round, expected) in table {
         assert_eq!(awards(&Vcg.clear(&round)), expected, "{round:?}");
@@ -123,7 +166,11 @@ fn vcg_pays_what_a_winner_saves_and_leaves_open_what_costs_more_than_its_limit()
 
 #[test]
 fn a_tie_goes_to_the_lesser_key_in_every_mechanism() {
-    let equal = round(&[9], &[1; 5], &[(0, 0, 4), (0, 1, 4), (0, 2, 4), (0, 3, 4), (0, 4, 4)]);
+    let equal = round(
+        &[9],
+        &[1; 5],
+        &[(0, 0, 4), (0, 1, 4), (0, 2, 4), (0, 3, 4), (0, 4, 4)],
+    );
     let key = |number: &u8| equal.ties.key(&task_id(0), &agent(*number));
     let expected = (0..5).min_by_key(key).unwrap();
     // McAfee's rule leaves the only trade out.
@@ -151,28 +198,43 @@ fn tie_keys_differ_by_swarm_market_task_and_agent() {
 
 fn rounds() -> impl Strategy<Value = Round> {
     let offers = prop::collection::btree_map((0u64..7, 0u8..7), 0i64..6, 0..40);
-    (prop::collection::vec(0i64..6, 0..7), prop::collection::vec(0i64..4, 0..7), offers).prop_map(
-        |(limits, budgets, offers)| {
+    (
+        prop::collection::vec(0i64..6, 0..7),
+        prop::collection::vec(0i64..4, 0..7),
+        offers,
+    )
+        .prop_map(|(limits, budgets, offers)| {
             let offers: Vec<_> = offers.into_iter().map(|((t, a), p)| (t, a, p)).collect();
             round(&limits, &budgets, &offers)
-        },
-    )
+        })
 }
 
 fn check_awards(round: &Round, awards: &[Award]) -> Result<(), TestCaseError> {
     prop_assert!(awards.is_sorted_by(|a, b| a.task < b.task));
     let mut taken: BTreeMap<PublicKey, i64> = BTreeMap::new();
     for award in awards {
-        let bid = Bid { task: award.task, agent: award.agent, price: award.bid };
+        let bid = Bid {
+            task: award.task,
+            agent: award.agent,
+            price: award.bid,
+        };
         prop_assert!(round.bids.contains(&bid));
-        let task = round.tasks.iter().find(|task| task.id == award.task).unwrap();
+        let task = round
+            .tasks
+            .iter()
+            .find(|task| task.id == award.task)
+            .unwrap();
         prop_assert!(award.bid <= award.payment);
         prop_assert!(award.payment <= award.charge);
         prop_assert!(award.charge <= task.limit);
         *taken.entry(award.agent).or_default() += 1;
     }
     for (agent, taken) in taken {
-        let bidder = round.bidders.iter().find(|bidder| bidder.agent == agent).unwrap();
+        let bidder = round
+            .bidders
+            .iter()
+            .find(|bidder| bidder.agent == agent)
+            .unwrap();
         prop_assert!(bidder.budget.values().all(|budget| *budget >= taken));
     }
     Ok(())

@@ -33,7 +33,9 @@ fn round_of(limits: &[Price], agents: &[Prices]) -> Round {
 
 /// The least total of prices and of limits of open tasks, by trying all.
 fn least(limits: &[Price], agents: &[Prices], task: usize, free: u32) -> Price {
-    let Some(limit) = limits.get(task) else { return 0 };
+    let Some(limit) = limits.get(task) else {
+        return 0;
+    };
     let mut best = limit + least(limits, agents, task + 1, free);
     for (at, prices) in agents.iter().enumerate() {
         let possible = free & (1 << at) != 0;
@@ -52,7 +54,8 @@ fn least_without(limits: &[Price], agents: &[Prices], without: Option<usize>) ->
 /// What an agent gains by true costs; at most one award, of a task it can do.
 fn gain(clearing: &Clearing, who: PublicKey, costs: &Prices) -> Price {
     let won = clearing.awards.iter().filter(|award| award.agent == who);
-    won.map(|award| award.payment - costs[award.task.number as usize].unwrap()).sum()
+    won.map(|award| award.payment - costs[award.task.number as usize].unwrap())
+        .sum()
 }
 
 /// All ways to price the tasks that `costs` says can be done, or to pass them over.
@@ -61,7 +64,9 @@ fn deviations(costs: &Prices) -> Vec<Prices> {
     for cost in costs {
         let prices: Prices = match cost {
             None => vec![None],
-            Some(_) => std::iter::once(None).chain((0..=TOP + 1).map(Some)).collect(),
+            Some(_) => std::iter::once(None)
+                .chain((0..=TOP + 1).map(Some))
+                .collect(),
         };
         let longer = |one: &Prices| {
             let one = one.clone();
@@ -90,7 +95,11 @@ fn no_deviation_gains(
             let mut told = agents.to_vec();
             told[at] = lie;
             let clearing = mechanism.clear(&round_of(limits, &told));
-            prop_assert!(gain(&clearing, who, costs) <= gained, "agent {at} tells {:?}", told[at]);
+            prop_assert!(
+                gain(&clearing, who, costs) <= gained,
+                "agent {at} tells {:?}",
+                told[at]
+            );
         }
     }
     Ok(())
@@ -160,7 +169,11 @@ fn second_price_is_not_truthful_across_tasks() {
     let mut told = honest.clone();
     told[0][0] = None;
     let gained = |agents: &[Prices]| {
-        gain(&SecondPrice.clear(&round_of(&[4, 4], agents)), agent(0), &honest[0])
+        gain(
+            &SecondPrice.clear(&round_of(&[4, 4], agents)),
+            agent(0),
+            &honest[0],
+        )
     };
     assert_eq!((gained(&honest), gained(&told)), (1, 3));
 }

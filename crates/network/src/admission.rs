@@ -31,18 +31,32 @@ pub(crate) enum Admitted {
 
 impl Admission {
     pub(crate) const fn new(patience: Duration) -> Self {
-        Self { patience, pending: BTreeMap::new(), admitted: BTreeSet::new() }
+        Self {
+            patience,
+            pending: BTreeMap::new(),
+            admitted: BTreeSet::new(),
+        }
     }
 
     /// A connection begins, and its time runs.
     pub(crate) fn on_established(&mut self, connection: ConnectionId, peer: PeerId, now: Instant) {
-        self.pending.insert(connection, Pending { peer, due: now + self.patience });
+        self.pending.insert(
+            connection,
+            Pending {
+                peer,
+                due: now + self.patience,
+            },
+        );
     }
 
     /// A connection has shown that it is of this swarm.
     pub(crate) fn admit(&mut self, connection: ConnectionId, peer: PeerId) -> Admitted {
         self.pending.remove(&connection);
-        if self.admitted.insert(peer) { Admitted::Now } else { Admitted::Before }
+        if self.admitted.insert(peer) {
+            Admitted::Now
+        } else {
+            Admitted::Before
+        }
     }
 
     /// A connection is gone.
@@ -62,7 +76,10 @@ impl Admission {
 
     /// Connections that have shown nothing in their time.
     pub(crate) fn take_overdue(&mut self, now: Instant) -> Vec<(ConnectionId, PeerId)> {
-        let overdue = self.pending.iter().filter(|(_, pending)| pending.due <= now);
+        let overdue = self
+            .pending
+            .iter()
+            .filter(|(_, pending)| pending.due <= now);
         let overdue: Vec<_> = overdue.map(|(id, pending)| (*id, pending.peer)).collect();
         self.pending.retain(|_, pending| pending.due > now);
         overdue

@@ -62,7 +62,11 @@ fn connection_limits(limits: &NetworkLimits) -> ConnectionLimits {
 /// The protocol version names the swarm. No cache of addresses: whom to dial is the dialer's.
 fn identify_behaviour(keypair: &Keypair, swarm_prefix: &str) -> identify::Behaviour {
     let config = identify::Config::new(swarm_prefix.to_owned(), keypair.public());
-    identify::Behaviour::new(config.with_cache_size(0).with_push_listen_addr_updates(true))
+    identify::Behaviour::new(
+        config
+            .with_cache_size(0)
+            .with_push_listen_addr_updates(true),
+    )
 }
 
 fn mdns_behaviour(
@@ -70,7 +74,8 @@ fn mdns_behaviour(
     keypair: &Keypair,
 ) -> Result<Toggle<mdns::tokio::Behaviour>, NetworkError> {
     let local = keypair.public().to_peer_id();
-    let behaviour =
-        config.mdns.then(|| mdns::tokio::Behaviour::new(mdns::Config::default(), local));
+    let behaviour = config
+        .mdns
+        .then(|| mdns::tokio::Behaviour::new(mdns::Config::default(), local));
     Ok(behaviour.transpose().map_err(NetworkError::Mdns)?.into())
 }

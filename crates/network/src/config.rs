@@ -27,7 +27,13 @@ impl NetworkConfig {
     /// A configuration without addresses, without mDNS and with the default limits.
     pub fn new(secret: [u8; 32], protocol: impl Into<String>) -> Self {
         let protocol = protocol.into();
-        Self { secret, protocol, listen: vec![], mdns: false, limits: NetworkLimits::default() }
+        Self {
+            secret,
+            protocol,
+            listen: vec![],
+            mdns: false,
+            limits: NetworkLimits::default(),
+        }
     }
 }
 

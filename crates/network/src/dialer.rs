@@ -23,7 +23,11 @@ pub(crate) struct Backoff {
 
 impl Backoff {
     pub(crate) const fn new(limits: &NetworkLimits) -> Self {
-        Self { min: limits.retry_min, max: limits.retry_max, next: limits.retry_min }
+        Self {
+            min: limits.retry_min,
+            max: limits.retry_max,
+            next: limits.retry_min,
+        }
     }
 
     /// The pause to make now.
@@ -74,7 +78,10 @@ pub(crate) struct Dialer {
 
 impl Dialer {
     pub(crate) const fn new(limits: NetworkLimits) -> Self {
-        Self { targets: BTreeMap::new(), limits }
+        Self {
+            targets: BTreeMap::new(),
+            limits,
+        }
     }
 
     /// Wants a peer. Without addresses those given before stay, and without any it is not dialed
@@ -96,24 +103,32 @@ impl Dialer {
 
     /// Forgets a peer, and boot addresses at which it answered.
     pub(crate) fn forget(&mut self, peer: &PeerId) {
-        self.targets.retain(|_, target| target.peer.as_ref() != Some(peer));
+        self.targets
+            .retain(|_, target| target.peer.as_ref() != Some(peer));
     }
 
     /// Whether this peer is wanted.
     pub(crate) fn wants(&self, peer: &PeerId) -> bool {
-        self.targets.values().any(|target| target.peer.as_ref() == Some(peer))
+        self.targets
+            .values()
+            .any(|target| target.peer.as_ref() == Some(peer))
     }
 
     /// When to call [`take_due`](Self::take_due) next.
     pub(crate) fn next_due(&self) -> Option<Instant> {
-        let waiting = self.targets.values().filter(|target| !target.addresses.is_empty());
+        let waiting = self
+            .targets
+            .values()
+            .filter(|target| !target.addresses.is_empty());
         waiting.filter_map(|target| target.state.due()).min()
     }
 
     /// What is to be dialed now; every attempt ends in `on_failed` or `on_established`.
     pub(crate) fn take_due(&mut self, now: Instant) -> Vec<DialOpts> {
         let targets = self.targets.iter_mut();
-        targets.filter_map(|(goal, target)| target.dial_if_due(goal, now)).collect()
+        targets
+            .filter_map(|(goal, target)| target.dial_if_due(goal, now))
+            .collect()
     }
 
     /// An attempt failed: again after the next pause.
@@ -125,7 +140,8 @@ impl Dialer {
 
     /// An address turned out to be this node's own: never again.
     pub(crate) fn on_own_address(&mut self, attempt: ConnectionId) {
-        self.targets.retain(|_, target| !target.state.is_attempt(attempt));
+        self.targets
+            .retain(|_, target| !target.state.is_attempt(attempt));
     }
 
     /// A connection begins: this attempt's, or one from the other side.
@@ -158,15 +174,24 @@ impl Dialer {
     }
 
     fn target(&self, addresses: Vec<Multiaddr>, peer: Option<PeerId>, state: State) -> Target {
-        Target { addresses, peer, state, backoff: Backoff::new(&self.limits) }
+        Target {
+            addresses,
+            peer,
+            state,
+            backoff: Backoff::new(&self.limits),
+        }
     }
 
     fn dialing(&mut self, attempt: ConnectionId) -> Option<&mut Target> {
-        self.targets.values_mut().find(|target| target.state.is_attempt(attempt))
+        self.targets
+            .values_mut()
+            .find(|target| target.state.is_attempt(attempt))
     }
 
     fn targets_of(&mut self, peer: PeerId) -> impl Iterator<Item = &mut Target> {
-        self.targets.values_mut().filter(move |target| target.peer == Some(peer))
+        self.targets
+            .values_mut()
+            .filter(move |target| target.peer == Some(peer))
     }
 }
 

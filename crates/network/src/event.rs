@@ -114,6 +114,9 @@ pub(crate) struct Queued {
 
 impl From<NetworkEvent> for Queued {
     fn from(event: NetworkEvent) -> Self {
-        Self { event, _permit: None }
+        Self {
+            event,
+            _permit: None,
+        }
     }
 }

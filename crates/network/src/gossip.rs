@@ -42,7 +42,9 @@ impl Topics {
 
     /// The topic behind what gossipsub calls it.
     pub(crate) fn topic(&self, hash: &TopicHash) -> Option<Topic> {
-        Topic::ALL.into_iter().find(|topic| self.hash(*topic) == *hash)
+        Topic::ALL
+            .into_iter()
+            .find(|topic| self.hash(*topic) == *hash)
     }
 }
 

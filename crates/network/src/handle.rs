@@ -38,7 +38,14 @@ impl Network {
     pub(crate) fn new(shared: Arc<Shared>, publications: mpsc::Sender<Publication>) -> Self {
         let stop = shared.stop.clone().drop_guard();
         let runtime = tokio::runtime::Handle::current();
-        Self { inner: Arc::new(Inner { shared, publications, runtime, _stop: stop }) }
+        Self {
+            inner: Arc::new(Inner {
+                shared,
+                publications,
+                runtime,
+                _stop: stop,
+            }),
+        }
     }
 
     /// Puts a frame into the queue of a peer and lane, without waiting.
@@ -53,7 +60,10 @@ impl Network {
         if shared.stop.is_cancelled() {
             return Err(SendError::Stopped);
         }
-        let queue = shared.peers.queue(to, lane).ok_or(SendError::UnknownPeer { to: *to })?;
+        let queue = shared
+            .peers
+            .queue(to, lane)
+            .ok_or(SendError::UnknownPeer { to: *to })?;
         let result = queue.push(bytes.into(), shared.limits.lane(lane));
         if result.is_err() {
             shared.counters.lane(lane).dropped_frames.count();
@@ -73,15 +83,21 @@ impl Network {
         let bytes = bytes.into();
         let limit = shared.limits.max_gossip_bytes;
         if bytes.len() > limit {
-            return Err(SendError::GossipTooLarge { bytes: bytes.len(), limit });
+            return Err(SendError::GossipTooLarge {
+                bytes: bytes.len(),
+                limit,
+            });
         }
-        self.inner.publications.try_send(Publication { topic, bytes }).map_err(|error| {
-            shared.counters.gossip_unpublished.count();
-            match error {
-                TrySendError::Full(_) => SendError::GossipQueueFull,
-                TrySendError::Closed(_) => SendError::Stopped,
-            }
-        })
+        self.inner
+            .publications
+            .try_send(Publication { topic, bytes })
+            .map_err(|error| {
+                shared.counters.gossip_unpublished.count();
+                match error {
+                    TrySendError::Full(_) => SendError::GossipQueueFull,
+                    TrySendError::Closed(_) => SendError::Stopped,
+                }
+            })
     }
 
     /// Wants a connection with a peer: dials it at these addresses with doubling pauses, again
@@ -177,13 +193,21 @@ impl Network {
     }
 
     async fn command(&self, command: Command) -> Result<(), NetworkStopped> {
-        self.inner.shared.commands.send(command).await.map_err(|_| NetworkStopped)
+        self.inner
+            .shared
+            .commands
+            .send(command)
+            .await
+            .map_err(|_| NetworkStopped)
     }
 
     fn start_writer(&self, to: PeerKey, lane: Lane, queue: Arc<LaneQueue>) {
         if queue.claim_writer() {
             let writer = writer::run(Arc::clone(&self.inner.shared), to, lane, queue);
-            self.inner.shared.tasks.spawn_on(writer, &self.inner.runtime);
+            self.inner
+                .shared
+                .tasks
+                .spawn_on(writer, &self.inner.runtime);
         }
     }
 }

@@ -21,7 +21,10 @@ pub fn peer_id(key: &PeerKey) -> Option<PeerId> {
 
 /// The key inside a peer id, or `None` if it is not that of an Ed25519 key.
 pub fn peer_key(peer: &PeerId) -> Option<PeerKey> {
-    peer.to_bytes().strip_prefix(&IDENTITY_PREFIX)?.try_into().ok()
+    peer.to_bytes()
+        .strip_prefix(&IDENTITY_PREFIX)?
+        .try_into()
+        .ok()
 }
 
 /// The public key of an Ed25519 seed (RFC 8032 section 5.1.5).
@@ -35,7 +38,10 @@ pub(crate) fn keypair(secret: [u8; 32]) -> Keypair {
 }
 
 fn ed25519_pair(secret: [u8; 32]) -> ed25519::Keypair {
-    #[expect(clippy::expect_used, reason = "every 32 bytes are an Ed25519 seed (RFC 8032)")]
+    #[expect(
+        clippy::expect_used,
+        reason = "every 32 bytes are an Ed25519 seed (RFC 8032)"
+    )]
     let secret = ed25519::SecretKey::try_from_bytes(secret).expect("32 bytes");
     ed25519::Keypair::from(secret)
 }

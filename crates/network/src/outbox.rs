@@ -21,7 +21,10 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     pub(crate) const fn new(events: mpsc::Sender<Queued>) -> Self {
-        Self { waiting: VecDeque::new(), events }
+        Self {
+            waiting: VecDeque::new(),
+            events,
+        }
     }
 
     /// The consumer's queue, for readers.
@@ -61,7 +64,9 @@ impl Outbox {
             self.events.closed().await;
             return false;
         }
-        let Ok(permit) = self.events.reserve().await else { return false };
+        let Ok(permit) = self.events.reserve().await else {
+            return false;
+        };
         if let Some(event) = self.waiting.pop_front() {
             permit.send(event.into());
         }

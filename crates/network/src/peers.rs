@@ -26,7 +26,12 @@ struct Peer {
 impl PeerTable {
     /// The queue of a peer and lane, if the peer is known.
     pub(crate) fn queue(&self, key: &PeerKey, lane: Lane) -> Option<Arc<LaneQueue>> {
-        self.peers.lock().get(key)?.queues.get(lane.index()).cloned()
+        self.peers
+            .lock()
+            .get(key)?
+            .queues
+            .get(lane.index())
+            .cloned()
     }
 
     /// Keeps queues for a peer, connected or not.
@@ -59,12 +64,19 @@ impl PeerTable {
     /// The connected peers in the order of their keys.
     pub(crate) fn connected(&self) -> Vec<PeerKey> {
         let peers = self.peers.lock();
-        peers.iter().filter(|(_, peer)| peer.connected).map(|(key, _)| *key).collect()
+        peers
+            .iter()
+            .filter(|(_, peer)| peer.connected)
+            .map(|(key, _)| *key)
+            .collect()
     }
 
     /// Whether a peer is connected.
     pub(crate) fn is_connected(&self, key: &PeerKey) -> bool {
-        self.peers.lock().get(key).is_some_and(|peer| peer.connected)
+        self.peers
+            .lock()
+            .get(key)
+            .is_some_and(|peer| peer.connected)
     }
 
     /// Whether queues are kept for a peer even while it is not connected.
@@ -76,7 +88,9 @@ impl PeerTable {
     /// counts as dropped.
     fn change(&self, key: &PeerKey, counters: &CounterCells, change: impl FnOnce(&mut Peer)) {
         let mut peers = self.peers.lock();
-        let Some(peer) = peers.get_mut(key) else { return };
+        let Some(peer) = peers.get_mut(key) else {
+            return;
+        };
         change(peer);
         if peer.connected || peer.wanted {
             return;

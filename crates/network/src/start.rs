@@ -44,13 +44,24 @@ pub fn start(config: NetworkConfig) -> Result<(Network, NetworkEvents), NetworkE
     let shared = Arc::new(Shared::new(local_key, config.limits.clone(), commands));
     let connections_stop = CancellationToken::new();
     let swarm = swarm(&config, &keypair, &swarm_prefix, &shared, &connections_stop)?;
-    let inputs = Inputs { commands: command_receiver, publications: publication_receiver };
-    let event_loop = EventLoop::new(swarm, Arc::clone(&shared), Outbox::new(events), swarm_prefix);
+    let inputs = Inputs {
+        commands: command_receiver,
+        publications: publication_receiver,
+    };
+    let event_loop = EventLoop::new(
+        swarm,
+        Arc::clone(&shared),
+        Outbox::new(events),
+        swarm_prefix,
+    );
     shared.tasks.spawn(async move {
         event_loop.run(inputs).await;
         connections_stop.cancel();
     });
-    Ok((Network::new(shared, publications), NetworkEvents::new(event_receiver)))
+    Ok((
+        Network::new(shared, publications),
+        NetworkEvents::new(event_receiver),
+    ))
 }
 
 /// `/quorate/<swarm>`, the beginning of every protocol name.
@@ -58,7 +69,9 @@ fn swarm_prefix(protocol: &str) -> Result<String, NetworkError> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     let length_allowed = (1..=MAX_PROTOCOL_LENGTH).contains(&protocol.len());
     if !length_allowed || !protocol.bytes().all(allowed) {
-        return Err(NetworkError::ProtocolName { length: protocol.len() });
+        return Err(NetworkError::ProtocolName {
+            length: protocol.len(),
+        });
     }
     Ok(format!("/quorate/{protocol}"))
 }
@@ -85,7 +98,10 @@ fn swarm(
     for address in &config.listen {
         swarm
             .listen_on(address.clone())
-            .map_err(|source| NetworkError::Listen { address: address.clone(), source })?;
+            .map_err(|source| NetworkError::Listen {
+                address: address.clone(),
+                source,
+            })?;
     }
     Ok(swarm)
 }

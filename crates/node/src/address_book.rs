@@ -17,17 +17,30 @@ pub(crate) struct AddressBook {
 
 impl AddressBook {
     pub(crate) fn new(swarm: SwarmId, me: PublicKey) -> Self {
-        Self { swarm, me, known: BTreeMap::new() }
+        Self {
+            swarm,
+            me,
+            known: BTreeMap::new(),
+        }
     }
 
     /// Signs where this node is; replaces its earlier announcement.
     pub(crate) fn announce(&mut self, key: &SecretKey, at: &[Multiaddr], now: u64) {
-        let sequence = self.known.get(&self.me).map_or(0, |own| own.payload.sequence + 1).max(now);
+        let sequence = self
+            .known
+            .get(&self.me)
+            .map_or(0, |own| own.payload.sequence + 1)
+            .max(now);
         let texts = at.iter().map(Multiaddr::to_string);
         let addresses = texts.filter(|text| text.len() <= limits::ADDRESS_BYTES);
         let addresses = addresses.take(limits::ADDRESSES).collect();
-        let announcement = Announcement { swarm: self.swarm, sequence, addresses };
-        self.known.insert(self.me, key.sign(announcement).into_inner());
+        let announcement = Announcement {
+            swarm: self.swarm,
+            sequence,
+            addresses,
+        };
+        self.known
+            .insert(self.me, key.sign(announcement).into_inner());
     }
 
     /// This node's own announcement.
@@ -37,7 +50,11 @@ impl AddressBook {
 
     /// Everything known, for a peer that has just connected.
     pub(crate) fn all(&self) -> Vec<Sign1<Announcement>> {
-        self.known.values().take(limits::ANNOUNCEMENTS).cloned().collect()
+        self.known
+            .values()
+            .take(limits::ANNOUNCEMENTS)
+            .cloned()
+            .collect()
     }
 
     /// Takes an announcement in; its addresses where it says something new that verifies.
@@ -47,12 +64,17 @@ impl AddressBook {
         validators: &ValidatorSet,
     ) -> Option<(PublicKey, Vec<Multiaddr>)> {
         let (signer, payload) = (announcement.signer, &announcement.payload);
-        let newer =
-            self.known.get(&signer).is_none_or(|old| old.payload.sequence < payload.sequence);
+        let newer = self
+            .known
+            .get(&signer)
+            .is_none_or(|old| old.payload.sequence < payload.sequence);
         let room = validators.get(&signer).is_some() || self.known.len() < limits::ANNOUNCEMENTS;
         let sound = payload.swarm == self.swarm
             && payload.addresses.len() <= limits::ADDRESSES
-            && payload.addresses.iter().all(|text| text.len() <= limits::ADDRESS_BYTES);
+            && payload
+                .addresses
+                .iter()
+                .all(|text| text.len() <= limits::ADDRESS_BYTES);
         if signer == self.me || !newer || !room || !sound {
             return None;
         }
@@ -71,20 +93,35 @@ mod tests {
 
     #[test]
     fn only_newer_verified_words_of_the_same_swarm_are_taken() {
-        let (mine, theirs) = (SecretKey::from_seed(&[1; 32]), SecretKey::from_seed(&[2; 32]));
+        let (mine, theirs) = (
+            SecretKey::from_seed(&[1; 32]),
+            SecretKey::from_seed(&[2; 32]),
+        );
         let swarm = SwarmId([7; 32]);
-        let member =
-            Validator { key: theirs.public_key(), power: 1, operator: "them".parse().unwrap() };
+        let member = Validator {
+            key: theirs.public_key(),
+            power: 1,
+            operator: "them".parse().unwrap(),
+        };
         let set = ValidatorSet::new(vec![member]).unwrap();
         let mut book = AddressBook::new(swarm, mine.public_key());
         let word = |swarm, sequence| {
             let addresses = vec!["/ip4/127.0.0.1/tcp/7400".to_owned()];
-            theirs.sign(Announcement { swarm, sequence, addresses }).into_inner()
+            theirs
+                .sign(Announcement {
+                    swarm,
+                    sequence,
+                    addresses,
+                })
+                .into_inner()
         };
         assert_eq!(book.learn(word(swarm, 5), &set).unwrap().1.len(), 1);
         assert!(book.learn(word(swarm, 5), &set).is_none(), "the same again");
         assert!(book.learn(word(swarm, 4), &set).is_none(), "an older one");
-        assert!(book.learn(word(SwarmId([8; 32]), 6), &set).is_none(), "another swarm");
+        assert!(
+            book.learn(word(SwarmId([8; 32]), 6), &set).is_none(),
+            "another swarm"
+        );
         let mut forged = word(swarm, 6);
         forged.payload.addresses.clear();
         assert!(book.learn(forged, &set).is_none(), "a wrong signature");

@@ -12,7 +12,9 @@ pub struct Clock {
 impl Clock {
     /// Starts at 0.
     pub fn start() -> Self {
-        Self { started: tokio::time::Instant::now() }
+        Self {
+            started: tokio::time::Instant::now(),
+        }
     }
 
     /// Milliseconds since the start, from 1: they never go back.
@@ -22,7 +24,10 @@ impl Clock {
 
     /// Both times at once.
     pub fn now(&self) -> Now {
-        Now { monotonic: self.monotonic(), unix: unix_millis() }
+        Now {
+            monotonic: self.monotonic(),
+            unix: unix_millis(),
+        }
     }
 
     /// The instant at which [`Self::monotonic`] will be `at`.
@@ -32,10 +37,15 @@ impl Clock {
 }
 
 /// Milliseconds of Unix time; 0 before 1970.
-#[expect(clippy::disallowed_methods, reason = "this is the one clock of a process")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one clock of a process"
+)]
 pub(crate) fn unix_millis() -> Millis {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    since.map_or(0, |since| {
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    })
 }
 
 /// Sleeps until `wake`, for ever without one.

@@ -74,15 +74,37 @@ pub enum ConfigError {
 
 impl Default for PaceSettings {
     fn default() -> Self {
-        let PaceConfig { least_ms, most_ms, resend_ms, timely_ms, .. } = PaceConfig::default();
-        Self { least_ms, most_ms, resend_ms, timely_ms }
+        let PaceConfig {
+            least_ms,
+            most_ms,
+            resend_ms,
+            timely_ms,
+            ..
+        } = PaceConfig::default();
+        Self {
+            least_ms,
+            most_ms,
+            resend_ms,
+            timely_ms,
+        }
     }
 }
 
 impl From<PaceSettings> for PaceConfig {
     fn from(settings: PaceSettings) -> Self {
-        let PaceSettings { least_ms, most_ms, resend_ms, timely_ms } = settings;
-        Self { least_ms, most_ms, resend_ms, timely_ms, ..Self::default() }
+        let PaceSettings {
+            least_ms,
+            most_ms,
+            resend_ms,
+            timely_ms,
+        } = settings;
+        Self {
+            least_ms,
+            most_ms,
+            resend_ms,
+            timely_ms,
+            ..Self::default()
+        }
     }
 }
 
@@ -94,8 +116,10 @@ impl NodeConfig {
     /// # Errors
     /// [`ConfigError`] naming the file and field, or the variable.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
         let mut config: Self = toml::from_str(&text).map_err(|source| ConfigError::Parse {
             path: path.to_owned(),
             source: Box::new(source),
@@ -136,9 +160,16 @@ impl NodeConfig {
 }
 
 fn addresses(name: &'static str, value: String) -> Result<Vec<Multiaddr>, ConfigError> {
-    let parts = value.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let parts = value
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty());
     let parsed: Result<_, _> = parts.map(str::parse).collect();
-    parsed.map_err(|_| ConfigError::Variable { name, value, wanted: "multiaddresses" })
+    parsed.map_err(|_| ConfigError::Variable {
+        name,
+        value,
+        wanted: "multiaddresses",
+    })
 }
 
 fn socket_address(name: &'static str, value: String) -> Result<Option<SocketAddr>, ConfigError> {
@@ -146,7 +177,11 @@ fn socket_address(name: &'static str, value: String) -> Result<Option<SocketAddr
         return Ok(None);
     }
     let wanted = "an address and port such as 127.0.0.1:7490";
-    let parsed = value.parse().map_err(|_| ConfigError::Variable { name, value, wanted });
+    let parsed = value.parse().map_err(|_| ConfigError::Variable {
+        name,
+        value,
+        wanted,
+    });
     parsed.map(Some)
 }
 
@@ -164,8 +199,13 @@ mod tests {
         };
         config.apply_environment(&set).unwrap();
         assert_eq!((config.listen.len(), config.mdns), (2, false));
-        let error = config.apply_environment(&|_| Some("nowhere".into())).unwrap_err();
-        assert!(error.to_string().starts_with("QUORATE_LISTEN=`nowhere`"), "{error}");
+        let error = config
+            .apply_environment(&|_| Some("nowhere".into()))
+            .unwrap_err();
+        assert!(
+            error.to_string().starts_with("QUORATE_LISTEN=`nowhere`"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -182,7 +222,12 @@ mod tests {
         config.apply_environment(&set("")).unwrap();
         assert_eq!(config.monitor, None);
         let error = config.apply_environment(&set("7490")).unwrap_err();
-        assert!(error.to_string().starts_with("QUORATE_MONITOR=`7490`: not an address"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .starts_with("QUORATE_MONITOR=`7490`: not an address"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -46,7 +46,10 @@ const HEADING: &str = "\
 /// # Errors
 /// [`GenesisFileError`] naming file and field.
 pub fn read_genesis(path: &Path) -> Result<Genesis, GenesisFileError> {
-    let io = |source| GenesisFileError::Io { path: path.to_owned(), source };
+    let io = |source| GenesisFileError::Io {
+        path: path.to_owned(),
+        source,
+    };
     let text = std::fs::read_to_string(path).map_err(io)?;
     let genesis: Genesis = toml::from_str(&text).map_err(|source| GenesisFileError::Parse {
         path: path.to_owned(),
@@ -54,7 +57,10 @@ pub fn read_genesis(path: &Path) -> Result<Genesis, GenesisFileError> {
     })?;
     genesis
         .check()
-        .map_err(|source| GenesisFileError::Invalid { path: path.to_owned(), source })?;
+        .map_err(|source| GenesisFileError::Invalid {
+            path: path.to_owned(),
+            source,
+        })?;
     Ok(genesis)
 }
 
@@ -63,7 +69,13 @@ pub fn read_genesis(path: &Path) -> Result<Genesis, GenesisFileError> {
 /// # Errors
 /// [`GenesisFileError`] naming the file.
 pub fn write_genesis(path: &Path, genesis: &Genesis) -> Result<(), GenesisFileError> {
-    let text = format!("{HEADING}{}\n\n{}", genesis.swarm_id(), toml::to_string(genesis)?);
-    std::fs::write(path, text)
-        .map_err(|source| GenesisFileError::Io { path: path.to_owned(), source })
+    let text = format!(
+        "{HEADING}{}\n\n{}",
+        genesis.swarm_id(),
+        toml::to_string(genesis)?
+    );
+    std::fs::write(path, text).map_err(|source| GenesisFileError::Io {
+        path: path.to_owned(),
+        source,
+    })
 }

@@ -80,7 +80,10 @@ pub enum HomeError {
 impl Home {
     /// The folder at `root`, which need not exist yet.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), config: None }
+        Self {
+            root: root.into(),
+            config: None,
+        }
     }
 
     /// The same folder with this configuration in the place of `node.toml` and the environment.
@@ -111,7 +114,11 @@ impl Home {
     pub fn store_key(&self, key: &SecretKey) -> Result<(), HomeError> {
         let path = self.key_path();
         self.make_root()?;
-        let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+        let file = std::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path);
         let mut file = match file {
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
                 return Err(HomeError::Exists { path });
@@ -134,7 +141,11 @@ impl Home {
         let data = self.data();
         std::fs::create_dir_all(&data).map_err(|source| io_error(&data, source))?;
         let disk = FileDisk::new(&data).map_err(|source| io_error(&data, source))?;
-        Ok(SigningGuard::create(&disk, key.as_bytes(), swarm.as_bytes())?)
+        Ok(SigningGuard::create(
+            &disk,
+            key.as_bytes(),
+            swarm.as_bytes(),
+        )?)
     }
 
     /// Reads the key.
@@ -251,5 +262,8 @@ impl Home {
 }
 
 fn io_error(path: &Path, source: std::io::Error) -> HomeError {
-    HomeError::Io { path: path.to_owned(), source }
+    HomeError::Io {
+        path: path.to_owned(),
+        source,
+    }
 }

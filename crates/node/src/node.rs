@@ -77,7 +77,12 @@ const EVENT_QUEUE: usize = 4096;
 impl Node {
     /// A node of the folder `home`: its key, genesis, configuration and attestation.
     pub fn builder(home: Home) -> NodeBuilder {
-        NodeBuilder { home, agents: Vec::new(), attestation: None, withholds: false }
+        NodeBuilder {
+            home,
+            agents: Vec::new(),
+            attestation: None,
+            withholds: false,
+        }
     }
 }
 
@@ -114,7 +119,10 @@ impl NodeBuilder {
         settings.mdns = config.mdns;
         let (network, network_events) = quorate_network::start(settings)?;
         for address in &config.boot {
-            network.dial(address.clone()).await.map_err(|_| NodeError::Stopped)?;
+            network
+                .dial(address.clone())
+                .await
+                .map_err(|_| NodeError::Stopped)?;
         }
         let root = TrustRoot::from_genesis(&genesis)
             .map_err(|error| NodeError::Trust(error.to_string()))?;
@@ -142,7 +150,14 @@ impl NodeBuilder {
             known,
         );
         let task = tokio::spawn(drive.run(receiver));
-        Ok(NodeHandle { key: public, network, commands, events, ready, task })
+        Ok(NodeHandle {
+            key: public,
+            network,
+            commands,
+            events,
+            ready,
+            task,
+        })
     }
 }
 
@@ -158,7 +173,10 @@ impl NodeHandle {
     /// [`NodeError::Stopped`].
     pub async fn ready(&self) -> Result<(), NodeError> {
         let mut ready = self.ready.clone();
-        ready.wait_for(|ready| *ready).await.map_err(|_| NodeError::Stopped)?;
+        ready
+            .wait_for(|ready| *ready)
+            .await
+            .map_err(|_| NodeError::Stopped)?;
         Ok(())
     }
 
@@ -167,7 +185,10 @@ impl NodeHandle {
     /// # Errors
     /// [`NodeError::Client`] where it is out of the limits, [`NodeError::Stopped`].
     pub async fn submit(&self, spec: TaskSpec) -> Result<TaskHandle, NodeError> {
-        self.submit_all(vec![spec]).await?.pop().ok_or(NodeError::Stopped)
+        self.submit_all(vec![spec])
+            .await?
+            .pop()
+            .ok_or(NodeError::Stopped)
     }
 
     /// Submits tasks in as few operations as limits allow; one handle for each, in order. Waits
@@ -201,7 +222,11 @@ impl NodeHandle {
         clearing: Hash,
     ) -> impl Future<Output = Result<Option<Arc<DossierBundle>>, NodeError>> + Send + use<> {
         let (reply, answer) = oneshot::channel();
-        ask(self.commands.downgrade(), Command::Dossier { clearing, reply }, answer)
+        ask(
+            self.commands.downgrade(),
+            Command::Dossier { clearing, reply },
+            answer,
+        )
     }
 
     /// What is to be solved in a window that takes solutions ([`NodeEvent::Solve`]): tasks,
@@ -218,7 +243,11 @@ impl NodeHandle {
         window: u64,
     ) -> impl Future<Output = Result<Option<Arc<StandingBids>>, NodeError>> + Send + use<> {
         let (reply, answer) = oneshot::channel();
-        let command = Command::StandingBids { market, window, reply };
+        let command = Command::StandingBids {
+            market,
+            window,
+            reply,
+        };
         ask(self.commands.downgrade(), command, answer)
     }
 
@@ -236,7 +265,11 @@ impl NodeHandle {
         pairs: Vec<Pair>,
     ) -> Result<(), NodeError> {
         let (reply, answer) = oneshot::channel();
-        let solve = Solve { market, window, pairs };
+        let solve = Solve {
+            market,
+            window,
+            pairs,
+        };
         self.command(Command::Solve { solve, reply }).await?;
         Ok(answer.await.map_err(|_| NodeError::Stopped)??)
     }
@@ -260,7 +293,10 @@ impl NodeHandle {
     }
 
     async fn command(&self, command: Command) -> Result<(), NodeError> {
-        self.commands.send(command).await.map_err(|_| NodeError::Stopped)
+        self.commands
+            .send(command)
+            .await
+            .map_err(|_| NodeError::Stopped)
     }
 }
 

@@ -59,7 +59,9 @@ impl TaskHandle {
     /// [`TaskFailure`] where the task ended without.
     pub async fn awarded(&self) -> Result<Certificate, TaskFailure> {
         let progress = self.wait(|progress| progress.awarded.is_some()).await?;
-        let decoded = progress.awarded.and_then(|(_, _, bytes)| Certificate::decode(&bytes).ok());
+        let decoded = progress
+            .awarded
+            .and_then(|(_, _, bytes)| Certificate::decode(&bytes).ok());
         decoded.ok_or(TaskFailure::Stopped)
     }
 
@@ -77,7 +79,10 @@ impl TaskHandle {
         let reached = progress.wait_for(|progress| done(progress) || progress.failed.is_some());
         let found = reached.await.map_err(|_| TaskFailure::Stopped)?.clone();
         match found.failed {
-            Some(reason) if !done(&found) => Err(TaskFailure::Ended { task: self.task, reason }),
+            Some(reason) if !done(&found) => Err(TaskFailure::Ended {
+                task: self.task,
+                reason,
+            }),
             _ => Ok(found),
         }
     }

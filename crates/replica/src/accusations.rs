@@ -39,7 +39,8 @@ impl Accusations {
 
     /// Forgets what the next block would not take: whom a block convicted, and what is too old.
     pub(crate) fn prune(&mut self, ledger: &Ledger) {
-        self.held.retain(|_, evidence| ledger.admits_evidence(evidence).is_ok());
+        self.held
+            .retain(|_, evidence| ledger.admits_evidence(evidence).is_ok());
     }
 
     pub(crate) fn end_trial(&mut self, origin: Origin) {
@@ -98,7 +99,9 @@ impl Replica {
         // What no block would take must neither make blocks nor stand in the way of what one takes.
         if !self.evidence.outweighs(&evidence) && self.ledger.admits_evidence(&evidence).is_ok() {
             self.counters.evidence += 1;
-            self.evidence.held.insert(evidence.culprit(), evidence.clone());
+            self.evidence
+                .held
+                .insert(evidence.culprit(), evidence.clone());
             self.pass_on_evidence(origin, evidence.into_inner());
             self.await_height();
         }
@@ -128,7 +131,11 @@ impl Replica {
         if builder == self.config.me {
             return;
         }
-        let due = self.evidence.held.values().filter(|held| held.height() + 1 < self.height());
+        let due = self
+            .evidence
+            .held
+            .values()
+            .filter(|held| held.height() + 1 < self.height());
         let due: Vec<Evidence> = due.map(|held| (**held).clone()).collect();
         for evidence in due {
             self.send(builder, PeerMessage::Evidence(Box::new(evidence)));
@@ -144,7 +151,9 @@ impl Replica {
         // Its votes were checked with the block.
         let checked = |_: &SignedStatement| true;
         let set = self.ledger.previous_validators();
-        let Ok(commit) = verify_quorum(commit.clone(), set, &checked) else { return };
+        let Ok(commit) = verify_quorum(commit.clone(), set, &checked) else {
+            return;
+        };
         for output in last.handle(Input::Certificate(commit)) {
             if let Output::Evidence(evidence) = output {
                 self.on_judged_evidence(Origin::Local, *evidence);
@@ -175,7 +184,9 @@ impl Replica {
 
     /// Accuses the builder of a bad block, once his proposal of it is here too.
     pub(crate) fn accuse(&mut self, id: &BlockId) {
-        let Some(header) = self.candidates.bad_header(id) else { return };
+        let Some(header) = self.candidates.bad_header(id) else {
+            return;
+        };
         let (builder, round) = (header.builder, header.build_round);
         let is_his = |said: &SignedStatement| {
             said.signer == builder
@@ -183,11 +194,21 @@ impl Replica {
                 && said.statement.round == round
                 && said.statement.block == Some(*id)
         };
-        let Some(proposal) = self.driver.catch_up(round).statements.into_iter().find(is_his) else {
+        let Some(proposal) = self
+            .driver
+            .catch_up(round)
+            .statements
+            .into_iter()
+            .find(is_his)
+        else {
             return;
         };
-        let Some(block) = self.candidates.take_bad(id) else { return };
-        let Some(evidence) = Evidence::bad_block(proposal, *block) else { return };
+        let Some(block) = self.candidates.take_bad(id) else {
+            return;
+        };
+        let Some(evidence) = Evidence::bad_block(proposal, *block) else {
+            return;
+        };
         if !self.evidence.outweighs(&evidence) && self.ledger.admits_evidence(&evidence).is_ok() {
             self.try_evidence(Origin::Local, evidence);
         }

@@ -75,7 +75,9 @@ impl Candidates {
 
     pub(crate) fn refusal(&self, block: &BlockId) -> String {
         let candidate = self.bodies.get(block);
-        candidate.and_then(|of| of.refusal.clone()).unwrap_or_else(|| "unknown".to_owned())
+        candidate
+            .and_then(|of| of.refusal.clone())
+            .unwrap_or_else(|| "unknown".to_owned())
     }
 
     /// Keeps a body that is bad by itself, if it is not too long for evidence.
@@ -114,7 +116,10 @@ impl Candidates {
 
     /// Blocks whose body is asked for, and when.
     fn missing(&self) -> impl Iterator<Item = (BlockId, Millis)> {
-        let wanted = self.wanted.iter().filter(|(id, _)| !self.bodies.contains_key(id));
+        let wanted = self
+            .wanted
+            .iter()
+            .filter(|(id, _)| !self.bodies.contains_key(id));
         wanted.filter_map(|(id, at)| Some((*id, (*at)?)))
     }
 
@@ -122,7 +127,12 @@ impl Candidates {
     /// the driver asked for is bounded by the rounds of the height, and always taken: without it
     /// the height might never end.
     fn takes(&self, id: &BlockId, header: &Header, from: &PublicKey) -> bool {
-        let of_builder = || self.bodies.values().filter(|c| c.builder == header.builder).count();
+        let of_builder = || {
+            self.bodies
+                .values()
+                .filter(|c| c.builder == header.builder)
+                .count()
+        };
         let has_room = || self.bodies.len() < BODIES && of_builder() < UNASKED;
         !self.bodies.contains_key(id)
             && (self.wanted.contains_key(id) || (header.builder == *from && has_room()))
@@ -150,32 +160,50 @@ impl Replica {
         }
         let timely = self.is_timely(&block.header);
         let builder = block.header.builder;
-        self.candidates.bodies.insert(id, Candidate::awaited(builder, timely));
+        self.candidates
+            .bodies
+            .insert(id, Candidate::awaited(builder, timely));
         let context = self.block_context(&block);
         self.verify(Origin::Peer(from), Claim::Block(Box::new(block), context));
     }
 
     /// Rule 23: near this node's clock, the more loosely the later the round.
     fn is_timely(&self, header: &Header) -> bool {
-        let slack = self.pace.config.timely_ms.saturating_mul(1 + u64::from(header.build_round));
+        let slack = self
+            .pace
+            .config
+            .timely_ms
+            .saturating_mul(1 + u64::from(header.build_round));
         header.block_time.abs_diff(self.now.unix) <= slack
     }
 
     /// What of a block needs no second look: operations in the pool, votes in the last commit.
     pub(crate) fn block_context(&self, block: &Block) -> BlockContext {
-        let held = block.operations.iter().filter(|operation| self.pool.holds(operation));
-        let operations = held.map(|held| (held.payload.id(), held.signature)).collect();
+        let held = block
+            .operations
+            .iter()
+            .filter(|operation| self.pool.holds(operation));
+        let operations = held
+            .map(|held| (held.payload.id(), held.signature))
+            .collect();
         let mut votes = BTreeSet::new();
         if let (Some(theirs), Some(ours)) = (&block.previous_commit, &self.last_commit)
             && theirs.statement == ours.statement
         {
             votes.extend(ours.votes.iter().map(|vote| (vote.signer, vote.signature)));
-            let listed: BTreeSet<_> =
-                theirs.votes.iter().map(|vote| (vote.signer, vote.signature)).collect();
+            let listed: BTreeSet<_> = theirs
+                .votes
+                .iter()
+                .map(|vote| (vote.signer, vote.signature))
+                .collect();
             votes.retain(|vote| listed.contains(vote));
         }
         let previous = Arc::clone(self.ledger.previous_validators());
-        BlockContext { previous, operations, votes }
+        BlockContext {
+            previous,
+            operations,
+            votes,
+        }
     }
 
     pub(crate) fn on_verified_block(&mut self, block: Verified<Block>) {
@@ -209,14 +237,21 @@ impl Replica {
         let candidate = self.candidates.bodies.get(&block);
         let Some(body) = candidate.and_then(|candidate| candidate.block.clone()) else {
             let at = self.now.monotonic + self.pace.config.fetch_ms;
-            self.candidates.wanted.entry(block).or_default().get_or_insert(at);
+            self.candidates
+                .wanted
+                .entry(block)
+                .or_default()
+                .get_or_insert(at);
             self.set_fetch();
             return;
         };
         if candidate.is_some_and(|candidate| candidate.execution.is_some()) {
             self.judge(block, true);
         } else if candidate.is_some_and(|candidate| candidate.refusal.is_none()) {
-            self.act(Action::Execute { ledger: Arc::clone(&self.ledger), block: body });
+            self.act(Action::Execute {
+                ledger: Arc::clone(&self.ledger),
+                block: body,
+            });
         }
     }
 
@@ -225,7 +260,9 @@ impl Replica {
         block: BlockId,
         result: Result<Box<Execution>, InvalidBlock>,
     ) {
-        let Some(candidate) = self.candidates.bodies.get_mut(&block) else { return };
+        let Some(candidate) = self.candidates.bodies.get_mut(&block) else {
+            return;
+        };
         let built = candidate.built.take();
         let valid = match result {
             Ok(execution) => {
@@ -254,8 +291,12 @@ impl Replica {
     /// Gives the driver its verdict, once. The body goes into the log before: a vote for a block
     /// must not outlive the block (rule 8).
     fn judge(&mut self, id: BlockId, valid: bool) {
-        let Some(candidate) = self.candidates.bodies.get_mut(&id) else { return };
-        let Some(block) = candidate.block.clone() else { return };
+        let Some(candidate) = self.candidates.bodies.get_mut(&id) else {
+            return;
+        };
+        let Some(block) = candidate.block.clone() else {
+            return;
+        };
         if std::mem::replace(&mut candidate.judged, true) {
             return;
         }
@@ -264,14 +305,28 @@ impl Replica {
         if valid {
             self.log_body(&id);
         }
-        let Header { builder, build_round, .. } = block.header;
-        self.feed(Input::Verdict(Verdict { block: id, valid, builder, build_round, timely }));
+        let Header {
+            builder,
+            build_round,
+            ..
+        } = block.header;
+        self.feed(Input::Verdict(Verdict {
+            block: id,
+            valid,
+            builder,
+            build_round,
+            timely,
+        }));
     }
 
     /// Writes a body to the log, unless it is there.
     pub(crate) fn log_body(&mut self, id: &BlockId) {
-        let Some(candidate) = self.candidates.bodies.get_mut(id) else { return };
-        let Some(block) = &candidate.block else { return };
+        let Some(candidate) = self.candidates.bodies.get_mut(id) else {
+            return;
+        };
+        let Some(block) = &candidate.block else {
+            return;
+        };
         if !std::mem::replace(&mut candidate.logged, true) {
             let record = LogRecord::Block(Box::new((***block).clone()));
             self.act(Action::Log(self.height(), record));
@@ -283,7 +338,11 @@ impl Replica {
     pub(crate) fn on_fetch(&mut self) {
         let (height, now) = (self.height(), self.now.monotonic);
         let again = now + self.pace.config.resend_ms;
-        let due = self.candidates.missing().filter(|(_, at)| *at <= now).map(|(id, _)| id);
+        let due = self
+            .candidates
+            .missing()
+            .filter(|(_, at)| *at <= now)
+            .map(|(id, _)| id);
         let due: Vec<BlockId> = due.collect();
         for block in due {
             self.candidates.wanted.insert(block, Some(again));

@@ -80,7 +80,14 @@ impl Clients {
         if !outcomes.is_empty() {
             let (header, commit) = (header.clone(), commit.clone());
             self.kept += outcomes.len();
-            self.heights.insert(height, Decision { header, commit, outcomes: outcomes.clone() });
+            self.heights.insert(
+                height,
+                Decision {
+                    header,
+                    commit,
+                    outcomes: outcomes.clone(),
+                },
+            );
         }
         while self.kept > KEPT_OUTCOMES && self.heights.len() > 1 {
             self.drop_oldest();
@@ -88,26 +95,41 @@ impl Clients {
     }
 
     fn drop_oldest(&mut self) {
-        let Some((height, decision)) = self.heights.pop_first() else { return };
+        let Some((height, decision)) = self.heights.pop_first() else {
+            return;
+        };
         let outcomes = &decision.outcomes;
         self.kept -= outcomes.len();
         let tasks: BTreeSet<TaskId> = outcomes.iter().filter_map(Outcome::task).collect();
         let keys: BTreeSet<PublicKey> = outcomes.iter().flat_map(concerned).collect();
-        tasks.iter().for_each(|task| forget(&mut self.by_task, task, height));
-        keys.iter().for_each(|key| forget(&mut self.by_key, key, height));
+        tasks
+            .iter()
+            .for_each(|task| forget(&mut self.by_task, task, height));
+        keys.iter()
+            .for_each(|key| forget(&mut self.by_key, key, height));
     }
 
     /// Certificates of all outcomes of a block: its tree is hashed once, not for each.
     fn all_certificates(&self, decision: &Decision) -> Vec<Certificate> {
-        let Decision { header, commit, outcomes } = decision;
-        let earlier = self.handovers.iter().filter(|of| of.header.height < header.height);
+        let Decision {
+            header,
+            commit,
+            outcomes,
+        } = decision;
+        let earlier = self
+            .handovers
+            .iter()
+            .filter(|of| of.header.height < header.height);
         let earlier: Vec<_> = earlier.cloned().collect();
         Certificate::assemble_all(header, commit, outcomes, &earlier).unwrap_or_default()
     }
 
     fn certificate(&self, height: Height, index: usize) -> Option<Owned> {
         let decision = self.heights.get(&height)?;
-        let earlier = self.handovers.iter().filter(|handover| handover.header.height < height);
+        let earlier = self
+            .handovers
+            .iter()
+            .filter(|handover| handover.header.height < height);
         let certificate = Certificate::assemble(
             decision.header.clone(),
             decision.commit.clone(),
@@ -121,7 +143,9 @@ impl Clients {
 
 /// Forgets what stands under `key` up to a height.
 fn forget<K: Ord>(places: &mut BTreeMap<K, Vec<(Height, usize)>>, key: &K, height: Height) {
-    let Some(of_key) = places.get_mut(key) else { return };
+    let Some(of_key) = places.get_mut(key) else {
+        return;
+    };
     of_key.retain(|(at, _)| *at > height);
     if of_key.is_empty() {
         places.remove(key);
@@ -165,7 +189,10 @@ impl Replica {
     }
 
     fn answer(&mut self, to: PublicKey, id: u64, answer: Answer) {
-        self.act(Action::Reply(to, ClientMessage::Reply(Reply { id, answer })));
+        self.act(Action::Reply(
+            to,
+            ClientMessage::Reply(Reply { id, answer }),
+        ));
     }
 
     fn notify(&mut self, to: PublicKey, notice: Notice) {
@@ -188,7 +215,12 @@ impl Replica {
             return;
         }
         self.clients.followers.insert(client);
-        let places = self.clients.by_key.get(&client).cloned().unwrap_or_default();
+        let places = self
+            .clients
+            .by_key
+            .get(&client)
+            .cloned()
+            .unwrap_or_default();
         for (height, index) in places.into_iter().filter(|(height, _)| *height >= from) {
             if let Some(certificate) = self.clients.certificate(height, index) {
                 self.notify(client, Notice::Certificate(certificate));
@@ -221,13 +253,23 @@ impl Replica {
     /// Sends the certificates of a height to the followers that they concern.
     fn tell_concerned(&mut self, height: Height) {
         let told = |key: &PublicKey| self.clients.followers.contains(key);
-        let Some(decision) = self.clients.heights.get(&height) else { return };
-        if !decision.outcomes.iter().flat_map(concerned).any(|key| told(&key)) {
+        let Some(decision) = self.clients.heights.get(&height) else {
+            return;
+        };
+        if !decision
+            .outcomes
+            .iter()
+            .flat_map(concerned)
+            .any(|key| told(&key))
+        {
             return;
         }
         let mut notices = Vec::new();
         for certificate in self.clients.all_certificates(decision) {
-            let keys: Vec<_> = concerned(&certificate.outcome).into_iter().filter(told).collect();
+            let keys: Vec<_> = concerned(&certificate.outcome)
+                .into_iter()
+                .filter(told)
+                .collect();
             if !keys.is_empty() {
                 let encoded = Owned(certificate.encode());
                 notices.extend(keys.into_iter().map(|key| (key, encoded.clone())));
@@ -256,7 +298,10 @@ impl Replica {
         let begins = |window: &WindowView| window.opened == Some(block.header.height);
         let news = block.operations.iter().any(submits)
             || self.ledger.windows().iter().any(begins)
-            || committed.outcomes.iter().any(|outcome| !matches!(outcome, Outcome::Refusal(_)));
+            || committed
+                .outcomes
+                .iter()
+                .any(|outcome| !matches!(outcome, Outcome::Refusal(_)));
         let building = block.header.builder == self.config.me;
         if !news || (self.clients.followers.is_empty() && !building) {
             return;
@@ -274,30 +319,48 @@ impl Replica {
     fn open_calls(&self) -> Vec<Call> {
         let markets = self.ledger.genesis_info().markets.iter();
         let calls = markets.map(|market| self.call(&market.name));
-        calls.filter(|call| call.stage > Stage::Bids || !call.tasks.is_empty()).collect()
+        calls
+            .filter(|call| call.stage > Stage::Bids || !call.tasks.is_empty())
+            .collect()
     }
 
     fn call(&self, market: &Label) -> Call {
         let windows = self.ledger.windows();
         let window = windows.iter().find(|window| window.market == *market);
         let stage = window.map(|window| window.stage).unwrap_or_default();
-        let among = if stage == Stage::Bids { CALLED_AMONG } else { 0 };
+        let among = if stage == Stage::Bids {
+            CALLED_AMONG
+        } else {
+            0
+        };
         let mut open = self.ledger.open_tasks(market, among);
         if open.len() > limits::OFFERS_PER_BID {
             // Tasks that nobody can do must not keep all others from being called.
-            let turn = self.ledger.height().wrapping_mul(limits::OFFERS_PER_BID as u64);
+            let turn = self
+                .ledger
+                .height()
+                .wrapping_mul(limits::OFFERS_PER_BID as u64);
             let first = (turn % open.len() as u64) as usize;
             open.rotate_left(first);
         }
         let mut bytes = 0;
-        let tasks = open.into_iter().take(limits::OFFERS_PER_BID).take_while(|(_, spec)| {
-            bytes += cbor::encode(&**spec).len() + TASK_ID_BYTES;
-            bytes <= CALL_BYTES
-        });
+        let tasks = open
+            .into_iter()
+            .take(limits::OFFERS_PER_BID)
+            .take_while(|(_, spec)| {
+                bytes += cbor::encode(&**spec).len() + TASK_ID_BYTES;
+                bytes <= CALL_BYTES
+            });
         let mut tasks: Vec<_> = tasks.map(|(task, spec)| (task, (*spec).clone())).collect();
         tasks.sort_by_key(|(task, _)| *task);
         let window = window.map_or(0, |window| window.number);
-        Call { market: market.clone(), window, height: self.ledger.height(), stage, tasks }
+        Call {
+            market: market.clone(),
+            window,
+            height: self.ledger.height(),
+            stage,
+            tasks,
+        }
     }
 
     fn block_notice(&self) -> Notice {
@@ -347,7 +410,12 @@ impl Replica {
             height: self.ledger.height(),
             block: self.ledger.last_block(),
             active_time: self.ledger.active_time(),
-            open_tasks: self.ledger.windows().iter().map(|window| window.open_tasks).sum(),
+            open_tasks: self
+                .ledger
+                .windows()
+                .iter()
+                .map(|window| window.open_tasks)
+                .sum(),
             pool: self.pool.len() as u64,
         }
     }

@@ -13,7 +13,9 @@ use crate::timers::Timer;
 impl Replica {
     /// The driver decided. The block is executed already, but for a decision out of the log.
     pub(crate) fn on_decided(&mut self, commit: Verified<QuorumCertificate>) {
-        let Some(block) = commit.statement.block else { return };
+        let Some(block) = commit.statement.block else {
+            return;
+        };
         self.sync.committing = Some(commit);
         if !self.replaying {
             self.resume_decided(&block);
@@ -22,8 +24,12 @@ impl Replica {
 
     /// Goes on with a decision once its block is executed.
     pub(crate) fn resume_decided(&mut self, id: &BlockId) {
-        let Some(commit) = &self.sync.committing else { return };
-        let Some(block) = self.candidates.body(id) else { return };
+        let Some(commit) = &self.sync.committing else {
+            return;
+        };
+        let Some(block) = self.candidates.body(id) else {
+            return;
+        };
         if commit.statement.block != Some(*id) || self.sync.persisting {
             return;
         }
@@ -34,7 +40,10 @@ impl Replica {
                 let commit = (**commit).clone();
                 self.act(Action::Persist { block, commit });
             }
-            None => self.act(Action::Execute { ledger: Arc::clone(&self.ledger), block }),
+            None => self.act(Action::Execute {
+                ledger: Arc::clone(&self.ledger),
+                block,
+            }),
         }
     }
 
@@ -48,11 +57,16 @@ impl Replica {
         else {
             return;
         };
-        let Some(block) = commit.statement.block.and_then(|id| self.candidates.body(&id)) else {
+        let Some(block) = commit
+            .statement
+            .block
+            .and_then(|id| self.candidates.body(&id))
+        else {
             return;
         };
         if commit.statement.round == 0 && self.started {
-            self.pace.observe(self.now.monotonic.saturating_sub(self.started_at));
+            self.pace
+                .observe(self.now.monotonic.saturating_sub(self.started_at));
         }
         let Ok(committed) = Arc::make_mut(&mut self.ledger).commit(*execution) else {
             self.halt(HaltReason::Stale(height));
@@ -74,7 +88,10 @@ impl Replica {
 
     fn prune(&mut self, block: &Verified<Block>) {
         self.evidence.prune(&self.ledger);
-        let agents = block.operations.iter().map(|operation| operation.payload.agent);
+        let agents = block
+            .operations
+            .iter()
+            .map(|operation| operation.payload.agent);
         self.pool.prune(&self.ledger, agents);
         self.leases.prune(&self.ledger);
     }

@@ -36,12 +36,20 @@ impl Dossiers {
     /// Takes in what a decided block cleared.
     pub(crate) fn record(&mut self, committed: &Committed) {
         let is_clearing = |outcome: &Outcome| matches!(outcome, Outcome::Clearing(_));
-        let places = (0..).zip(&committed.outcomes).filter(|(_, outcome)| is_clearing(outcome));
+        let places = (0..)
+            .zip(&committed.outcomes)
+            .filter(|(_, outcome)| is_clearing(outcome));
         for ((at, _), dossier) in places.zip(&committed.dossiers) {
             let quorate_ledger::Dossier { record, inputs } = dossier.clone();
             let clearing = record.hash();
             let bytes = quorate_certificate::Dossier { record, inputs }.encode();
-            self.keep(clearing, Kept { bytes, place: (committed.height, at) });
+            self.keep(
+                clearing,
+                Kept {
+                    bytes,
+                    place: (committed.height, at),
+                },
+            );
         }
     }
 
@@ -50,7 +58,9 @@ impl Dossiers {
         self.order.push_back(clearing);
         self.kept.insert(clearing, kept);
         while self.order.len() > KEPT || self.bytes > KEPT_BYTES {
-            let Some(oldest) = self.order.pop_front() else { return };
+            let Some(oldest) = self.order.pop_front() else {
+                return;
+            };
             self.bytes -= self.kept.remove(&oldest).map_or(0, |kept| kept.bytes.len());
         }
     }
@@ -76,7 +86,11 @@ pub(crate) struct Standing {
 impl Standing {
     /// A part of them. `None` where the window takes no solutions, or there are not so many bytes.
     pub(crate) fn part(&mut self, ledger: &Ledger, wanted: &FetchBids) -> Option<Part> {
-        let FetchBids { market, window, from } = wanted;
+        let FetchBids {
+            market,
+            window,
+            from,
+        } = wanted;
         if self.markets.get(market).is_none_or(|(of, _)| of != window) {
             let bytes = cbor::encode(&ledger.standing_bids(market, *window)?);
             self.markets.insert(market.clone(), (*window, bytes));
@@ -95,7 +109,8 @@ impl Standing {
             let of = windows.iter().find(|window| window.market == *market);
             of.is_some_and(|of| of.number == number && of.stage == Stage::Solutions)
         };
-        self.markets.retain(|market, (number, _)| solves(market, *number));
+        self.markets
+            .retain(|market, (number, _)| solves(market, *number));
     }
 }
 
@@ -104,7 +119,10 @@ fn part(whole: &[u8], from: u64) -> Option<Part> {
     let rest = whole.get(usize::try_from(from).ok()?..)?;
     let part = rest.get(..limits::PART_BYTES).unwrap_or(rest);
     let total = whole.len() as u64;
-    (!part.is_empty()).then(|| Part { total, bytes: Owned(part.to_vec()) })
+    (!part.is_empty()).then(|| Part {
+        total,
+        bytes: Owned(part.to_vec()),
+    })
 }
 
 #[cfg(test)]
@@ -112,7 +130,10 @@ mod tests {
     use super::*;
 
     fn kept(bytes: usize) -> Kept {
-        Kept { bytes: vec![7; bytes], place: (1, 0) }
+        Kept {
+            bytes: vec![7; bytes],
+            place: (1, 0),
+        }
     }
 
     fn name(number: usize) -> Hash {
@@ -145,15 +166,35 @@ mod tests {
     fn w15_parts_make_the_whole() {
         let mut dossiers = Dossiers::default();
         let whole: Vec<u8> = (0..limits::PART_BYTES + 9).map(|at| at as u8).collect();
-        dossiers.keep(name(1), Kept { bytes: whole.clone(), place: (1, 0) });
-        let part = |from| dossiers.part(FetchDossier { clearing: name(1), from });
+        dossiers.keep(
+            name(1),
+            Kept {
+                bytes: whole.clone(),
+                place: (1, 0),
+            },
+        );
+        let part = |from| {
+            dossiers.part(FetchDossier {
+                clearing: name(1),
+                from,
+            })
+        };
         let (first, last) = (part(0).unwrap(), part(limits::PART_BYTES as u64).unwrap());
-        assert_eq!((first.total, last.total), (whole.len() as u64, whole.len() as u64));
+        assert_eq!(
+            (first.total, last.total),
+            (whole.len() as u64, whole.len() as u64)
+        );
         assert_eq!(first.bytes.0.len(), limits::PART_BYTES);
         assert_eq!([first.bytes.0, last.bytes.0].concat(), whole);
         for from in [whole.len() as u64, whole.len() as u64 + 1, u64::MAX] {
             assert_eq!(part(from), None, "from {from}");
         }
-        assert_eq!(dossiers.part(FetchDossier { clearing: name(2), from: 0 }), None);
+        assert_eq!(
+            dossiers.part(FetchDossier {
+                clearing: name(2),
+                from: 0
+            }),
+            None
+        );
     }
 }

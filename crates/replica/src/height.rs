@@ -33,11 +33,14 @@ impl Replica {
             return;
         }
         let parameters = &self.ledger.genesis_info().parameters;
-        let heartbeat = self.committed_at.saturating_add(parameters.max_block_interval_ms);
-        let due = self
-            .ledger
-            .next_due()
-            .map(|unix| self.now.monotonic.saturating_add(unix.saturating_sub(self.now.unix)));
+        let heartbeat = self
+            .committed_at
+            .saturating_add(parameters.max_block_interval_ms);
+        let due = self.ledger.next_due().map(|unix| {
+            self.now
+                .monotonic
+                .saturating_add(unix.saturating_sub(self.now.unix))
+        });
         let at = due.map_or(heartbeat, |due| due.min(heartbeat));
         let waiting = self.pool.has_ready(&self.ledger) || !self.evidence.is_empty();
         if waiting || at <= self.now.monotonic {
@@ -53,7 +56,10 @@ impl Replica {
             self.started = true;
             self.started_at = self.now.monotonic;
             self.timers.clear(Timer::Start);
-            self.timers.set(Timer::Resend, self.now.monotonic + self.pace.config.resend_ms);
+            self.timers.set(
+                Timer::Resend,
+                self.now.monotonic + self.pace.config.resend_ms,
+            );
             self.feed(Input::Start);
         }
     }
@@ -89,7 +95,8 @@ impl Replica {
 
     fn on_schedule(&mut self, round: Round, step: Step) {
         let timeout = self.pace.timeout(round, step);
-        self.timers.set_once(Timer::Step(round, step), self.now.monotonic + timeout);
+        self.timers
+            .set_once(Timer::Step(round, step), self.now.monotonic + timeout);
     }
 
     pub(crate) fn on_step_timeout(&mut self, round: Round, step: Step) {
@@ -145,7 +152,9 @@ impl Replica {
 
     /// What of a certificate of this height needs no second look: votes that were counted.
     pub(crate) fn quorum_context(&self, certificate: &QuorumCertificate) -> QuorumContext {
-        let votes = certificate.signed_statements().filter(|vote| self.driver.verified(vote));
+        let votes = certificate
+            .signed_statements()
+            .filter(|vote| self.driver.verified(vote));
         QuorumContext {
             validators: Arc::clone(self.ledger.validators()),
             votes: votes.map(|vote| (vote.signer, vote.signature)).collect(),
@@ -160,9 +169,15 @@ impl Replica {
     }
 
     fn on_contradiction(&mut self, commit: &QuorumCertificate) {
-        let Some(block) = commit.statement.block else { return };
+        let Some(block) = commit.statement.block else {
+            return;
+        };
         let reason = self.candidates.refusal(&block);
-        self.halt(HaltReason::Contradiction { height: self.height(), block, reason });
+        self.halt(HaltReason::Contradiction {
+            height: self.height(),
+            block,
+            reason,
+        });
     }
 
     pub(crate) fn halt(&mut self, reason: HaltReason) {

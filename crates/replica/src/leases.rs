@@ -64,7 +64,10 @@ impl Replica {
     pub(crate) fn watch_leases(&mut self) {
         let now = self.now.monotonic;
         for lease in self.ledger.leases() {
-            self.leases.watched.entry((lease.task, lease.token)).or_insert(now);
+            self.leases
+                .watched
+                .entry((lease.task, lease.token))
+                .or_insert(now);
         }
         if !self.leases.watched.is_empty() && self.is_validator() {
             self.timers.set_once(Timer::Leases, now + TICK_MS);
@@ -74,8 +77,12 @@ impl Replica {
     pub(crate) fn on_leases(&mut self) {
         self.leases.ticks += 1;
         self.forget_stale_suspicions();
-        let silent: Vec<Lease> =
-            self.ledger.leases().into_iter().filter(|lease| self.is_silent(lease)).collect();
+        let silent: Vec<Lease> = self
+            .ledger
+            .leases()
+            .into_iter()
+            .filter(|lease| self.is_silent(lease))
+            .collect();
         for lease in silent {
             self.suspect(&lease);
         }
@@ -88,8 +95,16 @@ impl Replica {
         let parameters = &self.ledger.genesis_info().parameters;
         let awake = self.now.unix.saturating_sub(self.ledger.block_time());
         let active = self.ledger.active_time() + awake.min(parameters.max_step_ms);
-        let Some(seen) = self.leases.watched.get(&(lease.task, lease.token)) else { return false };
-        let heard = self.leases.heard.get(&lease.agent).copied().unwrap_or(0).max(*seen);
+        let Some(seen) = self.leases.watched.get(&(lease.task, lease.token)) else {
+            return false;
+        };
+        let heard = self
+            .leases
+            .heard
+            .get(&lease.agent)
+            .copied()
+            .unwrap_or(0)
+            .max(*seen);
         active >= lease.assigned_at.saturating_add(lease.lease)
             && self.now.monotonic >= heard.saturating_add(lease.lease)
     }
@@ -98,7 +113,12 @@ impl Replica {
     /// silent is suspected anew.
     fn forget_stale_suspicions(&mut self) {
         let oldest = self.ledger.height().saturating_sub(SUSPICION_HEIGHTS / 2);
-        let Leases { suspicions, asked, ripe, .. } = &mut self.leases;
+        let Leases {
+            suspicions,
+            asked,
+            ripe,
+            ..
+        } = &mut self.leases;
         for (key, of_lease) in suspicions {
             let before = of_lease.len();
             let own = of_lease.contains_key(&self.config.me);
@@ -114,7 +134,12 @@ impl Replica {
 
     fn suspect(&mut self, lease: &Lease) {
         let key = (lease.task, lease.token);
-        let own = self.leases.suspicions.get(&key).and_then(|of| of.get(&self.config.me)).cloned();
+        let own = self
+            .leases
+            .suspicions
+            .get(&key)
+            .and_then(|of| of.get(&self.config.me))
+            .cloned();
         match own {
             Some(own) if self.leases.ticks.is_multiple_of(RESEND_TICKS) => {
                 self.broadcast(PeerMessage::Suspicion(own.into_inner()));
@@ -139,7 +164,8 @@ impl Replica {
     pub(crate) fn on_suspicion(&mut self, from: PublicKey, suspicion: Sign1<Suspicion>) {
         let key = (suspicion.payload.task, suspicion.payload.token);
         let held = self.leases.suspicions.get(&key).is_some_and(|of| {
-            of.get(&suspicion.signer).is_some_and(|held| held.payload == suspicion.payload)
+            of.get(&suspicion.signer)
+                .is_some_and(|held| held.payload == suspicion.payload)
         });
         let member = self.ledger.validators().get(&suspicion.signer).is_some();
         if member && !held && self.leases.watched.contains_key(&key) {
@@ -168,13 +194,18 @@ impl Replica {
     /// round and round: neither a dead one holds it up, nor do all of them bring it, nor is it
     /// given up where the ledger refused the first for coming too early.
     fn lapse_ripe(&mut self) {
-        self.leases.ripe.values_mut().for_each(|ticks| *ticks = ticks.saturating_add(1));
+        self.leases
+            .ripe
+            .values_mut()
+            .for_each(|ticks| *ticks = ticks.saturating_add(1));
         // What this validator brought before is still on its way.
         if self.pool.waits_for(&self.config.me) {
             return;
         }
         let ripe = self.leases.ripe.iter();
-        let due = ripe.filter(|(key, ticks)| self.is_turn(key, **ticks)).map(|(key, _)| *key);
+        let due = ripe
+            .filter(|(key, ticks)| self.is_turn(key, **ticks))
+            .map(|(key, _)| *key);
         for key in due.collect::<Vec<_>>() {
             self.bring_lapse(key);
         }
@@ -184,22 +215,37 @@ impl Replica {
     fn is_turn(&self, (task, token): &LeaseKey, ticks: u64) -> bool {
         let validators = self.ledger.validators();
         let own = validators.iter().position(|v| v.key == self.config.me);
-        let Some(rank) = own.filter(|_| self.may_sign()) else { return false };
+        let Some(rank) = own.filter(|_| self.may_sign()) else {
+            return false;
+        };
         let first = task.number.wrapping_add(*token);
         first.wrapping_add(ticks) % validators.len() as u64 == rank as u64
     }
 
     fn bring_lapse(&mut self, (task, token): LeaseKey) {
         let me = self.config.me;
-        let Some(suspicions) = self.leases.suspicions.get(&(task, token)) else { return };
-        let suspicions = suspicions.values().cloned().map(Verified::into_inner).collect();
-        let sequence = self.leases.next_own_sequence.max(self.ledger.next_sequence(&me));
+        let Some(suspicions) = self.leases.suspicions.get(&(task, token)) else {
+            return;
+        };
+        let suspicions = suspicions
+            .values()
+            .cloned()
+            .map(Verified::into_inner)
+            .collect();
+        let sequence = self
+            .leases
+            .next_own_sequence
+            .max(self.ledger.next_sequence(&me));
         self.leases.next_own_sequence = sequence + 1;
         self.act(Action::Sign(ToSign::Operation(Box::new(Operation {
             swarm: self.ledger.swarm(),
             agent: me,
             sequence,
-            body: Body::Lapse(Lapse { task, token, suspicions }),
+            body: Body::Lapse(Lapse {
+                task,
+                token,
+                suspicions,
+            }),
         }))));
     }
 }

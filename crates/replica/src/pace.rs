@@ -53,7 +53,10 @@ const SLACK: Millis = 10;
 
 impl Pace {
     pub(crate) fn new(config: PaceConfig) -> Self {
-        Self { config, measured_ms: config.most_ms / SLACK / 3 }
+        Self {
+            config,
+            measured_ms: config.most_ms / SLACK / 3,
+        }
     }
 
     /// Takes in that a height was decided in round 0 after `elapsed` milliseconds.
@@ -85,7 +88,10 @@ mod tests {
             fast.observe(0);
             slow.observe(Millis::MAX);
         }
-        let (quick, lazy) = (fast.timeout(0, Step::Propose), slow.timeout(0, Step::Propose));
+        let (quick, lazy) = (
+            fast.timeout(0, Step::Propose),
+            slow.timeout(0, Step::Propose),
+        );
         assert_eq!((quick, lazy), (config.least_ms, config.most_ms));
         let in_time = |round: Round| {
             let behind =

@@ -39,7 +39,10 @@ impl Pool {
     /// Whether this very operation, signature included, waits here.
     pub(crate) fn holds(&self, operation: &SignedOperation) -> bool {
         let payload = &operation.payload;
-        let waiting = self.agents.get(&payload.agent).and_then(|of| of.get(&payload.sequence));
+        let waiting = self
+            .agents
+            .get(&payload.agent)
+            .and_then(|of| of.get(&payload.sequence));
         waiting.is_some_and(|waiting| *waiting.operation == *operation)
     }
 
@@ -74,7 +77,9 @@ impl Pool {
     /// Whether the signatures of so many more operations may be checked. A peer's batch waits for
     /// nothing where it is the only one.
     pub(crate) fn begin_check(&mut self, origin: Origin, count: usize) -> bool {
-        let Origin::Peer(peer) = origin else { return true };
+        let Origin::Peer(peer) = origin else {
+            return true;
+        };
         let checking = self.checking.entry(peer).or_default();
         let fits = *checking == 0 || *checking + count <= CHECKING;
         if fits {
@@ -86,7 +91,10 @@ impl Pool {
     /// So many of them are checked.
     pub(crate) fn end_check(&mut self, origin: Origin, count: usize) {
         let Origin::Peer(peer) = origin else { return };
-        let left = self.checking.get(&peer).map_or(0, |checking| checking.saturating_sub(count));
+        let left = self
+            .checking
+            .get(&peer)
+            .map_or(0, |checking| checking.saturating_sub(count));
         match left {
             0 => self.checking.remove(&peer),
             left => self.checking.insert(peer, left),
@@ -101,14 +109,22 @@ impl Pool {
             return false;
         }
         self.arrivals += 1;
-        of_agent.insert(sequence, Waiting { arrival: self.arrivals, operation });
+        of_agent.insert(
+            sequence,
+            Waiting {
+                arrival: self.arrivals,
+                operation,
+            },
+        );
         self.count += 1;
         true
     }
 
     /// Whether an agent has an operation that could go into the next block.
     pub(crate) fn has_ready(&self, ledger: &Ledger) -> bool {
-        self.agents.iter().any(|(agent, of)| of.contains_key(&ledger.next_sequence(agent)))
+        self.agents
+            .iter()
+            .any(|(agent, of)| of.contains_key(&ledger.next_sequence(agent)))
     }
 
     /// The contiguous runs of all agents, oldest arrival first, at most `most` operations, for a
@@ -126,8 +142,15 @@ impl Pool {
             }
         }
         ready.sort_by_key(|(age, sequence, _)| (*age, *sequence));
-        let offer: Vec<_> = ready.into_iter().take(most).map(|(_, _, op)| op.clone()).collect();
-        self.offered = offer.iter().map(|op| (op.payload.agent, op.payload.sequence)).collect();
+        let offer: Vec<_> = ready
+            .into_iter()
+            .take(most)
+            .map(|(_, _, op)| op.clone())
+            .collect();
+        self.offered = offer
+            .iter()
+            .map(|op| (op.payload.agent, op.payload.sequence))
+            .collect();
         offer
     }
 
@@ -135,7 +158,9 @@ impl Pool {
     /// would keep calling for another.
     pub(crate) fn drop_offered(&mut self) {
         for (agent, sequence) in std::mem::take(&mut self.offered) {
-            let Some(of) = self.agents.get_mut(&agent) else { continue };
+            let Some(of) = self.agents.get_mut(&agent) else {
+                continue;
+            };
             self.count -= usize::from(of.remove(&sequence).is_some());
             if of.is_empty() {
                 self.agents.remove(&agent);
@@ -151,7 +176,9 @@ impl Pool {
     /// Forgets what the ledger has moved past, for these agents.
     pub(crate) fn prune(&mut self, ledger: &Ledger, agents: impl Iterator<Item = PublicKey>) {
         for agent in agents {
-            let Some(of) = self.agents.get_mut(&agent) else { continue };
+            let Some(of) = self.agents.get_mut(&agent) else {
+                continue;
+            };
             let kept = of.split_off(&ledger.next_sequence(&agent));
             self.count -= of.len();
             *of = kept;

@@ -25,7 +25,11 @@ impl Replica {
             evidence: self.evidence.offer(),
         };
         let ledger = Arc::clone(&self.ledger);
-        self.act(Action::Propose { ledger, round, proposal: Box::new(proposal) });
+        self.act(Action::Propose {
+            ledger,
+            round,
+            proposal: Box::new(proposal),
+        });
     }
 
     /// The block is built: its body leaves first, so that it is there when the proposal comes.
@@ -45,6 +49,9 @@ impl Replica {
         self.candidates.insert_own(round, Arc::clone(&block));
         self.log_body(&id);
         self.broadcast(PeerMessage::Block(Box::new((**block).clone())));
-        self.act(Action::Execute { ledger: Arc::clone(&self.ledger), block });
+        self.act(Action::Execute {
+            ledger: Arc::clone(&self.ledger),
+            block,
+        });
     }
 }

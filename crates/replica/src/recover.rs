@@ -60,9 +60,13 @@ impl LogRecord {
             Input::Start => Self::Start(0),
             Input::Statement(signed) => Self::Statement((**signed).clone()),
             Input::Certificate(certificate) => Self::Certificate((**certificate).clone()),
-            Input::Verdict(Verdict { block, valid, builder, build_round, timely }) => {
-                Self::Verdict(*block, *valid, *builder, *build_round, *timely)
-            }
+            Input::Verdict(Verdict {
+                block,
+                valid,
+                builder,
+                build_round,
+                timely,
+            }) => Self::Verdict(*block, *valid, *builder, *build_round, *timely),
             Input::Built { round, block } => Self::Built(*round, *block),
             Input::Timeout { round, step } => Self::Timeout(*round, step_code(*step)),
         }
@@ -98,9 +102,14 @@ impl Replica {
         let commit = verify_quorum(commit, self.ledger.validators(), &known).map_err(|_| bad)?;
         let block = verify_block(block, self.ledger.previous_validators(), &OwnDisk)
             .map_err(|_| RestoreError::Block(height))?;
-        let execution = self.ledger.execute(&block).map_err(|_| RestoreError::Block(height))?;
+        let execution = self
+            .ledger
+            .execute(&block)
+            .map_err(|_| RestoreError::Block(height))?;
         let ledger = Arc::make_mut(&mut self.ledger);
-        let committed = ledger.commit(execution).map_err(|_| RestoreError::Block(height))?;
+        let committed = ledger
+            .commit(execution)
+            .map_err(|_| RestoreError::Block(height))?;
         self.note_handover(&block.header, &commit);
         self.clients.record(&block.header, &commit, &committed);
         self.last_commit = Some(commit);
@@ -141,7 +150,13 @@ impl Replica {
             }
             LogRecord::Verdict(block, valid, builder, build_round, timely) => {
                 self.mark_judged(&block);
-                let verdict = Verdict { block, valid, builder, build_round, timely };
+                let verdict = Verdict {
+                    block,
+                    valid,
+                    builder,
+                    build_round,
+                    timely,
+                };
                 self.feed(Input::Verdict(verdict));
             }
             LogRecord::Built(round, block) => self.feed(Input::Built { round, block }),
@@ -165,7 +180,12 @@ impl Replica {
         for output in self.driver.unanswered() {
             self.on_output(output);
         }
-        if let Some(block) = self.sync.committing.as_ref().and_then(|c| c.statement.block) {
+        if let Some(block) = self
+            .sync
+            .committing
+            .as_ref()
+            .and_then(|c| c.statement.block)
+        {
             self.resume_decided(&block);
         }
         if self.started {

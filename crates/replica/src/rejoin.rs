@@ -97,7 +97,10 @@ impl Replica {
         if let (Voting::Rejoining { challenge }, false) = (self.config.voting, self.answers.raising)
         {
             self.broadcast(PeerMessage::Locate(Locate { challenge }));
-            self.timers.set(Timer::Locate, self.now.monotonic + self.pace.config.resend_ms);
+            self.timers.set(
+                Timer::Locate,
+                self.now.monotonic + self.pace.config.resend_ms,
+            );
         }
     }
 
@@ -145,7 +148,13 @@ impl Replica {
     /// not proved and does not count yet: commits may prove it later, or nothing ever will.
     fn power_heard(&self) -> Power {
         let height = self.height();
-        let proved = self.answers.heights.iter().filter(|(_, said)| **said <= height);
-        self.ledger.next_validators().power_of(proved.map(|(key, _)| key))
+        let proved = self
+            .answers
+            .heights
+            .iter()
+            .filter(|(_, said)| **said <= height);
+        self.ledger
+            .next_validators()
+            .power_of(proved.map(|(key, _)| key))
     }
 }

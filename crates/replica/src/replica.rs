@@ -126,7 +126,9 @@ impl Replica {
     pub fn handle_timeout(&mut self, now: Now) {
         self.now = now;
         while !self.halted {
-            let Some(timer) = self.timers.pop_due(now.monotonic) else { return };
+            let Some(timer) = self.timers.pop_due(now.monotonic) else {
+                return;
+            };
             match timer {
                 Timer::Step(round, step) => self.on_step_timeout(round, step),
                 Timer::Start => self.await_height(),
@@ -145,7 +147,11 @@ impl Replica {
 
     /// Monotonic milliseconds at which [`Self::handle_timeout`] is wanted; `None` for never.
     pub fn poll_timeout(&self) -> Option<Millis> {
-        if self.halted { None } else { self.timers.next() }
+        if self.halted {
+            None
+        } else {
+            self.timers.next()
+        }
     }
 
     /// The state after the last decided block.
@@ -224,7 +230,8 @@ impl Replica {
             Fact::Statement(signed) => self.on_verified_statement(signed),
             Fact::Operations(operations, refused) => {
                 self.counters.unauthentic += refused;
-                self.pool.end_check(proof.origin, operations.len() + refused as usize);
+                self.pool
+                    .end_check(proof.origin, operations.len() + refused as usize);
                 self.on_verified_operations(proof.origin, operations, refused);
             }
             Fact::Block(block) => self.on_verified_block(*block),

@@ -120,13 +120,19 @@ impl Replica {
         if let Some((from, decided)) = self.sync.ahead.remove(&height) {
             self.on_decided_message(from, decided);
             if self.sync.ahead.is_empty() {
-                self.send(from, PeerMessage::FetchDecided(FetchDecided { from: height + 1 }));
+                self.send(
+                    from,
+                    PeerMessage::FetchDecided(FetchDecided { from: height + 1 }),
+                );
             }
         }
     }
 
     pub(crate) fn tell_status(&mut self, peer: PublicKey) {
-        let status = PeerStatus { height: self.height(), round: self.driver.round() };
+        let status = PeerStatus {
+            height: self.height(),
+            round: self.driver.round(),
+        };
         self.send(peer, PeerMessage::Status(status));
     }
 
@@ -134,7 +140,10 @@ impl Replica {
     /// does not know yet that the height has started (rule 14).
     pub(crate) fn on_resend(&mut self) {
         let round = self.driver.round();
-        self.broadcast(PeerMessage::Status(PeerStatus { height: self.height(), round }));
+        self.broadcast(PeerMessage::Status(PeerStatus {
+            height: self.height(),
+            round,
+        }));
         if self.started {
             let last = self.driver.catch_up(round).statements;
             let me = self.config.me;
@@ -143,7 +152,10 @@ impl Replica {
             }
         }
         if self.started || !self.sync.early.is_empty() {
-            self.timers.set(Timer::Resend, self.now.monotonic + self.pace.config.resend_ms);
+            self.timers.set(
+                Timer::Resend,
+                self.now.monotonic + self.pace.config.resend_ms,
+            );
         }
     }
 
@@ -154,7 +166,10 @@ impl Replica {
         }
         let ours = self.height();
         if status.height < ours {
-            self.act(Action::ServeDecided { to: from, from: status.height });
+            self.act(Action::ServeDecided {
+                to: from,
+                from: status.height,
+            });
         } else if status.height > ours {
             self.send(from, PeerMessage::FetchDecided(FetchDecided { from: ours }));
         } else if self.started {
@@ -183,7 +198,9 @@ impl Replica {
     pub(crate) fn may_serve(&mut self, service: Service, peer: PublicKey) -> bool {
         let (now, pause) = (self.now.monotonic, self.pause());
         let who = self.ledger.validators().get(&peer).map(|member| member.key);
-        self.sync.served.retain(|_, last| now < last.saturating_add(pause));
+        self.sync
+            .served
+            .retain(|_, last| now < last.saturating_add(pause));
         match self.sync.served.entry((service, who)) {
             Entry::Vacant(vacant) => {
                 vacant.insert(now);
@@ -200,7 +217,8 @@ impl Replica {
 
     /// A height came from peers: more may follow, and who was asked for it may not have answered.
     pub(crate) fn ask_for_more(&mut self) {
-        self.timers.set(Timer::Resend, self.now.monotonic + self.pause() + 1);
+        self.timers
+            .set(Timer::Resend, self.now.monotonic + self.pause() + 1);
     }
 
     /// A decided block from a peer: untrusted like anything else (rule 18).
@@ -215,7 +233,10 @@ impl Replica {
         if !fits || !is_near || self.sync.is_liar(&from, self.now.monotonic) {
             self.counters.blocks_dropped += 1;
         } else if header.height > height {
-            self.sync.ahead.entry(header.height).or_insert((from, decided));
+            self.sync
+                .ahead
+                .entry(header.height)
+                .or_insert((from, decided));
         } else if self.sync.committing.is_none() && !self.sync.brought {
             if !self.sync.checking.insert(from) {
                 return;
@@ -236,7 +257,9 @@ impl Replica {
     /// A member sent what does not verify: others are asked for what it offered.
     pub(crate) fn distrust(&mut self, member: PublicKey) {
         let was_checked = self.sync.checking.remove(&member);
-        self.sync.liars.insert(member, self.now.monotonic.saturating_add(DISTRUST_MS));
+        self.sync
+            .liars
+            .insert(member, self.now.monotonic.saturating_add(DISTRUST_MS));
         let held = self.sync.ahead.len();
         self.sync.ahead.retain(|_, (from, _)| *from != member);
         if was_checked || self.sync.ahead.len() < held {

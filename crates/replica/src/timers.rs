@@ -56,7 +56,11 @@ impl Timers {
 
     /// Takes one timer that is due, so that each firing makes progress.
     pub(crate) fn pop_due(&mut self, now: Millis) -> Option<Timer> {
-        let due = self.deadlines.iter().find(|(_, at)| **at <= now).map(|(timer, _)| *timer)?;
+        let due = self
+            .deadlines
+            .iter()
+            .find(|(_, at)| **at <= now)
+            .map(|(timer, _)| *timer)?;
         self.deadlines.remove(&due);
         Some(due)
     }

@@ -118,7 +118,10 @@ impl Work {
     /// The origin, where something did not hold.
     pub fn run(self) -> Result<Proof, Origin> {
         let origin = self.origin;
-        self.claim.check().map(|fact| Proof { origin, fact }).ok_or(origin)
+        self.claim
+            .check()
+            .map(|fact| Proof { origin, fact })
+            .ok_or(origin)
     }
 
     /// Signatures that [`Self::run`] checks at most; executing a block counts as so many of them
@@ -169,7 +172,10 @@ impl Claim {
 
 fn check_operations(operations: Vec<SignedOperation>) -> Fact {
     let all = operations.len();
-    let held = operations.into_iter().filter(is_vouched_for).filter_map(|op| verify(op).ok());
+    let held = operations
+        .into_iter()
+        .filter(is_vouched_for)
+        .filter_map(|op| verify(op).ok());
     let held: Vec<_> = held.collect();
     let refused = (all - held.len()) as u64;
     Fact::Operations(held, refused)
@@ -196,17 +202,22 @@ impl QuorumContext {
 
 impl BlockContext {
     fn unknown(&self, block: &Block) -> usize {
-        let votes = block.previous_commit.as_ref().map_or(0, |commit| commit.votes.len());
+        let votes = block
+            .previous_commit
+            .as_ref()
+            .map_or(0, |commit| commit.votes.len());
         (block.operations.len() + votes).saturating_sub(self.operations.len() + self.votes.len())
     }
 }
 
 impl Known for BlockContext {
     fn operation(&self, operation: &SignedOperation) -> bool {
-        self.operations.contains(&(operation.payload.id(), operation.signature))
+        self.operations
+            .contains(&(operation.payload.id(), operation.signature))
     }
 
     fn statement(&self, statement: &SignedStatement) -> bool {
-        self.votes.contains(&(statement.signer, statement.signature))
+        self.votes
+            .contains(&(statement.signer, statement.signature))
     }
 }

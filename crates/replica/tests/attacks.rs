@@ -95,7 +95,9 @@ fn a_body_whose_contents_are_not_those_of_its_header_stops_nobody() {
     for agent in 50..62 {
         let admission = cluster.admission(&key(agent), &[]);
         cluster.submit(0, admission);
-        cluster.until(50_000, |c| c.ledger(3).knows_agent(&key(agent).public_key()));
+        cluster.until(50_000, |c| {
+            c.ledger(3).knows_agent(&key(agent).public_key())
+        });
     }
     cluster.assert_agreement();
 }
@@ -109,7 +111,9 @@ fn a_false_decided_body_stops_nobody_who_catches_up() {
     cluster.until(50_000, |c| c.ledger(0).knows_agent(&key(50).public_key()));
     let mut others = 0;
     cluster.bend = Box::new(move |from, to, mut message| {
-        let PeerMessage::Decided(decided) = &mut message else { return Some(message) };
+        let PeerMessage::Decided(decided) = &mut message else {
+            return Some(message);
+        };
         if (from, to) == (1, 3) {
             decided.block.operations.clear();
             return Some(message);
@@ -130,8 +134,17 @@ fn an_admission_that_no_attester_signed_makes_no_blocks_and_takes_no_room() {
     }
     cluster.run_for(30_000);
     let most = idle_blocks(&cluster, 30_000);
-    assert!(cluster.ledger(0).height() <= most, "{} blocks", cluster.ledger(0).height());
-    assert!(cluster.nodes.iter().all(|node| node.replica.pool_len() == 0));
+    assert!(
+        cluster.ledger(0).height() <= most,
+        "{} blocks",
+        cluster.ledger(0).height()
+    );
+    assert!(
+        cluster
+            .nodes
+            .iter()
+            .all(|node| node.replica.pool_len() == 0)
+    );
 }
 
 #[test]
@@ -149,8 +162,17 @@ fn an_admission_that_expires_while_it_waits_makes_no_blocks_for_ever() {
     cluster.run_for(30_000);
     // Each validator finds out when it builds.
     let most = before + idle_blocks(&cluster, 30_000) + 4;
-    assert!(cluster.ledger(0).height() <= most, "{} blocks", cluster.ledger(0).height());
-    assert!(cluster.nodes.iter().all(|node| node.replica.pool_len() == 0));
+    assert!(
+        cluster.ledger(0).height() <= most,
+        "{} blocks",
+        cluster.ledger(0).height()
+    );
+    assert!(
+        cluster
+            .nodes
+            .iter()
+            .all(|node| node.replica.pool_len() == 0)
+    );
 }
 
 #[test]
@@ -163,7 +185,10 @@ fn an_operation_too_long_for_any_block_is_not_taken() {
     let mut spec = TaskSpec::new("jobs".parse().unwrap());
     let mut tasks = vec![spec.clone(); 16];
     let length = |tasks: &[TaskSpec]| {
-        let body = Body::Submit(Submit { first: 0, tasks: tasks.to_vec() });
+        let body = Body::Submit(Submit {
+            first: 0,
+            tasks: tasks.to_vec(),
+        });
         let signed = cluster.operation(&agent, 1, body);
         (cbor::encode(&signed.payload).len(), signed)
     };
@@ -174,18 +199,28 @@ fn an_operation_too_long_for_any_block_is_not_taken() {
     tasks[0].payload = Owned(vec![7; size + missing - 8]);
     let (payload, signed) = length(&tasks);
     assert!(payload <= limits::OPERATION_BYTES, "it decodes");
-    assert!(cbor::encode(&signed).len() > limits::OPERATION_BYTES, "no block takes it");
+    assert!(
+        cbor::encode(&signed).len() > limits::OPERATION_BYTES,
+        "no block takes it"
+    );
     let before = cluster.ledger(0).height();
     cluster.submit(0, signed);
     cluster.run_for(30_000);
     let most = before + idle_blocks(&cluster, 30_000);
-    assert!(cluster.ledger(0).height() <= most, "{} blocks", cluster.ledger(0).height());
+    assert!(
+        cluster.ledger(0).height() <= most,
+        "{} blocks",
+        cluster.ledger(0).height()
+    );
 }
 
 #[test]
 fn evidence_that_no_block_takes_makes_no_blocks_and_shields_nobody() {
     let mut cluster = Cluster::new(4);
-    let (swarm, set) = (cluster.genesis.swarm_id(), cluster.genesis.validators.hash());
+    let (swarm, set) = (
+        cluster.genesis.swarm_id(),
+        cluster.genesis.validators.hash(),
+    );
     let culprit = key(4);
     let useless = [
         votes(&culprit, SwarmId([9; 32]), 1, set),
@@ -199,14 +234,27 @@ fn evidence_that_no_block_takes_makes_no_blocks_and_shields_nobody() {
     }
     cluster.run_for(30_000);
     let most = idle_blocks(&cluster, 30_000);
-    assert!(cluster.ledger(0).height() <= most, "{} blocks", cluster.ledger(0).height());
+    assert!(
+        cluster.ledger(0).height() <= most,
+        "{} blocks",
+        cluster.ledger(0).height()
+    );
     let true_pair = votes(&culprit, swarm, cluster.ledger(0).height() + 1, set);
     cluster.say(3, 0, PeerMessage::Evidence(Box::new(true_pair)));
-    cluster.until(50_000, |c| c.ledger(0).validators().get(&culprit.public_key()).is_none());
+    cluster.until(50_000, |c| {
+        c.ledger(0)
+            .validators()
+            .get(&culprit.public_key())
+            .is_none()
+    });
     let after = cluster.ledger(0).height();
     cluster.run_for(30_000);
     let most = after + idle_blocks(&cluster, 30_000) + 2;
-    assert!(cluster.ledger(0).height() <= most, "{} blocks", cluster.ledger(0).height());
+    assert!(
+        cluster.ledger(0).height() <= most,
+        "{} blocks",
+        cluster.ledger(0).height()
+    );
 }
 
 #[test]
@@ -218,13 +266,26 @@ fn a_node_that_was_away_catches_up_with_an_idle_swarm_in_seconds() {
     let (start, target) = (cluster.now, cluster.ledger(0).height());
     cluster.until(200_000, |c| c.ledger(3).height() >= target);
     assert!(cluster.now - start < 10_000, "{} ms", cluster.now - start);
-    let builds = cluster.nodes[3].disk.signed.keys().filter(|(height, _, _)| *height <= target);
-    assert_eq!(builds.count(), 0, "no vote for a height that sync commits (rule 17)");
+    let builds = cluster.nodes[3]
+        .disk
+        .signed
+        .keys()
+        .filter(|(height, _, _)| *height <= target);
+    assert_eq!(
+        builds.count(),
+        0,
+        "no vote for a height that sync commits (rule 17)"
+    );
 }
 
 #[test]
 fn clocks_far_apart_cost_rounds_and_no_more() {
-    let pace = PaceConfig { least_ms: 50, most_ms: 50, timely_ms: 50, ..PaceConfig::default() };
+    let pace = PaceConfig {
+        least_ms: 50,
+        most_ms: 50,
+        timely_ms: 50,
+        ..PaceConfig::default()
+    };
     let mut cluster = Cluster::with_pace(4, pace);
     cluster.ahead = vec![0, 0, 2_000, 2_000];
     cluster.until(400_000, |c| (0..4).all(|at| c.ledger(at).height() >= 1));
@@ -249,7 +310,11 @@ fn a_body_whose_signatures_are_being_checked_is_not_asked_for_again() {
 
 #[test]
 fn a_node_that_missed_the_start_of_a_height_joins_in_soon() {
-    let pace = PaceConfig { least_ms: 200, most_ms: 200, ..PaceConfig::default() };
+    let pace = PaceConfig {
+        least_ms: 200,
+        most_ms: 200,
+        ..PaceConfig::default()
+    };
     let mut cluster = Cluster::with_pace(4, pace);
     cluster.crash(3);
     cluster.until(50_000, |c| (0..3).all(|at| c.ledger(at).height() >= 1));
@@ -283,9 +348,19 @@ fn a_lapse_refused_for_coming_too_early_is_brought_again() {
         cluster.submit(0, admission);
     }
     let spec = TaskSpec::new("jobs".parse().unwrap());
-    let submit = cluster.operation(&boss, 1, Body::Submit(Submit { first: 0, tasks: vec![spec] }));
+    let submit = cluster.operation(
+        &boss,
+        1,
+        Body::Submit(Submit {
+            first: 0,
+            tasks: vec![spec],
+        }),
+    );
     cluster.submit(0, submit);
-    let task = TaskId { requester: boss.public_key(), number: 0 };
+    let task = TaskId {
+        requester: boss.public_key(),
+        number: 0,
+    };
     cluster.until(50_000, |c| c.ledger(0).task(task).is_some());
     let bid = Body::Bid(Bid {
         market: "jobs".parse().unwrap(),
@@ -298,7 +373,9 @@ fn a_lapse_refused_for_coming_too_early_is_brought_again() {
     // By their clocks the lease is over; by that of the builder it is not.
     cluster.ahead = vec![0, 1_500, 1_500, 1_500];
     let before = cluster.now;
-    cluster.until(100_000, |c| c.ledger(0).task(task).unwrap().state.name() == "open");
+    cluster.until(100_000, |c| {
+        c.ledger(0).task(task).unwrap().state.name() == "open"
+    });
     assert!(cluster.now - before < 10_000, "{} ms", cluster.now - before);
 }
 
@@ -329,20 +406,36 @@ fn tasks_that_nobody_can_do_hide_no_others_and_a_call_fits_a_frame() {
     spec.payload = Owned(vec![7; 4_000]);
     for batch in 0..40 {
         let tasks = vec![spec.clone(); 15];
-        let body = Body::Submit(Submit { first: batch * 15, tasks });
+        let body = Body::Submit(Submit {
+            first: batch * 15,
+            tasks,
+        });
         let submit = cluster.operation(&boss, 1 + batch, body);
         cluster.submit(0, submit);
     }
-    let last = TaskId { requester: boss.public_key(), number: 599 };
+    let last = TaskId {
+        requester: boss.public_key(),
+        number: 599,
+    };
     cluster.until(50_000, |c| c.ledger(0).task(last).is_some());
     let agent = key(51).public_key();
     let mut seen = std::collections::BTreeSet::new();
     for _ in 0..40 {
         let request = Request::Open("jobs".parse().unwrap());
-        cluster.handle(0, Event::Client { from: agent, request: ClientRequest { id: 1, request } });
+        cluster.handle(
+            0,
+            Event::Client {
+                from: agent,
+                request: ClientRequest { id: 1, request },
+            },
+        );
         let (_, message) = cluster.nodes[0].replies.pop().unwrap();
         assert!(cbor::encode(&message).len() < limits::FRAME_BYTES + 1024);
-        let ClientMessage::Reply(Reply { answer: Answer::Open(call), .. }) = message else {
+        let ClientMessage::Reply(Reply {
+            answer: Answer::Open(call),
+            ..
+        }) = message
+        else {
             unreachable!("the answer to what was asked")
         };
         seen.extend(call.tasks.into_iter().map(|(task, _)| task));
@@ -370,7 +463,11 @@ impl Dice {
 fn crashes_between_any_two_actions_sign_nothing_twice_and_leave_nobody_stuck() {
     for seed in 1..=8u64 {
         let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let pace = PaceConfig { least_ms: 100, most_ms: 400, ..PaceConfig::default() };
+        let pace = PaceConfig {
+            least_ms: 100,
+            most_ms: 400,
+            ..PaceConfig::default()
+        };
         let mut cluster = Cluster::with_pace(4, pace);
         let mut loss = Dice(seed.wrapping_mul(0xd134_2543_de82_ef95) | 1);
         cluster.lost = Box::new(move |_, _| loss.roll(10) < 2);
@@ -404,8 +501,14 @@ fn crashes_between_any_two_actions_sign_nothing_twice_and_leave_nobody_stuck() {
         }
         let target = cluster.heights().into_iter().max().unwrap() + 3;
         let healed = cluster.now;
-        cluster.until(200_000, |c| (0..4).all(|at| c.ledger(at).height() >= target));
-        assert!(cluster.now - healed < 90_000, "seed {seed}: {} ms", cluster.now - healed);
+        cluster.until(200_000, |c| {
+            (0..4).all(|at| c.ledger(at).height() >= target)
+        });
+        assert!(
+            cluster.now - healed < 90_000,
+            "seed {seed}: {} ms",
+            cluster.now - healed
+        );
         cluster.assert_agreement();
     }
 }
@@ -413,28 +516,57 @@ fn crashes_between_any_two_actions_sign_nothing_twice_and_leave_nobody_stuck() {
 #[test]
 fn a_certificate_from_after_an_equivocator_was_removed_verifies_from_the_genesis() {
     let mut cluster = Cluster::new(4);
-    let (swarm, set) = (cluster.genesis.swarm_id(), cluster.genesis.validators.hash());
+    let (swarm, set) = (
+        cluster.genesis.swarm_id(),
+        cluster.genesis.validators.hash(),
+    );
     let culprit = key(4);
     let evidence = votes(&culprit, swarm, 1, set);
     cluster.say(3, 0, PeerMessage::Evidence(Box::new(evidence)));
-    cluster.until(50_000, |c| c.ledger(0).validators().get(&culprit.public_key()).is_none());
+    cluster.until(50_000, |c| {
+        c.ledger(0)
+            .validators()
+            .get(&culprit.public_key())
+            .is_none()
+    });
     let boss = key(50);
     let admission = cluster.admission(&boss, &[]);
     cluster.submit(0, admission);
     let spec = TaskSpec::new("jobs".parse().unwrap());
-    let task = TaskId { requester: boss.public_key(), number: 0 };
-    let submit = Body::Submit(Submit { first: 0, tasks: vec![spec] });
+    let task = TaskId {
+        requester: boss.public_key(),
+        number: 0,
+    };
+    let submit = Body::Submit(Submit {
+        first: 0,
+        tasks: vec![spec],
+    });
     for (sequence, body) in [(1, submit), (2, Body::Cancel(Cancel { task }))] {
         let operation = cluster.operation(&boss, sequence, body);
         cluster.submit(0, operation);
-        cluster.until(50_000, |c| c.ledger(1).next_sequence(&boss.public_key()) > sequence);
+        cluster.until(50_000, |c| {
+            c.ledger(1).next_sequence(&boss.public_key()) > sequence
+        });
     }
     cluster.crash(1);
     cluster.restart(1);
-    let request = ClientRequest { id: 1, request: Request::Certificates(task) };
-    cluster.handle(1, Event::Client { from: boss.public_key(), request });
+    let request = ClientRequest {
+        id: 1,
+        request: Request::Certificates(task),
+    };
+    cluster.handle(
+        1,
+        Event::Client {
+            from: boss.public_key(),
+            request,
+        },
+    );
     let (_, message) = cluster.nodes[1].replies.pop().unwrap();
-    let ClientMessage::Reply(Reply { answer: Answer::Certificates(all), .. }) = message else {
+    let ClientMessage::Reply(Reply {
+        answer: Answer::Certificates(all),
+        ..
+    }) = message
+    else {
         unreachable!("the answer to what was asked")
     };
     let root = TrustRoot::from_genesis(&cluster.genesis).unwrap();

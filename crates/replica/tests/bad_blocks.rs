@@ -44,9 +44,16 @@ fn spoiling(spoil: impl Fn(&mut Block) + 'static) -> Bend {
             PeerMessage::Statement(signed)
                 if from == CULPRIT && signed.statement.kind == Kind::Proposal =>
             {
-                let named = signed.statement.block.and_then(|good| spoiled.get(&good)).copied();
+                let named = signed
+                    .statement
+                    .block
+                    .and_then(|good| spoiled.get(&good))
+                    .copied();
                 if let Some(bad) = named {
-                    let statement = Statement { block: Some(bad), ..signed.statement.clone() };
+                    let statement = Statement {
+                        block: Some(bad),
+                        ..signed.statement.clone()
+                    };
                     *signed = culprit().sign_statement(statement).into_inner();
                 }
             }
@@ -81,14 +88,20 @@ fn accusation(mut block: Block, spoil: impl Fn(&mut Block)) -> Evidence {
 }
 
 fn key_of(public: PublicKey) -> SecretKey {
-    (1..=4).map(key).find(|key| key.public_key() == public).unwrap()
+    (1..=4)
+        .map(key)
+        .find(|key| key.public_key() == public)
+        .unwrap()
 }
 
 /// All evidence in the blocks that a node holds.
 fn committed(cluster: &Cluster, at: usize) -> Vec<(u64, Evidence)> {
     let blocks = cluster.nodes[at].disk.blocks.iter().map(|(block, _)| block);
     let evidence = blocks.flat_map(|block| {
-        block.evidence.iter().map(|evidence| (block.header.height, evidence.clone()))
+        block
+            .evidence
+            .iter()
+            .map(|evidence| (block.header.height, evidence.clone()))
     });
     evidence.collect()
 }
@@ -96,7 +109,9 @@ fn committed(cluster: &Cluster, at: usize) -> Vec<(u64, Evidence)> {
 /// Runs until the culprit is out, and some blocks more; then each rule of a conviction.
 fn assert_convicted_once(cluster: &mut Cluster) {
     let who = culprit().public_key();
-    cluster.until(100_000, |c| (0..3).all(|at| c.ledger(at).validators().get(&who).is_none()));
+    cluster.until(100_000, |c| {
+        (0..3).all(|at| c.ledger(at).validators().get(&who).is_none())
+    });
     let after = cluster.ledger(0).height() + 4;
     cluster.until(100_000, |c| (0..3).all(|at| c.ledger(at).height() >= after));
     cluster.assert_agreement();
@@ -113,7 +128,11 @@ fn assert_convicted_once(cluster: &mut Cluster) {
     assert_eq!([set_at(*height), set_at(height + 1)], [before; 2]);
     assert_eq!(set_at(height + 2), cluster.ledger(0).validators().hash());
     assert!(cluster.ledger(0).validators().len() == 3);
-    assert!(cluster.nodes[..3].iter().all(|node| node.replica.counters().evidence == 1));
+    assert!(
+        cluster.nodes[..3]
+            .iter()
+            .all(|node| node.replica.counters().evidence == 1)
+    );
 }
 
 #[test]
@@ -127,14 +146,19 @@ fn the_builder_of_a_block_with_a_wrong_root_is_convicted_once_and_the_others_go_
     let idle = cluster.ledger(0).height();
     cluster.run_for(30_000);
     let most = idle + 30_000 / cluster.genesis.parameters.max_block_interval_ms + 2;
-    assert!(cluster.ledger(0).height() <= most, "evidence starts no more heights");
+    assert!(
+        cluster.ledger(0).height() <= most,
+        "evidence starts no more heights"
+    );
 }
 
 #[test]
 fn a_forged_signature_in_a_block_convicts_its_builder_too() {
     let mut cluster = Cluster::new(4);
     cluster.bend = spoiling(|block| {
-        let Some(commit) = &mut block.previous_commit else { return };
+        let Some(commit) = &mut block.previous_commit else {
+            return;
+        };
         commit.votes[0].signature.0[7] ^= 1;
         block.header.previous_commit = commit.hash();
     });
@@ -182,12 +206,19 @@ fn overheard(cluster: &mut Cluster) -> BadBlock {
         Some(message)
     });
     let done = Rc::clone(&heard);
-    cluster.until(100_000, |_| done.borrow().0.is_some() && done.borrow().1.is_some());
+    cluster.until(100_000, |_| {
+        done.borrow().0.is_some() && done.borrow().1.is_some()
+    });
     let height = heard.borrow().0.as_ref().unwrap().header.height;
-    cluster.until(100_000, |c| (0..4).all(|at| c.ledger(at).height() >= height));
+    cluster.until(100_000, |c| {
+        (0..4).all(|at| c.ledger(at).height() >= height)
+    });
     cluster.bend = Box::new(|_, _, message| Some(message));
     let (block, proposal) = heard.take();
-    BadBlock { proposal: proposal.unwrap(), block: block.unwrap() }
+    BadBlock {
+        proposal: proposal.unwrap(),
+        block: block.unwrap(),
+    }
 }
 
 #[test]
@@ -199,18 +230,29 @@ fn no_accusation_convicts_a_correct_builder() {
             let mut block = heard.block.clone();
             block.previous_commit = None;
             block.operations.clear();
-            block.evidence.push(Evidence::BadBlock(Box::new(heard.clone())));
-            BadBlock { block, ..heard.clone() }
+            block
+                .evidence
+                .push(Evidence::BadBlock(Box::new(heard.clone())));
+            BadBlock {
+                block,
+                ..heard.clone()
+            }
         }),
         ("a changed header under the old proposal", |heard| {
             let mut block = heard.block.clone();
             wrong_root(&mut block);
-            BadBlock { block, ..heard.clone() }
+            BadBlock {
+                block,
+                ..heard.clone()
+            }
         }),
         ("a changed header signed by another", |heard| {
             let mut block = heard.block.clone();
             wrong_root(&mut block);
-            BadBlock { proposal: proposal(&block.header, &key(4)), block }
+            BadBlock {
+                proposal: proposal(&block.header, &key(4)),
+                block,
+            }
         }),
         ("a changed header in the builder's name", |heard| {
             let mut block = heard.block.clone();
@@ -222,7 +264,10 @@ fn no_accusation_convicts_a_correct_builder() {
         ("a vote for a proposal", |heard| {
             let mut proposal = heard.proposal.clone();
             proposal.statement.kind = Kind::Prevote;
-            BadBlock { proposal, block: heard.block.clone() }
+            BadBlock {
+                proposal,
+                block: heard.block.clone(),
+            }
         }),
     ];
     for (name, forge) in table {
@@ -243,8 +288,14 @@ fn no_accusation_convicts_a_correct_builder() {
         }
         let counters = cluster.nodes[1].replica.counters();
         assert_eq!(counters.evidence, 0, "{name}");
-        assert!(counters.evidence_dropped + counters.unauthentic >= 3, "{name}: {counters:?}");
-        assert!(cluster.now - common::START > 5 * 9_000, "{name}: no heights for it");
+        assert!(
+            counters.evidence_dropped + counters.unauthentic >= 3,
+            "{name}: {counters:?}"
+        );
+        assert!(
+            cluster.now - common::START > 5 * 9_000,
+            "{name}: no heights for it"
+        );
     }
 }
 
@@ -252,8 +303,12 @@ fn no_accusation_convicts_a_correct_builder() {
 fn blocks_on_another_parent_and_of_old_heights_accuse_nobody() {
     let mut cluster = Cluster::new(4);
     cluster.until(400_000, |c| (0..4).all(|at| c.ledger(at).height() >= 14));
-    let decided: Vec<Block> =
-        cluster.nodes[0].disk.blocks.iter().map(|(block, _)| block.clone()).collect();
+    let decided: Vec<Block> = cluster.nodes[0]
+        .disk
+        .blocks
+        .iter()
+        .map(|(block, _)| block.clone())
+        .collect();
     let ledger = cluster.ledger(0);
     let verdict = |evidence: &Evidence| ledger.judge(evidence).unwrap_err();
     let next = ledger.height() + 1;
@@ -287,12 +342,18 @@ fn a_restarted_node_judges_and_holds_the_same() {
     wrong_root(&mut block);
     let who = block.header.builder;
     let evidence = Evidence::bad_block(proposal(&block.header, &key_of(who)), block).unwrap();
-    let teller = (0..4).find(|at| cluster.nodes[*at].key.public_key() != who).unwrap();
+    let teller = (0..4)
+        .find(|at| cluster.nodes[*at].key.public_key() != who)
+        .unwrap();
     let hearer = (0..3).find(|at| *at != teller).unwrap();
     cluster.say(teller, hearer, PeerMessage::Evidence(Box::new(evidence)));
-    cluster.until(200_000, |c| (0..4).all(|at| c.ledger(at).validators().get(&who).is_none()));
+    cluster.until(200_000, |c| {
+        (0..4).all(|at| c.ledger(at).validators().get(&who).is_none())
+    });
     let target = cluster.heights().into_iter().max().unwrap() + 1;
-    cluster.until(200_000, |c| (0..4).all(|at| c.ledger(at).height() >= target));
+    cluster.until(200_000, |c| {
+        (0..4).all(|at| c.ledger(at).height() >= target)
+    });
     let roots = |cluster: &Cluster| {
         let root = |at: usize| (cluster.ledger(at).height(), cluster.ledger(at).state_root());
         (0..4).map(root).collect::<Vec<_>>()
@@ -306,6 +367,8 @@ fn a_restarted_node_judges_and_holds_the_same() {
     let all: BTreeSet<_> = (0..4).map(|at| committed(&cluster, at)).collect();
     assert_eq!(all.len(), 1);
     assert_eq!(all.first().unwrap().len(), 1);
-    cluster.until(200_000, |c| (0..4).all(|at| c.ledger(at).height() >= target + 3));
+    cluster.until(200_000, |c| {
+        (0..4).all(|at| c.ledger(at).height() >= target + 3)
+    });
     cluster.assert_agreement();
 }

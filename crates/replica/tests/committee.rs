@@ -20,16 +20,30 @@ fn spec() -> TaskSpec {
 /// Admits a requester and two agents and submits a task; the worker offers the better price.
 fn open_market(cluster: &mut Cluster) -> TaskId {
     let (boss, worker, dear) = (key(50), key(51), key(52));
-    for (agent, labels) in [(&boss, vec![]), (&worker, vec!["printer"]), (&dear, vec!["printer"])] {
+    for (agent, labels) in [
+        (&boss, vec![]),
+        (&worker, vec!["printer"]),
+        (&dear, vec!["printer"]),
+    ] {
         cluster.submit(0, cluster.admission(agent, &labels));
     }
-    let submit = Body::Submit(Submit { first: 0, tasks: vec![spec()] });
+    let submit = Body::Submit(Submit {
+        first: 0,
+        tasks: vec![spec()],
+    });
     cluster.submit(0, cluster.operation(&boss, 1, submit));
-    let task = TaskId { requester: boss.public_key(), number: 0 };
+    let task = TaskId {
+        requester: boss.public_key(),
+        number: 0,
+    };
     cluster.until(50_000, |c| c.ledger(0).task(task).is_some());
     for (agent, price) in [(&worker, 10), (&dear, 20)] {
         let market = "jobs".parse().unwrap();
-        let bid = Bid { market, budget: slots(), offers: vec![Offer { task, price }] };
+        let bid = Bid {
+            market,
+            budget: slots(),
+            offers: vec![Offer { task, price }],
+        };
         cluster.submit(2, cluster.operation(agent, 1, Body::Bid(bid)));
     }
     task
@@ -44,9 +58,15 @@ fn a_task_is_submitted_awarded_accepted_and_completed() {
         let view = c.ledger(at).task(task)?;
         view.state.assignee().map(|assignee| assignee.agent)
     };
-    cluster.until(50_000, |c| (0..4).all(|at| assignee(c, at) == Some(worker.public_key())));
+    cluster.until(50_000, |c| {
+        (0..4).all(|at| assignee(c, at) == Some(worker.public_key()))
+    });
     for (sequence, body) in [(2, Body::Accept as fn(Report) -> Body), (3, Body::Complete)] {
-        let report = Report { task, token: 1, detail: Default::default() };
+        let report = Report {
+            task,
+            token: 1,
+            detail: Default::default(),
+        };
         cluster.submit(3, cluster.operation(&worker, sequence, body(report)));
     }
     let state = |c: &Cluster, at: usize| c.ledger(at).task(task).unwrap().state.name();
@@ -59,7 +79,11 @@ fn an_idle_swarm_is_quiet() {
     let mut cluster = Cluster::new(4);
     cluster.until(50_000, |c| c.heights().contains(&3));
     let idle = cluster.genesis.parameters.max_block_interval_ms;
-    assert!(cluster.now - common::START >= 3 * idle - 1_000, "{}", cluster.now - common::START);
+    assert!(
+        cluster.now - common::START >= 3 * idle - 1_000,
+        "{}",
+        cluster.now - common::START
+    );
 }
 
 #[test]
@@ -77,7 +101,11 @@ fn three_of_four_go_on_and_the_fourth_catches_up() {
     let before = cluster.ledger(3).height();
     cluster.until(50_000, |c| c.ledger(3).height() > before + 1);
     let own = key(4).public_key();
-    let voted = cluster.nodes[3].disk.signed.keys().any(|(height, _, _)| *height > before);
+    let voted = cluster.nodes[3]
+        .disk
+        .signed
+        .keys()
+        .any(|(height, _, _)| *height > before);
     assert!(voted, "{own:?} takes part again");
 }
 
@@ -91,7 +119,9 @@ fn two_of_four_stall_safely_and_resume_unaided() {
     }
     assert_eq!(cluster.ledger(0).height(), 0);
     cluster.restart(2);
-    cluster.until(100_000, |c| c.ledger(0).height() >= 1 && c.ledger(2).height() >= 1);
+    cluster.until(100_000, |c| {
+        c.ledger(0).height() >= 1 && c.ledger(2).height() >= 1
+    });
     cluster.assert_agreement();
 }
 
@@ -100,12 +130,18 @@ fn an_assignee_that_falls_silent_loses_its_task_to_another_under_a_higher_token(
     let mut cluster = Cluster::new(4);
     let task = open_market(&mut cluster);
     cluster.until(50_000, |c| c.ledger(0).task(task).unwrap().token == 1);
-    cluster.until(50_000, |c| c.ledger(0).task(task).unwrap().state.name() == "open");
+    cluster.until(50_000, |c| {
+        c.ledger(0).task(task).unwrap().state.name() == "open"
+    });
     let view = cluster.ledger(0).task(task).unwrap();
     assert_eq!(view.excluded, vec![key(51).public_key()]);
     let market = "jobs".parse().unwrap();
     let offers = vec![Offer { task, price: 20 }];
-    let bid = Body::Bid(Bid { market, budget: slots(), offers });
+    let bid = Body::Bid(Bid {
+        market,
+        budget: slots(),
+        offers,
+    });
     cluster.submit(0, cluster.operation(&key(52), 2, bid));
     cluster.until(50_000, |c| c.ledger(0).task(task).unwrap().token == 2);
     let state = cluster.ledger(0).task(task).unwrap().state;

@@ -23,11 +23,18 @@ fn wrong_root(mut block: Block) -> Block {
 }
 
 fn key_of(public: PublicKey) -> SecretKey {
-    (1..=4).map(key).find(|key| key.public_key() == public).unwrap()
+    (1..=4)
+        .map(key)
+        .find(|key| key.public_key() == public)
+        .unwrap()
 }
 
 fn index_of(cluster: &Cluster, public: PublicKey) -> usize {
-    cluster.nodes.iter().position(|node| node.key.public_key() == public).unwrap()
+    cluster
+        .nodes
+        .iter()
+        .position(|node| node.key.public_key() == public)
+        .unwrap()
 }
 
 fn proposal(header: &Header) -> SignedStatement {
@@ -40,7 +47,9 @@ fn proposal(header: &Header) -> SignedStatement {
         validators: header.validators,
         pol_round: None,
     };
-    key_of(header.builder).sign_statement(statement).into_inner()
+    key_of(header.builder)
+        .sign_statement(statement)
+        .into_inner()
 }
 
 /// The block as its builder proposes it: an accusation, whether or not it is true.
@@ -72,17 +81,27 @@ fn evidence(piece: &Evidence) -> PeerMessage {
 
 /// Decided blocks of the last heights, the latest first.
 fn latest(cluster: &Cluster) -> Vec<Block> {
-    cluster.nodes[0].disk.blocks.iter().rev().map(|(block, _)| block.clone()).collect()
+    cluster.nodes[0]
+        .disk
+        .blocks
+        .iter()
+        .rev()
+        .map(|(block, _)| block.clone())
+        .collect()
 }
 
 /// All evidence in the blocks that a node holds.
 fn committed(cluster: &Cluster, at: usize) -> Vec<Evidence> {
     let blocks = cluster.nodes[at].disk.blocks.iter();
-    blocks.flat_map(|(block, _)| block.evidence.clone()).collect()
+    blocks
+        .flat_map(|(block, _)| block.evidence.clone())
+        .collect()
 }
 
 fn all_at(cluster: &mut Cluster, height: u64) {
-    cluster.until(400_000, |c| (0..4).all(|at| c.ledger(at).height() >= height));
+    cluster.until(400_000, |c| {
+        (0..4).all(|at| c.ledger(at).height() >= height)
+    });
 }
 
 #[test]
@@ -92,10 +111,14 @@ fn a_builder_whose_memory_errs_does_not_propose_what_it_built() {
     all_at(&mut cluster, 6);
     let fresh = |cluster: &Cluster| {
         let said = cluster.nodes[0].spoken.values();
-        said.filter(|said| said.kind == Kind::Proposal && said.pol_round.is_none()).count()
+        said.filter(|said| said.kind == Kind::Proposal && said.pol_round.is_none())
+            .count()
     };
     assert_eq!(fresh(&cluster), 0);
-    assert!(cluster.nodes[0].replica.counters().blocks_invalid > 0, "it had its turns");
+    assert!(
+        cluster.nodes[0].replica.counters().blocks_invalid > 0,
+        "it had its turns"
+    );
     for at in 0..4 {
         assert!(committed(&cluster, at).is_empty());
         assert_eq!(cluster.ledger(at).next_validators().len(), 4);
@@ -103,7 +126,9 @@ fn a_builder_whose_memory_errs_does_not_propose_what_it_built() {
     }
     cluster.errs = None;
     let me = key(1).public_key();
-    cluster.until(400_000, |c| latest(c).iter().any(|block| block.header.builder == me));
+    cluster.until(400_000, |c| {
+        latest(c).iter().any(|block| block.header.builder == me)
+    });
     cluster.assert_agreement();
 }
 
@@ -118,7 +143,9 @@ fn an_operation_that_was_checked_vouches_for_no_other_signature_of_it() {
         forged
     });
     let builder = cluster.ledger(0).proposers().proposer(1, 0);
-    let hearer = (0..4).find(|at| cluster.nodes[*at].key.public_key() != builder).unwrap();
+    let hearer = (0..4)
+        .find(|at| cluster.nodes[*at].key.public_key() != builder)
+        .unwrap();
     cluster.submit(hearer, admission);
     assert_eq!(cluster.nodes[hearer].replica.pool_len(), 1);
     let ledger = cluster.ledger(hearer);
@@ -142,11 +169,20 @@ fn an_operation_that_was_checked_vouches_for_no_other_signature_of_it() {
         outcomes: quorate_types::Hash::ZERO,
         evidence: merkle::root::<Vec<u8>>(&[]),
     };
-    let block = Block { header, operations, evidence: vec![], previous_commit: None };
+    let block = Block {
+        header,
+        operations,
+        evidence: vec![],
+        previous_commit: None,
+    };
     let teller = index_of(&cluster, builder);
     cluster.say(teller, hearer, PeerMessage::Block(Box::new(block)));
     let counters = cluster.nodes[hearer].replica.counters();
-    assert_eq!((counters.unauthentic, counters.blocks_dropped), (1, 0), "what it would pass on");
+    assert_eq!(
+        (counters.unauthentic, counters.blocks_dropped),
+        (1, 0),
+        "what it would pass on"
+    );
 }
 
 /// The culprit, the node that is told of him, and who tells it; and his spoiled block.
@@ -156,7 +192,10 @@ fn accused(cluster: &mut Cluster) -> (Evidence, usize, usize) {
     all_at(cluster, height);
     let bad = accusation(wrong_root(latest(cluster)[0].clone()));
     let builder = index_of(cluster, bad.culprit());
-    let next = index_of(cluster, cluster.ledger(0).proposers().proposer(height + 1, 0));
+    let next = index_of(
+        cluster,
+        cluster.ledger(0).proposers().proposer(height + 1, 0),
+    );
     let mut others = (0..4).filter(|at| ![builder, next].contains(at));
     (bad, others.next().unwrap(), others.next().unwrap())
 }
@@ -176,7 +215,9 @@ fn a_conflict_takes_the_place_of_a_bad_block_and_no_bad_block_that_of_a_conflict
         assert_eq!(seen(&cluster), expected);
     }
     cluster.lost = Box::new(|_, _| false);
-    cluster.until(400_000, |c| c.ledger(0).validators().get(&bad.culprit()).is_none());
+    cluster.until(400_000, |c| {
+        c.ledger(0).validators().get(&bad.culprit()).is_none()
+    });
     assert_eq!(committed(&cluster, 0), [pair]);
 }
 
@@ -192,7 +233,11 @@ fn a_member_that_accused_falsely_is_heard_again_after_a_while_and_not_before() {
     for (after, seen) in table {
         cluster.now = start + after;
         cluster.say(teller, hearer, evidence(&bad));
-        assert_eq!(cluster.nodes[hearer].replica.counters().evidence, seen, "after {after} ms");
+        assert_eq!(
+            cluster.nodes[hearer].replica.counters().evidence,
+            seen,
+            "after {after} ms"
+        );
     }
     assert_eq!(cluster.nodes[hearer].replica.counters().evidence_dropped, 3);
 }
@@ -222,7 +267,9 @@ fn a_member_that_brought_a_false_decided_block_is_heard_again_after_a_while_and_
 fn one_bad_block_is_tried_at_a_time_whoever_accuses() {
     let mut cluster = Cluster::new(4);
     let (bad, hearer, teller) = accused(&mut cluster);
-    let other = latest(&cluster).into_iter().find(|of| of.header.builder != bad.culprit());
+    let other = latest(&cluster)
+        .into_iter()
+        .find(|of| of.header.builder != bad.culprit());
     let other = accusation(wrong_root(other.unwrap()));
     let second = index_of(&cluster, bad.culprit());
     cluster.verify_ms = 20;
@@ -257,11 +304,19 @@ fn evidence_that_was_lost_on_its_way_is_brought_again_to_later_builders() {
         (from != hearer || !is_own).then_some(message)
     });
     cluster.say(teller, hearer, evidence(&bad));
-    assert_eq!(said.get(), 0, "who was told leaves it to the teller to tell the others");
+    assert_eq!(
+        said.get(),
+        0,
+        "who was told leaves it to the teller to tell the others"
+    );
     cluster.until(20_000, |c| c.ledger(0).validators().get(&culprit).is_none());
     assert_eq!(committed(&cluster, 0), [bad]);
     let heights = cluster.ledger(0).height() - accused_at;
-    assert!(said.get() <= heights, "{} messages in {heights} heights", said.get());
+    assert!(
+        said.get() <= heights,
+        "{} messages in {heights} heights",
+        said.get()
+    );
 }
 
 #[test]
@@ -284,11 +339,16 @@ fn who_votes_otherwise_to_one_than_to_all_others_is_convicted_by_the_next_commit
     let admission = cluster.admission(&key(50), &[]);
     cluster.submit(next, admission);
     cluster.say(culprit, witness, PeerMessage::Statement(nil.clone()));
-    cluster.until(10_000, |c| (0..4).all(|at| c.ledger(at).validators().get(&who).is_none()));
+    cluster.until(10_000, |c| {
+        (0..4).all(|at| c.ledger(at).validators().get(&who).is_none())
+    });
     let all = committed(&cluster, next);
     assert_eq!(all.len(), 1);
     assert!(all[0].statements().any(|said| *said == nil));
     let (_, commit) = &cluster.nodes[next].disk.blocks[0];
-    assert!(commit.votes.iter().any(|vote| vote.signer == who), "he is among those who decided");
+    assert!(
+        commit.votes.iter().any(|vote| vote.signer == who),
+        "he is among those who decided"
+    );
     cluster.assert_agreement();
 }

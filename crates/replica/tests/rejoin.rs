@@ -25,7 +25,11 @@ fn standing(cluster: &Cluster, at: usize) -> Standing {
 }
 
 fn last_spoken(cluster: &Cluster, at: usize) -> Height {
-    cluster.nodes[at].spoken.keys().next_back().map_or(0, |(height, ..)| *height)
+    cluster.nodes[at]
+        .spoken
+        .keys()
+        .next_back()
+        .map_or(0, |(height, ..)| *height)
 }
 
 /// Runs until a node has a guard again and has signed under it; gives the height it votes from.
@@ -47,9 +51,15 @@ fn a_wiped_validator_votes_from_two_heights_after_what_others_prove() {
         cluster.wipe(3);
         (0..moment % 31).for_each(|_| assert!(cluster.step()));
         cluster.restart(3);
-        assert_eq!(standing(&cluster, 3), Standing::Rejoins { heard: 0, total: 4 });
+        assert_eq!(
+            standing(&cluster, 3),
+            Standing::Rejoins { heard: 0, total: 4 }
+        );
         let from = come_back(&mut cluster, 3);
-        assert!(from > before, "it signed at {before} once, and votes from {from}");
+        assert!(
+            from > before,
+            "it signed at {before} once, and votes from {from}"
+        );
     }
 }
 
@@ -78,8 +88,12 @@ fn whatever_is_left_beside_a_lost_guard() {
     type Loss = fn(&mut Disk);
     let losses: [(&str, Loss); 4] = [
         ("all but the guard", |disk| disk.guard = None),
-        ("blocks without log", |disk| (disk.log, disk.guard) = (Vec::new(), None)),
-        ("log without blocks", |disk| (disk.blocks, disk.guard) = (Vec::new(), None)),
+        ("blocks without log", |disk| {
+            (disk.log, disk.guard) = (Vec::new(), None)
+        }),
+        ("log without blocks", |disk| {
+            (disk.blocks, disk.guard) = (Vec::new(), None)
+        }),
         ("an older state", |disk| {
             disk.blocks.pop();
             let last = disk.blocks.len() as Height;
@@ -107,7 +121,10 @@ fn a_height_that_nothing_proves_does_not_stop_it() {
     cluster.wipe(6);
     cluster.bend = Box::new(|from, to, message| match message {
         PeerMessage::Located(answer) if (from, to) == (0, 6) => {
-            Some(PeerMessage::Located(Located { height: 1 << 60, ..answer }))
+            Some(PeerMessage::Located(Located {
+                height: 1 << 60,
+                ..answer
+            }))
         }
         message => Some(message),
     });
@@ -123,7 +140,10 @@ fn with_too_few_others_it_waits() {
     cluster.restart(3);
     let before = last_spoken(&cluster, 3);
     (0..20_000).for_each(|_| assert!(cluster.step()));
-    assert_eq!(standing(&cluster, 3), Standing::Rejoins { heard: 2, total: 4 });
+    assert_eq!(
+        standing(&cluster, 3),
+        Standing::Rejoins { heard: 2, total: 4 }
+    );
     assert_eq!(last_spoken(&cluster, 3), before);
     cluster.restart(2);
     come_back(&mut cluster, 3);
@@ -140,7 +160,10 @@ fn who_lost_its_own_guard_is_no_witness() {
     // Four of seven decide nothing.
     (0..20_000).for_each(|_| assert!(cluster.step()));
     for at in [5, 6] {
-        assert_eq!(standing(&cluster, at), Standing::Rejoins { heard: 4, total: 7 });
+        assert_eq!(
+            standing(&cluster, at),
+            Standing::Rejoins { heard: 4, total: 7 }
+        );
     }
     cluster.restart(4);
     come_back(&mut cluster, 5);
@@ -166,7 +189,10 @@ fn a_crash_on_the_way_back_loses_nothing_but_time() {
         }
         come_back(&mut cluster, 3);
     }
-    assert!(stood.iter().all(|count| *count > 1), "rejoining, waiting, voting: {stood:?}");
+    assert!(
+        stood.iter().all(|count| *count > 1),
+        "rejoining, waiting, voting: {stood:?}"
+    );
 }
 
 #[test]
@@ -176,20 +202,41 @@ fn it_suspects_nobody_and_brings_no_lapse() {
     cluster.submit(0, cluster.admission(&boss, &[]));
     cluster.submit(0, cluster.admission(&worker, &[]));
     let spec = TaskSpec::new("jobs".parse().unwrap());
-    let submit = Body::Submit(Submit { first: 0, tasks: vec![spec] });
+    let submit = Body::Submit(Submit {
+        first: 0,
+        tasks: vec![spec],
+    });
     cluster.submit(0, cluster.operation(&boss, 1, submit));
-    let task = TaskId { requester: boss.public_key(), number: 0 };
+    let task = TaskId {
+        requester: boss.public_key(),
+        number: 0,
+    };
     cluster.until(MOST, |c| c.ledger(0).task(task).is_some());
-    let (market, budget) = ("jobs".parse().unwrap(), [("slots".parse().unwrap(), 1)].into());
-    let bid = Bid { market, budget, offers: vec![Offer { task, price: 10 }] };
+    let (market, budget) = (
+        "jobs".parse().unwrap(),
+        [("slots".parse().unwrap(), 1)].into(),
+    );
+    let bid = Bid {
+        market,
+        budget,
+        offers: vec![Offer { task, price: 10 }],
+    };
     cluster.submit(0, cluster.operation(&worker, 1, Body::Bid(bid)));
     cluster.until(MOST, |c| c.ledger(0).task(task).unwrap().token == 1);
     // The assignee falls silent. Only the one whose turn it is to bring the lapse hears who
     // suspects it: they are enough.
-    let mut keys: Vec<_> = cluster.nodes.iter().map(|node| node.key.public_key()).collect();
+    let mut keys: Vec<_> = cluster
+        .nodes
+        .iter()
+        .map(|node| node.key.public_key())
+        .collect();
     keys.sort();
     let first = (task.number + 1) as usize;
-    let lost = cluster.nodes.iter().position(|node| node.key.public_key() == keys[first]).unwrap();
+    let lost = cluster
+        .nodes
+        .iter()
+        .position(|node| node.key.public_key() == keys[first])
+        .unwrap();
     cluster.wipe(lost);
     cluster.bend = Box::new(move |_, to, message| match message {
         PeerMessage::Located(_) if to == lost => None,
@@ -198,8 +245,14 @@ fn it_suspects_nobody_and_brings_no_lapse() {
     });
     cluster.restart(lost);
     cluster.run_for(20_000);
-    assert_eq!(standing(&cluster, lost), Standing::Rejoins { heard: 0, total: 4 });
-    assert_eq!(cluster.ledger(lost).task(task).unwrap().state.name(), "assigned");
+    assert_eq!(
+        standing(&cluster, lost),
+        Standing::Rejoins { heard: 0, total: 4 }
+    );
+    assert_eq!(
+        cluster.ledger(lost).task(task).unwrap().state.name(),
+        "assigned"
+    );
 }
 
 #[test]
@@ -216,12 +269,21 @@ fn only_answers_of_others_to_this_life_that_commits_prove_count() {
         ("itself", &own, located(challenge, 1), 0),
         ("a stranger", &stranger, located(challenge, 1), 0),
         ("an answer to an earlier life", &other, located(stale, 1), 0),
-        ("a height that nothing proves", &other, located(challenge, 2), 0),
+        (
+            "a height that nothing proves",
+            &other,
+            located(challenge, 2),
+            0,
+        ),
         ("a height in progress", &other, located(challenge, 1), 1),
     ] {
         let from = from.public_key();
         cluster.handle(3, Event::Peer { from, message });
-        assert_eq!(standing(&cluster, 3), Standing::Rejoins { heard, total: 4 }, "{name}");
+        assert_eq!(
+            standing(&cluster, 3),
+            Standing::Rejoins { heard, total: 4 },
+            "{name}"
+        );
     }
 }
 
@@ -237,6 +299,8 @@ fn what_was_said_to_its_former_life_may_come_late() {
     }
     cluster.wipe(3);
     cluster.restart(3);
-    late.into_iter().rev().for_each(|frame| cluster.queue.push_front(frame));
+    late.into_iter()
+        .rev()
+        .for_each(|frame| cluster.queue.push_front(frame));
     assert!(come_back(&mut cluster, 3) > 5);
 }

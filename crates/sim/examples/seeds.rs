@@ -37,7 +37,11 @@ fn arguments() -> Option<(u64, u64, Vec<Profile>)> {
         [from, to, "--faults", names] => (from, to, Some(names)),
         _ => return None,
     };
-    let named = |name| Profile::ALL.into_iter().find(|profile| profile.name() == name);
+    let named = |name| {
+        Profile::ALL
+            .into_iter()
+            .find(|profile| profile.name() == name)
+    };
     let profiles = match names {
         None => Some(Profile::ALL.to_vec()),
         Some(names) => names.split(',').map(named).collect(),
@@ -47,7 +51,13 @@ fn arguments() -> Option<(u64, u64, Vec<Profile>)> {
 
 fn run(seed: u64, profile: Profile) -> Result<Report, PlanError> {
     let report = Simulation::new(profile.plan(seed, Size::default()))?.run();
-    let Report { digest, heights, completed_tasks, simulated_ms, .. } = &report;
+    let Report {
+        digest,
+        heights,
+        completed_tasks,
+        simulated_ms,
+        ..
+    } = &report;
     let (name, digest) = (profile.name(), &digest[..8.min(digest.len())]);
     println!(
         "seed {seed} {name} {digest} heights {heights} tasks {completed_tasks} ms {simulated_ms}"

@@ -68,9 +68,19 @@ impl Coverage {
             ("bit-flipped", plan.links.flip_permille),
             ("narrow", plan.links.bytes_per_ms.map_or(0, |_| 1)),
         ];
-        let links = links.into_iter().filter(|(_, chance)| *chance > 0).map(|(name, _)| name);
-        let standing = liars.map(LieKind::name).chain(agents).chain(links).collect();
-        Self { standing, ..Self::default() }
+        let links = links
+            .into_iter()
+            .filter(|(_, chance)| *chance > 0)
+            .map(|(name, _)| name);
+        let standing = liars
+            .map(LieKind::name)
+            .chain(agents)
+            .chain(links)
+            .collect();
+        Self {
+            standing,
+            ..Self::default()
+        }
     }
 
     pub(crate) fn totals(&self) -> Totals {
@@ -101,19 +111,25 @@ impl Coverage {
 
     /// Every cell that is not 0: circumstance, step, count.
     pub fn cells(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
-        self.cells.iter().map(|((circumstance, step), count)| (*circumstance, *step, *count))
+        self.cells
+            .iter()
+            .map(|((circumstance, step), count)| (*circumstance, *step, *count))
     }
 
     /// Every cell that is 0, in the order of the table.
     pub fn empty(&self) -> Vec<(&'static str, &'static str)> {
         let rows = Self::circumstances().into_iter();
         let cells = rows.flat_map(|circumstance| STEPS.map(|step| (circumstance, step)));
-        cells.filter(|(circumstance, step)| self.count(circumstance, step) == 0).collect()
+        cells
+            .filter(|(circumstance, step)| self.count(circumstance, step) == 0)
+            .collect()
     }
 
     /// Adds to a cell by its names, as a file holds them; what is no cell is left out.
     pub fn restore(&mut self, circumstance: &str, step: &str, count: u64) {
-        let row = Self::circumstances().into_iter().find(|name| *name == circumstance);
+        let row = Self::circumstances()
+            .into_iter()
+            .find(|name| *name == circumstance);
         let column = STEPS.into_iter().find(|name| *name == step);
         if let (Some(row), Some(column)) = (row, column) {
             *self.cells.entry((row, column)).or_insert(0) += count;
@@ -125,11 +141,25 @@ impl Coverage {
         let links = ["lost", "duplicated", "bit-flipped", "narrow"];
         let liars = LieKind::ALL.iter().map(|lie| lie.name());
         let agents = Manner::ALL.iter().map(|manner| manner.name());
-        links.into_iter().chain(Fault::NAMES).chain(liars).chain(agents).collect()
+        links
+            .into_iter()
+            .chain(Fault::NAMES)
+            .chain(liars)
+            .chain(agents)
+            .collect()
     }
 
     pub(crate) fn see(&mut self, world: &World, seen: &Seen) {
-        let Seen::Committed { block, committed, validator, round, .. } = seen else { return };
+        let Seen::Committed {
+            block,
+            committed,
+            validator,
+            round,
+            ..
+        } = seen
+        else {
+            return;
+        };
         let height = block.header.height;
         if height <= self.seen_height || !world.validators()[*validator].is_correct() {
             return;
@@ -137,17 +167,22 @@ impl Coverage {
         self.seen_height = height;
         self.totals.heights = height;
         let mut steps: Vec<&'static str> = committed.outcomes.iter().map(step_of).collect();
-        steps.extend(block.operations.iter().filter_map(|signed| match &signed.payload.body {
-            Body::Submit(submit) => {
-                self.totals.tasks += submit.tasks.len() as u64;
-                Some("submitted")
-            }
-            Body::Bid(_) => Some("bid"),
-            Body::Seal(_) => Some("sealed"),
-            Body::Reveal(_) => Some("opened"),
-            Body::Solve(_) => Some("solved"),
-            _ => None,
-        }));
+        steps.extend(
+            block
+                .operations
+                .iter()
+                .filter_map(|signed| match &signed.payload.body {
+                    Body::Submit(submit) => {
+                        self.totals.tasks += submit.tasks.len() as u64;
+                        Some("submitted")
+                    }
+                    Body::Bid(_) => Some("bid"),
+                    Body::Seal(_) => Some("sealed"),
+                    Body::Reveal(_) => Some("opened"),
+                    Body::Solve(_) => Some("solved"),
+                    _ => None,
+                }),
+        );
         steps.extend(block.evidence.iter().map(|_| "convicted"));
         steps.extend((*round > 0).then_some("later-round"));
         for step in &steps {
@@ -159,8 +194,10 @@ impl Coverage {
         let count = |name| steps.iter().filter(|step| **step == name).count() as u64;
         self.totals.assignments += count("assigned") + count("reassigned");
         self.totals.completed += count("completed");
-        let circumstances: BTreeSet<_> =
-            world.active().chain(self.standing.iter().copied()).collect();
+        let circumstances: BTreeSet<_> = world
+            .active()
+            .chain(self.standing.iter().copied())
+            .collect();
         for circumstance in circumstances {
             for step in &steps {
                 *self.cells.entry((circumstance, step)).or_insert(0) += 1;

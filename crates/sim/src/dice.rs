@@ -12,8 +12,13 @@ impl Dice {
     /// The stream `name`, `index` of `seed`.
     pub fn new(seed: u64, name: &str, index: u64) -> Self {
         let mut hasher = blake3::Hasher::new_derive_key("quorate 1 simulation");
-        hasher.update(&seed.to_le_bytes()).update(&index.to_le_bytes()).update(name.as_bytes());
-        Self { bytes: hasher.finalize_xof() }
+        hasher
+            .update(&seed.to_le_bytes())
+            .update(&index.to_le_bytes())
+            .update(name.as_bytes());
+        Self {
+            bytes: hasher.finalize_xof(),
+        }
     }
 
     /// Any number.

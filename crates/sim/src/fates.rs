@@ -47,17 +47,35 @@ pub(crate) fn adversaries(
 ) -> Vec<Adversary> {
     let ledger = newest(world);
     let refused = |key: &PublicKey| Some(ledger?.account(key)?.refusals);
-    let planned = world.validators().iter().take(world.plan().validators.len()).enumerate();
+    let planned = world
+        .validators()
+        .iter()
+        .take(world.plan().validators.len())
+        .enumerate();
     let validators = planned.filter_map(|(at, host)| {
         let convicted_at = convicted.get(&host.public_key()).copied();
         let lie = host.lie()?.name();
-        Some(Adversary { who: format!("v{at}"), lie, convicted_at, refused: 0 })
+        Some(Adversary {
+            who: format!("v{at}"),
+            lie,
+            convicted_at,
+            refused: 0,
+        })
     });
-    let agents = world.clients().iter().enumerate().filter(|(_, client)| !client.is_correct());
+    let agents = world
+        .clients()
+        .iter()
+        .enumerate()
+        .filter(|(_, client)| !client.is_correct());
     let agents = agents.filter_map(|(at, client)| {
         let refused = refused(&client.public_key()).unwrap_or(0);
         let lie = client.plan()?.manner.name();
-        Some(Adversary { who: format!("c{at}"), lie, convicted_at: None, refused })
+        Some(Adversary {
+            who: format!("c{at}"),
+            lie,
+            convicted_at: None,
+            refused,
+        })
     });
     validators.chain(agents).collect()
 }
@@ -65,8 +83,12 @@ pub(crate) fn adversaries(
 /// The newest state among correct validators that run.
 fn newest(world: &World) -> Option<&Ledger> {
     let correct = world.validators().iter().filter(|host| host.is_correct());
-    let ledgers = correct.filter_map(|host| host.replica()).map(|replica| replica.ledger());
-    ledgers.map(AsRef::as_ref).max_by_key(|ledger| ledger.height())
+    let ledgers = correct
+        .filter_map(|host| host.replica())
+        .map(|replica| replica.ledger());
+    ledgers
+        .map(AsRef::as_ref)
+        .max_by_key(|ledger| ledger.height())
 }
 
 fn name(state: &TaskState) -> &'static str {

@@ -48,13 +48,22 @@ pub struct Size {
 
 impl Default for Size {
     fn default() -> Self {
-        Self { validators: 4, agents: 4, tasks: 20, heights: 50 }
+        Self {
+            validators: 4,
+            agents: 4,
+            tasks: 20,
+            heights: 50,
+        }
     }
 }
 
 /// Manners of agents that lie in any market.
-const LIARS: [Manner; 4] =
-    [Manner::CapabilityLiar, Manner::WinAndAbandon, Manner::BidSpammer, Manner::Forger];
+const LIARS: [Manner; 4] = [
+    Manner::CapabilityLiar,
+    Manner::WinAndAbandon,
+    Manner::BidSpammer,
+    Manner::Forger,
+];
 /// Labels that tasks may ask for.
 const LABELS: [&str; 3] = ["air", "ground", "sea"];
 /// Milliseconds in which anything may happen, at least.
@@ -106,7 +115,13 @@ impl Profile {
 
     /// The plan of a seed.
     pub fn plan(self, seed: u64, size: Size) -> Plan {
-        Generator { profile: self, size, seed, dice: Dice::new(seed, "plan", 0) }.plan()
+        Generator {
+            profile: self,
+            size,
+            seed,
+            dice: Dice::new(seed, "plan", 0),
+        }
+        .plan()
     }
 
     fn has(self, part: Self) -> bool {
@@ -150,7 +165,11 @@ impl Generator {
 
     fn links(&mut self) -> LinkPlan {
         let wide = self.dice.chance(300);
-        if wide { latency::world() } else { latency::campus() }
+        if wide {
+            latency::world()
+        } else {
+            latency::campus()
+        }
     }
 
     fn spoil(&mut self, links: &mut LinkPlan) {
@@ -168,8 +187,16 @@ impl Generator {
             .map(|_| ValidatorPlan {
                 power: 1,
                 region: self.dice.index(regions),
-                skew_ms: if clocks { self.dice.below(400) as i64 - 200 } else { 0 },
-                drift_permille: if clocks { self.dice.below(21) as i64 - 10 } else { 0 },
+                skew_ms: if clocks {
+                    self.dice.below(400) as i64 - 200
+                } else {
+                    0
+                },
+                drift_permille: if clocks {
+                    self.dice.below(21) as i64 - 10
+                } else {
+                    0
+                },
                 lie: None,
             })
             .collect()
@@ -188,7 +215,11 @@ impl Generator {
                 slots: self.dice.between(1, 3) as usize,
                 price: self.price(),
                 work_ms: self.work(),
-                fails_permille: if troubled { self.dice.between(0, 200) } else { 0 },
+                fails_permille: if troubled {
+                    self.dice.between(0, 200)
+                } else {
+                    0
+                },
                 region: self.dice.index(regions),
                 manner: match lies && at > 0 && self.dice.chance(350) {
                     true => *self.dice.pick(&LIARS).unwrap_or(&Manner::Honest),
@@ -239,7 +270,10 @@ impl Generator {
         }
         plan.market.mechanism = Gap.label();
         plan.market.solve_ms = Some(400 + self.seed % 8 * 50);
-        plan.agents.iter_mut().step_by(2).for_each(|agent| agent.solves = true);
+        plan.agents
+            .iter_mut()
+            .step_by(2)
+            .for_each(|agent| agent.solves = true);
         let mut agents = plan.agents.iter_mut();
         if let Some(liar) = agents.find(|agent| agent.manner != Manner::Honest) {
             liar.manner = Manner::FalseSolver;
@@ -253,7 +287,12 @@ impl Generator {
             .map(|number| TaskPlan {
                 at: 500 + number * step + self.dice.below(step.max(1)),
                 requires: match self.dice.chance(500) {
-                    true => self.dice.pick(&LABELS).map(|l| (*l).to_owned()).into_iter().collect(),
+                    true => self
+                        .dice
+                        .pick(&LABELS)
+                        .map(|l| (*l).to_owned())
+                        .into_iter()
+                        .collect(),
                     false => Vec::new(),
                 },
                 cancel_after: (troubled && self.dice.chance(100))
@@ -290,7 +329,9 @@ impl Generator {
         // Two twins make others disagree; one beside a false polka makes them break their locks.
         if self.profile == Profile::OverThreshold && plan.seed % 4 == 3 {
             let mut lies = plan.validators.iter_mut().filter_map(|at| at.lie.as_mut());
-            lies.next().into_iter().for_each(|lie| *lie = LieKind::FalsePolka);
+            lies.next()
+                .into_iter()
+                .for_each(|lie| *lie = LieKind::FalsePolka);
         }
     }
 }

@@ -77,14 +77,31 @@ pub struct Violation {
 impl Violation {
     pub(crate) fn at(world: &World, step: u64, what: (u8, &'static str), how: String) -> Self {
         let (invariant, name) = what;
-        Self { invariant, name, how, step, at_ms: world.now(), seed: world.plan().seed }
+        Self {
+            invariant,
+            name,
+            how,
+            step,
+            at_ms: world.now(),
+            seed: world.plan().seed,
+        }
     }
 }
 
 impl std::fmt::Display for Violation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { invariant, name, how, step, at_ms, seed } = self;
-        write!(f, "seed {seed}: invariant {invariant} ({name}) at step {step}, {at_ms} ms: {how}")
+        let Self {
+            invariant,
+            name,
+            how,
+            step,
+            at_ms,
+            seed,
+        } = self;
+        write!(
+            f,
+            "seed {seed}: invariant {invariant} ({name}) at step {step}, {at_ms} ms: {how}"
+        )
     }
 }
 

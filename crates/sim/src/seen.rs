@@ -142,10 +142,16 @@ impl Seen {
     pub(crate) fn content(&self) -> Vec<u8> {
         match self {
             Self::Signed { statement, .. } => cbor::encode(statement),
-            Self::Accused { height, evidence, .. } => cbor::encode(&(height, evidence)),
-            Self::Committed { round, block, commit, committed, .. } => {
-                cbor::encode(&(round, block.header.id(), commit, &committed.outcomes))
-            }
+            Self::Accused {
+                height, evidence, ..
+            } => cbor::encode(&(height, evidence)),
+            Self::Committed {
+                round,
+                block,
+                commit,
+                committed,
+                ..
+            } => cbor::encode(&(round, block.header.id(), commit, &committed.outcomes)),
             Self::Submitted { operation, .. } => cbor::encode(operation),
             Self::Certificate { bytes, .. } => bytes.clone(),
             Self::Started { .. }
@@ -182,6 +188,9 @@ impl Seen {
 
 /// The key behind a number: the same in every run, so that plans need not carry keys.
 pub(crate) fn key_of(role: &str, index: usize) -> quorate_crypto::SecretKey {
-    let seed = Hash::derive("quorate 1 simulated key", &[role.as_bytes(), &index.to_le_bytes()]);
+    let seed = Hash::derive(
+        "quorate 1 simulated key",
+        &[role.as_bytes(), &index.to_le_bytes()],
+    );
     quorate_crypto::SecretKey::from_seed(seed.as_bytes())
 }

@@ -48,8 +48,18 @@ pub struct Waits {
 
 impl Service {
     pub(crate) fn see(&mut self, world: &World, seen: &Seen) {
-        let Seen::Committed { validator, committed, .. } = seen else { return };
-        let correct = world.validators().get(*validator).is_some_and(|host| host.is_correct());
+        let Seen::Committed {
+            validator,
+            committed,
+            ..
+        } = seen
+        else {
+            return;
+        };
+        let correct = world
+            .validators()
+            .get(*validator)
+            .is_some_and(|host| host.is_correct());
         if committed.height <= self.height || !correct {
             return;
         }
@@ -64,7 +74,8 @@ impl Service {
             Outcome::Assignment(assignment) => {
                 let price = u64::try_from(assignment.price).unwrap_or(0);
                 self.awarded.entry(assignment.task).or_insert(now);
-                self.held.insert(assignment.task, (assignment.agent, now, price));
+                self.held
+                    .insert(assignment.task, (assignment.agent, now, price));
                 self.work.entry(assignment.agent).or_default().awarded += 1;
             }
             Outcome::Receipt(receipt) => match receipt.operation.payload.body {
@@ -80,7 +91,9 @@ impl Service {
     }
 
     fn release(&mut self, task: TaskId, now: Millis, completed: bool) {
-        let Some((agent, since, price)) = self.held.remove(&task) else { return };
+        let Some((agent, since, price)) = self.held.remove(&task) else {
+            return;
+        };
         let work = self.work.entry(agent).or_default();
         work.busy_ms += now.saturating_sub(since);
         if completed {
@@ -102,7 +115,10 @@ impl Service {
     /// What each agent of the plan did, by its index.
     pub(crate) fn agents(&self, world: &World) -> Vec<Work> {
         let now = world.now();
-        let agents = world.clients().iter().filter(|client| client.plan().is_some());
+        let agents = world
+            .clients()
+            .iter()
+            .filter(|client| client.plan().is_some());
         let work = agents.map(|client| {
             let key = client.public_key();
             let held = self.held.values().filter(|(agent, ..)| *agent == key);
@@ -116,7 +132,11 @@ impl Service {
 }
 
 fn waits(world: &World, ends: &BTreeMap<TaskId, Millis>) -> Waits {
-    let tasks = world.clients().last().into_iter().flat_map(|client| client.tasks());
+    let tasks = world
+        .clients()
+        .last()
+        .into_iter()
+        .flat_map(|client| client.tasks());
     let wait = |(index, id): (&usize, &TaskId)| {
         let wanted = world.plan().tasks.get(*index)?.at;
         Some(ends.get(id)?.saturating_sub(wanted))
@@ -127,5 +147,10 @@ fn waits(world: &World, ends: &BTreeMap<TaskId, Millis>) -> Waits {
         let rank = (waits.len() * percent).div_ceil(100);
         waits.get(rank.saturating_sub(1)).copied().unwrap_or(0)
     };
-    Waits { count: waits.len() as u64, p50_ms: at(50), p95_ms: at(95), max_ms: at(100) }
+    Waits {
+        count: waits.len() as u64,
+        p50_ms: at(50),
+        p95_ms: at(95),
+        max_ms: at(100),
+    }
 }

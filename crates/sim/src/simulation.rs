@@ -95,7 +95,10 @@ impl Simulation {
         if self.violations.is_empty() && over {
             self.tail = Tail::default();
         }
-        Report { broken_off, ..self.report() }
+        Report {
+            broken_off,
+            ..self.report()
+        }
     }
 
     /// Steps so far.
@@ -147,7 +150,8 @@ impl Simulation {
         for invariant in &mut self.invariants {
             if let Err(how) = invariant.see(&self.world, seen) {
                 let what = (invariant.number(), invariant.name());
-                self.violations.push(Violation::at(&self.world, self.steps, what, how));
+                self.violations
+                    .push(Violation::at(&self.world, self.steps, what, how));
             }
         }
     }
@@ -156,7 +160,8 @@ impl Simulation {
         for invariant in &mut self.invariants {
             if let Err(how) = invariant.end(&self.world) {
                 let what = (invariant.number(), invariant.name());
-                self.violations.push(Violation::at(&self.world, self.steps, what, how));
+                self.violations
+                    .push(Violation::at(&self.world, self.steps, what, how));
             }
         }
     }
@@ -173,17 +178,32 @@ impl Simulation {
     /// Every correct validator is up and stands at one height, the run is long enough, and every
     /// task has ended.
     fn is_done(&self) -> bool {
-        let correct = self.world.validators().iter().filter(|host| host.is_correct());
+        let correct = self
+            .world
+            .validators()
+            .iter()
+            .filter(|host| host.is_correct());
         let ledgers: Option<Vec<_>> = correct.map(|host| Some(host.replica()?.ledger())).collect();
         let Some(ledgers) = ledgers else { return false };
-        let mut correct = self.world.validators().iter().filter(|host| host.is_correct());
-        if correct.any(|host| host.replica().is_none_or(|r| r.standing() != Standing::Votes)) {
+        let mut correct = self
+            .world
+            .validators()
+            .iter()
+            .filter(|host| host.is_correct());
+        if correct.any(|host| {
+            host.replica()
+                .is_none_or(|r| r.standing() != Standing::Votes)
+        }) {
             return false;
         }
         let heights: BTreeSet<Height> = ledgers.iter().map(|ledger| ledger.height()).collect();
-        let Some(ledger) = ledgers.first().filter(|_| heights.len() == 1) else { return false };
+        let Some(ledger) = ledgers.first().filter(|_| heights.len() == 1) else {
+            return false;
+        };
         let settled = |task: &TaskId| {
-            ledger.task(*task).is_some_and(|view| view.state.has_ended() || self.is_hopeless(&view))
+            ledger
+                .task(*task)
+                .is_some_and(|view| view.state.has_ended() || self.is_hopeless(&view))
         };
         ledger.height() >= self.world.plan().min_heights
             && self.world.clients().last().is_some_and(|requester| {
@@ -198,10 +218,19 @@ impl Simulation {
     /// Nothing honest will come of it: it is open, and every honest agent that could do it has
     /// failed on it before; or a liar has it, and keeps it by being heard.
     fn is_hopeless(&self, task: &TaskView) -> bool {
-        let agents = || self.world.clients().iter().filter(|client| client.plan().is_some());
+        let agents = || {
+            self.world
+                .clients()
+                .iter()
+                .filter(|client| client.plan().is_some())
+        };
         let able = |agent: &&Client| {
             agent.is_correct()
-                && task.spec.requires.labels.is_subset(&agent.attested().labels)
+                && task
+                    .spec
+                    .requires
+                    .labels
+                    .is_subset(&agent.attested().labels)
                 && !task.excluded.contains(&agent.public_key())
         };
         match task.state.assignee() {
@@ -214,12 +243,19 @@ impl Simulation {
 
     fn report(self) -> Report {
         let watched = (self.coverage, self.service);
-        Report::new(&self.world, self.steps, watched, (self.violations, self.tail))
+        Report::new(
+            &self.world,
+            self.steps,
+            watched,
+            (self.violations, self.tail),
+        )
     }
 }
 
 impl std::fmt::Debug for Simulation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Simulation").field("steps", &self.steps).finish_non_exhaustive()
+        f.debug_struct("Simulation")
+            .field("steps", &self.steps)
+            .finish_non_exhaustive()
     }
 }

@@ -13,12 +13,28 @@ const TRIES: usize = 48;
 /// The round that a clearing of these bids is.
 pub(crate) fn round(standing: &StandingBids, ties: TieSeed) -> Round {
     let tasks = standing.tasks.iter();
-    let tasks = tasks.map(|of| Task { id: of.task, demand: of.demand.clone(), limit: of.limit });
+    let tasks = tasks.map(|of| Task {
+        id: of.task,
+        demand: of.demand.clone(),
+        limit: of.limit,
+    });
     let bidders = standing.bidders.iter();
-    let bidders = bidders.map(|of| Bidder { agent: of.agent, budget: of.budget.clone() });
+    let bidders = bidders.map(|of| Bidder {
+        agent: of.agent,
+        budget: of.budget.clone(),
+    });
     let bids = standing.bids.iter().filter(|bid| bid.excluded.is_none());
-    let bids = bids.filter_map(|of| Some(Bid { task: of.task, agent: of.agent, price: of.price? }));
-    let solutions = standing.solutions.iter().map(|solution| solution.pairs.clone());
+    let bids = bids.filter_map(|of| {
+        Some(Bid {
+            task: of.task,
+            agent: of.agent,
+            price: of.price?,
+        })
+    });
+    let solutions = standing
+        .solutions
+        .iter()
+        .map(|solution| solution.pairs.clone());
     Round {
         tasks: tasks.collect(),
         bidders: bidders.collect(),
@@ -45,11 +61,17 @@ pub(crate) fn improved(round: &Round, dice: &mut Dice) -> Option<Vec<Pair>> {
 
 /// Gives each task, in this order, to the cheapest bid that still fits; ties by M-14.
 fn greedy(round: &Round, order: &[&Task]) -> Vec<Pair> {
-    let mut left: Vec<(PublicKey, Amounts)> =
-        round.bidders.iter().map(|bidder| (bidder.agent, bidder.budget.clone())).collect();
+    let mut left: Vec<(PublicKey, Amounts)> = round
+        .bidders
+        .iter()
+        .map(|bidder| (bidder.agent, bidder.budget.clone()))
+        .collect();
     let mut pairs = Vec::new();
     for task in order {
-        let bids = round.bids_on(&task.id).iter().filter(|bid| bid.price <= task.limit);
+        let bids = round
+            .bids_on(&task.id)
+            .iter()
+            .filter(|bid| bid.price <= task.limit);
         let mut bids: Vec<&Bid> = bids.collect();
         bids.sort_by_cached_key(|bid| (bid.price, round.ties.key(&task.id, &bid.agent)));
         for bid in bids {
@@ -57,7 +79,10 @@ fn greedy(round: &Round, order: &[&Task]) -> Vec<Pair> {
             let Some((_, budget)) = budget else { continue };
             if eligibility::fits(&task.demand, budget) {
                 take(budget, &task.demand);
-                pairs.push(Pair { task: task.id, agent: bid.agent });
+                pairs.push(Pair {
+                    task: task.id,
+                    agent: bid.agent,
+                });
                 break;
             }
         }

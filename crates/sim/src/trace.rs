@@ -31,14 +31,29 @@ pub struct Line {
 impl Line {
     pub(crate) fn of(world: &World, step: u64, seen: &Seen) -> Self {
         let (who, text) = describe(seen);
-        Self { at_ms: world.now(), step, what: seen.name(), who, text }
+        Self {
+            at_ms: world.now(),
+            step,
+            what: seen.name(),
+            who,
+            text,
+        }
     }
 }
 
 impl std::fmt::Display for Line {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { at_ms, step, what, who, text } = self;
-        write!(f, "{at_ms:>8} ms  step {step:<8} {who:<4} {what:<11} {text}")
+        let Self {
+            at_ms,
+            step,
+            what,
+            who,
+            text,
+        } = self;
+        write!(
+            f,
+            "{at_ms:>8} ms  step {step:<8} {who:<4} {what:<11} {text}"
+        )
     }
 }
 
@@ -62,17 +77,33 @@ impl Tail {
 fn describe(seen: &Seen) -> (String, String) {
     let v = |at: &usize| format!("v{at}");
     match seen {
-        Seen::Signed { validator, statement } => {
+        Seen::Signed {
+            validator,
+            statement,
+        } => {
             let said = &statement.statement;
             let block = said.block.map_or("nil".to_owned(), |block| block.short());
             let text = format!("{}/{} {:?} {block}", said.height, said.round, said.kind);
             (v(validator), text)
         }
-        Seen::Accused { validator, height, evidence } => {
+        Seen::Accused {
+            validator,
+            height,
+            evidence,
+        } => {
             let culprit = evidence.culprit();
-            (v(validator), format!("holds evidence against {culprit:?} at height {height}"))
+            (
+                v(validator),
+                format!("holds evidence against {culprit:?} at height {height}"),
+            )
         }
-        Seen::Committed { validator, round, block, committed, .. } => {
+        Seen::Committed {
+            validator,
+            round,
+            block,
+            committed,
+            ..
+        } => {
             let (header, outcomes) = (&block.header, committed.outcomes.len());
             let text = format!(
                 "{}/{round} {} of {}, {} operations, {outcomes} outcomes",
@@ -83,16 +114,25 @@ fn describe(seen: &Seen) -> (String, String) {
             );
             (v(validator), text)
         }
-        Seen::Started { validator, height, guarded, .. } => {
-            (v(validator), format!("at height {height}, guard at {guarded:?}"))
-        }
+        Seen::Started {
+            validator,
+            height,
+            guarded,
+            ..
+        } => (
+            v(validator),
+            format!("at height {height}, guard at {guarded:?}"),
+        ),
         Seen::Stopped { validator, why }
         | Seen::Unopened { validator, why }
         | Seen::Halted { validator, why } => (v(validator), why.clone()),
         Seen::Damaged { validator, .. } => (v(validator), "a frame was not as sent".to_owned()),
         Seen::Submitted { client, operation } => {
             let payload = &operation.payload;
-            (format!("c{client}"), format!("{} #{}", payload.body.name(), payload.sequence))
+            (
+                format!("c{client}"),
+                format!("{} #{}", payload.body.name(), payload.sequence),
+            )
         }
         Seen::Certificate { validator, bytes } => (v(validator), format!("{} bytes", bytes.len())),
         Seen::Learned { client, event } => {
@@ -105,9 +145,10 @@ fn describe(seen: &Seen) -> (String, String) {
             };
             (format!("c{client}"), text)
         }
-        Seen::Fault { name, place } => {
-            (String::new(), place.map_or((*name).to_owned(), |place| format!("{name} {place:?}")))
-        }
+        Seen::Fault { name, place } => (
+            String::new(),
+            place.map_or((*name).to_owned(), |place| format!("{name} {place:?}")),
+        ),
         Seen::Healed => (String::new(), "nothing new goes wrong from here".to_owned()),
     }
 }

@@ -17,7 +17,11 @@ const FASTER: u64 = 3;
 
 /// A calm run.
 fn plan(seed: u64) -> Plan {
-    let size = Size { tasks: TASKS, heights: HEIGHTS, ..Size::default() };
+    let size = Size {
+        tasks: TASKS,
+        heights: HEIGHTS,
+        ..Size::default()
+    };
     let mut plan = Profile::Calm.plan(seed, size);
     plan.tasks.iter_mut().for_each(|task| task.at /= FASTER);
     plan
@@ -29,8 +33,14 @@ fn with_liar(lie: LieKind) -> Plan {
     plan.validators[1].lie = Some(lie);
     if lie == LieKind::FalsePolka {
         // While one of the others is not heard, blocks need more than one round.
-        let fault = Fault::Mute { validators: vec![0] };
-        plan.faults.push(TimedFault { at: 500, lasts: 2_500, fault });
+        let fault = Fault::Mute {
+            validators: vec![0],
+        };
+        plan.faults.push(TimedFault {
+            at: 500,
+            lasts: 2_500,
+            fault,
+        });
     }
     plan
 }
@@ -73,7 +83,11 @@ fn bears(plan: Plan, lie: &'static str) -> Result<Report, String> {
 
 /// Tasks that an agent may win and keep, never done: it is heard from.
 fn kept(lie: &str) -> u64 {
-    if lie == Manner::BidSpammer.name() { 3 } else { 0 }
+    if lie == Manner::BidSpammer.name() {
+        3
+    } else {
+        0
+    }
 }
 
 /// Whether a lie convicts who tells it, in a calm run of this length; `None` where chance decides.
@@ -135,7 +149,10 @@ fn refusals(plan: Plan) -> String {
 #[test]
 fn the_swarm_bears_every_manner_of_an_agent() {
     let mut broken = Vec::new();
-    for manner in Manner::ALL.into_iter().filter(|manner| *manner != Manner::Honest) {
+    for manner in Manner::ALL
+        .into_iter()
+        .filter(|manner| *manner != Manner::Honest)
+    {
         let name = manner.name();
         if let Err(how) = bears(with_manner(manner), name) {
             broken.push(format!("{name}: {how}"));

@@ -15,16 +15,28 @@ const LOST_MS: u64 = 3_000;
 
 /// A calm run of so many validators in which these faults happen together.
 fn plan(validators: usize, faults: impl IntoIterator<Item = Fault>) -> Plan {
-    let size = Size { validators, tasks: 8, heights: 20, ..Size::default() };
+    let size = Size {
+        validators,
+        tasks: 8,
+        heights: 20,
+        ..Size::default()
+    };
     let mut plan = Profile::Calm.plan(5, size);
-    let timed = |fault| TimedFault { at: LOST_MS, lasts: 500, fault };
+    let timed = |fault| TimedFault {
+        at: LOST_MS,
+        lasts: 500,
+        fault,
+    };
     plan.faults = faults.into_iter().map(timed).collect();
     plan.patience = 20_000;
     plan
 }
 
 fn wiped(validators: usize) -> Plan {
-    plan(validators, [0, 1].map(|validator| Fault::Wipe { validator }))
+    plan(
+        validators,
+        [0, 1].map(|validator| Fault::Wipe { validator }),
+    )
 }
 
 fn until(simulation: &mut Simulation, time_ms: u64) {
@@ -38,7 +50,12 @@ fn two_wiped_validators_of_seven_come_back() {
     let mut simulation = Simulation::new(wiped(7)).unwrap();
     until(&mut simulation, LOST_MS + 5_000);
     for host in simulation.world().validators() {
-        assert_eq!(host.replica().unwrap().standing(), Standing::Votes, "{}", host.index());
+        assert_eq!(
+            host.replica().unwrap().standing(),
+            Standing::Votes,
+            "{}",
+            host.index()
+        );
     }
     let report = simulation.run();
     assert!(report.holds(), "{:?}", report.violations);
@@ -49,7 +66,11 @@ fn the_example_with_two_wiped_disks_holds() {
     let text = include_str!("../../../examples/sim/two-wiped.toml");
     let plan = Scenario::parse(text).unwrap().plan(3, None).unwrap();
     let report = Simulation::new(plan).unwrap().run();
-    assert!(report.holds() && report.faults["wipe"] == 2, "{:?}", report.violations);
+    assert!(
+        report.holds() && report.faults["wipe"] == 2,
+        "{:?}",
+        report.violations
+    );
 }
 
 #[test]
@@ -58,14 +79,33 @@ fn two_wiped_validators_of_four_wait_and_say_so() {
     until(&mut simulation, LOST_MS + 2_000);
     let height = simulation.height();
     until(&mut simulation, LOST_MS + 20_000);
-    assert!(simulation.violations().is_empty(), "{:?}", simulation.violations());
-    assert_eq!(simulation.height(), height, "a block was decided by half of the power");
+    assert!(
+        simulation.violations().is_empty(),
+        "{:?}",
+        simulation.violations()
+    );
+    assert_eq!(
+        simulation.height(),
+        height,
+        "a block was decided by half of the power"
+    );
     let standings = simulation.world().validators().iter();
-    let standings: Vec<_> = standings.map(|host| host.replica().unwrap().standing()).collect();
+    let standings: Vec<_> = standings
+        .map(|host| host.replica().unwrap().standing())
+        .collect();
     let waits = Standing::Rejoins { heard: 2, total: 4 };
     assert_eq!(standings, [waits, waits, Standing::Votes, Standing::Votes]);
-    let broken: Vec<u8> = simulation.run().violations.iter().map(|found| found.invariant).collect();
-    assert_eq!(broken, [10, 11], "what says that it goes on, and nothing else");
+    let broken: Vec<u8> = simulation
+        .run()
+        .violations
+        .iter()
+        .map(|found| found.invariant)
+        .collect();
+    assert_eq!(
+        broken,
+        [10, 11],
+        "what says that it goes on, and nothing else"
+    );
 }
 
 #[test]
@@ -76,11 +116,18 @@ fn a_lost_log_costs_its_validator_a_height_and_nobody_else_anything() {
         let plan = plan(4, [Fault::LogLost { validator }]);
         let simulation = Simulation::new(plan).unwrap();
         let is_found = |line: &Line| line.what == "unopened" && line.text.contains("log");
-        let trace =
-            move |line: &Line| found.borrow_mut().extend(is_found(line).then_some(line.at_ms));
+        let trace = move |line: &Line| {
+            found
+                .borrow_mut()
+                .extend(is_found(line).then_some(line.at_ms))
+        };
         let report = simulation.traced(trace).run();
         assert!(report.holds(), "{:?}", report.violations);
         assert_eq!(report.faults["log-lost"], 1);
-        assert_eq!(lines.borrow().len(), 1, "{validator} did not notice that its log was gone");
+        assert_eq!(
+            lines.borrow().len(),
+            1,
+            "{validator} did not notice that its log was gone"
+        );
     }
 }

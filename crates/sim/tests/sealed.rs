@@ -46,5 +46,8 @@ fn m27_who_defaulted_commits_again_when_its_bar_is_over() {
     assert!(report.holds(), "{:?}", report.violations);
     // One default, one commitment too early, one that is opened.
     let count = |what: &str| report.outcomes.get(what).copied().unwrap_or(0);
-    assert_eq!((count("refused"), count("sealed"), count("completed")), (2, 3, 1));
+    assert_eq!(
+        (count("refused"), count("sealed"), count("completed")),
+        (2, 3, 1)
+    );
 }

@@ -88,7 +88,11 @@ fn m31_better_solutions_are_taken_in_open_and_sealed_markets() {
         let mut plan = plan();
         plan.market.reveal_ms = reveal_ms;
         let (report, _) = run(plan);
-        assert!(count(&report, "bettered") > 0, "{reveal_ms:?}: {:?}", report.outcomes);
+        assert!(
+            count(&report, "bettered") > 0,
+            "{reveal_ms:?}: {:?}",
+            report.outcomes
+        );
         assert!(report.completed_tasks > 15, "{}", report.completed_tasks);
     }
 }
@@ -105,7 +109,9 @@ fn m29_what_does_not_hold_is_refused_for_every_reason_there_is() {
         "not_better",
         "over_budget",
     ];
-    let missing = reasons.into_iter().filter(|reason| !learned.contains(reason));
+    let missing = reasons
+        .into_iter()
+        .filter(|reason| !learned.contains(reason));
     let missing: Vec<&str> = missing.collect();
     assert!(missing.is_empty(), "{missing:?}");
     assert!(count(&report, "canceled") > 0, "{:?}", report.outcomes);
@@ -115,9 +121,16 @@ fn m29_what_does_not_hold_is_refused_for_every_reason_there_is() {
 #[test]
 fn m28_without_solutions_the_market_clears_as_well() {
     let mut plan = plan();
-    plan.agents.iter_mut().for_each(|agent| agent.solves = false);
-    plan.agents.iter_mut().for_each(|agent| agent.manner = Manner::Honest);
+    plan.agents
+        .iter_mut()
+        .for_each(|agent| agent.solves = false);
+    plan.agents
+        .iter_mut()
+        .for_each(|agent| agent.manner = Manner::Honest);
     let (report, _) = run(plan);
-    assert_eq!((count(&report, "solved"), count(&report, "bettered")), (0, 0));
+    assert_eq!(
+        (count(&report, "solved"), count(&report, "bettered")),
+        (0, 0)
+    );
     assert_eq!(report.completed_tasks, 16);
 }

@@ -51,7 +51,12 @@ fn run(scenarios: &Scenarios, withheld: Withheld) -> TwinsReport {
 fn assert_exhausted(space: &Space, report: &TwinsReport) {
     assert_eq!(report.violations, []);
     assert_eq!(report.scenarios as u128, space.canonical().unwrap());
-    let reached = [report.decided, report.locked, report.reproposed, report.conflicts];
+    let reached = [
+        report.decided,
+        report.locked,
+        report.reproposed,
+        report.conflicts,
+    ];
     assert!(reached.iter().all(|count| *count > 0), "{report:?}");
     assert!(report.convicted >= report.conflicts);
 }
@@ -64,7 +69,12 @@ fn every_scenario_of_two_rounds_holds() {
 #[test]
 fn scenarios_by_dice_hold() {
     let many = if is_soak() { 100 } else { 1 };
-    let four = Space { rounds: 5, groups: 3, precommits: Precommits::Any, ..FOUR };
+    let four = Space {
+        rounds: 5,
+        groups: 3,
+        precommits: Precommits::Any,
+        ..FOUR
+    };
     for (space, count) in [(four, 80), (SEVEN, 8)] {
         let scenarios = space.sample(7, count * many).unwrap();
         for withheld in [Withheld::Lost, Withheld::Late] {
@@ -91,7 +101,11 @@ fn the_long_way_every_scenario_of_more_rounds_holds() {
     assert_exhausted(&late, &run_all(&late, Withheld::Late));
     let three_groups = Space { groups: 3, ..FOUR };
     assert_exhausted(&three_groups, &run_all(&three_groups, Withheld::Lost));
-    let twin_leads = Space { rounds: 4, leaders: Leaders::Twins, ..FOUR };
+    let twin_leads = Space {
+        rounds: 4,
+        leaders: Leaders::Twins,
+        ..FOUR
+    };
     assert_exhausted(&twin_leads, &run_all(&twin_leads, Withheld::Lost));
     let three_rounds = Space { rounds: 3, ..FOUR };
     assert_exhausted(&three_rounds, &run_all(&three_rounds, Withheld::Lost));
@@ -116,10 +130,18 @@ fn two_twins_of_four_break_agreement() {
     space.visit(run).unwrap();
     println!("{report:?}");
     assert!(!report.tolerated);
-    assert!(report.violations.iter().any(|violation| violation.how.contains("commit")));
+    assert!(
+        report
+            .violations
+            .iter()
+            .any(|violation| violation.how.contains("commit"))
+    );
     let split = r#"{"num_nodes": 4, "num_twins": 2, "partitions": 2, "rounds": 1, "scenarios":
         [[{"leader": 0, "partitions": [[0, 1, 2], [3, 4, 5]]}]]}"#;
-    let report = Scenarios::parse(split).unwrap().run(Withheld::Lost, |_| true).unwrap();
+    let report = Scenarios::parse(split)
+        .unwrap()
+        .run(Withheld::Lost, |_| true)
+        .unwrap();
     assert_eq!(report.violations.len(), 1, "{report:?}");
 }
 
@@ -127,20 +149,69 @@ fn two_twins_of_four_break_agreement() {
 /// where it is small by enumeration too.
 #[test]
 fn renaming_leaves_out_what_differs_in_names_only() {
-    let along = Space { precommits: Precommits::Along, ..FOUR };
-    let twin = Space { leaders: Leaders::Twins, ..FOUR };
+    let along = Space {
+        precommits: Precommits::Along,
+        ..FOUR
+    };
+    let twin = Space {
+        leaders: Leaders::Twins,
+        ..FOUR
+    };
     let table = [
-        ("one round, 2 groups", Space { rounds: 1, ..along.clone() }),
+        (
+            "one round, 2 groups",
+            Space {
+                rounds: 1,
+                ..along.clone()
+            },
+        ),
         ("2 rounds, 2 groups", along.clone()),
-        ("3 rounds, 2 groups", Space { rounds: 3, ..along.clone() }),
-        ("4 rounds, 2 groups", Space { rounds: 4, ..along.clone() }),
-        ("4 rounds, 3 groups", Space { rounds: 4, groups: 3, ..along }),
+        (
+            "3 rounds, 2 groups",
+            Space {
+                rounds: 3,
+                ..along.clone()
+            },
+        ),
+        (
+            "4 rounds, 2 groups",
+            Space {
+                rounds: 4,
+                ..along.clone()
+            },
+        ),
+        (
+            "4 rounds, 3 groups",
+            Space {
+                rounds: 4,
+                groups: 3,
+                ..along
+            },
+        ),
         ("2 rounds, 2 groups, precommits", FOUR),
-        ("2 rounds, 3 groups, precommits", Space { groups: 3, ..FOUR }),
-        ("3 rounds, 2 groups, precommits", Space { rounds: 3, ..FOUR }),
-        ("4 rounds, 2 groups, precommits", Space { rounds: 4, ..FOUR }),
-        ("3 rounds, 2 groups, precommits, the twin leads", Space { rounds: 3, ..twin.clone() }),
-        ("4 rounds, 2 groups, precommits, the twin leads", Space { rounds: 4, ..twin }),
+        (
+            "2 rounds, 3 groups, precommits",
+            Space { groups: 3, ..FOUR },
+        ),
+        (
+            "3 rounds, 2 groups, precommits",
+            Space { rounds: 3, ..FOUR },
+        ),
+        (
+            "4 rounds, 2 groups, precommits",
+            Space { rounds: 4, ..FOUR },
+        ),
+        (
+            "3 rounds, 2 groups, precommits, the twin leads",
+            Space {
+                rounds: 3,
+                ..twin.clone()
+            },
+        ),
+        (
+            "4 rounds, 2 groups, precommits, the twin leads",
+            Space { rounds: 4, ..twin },
+        ),
     ];
     for (name, space) in table {
         let (generated, canonical) = (space.generated().unwrap(), space.canonical().unwrap());
@@ -177,20 +248,61 @@ fn the_example_holds_and_repeats() {
 #[test]
 fn what_is_wrong_with_a_file_is_said() {
     let file = |head: &str, scenarios: &str| {
-        Scenarios::parse(&format!("{{{head}, \"rounds\": 1, \"scenarios\": {scenarios}}}"))
+        Scenarios::parse(&format!(
+            "{{{head}, \"rounds\": 1, \"scenarios\": {scenarios}}}"
+        ))
     };
     let head = "\"num_nodes\": 4, \"num_twins\": 1, \"partitions\": 1";
     let table = [
-        (file(head, "[[{\"leader\": 4, \"partitions\": []}]]"), "leader 4"),
-        (file(head, "[[{\"leader\": 0, \"partitions\": [[5]]}]]"), "host 5"),
-        (file(head, "[[{\"leader\": 0, \"partitions\": [[1, 1]]}]]"), "host 1"),
-        (file(head, "[[{\"leader\": 0, \"partitions\": [[1], [2]]}]]"), "1 groups"),
-        (file(head, "[[{\"leader\": 0, \"partitions\": [], \"precommits\": [[9]]}]]"), "host 9"),
+        (
+            file(head, "[[{\"leader\": 4, \"partitions\": []}]]"),
+            "leader 4",
+        ),
+        (
+            file(head, "[[{\"leader\": 0, \"partitions\": [[5]]}]]"),
+            "host 5",
+        ),
+        (
+            file(head, "[[{\"leader\": 0, \"partitions\": [[1, 1]]}]]"),
+            "host 1",
+        ),
+        (
+            file(head, "[[{\"leader\": 0, \"partitions\": [[1], [2]]}]]"),
+            "1 groups",
+        ),
+        (
+            file(
+                head,
+                "[[{\"leader\": 0, \"partitions\": [], \"precommits\": [[9]]}]]",
+            ),
+            "host 9",
+        ),
         (file(head, "[[]]"), "`rounds` is 1"),
-        (file(head, "[[{\"leader\": 0, \"partitions\": [], \"x\": 1}]]"), "unknown field `x`"),
-        (file("\"num_nodes\": 17, \"num_twins\": 1, \"partitions\": 1", "[]"), "1 to 16"),
-        (file("\"num_nodes\": 4, \"num_twins\": 5, \"partitions\": 1", "[]"), "0 to 4"),
-        (file("\"num_nodes\": 4, \"num_twins\": 1, \"partitions\": 0", "[]"), "1 to 5"),
+        (
+            file(head, "[[{\"leader\": 0, \"partitions\": [], \"x\": 1}]]"),
+            "unknown field `x`",
+        ),
+        (
+            file(
+                "\"num_nodes\": 17, \"num_twins\": 1, \"partitions\": 1",
+                "[]",
+            ),
+            "1 to 16",
+        ),
+        (
+            file(
+                "\"num_nodes\": 4, \"num_twins\": 5, \"partitions\": 1",
+                "[]",
+            ),
+            "0 to 4",
+        ),
+        (
+            file(
+                "\"num_nodes\": 4, \"num_twins\": 1, \"partitions\": 0",
+                "[]",
+            ),
+            "1 to 5",
+        ),
     ];
     for (parsed, wanted) in table {
         let said = parsed.unwrap_err().to_string();

@@ -47,11 +47,25 @@ impl Blocks {
         }
         let Some(found) = found else {
             let log = LogFile::create(context, &BLOCKS, BLOCKS_NAME, Progress::at(1, 0))?;
-            return Ok((Self { context: context.clone(), log, offsets: Vec::new() }, None));
+            return Ok((
+                Self {
+                    context: context.clone(),
+                    log,
+                    offsets: Vec::new(),
+                },
+                None,
+            ));
         };
         let (log, cut) =
             LogFile::recover(context, &BLOCKS, BLOCKS_NAME, found.opened, found.scanned)?;
-        Ok((Self { context: context.clone(), log, offsets: found.offsets }, cut))
+        Ok((
+            Self {
+                context: context.clone(),
+                log,
+                offsets: found.offsets,
+            },
+            cut,
+        ))
     }
 
     /// Adds the block of the next height. It can be read at once and is durable after
@@ -65,7 +79,10 @@ impl Blocks {
     pub fn append(&mut self, height: u64, block: &[u8], proof: &[u8]) -> Result<(), StoreError> {
         let expected = self.last_height().saturating_add(1);
         if height != expected {
-            return Err(StoreError::WrongHeight { expected, found: height });
+            return Err(StoreError::WrongHeight {
+                expected,
+                found: height,
+            });
         }
         // A length cut short here belongs to a block that `append` refuses.
         let length = (block.len() as u32).to_le_bytes();
@@ -89,7 +106,9 @@ impl Blocks {
     /// # Errors
     /// The disk failed, or the record is no longer what was written.
     pub fn get(&self, height: u64) -> Result<Option<StoredBlock>, StoreError> {
-        let index = height.checked_sub(1).and_then(|index| usize::try_from(index).ok());
+        let index = height
+            .checked_sub(1)
+            .and_then(|index| usize::try_from(index).ok());
         let Some(&offset) = index.and_then(|index| self.offsets.get(index)) else {
             return Ok(None);
         };
@@ -98,7 +117,11 @@ impl Blocks {
         let Some((block, proof)) = stored else {
             return Err(damaged(&*self.context.disk, BLOCKS_NAME, offset));
         };
-        Ok(Some(StoredBlock { height, block: block.to_vec(), proof: proof.to_vec() }))
+        Ok(Some(StoredBlock {
+            height,
+            block: block.to_vec(),
+            proof: proof.to_vec(),
+        }))
     }
 
     /// The highest height that was appended; 0 if there is none.
@@ -135,8 +158,14 @@ pub(crate) fn scan_blocks(context: &Context) -> Result<Option<FoundBlocks>, Stor
     };
     let mut offsets = Vec::new();
     let start = Progress::at(1, 0);
-    let scanned = scan_log(context, BLOCKS_NAME, &opened, start, |at, _| offsets.push(at))?;
-    Ok(Some(FoundBlocks { opened, scanned, offsets }))
+    let scanned = scan_log(context, BLOCKS_NAME, &opened, start, |at, _| {
+        offsets.push(at)
+    })?;
+    Ok(Some(FoundBlocks {
+        opened,
+        scanned,
+        offsets,
+    }))
 }
 
 /// Block and proof in a payload.

@@ -42,7 +42,9 @@ type Hook = dyn FnMut(&'static str) + Send;
 impl CrashPoints {
     /// Calls `hook` with the name of each point that is passed.
     pub fn new(hook: impl FnMut(&'static str) + Send + 'static) -> Self {
-        Self { hook: Some(Arc::new(Mutex::new(hook))) }
+        Self {
+            hook: Some(Arc::new(Mutex::new(hook))),
+        }
     }
 
     pub(crate) fn pass(&self, point: &'static str) {
@@ -55,6 +57,8 @@ impl CrashPoints {
 
 impl fmt::Debug for CrashPoints {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CrashPoints").field("set", &self.hook.is_some()).finish()
+        f.debug_struct("CrashPoints")
+            .field("set", &self.hook.is_some())
+            .finish()
     }
 }

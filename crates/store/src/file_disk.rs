@@ -69,7 +69,11 @@ impl Disk for FileDisk {
     fn sync_dir(&self, dir: &str) -> io::Result<()> {
         let path = self.root.join(dir);
         sync_folder(&path)?;
-        if dir.is_empty() { Ok(()) } else { sync_folder(&self.root) }
+        if dir.is_empty() {
+            Ok(())
+        } else {
+            sync_folder(&self.root)
+        }
     }
 
     fn lock(&self) -> io::Result<FolderLock> {
@@ -87,7 +91,11 @@ impl Disk for FileDisk {
     }
 
     fn path(&self, name: &str) -> String {
-        let path = if name.is_empty() { self.root.clone() } else { self.root.join(name) };
+        let path = if name.is_empty() {
+            self.root.clone()
+        } else {
+            self.root.join(name)
+        };
         path.display().to_string()
     }
 }
@@ -145,7 +153,10 @@ fn owner_only() -> OpenOptions {
 #[cfg(unix)]
 fn make_folder(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
 }
 
 #[cfg(not(unix))]

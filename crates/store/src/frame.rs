@@ -70,7 +70,11 @@ impl Header {
         let (version, header) = Self::decode_fields(bytes)
             .filter(|(_, header)| header.magic == *magic)
             .ok_or(HeaderFault::Damaged)?;
-        if version == VERSION { Ok(header) } else { Err(HeaderFault::Version(version)) }
+        if version == VERSION {
+            Ok(header)
+        } else {
+            Err(HeaderFault::Version(version))
+        }
     }
 
     /// Version and content of what has a right checksum.
@@ -82,7 +86,15 @@ impl Header {
         let mut fields = Fields(body);
         let (magic, version) = (fields.take()?, fields.u32()?);
         let (salt, swarm, first_sequence) = (fields.u32()?, fields.take()?, fields.u64()?);
-        Some((version, Self { magic, salt, swarm, first_sequence }))
+        Some((
+            version,
+            Self {
+                magic,
+                salt,
+                swarm,
+                first_sequence,
+            },
+        ))
     }
 }
 

@@ -91,8 +91,15 @@ impl SigningGuard {
     pub fn create(disk: &dyn Disk, key: &[u8; 32], swarm: &[u8; 32]) -> Result<(), GuardError> {
         let _lock = take_lock(disk)?;
         expect_missing(disk)?;
-        let owner = Owner { key: *key, swarm: *swarm };
-        Ok(write_whole(disk, GUARD_NAME, &owner.fresh_file(Position::default()))?)
+        let owner = Owner {
+            key: *key,
+            swarm: *swarm,
+        };
+        Ok(write_whole(
+            disk,
+            GUARD_NAME,
+            &owner.fresh_file(Position::default()),
+        )?)
     }
 
     /// That there is no guard in the folder of `store`, not even a damaged one: only then may its
@@ -113,8 +120,15 @@ impl SigningGuard {
         let (context, _) = store.shared();
         let disk = &*context.disk;
         expect_missing(disk)?;
-        let owner = Owner { key: *key, swarm: context.config.swarm };
-        write_whole(disk, GUARD_NAME, &owner.fresh_file(Position::last_below(height)))?;
+        let owner = Owner {
+            key: *key,
+            swarm: context.config.swarm,
+        };
+        write_whole(
+            disk,
+            GUARD_NAME,
+            &owner.fresh_file(Position::last_below(height)),
+        )?;
         Self::open(store, key)
     }
 
@@ -142,8 +156,15 @@ impl SigningGuard {
         let opened = disk.open(GUARD_NAME, OpenMode::Existing);
         let file = opened.map_err(failed(disk, Operation::Open, GUARD_NAME))?;
         let (points, state) = (context.points.clone(), recovered.state);
-        let mut guard =
-            Self { file, path, points, seed, state, poisoned: false, _lock: lock.clone() };
+        let mut guard = Self {
+            file,
+            path,
+            points,
+            seed,
+            state,
+            poisoned: false,
+            _lock: lock.clone(),
+        };
         guard.settle(&recovered.to_heal)?;
         Ok(guard)
     }
@@ -161,14 +182,21 @@ impl SigningGuard {
         self.check_sound()?;
         if bytes.len() > MAX_INTENT_BYTES {
             let limit = MAX_INTENT_BYTES as u64;
-            return Err(StoreError::TooLarge { bytes: bytes.len() as u64, limit }.into());
+            return Err(StoreError::TooLarge {
+                bytes: bytes.len() as u64,
+                limit,
+            }
+            .into());
         }
         let last = self.state.position;
         if position == last && self.state.bytes.as_deref() == Some(bytes) {
             return Ok(Permission::AlreadySigned);
         }
         if position <= last {
-            return Err(GuardError::Refused { asked: position, last });
+            return Err(GuardError::Refused {
+                asked: position,
+                last,
+            });
         }
         self.advance(position, Some(bytes.to_vec()))?;
         Ok(Permission::Fresh)
@@ -212,7 +240,11 @@ impl SigningGuard {
     pub fn permits_from(&self) -> u64 {
         let last = self.state.position;
         let next = last.height.saturating_add(1);
-        if last == Position::last_below(next) { next } else { last.height }
+        if last == Position::last_below(next) {
+            next
+        } else {
+            last.height
+        }
     }
 
     /// After opening: makes what was read durable, in both its slots. A pair of which neither slot
@@ -229,7 +261,11 @@ impl SigningGuard {
     /// Writes the next generation and syncs it.
     fn advance(&mut self, position: Position, bytes: Option<Vec<u8>>) -> Result<(), GuardError> {
         let generation = self.state.generation.wrapping_add(1);
-        let state = State { generation, position, bytes };
+        let state = State {
+            generation,
+            position,
+            bytes,
+        };
         let slot = state.encode(self.seed);
         let [first, second] = state.offsets();
         self.points.pass("guard.write.before");
@@ -254,12 +290,18 @@ impl SigningGuard {
     ) -> Result<(), GuardError> {
         self.poisoned |= result.is_err();
         let path = &self.path;
-        Ok(result.map_err(|source| StoreError::Disk { operation, path: path.clone(), source })?)
+        Ok(result.map_err(|source| StoreError::Disk {
+            operation,
+            path: path.clone(),
+            source,
+        })?)
     }
 
     fn check_sound(&self) -> Result<(), StoreError> {
         if self.poisoned {
-            return Err(StoreError::Poisoned { path: self.path.clone() });
+            return Err(StoreError::Poisoned {
+                path: self.path.clone(),
+            });
         }
         Ok(())
     }
@@ -268,21 +310,31 @@ impl SigningGuard {
 impl Position {
     /// The greatest one below a height.
     fn last_below(height: u64) -> Self {
-        let end = |below| Self { height: below, round: u32::MAX, step: u8::MAX };
+        let end = |below| Self {
+            height: below,
+            round: u32::MAX,
+            step: u8::MAX,
+        };
         height.checked_sub(1).map_or(Self::default(), end)
     }
 }
 
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "height {}, round {}, step {}", self.height, self.round, self.step)
+        write!(
+            f,
+            "height {}, round {}, step {}",
+            self.height, self.round, self.step
+        )
     }
 }
 
 fn expect_missing(disk: &dyn Disk) -> Result<(), GuardError> {
     let names = disk.list("").map_err(failed(disk, Operation::List, ""))?;
     match names.iter().any(|name| name == GUARD_NAME) {
-        true => Err(GuardError::Exists { path: disk.path(GUARD_NAME) }),
+        true => Err(GuardError::Exists {
+            path: disk.path(GUARD_NAME),
+        }),
         false => Ok(()),
     }
 }
@@ -290,7 +342,9 @@ fn expect_missing(disk: &dyn Disk) -> Result<(), GuardError> {
 /// Takes the lock of a folder.
 pub(crate) fn take_lock(disk: &dyn Disk) -> Result<FolderLock, StoreError> {
     disk.lock().map_err(|error| match error.kind() {
-        std::io::ErrorKind::WouldBlock => StoreError::Locked { path: disk.path("") },
+        std::io::ErrorKind::WouldBlock => StoreError::Locked {
+            path: disk.path(""),
+        },
         _ => failed(disk, Operation::Lock, "lock")(error),
     })
 }
@@ -306,15 +360,29 @@ fn check_owner(
         Ok(owner) => owner,
         Err(GuardFault::Damaged) => return Err(GuardError::Damaged { path }),
         Err(GuardFault::Version(found)) => {
-            return Err(StoreError::Unsupported { path, found, supported: VERSION }.into());
+            return Err(StoreError::Unsupported {
+                path,
+                found,
+                supported: VERSION,
+            }
+            .into());
         }
     };
     if owner.key != *key {
-        return Err(GuardError::WrongKey { path, expected: *key, found: owner.key });
+        return Err(GuardError::WrongKey {
+            path,
+            expected: *key,
+            found: owner.key,
+        });
     }
     if owner.swarm != *swarm {
         let (expected, found) = (*swarm, owner.swarm);
-        return Err(StoreError::WrongSwarm { path, expected, found }.into());
+        return Err(StoreError::WrongSwarm {
+            path,
+            expected,
+            found,
+        }
+        .into());
     }
     Ok(owner)
 }

@@ -50,7 +50,11 @@ impl Owner {
     /// what has a wrong checksum is damaged, whatever version it seems to be.
     pub(crate) fn decode(file: &[u8]) -> Result<Self, GuardFault> {
         let (version, owner) = Self::decode_fields(file).ok_or(GuardFault::Damaged)?;
-        if version == VERSION { Ok(owner) } else { Err(GuardFault::Version(version)) }
+        if version == VERSION {
+            Ok(owner)
+        } else {
+            Err(GuardFault::Version(version))
+        }
     }
 
     /// Version and content of what has a right checksum.
@@ -76,7 +80,11 @@ impl Owner {
         };
         place(0, &self.encode());
         for generation in 0..2 {
-            let state = State { generation, position, bytes: None };
+            let state = State {
+                generation,
+                position,
+                bytes: None,
+            };
             for offset in state.offsets() {
                 place(offset, &state.encode(self.seed()));
             }
@@ -127,7 +135,15 @@ impl State {
         let length = fields.u32()? as usize;
         let content = fields.slice(length)?;
         let bytes = (has_bytes == 1).then(|| content.to_vec());
-        let state = Self { generation, position: Position { height, round, step }, bytes };
+        let state = Self {
+            generation,
+            position: Position {
+                height,
+                round,
+                step,
+            },
+            bytes,
+        };
         slot.starts_with(&state.encode(seed)).then_some(state)
     }
 }
@@ -156,7 +172,12 @@ pub(crate) fn recover(file: &[u8], seed: u32) -> Option<Recovered> {
             State::decode(slot, seed).filter(|state| state.generation % 2 == pair)
         })
     });
-    let newest = pairs.iter().flatten().flatten().max_by_key(|state| state.generation)?.clone();
+    let newest = pairs
+        .iter()
+        .flatten()
+        .flatten()
+        .max_by_key(|state| state.generation)?
+        .clone();
     let before = newest.generation.checked_sub(1)?;
     let of_parity = |generation: u64| &pairs[(generation % 2) as usize];
     let own_fits = of_parity(newest.generation).iter().flatten().all(|state| {
@@ -166,39 +187,64 @@ pub(crate) fn recover(file: &[u8], seed: u32) -> Option<Recovered> {
         .iter()
         .flatten()
         .all(|state| state.generation == before && state.position <= newest.position);
-    let whole = of_parity(newest.generation).iter().all(|slot| slot.as_ref() == Some(&newest));
+    let whole = of_parity(newest.generation)
+        .iter()
+        .all(|slot| slot.as_ref() == Some(&newest));
     let torn_next = of_parity(before).iter().all(Option::is_none);
     if !own_fits || !other_fits || (torn_next && !whole) {
         return None;
     }
     let older = of_parity(before).iter().flatten().next();
-    let to_heal = [Some(&newest), older].into_iter().flatten().flat_map(|state| {
-        let twins = state.offsets().into_iter().zip(of_parity(state.generation));
-        let lost = twins.filter(move |(_, slot)| slot.as_ref() != Some(state));
-        lost.map(move |(offset, _)| (offset, state.clone()))
-    });
+    let to_heal = [Some(&newest), older]
+        .into_iter()
+        .flatten()
+        .flat_map(|state| {
+            let twins = state.offsets().into_iter().zip(of_parity(state.generation));
+            let lost = twins.filter(move |(_, slot)| slot.as_ref() != Some(state));
+            lost.map(move |(offset, _)| (offset, state.clone()))
+        });
     let to_heal = to_heal.collect();
-    Some(Recovered { state: newest, to_heal })
+    Some(Recovered {
+        state: newest,
+        to_heal,
+    })
 }
 
 fn slot_offsets(pair: u64) -> [usize; 2] {
-    if pair == 0 { [PAGE_BYTES, 3 * PAGE_BYTES] } else { [2 * PAGE_BYTES, 4 * PAGE_BYTES] }
+    if pair == 0 {
+        [PAGE_BYTES, 3 * PAGE_BYTES]
+    } else {
+        [2 * PAGE_BYTES, 4 * PAGE_BYTES]
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const OWNER: Owner = Owner { key: [1; 32], swarm: [2; 32] };
+    const OWNER: Owner = Owner {
+        key: [1; 32],
+        swarm: [2; 32],
+    };
 
     /// A file with these generations in its slots, `None` for an unreadable one; pairs in order.
     fn file(slots: [Option<u64>; 4]) -> Vec<u8> {
         let mut file = OWNER.fresh_file(Position::default());
         let offsets = [slot_offsets(0), slot_offsets(1)].concat();
         for (offset, generation) in offsets.into_iter().zip(slots) {
-            let position = Position { height: generation.unwrap_or(0), round: 0, step: 0 };
-            let slot = generation
-                .map(|generation| State { generation, position, bytes: None }.encode(OWNER.seed()));
+            let position = Position {
+                height: generation.unwrap_or(0),
+                round: 0,
+                step: 0,
+            };
+            let slot = generation.map(|generation| {
+                State {
+                    generation,
+                    position,
+                    bytes: None,
+                }
+                .encode(OWNER.seed())
+            });
             let bytes = slot.unwrap_or(vec![0xee; 60]);
             file[offset..offset + bytes.len()].copy_from_slice(&bytes);
         }
@@ -208,7 +254,16 @@ mod tests {
     /// A drive that puts a slot of one guard into another does not go unnoticed.
     #[test]
     fn slots_are_bound_to_their_owner() {
-        let [key, swarm] = [Owner { key: [9; 32], ..OWNER }, Owner { swarm: [9; 32], ..OWNER }];
+        let [key, swarm] = [
+            Owner {
+                key: [9; 32],
+                ..OWNER
+            },
+            Owner {
+                swarm: [9; 32],
+                ..OWNER
+            },
+        ];
         let good = file([Some(4), Some(4), Some(5), Some(5)]);
         assert!(recover(&good, OWNER.seed()).is_some());
         for other in [key, swarm] {
@@ -221,17 +276,49 @@ mod tests {
         let (none, some) = (None::<u64>, Some::<u64>);
         for (name, slots, newest) in [
             ("finished", [some(4), some(4), some(5), some(5)], Some(5)),
-            ("torn, nothing landed", [some(4), some(4), some(3), some(3)], Some(4)),
-            ("torn, one landed", [some(4), some(4), some(3), some(5)], Some(5)),
-            ("torn, one landed and one spoiled", [some(4), some(4), none, some(5)], Some(5)),
-            ("torn, both spoiled", [some(4), some(4), none, none], Some(4)),
-            ("torn, both spoiled, and one of the pair before", [none, some(4), none, none], None),
-            ("torn, both spoiled, and one before lost", [some(4), some(2), none, none], None),
-            ("one of the pair before spoiled", [none, some(4), some(5), some(5)], Some(5)),
+            (
+                "torn, nothing landed",
+                [some(4), some(4), some(3), some(3)],
+                Some(4),
+            ),
+            (
+                "torn, one landed",
+                [some(4), some(4), some(3), some(5)],
+                Some(5),
+            ),
+            (
+                "torn, one landed and one spoiled",
+                [some(4), some(4), none, some(5)],
+                Some(5),
+            ),
+            (
+                "torn, both spoiled",
+                [some(4), some(4), none, none],
+                Some(4),
+            ),
+            (
+                "torn, both spoiled, and one of the pair before",
+                [none, some(4), none, none],
+                None,
+            ),
+            (
+                "torn, both spoiled, and one before lost",
+                [some(4), some(2), none, none],
+                None,
+            ),
+            (
+                "one of the pair before spoiled",
+                [none, some(4), some(5), some(5)],
+                Some(5),
+            ),
             ("all spoiled", [none, none, none, none], None),
             ("a twin too old", [some(4), some(4), some(1), some(5)], None),
             ("a pair too old", [some(2), some(2), some(5), some(5)], None),
-            ("one of a pair too old", [some(4), some(2), some(5), some(5)], None),
+            (
+                "one of a pair too old",
+                [some(4), some(2), some(5), some(5)],
+                None,
+            ),
             ("in the wrong pair", [some(5), some(5), none, none], None),
         ] {
             let recovered = recover(&file(slots), OWNER.seed());

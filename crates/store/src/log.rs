@@ -34,7 +34,12 @@ pub struct StoreConfig {
 impl StoreConfig {
     /// The usual layout for the swarm `swarm`; for `salt` see [`Self::salt`].
     pub fn new(swarm: [u8; 32], salt: u32) -> Self {
-        Self { swarm, salt, segment_bytes: 16 * 1024 * 1024, log_lead: 1 }
+        Self {
+            swarm,
+            salt,
+            segment_bytes: 16 * 1024 * 1024,
+            log_lead: 1,
+        }
     }
 }
 
@@ -65,13 +70,23 @@ pub(crate) struct LogFormat {
 /// Segments of the write-ahead log.
 pub(crate) const WAL: LogFormat = LogFormat {
     magic: *b"QRTWAL\r\n",
-    points: ["wal.append.before", "wal.append.after", "wal.sync.before", "wal.sync.after"],
+    points: [
+        "wal.append.before",
+        "wal.append.after",
+        "wal.sync.before",
+        "wal.sync.after",
+    ],
 };
 
 /// The blocks.
 pub(crate) const BLOCKS: LogFormat = LogFormat {
     magic: *b"QRTBLK\r\n",
-    points: ["block.append.before", "block.append.after", "block.sync.before", "block.sync.after"],
+    points: [
+        "block.append.before",
+        "block.append.after",
+        "block.sync.before",
+        "block.sync.after",
+    ],
 };
 
 /// A log file that is open, and what it says of itself.
@@ -106,10 +121,19 @@ impl LogFile {
     ) -> Result<Self, StoreError> {
         let StoreConfig { salt, swarm, .. } = context.config;
         let magic = format.magic;
-        let header = Header { magic, salt, swarm, first_sequence: progress.next };
+        let header = Header {
+            magic,
+            salt,
+            swarm,
+            first_sequence: progress.next,
+        };
         write_whole(&*context.disk, name, &header.encode())?;
         let (file, _) = open_log(context, format, name)?;
-        let scanned = Scanned { progress, end: HEADER_BYTES as u64, torn: 0 };
+        let scanned = Scanned {
+            progress,
+            end: HEADER_BYTES as u64,
+            torn: 0,
+        };
         Ok(Self::new(context, format, name, (file, header), scanned))
     }
 
@@ -124,12 +148,19 @@ impl LogFile {
     ) -> Result<(Self, Option<Cut>), StoreError> {
         let (mut file, header) = opened;
         let disk = &*context.disk;
-        let cut = (scanned.torn > 0).then(|| Cut { path: disk.path(name), bytes: scanned.torn });
+        let cut = (scanned.torn > 0).then(|| Cut {
+            path: disk.path(name),
+            bytes: scanned.torn,
+        });
         if cut.is_some() {
-            file.truncate(scanned.end).map_err(failed(disk, Operation::Truncate, name))?;
+            file.truncate(scanned.end)
+                .map_err(failed(disk, Operation::Truncate, name))?;
         }
         file.sync().map_err(failed(disk, Operation::Sync, name))?;
-        Ok((Self::new(context, format, name, (file, header), scanned), cut))
+        Ok((
+            Self::new(context, format, name, (file, header), scanned),
+            cut,
+        ))
     }
 
     fn new(
@@ -148,7 +179,10 @@ impl LogFile {
             end,
             pending: Vec::new(),
             unsynced: progress.next,
-            progress: Progress { batch: progress.next, ..progress },
+            progress: Progress {
+                batch: progress.next,
+                ..progress
+            },
             poisoned: false,
         }
     }
@@ -163,22 +197,49 @@ impl LogFile {
     ) -> Result<u64, StoreError> {
         self.check_sound()?;
         if height < self.progress.height {
-            return Err(StoreError::WrongHeight { expected: self.progress.height, found: height });
+            return Err(StoreError::WrongHeight {
+                expected: self.progress.height,
+                found: height,
+            });
         }
-        let bytes = parts.iter().map(|part| part.len()).fold(0, usize::saturating_add);
+        let bytes = parts
+            .iter()
+            .map(|part| part.len())
+            .fold(0, usize::saturating_add);
         if bytes > MAX_PAYLOAD_BYTES {
             let limit = MAX_PAYLOAD_BYTES as u64;
-            return Err(StoreError::TooLarge { bytes: bytes as u64, limit });
+            return Err(StoreError::TooLarge {
+                bytes: bytes as u64,
+                limit,
+            });
         }
-        let payload_crc =
-            parts.iter().fold(self.seed, |crc, part| crc32c::crc32c_append(crc, part));
-        let Progress { next: sequence, batch, .. } = self.progress;
+        let payload_crc = parts
+            .iter()
+            .fold(self.seed, |crc, part| crc32c::crc32c_append(crc, part));
+        let Progress {
+            next: sequence,
+            batch,
+            ..
+        } = self.progress;
         let length = bytes as u32;
-        let frame = Frame { length, sequence, batch, height, kind, payload_crc };
+        let frame = Frame {
+            length,
+            sequence,
+            batch,
+            height,
+            kind,
+            payload_crc,
+        };
         let offset = self.end + self.pending.len() as u64;
         self.pending.extend_from_slice(&frame.encode(self.seed));
-        parts.iter().for_each(|part| self.pending.extend_from_slice(part));
-        self.progress = Progress { next: sequence.saturating_add(1), batch, height };
+        parts
+            .iter()
+            .for_each(|part| self.pending.extend_from_slice(part));
+        self.progress = Progress {
+            next: sequence.saturating_add(1),
+            batch,
+            height,
+        };
         if self.pending.len() > MAX_PENDING_BYTES {
             self.write()?;
         }
@@ -239,7 +300,9 @@ impl LogFile {
 
     pub(crate) fn check_sound(&self) -> Result<(), StoreError> {
         if self.poisoned {
-            return Err(StoreError::Poisoned { path: self.context.disk.path(&self.name) });
+            return Err(StoreError::Poisoned {
+                path: self.context.disk.path(&self.name),
+            });
         }
         Ok(())
     }
@@ -257,7 +320,11 @@ impl LogFile {
         self.poisoned |= result.is_err();
         result.map_err(|source| {
             let path = self.context.disk.path(&self.name);
-            StoreError::Disk { operation, path, source }
+            StoreError::Disk {
+                operation,
+                path,
+                source,
+            }
         })
     }
 }
@@ -270,19 +337,29 @@ pub(crate) fn open_log(
     name: &str,
 ) -> Result<OpenLog, StoreError> {
     let disk = &*context.disk;
-    let file = disk.open(name, OpenMode::Existing).map_err(failed(disk, Operation::Open, name))?;
+    let file = disk
+        .open(name, OpenMode::Existing)
+        .map_err(failed(disk, Operation::Open, name))?;
     let mut bytes = vec![0; HEADER_BYTES];
-    let filled = file.read_at(0, &mut bytes).map_err(failed(disk, Operation::Read, name))?;
+    let filled = file
+        .read_at(0, &mut bytes)
+        .map_err(failed(disk, Operation::Read, name))?;
     bytes.truncate(filled);
     let header = Header::decode(&bytes, &format.magic).map_err(|fault| match fault {
         HeaderFault::Damaged => damaged(disk, name, 0),
-        HeaderFault::Version(found) => {
-            StoreError::Unsupported { path: disk.path(name), found, supported: VERSION }
-        }
+        HeaderFault::Version(found) => StoreError::Unsupported {
+            path: disk.path(name),
+            found,
+            supported: VERSION,
+        },
     })?;
     if header.swarm != context.config.swarm {
         let (expected, found) = (context.config.swarm, header.swarm);
-        return Err(StoreError::WrongSwarm { path: disk.path(name), expected, found });
+        return Err(StoreError::WrongSwarm {
+            path: disk.path(name),
+            expected,
+            found,
+        });
     }
     Ok((file, header))
 }
@@ -316,7 +393,9 @@ pub(crate) fn read_record(
     let disk = &*context.disk;
     let read = |offset, length| {
         let mut bytes = vec![0; length];
-        let filled = file.read_at(offset, &mut bytes).map_err(failed(disk, Operation::Read, name));
+        let filled = file
+            .read_at(offset, &mut bytes)
+            .map_err(failed(disk, Operation::Read, name));
         filled.map(|filled| {
             bytes.truncate(filled);
             bytes
@@ -334,5 +413,9 @@ pub(crate) fn read_record(
 }
 
 pub(crate) fn damaged(disk: &dyn Disk, name: &str, offset: u64) -> StoreError {
-    StoreError::Damaged { path: disk.path(name), offset, folder: disk.path("") }
+    StoreError::Damaged {
+        path: disk.path(name),
+        offset,
+        folder: disk.path(""),
+    }
 }

@@ -40,7 +40,10 @@ impl Meta {
         let file = file_name(name)?;
         if value.len() > MAX_META_BYTES {
             let limit = MAX_META_BYTES as u64;
-            return Err(StoreError::TooLarge { bytes: value.len() as u64, limit });
+            return Err(StoreError::TooLarge {
+                bytes: value.len() as u64,
+                limit,
+            });
         }
         self.points.pass("meta.write.before");
         write_whole(&*self.disk, &file, &encode(value))?;
@@ -56,14 +59,18 @@ impl Meta {
         let file = file_name(name)?;
         let bytes = read_whole(&*self.disk, &file, HEADER_BYTES + MAX_META_BYTES)?;
         let value = bytes.map(|bytes| decode(&bytes).map(<[u8]>::to_vec));
-        value.map(|value| value.ok_or_else(|| damaged(&*self.disk, &file, 0))).transpose()
+        value
+            .map(|value| value.ok_or_else(|| damaged(&*self.disk, &file, 0)))
+            .transpose()
     }
 }
 
 fn file_name(name: &str) -> Result<String, StoreError> {
     let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
     if name.is_empty() || name.len() > MAX_NAME_BYTES || !name.bytes().all(allowed) {
-        return Err(StoreError::BadName { name: name.to_owned() });
+        return Err(StoreError::BadName {
+            name: name.to_owned(),
+        });
     }
     Ok(format!("meta/{name}"))
 }

@@ -39,7 +39,11 @@ pub struct Repaired {
 /// failed; then it can be run again.
 pub fn repair(disk: Arc<dyn Disk>, config: StoreConfig) -> Result<Vec<Repaired>, StoreError> {
     let _lock = take_lock(&*disk)?;
-    let context = Context { disk, points: CrashPoints::default(), config };
+    let context = Context {
+        disk,
+        points: CrashPoints::default(),
+        config,
+    };
     let mut repaired = repair_wal(&context)?;
     repaired.extend(repair_blocks(&context)?);
     repaired.extend(repair_meta(&context)?);
@@ -55,12 +59,20 @@ fn repair_wal(context: &Context) -> Result<Vec<Repaired>, StoreError> {
         match scan_segment(context, before.as_ref(), number) {
             Ok((_, scanned)) if scanned.torn == 0 || later.is_empty() => {
                 let (progress, end) = (scanned.progress, scanned.end);
-                before = Some(Sealed { number, progress, end });
+                before = Some(Sealed {
+                    number,
+                    progress,
+                    end,
+                });
             }
             Ok((_, scanned)) => return cut_segment(context, &name, scanned.end, later),
             Err(StoreError::Damaged { path, offset, .. }) => {
                 // It may be the segment before that ends too early for this one.
-                let offset = if path == context.disk.path(&name) { offset } else { 0 };
+                let offset = if path == context.disk.path(&name) {
+                    offset
+                } else {
+                    0
+                };
                 return cut_segment(context, &name, offset, later);
             }
             Err(error) => return Err(error),
@@ -77,7 +89,10 @@ fn cut_segment(
     later: &[u64],
 ) -> Result<Vec<Repaired>, StoreError> {
     let disk = &*context.disk;
-    let aside = later.iter().rev().map(|&number| set_aside(disk, &segment_name(number)));
+    let aside = later
+        .iter()
+        .rev()
+        .map(|&number| set_aside(disk, &segment_name(number)));
     let mut repaired = aside.collect::<Result<Vec<_>, _>>()?;
     repaired.push(cut(disk, name, offset)?);
     repaired.reverse();
@@ -100,9 +115,15 @@ fn repair_blocks(context: &Context) -> Result<Vec<Repaired>, StoreError> {
     };
     let numbers = segment_numbers(context)?;
     // Oldest first: after a crash what is left of the log still stands beyond the blocks.
-    let aside = numbers.iter().map(|number| set_aside(disk, &segment_name(*number)));
+    let aside = numbers
+        .iter()
+        .map(|number| set_aside(disk, &segment_name(*number)));
     let mut repaired = aside.collect::<Result<Vec<_>, _>>()?;
-    repaired.extend(cut_at.map(|offset| cut(disk, BLOCKS_NAME, offset)).transpose()?);
+    repaired.extend(
+        cut_at
+            .map(|offset| cut(disk, BLOCKS_NAME, offset))
+            .transpose()?,
+    );
     Ok(repaired)
 }
 
@@ -110,7 +131,10 @@ fn repair_meta(context: &Context) -> Result<Vec<Repaired>, StoreError> {
     let disk = &*context.disk;
     let meta = Meta::new(context.disk.clone(), CrashPoints::default());
     let mut repaired = Vec::new();
-    for name in disk.list("meta").map_err(failed(disk, Operation::List, "meta"))? {
+    for name in disk
+        .list("meta")
+        .map_err(failed(disk, Operation::List, "meta"))?
+    {
         match meta.get(&name) {
             Err(StoreError::Damaged { .. } | StoreError::TooLarge { .. }) => {
                 repaired.push(set_aside(disk, &format!("meta/{name}"))?);
@@ -130,33 +154,51 @@ fn cut(disk: &dyn Disk, name: &str, length: u64) -> Result<Repaired, StoreError>
     let kept = free_name(disk, name)?;
     copy(disk, name, &kept)?;
     let mut file =
-        disk.open(name, OpenMode::Existing).map_err(failed(disk, Operation::Open, name))?;
-    file.truncate(length).map_err(failed(disk, Operation::Truncate, name))?;
+        disk.open(name, OpenMode::Existing)
+            .map_err(failed(disk, Operation::Open, name))?;
+    file.truncate(length)
+        .map_err(failed(disk, Operation::Truncate, name))?;
     file.sync().map_err(failed(disk, Operation::Sync, name))?;
-    Ok(Repaired { path: disk.path(name), kept: disk.path(&kept), length })
+    Ok(Repaired {
+        path: disk.path(name),
+        kept: disk.path(&kept),
+        length,
+    })
 }
 
 fn set_aside(disk: &dyn Disk, name: &str) -> Result<Repaired, StoreError> {
     let kept = free_name(disk, name)?;
-    disk.rename(name, &kept).map_err(failed(disk, Operation::Rename, name))?;
+    disk.rename(name, &kept)
+        .map_err(failed(disk, Operation::Rename, name))?;
     sync_folder_of(disk, name)?;
-    Ok(Repaired { path: disk.path(name), kept: disk.path(&kept), length: 0 })
+    Ok(Repaired {
+        path: disk.path(name),
+        kept: disk.path(&kept),
+        length: 0,
+    })
 }
 
 fn copy(disk: &dyn Disk, from: &str, to: &str) -> Result<(), StoreError> {
     let source =
-        disk.open(from, OpenMode::Existing).map_err(failed(disk, Operation::Open, from))?;
-    let mut target = disk.open(to, OpenMode::New).map_err(failed(disk, Operation::Open, to))?;
+        disk.open(from, OpenMode::Existing)
+            .map_err(failed(disk, Operation::Open, from))?;
+    let mut target = disk
+        .open(to, OpenMode::New)
+        .map_err(failed(disk, Operation::Open, to))?;
     let mut buffer = vec![0; CHUNK_BYTES];
     let mut offset = 0;
     loop {
         let filled =
-            source.read_at(offset, &mut buffer).map_err(failed(disk, Operation::Read, from))?;
+            source
+                .read_at(offset, &mut buffer)
+                .map_err(failed(disk, Operation::Read, from))?;
         if filled == 0 {
             break;
         }
         let part = buffer.get(..filled).unwrap_or_default();
-        target.write_at(offset, part).map_err(failed(disk, Operation::Write, to))?;
+        target
+            .write_at(offset, part)
+            .map_err(failed(disk, Operation::Write, to))?;
         offset += filled as u64;
     }
     target.sync().map_err(failed(disk, Operation::Sync, to))?;
@@ -166,7 +208,9 @@ fn copy(disk: &dyn Disk, from: &str, to: &str) -> Result<(), StoreError> {
 /// The first of `NAME.damaged.1`, `NAME.damaged.2`, ... that is free.
 fn free_name(disk: &dyn Disk, name: &str) -> Result<String, StoreError> {
     let (folder, base) = name.rsplit_once('/').unwrap_or(("", name));
-    let taken = disk.list(folder).map_err(failed(disk, Operation::List, folder))?;
+    let taken = disk
+        .list(folder)
+        .map_err(failed(disk, Operation::List, folder))?;
     let mut number = 1;
     while taken.contains(&format!("{base}.damaged.{number}")) {
         number += 1;

@@ -23,7 +23,11 @@ pub(crate) struct Progress {
 impl Progress {
     /// Before the record `first`, all earlier ones durable and the last of them of `height`.
     pub(crate) fn at(first: u64, height: u64) -> Self {
-        Self { next: first, batch: first, height }
+        Self {
+            next: first,
+            batch: first,
+            height,
+        }
     }
 
     /// After `frame`; `None` if it does not follow.
@@ -31,7 +35,11 @@ impl Progress {
         let batch_follows = frame.batch == self.batch || frame.batch == frame.sequence;
         let follows = frame.sequence == self.next && frame.height >= self.height && batch_follows;
         let next = frame.sequence.checked_add(1)?;
-        follows.then_some(Self { next, batch: frame.batch, height: frame.height })
+        follows.then_some(Self {
+            next,
+            batch: frame.batch,
+            height: frame.height,
+        })
     }
 }
 
@@ -86,7 +94,11 @@ pub(crate) fn scan(
         visit(end, &frame);
         end += frame.total_bytes();
     }
-    Ok(Scanned { progress, end, torn: length.saturating_sub(end) })
+    Ok(Scanned {
+        progress,
+        end,
+        torn: length.saturating_sub(end),
+    })
 }
 
 /// The frame at `offset`, if its checksum and that of its payload are right.
@@ -133,7 +145,10 @@ fn later_batch(window: &mut Window<'_>, seed: u32, offset: u64, sequence: u64) -
             return Ok(false);
         };
         let proves = |frame: Frame| frame.batch > sequence && frame.sequence >= frame.batch;
-        if bytes.windows(FRAME_BYTES).any(|at| Frame::decode(at, seed).is_some_and(proves)) {
+        if bytes
+            .windows(FRAME_BYTES)
+            .any(|at| Frame::decode(at, seed).is_some_and(proves))
+        {
             return Ok(true);
         }
         at += last_start as u64 + 1;
@@ -152,7 +167,12 @@ struct Window<'a> {
 
 impl<'a> Window<'a> {
     fn new(file: &'a dyn DiskFile) -> Self {
-        Self { file, buffer: vec![0; CHUNK_BYTES], start: 0, filled: 0 }
+        Self {
+            file,
+            buffer: vec![0; CHUNK_BYTES],
+            start: 0,
+            filled: 0,
+        }
     }
 
     /// The bytes at `offset`: `wanted` (at most a chunk), or fewer where the file ends.
@@ -179,7 +199,11 @@ mod tests {
     /// Rule 10 of consensus.md: a wrong height or sequence is detected.
     #[test]
     fn only_what_follows_is_accepted() {
-        let at = Progress { next: 8, batch: 6, height: 3 };
+        let at = Progress {
+            next: 8,
+            batch: 6,
+            height: 3,
+        };
         let frame = |sequence, batch, height| Frame {
             length: 0,
             sequence,

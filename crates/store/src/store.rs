@@ -47,11 +47,26 @@ impl Store {
             settle_folder(&*disk, folder)?;
         }
         let meta = Meta::new(disk.clone(), points.clone());
-        let context = Context { disk, points, config };
+        let context = Context {
+            disk,
+            points,
+            config,
+        };
         let (wal, wal_cut) = Wal::open(&context)?;
         let (blocks, blocks_cut) = Blocks::open(&context, wal.last_height())?;
-        let recovery = Recovery { cuts: wal_cut.into_iter().chain(blocks_cut).collect() };
-        Ok((Self { wal, blocks, meta, context, lock }, recovery))
+        let recovery = Recovery {
+            cuts: wal_cut.into_iter().chain(blocks_cut).collect(),
+        };
+        Ok((
+            Self {
+                wal,
+                blocks,
+                meta,
+                context,
+                lock,
+            },
+            recovery,
+        ))
     }
 
     pub(crate) fn shared(&self) -> (&Context, &FolderLock) {
@@ -62,7 +77,9 @@ impl Store {
 /// Removes files that were being made when a process ended, and makes the names that are left
 /// durable: a process may have ended between a rename and its sync.
 fn settle_folder(disk: &dyn Disk, folder: &str) -> Result<(), StoreError> {
-    let names = disk.list(folder).map_err(failed(disk, Operation::List, folder))?;
+    let names = disk
+        .list(folder)
+        .map_err(failed(disk, Operation::List, folder))?;
     for name in names.iter().filter(|name| name.ends_with(".tmp")) {
         let separator = if folder.is_empty() { "" } else { "/" };
         remove_if_there(disk, &format!("{folder}{separator}{name}"))?;
@@ -70,5 +87,6 @@ fn settle_folder(disk: &dyn Disk, folder: &str) -> Result<(), StoreError> {
     if names.is_empty() {
         return Ok(());
     }
-    disk.sync_dir(folder).map_err(failed(disk, Operation::SyncDir, folder))
+    disk.sync_dir(folder)
+        .map_err(failed(disk, Operation::SyncDir, folder))
 }

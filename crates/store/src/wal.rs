@@ -83,7 +83,12 @@ impl Wal {
         let numbers = segment_numbers(context)?;
         let Some((&last, earlier)) = numbers.split_last() else {
             let active = LogFile::create(context, &WAL, &segment_name(1), Progress::at(1, 0))?;
-            let wal = Self { context: context.clone(), sealed: Vec::new(), number: 1, active };
+            let wal = Self {
+                context: context.clone(),
+                sealed: Vec::new(),
+                number: 1,
+                active,
+            };
             return Ok((wal, None));
         };
         let mut sealed = Vec::new();
@@ -92,12 +97,24 @@ impl Wal {
             if scanned.torn > 0 {
                 return Err(damaged(&*context.disk, &segment_name(number), scanned.end));
             }
-            sealed.push(Sealed { number, progress: scanned.progress, end: scanned.end });
+            sealed.push(Sealed {
+                number,
+                progress: scanned.progress,
+                end: scanned.end,
+            });
         }
         let (opened, scanned) = scan_segment(context, sealed.last(), last)?;
         let name = segment_name(last);
         let (active, cut) = LogFile::recover(context, &WAL, &name, opened, scanned)?;
-        Ok((Self { context: context.clone(), sealed, number: last, active }, cut))
+        Ok((
+            Self {
+                context: context.clone(),
+                sealed,
+                number: last,
+                active,
+            },
+            cut,
+        ))
     }
 
     /// Adds a record to the batch and returns its sequence. It is not durable before
@@ -108,7 +125,8 @@ impl Wal {
     /// [`StoreError::TooLarge`]; neither changes anything. Otherwise the disk failed.
     pub fn append(&mut self, record: Record<'_>) -> Result<u64, StoreError> {
         let sequence = self.active.progress().next;
-        self.active.append(record.kind, record.height, &[record.payload])?;
+        self.active
+            .append(record.kind, record.height, &[record.payload])?;
         Ok(sequence)
     }
 
@@ -142,7 +160,11 @@ impl Wal {
     /// The disk failed: the log is poisoned, and the process must end.
     pub fn truncate_below(&mut self, height: u64) -> Result<(), StoreError> {
         self.active.check_sound()?;
-        while self.sealed.first().is_some_and(|segment| segment.progress.height < height) {
+        while self
+            .sealed
+            .first()
+            .is_some_and(|segment| segment.progress.height < height)
+        {
             let oldest = self.sealed.remove(0);
             self.context.points.pass("wal.truncate.before");
             let name = segment_name(oldest.number);
@@ -164,7 +186,12 @@ impl Wal {
     /// [`StoreError::Poisoned`].
     pub fn replay(&self) -> Result<Replay<'_>, StoreError> {
         self.active.check_sound()?;
-        Ok(Replay { wal: self, segment: 0, open: None, finished: false })
+        Ok(Replay {
+            wal: self,
+            segment: 0,
+            open: None,
+            finished: false,
+        })
     }
 
     fn rotate(&mut self) -> Result<(), StoreError> {
@@ -173,7 +200,11 @@ impl Wal {
         let progress = self.active.progress().clone();
         let name = segment_name(number);
         let created = LogFile::create(&self.context, &WAL, &name, progress.clone());
-        let sealed = Sealed { number: self.number, progress, end: self.active.end() };
+        let sealed = Sealed {
+            number: self.number,
+            progress,
+            end: self.active.end(),
+        };
         self.active = self.poison_on_error(created)?;
         self.sealed.push(sealed);
         self.number = number;
@@ -237,16 +268,33 @@ impl Replay<'_> {
     fn open_segment(&self, number: u64, end: u64) -> Result<OpenSegment, StoreError> {
         let name = segment_name(number);
         let (file, header) = open_log(&self.wal.context, &WAL, &name)?;
-        Ok(OpenSegment { name, file, seed: header.seed(), offset: HEADER_BYTES as u64, end })
+        Ok(OpenSegment {
+            name,
+            file,
+            seed: header.seed(),
+            offset: HEADER_BYTES as u64,
+            end,
+        })
     }
 
     fn read_from(&mut self, mut open: OpenSegment) -> Result<WalRecord, StoreError> {
-        let OpenSegment { name, file, seed, offset, .. } = &open;
+        let OpenSegment {
+            name,
+            file,
+            seed,
+            offset,
+            ..
+        } = &open;
         let (frame, payload) = read_record(&self.wal.context, name, &**file, *seed, *offset)?;
         open.offset += frame.total_bytes();
         self.open = Some(open);
         let (sequence, kind, height) = (frame.sequence, frame.kind, frame.height);
-        Ok(WalRecord { sequence, kind, height, payload })
+        Ok(WalRecord {
+            sequence,
+            kind,
+            height,
+            payload,
+        })
     }
 }
 
@@ -273,7 +321,9 @@ pub(crate) fn segment_name(number: u64) -> String {
 /// The numbers of the segments in the folder, ascending.
 pub(crate) fn segment_numbers(context: &Context) -> Result<Vec<u64>, StoreError> {
     let disk = &*context.disk;
-    let names = disk.list("wal").map_err(failed(disk, Operation::List, "wal"))?;
+    let names = disk
+        .list("wal")
+        .map_err(failed(disk, Operation::List, "wal"))?;
     let mut numbers: Vec<u64> = names
         .iter()
         .filter_map(|name| Some((name, name.strip_suffix(".log")?.parse().ok()?)))
@@ -289,7 +339,11 @@ pub(crate) fn logged_height(context: &Context) -> Result<u64, StoreError> {
     let mut before: Option<Sealed> = None;
     for number in segment_numbers(context)? {
         let (_, Scanned { progress, end, .. }) = scan_segment(context, before.as_ref(), number)?;
-        before = Some(Sealed { number, progress, end });
+        before = Some(Sealed {
+            number,
+            progress,
+            end,
+        });
     }
     Ok(before.map_or(0, |last| last.progress.height))
 }
@@ -309,7 +363,11 @@ pub(crate) fn scan_segment(
             Progress::at(first, before.progress.height)
         }
         Some(before) => {
-            return Err(damaged(&*context.disk, &segment_name(before.number), before.end));
+            return Err(damaged(
+                &*context.disk,
+                &segment_name(before.number),
+                before.end,
+            ));
         }
     };
     let scanned = scan_log(context, &name, &opened, start, |_, _| ())?;

@@ -10,11 +10,14 @@ pub(crate) fn write_whole(disk: &dyn Disk, name: &str, bytes: &[u8]) -> Result<(
     let temporary = format!("{name}.tmp");
     let failed = |operation| failed(disk, operation, &temporary);
     remove_if_there(disk, &temporary)?;
-    let mut file = disk.open(&temporary, OpenMode::New).map_err(failed(Operation::Open))?;
+    let mut file = disk
+        .open(&temporary, OpenMode::New)
+        .map_err(failed(Operation::Open))?;
     file.write_at(0, bytes).map_err(failed(Operation::Write))?;
     file.sync().map_err(failed(Operation::Sync))?;
     drop(file);
-    disk.rename(&temporary, name).map_err(failed(Operation::Rename))?;
+    disk.rename(&temporary, name)
+        .map_err(failed(Operation::Rename))?;
     sync_folder_of(disk, name)
 }
 
@@ -30,10 +33,15 @@ pub(crate) fn read_whole(
     };
     let length = file.length().map_err(failed(disk, Operation::Read, name))?;
     if length > limit as u64 {
-        return Err(StoreError::TooLarge { bytes: length, limit: limit as u64 });
+        return Err(StoreError::TooLarge {
+            bytes: length,
+            limit: limit as u64,
+        });
     }
     let mut bytes = vec![0; length as usize];
-    let filled = file.read_at(0, &mut bytes).map_err(failed(disk, Operation::Read, name))?;
+    let filled = file
+        .read_at(0, &mut bytes)
+        .map_err(failed(disk, Operation::Read, name))?;
     bytes.truncate(filled);
     Ok(Some(bytes))
 }
@@ -48,7 +56,8 @@ pub(crate) fn remove_if_there(disk: &dyn Disk, name: &str) -> Result<(), StoreEr
 /// Makes creations, renames and removals beside `name` durable.
 pub(crate) fn sync_folder_of(disk: &dyn Disk, name: &str) -> Result<(), StoreError> {
     let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
-    disk.sync_dir(folder).map_err(failed(disk, Operation::SyncDir, folder))
+    disk.sync_dir(folder)
+        .map_err(failed(disk, Operation::SyncDir, folder))
 }
 
 /// The error of a failed operation on `name`.
@@ -58,5 +67,9 @@ pub(crate) fn failed(
     name: &str,
 ) -> impl Fn(io::Error) -> StoreError + use<> {
     let path = disk.path(name);
-    move |source| StoreError::Disk { operation, path: path.clone(), source }
+    move |source| StoreError::Disk {
+        operation,
+        path: path.clone(),
+        source,
+    }
 }

@@ -1,5 +1,9 @@
 //! Rule 10 of consensus.md: decay is refused or cut, never read as something else.
-#![allow(clippy::panic, clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail by panicking"
+)]
 
 mod common;
 
@@ -65,7 +69,12 @@ impl Run {
         let disk = MemoryDisk::new();
         let (mut store, _) = open(&disk).unwrap();
         let (records, blocks, places) = Default::default();
-        let mut run = Self { disk, records, blocks, places };
+        let mut run = Self {
+            disk,
+            records,
+            blocks,
+            places,
+        };
         store.meta.put("genesis", b"the first block").unwrap();
         for (index, batch) in BLOCK_BATCHES.iter().enumerate() {
             let synced = end == End::Synced || index + 1 < BLOCK_BATCHES.len();
@@ -82,19 +91,41 @@ impl Run {
 
     fn batch(&mut self, store: &mut Store, batch: &[(u8, u64, usize)], synced: bool) {
         let first = self.records.len();
-        let segments = self.disk.names().into_iter().filter(|name| name.starts_with("wal/"));
+        let segments = self
+            .disk
+            .names()
+            .into_iter()
+            .filter(|name| name.starts_with("wal/"));
         let file = segments.max().unwrap();
         let mut start = self.disk.contents(&file).unwrap().len();
         for &(kind, height, length) in batch {
             let payload = vec![0x30 + self.records.len() as u8; length];
-            let sequence = store.wal.append(Record { kind, height, payload: &payload }).unwrap();
+            let sequence = store
+                .wal
+                .append(Record {
+                    kind,
+                    height,
+                    payload: &payload,
+                })
+                .unwrap();
             let bytes = start..start + FRAME + length;
             start = bytes.end;
-            self.records.push(WalRecord { sequence, kind, height, payload });
-            self.places[0].push(Placed { file: file.clone(), bytes, batch: first, synced });
+            self.records.push(WalRecord {
+                sequence,
+                kind,
+                height,
+                payload,
+            });
+            self.places[0].push(Placed {
+                file: file.clone(),
+                bytes,
+                batch: first,
+                synced,
+            });
         }
         if !synced {
-            self.disk.fail_at(self.disk.operations() + 1, Fault::PowerOff);
+            self.disk
+                .fail_at(self.disk.operations() + 1, Fault::PowerOff);
         }
         assert_eq!(store.wal.sync().is_ok(), synced);
     }
@@ -107,9 +138,18 @@ impl Run {
             let (block, proof) = (vec![0x60 + height as u8; length], vec![height as u8; 9]);
             store.blocks.append(height, &block, &proof).unwrap();
             let bytes = start..start + FRAME + 4 + length + 9;
-            self.blocks.push(StoredBlock { height, block, proof });
+            self.blocks.push(StoredBlock {
+                height,
+                block,
+                proof,
+            });
             let file = "blocks.log".to_owned();
-            self.places[1].push(Placed { file, bytes, batch: first, synced });
+            self.places[1].push(Placed {
+                file,
+                bytes,
+                batch: first,
+                synced,
+            });
         }
         if synced {
             store.blocks.sync().unwrap();
@@ -118,7 +158,12 @@ impl Run {
 
     /// The files of records and blocks.
     fn files(&self) -> Vec<String> {
-        let files: BTreeSet<_> = self.places.iter().flatten().map(|it| it.file.clone()).collect();
+        let files: BTreeSet<_> = self
+            .places
+            .iter()
+            .flatten()
+            .map(|it| it.file.clone())
+            .collect();
         assert_eq!(files.len(), 5);
         files.into_iter().collect()
     }
@@ -140,7 +185,9 @@ impl Run {
             let earlier = placed.file.as_str() < name;
             other || earlier || placed.file == name && placed.bytes.end <= at
         };
-        self.places.each_ref().map(|places| places.iter().take_while(spared).count())
+        self.places
+            .each_ref()
+            .map(|places| places.iter().take_while(spared).count())
     }
 
     /// Whether it can be told that what stands at byte `at` of `name` had been synced: it is the
@@ -149,7 +196,9 @@ impl Run {
         let good = self.disk.contents(name).unwrap();
         let places = &self.places[usize::from(name == "blocks.log")];
         let later_file = places.iter().any(|placed| placed.file.as_str() > name);
-        let damaged = places.iter().position(|it| it.file == name && it.bytes.contains(&at));
+        let damaged = places
+            .iter()
+            .position(|it| it.file == name && it.bytes.contains(&at));
         let Some(damaged) = damaged else { return true };
         let later_frame = |placed: &Placed| {
             let frame = placed.bytes.start..placed.bytes.start + FRAME;
@@ -174,15 +223,18 @@ impl Run {
     /// before `at`, everything is kept as it was, and nothing is left to mend.
     fn check_refusal(&self, disk: &MemoryDisk, error: &StoreError, (name, at): (&str, usize)) {
         let bytes = disk.contents(name).unwrap();
-        let StoreError::Damaged { .. } = error else { panic!("{name} byte {at}: {error}") };
+        let StoreError::Damaged { .. } = error else {
+            panic!("{name} byte {at}: {error}")
+        };
         let text = error.to_string();
         assert!(
             text.contains("memory/") && text.contains("`quorate node repair memory`"),
             "{text}"
         );
         let repaired = repair(Arc::new(disk.clone()), config()).unwrap();
-        let mut kept =
-            repaired.iter().map(|repaired| repaired.kept.strip_prefix("memory/").unwrap());
+        let mut kept = repaired
+            .iter()
+            .map(|repaired| repaired.kept.strip_prefix("memory/").unwrap());
         let as_it_was = |kept| disk.contents(kept).is_some_and(|kept| kept == bytes);
         // A segment that ends too early, at a record, stays as it is; those behind it go.
         assert!(kept.any(as_it_was) || as_it_was(name), "{name}");
@@ -190,7 +242,11 @@ impl Run {
         // The log stands beyond blocks that were cut, and goes with them.
         let records = if name == "blocks.log" { 0 } else { records };
         let (store, _) = open(disk).unwrap();
-        assert_eq!(self.check_prefix(&store), [records, blocks], "{name} byte {at}");
+        assert_eq!(
+            self.check_prefix(&store),
+            [records, blocks],
+            "{name} byte {at}"
+        );
         drop(store);
         assert_eq!(repair(Arc::new(disk.clone()), config()).unwrap(), []);
     }
@@ -200,13 +256,19 @@ impl Run {
         let good = self.disk.contents(name).unwrap();
         let mut bytes = good.clone();
         damage(&mut bytes[at..]);
-        let Some(at) = (at..good.len()).find(|&at| bytes[at] != good[at]) else { return };
+        let Some(at) = (at..good.len()).find(|&at| bytes[at] != good[at]) else {
+            return;
+        };
         let disk = self.spoiled(name, &bytes);
         match open(&disk) {
             Ok((store, recovery)) => {
                 assert!(!self.proves_synced(name, at, &bytes), "{name} byte {at}");
                 assert_eq!(recovery.cuts.len(), 1, "{name} byte {at}");
-                assert_eq!(self.check_prefix(&store), self.whole_before(name, at), "{name} {at}");
+                assert_eq!(
+                    self.check_prefix(&store),
+                    self.whole_before(name, at),
+                    "{name} {at}"
+                );
             }
             Err(error) => self.check_refusal(&disk, &error, (name, at)),
         }
@@ -218,8 +280,15 @@ impl Run {
         let disk = self.spoiled(name, &good[..length]);
         match open(&disk) {
             Ok((store, _)) => {
-                assert!(length >= HEADER && (name == LAST || name == "blocks.log"), "{name}");
-                assert_eq!(self.check_prefix(&store), self.whole_before(name, length), "{name}");
+                assert!(
+                    length >= HEADER && (name == LAST || name == "blocks.log"),
+                    "{name}"
+                );
+                assert_eq!(
+                    self.check_prefix(&store),
+                    self.whole_before(name, length),
+                    "{name}"
+                );
             }
             Err(error) => self.check_refusal(&disk, &error, (name, length)),
         }
@@ -227,8 +296,14 @@ impl Run {
 
     /// Every byte from which on nothing had been synced.
     fn check_synced_survive(&self, name: &str) {
-        let of_file = self.places.iter().flatten().filter(|placed| placed.file == name);
-        let unsynced = of_file.filter(|placed| !placed.synced).map(|placed| placed.bytes.start);
+        let of_file = self
+            .places
+            .iter()
+            .flatten()
+            .filter(|placed| placed.file == name);
+        let unsynced = of_file
+            .filter(|placed| !placed.synced)
+            .map(|placed| placed.bytes.start);
         let Some(from) = unsynced.min() else { return };
         let synced = self
             .places
@@ -241,7 +316,10 @@ impl Run {
             for bytes in [&flipped, &good[..at]] {
                 let (store, _) = open(&self.spoiled(name, bytes)).unwrap();
                 let found = self.check_prefix(&store);
-                assert!(found[0] >= synced[0] && found[1] >= synced[1], "{name} byte {at}");
+                assert!(
+                    found[0] >= synced[0] && found[1] >= synced[1],
+                    "{name} byte {at}"
+                );
             }
         }
     }
@@ -274,7 +352,11 @@ fn every_flipped_byte_is_refused_or_cut() {
 /// What a drive does to sectors: zeros, ones, the bytes of elsewhere.
 #[test]
 fn every_overwritten_range_is_refused_or_cut() {
-    let lengths = if soaking() { vec![1, 2, 3, 4, 8, 16, 37, 60, 64, 200] } else { vec![16] };
+    let lengths = if soaking() {
+        vec![1, 2, 3, 4, 8, 16, 37, 60, 64, 200]
+    } else {
+        vec![16]
+    };
     let stride = if soaking() { 1 } else { 7 };
     for run in runs() {
         for name in run.files() {
@@ -310,7 +392,9 @@ fn every_cut_is_refused_or_gives_a_prefix() {
 #[test]
 fn no_damage_behind_what_was_synced_takes_any_of_it() {
     let run = Run::record(End::Unsynced);
-    run.files().iter().for_each(|name| run.check_synced_survive(name));
+    run.files()
+        .iter()
+        .for_each(|name| run.check_synced_survive(name));
 }
 
 /// Block after block as a node decides them, the log always one height above.
@@ -321,7 +405,10 @@ fn decided() -> MemoryDisk {
         common::append(&mut store.wal, height, &[0x77; 50]).unwrap();
         store.wal.sync().unwrap();
         if height < 6 {
-            store.blocks.append(height, &[height as u8; 25], b"proof").unwrap();
+            store
+                .blocks
+                .append(height, &[height as u8; 25], b"proof")
+                .unwrap();
             store.blocks.sync().unwrap();
         }
     }
@@ -333,9 +420,16 @@ fn decided() -> MemoryDisk {
 /// lower than what it logged last.
 #[test]
 fn blocks_that_end_below_the_log_are_refused_and_the_log_goes_with_them() {
-    let config = StoreConfig { log_lead: 1, ..config() };
+    let config = StoreConfig {
+        log_lead: 1,
+        ..config()
+    };
     let open = |disk: &MemoryDisk| {
-        Store::open(Arc::new(disk.clone()), config.clone(), CrashPoints::default())
+        Store::open(
+            Arc::new(disk.clone()),
+            config.clone(),
+            CrashPoints::default(),
+        )
     };
     let good = decided().contents("blocks.log").unwrap();
     assert!(open(&decided()).is_ok());
@@ -352,10 +446,17 @@ fn blocks_that_end_below_the_log_are_refused_and_the_log_goes_with_them() {
             Some(bytes) => disk.overwrite("blocks.log", bytes),
             None => disk.remove("blocks.log").unwrap(),
         }
-        let logs = disk.names().into_iter().filter(|name| name.starts_with("wal/")).count();
+        let logs = disk
+            .names()
+            .into_iter()
+            .filter(|name| name.starts_with("wal/"))
+            .count();
         let error = open(&disk).map(|_| ()).unwrap_err();
         let text = error.to_string();
-        assert!(text.starts_with("memory/blocks.log is damaged at byte "), "{text}");
+        assert!(
+            text.starts_with("memory/blocks.log is damaged at byte "),
+            "{text}"
+        );
         assert!(text.contains("`quorate node repair memory`"), "{text}");
         let repaired = repair(Arc::new(disk.clone()), config.clone()).unwrap();
         assert!((logs..=logs + 1).contains(&repaired.len()), "{repaired:?}");
@@ -384,7 +485,14 @@ fn another_version_is_refused_and_not_repaired() {
             open(&disk).map(|_| ()).unwrap_err(),
             repair(Arc::new(disk.clone()), config()).unwrap_err(),
         ] {
-            assert!(matches!(error, StoreError::Unsupported { found: 3, supported: 2, .. }));
+            assert!(matches!(
+                error,
+                StoreError::Unsupported {
+                    found: 3,
+                    supported: 2,
+                    ..
+                }
+            ));
             assert_eq!(
                 error.to_string(),
                 format!("memory/{name} has form 3, this version reads 2")
@@ -406,7 +514,10 @@ fn a_record_of_another_file_is_not_one_of_this() {
     drop(store);
     let [wal, blocks] = ["wal/000001.log", "blocks.log"].map(|name| disk.contents(name).unwrap());
     assert_eq!(wal.len(), blocks.len());
-    for (name, own, other) in [("wal/000001.log", &wal, &blocks), ("blocks.log", &blocks, &wal)] {
+    for (name, own, other) in [
+        ("wal/000001.log", &wal, &blocks),
+        ("blocks.log", &blocks, &wal),
+    ] {
         disk.overwrite(name, &[&own[..HEADER], &other[HEADER..]].concat());
         let (store, recovery) = open(&disk).unwrap();
         assert_eq!(recovery.cuts.len(), 1, "{name}");
@@ -437,7 +548,10 @@ fn swapped_segments_and_what_does_not_belong_are_refused() {
     assert!(matches!(open(&swapped), Err(StoreError::Damaged { .. })));
     let garbage = [&disk.contents("wal/000001.log").unwrap()[..], &[0; 50]].concat();
     let garbage = run.spoiled("wal/000001.log", &garbage);
-    assert!(matches!(open(&garbage), Err(StoreError::Damaged { .. })), "nothing follows a seal");
+    assert!(
+        matches!(open(&garbage), Err(StoreError::Damaged { .. })),
+        "nothing follows a seal"
+    );
     let mut repeated = disk.contents("wal/000003.log").unwrap();
     repeated.extend_from_slice(&repeated.clone()[60..]);
     let repeated = run.spoiled("wal/000003.log", &repeated);
@@ -450,7 +564,9 @@ fn the_error_names_file_offset_and_command() {
     let disk = &run.disk;
     let mut bytes = disk.contents("wal/000001.log").unwrap();
     bytes[60 + 40] ^= 1;
-    let error = open(&run.spoiled("wal/000001.log", &bytes)).map(|_| ()).unwrap_err();
+    let error = open(&run.spoiled("wal/000001.log", &bytes))
+        .map(|_| ())
+        .unwrap_err();
     assert_eq!(
         error.to_string(),
         "memory/wal/000001.log is damaged at byte 60, in what had been synced; \
@@ -466,7 +582,10 @@ fn a_block_that_decays_while_the_node_runs_is_not_handed_out() {
     let mut bytes = disk.contents("blocks.log").unwrap();
     bytes[60 + 37 + 10] ^= 1;
     disk.overwrite("blocks.log", &bytes);
-    assert!(matches!(store.blocks.get(1), Err(StoreError::Damaged { offset: 60, .. })));
+    assert!(matches!(
+        store.blocks.get(1),
+        Err(StoreError::Damaged { offset: 60, .. })
+    ));
     assert!(store.blocks.get(2).unwrap().is_some());
 }
 
@@ -486,8 +605,16 @@ fn a_damaged_value_is_refused_and_set_aside() {
         let (store, _) = open(&disk).unwrap();
         let error = store.meta.get("genesis").unwrap_err();
         assert!(matches!(error, StoreError::Damaged { .. }));
-        assert!(error.to_string().starts_with("memory/meta/genesis is damaged"), "{error}");
-        assert!(error.to_string().contains("`quorate node repair memory`"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .starts_with("memory/meta/genesis is damaged"),
+            "{error}"
+        );
+        assert!(
+            error.to_string().contains("`quorate node repair memory`"),
+            "{error}"
+        );
         drop(store);
         let repaired = repair(Arc::new(disk.clone()), config()).unwrap();
         assert_eq!(repaired[0].kept, "memory/meta/genesis.damaged.1");

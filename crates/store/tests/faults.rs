@@ -1,6 +1,10 @@
 //! Every disk fault of reliability.md under a node: what was synced survives an honest disk that is
 //! full or fails; on one that lies or misplaces, what comes back was written, or is refused.
-#![allow(clippy::panic, clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail by panicking"
+)]
 
 mod common;
 
@@ -28,7 +32,10 @@ fn opened(disk: &MemoryDisk) -> Store {
     match open(disk) {
         Ok((store, _)) => store,
         Err(error @ StoreError::Damaged { .. }) => {
-            assert!(error.to_string().contains("`quorate node repair memory`"), "{error}");
+            assert!(
+                error.to_string().contains("`quorate node repair memory`"),
+                "{error}"
+            );
             assert_ne!(repair(Arc::new(disk.clone()), config()).unwrap(), []);
             open(disk).unwrap().0
         }
@@ -40,7 +47,11 @@ fn opened(disk: &MemoryDisk) -> Store {
 fn a_full_disk_keeps_what_was_synced_and_goes_on_when_there_is_room() {
     let mut full = 0;
     for capacity in (0..).step_by(13) {
-        for tear in [None, Some(Tear::Nothing), Some(Tear::Sectors { seed: 5, bytes: 16 })] {
+        for tear in [
+            None,
+            Some(Tear::Nothing),
+            Some(Tear::Sectors { seed: 5, bytes: 16 }),
+        ] {
             let disk = MemoryDisk::new();
             disk.set_capacity(capacity);
             let mut model = Model::default();
@@ -74,7 +85,9 @@ fn a_failed_read_alters_nothing_and_a_flipped_one_no_more_than_decay() {
         disk.crash(Tear::Nothing);
         (disk, model)
     };
-    let faults = (0..60).map(|step| Fault::FlippedRead(step * 91)).chain([Fault::ReadError]);
+    let faults = (0..60)
+        .map(|step| Fault::FlippedRead(step * 91))
+        .chain([Fault::ReadError]);
     for fault in faults {
         for read in 0.. {
             let (disk, model) = recorded();
@@ -143,7 +156,11 @@ fn syncs_that_lie_alter_no_record_and_no_block() {
 }
 
 fn position(index: u64) -> Position {
-    Position { height: 1 + index / 3, round: 0, step: (index % 3) as u8 }
+    Position {
+        height: 1 + index / 3,
+        round: 0,
+        step: (index % 3) as u8,
+    }
 }
 
 /// What led to a vote, in the log.
@@ -153,15 +170,23 @@ const VOTE: u8 = 2;
 
 fn log(store: &mut Store, kind: u8, index: u64) -> Result<u64, StoreError> {
     let height = position(index).height;
-    store.wal.append(Record { kind, height, payload: &index.to_le_bytes() })
+    store.wal.append(Record {
+        kind,
+        height,
+        payload: &index.to_le_bytes(),
+    })
 }
 
 /// Signs as a node does: what led to the vote is durable in the log, then the intent in the guard,
 /// then it sends; the vote becomes durable in the log with what leads to the next. How many it
 /// sent.
 fn sign(disk: &MemoryDisk) -> u64 {
-    let Ok((mut store, _)) = open(disk) else { return 0 };
-    let Ok(mut guard) = SigningGuard::open(&store, &KEY) else { return 0 };
+    let Ok((mut store, _)) = open(disk) else {
+        return 0;
+    };
+    let Ok(mut guard) = SigningGuard::open(&store, &KEY) else {
+        return 0;
+    };
     for index in 0..7 {
         let logged = log(&mut store, INPUT, index).is_ok() && store.wal.sync().is_ok();
         if !logged || guard.intend(position(index), b"one thing").is_err() {
@@ -192,7 +217,11 @@ fn check_never_twice(disk: &MemoryDisk, sent: u64) {
     let led_to: BTreeSet<u64> = of_kind(INPUT).collect();
     for index in (0..sent).filter(|index| !led_to.contains(index)) {
         let asked = guard.intend(position(index), b"another thing");
-        assert!(matches!(asked, Err(GuardError::Refused { .. })), "{}", position(index));
+        assert!(
+            matches!(asked, Err(GuardError::Refused { .. })),
+            "{}",
+            position(index)
+        );
     }
 }
 
@@ -247,5 +276,8 @@ fn a_disk_that_lies_to_guard_and_log_makes_a_key_forget() {
     disk.crash(Tear::Nothing);
     let store = opened(&disk);
     let guard = SigningGuard::open(&store, &KEY).unwrap();
-    assert_eq!((guard.last(), replayed(&store.wal)), (Position::default(), vec![]));
+    assert_eq!(
+        (guard.last(), replayed(&store.wal)),
+        (Position::default(), vec![])
+    );
 }

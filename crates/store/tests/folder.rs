@@ -1,5 +1,9 @@
 //! The folder on a real file system: names, modes, lock, crash points.
-#![allow(clippy::panic, clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail by panicking"
+)]
 
 mod common;
 
@@ -47,12 +51,19 @@ fn everything_comes_back_from_files() {
     assert!(recovery.cuts.is_empty());
     assert_eq!(replayed(&store.wal).len(), 2);
     let stored = store.blocks.get(2).unwrap().unwrap();
-    assert_eq!((stored.block, stored.proof), (b"block".to_vec(), b"proof".to_vec()));
+    assert_eq!(
+        (stored.block, stored.proof),
+        (b"block".to_vec(), b"proof".to_vec())
+    );
     assert!(store.blocks.get(0).unwrap().is_none() && store.blocks.get(3).unwrap().is_none());
     assert_eq!(store.meta.get("genesis").unwrap().unwrap(), b"genesis");
     store.wal.truncate_below(2).unwrap();
     let mut guard = SigningGuard::open(&store, &KEY).unwrap();
-    let position = Position { height: 1, round: 0, step: 1 };
+    let position = Position {
+        height: 1,
+        round: 0,
+        step: 1,
+    };
     assert_eq!(guard.intend(position, b"vote").unwrap(), Permission::Fresh);
     drop((store, guard));
     let (store, _) = open(&folder).unwrap();
@@ -65,7 +76,10 @@ fn the_names_are_those_documented() {
     let folder = written();
     let disk = disk(&folder);
     assert_eq!(disk.list("").unwrap(), ["blocks.log", "guard", "lock"]);
-    assert_eq!(disk.list("wal").unwrap(), ["000001.log", "000002.log", "000003.log"]);
+    assert_eq!(
+        disk.list("wal").unwrap(),
+        ["000001.log", "000002.log", "000003.log"]
+    );
     assert_eq!(disk.list("meta").unwrap(), ["genesis"]);
     assert_eq!(disk.list("absent").unwrap(), [""; 0]);
 }
@@ -78,7 +92,9 @@ fn only_the_owner_can_read() {
         let mode = fs::metadata(path).unwrap().permissions().mode() & 0o777;
         if path.is_dir() {
             assert_eq!(mode, 0o700, "{}", path.display());
-            fs::read_dir(path).unwrap().for_each(|entry| check(&entry.unwrap().path()));
+            fs::read_dir(path)
+                .unwrap()
+                .for_each(|entry| check(&entry.unwrap().path()));
         } else {
             assert_eq!(mode, 0o600, "{}", path.display());
         }
@@ -91,7 +107,10 @@ fn a_folder_is_open_once() {
     let folder = written();
     let first = open(&folder).unwrap();
     assert!(matches!(open(&folder), Err(StoreError::Locked { .. })));
-    assert!(matches!(repair(disk(&folder), config()), Err(StoreError::Locked { .. })));
+    assert!(matches!(
+        repair(disk(&folder), config()),
+        Err(StoreError::Locked { .. })
+    ));
     drop(first);
     assert!(open(&folder).is_ok());
 }
@@ -121,7 +140,10 @@ fn repair_cuts_a_damaged_segment_and_keeps_it() {
     bytes[200] ^= 1;
     fs::write(&path, &bytes).unwrap();
     let error = open(&folder).map(|_| ()).unwrap_err();
-    assert!(matches!(&error, StoreError::Damaged { offset: 60, .. }), "{error}");
+    assert!(
+        matches!(&error, StoreError::Damaged { offset: 60, .. }),
+        "{error}"
+    );
     assert!(error.to_string().contains("quorate node repair"));
     let repaired = repair(disk(&folder), config()).unwrap();
     assert_eq!(repaired.len(), 3);
@@ -139,7 +161,10 @@ fn values_have_plain_names_and_a_limit() {
     for name in ["", "../guard", "a.b", "Upper", "a/b", &"x".repeat(65)] {
         let bad = store.meta.put(name, b"x");
         assert!(matches!(bad, Err(StoreError::BadName { .. })), "{name}");
-        assert!(matches!(store.meta.get(name), Err(StoreError::BadName { .. })), "{name}");
+        assert!(
+            matches!(store.meta.get(name), Err(StoreError::BadName { .. })),
+            "{name}"
+        );
     }
     let long = store.meta.put("long", &vec![0; MAX_META_BYTES + 1]);
     assert!(matches!(long, Err(StoreError::TooLarge { .. })));
@@ -159,7 +184,11 @@ fn every_listed_crash_point_is_passed() {
     });
     let (mut store, _) = Store::open(disk(&folder), config(), points).unwrap();
     let mut guard = SigningGuard::open(&store, &KEY).unwrap();
-    let position = Position { height: 1, round: 0, step: 1 };
+    let position = Position {
+        height: 1,
+        round: 0,
+        step: 1,
+    };
     assert_eq!(guard.intend(position, b"vote").unwrap(), Permission::Fresh);
     append(&mut store.wal, 1, &[0; 300]).unwrap();
     store.wal.sync().unwrap();
@@ -167,5 +196,8 @@ fn every_listed_crash_point_is_passed() {
     store.blocks.append(1, b"block", b"proof").unwrap();
     store.blocks.sync().unwrap();
     store.meta.put("genesis", b"genesis").unwrap();
-    assert_eq!(*passed.lock().unwrap(), CRASH_POINTS.iter().copied().collect());
+    assert_eq!(
+        *passed.lock().unwrap(),
+        CRASH_POINTS.iter().copied().collect()
+    );
 }

@@ -1,5 +1,9 @@
 //! Rules 9 and 15 of consensus.md: one key never permits two things at one position.
-#![allow(clippy::panic, clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail by panicking"
+)]
 
 mod common;
 
@@ -17,7 +21,11 @@ const KEY: [u8; 32] = [3; 32];
 const PAGE: usize = 4096;
 
 fn at(height: u64, round: u32, step: u8) -> Position {
-    Position { height, round, step }
+    Position {
+        height,
+        round,
+        step,
+    }
 }
 
 fn created() -> MemoryDisk {
@@ -35,7 +43,10 @@ fn positions_rise_and_the_same_bytes_are_permitted_again() {
     let disk = created();
     let mut guard = guard(&disk).unwrap();
     assert_eq!(guard.intend(at(1, 0, 1), b"a").unwrap(), Permission::Fresh);
-    assert_eq!(guard.intend(at(1, 0, 1), b"a").unwrap(), Permission::AlreadySigned);
+    assert_eq!(
+        guard.intend(at(1, 0, 1), b"a").unwrap(),
+        Permission::AlreadySigned
+    );
     for (position, bytes) in [
         (at(1, 0, 1), &b"b"[..]),
         (at(1, 0, 1), b""),
@@ -46,7 +57,12 @@ fn positions_rise_and_the_same_bytes_are_permitted_again() {
         let refused = guard.intend(position, bytes);
         assert!(matches!(refused, Err(GuardError::Refused { last, .. }) if last == at(1, 0, 1)));
     }
-    for position in [at(1, 0, 2), at(1, 1, 0), at(2, 0, 0), at(2, u32::MAX, u8::MAX)] {
+    for position in [
+        at(1, 0, 2),
+        at(1, 1, 0),
+        at(2, 0, 0),
+        at(2, u32::MAX, u8::MAX),
+    ] {
         assert_eq!(guard.intend(position, b"a").unwrap(), Permission::Fresh);
     }
 }
@@ -56,13 +72,19 @@ fn the_last_intent_survives_a_power_cut() {
     let disk = created();
     for height in 1..6 {
         let mut guard = guard(&disk).unwrap();
-        assert_eq!(guard.intend(at(height, 0, 1), b"a").unwrap(), Permission::Fresh);
+        assert_eq!(
+            guard.intend(at(height, 0, 1), b"a").unwrap(),
+            Permission::Fresh
+        );
         drop(guard);
         disk.crash(Tear::Nothing);
         let mut guard = self::guard(&disk).unwrap();
         assert_eq!(guard.last(), at(height, 0, 1));
         assert!(guard.intend(at(height, 0, 1), b"b").is_err());
-        assert_eq!(guard.intend(at(height, 0, 1), b"a").unwrap(), Permission::AlreadySigned);
+        assert_eq!(
+            guard.intend(at(height, 0, 1), b"a").unwrap(),
+            Permission::AlreadySigned
+        );
     }
 }
 
@@ -73,7 +95,10 @@ fn a_signature_costs_two_writes_and_one_sync() {
     let before = disk.operations();
     assert_eq!(guard.intend(at(1, 0, 1), b"a").unwrap(), Permission::Fresh);
     assert_eq!(disk.operations() - before, 3);
-    assert_eq!(guard.intend(at(1, 0, 1), b"a").unwrap(), Permission::AlreadySigned);
+    assert_eq!(
+        guard.intend(at(1, 0, 1), b"a").unwrap(),
+        Permission::AlreadySigned
+    );
     assert_eq!(disk.operations() - before, 3);
 }
 
@@ -96,14 +121,25 @@ fn another_key_and_another_swarm_are_refused() {
     let disk = created();
     let store = open(&disk).unwrap().0;
     let other = SigningGuard::open(&store, &[4; 32]);
-    assert!(matches!(other, Err(GuardError::WrongKey { found: KEY, .. })));
+    assert!(matches!(
+        other,
+        Err(GuardError::WrongKey { found: KEY, .. })
+    ));
     drop(store);
     let foreign = MemoryDisk::new();
     foreign.overwrite("guard", &disk.contents("guard").unwrap());
     let config = StoreConfig::new([9; 32], 1);
-    let store = Store::open(Arc::new(foreign), config, CrashPoints::default()).unwrap().0;
+    let store = Store::open(Arc::new(foreign), config, CrashPoints::default())
+        .unwrap()
+        .0;
     let other = SigningGuard::open(&store, &KEY);
-    assert!(matches!(other, Err(GuardError::Store(StoreError::WrongSwarm { found: SWARM, .. }))));
+    assert!(matches!(
+        other,
+        Err(GuardError::Store(StoreError::WrongSwarm {
+            found: SWARM,
+            ..
+        }))
+    ));
 }
 
 #[test]
@@ -112,7 +148,10 @@ fn the_guard_keeps_the_folder_locked_without_its_store() {
     let guard = guard(&disk).unwrap();
     assert!(matches!(open(&disk), Err(StoreError::Locked { .. })));
     let made = SigningGuard::create(&disk, &KEY, &SWARM);
-    assert!(matches!(made, Err(GuardError::Store(StoreError::Locked { .. }))));
+    assert!(matches!(
+        made,
+        Err(GuardError::Store(StoreError::Locked { .. }))
+    ));
     drop(guard);
     assert!(open(&disk).is_ok());
 }
@@ -124,7 +163,11 @@ fn raise_to_permits_from_the_height_on() {
     assert_eq!(guard.intend(at(3, 1, 2), b"a").unwrap(), Permission::Fresh);
     guard.raise_to(0).unwrap();
     guard.raise_to(3).unwrap();
-    assert_eq!(guard.last(), at(3, 1, 2), "a guard that stands higher stays");
+    assert_eq!(
+        guard.last(),
+        at(3, 1, 2),
+        "a guard that stands higher stays"
+    );
     guard.raise_to(10).unwrap();
     drop(guard);
     disk.crash(Tear::Nothing);
@@ -140,7 +183,10 @@ fn check_against_raises_a_guard_that_forgot() {
     let mut guard = guard(&disk).unwrap();
     assert_eq!(guard.intend(at(5, 0, 1), b"a").unwrap(), Permission::Fresh);
     assert_eq!(guard.check_against(at(5, 0, 1)).unwrap(), Witness::Covered);
-    assert_eq!(guard.intend(at(5, 0, 1), b"a").unwrap(), Permission::AlreadySigned);
+    assert_eq!(
+        guard.intend(at(5, 0, 1), b"a").unwrap(),
+        Permission::AlreadySigned
+    );
     assert_eq!(guard.check_against(at(5, 0, 2)).unwrap(), Witness::Raised);
     drop(guard);
     let mut guard = self::guard(&disk).unwrap();
@@ -153,8 +199,14 @@ fn an_intent_too_long_is_refused_and_the_longest_is_kept() {
     let disk = created();
     let mut guard = guard(&disk).unwrap();
     let long = guard.intend(at(1, 0, 0), &[1; MAX_INTENT_BYTES + 1]);
-    assert!(matches!(long, Err(GuardError::Store(StoreError::TooLarge { .. }))));
-    assert_eq!(guard.intend(at(1, 0, 1), &[1; MAX_INTENT_BYTES]).unwrap(), Permission::Fresh);
+    assert!(matches!(
+        long,
+        Err(GuardError::Store(StoreError::TooLarge { .. }))
+    ));
+    assert_eq!(
+        guard.intend(at(1, 0, 1), &[1; MAX_INTENT_BYTES]).unwrap(),
+        Permission::Fresh
+    );
     drop(guard);
     let mut guard = self::guard(&disk).unwrap();
     let again = guard.intend(at(1, 0, 1), &[1; MAX_INTENT_BYTES]);
@@ -168,9 +220,15 @@ fn a_failed_write_or_sync_poisons_the_guard() {
         let mut guard = guard(&disk).unwrap();
         disk.fail_at(disk.operations() + operation, Fault::Error);
         let failed = guard.intend(at(1, 0, 1), b"a");
-        assert!(matches!(failed, Err(GuardError::Store(StoreError::Disk { .. }))));
+        assert!(matches!(
+            failed,
+            Err(GuardError::Store(StoreError::Disk { .. }))
+        ));
         let later = guard.intend(at(2, 0, 1), b"a");
-        assert!(matches!(later, Err(GuardError::Store(StoreError::Poisoned { .. }))));
+        assert!(matches!(
+            later,
+            Err(GuardError::Store(StoreError::Poisoned { .. }))
+        ));
         assert!(guard.raise_to(9).is_err() && guard.check_against(at(9, 0, 0)).is_err());
     }
 }
@@ -185,7 +243,10 @@ fn what_a_killed_process_left_unsynced_is_made_durable_when_opened() {
     guard.intend(at(1, 0, 1), b"a").unwrap_err();
     disk.kill();
     let mut guard = self::guard(&disk).unwrap();
-    assert_eq!(guard.intend(at(1, 0, 1), b"a").unwrap(), Permission::AlreadySigned);
+    assert_eq!(
+        guard.intend(at(1, 0, 1), b"a").unwrap(),
+        Permission::AlreadySigned
+    );
     disk.crash(Tear::Nothing);
     assert_eq!(self::guard(&disk).unwrap().last(), at(1, 0, 1));
 }
@@ -195,7 +256,10 @@ fn what_a_killed_process_left_unsynced_is_made_durable_when_opened() {
 fn a_spoiled_slot_is_healed_when_opened() {
     let disk = created();
     let mut guard = guard(&disk).unwrap();
-    assert_eq!(guard.intend(at(4, 0, 1), b"vote").unwrap(), Permission::Fresh);
+    assert_eq!(
+        guard.intend(at(4, 0, 1), b"vote").unwrap(),
+        Permission::Fresh
+    );
     drop(guard);
     for round in 0..20 {
         let mut bytes = disk.contents("guard").unwrap();
@@ -213,14 +277,20 @@ fn old_content_that_comes_back_is_refused() {
     assert_eq!(guard.intend(at(1, 0, 1), b"a").unwrap(), Permission::Fresh);
     let old = disk.contents("guard").unwrap();
     for height in 2..=4 {
-        assert_eq!(guard.intend(at(height, 0, 1), b"a").unwrap(), Permission::Fresh);
+        assert_eq!(
+            guard.intend(at(height, 0, 1), b"a").unwrap(),
+            Permission::Fresh
+        );
     }
     drop(guard);
     // Generation 5 stands in the second pair, 4 in the first.
     let mut bytes = disk.contents("guard").unwrap();
     bytes[PAGE..2 * PAGE].copy_from_slice(&old[PAGE..2 * PAGE]);
     disk.overwrite("guard", &bytes);
-    assert!(matches!(self::guard(&disk), Err(GuardError::Damaged { .. })));
+    assert!(matches!(
+        self::guard(&disk),
+        Err(GuardError::Damaged { .. })
+    ));
 }
 
 /// What is told in the guard's documentation and mended by the second witness.
@@ -246,15 +316,24 @@ type Ask = (u64, u32, u8, bool);
 
 /// Asks until an operation fails, noting in `signed` what was permitted.
 fn sign(disk: &MemoryDisk, asks: &[Ask], signed: &mut BTreeMap<Position, bool>) -> bool {
-    let Ok(mut guard) = guard(disk) else { return true };
+    let Ok(mut guard) = guard(disk) else {
+        return true;
+    };
     if let Some((last, _)) = signed.last_key_value() {
-        assert!(guard.last() >= *last, "the guard went back from {last} to {}", guard.last());
+        assert!(
+            guard.last() >= *last,
+            "the guard went back from {last} to {}",
+            guard.last()
+        );
     }
     for &(height, round, step, choice) in asks {
         match guard.intend(at(height, round, step), &[u8::from(choice); 40]) {
             Ok(_) => {
                 let before = signed.insert(at(height, round, step), choice);
-                assert!(before.is_none_or(|before| before == choice), "two things at one position");
+                assert!(
+                    before.is_none_or(|before| before == choice),
+                    "two things at one position"
+                );
             }
             Err(GuardError::Refused { .. }) => {}
             Err(GuardError::Store(_)) => return true,
@@ -268,7 +347,10 @@ fn sign(disk: &MemoryDisk, asks: &[Ask], signed: &mut BTreeMap<Position, bool>) 
 fn three_lives(asks: &[Ask], cuts: [u64; 2], tear: Tear) -> bool {
     let disk = created();
     let mut signed = BTreeMap::new();
-    let opposite: Vec<Ask> = asks.iter().map(|&(h, r, s, choice)| (h, r, s, !choice)).collect();
+    let opposite: Vec<Ask> = asks
+        .iter()
+        .map(|&(h, r, s, choice)| (h, r, s, !choice))
+        .collect();
     disk.fail_at(disk.operations() + cuts[0], Fault::PowerOff);
     let reached = sign(&disk, asks, &mut signed);
     disk.crash(tear);
@@ -288,7 +370,12 @@ fn three_lives(asks: &[Ask], cuts: [u64; 2], tear: Tear) -> bool {
 
 #[test]
 fn no_crash_schedule_makes_a_key_sign_two_things() {
-    let asks = [(1, 0, 0, true), (1, 0, 1, false), (1, 1, 1, true), (2, 0, 0, true)];
+    let asks = [
+        (1, 0, 0, true),
+        (1, 0, 1, false),
+        (1, 1, 1, true),
+        (2, 0, 0, true),
+    ];
     let stride = if soaking() { 1 } else { 5 };
     for tear in tears() {
         for second in (0..26).step_by(stride) {

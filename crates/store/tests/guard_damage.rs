@@ -1,7 +1,11 @@
 //! The guard's file cut and damaged at every byte, alone and together with the log: no key is ever
 //! permitted a second thing at one position (rule 9 of consensus.md, invariant 4 of
 //! reliability.md).
-#![allow(clippy::panic, clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail by panicking"
+)]
 
 mod common;
 
@@ -19,8 +23,14 @@ const HEADER: usize = 80;
 const USED: usize = 26 + 50;
 
 /// What the key signs, in order: two rounds of a height, and the next heights.
-const POSITIONS: [(u64, u32, u8); 6] =
-    [(1, 0, 0), (1, 0, 1), (1, 0, 2), (1, 3, 1), (2, 0, 1), (7, 0, 2)];
+const POSITIONS: [(u64, u32, u8); 6] = [
+    (1, 0, 0),
+    (1, 0, 1),
+    (1, 0, 2),
+    (1, 3, 1),
+    (2, 0, 1),
+    (7, 0, 2),
+];
 
 /// A key's guard after each of its intents, and the log that holds the votes.
 struct Signed {
@@ -32,7 +42,11 @@ struct Signed {
 
 fn position(index: usize) -> Position {
     let (height, round, step) = POSITIONS[index];
-    Position { height, round, step }
+    Position {
+        height,
+        round,
+        step,
+    }
 }
 
 /// What is signed there: two statements of the same length.
@@ -52,10 +66,21 @@ fn signed() -> Signed {
         assert_eq!(permission.unwrap(), Permission::Fresh);
         images.push(disk.contents("guard").unwrap());
         let payload = [&[index as u8][..], &statement(index, 1)].concat();
-        store.wal.append(Record { kind: 1, height, payload: &payload }).unwrap();
+        store
+            .wal
+            .append(Record {
+                kind: 1,
+                height,
+                payload: &payload,
+            })
+            .unwrap();
         store.wal.sync().unwrap();
     }
-    Signed { disk, store, images }
+    Signed {
+        disk,
+        store,
+        images,
+    }
 }
 
 impl Signed {
@@ -68,7 +93,9 @@ impl Signed {
     /// With this content the guard is refused or knows of the first `signed` intents; whether it
     /// opened.
     fn check(&self, bytes: &[u8], signed: usize) -> bool {
-        let Some(mut guard) = self.guard(bytes) else { return false };
+        let Some(mut guard) = self.guard(bytes) else {
+            return false;
+        };
         refuses_others(&mut guard, signed);
         true
     }
@@ -92,7 +119,11 @@ fn opened(store: &Store) -> Option<SigningGuard> {
 fn refuses_others(guard: &mut SigningGuard, signed: usize) {
     for index in 0..signed {
         let asked = guard.intend(position(index), &statement(index, 2));
-        assert!(matches!(asked, Err(GuardError::Refused { .. })), "{}", position(index));
+        assert!(
+            matches!(asked, Err(GuardError::Refused { .. })),
+            "{}",
+            position(index)
+        );
     }
     if let Some(last) = signed.checked_sub(1) {
         match guard.intend(position(last), &statement(last, 1)) {
@@ -104,7 +135,11 @@ fn refuses_others(guard: &mut SigningGuard, signed: usize) {
 
 /// The slots, each a page behind the header's; those of a pair are not neighbours.
 fn slots_of(generation: usize) -> [usize; 2] {
-    if generation.is_multiple_of(2) { [1, 3] } else { [2, 4] }
+    if generation.is_multiple_of(2) {
+        [1, 3]
+    } else {
+        [2, 4]
+    }
 }
 
 /// The pair that holds the newest of `signed` intents: a new guard stands at generation 1.
@@ -121,8 +156,12 @@ fn bytes_of_file() -> impl Iterator<Item = usize> {
 /// What may stand in a slot after damage: zeros, ones, noise, and what once stood in any slot.
 fn fillings(images: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let noise = (0..PAGE).map(|at| (at * 151 + 7) as u8).collect();
-    let pages = images.iter().flat_map(|image| image[PAGE..].chunks(PAGE).map(<[u8]>::to_vec));
-    let mut all: Vec<Vec<u8>> = pages.chain([vec![0; PAGE], vec![0xff; PAGE], noise]).collect();
+    let pages = images
+        .iter()
+        .flat_map(|image| image[PAGE..].chunks(PAGE).map(<[u8]>::to_vec));
+    let mut all: Vec<Vec<u8>> = pages
+        .chain([vec![0; PAGE], vec![0xff; PAGE], noise])
+        .collect();
     all.sort();
     all.dedup();
     all
@@ -137,7 +176,11 @@ fn with_page(image: &[u8], page: usize, content: &[u8]) -> Vec<u8> {
 #[test]
 fn no_damaged_byte_makes_the_guard_forget() {
     let run = signed();
-    let flips: &[u8] = if soaking() { &[1, 2, 4, 8, 16, 32, 64, 128, 255] } else { &[1, 255] };
+    let flips: &[u8] = if soaking() {
+        &[1, 2, 4, 8, 16, 32, 64, 128, 255]
+    } else {
+        &[1, 255]
+    };
     for (signed, image) in run.images.iter().enumerate() {
         for at in bytes_of_file() {
             for flip in flips {
@@ -152,7 +195,11 @@ fn no_damaged_byte_makes_the_guard_forget() {
 #[test]
 fn no_cut_guard_opens() {
     let run = signed();
-    let images = if soaking() { &run.images[..] } else { &run.images[6..] };
+    let images = if soaking() {
+        &run.images[..]
+    } else {
+        &run.images[6..]
+    };
     for image in images {
         for length in 0..FILE {
             assert!(!run.check(&image[..length], 0), "cut to {length}");
@@ -186,7 +233,16 @@ fn no_misplaced_write_over_the_guard_makes_it_forget() {
     let stride = if soaking() { 1 } else { 13 };
     for (signed, image) in run.images.iter().enumerate() {
         for at in bytes_of_file().step_by(stride) {
-            for length in [9, 512, PAGE, PAGE + 1, 2 * PAGE, 2 * PAGE + 9, 3 * PAGE, FILE] {
+            for length in [
+                9,
+                512,
+                PAGE,
+                PAGE + 1,
+                2 * PAGE,
+                2 * PAGE + 9,
+                3 * PAGE,
+                FILE,
+            ] {
                 let end = FILE.min(at + length);
                 let mut bytes = image.clone();
                 bytes[at..end].copy_from_slice(&noise[at..end]);
@@ -205,9 +261,14 @@ fn no_damaged_pair_of_slots_makes_the_guard_forget_what_the_log_knows() {
     for (signed, image) in run.images.iter().enumerate() {
         let fillings = fillings(&run.images[..=signed]);
         for (first, second) in (1..5).flat_map(|one| (one + 1..5).map(move |two| (one, two))) {
-            for (one, two) in fillings.iter().flat_map(|a| fillings.iter().map(move |b| (a, b))) {
+            for (one, two) in fillings
+                .iter()
+                .flat_map(|a| fillings.iter().map(move |b| (a, b)))
+            {
                 let bytes = with_page(&with_page(image, first, one), second, two);
-                let Some(mut guard) = run.guard(&bytes) else { continue };
+                let Some(mut guard) = run.guard(&bytes) else {
+                    continue;
+                };
                 opened += 1;
                 if signed > 0 && guard.last() < position(signed - 1) {
                     assert_eq!([first, second], newest_pair(signed));
@@ -250,17 +311,23 @@ fn guard_and_log_together_forget_at_most_what_both_have_lost() {
     let [first, second] = newest_pair(all);
     let pages = (1..5).map(|page| with_page(image, page, &[0; PAGE]));
     let stride = if soaking() { 1 } else { 11 };
-    let flipped = bytes_of_file().filter(|at| at % PAGE < USED && at % stride == 0).map(|at| {
-        let mut bytes = image.clone();
-        bytes[at] ^= 0x10;
-        bytes
-    });
+    let flipped = bytes_of_file()
+        .filter(|at| at % PAGE < USED && at % stride == 0)
+        .map(|at| {
+            let mut bytes = image.clone();
+            bytes[at] ^= 0x10;
+            bytes
+        });
     let single: Vec<Vec<u8>> = pages.chain(flipped).collect();
     let pair = with_page(&with_page(image, first, &[0; PAGE]), second, &[0xff; PAGE]);
     let cut_guard = [0, 1, HEADER, PAGE + 30, FILE - 1].map(|length| &image[..length]);
 
-    let names: Vec<_> =
-        run.disk.names().into_iter().filter(|name| name.starts_with("wal/")).collect();
+    let names: Vec<_> = run
+        .disk
+        .names()
+        .into_iter()
+        .filter(|name| name.starts_with("wal/"))
+        .collect();
     let last = names.last().unwrap();
     let log = run.disk.contents(last).unwrap();
     for length in 60..=log.len() {
@@ -281,7 +348,9 @@ fn guard_and_log_together_forget_at_most_what_both_have_lost() {
             Some(guard)
         };
         for bytes in &single {
-            recover(bytes).iter_mut().for_each(|guard| refuses_others(guard, all));
+            recover(bytes)
+                .iter_mut()
+                .for_each(|guard| refuses_others(guard, all));
         }
         refuses_others(&mut recover(&pair).unwrap(), sent.max(all - 1));
         assert!(cut_guard.iter().all(|bytes| recover(bytes).is_none()));

@@ -1,5 +1,9 @@
 //! The disk in memory keeps its promises: the other tests rest on them.
-#![allow(clippy::panic, clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail by panicking"
+)]
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -76,7 +80,10 @@ fn without_power_everything_fails_until_the_next_start() {
     file.write_at(0, b"y").unwrap_err();
     assert!(file.length().is_err() && disk.lock().is_err() && disk.list("").is_err());
     disk.crash(Tear::Everything);
-    assert!(file.length().is_err(), "a handle does not outlive its process");
+    assert!(
+        file.length().is_err(),
+        "a handle does not outlive its process"
+    );
     assert_eq!(disk.contents("a").unwrap(), b"xew!");
 }
 
@@ -112,11 +119,18 @@ fn what_a_tear_takes_is_counted() {
         (Tear::Prefix(3), Some(FaultKind::TornPrefix)),
         (Tear::Prefix(4), None),
         (Tear::Everything, None),
-        (Tear::Sectors { seed: 1, bytes: 1 }, Some(FaultKind::TornSubset)),
+        (
+            Tear::Sectors { seed: 1, bytes: 1 },
+            Some(FaultKind::TornSubset),
+        ),
     ] {
         let disk = overwritten();
         disk.crash(tear);
-        assert_eq!(disk.fired(), kind.map(|kind| (kind, 1)).into_iter().collect(), "{tear:?}");
+        assert_eq!(
+            disk.fired(),
+            kind.map(|kind| (kind, 1)).into_iter().collect(),
+            "{tear:?}"
+        );
     }
 }
 
@@ -131,7 +145,10 @@ fn a_lying_sync_reports_success_and_keeps_nothing() {
         disk.set_syncs(Syncs::Honest);
         disk.crash(Tear::Nothing);
         assert_eq!(disk.contents("a").unwrap(), b"old");
-        assert_eq!(disk.fired(), fired([(FaultKind::Lost, 1), (FaultKind::SyncLie, 1)]));
+        assert_eq!(
+            disk.fired(),
+            fired([(FaultKind::Lost, 1), (FaultKind::SyncLie, 1)])
+        );
     }
 }
 
@@ -213,9 +230,18 @@ fn a_full_disk_takes_what_fits_until_room_is_made() {
     let disk = written(&[("a", b"abc"), ("b", b"12345")]);
     disk.set_capacity(10);
     let mut file = opened(&disk, "a");
-    assert_eq!(file.write_at(2, b"WXYZ").unwrap_err().kind(), ErrorKind::StorageFull);
-    assert_eq!((disk.contents("a").unwrap(), disk.used()), (b"abWXY".to_vec(), 10));
-    assert_eq!(made(&disk, "c", b"").map(|_| ()).unwrap_err().kind(), ErrorKind::StorageFull);
+    assert_eq!(
+        file.write_at(2, b"WXYZ").unwrap_err().kind(),
+        ErrorKind::StorageFull
+    );
+    assert_eq!(
+        (disk.contents("a").unwrap(), disk.used()),
+        (b"abWXY".to_vec(), 10)
+    );
+    assert_eq!(
+        made(&disk, "c", b"").map(|_| ()).unwrap_err().kind(),
+        ErrorKind::StorageFull
+    );
     assert!(disk.contents("c").is_none());
     file.write_at(0, b"fits").unwrap();
     file.sync().unwrap();
@@ -234,7 +260,8 @@ fn a_read_fails_or_flips_once() {
     let file = opened(&disk, "a");
     let read = || {
         let mut buffer = [0; 8];
-        file.read_at(1, &mut buffer).map(|count| buffer[..count].to_vec())
+        file.read_at(1, &mut buffer)
+            .map(|count| buffer[..count].to_vec())
     };
     disk.fail_at(disk.reads() + 1, Fault::ReadError);
     disk.fail_at(disk.reads() + 2, Fault::FlippedRead(16 + 9));
@@ -244,7 +271,10 @@ fn a_read_fails_or_flips_once() {
     assert_eq!(read().unwrap(), b"bc");
     assert_eq!(disk.contents("a").unwrap(), b"abc");
     assert_eq!(disk.reads(), 4);
-    assert_eq!(disk.fired(), fired([(FaultKind::ReadError, 1), (FaultKind::FlippedRead, 1)]));
+    assert_eq!(
+        disk.fired(),
+        fired([(FaultKind::ReadError, 1), (FaultKind::FlippedRead, 1)])
+    );
 }
 
 #[test]
@@ -254,7 +284,10 @@ fn a_lost_file_is_gone_for_good_and_the_others_stay() {
     disk.lose("none");
     assert_eq!(disk.names(), ["b"]);
     disk.crash(Tear::Nothing);
-    assert_eq!((disk.names(), disk.contents("b")), (vec!["b".to_owned()], Some(b"def".to_vec())));
+    assert_eq!(
+        (disk.names(), disk.contents("b")),
+        (vec!["b".to_owned()], Some(b"def".to_vec()))
+    );
 }
 
 #[test]
@@ -270,7 +303,11 @@ fn the_checksum_tells_what_was_written_where_and_when_it_was_synced() {
     };
     let one = written(b"x", 0, false);
     assert_eq!(one, written(b"x", 0, false));
-    let others = [written(b"y", 0, false), written(b"x", 1, false), written(b"x", 0, true)];
+    let others = [
+        written(b"y", 0, false),
+        written(b"x", 1, false),
+        written(b"x", 0, true),
+    ];
     assert!(!others.contains(&one));
 }
 
@@ -300,7 +337,10 @@ fn faults_wait_for_an_operation_they_can_befall() {
     file.sync().unwrap();
     file.write_at(0, b"X").unwrap();
     file.sync().unwrap();
-    assert_eq!(disk.fired(), fired([(FaultKind::SyncLie, 1), (FaultKind::MisdirectedWrite, 1)]));
+    assert_eq!(
+        disk.fired(),
+        fired([(FaultKind::SyncLie, 1), (FaultKind::MisdirectedWrite, 1)])
+    );
     file.sync().unwrap_err();
     assert_eq!((disk.syncs(), disk.operations()), (2 + 3, next + 4));
     assert_eq!(disk.fired()[&FaultKind::FailedSync], 1);
@@ -320,8 +360,16 @@ fn ordered_failures_are_counted_by_what_failed() {
     file.sync().unwrap_err();
     assert_eq!(disk.fired(), fired([(FaultKind::FailedSync, 1)]));
     for (fault, write, sync) in [
-        (Fault::Error, FaultKind::FailedOperation, FaultKind::FailedSync),
-        (Fault::ShortWrite(1), FaultKind::ShortWrite, FaultKind::FailedSync),
+        (
+            Fault::Error,
+            FaultKind::FailedOperation,
+            FaultKind::FailedSync,
+        ),
+        (
+            Fault::ShortWrite(1),
+            FaultKind::ShortWrite,
+            FaultKind::FailedSync,
+        ),
         (Fault::PowerOff, FaultKind::PowerOff, FaultKind::PowerOff),
     ] {
         let [written_at, synced_at] = [0, 1].map(|operation| {
@@ -331,6 +379,9 @@ fn ordered_failures_are_counted_by_what_failed() {
             assert!(file.write_at(0, b"XY").and_then(|()| file.sync()).is_err());
             disk.fired()
         });
-        assert_eq!((written_at, synced_at), (fired([(write, 1)]), fired([(sync, 1)])));
+        assert_eq!(
+            (written_at, synced_at),
+            (fired([(write, 1)]), fired([(sync, 1)]))
+        );
     }
 }

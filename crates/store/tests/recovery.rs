@@ -1,5 +1,9 @@
 //! Invariant 23 of reliability.md: recovery gives the synced prefix, whatever the crash.
-#![allow(clippy::panic, clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail by panicking"
+)]
 
 mod common;
 
@@ -43,8 +47,9 @@ fn crash_and_recover(steps: &[Step], cut: u64, tear: Tear, second: Option<u64>) 
 #[test]
 fn a_crash_at_every_operation_with_every_tear_leaves_the_synced_prefix() {
     let mut cut = 0;
-    while tears().fold(false, |failed, tear| crash_and_recover(&steps(), cut, tear, None) | failed)
-    {
+    while tears().fold(false, |failed, tear| {
+        crash_and_recover(&steps(), cut, tear, None) | failed
+    }) {
         cut += 1;
     }
     assert!(cut > 50, "only {cut} operations were reached");
@@ -84,7 +89,10 @@ fn a_batch_torn_in_every_prefix_is_cut_to_whole_records() {
         assert_eq!(replayed(&store.wal).len() as u64, 1 + prefix / (37 + 50));
         *survivors.entry(replayed(&store.wal).len()).or_insert(0) += 1;
     }
-    assert_eq!(survivors, BTreeMap::from([(1, 87), (2, 87), (3, 87), (4, 1)]));
+    assert_eq!(
+        survivors,
+        BTreeMap::from([(1, 87), (2, 87), (3, 87), (4, 1)])
+    );
 }
 
 /// The trap of rule 10: inside one unsynced batch an early record may be lost and a later one

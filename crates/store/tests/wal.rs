@@ -1,5 +1,9 @@
 //! The log: order, limits, segments, poison (rules 8 and 10 of consensus.md).
-#![allow(clippy::panic, clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail by panicking"
+)]
 
 mod common;
 
@@ -15,14 +19,23 @@ fn records_come_back_in_order_over_segments_and_restarts() {
         assert!(recovery.cuts.is_empty());
         for offset in 0..5 {
             let height = start * 5 + offset + 1;
-            assert_eq!(append(&mut store.wal, height, &[height as u8; 60]).unwrap(), height);
+            assert_eq!(
+                append(&mut store.wal, height, &[height as u8; 60]).unwrap(),
+                height
+            );
             assert_eq!(store.wal.sync().unwrap(), height + 1);
         }
     }
     let (store, _) = open(&disk).unwrap();
-    let heights: Vec<_> = replayed(&store.wal).iter().map(|record| record.height).collect();
+    let heights: Vec<_> = replayed(&store.wal)
+        .iter()
+        .map(|record| record.height)
+        .collect();
     assert_eq!(heights, (1..=20).collect::<Vec<_>>());
-    assert!(disk.contents("wal/000005.log").is_some(), "segments were rotated");
+    assert!(
+        disk.contents("wal/000005.log").is_some(),
+        "segments were rotated"
+    );
 }
 
 #[test]
@@ -45,7 +58,13 @@ fn a_lower_height_and_a_record_too_long_change_nothing() {
     let (mut store, _) = open(&disk).unwrap();
     append(&mut store.wal, 5, b"five").unwrap();
     let back = append(&mut store.wal, 4, b"four");
-    assert!(matches!(back, Err(StoreError::WrongHeight { expected: 5, found: 4 })));
+    assert!(matches!(
+        back,
+        Err(StoreError::WrongHeight {
+            expected: 5,
+            found: 4
+        })
+    ));
     let long = append(&mut store.wal, 5, &vec![0; MAX_PAYLOAD_BYTES + 1]);
     assert!(matches!(long, Err(StoreError::TooLarge { .. })));
     assert_eq!(append(&mut store.wal, 5, b"more").unwrap(), 2);
@@ -77,7 +96,10 @@ fn truncate_below_keeps_every_record_of_the_height_and_above() {
     assert!(disk.contents("wal/000001.log").is_none());
     drop(store);
     let (store, _) = open(&disk).unwrap();
-    let heights: Vec<_> = replayed(&store.wal).iter().map(|record| record.height).collect();
+    let heights: Vec<_> = replayed(&store.wal)
+        .iter()
+        .map(|record| record.height)
+        .collect();
     assert!(heights[0] > 1 && heights[0] <= 7, "{heights:?}");
     assert_eq!(heights.last(), Some(&12));
     assert_eq!(store.wal.next_sequence(), 13, "sequences go on");
@@ -91,9 +113,18 @@ fn a_failed_sync_poisons_the_log_for_good() {
     disk.fail_at(disk.operations() + 1, Fault::Error);
     assert!(matches!(store.wal.sync(), Err(StoreError::Disk { .. })));
     assert!(matches!(store.wal.sync(), Err(StoreError::Poisoned { .. })));
-    assert!(matches!(append(&mut store.wal, 1, b"x"), Err(StoreError::Poisoned { .. })));
-    assert!(matches!(store.wal.truncate_below(1), Err(StoreError::Poisoned { .. })));
-    assert!(matches!(store.wal.replay().map(|_| ()), Err(StoreError::Poisoned { .. })));
+    assert!(matches!(
+        append(&mut store.wal, 1, b"x"),
+        Err(StoreError::Poisoned { .. })
+    ));
+    assert!(matches!(
+        store.wal.truncate_below(1),
+        Err(StoreError::Poisoned { .. })
+    ));
+    assert!(matches!(
+        store.wal.replay().map(|_| ()),
+        Err(StoreError::Poisoned { .. })
+    ));
 }
 
 #[test]
@@ -131,7 +162,10 @@ fn another_swarm_is_refused_by_open_and_repair() {
 #[test]
 fn records_inside_a_payload_prove_nothing() {
     let stranger = MemoryDisk::new();
-    let other_salt = quorate_store::StoreConfig { salt: 99, ..config() };
+    let other_salt = quorate_store::StoreConfig {
+        salt: 99,
+        ..config()
+    };
     let opened =
         quorate_store::Store::open(Arc::new(stranger.clone()), other_salt, Default::default());
     let (mut store, _) = opened.unwrap();

@@ -155,7 +155,8 @@ fn hex_entry<'de, T: std::str::FromStr, A: MapAccess<'de>>(
     key: i64,
 ) -> Result<T, A::Error> {
     let text: String = entry(map, key)?;
-    text.parse().map_err(|_| A::Error::custom(format_args!("claim {key} is no identifier")))
+    text.parse()
+        .map_err(|_| A::Error::custom(format_args!("claim {key} is no identifier")))
 }
 
 fn entry<'de, T: Deserialize<'de>, A: MapAccess<'de>>(
@@ -164,6 +165,8 @@ fn entry<'de, T: Deserialize<'de>, A: MapAccess<'de>>(
 ) -> Result<T, A::Error> {
     match map.next_key::<i64>()? {
         Some(key) if key == expected => map.next_value(),
-        _ => Err(A::Error::custom(format_args!("claim {expected} is missing"))),
+        _ => Err(A::Error::custom(format_args!(
+            "claim {expected} is missing"
+        ))),
     }
 }

@@ -61,7 +61,10 @@ pub enum CborError {
 /// Encodes a value. Field order of arrays and order of maps are the type's: see each type.
 pub fn encode<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(256);
-    #[expect(clippy::expect_used, reason = "a Vec takes every byte, and no type here refuses")]
+    #[expect(
+        clippy::expect_used,
+        reason = "a Vec takes every byte, and no type here refuses"
+    )]
     ciborium::into_writer(value, &mut bytes).expect("writing CBOR to memory");
     bytes
 }
@@ -72,7 +75,10 @@ pub fn encode<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
 /// [`CborError`] naming the first offence and its offset.
 pub fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8], limit: usize) -> Result<T, CborError> {
     if bytes.len() > limit {
-        return Err(CborError::TooLong { found: bytes.len(), limit });
+        return Err(CborError::TooLong {
+            found: bytes.len(),
+            limit,
+        });
     }
     check(bytes)?;
     let value: T = ciborium::from_reader(bytes).map_err(shape)?;
@@ -160,8 +166,12 @@ fn argument(bytes: &[u8], at: usize) -> Result<(u64, usize), CborError> {
         27 => (8, 1 << 32),
         _ => return Err(CborError::NotShortest(at)),
     };
-    let field = bytes.get(at + 1..at + 1 + width).ok_or(CborError::Truncated(at))?;
-    let value = field.iter().fold(0, |value, byte| value << 8 | u64::from(*byte));
+    let field = bytes
+        .get(at + 1..at + 1 + width)
+        .ok_or(CborError::Truncated(at))?;
+    let value = field
+        .iter()
+        .fold(0, |value, byte| value << 8 | u64::from(*byte));
     if value < least {
         return Err(CborError::NotShortest(at));
     }
@@ -169,7 +179,9 @@ fn argument(bytes: &[u8], at: usize) -> Result<(u64, usize), CborError> {
 }
 
 fn span(bytes: &[u8], start: usize, length: u64) -> Result<(&[u8], usize), CborError> {
-    let end = usize::try_from(length).ok().and_then(|length| start.checked_add(length));
+    let end = usize::try_from(length)
+        .ok()
+        .and_then(|length| start.checked_add(length));
     let end = end.ok_or(CborError::Truncated(start))?;
     let field = bytes.get(start..end).ok_or(CborError::Truncated(start))?;
     Ok((field, end))
@@ -203,8 +215,14 @@ mod tests {
             (&[0xc1, 0x00], CborError::Tag { tag: 1, at: 0 }),
             (&[0x61, 0xff], CborError::Utf8(0)),
             (&[0x42, 0x00], CborError::Truncated(1)),
-            (&[0x5b, 255, 255, 255, 255, 255, 255, 255, 255], CborError::Truncated(9)),
-            (&[0x9b, 255, 255, 255, 255, 255, 255, 255, 255], CborError::Truncated(9)),
+            (
+                &[0x5b, 255, 255, 255, 255, 255, 255, 255, 255],
+                CborError::Truncated(9),
+            ),
+            (
+                &[0x9b, 255, 255, 255, 255, 255, 255, 255, 255],
+                CborError::Truncated(9),
+            ),
             (&[0x81; 64], CborError::Depth(limits::CBOR_DEPTH + 1)),
         ];
         for (bytes, error) in table {
@@ -218,7 +236,10 @@ mod tests {
         assert!(decode::<(u8, u8)>(&three, 100).is_err());
         assert!(decode::<(u8, u8, u8, u8)>(&three, 100).is_err());
         assert_eq!(decode::<(u8, u8, u8)>(&three, 100), Ok((1, 2, 3)));
-        assert!(matches!(decode::<(u8, u8, u8)>(&three, 3), Err(CborError::TooLong { .. })));
+        assert!(matches!(
+            decode::<(u8, u8, u8)>(&three, 3),
+            Err(CborError::TooLong { .. })
+        ));
     }
 
     proptest::proptest! {

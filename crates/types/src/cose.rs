@@ -60,7 +60,13 @@ impl<T: Signable> Sign1<T> {
 /// The bytes under one signature of a `COSE_Sign` with protected header `body`.
 pub(crate) fn to_be_signed_in(body: &[u8], signer: &PublicKey, payload: &[u8]) -> Vec<u8> {
     let protected = protected(signer, None);
-    cbor::encode(&("Signature", Bytes(body), Bytes(&protected), Bytes(&[]), Bytes(payload)))
+    cbor::encode(&(
+        "Signature",
+        Bytes(body),
+        Bytes(&protected),
+        Bytes(&[]),
+        Bytes(payload),
+    ))
 }
 
 /// A protected header: `{1: -8, 4: kid}` with a content header in its sorted place.
@@ -86,7 +92,10 @@ pub(crate) fn protected(signer: &PublicKey, content: Option<ContentHeader>) -> V
 /// The key in a protected header that is exactly what [`protected`] writes.
 pub(crate) fn signer_of(header: &[u8], content: Option<ContentHeader>) -> Option<PublicKey> {
     // `{1: -8, ...4: h'32 bytes'...}`: the key follows the first `04 58 20`.
-    let at = header.windows(3).position(|window| window == [0x04, 0x58, 0x20])? + 3;
+    let at = header
+        .windows(3)
+        .position(|window| window == [0x04, 0x58, 0x20])?
+        + 3;
     let key = header.get(at..at + 32)?.try_into().ok().map(PublicKey)?;
     (protected(&key, content) == header).then_some(key)
 }
@@ -95,7 +104,12 @@ impl<T: Signable> Serialize for Sign1<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let protected = protected(&self.signer, Some(T::HEADER));
         let payload = cbor::encode(&self.payload);
-        let parts = (Bytes(&protected), Empty {}, Bytes(&payload), &self.signature);
+        let parts = (
+            Bytes(&protected),
+            Empty {},
+            Bytes(&payload),
+            &self.signature,
+        );
         Required::<_, SIGN1>(parts).serialize(serializer)
     }
 }
@@ -108,7 +122,11 @@ impl<'de, T: Signable> Deserialize<'de> for Sign1<T> {
         let signer = signer_of(&protected.0, Some(T::HEADER))
             .ok_or_else(|| D::Error::custom("protected header is not the one of this type"))?;
         let payload = cbor::decode(&payload.0, T::MAX_BYTES).map_err(D::Error::custom)?;
-        Ok(Self { signer, payload, signature })
+        Ok(Self {
+            signer,
+            payload,
+            signature,
+        })
     }
 }
 
@@ -146,7 +164,9 @@ impl<'de> Deserialize<'de> for Owned {
                 Ok(bytes)
             }
         }
-        deserializer.deserialize_byte_buf(Visit(PhantomData)).map(Self)
+        deserializer
+            .deserialize_byte_buf(Visit(PhantomData))
+            .map(Self)
     }
 }
 

@@ -41,7 +41,11 @@ pub struct BadBlock {
 impl Evidence {
     /// The pair in its one form; `None` where the statements do not convict their signer.
     pub fn new(a: SignedStatement, b: SignedStatement) -> Option<Self> {
-        let (first, second) = if a.statement <= b.statement { (a, b) } else { (b, a) };
+        let (first, second) = if a.statement <= b.statement {
+            (a, b)
+        } else {
+            (b, a)
+        };
         let evidence = Self::Conflict(Box::new(Conflict { first, second }));
         evidence.is_well_formed().then_some(evidence)
     }

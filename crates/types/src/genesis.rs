@@ -110,7 +110,10 @@ pub struct Parameters {
 
 impl Default for Parameters {
     fn default() -> Self {
-        Self { max_step_ms: 5_000, max_block_interval_ms: 10_000 }
+        Self {
+            max_step_ms: 5_000,
+            max_block_interval_ms: 10_000,
+        }
     }
 }
 
@@ -195,7 +198,12 @@ impl Genesis {
 
     /// Hash that headers carry as `parameters`: markets, admission, attesters and numbers.
     pub fn parameters_hash(&self) -> Hash {
-        let parts = (&self.markets, self.admission, &self.attesters, &self.parameters);
+        let parts = (
+            &self.markets,
+            self.admission,
+            &self.attesters,
+            &self.parameters,
+        );
         Hash::derive("quorate 1 parameters", &[&cbor::encode(&parts)])
     }
 
@@ -206,7 +214,10 @@ impl Genesis {
 
     /// The distinct operators of the validators.
     pub fn operators(&self) -> BTreeSet<&Label> {
-        self.validators.iter().map(|validator| &validator.operator).collect()
+        self.validators
+            .iter()
+            .map(|validator| &validator.operator)
+            .collect()
     }
 
     /// Whether this key attests capabilities.
@@ -228,7 +239,10 @@ impl Market {
             Stage::Openings => self.reveal_ms.is_some(),
             Stage::Solutions => self.solve_ms.is_some(),
         };
-        [Stage::Openings, Stage::Solutions].into_iter().filter(|next| *next > stage).find(has)
+        [Stage::Openings, Stage::Solutions]
+            .into_iter()
+            .filter(|next| *next > stage)
+            .find(has)
     }
 
     /// Active milliseconds that a stage lasts, at least.
@@ -247,6 +261,8 @@ impl Market {
             && times.contains(&self.window_ms)
             && self.reveal_ms.is_none_or(|time| times.contains(&time))
             && self.solve_ms.is_none_or(|time| times.contains(&time))
-            && self.reserve.is_none_or(|price| (0..=limits::PRICE).contains(&price))
+            && self
+                .reserve
+                .is_none_or(|price| (0..=limits::PRICE).contains(&price))
     }
 }

@@ -17,11 +17,20 @@ impl ProposerSchedule {
     /// The schedule of `validators` without the `benched`. If all are benched, none is: someone
     /// has to propose.
     pub fn new(validators: &ValidatorSet, benched: &BTreeSet<PublicKey>) -> Self {
-        let active: Vec<_> = validators.iter().filter(|v| !benched.contains(&v.key)).collect();
-        let active = if active.is_empty() { validators.iter().collect() } else { active };
+        let active: Vec<_> = validators
+            .iter()
+            .filter(|v| !benched.contains(&v.key))
+            .collect();
+        let active = if active.is_empty() {
+            validators.iter().collect()
+        } else {
+            active
+        };
         let weights = slot_counts(&active.iter().map(|v| v.power).collect::<Vec<_>>());
         let keys: Vec<_> = active.iter().map(|v| v.key).collect();
-        Self { slots: smooth(&keys, &weights) }
+        Self {
+            slots: smooth(&keys, &weights),
+        }
     }
 
     /// The proposer of a round: slot `height + round` of the period.
@@ -41,7 +50,11 @@ fn slot_counts(powers: &[Power]) -> Vec<u64> {
         .iter()
         .map(|power| {
             let exact = u128::from(power / divisor);
-            let slots = if total <= most { exact } else { exact * most / total };
+            let slots = if total <= most {
+                exact
+            } else {
+                exact * most / total
+            };
             u64::try_from(slots).unwrap_or(u64::MAX).max(1)
         })
         .collect()
@@ -88,20 +101,33 @@ mod tests {
         let set = set(&[7, 7, 7, 7]);
         let schedule = ProposerSchedule::new(&set, &BTreeSet::new());
         for height in 1..20 {
-            let four: BTreeSet<_> = (0..4).map(|round| schedule.proposer(height, round)).collect();
+            let four: BTreeSet<_> = (0..4)
+                .map(|round| schedule.proposer(height, round))
+                .collect();
             assert_eq!(four.len(), 4);
-            assert_eq!(schedule.proposer(height, 1), schedule.proposer(height + 1, 0));
+            assert_eq!(
+                schedule.proposer(height, 1),
+                schedule.proposer(height + 1, 0)
+            );
         }
     }
 
     #[test]
     fn slots_are_in_proportion_to_power() {
-        for powers in [vec![1, 2, 3], vec![1_000_000_007, 1, 2_000_000_000], vec![5]] {
+        for powers in [
+            vec![1, 2, 3],
+            vec![1_000_000_007, 1, 2_000_000_000],
+            vec![5],
+        ] {
             let set = set(&powers);
             let schedule = ProposerSchedule::new(&set, &BTreeSet::new());
             let total: u128 = powers.iter().map(|p| u128::from(*p)).sum();
             for validator in &set {
-                let slots = schedule.slots.iter().filter(|key| **key == validator.key).count();
+                let slots = schedule
+                    .slots
+                    .iter()
+                    .filter(|key| **key == validator.key)
+                    .count();
                 let share = u128::from(validator.power) * schedule.slots.len() as u128 / total;
                 assert!((slots as i128 - share as i128).abs() <= 1 + powers.len() as i128);
             }

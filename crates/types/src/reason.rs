@@ -102,8 +102,12 @@ impl Serialize for Reason {
 impl<'de> Deserialize<'de> for Reason {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let code = u16::deserialize(deserializer)?;
-        Self::ALL.iter().copied().find(|reason| reason.code() == code).ok_or_else(|| {
-            serde::de::Error::custom(format_args!("reason code {code} is not in the registry"))
-        })
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|reason| reason.code() == code)
+            .ok_or_else(|| {
+                serde::de::Error::custom(format_args!("reason code {code} is not in the registry"))
+            })
     }
 }

@@ -162,7 +162,9 @@ impl<'de> Deserialize<'de> for Statement {
             ) -> Result<Statement, A::Error> {
                 let version: u8 = field(&mut map, 0)?;
                 if version != PROTOCOL_VERSION {
-                    return Err(A::Error::custom(format_args!("version {version} is unknown")));
+                    return Err(A::Error::custom(format_args!(
+                        "version {version} is unknown"
+                    )));
                 }
                 let mut statement = Statement {
                     swarm: field(&mut map, 1)?,
@@ -199,7 +201,9 @@ fn field<'de, T: Deserialize<'de>, A: serde::de::MapAccess<'de>>(
 ) -> Result<T, A::Error> {
     match map.next_key::<u8>()? {
         Some(key) if key == expected => map.next_value(),
-        _ => Err(A::Error::custom(format_args!("field {expected} is missing"))),
+        _ => Err(A::Error::custom(format_args!(
+            "field {expected} is missing"
+        ))),
     }
 }
 
@@ -238,6 +242,9 @@ impl<'de> Deserialize<'de> for QuorumCertificate {
             return Err(D::Error::custom("votes unsorted, or one signer twice"));
         }
         let statement = cbor::decode(&payload.0, crate::limits::STATEMENT_BYTES);
-        Ok(Self { statement: statement.map_err(D::Error::custom)?, votes })
+        Ok(Self {
+            statement: statement.map_err(D::Error::custom)?,
+            votes,
+        })
     }
 }

@@ -104,10 +104,14 @@ pub fn check_amounts(amounts: &Amounts) -> Result<(), TaskSpecError> {
     if amounts.len() > limits::MAP_ENTRIES {
         return Err(TaskSpecError::Entries);
     }
-    match amounts.iter().find(|(_, value)| !(0..=limits::AMOUNT).contains(*value)) {
-        Some((dimension, value)) => {
-            Err(TaskSpecError::Amount { dimension: dimension.clone(), value: *value })
-        }
+    match amounts
+        .iter()
+        .find(|(_, value)| !(0..=limits::AMOUNT).contains(*value))
+    {
+        Some((dimension, value)) => Err(TaskSpecError::Amount {
+            dimension: dimension.clone(),
+            value: *value,
+        }),
         None => Ok(()),
     }
 }
@@ -117,7 +121,11 @@ pub fn check_amounts(amounts: &Amounts) -> Result<(), TaskSpecError> {
 /// # Errors
 /// [`TaskSpecError::Price`].
 pub fn check_price(price: Price) -> Result<(), TaskSpecError> {
-    if (0..=limits::PRICE).contains(&price) { Ok(()) } else { Err(TaskSpecError::Price(price)) }
+    if (0..=limits::PRICE).contains(&price) {
+        Ok(())
+    } else {
+        Err(TaskSpecError::Price(price))
+    }
 }
 
 impl fmt::Display for TaskId {
@@ -143,7 +151,10 @@ impl FromStr for TaskId {
     fn from_str(text: &str) -> Result<Self, ParseTaskIdError> {
         let parts = text.split_once('/');
         let parsed = parts.and_then(|(requester, number)| {
-            Some(Self { requester: requester.parse().ok()?, number: number.parse().ok()? })
+            Some(Self {
+                requester: requester.parse().ok()?,
+                number: number.parse().ok()?,
+            })
         });
         parsed.ok_or_else(|| ParseTaskIdError(text.chars().take(100).collect()))
     }

@@ -55,9 +55,9 @@ impl ValidatorSet {
         if !validators.is_sorted_by(|a, b| a.key < b.key) {
             return Err(ValidatorSetError::Order);
         }
-        let total = validators
-            .iter()
-            .try_fold(0, |sum: Power, v| (v.power > 0).then(|| sum.checked_add(v.power)).flatten());
+        let total = validators.iter().try_fold(0, |sum: Power, v| {
+            (v.power > 0).then(|| sum.checked_add(v.power)).flatten()
+        });
         match total {
             Some(total) if total <= limits::TOTAL_POWER => Ok(Self { validators }),
             _ => Err(ValidatorSetError::Power),
@@ -77,7 +77,10 @@ impl ValidatorSet {
 
     /// The member with this key.
     pub fn get(&self, key: &PublicKey) -> Option<&Validator> {
-        let at = self.validators.binary_search_by_key(key, |validator| validator.key).ok()?;
+        let at = self
+            .validators
+            .binary_search_by_key(key, |validator| validator.key)
+            .ok()?;
         self.validators.get(at)
     }
 
@@ -88,7 +91,10 @@ impl ValidatorSet {
 
     /// Sum of all powers.
     pub fn total(&self) -> Power {
-        self.validators.iter().map(|validator| validator.power).sum()
+        self.validators
+            .iter()
+            .map(|validator| validator.power)
+            .sum()
     }
 
     /// Power of the distinct members among `keys`; strangers and repetitions count nothing.

@@ -79,8 +79,14 @@ fn each_rule_of_a_genesis() {
         genesis.check().err()
     };
     assert_eq!(broken(&|_| ()), None);
-    assert_eq!(broken(&|genesis| genesis.version = 2), Some(GenesisError::Version(2)));
-    assert_eq!(broken(&|genesis| genesis.markets.reverse()), Some(GenesisError::Markets));
+    assert_eq!(
+        broken(&|genesis| genesis.version = 2),
+        Some(GenesisError::Version(2))
+    );
+    assert_eq!(
+        broken(&|genesis| genesis.markets.reverse()),
+        Some(GenesisError::Markets)
+    );
     let twice = |genesis: &mut Genesis| genesis.attesters.push(genesis.attesters[0].clone());
     assert_eq!(broken(&twice), Some(GenesisError::Attesters));
     let many = |genesis: &mut Genesis| genesis.markets = vec![genesis.markets[0].clone(); 33];
@@ -89,11 +95,23 @@ fn each_rule_of_a_genesis() {
     assert_eq!(broken(&|genesis| genesis.markets[0].attempts = 0), market);
     assert_eq!(broken(&|genesis| genesis.markets[0].lease_ms = 0), market);
     assert_eq!(broken(&|genesis| genesis.markets[0].window_ms = 0), market);
-    assert_eq!(broken(&|genesis| genesis.markets[0].reserve = Some(-1)), market);
-    assert_eq!(broken(&|genesis| genesis.markets[0].reserve = Some(limits::PRICE + 1)), market);
+    assert_eq!(
+        broken(&|genesis| genesis.markets[0].reserve = Some(-1)),
+        market
+    );
+    assert_eq!(
+        broken(&|genesis| genesis.markets[0].reserve = Some(limits::PRICE + 1)),
+        market
+    );
     let parameters = Some(GenesisError::Parameters);
-    assert_eq!(broken(&|genesis| genesis.parameters.max_step_ms = 0), parameters);
-    assert_eq!(broken(&|genesis| genesis.parameters.max_block_interval_ms = 1 << 40), parameters);
+    assert_eq!(
+        broken(&|genesis| genesis.parameters.max_step_ms = 0),
+        parameters
+    );
+    assert_eq!(
+        broken(&|genesis| genesis.parameters.max_block_interval_ms = 1 << 40),
+        parameters
+    );
 }
 
 #[test]

@@ -14,21 +14,33 @@ use quorate_types::{
 };
 
 fn validator(number: u8, power: u64) -> Validator {
-    Validator { key: PublicKey([number; 32]), power, operator: "op".parse().unwrap() }
+    Validator {
+        key: PublicKey([number; 32]),
+        power,
+        operator: "op".parse().unwrap(),
+    }
 }
 
 #[test]
 fn rules_of_a_validator_set() {
     let count = limits::VALIDATORS;
-    let full: Vec<_> = (0..count as u8).map(|number| validator(number, 1)).collect();
+    let full: Vec<_> = (0..count as u8)
+        .map(|number| validator(number, 1))
+        .collect();
     assert_eq!(ValidatorSet::new(full.clone()).unwrap().len(), count);
     let mut over = full.clone();
     over.push(validator(200, 1));
-    assert_eq!(ValidatorSet::new(over), Err(ValidatorSetError::Count(count + 1)));
+    assert_eq!(
+        ValidatorSet::new(over),
+        Err(ValidatorSetError::Count(count + 1))
+    );
     assert_eq!(ValidatorSet::new(vec![]), Err(ValidatorSetError::Count(0)));
     let twice = vec![validator(1, 1), validator(1, 2)];
     assert_eq!(ValidatorSet::new(twice), Err(ValidatorSetError::Order));
-    assert_eq!(ValidatorSet::new(vec![validator(1, 0)]), Err(ValidatorSetError::Power));
+    assert_eq!(
+        ValidatorSet::new(vec![validator(1, 0)]),
+        Err(ValidatorSetError::Power)
+    );
     let most = vec![validator(1, limits::TOTAL_POWER), validator(2, 1)];
     assert_eq!(ValidatorSet::new(most), Err(ValidatorSetError::Power));
     let wrapping = vec![validator(1, u64::MAX), validator(2, 2)];
@@ -45,7 +57,10 @@ fn a_set_on_the_wire_is_held_to_its_rules() {
         vec![validator(1, limits::TOTAL_POWER), validator(2, 1)],
     ] {
         let bytes = cbor::encode(&members);
-        assert!(cbor::decode::<ValidatorSet>(&bytes, 10_000).is_err(), "{members:?}");
+        assert!(
+            cbor::decode::<ValidatorSet>(&bytes, 10_000).is_err(),
+            "{members:?}"
+        );
     }
     let set = ValidatorSet::new(vec![validator(2, 1), validator(1, 1)]).unwrap();
     assert_eq!(cbor::decode(&cbor::encode(&set), 10_000), Ok(set));
@@ -64,7 +79,15 @@ fn thresholds_are_strict() {
 
 fn statement(kind: Kind, block: Option<BlockId>, pol_round: Option<u32>) -> Statement {
     let (swarm, validators) = (SwarmId([1; 32]), Hash([2; 32]));
-    Statement { swarm, height: 1, round: 1, kind, block, validators, pol_round }
+    Statement {
+        swarm,
+        height: 1,
+        round: 1,
+        kind,
+        block,
+        validators,
+        pol_round,
+    }
 }
 
 #[test]
@@ -88,7 +111,11 @@ fn statements_that_say_nothing_sensible_are_refused() {
 fn unknown_versions_and_kinds_are_refused() {
     let good = cbor::encode(&statement(Kind::Precommit, None, None));
     // a7 00 01: the version; the kind follows key 4.
-    let kind = good.windows(2).rposition(|pair| pair == [0x04, 0x02]).unwrap() + 1;
+    let kind = good
+        .windows(2)
+        .rposition(|pair| pair == [0x04, 0x02])
+        .unwrap()
+        + 1;
     for (at, byte) in [(2, 0), (2, 2), (kind, 3)] {
         let mut bytes = good.clone();
         bytes[at] = byte;
@@ -98,7 +125,10 @@ fn unknown_versions_and_kinds_are_refused() {
 
 #[test]
 fn votes_ascend_and_none_is_twice() {
-    let vote = |number| Vote { signer: PublicKey([number; 32]), signature: Signature([0; 64]) };
+    let vote = |number| Vote {
+        signer: PublicKey([number; 32]),
+        signature: Signature([0; 64]),
+    };
     let commit = |votes: &[u8]| {
         let statement = statement(Kind::Precommit, Some(BlockId([3; 32])), None);
         let votes = votes.iter().map(|number| vote(*number)).collect();
@@ -112,26 +142,43 @@ fn votes_ascend_and_none_is_twice() {
 
 #[test]
 fn the_largest_certificate_fits_its_limit() {
-    let vote = |number| Vote { signer: PublicKey([number; 32]), signature: Signature([9; 64]) };
+    let vote = |number| Vote {
+        signer: PublicKey([number; 32]),
+        signature: Signature([9; 64]),
+    };
     let mut said = statement(Kind::Precommit, Some(BlockId([3; 32])), None);
     (said.height, said.round) = (u64::MAX, u32::MAX);
     let votes = (0..limits::VALIDATORS as u8).map(vote).collect();
-    let bytes = cbor::encode(&QuorumCertificate { statement: said, votes });
+    let bytes = cbor::encode(&QuorumCertificate {
+        statement: said,
+        votes,
+    });
     assert!(bytes.len() <= limits::CERTIFICATE_BYTES, "{}", bytes.len());
 }
 
 #[test]
 fn an_operation_beyond_its_limit_is_refused() {
     let detail = Owned(vec![0; limits::OPERATION_BYTES]);
-    let task = quorate_types::TaskId { requester: PublicKey([1; 32]), number: 0 };
-    let report = quorate_types::operation::Report { task, token: 1, detail };
+    let task = quorate_types::TaskId {
+        requester: PublicKey([1; 32]),
+        number: 0,
+    };
+    let report = quorate_types::operation::Report {
+        task,
+        token: 1,
+        detail,
+    };
     let payload = Operation {
         swarm: SwarmId([1; 32]),
         agent: PublicKey([2; 32]),
         sequence: 0,
         body: Body::Complete(report),
     };
-    let signed = Sign1 { signer: payload.agent, payload, signature: Signature([0; 64]) };
+    let signed = Sign1 {
+        signer: payload.agent,
+        payload,
+        signature: Signature([0; 64]),
+    };
     let bytes = cbor::encode(&signed);
     let refused = cbor::decode::<quorate_types::SignedOperation>(&bytes, 1 << 20);
     assert!(matches!(refused, Err(CborError::Shape(_))));
@@ -139,10 +186,21 @@ fn an_operation_beyond_its_limit_is_refused() {
 
 #[test]
 fn one_type_is_not_read_as_another() {
-    let task = quorate_types::TaskId { requester: PublicKey([1; 32]), number: 0 };
-    let payload =
-        quorate_types::operation::Suspicion { swarm: SwarmId([1; 32]), task, token: 1, height: 1 };
-    let signed = Sign1 { signer: PublicKey([2; 32]), payload, signature: Signature([0; 64]) };
+    let task = quorate_types::TaskId {
+        requester: PublicKey([1; 32]),
+        number: 0,
+    };
+    let payload = quorate_types::operation::Suspicion {
+        swarm: SwarmId([1; 32]),
+        task,
+        token: 1,
+        height: 1,
+    };
+    let signed = Sign1 {
+        signer: PublicKey([2; 32]),
+        payload,
+        signature: Signature([0; 64]),
+    };
     let bytes = cbor::encode(&signed);
     assert!(cbor::decode::<quorate_types::SignedOperation>(&bytes, 1 << 20).is_err());
     assert!(cbor::decode::<quorate_types::Attestation>(&bytes, 1 << 20).is_err());
@@ -159,16 +217,39 @@ fn rules_of_a_task() {
     };
     let slots: Label = "slots".parse().unwrap();
     for value in [-1, limits::AMOUNT + 1] {
-        let amount = TaskSpecError::Amount { dimension: slots.clone(), value };
+        let amount = TaskSpecError::Amount {
+            dimension: slots.clone(),
+            value,
+        };
         let demand = Amounts::from([(slots.clone(), value)]);
-        assert_eq!(broken(&|spec| spec.demand = demand.clone()), Some(amount.clone()));
-        assert_eq!(broken(&|spec| spec.requires.amounts = demand.clone()), Some(amount));
+        assert_eq!(
+            broken(&|spec| spec.demand = demand.clone()),
+            Some(amount.clone())
+        );
+        assert_eq!(
+            broken(&|spec| spec.requires.amounts = demand.clone()),
+            Some(amount)
+        );
     }
-    let many: Amounts = (0..17).map(|n| (format!("d{n}").parse().unwrap(), 1)).collect();
-    assert_eq!(broken(&|spec| spec.demand = many.clone()), Some(TaskSpecError::Entries));
-    let labels = many.keys().cloned().collect::<std::collections::BTreeSet<_>>();
-    assert_eq!(broken(&|spec| spec.requires.labels = labels.clone()), Some(TaskSpecError::Entries));
-    assert_eq!(broken(&|spec| spec.max_price = Some(-1)), Some(TaskSpecError::Price(-1)));
+    let many: Amounts = (0..17)
+        .map(|n| (format!("d{n}").parse().unwrap(), 1))
+        .collect();
+    assert_eq!(
+        broken(&|spec| spec.demand = many.clone()),
+        Some(TaskSpecError::Entries)
+    );
+    let labels = many
+        .keys()
+        .cloned()
+        .collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(
+        broken(&|spec| spec.requires.labels = labels.clone()),
+        Some(TaskSpecError::Entries)
+    );
+    assert_eq!(
+        broken(&|spec| spec.max_price = Some(-1)),
+        Some(TaskSpecError::Price(-1))
+    );
     assert_eq!(check_price(limits::PRICE), Ok(()));
     let payload = Owned(vec![0; limits::TASK_PAYLOAD_BYTES + 1]);
     let error = TaskSpecError::Payload(limits::TASK_PAYLOAD_BYTES + 1);
@@ -185,8 +266,13 @@ fn rules_of_a_label() {
         assert!(bad.parse::<Label>().is_err(), "{bad}");
     }
     // The order of the wire: shorter first.
-    let labels: Vec<_> = values::labels(&["b", "aa", "a", "ab"]).into_iter().collect();
-    assert_eq!(labels.iter().map(Label::as_str).collect::<Vec<_>>(), ["a", "b", "aa", "ab"]);
+    let labels: Vec<_> = values::labels(&["b", "aa", "a", "ab"])
+        .into_iter()
+        .collect();
+    assert_eq!(
+        labels.iter().map(Label::as_str).collect::<Vec<_>>(),
+        ["a", "b", "aa", "ab"]
+    );
 }
 
 #[test]

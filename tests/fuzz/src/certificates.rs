@@ -22,7 +22,10 @@ static PINNED: LazyLock<Pinned> = LazyLock::new(|| {
         assert!(verify(&bytes, &root, &Policy::default()).is_verified());
         (bytes, certificate)
     });
-    Pinned { certificates: certificates.collect(), root }
+    Pinned {
+        certificates: certificates.collect(),
+        root,
+    }
 });
 
 /// Any bytes.
@@ -32,25 +35,39 @@ pub(crate) fn arbitrary(data: &[u8]) {
     assert!(!verdict.not_checked.is_empty());
     if verdict.is_verified() {
         let certificate = Certificate::decode(data).unwrap();
-        assert_eq!(verdict.summary.map(|of| of.identity), Some(certificate.identity()));
-        let genuine =
-            PINNED.certificates.iter().any(|(_, other)| says_the_same(&certificate, other));
+        assert_eq!(
+            verdict.summary.map(|of| of.identity),
+            Some(certificate.identity())
+        );
+        let genuine = PINNED
+            .certificates
+            .iter()
+            .any(|(_, other)| says_the_same(&certificate, other));
         assert!(genuine, "verified, and nobody signed it");
     }
 }
 
 pub(crate) fn genuine() -> Vec<Vec<u8>> {
-    PINNED.certificates.iter().map(|(bytes, _)| bytes.clone()).collect()
+    PINNED
+        .certificates
+        .iter()
+        .map(|(bytes, _)| bytes.clone())
+        .collect()
 }
 
 /// The first byte chooses a certificate, the rest how it is changed.
 pub(crate) fn mutated(data: &[u8]) {
     let mut choices = Choices::new(data);
-    let Some((bytes, _)) = choices.pick(&PINNED.certificates) else { return };
+    let Some((bytes, _)) = choices.pick(&PINNED.certificates) else {
+        return;
+    };
     let mut bytes = bytes.clone();
     let changed = edit(&mut bytes, &mut choices);
     let verdict = verify(&bytes, &PINNED.root, &Policy::default());
-    assert!(changed || verdict.is_verified(), "a genuine certificate is refused");
+    assert!(
+        changed || verdict.is_verified(),
+        "a genuine certificate is refused"
+    );
     if changed && verdict.is_verified() {
         arbitrary(&bytes);
     }
@@ -58,8 +75,13 @@ pub(crate) fn mutated(data: &[u8]) {
 
 /// Each certificate with a bit changed here and there, a part cut out, a part repeated.
 pub(crate) fn mutations() -> Vec<Vec<u8>> {
-    let edits: [&[u8]; 5] =
-        [&[], &[9, 0, 1], &[200, 0, 128], &[40, 0, 3, 143, 0], &[70, 1, 4, 143, 213, 1]];
+    let edits: [&[u8]; 5] = [
+        &[],
+        &[9, 0, 1],
+        &[200, 0, 128],
+        &[40, 0, 3, 143, 0],
+        &[70, 1, 4, 143, 213, 1],
+    ];
     let count = PINNED.certificates.len() as u8;
     let all = (0..count).flat_map(|at| edits.map(|edit| [&[at][..], edit].concat()));
     all.collect()
@@ -68,13 +90,22 @@ pub(crate) fn mutations() -> Vec<Vec<u8>> {
 /// Whether a certificate claims what a pinned one does, by votes that are in it. A vote more than a
 /// quorum may be left out of a certificate.
 fn says_the_same(found: &Certificate, pinned: &Certificate) -> bool {
-    let Certificate { header, commit, outcome, proof, handovers } = found;
+    let Certificate {
+        header,
+        commit,
+        outcome,
+        proof,
+        handovers,
+    } = found;
     let handed_over = handovers.len() == pinned.handovers.len()
-        && handovers.iter().zip(&pinned.handovers).all(|(found, pinned)| {
-            found.header == pinned.header
-                && found.validators == pinned.validators
-                && is_part_of(&found.commit, &pinned.commit)
-        });
+        && handovers
+            .iter()
+            .zip(&pinned.handovers)
+            .all(|(found, pinned)| {
+                found.header == pinned.header
+                    && found.validators == pinned.validators
+                    && is_part_of(&found.commit, &pinned.commit)
+            });
     *header == pinned.header
         && *outcome == pinned.outcome
         && *proof == pinned.proof

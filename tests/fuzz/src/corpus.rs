@@ -24,7 +24,9 @@ pub fn file_of(target: &Target) -> PathBuf {
 pub fn read(target: &Target) -> io::Result<Vec<Vec<u8>>> {
     let lines = text_of(target)?;
     let lines = lines.lines().filter(|line| is_input(line));
-    lines.map(|line| hex::decode(line).map_err(io::Error::other)).collect()
+    lines
+        .map(|line| hex::decode(line).map_err(io::Error::other))
+        .collect()
 }
 
 /// Replaces the committed inputs of a target by the shortest of these, as far as there is room;
@@ -49,7 +51,11 @@ pub fn write(target: &Target, inputs: &BTreeSet<Vec<u8>>) -> io::Result<()> {
 
 fn text_of(target: &Target) -> io::Result<String> {
     let path = file_of(target);
-    if path.exists() { fs::read_to_string(path) } else { Ok(String::new()) }
+    if path.exists() {
+        fs::read_to_string(path)
+    } else {
+        Ok(String::new())
+    }
 }
 
 fn is_input(line: &str) -> bool {

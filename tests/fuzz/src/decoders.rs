@@ -57,7 +57,10 @@ fn canonical<T: Serialize + DeserializeOwned>(data: &[u8], limit: usize) -> Opti
     let value: T = cbor::decode(data, limit).ok()?;
     assert_eq!(cbor::check(data), Ok(()), "what decodes is canonical");
     assert_eq!(cbor::encode(&value), data, "a value has one encoding");
-    assert!(cbor::decode::<T>(data, data.len().saturating_sub(1)).is_err(), "limits hold");
+    assert!(
+        cbor::decode::<T>(data, data.len().saturating_sub(1)).is_err(),
+        "limits hold"
+    );
     Some(value)
 }
 
@@ -67,7 +70,10 @@ fn plain<T: Serialize + DeserializeOwned, const LIMIT: usize>(data: &[u8]) {
 
 /// A signature of a key that the fuzzer does not have is one that was pinned.
 fn assert_pinned(data: &[u8], rule: &str) {
-    assert!(vectors::of_rule(rule).iter().any(|pinned| pinned == data), "a forged {rule}");
+    assert!(
+        vectors::of_rule(rule).iter().any(|pinned| pinned == data),
+        "a forged {rule}"
+    );
 }
 
 fn signed<T: Signable + Debug>(data: &[u8], rule: &str) {
@@ -84,7 +90,9 @@ fn signed_statement(data: &[u8]) {
 }
 
 fn evidence(data: &[u8]) {
-    let Some(evidence) = canonical::<Evidence>(data, limits::BLOCK_BYTES) else { return };
+    let Some(evidence) = canonical::<Evidence>(data, limits::BLOCK_BYTES) else {
+        return;
+    };
     let _ = (evidence.hash(), evidence.culprit());
     if verify_evidence(evidence).is_ok() {
         assert_pinned(data, "evidence");
@@ -93,21 +101,28 @@ fn evidence(data: &[u8]) {
 
 fn quorum_certificate(data: &[u8]) {
     let certificate = canonical::<QuorumCertificate>(data, limits::CERTIFICATE_BYTES);
-    let Some(certificate) = certificate else { return };
+    let Some(certificate) = certificate else {
+        return;
+    };
     let validators = &vectors::genesis().validators;
     if quorate_crypto::verify_quorum(certificate.clone(), validators, &|_| false).is_ok() {
         let pinned = vectors::of_rule("quorum-certificate").into_iter();
         let mut pinned = pinned.map(|bytes| cbor::decode(&bytes, bytes.len()).unwrap());
         let same = |pinned: QuorumCertificate| {
             pinned.statement == certificate.statement
-                && certificate.votes.iter().all(|vote| pinned.votes.contains(vote))
+                && certificate
+                    .votes
+                    .iter()
+                    .all(|vote| pinned.votes.contains(vote))
         };
         assert!(pinned.any(same), "a forged quorum");
     }
 }
 
 fn block(data: &[u8]) {
-    let Some(block) = canonical::<Block>(data, limits::BLOCK_BYTES) else { return };
+    let Some(block) = canonical::<Block>(data, limits::BLOCK_BYTES) else {
+        return;
+    };
     let _ = (block.header.id(), is_body_of_header(&block));
     for operation in &block.operations {
         let _ = (operation.payload.id(), operation.payload.order());
@@ -115,13 +130,17 @@ fn block(data: &[u8]) {
 }
 
 fn certificate(data: &[u8]) {
-    let Ok(certificate) = Certificate::decode(data) else { return };
+    let Ok(certificate) = Certificate::decode(data) else {
+        return;
+    };
     assert_eq!(certificate.encode(), data, "a certificate has one encoding");
     let _ = (certificate.identity(), explain(&certificate));
 }
 
 fn dossier(data: &[u8]) {
-    let Ok(dossier) = Dossier::decode(data) else { return };
+    let Ok(dossier) = Dossier::decode(data) else {
+        return;
+    };
     assert_eq!(dossier.encode(), data, "a dossier has one encoding");
     let _ = dossier.check_root();
 }
@@ -133,8 +152,12 @@ fn task_spec(data: &[u8]) {
 }
 
 fn genesis(data: &[u8]) {
-    let Some(genesis) = canonical::<Genesis>(data, limits::GENESIS_BYTES) else { return };
-    let Ok(root) = TrustRoot::from_genesis(&genesis) else { return };
+    let Some(genesis) = canonical::<Genesis>(data, limits::GENESIS_BYTES) else {
+        return;
+    };
+    let Ok(root) = TrustRoot::from_genesis(&genesis) else {
+        return;
+    };
     assert_eq!(root.swarm(), genesis.swarm_id());
     assert!(root.has_fingerprint(&root.fingerprint()));
     // Whoever only verifies needs no mechanism; a ledger does.
@@ -146,12 +169,20 @@ fn genesis(data: &[u8]) {
 
 /// A genesis file: what is taken is written back as a file of the same swarm.
 pub(crate) fn trust_root(data: &[u8]) {
-    let Ok(text) = std::str::from_utf8(data) else { return };
-    let Ok(root) = TrustRoot::parse(text) else { return };
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let Ok(root) = TrustRoot::parse(text) else {
+        return;
+    };
     let genesis: Genesis = toml::from_str(text).unwrap();
     assert!(cbor::encode(&genesis).len() <= limits::GENESIS_BYTES);
     let again = TrustRoot::parse(&toml::to_string(&genesis).unwrap());
-    assert_eq!(again.unwrap(), root, "a genesis file is written as it is read");
+    assert_eq!(
+        again.unwrap(),
+        root,
+        "a genesis file is written as it is read"
+    );
 }
 
 pub(crate) fn genesis_files() -> Vec<Vec<u8>> {

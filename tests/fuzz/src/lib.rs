@@ -36,19 +36,71 @@ pub struct Target {
 
 /// Every target but the decoders.
 const HANDLERS: [Target; 13] = [
-    Target { name: "log-record", run: decoders::log_record, seeds: decoders::log_records },
-    Target { name: "trust-root", run: decoders::trust_root, seeds: decoders::genesis_files },
-    Target { name: "verify", run: certificates::arbitrary, seeds: certificates::genuine },
-    Target { name: "verify-mutated", run: certificates::mutated, seeds: certificates::mutations },
-    Target { name: "inclusion", run: proofs::inclusion, seeds: proofs::inclusion_proofs },
-    Target { name: "state-proof", run: proofs::state, seeds: proofs::state_proofs },
-    Target { name: "store-wal", run: store::wal, seeds: store::wal_files },
-    Target { name: "store-blocks", run: store::blocks, seeds: store::blocks_files },
-    Target { name: "store-guard", run: store::guard, seeds: store::guard_files },
-    Target { name: "store-meta", run: store::meta, seeds: store::meta_files },
-    Target { name: "replica", run: committee::run, seeds: committee::seeds },
-    Target { name: "recover", run: committee::recover::run, seeds: committee::recover::seeds },
-    Target { name: "light-client", run: client::run, seeds: client::seeds },
+    Target {
+        name: "log-record",
+        run: decoders::log_record,
+        seeds: decoders::log_records,
+    },
+    Target {
+        name: "trust-root",
+        run: decoders::trust_root,
+        seeds: decoders::genesis_files,
+    },
+    Target {
+        name: "verify",
+        run: certificates::arbitrary,
+        seeds: certificates::genuine,
+    },
+    Target {
+        name: "verify-mutated",
+        run: certificates::mutated,
+        seeds: certificates::mutations,
+    },
+    Target {
+        name: "inclusion",
+        run: proofs::inclusion,
+        seeds: proofs::inclusion_proofs,
+    },
+    Target {
+        name: "state-proof",
+        run: proofs::state,
+        seeds: proofs::state_proofs,
+    },
+    Target {
+        name: "store-wal",
+        run: store::wal,
+        seeds: store::wal_files,
+    },
+    Target {
+        name: "store-blocks",
+        run: store::blocks,
+        seeds: store::blocks_files,
+    },
+    Target {
+        name: "store-guard",
+        run: store::guard,
+        seeds: store::guard_files,
+    },
+    Target {
+        name: "store-meta",
+        run: store::meta,
+        seeds: store::meta_files,
+    },
+    Target {
+        name: "replica",
+        run: committee::run,
+        seeds: committee::seeds,
+    },
+    Target {
+        name: "recover",
+        run: committee::recover::run,
+        seeds: committee::recover::seeds,
+    },
+    Target {
+        name: "light-client",
+        run: client::run,
+        seeds: client::seeds,
+    },
 ];
 
 /// Every target.
@@ -63,5 +115,8 @@ pub fn target(name: &str) -> Option<&'static Target> {
 
 /// The names of all targets, one after another.
 pub fn names() -> String {
-    targets().map(|target| target.name).collect::<Vec<_>>().join(" ")
+    targets()
+        .map(|target| target.name)
+        .collect::<Vec<_>>()
+        .join(" ")
 }

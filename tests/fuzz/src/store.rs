@@ -23,11 +23,18 @@ const BLOCKS: &[&str] = &["blocks.log"];
 const GUARD: &[&str] = &["guard"];
 const META: &[&str] = &["meta/genesis"];
 /// Behind the last statement that the guard of [`recorded`] permitted.
-const SIGNED: Position = Position { height: 6, round: 0, step: 2 };
+const SIGNED: Position = Position {
+    height: 6,
+    round: 0,
+    step: 2,
+};
 
 /// Small segments, so that a short run has several.
 fn config() -> StoreConfig {
-    StoreConfig { segment_bytes: 300, ..StoreConfig::new(SWARM, 0x1234_5678) }
+    StoreConfig {
+        segment_bytes: 300,
+        ..StoreConfig::new(SWARM, 0x1234_5678)
+    }
 }
 
 fn open(disk: &MemoryDisk) -> Result<Store, StoreError> {
@@ -43,13 +50,25 @@ fn recorded() -> MemoryDisk {
     let mut guard = SigningGuard::open(&store, &KEY).unwrap();
     for height in 1..=6 {
         for payload in [&[height as u8; 20][..], &[0x55; 30]] {
-            store.wal.append(Record { kind: 1, height, payload }).unwrap();
+            store
+                .wal
+                .append(Record {
+                    kind: 1,
+                    height,
+                    payload,
+                })
+                .unwrap();
         }
         store.wal.sync().unwrap();
-        let _ = guard.intend(Position { height, ..SIGNED }, &[height as u8; 40]).unwrap();
+        let _ = guard
+            .intend(Position { height, ..SIGNED }, &[height as u8; 40])
+            .unwrap();
     }
     for height in 1..=5 {
-        store.blocks.append(height, &block(height), b"proof").unwrap();
+        store
+            .blocks
+            .append(height, &block(height), b"proof")
+            .unwrap();
         store.blocks.sync().unwrap();
     }
     store.meta.put("genesis", b"the first block").unwrap();
@@ -69,8 +88,13 @@ struct Recorded {
 static RECORDED: LazyLock<Recorded> = LazyLock::new(|| {
     let disk = recorded();
     let names = SEGMENTS.iter().chain(BLOCKS).chain(GUARD).chain(META);
-    let files = names.map(|name| (*name, disk.contents(name).unwrap())).collect();
-    Recorded { files, records: replayed(&open(&disk).unwrap()) }
+    let files = names
+        .map(|name| (*name, disk.contents(name).unwrap()))
+        .collect();
+    Recorded {
+        files,
+        records: replayed(&open(&disk).unwrap()),
+    }
 });
 
 /// What an input does to one of some files.
@@ -82,13 +106,19 @@ struct Spoiled {
 
 fn spoil(data: &[u8], files: &[&'static str]) -> Spoiled {
     let disk = MemoryDisk::new();
-    RECORDED.files.iter().for_each(|(name, bytes)| disk.overwrite(name, bytes));
+    RECORDED
+        .files
+        .iter()
+        .for_each(|(name, bytes)| disk.overwrite(name, bytes));
     let mut choices = Choices::new(data);
     let choice = choices.byte();
     let name = files[usize::from(choice & 127) % files.len()];
     if choice < 128 {
         disk.overwrite(name, choices.rest());
-        return Spoiled { disk, decayed: false };
+        return Spoiled {
+            disk,
+            decayed: false,
+        };
     }
     let mut bytes = RECORDED.files[name].clone();
     let (at, mask) = (usize::from(choices.short()) % bytes.len(), choices.byte());
@@ -96,7 +126,10 @@ fn spoil(data: &[u8], files: &[&'static str]) -> Spoiled {
     let cut = usize::from(choices.byte()).min(bytes.len());
     bytes.truncate(bytes.len() - cut);
     disk.overwrite(name, &bytes);
-    Spoiled { disk, decayed: true }
+    Spoiled {
+        disk,
+        decayed: true,
+    }
 }
 
 /// Opens a folder; what is refused as damaged is repaired and then opens.
@@ -105,7 +138,10 @@ fn open_or_repair(disk: &MemoryDisk) -> Option<Store> {
         Ok(store) => Some(store),
         Err(StoreError::Damaged { .. }) => {
             let repaired = repair(Arc::new(disk.clone()), config());
-            assert!(!repaired.unwrap().is_empty(), "damage that repair does not see");
+            assert!(
+                !repaired.unwrap().is_empty(),
+                "damage that repair does not see"
+            );
             Some(open(disk).unwrap())
         }
         Err(StoreError::WrongSwarm { .. } | StoreError::Unsupported { .. }) => None,
@@ -114,33 +150,59 @@ fn open_or_repair(disk: &MemoryDisk) -> Option<Store> {
 }
 
 fn replayed(store: &Store) -> Vec<WalRecord> {
-    store.wal.replay().unwrap().collect::<Result<_, _>>().unwrap()
+    store
+        .wal
+        .replay()
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap()
 }
 
 /// A segment of the log.
 pub(crate) fn wal(data: &[u8]) {
     let spoiled = spoil(data, &SEGMENTS);
-    let Some(mut store) = open_or_repair(&spoiled.disk) else { return };
+    let Some(mut store) = open_or_repair(&spoiled.disk) else {
+        return;
+    };
     let records = replayed(&store);
     assert!(records.is_sorted_by(|a, b| a.sequence + 1 == b.sequence && a.height <= b.height));
-    assert!(!spoiled.decayed || RECORDED.records.starts_with(&records), "decay is read as records");
+    assert!(
+        !spoiled.decayed || RECORDED.records.starts_with(&records),
+        "decay is read as records"
+    );
     let height = store.wal.last_height();
-    let sequence = store.wal.append(Record { kind: 2, height, payload: b"next" }).unwrap();
+    let sequence = store
+        .wal
+        .append(Record {
+            kind: 2,
+            height,
+            payload: b"next",
+        })
+        .unwrap();
     store.wal.sync().unwrap();
     drop(store);
     let again = replayed(&open(&spoiled.disk).unwrap());
     let (last, before) = again.split_last().unwrap();
-    assert_eq!((before, last.sequence), (&records[..], sequence), "what was synced stays");
+    assert_eq!(
+        (before, last.sequence),
+        (&records[..], sequence),
+        "what was synced stays"
+    );
 }
 
 /// The file of the decided blocks.
 pub(crate) fn blocks(data: &[u8]) {
     let spoiled = spoil(data, BLOCKS);
-    let Some(mut store) = open_or_repair(&spoiled.disk) else { return };
+    let Some(mut store) = open_or_repair(&spoiled.disk) else {
+        return;
+    };
     let last = store.blocks.last_height();
     for height in 1..=last {
         let stored = store.blocks.get(height).unwrap().unwrap();
-        assert!(!spoiled.decayed || stored.block == block(height), "decay is read as a block");
+        assert!(
+            !spoiled.decayed || stored.block == block(height),
+            "decay is read as a block"
+        );
     }
     assert_eq!(store.blocks.get(last + 1).unwrap(), None);
     store.blocks.append(last + 1, b"next", b"proof").unwrap();
@@ -153,12 +215,23 @@ pub(crate) fn blocks(data: &[u8]) {
 pub(crate) fn guard(data: &[u8]) {
     let spoiled = spoil(data, GUARD);
     let store = open(&spoiled.disk).unwrap();
-    let Ok(mut guard) = SigningGuard::open(&store, &KEY) else { return };
+    let Ok(mut guard) = SigningGuard::open(&store, &KEY) else {
+        return;
+    };
     let last = guard.last();
-    assert!(!spoiled.decayed || last == SIGNED, "a signature is forgotten");
+    assert!(
+        !spoiled.decayed || last == SIGNED,
+        "a signature is forgotten"
+    );
     let another = guard.intend(last, b"another statement");
-    assert!(matches!(another, Err(GuardError::Refused { .. })), "two statements for one step");
-    let next = Position { height: last.height.saturating_add(1), ..last };
+    assert!(
+        matches!(another, Err(GuardError::Refused { .. })),
+        "two statements for one step"
+    );
+    let next = Position {
+        height: last.height.saturating_add(1),
+        ..last
+    };
     let asked = guard.intend(next, b"the next statement");
     assert_eq!(asked.is_ok(), next > last);
     drop(guard);
@@ -169,9 +242,14 @@ pub(crate) fn guard(data: &[u8]) {
 /// A named value.
 pub(crate) fn meta(data: &[u8]) {
     let spoiled = spoil(data, META);
-    let Some(store) = open_or_repair(&spoiled.disk) else { return };
+    let Some(store) = open_or_repair(&spoiled.disk) else {
+        return;
+    };
     if let Ok(Some(value)) = store.meta.get("genesis") {
-        assert!(!spoiled.decayed || value == b"the first block", "decay is read as a value");
+        assert!(
+            !spoiled.decayed || value == b"the first block",
+            "decay is read as a value"
+        );
         store.meta.put("genesis", &value).unwrap();
         assert_eq!(store.meta.get("genesis").unwrap(), Some(value));
     }

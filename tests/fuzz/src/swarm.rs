@@ -24,8 +24,11 @@ pub(crate) const AGENTS: [u8; 3] = [50, 51, 52];
 
 /// The key made from a seed of one repeated byte. Validators are 1 to 4.
 pub(crate) fn key(seed: u8) -> &'static SecretKey {
-    static KEYS: LazyLock<Vec<SecretKey>> =
-        LazyLock::new(|| (0..=ATTESTER).map(|seed| SecretKey::from_seed(&[seed; 32])).collect());
+    static KEYS: LazyLock<Vec<SecretKey>> = LazyLock::new(|| {
+        (0..=ATTESTER)
+            .map(|seed| SecretKey::from_seed(&[seed; 32]))
+            .collect()
+    });
     &KEYS[usize::from(seed)]
 }
 
@@ -66,7 +69,10 @@ fn make_genesis() -> Genesis {
         }],
         version: PROTOCOL_VERSION,
         admission: Admission::Attestation,
-        attesters: vec![Attester { key: public(ATTESTER), name: "office".parse().unwrap() }],
+        attesters: vec![Attester {
+            key: public(ATTESTER),
+            name: "office".parse().unwrap(),
+        }],
         parameters: Parameters::default(),
         validators: ValidatorSet::new(validators.collect()).unwrap(),
     }
@@ -74,7 +80,12 @@ fn make_genesis() -> Genesis {
 
 /// An operation, signed by its agent.
 pub(crate) fn operation(agent: u8, sequence: u64, body: Body) -> Verified<SignedOperation> {
-    let operation = Operation { swarm: genesis().swarm_id(), agent: public(agent), sequence, body };
+    let operation = Operation {
+        swarm: genesis().swarm_id(),
+        agent: public(agent),
+        sequence,
+        body,
+    };
     key(agent).sign(operation)
 }
 
@@ -87,13 +98,19 @@ pub(crate) fn admission(agent: u8) -> Verified<SignedOperation> {
 }
 
 fn admit(agent: u8) -> Verified<SignedOperation> {
-    let body = Body::Admit(Attest { attestation: attestation(agent) });
+    let body = Body::Admit(Attest {
+        attestation: attestation(agent),
+    });
     operation(agent, 0, body)
 }
 
 /// What the attester says of an agent.
 pub(crate) fn attestation(agent: u8) -> Attestation {
-    let capabilities = Capabilities::new().label("printer").unwrap().amount("slots", 4).unwrap();
+    let capabilities = Capabilities::new()
+        .label("printer")
+        .unwrap()
+        .amount("slots", 4)
+        .unwrap();
     let claims = Claims {
         issuer: public(ATTESTER),
         subject: public(agent),
@@ -143,7 +160,9 @@ pub(crate) fn certify(height: u64, outcomes: &[Outcome]) -> Vec<Certificate> {
         evidence: Hash::ZERO,
     };
     let said = precommit(height, header.id());
-    let votes: Vec<_> = (1..=3).map(|seed| key(seed).sign_statement(said.clone())).collect();
+    let votes: Vec<_> = (1..=3)
+        .map(|seed| key(seed).sign_statement(said.clone()))
+        .collect();
     let commit = Verified::<QuorumCertificate>::assemble(&votes, set).unwrap();
     Certificate::assemble_all(&header, &commit, outcomes, &[]).unwrap()
 }

@@ -21,15 +21,22 @@ pub(crate) const GENESIS: &str = include_str!("../../../protocols/vectors/genesi
 
 /// The encodings that fit a rule of `protocols/quorate.cddl`.
 pub(crate) fn of_rule(rule: &str) -> Vec<Vec<u8>> {
-    let files = FILES.iter().map(|text| serde_json::from_str::<Vec<Value>>(text).unwrap());
+    let files = FILES
+        .iter()
+        .map(|text| serde_json::from_str::<Vec<Value>>(text).unwrap());
     let vectors = files.flatten().filter(|vector| vector["rule"] == rule);
-    vectors.map(|vector| hex::decode(vector["hex"].as_str().unwrap()).unwrap()).collect()
+    vectors
+        .map(|vector| hex::decode(vector["hex"].as_str().unwrap()).unwrap())
+        .collect()
 }
 
 /// The same, and each with its last byte changed: where there is a signature, it is the last.
 pub(crate) fn with_changes(rule: &str) -> Vec<Vec<u8>> {
     let mut changed = of_rule(rule);
-    changed.iter_mut().filter_map(|bytes| bytes.last_mut()).for_each(|last| *last ^= 1);
+    changed
+        .iter_mut()
+        .filter_map(|bytes| bytes.last_mut())
+        .for_each(|last| *last ^= 1);
     [of_rule(rule), changed].concat()
 }
 

@@ -12,7 +12,9 @@ const PATHFINDING_SIDE: usize = 500;
 
 fn assignment(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("assignment");
-    group.sample_size(10).warm_up_time(Duration::from_millis(300));
+    group
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(300));
     for instance in instances::all(&[100, 200, 500, 1000, 2000]) {
         for solver in NAMES {
             if solver == "pathfinding" && instance.side > PATHFINDING_SIDE {

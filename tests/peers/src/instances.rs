@@ -21,7 +21,11 @@ pub fn all(sides: &[usize]) -> impl Iterator<Item = Instance> + '_ {
     let kinds = ["dense", "sparse"].into_iter();
     kinds.flat_map(move |kind| {
         let tops = [100, 1_000_000].into_iter();
-        tops.flat_map(move |top| sides.iter().map(move |side| Instance::new(kind, *side, top)))
+        tops.flat_map(move |top| {
+            sides
+                .iter()
+                .map(move |side| Instance::new(kind, *side, top))
+        })
     })
 }
 
@@ -34,13 +38,23 @@ impl Instance {
             kind == "dense" || diagonal || mix(at ^ (1 << 40)).is_multiple_of(10)
         };
         let cells = 0..(side * side) as u64;
-        let costs = cells.map(|at| if is_there(at) { cost(at) } else { ABSENT }).collect();
-        Self { name: format!("{kind} {side} {top}"), side, costs }
+        let costs = cells
+            .map(|at| if is_there(at) { cost(at) } else { ABSENT })
+            .collect();
+        Self {
+            name: format!("{kind} {side} {top}"),
+            side,
+            costs,
+        }
     }
 
     /// The pairs that are there.
     pub fn edges(&self) -> Vec<Edge> {
-        let cells = self.costs.iter().enumerate().filter(|(_, cost)| **cost != ABSENT);
+        let cells = self
+            .costs
+            .iter()
+            .enumerate()
+            .filter(|(_, cost)| **cost != ABSENT);
         let edge = |(at, cost): (usize, &i64)| Edge {
             row: (at / self.side) as u32,
             column: (at % self.side) as u32,
@@ -51,7 +65,10 @@ impl Instance {
 
     /// Sum of the costs of a choice of a column for each row.
     pub fn total(&self, columns: impl Iterator<Item = usize>) -> i64 {
-        columns.enumerate().map(|(row, column)| self.costs[row * self.side + column]).sum()
+        columns
+            .enumerate()
+            .map(|(row, column)| self.costs[row * self.side + column])
+            .sum()
     }
 }
 

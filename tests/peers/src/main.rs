@@ -13,8 +13,15 @@ const ENOUGH: Duration = Duration::from_millis(400);
 const PATHFINDING_SIDE: usize = 1000;
 
 fn main() {
-    let sides: Vec<usize> = std::env::args().skip(1).filter_map(|text| text.parse().ok()).collect();
-    let sides = if sides.is_empty() { vec![100, 200, 500, 1000, 2000] } else { sides };
+    let sides: Vec<usize> = std::env::args()
+        .skip(1)
+        .filter_map(|text| text.parse().ok())
+        .collect();
+    let sides = if sides.is_empty() {
+        vec![100, 200, 500, 1000, 2000]
+    } else {
+        sides
+    };
     for instance in instances::all(&sides) {
         for solver in NAMES {
             if solver == "pathfinding" && instance.side > PATHFINDING_SIDE {

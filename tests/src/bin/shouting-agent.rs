@@ -8,7 +8,9 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let folder = std::env::args().nth(1).ok_or("usage: shouting-agent FOLDER")?;
+    let folder = std::env::args()
+        .nth(1)
+        .ok_or("usage: shouting-agent FOLDER")?;
     for line in std::io::stdin().lines() {
         let ask: Value = serde_json::from_str(&line?)?;
         let payload = ask["payload"].as_str().unwrap_or_default();
@@ -27,8 +29,12 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Keeps the certificate of an award; one that comes again is kept again.
 fn keep(folder: &Path, ask: &Value) -> Result<(), Box<dyn Error>> {
-    let digits = ask["certificate"].as_str().ok_or("an award without a certificate")?;
-    let pairs = (0..digits.len()).step_by(2).filter_map(|at| digits.get(at..at + 2));
+    let digits = ask["certificate"]
+        .as_str()
+        .ok_or("an award without a certificate")?;
+    let pairs = (0..digits.len())
+        .step_by(2)
+        .filter_map(|at| digits.get(at..at + 2));
     let bytes: Result<Vec<u8>, _> = pairs.map(|pair| u8::from_str_radix(pair, 16)).collect();
     let task = ask["task"].as_str().unwrap_or_default().replace('/', "-");
     let name = format!("held-{task}-{}-{}.cbor", ask["token"], std::process::id());

@@ -50,10 +50,15 @@ struct Member {
 impl Committee {
     /// Makes a swarm in the folder of a host and starts all of it but the requester.
     pub fn found(host: &Host) -> Checked<Self> {
-        let members: Vec<Member> =
-            (0..MEMBERS).map(|index| Member::new(host, &format!("v{index}"))).collect();
+        let members: Vec<Member> = (0..MEMBERS)
+            .map(|index| Member::new(host, &format!("v{index}")))
+            .collect();
         write_genesis(host, &members)?;
-        let mut committee = Self { host: host.clone(), members, _agents: Vec::new() };
+        let mut committee = Self {
+            host: host.clone(),
+            members,
+            _agents: Vec::new(),
+        };
         for index in 0..MEMBERS {
             let name = committee.members[index].name.clone();
             let first = committee.members[0].address.clone();
@@ -76,12 +81,18 @@ impl Committee {
     fn admit(&self, name: &str) -> Checked {
         let (card, file) = (format!("{name}/member.toml"), format!("{name}.att"));
         self.host.run(&["init", name, "--operator", name])?;
-        let attest = ["attest", "office", "--agent", &card, "--amount", "slots=20", "--out", &file];
+        let attest = [
+            "attest", "office", "--agent", &card, "--amount", "slots=20", "--out", &file,
+        ];
         self.host.run(&attest)?;
-        let addresses = self.members.iter().filter_map(|member| member.address.as_deref());
+        let addresses = self
+            .members
+            .iter()
+            .filter_map(|member| member.address.as_deref());
         let boot = addresses.flat_map(|address| ["--boot", address]);
         let join = ["join", name, "genesis.toml", "--attestation", &file];
-        self.host.run(&join.into_iter().chain(boot).collect::<Vec<_>>())?;
+        self.host
+            .run(&join.into_iter().chain(boot).collect::<Vec<_>>())?;
         Ok(())
     }
 
@@ -89,7 +100,9 @@ impl Committee {
     fn start(&mut self, index: usize, crash: Option<&str>) -> Checked {
         let member = &mut self.members[index];
         let mut command = self.host.quorate(&["--log-json", "node", &member.name])?;
-        command.env("QUORATE_WAL_SEGMENT_BYTES", SEGMENT_BYTES).env("QUORATE_LOG", LOGGED);
+        command
+            .env("QUORATE_WAL_SEGMENT_BYTES", SEGMENT_BYTES)
+            .env("QUORATE_LOG", LOGGED);
         if let Some(point) = crash {
             command.env("QUORATE_CRASH_POINT", point);
         }
@@ -137,7 +150,9 @@ impl Committee {
 
     /// Waits until every member but one has committed `count` more heights.
     pub fn wait_for_heights(&mut self, without: Option<usize>, count: u64) -> Checked {
-        let others: Vec<usize> = (0..MEMBERS).filter(|index| Some(*index) != without).collect();
+        let others: Vec<usize> = (0..MEMBERS)
+            .filter(|index| Some(*index) != without)
+            .collect();
         let mut goal = 0;
         for other in &others {
             goal = goal.max(self.height(*other)? + count);
@@ -190,13 +205,19 @@ impl Committee {
     }
 
     fn process(&mut self, index: usize) -> Checked<&mut Process> {
-        Ok(self.members[index].process.as_mut().ok_or("a member that was never started")?)
+        Ok(self.members[index]
+            .process
+            .as_mut()
+            .ok_or("a member that was never started")?)
     }
 
     /// Adds the ends of all logs to an error.
     fn explain(&self, result: Checked) -> Checked {
         result.map_err(|error| {
-            let logs = self.members.iter().map(|member| tail(&self.host.log(&member.name)));
+            let logs = self
+                .members
+                .iter()
+                .map(|member| tail(&self.host.log(&member.name)));
             format!("{error}\n{}", logs.collect::<Vec<_>>().join("\n")).into()
         })
     }
@@ -218,7 +239,9 @@ impl Member {
         for object in self.log.new_objects()? {
             let fields = &object["fields"];
             if fields["message"] == "committed" && object["target"] == "quorate::node::validator" {
-                let height = fields["height"].as_u64().ok_or("a commit without a height")?;
+                let height = fields["height"]
+                    .as_u64()
+                    .ok_or("a commit without a height")?;
                 let block = text(&fields["block"])?;
                 if let Some(other) = self.blocks.insert(height, block.clone())
                     && other != block
@@ -239,11 +262,22 @@ fn write_genesis(host: &Host, members: &[Member]) -> Checked {
     }
     host.run(&["init", "office", "--operator", "office"])?;
     std::fs::write(host.path("markets.toml"), MARKET)?;
-    let cards: Vec<String> =
-        members.iter().map(|member| format!("{}/member.toml", member.name)).collect();
-    let head = ["genesis", "--name", "crashing", "--market-file", "markets.toml"];
+    let cards: Vec<String> = members
+        .iter()
+        .map(|member| format!("{}/member.toml", member.name))
+        .collect();
+    let head = [
+        "genesis",
+        "--name",
+        "crashing",
+        "--market-file",
+        "markets.toml",
+    ];
     let attester = ["--attester", "office/member.toml", "--validator"];
-    let arguments = head.into_iter().chain(attester).chain(cards.iter().map(String::as_str));
+    let arguments = head
+        .into_iter()
+        .chain(attester)
+        .chain(cards.iter().map(String::as_str));
     host.run(&arguments.collect::<Vec<_>>())?;
     host.run(&["join", "office", "genesis.toml"])?;
     Ok(())

@@ -22,7 +22,10 @@ use traffic::Traffic;
 
 /// Points that a validator does not pass, and why.
 const OUT_OF_REACH: [(&str, &str); 2] = [
-    ("meta.write.before", "a validator keeps no named values: nothing of it is written there"),
+    (
+        "meta.write.before",
+        "a validator keeps no named values: nothing of it is written there",
+    ),
     ("meta.write.after", "as the one before"),
 ];
 
@@ -61,9 +64,16 @@ fn every_point_is_reached_or_says_why_not() {
     }
     for count in [RUNS_OF_A_SWARM, 100] {
         let reached: BTreeSet<&str> = runs(count).iter().map(|run| run.point).collect();
-        assert_eq!(reached.len() + OUT_OF_REACH.len(), points.len(), "{count} runs");
+        assert_eq!(
+            reached.len() + OUT_OF_REACH.len(),
+            points.len(),
+            "{count} runs"
+        );
     }
-    let pairs: BTreeSet<_> = runs(100).iter().map(|run| (run.point, run.victim)).collect();
+    let pairs: BTreeSet<_> = runs(100)
+        .iter()
+        .map(|run| (run.point, run.victim))
+        .collect();
     assert_eq!(pairs.len(), (points.len() - OUT_OF_REACH.len()) * MEMBERS);
 }
 
@@ -76,7 +86,11 @@ fn soaking() -> bool {
 /// each.
 fn runs(count: usize) -> Vec<Run> {
     let out = |point: &str| OUT_OF_REACH.iter().any(|(out, _)| *out == point);
-    let points: Vec<&str> = CRASH_POINTS.iter().copied().filter(|point| !out(point)).collect();
+    let points: Vec<&str> = CRASH_POINTS
+        .iter()
+        .copied()
+        .filter(|point| !out(point))
+        .collect();
     let run = |number: usize| Run {
         victim: number % MEMBERS,
         point: points[number % points.len()],
@@ -92,7 +106,11 @@ fn live_through(folder: &std::path::Path, runs: &[Run]) -> Checked {
     committee.wait_for_heights(None, 2)?;
     for run in runs {
         let start = wait::now();
-        let Run { victim, point, count } = run;
+        let Run {
+            victim,
+            point,
+            count,
+        } = run;
         committee.crash(*victim, &format!("{point}:{count}"))?;
         committee.wait_for_heights(Some(*victim), 2)?;
         committee.restart(*victim)?;
@@ -115,13 +133,26 @@ fn check(host: &Host, committee: &mut Committee, tasks: &BTreeSet<String>) -> Ch
         .collect();
     let assigned: BTreeSet<_> = assigned.keys().map(|(task, _)| task.clone()).collect();
     assert_eq!(assigned, *tasks, "tasks that are certified to be assigned");
-    assert_eq!(completed?, *tasks, "tasks that are certified to be completed");
+    assert_eq!(
+        completed?, *tasks,
+        "tasks that are certified to be completed"
+    );
     let blocks = committee.blocks()?;
     for summary in &certified {
-        let height = summary["height"].as_u64().ok_or("a certificate without a height")?;
+        let height = summary["height"]
+            .as_u64()
+            .ok_or("a certificate without a height")?;
         let (block, kept) = (text(&summary["block"])?, blocks.get(&height));
-        assert!(kept.is_some_and(|kept| block.starts_with(kept)), "{height}: {block}, {kept:?}");
+        assert!(
+            kept.is_some_and(|kept| block.starts_with(kept)),
+            "{height}: {block}, {kept:?}"
+        );
     }
-    eprintln!("{} tasks, {} certificates, {} heights", tasks.len(), certified.len(), blocks.len());
+    eprintln!(
+        "{} tasks, {} certificates, {} heights",
+        tasks.len(),
+        certified.len(),
+        blocks.len()
+    );
     Ok(())
 }

@@ -24,7 +24,10 @@ pub struct Traffic {
 impl Traffic {
     /// Submits from the folder `desk` of a host; certificates go to `certificates`.
     pub fn start(host: &Host) -> Checked<Self> {
-        let (finish, stop) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let (finish, stop) = (
+            Arc::new(AtomicBool::new(false)),
+            Arc::new(AtomicBool::new(false)),
+        );
         let (host, told) = (host.clone(), (Arc::clone(&finish), Arc::clone(&stop)));
         let thread = std::thread::spawn(move || {
             let mut tasks = BTreeSet::new();
@@ -36,13 +39,21 @@ impl Traffic {
             }
             Ok(tasks)
         });
-        Ok(Self { finish, stop, thread: Some(thread) })
+        Ok(Self {
+            finish,
+            stop,
+            thread: Some(thread),
+        })
     }
 
     /// Fails where it ended, which it does for an error alone.
     pub fn expect_well(&self) -> Checked {
         let ended = self.thread.as_ref().is_none_or(JoinHandle::is_finished);
-        if ended { Err("the requester gave up; see submit.log".into()) } else { Ok(()) }
+        if ended {
+            Err("the requester gave up; see submit.log".into())
+        } else {
+            Ok(())
+        }
     }
 
     /// Lets it finish what it does, and gives the tasks, each of which was completed.
@@ -66,7 +77,14 @@ impl Drop for Traffic {
 /// Has a few tasks done, and gives them.
 fn submit(host: &Host, number: usize, stop: &AtomicBool) -> Checked<BTreeSet<String>> {
     let log = format!("submit-{number}");
-    let what = ["submit", "desk", "--payload", "shout this", "--count", TASKS];
+    let what = [
+        "submit",
+        "desk",
+        "--payload",
+        "shout this",
+        "--count",
+        TASKS,
+    ];
     let how = ["--json", "--out", "certificates", "--timeout", "100s"];
     let mut process = host.start(&log, &[&what[..], &how].concat())?;
     let mut lines = Log::new(&host.log(&log));
@@ -80,7 +98,11 @@ fn submit(host: &Host, number: usize, stop: &AtomicBool) -> Checked<BTreeSet<Str
         return Err(format!("{ended}; {}", tail(&host.log(&log))).into());
     }
     let mut completed = BTreeSet::new();
-    for event in lines.new_objects()?.iter().filter(|event| event["event"] == "completed") {
+    for event in lines
+        .new_objects()?
+        .iter()
+        .filter(|event| event["event"] == "completed")
+    {
         assert_eq!(event["detail"], "SHOUT THIS");
         completed.insert(text(&event["task"])?);
     }

@@ -10,15 +10,25 @@ use super::{MissionError, Place, Problem, Row, value};
 /// One row for each line behind the header.
 pub(super) fn rows(file: &str, text: &str) -> Result<Vec<Row>, MissionError> {
     let text = text.trim_start_matches('\u{feff}');
-    let mut reader =
-        csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(text.as_bytes());
-    let header = reader.headers().map_err(|error| super::whole(file, error.into()))?;
+    let mut reader = csv::ReaderBuilder::new()
+        .trim(csv::Trim::All)
+        .flexible(true)
+        .from_reader(text.as_bytes());
+    let header = reader
+        .headers()
+        .map_err(|error| super::whole(file, error.into()))?;
     let columns = Columns::find(file, header)?;
     let mut rows = Vec::new();
     for record in reader.records() {
         let record = record.map_err(|error| super::whole(file, error.into()))?;
         let line = record.position().map_or(0, csv::Position::line);
-        let row = Line { file, line, record: &record, columns: &columns }.row()?;
+        let row = Line {
+            file,
+            line,
+            record: &record,
+            columns: &columns,
+        }
+        .row()?;
         rows.push(row);
     }
     Ok(rows)
@@ -38,7 +48,11 @@ struct Columns {
 
 impl Columns {
     fn find(file: &str, header: &StringRecord) -> Result<Self, MissionError> {
-        let find = |name: &str| header.iter().position(|field| field.eq_ignore_ascii_case(name));
+        let find = |name: &str| {
+            header
+                .iter()
+                .position(|field| field.eq_ignore_ascii_case(name))
+        };
         let must = |name: &'static str| {
             find(name).ok_or_else(|| MissionError {
                 file: file.to_owned(),
@@ -73,21 +87,39 @@ impl Line<'_> {
         let id = self.must("ID", columns.id)?.to_owned();
         let lat = self.parse("LAT", self.must("LAT", columns.lat)?, value::latitude)?;
         let lng = self.parse("LNG", self.must("LNG", columns.lng)?, value::longitude)?;
-        let demand = self.optional("DEMAND", columns.demand, value::demand)?.unwrap_or(0);
-        let service_s = self.optional("DURATION", columns.duration, value::duration)?.unwrap_or(0);
-        let window = (self.moment("TW_START", columns.from)?, self.moment("TW_END", columns.to)?);
+        let demand = self
+            .optional("DEMAND", columns.demand, value::demand)?
+            .unwrap_or(0);
+        let service_s = self
+            .optional("DURATION", columns.duration, value::duration)?
+            .unwrap_or(0);
+        let window = (
+            self.moment("TW_START", columns.from)?,
+            self.moment("TW_END", columns.to)?,
+        );
         value::window(window).map_err(|problem| self.error("TW_END", problem))?;
         let requires = self.labels(columns.requires)?;
-        Ok(Row { id, lat, lng, demand, service_s, window, requires })
+        Ok(Row {
+            id,
+            lat,
+            lng,
+            demand,
+            service_s,
+            window,
+            requires,
+        })
     }
 
     /// A field that is not empty.
     fn field(&self, column: Option<usize>) -> Option<&str> {
-        column.and_then(|column| self.record.get(column)).filter(|field| !field.is_empty())
+        column
+            .and_then(|column| self.record.get(column))
+            .filter(|field| !field.is_empty())
     }
 
     fn must(&self, name: &'static str, column: usize) -> Result<&str, MissionError> {
-        self.field(Some(column)).ok_or_else(|| self.error(name, Problem::Missing))
+        self.field(Some(column))
+            .ok_or_else(|| self.error(name, Problem::Missing))
     }
 
     fn optional<T>(
@@ -96,7 +128,9 @@ impl Line<'_> {
         column: Option<usize>,
         check: fn(f64) -> Result<T, Problem>,
     ) -> Result<Option<T>, MissionError> {
-        self.field(column).map(|field| self.parse(name, field, check)).transpose()
+        self.field(column)
+            .map(|field| self.parse(name, field, check))
+            .transpose()
     }
 
     fn parse<T>(
@@ -121,13 +155,21 @@ impl Line<'_> {
     }
 
     fn labels(&self, column: Option<usize>) -> Result<BTreeSet<Label>, MissionError> {
-        let labels = self.field(column).unwrap_or_default().split_whitespace().map(str::parse);
+        let labels = self
+            .field(column)
+            .unwrap_or_default()
+            .split_whitespace()
+            .map(str::parse);
         labels
             .collect::<Result<_, _>>()
             .map_err(|error| self.error("REQUIRES", Problem::Label(error)))
     }
 
     fn error(&self, column: &'static str, problem: Problem) -> MissionError {
-        MissionError { file: self.file.to_owned(), place: Place::Line(self.line, column), problem }
+        MissionError {
+            file: self.file.to_owned(),
+            place: Place::Line(self.line, column),
+            problem,
+        }
     }
 }

@@ -16,7 +16,16 @@ pub(super) fn rows(file: &str, text: &str) -> Result<Vec<Row>, MissionError> {
         _ => return Err(whole(file, Problem::Kind)),
     };
     let features = features.iter().zip(1..);
-    features.map(|(feature, number)| Feature { file, number, feature }.row()).collect()
+    features
+        .map(|(feature, number)| {
+            Feature {
+                file,
+                number,
+                feature,
+            }
+            .row()
+        })
+        .collect()
 }
 
 /// One feature and how to read it.
@@ -72,7 +81,9 @@ impl Feature<'_> {
 
     /// A property that is neither missing nor null.
     fn property(&self, name: &str) -> Option<&Value> {
-        self.feature["properties"].get(name).filter(|value| !value.is_null())
+        self.feature["properties"]
+            .get(name)
+            .filter(|value| !value.is_null())
     }
 
     fn number<T>(
@@ -80,16 +91,27 @@ impl Feature<'_> {
         name: &'static str,
         check: fn(f64) -> Result<T, Problem>,
     ) -> Result<Option<T>, MissionError> {
-        let Some(found) = self.property(name) else { return Ok(None) };
-        let number =
-            found.as_f64().ok_or_else(|| self.error(name, Problem::Number(brief(found))))?;
-        check(number).map(Some).map_err(|problem| self.error(name, problem))
+        let Some(found) = self.property(name) else {
+            return Ok(None);
+        };
+        let number = found
+            .as_f64()
+            .ok_or_else(|| self.error(name, Problem::Number(brief(found))))?;
+        check(number)
+            .map(Some)
+            .map_err(|problem| self.error(name, problem))
     }
 
     fn moment(&self, name: &'static str) -> Result<Option<i64>, MissionError> {
-        let Some(found) = self.property(name) else { return Ok(None) };
-        let text = found.as_str().ok_or_else(|| self.error(name, Problem::Time(brief(found))))?;
-        value::moment(text).map(Some).map_err(|problem| self.error(name, problem))
+        let Some(found) = self.property(name) else {
+            return Ok(None);
+        };
+        let text = found
+            .as_str()
+            .ok_or_else(|| self.error(name, Problem::Time(brief(found))))?;
+        value::moment(text)
+            .map(Some)
+            .map_err(|problem| self.error(name, problem))
     }
 
     /// One label or a list of them.
@@ -99,7 +121,9 @@ impl Feature<'_> {
             Some(Value::Array(labels)) => labels.iter().collect(),
             Some(label) => vec![label],
         };
-        let labels = found.into_iter().map(|label| label.as_str().unwrap_or_default().parse());
+        let labels = found
+            .into_iter()
+            .map(|label| label.as_str().unwrap_or_default().parse());
         labels
             .collect::<Result<_, _>>()
             .map_err(|error| self.error("requires", Problem::Label(error)))
@@ -107,7 +131,11 @@ impl Feature<'_> {
 
     fn error(&self, property: &'static str, problem: Problem) -> MissionError {
         let place = Place::Feature(self.number, property);
-        MissionError { file: self.file.to_owned(), place, problem }
+        MissionError {
+            file: self.file.to_owned(),
+            place,
+            problem,
+        }
     }
 }
 

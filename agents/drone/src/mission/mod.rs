@@ -147,7 +147,9 @@ impl Mission {
     pub fn read(path: &Path) -> Result<Self, MissionError> {
         let file = path.display().to_string();
         let failed = |problem| whole(&file, problem);
-        let bytes = std::fs::metadata(path).map_err(|error| failed(error.into()))?.len();
+        let bytes = std::fs::metadata(path)
+            .map_err(|error| failed(error.into()))?
+            .len();
         if bytes > FILE_BYTES {
             return Err(failed(Problem::TooLong(bytes)));
         }
@@ -160,12 +162,18 @@ impl Mission {
     /// # Errors
     /// As [`Self::read`].
     pub fn parse(file: &str, text: &str) -> Result<Self, MissionError> {
-        let extension = Path::new(file).extension().and_then(|extension| extension.to_str());
+        let extension = Path::new(file)
+            .extension()
+            .and_then(|extension| extension.to_str());
         match extension.map(str::to_ascii_lowercase).as_deref() {
             Some("csv") => Self::from_csv(file, text),
             Some("geojson") => Self::from_geojson(file, text),
             Some("plan") => Self::from_plan(file, text),
-            _ if !text.trim_start_matches('\u{feff}').trim_start().starts_with('{') => {
+            _ if !text
+                .trim_start_matches('\u{feff}')
+                .trim_start()
+                .starts_with('{') =>
+            {
                 Self::from_csv(file, text)
             }
             _ if plan::is_plan(text) => Self::from_plan(file, text),
@@ -203,15 +211,21 @@ impl Mission {
 
     /// The centre of all points: a place for a depot. `None` where there is no task.
     pub fn center(&self) -> Option<Point> {
-        let points: Vec<_> =
-            self.tasks.iter().flat_map(|t| t.task.visits().map(|visit| visit.point)).collect();
+        let points: Vec<_> = self
+            .tasks
+            .iter()
+            .flat_map(|t| t.task.visits().map(|visit| visit.point))
+            .collect();
         let count = points.len() as f64;
         let sum = |of: fn(&Point) -> f64| points.iter().map(of).sum::<f64>() / count;
         (!points.is_empty()).then(|| Point::new(sum(|p| p.lat), sum(|p| p.lng)))
     }
 
     fn assemble(file: &str, rows: Vec<Row>) -> Result<Self, MissionError> {
-        let times = rows.iter().flat_map(|row| [row.window.0, row.window.1]).flatten();
+        let times = rows
+            .iter()
+            .flat_map(|row| [row.window.0, row.window.1])
+            .flatten();
         let begins = times.min().unwrap_or(0);
         let mut order = Vec::new();
         let mut groups: BTreeMap<String, Vec<Row>> = BTreeMap::new();
@@ -223,9 +237,15 @@ impl Mission {
             group.push(row);
         }
         let groups = order.into_iter().filter_map(|id| groups.remove(&id));
-        let tasks: Vec<_> = groups.filter_map(|rows| MissionTask::of_rows(rows, begins)).collect();
+        let tasks: Vec<_> = groups
+            .filter_map(|rows| MissionTask::of_rows(rows, begins))
+            .collect();
         check(file, &tasks)?;
-        Ok(Self { name: file.to_owned(), begins, tasks })
+        Ok(Self {
+            name: file.to_owned(),
+            begins,
+            tasks,
+        })
     }
 }
 
@@ -234,7 +254,10 @@ impl MissionTask {
     /// something to carry.
     pub fn spec(&self, market: Label) -> TaskSpec {
         let mut spec = TaskSpec::new(market);
-        spec.requires = Capabilities { labels: self.requires.clone(), ..Capabilities::default() };
+        spec.requires = Capabilities {
+            labels: self.requires.clone(),
+            ..Capabilities::default()
+        };
         if self.task.demand_g > 0
             && let Ok(dimension) = "payload_g".parse()
         {
@@ -249,12 +272,23 @@ impl MissionTask {
         rows.sort_by_key(|row| row.demand < 0);
         let sum = |sign: i64| -> i64 { rows.iter().map(|row| (row.demand * sign).max(0)).sum() };
         let demand_g = sum(1).max(sum(-1));
-        let requires = rows.iter().flat_map(|row| row.requires.iter().cloned()).collect();
+        let requires = rows
+            .iter()
+            .flat_map(|row| row.requires.iter().cloned())
+            .collect();
         let mut visits = rows.iter().map(|row| row.visit(begins));
         let visit = visits.next()?;
         let then = visits.collect();
         let id = rows.first()?.id.clone();
-        Some(Self { task: DroneTask { id, visit, demand_g, then }, requires })
+        Some(Self {
+            task: DroneTask {
+                id,
+                visit,
+                demand_g,
+                then,
+            },
+            requires,
+        })
     }
 }
 
@@ -267,7 +301,11 @@ impl Row {
                 to.map_or(i64::from(u32::MAX), |to| to.saturating_sub(begins)),
             )),
         };
-        Visit { point: Point::new(self.lat, self.lng), service_s: self.service_s, window }
+        Visit {
+            point: Point::new(self.lat, self.lng),
+            service_s: self.service_s,
+            window,
+        }
     }
 }
 
@@ -289,7 +327,11 @@ fn check(file: &str, tasks: &[MissionTask]) -> Result<(), MissionError> {
 }
 
 fn whole(file: &str, problem: Problem) -> MissionError {
-    MissionError { file: file.to_owned(), place: Place::File, problem }
+    MissionError {
+        file: file.to_owned(),
+        place: Place::File,
+        problem,
+    }
 }
 
 /// Checks of single values, the same for every kind of file.
@@ -309,7 +351,10 @@ pub(crate) mod value {
 
     pub(crate) fn demand(value: f64) -> Result<i64, Problem> {
         if value.fract() != 0.0 {
-            return Err(Problem::Range { value: value.to_string(), range: DEMAND });
+            return Err(Problem::Range {
+                value: value.to_string(),
+                range: DEMAND,
+            });
         }
         within(value, 1_000_000.0, DEMAND).map(|grams| grams as i64)
     }
@@ -319,7 +364,10 @@ pub(crate) mod value {
         let range = "minutes, 0 to 1440";
         let minutes = within(value, 1440.0, range)?;
         if minutes < 0.0 {
-            return Err(Problem::Range { value: value.to_string(), range });
+            return Err(Problem::Range {
+                value: value.to_string(),
+                range,
+            });
         }
         Ok((minutes * 60.0).round() as u32)
     }
@@ -339,7 +387,10 @@ pub(crate) mod value {
         if value.abs() <= limit {
             Ok(value)
         } else {
-            Err(Problem::Range { value: value.to_string(), range })
+            Err(Problem::Range {
+                value: value.to_string(),
+                range,
+            })
         }
     }
 }

@@ -19,8 +19,13 @@ pub(super) fn rows(file: &str, text: &str) -> Result<Vec<Row>, MissionError> {
         Some(items) if json["fileType"] == "Plan" => items,
         _ => return Err(whole(file, Problem::Kind)),
     };
-    let items = items.iter().zip(1..).filter(|(item, _)| item["command"] == WAYPOINT);
-    items.map(|(item, number)| row(file, number, item)).collect()
+    let items = items
+        .iter()
+        .zip(1..)
+        .filter(|(item, _)| item["command"] == WAYPOINT);
+    items
+        .map(|(item, number)| row(file, number, item))
+        .collect()
 }
 
 fn row(file: &str, number: u64, item: &Value) -> Result<Row, MissionError> {
@@ -30,11 +35,19 @@ fn row(file: &str, number: u64, item: &Value) -> Result<Row, MissionError> {
         problem,
     };
     let must = |index: usize, field| {
-        item["params"][index].as_f64().ok_or_else(|| error(field, Problem::Missing))
+        item["params"][index]
+            .as_f64()
+            .ok_or_else(|| error(field, Problem::Missing))
     };
     let lat = value::latitude(must(4, "latitude")?).map_err(|p| error("latitude", p))?;
     let lng = value::longitude(must(5, "longitude")?).map_err(|p| error("longitude", p))?;
     let hold_s = item["params"][0].as_f64().unwrap_or(0.0);
     let service_s = value::duration(hold_s / 60.0).map_err(|p| error("hold time", p))?;
-    Ok(Row { id: format!("waypoint-{number}"), lat, lng, service_s, ..Row::default() })
+    Ok(Row {
+        id: format!("waypoint-{number}"),
+        lat,
+        lng,
+        service_s,
+        ..Row::default()
+    })
 }

@@ -18,24 +18,42 @@ fn point(properties: &str) -> String {
 fn a_csv_mission_is_read_and_rows_of_one_id_are_one_task() {
     let mission = Mission::parse("m.CSV", CSV).unwrap();
     assert_eq!(mission.begins, 1_593_849_600);
-    let [a, b] = &mission.tasks[..] else { panic!("{:?}", mission.tasks) };
+    let [a, b] = &mission.tasks[..] else {
+        panic!("{:?}", mission.tasks)
+    };
     assert_eq!((a.task.id.as_str(), a.task.demand_g), ("a", 2));
     assert_eq!(a.task.visit.point, Point::new(52.5, 13.4));
-    assert_eq!((a.task.visit.service_s, a.task.visit.window), (300, Some((0, 14_400))));
+    assert_eq!(
+        (a.task.visit.service_s, a.task.visit.window),
+        (300, Some((0, 14_400)))
+    );
     assert_eq!(a.task.then.len(), 1);
-    assert_eq!((a.task.then[0].service_s, a.task.then[0].window), (30, Some((0, 3_600))));
+    assert_eq!(
+        (a.task.then[0].service_s, a.task.then[0].window),
+        (30, Some((0, 3_600)))
+    );
     assert_eq!(a.requires.len(), 2);
     assert_eq!((b.task.demand_g, b.task.visit.window), (3, None));
     let spec = a.spec("drones".parse().unwrap());
-    assert_eq!(spec.requires.amounts.values().copied().collect::<Vec<_>>(), [2]);
-    assert_eq!(DroneTask::from_payload(&spec.payload.0), Some(a.task.clone()));
+    assert_eq!(
+        spec.requires.amounts.values().copied().collect::<Vec<_>>(),
+        [2]
+    );
+    assert_eq!(
+        DroneTask::from_payload(&spec.payload.0),
+        Some(a.task.clone())
+    );
     assert_eq!(spec.check(), Ok(()));
 }
 
 #[test]
 fn a_delivery_before_its_pickup_is_flown_after_it() {
     let mission = Mission::from_csv("m", "id,lat,lng,demand\nx,1,1,-5\nx,2,2,5\n").unwrap();
-    let visits: Vec<_> = mission.tasks[0].task.visits().map(|visit| visit.point.lat).collect();
+    let visits: Vec<_> = mission.tasks[0]
+        .task
+        .visits()
+        .map(|visit| visit.point.lat)
+        .collect();
     assert_eq!(visits, [2.0, 1.0]);
 }
 
@@ -46,7 +64,10 @@ fn a_geojson_mission_is_read() {
     for name in ["m.geojson", "m.json", "m"] {
         let mission = Mission::parse(name, &point(properties)).unwrap();
         let task = &mission.tasks[0].task;
-        assert_eq!((task.id.as_str(), task.demand_g, task.visit.service_s), ("x", 7, 120));
+        assert_eq!(
+            (task.id.as_str(), task.demand_g, task.visit.service_s),
+            ("x", 7, 120)
+        );
         assert_eq!(task.visit.point, Point::new(52.5, 13.4));
     }
     let bare = Mission::parse("m", &point("null")).unwrap();
@@ -69,10 +90,22 @@ fn a_plan_gives_its_waypoints() {
 #[test]
 fn errors_name_file_place_and_remedy() {
     let table = [
-        ("m.csv", "id,lat\na,1\n", "m.csv: line 1, column LNG: missing; add it"),
-        ("m.csv", "id,lat,lng\n", "m.csv: no tasks; add at least one point"),
+        (
+            "m.csv",
+            "id,lat\na,1\n",
+            "m.csv: line 1, column LNG: missing; add it",
+        ),
+        (
+            "m.csv",
+            "id,lat,lng\n",
+            "m.csv: no tasks; add at least one point",
+        ),
         ("m.csv", "", "m.csv: line 1, column ID: missing; add it"),
-        ("m.csv", "id,lat,lng\na,1,\n", "m.csv: line 2, column LNG: missing; add it"),
+        (
+            "m.csv",
+            "id,lat,lng\na,1,\n",
+            "m.csv: line 2, column LNG: missing; add it",
+        ),
         (
             "m.csv",
             "id,lat,lng\na,1,2\nb,x,2\n",
@@ -118,8 +151,16 @@ fn errors_name_file_place_and_remedy() {
             "m.csv: line 2, column REQUIRES: `Thermal` is no label: 1 to 32 characters out of \
              a-z 0-9 _ - .",
         ),
-        ("m.json", "{}", "m.json: neither a GeoJSON FeatureCollection nor a QGroundControl plan"),
-        ("m.plan", "{}", "m.plan: neither a GeoJSON FeatureCollection nor a QGroundControl plan"),
+        (
+            "m.json",
+            "{}",
+            "m.json: neither a GeoJSON FeatureCollection nor a QGroundControl plan",
+        ),
+        (
+            "m.plan",
+            "{}",
+            "m.plan: neither a GeoJSON FeatureCollection nor a QGroundControl plan",
+        ),
         (
             "m.geojson",
             r#"{"type":"FeatureCollection","features":[{"geometry":{"type":"Polygon"}}]}"#,
@@ -131,12 +172,22 @@ fn errors_name_file_place_and_remedy() {
         let error = Mission::parse(file, text).unwrap_err();
         assert_eq!(error.to_string(), message, "{text}");
     }
-    let error = Mission::parse("m", &point(r#"{"demand":"2 kg"}"#)).unwrap_err().to_string();
-    assert!(error.starts_with("m: feature 1, demand: `\"2 kg\"` is no number"), "{error}");
+    let error = Mission::parse("m", &point(r#"{"demand":"2 kg"}"#))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with("m: feature 1, demand: `\"2 kg\"` is no number"),
+        "{error}"
+    );
     let error = Mission::parse("m", "{").unwrap_err().to_string();
     assert!(error.starts_with("m: not JSON"), "{error}");
-    let error = Mission::read(Path::new("/nonexistent.csv")).unwrap_err().to_string();
-    assert!(error.starts_with("/nonexistent.csv: cannot be read"), "{error}");
+    let error = Mission::read(Path::new("/nonexistent.csv"))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with("/nonexistent.csv: cannot be read"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -153,7 +204,10 @@ fn jobs_of_another_project_are_read() {
     let data = std::env::var_os("QUORATE_DATA").map_or(here, Into::into);
     let drone = data.join("drone");
     if !drone.join("jobs.csv").exists() {
-        eprintln!("skipped: no {}; set QUORATE_DATA", drone.join("jobs.csv").display());
+        eprintln!(
+            "skipped: no {}; set QUORATE_DATA",
+            drone.join("jobs.csv").display()
+        );
         return;
     }
     let mission = Mission::read(&drone.join("jobs.csv")).unwrap();
@@ -176,8 +230,15 @@ fn the_examples_are_missions() {
     for (file, tasks) in [("spree.csv", 12), ("bridges.geojson", 100)] {
         let mission = Mission::read(&examples.join(file)).unwrap();
         assert_eq!(mission.tasks.len(), tasks, "{file}");
-        let thermal = mission.tasks.iter().filter(|task| !task.requires.is_empty()).count();
-        assert!((1..=tasks / 4).contains(&thermal), "{file}: {thermal} need a camera");
+        let thermal = mission
+            .tasks
+            .iter()
+            .filter(|task| !task.requires.is_empty())
+            .count();
+        assert!(
+            (1..=tasks / 4).contains(&thermal),
+            "{file}: {thermal} need a camera"
+        );
         let center = mission.center().unwrap();
         for task in &mission.tasks {
             for visit in task.task.visits() {

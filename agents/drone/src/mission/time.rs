@@ -39,7 +39,9 @@ fn number(text: &str) -> Option<i64> {
 
 /// What follows a fraction of a second, if there is one.
 fn fraction(text: &str) -> Option<&str> {
-    let Some(digits) = text.strip_prefix('.') else { return Some(text) };
+    let Some(digits) = text.strip_prefix('.') else {
+        return Some(text);
+    };
     let rest = digits.trim_start_matches(|c: char| c.is_ascii_digit());
     (rest.len() < digits.len()).then_some(rest)
 }

@@ -11,7 +11,11 @@ pub(super) enum Standing {
     /// The swarm does not know the key.
     Stranger,
     /// Lower bounds: at least one correct validator has come so far.
-    Member { next_sequence: u64, next_task: u64, assigned: BTreeSet<(TaskId, FencingToken)> },
+    Member {
+        next_sequence: u64,
+        next_task: u64,
+        assigned: BTreeSet<(TaskId, FencingToken)>,
+    },
 }
 
 /// The answers of validators, each with its power; `None` where it is too few or they differ.
@@ -19,19 +23,40 @@ pub(super) fn standing(
     answers: &[(Power, &Option<AccountSummary>)],
     validators: &ValidatorSet,
 ) -> Option<Standing> {
-    let members = || answers.iter().filter_map(|(power, answer)| Some((*power, answer.as_ref()?)));
+    let members = || {
+        answers
+            .iter()
+            .filter_map(|(power, answer)| Some((*power, answer.as_ref()?)))
+    };
     if let Some(next_sequence) = backed(members().map(|(p, a)| (p, a.next_sequence)), validators) {
         let next_task = backed(members().map(|(p, a)| (p, a.next_task)), validators)?;
-        let listed: BTreeSet<_> = members().flat_map(|(_, a)| a.assigned.iter().copied()).collect();
+        let listed: BTreeSet<_> = members()
+            .flat_map(|(_, a)| a.assigned.iter().copied())
+            .collect();
         let power_of = |held: &(TaskId, FencingToken)| {
-            members().filter(|(_, a)| a.assigned.contains(held)).map(|(power, _)| power).sum()
+            members()
+                .filter(|(_, a)| a.assigned.contains(held))
+                .map(|(power, _)| power)
+                .sum()
         };
-        let assigned =
-            listed.into_iter().filter(|held| validators.has_correct(power_of(held))).collect();
-        return Some(Standing::Member { next_sequence, next_task, assigned });
+        let assigned = listed
+            .into_iter()
+            .filter(|held| validators.has_correct(power_of(held)))
+            .collect();
+        return Some(Standing::Member {
+            next_sequence,
+            next_task,
+            assigned,
+        });
     }
-    let strangers = answers.iter().filter(|(_, a)| a.is_none()).map(|(power, _)| power).sum();
-    validators.has_correct(strangers).then_some(Standing::Stranger)
+    let strangers = answers
+        .iter()
+        .filter(|(_, a)| a.is_none())
+        .map(|(power, _)| power)
+        .sum();
+    validators
+        .has_correct(strangers)
+        .then_some(Standing::Stranger)
 }
 
 /// The greatest value that validators with more than a third of the power reach.

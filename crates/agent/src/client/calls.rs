@@ -49,7 +49,10 @@ impl Calls {
         }
         let market = call.market.clone();
         let calls = self.newest.entry(market.clone()).or_default();
-        if calls.get(&from).is_some_and(|older| place(older) > place(&call)) {
+        if calls
+            .get(&from)
+            .is_some_and(|older| place(older) > place(&call))
+        {
             return None;
         }
         calls.insert(from, call);
@@ -93,7 +96,9 @@ impl Calls {
 
     /// Forgets all calls; returns the markets that they were of.
     pub(super) fn reset(&mut self) -> Vec<Label> {
-        self.passed_on.values_mut().for_each(|(_, tasks)| tasks.clear());
+        self.passed_on
+            .values_mut()
+            .for_each(|(_, tasks)| tasks.clear());
         std::mem::take(&mut self.newest).into_keys().collect()
     }
 
@@ -117,21 +122,44 @@ fn merge(
     calls: &BTreeMap<PublicKey, Call>,
     validators: &ValidatorSet,
 ) -> Option<Call> {
-    let places = calls.iter().map(|(key, call)| (validators.power(key), place(call)));
-    let newest = calls.values().map(place).filter(|(_, stage)| *stage == Stage::Bids).max();
+    let places = calls
+        .iter()
+        .map(|(key, call)| (validators.power(key), place(call)));
+    let newest = calls
+        .values()
+        .map(place)
+        .filter(|(_, stage)| *stage == Stage::Bids)
+        .max();
     let (window, stage) = backed(places, validators).or(newest)?;
     let height = calls.values().map(|call| call.height).min().unwrap_or(0);
     if stage > Stage::Bids {
         let tasks = Vec::new();
-        return Some(Call { market: market.clone(), window, height, stage, tasks });
+        return Some(Call {
+            market: market.clone(),
+            window,
+            height,
+            stage,
+            tasks,
+        });
     }
-    let current = || calls.values().filter(|call| place(call) >= (window, Stage::Bids));
+    let current = || {
+        calls
+            .values()
+            .filter(|call| place(call) >= (window, Stage::Bids))
+    };
     let height = current().map(|call| call.height).min()?;
-    let tasks: BTreeMap<_, _> =
-        current().flat_map(|call| call.tasks.iter().map(|(id, spec)| (*id, spec))).collect();
+    let tasks: BTreeMap<_, _> = current()
+        .flat_map(|call| call.tasks.iter().map(|(id, spec)| (*id, spec)))
+        .collect();
     let tasks = tasks.into_iter().take(limits::OFFERS_PER_BID);
     let tasks = tasks.map(|(id, spec)| (id, spec.clone())).collect();
-    Some(Call { market: market.clone(), window, height, stage, tasks })
+    Some(Call {
+        market: market.clone(),
+        window,
+        height,
+        stage,
+        tasks,
+    })
 }
 
 fn place(call: &Call) -> Place {
@@ -148,18 +176,36 @@ mod tests {
     fn l17_a_task_that_it_is_excluded_from_is_called_no_more()
     -> Result<(), Box<dyn std::error::Error>> {
         let (key, market) = (PublicKey([1; 32]), "jobs".parse::<Label>()?);
-        let member = Validator { key, power: 1, operator: "op".parse()? };
+        let member = Validator {
+            key,
+            power: 1,
+            operator: "op".parse()?,
+        };
         let validators = ValidatorSet::new(vec![member])?;
-        let task = |number| TaskId { requester: PublicKey([2; 32]), number };
+        let task = |number| TaskId {
+            requester: PublicKey([2; 32]),
+            number,
+        };
         let call = |window| {
             let tasks = [0, 1].map(|number| (task(number), TaskSpec::new(market.clone())));
             let tasks = tasks.to_vec();
-            Call { market: market.clone(), window, height: window, stage: Stage::Bids, tasks }
+            Call {
+                market: market.clone(),
+                window,
+                height: window,
+                stage: Stage::Bids,
+                tasks,
+            }
         };
         let mut calls = Calls::default();
         let listed = |calls: &mut Calls, window| {
             let call = calls.handle(key, call(window), &validators);
-            call.map(|call| call.tasks.into_iter().map(|(id, _)| id.number).collect::<Vec<_>>())
+            call.map(|call| {
+                call.tasks
+                    .into_iter()
+                    .map(|(id, _)| id.number)
+                    .collect::<Vec<_>>()
+            })
         };
         assert_eq!(listed(&mut calls, 1), Some(vec![0, 1]));
         calls.exclude(task(0));

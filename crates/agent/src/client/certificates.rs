@@ -50,12 +50,22 @@ impl LightClient {
     }
 
     fn handle_award(&mut self, assignment: &Assignment, bytes: &[u8], now: Millis) {
-        let Some(spec) = self.calls.spec(assignment.task, assignment.spec).cloned() else { return };
+        let Some(spec) = self.calls.spec(assignment.task, assignment.spec).cloned() else {
+            return;
+        };
         if !self.work.award(assignment, now) {
             return;
         }
-        let Assignment { task, token, price, lease, assigned_at, .. } = *assignment;
-        self.outbox.push(Body::Accept(work::report(task, token, Vec::new())));
+        let Assignment {
+            task,
+            token,
+            price,
+            lease,
+            assigned_at,
+            ..
+        } = *assignment;
+        self.outbox
+            .push(Body::Accept(work::report(task, token, Vec::new())));
         self.next_heartbeat = self.next_heartbeat.min(now);
         self.event(Event::Award(Box::new(Award {
             task,
@@ -90,7 +100,9 @@ impl LightClient {
         if self.refusals.len() > REFUSALS {
             self.refusals.pop_front();
         }
-        let Refusal { operation, items, .. } = refusal;
+        let Refusal {
+            operation, items, ..
+        } = refusal;
         for (task, reason) in &items {
             if let (Some(task), Reason::ExcludedAfterFailure) = (task, reason) {
                 self.calls.exclude(*task);
@@ -101,12 +113,19 @@ impl LightClient {
                 self.seals.bar();
             }
             for number in self.outbox.submitted(&operation) {
-                let task = TaskId { requester: self.me, number };
+                let task = TaskId {
+                    requester: self.me,
+                    number,
+                };
                 let event = self.orders.handle_refusal(task, reason, bytes);
                 self.events(event);
             }
         }
-        self.event(Event::Refused { operation, items, certificate: bytes.to_vec() });
+        self.event(Event::Refused {
+            operation,
+            items,
+            certificate: bytes.to_vec(),
+        });
     }
 
     fn handle_expiry(&mut self, expiry: &Expiry, bytes: &[u8]) {

@@ -58,7 +58,10 @@ impl LightClient {
             let first = self.next_task;
             self.next_task += tasks.len() as u64;
             for number in first..self.next_task {
-                let task = TaskId { requester: self.me, number };
+                let task = TaskId {
+                    requester: self.me,
+                    number,
+                };
                 self.orders.open(task);
                 ids.push(task);
             }
@@ -91,12 +94,19 @@ impl LightClient {
         if offers.is_empty() || offers.len() > limits::OFFERS_PER_BID || !distinct {
             return Err(ClientError::Offers(offers.len()));
         }
-        offers.iter().try_for_each(|offer| check_price(offer.price))?;
+        offers
+            .iter()
+            .try_for_each(|offer| check_price(offer.price))?;
         let body = if self.seals.is_sealed(&market) {
             let window = self.calls.window(&market).unwrap_or(0);
-            self.seals.seal(&self.key, (market, window), budget, &offers)
+            self.seals
+                .seal(&self.key, (market, window), budget, &offers)
         } else {
-            Some(Body::Bid(Bid { market, budget, offers }))
+            Some(Body::Bid(Bid {
+                market,
+                budget,
+                offers,
+            }))
         };
         body.into_iter().for_each(|body| self.outbox.push(body));
         self.flush(now);
@@ -120,10 +130,16 @@ impl LightClient {
     /// As [`Self::bid`], [`Self::complete`] and [`Self::fail`].
     pub fn report(&mut self, report: AgentReport, now: Millis) -> Result<(), ClientError> {
         match report {
-            AgentReport::Bid { market, budget, offers } => self.bid(market, budget, offers, now),
-            AgentReport::Completed { task, token, outcome } => {
-                self.complete(task, token, outcome.detail, now)
-            }
+            AgentReport::Bid {
+                market,
+                budget,
+                offers,
+            } => self.bid(market, budget, offers, now),
+            AgentReport::Completed {
+                task,
+                token,
+                outcome,
+            } => self.complete(task, token, outcome.detail, now),
             AgentReport::Failed { task, token, error } => {
                 self.fail(task, token, error.to_string().into_bytes(), now)
             }
@@ -145,7 +161,12 @@ impl LightClient {
         if detail.len() > limits::RESULT_BYTES {
             return Err(ClientError::Result(detail.len()));
         }
-        self.conclude(Body::Complete(work::report(task, token, detail)), task, token, now)
+        self.conclude(
+            Body::Complete(work::report(task, token, detail)),
+            task,
+            token,
+            now,
+        )
     }
 
     /// Reports that a task of this agent could not be done. The detail is cut to its limit.
@@ -159,7 +180,12 @@ impl LightClient {
         detail: Vec<u8>,
         now: Millis,
     ) -> Result<(), ClientError> {
-        self.conclude(Body::Fail(work::report(task, token, detail)), task, token, now)
+        self.conclude(
+            Body::Fail(work::report(task, token, detail)),
+            task,
+            token,
+            now,
+        )
     }
 
     fn conclude(
@@ -179,7 +205,11 @@ impl LightClient {
     }
 
     pub(super) fn check_ready(&self) -> Result<(), ClientError> {
-        if self.member { Ok(()) } else { Err(ClientError::NotReady) }
+        if self.member {
+            Ok(())
+        } else {
+            Err(ClientError::NotReady)
+        }
     }
 }
 

@@ -29,7 +29,10 @@ impl LightClient {
         now: Millis,
     ) -> bool {
         let wanted = Wanted::Dossier(clearing);
-        let fetch = self.fetches.get_mut(&wanted).filter(|_| is_of(&bytes, &clearing));
+        let fetch = self
+            .fetches
+            .get_mut(&wanted)
+            .filter(|_| is_of(&bytes, &clearing));
         let Some(fetch) = fetch else { return false };
         fetch.dossier = Some(bytes);
         self.ask_for_rest(from, &wanted, now);
@@ -45,7 +48,9 @@ impl LightClient {
         now: Millis,
     ) {
         let wanted = Wanted::Dossier(clearing);
-        let Some(fetch) = self.fetches.get(&wanted) else { return };
+        let Some(fetch) = self.fetches.get(&wanted) else {
+            return;
+        };
         if !fetch.is_asked_of(&from) || fetch.dossier.is_none() {
             return;
         }
@@ -62,7 +67,12 @@ impl LightClient {
     pub(super) fn conclude_dossier(&mut self, clearing: Hash, certificate: Option<Vec<u8>>) {
         let fetch = self.fetches.remove(&Wanted::Dossier(clearing));
         let dossier = fetch.and_then(|fetch| fetch.dossier);
-        let found = dossier.map(|dossier| Arc::new(DossierBundle { dossier, certificate }));
+        let found = dossier.map(|dossier| {
+            Arc::new(DossierBundle {
+                dossier,
+                certificate,
+            })
+        });
         self.event(Event::Dossier { clearing, found });
     }
 }

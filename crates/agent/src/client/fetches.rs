@@ -74,8 +74,13 @@ impl Fetch {
 
     /// Takes a part; `None` where it is none of a whole within limits.
     fn take(&mut self, part: Part) -> Option<Received> {
-        let Part { total, bytes: Owned(bytes) } = part;
-        let total = usize::try_from(total).ok().filter(|total| *total <= limits::DOSSIER_BYTES)?;
+        let Part {
+            total,
+            bytes: Owned(bytes),
+        } = part;
+        let total = usize::try_from(total)
+            .ok()
+            .filter(|total| *total <= limits::DOSSIER_BYTES)?;
         let length = self.part.len() + bytes.len();
         // All but the last are full: who sends it byte by byte holds nobody up.
         let is_part = bytes.len() == limits::PART_BYTES || (length == total && !bytes.is_empty());
@@ -104,9 +109,15 @@ impl LightClient {
         let interval = self.config.resubmit;
         let is_stuck = |(wanted, fetch): &(&Wanted, &Fetch)| {
             let patience = interval.saturating_mul(wanted.silent_ticks());
-            fetch.at.is_none_or(|(_, since)| since.saturating_add(patience) <= now)
+            fetch
+                .at
+                .is_none_or(|(_, since)| since.saturating_add(patience) <= now)
         };
-        let stuck = self.fetches.iter().filter(is_stuck).map(|(wanted, _)| wanted.clone());
+        let stuck = self
+            .fetches
+            .iter()
+            .filter(is_stuck)
+            .map(|(wanted, _)| wanted.clone());
         let stuck: Vec<Wanted> = stuck.collect();
         stuck.iter().for_each(|wanted| self.ask_next(wanted, now));
     }
@@ -120,7 +131,9 @@ impl LightClient {
         part: Option<Part>,
         now: Millis,
     ) {
-        let Some(fetch) = self.fetches.get_mut(wanted) else { return };
+        let Some(fetch) = self.fetches.get_mut(wanted) else {
+            return;
+        };
         let is_late = !fetch.is_asked_of(&from);
         let is_next = first == fetch.part.len() as u64 && fetch.dossier.is_none();
         if !is_next || (is_late && (first > 0 || part.is_none())) {
@@ -150,9 +163,13 @@ impl LightClient {
         let mut connected = self.connected();
         let first = wanted.first(connected.len());
         connected.rotate_left(first);
-        let Some(fetch) = self.fetches.get_mut(wanted) else { return };
+        let Some(fetch) = self.fetches.get_mut(wanted) else {
+            return;
+        };
         fetch.part = Vec::new();
-        let next = connected.into_iter().find(|validator| !fetch.asked.contains(validator));
+        let next = connected
+            .into_iter()
+            .find(|validator| !fetch.asked.contains(validator));
         let Some(next) = next else {
             fetch.rounds += 1;
             (fetch.at, fetch.asked) = (None, BTreeSet::new());
@@ -167,7 +184,9 @@ impl LightClient {
 
     /// Asks a validator for what is missing.
     pub(super) fn ask_for_rest(&mut self, validator: PublicKey, wanted: &Wanted, now: Millis) {
-        let Some(fetch) = self.fetches.get_mut(wanted) else { return };
+        let Some(fetch) = self.fetches.get_mut(wanted) else {
+            return;
+        };
         fetch.at = Some((validator, now));
         let from = fetch.part.len() as u64;
         let (request, asked) = match wanted {
@@ -181,7 +200,11 @@ impl LightClient {
             Wanted::Bids(market, window) => {
                 let (market, window) = (market.clone(), *window);
                 (
-                    Request::Bids(FetchBids { market, window, from }),
+                    Request::Bids(FetchBids {
+                        market,
+                        window,
+                        from,
+                    }),
                     Asked::Part(wanted.clone(), from),
                 )
             }

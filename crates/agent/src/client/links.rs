@@ -66,7 +66,10 @@ impl Links {
 
     /// Something came from this validator. `None`, and nothing changes, where it is not connected.
     pub(super) fn hear(&mut self, validator: &PublicKey, now: Millis) -> Option<&mut Link> {
-        let link = self.links.get_mut(validator).filter(|link| link.connected)?;
+        let link = self
+            .links
+            .get_mut(validator)
+            .filter(|link| link.connected)?;
         link.heard = link.heard.max(now);
         Some(link)
     }
@@ -75,7 +78,10 @@ impl Links {
     pub(super) fn connected_from(&self, start: &PublicKey) -> Vec<PublicKey> {
         let rest = self.links.range(..start);
         let links = self.links.range(start..).chain(rest);
-        links.filter(|(_, link)| link.connected).map(|(key, _)| *key).collect()
+        links
+            .filter(|(_, link)| link.connected)
+            .map(|(key, _)| *key)
+            .collect()
     }
 
     /// The newest block of a validator, by its own word.
@@ -107,12 +113,17 @@ impl Links {
         validators: &ValidatorSet,
     ) -> Vec<(Power, &Option<AccountSummary>)> {
         let links = self.links.iter().filter(|(_, link)| link.connected);
-        links.filter_map(|(key, l)| Some((validators.power(key), l.account.as_ref()?))).collect()
+        links
+            .filter_map(|(key, l)| Some((validators.power(key), l.account.as_ref()?)))
+            .collect()
     }
 
     /// The latest time since which validators with more than a third of the power were heard.
     pub(super) fn in_reach_since(&self, validators: &ValidatorSet) -> Millis {
-        let heard = self.links.iter().map(|(key, link)| (validators.power(key), link.heard));
+        let heard = self
+            .links
+            .iter()
+            .map(|(key, link)| (validators.power(key), link.heard));
         backed(heard, validators).unwrap_or(0)
     }
 }

@@ -191,7 +191,9 @@ impl LightClient {
 
     /// When [`Self::handle_timeout`] is due.
     pub fn poll_timeout(&self) -> Option<Millis> {
-        let lease = self.work.deadline(self.links.in_reach_since(&self.config.validators));
+        let lease = self
+            .work
+            .deadline(self.links.in_reach_since(&self.config.validators));
         let connected = !self.connected().is_empty();
         let upkeep = connected.then(|| self.next_tick.min(self.next_heartbeat));
         [lease, upkeep].into_iter().flatten().min()
@@ -220,7 +222,10 @@ impl LightClient {
 
     /// A validator answered.
     pub fn handle_reply(&mut self, from: PublicKey, reply: Reply, now: Millis) {
-        let asked = self.links.hear(&from, now).and_then(|link| link.take(reply.id));
+        let asked = self
+            .links
+            .hear(&from, now)
+            .and_then(|link| link.take(reply.id));
         match (asked, reply.answer) {
             (Some(Asked::Submit(sequence)), Answer::Accepted(id)) => {
                 self.outbox.handle_accepted(from, sequence, id);
@@ -283,19 +288,31 @@ impl LightClient {
     }
 
     fn handle_call(&mut self, from: PublicKey, call: Call, now: Millis) {
-        let Some(call) = self.calls.handle(from, call, &self.config.validators) else { return };
+        let Some(call) = self.calls.handle(from, call, &self.config.validators) else {
+            return;
+        };
         self.seals.forget(&call.market, call.window);
-        let Call { market, window, stage, .. } = &call;
+        let Call {
+            market,
+            window,
+            stage,
+            ..
+        } = &call;
         match stage {
             Stage::Bids => self.event(Event::Call(call)),
             Stage::Openings if self.config.withholds => {}
             Stage::Openings => {
                 let reveal = self.seals.reveal(&self.key, market, *window);
-                reveal.into_iter().for_each(|reveal| self.outbox.push(reveal));
+                reveal
+                    .into_iter()
+                    .for_each(|reveal| self.outbox.push(reveal));
                 self.flush(now);
             }
             Stage::Solutions => {
-                self.event(Event::Solve { market: market.clone(), window: *window });
+                self.event(Event::Solve {
+                    market: market.clone(),
+                    window: *window,
+                });
             }
         }
     }
@@ -313,7 +330,11 @@ impl LightClient {
         match account::standing(&answers, &self.config.validators) {
             None => {}
             Some(Standing::Stranger) => self.admit(now),
-            Some(Standing::Member { next_sequence, next_task, assigned }) => {
+            Some(Standing::Member {
+                next_sequence,
+                next_task,
+                assigned,
+            }) => {
                 self.outbox.settle(next_sequence, &self.config.validators);
                 self.next_task = self.next_task.max(next_task);
                 if !self.member {
@@ -332,7 +353,8 @@ impl LightClient {
 
     fn ask(&mut self, to: &PublicKey, request: Request, asked: Option<Asked>) {
         let request = self.links.request(to, request, asked);
-        self.actions.push_back(ClientAction::Send { to: *to, request });
+        self.actions
+            .push_back(ClientAction::Send { to: *to, request });
     }
 
     /// Connected validators in this client's own order, so that the load spreads.
@@ -342,7 +364,9 @@ impl LightClient {
 
     /// The block that a heartbeat to this validator names: its own newest.
     fn block_of(&self, validator: &PublicKey) -> (Height, BlockId) {
-        self.links.block(validator).map_or((0, BlockId::GENESIS), |b| (b.height, b.block))
+        self.links
+            .block(validator)
+            .map_or((0, BlockId::GENESIS), |b| (b.height, b.block))
     }
 }
 

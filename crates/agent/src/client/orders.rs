@@ -47,9 +47,16 @@ impl Orders {
     /// Up to `count` unfinished tasks, others at the next call.
     pub(super) fn next_unfinished(&mut self, count: usize) -> Vec<TaskId> {
         let unfinished = |(task, order): (&TaskId, &Order)| (!order.ended).then_some(*task);
-        let start = self.cursor.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded);
+        let start = self
+            .cursor
+            .map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded);
         let range = (start, std::ops::Bound::Unbounded);
-        let tasks: Vec<_> = self.tasks.range(range).filter_map(unfinished).take(count).collect();
+        let tasks: Vec<_> = self
+            .tasks
+            .range(range)
+            .filter_map(unfinished)
+            .take(count)
+            .collect();
         self.cursor = tasks.last().copied().filter(|_| tasks.len() == count);
         tasks
     }
@@ -60,9 +67,21 @@ impl Orders {
         assignment: &Assignment,
         certificate: &[u8],
     ) -> Option<Event> {
-        let Assignment { task, token, agent, price, .. } = *assignment;
+        let Assignment {
+            task,
+            token,
+            agent,
+            price,
+            ..
+        } = *assignment;
         self.advance(task, token, Step::Awarded)?;
-        Some(Event::Awarded { task, token, agent, price, certificate: certificate.to_vec() })
+        Some(Event::Awarded {
+            task,
+            token,
+            agent,
+            price,
+            certificate: certificate.to_vec(),
+        })
     }
 
     /// Something was done with a task of this requester.
@@ -73,15 +92,41 @@ impl Orders {
     ) -> Option<Event> {
         let (task, token, certificate) = (receipt.task, receipt.token, certificate.to_vec());
         let (step, event) = match &receipt.operation.payload.body {
-            Body::Accept(_) => (Step::Accepted, Event::Accepted { task, token, certificate }),
-            Body::Decline(_) | Body::Fail(_) | Body::Lapse(_) => {
-                (Step::Returned, Event::Returned { task, token, certificate })
-            }
+            Body::Accept(_) => (
+                Step::Accepted,
+                Event::Accepted {
+                    task,
+                    token,
+                    certificate,
+                },
+            ),
+            Body::Decline(_) | Body::Fail(_) | Body::Lapse(_) => (
+                Step::Returned,
+                Event::Returned {
+                    task,
+                    token,
+                    certificate,
+                },
+            ),
             Body::Complete(report) => {
                 let detail = report.detail.0.clone();
-                (Step::Ended, Event::Completed { task, detail, certificate })
+                (
+                    Step::Ended,
+                    Event::Completed {
+                        task,
+                        detail,
+                        certificate,
+                    },
+                )
             }
-            Body::Cancel(_) => (Step::Ended, Event::Failed { task, reason: None, certificate }),
+            Body::Cancel(_) => (
+                Step::Ended,
+                Event::Failed {
+                    task,
+                    reason: None,
+                    certificate,
+                },
+            ),
             _ => return None,
         };
         self.advance(task, token, step)?;
@@ -93,7 +138,11 @@ impl Orders {
         let task = expiry.task;
         self.advance(task, expiry.token, Step::Ended)?;
         let reason = Some(expiry.reason);
-        Some(Event::Failed { task, reason, certificate: certificate.to_vec() })
+        Some(Event::Failed {
+            task,
+            reason,
+            certificate: certificate.to_vec(),
+        })
     }
 
     /// A task of this requester was never opened.
@@ -104,7 +153,11 @@ impl Orders {
         certificate: &[u8],
     ) -> Option<Event> {
         self.advance(task, 0, Step::Ended)?;
-        Some(Event::Failed { task, reason: Some(reason), certificate: certificate.to_vec() })
+        Some(Event::Failed {
+            task,
+            reason: Some(reason),
+            certificate: certificate.to_vec(),
+        })
     }
 
     /// Notes a step; `None` where it is known.

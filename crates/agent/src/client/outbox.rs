@@ -67,13 +67,26 @@ impl Outbox {
     pub(super) fn sign(&mut self, body: Body, key: &SecretKey, swarm: SwarmId, now: Millis) -> u64 {
         let sequence = self.next;
         self.next += 1;
-        let operation = Operation { swarm, agent: key.public_key(), sequence, body };
+        let operation = Operation {
+            swarm,
+            agent: key.public_key(),
+            sequence,
+            body,
+        };
         let id = operation.id();
         self.note_submission(id, &operation.body);
         let operation = key.sign(operation).into_inner();
         let (accepted, taken) = (BTreeSet::new(), BTreeSet::new());
         let (sent_at, attempts, was_accepted) = (now, 1, false);
-        let flying = Flying { operation, id, sent_at, attempts, was_accepted, accepted, taken };
+        let flying = Flying {
+            operation,
+            id,
+            sent_at,
+            attempts,
+            was_accepted,
+            accepted,
+            taken,
+        };
         self.flying.insert(sequence, flying);
         sequence
     }
@@ -99,7 +112,9 @@ impl Outbox {
     pub(super) fn fill(&mut self, key: &SecretKey, swarm: SwarmId, now: Millis) -> Vec<u64> {
         let mut started = Vec::new();
         while self.flying.len() < IN_FLIGHT {
-            let Some(body) = self.waiting.pop_front() else { break };
+            let Some(body) = self.waiting.pop_front() else {
+                break;
+            };
             started.push(self.sign(body, key, swarm, now));
         }
         started
@@ -112,7 +127,10 @@ impl Outbox {
 
     /// Numbers of operations last sent before `limit`; counts an attempt for each.
     pub(super) fn due(&mut self, limit: Millis, now: Millis) -> Vec<u64> {
-        let late = self.flying.iter_mut().filter(|(_, flying)| flying.sent_at <= limit);
+        let late = self
+            .flying
+            .iter_mut()
+            .filter(|(_, flying)| flying.sent_at <= limit);
         late.map(|(sequence, flying)| {
             flying.sent_at = now;
             flying.attempts = flying.attempts.saturating_add(1);
@@ -126,7 +144,9 @@ impl Outbox {
 
     /// Whether this validator said that it has the operation.
     pub(super) fn has(&self, sequence: u64, validator: &PublicKey) -> bool {
-        self.flying.get(&sequence).is_some_and(|flying| flying.accepted.contains(validator))
+        self.flying
+            .get(&sequence)
+            .is_some_and(|flying| flying.accepted.contains(validator))
     }
 
     /// A validator has the operation, if it names the right one.

@@ -29,7 +29,12 @@ struct Made {
 
 impl Seals {
     pub(super) fn new(swarm: SwarmId, sealed: BTreeSet<Label>) -> Self {
-        Self { swarm, sealed, made: BTreeMap::new(), barred: false }
+        Self {
+            swarm,
+            sealed,
+            made: BTreeMap::new(),
+            barred: false,
+        }
     }
 
     pub(super) fn is_sealed(&self, market: &Label) -> bool {
@@ -38,7 +43,10 @@ impl Seals {
 
     /// Markets in which commitments wait to be opened.
     pub(super) fn waiting(&self) -> impl Iterator<Item = &Label> {
-        self.made.iter().filter(|(_, made)| !made.opened).map(|(market, _)| market)
+        self.made
+            .iter()
+            .filter(|(_, made)| !made.opened)
+            .map(|(market, _)| market)
     }
 
     /// A commitment was refused because of an earlier default.
@@ -65,7 +73,10 @@ impl Seals {
         let (market, window) = place;
         let made = self.made.entry(market.clone()).or_default();
         if made.window != window {
-            *made = Made { window, ..Made::default() };
+            *made = Made {
+                window,
+                ..Made::default()
+            };
         }
         if made.opened {
             return None;
@@ -76,15 +87,26 @@ impl Seals {
             let price = *made.prices.entry(task).or_insert(offer.price);
             let nonce = key.seal_nonce(&self.swarm, &Offer { task, price }, (&market, window));
             let opening = Opening { task, price, nonce };
-            SealedOffer { task, commitment: opening.commitment(&self.swarm, &agent) }
+            SealedOffer {
+                task,
+                commitment: opening.commitment(&self.swarm, &agent),
+            }
         });
         let offers = sealed.collect();
-        Some(Body::Seal(Seal { market, window, budget, offers }))
+        Some(Body::Seal(Seal {
+            market,
+            window,
+            budget,
+            offers,
+        }))
     }
 
     /// Opens the commitments of this window, once.
     pub(super) fn reveal(&mut self, key: &SecretKey, market: &Label, window: u64) -> Option<Body> {
-        let made = self.made.get_mut(market).filter(|made| made.window == window)?;
+        let made = self
+            .made
+            .get_mut(market)
+            .filter(|made| made.window == window)?;
         if std::mem::replace(&mut made.opened, true) || made.prices.is_empty() {
             return None;
         }
@@ -93,13 +115,23 @@ impl Seals {
             let nonce = key.seal_nonce(&self.swarm, &Offer { task, price }, (market, window));
             Opening { task, price, nonce }
         });
-        let openings = openings.take(quorate_types::limits::OFFERS_PER_BID).collect();
-        Some(Body::Reveal(Reveal { market: market.clone(), window, openings }))
+        let openings = openings
+            .take(quorate_types::limits::OFFERS_PER_BID)
+            .collect();
+        Some(Body::Reveal(Reveal {
+            market: market.clone(),
+            window,
+            openings,
+        }))
     }
 
     /// The market is at a later window: what was committed to an earlier one is over.
     pub(super) fn forget(&mut self, market: &Label, window: u64) {
-        if self.made.get(market).is_some_and(|made| made.window < window) {
+        if self
+            .made
+            .get(market)
+            .is_some_and(|made| made.window < window)
+        {
             self.made.remove(market);
         }
     }

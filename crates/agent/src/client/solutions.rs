@@ -54,7 +54,9 @@ impl StandingBids {
     fn is_sound(&self) -> bool {
         let tasks_ascend = self.tasks.is_sorted_by(|a, b| a.task < b.task);
         let bidders_ascend = self.bidders.is_sorted_by(|a, b| a.agent < b.agent);
-        let bids_ascend = self.bids.is_sorted_by(|a, b| (a.task, a.agent) < (b.task, b.agent));
+        let bids_ascend = self
+            .bids
+            .is_sorted_by(|a, b| (a.task, a.agent) < (b.task, b.agent));
         let solutions_ascend = self.solutions.is_sorted_by(|a, b| a.agent < b.agent);
         let prices = self.bids.iter().filter_map(|bid| bid.price);
         let prices = prices.chain(self.tasks.iter().map(|task| task.limit));
@@ -69,7 +71,10 @@ impl StandingBids {
             && self.tasks.len() <= limits::TASKS_PER_CLEARING
             && self.bidders.len() <= limits::BIDDERS_PER_CLEARING
             && self.solutions.len() <= limits::SOLUTIONS_PER_WINDOW
-            && self.solutions.iter().all(|solution| are_pairs(&solution.pairs))
+            && self
+                .solutions
+                .iter()
+                .all(|solution| are_pairs(&solution.pairs))
             && prices.map(check_price).all(|checked| checked.is_ok())
             && amounts.map(check_amounts).all(|checked| checked.is_ok())
     }
@@ -102,9 +107,18 @@ impl LightClient {
         if !are_pairs(&pairs) {
             return Err(ClientError::Pairs(pairs.len()));
         }
-        let body = Body::Solve(Solve { market, window, pairs });
+        let body = Body::Solve(Solve {
+            market,
+            window,
+            pairs,
+        });
         let (swarm, agent, sequence) = (self.config.swarm, self.me, u64::MAX);
-        let operation = Operation { swarm, agent, sequence, body };
+        let operation = Operation {
+            swarm,
+            agent,
+            sequence,
+            body,
+        };
         let bytes = cbor::encode(&self.key.sign(operation.clone()).into_inner()).len();
         if bytes > limits::OPERATION_BYTES {
             return Err(ClientError::Operation(bytes));
@@ -117,7 +131,9 @@ impl LightClient {
     /// The bytes of what is to be solved are there. `false` where they cannot be.
     pub(super) fn take_bids(&mut self, market: &Label, window: u64, bytes: &[u8]) -> bool {
         let inputs = cbor::decode(bytes, limits::DOSSIER_BYTES).ok();
-        let Some(found) = inputs.and_then(StandingBids::from_inputs) else { return false };
+        let Some(found) = inputs.and_then(StandingBids::from_inputs) else {
+            return false;
+        };
         self.conclude_bids(market, window, Some(found));
         true
     }
@@ -130,7 +146,11 @@ impl LightClient {
     ) {
         self.fetches.remove(&Wanted::Bids(market.clone(), window));
         let (market, found) = (market.clone(), found.map(Arc::new));
-        self.event(Event::StandingBids { market, window, found });
+        self.event(Event::StandingBids {
+            market,
+            window,
+            found,
+        });
     }
 }
 

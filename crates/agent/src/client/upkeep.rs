@@ -36,7 +36,9 @@ impl LightClient {
         if self.admitting || self.member {
             return;
         }
-        let Some(attestation) = self.config.attestation.clone() else { return };
+        let Some(attestation) = self.config.attestation.clone() else {
+            return;
+        };
         self.admitting = true;
         let body = Body::Admit(Attest { attestation });
         let sequence = self.outbox.sign(body, &self.key, self.config.swarm, now);
@@ -76,7 +78,10 @@ impl LightClient {
         self.next_tick = now.saturating_add(self.config.resubmit.max(1));
         self.ticks += 1;
         let connected = self.connected();
-        for sequence in self.outbox.due(now.saturating_sub(self.config.resubmit), now) {
+        for sequence in self
+            .outbox
+            .due(now.saturating_sub(self.config.resubmit), now)
+        {
             self.counters.resubmissions += 1;
             for validator in &connected {
                 if !self.outbox.has(sequence, validator) {
@@ -106,17 +111,26 @@ impl LightClient {
     fn look_up(&mut self) {
         let connected = self.connected();
         let turn = (self.ticks / LOOK_UP_TICKS) as usize;
-        let Some(validator) = connected.get(turn % connected.len().max(1)).copied() else { return };
+        let Some(validator) = connected.get(turn % connected.len().max(1)).copied() else {
+            return;
+        };
         let unsettled = self.work.unsettled().take(LOOK_UPS);
-        let (mut tasks, reports): (Vec<_>, Vec<_>) =
-            unsettled.map(|(task, report)| (task, report.clone())).unzip();
+        let (mut tasks, reports): (Vec<_>, Vec<_>) = unsettled
+            .map(|(task, report)| (task, report.clone()))
+            .unzip();
         // Said and not heard of again: a predecessor's operation may have had its number.
         if self.outbox.is_empty() {
-            reports.into_iter().for_each(|report| self.outbox.push(report));
+            reports
+                .into_iter()
+                .for_each(|report| self.outbox.push(report));
         }
         tasks.extend(self.orders.next_unfinished(LOOK_UPS));
         for task in tasks {
-            self.ask(&validator, Request::Certificates(task), Some(Asked::Certificates(task)));
+            self.ask(
+                &validator,
+                Request::Certificates(task),
+                Some(Asked::Certificates(task)),
+            );
         }
     }
 
@@ -125,11 +139,17 @@ impl LightClient {
     /// which no notice came is found: whoever is heard keeps what it does not know of.
     fn heartbeat(&mut self, now: Millis) {
         let quarter = self.work.shortest_lease().map(|lease| (lease / 4).max(1));
-        let wait = quarter.unwrap_or(Millis::MAX).min(self.config.idle_heartbeat.max(1));
+        let wait = quarter
+            .unwrap_or(Millis::MAX)
+            .min(self.config.idle_heartbeat.max(1));
         self.next_heartbeat = now.saturating_add(wait);
         for validator in self.connected() {
             let (height, block) = self.block_of(&validator);
-            self.ask(&validator, Request::Heartbeat(Heartbeat { height, block }), None);
+            self.ask(
+                &validator,
+                Request::Heartbeat(Heartbeat { height, block }),
+                None,
+            );
             self.ask(&validator, Request::Account(self.me), Some(Asked::Account));
         }
     }
@@ -177,7 +197,11 @@ impl LightClient {
 
     fn ask_all(&mut self, task: TaskId) {
         for validator in self.connected() {
-            self.ask(&validator, Request::Certificates(task), Some(Asked::Certificates(task)));
+            self.ask(
+                &validator,
+                Request::Certificates(task),
+                Some(Asked::Certificates(task)),
+            );
         }
     }
 }

@@ -40,20 +40,29 @@ impl Work {
             return false;
         }
         let (token, lease) = (assignment.token, assignment.lease);
-        let held = Held { token, lease, since: now, report: None, lost: false };
+        let held = Held {
+            token,
+            lease,
+            since: now,
+            report: None,
+            lost: false,
+        };
         self.held.insert(assignment.task, held);
         true
     }
 
     /// Whether the award is held and not yet reported on.
     pub(super) fn owes(&self, task: TaskId, token: FencingToken) -> bool {
-        self.held.get(&task).is_some_and(|held| held.token == token && held.report.is_none())
+        self.held
+            .get(&task)
+            .is_some_and(|held| held.token == token && held.report.is_none())
     }
 
     /// Whether an award of this token or a later one is held or over.
     pub(super) fn knows(&self, task: TaskId, token: FencingToken) -> bool {
         let held = self.held.get(&task).map(|held| held.token);
-        held.max(self.done.get(&task).copied()).is_some_and(|known| known >= token)
+        held.max(self.done.get(&task).copied())
+            .is_some_and(|known| known >= token)
     }
 
     /// Notes what is reported.
@@ -70,7 +79,9 @@ impl Work {
 
     /// Reports that have no receipt yet.
     pub(super) fn unsettled(&self) -> impl Iterator<Item = (TaskId, &Body)> {
-        self.held.iter().filter_map(|(task, held)| Some((*task, held.report.as_ref()?)))
+        self.held
+            .iter()
+            .filter_map(|(task, held)| Some((*task, held.report.as_ref()?)))
     }
 
     /// The award ended with `token` or an earlier one.
@@ -81,7 +92,11 @@ impl Work {
         cause: LossCause,
     ) -> Option<Event> {
         let held = self.held.get(&task).filter(|held| held.token <= token)?;
-        let event = Event::LeaseLost { task, token: held.token, cause };
+        let event = Event::LeaseLost {
+            task,
+            token: held.token,
+            cause,
+        };
         self.close(task, token);
         Some(event)
     }
@@ -93,7 +108,13 @@ impl Work {
         let body = Body::Fail(report(task, token, detail));
         let report = Some(body.clone());
         // The lease is not known; heartbeats as of an idle agent do.
-        let held = Held { token, lease: Millis::MAX, since: now, report, lost: true };
+        let held = Held {
+            token,
+            lease: Millis::MAX,
+            since: now,
+            report,
+            lost: true,
+        };
         self.held.insert(task, held);
         body
     }
@@ -121,7 +142,11 @@ impl Work {
             Body::Complete(_) | Body::Fail(_) | Body::Decline(_) => {
                 self.held.get(&task).filter(|held| held.token == token)?;
                 self.close(task, token);
-                Some(Event::Reported { task, token, certificate: certificate.to_vec() })
+                Some(Event::Reported {
+                    task,
+                    token,
+                    certificate: certificate.to_vec(),
+                })
             }
             Body::Lapse(_) => self.end(task, token, LossCause::Lapsed),
             Body::Cancel(_) => self.end(task, token, LossCause::Ended),
@@ -132,8 +157,13 @@ impl Work {
     /// When the first lease ends unless a validator is heard before; `reach` is the latest time
     /// since which enough of them were heard.
     pub(super) fn deadline(&self, reach: Millis) -> Option<Millis> {
-        let running = self.held.values().filter(|held| !held.lost && held.report.is_none());
-        running.map(|held| held.since.max(reach).saturating_add(held.lease)).min()
+        let running = self
+            .held
+            .values()
+            .filter(|held| !held.lost && held.report.is_none());
+        running
+            .map(|held| held.since.max(reach).saturating_add(held.lease))
+            .min()
     }
 
     /// Leases that ended because too few validators were heard.
@@ -144,7 +174,11 @@ impl Work {
             if end <= now && !held.lost && held.report.is_none() {
                 held.lost = true;
                 let (task, token) = (*task, held.token);
-                events.push(Event::LeaseLost { task, token, cause: LossCause::OutOfReach });
+                events.push(Event::LeaseLost {
+                    task,
+                    token,
+                    cause: LossCause::OutOfReach,
+                });
             }
         }
         events
@@ -154,5 +188,9 @@ impl Work {
 /// A report without detail, or with one cut to its limit.
 pub(super) fn report(task: TaskId, token: FencingToken, mut detail: Vec<u8>) -> Report {
     detail.truncate(quorate_types::limits::RESULT_BYTES);
-    Report { task, token, detail: Owned(detail) }
+    Report {
+        task,
+        token,
+        detail: Owned(detail),
+    }
 }

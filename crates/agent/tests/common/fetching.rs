@@ -26,7 +26,13 @@ impl Fetching {
     pub fn new(world: &World) -> Self {
         let (client, validators) = (world.client(10), world.validators.clone());
         let (asked, events) = (Vec::new(), Vec::new());
-        let mut fetching = Self { client, validators, now: 1_000, asked, events };
+        let mut fetching = Self {
+            client,
+            validators,
+            now: 1_000,
+            asked,
+            events,
+        };
         for validator in fetching.validators.clone() {
             fetching.client.handle_connected(validator, fetching.now);
         }
@@ -58,7 +64,8 @@ impl Fetching {
     }
 
     pub fn answer(&mut self, from: PublicKey, id: u64, answer: Answer) {
-        self.client.handle_reply(from, Reply { id, answer }, self.now);
+        self.client
+            .handle_reply(from, Reply { id, answer }, self.now);
         self.drain();
     }
 

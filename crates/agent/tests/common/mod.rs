@@ -2,7 +2,12 @@
 //! repeats messages. Certificates are real; the ledger is as simple as a ledger can be.
 
 #![allow(dead_code, reason = "each test binary uses its part of it")]
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test's helpers")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test's helpers"
+)]
 
 pub mod fetching;
 
@@ -38,7 +43,10 @@ pub fn key(seed: u8) -> SecretKey {
 }
 
 pub fn spec(payload: &str) -> TaskSpec {
-    TaskSpec { payload: Owned(payload.into()), ..TaskSpec::new(label("jobs")) }
+    TaskSpec {
+        payload: Owned(payload.into()),
+        ..TaskSpec::new(label("jobs"))
+    }
 }
 
 fn genesis() -> Genesis {
@@ -63,7 +71,10 @@ fn genesis() -> Genesis {
         }],
         version: PROTOCOL_VERSION,
         admission: Admission::Attestation,
-        attesters: vec![Attester { key: key(99).public_key(), name: label("agency") }],
+        attesters: vec![Attester {
+            key: key(99).public_key(),
+            name: label("agency"),
+        }],
         parameters: Parameters::default(),
         validators: ValidatorSet::new((1..=4).map(validator).collect()).unwrap(),
     }
@@ -141,12 +152,18 @@ impl Swarm {
             }
             _ => return None,
         };
-        Some(Reply { id: request.id, answer })
+        Some(Reply {
+            id: request.id,
+            answer,
+        })
     }
 
     fn account(&self, agent: &PublicKey) -> Option<AccountSummary> {
         let account = self.accounts.get(agent)?;
-        let held = self.tasks.iter().filter(|(_, t)| t.agent == Some(*agent) && !t.ended);
+        let held = self
+            .tasks
+            .iter()
+            .filter(|(_, t)| t.agent == Some(*agent) && !t.ended);
         Some(AccountSummary {
             next_sequence: account.next_sequence,
             next_task: account.next_task,
@@ -160,7 +177,10 @@ impl Swarm {
         let operation = &signed.payload;
         assert_eq!(operation.agent, from);
         let slot = (operation.agent, operation.sequence);
-        let next = self.accounts.get(&from).map(|account| account.next_sequence);
+        let next = self
+            .accounts
+            .get(&from)
+            .map(|account| account.next_sequence);
         match next {
             None if !matches!(operation.body, Body::Admit(_)) => {
                 return Answer::Rejected(Rejection::Unknown);
@@ -184,7 +204,14 @@ impl Swarm {
     /// Puts an operation of someone else into the pool.
     pub fn inject(&mut self, key: &SecretKey, sequence: u64, body: Body) {
         let (swarm, agent) = (self.genesis.swarm_id(), key.public_key());
-        let operation = key.sign(Operation { swarm, agent, sequence, body }).into_inner();
+        let operation = key
+            .sign(Operation {
+                swarm,
+                agent,
+                sequence,
+                body,
+            })
+            .into_inner();
         self.pool.insert((agent, sequence), operation);
     }
 
@@ -206,10 +233,19 @@ impl Swarm {
                     return self.refuse(&signed, Reason::TaskNumber);
                 }
                 for spec in submit.tasks.clone() {
-                    let id = TaskId { requester: *agent, number: account.next_task };
+                    let id = TaskId {
+                        requester: *agent,
+                        number: account.next_task,
+                    };
                     account.next_task += 1;
                     let (token, reports) = (0, Vec::new());
-                    let task = Task { spec, token, agent: None, ended: false, reports };
+                    let task = Task {
+                        spec,
+                        token,
+                        agent: None,
+                        ended: false,
+                        reports,
+                    };
                     self.tasks.insert(id, task);
                 }
                 self.window += 1;
@@ -222,7 +258,12 @@ impl Swarm {
                 task.ended = true;
                 let (task, token, agent) = (cancel.task, task.token, task.agent);
                 let operation = signed.clone();
-                let receipt = Receipt { task, token, agent, operation };
+                let receipt = Receipt {
+                    task,
+                    token,
+                    agent,
+                    operation,
+                };
                 self.outcomes.push(Outcome::Receipt(Box::new(receipt)));
             }
             Body::Accept(report) => self.apply_report(&signed, report),
@@ -250,7 +291,12 @@ impl Swarm {
         task.reports.push(body.name());
         let (task, token, agent) = (report.task, report.token, Some(*agent));
         let operation = signed.clone();
-        self.outcomes.push(Outcome::Receipt(Box::new(Receipt { task, token, agent, operation })));
+        self.outcomes.push(Outcome::Receipt(Box::new(Receipt {
+            task,
+            token,
+            agent,
+            operation,
+        })));
     }
 
     fn refuse(&mut self, signed: &SignedOperation, reason: Reason) {
@@ -264,9 +310,15 @@ impl Swarm {
     /// Each bidder without work gets the first open task of its bid.
     fn clear(&mut self) {
         for (agent, offers) in std::mem::take(&mut self.bids) {
-            let busy = self.tasks.values().any(|task| task.agent == Some(agent) && !task.ended);
-            let open =
-                |offer: &&Offer| self.tasks.get(&offer.task).is_some_and(|t| t.agent.is_none());
+            let busy = self
+                .tasks
+                .values()
+                .any(|task| task.agent == Some(agent) && !task.ended);
+            let open = |offer: &&Offer| {
+                self.tasks
+                    .get(&offer.task)
+                    .is_some_and(|t| t.agent.is_none())
+            };
             if let Some(offer) = offers.iter().find(open).filter(|_| !busy) {
                 let task = self.tasks.get_mut(&offer.task).unwrap();
                 task.token += 1;
@@ -361,17 +413,30 @@ impl Swarm {
             validators: set.hash(),
             pol_round: None,
         };
-        let votes: Vec<_> =
-            (1..=3).map(|seed| key(seed).sign_statement(statement.clone())).collect();
+        let votes: Vec<_> = (1..=3)
+            .map(|seed| key(seed).sign_statement(statement.clone()))
+            .collect();
         let commit = quorate_crypto::Verified::<QuorumCertificate>::assemble(&votes, set).unwrap();
         Certificate::assemble_all(&header, &commit, outcomes, &[]).unwrap()
     }
 
     pub fn call(&self) -> Call {
-        let open = self.tasks.iter().filter(|(_, task)| task.agent.is_none() && !task.ended);
-        let tasks = open.map(|(id, task)| (*id, task.spec.clone())).take(64).collect();
+        let open = self
+            .tasks
+            .iter()
+            .filter(|(_, task)| task.agent.is_none() && !task.ended);
+        let tasks = open
+            .map(|(id, task)| (*id, task.spec.clone()))
+            .take(64)
+            .collect();
         let (window, height) = (self.window, self.height);
-        Call { market: label("jobs"), window, height, stage: Stage::Bids, tasks }
+        Call {
+            market: label("jobs"),
+            window,
+            height,
+            stage: Stage::Bids,
+            tasks,
+        }
     }
 }
 
@@ -379,11 +444,17 @@ impl std::fmt::Debug for World {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         for events in &self.events {
             let names = events.iter().map(|event| format!("{event:.0?}"));
-            let names: Vec<_> = names.map(|n| n.chars().take(60).collect::<String>()).collect();
+            let names: Vec<_> = names
+                .map(|n| n.chars().take(60).collect::<String>())
+                .collect();
             writeln!(f, "{names:#?}")?;
         }
         for (id, task) in &self.swarm.tasks {
-            writeln!(f, "{id:?} {:?} {} {:?}", task.agent, task.token, task.reports)?;
+            writeln!(
+                f,
+                "{id:?} {:?} {} {:?}",
+                task.agent, task.token, task.reports
+            )?;
         }
         Ok(())
     }
@@ -429,7 +500,11 @@ impl World {
 
     /// From now on clients believe that the market is sealed.
     pub fn seal(&mut self) {
-        self.swarm.genesis.markets.iter_mut().for_each(|market| market.reveal_ms = Some(100));
+        self.swarm
+            .genesis
+            .markets
+            .iter_mut()
+            .for_each(|market| market.reveal_ms = Some(100));
     }
 
     /// Adds a client with the key of this seed, connected to all validators.
@@ -471,7 +546,10 @@ impl World {
     /// How often a message arrives.
     fn arrivals(&mut self) -> usize {
         let mut percent = || {
-            self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            self.random = self
+                .random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
             (self.random >> 33) % 100
         };
         let (lost, repeated) = (percent(), percent());
@@ -500,7 +578,9 @@ impl World {
             return;
         }
         for _ in 0..self.arrivals() {
-            let Some(reply) = self.swarm.handle(from, request) else { continue };
+            let Some(reply) = self.swarm.handle(from, request) else {
+                continue;
+            };
             for _ in 0..self.arrivals() {
                 self.clients[index].handle_reply(to, reply.clone(), self.now);
             }
@@ -518,7 +598,9 @@ impl World {
             active_time: self.swarm.active,
         };
         let mut notices = vec![Notice::Block(block), Notice::Call(self.swarm.call())];
-        let bytes = certificates.iter().map(|certificate| Owned(certificate.encode()));
+        let bytes = certificates
+            .iter()
+            .map(|certificate| Owned(certificate.encode()));
         notices.extend(bytes.map(Notice::Certificate));
         for index in 0..self.clients.len() {
             for validator in self.validators.clone() {
@@ -528,7 +610,10 @@ impl World {
             if client.poll_timeout().is_some_and(|due| due <= self.now) {
                 client.handle_timeout(self.now);
                 let next = client.poll_timeout();
-                assert!(next.is_none_or(|next| next > self.now), "a timeout that does not advance");
+                assert!(
+                    next.is_none_or(|next| next > self.now),
+                    "a timeout that does not advance"
+                );
             }
         }
         self.exchange();
@@ -568,7 +653,9 @@ impl World {
                 Event::Call(call) => bid(client, call, now),
                 Event::Award(award) => {
                     let detail = award.spec.payload.0.clone();
-                    client.complete(award.task, award.token, detail, now).unwrap();
+                    client
+                        .complete(award.task, award.token, detail, now)
+                        .unwrap();
                 }
                 _ => {}
             }
@@ -585,8 +672,14 @@ impl World {
 }
 
 pub fn bid(client: &mut LightClient, call: &Call, now: Millis) {
-    let offers: Vec<_> =
-        call.tasks.iter().map(|(task, _)| Offer { task: *task, price: 7 }).collect();
+    let offers: Vec<_> = call
+        .tasks
+        .iter()
+        .map(|(task, _)| Offer {
+            task: *task,
+            price: 7,
+        })
+        .collect();
     if !offers.is_empty() {
         let budget = Amounts::from([(label("slots"), 1)]);
         client.bid(label("jobs"), budget, offers, now).unwrap();

@@ -81,17 +81,29 @@ pub fn genesis_of(validators: ValidatorSet) -> Genesis {
         reveal_ms: None,
         window_ms: 500,
     };
-    let drones = Market { reserve: Some(10_000), ..market("drones", "assignment") };
-    let routes = Market { solve_ms: Some(400), ..market("routes", "gap") };
-    let parcels =
-        Market { trusted: true, reveal_ms: Some(250), ..market("parcels", "first-price") };
+    let drones = Market {
+        reserve: Some(10_000),
+        ..market("drones", "assignment")
+    };
+    let routes = Market {
+        solve_ms: Some(400),
+        ..market("routes", "gap")
+    };
+    let parcels = Market {
+        trusted: true,
+        reveal_ms: Some(250),
+        ..market("parcels", "first-price")
+    };
     Genesis {
         name: label("vectors"),
         created: CREATED,
         markets: vec![drones, routes, parcels],
         version: PROTOCOL_VERSION,
         admission: Admission::Attestation,
-        attesters: vec![Attester { key: attester_key().public_key(), name: label("agency") }],
+        attesters: vec![Attester {
+            key: attester_key().public_key(),
+            name: label("agency"),
+        }],
         parameters: Parameters::default(),
         validators,
     }
@@ -106,7 +118,10 @@ pub fn swarm() -> SwarmId {
 }
 
 pub fn task() -> TaskId {
-    TaskId { requester: requester_key().public_key(), number: 5 }
+    TaskId {
+        requester: requester_key().public_key(),
+        number: 5,
+    }
 }
 
 pub fn task_spec() -> TaskSpec {
@@ -121,8 +136,16 @@ pub fn task_spec() -> TaskSpec {
 }
 
 pub fn capabilities() -> Capabilities {
-    let capabilities = Capabilities::new().label("drone").unwrap().label("camera").unwrap();
-    capabilities.amount("payload_g", 500).unwrap().amount("range_m", 12_000).unwrap()
+    let capabilities = Capabilities::new()
+        .label("drone")
+        .unwrap()
+        .label("camera")
+        .unwrap();
+    capabilities
+        .amount("payload_g", 500)
+        .unwrap()
+        .amount("range_m", 12_000)
+        .unwrap()
 }
 
 pub fn attestation() -> Attestation {
@@ -141,15 +164,30 @@ pub fn attestation() -> Attestation {
 
 pub fn operation(key: &SecretKey, sequence: u64, body: Body) -> SignedOperation {
     let agent = key.public_key();
-    key.sign(Operation { swarm: swarm(), agent, sequence, body }).into_inner()
+    key.sign(Operation {
+        swarm: swarm(),
+        agent,
+        sequence,
+        body,
+    })
+    .into_inner()
 }
 
 pub fn report() -> Report {
-    Report { task: task(), token: 2, detail: Owned(b"done".to_vec()) }
+    Report {
+        task: task(),
+        token: 2,
+        detail: Owned(b"done".to_vec()),
+    }
 }
 
 pub fn suspicion(seed: u8) -> quorate_types::Sign1<Suspicion> {
-    let suspicion = Suspicion { swarm: swarm(), task: task(), token: 2, height: HEIGHT - 1 };
+    let suspicion = Suspicion {
+        swarm: swarm(),
+        task: task(),
+        token: 2,
+        height: HEIGHT - 1,
+    };
     validator_key(seed).sign(suspicion).into_inner()
 }
 
@@ -157,13 +195,22 @@ pub fn suspicion(seed: u8) -> quorate_types::Sign1<Suspicion> {
 pub fn lapse(seeds: &[u8]) -> Lapse {
     let mut suspicions: Vec<_> = seeds.iter().map(|seed| suspicion(*seed)).collect();
     suspicions.sort_by_key(|signed| signed.signer);
-    Lapse { task: task(), token: 2, suspicions }
+    Lapse {
+        task: task(),
+        token: 2,
+        suspicions,
+    }
 }
 
 /// One of each body, in the order of the enum.
 pub fn bodies() -> Vec<Body> {
-    let attest = Attest { attestation: attestation() };
-    let offers = vec![Offer { task: task(), price: 420 }];
+    let attest = Attest {
+        attestation: attestation(),
+    };
+    let offers = vec![Offer {
+        task: task(),
+        price: 420,
+    }];
     let budget = BTreeMap::from([(label("slots"), 1)]);
     vec![
         Body::Admit(attest.clone()),
@@ -173,9 +220,18 @@ pub fn bodies() -> Vec<Body> {
             attestation: attestation().hash(),
         }),
         Body::Cancel(Cancel { task: task() }),
-        Body::Withdraw(Withdraw { market: label("drones") }),
-        Body::Submit(Submit { first: 5, tasks: vec![task_spec()] }),
-        Body::Bid(Bid { market: label("drones"), budget: budget.clone(), offers }),
+        Body::Withdraw(Withdraw {
+            market: label("drones"),
+        }),
+        Body::Submit(Submit {
+            first: 5,
+            tasks: vec![task_spec()],
+        }),
+        Body::Bid(Bid {
+            market: label("drones"),
+            budget: budget.clone(),
+            offers,
+        }),
         Body::Seal(Seal {
             market: label("parcels"),
             window: 3,
@@ -185,8 +241,16 @@ pub fn bodies() -> Vec<Body> {
                 commitment: opening().commitment(&genesis().swarm_id(), &agent_key().public_key()),
             }],
         }),
-        Body::Reveal(Reveal { market: label("parcels"), window: 3, openings: vec![opening()] }),
-        Body::Solve(Solve { market: label("routes"), window: 3, pairs: vec![pair()] }),
+        Body::Reveal(Reveal {
+            market: label("parcels"),
+            window: 3,
+            openings: vec![opening()],
+        }),
+        Body::Solve(Solve {
+            market: label("routes"),
+            window: 3,
+            pairs: vec![pair()],
+        }),
         Body::Accept(report()),
         Body::Decline(report()),
         Body::Complete(report()),
@@ -196,11 +260,18 @@ pub fn bodies() -> Vec<Body> {
 }
 
 pub fn pair() -> Pair {
-    Pair { task: task(), agent: agent_key().public_key() }
+    Pair {
+        task: task(),
+        agent: agent_key().public_key(),
+    }
 }
 
 pub fn opening() -> Opening {
-    Opening { task: task(), price: 420, nonce: Nonce([0xd1; 32]) }
+    Opening {
+        task: task(),
+        price: 420,
+        nonce: Nonce([0xd1; 32]),
+    }
 }
 
 pub fn assignment() -> Assignment {
@@ -227,7 +298,13 @@ pub fn clearing_inputs() -> Vec<ClearingInput> {
     let agent = agent_key().public_key();
     let bid = |agent, price, excluded| {
         let operation = OperationId([0xb1; 32]);
-        ClearingInput::Bid(BidInput { task: task(), agent, price, operation, excluded })
+        ClearingInput::Bid(BidInput {
+            task: task(),
+            agent,
+            price,
+            operation,
+            excluded,
+        })
     };
     let demand = task_spec().demand;
     let budget = BTreeMap::from([(label("slots"), 1)]);
@@ -241,7 +318,11 @@ pub fn clearing_inputs() -> Vec<ClearingInput> {
         ClearingInput::Bidder(BidderInput { agent, budget }),
         bid(agent, Some(420), None),
         bid(PublicKey([0xfd; 32]), None, Some(Reason::Unopened)),
-        bid(PublicKey([0xfe; 32]), Some(410), Some(Reason::CapabilityNotAttested)),
+        bid(
+            PublicKey([0xfe; 32]),
+            Some(410),
+            Some(Reason::CapabilityNotAttested),
+        ),
         ClearingInput::Solution(SolutionInput {
             agent: PublicKey([0xfd; 32]),
             operation: OperationId([0xb2; 32]),
@@ -268,7 +349,12 @@ pub fn clearing() -> ClearingRecord {
 
 pub fn receipt(key: &SecretKey, body: Body) -> Receipt {
     let agent = Some(agent_key().public_key());
-    Receipt { task: task(), token: 2, agent, operation: operation(key, 3, body) }
+    Receipt {
+        task: task(),
+        token: 2,
+        agent,
+        operation: operation(key, 3, body),
+    }
 }
 
 /// One of each outcome; the receipts are an acceptance, a lapse and a cancellation.
@@ -284,9 +370,16 @@ pub fn outcomes() -> Vec<Outcome> {
         Outcome::Refusal(Refusal {
             operation: OperationId([0x0f; 32]),
             agent: agent_key().public_key(),
-            items: vec![(None, Reason::LateBid), (Some(task()), Reason::PriceTooHigh)],
+            items: vec![
+                (None, Reason::LateBid),
+                (Some(task()), Reason::PriceTooHigh),
+            ],
         }),
-        Outcome::Expiry(Expiry { task: task(), token: 3, reason: Reason::DeadlinePassed }),
+        Outcome::Expiry(Expiry {
+            task: task(),
+            token: 3,
+            reason: Reason::DeadlinePassed,
+        }),
     ]
 }
 
@@ -332,15 +425,23 @@ pub fn precommit(header: &Header) -> Statement {
 }
 
 pub fn signed(seed: u8, statement: &Statement) -> SignedStatement {
-    validator_key(seed).sign_statement(statement.clone()).into_inner()
+    validator_key(seed)
+        .sign_statement(statement.clone())
+        .into_inner()
 }
 
 /// A certificate over `statement` with the votes of these validators, sorted.
 pub fn votes_of(statement: Statement, seeds: &[u8]) -> QuorumCertificate {
     let mut votes: Vec<_> = seeds.iter().map(|seed| signed(*seed, &statement)).collect();
     votes.sort_by_key(|vote| vote.signer);
-    let votes = votes.into_iter().map(|s| Vote { signer: s.signer, signature: s.signature });
-    QuorumCertificate { statement, votes: votes.collect() }
+    let votes = votes.into_iter().map(|s| Vote {
+        signer: s.signer,
+        signature: s.signature,
+    });
+    QuorumCertificate {
+        statement,
+        votes: votes.collect(),
+    }
 }
 
 pub fn commit(header: &Header, seeds: &[u8]) -> QuorumCertificate {
@@ -369,7 +470,11 @@ pub fn handover(height: u64, from: &[u8], to: &[u8]) -> Handover {
     let validators = set_of(to);
     let header = header(height, &set_of(from), &validators, &[]);
     let commit = commit(&header, from);
-    Handover { header, commit, validators }
+    Handover {
+        header,
+        commit,
+        validators,
+    }
 }
 
 /// A certificate of the lapse after two hand-overs: 1 2 3 4, then 2 3 4 33, then 3 4 33 34.

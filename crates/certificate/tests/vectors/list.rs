@@ -34,8 +34,12 @@ fn genesis_vectors() -> Vec<Vector> {
             .with("fingerprint", root().fingerprint()),
         Vector::new("validators", "validator-set", &genesis.validators)
             .with("hash", genesis.validators.hash()),
-        Vector::new("weighted", "validator-set", &set_with_powers(&[(1, 3), (2, 1 << 59)]))
-            .with("hash", set_with_powers(&[(1, 3), (2, 1 << 59)]).hash()),
+        Vector::new(
+            "weighted",
+            "validator-set",
+            &set_with_powers(&[(1, 3), (2, 1 << 59)]),
+        )
+        .with("hash", set_with_powers(&[(1, 3), (2, 1 << 59)]).hash()),
     ]
 }
 
@@ -46,10 +50,24 @@ fn first_header() -> Header {
 
 fn said() -> Vec<(&'static str, Statement)> {
     let precommit = precommit(&first_header());
-    let prevote = Statement { kind: Kind::Prevote, ..precommit.clone() };
-    let fresh = Statement { kind: Kind::Proposal, round: 0, ..precommit.clone() };
-    let again = Statement { kind: Kind::Proposal, pol_round: Some(0), ..precommit.clone() };
-    let nil = Statement { block: None, ..precommit.clone() };
+    let prevote = Statement {
+        kind: Kind::Prevote,
+        ..precommit.clone()
+    };
+    let fresh = Statement {
+        kind: Kind::Proposal,
+        round: 0,
+        ..precommit.clone()
+    };
+    let again = Statement {
+        kind: Kind::Proposal,
+        pol_round: Some(0),
+        ..precommit.clone()
+    };
+    let nil = Statement {
+        block: None,
+        ..precommit.clone()
+    };
     vec![
         ("fresh proposal", fresh),
         ("proposal with a POL round", again),
@@ -63,10 +81,10 @@ fn statements() -> Vec<Vector> {
     let key = validator_key(1).public_key();
     let mut vectors = Vec::new();
     for (name, statement) in said() {
-        vectors.push(
-            Vector::new(name, "statement", &statement)
-                .with("to_be_signed_by_1", hex::encode(statement.to_be_signed(&key))),
-        );
+        vectors.push(Vector::new(name, "statement", &statement).with(
+            "to_be_signed_by_1",
+            hex::encode(statement.to_be_signed(&key)),
+        ));
         vectors.push(Vector::new(
             format!("{name}, signed by 1"),
             "signed-statement",
@@ -74,7 +92,10 @@ fn statements() -> Vec<Vector> {
         ));
     }
     let (prevote, precommit) = (said().remove(2).1, said().remove(3).1);
-    let nil = Statement { block: None, ..prevote.clone() };
+    let nil = Statement {
+        block: None,
+        ..prevote.clone()
+    };
     let evidence = Evidence::new(signed(1, &prevote), signed(1, &nil)).unwrap();
     vectors.push(Vector::new("conflict", "evidence", &evidence).with("hash", evidence.hash()));
     assert!(!prevote.conflicts_with(&precommit));
@@ -117,7 +138,10 @@ fn operations() -> Vec<Vector> {
 fn blocks() -> Vec<Vector> {
     let header = first_header();
     let first = Block {
-        header: Header { height: 1, ..header.clone() },
+        header: Header {
+            height: 1,
+            ..header.clone()
+        },
         operations: Vec::new(),
         evidence: Vec::new(),
         previous_commit: None,
@@ -146,7 +170,11 @@ pub fn bad_block(mut block: Block) -> Evidence {
     block.header.builder = validator_key(1).public_key();
     block.header.operations = merkle::root(&operations);
     block.header.previous_commit = commit.map_or(Hash::ZERO, QuorumCertificate::hash);
-    let proposal = Statement { kind: Kind::Proposal, round: 0, ..precommit(&block.header) };
+    let proposal = Statement {
+        kind: Kind::Proposal,
+        round: 0,
+        ..precommit(&block.header)
+    };
     let evidence = Evidence::bad_block(signed(1, &proposal), block).unwrap();
     assert!(verify_evidence(evidence.clone()).is_ok());
     evidence
@@ -163,7 +191,10 @@ fn outcome_vectors() -> Vec<Vector> {
     vectors.push(
         Vector::new("clearing record", "clearing-record", &clearing).with("hash", clearing.hash()),
     );
-    let dossier = Dossier { record: clearing, inputs: clearing_inputs() };
+    let dossier = Dossier {
+        record: clearing,
+        inputs: clearing_inputs(),
+    };
     vectors.push(Vector::new("dossier", "dossier", &dossier));
     vectors
 }
@@ -172,7 +203,9 @@ fn outcome_vectors() -> Vec<Vector> {
 fn merkle_vectors() -> Vec<Vector> {
     let mut vectors = Vec::new();
     for size in [1usize, 2, 3, 5, 8] {
-        let leaves: Vec<_> = (0..size).map(|at| format!("leaf {at}").into_bytes()).collect();
+        let leaves: Vec<_> = (0..size)
+            .map(|at| format!("leaf {at}").into_bytes())
+            .collect();
         for (at, proof) in merkle::prove_all(&leaves).iter().enumerate() {
             vectors.push(
                 Vector::new(format!("leaf {at} of {size}"), "inclusion-proof", proof)
@@ -209,7 +242,9 @@ fn certificates() -> Vec<Vector> {
         derived: vec![("identity", certificate.identity().to_string())],
         again: |bytes| {
             let decoded = quorate_certificate::Certificate::decode(bytes);
-            decoded.map(|c| c.encode()).map_err(|_| cbor::CborError::NotCanonical)
+            decoded
+                .map(|c| c.encode())
+                .map_err(|_| cbor::CborError::NotCanonical)
         },
     })
     .collect()

@@ -2,7 +2,11 @@
 //! against them. `QUORATE_PIN=1 cargo test -p quorate-certificate --test vectors` writes the files
 //! anew: a changed byte wants a new version of the protocol.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -39,7 +43,13 @@ impl Vector {
         value: &T,
     ) -> Self {
         let again = |bytes: &[u8]| cbor::decode::<T>(bytes, 1 << 20).map(|v| cbor::encode(&v));
-        Self { name: name.into(), rule, bytes: cbor::encode(value), derived: Vec::new(), again }
+        Self {
+            name: name.into(),
+            rule,
+            bytes: cbor::encode(value),
+            derived: Vec::new(),
+            again,
+        }
     }
 
     pub(crate) fn with(mut self, name: &'static str, text: impl ToString) -> Self {
@@ -48,7 +58,10 @@ impl Vector {
     }
 
     fn to_json(&self) -> serde_json::Value {
-        let derived = self.derived.iter().map(|(name, text)| ((*name).to_owned(), json!(text)));
+        let derived = self
+            .derived
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), json!(text)));
         json!({
             "name": self.name,
             "rule": self.rule,
@@ -85,7 +98,10 @@ fn no_byte_has_changed() {
         let text = serde_json::to_string_pretty(&vectors).unwrap();
         pin(&format!("{name}.json"), &format!("{text}\n"));
     }
-    pin("genesis.toml", &toml::to_string(&common::genesis()).unwrap());
+    pin(
+        "genesis.toml",
+        &toml::to_string(&common::genesis()).unwrap(),
+    );
 }
 
 #[test]
@@ -114,16 +130,27 @@ fn each_vector_fits_its_rule_and_no_other_shape_does() {
     let context = schema();
     for (_, vectors) in files() {
         for vector in vectors {
-            let rule = context.rules.get(vector.rule).unwrap_or_else(|| panic!("{}", vector.rule));
+            let rule = context
+                .rules
+                .get(vector.rule)
+                .unwrap_or_else(|| panic!("{}", vector.rule));
             let value = untagged(ciborium::from_reader(&vector.bytes[..]).unwrap());
             let fits = validate_cbor(rule, &value, &context);
             assert!(fits.is_ok(), "{} as {}: {fits:?}", vector.name, vector.rule);
             let nested = Value::Array(vec![value.clone()]);
-            assert!(validate_cbor(rule, &nested, &context).is_err(), "{}", vector.name);
+            assert!(
+                validate_cbor(rule, &nested, &context).is_err(),
+                "{}",
+                vector.name
+            );
             if let Value::Array(mut items) = value {
                 items.push(Value::Integer(0.into()));
                 let longer = Value::Array(items);
-                assert!(validate_cbor(rule, &longer, &context).is_err(), "{}", vector.name);
+                assert!(
+                    validate_cbor(rule, &longer, &context).is_err(),
+                    "{}",
+                    vector.name
+                );
             }
         }
     }
@@ -135,12 +162,20 @@ fn the_schema_looks_into_byte_strings() {
     let rule = context.rules.get("quorum-certificate").unwrap();
     let commit = common::commit(&common::certificate(1).header, &[1, 2, 3]);
     let bytes = cbor::encode(&commit);
-    let kind = bytes.windows(3).position(|found| found == [0x04, 0x02, 0x05]).unwrap() + 1;
+    let kind = bytes
+        .windows(3)
+        .position(|found| found == [0x04, 0x02, 0x05])
+        .unwrap()
+        + 1;
     for (value, fits) in [(2, true), (1, true), (3, false)] {
         let mut bytes = bytes.clone();
         bytes[kind] = value;
         let item = untagged(ciborium::from_reader(&bytes[..]).unwrap());
-        assert_eq!(validate_cbor(rule, &item, &context).is_ok(), fits, "kind {value}");
+        assert_eq!(
+            validate_cbor(rule, &item, &context).is_ok(),
+            fits,
+            "kind {value}"
+        );
     }
 }
 
@@ -148,7 +183,9 @@ fn the_schema_looks_into_byte_strings() {
 /// the values are rewritten alike.
 fn schema() -> BasicContext {
     let text = std::fs::read_to_string(protocols().join("quorate.cddl")).unwrap();
-    let text = text.replace("#6.18([", "[18, [").replace("#6.98([", "[98, [");
+    let text = text
+        .replace("#6.18([", "[18, [")
+        .replace("#6.98([", "[98, [");
     BasicContext::new(flatten_from_str(&text.replace("])", "]]")).unwrap())
 }
 
@@ -157,9 +194,12 @@ fn untagged(value: Value) -> Value {
     match value {
         Value::Tag(tag, inner) => Value::Array(vec![tag.into(), untagged(*inner)]),
         Value::Array(items) => Value::Array(items.into_iter().map(untagged).collect()),
-        Value::Map(entries) => {
-            Value::Map(entries.into_iter().map(|(k, v)| (untagged(k), untagged(v))).collect())
-        }
+        Value::Map(entries) => Value::Map(
+            entries
+                .into_iter()
+                .map(|(k, v)| (untagged(k), untagged(v)))
+                .collect(),
+        ),
         Value::Bytes(bytes) => Value::Bytes(untagged_inside(bytes)),
         other => other,
     }

@@ -27,8 +27,14 @@ fn peer() -> Vec<Vector> {
     let header = certificate(1).header;
     let commit = commit(&header, &[1, 2, 3]);
     let said = commit.statement.clone();
-    let prevote = Statement { kind: Kind::Prevote, ..said.clone() };
-    let nil = Statement { block: None, ..prevote.clone() };
+    let prevote = Statement {
+        kind: Kind::Prevote,
+        ..said.clone()
+    };
+    let nil = Statement {
+        block: None,
+        ..prevote.clone()
+    };
     let evidence = Evidence::new(signed(1, &prevote), signed(1, &nil)).unwrap();
     let (id, height) = (header.id(), header.height);
     let block = Block {
@@ -38,11 +44,26 @@ fn peer() -> Vec<Vector> {
         previous_commit: Some(commit.clone()),
     };
     let operations = vec![operation(&agent_key(), 7, bodies().remove(7))];
-    let decided = Decided { block: block.clone(), commit: commit.clone() };
-    let bad = bad_block(Block { operations: operations.clone(), ..block.clone() });
-    let conflicting = Block { evidence: vec![evidence.clone()], ..block.clone() };
-    let accusing = Block { evidence: vec![bad_block(conflicting)], ..block.clone() };
-    let deepest = Decided { block: accusing, commit: commit.clone() };
+    let decided = Decided {
+        block: block.clone(),
+        commit: commit.clone(),
+    };
+    let bad = bad_block(Block {
+        operations: operations.clone(),
+        ..block.clone()
+    });
+    let conflicting = Block {
+        evidence: vec![evidence.clone()],
+        ..block.clone()
+    };
+    let accusing = Block {
+        evidence: vec![bad_block(conflicting)],
+        ..block.clone()
+    };
+    let deepest = Decided {
+        block: accusing,
+        commit: commit.clone(),
+    };
     let messages = [
         PeerMessage::Statement(signed(1, &said)),
         PeerMessage::Certificate(commit),
@@ -57,8 +78,13 @@ fn peer() -> Vec<Vector> {
         PeerMessage::Evidence(Box::new(bad)),
         // The deepest message there is: a decided block that accuses one that holds a conflict.
         PeerMessage::Decided(Box::new(deepest)),
-        PeerMessage::Locate(Locate { challenge: u64::MAX }),
-        PeerMessage::Located(Located { challenge: u64::MAX, height }),
+        PeerMessage::Locate(Locate {
+            challenge: u64::MAX,
+        }),
+        PeerMessage::Located(Located {
+            challenge: u64::MAX,
+            height,
+        }),
     ];
     numbered("peer message", "peer-message", &messages)
 }
@@ -67,16 +93,26 @@ fn requests() -> Vec<Vector> {
     let block = BlockId([0x0b; 32]);
     let requests = [
         Request::Submit(Box::new(operation(&agent_key(), 7, bodies().remove(7)))),
-        Request::Heartbeat(Heartbeat { height: HEIGHT, block }),
+        Request::Heartbeat(Heartbeat {
+            height: HEIGHT,
+            block,
+        }),
         Request::Follow(Follow { from: 1 }),
         Request::Account(agent_key().public_key()),
         Request::Task(task()),
         Request::Open(label("drones")),
         Request::Certificates(task()),
         Request::Status(StatusRequest::Summary),
-        Request::Dossier(FetchDossier { clearing: clearing().hash(), from: 262_144 }),
+        Request::Dossier(FetchDossier {
+            clearing: clearing().hash(),
+            from: 262_144,
+        }),
         Request::Clearing(clearing().hash()),
-        Request::Bids(FetchBids { market: label("routes"), window: 3, from: 262_144 }),
+        Request::Bids(FetchBids {
+            market: label("routes"),
+            window: 3,
+            from: 262_144,
+        }),
     ];
     let requests = requests.map(|request| ClientRequest { id: 7, request });
     numbered("request", "client-request", &requests)
@@ -84,17 +120,36 @@ fn requests() -> Vec<Vector> {
 
 fn call() -> Call {
     let tasks = vec![(task(), task_spec())];
-    Call { market: label("drones"), window: 3, height: HEIGHT, stage: Stage::Bids, tasks }
+    Call {
+        market: label("drones"),
+        window: 3,
+        height: HEIGHT,
+        stage: Stage::Bids,
+        tasks,
+    }
 }
 
 fn later(stage: Stage) -> Call {
-    Call { stage, tasks: Vec::new(), ..call() }
+    Call {
+        stage,
+        tasks: Vec::new(),
+        ..call()
+    }
 }
 
 fn answers() -> Vec<Vector> {
     let (block, agent) = (BlockId([0x0b; 32]), Some(agent_key().public_key()));
-    let account = AccountSummary { next_sequence: 4, next_task: 0, assigned: vec![(task(), 2)] };
-    let task_summary = TaskSummary { state: label("working"), token: 2, agent, price: Some(420) };
+    let account = AccountSummary {
+        next_sequence: 4,
+        next_task: 0,
+        assigned: vec![(task(), 2)],
+    };
+    let task_summary = TaskSummary {
+        state: label("working"),
+        token: 2,
+        agent,
+        price: Some(420),
+    };
     let summary = Summary {
         swarm: swarm(),
         height: HEIGHT,
@@ -104,10 +159,20 @@ fn answers() -> Vec<Vector> {
         pool: 0,
     };
     let certificate = Owned(certificate(1).encode());
-    let dossier = Dossier { record: clearing(), inputs: clearing_inputs() }.encode();
-    let part = Part { total: dossier.len() as u64, bytes: Owned(dossier) };
+    let dossier = Dossier {
+        record: clearing(),
+        inputs: clearing_inputs(),
+    }
+    .encode();
+    let part = Part {
+        total: dossier.len() as u64,
+        bytes: Owned(dossier),
+    };
     let inputs = cbor::encode(&clearing_inputs());
-    let standing = Part { total: inputs.len() as u64, bytes: Owned(inputs) };
+    let standing = Part {
+        total: inputs.len() as u64,
+        bytes: Owned(inputs),
+    };
     let answers = [
         Answer::Accepted(OperationId([0xb1; 32])),
         Answer::Rejected(Rejection::Unauthentic),
@@ -129,13 +194,20 @@ fn answers() -> Vec<Vector> {
     ];
     let replies = answers.map(|answer| ClientMessage::Reply(Reply { id: 7, answer }));
     let notices = [
-        Notice::Block(BlockNotice { height: HEIGHT, block, active_time: ACTIVE }),
+        Notice::Block(BlockNotice {
+            height: HEIGHT,
+            block,
+            active_time: ACTIVE,
+        }),
         Notice::Certificate(certificate),
         Notice::Call(call()),
         Notice::Call(later(Stage::Openings)),
         Notice::Call(later(Stage::Solutions)),
     ];
-    let messages: Vec<_> = replies.into_iter().chain(notices.map(ClientMessage::Notice)).collect();
+    let messages: Vec<_> = replies
+        .into_iter()
+        .chain(notices.map(ClientMessage::Notice))
+        .collect();
     numbered("client message", "client-message", &messages)
 }
 
@@ -145,5 +217,7 @@ fn numbered<T: serde::Serialize + serde::de::DeserializeOwned>(
     values: &[T],
 ) -> Vec<Vector> {
     let values = values.iter().enumerate();
-    values.map(|(at, value)| Vector::new(format!("{name} {at}"), rule, value)).collect()
+    values
+        .map(|(at, value)| Vector::new(format!("{name} {at}"), rule, value))
+        .collect()
 }

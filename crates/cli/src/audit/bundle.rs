@@ -88,7 +88,11 @@ impl Bundle {
                 certified.assignments.push((file, assignment.clone()));
             }
             Outcome::Clearing(record) => {
-                self.certified.entry(record.hash()).or_default().records.push(file);
+                self.certified
+                    .entry(record.hash())
+                    .or_default()
+                    .records
+                    .push(file);
             }
             Outcome::Receipt(_) | Outcome::Refusal(_) | Outcome::Expiry(_) => {}
         }
@@ -114,7 +118,10 @@ impl Bundle {
             seen.extend(auction.clearing);
             auctions.push(auction);
         }
-        let missing = self.certified.iter().filter(|(clearing, _)| !seen.contains(*clearing));
+        let missing = self
+            .certified
+            .iter()
+            .filter(|(clearing, _)| !seen.contains(*clearing));
         auctions.extend(missing.filter_map(|(clearing, certified)| certified.missing(*clearing)));
         auctions
     }
@@ -134,7 +141,12 @@ impl Bundle {
         };
         let clearing = dossier.record.hash();
         let faulty = |fault| {
-            Auction::faulty(Some(clearing), file.to_owned(), Some(Facts::of(dossier)), fault)
+            Auction::faulty(
+                Some(clearing),
+                file.to_owned(),
+                Some(Facts::of(dossier)),
+                fault,
+            )
         };
         // Before anything is run: a made-up dossier must not cost more than it is worth.
         let Some(certified) = self.certified.get(&clearing) else {
@@ -158,14 +170,22 @@ impl Certified {
     fn compare(&self, replay: &Replay) -> Vec<WrongAward> {
         let compared = self.assignments.iter().map(|(file, assignment)| {
             let mismatch = replay.check(assignment).err()?;
-            Some(WrongAward { file: file.clone(), task: assignment.task, mismatch })
+            Some(WrongAward {
+                file: file.clone(),
+                task: assignment.task,
+                mismatch,
+            })
         });
         compared.flatten().collect()
     }
 
     /// That the dossier is missing, under the name of a certificate.
     fn missing(&self, clearing: Hash) -> Option<Auction> {
-        let mut files = self.assignments.iter().map(|(file, _)| file).chain(&self.records);
+        let mut files = self
+            .assignments
+            .iter()
+            .map(|(file, _)| file)
+            .chain(&self.records);
         let file = files.next()?.clone();
         Some(Auction::faulty(Some(clearing), file, None, Fault::Missing))
     }
@@ -185,15 +205,29 @@ impl Fault {
 impl Auction {
     fn faulty(clearing: Option<Hash>, file: String, facts: Option<Facts>, fault: Fault) -> Self {
         let (compared, fault, mismatches) = (0, Some(fault), Vec::new());
-        Self { clearing, file, facts, compared, fault, mismatches }
+        Self {
+            clearing,
+            file,
+            facts,
+            compared,
+            fault,
+            mismatches,
+        }
     }
 
     /// What is wrong, each with the file it is about; nothing where it gives what is certified.
     pub(crate) fn complaints(&self) -> Vec<String> {
-        let fault = self.fault.iter().map(|fault| format!("{}: {fault}", self.file));
-        let wrong = self.mismatches.iter().map(|WrongAward { file, task, mismatch }| {
-            format!("{file}: task {task:?}: {mismatch}")
-        });
+        let fault = self
+            .fault
+            .iter()
+            .map(|fault| format!("{}: {fault}", self.file));
+        let wrong = self.mismatches.iter().map(
+            |WrongAward {
+                 file,
+                 task,
+                 mismatch,
+             }| { format!("{file}: task {task:?}: {mismatch}") },
+        );
         fault.chain(wrong).collect()
     }
 
@@ -212,7 +246,14 @@ impl Auction {
 impl Facts {
     fn of(dossier: &Dossier) -> Self {
         let record = dossier.record.clone();
-        let mut facts = Self { record, tasks: 0, bidders: 0, bids: 0, excluded: 0, solutions: 0 };
+        let mut facts = Self {
+            record,
+            tasks: 0,
+            bidders: 0,
+            bids: 0,
+            excluded: 0,
+            solutions: 0,
+        };
         for input in &dossier.inputs {
             match input {
                 ClearingInput::Task(_) => facts.tasks += 1,

@@ -32,7 +32,10 @@ pub(super) fn collect(named: &[PathBuf]) -> Result<Files> {
         }
     }
     let is_empty = files.certificates.is_empty() && files.dossiers.is_empty();
-    ensure!(!is_empty, "there is no file to check: no input is no success");
+    ensure!(
+        !is_empty,
+        "there is no file to check: no input is no success"
+    );
     Ok(files)
 }
 
@@ -42,10 +45,16 @@ pub(super) fn collect(named: &[PathBuf]) -> Result<Files> {
 /// As [`collect`], and where a dossier is named.
 pub(super) fn certificates(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
     if let Some(path) = named.iter().find(|path| is_dossier(path) && !path.is_dir()) {
-        bail!("{}: a dossier certifies nothing; quorate audit replay reads it", path.display());
+        bail!(
+            "{}: a dossier certifies nothing; quorate audit replay reads it",
+            path.display()
+        );
     }
     let files = collect(named)?.certificates;
-    ensure!(!files.is_empty(), "there is no certificate to check: no input is no success");
+    ensure!(
+        !files.is_empty(),
+        "there is no certificate to check: no input is no success"
+    );
     Ok(files)
 }
 
@@ -78,7 +87,8 @@ impl Files {
 
 /// Whether a file is a dossier by its name.
 pub(crate) fn is_dossier(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == DOSSIER)
+    path.extension()
+        .is_some_and(|extension| extension == DOSSIER)
 }
 
 /// The bytes of a file of at most `most` bytes; one byte more of a longer one, which is enough to
@@ -89,6 +99,8 @@ pub(crate) fn is_dossier(path: &Path) -> bool {
 pub(super) fn read(path: &Path, most: usize) -> std::io::Result<Vec<u8>> {
     let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
     let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+    std::fs::File::open(path)?
+        .take(limit)
+        .read_to_end(&mut bytes)?;
     Ok(bytes)
 }

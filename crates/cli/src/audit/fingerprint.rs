@@ -35,7 +35,11 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
     say(format!("{:<13}{}", "swarm id", root.swarm()))?;
     say(format!("{:<13}{}", "fingerprint", root.fingerprint()))?;
     say_members(&root)?;
-    match args.expect.as_ref().map(|spoken| root.has_fingerprint(spoken)) {
+    match args
+        .expect
+        .as_ref()
+        .map(|spoken| root.has_fingerprint(spoken))
+    {
         None => Ok(ExitCode::SUCCESS),
         Some(true) => say("the fingerprint is the expected one").map(|()| ExitCode::SUCCESS),
         Some(false) => {
@@ -48,11 +52,20 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
 fn say_members(root: &TrustRoot) -> Result<()> {
     for validator in root.validators() {
         let (operator, power, key) = (&validator.operator, validator.power, validator.key);
-        say(format!("{:<13}{operator}, power {power}, key {key}", "validator"))?;
+        say(format!(
+            "{:<13}{operator}, power {power}, key {key}",
+            "validator"
+        ))?;
     }
     for attester in root.attesters() {
-        say(format!("{:<13}{}, key {}", "attester", attester.name, attester.key))?;
+        say(format!(
+            "{:<13}{}, key {}",
+            "attester", attester.name, attester.key
+        ))?;
     }
     let (operators, total) = (root.operators().len(), root.validators().total());
-    say(format!("{:<13}{operators}, power {total} in all", "operators"))
+    say(format!(
+        "{:<13}{operators}, power {total} in all",
+        "operators"
+    ))
 }

@@ -74,7 +74,10 @@ struct Findings {
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
     let root = read_trust_root(&args.trust).context("--trust")?;
     let files = files::collect(&args.files)?;
-    let policy = Policy { min_operators: args.min_operators, ..Policy::default() };
+    let policy = Policy {
+        min_operators: args.min_operators,
+        ..Policy::default()
+    };
     let checked = verify::check_all(files.certificates, &root, &policy);
     let mut bundle = Bundle::default();
     for file in &checked {
@@ -87,9 +90,15 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         let bytes = files::read(&path, limits::DOSSIER_BYTES).with_context(|| name.clone())?;
         bundle.add_dossier(name, &bytes);
     }
-    let findings = Findings { auctions: bundle.replay(&root), checked };
+    let findings = Findings {
+        auctions: bundle.replay(&root),
+        checked,
+    };
     let is_refused = findings.refused().next().is_some();
-    ensure!(is_refused || !bundle.is_empty(), "there is nothing of an auction among these files");
+    ensure!(
+        is_refused || !bundle.is_empty(),
+        "there is nothing of an auction among these files"
+    );
     match args.json {
         true => say(findings.to_json().to_string())?,
         false => findings.say_for_people(&root)?,
@@ -104,7 +113,9 @@ impl Findings {
     }
 
     fn refused(&self) -> impl Iterator<Item = &Checked> {
-        self.checked.iter().filter(|file| file.judgement() != Judgement::Verified)
+        self.checked
+            .iter()
+            .filter(|file| file.judgement() != Judgement::Verified)
     }
 
     fn verified(&self) -> usize {
@@ -124,7 +135,10 @@ impl Findings {
 
     fn to_json(&self) -> Value {
         let mismatches = self.auctions.iter().flat_map(|auction| {
-            auction.mismatches.iter().map(|wrong| mismatch_json(auction, wrong))
+            auction
+                .mismatches
+                .iter()
+                .map(|wrong| mismatch_json(auction, wrong))
         });
         json!({
             "verdict": self.verdict().name(),
@@ -138,13 +152,29 @@ impl Findings {
     }
 
     fn say_for_people(&self, root: &TrustRoot) -> Result<()> {
-        say(format!("trust root {} of swarm {}", root.fingerprint(), root.name()))?;
+        say(format!(
+            "trust root {} of swarm {}",
+            root.fingerprint(),
+            root.name()
+        ))?;
         self.refused().try_for_each(|file| say(file.to_line()))?;
-        self.auctions.iter().try_for_each(|auction| say(auction_line(auction)))?;
+        self.auctions
+            .iter()
+            .try_for_each(|auction| say(auction_line(auction)))?;
         say("Not checked:")?;
-        self.not_checked().iter().try_for_each(|text| say(format!("  - {text}")))?;
-        say(format!("{} of {} certificates verified", self.verified(), self.checked.len()))?;
-        say(format!("{} of {} auctions agree", self.replayed(), self.auctions.len()))
+        self.not_checked()
+            .iter()
+            .try_for_each(|text| say(format!("  - {text}")))?;
+        say(format!(
+            "{} of {} certificates verified",
+            self.verified(),
+            self.checked.len()
+        ))?;
+        say(format!(
+            "{} of {} auctions agree",
+            self.replayed(),
+            self.auctions.len()
+        ))
     }
 }
 
@@ -197,7 +227,14 @@ fn auction_line(auction: &Auction) -> String {
 }
 
 fn facts_line(facts: &Facts) -> String {
-    let Facts { record, tasks, bids, excluded, solutions, .. } = facts;
+    let Facts {
+        record,
+        tasks,
+        bids,
+        excluded,
+        solutions,
+        ..
+    } = facts;
     let taken = match record.solution {
         _ if *solutions == 0 => String::new(),
         None => format!("; none of {solutions} solutions was better"),

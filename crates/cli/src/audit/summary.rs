@@ -57,7 +57,10 @@ pub(crate) fn gravest(judgements: impl IntoIterator<Item = Judgement>) -> Judgem
         CannotEvaluate => 2,
         NotAuthentic => 3,
     };
-    judgements.into_iter().max_by_key(weight).unwrap_or(CannotEvaluate)
+    judgements
+        .into_iter()
+        .max_by_key(weight)
+        .unwrap_or(CannotEvaluate)
 }
 
 /// Everything that was left open for at least one file, each once, in the order it came up.

@@ -74,10 +74,15 @@ pub(super) struct Checked {
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
     let root = read_trust_root(&args.trust).context("--trust")?;
     let files = files::certificates(&args.files)?;
-    let policy = Policy { min_operators: args.min_operators, ..Policy::default() };
+    let policy = Policy {
+        min_operators: args.min_operators,
+        ..Policy::default()
+    };
     let checked = check_all(files, &root, &policy);
     match args.json {
-        true => checked.iter().try_for_each(|file| say(file.to_json().to_string()))?,
+        true => checked
+            .iter()
+            .try_for_each(|file| say(file.to_json().to_string()))?,
         false => say_for_people(&checked, &root)?,
     }
     let totals = summary::Totals::of(&checked);
@@ -91,7 +96,11 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
 /// Verifies all, in their order, on all cores.
 pub(super) fn check_all(files: Vec<PathBuf>, root: &TrustRoot, policy: &Policy) -> Vec<Checked> {
     let visible = files.len() >= MANY && io::stderr().is_terminal();
-    let bar = if visible { ProgressBar::new(files.len() as u64) } else { ProgressBar::hidden() };
+    let bar = if visible {
+        ProgressBar::new(files.len() as u64)
+    } else {
+        ProgressBar::hidden()
+    };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let share = files.len().div_ceil(cores).max(1);
     let check = |path: &PathBuf| {
@@ -112,7 +121,9 @@ pub(super) fn check_all(files: Vec<PathBuf>, root: &TrustRoot, policy: &Policy) 
 
 /// What a thread found; its panic goes on here, so that no file is ever left out in silence.
 fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
-    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    thread
+        .join()
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 fn check(path: &Path, root: &TrustRoot, policy: &Policy) -> Checked {
@@ -122,7 +133,11 @@ fn check(path: &Path, root: &TrustRoot, policy: &Policy) -> Checked {
         auction = verdict.summary.as_ref().and_then(|_| auction_of(&bytes));
         verdict
     });
-    Checked { path, verdict, auction }
+    Checked {
+        path,
+        verdict,
+        auction,
+    }
 }
 
 /// What a certificate says of an auction.
@@ -132,10 +147,16 @@ fn auction_of(bytes: &[u8]) -> Option<Outcome> {
 }
 
 fn say_for_people(checked: &[Checked], root: &TrustRoot) -> Result<()> {
-    say(format!("trust root {} of swarm {}", root.fingerprint(), root.name()))?;
+    say(format!(
+        "trust root {} of swarm {}",
+        root.fingerprint(),
+        root.name()
+    ))?;
     checked.iter().try_for_each(|file| say(file.to_line()))?;
     say("Not checked:")?;
-    summary::not_checked(checked).iter().try_for_each(|text| say(format!("  - {text}")))
+    summary::not_checked(checked)
+        .iter()
+        .try_for_each(|text| say(format!("  - {text}")))
 }
 
 /// All that is said of a file that cannot be read.
@@ -144,7 +165,9 @@ const UNREAD: [&str; 1] = ["anything: the file could not be read"];
 impl Checked {
     /// The verdict; a file that cannot be read cannot be evaluated.
     pub(super) fn judgement(&self) -> Judgement {
-        self.verdict.as_ref().map_or(Judgement::CannotEvaluate, |verdict| verdict.verdict)
+        self.verdict
+            .as_ref()
+            .map_or(Judgement::CannotEvaluate, |verdict| verdict.verdict)
     }
 
     /// The name of the file.
@@ -159,19 +182,26 @@ impl Checked {
 
     /// What the verdict leaves open.
     pub(super) fn not_checked(&self) -> &[&'static str] {
-        self.verdict.as_ref().map_or(&UNREAD, |verdict| &verdict.not_checked)
+        self.verdict
+            .as_ref()
+            .map_or(&UNREAD, |verdict| &verdict.not_checked)
     }
 
     /// Name of the rule that was broken, and the rule in words.
     fn reason(&self) -> Option<(&'static str, String)> {
         match &self.verdict {
-            Ok(verdict) => verdict.reason.map(|reason| (reason.code(), reason.to_string())),
+            Ok(verdict) => verdict
+                .reason
+                .map(|reason| (reason.code(), reason.to_string())),
             Err(error) => Some(("unreadable", error.to_string())),
         }
     }
 
     fn summary(&self) -> Option<&Summary> {
-        self.verdict.as_ref().ok().and_then(|verdict| verdict.summary.as_ref())
+        self.verdict
+            .as_ref()
+            .ok()
+            .and_then(|verdict| verdict.summary.as_ref())
     }
 
     pub(super) fn to_json(&self) -> Value {
@@ -230,7 +260,14 @@ fn summary_line(summary: &Summary) -> String {
     if let Some(token) = summary.token {
         line += &format!(", fencing token {token}");
     }
-    let Summary { height, signers, power, total_power, operators, .. } = summary;
+    let Summary {
+        height,
+        signers,
+        power,
+        total_power,
+        operators,
+        ..
+    } = summary;
     line + &format!(
         "; height {height}, signed by {signers} validators of {operators} operators with {power} \
          of {total_power} of the power"

@@ -45,10 +45,16 @@ impl Committee {
             let Line::Ready { addresses } = process.hear().await? else {
                 bail!("a validator that does not begin with its addresses");
             };
-            let Some(address) = addresses.first() else { bail!("a validator without addresses") };
+            let Some(address) = addresses.first() else {
+                bail!("a validator without addresses")
+            };
             boot.truncate(1);
             boot.push(address.clone());
-            members.push(Member { key: *key, address: address.parse()?, process });
+            members.push(Member {
+                key: *key,
+                address: address.parse()?,
+                process,
+            });
         }
         for member in &mut members {
             let Line::Connected = member.process.hear().await? else {
@@ -61,7 +67,9 @@ impl Committee {
     /// Kills this many, the last ones.
     pub(super) async fn kill(&mut self, count: u64) -> Result<()> {
         for _ in 0..count {
-            let Some(mut member) = self.members.pop() else { return Ok(()) };
+            let Some(mut member) = self.members.pop() else {
+                return Ok(());
+            };
             member.process.kill().await?;
         }
         Ok(())
@@ -69,7 +77,10 @@ impl Committee {
 
     /// Who lives, and where.
     pub(super) fn addresses(&self) -> Vec<(PublicKey, Multiaddr)> {
-        self.members.iter().map(|member| (member.key, member.address.clone())).collect()
+        self.members
+            .iter()
+            .map(|member| (member.key, member.address.clone()))
+            .collect()
     }
 
     /// Everyone counts from now on.
@@ -104,7 +115,10 @@ impl Committee {
         for pid in pids() {
             rss_bytes = system::resident(pid)?.max(rss_bytes);
         }
-        Ok(Usage { cpu: cpu / living, rss_bytes })
+        Ok(Usage {
+            cpu: cpu / living,
+            rss_bytes,
+        })
     }
 
     pub(super) async fn stop(mut self) {

@@ -45,7 +45,12 @@ impl Floor {
         let hop_us = round(hop(transport).await? / 2.0);
         let append_us = append(folder)?;
         let (sign_us, verify_us) = signatures()?;
-        Ok(Self { hop_us, append_us, sign_us, verify_us })
+        Ok(Self {
+            hop_us,
+            append_us,
+            sign_us,
+            verify_us,
+        })
     }
 
     /// From proposal to commit with this many validators of equal power, in milliseconds.
@@ -62,8 +67,16 @@ impl Floor {
 
 impl fmt::Display for Floor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { hop_us, append_us, sign_us, verify_us } = self;
-        write!(f, "hop {hop_us:.0}, append {append_us:.0}, sign {sign_us:.0}, ")?;
+        let Self {
+            hop_us,
+            append_us,
+            sign_us,
+            verify_us,
+        } = self;
+        write!(
+            f,
+            "hop {hop_us:.0}, append {append_us:.0}, sign {sign_us:.0}, "
+        )?;
         write!(f, "check {verify_us:.0} us")
     }
 }
@@ -73,7 +86,10 @@ async fn hop(transport: Transport) -> Result<f64> {
     let (near, mut near_events) = endpoint(1, transport)?;
     let (far, mut far_events) = endpoint(2, transport)?;
     let address = loop {
-        match timeout(LIMIT, far_events.recv()).await.context("no socket")? {
+        match timeout(LIMIT, far_events.recv())
+            .await
+            .context("no socket")?
+        {
             Some(NetworkEvent::Listening(address)) => break address,
             Some(_) => {}
             None => bail!("the network stopped"),
@@ -95,7 +111,9 @@ async fn hop(transport: Transport) -> Result<f64> {
     for _ in 0..2 * ROUND_TRIPS {
         let started = Instant::now();
         near.send(&far.local_key(), Lane::Consensus, vec![7; BYTES])?;
-        timeout(LIMIT, frame(&mut near_events)).await.context("a frame was lost")??;
+        timeout(LIMIT, frame(&mut near_events))
+            .await
+            .context("a frame was lost")??;
         times.push(started.elapsed());
     }
     near.shutdown().await;
@@ -128,7 +146,9 @@ fn append(folder: &Path) -> Result<f64> {
     let mut times = Vec::with_capacity(REPETITIONS);
     for _ in 0..REPETITIONS {
         let started = Instant::now();
-        file.write_all(&[7; BYTES]).and_then(|()| file.sync_data()).with_context(name)?;
+        file.write_all(&[7; BYTES])
+            .and_then(|()| file.sync_data())
+            .with_context(name)?;
         times.push(started.elapsed());
     }
     std::fs::remove_file(&path).with_context(name)?;
@@ -170,7 +190,12 @@ mod tests {
 
     #[test]
     fn a_floor_is_three_hops_four_appends_and_the_signatures_of_two_quorums() {
-        let floor = Floor { hop_us: 1000.0, append_us: 100.0, sign_us: 10.0, verify_us: 1.0 };
+        let floor = Floor {
+            hop_us: 1000.0,
+            append_us: 100.0,
+            sign_us: 10.0,
+            verify_us: 1.0,
+        };
         assert_eq!(floor.commit_ms(4), 3.435, "quorum of 3: 5 checks");
         assert_eq!(floor.commit_ms(7), 3.439, "quorum of 5: 9 checks");
     }
@@ -179,7 +204,12 @@ mod tests {
     async fn every_part_takes_time() {
         let folder = tempfile::tempdir().unwrap();
         let floor = Floor::measure(folder.path(), Transport::Tcp).await.unwrap();
-        let parts = [floor.hop_us, floor.append_us, floor.sign_us, floor.verify_us];
+        let parts = [
+            floor.hop_us,
+            floor.append_us,
+            floor.sign_us,
+            floor.verify_us,
+        ];
         assert!(parts.iter().all(|part| *part > 0.0), "{floor:?}");
         assert!(!folder.path().join("floor").exists());
     }

@@ -64,13 +64,19 @@ impl Process {
 
     /// The next thing it says, but for heights.
     pub(super) async fn hear(&mut self) -> Result<Line> {
-        self.lines.recv().await.context("a validator ended; --keep DIR keeps its log")
+        self.lines
+            .recv()
+            .await
+            .context("a validator ended; --keep DIR keeps its log")
     }
 
     /// Tells it a line.
     pub(super) async fn tell(&mut self, order: &str) -> Result<()> {
         let input = self.child.stdin.as_mut().context("a child without input")?;
-        input.write_all(format!("{order}\n").as_bytes()).await.context("tell a validator")
+        input
+            .write_all(format!("{order}\n").as_bytes())
+            .await
+            .context("tell a validator")
     }
 
     /// Kills it without warning (SIGKILL), as a crash would.
@@ -82,7 +88,10 @@ impl Process {
     pub(super) async fn stop(&mut self) {
         drop(self.child.stdin.take());
         let limit = std::time::Duration::from_secs(5);
-        if tokio::time::timeout(limit, self.child.wait()).await.is_err() {
+        if tokio::time::timeout(limit, self.child.wait())
+            .await
+            .is_err()
+        {
             // It did not listen; it must not outlive the measurement.
             let _ = self.child.kill().await;
         }

@@ -14,7 +14,10 @@ impl Quantiles {
     pub(super) fn of_micros(mut micros: Vec<u32>) -> Option<Self> {
         micros.sort_unstable();
         let at = |percent| Some(round(f64::from(*rank(&micros, percent)?) / 1000.0));
-        Some(Self { p50: at(50)?, p99: at(99)? })
+        Some(Self {
+            p50: at(50)?,
+            p99: at(99)?,
+        })
     }
 }
 
@@ -37,8 +40,26 @@ mod tests {
     fn the_nearest_rank_counts() {
         assert_eq!(Quantiles::of_micros(vec![]), None);
         let of = |count: u32| Quantiles::of_micros((1..=count).rev().collect());
-        assert_eq!(of(1), Some(Quantiles { p50: 0.001, p99: 0.001 }));
-        assert_eq!(of(100), Some(Quantiles { p50: 0.05, p99: 0.099 }));
-        assert_eq!(of(1000), Some(Quantiles { p50: 0.5, p99: 0.99 }));
+        assert_eq!(
+            of(1),
+            Some(Quantiles {
+                p50: 0.001,
+                p99: 0.001
+            })
+        );
+        assert_eq!(
+            of(100),
+            Some(Quantiles {
+                p50: 0.05,
+                p99: 0.099
+            })
+        );
+        assert_eq!(
+            of(1000),
+            Some(Quantiles {
+                p50: 0.5,
+                p99: 0.99
+            })
+        );
     }
 }

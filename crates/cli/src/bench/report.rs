@@ -62,7 +62,13 @@ pub(super) struct Report {
 
 impl Report {
     pub(super) fn new(args: &Args, floor: &Floor, measured: Measured) -> Self {
-        let Measured { sample, elapsed, cpu, load_cpu, rss_bytes } = measured;
+        let Measured {
+            sample,
+            elapsed,
+            cpu,
+            load_cpu,
+            rss_bytes,
+        } = measured;
         let seconds = elapsed.as_secs_f64();
         let (heights, operations) = (sample.heights as f64, sample.operations as f64);
         let per_height = |of: f64| (heights > 0.0).then(|| round(of / heights));
@@ -120,34 +126,86 @@ impl Report {
             let _ = writeln!(text, "{name:<28}{value:>20}   {note}");
         };
         row("", String::new(), "");
-        row("commit, p50 / p99", times(self.commit_ms), self.latency_aim());
-        row("  seen by the others", times(self.received_to_commit_ms), "");
+        row(
+            "commit, p50 / p99",
+            times(self.commit_ms),
+            self.latency_aim(),
+        );
+        row(
+            "  seen by the others",
+            times(self.received_to_commit_ms),
+            "",
+        );
         row("submission to commit", times(self.submit_to_commit_ms), "");
-        let ratio = self.floor_ratio.map_or("-".to_owned(), |ratio| format!("{ratio:.1}"));
-        row("floor of this run", format!("{:.2} ms", self.floor_ms), &self.floor.to_string());
+        let ratio = self
+            .floor_ratio
+            .map_or("-".to_owned(), |ratio| format!("{ratio:.1}"));
+        row(
+            "floor of this run",
+            format!("{:.2} ms", self.floor_ms),
+            &self.floor.to_string(),
+        );
         row("commit by floor", ratio, "");
         let heights = format!("{:.1} /s", self.heights_per_s);
-        row("heights", heights, &format!("{} in later rounds", self.later_rounds));
+        row(
+            "heights",
+            heights,
+            &format!("{} in later rounds", self.later_rounds),
+        );
         let refused = match self.refusals {
             0 => String::new(),
             refusals => format!("{refusals} refused, whole or in part"),
         };
-        row("operations", format!("{:.0} /s", self.operations_per_s), &refused);
-        row("assignments", format!("{:.0} /s", self.assignments_per_s), "");
-        row("messages per commit", number(self.messages_per_commit), &self.lanes());
+        row(
+            "operations",
+            format!("{:.0} /s", self.operations_per_s),
+            &refused,
+        );
+        row(
+            "assignments",
+            format!("{:.0} /s", self.assignments_per_s),
+            "",
+        );
+        row(
+            "messages per commit",
+            number(self.messages_per_commit),
+            &self.lanes(),
+        );
         row("bytes per commit", number(self.bytes_per_commit), "");
-        row("signatures per operation", number(self.signatures_per_operation), "checked, a node");
-        row("CPU per height, a node", unit(self.cpu_ms_per_height, "ms"), "aim: 1.5 ms");
-        row("CPU per operation, a node", unit(self.cpu_us_per_operation, "us"), "");
+        row(
+            "signatures per operation",
+            number(self.signatures_per_operation),
+            "checked, a node",
+        );
+        row(
+            "CPU per height, a node",
+            unit(self.cpu_ms_per_height, "ms"),
+            "aim: 1.5 ms",
+        );
+        row(
+            "CPU per operation, a node",
+            unit(self.cpu_us_per_operation, "us"),
+            "",
+        );
         let load = format!("load {:.0}%, {} cores", self.load_cpu_percent, self.cores);
         row("CPU, a node", format!("{:.1}%", self.cpu_percent), &load);
         let aim = if self.idle { "aim: 40 MiB" } else { "" };
-        row("memory, the largest node", format!("{:.1} MiB", self.rss_mib), aim);
+        row(
+            "memory, the largest node",
+            format!("{:.1} MiB", self.rss_mib),
+            aim,
+        );
         text.trim_end().to_owned()
     }
 
     fn heading(&self) -> String {
-        let Self { validators, dead, agents, payload, .. } = self;
+        let Self {
+            validators,
+            dead,
+            agents,
+            payload,
+            ..
+        } = self;
         let committee = format!("{validators} validators, {dead} dead");
         let load = match (self.idle, self.rate) {
             (true, _) => "idle".to_owned(),
@@ -172,13 +230,17 @@ impl Report {
 
     fn lanes(&self) -> String {
         let lanes = self.messages_per_commit_by_lane.iter();
-        let lanes: Vec<_> = lanes.map(|(lane, frames)| format!("{lane} {frames:.1}")).collect();
+        let lanes: Vec<_> = lanes
+            .map(|(lane, frames)| format!("{lane} {frames:.1}"))
+            .collect();
         lanes.join(", ")
     }
 }
 
 fn times(of: Option<Quantiles>) -> String {
-    of.map_or("-".to_owned(), |of| format!("{:.2} / {:.2} ms", of.p50, of.p99))
+    of.map_or("-".to_owned(), |of| {
+        format!("{:.2} / {:.2} ms", of.p50, of.p99)
+    })
 }
 
 fn number(of: Option<f64>) -> String {

@@ -40,7 +40,11 @@ impl Stage {
             None => PathBuf::from("runs").join(format!("bench-{created}")),
         };
         let empty = !folder.exists() || std::fs::read_dir(&folder)?.next().is_none();
-        ensure!(empty, "{}: exists and is not empty; choose another folder", folder.display());
+        ensure!(
+            empty,
+            "{}: exists and is not empty; choose another folder",
+            folder.display()
+        );
         std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
         let homes = (1..=args.validators).map(|number| {
             let home = Home::new(folder.join(format!("validator-{number}")));
@@ -59,14 +63,26 @@ impl Stage {
         }
         let slots = "slots".parse()?;
         let keep = args.keep.is_some();
-        Ok(Self { folder, genesis, market, slots, validators, attester, created, keep })
+        Ok(Self {
+            folder,
+            genesis,
+            market,
+            slots,
+            validators,
+            attester,
+            created,
+            keep,
+        })
     }
 
     /// Tells a validator where to listen and where to start from.
     pub(super) fn configure(home: &Home, transport: Transport, boot: &[String]) -> Result<()> {
         let config = NodeConfig {
             listen: vec![transport.any_port()?],
-            boot: boot.iter().map(|address| address.parse()).collect::<Result<_, _>>()?,
+            boot: boot
+                .iter()
+                .map(|address| address.parse())
+                .collect::<Result<_, _>>()?,
             ..NodeConfig::default()
         };
         Ok(home.store_config(&config)?)
@@ -84,7 +100,10 @@ impl Stage {
             not_before: now.saturating_sub(3600),
             issued_at: now,
             id: Vec::new(),
-            capabilities: Capabilities { amounts, ..Capabilities::default() },
+            capabilities: Capabilities {
+                amounts,
+                ..Capabilities::default()
+            },
         };
         self.attester.sign(claims).into_inner()
     }
@@ -109,7 +128,11 @@ fn genesis(
     now: u64,
 ) -> Result<Genesis> {
     let set = validators.iter().enumerate().map(|(at, (_, key))| {
-        Ok(Validator { key: *key, power: 1, operator: format!("op-{}", at + 1).parse()? })
+        Ok(Validator {
+            key: *key,
+            power: 1,
+            operator: format!("op-{}", at + 1).parse()?,
+        })
     });
     let (mechanism, window_ms) = match mix {
         Mix::Submit => ("first-price", DAY_MS),
@@ -133,7 +156,10 @@ fn genesis(
         markets: vec![market],
         version: PROTOCOL_VERSION,
         admission: Admission::Attestation,
-        attesters: vec![Attester { key: attester.public_key(), name: "bench".parse()? }],
+        attesters: vec![Attester {
+            key: attester.public_key(),
+            name: "bench".parse()?,
+        }],
         parameters: Parameters::default(),
         validators: ValidatorSet::new(set.collect::<Result<_>>()?)?,
     };

@@ -37,7 +37,9 @@ fn ticks(stat: &str) -> Option<u32> {
 }
 
 fn resident_in(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     kib.checked_mul(1024)
 }
@@ -55,7 +57,10 @@ mod tests {
 
     #[test]
     fn memory_is_in_kibibytes() {
-        assert_eq!(resident_in("Name:\tx\nVmRSS:\t   123 kB\n"), Some(123 * 1024));
+        assert_eq!(
+            resident_in("Name:\tx\nVmRSS:\t   123 kB\n"),
+            Some(123 * 1024)
+        );
         assert_eq!(resident_in("Name:\tx\n"), None);
     }
 }

@@ -34,11 +34,20 @@ pub(super) async fn run(args: Args) -> Result<ExitCode> {
     let others = home.genesis()?.validators.len().saturating_sub(1);
     let mut validator = Validator::start(&home, CrashPoints::default()).await?;
     let mut events = validator.subscribe();
-    until("no socket could be bound", || !validator.addresses().is_empty()).await?;
-    let addresses = validator.addresses().iter().map(ToString::to_string).collect();
+    until("no socket could be bound", || {
+        !validator.addresses().is_empty()
+    })
+    .await?;
+    let addresses = validator
+        .addresses()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     tell(&Line::Ready { addresses })?;
-    until("not all validators are there", || validator.status().connected_validators >= others)
-        .await?;
+    until("not all validators are there", || {
+        validator.status().connected_validators >= others
+    })
+    .await?;
     tell(&Line::Connected)?;
     let mut counting = Counting::from(&validator);
     let mut orders = BufReader::new(tokio::io::stdin()).lines();
@@ -124,17 +133,26 @@ impl Counting {
         times.extend(block.proposed_to_committed_us.map(saturate));
         let now = stamp::now();
         let stamps = block.content.operations.iter().filter_map(submitted_at);
-        sample.submitted_us.extend(stamps.map(|then| saturate(now.saturating_sub(then))));
+        sample
+            .submitted_us
+            .extend(stamps.map(|then| saturate(now.saturating_sub(then))));
     }
 
     fn take(&mut self, validator: &Validator) -> Sample {
         let next = Self::from(validator);
-        let Self { mut sample, traffic, signatures, .. } = std::mem::replace(self, next);
+        let Self {
+            mut sample,
+            traffic,
+            signatures,
+            ..
+        } = std::mem::replace(self, next);
         sample.signatures = self.signatures.saturating_sub(signatures);
         let (before, after) = (traffic, self.traffic);
         let lanes = [("consensus", before.consensus, after.consensus)];
         for (name, before, after) in lanes.into_iter().chain([("bulk", before.bulk, after.bulk)]) {
-            sample.frames.insert(name.to_owned(), after.sent_frames - before.sent_frames);
+            sample
+                .frames
+                .insert(name.to_owned(), after.sent_frames - before.sent_frames);
             sample.bytes += after.sent_bytes - before.sent_bytes;
         }
         sample
@@ -171,6 +189,9 @@ fn progress(block: &CommittedBlock) -> Progress {
         height: block.height,
         next: next.into_iter().collect(),
         assigned: assigned.collect(),
-        cleared: block.outcomes.iter().any(|outcome| matches!(outcome, Outcome::Clearing(_))),
+        cleared: block
+            .outcomes
+            .iter()
+            .any(|outcome| matches!(outcome, Outcome::Clearing(_))),
     }
 }

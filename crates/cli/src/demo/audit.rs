@@ -61,7 +61,9 @@ impl Audit {
             if verdict.is_verified() {
                 audit.take(name, &bytes, &mut auctions);
             } else {
-                let why = verdict.reason.map_or_else(String::new, |reason| reason.to_string());
+                let why = verdict
+                    .reason
+                    .map_or_else(String::new, |reason| reason.to_string());
                 audit.refused.push(format!("{name}: {why}"));
             }
         }
@@ -75,7 +77,9 @@ impl Audit {
 
     fn take(&mut self, name: String, bytes: &[u8], auctions: &mut Bundle) {
         self.verified += 1;
-        let Ok(certificate) = Certificate::decode(bytes) else { return };
+        let Ok(certificate) = Certificate::decode(bytes) else {
+            return;
+        };
         auctions.certify(name, &certificate.outcome);
         match certificate.outcome {
             Outcome::Assignment(assignment) => {
@@ -96,12 +100,21 @@ impl Audit {
     pub(super) fn faults(&self, record: &Record, completed: u64) -> Vec<String> {
         let mut faults = self.refused.clone();
         faults.extend(self.disagreeing.iter().cloned());
-        faults
-            .extend(self.double.iter().map(|task| format!("two agents are certified for {task}")));
+        faults.extend(
+            self.double
+                .iter()
+                .map(|task| format!("two agents are certified for {task}")),
+        );
         let assigned: BTreeSet<_> = self.owners.keys().map(|(task, _)| task).collect();
         let expected = [
-            (self.completed.len() as u64 == completed, "a completion has no certificate"),
-            (assigned.len() as u64 >= completed, "an assignment has no certificate"),
+            (
+                self.completed.len() as u64 == completed,
+                "a completion has no certificate",
+            ),
+            (
+                assigned.len() as u64 >= completed,
+                "an assignment has no certificate",
+            ),
             (self.files > 0, "there are no certificates"),
             (self.auctions > 0 || completed == 0, "there is no dossier"),
             (record.unwritten == 0, "a certificate could not be written"),
@@ -127,7 +140,10 @@ struct Json<'a, S> {
 
 /// Writes the report as data and as a page.
 pub(super) fn write_report(setting: &Setting, report: &Report) -> Result<()> {
-    write(&setting.folder.join("report.json"), &serde_json::to_string_pretty(report)?)?;
+    write(
+        &setting.folder.join("report.json"),
+        &serde_json::to_string_pretty(report)?,
+    )?;
     write(&setting.folder.join("report.html"), &report.to_html())
 }
 
@@ -164,7 +180,10 @@ pub(super) fn print_end(setting: &Setting, report: &Report) {
         summary.auctions_replayed, summary.auctions
     );
     println!("  fingerprint    {}", report.fingerprint);
-    println!("  report         {}", setting.folder.join("report.html").display());
+    println!(
+        "  report         {}",
+        setting.folder.join("report.html").display()
+    );
     let (certificates, trust_root) = (setting.certificates(), setting.trust_root());
     let (certificates, trust_root) = (certificates.display(), trust_root.display());
     println!("  audit          quorate audit verify {certificates} --trust {trust_root}");
@@ -176,7 +195,11 @@ pub(super) fn conclude(faults: &[String]) -> ExitCode {
     for fault in faults {
         eprintln!("FAULT: {fault}");
     }
-    if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if faults.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 /// The committee, as the report has it.
@@ -184,7 +207,10 @@ pub(super) fn validators(setting: &Setting, record: &Record) -> Vec<Validator> {
     let validator = |member: &super::setting::Member| Validator {
         name: member.name.clone(),
         key: member.key.to_string(),
-        killed_at_ms: record.killed_validator.filter(|(key, _)| *key == member.key).map(|k| k.1),
+        killed_at_ms: record
+            .killed_validator
+            .filter(|(key, _)| *key == member.key)
+            .map(|k| k.1),
     };
     setting.validators.iter().map(validator).collect()
 }

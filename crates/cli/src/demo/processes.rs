@@ -56,20 +56,29 @@ impl Process {
             }
             let _ = heard.send((index, Heard::Ended));
         });
-        Ok(Self { child, killed: false })
+        Ok(Self {
+            child,
+            killed: false,
+        })
     }
 
     /// Kills it without warning (SIGKILL), as a crash would.
     pub(super) async fn kill(&mut self) -> Result<()> {
         self.killed = true;
-        self.child.kill().await.context("kill a process of the demonstration")
+        self.child
+            .kill()
+            .await
+            .context("kill a process of the demonstration")
     }
 
     /// Lets it end by itself: its input closes.
     pub(super) async fn stop(&mut self) {
         drop(self.child.stdin.take());
         let limit = std::time::Duration::from_secs(5);
-        if tokio::time::timeout(limit, self.child.wait()).await.is_err() {
+        if tokio::time::timeout(limit, self.child.wait())
+            .await
+            .is_err()
+        {
             // It did not listen; it must not outlive the demonstration.
             let _ = self.child.kill().await;
         }

@@ -46,7 +46,11 @@ pub(super) struct TaskRecord {
 impl TaskRecord {
     /// Its state when the run ended.
     pub(super) fn final_state(&self) -> TaskState {
-        let held = if self.assignments.is_empty() { TaskState::Open } else { TaskState::Assigned };
+        let held = if self.assignments.is_empty() {
+            TaskState::Open
+        } else {
+            TaskState::Assigned
+        };
         self.state.unwrap_or(held)
     }
 }
@@ -73,13 +77,19 @@ impl Record {
     pub(super) fn submitted(&mut self, tasks: impl IntoIterator<Item = (TaskId, String)>) {
         for (id, name) in tasks {
             self.numbers.insert(id, self.tasks.len());
-            self.tasks.push(TaskRecord { name, ..TaskRecord::default() });
+            self.tasks.push(TaskRecord {
+                name,
+                ..TaskRecord::default()
+            });
         }
     }
 
     /// Tasks that have ended, whichever way.
     pub(super) fn ended(&self) -> usize {
-        self.tasks.iter().filter(|task| task.state.is_some()).count()
+        self.tasks
+            .iter()
+            .filter(|task| task.state.is_some())
+            .count()
     }
 
     /// Whether every task that was submitted has ended.
@@ -105,7 +115,10 @@ impl Record {
 
     /// How many offers were refused for a reason.
     pub(super) fn refused_for(&self, reason: Reason) -> u64 {
-        self.refusals.iter().filter(|refusal| refusal.code == reason.code()).count() as u64
+        self.refusals
+            .iter()
+            .filter(|refusal| refusal.code == reason.code())
+            .count() as u64
     }
 
     /// A validator committed a height; the first to say so counts.
@@ -125,26 +138,45 @@ impl Record {
     /// telling.
     pub(super) fn learn(&mut self, event: &NodeEvent) -> Vec<String> {
         match event {
-            NodeEvent::Awarded { task, token, certificate, .. } => {
-                self.awarded(*task, *token, certificate)
-            }
-            NodeEvent::Accepted { task, token, certificate } => {
+            NodeEvent::Awarded {
+                task,
+                token,
+                certificate,
+                ..
+            } => self.awarded(*task, *token, certificate),
+            NodeEvent::Accepted {
+                task,
+                token,
+                certificate,
+            } => {
                 self.store(*task, &format!("{token}-accepted"), certificate);
                 Vec::new()
             }
-            NodeEvent::Returned { task, token, certificate } => {
-                self.returned(*task, *token, certificate)
-            }
-            NodeEvent::Completed { task, detail, certificate } => {
+            NodeEvent::Returned {
+                task,
+                token,
+                certificate,
+            } => self.returned(*task, *token, certificate),
+            NodeEvent::Completed {
+                task,
+                detail,
+                certificate,
+            } => {
                 self.completed(*task, detail, certificate);
                 Vec::new()
             }
-            NodeEvent::Failed { task, reason: None, certificate } => {
+            NodeEvent::Failed {
+                task,
+                reason: None,
+                certificate,
+            } => {
                 self.store(*task, "canceled", certificate);
                 self.finish(*task, Ended::Canceled, TaskState::Canceled);
                 Vec::new()
             }
-            NodeEvent::Failed { task, certificate, .. } => {
+            NodeEvent::Failed {
+                task, certificate, ..
+            } => {
                 self.store(*task, "ended", certificate);
                 self.finish(*task, Ended::Failed, TaskState::Failed);
                 vec![format!("{} ended undone", self.name_of(*task))]
@@ -154,14 +186,20 @@ impl Record {
     }
 
     fn awarded(&mut self, task: TaskId, token: FencingToken, certificate: &[u8]) -> Vec<String> {
-        let Ok(decoded) = Certificate::decode(certificate) else { return Vec::new() };
-        let Outcome::Assignment(certified) = decoded.outcome else { return Vec::new() };
+        let Ok(decoded) = Certificate::decode(certificate) else {
+            return Vec::new();
+        };
+        let Outcome::Assignment(certified) = decoded.outcome else {
+            return Vec::new();
+        };
         // The news of an award may come after its agent was killed at the work for it.
         let killed = self.killed_agent.filter(|(key, _)| *key == certified.agent);
         let at_ms = killed.map_or_else(|| self.now(), |(_, at)| at);
         let name = self.name(&certified.agent);
         let file = self.store(task, &format!("{token}-assigned"), certificate);
-        let Some(found) = self.find(task) else { return Vec::new() };
+        let Some(found) = self.find(task) else {
+            return Vec::new();
+        };
         found.assignments.push(Assignment {
             agent: name.clone(),
             token,
@@ -176,7 +214,10 @@ impl Record {
         found.certified = Some(certified);
         match token {
             1 => Vec::new(),
-            _ => vec![format!("{} goes to {name} under token {token}", self.name_of(task))],
+            _ => vec![format!(
+                "{} goes to {name} under token {token}",
+                self.name_of(task)
+            )],
         }
     }
 
@@ -190,7 +231,10 @@ impl Record {
         self.end(task, Some(token), ended);
         let holder = self.task(task).and_then(|task| task.certified.as_ref());
         let holder = holder.map_or_else(String::new, |certified| self.name(&certified.agent));
-        vec![format!("{}: {word} ({holder}, token {token})", self.name_of(task))]
+        vec![format!(
+            "{}: {word} ({holder}, token {token})",
+            self.name_of(task)
+        )]
     }
 
     fn completed(&mut self, task: TaskId, detail: &[u8], certificate: &[u8]) {
@@ -208,17 +252,27 @@ impl Record {
         items: &[(Option<TaskId>, u16)],
         certificate: &str,
     ) -> Vec<String> {
-        let reason = |code| Reason::ALL.iter().copied().find(|reason| reason.code() == code);
+        let reason = |code| {
+            Reason::ALL
+                .iter()
+                .copied()
+                .find(|reason| reason.code() == code)
+        };
         let file = format!("refusal-{:03}-{agent}.cbor", self.refusals.len() + 1);
         let bytes = hex::decode(certificate).unwrap_or_default();
         self.write(&file, &bytes);
         let mut lines = Vec::new();
         for (task, code) in items {
-            let Some(reason) = reason(*code) else { continue };
+            let Some(reason) = reason(*code) else {
+                continue;
+            };
             let name = task.map_or("the whole bid".to_owned(), |t| self.name_of(t).to_owned());
             let new = self.told.insert((agent.to_owned(), reason));
             if new && self.telling.contains(&reason) {
-                lines.push(format!("{agent} bids on {name} and is refused: {}", reason.text()));
+                lines.push(format!(
+                    "{agent} bids on {name} and is refused: {}",
+                    reason.text()
+                ));
             }
             self.refusals.push(Refusal {
                 agent: agent.to_owned(),

@@ -57,14 +57,23 @@ impl Setting {
         };
         make_empty(&folder)?;
         let numbered = |role: &str, count| -> Result<Vec<Member>> {
-            (1..=count).map(|number| member(&folder, format!("{role}-{number}"))).collect()
+            (1..=count)
+                .map(|number| member(&folder, format!("{role}-{number}")))
+                .collect()
         };
         let validators = numbered("validator", wanted.validators)?;
         let agents = numbered(wanted.role, wanted.agents)?;
         let operator = member(&folder, "operator".to_owned())?;
         let genesis = genesis(&wanted, &validators, &operator)?;
         let operator = operator.home;
-        Ok(Self { folder, genesis, validators, agents, operator, started_unix_ms })
+        Ok(Self {
+            folder,
+            genesis,
+            validators,
+            agents,
+            operator,
+            started_unix_ms,
+        })
     }
 
     /// Writes genesis and guards into the folders.
@@ -73,7 +82,9 @@ impl Setting {
         quorate_node::write_genesis(&self.trust_root(), &self.genesis)?;
         for validator in &self.validators {
             validator.home.store_genesis(&self.genesis)?;
-            validator.home.create_guard(&validator.key, &self.genesis.swarm_id())?;
+            validator
+                .home
+                .create_guard(&validator.key, &self.genesis.swarm_id())?;
         }
         for agent in &self.agents {
             agent.home.store_genesis(&self.genesis)?;
@@ -95,7 +106,9 @@ impl Setting {
             id: agent.name.clone().into_bytes(),
             capabilities,
         };
-        Ok(agent.home.store_attestation(&attester.sign(claims).into_inner())?)
+        Ok(agent
+            .home
+            .store_attestation(&attester.sign(claims).into_inner())?)
     }
 
     /// Tells a member where to start from. The first validator starts from nothing.
@@ -104,7 +117,10 @@ impl Setting {
         let listen = any.into_iter().filter(|_| listens).map(str::parse);
         let config = NodeConfig {
             listen: listen.collect::<Result<_, _>>()?,
-            boot: boot.iter().map(|address| address.parse()).collect::<Result<_, _>>()?,
+            boot: boot
+                .iter()
+                .map(|address| address.parse())
+                .collect::<Result<_, _>>()?,
             ..NodeConfig::default()
         };
         Ok(home.store_config(&config)?)
@@ -124,14 +140,18 @@ impl Setting {
 
     /// The run was stopped by a person: says where it lies; the exit code.
     pub(super) fn stopped(&self) -> ExitCode {
-        eprintln!("stopped; what there is so far lies in {}", self.folder.display());
+        eprintln!(
+            "stopped; what there is so far lies in {}",
+            self.folder.display()
+        );
         ExitCode::from(130)
     }
 
     /// Names by key, of validators and agents.
     pub(super) fn names(&self) -> BTreeMap<PublicKey, String> {
         let all = self.validators.iter().chain(&self.agents);
-        all.map(|member| (member.key, member.name.clone())).collect()
+        all.map(|member| (member.key, member.name.clone()))
+            .collect()
     }
 }
 
@@ -152,7 +172,9 @@ pub(super) fn keep_input(
 ) -> Result<String> {
     let (name, text) = match input {
         Some(path) => {
-            let name = path.file_name().with_context(|| path.display().to_string())?;
+            let name = path
+                .file_name()
+                .with_context(|| path.display().to_string())?;
             let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
             (name.to_string_lossy().into_owned(), text)
         }
@@ -165,7 +187,10 @@ pub(super) fn keep_input(
 
 fn make_empty(folder: &Path) -> Result<()> {
     if folder.exists() && std::fs::read_dir(folder)?.next().is_some() {
-        bail!("{}: exists and is not empty; choose another folder", folder.display());
+        bail!(
+            "{}: exists and is not empty; choose another folder",
+            folder.display()
+        );
     }
     for part in ["logs", "certificates"] {
         let path = folder.join(part);
@@ -182,7 +207,11 @@ fn member(folder: &Path, name: String) -> Result<Member> {
 
 fn genesis(wanted: &Wanted<'_>, validators: &[Member], operator: &Member) -> Result<Genesis> {
     let set = validators.iter().enumerate().map(|(at, member)| {
-        Ok(Validator { key: member.key, power: 1, operator: format!("op-{}", at + 1).parse()? })
+        Ok(Validator {
+            key: member.key,
+            power: 1,
+            operator: format!("op-{}", at + 1).parse()?,
+        })
     });
     let genesis = Genesis {
         name: wanted.name.parse()?,
@@ -190,7 +219,10 @@ fn genesis(wanted: &Wanted<'_>, validators: &[Member], operator: &Member) -> Res
         markets: wanted.markets.clone(),
         version: PROTOCOL_VERSION,
         admission: Admission::Attestation,
-        attesters: vec![Attester { key: operator.key, name: wanted.attester.parse()? }],
+        attesters: vec![Attester {
+            key: operator.key,
+            name: wanted.attester.parse()?,
+        }],
         parameters: Parameters::default(),
         validators: ValidatorSet::new(set.collect::<Result<_>>()?)?,
     };

@@ -156,13 +156,20 @@ impl<'a> Swarm<'a> {
     /// Asks for all that an award followed from, once for each auction: validators keep recent
     /// ones only.
     fn fetch_dossier(&mut self, event: &NodeEvent) {
-        let NodeEvent::Awarded { certificate, .. } = event else { return };
-        let Ok(decoded) = Certificate::decode(certificate) else { return };
-        let Outcome::Assignment(assignment) = decoded.outcome else { return };
+        let NodeEvent::Awarded { certificate, .. } = event else {
+            return;
+        };
+        let Ok(decoded) = Certificate::decode(certificate) else {
+            return;
+        };
+        let Outcome::Assignment(assignment) = decoded.outcome else {
+            return;
+        };
         let clearing = assignment.clearing;
         if self.clearings.insert(clearing) {
             let dossier = self.operator.dossier(clearing);
-            self.dossiers.spawn(async move { (clearing, dossier.await) });
+            self.dossiers
+                .spawn(async move { (clearing, dossier.await) });
         }
     }
 
@@ -175,7 +182,11 @@ impl<'a> Swarm<'a> {
     }
 
     fn ended(&self, index: usize) {
-        if self.processes.get(index).is_some_and(|process| !process.killed) {
+        if self
+            .processes
+            .get(index)
+            .is_some_and(|process| !process.killed)
+        {
             let name = self.name(index);
             self.say(&format!("{name} ended by itself; see logs/{name}.log"));
         }
@@ -194,7 +205,9 @@ impl<'a> Swarm<'a> {
         self.bar.finish_and_clear();
         let left = async {
             while let Some(fetched) = self.dossiers.join_next().await {
-                let Ok((clearing, fetched)) = fetched else { continue };
+                let Ok((clearing, fetched)) = fetched else {
+                    continue;
+                };
                 self.keep_dossier(&clearing, fetched.ok().flatten().as_deref());
             }
         };
@@ -208,7 +221,9 @@ impl<'a> Swarm<'a> {
 
     pub(super) fn name(&self, index: usize) -> &str {
         let mut members = self.setting.validators.iter().chain(&self.setting.agents);
-        members.nth(index).map_or("a process", |member| &member.name)
+        members
+            .nth(index)
+            .map_or("a process", |member| &member.name)
     }
 
     /// A line of what happens, above the bar; on standard error, so that `--json` stays clean.
@@ -228,7 +243,11 @@ async fn first_address(
     setting: &Setting,
 ) -> Result<Vec<String>> {
     let log = setting.log(&setting.validators[0].name);
-    match tokio::time::timeout(GATHERING, heard.recv()).await.ok().flatten() {
+    match tokio::time::timeout(GATHERING, heard.recv())
+        .await
+        .ok()
+        .flatten()
+    {
         Some((_, Heard::Line(Line::Ready { addresses }))) => Ok(addresses),
         _ => bail!("the first validator did not start; see {}", log.display()),
     }

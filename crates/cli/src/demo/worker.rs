@@ -46,7 +46,10 @@ pub(super) enum Line {
     /// An agent was awarded this task: a drone took off.
     Working { task: TaskId },
     /// An agent's bid had no effect.
-    Refused { items: Vec<(Option<TaskId>, u16)>, certificate: String },
+    Refused {
+        items: Vec<(Option<TaskId>, u16)>,
+        certificate: String,
+    },
 }
 
 /// A height as a validator committed it.
@@ -100,7 +103,9 @@ impl DroneFile {
             time_scale: self.time_scale,
             seed: self.seed,
             behaviour: match &self.claims {
-                Some(claims) => Behaviour::Liar { claims: claims.clone() },
+                Some(claims) => Behaviour::Liar {
+                    claims: claims.clone(),
+                },
                 None => Behaviour::Honest,
             },
         }
@@ -119,7 +124,11 @@ async fn validator(home: Home) -> Result<ExitCode> {
     let mut validator = Validator::start(&home, CrashPoints::default()).await?;
     let mut events = validator.subscribe();
     wait_for_addresses(&validator).await?;
-    let addresses = validator.addresses().iter().map(ToString::to_string).collect();
+    let addresses = validator
+        .addresses()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     say(&Line::Ready { addresses })?;
     loop {
         tokio::select! {
@@ -154,12 +163,17 @@ async fn wait_for_addresses(validator: &Validator) -> Result<()> {
         }
     };
     let limit = std::time::Duration::from_secs(10);
-    tokio::time::timeout(limit, bound).await.context("no socket could be bound within 10 s")
+    tokio::time::timeout(limit, bound)
+        .await
+        .context("no socket could be bound within 10 s")
 }
 
 async fn drone(home: Home) -> Result<ExitCode> {
     let file: DroneFile = read(&home, DRONE_FILE)?;
-    let node = Node::builder(home).agent(Drone::new(file.config())).start().await?;
+    let node = Node::builder(home)
+        .agent(Drone::new(file.config()))
+        .start()
+        .await?;
     work(node).await
 }
 
@@ -188,7 +202,9 @@ async fn work(node: NodeHandle) -> Result<ExitCode> {
         () = parent_gone() => return Ok(ExitCode::SUCCESS),
         ready = node.ready() => ready?,
     }
-    say(&Line::Ready { addresses: Vec::new() })?;
+    say(&Line::Ready {
+        addresses: Vec::new(),
+    })?;
     loop {
         tokio::select! {
             () = parent_gone() => {

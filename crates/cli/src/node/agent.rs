@@ -58,7 +58,9 @@ fn capabilities(home: &Home) -> Result<Capabilities> {
             "no attestation: the swarm does not know this agent; quorate join --attestation FILE"
         );
     }
-    Ok(attestation.map(|signed| signed.payload.capabilities).unwrap_or_default())
+    Ok(attestation
+        .map(|signed| signed.payload.capabilities)
+        .unwrap_or_default())
 }
 
 fn log(event: &NodeEvent) {

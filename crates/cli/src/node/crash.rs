@@ -11,8 +11,12 @@ const VARIABLE: &str = "QUORATE_CRASH_POINT";
 /// # Errors
 /// Where it is no `NAME:COUNT` of a point that there is.
 pub(super) fn points() -> Result<CrashPoints> {
-    let Ok(text) = std::env::var(VARIABLE) else { return Ok(CrashPoints::default()) };
-    let parsed = text.split_once(':').and_then(|(name, count)| Some((name, count.parse().ok()?)));
+    let Ok(text) = std::env::var(VARIABLE) else {
+        return Ok(CrashPoints::default());
+    };
+    let parsed = text
+        .split_once(':')
+        .and_then(|(name, count)| Some((name, count.parse().ok()?)));
     let known = parsed.filter(|(name, count)| CRASH_POINTS.contains(name) && *count > 0);
     let Some((name, count)) = known else {
         let points = CRASH_POINTS.join(" ");

@@ -33,9 +33,15 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
     let mut salt = [0; 4];
     getrandom::fill(&mut salt).context("the system gives no randomness")?;
     let disk = FileDisk::new(&data).with_context(|| data.display().to_string())?;
-    let repaired = repair(Arc::new(disk), StoreConfig::new(swarm.0, u32::from_le_bytes(salt)))?;
+    let repaired = repair(
+        Arc::new(disk),
+        StoreConfig::new(swarm.0, u32::from_le_bytes(salt)),
+    )?;
     for file in &repaired {
-        say(format!("{}: {} bytes left in use, kept as {}", file.path, file.length, file.kept))?;
+        say(format!(
+            "{}: {} bytes left in use, kept as {}",
+            file.path, file.length, file.kept
+        ))?;
     }
     if repaired.is_empty() {
         say("nothing is damaged")?;
@@ -44,12 +50,23 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
 }
 
 fn home_of(dir: &Path) -> Result<Home> {
-    let parent = dir.parent().filter(|_| dir.file_name().is_some_and(|name| name == "data"));
+    let parent = dir
+        .parent()
+        .filter(|_| dir.file_name().is_some_and(|name| name == "data"));
     let candidates = [Some(dir), parent].into_iter().flatten().map(Home::new);
-    let found = candidates.into_iter().find(|home| home.genesis_path().exists());
+    let found = candidates
+        .into_iter()
+        .find(|home| home.genesis_path().exists());
     let home = found.with_context(|| {
-        format!("{}: no folder of a node: there is no genesis.toml in it", dir.display())
+        format!(
+            "{}: no folder of a node: there is no genesis.toml in it",
+            dir.display()
+        )
     })?;
-    ensure!(home.data().is_dir(), "{}: there is nothing to repair", home.data().display());
+    ensure!(
+        home.data().is_dir(),
+        "{}: there is nothing to repair",
+        home.data().display()
+    );
     Ok(home)
 }

@@ -38,7 +38,11 @@ pub(super) async fn run(start: Start, home: &Home) -> Result<()> {
         Start::Rejoin => Validator::rejoin(home, crash::points()?).await?,
     };
     let mut events = validator.subscribe();
-    say(format!("validator {} of swarm {}", validator.public_key(), validator.swarm()))?;
+    say(format!(
+        "validator {} of swarm {}",
+        validator.public_key(),
+        validator.swarm()
+    ))?;
     say_addresses(&validator, listen.len()).await?;
     if let Some(address) = validator.monitor_address() {
         say(format!("monitoring on http://{address}"))?;
@@ -70,10 +74,19 @@ async fn say_addresses(validator: &Validator, wanted: usize) -> Result<()> {
     };
     let all = tokio::time::timeout(BIND_LIMIT, bound).await;
     let addresses = validator.addresses();
-    addresses.iter().try_for_each(|address| say(format!("listening on {address}")))?;
-    ensure!(!addresses.is_empty(), "no address of `listen` could be bound within {BIND_LIMIT:?}");
+    addresses
+        .iter()
+        .try_for_each(|address| say(format!("listening on {address}")))?;
+    ensure!(
+        !addresses.is_empty(),
+        "no address of `listen` could be bound within {BIND_LIMIT:?}"
+    );
     if all.is_err() {
-        tracing::warn!(bound = addresses.len(), wanted, "not every address could be bound");
+        tracing::warn!(
+            bound = addresses.len(),
+            wanted,
+            "not every address could be bound"
+        );
     }
     Ok(())
 }

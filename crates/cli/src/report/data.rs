@@ -263,12 +263,18 @@ impl TaskState {
 impl Report {
     /// Every award with its task, by task and then by token.
     pub(super) fn awards(&self) -> impl Iterator<Item = (&Task, &Assignment)> {
-        self.tasks.iter().flat_map(|task| task.assignments.iter().map(move |award| (task, award)))
+        self.tasks
+            .iter()
+            .flat_map(|task| task.assignments.iter().map(move |award| (task, award)))
     }
 
     /// What its agents are called.
     pub(super) fn noun(&self) -> &'static str {
-        if self.trading.is_some() { "trader" } else { "drone" }
+        if self.trading.is_some() {
+            "trader"
+        } else {
+            "drone"
+        }
     }
 
     /// The place of an agent in the order of colours.
@@ -280,7 +286,9 @@ impl Report {
 impl Task {
     /// The award under which it was completed.
     pub(super) fn completed_by(&self) -> Option<&Assignment> {
-        self.assignments.iter().find(|award| award.ended == Ended::Completed)
+        self.assignments
+            .iter()
+            .find(|award| award.ended == Ended::Completed)
     }
 
     /// Whether it was awarded more than once.
@@ -297,6 +305,8 @@ impl Agent {
 
     /// Every place it was at, from its home on.
     pub(super) fn places(&self) -> impl Iterator<Item = Place> {
-        self.home.into_iter().chain(self.path.iter().map(|stop| stop.place))
+        self.home
+            .into_iter()
+            .chain(self.path.iter().map(|stop| stop.place))
     }
 }

@@ -38,9 +38,17 @@ pub(super) struct Section<'a> {
 }
 
 pub(super) fn section(part: Section<'_>) -> String {
-    let Section { id, title, lead, body } = part;
-    let lead =
-        if lead.is_empty() { String::new() } else { format!("<p class=\"lead\">{lead}</p>\n") };
+    let Section {
+        id,
+        title,
+        lead,
+        body,
+    } = part;
+    let lead = if lead.is_empty() {
+        String::new()
+    } else {
+        format!("<p class=\"lead\">{lead}</p>\n")
+    };
     format!("<section id=\"{id}\">\n<h2>{title}</h2>\n{lead}{body}</section>\n")
 }
 
@@ -70,12 +78,18 @@ pub(super) struct Column {
 
 /// A column of words.
 pub(super) const fn words(name: &'static str) -> Column {
-    Column { name, numeric: false }
+    Column {
+        name,
+        numeric: false,
+    }
 }
 
 /// A column of numbers.
 pub(super) const fn numbers(name: &'static str) -> Column {
-    Column { name, numeric: true }
+    Column {
+        name,
+        numeric: true,
+    }
 }
 
 /// `14.2 s`, from milliseconds since the start.
@@ -85,12 +99,20 @@ pub(super) fn seconds(ms: u64) -> String {
 
 /// `41.2 s` or `2 min 5 s`.
 pub(super) fn duration(ms: u64) -> String {
-    if ms < 60_000 { seconds(ms) } else { format!("{} min {} s", ms / 60_000, ms % 60_000 / 1_000) }
+    if ms < 60_000 {
+        seconds(ms)
+    } else {
+        format!("{} min {} s", ms / 60_000, ms % 60_000 / 1_000)
+    }
 }
 
 /// `1 task`, `2 tasks`.
 pub(super) fn count(number: usize, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+    if number == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{number} {noun}s")
+    }
 }
 
 /// Number of colours in `style.css`; further agents share them, with dashed lines.

@@ -46,7 +46,11 @@ pub(super) struct Labels {
 impl Labels {
     /// An empty drawing.
     pub(super) fn new(width: f64, height: f64) -> Self {
-        Self { width, height, taken: Vec::new() }
+        Self {
+            width,
+            height,
+            taken: Vec::new(),
+        }
     }
 
     /// Keeps words off a dot.
@@ -71,7 +75,10 @@ impl Labels {
             (x, y + gap + LINE * 0.75, "middle"),
         ];
         candidates.into_iter().find_map(|(x, y, anchor)| {
-            let spot = Spot { at: Point { x, y }, anchor };
+            let spot = Spot {
+                at: Point { x, y },
+                anchor,
+            };
             let area = area(spot, width);
             let free = self.contains(area) && !self.taken.iter().any(|other| overlap(*other, area));
             free.then(|| {
@@ -95,7 +102,12 @@ fn area(spot: Spot, width: f64) -> Area {
         "end" => spot.at.x - width,
         _ => spot.at.x - width / 2.0,
     };
-    Area { left, top: spot.at.y - LINE * 0.8, right: left + width, bottom: spot.at.y + LINE * 0.2 }
+    Area {
+        left,
+        top: spot.at.y - LINE * 0.8,
+        right: left + width,
+        bottom: spot.at.y + LINE * 0.2,
+    }
 }
 
 fn overlap(a: Area, b: Area) -> bool {
@@ -109,17 +121,37 @@ mod tests {
     #[test]
     fn a_word_moves_aside_and_is_left_out_at_last() {
         let mut labels = Labels::new(100.0, 50.0);
-        let dot = Dot { at: Point { x: 50.0, y: 25.0 }, radius: 5.0 };
-        let anchors: Vec<_> =
-            (0..5).map(|_| labels.place(dot, "ab").map(|spot| spot.anchor)).collect();
-        assert_eq!(anchors, [Some("start"), Some("end"), Some("middle"), Some("middle"), None]);
+        let dot = Dot {
+            at: Point { x: 50.0, y: 25.0 },
+            radius: 5.0,
+        };
+        let anchors: Vec<_> = (0..5)
+            .map(|_| labels.place(dot, "ab").map(|spot| spot.anchor))
+            .collect();
+        assert_eq!(
+            anchors,
+            [
+                Some("start"),
+                Some("end"),
+                Some("middle"),
+                Some("middle"),
+                None
+            ]
+        );
     }
 
     #[test]
     fn a_word_does_not_leave_the_drawing() {
         let mut labels = Labels::new(100.0, 50.0);
-        let spot =
-            labels.place(Dot { at: Point { x: 98.0, y: 25.0 }, radius: 5.0 }, "abc").unwrap();
+        let spot = labels
+            .place(
+                Dot {
+                    at: Point { x: 98.0, y: 25.0 },
+                    radius: 5.0,
+                },
+                "abc",
+            )
+            .unwrap();
         assert_eq!(spot.anchor, "end");
     }
 }

@@ -6,7 +6,12 @@ use super::labels::{Dot, Labels, Spot};
 use super::projection::{Frame, Point, Projection, metres_between, round_below};
 use super::{Agent, Place, Report, Task};
 
-const FRAME: Frame = Frame { width: 880.0, min_height: 380.0, max_height: 760.0, margin: 46.0 };
+const FRAME: Frame = Frame {
+    width: 880.0,
+    min_height: 380.0,
+    max_height: 760.0,
+    margin: 46.0,
+};
 const DOT: f64 = 5.0;
 /// Radius of the ring around a task that was awarded more than once.
 const RING: f64 = 8.5;
@@ -96,13 +101,25 @@ fn homes(report: &Report, projection: &Projection) -> String {
 
 /// Keeps words off everything that is drawn.
 fn keep_clear(report: &Report, projection: &Projection, labels: &mut Labels) {
-    for point in report.tasks.iter().filter_map(|task| projection.point(task.place?)) {
+    for point in report
+        .tasks
+        .iter()
+        .filter_map(|task| projection.point(task.place?))
+    {
         labels.avoid(point, DOT + 1.0);
     }
-    for point in report.agents.iter().filter_map(|agent| projection.point(agent.home?)) {
+    for point in report
+        .agents
+        .iter()
+        .filter_map(|agent| projection.point(agent.home?))
+    {
         labels.avoid(point, 7.0);
     }
-    for agent in report.agents.iter().filter(|agent| agent.killed_at_ms.is_some()) {
+    for agent in report
+        .agents
+        .iter()
+        .filter(|agent| agent.killed_at_ms.is_some())
+    {
         if let Some(point) = agent.last_place().and_then(|at| projection.point(at)) {
             labels.avoid(point, LOST);
         }
@@ -130,7 +147,9 @@ fn task_dots(report: &Report, projection: &Projection, labels: &mut Labels) -> S
 }
 
 fn task_dot(report: &Report, task: &Task, Point { x, y }: Point) -> String {
-    let agent = task.completed_by().and_then(|award| report.agent_index(&award.agent));
+    let agent = task
+        .completed_by()
+        .and_then(|award| report.agent_index(&award.agent));
     let drone = agent.map_or_else(|| "d".to_owned(), |index| format!("d d{index}"));
     let ring = if task.was_reassigned() {
         format!("<circle class=\"ring\" r=\"{RING}\"/>")
@@ -163,9 +182,10 @@ fn task_story(task: &Task) -> String {
 fn last_places(report: &Report, projection: &Projection, labels: &mut Labels) -> String {
     let mut out = String::from("<g class=\"killed\">\n");
     for (index, agent) in report.agents.iter().enumerate() {
-        let (Some(killed), Some(point)) =
-            (agent.killed_at_ms, agent.last_place().and_then(|at| projection.point(at)))
-        else {
+        let (Some(killed), Some(point)) = (
+            agent.killed_at_ms,
+            agent.last_place().and_then(|at| projection.point(at)),
+        ) else {
             continue;
         };
         let Point { x, y } = point;
@@ -177,7 +197,13 @@ fn last_places(report: &Report, projection: &Projection, labels: &mut Labels) ->
             seconds(killed),
         );
         let text = format!("{} killed", agent.name);
-        if let Some(spot) = labels.place(Dot { at: point, radius: LOST }, &text) {
+        if let Some(spot) = labels.place(
+            Dot {
+                at: point,
+                radius: LOST,
+            },
+            &text,
+        ) {
             out += &word("loss", spot, &text);
         }
     }
@@ -197,8 +223,11 @@ fn scale_bar(projection: &Projection) -> String {
     let metres = round_below(FRAME.width * SCALE_PART / projection.units_per_metre);
     let (left, y) = (18.0, projection.height - 16.0);
     let right = left + metres * projection.units_per_metre;
-    let name =
-        if metres < 1_000.0 { format!("{metres} m") } else { format!("{} km", metres / 1e3) };
+    let name = if metres < 1_000.0 {
+        format!("{metres} m")
+    } else {
+        format!("{} km", metres / 1e3)
+    };
     format!(
         "<g class=\"scale\"><path d=\"M{left} {0:.1}v5H{right:.1}v-5\"/>\
          <text x=\"{1:.1}\" y=\"{2:.1}\">{name}</text>\
@@ -218,7 +247,10 @@ fn legend(report: &Report) -> String {
             "<li class=\"l{index} {}\" tabindex=\"0\"><i></i><b>{}</b><span>{}, {}</span>{}</li>\n",
             colour(Some(index)),
             escape(&agent.name),
-            count(usize::try_from(agent.tasks_done).unwrap_or(usize::MAX), "task"),
+            count(
+                usize::try_from(agent.tasks_done).unwrap_or(usize::MAX),
+                "task"
+            ),
             kilometres(agent),
             badges(agent),
         );
@@ -253,5 +285,12 @@ pub(super) fn kilometres(agent: &Agent) -> String {
     // Not `sum`: that of nothing is -0.
     let legs = places.windows(2).map(|leg| metres_between(leg[0], leg[1]));
     let metres = legs.fold(0.0, |all, leg| all + leg);
-    format!("{:.1} km", if metres.is_finite() { metres / 1e3 } else { 0.0 })
+    format!(
+        "{:.1} km",
+        if metres.is_finite() {
+            metres / 1e3
+        } else {
+            0.0
+        }
+    )
 }

@@ -109,7 +109,10 @@ impl Report {
 
     /// What an auditor types, in the run folder, to check every certificate.
     pub fn verify_command(&self) -> String {
-        format!("quorate audit verify {}/* --trust {}", self.certificate_dir, self.trust_root)
+        format!(
+            "quorate audit verify {}/* --trust {}",
+            self.certificate_dir, self.trust_root
+        )
     }
 }
 
@@ -125,7 +128,10 @@ impl Report {
             None => vec![("tasks completed", pair(summary.completed, summary.tasks))],
         };
         tiles.push(("certificates verified", verified));
-        tiles.push(("auctions run again", pair(summary.auctions_replayed, summary.auctions)));
+        tiles.push((
+            "auctions run again",
+            pair(summary.auctions_replayed, summary.auctions),
+        ));
         tiles.push(("bids refused", number(summary.refused_bids)));
         if let Some(killed) = summary.killed_drones {
             tiles.push(("reassigned", number(summary.reassigned)));

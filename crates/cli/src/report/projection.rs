@@ -41,9 +41,11 @@ impl Projection {
     /// The largest drawing of these places that fits, with the places in its middle. `None` if
     /// none of them has finite coordinates.
     pub(super) fn fit(places: impl Iterator<Item = Place>, frame: &Frame) -> Option<Self> {
-        let bounds = places.filter(is_finite).fold(None, |bounds: Option<Bounds>, place| {
-            Some(bounds.map_or(Bounds::of(place), |bounds| bounds.with(place)))
-        })?;
+        let bounds = places
+            .filter(is_finite)
+            .fold(None, |bounds: Option<Bounds>, place| {
+                Some(bounds.map_or(Bounds::of(place), |bounds| bounds.with(place)))
+            })?;
         let cos = bounds.middle_lat().to_radians().cos().max(0.01);
         let span_x = ((bounds.east - bounds.west) * cos * METRES_PER_DEGREE).max(MIN_SPAN_M);
         let span_y = ((bounds.north - bounds.south) * METRES_PER_DEGREE).max(MIN_SPAN_M);
@@ -82,7 +84,12 @@ struct Bounds {
 
 impl Bounds {
     fn of(place: Place) -> Self {
-        Self { south: place.lat, north: place.lat, west: place.lng, east: place.lng }
+        Self {
+            south: place.lat,
+            north: place.lat,
+            west: place.lng,
+            east: place.lng,
+        }
     }
 
     fn with(self, place: Place) -> Self {
@@ -135,15 +142,38 @@ pub(super) fn round_below(limit: f64) -> f64 {
 mod tests {
     use super::*;
 
-    const FRAME: Frame = Frame { width: 800.0, min_height: 300.0, max_height: 700.0, margin: 40.0 };
+    const FRAME: Frame = Frame {
+        width: 800.0,
+        min_height: 300.0,
+        max_height: 700.0,
+        margin: 40.0,
+    };
 
     #[test]
     fn a_metre_is_as_long_north_as_east() {
-        let places = [Place { lat: 53.50, lng: 9.90 }, Place { lat: 53.60, lng: 10.10 }];
+        let places = [
+            Place {
+                lat: 53.50,
+                lng: 9.90,
+            },
+            Place {
+                lat: 53.60,
+                lng: 10.10,
+            },
+        ];
         let projection = Projection::fit(places.into_iter(), &FRAME).unwrap();
-        let middle = Place { lat: 53.55, lng: 10.0 };
-        let north = Place { lat: 53.56, ..middle };
-        let east = Place { lng: 10.01, ..middle };
+        let middle = Place {
+            lat: 53.55,
+            lng: 10.0,
+        };
+        let north = Place {
+            lat: 53.56,
+            ..middle
+        };
+        let east = Place {
+            lng: 10.01,
+            ..middle
+        };
         let (m, n, e) = (
             projection.point(middle).unwrap(),
             projection.point(north).unwrap(),
@@ -158,14 +188,26 @@ mod tests {
     #[test]
     fn every_place_lies_inside_the_margins() {
         let places = [
-            Place { lat: -33.0, lng: 151.0 },
-            Place { lat: -33.9, lng: 151.3 },
-            Place { lat: -33.5, lng: 151.2 },
+            Place {
+                lat: -33.0,
+                lng: 151.0,
+            },
+            Place {
+                lat: -33.9,
+                lng: 151.3,
+            },
+            Place {
+                lat: -33.5,
+                lng: 151.2,
+            },
         ];
         let projection = Projection::fit(places.into_iter(), &FRAME).unwrap();
         for point in places.map(|place| projection.point(place).unwrap()) {
             assert!((39.9..=760.1).contains(&point.x), "{point:?}");
-            assert!((39.9..=projection.height - 39.9).contains(&point.y), "{point:?}");
+            assert!(
+                (39.9..=projection.height - 39.9).contains(&point.y),
+                "{point:?}"
+            );
         }
         assert!((300.0..=700.1).contains(&projection.height));
     }
@@ -176,7 +218,10 @@ mod tests {
         let projection = Projection::fit([place].into_iter(), &FRAME).unwrap();
         let point = projection.point(place).unwrap();
         assert!((point.x - 400.0).abs() < 1e-6 && (point.y - projection.height / 2.0).abs() < 1e-6);
-        let nowhere = Place { lat: f64::NAN, lng: 0.0 };
+        let nowhere = Place {
+            lat: f64::NAN,
+            lng: 0.0,
+        };
         assert!(Projection::fit([nowhere].into_iter(), &FRAME).is_none());
         assert_eq!(projection.point(nowhere), None);
     }
@@ -189,9 +234,14 @@ mod tests {
 
     #[test]
     fn scale_bars_are_round() {
-        for (limit, expected) in
-            [(0.3, 1.0), (1.0, 1.0), (4.9, 2.0), (5.0, 5.0), (99.0, 50.0), (1e4, 1e4)]
-        {
+        for (limit, expected) in [
+            (0.3, 1.0),
+            (1.0, 1.0),
+            (4.9, 2.0),
+            (5.0, 5.0),
+            (99.0, 50.0),
+            (1e4, 1e4),
+        ] {
             assert_eq!(round_below(limit), expected, "{limit}");
         }
     }

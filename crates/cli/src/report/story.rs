@@ -26,25 +26,42 @@ pub(super) fn list(report: &Report) -> String {
     events.sort_by_key(|event| event.at_ms);
     let mut out = String::from("<ol class=\"story\">\n");
     for Event { at_ms, kind, text } in events {
-        out += &format!("<li class=\"{kind}\"><time>{}</time><p>{text}</p></li>\n", seconds(at_ms));
+        out += &format!(
+            "<li class=\"{kind}\"><time>{}</time><p>{text}</p></li>\n",
+            seconds(at_ms)
+        );
     }
     out + "</ol>\n"
 }
 
 fn first_awards(report: &Report) -> Option<Event> {
-    let first = report.awards().map(|(_, award)| award).min_by_key(|award| award.at_ms)?;
-    let together = report.awards().filter(|(_, award)| award.height == first.height).count();
+    let first = report
+        .awards()
+        .map(|(_, award)| award)
+        .min_by_key(|award| award.at_ms)?;
+    let together = report
+        .awards()
+        .filter(|(_, award)| award.height == first.height)
+        .count();
     Some(Event {
         at_ms: first.at_ms,
         kind: "good",
-        text: format!("The first awards: {} at height {}.", count(together, "task"), first.height),
+        text: format!(
+            "The first awards: {} at height {}.",
+            count(together, "task"),
+            first.height
+        ),
     })
 }
 
 fn validator_kills(report: &Report) -> impl Iterator<Item = Event> {
     report.validators.iter().filter_map(|validator| {
         let at_ms = validator.killed_at_ms?;
-        let after = report.heights.iter().filter(|height| height.time_ms > at_ms).count();
+        let after = report
+            .heights
+            .iter()
+            .filter(|height| height.time_ms > at_ms)
+            .count();
         Some(Event {
             at_ms,
             kind: "loss",
@@ -83,22 +100,33 @@ fn lost_leases(report: &Report) -> impl Iterator<Item = Event> {
     for (_, award) in report.awards() {
         if matches!(award.ended, Ended::Lapsed | Ended::Failed | Ended::Declined) {
             let key = (award.agent.as_str(), award.ended.name());
-            lost.entry(key).or_default().push(award.ended_at_ms.unwrap_or(award.at_ms));
+            lost.entry(key)
+                .or_default()
+                .push(award.ended_at_ms.unwrap_or(award.at_ms));
         }
     }
     lost.into_iter().map(|((agent, how), times)| Event {
         at_ms: times.iter().copied().min().unwrap_or(0),
         kind: "warn",
-        text: format!("{} of <b>{}</b> {how}.", count(times.len(), "lease"), escape(agent)),
+        text: format!(
+            "{} of <b>{}</b> {how}.",
+            count(times.len(), "lease"),
+            escape(agent)
+        ),
     })
 }
 
 fn repeated_awards(report: &Report) -> Option<Event> {
-    let again: Vec<&Assignment> =
-        report.awards().map(|(_, award)| award).filter(|award| award.token > 1).collect();
+    let again: Vec<&Assignment> = report
+        .awards()
+        .map(|(_, award)| award)
+        .filter(|award| award.token > 1)
+        .collect();
     let agents: BTreeSet<&str> = again.iter().map(|award| award.agent.as_str()).collect();
-    let names: Vec<String> =
-        agents.into_iter().map(|name| format!("<b>{}</b>", escape(name))).collect();
+    let names: Vec<String> = agents
+        .into_iter()
+        .map(|name| format!("<b>{}</b>", escape(name)))
+        .collect();
     Some(Event {
         at_ms: again.iter().map(|award| award.at_ms).min()?,
         kind: "good",
@@ -114,7 +142,10 @@ fn repeated_awards(report: &Report) -> Option<Event> {
 fn refusals(report: &Report) -> impl Iterator<Item = Event> {
     let mut groups: BTreeMap<(&str, u16), Vec<&Refusal>> = BTreeMap::new();
     for refusal in &report.refusals {
-        groups.entry((&refusal.agent, refusal.code)).or_default().push(refusal);
+        groups
+            .entry((&refusal.agent, refusal.code))
+            .or_default()
+            .push(refusal);
     }
     groups.into_iter().filter_map(|((agent, code), group)| {
         let first = group.first()?;
@@ -133,7 +164,11 @@ fn refusals(report: &Report) -> impl Iterator<Item = Event> {
 }
 
 fn later_rounds(report: &Report) -> Option<Event> {
-    let late: Vec<_> = report.heights.iter().filter(|height| height.round > 0).collect();
+    let late: Vec<_> = report
+        .heights
+        .iter()
+        .filter(|height| height.round > 0)
+        .collect();
     let first = late.first()?;
     let highest = late.iter().map(|height| height.round).max()?;
     Some(Event {
@@ -156,13 +191,20 @@ fn last_completion(report: &Report) -> Option<Event> {
         text: format!(
             "The last completion: {} of {} done.",
             report.summary.completed,
-            count(usize::try_from(report.summary.tasks).unwrap_or(usize::MAX), "task"),
+            count(
+                usize::try_from(report.summary.tasks).unwrap_or(usize::MAX),
+                "task"
+            ),
         ),
     })
 }
 
 fn audit(report: &Report) -> Event {
-    let Summary { certificates, certificates_verified: verified, .. } = report.summary;
+    let Summary {
+        certificates,
+        certificates_verified: verified,
+        ..
+    } = report.summary;
     let all = verified == certificates && certificates > 0;
     Event {
         at_ms: report.duration_ms,

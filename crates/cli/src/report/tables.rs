@@ -15,21 +15,40 @@ pub(super) fn sections(report: &Report) -> String {
     };
     let lead = "A lease that ends without a completion frees its task. The next award carries a \
                 higher fencing token, and reports under the older one are refused.";
-    out += &optional("reassigned", "Tasks that changed hands", lead, &reassigned(report));
+    out += &optional(
+        "reassigned",
+        "Tasks that changed hands",
+        lead,
+        &reassigned(report),
+    );
     let lead = "A refusal is committed like an award: everybody sees the same one, with its \
                 reason.";
     out += &optional("refused", "Refused bids", lead, &refused(report));
     out += &part("certificates", "Certificates", "", &certificates(report));
-    out += &part("record", "The record", "", &(heights(report) + &keys(report)));
+    out += &part(
+        "record",
+        "The record",
+        "",
+        &(heights(report) + &keys(report)),
+    );
     out
 }
 
 fn part(id: &str, title: &str, lead: &str, body: &str) -> String {
-    section(Section { id, title, lead, body })
+    section(Section {
+        id,
+        title,
+        lead,
+        body,
+    })
 }
 
 fn optional(id: &str, title: &str, lead: &str, body: &str) -> String {
-    if body.is_empty() { String::new() } else { part(id, title, lead, body) }
+    if body.is_empty() {
+        String::new()
+    } else {
+        part(id, title, lead, body)
+    }
 }
 
 fn drones(report: &Report) -> String {
@@ -51,14 +70,18 @@ fn drones(report: &Report) -> String {
 }
 
 fn drone_row(report: &Report, index: usize, agent: &Agent) -> Vec<String> {
-    let awards: Vec<(&Task, &Assignment)> =
-        report.awards().filter(|(_, award)| award.agent == agent.name).collect();
+    let awards: Vec<(&Task, &Assignment)> = report
+        .awards()
+        .filter(|(_, award)| award.agent == agent.name)
+        .collect();
     let lost = awards
         .iter()
         .filter(|(_, award)| !matches!(award.ended, Ended::Completed | Ended::Held))
         .count();
-    let mut done: Vec<_> =
-        awards.iter().filter(|(_, award)| award.ended == Ended::Completed).collect();
+    let mut done: Vec<_> = awards
+        .iter()
+        .filter(|(_, award)| award.ended == Ended::Completed)
+        .collect();
     done.sort_by_key(|(task, award)| (award.ended_at_ms, &task.id));
     let chips: String = done
         .iter()
@@ -68,7 +91,11 @@ fn drone_row(report: &Report, index: usize, agent: &Agent) -> Vec<String> {
         })
         .collect();
     vec![
-        format!("{} {}", named(report, &agent.name, Some(index)), badges(agent)),
+        format!(
+            "{} {}",
+            named(report, &agent.name, Some(index)),
+            badges(agent)
+        ),
         awards.len().to_string(),
         agent.tasks_done.to_string(),
         lost.to_string(),
@@ -80,11 +107,19 @@ fn drone_row(report: &Report, index: usize, agent: &Agent) -> Vec<String> {
 /// An agent's name behind its colour.
 pub(super) fn named(report: &Report, name: &str, index: Option<usize>) -> String {
     let index = index.or_else(|| report.agent_index(name));
-    format!("<span class=\"who {}\"><i></i>{}</span>", colour(index), escape(name))
+    format!(
+        "<span class=\"who {}\"><i></i>{}</span>",
+        colour(index),
+        escape(name)
+    )
 }
 
 fn reassigned(report: &Report) -> String {
-    let moved: Vec<&Task> = report.tasks.iter().filter(|task| task.was_reassigned()).collect();
+    let moved: Vec<&Task> = report
+        .tasks
+        .iter()
+        .filter(|task| task.was_reassigned())
+        .collect();
     if moved.is_empty() {
         return String::new();
     }
@@ -148,13 +183,21 @@ fn refused(report: &Report) -> String {
                 escape(&refusal.task).to_string(),
                 seconds(refusal.at_ms),
                 refusal.code.to_string(),
-                format!("<code>{}</code><br>{}", escape(&refusal.name), escape(&refusal.text)),
+                format!(
+                    "<code>{}</code><br>{}",
+                    escape(&refusal.name),
+                    escape(&refusal.text)
+                ),
                 refusal.certificate.as_deref().map(file).unwrap_or_default(),
             ]
         })
         .collect();
     let all = table(&columns, &rows);
-    if rows.len() > LONG { folded(&count(rows.len(), "refusal"), &all) } else { all }
+    if rows.len() > LONG {
+        folded(&count(rows.len(), "refusal"), &all)
+    } else {
+        all
+    }
 }
 
 pub(super) fn file(name: &str) -> String {
@@ -235,8 +278,14 @@ fn keys(report: &Report) -> String {
     let row = |role: &str, name: &str, key: &str| {
         vec![escape(name).to_string(), role.to_owned(), file(key)]
     };
-    let validators = report.validators.iter().map(|v| row("validator", &v.name, &v.key));
-    let drones = report.agents.iter().map(|agent| row(report.noun(), &agent.name, &agent.key));
+    let validators = report
+        .validators
+        .iter()
+        .map(|v| row("validator", &v.name, &v.key));
+    let drones = report
+        .agents
+        .iter()
+        .map(|agent| row(report.noun(), &agent.name, &agent.key));
     let rows: Vec<_> = validators.chain(drones).collect();
     let columns = [words("Name"), words("Role"), words("Public key")];
     folded(&count(rows.len(), "public key"), &table(&columns, &rows))

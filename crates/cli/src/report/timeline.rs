@@ -64,8 +64,15 @@ struct Axis {
 
 impl Axis {
     fn of(report: &Report) -> Self {
-        let last = report.heights.iter().map(|height| height.time_ms).max().unwrap_or(0);
-        Self { end_ms: to_f64(report.duration_ms.max(last).max(1)) }
+        let last = report
+            .heights
+            .iter()
+            .map(|height| height.time_ms)
+            .max()
+            .unwrap_or(0);
+        Self {
+            end_ms: to_f64(report.duration_ms.max(last).max(1)),
+        }
     }
 
     fn x(&self, ms: u64) -> f64 {
@@ -92,8 +99,16 @@ impl Axis {
 }
 
 fn validator_lane(report: &Report, validator: &Validator, axis: &Axis, y: f64) -> String {
-    let end = validator.killed_at_ms.map_or(WIDTH - RIGHT, |killed| axis.x(killed));
-    let most = report.heights.iter().map(|height| height.operations).max().unwrap_or(0).max(1);
+    let end = validator
+        .killed_at_ms
+        .map_or(WIDTH - RIGHT, |killed| axis.x(killed));
+    let most = report
+        .heights
+        .iter()
+        .map(|height| height.operations)
+        .max()
+        .unwrap_or(0)
+        .max(1);
     let mut out = format!(
         "<g class=\"validator\"><text class=\"name\" x=\"{:.0}\" y=\"{:.1}\">{}</text>\
          <path class=\"life\" d=\"M{LEFT} {y:.1}H{end:.1}\"/>\n",
@@ -101,7 +116,11 @@ fn validator_lane(report: &Report, validator: &Validator, axis: &Axis, y: f64) -
         y + 4.0,
         escape(&validator.name),
     );
-    for height in report.heights.iter().filter(|height| height.builder == validator.name) {
+    for height in report
+        .heights
+        .iter()
+        .filter(|height| height.builder == validator.name)
+    {
         out += &block(height, axis.x(height.time_ms), y, to_f64(most));
     }
     if let Some(killed) = validator.killed_at_ms {
@@ -138,7 +157,11 @@ fn block(height: &Height, x: f64, y: f64, most: f64) -> String {
 }
 
 fn kill_mark(x: f64, middle: f64, lane: f64, name: &str, killed: u64) -> String {
-    let (anchor, shift) = if x > WIDTH - 80.0 { ("end", -5.0) } else { ("start", 5.0) };
+    let (anchor, shift) = if x > WIDTH - 80.0 {
+        ("end", -5.0)
+    } else {
+        ("start", 5.0)
+    };
     format!(
         "<g class=\"kill\"><title>{} was killed at {}</title>\
          <path d=\"M{x:.1} {:.1}v{:.1}\"/>\
@@ -160,7 +183,9 @@ struct Lane<'a> {
 
 fn drone_lane(report: &Report, index: usize, agent: &Agent, lane: &Lane<'_>) -> String {
     let middle = lane.top + DRONE_LANE / 2.0;
-    let end = agent.killed_at_ms.map_or(WIDTH - RIGHT, |killed| lane.axis.x(killed));
+    let end = agent
+        .killed_at_ms
+        .map_or(WIDTH - RIGHT, |killed| lane.axis.x(killed));
     let mut out = format!(
         "<g class=\"drone {}\"><text class=\"name\" x=\"{:.0}\" y=\"{:.1}\">{}</text>\
          <path class=\"life\" d=\"M{LEFT} {middle:.1}H{end:.1}\"/>\n",
@@ -175,7 +200,11 @@ fn drone_lane(report: &Report, index: usize, agent: &Agent, lane: &Lane<'_>) -> 
         let y = middle + (as_f64(row) - as_f64(used - 1) / 2.0) * ROW;
         out += &lease(task, award, lane.axis, y);
     }
-    for refusal in report.refusals.iter().filter(|refusal| refusal.agent == agent.name) {
+    for refusal in report
+        .refusals
+        .iter()
+        .filter(|refusal| refusal.agent == agent.name)
+    {
         let x = lane.axis.x(refusal.at_ms);
         out += &format!(
             "<g class=\"refused\"><title>bid on {} refused: {}</title>\
@@ -193,7 +222,10 @@ fn drone_lane(report: &Report, index: usize, agent: &Agent, lane: &Lane<'_>) -> 
 /// The awards of a drone by time, each in the first row that is free by then; when all are taken,
 /// in the one that is free first.
 fn rows<'a>(report: &'a Report, agent: &str) -> Vec<(usize, &'a Task, &'a Assignment)> {
-    let mut awards: Vec<_> = report.awards().filter(|(_, award)| award.agent == agent).collect();
+    let mut awards: Vec<_> = report
+        .awards()
+        .filter(|(_, award)| award.agent == agent)
+        .collect();
     awards.sort_by_key(|(task, award)| (award.at_ms, end_of(report, award), &task.id));
     let mut free_from = [0_u64; ROWS];
     let mut placed = Vec::with_capacity(awards.len());
@@ -208,12 +240,18 @@ fn rows<'a>(report: &'a Report, agent: &str) -> Vec<(usize, &'a Task, &'a Assign
 }
 
 fn end_of(report: &Report, award: &Assignment) -> u64 {
-    award.ended_at_ms.unwrap_or(report.duration_ms).max(award.at_ms)
+    award
+        .ended_at_ms
+        .unwrap_or(report.duration_ms)
+        .max(award.at_ms)
 }
 
 fn lease(task: &Task, award: &Assignment, axis: &Axis, y: f64) -> String {
     let start = axis.x(award.at_ms);
-    let end = award.ended_at_ms.map_or(WIDTH - RIGHT, |ms| axis.x(ms)).max(start + 1.5);
+    let end = award
+        .ended_at_ms
+        .map_or(WIDTH - RIGHT, |ms| axis.x(ms))
+        .max(start + 1.5);
     let bad = matches!(award.ended, Ended::Lapsed | Ended::Failed | Ended::Declined);
     let mut out = format!(
         "<g class=\"lease {}\"><title>{} under token {}: awarded {}, {}</title>\
@@ -228,11 +266,17 @@ fn lease(task: &Task, award: &Assignment, axis: &Axis, y: f64) -> String {
         end - start,
     );
     if award.token > 1 {
-        out += &format!("<path class=\"again\" d=\"M{start:.1} {:.1}l4 4-4 4-4-4z\"/>", y - 4.0);
+        out += &format!(
+            "<path class=\"again\" d=\"M{start:.1} {:.1}l4 4-4 4-4-4z\"/>",
+            y - 4.0
+        );
     }
     if bad {
-        out +=
-            &format!("<path class=\"end\" d=\"M{:.1} {:.1}l6 6m-6 0l6-6\"/>", end - 3.0, y - 3.0);
+        out += &format!(
+            "<path class=\"end\" d=\"M{:.1} {:.1}l6 6m-6 0l6-6\"/>",
+            end - 3.0,
+            y - 3.0
+        );
     }
     out + "</g>\n"
 }
@@ -245,7 +289,10 @@ fn to_f64(number: u64) -> f64 {
     number as f64
 }
 
-#[expect(clippy::cast_precision_loss, reason = "numbers of lanes are far below 2^53")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "numbers of lanes are far below 2^53"
+)]
 fn as_f64(number: usize) -> f64 {
     number as f64
 }

@@ -31,7 +31,14 @@ pub(super) struct Finding {
 
 impl Finding {
     pub(super) fn of(source: &Source, violation: &Violation) -> Self {
-        let Violation { invariant, name, how, step, at_ms, seed } = violation;
+        let Violation {
+            invariant,
+            name,
+            how,
+            step,
+            at_ms,
+            seed,
+        } = violation;
         Self {
             seed: *seed,
             profile: source.profile(*seed).map(str::to_owned),
@@ -47,7 +54,16 @@ impl Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, invariant, name, how, step, at_ms, command, .. } = self;
+        let Self {
+            seed,
+            invariant,
+            name,
+            how,
+            step,
+            at_ms,
+            command,
+            ..
+        } = self;
         write!(
             f,
             "VIOLATED: invariant {invariant} ({name}), seed {seed}, step {step}, {at_ms} ms: \

@@ -63,29 +63,44 @@ pub(super) fn run(args: &Args, source: &Source, stop: &Stop) -> Result<ExitCode>
     let elapsed_ms = clock.monotonic();
     bar.finish_and_clear();
     file.map_or(Ok(()), TraceFile::finish)?;
-    let findings = report.violations.iter().map(|violation| Finding::of(source, violation));
+    let findings = report
+        .violations
+        .iter()
+        .map(|violation| Finding::of(source, violation));
     let findings: Vec<Finding> = findings.collect();
     match args.json {
-        true => say(serde_json::to_string(&json(args, source, &report, elapsed_ms))?)?,
+        true => say(serde_json::to_string(&json(
+            args, source, &report, elapsed_ms,
+        ))?)?,
         false => {
             say(told(args, source, &report, elapsed_ms))?;
-            findings.iter().try_for_each(|finding| say(finding.to_string()))?;
+            findings
+                .iter()
+                .try_for_each(|finding| say(finding.to_string()))?;
             if report.broken_off {
-                say(format!("broken off at step {}: this is no verdict", report.steps))?;
+                say(format!(
+                    "broken off at step {}: this is no verdict",
+                    report.steps
+                ))?;
             }
         }
     }
-    Ok(match (report.holds(), stop.is_interrupted() && report.broken_off) {
-        (false, _) => ExitCode::FAILURE,
-        (true, true) => ExitCode::from(STOPPED),
-        (true, false) => ExitCode::SUCCESS,
-    })
+    Ok(
+        match (report.holds(), stop.is_interrupted() && report.broken_off) {
+            (false, _) => ExitCode::FAILURE,
+            (true, true) => ExitCode::from(STOPPED),
+            (true, false) => ExitCode::SUCCESS,
+        },
+    )
 }
 
 fn json<'a>(args: &Args, source: &'a Source, report: &'a Report, elapsed_ms: Millis) -> Json<'a> {
     let mut coverage: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
     for (circumstance, step, count) in report.coverage.cells() {
-        coverage.entry(circumstance).or_default().insert(step, count);
+        coverage
+            .entry(circumstance)
+            .or_default()
+            .insert(step, count);
     }
     Json {
         report,
@@ -100,7 +115,11 @@ fn json<'a>(args: &Args, source: &'a Source, report: &'a Report, elapsed_ms: Mil
 
 fn told(args: &Args, source: &Source, report: &Report, elapsed_ms: Millis) -> String {
     let mut lines = vec![head(source, report.seed)];
-    let heights = format!("{}, in {} steps", report.heights, text::thousands(report.steps));
+    let heights = format!(
+        "{}, in {} steps",
+        report.heights,
+        text::thousands(report.steps)
+    );
     let pace = text::pace(report.simulated_ms, elapsed_ms);
     let rate = text::rate(report.heights, elapsed_ms);
     lines.extend([
@@ -120,7 +139,10 @@ fn told(args: &Args, source: &Source, report: &Report, elapsed_ms: Millis) -> St
             (None, 0) if liar.who.starts_with('v') => "not convicted".to_owned(),
             (None, refused) => format!("{refused} operations refused"),
         };
-        lines.push(text::line("liar", &format!("{} {}: {fate}", liar.who, liar.lie)));
+        lines.push(text::line(
+            "liar",
+            &format!("{} {}: {fate}", liar.who, liar.lie),
+        ));
     }
     lines.push(text::line("digest", &report.digest));
     if report.holds() && !report.broken_off {
@@ -153,7 +175,10 @@ fn agents(source: &Source, report: &Report) -> Vec<String> {
             slots += plan.slots as u64;
         }
         let busy = 100 * work.busy_ms / (report.simulated_ms * slots).max(1);
-        let (completed, earned) = (text::thousands(work.completed), text::thousands(work.earned));
+        let (completed, earned) = (
+            text::thousands(work.completed),
+            text::thousands(work.earned),
+        );
         let what =
             format!("{name} x{count}: completed {completed}, busy {busy} %, earned {earned}");
         text::line("agents", &what)
@@ -185,7 +210,10 @@ fn head(source: &Source, seed: u64) -> String {
     match plan.over_threshold {
         true => format!(
             "seed {seed}, {size}, {what}\n{}",
-            text::line("note", "a third of the power or more lies: judged is that it is convicted")
+            text::line(
+                "note",
+                "a third of the power or more lies: judged is that it is convicted"
+            )
         ),
         false => format!("seed {seed}, {size}, {what}"),
     }
@@ -203,9 +231,17 @@ fn show(bar: &ProgressBar, mark: Mark, heal_at: Millis) {
     if bar.is_hidden() {
         return;
     }
-    let phase = if mark.at_ms < heal_at { "" } else { ", healed: waiting for what is left" };
+    let phase = if mark.at_ms < heal_at {
+        ""
+    } else {
+        ", healed: waiting for what is left"
+    };
     bar.set_position(mark.at_ms.min(heal_at));
-    bar.set_message(format!("height {}, {} s simulated{phase}", mark.height, mark.at_ms / 1000));
+    bar.set_message(format!(
+        "height {}, {} s simulated{phase}",
+        mark.height,
+        mark.at_ms / 1000
+    ));
 }
 
 /// The file of `--trace`, and the first error of writing it.
@@ -231,6 +267,8 @@ impl TraceFile {
     fn finish(self) -> Result<()> {
         let (file, result) = &mut *self.0.borrow_mut();
         let result = std::mem::replace(result, Ok(()));
-        result.and_then(|()| file.flush()).context("write the trace")
+        result
+            .and_then(|()| file.flush())
+            .context("write the trace")
     }
 }

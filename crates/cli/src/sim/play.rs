@@ -72,7 +72,11 @@ pub(super) fn play(
         }
         Ok(simulation.run_while(move |run| {
             let (step, at_ms, height) = (run.steps(), run.world().now(), run.height());
-            let now = Mark { step, at_ms, height };
+            let now = Mark {
+                step,
+                at_ms,
+                height,
+            };
             *seen.borrow_mut() = now;
             go_on(now)
         }))
@@ -114,14 +118,23 @@ mod tests {
 
     #[test]
     fn a_panic_is_a_violation_of_its_seed() {
-        let plan = Profile::Calm.plan(5, Size { tasks: 1, ..Size::default() });
+        let plan = Profile::Calm.plan(
+            5,
+            Size {
+                tasks: 1,
+                ..Size::default()
+            },
+        );
         let go_on = |mark: Mark| {
             assert!(mark.step < 9, "nine is enough");
             true
         };
         let report = play(plan, None, go_on).unwrap();
         let violation = &report.violations[0];
-        assert_eq!((violation.seed, violation.invariant, violation.step), (5, 25, 10));
+        assert_eq!(
+            (violation.seed, violation.invariant, violation.step),
+            (5, 25, 10)
+        );
         assert!(violation.how.contains("nine is enough"), "{violation}");
     }
 

@@ -50,8 +50,17 @@ pub(super) fn run(args: &Args, source: &Source, seeds: &Seeds, stop: &Stop) -> R
     let state = State::open(args.resume.as_deref(), source)?;
     let before = state.sums.heights;
     let clock = Clock::start();
-    let mut collector = Collector { args, source, state, clock, saved: 0, bar: bar(args, *seeds)? };
-    collector.bar.set_position(collector.state.done.within(*seeds));
+    let mut collector = Collector {
+        args,
+        source,
+        state,
+        clock,
+        saved: 0,
+        bar: bar(args, *seeds)?,
+    };
+    collector
+        .bar
+        .set_position(collector.state.done.within(*seeds));
     collector.collect(*seeds, stop)?;
     collector.bar.finish_and_clear();
     let state = collector.state;
@@ -107,7 +116,9 @@ impl Collector<'_> {
                 scope.spawn(move || work(next, source, stop, &tell));
             }
             drop(tell);
-            let collected = reports.into_iter().try_for_each(|report| self.take(report?, stop));
+            let collected = reports
+                .into_iter()
+                .try_for_each(|report| self.take(report?, stop));
             // Whether all is done or something failed: nobody needs to go on.
             stop.enough();
             collected
@@ -120,7 +131,12 @@ impl Collector<'_> {
         self.state.sums.add(&report, self.source);
         if !report.holds() {
             // Nobody watches a hidden bar; the summary names all of them.
-            let found = self.state.sums.violations.last().filter(|_| !self.bar.is_hidden());
+            let found = self
+                .state
+                .sums
+                .violations
+                .last()
+                .filter(|_| !self.bar.is_hidden());
             if let Some(finding) = found {
                 self.bar.suspend(|| eprintln!("{finding}"));
             }
@@ -136,9 +152,16 @@ impl Collector<'_> {
     }
 
     fn show(&self) {
-        let Sums { heights, violations, .. } = &self.state.sums;
+        let Sums {
+            heights,
+            violations,
+            ..
+        } = &self.state.sums;
         let violations = text::count(violations.len() as u64, "violation");
-        self.bar.set_message(format!("{} heights, {violations}", text::thousands(*heights)));
+        self.bar.set_message(format!(
+            "{} heights, {violations}",
+            text::thousands(*heights)
+        ));
         self.bar.inc(1);
     }
 
@@ -186,10 +209,18 @@ fn summary(args: &Args, json: &Json<'_>, coverage: &Coverage) -> String {
         count => text::count(count as u64, "violation"),
     };
     let mut lines = vec![
-        format!("seeds {}: {} done, {verdict}", json.range, text::thousands(json.seeds)),
+        format!(
+            "seeds {}: {} done, {verdict}",
+            json.range,
+            text::thousands(json.seeds)
+        ),
         text::line(
             "heights",
-            &format!("{}, {} a second", text::thousands(sums.heights), json.heights_per_s),
+            &format!(
+                "{}, {} a second",
+                text::thousands(sums.heights),
+                json.heights_per_s
+            ),
         ),
         text::line("simulated", &text::pace(sums.simulated_ms, json.elapsed_ms)),
         text::line("tasks", &text::counts(&sums.tasks)),
@@ -199,7 +230,10 @@ fn summary(args: &Args, json: &Json<'_>, coverage: &Coverage) -> String {
     ];
     lines.extend(sums.adversaries.iter().map(|(lie, liars)| {
         let (took_part, convicted) = (liars.took_part, liars.convicted);
-        let what = format!("{lie}: {took_part}, convicted {convicted}, refused {}", liars.refused);
+        let what = format!(
+            "{lie}: {took_part}, convicted {convicted}, refused {}",
+            liars.refused
+        );
         text::line("liars", &what)
     }));
     if args.coverage {

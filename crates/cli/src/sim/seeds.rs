@@ -19,10 +19,15 @@ impl Seeds {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let form = || format!("`{text}`: expected A..B, as in 1..10000");
         let (first, last) = text.split_once("..").ok_or_else(form)?;
-        let (first, last) = (first.parse().map_err(|_| form())?, last.parse().map_err(|_| form())?);
+        let (first, last) = (
+            first.parse().map_err(|_| form())?,
+            last.parse().map_err(|_| form())?,
+        );
         match first <= last && last < u64::MAX {
             true => Ok(Self { first, last }),
-            false => Err(format!("`{text}`: the first must not be greater than the last")),
+            false => Err(format!(
+                "`{text}`: the first must not be greater than the last"
+            )),
         }
     }
 
@@ -44,14 +49,20 @@ pub(super) struct SeedSet(BTreeMap<u64, u64>);
 
 impl SeedSet {
     pub(super) fn contains(&self, seed: u64) -> bool {
-        self.0.range(..=seed).next_back().is_some_and(|(_, last)| seed <= *last)
+        self.0
+            .range(..=seed)
+            .next_back()
+            .is_some_and(|(_, last)| seed <= *last)
     }
 
     pub(super) fn insert(&mut self, seed: u64) {
         if self.contains(seed) {
             return;
         }
-        let after = seed.checked_add(1).and_then(|next| self.0.remove(&next)).unwrap_or(seed);
+        let after = seed
+            .checked_add(1)
+            .and_then(|next| self.0.remove(&next))
+            .unwrap_or(seed);
         match self.0.range_mut(..seed).next_back() {
             Some((_, last)) if last.checked_add(1) == Some(seed) => *last = after,
             _ => drop(self.0.insert(seed, after)),
@@ -70,7 +81,12 @@ impl SeedSet {
 
 impl From<Vec<(u64, u64)>> for SeedSet {
     fn from(ranges: Vec<(u64, u64)>) -> Self {
-        Self(ranges.into_iter().filter(|(first, last)| first <= last).collect())
+        Self(
+            ranges
+                .into_iter()
+                .filter(|(first, last)| first <= last)
+                .collect(),
+        )
     }
 }
 
@@ -88,7 +104,15 @@ mod tests {
     fn a_range_includes_both_ends() {
         assert_eq!(Seeds::parse("3..5").map(Seeds::count), Ok(3));
         assert_eq!(Seeds::parse("3..3").map(Seeds::count), Ok(1));
-        for text in ["", "3", "5..3", "..", "a..b", "-1..3", "0..18446744073709551615"] {
+        for text in [
+            "",
+            "3",
+            "5..3",
+            "..",
+            "a..b",
+            "-1..3",
+            "0..18446744073709551615",
+        ] {
             assert!(Seeds::parse(text).is_err(), "{text}");
         }
     }

@@ -21,7 +21,9 @@ pub(super) enum Faults {
 impl Faults {
     /// The profile of this name; any other name means all of them.
     pub(super) fn named(name: &str) -> Self {
-        let found = Profile::ALL.into_iter().find(|profile| profile.name() == name);
+        let found = Profile::ALL
+            .into_iter()
+            .find(|profile| profile.name() == name);
         found.map_or(Self::All, Self::One)
     }
 
@@ -83,7 +85,10 @@ impl Source {
     pub(super) fn plan(&self, seed: u64) -> Plan {
         match self {
             Self::Profile(faults, size) => faults.of_seed(seed).plan(seed, *size),
-            Self::Scenario(file) => Plan { seed, ..file.plan.clone() },
+            Self::Scenario(file) => Plan {
+                seed,
+                ..file.plan.clone()
+            },
         }
     }
 
@@ -108,7 +113,12 @@ impl Source {
         let mut command = format!("quorate sim --seed {seed}");
         match self {
             Self::Profile(faults, size) => {
-                let Size { validators, agents, tasks, heights } = size;
+                let Size {
+                    validators,
+                    agents,
+                    tasks,
+                    heights,
+                } = size;
                 let profile = faults.of_seed(seed).name();
                 command += &format!(
                     " --validators {validators} --agents {agents} --tasks {tasks} \
@@ -117,7 +127,9 @@ impl Source {
             }
             Self::Scenario(file) => {
                 command += &format!(" --scenario {}", quoted(&file.path));
-                command += &file.heights.map_or(String::new(), |n| format!(" --heights {n}"));
+                command += &file
+                    .heights
+                    .map_or(String::new(), |n| format!(" --heights {n}"));
             }
         }
         command + &until.map_or(String::new(), |step| format!(" --until-step {step}"))
@@ -142,7 +154,12 @@ impl File {
         if let Err(error) = quorate_sim::World::new(plan.clone()) {
             bail!("{}: {error}", name());
         }
-        Ok(Self { path: path.to_owned(), scenario, heights, plan })
+        Ok(Self {
+            path: path.to_owned(),
+            scenario,
+            heights,
+            plan,
+        })
     }
 
     /// What distinguishes this scenario from another, whatever its file is called.

@@ -54,7 +54,10 @@ impl Sums {
         add(&mut self.outcomes, &report.outcomes);
         add(&mut self.faults, &report.faults);
         for adversary in &report.adversaries {
-            let liars = self.adversaries.entry(adversary.lie.to_owned()).or_default();
+            let liars = self
+                .adversaries
+                .entry(adversary.lie.to_owned())
+                .or_default();
             liars.took_part += 1;
             liars.convicted += u64::from(adversary.convicted_at.is_some());
             liars.refused += adversary.refused;
@@ -63,7 +66,10 @@ impl Sums {
             let row = self.coverage.entry(circumstance.to_owned()).or_default();
             *row.entry(step.to_owned()).or_insert(0) += count;
         }
-        let found = report.violations.iter().map(|violation| Finding::of(source, violation));
+        let found = report
+            .violations
+            .iter()
+            .map(|violation| Finding::of(source, violation));
         self.violations.extend(found);
     }
 
@@ -71,7 +77,8 @@ impl Sums {
     pub(super) fn coverage(&self) -> Coverage {
         let mut coverage = Coverage::default();
         for (circumstance, row) in &self.coverage {
-            row.iter().for_each(|(step, count)| coverage.restore(circumstance, step, *count));
+            row.iter()
+                .for_each(|(step, count)| coverage.restore(circumstance, step, *count));
         }
         coverage
     }
@@ -132,8 +139,14 @@ impl State {
     /// The file cannot be read, is no such file, or is about other runs.
     pub(super) fn open(path: Option<&Path>, source: &Source) -> Result<Self> {
         let settings = Settings::of(source)?;
-        let fresh = Self { settings, done: SeedSet::default(), sums: Sums::default() };
-        let Some(path) = path.filter(|path| path.exists()) else { return Ok(fresh) };
+        let fresh = Self {
+            settings,
+            done: SeedSet::default(),
+            sums: Sums::default(),
+        };
+        let Some(path) = path.filter(|path| path.exists()) else {
+            return Ok(fresh);
+        };
         let name = path.display();
         let text = std::fs::read_to_string(path).with_context(|| format!("read {name}"))?;
         let state: Self = serde_json::from_str(&text).with_context(|| {
@@ -160,7 +173,9 @@ impl State {
             file.write_all(serde_json::to_string(self)?.as_bytes())?;
             file.sync_all()?;
             std::fs::rename(beside, path)?;
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let folder = path
+                .parent()
+                .filter(|folder| !folder.as_os_str().is_empty());
             File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
         };
         write().with_context(|| format!("write {}", path.display()))

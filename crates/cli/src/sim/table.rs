@@ -27,12 +27,16 @@ fn empty(coverage: &Coverage) -> Vec<String> {
     for (circumstance, step) in coverage.empty() {
         rows.entry(circumstance).or_default().push(step);
     }
-    let (absent, partly): (Vec<_>, Vec<_>) =
-        rows.into_iter().partition(|(_, steps)| steps.len() == STEPS.len());
+    let (absent, partly): (Vec<_>, Vec<_>) = rows
+        .into_iter()
+        .partition(|(_, steps)| steps.len() == STEPS.len());
     let lines = partly
         .into_iter()
         .map(|(circumstance, steps)| format!("never met: {circumstance} and {}", steps.join(", ")));
-    let absent: Vec<&str> = absent.into_iter().map(|(circumstance, _)| circumstance).collect();
+    let absent: Vec<&str> = absent
+        .into_iter()
+        .map(|(circumstance, _)| circumstance)
+        .collect();
     let last = (!absent.is_empty()).then(|| format!("never there: {}", absent.join(", ")));
     lines.chain(last).collect()
 }
@@ -65,6 +69,12 @@ mod tests {
         assert!(table.contains("never met: crash and expired"), "{table}");
         assert!(table.contains(", ring"), "{table}");
         assert!(table.contains("250k"), "{table}");
-        assert!(table.lines().next().is_some_and(|line| line.contains(" reassi")), "{table}");
+        assert!(
+            table
+                .lines()
+                .next()
+                .is_some_and(|line| line.contains(" reassi")),
+            "{table}"
+        );
     }
 }

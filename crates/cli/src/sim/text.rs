@@ -16,7 +16,9 @@ pub(super) fn counts<Name: Display>(counts: &BTreeMap<Name, u64>) -> String {
     if counts.is_empty() {
         return "none".to_owned();
     }
-    let parts = counts.iter().map(|(name, count)| format!("{name} {}", thousands(*count)));
+    let parts = counts
+        .iter()
+        .map(|(name, count)| format!("{name} {}", thousands(*count)));
     parts.collect::<Vec<_>>().join(", ")
 }
 
@@ -58,7 +60,10 @@ pub(super) fn waits(waits: &Waits) -> String {
     }
     let seconds = |ms: Millis| format!("{}.{} s", ms / 1000, ms % 1000 / 100);
     let [half, most, all] = [waits.p50_ms, waits.p95_ms, waits.max_ms].map(seconds);
-    format!("{half} for half of {}, {most} for 95 %, {all} at most", count(waits.count, "task"))
+    format!(
+        "{half} for half of {}, {most} for 95 %, {all} at most",
+        count(waits.count, "task")
+    )
 }
 
 #[cfg(test)]
@@ -67,10 +72,18 @@ mod tests {
 
     #[test]
     fn numbers_are_grouped_and_things_counted() {
-        for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1234567, "1,234,567")] {
+        for (number, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (1234567, "1,234,567"),
+        ] {
             assert_eq!(thousands(number), text);
         }
-        assert_eq!((count(1, "task"), count(0, "task")), ("1 task".into(), "0 tasks".into()));
+        assert_eq!(
+            (count(1, "task"), count(0, "task")),
+            ("1 task".into(), "0 tasks".into())
+        );
         assert_eq!(pace(23_450, 1_001), "23.4 s in 1.0 s of real time");
     }
 }

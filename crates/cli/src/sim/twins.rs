@@ -15,7 +15,9 @@ const STOPPED: u8 = 130;
 
 /// The file of Twins scenarios that was asked for, if one was.
 pub(super) fn asked(args: &Args) -> Option<&Path> {
-    args.scenario.as_deref().filter(|path| path.extension().is_some_and(|end| end == "json"))
+    args.scenario
+        .as_deref()
+        .filter(|path| path.extension().is_some_and(|end| end == "json"))
 }
 
 /// Runs all scenarios of the file, and goes on after violations.
@@ -25,11 +27,16 @@ pub(super) fn asked(args: &Args) -> Option<&Path> {
 pub(super) fn run(args: &Args, path: &Path, stop: &Stop) -> Result<ExitCode> {
     let seeded = args.seed.is_some() || args.seeds.is_some() || args.heights.is_some();
     let watched = args.trace.is_some() || args.until_step.is_some() || args.coverage;
-    ensure!(!seeded && !watched, "Twins scenarios take no other option than --json");
+    ensure!(
+        !seeded && !watched,
+        "Twins scenarios take no other option than --json"
+    );
     let name = || path.display().to_string();
     let text = std::fs::read_to_string(path).with_context(|| format!("read {}", name()))?;
     let scenarios = Scenarios::parse(&text).with_context(name)?;
-    let report = scenarios.run(Withheld::Lost, |_| !stop.is_asked()).with_context(name)?;
+    let report = scenarios
+        .run(Withheld::Lost, |_| !stop.is_asked())
+        .with_context(name)?;
     match args.json {
         true => say(serde_json::to_string(&report)?)?,
         false => tell(&report)?,
@@ -43,7 +50,14 @@ pub(super) fn run(args: &Args, path: &Path, stop: &Stop) -> Result<ExitCode> {
 }
 
 fn tell(report: &TwinsReport) -> Result<()> {
-    let TwinsReport { num_nodes, num_twins, scenarios, rounds, digest, .. } = report;
+    let TwinsReport {
+        num_nodes,
+        num_twins,
+        scenarios,
+        rounds,
+        digest,
+        ..
+    } = report;
     say(format!(
         "{scenarios} scenarios of {num_nodes} validators, {num_twins} with a twin, {rounds} rounds"
     ))?;
@@ -51,7 +65,10 @@ fn tell(report: &TwinsReport) -> Result<()> {
         "  decided before healing {}, locked without deciding {}, proposed again {}",
         report.decided, report.locked, report.reproposed
     ))?;
-    say(format!("  contradicted itself {}, convicted {}", report.conflicts, report.convicted))?;
+    say(format!(
+        "  contradicted itself {}, convicted {}",
+        report.conflicts, report.convicted
+    ))?;
     say(format!("  digest {digest}"))?;
     if !report.tolerated {
         say("a third of the power or more has a twin: violations are to be expected")?;

@@ -55,7 +55,13 @@ impl Award {
     /// Paid as bid.
     fn as_bid(task: u32, agent: u32, price: i64) -> Self {
         let (task, agent) = (task as usize, agent as usize);
-        Self { task, agent, price, payment: price, charge: price }
+        Self {
+            task,
+            agent,
+            price,
+            payment: price,
+            charge: price,
+        }
     }
 }
 
@@ -87,7 +93,10 @@ pub(super) fn solve(
         "assignment" => optimal(instance, rules),
         "gap" => within_budgets(instance, rules),
         name => {
-            ensure!(!rules.maximize, "--maximize goes with the mechanisms assignment and gap");
+            ensure!(
+                !rules.maximize,
+                "--maximize goes with the mechanisms assignment and gap"
+            );
             auction(instance, mechanism, rules).with_context(|| format!("mechanism {name}"))
         }
     }
@@ -104,7 +113,12 @@ fn fits(instance: &Instance, offer: &Offer) -> bool {
 
 /// What an offer costs the solvers, which look for the least.
 fn cost(instance: &Instance, rules: Rules) -> impl Fn(i64) -> i64 + Copy {
-    let top = instance.offers.iter().map(|offer| offer.price).max().unwrap_or(0);
+    let top = instance
+        .offers
+        .iter()
+        .map(|offer| offer.price)
+        .max()
+        .unwrap_or(0);
     move |price| if rules.maximize { top - price } else { price }
 }
 
@@ -117,11 +131,21 @@ fn within_limit(instance: &Instance, offer: &Offer, rules: Rules) -> bool {
 fn within_budgets(instance: &Instance, rules: Rules) -> Result<Answer> {
     let dimensions = instance.dimensions();
     let amounts = |of: &Amounts| -> Vec<i64> {
-        dimensions.iter().map(|name| of.get(*name).copied().unwrap_or(0)).collect()
+        dimensions
+            .iter()
+            .map(|name| of.get(*name).copied().unwrap_or(0))
+            .collect()
     };
     let cost = cost(instance, rules);
-    let capacities: Vec<_> = instance.agents.iter().map(|agent| amounts(&agent.budget)).collect();
-    let possible = instance.offers.iter().filter(|offer| within_limit(instance, offer, rules));
+    let capacities: Vec<_> = instance
+        .agents
+        .iter()
+        .map(|agent| amounts(&agent.budget))
+        .collect();
+    let possible = instance
+        .offers
+        .iter()
+        .filter(|offer| within_limit(instance, offer, rules));
     let offers = possible.map(|offer| gap::Offer {
         agent: offer.agent as u32,
         job: offer.task as u32,
@@ -142,7 +166,13 @@ fn within_budgets(instance: &Instance, rules: Rules) -> Result<Answer> {
         true => awards.len() as i64 * cost(0) - solution.bound,
         false => solution.bound,
     };
-    Ok(Answer { awards, optimal: Some(solution.optimal), bound: Some(bound), duals: None, elapsed })
+    Ok(Answer {
+        awards,
+        optimal: Some(solution.optimal),
+        bound: Some(bound),
+        duals: None,
+        elapsed,
+    })
 }
 
 /// The exact solver, without the way over a round: prices may be negative or gains, and files of
@@ -160,7 +190,9 @@ fn optimal(instance: &Instance, rules: Rules) -> Result<Answer> {
     let keys = Keys::of(instance);
     let start = Instant::now();
     let solution = assignment::solve(&problem, |row, column| {
-        keys.ties.key(&keys.tasks[column as usize], &keys.agents[row as usize]).0
+        keys.ties
+            .key(&keys.tasks[column as usize], &keys.agents[row as usize])
+            .0
     })?;
     let elapsed = start.elapsed();
     assignment::verify(&problem, &solution).context("the proof of optimality")?;
@@ -177,7 +209,13 @@ fn optimal(instance: &Instance, rules: Rules) -> Result<Answer> {
     }
     let bound = Some(awards.iter().map(|award| award.price).sum());
     let duals = Some(Duals { agents, tasks });
-    Ok(Answer { awards, optimal: Some(true), bound, duals, elapsed })
+    Ok(Answer {
+        awards,
+        optimal: Some(true),
+        bound,
+        duals,
+        elapsed,
+    })
 }
 
 /// Any other mechanism, given bids as a ledger would give them.
@@ -186,8 +224,14 @@ fn auction(instance: &Instance, mechanism: &dyn Mechanism, rules: Rules) -> Resu
         bail!("what a task takes differs from agent to agent here, which only gap can take");
     }
     if let Some(offer) = instance.offers.iter().find(|offer| offer.price < 0) {
-        let (agent, task) = (&instance.agents[offer.agent].name, &instance.tasks[offer.task].name);
-        bail!("the price {} of agent {agent} for task {task} is below 0", offer.price);
+        let (agent, task) = (
+            &instance.agents[offer.agent].name,
+            &instance.tasks[offer.task].name,
+        );
+        bail!(
+            "the price {} of agent {agent} for task {task} is below 0",
+            offer.price
+        );
     }
     let keys = Keys::of(instance);
     let mut round = keys.round(instance, rules);
@@ -202,15 +246,22 @@ fn auction(instance: &Instance, mechanism: &dyn Mechanism, rules: Rules) -> Resu
         let won = clearing.awards.len();
         if mechanism.name() == Vcg.name() {
             optimal = Some(proves_least_total(&round, &clearing));
-            duals = clearing.duals.as_ref().map(|found| keys.duals(&round, found));
+            duals = clearing
+                .duals
+                .as_ref()
+                .map(|found| keys.duals(&round, found));
         }
         for award in clearing.awards {
             if goes_on {
                 close(&mut round, &award.task, &award.agent);
             }
             awards.push(Award {
-                task: keys.task(&award.task).context("a task that was not in the round")?,
-                agent: keys.agent(&award.agent).context("an agent that was not in the round")?,
+                task: keys
+                    .task(&award.task)
+                    .context("a task that was not in the round")?,
+                agent: keys
+                    .agent(&award.agent)
+                    .context("an agent that was not in the round")?,
                 price: award.bid,
                 payment: award.payment,
                 charge: award.charge,
@@ -221,12 +272,20 @@ fn auction(instance: &Instance, mechanism: &dyn Mechanism, rules: Rules) -> Resu
         }
     }
     awards.sort_unstable_by_key(|award| award.task);
-    Ok(Answer { awards, optimal, bound: None, duals, elapsed })
+    Ok(Answer {
+        awards,
+        optimal,
+        bound: None,
+        duals,
+        elapsed,
+    })
 }
 
 /// Takes a task that is awarded out of the round, and what it needs from its winner's budget.
 fn close(round: &mut Round, task: &TaskId, agent: &PublicKey) {
-    let Some(place) = round.task_index(task) else { return };
+    let Some(place) = round.task_index(task) else {
+        return;
+    };
     let demand = round.tasks.remove(place).demand;
     round.bids.retain(|bid| bid.task != *task);
     if let Some(bidder) = round.bidder_index(agent) {
@@ -247,23 +306,46 @@ impl Keys {
     fn of(instance: &Instance) -> Self {
         let key =
             |name: &str| PublicKey(Hash::derive("quorate 1 solve name", &[name.as_bytes()]).0);
-        let agents = instance.agents.iter().map(|agent| key(&agent.name)).collect();
+        let agents = instance
+            .agents
+            .iter()
+            .map(|agent| key(&agent.name))
+            .collect();
         let tasks = instance.tasks.iter().map(|task| {
             let number = Hash::derive("quorate 1 solve task", &[task.name.as_bytes()]).0;
             let number = u64::from_be_bytes(std::array::from_fn(|byte| number[byte]));
-            TaskId { requester: key(&task.requester), number }
+            TaskId {
+                requester: key(&task.requester),
+                number,
+            }
         });
-        Self { ties: ties(), agents, tasks: tasks.collect() }
+        Self {
+            ties: ties(),
+            agents,
+            tasks: tasks.collect(),
+        }
     }
 
     /// The prices of a round in the order of the instance.
     fn duals(&self, round: &Round, found: &quorate_market::Duals) -> Duals {
         let of = |place: Option<usize>, prices: &[i64]| {
-            place.and_then(|place| prices.get(place)).copied().unwrap_or(0)
+            place
+                .and_then(|place| prices.get(place))
+                .copied()
+                .unwrap_or(0)
         };
-        let agents = self.agents.iter().map(|key| of(round.bidder_index(key), &found.bidders));
-        let tasks = self.tasks.iter().map(|id| of(round.task_index(id), &found.tasks));
-        Duals { agents: agents.collect(), tasks: tasks.collect() }
+        let agents = self
+            .agents
+            .iter()
+            .map(|key| of(round.bidder_index(key), &found.bidders));
+        let tasks = self
+            .tasks
+            .iter()
+            .map(|id| of(round.task_index(id), &found.tasks));
+        Duals {
+            agents: agents.collect(),
+            tasks: tasks.collect(),
+        }
     }
 
     fn task(&self, id: &TaskId) -> Option<usize> {
@@ -282,8 +364,10 @@ impl Keys {
             limit: limit(instance, place, rules),
         });
         let bidders = instance.agents.iter().zip(&self.agents);
-        let bidders =
-            bidders.map(|(agent, key)| Bidder { agent: *key, budget: agent.budget.clone() });
+        let bidders = bidders.map(|(agent, key)| Bidder {
+            agent: *key,
+            budget: agent.budget.clone(),
+        });
         let bids = instance.offers.iter().map(|offer| Bid {
             task: self.tasks[offer.task],
             agent: self.agents[offer.agent],
@@ -305,5 +389,8 @@ impl Keys {
 
 fn ties() -> TieSeed {
     let market: Label = eligibility::slots();
-    TieSeed { swarm: SwarmId([0; 32]), market }
+    TieSeed {
+        swarm: SwarmId([0; 32]),
+        market,
+    }
 }

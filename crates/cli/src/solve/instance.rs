@@ -99,7 +99,10 @@ impl Instance {
             numbers => or_library::parse(&text, numbers),
         };
         let instances = read.with_context(of_file)?;
-        instances.iter().try_for_each(Self::check).with_context(of_file)?;
+        instances
+            .iter()
+            .try_for_each(Self::check)
+            .with_context(of_file)?;
         Ok(instances)
     }
 
@@ -110,12 +113,18 @@ impl Instance {
 
     /// What the agent of an offer needs for its task.
     pub(super) fn demand<'a>(&'a self, offer: &'a Offer) -> &'a Amounts {
-        offer.demand.as_ref().unwrap_or(&self.tasks[offer.task].demand)
+        offer
+            .demand
+            .as_ref()
+            .unwrap_or(&self.tasks[offer.task].demand)
     }
 
     /// All dimensions that are demanded.
     pub(super) fn dimensions(&self) -> BTreeSet<&Label> {
-        self.offers.iter().flat_map(|offer| self.demand(offer).keys()).collect()
+        self.offers
+            .iter()
+            .flat_map(|offer| self.demand(offer).keys())
+            .collect()
     }
 
     fn check(&self) -> Result<()> {
@@ -148,7 +157,10 @@ impl Instance {
 
 fn check_amounts(amounts: &Amounts) -> Result<()> {
     for (name, amount) in amounts {
-        ensure!((0..=limits::AMOUNT).contains(amount), "{name} is {amount}, not 0 to 2^40");
+        ensure!(
+            (0..=limits::AMOUNT).contains(amount),
+            "{name} is {amount}, not 0 to 2^40"
+        );
     }
     Ok(())
 }

@@ -88,7 +88,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let file = args.file.display().to_string();
     let problems = instances.len();
     if let Some(wanted) = args.problem {
-        ensure!(wanted <= problems as u64, "{file}: problem {wanted} of {problems}");
+        ensure!(
+            wanted <= problems as u64,
+            "{file}: problem {wanted} of {problems}"
+        );
     }
     for (place, instance) in instances.iter().enumerate() {
         let number = place + 1;
@@ -96,18 +99,41 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             continue;
         }
         let mechanism = chosen(args, instance)?;
-        let rules = Rules { maximize: args.maximize, reserve: args.reserve, effort: args.effort };
+        let rules = Rules {
+            maximize: args.maximize,
+            reserve: args.reserve,
+            effort: args.effort,
+        };
         let answer = answer::solve(instance, mechanism, rules).with_context(|| file.clone())?;
         let problem = (number, problems);
-        let solved = Solved { file: file.clone(), problem, instance, mechanism, rules, answer };
-        say(if args.json { solved.json().to_string() } else { solved.text() })?;
+        let solved = Solved {
+            file: file.clone(),
+            problem,
+            instance,
+            mechanism,
+            rules,
+            answer,
+        };
+        say(if args.json {
+            solved.json().to_string()
+        } else {
+            solved.text()
+        })?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn chosen(args: &Args, instance: &Instance) -> Result<&'static dyn Mechanism> {
-    let default = if instance.is_pairwise() { "gap" } else { "assignment" };
+    let default = if instance.is_pairwise() {
+        "gap"
+    } else {
+        "assignment"
+    };
     let name = args.mechanism.as_deref().unwrap_or(default);
-    let found = mechanisms().iter().find(|mechanism| mechanism.name() == name);
-    found.copied().with_context(|| format!("no mechanism {name}"))
+    let found = mechanisms()
+        .iter()
+        .find(|mechanism| mechanism.name() == name);
+    found
+        .copied()
+        .with_context(|| format!("no mechanism {name}"))
 }

@@ -68,11 +68,15 @@ fn number(word: &str) -> Result<i64> {
         Some((whole, rest)) if rest.bytes().all(|digit| digit == b'0') => whole,
         _ => word,
     };
-    whole.parse().with_context(|| format!("`{word}` is not a whole number"))
+    whole
+        .parse()
+        .with_context(|| format!("`{word}` is not a whole number"))
 }
 
 fn size(number: i64) -> Option<usize> {
-    usize::try_from(number).ok().filter(|size| (1..=MAX_SIDE).contains(size))
+    usize::try_from(number)
+        .ok()
+        .filter(|size| (1..=MAX_SIDE).contains(size))
 }
 
 fn square(n: i64) -> Option<usize> {
@@ -91,7 +95,9 @@ fn single_gap(m: i64, n: i64) -> Option<usize> {
 
 /// Whether all after the first are triples of two places and a cost, no pair twice.
 fn is_sparse(numbers: &[i64]) -> bool {
-    let Some(n) = size(numbers[0]) else { return false };
+    let Some(n) = size(numbers[0]) else {
+        return false;
+    };
     let place = |number: i64| size(number).is_some_and(|place| place <= n);
     let mut seen = BTreeSet::new();
     let triples = numbers[1..].chunks(3);
@@ -148,11 +154,21 @@ fn sparse(numbers: &[i64]) -> Result<Instance> {
             place.with_context(|| format!("edge {}: {what} is {number}, not 1 to {n}", edge + 1))
         };
         let (agent, task) = (place(triple[0], "i")? - 1, place(triple[1], "j")? - 1);
-        offers.push(Offer { agent, task, price: triple[2], demand: None });
+        offers.push(Offer {
+            agent,
+            task,
+            price: triple[2],
+            demand: None,
+        });
     }
     offers.sort_by_key(|offer| (offer.agent, offer.task));
     let tasks = (1..=n).map(task).collect();
-    Ok(Instance { form: Form::Sparse, agents: numbered(n), tasks, offers })
+    Ok(Instance {
+        form: Form::Sparse,
+        agents: numbered(n),
+        tasks,
+        offers,
+    })
 }
 
 /// One problem, or their number and then each.
@@ -165,7 +181,10 @@ fn gap(numbers: &[i64]) -> Result<Vec<Instance>> {
     let mut rest = &numbers[1..];
     let mut all = Vec::new();
     for problem in 1..=problems {
-        let sides = (rest.first().copied().unwrap_or(0), rest.get(1).copied().unwrap_or(0));
+        let sides = (
+            rest.first().copied().unwrap_or(0),
+            rest.get(1).copied().unwrap_or(0),
+        );
         let length = single_gap(sides.0, sides.1).filter(|length| *length <= rest.len());
         let length = length.with_context(|| {
             format!(
@@ -179,7 +198,11 @@ fn gap(numbers: &[i64]) -> Result<Vec<Instance>> {
         all.push(one_gap(&rest[..length]));
         rest = &rest[length..];
     }
-    ensure!(rest.is_empty(), "{} numbers are left after problem {problems}", rest.len());
+    ensure!(
+        rest.is_empty(),
+        "{} numbers are left after problem {problems}",
+        rest.len()
+    );
     Ok(all)
 }
 
@@ -201,7 +224,12 @@ fn one_gap(numbers: &[i64]) -> Instance {
         demand: Some(capacity_of(*resource)),
     });
     let tasks = (1..=n).map(task).collect();
-    Instance { form: Form::Gap, agents, tasks, offers: offers.collect() }
+    Instance {
+        form: Form::Gap,
+        agents,
+        tasks,
+        offers: offers.collect(),
+    }
 }
 
 fn capacity_of(amount: i64) -> Amounts {
@@ -210,12 +238,22 @@ fn capacity_of(amount: i64) -> Amounts {
 }
 
 fn numbered(count: usize) -> Vec<Agent> {
-    (1..=count).map(|number| Agent { name: number.to_string(), budget: one_slot() }).collect()
+    (1..=count)
+        .map(|number| Agent {
+            name: number.to_string(),
+            budget: one_slot(),
+        })
+        .collect()
 }
 
 fn task(number: usize) -> Task {
     let name = number.to_string();
-    Task { requester: name.clone(), name, limit: None, demand: one_slot() }
+    Task {
+        requester: name.clone(),
+        name,
+        limit: None,
+        demand: one_slot(),
+    }
 }
 
 fn wrong_size(number: i64) -> String {
@@ -244,7 +282,11 @@ mod tests {
             assert_eq!(instances.len(), problems, "{text}");
             let one = &instances[0];
             assert_eq!(one.form, form, "{text}");
-            assert_eq!((one.agents.len(), one.tasks.len(), one.offers.len()), sizes, "{text}");
+            assert_eq!(
+                (one.agents.len(), one.tasks.len(), one.offers.len()),
+                sizes,
+                "{text}"
+            );
         }
     }
 

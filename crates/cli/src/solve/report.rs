@@ -28,17 +28,32 @@ impl Solved<'_> {
     }
 
     fn sense(&self) -> &'static str {
-        if self.rules.maximize { "maximize" } else { "minimize" }
+        if self.rules.maximize {
+            "maximize"
+        } else {
+            "minimize"
+        }
     }
 
     fn names(&self, award: &Award) -> (&str, &str) {
-        (&self.instance.tasks[award.task].name, &self.instance.agents[award.agent].name)
+        (
+            &self.instance.tasks[award.task].name,
+            &self.instance.agents[award.agent].name,
+        )
     }
 
     fn open(&self) -> Vec<&str> {
         let mut taken = vec![false; self.instance.tasks.len()];
-        self.answer.awards.iter().for_each(|award| taken[award.task] = true);
-        let open = self.instance.tasks.iter().zip(taken).filter(|(_, taken)| !taken);
+        self.answer
+            .awards
+            .iter()
+            .for_each(|award| taken[award.task] = true);
+        let open = self
+            .instance
+            .tasks
+            .iter()
+            .zip(taken)
+            .filter(|(_, taken)| !taken);
         open.map(|(task, _)| task.name.as_str()).collect()
     }
 
@@ -53,19 +68,41 @@ impl Solved<'_> {
 
     /// One object: the keys are listed in the help text.
     pub(super) fn json(&self) -> Value {
-        let Self { instance, mechanism, answer, .. } = self;
+        let Self {
+            instance,
+            mechanism,
+            answer,
+            ..
+        } = self;
         let award = |award: &Award| {
             let (task, agent) = self.names(award);
-            let &Award { price, payment, charge, .. } = award;
+            let &Award {
+                price,
+                payment,
+                charge,
+                ..
+            } = award;
             json!({ "task": task, "agent": agent, "price": price, "payment": payment,
                 "charge": charge })
         };
         let by_name = |names: Vec<&str>, duals: &[i64]| -> BTreeMap<String, i64> {
-            names.into_iter().map(str::to_owned).zip(duals.iter().copied()).collect()
+            names
+                .into_iter()
+                .map(str::to_owned)
+                .zip(duals.iter().copied())
+                .collect()
         };
         let duals = answer.duals.as_ref().map(|duals| {
-            let agents = instance.agents.iter().map(|agent| agent.name.as_str()).collect();
-            let tasks = instance.tasks.iter().map(|task| task.name.as_str()).collect();
+            let agents = instance
+                .agents
+                .iter()
+                .map(|agent| agent.name.as_str())
+                .collect();
+            let tasks = instance
+                .tasks
+                .iter()
+                .map(|task| task.name.as_str())
+                .collect();
             json!({ "agents": by_name(agents, &duals.agents),
                 "tasks": by_name(tasks, &duals.tasks) })
         });
@@ -95,10 +132,18 @@ impl Solved<'_> {
 
     /// Lines for a person.
     pub(super) fn text(&self) -> String {
-        let Self { instance, mechanism, answer, .. } = self;
+        let Self {
+            instance,
+            mechanism,
+            answer,
+            ..
+        } = self;
         let (problem, problems) = self.problem;
-        let of =
-            if problems > 1 { format!(", problem {problem} of {problems}") } else { String::new() };
+        let of = if problems > 1 {
+            format!(", problem {problem} of {problems}")
+        } else {
+            String::new()
+        };
         let mut lines = vec![
             format!(
                 "{}{of}: {} agents, {} tasks, {} bids ({})",
@@ -142,8 +187,11 @@ impl Solved<'_> {
     }
 
     fn money(&self) -> String {
-        let (paid, charged) =
-            self.answer.awards.iter().fold((0, 0), |(paid, charged), award| {
+        let (paid, charged) = self
+            .answer
+            .awards
+            .iter()
+            .fold((0, 0), |(paid, charged), award| {
                 (paid + award.payment, charged + award.charge)
             });
         match paid == charged {
@@ -154,8 +202,10 @@ impl Solved<'_> {
 
     fn listed(&self) -> Vec<String> {
         let awards = &self.answer.awards;
-        let mut lines =
-            vec![format!("  {:<16} {:<16} {:>12} {:>12}", "task", "agent", "price", "payment")];
+        let mut lines = vec![format!(
+            "  {:<16} {:<16} {:>12} {:>12}",
+            "task", "agent", "price", "payment"
+        )];
         for award in awards.iter().take(SHOWN) {
             let (task, agent) = self.names(award);
             lines.push(format!(

@@ -33,10 +33,20 @@ pub(super) fn csv(text: &str) -> Result<Instance> {
     let mut instance = empty(Form::Csv);
     for (number, row) in reader.deserialize().enumerate() {
         let row: Row = row.context("columns task, agent and price (whole numbers) are needed")?;
-        let of_row = || format!("row {} (task {}, agent {})", number + 1, row.task, row.agent);
+        let of_row = || {
+            format!(
+                "row {} (task {}, agent {})",
+                number + 1,
+                row.task,
+                row.agent
+            )
+        };
         let (agent, is_new) = agents.of(&row.agent);
         if is_new {
-            instance.agents.push(Agent { name: row.agent.clone(), budget: one_slot() });
+            instance.agents.push(Agent {
+                name: row.agent.clone(),
+                budget: one_slot(),
+            });
             budgets.push(None);
         }
         let (task, is_new) = tasks.of(&row.task);
@@ -49,7 +59,12 @@ pub(super) fn csv(text: &str) -> Result<Instance> {
         note("requester", &mut requesters[task], requester).with_context(of_row)?;
         note("budget", &mut budgets[agent], row.budget).with_context(of_row)?;
         let demand = row.demand.map(slots);
-        instance.offers.push(Offer { agent, task, price: row.price, demand });
+        instance.offers.push(Offer {
+            agent,
+            task,
+            price: row.price,
+            demand,
+        });
     }
     for (task, requester) in instance.tasks.iter_mut().zip(requesters) {
         task.requester = requester.unwrap_or_else(|| task.name.clone());
@@ -58,14 +73,19 @@ pub(super) fn csv(text: &str) -> Result<Instance> {
         agent.budget = budget.map_or_else(one_slot, slots);
     }
     settle_demands(&mut instance);
-    instance.offers.sort_by_key(|offer| (offer.agent, offer.task));
+    instance
+        .offers
+        .sort_by_key(|offer| (offer.agent, offer.task));
     Ok(instance)
 }
 
 /// What rows say of one task or agent, they say alike.
 fn note<T: PartialEq>(what: &str, known: &mut Option<T>, said: Option<T>) -> Result<()> {
     if said.is_some() {
-        ensure!(known.is_none() || *known == said, "another {what} than in a row before");
+        ensure!(
+            known.is_none() || *known == said,
+            "another {what} than in a row before"
+        );
         *known = said;
     }
     Ok(())
@@ -130,13 +150,23 @@ pub(super) fn json(text: &str) -> Result<Instance> {
         let mut named = named_task(&task.id);
         named.limit = task.limit;
         named.requester = task.requester.unwrap_or(task.id);
-        named.demand = task.demand.filter(|demand| !demand.is_empty()).unwrap_or_else(one_slot);
+        named.demand = task
+            .demand
+            .filter(|demand| !demand.is_empty())
+            .unwrap_or_else(one_slot);
         instance.tasks.push(named);
     }
     for agent in file.agents {
-        ensure!(agents.of(&agent.id).1, "agents: {} is there twice", agent.id);
+        ensure!(
+            agents.of(&agent.id).1,
+            "agents: {} is there twice",
+            agent.id
+        );
         let budget = agent.budget.unwrap_or_else(one_slot);
-        instance.agents.push(Agent { name: agent.id, budget });
+        instance.agents.push(Agent {
+            name: agent.id,
+            budget,
+        });
     }
     for (number, bid) in file.bids.into_iter().enumerate() {
         let place = |found: Option<usize>, what: &str, name: &str| {
@@ -149,17 +179,29 @@ pub(super) fn json(text: &str) -> Result<Instance> {
             demand: bid.demand,
         });
     }
-    instance.offers.sort_by_key(|offer| (offer.agent, offer.task));
+    instance
+        .offers
+        .sort_by_key(|offer| (offer.agent, offer.task));
     Ok(instance)
 }
 
 fn empty(form: Form) -> Instance {
-    Instance { form, agents: Vec::new(), tasks: Vec::new(), offers: Vec::new() }
+    Instance {
+        form,
+        agents: Vec::new(),
+        tasks: Vec::new(),
+        offers: Vec::new(),
+    }
 }
 
 fn named_task(name: &str) -> Task {
     let name = name.to_owned();
-    Task { requester: name.clone(), name, limit: None, demand: one_slot() }
+    Task {
+        requester: name.clone(),
+        name,
+        limit: None,
+        demand: one_slot(),
+    }
 }
 
 fn slots(count: i64) -> Amounts {
@@ -175,8 +217,19 @@ mod tests {
     #[test]
     fn rows_may_leave_out_what_the_market_does_not_need() {
         let one = csv("# bids\ntask,agent,price\nroof, ann, 7\nroof,bob,5\nwall,ann,2\n").unwrap();
-        assert_eq!((one.agents.len(), one.tasks.len(), one.offers.len()), (2, 2, 3));
-        assert_eq!(one.offers[0], Offer { agent: 0, task: 0, price: 7, demand: None });
+        assert_eq!(
+            (one.agents.len(), one.tasks.len(), one.offers.len()),
+            (2, 2, 3)
+        );
+        assert_eq!(
+            one.offers[0],
+            Offer {
+                agent: 0,
+                task: 0,
+                price: 7,
+                demand: None
+            }
+        );
         assert_eq!(one.tasks[1].requester, "wall");
         assert_eq!(one.agents[1].budget, one_slot());
     }
@@ -187,7 +240,10 @@ mod tests {
         let alike = csv(&format!("{head}a,x,1,9,r,2,3\na,y,1,,,2,\n")).unwrap();
         assert!(!alike.is_pairwise());
         assert_eq!(alike.tasks[0].demand, slots(2));
-        assert_eq!((alike.tasks[0].limit, alike.tasks[0].requester.as_str()), (Some(9), "r"));
+        assert_eq!(
+            (alike.tasks[0].limit, alike.tasks[0].requester.as_str()),
+            (Some(9), "r")
+        );
         assert_eq!(alike.agents[0].budget, slots(3));
         let unlike = csv(&format!("{head}a,x,1,,,2,\na,y,1,,,3,\n")).unwrap();
         assert!(unlike.is_pairwise());

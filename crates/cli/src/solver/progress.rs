@@ -70,7 +70,11 @@ impl Item {
     /// An item of a refusal.
     pub(super) fn new(task: Option<TaskId>, reason: Reason) -> Self {
         let task = task.map(|task| task.to_string());
-        Self { task, reason: reason.name(), explanation: reason.text() }
+        Self {
+            task,
+            reason: reason.name(),
+            explanation: reason.text(),
+        }
     }
 }
 
@@ -81,7 +85,13 @@ impl fmt::Display for Progress {
                 let names: Vec<_> = markets.iter().map(Label::as_str).collect();
                 write!(f, "ready      agent {agent}, markets {}", names.join(", "))
             }
-            Self::Window { market, window, outcome, explanation, findings } => {
+            Self::Window {
+                market,
+                window,
+                outcome,
+                explanation,
+                findings,
+            } => {
                 write!(f, "{:<11}{market}, window {window}: ", outcome.word())?;
                 match findings {
                     Some(findings) => write!(f, "{findings}")?,
@@ -114,8 +124,18 @@ impl Outcome {
 
 impl fmt::Display for Findings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { tasks, bidders, bids, baseline, found, .. } = self;
-        write!(f, "{tasks} tasks, {bidders} bidders, {bids} bids; baseline {baseline}")?;
+        let Self {
+            tasks,
+            bidders,
+            bids,
+            baseline,
+            found,
+            ..
+        } = self;
+        write!(
+            f,
+            "{tasks} tasks, {bidders} bidders, {bids} bids; baseline {baseline}"
+        )?;
         if let Some(kept) = &self.best_kept {
             write!(f, ", best of {} kept {kept}", self.kept)?;
         }
@@ -142,7 +162,11 @@ mod tests {
 
     fn window(proposal: bool, optimal: bool) -> Progress {
         let worth = |tasks, total| Worth { tasks, total };
-        let outcome = if proposal { Outcome::Proposed } else { Outcome::NotBetter };
+        let outcome = if proposal {
+            Outcome::Proposed
+        } else {
+            Outcome::NotBetter
+        };
         let findings = Findings {
             tasks: 12,
             bidders: 3,
@@ -156,7 +180,13 @@ mod tests {
             proposal: proposal.then(Vec::new),
         };
         let (market, findings) = ("grid".parse().unwrap(), Some(findings));
-        Progress::Window { market, window: 4, outcome, explanation: None, findings }
+        Progress::Window {
+            market,
+            window: 4,
+            outcome,
+            explanation: None,
+            findings,
+        }
     }
 
     #[test]
@@ -167,13 +197,23 @@ mod tests {
             (true, false, format!("proposed   {facts}")),
             (true, true, format!("proposed   {facts}, the best there is")),
             (false, false, format!("looked     {facts}")),
-            (false, true, format!("looked     {facts}, and nothing is better than what there is")),
+            (
+                false,
+                true,
+                format!("looked     {facts}, and nothing is better than what there is"),
+            ),
         ] {
             assert_eq!(window(proposal, optimal).to_string(), expected);
         }
         let (market, explanation) = ("grid".parse().unwrap(), None);
         let outcome = Outcome::Missed;
-        let missed = Progress::Window { market, window: 5, outcome, explanation, findings: None };
+        let missed = Progress::Window {
+            market,
+            window: 5,
+            outcome,
+            explanation,
+            findings: None,
+        };
         let expected = "missed     grid, window 5: no validator has its bids, so it is over";
         assert_eq!(missed.to_string(), expected);
     }
@@ -188,12 +228,24 @@ mod tests {
                           optimal outcome steps tasks window";
         assert_eq!(keys(&window(true, false)).join(" "), documented);
         let item = |task, reason| Item::new(task, reason);
-        let task = TaskId { requester: PublicKey([1; 32]), number: 7 };
-        let items = vec![item(None, Reason::NotBetter), item(Some(task), Reason::NoBid)];
-        let refused = Progress::Refused { operation: OperationId([0; 32]), items };
+        let task = TaskId {
+            requester: PublicKey([1; 32]),
+            number: 7,
+        };
+        let items = vec![
+            item(None, Reason::NotBetter),
+            item(Some(task), Reason::NoBid),
+        ];
+        let refused = Progress::Refused {
+            operation: OperationId([0; 32]),
+            items,
+        };
         let value = serde_json::to_value(&refused).unwrap();
         assert_eq!(value["items"][0]["task"], Value::Null);
         assert_eq!(value["items"][1]["reason"], json!(Reason::NoBid.name()));
-        assert!(refused.to_string().starts_with("refused    operation 00"), "{refused}");
+        assert!(
+            refused.to_string().starts_with("refused    operation 00"),
+            "{refused}"
+        );
     }
 }

@@ -65,14 +65,27 @@ pub(super) fn search(
 ) -> Findings {
     let round = round(standing, ties);
     let baseline = rule.clear(&round);
-    let kept: Vec<Clearing> =
-        standing.solutions.iter().map(|kept| clearing_of(&round, &kept.pairs)).collect();
-    let GapFound { awards, optimal, steps } = gap_search(&round, effort.steps(round.bids.len()));
-    let found = Clearing { awards, ..Clearing::default() };
+    let kept: Vec<Clearing> = standing
+        .solutions
+        .iter()
+        .map(|kept| clearing_of(&round, &kept.pairs))
+        .collect();
+    let GapFound {
+        awards,
+        optimal,
+        steps,
+    } = gap_search(&round, effort.steps(round.bids.len()));
+    let found = Clearing {
+        awards,
+        ..Clearing::default()
+    };
     let score = |clearing: &Clearing| Score::new(&round, clearing);
     let best_kept = kept.iter().min_by_key(|kept| score(kept));
     let others = [Some(&baseline), best_kept];
-    let is_better = others.into_iter().flatten().all(|other| score(&found) < score(other));
+    let is_better = others
+        .into_iter()
+        .flatten()
+        .all(|other| score(&found) < score(other));
     Findings {
         tasks: round.tasks.len(),
         bidders: round.bidders.len(),
@@ -97,12 +110,18 @@ impl Effort {
 impl Worth {
     fn of(clearing: &Clearing) -> Self {
         let prices = clearing.awards.iter().map(|award| award.bid);
-        Self { tasks: clearing.awards.len(), total: prices.fold(0, Price::saturating_add) }
+        Self {
+            tasks: clearing.awards.len(),
+            total: prices.fold(0, Price::saturating_add),
+        }
     }
 }
 
 fn pair(award: &Award) -> Pair {
-    Pair { task: award.task, agent: award.agent }
+    Pair {
+        task: award.task,
+        agent: award.agent,
+    }
 }
 
 /// What the mechanism sees of a window: bids that take part, and no solutions.
@@ -119,7 +138,11 @@ fn round(standing: &StandingBids, ties: TieSeed) -> Round {
     let live = standing.bids.iter().filter(|bid| bid.excluded.is_none());
     let bids = live.filter_map(|bid| {
         let (task, agent) = (bid.task, bid.agent);
-        Some(Bid { task, agent, price: bid.price? })
+        Some(Bid {
+            task,
+            agent,
+            price: bid.price?,
+        })
     });
     Round {
         tasks: tasks.collect(),
@@ -138,10 +161,16 @@ mod tests {
 
     use super::*;
 
-    const EFFORT: Effort = Effort { times: 50, solve_ms: 60_000 };
+    const EFFORT: Effort = Effort {
+        times: 50,
+        solve_ms: 60_000,
+    };
 
     fn task(number: u64) -> TaskId {
-        TaskId { requester: PublicKey([200; 32]), number }
+        TaskId {
+            requester: PublicKey([200; 32]),
+            number,
+        }
     }
 
     fn agent(number: u8) -> PublicKey {
@@ -153,7 +182,10 @@ mod tests {
     }
 
     fn ties() -> TieSeed {
-        TieSeed { swarm: SwarmId([7; 32]), market: "grid".parse().unwrap() }
+        TieSeed {
+            swarm: SwarmId([7; 32]),
+            market: "grid".parse().unwrap(),
+        }
     }
 
     /// All bid on all; capacities are 80 in 100 of an even share of what the tasks take.
@@ -170,7 +202,12 @@ mod tests {
         let mut standing = StandingBids::default();
         for (number, demand) in (0..).zip(demands) {
             let (spec, demand) = (Hash::ZERO, slots(demand));
-            standing.tasks.push(TaskInput { task: task(number), spec, demand, limit: 99 });
+            standing.tasks.push(TaskInput {
+                task: task(number),
+                spec,
+                demand,
+                limit: 99,
+            });
             standing.bids.extend((0..agents).map(|by| BidInput {
                 task: task(number),
                 agent: agent(by),
@@ -179,27 +216,42 @@ mod tests {
                 excluded: None,
             }));
         }
-        let bidder = |by| BidderInput { agent: agent(by), budget: budget.clone() };
+        let bidder = |by| BidderInput {
+            agent: agent(by),
+            budget: budget.clone(),
+        };
         standing.bidders.extend((0..agents).map(bidder));
         standing
     }
 
     fn kept(by: u8, pairs: Vec<Pair>) -> SolutionInput {
-        SolutionInput { agent: agent(by), operation: OperationId([by; 32]), pairs }
+        SolutionInput {
+            agent: agent(by),
+            operation: OperationId([by; 32]),
+            pairs,
+        }
     }
 
     #[test]
     fn m30_what_is_better_than_baseline_and_kept_is_proposed_and_else_nothing() {
         let mut standing = tight(20, 200);
         let first = search(&standing, ties(), &Gap, EFFORT);
-        assert!(first.steps > first.baseline_steps(), "{} steps", first.steps);
+        assert!(
+            first.steps > first.baseline_steps(),
+            "{} steps",
+            first.steps
+        );
         let proposal = first.proposal.clone().unwrap();
         let order = |worth: Worth| (std::cmp::Reverse(worth.tasks), worth.total);
         assert!(order(first.found) < order(first.baseline), "{first:?}");
         assert_eq!((first.kept, first.best_kept), (0, None));
         assert!(proposal.is_sorted_by(|a, b| a.task < b.task));
         let round = round(&standing, ties());
-        assert_eq!(clearing_of(&round, &proposal).awards.len(), proposal.len(), "all pairs hold");
+        assert_eq!(
+            clearing_of(&round, &proposal).awards.len(),
+            proposal.len(),
+            "all pairs hold"
+        );
 
         // One that somebody else has proposed already is not proposed again.
         standing.solutions.push(kept(1, proposal[..9].to_vec()));
@@ -213,19 +265,29 @@ mod tests {
     fn as_long_as_the_mechanism_itself_it_finds_nothing_better() {
         let standing = tight(4, 12);
         let found = search(&standing, ties(), &Gap, Effort { times: 1, ..EFFORT });
-        assert_eq!((found.found, found.proposal.is_some()), (found.baseline, false), "{found:?}");
+        assert_eq!(
+            (found.found, found.proposal.is_some()),
+            (found.baseline, false),
+            "{found:?}"
+        );
     }
 
     #[test]
     fn m11_an_excluded_bid_takes_no_part() {
         let mut standing = tight(3, 3);
-        standing.bidders.iter_mut().for_each(|bidder| bidder.budget = slots(99));
+        standing
+            .bidders
+            .iter_mut()
+            .for_each(|bidder| bidder.budget = slots(99));
         standing.bids.retain(|bid| bid.agent == agent(1));
         standing.bids[0].excluded = Some(Reason::OverBudget);
         standing.bids[1].price = None;
         standing.bids[1].excluded = Some(Reason::Unopened);
         let found = search(&standing, ties(), &Gap, EFFORT);
-        assert_eq!((found.bids, found.baseline.tasks, found.found.tasks), (1, 1, 1));
+        assert_eq!(
+            (found.bids, found.baseline.tasks, found.found.tasks),
+            (1, 1, 1)
+        );
     }
 
     /// Whatever a validator makes up: absent tasks and bidders, nothing at all.
@@ -234,7 +296,13 @@ mod tests {
         let mut standing = tight(3, 3);
         standing.tasks.remove(0);
         standing.bidders.remove(0);
-        standing.solutions.push(kept(9, vec![Pair { task: task(77), agent: agent(77) }]));
+        standing.solutions.push(kept(
+            9,
+            vec![Pair {
+                task: task(77),
+                agent: agent(77),
+            }],
+        ));
         let found = search(&standing, ties(), &Gap, EFFORT);
         assert_eq!((found.tasks, found.bidders), (2, 2));
         assert_eq!(found.best_kept, Some(Worth { tasks: 0, total: 0 }));
@@ -244,7 +312,10 @@ mod tests {
 
     #[test]
     fn a_search_ends_about_half_way_through_the_stage() {
-        let effort = Effort { times: 10_000, solve_ms: 2_000 };
+        let effort = Effort {
+            times: 10_000,
+            solve_ms: 2_000,
+        };
         assert_eq!(effort.steps(1_000), 2_000 * STEPS_PER_MS);
         assert_eq!(EFFORT.steps(4_000), 50 * 2_400_000);
     }

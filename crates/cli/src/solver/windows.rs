@@ -92,7 +92,9 @@ impl<'a> Windows<'a> {
                 Some(looked) = self.searches.join_next() => self.on_looked(looked??).await?,
             }
         }
-        let Some(limit) = self.refusal.take() else { return Ok(()) };
+        let Some(limit) = self.refusal.take() else {
+            return Ok(());
+        };
         tokio::select! {
             () = stop.received() => Ok(()),
             () = tokio::time::sleep(limit) => Ok(()),
@@ -117,8 +119,16 @@ impl<'a> Windows<'a> {
             );
             ready.await?;
         }
-        let markets = self.setting.markets.iter().map(|market| market.name.clone()).collect();
-        self.tell(&Progress::Ready { agent: self.node.public_key(), markets })
+        let markets = self
+            .setting
+            .markets
+            .iter()
+            .map(|market| market.name.clone())
+            .collect();
+        self.tell(&Progress::Ready {
+            agent: self.node.public_key(),
+            markets,
+        })
     }
 
     fn on_event(&mut self, event: Result<NodeEvent, RecvError>) -> Result<()> {
@@ -135,27 +145,44 @@ impl<'a> Windows<'a> {
 
     /// Begins to look at a window of a market that is solved, once.
     fn look_at(&mut self, name: &Label, window: u64) {
-        let market = self.setting.markets.iter().find(|market| market.name == *name);
-        let Some(market) = market.cloned() else { return };
+        let market = self
+            .setting
+            .markets
+            .iter()
+            .find(|market| market.name == *name);
+        let Some(market) = market.cloned() else {
+            return;
+        };
         // One search for each market at a time: on a slow machine they would pile up.
         let is_new = self.newest.insert(name.clone(), window) != Some(window);
         if !is_new || !self.searched.insert(name.clone()) {
             return;
         }
         let standing = self.node.standing_bids(name.clone(), window);
-        let ties = TieSeed { swarm: self.setting.genesis.swarm_id(), market: name.clone() };
+        let ties = TieSeed {
+            swarm: self.setting.genesis.swarm_id(),
+            market: name.clone(),
+        };
         let times = self.setting.effort;
         self.searches.spawn(async move {
             let findings = match standing.await? {
                 Some(standing) => Some(search_aside(standing, ties, &market, times).await?),
                 None => None,
             };
-            Ok(Looked { market, window, findings })
+            Ok(Looked {
+                market,
+                window,
+                findings,
+            })
         });
     }
 
     async fn on_looked(&mut self, looked: Looked) -> Result<()> {
-        let Looked { market, window, findings } = looked;
+        let Looked {
+            market,
+            window,
+            findings,
+        } = looked;
         (self.done, self.refusal) = (self.done + 1, None);
         self.searched.remove(&market.name);
         let proposal = findings.as_ref().map(|findings| findings.proposal.clone());
@@ -165,7 +192,13 @@ impl<'a> Windows<'a> {
             Some(Some(pairs)) => self.propose(&market, window, pairs).await?,
         };
         let market = market.name;
-        self.tell(&Progress::Window { market, window, outcome, explanation, findings })
+        self.tell(&Progress::Window {
+            market,
+            window,
+            outcome,
+            explanation,
+            findings,
+        })
     }
 
     async fn propose(
@@ -198,12 +231,25 @@ impl<'a> Windows<'a> {
 
     /// Tells of a refusal; whether it was one of what this run has said.
     fn on_refusal(&self, event: &NodeEvent) -> Result<bool> {
-        let NodeEvent::Refused { operation, items, certificate } = event else { return Ok(false) };
+        let NodeEvent::Refused {
+            operation,
+            items,
+            certificate,
+        } = event
+        else {
+            return Ok(false);
+        };
         if Certificate::decode(certificate)?.header.block_time < self.started {
             return Ok(false);
         }
-        let items = items.iter().map(|(task, reason)| Item::new(*task, *reason)).collect();
-        self.tell(&Progress::Refused { operation: *operation, items })?;
+        let items = items
+            .iter()
+            .map(|(task, reason)| Item::new(*task, *reason))
+            .collect();
+        self.tell(&Progress::Refused {
+            operation: *operation,
+            items,
+        })?;
         Ok(true)
     }
 
@@ -223,7 +269,10 @@ async fn search_aside(
     times: u64,
 ) -> Result<Findings> {
     let rule = mechanism(&market.mechanism).context("the mechanism is not known")?;
-    let effort = Effort { times, solve_ms: market.solve_ms.unwrap_or(0) };
+    let effort = Effort {
+        times,
+        solve_ms: market.solve_ms.unwrap_or(0),
+    };
     let (reply, answer) = oneshot::channel();
     std::thread::spawn(move || {
         // Whoever asked may have gone.

@@ -90,8 +90,15 @@ impl<'a> Follow<'a> {
             ended?;
             return Ok(self.failed == 0);
         }
-        let unfinished = if self.known { self.unfinished.len() } else { count };
-        self.tell(&Progress::TimedOut { unfinished, hint: self.hint() })?;
+        let unfinished = if self.known {
+            self.unfinished.len()
+        } else {
+            count
+        };
+        self.tell(&Progress::TimedOut {
+            unfinished,
+            hint: self.hint(),
+        })?;
         Ok(false)
     }
 
@@ -108,7 +115,9 @@ impl<'a> Follow<'a> {
         self.known = true;
         let mut ends = JoinSet::new();
         for handle in handles {
-            self.tell(&Progress::Submitted { task: handle.id().to_string() })?;
+            self.tell(&Progress::Submitted {
+                task: handle.id().to_string(),
+            })?;
             self.unfinished.insert(handle.id());
             ends.spawn(end_of(handle));
         }
@@ -125,10 +134,14 @@ impl<'a> Follow<'a> {
     fn on_event(&mut self, event: Result<NodeEvent, RecvError>) -> Result<()> {
         match event {
             Ok(NodeEvent::Ready) => self.known = true,
-            Ok(NodeEvent::Awarded { task, certificate, .. }) if self.unfinished.contains(&task) => {
+            Ok(NodeEvent::Awarded {
+                task, certificate, ..
+            }) if self.unfinished.contains(&task) => {
                 self.on_award(&Certificate::decode(&certificate)?)?;
             }
-            Ok(NodeEvent::Refused { items, certificate, .. }) => {
+            Ok(NodeEvent::Refused {
+                items, certificate, ..
+            }) => {
                 let header = Certificate::decode(&certificate)?.header;
                 if header.block_time >= self.started {
                     self.on_refusal(&items)?;
@@ -144,7 +157,10 @@ impl<'a> Follow<'a> {
     fn on_refusal(&self, items: &[(Option<TaskId>, Reason)]) -> Result<()> {
         for (task, reason) in items {
             let (reason, explanation) = (reason.name(), reason.text());
-            self.tell(&Progress::Refused { reason, explanation })?;
+            self.tell(&Progress::Refused {
+                reason,
+                explanation,
+            })?;
             if task.is_none() {
                 bail!("the swarm refused the submission: {explanation}");
             }
@@ -153,14 +169,17 @@ impl<'a> Follow<'a> {
     }
 
     fn on_award(&mut self, certificate: &Certificate) -> Result<()> {
-        let Outcome::Assignment(assignment) = &certificate.outcome else { return Ok(()) };
+        let Outcome::Assignment(assignment) = &certificate.outcome else {
+            return Ok(());
+        };
         if !self.awarded.insert((assignment.task, assignment.token)) {
             return Ok(());
         }
         let clearing = assignment.clearing;
         if self.clearings.insert(clearing) {
             let dossier = self.node.dossier(clearing);
-            self.dossiers.spawn(async move { (clearing, dossier.await) });
+            self.dossiers
+                .spawn(async move { (clearing, dossier.await) });
         }
         let name = format!("award-{}", assignment.token);
         self.tell(&Progress::Awarded {
@@ -187,13 +206,24 @@ impl<'a> Follow<'a> {
         self.tell(&Progress::Dossier { clearing, dossier })
     }
 
-    fn on_end(&mut self, End { task, award, result }: End) -> Result<()> {
+    fn on_end(
+        &mut self,
+        End {
+            task,
+            award,
+            result,
+        }: End,
+    ) -> Result<()> {
         award.map_or(Ok(()), |certificate| self.on_award(&certificate))?;
         self.unfinished.remove(&task);
         match result {
             Ok(receipt) => self.tell(&Progress::Completed {
                 task: task.to_string(),
-                detail_hex: receipt.detail.iter().map(|byte| format!("{byte:02x}")).collect(),
+                detail_hex: receipt
+                    .detail
+                    .iter()
+                    .map(|byte| format!("{byte:02x}"))
+                    .collect(),
                 detail: String::from_utf8(receipt.detail).ok(),
                 certificate: self.store(&task, "completion", &receipt.certificate)?,
             }),
@@ -203,7 +233,10 @@ impl<'a> Follow<'a> {
                     TaskFailure::Ended { reason, .. } => reason.to_owned(),
                     TaskFailure::Stopped => failure.to_string(),
                 };
-                self.tell(&Progress::Failed { task: task.to_string(), reason })
+                self.tell(&Progress::Failed {
+                    task: task.to_string(),
+                    reason,
+                })
             }
         }
     }
@@ -227,7 +260,11 @@ impl<'a> Follow<'a> {
         let set = &self.genesis.validators;
         let peers = self.node.peers();
         let connected: Vec<_> = peers.iter().filter(|key| set.get(key).is_some()).collect();
-        let links = format!("connected with {} of {} validators", connected.len(), set.len());
+        let links = format!(
+            "connected with {} of {} validators",
+            connected.len(),
+            set.len()
+        );
         if !set.has_correct(set.power_of(connected)) {
             format!("{links}, too few to be believed; check `boot` in node.toml")
         } else if !self.known {
@@ -243,5 +280,9 @@ impl<'a> Follow<'a> {
 async fn end_of(handle: TaskHandle) -> End {
     let result = handle.completed().await;
     let award = tokio::time::timeout(AWARD_LIMIT, handle.awarded()).await;
-    End { task: handle.id(), award: award.ok().and_then(Result::ok), result }
+    End {
+        task: handle.id(),
+        award: award.ok().and_then(Result::ok),
+        result,
+    }
 }

@@ -73,14 +73,23 @@ impl fmt::Display for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Submitted { task } => write!(f, "submitted  task {task}"),
-            Self::Awarded { task, agent, price, token, certificate } => write!(
+            Self::Awarded {
+                task,
+                agent,
+                price,
+                token,
+                certificate,
+            } => write!(
                 f,
                 "awarded    task {task} to agent {agent} for {price}, fencing token {token}\n\
                  {:11}{}",
                 "",
                 certificate.display()
             ),
-            Self::Dossier { clearing, dossier: Some(path) } => {
+            Self::Dossier {
+                clearing,
+                dossier: Some(path),
+            } => {
                 write!(
                     f,
                     "auctioned  in clearing {}\n{:11}{}",
@@ -89,10 +98,22 @@ impl fmt::Display for Progress {
                     path.display()
                 )
             }
-            Self::Dossier { clearing, dossier: None } => {
-                write!(f, "auctioned  in clearing {}, whose dossier nobody has", clearing.short())
+            Self::Dossier {
+                clearing,
+                dossier: None,
+            } => {
+                write!(
+                    f,
+                    "auctioned  in clearing {}, whose dossier nobody has",
+                    clearing.short()
+                )
             }
-            Self::Completed { task, detail, detail_hex, certificate } => write!(
+            Self::Completed {
+                task,
+                detail,
+                detail_hex,
+                certificate,
+            } => write!(
                 f,
                 "completed  task {task}: {}\n{:11}{}",
                 detail.as_deref().unwrap_or(detail_hex).escape_debug(),
@@ -100,7 +121,10 @@ impl fmt::Display for Progress {
                 certificate.display()
             ),
             Self::Failed { task, reason } => write!(f, "failed     task {task}: {reason}"),
-            Self::Refused { reason, explanation } => {
+            Self::Refused {
+                reason,
+                explanation,
+            } => {
                 write!(f, "refused    {reason}: {explanation}")
             }
             Self::TimedOut { unfinished, hint } => {

@@ -26,14 +26,23 @@ pub fn run(folder: &Path, arguments: &[&str]) -> Output {
 /// Runs it to its end, which must be a success; its standard output.
 pub fn succeed(folder: &Path, arguments: &[&str]) -> String {
     let output = run(folder, arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{arguments:?}: {}",
+        text(&output.stderr)
+    );
     text(&output.stdout)
 }
 
 /// Runs it to its end, which must be code 1; its standard error.
 pub fn fail(folder: &Path, arguments: &[&str]) -> String {
     let output = run(folder, arguments);
-    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", text(&output.stdout));
+    assert_eq!(
+        output.status.code(),
+        Some(1),
+        "{arguments:?}: {}",
+        text(&output.stdout)
+    );
     text(&output.stderr)
 }
 

@@ -20,11 +20,15 @@ const DURATION: u64 = 36_700;
 
 pub fn run() -> Report {
     let mut random = Random(7);
-    let homes: Vec<Place> = (0..DRONES).map(|_| near(&mut random, 0.012, 0.02)).collect();
+    let homes: Vec<Place> = (0..DRONES)
+        .map(|_| near(&mut random, 0.012, 0.02))
+        .collect();
     let mut tasks = mission(&mut random, &homes);
     (0..DRONES).for_each(|drone| fly(&mut tasks, drone, homes[drone]));
     reassign(&mut tasks, &homes);
-    let agents: Vec<Agent> = (0..DRONES).map(|number| drone(number, &homes, &tasks)).collect();
+    let agents: Vec<Agent> = (0..DRONES)
+        .map(|number| drone(number, &homes, &tasks))
+        .collect();
     let heights = heights(&mut random);
     let refusals = refusals(&tasks);
     let awards = tasks.iter().map(|task| task.assignments.len() as u64).sum();
@@ -63,14 +67,22 @@ pub fn trading() -> Report {
     let mut report = run();
     report.summary.killed_drones = None;
     report.agents.iter_mut().for_each(|agent| agent.home = None);
-    report.agents.iter_mut().for_each(|agent| agent.path.clear());
+    report
+        .agents
+        .iter_mut()
+        .for_each(|agent| agent.path.clear());
     report.tasks.iter_mut().for_each(|task| task.place = None);
     let fill = |(number, task): (usize, &Task)| Fill {
         slice: task.id.clone(),
         order: "pension".to_owned(),
         bar: number % BARS,
         market: "slices-vickrey".to_owned(),
-        mechanism: if number % 2 == 0 { "second-price" } else { "mcafee" }.to_owned(),
+        mechanism: if number % 2 == 0 {
+            "second-price"
+        } else {
+            "mcafee"
+        }
+        .to_owned(),
         maker: task.assignments[0].agent.clone(),
         quantity: 100,
         benchmark: 1_000_000,
@@ -105,7 +117,14 @@ const BARS: usize = 26;
 fn bar(number: usize) -> Bar {
     let open = 1_000_000 + number as i64 * 300;
     let (high, low, close) = (open + 900, open - 700, open + 200);
-    Bar { time: format!("{number}:00"), open, high, low, close, benchmark: open + 100 }
+    Bar {
+        time: format!("{number}:00"),
+        open,
+        high,
+        low,
+        close,
+        benchmark: open + 100,
+    }
 }
 
 fn mechanism(name: &str, cost_ppm: i64) -> Mechanism {
@@ -118,7 +137,12 @@ fn mechanism(name: &str, cost_ppm: i64) -> Mechanism {
         charged: 5_004_000_000,
         paid: 5_003_000_000,
         slippage_ppm: 800,
-        collusion: Some(Collusion { auctions: 26, cost: 7, cost_ppm, ..Collusion::default() }),
+        collusion: Some(Collusion {
+            auctions: 26,
+            cost: 7,
+            cost_ppm,
+            ..Collusion::default()
+        }),
     }
 }
 
@@ -140,7 +164,10 @@ impl Random {
 
 fn near(random: &mut Random, lat: f64, lng: f64) -> Place {
     let (north, east) = (random.between(-lat, lat), random.between(-lng, lng));
-    Place { lat: rounded(53.545 + north), lng: rounded(9.99 + east) }
+    Place {
+        lat: rounded(53.545 + north),
+        lng: rounded(9.99 + east),
+    }
 }
 
 /// To six decimals, as a mission file has them.
@@ -167,10 +194,20 @@ fn mission(random: &mut Random, homes: &[Place]) -> Vec<Task> {
             let drone = ((turn * DRONES as f64) as usize).min(DRONES - 1);
             let id = format!("bridge-{:03}", number + 1);
             let camera = number % 3 == 0;
-            let requires = if camera { vec!["camera".to_owned()] } else { Vec::new() };
+            let requires = if camera {
+                vec!["camera".to_owned()]
+            } else {
+                Vec::new()
+            };
             let price = distance(place, homes[drone]);
             let assignments = vec![award(&id, drone, 1, price)];
-            Task { id, place: Some(place), requires, state: TaskState::Completed, assignments }
+            Task {
+                id,
+                place: Some(place),
+                requires,
+                state: TaskState::Completed,
+                assignments,
+            }
         })
         .collect()
 }
@@ -196,7 +233,9 @@ fn fly(tasks: &mut [Task], drone: usize, home: Place) {
         let mine = tasks.iter_mut().filter(|task| {
             task.assignments[0].agent == name(drone) && task.assignments[0].ended_at_ms.is_none()
         });
-        let Some(next) = mine.min_by_key(|task| distance(task.place.unwrap(), at)) else { return };
+        let Some(next) = mine.min_by_key(|task| distance(task.place.unwrap(), at)) else {
+            return;
+        };
         let place = next.place.unwrap();
         now += 900 + distance(place, at).unsigned_abs() / 2;
         at = place;
@@ -218,7 +257,11 @@ fn reassign(tasks: &mut [Task], homes: &[Place]) {
             continue;
         }
         number += 1;
-        let drone = if number % 2 == 0 { KILLED - 1 } else { KILLED + 1 };
+        let drone = if number % 2 == 0 {
+            KILLED - 1
+        } else {
+            KILLED + 1
+        };
         let (token, at_ms) = if first.at_ms < KILLED_AT {
             first.ended = Ended::Lapsed;
             first.ended_at_ms = Some(LAPSED_AT);
@@ -243,7 +286,11 @@ fn drone(number: usize, homes: &[Place], tasks: &[Task]) -> Agent {
         for award in &task.assignments {
             if award.agent == name(number) && award.ended == Ended::Completed {
                 let t_ms = award.ended_at_ms.unwrap_or(DURATION);
-                path.push(Stop { place: task.place.unwrap(), t_ms, task: Some(task.id.clone()) });
+                path.push(Stop {
+                    place: task.place.unwrap(),
+                    t_ms,
+                    task: Some(task.id.clone()),
+                });
             }
         }
     }
@@ -252,8 +299,15 @@ fn drone(number: usize, homes: &[Place], tasks: &[Task]) -> Agent {
     let killed = number == KILLED;
     if killed {
         let from = path.last().map_or(homes[number], |stop| stop.place);
-        let place = Place { lat: rounded(from.lat - 0.006), lng: rounded(from.lng - 0.009) };
-        path.push(Stop { place, t_ms: KILLED_AT, task: None });
+        let place = Place {
+            lat: rounded(from.lat - 0.006),
+            lng: rounded(from.lng - 0.009),
+        };
+        path.push(Stop {
+            place,
+            t_ms: KILLED_AT,
+            task: None,
+        });
     }
     Agent {
         name: name(number),
@@ -300,7 +354,10 @@ fn heights(random: &mut Random) -> Vec<Height> {
 }
 
 fn refusals(tasks: &[Task]) -> Vec<Refusal> {
-    let wanted = tasks.iter().filter(|task| !task.requires.is_empty()).take(3);
+    let wanted = tasks
+        .iter()
+        .filter(|task| !task.requires.is_empty())
+        .take(3);
     wanted
         .zip([3_100, 3_900, 4_700])
         .map(|(task, at_ms)| Refusal {

@@ -11,7 +11,11 @@ impl Driver {
     /// What is not wanted may be dropped and counted (rule 16).
     pub fn wants(&self, signed: &SignedStatement) -> bool {
         let said = &signed.statement;
-        let convicts = || self.tally.statement_of(&signed.signer, said.round, said.kind).is_some();
+        let convicts = || {
+            self.tally
+                .statement_of(&signed.signer, said.round, said.kind)
+                .is_some()
+        };
         self.belongs(signed)
             && self.tally.has_room(self.state.round, signed)
             && (!self.is_decided() || convicts())
@@ -23,7 +27,10 @@ impl Driver {
         let said = &certificate.statement;
         self.certifies(certificate)
             && !self.is_decided()
-            && self.tally.certificate(said.round, said.kind, said.block).is_none()
+            && self
+                .tally
+                .certificate(said.round, said.kind, said.block)
+                .is_none()
     }
 
     /// Whether this very statement with this very signature is held, so that its signature need
@@ -61,7 +68,10 @@ impl Driver {
 fn is_well_formed(said: &Statement) -> bool {
     match said.kind {
         Kind::Proposal => {
-            said.block.is_some() && said.pol_round.is_none_or(|pol_round| pol_round < said.round)
+            said.block.is_some()
+                && said
+                    .pol_round
+                    .is_none_or(|pol_round| pol_round < said.round)
         }
         Kind::Prevote | Kind::Precommit => said.pol_round.is_none(),
     }

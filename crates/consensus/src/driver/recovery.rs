@@ -22,12 +22,18 @@ impl Driver {
             return Vec::new();
         }
         let round = self.state.round;
-        let open = self.asked.iter().filter(|block| !self.verdicts.contains_key(*block));
+        let open = self
+            .asked
+            .iter()
+            .filter(|block| !self.verdicts.contains_key(*block));
         let mut outputs: Vec<Output> = open.map(|block| Output::Check { block: *block }).collect();
         if self.awaits_build() {
             outputs.push(Output::Build { round });
         }
-        let unheard = self.signed.iter().filter(|(kind, _)| !self.has_come_back(**kind));
+        let unheard = self
+            .signed
+            .iter()
+            .filter(|(kind, _)| !self.has_come_back(**kind));
         outputs.extend(unheard.map(|(_, statement)| Output::Sign(statement.clone())));
         let timers = self.scheduled.iter().filter(|step| self.can_fire(**step));
         outputs.extend(timers.map(|step| Output::Schedule { round, step: *step }));
@@ -36,7 +42,11 @@ impl Driver {
 
     /// Whether this node's own statement of the current round was fed back.
     fn has_come_back(&self, kind: Kind) -> bool {
-        let known = |me| self.tally.statement_of(me, self.state.round, kind).is_some();
+        let known = |me| {
+            self.tally
+                .statement_of(me, self.state.round, kind)
+                .is_some()
+        };
         self.config.me.as_ref().is_some_and(known)
     }
 

@@ -45,12 +45,19 @@ impl Driver {
     /// L11: enters a round; its predecessor's timers and signatures are history.
     pub(super) fn start_round(&mut self, round: Round, outputs: &mut Vec<Output>) {
         let proposer = self.proposer(round);
-        let role = if self.config.me == Some(proposer) { Role::Proposer } else { Role::Follower };
+        let role = if self.config.me == Some(proposer) {
+            Role::Proposer
+        } else {
+            Role::Follower
+        };
         self.scheduled.clear();
         self.signed.clear();
         self.tally.condense(round);
         outputs.push(Output::EnteredRound { round, proposer });
-        self.apply(round::step(self.state, RoundInput::Start { round, role }), outputs);
+        self.apply(
+            round::step(self.state, RoundInput::Start { round, role }),
+            outputs,
+        );
     }
 
     /// The first rule that brings something. A decision comes before a round skip (rule 5).
@@ -58,16 +65,25 @@ impl Driver {
         let round = self.state.round;
         let any = |kind| self.tally.has_quorum_any(round, kind);
         let rules = [
-            self.commit(),                                                                    // L49
-            self.tally.skip_round(round).map(|round| RoundInput::Skip { round }),             // L55
+            self.commit(), // L49
+            self.tally
+                .skip_round(round)
+                .map(|round| RoundInput::Skip { round }), // L55
             self.proposal(), // L22, L28
-            self.polka(),    // L36
-            self.tally.certificate(round, Kind::Prevote, None).map(|_| RoundInput::PolkaNil), // L44
+            self.polka(),  // L36
+            self.tally
+                .certificate(round, Kind::Prevote, None)
+                .map(|_| RoundInput::PolkaNil), // L44
             any(Kind::Prevote).then_some(RoundInput::PrevoteAny), // L34
             any(Kind::Precommit).then_some(RoundInput::PrecommitAny), // L47
         ];
-        let transitions = rules.into_iter().flatten().map(|input| round::step(self.state, input));
-        transitions.into_iter().find(|transition| self.is_progress(transition))
+        let transitions = rules
+            .into_iter()
+            .flatten()
+            .map(|input| round::step(self.state, input));
+        transitions
+            .into_iter()
+            .find(|transition| self.is_progress(transition))
     }
 
     fn is_progress(&self, transition: &Transition) -> bool {
@@ -83,17 +99,22 @@ impl Driver {
         self.tally.commits().find_map(|certificate| {
             let block = certificate.statement.block?;
             let sound = self.is_sound(self.verdicts.get(&block)?);
-            sound.then_some(RoundInput::Commit { round: certificate.statement.round, block })
+            sound.then_some(RoundInput::Commit {
+                round: certificate.statement.round,
+                block,
+            })
         })
     }
 
     /// L36.
     fn polka(&self) -> Option<RoundInput> {
-        self.tally.certificates(self.state.round, Kind::Prevote).find_map(|certificate| {
-            let block = certificate.statement.block?;
-            let sound = self.is_sound(self.verdicts.get(&block)?);
-            sound.then_some(RoundInput::Polka { block })
-        })
+        self.tally
+            .certificates(self.state.round, Kind::Prevote)
+            .find_map(|certificate| {
+                let block = certificate.statement.block?;
+                let sound = self.is_sound(self.verdicts.get(&block)?);
+                sound.then_some(RoundInput::Polka { block })
+            })
     }
 
     /// L22 and L28: the first proposal of the current round, once its verdict is there.
@@ -109,9 +130,14 @@ impl Driver {
                 Some(RoundInput::Proposal { block, validity })
             }
             Some(pol_round) => {
-                self.tally.certificate(pol_round, Kind::Prevote, Some(block))?;
+                self.tally
+                    .certificate(pol_round, Kind::Prevote, Some(block))?;
                 let validity = validity(self.is_sound(verdict));
-                Some(RoundInput::Reproposal { block, pol_round, validity })
+                Some(RoundInput::Reproposal {
+                    block,
+                    pol_round,
+                    validity,
+                })
             }
         }
     }
@@ -128,10 +154,17 @@ impl Driver {
         }
         let round = self.state.round;
         let proposed = self.tally.proposal(round).map(|signed| &signed.statement);
-        let polkas = self.tally.certificates(round, Kind::Prevote).map(|polka| &polka.statement);
+        let polkas = self
+            .tally
+            .certificates(round, Kind::Prevote)
+            .map(|polka| &polka.statement);
         let commits = self.tally.commits().map(|commit| &commit.statement);
-        let named: Vec<BlockId> =
-            proposed.into_iter().chain(polkas).chain(commits).filter_map(|s| s.block).collect();
+        let named: Vec<BlockId> = proposed
+            .into_iter()
+            .chain(polkas)
+            .chain(commits)
+            .filter_map(|s| s.block)
+            .collect();
         for block in named {
             if !self.verdicts.contains_key(&block) && self.asked.insert(block) {
                 outputs.push(Output::Check { block });
@@ -141,9 +174,14 @@ impl Driver {
 
     /// Reports commits of blocks that cannot be decided.
     fn contradict(&mut self, outputs: &mut Vec<Output>) {
-        let decided = self.decision.as_ref().and_then(|commit| commit.statement.block);
+        let decided = self
+            .decision
+            .as_ref()
+            .and_then(|commit| commit.statement.block);
         for commit in self.tally.commits() {
-            let Some(block) = commit.statement.block else { continue };
+            let Some(block) = commit.statement.block else {
+                continue;
+            };
             let refused = self.verdicts.get(&block).is_some_and(|v| !self.is_sound(v));
             let forked = decided.is_some_and(|decided| decided != block);
             if (refused || forked) && self.contradicted.insert(block) {
@@ -155,13 +193,18 @@ impl Driver {
     fn build(&self, outputs: &mut Vec<Output>) {
         // A log may hold the proposal of this round already: no second block for it (rule 11).
         if !self.has_spoken(Kind::Proposal) {
-            outputs.push(Output::Build { round: self.state.round });
+            outputs.push(Output::Build {
+                round: self.state.round,
+            });
         }
     }
 
     fn schedule(&mut self, step: Step, outputs: &mut Vec<Output>) {
         if self.scheduled.insert(step) {
-            outputs.push(Output::Schedule { round: self.state.round, step });
+            outputs.push(Output::Schedule {
+                round: self.state.round,
+                step,
+            });
         }
     }
 
@@ -198,5 +241,9 @@ impl Driver {
 }
 
 fn validity(holds: bool) -> Validity {
-    if holds { Validity::Valid } else { Validity::Invalid }
+    if holds {
+        Validity::Valid
+    } else {
+        Validity::Invalid
+    }
 }

@@ -116,7 +116,9 @@ impl RuleSet {
 
     /// The rules in it, in the order of the paper.
     pub fn iter(self) -> impl Iterator<Item = Rule> {
-        Rule::ALL.into_iter().filter(move |rule| self.contains(*rule))
+        Rule::ALL
+            .into_iter()
+            .filter(move |rule| self.contains(*rule))
     }
 }
 

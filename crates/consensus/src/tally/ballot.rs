@@ -91,7 +91,10 @@ impl Ballot {
         if !validators.is_quorum(power) || self.certificates.contains_key(&block) {
             return None;
         }
-        let equal = self.first.values().filter(|signed| signed.statement.block == block);
+        let equal = self
+            .first
+            .values()
+            .filter(|signed| signed.statement.block == block);
         let certificate = Verified::<QuorumCertificate>::assemble(equal, validators)?;
         self.certify(certificate)
     }

@@ -24,7 +24,9 @@ fn a_round_left_far_behind_keeps_the_certificates_of_its_blocks_alone() {
         tally.add(0, committee.sign(who, said(Kind::Precommit, "nil")));
     }
     let whole = |tally: &Tally| {
-        let polka = tally.certificate(0, Kind::Prevote, Some(block("A"))).is_some();
+        let polka = tally
+            .certificate(0, Kind::Prevote, Some(block("A")))
+            .is_some();
         let nil = tally.certificate(0, Kind::Precommit, None).is_some();
         let any = tally.has_quorum_any(0, Kind::Precommit);
         (polka, nil, any, tally.statements(0).count())
@@ -46,7 +48,10 @@ fn a_round_without_certificates_leaves_no_trace() {
         }
     }
     tally.condense(20 + ROUNDS_BEHIND);
-    assert_eq!(format!("{tally:?}"), format!("{:?}", Tally::new(committee.set.clone())));
+    assert_eq!(
+        format!("{tally:?}"),
+        format!("{:?}", Tally::new(committee.set.clone()))
+    );
 }
 
 #[test]
@@ -72,7 +77,9 @@ fn a_driver_lets_go_as_it_moves_on_but_not_of_what_may_decide() {
              prevote {far} nil by 0 1   -> enter {far}, timer {far} propose"
         ),
     );
-    let vote = bench.committee.statement(Kind::Prevote, 0, Some(block("A")));
+    let vote = bench
+        .committee
+        .statement(Kind::Prevote, 0, Some(block("A")));
     assert!(!bench.driver.verified(&bench.committee.sign(0, vote)));
     bench.run("the verdict comes", "valid A -> decide 0 A");
 }
@@ -139,7 +146,9 @@ fn a_slot_convicts_once() {
 fn of_two_statements_that_contradict_both_are_known_with_their_signatures() {
     let mut bench = Bench::new(&[1; 4], Some(3));
     let signed = |name| {
-        let said = bench.committee.statement(Kind::Prevote, 0, Some(block(name)));
+        let said = bench
+            .committee
+            .statement(Kind::Prevote, 0, Some(block(name)));
         bench.committee.sign(0, said)
     };
     let [first, second, third] = ["A", "B", "C"].map(signed);
@@ -151,7 +160,10 @@ fn of_two_statements_that_contradict_both_are_known_with_their_signatures() {
     for statement in [first, second] {
         let mut forged = statement.into_inner();
         forged.signature.0[0] ^= 1;
-        assert!(!bench.driver.verified(&forged), "another signature is another statement");
+        assert!(
+            !bench.driver.verified(&forged),
+            "another signature is another statement"
+        );
     }
 }
 
@@ -170,20 +182,43 @@ fn the_latest_of_several_rounds_is_skipped_to() {
 fn certificates_that_mean_nothing_here_change_nothing() {
     let mut bench = Bench::new(&[1; 4], Some(3));
     bench.run("start", "start -> enter 0, timer 0 propose");
-    let good = bench.committee.statement(Kind::Prevote, 0, Some(block("A")));
+    let good = bench
+        .committee
+        .statement(Kind::Prevote, 0, Some(block("A")));
     let foreign = [
-        Statement { height: HEIGHT + 1, ..good.clone() },
-        Statement { swarm: quorate_types::SwarmId([9; 32]), ..good.clone() },
-        Statement { kind: Kind::Proposal, ..good.clone() },
-        Statement { pol_round: Some(0), round: 1, ..good.clone() },
+        Statement {
+            height: HEIGHT + 1,
+            ..good.clone()
+        },
+        Statement {
+            swarm: quorate_types::SwarmId([9; 32]),
+            ..good.clone()
+        },
+        Statement {
+            kind: Kind::Proposal,
+            ..good.clone()
+        },
+        Statement {
+            pol_round: Some(0),
+            round: 1,
+            ..good.clone()
+        },
     ];
     for said in foreign {
         let certificate = bench.committee.certificate(&[0, 1, 2], &said);
         assert!(!bench.driver.wants_certificate(&certificate), "{said:?}");
-        assert_eq!(bench.driver.handle(Input::Certificate(certificate)), [], "{said:?}");
+        assert_eq!(
+            bench.driver.handle(Input::Certificate(certificate)),
+            [],
+            "{said:?}"
+        );
     }
     assert_eq!(bench.state(), "0 propose none none");
-    assert!(bench.driver.wants_certificate(&bench.committee.certificate(&[0, 1, 2], &good)));
+    assert!(
+        bench
+            .driver
+            .wants_certificate(&bench.committee.certificate(&[0, 1, 2], &good))
+    );
 }
 
 #[test]
@@ -193,13 +228,20 @@ fn a_certificate_is_wanted_until_it_is_held_or_all_is_decided() {
     let certificate = |kind, name| {
         committee.certificate(&[0, 1, 2], &committee.statement(kind, 0, Some(block(name))))
     };
-    let (polka, commit) = (certificate(Kind::Prevote, "A"), certificate(Kind::Precommit, "A"));
+    let (polka, commit) = (
+        certificate(Kind::Prevote, "A"),
+        certificate(Kind::Precommit, "A"),
+    );
     bench.run("start", "start -> enter 0, timer 0 propose");
     assert!(bench.driver.wants_certificate(&polka));
     bench.run("a polka", "valid A\npolka 0 A by 0 1 2 -> polka 0 A");
     assert!(!bench.driver.wants_certificate(&polka) && bench.driver.wants_certificate(&commit));
     bench.run("a commit", "commit 0 A by 0 1 2 -> decide 0 A");
-    assert!(!bench.driver.wants_certificate(&certificate(Kind::Prevote, "B")));
+    assert!(
+        !bench
+            .driver
+            .wants_certificate(&certificate(Kind::Prevote, "B"))
+    );
 }
 
 #[test]
@@ -222,8 +264,16 @@ fn the_key_of_a_stranger_signs_and_builds_nothing() {
         me: Some(stranger),
     });
     driver.handle(Input::Start);
-    let timeout = Input::Timeout { round: 0, step: quorate_consensus::Step::Propose };
+    let timeout = Input::Timeout {
+        round: 0,
+        step: quorate_consensus::Step::Propose,
+    };
     let outputs = driver.handle(timeout);
-    assert!(!outputs.iter().any(|output| matches!(output, Output::Sign(_))), "{outputs:?}");
+    assert!(
+        !outputs
+            .iter()
+            .any(|output| matches!(output, Output::Sign(_))),
+        "{outputs:?}"
+    );
     assert_eq!(driver.step(), quorate_consensus::Step::Prevote);
 }

@@ -15,12 +15,30 @@ fn every_listed_scenario_stands_in_a_table() {
         println!("skipped: no scenarios.txt in {}", folder.display());
         return;
     };
-    let listed: BTreeSet<_> =
-        list.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#')).collect();
-    let tables = [cometbft::SCENARIOS, malachite_driver::SCENARIOS, malachite_quint::SCENARIOS];
-    let ours: BTreeSet<_> = tables.iter().flat_map(|table| table.iter()).map(|s| s.0).collect();
-    assert_eq!(tables.iter().map(|table| table.len()).sum::<usize>(), ours.len(), "one twice");
+    let listed: BTreeSet<_> = list
+        .lines()
+        .map(str::trim)
+        .filter(|l| !l.is_empty() && !l.starts_with('#'))
+        .collect();
+    let tables = [
+        cometbft::SCENARIOS,
+        malachite_driver::SCENARIOS,
+        malachite_quint::SCENARIOS,
+    ];
+    let ours: BTreeSet<_> = tables
+        .iter()
+        .flat_map(|table| table.iter())
+        .map(|s| s.0)
+        .collect();
+    assert_eq!(
+        tables.iter().map(|table| table.len()).sum::<usize>(),
+        ours.len(),
+        "one twice"
+    );
     let missing: Vec<_> = listed.difference(&ours).collect();
     let unknown: Vec<_> = ours.difference(&listed).collect();
-    assert!(missing.is_empty() && unknown.is_empty(), "missing {missing:?}, unknown {unknown:?}");
+    assert!(
+        missing.is_empty() && unknown.is_empty(),
+        "missing {missing:?}, unknown {unknown:?}"
+    );
 }

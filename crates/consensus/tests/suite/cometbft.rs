@@ -16,8 +16,14 @@ const EXTENSIONS: &str = "votes carry nothing but the statement: there are no vo
 const PARTS: &str = "block bodies travel outside consensus, which sees opaque ids";
 
 pub const SCENARIOS: &[(&str, Shows)] = &[
-    ("TestStateProposerSelection0", Test(proposers_rotate_with_the_height)),
-    ("TestStateProposerSelection2", Test(proposers_rotate_with_the_round)),
+    (
+        "TestStateProposerSelection0",
+        Test(proposers_rotate_with_the_height),
+    ),
+    (
+        "TestStateProposerSelection2",
+        Test(proposers_rotate_with_the_round),
+    ),
     (
         "TestStateEnterProposeNoPrivValidator",
         Script(
@@ -332,8 +338,14 @@ pub const SCENARIOS: &[(&str, Shows)] = &[
         ),
     ),
     ("TestExtendVoteCalledWhenEnabled", Moot(EXTENSIONS)),
-    ("TestVerifyVoteExtensionNotCalledOnAbsentPrecommit", Moot(EXTENSIONS)),
-    ("TestPrepareProposalReceivesVoteExtensions", Moot(EXTENSIONS)),
+    (
+        "TestVerifyVoteExtensionNotCalledOnAbsentPrecommit",
+        Moot(EXTENSIONS),
+    ),
+    (
+        "TestPrepareProposalReceivesVoteExtensions",
+        Moot(EXTENSIONS),
+    ),
     (
         // Nothing is decided by precommits for nil; a decision comes with its block's verdict.
         "TestFinalizeBlockCalled",
@@ -347,7 +359,10 @@ pub const SCENARIOS: &[(&str, Shows)] = &[
         ),
     ),
     ("TestVoteExtensionEnableHeight", Moot(EXTENSIONS)),
-    ("TestStateDoesntCrashOnInvalidVote", Test(invalid_votes_change_nothing)),
+    (
+        "TestStateDoesntCrashOnInvalidVote",
+        Test(invalid_votes_change_nothing),
+    ),
     (
         "TestWaitingTimeoutOnNilPolka",
         Script(
@@ -406,8 +421,14 @@ pub const SCENARIOS: &[(&str, Shows)] = &[
              valid A                -> decide 0 A",
         ),
     ),
-    ("TestStartNextHeightCorrectlyAfterTimeout", Test(a_height_begins_without_timers)),
-    ("TestResetTimeoutPrecommitUponNewHeight", Test(a_height_begins_without_timers)),
+    (
+        "TestStartNextHeightCorrectlyAfterTimeout",
+        Test(a_height_begins_without_timers),
+    ),
+    (
+        "TestResetTimeoutPrecommitUponNewHeight",
+        Test(a_height_begins_without_timers),
+    ),
     (
         // Locked, gone on, and then told that the others had decided.
         "TestStateHalt1",
@@ -424,7 +445,10 @@ pub const SCENARIOS: &[(&str, Shows)] = &[
         ),
     ),
     ("TestStateOutputsBlockPartsStats", Moot(PARTS)),
-    ("TestStateOutputVoteStats", Moot("peers are scored by the network crate, not by consensus")),
+    (
+        "TestStateOutputVoteStats",
+        Moot("peers are scored by the network crate, not by consensus"),
+    ),
     ("TestSignSameVoteTwice", Test(one_statement_one_signature)),
     (
         "TestStateTimestamp_ProposalNotMatch",
@@ -465,7 +489,9 @@ fn proposers_rotate_with_the_round() {
 fn invalid_votes_change_nothing() {
     let mut bench = Bench::new(&[1; 4], Some(3));
     bench.run("start", "start -> enter 0, timer 0 propose");
-    let good = bench.committee.statement(Kind::Prevote, 0, Some(block("A")));
+    let good = bench
+        .committee
+        .statement(Kind::Prevote, 0, Some(block("A")));
     let mut bad = vec![good.clone(); 5];
     bad[0].height += 1;
     bad[1].swarm.0[0] ^= 1;
@@ -499,7 +525,10 @@ fn a_height_begins_without_timers() {
 fn one_statement_one_signature() {
     let committee = Committee::new(&[1; 4]);
     let statement = committee.statement(Kind::Prevote, 0, None);
-    assert_eq!(committee.sign(3, statement.clone()), committee.sign(3, statement));
+    assert_eq!(
+        committee.sign(3, statement.clone()),
+        committee.sign(3, statement)
+    );
     let script = "start             -> enter 0, timer 0 propose
                   timeout 0 propose -> prevote 0 nil
                   timeout 0 propose

@@ -51,8 +51,9 @@ pub struct Committee {
 
 impl Committee {
     pub fn new(powers: &[Power]) -> Self {
-        let mut keys: Vec<_> =
-            (0..powers.len()).map(|n| SecretKey::from_seed(&[n as u8 + 1; 32])).collect();
+        let mut keys: Vec<_> = (0..powers.len())
+            .map(|n| SecretKey::from_seed(&[n as u8 + 1; 32]))
+            .collect();
         keys.sort_by_key(SecretKey::public_key);
         let validators = keys.iter().zip(powers).map(|(key, power)| Validator {
             key: key.public_key(),
@@ -68,7 +69,10 @@ impl Committee {
     }
 
     pub fn who(&self, key: &PublicKey) -> usize {
-        self.keys.iter().position(|k| k.public_key() == *key).unwrap()
+        self.keys
+            .iter()
+            .position(|k| k.public_key() == *key)
+            .unwrap()
     }
 
     pub fn driver(&self, height: Height, me: Option<usize>) -> Driver {
@@ -135,15 +139,28 @@ impl Bench {
     pub fn new(powers: &[Power], me: Option<usize>) -> Self {
         let committee = Committee::new(powers);
         let driver = committee.driver(HEIGHT, me);
-        Self { committee, driver, me }
+        Self {
+            committee,
+            driver,
+            me,
+        }
     }
 
     /// Runs a script. `title` is shown where it fails.
     pub fn run(&mut self, title: &str, script: &str) {
-        for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        for line in script
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+        {
             let (input, expected) = line.split_once("->").unwrap_or((line, ""));
             let found = self.play(input.trim());
-            assert_eq!(found.join(", "), expected.trim(), "{title}: after `{}`", input.trim());
+            assert_eq!(
+                found.join(", "),
+                expected.trim(),
+                "{title}: after `{}`",
+                input.trim()
+            );
         }
     }
 
@@ -159,7 +176,10 @@ impl Bench {
             _ => {}
         }
         let inputs = self.inputs(&words);
-        inputs.into_iter().flat_map(|input| self.feed(input)).collect()
+        inputs
+            .into_iter()
+            .flat_map(|input| self.feed(input))
+            .collect()
     }
 
     /// Feeds an input, and what is signed on it.
@@ -178,7 +198,11 @@ impl Bench {
 
     /// What is still to be done after a recovery.
     pub fn unanswered(&self) -> Vec<String> {
-        self.driver.unanswered().iter().map(|output| self.show(output)).collect()
+        self.driver
+            .unanswered()
+            .iter()
+            .map(|output| self.show(output))
+            .collect()
     }
 
     pub fn state(&self) -> String {
@@ -200,42 +224,68 @@ impl Bench {
             "prevote" | "precommit" => self.votes(words),
             "polka" | "commit" => self.certificate(words),
             "valid" | "invalid" | "late" | "foreign" => vec![self.verdict(words)],
-            "built" => vec![Input::Built { round: number(1), block: block(words[2]) }],
-            "timeout" => vec![Input::Timeout { round: number(1), step: step(words[2]) }],
+            "built" => vec![Input::Built {
+                round: number(1),
+                block: block(words[2]),
+            }],
+            "timeout" => vec![Input::Timeout {
+                round: number(1),
+                step: step(words[2]),
+            }],
             other => panic!("unknown input {other}"),
         }
     }
 
     fn said(&self, kind: Kind, words: &[&str]) -> Statement {
         let block = (words[2] != "nil").then(|| block(words[2]));
-        self.committee.statement(kind, words[1].parse().unwrap(), block)
+        self.committee
+            .statement(kind, words[1].parse().unwrap(), block)
     }
 
     fn proposal(&self, words: &[&str]) -> Vec<Input> {
         let said = self.said(Kind::Proposal, words);
-        let pol_round = after(words, "pol").first().copied().map(|round| round as Round);
+        let pol_round = after(words, "pol")
+            .first()
+            .copied()
+            .map(|round| round as Round);
         let proposer = self.committee.who(&self.driver.proposer(said.round));
         let who = after(words, "by").first().copied().unwrap_or(proposer);
-        vec![Input::Statement(self.committee.sign(who, Statement { pol_round, ..said }))]
+        vec![Input::Statement(
+            self.committee.sign(who, Statement { pol_round, ..said }),
+        )]
     }
 
     fn votes(&self, words: &[&str]) -> Vec<Input> {
-        let kind = if words[0] == "prevote" { Kind::Prevote } else { Kind::Precommit };
+        let kind = if words[0] == "prevote" {
+            Kind::Prevote
+        } else {
+            Kind::Precommit
+        };
         let said = self.said(kind, words);
         let sign = |who| Input::Statement(self.committee.sign(who, said.clone()));
         after(words, "by").into_iter().map(sign).collect()
     }
 
     fn certificate(&self, words: &[&str]) -> Vec<Input> {
-        let kind = if words[0] == "polka" { Kind::Prevote } else { Kind::Precommit };
+        let kind = if words[0] == "polka" {
+            Kind::Prevote
+        } else {
+            Kind::Precommit
+        };
         let said = self.said(kind, words);
-        vec![Input::Certificate(self.committee.certificate(&after(words, "by"), &said))]
+        vec![Input::Certificate(
+            self.committee.certificate(&after(words, "by"), &said),
+        )]
     }
 
     fn verdict(&self, words: &[&str]) -> Input {
         let block = block(words[1]);
         let build_round = build_round(block);
-        let turn = if words[0] == "foreign" { build_round + 1 } else { build_round };
+        let turn = if words[0] == "foreign" {
+            build_round + 1
+        } else {
+            build_round
+        };
         Input::Verdict(Verdict {
             block,
             valid: words[0] != "invalid",
@@ -272,7 +322,10 @@ impl Bench {
 
 /// Numbers that follow `word`.
 fn after(words: &[&str], word: &str) -> Vec<usize> {
-    let from = words.iter().position(|w| *w == word).map_or(words.len(), |at| at + 1);
+    let from = words
+        .iter()
+        .position(|w| *w == word)
+        .map_or(words.len(), |at| at + 1);
     words[from..].iter().map_while(|w| w.parse().ok()).collect()
 }
 

@@ -59,7 +59,10 @@ pub const SCENARIOS: &[(&str, Shows)] = &[
              precommit 0 nil by 0 1 -> timer 0 precommit",
         ),
     ),
-    ("driver_steps_not_proposer_other_height", Test(other_heights_are_ignored)),
+    (
+        "driver_steps_not_proposer_other_height",
+        Test(other_heights_are_ignored),
+    ),
     (
         "driver_steps_not_proposer_other_round",
         Script(
@@ -93,8 +96,14 @@ pub const SCENARIOS: &[(&str, Shows)] = &[
         ),
     ),
     ("driver_steps_proposer_not_found", Moot(SCHEDULE)),
-    ("driver_preserves_round_state_when_proposer_not_found", Moot(SCHEDULE)),
-    ("driver_steps_validator_not_found", Test(strangers_are_ignored)),
+    (
+        "driver_preserves_round_state_when_proposer_not_found",
+        Moot(SCHEDULE),
+    ),
+    (
+        "driver_steps_validator_not_found",
+        Test(strangers_are_ignored),
+    ),
     (
         "driver_steps_skip_round_skip_threshold",
         Script(
@@ -545,7 +554,10 @@ pub const SCENARIOS: &[(&str, Shows)] = &[
              state                  -> 0 precommit none none",
         ),
     ),
-    ("invalid_proposal_becomes_valid_decision_via_proposal", Test(invalid_stays_invalid)),
+    (
+        "invalid_proposal_becomes_valid_decision_via_proposal",
+        Test(invalid_stays_invalid),
+    ),
     (
         "invalid_proposal_becomes_valid_decision_via_votes",
         Script(
@@ -687,13 +699,18 @@ pub const SCENARIOS: &[(&str, Shows)] = &[
         "move_to_height_preserves_validator_set",
         Moot("a driver is one height: the next one gets its own validators in its configuration"),
     ),
-    ("move_to_height_updates_validator_set", Test(each_height_has_its_validators)),
+    (
+        "move_to_height_updates_validator_set",
+        Test(each_height_has_its_validators),
+    ),
 ];
 
 fn other_heights_are_ignored() {
     let mut bench = Bench::new(&[1; 4], Some(3));
     bench.run("start", "start -> enter 0, timer 0 propose");
-    let mut said = bench.committee.statement(Kind::Proposal, 0, Some(block("A")));
+    let mut said = bench
+        .committee
+        .statement(Kind::Proposal, 0, Some(block("A")));
     said.height = HEIGHT + 1;
     for who in 0..4 {
         let signed = bench.committee.sign(who, said.clone());

@@ -92,7 +92,10 @@ pub const SCENARIOS: &[(&str, Shows)] = &[
              timeout 0 precommit    -> enter 1, timer 1 propose",
         ),
     ),
-    ("catchUpToHigherRoundAfterHeightChangeTest", Test(a_late_height_catches_up)),
+    (
+        "catchUpToHigherRoundAfterHeightChangeTest",
+        Test(a_late_height_catches_up),
+    ),
     (
         "catchUpToHigherRoundTest",
         Script(
@@ -117,7 +120,10 @@ pub const SCENARIOS: &[(&str, Shows)] = &[
     ),
     ("disagreementTest", Test(over_a_third_can_split)),
     ("everyoneIsFastInRound0Test", Test(everyone_decides)),
-    ("fastProcessesDecidesAtHeight0SlowOneCatchesUpTest", Test(a_slow_one_catches_up)),
+    (
+        "fastProcessesDecidesAtHeight0SlowOneCatchesUpTest",
+        Test(a_slow_one_catches_up),
+    ),
     ("hiddenTest", Test(a_hidden_lock_is_shown)),
     (
         "line26Test",

@@ -90,7 +90,11 @@ impl Network {
             .filter(runs)
             .map(|who| (who, committee.driver(height, Some(who))))
             .collect();
-        let letters = drivers.keys().map(|to| Letter { to: *to, input: Input::Start, local: true });
+        let letters = drivers.keys().map(|to| Letter {
+            to: *to,
+            input: Input::Start,
+            local: true,
+        });
         Self {
             letters: letters.collect(),
             random: Random(policy.seed),
@@ -115,8 +119,15 @@ impl Network {
             }
             self.turn();
         }
-        let at: Vec<_> = self.drivers.values().map(|driver| *driver.state()).collect();
-        panic!("no decision after {PATIENCE} turns of {:?}: {at:?}", self.policy);
+        let at: Vec<_> = self
+            .drivers
+            .values()
+            .map(|driver| *driver.state())
+            .collect();
+        panic!(
+            "no decision after {PATIENCE} turns of {:?}: {at:?}",
+            self.policy
+        );
     }
 
     /// Plays a number of turns, decided or not.
@@ -141,17 +152,29 @@ impl Network {
     }
 
     pub fn decided_round(&self) -> Option<Round> {
-        self.decided.values().map(|commit| commit.statement.round).min()
+        self.decided
+            .values()
+            .map(|commit| commit.statement.round)
+            .min()
     }
 
     /// Who built what was decided.
     pub fn decided_builder(&self) -> Option<usize> {
-        self.decided.values().next()?.statement.block.map(|block| usize::from(block.0[0]))
+        self.decided
+            .values()
+            .next()?
+            .statement
+            .block
+            .map(|block| usize::from(block.0[0]))
     }
 
     pub fn assert_agreement(&self) {
         let blocks: BTreeSet<_> = self.decided.values().map(|c| c.statement.block).collect();
-        assert!(blocks.len() <= 1, "two decisions: {blocks:?} under {:?}", self.policy);
+        assert!(
+            blocks.len() <= 1,
+            "two decisions: {blocks:?} under {:?}",
+            self.policy
+        );
         for commit in self.decided.values() {
             let commit = (**commit).clone();
             assert!(verify_quorum(commit, &self.committee.set, &|_| false).is_ok());
@@ -170,7 +193,11 @@ impl Network {
 
     fn deliver(&mut self) {
         let count = self.letters.len() as u64;
-        let at = if self.policy.disorder { self.random.below(count) } else { 0 } as usize;
+        let at = if self.policy.disorder {
+            self.random.below(count)
+        } else {
+            0
+        } as usize;
         let letter = self.letters.remove(at);
         if !letter.local {
             if self.policy.deaf.contains(&letter.to) || self.random.below(100) < self.policy.lost {
@@ -186,11 +213,18 @@ impl Network {
     /// Time passes: a timer fires, those that hang are helped, the Byzantine one speaks.
     fn fire(&mut self) {
         let count = self.timers.len() as u64;
-        let at = if self.policy.disorder && count > 0 { self.random.below(count) } else { 0 };
+        let at = if self.policy.disorder && count > 0 {
+            self.random.below(count)
+        } else {
+            0
+        };
         if let Some(timer) = self.timers.iter().nth(at as usize).copied() {
             self.timers.remove(&timer);
             self.now = self.now.max(timer.due);
-            let input = Input::Timeout { round: timer.round, step: timer.step };
+            let input = Input::Timeout {
+                round: timer.round,
+                step: timer.step,
+            };
             self.feed(timer.who, input);
         }
         self.help();
@@ -213,20 +247,32 @@ impl Network {
             let help = self.drivers[&from].catch_up(self.drivers[&to].round());
             let peer = &self.drivers[&to];
             let mut inputs = Vec::new();
-            for certificate in help.certificates.into_iter().filter(|c| peer.wants_certificate(c)) {
+            for certificate in help
+                .certificates
+                .into_iter()
+                .filter(|c| peer.wants_certificate(c))
+            {
                 let known = |signed: &SignedStatement| peer.verified(signed);
                 let verified = verify_quorum(certificate, &self.committee.set, &known).unwrap();
                 inputs.push(Input::Certificate(verified));
             }
-            for signed in help.statements.into_iter().filter(|signed| peer.wants(signed)) {
+            for signed in help
+                .statements
+                .into_iter()
+                .filter(|signed| peer.wants(signed))
+            {
                 inputs.push(Input::Statement(verify_statement(signed).unwrap()));
             }
-            inputs.into_iter().for_each(|input| self.send(to, input, false));
+            inputs
+                .into_iter()
+                .for_each(|input| self.send(to, input, false));
         }
     }
 
     fn feed(&mut self, to: usize, input: Input) {
-        let Some(driver) = self.drivers.get_mut(&to) else { return };
+        let Some(driver) = self.drivers.get_mut(&to) else {
+            return;
+        };
         let outputs = driver.handle(input);
         coverage::note(driver);
         for output in outputs {
@@ -248,12 +294,25 @@ impl Network {
             Output::Sign(statement) => self.sign(who, statement),
             Output::Schedule { round, step } => {
                 let due = self.now + 10 + u64::from(round);
-                assert!(self.timers.insert(Timer { due, who, round, step }), "scheduled twice");
+                assert!(
+                    self.timers.insert(Timer {
+                        due,
+                        who,
+                        round,
+                        step
+                    }),
+                    "scheduled twice"
+                );
             }
             Output::Polka(polka) => {
                 let said = &polka.statement;
                 let held = self.polkas.entry(said.round).or_insert(said.block.unwrap());
-                assert_eq!(Some(*held), said.block, "two polkas in round {}", said.round);
+                assert_eq!(
+                    Some(*held),
+                    said.block,
+                    "two polkas in round {}",
+                    said.round
+                );
             }
             Output::Decided(commit) => {
                 assert!(self.decided.insert(who, commit).is_none(), "decided twice");
@@ -261,7 +320,11 @@ impl Network {
             }
             Output::Evidence(pair) => {
                 let culprit = self.committee.who(&pair.culprit());
-                assert_eq!(Some(culprit), self.policy.byzantine, "an innocent was convicted");
+                assert_eq!(
+                    Some(culprit),
+                    self.policy.byzantine,
+                    "an innocent was convicted"
+                );
                 self.convicted.insert(culprit);
             }
             Output::Contradiction(commit) => panic!("contradiction {commit:?}"),
@@ -271,7 +334,10 @@ impl Network {
     fn sign(&mut self, who: usize, statement: Statement) {
         let slot = (who, statement.round, statement.kind);
         let before = self.signed.insert(slot, statement.clone());
-        assert!(before.is_none(), "{who} was asked twice to sign in {slot:?}");
+        assert!(
+            before.is_none(),
+            "{who} was asked twice to sign in {slot:?}"
+        );
         let signed = self.committee.sign(who, statement);
         self.send(who, Input::Statement(signed.clone()), true);
         for to in self.running().into_iter().filter(|to| *to != who) {
@@ -286,7 +352,13 @@ impl Network {
     fn verdict(&self, block: BlockId) -> Verdict {
         let builder: PublicKey = self.committee.key(usize::from(block.0[0]));
         let (build_round, valid) = (block.0[1].into(), block.0[2] == 0);
-        Verdict { block, valid, builder, build_round, timely: true }
+        Verdict {
+            block,
+            valid,
+            builder,
+            build_round,
+            timely: true,
+        }
     }
 
     /// A statement of any kind, about any block, in a round near the others', to one of them.

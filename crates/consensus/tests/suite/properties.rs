@@ -71,7 +71,13 @@ proptest! {
 /// Two of four are gone: nothing is decided, and nothing wrong is done.
 #[test]
 fn without_a_quorum_nothing_is_decided() {
-    let policy = Policy { disorder: true, seed: 3, ..Policy::default() }.silent(0).silent(1);
+    let policy = Policy {
+        disorder: true,
+        seed: 3,
+        ..Policy::default()
+    }
+    .silent(0)
+    .silent(1);
     let mut network = Network::new(&[1; 4], HEIGHT, policy);
     network.run(2000);
     assert!(!network.is_decided(2) && !network.is_decided(3));

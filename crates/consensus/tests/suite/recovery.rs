@@ -77,7 +77,10 @@ fn what_is_unanswered_is_what_is_open() {
         ),
         ("valid A -> prevote 0 A", "timer 0 precommit"),
         ("prevote 0 nil by 0", "timer 0 precommit"),
-        ("prevote 0 B by 1 -> timer 0 prevote", "timer 0 prevote, timer 0 precommit"),
+        (
+            "prevote 0 B by 1 -> timer 0 prevote",
+            "timer 0 prevote, timer 0 precommit",
+        ),
         ("timeout 0 prevote -> precommit 0 nil", "timer 0 precommit"),
         (
             "commit 0 A by 0 1 2 -> evidence 0 0 precommit, evidence 1 0 precommit, \

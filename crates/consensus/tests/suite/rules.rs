@@ -24,9 +24,15 @@ fn rule_1_a_nil_polka_does_not_unlock() {
 #[test]
 fn rule_2_locks_in_prevote_only_but_learns_the_valid_value_later_too() {
     let late = [
-        ("polka 0 A by 0 1 2   -> evidence 0 0 prevote, evidence 1 0 prevote, polka 0 A", "A@0"),
+        (
+            "polka 0 A by 0 1 2   -> evidence 0 0 prevote, evidence 1 0 prevote, polka 0 A",
+            "A@0",
+        ),
         // Votes one by one do not make that polka: the first of each counts (rule 13).
-        ("prevote 0 A by 0 1 2 -> evidence 0 0 prevote, evidence 1 0 prevote", "none"),
+        (
+            "prevote 0 A by 0 1 2 -> evidence 0 0 prevote, evidence 1 0 prevote",
+            "none",
+        ),
     ];
     for (line, valid) in late {
         script(
@@ -193,9 +199,16 @@ fn rule_6_decides_on_any_round_of_the_height() {
             bench.play("start");
             bench.play("prevote 2 nil by 0 1");
             let commit = format!("commit {round} A by 0 1 2");
-            let lines = if verdict_first { ["valid A", &commit] } else { [&commit, "valid A"] };
+            let lines = if verdict_first {
+                ["valid A", &commit]
+            } else {
+                [&commit, "valid A"]
+            };
             bench.play(lines[0]);
-            assert_eq!(bench.play(lines[1]).last().unwrap(), &format!("decide {round} A"));
+            assert_eq!(
+                bench.play(lines[1]).last().unwrap(),
+                &format!("decide {round} A")
+            );
             assert!(bench.driver.is_decided());
         }
     }
@@ -231,7 +244,10 @@ fn rules_8_and_11_replay_gives_the_same_and_asks_for_no_new_block() {
     let committee = &bench.committee;
     let own =
         |kind| Input::Statement(committee.sign(0, committee.statement(kind, 0, Some(block("A")))));
-    let built = Input::Built { round: 0, block: block("A") };
+    let built = Input::Built {
+        round: 0,
+        block: block("A"),
+    };
     let log = [Input::Start, built, own(Kind::Proposal), own(Kind::Prevote)];
     let expected = [
         vec!["build"],
@@ -243,8 +259,10 @@ fn rules_8_and_11_replay_gives_the_same_and_asks_for_no_new_block() {
     for (length, expected) in (1..=log.len()).zip(expected) {
         let replay = |log: &[Input]| {
             let mut driver = committee.driver(HEIGHT, Some(0));
-            let outputs: Vec<_> =
-                log.iter().flat_map(|input| driver.handle(input.clone())).collect();
+            let outputs: Vec<_> = log
+                .iter()
+                .flat_map(|input| driver.handle(input.clone()))
+                .collect();
             (outputs, driver)
         };
         let (first, driver) = replay(&log[..length]);
@@ -254,13 +272,16 @@ fn rules_8_and_11_replay_gives_the_same_and_asks_for_no_new_block() {
 }
 
 fn open(driver: &Driver) -> Vec<&'static str> {
-    let names = driver.unanswered().into_iter().filter_map(|output| match output {
-        Output::Build { .. } => Some("build"),
-        Output::Check { .. } => Some("check"),
-        Output::Sign(_) => Some("sign"),
-        Output::Decided(_) => Some("decided"),
-        _ => None,
-    });
+    let names = driver
+        .unanswered()
+        .into_iter()
+        .filter_map(|output| match output {
+            Output::Build { .. } => Some("build"),
+            Output::Check { .. } => Some("check"),
+            Output::Sign(_) => Some("sign"),
+            Output::Decided(_) => Some("decided"),
+            _ => None,
+        });
     names.collect()
 }
 
@@ -345,7 +366,9 @@ fn rule_14_a_peer_that_hangs_is_told_what_it_lacks() {
     let help = ahead.driver.catch_up(behind.driver.round());
     for signed in help.statements {
         assert!(behind.driver.wants(&signed));
-        behind.feed(Input::Statement(quorate_crypto::verify_statement(signed).unwrap()));
+        behind.feed(Input::Statement(
+            quorate_crypto::verify_statement(signed).unwrap(),
+        ));
     }
     assert_eq!(behind.driver.round(), 3);
 
@@ -377,9 +400,14 @@ fn rule_16_statements_of_far_rounds_are_bounded() {
         bench.driver.handle(Input::Statement(signed));
     }
     let held = |bench: &Bench, round| bench.driver.verified(&vote(bench, 0, round));
-    let kept: Vec<u32> = (1..near + 200).filter(|round| held(&bench, *round)).collect();
+    let kept: Vec<u32> = (1..near + 200)
+        .filter(|round| held(&bench, *round))
+        .collect();
     assert_eq!(kept, (1..=near).chain([near + 199]).collect::<Vec<_>>());
-    assert!(!bench.driver.wants(&vote(&bench, 0, near + 50)), "an earlier far round");
+    assert!(
+        !bench.driver.wants(&vote(&bench, 0, near + 50)),
+        "an earlier far round"
+    );
     // It is enough to skip to where more than a third stands, however far.
     let signed = vote(&bench, 1, near + 199);
     bench.driver.handle(Input::Statement(signed));
@@ -392,8 +420,13 @@ fn rule_16_statements_of_far_rounds_are_bounded() {
 #[test]
 fn rule_16_a_proposal_of_a_far_round_is_refused() {
     let bench = Bench::new(&[1; 4], Some(3));
-    for (round, wanted) in [(limits::ROUNDS_AHEAD, true), (limits::ROUNDS_AHEAD + 1, false)] {
-        let said = bench.committee.statement(Kind::Proposal, round, Some(block("A")));
+    for (round, wanted) in [
+        (limits::ROUNDS_AHEAD, true),
+        (limits::ROUNDS_AHEAD + 1, false),
+    ] {
+        let said = bench
+            .committee
+            .statement(Kind::Proposal, round, Some(block("A")));
         let proposer = bench.committee.who(&bench.driver.proposer(round));
         let signed: Verified<SignedStatement> = bench.committee.sign(proposer, said.clone());
         assert_eq!(bench.driver.wants(&signed), wanted);
@@ -411,8 +444,11 @@ fn once_decided_only_what_convicts_is_wanted() {
          valid A
          commit 0 A by 0 1 2      -> decide 0 A",
     );
-    let said =
-        |block_name: &str| bench.committee.statement(Kind::Precommit, 0, Some(block(block_name)));
+    let said = |block_name: &str| {
+        bench
+            .committee
+            .statement(Kind::Precommit, 0, Some(block(block_name)))
+    };
     let wants = |who, said: Statement| bench.driver.wants(&bench.committee.sign(who, said));
     assert!(!wants(3, said("A")) && !wants(0, said("A")));
     assert!(wants(0, said("B")));

@@ -66,8 +66,14 @@ fn every_reachable_transition_obeys_the_paper() {
 fn check(before: &RoundState, input: RoundInput, transition: &Transition) {
     let after = &transition.state;
     let place = |state: &RoundState| (state.step == Step::Decided, state.round, state.step);
-    assert!(place(before) <= place(after), "{before:?} {input:?} goes back");
-    assert_eq!(transition.rule.is_none(), after == before && transition.outputs.is_empty());
+    assert!(
+        place(before) <= place(after),
+        "{before:?} {input:?} goes back"
+    );
+    assert_eq!(
+        transition.rule.is_none(),
+        after == before && transition.outputs.is_empty()
+    );
     if before.step == Step::Decided || before.step == Step::Unstarted && after.step == before.step {
         assert_eq!((before, transition.outputs.len()), (after, 0));
     }
@@ -86,7 +92,10 @@ fn check(before: &RoundState, input: RoundInput, transition: &Transition) {
                     None => assert_eq!(after.locked, before.locked),
                 }
             }
-            RoundOutput::Propose { block, pol_round: Some(round) } => {
+            RoundOutput::Propose {
+                block,
+                pol_round: Some(round),
+            } => {
                 assert_eq!(before.valid, Some((block, round)));
             }
             RoundOutput::StartRound(round) => assert!(round > before.round),
@@ -105,8 +114,15 @@ fn check(before: &RoundState, input: RoundInput, transition: &Transition) {
 /// for it; else nil.
 fn prevote(before: &RoundState, input: RoundInput) -> Option<BlockId> {
     let (block, pol_round) = match input {
-        RoundInput::Proposal { block, validity: Validity::Valid } => (block, None),
-        RoundInput::Reproposal { block, pol_round, validity: Validity::Valid } => {
+        RoundInput::Proposal {
+            block,
+            validity: Validity::Valid,
+        } => (block, None),
+        RoundInput::Reproposal {
+            block,
+            pol_round,
+            validity: Validity::Valid,
+        } => {
             assert!(pol_round < before.round, "L28: {before:?} {input:?}");
             (block, Some(pol_round))
         }

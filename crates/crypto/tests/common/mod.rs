@@ -45,16 +45,32 @@ pub fn vote(seed: u8, statement: &Statement) -> Verified<SignedStatement> {
 /// Votes of these seeds, sorted by key.
 pub fn certificate(statement: &Statement, seeds: &[u8]) -> QuorumCertificate {
     let votes = seeds.iter().map(|seed| vote(*seed, statement).into_inner());
-    let mut votes: Vec<_> =
-        votes.map(|s| Vote { signer: s.signer, signature: s.signature }).collect();
+    let mut votes: Vec<_> = votes
+        .map(|s| Vote {
+            signer: s.signer,
+            signature: s.signature,
+        })
+        .collect();
     votes.sort();
-    QuorumCertificate { statement: statement.clone(), votes }
+    QuorumCertificate {
+        statement: statement.clone(),
+        votes,
+    }
 }
 
 pub fn operation(seed: u8, swarm: SwarmId) -> SignedOperation {
-    let body = Body::Withdraw(Withdraw { market: "drones".parse().unwrap() });
+    let body = Body::Withdraw(Withdraw {
+        market: "drones".parse().unwrap(),
+    });
     let agent = key(seed).public_key();
-    key(seed).sign(Operation { swarm, agent, sequence: 3, body }).into_inner()
+    key(seed)
+        .sign(Operation {
+            swarm,
+            agent,
+            sequence: 3,
+            body,
+        })
+        .into_inner()
 }
 
 pub fn header(set: &ValidatorSet) -> Header {

@@ -29,7 +29,10 @@ impl Ledger {
         let next = self.tip.height.saturating_add(1);
         let back = usize::try_from(next.checked_sub(height)?).ok()?;
         let Some(last) = back.checked_sub(1) else {
-            return Some(Self { past: VecDeque::new(), ..self.clone() });
+            return Some(Self {
+                past: VecDeque::new(),
+                ..self.clone()
+            });
         };
         let then = self.past.get(last)?;
         let undos: Vec<&Undo> = self.past.iter().take(back).map(|past| &past.undo).collect();
@@ -49,7 +52,10 @@ impl Ledger {
     /// The decided block before `height`; `None` where [`Self::before`] gives none.
     pub(crate) fn parent_of(&self, height: Height) -> Option<quorate_types::BlockId> {
         let next = self.tip.height.saturating_add(1);
-        match usize::try_from(next.checked_sub(height)?).ok()?.checked_sub(1) {
+        match usize::try_from(next.checked_sub(height)?)
+            .ok()?
+            .checked_sub(1)
+        {
             None => Some(self.tip.block),
             Some(last) => self.past.get(last).map(|past| past.tip.block),
         }

@@ -27,7 +27,12 @@ impl Run<'_> {
         self.check_budget(agent, &bid.market, &bid.budget)?;
         let (offers, items) = self.sort_out(&bid.market, &bid.offers, |offer| offer.task);
         let (operation, budget) = (operation.id(), bid.budget.clone());
-        let reservation = Reservation { operation, budget, offers, seals: Vec::new() };
+        let reservation = Reservation {
+            operation,
+            budget,
+            offers,
+            seals: Vec::new(),
+        };
         self.replace(&bid.market, agent, reservation)?;
         Ok(items)
     }
@@ -53,7 +58,11 @@ impl Run<'_> {
         let (attested, _) = self.view.capabilities(agent, self.now.wall);
         let free = self.free(agent, market, &attested);
         let exceeds = |(name, wanted)| free.get(name).is_some_and(|free| wanted > free);
-        if budget.iter().any(exceeds) { Err(Reason::BudgetExceeded) } else { Ok(()) }
+        if budget.iter().any(exceeds) {
+            Err(Reason::BudgetExceeded)
+        } else {
+            Ok(())
+        }
     }
 
     /// Puts a reservation in the place of the agent's earlier one, unless nothing is in it.
@@ -63,7 +72,10 @@ impl Run<'_> {
         agent: PublicKey,
         reservation: Reservation,
     ) -> Result<(), Reason> {
-        let live = reservation.offers.len().saturating_add(reservation.seals.len());
+        let live = reservation
+            .offers
+            .len()
+            .saturating_add(reservation.seals.len());
         if live == 0 {
             return Ok(());
         }
@@ -94,7 +106,12 @@ impl Run<'_> {
         if let Some(account) = self.view.account(&agent) {
             take(&account.committed);
         }
-        for market in self.genesis.markets.iter().filter(|market| market.name != *except) {
+        for market in self
+            .genesis
+            .markets
+            .iter()
+            .filter(|market| market.name != *except)
+        {
             if let Some(reservation) = self.view.reservation(&market.name, agent) {
                 take(&reservation.budget);
             }
@@ -138,11 +155,15 @@ impl Run<'_> {
             live += 1;
         }
         self.add(Index::Live(market.clone()), live);
-        self.add(Index::Sealed(market.clone()), reservation.seals.len() as i64);
+        self.add(
+            Index::Sealed(market.clone()),
+            reservation.seals.len() as i64,
+        );
         self.add(Index::Bidders(market.clone()), 1);
         self.add(Index::LiveOf(market.clone(), agent), live);
         let key = Key::Reservation(market.clone(), agent);
-        self.view.put(key, Entry::Reservation(Arc::new(reservation)));
+        self.view
+            .put(key, Entry::Reservation(Arc::new(reservation)));
     }
 
     /// Ends a reservation and its live bids; does nothing where there is none.
@@ -160,7 +181,9 @@ impl Run<'_> {
     /// Ends a live bid in the index; does nothing where there is none.
     pub(crate) fn drop_mark(&mut self, market: &Label, agent: PublicKey, task: TaskId) {
         let bid = Index::Bid(task, agent);
-        let Some(value) = self.view.value(&bid) else { return };
+        let Some(value) = self.view.value(&bid) else {
+            return;
+        };
         self.view.unmark(bid);
         self.add(Index::Live(market.clone()), -1);
         self.add(Index::LiveOf(market.clone(), agent), -1);
@@ -180,18 +203,27 @@ impl Run<'_> {
         &self,
         market: &Label,
     ) -> impl Iterator<Item = (PublicKey, &Reservation)> {
-        self.view.entries(Key::reservations(market)).filter_map(|(key, entry)| match (key, entry) {
-            (Key::Reservation(_, agent), Entry::Reservation(found)) => Some((*agent, &**found)),
-            _ => None,
-        })
+        self.view
+            .entries(Key::reservations(market))
+            .filter_map(|(key, entry)| match (key, entry) {
+                (Key::Reservation(_, agent), Entry::Reservation(found)) => Some((*agent, &**found)),
+                _ => None,
+            })
     }
 }
 
 /// Offers strictly ascending, not none, not too many; prices and budget within their ranges.
 fn check_form(bid: &Bid) -> Result<(), Reason> {
     let ordered = bid.offers.is_sorted_by(|a, b| a.task < b.task);
-    let prices = bid.offers.iter().all(|offer| task::check_price(offer.price).is_ok());
+    let prices = bid
+        .offers
+        .iter()
+        .all(|offer| task::check_price(offer.price).is_ok());
     let counted = (1..=limits::OFFERS_PER_BID).contains(&bid.offers.len());
     let budget = task::check_amounts(&bid.budget).is_ok();
-    if ordered && prices && counted && budget { Ok(()) } else { Err(Reason::BidMalformed) }
+    if ordered && prices && counted && budget {
+        Ok(())
+    } else {
+        Err(Reason::BidMalformed)
+    }
 }

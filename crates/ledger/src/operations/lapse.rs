@@ -33,8 +33,13 @@ impl Run<'_> {
         if !members || !ordered || all.len() > limits::SUSPICIONS {
             return Err(Reason::SuspicionSignature);
         }
-        let counting = || all.iter().filter(|s| self.counts(&s.payload, lapse, assignee));
-        let power = self.validators.power_of(counting().map(|suspicion| &suspicion.signer));
+        let counting = || {
+            all.iter()
+                .filter(|s| self.counts(&s.payload, lapse, assignee))
+        };
+        let power = self
+            .validators
+            .power_of(counting().map(|suspicion| &suspicion.signer));
         if !self.validators.is_quorum(power) {
             return Err(Reason::SuspicionsTooFew);
         }
@@ -49,7 +54,11 @@ impl Run<'_> {
     /// height that was decided before this block.
     fn counts(&self, suspicion: &Suspicion, lapse: &Lapse, assignee: &Assignee) -> bool {
         let about = (suspicion.swarm, suspicion.task, suspicion.token);
-        let oldest = self.now.height.saturating_sub(SUSPICION_HEIGHTS).max(assignee.height);
+        let oldest = self
+            .now
+            .height
+            .saturating_sub(SUSPICION_HEIGHTS)
+            .max(assignee.height);
         about == (self.swarm, lapse.task, lapse.token)
             && (oldest..self.now.height).contains(&suspicion.height)
     }

@@ -27,9 +27,9 @@ pub(crate) struct Admission<'a> {
 pub(crate) fn admits(admission: &Admission<'_>, view: &View<'_>, operation: &Operation) -> bool {
     let open = admission.genesis.admission == genesis::Admission::Attestation;
     match &operation.body {
-        Body::Admit(admit) if open => {
-            admission.check(view, operation.agent, &admit.attestation).is_ok()
-        }
+        Body::Admit(admit) if open => admission
+            .check(view, operation.agent, &admit.attestation)
+            .is_ok(),
         _ => false,
     }
 }
@@ -72,7 +72,12 @@ impl Run<'_> {
         attestation: &Attestation,
     ) -> Result<(), Reason> {
         let (genesis, swarm, wall) = (self.genesis, self.swarm, self.now.wall);
-        Admission { genesis, swarm, wall }.check(&self.view, agent, attestation)?;
+        Admission {
+            genesis,
+            swarm,
+            wall,
+        }
+        .check(&self.view, agent, attestation)?;
         self.register(agent, attestation)
     }
 
@@ -103,13 +108,18 @@ impl Run<'_> {
             not_before: claims.not_before,
             capabilities: claims.capabilities.clone(),
         };
-        self.view.put(Key::Attestation(agent, hash), Entry::Attestation(Arc::new(attested)));
+        self.view.put(
+            Key::Attestation(agent, hash),
+            Entry::Attestation(Arc::new(attested)),
+        );
         Ok(())
     }
 
     /// Voids an attestation of the signer's own, also one that was never registered here.
     pub(super) fn revoke(&mut self, issuer: PublicKey, revoke: &Revoke) -> Result<(), Reason> {
-        let registered = self.view.entry(&Key::Attestation(revoke.subject, revoke.attestation));
+        let registered = self
+            .view
+            .entry(&Key::Attestation(revoke.subject, revoke.attestation));
         let foreign = match registered {
             Some(Entry::Attestation(attested)) => attested.issuer != issuer,
             _ => false,
@@ -120,8 +130,11 @@ impl Run<'_> {
         if self.view.is_revoked(issuer, revoke.attestation) {
             return Err(Reason::AttestationRevoked);
         }
-        let revocation = Entry::Revocation(Revocation { height: self.now.height });
-        self.view.put(Key::Revocation(issuer, revoke.attestation), revocation);
+        let revocation = Entry::Revocation(Revocation {
+            height: self.now.height,
+        });
+        self.view
+            .put(Key::Revocation(issuer, revoke.attestation), revocation);
         Ok(())
     }
 }
@@ -129,10 +142,13 @@ impl Run<'_> {
 impl View<'_> {
     /// The attestations registered for a member, ascending by hash.
     pub(crate) fn attestations(&self, agent: PublicKey) -> impl Iterator<Item = (Hash, &Attested)> {
-        self.entries(Key::attestations(agent)).filter_map(|(key, entry)| match (key, entry) {
-            (Key::Attestation(_, hash), Entry::Attestation(attested)) => Some((*hash, &**attested)),
-            _ => None,
-        })
+        self.entries(Key::attestations(agent))
+            .filter_map(|(key, entry)| match (key, entry) {
+                (Key::Attestation(_, hash), Entry::Attestation(attested)) => {
+                    Some((*hash, &**attested))
+                }
+                _ => None,
+            })
     }
 
     /// Whether a registered attestation counts at block time `wall`.
@@ -153,7 +169,8 @@ impl View<'_> {
                 continue;
             }
             hashes.push(hash);
-            all.labels.extend(attested.capabilities.labels.iter().cloned());
+            all.labels
+                .extend(attested.capabilities.labels.iter().cloned());
             for (name, amount) in &attested.capabilities.amounts {
                 let most = all.amounts.entry(name.clone()).or_insert(*amount);
                 *most = (*most).max(*amount);

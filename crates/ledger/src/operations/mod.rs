@@ -29,7 +29,10 @@ impl Run<'_> {
         let stranger = self.view.account(&agent).is_none();
         if stranger {
             // The block's check let a stranger pass only with an attestation that admits it.
-            self.view.put(Key::Account(agent), Entry::Account(Arc::new(Account::default())));
+            self.view.put(
+                Key::Account(agent),
+                Entry::Account(Arc::new(Account::default())),
+            );
         }
         self.view.change_account(agent, |account| {
             account.next_sequence = account.next_sequence.saturating_add(1);
@@ -42,32 +45,45 @@ impl Run<'_> {
             Body::Cancel(cancel) => whole(self.cancel(signed, cancel)),
             Body::Withdraw(withdraw) => whole(self.withdraw(agent, &withdraw.market)),
             Body::Submit(submit) => whole(self.submit(agent, submit)),
-            Body::Bid(bid) => self.bid(operation, bid).unwrap_or_else(|reason| whole(Err(reason))),
-            Body::Seal(seal) => {
-                self.seal(operation, seal).unwrap_or_else(|reason| whole(Err(reason)))
-            }
-            Body::Reveal(reveal) => {
-                self.reveal(agent, reveal).unwrap_or_else(|reason| whole(Err(reason)))
-            }
-            Body::Solve(solve) => {
-                self.solve(operation, solve).unwrap_or_else(|reason| whole(Err(reason)))
-            }
+            Body::Bid(bid) => self
+                .bid(operation, bid)
+                .unwrap_or_else(|reason| whole(Err(reason))),
+            Body::Seal(seal) => self
+                .seal(operation, seal)
+                .unwrap_or_else(|reason| whole(Err(reason))),
+            Body::Reveal(reveal) => self
+                .reveal(agent, reveal)
+                .unwrap_or_else(|reason| whole(Err(reason))),
+            Body::Solve(solve) => self
+                .solve(operation, solve)
+                .unwrap_or_else(|reason| whole(Err(reason))),
             Body::Accept(report)
             | Body::Decline(report)
             | Body::Complete(report)
             | Body::Fail(report) => {
-                let claim = Claim { agent, token: report.token };
+                let claim = Claim {
+                    agent,
+                    token: report.token,
+                };
                 whole(self.report(signed, report, claim))
             }
             Body::Lapse(lapse) => whole(self.lapse(signed, lapse)),
         };
         if !items.is_empty() {
-            self.refuse(outcome::Refusal { operation: operation.id(), agent, items });
+            self.refuse(outcome::Refusal {
+                operation: operation.id(),
+                agent,
+                items,
+            });
         }
     }
 }
 
 /// The refusal of a whole operation, or none.
 fn whole(result: Result<(), Reason>) -> Items {
-    result.err().map(|reason| (None, reason)).into_iter().collect()
+    result
+        .err()
+        .map(|reason| (None, reason))
+        .into_iter()
+        .collect()
 }

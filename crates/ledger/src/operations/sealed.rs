@@ -24,7 +24,9 @@ impl Run<'_> {
             return Err(Reason::BidMalformed);
         }
         let window = self.view.window(&seal.market);
-        let collects = window.opened.is_some_and(|opened| opened.stage == Stage::Bids);
+        let collects = window
+            .opened
+            .is_some_and(|opened| opened.stage == Stage::Bids);
         if !collects || window.number != seal.window {
             return Err(Reason::LateBid);
         }
@@ -35,7 +37,12 @@ impl Run<'_> {
         self.check_budget(agent, &seal.market, &seal.budget)?;
         let (seals, items) = self.sort_out(&seal.market, &seal.offers, |offer| offer.task);
         let (operation, budget) = (operation.id(), seal.budget.clone());
-        let reservation = Reservation { operation, budget, offers: Vec::new(), seals };
+        let reservation = Reservation {
+            operation,
+            budget,
+            offers: Vec::new(),
+            seals,
+        };
         self.replace(&seal.market, agent, reservation)?;
         Ok(items)
     }
@@ -45,16 +52,24 @@ impl Run<'_> {
         check_form(self.market(&reveal.market)?, true)?;
         let ordered = reveal.openings.is_sorted_by(|a, b| a.task < b.task);
         let counted = (1..=limits::OFFERS_PER_BID).contains(&reveal.openings.len());
-        let prices = reveal.openings.iter().all(|offer| task::check_price(offer.price).is_ok());
+        let prices = reveal
+            .openings
+            .iter()
+            .all(|offer| task::check_price(offer.price).is_ok());
         if !ordered || !counted || !prices {
             return Err(Reason::BidMalformed);
         }
         let window = self.view.window(&reveal.market);
-        let opens = window.opened.is_some_and(|opened| opened.stage == Stage::Openings);
+        let opens = window
+            .opened
+            .is_some_and(|opened| opened.stage == Stage::Openings);
         if !opens || window.number != reveal.window {
             return Err(Reason::NotOpening);
         }
-        let found = self.view.reservation(&reveal.market, agent).ok_or(Reason::NoBid)?;
+        let found = self
+            .view
+            .reservation(&reveal.market, agent)
+            .ok_or(Reason::NoBid)?;
         let mut reservation = (**found).clone();
         let mut items = Items::new();
         for opening in &reveal.openings {
@@ -66,7 +81,8 @@ impl Run<'_> {
         if items.len() < reveal.openings.len() {
             reservation.offers.sort_unstable_by_key(|offer| offer.task);
             let key = Key::Reservation(reveal.market.clone(), agent);
-            self.view.put(key, Entry::Reservation(Arc::new(reservation)));
+            self.view
+                .put(key, Entry::Reservation(Arc::new(reservation)));
         }
         Ok(items)
     }
@@ -90,12 +106,18 @@ impl Run<'_> {
             return Err(Reason::WrongOpening);
         }
         seals.remove(at);
-        reservation.offers.push(Offer { task: opening.task, price: opening.price });
+        reservation.offers.push(Offer {
+            task: opening.task,
+            price: opening.price,
+        });
         Ok(())
     }
 
     fn show(&mut self, market: &Label, agent: PublicKey, opening: &Opening) {
-        self.view.mark(Index::Bid(opening.task, agent), opening.price.unsigned_abs());
+        self.view.mark(
+            Index::Bid(opening.task, agent),
+            opening.price.unsigned_abs(),
+        );
         self.add(Index::Sealed(market.clone()), -1);
     }
 
@@ -107,10 +129,17 @@ impl Run<'_> {
     /// Counts a default for each agent with a live commitment that it did not open, and takes no
     /// commitments of it for a while: withdrawing by silence shall cost something.
     pub(crate) fn count_defaults(&mut self, market: &Market) {
-        let Some(reveal_ms) = market.reveal_ms else { return };
-        let silent = self.reservations(&market.name).filter(|(agent, reservation)| {
-            reservation.seals.iter().any(|seal| self.is_sealed(seal.task, *agent))
-        });
+        let Some(reveal_ms) = market.reveal_ms else {
+            return;
+        };
+        let silent = self
+            .reservations(&market.name)
+            .filter(|(agent, reservation)| {
+                reservation
+                    .seals
+                    .iter()
+                    .any(|seal| self.is_sealed(seal.task, *agent))
+            });
         let silent: Vec<PublicKey> = silent.map(|(agent, _)| agent).collect();
         let (now, window) = (self.now.active, market.window_ms.saturating_add(reveal_ms));
         for agent in silent {
@@ -125,5 +154,9 @@ impl Run<'_> {
 
 /// Whether a market takes open bids or commitments.
 pub(super) fn check_form(market: &Market, sealed: bool) -> Result<(), Reason> {
-    if market.is_sealed() == sealed { Ok(()) } else { Err(Reason::WrongForm) }
+    if market.is_sealed() == sealed {
+        Ok(())
+    } else {
+        Err(Reason::WrongForm)
+    }
 }

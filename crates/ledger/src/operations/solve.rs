@@ -22,7 +22,9 @@ impl Run<'_> {
             return Err(Reason::BidMalformed);
         }
         let window = self.view.window(&market.name);
-        let solves = window.opened.is_some_and(|opened| opened.stage == Stage::Solutions);
+        let solves = window
+            .opened
+            .is_some_and(|opened| opened.stage == Stage::Solutions);
         if !solves || window.number != solve.window {
             return Err(Reason::NotSolving);
         }
@@ -37,7 +39,10 @@ impl Run<'_> {
         if items.is_empty() {
             let score = Score::new(&round, &clearing);
             self.make_room(&round, (&market.name, operation.agent), &score)?;
-            let solution = Solution { operation: operation.id(), pairs: solve.pairs.clone() };
+            let solution = Solution {
+                operation: operation.id(),
+                pairs: solve.pairs.clone(),
+            };
             let key = Key::Solution(market.name.clone(), operation.agent);
             self.view.put(key, Entry::Solution(Arc::new(solution)));
         }
@@ -57,7 +62,9 @@ impl Run<'_> {
         score: &Score,
     ) -> Result<(), Reason> {
         let score_of = |kept: &Solution| Score::new(round, &clearing_of(round, &kept.pairs));
-        let kept = self.solutions(market).map(|(by, kept)| (score_of(kept), by));
+        let kept = self
+            .solutions(market)
+            .map(|(by, kept)| (score_of(kept), by));
         let mut kept: Vec<(Score, PublicKey)> = kept.collect();
         if kept.iter().any(|(least, _)| least <= score) {
             return Err(Reason::NotBetter);
@@ -73,10 +80,12 @@ impl Run<'_> {
 
     /// The solutions kept in a market, ascending by agent.
     pub(crate) fn solutions(&self, market: &Label) -> impl Iterator<Item = (PublicKey, &Solution)> {
-        self.view.entries(Key::solutions(market)).filter_map(|(key, entry)| match (key, entry) {
-            (Key::Solution(_, agent), Entry::Solution(found)) => Some((*agent, &**found)),
-            _ => None,
-        })
+        self.view
+            .entries(Key::solutions(market))
+            .filter_map(|(key, entry)| match (key, entry) {
+                (Key::Solution(_, agent), Entry::Solution(found)) => Some((*agent, &**found)),
+                _ => None,
+            })
     }
 
     /// The window of the market is over, and what was proposed for it.
@@ -92,5 +101,6 @@ impl Run<'_> {
 fn not_held(docket: &Docket<'_>, clearing: &Clearing, pairs: &[Pair]) -> Items {
     let won: BTreeSet<_> = clearing.awards.iter().map(|award| award.task).collect();
     let lost = pairs.iter().filter(|pair| !won.contains(&pair.task));
-    lost.map(|pair| (Some(pair.task), docket.why_not(pair))).collect()
+    lost.map(|pair| (Some(pair.task), docket.why_not(pair)))
+        .collect()
 }

@@ -28,8 +28,12 @@ impl Run<'_> {
         if submit.first != next {
             return Err(Reason::TaskNumber);
         }
-        self.view.change_account(requester, |account| account.next_task = after);
-        submit.tasks.iter().try_for_each(|spec| self.check_spec(spec))?;
+        self.view
+            .change_account(requester, |account| account.next_task = after);
+        submit
+            .tasks
+            .iter()
+            .try_for_each(|spec| self.check_spec(spec))?;
         if live.saturating_add(count) > limits::OPEN_TASKS_PER_REQUESTER {
             return Err(Reason::QuotaExceeded);
         }
@@ -82,11 +86,20 @@ impl Run<'_> {
     pub(super) fn receipt(&mut self, task: TaskId, moved: &Advanced, operation: &SignedOperation) {
         let (token, operation) = (moved.before.token, operation.clone());
         let agent = moved.before.state.assignee().map(|assignee| assignee.agent);
-        let receipt = outcome::Receipt { task, token, agent, operation };
+        let receipt = outcome::Receipt {
+            task,
+            token,
+            agent,
+            operation,
+        };
         self.outcomes.push(Outcome::Receipt(Box::new(receipt)));
         if moved.after.state == TaskState::Failed {
             let reason = Reason::AttemptsUsedUp;
-            self.outcomes.push(Outcome::Expiry(outcome::Expiry { task, token, reason }));
+            self.outcomes.push(Outcome::Expiry(outcome::Expiry {
+                task,
+                token,
+                reason,
+            }));
         }
     }
 }

@@ -37,7 +37,8 @@ impl Derived {
         }
         if task.state == TaskState::Open {
             let market = &task.spec.market;
-            self.index.insert(Index::Open(market.clone(), task.due, id), 0);
+            self.index
+                .insert(Index::Open(market.clone(), task.due, id), 0);
             self.count(Index::OpenCount(market.clone()));
             if let Some(deadline) = task.spec.deadline {
                 self.index.insert(Index::Deadline(deadline, id), 0);

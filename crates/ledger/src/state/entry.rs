@@ -104,7 +104,14 @@ pub(crate) struct Task {
 
 impl Task {
     fn encode(&self) -> Vec<u8> {
-        let Self { spec: _, spec_hash, state, token, due, excluded } = self;
+        let Self {
+            spec: _,
+            spec_hash,
+            state,
+            token,
+            due,
+            excluded,
+        } = self;
         cbor::encode(&(spec_hash, state, token, due, excluded))
     }
 }
@@ -126,7 +133,10 @@ pub(crate) struct Reservation {
 impl Reservation {
     /// Its tasks, each with the value of [`Index::Bid`] while the bid is live.
     pub(crate) fn marks(&self) -> impl Iterator<Item = (TaskId, u64)> {
-        let open = self.offers.iter().map(|offer| (offer.task, offer.price.unsigned_abs()));
+        let open = self
+            .offers
+            .iter()
+            .map(|offer| (offer.task, offer.price.unsigned_abs()));
         open.chain(self.seals.iter().map(|seal| (seal.task, Index::SEALED)))
     }
 }
@@ -173,8 +183,11 @@ pub(crate) struct Committee {
 
 impl Committee {
     fn encode(&self) -> Vec<u8> {
-        let sets: Vec<(Height, &ValidatorSet)> =
-            self.sets.iter().map(|(from, set)| (*from, &**set)).collect();
+        let sets: Vec<(Height, &ValidatorSet)> = self
+            .sets
+            .iter()
+            .map(|(from, set)| (*from, &**set))
+            .collect();
         cbor::encode(&(sets, &self.convicted))
     }
 }

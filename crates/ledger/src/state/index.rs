@@ -29,8 +29,14 @@ pub(crate) enum Index {
 
 const FIRST_KEY: PublicKey = PublicKey([0; 32]);
 const LAST_KEY: PublicKey = PublicKey([255; 32]);
-const FIRST_TASK: TaskId = TaskId { requester: FIRST_KEY, number: 0 };
-const LAST_TASK: TaskId = TaskId { requester: LAST_KEY, number: u64::MAX };
+const FIRST_TASK: TaskId = TaskId {
+    requester: FIRST_KEY,
+    number: 0,
+};
+const LAST_TASK: TaskId = TaskId {
+    requester: LAST_KEY,
+    number: u64::MAX,
+};
 
 impl Index {
     /// In the place of a price that nobody knows yet; no price is as high.

@@ -18,13 +18,19 @@ pub(crate) struct Layers<K, V> {
 
 impl<K, V> Clone for Layers<K, V> {
     fn clone(&self) -> Self {
-        Self { base: Arc::clone(&self.base), recent: Arc::clone(&self.recent) }
+        Self {
+            base: Arc::clone(&self.base),
+            recent: Arc::clone(&self.recent),
+        }
     }
 }
 
 impl<K: Ord + Clone, V: Clone> Layers<K, V> {
     pub(crate) fn new() -> Self {
-        Self { base: Arc::new(BTreeMap::new()), recent: Arc::new(BTreeMap::new()) }
+        Self {
+            base: Arc::new(BTreeMap::new()),
+            recent: Arc::new(BTreeMap::new()),
+        }
     }
 
     /// The value under `key`.
@@ -45,7 +51,10 @@ impl<K: Ord + Clone, V: Clone> Layers<K, V> {
 
     /// What takes `changes` back: the values that stand under their keys now.
     pub(crate) fn undo(&self, changes: &Delta<K, V>) -> Delta<K, V> {
-        changes.keys().map(|key| (key.clone(), self.get(key).cloned())).collect()
+        changes
+            .keys()
+            .map(|key| (key.clone(), self.get(key).cloned()))
+            .collect()
     }
 
     /// The map as it was: with `undos` taken back, the latest first.
@@ -58,7 +67,10 @@ impl<K: Ord + Clone, V: Clone> Layers<K, V> {
         for undo in undos {
             recent.extend(undo.iter().map(|(key, value)| (key.clone(), value.clone())));
         }
-        Self { base: Arc::clone(&self.base), recent: Arc::new(recent) }
+        Self {
+            base: Arc::clone(&self.base),
+            recent: Arc::new(recent),
+        }
     }
 
     /// Takes changes over. Costs O(changes) unless snapshots are held for many blocks: then the
@@ -88,7 +100,10 @@ pub(crate) struct Overlay<'a, K, V> {
 
 impl<'a, K: Ord + Clone, V: Clone> Overlay<'a, K, V> {
     pub(crate) fn new(below: &'a Layers<K, V>) -> Self {
-        Self { below, changes: Delta::new() }
+        Self {
+            below,
+            changes: Delta::new(),
+        }
     }
 
     pub(crate) fn get(&self, key: &K) -> Option<&V> {

@@ -34,12 +34,19 @@ pub(crate) struct Undo {
 impl State {
     pub(crate) fn new() -> Self {
         let (entries, index) = (Layers::new(), Layers::new());
-        Self { entries, index, tree: AuthenticatedMap::default() }
+        Self {
+            entries,
+            index,
+            tree: AuthenticatedMap::default(),
+        }
     }
 
     /// A view without changes.
     pub(crate) fn view(&self) -> View<'_> {
-        View { entries: Overlay::new(&self.entries), index: Overlay::new(&self.index) }
+        View {
+            entries: Overlay::new(&self.entries),
+            index: Overlay::new(&self.index),
+        }
     }
 
     /// The authenticated map with `changes`; this state is untouched.
@@ -63,15 +70,29 @@ impl State {
     pub(crate) fn undo(&self, changes: &Changes) -> Undo {
         let entries = self.entries.undo(&changes.entries);
         let index = self.index.undo(&changes.index);
-        Undo { changes: Changes { entries, index }, tree: self.tree.clone() }
+        Undo {
+            changes: Changes { entries, index },
+            tree: self.tree.clone(),
+        }
     }
 
     /// The state as it was before the blocks that `undos` take back, the latest first.
     pub(crate) fn rewound(&self, undos: &[&Undo]) -> Self {
-        let entries = self.entries.rewound(undos.iter().map(|undo| &undo.changes.entries));
-        let index = self.index.rewound(undos.iter().map(|undo| &undo.changes.index));
-        let tree = undos.last().map_or(&self.tree, |oldest| &oldest.tree).clone();
-        Self { entries, index, tree }
+        let entries = self
+            .entries
+            .rewound(undos.iter().map(|undo| &undo.changes.entries));
+        let index = self
+            .index
+            .rewound(undos.iter().map(|undo| &undo.changes.index));
+        let tree = undos
+            .last()
+            .map_or(&self.tree, |oldest| &oldest.tree)
+            .clone();
+        Self {
+            entries,
+            index,
+            tree,
+        }
     }
 
     /// Whether the index is what the entries imply. Looks at everything.
@@ -94,7 +115,10 @@ pub(crate) struct View<'a> {
 
 impl View<'_> {
     pub(crate) fn into_changes(self) -> Changes {
-        Changes { entries: self.entries.into_changes(), index: self.index.into_changes() }
+        Changes {
+            entries: self.entries.into_changes(),
+            index: self.index.into_changes(),
+        }
     }
 
     pub(crate) fn entry(&self, key: &Key) -> Option<&Entry> {
@@ -199,7 +223,11 @@ impl View<'_> {
 
     /// Sets a count; 0 removes its key.
     pub(crate) fn set_count(&mut self, key: Index, count: u64) {
-        if count == 0 { self.unmark(key) } else { self.mark(key, count) }
+        if count == 0 {
+            self.unmark(key)
+        } else {
+            self.mark(key, count)
+        }
     }
 
     pub(crate) fn marks(

@@ -1,6 +1,10 @@
 //! A swarm of four validators, an attester, a requester and agents, that runs block by block.
 #![allow(dead_code, reason = "each test file uses its part")]
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helpers may fail the test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test's helpers may fail the test"
+)]
 
 use quorate_crypto::{SecretKey, Verified};
 use quorate_ledger::{Committed, Execution, Ledger, Proposal};
@@ -52,10 +56,16 @@ pub fn genesis() -> Genesis {
     Genesis {
         name: label("test"),
         created: START,
-        markets: vec![market("spot", "first-price", true), market("drones", "assignment", false)],
+        markets: vec![
+            market("spot", "first-price", true),
+            market("drones", "assignment", false),
+        ],
         version: PROTOCOL_VERSION,
         admission: Admission::Attestation,
-        attesters: vec![Attester { key: attester().public_key(), name: label("authority") }],
+        attesters: vec![Attester {
+            key: attester().public_key(),
+            name: label("authority"),
+        }],
         parameters: Parameters::default(),
         validators: ValidatorSet::new(validators.collect()).unwrap(),
     }
@@ -64,7 +74,11 @@ pub fn genesis() -> Genesis {
 /// What a drone is attested: label `drone`, 500 g payload, `slots` tasks at a time.
 pub fn drone(slots: i64) -> Capabilities {
     let capabilities = Capabilities::new().label("drone").unwrap();
-    capabilities.amount("payload_g", 500).unwrap().amount("slots", slots).unwrap()
+    capabilities
+        .amount("payload_g", 500)
+        .unwrap()
+        .amount("slots", slots)
+        .unwrap()
 }
 
 pub fn slots(amount: i64) -> Amounts {
@@ -111,7 +125,12 @@ impl World {
     pub fn sign(&mut self, by: &SecretKey, body: Body) -> Verified<SignedOperation> {
         let agent = by.public_key();
         let sequence = self.sequences.entry(agent).or_default();
-        let operation = Operation { swarm: self.ledger.swarm(), agent, sequence: *sequence, body };
+        let operation = Operation {
+            swarm: self.ledger.swarm(),
+            agent,
+            sequence: *sequence,
+            body,
+        };
         *sequence += 1;
         by.sign(operation)
     }
@@ -140,7 +159,12 @@ impl World {
 
     pub fn admit(&mut self, number: u8, capabilities: Capabilities) -> Attestation {
         let attestation = self.attestation(key(number).public_key(), capabilities);
-        self.say(&key(number), Body::Admit(Attest { attestation: attestation.clone() }));
+        self.say(
+            &key(number),
+            Body::Admit(Attest {
+                attestation: attestation.clone(),
+            }),
+        );
         attestation
     }
 
@@ -151,7 +175,9 @@ impl World {
         let first = account.map_or(0, |account| account.next_task);
         let count = tasks.len() as u64;
         self.say(&key(50), Body::Submit(Submit { first, tasks }));
-        (first..first + count).map(|number| TaskId { requester, number }).collect()
+        (first..first + count)
+            .map(|number| TaskId { requester, number })
+            .collect()
     }
 
     pub fn cancel(&mut self, task: TaskId) -> OperationId {
@@ -170,8 +196,15 @@ impl World {
         budget: Amounts,
         offers: &[(TaskId, Price)],
     ) -> OperationId {
-        let offers = offers.iter().map(|(task, price)| Offer { task: *task, price: *price });
-        let bid = Bid { market: label(market), budget, offers: offers.collect() };
+        let offers = offers.iter().map(|(task, price)| Offer {
+            task: *task,
+            price: *price,
+        });
+        let bid = Bid {
+            market: label(market),
+            budget,
+            offers: offers.collect(),
+        };
         self.say(&key(number), Body::Bid(bid))
     }
 
@@ -223,8 +256,9 @@ impl World {
             validators: validators.hash(),
             pol_round: None,
         };
-        let votes: Vec<_> =
-            (0..4).map(|number| validator(number).sign_statement(statement.clone())).collect();
+        let votes: Vec<_> = (0..4)
+            .map(|number| validator(number).sign_statement(statement.clone()))
+            .collect();
         Verified::<QuorumCertificate>::assemble(&votes, validators).unwrap()
     }
 
@@ -232,7 +266,11 @@ impl World {
     pub fn until_clearing(&mut self, market: &str) -> Committed {
         for _ in 0..20 {
             let done = self.step();
-            if done.dossiers.iter().any(|dossier| dossier.record.market == label(market)) {
+            if done
+                .dossiers
+                .iter()
+                .any(|dossier| dossier.record.market == label(market))
+            {
                 return done;
             }
         }
@@ -257,7 +295,10 @@ impl World {
 
 /// What a mechanism is given of a dossier's inputs.
 pub fn round_of(swarm: SwarmId, market: &Label, inputs: &[ClearingInput]) -> quorate_market::Round {
-    let ties = quorate_market::TieSeed { swarm, market: market.clone() };
+    let ties = quorate_market::TieSeed {
+        swarm,
+        market: market.clone(),
+    };
     let mut round = quorate_market::Round {
         tasks: Vec::new(),
         bidders: Vec::new(),
@@ -289,28 +330,40 @@ pub fn round_of(swarm: SwarmId, market: &Label, inputs: &[ClearingInput]) -> quo
 }
 
 pub fn report(task: TaskId, token: FencingToken) -> Report {
-    Report { task, token, detail: Default::default() }
+    Report {
+        task,
+        token,
+        detail: Default::default(),
+    }
 }
 
 /// All refusals among the outcomes: operation, agent, items.
 pub fn refusals(committed: &Committed) -> Vec<&outcome::Refusal> {
-    let refusals = committed.outcomes.iter().filter_map(|outcome| match outcome {
-        Outcome::Refusal(refusal) => Some(refusal),
-        _ => None,
-    });
+    let refusals = committed
+        .outcomes
+        .iter()
+        .filter_map(|outcome| match outcome {
+            Outcome::Refusal(refusal) => Some(refusal),
+            _ => None,
+        });
     refusals.collect()
 }
 
 /// The reasons for which `operation` was refused as a whole.
 pub fn reason_of(committed: &Committed, operation: OperationId) -> Option<Reason> {
-    let found = refusals(committed).into_iter().find(|refusal| refusal.operation == operation)?;
+    let found = refusals(committed)
+        .into_iter()
+        .find(|refusal| refusal.operation == operation)?;
     found.items.first().map(|(_, reason)| *reason)
 }
 
 pub fn assignments(committed: &Committed) -> Vec<&outcome::Assignment> {
-    let assignments = committed.outcomes.iter().filter_map(|outcome| match outcome {
-        Outcome::Assignment(assignment) => Some(assignment),
-        _ => None,
-    });
+    let assignments = committed
+        .outcomes
+        .iter()
+        .filter_map(|outcome| match outcome {
+            Outcome::Assignment(assignment) => Some(assignment),
+            _ => None,
+        });
     assignments.collect()
 }

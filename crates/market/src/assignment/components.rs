@@ -54,7 +54,13 @@ impl Components {
         for &member in &members {
             self.order[member] = NEW;
         }
-        let mut visit = Visit { parent, visited: 0, steps: 0, stack: Vec::new(), path: Vec::new() };
+        let mut visit = Visit {
+            parent,
+            visited: 0,
+            steps: 0,
+            stack: Vec::new(),
+            path: Vec::new(),
+        };
         for &member in &members {
             if self.component[member] == parent && self.order[member] == NEW {
                 self.explore(graph, &mut visit, member);
@@ -71,7 +77,9 @@ impl Components {
             *place += 1;
             visit.steps += 1;
             if at < graph.places(node) {
-                let Some(to) = graph.arc(node, at) else { continue };
+                let Some(to) = graph.arc(node, at) else {
+                    continue;
+                };
                 if self.component[to] != visit.parent {
                     continue;
                 }
@@ -102,7 +110,11 @@ impl Components {
 
     /// Everything above `root` on the stack is one component.
     fn close(&mut self, visit: &mut Visit, root: usize) {
-        let from = visit.stack.iter().rposition(|&node| node == root).unwrap_or(0);
+        let from = visit
+            .stack
+            .iter()
+            .rposition(|&node| node == root)
+            .unwrap_or(0);
         let members = visit.stack.split_off(from);
         for &member in &members {
             self.component[member] = self.members.len() as u32;

@@ -47,8 +47,9 @@ impl Exchange {
         }
         let skip = problem.skip_price();
         let rows = prices.rows.iter().map(|&price| price == 0);
-        let optional: Vec<bool> =
-            rows.chain(prices.columns.iter().map(|&price| price == skip)).collect();
+        let optional: Vec<bool> = rows
+            .chain(prices.columns.iter().map(|&price| price == skip))
+            .collect();
         let nodes = optional.len() + 1;
         let (reached_by, walk_of) = (vec![0; nodes], vec![0; nodes]);
         let left = starts.windows(2).map(|two| two[1] - two[0]).collect();
@@ -178,7 +179,9 @@ impl Exchange {
     /// Marks the rows that may take the goal's column: a walk that comes to one of them is done,
     /// and need not come to the column by itself.
     fn mark_last_steps(&mut self, components: &Components, goal: usize) {
-        let Some(column) = self.matching.column_of[goal] else { return };
+        let Some(column) = self.matching.column_of[goal] else {
+            return;
+        };
         if components.together(goal, self.column(column)) {
             let column = column as usize;
             let takers = &self.takers[self.takers_from[column]..self.takers_from[column + 1]];
@@ -301,7 +304,9 @@ impl Exchange {
 /// Edges by row as edges by column.
 fn by_column(tight: &[u32], starts: &[usize], columns: usize) -> (Vec<u32>, Vec<usize>) {
     let mut from = vec![0; columns + 1];
-    tight.iter().for_each(|column| from[*column as usize + 1] += 1);
+    tight
+        .iter()
+        .for_each(|column| from[*column as usize + 1] += 1);
     for column in 0..columns {
         from[column + 1] += from[column];
     }
@@ -328,7 +333,11 @@ fn push_tight(
         let (start, length) = (at * BLOCK, costs.len());
         let none = is_full && {
             let prices = &prices[start..start + length];
-            costs.iter().zip(prices).fold(0, |all, pair| all | (slack(pair) - 1)) >= 0
+            costs
+                .iter()
+                .zip(prices)
+                .fold(0, |all, pair| all | (slack(pair) - 1))
+                >= 0
         };
         if !none {
             let pairs = columns.iter().zip(costs);

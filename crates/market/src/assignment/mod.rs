@@ -134,15 +134,28 @@ pub fn solve_within(
 ) -> Result<Solution, SolveError> {
     let mut meter = Meter(steps);
     let (rows, columns) = (problem.rows(), problem.columns());
-    let edges = problem.by_row().edges().saturating_add(rows).saturating_add(columns);
+    let edges = problem
+        .by_row()
+        .edges()
+        .saturating_add(rows)
+        .saturating_add(columns);
     meter.spend(usize::try_from(once(edges as u64)).unwrap_or(usize::MAX))?;
     let (matching, some) = paths::shortest_augmenting_paths(problem, &mut meter)?;
     let prices = prices::best_for_rows(problem, &matching, some);
     let (matching, tied_rows) = ties::break_ties(problem, matching, &prices, tie, &mut meter)?;
     let pairs: Vec<Edge> = matching.pairs(problem).collect();
     let total = pairs.iter().map(|pair| pair.cost).sum();
-    let prices::Prices { rows: row_duals, columns: column_duals } = prices;
-    Ok(Solution { pairs, total, row_duals, column_duals, tied_rows })
+    let prices::Prices {
+        rows: row_duals,
+        columns: column_duals,
+    } = prices;
+    Ok(Solution {
+        pairs,
+        total,
+        row_duals,
+        column_duals,
+        tied_rows,
+    })
 }
 
 /// Worst-case cost of [`solve`] and [`verify`] in steps of about a nanosecond.
@@ -159,9 +172,12 @@ pub fn solve_within(
 #[must_use]
 pub fn cost(rows: usize, columns: usize, edges: usize) -> u64 {
     let side = rows.min(columns) as u64;
-    let edges = (edges as u64).saturating_add(rows as u64).saturating_add(columns as u64);
-    let search =
-        edges.saturating_mul(3).saturating_add(side.saturating_mul(side).saturating_mul(2));
+    let edges = (edges as u64)
+        .saturating_add(rows as u64)
+        .saturating_add(columns as u64);
+    let search = edges
+        .saturating_mul(3)
+        .saturating_add(side.saturating_mul(side).saturating_mul(2));
     side.saturating_mul(search).saturating_add(once(edges))
 }
 
@@ -181,11 +197,18 @@ struct Matching {
 impl Matching {
     /// The edges of the matching, by row.
     fn pairs<'a>(&'a self, problem: &'a Problem) -> impl Iterator<Item = Edge> + 'a {
-        self.column_of.iter().enumerate().filter_map(|(row, column)| {
-            let column = (*column)?;
-            let (columns, costs) = problem.by_row().of(row);
-            let cost = costs[columns.binary_search(&column).ok()?];
-            Some(Edge { row: row as u32, column, cost })
-        })
+        self.column_of
+            .iter()
+            .enumerate()
+            .filter_map(|(row, column)| {
+                let column = (*column)?;
+                let (columns, costs) = problem.by_row().of(row);
+                let cost = costs[columns.binary_search(&column).ok()?];
+                Some(Edge {
+                    row: row as u32,
+                    column,
+                    cost,
+                })
+            })
     }
 }

@@ -29,7 +29,10 @@ pub(super) fn shortest_augmenting_paths(
     }
     Ok(if problem.rows() <= problem.columns() {
         let done = State::new(problem.by_row(), problem.columns(), skip).solve(meter)?;
-        let matching = Matching { column_of: done.object_of, row_of: done.person_of };
+        let matching = Matching {
+            column_of: done.object_of,
+            row_of: done.person_of,
+        };
         // With rows as persons the skip price sits on their side; a row's own skip costs nothing.
         let rows = done.gain.iter().map(|gain| gain - skip).collect();
         let columns = done.price.iter().map(|price| price + skip).collect();
@@ -37,8 +40,17 @@ pub(super) fn shortest_augmenting_paths(
     } else {
         let by_column = problem.by_row().transposed(problem.columns());
         let done = State::new(&by_column, problem.rows(), skip).solve(meter)?;
-        let matching = Matching { column_of: done.person_of, row_of: done.object_of };
-        (matching, Prices { rows: done.price, columns: done.gain })
+        let matching = Matching {
+            column_of: done.person_of,
+            row_of: done.object_of,
+        };
+        (
+            matching,
+            Prices {
+                rows: done.price,
+                columns: done.gain,
+            },
+        )
     })
 }
 
@@ -53,8 +65,15 @@ fn full_square(problem: &Problem, meter: &mut Meter) -> Result<(Matching, Prices
     let mut state = State::new(problem.by_row(), problem.columns(), FAR / 2);
     state.reduce_columns();
     let done = state.solve(meter)?;
-    let matching = Matching { column_of: done.object_of, row_of: done.person_of };
-    let shift = done.price.iter().max().map_or(0, |highest| problem.skip_price() - highest);
+    let matching = Matching {
+        column_of: done.object_of,
+        row_of: done.person_of,
+    };
+    let shift = done
+        .price
+        .iter()
+        .max()
+        .map_or(0, |highest| problem.skip_price() - highest);
     let rows = done.gain.iter().map(|gain| gain - shift).collect();
     let columns = done.price.iter().map(|price| price + shift).collect();
     Ok((matching, Prices { rows, columns }))
@@ -88,7 +107,9 @@ impl<'a> State<'a> {
     fn solve(mut self, meter: &mut Meter) -> Result<Self, SolveError> {
         let mut search = Search::new(self.price.len());
         let unplaced = self.reduce();
-        self.free = (0..self.price.len() as u32).filter(|object| self.is_free(*object)).collect();
+        self.free = (0..self.price.len() as u32)
+            .filter(|object| self.is_free(*object))
+            .collect();
         for person in unplaced {
             let (end, length) = search.run(&self, person);
             meter.spend(search.steps)?;
@@ -155,7 +176,11 @@ impl<'a> State<'a> {
 
     /// The best object of a person and the value of the second best; among equals a free one.
     fn choose(&self, person: u32) -> Choice {
-        let mut choice = Choice { object: None, best: self.skip, second: self.skip };
+        let mut choice = Choice {
+            object: None,
+            best: self.skip,
+            second: self.skip,
+        };
         let (objects, costs) = self.table.of(person as usize);
         if objects.len() < self.price.len() {
             for (&object, &cost) in objects.iter().zip(costs) {
@@ -163,11 +188,16 @@ impl<'a> State<'a> {
             }
             return choice;
         }
-        let blocks = costs.chunks(BLOCK).zip(self.price.chunks(BLOCK)).zip(objects.chunks(BLOCK));
+        let blocks = costs
+            .chunks(BLOCK)
+            .zip(self.price.chunks(BLOCK))
+            .zip(objects.chunks(BLOCK));
         for ((costs, prices), objects) in blocks {
             let limit = choice.second + 1;
-            let below =
-                costs.iter().zip(prices).fold(0, |all, (cost, price)| all | (cost - price - limit));
+            let below = costs
+                .iter()
+                .zip(prices)
+                .fold(0, |all, (cost, price)| all | (cost - price - limit));
             if below < 0 {
                 for (&object, &cost) in objects.iter().zip(costs) {
                     self.consider(&mut choice, object, cost);
@@ -184,7 +214,11 @@ impl<'a> State<'a> {
         }
         let freer = value == choice.best && self.person_of[object as usize].is_none();
         if value < choice.best || freer {
-            *choice = Choice { object: Some(object), best: value, second: choice.best };
+            *choice = Choice {
+                object: Some(object),
+                best: value,
+                second: choice.best,
+            };
         } else {
             choice.second = value;
         }
@@ -281,7 +315,12 @@ impl Search {
         if objects.len() == state.price.len() {
             // The nearest of the free objects makes most others too far to be noted.
             for &object in &state.free {
-                self.reach(state, (root, 0), (object, costs[object as usize]), &mut nearest);
+                self.reach(
+                    state,
+                    (root, 0),
+                    (object, costs[object as usize]),
+                    &mut nearest,
+                );
             }
         }
         self.scan(state, root, 0, &mut nearest);
@@ -315,10 +354,14 @@ impl Search {
             let (costs, prices) = (&costs[block.clone()], &state.price[block.clone()]);
             let known = &self.distance[block.clone()];
             let nearer =
-                costs.iter().zip(prices).zip(known).fold(0, |all, ((cost, price), known)| {
-                    let length = cost - price;
-                    all | ((length - limit) & (length + offset - known))
-                });
+                costs
+                    .iter()
+                    .zip(prices)
+                    .zip(known)
+                    .fold(0, |all, ((cost, price), known)| {
+                        let length = cost - price;
+                        all | ((length - limit) & (length + offset - known))
+                    });
             if nearer < 0 {
                 for (&object, &cost) in objects[block].iter().zip(costs) {
                     self.reach(state, from, (object, cost), nearest);
@@ -361,10 +404,14 @@ impl Search {
             let distance = &self.distance;
             let of = |object: &u32| distance[*object as usize];
             let least = self.frontier.iter().map(of).min()?;
-            self.ready.extend(self.frontier.extract_if(.., |object| of(object) == least));
+            self.ready
+                .extend(self.frontier.extract_if(.., |object| of(object) == least));
         }
         let closer = |object: &u32| self.distance[*object as usize] < limit;
-        self.ready.last().is_some_and(closer).then(|| self.ready.pop())?
+        self.ready
+            .last()
+            .is_some_and(closer)
+            .then(|| self.ready.pop())?
     }
 
     fn reset(&mut self) {

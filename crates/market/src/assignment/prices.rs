@@ -38,11 +38,21 @@ pub(super) fn best_for_rows(problem: &Problem, matching: &Matching, some: Prices
         }
     }
     let by = raise.by;
-    let columns = some.columns.iter().zip(&by).map(|(price, by)| price + by).collect();
+    let columns = some
+        .columns
+        .iter()
+        .zip(&by)
+        .map(|(price, by)| price + by)
+        .collect();
     let lowered = |(price, column): (&i64, &Option<u32>)| {
         price - column.map_or(0, |column| by[column as usize])
     };
-    let rows = some.rows.iter().zip(&matching.column_of).map(lowered).collect();
+    let rows = some
+        .rows
+        .iter()
+        .zip(&matching.column_of)
+        .map(lowered)
+        .collect();
     Prices { rows, columns }
 }
 
@@ -58,8 +68,17 @@ impl<'a> Raise<'a> {
     fn new(problem: &'a Problem, prices: &'a Prices) -> Self {
         let skip = problem.skip_price();
         let by: Vec<i64> = prices.columns.iter().map(|price| skip - price).collect();
-        let heap = by.iter().zip(0..).map(|(&by, column)| Reverse((by, column))).collect();
-        Self { problem, prices, by, heap }
+        let heap = by
+            .iter()
+            .zip(0..)
+            .map(|(&by, column)| Reverse((by, column)))
+            .collect();
+        Self {
+            problem,
+            prices,
+            by,
+            heap,
+        }
     }
 
     /// A row whose own price falls by `distance` holds its columns to their slack above that.
@@ -76,10 +95,9 @@ impl<'a> Raise<'a> {
             let block = start..(start + BLOCK).min(costs.len());
             let (costs, prices) = (&costs[block.clone()], &self.prices.columns[block.clone()]);
             let known = prices.iter().zip(&self.by[block.clone()]);
-            let lower = costs
-                .iter()
-                .zip(known)
-                .fold(0, |all, (cost, (price, by))| all | (base + cost - price - by));
+            let lower = costs.iter().zip(known).fold(0, |all, (cost, (price, by))| {
+                all | (base + cost - price - by)
+            });
             if lower < 0 {
                 for (&column, &cost) in columns[block].iter().zip(costs) {
                     self.hold(column, base + cost);

@@ -93,7 +93,11 @@ impl Problem {
             }
         }
         let skip_price = skip_price(rows.min(columns), &edges);
-        Ok(Self { table: EdgeTable::by_row(rows, &edges), columns, skip_price })
+        Ok(Self {
+            table: EdgeTable::by_row(rows, &edges),
+            columns,
+            skip_price,
+        })
     }
 
     /// Number of rows (agents).
@@ -167,7 +171,11 @@ impl EdgeTable {
         }
         let others = sorted.iter().map(|edge| edge.column).collect();
         let costs = sorted.iter().map(|edge| edge.cost).collect();
-        Self { starts, others, costs }
+        Self {
+            starts,
+            others,
+            costs,
+        }
     }
 
     /// Number of groups.
@@ -207,6 +215,10 @@ impl EdgeTable {
                 costs[place] = value;
             }
         }
-        Self { starts, others: flipped, costs }
+        Self {
+            starts,
+            others: flipped,
+            costs,
+        }
     }
 }

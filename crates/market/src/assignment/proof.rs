@@ -99,11 +99,18 @@ fn check_pairs(problem: &Problem, pairs: &[Edge]) -> Result<Vec<bool>, ProofErro
 }
 
 fn check_total(solution: &Solution) -> Result<(), ProofError> {
-    let sum: i128 = solution.pairs.iter().map(|pair| i128::from(pair.cost)).sum();
+    let sum: i128 = solution
+        .pairs
+        .iter()
+        .map(|pair| i128::from(pair.cost))
+        .sum();
     if sum == i128::from(solution.total) {
         Ok(())
     } else {
-        Err(ProofError::Total { sum, total: solution.total })
+        Err(ProofError::Total {
+            sum,
+            total: solution.total,
+        })
     }
 }
 
@@ -121,7 +128,9 @@ fn check_edges(problem: &Problem, solution: &Solution) -> Result<(), ProofError>
         }
     }
     // Pairs and edges have the same order, so one that is no edge was never passed.
-    pairs.next().map_or(Ok(()), |pair| Err(ProofError::NoEdge(*pair)))
+    pairs
+        .next()
+        .map_or(Ok(()), |pair| Err(ProofError::NoEdge(*pair)))
 }
 
 fn check_open(problem: &Problem, solution: &Solution, taken: &[bool]) -> Result<(), ProofError> {
@@ -146,7 +155,9 @@ fn check_open(problem: &Problem, solution: &Solution, taken: &[bool]) -> Result<
 
 fn skip_by_definition(problem: &Problem) -> i128 {
     let costs = || problem.edges().map(|edge| i128::from(edge.cost));
-    let (Some(low), Some(high)) = (costs().min(), costs().max()) else { return 1 };
+    let (Some(low), Some(high)) = (costs().min(), costs().max()) else {
+        return 1;
+    };
     let smaller = problem.rows().min(problem.columns()) as i128;
     high + (smaller - 1) * (high - low) + 1
 }

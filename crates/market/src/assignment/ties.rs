@@ -31,7 +31,9 @@ pub(super) fn break_ties(
 ) -> Result<(Matching, usize), SolveError> {
     let mut graph = Exchange::new(problem, matching, prices);
     let mut components = Components::new(&graph);
-    let tied_rows = (0..problem.rows()).filter(|&row| components.tied(row)).count();
+    let tied_rows = (0..problem.rows())
+        .filter(|&row| components.tied(row))
+        .count();
     for (_, row, column) in candidates(&graph, &components, tie)? {
         let (taker, taken) = (row as usize, graph.column(column));
         if !components.together(taker, taken) {

@@ -49,10 +49,15 @@ impl<'a> Book<'a> {
                 seller.units += 1;
             }
         }
-        let mut book = Self { tasks: good, sellers };
+        let mut book = Self {
+            tasks: good,
+            sellers,
+        };
         let demand = book.demand().clone();
         for (agent, seller) in &mut book.sellers {
-            let held = budgets.get(agent).map_or(0, |budget| units(&demand, budget));
+            let held = budgets
+                .get(agent)
+                .map_or(0, |budget| units(&demand, budget));
             seller.units = seller.units.min(held);
         }
         book.sellers.retain(|_, seller| seller.units > 0);
@@ -83,7 +88,11 @@ impl<'a> Book<'a> {
                 key: round.ties.key(&first, agent),
             })
             .collect();
-        self.sellers.keys().copied().zip(shares(&claims, trades)).collect()
+        self.sellers
+            .keys()
+            .copied()
+            .zip(shares(&claims, trades))
+            .collect()
     }
 
     /// The tasks that may trade, ascending, `trades` in all.
@@ -91,7 +100,10 @@ impl<'a> Book<'a> {
         let first = self.tasks[0].id;
         let mut wanted: BTreeMap<(PublicKey, Price), Vec<&'a Task>> = BTreeMap::new();
         for task in &self.tasks {
-            wanted.entry((task.id.requester, task.limit)).or_default().push(task);
+            wanted
+                .entry((task.id.requester, task.limit))
+                .or_default()
+                .push(task);
         }
         let claims: Vec<Claim> = wanted
             .iter()
@@ -102,7 +114,10 @@ impl<'a> Book<'a> {
             })
             .collect();
         let shares = shares(&claims, trades);
-        let served = wanted.values().zip(shares).flat_map(|(tasks, share)| &tasks[..share]);
+        let served = wanted
+            .values()
+            .zip(shares)
+            .flat_map(|(tasks, share)| &tasks[..share]);
         let mut served: Vec<&Task> = served.copied().collect();
         served.sort_unstable_by_key(|task| task.id);
         served
@@ -111,10 +126,13 @@ impl<'a> Book<'a> {
 
 /// How often a budget holds a demand.
 fn units(demand: &Amounts, budget: &Amounts) -> usize {
-    let each = demand.iter().filter(|(_, amount)| **amount > 0).map(|(name, amount)| {
-        let held = budget.get(name).copied().unwrap_or(0);
-        usize::try_from(held / amount).unwrap_or(0)
-    });
+    let each = demand
+        .iter()
+        .filter(|(_, amount)| **amount > 0)
+        .map(|(name, amount)| {
+            let held = budget.get(name).copied().unwrap_or(0);
+            usize::try_from(held / amount).unwrap_or(0)
+        });
     each.min().unwrap_or(usize::MAX)
 }
 
@@ -131,7 +149,11 @@ impl Crossing {
     pub(super) fn of(mut bids: Vec<Price>, mut asks: Vec<Price>) -> Self {
         bids.sort_unstable_by(|a, b| b.cmp(a));
         asks.sort_unstable();
-        let trades = bids.iter().zip(&asks).take_while(|(bid, ask)| bid >= ask).count();
+        let trades = bids
+            .iter()
+            .zip(&asks)
+            .take_while(|(bid, ask)| bid >= ask)
+            .count();
         Self { bids, asks, trades }
     }
 

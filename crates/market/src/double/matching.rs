@@ -16,7 +16,10 @@ pub(super) fn most(
     tasks: &[&Task],
     sellers: &BTreeMap<PublicKey, usize>,
 ) -> Vec<Bid> {
-    let offers = tasks.iter().map(|task| offers(round, task, sellers)).collect();
+    let offers = tasks
+        .iter()
+        .map(|task| offers(round, task, sellers))
+        .collect();
     let mut matching = Matching {
         offers,
         left: sellers.clone(),

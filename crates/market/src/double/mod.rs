@@ -145,17 +145,24 @@ fn cost(tasks: usize, bidders: usize, bids: usize) -> u64 {
     let (tasks, bidders, bids) = (tasks as u64, bidders as u64, bids as u64);
     let searches = tasks.saturating_mul(tasks.saturating_add(bids)) / 500;
     let rows = tasks.saturating_add(bidders).saturating_mul(3);
-    searches.saturating_add(rows).saturating_add(bids.saturating_mul(4))
+    searches
+        .saturating_add(rows)
+        .saturating_add(bids.saturating_mul(4))
 }
 
 /// Clears good by good.
 fn clear(round: &Round, terms: impl Fn(&Crossing) -> Option<Terms>) -> Clearing {
-    let mut budgets: BTreeMap<_, _> =
-        round.bidders.iter().map(|bidder| (bidder.agent, bidder.budget.clone())).collect();
+    let mut budgets: BTreeMap<_, _> = round
+        .bidders
+        .iter()
+        .map(|bidder| (bidder.agent, bidder.budget.clone()))
+        .collect();
     let mut awards = Vec::new();
     for good in book::goods(round) {
         let book = Book::new(round, good, &budgets);
-        let Some(terms) = terms(&book.crossing()) else { continue };
+        let Some(terms) = terms(&book.crossing()) else {
+            continue;
+        };
         for award in trade(round, &book, terms) {
             if let Some(budget) = budgets.get_mut(&award.agent) {
                 take(budget, book.demand());
@@ -164,15 +171,21 @@ fn clear(round: &Round, terms: impl Fn(&Crossing) -> Option<Terms>) -> Clearing 
         }
     }
     awards.sort_unstable_by_key(|award| award.task);
-    Clearing { awards, duals: None, solution: None }
+    Clearing {
+        awards,
+        duals: None,
+        solution: None,
+    }
 }
 
 fn trade(round: &Round, book: &Book<'_>, terms: Terms) -> Vec<Award> {
     let sellers: BTreeMap<PublicKey, usize> = book.selling(round, terms.trades);
     let tasks = book.buying(round, terms.trades);
     let pairs = matching::most(round, &tasks, &sellers);
-    let award =
-        |bid: &crate::round::Bid| Award { charge: terms.charge, ..Award::at(bid, terms.payment) };
+    let award = |bid: &crate::round::Bid| Award {
+        charge: terms.charge,
+        ..Award::at(bid, terms.payment)
+    };
     pairs.iter().map(award).collect()
 }
 
@@ -182,7 +195,11 @@ fn uniform(crossing: &Crossing) -> Option<Terms> {
     let low = crossing.bid(trades + 1).map_or(ask, |next| next.max(ask));
     let high = crossing.ask(trades + 1).map_or(bid, |next| next.min(bid));
     let price = middle(low, high);
-    Some(Terms { trades, payment: price, charge: price })
+    Some(Terms {
+        trades,
+        payment: price,
+        charge: price,
+    })
 }
 
 fn mcafee(crossing: &Crossing) -> Option<Terms> {
@@ -191,9 +208,17 @@ fn mcafee(crossing: &Crossing) -> Option<Terms> {
     let next = crossing.bid(trades + 1).zip(crossing.ask(trades + 1));
     let price = next.map(|(bid, ask)| middle(bid, ask));
     if let Some(price) = price.filter(|price| (ask..=bid).contains(price)) {
-        return Some(Terms { trades, payment: price, charge: price });
+        return Some(Terms {
+            trades,
+            payment: price,
+            charge: price,
+        });
     }
-    Some(Terms { trades: trades - 1, payment: ask, charge: bid })
+    Some(Terms {
+        trades: trades - 1,
+        payment: ask,
+        charge: bid,
+    })
 }
 
 /// Prices are at most 2^40.
@@ -239,8 +264,11 @@ mod tests {
         ];
         for (bids, asks, expected) in table {
             let terms = uniform(&crossing(bids, asks));
-            let expected =
-                expected.map(|(trades, price)| Terms { trades, payment: price, charge: price });
+            let expected = expected.map(|(trades, price)| Terms {
+                trades,
+                payment: price,
+                charge: price,
+            });
             assert_eq!(terms, expected, "{bids:?} {asks:?}");
         }
     }
@@ -260,8 +288,11 @@ mod tests {
         ];
         for (bids, asks, expected) in table {
             let terms = mcafee(&crossing(bids, asks));
-            let expected =
-                expected.map(|(trades, payment, charge)| Terms { trades, payment, charge });
+            let expected = expected.map(|(trades, payment, charge)| Terms {
+                trades,
+                payment,
+                charge,
+            });
             assert_eq!(terms, expected, "{bids:?} {asks:?}");
         }
     }

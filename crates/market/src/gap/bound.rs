@@ -118,7 +118,12 @@ impl Bound {
 
     /// The bound at the present prices.
     fn evaluate(&mut self, problem: &Problem, rest: &Rest<'_>) -> i64 {
-        let worth: i64 = self.prices.iter().zip(&self.room).map(|(price, room)| price * room).sum();
+        let worth: i64 = self
+            .prices
+            .iter()
+            .zip(&self.room)
+            .map(|(price, room)| price * room)
+            .sum();
         let decided = rest.plan.cost - problem.skip() * rest.jobs.len() as i64;
         let mut value = decided * problem.scale() - worth;
         self.used.fill(0);

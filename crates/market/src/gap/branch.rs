@@ -28,7 +28,14 @@ pub(super) fn search(
     effort: u64,
 ) -> bool {
     let problem = bound.problem();
-    let mut tree = Tree { problem, alive, jobs, plan, best, effort };
+    let mut tree = Tree {
+        problem,
+        alive,
+        jobs,
+        plan,
+        best,
+        effort,
+    };
     let mut path: Vec<Node> = tree.expand(bound).into_iter().collect();
     while let Some(node) = path.last_mut() {
         if bound.steps >= effort {
@@ -70,7 +77,11 @@ impl Tree<'_> {
             }
             return None;
         }
-        let rest = Rest { jobs: &self.jobs, plan: &self.plan, alive: self.alive };
+        let rest = Rest {
+            jobs: &self.jobs,
+            plan: &self.plan,
+            alive: self.alive,
+        };
         let (problem, best) = (self.problem, &mut *self.best);
         bound.improve(&rest, (ROUNDS, best.cost, self.effort), |seen| {
             if let Some(plan) = complete(problem, &rest, seen)
@@ -85,7 +96,12 @@ impl Tree<'_> {
         let at = self.most_undecided(bound);
         let job = self.jobs.swap_remove(at);
         let choices = self.choices(bound, job);
-        Some(Node { job, at, choices, worth: bound.worth.clone() })
+        Some(Node {
+            job,
+            at,
+            choices,
+            worth: bound.worth.clone(),
+        })
     }
 
     /// The job that was least often done exactly once, of these the one that takes most.
@@ -94,19 +110,29 @@ impl Tree<'_> {
             let weight = |place: u32| self.problem.weight(place).iter().sum::<i64>();
             self.problem.of_job(job).map(weight).max().unwrap_or(0)
         };
-        let key = |at: &usize| (bound.trouble[self.jobs[*at] as usize], weight(self.jobs[*at]));
+        let key = |at: &usize| {
+            (
+                bound.trouble[self.jobs[*at] as usize],
+                weight(self.jobs[*at]),
+            )
+        };
         (0..self.jobs.len()).rev().max_by_key(key).unwrap_or(0)
     }
 
     /// What a job may be, with the bound that follows, the least last.
     fn choices(&self, bound: &mut Packing<'_>, job: u32) -> Vec<(i64, u32)> {
         let problem = self.problem;
-        let rest = Rest { jobs: &self.jobs, plan: &self.plan, alive: self.alive };
+        let rest = Rest {
+            jobs: &self.jobs,
+            plan: &self.plan,
+            alive: self.alive,
+        };
         let possible = problem
             .of_job(job)
             .filter(|place| self.alive[*place as usize] && self.plan.fits(problem, *place));
-        let mut choices: Vec<(i64, u32)> =
-            possible.map(|place| (bound.with(&rest, place), place)).collect();
+        let mut choices: Vec<(i64, u32)> = possible
+            .map(|place| (bound.with(&rest, place), place))
+            .collect();
         let skipped = problem.skip() * problem.scale() - bound.worth[job as usize];
         choices.push((bound.value + skipped.max(0), OPEN));
         choices.sort_unstable_by(|a, b| b.cmp(a));

@@ -108,7 +108,11 @@ fn rounds(problem: &Problem, effort: u64) -> u32 {
 fn root(problem: &Problem, bound: &mut Bound, rounds: u32) -> Plan {
     let jobs: Vec<u32> = (0..problem.jobs() as u32).collect();
     let (alive, plan) = (vec![true; problem.offers()], Plan::empty(problem));
-    let rest = Rest { jobs: &jobs, plan: &plan, alive: &alive };
+    let rest = Rest {
+        jobs: &jobs,
+        plan: &plan,
+        alive: &alive,
+    };
     let mut best = repair::by_regret(problem, bound);
     // A first round with a rough target, a second with what it led to.
     for _ in 0..2 {
@@ -126,10 +130,16 @@ fn pack_root(packing: &mut Packing<'_>, best: &Plan, effort: u64) -> Vec<bool> {
     let problem = packing.problem();
     let jobs: Vec<u32> = (0..problem.jobs() as u32).collect();
     let (alive, plan) = (vec![true; problem.offers()], Plan::empty(problem));
-    let rest = Rest { jobs: &jobs, plan: &plan, alive: &alive };
+    let rest = Rest {
+        jobs: &jobs,
+        plan: &plan,
+        alive: &alive,
+    };
     packing.improve(&rest, (PACKED_ROUNDS, best.cost, effort), |_| {});
     let worse = (best.cost - 1) * problem.scale();
-    (0..problem.offers() as u32).map(|place| packing.with(&rest, place) <= worse).collect()
+    (0..problem.offers() as u32)
+        .map(|place| packing.with(&rest, place) <= worse)
+        .collect()
 }
 
 fn to_solution(
@@ -143,5 +153,11 @@ fn to_solution(
     let total = pairs.iter().map(|pair| pair.cost).sum();
     let least = problem.unshifted(least - open * problem.skip(), pairs.len());
     let bound = if optimal { total } else { least.min(total) };
-    Solution { pairs, total, bound, optimal, steps }
+    Solution {
+        pairs,
+        total,
+        bound,
+        optimal,
+        steps,
+    }
 }

@@ -49,13 +49,17 @@ pub(super) struct Packing<'a> {
 impl<'a> Packing<'a> {
     /// The worths that follow from prices of capacities.
     pub(super) fn new(problem: &'a Problem, root: &Bound) -> Self {
-        let packed: Vec<usize> =
-            (0..problem.agents()).map(|agent| tightest(problem, agent)).collect();
+        let packed: Vec<usize> = (0..problem.agents())
+            .map(|agent| tightest(problem, agent))
+            .collect();
         let mut prices = root.prices.clone();
         packed.iter().for_each(|at| prices[*at] = 0);
         let worth = |job| {
             let places = problem.of_job(job).chain([OPEN]);
-            places.map(|place| root.reduced(problem, place)).min().unwrap_or(0)
+            places
+                .map(|place| root.reduced(problem, place))
+                .min()
+                .unwrap_or(0)
         };
         Self {
             problem,
@@ -105,7 +109,9 @@ impl<'a> Packing<'a> {
     ) {
         let (mut best, mut best_value) = (self.worth.clone(), i64::MIN);
         let (mut length, mut waiting, mut is_last) = (LONGEST, 0, false);
-        rest.jobs.iter().for_each(|job| self.trouble[*job as usize] = 0);
+        rest.jobs
+            .iter()
+            .for_each(|job| self.trouble[*job as usize] = 0);
         for _ in 0..rounds {
             self.evaluate(rest);
             seen(self);
@@ -182,7 +188,12 @@ impl<'a> Packing<'a> {
         for &job in rest.jobs {
             (self.choice[job as usize], self.times[job as usize]) = (OPEN, 0);
         }
-        for (at, price) in self.prices.iter().enumerate().filter(|(_, price)| **price > 0) {
+        for (at, price) in self
+            .prices
+            .iter()
+            .enumerate()
+            .filter(|(_, price)| **price > 0)
+        {
             self.value -=
                 price * ((problem.capacity()[at] - rest.plan.load[at]) >> problem.cut(at));
         }
@@ -205,7 +216,11 @@ impl<'a> Packing<'a> {
             if place != OPEN && rest.alive[place as usize] && rest.plan.fits(problem, place) {
                 let reduced = self.reduced(problem, place);
                 if reduced < 0 {
-                    knapsack.items.push(Item { place, size: self.size(place), cost: reduced });
+                    knapsack.items.push(Item {
+                        place,
+                        size: self.size(place),
+                        cost: reduced,
+                    });
                 }
             }
         }
@@ -226,8 +241,11 @@ impl<'a> Packing<'a> {
     /// job is done once.
     fn step(&mut self, rest: &Rest<'_>, gain: i128) -> bool {
         let slope = |times: i64| i128::from(1 - times);
-        let squares: i128 =
-            rest.jobs.iter().map(|job| slope(self.times[*job as usize]).pow(2)).sum();
+        let squares: i128 = rest
+            .jobs
+            .iter()
+            .map(|job| slope(self.times[*job as usize]).pow(2))
+            .sum();
         if squares == 0 {
             return false;
         }
@@ -248,11 +266,18 @@ fn tightest(problem: &Problem, agent: usize) -> usize {
     for place in (0..problem.jobs() as u32).map(|job| problem.place(job, agent)) {
         if place != OPEN {
             let demand = problem.demand(place);
-            wanted.iter_mut().zip(demand).for_each(|(sum, demand)| *sum += i128::from(*demand));
+            wanted
+                .iter_mut()
+                .zip(demand)
+                .for_each(|(sum, demand)| *sum += i128::from(*demand));
         }
     }
     let ratio = |at: &usize| wanted[*at] * 1024 / i128::from(problem.capacity()[first + at] + 1);
-    first + (0..problem.dimensions()).rev().max_by_key(ratio).unwrap_or(0)
+    first
+        + (0..problem.dimensions())
+            .rev()
+            .max_by_key(ratio)
+            .unwrap_or(0)
 }
 
 /// Bits by which a capacity is too long to be packed.
@@ -302,13 +327,17 @@ impl Knapsack {
     /// The items of the solution within `room`, the last first.
     fn taken(&self, room: usize) -> impl Iterator<Item = Item> + '_ {
         let (width, mut left) = (room + 1, room);
-        self.items.iter().enumerate().rev().filter_map(move |(at, item)| {
-            let cell = |row: usize, left: usize| self.rows[row * width + left];
-            let is_taken = cell(at + 1, left) != cell(at, left);
-            if is_taken {
-                left -= item.size;
-            }
-            is_taken.then_some(*item)
-        })
+        self.items
+            .iter()
+            .enumerate()
+            .rev()
+            .filter_map(move |(at, item)| {
+                let cell = |row: usize, left: usize| self.rows[row * width + left];
+                let is_taken = cell(at + 1, left) != cell(at, left);
+                if is_taken {
+                    left -= item.size;
+                }
+                is_taken.then_some(*item)
+            })
     }
 }

@@ -35,19 +35,28 @@ impl Plan {
     pub(super) fn fits(&self, problem: &Problem, place: u32) -> bool {
         let at = problem.agent(place) * problem.dimensions();
         let used = self.load[at..].iter().zip(&problem.capacity()[at..]);
-        problem.demand(place).iter().zip(used).all(|(demand, (load, of))| load + demand <= *of)
+        problem
+            .demand(place)
+            .iter()
+            .zip(used)
+            .all(|(demand, (load, of))| load + demand <= *of)
     }
 
     /// Whether no capacity is exceeded.
     pub(super) fn is_feasible(&self, problem: &Problem) -> bool {
-        self.load.iter().zip(problem.capacity()).all(|(load, capacity)| load <= capacity)
+        self.load
+            .iter()
+            .zip(problem.capacity())
+            .all(|(load, capacity)| load <= capacity)
     }
 
     fn add(&mut self, problem: &Problem, place: u32, times: i64) {
         if place != OPEN {
             let at = problem.agent(place) * problem.dimensions();
             let loads = self.load[at..].iter_mut();
-            loads.zip(problem.demand(place)).for_each(|(load, demand)| *load += times * demand);
+            loads
+                .zip(problem.demand(place))
+                .for_each(|(load, demand)| *load += times * demand);
         }
     }
 }

@@ -105,13 +105,19 @@ impl Problem {
             return Err(ProblemError::TooLarge { agents, jobs });
         }
         let dimensions = capacities.first().map_or(1, Vec::len);
-        let vectors = capacities.iter().chain(offers.iter().map(|offer| &offer.demand));
+        let vectors = capacities
+            .iter()
+            .chain(offers.iter().map(|offer| &offer.demand));
         check_amounts(dimensions, vectors)?;
         offers.sort_unstable_by_key(|offer| (offer.job, offer.agent));
         check_offers(agents, jobs, &offers)?;
         offers.retain(|offer| {
             let capacity = &capacities[offer.agent as usize];
-            offer.demand.iter().zip(capacity).all(|(demand, capacity)| demand <= capacity)
+            offer
+                .demand
+                .iter()
+                .zip(capacity)
+                .all(|(demand, capacity)| demand <= capacity)
         });
         Ok(Self::of(jobs, dimensions, capacities, &offers))
     }
@@ -137,7 +143,18 @@ impl Problem {
         let skip = highest.iter().sum::<i64>() + 1;
         let scale = scale(skip, jobs);
         let capacity = capacities.iter().flatten().copied().collect();
-        Self { agents, jobs, dimensions, capacity, starts, table, places, low, skip, scale }
+        Self {
+            agents,
+            jobs,
+            dimensions,
+            capacity,
+            starts,
+            table,
+            places,
+            low,
+            skip,
+            scale,
+        }
     }
 
     /// Number of agents.
@@ -196,7 +213,11 @@ impl Problem {
     /// What an offer costs above the cheapest of all, and an open job above that of any way to do
     /// them all.
     pub(super) fn cost(&self, place: u32) -> i64 {
-        if place == OPEN { self.skip } else { self.table.cost[place as usize] }
+        if place == OPEN {
+            self.skip
+        } else {
+            self.table.cost[place as usize]
+        }
     }
 
     pub(super) fn demand(&self, place: u32) -> &[i64] {
@@ -243,7 +264,11 @@ impl Table {
         self.job.push(offer.job);
         self.cost.push(offer.cost - low);
         self.demand.extend_from_slice(&offer.demand);
-        let weights = offer.demand.iter().zip(capacity).map(|(demand, of)| demand >> cut(*of));
+        let weights = offer
+            .demand
+            .iter()
+            .zip(capacity)
+            .map(|(demand, of)| demand >> cut(*of));
         self.weight.extend(weights);
     }
 }
@@ -259,13 +284,18 @@ fn check_amounts<'a>(
         if vector.len() != dimensions {
             return Err(ProblemError::Dimensions(vector.len()));
         }
-        let wrong = vector.iter().find(|amount| !(0..=MAX_AMOUNT).contains(*amount));
+        let wrong = vector
+            .iter()
+            .find(|amount| !(0..=MAX_AMOUNT).contains(*amount));
         wrong.map_or(Ok(()), |amount| Err(ProblemError::OutOfRange(*amount)))
     })
 }
 
 fn check_offers(agents: usize, jobs: usize, sorted: &[Offer]) -> Result<(), ProblemError> {
-    for &Offer { agent, job, cost, .. } in sorted {
+    for &Offer {
+        agent, job, cost, ..
+    } in sorted
+    {
         if agent as usize >= agents || job as usize >= jobs {
             return Err(ProblemError::Outside { agent, job });
         }
@@ -273,10 +303,15 @@ fn check_offers(agents: usize, jobs: usize, sorted: &[Offer]) -> Result<(), Prob
             return Err(ProblemError::OutOfRange(cost));
         }
     }
-    let twice =
-        sorted.windows(2).find(|two| (two[0].job, two[0].agent) == (two[1].job, two[1].agent));
-    twice
-        .map_or(Ok(()), |two| Err(ProblemError::Duplicate { agent: two[0].agent, job: two[0].job }))
+    let twice = sorted
+        .windows(2)
+        .find(|two| (two[0].job, two[0].agent) == (two[1].job, two[1].agent));
+    twice.map_or(Ok(()), |two| {
+        Err(ProblemError::Duplicate {
+            agent: two[0].agent,
+            job: two[0].job,
+        })
+    })
 }
 
 /// Bits by which a capacity is too long.

@@ -18,8 +18,9 @@ pub(super) fn by_regret(problem: &Problem, bound: &mut Bound) -> Plan {
         }
         best - second
     };
-    let mut order: Vec<(i64, u32)> =
-        (0..problem.jobs() as u32).map(|job| (regret(job), job)).collect();
+    let mut order: Vec<(i64, u32)> = (0..problem.jobs() as u32)
+        .map(|job| (regret(job), job))
+        .collect();
     order.sort_unstable();
     for (_, job) in order {
         fill(problem, bound, &mut plan, job);
@@ -46,7 +47,9 @@ pub(super) fn unload(problem: &Problem, bound: &Bound, plan: &mut Plan) {
 }
 
 fn fill(problem: &Problem, bound: &Bound, plan: &mut Plan, job: u32) {
-    let fitting = problem.of_job(job).filter(|place| plan.fits(problem, *place));
+    let fitting = problem
+        .of_job(job)
+        .filter(|place| plan.fits(problem, *place));
     if let Some(place) = fitting.min_by_key(|place| bound.reduced(problem, *place)) {
         plan.put(problem, job, place);
     }
@@ -54,5 +57,8 @@ fn fill(problem: &Problem, bound: &Bound, plan: &mut Plan, job: u32) {
 
 fn is_over(problem: &Problem, plan: &Plan, agent: usize) -> bool {
     let range = agent * problem.dimensions()..(agent + 1) * problem.dimensions();
-    plan.load[range.clone()].iter().zip(&problem.capacity()[range]).any(|(load, of)| load > of)
+    plan.load[range.clone()]
+        .iter()
+        .zip(&problem.capacity()[range])
+        .any(|(load, of)| load > of)
 }

@@ -64,9 +64,18 @@ type Move = [Option<(u32, Near)>; 2];
 impl<'a> Search<'a> {
     /// Begins at `plan`, with penalties and near offers by the prices of `bound`.
     pub(super) fn new(problem: &'a Problem, plan: &Plan, bound: &'a Bound) -> Self {
-        let dearest = (0..problem.offers() as u32).map(|place| problem.cost(place)).max();
-        let room = problem.capacity().iter().enumerate().map(|(at, of)| of >> problem.cut(at));
-        let penalty = bound.prices.iter().map(|price| price + price / 2 + problem.scale());
+        let dearest = (0..problem.offers() as u32)
+            .map(|place| problem.cost(place))
+            .max();
+        let room = problem
+            .capacity()
+            .iter()
+            .enumerate()
+            .map(|(at, of)| of >> problem.cut(at));
+        let penalty = bound
+            .prices
+            .iter()
+            .map(|price| price + price / 2 + problem.scale());
         let mut search = Self {
             problem,
             bound,
@@ -84,7 +93,9 @@ impl<'a> Search<'a> {
             dice: Dice::new(),
             steps: bound.steps,
         };
-        search.near = (0..problem.jobs() as u32).map(|job| search.near_of(job)).collect();
+        search.near = (0..problem.jobs() as u32)
+            .map(|job| search.near_of(job))
+            .collect();
         search.adopt(plan);
         search
     }
@@ -127,12 +138,24 @@ impl<'a> Search<'a> {
     }
 
     fn offer(&self, place: u32) -> Near {
-        let cost = if place == OPEN { self.skip } else { self.problem.cost(place) };
-        Near { place, agent: self.owner(place) as u32, cost: cost * self.problem.scale() }
+        let cost = if place == OPEN {
+            self.skip
+        } else {
+            self.problem.cost(place)
+        };
+        Near {
+            place,
+            agent: self.owner(place) as u32,
+            cost: cost * self.problem.scale(),
+        }
     }
 
     fn owner(&self, place: u32) -> usize {
-        if place == OPEN { self.problem.agents() } else { self.problem.agent(place) }
+        if place == OPEN {
+            self.problem.agents()
+        } else {
+            self.problem.agent(place)
+        }
     }
 
     fn now(&self, job: u32) -> Near {
@@ -315,7 +338,11 @@ impl<'a> Search<'a> {
     /// Lowers all penalties a little within capacities; else raises those of what is exceeded.
     fn adapt(&mut self) {
         let most = (1i64 << 40) / self.penalty.len().max(1) as i64;
-        let feasible = self.load.iter().zip(&self.room).all(|(load, room)| load <= room);
+        let feasible = self
+            .load
+            .iter()
+            .zip(&self.room)
+            .all(|(load, room)| load <= room);
         for at in 0..self.penalty.len() {
             let price = self.penalty[at];
             if feasible {

@@ -7,7 +7,10 @@ use quorate_market::{Bid, Bidder, Clearing, Round, Task, TieSeed};
 use quorate_types::{Amounts, Label, Price, PublicKey, SwarmId, TaskId};
 
 pub fn task_id(number: u64) -> TaskId {
-    TaskId { requester: PublicKey([9; 32]), number }
+    TaskId {
+        requester: PublicKey([9; 32]),
+        number,
+    }
 }
 
 pub fn agent(number: u8) -> PublicKey {
@@ -25,24 +28,35 @@ pub fn round(limits: &[Price], budgets: &[i64], offers: &[(u64, u8, Price)]) -> 
         demand: slots(1),
         limit: *limit,
     });
-    let bidders = budgets
-        .iter()
-        .zip(0..)
-        .map(|(budget, number)| Bidder { agent: agent(number), budget: slots(*budget) });
+    let bidders = budgets.iter().zip(0..).map(|(budget, number)| Bidder {
+        agent: agent(number),
+        budget: slots(*budget),
+    });
     let bids: BTreeSet<Bid> = offers
         .iter()
-        .map(|(task, by, price)| Bid { task: task_id(*task), agent: agent(*by), price: *price })
+        .map(|(task, by, price)| Bid {
+            task: task_id(*task),
+            agent: agent(*by),
+            price: *price,
+        })
         .collect();
     Round {
         tasks: tasks.collect(),
         bidders: bidders.collect(),
         bids: bids.into_iter().collect(),
         solutions: Vec::new(),
-        ties: TieSeed { swarm: SwarmId([1; 32]), market: "drones".parse().unwrap() },
+        ties: TieSeed {
+            swarm: SwarmId([1; 32]),
+            market: "drones".parse().unwrap(),
+        },
     }
 }
 
 /// (task, agent, payment) of each award.
 pub fn awards(clearing: &Clearing) -> Vec<(u64, u8, Price)> {
-    clearing.awards.iter().map(|won| (won.task.number, won.agent.0[0], won.payment)).collect()
+    clearing
+        .awards
+        .iter()
+        .map(|won| (won.task.number, won.agent.0[0], won.payment))
+        .collect()
 }

@@ -53,7 +53,10 @@ impl EventLoop {
     pub(super) fn unban(&mut self, key: PeerKey) {
         if let Some(peer) = peer_id(&key) {
             self.swarm.behaviour_mut().blocked.unblock_peer(peer);
-            self.swarm.behaviour_mut().gossip.remove_blacklisted_peer(&peer);
+            self.swarm
+                .behaviour_mut()
+                .gossip
+                .remove_blacklisted_peer(&peer);
         }
     }
 

@@ -16,7 +16,8 @@ impl EventLoop {
         if self.dialer.wants(&peer) {
             self.swarm.behaviour_mut().lanes.keep(peer);
         }
-        self.admission.on_established(connection, peer, Instant::now());
+        self.admission
+            .on_established(connection, peer, Instant::now());
         match peer_key(&peer) {
             // The limits crate lets wanted peers pass uncounted, so they are counted here.
             Some(key) if count <= self.shared.limits.max_per_peer => self.renew(&key, count),
@@ -123,6 +124,9 @@ impl EventLoop {
     }
 
     pub(super) fn on_expired(&self, address: &Multiaddr) {
-        self.shared.listening.lock().retain(|other| other != address);
+        self.shared
+            .listening
+            .lock()
+            .retain(|other| other != address);
     }
 }

@@ -14,19 +14,32 @@ use crate::streams::reader::Reader;
 impl EventLoop {
     /// A stream of a lane names the swarm, so it admits its connection too.
     pub(super) fn on_incoming_stream(&mut self, event: LaneEvent) {
-        let Some(from) = self.admit(event.connection, event.peer) else { return };
+        let Some(from) = self.admit(event.connection, event.peer) else {
+            return;
+        };
         let (shared, events) = (Arc::clone(&self.shared), self.outbox.events());
-        let reader = Reader { shared, events, from, lane: event.incoming.lane };
+        let reader = Reader {
+            shared,
+            events,
+            from,
+            lane: event.incoming.lane,
+        };
         self.readers.start(reader, event.incoming.stream);
     }
 
     pub(super) fn on_gossip(&mut self, source: &PeerId, message: gossipsub::Message) {
-        let Some(topic) = self.topics.topic(&message.topic) else { return };
+        let Some(topic) = self.topics.topic(&message.topic) else {
+            return;
+        };
         let Some(from) = peer_key(source) else { return };
         let counters = &self.shared.counters;
         counters.gossip_received.count();
         counters.gossip_received_bytes.add(message.data.len());
-        let event = NetworkEvent::Gossip { from, topic, bytes: message.data };
+        let event = NetworkEvent::Gossip {
+            from,
+            topic,
+            bytes: message.data,
+        };
         if !self.outbox.offer(event) {
             counters.gossip_dropped.count();
         }
@@ -48,7 +61,10 @@ impl EventLoop {
     /// Addresses are told again, so they may be lost while the consumer is behind.
     pub(super) fn discovered(&mut self, key: PeerKey, mut addresses: Vec<Multiaddr>) {
         addresses.truncate(NetworkEvent::MAX_ADDRESSES);
-        if !addresses.is_empty() && !self.outbox.offer(NetworkEvent::Discovered { key, addresses })
+        if !addresses.is_empty()
+            && !self
+                .outbox
+                .offer(NetworkEvent::Discovered { key, addresses })
         {
             tracing::debug!("addresses dropped: the consumer is behind");
         }

@@ -70,13 +70,20 @@ impl Shared {
 /// What the handle and the writers ask of the event loop.
 #[derive(Debug)]
 pub(crate) enum Command {
-    AddPeer { key: PeerKey, addresses: Vec<Multiaddr> },
+    AddPeer {
+        key: PeerKey,
+        addresses: Vec<Multiaddr>,
+    },
     RemovePeer(PeerKey),
     Dial(Multiaddr),
     Disconnect(PeerKey),
     Ban(PeerKey),
     Unban(PeerKey),
-    OpenStream { to: PeerKey, lane: Lane, reply: Reply },
+    OpenStream {
+        to: PeerKey,
+        lane: Lane,
+        reply: Reply,
+    },
 }
 
 /// A message to gossip.
@@ -163,23 +170,37 @@ impl EventLoop {
         match event {
             SwarmEvent::Behaviour(event) => self.on_behaviour_event(event),
             SwarmEvent::ConnectionEstablished {
-                peer_id, connection_id, num_established, ..
+                peer_id,
+                connection_id,
+                num_established,
+                ..
             } => {
                 self.on_established(peer_id, connection_id, num_established.get());
             }
-            SwarmEvent::ConnectionClosed { peer_id, connection_id, num_established, .. } => {
+            SwarmEvent::ConnectionClosed {
+                peer_id,
+                connection_id,
+                num_established,
+                ..
+            } => {
                 self.on_closed(peer_id, connection_id, num_established);
             }
             SwarmEvent::IncomingConnectionError { .. } => {
                 self.shared.counters.refused_connections.count();
             }
-            SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
+            SwarmEvent::OutgoingConnectionError {
+                connection_id,
+                error,
+                ..
+            } => {
                 self.on_dial_failed(connection_id, &error);
             }
             SwarmEvent::NewListenAddr { address, .. } => self.on_listening(address),
             SwarmEvent::ExpiredListenAddr { address, .. } => self.on_expired(&address),
             SwarmEvent::ListenerError { error, .. } => tracing::warn!(%error, "listener"),
-            SwarmEvent::ListenerClosed { addresses, reason, .. } => {
+            SwarmEvent::ListenerClosed {
+                addresses, reason, ..
+            } => {
                 tracing::warn!(?addresses, ?reason, "listener closed");
             }
             _ => {}
@@ -199,7 +220,11 @@ impl EventLoop {
                 peer_id,
                 info,
             }) => self.on_identified(connection_id, peer_id, info),
-            BehaviourEvent::Ping(ping::Event { connection, result: Err(error), .. }) => {
+            BehaviourEvent::Ping(ping::Event {
+                connection,
+                result: Err(error),
+                ..
+            }) => {
                 tracing::debug!(%error, "no answer to a ping");
                 self.swarm.close_connection(connection);
             }

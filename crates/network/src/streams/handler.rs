@@ -50,7 +50,12 @@ pub(crate) struct Handler {
 
 impl Handler {
     pub(crate) const fn new(protocols: LaneProtocols, keep_alive: bool) -> Self {
-        Self { protocols, keep_alive, opening: VecDeque::new(), incoming: VecDeque::new() }
+        Self {
+            protocols,
+            keep_alive,
+            opening: VecDeque::new(),
+            incoming: VecDeque::new(),
+        }
     }
 
     fn accept(&mut self, incoming: Incoming) {
@@ -138,7 +143,11 @@ impl UpgradeInfo for AcceptLane {
     type InfoIter = std::vec::IntoIter<LaneName>;
 
     fn protocol_info(&self) -> Self::InfoIter {
-        let names: Vec<_> = self.0.iter().map(|(lane, name)| LaneName(lane, name)).collect();
+        let names: Vec<_> = self
+            .0
+            .iter()
+            .map(|(lane, name)| LaneName(lane, name))
+            .collect();
         names.into_iter()
     }
 }

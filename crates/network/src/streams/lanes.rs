@@ -49,7 +49,11 @@ impl Lanes {
     /// Opens a stream on the newest connection, or once there is one. The newest, because after
     /// a restart of the peer the older ones are dead and not yet noticed.
     pub(crate) fn open(&mut self, peer: PeerId, lane: Lane, reply: Reply) {
-        match self.connections.get(&peer).and_then(|connections| connections.last()) {
+        match self
+            .connections
+            .get(&peer)
+            .and_then(|connections| connections.last())
+        {
             Some(&connection) => self.tell(peer, connection, HandlerCommand::Open { lane, reply }),
             None => {
                 self.waiting.insert((peer, lane), reply);
@@ -82,7 +86,11 @@ impl Lanes {
 
     fn tell(&mut self, peer_id: PeerId, connection: ConnectionId, event: HandlerCommand) {
         let handler = NotifyHandler::One(connection);
-        self.actions.push_back(ToSwarm::NotifyHandler { peer_id, handler, event });
+        self.actions.push_back(ToSwarm::NotifyHandler {
+            peer_id,
+            handler,
+            event,
+        });
     }
 
     fn handler(&self, peer: &PeerId) -> Handler {
@@ -99,7 +107,9 @@ impl Lanes {
     }
 
     fn on_closed(&mut self, peer: PeerId, connection: ConnectionId) {
-        let Some(connections) = self.connections.get_mut(&peer) else { return };
+        let Some(connections) = self.connections.get_mut(&peer) else {
+            return;
+        };
         connections.retain(|other| *other != connection);
         if connections.is_empty() {
             self.connections.remove(&peer);
@@ -139,7 +149,11 @@ impl NetworkBehaviour for Lanes {
                 connection_id,
                 ..
             }) => self.on_established(peer_id, connection_id),
-            FromSwarm::ConnectionClosed(ConnectionClosed { peer_id, connection_id, .. }) => {
+            FromSwarm::ConnectionClosed(ConnectionClosed {
+                peer_id,
+                connection_id,
+                ..
+            }) => {
                 self.on_closed(peer_id, connection_id);
             }
             _ => {}
@@ -152,7 +166,11 @@ impl NetworkBehaviour for Lanes {
         connection: ConnectionId,
         incoming: Incoming,
     ) {
-        let event = LaneEvent { peer, connection, incoming };
+        let event = LaneEvent {
+            peer,
+            connection,
+            incoming,
+        };
         self.actions.push_back(ToSwarm::GenerateEvent(event));
     }
 

@@ -34,7 +34,11 @@ impl LaneProtocols {
             StreamProtocol::try_from_owned(format!("{swarm_prefix}/{}/1", lane.name()))
         };
         let [consensus, bulk, client] = Lane::ALL;
-        Ok(Self([protocol(consensus)?, protocol(bulk)?, protocol(client)?]))
+        Ok(Self([
+            protocol(consensus)?,
+            protocol(bulk)?,
+            protocol(client)?,
+        ]))
     }
 
     /// The protocol of a lane.

@@ -43,7 +43,10 @@ impl LaneQueue {
     pub(crate) fn push(&self, frame: Bytes, limits: &LaneLimits) -> Result<(), Refusal> {
         let bytes = frame.len();
         if u32::try_from(bytes).map_or(true, |bytes| bytes > limits.max_frame_bytes) {
-            return Err(Refusal::TooLarge { bytes, limit: limits.max_frame_bytes });
+            return Err(Refusal::TooLarge {
+                bytes,
+                limit: limits.max_frame_bytes,
+            });
         }
         let mut state = self.state.lock();
         if state.closed {
@@ -112,7 +115,11 @@ impl LaneQueue {
         if frames > state.unacknowledged.len() {
             return false;
         }
-        let arrived: usize = state.unacknowledged.drain(..frames).map(|frame| frame.len()).sum();
+        let arrived: usize = state
+            .unacknowledged
+            .drain(..frames)
+            .map(|frame| frame.len())
+            .sum();
         state.bytes = state.bytes.saturating_sub(arrived);
         state.arrived = state.arrived.saturating_add(frames as u64);
         true
@@ -136,7 +143,11 @@ impl LaneQueue {
     pub(crate) fn close(&self) -> usize {
         let mut state = self.state.lock();
         let dropped = state.waiting.len() + state.unacknowledged.len();
-        *state = State { has_writer: state.has_writer, closed: true, ..State::default() };
+        *state = State {
+            has_writer: state.has_writer,
+            closed: true,
+            ..State::default()
+        };
         drop(state);
         self.wake.notify_one();
         dropped
@@ -149,8 +160,12 @@ mod tests {
 
     use super::*;
 
-    const LIMITS: LaneLimits =
-        LaneLimits { max_frame_bytes: 100, queue_frames: 8, queue_bytes: 300, inbound_bytes: 100 };
+    const LIMITS: LaneLimits = LaneLimits {
+        max_frame_bytes: 100,
+        queue_frames: 8,
+        queue_bytes: 300,
+        inbound_bytes: 100,
+    };
 
     /// One thing that the sender, the writer or the peer does.
     #[derive(Clone, Copy, Debug)]
@@ -229,7 +244,13 @@ mod tests {
     fn each_bound_has_its_refusal() {
         let queue = LaneQueue::default();
         let push = |length: usize| queue.push(Bytes::from(vec![0; length]), &LIMITS);
-        assert_eq!(push(101), Err(Refusal::TooLarge { bytes: 101, limit: 100 }));
+        assert_eq!(
+            push(101),
+            Err(Refusal::TooLarge {
+                bytes: 101,
+                limit: 100
+            })
+        );
         assert_eq!((push(100), push(100), push(100)), (Ok(()), Ok(()), Ok(())));
         assert_eq!(push(1), Err(Refusal::Full));
         assert_eq!(queue.close(), 3);

@@ -96,7 +96,11 @@ impl Reader {
     /// Reads frames until the stream ends, and reports the peer if it broke a rule.
     async fn read_all(self, stream: Stream) {
         let budget = Arc::new(Semaphore::new(budget(self.limits())));
-        let mut link = Link { stream, frames: 0, bytes: 0 };
+        let mut link = Link {
+            stream,
+            frames: 0,
+            bytes: 0,
+        };
         let end = loop {
             if let Err(end) = self.read_frame(&mut link, &budget).await {
                 break end;
@@ -106,7 +110,10 @@ impl Reader {
         drop(link);
         if let End::Misbehaviour(kind) = end {
             self.shared.counters.lane(self.lane).streams_refused.count();
-            let event = NetworkEvent::Misbehaviour { from: self.from, kind };
+            let event = NetworkEvent::Misbehaviour {
+                from: self.from,
+                kind,
+            };
             // A consumer that is gone needs no report.
             let _ = self.events.send(event.into()).await;
         }
@@ -119,8 +126,15 @@ impl Reader {
         let cells = self.shared.counters.lane(self.lane);
         cells.received_frames.count();
         cells.received_bytes.add(bytes.len());
-        let event = NetworkEvent::Frame { from: self.from, lane: self.lane, bytes };
-        let queued = Queued { event, _permit: Some(permit) };
+        let event = NetworkEvent::Frame {
+            from: self.from,
+            lane: self.lane,
+            bytes,
+        };
+        let queued = Queued {
+            event,
+            _permit: Some(permit),
+        };
         self.events.send(queued).await.map_err(|_| End::Closed)?;
         self.note_arrival(link, length).await
     }
@@ -130,11 +144,16 @@ impl Reader {
         let mut header = [0; HEADER_BYTES];
         let mut filled = 0;
         while filled < HEADER_BYTES {
-            filled += self.read_some(link, header.get_mut(filled..).unwrap_or_default()).await?;
+            filled += self
+                .read_some(link, header.get_mut(filled..).unwrap_or_default())
+                .await?;
         }
         let bytes = u32::from_be_bytes(header);
         if bytes > self.limits().max_frame_bytes {
-            let kind = MisbehaviourKind::OversizedFrame { lane: self.lane, bytes };
+            let kind = MisbehaviourKind::OversizedFrame {
+                lane: self.lane,
+                bytes,
+            };
             return Err(End::Misbehaviour(kind));
         }
         Ok(bytes)
@@ -156,7 +175,9 @@ impl Reader {
         let mut bytes = vec![0; length as usize];
         let reading = link.stream.read_exact(&mut bytes);
         let Ok(read) = timeout(self.shared.limits.frame_timeout, reading).await else {
-            return Err(End::Misbehaviour(MisbehaviourKind::StalledFrame { lane: self.lane }));
+            return Err(End::Misbehaviour(MisbehaviourKind::StalledFrame {
+                lane: self.lane,
+            }));
         };
         read?;
         Ok(bytes)
@@ -190,7 +211,11 @@ impl Reader {
 
 /// Reading nothing means that the stream has ended.
 fn some_bytes(read: usize) -> Result<usize, End> {
-    if read == 0 { Err(End::Closed) } else { Ok(read) }
+    if read == 0 {
+        Err(End::Closed)
+    } else {
+        Ok(read)
+    }
 }
 
 /// The budget of one stream in bytes; one largest frame always fits.
@@ -206,5 +231,8 @@ async fn take_budget(
 ) -> Result<OwnedSemaphorePermit, End> {
     let most = limits.max_frame_bytes.max(MIN_COST);
     let cost = length.clamp(MIN_COST, most);
-    Arc::clone(budget).acquire_many_owned(cost).await.map_err(|_| End::Closed)
+    Arc::clone(budget)
+        .acquire_many_owned(cost)
+        .await
+        .map_err(|_| End::Closed)
 }

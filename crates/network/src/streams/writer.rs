@@ -37,7 +37,14 @@ enum End {
 pub(crate) async fn run(shared: Arc<Shared>, to: PeerKey, lane: Lane, queue: Arc<LaneQueue>) {
     let stop = shared.stop.clone();
     let (batch, scratch) = (vec![], vec![]);
-    let mut writer = Writer { shared, to, lane, queue, batch, scratch };
+    let mut writer = Writer {
+        shared,
+        to,
+        lane,
+        queue,
+        batch,
+        scratch,
+    };
     stop.run_until_cancelled_owned(writer.run()).await;
 }
 
@@ -74,7 +81,11 @@ impl Writer {
     /// Asks for a stream; answered once the peer is connected, `None` if it could not be opened.
     async fn open(&self) -> Option<Stream> {
         let (reply, stream) = oneshot::channel();
-        let command = Command::OpenStream { to: self.to, lane: self.lane, reply };
+        let command = Command::OpenStream {
+            to: self.to,
+            lane: self.lane,
+            reply,
+        };
         self.shared.commands.send(command).await.ok()?;
         stream.await.ok()
     }
@@ -112,8 +123,12 @@ impl Writer {
     async fn write_batch(&mut self, stream: &mut WriteHalf<Stream>) -> io::Result<()> {
         self.scratch.clear();
         for frame in &self.batch {
-            #[expect(clippy::cast_possible_truncation, reason = "at most max_frame_bytes, a u32")]
-            self.scratch.extend_from_slice(&(frame.len() as u32).to_be_bytes());
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "at most max_frame_bytes, a u32"
+            )]
+            self.scratch
+                .extend_from_slice(&(frame.len() as u32).to_be_bytes());
             if self.scratch.len().saturating_add(frame.len()) <= COPY_BYTES + HEADER_BYTES {
                 self.scratch.extend_from_slice(frame);
             } else {
@@ -129,7 +144,9 @@ impl Writer {
     fn count_batch(&self) {
         let cells = self.shared.counters.lane(self.lane);
         cells.sent_frames.add(self.batch.len());
-        cells.sent_bytes.add(self.batch.iter().map(Bytes::len).sum());
+        cells
+            .sent_bytes
+            .add(self.batch.iter().map(Bytes::len).sum());
     }
 }
 

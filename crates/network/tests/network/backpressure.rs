@@ -53,15 +53,26 @@ async fn large_frames_arrive_in_order_over_quic() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_queue_is_an_error() {
     let mut small = config(1, tcp());
-    small.limits.client =
-        LaneLimits { max_frame_bytes: 100, queue_frames: 3, queue_bytes: 150, inbound_bytes: 100 };
+    small.limits.client = LaneLimits {
+        max_frame_bytes: 100,
+        queue_frames: 3,
+        queue_bytes: 150,
+        inbound_bytes: 100,
+    };
     let node = Node::start(small).await;
     let to = Node::start(config(2, tcp())).await.key();
     node.network.add_peer(to, vec![]).await.unwrap();
     let send = |length: usize| node.network.send(&to, Lane::Client, vec![0; length]);
 
-    let too_large = SendError::FrameTooLarge { lane: Lane::Client, bytes: 101, limit: 100 };
-    let full = Err(SendError::QueueFull { to, lane: Lane::Client });
+    let too_large = SendError::FrameTooLarge {
+        lane: Lane::Client,
+        bytes: 101,
+        limit: 100,
+    };
+    let full = Err(SendError::QueueFull {
+        to,
+        lane: Lane::Client,
+    });
     assert_eq!(send(101), Err(too_large));
     assert_eq!(send(100), Ok(()));
     assert_eq!(send(51), full, "bytes");
@@ -84,11 +95,22 @@ async fn one_sender_does_not_fill_the_queue_of_events() {
     quiet.connect(&receiver).await;
 
     for _ in 0..1000 {
-        loud.network.send(&receiver.key(), Lane::Client, vec![0; 8]).unwrap();
+        loud.network
+            .send(&receiver.key(), Lane::Client, vec![0; 8])
+            .unwrap();
     }
-    until("the budget is used", || receiver.network.counters().client.received_frames >= 8).await;
-    quiet.network.send(&receiver.key(), Lane::Consensus, vec![1]).unwrap();
-    until("arrived", || receiver.network.counters().consensus.received_frames == 1).await;
+    until("the budget is used", || {
+        receiver.network.counters().client.received_frames >= 8
+    })
+    .await;
+    quiet
+        .network
+        .send(&receiver.key(), Lane::Consensus, vec![1])
+        .unwrap();
+    until("arrived", || {
+        receiver.network.counters().consensus.received_frames == 1
+    })
+    .await;
 
     let mut before = 0;
     let quiet_key = quiet.key();
@@ -117,7 +139,9 @@ async fn commands_are_taken_while_nobody_takes_events() {
         others.push(other);
     }
     for other in &others {
-        node.network.send(&other.key(), Lane::Bulk, vec![7]).unwrap();
+        node.network
+            .send(&other.key(), Lane::Bulk, vec![7])
+            .unwrap();
         node.network.disconnect(other.key()).await.unwrap();
     }
     node.network.shutdown().await;

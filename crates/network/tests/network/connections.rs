@@ -13,7 +13,10 @@ use crate::support::{Node, config, quic, tcp, until};
 async fn peers_of_another_swarm_are_refused() {
     for listen in [tcp, quic] {
         let mut node = Node::start(config(1, listen())).await;
-        let other = NetworkConfig { protocol: "bb22".into(), ..config(2, listen()) };
+        let other = NetworkConfig {
+            protocol: "bb22".into(),
+            ..config(2, listen())
+        };
         let other = Node::start(other).await;
         other.network.dial(node.address()).await.unwrap();
 
@@ -38,7 +41,10 @@ async fn a_banned_peer_stays_out_until_it_is_unbanned() {
     node.network.ban(other.key()).await.unwrap();
     until("thrown out", || !node.network.is_connected(&other.key())).await;
     let refused = node.network.counters().refused_connections;
-    until("refused twice", || node.network.counters().refused_connections >= refused + 2).await;
+    until("refused twice", || {
+        node.network.counters().refused_connections >= refused + 2
+    })
+    .await;
     assert!(!node.network.is_connected(&other.key()));
     let to = other.key();
     let unknown = Err(SendError::UnknownPeer { to });
@@ -54,9 +60,15 @@ async fn disconnected_and_connected_are_reported() {
     let other = Node::start(config(2, tcp())).await;
     other.connect(&node).await;
     let key = other.key();
-    node.expect("connected", |event| (event == NetworkEvent::Connected(key)).then_some(())).await;
+    node.expect("connected", |event| {
+        (event == NetworkEvent::Connected(key)).then_some(())
+    })
+    .await;
     other.network.shutdown().await;
-    node.expect("lost", |event| (event == NetworkEvent::Disconnected(key)).then_some(())).await;
+    node.expect("lost", |event| {
+        (event == NetworkEvent::Disconnected(key)).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -78,8 +90,11 @@ async fn a_hundred_dialers_get_ten_connections() {
     let server = Node::start(server).await;
     let mut dialers = vec![];
     for seed in 100..200 {
-        let (network, events) =
-            start(NetworkConfig { listen: vec![], ..config(seed, tcp()) }).unwrap();
+        let (network, events) = start(NetworkConfig {
+            listen: vec![],
+            ..config(seed, tcp())
+        })
+        .unwrap();
         network.dial(server.address()).await.unwrap();
         dialers.push((network, events));
     }
@@ -94,7 +109,10 @@ async fn a_hundred_dialers_get_ten_connections() {
     let wanted = Node::start(config(2, tcp())).await;
     server.network.add_peer(wanted.key(), vec![]).await.unwrap();
     wanted.network.dial(server.address()).await.unwrap();
-    until("the wanted one is in", || server.network.is_connected(&wanted.key())).await;
+    until("the wanted one is in", || {
+        server.network.is_connected(&wanted.key())
+    })
+    .await;
     assert!(server.network.peers().len() <= 11);
 }
 
@@ -105,12 +123,21 @@ async fn shutdown_closes_the_sockets() {
     node.connect(&other).await;
     let address = node.address().to_string();
     let port: u16 = address.rsplit('/').next().unwrap().parse().unwrap();
-    assert!(TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err(), "in use");
+    assert!(
+        TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err(),
+        "in use"
+    );
 
     node.network.shutdown().await;
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
-    assert_eq!(node.network.send(&other.key(), Lane::Bulk, vec![1]), Err(SendError::Stopped));
-    assert_eq!(node.network.dial(other.address()).await, Err(NetworkStopped));
+    assert_eq!(
+        node.network.send(&other.key(), Lane::Bulk, vec![1]),
+        Err(SendError::Stopped)
+    );
+    assert_eq!(
+        node.network.dial(other.address()).await,
+        Err(NetworkStopped)
+    );
     while node.events.recv().await.is_some() {}
     until("noticed", || !other.network.is_connected(&node.key())).await;
 }
@@ -118,24 +145,36 @@ async fn shutdown_closes_the_sockets() {
 #[tokio::test(flavor = "multi_thread")]
 async fn dropping_the_handle_or_the_events_stops_the_network() {
     let other = Node::start(config(9, tcp())).await;
-    let Node { network, mut events } = Node::start(config(1, tcp())).await;
+    let Node {
+        network,
+        mut events,
+    } = Node::start(config(1, tcp())).await;
     drop(network);
     while events.recv().await.is_some() {}
 
     let Node { network, events } = Node::start(config(2, tcp())).await;
     drop(events);
     let key = other.key();
-    until("stopped", || network.send(&key, Lane::Bulk, vec![]) == Err(SendError::Stopped)).await;
+    until("stopped", || {
+        network.send(&key, Lane::Bulk, vec![]) == Err(SendError::Stopped)
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn bad_configurations_are_refused() {
     for protocol in ["", "a/b", "é", &"a".repeat(65)] {
         let result = start(NetworkConfig::new([1; 32], protocol));
-        assert!(matches!(result, Err(NetworkError::ProtocolName { .. })), "{protocol}");
+        assert!(
+            matches!(result, Err(NetworkError::ProtocolName { .. })),
+            "{protocol}"
+        );
     }
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = taken.local_addr().unwrap().port();
     let address = format!("/ip4/127.0.0.1/tcp/{port}").parse().unwrap();
-    assert!(matches!(start(config(1, address)), Err(NetworkError::Listen { .. })));
+    assert!(matches!(
+        start(config(1, address)),
+        Err(NetworkError::Listen { .. })
+    ));
 }

@@ -27,7 +27,10 @@ async fn frames_both_ways(listen: impl Fn() -> Multiaddr) {
         let (sent, received) = (left.network.counters(), right.network.counters());
         assert_eq!(sent.lane(lane).sent_frames, 5);
         assert_eq!(received.lane(lane).received_frames, 5);
-        assert_eq!(sent.lane(lane).sent_bytes, received.lane(lane).received_bytes);
+        assert_eq!(
+            sent.lane(lane).sent_bytes,
+            received.lane(lane).received_bytes
+        );
     }
 }
 
@@ -57,7 +60,9 @@ async fn many_frames_keep_their_order() {
     let mut right = Node::start(config(2, tcp())).await;
     left.connect(&right).await;
     for number in 0..500_u32 {
-        left.network.send(&right.key(), Lane::Consensus, number.to_be_bytes().to_vec()).unwrap();
+        left.network
+            .send(&right.key(), Lane::Consensus, number.to_be_bytes().to_vec())
+            .unwrap();
     }
     for number in 0..500_u32 {
         assert_eq!(right.frame().await, number.to_be_bytes());
@@ -69,7 +74,9 @@ async fn queued_frames_survive_a_restart_of_the_peer() {
     let left = Node::start(config(1, tcp())).await;
     let mut right = Node::start(config(2, tcp())).await;
     left.connect(&right).await;
-    left.network.send(&right.key(), Lane::Bulk, vec![1]).unwrap();
+    left.network
+        .send(&right.key(), Lane::Bulk, vec![1])
+        .unwrap();
     assert_eq!(right.frame().await, [1]);
 
     let (key, address) = (right.key(), right.address());
@@ -107,17 +114,26 @@ fn frames_reach_a_peer_that_was_killed_and_came_back() {
     };
     Runtime::new().unwrap().block_on(async {
         let node = Node::start(patient()).await;
-        let right = doomed.spawn(async { Node::start(config(2, quic())).await }).await.unwrap();
+        let right = doomed
+            .spawn(async { Node::start(config(2, quic())).await })
+            .await
+            .unwrap();
         node.connect(&right).await;
         let (key, address) = (right.key(), right.address());
         node.network.send(&key, Lane::Consensus, vec![1]).unwrap();
-        until("arrived", || right.network.counters().consensus.received_frames == 1).await;
+        until("arrived", || {
+            right.network.counters().consensus.received_frames == 1
+        })
+        .await;
         doomed.shutdown_background();
 
         // Written into the dead connection, as nobody knows that yet.
         let sent = node.network.counters().consensus.sent_frames;
         node.network.send(&key, Lane::Consensus, vec![2]).unwrap();
-        until("written", || node.network.counters().consensus.sent_frames > sent).await;
+        until("written", || {
+            node.network.counters().consensus.sent_frames > sent
+        })
+        .await;
         assert!(node.network.is_connected(&key));
 
         let mut right = restart(config(2, address)).await;
@@ -125,7 +141,11 @@ fn frames_reach_a_peer_that_was_killed_and_came_back() {
         right.connect(&node).await;
         node.network.send(&key, Lane::Consensus, vec![3]).unwrap();
         expect_up_to(&mut right, 3).await;
-        assert!(renewed.elapsed() < Duration::from_secs(5), "{:?}", renewed.elapsed());
+        assert!(
+            renewed.elapsed() < Duration::from_secs(5),
+            "{:?}",
+            renewed.elapsed()
+        );
     });
 }
 
@@ -151,7 +171,10 @@ async fn only_known_peers_are_sent_to() {
     node.network.add_peer(to, vec![]).await.unwrap();
     assert_eq!(node.network.send(&to, Lane::Client, vec![1]), Ok(()));
     node.network.remove_peer(to).await.unwrap();
-    until("forgotten", || node.network.send(&to, Lane::Client, vec![1]) == unknown).await;
+    until("forgotten", || {
+        node.network.send(&to, Lane::Client, vec![1]) == unknown
+    })
+    .await;
     assert!(node.network.counters().client.dropped_frames >= 1);
 }
 
@@ -176,7 +199,10 @@ async fn a_boot_address_is_retried_until_it_answers_and_after_a_loss() {
 async fn a_boot_address_may_name_the_peer() {
     let node = Node::start(config(1, tcp())).await;
     let boot = Node::start(config(2, quic())).await;
-    let address = boot.address().with_p2p(peer_id(&boot.key()).unwrap()).unwrap();
+    let address = boot
+        .address()
+        .with_p2p(peer_id(&boot.key()).unwrap())
+        .unwrap();
     node.network.dial(address).await.unwrap();
     until("connected", || node.network.is_connected(&boot.key())).await;
 }

@@ -30,11 +30,16 @@ async fn four_nodes_in_a_line() {
         // message every fifth of a second until one gets through.
         let publishing = async {
             for number in 0_u32.. {
-                first.network.publish(topic, number.to_be_bytes().to_vec()).unwrap();
+                first
+                    .network
+                    .publish(topic, number.to_be_bytes().to_vec())
+                    .unwrap();
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
         };
-        let receiving = last.expect("gossip", |event| gossip(event).filter(|(on, _)| *on == topic));
+        let receiving = last.expect("gossip", |event| {
+            gossip(event).filter(|(on, _)| *on == topic)
+        });
         let (_, bytes) = tokio::select! {
             received = receiving => received,
             () = publishing => panic!("never ends"),
@@ -63,15 +68,24 @@ async fn the_same_content_arrives_once() {
     timeout(PATIENCE, until_first).await.unwrap();
     left.network.publish(Topic::Calls, vec![1]).unwrap();
     left.network.publish(Topic::Calls, vec![2]).unwrap();
-    assert_eq!(right.expect("gossip", gossip).await, (Topic::Calls, vec![2]));
+    assert_eq!(
+        right.expect("gossip", gossip).await,
+        (Topic::Calls, vec![2])
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn too_large_a_message_is_refused() {
     let node = Node::start(config(1, tcp())).await;
     let limit = 64 * 1024;
-    let refused = Err(SendError::GossipTooLarge { bytes: limit + 1, limit });
-    assert_eq!(node.network.publish(Topic::Evidence, vec![0; limit + 1]), refused);
+    let refused = Err(SendError::GossipTooLarge {
+        bytes: limit + 1,
+        limit,
+    });
+    assert_eq!(
+        node.network.publish(Topic::Evidence, vec![0; limit + 1]),
+        refused
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -81,7 +95,9 @@ async fn the_largest_message_arrives() {
     left.connect(&right).await;
     let until_first = async {
         for number in 0.. {
-            left.network.publish(Topic::Evidence, vec![number; 64 * 1024]).unwrap();
+            left.network
+                .publish(Topic::Evidence, vec![number; 64 * 1024])
+                .unwrap();
             let wait = right.expect("gossip", gossip);
             if let Ok((_, bytes)) = timeout(Duration::from_millis(300), wait).await {
                 return assert_eq!(bytes.len(), 64 * 1024);

@@ -44,10 +44,16 @@ struct LaneSpeaker {
 async fn lane_speaker(victim: Multiaddr) -> Control {
     let streams = libp2p_stream::Behaviour::new();
     let control = streams.new_control();
-    let mut swarm = bare_swarm(LaneSpeaker { streams, ping: ping::Behaviour::default() });
+    let mut swarm = bare_swarm(LaneSpeaker {
+        streams,
+        ping: ping::Behaviour::default(),
+    });
     swarm.dial(victim).unwrap();
     let connected = async {
-        while !matches!(swarm.select_next_some().await, SwarmEvent::ConnectionEstablished { .. }) {}
+        while !matches!(
+            swarm.select_next_some().await,
+            SwarmEvent::ConnectionEstablished { .. }
+        ) {}
     };
     timeout(PATIENCE, connected).await.unwrap();
     tokio::spawn(async move {
@@ -72,12 +78,21 @@ async fn an_oversized_frame_ends_its_stream_and_no_other() {
     let other = Node::start(generous).await;
     other.connect(&node).await;
 
-    other.network.send(&node.key(), Lane::Consensus, vec![0; 300_000]).unwrap();
+    other
+        .network
+        .send(&node.key(), Lane::Consensus, vec![0; 300_000])
+        .unwrap();
     let kind = node.expect("a report", misbehaviour).await;
-    let oversized = MisbehaviourKind::OversizedFrame { lane: Lane::Consensus, bytes: 300_000 };
+    let oversized = MisbehaviourKind::OversizedFrame {
+        lane: Lane::Consensus,
+        bytes: 300_000,
+    };
     assert_eq!(kind, oversized);
     assert!(node.network.counters().consensus.streams_refused >= 1);
-    other.network.send(&node.key(), Lane::Bulk, vec![5; 300_000]).unwrap();
+    other
+        .network
+        .send(&node.key(), Lane::Bulk, vec![5; 300_000])
+        .unwrap();
     assert_eq!(node.frame().await.len(), 300_000);
 }
 
@@ -94,7 +109,9 @@ async fn an_announced_frame_that_does_not_come_ends_its_stream() {
     let stalled = MisbehaviourKind::StalledFrame { lane: Lane::Bulk };
     assert_eq!(node.expect("a report", misbehaviour).await, stalled);
     let mut rest = vec![];
-    let ended = timeout(PATIENCE, stream.read_to_end(&mut rest)).await.unwrap();
+    let ended = timeout(PATIENCE, stream.read_to_end(&mut rest))
+        .await
+        .unwrap();
     assert!(ended.is_err() || rest.is_empty());
 }
 
@@ -131,7 +148,10 @@ async fn a_socket_that_never_speaks_is_closed() {
     let mut received = vec![];
     let closed = timeout(PATIENCE, socket.read_to_end(&mut received)).await;
     assert!(closed.is_ok(), "the socket is still open");
-    until("counted", || node.network.counters().refused_connections == 1).await;
+    until("counted", || {
+        node.network.counters().refused_connections == 1
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -140,7 +160,10 @@ async fn a_peer_that_speaks_no_protocol_is_disconnected() {
     let mut swarm = bare_swarm(dummy::Behaviour);
     swarm.dial(node.address()).unwrap();
     let closed = async {
-        while !matches!(swarm.select_next_some().await, SwarmEvent::ConnectionClosed { .. }) {}
+        while !matches!(
+            swarm.select_next_some().await,
+            SwarmEvent::ConnectionClosed { .. }
+        ) {}
     };
     timeout(PATIENCE, closed).await.unwrap();
     assert!(node.network.peers().is_empty());

@@ -1,7 +1,12 @@
 //! Real sockets on 127.0.0.1, one topic per file. Every wait is for an event or a condition and
 //! ends after [`support::PATIENCE`].
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
 
 mod backpressure;
 mod connections;

@@ -49,7 +49,10 @@ impl Node {
         let expected = config.listen.len();
         let (network, events) = start(config).unwrap();
         let node = Self { network, events };
-        until("listening", || node.network.listen_addresses().len() >= expected).await;
+        until("listening", || {
+            node.network.listen_addresses().len() >= expected
+        })
+        .await;
         node
     }
 
@@ -69,13 +72,19 @@ impl Node {
     ) -> T {
         let search = async {
             loop {
-                let event = self.events.recv().await.unwrap_or_else(|| panic!("stopped: {what}"));
+                let event = self
+                    .events
+                    .recv()
+                    .await
+                    .unwrap_or_else(|| panic!("stopped: {what}"));
                 if let Some(found) = wanted(event) {
                     return found;
                 }
             }
         };
-        timeout(PATIENCE, search).await.unwrap_or_else(|_| panic!("waited in vain: {what}"))
+        timeout(PATIENCE, search)
+            .await
+            .unwrap_or_else(|_| panic!("waited in vain: {what}"))
     }
 
     /// Waits for the bytes of the next frame.
@@ -85,7 +94,10 @@ impl Node {
 
     /// Wants the other node and waits until it is connected.
     pub async fn connect(&self, other: &Self) {
-        self.network.add_peer(other.key(), vec![other.address()]).await.unwrap();
+        self.network
+            .add_peer(other.key(), vec![other.address()])
+            .await
+            .unwrap();
         until("connected", || {
             self.network.is_connected(&other.key()) && other.network.is_connected(&self.key())
         })
@@ -107,5 +119,7 @@ pub async fn until(what: &str, condition: impl Fn() -> bool) {
             sleep(Duration::from_millis(5)).await;
         }
     };
-    timeout(PATIENCE, polling).await.unwrap_or_else(|_| panic!("waited in vain: {what}"));
+    timeout(PATIENCE, polling)
+        .await
+        .unwrap_or_else(|_| panic!("waited in vain: {what}"));
 }

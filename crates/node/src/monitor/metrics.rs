@@ -27,28 +27,56 @@ fn standing(page: &mut Page, view: &View) {
     let (ledger, status) = (&view.ledger, &view.status);
     let (swarm, key) = (view.swarm.to_string(), view.me.to_string());
     let version = env!("CARGO_PKG_VERSION");
-    page.family("quorate_info", Kind::Gauge, "Always 1; the labels say who this is.");
-    page.sample("quorate_info", &[("version", version), ("swarm", &swarm), ("key", &key)], 1);
+    page.family(
+        "quorate_info",
+        Kind::Gauge,
+        "Always 1; the labels say who this is.",
+    );
+    page.sample(
+        "quorate_info",
+        &[("version", version), ("swarm", &swarm), ("key", &key)],
+        1,
+    );
     page.gauge(
         "process_start_time_seconds",
         "Unix time at which the validator was started.",
         seconds(view.started),
     );
-    page.gauge("quorate_height", "Height of the last decided block.", ledger.height);
-    page.gauge("quorate_round", "Round of the height being decided.", status.round);
+    page.gauge(
+        "quorate_height",
+        "Height of the last decided block.",
+        ledger.height,
+    );
+    page.gauge(
+        "quorate_round",
+        "Round of the height being decided.",
+        status.round,
+    );
     let votes = u8::from(status.standing == Standing::Votes);
-    page.gauge("quorate_voting", "1; 0 while the key of this validator may not sign.", votes);
+    page.gauge(
+        "quorate_voting",
+        "1; 0 while the key of this validator may not sign.",
+        votes,
+    );
     page.gauge(
         "quorate_block_time_seconds",
         "Unix time of the last decided block, by its builder's clock.",
         seconds(ledger.block_time),
     );
-    page.gauge("quorate_pool_operations", "Operations waiting for a block.", status.pool);
+    page.gauge(
+        "quorate_pool_operations",
+        "Operations waiting for a block.",
+        status.pool,
+    );
 }
 
 fn committee(page: &mut Page, view: &View) {
     let set = &view.ledger.validators;
-    page.gauge("quorate_validators", "Validators of the height being decided.", set.len());
+    page.gauge(
+        "quorate_validators",
+        "Validators of the height being decided.",
+        set.len(),
+    );
     page.gauge(
         "quorate_validators_connected",
         "Those that are connected, this one included.",
@@ -59,13 +87,21 @@ fn committee(page: &mut Page, view: &View) {
         "Those passed over as proposers, because they missed their turns.",
         view.ledger.benched.len(),
     );
-    page.gauge("quorate_power", "Voting power of all validators.", set.total());
+    page.gauge(
+        "quorate_power",
+        "Voting power of all validators.",
+        set.total(),
+    );
     page.gauge(
         "quorate_power_connected",
         "Voting power of the connected validators; a quorum is more than two thirds of all.",
         view.power_present(),
     );
-    page.gauge("quorate_peers_connected", "Peers connected: validators and agents.", view.peers);
+    page.gauge(
+        "quorate_peers_connected",
+        "Peers connected: validators and agents.",
+        view.peers,
+    );
 }
 
 fn markets(page: &mut Page, view: &View) {
@@ -73,18 +109,30 @@ fn markets(page: &mut Page, view: &View) {
     let name = "quorate_market_open_tasks";
     page.family(name, Kind::Gauge, "Tasks that are open for bids.");
     for window in windows {
-        page.sample(name, &[("market", window.market.as_str())], window.open_tasks);
+        page.sample(
+            name,
+            &[("market", window.market.as_str())],
+            window.open_tasks,
+        );
     }
     let name = "quorate_market_live_bids";
     page.family(name, Kind::Gauge, "Bids on them.");
     for window in windows {
-        page.sample(name, &[("market", window.market.as_str())], window.live_bids);
+        page.sample(
+            name,
+            &[("market", window.market.as_str())],
+            window.live_bids,
+        );
     }
 }
 
 fn commits(page: &mut Page, view: &View) {
     let tally = &view.tally;
-    page.counter("quorate_commits_total", "Blocks committed since the start.", tally.commits);
+    page.counter(
+        "quorate_commits_total",
+        "Blocks committed since the start.",
+        tally.commits,
+    );
     page.counter(
         "quorate_commits_late_total",
         "Those decided in a round above 0: a proposer was late or dead.",
@@ -102,17 +150,29 @@ fn commits(page: &mut Page, view: &View) {
         &tally.took,
     );
     let name = "quorate_operations_total";
-    page.family(name, Kind::Counter, "Operations in committed blocks, by kind.");
+    page.family(
+        name,
+        Kind::Counter,
+        "Operations in committed blocks, by kind.",
+    );
     for (kind, count) in &tally.operations {
         page.sample(name, &[("kind", kind)], count);
     }
     let name = "quorate_outcomes_total";
-    page.family(name, Kind::Counter, "Outcomes of committed blocks, by kind.");
+    page.family(
+        name,
+        Kind::Counter,
+        "Outcomes of committed blocks, by kind.",
+    );
     for (kind, count) in &tally.outcomes {
         page.sample(name, &[("kind", kind)], count);
     }
     let name = "quorate_refusals_total";
-    page.family(name, Kind::Counter, "Operations and offers refused in committed blocks.");
+    page.family(
+        name,
+        Kind::Counter,
+        "Operations and offers refused in committed blocks.",
+    );
     for (reason, count) in &tally.refusals {
         let code = reason.code().to_string();
         page.sample(name, &[("code", &code), ("reason", reason.name())], count);
@@ -137,20 +197,36 @@ fn refused(page: &mut Page, view: &View) {
             "Anything whose signature or quorum did not hold.",
             counters.unauthentic,
         ),
-        ("quorate_blocks_dropped_total", "Blocks nobody asked for.", counters.blocks_dropped),
-        ("quorate_blocks_invalid_total", "Blocks judged invalid.", counters.blocks_invalid),
+        (
+            "quorate_blocks_dropped_total",
+            "Blocks nobody asked for.",
+            counters.blocks_dropped,
+        ),
+        (
+            "quorate_blocks_invalid_total",
+            "Blocks judged invalid.",
+            counters.blocks_invalid,
+        ),
         (
             "quorate_operations_dropped_total",
             "Operations that were known, too old, too far ahead, or did not fit.",
             counters.operations_dropped,
         ),
-        ("quorate_equivocations_total", "Equivocations and bad blocks seen.", counters.evidence),
+        (
+            "quorate_equivocations_total",
+            "Equivocations and bad blocks seen.",
+            counters.evidence,
+        ),
         (
             "quorate_evidence_dropped_total",
             "Evidence that convicts nobody here, or that was not asked for.",
             counters.evidence_dropped,
         ),
-        ("quorate_signatures_total", "Signatures checked.", counters.signatures),
+        (
+            "quorate_signatures_total",
+            "Signatures checked.",
+            counters.signatures,
+        ),
         (
             "quorate_undecodable_frames_total",
             "Frames that are no message of the protocol.",
@@ -165,16 +241,32 @@ fn refused(page: &mut Page, view: &View) {
 type LaneMetric = (&'static str, &'static str, fn(&LaneCounters) -> u64);
 
 const LANES: [LaneMetric; 7] = [
-    ("quorate_sent_frames_total", "Frames handed to streams.", |lane| lane.sent_frames),
-    ("quorate_sent_bytes_total", "Their bytes.", |lane| lane.sent_bytes),
-    ("quorate_received_frames_total", "Frames received.", |lane| lane.received_frames),
-    ("quorate_received_bytes_total", "Their bytes.", |lane| lane.received_bytes),
+    (
+        "quorate_sent_frames_total",
+        "Frames handed to streams.",
+        |lane| lane.sent_frames,
+    ),
+    ("quorate_sent_bytes_total", "Their bytes.", |lane| {
+        lane.sent_bytes
+    }),
+    (
+        "quorate_received_frames_total",
+        "Frames received.",
+        |lane| lane.received_frames,
+    ),
+    ("quorate_received_bytes_total", "Their bytes.", |lane| {
+        lane.received_bytes
+    }),
     (
         "quorate_dropped_frames_total",
         "Frames refused because they were too large or the queue full, or lost with a peer.",
         |lane| lane.dropped_frames,
     ),
-    ("quorate_streams_opened_total", "Streams opened by this node.", |lane| lane.streams_opened),
+    (
+        "quorate_streams_opened_total",
+        "Streams opened by this node.",
+        |lane| lane.streams_opened,
+    ),
     (
         "quorate_streams_refused_total",
         "Streams closed because their peer announced too long a frame or sent none in time.",
@@ -186,7 +278,11 @@ fn lanes(page: &mut Page, view: &View) {
     for (name, help, read) in LANES {
         page.family(name, Kind::Counter, help);
         for lane in Lane::ALL {
-            page.sample(name, &[("lane", lane.name())], read(view.traffic.lane(lane)));
+            page.sample(
+                name,
+                &[("lane", lane.name())],
+                read(view.traffic.lane(lane)),
+            );
         }
     }
 }
@@ -194,26 +290,46 @@ fn lanes(page: &mut Page, view: &View) {
 fn links(page: &mut Page, view: &View) {
     let (traffic, gossip) = (&view.traffic, &view.traffic.gossip);
     for (name, help, count) in [
-        ("quorate_gossip_published_total", "Messages published.", gossip.published),
+        (
+            "quorate_gossip_published_total",
+            "Messages published.",
+            gossip.published,
+        ),
         (
             "quorate_gossip_unpublished_total",
             "Messages not published: queue full, too large, duplicate, or no peer.",
             gossip.unpublished,
         ),
-        ("quorate_gossip_received_total", "Messages received first.", gossip.received),
-        ("quorate_gossip_received_bytes_total", "Their bytes.", gossip.received_bytes),
+        (
+            "quorate_gossip_received_total",
+            "Messages received first.",
+            gossip.received,
+        ),
+        (
+            "quorate_gossip_received_bytes_total",
+            "Their bytes.",
+            gossip.received_bytes,
+        ),
         (
             "quorate_gossip_dropped_total",
             "Messages dropped because the node was behind.",
             gossip.dropped,
         ),
-        ("quorate_connections_total", "Connections established.", traffic.connections),
+        (
+            "quorate_connections_total",
+            "Connections established.",
+            traffic.connections,
+        ),
         (
             "quorate_connections_refused_total",
             "Connections refused: limit, ban, failed handshake.",
             traffic.refused_connections,
         ),
-        ("quorate_dials_failed_total", "Attempts to connect that failed.", traffic.failed_dials),
+        (
+            "quorate_dials_failed_total",
+            "Attempts to connect that failed.",
+            traffic.failed_dials,
+        ),
         (
             "quorate_peers_refused_total",
             "Peers of another swarm, or that did not say of which.",
@@ -274,8 +390,10 @@ impl Page {
     }
 
     fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
-        let labels: Vec<String> =
-            labels.iter().map(|(label, value)| format!("{label}=\"{value}\"")).collect();
+        let labels: Vec<String> = labels
+            .iter()
+            .map(|(label, value)| format!("{label}=\"{value}\""))
+            .collect();
         match labels.is_empty() {
             true => self.line(format_args!("{name} {value}\n")),
             false => self.line(format_args!("{name}{{{}}} {value}\n", labels.join(","))),

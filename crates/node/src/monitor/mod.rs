@@ -70,7 +70,10 @@ impl Monitor {
         tracing::info!(%address, "monitoring");
         let sources = Arc::new(sources);
         let mut tasks = JoinSet::new();
-        tasks.spawn(tally::keep(sources.events.subscribe(), Arc::clone(&sources.tally)));
+        tasks.spawn(tally::keep(
+            sources.events.subscribe(),
+            Arc::clone(&sources.tally),
+        ));
         tasks.spawn(accept(listener, sources));
         Ok(Self { address, tasks })
     }
@@ -140,7 +143,9 @@ fn answer(request: &Request<Incoming>, sources: &Sources) -> Response<Full<Bytes
     };
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let mut refusal = respond(StatusCode::METHOD_NOT_ALLOWED, TEXT, "only GET and HEAD\n");
-        refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        refusal
+            .headers_mut()
+            .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return refusal;
     }
     match sources.view() {
@@ -157,6 +162,8 @@ fn respond(code: StatusCode, kind: HeaderValue, body: impl Into<Bytes>) -> Respo
     let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = code;
     response.headers_mut().insert(CONTENT_TYPE, kind);
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

@@ -43,7 +43,10 @@ pub(super) enum Unhealthy {
 pub(super) fn health(view: &View) -> Result<(), Unhealthy> {
     let (ledger, power) = (&view.ledger, view.power_present());
     if !ledger.validators.is_quorum(power) {
-        return Err(Unhealthy::NoQuorum { power, total: ledger.validators.total() });
+        return Err(Unhealthy::NoQuorum {
+            power,
+            total: ledger.validators.total(),
+        });
     }
     if ledger.height == 0 {
         return Err(Unhealthy::NoBlock);
@@ -51,7 +54,11 @@ pub(super) fn health(view: &View) -> Result<(), Unhealthy> {
     let age_ms = view.now.saturating_sub(ledger.block_time);
     let limit_ms = PATIENCE.saturating_mul(view.max_block_interval);
     if age_ms > limit_ms {
-        return Err(Unhealthy::Stale { height: ledger.height, age_ms, limit_ms });
+        return Err(Unhealthy::Stale {
+            height: ledger.height,
+            age_ms,
+            limit_ms,
+        });
     }
     Ok(())
 }
@@ -78,8 +85,13 @@ struct Status<'a> {
 #[serde(rename_all = "snake_case", tag = "state")]
 enum Voting {
     Votes,
-    Waits { from_height: Height },
-    Rejoining { power_heard: Power, power_total: Power },
+    Waits {
+        from_height: Height,
+    },
+    Rejoining {
+        power_heard: Power,
+        power_total: Power,
+    },
 }
 
 #[derive(Serialize)]
@@ -135,9 +147,10 @@ impl From<Standing> for Voting {
         match standing {
             Standing::Votes => Self::Votes,
             Standing::Waits(from_height) => Self::Waits { from_height },
-            Standing::Rejoins { heard, total } => {
-                Self::Rejoining { power_heard: heard, power_total: total }
-            }
+            Standing::Rejoins { heard, total } => Self::Rejoining {
+                power_heard: heard,
+                power_total: total,
+            },
         }
     }
 }
@@ -172,7 +185,11 @@ mod tests {
     fn view(present: u8, height: Height, age_ms: Millis) -> View {
         let keys = || (0..4).map(|number| PublicKey([number; 32]));
         let operator: Label = "test".parse().unwrap();
-        let member = |key| Validator { key, power: 1, operator: operator.clone() };
+        let member = |key| Validator {
+            key,
+            power: 1,
+            operator: operator.clone(),
+        };
         let ledger = LedgerSummary {
             height,
             block: BlockId::GENESIS,
@@ -198,7 +215,11 @@ mod tests {
 
     #[test]
     fn health_needs_a_quorum_and_a_young_block() {
-        let stale = Unhealthy::Stale { height: 9, age_ms: 3_001, limit_ms: 3_000 };
+        let stale = Unhealthy::Stale {
+            height: 9,
+            age_ms: 3_001,
+            limit_ms: 3_000,
+        };
         for (present, height, age_ms, verdict) in [
             (4, 9, 0, Ok(())),
             (3, 9, 3_000, Ok(())),
@@ -207,7 +228,11 @@ mod tests {
             (2, 9, 0, Err(Unhealthy::NoQuorum { power: 2, total: 4 })),
             (2, 0, 9_999, Err(Unhealthy::NoQuorum { power: 2, total: 4 })),
         ] {
-            assert_eq!(health(&view(present, height, age_ms)), verdict, "{present} {age_ms}");
+            assert_eq!(
+                health(&view(present, height, age_ms)),
+                verdict,
+                "{present} {age_ms}"
+            );
         }
         assert!(!stale.to_string().contains('\n'));
     }
@@ -216,7 +241,10 @@ mod tests {
     fn the_status_says_whether_it_votes() {
         for (standing, said) in [
             (Standing::Votes, r#""voting":{"state":"votes"}"#),
-            (Standing::Waits(12), r#""voting":{"state":"waits","from_height":12}"#),
+            (
+                Standing::Waits(12),
+                r#""voting":{"state":"waits","from_height":12}"#,
+            ),
             (
                 Standing::Rejoins { heard: 2, total: 4 },
                 r#""voting":{"state":"rejoining","power_heard":2,"power_total":4}"#,

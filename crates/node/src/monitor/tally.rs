@@ -86,7 +86,10 @@ impl Tally {
             self.took.observe(micros);
         }
         for operation in &block.content.operations {
-            *self.operations.entry(operation.payload.body.name()).or_default() += 1;
+            *self
+                .operations
+                .entry(operation.payload.body.name())
+                .or_default() += 1;
         }
         for outcome in &block.outcomes {
             *self.outcomes.entry(name(outcome)).or_default() += 1;
@@ -137,7 +140,10 @@ mod tests {
             histogram.observe(micros);
         }
         assert_eq!((histogram.buckets[0], histogram.buckets[1]), (2, 1));
-        assert_eq!((histogram.buckets[BOUNDS.len() - 1], histogram.count), (1, 5));
+        assert_eq!(
+            (histogram.buckets[BOUNDS.len() - 1], histogram.count),
+            (1, 5)
+        );
         assert_eq!(histogram.sum, 20_002_002);
     }
 }

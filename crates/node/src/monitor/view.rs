@@ -46,11 +46,17 @@ pub(super) struct View {
 impl Sources {
     /// What there is to see; `None` while the node is still coming back.
     pub(super) fn view(&self) -> Option<View> {
-        let status = self.status.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let status = self
+            .status
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         let ledger = status.ledger.clone()?;
         let peers = self.network.peers();
         let near = peers.iter().copied().map(PublicKey).chain([self.me]);
-        let present = near.filter(|key| ledger.validators.get(key).is_some()).collect();
+        let present = near
+            .filter(|key| ledger.validators.get(key).is_some())
+            .collect();
         Some(View {
             me: self.me,
             swarm: self.swarm,
@@ -62,7 +68,11 @@ impl Sources {
             peers: peers.len(),
             present,
             traffic: self.network.counters(),
-            tally: self.tally.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            tally: self
+                .tally
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
         })
     }
 }

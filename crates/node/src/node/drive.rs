@@ -24,11 +24,24 @@ use crate::task::{Progress, Receipt, TaskHandle};
 /// What a handle asks for.
 #[derive(Debug)]
 pub(super) enum Command {
-    Submit { specs: Vec<TaskSpec>, reply: oneshot::Sender<Result<Vec<TaskHandle>, ClientError>> },
+    Submit {
+        specs: Vec<TaskSpec>,
+        reply: oneshot::Sender<Result<Vec<TaskHandle>, ClientError>>,
+    },
     Cancel(TaskId),
-    Dossier { clearing: Hash, reply: Waiting<DossierBundle> },
-    StandingBids { market: Label, window: u64, reply: Waiting<StandingBids> },
-    Solve { solve: Solve, reply: oneshot::Sender<Result<(), ClientError>> },
+    Dossier {
+        clearing: Hash,
+        reply: Waiting<DossierBundle>,
+    },
+    StandingBids {
+        market: Label,
+        window: u64,
+        reply: Waiting<StandingBids>,
+    },
+    Solve {
+        solve: Solve,
+        reply: oneshot::Sender<Result<(), ClientError>>,
+    },
 }
 
 /// Who waits for something that may not be there.
@@ -130,8 +143,15 @@ impl Drive {
             Event::Dossier { clearing, found } => {
                 answer(self.dossiers.remove(clearing), found.as_ref());
             }
-            Event::StandingBids { market, window, found } => {
-                answer(self.standing.remove(&(market.clone(), *window)), found.as_ref());
+            Event::StandingBids {
+                market,
+                window,
+                found,
+            } => {
+                answer(
+                    self.standing.remove(&(market.clone(), *window)),
+                    found.as_ref(),
+                );
             }
             _ => self.runner.handle_event(&event),
         }
@@ -157,13 +177,28 @@ impl Drive {
         else {
             return;
         };
-        let Some(sender) = self.tasks.get(task) else { return };
+        let Some(sender) = self.tasks.get(task) else {
+            return;
+        };
         sender.send_modify(|progress| match event.clone() {
-            Event::Awarded { token, agent, certificate, .. } => {
+            Event::Awarded {
+                token,
+                agent,
+                certificate,
+                ..
+            } => {
                 progress.awarded = Some((token, agent, certificate));
             }
-            Event::Completed { task, detail, certificate } => {
-                progress.completed = Some(Receipt { task, detail, certificate });
+            Event::Completed {
+                task,
+                detail,
+                certificate,
+            } => {
+                progress.completed = Some(Receipt {
+                    task,
+                    detail,
+                    certificate,
+                });
             }
             Event::Failed { reason, .. } => {
                 progress.failed = Some(reason.map_or("canceled", |reason| reason.name()));
@@ -195,11 +230,26 @@ impl Drive {
                 self.dossiers.entry(clearing).or_default().push(reply);
                 self.client.fetch_dossier(clearing, now);
             }
-            Command::StandingBids { market, window, reply } => {
-                self.standing.entry((market.clone(), window)).or_default().push(reply);
+            Command::StandingBids {
+                market,
+                window,
+                reply,
+            } => {
+                self.standing
+                    .entry((market.clone(), window))
+                    .or_default()
+                    .push(reply);
                 self.client.fetch_bids(market, window, now);
             }
-            Command::Solve { solve: Solve { market, window, pairs }, reply } => {
+            Command::Solve {
+                solve:
+                    Solve {
+                        market,
+                        window,
+                        pairs,
+                    },
+                reply,
+            } => {
                 // Whoever asked may have gone; the solution is on its way all the same.
                 let _ = reply.send(self.client.solve(market, window, pairs, now));
             }
@@ -207,9 +257,14 @@ impl Drive {
     }
 
     fn handle_for(&mut self, task: TaskId) -> TaskHandle {
-        let sender =
-            self.tasks.entry(task).or_insert_with(|| watch::channel(Progress::default()).0);
-        TaskHandle { task, progress: sender.subscribe() }
+        let sender = self
+            .tasks
+            .entry(task)
+            .or_insert_with(|| watch::channel(Progress::default()).0);
+        TaskHandle {
+            task,
+            progress: sender.subscribe(),
+        }
     }
 
     fn on_report(&mut self, report: AgentReport) {
@@ -225,25 +280,42 @@ impl Drive {
                 self.client.handle_connected(PublicKey(key), now);
             }
             NetworkEvent::Disconnected(key) => self.client.handle_disconnected(PublicKey(key)),
-            NetworkEvent::Frame { from, lane: Lane::Client, bytes } => {
+            NetworkEvent::Frame {
+                from,
+                lane: Lane::Client,
+                bytes,
+            } => {
                 self.on_message(PublicKey(from), &bytes);
             }
-            NetworkEvent::Frame { lane: Lane::Bulk, bytes, .. } => {
+            NetworkEvent::Frame {
+                lane: Lane::Bulk,
+                bytes,
+                ..
+            } => {
                 let message = cbor::decode::<PeerMessage>(&bytes, limits::FRAME_BYTES);
                 if let Ok(PeerMessage::Announcements(all)) = message {
                     self.learn(all).await;
                 }
             }
-            NetworkEvent::Gossip { topic: Topic::Announcements, bytes, .. } => {
+            NetworkEvent::Gossip {
+                topic: Topic::Announcements,
+                bytes,
+                ..
+            } => {
                 if let Ok(announcement) = cbor::decode(&bytes, limits::FRAME_BYTES) {
                     self.learn(vec![announcement]).await;
                 }
             }
-            NetworkEvent::Gossip { topic: Topic::Calls, from, bytes } => {
+            NetworkEvent::Gossip {
+                topic: Topic::Calls,
+                from,
+                bytes,
+            } => {
                 let from = PublicKey(from);
-                if let (true, Ok(call)) =
-                    (self.is_validator(&from), cbor::decode::<Call>(&bytes, limits::BLOCK_BYTES))
-                {
+                if let (true, Ok(call)) = (
+                    self.is_validator(&from),
+                    cbor::decode::<Call>(&bytes, limits::BLOCK_BYTES),
+                ) {
                     self.client.handle_notice(from, Notice::Call(call), now);
                 }
             }

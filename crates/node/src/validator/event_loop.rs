@@ -161,12 +161,18 @@ impl EventLoop {
         let replica = self.durable.replica();
         let ledger = replica.ledger();
         let validators = ledger.validators();
-        let members = self.connected.iter().filter(|key| validators.get(key).is_some());
+        let members = self
+            .connected
+            .iter()
+            .filter(|key| validators.get(key).is_some());
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
         if status.standing != replica.standing() {
             log_standing(replica.standing());
         }
-        let summary = status.ledger.take().filter(|told| told.height == ledger.height());
+        let summary = status
+            .ledger
+            .take()
+            .filter(|told| told.height == ledger.height());
         *status = ValidatorStatus {
             height: ledger.height(),
             round: replica.round(),

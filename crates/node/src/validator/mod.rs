@@ -228,8 +228,16 @@ impl Validator {
                 let _ = end.send(result);
             })
             .map_err(|error| ValidatorError::Thread(error.to_string()))?;
-        let mut validator =
-            Self { key: public, swarm, network, events, status, monitor, stop: Some(stop), ended };
+        let mut validator = Self {
+            key: public,
+            swarm,
+            network,
+            events,
+            status,
+            monitor,
+            stop: Some(stop),
+            ended,
+        };
         match started.await {
             Ok(()) => Ok(validator),
             Err(_) => match validator.wait().await {
@@ -266,7 +274,10 @@ impl Validator {
 
     /// Where it stands.
     pub fn status(&self) -> ValidatorStatus {
-        self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.status
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// What its links carried.
@@ -308,9 +319,13 @@ async fn start_monitor(
     address: Option<SocketAddr>,
     sources: Sources,
 ) -> Result<Option<Monitor>, ValidatorError> {
-    let Some(address) = address else { return Ok(None) };
+    let Some(address) = address else {
+        return Ok(None);
+    };
     let started = Monitor::start(address, sources).await;
-    started.map(Some).map_err(|source| ValidatorError::Monitor { address, source })
+    started
+        .map(Some)
+        .map_err(|source| ValidatorError::Monitor { address, source })
 }
 
 /// Part of every protocol name, so that swarms never mix on the wire.

@@ -93,7 +93,10 @@ impl EventLoop {
                 // block takes executing, for a member whose word is lost if it is not true.
                 if let Ok(evidence @ Evidence::Conflict(_)) = cbor::decode(bytes, 8192) {
                     let message = PeerMessage::Evidence(Box::new(evidence));
-                    self.handle(Event::Peer { from: self.me, message });
+                    self.handle(Event::Peer {
+                        from: self.me,
+                        message,
+                    });
                 }
             }
             Topic::Calls => {}
@@ -124,7 +127,12 @@ impl EventLoop {
     }
 
     fn is_member(&self, key: &PublicKey) -> bool {
-        self.durable.replica().ledger().validators().get(key).is_some()
+        self.durable
+            .replica()
+            .ledger()
+            .validators()
+            .get(key)
+            .is_some()
     }
 
     /// Says where this node is: once it listens somewhere, and again from time to time.
@@ -136,7 +144,8 @@ impl EventLoop {
         if addresses.is_empty() {
             return;
         }
-        self.book.announce(self.durable.key(), &addresses, unix_millis());
+        self.book
+            .announce(self.durable.key(), &addresses, unix_millis());
         if let Some(own) = self.book.own() {
             let (bytes, message) = (cbor::encode(own), vec![own.clone()]);
             for peer in self.connected.clone() {
@@ -211,7 +220,9 @@ fn lane_of(message: &PeerMessage, bytes: usize) -> Lane {
 
 /// Addresses with `/p2p/<peer id>` behind them, as boot lists want them.
 pub(crate) fn with_peer_id(addresses: Vec<Multiaddr>, key: PeerKey) -> Vec<Multiaddr> {
-    let Some(id) = peer_id(&key) else { return addresses };
+    let Some(id) = peer_id(&key) else {
+        return addresses;
+    };
     let suffix = format!("/p2p/{id}").parse::<Multiaddr>();
     match suffix {
         Ok(suffix) => {

@@ -32,13 +32,23 @@ impl EventLoop {
             Effect::Verify(work) => self.verify(*work),
             Effect::Execute { ledger, block } => {
                 let result = ledger.execute(&block).map(Box::new);
-                self.handle(Event::Executed { block: block.header.id(), result });
+                self.handle(Event::Executed {
+                    block: block.header.id(),
+                    result,
+                });
             }
-            Effect::Propose { ledger, round, proposal } => {
+            Effect::Propose {
+                ledger,
+                round,
+                proposal,
+            } => {
                 self.pass_on();
                 self.note_proposal(ledger.height() + 1);
                 let (block, _) = ledger.propose(*proposal);
-                self.handle(Event::Proposed { round, block: Box::new(block) });
+                self.handle(Event::Proposed {
+                    round,
+                    block: Box::new(block),
+                });
             }
             Effect::Serve(to, frames) => {
                 for frame in frames {
@@ -53,7 +63,12 @@ impl EventLoop {
                 self.send_bytes(&to, Lane::Client, &cbor::encode(&message));
             }
             Effect::Call(call) => self.publish(Topic::Calls, cbor::encode(&call)),
-            Effect::Committed { round, block, commit, committed } => {
+            Effect::Committed {
+                round,
+                block,
+                commit,
+                committed,
+            } => {
                 self.on_committed(round, &block, commit, committed.outcomes.clone());
             }
         }
@@ -104,7 +119,9 @@ impl EventLoop {
             content: Arc::clone(block),
         };
         // Nobody may be listening.
-        let _ = self.events.send(ValidatorEvent::Committed(Arc::new(committed)));
+        let _ = self
+            .events
+            .send(ValidatorEvent::Committed(Arc::new(committed)));
     }
 
     /// A block of `height` is there, or under way.

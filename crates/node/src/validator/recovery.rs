@@ -24,8 +24,10 @@ pub(super) struct From<'a> {
 }
 
 pub(super) fn recover(from: From<'_>) -> Result<DurableReplica, ValidatorError> {
-    let disk = FileDisk::new(from.data)
-        .map_err(|source| HomeError::Io { path: from.data.to_owned(), source })?;
+    let disk = FileDisk::new(from.data).map_err(|source| HomeError::Io {
+        path: from.data.to_owned(),
+        source,
+    })?;
     let settings = Settings {
         store: layout(from.genesis.swarm_id())?,
         genesis: from.genesis,
@@ -41,7 +43,10 @@ pub(super) fn recover(from: From<'_>) -> Result<DurableReplica, ValidatorError> 
         tracing::warn!(?position, "the signing guard had forgotten a signature");
     }
     if let Some(height) = opened.log_lost {
-        tracing::warn!(height, "the log of what was signed last is gone: following until there");
+        tracing::warn!(
+            height,
+            "the log of what was signed last is gone: following until there"
+        );
     }
     let height = durable.replica().ledger().height();
     tracing::info!(height, records = opened.records, "recovered");
@@ -53,10 +58,20 @@ pub(super) fn recover(from: From<'_>) -> Result<DurableReplica, ValidatorError> 
 fn layout(swarm: SwarmId) -> Result<StoreConfig, HomeError> {
     let usual = StoreConfig::new(swarm.0, u32::from_le_bytes(random()?));
     let name = "QUORATE_WAL_SEGMENT_BYTES";
-    let Ok(value) = std::env::var(name) else { return Ok(usual) };
+    let Ok(value) = std::env::var(name) else {
+        return Ok(usual);
+    };
     match value.parse() {
-        Ok(segment_bytes) => Ok(StoreConfig { segment_bytes, ..usual }),
-        Err(_) => Err(ConfigError::Variable { name, value, wanted: "a number of bytes" }.into()),
+        Ok(segment_bytes) => Ok(StoreConfig {
+            segment_bytes,
+            ..usual
+        }),
+        Err(_) => Err(ConfigError::Variable {
+            name,
+            value,
+            wanted: "a number of bytes",
+        }
+        .into()),
     }
 }
 

@@ -33,11 +33,18 @@ impl Exposition {
             } else {
                 let (series, value) = line.rsplit_once(' ').unwrap();
                 let name = series.split('{').next().unwrap();
-                assert!(belongs(name, &family, &kinds[&family]), "{line} below {family}");
+                assert!(
+                    belongs(name, &family, &kinds[&family]),
+                    "{line} below {family}"
+                );
                 check_labels(series, name);
                 let value: f64 = value.parse().unwrap();
                 assert!(value.is_finite(), "{line}");
-                assert_eq!(samples.insert(series.to_owned(), value), None, "{series} twice");
+                assert_eq!(
+                    samples.insert(series.to_owned(), value),
+                    None,
+                    "{series} twice"
+                );
             }
         }
         let page = Self { kinds, samples };
@@ -53,7 +60,10 @@ impl Exposition {
 
     /// The value of a series; panics where there is none.
     pub fn value(&self, series: &str) -> f64 {
-        *self.samples.get(series).unwrap_or_else(|| panic!("no series {series}"))
+        *self
+            .samples
+            .get(series)
+            .unwrap_or_else(|| panic!("no series {series}"))
     }
 
     /// Buckets are cumulative, and the last one holds all.
@@ -61,12 +71,19 @@ impl Exposition {
         let start = format!("{name}_bucket{{le=\"");
         let buckets = self.samples.iter().filter_map(|(series, count)| {
             let bound = series.strip_prefix(&start)?.strip_suffix("\"}")?;
-            let bound = if bound == "+Inf" { f64::INFINITY } else { bound.parse().unwrap() };
+            let bound = if bound == "+Inf" {
+                f64::INFINITY
+            } else {
+                bound.parse().unwrap()
+            };
             Some((bound, *count))
         });
         let mut buckets: Vec<(f64, f64)> = buckets.collect();
         buckets.sort_by(|(a, _), (b, _)| a.total_cmp(b));
-        assert!(buckets.is_sorted_by(|(_, a), (_, b)| a <= b), "{name}: {buckets:?}");
+        assert!(
+            buckets.is_sorted_by(|(_, a), (_, b)| a <= b),
+            "{name}: {buckets:?}"
+        );
         let all = self.value(&format!("{name}_count"));
         assert_eq!(buckets.last(), Some(&(f64::INFINITY, all)), "{name}");
         assert!(self.value(&format!("{name}_sum")) >= 0.0);
@@ -75,7 +92,10 @@ impl Exposition {
 
 fn belongs(name: &str, family: &str, kind: &str) -> bool {
     let valid = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    assert!(name.chars().all(valid) && !name.starts_with(|c: char| c.is_ascii_digit()), "{name}");
+    assert!(
+        name.chars().all(valid) && !name.starts_with(|c: char| c.is_ascii_digit()),
+        "{name}"
+    );
     match kind {
         "histogram" => name
             .strip_prefix(family)
@@ -89,11 +109,17 @@ fn check_labels(series: &str, name: &str) {
         return;
     }
     let labels = series.strip_prefix(name).unwrap();
-    let labels = labels.strip_prefix('{').and_then(|labels| labels.strip_suffix('}')).unwrap();
+    let labels = labels
+        .strip_prefix('{')
+        .and_then(|labels| labels.strip_suffix('}'))
+        .unwrap();
     for label in labels.split(',') {
         let (label, value) = label.split_once('=').unwrap();
         assert!(label.chars().all(|c| c.is_ascii_lowercase()), "{series}");
-        let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap();
+        let value = value
+            .strip_prefix('"')
+            .and_then(|value| value.strip_suffix('"'))
+            .unwrap();
         assert!(!value.contains(['"', '\\', '\n']), "{series}");
     }
 }

@@ -1,6 +1,10 @@
 //! The monitoring endpoint of a real validator, asked over raw TCP.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 mod exposition;
 mod swarm;
@@ -49,14 +53,30 @@ async fn request(address: SocketAddr, method: &str, path: &str) -> Answer {
     let request = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
     let text = send(address, request.as_bytes()).await;
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
-    let code = head.strip_prefix("HTTP/1.1 ").unwrap().get(..3).unwrap().parse().unwrap();
-    Answer { code, head: head.to_lowercase(), body: body.to_owned() }
+    let code = head
+        .strip_prefix("HTTP/1.1 ")
+        .unwrap()
+        .get(..3)
+        .unwrap()
+        .parse()
+        .unwrap();
+    Answer {
+        code,
+        head: head.to_lowercase(),
+        body: body.to_owned(),
+    }
 }
 
 async fn metrics(address: SocketAddr) -> Exposition {
     let answer = request(address, "GET", "/metrics").await;
     assert_eq!(answer.code, 200);
-    assert!(answer.head.contains("content-type: text/plain; version=0.0.4"), "{}", answer.head);
+    assert!(
+        answer
+            .head
+            .contains("content-type: text/plain; version=0.0.4"),
+        "{}",
+        answer.head
+    );
     Exposition::parse(&answer.body)
 }
 
@@ -97,12 +117,17 @@ async fn metrics_follow_the_format_and_grow_with_the_height() {
         ("quorate_peers_connected", 0.0),
         ("quorate_undecodable_frames_total", 0.0),
         ("quorate_market_open_tasks{market=\"harbour\"}", 0.0),
-        ("quorate_refusals_total{code=\"300\",reason=\"late_bid\"}", 0.0),
+        (
+            "quorate_refusals_total{code=\"300\",reason=\"late_bid\"}",
+            0.0,
+        ),
         ("quorate_sent_frames_total{lane=\"consensus\"}", 0.0),
     ] {
         assert_eq!(of(&later, name), value, "{name}");
     }
-    let undocumented = later.families().find(|name| !BOOK.contains(&format!("`{name}`")));
+    let undocumented = later
+        .families()
+        .find(|name| !BOOK.contains(&format!("`{name}`")));
     assert_eq!(undocumented, None, "is not in the book");
     let start = of(&later, "process_start_time_seconds");
     assert!((1.6e9..1e10).contains(&start), "{start}");
@@ -124,7 +149,10 @@ async fn what_blocks_do_is_counted_by_kind() {
     assert_eq!(page.value("quorate_validators_connected"), 1.0);
     assert!(page.value("quorate_received_frames_total{lane=\"client\"}") > 0.0);
     assert!(page.value("quorate_signatures_total") > 0.0);
-    until(address, |page| page.value("quorate_market_open_tasks{market=\"harbour\"}") >= 1.0).await;
+    until(address, |page| {
+        page.value("quorate_market_open_tasks{market=\"harbour\"}") >= 1.0
+    })
+    .await;
     desk.shutdown().await;
     validator.shutdown().await.unwrap();
 }
@@ -158,17 +186,26 @@ async fn status_is_one_json_object() {
     let (validator, address) = start(&swarm).await;
     let answer = request(address, "GET", "/status?pretty").await;
     assert_eq!(answer.code, 200);
-    assert!(answer.head.contains("content-type: application/json"), "{}", answer.head);
+    assert!(
+        answer.head.contains("content-type: application/json"),
+        "{}",
+        answer.head
+    );
     let status: Value = serde_json::from_str(&answer.body).unwrap();
     assert_eq!(status["swarm"], validator.swarm().to_string());
     assert_eq!(status["key"], validator.public_key().to_string());
     assert_eq!((&status["height"], &status["pool"]), (&0.into(), &0.into()));
     assert_eq!(status["version"], env!("CARGO_PKG_VERSION"));
     let validators = status["validators"].as_array().unwrap();
-    let connected = validators.iter().filter(|member| member["connected"] == true);
+    let connected = validators
+        .iter()
+        .filter(|member| member["connected"] == true);
     let connected: Vec<_> = connected.map(|member| &member["key"]).collect();
     assert_eq!((validators.len(), connected), (2, vec![&status["key"]]));
-    assert_eq!((&validators[0]["power"], &validators[0]["benched"]), (&1.into(), &false.into()));
+    assert_eq!(
+        (&validators[0]["power"], &validators[0]["benched"]),
+        (&1.into(), &false.into())
+    );
     assert_eq!(status["markets"][0]["market"], "harbour");
     assert_eq!(status["markets"][0]["open_tasks"], 0);
     assert_eq!(status["markets"][0]["stage"], "bids");
@@ -189,7 +226,11 @@ async fn other_paths_and_methods_are_refused() {
     ] {
         let answer = request(address, method, path).await;
         assert_eq!(answer.code, code, "{method} {path}");
-        assert_eq!(answer.head.contains("allow: get, head"), code == 405, "{method} {path}");
+        assert_eq!(
+            answer.head.contains("allow: get, head"),
+            code == 405,
+            "{method} {path}"
+        );
     }
     validator.shutdown().await.unwrap();
 }
@@ -198,12 +239,20 @@ async fn other_paths_and_methods_are_refused() {
 async fn garbage_and_oversized_requests_do_no_harm() {
     let swarm = Swarm::of(1);
     let (validator, address) = start(&swarm).await;
-    let long = format!("GET /metrics HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(1 << 20));
+    let long = format!(
+        "GET /metrics HTTP/1.1\r\nX: {}\r\n\r\n",
+        "x".repeat(1 << 20)
+    );
     let many = format!("GET /metrics HTTP/1.1\r\n{}\r\n", "X: x\r\n".repeat(1_000));
     let hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n";
     let nonsense = b"quorate\r\n\r\n";
-    for bytes in [&hello[..], nonsense, long.as_bytes(), many.as_bytes(), b"PRI * HTTP/2.0\r\n\r\n"]
-    {
+    for bytes in [
+        &hello[..],
+        nonsense,
+        long.as_bytes(),
+        many.as_bytes(),
+        b"PRI * HTTP/2.0\r\n\r\n",
+    ] {
         let answer = send(address, bytes).await;
         let refused = answer.is_empty() || answer.starts_with("HTTP/1.1 4");
         assert!(refused, "{answer}");

@@ -27,8 +27,10 @@ impl Swarm {
         let validators: Vec<Home> = (0..validators)
             .map(|number| Home::new(folder.path().join(number.to_string())))
             .collect();
-        let keys: Vec<_> =
-            validators.iter().map(|home| home.create_key().unwrap().public_key()).collect();
+        let keys: Vec<_> = validators
+            .iter()
+            .map(|home| home.create_key().unwrap().public_key())
+            .collect();
         let attester = SecretKey::generate().unwrap();
         let members = keys.iter().map(|key| Member {
             key: *key,
@@ -41,7 +43,12 @@ impl Swarm {
             home.create_guard(key, &genesis.swarm_id()).unwrap();
             configure(home, Some("127.0.0.1:0".parse().unwrap()));
         }
-        Self { folder, validators, genesis, attester }
+        Self {
+            folder,
+            validators,
+            genesis,
+            attester,
+        }
     }
 
     /// Starts the first validator.
@@ -78,9 +85,14 @@ impl Swarm {
             id: Vec::new(),
             capabilities: Default::default(),
         };
-        home.store_attestation(&self.attester.sign(claims).into_inner()).unwrap();
+        home.store_attestation(&self.attester.sign(claims).into_inner())
+            .unwrap();
         home.store_genesis(&self.genesis).unwrap();
-        home.store_config(&NodeConfig { boot, ..NodeConfig::default() }).unwrap();
+        home.store_config(&NodeConfig {
+            boot,
+            ..NodeConfig::default()
+        })
+        .unwrap();
         home
     }
 }
@@ -98,7 +110,12 @@ pub async fn listening(validator: &Validator) -> Vec<Multiaddr> {
 
 fn configure(home: &Home, monitor: Option<SocketAddr>) {
     let listen = vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()];
-    home.store_config(&NodeConfig { listen, monitor, ..NodeConfig::default() }).unwrap();
+    home.store_config(&NodeConfig {
+        listen,
+        monitor,
+        ..NodeConfig::default()
+    })
+    .unwrap();
 }
 
 fn genesis(validators: ValidatorSet, attester: &SecretKey) -> Genesis {
@@ -119,13 +136,22 @@ fn genesis(validators: ValidatorSet, attester: &SecretKey) -> Genesis {
         markets: vec![market],
         version: PROTOCOL_VERSION,
         admission: Admission::Attestation,
-        attesters: vec![Attester { key: attester.public_key(), name: "port".parse().unwrap() }],
-        parameters: Parameters { max_block_interval_ms: INTERVAL_MS, ..Parameters::default() },
+        attesters: vec![Attester {
+            key: attester.public_key(),
+            name: "port".parse().unwrap(),
+        }],
+        parameters: Parameters {
+            max_block_interval_ms: INTERVAL_MS,
+            ..Parameters::default()
+        },
         validators,
     }
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test may know the time")]
 fn unix_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs()
 }

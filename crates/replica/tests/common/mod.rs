@@ -104,7 +104,10 @@ pub fn genesis(count: u8, mechanism: &str) -> Genesis {
         }],
         version: PROTOCOL_VERSION,
         admission: Admission::Attestation,
-        attesters: vec![Attester { key: key(100).public_key(), name: "office".parse().unwrap() }],
+        attesters: vec![Attester {
+            key: key(100).public_key(),
+            name: "office".parse().unwrap(),
+        }],
         parameters: Parameters::default(),
         validators: ValidatorSet::new(validators.collect()).unwrap(),
     }
@@ -123,9 +126,22 @@ impl Cluster {
         let (now, count) = (START, genesis.validators.len());
         let nodes = (1..=count as u8)
             .map(|seed| {
-                let (key, disk) = (key(seed), Disk { guard: Some(0), ..Disk::default() });
+                let (key, disk) = (
+                    key(seed),
+                    Disk {
+                        guard: Some(0),
+                        ..Disk::default()
+                    },
+                );
                 let replica = start(&genesis, &key, &disk, (time(now), pace));
-                Node { key, replica, disk, up: true, replies: Vec::new(), spoken: BTreeMap::new() }
+                Node {
+                    key,
+                    replica,
+                    disk,
+                    up: true,
+                    replies: Vec::new(),
+                    spoken: BTreeMap::new(),
+                }
             })
             .collect();
         let mut cluster = Self {
@@ -148,9 +164,18 @@ impl Cluster {
     }
 
     fn connect_all(&mut self) {
-        let keys: Vec<_> = self.nodes.iter().map(|node| node.key.public_key()).collect();
+        let keys: Vec<_> = self
+            .nodes
+            .iter()
+            .map(|node| node.key.public_key())
+            .collect();
         for at in 0..self.nodes.len() {
-            for key in keys.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, k)| *k) {
+            for key in keys
+                .iter()
+                .enumerate()
+                .filter(|(other, _)| *other != at)
+                .map(|(_, k)| *k)
+            {
                 self.handle(at, Event::Connected(key));
             }
         }
@@ -166,7 +191,10 @@ impl Cluster {
 
     /// The time by the clock of a node.
     pub fn time_at(&self, at: usize) -> Now {
-        Now { monotonic: self.now - START, unix: self.now + self.ahead[at] }
+        Now {
+            monotonic: self.now - START,
+            unix: self.now + self.ahead[at],
+        }
     }
 
     /// A message of one node to another, true or not.
@@ -177,7 +205,9 @@ impl Cluster {
 
     fn drain(&mut self, at: usize) {
         while self.nodes[at].up {
-            let Some(action) = self.nodes[at].replica.poll_action() else { return };
+            let Some(action) = self.nodes[at].replica.poll_action() else {
+                return;
+            };
             match self.fuses.get_mut(&at) {
                 Some(0) => self.crash(at),
                 Some(left) => {
@@ -199,7 +229,10 @@ impl Cluster {
                     Err(origin) => Event::Refused(origin),
                 };
                 if is_slow && self.verify_ms > 0 {
-                    self.later.entry(self.now + self.verify_ms).or_default().push((at, event));
+                    self.later
+                        .entry(self.now + self.verify_ms)
+                        .or_default()
+                        .push((at, event));
                     return;
                 }
                 event
@@ -208,11 +241,22 @@ impl Cluster {
                 block: block.header.id(),
                 result: ledger.execute(&block).map(Box::new),
             },
-            Action::Propose { ledger, round, proposal } => {
+            Action::Propose {
+                ledger,
+                round,
+                proposal,
+            } => {
                 let (built, _) = ledger.propose(*proposal);
                 let errs = self.errs == Some(at);
-                let block = if errs { with_wrong_root(built, &ledger) } else { built };
-                Event::Proposed { round, block: Box::new(block) }
+                let block = if errs {
+                    with_wrong_root(built, &ledger)
+                } else {
+                    built
+                };
+                Event::Proposed {
+                    round,
+                    block: Box::new(block),
+                }
             }
             Action::Log(height, record) => {
                 let bytes = cbor::encode(&record);
@@ -235,8 +279,12 @@ impl Cluster {
             }
             Action::ServeDecided { to, from } => {
                 let blocks = &self.nodes[at].disk.blocks;
-                let decided: Vec<_> =
-                    blocks.iter().skip(from as usize - 1).take(8).cloned().collect();
+                let decided: Vec<_> = blocks
+                    .iter()
+                    .skip(from as usize - 1)
+                    .take(8)
+                    .cloned()
+                    .collect();
                 for (block, commit) in decided {
                     let message = PeerMessage::Decided(Box::new(Decided { block, commit }));
                     self.send(at, to, &message);
@@ -245,7 +293,11 @@ impl Cluster {
             }
             Action::Send(Recipients::One(to), message) => return self.send(at, to, &message),
             Action::Send(Recipients::All, message) => {
-                let all: Vec<_> = self.nodes.iter().map(|node| node.key.public_key()).collect();
+                let all: Vec<_> = self
+                    .nodes
+                    .iter()
+                    .map(|node| node.key.public_key())
+                    .collect();
                 for to in all.into_iter().filter(|to| *to != me) {
                     self.send(at, to, &message);
                 }
@@ -265,15 +317,28 @@ impl Cluster {
     fn sign(&mut self, at: usize, to_sign: ToSign) -> Option<Event> {
         let node = &mut self.nodes[at];
         node.disk.log.append(&mut node.disk.unsynced);
-        let permitted = node.disk.guard.is_some_and(|from| node.replica.height() >= from);
-        assert!(permitted, "node {at} signs without a guard's permission: {to_sign:?}");
+        let permitted = node
+            .disk
+            .guard
+            .is_some_and(|from| node.replica.height() >= from);
+        assert!(
+            permitted,
+            "node {at} signs without a guard's permission: {to_sign:?}"
+        );
         Some(match to_sign {
             ToSign::Statement(statement) => {
                 let slot = (statement.height, statement.round, statement.kind as u8);
-                let held = node.disk.signed.entry(slot).or_insert_with(|| statement.clone());
+                let held = node
+                    .disk
+                    .signed
+                    .entry(slot)
+                    .or_insert_with(|| statement.clone());
                 assert_eq!(*held, statement, "node {at} signs twice for {slot:?}");
                 let before = node.spoken.entry(slot).or_insert_with(|| statement.clone());
-                assert_eq!(*before, statement, "node {at} signed otherwise for {slot:?} once");
+                assert_eq!(
+                    *before, statement,
+                    "node {at} signed otherwise for {slot:?} once"
+                );
                 Event::SignedStatement(node.key.sign_statement(statement))
             }
             ToSign::Operation(operation) => {
@@ -284,7 +349,11 @@ impl Cluster {
     }
 
     fn send(&mut self, from: usize, to: PublicKey, message: &PeerMessage) {
-        let Some(at) = self.nodes.iter().position(|node| node.key.public_key() == to) else {
+        let Some(at) = self
+            .nodes
+            .iter()
+            .position(|node| node.key.public_key() == to)
+        else {
             return;
         };
         if !(self.lost)(from, at)
@@ -303,12 +372,16 @@ impl Cluster {
             return true;
         }
         let up = (0..self.nodes.len()).filter(|at| self.nodes[*at].up);
-        let next = up.filter_map(|at| Some((self.nodes[at].replica.poll_timeout()?, at))).min();
+        let next = up
+            .filter_map(|at| Some((self.nodes[at].replica.poll_timeout()?, at)))
+            .min();
         let due = next.map_or(u64::MAX, |(due, _)| START + due);
         if let Some(done) = self.later.first_entry().filter(|done| *done.key() <= due) {
             let (time, events) = done.remove_entry();
             self.now = self.now.max(time);
-            events.into_iter().for_each(|(at, event)| self.handle(at, event));
+            events
+                .into_iter()
+                .for_each(|(at, event)| self.handle(at, event));
             return true;
         }
         let Some((due, at)) = next else { return false };
@@ -333,15 +406,24 @@ impl Cluster {
             }
             assert!(self.step(), "the cluster has nothing to do");
         }
-        let heights: Vec<_> = self.nodes.iter().map(|node| node.replica.height()).collect();
-        panic!("not done after {most} steps; heights {heights:?}, now {}", self.now - START);
+        let heights: Vec<_> = self
+            .nodes
+            .iter()
+            .map(|node| node.replica.height())
+            .collect();
+        panic!(
+            "not done after {most} steps; heights {heights:?}, now {}",
+            self.now - START
+        );
     }
 
     /// Ends a node; what it had not synced is lost.
     pub fn crash(&mut self, at: usize) {
         self.fuses.remove(&at);
         self.nodes[at].up = false;
-        self.later.values_mut().for_each(|events| events.retain(|(of, _)| *of != at));
+        self.later
+            .values_mut()
+            .for_each(|events| events.retain(|(of, _)| *of != at));
         self.nodes[at].disk.lost = std::mem::take(&mut self.nodes[at].disk.unsynced);
         self.queue.retain(|(to, _, _)| *to != at);
     }
@@ -354,12 +436,23 @@ impl Cluster {
 
     pub fn restart(&mut self, at: usize) {
         let node = &mut self.nodes[at];
-        let now = Now { monotonic: self.now - START, unix: self.now + self.ahead[at] };
+        let now = Now {
+            monotonic: self.now - START,
+            unix: self.now + self.ahead[at],
+        };
         node.replica = start(&self.genesis, &node.key, &node.disk, (now, self.pace));
         node.up = true;
-        let keys: Vec<_> = self.nodes.iter().map(|node| node.key.public_key()).collect();
+        let keys: Vec<_> = self
+            .nodes
+            .iter()
+            .map(|node| node.key.public_key())
+            .collect();
         let own = keys[at];
-        for (other, key) in keys.into_iter().enumerate().filter(|(other, _)| *other != at) {
+        for (other, key) in keys
+            .into_iter()
+            .enumerate()
+            .filter(|(other, _)| *other != at)
+        {
             self.handle(at, Event::Connected(key));
             self.handle(other, Event::Connected(own));
         }
@@ -367,13 +460,21 @@ impl Cluster {
 
     pub fn submit(&mut self, at: usize, operation: SignedOperation) {
         let from = operation.signer;
-        let request = ClientRequest { id: 0, request: Request::Submit(Box::new(operation)) };
+        let request = ClientRequest {
+            id: 0,
+            request: Request::Submit(Box::new(operation)),
+        };
         self.handle(at, Event::Client { from, request });
     }
 
     pub fn operation(&self, agent: &SecretKey, sequence: u64, body: Body) -> SignedOperation {
         let swarm = self.genesis.swarm_id();
-        let operation = Operation { swarm, agent: agent.public_key(), sequence, body };
+        let operation = Operation {
+            swarm,
+            agent: agent.public_key(),
+            sequence,
+            body,
+        };
         agent.sign(operation).into_inner()
     }
 
@@ -393,7 +494,11 @@ impl Cluster {
             capabilities: capabilities.amount("slots", 4).unwrap(),
         };
         let attestation = self.attester.sign(claims).into_inner();
-        self.operation(agent, 0, Body::Admit(quorate_types::operation::Attest { attestation }))
+        self.operation(
+            agent,
+            0,
+            Body::Admit(quorate_types::operation::Attest { attestation }),
+        )
     }
 
     pub fn ledger(&self, at: usize) -> &Arc<Ledger> {
@@ -401,7 +506,11 @@ impl Cluster {
     }
 
     pub fn heights(&self) -> BTreeSet<Height> {
-        self.nodes.iter().filter(|n| n.up).map(|n| n.replica.height() - 1).collect()
+        self.nodes
+            .iter()
+            .filter(|n| n.up)
+            .map(|n| n.replica.height() - 1)
+            .collect()
     }
 
     /// Equal blocks at equal heights, on every node.
@@ -422,15 +531,28 @@ fn start(
     disk: &Disk,
     (now, pace): (Now, PaceConfig),
 ) -> Replica {
-    let voting = disk.guard.map_or(Voting::Rejoining { challenge: now.unix }, Voting::From);
-    let config = Config { me: key.public_key(), pace, voting };
+    let voting = disk.guard.map_or(
+        Voting::Rejoining {
+            challenge: now.unix,
+        },
+        Voting::From,
+    );
+    let config = Config {
+        me: key.public_key(),
+        pace,
+        voting,
+    };
     let ledger = Ledger::genesis(genesis.clone()).unwrap();
     let mut replica = Replica::new(config, ledger, now);
     for (block, commit) in &disk.blocks {
         replica.restore(block.clone(), commit.clone()).unwrap();
     }
     let height = replica.height();
-    let records = disk.log.iter().filter(|(at, _)| *at == height).map(|(_, r)| r.clone());
+    let records = disk
+        .log
+        .iter()
+        .filter(|(at, _)| *at == height)
+        .map(|(_, r)| r.clone());
     replica.recover(records.collect()).unwrap();
     replica
 }
@@ -440,10 +562,17 @@ fn with_wrong_root(block: Verified<Block>, ledger: &Ledger) -> Verified<Block> {
     let mut block = block.into_inner();
     block.header.state.0[0] ^= 1;
     let previous = Arc::clone(ledger.previous_validators());
-    let context = BlockContext { previous, operations: BTreeSet::new(), votes: BTreeSet::new() };
+    let context = BlockContext {
+        previous,
+        operations: BTreeSet::new(),
+        votes: BTreeSet::new(),
+    };
     verify_block(block, &context.previous, &context).unwrap()
 }
 
 pub fn time(now: u64) -> Now {
-    Now { monotonic: now - START, unix: now }
+    Now {
+        monotonic: now - START,
+        unix: now,
+    }
 }

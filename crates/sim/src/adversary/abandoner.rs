@@ -23,7 +23,9 @@ pub(super) struct Abandoner {
 
 impl AgentLie for Abandoner {
     fn volunteers(&mut self, mouth: &mut AgentMouth<'_>) -> Vec<SignedOperation> {
-        let Some(account) = mouth.ledger.account(&mouth.me()) else { return Vec::new() };
+        let Some(account) = mouth.ledger.account(&mouth.me()) else {
+            return Vec::new();
+        };
         for held in &account.assigned {
             self.had.insert(*held, TIMES);
         }
@@ -39,7 +41,11 @@ impl AgentLie for Abandoner {
         *left -= 1;
         mouth.lies += 1;
         let detail = Owned(b"done, of course".to_vec());
-        let report = Report { task: *task, token: *token, detail };
+        let report = Report {
+            task: *task,
+            token: *token,
+            detail,
+        };
         vec![mouth.sign(account.next_sequence, Body::Complete(report))]
     }
 }

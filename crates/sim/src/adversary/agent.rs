@@ -39,12 +39,21 @@ impl AgentMouth<'_> {
 
     /// The one market.
     pub(super) fn market(&self) -> Option<Label> {
-        self.ledger.genesis_info().markets.first().map(|market| market.name.clone())
+        self.ledger
+            .genesis_info()
+            .markets
+            .first()
+            .map(|market| market.name.clone())
     }
 
     /// An operation of its own, not yet signed.
     pub(super) fn operation(&self, sequence: u64, body: Body) -> Operation {
-        Operation { swarm: self.ledger.swarm(), agent: self.me(), sequence, body }
+        Operation {
+            swarm: self.ledger.swarm(),
+            agent: self.me(),
+            sequence,
+            body,
+        }
     }
 
     /// An operation, signed as it should be.

@@ -34,7 +34,11 @@ impl Lie for BadBlock {
         }
         let mut double = block.clone();
         let header = &mut double.header;
-        let root = if mouth.dice.chance(500) { &mut header.state } else { &mut header.outcomes };
+        let root = if mouth.dice.chance(500) {
+            &mut header.state
+        } else {
+            &mut header.outcomes
+        };
         *root = Hash::derive("quorate 1 simulated lie", &[&root.0]);
         self.doubles.put(block, double);
     }

@@ -40,8 +40,15 @@ fn spam(mouth: &mut AgentMouth<'_>, market: Label) -> Body {
     if mouth.dice.chance(250) {
         return Body::Withdraw(Withdraw { market });
     }
-    let invented = TaskId { requester: mouth.me(), number: mouth.dice.below(1_000) };
-    let open = mouth.ledger.open_tasks(&market, 4).into_iter().map(|(task, _)| task);
+    let invented = TaskId {
+        requester: mouth.me(),
+        number: mouth.dice.below(1_000),
+    };
+    let open = mouth
+        .ledger
+        .open_tasks(&market, 4)
+        .into_iter()
+        .map(|(task, _)| task);
     let mut tasks: Vec<TaskId> = open.collect();
     if tasks.is_empty() || mouth.dice.chance(300) {
         tasks.push(invented);
@@ -52,8 +59,15 @@ fn spam(mouth: &mut AgentMouth<'_>, market: Label) -> Body {
     match sealed_window(mouth) {
         Some(window) => sealed(mouth, (market, window), budget, tasks),
         None => {
-            let offers = tasks.into_iter().map(|task| Offer { task, price }).collect();
-            Body::Bid(Bid { market, budget, offers })
+            let offers = tasks
+                .into_iter()
+                .map(|task| Offer { task, price })
+                .collect();
+            Body::Bid(Bid {
+                market,
+                budget,
+                offers,
+            })
         }
     }
 }
@@ -74,10 +88,26 @@ fn sealed(
 ) -> Body {
     let nonce = Hash::derive("spam", &[&mouth.dice.below(u64::MAX).to_be_bytes()]);
     if mouth.dice.chance(500) {
-        let offers = tasks.into_iter().map(|task| SealedOffer { task, commitment: nonce });
-        return Body::Seal(Seal { market, window, budget, offers: offers.collect() });
+        let offers = tasks.into_iter().map(|task| SealedOffer {
+            task,
+            commitment: nonce,
+        });
+        return Body::Seal(Seal {
+            market,
+            window,
+            budget,
+            offers: offers.collect(),
+        });
     }
     let nonce = Nonce(nonce.0);
-    let openings = tasks.into_iter().map(|task| Opening { task, price: 0, nonce });
-    Body::Reveal(Reveal { market, window, openings: openings.collect() })
+    let openings = tasks.into_iter().map(|task| Opening {
+        task,
+        price: 0,
+        nonce,
+    });
+    Body::Reveal(Reveal {
+        market,
+        window,
+        openings: openings.collect(),
+    })
 }

@@ -17,11 +17,18 @@ pub(super) struct Censor {
 impl Lie for Censor {
     fn propose(&mut self, mouth: &mut Mouth<'_>, proposal: &mut Proposal) {
         let is_bid = |operation: &SignedOperation| is_bid(&operation.payload.body);
-        let bid = proposal.operations.iter().find(|operation| is_bid(operation));
-        let Some(victim) = self.victim.or(bid.map(|bid| bid.signer)) else { return };
+        let bid = proposal
+            .operations
+            .iter()
+            .find(|operation| is_bid(operation));
+        let Some(victim) = self.victim.or(bid.map(|bid| bid.signer)) else {
+            return;
+        };
         self.victim = Some(victim);
         let before = proposal.operations.len();
-        proposal.operations.retain(|operation| operation.signer != victim || !is_bid(operation));
+        proposal
+            .operations
+            .retain(|operation| operation.signer != victim || !is_bid(operation));
         mouth.lies += (before - proposal.operations.len()) as u64;
     }
 }

@@ -33,7 +33,12 @@ impl CertificateForger {
             0 => votes.truncate(2),
             1 => {
                 let own = mouth.key.sign_statement(statement.clone()).signature;
-                votes = everyone.map(|signer| Vote { signer, signature: own }).collect();
+                votes = everyone
+                    .map(|signer| Vote {
+                        signer,
+                        signature: own,
+                    })
+                    .collect();
             }
             2 => {
                 statement.kind = match statement.kind {
@@ -44,7 +49,12 @@ impl CertificateForger {
             _ => {
                 statement.kind = Kind::Precommit;
                 let signature = mouth.key.sign_statement(statement.clone()).signature;
-                votes = everyone.map(|_| Vote { signer: mouth.me(), signature }).collect();
+                votes = everyone
+                    .map(|_| Vote {
+                        signer: mouth.me(),
+                        signature,
+                    })
+                    .collect();
             }
         }
         Some(QuorumCertificate { statement, votes })
@@ -71,13 +81,19 @@ impl Lie for CertificateForger {
                     self.said = Some(signed.statement.clone());
                     self.votes.clear();
                 }
-                let vote = Vote { signer: signed.signer, signature: signed.signature };
+                let vote = Vote {
+                    signer: signed.signer,
+                    signature: signed.signature,
+                };
                 self.votes.retain(|known| known.signer != vote.signer);
                 self.votes.push(vote);
                 self.votes.sort_unstable();
                 // While votes are still few: later there are certificates without it.
-                let forged =
-                    mouth.dice.chance(ANSWERS_PERMILLE).then(|| self.forge(mouth)).flatten();
+                let forged = mouth
+                    .dice
+                    .chance(ANSWERS_PERMILLE)
+                    .then(|| self.forge(mouth))
+                    .flatten();
                 mouth.lies += u64::from(forged.is_some());
                 return forged.map(PeerMessage::Certificate).into_iter().collect();
             }
@@ -87,7 +103,9 @@ impl Lie for CertificateForger {
     }
 
     fn volunteers(&mut self, mouth: &mut Mouth<'_>) -> Vec<(PublicKey, PeerMessage)> {
-        let Some(certificate) = self.forge(mouth) else { return Vec::new() };
+        let Some(certificate) = self.forge(mouth) else {
+            return Vec::new();
+        };
         let decided = self.body.clone().filter(|_| mouth.dice.chance(300));
         let message = match decided {
             Some(block) => {
@@ -100,11 +118,18 @@ impl Lie for CertificateForger {
         };
         let peers = mouth.peers();
         mouth.lies += peers.len() as u64;
-        peers.into_iter().map(|peer| (peer, message.clone())).collect()
+        peers
+            .into_iter()
+            .map(|peer| (peer, message.clone()))
+            .collect()
     }
 }
 
 /// The height of the block, or one that is far ahead of it.
 fn ahead(mouth: &mut Mouth<'_>, height: Height) -> Height {
-    if mouth.dice.chance(700) { height } else { height.saturating_add(mouth.dice.number()) }
+    if mouth.dice.chance(700) {
+        height
+    } else {
+        height.saturating_add(mouth.dice.number())
+    }
 }

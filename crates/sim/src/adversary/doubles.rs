@@ -40,9 +40,15 @@ impl Doubles {
 
     /// The answer to who asks for the body of a double: the replica does not know it.
     pub(super) fn serve(&self, message: &PeerMessage) -> Vec<PeerMessage> {
-        let PeerMessage::FetchBlock(wanted) = message else { return Vec::new() };
+        let PeerMessage::FetchBlock(wanted) = message else {
+            return Vec::new();
+        };
         let mut doubles = self.0.values().map(|(_, double)| double);
-        doubles.find(|double| double.header.id() == wanted.block).map(body).into_iter().collect()
+        doubles
+            .find(|double| double.header.id() == wanted.block)
+            .map(body)
+            .into_iter()
+            .collect()
     }
 
     fn restate(&self, mouth: &Mouth<'_>, message: &PeerMessage) -> Option<PeerMessage> {

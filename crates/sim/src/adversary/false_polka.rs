@@ -42,7 +42,10 @@ impl FalsePolka {
         let block = claimed?;
         (statement.block, statement.pol_round) = (Some(block.header.id()), Some(before));
         mouth.lies += 1;
-        Some(vec![PeerMessage::Block(Box::new(block)), mouth.sign(statement)])
+        Some(vec![
+            PeerMessage::Block(Box::new(block)),
+            mouth.sign(statement),
+        ])
     }
 
     fn know(&mut self, mouth: &Mouth<'_>, block: &Block) {
@@ -55,7 +58,10 @@ impl FalsePolka {
     /// A block that is sound and empty. `None` where it knows no commit to build on.
     fn build(&self, mouth: &Mouth<'_>, height: Height, round: Round) -> Option<Block> {
         let ledger = mouth.replica.ledger();
-        let known = self.body.as_ref().filter(|block| block.header.height == height)?;
+        let known = self
+            .body
+            .as_ref()
+            .filter(|block| block.header.height == height)?;
         let commit = known.previous_commit.clone();
         let checked = |_: &SignedStatement| false;
         let verified = |commit| verify_quorum(commit, ledger.previous_validators(), &checked).ok();
@@ -92,7 +98,9 @@ impl Lie for FalsePolka {
             PeerMessage::Block(block) => self.know(mouth, block),
             PeerMessage::FetchBlock(wanted) => {
                 let mut claimed = self.claimed.values().flatten();
-                let found = claimed.find(|block| block.header.id() == wanted.block).cloned();
+                let found = claimed
+                    .find(|block| block.header.id() == wanted.block)
+                    .cloned();
                 return found
                     .map(|block| PeerMessage::Block(Box::new(block)))
                     .into_iter()

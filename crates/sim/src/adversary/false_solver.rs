@@ -36,7 +36,10 @@ impl AgentLie for FalseSolver {
             Stage::Solutions => lies(mouth, window),
             _ => open_a_task(mouth, window).into_iter().collect(),
         };
-        (next..).zip(bodies).map(|(sequence, body)| mouth.sign(sequence, body)).collect()
+        (next..)
+            .zip(bodies)
+            .map(|(sequence, body)| mouth.sign(sequence, body))
+            .collect()
     }
 }
 
@@ -51,8 +54,16 @@ fn open_a_task(mouth: &AgentMouth<'_>, window: &WindowView) -> Option<Body> {
 /// A task of its own that is open.
 fn own_task(mouth: &AgentMouth<'_>) -> Option<TaskId> {
     let next = mouth.ledger.account(&mouth.me())?.next_task;
-    let mut tasks = (0..next).map(|number| TaskId { requester: mouth.me(), number });
-    tasks.find(|id| mouth.ledger.task(*id).is_some_and(|task| task.state == TaskState::Open))
+    let mut tasks = (0..next).map(|number| TaskId {
+        requester: mouth.me(),
+        number,
+    });
+    tasks.find(|id| {
+        mouth
+            .ledger
+            .task(*id)
+            .is_some_and(|task| task.state == TaskState::Open)
+    })
 }
 
 /// What it says while solutions are taken.
@@ -64,12 +75,31 @@ fn lies(mouth: &mut AgentMouth<'_>, window: &WindowView) -> Vec<Body> {
     if let Some(task) = own.filter(|own| is_proposed(&standing, *own)) {
         return vec![Body::Cancel(Cancel { task })];
     }
-    let solve = |window, pairs| Body::Solve(Solve { market: market.clone(), window, pairs });
-    let ties = TieSeed { swarm: mouth.ledger.swarm(), market: market.clone() };
+    let solve = |window, pairs| {
+        Body::Solve(Solve {
+            market: market.clone(),
+            window,
+            pairs,
+        })
+    };
+    let ties = TieSeed {
+        swarm: mouth.ledger.swarm(),
+        market: market.clone(),
+    };
     let better = improved(&round(&standing, ties), mouth.dice);
     let first = first_bids(&standing);
-    let nobody = first.iter().map(|pair| Pair { agent: pair.task.requester, ..*pair });
-    let offers = first.iter().take(1).map(|pair| Offer { task: pair.task, price: 0 }).collect();
+    let nobody = first.iter().map(|pair| Pair {
+        agent: pair.task.requester,
+        ..*pair
+    });
+    let offers = first
+        .iter()
+        .take(1)
+        .map(|pair| Offer {
+            task: pair.task,
+            price: 0,
+        })
+        .collect();
     let mut lies = vec![
         solve(number, nobody.collect()),
         solve(number, to_one(&standing)),
@@ -77,13 +107,22 @@ fn lies(mouth: &mut AgentMouth<'_>, window: &WindowView) -> Vec<Body> {
         solve(number, first.iter().take(1).copied().collect()),
         solve(number, first.iter().rev().copied().collect()),
         solve(number, Vec::new()),
-        Body::Withdraw(Withdraw { market: market.clone() }),
-        Body::Bid(Bid { market: market.clone(), budget: Amounts::new(), offers }),
+        Body::Withdraw(Withdraw {
+            market: market.clone(),
+        }),
+        Body::Bid(Bid {
+            market: market.clone(),
+            budget: Amounts::new(),
+            offers,
+        }),
     ];
     mouth.dice.shuffle(&mut lies);
     lies.truncate(AT_ONCE);
     // What may be kept comes first: what follows is worse, or false.
-    let own = first.into_iter().filter(|pair| Some(pair.task) == own).collect();
+    let own = first
+        .into_iter()
+        .filter(|pair| Some(pair.task) == own)
+        .collect();
     let kept = [Some(own), better].into_iter().flatten();
     kept.map(|pairs| solve(number, pairs)).chain(lies).collect()
 }
@@ -123,9 +162,15 @@ fn to_one(standing: &StandingBids) -> Vec<Pair> {
     for bid in &standing.bids {
         of_agent.entry(bid.agent).or_default().push(pair(bid));
     }
-    of_agent.into_values().max_by_key(Vec::len).unwrap_or_default()
+    of_agent
+        .into_values()
+        .max_by_key(Vec::len)
+        .unwrap_or_default()
 }
 
 fn pair(bid: &BidInput) -> Pair {
-    Pair { task: bid.task, agent: bid.agent }
+    Pair {
+        task: bid.task,
+        agent: bid.agent,
+    }
 }

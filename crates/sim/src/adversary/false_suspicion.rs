@@ -23,7 +23,12 @@ impl Lie for FalseSuspicion {
         let (swarm, height, peers) = (ledger.swarm(), ledger.height(), mouth.peers());
         let mut said = Vec::new();
         for lease in ledger.leases() {
-            let suspicion = Suspicion { swarm, task: lease.task, token: lease.token, height };
+            let suspicion = Suspicion {
+                swarm,
+                task: lease.task,
+                token: lease.token,
+                height,
+            };
             let message = PeerMessage::Suspicion(mouth.key.sign(suspicion).into_inner());
             said.extend(peers.iter().map(|peer| (*peer, message.clone())));
         }
@@ -45,8 +50,28 @@ fn lapse(mouth: &mut Mouth<'_>) -> Option<PeerMessage> {
     }
     let lease = mouth.dice.pick(&leases)?;
     let (task, token) = (lease.task, lease.token);
-    let own = mouth.key.sign(Suspicion { swarm, task, token, height }).into_inner();
-    let body = Body::Lapse(Lapse { task, token, suspicions: vec![own] });
-    let operation = mouth.key.sign(Operation { swarm, agent: me, sequence, body }).into_inner();
+    let own = mouth
+        .key
+        .sign(Suspicion {
+            swarm,
+            task,
+            token,
+            height,
+        })
+        .into_inner();
+    let body = Body::Lapse(Lapse {
+        task,
+        token,
+        suspicions: vec![own],
+    });
+    let operation = mouth
+        .key
+        .sign(Operation {
+            swarm,
+            agent: me,
+            sequence,
+            body,
+        })
+        .into_inner();
     Some(PeerMessage::Operations(vec![operation]))
 }

@@ -25,10 +25,19 @@ impl Lie for Flooder {
         _: PublicKey,
         said: &PeerMessage,
     ) -> Vec<PeerMessage> {
-        let PeerMessage::Locate(asked) = said else { return Vec::new() };
+        let PeerMessage::Locate(asked) = said else {
+            return Vec::new();
+        };
         mouth.lies += 1;
-        let height = if mouth.dice.chance(500) { 1 } else { mouth.dice.number() };
-        vec![PeerMessage::Located(Located { challenge: asked.challenge, height })]
+        let height = if mouth.dice.chance(500) {
+            1
+        } else {
+            mouth.dice.number()
+        };
+        vec![PeerMessage::Located(Located {
+            challenge: asked.challenge,
+            height,
+        })]
     }
 
     fn volunteers(&mut self, mouth: &mut Mouth<'_>) -> Vec<(PublicKey, PeerMessage)> {
@@ -47,20 +56,30 @@ impl Lie for Flooder {
             false => vec![0x81; 4096],
         };
         mouth.lies += 1;
-        mouth.any_peer().map(|peer| (peer, frame)).into_iter().collect()
+        mouth
+            .any_peer()
+            .map(|peer| (peer, frame))
+            .into_iter()
+            .collect()
     }
 }
 
 fn request(mouth: &mut Mouth<'_>) -> PeerMessage {
     let any = mouth.dice.number();
     match mouth.dice.below(4) {
-        0 => PeerMessage::Status(PeerStatus { height: any, round: any as u32 }),
+        0 => PeerMessage::Status(PeerStatus {
+            height: any,
+            round: any as u32,
+        }),
         1 => PeerMessage::FetchDecided(FetchDecided { from: 1 }),
         2 => PeerMessage::FetchDecided(FetchDecided { from: any }),
         _ => {
             let height = mouth.replica.height();
             let block = Hash::derive("quorate 1 simulated lie", &[&any.to_le_bytes()]);
-            PeerMessage::FetchBlock(FetchBlock { height, block: BlockId(block.0) })
+            PeerMessage::FetchBlock(FetchBlock {
+                height,
+                block: BlockId(block.0),
+            })
         }
     }
 }

@@ -27,11 +27,17 @@ impl Lie for ForgedBid {
     fn built(&mut self, mouth: &mut Mouth<'_>, block: &Block) {
         let mut double = block.clone();
         if !raise_a_price(&mut double) {
-            let Some(bid) = self.victim.and_then(|victim| invent(mouth, victim)) else { return };
+            let Some(bid) = self.victim.and_then(|victim| invent(mouth, victim)) else {
+                return;
+            };
             let place = bid.payload.order();
-            double.operations.retain(|operation| operation.payload.order() != place);
+            double
+                .operations
+                .retain(|operation| operation.payload.order() != place);
             double.operations.push(bid);
-            double.operations.sort_by_key(|operation| operation.payload.order());
+            double
+                .operations
+                .sort_by_key(|operation| operation.payload.order());
         }
         let leaves: Vec<_> = double.operations.iter().map(cbor::encode).collect();
         double.header.operations = merkle::root(&leaves);
@@ -62,13 +68,19 @@ impl Lie for ForgedBid {
         };
         let peers = mouth.peers();
         mouth.lies += peers.len() as u64;
-        peers.into_iter().map(|peer| (peer, PeerMessage::Operations(vec![bid.clone()]))).collect()
+        peers
+            .into_iter()
+            .map(|peer| (peer, PeerMessage::Operations(vec![bid.clone()])))
+            .collect()
     }
 }
 
 /// Changes a bid in the block; `false` where there is none.
 fn raise_a_price(block: &mut Block) -> bool {
-    let mut bodies = block.operations.iter_mut().map(|operation| &mut operation.payload.body);
+    let mut bodies = block
+        .operations
+        .iter_mut()
+        .map(|operation| &mut operation.payload.body);
     bodies.any(|body| match body {
         Body::Bid(Bid { offers, .. }) => offers.first_mut().is_some_and(|offer| {
             offer.price = offer.price.saturating_add(1);
@@ -95,8 +107,15 @@ fn invent(mouth: &Mouth<'_>, victim: PublicKey) -> Option<SignedOperation> {
     let ledger: &Ledger = mouth.replica.ledger();
     let market = ledger.genesis_info().markets.first()?.name.clone();
     let open = ledger.open_tasks(&market, 1).first().map(|(task, _)| *task);
-    let task = open.unwrap_or(TaskId { requester: victim, number: 0 });
-    let bid = Bid { market, budget: Amounts::new(), offers: vec![Offer { task, price: 0 }] };
+    let task = open.unwrap_or(TaskId {
+        requester: victim,
+        number: 0,
+    });
+    let bid = Bid {
+        market,
+        budget: Amounts::new(),
+        offers: vec![Offer { task, price: 0 }],
+    };
     let payload = Operation {
         swarm: ledger.swarm(),
         agent: victim,
@@ -104,5 +123,9 @@ fn invent(mouth: &Mouth<'_>, victim: PublicKey) -> Option<SignedOperation> {
         body: Body::Bid(bid),
     };
     let signature = mouth.key.sign(payload.clone()).signature;
-    Some(Sign1 { signer: victim, payload, signature })
+    Some(Sign1 {
+        signer: victim,
+        payload,
+        signature,
+    })
 }

@@ -21,7 +21,9 @@ impl AgentLie for Forger {
         let (Some(next), Some(other)) = (mouth.next_sequence(), mouth.dice.pick(&others)) else {
             return Vec::new();
         };
-        let Some(body) = harm(mouth, *other) else { return Vec::new() };
+        let Some(body) = harm(mouth, *other) else {
+            return Vec::new();
+        };
         let forged = match mouth.dice.below(6) {
             0 => vec![in_the_name_of(mouth, *other, body)],
             1 => {
@@ -54,9 +56,18 @@ impl AgentLie for Forger {
 /// An operation of another, with its next number and the liar's signature.
 fn in_the_name_of(mouth: &AgentMouth<'_>, other: PublicKey, body: Body) -> SignedOperation {
     let sequence = mouth.ledger.next_sequence(&other);
-    let payload = Operation { swarm: mouth.ledger.swarm(), agent: other, sequence, body };
+    let payload = Operation {
+        swarm: mouth.ledger.swarm(),
+        agent: other,
+        sequence,
+        body,
+    };
     let signature = mouth.key.sign(payload.clone()).signature;
-    Sign1 { signer: other, payload, signature }
+    Sign1 {
+        signer: other,
+        payload,
+        signature,
+    }
 }
 
 /// What the agent itself must not say: done or failed of a task that another has, or that a task is
@@ -64,14 +75,28 @@ fn in_the_name_of(mouth: &AgentMouth<'_>, other: PublicKey, body: Body) -> Signe
 fn harm(mouth: &mut AgentMouth<'_>, other: PublicKey) -> Option<Body> {
     let me = mouth.me();
     let leases = mouth.ledger.leases();
-    let leases: Vec<_> = leases.into_iter().filter(|lease| lease.agent != me).collect();
+    let leases: Vec<_> = leases
+        .into_iter()
+        .filter(|lease| lease.agent != me)
+        .collect();
     let Some(lease) = mouth.dice.pick(&leases) else {
-        let task = TaskId { requester: other, number: 0 };
+        let task = TaskId {
+            requester: other,
+            number: 0,
+        };
         let offers = vec![Offer { task, price: 0 }];
-        return Some(Body::Bid(Bid { market: mouth.market()?, budget: Amounts::new(), offers }));
+        return Some(Body::Bid(Bid {
+            market: mouth.market()?,
+            budget: Amounts::new(),
+            offers,
+        }));
     };
     let detail = Owned(b"forged".to_vec());
-    let report = Report { task: lease.task, token: lease.token, detail };
+    let report = Report {
+        task: lease.task,
+        token: lease.token,
+        detail,
+    };
     Some(match mouth.dice.below(3) {
         0 => Body::Complete(report),
         1 => Body::Fail(report),

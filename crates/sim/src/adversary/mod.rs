@@ -64,7 +64,10 @@ impl Mouth<'_> {
     /// The other validators, ascending by key.
     pub fn peers(&self) -> Vec<PublicKey> {
         let (me, set) = (self.me(), self.replica.ledger().validators());
-        set.iter().map(|validator| validator.key).filter(|key| *key != me).collect()
+        set.iter()
+            .map(|validator| validator.key)
+            .filter(|key| *key != me)
+            .collect()
     }
 
     /// One of the others, by dice.
@@ -76,7 +79,11 @@ impl Mouth<'_> {
     /// Whether this is one of the others to whom a liar with two stories tells the second: every
     /// second of them.
     fn hears_otherwise(&self, peer: &PublicKey) -> bool {
-        self.peers().iter().skip(1).step_by(2).any(|key| key == peer)
+        self.peers()
+            .iter()
+            .skip(1)
+            .step_by(2)
+            .any(|key| key == peer)
     }
 
     /// A statement, signed; the guard is not asked.
@@ -94,7 +101,8 @@ impl Mouth<'_> {
 
     /// As [`Self::own`], of votes alone.
     fn own_vote<'m>(&self, message: &'m PeerMessage) -> Option<&'m SignedStatement> {
-        self.own(message).filter(|signed| signed.statement.kind != Kind::Proposal)
+        self.own(message)
+            .filter(|signed| signed.statement.kind != Kind::Proposal)
     }
 }
 
@@ -149,5 +157,8 @@ pub trait Lie: std::fmt::Debug {
 
 /// An open bid, a commitment to one, its opening, or a solution.
 fn is_bid(body: &Body) -> bool {
-    matches!(body, Body::Bid(_) | Body::Seal(_) | Body::Reveal(_) | Body::Solve(_))
+    matches!(
+        body,
+        Body::Bid(_) | Body::Seal(_) | Body::Reveal(_) | Body::Solve(_)
+    )
 }

@@ -94,7 +94,10 @@ fn change_signed(mouth: &mut Mouth<'_>, signed: &mut SignedStatement) {
         _ => {
             statement(mouth.dice, &mut signed.statement);
             if signed.signer == mouth.me() {
-                *signed = mouth.key.sign_statement(signed.statement.clone()).into_inner();
+                *signed = mouth
+                    .key
+                    .sign_statement(signed.statement.clone())
+                    .into_inner();
             }
         }
     }
@@ -131,7 +134,9 @@ fn statement(dice: &mut Dice, statement: &mut Statement) {
 fn certificate(dice: &mut Dice, certificate: &mut QuorumCertificate) {
     let votes = &mut certificate.votes;
     let at = dice.index(votes.len());
-    let Some(vote) = votes.get(at).copied() else { return };
+    let Some(vote) = votes.get(at).copied() else {
+        return;
+    };
     match dice.below(6) {
         0 => {
             votes.remove(at);
@@ -158,7 +163,9 @@ fn block(dice: &mut Dice, block: &mut Block) {
 
 fn operation_in(dice: &mut Dice, operations: &mut Vec<SignedOperation>) {
     let at = dice.index(operations.len());
-    let Some(operation) = operations.get_mut(at) else { return };
+    let Some(operation) = operations.get_mut(at) else {
+        return;
+    };
     match dice.below(6) {
         0 => byte(dice, &mut operation.signature.0),
         1 => byte(dice, &mut operation.signer.0),

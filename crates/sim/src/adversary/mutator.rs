@@ -59,10 +59,16 @@ impl Lie for Mutator {
     }
 
     fn noise(&mut self, mouth: &mut Mouth<'_>) -> Vec<(PublicKey, Vec<u8>)> {
-        let Some(last) = &self.last else { return Vec::new() };
+        let Some(last) = &self.last else {
+            return Vec::new();
+        };
         let mut frame = cbor::encode(last);
         mutations::byte(mouth.dice, &mut frame);
         mouth.lies += 1;
-        mouth.any_peer().map(|peer| (peer, frame)).into_iter().collect()
+        mouth
+            .any_peer()
+            .map(|peer| (peer, frame))
+            .into_iter()
+            .collect()
     }
 }

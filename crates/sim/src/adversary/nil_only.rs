@@ -23,12 +23,21 @@ pub(super) struct NilOnly {
 impl NilOnly {
     /// The commit by what others voted, if they are a quorum by now.
     fn of_others(&self, mouth: &Mouth<'_>, commit: &QuorumCertificate) -> Option<Proved> {
-        let same = self.precommits.iter().filter(|signed| signed.statement == commit.statement);
-        let votes = same.map(|signed| Vote { signer: signed.signer, signature: signed.signature });
+        let same = self
+            .precommits
+            .iter()
+            .filter(|signed| signed.statement == commit.statement);
+        let votes = same.map(|signed| Vote {
+            signer: signed.signer,
+            signature: signed.signature,
+        });
         let mut votes: Vec<Vote> = votes.collect();
         votes.sort_unstable();
         votes.dedup_by_key(|vote| vote.signer);
-        let others = QuorumCertificate { statement: commit.statement.clone(), votes };
+        let others = QuorumCertificate {
+            statement: commit.statement.clone(),
+            votes,
+        };
         let set = mouth.replica.ledger().previous_validators();
         verify_quorum(others, set, &|_: &SignedStatement| false).ok()
     }
@@ -45,8 +54,13 @@ pub(super) fn shows(certificate: &QuorumCertificate, me: &PublicKey) -> bool {
 impl Lie for NilOnly {
     fn propose(&mut self, mouth: &mut Mouth<'_>, proposal: &mut Proposal) {
         let me = mouth.me();
-        proposal.evidence.retain(|evidence| evidence.culprit() != me);
-        let commit = proposal.previous_commit.as_mut().filter(|commit| shows(commit, &me));
+        proposal
+            .evidence
+            .retain(|evidence| evidence.culprit() != me);
+        let commit = proposal
+            .previous_commit
+            .as_mut()
+            .filter(|commit| shows(commit, &me));
         if let Some(commit) = commit
             && let Some(others) = self.of_others(mouth, commit)
         {
@@ -65,7 +79,8 @@ impl Lie for NilOnly {
             && signed.statement.kind == Kind::Precommit
         {
             let height = signed.statement.height;
-            self.precommits.retain(|known| known.statement.height >= height && known != signed);
+            self.precommits
+                .retain(|known| known.statement.height >= height && known != signed);
             self.precommits.push(signed.clone());
         }
         Vec::new()
@@ -81,9 +96,10 @@ impl Lie for NilOnly {
         let gives_away = match &message {
             PeerMessage::Certificate(certificate) => shows(certificate, &me),
             PeerMessage::Decided(decided) => shows(&decided.commit, &me),
-            PeerMessage::Block(block) => {
-                block.previous_commit.as_ref().is_some_and(|commit| shows(commit, &me))
-            }
+            PeerMessage::Block(block) => block
+                .previous_commit
+                .as_ref()
+                .is_some_and(|commit| shows(commit, &me)),
             // Its replica knows what it meant to vote, and hears of what it said.
             PeerMessage::Evidence(evidence) => evidence.culprit() == me,
             PeerMessage::Statement(own) => {
@@ -94,7 +110,9 @@ impl Lie for NilOnly {
         if gives_away {
             return Vec::new();
         }
-        let Some(vote) = mouth.own_vote(&message) else { return vec![message] };
+        let Some(vote) = mouth.own_vote(&message) else {
+            return vec![message];
+        };
         let mut nil = vote.statement.clone();
         mouth.lies += u64::from(nil.block.is_some());
         nil.block = None;

@@ -52,7 +52,9 @@ impl Lie for ProposalEquivocator {
         if !mouth.hears_otherwise(&to) {
             return vec![message];
         }
-        let proposes = mouth.own(&message).is_some_and(|own| own.statement.kind == Kind::Proposal);
+        let proposes = mouth
+            .own(&message)
+            .is_some_and(|own| own.statement.kind == Kind::Proposal);
         let forgets = self.built.is_multiple_of(FORGETS);
         match message {
             PeerMessage::Block(_) => vec![self.doubles.replace(mouth, message.clone()), message],

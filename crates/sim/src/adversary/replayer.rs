@@ -48,10 +48,9 @@ impl Replayer {
                 && signed.statement.kind != first.statement.kind
         })?;
         let (first, second) = (first.clone().min(second.clone()), first.max(second).clone());
-        Some(PeerMessage::Evidence(Box::new(Evidence::Conflict(Box::new(Conflict {
-            first,
-            second,
-        })))))
+        Some(PeerMessage::Evidence(Box::new(Evidence::Conflict(
+            Box::new(Conflict { first, second }),
+        ))))
     }
 }
 

@@ -29,7 +29,10 @@ impl Lie for VoteEquivocator {
         if let PeerMessage::Statement(signed) = said
             && signed.statement.kind == Kind::Proposal
         {
-            self.proposed = signed.statement.block.map(|id| (signed.statement.height, id));
+            self.proposed = signed
+                .statement
+                .block
+                .map(|id| (signed.statement.height, id));
         }
         Vec::new()
     }
@@ -40,7 +43,10 @@ impl Lie for VoteEquivocator {
         to: PublicKey,
         message: PeerMessage,
     ) -> Vec<PeerMessage> {
-        let Some(vote) = mouth.own_vote(&message).filter(|_| mouth.hears_otherwise(&to)) else {
+        let Some(vote) = mouth
+            .own_vote(&message)
+            .filter(|_| mouth.hears_otherwise(&to))
+        else {
             return vec![message];
         };
         let mut other = vote.statement.clone();

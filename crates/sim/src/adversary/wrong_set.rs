@@ -19,7 +19,9 @@ impl Lie for WrongSet {
         _: PublicKey,
         message: PeerMessage,
     ) -> Vec<PeerMessage> {
-        let Some(own) = mouth.own(&message) else { return vec![message] };
+        let Some(own) = mouth.own(&message) else {
+            return vec![message];
+        };
         let mut statement = own.statement.clone();
         statement.validators = Hash::derive("quorate 1 simulated lie", &[&statement.validators.0]);
         mouth.lies += 1;

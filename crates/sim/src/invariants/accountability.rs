@@ -52,7 +52,12 @@ impl Invariant for Accountability {
     fn see(&mut self, world: &World, seen: &Seen) -> Result<(), String> {
         self.committee.take(world, seen);
         self.voices.hear(seen);
-        let Seen::Committed { validator, block, .. } = seen else { return Ok(()) };
+        let Seen::Committed {
+            validator, block, ..
+        } = seen
+        else {
+            return Ok(());
+        };
         if !world.validators()[*validator].is_correct() {
             return Ok(());
         }
@@ -90,7 +95,9 @@ impl Invariant for Accountability {
 /// Nobody among them is correct.
 fn acquit(world: &World, height: Height, guilty: &BTreeSet<PublicKey>) -> Result<(), String> {
     match guilty.iter().find(|key| is_correct(world, key)) {
-        Some(key) => Err(format!("height {height}: {key:?} looks guilty and is correct")),
+        Some(key) => Err(format!(
+            "height {height}: {key:?} looks guilty and is correct"
+        )),
         None => Ok(()),
     }
 }

@@ -59,7 +59,9 @@ fn check_window(model: &Model, record: &ClearingRecord) -> Result<(), String> {
     let (market, (number, stage)) = (&record.market, model.window(&record.market));
     if !model.due.contains(market) || record.window != number {
         let found = record.window;
-        return Err(format!("window {found} of {market} cleared, in {stage:?} of {number}"));
+        return Err(format!(
+            "window {found} of {market} cleared, in {stage:?} of {number}"
+        ));
     }
     Ok(())
 }
@@ -72,10 +74,14 @@ fn timely(
 ) -> Result<(), String> {
     let body = &signed.payload.body;
     let (in_time, reason) = match body {
-        Body::Bid(bid) => (model.window(&bid.market).1 <= Some(Stage::Bids), Reason::LateBid),
-        Body::Seal(seal) => {
-            (model.window(&seal.market) == (seal.window, Some(Stage::Bids)), Reason::LateBid)
-        }
+        Body::Bid(bid) => (
+            model.window(&bid.market).1 <= Some(Stage::Bids),
+            Reason::LateBid,
+        ),
+        Body::Seal(seal) => (
+            model.window(&seal.market) == (seal.window, Some(Stage::Bids)),
+            Reason::LateBid,
+        ),
         Body::Reveal(reveal) => {
             let now = (reveal.window, Some(Stage::Openings));
             (model.window(&reveal.market) == now, Reason::NotOpening)
@@ -105,12 +111,16 @@ fn check_reasons(
         Body::Withdraw(withdraw) => not_withdrawn(world, model, (agent, withdraw)),
         _ => return Ok(()),
     };
-    let found = refusal.map(|refusal| &refusal.items[..]).unwrap_or_default();
+    let found = refusal
+        .map(|refusal| &refusal.items[..])
+        .unwrap_or_default();
     if found == expected {
         return Ok(());
     }
     let what = body.name();
-    Err(format!("a {what} of {agent:?} is refused with {found:?}, should be with {expected:?}"))
+    Err(format!(
+        "a {what} of {agent:?} is refused with {found:?}, should be with {expected:?}"
+    ))
 }
 
 fn not_withdrawn(
@@ -122,15 +132,25 @@ fn not_withdrawn(
     let late = model.window(market).1 > Some(Stage::Bids);
     let rules = [
         (market_of(world, market).is_none(), Reason::UnknownMarket),
-        (!model.live(market).any(|(_, by, _)| by == agent), Reason::NoBid),
+        (
+            !model.live(market).any(|(_, by, _)| by == agent),
+            Reason::NoBid,
+        ),
         (late, Reason::WithdrawLate),
     ];
     let broken = rules.into_iter().find(|(broken, _)| *broken);
-    broken.map(|(_, reason)| (None, reason)).into_iter().collect()
+    broken
+        .map(|(_, reason)| (None, reason))
+        .into_iter()
+        .collect()
 }
 
 fn market_of<'a>(world: &'a World, name: &Label) -> Option<&'a Market> {
-    world.genesis().markets.iter().find(|market| market.name == *name)
+    world
+        .genesis()
+        .markets
+        .iter()
+        .find(|market| market.name == *name)
 }
 
 /// What an operation that took effect says of tasks.
@@ -146,8 +166,14 @@ fn taken(
         items.filter_map(|(task, _)| *task).any(|task| task == *id)
     };
     let (market, tasks): (&Label, Vec<TaskId>) = match &signed.payload.body {
-        Body::Bid(bid) => (&bid.market, bid.offers.iter().map(|offer| offer.task).collect()),
-        Body::Seal(seal) => (&seal.market, seal.offers.iter().map(|offer| offer.task).collect()),
+        Body::Bid(bid) => (
+            &bid.market,
+            bid.offers.iter().map(|offer| offer.task).collect(),
+        ),
+        Body::Seal(seal) => (
+            &seal.market,
+            seal.offers.iter().map(|offer| offer.task).collect(),
+        ),
         Body::Reveal(reveal) => {
             let mut opened = reveal.openings.iter().filter(|of| !refused(&of.task));
             return opened.try_for_each(|of| opens(world, model, (&reveal.market, agent), of));
@@ -156,7 +182,9 @@ fn taken(
     };
     let sealed = market_of(world, market).is_some_and(Market::is_sealed);
     if sealed == matches!(signed.payload.body, Body::Bid(_)) {
-        return Err(format!("{agent:?} bids in another form than {market} takes"));
+        return Err(format!(
+            "{agent:?} bids in another form than {market} takes"
+        ));
     }
     let mut taken = tasks.iter().filter(|id| !refused(id));
     match taken.find(|id| !model.is_open(id, market)) {
@@ -174,15 +202,27 @@ fn opens(
 ) -> Result<(), String> {
     let bid = model.bids.get(&(market.clone(), agent));
     let Some(Said::Sealed(commitment)) = bid.and_then(|bid| bid.offers.get(&of.task)) else {
-        return Err(format!("{agent:?} opened a bid on {} that it did not make", of.task));
+        return Err(format!(
+            "{agent:?} opened a bid on {} that it did not make",
+            of.task
+        ));
     };
     let swarm = world.genesis().swarm_id();
     let (number, price) = (of.task.number.to_be_bytes(), of.price.to_be_bytes());
-    let parts: [&[u8]; 6] =
-        [&swarm.0, &of.task.requester.0, &number, &agent.0, &price, &of.nonce.0];
+    let parts: [&[u8]; 6] = [
+        &swarm.0,
+        &of.task.requester.0,
+        &number,
+        &agent.0,
+        &price,
+        &of.nonce.0,
+    ];
     match Hash::derive("quorate 1 sealed bid", &parts) == *commitment {
         true => Ok(()),
-        false => Err(format!("{agent:?} opened another bid on {} than it made", of.task)),
+        false => Err(format!(
+            "{agent:?} opened another bid on {} than it made",
+            of.task
+        )),
     }
 }
 
@@ -192,7 +232,10 @@ fn authentic(world: &World, signed: &SignedOperation) -> Result<(), String> {
     let own = payload.agent == signed.signer && payload.swarm == world.genesis().swarm_id();
     match own && quorate_crypto::verify(signed.clone()).is_ok() {
         true => Ok(()),
-        false => Err(format!("an operation of {:?} that it did not sign", payload.agent)),
+        false => Err(format!(
+            "an operation of {:?} that it did not sign",
+            payload.agent
+        )),
     }
 }
 
@@ -215,7 +258,14 @@ impl<'a> Docket<'a> {
     ) -> Result<Self, String> {
         let market = market_of(world, &record.market).ok_or("there is no such market")?;
         let (budgets, tasks, bids) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
-        let mut docket = Self { model, market, budgets, tasks, bids, solutions: Vec::new() };
+        let mut docket = Self {
+            model,
+            market,
+            budgets,
+            tasks,
+            bids,
+            solutions: Vec::new(),
+        };
         for input in inputs {
             match input {
                 ClearingInput::Task(task) => docket.tasks.push(task.task),
@@ -237,16 +287,26 @@ impl<'a> Docket<'a> {
             return Err(format!("{id} was cleared and is not open"));
         }
         let mut standing = 0;
-        for (id, agent, said) in self.model.live(name).filter(|bid| self.tasks.contains(&bid.0)) {
+        for (id, agent, said) in self
+            .model
+            .live(name)
+            .filter(|bid| self.tasks.contains(&bid.0))
+        {
             standing += 1;
             self.check_bid(&id, &agent, said)?;
         }
         if standing != self.bids.len() {
-            return Err(format!("{} bids took part, {standing} stand", self.bids.len()));
+            return Err(format!(
+                "{} bids took part, {standing} stand",
+                self.bids.len()
+            ));
         }
         if !self.model.kept(name).eq(self.solutions.iter().copied()) {
             let kept: Vec<&SolutionInput> = self.model.kept(name).collect();
-            return Err(format!("the solutions kept are {kept:?}, not {:?}", self.solutions));
+            return Err(format!(
+                "the solutions kept are {kept:?}, not {:?}",
+                self.solutions
+            ));
         }
         self.check_budgets()
     }
@@ -265,7 +325,9 @@ impl<'a> Docket<'a> {
             return Ok(());
         }
         let found = input.excluded;
-        Err(format!("the bid of {agent:?} on {id} is excluded for {found:?}, not {expected:?}"))
+        Err(format!(
+            "the bid of {agent:?} on {id} is excluded for {found:?}, not {expected:?}"
+        ))
     }
 
     /// M-10: what the bid says, and no more than the agent has free.
@@ -277,7 +339,9 @@ impl<'a> Docket<'a> {
             }
             let expected = self.model.cut(name, agent);
             if **found != expected {
-                return Err(format!("{agent:?} may spend {found:?}, should {expected:?}"));
+                return Err(format!(
+                    "{agent:?} may spend {found:?}, should {expected:?}"
+                ));
             }
         }
         Ok(())

@@ -34,7 +34,12 @@ impl Default for Bounds {
 impl Bounds {
     /// So many bytes on disk, and so many times those of the blocks.
     pub(super) fn new(beside: u64, times: u64) -> Self {
-        Self { beside, times, sizes: BTreeMap::new(), decided: BTreeMap::new() }
+        Self {
+            beside,
+            times,
+            sizes: BTreeMap::new(),
+            decided: BTreeMap::new(),
+        }
     }
 }
 
@@ -48,7 +53,15 @@ impl Invariant for Bounds {
     }
 
     fn see(&mut self, world: &World, seen: &Seen) -> Result<(), String> {
-        let Seen::Committed { validator, block, commit, .. } = seen else { return Ok(()) };
+        let Seen::Committed {
+            validator,
+            block,
+            commit,
+            ..
+        } = seen
+        else {
+            return Ok(());
+        };
         let measure = || (cbor::encode(&***block).len() + cbor::encode(&**commit).len()) as u64;
         let size = *self.sizes.entry(block.header.id()).or_insert_with(measure);
         let decided = self.decided.entry(*validator).or_insert(0);
@@ -56,13 +69,17 @@ impl Invariant for Bounds {
         let host = &world.validators()[*validator];
         let (used, most) = (host.disk_used(), self.beside + self.times * *decided);
         if used > most {
-            return Err(format!("validator {validator} has {used} bytes on disk, not {most}"));
+            return Err(format!(
+                "validator {validator} has {used} bytes on disk, not {most}"
+            ));
         }
         let pool = host.replica().map_or(0, |replica| replica.pool_len());
         let members = world.clients().len() + world.validators().len();
         let most = limits::POOL.min(limits::POOL_PER_AGENT * members);
         match pool > most {
-            true => Err(format!("validator {validator} has {pool} operations in its pool")),
+            true => Err(format!(
+                "validator {validator} has {pool} operations in its pool"
+            )),
             false => Ok(()),
         }
     }

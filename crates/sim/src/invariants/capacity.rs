@@ -18,8 +18,12 @@ impl Rule for Capacity {
     const NAME: &'static str = "capacity";
 
     fn judge(&mut self, _: &World, model: &Model, step: &Step<'_>) -> Result<(), String> {
-        let Step::Assigned(assignment) = step else { return Ok(()) };
-        let Some(task) = model.tasks.get(&assignment.task) else { return Ok(()) };
+        let Step::Assigned(assignment) = step else {
+            return Ok(());
+        };
+        let Some(task) = model.tasks.get(&assignment.task) else {
+            return Ok(());
+        };
         let agent = assignment.agent;
         let (taken, attested) = (model.committed(&agent), model.capabilities(&agent).amounts);
         for (name, amount) in demand(&task.spec) {
@@ -27,7 +31,9 @@ impl Rule for Capacity {
             let has = attested.get(&name).copied().unwrap_or(0);
             if all > has {
                 let id = assignment.task;
-                return Err(format!("{id} makes it {all} of {has} {name:?} for {agent:?}"));
+                return Err(format!(
+                    "{id} makes it {all} of {has} {name:?} for {agent:?}"
+                ));
             }
         }
         Ok(())

@@ -32,7 +32,9 @@ impl Rule for Causes {
             Step::Moved(signed, receipt) => moved(world, model, signed, receipt)
                 .map_err(|how| format!("{}, {}: {how}", receipt.task, signed.payload.body.name())),
             Step::Ended(expiry) => {
-                let Some(task) = model.tasks.get(&expiry.task) else { return Ok(()) };
+                let Some(task) = model.tasks.get(&expiry.task) else {
+                    return Ok(());
+                };
                 let passed = task.spec.deadline.is_some_and(|at| at <= model.now.wall);
                 let holds = match expiry.reason {
                     Reason::DeadlinePassed => task.state == State::Open && passed,
@@ -40,15 +42,20 @@ impl Rule for Causes {
                     _ => false,
                 };
                 let id = expiry.task;
-                if holds { Ok(()) } else { Err(format!("{id} ended by {:?}", expiry.reason)) }
+                if holds {
+                    Ok(())
+                } else {
+                    Err(format!("{id} ended by {:?}", expiry.reason))
+                }
             }
             Step::Assigned(assignment) => match model.tasks.get(&assignment.task) {
                 Some(task) if task.state.is_held() => {
                     Err(format!("{} is with {:?}", assignment.task, task.holder))
                 }
-                Some(task) if task.excluded.contains(&assignment.agent) => {
-                    Err(format!("{} went back to {:?}", assignment.task, assignment.agent))
-                }
+                Some(task) if task.excluded.contains(&assignment.agent) => Err(format!(
+                    "{} went back to {:?}",
+                    assignment.task, assignment.agent
+                )),
                 _ => Ok(()),
             },
             _ => Ok(()),
@@ -64,7 +71,10 @@ fn moved(
 ) -> Result<(), String> {
     let task = model.tasks.get(&receipt.task).ok_or("no such task")?;
     let agent = signed.payload.agent;
-    let holder = task.holder.filter(|_| task.state.is_held()).map(|(holder, _)| holder);
+    let holder = task
+        .holder
+        .filter(|_| task.state.is_held())
+        .map(|(holder, _)| holder);
     if quorate_crypto::verify(signed.clone()).is_err() || receipt.operation != *signed {
         return Err("not signed, or not the operation of the receipt".to_owned());
     }
@@ -77,16 +87,27 @@ fn moved(
         Body::Lapse(lapse) => return lapsed(world, model, lapse),
         _ => false,
     };
-    if allowed { Ok(()) } else { Err(format!("by {agent:?}, while {holder:?} has it")) }
+    if allowed {
+        Ok(())
+    } else {
+        Err(format!("by {agent:?}, while {holder:?} has it"))
+    }
 }
 
 /// L-19.
 fn lapsed(world: &World, model: &Model, lapse: &Lapse) -> Result<(), String> {
-    let task = model.tasks.get(&lapse.task).filter(|task| task.state.is_held());
+    let task = model
+        .tasks
+        .get(&lapse.task)
+        .filter(|task| task.state.is_held());
     let Some((task, (_, since))) = task.and_then(|task| Some((task, task.holder?))) else {
         return Err("nobody has it".to_owned());
     };
-    let market = world.genesis().markets.iter().find(|market| market.name == task.spec.market);
+    let market = world
+        .genesis()
+        .markets
+        .iter()
+        .find(|market| market.name == task.spec.market);
     let lease = market.map_or(0, |market| market.lease_ms);
     if model.now.active < since.active + lease {
         return Err("before the lease was over".to_owned());

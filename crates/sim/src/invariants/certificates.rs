@@ -26,7 +26,9 @@ impl Invariant for Certificates {
     }
 
     fn see(&mut self, world: &World, seen: &Seen) -> Result<(), String> {
-        let Seen::Certificate { validator, bytes } = seen else { return Ok(()) };
+        let Seen::Certificate { validator, bytes } = seen else {
+            return Ok(());
+        };
         let name = Hash::derive("quorate 1 checked certificate", &[bytes]);
         if !world.validators()[*validator].is_correct() || self.verified.contains(&name) {
             return Ok(());

@@ -34,11 +34,22 @@ impl Rule for Clearing {
                 self.records.insert(record.hash(), what);
                 check_root(record, inputs)
             }
-            Step::Assigned(Assignment { task, agent, price, charge, clearing, .. }) => {
+            Step::Assigned(Assignment {
+                task,
+                agent,
+                price,
+                charge,
+                clearing,
+                ..
+            }) => {
                 if charge < price {
                     return Err(format!("{task} is charged at {charge}, less than {price}"));
                 }
-                let bid = Bid { task: *task, agent: *agent, price: *price };
+                let bid = Bid {
+                    task: *task,
+                    agent: *agent,
+                    price: *price,
+                };
                 let of = self.records.get_mut(clearing);
                 let (_, _, won) = of.ok_or(format!("{task}: no clearing it came from"))?;
                 won.push(bid);
@@ -50,7 +61,9 @@ impl Rule for Clearing {
 
     fn see(&mut self, world: &World, _: &Model, _: &Seen) -> Result<(), String> {
         let records = std::mem::take(&mut self.records);
-        records.values().try_for_each(|(record, inputs, won)| run(world, record, inputs, won))
+        records
+            .values()
+            .try_for_each(|(record, inputs, won)| run(world, record, inputs, won))
     }
 }
 
@@ -59,7 +72,10 @@ fn check_root(record: &ClearingRecord, inputs: &[ClearingInput]) -> Result<(), S
     if record.inputs == merkle::root(&leaves) && record.input_count == leaves.len() as u64 {
         return Ok(());
     }
-    Err(format!("the {} inputs are not those of the record", leaves.len()))
+    Err(format!(
+        "the {} inputs are not those of the record",
+        leaves.len()
+    ))
 }
 
 fn run(
@@ -79,7 +95,9 @@ fn run(
     for input in inputs {
         match input {
             ClearingInput::Task(task) => {
-                round.tasks.insert(task.task, (task.demand.clone(), task.limit));
+                round
+                    .tasks
+                    .insert(task.task, (task.demand.clone(), task.limit));
             }
             ClearingInput::Bidder(bidder) => {
                 let (agent, budget) = (bidder.agent, bidder.budget.clone());
@@ -87,26 +105,42 @@ fn run(
             }
             ClearingInput::Bid(bid) => {
                 let price = bid.price.filter(|_| bid.excluded.is_none());
-                let takes_part = price.map(|price| Bid { task: bid.task, agent: bid.agent, price });
+                let takes_part = price.map(|price| Bid {
+                    task: bid.task,
+                    agent: bid.agent,
+                    price,
+                });
                 round.bids.extend(takes_part);
             }
             ClearingInput::Solution(solution) => round.solutions.push(solution.clone()),
         }
     }
     let of = |how: String| format!("window {} of {:?}: {how}", record.window, record.market);
-    let mechanism = world.genesis().markets.iter().find(|market| market.name == record.market);
+    let mechanism = world
+        .genesis()
+        .markets
+        .iter()
+        .find(|market| market.name == record.market);
     if mechanism.map(|market| &market.mechanism) != Some(&record.mechanism) {
         return Err(of("another mechanism than the market's".to_owned()));
     }
     let solution = awards(&round, &record.mechanism, won).map_err(of)?;
     if record.solution != solution {
         let found = record.solution;
-        return Err(of(format!("it is the solution of {solution:?}, the record has {found:?}")));
+        return Err(of(format!(
+            "it is the solution of {solution:?}, the record has {found:?}"
+        )));
     }
-    let is_won = |bid: &&Bid| won.iter().any(|w| (w.task, w.agent) == (bid.task, bid.agent));
+    let is_won = |bid: &&Bid| {
+        won.iter()
+            .any(|w| (w.task, w.agent) == (bid.task, bid.agent))
+    };
     let total: i64 = round.bids.iter().filter(is_won).map(|bid| bid.price).sum();
     if (record.assigned, record.total) != (won.len() as u64, total) {
-        return Err(of(format!("the record counts {} for {}", record.assigned, record.total)));
+        return Err(of(format!(
+            "the record counts {} for {}",
+            record.assigned, record.total
+        )));
     }
     Ok(())
 }

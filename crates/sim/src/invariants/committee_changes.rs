@@ -27,16 +27,23 @@ impl Invariant for CommitteeChanges {
         for decided in self.committee.take(world, seen) {
             self.check(world, &decided)?;
         }
-        let Seen::Signed { validator, statement } = seen else { return Ok(()) };
+        let Seen::Signed {
+            validator,
+            statement,
+        } = seen
+        else {
+            return Ok(());
+        };
         let (said, host) = (&statement.statement, &world.validators()[*validator]);
         if !host.is_correct() || said.height > self.committee.settled() {
             return Ok(());
         }
         match said.validators == self.committee.at(world, said.height).hash() {
             true => Ok(()),
-            false => {
-                Err(format!("height {}: validator {validator} is of another set", said.height))
-            }
+            false => Err(format!(
+                "height {}: validator {validator} is of another set",
+                said.height
+            )),
         }
     }
 }
@@ -47,11 +54,15 @@ impl CommitteeChanges {
         let height = header.height;
         let expected = [height, height + 1].map(|at| self.committee.at(world, at).hash());
         if expected != [header.validators, header.next_validators] {
-            return Err(format!("height {height}: not the sets of this height and the next"));
+            return Err(format!(
+                "height {height}: not the sets of this height and the next"
+            ));
         }
         let change = self.committee.changes_at(height + 2);
         if change != decided.committed.validators.as_deref() {
-            return Err(format!("height {height}: not the set that its evidence leaves"));
+            return Err(format!(
+                "height {height}: not the set that its evidence leaves"
+            ));
         }
         Ok(())
     }

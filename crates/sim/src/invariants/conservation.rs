@@ -50,12 +50,18 @@ fn compare<'a>(
     tasks: impl Iterator<Item = &'a TaskId>,
 ) -> Result<(), String> {
     let host = &world.validators()[at];
-    let ledger = host.replica().filter(|_| host.is_correct()).map(|replica| replica.ledger());
+    let ledger = host
+        .replica()
+        .filter(|_| host.is_correct())
+        .map(|replica| replica.ledger());
     let Some(ledger) = ledger.filter(|ledger| ledger.height() == model.now.height) else {
         return Ok(());
     };
     for id in tasks {
-        let expected = model.tasks.get(id).map(|task| (task.state.name(), task.token));
+        let expected = model
+            .tasks
+            .get(id)
+            .map(|task| (task.state.name(), task.token));
         let found = ledger.task(*id).map(|view| (view.state.name(), view.token));
         if expected != found {
             let height = model.now.height;

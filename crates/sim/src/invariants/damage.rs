@@ -19,11 +19,20 @@ impl Invariant for Damage {
     }
 
     fn see(&mut self, world: &World, seen: &Seen) -> Result<(), String> {
-        let Seen::Damaged { validator, before, after } = seen else { return Ok(()) };
+        let Seen::Damaged {
+            validator,
+            before,
+            after,
+        } = seen
+        else {
+            return Ok(());
+        };
         // Its disk may have failed just then: that is no doing of the frame.
         let runs = world.validators()[*validator].replica().is_some();
         match runs && before != after {
-            true => Err(format!("validator {validator} went from {before:?} to {after:?}")),
+            true => Err(format!(
+                "validator {validator} went from {before:?} to {after:?}"
+            )),
             false => Ok(()),
         }
     }

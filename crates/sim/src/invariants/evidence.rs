@@ -66,16 +66,21 @@ impl Invariant for EvidenceOnce {
             Seen::Stopped { validator, .. } | Seen::Started { validator, .. } => {
                 self.held.remove(validator);
             }
-            Seen::Accused { validator, height, evidence }
-                if world.validators()[*validator].is_correct() =>
-            {
+            Seen::Accused {
+                validator,
+                height,
+                evidence,
+            } if world.validators()[*validator].is_correct() => {
                 self.hold(*validator, *height, evidence);
             }
-            Seen::Committed { validator, block, .. } => {
+            Seen::Committed {
+                validator, block, ..
+            } => {
                 let height = self.chain.height();
                 if block.header.height + NEAR < height {
                     let held = self.held.get_mut(validator).into_iter();
-                    held.flat_map(BTreeMap::values_mut).for_each(|held| held.waits = height);
+                    held.flat_map(BTreeMap::values_mut)
+                        .for_each(|held| held.waits = height);
                 }
             }
             _ => {}
@@ -87,8 +92,9 @@ impl Invariant for EvidenceOnce {
     fn end(&mut self, _world: &World) -> Result<(), String> {
         for (validator, held) in &self.held {
             let late = |held: &Held| held.waits + BY < self.chain.height().min(held.until);
-            let mut open =
-                held.iter().filter(|((culprit, _), _)| !self.convicted.contains(culprit));
+            let mut open = held
+                .iter()
+                .filter(|((culprit, _), _)| !self.convicted.contains(culprit));
             if let Some(((culprit, offence), held)) = open.find(|(_, held)| late(held)) {
                 let since = held.since;
                 return Err(format!(
@@ -117,15 +123,23 @@ impl EvidenceOnce {
         let (offence, until) = match evidence {
             Evidence::Conflict(pair) => (Offence::Twice(pair.first.statement.kind), Height::MAX),
             // On its own last height the state before it may be gone for who is ahead.
-            Evidence::BadBlock(_) => {
-                (Offence::BadBlock, evidence.height() + limits::BAD_BLOCK_HEIGHTS - 1)
-            }
+            Evidence::BadBlock(_) => (
+                Offence::BadBlock,
+                evidence.height() + limits::BAD_BLOCK_HEIGHTS - 1,
+            ),
         };
         let held = self.held.entry(validator).or_default();
         let known = held.get(&(evidence.culprit(), offence));
         if known.is_none_or(|known| known.until < until) {
             let waits = self.chain.height();
-            held.insert((evidence.culprit(), offence), Held { since: height, waits, until });
+            held.insert(
+                (evidence.culprit(), offence),
+                Held {
+                    since: height,
+                    waits,
+                    until,
+                },
+            );
         }
     }
 
@@ -137,9 +151,13 @@ impl EvidenceOnce {
             let host = &world.validators()[*at];
             host.is_correct() && host.public_key() == header.builder
         };
-        let Some(builder) = self.held.keys().find(|at| is_builder(at)) else { return Ok(()) };
+        let Some(builder) = self.held.keys().find(|at| is_builder(at)) else {
+            return Ok(());
+        };
         let carried = &decided.block.evidence;
-        let is_tried = carried.iter().any(|found| matches!(found, Evidence::BadBlock(_)));
+        let is_tried = carried
+            .iter()
+            .any(|found| matches!(found, Evidence::BadBlock(_)));
         let due = |(culprit, offence): &(PublicKey, Offence), held: &Held| {
             held.since < header.height
                 && header.height <= held.until

@@ -30,7 +30,9 @@ impl Rule for Fencing {
         match step {
             Step::Assigned(assignment) => {
                 let id = assignment.task;
-                let Some(task) = model.tasks.get(&id) else { return Ok(()) };
+                let Some(task) = model.tasks.get(&id) else {
+                    return Ok(());
+                };
                 if assignment.token != task.token + 1 || task.state != State::Open {
                     let (token, last) = (assignment.token, task.token);
                     return Err(format!("{id}: token {token} after {last}"));
@@ -53,14 +55,20 @@ impl Rule for Fencing {
                         && receipt.token == task.token
                         && receipt.agent == task.holder.map(|(agent, _)| agent)
                 });
-                if holds { Ok(()) } else { Err(format!("{id}: a report under {said:?} counted")) }
+                if holds {
+                    Ok(())
+                } else {
+                    Err(format!("{id}: a report under {said:?} counted"))
+                }
             }
             _ => Ok(()),
         }
     }
 
     fn see(&mut self, world: &World, _: &Model, seen: &Seen) -> Result<(), String> {
-        let Seen::Certificate { validator, bytes } = seen else { return Ok(()) };
+        let Seen::Certificate { validator, bytes } = seen else {
+            return Ok(());
+        };
         let name = Hash::derive("quorate 1 checked certificate", &[bytes]);
         if !world.validators()[*validator].is_correct() || !self.read.insert(name) {
             return Ok(());
@@ -80,6 +88,9 @@ impl Fencing {
         if first == agent {
             return Ok(());
         }
-        Err(format!("{} under token {} went to {first:?} and to {agent:?}", what.0, what.1))
+        Err(format!(
+            "{} under token {} went to {first:?} and to {agent:?}",
+            what.0, what.1
+        ))
     }
 }

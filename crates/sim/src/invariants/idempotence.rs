@@ -43,7 +43,10 @@ impl Rule for Idempotence {
                 }
             }
             (Step::Moved(_, receipt), _) => {
-                let ended = model.tasks.get(&receipt.task).filter(|task| task.state.has_ended());
+                let ended = model
+                    .tasks
+                    .get(&receipt.task)
+                    .filter(|task| task.state.has_ended());
                 match ended {
                     Some(task) => Err(format!("{} is {}", receipt.task, task.state.name())),
                     None => Ok(()),
@@ -57,7 +60,11 @@ impl Rule for Idempotence {
     fn see(&mut self, _: &World, _: &Model, _: &Seen) -> Result<(), String> {
         for ((height, agent), sequences) in std::mem::take(&mut self.new) {
             let next = self.next.entry(agent).or_insert(0);
-            if !sequences.iter().copied().eq(*next..*next + sequences.len() as u64) {
+            if !sequences
+                .iter()
+                .copied()
+                .eq(*next..*next + sequences.len() as u64)
+            {
                 return Err(format!(
                     "height {height}: operations {sequences:?} of {agent:?}, {next} was next"
                 ));
@@ -71,7 +78,12 @@ impl Rule for Idempotence {
 impl Idempotence {
     fn count(&mut self, height: Height, signed: &SignedOperation) -> Result<(), String> {
         let (agent, sequence) = (signed.payload.agent, signed.payload.sequence);
-        match self.new.entry((height, agent)).or_default().insert(sequence) {
+        match self
+            .new
+            .entry((height, agent))
+            .or_default()
+            .insert(sequence)
+        {
             true => Ok(()),
             false => Err(format!("operation {sequence} of {agent:?} twice")),
         }

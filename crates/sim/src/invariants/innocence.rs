@@ -24,18 +24,32 @@ impl Invariant for Innocence {
     }
 
     fn see(&mut self, world: &World, seen: &Seen) -> Result<(), String> {
-        let Seen::Committed { validator, block, committed, .. } = seen else { return Ok(()) };
+        let Seen::Committed {
+            validator,
+            block,
+            committed,
+            ..
+        } = seen
+        else {
+            return Ok(());
+        };
         if !world.validators()[*validator].is_correct() {
             return Ok(());
         }
         let height = block.header.height;
         let mut culprits = block.evidence.iter().map(|evidence| evidence.culprit());
         if let Some(culprit) = culprits.find(|culprit| is_correct(world, culprit)) {
-            return Err(format!("height {height} convicts {culprit:?}, who is correct"));
+            return Err(format!(
+                "height {height} convicts {culprit:?}, who is correct"
+            ));
         }
-        let Some(set) = &committed.validators else { return Ok(()) };
+        let Some(set) = &committed.validators else {
+            return Ok(());
+        };
         match wronged(world, set) {
-            Some(key) => Err(format!("height {height} takes power from {key:?}, who is correct")),
+            Some(key) => Err(format!(
+                "height {height} takes power from {key:?}, who is correct"
+            )),
             None => Ok(()),
         }
     }
@@ -43,8 +57,10 @@ impl Invariant for Innocence {
 
 /// A correct validator that does not have in `set` what the genesis gave it.
 fn wronged(world: &World, set: &ValidatorSet) -> Option<PublicKey> {
-    let powers: BTreeMap<PublicKey, Power> =
-        set.iter().map(|member| (member.key, member.power)).collect();
+    let powers: BTreeMap<PublicKey, Power> = set
+        .iter()
+        .map(|member| (member.key, member.power))
+        .collect();
     let mut members = world.genesis().validators.iter();
     let wronged = members
         .find(|was| is_correct(world, &was.key) && powers.get(&was.key) != Some(&was.power))?;

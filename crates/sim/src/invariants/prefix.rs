@@ -21,7 +21,9 @@ impl Prefix {
             && *before != previous
         {
             let (previous, before) = (previous.short(), before.short());
-            return Err(format!("height {height} is on {previous}, {before} was decided"));
+            return Err(format!(
+                "height {height} is on {previous}, {before} was decided"
+            ));
         }
         self.decided.entry(height).or_insert((id, state));
         self.state(height, state)
@@ -31,7 +33,9 @@ impl Prefix {
         match self.decided.get(&height) {
             Some((_, known)) if *known != state => {
                 let (known, state) = (known.short(), state.short());
-                Err(format!("height {height}: state {known} here, {state} there"))
+                Err(format!(
+                    "height {height}: state {known} here, {state} there"
+                ))
             }
             _ => Ok(()),
         }

@@ -36,14 +36,18 @@ impl Rule for Progress {
             let ended = |id: &TaskId| requester.ended().contains(id);
             let mut wanted = requester.tasks().values();
             if let Some(id) = wanted.find(|id| !model.tasks.contains_key(id) && !ended(id)) {
-                return Err(format!("{id} was submitted and neither taken in nor refused"));
+                return Err(format!(
+                    "{id} was submitted and neither taken in nor refused"
+                ));
             }
         }
         let waits = |task: &Task| !task.state.has_ended() && !is_held_by_a_liar(world, task);
         for (id, task) in model.tasks.iter().filter(|(_, task)| waits(task)) {
             if let Some(agent) = able(world, model, id) {
                 let state = task.state.name();
-                return Err(format!("{id} is {state} at the end; agent {agent} could do it"));
+                return Err(format!(
+                    "{id} is {state} at the end; agent {agent} could do it"
+                ));
             }
         }
         Ok(())
@@ -53,9 +57,16 @@ impl Rule for Progress {
 /// Whether an agent that is not honest won it and keeps it.
 fn is_held_by_a_liar(world: &World, task: &Task) -> bool {
     let taken = matches!(task.state, State::Assigned | State::Working);
-    let holder = task.holder.as_ref().map(|(agent, _)| agent).filter(|_| taken);
+    let holder = task
+        .holder
+        .as_ref()
+        .map(|(agent, _)| agent)
+        .filter(|_| taken);
     holder.is_some_and(|holder| {
-        world.clients().iter().any(|c| c.public_key() == *holder && c.hoards())
+        world
+            .clients()
+            .iter()
+            .any(|c| c.public_key() == *holder && c.hoards())
     })
 }
 

@@ -34,7 +34,12 @@ impl Invariant for Quorum {
     fn see(&mut self, world: &World, seen: &Seen) -> Result<(), String> {
         self.committee.take(world, seen);
         match seen {
-            Seen::Committed { validator, block, commit, .. } => {
+            Seen::Committed {
+                validator,
+                block,
+                commit,
+                ..
+            } => {
                 if world.validators()[*validator].is_correct() {
                     self.check(world, block, commit)?;
                 }
@@ -50,7 +55,12 @@ impl Invariant for Quorum {
             return Ok(());
         }
         let mut heights = BTreeSet::new();
-        for (at, host) in world.validators().iter().enumerate().filter(|(_, h)| h.is_correct()) {
+        for (at, host) in world
+            .validators()
+            .iter()
+            .enumerate()
+            .filter(|(_, h)| h.is_correct())
+        {
             let Some(replica) = host.replica() else {
                 return Err(format!("validator {at} is not up at the end"));
             };
@@ -59,7 +69,9 @@ impl Invariant for Quorum {
             }
             heights.insert(replica.ledger().height());
         }
-        let (Some(low), Some(high)) = (heights.first(), heights.last()) else { return Ok(()) };
+        let (Some(low), Some(high)) = (heights.first(), heights.last()) else {
+            return Ok(());
+        };
         if low + APART < *high || *low < plan.min_heights {
             return Err(format!("heights {low} to {high} at the end"));
         }
@@ -83,11 +95,17 @@ impl Quorum {
         }
         let signers: Vec<PublicKey> = commit.votes.iter().map(|vote| vote.signer).collect();
         if !is_quorum(self.committee.at(world, height), &signers) {
-            return Err(format!("height {height}: {} votes are no quorum", signers.len()));
+            return Err(format!(
+                "height {height}: {} votes are no quorum",
+                signers.len()
+            ));
         }
         for signed in commit.signed_statements() {
             if is_correct(world, &signed.signer) && !self.voices.has(&signed) {
-                return Err(format!("height {height}: {:?} never voted so", signed.signer));
+                return Err(format!(
+                    "height {height}: {:?} never voted so",
+                    signed.signer
+                ));
             }
             if quorate_crypto::verify_statement(signed.clone()).is_err() {
                 return Err(format!("height {height}: {:?} did not sign", signed.signer));
@@ -99,7 +117,9 @@ impl Quorum {
     /// N-9: whoever proposes it again later rests on a polka, and that on his proposal.
     fn check_builder(&self, block: &Block) -> Result<(), String> {
         let header = &block.header;
-        let proposals = self.voices.said(header.height, (header.build_round, Kind::Proposal));
+        let proposals = self
+            .voices
+            .said(header.height, (header.build_round, Kind::Proposal));
         let fresh = proposals.and_then(|said| said.get(&(Some(header.id()), None)));
         match fresh.is_some_and(|signers| signers.contains(&header.builder)) {
             true => Ok(()),

@@ -31,7 +31,9 @@ impl Invariant for Recovery {
     fn see(&mut self, world: &World, seen: &Seen) -> Result<(), String> {
         let correct = |at: &usize| world.validators()[*at].is_correct();
         match seen {
-            Seen::Committed { validator, block, .. } if correct(validator) => {
+            Seen::Committed {
+                validator, block, ..
+            } if correct(validator) => {
                 let height = block.header.height;
                 self.states.insert(height, block.header.state);
                 let last = self.decided.insert(*validator, height);
@@ -40,21 +42,30 @@ impl Invariant for Recovery {
                     None => Ok(()),
                 }
             }
-            Seen::Signed { validator, statement } if correct(validator) => {
+            Seen::Signed {
+                validator,
+                statement,
+            } if correct(validator) => {
                 let said = &statement.statement;
                 let at = (said.height, said.round, said.kind as u8);
                 let last = self.signed.entry(*validator).or_insert(at);
                 *last = at.max(*last);
                 Ok(())
             }
-            Seen::Fault { name: "wipe", place: Some(Place::Validator(at)) } => {
+            Seen::Fault {
+                name: "wipe",
+                place: Some(Place::Validator(at)),
+            } => {
                 self.decided.remove(at);
                 self.signed.remove(at);
                 Ok(())
             }
-            Seen::Started { validator, height, state, guarded } if correct(validator) => {
-                self.started(*validator, (*height, *state), *guarded)
-            }
+            Seen::Started {
+                validator,
+                height,
+                state,
+                guarded,
+            } if correct(validator) => self.started(*validator, (*height, *state), *guarded),
             _ => Ok(()),
         }
     }
@@ -69,15 +80,23 @@ impl Recovery {
     ) -> Result<(), String> {
         let decided = self.decided.get(&at).copied().unwrap_or(0);
         if height < decided {
-            return Err(format!("validator {at} is back at {height}, it had decided {decided}"));
+            return Err(format!(
+                "validator {at} is back at {height}, it had decided {decided}"
+            ));
         }
-        if self.states.get(&height).is_some_and(|known| *known != state) {
-            return Err(format!("validator {at} is back at {height} with another state"));
+        if self
+            .states
+            .get(&height)
+            .is_some_and(|known| *known != state)
+        {
+            return Err(format!(
+                "validator {at} is back at {height} with another state"
+            ));
         }
         match self.signed.get(&at).filter(|signed| guarded < **signed) {
-            Some(signed) => {
-                Err(format!("validator {at} is guarded at {guarded:?}, signed {signed:?}"))
-            }
+            Some(signed) => Err(format!(
+                "validator {at} is guarded at {guarded:?}, signed {signed:?}"
+            )),
             None => Ok(()),
         }
     }

@@ -37,16 +37,23 @@ impl Invariant for SingleQuorum {
 
 impl SingleQuorum {
     fn check(&self, world: &World, height: Height, slot: Slot) -> Result<(), String> {
-        let Some(said) = self.voices.said(height, slot) else { return Ok(()) };
+        let Some(said) = self.voices.said(height, slot) else {
+            return Ok(());
+        };
         if slot.1 == Kind::Proposal || said.len() < 2 || height > self.committee.settled() {
             return Ok(());
         }
         let set = self.committee.at(world, height);
-        let quorums: Vec<_> =
-            said.iter().filter(|(_, signers)| is_quorum(set, *signers)).map(|(v, _)| v).collect();
+        let quorums: Vec<_> = said
+            .iter()
+            .filter(|(_, signers)| is_quorum(set, *signers))
+            .map(|(v, _)| v)
+            .collect();
         match quorums.len() {
             0 | 1 => Ok(()),
-            _ => Err(format!("height {height}, {slot:?}: quorums for {quorums:?}")),
+            _ => Err(format!(
+                "height {height}, {slot:?}: quorums for {quorums:?}"
+            )),
         }
     }
 }

@@ -30,14 +30,23 @@ impl Invariant for SingleVote {
     }
 
     fn see(&mut self, world: &World, seen: &Seen) -> Result<(), String> {
-        let Seen::Signed { validator, statement: signed } = seen else { return Ok(()) };
+        let Seen::Signed {
+            validator,
+            statement: signed,
+        } = seen
+        else {
+            return Ok(());
+        };
         if !world.validators()[*validator].is_correct() {
             return Ok(());
         }
         let said = &signed.statement;
         let (height, round, kind) = (said.height, said.round, said.kind);
         let value = (said.block, said.pol_round);
-        let first = *self.said.entry((signed.signer, height, round, kind)).or_insert(value);
+        let first = *self
+            .said
+            .entry((signed.signer, height, round, kind))
+            .or_insert(value);
         if first == value {
             return Ok(());
         }

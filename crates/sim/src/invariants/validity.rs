@@ -21,17 +21,24 @@ impl Rule for Validity {
     const NAME: &'static str = "validity";
 
     fn judge(&mut self, world: &World, model: &Model, step: &Step<'_>) -> Result<(), String> {
-        let Step::Assigned(assignment) = step else { return Ok(()) };
+        let Step::Assigned(assignment) = step else {
+            return Ok(());
+        };
         let (id, agent) = (assignment.task, assignment.agent);
-        let task = model.tasks.get(&id).ok_or(format!("{id} was never submitted"))?;
+        let task = model
+            .tasks
+            .get(&id)
+            .ok_or(format!("{id} was never submitted"))?;
         if task.state != State::Open || task.spec.hash() != assignment.spec {
             return Err(format!("{id} is {}, or another task", task.state.name()));
         }
         check_bid(world, model, assignment)?;
         let attested = model.capabilities(&agent);
         let (required, can) = (&task.spec.requires, &attested.amounts);
-        let enough =
-            required.amounts.iter().all(|(n, least)| can.get(n).is_some_and(|c| c >= least));
+        let enough = required
+            .amounts
+            .iter()
+            .all(|(n, least)| can.get(n).is_some_and(|c| c >= least));
         if !required.labels.is_subset(&attested.labels) || !enough {
             return Err(format!("{id} went to {agent:?}, who has {attested:?}"));
         }
@@ -49,12 +56,19 @@ fn check_bid(world: &World, model: &Model, assignment: &Assignment) -> Result<()
     let bid = bid.filter(|bid| bid.operation() == assignment.bid);
     let bid = bid.ok_or(format!("{id} went to {agent:?}, who had no such bid"))?;
     // What is paid beyond that, where more is paid than was asked, invariant 15 says.
-    let market = world.genesis().markets.iter().find(|market| market.name == assignment.market);
+    let market = world
+        .genesis()
+        .markets
+        .iter()
+        .find(|market| market.name == assignment.market);
     let as_bid = market.is_some_and(|market| AS_BID.contains(&market.mechanism.as_str()));
     let asked = bid.offers.get(&id).and_then(|said| said.price());
     let pays = |asked| asked == assignment.price || (!as_bid && asked < assignment.price);
     if !asked.is_some_and(pays) {
-        return Err(format!("{id}: the bid does not offer it at {}", assignment.price));
+        return Err(format!(
+            "{id}: the bid does not offer it at {}",
+            assignment.price
+        ));
     }
     if bid.signed.signer != agent || quorate_crypto::verify(bid.signed.clone()).is_err() {
         return Err(format!("{id}: the bid is not signed by {agent:?}"));
@@ -65,11 +79,24 @@ fn check_bid(world: &World, model: &Model, assignment: &Assignment) -> Result<()
 fn check_attestations(world: &World, model: &Model, assignment: &Assignment) -> Result<(), String> {
     let agent = assignment.agent;
     let in_force: Vec<(&Hash, &Attestation)> = model.in_force(&agent).collect();
-    if !in_force.iter().map(|(name, _)| **name).eq(assignment.attestations.iter().copied()) {
-        return Err(format!("{}: not the attestations in force", assignment.task));
+    if !in_force
+        .iter()
+        .map(|(name, _)| **name)
+        .eq(assignment.attestations.iter().copied())
+    {
+        return Err(format!(
+            "{}: not the attestations in force",
+            assignment.task
+        ));
     }
-    match in_force.iter().find(|(_, held)| !is_good(world, &agent, held)) {
-        Some((name, _)) => Err(format!("{}: attestation {name:?} is no good", assignment.task)),
+    match in_force
+        .iter()
+        .find(|(_, held)| !is_good(world, &agent, held))
+    {
+        Some((name, _)) => Err(format!(
+            "{}: attestation {name:?} is no good",
+            assignment.task
+        )),
         None => Ok(()),
     }
 }

@@ -32,14 +32,22 @@ impl Generator {
         down.map(|validator| TimedFault {
             at,
             lasts,
-            fault: Fault::Crash { validator, tear: TearPlan::Nothing },
+            fault: Fault::Crash {
+                validator,
+                tear: TearPlan::Nothing,
+            },
         })
         .collect()
     }
 
     /// What begins at once: one fault, or a disk emptied and another with it.
     fn fault(&mut self, plan: &Plan) -> Vec<Fault> {
-        let parts = [Profile::Network, Profile::Process, Profile::Disk, Profile::Agents];
+        let parts = [
+            Profile::Network,
+            Profile::Process,
+            Profile::Disk,
+            Profile::Agents,
+        ];
         let parts: Vec<Profile> = match self.profile {
             Profile::Mixed => parts.to_vec(),
             Profile::OverThreshold => vec![Profile::Network],
@@ -63,10 +71,16 @@ impl Generator {
         match self.dice.below(6) {
             0 => {
                 let (left, right) = (0..count).partition(|_| self.dice.chance(500));
-                Fault::Partition { groups: vec![left, right] }
+                Fault::Partition {
+                    groups: vec![left, right],
+                }
             }
-            1 => Fault::Mute { validators: few(&mut self.dice) },
-            2 => Fault::Deaf { validators: few(&mut self.dice) },
+            1 => Fault::Mute {
+                validators: few(&mut self.dice),
+            },
+            2 => Fault::Deaf {
+                validators: few(&mut self.dice),
+            },
             3 => Fault::Bridge { validator },
             4 => Fault::Ring,
             _ => Fault::IsolateLeader,
@@ -76,21 +90,39 @@ impl Generator {
     fn process_fault(&mut self) -> Fault {
         let validator = self.dice.index(self.size.validators);
         match self.dice.below(5) {
-            0 => Fault::Crash { validator, tear: self.tear() },
-            1 => Fault::CrashAtWrite { validator, after: self.dice.below(60), tear: self.tear() },
-            2 => Fault::RestartStorm { validator, times: self.dice.between(2, 6) },
+            0 => Fault::Crash {
+                validator,
+                tear: self.tear(),
+            },
+            1 => Fault::CrashAtWrite {
+                validator,
+                after: self.dice.below(60),
+                tear: self.tear(),
+            },
+            2 => Fault::RestartStorm {
+                validator,
+                times: self.dice.between(2, 6),
+            },
             3 => Fault::Pause { validator },
-            _ => Fault::ClockJump { validator, by_ms: self.dice.below(8_000) as i64 - 4_000 },
+            _ => Fault::ClockJump {
+                validator,
+                by_ms: self.dice.below(8_000) as i64 - 4_000,
+            },
         }
     }
 
     fn disk_fault(&mut self, plan: &Plan) -> Vec<Fault> {
         let validator = self.dice.index(self.size.validators);
         vec![match self.dice.below(8) {
-            0 | 1 => {
-                Fault::CrashAtWrite { validator, after: self.dice.below(60), tear: self.tear() }
-            }
-            2 => Fault::SlowDisk { validator, sync_ms: self.dice.between(1, 40) },
+            0 | 1 => Fault::CrashAtWrite {
+                validator,
+                after: self.dice.below(60),
+                tear: self.tear(),
+            },
+            2 => Fault::SlowDisk {
+                validator,
+                sync_ms: self.dice.between(1, 40),
+            },
             3 => Fault::FullDisk { validator },
             4 => Fault::SyncError { validator },
             _ => return self.loss(&self.doubtful(plan)),
@@ -100,7 +132,9 @@ impl Generator {
     /// A disk that loses what it had made durable. Who forgot a lock, or all that it signed, says
     /// nothing for a while, and who had a disk that lies can say anything.
     fn loss(&mut self, doubtful: &[usize]) -> Vec<Fault> {
-        let Some(validator) = self.dice.pick(doubtful).copied() else { return Vec::new() };
+        let Some(validator) = self.dice.pick(doubtful).copied() else {
+            return Vec::new();
+        };
         match self.dice.below(5) {
             0 | 1 => vec![Fault::LogLost { validator }],
             2 => {
@@ -117,8 +151,16 @@ impl Generator {
     /// The correct validators that may lose what their disk held, as many as may yet be faulty: it
     /// counts with the lies, since the others have to be a quorum. Always the same ones.
     fn doubtful(&self, plan: &Plan) -> Vec<usize> {
-        let liars = plan.validators.iter().filter(|validator| validator.lie.is_some()).count();
-        let correct = plan.validators.iter().enumerate().filter(|(_, at)| at.lie.is_none());
+        let liars = plan
+            .validators
+            .iter()
+            .filter(|validator| validator.lie.is_some())
+            .count();
+        let correct = plan
+            .validators
+            .iter()
+            .enumerate()
+            .filter(|(_, at)| at.lie.is_none());
         let left = self.bearable().saturating_sub(liars);
         correct.map(|(at, _)| at).take(left).collect()
     }
@@ -132,7 +174,12 @@ impl Generator {
     }
 
     fn tear(&mut self) -> TearPlan {
-        let all = [TearPlan::Nothing, TearPlan::Everything, TearPlan::Prefix, TearPlan::Sectors];
+        let all = [
+            TearPlan::Nothing,
+            TearPlan::Everything,
+            TearPlan::Prefix,
+            TearPlan::Sectors,
+        ];
         *self.dice.pick(&all).unwrap_or(&TearPlan::Nothing)
     }
 }
@@ -145,9 +192,21 @@ fn lonely_locks(plan: &Plan) -> Vec<TimedFault> {
     let correct = lies.clone().position(|lie| lie.is_none());
     let nil = [Some(LieKind::NilOnly), Some(LieKind::FalsePolka)];
     let with_nil = lies.any(|lie| nil.contains(&lie));
-    let Some(validator) = correct.filter(|_| with_nil) else { return Vec::new() };
-    let mute = || Fault::Mute { validators: vec![validator] };
-    let crash = Fault::Crash { validator, tear: TearPlan::Nothing };
-    let all = [(2_500, 5_000, mute()), (8_000, 5_000, mute()), (9_000, 100, crash)];
-    all.map(|(at, lasts, fault)| TimedFault { at, lasts, fault }).into()
+    let Some(validator) = correct.filter(|_| with_nil) else {
+        return Vec::new();
+    };
+    let mute = || Fault::Mute {
+        validators: vec![validator],
+    };
+    let crash = Fault::Crash {
+        validator,
+        tear: TearPlan::Nothing,
+    };
+    let all = [
+        (2_500, 5_000, mute()),
+        (8_000, 5_000, mute()),
+        (9_000, 100, crash),
+    ];
+    all.map(|(at, lasts, fault)| TimedFault { at, lasts, fault })
+        .into()
 }

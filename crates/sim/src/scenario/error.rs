@@ -18,7 +18,10 @@ pub enum ScenarioError {
         message: String,
     },
     /// A name that nothing has.
-    #[error("line {line}: no {what} is called `{name}`; there are: {}", list(known))]
+    #[error(
+        "line {line}: no {what} is called `{name}`; there are: {}",
+        list(known)
+    )]
     Unknown {
         /// Line.
         line: usize,
@@ -125,7 +128,10 @@ pub enum ScenarioError {
 impl ScenarioError {
     pub(super) fn form(text: &str, error: &toml::de::Error) -> Self {
         let line = error.span().map_or(1, |span| line_of(text, &span));
-        Self::Form { line, message: error.message().to_owned() }
+        Self::Form {
+            line,
+            message: error.message().to_owned(),
+        }
     }
 }
 
@@ -156,7 +162,12 @@ pub(super) fn ranged(
         return Ok(());
     }
     let (least, most) = range.into_inner();
-    Err(ScenarioError::Range { field, value, least, most })
+    Err(ScenarioError::Range {
+        field,
+        value,
+        least,
+        most,
+    })
 }
 
 fn list(names: &[String]) -> String {

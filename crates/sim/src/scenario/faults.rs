@@ -46,8 +46,18 @@ pub(super) fn all(
         check_keys(fault, place)?;
         let rest = plan.heal_at - at;
         let lasts = fault.lasts.map_or(rest, |lasts| lasts.millis()).min(rest);
-        let reader = Reader { fault, hosts, plan, place };
-        timed.extend(reader.read()?.into_iter().map(|fault| TimedFault { at, lasts, fault }));
+        let reader = Reader {
+            fault,
+            hosts,
+            plan,
+            place,
+        };
+        timed.extend(
+            reader
+                .read()?
+                .into_iter()
+                .map(|fault| TimedFault { at, lasts, fault }),
+        );
     }
     Ok(timed)
 }
@@ -56,7 +66,11 @@ fn begin(fault: &FaultForm, heal_ms: Millis, place: Place<'_>) -> Result<Millis,
     let at_ms = fault.at.get_ref().millis();
     match at_ms < heal_ms {
         true => Ok(at_ms),
-        false => Err(ScenarioError::Healed { line: place.line(&fault.at), at_ms, heal_ms }),
+        false => Err(ScenarioError::Healed {
+            line: place.line(&fault.at),
+            at_ms,
+            heal_ms,
+        }),
     }
 }
 
@@ -64,7 +78,12 @@ fn check_keys(fault: &FaultForm, place: Place<'_>) -> Result<(), ScenarioError> 
     let (line, kind) = (place.line(&fault.kind), fault.kind.get_ref().clone());
     let Some((_, must, may)) = KINDS.iter().find(|(name, ..)| *name == kind) else {
         let known = KINDS.iter().map(|(name, ..)| (*name).to_owned()).collect();
-        return Err(ScenarioError::Unknown { line, what: "fault", name: kind, known });
+        return Err(ScenarioError::Unknown {
+            line,
+            what: "fault",
+            name: kind,
+            known,
+        });
     };
     let given = given(fault);
     if let Some(key) = must.iter().find(|key| !given.contains(key)) {
@@ -76,7 +95,12 @@ fn check_keys(fault: &FaultForm, place: Place<'_>) -> Result<(), ScenarioError> 
         Some(key) => {
             let takes = ["at", "lasts"].iter().chain(*must).chain(*may);
             let takes = takes.map(|key| (*key).to_owned()).collect();
-            Err(ScenarioError::Superfluous { line, kind, key, takes })
+            Err(ScenarioError::Superfluous {
+                line,
+                kind,
+                key,
+                takes,
+            })
         }
     }
 }
@@ -94,7 +118,10 @@ fn given(fault: &FaultForm) -> Vec<&'static str> {
         ("by_ms", fault.by_ms.is_some()),
         ("sync", fault.sync.is_some()),
     ];
-    keys.into_iter().filter(|(_, given)| *given).map(|(key, _)| key).collect()
+    keys.into_iter()
+        .filter(|(_, given)| *given)
+        .map(|(key, _)| key)
+        .collect()
 }
 
 /// Makes one entry of the file what it stands for: one fault, or one for each host it names.
@@ -115,14 +142,22 @@ impl Reader<'_> {
         let sync_ms = fault.sync.map_or(0, |sync| sync.millis());
         match fault.kind.get_ref().as_str() {
             "crash" => self.each(|validator| Fault::Crash { validator, tear }),
-            "crash-at-write" => {
-                self.each(|validator| Fault::CrashAtWrite { validator, after, tear })
-            }
+            "crash-at-write" => self.each(|validator| Fault::CrashAtWrite {
+                validator,
+                after,
+                tear,
+            }),
             "restart-storm" => self.each(|validator| Fault::RestartStorm { validator, times }),
             "pause" => self.each(|validator| Fault::Pause { validator }),
-            "partition" => Ok(vec![Fault::Partition { groups: self.groups()? }]),
-            "mute" => Ok(vec![Fault::Mute { validators: self.validators()? }]),
-            "deaf" => Ok(vec![Fault::Deaf { validators: self.validators()? }]),
+            "partition" => Ok(vec![Fault::Partition {
+                groups: self.groups()?,
+            }]),
+            "mute" => Ok(vec![Fault::Mute {
+                validators: self.validators()?,
+            }]),
+            "deaf" => Ok(vec![Fault::Deaf {
+                validators: self.validators()?,
+            }]),
             "bridge" => self.each(|validator| Fault::Bridge { validator }),
             "ring" => Ok(vec![Fault::Ring]),
             "isolate-leader" => Ok(vec![Fault::IsolateLeader]),
@@ -147,7 +182,9 @@ impl Reader<'_> {
 
     fn groups(&self) -> Result<Vec<Vec<usize>>, ScenarioError> {
         let groups = self.fault.groups.iter().flatten();
-        groups.map(|group: &Vec<Name>| self.hosts.validators.find(group, self.place)).collect()
+        groups
+            .map(|group: &Vec<Name>| self.hosts.validators.find(group, self.place))
+            .collect()
     }
 
     fn each(&self, make: impl Fn(usize) -> Fault) -> Result<Vec<Fault>, ScenarioError> {
@@ -156,21 +193,34 @@ impl Reader<'_> {
 
     fn each_agent(&self, make: impl Fn(usize) -> Fault) -> Result<Vec<Fault>, ScenarioError> {
         let names = self.fault.agents.as_deref().unwrap_or_default();
-        Ok(self.hosts.agents.find(names, self.place)?.into_iter().map(make).collect())
+        Ok(self
+            .hosts
+            .agents
+            .find(names, self.place)?
+            .into_iter()
+            .map(make)
+            .collect())
     }
 
     /// Validators of the region hear each other alone, its agents nobody.
     fn cut_region(&self) -> Result<Vec<Fault>, ScenarioError> {
-        let Some(name) = &self.fault.region else { return Ok(Vec::new()) };
+        let Some(name) = &self.fault.region else {
+            return Ok(Vec::new());
+        };
         let region = links::find(&self.plan.links, name, self.place)?;
         let validators = self.plan.validators.iter().enumerate();
         let (inside, outside): (Vec<_>, Vec<_>) =
             validators.partition(|(_, validator)| validator.region == region);
         let indices = |hosts: Vec<(usize, _)>| hosts.into_iter().map(|(at, _)| at).collect();
-        let partition = Fault::Partition { groups: vec![indices(outside), indices(inside)] };
+        let partition = Fault::Partition {
+            groups: vec![indices(outside), indices(inside)],
+        };
         let agents = self.plan.agents.iter().enumerate();
         let agents = agents.filter(|(_, agent)| agent.region == region);
-        Ok(agents.map(|(agent, _)| Fault::AgentCut { agent }).chain([partition]).collect())
+        Ok(agents
+            .map(|(agent, _)| Fault::AgentCut { agent })
+            .chain([partition])
+            .collect())
     }
 }
 

@@ -27,8 +27,16 @@ impl Hosts {
             agents.add(&group.name, group.count, place)?;
         }
         let (voters, workers) = (validators.count, agents.count);
-        ranged("validators, all together", voters as u64, 1..=MAX_VALIDATORS as u64)?;
-        ranged("agents, all together", workers as u64, 0..=MAX_AGENTS as u64)?;
+        ranged(
+            "validators, all together",
+            voters as u64,
+            1..=MAX_VALIDATORS as u64,
+        )?;
+        ranged(
+            "agents, all together",
+            workers as u64,
+            0..=MAX_AGENTS as u64,
+        )?;
         Ok(Self { validators, agents })
     }
 }
@@ -44,7 +52,11 @@ pub(super) struct Names {
 
 impl Names {
     fn new(what: &'static str) -> Self {
-        Self { what, count: 0, meaning: BTreeMap::new() }
+        Self {
+            what,
+            count: 0,
+            meaning: BTreeMap::new(),
+        }
     }
 
     fn add(&mut self, group: &Name, count: u64, place: Place<'_>) -> Result<(), ScenarioError> {
@@ -53,11 +65,15 @@ impl Names {
         let name = group.get_ref();
         let members: Vec<String> = match count {
             1 => vec![name.clone()],
-            count => (1..=count).map(|number| format!("{name}-{number}")).collect(),
+            count => (1..=count)
+                .map(|number| format!("{name}-{number}"))
+                .collect(),
         };
         self.count += members.len();
-        let mut meanings: Vec<(String, Vec<usize>)> =
-            members.into_iter().zip((first..).map(|at| vec![at])).collect();
+        let mut meanings: Vec<(String, Vec<usize>)> = members
+            .into_iter()
+            .zip((first..).map(|at| vec![at]))
+            .collect();
         if count > 1 {
             meanings.push((name.clone(), (first..self.count).collect()));
         }
@@ -87,7 +103,12 @@ impl Names {
     fn unknown(&self, name: &Name, place: Place<'_>) -> ScenarioError {
         let known = self.meaning.keys().take(40).cloned().collect();
         let (line, what, name) = (place.line(name), self.what, name.get_ref().clone());
-        ScenarioError::Unknown { line, what, name, known }
+        ScenarioError::Unknown {
+            line,
+            what,
+            name,
+            known,
+        }
     }
 }
 

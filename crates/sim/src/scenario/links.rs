@@ -73,14 +73,25 @@ impl RoundTrips {
             line: error.line(),
             message: error.to_string(),
         })?;
-        match json.data.values().flat_map(BTreeMap::values).find(|time| !is_time(**time)) {
-            Some(time) => Err(RoundTripsError::Number { line: 0, cell: time.to_string() }),
+        match json
+            .data
+            .values()
+            .flat_map(BTreeMap::values)
+            .find(|time| !is_time(**time))
+        {
+            Some(time) => Err(RoundTripsError::Number {
+                line: 0,
+                cell: time.to_string(),
+            }),
             None => Ok(Self(json.data)),
         }
     }
 
     fn from_csv(text: &str) -> Result<Self, RoundTripsError> {
-        let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+        let mut lines = text
+            .lines()
+            .enumerate()
+            .filter(|(_, line)| !line.trim().is_empty());
         let header = lines.next().map_or("", |(_, line)| line);
         let regions: Vec<&str> = header.split(',').skip(1).map(str::trim).collect();
         let mut table = BTreeMap::new();
@@ -90,9 +101,14 @@ impl RoundTrips {
             let from = cells.next().unwrap_or_default();
             let mut row = BTreeMap::new();
             for (at, cell) in cells.enumerate().filter(|(_, cell)| !cell.is_empty()) {
-                let to = regions.get(at).ok_or(RoundTripsError::Row { line: line_number })?;
+                let to = regions
+                    .get(at)
+                    .ok_or(RoundTripsError::Row { line: line_number })?;
                 let time = cell.parse().ok().filter(|time| is_time(*time));
-                let wrong = || RoundTripsError::Number { line: line_number, cell: cell.to_owned() };
+                let wrong = || RoundTripsError::Number {
+                    line: line_number,
+                    cell: cell.to_owned(),
+                };
                 row.insert((*to).to_owned(), time.ok_or_else(wrong)?);
             }
             table.insert(from.to_owned(), row);
@@ -123,20 +139,31 @@ impl Regions {
         place: Place<'_>,
     ) -> Result<Self, ScenarioError> {
         ranged("links.loss_permille", links.loss_permille, 0..=1000)?;
-        ranged("links.duplicate_permille", links.duplicate_permille, 0..=1000)?;
+        ranged(
+            "links.duplicate_permille",
+            links.duplicate_permille,
+            0..=1000,
+        )?;
         ranged("links.flip_permille", links.flip_permille, 0..=1000)?;
         if let Some(rate) = links.bytes_per_ms {
             ranged("links.bytes_per_ms", rate, 1..=u64::MAX)?;
         }
         if links.round_trip_ms.is_some() && links.round_trip_file.is_some() {
-            return Err(ScenarioError::Both("links.round_trip_ms", "links.round_trip_file"));
+            return Err(ScenarioError::Both(
+                "links.round_trip_ms",
+                "links.round_trip_file",
+            ));
         }
         let regions = names(links, table, place)?;
         let latency_ms = match (&links.round_trip_ms, table) {
             (Some(matrix), _) => from_matrix(matrix, &regions)?,
             (None, Some(table)) => from_table(table, &regions)?,
             (None, None) if regions.len() == 1 => vec![vec![one_way(NEAR)]],
-            (None, None) => return Err(ScenarioError::Matrix { regions: regions.len() }),
+            (None, None) => {
+                return Err(ScenarioError::Matrix {
+                    regions: regions.len(),
+                });
+            }
         };
         let plan = LinkPlan {
             regions,
@@ -169,7 +196,10 @@ pub(super) fn find(
     name: &Name,
     place: Place<'_>,
 ) -> Result<usize, ScenarioError> {
-    let found = links.regions.iter().position(|region| region == name.get_ref());
+    let found = links
+        .regions
+        .iter()
+        .position(|region| region == name.get_ref());
     found.ok_or_else(|| ScenarioError::Unknown {
         line: place.line(name),
         what: "region",
@@ -188,7 +218,11 @@ fn names(
     for name in links.regions.iter().flatten() {
         if names.contains(name.get_ref()) {
             let (line, name) = (place.line(name), name.get_ref().clone());
-            return Err(ScenarioError::Twice { line, what: "region", name });
+            return Err(ScenarioError::Twice {
+                line,
+                what: "region",
+                name,
+            });
         }
         names.push(name.get_ref().clone());
     }
@@ -207,15 +241,24 @@ fn from_matrix(matrix: &[Vec<f64>], regions: &[String]) -> Result<Vec<Vec<Millis
     if !square || !matrix.iter().flatten().all(|time| is_time(*time)) {
         return Err(ScenarioError::Matrix { regions: count });
     }
-    Ok(matrix.iter().map(|row| row.iter().copied().map(one_way).collect()).collect())
+    Ok(matrix
+        .iter()
+        .map(|row| row.iter().copied().map(one_way).collect())
+        .collect())
 }
 
 fn from_table(table: &RoundTrips, regions: &[String]) -> Result<Vec<Vec<Millis>>, ScenarioError> {
     let cell = |from: &String, to: &String| {
-        let none = || ScenarioError::NoRoundTrip { from: from.clone(), to: to.clone() };
+        let none = || ScenarioError::NoRoundTrip {
+            from: from.clone(),
+            to: to.clone(),
+        };
         table.between(from, to).map(one_way).ok_or_else(none)
     };
-    regions.iter().map(|from| regions.iter().map(|to| cell(from, to)).collect()).collect()
+    regions
+        .iter()
+        .map(|from| regions.iter().map(|to| cell(from, to)).collect())
+        .collect()
 }
 
 /// Half a round trip, at least a millisecond.

@@ -54,7 +54,10 @@ impl Scenario {
     /// another kind.
     pub fn parse(text: &str) -> Result<Self, ScenarioError> {
         let form = toml::from_str(text).map_err(|error| ScenarioError::form(text, &error))?;
-        Ok(Self { form, text: text.to_owned() })
+        Ok(Self {
+            form,
+            text: text.to_owned(),
+        })
     }
 
     /// What it calls itself.
@@ -75,11 +78,24 @@ impl Scenario {
     /// Whom traces and reports mean, with the name each has here: `v0`, or `c0-c7` for a group.
     /// The requester comes behind the agents.
     pub fn legend(&self) -> Vec<(String, String)> {
-        let validators = self.form.validators.iter().map(|group| (&group.name, group.count));
-        let agents = self.form.agents.iter().map(|group| (&group.name, group.count));
+        let validators = self
+            .form
+            .validators
+            .iter()
+            .map(|group| (&group.name, group.count));
+        let agents = self
+            .form
+            .agents
+            .iter()
+            .map(|group| (&group.name, group.count));
         let count: u64 = self.form.agents.iter().map(|group| group.count).sum();
         let requester = (format!("c{count}"), "the requester".to_owned());
-        [hosts::legend("v", validators), hosts::legend("c", agents), vec![requester]].concat()
+        [
+            hosts::legend("v", validators),
+            hosts::legend("c", agents),
+            vec![requester],
+        ]
+        .concat()
     }
 
     /// The groups of agents with their sizes, in the order of the plan.
@@ -159,7 +175,11 @@ impl Scenario {
     }
 
     fn heal_at(&self) -> Millis {
-        let tasks = self.form.tasks.iter().filter_map(|group| times(group).ok()?.pop());
+        let tasks = self
+            .form
+            .tasks
+            .iter()
+            .filter_map(|group| times(group).ok()?.pop());
         let faults = self.form.faults.iter().map(|fault| {
             let lasts = fault.lasts.map_or(0, |lasts| lasts.millis());
             fault.at.get_ref().millis().saturating_add(lasts)
@@ -173,7 +193,11 @@ impl Scenario {
 /// When the tasks of a group are submitted, in order.
 fn times(group: &Tasks) -> Result<Vec<Millis>, ScenarioError> {
     if let Some(at) = &group.at {
-        let others = [group.count.is_some(), group.from.is_some(), group.every.is_some()];
+        let others = [
+            group.count.is_some(),
+            group.from.is_some(),
+            group.every.is_some(),
+        ];
         if others.contains(&true) {
             return Err(ScenarioError::Both("tasks.at", "count, from or every"));
         }
@@ -185,7 +209,9 @@ fn times(group: &Tasks) -> Result<Vec<Millis>, ScenarioError> {
     ranged("tasks.count", count, 1..=MAX_TASKS as u64)?;
     let from = group.from.map_or(SECOND, |time| time.millis());
     let every = group.every.map_or(SECOND, |time| time.millis());
-    Ok((0..count).map(|n| from.saturating_add(every.saturating_mul(n))).collect())
+    Ok((0..count)
+        .map(|n| from.saturating_add(every.saturating_mul(n)))
+        .collect())
 }
 
 fn validators(
@@ -215,7 +241,11 @@ fn agents(
     let mut plans = Vec::new();
     for group in &form.agents {
         ranged("agents.slots", group.slots as u64, 1..=16)?;
-        ranged("agents.price", group.price, 0..=limits::PRICE.unsigned_abs())?;
+        ranged(
+            "agents.price",
+            group.price,
+            0..=limits::PRICE.unsigned_abs(),
+        )?;
         ranged("agents.fails_permille", group.fails_permille, 0..=1000)?;
         let plan = AgentPlan {
             labels: hosts::labels(&group.labels, place)?,
@@ -234,11 +264,19 @@ fn agents(
 
 /// Whether a third of the power or more is in hands, or on disks, that lie.
 fn lies_by_a_third(plan: &Plan) -> bool {
-    let lying = plan.faults.iter().filter(|timed| timed.fault.makes_faulty());
-    let by_disk: BTreeSet<usize> =
-        lying.flat_map(|timed: &TimedFault| timed.fault.validators().collect::<Vec<_>>()).collect();
+    let lying = plan
+        .faults
+        .iter()
+        .filter(|timed| timed.fault.makes_faulty());
+    let by_disk: BTreeSet<usize> = lying
+        .flat_map(|timed: &TimedFault| timed.fault.validators().collect::<Vec<_>>())
+        .collect();
     let sum = |sum: u64, power: u64| sum.saturating_add(power);
-    let all = plan.validators.iter().map(|validator| validator.power).fold(0, sum);
+    let all = plan
+        .validators
+        .iter()
+        .map(|validator| validator.power)
+        .fold(0, sum);
     let liars = plan.validators.iter().enumerate();
     let liars = liars.filter(|(at, validator)| validator.lie.is_some() || by_disk.contains(at));
     let liars = liars.map(|(_, validator)| validator.power).fold(0, sum);

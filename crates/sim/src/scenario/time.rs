@@ -62,11 +62,26 @@ mod tests {
 
     #[test]
     fn times_have_units() {
-        let read = [("0s", 0), ("500ms", 500), ("10m", 600_000), ("2h", 7_200_000)];
+        let read = [
+            ("0s", 0),
+            ("500ms", 500),
+            ("10m", 600_000),
+            ("2h", 7_200_000),
+        ];
         for (text, millis) in read {
             assert_eq!(Time::parse(text), Some(Time::of(millis)), "{text}");
         }
-        for text in ["", "10", "s", "1.5s", "-1s", "1 s", "3d", "99999999999999999999s", "9999h"] {
+        for text in [
+            "",
+            "10",
+            "s",
+            "1.5s",
+            "-1s",
+            "1 s",
+            "3d",
+            "99999999999999999999s",
+            "9999h",
+        ] {
             assert_eq!(Time::parse(text), None, "{text}");
         }
     }

@@ -71,7 +71,12 @@ impl Space {
         let alphabet = self.alphabet()?;
         let entries: Vec<Entry> = alphabet.letters.iter().map(entry).collect();
         alphabet.visit(self.rounds, &mut |word| {
-            visit(&word.iter().map(|letter| entries[*letter].clone()).collect::<Vec<_>>())
+            visit(
+                &word
+                    .iter()
+                    .map(|letter| entries[*letter].clone())
+                    .collect::<Vec<_>>(),
+            )
         });
         Ok(())
     }
@@ -86,7 +91,9 @@ impl Space {
         check_size(self.nodes, self.twins)?;
         let draw = |index: usize| -> Schedule {
             let mut dice = Dice::new(seed, "twins", index as u64);
-            (0..self.rounds).map(|_| entry(&self.draw(&mut dice))).collect()
+            (0..self.rounds)
+                .map(|_| entry(&self.draw(&mut dice)))
+                .collect()
         };
         Ok(Scenarios {
             num_nodes: self.nodes,
@@ -109,8 +116,11 @@ impl Space {
                     Precommits::Any => [parts.clone(), vec![self.nowhere()]].concat(),
                 };
                 let own = own.into_iter().filter(|own| own != all).map(Some);
-                letters
-                    .extend(std::iter::once(None).chain(own).map(|own| (leader, all.clone(), own)));
+                letters.extend(
+                    std::iter::once(None)
+                        .chain(own)
+                        .map(|own| (leader, all.clone(), own)),
+                );
             }
         }
         Ok(Alphabet::new(letters, (self.nodes, self.twins)))
@@ -153,7 +163,11 @@ impl Space {
 
 fn entry((leader, all, precommits): &Letter) -> Entry {
     let precommits = precommits.as_ref().map(|own| listed(own));
-    Entry { leader: *leader, partitions: listed(all), precommits }
+    Entry {
+        leader: *leader,
+        partitions: listed(all),
+        precommits,
+    }
 }
 
 /// Groups as lists of hosts; none where every host is alone.

@@ -116,8 +116,10 @@ impl Scenarios {
     /// # Errors
     /// [`TwinsError`] saying where and what.
     pub fn parse(text: &str) -> Result<Self, TwinsError> {
-        let read: Self = serde_json::from_str(text)
-            .map_err(|error| TwinsError::Form { line: error.line(), message: error.to_string() })?;
+        let read: Self = serde_json::from_str(text).map_err(|error| TwinsError::Form {
+            line: error.line(),
+            message: error.to_string(),
+        })?;
         read.check()?;
         Ok(read)
     }
@@ -146,12 +148,21 @@ impl Scenarios {
 
     fn check(&self) -> Result<(), TwinsError> {
         check_size(self.num_nodes, self.num_twins)?;
-        ranged("partitions", self.partitions, 1, self.num_nodes + self.num_twins)?;
+        ranged(
+            "partitions",
+            self.partitions,
+            1,
+            self.num_nodes + self.num_twins,
+        )?;
         ranged("rounds", self.rounds, 1, ROUNDS)?;
         for (scenario, schedule) in self.scenarios.iter().enumerate() {
             let (found, rounds) = (schedule.len(), self.rounds);
             if found != rounds {
-                return Err(TwinsError::Length { scenario, found, rounds });
+                return Err(TwinsError::Length {
+                    scenario,
+                    found,
+                    rounds,
+                });
             }
             for (round, entry) in schedule.iter().enumerate() {
                 self.check_entry((scenario, round), entry)?;
@@ -163,16 +174,29 @@ impl Scenarios {
     fn check_entry(&self, at: (usize, usize), entry: &Entry) -> Result<(), TwinsError> {
         let ((scenario, round), leader, nodes) = (at, entry.leader, self.num_nodes);
         if leader >= nodes {
-            return Err(TwinsError::Leader { scenario, round, leader, nodes });
+            return Err(TwinsError::Leader {
+                scenario,
+                round,
+                leader,
+                nodes,
+            });
         }
         for groups in std::iter::once(&entry.partitions).chain(&entry.precommits) {
             if groups.len() > self.partitions {
-                return Err(TwinsError::Groups { scenario, round, most: self.partitions });
+                return Err(TwinsError::Groups {
+                    scenario,
+                    round,
+                    most: self.partitions,
+                });
             }
             let mut met = vec![false; nodes + self.num_twins];
             for host in groups.iter().flatten().copied() {
                 let free = met.get_mut(host).filter(|met| !**met);
-                *free.ok_or(TwinsError::Host { scenario, round, host })? = true;
+                *free.ok_or(TwinsError::Host {
+                    scenario,
+                    round,
+                    host,
+                })? = true;
             }
         }
         Ok(())
@@ -188,6 +212,11 @@ pub(super) fn check_size(nodes: usize, twins: usize) -> Result<(), TwinsError> {
 fn ranged(field: &'static str, value: usize, least: usize, most: usize) -> Result<(), TwinsError> {
     match (least..=most).contains(&value) {
         true => Ok(()),
-        false => Err(TwinsError::Range { field, value, least, most }),
+        false => Err(TwinsError::Range {
+            field,
+            value,
+            least,
+            most,
+        }),
     }
 }

@@ -34,7 +34,10 @@ pub(super) struct Mint {
 
 impl Mint {
     pub(super) fn new(keys: Vec<SecretKey>) -> Self {
-        Self { keys, made: BTreeMap::new() }
+        Self {
+            keys,
+            made: BTreeMap::new(),
+        }
     }
 
     fn sign(&mut self, node: usize, statement: Statement) -> Verified<SignedStatement> {
@@ -44,7 +47,8 @@ impl Mint {
         let key = &self.keys[node];
         let made = self.made.entry((node, statement));
         let statement = made.key().1.clone();
-        made.or_insert_with(|| key.sign_statement(statement)).clone()
+        made.or_insert_with(|| key.sign_statement(statement))
+            .clone()
     }
 }
 
@@ -88,11 +92,21 @@ impl Host {
             timely_ms: RESEND_MS,
             fetch_ms: 1,
         };
-        let config = Config { me: key, pace, voting: Voting::From(0) };
+        let config = Config {
+            me: key,
+            pace,
+            voting: Voting::From(0),
+        };
         let ahead = index as Millis;
         let replica = Replica::new(config, ledger.clone(), clock(0, ahead));
-        let mut host =
-            Self { node, key, replica, guard: BTreeMap::new(), blocks: Vec::new(), ahead };
+        let mut host = Self {
+            node,
+            key,
+            replica,
+            guard: BTreeMap::new(),
+            blocks: Vec::new(),
+            ahead,
+        };
         // A log of nothing always holds.
         let recovered = host.replica.recover(Vec::new());
         debug_assert!(recovered.is_ok(), "an empty log verifies");
@@ -101,7 +115,9 @@ impl Host {
 
     /// Whether it precommitted a block.
     pub(super) fn has_precommitted(&self) -> bool {
-        self.guard.values().any(|said| said.kind == Kind::Precommit && said.block.is_some())
+        self.guard
+            .values()
+            .any(|said| said.kind == Kind::Precommit && said.block.is_some())
     }
 
     /// Takes in an event and does what follows.
@@ -134,11 +150,21 @@ impl Host {
             }),
             Action::Execute { ledger, block } => {
                 let result = ledger.execute(&block).map(Box::new);
-                Some(Event::Executed { block: block.header.id(), result })
+                Some(Event::Executed {
+                    block: block.header.id(),
+                    result,
+                })
             }
-            Action::Propose { ledger, round, proposal } => {
+            Action::Propose {
+                ledger,
+                round,
+                proposal,
+            } => {
                 let (block, _) = ledger.propose(*proposal);
-                Some(Event::Proposed { round, block: Box::new(block) })
+                Some(Event::Proposed {
+                    round,
+                    block: Box::new(block),
+                })
             }
             Action::Sign(to_sign) => self.sign(to_sign, mint, deeds),
             Action::Persist { block, commit } => {
@@ -190,9 +216,15 @@ impl Host {
     }
 
     fn serve(&self, to: PublicKey, from: Height) -> Vec<Deed> {
-        let wanted = self.blocks.iter().filter(|(block, _)| block.header.height >= from);
+        let wanted = self
+            .blocks
+            .iter()
+            .filter(|(block, _)| block.header.height >= from);
         let decided = wanted.take(SERVED).map(|(block, commit)| {
-            let decided = Decided { block: block.clone(), commit: commit.clone() };
+            let decided = Decided {
+                block: block.clone(),
+                commit: commit.clone(),
+            };
             let message = PeerMessage::Decided(Box::new(decided));
             Deed::Said(Recipients::One(to), message)
         });
@@ -201,5 +233,8 @@ impl Host {
 }
 
 fn clock(now: Millis, ahead: Millis) -> Now {
-    Now { monotonic: now, unix: START + now + ahead }
+    Now {
+        monotonic: now,
+        unix: START + now + ahead,
+    }
 }

@@ -25,12 +25,18 @@ pub(super) struct Hearing {
 
 impl Hearing {
     pub(super) fn alone(hosts: usize) -> Self {
-        Self { all: (0..hosts).collect(), precommits: (0..hosts).collect() }
+        Self {
+            all: (0..hosts).collect(),
+            precommits: (0..hosts).collect(),
+        }
     }
 
     pub(super) fn of(entry: &Entry, hosts: usize) -> Self {
         let precommits = entry.precommits.as_ref().unwrap_or(&entry.partitions);
-        Self { all: groups(&entry.partitions, hosts), precommits: groups(precommits, hosts) }
+        Self {
+            all: groups(&entry.partitions, hosts),
+            precommits: groups(precommits, hosts),
+        }
     }
 
     pub(super) fn connects(&self, a: usize, b: usize) -> bool {
@@ -38,7 +44,11 @@ impl Hearing {
     }
 
     fn carries(&self, frame: &Frame) -> bool {
-        let group = if is_of_precommits(&frame.message) { &self.precommits } else { &self.all };
+        let group = if is_of_precommits(&frame.message) {
+            &self.precommits
+        } else {
+            &self.all
+        };
         group[frame.from] == group[frame.to]
     }
 }
@@ -46,7 +56,9 @@ impl Hearing {
 /// The group of each host; who is in none has one of its own.
 fn groups(listed: &Groups, hosts: usize) -> Vec<usize> {
     let group = |host: usize| listed.iter().position(|group| group.contains(&host));
-    (0..hosts).map(|host| group(host).unwrap_or(listed.len() + host)).collect()
+    (0..hosts)
+        .map(|host| group(host).unwrap_or(listed.len() + host))
+        .collect()
 }
 
 /// Frames under way.
@@ -65,7 +77,13 @@ pub(super) struct Network {
 impl Network {
     pub(super) fn new(withheld: Withheld, hosts: usize) -> Self {
         let (queue, early, missed) = (VecDeque::new(), Vec::new(), Vec::new());
-        Self { queue, early, missed, withheld, playing: Some((0, Hearing::alone(hosts))) }
+        Self {
+            queue,
+            early,
+            missed,
+            withheld,
+            playing: Some((0, Hearing::alone(hosts))),
+        }
     }
 
     /// From now on it is this round, and these hear each other.
@@ -82,7 +100,9 @@ impl Network {
     }
 
     pub(super) fn connects(&self, a: usize, b: usize) -> bool {
-        self.playing.as_ref().is_none_or(|(_, hearing)| hearing.connects(a, b))
+        self.playing
+            .as_ref()
+            .is_none_or(|(_, hearing)| hearing.connects(a, b))
     }
 
     pub(super) fn send(&mut self, frame: Frame) {

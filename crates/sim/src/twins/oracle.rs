@@ -34,12 +34,18 @@ pub(super) struct Oracle {
 impl Oracle {
     /// A host signed a statement, at a height with these validators.
     pub(super) fn signed(&mut self, host: usize, signed: &SignedStatement, set: &ValidatorSet) {
-        self.digest.note(b's', 0, [host as u64, 0], &signed.signature.0);
+        self.digest
+            .note(b's', 0, [host as u64, 0], &signed.signature.0);
         let said = &signed.statement;
         let is_again = said.kind == Kind::Proposal && said.pol_round.is_some();
         self.reproposed |= is_again && !self.twins.contains(&signed.signer);
-        let (Kind::Precommit, Some(block)) = (said.kind, said.block) else { return };
-        let signers = self.precommits.entry((said.height, said.round, block)).or_default();
+        let (Kind::Precommit, Some(block)) = (said.kind, said.block) else {
+            return;
+        };
+        let signers = self
+            .precommits
+            .entry((said.height, said.round, block))
+            .or_default();
         signers.insert(signed.signer);
         if !set.is_quorum(set.power_of(&*signers)) {
             return;
@@ -47,13 +53,20 @@ impl Oracle {
         let first = *self.commits.entry(said.height).or_insert(block);
         if first != block {
             let (height, first, block) = (said.height, first.short(), block.short());
-            self.object(format!("height {height}: precommits commit {first} and {block}"));
+            self.object(format!(
+                "height {height}: precommits commit {first} and {block}"
+            ));
         }
     }
 
     /// A host was asked to sign against its guard.
     pub(super) fn refused(&mut self, host: usize, statement: &Statement) {
-        let Statement { height, round, kind, .. } = statement;
+        let Statement {
+            height,
+            round,
+            kind,
+            ..
+        } = statement;
         self.object(format!(
             "host {host} would have signed twice at height {height}, round {round}, {kind:?}"
         ));
@@ -76,7 +89,8 @@ impl Oracle {
     /// A correct host decided.
     pub(super) fn decided(&mut self, host: usize, block: &Block) {
         let (height, id) = (block.header.height, block.header.id());
-        self.digest.note(b'd', height, [host as u64, 0], id.as_bytes());
+        self.digest
+            .note(b'd', height, [host as u64, 0], id.as_bytes());
         let (first, by) = *self.decided.entry(height).or_insert((id, host));
         if first != id {
             let (first, id) = (first.short(), id.short());
@@ -87,7 +101,9 @@ impl Oracle {
         for culprit in block.evidence.iter().map(|evidence| evidence.culprit()) {
             self.convicted.insert(culprit);
             if !self.twins.contains(&culprit) {
-                self.object(format!("height {height} convicts {culprit}, who is correct"));
+                self.object(format!(
+                    "height {height} convicts {culprit}, who is correct"
+                ));
             }
         }
     }

@@ -93,7 +93,9 @@ impl TwinsReport {
         self.rounds += outcome.rounds;
         let parts = [self.digest.as_bytes(), outcome.digest.as_bytes()];
         self.digest = Hash::derive("quorate 1 twins report", &parts).to_string();
-        let violation = outcome.violation.map(|how| TwinsViolation { scenario: at, how });
+        let violation = outcome
+            .violation
+            .map(|how| TwinsViolation { scenario: at, how });
         self.violations.extend(violation);
     }
 

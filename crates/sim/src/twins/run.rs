@@ -42,13 +42,22 @@ pub(super) struct Run<'a> {
 
 impl<'a> Run<'a> {
     pub(super) fn new(runner: &'a mut Runner, withheld: Withheld) -> Self {
-        let Runner { ledger, nodes, twins, mint, .. } = runner;
+        let Runner {
+            ledger,
+            nodes,
+            twins,
+            mint,
+            ..
+        } = runner;
         let (nodes, twins) = (*nodes, *twins);
         let of_node = (0..nodes).chain(0..twins).enumerate();
-        let hosts: Vec<_> =
-            of_node.map(|(index, node)| Host::new(index, node, mint, ledger)).collect();
+        let hosts: Vec<_> = of_node
+            .map(|(index, node)| Host::new(index, node, mint, ledger))
+            .collect();
         let mut oracle = Oracle::default();
-        oracle.twins.extend(hosts.iter().take(twins).map(|host| host.key));
+        oracle
+            .twins
+            .extend(hosts.iter().take(twins).map(|host| host.key));
         Self {
             mint,
             nodes,
@@ -75,7 +84,8 @@ impl<'a> Run<'a> {
             self.network.play(self.frontier(), Hearing::alone(hosts));
             self.play();
         }
-        self.network.play(self.frontier(), Hearing::of(entry, hosts));
+        self.network
+            .play(self.frontier(), Hearing::of(entry, hosts));
         self.now += PAUSE_MS;
         self.connect();
         self.play();
@@ -105,7 +115,9 @@ impl<'a> Run<'a> {
             match self.network.next() {
                 Some(frame) => self.hand(frame),
                 None if self.fire(|_| true, Millis::MAX) => {}
-                None => self.oracle.object("after healing nothing happens any more".to_owned()),
+                None => self
+                    .oracle
+                    .object("after healing nothing happens any more".to_owned()),
             }
             self.count_step();
         }
@@ -138,16 +150,31 @@ impl<'a> Run<'a> {
 
     /// The round of those that are furthest and have not decided.
     fn frontier(&self) -> Round {
-        let undecided = self.hosts.iter().filter(|host| host.replica.height() == HEIGHT);
-        undecided.map(|host| host.replica.round()).max().unwrap_or(0)
+        let undecided = self
+            .hosts
+            .iter()
+            .filter(|host| host.replica.height() == HEIGHT);
+        undecided
+            .map(|host| host.replica.round())
+            .max()
+            .unwrap_or(0)
     }
 
     /// Whether it is a node's turn.
     fn proposes(&self, node: usize) -> bool {
-        let Some(host) = self.hosts.get(node) else { return false };
-        let schedule = self.hosts.iter().find(|host| host.replica.height() == HEIGHT);
+        let Some(host) = self.hosts.get(node) else {
+            return false;
+        };
+        let schedule = self
+            .hosts
+            .iter()
+            .find(|host| host.replica.height() == HEIGHT);
         schedule.is_none_or(|any| {
-            any.replica.ledger().proposers().proposer(HEIGHT, self.frontier()) == host.key
+            any.replica
+                .ledger()
+                .proposers()
+                .proposer(HEIGHT, self.frontier())
+                == host.key
         })
     }
 
@@ -170,15 +197,21 @@ impl<'a> Run<'a> {
             PeerMessage::Statement(signed) => {
                 self.votes.told(to, signed);
                 if correct {
-                    self.oracle.told(to, self.hosts[to].replica.height(), signed);
+                    self.oracle
+                        .told(to, self.hosts[to].replica.height(), signed);
                 }
             }
             PeerMessage::Certificate(certificate) => {
-                certificate.signed_statements().for_each(|vote| self.votes.told(to, &vote));
+                certificate
+                    .signed_statements()
+                    .for_each(|vote| self.votes.told(to, &vote));
             }
             _ => {}
         }
-        let event = Event::Peer { from: self.hosts[from].key, message };
+        let event = Event::Peer {
+            from: self.hosts[from].key,
+            message,
+        };
         let deeds = self.hosts[to].handle(self.now, event, self.mint);
         self.absorb(to, deeds);
     }
@@ -186,7 +219,9 @@ impl<'a> Run<'a> {
     /// Fires the earliest timer that is due before long, of some hosts; whether there was one.
     fn fire(&mut self, of: impl Fn(&Host) -> bool, within: Millis) -> bool {
         let hosts = self.hosts.iter().enumerate().filter(|(_, host)| of(host));
-        let next = hosts.filter_map(|(at, host)| Some((host.replica.poll_timeout()?, at))).min();
+        let next = hosts
+            .filter_map(|(at, host)| Some((host.replica.poll_timeout()?, at)))
+            .min();
         let Some((due, at)) = next else { return false };
         if due > self.now.saturating_add(within) {
             return false;
@@ -199,9 +234,15 @@ impl<'a> Run<'a> {
 
     /// Gives one host that cannot go on what it lacks; whether there was one.
     fn pass(&mut self, round: Round) -> bool {
-        let Some((to, lacking)) = self.first_stuck(round) else { return false };
+        let Some((to, lacking)) = self.first_stuck(round) else {
+            return false;
+        };
         for (from, vote) in lacking {
-            self.hand(Frame { from, to, message: PeerMessage::Statement(vote) });
+            self.hand(Frame {
+                from,
+                to,
+                message: PeerMessage::Statement(vote),
+            });
         }
         true
     }
@@ -210,7 +251,11 @@ impl<'a> Run<'a> {
     /// before the first precommit: by then all have said theirs, and there is a choice.
     fn first_stuck(&self, round: Round) -> Option<(usize, Vec<(usize, SignedStatement)>)> {
         let of_kind = |kind| {
-            let mut inside = self.hosts.iter().enumerate().filter(|(_, host)| is_in(host, round));
+            let mut inside = self
+                .hosts
+                .iter()
+                .enumerate()
+                .filter(|(_, host)| is_in(host, round));
             inside.find_map(move |(at, host)| {
                 let of = (host.replica.round(), kind);
                 let lacking = self.votes.lacking(at, of, &self.validators);
@@ -247,7 +292,11 @@ impl<'a> Run<'a> {
         };
         for (to, host) in self.hosts.iter().enumerate() {
             if host.key != own && is_meant(host.key) {
-                self.network.send(Frame { from, to, message: message.clone() });
+                self.network.send(Frame {
+                    from,
+                    to,
+                    message: message.clone(),
+                });
             }
         }
     }
@@ -263,13 +312,21 @@ impl<'a> Run<'a> {
 
     fn is_done(&mut self, goal: Height) -> bool {
         // Where every node has a twin nobody is left to demand anything of.
-        let Some(least) = self.correct_heights().min() else { return true };
+        let Some(least) = self.correct_heights().min() else {
+            return true;
+        };
         if least < goal {
             return false;
         }
-        let free = self.oracle.exposed.difference(&self.oracle.convicted).next().copied();
+        let free = self
+            .oracle
+            .exposed
+            .difference(&self.oracle.convicted)
+            .next()
+            .copied();
         if let Some(free) = free.filter(|_| least >= goal + EVIDENCE_BY) {
-            self.oracle.object(format!("{free} contradicted itself and is not convicted"));
+            self.oracle
+                .object(format!("{free} contradicted itself and is not convicted"));
         }
         free.is_none()
     }
@@ -278,7 +335,9 @@ impl<'a> Run<'a> {
         self.steps += 1;
         if self.steps >= STEPS {
             let heights: Vec<_> = self.correct_heights().collect();
-            self.oracle.object(format!("no end after {STEPS} steps, at heights {heights:?}"));
+            self.oracle.object(format!(
+                "no end after {STEPS} steps, at heights {heights:?}"
+            ));
         }
     }
 }
@@ -297,8 +356,16 @@ mod tests {
     fn entries() -> [Entry; 2] {
         let precommits = Some(Vec::new());
         [
-            Entry { leader: 1, partitions: vec![vec![0, 1, 2], vec![3, 4]], precommits },
-            Entry { leader: 3, partitions: vec![vec![1, 3, 4], vec![0, 2]], precommits: None },
+            Entry {
+                leader: 1,
+                partitions: vec![vec![0, 1, 2], vec![3, 4]],
+                precommits,
+            },
+            Entry {
+                leader: 3,
+                partitions: vec![vec![1, 3, 4], vec![0, 2]],
+                precommits: None,
+            },
         ]
     }
 

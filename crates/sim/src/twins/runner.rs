@@ -43,7 +43,13 @@ impl Runner {
         // In the order of the schedule of proposers.
         keys.sort_by_key(SecretKey::public_key);
         let ledger = genesis(keys.iter().map(SecretKey::public_key));
-        Ok(Self { ledger, nodes, twins, mint: Mint::new(keys), _memo: SignatureMemo::start() })
+        Ok(Self {
+            ledger,
+            nodes,
+            twins,
+            mint: Mint::new(keys),
+            _memo: SignatureMemo::start(),
+        })
     }
 
     /// Runs one scenario to its end, or to the first thing that does not hold. Entries name hosts
@@ -61,13 +67,22 @@ impl Runner {
 
 impl std::fmt::Debug for Runner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Runner").field("nodes", &self.nodes).finish_non_exhaustive()
+        f.debug_struct("Runner")
+            .field("nodes", &self.nodes)
+            .finish_non_exhaustive()
     }
 }
 
-#[expect(clippy::expect_used, reason = "constants, and 1 to 16 keys of power 1, make a genesis")]
+#[expect(
+    clippy::expect_used,
+    reason = "constants, and 1 to 16 keys of power 1, make a genesis"
+)]
 fn genesis(keys: impl Iterator<Item = PublicKey>) -> Ledger {
-    let member = |key| Validator { key, power: 1, operator: "op".parse().expect("a label") };
+    let member = |key| Validator {
+        key,
+        power: 1,
+        operator: "op".parse().expect("a label"),
+    };
     let validators = ValidatorSet::new(keys.map(member).collect()).expect("distinct keys");
     Ledger::genesis(Genesis {
         name: "twins".parse().expect("a label"),
@@ -76,7 +91,10 @@ fn genesis(keys: impl Iterator<Item = PublicKey>) -> Ledger {
         version: PROTOCOL_VERSION,
         admission: Admission::Attestation,
         attesters: Vec::new(),
-        parameters: Parameters { max_block_interval_ms: INTERVAL_MS, ..Parameters::default() },
+        parameters: Parameters {
+            max_block_interval_ms: INTERVAL_MS,
+            ..Parameters::default()
+        },
         validators,
     })
     .expect("a genesis")

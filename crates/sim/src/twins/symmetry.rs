@@ -25,13 +25,23 @@ impl Alphabet {
     pub(super) fn new(mut letters: Vec<Letter>, (nodes, twins): (usize, usize)) -> Self {
         letters.sort();
         letters.dedup();
-        let places: BTreeMap<&Letter, usize> =
-            letters.iter().enumerate().map(|(at, letter)| (letter, at)).collect();
+        let places: BTreeMap<&Letter, usize> = letters
+            .iter()
+            .enumerate()
+            .map(|(at, letter)| (letter, at))
+            .collect();
         let image = |renaming: Vec<usize>| {
-            let renamed = letters.iter().map(|letter| rename(letter, &renaming, nodes));
-            renamed.map(|letter| places.get(&letter).copied()).collect::<Option<Vec<_>>>()
+            let renamed = letters
+                .iter()
+                .map(|letter| rename(letter, &renaming, nodes));
+            renamed
+                .map(|letter| places.get(&letter).copied())
+                .collect::<Option<Vec<_>>>()
         };
-        let images = renamings(nodes, twins).into_iter().filter_map(image).collect();
+        let images = renamings(nodes, twins)
+            .into_iter()
+            .filter_map(image)
+            .collect();
         Self { letters, images }
     }
 
@@ -43,7 +53,11 @@ impl Alphabet {
     /// Words of a length that differ in more than names (Burnside's lemma).
     pub(super) fn count_canonical(&self, length: usize) -> u128 {
         let fixed = |image: &Vec<usize>| image.iter().enumerate().filter(|(a, b)| a == *b).count();
-        let sum: u128 = self.images.iter().map(|image| power(fixed(image), length)).sum();
+        let sum: u128 = self
+            .images
+            .iter()
+            .map(|image| power(fixed(image), length))
+            .sum();
         sum / self.images.len().max(1) as u128
     }
 
@@ -69,8 +83,11 @@ impl Alphabet {
             if keeping.iter().any(|renaming| image(&renaming) < letter) {
                 continue;
             }
-            let keep: Vec<usize> =
-                keeping.iter().filter(|renaming| image(renaming) == letter).copied().collect();
+            let keep: Vec<usize> = keeping
+                .iter()
+                .filter(|renaming| image(renaming) == letter)
+                .copied()
+                .collect();
             word.push(letter);
             let go_on = self.descend((length, word), &keep, visit);
             word.pop();
@@ -101,7 +118,9 @@ fn renamings(nodes: usize, twins: usize) -> Vec<Vec<usize>> {
 
 /// All orders of some items.
 fn orders(items: &[usize]) -> Vec<Vec<usize>> {
-    let Some((last, rest)) = items.split_last() else { return vec![Vec::new()] };
+    let Some((last, rest)) = items.split_last() else {
+        return vec![Vec::new()];
+    };
     let mut all = Vec::new();
     for order in orders(rest) {
         for at in 0..=order.len() {
@@ -115,7 +134,11 @@ fn orders(items: &[usize]) -> Vec<Vec<usize>> {
 
 fn rename((leader, all, precommits): &Letter, renaming: &[usize], nodes: usize) -> Letter {
     let leader = renaming[*leader];
-    let leader = if leader >= nodes { leader - nodes } else { leader };
+    let leader = if leader >= nodes {
+        leader - nodes
+    } else {
+        leader
+    };
     let moved = |groups: &Vec<usize>| {
         let mut moved = vec![0; groups.len()];
         for (host, group) in groups.iter().enumerate() {

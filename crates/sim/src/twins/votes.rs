@@ -46,7 +46,10 @@ impl Votes {
         of: (Round, Kind),
         set: &ValidatorSet,
     ) -> Vec<(usize, SignedStatement)> {
-        let spoke = self.said.get(&of).is_some_and(|said| said.contains_key(&host));
+        let spoke = self
+            .said
+            .get(&of)
+            .is_some_and(|said| said.contains_key(&host));
         match self.held.get(&(host, of.0, of.1)) {
             Some(held) if spoke => self.complete(held.clone(), of, set),
             _ => Vec::new(),
@@ -64,7 +67,10 @@ impl Votes {
             let said = self.said.get(&of).into_iter().flatten();
             let news = said.filter(|(_, vote)| !held.contains_key(&vote.signer));
             let weight = |vote: &SignedStatement| {
-                let same = held.values().filter(|block| **block == vote.statement.block).count();
+                let same = held
+                    .values()
+                    .filter(|block| **block == vote.statement.block)
+                    .count();
                 (same, vote.statement.block.is_some())
             };
             let Some((from, vote)) = news.min_by_key(|(from, vote)| (weight(vote), **from)) else {

@@ -106,14 +106,19 @@ impl Client {
 
     /// Whether it does what the protocol wants of it.
     pub fn is_correct(&self) -> bool {
-        self.plan.as_ref().is_none_or(|plan| plan.manner == Manner::Honest)
+        self.plan
+            .as_ref()
+            .is_none_or(|plan| plan.manner == Manner::Honest)
     }
 
     /// Whether it may keep what it won for good without doing it: it is heard from, and so its
     /// leases run on. Who falls silent loses them.
     pub fn hoards(&self) -> bool {
         !self.is_correct()
-            && self.plan.as_ref().is_none_or(|plan| plan.manner != Manner::WinAndAbandon)
+            && self
+                .plan
+                .as_ref()
+                .is_none_or(|plan| plan.manner != Manner::WinAndAbandon)
     }
 
     /// Its light client, while its process runs.
@@ -122,7 +127,9 @@ impl Client {
     }
 
     fn agents(&self) -> Vec<Box<dyn Agent>> {
-        let Some(plan) = &self.plan else { return Vec::new() };
+        let Some(plan) = &self.plan else {
+            return Vec::new();
+        };
         let worker = |slot: usize| {
             let seed = u64::from_le_bytes(first_bytes(&self.key.public_key()));
             let dice = Dice::new(seed, "worker", (self.life << 16) | slot as u64);
@@ -154,7 +161,12 @@ impl World {
         timer.advance(self.now);
         let runner = AgentRunner::new(host.agents(), timer.clone());
         let client = LightClient::new(config, key, Box::new(verifier));
-        host.process = Some(Process { client, runner, timer, early: BTreeMap::new() });
+        host.process = Some(Process {
+            client,
+            runner,
+            timer,
+            early: BTreeMap::new(),
+        });
         self.relink(Place::Client(at));
     }
 
@@ -184,7 +196,9 @@ impl World {
         if host.absent_until > now {
             return;
         }
-        let Some(process) = &mut host.process else { return };
+        let Some(process) = &mut host.process else {
+            return;
+        };
         match cbor::decode::<ClientMessage>(bytes, limits::BLOCK_BYTES) {
             Ok(ClientMessage::Reply(reply)) => process.client.handle_reply(from, reply, now),
             Ok(ClientMessage::Notice(notice)) => process.client.handle_notice(from, notice, now),
@@ -221,15 +235,22 @@ impl World {
 
     fn submit_waiting(&mut self, at: usize) {
         let now = self.now;
-        let (plan, market) = (self.plan.tasks.clone(), self.genesis.markets[0].name.clone());
+        let (plan, market) = (
+            self.plan.tasks.clone(),
+            self.genesis.markets[0].name.clone(),
+        );
         let host = &mut self.clients[at];
-        let Some(process) = &mut host.process else { return };
+        let Some(process) = &mut host.process else {
+            return;
+        };
         if !process.client.is_ready() {
             return;
         }
         for task in std::mem::take(&mut host.waiting) {
             let spec = super::setting::spec(&plan[task], &market, now);
-            let Ok(ids) = process.client.submit(vec![spec], now) else { continue };
+            let Ok(ids) = process.client.submit(vec![spec], now) else {
+                continue;
+            };
             host.tasks.extend(ids.first().map(|id| (task, *id)));
         }
     }
@@ -237,7 +258,9 @@ impl World {
     pub(super) fn cancel(&mut self, task: usize) {
         let (now, at) = (self.now, self.clients.len() - 1);
         let host = &mut self.clients[at];
-        let (Some(process), Some(id)) = (&mut host.process, host.tasks.get(&task)) else { return };
+        let (Some(process), Some(id)) = (&mut host.process, host.tasks.get(&task)) else {
+            return;
+        };
         // Not ready: then it was never submitted either.
         let _ = process.client.cancel(*id, now);
         self.drain_client(at);
@@ -270,7 +293,10 @@ impl World {
         if let Request::Submit(operation) = request {
             let operation = operation.clone();
             self.count_overclaim(at, &operation);
-            self.see(Seen::Submitted { client: at, operation });
+            self.see(Seen::Submitted {
+                client: at,
+                operation,
+            });
         }
     }
 
@@ -312,13 +338,18 @@ impl World {
             self.submit_waiting(at);
         }
         self.solve(at, &event);
-        self.see(Seen::Learned { client: at, event: Box::new(event) });
+        self.see(Seen::Learned {
+            client: at,
+            event: Box::new(event),
+        });
     }
 
     /// Lets the agents work; whether one had something to say.
     fn poll_agents(&mut self, at: usize) -> bool {
         let now = self.now;
-        let Some(process) = &mut self.clients[at].process else { return false };
+        let Some(process) = &mut self.clients[at].process else {
+            return false;
+        };
         let mut context = Context::from_waker(Waker::noop());
         match Pin::new(&mut process.runner).poll_next(&mut context) {
             Poll::Ready(Some(report)) => {
@@ -334,12 +365,25 @@ impl World {
         let now = self.now;
         let host = &mut self.clients[at];
         let Some(process) = &host.process else { return };
-        let due = process.client.poll_timeout().into_iter().chain(process.timer.next()).min();
-        let Some(due) = due.map(|due| due.max(now)) else { return };
+        let due = process
+            .client
+            .poll_timeout()
+            .into_iter()
+            .chain(process.timer.next())
+            .min();
+        let Some(due) = due.map(|due| due.max(now)) else {
+            return;
+        };
         if host.wake_at.is_none_or(|wake| due < wake) {
             host.wake_at = Some(due);
             let life = host.life;
-            self.push(due, Happening::Wake { place: Place::Client(at), life });
+            self.push(
+                due,
+                Happening::Wake {
+                    place: Place::Client(at),
+                    life,
+                },
+            );
         }
     }
 }
@@ -360,7 +404,11 @@ struct SharedVerifier {
 impl Verifier for SharedVerifier {
     fn verify(&self, certificate: &[u8]) -> Option<Outcome> {
         let name = Hash::derive("quorate 1 checked certificate", &[certificate]);
-        let mut checked = self.checked.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut checked = self
+            .checked
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = checked.get(&name) {
             return known.clone();
         }
@@ -381,6 +429,8 @@ fn first_bytes(key: &PublicKey) -> [u8; 8] {
 
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Client").field("key", &self.key).finish_non_exhaustive()
+        f.debug_struct("Client")
+            .field("key", &self.key)
+            .finish_non_exhaustive()
     }
 }

@@ -21,7 +21,11 @@ impl Clock {
     /// `skew_ms` ahead, `drift_permille` too fast.
     pub(crate) fn new(skew_ms: i64, drift_permille: i64) -> Self {
         let pace_permille = 1000_u64.saturating_add_signed(drift_permille).max(1);
-        Self { booted: 0, skew_ms, pace_permille }
+        Self {
+            booted: 0,
+            skew_ms,
+            pace_permille,
+        }
     }
 
     /// The process starts: its monotonic time begins again.
@@ -50,7 +54,10 @@ impl Clock {
 
     /// The true time at which it shows the monotonic time `at`, or later.
     pub(crate) fn when(&self, at: Millis) -> Millis {
-        let elapsed = at.saturating_sub(1).saturating_mul(1000).div_ceil(self.pace_permille);
+        let elapsed = at
+            .saturating_sub(1)
+            .saturating_mul(1000)
+            .div_ceil(self.pace_permille);
         self.booted.saturating_add(elapsed)
     }
 }

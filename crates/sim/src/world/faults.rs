@@ -17,17 +17,26 @@ const LOG_FOLDER: &str = "wal/";
 
 impl World {
     pub(super) fn begin_fault(&mut self, fault: usize) {
-        let Some(timed) = self.plan.faults.get(fault).cloned() else { return };
+        let Some(timed) = self.plan.faults.get(fault).cloned() else {
+            return;
+        };
         if self.healed {
             return;
         }
         self.active.insert(fault);
         self.count(timed.fault.name());
         let place = self.place_of(&timed.fault);
-        self.see(Seen::Fault { name: timed.fault.name(), place });
+        self.see(Seen::Fault {
+            name: timed.fault.name(),
+            place,
+        });
         match timed.fault {
             Fault::Crash { validator, tear } => self.crash(validator, tear, "power failed"),
-            Fault::CrashAtWrite { validator, after, tear } => {
+            Fault::CrashAtWrite {
+                validator,
+                after,
+                tear,
+            } => {
                 self.each_host(validator, |world, at| {
                     let disk = &world.validators[at].disk;
                     disk.fail_at(disk.operations() + after, DiskFault::PowerOff);
@@ -37,8 +46,15 @@ impl World {
             Fault::RestartStorm { validator, times } => {
                 self.crash(validator, TearPlan::Nothing, "restart storm");
                 let step = timed.lasts / times.max(1);
-                let again = Happening::Storm { validator, left: times.saturating_sub(1), step };
-                self.push(self.now + step / 2, Happening::Start(Place::Validator(validator)));
+                let again = Happening::Storm {
+                    validator,
+                    left: times.saturating_sub(1),
+                    step,
+                };
+                self.push(
+                    self.now + step / 2,
+                    Happening::Start(Place::Validator(validator)),
+                );
                 self.push(self.now + step, again);
             }
             Fault::Pause { validator } => {
@@ -49,7 +65,9 @@ impl World {
             }
             Fault::IsolateLeader => self.isolate_leader(),
             Fault::ClockJump { validator, by_ms } => {
-                self.each_host(validator, |world, at| world.validators[at].clock.jump(by_ms));
+                self.each_host(validator, |world, at| {
+                    world.validators[at].clock.jump(by_ms)
+                });
             }
             Fault::SlowDisk { .. }
             | Fault::FullDisk { .. }
@@ -77,7 +95,9 @@ impl World {
     fn spoil_disk(&mut self, fault: &Fault) {
         match *fault {
             Fault::SlowDisk { validator, sync_ms } => {
-                self.each_host(validator, |world, at| world.validators[at].sync_ms = sync_ms);
+                self.each_host(validator, |world, at| {
+                    world.validators[at].sync_ms = sync_ms
+                });
             }
             Fault::FullDisk { validator } => {
                 self.each_host(validator, |world, at| {
@@ -112,7 +132,9 @@ impl World {
         if !self.active.remove(&fault) {
             return;
         }
-        let Some(timed) = self.plan.faults.get(fault).cloned() else { return };
+        let Some(timed) = self.plan.faults.get(fault).cloned() else {
+            return;
+        };
         match timed.fault {
             Fault::Crash { validator, .. }
             | Fault::CrashAtWrite { validator, .. }
@@ -121,7 +143,9 @@ impl World {
                 self.each_host(validator, |world, at| world.start_validator(at));
             }
             Fault::LogLost { validator } => {
-                self.each_host(validator, |world, at| world.validators[at].loses_log = false);
+                self.each_host(validator, |world, at| {
+                    world.validators[at].loses_log = false
+                });
             }
             Fault::Pause { .. } | Fault::SyncError { .. } => {}
             Fault::ClockJump { validator, .. } => {
@@ -136,7 +160,11 @@ impl World {
                 world.start_validator(at);
             }),
             Fault::SyncLie { validator } => {
-                self.crash(validator, TearPlan::Nothing, "power failed under a lying disk");
+                self.crash(
+                    validator,
+                    TearPlan::Nothing,
+                    "power failed under a lying disk",
+                );
                 self.each_host(validator, |world, at| {
                     world.validators[at].disk.set_syncs(Syncs::Honest);
                     world.restart_later(at);
@@ -183,8 +211,15 @@ impl World {
             return;
         }
         self.crash(validator, TearPlan::Nothing, "restart storm");
-        self.push(self.now + step / 2, Happening::Start(Place::Validator(validator)));
-        let again = Happening::Storm { validator, left: left - 1, step };
+        self.push(
+            self.now + step / 2,
+            Happening::Start(Place::Validator(validator)),
+        );
+        let again = Happening::Storm {
+            validator,
+            left: left - 1,
+            step,
+        };
         self.push(self.now + step, again);
     }
 
@@ -211,7 +246,10 @@ impl World {
     }
 
     fn restart_later(&mut self, at: usize) {
-        self.push(self.now + SUPERVISOR_MS, Happening::Start(Place::Validator(at)));
+        self.push(
+            self.now + SUPERVISOR_MS,
+            Happening::Start(Place::Validator(at)),
+        );
     }
 
     /// Whoever watches the process starts it again, with what its guard and its blocks say.
@@ -219,7 +257,10 @@ impl World {
         self.end_process(at, "power failed and the log is gone".to_owned());
         let disk = &self.validators[at].disk;
         disk.crash(Tear::Nothing);
-        let names = disk.names().into_iter().filter(|name| name.starts_with(LOG_FOLDER));
+        let names = disk
+            .names()
+            .into_iter()
+            .filter(|name| name.starts_with(LOG_FOLDER));
         names.for_each(|name| disk.lose(&name));
         self.restart_later(at);
     }
@@ -241,7 +282,10 @@ impl World {
         let replicas = self.validators.iter().filter_map(|host| host.replica());
         let newest = replicas.max_by_key(|replica| (replica.height(), replica.round()));
         let Some(newest) = newest else { return };
-        let key = newest.ledger().proposers().proposer(newest.height(), newest.round());
+        let key = newest
+            .ledger()
+            .proposers()
+            .proposer(newest.height(), newest.round());
         self.network.isolated = self.places_of(&key).first().copied();
     }
 
@@ -268,8 +312,11 @@ impl World {
         let validators = (0..self.validators.len()).map(Place::Validator);
         let clients = (0..self.clients.len()).map(Place::Client);
         let places: Vec<Place> = validators.chain(clients).collect();
-        let all = places.iter().flat_map(|a| places.iter().map(move |b| (*a, *b)));
-        all.filter(|(from, to)| from != to && self.cuts(fault, *from, *to)).collect()
+        let all = places
+            .iter()
+            .flat_map(|a| places.iter().map(move |b| (*a, *b)));
+        all.filter(|(from, to)| from != to && self.cuts(fault, *from, *to))
+            .collect()
     }
 
     fn cuts(&self, fault: &Fault, from: Place, to: Place) -> bool {
@@ -297,11 +344,20 @@ impl World {
     /// The group of a host. Clients, and who is in none, are with the first; a twin is with the
     /// one after its original's, so that each side of a split hears another of the two.
     fn group(&self, groups: &[Vec<usize>], place: Place) -> usize {
-        let Place::Validator(at) = place else { return 0 };
+        let Place::Validator(at) = place else {
+            return 0;
+        };
         let index = self.validators[at].index;
-        let group = groups.iter().position(|group| group.contains(&index)).unwrap_or(0);
+        let group = groups
+            .iter()
+            .position(|group| group.contains(&index))
+            .unwrap_or(0);
         let is_twin = at >= self.plan.validators.len();
-        if is_twin { (group + 1) % groups.len().max(1) } else { group }
+        if is_twin {
+            (group + 1) % groups.len().max(1)
+        } else {
+            group
+        }
     }
 }
 
@@ -310,6 +366,9 @@ fn tear_of(plan: TearPlan, dice: &mut Dice) -> Tear {
         TearPlan::Nothing => Tear::Nothing,
         TearPlan::Everything => Tear::Everything,
         TearPlan::Prefix => Tear::Prefix(dice.below(4096)),
-        TearPlan::Sectors => Tear::Sectors { seed: dice.number(), bytes: 64 },
+        TearPlan::Sectors => Tear::Sectors {
+            seed: dice.number(),
+            bytes: 64,
+        },
     }
 }

@@ -25,7 +25,9 @@ impl World {
         if self.validators[at].liar.is_none() {
             self.observe(at, &message);
             let frame: Arc<[u8]> = cbor::encode(&message).into();
-            recipients.into_iter().for_each(|to| self.send_to_key(at, to, &frame));
+            recipients
+                .into_iter()
+                .for_each(|to| self.send_to_key(at, to, &frame));
             return;
         }
         for to in recipients {
@@ -49,7 +51,9 @@ impl World {
 
     /// Sends a message to a client.
     pub(super) fn answer(&mut self, at: usize, to: PublicKey, message: ClientMessage) {
-        let Some(client) = self.validators[at].clients.get(&to).copied() else { return };
+        let Some(client) = self.validators[at].clients.get(&to).copied() else {
+            return;
+        };
         let messages = match self.validators[at].liar.is_some() {
             true => self.with_liar(at, |liar, mouth| liar.answers(mouth, to, message)),
             false => Some(vec![message]),
@@ -57,7 +61,10 @@ impl World {
         for message in messages.unwrap_or_default() {
             if let ClientMessage::Notice(Notice::Certificate(certificate)) = &message {
                 let bytes = certificate.0.clone();
-                self.see(Seen::Certificate { validator: at, bytes });
+                self.see(Seen::Certificate {
+                    validator: at,
+                    bytes,
+                });
             }
             let frame = cbor::encode(&message).into();
             self.send((Place::Validator(at), Place::Client(client)), &frame);
@@ -91,7 +98,10 @@ impl World {
             }
             Place::Client(at) => self.misbehave(at),
         }
-        self.push(self.now + super::setting::VOLUNTEER_MS, Happening::Volunteer(place));
+        self.push(
+            self.now + super::setting::VOLUNTEER_MS,
+            Happening::Volunteer(place),
+        );
     }
 
     /// An agent that lies says what its light client would not.
@@ -101,13 +111,27 @@ impl World {
             return;
         }
         let (me, is_heard) = (host.public_key(), host.absent_until <= self.now);
-        let others = self.clients.iter().map(Client::public_key).filter(|key| *key != me).collect();
-        let Some(informed) = self.validators.iter().find_map(Validator::replica) else { return };
+        let others = self
+            .clients
+            .iter()
+            .map(Client::public_key)
+            .filter(|key| *key != me)
+            .collect();
+        let Some(informed) = self.validators.iter().find_map(Validator::replica) else {
+            return;
+        };
         let ledger = Arc::clone(informed.ledger());
         let host = &mut self.clients[at];
         let Some(liar) = &mut host.liar else { return };
         let (key, dice) = (&host.key, &mut host.dice);
-        let mut mouth = AgentMouth { key, ledger: &ledger, others, dice, is_heard, lies: 0 };
+        let mut mouth = AgentMouth {
+            key,
+            ledger: &ledger,
+            others,
+            dice,
+            is_heard,
+            lies: 0,
+        };
         let operations = liar.volunteers(&mut mouth);
         let (lies, manner) = (mouth.lies, host.plan.as_ref().map(|plan| plan.manner));
         self.count_lies(manner.map_or("", Manner::name), lies);
@@ -115,7 +139,10 @@ impl World {
             let request = Request::Submit(Box::new(operation));
             self.note_submission(at, &request);
             // Light clients count their requests from 0: this is none of theirs.
-            let request = ClientRequest { id: u64::MAX, request };
+            let request = ClientRequest {
+                id: u64::MAX,
+                request,
+            };
             let frame: Arc<[u8]> = cbor::encode(&request).into();
             for to in 0..self.validators.len() {
                 self.client_send(at, self.validators[to].public_key(), &frame);
@@ -132,7 +159,9 @@ impl World {
             Body::Seal(seal) => seal.offers.iter().map(|offer| offer.task).collect(),
             _ => return,
         };
-        let Some(informed) = self.validators.iter().find_map(Validator::replica) else { return };
+        let Some(informed) = self.validators.iter().find_map(Validator::replica) else {
+            return;
+        };
         let overclaims = |task: TaskId| {
             let view = informed.ledger().task(task);
             view.is_some_and(|view| !view.spec.requires.labels.is_subset(&host.attested().labels))
@@ -153,7 +182,13 @@ impl World {
         let now = host.clock.show(self.now);
         let (liar, process) = (host.liar.as_mut()?, host.process.as_ref()?);
         let (key, replica, dice) = (&host.key, process.replica(), &mut host.dice);
-        let mut mouth = Mouth { key, replica, now, dice, lies: 0 };
+        let mut mouth = Mouth {
+            key,
+            replica,
+            now,
+            dice,
+            lies: 0,
+        };
         let answer = lie(liar.as_mut(), &mut mouth);
         let (lies, name) = (mouth.lies, host.lie.map_or("", LieKind::name));
         self.count_lies(name, lies);
@@ -168,8 +203,13 @@ impl World {
 
     fn others(&self, at: usize) -> Vec<PublicKey> {
         let host = &self.validators[at];
-        let set = host.replica().map(|replica| Arc::clone(replica.ledger().validators()));
-        let keys = set.iter().flat_map(|set| set.iter()).map(|validator| validator.key);
+        let set = host
+            .replica()
+            .map(|replica| Arc::clone(replica.ledger().validators()));
+        let keys = set
+            .iter()
+            .flat_map(|set| set.iter())
+            .map(|validator| validator.key);
         keys.filter(|key| *key != host.me).collect()
     }
 
@@ -186,19 +226,31 @@ impl World {
             (message, &host.liar, host.replica())
         {
             let (height, evidence) = (replica.height(), evidence.clone());
-            return self.see(Seen::Accused { validator: at, height, evidence });
+            return self.see(Seen::Accused {
+                validator: at,
+                height,
+                evidence,
+            });
         }
-        let PeerMessage::Statement(signed) = message else { return };
+        let PeerMessage::Statement(signed) = message else {
+            return;
+        };
         if signed.signer != host.me || (host.liar.is_some() && !is_statement(signed)) {
             return;
         }
-        self.count_lies(LieKind::Twin.name(), u64::from(host.lie == Some(LieKind::Twin)));
+        self.count_lies(
+            LieKind::Twin.name(),
+            u64::from(host.lie == Some(LieKind::Twin)),
+        );
         let statement = Box::new(signed.clone());
         let host = &mut self.validators[at];
         if signed.statement.kind == Kind::Precommit && std::mem::take(&mut host.loses_log) {
             self.push(self.now, Happening::LogLost(at));
         }
-        self.see(Seen::Signed { validator: at, statement });
+        self.see(Seen::Signed {
+            validator: at,
+            statement,
+        });
     }
 }
 

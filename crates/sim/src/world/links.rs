@@ -18,12 +18,19 @@ const RESET_MS: Millis = 5;
 impl World {
     /// The hosts with this validator's key: two, where it has a twin.
     pub(super) fn places_of(&self, key: &PublicKey) -> Vec<Place> {
-        let hosts = self.validators.iter().enumerate().filter(|(_, host)| host.me == *key);
+        let hosts = self
+            .validators
+            .iter()
+            .enumerate()
+            .filter(|(_, host)| host.me == *key);
         hosts.map(|(at, _)| Place::Validator(at)).collect()
     }
 
     pub(super) fn send_to_key(&mut self, at: usize, to: PublicKey, frame: &Arc<[u8]>) {
-        for place in self.places_of(&to).into_iter().filter(|place| *place != Place::Validator(at))
+        for place in self
+            .places_of(&to)
+            .into_iter()
+            .filter(|place| *place != Place::Validator(at))
         {
             self.send((Place::Validator(at), place), frame);
         }
@@ -32,7 +39,9 @@ impl World {
     /// Puts a frame on a link.
     pub(super) fn send(&mut self, link: (Place, Place), frame: &Arc<[u8]>) {
         self.note(b'>', link.0, link.1, frame);
-        let Some(life) = self.life_of(link.1) else { return };
+        let Some(life) = self.life_of(link.1) else {
+            return;
+        };
         let fate = self.network.route(link, self.now, frame);
         for fault in fate.faults {
             self.count(fault);
@@ -43,7 +52,16 @@ impl World {
         let (from, to) = link;
         for delivery in fate.deliveries {
             let (bytes, mangled) = (delivery.bytes, delivery.mangled);
-            self.push(delivery.at, Happening::Frame { from, to, life, bytes, mangled });
+            self.push(
+                delivery.at,
+                Happening::Frame {
+                    from,
+                    to,
+                    life,
+                    bytes,
+                    mangled,
+                },
+            );
         }
     }
 
@@ -67,12 +85,14 @@ impl World {
 
     /// Takes a frame into the digest, or something else between two hosts.
     pub(super) fn note(&mut self, kind: u8, from: Place, to: Place, bytes: &[u8]) {
-        self.digest.note(kind, self.now, [number(from), number(to)], bytes);
+        self.digest
+            .note(kind, self.now, [number(from), number(to)], bytes);
     }
 
     /// Takes something into the digest that is about one host, or about none.
     pub(super) fn note_of(&mut self, kind: u8, place: Option<Place>, bytes: &[u8]) {
-        self.digest.note(kind, self.now, [place.map_or(u64::MAX, number), 0], bytes);
+        self.digest
+            .note(kind, self.now, [place.map_or(u64::MAX, number), 0], bytes);
     }
 
     /// A frame that is lost on a client's stream takes the connection with it; it comes back once
@@ -114,7 +134,13 @@ impl World {
                 (false, true) => BREAK_MS,
                 (false, false) => RESET_MS,
             };
-            self.push(self.now + wait, Happening::Link { pair, up: alive && open });
+            self.push(
+                self.now + wait,
+                Happening::Link {
+                    pair,
+                    up: alive && open,
+                },
+            );
         }
     }
 
@@ -164,7 +190,11 @@ impl World {
     }
 
     fn tell_validator(&mut self, at: usize, key: PublicKey, up: bool) {
-        let event = if up { Event::Connected(key) } else { Event::Disconnected(key) };
+        let event = if up {
+            Event::Connected(key)
+        } else {
+            Event::Disconnected(key)
+        };
         self.handle(at, event);
         self.drain(at);
     }

@@ -161,7 +161,10 @@ impl World {
 
     /// Names of the faults that are on now.
     pub fn active(&self) -> impl Iterator<Item = &'static str> {
-        self.active.iter().filter_map(|fault| self.plan.faults.get(*fault)).map(|f| f.fault.name())
+        self.active
+            .iter()
+            .filter_map(|fault| self.plan.faults.get(*fault))
+            .map(|f| f.fault.name())
     }
 
     /// The digest of every input and output so far.
@@ -178,21 +181,47 @@ impl World {
             return Some(Vec::new());
         }
         match happening {
-            Happening::Frame { from, to, life, bytes, mangled } => {
+            Happening::Frame {
+                from,
+                to,
+                life,
+                bytes,
+                mangled,
+            } => {
                 self.arrive((from, to), life, &bytes, mangled);
             }
-            Happening::Wake { place: Place::Validator(at), life } => self.wake_validator(at, life),
-            Happening::Wake { place: Place::Client(at), life } => self.wake_client(at, life),
-            Happening::Done { validator, life, event } => self.done(validator, life, *event),
+            Happening::Wake {
+                place: Place::Validator(at),
+                life,
+            } => self.wake_validator(at, life),
+            Happening::Wake {
+                place: Place::Client(at),
+                life,
+            } => self.wake_client(at, life),
+            Happening::Done {
+                validator,
+                life,
+                event,
+            } => self.done(validator, life, *event),
             Happening::Link { pair, up } => self.notice_link(pair, up),
             Happening::Reset { pair } => self.break_link(pair),
-            Happening::Fault { fault, begins: true } => self.begin_fault(fault),
-            Happening::Fault { fault, begins: false } => self.end_fault(fault),
+            Happening::Fault {
+                fault,
+                begins: true,
+            } => self.begin_fault(fault),
+            Happening::Fault {
+                fault,
+                begins: false,
+            } => self.end_fault(fault),
             Happening::Start(Place::Validator(at)) => self.start_validator(at),
             Happening::Start(Place::Client(at)) => self.start_client(at),
             Happening::Submit(task) => self.submit(task),
             Happening::Cancel(task) => self.cancel(task),
-            Happening::Storm { validator, left, step } => self.storm(validator, left, step),
+            Happening::Storm {
+                validator,
+                left,
+                step,
+            } => self.storm(validator, left, step),
             Happening::LogLost(validator) => self.lose_log(validator),
             Happening::Volunteer(place) => self.volunteer(place),
             Happening::Heal => self.heal(),
@@ -203,8 +232,14 @@ impl World {
     /// Until when the host of a happening has no time for it.
     fn occupied(&self, happening: &Happening) -> Option<Millis> {
         let at = match happening {
-            Happening::Frame { to: Place::Validator(at), .. }
-            | Happening::Wake { place: Place::Validator(at), .. }
+            Happening::Frame {
+                to: Place::Validator(at),
+                ..
+            }
+            | Happening::Wake {
+                place: Place::Validator(at),
+                ..
+            }
             | Happening::Done { validator: at, .. } => *at,
             _ => return None,
         };
@@ -214,7 +249,8 @@ impl World {
 
     fn push(&mut self, at: Millis, happening: Happening) {
         self.serial += 1;
-        self.queue.insert((at.max(self.now), self.serial), happening);
+        self.queue
+            .insert((at.max(self.now), self.serial), happening);
     }
 
     fn see(&mut self, seen: Seen) {

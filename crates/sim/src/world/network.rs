@@ -103,14 +103,21 @@ impl Network {
             fate.faults.push("duplicated");
             fate.deliveries.push(self.deliver(link, sent, bytes));
         }
-        let mangled = fate.deliveries.iter().filter(|delivery| delivery.mangled).count();
-        fate.faults.extend(std::iter::repeat_n("bit-flipped", mangled));
+        let mangled = fate
+            .deliveries
+            .iter()
+            .filter(|delivery| delivery.mangled)
+            .count();
+        fate.faults
+            .extend(std::iter::repeat_n("bit-flipped", mangled));
         fate
     }
 
     /// When the last byte is on the line: a link carries one frame after another.
     fn transmit(&mut self, link: (Place, Place), now: Millis, bytes: usize) -> Millis {
-        let Some(rate) = self.plan.bytes_per_ms else { return now };
+        let Some(rate) = self.plan.bytes_per_ms else {
+            return now;
+        };
         let free = self.busy_until.get(&link).copied().unwrap_or(0).max(now);
         let done = free + bytes as u64 / rate.max(1);
         self.busy_until.insert(link, done);
@@ -120,7 +127,10 @@ impl Network {
     fn deliver(&mut self, link: (Place, Place), sent: Millis, bytes: &Arc<[u8]>) -> Delivery {
         let region = |place| self.regions.get(&place).copied().unwrap_or(0);
         let row = self.plan.latency_ms.get(region(link.0));
-        let latency = row.and_then(|row| row.get(region(link.1))).copied().unwrap_or(0);
+        let latency = row
+            .and_then(|row| row.get(region(link.1)))
+            .copied()
+            .unwrap_or(0);
         let jitter = self.dice.between(0, self.plan.jitter_ms);
         let mut at = sent + latency + jitter;
         if is_client(link) {
@@ -132,9 +142,17 @@ impl Network {
             let mut flipped = bytes.to_vec();
             let at_byte = self.dice.index(flipped.len());
             flipped[at_byte] ^= 1 << self.dice.below(8);
-            return Delivery { at, bytes: flipped.into(), mangled: true };
+            return Delivery {
+                at,
+                bytes: flipped.into(),
+                mangled: true,
+            };
         }
-        Delivery { at, bytes: Arc::clone(bytes), mangled: false }
+        Delivery {
+            at,
+            bytes: Arc::clone(bytes),
+            mangled: false,
+        }
     }
 }
 

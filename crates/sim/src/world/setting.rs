@@ -111,9 +111,21 @@ impl World {
             }
         }
         for (fault, timed) in self.plan.faults.clone().iter().enumerate() {
-            self.push(timed.at, Happening::Fault { fault, begins: true });
+            self.push(
+                timed.at,
+                Happening::Fault {
+                    fault,
+                    begins: true,
+                },
+            );
             let ends = timed.at.saturating_add(timed.lasts);
-            self.push(ends, Happening::Fault { fault, begins: false });
+            self.push(
+                ends,
+                Happening::Fault {
+                    fault,
+                    begins: false,
+                },
+            );
         }
         self.push(self.plan.heal_at, Happening::Heal);
     }
@@ -174,8 +186,14 @@ fn genesis(plan: &Plan, attester: &SecretKey) -> Result<Genesis, PlanError> {
         markets: vec![market],
         version: PROTOCOL_VERSION,
         admission: Admission::Attestation,
-        attesters: vec![Attester { key: attester.public_key(), name: label("office")? }],
-        parameters: Parameters { max_block_interval_ms: 1_000, ..Parameters::default() },
+        attesters: vec![Attester {
+            key: attester.public_key(),
+            name: label("office")?,
+        }],
+        parameters: Parameters {
+            max_block_interval_ms: 1_000,
+            ..Parameters::default()
+        },
         validators: ValidatorSet::new(members?).map_err(|_| PlanError::Validators)?,
     };
     genesis.check()?;
@@ -257,7 +275,9 @@ fn attest(
 
 fn capabilities(agent: Option<&AgentPlan>) -> Result<Capabilities, PlanError> {
     let mut capabilities = Capabilities::new();
-    let Some(agent) = agent else { return Ok(capabilities) };
+    let Some(agent) = agent else {
+        return Ok(capabilities);
+    };
     for name in &agent.labels {
         capabilities.labels.insert(label(name)?);
     }
@@ -279,7 +299,11 @@ fn everything(plan: &Plan, honest: Capabilities) -> Result<Capabilities, PlanErr
 /// The specification of a task that is submitted `now`.
 pub(super) fn spec(task: &TaskPlan, market: &Label, now: Millis) -> TaskSpec {
     let mut spec = TaskSpec::new(market.clone());
-    spec.requires.labels = task.requires.iter().filter_map(|name| name.parse().ok()).collect();
+    spec.requires.labels = task
+        .requires
+        .iter()
+        .filter_map(|name| name.parse().ok())
+        .collect();
     spec.deadline = task.deadline_after.map(|after| START + now + after);
     spec
 }
@@ -288,7 +312,9 @@ fn regions(plan: &Plan, validators: &[Validator]) -> BTreeMap<Place, usize> {
     let hosts = validators.iter().enumerate();
     let hosts = hosts.map(|(at, host)| (Place::Validator(at), plan.validators[host.index].region));
     let agents = plan.agents.iter().enumerate();
-    hosts.chain(agents.map(|(at, agent)| (Place::Client(at), agent.region))).collect()
+    hosts
+        .chain(agents.map(|(at, agent)| (Place::Client(at), agent.region)))
+        .collect()
 }
 
 fn label(name: &str) -> Result<Label, PlanError> {

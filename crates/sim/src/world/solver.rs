@@ -21,8 +21,15 @@ impl World {
                     client.fetch_bids(market.clone(), *window, now);
                 }
             }
-            Event::StandingBids { market, window, found: Some(found) } => {
-                let ties = TieSeed { swarm, market: market.clone() };
+            Event::StandingBids {
+                market,
+                window,
+                found: Some(found),
+            } => {
+                let ties = TieSeed {
+                    swarm,
+                    market: market.clone(),
+                };
                 let better = improved(&round(found, ties), &mut host.dice);
                 if let (Some(pairs), Some(client)) = (better, host.light_client()) {
                     // Not ready, it is no member yet: another window will come.

@@ -45,7 +45,11 @@ impl Timer for SimTimer {
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         let millis = Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX);
         let until = lock(&self.state).now.saturating_add(millis);
-        Box::pin(Sleep { state: Arc::clone(&self.state), until, ticket: None })
+        Box::pin(Sleep {
+            state: Arc::clone(&self.state),
+            until,
+            ticket: None,
+        })
     }
 }
 
@@ -68,7 +72,9 @@ impl Future for Sleep {
             state.serial += 1;
             state.serial
         });
-        state.sleepers.insert((self.until, ticket), cx.waker().clone());
+        state
+            .sleepers
+            .insert((self.until, ticket), cx.waker().clone());
         Poll::Pending
     }
 }

@@ -102,14 +102,22 @@ impl Validator {
     }
 
     fn standing(&self) -> (Height, Round, Hash) {
-        let Some(replica) = self.replica() else { return (0, 0, Hash::ZERO) };
-        (replica.height(), replica.round(), replica.ledger().state_root())
+        let Some(replica) = self.replica() else {
+            return (0, 0, Hash::ZERO);
+        };
+        (
+            replica.height(),
+            replica.round(),
+            replica.ledger().state_root(),
+        )
     }
 }
 
 impl std::fmt::Debug for Validator {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Validator").field("index", &self.index).finish_non_exhaustive()
+        f.debug_struct("Validator")
+            .field("index", &self.index)
+            .finish_non_exhaustive()
     }
 }
 
@@ -130,13 +138,24 @@ impl World {
             debug_assert!(made.is_ok(), "a fresh disk takes a guard");
         }
         let salt = host.dice.number() as u32;
-        let store = StoreConfig { segment_bytes: SEGMENT_BYTES, ..StoreConfig::new(swarm.0, salt) };
+        let store = StoreConfig {
+            segment_bytes: SEGMENT_BYTES,
+            ..StoreConfig::new(swarm.0, salt)
+        };
         let (pace, points) = (PaceConfig::default(), CrashPoints::default());
         let start = match host.wiped && host.disk.contents("guard").is_none() {
-            true => Start::Rejoin { challenge: host.dice.number() },
+            true => Start::Rejoin {
+                challenge: host.dice.number(),
+            },
             false => Start::Guarded,
         };
-        let settings = Settings { genesis, pace, store, points, start };
+        let settings = Settings {
+            genesis,
+            pace,
+            store,
+            points,
+            start,
+        };
         let key = SecretKey::from_seed(&host.key.seed());
         let clock = host.clock.show(now);
         match DurableReplica::open(Arc::new(host.disk.clone()), key, settings, clock) {
@@ -168,7 +187,10 @@ impl World {
             // What cannot be repaired stays away: it counts with the liars.
             let _ = repair(Arc::new(host.disk.clone()), StoreConfig::new(swarm.0, 0));
         }
-        self.see(Seen::Unopened { validator: at, why: error.to_string() });
+        self.see(Seen::Unopened {
+            validator: at,
+            why: error.to_string(),
+        });
     }
 
     fn started(&mut self, at: usize, process: DurableReplica) {
@@ -177,7 +199,12 @@ impl World {
         let (height, state) = (ledger.height(), ledger.state_root());
         let guarded = (guard.height, guard.round, guard.step);
         self.validators[at].process = Some(process);
-        self.see(Seen::Started { validator: at, height, state, guarded });
+        self.see(Seen::Started {
+            validator: at,
+            height,
+            state,
+            guarded,
+        });
         self.drain(at);
         self.relink(Place::Validator(at));
     }
@@ -244,7 +271,11 @@ impl World {
         self.drain(at);
         if mangled {
             let after = self.validators[at].standing();
-            self.see(Seen::Damaged { validator: at, before, after });
+            self.see(Seen::Damaged {
+                validator: at,
+                before,
+                after,
+            });
         }
     }
 
@@ -263,13 +294,18 @@ impl World {
             let now = self.now;
             let host = &mut self.validators[at];
             let clock = host.clock.show(now);
-            let Some(process) = &mut host.process else { return };
+            let Some(process) = &mut host.process else {
+                return;
+            };
             match process.poll_effect(&mut || clock) {
                 Ok(Some(effect)) => self.perform(at, effect),
                 Ok(None) => break,
                 Err(DurableError::Halted(reason)) => {
                     self.end_process(at, "halted".to_owned());
-                    self.see(Seen::Halted { validator: at, why: reason.to_string() });
+                    self.see(Seen::Halted {
+                        validator: at,
+                        why: reason.to_string(),
+                    });
                     return;
                 }
                 Err(error) => return self.disk_failed(at, error.to_string()),
@@ -303,7 +339,13 @@ impl World {
         if host.wake_at.is_none_or(|wake| due < wake) {
             host.wake_at = Some(due);
             let life = host.life;
-            self.push(due, Happening::Wake { place: Place::Validator(at), life });
+            self.push(
+                due,
+                Happening::Wake {
+                    place: Place::Validator(at),
+                    life,
+                },
+            );
         }
     }
 
@@ -312,9 +354,19 @@ impl World {
             Effect::Verify(work) => self.verify(at, *work),
             Effect::Execute { ledger, block } => {
                 let result = ledger.execute(&block).map(Box::new);
-                self.handle(at, Event::Executed { block: block.header.id(), result });
+                self.handle(
+                    at,
+                    Event::Executed {
+                        block: block.header.id(),
+                        result,
+                    },
+                );
             }
-            Effect::Propose { ledger, round, mut proposal } => {
+            Effect::Propose {
+                ledger,
+                round,
+                mut proposal,
+            } => {
                 self.with_liar(at, |liar, mouth| liar.propose(mouth, &mut proposal));
                 self.propose(at, &ledger, (round, *proposal));
             }
@@ -327,9 +379,20 @@ impl World {
                     self.answer(at, client, message.clone());
                 }
             }
-            Effect::Committed { round, block, commit, committed } => {
+            Effect::Committed {
+                round,
+                block,
+                commit,
+                committed,
+            } => {
                 let commit = Box::new(commit);
-                self.see(Seen::Committed { validator: at, round, block, commit, committed });
+                self.see(Seen::Committed {
+                    validator: at,
+                    round,
+                    block,
+                    commit,
+                    committed,
+                });
             }
         }
     }
@@ -338,7 +401,13 @@ impl World {
         let (round, proposal) = what;
         let (block, _) = ledger.propose(proposal);
         self.with_liar(at, |liar, mouth| liar.built(mouth, &block));
-        self.handle(at, Event::Proposed { round, block: Box::new(block) });
+        self.handle(
+            at,
+            Event::Proposed {
+                round,
+                block: Box::new(block),
+            },
+        );
     }
 
     fn verify(&mut self, at: usize, work: Work) {
@@ -352,7 +421,11 @@ impl World {
         }
         let host = &mut self.validators[at];
         let (life, wait) = (host.life, host.dice.between(1, 8));
-        let done = Happening::Done { validator: at, life, event: Box::new(event) };
+        let done = Happening::Done {
+            validator: at,
+            life,
+            event: Box::new(event),
+        };
         self.push(self.now + wait, done);
     }
 }

@@ -42,7 +42,9 @@ impl Agent for Worker {
             lease.lost().await;
             return Ok(Outcome::new("done, of course"));
         }
-        lease.sleep(Duration::from_millis(self.plan.work_ms)).await?;
+        lease
+            .sleep(Duration::from_millis(self.plan.work_ms))
+            .await?;
         if self.dice.chance(self.plan.fails_permille) {
             return Err(TaskError::failed("the dice said so"));
         }

@@ -35,19 +35,29 @@ pub(super) struct Place {
 impl Change {
     pub(super) fn write(file: FileId, offset: u64, bytes: &[u8]) -> Self {
         let meant = Place { file, offset };
-        Self::Write(Write { meant, landing: meant, bytes: bytes.to_vec() })
+        Self::Write(Write {
+            meant,
+            landing: meant,
+            bytes: bytes.to_vec(),
+        })
     }
 
     pub(super) fn access(&self) -> Access {
-        if matches!(self, Self::Write(_)) { Access::Write } else { Access::Other }
+        if matches!(self, Self::Write(_)) {
+            Access::Write
+        } else {
+            Access::Other
+        }
     }
 
     /// A CRC-32C with this change appended.
     pub(super) fn append_to(&self, checksum: u32) -> u32 {
         let (name, at, bytes) = match self {
-            Self::Write(write) => {
-                ("", [write.landing.file, write.landing.offset], &write.bytes[..])
-            }
+            Self::Write(write) => (
+                "",
+                [write.landing.file, write.landing.offset],
+                &write.bytes[..],
+            ),
             Self::Truncate { file, length } => ("cut", [*file, *length], &[][..]),
             Self::Create { name, file } => (name.as_str(), [*file, 0], &[][..]),
             Self::Rename { from, to } => (from.as_str(), [0, 1], to.as_bytes()),
@@ -96,7 +106,11 @@ impl Change {
 impl Write {
     /// The part that begins `skip` bytes into it and is `bytes`.
     pub(super) fn part(&self, skip: u64, bytes: Vec<u8>) -> Self {
-        Self { meant: self.meant.plus(skip), landing: self.landing.plus(skip), bytes }
+        Self {
+            meant: self.meant.plus(skip),
+            landing: self.landing.plus(skip),
+            bytes,
+        }
     }
 
     /// The length its file has at least once it was written.
@@ -113,7 +127,10 @@ impl Write {
 
 impl Place {
     fn plus(self, bytes: u64) -> Self {
-        Self { offset: self.offset.saturating_add(bytes), ..self }
+        Self {
+            offset: self.offset.saturating_add(bytes),
+            ..self
+        }
     }
 }
 
@@ -126,5 +143,7 @@ pub(super) fn grow(content: &mut Vec<u8>, length: usize) {
 pub(super) fn put(content: &mut [u8], offset: u64, bytes: &[u8]) {
     let start = usize::try_from(offset).unwrap_or(usize::MAX);
     let room = content.get_mut(start..).unwrap_or_default();
-    room.iter_mut().zip(bytes).for_each(|(old, new)| *old = *new);
+    room.iter_mut()
+        .zip(bytes)
+        .for_each(|(old, new)| *old = *new);
 }

@@ -14,8 +14,16 @@ pub(super) struct Fate {
 
 impl Fate {
     pub(super) fn new(tear: Tear) -> Self {
-        let coins = if let Tear::Sectors { seed, .. } = tear { seed } else { 0 };
-        Self { tear, coins, names_land: true }
+        let coins = if let Tear::Sectors { seed, .. } = tear {
+            seed
+        } else {
+            0
+        };
+        Self {
+            tear,
+            coins,
+            names_land: true,
+        }
     }
 
     /// The parts of a change that land, and what that counts as unless it is all of it.
@@ -43,7 +51,10 @@ impl Fate {
             Tear::Everything => vec![write.clone()],
             Tear::Prefix(0) => Vec::new(),
             Tear::Prefix(left) => {
-                let end = write.bytes.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+                let end = write
+                    .bytes
+                    .len()
+                    .min(usize::try_from(left).unwrap_or(usize::MAX));
                 self.tear = Tear::Prefix(left - end as u64);
                 vec![write.part(0, write.bytes[..end].to_vec())]
             }

@@ -159,19 +159,28 @@ impl Disk for MemoryDisk {
             (OpenMode::New, None) => state.create(name)?,
         };
         let epoch = state.epoch;
-        Ok(Box::new(MemoryFile { disk: self.clone(), file, epoch }))
+        Ok(Box::new(MemoryFile {
+            disk: self.clone(),
+            file,
+            epoch,
+        }))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         let mut state = self.state();
         state.check_exists(from)?;
-        state.change(Change::Rename { from: from.to_owned(), to: to.to_owned() })
+        state.change(Change::Rename {
+            from: from.to_owned(),
+            to: to.to_owned(),
+        })
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
         let mut state = self.state();
         state.check_exists(name)?;
-        state.change(Change::Remove { name: name.to_owned() })
+        state.change(Change::Remove {
+            name: name.to_owned(),
+        })
     }
 
     fn list(&self, dir: &str) -> io::Result<Vec<String>> {
@@ -195,11 +204,18 @@ impl Disk for MemoryDisk {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         state.locked = true;
-        Ok(Arc::new(Held { disk: self.clone(), epoch: state.epoch }))
+        Ok(Arc::new(Held {
+            disk: self.clone(),
+            epoch: state.epoch,
+        }))
     }
 
     fn path(&self, name: &str) -> String {
-        if name.is_empty() { "memory".to_owned() } else { format!("memory/{name}") }
+        if name.is_empty() {
+            "memory".to_owned()
+        } else {
+            format!("memory/{name}")
+        }
     }
 }
 
@@ -229,7 +245,11 @@ impl MemoryFile {
     fn state(&self) -> io::Result<MutexGuard<'_, State>> {
         let state = self.disk.state();
         state.check_power()?;
-        if state.epoch == self.epoch { Ok(state) } else { Err(io::ErrorKind::BrokenPipe.into()) }
+        if state.epoch == self.epoch {
+            Ok(state)
+        } else {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
     }
 }
 

@@ -70,7 +70,11 @@ impl State {
 
     pub(super) fn check_exists(&self, name: &str) -> io::Result<()> {
         self.check_power()?;
-        if self.names.contains_key(name) { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }
+        if self.names.contains_key(name) {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::NotFound.into())
+        }
     }
 
     pub(super) fn order(&mut self, operation: u64, fault: Fault) {
@@ -95,7 +99,11 @@ impl State {
         let rest = self.seen(file).get(start..).unwrap_or_default();
         let count = rest.len().min(buffer.len());
         buffer[..count].copy_from_slice(&rest[..count]);
-        let fault = if count > 0 { self.due(read, Access::Read) } else { None };
+        let fault = if count > 0 {
+            self.due(read, Access::Read)
+        } else {
+            None
+        };
         match fault {
             Some(Fault::FlippedRead(bit)) => {
                 let bit = (bit % (count as u64 * 8)) as usize;
@@ -111,7 +119,10 @@ impl State {
         let file = self.next_file;
         self.next_file += 1;
         self.files.insert(file, Content::default());
-        self.change(Change::Create { name: name.to_owned(), file })?;
+        self.change(Change::Create {
+            name: name.to_owned(),
+            file,
+        })?;
         Ok(file)
     }
 
@@ -170,7 +181,13 @@ impl State {
         let file = *self.names.entry(name.to_owned()).or_insert(next);
         self.durable_names.entry(name.to_owned()).or_insert(file);
         self.next_file += u64::from(file == next);
-        self.files.insert(file, Content { seen: bytes.to_vec(), durable: bytes.to_vec() });
+        self.files.insert(
+            file,
+            Content {
+                seen: bytes.to_vec(),
+                durable: bytes.to_vec(),
+            },
+        );
     }
 
     pub(super) fn lose(&mut self, name: &str) {
@@ -211,7 +228,10 @@ impl State {
 
     /// What all files have together, as seen.
     pub(super) fn used(&self) -> u64 {
-        self.names.values().map(|&file| self.seen(file).len() as u64).sum()
+        self.names
+            .values()
+            .map(|&file| self.seen(file).len() as u64)
+            .sum()
     }
 
     /// Counts a changing operation; the fault that befalls it.
@@ -227,7 +247,11 @@ impl State {
     /// Takes the earliest order that is due and can befall such an operation or read.
     fn due(&mut self, number: u64, access: Access) -> Option<Fault> {
         let due = |(at, fault): &(u64, Fault)| *at <= number && fault.befalls(access);
-        let orders = self.orders.iter().enumerate().filter(|(_, order)| due(order));
+        let orders = self
+            .orders
+            .iter()
+            .enumerate()
+            .filter(|(_, order)| due(order));
         let (index, _) = orders.min_by_key(|(_, (at, _))| *at)?;
         let (_, fault) = self.orders.remove(index);
         self.record(fault.kind(access));
@@ -236,14 +260,26 @@ impl State {
 
     /// Where a write lands that goes to another file.
     fn astray(&self, meant: Place, number: u64) -> Place {
-        let others: Vec<FileId> =
-            self.names.values().copied().filter(|file| *file != meant.file).collect();
-        let chosen = number.checked_rem(others.len() as u64).map(|index| others[index as usize]);
+        let others: Vec<FileId> = self
+            .names
+            .values()
+            .copied()
+            .filter(|file| *file != meant.file)
+            .collect();
+        let chosen = number
+            .checked_rem(others.len() as u64)
+            .map(|index| others[index as usize]);
         let Some(file) = chosen else {
-            return Place { file: meant.file, offset: u64::MAX };
+            return Place {
+                file: meant.file,
+                offset: u64::MAX,
+            };
         };
         let length = self.seen(file).len() as u64;
-        Place { file, offset: meant.offset.checked_rem(length).unwrap_or(0) }
+        Place {
+            file,
+            offset: meant.offset.checked_rem(length).unwrap_or(0),
+        }
     }
 
     /// Makes a change, or as much of it as a full disk takes.
@@ -267,9 +303,13 @@ impl State {
 
     /// Cuts a write that makes its file grow by more than `room`; whether it was whole.
     fn cut_to_fit(&self, write: &mut Write, room: u64) -> bool {
-        let growth = write.end().saturating_sub(self.seen(write.meant.file).len());
+        let growth = write
+            .end()
+            .saturating_sub(self.seen(write.meant.file).len());
         let excess = growth.saturating_sub(usize::try_from(room).unwrap_or(usize::MAX));
-        write.bytes.truncate(write.bytes.len().saturating_sub(excess));
+        write
+            .bytes
+            .truncate(write.bytes.len().saturating_sub(excess));
         excess == 0
     }
 
@@ -290,7 +330,11 @@ impl State {
             Change::Write(write) => {
                 grow(&mut self.content(write.meant.file).durable, write.end());
                 let landing = write.landing;
-                put(&mut self.content(landing.file).durable, landing.offset, &write.bytes);
+                put(
+                    &mut self.content(landing.file).durable,
+                    landing.offset,
+                    &write.bytes,
+                );
             }
             Change::Truncate { file, length } => {
                 self.content(*file).durable.truncate(*length as usize);

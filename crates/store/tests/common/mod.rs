@@ -15,7 +15,11 @@ pub const SWARM: [u8; 32] = [7; 32];
 /// Small segments, so that short runs have several; a log at any height, whatever blocks there are.
 pub fn config() -> StoreConfig {
     let usual = StoreConfig::new(SWARM, 0x1234_5678);
-    StoreConfig { segment_bytes: 300, log_lead: u64::MAX, ..usual }
+    StoreConfig {
+        segment_bytes: 300,
+        log_lead: u64::MAX,
+        ..usual
+    }
 }
 
 pub fn open(disk: &MemoryDisk) -> Result<(Store, Recovery), StoreError> {
@@ -27,7 +31,11 @@ pub fn replayed(wal: &Wal) -> Vec<WalRecord> {
 }
 
 pub fn append(wal: &mut Wal, height: u64, payload: &[u8]) -> Result<u64, StoreError> {
-    wal.append(Record { kind: 1, height, payload })
+    wal.append(Record {
+        kind: 1,
+        height,
+        payload,
+    })
 }
 
 /// Ways to lose what was not synced: nothing and all of it, prefixes, subsets of small and of
@@ -36,7 +44,11 @@ pub fn tears() -> impl Iterator<Item = Tear> {
     let prefixes = [1, 3, 20, 37, 38, 60, 100, 150, 400].map(Tear::Prefix);
     let sectors = (0..6).map(|seed| Tear::Sectors { seed, bytes: 16 });
     let large = (0..4).map(|seed| Tear::Sectors { seed, bytes: 512 });
-    [Tear::Nothing, Tear::Everything].into_iter().chain(prefixes).chain(sectors).chain(large)
+    [Tear::Nothing, Tear::Everything]
+        .into_iter()
+        .chain(prefixes)
+        .chain(sectors)
+        .chain(large)
 }
 
 /// Whether there is time for larger sweeps.

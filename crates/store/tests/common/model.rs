@@ -48,7 +48,9 @@ impl Model {
             Step::Block { length } => {
                 let block = vec![self.blocks.len() as u8; *length];
                 self.blocks.push(block.clone());
-                store.blocks.append(self.blocks.len() as u64, &block, &block[..length / 2])?;
+                store
+                    .blocks
+                    .append(self.blocks.len() as u64, &block, &block[..length / 2])?;
             }
             Step::SyncBlocks => {
                 store.blocks.sync()?;
@@ -67,8 +69,20 @@ impl Model {
         let sequence = store.wal.next_sequence();
         let height = store.wal.last_height() + rise;
         let payload = vec![sequence as u8; length];
-        self.appended.push(WalRecord { sequence, kind: 3, height, payload: payload.clone() });
-        assert_eq!(store.wal.append(Record { kind: 3, height, payload: &payload })?, sequence);
+        self.appended.push(WalRecord {
+            sequence,
+            kind: 3,
+            height,
+            payload: payload.clone(),
+        });
+        assert_eq!(
+            store.wal.append(Record {
+                kind: 3,
+                height,
+                payload: &payload
+            })?,
+            sequence
+        );
         Ok(())
     }
 
@@ -76,18 +90,21 @@ impl Model {
     pub fn check(&self, store: &Store) {
         let records = self.check_unaltered(store);
         let needed = self.appended[..self.synced].iter();
-        let needed: Vec<_> =
-            needed.filter(|record| record.height >= self.truncated_below).collect();
+        let needed: Vec<_> = needed
+            .filter(|record| record.height >= self.truncated_below)
+            .collect();
         for record in &needed {
             assert!(records.contains(record), "synced {record:?} is gone");
         }
         assert!(store.blocks.last_height() as usize >= self.synced_blocks);
         let value = store.meta.get("value").unwrap();
-        let since = self
-            .put_done
-            .map_or(0, |done| self.put.iter().rposition(|value| *value == done).unwrap());
+        let since = self.put_done.map_or(0, |done| {
+            self.put.iter().rposition(|value| *value == done).unwrap()
+        });
         let allowed = value.is_none() && self.put_done.is_none()
-            || self.put[since..].iter().any(|put| value.as_deref() == Some(&[*put; 30]));
+            || self.put[since..]
+                .iter()
+                .any(|put| value.as_deref() == Some(&[*put; 30]));
         assert!(allowed, "{value:?} was not the last value put");
     }
 
@@ -96,9 +113,16 @@ impl Model {
     pub fn check_unaltered(&self, store: &Store) -> Vec<WalRecord> {
         let records = replayed(&store.wal);
         let first = records.first().map_or(self.appended.len(), |first| {
-            self.appended.iter().position(|record| record.sequence == first.sequence).unwrap()
+            self.appended
+                .iter()
+                .position(|record| record.sequence == first.sequence)
+                .unwrap()
         });
-        let end = if records.is_empty() { first } else { first + records.len() };
+        let end = if records.is_empty() {
+            first
+        } else {
+            first + records.len()
+        };
         assert_eq!(records, self.appended[first.min(end)..end]);
         let last = store.blocks.last_height();
         assert!(last as usize <= self.blocks.len());
@@ -108,7 +132,10 @@ impl Model {
             assert_eq!(stored.proof, block[..block.len() / 2]);
         }
         if let Ok(Some(value)) = store.meta.get("value") {
-            assert!(self.put.iter().any(|put| value == [*put; 30]), "{value:?} was never put");
+            assert!(
+                self.put.iter().any(|put| value == [*put; 30]),
+                "{value:?} was never put"
+            );
         }
         records
     }

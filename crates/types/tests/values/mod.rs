@@ -65,14 +65,16 @@ pub fn task_spec() -> impl Strategy<Value = TaskSpec> {
         option::of(any::<u64>()),
         opaque(),
     );
-    parts.prop_map(|(market, requires, demand, max_price, deadline, payload)| TaskSpec {
-        market,
-        requires,
-        demand,
-        max_price,
-        deadline,
-        payload,
-    })
+    parts.prop_map(
+        |(market, requires, demand, max_price, deadline, payload)| TaskSpec {
+            market,
+            requires,
+            demand,
+            max_price,
+            deadline,
+            payload,
+        },
+    )
 }
 
 fn signed<T: Signable + std::fmt::Debug>(
@@ -86,22 +88,36 @@ fn signed<T: Signable + std::fmt::Debug>(
 }
 
 pub fn attestation() -> impl Strategy<Value = Attestation> {
-    let parts = (key(), key(), swarm(), any::<[u64; 3]>(), vec(any::<u8>(), 0..17), capabilities());
-    signed(parts.prop_map(|(issuer, subject, audience, times, id, capabilities)| Claims {
-        issuer,
-        subject,
-        audience,
-        expires: times[0],
-        not_before: times[1],
-        issued_at: times[2],
-        id,
-        capabilities,
-    }))
+    let parts = (
+        key(),
+        key(),
+        swarm(),
+        any::<[u64; 3]>(),
+        vec(any::<u8>(), 0..17),
+        capabilities(),
+    );
+    signed(parts.prop_map(
+        |(issuer, subject, audience, times, id, capabilities)| Claims {
+            issuer,
+            subject,
+            audience,
+            expires: times[0],
+            not_before: times[1],
+            issued_at: times[2],
+            id,
+            capabilities,
+        },
+    ))
 }
 
 pub fn suspicion() -> impl Strategy<Value = Sign1<Suspicion>> {
     let parts = (swarm(), task(), any::<u64>(), any::<u64>());
-    signed(parts.prop_map(|(swarm, task, token, height)| Suspicion { swarm, task, token, height }))
+    signed(parts.prop_map(|(swarm, task, token, height)| Suspicion {
+        swarm,
+        task,
+        token,
+        height,
+    }))
 }
 
 fn report() -> impl Strategy<Value = Report> {
@@ -115,30 +131,55 @@ fn report() -> impl Strategy<Value = Report> {
 fn bid() -> impl Strategy<Value = Bid> {
     let offers = vec((task(), any::<i64>()), 0..4);
     (label(), amounts(), offers).prop_map(|(market, budget, offers)| {
-        let offers = offers.into_iter().map(|(task, price)| Offer { task, price }).collect();
-        Bid { market, budget, offers }
+        let offers = offers
+            .into_iter()
+            .map(|(task, price)| Offer { task, price })
+            .collect();
+        Bid {
+            market,
+            budget,
+            offers,
+        }
     })
 }
 
 fn seal() -> impl Strategy<Value = Seal> {
     let offers = vec((task(), hash()), 0..4);
     (label(), any::<u64>(), amounts(), offers).prop_map(|(market, window, budget, offers)| {
-        let offers =
-            offers.into_iter().map(|(task, commitment)| SealedOffer { task, commitment }).collect();
-        Seal { market, window, budget, offers }
+        let offers = offers
+            .into_iter()
+            .map(|(task, commitment)| SealedOffer { task, commitment })
+            .collect();
+        Seal {
+            market,
+            window,
+            budget,
+            offers,
+        }
     })
 }
 
 fn reveal() -> impl Strategy<Value = Reveal> {
     let openings = vec((task(), any::<i64>(), any::<[u8; 32]>()), 0..4);
     (label(), any::<u64>(), openings).prop_map(|(market, window, openings)| {
-        let open = |(task, price, nonce)| Opening { task, price, nonce: Nonce(nonce) };
-        Reveal { market, window, openings: openings.into_iter().map(open).collect() }
+        let open = |(task, price, nonce)| Opening {
+            task,
+            price,
+            nonce: Nonce(nonce),
+        };
+        Reveal {
+            market,
+            window,
+            openings: openings.into_iter().map(open).collect(),
+        }
     })
 }
 
 fn pairs() -> impl Strategy<Value = Vec<Pair>> {
-    vec((task(), key()).prop_map(|(task, agent)| Pair { task, agent }), 0..4)
+    vec(
+        (task(), key()).prop_map(|(task, agent)| Pair { task, agent }),
+        0..4,
+    )
 }
 
 fn solve() -> impl Strategy<Value = Solve> {
@@ -164,7 +205,10 @@ pub fn body() -> impl Strategy<Value = Body> {
     prop_oneof![
         attest().prop_map(Body::Admit),
         attest().prop_map(Body::Attest),
-        revoke.prop_map(|(subject, attestation)| Body::Revoke(Revoke { subject, attestation })),
+        revoke.prop_map(|(subject, attestation)| Body::Revoke(Revoke {
+            subject,
+            attestation
+        })),
         task().prop_map(|task| Body::Cancel(Cancel { task })),
         label().prop_map(|market| Body::Withdraw(Withdraw { market })),
         submit.prop_map(|(first, tasks)| Body::Submit(Submit { first, tasks })),
@@ -182,8 +226,14 @@ pub fn body() -> impl Strategy<Value = Body> {
 
 pub fn operation() -> impl Strategy<Value = SignedOperation> {
     signed(
-        (swarm(), key(), any::<u64>(), body())
-            .prop_map(|(swarm, agent, sequence, body)| Operation { swarm, agent, sequence, body }),
+        (swarm(), key(), any::<u64>(), body()).prop_map(|(swarm, agent, sequence, body)| {
+            Operation {
+                swarm,
+                agent,
+                sequence,
+                body,
+            }
+        }),
     )
 }
 
@@ -200,7 +250,15 @@ pub fn statement() -> impl Strategy<Value = Statement> {
     (swarm(), any::<u64>(), any::<u32>(), said, hash()).prop_map(
         |(swarm, height, round, said, validators)| {
             let (kind, block, pol_round) = said;
-            Statement { swarm, height, round, kind, block, validators, pol_round }
+            Statement {
+                swarm,
+                height,
+                round,
+                kind,
+                block,
+                validators,
+                pol_round,
+            }
         },
     )
 }
@@ -215,8 +273,13 @@ pub fn signed_statement() -> impl Strategy<Value = SignedStatement> {
 
 pub fn quorum_certificate() -> impl Strategy<Value = QuorumCertificate> {
     (statement(), btree_map(key(), signature(), 0..5)).prop_map(|(statement, votes)| {
-        let votes = votes.into_iter().map(|(signer, signature)| Vote { signer, signature });
-        QuorumCertificate { statement, votes: votes.collect() }
+        let votes = votes
+            .into_iter()
+            .map(|(signer, signature)| Vote { signer, signature });
+        QuorumCertificate {
+            statement,
+            votes: votes.collect(),
+        }
     })
 }
 
@@ -235,7 +298,14 @@ pub fn evidence() -> impl Strategy<Value = Evidence> {
 }
 
 pub fn header() -> impl Strategy<Value = Header> {
-    let numbers = (any::<u8>(), swarm(), any::<[u64; 3]>(), block_id(), key(), any::<u32>());
+    let numbers = (
+        any::<u8>(),
+        swarm(),
+        any::<[u64; 3]>(),
+        block_id(),
+        key(),
+        any::<u32>(),
+    );
     (numbers, proptest::array::uniform8(hash())).prop_map(|(numbers, hashes)| {
         let (version, swarm, times, previous, builder, build_round) = numbers;
         let [
@@ -337,49 +407,97 @@ pub fn clearing() -> impl Strategy<Value = ClearingRecord> {
 
 pub fn clearing_input() -> impl Strategy<Value = ClearingInput> {
     let task_input = (task(), hash(), amounts(), any::<i64>());
-    let bid = (task(), key(), option::of(any::<i64>()), operation_id(), option::of(reason()));
+    let bid = (
+        task(),
+        key(),
+        option::of(any::<i64>()),
+        operation_id(),
+        option::of(reason()),
+    );
     prop_oneof![
         task_input.prop_map(|(task, spec, demand, limit)| {
-            ClearingInput::Task(TaskInput { task, spec, demand, limit })
+            ClearingInput::Task(TaskInput {
+                task,
+                spec,
+                demand,
+                limit,
+            })
         }),
         (key(), amounts())
             .prop_map(|(agent, budget)| ClearingInput::Bidder(BidderInput { agent, budget })),
         bid.prop_map(|(task, agent, price, operation, excluded)| {
-            ClearingInput::Bid(BidInput { task, agent, price, operation, excluded })
+            ClearingInput::Bid(BidInput {
+                task,
+                agent,
+                price,
+                operation,
+                excluded,
+            })
         }),
         (key(), operation_id(), pairs()).prop_map(|(agent, operation, pairs)| {
-            ClearingInput::Solution(SolutionInput { agent, operation, pairs })
+            ClearingInput::Solution(SolutionInput {
+                agent,
+                operation,
+                pairs,
+            })
         }),
     ]
 }
 
 pub fn outcome() -> impl Strategy<Value = Outcome> {
     let receipt = (task(), any::<u64>(), option::of(key()), operation());
-    let refusal = (operation_id(), key(), vec((option::of(task()), reason()), 0..4));
+    let refusal = (
+        operation_id(),
+        key(),
+        vec((option::of(task()), reason()), 0..4),
+    );
     prop_oneof![
         assignment().prop_map(Outcome::Assignment),
         clearing().prop_map(Outcome::Clearing),
         receipt.prop_map(|(task, token, agent, operation)| {
-            Outcome::Receipt(Box::new(Receipt { task, token, agent, operation }))
+            Outcome::Receipt(Box::new(Receipt {
+                task,
+                token,
+                agent,
+                operation,
+            }))
         }),
         refusal.prop_map(|(operation, agent, items)| {
-            Outcome::Refusal(Refusal { operation, agent, items })
+            Outcome::Refusal(Refusal {
+                operation,
+                agent,
+                items,
+            })
         }),
-        (task(), any::<u64>(), reason())
-            .prop_map(|(task, token, reason)| Outcome::Expiry(Expiry { task, token, reason })),
+        (task(), any::<u64>(), reason()).prop_map(|(task, token, reason)| Outcome::Expiry(
+            Expiry {
+                task,
+                token,
+                reason
+            }
+        )),
     ]
 }
 
 pub fn validators() -> impl Strategy<Value = ValidatorSet> {
     btree_map(key(), (1u64..1 << 50, label()), 1..6).prop_map(|members| {
         let members = members.into_iter();
-        let validators = members.map(|(key, (power, operator))| Validator { key, power, operator });
+        let validators = members.map(|(key, (power, operator))| Validator {
+            key,
+            power,
+            operator,
+        });
         ValidatorSet::new(validators.collect()).unwrap()
     })
 }
 
 fn market() -> impl Strategy<Value = (Label, Market)> {
-    let rule = (label(), option::of(0..=limits::PRICE), any::<bool>(), label());
+    let rule = (
+        label(),
+        option::of(0..=limits::PRICE),
+        any::<bool>(),
+        label(),
+    );
     let some = || option::of(1u64..1_000_000);
     let times = (1u64..1_000_000, some(), some(), 1u64..1_000_000);
     (rule, 1u64..=1000, times).prop_map(|((name, reserve, trusted, mechanism), attempts, times)| {
@@ -407,25 +525,37 @@ pub fn genesis() -> impl Strategy<Value = Genesis> {
         markets.into_values().collect::<Vec<_>>()
     });
     let attesters = btree_map(key(), label(), 0..4).prop_map(|attesters| {
-        attesters.into_iter().map(|(key, name)| Attester { key, name }).collect::<Vec<_>>()
+        attesters
+            .into_iter()
+            .map(|(key, name)| Attester { key, name })
+            .collect::<Vec<_>>()
     });
     let admission = prop_oneof![Just(Admission::Attestation), Just(Admission::Closed)];
     let parameters = (1u64..=3_600_000, 1u64..=3_600_000).prop_map(|(step, interval)| Parameters {
         max_step_ms: step,
         max_block_interval_ms: interval,
     });
-    (label(), 0..1u64 << 62, markets, admission, attesters, parameters, validators()).prop_map(
-        |(name, created, markets, admission, attesters, parameters, validators)| Genesis {
-            name,
-            created,
-            markets,
-            version: PROTOCOL_VERSION,
-            admission,
-            attesters,
-            parameters,
-            validators,
-        },
+    (
+        label(),
+        0..1u64 << 62,
+        markets,
+        admission,
+        attesters,
+        parameters,
+        validators(),
     )
+        .prop_map(
+            |(name, created, markets, admission, attesters, parameters, validators)| Genesis {
+                name,
+                created,
+                markets,
+                version: PROTOCOL_VERSION,
+                admission,
+                attesters,
+                parameters,
+                validators,
+            },
+        )
 }
 
 pub fn labels(texts: &[&str]) -> BTreeSet<Label> {

@@ -15,7 +15,10 @@ fn chosen() -> &'static Target {
     let name = std::env::var("QUORATE_FUZZ").unwrap_or_default();
     let target = quorate_fuzz::target(&name);
     target.unwrap_or_else(|| {
-        eprintln!("QUORATE_FUZZ=`{name}` names no target; there are: {}", quorate_fuzz::names());
+        eprintln!(
+            "QUORATE_FUZZ=`{name}` names no target; there are: {}",
+            quorate_fuzz::names()
+        );
         std::process::exit(2)
     })
 }

@@ -37,7 +37,11 @@ impl Verifier for FactVerifier {
         static JUDGE: LazyLock<CertificateVerifier> = LazyLock::new(|| {
             let root = TrustRoot::from_genesis(genesis()).unwrap();
             let judge = CertificateVerifier::new(root, Policy::default());
-            assert!(FACTS.iter().all(|(bytes, of)| judge.verify(bytes).as_ref() == Some(of)));
+            assert!(
+                FACTS
+                    .iter()
+                    .all(|(bytes, of)| judge.verify(bytes).as_ref() == Some(of))
+            );
             judge
         });
         let known = FACTS.get(certificate).cloned();
@@ -47,7 +51,10 @@ impl Verifier for FactVerifier {
 
 /// Two tasks of another requester and two of the client's own, ascending.
 pub(crate) fn tasks() -> [TaskId; 4] {
-    let task = |seed, number| TaskId { requester: public(seed), number };
+    let task = |seed, number| TaskId {
+        requester: public(seed),
+        number,
+    };
     let mut tasks = [task(BOSS, 0), task(BOSS, 1), task(ME, 0), task(ME, 1)];
     tasks.sort_unstable();
     tasks
@@ -59,7 +66,9 @@ pub(crate) fn spec() -> TaskSpec {
 
 /// The certificates about a task.
 pub(crate) fn about(task: TaskId) -> Vec<Owned> {
-    let about = FACTS.iter().filter(|(_, outcome)| outcome.task() == Some(task));
+    let about = FACTS
+        .iter()
+        .filter(|(_, outcome)| outcome.task() == Some(task));
     about.map(|(bytes, _)| Owned(bytes.clone())).collect()
 }
 
@@ -77,7 +86,11 @@ fn history() -> Vec<Vec<Outcome>> {
     }
     let operation = OperationId([5; 32]);
     let items = vec![(None, Reason::LateBid)];
-    heights.push(vec![Outcome::Refusal(Refusal { operation, agent: public(ME), items })]);
+    heights.push(vec![Outcome::Refusal(Refusal {
+        operation,
+        agent: public(ME),
+        items,
+    })]);
     heights
 }
 
@@ -99,21 +112,47 @@ fn assignment(task: TaskId, token: FencingToken, agent: u8, height: u64) -> Outc
 }
 
 fn reports(task: TaskId, token: FencingToken, agent: u8) -> Vec<Outcome> {
-    let report = || Report { task, token, detail: Owned(b"done".to_vec()) };
-    let said = [Body::Accept(report()), Body::Complete(report()), Body::Fail(report())];
-    let mut outcomes: Vec<_> = said.map(|body| receipt(task, token, agent, (agent, body))).into();
-    let suspicion = Suspicion { swarm: genesis().swarm_id(), task, token, height: 1 };
-    let mut suspicions: Vec<_> =
-        (1..=3).map(|seed| key(seed).sign(suspicion.clone()).into_inner()).collect();
+    let report = || Report {
+        task,
+        token,
+        detail: Owned(b"done".to_vec()),
+    };
+    let said = [
+        Body::Accept(report()),
+        Body::Complete(report()),
+        Body::Fail(report()),
+    ];
+    let mut outcomes: Vec<_> = said
+        .map(|body| receipt(task, token, agent, (agent, body)))
+        .into();
+    let suspicion = Suspicion {
+        swarm: genesis().swarm_id(),
+        task,
+        token,
+        height: 1,
+    };
+    let mut suspicions: Vec<_> = (1..=3)
+        .map(|seed| key(seed).sign(suspicion.clone()).into_inner())
+        .collect();
     suspicions.sort_by_key(|signed| signed.signer);
-    let lapse = Body::Lapse(Lapse { task, token, suspicions });
+    let lapse = Body::Lapse(Lapse {
+        task,
+        token,
+        suspicions,
+    });
     outcomes.push(receipt(task, token, agent, (1, lapse)));
     outcomes
 }
 
 fn ends(task: TaskId) -> Vec<Outcome> {
-    let mut ends = vec![Outcome::Expiry(Expiry { task, token: 4, reason: Reason::DeadlinePassed })];
-    let owner = [BOSS, ME].into_iter().find(|seed| public(*seed) == task.requester);
+    let mut ends = vec![Outcome::Expiry(Expiry {
+        task,
+        token: 4,
+        reason: Reason::DeadlinePassed,
+    })];
+    let owner = [BOSS, ME]
+        .into_iter()
+        .find(|seed| public(*seed) == task.requester);
     if let Some(owner) = owner {
         ends.push(receipt(task, 3, ME, (owner, Body::Cancel(Cancel { task }))));
     }
@@ -122,5 +161,10 @@ fn ends(task: TaskId) -> Vec<Outcome> {
 
 fn receipt(task: TaskId, token: FencingToken, agent: u8, (by, body): (u8, Body)) -> Outcome {
     let operation = operation(by, 7, body).into_inner();
-    Outcome::Receipt(Box::new(Receipt { task, token, agent: Some(public(agent)), operation }))
+    Outcome::Receipt(Box::new(Receipt {
+        task,
+        token,
+        agent: Some(public(agent)),
+        operation,
+    }))
 }

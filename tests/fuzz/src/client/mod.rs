@@ -44,9 +44,19 @@ struct World {
 pub(crate) fn run(data: &[u8]) {
     let mut config = ClientConfig::new(genesis());
     config.attestation = Some(attestation(ME));
-    let client = LightClient::new(config, SecretKey::from_seed(&[ME; 32]), Box::new(FactVerifier));
+    let client = LightClient::new(
+        config,
+        SecretKey::from_seed(&[ME; 32]),
+        Box::new(FactVerifier),
+    );
     let (told, tokens) = (BTreeSet::new(), BTreeMap::new());
-    let mut world = World { client, now: 0, asked: Vec::new(), told, tokens };
+    let mut world = World {
+        client,
+        now: 0,
+        asked: Vec::new(),
+        told,
+        tokens,
+    };
     let mut choices = Choices::new(data);
     for _ in 0..STEPS {
         if choices.is_over() {
@@ -85,7 +95,10 @@ impl World {
         }
         self.client.handle_timeout(self.now);
         let next = self.client.poll_timeout();
-        assert!(next.is_none_or(|next| next > self.now), "a timeout that does not advance");
+        assert!(
+            next.is_none_or(|next| next > self.now),
+            "a timeout that does not advance"
+        );
     }
 
     fn owner_acts(&mut self, choices: &mut Choices<'_>) {
@@ -93,12 +106,20 @@ impl World {
         let task = *choices.pick(&tasks()).unwrap_or(&tasks()[0]);
         let token = choices.number(1);
         let _ = match choices.below(5) {
-            0 => self.client.submit(vec![spec(); 1 + choices.below(70)], now).map(|_| ()),
+            0 => self
+                .client
+                .submit(vec![spec(); 1 + choices.below(70)], now)
+                .map(|_| ()),
             1 => {
-                let offers = vec![Offer { task, price: choices.number(10) as i64 }];
+                let offers = vec![Offer {
+                    task,
+                    price: choices.number(10) as i64,
+                }];
                 self.client.bid(jobs(), Amounts::new(), offers, now)
             }
-            2 => self.client.complete(task, token, vec![7; choices.below(255)], now),
+            2 => self
+                .client
+                .complete(task, token, vec![7; choices.below(255)], now),
             3 => self.client.fail(task, token, Vec::new(), now),
             _ if token == 0 => {
                 self.client.fetch_dossier(dossier().record.hash(), now);
@@ -111,7 +132,11 @@ impl World {
     /// An answer to something that was asked, of its kind as a rule.
     fn answer(&mut self, from: &PublicKey, choices: &mut Choices<'_>) -> ClientMessage {
         let at = choices.below(self.asked.len());
-        let request = self.asked.get(at).filter(|(to, _)| to == from).map(|(_, of)| of.clone());
+        let request = self
+            .asked
+            .get(at)
+            .filter(|(to, _)| to == from)
+            .map(|(_, of)| of.clone());
         let Some(ClientRequest { id, request }) = request else {
             let (id, answer) = (choices.number(1), answer_of_kind(choices.below(8), choices));
             return ClientMessage::Reply(Reply { id, answer });
@@ -138,7 +163,9 @@ impl World {
             _ => self.answer(&from, choices),
         };
         let mut bytes = cbor::encode(&message);
-        let edits: Vec<u8> = (0..3 * (1 + choices.below(3))).map(|_| choices.byte()).collect();
+        let edits: Vec<u8> = (0..3 * (1 + choices.below(3)))
+            .map(|_| choices.byte())
+            .collect();
         edit(&mut bytes, &mut Choices::new(&edits));
         if let Ok(message) = cbor::decode(&bytes, limits::BULK_FRAME_BYTES) {
             self.deliver(from, message);
@@ -180,8 +207,13 @@ impl World {
             Event::Failed { certificate, .. } => ("failed", certificate),
             Event::Refused { certificate, .. } => ("refused", certificate),
         };
-        assert!(self.told.insert((name, certificate.clone())), "{name} is said twice");
-        let proved = FACTS.get(certificate).expect("a certificate that nobody made");
+        assert!(
+            self.told.insert((name, certificate.clone())),
+            "{name} is said twice"
+        );
+        let proved = FACTS
+            .get(certificate)
+            .expect("a certificate that nobody made");
         assert!(is_proved(event, proved), "{event:?} by {proved:?}");
         if let Event::Award(award) = event {
             let token = self.tokens.insert(award.task, award.token);
@@ -198,7 +230,16 @@ fn is_proved(event: &Event, proved: &Outcome) -> bool {
                 && proved.agent == public(ME)
                 && proved.spec == award.spec.hash()
         }
-        (Event::Awarded { task, token, agent, price, .. }, Outcome::Assignment(proved)) => {
+        (
+            Event::Awarded {
+                task,
+                token,
+                agent,
+                price,
+                ..
+            },
+            Outcome::Assignment(proved),
+        ) => {
             (proved.task, proved.token) == (*task, *token)
                 && (proved.agent, proved.price) == (*agent, *price)
         }
@@ -230,7 +271,11 @@ fn notice(choices: &mut Choices<'_>) -> Notice {
     match choices.below(4) {
         0 => {
             let (height, active_time) = (choices.number(1), choices.number(100));
-            Notice::Block(BlockNotice { height, block: BlockId([height as u8; 32]), active_time })
+            Notice::Block(BlockNotice {
+                height,
+                block: BlockId([height as u8; 32]),
+                active_time,
+            })
         }
         1 => Notice::Call(call(choices)),
         _ => Notice::Certificate(certificate(choices)),
@@ -244,17 +289,30 @@ fn certificate(choices: &mut Choices<'_>) -> Owned {
 
 fn call(choices: &mut Choices<'_>) -> Call {
     let listed = choices.byte();
-    let tasks = tasks().into_iter().enumerate().filter(|(at, _)| listed >> at & 1 == 0);
+    let tasks = tasks()
+        .into_iter()
+        .enumerate()
+        .filter(|(at, _)| listed >> at & 1 == 0);
     let tasks = tasks.map(|(_, task)| (task, spec())).collect();
     let (window, height) = (choices.number(1), choices.number(1));
     let stages = [Stage::Bids, Stage::Bids, Stage::Openings, Stage::Solutions];
     let stage = stages[choices.below(stages.len())];
-    Call { market: jobs(), window, height, stage, tasks }
+    Call {
+        market: jobs(),
+        window,
+        height,
+        stage,
+        tasks,
+    }
 }
 
 fn answer_of_kind(kind: usize, choices: &mut Choices<'_>) -> Answer {
     match kind {
-        0 => Answer::Certificates((0..choices.below(4)).map(|_| certificate(choices)).collect()),
+        0 => Answer::Certificates(
+            (0..choices.below(4))
+                .map(|_| certificate(choices))
+                .collect(),
+        ),
         1 => {
             use Rejection::{Full, Gap, Sequence, Unauthentic, Unknown};
             let all = [Sequence, Unauthentic, Unknown, Gap, Full];
@@ -275,9 +333,18 @@ fn dossier_part(choices: &mut Choices<'_>) -> Option<Part> {
     let (total, cut) = (whole.len() as u64, choices.below(whole.len() + 1));
     match choices.below(4) {
         0 => None,
-        1 => Some(Part { total: choices.number(total), bytes: Owned(vec![choices.byte()]) }),
-        2 => Some(Part { total, bytes: Owned(whole[cut..].to_vec()) }),
-        _ => Some(Part { total, bytes: Owned(whole) }),
+        1 => Some(Part {
+            total: choices.number(total),
+            bytes: Owned(vec![choices.byte()]),
+        }),
+        2 => Some(Part {
+            total,
+            bytes: Owned(whole[cut..].to_vec()),
+        }),
+        _ => Some(Part {
+            total,
+            bytes: Owned(whole),
+        }),
     }
 }
 
@@ -288,7 +355,10 @@ fn bids_part(choices: &mut Choices<'_>) -> Option<Part> {
         1 => vec![choices.byte()],
         _ => cbor::encode(&Vec::<ClearingInput>::new()),
     };
-    Some(Part { total: choices.number(bytes.len() as u64), bytes: Owned(bytes) })
+    Some(Part {
+        total: choices.number(bytes.len() as u64),
+        bytes: Owned(bytes),
+    })
 }
 
 /// The dossier of a clearing without inputs.
@@ -305,14 +375,20 @@ fn dossier() -> Dossier {
         total: 0,
         solution: None,
     };
-    Dossier { record, inputs: Vec::new() }
+    Dossier {
+        record,
+        inputs: Vec::new(),
+    }
 }
 
 /// What is passed on as the dossier of a clearing is that.
 fn check_dossier(clearing: &Hash, found: Option<&DossierBundle>) {
     let Some(found) = found else { return };
     let known = dossier();
-    assert_eq!((found.dossier.clone(), *clearing), (known.encode(), known.record.hash()));
+    assert_eq!(
+        (found.dossier.clone(), *clearing),
+        (known.encode(), known.record.hash())
+    );
     assert_eq!(found.certificate, None, "nobody certified it");
 }
 
@@ -322,14 +398,20 @@ fn account(choices: &mut Choices<'_>) -> Option<AccountSummary> {
         return None;
     }
     let held = (0..choices.below(3)).map(|_| (tasks()[choices.below(4)], choices.number(1)));
-    Some(AccountSummary { next_sequence, next_task, assigned: held.collect() })
+    Some(AccountSummary {
+        next_sequence,
+        next_task,
+        assigned: held.collect(),
+    })
 }
 
 /// A client that hears of open tasks and then, twice, everything that was ever decided; one that
 /// hears only what was decided; and decisions of each value.
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let join: Vec<u8> = (0..4).flat_map(|at| [0, at]).collect();
-    let told: Vec<u8> = (0..FACTS.len() as u8).flat_map(|at| [13, 2, at, at % 4]).collect();
+    let told: Vec<u8> = (0..FACTS.len() as u8)
+        .flat_map(|at| [13, 2, at, at % 4])
+        .collect();
     let called = [13, 1, 0, 0, 0, 0].repeat(2);
     let every = (0..=255u8).map(|at| at.wrapping_mul(37)).collect();
     let lived = [&join[..], &called, &told, &told].concat();

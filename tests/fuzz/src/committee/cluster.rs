@@ -66,7 +66,15 @@ impl Cluster {
         let nodes = (1..=NODES as u8).map(Node::new).collect();
         let (queue, heard) = (VecDeque::new(), VecDeque::new());
         let (decided, roots) = (BTreeMap::new(), BTreeMap::new());
-        let mut cluster = Self { nodes, queue, heard, now: 0, at_once, decided, roots };
+        let mut cluster = Self {
+            nodes,
+            queue,
+            heard,
+            now: 0,
+            at_once,
+            decided,
+            roots,
+        };
         for at in 0..NODES {
             cluster.connect(at);
         }
@@ -80,7 +88,10 @@ impl Cluster {
     }
 
     pub(super) fn time(&self) -> Now {
-        Now { monotonic: self.now, unix: START + self.now }
+        Now {
+            monotonic: self.now,
+            unix: START + self.now,
+        }
     }
 
     /// Lets an event happen to a node, and does what it wants done.
@@ -94,13 +105,19 @@ impl Cluster {
 
     /// A timer of a node is due.
     pub(super) fn fire(&mut self, at: usize) {
-        let due = self.nodes[at].replica.poll_timeout().filter(|_| self.nodes[at].is_up);
+        let due = self.nodes[at]
+            .replica
+            .poll_timeout()
+            .filter(|_| self.nodes[at].is_up);
         let Some(due) = due else { return };
         self.now = self.now.max(due);
         let now = self.time();
         self.nodes[at].replica.handle_timeout(now);
         let next = self.nodes[at].replica.poll_timeout();
-        assert!(next.is_none_or(|next| next > now.monotonic), "a timeout that does not advance");
+        assert!(
+            next.is_none_or(|next| next > now.monotonic),
+            "a timeout that does not advance"
+        );
         self.drain(at);
     }
 
@@ -110,7 +127,9 @@ impl Cluster {
             self.complete(at, 0);
         } else if !self.deliver(0) {
             let up = (0..NODES).filter(|at| self.nodes[*at].is_up);
-            let next = up.filter_map(|at| Some((self.nodes[at].replica.poll_timeout()?, at))).min();
+            let next = up
+                .filter_map(|at| Some((self.nodes[at].replica.poll_timeout()?, at)))
+                .min();
             if let Some((_, at)) = next {
                 self.fire(at);
             }
@@ -119,7 +138,9 @@ impl Cluster {
 
     /// Delivers a message that is under way; whether there was one.
     pub(super) fn deliver(&mut self, index: usize) -> bool {
-        let Some((to, from, message)) = self.queue.remove(index) else { return false };
+        let Some((to, from, message)) = self.queue.remove(index) else {
+            return false;
+        };
         self.handle(to, Event::Peer { from, message });
         true
     }
@@ -141,7 +162,9 @@ impl Cluster {
     fn drain(&mut self, at: usize) {
         for count in 0.. {
             assert!(count < ACTIONS, "more than any event asks for");
-            let Some(action) = self.nodes[at].replica.poll_action() else { break };
+            let Some(action) = self.nodes[at].replica.poll_action() else {
+                break;
+            };
             if let Some(event) = self.perform(at, action) {
                 let now = self.time();
                 self.nodes[at].replica.handle(now, event);
@@ -156,12 +179,31 @@ impl Cluster {
             Action::Verify(work) => self.later(at, Pending::Check(work)),
             Action::Execute { ledger, block } => {
                 let result = ledger.execute(&block).map(Box::new);
-                self.done(at, Event::Executed { block: block.header.id(), result })
+                self.done(
+                    at,
+                    Event::Executed {
+                        block: block.header.id(),
+                        result,
+                    },
+                )
             }
-            Action::Propose { ledger, round, proposal } => {
+            Action::Propose {
+                ledger,
+                round,
+                proposal,
+            } => {
                 let (block, _) = ledger.propose(*proposal);
-                assert!(ledger.execute(&block).is_ok(), "an own block that is invalid");
-                self.done(at, Event::Proposed { round, block: Box::new(block) })
+                assert!(
+                    ledger.execute(&block).is_ok(),
+                    "an own block that is invalid"
+                );
+                self.done(
+                    at,
+                    Event::Proposed {
+                        round,
+                        block: Box::new(block),
+                    },
+                )
             }
             Action::Log(height, record) => {
                 let bytes = cbor::encode(&record);
@@ -222,7 +264,13 @@ impl Cluster {
 
     fn serve(&mut self, at: usize, to: PublicKey, from: Height) {
         let first = usize::try_from(from.saturating_sub(1)).unwrap_or(usize::MAX);
-        let decided: Vec<_> = self.nodes[at].blocks.iter().skip(first).take(4).cloned().collect();
+        let decided: Vec<_> = self.nodes[at]
+            .blocks
+            .iter()
+            .skip(first)
+            .take(4)
+            .cloned()
+            .collect();
         for (block, commit) in decided {
             let message = PeerMessage::Decided(Box::new(Decided { block, commit }));
             self.send(at, Recipients::One(to), message);
@@ -237,7 +285,8 @@ impl Cluster {
             Recipients::All => true,
             Recipients::One(peer) => peer == public(self.nodes[*at].seed),
         });
-        self.queue.extend(to.map(|at| (at, sender, message.clone())));
+        self.queue
+            .extend(to.map(|at| (at, sender, message.clone())));
     }
 
     pub(super) fn hear(&mut self, message: &PeerMessage) {
@@ -279,16 +328,29 @@ impl Cluster {
     fn check_commit(&mut self, at: usize, block: &Block, commit: &QuorumCertificate) {
         let (id, height) = (block.header.id(), block.header.height);
         let said = &commit.statement;
-        assert_eq!((said.kind, said.block, said.height), (Kind::Precommit, Some(id), height));
+        assert_eq!(
+            (said.kind, said.block, said.height),
+            (Kind::Precommit, Some(id), height)
+        );
         let set = self.nodes[at].replica.ledger().validators();
         let mut power = 0;
         for vote in commit.signed_statements() {
             power += set.power(&vote.signer);
-            assert!(verify_statement(vote).is_ok(), "a commit with a forged vote");
+            assert!(
+                verify_statement(vote).is_ok(),
+                "a commit with a forged vote"
+            );
         }
-        assert!(commit.votes.is_sorted_by(|a, b| a.signer < b.signer), "one vote for each");
+        assert!(
+            commit.votes.is_sorted_by(|a, b| a.signer < b.signer),
+            "one vote for each"
+        );
         assert!(3 * power > 2 * set.total(), "a commit without a quorum");
-        assert_eq!(*self.decided.entry(height).or_insert(id), id, "two blocks at {height}");
+        assert_eq!(
+            *self.decided.entry(height).or_insert(id),
+            id,
+            "two blocks at {height}"
+        );
     }
 
     /// What holds after every event.
@@ -314,7 +376,13 @@ impl Node {
     fn new(seed: u8) -> Self {
         let mut node = Self {
             seed,
-            replica: replica(seed, Now { monotonic: 0, unix: START }),
+            replica: replica(
+                seed,
+                Now {
+                    monotonic: 0,
+                    unix: START,
+                },
+            ),
             is_up: false,
             blocks: Vec::new(),
             log: Vec::new(),
@@ -322,7 +390,10 @@ impl Node {
             signed: BTreeMap::new(),
             pending: VecDeque::new(),
         };
-        node.start(Now { monotonic: 0, unix: START });
+        node.start(Now {
+            monotonic: 0,
+            unix: START,
+        });
         node
     }
 
@@ -333,7 +404,9 @@ impl Node {
         }
         let height = self.replica.height();
         let records = self.log.iter().filter(|(at, _)| *at == height);
-        self.replica.recover(records.map(|(_, record)| record.clone()).collect()).unwrap();
+        self.replica
+            .recover(records.map(|(_, record)| record.clone()).collect())
+            .unwrap();
         self.is_up = true;
     }
 }
@@ -341,7 +414,15 @@ impl Node {
 pub(super) fn replica(seed: u8, now: Now) -> Replica {
     let (pace, voting) = (PaceConfig::default(), Voting::From(0));
     let ledger = Ledger::genesis(genesis().clone()).unwrap();
-    Replica::new(Config { me: public(seed), pace, voting }, ledger, now)
+    Replica::new(
+        Config {
+            me: public(seed),
+            pace,
+            voting,
+        },
+        ledger,
+        now,
+    )
 }
 
 fn checked(work: Work) -> Event {

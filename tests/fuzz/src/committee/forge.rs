@@ -25,7 +25,9 @@ pub(super) fn forge(message: &mut PeerMessage, choices: &mut Choices<'_>) -> boo
             None => block.header.operations.0[0] ^= 1,
         },
         PeerMessage::Operations(operations) => {
-            operations.iter_mut().for_each(|operation| spoil(&mut operation.signature, choices));
+            operations
+                .iter_mut()
+                .for_each(|operation| spoil(&mut operation.signature, choices));
             return !operations.is_empty();
         }
         PeerMessage::Decided(decided) => match choices.below(2) {
@@ -50,7 +52,9 @@ fn spoil(signature: &mut Signature, choices: &mut Choices<'_>) {
 
 fn spoil_vote(certificate: &mut QuorumCertificate, choices: &mut Choices<'_>) -> bool {
     let at = choices.below(certificate.votes.len());
-    let Some(vote) = certificate.votes.get_mut(at) else { return false };
+    let Some(vote) = certificate.votes.get_mut(at) else {
+        return false;
+    };
     spoil(&mut vote.signature, choices);
     true
 }

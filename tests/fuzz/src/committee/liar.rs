@@ -27,15 +27,21 @@ pub(super) fn lie(cluster: &mut Cluster, at: usize, choices: &mut Choices<'_>) {
         3..=5 => propose(cluster, at, choices),
         6 => {
             let certificate = certificate(cluster, at, choices);
-            certificate.into_iter().for_each(|of| say(cluster, at, PeerMessage::Certificate(of)));
+            certificate
+                .into_iter()
+                .for_each(|of| say(cluster, at, PeerMessage::Certificate(of)));
         }
         7 => {
             let decided = decided(cluster, choices);
-            decided.into_iter().for_each(|of| say(cluster, at, PeerMessage::Decided(of)));
+            decided
+                .into_iter()
+                .for_each(|of| say(cluster, at, PeerMessage::Decided(of)));
         }
         8 => {
             let evidence = evidence(cluster, at, choices);
-            evidence.into_iter().for_each(|of| say(cluster, at, PeerMessage::Evidence(of)));
+            evidence
+                .into_iter()
+                .for_each(|of| say(cluster, at, PeerMessage::Evidence(of)));
         }
         9 => {
             let count = 1 + choices.below(4);
@@ -48,7 +54,14 @@ pub(super) fn lie(cluster: &mut Cluster, at: usize, choices: &mut Choices<'_>) {
             let (task, token) = (task(choices), choices.number(1));
             let height = choices.number(height.saturating_sub(1));
             let swarm = swarm::genesis().swarm_id();
-            let suspicion = key(LIAR).sign(Suspicion { swarm, task, token, height }).into_inner();
+            let suspicion = key(LIAR)
+                .sign(Suspicion {
+                    swarm,
+                    task,
+                    token,
+                    height,
+                })
+                .into_inner();
             say(cluster, at, PeerMessage::Suspicion(suspicion));
         }
         _ => say(cluster, at, question(cluster, at, choices)),
@@ -72,7 +85,10 @@ fn question(cluster: &Cluster, at: usize, choices: &mut Choices<'_>) -> PeerMess
             PeerMessage::FetchBlock(FetchBlock { height, block })
         }
         2 => PeerMessage::Announcements(Vec::new()),
-        _ => PeerMessage::Status(PeerStatus { height, round: round(replica.round(), choices) }),
+        _ => PeerMessage::Status(PeerStatus {
+            height,
+            round: round(replica.round(), choices),
+        }),
     }
 }
 
@@ -85,7 +101,11 @@ fn block_id(cluster: &Cluster, choices: &mut Choices<'_>) -> Option<BlockId> {
     let choice = choices.byte();
     let known: Vec<_> = cluster.heard.iter().filter_map(named).collect();
     match choice {
-        0..=191 => known.iter().rev().nth(usize::from(choice) % known.len().max(1)).copied(),
+        0..=191 => known
+            .iter()
+            .rev()
+            .nth(usize::from(choice) % known.len().max(1))
+            .copied(),
         192..=223 => None,
         _ => Some(BlockId([choice; 32])),
     }
@@ -109,7 +129,11 @@ fn vote(cluster: &Cluster, at: usize, choices: &mut Choices<'_>) -> SignedStatem
     statement.kind = kind;
     statement.validators = replica.ledger().validators().hash();
     statement.round = replica.round();
-    statement.block = if kind == Kind::Proposal { block.or(statement.block) } else { block };
+    statement.block = if kind == Kind::Proposal {
+        block.or(statement.block)
+    } else {
+        block
+    };
     match detail {
         0 => statement.round = round(statement.round, choices),
         1 => statement.height = choices.number(statement.height),
@@ -126,7 +150,9 @@ fn propose(cluster: &mut Cluster, at: usize, choices: &mut Choices<'_>) {
     let (height, current) = (replica.height(), replica.round());
     let ledger = replica.ledger();
     let mine = |round: &Round| ledger.proposers().proposer(height, *round) == public(LIAR);
-    let Some(mut round) = (current..current.saturating_add(5)).find(mine) else { return };
+    let Some(mut round) = (current..current.saturating_add(5)).find(mine) else {
+        return;
+    };
     let mut block = build(cluster, at, round, choices);
     let detail = choices.below(8);
     match detail {
@@ -155,7 +181,9 @@ fn build(cluster: &Cluster, at: usize, build_round: Round, choices: &mut Choices
     let commit = node.blocks.last().map(|(_, commit)| commit.clone());
     let previous = ledger.previous_validators();
     let previous_commit = commit.and_then(|of| verify_quorum(of, previous, &|_| false).ok());
-    let operations = (0..choices.below(4)).map(|_| operation(cluster, at, choices)).collect();
+    let operations = (0..choices.below(4))
+        .map(|_| operation(cluster, at, choices))
+        .collect();
     let block_time = choices.number(START + cluster.now);
     let proposal = Proposal {
         block_time,
@@ -170,7 +198,12 @@ fn build(cluster: &Cluster, at: usize, build_round: Round, choices: &mut Choices
 
 /// Changes a block so that it is still what its header binds.
 fn spoil(block: &mut Block, choices: &mut Choices<'_>) {
-    let Block { header, operations, evidence, previous_commit } = block;
+    let Block {
+        header,
+        operations,
+        evidence,
+        previous_commit,
+    } = block;
     match choices.below(18) {
         0 => header.height = choices.number(header.height),
         1 => header.active_time = choices.number(header.active_time),
@@ -189,7 +222,9 @@ fn spoil(block: &mut Block, choices: &mut Choices<'_>) {
         14 => operations.extend(operations.clone()),
         15 => {
             let key = key(AGENTS[0]);
-            operations.iter_mut().for_each(|of| *of = key.sign(of.payload.clone()).into_inner());
+            operations
+                .iter_mut()
+                .for_each(|of| *of = key.sign(of.payload.clone()).into_inner());
         }
         16 => *previous_commit = None,
         _ => previous_commit.iter_mut().for_each(|commit| {
@@ -199,7 +234,9 @@ fn spoil(block: &mut Block, choices: &mut Choices<'_>) {
     let leaves = |of: &[SignedOperation]| of.iter().map(cbor::encode).collect::<Vec<_>>();
     header.operations = merkle::root(&leaves(operations));
     header.evidence = merkle::root(&evidence.iter().map(cbor::encode).collect::<Vec<_>>());
-    header.previous_commit = previous_commit.as_ref().map_or(Hash::ZERO, QuorumCertificate::hash);
+    header.previous_commit = previous_commit
+        .as_ref()
+        .map_or(Hash::ZERO, QuorumCertificate::hash);
 }
 
 /// A certificate of votes that were heard: of as many as there are, or fewer, or with the liar's.
@@ -215,11 +252,15 @@ fn certificate(
     let said: Vec<_> = said.collect();
     let statement = choices.pick(&said)?.statement.clone();
     let same = said.iter().filter(|signed| signed.statement == statement);
-    let vote =
-        |signed: &SignedStatement| Vote { signer: signed.signer, signature: signed.signature };
+    let vote = |signed: &SignedStatement| Vote {
+        signer: signed.signer,
+        signature: signed.signature,
+    };
     let mut votes: Vec<_> = same.map(|signed| vote(signed)).collect();
     if choices.byte() & 1 == 0 {
-        votes.push(vote(&key(LIAR).sign_statement(statement.clone()).into_inner()));
+        votes.push(vote(
+            &key(LIAR).sign_statement(statement.clone()).into_inner(),
+        ));
     }
     votes.truncate(1 + choices.below(NODES + 2) + at / NODES);
     votes.sort_unstable();
@@ -229,7 +270,11 @@ fn certificate(
 
 /// A decided block, its parts changed or not.
 fn decided(cluster: &Cluster, choices: &mut Choices<'_>) -> Option<Box<Decided>> {
-    let all = cluster.nodes.iter().flat_map(|node| &node.blocks).collect::<Vec<_>>();
+    let all = cluster
+        .nodes
+        .iter()
+        .flat_map(|node| &node.blocks)
+        .collect::<Vec<_>>();
     let (block, commit) = choices.pick(&all).map(|pair| (*pair).clone())?;
     let mut decided = Decided { block, commit };
     match choices.below(4) {
@@ -270,7 +315,10 @@ fn evidence(cluster: &Cluster, at: usize, choices: &mut Choices<'_>) -> Option<B
 }
 
 fn task(choices: &mut Choices<'_>) -> TaskId {
-    TaskId { requester: public(AGENTS[choices.below(AGENTS.len())]), number: choices.number(0) }
+    TaskId {
+        requester: public(AGENTS[choices.below(AGENTS.len())]),
+        number: choices.number(0),
+    }
 }
 
 /// An operation of an agent or of the liar: the next one as a node knows it, or another.
@@ -281,7 +329,10 @@ pub(super) fn operation(
 ) -> Verified<SignedOperation> {
     let agent = [AGENTS[0], AGENTS[1], AGENTS[2], LIAR][choices.below(4)];
     let kind = choices.below(12);
-    let next = cluster.nodes[at].replica.ledger().next_sequence(&public(agent));
+    let next = cluster.nodes[at]
+        .replica
+        .ledger()
+        .next_sequence(&public(agent));
     if next == 0 && agent != LIAR && kind < 8 {
         return swarm::admission(agent);
     }
@@ -307,31 +358,52 @@ fn body(
             let first = choices.number(account.map_or(0, |account| account.next_task));
             let mut spec = TaskSpec::new(jobs());
             spec.max_price = Some(choices.number(100) as i64).filter(|price| *price != 100);
-            Body::Submit(Submit { first, tasks: vec![spec; 1 + choices.below(3)] })
+            Body::Submit(Submit {
+                first,
+                tasks: vec![spec; 1 + choices.below(3)],
+            })
         }
         2..=4 => {
             let price = choices.number(10) as i64;
-            let offers = vec![Offer { task: task(choices), price }];
+            let offers = vec![Offer {
+                task: task(choices),
+                price,
+            }];
             let slots = choices.number(1) as i64;
             let budget = Amounts::from([("slots".parse().unwrap(), slots)]);
-            Body::Bid(Bid { market: jobs(), budget, offers })
+            Body::Bid(Bid {
+                market: jobs(),
+                budget,
+                offers,
+            })
         }
         5 => Body::Accept(report(choices)),
         6 => Body::Complete(report(choices)),
         7 => Body::Fail(report(choices)),
-        8 => Body::Cancel(Cancel { task: task(choices) }),
+        8 => Body::Cancel(Cancel {
+            task: task(choices),
+        }),
         9 => Body::Withdraw(Withdraw { market: jobs() }),
         10 => match choices.below(3) {
             0 => Body::Decline(report(choices)),
-            1 => Body::Attest(Attest { attestation: swarm::attestation(AGENTS[0]) }),
+            1 => Body::Attest(Attest {
+                attestation: swarm::attestation(AGENTS[0]),
+            }),
             _ => {
                 let attestation = swarm::attestation(AGENTS[0]).hash();
-                Body::Revoke(Revoke { subject: public(AGENTS[0]), attestation })
+                Body::Revoke(Revoke {
+                    subject: public(AGENTS[0]),
+                    attestation,
+                })
             }
         },
         _ => {
             let (task, token) = (task(choices), choices.number(1));
-            Body::Lapse(Lapse { task, token, suspicions: Vec::new() })
+            Body::Lapse(Lapse {
+                task,
+                token,
+                suspicions: Vec::new(),
+            })
         }
     }
 }

@@ -67,7 +67,9 @@ fn step(cluster: &mut Cluster, choices: &mut Choices<'_>, flow: &mut usize) {
         21 => altered(cluster, at, choices),
         22 => {
             let message = choices.pick(cluster.heard.make_contiguous()).cloned();
-            message.into_iter().for_each(|message| say(cluster, at, message));
+            message
+                .into_iter()
+                .for_each(|message| say(cluster, at, message));
         }
         _ => liar::lie(cluster, at, choices),
     }
@@ -76,16 +78,30 @@ fn step(cluster: &mut Cluster, choices: &mut Choices<'_>, flow: &mut usize) {
 /// The liar says something to one of the others.
 fn say(cluster: &mut Cluster, at: usize, message: PeerMessage) {
     cluster.hear(&message);
-    cluster.handle(at, Event::Peer { from: public(LIAR), message });
+    cluster.handle(
+        at,
+        Event::Peer {
+            from: public(LIAR),
+            message,
+        },
+    );
 }
 
 /// A client asks.
 fn ask(cluster: &mut Cluster, at: usize, choices: &mut Choices<'_>) {
     let agent = public(AGENTS[choices.below(AGENTS.len())]);
-    let task = TaskId { requester: public(AGENTS[0]), number: choices.number(0) };
+    let task = TaskId {
+        requester: public(AGENTS[0]),
+        number: choices.number(0),
+    };
     let request = match choices.below(8) {
-        0 => Request::Heartbeat(Heartbeat { height: choices.number(1), block: BlockId([1; 32]) }),
-        1 => Request::Follow(Follow { from: choices.number(1) }),
+        0 => Request::Heartbeat(Heartbeat {
+            height: choices.number(1),
+            block: BlockId([1; 32]),
+        }),
+        1 => Request::Follow(Follow {
+            from: choices.number(1),
+        }),
         2 => Request::Account(agent),
         3 => Request::Task(task),
         4 => Request::Open(jobs()),
@@ -96,8 +112,17 @@ fn ask(cluster: &mut Cluster, at: usize, choices: &mut Choices<'_>) {
             (clearing, from) => Request::Dossier(FetchDossier { clearing, from }),
         },
     };
-    let request = ClientRequest { id: choices.number(1), request };
-    cluster.handle(at, Event::Client { from: agent, request });
+    let request = ClientRequest {
+        id: choices.number(1),
+        request,
+    };
+    cluster.handle(
+        at,
+        Event::Client {
+            from: agent,
+            request,
+        },
+    );
 }
 
 /// A client submits an operation: often the next of its agent, sometimes any.
@@ -105,30 +130,52 @@ fn submit(cluster: &mut Cluster, at: usize, choices: &mut Choices<'_>) {
     let operation = liar::operation(cluster, at, choices).into_inner();
     let request = Request::Submit(Box::new(operation.clone()));
     let request = ClientRequest { id: 1, request };
-    cluster.handle(at, Event::Client { from: operation.signer, request });
+    cluster.handle(
+        at,
+        Event::Client {
+            from: operation.signer,
+            request,
+        },
+    );
 }
 
 /// Something that was said before, with a signature or a body that does not hold: it changes
 /// nothing but counters.
 fn unauthentic(cluster: &mut Cluster, at: usize, choices: &mut Choices<'_>) {
-    let Some(mut message) = choices.pick(cluster.heard.make_contiguous()).cloned() else { return };
+    let Some(mut message) = choices.pick(cluster.heard.make_contiguous()).cloned() else {
+        return;
+    };
     if !cluster.nodes[at].is_up || !forge::forge(&mut message, choices) {
         return;
     }
     let before = cluster.snapshot(at);
     let pending = cluster.pending(at);
-    cluster.handle(at, Event::Peer { from: public(LIAR), message: message.clone() });
+    cluster.handle(
+        at,
+        Event::Peer {
+            from: public(LIAR),
+            message: message.clone(),
+        },
+    );
     while cluster.pending(at) > pending {
         cluster.complete(at, pending);
     }
-    assert_eq!(before, cluster.snapshot(at), "nobody stands for {message:?}");
+    assert_eq!(
+        before,
+        cluster.snapshot(at),
+        "nobody stands for {message:?}"
+    );
 }
 
 /// A message with changed bytes that still decodes.
 fn altered(cluster: &mut Cluster, at: usize, choices: &mut Choices<'_>) {
-    let Some(message) = choices.pick(cluster.heard.make_contiguous()) else { return };
+    let Some(message) = choices.pick(cluster.heard.make_contiguous()) else {
+        return;
+    };
     let mut bytes = cbor::encode(message);
-    let edits: Vec<u8> = (0..3 * (1 + choices.below(4))).map(|_| choices.byte()).collect();
+    let edits: Vec<u8> = (0..3 * (1 + choices.below(4)))
+        .map(|_| choices.byte())
+        .collect();
     edit(&mut bytes, &mut Choices::new(&edits));
     if let Ok(message) = cbor::decode(&bytes, limits::BULK_FRAME_BYTES) {
         say(cluster, at, message);
@@ -168,7 +215,9 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         state ^= state << 17;
         state as u8
     };
-    let mut wild: Vec<Vec<u8>> = (0..24).map(|_| (0..240).map(|_| roll()).collect()).collect();
+    let mut wild: Vec<Vec<u8>> = (0..24)
+        .map(|_| (0..240).map(|_| roll()).collect())
+        .collect();
     wild.extend([calm, busy, mixed]);
     wild
 }
@@ -184,5 +233,8 @@ fn life(flows: usize) -> Vec<u8> {
         &[0, 16, 1, 6, 0, 0, 0, 0, 0],
     ];
     let flow = [0u8, 0, 47].repeat(flows);
-    operations.iter().flat_map(|operation| [*operation, &flow[..]].concat()).collect()
+    operations
+        .iter()
+        .flat_map(|operation| [*operation, &flow[..]].concat())
+        .collect()
 }

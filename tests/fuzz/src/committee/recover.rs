@@ -23,7 +23,10 @@ pub(crate) fn run(data: &[u8]) {
 }
 
 fn restart(node: &Node, choices: &mut Choices<'_>) {
-    let time = Now { monotonic: 0, unix: START };
+    let time = Now {
+        monotonic: 0,
+        unix: START,
+    };
     let mut replica = replica(node.seed, time);
     let lost = choices.below(node.blocks.len() + 1);
     for (block, commit) in &node.blocks[..node.blocks.len() - lost] {
@@ -31,15 +34,26 @@ fn restart(node: &Node, choices: &mut Choices<'_>) {
     }
     if let Some((block, commit)) = node.blocks.get(choices.below(node.blocks.len() + 1)) {
         let next = block.header.height == replica.height();
-        assert_eq!(replica.restore(block.clone(), commit.clone()).is_ok(), next, "another's place");
+        assert_eq!(
+            replica.restore(block.clone(), commit.clone()).is_ok(),
+            next,
+            "another's place"
+        );
     }
-    let mut records: Vec<_> = node.log().iter().map(|(_, record)| record.clone()).collect();
+    let mut records: Vec<_> = node
+        .log()
+        .iter()
+        .map(|(_, record)| record.clone())
+        .collect();
     while !choices.is_over() && !records.is_empty() {
         alter(&mut records, choices);
     }
     if replica.recover(records).is_ok() {
         while replica.poll_action().is_some() {}
-        replica.handle_timeout(Now { monotonic: 10_000, unix: START + 10_000 });
+        replica.handle_timeout(Now {
+            monotonic: 10_000,
+            unix: START + 10_000,
+        });
         while replica.poll_action().is_some() {}
     }
 }
@@ -75,6 +89,8 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         &[2, 1, 7, 7, 1, 5, 2, 2, 4, 4, 2],
     ];
     let runs = [20u8, 90, 250];
-    let all = runs.into_iter().flat_map(|flow| alterations.map(|by| [&[flow, 0][..], by].concat()));
+    let all = runs
+        .into_iter()
+        .flat_map(|flow| alterations.map(|by| [&[flow, 0][..], by].concat()));
     all.collect()
 }

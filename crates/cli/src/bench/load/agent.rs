@@ -25,7 +25,11 @@ pub(super) enum Say {
     /// A task, submitted at a time or as soon as it is sent.
     Submit { number: u64, spec: Box<TaskSpec> },
     /// Offers in a market under a budget.
-    Bid { market: Label, budget: Amounts, offers: Vec<Offer> },
+    Bid {
+        market: Label,
+        budget: Amounts,
+        offers: Vec<Offer>,
+    },
     /// It takes a task.
     Accept(TaskId, FencingToken),
     /// It has done a task.
@@ -52,7 +56,15 @@ struct Flying {
 impl Agent {
     pub(super) fn new(key: SecretKey, swarm: SwarmId) -> Self {
         let (waiting, flying) = (VecDeque::new(), BTreeMap::new());
-        Self { me: key.public_key(), key, swarm, next: 0, admitted: false, waiting, flying }
+        Self {
+            me: key.public_key(),
+            key,
+            swarm,
+            next: 0,
+            admitted: false,
+            waiting,
+            flying,
+        }
     }
 
     pub(super) fn key(&self) -> PublicKey {
@@ -73,13 +85,27 @@ impl Agent {
     pub(super) fn take(&mut self, now: Instant) -> Vec<SignedOperation> {
         let mut taken = Vec::new();
         while self.flying.len() < IN_FLIGHT {
-            let Some(said) = self.waiting.pop_front() else { break };
+            let Some(said) = self.waiting.pop_front() else {
+                break;
+            };
             let body = self.body(&said);
             let (agent, sequence) = (self.me, self.next);
-            let operation = Operation { swarm: self.swarm, agent, sequence, body };
+            let operation = Operation {
+                swarm: self.swarm,
+                agent,
+                sequence,
+                body,
+            };
             let operation = self.key.sign(operation).into_inner();
             taken.push(operation.clone());
-            self.flying.insert(sequence, Flying { said, operation, sent: now });
+            self.flying.insert(
+                sequence,
+                Flying {
+                    said,
+                    operation,
+                    sent: now,
+                },
+            );
             self.next += 1;
         }
         taken
@@ -87,7 +113,10 @@ impl Agent {
 
     /// What was sent before `limit` and is still under way, oldest first.
     pub(super) fn late(&mut self, limit: Instant) -> Vec<SignedOperation> {
-        let late = self.flying.values_mut().filter(|flying| flying.sent <= limit);
+        let late = self
+            .flying
+            .values_mut()
+            .filter(|flying| flying.sent <= limit);
         late.map(|flying| {
             flying.sent = Instant::now();
             flying.operation.clone()
@@ -106,14 +135,25 @@ impl Agent {
     fn body(&self, said: &Say) -> Body {
         let report = |task: &TaskId, token: &FencingToken| {
             let detail = stamp::stamped(stamp::now(), REPORT_BYTES);
-            Report { task: *task, token: *token, detail }
+            Report {
+                task: *task,
+                token: *token,
+                detail,
+            }
         };
         match said {
-            Say::Admit(attestation) => Body::Admit(Attest { attestation: (**attestation).clone() }),
-            Say::Submit { number, spec } => {
-                Body::Submit(Submit { first: *number, tasks: vec![(**spec).clone()] })
-            }
-            Say::Bid { market, budget, offers } => Body::Bid(Bid {
+            Say::Admit(attestation) => Body::Admit(Attest {
+                attestation: (**attestation).clone(),
+            }),
+            Say::Submit { number, spec } => Body::Submit(Submit {
+                first: *number,
+                tasks: vec![(**spec).clone()],
+            }),
+            Say::Bid {
+                market,
+                budget,
+                offers,
+            } => Body::Bid(Bid {
                 market: market.clone(),
                 budget: budget.clone(),
                 offers: offers.clone(),

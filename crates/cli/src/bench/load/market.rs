@@ -61,7 +61,9 @@ impl Market {
 
     /// How many tasks an agent may submit now in the closed loop.
     pub(super) fn wanted(&self, agent: usize) -> u64 {
-        self.parties.get(agent).map_or(0, |party| self.window.saturating_sub(party.tasks))
+        self.parties
+            .get(agent)
+            .map_or(0, |party| self.window.saturating_sub(party.tasks))
     }
 
     /// The next task of an agent, due at `when`.
@@ -72,7 +74,10 @@ impl Market {
         party.tasks += 1;
         let mut spec = TaskSpec::new(self.market.clone());
         spec.payload = stamp::stamped(when, self.payload);
-        Some(Say::Submit { number, spec: Box::new(spec) })
+        Some(Say::Submit {
+            number,
+            spec: Box::new(spec),
+        })
     }
 
     /// Something that an agent said is committed.
@@ -81,7 +86,10 @@ impl Market {
             Say::Submit { .. } if self.mix == Mix::Submit => self.on_ended(agent),
             Say::Submit { number, .. } => {
                 let requester = self.parties.get(agent).map(|party| party.key);
-                self.open.extend(requester.map(|requester| TaskId { requester, number: *number }));
+                self.open.extend(requester.map(|requester| TaskId {
+                    requester,
+                    number: *number,
+                }));
             }
             Say::Bid { offers, .. } => {
                 let tasks = offers.iter().map(|offer| offer.task);
@@ -91,8 +99,13 @@ impl Market {
                 }
             }
             Say::Complete(task, _) => {
-                let requester = self.parties.iter().position(|party| party.key == task.requester);
-                requester.into_iter().for_each(|requester| self.on_ended(requester));
+                let requester = self
+                    .parties
+                    .iter()
+                    .position(|party| party.key == task.requester);
+                requester
+                    .into_iter()
+                    .for_each(|requester| self.on_ended(requester));
             }
             Say::Admit(_) | Say::Accept(..) => {}
         }
@@ -111,7 +124,9 @@ impl Market {
 
     /// All bids ended.
     pub(super) fn on_cleared(&mut self) {
-        self.parties.iter_mut().for_each(|party| party.offered.clear());
+        self.parties
+            .iter_mut()
+            .for_each(|party| party.offered.clear());
     }
 
     /// What an agent bids now, if it does.
@@ -129,32 +144,53 @@ impl Market {
             Mix::Assignment => return None,
         };
         let price = |task: &TaskId| (task.number.wrapping_mul(31) + 17 * agent as u64) % 97 + 1;
-        let offers = tasks.iter().map(|task| Offer { task: *task, price: price(task) as Price });
+        let offers = tasks.iter().map(|task| Offer {
+            task: *task,
+            price: price(task) as Price,
+        });
         let offers: Vec<_> = offers.collect();
         if offers.is_empty() {
             return None;
         }
         self.parties.get_mut(agent)?.bidding = true;
         let budget = [(self.slots.clone(), budget as i64)].into();
-        Some(Say::Bid { market: self.market.clone(), budget, offers })
+        Some(Say::Bid {
+            market: self.market.clone(),
+            budget,
+            offers,
+        })
     }
 
     /// The one whose tasks this agent does with [`Mix::FirstPrice`].
     fn before(&self, agent: usize) -> Option<PublicKey> {
-        let before = agent.checked_sub(1).unwrap_or(self.parties.len().checked_sub(1)?);
+        let before = agent
+            .checked_sub(1)
+            .unwrap_or(self.parties.len().checked_sub(1)?);
         self.parties.get(before).map(|party| party.key)
     }
 
     fn tasks_of(&self, requester: PublicKey) -> Vec<TaskId> {
-        let all = TaskId { requester, number: 0 }..=TaskId { requester, number: u64::MAX };
+        let all = TaskId {
+            requester,
+            number: 0,
+        }..=TaskId {
+            requester,
+            number: u64::MAX,
+        };
         self.open.range(all).take(OFFERS).copied().collect()
     }
 
     /// Open tasks from a place of the agent's own on, ascending.
     fn some_tasks(&self, agent: usize) -> Vec<TaskId> {
         let start = agent * self.open.len() / self.parties.len().max(1);
-        let mut some: Vec<_> =
-            self.open.iter().chain(&self.open).skip(start).take(OFFERS).copied().collect();
+        let mut some: Vec<_> = self
+            .open
+            .iter()
+            .chain(&self.open)
+            .skip(start)
+            .take(OFFERS)
+            .copied()
+            .collect();
         some.sort();
         some.dedup();
         some

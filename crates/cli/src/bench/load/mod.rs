@@ -132,7 +132,11 @@ impl Generator {
             agent.say(Say::Admit(Box::new(stage.attest(agent.key()))));
             agents.push(agent);
         }
-        let by_key = agents.iter().enumerate().map(|(at, agent)| (agent.key(), at)).collect();
+        let by_key = agents
+            .iter()
+            .enumerate()
+            .map(|(at, agent)| (agent.key(), at))
+            .collect();
         let copies = usize::try_from(args.validators / 3 + 1)?;
         let market = Market::new(args, stage, &agents)?;
         Ok(Self {
@@ -181,7 +185,9 @@ impl Generator {
 
     fn on_height(&mut self, progress: &Progress) {
         for (key, next) in &progress.next {
-            let Some(&at) = self.by_key.get(key) else { continue };
+            let Some(&at) = self.by_key.get(key) else {
+                continue;
+            };
             let settled = self.agents.get_mut(at).map(|agent| agent.settle(*next));
             for said in settled.into_iter().flatten() {
                 self.market.on_settled(at, &said);
@@ -199,7 +205,10 @@ impl Generator {
             self.market.on_cleared();
         }
         for (at, agent) in self.agents.iter_mut().enumerate() {
-            self.market.bid(at).into_iter().for_each(|bid| agent.say(bid));
+            self.market
+                .bid(at)
+                .into_iter()
+                .for_each(|bid| agent.say(bid));
         }
         if self.agents.iter().all(Agent::is_admitted) {
             self.fill();
@@ -238,27 +247,42 @@ impl Generator {
 
     /// Signs and sends what waits, as far as there is room.
     fn send_all(&mut self) {
-        let taken = self.agents.iter_mut().map(|agent| agent.take(Instant::now()));
+        let taken = self
+            .agents
+            .iter_mut()
+            .map(|agent| agent.take(Instant::now()));
         for (at, operations) in taken.collect::<Vec<_>>().into_iter().enumerate() {
             let from = at % self.targets.len().max(1);
             let copies = self.copies.min(self.targets.len());
             let targets = self.targets.iter().cycle().skip(from).take(copies);
             let targets: Vec<_> = targets.copied().collect();
-            operations.into_iter().for_each(|operation| self.send(operation, &targets));
+            operations
+                .into_iter()
+                .for_each(|operation| self.send(operation, &targets));
         }
     }
 
     fn resend(&mut self) {
-        let Some(limit) = Instant::now().checked_sub(RESEND_AFTER) else { return };
+        let Some(limit) = Instant::now().checked_sub(RESEND_AFTER) else {
+            return;
+        };
         let targets = self.targets.clone();
-        let late: Vec<_> = self.agents.iter_mut().flat_map(|agent| agent.late(limit)).collect();
-        late.into_iter().for_each(|operation| self.send(operation, &targets));
+        let late: Vec<_> = self
+            .agents
+            .iter_mut()
+            .flat_map(|agent| agent.late(limit))
+            .collect();
+        late.into_iter()
+            .for_each(|operation| self.send(operation, &targets));
     }
 
     fn send(&mut self, operation: SignedOperation, targets: &[PublicKey]) {
         self.requests += 1;
         let request = Request::Submit(Box::new(operation));
-        let bytes = Bytes::from(cbor::encode(&ClientRequest { id: self.requests, request }));
+        let bytes = Bytes::from(cbor::encode(&ClientRequest {
+            id: self.requests,
+            request,
+        }));
         for target in targets {
             if let Err(error) = self.network.send(&target.0, Lane::Client, bytes.clone()) {
                 tracing::debug!(%error, "not sent; sent again later");

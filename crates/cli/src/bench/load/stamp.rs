@@ -7,10 +7,15 @@ use quorate_types::cose::Owned;
 pub(in crate::bench) const STAMP_BYTES: usize = 8;
 
 /// Microseconds of Unix time: processes of one machine share it.
-#[expect(clippy::disallowed_methods, reason = "latency across processes, measured and no more")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "latency across processes, measured and no more"
+)]
 pub(in crate::bench) fn now() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.map_or(0, |since| u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
+    since.map_or(0, |since| {
+        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+    })
 }
 
 /// `bytes` in all, beginning with the stamp.

@@ -38,23 +38,41 @@ fn faults(
             faults.push(text.to_owned());
         }
     };
-    expect(summary.completed == summary.tasks, "not every task was completed");
+    expect(
+        summary.completed == summary.tasks,
+        "not every task was completed",
+    );
     if !args.no_faults {
         let drones = stage.setting.agents.len();
         let many = drones > 2;
-        expect(!many || record.killed_agent.is_some(), "no drone was killed in flight");
+        expect(
+            !many || record.killed_agent.is_some(),
+            "no drone was killed in flight",
+        );
         expect(!many || summary.reassigned > 0, "nothing was reassigned");
-        expect(drones < 2 || summary.refused_bids > 0, "no false bid was refused");
+        expect(
+            drones < 2 || summary.refused_bids > 0,
+            "no false bid was refused",
+        );
         let committee = stage.setting.validators.len() > 3;
-        expect(!committee || record.killed_validator.is_some(), "no validator was killed");
+        expect(
+            !committee || record.killed_validator.is_some(),
+            "no validator was killed",
+        );
     }
     faults
 }
 
 fn report(stage: &Stage, record: &Record, audit: &Audit) -> Report {
     let tasks = tasks(stage, record);
-    let completed = tasks.iter().filter(|task| task.state == TaskState::Completed).count() as u64;
-    let reassigned = tasks.iter().filter(|task| task.assignments.len() > 1).count() as u64;
+    let completed = tasks
+        .iter()
+        .filter(|task| task.state == TaskState::Completed)
+        .count() as u64;
+    let reassigned = tasks
+        .iter()
+        .filter(|task| task.assignments.len() > 1)
+        .count() as u64;
     let genesis = &stage.setting.genesis;
     Report {
         title: format!("Drone swarm: {}", stage.mission.name),
@@ -97,7 +115,10 @@ fn tasks(stage: &Stage, record: &Record) -> Vec<Task> {
         }
         Task {
             id: task.task.id.clone(),
-            place: Some(Place { lat: point.lat, lng: point.lng }),
+            place: Some(Place {
+                lat: point.lat,
+                lng: point.lng,
+            }),
             requires,
             state: facts.final_state(),
             assignments: facts.assignments.clone(),
@@ -114,8 +135,14 @@ fn agents(stage: &Stage, record: &Record, tasks: &[Task]) -> Vec<Agent> {
         Agent {
             name: member.name.clone(),
             key: member.key.to_string(),
-            home: Some(Place { lat: file.home.lat, lng: file.home.lng }),
-            killed_at_ms: record.killed_agent.filter(|(key, _)| *key == member.key).map(|k| k.1),
+            home: Some(Place {
+                lat: file.home.lat,
+                lng: file.home.lng,
+            }),
+            killed_at_ms: record
+                .killed_agent
+                .filter(|(key, _)| *key == member.key)
+                .map(|k| k.1),
             liar: file.claims.is_some(),
             tasks_done: path.iter().filter(|stop| stop.task.is_some()).count() as u64,
             path,
@@ -129,17 +156,32 @@ fn path(drone: &str, record: &Record, tasks: &[Task]) -> Vec<Stop> {
     let mut stops = Vec::new();
     for (task, facts) in tasks.iter().zip(&record.tasks) {
         let last = task.assignments.last().filter(|a| a.agent == drone);
-        let (Some(award), Some(detail)) = (last, &facts.detail) else { continue };
-        let Ok(track) = serde_json::from_slice::<Track>(detail) else { continue };
+        let (Some(award), Some(detail)) = (last, &facts.detail) else {
+            continue;
+        };
+        let Ok(track) = serde_json::from_slice::<Track>(detail) else {
+            continue;
+        };
         let ended = award.ended_at_ms.unwrap_or(award.at_ms);
         let count = track.path.len().max(1) as u64;
         for (at, (lat, lng, _)) in track.path.iter().enumerate() {
-            let place = Place { lat: *lat, lng: *lng };
+            let place = Place {
+                lat: *lat,
+                lng: *lng,
+            };
             let t_ms = award.at_ms + ended.saturating_sub(award.at_ms) * at as u64 / count;
-            stops.push(Stop { place, t_ms, task: None });
+            stops.push(Stop {
+                place,
+                t_ms,
+                task: None,
+            });
         }
         let Some(place) = task.place else { continue };
-        stops.push(Stop { place, t_ms: ended, task: Some(task.id.clone()) });
+        stops.push(Stop {
+            place,
+            t_ms: ended,
+            task: Some(task.id.clone()),
+        });
     }
     stops.sort_by_key(|stop| stop.t_ms);
     stops
@@ -152,14 +194,23 @@ fn print_summary(stage: &Stage, record: &Record, report: &Report) {
     };
     let seconds = report.duration_ms as f64 / 1000.0;
     println!("\n{} in {seconds:.1} s", report.title);
-    println!("  tasks          {} of {} completed", summary.completed, summary.tasks);
+    println!(
+        "  tasks          {} of {} completed",
+        summary.completed, summary.tasks
+    );
     println!(
         "  killed drone   {}: its lease expired, {} task(s) went on under a higher token",
         name(record.killed_agent),
         summary.reassigned
     );
-    println!("  false bids     {} refused: a capability nobody attested", summary.refused_bids);
-    println!("  killed validator  {}: the committee went on", name(record.killed_validator));
+    println!(
+        "  false bids     {} refused: a capability nobody attested",
+        summary.refused_bids
+    );
+    println!(
+        "  killed validator  {}: the committee went on",
+        name(record.killed_validator)
+    );
     if stage.requirement_added {
         println!("  note           every tenth task was made to require a thermal camera");
     }

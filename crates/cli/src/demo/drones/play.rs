@@ -27,25 +27,43 @@ impl<'a> Play<'a> {
     pub(super) async fn start(args: &'a Args, stage: &'a Stage) -> Result<Self> {
         let bar = progress_bar(args.json, stage.mission.tasks.len());
         let swarm = Swarm::start(&stage.setting, "drone", bar).await?;
-        let record = Record::new(&stage.setting, swarm.clock, &[Reason::CapabilityNotAttested]);
-        Ok(Self { args, stage, swarm, record, flights: 0 })
+        let record = Record::new(
+            &stage.setting,
+            swarm.clock,
+            &[Reason::CapabilityNotAttested],
+        );
+        Ok(Self {
+            args,
+            stage,
+            swarm,
+            record,
+            flights: 0,
+        })
     }
 
     /// Runs until every task has ended, or the time is up; then stops every process.
     pub(super) async fn run(mut self) -> Result<Record> {
         let market: Label = "drones".parse()?;
         let tasks = &self.stage.mission.tasks;
-        let specs = tasks.iter().map(|task| task.spec(Label::clone(&market))).collect();
+        let specs = tasks
+            .iter()
+            .map(|task| task.spec(Label::clone(&market)))
+            .collect();
         let submitted = self.swarm.operator.submit_all(specs);
         let handles = tokio::time::timeout(GATHERING, submitted)
             .await
             .context("the swarm did not take the mission within 20 s; see logs/")??;
         let names = tasks.iter().map(|task| task.task.id.clone());
-        self.record.submitted(handles.iter().map(TaskHandle::id).zip(names));
-        self.swarm.say(&format!("{} tasks submitted to the market `drones`", handles.len()));
+        self.record
+            .submitted(handles.iter().map(TaskHandle::id).zip(names));
+        self.swarm.say(&format!(
+            "{} tasks submitted to the market `drones`",
+            handles.len()
+        ));
         let limit = Duration::from_secs(self.args.timeout);
         if tokio::time::timeout(limit, self.follow()).await.is_err() {
-            self.swarm.say(&format!("time is up after {} s", self.args.timeout));
+            self.swarm
+                .say(&format!("time is up after {} s", self.args.timeout));
         }
         self.swarm.stop().await;
         Ok(self.record)
@@ -92,14 +110,21 @@ impl<'a> Play<'a> {
         let drones = &self.stage.setting.agents;
         let index = process.saturating_sub(self.stage.setting.validators.len());
         let all = self.stage.mission.tasks.len();
-        let honest = self.stage.drone_files.get(index).is_some_and(|file| file.claims.is_none());
+        let honest = self
+            .stage
+            .drone_files
+            .get(index)
+            .is_some_and(|file| file.claims.is_none());
         let wanted = !self.args.no_faults
             && self.record.killed_agent.is_none()
             && drones.len() > 2
             && self.flights * 4 >= all;
         if wanted && honest && self.swarm.kill(process).await {
-            let text =
-                format!("{} killed in flight to {}", drones[index].name, self.record.name_of(task));
+            let text = format!(
+                "{} killed in flight to {}",
+                drones[index].name,
+                self.record.name_of(task)
+            );
             self.record.killed_agent = Some((drones[index].key, self.record.now()));
             self.swarm.say(&text);
         }
@@ -118,7 +143,10 @@ impl<'a> Play<'a> {
         if wanted && self.swarm.kill(index).await {
             let key: PublicKey = validators[index].key;
             self.record.killed_validator = Some((key, self.record.now()));
-            self.swarm.say(&format!("{} killed; the committee goes on", validators[index].name));
+            self.swarm.say(&format!(
+                "{} killed; the committee goes on",
+                validators[index].name
+            ));
         }
     }
 }

@@ -38,8 +38,11 @@ impl Stage {
             keep: args.keep.as_deref(),
             started_unix_ms,
         })?;
-        mission.name =
-            keep_input(args.mission.as_deref(), (BRIDGES_NAME, BRIDGES), &setting.folder)?;
+        mission.name = keep_input(
+            args.mission.as_deref(),
+            (BRIDGES_NAME, BRIDGES),
+            &setting.folder,
+        )?;
         let thermal: Label = THERMAL_CAMERA.parse()?;
         if requirement_added {
             for task in mission.tasks.iter_mut().step_by(10) {
@@ -52,7 +55,12 @@ impl Stage {
             setting.attest(drone, file.config().attested())?;
             drone.tell(DRONE_FILE, file)?;
         }
-        Ok(Self { setting, mission, drone_files, requirement_added })
+        Ok(Self {
+            setting,
+            mission,
+            drone_files,
+            requirement_added,
+        })
     }
 }
 
@@ -88,13 +96,20 @@ fn market() -> Result<Market> {
 /// the last one only says so.
 fn drone_files(args: &Args, mission: &Mission, thermal: &Label) -> Vec<DroneFile> {
     let center = mission.center().unwrap_or(Point { lat: 0.0, lng: 0.0 });
-    let heaviest = mission.tasks.iter().map(|task| task.task.demand_g).max().unwrap_or(0);
+    let heaviest = mission
+        .tasks
+        .iter()
+        .map(|task| task.task.demand_g)
+        .max()
+        .unwrap_or(0);
     let liar = (!args.no_faults && args.drones > 1).then_some(args.drones - 1);
     let drone = |at: usize| {
         let angle = std::f64::consts::TAU * (at as f64 + 0.5 + (args.seed % 7) as f64 / 7.0)
             / args.drones as f64;
-        let home =
-            Point { lat: center.lat + 0.006 * angle.sin(), lng: center.lng + 0.010 * angle.cos() };
+        let home = Point {
+            lat: center.lat + 0.006 * angle.sin(),
+            lng: center.lng + 0.010 * angle.cos(),
+        };
         let lies = liar == Some(at);
         DroneFile {
             home,

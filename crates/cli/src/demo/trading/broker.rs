@@ -40,13 +40,21 @@ struct Book {
 
 impl<'a> Broker<'a> {
     pub(super) fn new(stage: &'a Stage) -> Self {
-        Self { stage, books: vec![Book::default(); stage.orders.len()] }
+        Self {
+            stage,
+            books: vec![Book::default(); stage.orders.len()],
+        }
     }
 
     /// The slices that are due in a bar: what the schedule wants by then and is not bought.
     pub(super) fn slices(&mut self, bar: usize) -> Vec<Child> {
         let bars = &self.stage.bars.bars;
-        let due: Vec<u64> = self.stage.orders.iter().map(|order| order.due(bars, bar)).collect();
+        let due: Vec<u64> = self
+            .stage
+            .orders
+            .iter()
+            .map(|order| order.due(bars, bar))
+            .collect();
         self.cut(bar, &due, None)
     }
 
@@ -70,7 +78,11 @@ impl<'a> Broker<'a> {
         };
         let mut children = Vec::new();
         for (order, (parent, book)) in self.stage.orders.iter().zip(&mut self.books).enumerate() {
-            let behind = due.get(order).copied().unwrap_or(0).saturating_sub(book.bought);
+            let behind = due
+                .get(order)
+                .copied()
+                .unwrap_or(0)
+                .saturating_sub(book.bought);
             for _ in 0..behind.min(TOGETHER) {
                 book.cut += 1;
                 let slice = Slice {
@@ -83,7 +95,12 @@ impl<'a> Broker<'a> {
                 let turn = (book.cut as usize + order) % MARKETS.len();
                 let extra = if only.is_some() { CLOSING_PPM } else { 0 };
                 let limit = with_ppm(slice.value(), parent.limit_ppm + extra);
-                children.push(Child { slice, order, market: only.unwrap_or(turn), limit });
+                children.push(Child {
+                    slice,
+                    order,
+                    market: only.unwrap_or(turn),
+                    limit,
+                });
             }
         }
         children

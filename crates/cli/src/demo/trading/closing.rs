@@ -19,8 +19,12 @@ use crate::report::{
 
 /// Refusals for breaking a rule. What comes late for a window, as everyone's quotes on slices that
 /// were just called back, is refused too: that is nobody's fault, and its certificates suffice.
-const TOLD: [Reason; 4] =
-    [Reason::BudgetExceeded, Reason::CapabilityNotAttested, Reason::Unopened, Reason::Barred];
+const TOLD: [Reason; 4] = [
+    Reason::BudgetExceeded,
+    Reason::CapabilityNotAttested,
+    Reason::Unopened,
+    Reason::Barred,
+];
 
 /// What `--json` has besides what every demonstration has. Names may be added, not changed. Money
 /// is in ten-thousandths of the currency's unit, `bps` are ten-thousandths of the value.
@@ -61,7 +65,9 @@ pub(super) fn close(args: &Args, stage: &Stage, played: &Played) -> Result<ExitC
     let trading = trading(stage, played, &audit);
     let report = report(stage, played, &audit, trading);
     audit::write_report(&stage.setting, &report)?;
-    let Some(trading) = &report.trading else { return Ok(ExitCode::FAILURE) };
+    let Some(trading) = &report.trading else {
+        return Ok(ExitCode::FAILURE);
+    };
     let json = json(&report.summary, trading, played);
     let faults = faults(args, stage, played, &audit, (&json, trading));
     if args.json {
@@ -88,7 +94,10 @@ fn faults(
         }
     };
     let done = json.summary.completed + json.canceled;
-    expect(done == json.summary.tasks, "a slice neither was bought nor called back");
+    expect(
+        done == json.summary.tasks,
+        "a slice neither was bought nor called back",
+    );
     expect(json.fills > 0, "no slice was bought");
     let rejected =
         |name: &String| trading.silent.contains(name) | trading.over_credit.contains(name);
@@ -97,21 +106,49 @@ fn faults(
     if !args.no_faults {
         let plays = |character| !stage.names(character).is_empty();
         let refused = json.refused_over_credit > 0;
-        expect(!plays(Character::OverCredit) || refused, "no bid beyond the credit was refused");
-        expect(!plays(Character::Silent) || json.defaults > 0, "nobody defaulted");
-        let compared = trading.mechanisms.iter().all(|mechanism| mechanism.collusion.is_some());
-        expect(!plays(Character::Ring) || compared, "no dossier tells what collusion cost");
+        expect(
+            !plays(Character::OverCredit) || refused,
+            "no bid beyond the credit was refused",
+        );
+        expect(
+            !plays(Character::Silent) || json.defaults > 0,
+            "nobody defaulted",
+        );
+        let compared = trading
+            .mechanisms
+            .iter()
+            .all(|mechanism| mechanism.collusion.is_some());
+        expect(
+            !plays(Character::Ring) || compared,
+            "no dossier tells what collusion cost",
+        );
     }
     faults
 }
 
 fn json<'a>(summary: &'a Summary, trading: &'a Trading, played: &Played) -> Json<'a> {
-    let (charged, value) = trading.mechanisms.iter().fold((0, 0), |(charged, value), found| {
-        (found.charged.saturating_add(charged), found.value.saturating_add(value))
-    });
-    let ended = |state| played.record.tasks.iter().filter(|task| task.state == Some(state)).count();
+    let (charged, value) = trading
+        .mechanisms
+        .iter()
+        .fold((0, 0), |(charged, value), found| {
+            (
+                found.charged.saturating_add(charged),
+                found.value.saturating_add(value),
+            )
+        });
+    let ended = |state| {
+        played
+            .record
+            .tasks
+            .iter()
+            .filter(|task| task.state == Some(state))
+            .count()
+    };
     let compared = trading.mechanisms.iter().filter_map(|found| {
-        found.collusion.as_ref().map(|collusion| (found.mechanism.as_str(), collusion))
+        found
+            .collusion
+            .as_ref()
+            .map(|collusion| (found.mechanism.as_str(), collusion))
     });
     let line = |found: &'a Mechanism| Line {
         market: &found.market,
@@ -120,8 +157,14 @@ fn json<'a>(summary: &'a Summary, trading: &'a Trading, played: &Played) -> Json
         fills: found.filled,
         slippage_bps: bps(found.slippage_ppm),
         collusion_cost: found.collusion.as_ref().map(|collusion| collusion.cost),
-        collusion_cost_bps: found.collusion.as_ref().map(|collusion| bps(collusion.cost_ppm)),
-        ring_gain: found.collusion.as_ref().map(|collusion| collusion.ring_gain),
+        collusion_cost_bps: found
+            .collusion
+            .as_ref()
+            .map(|collusion| bps(collusion.cost_ppm)),
+        ring_gain: found
+            .collusion
+            .as_ref()
+            .map(|collusion| collusion.ring_gain),
     };
     Json {
         summary,
@@ -141,14 +184,20 @@ fn json<'a>(summary: &'a Summary, trading: &'a Trading, played: &Played) -> Json
 fn defaults(played: &Played) -> u64 {
     let refusals = played.record.refusals.iter();
     let unopened = refusals.filter(|refusal| refusal.code == Reason::Unopened.code());
-    unopened.map(|refusal| &refusal.certificate).collect::<BTreeSet<_>>().len() as u64
+    unopened
+        .map(|refusal| &refusal.certificate)
+        .collect::<BTreeSet<_>>()
+        .len() as u64
 }
 
 fn report(stage: &Stage, played: &Played, audit: &Audit, trading: Trading) -> Report {
     let record = &played.record;
     let genesis = &stage.setting.genesis;
     let tasks = tasks(stage, played);
-    let reassigned = tasks.iter().filter(|task| task.assignments.len() > 1).count() as u64;
+    let reassigned = tasks
+        .iter()
+        .filter(|task| task.assignments.len() > 1)
+        .count() as u64;
     let told = |refusal: &&Refusal| TOLD.iter().any(|reason| reason.code() == refusal.code);
     let refusals: Vec<_> = record.refusals.iter().filter(told).cloned().collect();
     Report {
@@ -204,7 +253,11 @@ fn agents(stage: &Stage, trading: &Trading) -> Vec<Agent> {
         home: None,
         killed_at_ms: None,
         liar: maker.character == Character::OverCredit,
-        tasks_done: trading.fills.iter().filter(|fill| fill.maker == member.name).count() as u64,
+        tasks_done: trading
+            .fills
+            .iter()
+            .filter(|fill| fill.maker == member.name)
+            .count() as u64,
         path: Vec::new(),
     };
     makers.map(agent).collect()
@@ -223,7 +276,11 @@ fn trading(stage: &Stage, played: &Played, audit: &Audit) -> Trading {
     Trading {
         source: stage.bars.name.clone(),
         bars: bars.collect(),
-        orders: stage.orders.iter().map(|order| self::order(order, &fills)).collect(),
+        orders: stage
+            .orders
+            .iter()
+            .map(|order| self::order(order, &fills))
+            .collect(),
         mechanisms: mechanisms(stage, played, audit, &fills),
         ring: stage.names(Character::Ring),
         silent: stage.names(Character::Silent),
@@ -258,7 +315,10 @@ fn fills(played: &Played) -> Vec<Fill> {
 }
 
 fn order(order: &quorate_trader::ParentOrder, fills: &[Fill]) -> Order {
-    let own: Vec<&Fill> = fills.iter().filter(|fill| fill.order == order.name).collect();
+    let own: Vec<&Fill> = fills
+        .iter()
+        .filter(|fill| fill.order == order.name)
+        .collect();
     let (charged, value) = sums(own.iter().copied());
     let schedule = match order.schedule {
         quorate_trader::Schedule::Even => "even",
@@ -268,7 +328,9 @@ fn order(order: &quorate_trader::ParentOrder, fills: &[Fill]) -> Order {
         name: order.name.clone(),
         schedule: schedule.to_owned(),
         limit_ppm: order.limit_ppm,
-        quantity: order.quantity.saturating_mul(i64::try_from(order.lots).unwrap_or(i64::MAX)),
+        quantity: order
+            .quantity
+            .saturating_mul(i64::try_from(order.lots).unwrap_or(i64::MAX)),
         bought: own.iter().map(|fill| fill.quantity).sum(),
         charged,
         slippage_ppm: ppm(charged - value, value),
@@ -280,13 +342,22 @@ fn mechanisms(stage: &Stage, played: &Played, audit: &Audit, fills: &[Fill]) -> 
     let ring = makers.filter(|(_, maker)| maker.character == Character::Ring);
     let insight = Insight {
         swarm: stage.setting.genesis.swarm_id(),
-        ring: ring.map(|(member, maker)| (member.key, &maker.config)).collect(),
-        slices: played.children.iter().map(|(task, child)| (*task, &child.slice)).collect(),
+        ring: ring
+            .map(|(member, maker)| (member.key, &maker.config))
+            .collect(),
+        slices: played
+            .children
+            .iter()
+            .map(|(task, child)| (*task, &child.slice))
+            .collect(),
     };
     let mechanism = |(number, (market, mechanism)): (usize, (&str, &str))| {
         let own: Vec<&Fill> = fills.iter().filter(|fill| fill.market == market).collect();
         let (charged, value) = sums(own.iter().copied());
-        let slices = played.children.iter().filter(|(_, child)| child.market == number);
+        let slices = played
+            .children
+            .iter()
+            .filter(|(_, child)| child.market == number);
         let dossiers = audit.dossiers.iter();
         let dossiers = dossiers.filter(|dossier| dossier.record.market.as_str() == market);
         Mechanism {
@@ -307,7 +378,10 @@ fn mechanisms(stage: &Stage, played: &Played, audit: &Audit, fills: &[Fill]) -> 
 /// What was charged, and what it is worth at the benchmarks.
 fn sums<'a>(fills: impl Iterator<Item = &'a Fill>) -> (Ticks, Ticks) {
     fills.fold((0, 0), |(charged, value), fill| {
-        (charged + fill.charged, value + fill.benchmark.saturating_mul(fill.quantity))
+        (
+            charged + fill.charged,
+            value + fill.benchmark.saturating_mul(fill.quantity),
+        )
     })
 }
 
@@ -349,7 +423,11 @@ fn print_summary(report: &Report, trading: &Trading, json: &Json<'_>) {
         names(&trading.over_credit),
         json.refused_over_credit
     );
-    println!("  silent         {}: {} defaults", names(&trading.silent), json.defaults);
+    println!(
+        "  silent         {}: {} defaults",
+        names(&trading.silent),
+        json.defaults
+    );
     println!(
         "  collusion      {}: {} resists it better",
         names(&trading.ring),

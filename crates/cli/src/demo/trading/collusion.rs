@@ -41,13 +41,18 @@ impl Insight<'_> {
         let (mut with, mut without) = (Sums::default(), Sums::default());
         let (mut auctions, mut value) = (0, 0_i64);
         for dossier in dossiers {
-            let Some(rule) = mechanism(&dossier.record.mechanism) else { continue };
+            let Some(rule) = mechanism(&dossier.record.mechanism) else {
+                continue;
+            };
             let round = self.round(dossier);
             let honest = self.honest(&round, rule);
             with.add(&self.sums(&round, &rule.clear(&round)));
             without.add(&self.sums(&honest, &rule.clear(&honest)));
             auctions += 1;
-            let values = round.tasks.iter().filter_map(|task| self.slices.get(&task.id));
+            let values = round
+                .tasks
+                .iter()
+                .filter_map(|task| self.slices.get(&task.id));
             value = values.fold(value, |sum, slice| sum.saturating_add(slice.value()));
         }
         let cost = without.surplus.saturating_sub(with.surplus);
@@ -65,16 +70,37 @@ impl Insight<'_> {
 
     /// The round of a dossier.
     fn round(&self, dossier: &Dossier) -> Round {
-        let ties = TieSeed { swarm: self.swarm, market: dossier.record.market.clone() };
+        let ties = TieSeed {
+            swarm: self.swarm,
+            market: dossier.record.market.clone(),
+        };
         let (tasks, bidders, bids) = (Vec::new(), Vec::new(), Vec::new());
-        let mut round = Round { tasks, bidders, bids, solutions: Vec::new(), ties };
+        let mut round = Round {
+            tasks,
+            bidders,
+            bids,
+            solutions: Vec::new(),
+            ties,
+        };
         for input in &dossier.inputs {
             match input {
-                ClearingInput::Task(TaskInput { task, demand, limit, .. }) => {
-                    round.tasks.push(Task { id: *task, demand: demand.clone(), limit: *limit });
+                ClearingInput::Task(TaskInput {
+                    task,
+                    demand,
+                    limit,
+                    ..
+                }) => {
+                    round.tasks.push(Task {
+                        id: *task,
+                        demand: demand.clone(),
+                        limit: *limit,
+                    });
                 }
                 ClearingInput::Bidder(BidderInput { agent, budget }) => {
-                    round.bidders.push(Bidder { agent: *agent, budget: budget.clone() });
+                    round.bidders.push(Bidder {
+                        agent: *agent,
+                        budget: budget.clone(),
+                    });
                 }
                 ClearingInput::Bid(BidInput {
                     task,
@@ -83,7 +109,11 @@ impl Insight<'_> {
                     excluded: None,
                     ..
                 }) => {
-                    round.bids.push(Bid { task: *task, agent: *agent, price: *price });
+                    round.bids.push(Bid {
+                        task: *task,
+                        agent: *agent,
+                        price: *price,
+                    });
                 }
                 ClearingInput::Bid(_) | ClearingInput::Solution(_) => {}
             }
@@ -95,19 +125,30 @@ impl Insight<'_> {
     /// have quoted, under the budget it had, or one for a slice where it asked too much for all.
     fn honest(&self, round: &Round, rule: &dyn Mechanism) -> Round {
         let mut honest = round.clone();
-        honest.bids.retain(|bid| !self.ring.contains_key(&bid.agent));
+        honest
+            .bids
+            .retain(|bid| !self.ring.contains_key(&bid.agent));
         for (agent, maker) in &self.ring {
             for task in &round.tasks {
-                let Some(slice) = self.slices.get(&task.id) else { continue };
+                let Some(slice) = self.slices.get(&task.id) else {
+                    continue;
+                };
                 let price = maker.cost(slice);
                 if rule.takes_all_asks() || price <= task.limit {
-                    honest.bids.push(Bid { task: task.id, agent: *agent, price });
+                    honest.bids.push(Bid {
+                        task: task.id,
+                        agent: *agent,
+                        price,
+                    });
                 }
             }
             if round.bidder_index(agent).is_none()
                 && let Some(task) = round.tasks.first()
             {
-                honest.bidders.push(Bidder { agent: *agent, budget: task.demand.clone() });
+                honest.bidders.push(Bidder {
+                    agent: *agent,
+                    budget: task.demand.clone(),
+                });
             }
         }
         honest.bids.sort_unstable();
@@ -118,9 +159,16 @@ impl Insight<'_> {
     fn sums(&self, round: &Round, clearing: &Clearing) -> Sums {
         let mut sums = Sums::default();
         for award in &clearing.awards {
-            let Some(slice) = self.slices.get(&award.task) else { continue };
-            let limit = round.task_index(&award.task).map_or(0, |at| round.tasks[at].limit);
-            let gain = self.ring.get(&award.agent).map(|maker| award.payment - maker.cost(slice));
+            let Some(slice) = self.slices.get(&award.task) else {
+                continue;
+            };
+            let limit = round
+                .task_index(&award.task)
+                .map_or(0, |at| round.tasks[at].limit);
+            let gain = self
+                .ring
+                .get(&award.agent)
+                .map(|maker| award.payment - maker.cost(slice));
             sums.add(&Sums {
                 fills: 1,
                 value: slice.value(),
@@ -154,7 +202,10 @@ pub(super) fn resists<'a>(
     compared: impl Iterator<Item = (&'a str, &'a Collusion)>,
 ) -> Option<&'a str> {
     let all: Vec<_> = compared.collect();
-    let costs: BTreeSet<i64> = all.iter().map(|(_, collusion)| collusion.cost_ppm).collect();
+    let costs: BTreeSet<i64> = all
+        .iter()
+        .map(|(_, collusion)| collusion.cost_ppm)
+        .collect();
     let least = all.iter().min_by_key(|(_, collusion)| collusion.cost_ppm)?;
     (costs.len() > 1).then_some(least.0)
 }
@@ -170,7 +221,13 @@ mod tests {
 
     fn slice() -> Slice {
         let (id, order) = (String::new(), String::new());
-        Slice { id, order, bar: 0, quantity: 1, benchmark: VALUE }
+        Slice {
+            id,
+            order,
+            bar: 0,
+            quantity: 1,
+            benchmark: VALUE,
+        }
     }
 
     fn maker(cost_ppm: i64) -> MakerConfig {
@@ -186,7 +243,10 @@ mod tests {
     }
 
     fn task(number: u64) -> TaskId {
-        TaskId { requester: PublicKey([9; 32]), number }
+        TaskId {
+            requester: PublicKey([9; 32]),
+            number,
+        }
     }
 
     /// Slices at these limits, and sellers of one unit at these prices, all above [`VALUE`].
@@ -198,17 +258,28 @@ mod tests {
             limit: VALUE + limit,
         });
         let tasks: Vec<Task> = tasks.collect();
-        let agents: Vec<_> = (1..=asks.len() as u8).map(|at| PublicKey([at; 32])).collect();
-        let bidders = agents.iter().map(|agent| Bidder { agent: *agent, budget: unit.clone() });
+        let agents: Vec<_> = (1..=asks.len() as u8)
+            .map(|at| PublicKey([at; 32]))
+            .collect();
+        let bidders = agents.iter().map(|agent| Bidder {
+            agent: *agent,
+            budget: unit.clone(),
+        });
         let mut round = Round {
             bidders: bidders.collect(),
             bids: Vec::new(),
             solutions: Vec::new(),
-            ties: TieSeed { swarm: SwarmId([0; 32]), market: "m".parse().unwrap() },
+            ties: TieSeed {
+                swarm: SwarmId([0; 32]),
+                market: "m".parse().unwrap(),
+            },
             tasks,
         };
         for task in &round.tasks {
-            let quotes = agents.iter().zip(asks).filter(|(_, ask)| VALUE + **ask <= task.limit);
+            let quotes = agents
+                .iter()
+                .zip(asks)
+                .filter(|(_, ask)| VALUE + **ask <= task.limit);
             let bid = |(agent, ask): (&PublicKey, &i64)| Bid {
                 task: task.id,
                 agent: *agent,
@@ -224,8 +295,11 @@ mod tests {
         let (one, two, slice) = (maker(200), maker(300), slice());
         let ring = [(PublicKey([1; 32]), &one), (PublicKey([2; 32]), &two)];
         let slices = (0..limits.len() as u64).map(|number| (task(number), &slice));
-        let insight =
-            Insight { swarm: SwarmId([0; 32]), ring: ring.into(), slices: slices.collect() };
+        let insight = Insight {
+            swarm: SwarmId([0; 32]),
+            ring: ring.into(),
+            slices: slices.collect(),
+        };
         let round = round(limits, asks);
         let honest = insight.honest(&round, rule);
         [round, honest].map(|round| {
@@ -246,17 +320,26 @@ mod tests {
     #[test]
     fn mcafee_charges_the_limit_that_is_left_out() {
         let (limits, asks) = ([3_000, 1_600, 900], [800, 900, 500]);
-        assert_eq!(compared(&McAfee, &limits, &asks), [(2, 1_800, 700), (2, 1_800, 500)]);
+        assert_eq!(
+            compared(&McAfee, &limits, &asks),
+            [(2, 1_800, 700), (2, 1_800, 500)]
+        );
     }
 
     #[test]
     fn a_ring_that_asked_too_much_to_quote_at_all_is_put_back() {
-        assert_eq!(compared(&SecondPrice, &[700], &[800, 900, 500]), [(1, 700, 0), (1, 300, 100)],);
+        assert_eq!(
+            compared(&SecondPrice, &[700], &[800, 900, 500]),
+            [(1, 700, 0), (1, 300, 100)],
+        );
     }
 
     #[test]
     fn the_mechanism_that_collusion_cost_less_resists() {
-        let cost = |cost_ppm| Collusion { cost_ppm, ..Collusion::default() };
+        let cost = |cost_ppm| Collusion {
+            cost_ppm,
+            ..Collusion::default()
+        };
         let (low, high) = (cost(-1), cost(5));
         assert_eq!(resists([("a", &high), ("b", &low)].into_iter()), Some("b"));
         assert_eq!(resists([("a", &high), ("b", &high)].into_iter()), None);

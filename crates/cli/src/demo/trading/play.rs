@@ -56,8 +56,17 @@ impl<'a> Play<'a> {
         let swarm = Swarm::start(&stage.setting, "trader", bar).await?;
         let telling = [Reason::BudgetExceeded, Reason::Unopened, Reason::Barred];
         let record = Record::new(&stage.setting, swarm.clock, &telling);
-        let played = Played { record, children: Vec::new() };
-        Ok(Self { args, stage, swarm, broker: Broker::new(stage), played })
+        let played = Played {
+            record,
+            children: Vec::new(),
+        };
+        Ok(Self {
+            args,
+            stage,
+            swarm,
+            broker: Broker::new(stage),
+            played,
+        })
     }
 
     /// Runs until every slice has ended, or the time is up; then stops every process.
@@ -65,7 +74,9 @@ impl<'a> Play<'a> {
         let limit = Duration::from_secs(self.args.timeout);
         match tokio::time::timeout(limit, self.trade()).await {
             Ok(traded) => traded?,
-            Err(_) => self.swarm.say(&format!("time is up after {} s", self.args.timeout)),
+            Err(_) => self
+                .swarm
+                .say(&format!("time is up after {} s", self.args.timeout)),
         }
         self.swarm.stop().await;
         Ok(self.played)
@@ -85,7 +96,8 @@ impl<'a> Play<'a> {
         for _ in 0..CLOSING_ROUNDS {
             let children = self.broker.closing_slices();
             if !children.is_empty() {
-                self.swarm.say(&format!("at the close: {} slices", children.len()));
+                self.swarm
+                    .say(&format!("at the close: {} slices", children.len()));
             }
             self.auction(children).await?;
         }
@@ -99,7 +111,10 @@ impl<'a> Play<'a> {
             return Ok(());
         }
         let specs = children.iter().map(|child| self.broker.spec(child));
-        let submitted = self.swarm.operator.submit_all(specs.collect::<Result<_, _>>()?);
+        let submitted = self
+            .swarm
+            .operator
+            .submit_all(specs.collect::<Result<_, _>>()?);
         let handles = tokio::time::timeout(GATHERING, submitted)
             .await
             .context("the swarm did not take the slices within 20 s; see logs/")??;
@@ -157,7 +172,9 @@ impl<'a> Play<'a> {
             News::Event(event) => self.learn(&event),
             News::Tick => {
                 let bought = self.played.children.iter();
-                let bought = bought.filter(|(task, _)| self.played.is_bought(*task)).count();
+                let bought = bought
+                    .filter(|(task, _)| self.played.is_bought(*task))
+                    .count();
                 self.swarm.bar.set_position(bought as u64);
             }
             News::Closed => return false,

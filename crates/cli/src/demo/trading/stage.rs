@@ -23,8 +23,10 @@ const CREDIT_SLICES: i64 = 8;
 const SHORT_CREDIT: i64 = 2;
 
 /// The markets, ascending by name: name and mechanism.
-pub(super) const MARKETS: [(&str, &str); 2] =
-    [("slices-mcafee", "mcafee"), ("slices-vickrey", "second-price")];
+pub(super) const MARKETS: [(&str, &str); 2] = [
+    ("slices-mcafee", "mcafee"),
+    ("slices-vickrey", "second-price"),
+];
 
 /// Everything the run needs, written to its folder.
 pub(super) struct Stage {
@@ -81,9 +83,21 @@ impl Stage {
         for (trader, maker) in setting.agents.iter().zip(&makers) {
             setting.attest(trader, maker.config.attested())?;
             let withholds = maker.character == Character::Silent;
-            trader.tell(TRADER_FILE, &TraderFile { config: maker.config.clone(), withholds })?;
+            trader.tell(
+                TRADER_FILE,
+                &TraderFile {
+                    config: maker.config.clone(),
+                    withholds,
+                },
+            )?;
         }
-        Ok(Self { setting, bars, orders, venue: VENUE.parse()?, makers })
+        Ok(Self {
+            setting,
+            bars,
+            orders,
+            venue: VENUE.parse()?,
+            makers,
+        })
     }
 
     /// Names of the market makers of a character.
@@ -140,7 +154,11 @@ fn makers(args: &Args, slice: Ticks) -> Result<Vec<Maker>> {
             claims: short.then_some(credit),
             cost_ppm: 200 + 150 * at as i64,
             noise_ppm: 80,
-            padding_ppm: if character == Character::Ring { PADDING_PPM } else { 0 },
+            padding_ppm: if character == Character::Ring {
+                PADDING_PPM
+            } else {
+                0
+            },
             seed: args.seed.wrapping_mul(1000).wrapping_add(at as u64),
         };
         Maker { character, config }
@@ -161,6 +179,10 @@ fn character(args: &Args, at: usize) -> Character {
 
 /// The most that any order pays for a slice of this value: what one takes of its seller's credit.
 pub(super) fn highest_limit(orders: &[ParentOrder], value: Ticks) -> Ticks {
-    let highest = orders.iter().map(|order| order.limit_ppm).max().unwrap_or(0);
+    let highest = orders
+        .iter()
+        .map(|order| order.limit_ppm)
+        .max()
+        .unwrap_or(0);
     with_ppm(value, highest)
 }

@@ -23,7 +23,9 @@ const TIMES: usize = 13;
 
 /// The drawing and what its signs mean.
 pub(super) fn figure(report: &Report, trading: &Trading) -> String {
-    let Some(chart) = Chart::of(trading) else { return "<p>There are no bars.</p>\n".to_owned() };
+    let Some(chart) = Chart::of(trading) else {
+        return "<p>There are no bars.</p>\n".to_owned();
+    };
     format!(
         "<figure class=\"scroll\">\n<svg class=\"timeline prices\" viewBox=\"0 0 {WIDTH} \
          {HEIGHT}\" role=\"img\" aria-label=\"Bars, fills and slippage\">\n{}{}{}{}</svg>\n\
@@ -66,7 +68,11 @@ impl Scale {
     fn of(numbers: impl Iterator<Item = i64> + Clone, panel: (f64, f64)) -> Option<Self> {
         let (low, high) = (to_f64(numbers.clone().min()?), to_f64(numbers.max()?));
         let room = ((high - low) * 0.06).max(1.0);
-        Some(Self { low: low - room, high: high + room, panel })
+        Some(Self {
+            low: low - room,
+            high: high + room,
+            panel,
+        })
     }
 
     fn y(&self, number: i64) -> f64 {
@@ -173,7 +179,9 @@ impl Chart {
         let mut drawn = vec![0_usize; trading.bars.len()];
         let of_bar = |bar| trading.fills.iter().filter(|fill| fill.bar == bar).count();
         for fill in &trading.fills {
-            let Some(before) = drawn.get_mut(fill.bar) else { continue };
+            let Some(before) = drawn.get_mut(fill.bar) else {
+                continue;
+            };
             *before += 1;
             let part = to_f64(i64::try_from(*before).unwrap_or(0))
                 / to_f64(i64::try_from(of_bar(fill.bar) + 1).unwrap_or(1));
@@ -228,7 +236,10 @@ fn price(fill: &Fill) -> i64 {
     fill.charged / fill.quantity.max(1)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "prices and counts are far below 2^53")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "prices and counts are far below 2^53"
+)]
 fn to_f64(number: i64) -> f64 {
     number as f64
 }

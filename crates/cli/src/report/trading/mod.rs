@@ -13,7 +13,14 @@ use super::html::{Section, section};
 pub(super) fn sections(report: &Report, trading: &Trading) -> String {
     let prices = chart::figure(report, trading);
     let conduct = tables::conduct(report, trading);
-    let part = |id, title, lead, body: &str| section(Section { id, title, lead, body });
+    let part = |id, title, lead, body: &str| {
+        section(Section {
+            id,
+            title,
+            lead,
+            body,
+        })
+    };
     let mut page = part(
         "prices",
         "Prices and fills",
@@ -52,7 +59,10 @@ pub(super) fn tiles(trading: &Trading) -> Vec<(&'static str, (String, bool))> {
     let charged: i64 = trading.mechanisms.iter().map(|found| found.charged).sum();
     let slippage = tables::ppm(charged.saturating_sub(value), value);
     vec![
-        ("units bought", (format!("{bought}<small>/{wanted}</small>"), bought < wanted)),
+        (
+            "units bought",
+            (format!("{bought}<small>/{wanted}</small>"), bought < wanted),
+        ),
         ("fills", (trading.fills.len().to_string(), false)),
         ("bps above benchmark", (tables::bps(slippage), false)),
     ]

@@ -48,10 +48,13 @@ fn mechanism(found: &Mechanism) -> Vec<String> {
 /// Which mechanism collusion cost less, in a sentence; nothing where there is nothing to compare.
 fn verdict(trading: &Trading) -> String {
     let compared = trading.mechanisms.iter();
-    let mut compared: Vec<_> =
-        compared.filter_map(|found| Some((found, found.collusion.as_ref()?))).collect();
+    let mut compared: Vec<_> = compared
+        .filter_map(|found| Some((found, found.collusion.as_ref()?)))
+        .collect();
     compared.sort_by_key(|(_, collusion)| collusion.cost_ppm);
-    let [(best, least), .., (worst, most)] = compared.as_slice() else { return String::new() };
+    let [(best, least), .., (worst, most)] = compared.as_slice() else {
+        return String::new();
+    };
     if least.cost_ppm == most.cost_ppm {
         return "<p>Collusion cost as much under one as under the other.</p>\n".to_owned();
     }
@@ -68,9 +71,14 @@ fn verdict(trading: &Trading) -> String {
 /// Who bid beyond its credit, who kept commitments shut, who colluded, and what came of it.
 pub(super) fn conduct(report: &Report, trading: &Trading) -> String {
     let refused = |names: &[String], code: u16| {
-        let own = report.refusals.iter().filter(|refusal| names.contains(&refusal.agent));
+        let own = report
+            .refusals
+            .iter()
+            .filter(|refusal| names.contains(&refusal.agent));
         let own: Vec<_> = own.filter(|refusal| refusal.code == code).collect();
-        let certificate = own.first().and_then(|refusal| refusal.certificate.as_deref());
+        let certificate = own
+            .first()
+            .and_then(|refusal| refusal.certificate.as_deref());
         (own.len(), certificate.map(file).unwrap_or_default())
     };
     let mut rows = Vec::new();
@@ -84,7 +92,10 @@ pub(super) fn conduct(report: &Report, trading: &Trading) -> String {
     row(
         &trading.over_credit,
         "bids for more than the credit that was attested to it",
-        format!("{} refused, <code>302 budget_exceeded</code>", count(bids, "bid")),
+        format!(
+            "{} refused, <code>302 budget_exceeded</code>",
+            count(bids, "bid")
+        ),
         certificate,
     );
     let (shut, certificate) = refused(&trading.silent, 407);
@@ -100,21 +111,35 @@ pub(super) fn conduct(report: &Report, trading: &Trading) -> String {
         ),
         certificate,
     );
-    let gain = trading.mechanisms.iter().filter_map(|found| found.collusion.as_ref());
+    let gain = trading
+        .mechanisms
+        .iter()
+        .filter_map(|found| found.collusion.as_ref());
     let gain: i64 = gain.map(|collusion| collusion.ring_gain).sum();
     row(
         &trading.ring,
         "agreed to ask more than a slice costs them",
         match gain {
             0.. => format!("no rule forbids it; it gained them {}", show_price(gain)),
-            _ => format!("no rule forbids it; it lost them {}", show_price(gain.saturating_neg())),
+            _ => format!(
+                "no rule forbids it; it lost them {}",
+                show_price(gain.saturating_neg())
+            ),
         },
         String::new(),
     );
     if rows.is_empty() {
         return "<p>Everybody did.</p>\n".to_owned();
     }
-    table(&[words("Who"), words("What"), words("What came of it"), words("Certificate")], &rows)
+    table(
+        &[
+            words("Who"),
+            words("What"),
+            words("What came of it"),
+            words("Certificate"),
+        ],
+        &rows,
+    )
 }
 
 /// Clients' orders.
@@ -139,7 +164,10 @@ pub(super) fn orders(trading: &Trading) -> String {
             format!("{} bps", bps(order.slippage_ppm)),
         ]
     };
-    table(&columns, &trading.orders.iter().map(row).collect::<Vec<_>>())
+    table(
+        &columns,
+        &trading.orders.iter().map(row).collect::<Vec<_>>(),
+    )
 }
 
 /// Every slice that was bought.
@@ -159,7 +187,9 @@ pub(super) fn fills(report: &Report, trading: &Trading) -> String {
     ];
     let row = |fill: &Fill| {
         let time = trading.bars.get(fill.bar).map_or("", |bar| &bar.time);
-        let award = report.awards().find(|(_, award)| award.certificate == fill.certificate);
+        let award = report
+            .awards()
+            .find(|(_, award)| award.certificate == fill.certificate);
         vec![
             escape(&fill.slice).to_string(),
             escape(time).to_string(),
@@ -170,7 +200,9 @@ pub(super) fn fills(report: &Report, trading: &Trading) -> String {
             show_price(fill.charged / fill.quantity.max(1)),
             show_price(fill.paid / fill.quantity.max(1)),
             bps(fill.slippage_ppm),
-            award.map(|(_, award)| seconds(award.at_ms)).unwrap_or_default(),
+            award
+                .map(|(_, award)| seconds(award.at_ms))
+                .unwrap_or_default(),
             file(&fill.certificate),
         ]
     };
@@ -181,7 +213,11 @@ pub(super) fn fills(report: &Report, trading: &Trading) -> String {
 /// `5.25`, from millionths.
 pub(super) fn bps(ppm: i64) -> String {
     let sign = if ppm < 0 { "-" } else { "" };
-    format!("{sign}{}.{:02}", ppm.unsigned_abs() / 100, ppm.unsigned_abs() % 100)
+    format!(
+        "{sign}{}.{:02}",
+        ppm.unsigned_abs() / 100,
+        ppm.unsigned_abs() % 100
+    )
 }
 
 /// A part in millionths of the whole.

@@ -58,7 +58,8 @@ impl Said {
     }
 
     pub fn other(self) -> Self {
-        self.value().map_or(self, |value| Some(value.other()).into())
+        self.value()
+            .map_or(self, |value| Some(value.other()).into())
     }
 }
 
@@ -159,14 +160,22 @@ fn cases() -> impl Iterator<Item = [Said; CORRECT]> {
 }
 
 fn case(said: [Said; CORRECT]) -> usize {
-    said.into_iter().rev().fold(0, |case, said| 4 * case + said as usize)
+    said.into_iter()
+        .rev()
+        .fold(0, |case, said| 4 * case + said as usize)
 }
 
 /// Whatever the liar may say to one of them: nothing, or one vote, the first that counts.
 fn ask(committee: &Committee, kind: Kind, said: [Said; CORRECT]) -> Held {
     Said::ALL.into_iter().fold(Held::default(), |held, lie| {
         let mut tally = Tally::new(committee.set.clone());
-        vote(&mut tally, committee, committee.statement(kind, 0, None), said, lie);
+        vote(
+            &mut tally,
+            committee,
+            committee.statement(kind, 0, None),
+            said,
+            lie,
+        );
         let holds = |block| tally.certificate(0, kind, block).is_some();
         held.or(Held {
             nil: holds(None),
@@ -181,7 +190,11 @@ fn ask(committee: &Committee, kind: Kind, said: [Said; CORRECT]) -> Held {
 fn skips(committee: &Committee, voters: usize) -> bool {
     let mut tally = Tally::new(committee.set.clone());
     for who in (0..voters).chain([LIAR]) {
-        let kind = if who % 2 == 0 { Kind::Prevote } else { Kind::Precommit };
+        let kind = if who % 2 == 0 {
+            Kind::Prevote
+        } else {
+            Kind::Precommit
+        };
         tally.add(0, committee.sign(who, committee.statement(kind, 1, None)));
     }
     tally.skip_round(0) == Some(1)
@@ -196,7 +209,10 @@ fn vote(
 ) {
     let votes = said.into_iter().enumerate().chain([(LIAR, lie)]);
     for (who, said) in votes.filter(|(_, said)| *said != Said::Nothing) {
-        let statement = Statement { block: said.value().map(Value::block), ..slot.clone() };
+        let statement = Statement {
+            block: said.value().map(Value::block),
+            ..slot.clone()
+        };
         tally.add(0, committee.sign(who, statement));
     }
 }

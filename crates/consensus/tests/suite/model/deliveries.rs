@@ -27,7 +27,9 @@ impl Deliveries {
     /// Lines of the scripts of [`crate::harness`].
     pub fn new(script: &str) -> Self {
         let bench = Bench::new(&[1; 4], Some(3));
-        let lines = script.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let lines = script
+            .lines()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>());
         let inputs = lines.flat_map(|words| bench.inputs(&words)).collect();
         Self { bench, inputs }
     }
@@ -80,7 +82,14 @@ impl Model for Deliveries {
         let driver = self.bench.driver.clone();
         let round = *driver.state();
         let (delivered, second, own, timers) = (0, 0, Vec::new(), Vec::new());
-        let known = Known { delivered, second, own, timers, round, broken: None };
+        let known = Known {
+            delivered,
+            second,
+            own,
+            timers,
+            round,
+            broken: None,
+        };
         let mut state = State { driver, known };
         state.takes(Input::Start);
         vec![state]
@@ -89,16 +98,29 @@ impl Model for Deliveries {
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
         let open = (0..self.inputs.len()).filter(|at| state.known.delivered & 1 << at == 0);
         actions.extend(open.map(Action::Deliver));
-        let own = state.known.own.iter().enumerate().filter(|(_, (_, came))| !came);
+        let own = state
+            .known
+            .own
+            .iter()
+            .enumerate()
+            .filter(|(_, (_, came))| !came);
         actions.extend(own.map(|(at, _)| Action::ComeBack(at)));
-        actions.extend(state.known.timers.iter().map(|(round, step)| Action::Fire(*round, *step)));
+        actions.extend(
+            state
+                .known
+                .timers
+                .iter()
+                .map(|(round, step)| Action::Fire(*round, *step)),
+        );
     }
 
     fn next_state(&self, before: &State, action: Action) -> Option<State> {
         let mut state = before.clone();
         match action {
             Action::Deliver(at) => {
-                let again = before.first(self).any(|first| same_slot(first, &self.inputs[at]));
+                let again = before
+                    .first(self)
+                    .any(|first| same_slot(first, &self.inputs[at]));
                 state.known.second |= u32::from(again) << at;
                 state.known.delivered |= 1 << at;
                 state.takes(self.inputs[at].clone());
@@ -119,13 +141,19 @@ impl Model for Deliveries {
 
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
-            Property::always(DONE, |world, state: &State| state.left_undone(world).is_none()),
+            Property::always(DONE, |world, state: &State| {
+                state.left_undone(world).is_none()
+            }),
             Property::always(JUSTIFIED, State::is_justified),
             Property::always(TIMERS, State::has_its_timers),
             Property::always(TWICE, |_, state: &State| state.known.broken != Some(TWICE)),
-            Property::always(REPEATED, |_, state: &State| state.known.broken != Some(REPEATED)),
+            Property::always(REPEATED, |_, state: &State| {
+                state.known.broken != Some(REPEATED)
+            }),
             Property::sometimes("decides", |_, state: &State| state.driver.is_decided()),
-            Property::sometimes("locks", |_, state: &State| state.known.round.locked.is_some()),
+            Property::sometimes("locks", |_, state: &State| {
+                state.known.round.locked.is_some()
+            }),
         ]
     }
 }
@@ -143,7 +171,12 @@ impl State {
     }
 
     fn note(&mut self, output: Output) {
-        let Known { own, timers, broken, .. } = &mut self.known;
+        let Known {
+            own,
+            timers,
+            broken,
+            ..
+        } = &mut self.known;
         match output {
             Output::EnteredRound { .. } | Output::Decided(_) => timers.clear(),
             Output::Sign(said) => {
@@ -165,23 +198,40 @@ impl State {
 
     /// The clause that could be applied and was not.
     fn left_undone(&self, world: &Deliveries) -> Option<&'static str> {
-        let RoundState { round, step, valid, .. } = self.known.round;
+        let RoundState {
+            round, step, valid, ..
+        } = self.known.round;
         if step == Step::Decided {
             return None;
         }
         let polka = |round, block| self.count(world, round, Kind::Prevote, block) >= 3;
-        let polka_of_valid = self.blocks(world).into_iter().any(|block| polka(round, Some(block)));
+        let polka_of_valid = self
+            .blocks(world)
+            .into_iter()
+            .any(|block| polka(round, Some(block)));
         let commit =
             |block| (0..2).any(|round| self.count(world, round, Kind::Precommit, Some(block)) >= 3);
         let clauses = [
             ("L49", self.blocks(world).into_iter().any(commit)),
-            ("L55", (round + 1..3).any(|round| self.voters(world, round) >= 2)),
-            ("L22, L28", step == Step::Propose && self.proposed(world, round).is_some()),
+            (
+                "L55",
+                (round + 1..3).any(|round| self.voters(world, round) >= 2),
+            ),
+            (
+                "L22, L28",
+                step == Step::Propose && self.proposed(world, round).is_some(),
+            ),
             ("L36", step == Step::Prevote && polka_of_valid),
-            ("L42", step > Step::Prevote && polka_of_valid && valid.is_none_or(|v| v.1 < round)),
+            (
+                "L42",
+                step > Step::Prevote && polka_of_valid && valid.is_none_or(|v| v.1 < round),
+            ),
             ("L44", step == Step::Prevote && polka(round, None)),
         ];
-        clauses.into_iter().find(|(_, holds)| *holds).map(|(clause, _)| clause)
+        clauses
+            .into_iter()
+            .find(|(_, holds)| *holds)
+            .map(|(clause, _)| clause)
     }
 
     fn has_its_timers(world: &Deliveries, state: &Self) -> bool {
@@ -214,13 +264,17 @@ impl State {
 
     /// Whether all it said for a block was called for.
     fn is_justified(world: &Deliveries, state: &Self) -> bool {
-        state.known.own.iter().all(|(said, _)| match (said.kind, said.block) {
-            (Kind::Prevote, Some(block)) => state.proposed(world, said.round) == Some(block),
-            (Kind::Precommit, Some(_)) => {
-                state.count(world, said.round, Kind::Prevote, said.block) >= 3
-            }
-            _ => true,
-        })
+        state
+            .known
+            .own
+            .iter()
+            .all(|(said, _)| match (said.kind, said.block) {
+                (Kind::Prevote, Some(block)) => state.proposed(world, said.round) == Some(block),
+                (Kind::Precommit, Some(_)) => {
+                    state.count(world, said.round, Kind::Prevote, said.block) >= 3
+                }
+                _ => true,
+            })
     }
 
     /// Blocks with a verdict; in these worlds all are valid.
@@ -229,16 +283,23 @@ impl State {
             Input::Verdict(verdict) => Some(verdict.block),
             _ => None,
         };
-        self.delivered(world).filter_map(|(_, input)| verdict(input)).collect()
+        self.delivered(world)
+            .filter_map(|(_, input)| verdict(input))
+            .collect()
     }
 
     fn count(&self, world: &Deliveries, round: Round, kind: Kind, block: Option<BlockId>) -> usize {
-        self.voted(world, round, kind).into_iter().filter(|(_, said)| *said == block).count()
+        self.voted(world, round, kind)
+            .into_iter()
+            .filter(|(_, said)| *said == block)
+            .count()
     }
 
     fn voters(&self, world: &Deliveries, round: Round) -> usize {
         let kinds = [Kind::Prevote, Kind::Precommit];
-        let votes = kinds.into_iter().flat_map(|kind| self.voted(world, round, kind));
+        let votes = kinds
+            .into_iter()
+            .flat_map(|kind| self.voted(world, round, kind));
         let voters: std::collections::BTreeSet<_> = votes.map(|(who, _)| who).collect();
         voters.len()
     }
@@ -258,20 +319,32 @@ impl State {
             _ => None,
         });
         let me = world.bench.committee.key(3);
-        let own = self.known.own.iter().filter(|(said, came)| *came && here(said));
-        others.chain(own.map(|(said, _)| (me, said.block))).collect()
+        let own = self
+            .known
+            .own
+            .iter()
+            .filter(|(said, came)| *came && here(said));
+        others
+            .chain(own.map(|(said, _)| (me, said.block)))
+            .collect()
     }
 
     /// What was delivered and not the second in its slot.
     fn first<'a>(&self, world: &'a Deliveries) -> impl Iterator<Item = &'a Input> {
         let second = self.known.second;
-        let first = self.delivered(world).filter(move |(at, _)| second & 1 << at == 0);
+        let first = self
+            .delivered(world)
+            .filter(move |(at, _)| second & 1 << at == 0);
         first.map(|(_, input)| input)
     }
 
     fn delivered<'a>(&self, world: &'a Deliveries) -> impl Iterator<Item = (usize, &'a Input)> {
         let delivered = self.known.delivered;
-        world.inputs.iter().enumerate().filter(move |(at, _)| delivered & 1 << at != 0)
+        world
+            .inputs
+            .iter()
+            .enumerate()
+            .filter(move |(at, _)| delivered & 1 << at != 0)
     }
 }
 
@@ -318,7 +391,11 @@ fn a_driver_does_all_it_can_whatever_the_order() {
         ),
     ];
     for (title, script) in deliveries {
-        let checker = Deliveries::new(script).checker().threads(2).spawn_bfs().join();
+        let checker = Deliveries::new(script)
+            .checker()
+            .threads(2)
+            .spawn_bfs()
+            .join();
         let (states, depth) = (checker.unique_state_count(), checker.max_depth());
         println!("a driver, {title}: {states} unique states, {depth} steps deep");
         checker.assert_properties();

@@ -44,7 +44,10 @@ const LAWS: [Law; 10] = [
     (GROUNDS, grounds),
     (VALID, |_, state| {
         let round = |held: Option<(Value, u8)>| held.map(|(_, round)| round);
-        state.nodes.iter().all(|node| round(node.valid) >= round(node.locked))
+        state
+            .nodes
+            .iter()
+            .all(|node| round(node.valid) >= round(node.locked))
     }),
     (UNLOCK, |_, state| state.broken != Some(Breach::Unlock)),
     (REPROPOSAL, reproposals_have_polkas),
@@ -54,7 +57,11 @@ const LAWS: [Law; 10] = [
 /// What a transition of a validator breaks.
 pub fn breach(state: &State, before: &Node, transition: &Transition) -> Option<Breach> {
     let after = &transition.state;
-    let place = (u8::from(after.step == Step::Decided), after.round as u8, after.step);
+    let place = (
+        u8::from(after.step == Step::Decided),
+        after.round as u8,
+        after.step,
+    );
     if place < (0, before.round, before.step) {
         return Some(Breach::WentBack);
     }
@@ -103,20 +110,29 @@ fn validity(world: &World, state: &State) -> bool {
 }
 
 fn grounds(_: &World, state: &State) -> bool {
-    let mut held = state.nodes.iter().flat_map(|node| [node.locked, node.valid]).flatten();
+    let mut held = state
+        .nodes
+        .iter()
+        .flat_map(|node| [node.locked, node.valid])
+        .flatten();
     held.all(|(value, round)| polka(state, round, value))
 }
 
 fn reproposals_have_polkas(_: &World, state: &State) -> bool {
-    (0..).zip(&state.said).all(|(round, slot)| match slot.proposal {
-        Some((value, Some(pol_round))) => pol_round < round && polka(state, pol_round, value),
-        _ => true,
-    })
+    (0..)
+        .zip(&state.said)
+        .all(|(round, slot)| match slot.proposal {
+            Some((value, Some(pol_round))) => pol_round < round && polka(state, pol_round, value),
+            _ => true,
+        })
 }
 
 /// Three of four with the liar's help: two of the correct.
 fn quorum(said: [Said; CORRECT], value: Value) -> bool {
-    said.into_iter().filter(|said| said.value() == Some(value)).count() >= 2
+    said.into_iter()
+        .filter(|said| said.value() == Some(value))
+        .count()
+        >= 2
 }
 
 fn polka(state: &State, round: u8, value: Value) -> bool {
@@ -198,20 +214,60 @@ fn sight(before: &Node, output: &RoundOutput) -> Option<Sight> {
 type Expected = (&'static str, fn(&World, &State) -> bool, usize);
 
 const EXPECTED: [Expected; 8] = [
-    ("decides in round 0", |world, _| world.seen.has(Sight::DecidesInRound0), 1),
-    ("decides in round 1", |world, _| world.seen.has(Sight::DecidesInRound1), 2),
-    ("decides in round 2", |world, _| world.seen.has(Sight::DecidesInRound2), 3),
-    ("decides on a left round", |w, _| w.seen.has(Sight::DecidesOnARoundItHasLeft), 2),
-    ("all decide", |_, state| state.nodes.iter().all(|node| node.decided.is_some()), 1),
-    ("locks the same again", |world, _| world.seen.has(Sight::LocksTheSameAgain), 2),
-    ("prevotes nil under a lock", |w, _| w.seen.has(Sight::PrevotesNilUnderALock), 2),
-    ("learns a valid value without locking", |_, state| state.nodes.iter().any(learns), 1),
+    (
+        "decides in round 0",
+        |world, _| world.seen.has(Sight::DecidesInRound0),
+        1,
+    ),
+    (
+        "decides in round 1",
+        |world, _| world.seen.has(Sight::DecidesInRound1),
+        2,
+    ),
+    (
+        "decides in round 2",
+        |world, _| world.seen.has(Sight::DecidesInRound2),
+        3,
+    ),
+    (
+        "decides on a left round",
+        |w, _| w.seen.has(Sight::DecidesOnARoundItHasLeft),
+        2,
+    ),
+    (
+        "all decide",
+        |_, state| state.nodes.iter().all(|node| node.decided.is_some()),
+        1,
+    ),
+    (
+        "locks the same again",
+        |world, _| world.seen.has(Sight::LocksTheSameAgain),
+        2,
+    ),
+    (
+        "prevotes nil under a lock",
+        |w, _| w.seen.has(Sight::PrevotesNilUnderALock),
+        2,
+    ),
+    (
+        "learns a valid value without locking",
+        |_, state| state.nodes.iter().any(learns),
+        1,
+    ),
 ];
 
 /// Only where both values are valid.
 const EXPECTED_OF_TWO: [Expected; 2] = [
-    ("locks another", |world, _| world.seen.has(Sight::LocksAnother), 2),
-    ("prevotes another", |world, _| world.seen.has(Sight::PrevotesAnotherThanItLocked), 3),
+    (
+        "locks another",
+        |world, _| world.seen.has(Sight::LocksAnother),
+        2,
+    ),
+    (
+        "prevotes another",
+        |world, _| world.seen.has(Sight::PrevotesAnotherThanItLocked),
+        3,
+    ),
 ];
 
 /// Only where a correct validator proposes after the first round.
@@ -221,7 +277,11 @@ const EXPECTED_OF_PROPOSERS: [Expected; 1] = [("a correct proposer proposes agai
 pub fn of(world: &World) -> Vec<Property<World>> {
     let laws = LAWS.map(|(name, law)| Property::always(name, law));
     let two = world.valid.len() == Value::ALL.len();
-    let later = world.proposers.iter().skip(1).any(|proposer| *proposer != Proposer::Liar);
+    let later = world
+        .proposers
+        .iter()
+        .skip(1)
+        .any(|proposer| *proposer != Proposer::Liar);
     let expected = EXPECTED
         .into_iter()
         .chain(EXPECTED_OF_TWO.into_iter().filter(|_| two))
@@ -237,5 +297,8 @@ fn learns(node: &Node) -> bool {
 }
 
 fn reproposes(_: &World, state: &State) -> bool {
-    state.said.iter().any(|slot| matches!(slot.proposal, Some((_, Some(_)))))
+    state
+        .said
+        .iter()
+        .any(|slot| matches!(slot.proposal, Some((_, Some(_)))))
 }

@@ -28,20 +28,39 @@ fn explore((title, world, states, unused): Explored) {
     let (transitions, depth) = (checker.state_count(), checker.max_depth());
     println!("{title}: {unique} unique states, {transitions} transitions, {depth} steps deep");
     checker.assert_properties();
-    let unseen: Vec<Rule> =
-        Rule::ALL.into_iter().filter(|rule| !seen.rules().contains(rule)).collect();
+    let unseen: Vec<Rule> = Rule::ALL
+        .into_iter()
+        .filter(|rule| !seen.rules().contains(rule))
+        .collect();
     assert_eq!((unique, unseen.as_slice()), (states, unused), "{title}");
 }
 
 /// What only correct proposers do, and what takes a lock later than a POL round: three rounds.
-const UNUSED: &[Rule] =
-    &[Rule::ReproposeValid, Rule::AskForBlock, Rule::ProposeBuilt, Rule::RefuseReproposal];
+const UNUSED: &[Rule] = &[
+    Rule::ReproposeValid,
+    Rule::AskForBlock,
+    Rule::ProposeBuilt,
+    Rule::RefuseReproposal,
+];
 
 #[test]
 fn two_rounds_with_a_liar_who_proposes() {
-    let invalid = World { valid: vec![Value::A], ..World::of_lies(2) };
-    explore(("two rounds, any proposer", World::of_lies(2), 26_790, UNUSED));
-    explore(("two rounds, any proposer, one value invalid", invalid, 11_216, UNUSED));
+    let invalid = World {
+        valid: vec![Value::A],
+        ..World::of_lies(2)
+    };
+    explore((
+        "two rounds, any proposer",
+        World::of_lies(2),
+        26_790,
+        UNUSED,
+    ));
+    explore((
+        "two rounds, any proposer, one value invalid",
+        invalid,
+        11_216,
+        UNUSED,
+    ));
 }
 
 #[test]
@@ -50,18 +69,33 @@ fn two_rounds_under_each_schedule() {
     let first = World::new(&[Liar, Correct(0)]);
     let second = World::new(&[Correct(0), Liar]);
     let never = World::new(&[Correct(0), Correct(1)]);
-    explore(("two rounds, the liar proposes in the first", first, 53_881, refuse));
+    explore((
+        "two rounds, the liar proposes in the first",
+        first,
+        53_881,
+        refuse,
+    ));
     explore((
         "two rounds, the liar proposes in the second",
         second,
         49_445,
         &[Rule::ReproposeValid, Rule::RefuseReproposal],
     ));
-    explore(("two rounds, the liar does not propose", never, 72_446, refuse));
+    explore((
+        "two rounds, the liar does not propose",
+        never,
+        72_446,
+        refuse,
+    ));
 }
 
 #[test]
 #[ignore = "minutes: 2.8 million states"]
 fn three_rounds_with_a_liar_who_proposes() {
-    explore(("three rounds, any proposer", World::of_lies(3), 2_807_613, &UNUSED[..3]));
+    explore((
+        "three rounds, any proposer",
+        World::of_lies(3),
+        2_807_613,
+        &UNUSED[..3],
+    ));
 }

@@ -145,7 +145,10 @@ impl Model for World {
             if node.step != Step::Decided {
                 // A search in depth begins at the end: with decisions, to meet conflicts early.
                 let hears = |input| Action::Hears(who, input);
-                actions.extend(self.timeouts(state, node).map(|step| Action::TimesOut(who, step)));
+                actions.extend(
+                    self.timeouts(state, node)
+                        .map(|step| Action::TimesOut(who, step)),
+                );
                 actions.extend(self.skips(state, node).map(hears));
                 actions.extend(self.in_round(state, node).into_iter().map(hears));
                 actions.extend(self.decisions(state).map(hears));
@@ -174,7 +177,9 @@ impl Model for World {
             }
         }
         let within = state.nodes.iter().all(|node| node.round < self.rounds());
-        (within && state != *before).then(|| self.canonical(state)).filter(|next| next != before)
+        (within && state != *before)
+            .then(|| self.canonical(state))
+            .filter(|next| next != before)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
@@ -189,7 +194,10 @@ impl World {
         (0..self.rounds()).flat_map(move |round| {
             let held = self.counts.precommits(state.slot(round).precommits);
             let values = self.valid.iter().filter(move |value| held.value(**value));
-            values.map(move |v| RoundInput::Commit { round: round.into(), block: v.block() })
+            values.map(move |v| RoundInput::Commit {
+                round: round.into(),
+                block: v.block(),
+            })
         })
     }
 
@@ -197,20 +205,32 @@ impl World {
     fn skips(&self, state: &State, node: &Node) -> impl Iterator<Item = RoundInput> {
         let spoken_in = |round: &u8| self.counts.skips(state.slot(*round).voters);
         let later = (node.round + 1..self.rounds()).filter(spoken_in);
-        later.map(|round| RoundInput::Skip { round: round.into() })
+        later.map(|round| RoundInput::Skip {
+            round: round.into(),
+        })
     }
 
     /// L18, L22, L28, L36, L44, in whatever step: its guards are the step function's.
     fn in_round(&self, state: &State, node: &Node) -> Vec<RoundInput> {
         let mut inputs = Vec::new();
         if node.awaits_block {
-            inputs.extend(self.valid.iter().map(|v| RoundInput::Built { block: v.block() }));
+            inputs.extend(
+                self.valid
+                    .iter()
+                    .map(|v| RoundInput::Built { block: v.block() }),
+            );
         }
         let proposals = self.proposals(state, node.round);
-        inputs.extend(proposals.into_iter().filter_map(|said| self.proposal(state, said)));
+        inputs.extend(
+            proposals
+                .into_iter()
+                .filter_map(|said| self.proposal(state, said)),
+        );
         let held = self.polkas(state, node.round);
         let values = self.valid.iter().filter(|value| held.value(**value));
-        inputs.extend(values.map(|value| RoundInput::Polka { block: value.block() }));
+        inputs.extend(values.map(|value| RoundInput::Polka {
+            block: value.block(),
+        }));
         inputs.extend(held.nil.then_some(RoundInput::PolkaNil));
         inputs
     }
@@ -221,7 +241,9 @@ impl World {
             Proposer::Correct(_) => state.slot(round).proposal.into_iter().collect(),
             Proposer::Liar => {
                 let pol_rounds = (0..round).map(Some).chain([None]);
-                pol_rounds.flat_map(|pol| Value::ALL.map(|value| (value, pol))).collect()
+                pol_rounds
+                    .flat_map(|pol| Value::ALL.map(|value| (value, pol)))
+                    .collect()
             }
         }
     }
@@ -231,14 +253,22 @@ impl World {
         let (value, pol_round) = said;
         let block = value.block();
         let accepted = self.valid.contains(&value);
-        let validity = if accepted { Validity::Valid } else { Validity::Invalid };
+        let validity = if accepted {
+            Validity::Valid
+        } else {
+            Validity::Invalid
+        };
         let Some(pol_round) = pol_round else {
             return Some(RoundInput::Proposal { block, validity });
         };
         let spoken_for =
             self.pol_check == PolCheck::Forgotten || self.polkas(state, pol_round).value(value);
         let pol_round = Round::from(pol_round);
-        spoken_for.then_some(RoundInput::Reproposal { block, pol_round, validity })
+        spoken_for.then_some(RoundInput::Reproposal {
+            block,
+            pol_round,
+            validity,
+        })
     }
 
     /// L21, L34, L47.
@@ -250,7 +280,10 @@ impl World {
             (Step::Prevote, node.step != Step::Propose && prevotes.any),
             (Step::Precommit, precommits.any),
         ];
-        fires.into_iter().filter(|(_, fires)| *fires).map(|(step, _)| step)
+        fires
+            .into_iter()
+            .filter(|(_, fires)| *fires)
+            .map(|(step, _)| step)
     }
 
     fn polkas(&self, state: &State, round: u8) -> Held {
@@ -265,13 +298,24 @@ impl World {
         let role = if turn { Role::Proposer } else { Role::Follower };
         let node = &mut state.nodes[who];
         (node.awaits_block, node.spoken) = (false, [false; 3]);
-        self.apply(state, who, RoundInput::Start { round: round.into(), role });
+        self.apply(
+            state,
+            who,
+            RoundInput::Start {
+                round: round.into(),
+                role,
+            },
+        );
     }
 
     /// The timeout, where the rule before it schedules it.
     fn time_out(&self, state: &mut State, who: usize, [rule, timeout]: [RoundInput; 2]) {
         let transition = (self.step)(state.nodes[who].round_state(), rule);
-        if transition.outputs.iter().any(|output| matches!(output, RoundOutput::Schedule(_))) {
+        if transition
+            .outputs
+            .iter()
+            .any(|output| matches!(output, RoundOutput::Schedule(_)))
+        {
             self.seen.rule(transition.rule);
             self.apply(state, who, timeout);
         }
@@ -295,7 +339,11 @@ impl World {
             RoundOutput::Build => node.awaits_block = true,
             RoundOutput::StartRound(round) => self.start(state, who, round as u8),
             RoundOutput::Decide { block, .. } => {
-                *node = Node { decided: Some(Value::of(block)), step: Step::Decided, ..Node::new() }
+                *node = Node {
+                    decided: Some(Value::of(block)),
+                    step: Step::Decided,
+                    ..Node::new()
+                }
             }
             RoundOutput::Propose { block, pol_round } => {
                 node.awaits_block = false;
@@ -339,8 +387,17 @@ impl World {
 impl State {
     fn new() -> Self {
         let nothing = [Said::Nothing; CORRECT];
-        let slot = Slot { proposal: None, prevotes: nothing, precommits: nothing, voters: 0 };
-        Self { nodes: [Node::new(); CORRECT], said: [slot; ROUNDS], broken: None }
+        let slot = Slot {
+            proposal: None,
+            prevotes: nothing,
+            precommits: nothing,
+            voters: 0,
+        };
+        Self {
+            nodes: [Node::new(); CORRECT],
+            said: [slot; ROUNDS],
+            broken: None,
+        }
     }
 
     pub fn slot(&self, round: u8) -> &Slot {
@@ -348,13 +405,21 @@ impl State {
     }
 
     fn votes(&mut self, who: usize, kind: Kind, said: Said) {
-        let Node { round, spoken: [_, prevoted, precommitted], .. } = self.nodes[who];
+        let Node {
+            round,
+            spoken: [_, prevoted, precommitted],
+            ..
+        } = self.nodes[who];
         if !self.speaks(who, kind) {
             return;
         }
         let slot = &mut self.said[usize::from(round)];
         slot.voters += u8::from(!prevoted && !precommitted);
-        let votes = if kind == Kind::Prevote { &mut slot.prevotes } else { &mut slot.precommits };
+        let votes = if kind == Kind::Prevote {
+            &mut slot.prevotes
+        } else {
+            &mut slot.precommits
+        };
         if let Some(free) = votes.iter_mut().find(|vote| **vote == Said::Nothing) {
             *free = said;
         }
@@ -378,7 +443,9 @@ impl State {
             node.decided = node.decided.map(Value::other);
         }
         for slot in &mut self.said {
-            slot.proposal = slot.proposal.map(|(value, pol_round)| (value.other(), pol_round));
+            slot.proposal = slot
+                .proposal
+                .map(|(value, pol_round)| (value.other(), pol_round));
             slot.prevotes = slot.prevotes.map(Said::other);
             slot.precommits = slot.precommits.map(Said::other);
         }

@@ -61,7 +61,11 @@ pub(in crate::invariants) fn awards(
         "gap" => round.bettered(found),
         _ => (found, None),
     };
-    if expected == won { Ok(solution) } else { Err(format!("{won:?}, not {expected:?}")) }
+    if expected == won {
+        Ok(solution)
+    } else {
+        Err(format!("{won:?}, not {expected:?}"))
+    }
 }
 
 impl Round<'_> {
@@ -81,7 +85,13 @@ impl Round<'_> {
     /// What the product's own mechanism finds in the round by itself: no solutions are shown to it.
     pub(in crate::invariants) fn again(&self, rule: &dyn Mechanism) -> Vec<Bid> {
         let awards = rule.clear(&self.given()).awards.into_iter();
-        awards.map(|won| Bid { task: won.task, agent: won.agent, price: won.payment }).collect()
+        awards
+            .map(|won| Bid {
+                task: won.task,
+                agent: won.agent,
+                price: won.payment,
+            })
+            .collect()
     }
 
     /// The round as the product's mechanisms take it, without solutions.
@@ -95,40 +105,56 @@ impl Round<'_> {
             agent: bidder.agent,
             budget: bidder.budget.clone(),
         };
-        let bid =
-            |bid: &Bid| quorate_market::Bid { task: bid.task, agent: bid.agent, price: bid.price };
+        let bid = |bid: &Bid| quorate_market::Bid {
+            task: bid.task,
+            agent: bid.agent,
+            price: bid.price,
+        };
         quorate_market::Round {
             tasks: self.tasks.iter().map(task).collect(),
             bidders: self.bidders.iter().map(bidder).collect(),
             bids: self.bids.iter().map(bid).collect(),
             solutions: Vec::new(),
-            ties: TieSeed { swarm: self.swarm, market: self.market.clone() },
+            ties: TieSeed {
+                swarm: self.swarm,
+                market: self.market.clone(),
+            },
         }
     }
 
     /// M-12, M-18: `paid` says what the winner of a task gets, by its bid and by what the cheapest
     /// of the others that fit asked, or the limit.
     fn task_by_task(&self, paid: impl Fn(&Bid, Price) -> Price) -> Vec<Bid> {
-        let mut left: BTreeMap<PublicKey, Amounts> =
-            self.bidders.iter().map(|bidder| (bidder.agent, bidder.budget.clone())).collect();
+        let mut left: BTreeMap<PublicKey, Amounts> = self
+            .bidders
+            .iter()
+            .map(|bidder| (bidder.agent, bidder.budget.clone()))
+            .collect();
         let mut won = Vec::new();
         for (task, (demand, limit)) in &self.tasks {
             let fits = |bid: &&Bid| {
                 bid.task == *task
                     && left.get(&bid.agent).is_some_and(|budget| {
-                        demand.iter().all(|(name, n)| budget.get(name).is_some_and(|b| b >= n))
+                        demand
+                            .iter()
+                            .all(|(name, n)| budget.get(name).is_some_and(|b| b >= n))
                     })
             };
             let mut fitting: Vec<&Bid> = self.bids.iter().filter(fits).collect();
             fitting.sort_by_key(|bid| (bid.price, self.key(bid)));
-            let Some(cheapest) = fitting.first().map(|bid| **bid) else { continue };
+            let Some(cheapest) = fitting.first().map(|bid| **bid) else {
+                continue;
+            };
             let second = fitting.get(1).map_or(*limit, |bid| bid.price);
             for (name, amount) in demand {
                 if let Some(budget) = left.get_mut(&cheapest.agent).and_then(|l| l.get_mut(name)) {
                     *budget -= amount;
                 }
             }
-            won.push(Bid { price: paid(&cheapest, second), ..cheapest });
+            won.push(Bid {
+                price: paid(&cheapest, second),
+                ..cheapest
+            });
         }
         won
     }
@@ -148,7 +174,11 @@ impl Round<'_> {
             return Ok(());
         }
         let expected = self.first_by_keys(best);
-        if expected == won { Ok(()) } else { Err(format!("{won:?}, not {expected:?}")) }
+        if expected == won {
+            Ok(())
+        } else {
+            Err(format!("{won:?}, not {expected:?}"))
+        }
     }
 
     /// Of the optimal ways the one whose keys, sorted, come first.
@@ -220,7 +250,9 @@ fn cheapest_path(bids: &[Bid], matching: &[Bid]) -> Option<Vec<Bid>> {
     }
     let served = |task: &TaskId| matching.iter().any(|bid| bid.task == *task);
     let free = tasks.into_iter().filter(|(task, _)| !served(task));
-    free.map(|(_, found)| found).min_by_key(|(cost, _)| *cost).map(|(_, path)| path)
+    free.map(|(_, found)| found)
+        .min_by_key(|(cost, _)| *cost)
+        .map(|(_, path)| path)
 }
 
 fn lengthened(

@@ -30,13 +30,23 @@ pub(in crate::invariants) struct Chain {
 impl Chain {
     /// Blocks that are next, after this observation: mostly none, or one.
     pub(in crate::invariants) fn take(&mut self, world: &World, seen: &Seen) -> Vec<Decided> {
-        let Seen::Committed { validator, block, committed, .. } = seen else { return Vec::new() };
+        let Seen::Committed {
+            validator,
+            block,
+            committed,
+            ..
+        } = seen
+        else {
+            return Vec::new();
+        };
         let height = block.header.height;
         if !world.validators()[*validator].is_correct() || height <= self.height {
             return Vec::new();
         }
         let (block, committed) = (Arc::clone(block), Arc::clone(committed));
-        self.waiting.entry(height).or_insert(Decided { block, committed });
+        self.waiting
+            .entry(height)
+            .or_insert(Decided { block, committed });
         let mut next = Vec::new();
         while let Some(decided) = self.waiting.remove(&(self.height + 1)) {
             self.height += 1;

@@ -32,7 +32,10 @@ impl Committee {
         for evidence in &decided.block.evidence {
             let (from, culprit) = (decided.block.header.height + DELAY, evidence.culprit());
             self.convicted.insert(culprit);
-            let rest = self.at(world, from).iter().filter(|member| member.key != culprit);
+            let rest = self
+                .at(world, from)
+                .iter()
+                .filter(|member| member.key != culprit);
             // The last one stays.
             if let Ok(set) = ValidatorSet::new(rest.cloned().collect()) {
                 self.changes.insert(from, set);

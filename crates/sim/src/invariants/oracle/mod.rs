@@ -28,6 +28,9 @@ use crate::world::World;
 
 /// Whether a key belongs to a validator that is held to its word.
 pub(super) fn is_correct(world: &World, key: &PublicKey) -> bool {
-    let mut hosts = world.validators().iter().filter(|host| host.public_key() == *key);
+    let mut hosts = world
+        .validators()
+        .iter()
+        .filter(|host| host.public_key() == *key);
     hosts.next().is_some_and(|host| host.is_correct()) && hosts.all(|host| host.is_correct())
 }

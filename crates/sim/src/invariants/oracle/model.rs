@@ -159,11 +159,17 @@ impl Model {
     fn begin(&mut self, world: &World, decided: &Decided) {
         let header = &decided.block.header;
         let (height, active, wall) = (header.height, header.active_time, header.block_time);
-        self.now = Moment { height, active, wall };
+        self.now = Moment {
+            height,
+            active,
+            wall,
+        };
         self.touched.clear();
         if self.attempts.is_empty() {
             let markets = world.genesis().markets.iter();
-            self.attempts = markets.map(|market| (market.name.clone(), market.attempts)).collect();
+            self.attempts = markets
+                .map(|market| (market.name.clone(), market.attempts))
+                .collect();
         }
     }
 
@@ -237,20 +243,25 @@ impl Model {
                     Body::Bid(bid) => {
                         let offers = bid.offers.iter();
                         let offers = offers.map(|o| (o.task, Said::Price(o.price)));
-                        let left = offers.filter(|(task, _)| !refuses(*refusal, task)).collect();
+                        let left = offers
+                            .filter(|(task, _)| !refuses(*refusal, task))
+                            .collect();
                         self.bid(signed, (&bid.market, &bid.budget), left);
                     }
                     Body::Seal(seal) => {
                         let offers = seal.offers.iter();
                         let offers = offers.map(|o| (o.task, Said::Sealed(o.commitment)));
-                        let left = offers.filter(|(task, _)| !refuses(*refusal, task)).collect();
+                        let left = offers
+                            .filter(|(task, _)| !refuses(*refusal, task))
+                            .collect();
                         self.bid(signed, (&seal.market, &seal.budget), left);
                     }
                     Body::Reveal(reveal) => {
                         let opened = reveal.openings.iter();
                         let opened = opened.filter(|of| !refuses(*refusal, &of.task));
                         if let Some(bid) = self.bids.get_mut(&(reveal.market.clone(), agent)) {
-                            bid.offers.extend(opened.map(|of| (of.task, Said::Price(of.price))));
+                            bid.offers
+                                .extend(opened.map(|of| (of.task, Said::Price(of.price))));
                         }
                     }
                     Body::Solve(solve) => self.keep(world, signed, solve),
@@ -278,7 +289,13 @@ impl Model {
         for (spec, number) in submit.tasks.iter().zip(submit.first..) {
             let id = TaskId { requester, number };
             let (spec, state, token) = (spec.clone(), State::Open, 0);
-            let task = Task { spec, state, token, holder: None, excluded: BTreeSet::new() };
+            let task = Task {
+                spec,
+                state,
+                token,
+                holder: None,
+                excluded: BTreeSet::new(),
+            };
             self.open_window(&task.spec.market);
             self.tasks.insert(id, task);
             self.touched.insert(id);
@@ -291,8 +308,13 @@ impl Model {
         (market, budget): (&Label, &Amounts),
         offers: BTreeMap<TaskId, Said>,
     ) {
-        let live = Live { signed: signed.clone(), budget: budget.clone(), offers };
-        self.bids.insert((market.clone(), signed.payload.agent), live);
+        let live = Live {
+            signed: signed.clone(),
+            budget: budget.clone(),
+            offers,
+        };
+        self.bids
+            .insert((market.clone(), signed.payload.agent), live);
     }
 
     fn set(&mut self, id: TaskId, state: State) {
@@ -304,7 +326,9 @@ impl Model {
 
     /// L-15, L-17: what an operation does to a task.
     fn moved(&mut self, signed: &SignedOperation, receipt: &Receipt) {
-        let Some(task) = self.tasks.get(&receipt.task) else { return };
+        let Some(task) = self.tasks.get(&receipt.task) else {
+            return;
+        };
         let last = task.token >= self.attempts(&task.spec.market);
         let state = match &signed.payload.body {
             Body::Accept(_) => State::Working,

@@ -53,7 +53,9 @@ impl<R: Rule> Invariant for OnLedger<R> {
 
     fn see(&mut self, world: &World, seen: &Seen) -> Result<(), String> {
         let rule = &mut self.rule;
-        self.model.follow(world, seen, &mut |model, step| rule.judge(world, model, step))?;
+        self.model.follow(world, seen, &mut |model, step| {
+            rule.judge(world, model, step)
+        })?;
         self.rule.see(world, &self.model, seen)
     }
 

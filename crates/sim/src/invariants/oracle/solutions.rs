@@ -24,15 +24,27 @@ pub(super) type Worth = (Reverse<usize>, Price, Vec<Hash>);
 impl Round<'_> {
     /// What of a solution holds, ascending by task.
     pub(in crate::invariants) fn holding(&self, pairs: &[Pair]) -> Vec<Bid> {
-        let bids: BTreeMap<(TaskId, PublicKey), &Bid> =
-            self.bids.iter().map(|bid| ((bid.task, bid.agent), bid)).collect();
-        let mut left: BTreeMap<PublicKey, Amounts> =
-            self.bidders.iter().map(|bidder| (bidder.agent, bidder.budget.clone())).collect();
+        let bids: BTreeMap<(TaskId, PublicKey), &Bid> = self
+            .bids
+            .iter()
+            .map(|bid| ((bid.task, bid.agent), bid))
+            .collect();
+        let mut left: BTreeMap<PublicKey, Amounts> = self
+            .bidders
+            .iter()
+            .map(|bidder| (bidder.agent, bidder.budget.clone()))
+            .collect();
         let mut won = Vec::new();
         for pair in pairs {
-            let Some(bid) = bids.get(&(pair.task, pair.agent)) else { continue };
-            let Some((takes, _)) = self.tasks.get(&pair.task) else { continue };
-            let Some(budget) = left.get_mut(&pair.agent) else { continue };
+            let Some(bid) = bids.get(&(pair.task, pair.agent)) else {
+                continue;
+            };
+            let Some((takes, _)) = self.tasks.get(&pair.task) else {
+                continue;
+            };
+            let Some(budget) = left.get_mut(&pair.agent) else {
+                continue;
+            };
             let mut rest = budget.clone();
             let fits = takes.iter().all(|(name, amount)| {
                 let of = rest.entry(name.clone()).or_insert(0);
@@ -51,7 +63,11 @@ impl Round<'_> {
     pub(in crate::invariants) fn worth(&self, won: &[Bid]) -> Worth {
         let mut keys: Vec<Hash> = won.iter().map(|bid| self.key(bid)).collect();
         keys.sort();
-        (Reverse(won.len()), won.iter().map(|bid| bid.price).sum(), keys)
+        (
+            Reverse(won.len()),
+            won.iter().map(|bid| bid.price).sum(),
+            keys,
+        )
     }
 
     /// M-31: what is won where the mechanism finds `found` by itself, and the operation whose
@@ -63,7 +79,9 @@ impl Round<'_> {
             .map(|solution| (self.holding(&solution.pairs), Some(solution.operation)));
         let all: Vec<_> = std::iter::once((found, None)).chain(given).collect();
         // The first of equals: `min_by_key` takes it.
-        all.into_iter().min_by_key(|(won, _)| self.worth(won)).unwrap_or_default()
+        all.into_iter()
+            .min_by_key(|(won, _)| self.worth(won))
+            .unwrap_or_default()
     }
 }
 
@@ -99,9 +117,12 @@ impl Model {
         let why = |pair: &Pair| {
             let mut live = self.live(&market.name);
             let bid = live.find(|(id, agent, _)| (*id, *agent) == (pair.task, pair.agent));
-            let Some((id, agent, said)) = bid else { return Reason::NoBid };
+            let Some((id, agent, said)) = bid else {
+                return Reason::NoBid;
+            };
             let budget = self.cut(&market.name, &agent);
-            self.excluded(market, (&id, &agent, said), &budget).unwrap_or(Reason::OverBudget)
+            self.excluded(market, (&id, &agent, said), &budget)
+                .unwrap_or(Reason::OverBudget)
         };
         let lost = solve.pairs.iter().filter(lost);
         let mut items: Vec<_> = lost.map(|pair| (Some(pair.task), why(pair))).collect();
@@ -117,7 +138,9 @@ impl Model {
     pub(super) fn keep(&mut self, world: &World, signed: &SignedOperation, solve: &Solve) {
         let agent = signed.payload.agent;
         let mut markets = world.genesis().markets.iter();
-        let Some(market) = markets.find(|market| market.name == solve.market) else { return };
+        let Some(market) = markets.find(|market| market.name == solve.market) else {
+            return;
+        };
         let round = self.round(world, market);
         let kept = self.kept.entry(market.name.clone()).or_default();
         kept.retain(|solution| solution.agent != agent);
@@ -127,7 +150,11 @@ impl Model {
             kept.retain(|solution| Some(solution.agent) != worst.as_ref().map(|(_, of)| *of));
         }
         let (operation, pairs) = (signed.payload.id(), solve.pairs.clone());
-        kept.push(SolutionInput { agent, operation, pairs });
+        kept.push(SolutionInput {
+            agent,
+            operation,
+            pairs,
+        });
         kept.sort_by_key(|solution| solution.agent);
     }
 }

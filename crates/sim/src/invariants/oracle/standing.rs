@@ -33,7 +33,9 @@ impl Model {
         (id, agent, said): (&TaskId, &PublicKey, Said),
         budget: &Amounts,
     ) -> Option<Reason> {
-        let Some(price) = said.price() else { return Some(Reason::Unopened) };
+        let Some(price) = said.price() else {
+            return Some(Reason::Unopened);
+        };
         let task = self.tasks.get(id)?;
         let attested = self.capabilities(agent);
         let (spec, can, takes) = (&task.spec, &attested.amounts, demand(&task.spec));
@@ -43,15 +45,36 @@ impl Model {
         };
         let rules = [
             (task.excluded.contains(agent), Reason::ExcludedAfterFailure),
-            (spec.deadline.is_some_and(|at| at <= self.now.wall), Reason::DeadlinePassed),
-            (!needs.labels.is_subset(&attested.labels), Reason::CapabilityNotAttested),
-            (needs.amounts.keys().any(|n| !can.contains_key(n)), Reason::CapabilityNotAttested),
-            (needs.amounts.iter().any(|(n, least)| !has(can, n, *least)), Reason::AmountTooLow),
+            (
+                spec.deadline.is_some_and(|at| at <= self.now.wall),
+                Reason::DeadlinePassed,
+            ),
+            (
+                !needs.labels.is_subset(&attested.labels),
+                Reason::CapabilityNotAttested,
+            ),
+            (
+                needs.amounts.keys().any(|n| !can.contains_key(n)),
+                Reason::CapabilityNotAttested,
+            ),
+            (
+                needs.amounts.iter().any(|(n, least)| !has(can, n, *least)),
+                Reason::AmountTooLow,
+            ),
             (price > self.limit(market, id), Reason::PriceTooHigh),
-            (takes.keys().any(|name| !can.contains_key(name)), Reason::CapabilityNotAttested),
-            (takes.iter().any(|(name, n)| !has(budget, name, *n)), Reason::OverBudget),
+            (
+                takes.keys().any(|name| !can.contains_key(name)),
+                Reason::CapabilityNotAttested,
+            ),
+            (
+                takes.iter().any(|(name, n)| !has(budget, name, *n)),
+                Reason::OverBudget,
+            ),
         ];
-        rules.into_iter().find(|(broken, _)| *broken).map(|(_, reason)| reason)
+        rules
+            .into_iter()
+            .find(|(broken, _)| *broken)
+            .map(|(_, reason)| reason)
     }
 
     /// The budget of an agent's bid, and no more than it has free: M-10.
@@ -66,19 +89,32 @@ impl Model {
 
     /// What a clearing of all open tasks would see now, without solutions.
     pub(in crate::invariants) fn round<'a>(&self, world: &World, market: &'a Market) -> Round<'a> {
-        let open = self.tasks.keys().filter(|id| self.is_open(id, &market.name));
+        let open = self
+            .tasks
+            .keys()
+            .filter(|id| self.is_open(id, &market.name));
         let tasks = open.filter_map(|id| {
-            Some((*id, (demand(&self.tasks.get(id)?.spec), self.limit(market, id))))
+            Some((
+                *id,
+                (demand(&self.tasks.get(id)?.spec), self.limit(market, id)),
+            ))
         });
         let agents = self.bids.keys().filter(|(of, _)| *of == market.name);
         let bidders: Vec<Bidder> = agents
-            .map(|(of, agent)| Bidder { agent: *agent, budget: self.cut(of, agent) })
+            .map(|(of, agent)| Bidder {
+                agent: *agent,
+                budget: self.cut(of, agent),
+            })
             .collect();
         let takes_part = |(id, agent, said): (TaskId, PublicKey, Said)| {
             let bidder = bidders.iter().find(|bidder| bidder.agent == agent)?;
             let excluded = self.excluded(market, (&id, &agent, said), &bidder.budget);
             let price = said.price().filter(|_| excluded.is_none())?;
-            Some(Bid { task: id, agent, price })
+            Some(Bid {
+                task: id,
+                agent,
+                price,
+            })
         };
         let mut bids: Vec<Bid> = self.live(&market.name).filter_map(takes_part).collect();
         bids.sort_by_key(|bid| (bid.task, bid.agent));
@@ -100,10 +136,20 @@ impl Model {
     }
 
     fn free(&self, market: &Label, agent: &PublicKey, name: &Label) -> i64 {
-        let attested = self.capabilities(agent).amounts.get(name).copied().unwrap_or(0);
+        let attested = self
+            .capabilities(agent)
+            .amounts
+            .get(name)
+            .copied()
+            .unwrap_or(0);
         let committed = self.committed(agent).get(name).copied().unwrap_or(0);
-        let others = self.bids.iter().filter(|((of, by), _)| of != market && by == agent);
-        let reserved: i64 = others.map(|(_, bid)| bid.budget.get(name).copied().unwrap_or(0)).sum();
+        let others = self
+            .bids
+            .iter()
+            .filter(|((of, by), _)| of != market && by == agent);
+        let reserved: i64 = others
+            .map(|(_, bid)| bid.budget.get(name).copied().unwrap_or(0))
+            .sum();
         (attested - committed - reserved).max(0)
     }
 }

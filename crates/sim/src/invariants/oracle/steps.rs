@@ -39,7 +39,10 @@ impl<'a> Step<'a> {
         let (early, late) = outcomes.split_at(split);
         let mut steps = operations(&decided.block.operations, early);
         let mut dossiers = decided.committed.dossiers.iter();
-        for outcome in early.iter().filter(|outcome| matches!(outcome, Outcome::Expiry(_))) {
+        for outcome in early
+            .iter()
+            .filter(|outcome| matches!(outcome, Outcome::Expiry(_)))
+        {
             steps.extend(of_outcome(outcome, &[]));
         }
         let is_clearing = |outcome: &Outcome| matches!(outcome, Outcome::Clearing(_));
@@ -106,5 +109,10 @@ fn is_whole(signed: &SignedOperation, refusal: &Refusal) -> bool {
 
 /// Whether a refusal speaks of an offer.
 pub(super) fn refuses(refusal: Option<&Refusal>, task: &TaskId) -> bool {
-    refusal.is_some_and(|refusal| refusal.items.iter().any(|(item, _)| item.as_ref() == Some(task)))
+    refusal.is_some_and(|refusal| {
+        refusal
+            .items
+            .iter()
+            .any(|(item, _)| item.as_ref() == Some(task))
+    })
 }

@@ -27,7 +27,10 @@ impl Voices {
             Seen::Committed { commit, .. } => commit.signed_statements().collect(),
             _ => Vec::new(),
         };
-        signed.into_iter().filter(|signed| self.add(signed)).collect()
+        signed
+            .into_iter()
+            .filter(|signed| self.add(signed))
+            .collect()
     }
 
     fn add(&mut self, signed: &SignedStatement) -> bool {
@@ -47,7 +50,11 @@ impl Voices {
         &self,
         height: Height,
     ) -> impl Iterator<Item = (Slot, &Said)> + '_ {
-        self.heights.get(&height).into_iter().flatten().map(|(slot, said)| (*slot, said))
+        self.heights
+            .get(&height)
+            .into_iter()
+            .flatten()
+            .map(|(slot, said)| (*slot, said))
     }
 
     /// Who said what in one place.
@@ -66,5 +73,8 @@ impl Voices {
 
 /// Only a proposal has a POL round: a liar's vote that names one is a vote all the same.
 fn value(said: &Statement) -> Value {
-    (said.block, said.pol_round.filter(|_| said.kind == Kind::Proposal))
+    (
+        said.block,
+        said.pol_round.filter(|_| said.kind == Kind::Proposal),
+    )
 }

@@ -27,7 +27,12 @@ struct Part {
 
 impl Part {
     fn new(now: Moment, stage: Stage) -> Self {
-        Self { stage, height: now.height, at: now.active, builders: BTreeSet::new() }
+        Self {
+            stage,
+            height: now.height,
+            at: now.active,
+            builders: BTreeSet::new(),
+        }
     }
 }
 
@@ -35,7 +40,9 @@ impl Model {
     /// Number of a market's window and what it takes; `None` where no task is open.
     pub(in crate::invariants) fn window(&self, market: &Label) -> (u64, Option<Stage>) {
         let window = self.windows.get(market);
-        let stage = window.and_then(|window| window.part.as_ref()).map(|part| part.stage);
+        let stage = window
+            .and_then(|window| window.part.as_ref())
+            .map(|part| part.stage);
         (window.map_or(0, |window| window.number), stage)
     }
 
@@ -54,7 +61,11 @@ impl Model {
             }
         }
         // Judging a block takes what clearings may cost (M-7): they wait for the next one.
-        if block.evidence.iter().any(|found| matches!(found, Evidence::BadBlock(_))) {
+        if block
+            .evidence
+            .iter()
+            .any(|found| matches!(found, Evidence::BadBlock(_)))
+        {
             self.due.clear();
         }
     }
@@ -66,8 +77,12 @@ impl Model {
         let (now, set) = (self.now, self.committee.at(world, self.now.height));
         let total: u128 = set.iter().map(|member| u128::from(member.power)).sum();
         let heard = |part: &Part| market.trusted || 3 * power(set, part.builders.iter()) > total;
-        let Some(window) = self.windows.get_mut(&market.name) else { return false };
-        let Some(part) = &mut window.part else { return false };
+        let Some(window) = self.windows.get_mut(&market.name) else {
+            return false;
+        };
+        let Some(part) = &mut window.part else {
+            return false;
+        };
         let late = part.stage > Stage::Bids;
         if !open || (late && live.is_empty()) {
             window.number += u64::from(late);
@@ -103,8 +118,14 @@ impl Model {
 
     /// The block is over: windows of which clearings took the last task end.
     pub(super) fn end_windows(&mut self) {
-        let open: BTreeSet<Label> = self.open_tasks().map(|(_, market)| market.clone()).collect();
-        let ended = self.windows.iter_mut().filter(|(market, _)| !open.contains(*market));
+        let open: BTreeSet<Label> = self
+            .open_tasks()
+            .map(|(_, market)| market.clone())
+            .collect();
+        let ended = self
+            .windows
+            .iter_mut()
+            .filter(|(market, _)| !open.contains(*market));
         ended.for_each(|(_, window)| window.part = None);
     }
 
@@ -113,7 +134,10 @@ impl Model {
     }
 
     fn open_tasks(&self) -> impl Iterator<Item = (&quorate_types::TaskId, &Label)> {
-        let open = self.tasks.iter().filter(|(_, task)| task.state == State::Open);
+        let open = self
+            .tasks
+            .iter()
+            .filter(|(_, task)| task.state == State::Open);
         open.map(|(id, task)| (id, &task.spec.market))
     }
 }
@@ -122,7 +146,11 @@ impl Model {
 fn next(market: &Market, stage: Stage) -> Option<Stage> {
     let opens = market.reveal_ms.is_some() && stage == Stage::Bids;
     let solves = market.solve_ms.is_some() && stage != Stage::Solutions;
-    if opens { Some(Stage::Openings) } else { solves.then_some(Stage::Solutions) }
+    if opens {
+        Some(Stage::Openings)
+    } else {
+        solves.then_some(Stage::Solutions)
+    }
 }
 
 /// Active milliseconds that a part lasts at least.

@@ -37,19 +37,33 @@ fn slow_and_fast_auctions_agree_and_another_winner_is_noticed() {
 
 fn round<'a>(dice: &mut Dice, market: &'a quorate_types::Label) -> Round<'a> {
     let one: Amounts = [("slots".parse().unwrap(), 1)].into();
-    let task = |number| TaskId { requester: PublicKey([9; 32]), number };
+    let task = |number| TaskId {
+        requester: PublicKey([9; 32]),
+        number,
+    };
     let tasks = 1 + dice.below(5);
     let agents = 1 + dice.below(4) as u8;
     let mut bids = Vec::new();
     for number in 0..tasks {
         for agent in (0..agents).filter(|_| dice.chance(700)).collect::<Vec<_>>() {
             let price = dice.below(PRICES) as i64;
-            bids.push(Bid { task: task(number), agent: PublicKey([agent; 32]), price });
+            bids.push(Bid {
+                task: task(number),
+                agent: PublicKey([agent; 32]),
+                price,
+            });
         }
     }
     let slots = |agent| i64::from(1 + agent % 2);
-    let budget = |agent| one.keys().map(|name| (name.clone(), slots(agent))).collect();
-    let bidder = |agent| Bidder { agent: PublicKey([agent; 32]), budget: budget(agent) };
+    let budget = |agent| {
+        one.keys()
+            .map(|name| (name.clone(), slots(agent)))
+            .collect()
+    };
+    let bidder = |agent| Bidder {
+        agent: PublicKey([agent; 32]),
+        budget: budget(agent),
+    };
     Round {
         swarm: SwarmId([3; 32]),
         market,

@@ -25,10 +25,25 @@ type Said = (Round, Kind, u8, &'static [u8]);
 
 /// Name, what four validators of equal power said, and who is guilty.
 const TABLE: &[(&str, &[Said], &[u8])] = &[
-    ("all agree", &[(0, Prevote, 1, &[0, 1, 2, 3]), (0, Precommit, 1, &[0, 1, 2, 3])], &[]),
+    (
+        "all agree",
+        &[
+            (0, Prevote, 1, &[0, 1, 2, 3]),
+            (0, Precommit, 1, &[0, 1, 2, 3]),
+        ],
+        &[],
+    ),
     ("a vote said again", &[(0, Prevote, 1, &[0, 0])], &[]),
-    ("a: two prevotes", &[(0, Prevote, 1, &[0, 1]), (0, Prevote, 2, &[1, 2])], &[1]),
-    ("a: a block and nil", &[(2, Precommit, 0, &[3]), (2, Precommit, 1, &[3])], &[3, 3]),
+    (
+        "a: two prevotes",
+        &[(0, Prevote, 1, &[0, 1]), (0, Prevote, 2, &[1, 2])],
+        &[1],
+    ),
+    (
+        "a: a block and nil",
+        &[(2, Precommit, 0, &[3]), (2, Precommit, 1, &[3])],
+        &[3, 3],
+    ),
     (
         "b: a lock given up for nothing",
         &[
@@ -61,10 +76,18 @@ const TABLE: &[(&str, &[Said], &[u8])] = &[
     ),
     (
         "nil over a lock",
-        &[(0, Prevote, 1, &[0, 1, 2]), (0, Precommit, 1, &[0]), (1, Prevote, 0, &[0, 1, 2, 3])],
+        &[
+            (0, Prevote, 1, &[0, 1, 2]),
+            (0, Precommit, 1, &[0]),
+            (1, Prevote, 0, &[0, 1, 2, 3]),
+        ],
         &[],
     ),
-    ("c: a precommit without a polka", &[(0, Prevote, 1, &[0, 1]), (0, Precommit, 1, &[0])], &[0]),
+    (
+        "c: a precommit without a polka",
+        &[(0, Prevote, 1, &[0, 1]), (0, Precommit, 1, &[0])],
+        &[0],
+    ),
     (
         "all who decided a block that has no polka",
         &[
@@ -79,7 +102,11 @@ const TABLE: &[(&str, &[Said], &[u8])] = &[
 #[test]
 fn the_guilty_are_found_and_nobody_else() {
     let key = |of: &u8| PublicKey([*of; 32]);
-    let member = |of| Validator { key: key(&of), power: 1, operator: "op".parse().unwrap() };
+    let member = |of| Validator {
+        key: key(&of),
+        power: 1,
+        operator: "op".parse().unwrap(),
+    };
     let set = ValidatorSet::new((0..4).map(member).collect()).unwrap();
     for (name, said, expected) in TABLE {
         let mut voices = Voices::default();
@@ -95,9 +122,16 @@ fn the_guilty_are_found_and_nobody_else() {
                     pol_round: None,
                 };
                 let signature = Signature([0; 64]);
-                let statement = SignedStatement { statement, signer: key(signer), signature };
+                let statement = SignedStatement {
+                    statement,
+                    signer: key(signer),
+                    signature,
+                };
                 let statement = Box::new(statement);
-                voices.hear(&Seen::Signed { validator: 0, statement });
+                voices.hear(&Seen::Signed {
+                    validator: 0,
+                    statement,
+                });
             }
         }
         let expected: BTreeSet<PublicKey> = expected.iter().map(key).collect();
@@ -109,10 +143,24 @@ fn the_guilty_are_found_and_nobody_else() {
 #[test]
 fn a_split_among_twins_is_a_disagreement_that_convicts_both() {
     let _memo = SignatureMemo::start();
-    let mut plan = Profile::Calm.plan(1, Size { validators: 4, agents: 1, tasks: 1, heights: 1 });
+    let mut plan = Profile::Calm.plan(
+        1,
+        Size {
+            validators: 4,
+            agents: 1,
+            tasks: 1,
+            heights: 1,
+        },
+    );
     (plan.validators[1].lie, plan.validators[2].lie) = (Some(LieKind::Twin), Some(LieKind::Twin));
-    let fault = Fault::Partition { groups: vec![vec![0, 1], vec![2, 3]] };
-    plan.faults = vec![TimedFault { at: 0, lasts: 3_000, fault }];
+    let fault = Fault::Partition {
+        groups: vec![vec![0, 1], vec![2, 3]],
+    };
+    plan.faults = vec![TimedFault {
+        at: 0,
+        lasts: 3_000,
+        fault,
+    }];
     let mut world = World::new(plan).unwrap();
     let (mut invariants, mut voices) = (over_threshold(), Voices::default());
     let mut decided: BTreeMap<u64, BTreeSet<BlockId>> = BTreeMap::new();
@@ -123,13 +171,19 @@ fn a_split_among_twins_is_a_disagreement_that_convicts_both() {
                 assert_eq!(invariant.see(&world, &seen), Ok(()));
             }
             if let Seen::Committed { block, .. } = &seen {
-                decided.entry(block.header.height).or_default().insert(block.header.id());
+                decided
+                    .entry(block.header.height)
+                    .or_default()
+                    .insert(block.header.id());
             }
         }
     }
     let (height, _) = decided.iter().find(|(_, blocks)| blocks.len() > 1).unwrap();
     let found = guilty(&voices, *height, &world.genesis().validators);
-    assert_eq!(found, [1, 2].map(|at| key_of("validator", at).public_key()).into());
+    assert_eq!(
+        found,
+        [1, 2].map(|at| key_of("validator", at).public_key()).into()
+    );
     for invariant in &mut invariants {
         assert_eq!(invariant.end(&world), Ok(()));
     }

@@ -21,7 +21,12 @@ pub(super) struct Record {
 
 /// Two agents with one slot each, of which the first is always the cheaper; nothing goes wrong.
 fn plan() -> Plan {
-    let size = Size { validators: 4, agents: 2, tasks: 6, heights: 5 };
+    let size = Size {
+        validators: 4,
+        agents: 2,
+        tasks: 6,
+        heights: 5,
+    };
     let mut plan = Profile::Calm.plan(1, size);
     for (agent, price) in plan.agents.iter_mut().zip([1, 1_000]) {
         (agent.slots, agent.price, agent.work_ms) = (1, price, 100);
@@ -36,7 +41,12 @@ fn plan() -> Plan {
 /// A market that takes solutions: three solvers, and one who proposes what does not hold. They ask
 /// the same, so that the better solution is often one of the tie rule.
 fn solved() -> Plan {
-    let size = Size { validators: 4, agents: 4, tasks: 12, heights: 5 };
+    let size = Size {
+        validators: 4,
+        agents: 4,
+        tasks: 12,
+        heights: 5,
+    };
     let mut plan = Profile::Calm.plan(1, size);
     plan.market.mechanism = "gap".parse().unwrap();
     (plan.market.window_ms, plan.market.solve_ms) = (200, Some(700));
@@ -67,7 +77,11 @@ impl Record {
         while world.now() < 6_000 {
             seen.extend(world.step().unwrap());
         }
-        Self { world, seen, _memo: memo }
+        Self {
+            world,
+            seen,
+            _memo: memo,
+        }
     }
 
     /// How an invariant finds the run, told as `seen`.
@@ -76,7 +90,8 @@ impl Record {
         invariant: &mut dyn Invariant,
         seen: &[Seen],
     ) -> Result<(), String> {
-        seen.iter().try_for_each(|seen| invariant.see(&self.world, seen))?;
+        seen.iter()
+            .try_for_each(|seen| invariant.see(&self.world, seen))?;
         invariant.end(&self.world)
     }
 }
@@ -84,7 +99,10 @@ impl Record {
 /// Changes what every decided block is said to have done.
 pub(super) fn outcomes(seen: &mut [Seen], mut change: impl FnMut(Height, &mut Committed)) {
     for seen in seen {
-        if let Seen::Committed { block, committed, .. } = seen {
+        if let Seen::Committed {
+            block, committed, ..
+        } = seen
+        {
             let mut changed = (**committed).clone();
             change(block.header.height, &mut changed);
             *committed = Arc::new(changed);
@@ -94,7 +112,9 @@ pub(super) fn outcomes(seen: &mut [Seen], mut change: impl FnMut(Height, &mut Co
 
 /// Changes each outcome of each block.
 pub(super) fn each_outcome(seen: &mut [Seen], mut change: impl FnMut(&mut Outcome)) {
-    outcomes(seen, |_, committed| committed.outcomes.iter_mut().for_each(&mut change));
+    outcomes(seen, |_, committed| {
+        committed.outcomes.iter_mut().for_each(&mut change)
+    });
 }
 
 /// Changes clearings: their inputs, what of the record follows from those, and what names it.
@@ -134,13 +154,21 @@ pub(super) fn unrefused(seen: &mut [Seen], reason: Reason) {
 /// Changes decided blocks of one height; signatures in them stay good.
 pub(super) fn blocks(seen: &mut [Seen], height: Height, mut change: impl FnMut(usize, &mut Parts)) {
     for seen in seen {
-        if let Seen::Committed { validator, block, .. } = seen
+        if let Seen::Committed {
+            validator, block, ..
+        } = seen
             && block.header.height == height
         {
             let mut parts = Parts::of(block);
             change(*validator, &mut parts);
-            let Parts { header, operations, evidence } = parts;
-            *block = Arc::new(Verified::<Block>::assemble(header, operations, evidence, None));
+            let Parts {
+                header,
+                operations,
+                evidence,
+            } = parts;
+            *block = Arc::new(Verified::<Block>::assemble(
+                header, operations, evidence, None,
+            ));
         }
     }
 }
@@ -159,6 +187,10 @@ impl Parts {
         let evidence = block.evidence.iter().cloned();
         let evidence = evidence.map(|found| quorate_crypto::verify_evidence(found).unwrap());
         let header = block.header.clone();
-        Self { header, operations: operations.collect(), evidence: evidence.collect() }
+        Self {
+            header,
+            operations: operations.collect(),
+            evidence: evidence.collect(),
+        }
     }
 }
