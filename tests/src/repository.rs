@@ -95,6 +95,11 @@ impl SourceFile {
         self.lines().take_while(move |(number, _)| *number < end)
     }
 
+    /// The lines that are not [`production_lines`](Self::production_lines).
+    pub fn test_lines(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.lines().skip(self.production_lines().count())
+    }
+
     /// Line of the `#[cfg(test)]` that opens `mod tests {`, other attributes between them or not.
     fn inline_tests(&self) -> Option<usize> {
         let lines: Vec<&str> = self.text.lines().map(str::trim).collect();

@@ -1,5 +1,5 @@
 //! A validator of four loses its data folder: it is refused, and `quorate node --rejoin` brings it
-//! back (rule 15 of the consensus rules).
+//! back (N-27 to N-30).
 
 use quorate_tests::Checked;
 use quorate_tests::host::Host;

@@ -4,7 +4,7 @@
 //! [`Driver::handle`] is total and deterministic: the same inputs in the same order give the same
 //! outputs, whatever the machine. A node that crashed therefore rebuilds its driver by handling
 //! the inputs of its log again, throws the outputs away, and asks [`Driver::unanswered`] what is
-//! still to be done (rules 8 and 11).
+//! still to be done (N-21 and N-32).
 
 mod admission;
 mod catch_up;
@@ -35,7 +35,7 @@ pub struct Driver {
     verdicts: BTreeMap<BlockId, Verdict>,
     /// Blocks whose verdict was asked for.
     asked: BTreeSet<BlockId>,
-    /// Timeouts scheduled in the current round (rule 4).
+    /// Timeouts scheduled in the current round (N-12, N-15).
     scheduled: BTreeSet<Step>,
     /// Statements of the current round that this node was asked to sign.
     signed: BTreeMap<Kind, Statement>,

@@ -1,8 +1,8 @@
-//! Conflicts: pairs of statements that convict their signer (rules 12 and 13).
+//! Conflicts: pairs of statements that convict their signer (N-4, N-24).
 //!
 //! Of each (signer, round, kind) one conflicting statement is kept beside the one that counts, so
 //! that each slot convicts once and memory is bounded. Only statements of one round convict:
-//! amnesia across rounds cannot be told from a lost message (rule 15).
+//! amnesia across rounds cannot be told from a lost message (N-24).
 
 use std::collections::BTreeMap;
 

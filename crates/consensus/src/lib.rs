@@ -9,12 +9,12 @@
 //! ledger's word on one that was proposed ([`Output::Check`]).
 //!
 //! Where this differs from the paper, and why:
-//! - L20: the proposer schedules `timeoutPropose` too, see [`round`].
-//! - L36, L49 need "a proposal from the proposer". Here the block body travels by itself, so a
-//!   valid verdict on the block that a polka or commit names is enough. That is rule 12: the other
+//! - Line 20: the proposer schedules `timeoutPropose` too, see [`round`].
+//! - Lines 36, 49 need "a proposal from the proposer". Here the block body travels by itself, so a
+//!   valid verdict on the block that a polka or commit names is enough. That is N-20: the other
 //!   proposal of an equivocating proposer is accepted once a quorum names it. A quorum contains
 //!   correct validators that did see a proposal, so nothing can be decided that nobody proposed.
-//! - L55 counts prevotes and precommits, not proposals (rule 5).
+//! - Line 55 counts prevotes and precommits, not proposals (N-17).
 //! - A node that sees a commit for a block its ledger refuses reports and never decides it
 //!   ([`Output::Contradiction`]).
 //! - Votes of rounds far behind or ahead are bounded, see [`tally`].

@@ -2,18 +2,19 @@
 //!
 //! [`step`] takes a state and one input and gives the next state and what is to be done. An input
 //! says that the condition of an `upon` clause holds; whether it does is counted in
-//! [`crate::tally`] and put together in [`crate::Driver`]. The arms carry the lines of the paper.
+//! [`crate::tally`] and put together in [`crate::Driver`]. The arms carry the lines of Algorithm 1.
 //! An input whose guard on the state does not hold changes nothing, so that inputs may be offered
-//! again whenever round or step change (rule 7).
+//! again whenever round or step change (N-19).
 //!
 //! State and inputs are plain ordered values: fit for exhaustive model checking. A transition names
 //! its [`Rule`], so that it can be counted what was reached.
 //!
 //! Two deviations, both about time and neither about safety:
-//! - L20: the proposer schedules `timeoutPropose` as well. Here it gets its block from outside and
-//!   its own proposal back only once it is durable; without the timer a lost answer would leave it
-//!   in step propose for good.
-//! - "For the first time" (L34, L47) is the caller's to keep: the state does not remember timers.
+//! - Line 20: the proposer schedules `timeoutPropose` as well. Here it gets its block from outside
+//!   and its own proposal back only once it is durable; without the timer a lost answer would leave
+//!   it in step propose for good.
+//! - "For the first time" (lines 34, 47) is for the caller to keep: the state does not remember
+//!   timers.
 
 mod rule;
 
@@ -36,7 +37,7 @@ pub enum Step {
     Decided,
 }
 
-/// State of one height (paper: L1-L9 without the decisions).
+/// State of one height (paper: lines 1-9 without the decisions).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RoundState {
     /// `h_p`.
@@ -85,26 +86,26 @@ pub enum Validity {
 /// A condition that holds in the current round, unless it names another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RoundInput {
-    /// L11: starts this round, which must be later than the current one, or the first.
+    /// Line 11: starts this round, which must be later than the current one, or the first.
     Start {
         /// Round.
         round: Round,
         /// Whether this replica is its proposer.
         role: Role,
     },
-    /// L18: `getValue()` answered.
+    /// Line 18: `getValue()` answered.
     Built {
         /// Block to propose.
         block: BlockId,
     },
-    /// L22: a proposal without POL round.
+    /// Line 22: a proposal without POL round.
     Proposal {
         /// Block.
         block: BlockId,
         /// Whether it may be prevoted.
         validity: Validity,
     },
-    /// L28: a proposal with a POL round, and a polka for its block in that round.
+    /// Line 28: a proposal with a POL round, and a polka for its block in that round.
     Reproposal {
         /// Block.
         block: BlockId,
@@ -113,58 +114,58 @@ pub enum RoundInput {
         /// Whether it may be prevoted.
         validity: Validity,
     },
-    /// L34: prevotes for anything of more than two thirds of the power.
+    /// Line 34: prevotes for anything of more than two thirds of the power.
     PrevoteAny,
-    /// L36: a polka for a valid block.
+    /// Line 36: a polka for a valid block.
     Polka {
         /// Block.
         block: BlockId,
     },
-    /// L44: a polka for nil.
+    /// Line 44: a polka for nil.
     PolkaNil,
-    /// L47: precommits for anything of more than two thirds of the power.
+    /// Line 47: precommits for anything of more than two thirds of the power.
     PrecommitAny,
-    /// L49: precommits for a valid block in any round of the height.
+    /// Line 49: precommits for a valid block in any round of the height.
     Commit {
         /// Round of the precommits.
         round: Round,
         /// Block.
         block: BlockId,
     },
-    /// L55: votes of more than a third of the power in a later round.
+    /// Line 55: votes of more than a third of the power in a later round.
     Skip {
         /// Round of the votes.
         round: Round,
     },
-    /// L57: `OnTimeoutPropose` of the current round.
+    /// Line 57: `OnTimeoutPropose` of the current round.
     TimeoutPropose,
-    /// L61: `OnTimeoutPrevote` of the current round.
+    /// Line 61: `OnTimeoutPrevote` of the current round.
     TimeoutPrevote,
-    /// L65: `OnTimeoutPrecommit` of the current round.
+    /// Line 65: `OnTimeoutPrecommit` of the current round.
     TimeoutPrecommit,
 }
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RoundOutput {
-    /// L18: get a block to propose in the current round.
+    /// Line 18: get a block to propose in the current round.
     Build,
-    /// L19: propose in the current round.
+    /// Line 19: propose in the current round.
     Propose {
         /// Block.
         block: BlockId,
         /// `validRound_p`.
         pol_round: Option<Round>,
     },
-    /// L24-L26, L30-L32, L59: prevote in the current round; `None` is nil.
+    /// Lines 24-26, 30-32, 59: prevote in the current round; `None` is nil.
     Prevote(Option<BlockId>),
-    /// L40, L45, L63: precommit in the current round; `None` is nil.
+    /// Lines 40, 45, 63: precommit in the current round; `None` is nil.
     Precommit(Option<BlockId>),
-    /// L21, L35, L48: schedule the timeout of this step in the current round.
+    /// Lines 21, 35, 48: schedule the timeout of this step in the current round.
     Schedule(Step),
-    /// L56, L67: start this round.
+    /// Lines 56, 67: start this round.
     StartRound(Round),
-    /// L51: this block, by the precommits of this round.
+    /// Line 51: this block, by the precommits of this round.
     Decide {
         /// Round of the precommits.
         round: Round,
@@ -189,10 +190,12 @@ pub fn step(state: RoundState, input: RoundInput) -> Transition {
     use RoundInput as In;
     use RoundOutput as Out;
     match (state.step, input) {
-        // L50 holds once; nothing follows within the height.
+        // Line 50 holds once; nothing follows within the height.
         (Step::Decided, _) => state.stays(),
-        (Step::Unstarted, In::Start { round, role }) => state.starts(round, role), // L10
-        (_, In::Start { round, role }) if round > state.round => state.starts(round, role), // L11
+        (Step::Unstarted, In::Start { round, role }) => state.starts(round, role), // line 10
+        (_, In::Start { round, role }) if round > state.round => {
+            state.starts(round, role) // line 11
+        }
         (Step::Unstarted, _) => state.stays(),
 
         (Step::Propose, In::Built { block }) => {
@@ -202,10 +205,10 @@ pub fn step(state: RoundState, input: RoundInput) -> Transition {
                     block,
                     pol_round: None,
                 },
-            ) // L18-L19
+            ) // lines 18-19
         }
         (Step::Propose, In::Proposal { block, validity }) => {
-            state.answers(block, validity) // L22-L27
+            state.answers(block, validity) // lines 22-27
         }
         (
             Step::Propose,
@@ -215,29 +218,29 @@ pub fn step(state: RoundState, input: RoundInput) -> Transition {
                 validity,
             },
         ) if pol_round < state.round => {
-            state.answers_again(block, pol_round, validity) // L28-L33
+            state.answers_again(block, pol_round, validity) // lines 28-33
         }
         (Step::Prevote, In::PrevoteAny) => {
-            state.does(Rule::AwaitPrevotes, Out::Schedule(Step::Prevote)) // L34-L35
+            state.does(Rule::AwaitPrevotes, Out::Schedule(Step::Prevote)) // lines 34-35
         }
-        (Step::Prevote, In::Polka { block }) => state.locks(block), // L36-L43
-        (Step::Precommit, In::Polka { block }) => state.remembers(block), // L42-L43
-        (Step::Prevote, In::PolkaNil) => state.precommits(Rule::PrecommitNil, None), // L44-L46
+        (Step::Prevote, In::Polka { block }) => state.locks(block), // lines 36-43
+        (Step::Precommit, In::Polka { block }) => state.remembers(block), // lines 42-43
+        (Step::Prevote, In::PolkaNil) => state.precommits(Rule::PrecommitNil, None), // lines 44-46
         (_, In::PrecommitAny) => {
-            state.does(Rule::AwaitPrecommits, Out::Schedule(Step::Precommit)) // L47-L48
+            state.does(Rule::AwaitPrecommits, Out::Schedule(Step::Precommit)) // lines 47-48
         }
-        (_, In::Commit { round, block }) => state.decides(round, block), // L49-L54
+        (_, In::Commit { round, block }) => state.decides(round, block), // lines 49-54
         (_, In::Skip { round }) if round > state.round => {
-            state.does(Rule::SkipRound, Out::StartRound(round)) // L55-L56
+            state.does(Rule::SkipRound, Out::StartRound(round)) // lines 55-56
         }
         (Step::Propose, In::TimeoutPropose) => {
-            state.prevotes(Rule::TimeoutPropose, None) // L57-L60
+            state.prevotes(Rule::TimeoutPropose, None) // lines 57-60
         }
         (Step::Prevote, In::TimeoutPrevote) => {
-            state.precommits(Rule::TimeoutPrevote, None) // L61-L64
+            state.precommits(Rule::TimeoutPrevote, None) // lines 61-64
         }
         (_, In::TimeoutPrecommit) => match state.round.checked_add(1) {
-            Some(next) => state.does(Rule::TimeoutPrecommit, Out::StartRound(next)), // L65-L67
+            Some(next) => state.does(Rule::TimeoutPrecommit, Out::StartRound(next)), // lines 65-67
             None => state.stays(),
         },
         _ => state.stays(),
@@ -261,7 +264,7 @@ impl RoundState {
         }
     }
 
-    /// L11-L21.
+    /// Lines 11-21.
     fn starts(self, round: Round, role: Role) -> Transition {
         let state = Self {
             round,
@@ -274,11 +277,11 @@ impl RoundState {
                 outputs.push(RoundOutput::Propose {
                     block,
                     pol_round: Some(valid_round),
-                }); // L16
+                }); // line 16
                 Rule::ReproposeValid
             }
             (Role::Proposer, None) => {
-                outputs.push(RoundOutput::Build); // L18
+                outputs.push(RoundOutput::Build); // line 18
                 Rule::AskForBlock
             }
             (Role::Follower, _) => Rule::FollowRound,
@@ -290,7 +293,7 @@ impl RoundState {
         }
     }
 
-    /// L23-L27.
+    /// Lines 23-27.
     fn answers(self, block: BlockId, validity: Validity) -> Transition {
         let free = self.locked.is_none_or(|(locked, _)| locked == block);
         if free && validity == Validity::Valid {
@@ -300,7 +303,7 @@ impl RoundState {
         }
     }
 
-    /// L29-L33.
+    /// Lines 29-33.
     fn answers_again(self, block: BlockId, pol_round: Round, validity: Validity) -> Transition {
         let free = self
             .locked

@@ -1,17 +1,18 @@
 //! Counts proposals and votes: by round and kind, by power, each validator once.
 //!
 //! The first statement of a validator in a slot counts, a second that contradicts becomes evidence
-//! (rule 13). Equal statements of more than two thirds of the power become a certificate. A
+//! (N-5). Equal statements of more than two thirds of the power become a certificate. A
 //! certificate that arrives whole is a threshold by itself, also where this node counted another
 //! vote of an equivocator first.
 //!
-//! **Bounds** (rule 16), relative to the round the owner stands in:
+//! **Bounds** (N-22), relative to the round the owner stands in:
 //! - up to [`limits::ROUNDS_AHEAD`] rounds ahead everything is kept, which is one statement and
 //!   one conflict per validator, round and kind;
 //! - beyond that only votes, and of each validator only those of the latest round it was heard in.
-//!   That is enough to skip to wherever more than a third of the power stands (L55);
+//!   That is enough to skip to wherever more than a third of the power stands (line 55);
 //! - rounds more than [`ROUNDS_BEHIND`] back keep the certificates for blocks and nothing else.
-//!   A late certificate of them is still taken (L49 holds for any round), a late single vote not.
+//!   A late certificate of them is still taken (line 49 holds for any round); a late single vote is
+//!   not.
 
 mod ballot;
 
@@ -188,7 +189,7 @@ impl Tally {
             .filter(|certificate| certificate.statement.block.is_some())
     }
 
-    /// More than two thirds of the power said anything (L34, L47).
+    /// More than two thirds of the power said anything (lines 34, 47).
     pub fn has_quorum_any(&self, round: Round, kind: Kind) -> bool {
         self.ballot(round, kind).is_some_and(|ballot| {
             self.validators.is_quorum(ballot.total()) || ballot.certificates().next().is_some()
@@ -196,7 +197,7 @@ impl Tally {
     }
 
     /// The latest round after `own` in which validators with more than a third of the power voted:
-    /// distinct signers, prevotes and precommits together (L55, rule 5).
+    /// distinct signers, prevotes and precommits together (line 55, N-17).
     pub fn skip_round(&self, own: Round) -> Option<Round> {
         let later = self.rounds.range(own.checked_add(1)?..).rev();
         later

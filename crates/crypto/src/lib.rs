@@ -2,7 +2,7 @@
 //!
 //! [`Verified`] is the only proof of a signature that the core accepts, and only this crate makes
 //! one. It proves a key; whether the key may speak is the question of who asks. One Ed25519 rule
-//! everywhere (rule 24): `verify_strict`, weak and non-canonical keys refused.
+//! everywhere (C-12): `verify_strict`, weak and non-canonical keys refused.
 //! **Absent here:** markets, consensus, I/O, randomness other than [`SecretKey::generate`].
 
 mod keys;

@@ -1,4 +1,4 @@
-//! One Ed25519 rule everywhere (rule 24): which keys and signatures are refused.
+//! One Ed25519 rule everywhere (C-12): which keys and signatures are refused.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -34,7 +34,7 @@ pub enum Start {
     #[default]
     Guarded,
     /// Its guard is lost, and nothing else runs with the key, nor ever will. The replica signs
-    /// nothing until others have proved a fresh height (rule 15); then a new guard is made. It does
+    /// nothing until others have proved a fresh height (N-29); then a new guard is made. It does
     /// not open where a guard is left.
     Rejoin {
         /// Chosen at random, anew for each start: answers of others repeat it.

@@ -25,7 +25,7 @@ pub struct DurableReplica {
     pub(crate) key: SecretKey,
     pub(crate) replica: Replica,
     pub(crate) store: Store,
-    /// `None` while it is lost (rule 15): nothing is signed then.
+    /// `None` while it is lost (N-27): nothing is signed then.
     pub(crate) guard: Option<SigningGuard>,
     /// What the replica wanted done when it came back.
     pub(crate) waiting: VecDeque<Action>,
@@ -187,7 +187,7 @@ impl DurableReplica {
         }
     }
 
-    /// The guard of a key that comes back (rule 15).
+    /// The guard of a key that comes back (N-29).
     fn raise_guard(&mut self, height: Height) -> Result<Event, DurableError> {
         let me = self.key.public_key();
         self.guard = Some(SigningGuard::create_raised(

@@ -1,5 +1,5 @@
 //! A validator whose log is gone has forgotten its lock: it must not vote at that height again
-//! (rules 8 and 15), however well its guard knows what it signed.
+//! (N-21), however well its guard knows what it signed.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;

@@ -78,7 +78,7 @@ impl Committee {
     }
 
     /// Takes the power of `culprit` away, [`limits::VALIDATOR_SET_DELAY`] heights after `height`
-    /// (rule 19). The last validator keeps it: a set is never empty.
+    /// (N-25). The last validator keeps it: a set is never empty.
     pub(crate) fn convict(&mut self, culprit: PublicKey, height: Height) {
         self.convicted.insert(culprit);
         let from = height.saturating_add(limits::VALIDATOR_SET_DELAY);

@@ -27,7 +27,7 @@ pub(crate) struct Inputs<'a> {
 
 impl Ledger {
     /// Runs a block on top of the last decided one. Pure: the ledger is unchanged, and neither
-    /// clock nor anything else than state and block is looked at (rule 22).
+    /// clock nor anything else than state and block is looked at (N-26).
     ///
     /// That every signature holds, that of the commit's validators included, is what `Verified`
     /// says; who may build in which round is for the consensus to say.

@@ -22,7 +22,7 @@ pub enum InvalidBlock {
     /// Not on top of the last decided block.
     #[error("it follows {0:?}, which is not the last decided block")]
     Previous(BlockId),
-    /// Block time does not increase (rule 23).
+    /// Block time does not increase (L-3).
     #[error("block time {found} is not after {previous}")]
     BlockTime {
         /// Block time of the previous block.

@@ -280,7 +280,7 @@ fn rules_1_to_3_on_seven_by_seven() {
 }
 
 #[test]
-fn rule_1_assigns_more_before_it_assigns_cheaper() {
+fn m13_assigns_more_before_it_assigns_cheaper() {
     let edges = vec![edge(0, 0, 0), edge(0, 1, 1000), edge(1, 0, 1000)];
     let solution = Instance {
         rows: 2,
@@ -309,7 +309,7 @@ fn no_rows_or_no_edges_leave_all_columns_open() {
 }
 
 #[test]
-fn rule_3_refuses_keys_that_do_not_decide() {
+fn m14_refuses_keys_that_do_not_decide() {
     let tied = Problem::new(2, 1, vec![edge(0, 0, 5), edge(1, 0, 5)]).unwrap();
     let equal = SolveError::EqualTieKeys {
         first: (0, 0),

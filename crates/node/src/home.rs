@@ -132,7 +132,7 @@ impl Home {
     }
 
     /// Makes the signing guard of the node's key for a swarm: once, when it becomes a validator.
-    /// A key whose guard is lost gets no other one here (rule 15): see
+    /// A key whose guard is lost gets no other one here (N-27): see
     /// [`Validator::rejoin`](crate::Validator::rejoin).
     ///
     /// # Errors

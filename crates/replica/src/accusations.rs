@@ -143,7 +143,7 @@ impl Replica {
     }
 
     /// Compares the commit in a block with the votes that were counted here for the block before:
-    /// who shows one vote to some and another to others is seen by nobody else (rule 13).
+    /// who shows one vote to some and another to others is seen by nobody else (N-24).
     pub(crate) fn compare_commit(&mut self, block: &Verified<Block>) {
         let (Some(last), Some(commit)) = (&mut self.last_driver, &block.previous_commit) else {
             return;

@@ -167,7 +167,7 @@ impl Replica {
         self.verify(Origin::Peer(from), Claim::Block(Box::new(block), context));
     }
 
-    /// Rule 23: near this node's clock, the more loosely the later the round.
+    /// N-26: near this node's clock, the more loosely the later the round.
     fn is_timely(&self, header: &Header) -> bool {
         let slack = self
             .pace
@@ -289,7 +289,7 @@ impl Replica {
     }
 
     /// Gives the driver its verdict, once. The body goes into the log before: a vote for a block
-    /// must not outlive the block (rule 8).
+    /// must not outlive the block (N-21).
     fn judge(&mut self, id: BlockId, valid: bool) {
         let Some(candidate) = self.candidates.bodies.get_mut(&id) else {
             return;

@@ -7,7 +7,7 @@
 //!
 //! **Durable before visible.** [`Action::Log`] appends to the write-ahead log; [`Action::Sign`]
 //! first syncs the log, then makes the signing guard durable, then signs. A statement is sent only
-//! after it came back signed, so everything that shaped it is on disk before it leaves (rule 8).
+//! after it came back signed, so everything that shaped it is on disk before it leaves (N-21).
 //!
 //! **Absent here:** tokio, libp2p, files, sockets, clocks, randomness.
 

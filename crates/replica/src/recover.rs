@@ -1,4 +1,4 @@
-//! The log of a height, and coming back from it: the same inputs in the same order (rule 8, 11).
+//! The log of a height, and coming back from it: the same inputs in the same order (N-21, N-32).
 
 use std::sync::Arc;
 

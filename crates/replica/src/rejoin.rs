@@ -1,4 +1,4 @@
-//! The way back of a key whose signing guard is lost (rule 15, clauses N-27 to N-30).
+//! The way back of a key whose signing guard is lost (N-27 to N-30).
 //!
 //! Such a node follows and decides, but signs nothing. It asks the other validators which height is
 //! in progress with them. Let S be the height in progress here when others, with more than two

@@ -1,4 +1,4 @@
-//! Catching up: early messages, stuck heights (rule 14), and decided blocks of peers (rule 17).
+//! Catching up: early messages, stuck heights (N-23), and decided blocks of peers (N-33).
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,7 +31,7 @@ pub(crate) struct SyncState {
     pub(crate) committing: Option<Verified<QuorumCertificate>>,
     pub(crate) persisting: bool,
     pub(crate) execution: Option<Box<Execution>>,
-    /// Whether a peer brought the decision of this height: nothing is to be built for it (rule 17),
+    /// Whether a peer brought the decision of this height: nothing is to be built for it (N-33),
     /// and there may be more.
     pub(crate) brought: bool,
     early: BTreeMap<PublicKey, Vec<SignedStatement>>,
@@ -137,7 +137,7 @@ impl Replica {
     }
 
     /// Nothing moved for a while: say where this node is, and its last votes again, for a peer that
-    /// does not know yet that the height has started (rule 14).
+    /// does not know yet that the height has started (N-23).
     pub(crate) fn on_resend(&mut self) {
         let round = self.driver.round();
         self.broadcast(PeerMessage::Status(PeerStatus {
@@ -221,7 +221,7 @@ impl Replica {
             .set(Timer::Resend, self.now.monotonic + self.pause() + 1);
     }
 
-    /// A decided block from a peer: untrusted like anything else (rule 18).
+    /// A decided block from a peer: untrusted like anything else (N-34).
     pub(crate) fn on_decided_message(&mut self, from: PublicKey, decided: Decided) {
         let (header, statement) = (&decided.block.header, &decided.commit.statement);
         let height = self.height();
@@ -267,7 +267,7 @@ impl Replica {
         }
     }
 
-    /// The commit goes through the driver like any other, so that one place decides (rule 17).
+    /// The commit goes through the driver like any other, so that one place decides (N-33).
     pub(crate) fn on_verified_decided(
         &mut self,
         origin: Origin,

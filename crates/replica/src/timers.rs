@@ -8,11 +8,11 @@ use quorate_types::{Millis, Round};
 /// What a timer is for. At most one of each runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Timer {
-    /// A round's step takes too long (paper L57-L65).
+    /// A round's step takes too long (paper lines 57-65).
     Step(Round, Step),
     /// The next height should start: a ledger timer is due, or the swarm was idle for long.
     Start,
-    /// Nothing moved for a while: tell peers where this one is (rule 14).
+    /// Nothing moved for a while: tell peers where this one is (N-23).
     Resend,
     /// A block body named by a proposal has not come by itself.
     Fetch,
@@ -42,7 +42,7 @@ impl Timers {
         self.deadlines.remove(&timer);
     }
 
-    /// Clears the step timers of rounds below `round`; of all rounds for `None` (rule 4).
+    /// Clears the step timers of rounds below `round`; of all rounds for `None` (N-18).
     pub(crate) fn clear_steps_below(&mut self, round: Option<Round>) {
         self.deadlines.retain(|timer, _| match timer {
             Timer::Step(of, _) => round.is_some_and(|round| *of >= round),

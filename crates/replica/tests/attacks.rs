@@ -274,7 +274,7 @@ fn a_node_that_was_away_catches_up_with_an_idle_swarm_in_seconds() {
     assert_eq!(
         builds.count(),
         0,
-        "no vote for a height that sync commits (rule 17)"
+        "no vote for a height that sync commits (N-33)"
     );
 }
 

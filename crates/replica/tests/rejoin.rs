@@ -1,6 +1,6 @@
-//! Rule 15: a validator whose signing guard is lost comes back without ever signing twice. That no
-//! key signs two things for one slot in all its lives, and nothing that its guard does not permit,
-//! is asserted at each signature, see [`common`].
+//! N-27 to N-30: a validator whose signing guard is lost comes back without ever signing twice. Each
+//! signature is asserted to be the only one of its key for its slot, over all lives of the process,
+//! and to be one that the guard permits; see [`common`].
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;

@@ -31,7 +31,7 @@ pub enum StoreError {
         /// The file.
         path: String,
     },
-    /// Bytes that had been synced are not what was written (rule 10 of consensus.md).
+    /// Bytes that had been synced are not what was written (N-31).
     #[error(
         "{path} is damaged at byte {offset}, in what had been synced; \
          to cut it there and keep a copy, run `quorate node repair {folder}`"
@@ -93,7 +93,7 @@ pub enum StoreError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GuardError {
-    /// Something else was permitted at this position or a later one (rule 9 of consensus.md).
+    /// Something else was permitted at this position or a later one (N-21).
     #[error("the guard stands at {last}, {asked} must not be signed")]
     Refused {
         /// What was asked.
@@ -107,7 +107,7 @@ pub enum GuardError {
         /// The file.
         path: String,
     },
-    /// `open` found no guard: this key must not sign (rule 15 of consensus.md).
+    /// `open` found no guard: this key must not sign (N-27).
     #[error(
         "{path} is missing: a key without its guard never signs. If nothing else runs with this \
          key, nor ever will, `quorate node DIR --rejoin` lets it vote again from heights that the \
@@ -128,7 +128,7 @@ pub enum GuardError {
         /// The key in the file.
         found: [u8; 32],
     },
-    /// What was signed last cannot be read: this key must not sign (rule 15).
+    /// What was signed last cannot be read: this key must not sign (N-27).
     #[error(
         "{path} is damaged: what this key signed last is unknown, so it must not sign. Move the \
          file away, and it is as if it were missing: if nothing else runs with this key, nor ever \

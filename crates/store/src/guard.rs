@@ -43,13 +43,13 @@ pub enum Witness {
     Raised,
 }
 
-/// The last thing a key meant to sign, durable before it is signed (rule 9 of consensus.md).
+/// The last thing a key meant to sign, durable before it is signed (N-21).
 ///
 /// [`create`](Self::create) once, together with the key and before the key is stored;
 /// [`open`](Self::open) at each start; [`intend`](Self::intend) before each signature. A key whose
 /// guard is missing or damaged does not sign, and a guard that exists is never made anew. The one
 /// way back is [`create_raised`](Self::create_raised), at a height that others have proved fresh
-/// (rule 15).
+/// (N-27).
 ///
 /// # Crash safety
 ///
@@ -70,7 +70,7 @@ pub enum Witness {
 ///   misplaced write over both slots of a pair hits the slot between them.
 /// - Slots that fit no honest history, for instance a pair older than the one it alternates with,
 ///   are refused as damaged.
-/// - A restored older copy of the whole folder is not noticed here; that is amnesia, rule 15.
+/// - A restored older copy of the whole folder is not noticed here; that is amnesia, N-27.
 pub struct SigningGuard {
     file: Box<dyn DiskFile>,
     path: String,
@@ -103,7 +103,7 @@ impl SigningGuard {
     }
 
     /// That there is no guard in the folder of `store`, not even a damaged one: only then may its
-    /// key look for a way back (rule 15).
+    /// key look for a way back (N-27).
     ///
     /// # Errors
     /// [`GuardError::Exists`]; or the disk failed.
@@ -112,7 +112,7 @@ impl SigningGuard {
     }
 
     /// Makes the guard of a key whose guard was lost, in the folder of `store`: nothing below
-    /// `height` is ever permitted (rule 15). After a crash it stands there raised, or not at all.
+    /// `height` is ever permitted (N-27). After a crash it stands there raised, or not at all.
     ///
     /// # Errors
     /// [`GuardError::Exists`]; or the disk failed, then the key must not sign.
@@ -216,7 +216,7 @@ impl SigningGuard {
         Ok(Witness::Raised)
     }
 
-    /// Permits nothing below `height` from now on, durably (rule 15: "observe until H+1, vote from
+    /// Permits nothing below `height` from now on, durably (N-29: "observe until H+1, vote from
     /// H+2" is `raise_to(H + 2)`). A guard that stands higher stays.
     ///
     /// # Errors

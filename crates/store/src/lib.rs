@@ -26,16 +26,15 @@
 //!
 //! 1. **Durable means synced.** What [`Wal::sync`], [`Blocks::sync`], [`SigningGuard::intend`] or
 //!    [`Meta::put`] reported done survives a crash at any later point (invariant 23 of
-//!    reliability.md: recovery gives the synced prefix). Recovery may give more of what was
+//!    the simulator: recovery gives the synced prefix). Recovery may give more of what was
 //!    written, never less than what was synced, never anything altered.
-//! 2. **A torn tail is cut, a damaged middle is refused** (rule 10 of consensus.md); how the two
-//!    are told apart is in the documentation of [`Wal`].
+//! 2. **A torn tail is cut, a damaged middle is refused** (N-31); how the two are told apart is in
+//!    the documentation of [`Wal`].
 //! 3. **A failed write or fsync is final.** The kernel may drop the dirty pages of a failed fsync
 //!    and report the next one as good, so nothing is tried again: the object is poisoned, each
 //!    later call fails with [`StoreError::Poisoned`], and the process has to end and recover.
 //!    ([`Meta`] holds no file open and so nothing to poison; the process has to end all the same.)
-//! 4. **A key without its guard never signs** (rules 9 and 15 of consensus.md): see
-//!    [`SigningGuard`].
+//! 4. **A key without its guard never signs** (N-21, N-27): see [`SigningGuard`].
 //!
 //! # What a bad disk does
 //!
@@ -69,7 +68,7 @@
 //! - both slots of the guard's newest pair and the log's last batch gone, by more than one fault;
 //! - a lost write that brings to light the bytes of a record which stood in the same place of the
 //!   same file before, unsynced, was cut, and had the same sequence: it reads as the newer one;
-//! - a restored older copy of the folder (rule 15 of consensus.md).
+//! - a restored older copy of the folder (N-27).
 //!
 //! # What is absent
 //!

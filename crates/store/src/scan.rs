@@ -196,7 +196,7 @@ impl<'a> Window<'a> {
 mod tests {
     use super::*;
 
-    /// Rule 10 of consensus.md: a wrong height or sequence is detected.
+    /// N-31: a wrong height or sequence is detected.
     #[test]
     fn only_what_follows_is_accepted() {
         let at = Progress {

@@ -37,7 +37,7 @@ pub struct WalRecord {
 /// The write-ahead log: [`append`](Self::append) any number of records, then one
 /// [`sync`](Self::sync) for all of them (group commit); after a restart [`replay`](Self::replay).
 ///
-/// # Torn tail or damaged middle (rule 10 of consensus.md)
+/// # Torn tail or damaged middle (N-31)
 ///
 /// The records between two syncs are a *batch*. Until its sync returns, a crash may leave any
 /// subset of its bytes: an early record missing and a later one whole. So a bad record followed by

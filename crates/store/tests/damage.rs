@@ -1,4 +1,4 @@
-//! Rule 10 of consensus.md: decay is refused or cut, never read as something else.
+//! N-31: decay is refused or cut, never read as something else.
 #![allow(
     clippy::panic,
     clippy::unwrap_used,
@@ -388,7 +388,7 @@ fn every_cut_is_refused_or_gives_a_prefix() {
     }
 }
 
-/// Invariant 23 of reliability.md: what was synced is there, whatever became of the rest.
+/// Recovery (invariant 23 of the simulator): what was synced is there, whatever became of the rest.
 #[test]
 fn no_damage_behind_what_was_synced_takes_any_of_it() {
     let run = Run::record(End::Unsynced);

@@ -1,5 +1,6 @@
-//! Every disk fault of reliability.md under a node: what was synced survives an honest disk that is
-//! full or fails; on one that lies or misplaces, what comes back was written, or is refused.
+//! Every fault of [`quorate_store::MemoryDisk`] under a node. What was synced survives an honest
+//! disk that is full or fails; on one that lies or misplaces, what comes back was written, or is
+//! refused.
 #![allow(
     clippy::panic,
     clippy::unwrap_used,

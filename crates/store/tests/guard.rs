@@ -1,4 +1,4 @@
-//! Rules 9 and 15 of consensus.md: one key never permits two things at one position.
+//! N-21 and N-27: one key never permits two things at one position.
 #![allow(
     clippy::panic,
     clippy::unwrap_used,

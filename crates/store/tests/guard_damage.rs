@@ -1,6 +1,6 @@
 //! The guard's file cut and damaged at every byte, alone and together with the log: no key is ever
-//! permitted a second thing at one position (rule 9 of consensus.md, invariant 4 of
-//! reliability.md).
+//! permitted a second thing at one position (N-21, invariant 4 of the
+//! simulator).
 #![allow(
     clippy::panic,
     clippy::unwrap_used,

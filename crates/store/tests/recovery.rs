@@ -1,4 +1,4 @@
-//! Invariant 23 of reliability.md: recovery gives the synced prefix, whatever the crash.
+//! Invariant 23 of the simulator: recovery gives the synced prefix, whatever the crash.
 #![allow(
     clippy::panic,
     clippy::unwrap_used,
@@ -95,7 +95,7 @@ fn a_batch_torn_in_every_prefix_is_cut_to_whole_records() {
     );
 }
 
-/// The trap of rule 10: inside one unsynced batch an early record may be lost and a later one
+/// The trap of N-31: inside one unsynced batch an early record may be lost and a later one
 /// whole. That is a torn tail, not a damaged middle.
 #[test]
 fn a_hole_in_the_last_batch_is_a_torn_tail() {

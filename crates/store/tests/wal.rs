@@ -1,4 +1,4 @@
-//! The log: order, limits, segments, poison (rules 8 and 10 of consensus.md).
+//! The log: order, limits, segments, poison (N-21 and N-31).
 #![allow(
     clippy::panic,
     clippy::unwrap_used,

@@ -19,7 +19,7 @@ pub enum Evidence {
     BadBlock(Box<BadBlock>),
 }
 
-/// Two conflicting statements of one key (rule 13): same swarm, height, round and kind.
+/// Two conflicting statements of one key (N-4): same swarm, height, round and kind.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize_tuple, Deserialize_tuple)]
 pub struct Conflict {
     /// The lesser of the two, so that a pair has one form.

@@ -89,7 +89,7 @@ pub const DOSSIER_BYTES: usize = 12 * 1024 * 1024;
 pub const PART_BYTES: usize = FRAME_BYTES;
 /// Bytes of one frame in the bulk lane: a block with its certificate, and room for the wrapping.
 pub const BULK_FRAME_BYTES: usize = BLOCK_BYTES + 64 * 1024;
-/// A decided change of the validator set takes effect this many heights later (rule 19).
+/// A decided change of the validator set takes effect this many heights later (N-25).
 pub const VALIDATOR_SET_DELAY: u64 = 2;
 /// Operations of one agent that a mempool holds.
 pub const POOL_PER_AGENT: usize = 256;

@@ -17,7 +17,7 @@ use crate::{
 pub enum PeerMessage {
     /// A proposal or vote.
     Statement(SignedStatement),
-    /// A polka or commit certificate, for a peer that missed the votes (rule 14).
+    /// A polka or commit certificate, for a peer that missed the votes (N-23).
     Certificate(QuorumCertificate),
     /// Where the sender is; sent on connecting and again while a height takes long.
     Status(PeerStatus),

@@ -1,4 +1,4 @@
-//! Who proposes: a pure function of height, round, validator set and benched set (rule 20).
+//! Who proposes: a pure function of height, round, validator set and benched set (N-7).
 
 use std::collections::BTreeSet;
 

@@ -57,7 +57,7 @@ impl Statement {
     }
 
     /// Whether two statements of one key contradict: same swarm, height, round and kind, another
-    /// block, or another POL round of a proposal (rule 13).
+    /// block, or another POL round of a proposal (N-4).
     pub fn conflicts_with(&self, other: &Self) -> bool {
         let slot = |s: &Self| (s.swarm, s.height, s.round, s.kind);
         slot(self) == slot(other)

@@ -8,7 +8,7 @@ impl Driver {
     /// Whether a statement is worth checking its signature: of this swarm, height and validator
     /// set, by a member (a proposal: by the proposer of its round), well formed, within the bounds
     /// of [`crate::tally`], and not held. Once decided, only what convicts its signer is wanted.
-    /// What is not wanted may be dropped and counted (rule 16).
+    /// What is not wanted may be dropped and counted (N-22).
     pub fn wants(&self, signed: &SignedStatement) -> bool {
         let said = &signed.statement;
         let convicts = || {
@@ -64,7 +64,7 @@ impl Driver {
     }
 }
 
-/// A proposal names a block, and a POL round before its own if any (L28, rule 3); a vote has none.
+/// A proposal names a block, and a POL round before its own if any (line 28, N-3); a vote has none.
 fn is_well_formed(said: &Statement) -> bool {
     match said.kind {
         Kind::Proposal => {

@@ -1,4 +1,4 @@
-//! What a peer needs that hangs (rule 14): Tendermint's liveness rests on everyone seeing what one
+//! What a peer needs that hangs (N-23): Tendermint's liveness rests on everyone seeing what one
 //! correct node saw, and messages get lost.
 
 use quorate_crypto::Verified;

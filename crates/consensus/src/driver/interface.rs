@@ -19,7 +19,7 @@ pub struct Config {
     pub height: Height,
     /// Who votes on it.
     pub validators: Arc<ValidatorSet>,
-    /// Who proposes when (rule 20).
+    /// Who proposes when (N-7).
     pub proposers: ProposerSchedule,
     /// The key this node votes with. With `None`, or the key of no member, it follows without
     /// voting: no [`Output::Sign`] and no [`Output::Build`] comes out.
@@ -29,10 +29,10 @@ pub struct Config {
 /// What a driver is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
-    /// L10: enter round 0. What came before is kept, and acted upon now.
+    /// Line 10: enter round 0. What came before is kept, and acted upon now.
     Start,
     /// A proposal or vote. This node's own come this way too, once they are durable: only then do
-    /// they count (rule 8). What [`crate::Driver::wants`] refuses changes nothing.
+    /// they count (N-21). What [`crate::Driver::wants`] refuses changes nothing.
     Statement(Verified<SignedStatement>),
     /// A polka or commit certificate, verified against the validators of this height.
     Certificate(Verified<QuorumCertificate>),
@@ -46,7 +46,7 @@ pub enum Input {
         block: BlockId,
     },
     /// A timer of [`Output::Schedule`] fired. Ignored unless it was asked for and round and step
-    /// still hold (rule 4).
+    /// still hold (N-18).
     Timeout {
         /// Round.
         round: Round,
@@ -60,14 +60,14 @@ pub enum Input {
 pub struct Verdict {
     /// Block.
     pub block: BlockId,
-    /// Whether executing it gives what its header says: pure, for ever the same (rule 22).
+    /// Whether executing it gives what its header says: pure, for ever the same (N-26).
     pub valid: bool,
     /// Builder in its header.
     pub builder: PublicKey,
     /// Build round in its header.
     pub build_round: Round,
     /// Whether its time was near this node's when its proposal arrived. Asked only of fresh
-    /// proposals (rule 23).
+    /// proposals (N-26).
     pub timely: bool,
 }
 
@@ -81,7 +81,7 @@ pub enum Output {
         /// Who proposes in it.
         proposer: PublicKey,
     },
-    /// L18: this node proposes and knows no valid block: build one. Once per round.
+    /// Line 18: this node proposes and knows no valid block: build one. Once per round.
     Build {
         /// Round.
         round: Round,
@@ -95,8 +95,8 @@ pub enum Output {
     /// Sign this, make it durable, send it, and feed it back. At most one for each
     /// (round, kind), ever.
     Sign(Statement),
-    /// L21, L35, L48: schedule the timeout of this step; once per (round, step), and only for the
-    /// current round: timers of earlier rounds may be dropped.
+    /// Lines 21, 35, 48: schedule the timeout of this step, once for each (round, step), and only
+    /// for the current round: timers of earlier rounds may be dropped.
     Schedule {
         /// Round.
         round: Round,
@@ -104,11 +104,11 @@ pub enum Output {
         step: Step,
     },
     /// A polka for a block formed or arrived, in whatever round: to be kept, and shown to peers
-    /// that lack it (rule 14) and to those who ask what a lock rested on. Once per (round, block).
+    /// that lack it (N-23) and to those who ask what a lock rested on. Once per (round, block).
     Polka(Verified<QuorumCertificate>),
-    /// L49: decided, with its precommits. The verdict on the block is valid. Once.
+    /// Line 49: decided, with its precommits. The verdict on the block is valid. Once.
     Decided(Verified<QuorumCertificate>),
-    /// A validator contradicted itself (rules 12 and 13). Once per signer, round and kind.
+    /// A validator contradicted itself (N-4). Once per signer, round and kind.
     Evidence(Box<Verified<Evidence>>),
     /// More than two thirds of the power precommitted what cannot be: a block that this node's
     /// ledger refuses, or another one than was decided. Over a third is faulty, or this node is:
@@ -116,7 +116,7 @@ pub enum Output {
     Contradiction(Verified<QuorumCertificate>),
 }
 
-/// What a peer that hangs in a round needs to go on (rule 14): bounded by two rounds of votes and
+/// What a peer that hangs in a round needs to go on (N-23): bounded by two rounds of votes and
 /// a handful of certificates.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CatchUp {

@@ -13,7 +13,7 @@ impl Driver {
     /// evidence, stop at a contradiction, ignore the rest, and do what this gives. A
     /// [`Output::Sign`] that was answered before the crash is found in the signing guard, which
     /// gives the same signature again. [`Output::Build`] is among them only where neither
-    /// [`crate::Input::Built`] nor the proposal itself is in the log (rule 11).
+    /// [`crate::Input::Built`] nor the proposal itself is in the log (N-32).
     pub fn unanswered(&self) -> Vec<Output> {
         if let Some(commit) = &self.decision {
             return vec![Output::Decided(commit.clone())];
@@ -51,7 +51,7 @@ impl Driver {
     }
 
     /// Whether the timeout of this step still means anything: those of propose and prevote are
-    /// over with their step (L57, L61).
+    /// over with their step (lines 57, 61).
     fn can_fire(&self, step: Step) -> bool {
         step == Step::Precommit || step == self.state.step
     }

@@ -7,7 +7,7 @@ use crate::round::{self, Role, RoundInput, RoundOutput, Step, Transition, Validi
 
 impl Driver {
     /// Applies rules until none brings anything: inputs that came early are looked at again with
-    /// every change of round or step, and no rule hides another (rule 7).
+    /// every change of round or step, and no rule hides another (N-19).
     ///
     /// It ends: each turn moves (round, step) forward, sets the valid value of a round once, or
     /// schedules one of three timeouts of a round.
@@ -42,7 +42,7 @@ impl Driver {
         }
     }
 
-    /// L11: enters a round; its predecessor's timers and signatures are history.
+    /// Line 11: enters a round; its predecessor's timers and signatures are history.
     pub(super) fn start_round(&mut self, round: Round, outputs: &mut Vec<Output>) {
         let proposer = self.proposer(round);
         let role = if self.config.me == Some(proposer) {
@@ -60,22 +60,22 @@ impl Driver {
         );
     }
 
-    /// The first rule that brings something. A decision comes before a round skip (rule 5).
+    /// The first rule that brings something. A decision comes before a round skip (N-17).
     fn next_transition(&self) -> Option<Transition> {
         let round = self.state.round;
         let any = |kind| self.tally.has_quorum_any(round, kind);
         let rules = [
-            self.commit(), // L49
+            self.commit(), // line 49
             self.tally
                 .skip_round(round)
-                .map(|round| RoundInput::Skip { round }), // L55
-            self.proposal(), // L22, L28
-            self.polka(),  // L36
+                .map(|round| RoundInput::Skip { round }), // line 55
+            self.proposal(), // lines 22, 28
+            self.polka(),  // line 36
             self.tally
                 .certificate(round, Kind::Prevote, None)
-                .map(|_| RoundInput::PolkaNil), // L44
-            any(Kind::Prevote).then_some(RoundInput::PrevoteAny), // L34
-            any(Kind::Precommit).then_some(RoundInput::PrecommitAny), // L47
+                .map(|_| RoundInput::PolkaNil), // line 44
+            any(Kind::Prevote).then_some(RoundInput::PrevoteAny), // line 34
+            any(Kind::Precommit).then_some(RoundInput::PrecommitAny), // line 47
         ];
         let transitions = rules
             .into_iter()
@@ -94,7 +94,7 @@ impl Driver {
         transition.state != self.state || transition.outputs.iter().any(is_new)
     }
 
-    /// L49, for any round of the height (rule 6).
+    /// Line 49, for any round of the height (N-16).
     fn commit(&self) -> Option<RoundInput> {
         self.tally.commits().find_map(|certificate| {
             let block = certificate.statement.block?;
@@ -106,7 +106,7 @@ impl Driver {
         })
     }
 
-    /// L36.
+    /// Line 36.
     fn polka(&self) -> Option<RoundInput> {
         self.tally
             .certificates(self.state.round, Kind::Prevote)
@@ -117,7 +117,7 @@ impl Driver {
             })
     }
 
-    /// L22 and L28: the first proposal of the current round, once its verdict is there.
+    /// Lines 22 and 28: the first proposal of the current round, once its verdict is there.
     fn proposal(&self) -> Option<RoundInput> {
         let round = self.state.round;
         let said = &self.tally.proposal(round)?.statement;
@@ -191,7 +191,7 @@ impl Driver {
     }
 
     fn build(&self, outputs: &mut Vec<Output>) {
-        // A log may hold the proposal of this round already: no second block for it (rule 11).
+        // A log may hold the proposal of this round already: no second block for it (N-32).
         if !self.has_spoken(Kind::Proposal) {
             outputs.push(Output::Build {
                 round: self.state.round,

@@ -7,41 +7,41 @@ use std::fmt;
 /// branches, each branch has its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rule {
-    /// L11-L14, L20-L21: entered a round that another one proposes in.
+    /// Lines 11-14, 20-21: entered a round that another one proposes in.
     FollowRound,
-    /// L11-L16, L19: entered a round, and proposed the valid value.
+    /// Lines 11-16, 19: entered a round, and proposed the valid value.
     ReproposeValid,
-    /// L11-L15, L17-L18: entered a round, and asked for a block to propose.
+    /// Lines 11-15, 17-18: entered a round, and asked for a block to propose.
     AskForBlock,
-    /// L18-L19: proposed the block that was asked for.
+    /// Lines 18-19: proposed the block that was asked for.
     ProposeBuilt,
-    /// L22-L24, L27: prevoted a proposal.
+    /// Lines 22-24, 27: prevoted a proposal.
     PrevoteProposal,
-    /// L22-L23, L25-L27: answered a proposal with nil.
+    /// Lines 22-23, 25-27: answered a proposal with nil.
     RefuseProposal,
-    /// L28-L30, L33: prevoted a proposal that a polka speaks for.
+    /// Lines 28-30, 33: prevoted a proposal that a polka speaks for.
     PrevoteReproposal,
-    /// L28-L29, L31-L33: answered a proposal that a polka speaks for with nil.
+    /// Lines 28-29, 31-33: answered a proposal that a polka speaks for with nil.
     RefuseReproposal,
-    /// L34-L35: heard enough prevotes to wait no longer than a timeout.
+    /// Lines 34-35: heard enough prevotes to wait no longer than a timeout.
     AwaitPrevotes,
-    /// L36-L43: a polka; locked and precommitted.
+    /// Lines 36-43: a polka; locked and precommitted.
     Lock,
-    /// L36-L37, L42-L43: a polka after the precommit.
+    /// Lines 36-37, 42-43: a polka after the precommit.
     RememberValid,
-    /// L44-L46: a polka for nil.
+    /// Lines 44-46: a polka for nil.
     PrecommitNil,
-    /// L47-L48: heard enough precommits to wait no longer than a timeout.
+    /// Lines 47-48: heard enough precommits to wait no longer than a timeout.
     AwaitPrecommits,
-    /// L49-L51: decided.
+    /// Lines 49-51: decided.
     Decide,
-    /// L55-L56: went to where others are.
+    /// Lines 55-56: went to where others are.
     SkipRound,
-    /// L57-L60: waited in vain for a proposal.
+    /// Lines 57-60: waited in vain for a proposal.
     TimeoutPropose,
-    /// L61-L64: waited in vain for a polka.
+    /// Lines 61-64: waited in vain for a polka.
     TimeoutPrevote,
-    /// L65-L67: waited in vain for a decision.
+    /// Lines 65-67: waited in vain for a decision.
     TimeoutPrecommit,
 }
 

@@ -1,4 +1,4 @@
-//! What a tally keeps and what it lets go (rule 16), and what one asks before a signature is
+//! What a tally keeps and what it lets go (N-22), and what one asks before a signature is
 //! checked.
 
 use quorate_consensus::evidence::Conflicts;

@@ -1,4 +1,4 @@
-//! What a peer that hangs is told (rule 14), case by case.
+//! What a peer that hangs is told (N-23), case by case.
 
 use quorate_types::{Kind, Round};
 

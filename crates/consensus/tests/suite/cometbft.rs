@@ -183,7 +183,7 @@ pub const SCENARIOS: &[(&str, Shows)] = &[
         ),
     ),
     (
-        // The proposal is missing, the block is not: its verdict is known (crate docs, L36).
+        // The proposal is missing, the block is not: its verdict is known (crate docs, line 36).
         "TestStateLock_MissingProposalWhenPOLForLockedBlock",
         Script(
             Some(3),

@@ -603,7 +603,7 @@ pub const SCENARIOS: &[(&str, Shows)] = &[
         ),
     ),
     (
-        // A decision comes before a skip (rule 5): round 1 is never entered.
+        // A decision comes before a skip (N-17): round 1 is never entered.
         "round_1_decision_during_round_0_via_certificate",
         Script(
             Some(3),
@@ -731,7 +731,7 @@ fn strangers_are_ignored() {
     }
 }
 
-/// A verdict is for ever (rule 22), a second one is not looked at; what over a third of the power
+/// A verdict is for ever (N-26), a second one is not looked at; what over a third of the power
 /// makes of it is reported.
 fn invalid_stays_invalid() {
     let script = "start                  -> enter 0, timer 0 propose

@@ -17,7 +17,7 @@ fn scenarios_of_malachites_quint_runs() {
 pub const SCENARIOS: &[(&str, Shows)] = &[
     ("AllButOneTest", Test(all_but_one_decide)),
     (
-        // L28 in the big specification: a re-proposal with the polka of an earlier round.
+        // Line 28 in the big specification: a re-proposal with the polka of an earlier round.
         "Bigline28Test",
         Script(
             Some(3),

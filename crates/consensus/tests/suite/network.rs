@@ -235,7 +235,7 @@ impl Network {
         }
     }
 
-    /// Every pair exchanges what rule 14 asks for.
+    /// Every pair exchanges what N-23 asks for.
     fn help(&mut self) {
         let pairs: Vec<(usize, usize)> = self
             .running()

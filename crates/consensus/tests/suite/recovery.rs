@@ -1,4 +1,4 @@
-//! A driver that handles its log again (rules 8 and 11): nothing is asked for twice, nothing that
+//! A driver that handles its log again (N-21 and N-32): nothing is asked for twice, nothing that
 //! is still open is forgotten.
 
 use crate::harness::Bench;

@@ -11,9 +11,9 @@ fn script(title: &str, script: &str) {
 }
 
 #[test]
-fn rule_1_a_nil_polka_does_not_unlock() {
+fn n14_a_nil_polka_does_not_unlock() {
     script(
-        "rule 1",
+        "N-14",
         "locked
          timeout 1 propose        -> prevote 1 nil
          polka 1 nil by 0 1 2     -> precommit 1 nil
@@ -22,13 +22,13 @@ fn rule_1_a_nil_polka_does_not_unlock() {
 }
 
 #[test]
-fn rule_2_locks_in_prevote_only_but_learns_the_valid_value_later_too() {
+fn n13_locks_in_prevote_only_but_learns_the_valid_value_later_too() {
     let late = [
         (
             "polka 0 A by 0 1 2   -> evidence 0 0 prevote, evidence 1 0 prevote, polka 0 A",
             "A@0",
         ),
-        // Votes one by one do not make that polka: the first of each counts (rule 13).
+        // Votes one by one do not make that polka: the first of each counts (N-5).
         (
             "prevote 0 A by 0 1 2 -> evidence 0 0 prevote, evidence 1 0 prevote",
             "none",
@@ -81,7 +81,7 @@ fn rule_2_locks_in_prevote_only_but_learns_the_valid_value_later_too() {
 }
 
 #[test]
-fn rule_3_a_pol_round_lies_before_the_round_and_has_a_polka_for_the_same_block() {
+fn n11_a_pol_round_lies_before_the_round_and_has_a_polka_for_the_same_block() {
     for pol in [1, 2, 7] {
         script(
             "not before the round",
@@ -143,9 +143,9 @@ fn rule_3_a_pol_round_lies_before_the_round_and_has_a_polka_for_the_same_block()
 }
 
 #[test]
-fn rule_4_a_timeout_is_scheduled_once_and_checked_when_it_fires() {
+fn n18_a_timeout_is_scheduled_once_and_checked_when_it_fires() {
     script(
-        "rule 4",
+        "N-18",
         "start                    -> enter 0, timer 0 propose
          timeout 0 prevote
          timeout 0 propose        -> prevote 0 nil
@@ -166,7 +166,7 @@ fn rule_4_a_timeout_is_scheduled_once_and_checked_when_it_fires() {
 }
 
 #[test]
-fn rule_5_round_skip_counts_distinct_senders_of_one_later_round() {
+fn n17_round_skip_counts_distinct_senders_of_one_later_round() {
     script(
         "one sender twice is one; two rounds are two; the current round is none",
         "start                    -> enter 0, timer 0 propose
@@ -192,7 +192,7 @@ fn rule_5_round_skip_counts_distinct_senders_of_one_later_round() {
 }
 
 #[test]
-fn rule_6_decides_on_any_round_of_the_height() {
+fn n16_decides_on_any_round_of_the_height() {
     for round in [0u32, 1, 2, 5, 9, 70] {
         for verdict_first in [true, false] {
             let mut bench = Bench::new(&[1; 4], Some(3));
@@ -215,7 +215,7 @@ fn rule_6_decides_on_any_round_of_the_height() {
 }
 
 #[test]
-fn rule_7_no_rule_hides_another_and_stored_inputs_are_looked_at_again() {
+fn n19_no_rule_hides_another_and_stored_inputs_are_looked_at_again() {
     script(
         "precommits for anything do not hide the nil polka",
         "start                    -> enter 0, timer 0 propose
@@ -236,7 +236,7 @@ fn rule_7_no_rule_hides_another_and_stored_inputs_are_looked_at_again() {
     );
 }
 
-/// Rules 8 and 11: handled again from the log, the same comes out, and no second block is asked
+/// N-21 and N-32: handled again from the log, the same comes out, and no second block is asked
 /// for where one was proposed.
 #[test]
 fn rules_8_and_11_replay_gives_the_same_and_asks_for_no_new_block() {
@@ -286,7 +286,7 @@ fn open(driver: &Driver) -> Vec<&'static str> {
 }
 
 #[test]
-fn rule_11_after_recovery_a_decision_is_told_again() {
+fn n32_after_recovery_a_decision_is_told_again() {
     let mut bench = Bench::new(&[1; 4], Some(3));
     bench.run(
         "decide",
@@ -298,7 +298,7 @@ fn rule_11_after_recovery_a_decision_is_told_again() {
 }
 
 #[test]
-fn rule_12_the_other_proposal_is_accepted_when_a_quorum_names_it() {
+fn n20_the_other_proposal_is_accepted_when_a_quorum_names_it() {
     script(
         "by a polka",
         "start                    -> enter 0, timer 0 propose
@@ -328,9 +328,9 @@ fn rule_12_the_other_proposal_is_accepted_when_a_quorum_names_it() {
 }
 
 #[test]
-fn rule_13_the_first_vote_counts_and_weight_is_never_counted_twice() {
+fn n5_the_first_vote_counts_and_weight_is_never_counted_twice() {
     script(
-        "rule 13",
+        "N-5",
         "start                    -> enter 0, timer 0 propose
          proposal 0 A             -> check A
          valid A                  -> prevote 0 A
@@ -352,7 +352,7 @@ fn rule_13_the_first_vote_counts_and_weight_is_never_counted_twice() {
 }
 
 #[test]
-fn rule_14_a_peer_that_hangs_is_told_what_it_lacks() {
+fn n23_a_peer_that_hangs_is_told_what_it_lacks() {
     // One that skipped to round 3 shows a peer in round 0 what lets it skip as well.
     let mut ahead = Bench::new(&[1; 4], Some(0));
     ahead.run(
@@ -385,7 +385,7 @@ fn rule_14_a_peer_that_hangs_is_told_what_it_lacks() {
 }
 
 #[test]
-fn rule_16_statements_of_far_rounds_are_bounded() {
+fn n22_statements_of_far_rounds_are_bounded() {
     let mut bench = Bench::new(&[1; 4], Some(3));
     bench.run("start", "start -> enter 0, timer 0 propose");
     let vote = |bench: &Bench, who: usize, round| {
@@ -418,7 +418,7 @@ fn rule_16_statements_of_far_rounds_are_bounded() {
 }
 
 #[test]
-fn rule_16_a_proposal_of_a_far_round_is_refused() {
+fn n22_a_proposal_of_a_far_round_is_refused() {
     let bench = Bench::new(&[1; 4], Some(3));
     for (round, wanted) in [
         (limits::ROUNDS_AHEAD, true),

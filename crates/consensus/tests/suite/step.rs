@@ -86,7 +86,7 @@ fn check(before: &RoundState, input: RoundInput, transition: &Transition) {
             }
             RoundOutput::Precommit(said) => {
                 assert_eq!((before.step, after.step), (Step::Prevote, Step::Precommit));
-                // L37-L41: whoever precommits a block holds the lock on it.
+                // Lines 37-41: whoever precommits a block holds the lock on it.
                 match said {
                     Some(block) => assert_eq!(after.locked, Some((block, before.round))),
                     None => assert_eq!(after.locked, before.locked),
@@ -110,7 +110,7 @@ fn check(before: &RoundState, input: RoundInput, transition: &Transition) {
     assert!(round(after.locked) <= round(after.valid));
 }
 
-/// L23, L29, L57: the block where it is valid, and there is no lock but on it or before a polka
+/// Lines 23, 29, 57: the block where it is valid, and there is no lock but on it or before a polka
 /// for it; else nil.
 fn prevote(before: &RoundState, input: RoundInput) -> Option<BlockId> {
     let (block, pol_round) = match input {
@@ -123,7 +123,7 @@ fn prevote(before: &RoundState, input: RoundInput) -> Option<BlockId> {
             pol_round,
             validity: Validity::Valid,
         } => {
-            assert!(pol_round < before.round, "L28: {before:?} {input:?}");
+            assert!(pol_round < before.round, "line 28: {before:?} {input:?}");
             (block, Some(pol_round))
         }
         _ => return None,

@@ -27,14 +27,14 @@
 //!
 //! # How
 //! Leaving a column open costs [`Problem::skip_price`], which is so high that one more assigned
-//! column always pays: rule 1 becomes a case of rule 2. Column reduction (where every pair has an
-//! edge), augmenting row reduction and shortest augmenting paths in the manner of Jonker and
-//! Volgenant (Computing 38, 1987) give one optimum (`paths`). One more pass of Dijkstra gives, out
-//! of all prices that prove optimality, those that are best for the agents (`prices`). They are
-//! unique, so they too do not depend on the path. Every optimum uses tight edges only, those that
-//! cost exactly their prices; hence one optimum is exchanged for another along cycles of tight
-//! edges, and `ties` walks these in the order of the keys (`exchange` is the graph, `components`
-//! says which nodes share a cycle).
+//! column always pays: the first rule becomes a case of the second. Column reduction (where every
+//! pair has an edge), augmenting row reduction and shortest augmenting paths in the manner of
+//! Jonker and Volgenant (Computing 38, 1987) give one optimum (`paths`). One more pass of Dijkstra
+//! gives, out of all prices that prove optimality, those that are best for the agents (`prices`).
+//! They are unique, so they too do not depend on the path. Every optimum uses tight edges only,
+//! those that cost exactly their prices; hence one optimum is exchanged for another along cycles of
+//! tight edges, and `ties` walks these in the order of the keys (`exchange` is the graph,
+//! `components` says which nodes share a cycle).
 //!
 //! [`verify`] checks an answer against the optimality conditions of the linear program in one
 //! pass over the edges and shares no code with the solver.

@@ -171,7 +171,7 @@ impl Validator {
 
     /// As [`Self::start`], for a key whose signing guard is lost: it follows and signs nothing
     /// until other validators with more than two thirds of the power have proved a fresh height,
-    /// and votes from two heights later (rule 15). Nothing else may run with the key, ever.
+    /// and votes from two heights later (N-27, N-29). Nothing else may run with the key, ever.
     ///
     /// # Errors
     /// As [`Self::start`]; and where there is a guard.

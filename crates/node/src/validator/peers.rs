@@ -195,7 +195,7 @@ impl EventLoop {
         self.send_bytes(to, lane_of(message, bytes.len()), &bytes);
     }
 
-    /// A full queue loses the frame: what matters is sent again (rule 14).
+    /// A full queue loses the frame: what matters is sent again (N-23).
     pub(super) fn send_bytes(&mut self, to: &PublicKey, lane: Lane, bytes: &[u8]) {
         let sent: Result<(), SendError> = self.network.send(&to.0, lane, bytes.to_vec());
         if let Err(error) = sent {

@@ -2,7 +2,7 @@
 //! the round before as POL round, in place of what its replica would propose. Until then it votes
 //! nil, so that somebody may lock a block that nobody else heard a polka for.
 //!
-//! Borne because a lock gives way to a polka that was seen, and to no word of one (rule 3, L28):
+//! Borne because a lock gives way to a polka that was seen, and to no word of one (N-11, line 28):
 //! who has not seen it prevotes nil in the end. The claim convicts nobody: that a polka never was
 //! cannot be proved.
 

@@ -2,7 +2,7 @@
 //! and then it forgets whom it told what, and somebody hears both.
 //!
 //! Borne because correct validators prevote the first proposal they see, and at most one of the two
-//! gets a polka; who saw the other takes this one by the polka or the commit (rule 12). The two
+//! gets a polka; who saw the other takes this one by the polka or the commit (N-20). The two
 //! proposals convict it.
 
 use quorate_ledger::Proposal;

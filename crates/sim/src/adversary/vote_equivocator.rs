@@ -2,7 +2,7 @@
 //! it votes nil. Now and then it forgets whom it told what, and somebody hears both.
 //!
 //! Borne because two quorums share a correct validator, who votes once (N-5); a certificate counts
-//! also for who saw the other vote (rule 13). The two votes convict it once somebody has both.
+//! also for who saw the other vote (N-6). The two votes convict it once somebody has both.
 
 use quorate_types::message::PeerMessage;
 use quorate_types::{Block, BlockId, Height, Kind, PublicKey};

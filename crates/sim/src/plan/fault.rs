@@ -113,7 +113,7 @@ pub enum Fault {
         /// Validator.
         validator: usize,
     },
-    /// The disk is emptied; it comes back by rule 15.
+    /// The disk is emptied; it comes back by N-27 to N-30.
     Wipe {
         /// Validator.
         validator: usize,

@@ -138,7 +138,7 @@ impl Generator {
         match self.dice.below(5) {
             0 | 1 => vec![Fault::LogLost { validator }],
             2 => {
-                // Two keys at once may come back by rule 15 where the others are a quorum.
+                // Two keys at once may come back by N-27 where the others are a quorum.
                 let all = self.dice.chance(500);
                 let wiped = doubtful.iter().filter(|at| all || **at == validator);
                 wiped.map(|at| Fault::Wipe { validator: *at }).collect()

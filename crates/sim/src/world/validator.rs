@@ -50,7 +50,7 @@ pub struct Validator {
     pub(super) syncs: u64,
     /// What becomes of unsynced bytes when its disk fails.
     pub(super) tear: TearPlan,
-    /// Its disk was emptied: it comes back by rule 15.
+    /// Its disk was emptied: it comes back by N-27 to N-30.
     pub(super) wiped: bool,
     /// Its log goes once it has precommitted: then there may be a lock in it.
     pub(super) loses_log: bool,

@@ -1,4 +1,4 @@
-//! What can go wrong with a [`MemoryDisk`](crate::MemoryDisk): every disk fault of reliability.md.
+//! What can go wrong with a [`MemoryDisk`](crate::MemoryDisk): the faults that a node must survive.
 
 use std::fmt;
 

@@ -23,7 +23,7 @@ use state::State;
 /// that change something are counted from 0 (open of a new file, write, truncate, rename, remove,
 /// sync, sync of a folder), so that a test can fail each of them in turn.
 ///
-/// | Fault of reliability.md | Here |
+/// | Fault | Here |
 /// |---|---|
 /// | torn write | [`crash`](Self::crash) with [`Tear::Prefix`], [`Tear::Sectors`] (subset) |
 /// | fsync error | [`Fault::SyncError`]; [`Fault::Error`] for any operation |

@@ -1,6 +1,6 @@
 //! One real driver, with its tally, under every order of delivery: messages, verdicts, its own
 //! statements as they come back, and timers as they fire. What it must have done by then is
-//! restated from what was delivered (rule 7: no rule hides another, and nothing is forgotten).
+//! restated from what was delivered (N-19: no rule hides another, and nothing is forgotten).
 
 use std::hash::{Hash, Hasher};
 
@@ -11,9 +11,9 @@ use stateright::{Checker, Model, Property};
 
 use crate::harness::Bench;
 
-const DONE: &str = "rule 7: all that can be done is done";
-const JUSTIFIED: &str = "L22, L28, L36: what is said for a block is called for";
-const TIMERS: &str = "L34, L47: what is waited for has a timer";
+const DONE: &str = "N-19: all that can be done is done";
+const JUSTIFIED: &str = "lines 22, 28, 36: what is said for a block is called for";
+const TIMERS: &str = "lines 34, 47: what is waited for has a timer";
 const TWICE: &str = "one statement a slot, one timer a step";
 const REPEATED: &str = "what comes again changes nothing";
 
@@ -212,21 +212,21 @@ impl State {
         let commit =
             |block| (0..2).any(|round| self.count(world, round, Kind::Precommit, Some(block)) >= 3);
         let clauses = [
-            ("L49", self.blocks(world).into_iter().any(commit)),
+            ("line 49", self.blocks(world).into_iter().any(commit)),
             (
-                "L55",
+                "line 55",
                 (round + 1..3).any(|round| self.voters(world, round) >= 2),
             ),
             (
-                "L22, L28",
+                "lines 22, 28",
                 step == Step::Propose && self.proposed(world, round).is_some(),
             ),
-            ("L36", step == Step::Prevote && polka_of_valid),
+            ("line 36", step == Step::Prevote && polka_of_valid),
             (
-                "L42",
+                "line 42",
                 step > Step::Prevote && polka_of_valid && valid.is_none_or(|v| v.1 < round),
             ),
-            ("L44", step == Step::Prevote && polka(round, None)),
+            ("line 44", step == Step::Prevote && polka(round, None)),
         ];
         clauses
             .into_iter()
@@ -249,7 +249,7 @@ impl State {
         }
     }
 
-    /// L22, L28: the block to be answered in a round, once its verdict and its polka are there.
+    /// Lines 22, 28: the block to be answered in a round, once its verdict and its polka are there.
     fn proposed(&self, world: &Deliveries, round: Round) -> Option<BlockId> {
         let known = self.blocks(world);
         let mut first = self.first(world).filter_map(|input| match input {

@@ -25,12 +25,12 @@ pub const AGREEMENT: &str = "agreement";
 pub const VALIDITY: &str = "validity: decided is what a proposer proposed, and valid";
 pub const ONCE: &str = "one proposal, prevote and precommit a round";
 pub const FORWARD: &str = "round and step never go back";
-pub const LOCK: &str = "L38-L40: whoever precommits a block locks it, and nobody else";
-pub const GROUNDS: &str = "L36: locks and valid values rest on polkas";
-pub const VALID: &str = "L42-L43: the valid value is as late as the lock";
-pub const UNLOCK: &str = "L23, L29: against a lock only what a polka since speaks for";
-pub const REPROPOSAL: &str = "L16: what is proposed again has a polka";
-pub const DECISION: &str = "L49: a decision rests on precommits";
+pub const LOCK: &str = "lines 38-40: whoever precommits a block locks it, and nobody else";
+pub const GROUNDS: &str = "line 36: locks and valid values rest on polkas";
+pub const VALID: &str = "lines 42-43: the valid value is as late as the lock";
+pub const UNLOCK: &str = "lines 23, 29: against a lock only what a polka since speaks for";
+pub const REPROPOSAL: &str = "line 16: what is proposed again has a polka";
+pub const DECISION: &str = "line 49: a decision rests on precommits";
 
 /// A law, and whether a state obeys it.
 type Law = (&'static str, fn(&World, &State) -> bool);

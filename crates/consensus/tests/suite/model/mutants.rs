@@ -32,17 +32,17 @@ const MUTANTS: &[Mutant] = &[
         &[LOCK, AGREEMENT],
     ),
     (
-        "L23 without the lock",
+        "line 23 without the lock",
         || stepping(2, prevotes_any),
         &[UNLOCK, AGREEMENT],
     ),
     (
-        "L29 without the locked round",
+        "line 29 without the locked round",
         || stepping(3, prevotes_any_again),
         &[UNLOCK],
     ),
     (
-        "L28 without the polka",
+        "line 28 without the polka",
         || trusting_proposers(2),
         &[UNLOCK, AGREEMENT],
     ),
@@ -87,7 +87,7 @@ const SLOW_MUTANTS: &[Mutant] = &[
         &[AGREEMENT],
     ),
     (
-        "L29 without the locked round",
+        "line 29 without the locked round",
         || stepping(3, prevotes_any_again),
         &[AGREEMENT],
     ),

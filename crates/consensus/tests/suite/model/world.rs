@@ -36,7 +36,7 @@ pub enum Proposer {
     Liar,
 }
 
-/// Whether L28 looks for the polka that a proposal claims.
+/// Whether line 28 looks for the polka that a proposal claims.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PolCheck {
     Done,
@@ -189,7 +189,7 @@ impl Model for World {
 
 /// Which conditions hold.
 impl World {
-    /// L49, for any round.
+    /// Line 49, for any round.
     fn decisions(&self, state: &State) -> impl Iterator<Item = RoundInput> {
         (0..self.rounds()).flat_map(move |round| {
             let held = self.counts.precommits(state.slot(round).precommits);
@@ -201,7 +201,7 @@ impl World {
         })
     }
 
-    /// L55: to any later round that a third spoke in.
+    /// Line 55: to any later round that a third spoke in.
     fn skips(&self, state: &State, node: &Node) -> impl Iterator<Item = RoundInput> {
         let spoken_in = |round: &u8| self.counts.skips(state.slot(*round).voters);
         let later = (node.round + 1..self.rounds()).filter(spoken_in);
@@ -210,7 +210,7 @@ impl World {
         })
     }
 
-    /// L18, L22, L28, L36, L44, in whatever step: its guards are the step function's.
+    /// Lines 18, 22, 28, 36, 44, in whatever step: its guards are the step function's.
     fn in_round(&self, state: &State, node: &Node) -> Vec<RoundInput> {
         let mut inputs = Vec::new();
         if node.awaits_block {
@@ -248,7 +248,7 @@ impl World {
         }
     }
 
-    /// L22, or L28 with its polka.
+    /// Line 22, or line 28 with its polka.
     fn proposal(&self, state: &State, said: (Value, Option<u8>)) -> Option<RoundInput> {
         let (value, pol_round) = said;
         let block = value.block();
@@ -271,7 +271,7 @@ impl World {
         })
     }
 
-    /// L21, L34, L47.
+    /// Lines 21, 34, 47.
     fn timeouts(&self, state: &State, node: &Node) -> impl Iterator<Item = Step> {
         let precommits = self.counts.precommits(state.slot(node.round).precommits);
         let prevotes = self.polkas(state, node.round);

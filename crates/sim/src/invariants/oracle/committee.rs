@@ -8,7 +8,7 @@ use super::{Chain, Decided};
 use crate::seen::Seen;
 use crate::world::World;
 
-/// Heights from the decision on a set to its first vote (rule 19).
+/// Heights from the decision on a set to its first vote (N-25).
 const DELAY: Height = 2;
 
 /// Restates N-25 and L-20 from the evidence that is committed.
