@@ -1,4 +1,4 @@
-//! The binary under test.
+//! The binary under test, and how it is built.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use crate::{Checked, repository};
 
-/// Names a program to test in place of building one.
+/// The variable that names a program to test, so that none is built.
 const VARIABLE: &str = "QUORATE_BINARY";
 
-/// How the names begin of what cargo tells a test of its package.
+/// The prefixes of the variables with which cargo describes its package to a test.
 const TOLD: [&str; 5] = [
     "CARGO_BIN_",
     "CARGO_CRATE_",
@@ -20,11 +20,11 @@ const TOLD: [&str; 5] = [
     "CARGO_PRIMARY_",
 ];
 
-/// The program `quorate`, built by cargo in the profile and target folder of the running test,
-/// once in its process. `QUORATE_BINARY` names another one to test instead.
+/// Returns the path of the program `quorate`. Cargo builds it once in this process, in the profile
+/// and target folder of the running test. `QUORATE_BINARY` may name another program to test.
 ///
 /// # Errors
-/// When it does not build.
+/// Fails if the program does not build.
 pub fn quorate() -> Checked<PathBuf> {
     static PROGRAM: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let found = PROGRAM.get_or_init(|| {
@@ -38,19 +38,20 @@ pub fn quorate() -> Checked<PathBuf> {
 
 fn build() -> Checked<PathBuf> {
     let test = std::env::current_exe()?;
-    // A test runs from TARGET/PROFILE/deps.
+    // The program of a test is in TARGET/PROFILE/deps.
     let profile = test
         .parent()
         .and_then(Path::parent)
-        .ok_or("the test stands in no folder")?;
+        .ok_or("the running test has no parent folder")?;
     let target = profile
         .parent()
-        .ok_or("the test stands in no target folder")?;
+        .ok_or("the running test is not in a target folder")?;
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args([
         "build",
-        "--package",
-        "quorate-cli",
+        // The whole workspace chooses the features, as `cargo test --workspace` does: the build is
+        // there already.
+        "--workspace",
         "--bin",
         "quorate",
         "--offline",
@@ -62,7 +63,7 @@ fn build() -> Checked<PathBuf> {
     if profile.ends_with("release") {
         cargo.arg("--release");
     }
-    // What cargo tells a test of its own package would make build scripts run anew.
+    // With the variables that describe the test's package, cargo would run build scripts again.
     for (name, _) in std::env::vars_os() {
         if TOLD
             .iter()
@@ -87,5 +88,5 @@ fn build() -> Checked<PathBuf> {
         ours.then(|| message["executable"].as_str().map(PathBuf::from))
             .flatten()
     });
-    Ok(programs.next().ok_or("cargo names no executable")?)
+    Ok(programs.next().ok_or("cargo reports no executable")?)
 }
