@@ -1,4 +1,4 @@
-//! What an auditor finds in a folder of certificates.
+//! Audits of a folder of certificates, as an outsider makes them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,10 +9,10 @@ use crate::Checked;
 use crate::host::Host;
 
 /// Copies certificates and a genesis to a new folder of `auditor` and verifies them there, with
-/// nothing else at hand. Gives what each certifies.
+/// nothing else at hand. Returns the summary of each certificate.
 ///
 /// # Errors
-/// When there is none, or one does not verify.
+/// Fails if there is no certificate, or if one does not verify.
 pub fn audit(auditor: &Host, certificates: &Path, genesis: &Path) -> Checked<Vec<Value>> {
     let folder = tempfile::tempdir_in(auditor.path(""))?;
     let inside = |name: &str| folder.path().join(name).display().to_string();
@@ -35,7 +35,7 @@ pub fn audit(auditor: &Host, certificates: &Path, genesis: &Path) -> Checked<Vec
             .as_array()
             .is_some_and(|open| !open.is_empty());
         if verdict["verdict"] != "verified" || !open {
-            return Err(format!("not as it should be: {verdict}").into());
+            return Err(format!("not verified, or nothing is left open: {verdict}").into());
         }
     }
     Ok(verdicts
@@ -44,10 +44,11 @@ pub fn audit(auditor: &Host, certificates: &Path, genesis: &Path) -> Checked<Vec
         .collect())
 }
 
-/// Who holds which task under which fencing token, of what [`audit`] gave.
+/// Returns the assignee of each pair of task and fencing token in the summaries that [`audit`]
+/// returned.
 ///
 /// # Errors
-/// When one pair of them has two assignees.
+/// Fails if a pair has two assignees.
 pub fn assignees(certified: &[Value]) -> Checked<BTreeMap<(String, u64), String>> {
     let mut assignees = BTreeMap::new();
     for summary in certified
@@ -68,13 +69,13 @@ pub fn assignees(certified: &[Value]) -> Checked<BTreeMap<(String, u64), String>
     Ok(assignees)
 }
 
-/// A JSON string.
+/// Returns the text of a JSON string.
 ///
 /// # Errors
-/// When it is none.
+/// Fails if the value is not a string.
 pub fn text(value: &Value) -> Checked<String> {
     Ok(value
         .as_str()
-        .ok_or_else(|| format!("{value} is no text"))?
+        .ok_or_else(|| format!("{value} is not a string"))?
         .to_owned())
 }

@@ -1,4 +1,4 @@
-//! A computer of the story: a folder where commands run, maybe behind addresses of its own.
+//! A host of a test: a folder in which commands run, if need be in a network namespace of its own.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -6,19 +6,19 @@ use std::process::{Command, Output};
 use crate::process::Process;
 use crate::{Checked, program};
 
-/// Where commands run.
+/// A folder in which commands run, with the network that they see.
 #[derive(Debug, Clone)]
 pub struct Host {
     folder: PathBuf,
-    /// Network namespace, where it has one.
+    /// The network namespace; `None` for the network of this machine.
     namespace: Option<String>,
 }
 
 impl Host {
-    /// A host in the folder `folder`, which is made, with the network of this machine.
+    /// Makes the folder `folder` and a host in it, with the network of this machine.
     ///
     /// # Errors
-    /// When the folder cannot be made.
+    /// Fails if the folder cannot be made.
     pub fn new(folder: impl Into<PathBuf>) -> Checked<Self> {
         let folder = folder.into();
         std::fs::create_dir_all(&folder)?;
@@ -28,7 +28,7 @@ impl Host {
         })
     }
 
-    /// The same in the network namespace `name`.
+    /// Moves the host into the network namespace `name`.
     #[must_use]
     pub fn within(self, name: &str) -> Self {
         Self {
@@ -37,15 +37,16 @@ impl Host {
         }
     }
 
-    /// The path of a file on it.
+    /// Returns the path of a file in the folder.
     pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.folder.join(name)
     }
 
-    /// `quorate` with arguments: in the folder, and with nothing of this process's own settings.
+    /// Returns a command that runs `quorate` in the folder, without the `QUORATE_` variables of
+    /// this process.
     ///
     /// # Errors
-    /// When the binary does not build.
+    /// Fails if the binary does not build.
     pub fn quorate(&self, arguments: &[&str]) -> Checked<Command> {
         let program = program::quorate()?;
         let mut command = match &self.namespace {
@@ -67,10 +68,10 @@ impl Host {
         Ok(command)
     }
 
-    /// Runs it to its end.
+    /// Runs `quorate` to its end.
     ///
     /// # Errors
-    /// When it does not start.
+    /// Fails if it does not start.
     pub fn output(&self, arguments: &[&str]) -> Checked<Output> {
         let mut command = self.quorate(arguments)?;
         Ok(command
@@ -78,10 +79,10 @@ impl Host {
             .map_err(|error| format!("{command:?}: {error}"))?)
     }
 
-    /// Runs it to its end, and gives what it said on standard output.
+    /// Runs `quorate` to its end and returns its standard output.
     ///
     /// # Errors
-    /// When it does not end with 0; the error carries what it said.
+    /// Fails if the exit code is not 0; the error holds both outputs.
     pub fn run(&self, arguments: &[&str]) -> Checked<String> {
         let output = self.output(arguments)?;
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -97,23 +98,23 @@ impl Host {
         .into())
     }
 
-    /// Starts it; both its outputs go to `LOG.log` in the folder.
+    /// Starts `quorate`. Both its outputs go to `LOG.log` in the folder.
     ///
     /// # Errors
-    /// When it does not start.
+    /// Fails if it does not start.
     pub fn start(&self, log: &str, arguments: &[&str]) -> Checked<Process> {
         Process::start(&mut self.quorate(arguments)?, &self.log(log))
     }
 
-    /// Where [`Self::start`] has it written.
+    /// Returns the path of the log of this name that [`Self::start`] writes.
     pub fn log(&self, name: &str) -> PathBuf {
         self.path(format!("{name}.log"))
     }
 
-    /// Carries a file of this host to another, under the same name.
+    /// Copies a file of this host to another host, under the same name.
     ///
     /// # Errors
-    /// When it cannot be copied.
+    /// Fails if it cannot be copied.
     pub fn carry(&self, name: &str, to: &Host) -> Checked {
         let target = to.path(name);
         if target == self.path(name) {

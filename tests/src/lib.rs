@@ -1,7 +1,7 @@
-//! End to end over real processes, conformance, and the walls between crates.
+//! Helpers of the tests of the whole workspace: end to end over real processes, and house style.
 //!
-//! The tests stand in `tests/`; here is what several of them share. **Absent here:** anything a
-//! shipped crate uses.
+//! The tests are in `tests/`; this library holds the code that several of them share. **Absent
+//! here:** anything that a shipped crate uses.
 
 pub mod certificates;
 pub mod host;
@@ -10,5 +10,5 @@ pub mod program;
 pub mod repository;
 pub mod wait;
 
-/// What a test and its helpers come to: nothing, or what went wrong in words.
+/// The result of a test or of a helper; the error describes the failure in words.
 pub type Checked<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;

@@ -1,4 +1,4 @@
-//! A process that ends with the test, and what it said.
+//! Processes that end with the test, and the logs that they write.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::Checked;
 use crate::wait::{self, LIMIT};
 
-/// A running process. Dropping it kills it.
+/// A running process with its log. It is killed when it is dropped.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
@@ -18,13 +18,13 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts it; what it says on either output is appended to the file `log`.
+    /// Starts a process whose standard output and standard error are appended to the file `log`.
     ///
     /// # Errors
-    /// When it does not start, or the file cannot be written.
+    /// Fails if the process does not start, or if the file cannot be written.
     pub fn start(command: &mut Command, log: &Path) -> Checked<Self> {
         let mut file = OpenOptions::new().create(true).append(true).open(log)?;
-        // The process before may have ended within a line.
+        // An earlier process with this log may have ended in the middle of a line.
         writeln!(file)?;
         let command = command
             .stdin(Stdio::null())
@@ -39,38 +39,38 @@ impl Process {
         })
     }
 
-    /// How it ended, if it has.
+    /// Returns the exit status, or `None` if the process is still running.
     ///
     /// # Errors
-    /// When the system does not know.
+    /// Fails if the system cannot tell.
     pub fn ended(&mut self) -> Checked<Option<ExitStatus>> {
         Ok(self.child.try_wait()?)
     }
 
-    /// Waits for its end.
+    /// Waits until the process ends.
     ///
     /// # Errors
-    /// When it goes on; the error carries the end of its log.
+    /// Fails if it does not end within [`LIMIT`]; the error holds the end of its log.
     pub fn wait_for_end(&mut self) -> Checked<ExitStatus> {
         let log = self.log.clone();
         wait::until(LIMIT, "a process to end", || self.ended())
             .map_err(|error| format!("{error}\n{}", tail(&log)).into())
     }
 
-    /// Kills it without warning (SIGKILL), as a loss of power would.
+    /// Kills the process without warning (SIGKILL), as a loss of power would.
     ///
     /// # Errors
-    /// When the system refuses.
+    /// Fails if the system refuses.
     pub fn kill(&mut self) -> Checked {
         self.child.kill()?;
         self.child.wait()?;
         Ok(())
     }
 
-    /// Sends it a signal, by its name: `TERM`, `STOP`, `CONT`.
+    /// Sends the process a signal by its name: `TERM`, `STOP`, `CONT`.
     ///
     /// # Errors
-    /// When the system refuses.
+    /// Fails if the system refuses.
     pub fn signal(&self, name: &str) -> Checked {
         let line = format!("kill -{name} {}", self.child.id());
         let status = Command::new("sh").args(["-c", &line]).status()?;
@@ -81,10 +81,10 @@ impl Process {
         }
     }
 
-    /// Fails where it has ended.
+    /// Checks that the process is still running.
     ///
     /// # Errors
-    /// How it ended, with the end of its log.
+    /// Fails if it has ended; the error holds its exit status and the end of its log.
     pub fn expect_running(&mut self) -> Checked {
         match self.ended()? {
             None => Ok(()),
@@ -95,13 +95,13 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended before.
+        // The process may have ended before.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// A file that processes write lines to, read as it grows.
+/// A reader of a file to which processes write lines, and which grows meanwhile.
 #[derive(Debug)]
 pub struct Log {
     path: PathBuf,
@@ -109,7 +109,7 @@ pub struct Log {
 }
 
 impl Log {
-    /// Reads from the beginning of a file, which need not exist yet.
+    /// Makes a reader at the beginning of a file, which need not exist yet.
     pub fn new(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
@@ -117,10 +117,10 @@ impl Log {
         }
     }
 
-    /// The whole lines that were written since it was asked last.
+    /// Returns the complete lines that were written since the last call.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// Fails if the file cannot be read.
     pub fn new_lines(&mut self) -> Checked<Vec<String>> {
         let mut file = match File::open(&self.path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -138,10 +138,10 @@ impl Log {
         Ok(text.lines().map(str::to_owned).collect())
     }
 
-    /// The new lines that are JSON objects.
+    /// Returns the new lines that are JSON objects, and drops the others.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// Fails if the file cannot be read.
     pub fn new_objects(&mut self) -> Checked<Vec<Value>> {
         let lines = self.new_lines()?;
         let objects = lines
@@ -151,10 +151,11 @@ impl Log {
     }
 }
 
-/// Waits until a line of a file holds `text`, and gives the line.
+/// Waits until a line of the log of `process` holds `text`, and returns the line.
 ///
 /// # Errors
-/// When none does, with the end of the file, or `process` ends before.
+/// Fails if no line does within [`LIMIT`], or if the process ends before; the error holds the end
+/// of the log.
 pub fn wait_for_line(process: &mut Process, text: &str) -> Checked<String> {
     let path = process.log.clone();
     let mut log = Log::new(&path);
@@ -171,7 +172,7 @@ pub fn wait_for_line(process: &mut Process, text: &str) -> Checked<String> {
     .map_err(|error| format!("{error}\n{}", tail(&path)).into())
 }
 
-/// The end of a log, for a report.
+/// Returns the last 30 lines of a log, for a report.
 pub fn tail(path: &Path) -> String {
     let text = std::fs::read(path).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);

@@ -1,4 +1,4 @@
-//! The files of this repository, and findings about them.
+//! The files of this repository, for tests that check them, and their findings.
 
 use std::error::Error;
 use std::fs;
@@ -8,23 +8,23 @@ use std::path::{Path, PathBuf};
 /// A text file of the repository.
 #[derive(Debug, Clone)]
 pub struct SourceFile {
-    /// Path from the root of the repository, with forward slashes.
+    /// The path from the root of the repository, with forward slashes.
     pub path: String,
-    /// Content; bytes that are not UTF-8 are replaced.
+    /// The content; bytes that are not UTF-8 are replaced.
     pub text: String,
 }
 
-/// Root of the repository.
+/// Returns the root of the repository.
 pub fn root() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.parent().unwrap_or(package).to_path_buf()
 }
 
-/// Every file, ascending by path, without what `.gitignore` names and without `.git`.
+/// Returns every file, ascending by path, except for `.git` and the names in `.gitignore`.
 ///
 /// # Errors
 ///
-/// When a folder or a file cannot be read.
+/// Fails if a folder or a file cannot be read.
 pub fn files() -> Result<Vec<SourceFile>, Box<dyn Error>> {
     let root = root();
     let ignored = ignored(&fs::read_to_string(root.join(".gitignore"))?);
@@ -46,7 +46,7 @@ pub fn files() -> Result<Vec<SourceFile>, Box<dyn Error>> {
                 folders.push(path);
             } else if kind.is_file() {
                 let bytes = match fs::read(&path) {
-                    // What an editor or a build has taken away meanwhile is not part of the tree.
+                    // An editor or a build may have removed a temporary file meanwhile.
                     Err(error) if error.kind() == ErrorKind::NotFound => continue,
                     read => read?,
                 };
@@ -59,7 +59,7 @@ pub fn files() -> Result<Vec<SourceFile>, Box<dyn Error>> {
     Ok(files)
 }
 
-/// The rooted entries of a `.gitignore`, without their slashes.
+/// Returns the entries of a `.gitignore` that begin at the root, without their slashes, and `.git`.
 fn ignored(gitignore: &str) -> Vec<String> {
     let rooted = gitignore
         .lines()
@@ -69,12 +69,12 @@ fn ignored(gitignore: &str) -> Vec<String> {
 }
 
 impl SourceFile {
-    /// A finding at a line, counted from 1.
+    /// Formats a finding at a line, counted from 1.
     pub fn at(&self, line: usize, what: &str) -> String {
         format!("{}:{line}: {what}", self.path)
     }
 
-    /// The lines with their numbers from 1.
+    /// Returns the lines with their numbers, from 1.
     pub fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
         self.text
             .lines()
@@ -82,7 +82,7 @@ impl SourceFile {
             .map(|(index, line)| (index + 1, line))
     }
 
-    /// The lines before the inline module of tests; none of a file that holds only tests.
+    /// Returns the lines before the inline module of tests; no line if the file holds only tests.
     pub fn production_lines(&self) -> impl Iterator<Item = (usize, &str)> {
         let only_tests = self.path.split('/').skip(1).any(|part| {
             part == "tests" || part == "benches" || part == "examples" || part == "tests.rs"
@@ -95,12 +95,13 @@ impl SourceFile {
         self.lines().take_while(move |(number, _)| *number < end)
     }
 
-    /// The lines that are not [`production_lines`](Self::production_lines).
+    /// Returns the lines that are not [`production_lines`](Self::production_lines).
     pub fn test_lines(&self) -> impl Iterator<Item = (usize, &str)> {
         self.lines().skip(self.production_lines().count())
     }
 
-    /// Line of the `#[cfg(test)]` that opens `mod tests {`, other attributes between them or not.
+    /// The number of the line with the `#[cfg(test)]` of a `mod NAME {`; other attributes may be
+    /// between the two.
     fn inline_tests(&self) -> Option<usize> {
         let lines: Vec<&str> = self.text.lines().map(str::trim).collect();
         (0..lines.len()).find_map(|index| {
@@ -113,11 +114,11 @@ impl SourceFile {
     }
 }
 
-/// Nothing found, or an error that lists what was, a line each.
+/// Succeeds if there is no finding; otherwise prints the findings, one on each line.
 ///
 /// # Errors
 ///
-/// When there is a finding.
+/// Fails if there is a finding.
 pub fn none(findings: &[String]) -> Result<(), Box<dyn Error>> {
     if findings.is_empty() {
         return Ok(());

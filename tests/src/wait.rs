@@ -4,16 +4,17 @@ use std::time::{Duration, Instant};
 
 use crate::Checked;
 
-/// How long anything may take on a machine that is busy with something else.
+/// The longest time that anything may take, on a machine that is busy with something else.
 pub const LIMIT: Duration = Duration::from_secs(120);
 
-/// How often a condition is looked at.
+/// The pause between two checks of a condition.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Asks until there is an answer.
+/// Calls `ask` until it returns an answer.
 ///
 /// # Errors
-/// When asking fails, or there is none within `limit`; then the error says `what` was awaited.
+/// Fails if `ask` fails, or if there is no answer within `limit`: then the error names `what` was
+/// awaited.
 pub fn until<T>(
     limit: Duration,
     what: &str,
@@ -31,7 +32,7 @@ pub fn until<T>(
     }
 }
 
-/// The time, for bounds and reports.
+/// The current time, for bounds and reports.
 #[expect(
     clippy::disallowed_methods,
     reason = "tests over real processes wait in real time"

@@ -1,4 +1,4 @@
-//! Programs as agents, with real processes.
+//! Tests of programs as agents, with real processes.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -24,6 +24,7 @@ impl Timer for RealTime {
     }
 }
 
+/// The beginning of every program: its imports, and a function that writes an answer.
 const READ: &str =
     "import sys, json, time, os\ndef answer(**a): print(json.dumps(a), flush=True)\n";
 
@@ -78,7 +79,7 @@ fn lease() -> (LeaseGuard, LeaseControl) {
     LeaseGuard::new(Arc::new(RealTime))
 }
 
-/// Python is what the example is written in: without it there is nothing to test.
+/// Whether Python is installed. The programs are written in it, so without it nothing is tested.
 fn has_python() -> bool {
     let found = Command::new("python3").arg("--version").output().is_ok();
     if !found {
@@ -87,6 +88,7 @@ fn has_python() -> bool {
     found
 }
 
+/// Runs a test with a bound on its time, unless there is no Python.
 fn run(test: impl Future<Output = ()>) {
     if !has_python() {
         return;
@@ -98,7 +100,7 @@ fn run(test: impl Future<Output = ()>) {
     runtime.block_on(async {
         tokio::time::timeout(Duration::from_secs(60), test)
             .await
-            .expect("the program hangs");
+            .expect("the test must end within a minute");
     });
 }
 
@@ -147,7 +149,7 @@ fn every_field_of_an_award_arrives() {
     });
 }
 
-/// What a program does with a task, and what its failure says.
+/// The action of a program on a task, and a part of the reason of the failure that follows.
 const FAILURES: &[(&str, &str)] = &[
     (
         "answer(type='error', id=a['id'], reason='no paint')",
@@ -155,7 +157,7 @@ const FAILURES: &[(&str, &str)] = &[
     ),
     ("sys.exit(3)", "ended"),
     ("os.kill(os.getpid(), 9)", "ended"),
-    ("print('done', flush=True)", "no answer"),
+    ("print('done', flush=True)", "not a valid answer"),
     ("answer(type='bid', id=a['id'], price=1)", "with a bid"),
     ("print('x' * 70000, flush=True)", "more than 65536 bytes"),
     (

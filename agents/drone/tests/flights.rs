@@ -1,4 +1,4 @@
-//! Drones bid and fly, on a clock of the test's own.
+//! Tests of drones that bid and fly, on a simulated clock.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -16,10 +16,11 @@ use quorate_drone::{Behaviour, Drone, DroneConfig, DroneTask, Point, Track, Visi
 use quorate_types::cose::Owned;
 use quorate_types::{Amounts, Hash, PublicKey, TaskId, TaskSpec};
 
-/// Sleeping takes no time, and is added up. After `patience` sleeps the lease is lost.
+/// A timer whose sleeps take no time and are added up.
 #[derive(Default)]
 struct Clock {
     micros: AtomicU64,
+    /// The number of sleeps after which the lease is lost, with the control that loses it.
     patience: Mutex<Option<(u32, LeaseControl)>>,
 }
 
@@ -45,7 +46,7 @@ const HOME: Point = Point {
     lng: 10.0,
 };
 
-/// A point so many metres north of home.
+/// A point `metres` metres north of home.
 fn north(metres: f64) -> Point {
     Point::new(HOME.lat + metres / 111_195.08, HOME.lng)
 }
@@ -100,6 +101,7 @@ fn price(drone: &mut Drone, task: &DroneTask) -> Option<i64> {
     block_on(drone.bid(&call)).map(|offer| offer.price)
 }
 
+/// Lets a drone do a task; after `lost_after` sleeps, if given, it loses the lease.
 fn fly(drone: &mut Drone, task: &DroneTask, lost_after: Option<u32>) -> Result<Track, TaskError> {
     let clock = Arc::new(Clock::default());
     let (guard, control) = LeaseGuard::new(clock.clone());
@@ -209,7 +211,8 @@ fn a_flight_is_tracked_from_start_to_end() {
 fn it_changes_the_battery_when_it_must_and_goes_on_from_where_it_is() {
     let mut drone = Drone::new(config());
     fly(&mut drone, &task(north(2_000.0)), None).unwrap();
-    // 3 km are left: not enough for 4.2 km south and home, but home is near enough to change.
+    // The battery is left with 3 km, which is not enough for 4.2 km south and the way home. But
+    // home is near enough to change it.
     assert_eq!(price(&mut drone, &task(north(-2_200.0))), Some(42_000));
     let track = fly(&mut drone, &task(north(-2_200.0)), None).unwrap();
     assert!(track.battery_changed);

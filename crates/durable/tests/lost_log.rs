@@ -1,5 +1,5 @@
-//! A validator whose log is gone has forgotten its lock: it must not vote at that height again
-//! (N-21), however well its guard knows what it signed.
+//! A validator whose log is gone has forgotten its lock. It must not vote at that height again
+//! (N-21), even if its guard knows all that it signed.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
@@ -188,7 +188,7 @@ impl World {
         self.drain();
     }
 
-    /// The others go on to a round with another block; what validator 1 says to that.
+    /// The others go on to a round with another block. Returns what validator 1 says to that.
     fn meet_another_block(&mut self) -> Vec<Statement> {
         self.said.clear();
         let round = self.round_of_another(self.round_of_another(0) + 1);
@@ -238,7 +238,7 @@ fn without_its_log_it_follows_until_the_next_height() {
         Standing::Waits(2)
     );
     assert_eq!(world.meet_another_block(), []);
-    // And over another start, though nothing is missing that was there this time.
+    // The same holds after another start, although nothing is missing this time.
     world.node = None;
     world.disk.crash(Tear::Nothing);
     assert_eq!(world.open().log_lost, None);

@@ -1,4 +1,4 @@
-//! The verifier of certificates: what it calls verified is what a quorum signed.
+//! Targets for the verifier of certificates: it verifies nothing that no quorum signed.
 
 use std::sync::LazyLock;
 
@@ -8,7 +8,7 @@ use quorate_types::QuorumCertificate;
 use crate::choices::{Choices, edit};
 use crate::vectors;
 
-/// The pinned certificates and the root they verify by.
+/// The pinned certificates, and the trust root by which they verify.
 struct Pinned {
     root: TrustRoot,
     certificates: Vec<(Vec<u8>, Certificate)>,
@@ -28,7 +28,7 @@ static PINNED: LazyLock<Pinned> = LazyLock::new(|| {
     }
 });
 
-/// Any bytes.
+/// Verifies any bytes.
 pub(crate) fn arbitrary(data: &[u8]) {
     let verdict = verify(data, &PINNED.root, &Policy::default());
     assert_eq!(verdict.is_verified(), verdict.reason.is_none());
@@ -43,7 +43,7 @@ pub(crate) fn arbitrary(data: &[u8]) {
             .certificates
             .iter()
             .any(|(_, other)| says_the_same(&certificate, other));
-        assert!(genuine, "verified, and nobody signed it");
+        assert!(genuine, "a certificate verifies that nobody signed");
     }
 }
 
@@ -55,7 +55,7 @@ pub(crate) fn genuine() -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// The first byte chooses a certificate, the rest how it is changed.
+/// Verifies a changed certificate: the first byte chooses it, the rest says how it is changed.
 pub(crate) fn mutated(data: &[u8]) {
     let mut choices = Choices::new(data);
     let Some((bytes, _)) = choices.pick(&PINNED.certificates) else {
@@ -66,14 +66,15 @@ pub(crate) fn mutated(data: &[u8]) {
     let verdict = verify(&bytes, &PINNED.root, &Policy::default());
     assert!(
         changed || verdict.is_verified(),
-        "a genuine certificate is refused"
+        "a genuine certificate must verify"
     );
     if changed && verdict.is_verified() {
         arbitrary(&bytes);
     }
 }
 
-/// Each certificate with a bit changed here and there, a part cut out, a part repeated.
+/// Seeds: each certificate as it is, with one bit changed, with a part cut out, and with a part
+/// repeated.
 pub(crate) fn mutations() -> Vec<Vec<u8>> {
     let edits: [&[u8]; 5] = [
         &[],
@@ -87,8 +88,8 @@ pub(crate) fn mutations() -> Vec<Vec<u8>> {
     all.collect()
 }
 
-/// Whether a certificate claims what a pinned one does, by votes that are in it. A vote more than a
-/// quorum may be left out of a certificate.
+/// Whether a certificate has the same content as a pinned one, with no votes but those of the
+/// pinned one. Votes beyond a quorum may be left out of a certificate.
 fn says_the_same(found: &Certificate, pinned: &Certificate) -> bool {
     let Certificate {
         header,

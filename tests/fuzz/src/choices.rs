@@ -1,6 +1,6 @@
-//! Decisions read from bytes, so that a fuzzer that changes a byte changes a decision.
+//! Decisions that are read from bytes, so that a fuzzer which changes a byte changes a decision.
 
-/// What is left of an input. Where it has ended, every decision is the first one.
+/// The bytes of an input that are not read yet. If none is left, every decision is the first one.
 pub(crate) struct Choices<'a>(&'a [u8]);
 
 impl<'a> Choices<'a> {
@@ -12,7 +12,7 @@ impl<'a> Choices<'a> {
         self.0.is_empty()
     }
 
-    /// One byte.
+    /// Takes one byte; 0 if none is left.
     pub(crate) fn byte(&mut self) -> u8 {
         let Some((first, rest)) = self.0.split_first() else {
             return 0;
@@ -21,23 +21,24 @@ impl<'a> Choices<'a> {
         *first
     }
 
-    /// One of `count` things by its number; 0 where there is none.
+    /// Chooses one of `count` things by its index; 0 if `count` is 0.
     pub(crate) fn below(&mut self, count: usize) -> usize {
         let byte = usize::from(self.byte());
         if count == 0 { 0 } else { byte % count }
     }
 
-    /// One of some things, if there is any.
+    /// Chooses one of some things; `None` if there is none.
     pub(crate) fn pick<'b, T>(&mut self, of: &'b [T]) -> Option<&'b T> {
         of.get(self.below(of.len()))
     }
 
-    /// Two bytes.
+    /// Takes two bytes as a number.
     pub(crate) fn short(&mut self) -> u16 {
         u16::from_le_bytes([self.byte(), self.byte()])
     }
 
-    /// `near` as a rule; else a number close to it, a small or great one, or any.
+    /// Chooses a number: mostly `near`, otherwise one close to it, a small or large one, a power of
+    /// 16, or one up to 65,535 above `near`.
     pub(crate) fn number(&mut self, near: u64) -> u64 {
         let byte = self.byte();
         let step = u64::from(byte & 15);
@@ -52,14 +53,14 @@ impl<'a> Choices<'a> {
         }
     }
 
-    /// What is left.
+    /// Takes all bytes that are left.
     pub(crate) fn rest(&mut self) -> &'a [u8] {
         std::mem::take(&mut self.0)
     }
 }
 
-/// Changes some bytes of `bytes`, by what is left of the choices, three at a time: where (two
-/// bytes, modulo the length) and how. Returns whether anything differs now.
+/// Edits `bytes` by the choices until none is left. Each edit takes at least three bytes: two for
+/// the place, modulo the length, and one for the kind. Returns whether anything differs now.
 pub(crate) fn edit(bytes: &mut Vec<u8>, choices: &mut Choices<'_>) -> bool {
     let before = bytes.clone();
     while !choices.is_over() && !bytes.is_empty() {

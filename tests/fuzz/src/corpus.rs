@@ -1,6 +1,7 @@
-//! The committed corpus: a file for each target, an input in hexadecimal on each line.
+//! The committed corpus: one file for each target, with one input in hexadecimal on each line.
 //!
-//! Lines that begin with `#` say what the next input once did; blank lines are nothing.
+//! A line that begins with `#` is a remark: it says what the next input once did. Blank lines are
+//! ignored.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -8,19 +9,19 @@ use std::{fs, io};
 
 use crate::Target;
 
-/// Bytes of the inputs of one target that are committed, remarkable ones apart.
+/// The most bytes of the inputs of one target that are committed, apart from those with remarks.
 const MAX_BYTES: usize = 8 * 1024;
 
-/// Where the corpus of a target stands.
+/// Returns the path of the corpus of a target.
 pub fn file_of(target: &Target) -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
     folder.join(format!("{}.txt", target.name))
 }
 
-/// The committed inputs of a target, in the order of its file; none where there is no file.
+/// Returns the committed inputs of a target in the order of its file; nothing if there is no file.
 ///
 /// # Errors
-/// Where the file cannot be read, or a line is no input.
+/// Fails if the file cannot be read, or if a line is not hexadecimal.
 pub fn read(target: &Target) -> io::Result<Vec<Vec<u8>>> {
     let lines = text_of(target)?;
     let lines = lines.lines().filter(|line| is_input(line));
@@ -29,11 +30,11 @@ pub fn read(target: &Target) -> io::Result<Vec<Vec<u8>>> {
         .collect()
 }
 
-/// Replaces the committed inputs of a target by the shortest of these, as far as there is room;
-/// remarks and the inputs under them stay, in front.
+/// Replaces the committed inputs of a target by the shortest of these, as far as there is room.
+/// Remarks and the inputs below them stay, at the beginning.
 ///
 /// # Errors
-/// Where the file cannot be read or written.
+/// Fails if the file cannot be read or written.
 pub fn write(target: &Target, inputs: &BTreeSet<Vec<u8>>) -> io::Result<()> {
     let before = text_of(target)?;
     let mut lines: Vec<String> = remarked(&before).into_iter().map(str::to_owned).collect();
@@ -62,7 +63,7 @@ fn is_input(line: &str) -> bool {
     !line.is_empty() && !line.starts_with('#')
 }
 
-/// The remarks, each with the input that follows it.
+/// The lines of the remarks, each with the input that follows it.
 fn remarked(text: &str) -> Vec<&str> {
     let mut kept = Vec::new();
     let mut speaks_of_next = false;

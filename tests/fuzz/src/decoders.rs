@@ -1,4 +1,5 @@
-//! Decoders: what decodes encodes to the very bytes it came from, and no changed byte verifies.
+//! Targets for decoders. W-1: a message that decodes encodes to the same bytes. And no message with
+//! a changed byte verifies.
 
 use std::fmt::Debug;
 
@@ -26,7 +27,8 @@ macro_rules! decoders {
     };
 }
 
-/// One for each shape that comes from outside, by its rule in `protocols/quorate.cddl`.
+/// One target for each shape that comes from outside, named after its rule in
+/// `protocols/quorate.cddl`.
 pub(crate) const DECODERS: [Target; 22] = decoders! {
     "announcement": |data| signed::<Announcement>(data, "announcement"),
     "attestation": |data| signed::<Claims>(data, "attestation"),
@@ -52,14 +54,14 @@ pub(crate) const DECODERS: [Target; 22] = decoders! {
     "validator-set": plain::<ValidatorSet, { limits::GENESIS_BYTES }>,
 };
 
-/// Decodes, and encodes again.
+/// Decodes a message and checks that it encodes to the same bytes; `None` if it does not decode.
 fn canonical<T: Serialize + DeserializeOwned>(data: &[u8], limit: usize) -> Option<T> {
     let value: T = cbor::decode(data, limit).ok()?;
-    assert_eq!(cbor::check(data), Ok(()), "what decodes is canonical");
-    assert_eq!(cbor::encode(&value), data, "a value has one encoding");
+    assert_eq!(cbor::check(data), Ok(()), "only canonical bytes may decode");
+    assert_eq!(cbor::encode(&value), data, "a value must have one encoding");
     assert!(
         cbor::decode::<T>(data, data.len().saturating_sub(1)).is_err(),
-        "limits hold"
+        "a message over the limit must not decode"
     );
     Some(value)
 }
@@ -68,7 +70,7 @@ fn plain<T: Serialize + DeserializeOwned, const LIMIT: usize>(data: &[u8]) {
     canonical::<T>(data, LIMIT);
 }
 
-/// A signature of a key that the fuzzer does not have is one that was pinned.
+/// Checks that a message which verifies is a pinned one, since the fuzzer has none of the keys.
 fn assert_pinned(data: &[u8], rule: &str) {
     assert!(
         vectors::of_rule(rule).iter().any(|pinned| pinned == data),
@@ -160,14 +162,14 @@ fn genesis(data: &[u8]) {
     };
     assert_eq!(root.swarm(), genesis.swarm_id());
     assert!(root.has_fingerprint(&root.fingerprint()));
-    // Whoever only verifies needs no mechanism; a ledger does.
+    // A verifier needs no mechanism, a ledger does: so that is the only error it may add.
     match quorate_ledger::Ledger::genesis(genesis) {
         Ok(_) | Err(GenesisError::Mechanism { .. }) => {}
-        Err(error) => panic!("a trust root is a genesis: {error}"),
+        Err(error) => panic!("a trust root must be a valid genesis: {error}"),
     }
 }
 
-/// A genesis file: what is taken is written back as a file of the same swarm.
+/// A genesis file that is taken must be written back as a file of the same swarm.
 pub(crate) fn trust_root(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
@@ -181,7 +183,7 @@ pub(crate) fn trust_root(data: &[u8]) {
     assert_eq!(
         again.unwrap(),
         root,
-        "a genesis file is written as it is read"
+        "a genesis file must be written back as it was read"
     );
 }
 
@@ -194,7 +196,7 @@ pub(crate) fn log_record(data: &[u8]) {
     plain::<LogRecord, { limits::BULK_FRAME_BYTES }>(data);
 }
 
-/// A record of each kind.
+/// Seeds: a record of each kind.
 pub(crate) fn log_records() -> Vec<Vec<u8>> {
     fn first<T: Serialize + DeserializeOwned>(rule: &str) -> T {
         let bytes = vectors::of_rule(rule).swap_remove(0);

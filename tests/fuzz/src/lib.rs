@@ -1,9 +1,9 @@
-//! What every decoder and handler must do with any bytes: properties as plain functions.
+//! Properties of decoders and handlers that must hold for any bytes, as plain functions.
 //!
-//! Each [`Target`] takes bytes and asserts; it returns where all is well. libFuzzer looks for bytes
-//! that make one panic (`src/bin/fuzz.rs`), and `tests/tests/corpus.rs` runs what it found worth
-//! keeping (`corpus/`) with the other tests. `README.md` says how to run and extend it.
-//! **Absent here:** expectations of what a message means. Those are the tests of each crate.
+//! Each [`Target`] takes bytes and panics if its property does not hold. libFuzzer looks for such
+//! bytes (`src/bin/fuzz.rs`). `tests/tests/house/corpus.rs` runs the inputs that were kept
+//! (`corpus/`) with the other tests. `README.md` says how to run and extend all this. **Absent
+//! here:** expectations of what a message means; the tests of each crate have those.
 
 #![allow(
     clippy::expect_used,
@@ -23,18 +23,19 @@ mod store;
 mod swarm;
 mod vectors;
 
-/// A property of some code, for all bytes.
+/// A property of some code that must hold for all bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct Target {
-    /// Of its corpus too; a decoder has the name of its rule in `protocols/quorate.cddl`.
+    /// The name of the target and of its corpus. A decoder has the name of its rule in
+    /// `protocols/quorate.cddl`.
     pub name: &'static str,
-    /// Panics where the property does not hold.
+    /// Panics if the property does not hold for these bytes.
     pub run: fn(&[u8]),
-    /// Correct messages, or interesting decisions, to start from.
+    /// Returns inputs to start from: correct messages, or interesting decisions.
     pub seeds: fn() -> Vec<Vec<u8>>,
 }
 
-/// Every target but the decoders.
+/// Every target except for the decoders.
 const HANDLERS: [Target; 13] = [
     Target {
         name: "log-record",
@@ -103,17 +104,17 @@ const HANDLERS: [Target; 13] = [
     },
 ];
 
-/// Every target.
+/// Returns every target.
 pub fn targets() -> impl Iterator<Item = &'static Target> {
     decoders::DECODERS.iter().chain(&HANDLERS)
 }
 
-/// The target of this name.
+/// Returns the target of this name; `None` if there is none.
 pub fn target(name: &str) -> Option<&'static Target> {
     targets().find(|target| target.name == name)
 }
 
-/// The names of all targets, one after another.
+/// Returns the names of all targets, separated by blanks.
 pub fn names() -> String {
     targets()
         .map(|target| target.name)

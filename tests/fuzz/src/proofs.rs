@@ -1,4 +1,4 @@
-//! Proofs: one that holds is one that was made.
+//! Targets for proofs: a proof that holds shows only what is there.
 
 use quorate_crypto::map::{self, AuthenticatedMap, MapProof};
 use quorate_crypto::merkle::{self, InclusionProof};
@@ -6,14 +6,14 @@ use quorate_types::cbor;
 
 use crate::vectors;
 
-/// Leaves of a tree of this size, as in `protocols/vectors/merkle.json`.
+/// The leaves of a tree of this size, as in `protocols/vectors/merkle.json`.
 fn leaves(size: usize) -> Vec<Vec<u8>> {
     (0..size)
         .map(|at| format!("leaf {at}").into_bytes())
         .collect()
 }
 
-/// The first byte chooses tree and leaf; the rest is the proof.
+/// C-5: a leaf has one proof. The first byte chooses tree and leaf; the rest is the proof.
 pub(crate) fn inclusion(data: &[u8]) {
     let Some((choice, proof)) = data.split_first() else {
         return;
@@ -31,7 +31,7 @@ pub(crate) fn inclusion(data: &[u8]) {
         assert_eq!(
             Some(proof),
             merkle::prove(&leaves, at),
-            "another proof of a leaf"
+            "a leaf has a second proof"
         );
     }
 }
@@ -52,7 +52,7 @@ pub(crate) fn inclusion_proofs() -> Vec<Vec<u8>> {
     proofs.collect()
 }
 
-/// The map of `protocols/vectors/state.json`.
+/// The state tree of `protocols/vectors/state.json`.
 fn held() -> AuthenticatedMap {
     let mut map = AuthenticatedMap::default();
     for at in 0..5 {
@@ -62,7 +62,8 @@ fn held() -> AuthenticatedMap {
     map
 }
 
-/// The bytes are a proof; it shows no more of any key than what stands under it.
+/// C-15: a proof shows a key only with its value, and the absence only of a key that is not there.
+/// The bytes are the proof.
 pub(crate) fn state(data: &[u8]) {
     let Ok(proof) = cbor::decode::<MapProof>(data, data.len()) else {
         return;
@@ -73,13 +74,13 @@ pub(crate) fn state(data: &[u8]) {
         let shown = |value: Option<&[u8]>| map::verify(&root, key.as_bytes(), value, &proof);
         assert!(
             !(shown(Some(value.as_bytes())) && at >= 5),
-            "a key that is not there"
+            "the proof shows a key that is not there"
         );
         assert!(
             !(shown(None) && at < 5),
-            "the absence of a key that is there"
+            "the proof shows the absence of a key that is there"
         );
-        assert!(!shown(Some(b"another")), "another value");
+        assert!(!shown(Some(b"another")), "the proof shows another value");
     }
 }
 

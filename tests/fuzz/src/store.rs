@@ -1,10 +1,10 @@
-//! Files of a node's folder with any bytes in them: read, cut or refused, and never read as
-//! something else where a byte decays.
+//! Targets for the files of a node's folder, with any bytes in them. A file is read, cut or
+//! refused; if a byte decays, nothing false is read (N-31).
 //!
-//! The first byte of an input below 128 chooses a file, and the rest is its content. From 128 on it
-//! chooses a file to decay: the next four bytes say where one byte changes (two bytes), how, and
-//! how much of the end is missing. A checksum finds accidents, not forgers, so only of the second
-//! sort can it be asked that nothing false is read.
+//! If the first byte of an input is below 128, it chooses a file, and the rest is the content of
+//! the file. From 128 on it chooses a file that decays: the next four bytes say where one byte
+//! changes (two bytes), how it changes, and how many bytes of the end are missing. A checksum finds
+//! accidents, not forgeries. So the check that nothing false is read is made only for decay.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -22,14 +22,14 @@ const SEGMENTS: [&str; 3] = ["wal/000001.log", "wal/000002.log", "wal/000003.log
 const BLOCKS: &[&str] = &["blocks.log"];
 const GUARD: &[&str] = &["guard"];
 const META: &[&str] = &["meta/genesis"];
-/// Behind the last statement that the guard of [`recorded`] permitted.
+/// The position of the last statement that the guard of [`recorded`] permitted.
 const SIGNED: Position = Position {
     height: 6,
     round: 0,
     step: 2,
 };
 
-/// Small segments, so that a short run has several.
+/// A configuration with small segments, so that a short run has several of them.
 fn config() -> StoreConfig {
     StoreConfig {
         segment_bytes: 300,
@@ -42,7 +42,8 @@ fn open(disk: &MemoryDisk) -> Result<Store, StoreError> {
     opened.map(|(store, _)| store)
 }
 
-/// A recorded run: six heights of the log in three segments, five blocks, a guard, a value.
+/// Makes the disk of a run: six heights of the log in three segments, five blocks, a guard, and a
+/// named value.
 fn recorded() -> MemoryDisk {
     let disk = MemoryDisk::new();
     SigningGuard::create(&disk, &KEY, &SWARM).unwrap();
@@ -79,7 +80,7 @@ fn block(height: u64) -> Vec<u8> {
     vec![height as u8; 25]
 }
 
-/// The files of [`recorded`], and the records in them.
+/// The files of [`recorded`], and the records of its log.
 struct Recorded {
     files: BTreeMap<&'static str, Vec<u8>>,
     records: Vec<WalRecord>,
@@ -97,13 +98,14 @@ static RECORDED: LazyLock<Recorded> = LazyLock::new(|| {
     }
 });
 
-/// What an input does to one of some files.
+/// A disk on which one file was spoiled.
 struct Spoiled {
     disk: MemoryDisk,
-    /// A byte changed or an end went missing; otherwise anything may stand in the file.
+    /// Whether a byte changed or the end is missing; otherwise the file holds arbitrary bytes.
     decayed: bool,
 }
 
+/// Spoils one of `files` as the input says.
 fn spoil(data: &[u8], files: &[&'static str]) -> Spoiled {
     let disk = MemoryDisk::new();
     RECORDED
@@ -132,7 +134,8 @@ fn spoil(data: &[u8], files: &[&'static str]) -> Spoiled {
     }
 }
 
-/// Opens a folder; what is refused as damaged is repaired and then opens.
+/// Opens a folder. If it is refused as damaged, it is repaired and then must open. `None` if it is
+/// refused for another reason.
 fn open_or_repair(disk: &MemoryDisk) -> Option<Store> {
     match open(disk) {
         Ok(store) => Some(store),
@@ -158,7 +161,7 @@ fn replayed(store: &Store) -> Vec<WalRecord> {
         .unwrap()
 }
 
-/// A segment of the log.
+/// Spoils a segment of the log.
 pub(crate) fn wal(data: &[u8]) {
     let spoiled = spoil(data, &SEGMENTS);
     let Some(mut store) = open_or_repair(&spoiled.disk) else {
@@ -168,7 +171,7 @@ pub(crate) fn wal(data: &[u8]) {
     assert!(records.is_sorted_by(|a, b| a.sequence + 1 == b.sequence && a.height <= b.height));
     assert!(
         !spoiled.decayed || RECORDED.records.starts_with(&records),
-        "decay is read as records"
+        "a decayed file must not give false records"
     );
     let height = store.wal.last_height();
     let sequence = store
@@ -186,11 +189,11 @@ pub(crate) fn wal(data: &[u8]) {
     assert_eq!(
         (before, last.sequence),
         (&records[..], sequence),
-        "what was synced stays"
+        "synced records must stay"
     );
 }
 
-/// The file of the decided blocks.
+/// Spoils the file of the decided blocks.
 pub(crate) fn blocks(data: &[u8]) {
     let spoiled = spoil(data, BLOCKS);
     let Some(mut store) = open_or_repair(&spoiled.disk) else {
@@ -201,7 +204,7 @@ pub(crate) fn blocks(data: &[u8]) {
         let stored = store.blocks.get(height).unwrap().unwrap();
         assert!(
             !spoiled.decayed || stored.block == block(height),
-            "decay is read as a block"
+            "a decayed file must not give a false block"
         );
     }
     assert_eq!(store.blocks.get(last + 1).unwrap(), None);
@@ -211,7 +214,7 @@ pub(crate) fn blocks(data: &[u8]) {
     assert_eq!(open(&spoiled.disk).unwrap().blocks.last_height(), last + 1);
 }
 
-/// The signing guard.
+/// Spoils the signing guard.
 pub(crate) fn guard(data: &[u8]) {
     let spoiled = spoil(data, GUARD);
     let store = open(&spoiled.disk).unwrap();
@@ -221,12 +224,12 @@ pub(crate) fn guard(data: &[u8]) {
     let last = guard.last();
     assert!(
         !spoiled.decayed || last == SIGNED,
-        "a signature is forgotten"
+        "a decayed guard must not forget a signature"
     );
     let another = guard.intend(last, b"another statement");
     assert!(
         matches!(another, Err(GuardError::Refused { .. })),
-        "two statements for one step"
+        "a second statement for one step must be refused"
     );
     let next = Position {
         height: last.height.saturating_add(1),
@@ -236,10 +239,10 @@ pub(crate) fn guard(data: &[u8]) {
     assert_eq!(asked.is_ok(), next > last);
     drop(guard);
     let again = SigningGuard::open(&store, &KEY).unwrap();
-    assert_eq!(again.last(), next.max(last), "a guard never goes back");
+    assert_eq!(again.last(), next.max(last), "a guard must never go back");
 }
 
-/// A named value.
+/// Spoils a named value.
 pub(crate) fn meta(data: &[u8]) {
     let spoiled = spoil(data, META);
     let Some(store) = open_or_repair(&spoiled.disk) else {
@@ -248,7 +251,7 @@ pub(crate) fn meta(data: &[u8]) {
     if let Ok(Some(value)) = store.meta.get("genesis") {
         assert!(
             !spoiled.decayed || value == b"the first block",
-            "decay is read as a value"
+            "a decayed file must not give a false value"
         );
         store.meta.put("genesis", &value).unwrap();
         assert_eq!(store.meta.get("genesis").unwrap(), Some(value));
@@ -271,7 +274,7 @@ pub(crate) fn meta_files() -> Vec<Vec<u8>> {
     seeds(META)
 }
 
-/// Each file as it is, and with a little decay.
+/// Each file as it is, with one bit flipped, and with its end cut off.
 fn seeds(files: &[&'static str]) -> Vec<Vec<u8>> {
     let whole = files.iter().zip(0u8..);
     let whole = whole.map(|(name, at)| [&[at][..], &RECORDED.files[name]].concat());

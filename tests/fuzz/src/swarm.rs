@@ -1,4 +1,4 @@
-//! A small swarm with known keys: four validators, an attester, three agents.
+//! A small swarm with known keys: four validators, an attester and three agents.
 
 use std::sync::LazyLock;
 
@@ -13,16 +13,16 @@ use quorate_types::{
     Validator, ValidatorSet, cbor,
 };
 
-/// Unix milliseconds at which the runs begin.
+/// The Unix time in milliseconds at which runs begin.
 pub(crate) const START: u64 = 1_800_000_000_000;
-/// Active milliseconds of a lease.
+/// The lease of the market, in milliseconds of active time.
 pub(crate) const LEASE: u64 = 20_000;
-/// Seed of the attester's key, the highest in use.
+/// The seed of the attester's key, which is the highest seed in use.
 const ATTESTER: u8 = 100;
-/// Seeds of the agents' keys.
+/// The seeds of the agents' keys.
 pub(crate) const AGENTS: [u8; 3] = [50, 51, 52];
 
-/// The key made from a seed of one repeated byte. Validators are 1 to 4.
+/// The key from a seed of one repeated byte. The validators have the seeds 1 to 4.
 pub(crate) fn key(seed: u8) -> &'static SecretKey {
     static KEYS: LazyLock<Vec<SecretKey>> = LazyLock::new(|| {
         (0..=ATTESTER)
@@ -78,7 +78,7 @@ fn make_genesis() -> Genesis {
     }
 }
 
-/// An operation, signed by its agent.
+/// Makes an operation that is signed by its agent.
 pub(crate) fn operation(agent: u8, sequence: u64, body: Body) -> Verified<SignedOperation> {
     let operation = Operation {
         swarm: genesis().swarm_id(),
@@ -89,7 +89,7 @@ pub(crate) fn operation(agent: u8, sequence: u64, body: Body) -> Verified<Signed
     key(agent).sign(operation)
 }
 
-/// The first operation of an agent: it may print, and do four things at a time.
+/// The first operation of an agent, which admits it with the label `printer` and 4 slots.
 pub(crate) fn admission(agent: u8) -> Verified<SignedOperation> {
     static ADMISSIONS: LazyLock<Vec<Verified<SignedOperation>>> =
         LazyLock::new(|| AGENTS.map(admit).into());
@@ -104,7 +104,7 @@ fn admit(agent: u8) -> Verified<SignedOperation> {
     operation(agent, 0, body)
 }
 
-/// What the attester says of an agent.
+/// The attestation of an agent.
 pub(crate) fn attestation(agent: u8) -> Attestation {
     let capabilities = Capabilities::new()
         .label("printer")
@@ -124,7 +124,7 @@ pub(crate) fn attestation(agent: u8) -> Attestation {
     key(ATTESTER).sign(claims).into_inner()
 }
 
-/// A precommit of this swarm.
+/// A precommit of this swarm in round 0.
 pub(crate) fn precommit(height: u64, block: BlockId) -> Statement {
     Statement {
         swarm: genesis().swarm_id(),
@@ -137,7 +137,7 @@ pub(crate) fn precommit(height: u64, block: BlockId) -> Statement {
     }
 }
 
-/// Certificates of outcomes that validators 1, 2 and 3 say were decided at a height.
+/// Makes the certificates of outcomes of a height, signed by validators 1, 2 and 3.
 pub(crate) fn certify(height: u64, outcomes: &[Outcome]) -> Vec<Certificate> {
     let (genesis, set) = (genesis(), &genesis().validators);
     let leaves: Vec<_> = outcomes.iter().map(cbor::encode).collect();

@@ -1,4 +1,4 @@
-//! The pinned messages of `protocols/vectors/`: what most targets start from.
+//! The pinned messages of `protocols/vectors/`, from which most targets start.
 
 use std::sync::LazyLock;
 
@@ -16,10 +16,10 @@ const FILES: [&str; 11] = pinned!(
     "outcomes" "state" "statements"
 );
 
-/// The genesis of the swarm that all of them are from, as its file.
+/// The genesis file of the swarm of all pinned messages.
 pub(crate) const GENESIS: &str = include_str!("../../../protocols/vectors/genesis.toml");
 
-/// The encodings that fit a rule of `protocols/quorate.cddl`.
+/// The pinned encodings of a rule of `protocols/quorate.cddl`.
 pub(crate) fn of_rule(rule: &str) -> Vec<Vec<u8>> {
     let files = FILES
         .iter()
@@ -30,7 +30,8 @@ pub(crate) fn of_rule(rule: &str) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// The same, and each with its last byte changed: where there is a signature, it is the last.
+/// The pinned encodings of a rule, and each of them with its last byte changed: that byte belongs
+/// to the signature if there is one.
 pub(crate) fn with_changes(rule: &str) -> Vec<Vec<u8>> {
     let mut changed = of_rule(rule);
     changed
@@ -40,7 +41,7 @@ pub(crate) fn with_changes(rule: &str) -> Vec<Vec<u8>> {
     [of_rule(rule), changed].concat()
 }
 
-/// The genesis of the swarm.
+/// The genesis of the swarm of all pinned messages.
 pub(crate) fn genesis() -> &'static Genesis {
     static PARSED: LazyLock<Genesis> = LazyLock::new(|| toml::from_str(GENESIS).unwrap());
     &PARSED

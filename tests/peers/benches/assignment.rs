@@ -1,4 +1,5 @@
-//! The exact assignment beside the `lapjv` and `pathfinding` crates, `n` = 100 to 2000.
+//! Benchmark of the exact assignment beside the crates `lapjv` and `pathfinding`, with sides from
+//! 100 to 2000.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use quorate_peers::instances;
 use quorate_peers::solvers::{NAMES, Prepared};
 
-/// Largest side for pathfinding, which takes minutes beyond.
+/// The largest side for pathfinding, which takes minutes beyond.
 const PATHFINDING_SIDE: usize = 500;
 
 fn assignment(criterion: &mut Criterion) {

@@ -1,22 +1,22 @@
-//! Square cost matrices by formula: the same numbers here and in `compare.py`.
+//! Square cost matrices by a formula that gives the same numbers here and in `compare.py`.
 
 use quorate_market::assignment::Edge;
 
-/// What stands for a pair that is not there, in solvers that want a full matrix: dearer than any
-/// way to do without.
+/// The cost of a pair that does not exist, for solvers that need a full matrix. It is higher than
+/// any assignment without such a pair.
 pub const ABSENT: i64 = 1 << 32;
 
 /// A square matrix, row by row.
 pub struct Instance {
-    /// Such as `dense 200 100`: kind, side, highest cost.
+    /// The kind, the side and the highest cost, such as `dense 200 100`.
     pub name: String,
-    /// Rows and columns.
+    /// The number of rows, which is that of columns.
     pub side: usize,
-    /// Costs from 1 on, or [`ABSENT`].
+    /// The costs, each at least 1, or [`ABSENT`].
     pub costs: Vec<i64>,
 }
 
-/// The kinds, sides and highest costs of one run.
+/// Returns the instances of one run: each kind, with each highest cost, of each side.
 pub fn all(sides: &[usize]) -> impl Iterator<Item = Instance> + '_ {
     let kinds = ["dense", "sparse"].into_iter();
     kinds.flat_map(move |kind| {
@@ -30,7 +30,8 @@ pub fn all(sides: &[usize]) -> impl Iterator<Item = Instance> + '_ {
 }
 
 impl Instance {
-    /// `sparse` keeps one pair in ten, and the diagonal, so that all rows can be assigned.
+    /// Makes an instance. The kind `sparse` keeps one pair in ten, and the diagonal, so that all
+    /// rows can be assigned; `dense` keeps all pairs.
     pub fn new(kind: &str, side: usize, top: u64) -> Self {
         let cost = |at: u64| (1 + mix(at) % top) as i64;
         let is_there = |at: u64| {
@@ -48,7 +49,7 @@ impl Instance {
         }
     }
 
-    /// The pairs that are there.
+    /// Returns the pairs that exist.
     pub fn edges(&self) -> Vec<Edge> {
         let cells = self
             .costs
@@ -63,7 +64,7 @@ impl Instance {
         cells.map(edge).collect()
     }
 
-    /// Sum of the costs of a choice of a column for each row.
+    /// Returns the sum of the costs if each row gets the column given for it.
     pub fn total(&self, columns: impl Iterator<Item = usize>) -> i64 {
         columns
             .enumerate()

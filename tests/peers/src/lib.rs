@@ -1,4 +1,4 @@
-//! Instances for all solvers alike, and each solver behind one call.
+//! Benchmarks against other solvers: instances for all of them, and each solver behind one call.
 //!
 //! **Absent here:** anything that the product or its tests depend on.
 

@@ -1,5 +1,6 @@
-//! Prints a line for each instance and solver: name, solver, total, best of several times in
-//! microseconds. `compare.py` reads it. Arguments: sides; without any, 100 to 2000.
+//! Prints a line for each instance and solver: name, solver, total cost, and the best of several
+//! times in microseconds. `compare.py` reads them. The arguments are sides; without any, the sides
+//! are 100 to 2000.
 #![expect(clippy::disallowed_methods, reason = "a measurement needs a clock")]
 
 use std::time::{Duration, Instant};
@@ -7,9 +8,9 @@ use std::time::{Duration, Instant};
 use quorate_peers::instances;
 use quorate_peers::solvers::{NAMES, Prepared};
 
-/// A solver runs again while it has taken less than this.
+/// A solver is run again until its runs have taken this long in all.
 const ENOUGH: Duration = Duration::from_millis(400);
-/// Largest side for pathfinding, which takes minutes beyond.
+/// The largest side for pathfinding, which takes minutes beyond.
 const PATHFINDING_SIDE: usize = 1000;
 
 fn main() {

@@ -1,4 +1,4 @@
-//! Each solver behind one call: prepared input in, total cost out.
+//! Each solver behind one call, from prepared input to total cost.
 
 use ndarray::Array2;
 use pathfinding::matrix::Matrix;
@@ -6,21 +6,21 @@ use quorate_market::assignment::{Problem, TieKey, solve};
 
 use crate::instances::Instance;
 
-/// A solver with its input as it wants it.
+/// A solver with its input in its own form.
 pub enum Prepared<'a> {
-    /// Ours, with tie rule and dual prices.
+    /// The solver of `quorate-market`, with tie rule and dual prices.
     Ours(Problem),
-    /// Crate `lapjv`, on floats.
+    /// The crate `lapjv`, on floats.
     Lapjv(&'a Instance, Array2<f64>),
-    /// Crate `pathfinding`, `kuhn_munkres_min`.
+    /// `kuhn_munkres_min` of the crate `pathfinding`.
     Pathfinding(Matrix<i64>),
 }
 
-/// Names of the solvers.
+/// The names of the solvers.
 pub const NAMES: [&str; 3] = ["quorate", "lapjv", "pathfinding"];
 
 impl<'a> Prepared<'a> {
-    /// The input of the solver of this name.
+    /// Prepares an instance for the solver of this name.
     pub fn new(name: &str, instance: &'a Instance) -> Self {
         let (side, costs) = (instance.side, &instance.costs);
         match name {
@@ -37,7 +37,7 @@ impl<'a> Prepared<'a> {
         }
     }
 
-    /// The least total cost.
+    /// Solves the instance and returns the least total cost.
     pub fn solve(&self) -> i64 {
         match self {
             Self::Ours(problem) => solve(problem, key).expect("different keys").total,
@@ -50,7 +50,7 @@ impl<'a> Prepared<'a> {
     }
 }
 
-/// Cheaper than the hash of a ledger; ties are asked for few edges only.
+/// A tie key that is cheaper to compute than the hash of a ledger. Only few edges need one.
 fn key(row: u32, column: u32) -> TieKey {
     let pair = (u64::from(row) << 32) | u64::from(column);
     let mut key = [0; 32];

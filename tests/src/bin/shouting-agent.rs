@@ -1,5 +1,5 @@
-//! An agent as somebody else would write it: bids the length of the payload, answers with the
-//! payload in capitals. The certificates of its awards go to the folder that its argument names.
+//! An agent as a user would write it: it bids the length of the payload and returns the payload in
+//! capitals. It writes the certificates of its awards to the folder that its argument names.
 
 use std::error::Error;
 use std::io::Write;
@@ -27,7 +27,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Keeps the certificate of an award; one that comes again is kept again.
+/// Writes the certificate of an award to the folder. The process id is in the name of the file, so
+/// that a certificate which comes again after a restart gets a file of its own.
 fn keep(folder: &Path, ask: &Value) -> Result<(), Box<dyn Error>> {
     let digits = ask["certificate"]
         .as_str()

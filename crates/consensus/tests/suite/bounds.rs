@@ -1,5 +1,5 @@
-//! What a tally keeps and what it lets go (N-22), and what one asks before a signature is
-//! checked.
+//! The bounds of a tally: which votes and certificates it keeps and which it drops (N-22). Also the
+//! questions that a driver answers before a signature is verified.
 
 use quorate_consensus::evidence::Conflicts;
 use quorate_consensus::tally::{ROUNDS_BEHIND, Tally};
@@ -12,7 +12,8 @@ fn script(title: &str, script: &str) {
     Bench::new(&[1; 4], Some(3)).run(title, script);
 }
 
-/// One round behind the bound nothing is left but the certificates for blocks; on it everything.
+/// At the bound everything of a round is kept; one round further behind, only its certificates for
+/// blocks.
 #[test]
 fn a_round_left_far_behind_keeps_the_certificates_of_its_blocks_alone() {
     let committee = Committee::new(&[1; 4]);
@@ -90,7 +91,7 @@ fn a_vote_taken_back_for_a_later_far_round_counts_there_no_more() {
     let later = far + 1;
     let mut observer = Bench::new(&[1; 7], None);
     observer.run(
-        "four of seven are no quorum, whoever was here before",
+        "four of seven are not a quorum, whoever voted here before",
         &format!(
             "start                      -> enter 0, timer 0 propose
              prevote {far} A by 0 1
@@ -103,9 +104,9 @@ fn a_vote_taken_back_for_a_later_far_round_counts_there_no_more() {
     );
 }
 
-/// A certificate is a threshold by itself, also where not all of its votes have room.
+/// N-6: a certificate is a threshold on its own, even if not all of its votes have room.
 #[test]
-fn a_certificate_of_a_far_round_counts_without_the_votes_that_had_no_room() {
+fn n6_a_certificate_of_a_far_round_counts_without_the_votes_that_had_no_room() {
     let far = limits::ROUNDS_AHEAD + 50;
     let later = far + 1;
     let mut observer = Bench::new(&[1; 4], None);
@@ -245,13 +246,13 @@ fn a_certificate_is_wanted_until_it_is_held_or_all_is_decided() {
 }
 
 #[test]
-fn a_proposal_names_a_block() {
+fn n3_a_proposal_names_a_block() {
     let bench = Bench::new(&[1; 4], Some(3));
     let said = bench.committee.statement(Kind::Proposal, 0, None);
     assert!(!bench.driver.wants(&bench.committee.sign(0, said)));
 }
 
-/// A key that is no member's follows, like no key at all.
+/// A driver with a key that is not a member's only follows, like one without a key.
 #[test]
 fn the_key_of_a_stranger_signs_and_builds_nothing() {
     let bench = Bench::new(&[1; 4], Some(0));

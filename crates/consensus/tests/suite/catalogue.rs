@@ -1,11 +1,11 @@
-//! The list of scenario names is covered, name by name.
+//! Checks that the scenario tables cover the list of scenario names.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::{cometbft, malachite_driver, malachite_quint};
 
-/// Reads the list where it lies beside the checkout, or in the folder `QUORATE_DATA`.
+/// Reads the list in the folder that `QUORATE_DATA` names; if it is not set, beside the workspace.
 #[test]
 fn every_listed_scenario_stands_in_a_table() {
     let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data");
@@ -33,7 +33,7 @@ fn every_listed_scenario_stands_in_a_table() {
     assert_eq!(
         tables.iter().map(|table| table.len()).sum::<usize>(),
         ours.len(),
-        "one twice"
+        "a name stands in the tables twice"
     );
     let missing: Vec<_> = listed.difference(&ours).collect();
     let unknown: Vec<_> = ours.difference(&listed).collect();

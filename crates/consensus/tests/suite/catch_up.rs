@@ -1,11 +1,11 @@
-//! What a peer that hangs is told (N-23), case by case.
+//! Catch-up: the messages that a driver sends to a peer which is stuck in a round (N-23).
 
 use quorate_types::{Kind, Round};
 
 use crate::harness::{Bench, name};
 
-/// What the driver under `script` tells a peer in this round: certificates, then statements by
-/// kind, round, block and signer.
+/// The messages with which the driver, after `script`, helps a peer in this round: certificates,
+/// then statements. Each is shown by kind, round, block and, if it is a statement, signer.
 fn help(peer_round: Round, script: &str) -> (Vec<String>, Vec<String>) {
     let mut bench = Bench::new(&[1; 4], Some(3));
     for line in script
@@ -95,7 +95,7 @@ fn the_votes_of_both_rounds_are_told_and_none_twice() {
     assert_eq!(help(7, script).1, own);
 }
 
-/// A vote that the certificate holds needs no second telling; another one by the same signer does.
+/// A vote that a certificate holds is not sent again, but another vote of the same signer is.
 #[test]
 fn a_certificate_stands_for_its_votes_and_for_no_others() {
     let script = "start

@@ -1,5 +1,5 @@
-//! CometBFT v1.0.1, `internal/consensus/state_test.go`: the names of its scenarios, each with what
-//! the paper's rules make of it here.
+//! The scenarios of CometBFT v1.0.1, `internal/consensus/state_test.go`, by name. Each shows what
+//! the rules of the paper give here.
 
 use quorate_consensus::Input;
 use quorate_types::Kind;
@@ -55,7 +55,7 @@ pub const SCENARIOS: &[(&str, Shows)] = &[
         ),
     ),
     (
-        // What a ledger refuses for its size it refuses as it does for anything.
+        // A block that the ledger refuses for its size is refused like any other.
         "TestStateOversizedBlock",
         Script(
             Some(3),
@@ -183,7 +183,7 @@ pub const SCENARIOS: &[(&str, Shows)] = &[
         ),
     ),
     (
-        // The proposal is missing, the block is not: its verdict is known (crate docs, line 36).
+        // The proposal is missing, but the verdict on the block is known (crate docs, line 36).
         "TestStateLock_MissingProposalWhenPOLForLockedBlock",
         Script(
             Some(3),
@@ -253,7 +253,7 @@ pub const SCENARIOS: &[(&str, Shows)] = &[
         ),
     ),
     (
-        // Locked in round 1, shown a re-proposal that rests on the polka of round 0.
+        // It is locked in round 1 and gets a re-proposal that rests on the polka of round 0.
         "TestStateLock_POLSafety2",
         Script(
             Some(3),
@@ -347,7 +347,7 @@ pub const SCENARIOS: &[(&str, Shows)] = &[
         Moot(EXTENSIONS),
     ),
     (
-        // Nothing is decided by precommits for nil; a decision comes with its block's verdict.
+        // Precommits for nil decide nothing. A block is decided once its verdict is there.
         "TestFinalizeBlockCalled",
         Script(
             Some(3),
@@ -430,7 +430,7 @@ pub const SCENARIOS: &[(&str, Shows)] = &[
         Test(a_height_begins_without_timers),
     ),
     (
-        // Locked, gone on, and then told that the others had decided.
+        // It locked a block, went on to the next round, and then learns that the others decided.
         "TestStateHalt1",
         Script(
             Some(3),
@@ -471,6 +471,7 @@ pub const SCENARIOS: &[(&str, Shows)] = &[
     ("TestReadSerializedBlockFromBlockParts", Moot(PARTS)),
 ];
 
+/// N-7: validators of equal power take turns in the order of their keys, by height.
 fn proposers_rotate_with_the_height() {
     let committee = Committee::new(&[1; 4]);
     for height in HEIGHT..HEIGHT + 9 {
@@ -479,6 +480,7 @@ fn proposers_rotate_with_the_height() {
     }
 }
 
+/// N-7: they take turns by round in the same way.
 fn proposers_rotate_with_the_round() {
     let driver = Committee::new(&[1; 4]).driver(HEIGHT, None);
     let four: std::collections::BTreeSet<_> = (5..9).map(|round| driver.proposer(round)).collect();
@@ -512,7 +514,7 @@ fn invalid_votes_change_nothing() {
     bench.run("goes on", "timeout 0 propose -> prevote 0 nil");
 }
 
-/// A driver is one height: the timers of the last one are not its own.
+/// A driver is for one height, so the timers of the height before are not its own.
 fn a_height_begins_without_timers() {
     let script = "timeout 0 precommit
                   start             -> enter 0, timer 0 propose

@@ -1,7 +1,7 @@
-//! Which lines of Algorithm 1 the scenario tables reach.
+//! Coverage: the lines of Algorithm 1 that the scenario tables reach.
 //!
-//! [`note`] keeps what the drivers of the current thread did; the report replays the tables in its
-//! own thread, so that tests which run beside it change nothing.
+//! [`note`] collects the rules that the drivers of the current thread applied. The report replays
+//! the tables in its own thread, so that tests which run beside it change nothing.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use crate::{cometbft, malachite_driver, malachite_quint};
 
 const LINES: u8 = 67;
 
-/// Lines that are no rule's: where they are done instead.
+/// Lines that do not belong to a rule, and where they are done instead.
 const ELSEWHERE: [(std::ops::RangeInclusive<u8>, &str); 2] = [
     (
         1..=10,
@@ -26,7 +26,7 @@ thread_local! {
     static FIRED: Cell<RuleSet> = Cell::default();
 }
 
-/// Notes what a driver of this thread has done.
+/// Notes the rules that a driver of this thread has applied.
 pub fn note(driver: &Driver) {
     FIRED.set(FIRED.get().union(driver.rules_fired()));
 }
@@ -94,7 +94,7 @@ fn report(reached: &BTreeMap<Rule, Vec<&str>>) {
     }
 }
 
-/// How often a line was executed; `None` where it is no rule's.
+/// The number of times that a line was executed; `None` if it does not belong to a rule.
 fn count(line: u8, reached: &BTreeMap<Rule, Vec<&str>>) -> Option<usize> {
     let rules = Rule::ALL
         .into_iter()

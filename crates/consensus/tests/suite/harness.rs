@@ -1,4 +1,5 @@
-//! One driver under a script: each line an input and, behind `->`, all that must come out.
+//! Runs one driver under a script. Each line is an input and, behind `->`, all outputs that must
+//! come of it.
 //!
 //! ```text
 //! start              -> enter 0, timer 0 propose
@@ -8,13 +9,13 @@
 //! ```
 //! Validators are named 0, 1, ... in the order of their keys; with equal powers validator `r`
 //! proposes in round `r`. A block is a letter and the round it was built in (`B1`; `A` is `A0`).
-//! What the driver signs is fed back at once, and what comes of that stands behind it.
+//! A statement that the driver signs is fed back at once, and the outputs that come of it follow.
 //!
 //! Inputs: `start`, `proposal R B [pol V] [by W]`, `prevote R B by W..`, `precommit R B by W..`,
 //! `polka R B by W..` and `commit R B by W..` (certificates), `valid B`, `invalid B`, `late B`
 //! (valid, but its time was not near), `foreign B` (valid, but not its builder's turn),
 //! `built R B`, `timeout R STEP`, and `state`, which shows `round step locked valid`.
-//! `locked` is short for [`LOCKED`]: validators 2 or 3 lock A in round 0 and come to round 1.
+//! `locked` is short for [`LOCKED`]: validator 2 or 3 locks A in round 0 and goes on to round 1.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -28,11 +29,12 @@ use quorate_types::{
 
 use crate::coverage;
 
-/// A multiple of 1 to 7, so that round 0 is the first slot's with that many equal validators.
+/// A multiple of all numbers from 1 to 7: with so many equal validators, validator 0 proposes in
+/// round 0.
 pub const HEIGHT: Height = 420;
 pub const SWARM: SwarmId = SwarmId([7; 32]);
 
-/// See `locked` in the module's words.
+/// The script that the word `locked` stands for.
 pub const LOCKED: &str = "
     start                    -> enter 0, timer 0 propose
     proposal 0 A             -> check A
@@ -43,7 +45,7 @@ pub const LOCKED: &str = "
     state                    -> 1 propose A@0 A@0
 ";
 
-/// Keys in the order of their public halves, and the set they make.
+/// Secret keys in the order of their public keys, and the set of these validators.
 pub struct Committee {
     pub keys: Vec<SecretKey>,
     pub set: Arc<ValidatorSet>,
@@ -107,7 +109,7 @@ impl Committee {
     }
 }
 
-/// A block by its name: a letter, and the round it was built in.
+/// The id of a block by its name: a letter, and the round it was built in.
 pub fn block(name: &str) -> BlockId {
     let round: u8 = name[1..].parse().unwrap_or(0);
     let mut id = [0xb0; 32];
@@ -128,7 +130,7 @@ pub fn name(block: Option<BlockId>) -> String {
     }
 }
 
-/// A driver and those around it.
+/// A driver and the committee around it.
 pub struct Bench {
     pub committee: Committee,
     pub driver: Driver,
@@ -146,7 +148,7 @@ impl Bench {
         }
     }
 
-    /// Runs a script. `title` is shown where it fails.
+    /// Runs a script. `title` is shown if it fails.
     pub fn run(&mut self, title: &str, script: &str) {
         for line in script
             .lines()
@@ -164,7 +166,7 @@ impl Bench {
         }
     }
 
-    /// Plays one line; gives what came out.
+    /// Plays one line. Returns the outputs as text.
     pub fn play(&mut self, line: &str) -> Vec<String> {
         let words: Vec<&str> = line.split_whitespace().collect();
         match words[0] {
@@ -182,7 +184,7 @@ impl Bench {
             .collect()
     }
 
-    /// Feeds an input, and what is signed on it.
+    /// Feeds an input, and the statements that are signed because of it.
     pub fn feed(&mut self, input: Input) -> Vec<String> {
         let mut shown = Vec::new();
         for output in self.driver.handle(input) {
@@ -196,7 +198,7 @@ impl Bench {
         shown
     }
 
-    /// What is still to be done after a recovery.
+    /// The outputs that are still open after a recovery, as text.
     pub fn unanswered(&self) -> Vec<String> {
         self.driver
             .unanswered()
@@ -320,7 +322,7 @@ impl Bench {
     }
 }
 
-/// Numbers that follow `word`.
+/// The numbers that follow `word`.
 fn after(words: &[&str], word: &str) -> Vec<usize> {
     let from = words
         .iter()
@@ -343,7 +345,7 @@ fn step_name(step: Step) -> String {
     format!("{step:?}").to_lowercase()
 }
 
-/// What a named scenario of another implementation comes to here.
+/// The form in which a named scenario of another implementation is shown here.
 pub enum Shows {
     /// A script for validator `.0` of four with equal power (`None`: an observer).
     Script(Option<usize>, &'static str),
@@ -351,11 +353,11 @@ pub enum Shows {
     Powers(&'static [Power], usize, &'static str),
     /// A test of its own.
     Test(fn()),
-    /// Nothing: why our rules make it moot.
+    /// Nothing: the reason why the scenario cannot occur under our rules.
     Moot(&'static str),
 }
 
-/// Runs a table of named scenarios; says which of them fail.
+/// Runs a table of named scenarios, and names those that fail.
 pub fn run_all(table: &[(&str, Shows)]) {
     let fails = |(title, shows): &&(&str, Shows)| {
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| play(title, shows))).is_err()

@@ -1,4 +1,4 @@
-//! Tests of `quorate-consensus`: rules by name, scenarios of other implementations by name,
+//! Tests of `quorate-consensus`: clauses by name, scenarios of other implementations by name,
 //! properties over random schedules, and whole networks.
 
 #![allow(

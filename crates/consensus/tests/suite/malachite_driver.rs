@@ -1,5 +1,5 @@
-//! malachite 4e8bb7d, `core-driver/tests/it`: the names of its scenarios, each with what the
-//! paper's rules make of it here.
+//! The scenarios of malachite 4e8bb7d, `core-driver/tests/it`, by name. Each shows what the rules
+//! of the paper give here.
 
 use quorate_consensus::Input;
 use quorate_types::Kind;
@@ -731,8 +731,8 @@ fn strangers_are_ignored() {
     }
 }
 
-/// A verdict is for ever (N-26), a second one is not looked at; what over a third of the power
-/// makes of it is reported.
+/// A verdict is final (N-26), so a second one is ignored. A commit for the block takes more than a
+/// third of faulty power, and is reported.
 fn invalid_stays_invalid() {
     let script = "start                  -> enter 0, timer 0 propose
                   proposal 0 A           -> check A

@@ -1,6 +1,6 @@
-//! malachite 4e8bb7d, `specs/consensus/quint/tests`: the names of its runs. Runs of one process are
-//! scripts, runs of several are networks; what each must show is derived from its name and the
-//! paper's rules.
+//! The runs of malachite 4e8bb7d, `specs/consensus/quint/tests`, by name. Runs of one process are
+//! scripts, and runs of several are networks. The expectations follow from the name of the run and
+//! the rules of the paper.
 
 use quorate_consensus::Input;
 use quorate_types::{Kind, Round};
@@ -154,7 +154,7 @@ pub const SCENARIOS: &[(&str, Shows)] = &[
         ),
     ),
     (
-        // Locked in a later round than the polka that is shown.
+        // It is locked in a later round than that of the polka.
         "line32LockedTest",
         Script(
             Some(3),
@@ -186,7 +186,7 @@ pub const SCENARIOS: &[(&str, Shows)] = &[
     ("multiHeightRunTest", Test(two_heights_decide)),
     ("multiRoundTest", Test(rounds_pass_over_dead_proposers)),
     (
-        // By weight: 1 of 10 is not more than a third, whatever is said.
+        // By power: 1 of 9 is not more than a third, however many votes it casts.
         "noSkipQuorumMixedVotesSameValTest",
         Powers(
             &[1, 1, 1, 6],
@@ -238,7 +238,7 @@ pub const SCENARIOS: &[(&str, Shows)] = &[
         ),
     ),
     (
-        // Votes that came before the start are counted, and acted upon with it.
+        // Votes that came before the start count, and take effect with the start.
         "preloadVotekeeperOnlyTest",
         Script(
             Some(3),
@@ -326,14 +326,14 @@ fn two_heights_decide() {
 }
 
 fn rounds_pass_over_dead_proposers() {
-    // Proposers of rounds 0 and 1 of a committee of seven are silent.
+    // The proposers of rounds 0 and 1 of a committee of seven are silent.
     let mut network = Network::new(&[1; 7], HEIGHT, Policy::default().silent(0).silent(1));
     network.run_until_decided(&[2, 3, 4, 5, 6]);
     network.assert_agreement();
     assert_eq!(network.decided_round(), Some(2));
 }
 
-/// It misses all that the others say, and gets it by [`quorate_consensus::Driver::catch_up`].
+/// One validator misses all messages, and catches up by [`quorate_consensus::Driver::catch_up`].
 fn a_slow_one_catches_up() {
     let mut network = Network::new(&[1; 4], HEIGHT, Policy::default().deaf(3));
     network.run_until_decided(&[0, 1, 2]);
@@ -343,7 +343,7 @@ fn a_slow_one_catches_up() {
     network.assert_agreement();
 }
 
-/// Votes of a later round came before this height began.
+/// Votes of a later round come before the height begins.
 fn a_late_height_catches_up() {
     let mut bench = Bench::new(&[1; 4], Some(3));
     bench.run(
@@ -356,8 +356,8 @@ fn a_late_height_catches_up() {
     );
 }
 
-/// With two of four faulty both values find their quorum: agreement needs less than a third.
-/// Who saw both reports it, and both culprits are convicted.
+/// With two of four faulty, both values get a quorum: agreement needs less than a third. A
+/// validator that sees both reports it, and both culprits are convicted.
 fn over_a_third_can_split() {
     for value in ["A", "B"] {
         let mut bench = Bench::new(&[1; 4], Some(3));
@@ -378,8 +378,8 @@ fn over_a_third_can_split() {
     }
 }
 
-/// Validator 3 alone saw the polka of round 0. What it shows to a peer that hangs lets the peer
-/// prevote the re-proposal.
+/// Only validator 3 saw the polka of round 0. It sends the polka to a peer that is stuck, which can
+/// then prevote the re-proposal.
 fn a_hidden_lock_is_shown() {
     let mut locked = Bench::new(&[1; 4], Some(3));
     locked.run("locked", "locked");

@@ -1,6 +1,6 @@
-//! Several drivers and a network between them, seeded: losses, repetitions, any order, verdicts
-//! and own votes that come back late, a Byzantine validator. Checks what must always hold with
-//! every output: one decision, one statement per slot, evidence only of the guilty.
+//! Several drivers and a seeded network between them: losses, repetitions, any order, verdicts and
+//! own votes that come back late, a Byzantine validator. With every output it checks the laws that
+//! must always hold: one decision, one statement per slot, evidence only against the guilty.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,17 +13,17 @@ use quorate_types::{
 use crate::coverage;
 use crate::harness::{Committee, SWARM};
 
-/// Inputs after which a network that should decide has failed to.
+/// The number of turns after which a network that should decide has failed.
 const PATIENCE: usize = 20_000;
 
-/// What goes wrong until the network is healed; who is faulty stays so.
+/// The faults of the network until it is healed. A faulty validator stays faulty.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
     pub seed: u64,
-    /// Messages lost and messages repeated, in percent.
+    /// Messages that are lost, in percent; `repeated` are those that come twice.
     pub lost: u64,
     pub repeated: u64,
-    /// Any order, and timers that fire whenever they like.
+    /// Whether messages come in any order and timers fire at any time.
     pub disorder: bool,
     pub silent: BTreeSet<usize>,
     pub deaf: BTreeSet<usize>,
@@ -31,19 +31,19 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// A validator that is not there.
+    /// Adds a validator that does not run.
     pub fn silent(mut self, who: usize) -> Self {
         self.silent.insert(who);
         self
     }
 
-    /// A validator that hears nothing until the network is healed.
+    /// Adds a validator that hears nothing until the network is healed.
     pub fn deaf(mut self, who: usize) -> Self {
         self.deaf.insert(who);
         self
     }
 
-    /// A validator that says anything, and other things to others.
+    /// Makes a validator say anything, and different things to different peers.
     pub fn byzantine(mut self, who: usize) -> Self {
         self.byzantine = Some(who);
         self
@@ -75,7 +75,7 @@ pub struct Network {
     letters: Vec<Letter>,
     timers: BTreeSet<Timer>,
     now: u64,
-    /// The oracle's own notes; it asks no driver.
+    /// The notes of the oracle, which does not ask the drivers.
     signed: BTreeMap<(usize, Round, Kind), Statement>,
     decided: BTreeMap<usize, Verified<QuorumCertificate>>,
     polkas: BTreeMap<Round, BlockId>,
@@ -137,7 +137,7 @@ impl Network {
         }
     }
 
-    /// From now on nothing is lost, order is kept, timers wait for messages.
+    /// From now on nothing is lost, the order is kept, and timers wait for messages.
     pub fn heal(&mut self) {
         self.policy.deaf.clear();
         (self.policy.lost, self.policy.repeated, self.policy.disorder) = (0, 0, false);
@@ -158,7 +158,7 @@ impl Network {
             .min()
     }
 
-    /// Who built what was decided.
+    /// The validator that built the decided block.
     pub fn decided_builder(&self) -> Option<usize> {
         self.decided
             .values()
@@ -181,7 +181,7 @@ impl Network {
         }
     }
 
-    /// One message, or one timer.
+    /// Delivers one message or fires one timer.
     fn turn(&mut self) {
         let waits = !self.letters.is_empty();
         if waits && !(self.policy.disorder && self.random.below(20) == 0) {
@@ -210,7 +210,8 @@ impl Network {
         self.feed(letter.to, letter.input);
     }
 
-    /// Time passes: a timer fires, those that hang are helped, the Byzantine one speaks.
+    /// Time passes: a timer fires, peers that are stuck are helped, and the Byzantine validator
+    /// speaks.
     fn fire(&mut self) {
         let count = self.timers.len() as u64;
         let at = if self.policy.disorder && count > 0 {
@@ -235,7 +236,7 @@ impl Network {
         }
     }
 
-    /// Every pair exchanges what N-23 asks for.
+    /// Every pair of validators exchanges the messages of N-23.
     fn help(&mut self) {
         let pairs: Vec<(usize, usize)> = self
             .running()
@@ -361,7 +362,7 @@ impl Network {
         }
     }
 
-    /// A statement of any kind, about any block, in a round near the others', to one of them.
+    /// Sends one of the others a statement of any kind, about any block, in a round near theirs.
     fn lie(&mut self, who: usize) {
         let latest = self.drivers.values().map(Driver::round).max().unwrap_or(0);
         let round = self.random.below(u64::from(latest) + 3) as Round;
@@ -410,7 +411,7 @@ fn made_by(who: usize, round: Round) -> BlockId {
     BlockId(id)
 }
 
-/// splitmix64.
+/// The pseudo-random generator splitmix64.
 struct Random(u64);
 
 impl Random {

@@ -1,5 +1,5 @@
-//! Laws over random schedules: agreement always, a decision after the network healed, one
-//! statement per slot, evidence only of the guilty, replay gives the same.
+//! Laws over random schedules: agreement always, a decision once the network has healed, one
+//! statement per slot, evidence only against the guilty.
 
 use proptest::prelude::*;
 use quorate_types::Power;
@@ -68,7 +68,7 @@ proptest! {
     }
 }
 
-/// Two of four are gone: nothing is decided, and nothing wrong is done.
+/// With two of four gone nothing is decided, and no law is broken.
 #[test]
 fn without_a_quorum_nothing_is_decided() {
     let policy = Policy {

@@ -1,5 +1,5 @@
-//! A driver that handles its log again (N-21 and N-32): nothing is asked for twice, nothing that
-//! is still open is forgotten.
+//! A driver that handles its log again (N-21 and N-32) asks for nothing twice and forgets nothing
+//! that is still open.
 
 use crate::harness::Bench;
 

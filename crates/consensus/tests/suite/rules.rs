@@ -1,4 +1,4 @@
-//! The rules with a history of the design (`consensus.md`, "Rules with a history"), by number.
+//! Tests of clauses of `protocols/consensus.md`. Each is named after its clause.
 
 use quorate_consensus::{Driver, Input, Output};
 use quorate_crypto::Verified;
@@ -28,7 +28,7 @@ fn n13_locks_in_prevote_only_but_learns_the_valid_value_later_too() {
             "polka 0 A by 0 1 2   -> evidence 0 0 prevote, evidence 1 0 prevote, polka 0 A",
             "A@0",
         ),
-        // Votes one by one do not make that polka: the first of each counts (N-5).
+        // Single votes do not make that polka: the first vote of each validator counts (N-5).
         (
             "prevote 0 A by 0 1 2 -> evidence 0 0 prevote, evidence 1 0 prevote",
             "none",
@@ -80,6 +80,7 @@ fn n13_locks_in_prevote_only_but_learns_the_valid_value_later_too() {
     );
 }
 
+/// N-8: a re-proposed block keeps its builder; a fresh one is built in its round, by the proposer.
 #[test]
 fn n11_a_pol_round_lies_before_the_round_and_has_a_polka_for_the_same_block() {
     for pol in [1, 2, 7] {
@@ -115,7 +116,7 @@ fn n11_a_pol_round_lies_before_the_round_and_has_a_polka_for_the_same_block() {
          late A                   -> prevote 1 A, timer 1 prevote",
     );
     script(
-        "but it was its builder's turn",
+        "but it must have been the turn of its builder",
         "start                    -> enter 0, timer 0 propose
          prevote 1 nil by 0 1     -> enter 1, timer 1 propose
          polka 0 A by 0 1 2       -> polka 0 A
@@ -124,7 +125,7 @@ fn n11_a_pol_round_lies_before_the_round_and_has_a_polka_for_the_same_block() {
     );
     for verdict in ["late B1", "foreign B1", "invalid B1"] {
         script(
-            "a fresh one must be all of it",
+            "a fresh block must be valid, timely, and by the proposer of its round",
             &format!(
                 "start                    -> enter 0, timer 0 propose
                  prevote 1 nil by 0 1     -> enter 1, timer 1 propose
@@ -134,7 +135,7 @@ fn n11_a_pol_round_lies_before_the_round_and_has_a_polka_for_the_same_block() {
         );
     }
     script(
-        "a fresh one was built in its round",
+        "a fresh block must be built in its round",
         "start                    -> enter 0, timer 0 propose
          prevote 1 nil by 0 1     -> enter 1, timer 1 propose
          proposal 1 A             -> check A
@@ -168,7 +169,7 @@ fn n18_a_timeout_is_scheduled_once_and_checked_when_it_fires() {
 #[test]
 fn n17_round_skip_counts_distinct_senders_of_one_later_round() {
     script(
-        "one sender twice is one; two rounds are two; the current round is none",
+        "each sender counts once, each round alone, and the current round not at all",
         "start                    -> enter 0, timer 0 propose
          prevote 2 nil by 0
          precommit 2 nil by 0
@@ -177,7 +178,7 @@ fn n17_round_skip_counts_distinct_senders_of_one_later_round() {
          precommit 2 A by 1       -> enter 2, timer 2 propose",
     );
     script(
-        "a proposal is no vote",
+        "a proposal is not a vote",
         "start                    -> enter 0, timer 0 propose
          proposal 1 B1
          prevote 1 B1 by 0
@@ -236,10 +237,10 @@ fn n19_no_rule_hides_another_and_stored_inputs_are_looked_at_again() {
     );
 }
 
-/// N-21 and N-32: handled again from the log, the same comes out, and no second block is asked
-/// for where one was proposed.
+/// N-21 and N-32: a log that is handled again gives the same outputs, and no second block is asked
+/// for if one was proposed.
 #[test]
-fn rules_8_and_11_replay_gives_the_same_and_asks_for_no_new_block() {
+fn n32_replay_gives_the_same_and_asks_for_no_new_block() {
     let bench = Bench::new(&[1; 4], Some(0));
     let committee = &bench.committee;
     let own =
@@ -252,7 +253,7 @@ fn rules_8_and_11_replay_gives_the_same_and_asks_for_no_new_block() {
     let expected = [
         vec!["build"],
         vec!["sign"],
-        // The own proposal came back: its verdict is open.
+        // Its own proposal came back, so the verdict on the block is open.
         vec!["check"],
         vec!["check"],
     ];
@@ -353,7 +354,7 @@ fn n5_the_first_vote_counts_and_weight_is_never_counted_twice() {
 
 #[test]
 fn n23_a_peer_that_hangs_is_told_what_it_lacks() {
-    // One that skipped to round 3 shows a peer in round 0 what lets it skip as well.
+    // A driver that skipped to round 3 sends a peer in round 0 the votes that let it skip too.
     let mut ahead = Bench::new(&[1; 4], Some(0));
     ahead.run(
         "ahead",
@@ -372,7 +373,7 @@ fn n23_a_peer_that_hangs_is_told_what_it_lacks() {
     }
     assert_eq!(behind.driver.round(), 3);
 
-    // Once there is a commit, the commit alone.
+    // Once there is a commit, only the commit is sent.
     let mut done = Bench::new(&[1; 4], Some(3));
     done.run(
         "done",
@@ -393,7 +394,7 @@ fn n22_statements_of_far_rounds_are_bounded() {
         bench.committee.sign(who, said)
     };
     let near = limits::ROUNDS_AHEAD;
-    // All rounds up to the bound are kept, beyond it the latest alone.
+    // Up to the bound all rounds are kept, and beyond it only the latest.
     for round in 1..near + 200 {
         let signed = vote(&bench, 0, round);
         assert!(bench.driver.wants(&signed), "round {round}");
@@ -408,11 +409,11 @@ fn n22_statements_of_far_rounds_are_bounded() {
         !bench.driver.wants(&vote(&bench, 0, near + 50)),
         "an earlier far round"
     );
-    // It is enough to skip to where more than a third stands, however far.
+    // This is enough to skip to the round in which more than a third stands, however far it is.
     let signed = vote(&bench, 1, near + 199);
     bench.driver.handle(Input::Statement(signed));
     assert_eq!(bench.driver.round(), near + 199);
-    // What lies far behind is not taken any more, single votes that is.
+    // Single votes of rounds far behind are no longer taken.
     assert!(!bench.driver.wants(&vote(&bench, 2, 1)));
     assert!(bench.driver.wants(&vote(&bench, 2, near + 198)));
 }

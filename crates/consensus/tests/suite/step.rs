@@ -1,4 +1,4 @@
-//! The step function, exhaustively: every state that two blocks and three rounds can reach.
+//! Checks the step function in every state that two blocks and three rounds can reach.
 
 use std::collections::BTreeSet;
 
@@ -59,7 +59,7 @@ fn every_reachable_transition_obeys_the_paper() {
             }
         }
     }
-    // Pinned: another number is another algorithm.
+    // The number is pinned: another one means another algorithm.
     assert_eq!((seen.len(), count), (125, 125 * inputs.len()));
 }
 
@@ -79,14 +79,14 @@ fn check(before: &RoundState, input: RoundInput, transition: &Transition) {
     }
     for output in &transition.outputs {
         match *output {
-            // One of each per round: the step moves on with it.
+            // There is one of each per round, since the step moves on with it.
             RoundOutput::Prevote(said) => {
                 assert_eq!((before.step, after.step), (Step::Propose, Step::Prevote));
                 assert_eq!(said, prevote(before, input), "{before:?} {input:?}");
             }
             RoundOutput::Precommit(said) => {
                 assert_eq!((before.step, after.step), (Step::Prevote, Step::Precommit));
-                // Lines 37-41: whoever precommits a block holds the lock on it.
+                // Lines 37-41: a validator that precommits a block holds the lock on it.
                 match said {
                     Some(block) => assert_eq!(after.locked, Some((block, before.round))),
                     None => assert_eq!(after.locked, before.locked),
@@ -110,8 +110,8 @@ fn check(before: &RoundState, input: RoundInput, transition: &Transition) {
     assert!(round(after.locked) <= round(after.valid));
 }
 
-/// Lines 23, 29, 57: the block where it is valid, and there is no lock but on it or before a polka
-/// for it; else nil.
+/// N-10, N-11 and N-18 (lines 23, 29 and 57): the block if it is valid, and no other block is
+/// locked or its polka is not older than the lock; otherwise nil.
 fn prevote(before: &RoundState, input: RoundInput) -> Option<BlockId> {
     let (block, pol_round) = match input {
         RoundInput::Proposal {

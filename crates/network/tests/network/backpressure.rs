@@ -1,4 +1,5 @@
-//! Queues are bounded, and who is slow slows down only who talks to it.
+//! Tests of backpressure: queues are bounded, and a slow peer slows down only those that send to
+//! it.
 
 use quorate_network::{Lane, LaneLimits, NetworkConfig, NetworkEvent, SendError};
 
@@ -7,7 +8,7 @@ use quorate_network::Multiaddr;
 
 const MIB: usize = 1024 * 1024;
 
-/// Sends, and waits for room where there is none.
+/// Sends a frame; if the queue is full, waits for room first.
 async fn send_patiently(from: &Node, to: [u8; 32], bytes: &[u8]) {
     let sent = || match from.network.send(&to, Lane::Bulk, bytes.to_vec()) {
         Ok(()) => true,
@@ -29,8 +30,8 @@ async fn many_large_frames(listen: impl Fn() -> Multiaddr) {
         }
     };
     let receiving = async {
-        // Nobody takes events until the sender's queue is full.
-        until("full", || left.network.counters().bulk.dropped_frames > 0).await;
+        // The receiver takes no event until the queue of the sender is full.
+        until("a drop", || left.network.counters().bulk.dropped_frames > 0).await;
         for number in 0..120_u8 {
             let bytes = right.expect("a frame", frame_bytes).await;
             assert_eq!(bytes.len(), MIB);
@@ -75,10 +76,10 @@ async fn a_full_queue_is_an_error() {
     });
     assert_eq!(send(101), Err(too_large));
     assert_eq!(send(100), Ok(()));
-    assert_eq!(send(51), full, "bytes");
+    assert_eq!(send(51), full, "bytes must be bounded");
     assert_eq!(send(50), Ok(()));
     assert_eq!(send(0), Ok(()));
-    assert_eq!(send(0), full, "frames");
+    assert_eq!(send(0), full, "frames must be bounded");
     assert_eq!(node.network.counters().client.dropped_frames, 3);
 }
 
@@ -99,7 +100,7 @@ async fn one_sender_does_not_fill_the_queue_of_events() {
             .send(&receiver.key(), Lane::Client, vec![0; 8])
             .unwrap();
     }
-    until("the budget is used", || {
+    until("the loud peer to use its budget", || {
         receiver.network.counters().client.received_frames >= 8
     })
     .await;
@@ -107,7 +108,7 @@ async fn one_sender_does_not_fill_the_queue_of_events() {
         .network
         .send(&receiver.key(), Lane::Consensus, vec![1])
         .unwrap();
-    until("arrived", || {
+    until("the frame of the quiet peer", || {
         receiver.network.counters().consensus.received_frames == 1
     })
     .await;
@@ -115,7 +116,7 @@ async fn one_sender_does_not_fill_the_queue_of_events() {
     let mut before = 0;
     let quiet_key = quiet.key();
     receiver
-        .expect("the quiet peer", |event| match event {
+        .expect("the frame of the quiet peer", |event| match event {
             NetworkEvent::Frame { from, .. } if from == quiet_key => Some(()),
             NetworkEvent::Frame { .. } => {
                 before += 1;

@@ -1,4 +1,5 @@
-//! Who is let in, who is not, and how it ends.
+//! Tests of connections: the peers that are let in, those that are refused, and how a connection
+//! ends.
 
 use std::net::{Ipv4Addr, TcpListener};
 
@@ -9,6 +10,7 @@ use quorate_network::{
 
 use crate::support::{Node, config, quic, tcp, until};
 
+/// W-6: the name of the swarm is in every protocol name, so two swarms have none in common.
 #[tokio::test(flavor = "multi_thread")]
 async fn peers_of_another_swarm_are_refused() {
     for listen in [tcp, quic] {
@@ -22,7 +24,7 @@ async fn peers_of_another_swarm_are_refused() {
 
         let stranger = other.key();
         let kind = node.expect("a report", |event| match event {
-            NetworkEvent::Connected(_) => panic!("connected"),
+            NetworkEvent::Connected(_) => panic!("a peer of another swarm is connected"),
             NetworkEvent::Misbehaviour { from, kind } if from == stranger => Some(kind),
             _ => None,
         });
@@ -39,9 +41,9 @@ async fn a_banned_peer_stays_out_until_it_is_unbanned() {
     let other = Node::start(config(2, tcp())).await;
     other.connect(&node).await;
     node.network.ban(other.key()).await.unwrap();
-    until("thrown out", || !node.network.is_connected(&other.key())).await;
+    until("the ban", || !node.network.is_connected(&other.key())).await;
     let refused = node.network.counters().refused_connections;
-    until("refused twice", || {
+    until("two more refusals", || {
         node.network.counters().refused_connections >= refused + 2
     })
     .await;
@@ -51,7 +53,7 @@ async fn a_banned_peer_stays_out_until_it_is_unbanned() {
     assert_eq!(node.network.send(&to, Lane::Client, vec![1]), unknown);
 
     node.network.unban(other.key()).await.unwrap();
-    until("back", || node.network.is_connected(&other.key())).await;
+    until("a return", || node.network.is_connected(&other.key())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -60,12 +62,12 @@ async fn disconnected_and_connected_are_reported() {
     let other = Node::start(config(2, tcp())).await;
     other.connect(&node).await;
     let key = other.key();
-    node.expect("connected", |event| {
+    node.expect("the connection", |event| {
         (event == NetworkEvent::Connected(key)).then_some(())
     })
     .await;
     other.network.shutdown().await;
-    node.expect("lost", |event| {
+    node.expect("the end of the connection", |event| {
         (event == NetworkEvent::Disconnected(key)).then_some(())
     })
     .await;
@@ -76,7 +78,7 @@ async fn addresses_of_a_connected_peer_are_reported() {
     let mut node = Node::start(config(1, tcp())).await;
     let other = Node::start(config(2, quic())).await;
     node.connect(&other).await;
-    let found = node.expect("addresses", |event| match event {
+    let found = node.expect("the addresses", |event| match event {
         NetworkEvent::Discovered { key, addresses } => Some((key, addresses)),
         _ => None,
     });
@@ -98,18 +100,18 @@ async fn a_hundred_dialers_get_ten_connections() {
         network.dial(server.address()).await.unwrap();
         dialers.push((network, events));
     }
-    until("refusals", || {
+    until("90 refusals", || {
         assert!(server.network.peers().len() <= 10);
         server.network.counters().refused_connections >= 90
     })
     .await;
-    until("ten are in", || server.network.peers().len() == 10).await;
+    until("ten connections", || server.network.peers().len() == 10).await;
 
-    // A wanted peer is let in nevertheless.
+    // A wanted peer is let in beyond the limit.
     let wanted = Node::start(config(2, tcp())).await;
     server.network.add_peer(wanted.key(), vec![]).await.unwrap();
     wanted.network.dial(server.address()).await.unwrap();
-    until("the wanted one is in", || {
+    until("the connection of the wanted peer", || {
         server.network.is_connected(&wanted.key())
     })
     .await;
@@ -125,7 +127,7 @@ async fn shutdown_closes_the_sockets() {
     let port: u16 = address.rsplit('/').next().unwrap().parse().unwrap();
     assert!(
         TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err(),
-        "in use"
+        "the port must be in use"
     );
 
     node.network.shutdown().await;
@@ -139,7 +141,7 @@ async fn shutdown_closes_the_sockets() {
         Err(NetworkStopped)
     );
     while node.events.recv().await.is_some() {}
-    until("noticed", || !other.network.is_connected(&node.key())).await;
+    until("the end", || !other.network.is_connected(&node.key())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -155,7 +157,7 @@ async fn dropping_the_handle_or_the_events_stops_the_network() {
     let Node { network, events } = Node::start(config(2, tcp())).await;
     drop(events);
     let key = other.key();
-    until("stopped", || {
+    until("the network to stop", || {
         network.send(&key, Lane::Bulk, vec![]) == Err(SendError::Stopped)
     })
     .await;

@@ -1,4 +1,4 @@
-//! Frames arrive whole and in order, on each lane, over TCP and QUIC, and over a restart.
+//! Frames arrive whole and in order on each lane: over TCP, over QUIC, and across restarts (W-7).
 
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use tokio::time::timeout;
 
 use crate::support::{Node, PATIENCE, config, quic, tcp, until};
 
+/// W-6, W-7: every lane carries frames in both directions, over TCP as over QUIC.
 async fn frames_both_ways(listen: impl Fn() -> Multiaddr) {
     let mut left = Node::start(config(1, listen())).await;
     let mut right = Node::start(config(2, listen())).await;
@@ -69,6 +70,7 @@ async fn many_frames_keep_their_order() {
     }
 }
 
+/// W-7: frames that were not taken are sent again on the next stream.
 #[tokio::test(flavor = "multi_thread")]
 async fn queued_frames_survive_a_restart_of_the_peer() {
     let left = Node::start(config(1, tcp())).await;
@@ -81,7 +83,7 @@ async fn queued_frames_survive_a_restart_of_the_peer() {
 
     let (key, address) = (right.key(), right.address());
     right.network.shutdown().await;
-    until("noticed", || !left.network.is_connected(&key)).await;
+    until("the disconnection", || !left.network.is_connected(&key)).await;
     for number in 2..50_u8 {
         left.network.send(&key, Lane::Bulk, vec![number]).unwrap();
     }
@@ -89,8 +91,8 @@ async fn queued_frames_survive_a_restart_of_the_peer() {
     expect_up_to(&mut right, 49).await;
 }
 
-/// Expects one-byte frames up to the last, each once and in order. Only the very first may be
-/// there again, because its acknowledgement may have been lost.
+/// Expects one-byte frames up to `last`, each of them once and in order. Only frame 1 may come
+/// again, because its acknowledgement may have been lost (W-7).
 async fn expect_up_to(node: &mut Node, last: u8) {
     let mut numbers = vec![];
     while numbers.last() != Some(&last) {
@@ -102,8 +104,8 @@ async fn expect_up_to(node: &mut Node, last: u8) {
     assert_eq!(numbers, (2..=last).collect::<Vec<_>>());
 }
 
-/// Nobody says goodbye over QUIC for a process that was killed: the old connection looks alive
-/// until it times out after ten seconds.
+/// A process that is killed does not close its QUIC connections: to its peers the old connection
+/// looks alive until it times out after ten seconds.
 #[test]
 fn frames_reach_a_peer_that_was_killed_and_came_back() {
     let doomed = Runtime::new().unwrap();
@@ -121,16 +123,16 @@ fn frames_reach_a_peer_that_was_killed_and_came_back() {
         node.connect(&right).await;
         let (key, address) = (right.key(), right.address());
         node.network.send(&key, Lane::Consensus, vec![1]).unwrap();
-        until("arrived", || {
+        until("the first frame", || {
             right.network.counters().consensus.received_frames == 1
         })
         .await;
         doomed.shutdown_background();
 
-        // Written into the dead connection, as nobody knows that yet.
+        // This frame is written into the dead connection, which still looks alive.
         let sent = node.network.counters().consensus.sent_frames;
         node.network.send(&key, Lane::Consensus, vec![2]).unwrap();
-        until("written", || {
+        until("the second frame to be written", || {
             node.network.counters().consensus.sent_frames > sent
         })
         .await;
@@ -149,7 +151,7 @@ fn frames_reach_a_peer_that_was_killed_and_came_back() {
     });
 }
 
-/// Starts a node on an address that is about to be free.
+/// Starts a node on an address that another node is about to leave; tries until it is free.
 async fn restart(config: NetworkConfig) -> Node {
     let starting = async {
         loop {
@@ -171,7 +173,7 @@ async fn only_known_peers_are_sent_to() {
     node.network.add_peer(to, vec![]).await.unwrap();
     assert_eq!(node.network.send(&to, Lane::Client, vec![1]), Ok(()));
     node.network.remove_peer(to).await.unwrap();
-    until("forgotten", || {
+    until("the peer to be forgotten", || {
         node.network.send(&to, Lane::Client, vec![1]) == unknown
     })
     .await;
@@ -186,13 +188,13 @@ async fn a_boot_address_is_retried_until_it_answers_and_after_a_loss() {
 
     let node = Node::start(config(1, tcp())).await;
     node.network.dial(address.clone()).await.unwrap();
-    until("tried", || node.network.counters().failed_dials >= 2).await;
+    until("failed dials", || node.network.counters().failed_dials >= 2).await;
     let late = Node::start(config(2, address.clone())).await;
-    until("connected", || node.network.is_connected(&key)).await;
+    until("a connection", || node.network.is_connected(&key)).await;
     late.network.shutdown().await;
-    until("lost", || !node.network.is_connected(&key)).await;
+    until("the disconnection", || !node.network.is_connected(&key)).await;
     let _again = Node::start(config(2, address)).await;
-    until("connected again", || node.network.is_connected(&key)).await;
+    until("another connection", || node.network.is_connected(&key)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -204,5 +206,5 @@ async fn a_boot_address_may_name_the_peer() {
         .with_p2p(peer_id(&boot.key()).unwrap())
         .unwrap();
     node.network.dial(address).await.unwrap();
-    until("connected", || node.network.is_connected(&boot.key())).await;
+    until("a connection", || node.network.is_connected(&boot.key())).await;
 }

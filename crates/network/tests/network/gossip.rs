@@ -1,4 +1,4 @@
-//! Gossip reaches nodes that know each other only through others.
+//! Tests of gossip: it also reaches nodes that are not connected to its sender.
 
 use quorate_network::{NetworkEvent, SendError, Topic};
 use tokio::time::{Duration, timeout};
@@ -12,6 +12,7 @@ fn gossip(event: NetworkEvent) -> Option<(Topic, Vec<u8>)> {
     }
 }
 
+/// W-9: messages on every topic reach everybody, here over two nodes in between.
 #[tokio::test(flavor = "multi_thread")]
 async fn four_nodes_in_a_line() {
     let mut nodes = vec![];
@@ -26,8 +27,8 @@ async fn four_nodes_in_a_line() {
         (first, rest.last_mut().unwrap())
     };
     for topic in Topic::ALL {
-        // The mesh takes heartbeats to form, and what is published before it has is lost: a new
-        // message every fifth of a second until one gets through.
+        // The mesh of gossipsub forms within some of its heartbeats, and messages published before
+        // that are lost. So a new message is published every fifth of a second until one arrives.
         let publishing = async {
             for number in 0_u32.. {
                 first
@@ -42,13 +43,13 @@ async fn four_nodes_in_a_line() {
         });
         let (_, bytes) = tokio::select! {
             received = receiving => received,
-            () = publishing => panic!("never ends"),
+            () = publishing => panic!("publishing must not end"),
         };
         assert_eq!(bytes.len(), 4);
     }
     assert!(last.network.counters().gossip.received >= 3);
     let from = first.network.counters().gossip;
-    assert_eq!(from.received, 0, "own messages do not come back");
+    assert_eq!(from.received, 0, "a node must not receive its own messages");
 }
 
 #[tokio::test(flavor = "multi_thread")]

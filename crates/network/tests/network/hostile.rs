@@ -1,4 +1,4 @@
-//! Peers that break the rules, some of them on a bare libp2p swarm.
+//! Tests of peers that break the rules; some of them run on a bare libp2p swarm.
 
 use std::time::Duration;
 
@@ -34,13 +34,14 @@ fn bare_swarm<B: NetworkBehaviour>(behaviour: B) -> Swarm<B> {
     Swarm::new(transport, behaviour, keypair.public().to_peer_id(), config)
 }
 
-/// A peer that answers pings, so that it is kept, and opens what streams it likes.
+/// A peer that answers pings, so that its connection is kept, and opens any streams that it likes.
 #[derive(NetworkBehaviour)]
 struct LaneSpeaker {
     streams: libp2p_stream::Behaviour,
     ping: ping::Behaviour,
 }
 
+/// Connects a [`LaneSpeaker`] to the victim; returns the means to open streams.
 async fn lane_speaker(victim: Multiaddr) -> Control {
     let streams = libp2p_stream::Behaviour::new();
     let control = streams.new_control();
@@ -64,6 +65,7 @@ async fn lane_speaker(victim: Multiaddr) -> Control {
     control
 }
 
+/// Opens a stream of a lane by its protocol name (W-7).
 async fn open(control: &mut Control, victim: PeerKey, lane: &str) -> libp2p::Stream {
     let protocol = StreamProtocol::try_from_owned(format!("/quorate/aa11/{lane}/1")).unwrap();
     let opening = control.open_stream(peer_id(&victim).unwrap(), protocol);
@@ -148,7 +150,7 @@ async fn a_socket_that_never_speaks_is_closed() {
     let mut received = vec![];
     let closed = timeout(PATIENCE, socket.read_to_end(&mut received)).await;
     assert!(closed.is_ok(), "the socket is still open");
-    until("counted", || {
+    until("the refusal to be counted", || {
         node.network.counters().refused_connections == 1
     })
     .await;
@@ -169,6 +171,7 @@ async fn a_peer_that_speaks_no_protocol_is_disconnected() {
     assert!(node.network.peers().is_empty());
 }
 
+/// A configuration with a short time for handshakes.
 fn impatient(seed: u8) -> NetworkConfig {
     let mut config = config(seed, tcp_address());
     config.limits.handshake_timeout = Duration::from_millis(300);

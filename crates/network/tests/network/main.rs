@@ -1,5 +1,5 @@
-//! Real sockets on 127.0.0.1, one topic per file. Every wait is for an event or a condition and
-//! ends after [`support::PATIENCE`].
+//! Tests of the network over real sockets on 127.0.0.1, one subject in each file. Every wait is for
+//! an event or a condition, and ends after [`support::PATIENCE`].
 
 #![allow(
     clippy::unwrap_used,

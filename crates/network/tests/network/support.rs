@@ -1,4 +1,4 @@
-//! Nodes and bounded waits.
+//! Helpers of the tests: nodes, and waits with a bound.
 
 use std::time::Duration;
 
@@ -7,9 +7,10 @@ use quorate_network::{
 };
 use tokio::time::{sleep, timeout};
 
-/// How long a test waits for what must happen.
+/// The longest time that a test waits for an event or a condition.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The name of the swarm in the protocol names.
 pub const SWARM: &str = "aa11";
 
 /// A running node with its events.
@@ -49,7 +50,7 @@ impl Node {
         let expected = config.listen.len();
         let (network, events) = start(config).unwrap();
         let node = Self { network, events };
-        until("listening", || {
+        until("the node to listen", || {
             node.network.listen_addresses().len() >= expected
         })
         .await;
@@ -64,7 +65,8 @@ impl Node {
         self.network.listen_addresses().first().unwrap().clone()
     }
 
-    /// Waits for an event that `wanted` turns into something; drops others.
+    /// Waits for an event for which `wanted` returns a value, and returns the value. Earlier events
+    /// are dropped.
     pub async fn expect<T>(
         &mut self,
         what: &str,
@@ -76,7 +78,7 @@ impl Node {
                     .events
                     .recv()
                     .await
-                    .unwrap_or_else(|| panic!("stopped: {what}"));
+                    .unwrap_or_else(|| panic!("the network stopped before {what} came"));
                 if let Some(found) = wanted(event) {
                     return found;
                 }
@@ -84,7 +86,7 @@ impl Node {
         };
         timeout(PATIENCE, search)
             .await
-            .unwrap_or_else(|_| panic!("waited in vain: {what}"))
+            .unwrap_or_else(|_| panic!("waited in vain for {what}"))
     }
 
     /// Waits for the bytes of the next frame.
@@ -92,19 +94,20 @@ impl Node {
         self.expect("a frame", frame_bytes).await
     }
 
-    /// Wants the other node and waits until it is connected.
+    /// Adds the other node as a wanted peer, and waits until both are connected.
     pub async fn connect(&self, other: &Self) {
         self.network
             .add_peer(other.key(), vec![other.address()])
             .await
             .unwrap();
-        until("connected", || {
+        until("a connection", || {
             self.network.is_connected(&other.key()) && other.network.is_connected(&self.key())
         })
         .await;
     }
 }
 
+/// The bytes of a frame; `None` for any other event.
 pub fn frame_bytes(event: NetworkEvent) -> Option<Vec<u8>> {
     match event {
         NetworkEvent::Frame { bytes, .. } => Some(bytes),
@@ -121,5 +124,5 @@ pub async fn until(what: &str, condition: impl Fn() -> bool) {
     };
     timeout(PATIENCE, polling)
         .await
-        .unwrap_or_else(|_| panic!("waited in vain: {what}"));
+        .unwrap_or_else(|_| panic!("waited in vain for {what}"));
 }

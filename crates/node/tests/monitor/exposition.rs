@@ -1,19 +1,22 @@
-//! A strict reader of the Prometheus text exposition format 0.0.4, as far as it is used here.
+//! A strict parser of the part of the Prometheus text exposition format 0.0.4 that nodes use.
 
 use std::collections::BTreeMap;
 
-/// A page that keeps to the format.
+/// A page of metrics that was parsed.
 pub struct Exposition {
-    /// Types by name.
+    /// The type of each metric, by its name.
     kinds: BTreeMap<String, String>,
-    /// Values by series: the name with its labels as written.
+    /// The value of each series, by its name with labels as written on the page.
     samples: BTreeMap<String, f64>,
 }
 
 impl Exposition {
-    /// Reads a page line by line; panics where a line breaks the format.
+    /// Parses a page line by line; panics at a line that breaks the format.
     pub fn parse(page: &str) -> Self {
-        assert!(page.ends_with('\n'), "the last line does not end");
+        assert!(
+            page.ends_with('\n'),
+            "the last line does not end with a newline"
+        );
         let mut kinds: BTreeMap<String, String> = BTreeMap::new();
         let mut samples = BTreeMap::new();
         let (mut helped, mut family) = (String::new(), String::new());
@@ -28,14 +31,14 @@ impl Exposition {
                 assert_eq!(name, helped, "TYPE without HELP before it");
                 assert_eq!(name.ends_with("_total"), kind == "counter", "{line}");
                 let before = kinds.insert(name.to_owned(), kind.to_owned());
-                assert_eq!(before, None, "{name} stands twice");
+                assert_eq!(before, None, "{name} has two TYPE lines");
                 family = name.to_owned();
             } else {
                 let (series, value) = line.rsplit_once(' ').unwrap();
                 let name = series.split('{').next().unwrap();
                 assert!(
                     belongs(name, &family, &kinds[&family]),
-                    "{line} below {family}"
+                    "{line}: not a series of {family}"
                 );
                 check_labels(series, name);
                 let value: f64 = value.parse().unwrap();
@@ -43,7 +46,7 @@ impl Exposition {
                 assert_eq!(
                     samples.insert(series.to_owned(), value),
                     None,
-                    "{series} twice"
+                    "{series} has two values"
                 );
             }
         }
@@ -58,7 +61,7 @@ impl Exposition {
         self.kinds.keys()
     }
 
-    /// The value of a series; panics where there is none.
+    /// The value of a series; panics if there is no such series.
     pub fn value(&self, series: &str) -> f64 {
         *self
             .samples
@@ -66,7 +69,7 @@ impl Exposition {
             .unwrap_or_else(|| panic!("no series {series}"))
     }
 
-    /// Buckets are cumulative, and the last one holds all.
+    /// Checks that the buckets are cumulative, and that the last one counts everything.
     fn check_histogram(&self, name: &str) {
         let start = format!("{name}_bucket{{le=\"");
         let buckets = self.samples.iter().filter_map(|(series, count)| {
@@ -90,6 +93,7 @@ impl Exposition {
     }
 }
 
+/// Whether a series of this name belongs to the metric `family` of type `kind`.
 fn belongs(name: &str, family: &str, kind: &str) -> bool {
     let valid = |c: char| c.is_ascii_alphanumeric() || c == '_';
     assert!(

@@ -1,4 +1,4 @@
-//! The monitoring endpoint of a real validator, asked over raw TCP.
+//! Tests of the monitoring endpoint of a real validator, over raw TCP.
 
 #![allow(
     clippy::unwrap_used,
@@ -22,25 +22,26 @@ use tokio::time::timeout;
 use exposition::Exposition;
 use swarm::Swarm;
 
-/// How long anything may take that is waited for.
+/// The longest time that a test waits for anything.
 const LIMIT: Duration = Duration::from_secs(30);
-/// Where operators read what the metrics mean.
+/// The chapter of the book that must explain every metric to operators.
 const BOOK: &str = include_str!("../../../../book/src/running-a-node.md");
-/// More than the endpoint serves at a time.
+/// More connections than the endpoint serves at a time.
 const MANY: usize = 40;
 
-/// Status code, head and body of an answer.
+/// An answer of the endpoint.
 struct Answer {
     code: u16,
+    /// The status line and the header lines, in lower case.
     head: String,
     body: String,
 }
 
-/// Sends bytes, and reads until the endpoint closes the connection.
+/// Sends bytes and returns everything that comes until the endpoint closes the connection.
 async fn send(address: SocketAddr, bytes: &[u8]) -> String {
     let exchange = async {
         let mut stream = TcpStream::connect(address).await.unwrap();
-        // A refusal may come before all is written.
+        // A refusal may come, and end the connection, before everything is written.
         let _ = stream.write_all(bytes).await;
         let mut text = Vec::new();
         let _ = stream.read_to_end(&mut text).await;
@@ -80,7 +81,7 @@ async fn metrics(address: SocketAddr) -> Exposition {
     Exposition::parse(&answer.body)
 }
 
-/// Asks for the metrics until they satisfy `wanted`.
+/// Fetches the metrics until they satisfy `wanted`.
 async fn until(address: SocketAddr, wanted: impl Fn(&Exposition) -> bool) -> Exposition {
     let poll = async {
         loop {
@@ -128,7 +129,7 @@ async fn metrics_follow_the_format_and_grow_with_the_height() {
     let undocumented = later
         .families()
         .find(|name| !BOOK.contains(&format!("`{name}`")));
-    assert_eq!(undocumented, None, "is not in the book");
+    assert_eq!(undocumented, None, "a metric is not in the book");
     let start = of(&later, "process_start_time_seconds");
     assert!((1.6e9..1e10).contains(&start), "{start}");
     validator.shutdown().await.unwrap();
@@ -274,7 +275,7 @@ async fn slow_clients_are_cut_off_and_others_have_their_turn() {
     let height = metrics(address).await.value("quorate_height");
     for mut stream in slow {
         let mut rest = Vec::new();
-        // Closed or reset: either is an end.
+        // The endpoint may close the connection or reset it.
         let _ = timeout(LIMIT, stream.read_to_end(&mut rest)).await.unwrap();
         assert!(!String::from_utf8_lossy(&rest).contains("quorate_height"));
     }

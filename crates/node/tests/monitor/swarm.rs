@@ -1,4 +1,4 @@
-//! A swarm in a folder of its own, of which one validator runs.
+//! A swarm in a temporary folder, whose validators a test can start one by one.
 
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -9,10 +9,10 @@ use quorate_types::genesis::{Admission, Attester, Parameters};
 use quorate_types::{Claims, Genesis, Market, PROTOCOL_VERSION, Validator as Member, ValidatorSet};
 use tempfile::TempDir;
 
-/// An idle swarm makes a block this often.
+/// The milliseconds after which an idle swarm makes a block.
 const INTERVAL_MS: u64 = 2_000;
 
-/// Folders of the validators, and the attester's key.
+/// The folders of the validators, and the key of the attester.
 pub struct Swarm {
     folder: TempDir,
     validators: Vec<Home>,
@@ -21,7 +21,8 @@ pub struct Swarm {
 }
 
 impl Swarm {
-    /// As many validators of equal power, each to be monitored on a free port.
+    /// Makes the folders of `validators` validators of equal power. Each is monitored on a free
+    /// port.
     pub fn of(validators: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let validators: Vec<Home> = (0..validators)
@@ -56,22 +57,22 @@ impl Swarm {
         self.start_number(0).await
     }
 
-    /// Starts one of the validators.
+    /// Starts the validator with this index.
     pub async fn start_number(&self, number: usize) -> Result<Validator, ValidatorError> {
         Validator::start(&self.validators[number], CrashPoints::default()).await
     }
 
-    /// Gives a validator another address to be monitored on.
+    /// Gives the validator with this index another address for its monitoring endpoint.
     pub fn monitor_on(&self, number: usize, address: SocketAddr) {
         configure(&self.validators[number], Some(address));
     }
 
-    /// Leaves the first validator without an address to be monitored on.
+    /// Configures the first validator without a monitoring endpoint.
     pub fn without_monitor(&self) {
         configure(&self.validators[0], None);
     }
 
-    /// The folder of a requester, attested, which starts from these addresses.
+    /// Makes the folder of a requester with an attestation, which starts from these addresses.
     pub fn requester(&self, boot: Vec<Multiaddr>) -> Home {
         let home = Home::new(self.folder.path().join("desk"));
         let now = unix_seconds();
@@ -97,7 +98,7 @@ impl Swarm {
     }
 }
 
-/// The addresses of a validator, as soon as there are any.
+/// Waits until a validator listens; returns its addresses.
 pub async fn listening(validator: &Validator) -> Vec<Multiaddr> {
     loop {
         let addresses = validator.addresses();

@@ -1,4 +1,5 @@
-//! Keeps the committed corpus: `quorate-corpus COMMAND`, see the README of this package.
+//! The program `quorate-corpus`, which maintains the committed corpus. The README of this package
+//! says how to use it.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -9,10 +10,10 @@ use quorate_fuzz::{Target, corpus, names, target, targets};
 
 const USAGE: &str = "\
 quorate-corpus list                   the names of all targets, a line each
-quorate-corpus seeds TARGET FOLDER    writes what a target starts from to a folder, a file each
-quorate-corpus unpack TARGET FOLDER   the same with the committed inputs
+quorate-corpus seeds TARGET FOLDER    writes the seeds of a target to a folder, a file each
+quorate-corpus unpack TARGET FOLDER   writes the seeds and the committed inputs
 quorate-corpus pack TARGET FOLDER     replaces the committed inputs by the files of a folder
-quorate-corpus run TARGET FILE...     runs a target on files, as a crash is reproduced";
+quorate-corpus run TARGET FILE...     runs a target on files, to reproduce a crash";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -48,7 +49,7 @@ fn run(words: &[&str]) -> io::Result<()> {
 }
 
 fn named(name: &str) -> io::Result<&'static Target> {
-    let unknown = || io::Error::other(format!("no target {name}; there are: {}", names()));
+    let unknown = || io::Error::other(format!("no target `{name}`; there are: {}", names()));
     target(name).ok_or_else(unknown)
 }
 
@@ -60,7 +61,7 @@ fn unpack(inputs: Vec<Vec<u8>>, folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Seeds are made anew each time; what is committed comes on top of them.
+/// Commits the files of a folder, except for seeds: these are made anew each time.
 fn pack(target: &Target, folder: &Path) -> io::Result<()> {
     let files = fs::read_dir(folder)?.map(|entry| fs::read(entry?.path()));
     let inputs = files.collect::<io::Result<BTreeSet<_>>>()?;

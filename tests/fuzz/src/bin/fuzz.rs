@@ -1,4 +1,4 @@
-//! The program that libFuzzer drives: the target that `QUORATE_FUZZ` names.
+//! The program that libFuzzer drives. It runs the target that `QUORATE_FUZZ` names.
 
 #![no_main]
 

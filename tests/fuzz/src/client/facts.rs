@@ -1,4 +1,4 @@
-//! Everything that the swarm ever certified about four tasks.
+//! All outcomes that the swarm certified about four tasks, and one refusal.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -12,13 +12,14 @@ use quorate_types::{Body, FencingToken, Hash, OperationId, Outcome, Reason, Task
 
 use crate::swarm::{LEASE, certify, genesis, jobs, key, operation, public};
 
-/// Seed of the client's key.
+/// The seed of the client's key.
 pub(crate) const ME: u8 = 51;
-/// Seeds of another requester and of another agent.
+/// The seed of the other requester's key.
 const BOSS: u8 = 50;
+/// The seed of the other agent's key.
 const OTHER: u8 = 52;
 
-/// Genuine certificates with what they prove.
+/// The genuine certificates, each with the outcome that it proves.
 pub(crate) static FACTS: LazyLock<BTreeMap<Vec<u8>, Outcome>> = LazyLock::new(|| {
     let mut facts = BTreeMap::new();
     for (height, outcomes) in (2..).zip(history()) {
@@ -29,7 +30,7 @@ pub(crate) static FACTS: LazyLock<BTreeMap<Vec<u8>, Outcome>> = LazyLock::new(||
     facts
 });
 
-/// Looks genuine bytes up, and judges all others as an agent does.
+/// A verifier that looks up genuine certificates, and verifies all others as an agent does.
 pub(crate) struct FactVerifier;
 
 impl Verifier for FactVerifier {
@@ -49,7 +50,7 @@ impl Verifier for FactVerifier {
     }
 }
 
-/// Two tasks of another requester and two of the client's own, ascending.
+/// Two tasks of the other requester and two of the client, ascending.
 pub(crate) fn tasks() -> [TaskId; 4] {
     let task = |seed, number| TaskId {
         requester: public(seed),
@@ -64,7 +65,7 @@ pub(crate) fn spec() -> TaskSpec {
     TaskSpec::new(jobs())
 }
 
-/// The certificates about a task.
+/// All certificates about a task.
 pub(crate) fn about(task: TaskId) -> Vec<Owned> {
     let about = FACTS
         .iter()
@@ -72,8 +73,9 @@ pub(crate) fn about(task: TaskId) -> Vec<Owned> {
     about.map(|(bytes, _)| Owned(bytes.clone())).collect()
 }
 
-/// The outcomes of each height from 2 on: of each task and token an assignment to the client and
-/// one to another agent, every report on it, and every end.
+/// The outcomes of each height from 2 on. Each task is assigned to the client, to another agent and
+/// to the client again, with every report on each assignment; then every end follows. The last
+/// outcome is a refusal.
 fn history() -> Vec<Vec<Outcome>> {
     let mut heights = Vec::new();
     for task in tasks() {

@@ -1,5 +1,5 @@
-//! The light client between validators that say anything, in any order: it tells its owner nothing
-//! that no certificate proves, nothing twice, and stays within bounds.
+//! Target for the light client among validators that say anything in any order. It must report to
+//! its owner nothing that no certificate proves and nothing twice, and stay within bounds.
 
 mod facts;
 
@@ -24,23 +24,24 @@ use crate::choices::{Choices, edit};
 use crate::swarm::{attestation, genesis, jobs, public};
 use facts::{FACTS, FactVerifier, ME, spec, tasks};
 
-/// Steps of one run, at most.
+/// The most steps of one run.
 const STEPS: usize = 400;
-/// What one message or call may lead to, at most.
+/// The most actions that one message or call may lead to.
 const ACTIONS: usize = 10_000;
 
-/// The client and what it asked and said.
+/// The client, its open requests, and the events that it reported.
 struct World {
     client: LightClient,
     now: Millis,
+    /// The requests that are not answered, each with the validator that was asked.
     asked: Vec<(PublicKey, ClientRequest)>,
-    /// Names of events with their certificates.
+    /// The events so far: their names with their certificates.
     told: BTreeSet<(&'static str, Vec<u8>)>,
-    /// The newest award of each task.
+    /// The token of the newest award of each task.
     tokens: BTreeMap<TaskId, FencingToken>,
 }
 
-/// The bytes decide who says what when.
+/// Runs a client; the bytes decide which validator says what, and when.
 pub(crate) fn run(data: &[u8]) {
     let mut config = ClientConfig::new(genesis());
     config.attestation = Some(attestation(ME));
@@ -97,7 +98,7 @@ impl World {
         let next = self.client.poll_timeout();
         assert!(
             next.is_none_or(|next| next > self.now),
-            "a timeout that does not advance"
+            "the next timeout must be later than the one handled"
         );
     }
 
@@ -129,7 +130,7 @@ impl World {
         };
     }
 
-    /// An answer to something that was asked, of its kind as a rule.
+    /// An answer to an open request, mostly one of its kind.
     fn answer(&mut self, from: &PublicKey, choices: &mut Choices<'_>) -> ClientMessage {
         let at = choices.below(self.asked.len());
         let request = self
@@ -155,7 +156,7 @@ impl World {
         ClientMessage::Reply(Reply { id, answer })
     }
 
-    /// A message that is changed on its way and still decodes.
+    /// Delivers a message that was changed on its way, if it still decodes.
     fn edited(&mut self, choices: &mut Choices<'_>) {
         let from = someone(choices);
         let message = match choices.below(2) {
@@ -181,7 +182,7 @@ impl World {
 
     fn drain(&mut self) {
         for count in 0.. {
-            assert!(count < ACTIONS, "more than anyone asked for");
+            assert!(count < ACTIONS, "one step leads to too many actions");
             match self.client.poll_action() {
                 Some(ClientAction::Send { to, request }) => self.asked.push((to, request)),
                 Some(ClientAction::Event(event)) => self.check(&event),
@@ -192,7 +193,7 @@ impl World {
         self.asked.drain(..superfluous);
     }
 
-    /// What an event says, its certificate says; and it is said once.
+    /// Checks that the certificate of an event proves it, and that the event comes once (W-11).
     fn check(&mut self, event: &Event) {
         let (name, certificate) = match event {
             Event::Ready | Event::Call(_) | Event::LeaseLost { .. } => return,
@@ -209,11 +210,11 @@ impl World {
         };
         assert!(
             self.told.insert((name, certificate.clone())),
-            "{name} is said twice"
+            "{name} is reported twice"
         );
         let proved = FACTS
             .get(certificate)
-            .expect("a certificate that nobody made");
+            .expect("the event must hold a genuine certificate");
         assert!(is_proved(event, proved), "{event:?} by {proved:?}");
         if let Event::Award(award) = event {
             let token = self.tokens.insert(award.task, award.token);
@@ -222,7 +223,7 @@ impl World {
     }
 }
 
-/// Whether an outcome shows what an event says.
+/// Whether an outcome proves an event.
 fn is_proved(event: &Event, proved: &Outcome) -> bool {
     match (event, proved) {
         (Event::Award(award), Outcome::Assignment(proved)) => {
@@ -262,7 +263,7 @@ fn is_proved(event: &Event, proved: &Outcome) -> bool {
     }
 }
 
-/// A validator, or a stranger.
+/// One of the four validators, or a stranger.
 fn someone(choices: &mut Choices<'_>) -> PublicKey {
     public(1 + choices.below(5) as u8)
 }
@@ -327,7 +328,7 @@ fn answer_of_kind(kind: usize, choices: &mut Choices<'_>) -> Answer {
     }
 }
 
-/// Nothing, bytes that are no dossier, or the one that is asked for, whole or cut short.
+/// Nothing, bytes that are not a dossier, or the dossier asked for: its end, or the whole.
 fn dossier_part(choices: &mut Choices<'_>) -> Option<Part> {
     let whole = dossier().encode();
     let (total, cut) = (whole.len() as u64, choices.below(whole.len() + 1));
@@ -348,7 +349,7 @@ fn dossier_part(choices: &mut Choices<'_>) -> Option<Part> {
     }
 }
 
-/// Nothing, bytes that are no inputs, or none of them.
+/// Nothing, bytes that are not inputs, or an empty list of inputs.
 fn bids_part(choices: &mut Choices<'_>) -> Option<Part> {
     let bytes = match choices.below(3) {
         0 => return None,
@@ -381,7 +382,7 @@ fn dossier() -> Dossier {
     }
 }
 
-/// What is passed on as the dossier of a clearing is that.
+/// Checks that a dossier that is reported is the one asked for.
 fn check_dossier(clearing: &Hash, found: Option<&DossierBundle>) {
     let Some(found) = found else { return };
     let known = dossier();
@@ -389,7 +390,7 @@ fn check_dossier(clearing: &Hash, found: Option<&DossierBundle>) {
         (found.dossier.clone(), *clearing),
         (known.encode(), known.record.hash())
     );
-    assert_eq!(found.certificate, None, "nobody certified it");
+    assert_eq!(found.certificate, None, "nobody certified this record");
 }
 
 fn account(choices: &mut Choices<'_>) -> Option<AccountSummary> {
@@ -405,8 +406,8 @@ fn account(choices: &mut Choices<'_>) -> Option<AccountSummary> {
     })
 }
 
-/// A client that hears of open tasks and then, twice, everything that was ever decided; one that
-/// hears only what was decided; and decisions of each value.
+/// Seeds: a client that hears of open tasks and then, twice, of every outcome; one that hears only
+/// of the outcomes; and decisions of each value.
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let join: Vec<u8> = (0..4).flat_map(|at| [0, at]).collect();
     let told: Vec<u8> = (0..FACTS.len() as u8)

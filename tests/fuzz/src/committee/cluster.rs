@@ -1,4 +1,4 @@
-//! Three correct replicas with their disks, in one process, and what must hold of them.
+//! Three correct replicas with their disks, in one process, and the checks on them.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -15,44 +15,46 @@ use quorate_types::{
 
 use crate::swarm::{START, genesis, key, public};
 
-/// Correct validators; their keys have the seeds 1 to 3.
+/// The number of correct validators; their keys have the seeds 1 to 3.
 pub(super) const NODES: usize = 3;
-/// Seed of the key of the validator that lies.
+/// The seed of the key of the validator that lies.
 pub(super) const LIAR: u8 = 4;
-/// Messages remembered for being said again, changed.
+/// The number of messages that are kept, to be sent again with changes.
 const HEARD: usize = 64;
-/// Actions that one event may lead to, at most.
+/// The most actions that one event may lead to.
 const ACTIONS: usize = 10_000;
 
-/// A correct validator.
+/// A correct validator with its disk: the blocks and the log.
 pub(super) struct Node {
     pub(super) seed: u8,
     pub(super) replica: Replica,
     pub(super) is_up: bool,
     pub(super) blocks: Vec<(Block, QuorumCertificate)>,
     log: Vec<(Height, LogRecord)>,
+    /// The records that a crash loses.
     unsynced: Vec<(Height, LogRecord)>,
+    /// The statement that was signed for each height, round and kind.
     signed: BTreeMap<(Height, Round, u8), Statement>,
-    /// Work that other threads do: checks, executions, proposals.
+    /// The work that other threads would do in a node: checks, executions, proposals.
     pending: VecDeque<Pending>,
 }
 
-/// Work whose completion comes when the fuzzer says so.
+/// Work that is completed when the fuzzer says so.
 enum Pending {
     Check(Box<Work>),
     Done(Box<Event>),
 }
 
-/// What must not change by bytes that nobody stands for: height, round and state; operations that
-/// wait, blocks that were decided, inputs that were counted.
+/// The parts of a replica that no message may change which nobody signed: height, round and state
+/// root, and the numbers of operations in the pool, of decided blocks and of inputs in the log.
 pub(super) type Snapshot = (Height, Round, Hash, [usize; 3]);
 
 /// The correct part of a committee of four, and the network between them.
 pub(super) struct Cluster {
     pub(super) nodes: Vec<Node>,
-    /// Messages under way: to, from, message.
+    /// The messages under way: receiver, sender, message.
     pub(super) queue: VecDeque<(usize, PublicKey, PeerMessage)>,
-    /// The last messages that were sent.
+    /// The last messages that were sent, at most [`HEARD`].
     pub(super) heard: VecDeque<PeerMessage>,
     pub(super) now: Millis,
     /// Whether checks, executions and proposals are done at once.
@@ -94,7 +96,7 @@ impl Cluster {
         }
     }
 
-    /// Lets an event happen to a node, and does what it wants done.
+    /// Gives a node an event and performs the actions that follow.
     pub(super) fn handle(&mut self, at: usize, event: Event) {
         let now = self.time();
         if self.nodes[at].is_up {
@@ -103,7 +105,7 @@ impl Cluster {
         }
     }
 
-    /// A timer of a node is due.
+    /// Moves the time to the next timer of a node and lets it fire.
     pub(super) fn fire(&mut self, at: usize) {
         let due = self.nodes[at]
             .replica
@@ -116,12 +118,13 @@ impl Cluster {
         let next = self.nodes[at].replica.poll_timeout();
         assert!(
             next.is_none_or(|next| next > now.monotonic),
-            "a timeout that does not advance"
+            "the next timeout must be later than the one handled"
         );
         self.drain(at);
     }
 
-    /// The next thing there is: work that is done, a message, a timer.
+    /// Lets the next thing happen: work is completed; if there is none, a message is delivered; if
+    /// there is none either, the earliest timer fires.
     pub(super) fn flow(&mut self) {
         if let Some(at) = (0..NODES).find(|at| !self.nodes[*at].pending.is_empty()) {
             self.complete(at, 0);
@@ -136,7 +139,7 @@ impl Cluster {
         }
     }
 
-    /// Delivers a message that is under way; whether there was one.
+    /// Delivers a message that is under way; returns whether there was one.
     pub(super) fn deliver(&mut self, index: usize) -> bool {
         let Some((to, from, message)) = self.queue.remove(index) else {
             return false;
@@ -145,7 +148,7 @@ impl Cluster {
         true
     }
 
-    /// A piece of work of a node is done.
+    /// Completes a piece of work of a node.
     pub(super) fn complete(&mut self, at: usize, index: usize) {
         let event = match self.nodes[at].pending.remove(index) {
             Some(Pending::Check(work)) => checked(*work),
@@ -161,7 +164,7 @@ impl Cluster {
 
     fn drain(&mut self, at: usize) {
         for count in 0.. {
-            assert!(count < ACTIONS, "more than any event asks for");
+            assert!(count < ACTIONS, "one event leads to too many actions");
             let Some(action) = self.nodes[at].replica.poll_action() else {
                 break;
             };
@@ -195,7 +198,7 @@ impl Cluster {
                 let (block, _) = ledger.propose(*proposal);
                 assert!(
                     ledger.execute(&block).is_ok(),
-                    "an own block that is invalid"
+                    "a replica built an invalid block"
                 );
                 self.done(
                     at,
@@ -219,7 +222,7 @@ impl Cluster {
                 self.nodes[at].blocks.push(((**block).clone(), commit));
                 Some(Event::Persisted(height))
             }
-            Action::RaiseGuard(_) => panic!("no guard is lost here"),
+            Action::RaiseGuard(_) => panic!("a guard is raised, but none was lost"),
             Action::ServeDecided { to, from } => {
                 self.serve(at, to, from);
                 None
@@ -245,7 +248,8 @@ impl Cluster {
         self.later(at, Pending::Done(Box::new(event)))
     }
 
-    /// The log is durable first; a key signs one statement for each height, round and kind.
+    /// Signs after the log is durable (N-21), and checks that the key signs one statement for each
+    /// height, round and kind.
     fn sign(&mut self, at: usize, to_sign: ToSign) -> Event {
         let node = &mut self.nodes[at];
         node.log.append(&mut node.unsynced);
@@ -296,7 +300,7 @@ impl Cluster {
         }
     }
 
-    /// The process of a node ends; what it had not synced is gone.
+    /// Ends the process of a node. Records that were not synced and messages to it are lost.
     pub(super) fn crash(&mut self, at: usize) {
         let node = &mut self.nodes[at];
         node.is_up = false;
@@ -305,7 +309,7 @@ impl Cluster {
         self.queue.retain(|(to, _, _)| *to != at);
     }
 
-    /// It starts again from its disk.
+    /// Starts a node again from its disk.
     pub(super) fn restart(&mut self, at: usize) {
         let now = self.time();
         self.nodes[at].start(now);
@@ -324,7 +328,8 @@ impl Cluster {
         (height, round, node.replica.ledger().state_root(), lengths)
     }
 
-    /// A block that is about to be the decided one: a quorum signed it, and nobody has another.
+    /// Checks a block that is about to be decided: a quorum signed it, and no other block was
+    /// decided at its height.
     fn check_commit(&mut self, at: usize, block: &Block, commit: &QuorumCertificate) {
         let (id, height) = (block.header.id(), block.header.height);
         let said = &commit.statement;
@@ -343,7 +348,7 @@ impl Cluster {
         }
         assert!(
             commit.votes.is_sorted_by(|a, b| a.signer < b.signer),
-            "one vote for each"
+            "a commit must hold one vote of each signer"
         );
         assert!(3 * power > 2 * set.total(), "a commit without a quorum");
         assert_eq!(
@@ -353,7 +358,7 @@ impl Cluster {
         );
     }
 
-    /// What holds after every event.
+    /// Checks the rules that hold after every event.
     fn check(&mut self, at: usize) {
         let replica = &self.nodes[at].replica;
         let (ledger, root) = (replica.ledger(), replica.ledger().state_root());
@@ -368,7 +373,7 @@ impl Cluster {
 }
 
 impl Node {
-    /// What is on its disk of the log.
+    /// The records of the log that are on the disk.
     pub(super) fn log(&self) -> &[(Height, LogRecord)] {
         &self.log
     }

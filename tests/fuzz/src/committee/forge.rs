@@ -1,12 +1,12 @@
-//! Breaks what a message proves.
+//! Forges messages: breaks a signature or the bond of a header to its body.
 
 use quorate_types::message::PeerMessage;
 use quorate_types::{BlockId, Evidence, QuorumCertificate, Signature};
 
 use crate::choices::Choices;
 
-/// Spoils a signature, or pairs a header with another body. `false` where the message carries
-/// nothing that could be spoiled.
+/// Spoils a signature, or pairs a header with another body. Returns `false` if the message carries
+/// nothing that can be spoiled.
 pub(super) fn forge(message: &mut PeerMessage, choices: &mut Choices<'_>) -> bool {
     match message {
         PeerMessage::Statement(signed) => match choices.below(4) {
@@ -39,7 +39,7 @@ pub(super) fn forge(message: &mut PeerMessage, choices: &mut Choices<'_>) -> boo
             Evidence::BadBlock(bad) => spoil(&mut bad.proposal.signature, choices),
         },
         PeerMessage::Suspicion(suspicion) => spoil(&mut suspicion.signature, choices),
-        // The others say nothing that anyone would have to sign.
+        // The other messages are not signed.
         _ => return false,
     }
     true

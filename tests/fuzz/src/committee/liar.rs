@@ -1,4 +1,5 @@
-//! What the validator that lies says: all of it signed with its own key, or by nobody.
+//! The lies of the validator that lies. It has no key but its own, and uses the signatures that it
+//! heard.
 
 use quorate_crypto::{Verified, merkle, verify_quorum};
 use quorate_ledger::Proposal;
@@ -17,7 +18,7 @@ use super::say;
 use crate::choices::Choices;
 use crate::swarm::{self, AGENTS, START, jobs, key, precommit, public};
 
-/// One lie, to one node or several.
+/// Tells one lie to one node or to several.
 pub(super) fn lie(cluster: &mut Cluster, at: usize, choices: &mut Choices<'_>) {
     match choices.below(12) {
         0..=2 => {
@@ -68,13 +69,14 @@ pub(super) fn lie(cluster: &mut Cluster, at: usize, choices: &mut Choices<'_>) {
     }
 }
 
-/// To each node whose bit is set.
+/// Sends a message to each node whose bit is not set in the next byte.
 fn say_to_some(cluster: &mut Cluster, choices: &mut Choices<'_>, message: &PeerMessage) {
     let some = choices.byte();
     let chosen = (0..NODES).filter(|at| some >> at & 1 == 0);
     chosen.for_each(|at| say(cluster, at, message.clone()));
 }
 
+/// A request to a node, or a false status.
 fn question(cluster: &Cluster, at: usize, choices: &mut Choices<'_>) -> PeerMessage {
     let replica = &cluster.nodes[at].replica;
     let height = choices.number(replica.height());
@@ -96,7 +98,7 @@ fn round(near: Round, choices: &mut Choices<'_>) -> Round {
     Round::try_from(choices.number(near.into())).unwrap_or(Round::MAX)
 }
 
-/// The id of a block that was spoken of; nil, or one that nobody knows.
+/// The id of a block that messages named, nil, or an id that nobody knows.
 fn block_id(cluster: &Cluster, choices: &mut Choices<'_>) -> Option<BlockId> {
     let choice = choices.byte();
     let known: Vec<_> = cluster.heard.iter().filter_map(named).collect();
@@ -119,7 +121,7 @@ fn named(message: &PeerMessage) -> Option<BlockId> {
     }
 }
 
-/// A statement with the liar's signature, true or not.
+/// A statement with the liar's signature; it may be false.
 fn vote(cluster: &Cluster, at: usize, choices: &mut Choices<'_>) -> SignedStatement {
     let replica = &cluster.nodes[at].replica;
     let detail = choices.below(8);
@@ -144,7 +146,8 @@ fn vote(cluster: &Cluster, at: usize, choices: &mut Choices<'_>) -> SignedStatem
     key(LIAR).sign_statement(statement).into_inner()
 }
 
-/// A block for the round that the liar proposes in next, good or not, and a proposal of it.
+/// Sends a block for the next round in which the liar is the proposer, valid or not, and a proposal
+/// of it.
 fn propose(cluster: &mut Cluster, at: usize, choices: &mut Choices<'_>) {
     let replica = &cluster.nodes[at].replica;
     let (height, current) = (replica.height(), replica.round());
@@ -174,7 +177,7 @@ fn propose(cluster: &mut Cluster, at: usize, choices: &mut Choices<'_>) {
     say_to_some(cluster, choices, &PeerMessage::Block(Box::new(block)));
 }
 
-/// A valid block on what a node decided last.
+/// Builds a valid block on the last decided block of a node.
 fn build(cluster: &Cluster, at: usize, build_round: Round, choices: &mut Choices<'_>) -> Block {
     let node = &cluster.nodes[at];
     let ledger = node.replica.ledger();
@@ -196,7 +199,7 @@ fn build(cluster: &Cluster, at: usize, build_round: Round, choices: &mut Choices
     ledger.propose(proposal).0.into_inner()
 }
 
-/// Changes a block so that it is still what its header binds.
+/// Makes a block invalid in one respect. Its header still binds its body.
 fn spoil(block: &mut Block, choices: &mut Choices<'_>) {
     let Block {
         header,
@@ -239,7 +242,7 @@ fn spoil(block: &mut Block, choices: &mut Choices<'_>) {
         .map_or(Hash::ZERO, QuorumCertificate::hash);
 }
 
-/// A certificate of votes that were heard: of as many as there are, or fewer, or with the liar's.
+/// A certificate of votes that were heard, maybe with one of the liar added and some left out.
 fn certificate(
     cluster: &Cluster,
     at: usize,
@@ -268,7 +271,7 @@ fn certificate(
     Some(QuorumCertificate { statement, votes })
 }
 
-/// A decided block, its parts changed or not.
+/// A decided block with its commit; either may be changed.
 fn decided(cluster: &Cluster, choices: &mut Choices<'_>) -> Option<Box<Decided>> {
     let all = cluster
         .nodes
@@ -289,7 +292,8 @@ fn decided(cluster: &Cluster, choices: &mut Choices<'_>) -> Option<Box<Decided>>
     Some(Box::new(decided))
 }
 
-/// Two votes of the liar, or of others as they were heard; a proposal with a block.
+/// Evidence of two statements of the liar, of two statements that were heard, or of a proposal with
+/// a block.
 fn evidence(cluster: &Cluster, at: usize, choices: &mut Choices<'_>) -> Option<Box<Evidence>> {
     let heard = |index: usize| match cluster.heard.get(index) {
         Some(PeerMessage::Statement(signed)) => Some(signed.clone()),
@@ -321,7 +325,7 @@ fn task(choices: &mut Choices<'_>) -> TaskId {
     }
 }
 
-/// An operation of an agent or of the liar: the next one as a node knows it, or another.
+/// An operation of an agent or of the liar. Its number is mostly the next one that a node expects.
 pub(super) fn operation(
     cluster: &Cluster,
     at: usize,

@@ -1,10 +1,11 @@
-//! A committee of four of which one lies: three replicas as they are, and bytes that decide what
-//! the fourth says to whom, in which order everything arrives, which timers fire, who crashes.
+//! Target for a committee of four of which one member lies. Three replicas run as they are. The
+//! bytes decide what the fourth member says and to whom, in which order messages arrive, which
+//! timers fire, and which replicas crash.
 //!
-//! Whatever the bytes: no replica panics or halts; no two decide different blocks or come to
-//! different states at one height; no correct key signs twice for one step, over crashes too; no
-//! correct validator is convicted; what nobody signed changes nothing; and where the first byte
-//! asks for it, the committee goes on deciding once the liar is silent.
+//! For all bytes: no replica panics or halts. No two replicas decide different blocks or come to
+//! different states at one height. No correct key signs twice for one step, not even across
+//! crashes. No correct validator is convicted. Messages that nobody signed change nothing. And if
+//! the first byte asks for it, the committee goes on deciding once the liar is silent.
 
 mod cluster;
 mod forge;
@@ -21,15 +22,17 @@ use crate::choices::{Choices, edit};
 use crate::swarm::{AGENTS, jobs, public};
 use cluster::{Cluster, LIAR, NODES};
 
-/// Decisions of one run, at most, and things that happen by themselves between them.
+/// The most decisions of one run.
 const STEPS: usize = 256;
+/// The most things that happen in their usual order between the decisions of one run.
 const FLOW: usize = 3_000;
-/// Within so many things a committee without a liar decides a block.
+/// The number of things within which a committee whose liar is silent decides a block.
 const HEALING: usize = 6_000;
 
-/// The bytes decide.
+/// Runs a committee as the bytes decide.
 pub(crate) fn run(data: &[u8]) {
-    // Each signature is checked once in the life of this thread: it is a pure function.
+    // The memo is never dropped, so each signature is checked once in the life of this thread. That
+    // is right because the check is a pure function.
     std::mem::forget(quorate_crypto::SignatureMemo::start());
     let mut choices = Choices::new(data);
     let mode = choices.byte();
@@ -75,7 +78,7 @@ fn step(cluster: &mut Cluster, choices: &mut Choices<'_>, flow: &mut usize) {
     }
 }
 
-/// The liar says something to one of the others.
+/// Lets the liar send a message to one of the others.
 fn say(cluster: &mut Cluster, at: usize, message: PeerMessage) {
     cluster.hear(&message);
     cluster.handle(
@@ -87,7 +90,7 @@ fn say(cluster: &mut Cluster, at: usize, message: PeerMessage) {
     );
 }
 
-/// A client asks.
+/// Lets a client send a request.
 fn ask(cluster: &mut Cluster, at: usize, choices: &mut Choices<'_>) {
     let agent = public(AGENTS[choices.below(AGENTS.len())]);
     let task = TaskId {
@@ -125,7 +128,7 @@ fn ask(cluster: &mut Cluster, at: usize, choices: &mut Choices<'_>) {
     );
 }
 
-/// A client submits an operation: often the next of its agent, sometimes any.
+/// Lets a client submit an operation: often the next one of its agent, sometimes any other.
 fn submit(cluster: &mut Cluster, at: usize, choices: &mut Choices<'_>) {
     let operation = liar::operation(cluster, at, choices).into_inner();
     let request = Request::Submit(Box::new(operation.clone()));
@@ -139,8 +142,8 @@ fn submit(cluster: &mut Cluster, at: usize, choices: &mut Choices<'_>) {
     );
 }
 
-/// Something that was said before, with a signature or a body that does not hold: it changes
-/// nothing but counters.
+/// Repeats an earlier message with a signature or a body that does not hold. It must change nothing
+/// but counters.
 fn unauthentic(cluster: &mut Cluster, at: usize, choices: &mut Choices<'_>) {
     let Some(mut message) = choices.pick(cluster.heard.make_contiguous()).cloned() else {
         return;
@@ -163,11 +166,11 @@ fn unauthentic(cluster: &mut Cluster, at: usize, choices: &mut Choices<'_>) {
     assert_eq!(
         before,
         cluster.snapshot(at),
-        "nobody stands for {message:?}"
+        "a message that nobody signed changed the state: {message:?}"
     );
 }
 
-/// A message with changed bytes that still decodes.
+/// Lets the liar send an earlier message with changed bytes, if it still decodes.
 fn altered(cluster: &mut Cluster, at: usize, choices: &mut Choices<'_>) {
     let Some(message) = choices.pick(cluster.heard.make_contiguous()) else {
         return;
@@ -182,7 +185,8 @@ fn altered(cluster: &mut Cluster, at: usize, choices: &mut Choices<'_>) {
     }
 }
 
-/// The liar is silent, everyone is up, nothing is lost: the committee decides another block.
+/// Checks that the committee decides another block once the liar is silent, all replicas are up and
+/// nothing is lost.
 fn heal(cluster: &mut Cluster) {
     for at in 0..NODES {
         if !cluster.nodes[at].is_up {
@@ -198,11 +202,11 @@ fn heal(cluster: &mut Cluster) {
         cluster.flow();
     }
     let heights: Vec<_> = (0..NODES).map(|at| cluster.snapshot(at)).collect();
-    panic!("stuck: {heights:?}");
+    panic!("the committee decides nothing: {heights:?}");
 }
 
-/// The life of a task, calm and with work that waits; a run with every sort of decision; runs of
-/// decisions without order.
+/// Seeds: the life of a task with work done at once and with work that waits; a run with every kind
+/// of decision; runs of random decisions.
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let calm = [&[2][..], &life(1)].concat();
     let busy = [&[3][..], &life(3)].concat();
@@ -222,7 +226,8 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     wild
 }
 
-/// Two agents are admitted, one submits a task, the other bids, accepts and completes.
+/// The decisions by which two agents are admitted, one submits a task, and the other bids, accepts
+/// and completes. After each the replicas go on as usual.
 fn life(flows: usize) -> Vec<u8> {
     let operations: [&[u8]; 6] = [
         &[0, 16, 0, 0],

@@ -1,5 +1,5 @@
-//! A replica that comes back to a log or to blocks which it did not write: it says so, or goes on,
-//! and does not panic.
+//! Target for a replica that comes back to a log or to blocks that it did not write. It returns an
+//! error or goes on, and does not panic.
 
 use quorate_replica::{LogRecord, Now};
 use quorate_types::{cbor, limits};
@@ -8,11 +8,11 @@ use super::cluster::{Cluster, Node, replica};
 use crate::choices::{Choices, edit};
 use crate::swarm::START;
 
-/// Steps that a run makes before the crash, at most.
+/// The most steps of a run before the crash.
 const BEFORE: usize = 255;
 
-/// The first two bytes say how far a committee runs and whose disk is looked at; the rest, what
-/// becomes of the disk.
+/// Runs a committee and restarts one replica on a changed disk. The first two bytes say how far the
+/// committee runs and which replica it is; the rest says how the disk is changed.
 pub(crate) fn run(data: &[u8]) {
     std::mem::forget(quorate_crypto::SignatureMemo::start());
     let mut choices = Choices::new(data);
@@ -37,7 +37,7 @@ fn restart(node: &Node, choices: &mut Choices<'_>) {
         assert_eq!(
             replica.restore(block.clone(), commit.clone()).is_ok(),
             next,
-            "another's place"
+            "only a block of the next height may be restored"
         );
     }
     let mut records: Vec<_> = node
@@ -58,7 +58,7 @@ fn restart(node: &Node, choices: &mut Choices<'_>) {
     }
 }
 
-/// Loses, repeats, moves or changes a record.
+/// Drops, repeats, swaps or changes a record, or cuts the log there.
 fn alter(records: &mut Vec<LogRecord>, choices: &mut Choices<'_>) {
     let (at, to) = (choices.below(records.len()), choices.below(records.len()));
     match choices.below(5) {
@@ -77,7 +77,7 @@ fn alter(records: &mut Vec<LogRecord>, choices: &mut Choices<'_>) {
     }
 }
 
-/// As it was written, and with a change of each sort after a short and a long run.
+/// Seeds: the disk as it was written, and with a change of each kind, after runs of three lengths.
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let alterations: [&[u8]; 7] = [
         &[],

@@ -1,5 +1,5 @@
-//! Thresholds over the votes of three correct validators and a liar, who says to each of them
-//! whatever he likes: looked up, since there are only so many votes.
+//! Thresholds over the votes of three correct validators and a liar, which says anything to each of
+//! them. There are few cases, so the thresholds are looked up in a table.
 
 use std::array;
 
@@ -8,9 +8,9 @@ use quorate_types::{BlockId, Kind, Statement};
 
 use crate::harness::Committee;
 
-/// Correct validators.
+/// The number of correct validators.
 pub const CORRECT: usize = 3;
-/// The slot of the liar in the committee behind [`Counts::of_the_tally`].
+/// The place of the liar in the committee behind [`Counts::of_the_tally`].
 const LIAR: usize = CORRECT;
 const CASES: usize = Said::ALL.len().pow(CORRECT as u32);
 
@@ -73,14 +73,14 @@ impl From<Option<Value>> for Said {
     }
 }
 
-/// What a correct validator can be shown to hold in one round and kind, if the liar helps.
+/// The quorums of one round and kind that a correct validator can see, if the liar helps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Held {
-    /// A quorum for nil, A, B.
+    /// A quorum for nil; `a` and `b` are those for the two values.
     pub nil: bool,
     pub a: bool,
     pub b: bool,
-    /// A quorum that need not agree.
+    /// A quorum of votes that need not agree.
     pub any: bool,
 }
 
@@ -99,12 +99,12 @@ impl Held {
     }
 }
 
-/// The thresholds for all that three correct validators can have voted in a round.
+/// The thresholds for every combination of votes of three correct validators in a round.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counts {
     prevotes: Vec<Held>,
     precommits: Vec<Held>,
-    /// By how many voted at all.
+    /// Whether a round is skipped to, by the number of correct validators that voted in it.
     skips: [bool; CORRECT + 1],
 }
 
@@ -120,8 +120,8 @@ impl Counts {
         }
     }
 
-    /// Counts on fingers: `quorum` of four for a quorum, two of four for a skip, the liar among
-    /// them.
+    /// Counts without the tally: `quorum` of four validators are a quorum, and two of four are
+    /// enough for a skip. The liar is one of them.
     pub fn on_fingers(quorum: usize) -> Self {
         let count = |said: [Said; CORRECT], which: fn(Said) -> bool| {
             1 + said.into_iter().filter(|said| which(*said)).count()
@@ -148,13 +148,13 @@ impl Counts {
         self.precommits[case(said)]
     }
 
-    /// Whether a round is skipped to in which so many of the correct voted.
+    /// Whether a round is skipped to in which so many correct validators voted.
     pub fn skips(&self, voters: u8) -> bool {
         self.skips[usize::from(voters)]
     }
 }
 
-/// All that three can have said, in the order of [`case`].
+/// Every combination of votes of three validators, in the order of [`case`].
 fn cases() -> impl Iterator<Item = [Said; CORRECT]> {
     (0..CASES).map(|case| [0, 1, 2].map(|who| Said::ALL[case / 4usize.pow(who) % 4]))
 }
@@ -165,7 +165,8 @@ fn case(said: [Said; CORRECT]) -> usize {
         .fold(0, |case, said| 4 * case + said as usize)
 }
 
-/// Whatever the liar may say to one of them: nothing, or one vote, the first that counts.
+/// Asks the tally for each message of the liar to one validator: nothing, or one vote, since only
+/// the first counts.
 fn ask(committee: &Committee, kind: Kind, said: [Said; CORRECT]) -> Held {
     Said::ALL.into_iter().fold(Held::default(), |held, lie| {
         let mut tally = Tally::new(committee.set.clone());
@@ -186,7 +187,7 @@ fn ask(committee: &Committee, kind: Kind, said: [Said; CORRECT]) -> Held {
     })
 }
 
-/// Prevotes and precommits together: every second voter precommits, and so does the liar.
+/// Prevotes and precommits count together: every second voter precommits, and so does the liar.
 fn skips(committee: &Committee, voters: usize) -> bool {
     let mut tally = Tally::new(committee.set.clone());
     for who in (0..voters).chain([LIAR]) {
@@ -225,8 +226,8 @@ fn the_tally_counts_as_one_does_on_fingers() {
     }
 }
 
-/// What is held with some votes is held with more: so a validator that heard all there is can do
-/// whatever one can that heard less.
+/// A quorum that is seen with some votes is seen with more. So a validator that heard everything
+/// can do all that one can do that heard less.
 #[test]
 fn more_votes_take_nothing_away() {
     let counts = Counts::of_the_tally();

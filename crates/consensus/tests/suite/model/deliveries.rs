@@ -1,6 +1,7 @@
-//! One real driver, with its tally, under every order of delivery: messages, verdicts, its own
-//! statements as they come back, and timers as they fire. What it must have done by then is
-//! restated from what was delivered (N-19: no rule hides another, and nothing is forgotten).
+//! Runs one real driver, with its tally, under every order of delivery of messages, verdicts, its
+//! own statements as they come back, and timers as they fire. The laws restate, from the inputs
+//! that were delivered, what it must have done (N-19: no rule hides another, and nothing is
+//! forgotten).
 
 use std::hash::{Hash, Hasher};
 
@@ -12,19 +13,19 @@ use stateright::{Checker, Model, Property};
 use crate::harness::Bench;
 
 const DONE: &str = "N-19: all that can be done is done";
-const JUSTIFIED: &str = "lines 22, 28, 36: what is said for a block is called for";
-const TIMERS: &str = "lines 34, 47: what is waited for has a timer";
+const JUSTIFIED: &str = "lines 22, 28, 36: each vote for a block has its grounds";
+const TIMERS: &str = "lines 34, 47: each wait has a timer";
 const TWICE: &str = "one statement a slot, one timer a step";
-const REPEATED: &str = "what comes again changes nothing";
+const REPEATED: &str = "a repeated input changes nothing";
 
-/// What is delivered to validator 3 of four.
+/// The inputs that are delivered to validator 3 of four.
 pub struct Deliveries {
     bench: Bench,
     inputs: Vec<Input>,
 }
 
 impl Deliveries {
-    /// Lines of the scripts of [`crate::harness`].
+    /// Takes the inputs from lines of a script of [`crate::harness`].
     pub fn new(script: &str) -> Self {
         let bench = Bench::new(&[1; 4], Some(3));
         let lines = script
@@ -35,7 +36,7 @@ impl Deliveries {
     }
 }
 
-/// The driver, and all that tells its states apart.
+/// The driver, and all by which its states are told apart.
 #[derive(Debug, Clone)]
 pub struct State {
     driver: Driver,
@@ -44,10 +45,10 @@ pub struct State {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Known {
-    /// Inputs delivered, by bit; those of them that were the second in their slot.
+    /// The inputs that were delivered, by bit; `second` has those that were second in their slot.
     delivered: u32,
     second: u32,
-    /// What it signed, and whether that came back.
+    /// The statements that it signed, and whether each came back.
     own: Vec<(Statement, bool)>,
     timers: Vec<(Round, Step)>,
     round: RoundState,
@@ -66,7 +67,7 @@ impl Hash for State {
     }
 }
 
-/// What happens next.
+/// The next event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     Deliver(usize),
@@ -196,7 +197,7 @@ impl State {
         }
     }
 
-    /// The clause that could be applied and was not.
+    /// A rule that could be applied and was not, by its lines.
     fn left_undone(&self, world: &Deliveries) -> Option<&'static str> {
         let RoundState {
             round, step, valid, ..
@@ -234,6 +235,7 @@ impl State {
             .map(|(clause, _)| clause)
     }
 
+    /// N-12 and N-15: whether each timeout that is due in its step is scheduled.
     fn has_its_timers(world: &Deliveries, state: &Self) -> bool {
         let RoundState { round, step, .. } = state.known.round;
         let any = |kind| state.voted(world, round, kind).len() >= 3;
@@ -249,7 +251,7 @@ impl State {
         }
     }
 
-    /// Lines 22, 28: the block to be answered in a round, once its verdict and its polka are there.
+    /// Lines 22, 28: the block that must be prevoted, once its verdict and its polka are there.
     fn proposed(&self, world: &Deliveries, round: Round) -> Option<BlockId> {
         let known = self.blocks(world);
         let mut first = self.first(world).filter_map(|input| match input {
@@ -262,7 +264,7 @@ impl State {
         block.filter(|_| said.pol_round.is_none_or(polka))
     }
 
-    /// Whether all it said for a block was called for.
+    /// Whether each of its votes for a block has its grounds.
     fn is_justified(world: &Deliveries, state: &Self) -> bool {
         state
             .known
@@ -304,7 +306,7 @@ impl State {
         voters.len()
     }
 
-    /// What counts in a slot: the first statement of each, its own once it came back.
+    /// The votes that count in a slot: the first of each validator, and its own once it came back.
     fn voted(
         &self,
         world: &Deliveries,
@@ -329,7 +331,7 @@ impl State {
             .collect()
     }
 
-    /// What was delivered and not the second in its slot.
+    /// The inputs that were delivered and were not second in their slot.
     fn first<'a>(&self, world: &'a Deliveries) -> impl Iterator<Item = &'a Input> {
         let second = self.known.second;
         let first = self

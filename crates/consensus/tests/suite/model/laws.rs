@@ -1,5 +1,6 @@
-//! What must hold in every state and transition, and what must be seen in some. The laws restate
-//! the paper on what was said, and ask neither the step function nor the tally.
+//! The laws that must hold in every state and transition, and the sights that some must show. The
+//! laws restate the paper in terms of what was said. They ask neither the step function nor the
+//! tally.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -22,14 +23,14 @@ pub enum Breach {
 }
 
 pub const AGREEMENT: &str = "agreement";
-pub const VALIDITY: &str = "validity: decided is what a proposer proposed, and valid";
+pub const VALIDITY: &str = "validity: a decided value is valid and was proposed";
 pub const ONCE: &str = "one proposal, prevote and precommit a round";
 pub const FORWARD: &str = "round and step never go back";
-pub const LOCK: &str = "lines 38-40: whoever precommits a block locks it, and nobody else";
+pub const LOCK: &str = "lines 38-40: a precommit for a block locks it, and nothing else does";
 pub const GROUNDS: &str = "line 36: locks and valid values rest on polkas";
 pub const VALID: &str = "lines 42-43: the valid value is as late as the lock";
-pub const UNLOCK: &str = "lines 23, 29: against a lock only what a polka since speaks for";
-pub const REPROPOSAL: &str = "line 16: what is proposed again has a polka";
+pub const UNLOCK: &str = "lines 23, 29: a prevote against a lock needs a polka since the lock";
+pub const REPROPOSAL: &str = "line 16: a value that is proposed again has a polka";
 pub const DECISION: &str = "line 49: a decision rests on precommits";
 
 /// A law, and whether a state obeys it.
@@ -54,7 +55,7 @@ const LAWS: [Law; 10] = [
     (DECISION, |_, state| state.broken != Some(Breach::Decision)),
 ];
 
-/// What a transition of a validator breaks.
+/// The law that a transition of a validator breaks, if any.
 pub fn breach(state: &State, before: &Node, transition: &Transition) -> Option<Breach> {
     let after = &transition.state;
     let place = (
@@ -84,7 +85,8 @@ pub fn breach(state: &State, before: &Node, transition: &Transition) -> Option<B
     (lock != held(after.locked)).then_some(Breach::Lock)
 }
 
-/// Not against a lock, unless a polka of its round or later speaks for the block.
+/// Whether the block may be prevoted: against a lock only if there is a polka for it in the round
+/// of the lock or later.
 fn may_prevote(state: &State, before: &Node, block: BlockId) -> bool {
     let value = Value::of(block);
     before.locked.is_none_or(|(locked, since)| {
@@ -127,7 +129,7 @@ fn reproposals_have_polkas(_: &World, state: &State) -> bool {
         })
 }
 
-/// Three of four with the liar's help: two of the correct.
+/// Whether two correct validators said this: with the liar they are three of four.
 fn quorum(said: [Said; CORRECT], value: Value) -> bool {
     said.into_iter()
         .filter(|said| said.value() == Some(value))
@@ -143,7 +145,7 @@ fn held(pair: Option<(BlockId, u32)>) -> Option<(Value, u8)> {
     pair.map(|(block, round)| (Value::of(block), round as u8))
 }
 
-/// Something a transition can show.
+/// An event that a transition can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sight {
     DecidesInRound0,
@@ -156,7 +158,7 @@ pub enum Sight {
     PrevotesAnotherThanItLocked,
 }
 
-/// What an exploration came across.
+/// The sights and rules that an exploration has met.
 #[derive(Debug, Default)]
 pub struct Seen {
     sights: [AtomicBool; 8],
@@ -210,7 +212,7 @@ fn sight(before: &Node, output: &RoundOutput) -> Option<Sight> {
     }
 }
 
-/// What is to be seen, whether it was, and in how many rounds it first can be.
+/// An expected sight: its name, whether it was seen, and how many rounds it takes.
 type Expected = (&'static str, fn(&World, &State) -> bool, usize);
 
 const EXPECTED: [Expected; 8] = [
@@ -256,7 +258,7 @@ const EXPECTED: [Expected; 8] = [
     ),
 ];
 
-/// Only where both values are valid.
+/// Sights that are expected only if both values are valid.
 const EXPECTED_OF_TWO: [Expected; 2] = [
     (
         "locks another",
@@ -270,10 +272,10 @@ const EXPECTED_OF_TWO: [Expected; 2] = [
     ),
 ];
 
-/// Only where a correct validator proposes after the first round.
+/// Sights that are expected only if a correct validator proposes after the first round.
 const EXPECTED_OF_PROPOSERS: [Expected; 1] = [("a correct proposer proposes again", reproposes, 2)];
 
-/// The laws for a world, and what must be seen in it.
+/// The laws for a world, and the sights that are expected in it.
 pub fn of(world: &World) -> Vec<Property<World>> {
     let laws = LAWS.map(|(name, law)| Property::always(name, law));
     let two = world.valid.len() == Value::ALL.len();

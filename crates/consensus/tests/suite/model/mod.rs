@@ -16,11 +16,11 @@ use counts::Value;
 use world::Proposer::{Correct, Liar};
 use world::World;
 
-/// What is explored, how many states there are, and which rules have no occasion.
+/// A title, the world to explore, its number of states, and the rules that never apply in it.
 type Explored = (&'static str, World, usize, &'static [Rule]);
 
-/// Explores all there is, prints how much that was, and holds it against what is expected: another
-/// number of states is another algorithm, or another world.
+/// Explores all states, prints their number, and compares it with the expected one. Another number
+/// means another algorithm or another world.
 fn explore((title, world, states, unused): Explored) {
     let seen = world.seen.clone();
     let checker = world.checker().threads(2).spawn_bfs().join();
@@ -35,7 +35,8 @@ fn explore((title, world, states, unused): Explored) {
     assert_eq!((unique, unseen.as_slice()), (states, unused), "{title}");
 }
 
-/// What only correct proposers do, and what takes a lock later than a POL round: three rounds.
+/// Rules that need a correct proposer, and last the one that needs a lock later than the POL round,
+/// which takes three rounds.
 const UNUSED: &[Rule] = &[
     Rule::ReproposeValid,
     Rule::AskForBlock,

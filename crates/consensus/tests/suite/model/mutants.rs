@@ -1,4 +1,5 @@
-//! The laws have teeth: each mistake breaks the law it should, and each law is broken by some.
+//! Checks that the laws can fail: each deliberate mistake breaks its laws, and each law is broken
+//! by some mistake.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +13,7 @@ use super::laws::{
 };
 use super::world::{PolCheck, Proposer, World};
 
-/// A mistake, the world it is made in, and laws that it breaks there.
+/// A mistake, the world it is made in, and the laws that it breaks there.
 type Mutant = (&'static str, fn() -> World, &'static [&'static str]);
 
 const MUTANTS: &[Mutant] = &[
@@ -79,7 +80,7 @@ const MUTANTS: &[Mutant] = &[
     ),
 ];
 
-/// What takes a third round to end in two decisions.
+/// Mistakes that need a third round to end in two decisions.
 const SLOW_MUTANTS: &[Mutant] = &[
     (
         "unlocks on a nil polka",
@@ -143,7 +144,7 @@ fn trusting_proposers(rounds: usize) -> World {
     }
 }
 
-/// Correct validators propose.
+/// A world of this step function in which correct validators propose.
 fn rotating(step: fn(RoundState, RoundInput) -> Transition) -> World {
     World {
         step,
@@ -158,7 +159,7 @@ fn counting(quorum: usize) -> World {
     }
 }
 
-/// The transition with another state behind it, where it is this rule.
+/// The transition with its state changed, if it is by this rule.
 fn changed(
     transition: Transition,
     rule: Rule,

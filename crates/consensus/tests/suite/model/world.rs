@@ -1,15 +1,15 @@
 //! Three correct validators that run the real step function, and a liar.
 //!
-//! What was said is never unsaid, every threshold only grows with it, and a validator may hear of
-//! anything at any time or never. So messages need no queue: a rule can be applied whenever
-//! everything said so far, and whatever the liar would add, fulfils its condition. That covers
-//! every order, loss, repetition and delay, and more than the driver does, which applies a rule as
-//! soon as it can. A timeout is scheduled and fires in one go, whenever the condition for
-//! scheduling it holds: that it may fire later is covered, since the condition stays.
+//! A statement is never taken back, every threshold only grows with the statements, and a validator
+//! may hear of anything at any time or never. So messages need no queue: a rule can be applied if
+//! the statements so far, and those that the liar would add, fulfil its condition. That covers
+//! every order, loss, repetition and delay. It covers more than the driver does, which applies a
+//! rule as soon as it can. A timeout is scheduled and fires in one step, whenever the condition for
+//! scheduling it holds. A later firing is covered too, since the condition stays.
 //!
-//! States that differ in names only are one: votes are kept without who cast them, validators that
-//! never propose are sorted, and so are two values that are both valid. What a law needs to know of
-//! the past is therefore looked at when it happens; see [`laws::breach`].
+//! States that differ only in names are one state: votes are kept without their voters, validators
+//! that never propose are sorted, and so are two values that are both valid. If a law depends on
+//! the past, it is therefore checked when the event happens; see [`laws::breach`].
 
 use quorate_consensus::Step;
 use std::sync::Arc;
@@ -23,16 +23,16 @@ use stateright::{Model, Property};
 use super::counts::{CORRECT, Counts, Held, Said, Value};
 use super::laws::{self, Breach, Seen};
 
-/// Rounds there is room for in a state.
+/// The number of rounds that a state has room for.
 pub const ROUNDS: usize = 3;
 const HEIGHT: Height = 1;
 
-/// Who proposes in a round.
+/// The proposer of a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Proposer {
-    /// One of the correct. The first that propose are the first in [`State::nodes`].
+    /// A correct validator, by its place in [`State::nodes`]. Those that propose come first there.
     Correct(usize),
-    /// The liar: any value, with any POL round or none, other ones to others.
+    /// The liar: it proposes any value, with any POL round or none, and others to other validators.
     Liar,
 }
 
@@ -43,18 +43,18 @@ pub enum PolCheck {
     Forgotten,
 }
 
-/// What is explored, and by which rules.
+/// The world that is explored, and its rules.
 #[derive(Clone)]
 pub struct World {
-    /// Of each round: as many as there are rounds.
+    /// The proposer of each round. There are as many rounds as proposers.
     pub proposers: Vec<Proposer>,
     /// Values that `valid()` accepts.
     pub valid: Vec<Value>,
-    /// Algorithm 1, or what a mutant makes of it.
+    /// The step function of Algorithm 1, or a mutant of it.
     pub step: fn(RoundState, RoundInput) -> Transition,
     pub counts: Counts,
     pub pol_check: PolCheck,
-    /// What the exploration has come across.
+    /// The sights and rules that the exploration has met.
     pub seen: Arc<Seen>,
 }
 
@@ -71,8 +71,8 @@ impl World {
         }
     }
 
-    /// The liar proposes in each of so many rounds. He can propose all that a correct one could,
-    /// so for agreement this is every schedule at once.
+    /// The liar proposes in each of so many rounds. It can propose all that a correct validator
+    /// could, so for agreement this covers every schedule at once.
     pub fn of_lies(rounds: usize) -> Self {
         Self::new(&vec![Proposer::Liar; rounds])
     }
@@ -82,7 +82,7 @@ impl World {
     }
 }
 
-/// Where the correct stand, and what they have said.
+/// The states of the correct validators, and their statements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct State {
     pub nodes: [Node; CORRECT],
@@ -102,26 +102,26 @@ pub struct Node {
     pub awaits_block: bool,
     /// Whether it has proposed, prevoted, precommitted in its round.
     pub spoken: [bool; 3],
-    /// Once decided, nothing else of it matters.
+    /// The decided value. Once it has decided, nothing else of a validator matters.
     pub decided: Option<Value>,
 }
 
-/// What the correct said in a round.
+/// The statements of the correct validators in a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slot {
-    /// With its POL round.
+    /// The proposed value with its POL round.
     pub proposal: Option<(Value, Option<u8>)>,
-    /// Ascending, like the precommits.
+    /// Prevotes and precommits, each ascending.
     pub prevotes: [Said; CORRECT],
     pub precommits: [Said; CORRECT],
-    /// How many voted at all.
+    /// The number of validators that voted at all.
     pub voters: u8,
 }
 
-/// What happens next, to one of the correct.
+/// The next event, at one of the correct validators.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// What this validator heard fulfils the condition of a rule.
+    /// The statements that this validator heard fulfil the condition of a rule.
     Hears(usize, RoundInput),
     /// A timeout is scheduled, if its rule says so, and fires.
     TimesOut(usize, Step),
@@ -134,7 +134,7 @@ impl Model for World {
     fn init_states(&self) -> Vec<State> {
         let mut state = State::new();
         for who in 0..CORRECT {
-            // Nothing is heard before the start that could not be heard after it.
+            // Each statement that is heard before the start could be heard after it too.
             self.start(&mut state, who, 0);
         }
         vec![self.canonical(state)]
@@ -143,7 +143,8 @@ impl Model for World {
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
         for (who, node) in state.nodes.iter().enumerate() {
             if node.step != Step::Decided {
-                // A search in depth begins at the end: with decisions, to meet conflicts early.
+                // A depth-first search takes the last action first. Decisions are last, so that
+                // conflicts are met early.
                 let hears = |input| Action::Hears(who, input);
                 actions.extend(
                     self.timeouts(state, node)
@@ -164,7 +165,7 @@ impl Model for World {
                 self.apply(&mut state, who, RoundInput::TimeoutPropose);
             }
             Action::TimesOut(who, Step::Prevote) if state.nodes[who].step == Step::Precommit => {
-                // Scheduled before it precommitted.
+                // The timeout was scheduled before the validator precommitted.
                 self.apply(&mut state, who, RoundInput::TimeoutPrevote);
             }
             Action::TimesOut(who, Step::Prevote) => {
@@ -187,7 +188,7 @@ impl Model for World {
     }
 }
 
-/// Which conditions hold.
+/// The conditions of the rules.
 impl World {
     /// Line 49, for any round.
     fn decisions(&self, state: &State) -> impl Iterator<Item = RoundInput> {
@@ -201,7 +202,7 @@ impl World {
         })
     }
 
-    /// Line 55: to any later round that a third spoke in.
+    /// Line 55: to any later round in which more than a third spoke.
     fn skips(&self, state: &State, node: &Node) -> impl Iterator<Item = RoundInput> {
         let spoken_in = |round: &u8| self.counts.skips(state.slot(*round).voters);
         let later = (node.round + 1..self.rounds()).filter(spoken_in);
@@ -210,7 +211,7 @@ impl World {
         })
     }
 
-    /// Lines 18, 22, 28, 36, 44, in whatever step: its guards are the step function's.
+    /// Lines 18, 22, 28, 36, 44, in any step: the step function checks the step.
     fn in_round(&self, state: &State, node: &Node) -> Vec<RoundInput> {
         let mut inputs = Vec::new();
         if node.awaits_block {
@@ -235,7 +236,7 @@ impl World {
         inputs
     }
 
-    /// All that the proposer of a round has said, or would.
+    /// All that the proposer of a round has proposed or, if it is the liar, could propose.
     fn proposals(&self, state: &State, round: u8) -> Vec<(Value, Option<u8>)> {
         match self.proposers[usize::from(round)] {
             Proposer::Correct(_) => state.slot(round).proposal.into_iter().collect(),
@@ -291,7 +292,7 @@ impl World {
     }
 }
 
-/// What follows.
+/// The effects of the rules.
 impl World {
     fn start(&self, state: &mut State, who: usize, round: u8) {
         let turn = self.proposers.get(usize::from(round)) == Some(&Proposer::Correct(who));
@@ -308,7 +309,7 @@ impl World {
         );
     }
 
-    /// The timeout, where the rule before it schedules it.
+    /// Applies the timeout if the rule before it schedules it.
     fn time_out(&self, state: &mut State, who: usize, [rule, timeout]: [RoundInput; 2]) {
         let transition = (self.step)(state.nodes[who].round_state(), rule);
         if transition
@@ -363,7 +364,7 @@ impl World {
         }
     }
 
-    /// One state for all that differ in names only.
+    /// The one state that stands for all that differ only in names.
     fn canonical(&self, state: State) -> State {
         let sorted = self.sorted(state);
         if self.valid.len() < Value::ALL.len() {
@@ -425,7 +426,7 @@ impl State {
         }
     }
 
-    /// Whether this is the first statement of its kind and round; a second one breaks a law.
+    /// Whether this is its first statement of this kind in its round. A second one breaks a law.
     fn speaks(&mut self, who: usize, kind: Kind) -> bool {
         let spoken = &mut self.nodes[who].spoken[kind as usize];
         let first = !std::mem::replace(spoken, true);

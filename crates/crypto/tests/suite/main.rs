@@ -1,0 +1,12 @@
+//! Tests of keys, COSE structures and quorum certificates.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod common;
+mod cose;
+mod keys;
+mod quorum;
