@@ -1,4 +1,4 @@
-//! The program as an agent.
+//! The agent that passes its questions on to a program.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -12,21 +12,21 @@ use tokio::time::timeout;
 use crate::process::{Process, ProgramError};
 use crate::protocol::{Answer, Question, detail};
 
-/// What to run.
+/// The program to run, and how it is asked.
 #[derive(Debug, Clone)]
 pub struct CommandConfig {
-    /// Program: a path, or a name that is looked up in `PATH`.
+    /// The program: a path, or a name that is looked up in `PATH`.
     pub program: PathBuf,
-    /// Its arguments.
+    /// The arguments of the program.
     pub arguments: Vec<OsString>,
-    /// What the agent's attestations claim.
+    /// The capabilities that the agent's attestations claim.
     pub capabilities: Capabilities,
-    /// How long a bid may take.
+    /// The longest time that a bid may take.
     pub patience: Duration,
 }
 
 impl CommandConfig {
-    /// A program without arguments and capabilities, and a patience of one second.
+    /// Makes a configuration without arguments and capabilities, and with a patience of one second.
     pub fn new(program: impl Into<PathBuf>) -> Self {
         Self {
             program: program.into(),
@@ -37,12 +37,13 @@ impl CommandConfig {
     }
 }
 
-/// A program that bids and works; the crate's documentation has the lines it reads and writes.
+/// An agent whose bids and work come from a program. The crate's documentation describes the lines
+/// that the program reads and writes.
 ///
 /// It needs a tokio runtime.
 pub struct CommandAgent {
     config: CommandConfig,
-    /// `None` after it failed, until the next question.
+    /// `None` after the program failed, until the next question starts it again.
     process: Option<Process>,
     last_id: u64,
 }
@@ -51,7 +52,7 @@ impl CommandAgent {
     /// Starts the program.
     ///
     /// # Errors
-    /// [`ProgramError::Io`] where the system cannot start it.
+    /// [`ProgramError::Io`] if the system cannot start it.
     pub fn start(config: CommandConfig) -> Result<Self, ProgramError> {
         let process = Process::start(&config)?;
         Ok(Self {
@@ -61,8 +62,8 @@ impl CommandAgent {
         })
     }
 
-    /// The running program: out of its place, so that a question that is dropped halfway, or fails,
-    /// leaves none behind that has read half a line.
+    /// Takes the running program out of its place, or starts it. If a question fails or is dropped
+    /// halfway, the program is dropped with it, so that none is left that has read half a line.
     fn take_process(&mut self) -> Result<Process, ProgramError> {
         match self.process.take() {
             Some(process) => Ok(process),
@@ -74,17 +75,21 @@ impl CommandAgent {
         self.last_id += 1;
         let id = self.last_id;
         let mut process = self.take_process()?;
+
         let patience = self.config.patience;
+        // A question that cannot be written in time leaves half a line, so the program is not kept.
         let Ok(written) = timeout(patience, process.write(&Question::call(id, call))).await else {
             return Ok(None);
         };
         written?;
+
         let answer = timeout(patience, process.answer(id)).await;
         let answer = match answer {
-            // Slow is not broken: what comes too late is skipped by its id.
+            // A slow program is not a broken one: a late answer is skipped by its id.
             Err(_) => None,
             Ok(answer) => Some(answer?),
         };
+
         self.process = Some(process);
         Ok(match answer {
             Some(Answer::Bid { price, .. }) => Some(call.offer(price)),
@@ -96,21 +101,26 @@ impl CommandAgent {
         self.last_id += 1;
         let id = self.last_id;
         let mut process = self.take_process().map_err(TaskError::failed)?;
+
+        // The program may hang, so each wait ends when the lease is lost.
         let question = Question::execute(id, award);
         let written = tokio::select! {
             written = process.write(&question) => written,
             () = lease.lost() => return Err(LeaseLost.into()),
         };
         written.map_err(TaskError::failed)?;
+
         let answer = tokio::select! {
             answer = process.answer(id) => answer.map_err(TaskError::failed)?,
             () = lease.lost() => {
+                // The program is kept only if it can be told that the award is over.
                 let lost = Question::Lost { id };
                 let told = timeout(self.config.patience, process.write(&lost)).await;
                 self.process = matches!(told, Ok(Ok(()))).then_some(process);
                 return Err(LeaseLost.into());
             }
         };
+
         self.process = Some(process);
         match answer {
             Answer::Outcome { detail: value, .. } => Ok(Outcome::new(detail(value))),

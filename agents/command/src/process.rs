@@ -1,4 +1,4 @@
-//! The program as a process, line by line.
+//! The program as a process that is written to and read from line by line.
 
 use std::process::Stdio;
 
@@ -9,37 +9,37 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use crate::CommandConfig;
 use crate::protocol::Answer;
 
-/// Bytes of a line that the program writes, at most.
+/// The most bytes that a line of the program may have.
 pub const LINE_BYTES: usize = 64 * 1024;
 
-/// Why the program gives no answer.
+/// The reason why the program gives no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ProgramError {
-    /// It cannot be started, written to or read from.
-    #[error("program `{program}`: {source}")]
+    /// The program cannot be started, written to or read from.
+    #[error("cannot start the program `{program}`, or talk to it: {source}")]
     Io {
-        /// As configured.
+        /// The program as configured.
         program: String,
-        /// What the system says.
+        /// The error of the system.
         source: std::io::Error,
     },
-    /// It ended, or closed its standard output.
-    #[error("program `{0}` ended")]
+    /// The program ended, or closed its standard output.
+    #[error("the program `{0}` ended, or closed its standard output")]
     Ended(String),
-    /// It wrote a line longer than [`LINE_BYTES`].
-    #[error("program `{0}` wrote a line of more than {LINE_BYTES} bytes")]
+    /// The program wrote a line longer than [`LINE_BYTES`].
+    #[error("the program `{0}` wrote a line of more than {LINE_BYTES} bytes")]
     LineTooLong(String),
-    /// It wrote a line that is no answer.
-    #[error("program `{program}` wrote a line that is no answer: {source}")]
+    /// The program wrote a line that is not a valid answer.
+    #[error("the program `{program}` wrote a line that is not a valid answer: {source}")]
     NoAnswer {
-        /// As configured.
+        /// The program as configured.
         program: String,
-        /// What is wrong with it.
+        /// The error of the JSON decoder.
         source: serde_json::Error,
     },
 }
 
-/// A running program; dropping it kills it.
+/// A running program. Dropping it kills the program.
 pub(crate) struct Process {
     program: String,
     stdin: ChildStdin,
@@ -57,6 +57,7 @@ impl Process {
             program: program.clone(),
             source,
         };
+
         let mut child = Command::new(&config.program)
             .args(&config.arguments)
             .stdin(Stdio::piped())
@@ -64,9 +65,11 @@ impl Process {
             .kill_on_drop(true)
             .spawn()
             .map_err(failed)?;
+
         let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(ProgramError::Ended(program));
         };
+
         let stdout = BufReader::new(stdout);
         Ok(Self {
             program,
@@ -77,31 +80,35 @@ impl Process {
         })
     }
 
-    /// Writes one line.
+    /// Writes a question as one line.
     pub(crate) async fn write<T: Serialize>(&mut self, question: &T) -> Result<(), ProgramError> {
         let mut line = serde_json::to_vec(question)
             .map_err(|error| self.failed(std::io::Error::other(error)))?;
         line.push(b'\n');
+
         self.stdin
             .write_all(&line)
             .await
             .map_err(|error| self.failed(error))?;
+
         self.stdin.flush().await.map_err(|error| self.failed(error))
     }
 
-    /// The next answer to the question `id`; others are skipped. Nothing is lost where the future
-    /// is dropped.
+    /// Returns the next answer to the question `id`, and skips others. Nothing is lost if the
+    /// future is dropped.
     pub(crate) async fn answer(&mut self, id: u64) -> Result<Answer, ProgramError> {
         loop {
             let line = self.next_line().await?;
             if line.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
+
             let answer: Answer =
                 serde_json::from_slice(&line).map_err(|source| ProgramError::NoAnswer {
                     program: self.program.clone(),
                     source,
                 })?;
+
             if answer.id() == id {
                 return Ok(answer);
             }
@@ -115,13 +122,17 @@ impl Process {
                 Ok(buffer) => buffer,
                 Err(error) => return Err(self.failed(error)),
             };
+
             let end = buffer.iter().position(|byte| *byte == b'\n');
             let taken = end.unwrap_or(buffer.len());
+            // The beginning of a line is kept, so that a dropped future loses nothing.
             self.line.extend_from_slice(&buffer[..taken]);
             self.stdout.consume(taken + usize::from(end.is_some()));
+
             if self.line.len() > LINE_BYTES {
                 return Err(ProgramError::LineTooLong(self.program.clone()));
             }
+
             if end.is_some() {
                 return Ok(std::mem::take(&mut self.line));
             }

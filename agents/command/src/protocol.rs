@@ -1,11 +1,11 @@
-//! The lines.
+//! The lines that the agent and its program exchange.
 
 use quorate_agent::{Award, CallForBids};
 use quorate_types::{Amounts, Capabilities, FencingToken, Label, Millis, Price, TaskSpec};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What is written to the program.
+/// A line that is written to the program.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(crate) enum Question<'a> {
@@ -32,7 +32,7 @@ pub(crate) enum Question<'a> {
     },
 }
 
-/// What every question about a task says of it.
+/// The part of a question that describes its task.
 #[derive(Debug, Serialize)]
 pub(crate) struct Task<'a> {
     task: String,
@@ -45,7 +45,7 @@ pub(crate) struct Task<'a> {
     demand: &'a Amounts,
 }
 
-/// What the program writes.
+/// A line that the program writes.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(crate) enum Answer {
@@ -84,12 +84,14 @@ impl<'a> Task<'a> {
     fn new(task: String, spec: &'a TaskSpec) -> Self {
         let payload = std::str::from_utf8(&spec.payload.0).ok();
         let payload_hex = payload.is_none().then(|| hex::encode(&spec.payload.0));
+
         let TaskSpec {
             market,
             requires,
             demand,
             ..
         } = spec;
+
         Self {
             task,
             market,
@@ -102,7 +104,7 @@ impl<'a> Task<'a> {
 }
 
 impl Answer {
-    /// The question it answers.
+    /// Returns the id of the question that it answers.
     pub(crate) fn id(&self) -> u64 {
         match self {
             Self::Bid { id, .. }
@@ -113,7 +115,7 @@ impl Answer {
     }
 }
 
-/// A string as it is, any other JSON as its text.
+/// Returns the detail of an outcome as bytes: a string as it is, any other JSON as its text.
 pub(crate) fn detail(value: Value) -> Vec<u8> {
     match value {
         Value::String(text) => text.into_bytes(),

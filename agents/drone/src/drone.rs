@@ -1,4 +1,4 @@
-//! The drone as an agent.
+//! The agent that flies a simulated drone.
 
 use std::time::Duration;
 
@@ -9,46 +9,47 @@ use quorate_types::{Amounts, Capabilities, Label, limits};
 use crate::flight::{Airframe, Leg, Plan, Position};
 use crate::{DroneTask, Fix, Point, Track};
 
-/// Points of a path in a report, at most: the result has a limit.
+/// The number of points to which the path in a report is thinned out, because the result has a
+/// limit.
 const PATH_POINTS: usize = 48;
-/// Parts that a flight between two places is recorded and interrupted in.
+/// The number of parts in which a flight between two places is recorded, and can be interrupted.
 const STEPS: u32 = 8;
 
-/// What a drone is.
+/// The properties of a drone.
 #[derive(Debug, Clone)]
 pub struct DroneConfig {
-    /// Where it starts, and changes batteries.
+    /// The place at which it starts, and changes batteries.
     pub home: Point,
-    /// Cruising speed in metres per second; at least 0.1 is taken.
+    /// The cruising speed in metres per second. Less than 0.1 counts as 0.1.
     pub speed_mps: f64,
-    /// Metres that one battery gives.
+    /// The metres that it flies on one battery.
     pub range_m: f64,
-    /// Grams it carries.
+    /// The load that it can carry, in grams.
     pub payload_g: i64,
-    /// What it has besides, as labels that tasks may require: `thermal-camera`.
+    /// Its further equipment, as labels that tasks may require, such as `thermal-camera`.
     pub equipment: Vec<Label>,
-    /// Simulated seconds that pass in one second; at least 0.001 is taken.
+    /// The simulated seconds that pass in one second. Less than 0.001 counts as 0.001.
     pub time_scale: f64,
-    /// Makes drones of one kind differ a little: up to 5 % of the speed.
+    /// The seed, by which drones of one kind differ a little: by up to 5 % of the speed.
     pub seed: u64,
-    /// How it behaves.
+    /// Whether it is honest.
     pub behaviour: Behaviour,
 }
 
-/// How a drone behaves.
+/// The behaviour of a drone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Behaviour {
-    /// As built.
+    /// Claims only the equipment that it has.
     Honest,
-    /// Claims equipment that no attester gave it, and bids with it: the swarm refuses such offers.
+    /// Claims equipment that no attester gave it, and bids with it. The swarm refuses such offers.
     Liar {
-        /// What it claims.
+        /// The equipment that it claims.
         claims: Label,
     },
 }
 
 impl DroneConfig {
-    /// An honest drone of 15 m/s, 20 km, 500 g, in real time.
+    /// Makes an honest drone of 15 m/s, 20 km and 500 g, in real time.
     pub fn new(home: Point) -> Self {
         Self {
             home,
@@ -62,18 +63,20 @@ impl DroneConfig {
         }
     }
 
-    /// What an attester finds when it looks at the drone, lies left out: its equipment, and the
-    /// amounts `payload_g`, `range_m` and `slots`.
+    /// Returns the capabilities that an attester finds when it inspects the drone, without lies:
+    /// its equipment, and the amounts `payload_g`, `range_m` and `slots`.
     pub fn attested(&self) -> Capabilities {
         let amounts = [
             ("payload_g", self.payload_g),
             ("range_m", self.range_m.max(0.0) as i64),
             ("slots", 1),
         ];
+
         let amounts = amounts.into_iter().filter_map(|(name, amount)| {
             Some((name.parse().ok()?, amount.clamp(0, limits::AMOUNT)))
         });
         let amounts: Amounts = amounts.collect();
+
         Capabilities {
             labels: self.equipment.iter().cloned().collect(),
             amounts,
@@ -90,19 +93,22 @@ pub struct Drone {
 }
 
 impl Drone {
-    /// At home with a full battery, at second 0 of the mission.
+    /// Makes a drone at home with a full battery, at second 0 of the mission.
     pub fn new(config: DroneConfig) -> Self {
         let speed_mps = config.speed_mps.max(0.1) * (0.95 + 0.1 * unit_interval(config.seed));
+
         let airframe = Airframe {
             home: config.home,
             speed_mps,
             range_m: config.range_m,
         };
+
         let position = Position {
             point: config.home,
             clock_s: 0.0,
             left_m: config.range_m,
         };
+
         Self {
             config,
             airframe,
@@ -110,7 +116,7 @@ impl Drone {
         }
     }
 
-    /// Where it is.
+    /// Returns the place of the drone.
     pub fn position(&self) -> Point {
         self.position.point
     }
@@ -132,13 +138,16 @@ impl Drone {
         let mut path = vec![start];
         let mut arrival = None;
         let battery_changed = plan.legs.iter().any(|leg| leg.changes_battery);
+
         for leg in &plan.legs {
             self.fly_leg(leg, &mut path, lease).await?;
+            // A stop at home for a battery is not the arrival.
             if !leg.changes_battery {
                 arrival.get_or_insert(self.fix());
             }
             self.stay(leg, lease).await?;
         }
+
         let finished_s = self.position.clock_s;
         Ok(Track {
             id: task.id.clone(),
@@ -152,7 +161,8 @@ impl Drone {
         })
     }
 
-    /// Flies one leg. Where the lease is lost on the way, the drone hovers where it is.
+    /// Flies one leg. If the lease is lost on the way, the drone hovers at the place it has
+    /// reached.
     async fn fly_leg(
         &mut self,
         leg: &Leg,
@@ -161,12 +171,15 @@ impl Drone {
     ) -> Result<(), LeaseLost> {
         let from = self.position.point;
         let step_m = from.distance_m(&leg.to) / f64::from(STEPS);
+
         for step in 1..=STEPS {
+            // The drone moves after the wait, so that a lost lease leaves it where it was.
             self.wait(step_m / self.airframe.speed_mps, lease).await?;
             self.position.point = from.toward(&leg.to, f64::from(step) / f64::from(STEPS));
             self.position.left_m -= step_m;
             path.push(self.fix());
         }
+
         Ok(())
     }
 
@@ -179,7 +192,7 @@ impl Drone {
         Ok(())
     }
 
-    /// Lets simulated seconds pass.
+    /// Waits for a time in simulated seconds.
     async fn wait(&mut self, simulated_s: f64, lease: &LeaseGuard) -> Result<(), LeaseLost> {
         let seconds = simulated_s / self.config.time_scale.max(0.001);
         let pause = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
@@ -211,7 +224,8 @@ impl Agent for Drone {
         capabilities
     }
 
-    /// Decimetres it would fly; battery to fly home afterwards must remain, or it passes.
+    /// Asks for the decimetres that it would fly. Passes if the battery would not last to fly home
+    /// afterwards, or if the task does not fit.
     async fn bid(&mut self, call: &CallForBids) -> Option<Offer> {
         let task = DroneTask::from_payload(&call.spec.payload.0)?;
         let plan = self.plan(&task)?;
@@ -221,9 +235,12 @@ impl Agent for Drone {
     async fn execute(&mut self, award: Award, lease: LeaseGuard) -> Result<Outcome, TaskError> {
         let task = DroneTask::from_payload(&award.spec.payload.0)
             .ok_or_else(|| TaskError::failed("the payload is not a drone's task"))?;
+
+        // The drone may have moved since it bid, so the flight is planned again.
         let plan = self
             .plan(&task)
             .ok_or_else(|| TaskError::failed("out of range, payload or time window by now"))?;
+
         let track = self.fly(&task, plan, &lease).await?;
         Ok(Outcome::new(
             serde_json::to_vec(&track).map_err(TaskError::failed)?,
@@ -231,14 +248,16 @@ impl Agent for Drone {
     }
 }
 
-/// At most [`PATH_POINTS`] of a path, its ends among them.
+/// Thins out a path to at most [`PATH_POINTS`] points, and keeps its ends.
 fn thin_out(path: &[Fix]) -> Vec<(f64, f64, f64)> {
     let every = path.len().div_ceil(PATH_POINTS).max(1);
     let last = path.len().saturating_sub(1);
+
     let kept = path
         .iter()
         .enumerate()
         .filter(|(at, _)| at % every == 0 || *at == last);
+
     kept.map(|(_, fix)| (fix.point.lat, fix.point.lng, fix.t))
         .collect()
 }
@@ -247,7 +266,7 @@ fn round(value: f64, parts: f64) -> f64 {
     (value * parts).round() / parts
 }
 
-/// A number of [0, 1) out of a seed (SplitMix64, Steele et al. 2014).
+/// Returns a number in [0, 1) made from a seed (SplitMix64, Steele et al. 2014).
 fn unit_interval(seed: u64) -> f64 {
     let mut mixed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -1,4 +1,4 @@
-//! Plans of flights, and tracks of those flown.
+//! Plans of flights, and tracks of flights that were flown.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,66 +7,66 @@ use crate::{DroneTask, Point, Visit};
 /// Simulated seconds at home to change the battery.
 pub(crate) const BATTERY_CHANGE_S: f64 = 120.0;
 
-/// A place at a time.
+/// The place of a drone at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Fix {
-    /// Place.
+    /// The place in WGS 84 degrees.
     #[serde(flatten)]
     pub point: Point,
     /// Simulated seconds since the mission began.
     pub t: f64,
 }
 
-/// What a drone reports of a task: JSON in the detail of the receipt.
+/// The report of a drone on a task: JSON in the detail of the receipt.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Track {
-    /// Of the task.
+    /// The name of the task.
     pub id: String,
-    /// Where and when it set out.
+    /// The place and time of its departure.
     pub start: Fix,
-    /// Where and when it reached the first place of the task.
+    /// The place and time of its arrival at the first place of the task.
     pub arrival: Fix,
-    /// Simulated seconds at which the last work was done.
+    /// Simulated seconds since the mission began at which the last work was done.
     pub finished_s: f64,
-    /// Simulated seconds it all took.
+    /// Simulated seconds that the flight took, with all work.
     pub simulated_s: f64,
-    /// Metres flown.
+    /// The metres that were flown.
     pub flown_m: f64,
-    /// Whether it changed the battery at home on the way.
+    /// Whether the drone changed the battery at home on the way.
     pub battery_changed: bool,
-    /// The way, `[lat, lng, t]` for each point.
+    /// The path, `[lat, lng, t]` for each point.
     pub path: Vec<(f64, f64, f64)>,
 }
 
-/// One straight flight and what is done at its end.
+/// A straight flight, and the stay at its end.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Leg {
     pub(crate) to: Point,
-    /// Seconds at the end of it.
+    /// Simulated seconds of the stay.
     pub(crate) stay_s: f64,
-    /// Earliest time for the stay to begin.
+    /// The earliest time at which the stay may begin.
     pub(crate) not_before: f64,
     pub(crate) changes_battery: bool,
 }
 
-/// A way to do a task.
+/// A flight that does a task.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Plan {
     pub(crate) legs: Vec<Leg>,
     pub(crate) flown_m: f64,
 }
 
-/// Where a drone is and what it has left.
+/// The state of a drone: its place, its clock and its battery.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Position {
     pub(crate) point: Point,
-    /// Simulated seconds since the mission began, by what the drone itself did.
+    /// Simulated seconds since the mission began, counted by this drone's flights and stays.
     pub(crate) clock_s: f64,
-    /// Metres the battery still gives.
+    /// Metres that it can still fly on the battery.
     pub(crate) left_m: f64,
 }
 
-/// What a drone is built for.
+/// The fixed properties of a drone's flight.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Airframe {
     pub(crate) home: Point,
@@ -75,12 +75,15 @@ pub(crate) struct Airframe {
 }
 
 impl Airframe {
-    /// The way from `at` that does the task and leaves enough battery to fly home: directly, or by
-    /// way of home for a fresh battery. `None` where neither does, or a time window is missed.
+    /// Returns a flight from `at` that does the task and leaves enough battery to fly home:
+    /// directly, or by way of home to change the battery. Returns `None` if neither is possible, or
+    /// if a time window would be missed.
     pub(crate) fn plan(&self, at: &Position, task: &DroneTask) -> Option<Plan> {
         let legs: Vec<_> = task.visits().map(leg).collect();
         let last = legs.last()?.to;
         let direct = length(at.point, &legs);
+
+        // Every plan must leave enough battery to fly home from its last place.
         let plan = if direct + last.distance_m(&self.home) <= at.left_m {
             Plan {
                 legs,
@@ -89,9 +92,11 @@ impl Airframe {
         } else {
             let fresh = length(self.home, &legs);
             let to_home = at.point.distance_m(&self.home);
+            // Home must be in reach with the battery as it is, and all the rest with a fresh one.
             if fresh + last.distance_m(&self.home) > self.range_m || to_home > at.left_m {
                 return None;
             }
+
             let change = Leg {
                 to: self.home,
                 stay_s: BATTERY_CHANGE_S,
@@ -99,27 +104,33 @@ impl Airframe {
                 changes_battery: true,
             };
             let legs = std::iter::once(change).chain(legs).collect();
+
             Plan {
                 legs,
                 flown_m: to_home + fresh,
             }
         };
+
         self.is_in_time(at, task, &plan).then_some(plan)
     }
 
     fn is_in_time(&self, at: &Position, task: &DroneTask, plan: &Plan) -> bool {
         let (mut from, mut clock) = (at.point, at.clock_s);
         let mut begins = Vec::new();
+
         for leg in &plan.legs {
             clock += from.distance_m(&leg.to) / self.speed_mps;
             clock = clock.max(leg.not_before);
             begins.push((leg.changes_battery, clock));
             (from, clock) = (leg.to, clock + leg.stay_s);
         }
+
+        // The change of the battery is not a visit, so it has no window.
         let begins = begins
             .into_iter()
             .filter(|(change, _)| !change)
             .map(|(_, begin)| begin);
+
         begins.zip(task.visits()).all(|(begin, visit)| {
             visit
                 .window

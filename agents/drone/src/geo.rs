@@ -1,8 +1,9 @@
-//! Points on the earth as a sphere, which is wrong by at most 0.6 %: enough to bid by.
+//! Places on the earth, taken as a sphere. Distances are wrong by at most 0.6 %, which is good
+//! enough for bids.
 
 use serde::{Deserialize, Serialize};
 
-/// Mean radius of the earth in metres (IUGG R1).
+/// The mean radius of the earth in metres (IUGG R1).
 const EARTH_M: f64 = 6_371_008.8;
 
 /// A place in WGS 84 degrees.
@@ -15,17 +16,17 @@ pub struct Point {
 }
 
 impl Point {
-    /// A place.
+    /// Makes a place of its coordinates.
     pub fn new(lat: f64, lng: f64) -> Self {
         Self { lat, lng }
     }
 
-    /// Whether both coordinates are numbers in their ranges.
+    /// Returns whether both coordinates are numbers in their ranges.
     pub fn is_valid(&self) -> bool {
         (-90.0..=90.0).contains(&self.lat) && (-180.0..=180.0).contains(&self.lng)
     }
 
-    /// Great-circle distance in metres (haversine).
+    /// Returns the great-circle distance in metres (haversine).
     pub fn distance_m(&self, other: &Self) -> f64 {
         let (a, b) = (self.lat.to_radians(), other.lat.to_radians());
         let half_lat = ((b - a) / 2.0).sin();
@@ -34,8 +35,9 @@ impl Point {
         2.0 * EARTH_M * h.clamp(0.0, 1.0).sqrt().asin()
     }
 
-    /// The place at `share` (0 to 1) of the way to `other`. Straight in degrees, the short way
-    /// round the date line: for the few kilometres of a flight, the great circle.
+    /// Returns the place at `share` (0 to 1) of the way to `other`. The way is straight in degrees,
+    /// and takes the short way round the date line. For the few kilometres of a flight, that is the
+    /// great circle.
     pub fn toward(&self, other: &Self, share: f64) -> Self {
         let share = share.clamp(0.0, 1.0);
         let east = (other.lng - self.lng + 540.0).rem_euclid(360.0) - 180.0;

@@ -1,9 +1,9 @@
 //! A drone that bids by distance and flies in simulated time, and the missions it flies.
 //!
-//! [`Drone`] is a reference agent: what it knows of time comes from the lease it is given, so it
-//! flies the same under a node and in the simulator. [`Mission`] reads points from CSV, GeoJSON or
-//! a QGroundControl plan and makes task specifications of them. Coordinates are WGS 84 degrees and
-//! floats: they stay on the agent's side, prices are whole decimetres.
+//! [`Drone`] is a reference agent. It knows time only by the lease that it is given, so it flies
+//! the same under a node and in the simulator. [`Mission`] reads points from CSV, GeoJSON or a
+//! QGroundControl plan, and makes task specifications of them. Coordinates are floats in WGS 84
+//! degrees. They stay on the agent's side; prices are whole decimetres.
 //!
 //! **Absent here:** clocks, sockets, and anything the swarm agrees on.
 

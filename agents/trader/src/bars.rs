@@ -1,4 +1,4 @@
-//! Bars: what a price did in each part of a day.
+//! Bars: the prices and the volume in each part of a day.
 
 use std::path::Path;
 
@@ -7,52 +7,52 @@ use csv::{ReaderBuilder, StringRecord};
 use crate::Ticks;
 use crate::decimal::{price, volume};
 
-/// Bars of a file, at most.
+/// The most bars that a file may have.
 const MOST_BARS: usize = 100_000;
 
-/// What a price did, and how much was traded, from one moment to the next.
+/// The prices and the volume from one moment to the next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bar {
-    /// Date or time, as the file has it.
+    /// The date or time, as in the file.
     pub time: String,
-    /// First price.
+    /// The first price of one unit, in ticks.
     pub open: Ticks,
-    /// Highest price.
+    /// The highest price of one unit, in ticks.
     pub high: Ticks,
-    /// Lowest price.
+    /// The lowest price of one unit, in ticks.
     pub low: Ticks,
-    /// Last price.
+    /// The last price of one unit, in ticks.
     pub close: Ticks,
-    /// Units traded.
+    /// The number of units traded.
     pub volume: u64,
 }
 
 /// The bars of a file, in its order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bars {
-    /// Of the file.
+    /// The name of the file.
     pub name: String,
-    /// At least one.
+    /// The bars, at least one.
     pub bars: Vec<Bar>,
 }
 
-/// What is wrong with a file of bars.
+/// The reason why a file of bars is not valid.
 #[derive(Debug, thiserror::Error)]
 pub enum BarsError {
-    /// It cannot be read.
-    #[error("{file}: {source}")]
+    /// The file cannot be read.
+    #[error("{file}: cannot be read: {source}")]
     Read {
-        /// File.
+        /// The path of the file.
         file: String,
-        /// Why.
+        /// The error of the system.
         source: std::io::Error,
     },
-    /// A row is no CSV.
-    #[error("{file}: {source}")]
+    /// A row is not valid CSV.
+    #[error("{file}: not valid CSV: {source}")]
     Csv {
-        /// File.
+        /// The name of the file.
         file: String,
-        /// Why, with its line.
+        /// The error, with its line.
         source: csv::Error,
     },
     /// A column is missing.
@@ -61,59 +61,60 @@ pub enum BarsError {
          that ends in `.{column}`"
     )]
     Column {
-        /// File.
+        /// The name of the file.
         file: String,
-        /// What was looked for.
+        /// The column that is missing.
         column: &'static str,
-        /// The header.
+        /// The names in the header.
         found: String,
     },
-    /// Two columns could be meant.
+    /// Two columns could be the one that is meant.
     #[error("{file}: `{first}` and `{second}` could both be the column `{column}`; keep one")]
     Ambiguous {
-        /// File.
+        /// The name of the file.
         file: String,
-        /// What was looked for.
+        /// The column that was looked for.
         column: &'static str,
-        /// The first of the two.
+        /// The first of the two names.
         first: String,
-        /// The second.
+        /// The second of the two names.
         second: String,
     },
-    /// A field is out of its range.
-    #[error("{file}, line {line}, `{column}`: `{value}` is no {expected}")]
+    /// A field is not a number, or out of its range.
+    #[error("{file}, line {line}, `{column}`: `{value}` is not a valid {expected}")]
     Field {
-        /// File.
+        /// The name of the file.
         file: String,
-        /// Line, from 1.
+        /// The line, counted from 1.
         line: u64,
-        /// Column.
+        /// The name of the column.
         column: &'static str,
-        /// What stands there.
+        /// The value of the field.
         value: String,
-        /// What should.
+        /// A description of the values that are valid.
         expected: &'static str,
     },
     /// The prices of a bar contradict each other.
-    #[error("{file}, line {line}: `low` must be at most, `high` at least, `open` and `close`")]
+    #[error("{file}, line {line}: `low` must be at most `open` and `close`, `high` at least both")]
     Range {
-        /// File.
+        /// The name of the file.
         file: String,
-        /// Line, from 1.
+        /// The line, counted from 1.
         line: u64,
     },
-    /// No bars, or too many.
-    #[error("{file}: {count} bars, must be 1 to {MOST_BARS}")]
+    /// The file has no bars, or too many.
+    #[error("{file}: {count} bars, but a file must have 1 to {MOST_BARS}")]
     Count {
-        /// File.
+        /// The name of the file.
         file: String,
-        /// Bars in it.
+        /// The number of bars in the file.
         count: usize,
     },
 }
 
 impl Bar {
-    /// The price that fills are measured by: the mean of open, high, low and close, halves up.
+    /// Returns the price by which fills are measured: the mean of open, high, low and close, halves
+    /// up.
     pub fn benchmark(&self) -> Ticks {
         (self.open + self.high + self.low + self.close + 2) / 4
     }
@@ -123,7 +124,7 @@ impl Bars {
     /// Reads a CSV file.
     ///
     /// # Errors
-    /// [`BarsError`] with file, line and field.
+    /// [`BarsError`], which names the file, the line and the field.
     pub fn read(path: &Path) -> Result<Self, BarsError> {
         let file = path.display().to_string();
         let text = std::fs::read_to_string(path).map_err(|source| BarsError::Read {
@@ -133,32 +134,38 @@ impl Bars {
         Self::parse(&file, &text)
     }
 
-    /// Reads CSV with a header. Columns `date` or `time`, `open`, `high`, `low`, `close` and
-    /// `volume`, in any order and case; a name may end in one of these behind a dot (`AAPL.Open`)
-    /// where none is just that. Other columns, and lines that begin with `#`, are ignored.
+    /// Reads CSV with a header. The columns are `date` or `time`, `open`, `high`, `low`, `close`
+    /// and `volume`, in any order and case. A name may end in one of these after a dot
+    /// (`AAPL.Open`) if no column has just that name. Other columns, and lines that begin with `#`,
+    /// are ignored.
     ///
     /// # Errors
-    /// As [`Self::read`]; `file` is what errors call it.
+    /// The errors of [`Self::read`], with `file` as the name of the file.
     pub fn parse(file: &str, text: &str) -> Result<Self, BarsError> {
         let csv = |source| BarsError::Csv {
             file: file.to_owned(),
             source,
         };
+
         let mut reader = ReaderBuilder::new()
             .comment(Some(b'#'))
             .trim(csv::Trim::All)
             .from_reader(text.as_bytes());
         let columns = Columns::find(file, reader.headers().map_err(csv)?)?;
+
         let mut bars = Vec::new();
+        // One row too many is enough to tell that there are too many.
         for row in reader.records().take(MOST_BARS + 1) {
             bars.push(columns.bar(file, &row.map_err(csv)?)?);
         }
+
         if bars.is_empty() || bars.len() > MOST_BARS {
             return Err(BarsError::Count {
                 file: file.to_owned(),
                 count: bars.len(),
             });
         }
+
         Ok(Self {
             name: file.to_owned(),
             bars,
@@ -166,7 +173,7 @@ impl Bars {
     }
 }
 
-/// Where in a row the fields of a bar stand.
+/// The positions of a bar's fields in a row.
 struct Columns {
     time: usize,
     open: usize,
@@ -179,10 +186,12 @@ struct Columns {
 impl Columns {
     fn find(file: &str, header: &StringRecord) -> Result<Self, BarsError> {
         let column = |name| find(file, header, name);
+        // Only a missing `time` makes way for `date`; an ambiguous one is an error.
         let time = match column("time") {
             Err(BarsError::Column { .. }) => column("date")?,
             found => found?,
         };
+
         Ok(Self {
             time,
             open: column("open")?,
@@ -196,6 +205,7 @@ impl Columns {
     fn bar(&self, file: &str, row: &StringRecord) -> Result<Bar, BarsError> {
         let line = row.position().map_or(0, csv::Position::line);
         let text = |at: usize| row.get(at).unwrap_or("");
+
         let wrong = |column, at, expected| BarsError::Field {
             file: file.to_owned(),
             line,
@@ -203,8 +213,10 @@ impl Columns {
             value: text(at).to_owned(),
             expected,
         };
+
         let read =
             |column, at| price(text(at)).ok_or_else(|| wrong(column, at, "price, such as 101.25"));
+
         let bar = Bar {
             time: text(self.time).to_owned(),
             open: read("open", self.open)?,
@@ -214,6 +226,8 @@ impl Columns {
             volume: volume(text(self.volume))
                 .ok_or_else(|| wrong("volume", self.volume, "number of units, such as 12000"))?,
         };
+
+        // If `low` is above `high`, the range is empty and holds neither price.
         let ends = [bar.open, bar.close];
         if ends
             .iter()
@@ -224,20 +238,24 @@ impl Columns {
                 line,
             });
         }
+
         Ok(bar)
     }
 }
 
-/// The column of just this name, else the only one that ends in it behind a dot.
+/// Finds the column of just this name; otherwise the only one that ends in it after a dot.
 fn find(file: &str, header: &StringRecord, column: &'static str) -> Result<usize, BarsError> {
     let lower: Vec<String> = header.iter().map(str::to_lowercase).collect();
+
     let exact = matching(&lower, |name| name == column);
     let suffix = matching(&lower, |name| {
         name.strip_suffix(column)
             .is_some_and(|before| before.ends_with('.'))
     });
+
     let found = if exact.is_empty() { suffix } else { exact };
     let name = |at: usize| header.get(at).unwrap_or("").to_owned();
+
     match *found {
         [at] => Ok(at),
         [] => Err(BarsError::Column {

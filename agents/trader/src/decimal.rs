@@ -1,50 +1,56 @@
-//! Prices as whole numbers.
+//! Prices as whole numbers of ticks.
 
-/// Money in ten-thousandths of the currency's unit.
+/// An amount of money in ten-thousandths of the currency's unit.
 pub type Ticks = i64;
 
-/// Ticks in one unit of the currency.
+/// The number of ticks in one unit of the currency.
 pub const TICKS_PER_UNIT: Ticks = 10_000;
 
-/// Decimals of a price that count; the fifth rounds.
+/// The number of decimals of a price that are kept. The fifth decimal rounds.
 const DECIMALS: usize = 4;
 
-/// The largest price that is read: a million.
+/// The largest price that is read: a million units of the currency.
 const MOST: Ticks = 1_000_000 * TICKS_PER_UNIT;
 
-/// Reads a price above 0 and up to a million, rounded to ticks, halves up; `None` for anything
-/// else, signs and exponents among it.
+/// Reads a price above 0 and up to a million, rounded to ticks, halves up. Returns `None` for
+/// anything else, such as signs and exponents.
 pub(crate) fn price(text: &str) -> Option<Ticks> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
     if whole.is_empty() || !digits(whole) || !digits(fraction) {
         return None;
     }
+
     let units: Ticks = whole.parse().ok()?;
+
+    // Zeros take the place of missing decimals.
     let kept: String = fraction
         .chars()
         .chain("0000".chars())
         .take(DECIMALS)
         .collect();
+
     let rounds = fraction
         .as_bytes()
         .get(DECIMALS)
         .is_some_and(|digit| *digit >= b'5');
+
     let part: Ticks = kept.parse().ok()?;
     let ticks = units
         .checked_mul(TICKS_PER_UNIT)?
         .checked_add(part + Ticks::from(rounds))?;
+
     (1..=MOST).contains(&ticks).then_some(ticks)
 }
 
-/// Reads a volume, 0 or more; a fraction is cut off.
+/// Reads a volume of 0 or more units. A fraction is cut off.
 pub(crate) fn volume(text: &str) -> Option<u64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     (digits(whole) && digits(fraction)).then(|| whole.parse().ok())?
 }
 
-/// A price for a person, with as many decimals as it needs, at least two: `101.2575`.
+/// Formats a price for people, with as many decimals as it needs, at least two: `101.2575`.
 pub fn show_price(ticks: Ticks) -> String {
     let sign = if ticks < 0 { "-" } else { "" };
     let (whole, part) = (ticks.unsigned_abs() / 10_000, ticks.unsigned_abs() % 10_000);

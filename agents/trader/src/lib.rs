@@ -1,8 +1,9 @@
 //! A market maker that sells slices of orders, and the bars and orders that slices are cut from.
 //!
-//! [`MarketMaker`] is a reference agent: it asks what a slice costs it, and fills at once what it
-//! wins. [`Bars`] reads prices of a day, [`ParentOrder`] spreads a quantity over them, [`Slice`] is
-//! what a task says. Money is whole [`Ticks`]: of a price, for one unit; of a quote, for the slice.
+//! [`MarketMaker`] is a reference agent: it quotes a price for a slice by its own cost, and fills
+//! at once the slices that it wins. [`Bars`] reads the prices of a day, [`ParentOrder`] spreads a
+//! quantity over them, and [`Slice`] is the payload of a task. Money is in whole [`Ticks`]: a price
+//! is for one unit, a quote is for the whole slice.
 //!
 //! **Absent here:** clocks, sockets, floats, and anything the swarm agrees on.
 

@@ -9,35 +9,37 @@ use serde::{Deserialize, Serialize};
 use crate::order::{Fill, Slice, with_ppm};
 use crate::{Ticks, synthetic};
 
-/// The dimension of what a maker may owe at one time: the value of slices sold and not delivered.
+/// The dimension that limits the credit of a maker: the value of slices that it has sold and not
+/// yet delivered.
 pub const CREDIT: &str = "credit";
 
-/// What a market maker is.
+/// The properties of a market maker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MakerConfig {
-    /// Where it trades: a label that slices require.
+    /// The venue at which it trades: a label that slices require.
     pub venue: Label,
-    /// What an attester found that it may owe at one time.
+    /// The credit that an attester found, in ticks.
     pub credit: Ticks,
-    /// What it says it may owe; `None`: what was attested. The swarm refuses bids for more.
+    /// The credit that it claims; `None` for the attested one. The swarm refuses bids for more than
+    /// was attested.
     pub claims: Option<Ticks>,
-    /// What a slice costs it above the benchmark, in millionths.
+    /// The cost of a slice above the benchmark, in millionths.
     pub cost_ppm: i64,
-    /// By how many millionths its cost goes up and down from bar to bar, at most.
+    /// The most by which its cost goes up and down from bar to bar, in millionths.
     pub noise_ppm: u32,
-    /// What it asks above its cost, in millionths: 0 for an honest one.
+    /// The margin that it asks above its cost, in millionths; 0 for an honest maker.
     pub padding_ppm: i64,
-    /// Makes makers differ from bar to bar.
+    /// The seed, by which makers differ from bar to bar.
     pub seed: u64,
 }
 
 impl MakerConfig {
-    /// What an attester finds: the venue, and [`CREDIT`].
+    /// Returns the capabilities that an attester finds: the venue, and [`CREDIT`].
     pub fn attested(&self) -> Capabilities {
         self.capabilities(self.credit)
     }
 
-    /// What a slice costs it: what it would have to ask at least.
+    /// Returns the cost of a slice, which is the least that the maker would have to ask.
     pub fn cost(&self, slice: &Slice) -> Ticks {
         let bar = u64::try_from(slice.bar).unwrap_or(u64::MAX);
         let dice = synthetic::mix(self.seed ^ bar.wrapping_mul(0x9e37_79b9_7f4a_7c15));
@@ -46,7 +48,7 @@ impl MakerConfig {
         with_ppm(slice.value(), self.cost_ppm.saturating_add(noise))
     }
 
-    /// What it asks for a slice.
+    /// Returns the price that the maker asks for a slice.
     pub fn quote(&self, slice: &Slice) -> Ticks {
         with_ppm(self.cost(slice), self.padding_ppm)
     }
@@ -61,15 +63,15 @@ impl MakerConfig {
     }
 }
 
-/// An agent that sells slices of orders. Give a node several of one configuration, for as many
-/// slices as it may hold at one time.
+/// An agent that sells slices of orders. To let a node hold several slices at one time, give it as
+/// many agents of one configuration.
 #[derive(Debug)]
 pub struct MarketMaker {
     config: MakerConfig,
 }
 
 impl MarketMaker {
-    /// With this configuration.
+    /// Makes a market maker of this configuration.
     pub fn new(config: MakerConfig) -> Self {
         Self { config }
     }
@@ -82,7 +84,8 @@ impl Agent for MarketMaker {
             .capabilities(self.config.claims.unwrap_or(self.config.credit))
     }
 
-    /// The price of the whole slice; it passes what is no slice, and what is to cost less.
+    /// Asks a price for the whole slice. Passes if the payload is not a slice, or if the requester
+    /// pays less.
     async fn bid(&mut self, call: &CallForBids) -> Option<Offer> {
         let slice = Slice::from_payload(&call.spec.payload.0)?;
         let quote = self.config.quote(&slice);
@@ -92,15 +95,17 @@ impl Agent for MarketMaker {
             .then(|| call.offer(quote))
     }
 
-    /// Sells at once.
+    /// Sells the slice at once.
     async fn execute(&mut self, award: Award, _: LeaseGuard) -> Result<Outcome, TaskError> {
         let slice = Slice::from_payload(&award.spec.payload.0)
-            .ok_or_else(|| TaskError::failed("the payload is no slice of an order"))?;
+            .ok_or_else(|| TaskError::failed("the payload is not a slice of an order"))?;
+
         let fill = Fill {
             id: slice.id,
             quantity: slice.quantity,
             paid: award.price,
         };
+
         Ok(Outcome::new(
             serde_json::to_vec(&fill).map_err(TaskError::failed)?,
         ))

@@ -1,24 +1,24 @@
-//! Orders, the slices they are cut into, and the fills of these.
+//! Orders, the slices into which they are cut, and the fills of slices.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Bar, Ticks};
 
-/// Parts in a million.
+/// The number of millionths in one.
 const MILLION: i128 = 1_000_000;
 
 /// A client's order to buy, before it is cut.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParentOrder {
-    /// For people; unique among the orders of a day.
+    /// The name for people, unique among the orders of a day.
     pub name: String,
-    /// Slices that it is cut into.
+    /// The number of slices into which it is cut.
     pub lots: u64,
-    /// Units in each slice.
+    /// The number of units in each slice.
     pub quantity: i64,
-    /// What it pays at most above a bar's benchmark, in millionths.
+    /// The most that it pays above a bar's benchmark, in millionths.
     pub limit_ppm: i64,
-    /// How it is spread over the day.
+    /// How the order is spread over the day.
     pub schedule: Schedule,
 }
 
@@ -26,77 +26,84 @@ pub struct ParentOrder {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Schedule {
-    /// The same in each bar.
+    /// Evenly over the bars.
     Even,
     /// In proportion to the volume that others trade.
     Volume,
 }
 
-/// A part of an order, as the payload of a task has it: JSON.
+/// A part of an order. It is the payload of a task, as JSON.
 ///
 /// ```json
 /// {"id": "b03-index-1", "order": "index", "bar": 3, "quantity": 100, "benchmark": 1002500}
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slice {
-    /// For people; unique among the slices of a day.
+    /// The name for people, unique among the slices of a day.
     pub id: String,
-    /// Name of its order.
+    /// The name of its order.
     pub order: String,
-    /// Number of the bar, from 0.
+    /// The number of the bar, from 0.
     pub bar: usize,
-    /// Units to buy, from 1.
+    /// The number of units to buy, from 1.
     pub quantity: i64,
-    /// The bar's benchmark price for one unit, from 1: what everybody knows of the market.
+    /// The bar's benchmark price for one unit, in ticks, from 1. Everybody in the market knows it.
     pub benchmark: Ticks,
 }
 
-/// That a slice was sold, as the detail of a receipt has it: JSON.
+/// The sale of a slice. It is the detail of a receipt, as JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fill {
-    /// Of the slice.
+    /// The name of the slice.
     pub id: String,
-    /// Units sold.
+    /// The number of units sold.
     pub quantity: i64,
-    /// What the seller gets for all of them.
+    /// The price that the seller gets for all of them, in ticks.
     pub paid: Ticks,
 }
 
 impl ParentOrder {
-    /// Slices that should be bought by the end of the bar `at`, out of the day's `bars`.
+    /// Returns the number of slices that should be bought by the end of the bar `at`, for a day of
+    /// these `bars`.
     pub fn due(&self, bars: &[Bar], at: usize) -> u64 {
         let volume = |bars: &[Bar]| bars.iter().map(|bar| u128::from(bar.volume)).sum::<u128>();
         let passed = at.saturating_add(1).min(bars.len());
+
+        // At the end of the day all is due, without an error of rounding.
         if passed == bars.len() {
             return self.lots;
         }
+
+        // A day without any volume is spread evenly.
         let (part, whole) = match (self.schedule, volume(bars)) {
             (Schedule::Volume, whole @ 1..) => (volume(&bars[..passed]), whole),
             _ => (passed as u128, bars.len().max(1) as u128),
         };
+
         let due = u128::from(self.lots).saturating_mul(part) / whole;
         u64::try_from(due).unwrap_or(self.lots)
     }
 }
 
 impl Slice {
-    /// Out of a payload; `None` where it is not JSON of this shape or out of range.
+    /// Reads a slice from a payload. Returns `None` if it is not JSON of this shape or out of
+    /// range.
     pub fn from_payload(payload: &[u8]) -> Option<Self> {
         let slice: Self = serde_json::from_slice(payload).ok()?;
         (slice.quantity > 0 && slice.benchmark > 0).then_some(slice)
     }
 
-    /// Into a payload.
+    /// Writes the slice into a payload.
     pub fn to_payload(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_default()
     }
 
-    /// What the slice is worth at the benchmark; the most there is where that is more.
+    /// Returns the value of the slice at the benchmark, or the greatest number if it is larger.
     pub fn value(&self) -> Ticks {
         self.benchmark.saturating_mul(self.quantity)
     }
 
-    /// How far `total`, the price of the whole slice, lies above its value, in millionths.
+    /// Returns how far `total`, the price of the whole slice, is above its value, in millionths.
     pub fn slippage_ppm(&self, total: Ticks) -> i64 {
         let (total, value) = (i128::from(total), i128::from(self.value().max(1)));
         i64::try_from((total - value) * MILLION / value).unwrap_or(i64::MAX)
@@ -104,13 +111,13 @@ impl Slice {
 }
 
 impl Fill {
-    /// Out of the detail of a receipt; `None` where it is not JSON of this shape.
+    /// Reads a fill from the detail of a receipt. Returns `None` if it is not JSON of this shape.
     pub fn from_detail(detail: &[u8]) -> Option<Self> {
         serde_json::from_slice(detail).ok()
     }
 }
 
-/// An amount and so many millionths of it on top, rounded up; at least 0.
+/// Adds so many millionths to an amount, and rounds up. The result is at least 0.
 pub fn with_ppm(amount: Ticks, ppm: i64) -> Ticks {
     let exact = i128::from(amount) * (MILLION + i128::from(ppm));
     let rounded = exact.div_euclid(MILLION) + i128::from(exact.rem_euclid(MILLION) > 0);
@@ -151,8 +158,10 @@ mod tests {
                 .map(|at| order(10, schedule).due(&day, at))
                 .collect::<Vec<_>>()
         };
+
         assert_eq!(due(Schedule::Even), [3, 6, 10, 10]);
         assert_eq!(due(Schedule::Volume), [7, 8, 10, 10]);
+
         let dead = bars(&[0, 0]);
         assert_eq!(
             order(10, Schedule::Volume).due(&dead, 0),
@@ -205,6 +214,7 @@ mod tests {
             quantity: 100,
             benchmark: 1_000_000,
         };
+
         assert_eq!(with_ppm(slice.value(), 1_250), 100_125_000);
         assert_eq!(slice.slippage_ppm(100_125_000), 1_250);
         assert_eq!(slice.slippage_ppm(99_990_000), -100);

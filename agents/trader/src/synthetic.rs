@@ -1,25 +1,25 @@
-//! A trading day that never was: 26 quarters of an hour out of a seed.
+//! A synthetic trading day: 26 bars of a quarter of an hour each, made from a seed.
 //!
-//! The price is a random walk of 32 steps in each bar, each step at most five cents either way,
-//! with a pull of a cent to where it began for every two units that it is off. Volume is large at
-//! both ends of the day and small at noon, as it is on stock exchanges, and up to a quarter more or
-//! less. Integers only: the same seed gives the same bytes on every machine.
+//! The price is a random walk of 32 steps in each bar. Each step is at most five cents up or down,
+//! plus a pull towards the first price of one cent for every two units of distance. Volume is large
+//! at both ends of the day and small at noon, as it is on stock exchanges, and varies by up to a
+//! quarter. All numbers are integers: the same seed gives the same bytes on every machine.
 
 use crate::{Ticks, show_price};
 
-/// Bars of a day, of fifteen minutes from half past nine.
+/// The number of bars in a day, fifteen minutes each, from half past nine.
 const BARS: u64 = 26;
-/// Steps in a bar.
+/// The number of steps in a bar.
 const STEPS: u64 = 32;
 /// A cent, in ticks.
 const CENT: Ticks = 100;
-/// What the price begins at and is pulled back to.
+/// The price at which the day begins, and towards which it is pulled.
 const MIDDLE: Ticks = 1_000_000;
 
 /// The seed of the day that ships as `examples/trading/day.csv`.
 pub const SEED: u64 = 1;
 
-/// The day of a seed, as CSV: what the example program `day` prints.
+/// Returns the day of a seed as CSV. The example program `day` prints it.
 pub fn day(seed: u64) -> String {
     let mut dice = Dice(seed);
     let mut price = MIDDLE;
@@ -28,6 +28,7 @@ pub fn day(seed: u64) -> String {
          # cargo run -p quorate-trader --example day -- {seed}\n\
          Time,Open,High,Low,Close,Volume\n"
     );
+
     for bar in 0..BARS {
         let open = price;
         let (mut high, mut low) = (open, open);
@@ -35,6 +36,7 @@ pub fn day(seed: u64) -> String {
             price = step(&mut dice, price);
             (high, low) = (high.max(price), low.min(price));
         }
+
         let minutes = 9 * 60 + 30 + bar * 15;
         let prices = [open, high, low, price].map(show_price).join(",");
         let volume = volume(&mut dice, bar);
@@ -44,10 +46,11 @@ pub fn day(seed: u64) -> String {
             minutes % 60
         );
     }
+
     text
 }
 
-/// Mixes a number well (the finalizer of SplitMix64, Steele et al. 2014).
+/// Mixes the bits of a number (the finalizer of SplitMix64, Steele et al. 2014).
 pub(crate) fn mix(seed: u64) -> u64 {
     let mut mixed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -58,7 +61,7 @@ pub(crate) fn mix(seed: u64) -> u64 {
 struct Dice(u64);
 
 impl Dice {
-    /// 0 to `sides` - 1.
+    /// Returns a number from 0 to `sides` - 1.
     fn roll(&mut self, sides: u64) -> u64 {
         let rolled = mix(self.0);
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -72,7 +75,8 @@ fn step(dice: &mut Dice, price: Ticks) -> Ticks {
     (price + (move_by + pull) * CENT).max(CENT)
 }
 
-/// 40,000 units at noon, up to 170,000 at the ends of the day.
+/// Returns the volume of a bar: some 40,000 units at noon, up to 170,000 at the ends of the day,
+/// and up to a quarter more or less.
 fn volume(dice: &mut Dice, bar: u64) -> u64 {
     let from_noon = (2 * bar).abs_diff(BARS - 1);
     let usual = 40_000 + 130_000 * from_noon * from_noon / ((BARS - 1) * (BARS - 1));

@@ -1,4 +1,4 @@
-//! What an author writes.
+//! The trait that the author of an agent implements, and its types.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use quorate_types::{
 
 use crate::{LeaseGuard, LeaseLost};
 
-/// A worker: one value does one task at a time.
+/// A worker. One value does one task at a time.
 ///
-/// [`Self::bid`] is asked between executions only, because both take `&mut self`: an agent that
-/// works is not asked. Who wants several slots gives the runner several values under one key, which
-/// share what they must (see [`crate::AgentRunner::new`]).
+/// [`Self::bid`] and [`Self::execute`] both take `&mut self`, so an agent that works is not asked
+/// for bids. To do several tasks at once, give the runner several values under one key; they share
+/// whatever state they need (see [`crate::AgentRunner::new`]).
 ///
 /// ```
 /// use quorate_agent::{
@@ -40,81 +40,84 @@ use crate::{LeaseGuard, LeaseLost};
 /// ```
 #[async_trait]
 pub trait Agent: Send + 'static {
-    /// What its attestations claim. Tasks that ask for more are not put before it; an amount of
-    /// `slots` that it does not name counts as 1.
+    /// Returns the capabilities that the agent's attestations claim. Tasks that require more are
+    /// not offered to it. An amount of `slots` that it does not name counts as 1.
     fn capabilities(&self) -> Capabilities;
 
-    /// What it asks for a task; `None`: not interested. The calls of one window are asked one after
-    /// another, then sent as one bid, of which it wins what fits into [`Self::budget`] together.
+    /// Returns the price that the agent asks for a task, or `None` if it is not interested. The
+    /// agent is asked about the tasks of a window one after another. Its offers are then sent as
+    /// one bid, of which it wins what fits into [`Self::budget`] together.
     async fn bid(&mut self, call: &CallForBids) -> Option<Offer>;
 
-    /// What it reserves for all that it may win in one window, after [`Self::bid`]: `one` is enough
-    /// for any one of its offers, and what it reserves unless it says otherwise. With more it may
-    /// win several at once where the mechanism gives an agent several; what it cannot begin at once
-    /// waits, under its lease, until it can. Cut to `free`, which knows what awards take, but not
-    /// what is reserved in other markets: beyond that a bid is refused.
+    /// Returns the amounts to reserve for everything that the agent may win in one window. It is
+    /// called after [`Self::bid`]. `one` is enough for any one of the offers, and is the default.
+    /// With more, the agent may win several tasks at once, if the mechanism gives an agent several;
+    /// an award that it cannot begin at once waits, under its lease, until it can. The budget is
+    /// cut to `free`, from which the amounts of awards are deducted, but not those reserved in
+    /// other markets: a bid that exceeds what these leave is refused.
     fn budget(&self, one: Amounts, _free: &Amounts) -> Amounts {
         one
     }
 
-    /// Does the task. [`LeaseGuard::lost`] resolves when the award is no longer in force: then
-    /// stop.
+    /// Does the task. [`LeaseGuard::lost`] resolves when the award is no longer in force; then the
+    /// agent must stop.
     async fn execute(&mut self, award: Award, lease: LeaseGuard) -> Result<Outcome, TaskError>;
 }
 
-/// One open task that bids are wanted for. It proves nothing until it is awarded.
+/// An open task for which bids are wanted. It proves nothing until it is awarded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallForBids {
-    /// Market that clears it.
+    /// The market that clears the task.
     pub market: Label,
-    /// Number of the clearing.
+    /// The number of the window.
     pub window: u64,
-    /// Task.
+    /// The name of the task.
     pub task: TaskId,
-    /// Payload, requirements and demand.
+    /// The specification of the task: payload, requirements and demand.
     pub spec: TaskSpec,
-    /// What the agent has left of its amounts, by what this process knows.
+    /// The amounts that the agent has free, as far as this process knows.
     pub free: Amounts,
 }
 
 impl CallForBids {
-    /// An offer to do the task at `price`, in the market's unit, at least 0.
+    /// Makes an offer to do the task at `price`, in the market's unit, at least 0.
     pub fn offer(&self, price: Price) -> Offer {
         Offer { price }
     }
 }
 
-/// The price an agent asks.
+/// The price that an agent asks for a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Offer {
-    /// In the market's unit, 0 to [`quorate_types::limits::PRICE`].
+    /// The price in the market's unit, from 0 to [`quorate_types::limits::PRICE`].
     pub price: Price,
 }
 
-/// A task that this agent has won, proved by a verified certificate.
+/// A task that this agent won, proved by a verified certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Award {
-    /// Task.
+    /// The name of the task.
     pub task: TaskId,
-    /// What was submitted; its hash is the one in the certificate.
+    /// The specification as it was submitted; its hash is the one in the certificate.
     pub spec: TaskSpec,
-    /// Fencing token: give it to what the work touches, which then refuses smaller ones.
+    /// The fencing token. Give it to each resource that the work touches, which then refuses
+    /// smaller ones.
     pub token: FencingToken,
-    /// What the agent is to be paid.
+    /// The price that the agent will be paid, in the market's unit.
     pub price: Price,
-    /// The same for every attempt at the task, by whomever: what must happen once in the world is
-    /// done under this key.
+    /// A key that is the same for every attempt at the task, by any agent. Use it for effects that
+    /// must happen only once in the world.
     pub idempotency_key: Hash,
-    /// The certificate in canonical CBOR.
+    /// The certificate of the assignment in canonical CBOR.
     pub certificate: Vec<u8>,
-    /// How long the award lasts without contact to the validators.
+    /// The time that the award lasts without contact to the validators.
     pub lease: Duration,
-    /// Active time of the swarm at the award, in milliseconds.
+    /// The active time of the swarm at the award, in milliseconds.
     pub assigned_at: Millis,
 }
 
 impl Award {
-    /// The key that every attempt at `task` has.
+    /// Returns the key that all attempts at `task` have in common.
     pub fn idempotency_key(swarm: &SwarmId, task: &TaskId) -> Hash {
         Hash::derive(
             "quorate 1 idempotency key",
@@ -123,15 +126,17 @@ impl Award {
     }
 }
 
-/// What doing the task gave.
+/// The result of a task that was done.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// For the requester, opaque to the swarm; at most [`quorate_types::limits::RESULT_BYTES`].
+    /// The result for the requester, opaque to the swarm. It has at most
+    /// [`quorate_types::limits::RESULT_BYTES`] bytes.
     pub detail: Vec<u8>,
 }
 
 impl Outcome {
-    /// From bytes or text. Longer than the limit, the task counts as failed.
+    /// Makes a result from bytes or text. If it is longer than the limit, the task counts as
+    /// failed.
     pub fn new(detail: impl Into<Vec<u8>>) -> Self {
         Self {
             detail: detail.into(),
@@ -139,22 +144,22 @@ impl Outcome {
     }
 }
 
-/// Why a task was not done. It goes back to the market, without this agent.
+/// The reason why a task was not done. The task goes back to the market, but not to this agent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TaskError {
     /// The award is no longer in force.
     #[error(transparent)]
     LeaseLost(#[from] LeaseLost),
-    /// The work failed; the text goes to the requester and the auditor.
+    /// The work failed. The text goes to the requester and the auditor.
     #[error("{reason}")]
     Failed {
-        /// One sentence for a person.
+        /// The reason, in one sentence for people.
         reason: String,
     },
 }
 
 impl TaskError {
-    /// A failure with its reason.
+    /// Makes a failure with its reason.
     pub fn failed(reason: impl ToString) -> Self {
         Self::Failed {
             reason: reason.to_string(),

@@ -10,32 +10,33 @@ use futures::FutureExt;
 use futures::channel::oneshot;
 use futures::future::{BoxFuture, Either, Shared, select};
 
-/// Lets time pass: real for `quorate-node`, simulated for the simulator.
+/// A source of time: real in `quorate-node`, simulated in the simulator.
 pub trait Timer: Send + Sync + 'static {
     /// Resolves after `duration`.
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
 }
 
-/// The award is no longer in force: superseded, cancelled, or its validators out of reach.
+/// The award is no longer in force: it was superseded, it was canceled, or its validators are out
+/// of reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the lease is lost")]
 pub struct LeaseLost;
 
-/// What an execution holds of its lease. Clones are of the same lease.
+/// The lease of an execution. Clones share the same lease.
 #[derive(Clone)]
 pub struct LeaseGuard {
     lost: Shared<oneshot::Receiver<Infallible>>,
     timer: Arc<dyn Timer>,
 }
 
-/// The other half: ends the lease when [lost](Self::lose) or dropped.
+/// The other half of a [`LeaseGuard`]. It ends the lease when it is [lost](Self::lose) or dropped.
 #[derive(Debug)]
 pub struct LeaseControl {
     _alive: oneshot::Sender<Infallible>,
 }
 
 impl LeaseGuard {
-    /// A lease in force and its control; `timer` is what the execution waits by.
+    /// Makes a lease that is in force, and its control. The execution waits by `timer`.
     pub fn new(timer: Arc<dyn Timer>) -> (Self, LeaseControl) {
         let (alive, lost) = oneshot::channel();
         (
@@ -47,17 +48,17 @@ impl LeaseGuard {
         )
     }
 
-    /// Resolves when the award is no longer in force; at once where it is not.
+    /// Resolves when the award is no longer in force; at once if it is not in force now.
     pub fn lost(&self) -> impl Future<Output = ()> + Send + 'static {
         self.lost.clone().map(|_| ())
     }
 
-    /// Whether the award is no longer in force.
+    /// Returns whether the award is no longer in force.
     pub fn is_lost(&self) -> bool {
         self.lost().now_or_never().is_some()
     }
 
-    /// Lets `duration` pass.
+    /// Waits for `duration`.
     ///
     /// # Errors
     /// [`LeaseLost`] as soon as the award is no longer in force.

@@ -1,13 +1,15 @@
-//! What the author of an agent implements, and what a requester of tasks holds.
+//! The interfaces of an agent's author and of a requester of tasks.
 //!
-//! - [`Agent`]: what it can do, what it asks for a task, how it does one. Time reaches it through
-//!   its arguments only ([`LeaseGuard::sleep`]), so the simulator runs the same agents.
-//! - [`LightClient`]: the protocol of an agent or requester as a state machine: operations in,
-//!   requests and verified [`Event`]s out. It believes certificates, and a validator's bare word
-//!   only where validators with more than a third of the power say the same.
+//! - [`Agent`]: its capabilities, the price that it asks for a task, and how it does one. Time
+//!   reaches it through its arguments only ([`LeaseGuard::sleep`]), so the simulator runs the same
+//!   agents.
+//! - [`LightClient`]: the protocol of an agent or requester as a state machine, with operations in,
+//!   and requests and verified [`Event`]s out. It believes certificates. It believes a validator's
+//!   bare word only if validators with more than a third of the power say the same.
 //! - [`AgentRunner`]: connects the two by futures, on any executor.
 //!
-//! **Absent here:** tokio, sockets, files, clocks, randomness. Whoever drives it brings them.
+//! **Absent here:** tokio, sockets, files, clocks, randomness. The driver of these types brings
+//! them.
 
 mod agent;
 mod client;

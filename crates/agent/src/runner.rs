@@ -1,4 +1,4 @@
-//! Connects agents with a light client by futures, on any executor.
+//! The runner, which connects agents with a light client by futures, on any executor.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::pin::Pin;
@@ -16,9 +16,9 @@ use crate::{
     Timer,
 };
 
-/// Runs the agents of one key: asks the idle ones for bids, has them execute what they win.
+/// Runs the agents of one key: asks the idle ones for bids, and has them execute what they win.
 ///
-/// Feed it every [`Event`] of the light client with [`Self::handle_event`], and give each
+/// Give every [`Event`] of the light client to [`Self::handle_event`], and give each
 /// [`AgentReport`] that the stream yields to [`crate::LightClient::report`]. The stream never ends.
 pub struct AgentRunner {
     capabilities: Capabilities,
@@ -26,43 +26,43 @@ pub struct AgentRunner {
     slots: usize,
     idle: Vec<Box<dyn Agent>>,
     work: FuturesUnordered<BoxFuture<'static, Done>>,
-    /// Awards, until their execution ended and the swarm took the report. Only then the ledger has
-    /// the slot free: a bid in the same block as the report would be refused.
+    /// The awards, until their execution ended and the swarm took the report. The ledger frees the
+    /// slot only then: it would refuse a bid in the same block as the report.
     leases: BTreeMap<(TaskId, FencingToken), Running>,
     waiting: VecDeque<(Award, LeaseGuard)>,
-    /// The newest call of each market that no agent was asked about.
+    /// The newest call of each market that no agent was asked about yet.
     calls: BTreeMap<Label, Call>,
     waker: Option<Waker>,
 }
 
-/// What the agents have to say to the swarm.
+/// A report of the agents to the swarm.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AgentReport {
     /// Offers on open tasks of a market.
     Bid {
-        /// Market.
+        /// The market of the tasks.
         market: Label,
-        /// What is reserved for them: enough for any one, or what the agent said.
+        /// The amounts that are reserved: enough for any one offer, or as the agent said.
         budget: Amounts,
-        /// Ascending by task, at least one.
+        /// The offers, at least one, ascending by task.
         offers: Vec<TaskOffer>,
     },
     /// A task is done.
     Completed {
-        /// Task.
+        /// The task of the award.
         task: TaskId,
-        /// Token of the award.
+        /// The token of the award.
         token: FencingToken,
-        /// For the requester.
+        /// The result for the requester.
         outcome: Outcome,
     },
     /// A task was not done.
     Failed {
-        /// Task.
+        /// The task of the award.
         task: TaskId,
-        /// Token of the award.
+        /// The token of the award.
         token: FencingToken,
-        /// Why.
+        /// The reason why it was not done.
         error: TaskError,
     },
 }
@@ -70,9 +70,9 @@ pub enum AgentReport {
 struct Running {
     control: Option<LeaseControl>,
     demand: Amounts,
-    /// The execution ended.
+    /// Whether the execution ended.
     done: bool,
-    /// The swarm has ended the award.
+    /// Whether the swarm has ended the award.
     over: bool,
 }
 
@@ -86,13 +86,14 @@ enum Done {
 }
 
 impl AgentRunner {
-    /// With one value for each slot; all have the capabilities of the first. Without any, it
-    /// neither bids nor works.
+    /// Makes a runner with one agent for each slot. The capabilities of the first count for all of
+    /// them. Without any agent, it neither bids nor works.
     pub fn new(agents: Vec<Box<dyn Agent>>, timer: Arc<dyn Timer>) -> Self {
         let capabilities = agents
             .first()
             .map(|agent| agent.capabilities())
             .unwrap_or_default();
+
         Self {
             capabilities,
             timer,
@@ -106,17 +107,17 @@ impl AgentRunner {
         }
     }
 
-    /// What the agents' attestations claim.
+    /// Returns the capabilities that the agents' attestations claim.
     pub fn capabilities(&self) -> &Capabilities {
         &self.capabilities
     }
 
-    /// Awards that wait, are worked on, or whose report is on its way.
+    /// Returns the number of awards that wait, are worked on, or whose report is on its way.
     pub fn running(&self) -> usize {
         self.leases.len()
     }
 
-    /// Takes note of an event; those that do not concern agents do nothing.
+    /// Handles an event. Events that do not concern agents have no effect.
     pub fn handle_event(&mut self, event: &Event) {
         match event {
             Event::Call(call) => {
@@ -132,6 +133,7 @@ impl AgentRunner {
             Event::Reported { task, token, .. } => self.handle_end(*task, *token),
             _ => return,
         }
+
         self.start();
         if let Some(waker) = self.waker.take() {
             waker.wake();
@@ -143,6 +145,7 @@ impl AgentRunner {
         if self.leases.contains_key(&id) {
             return;
         }
+
         let (guard, control) = LeaseGuard::new(self.timer.clone());
         let demand = demand(&award.spec);
         self.leases.insert(
@@ -154,6 +157,7 @@ impl AgentRunner {
                 over: false,
             },
         );
+
         self.waiting.push_back((award.clone(), guard));
     }
 
@@ -166,24 +170,30 @@ impl AgentRunner {
         }
     }
 
-    /// The swarm has the slot free again. Calls that came meanwhile are old: new ones follow.
+    /// Notes that the swarm has the slot free again. Calls that came before are out of date, and
+    /// new ones follow.
     fn handle_end(&mut self, task: TaskId, token: FencingToken) {
         let Some(running) = self.leases.get_mut(&(task, token)) else {
             return;
         };
+
         running.over = true;
         let before = self.waiting.len();
         self.waiting
             .retain(|(award, _)| (award.task, award.token) != (task, token));
+
+        // An execution that still runs removes its award itself when it ends.
         if running.done || self.waiting.len() < before {
             self.leases.remove(&(task, token));
         }
+
         self.calls.clear();
     }
 
-    /// Gives idle agents what there is to do: awards first.
+    /// Gives idle agents the work that there is, awards first.
     fn start(&mut self) {
         while let Some(mut agent) = self.idle.pop() {
+            // The lease of an award is running, so awards go before bids.
             if let Some((award, guard)) = self.waiting.pop_front() {
                 let id = (award.task, award.token);
                 self.work.push(Box::pin(async move {
@@ -205,7 +215,7 @@ impl AgentRunner {
         }
     }
 
-    /// The tasks of a call that the agents claim to be able to do with what they have free.
+    /// Returns the tasks of a call that the agents claim to be able to do with their free amounts.
     fn fitting(&self, call: Call) -> Vec<CallForBids> {
         let free = self.free();
         let fits = |spec: &TaskSpec| {
@@ -213,6 +223,7 @@ impl AgentRunner {
                 && covers(&self.capabilities.amounts, &spec.requires.amounts)
                 && covers(&free, &demand(spec))
         };
+
         let tasks = call.tasks.into_iter().filter(|(_, spec)| fits(spec));
         tasks
             .map(|(task, spec)| CallForBids {
@@ -225,7 +236,7 @@ impl AgentRunner {
             .collect()
     }
 
-    /// The claimed amounts less what awards in force take.
+    /// Returns the claimed amounts less those that awards in force take.
     fn free(&self) -> Amounts {
         let mut free = with_slots(self.capabilities.amounts.clone());
         for (dimension, amount) in self.leases.values().flat_map(|running| &running.demand) {
@@ -242,6 +253,7 @@ impl AgentRunner {
                 self.idle.push(agent);
                 report
             }
+
             Done::Executed(agent, (task, token), result) => {
                 self.idle.push(agent);
                 if let Some(running) = self.leases.get_mut(&(task, token)) {
@@ -250,6 +262,7 @@ impl AgentRunner {
                         self.leases.remove(&(task, token));
                     }
                 }
+
                 Some(match result.and_then(within_limit) {
                     Ok(outcome) => AgentReport::Completed {
                         task,
@@ -274,6 +287,8 @@ impl Stream for AgentRunner {
                 return Poll::Ready(report);
             }
         }
+
+        // The next event may bring work.
         self.waker = Some(cx.waker().clone());
         Poll::Pending
     }
@@ -288,11 +303,12 @@ impl std::fmt::Debug for AgentRunner {
     }
 }
 
-/// One agent's offers on the tasks of a window, under a budget that any one of them fits into
-/// unless it wants another.
+/// Asks one agent for offers on the tasks of a window. Its budget holds any one of them, unless the
+/// agent wants another budget.
 async fn ask(agent: &mut dyn Agent, calls: &[CallForBids]) -> Option<AgentReport> {
     let mut budget = Amounts::new();
     let mut offers = Vec::new();
+
     for call in calls {
         let Some(offer) = agent.bid(call).await else {
             continue;
@@ -301,16 +317,21 @@ async fn ask(agent: &mut dyn Agent, calls: &[CallForBids]) -> Option<AgentReport
             task: call.task,
             price: offer.price.clamp(0, limits::PRICE),
         });
+
+        // Any one of the offers must fit, so the greatest demand in each dimension is reserved.
         for (dimension, amount) in demand(&call.spec) {
             let reserved = budget.entry(dimension).or_insert(0);
             *reserved = amount.max(*reserved);
         }
     }
+
     let CallForBids { market, free, .. } = calls.first()?;
     let (market, mut budget) = (market.clone(), agent.budget(budget, free));
+
     for (dimension, amount) in &mut budget {
         *amount = (*amount).min(free.get(dimension).copied().unwrap_or(0));
     }
+
     (!offers.is_empty()).then_some(AgentReport::Bid {
         market,
         budget,
@@ -329,7 +350,7 @@ fn within_limit(outcome: Outcome) -> Result<Outcome, TaskError> {
     Ok(outcome)
 }
 
-/// What a task takes while it is assigned: one of `slots` where it says nothing.
+/// Returns the amounts that a task takes while it is assigned: one of `slots` if it does not say.
 fn demand(spec: &TaskSpec) -> Amounts {
     if spec.demand.is_empty() {
         with_slots(Amounts::new())

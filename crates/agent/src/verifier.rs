@@ -1,11 +1,11 @@
-//! How the light client comes to believe.
+//! The verifier, by which the light client believes certificates.
 
 use quorate_certificate::{Certificate, Policy, TrustRoot, verify};
 use quorate_types::Outcome;
 
 /// Decides whether bytes are a certificate of the swarm.
 pub trait Verifier: Send {
-    /// The outcome that `certificate` proves; `None` where it proves nothing.
+    /// Returns the outcome that `certificate` proves, or `None` if it proves nothing.
     fn verify(&self, certificate: &[u8]) -> Option<Outcome>;
 }
 
@@ -17,7 +17,8 @@ pub struct CertificateVerifier {
 }
 
 impl CertificateVerifier {
-    /// Believes what [`quorate_certificate::verify`] says under this root and policy.
+    /// Makes a verifier that accepts what [`quorate_certificate::verify`] accepts under this root
+    /// and policy.
     pub fn new(root: TrustRoot, policy: Policy) -> Self {
         Self { root, policy }
     }

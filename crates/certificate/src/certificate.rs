@@ -1,4 +1,4 @@
-//! The certificate: one outcome of one block, with all that shows a swarm decided it.
+//! The certificate: one outcome of one block, with everything that shows that a swarm decided it.
 
 use quorate_crypto::merkle::{self, InclusionProof};
 use quorate_types::{Hash, Header, Outcome, QuorumCertificate, ValidatorSet, cbor};
@@ -7,44 +7,44 @@ use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 use crate::diagnose;
 use crate::refused::VerifyError;
 
-/// Version of the certificate format; the first element of the array.
+/// The version of the certificate format; it is the first element of the array.
 pub const VERSION: u8 = 1;
-/// Bytes of a certificate in canonical form, at most.
+/// The most bytes of a certificate in canonical form.
 pub const MAX_BYTES: usize = 4 * 1024 * 1024;
-/// Hand-overs in a certificate, at most.
+/// The most hand-overs in a certificate.
 pub const MAX_HANDOVERS: usize = 1024;
 
-/// One outcome, its place under a header, and the commit of that header. All of it is a claim
-/// until [`crate::verify`] has said otherwise.
+/// One outcome, its place under a header, and the commit of that header. All of it is only a claim
+/// until [`crate::verify`] has judged it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Certificate {
-    /// Header of the block that decided.
+    /// The header of the block that decided.
     pub header: Header,
-    /// Precommits for that block.
+    /// The precommits for that block.
     pub commit: QuorumCertificate,
-    /// What was decided: a leaf of the header's outcome tree.
+    /// The outcome that was decided; it is a leaf of the header's outcome tree.
     pub outcome: Outcome,
-    /// That it is one.
+    /// The proof that the outcome is such a leaf.
     pub proof: InclusionProof,
-    /// From the validator set of height 1 to that of this header, oldest first; empty where the set
-    /// never changed. At most [`MAX_HANDOVERS`].
+    /// The hand-overs from the validator set of height 1 to that of this header, the oldest first.
+    /// Empty if the set never changed; at most [`MAX_HANDOVERS`].
     pub handovers: Vec<Handover>,
 }
 
-/// A committed header whose next validator set is another than its own.
+/// A committed header that names another validator set for the next height than its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Handover {
-    /// Header that names the new set as `next_validators`.
+    /// The header, which names the new set as `next_validators`.
     pub header: Header,
-    /// Precommits for it, by the old set.
+    /// The precommits for it, by the old set.
     pub commit: QuorumCertificate,
-    /// The set of `header.height + 1`.
+    /// The new set, that of `header.height + 1`.
     pub validators: ValidatorSet,
 }
 
 impl Certificate {
-    /// The certificate of `outcomes[index]`; `outcomes` are all those of the block, in its order.
-    /// `None` where there is no such outcome or the header's root is another.
+    /// Assembles the certificate of `outcomes[index]`; `outcomes` are all those of the block, in
+    /// its order. `None` if there is no such outcome, or if the header has another root.
     pub fn assemble(
         header: Header,
         commit: QuorumCertificate,
@@ -55,6 +55,7 @@ impl Certificate {
         let leaves = leaves_under(&header, outcomes)?;
         let proof = merkle::prove(&leaves, index)?;
         let outcome = outcomes.get(index)?.clone();
+
         Some(Self {
             header,
             commit,
@@ -64,8 +65,8 @@ impl Certificate {
         })
     }
 
-    /// The certificates of all outcomes of a block, in their order: each tree hash is computed
-    /// once. `None` where the header's root is another.
+    /// Assembles the certificates of all outcomes of a block, in their order, and computes each
+    /// tree hash once. `None` if the header has another root.
     pub fn assemble_all(
         header: &Header,
         commit: &QuorumCertificate,
@@ -80,10 +81,11 @@ impl Certificate {
             proof,
             handovers: handovers.to_vec(),
         });
+
         Some(certificates.collect())
     }
 
-    /// Canonical CBOR: `[version, header, commit, outcome, proof, handovers]`.
+    /// Returns the canonical CBOR: `[version, header, commit, outcome, proof, handovers]`.
     pub fn encode(&self) -> Vec<u8> {
         let Self {
             header,
@@ -92,13 +94,14 @@ impl Certificate {
             proof,
             handovers,
         } = self;
+
         cbor::encode(&(VERSION, header, commit, outcome, proof, handovers))
     }
 
-    /// The inverse of [`Self::encode`]; accepts nothing else.
+    /// Decodes what [`Self::encode`] gives, and accepts nothing else.
     ///
     /// # Errors
-    /// [`VerifyError`] with the reason that fits best; never a judgement of what it says.
+    /// [`VerifyError`] with the reason that fits best. It never judges what the certificate says.
     pub fn decode(bytes: &[u8]) -> Result<Self, VerifyError> {
         type Parts = (
             u8,
@@ -108,9 +111,12 @@ impl Certificate {
             InclusionProof,
             Vec<Handover>,
         );
+
+        // A certificate of a later version must be called that, and not malformed.
         diagnose::check_envelope(bytes)?;
         let (_, header, commit, outcome, proof, handovers) =
             cbor::decode::<Parts>(bytes, MAX_BYTES).map_err(|_| diagnose::name_fault(bytes))?;
+
         Ok(Self {
             header,
             commit,
@@ -120,8 +126,8 @@ impl Certificate {
         })
     }
 
-    /// Names what is certified: H(swarm, block id, leaf). Certificates of one outcome differ in
-    /// their bytes with the quorum that was at hand, not in this.
+    /// Returns the hash that names what is certified: H(swarm, block id, leaf) (C-6). Certificates
+    /// of one outcome may differ in their bytes, with the quorum that was at hand, but not in this.
     pub fn identity(&self) -> Hash {
         let leaf = cbor::encode(&self.outcome);
         let block = self.header.id();
@@ -130,7 +136,7 @@ impl Certificate {
     }
 }
 
-/// The leaves of the outcome tree, if they give the header's root.
+/// Returns the leaves of the outcome tree, if they give the header's root.
 fn leaves_under(header: &Header, outcomes: &[Outcome]) -> Option<Vec<Vec<u8>>> {
     let leaves: Vec<_> = outcomes.iter().map(cbor::encode).collect();
     (merkle::root(&leaves) == header.outcomes).then_some(leaves)

@@ -1,5 +1,5 @@
-//! Naming what is wrong with bytes that are no certificate. The types refuse them as a whole; here
-//! they are read once more without types, so that each fault gets the name it deserves.
+//! Names the fault in bytes that are not a certificate. The types only refuse such bytes; here they
+//! are read again without types, so that each fault gets the name it deserves.
 
 use std::collections::BTreeSet;
 
@@ -10,17 +10,20 @@ use quorate_types::{Reason, ValidatorSet};
 use crate::refused::Refused;
 use crate::{MAX_BYTES, VERSION};
 
-/// Limits and canonical form of the whole, and the version, before any type is built.
+/// Checks the size and the canonical form of the whole, and the version, before any type is built.
 pub(crate) fn check_envelope(bytes: &[u8]) -> Result<(), Refused> {
     if bytes.is_empty() {
         return Err(Refused::Empty);
     }
+
     if bytes.len() > MAX_BYTES {
         return Err(Refused::TooLong);
     }
+
     cbor::check(bytes).map_err(form)?;
+
     match bytes {
-        // An array of some length whose first element is a small unsigned number.
+        // An array of up to 23 elements, the first of which is a small unsigned number.
         [0x80..=0x97, version @ 0x00..=0x17, ..] if *version != VERSION => {
             Err(Refused::UnsupportedVersion)
         }
@@ -39,7 +42,7 @@ fn form(error: CborError) -> Refused {
     }
 }
 
-/// The best name for bytes in canonical form that are no certificate.
+/// Returns the best name for the fault of bytes in canonical form that are not a certificate.
 pub(crate) fn name_fault(bytes: &[u8]) -> Refused {
     let parts = ciborium::from_reader::<Value, _>(bytes)
         .ok()
@@ -53,6 +56,7 @@ fn in_parts(parts: &[Value]) -> Option<Refused> {
     let [_, _, commit, outcome, _, handovers] = parts else {
         return None;
     };
+
     in_commit(commit)
         .or_else(|| in_outcome(outcome))
         .or_else(|| {
@@ -69,11 +73,14 @@ fn in_commit(commit: &Value) -> Option<Refused> {
     let Value::Tag(_, commit) = commit else {
         return None;
     };
+
     let [_, unprotected, statement, votes] = commit.as_array()?.as_slice() else {
         return None;
     };
+
     let votes = votes.as_array()?;
     let in_votes = votes.iter().find_map(in_vote);
+
     in_header(unprotected)
         .or(in_votes)
         .or_else(|| in_order(votes))
@@ -82,16 +89,21 @@ fn in_commit(commit: &Value) -> Option<Refused> {
 
 fn in_statement(statement: &Value) -> Option<Refused> {
     let bytes = statement.as_bytes()?;
+
     if let Err(error) = cbor::check(bytes) {
         return Some(form(error));
     }
+
     let fields = ciborium::from_reader::<Value, _>(bytes.as_slice())
         .ok()?
         .into_map()
         .ok()?;
+
     if field(&fields, 0)? != &Value::from(quorate_types::PROTOCOL_VERSION) {
         return Some(Refused::UnsupportedVersion);
     }
+
+    // Only proposals have a POL round.
     let is_vote = field(&fields, 4)? != &Value::from(0);
     (is_vote && field(&fields, 7).is_some()).then_some(Refused::PolRound)
 }
@@ -100,8 +112,11 @@ fn in_vote(vote: &Value) -> Option<Refused> {
     let [protected, unprotected, _] = vote.as_array()?.as_slice() else {
         return None;
     };
+
     let header = ciborium::from_reader::<Value, _>(protected.as_bytes()?.as_slice()).ok()?;
     let header = header.into_map().ok()?;
+
+    // Label 1 of a COSE header is the algorithm, and -8 is EdDSA.
     match field(&header, 1) {
         Some(algorithm) if algorithm != &Value::from(-8) => Some(Refused::UnsupportedAlgorithm),
         _ => in_header(unprotected),
@@ -113,15 +128,18 @@ fn in_header(unprotected: &Value) -> Option<Refused> {
 }
 
 fn in_order(votes: &[Value]) -> Option<Refused> {
-    // Protected headers differ in the key alone, so they ascend as the keys do.
+    // Protected headers differ only in the key, so they ascend as the keys do.
+
     let headers: Vec<_> = votes
         .iter()
         .map(|vote| vote.as_array()?.first()?.as_bytes())
         .collect();
+
     let distinct: BTreeSet<_> = headers.iter().collect();
     if distinct.len() < headers.len() {
         return Some(Refused::DuplicateSigner);
     }
+
     (!headers.is_sorted()).then_some(Refused::VotesUnsorted)
 }
 
@@ -132,12 +150,14 @@ fn in_set(validators: &Value) -> Option<Refused> {
         .then_some(Refused::SetMalformed)
 }
 
-/// A refusal or expiry by a reason that a later registry may have.
+/// Finds a refusal or expiry with a reason that only a later registry may have.
 fn in_outcome(outcome: &Value) -> Option<Refused> {
     let [(name, body)] = outcome.as_map()?.as_slice() else {
         return None;
     };
+
     let fields = body.as_array()?;
+
     let mut reasons = match (name.as_text()?, fields.as_slice()) {
         ("expiry", [_, _, reason]) => vec![reason],
         ("refusal", [_, _, items]) => items
@@ -147,15 +167,20 @@ fn in_outcome(outcome: &Value) -> Option<Refused> {
             .collect(),
         _ => return None,
     };
+
+    // Anything but an integer is another fault than an unknown reason.
     reasons.retain(|reason| reason.as_integer().is_some());
+
     let known = |reason: &Value| {
         Reason::ALL
             .iter()
             .any(|known| *reason == Value::from(known.code()))
     };
+
     (!reasons.iter().all(|reason| known(reason))).then_some(Refused::UnknownReason)
 }
 
+/// Returns the value under a key of a map.
 fn field(map: &[(Value, Value)], key: i64) -> Option<&Value> {
     map.iter()
         .find(|(found, _)| *found == Value::from(key))

@@ -1,65 +1,68 @@
-//! The dossier of a clearing: its record and every input it followed from, losers included.
+//! The dossier of a clearing: its record and every input that it followed from, also losing bids.
 
 use quorate_crypto::merkle;
 use quorate_types::outcome::{ClearingInput, ClearingRecord};
 use quorate_types::{cbor, limits};
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
-/// Everything a clearing followed from. Shared by the certificates of that clearing.
+/// Everything that a clearing followed from. The certificates of one clearing share it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Dossier {
-    /// The record, itself an outcome of the block.
+    /// The record, which is itself an outcome of the block.
     pub record: ClearingRecord,
-    /// Tasks, bidders and bids in the order of [`ClearingInput`].
+    /// Tasks, bidders, bids and solutions, in the order of [`ClearingInput`].
     pub inputs: Vec<ClearingInput>,
 }
 
-/// Why a dossier is not the one of its record.
+/// The reason why a dossier is not that of its record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DossierError {
-    /// Not the canonical CBOR of a dossier.
+    /// The bytes are not the canonical CBOR of a dossier.
     #[error(transparent)]
     Encoding(#[from] cbor::CborError),
-    /// Another number of inputs than the record says.
-    #[error("{found} inputs, the record counts {recorded}")]
+    /// The number of inputs is not the one that the record states.
+    #[error("the dossier has {found} inputs, but its record counts {recorded}")]
     Count {
-        /// Inputs here.
+        /// The number of inputs in the dossier.
         found: u64,
-        /// Inputs of the record.
+        /// The number of inputs that the record states.
         recorded: u64,
     },
-    /// Other inputs than the record binds: one left out, added, changed, or out of its place.
-    #[error("the inputs are not those under the record's root")]
+    /// The inputs are not those that the record binds: one is missing, added, changed or misplaced.
+    #[error("the inputs of the dossier are not those under its record's root")]
     Root,
 }
 
 impl Dossier {
-    /// Canonical CBOR.
+    /// Returns the canonical CBOR.
     pub fn encode(&self) -> Vec<u8> {
         cbor::encode(self)
     }
 
-    /// The inverse of [`Self::encode`]; the root stays to be checked.
+    /// Decodes what [`Self::encode`] gives. It does not check the root: see [`Self::check_root`].
     ///
     /// # Errors
-    /// [`DossierError::Encoding`].
+    /// [`DossierError::Encoding`] if the bytes are not the canonical CBOR of a dossier.
     pub fn decode(bytes: &[u8]) -> Result<Self, DossierError> {
         Ok(cbor::decode(bytes, limits::DOSSIER_BYTES)?)
     }
 
-    /// Checks that the inputs are all of those that the record binds, in their order.
+    /// Checks that the inputs are all those that the record binds, in their order.
     ///
     /// # Errors
-    /// [`DossierError::Count`] or [`DossierError::Root`].
+    /// [`DossierError::Count`] if their number differs, otherwise [`DossierError::Root`].
     pub fn check_root(&self) -> Result<(), DossierError> {
         let (found, recorded) = (self.inputs.len() as u64, self.record.input_count);
         if found != recorded {
             return Err(DossierError::Count { found, recorded });
         }
+
+        // The root binds the contents and the order.
         let leaves: Vec<_> = self.inputs.iter().map(cbor::encode).collect();
         if merkle::root(&leaves) != self.record.inputs {
             return Err(DossierError::Root);
         }
+
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! A certificate in words, for reading. It verifies nothing and says so.
+//! Puts a certificate into words, for reading. It verifies nothing, and says so.
 
 use std::fmt::{self, Write};
 
@@ -7,10 +7,10 @@ use quorate_types::{Header, Outcome, QuorumCertificate};
 
 use crate::Certificate;
 
-/// What a certificate claims, in lines of text. The first line says that nothing was verified.
+/// Returns what a certificate claims, as lines of text. The first says that nothing was verified.
 pub fn explain(certificate: &Certificate) -> String {
     let mut text = String::new();
-    // Writing to a String does not fail.
+    // Writing to a `String` does not fail.
     let _ = write_certificate(&mut text, certificate);
     text
 }
@@ -23,11 +23,13 @@ fn write_certificate(text: &mut String, certificate: &Certificate) -> fmt::Resul
         proof,
         handovers,
     } = certificate;
+
     writeln!(
         text,
         "What this certificate claims. NOTHING HERE WAS VERIFIED."
     )?;
     writeln!(text, "identity       {}", certificate.identity())?;
+
     write_outcome(text, outcome)?;
     writeln!(
         text,
@@ -35,13 +37,16 @@ fn write_certificate(text: &mut String, certificate: &Certificate) -> fmt::Resul
         proof.index + 1,
         proof.size
     )?;
+
     write_header(text, header)?;
     write_commit(text, commit)?;
+
     writeln!(text, "hand-overs     {}", handovers.len())?;
     for handover in handovers {
         let (height, count) = (handover.header.height, handover.validators.len());
         writeln!(text, "  at height {height} to {count} validators")?;
     }
+
     Ok(())
 }
 
@@ -53,12 +58,14 @@ fn write_header(text: &mut String, header: &Header) -> fmt::Result {
         header.id(),
         header.height
     )?;
+
     writeln!(
         text,
         "block time     {} ms of Unix time, by the builder's clock",
         header.block_time
     )?;
     writeln!(text, "active time    {} ms", header.active_time)?;
+
     writeln!(
         text,
         "builder        {} in round {}",
@@ -98,6 +105,8 @@ fn write_assignment(text: &mut String, assignment: &Assignment) -> fmt::Result {
         "price          {} in market {}",
         assignment.price, assignment.market
     )?;
+
+    // Only `mcafee` charges more than it pays.
     if assignment.charge != assignment.price {
         writeln!(
             text,
@@ -105,12 +114,14 @@ fn write_assignment(text: &mut String, assignment: &Assignment) -> fmt::Result {
             assignment.charge
         )?;
     }
+
     writeln!(text, "by bid         {}", assignment.bid)?;
     writeln!(
         text,
         "lease          {} ms of active time without a heartbeat",
         assignment.lease
     )?;
+
     writeln!(text, "attestations   {}", assignment.attestations.len())?;
     assignment
         .attestations
@@ -140,6 +151,7 @@ fn write_clearing(text: &mut String, record: &ClearingRecord) -> fmt::Result {
         "assigned       {} for {} in all",
         record.assigned, record.total
     )?;
+
     record
         .solution
         .map_or(Ok(()), |by| writeln!(text, "by solution    {by}"))
@@ -154,20 +166,24 @@ fn write_receipt(text: &mut String, receipt: &Receipt) -> fmt::Result {
         receipt.task
     )?;
     writeln!(text, "fencing token  {}", receipt.token)?;
+
     if let Some(agent) = receipt.agent {
         writeln!(text, "assignee       {agent}")?;
     }
+
     writeln!(text, "made by        {}", operation.agent)
 }
 
 fn write_refusal(text: &mut String, refusal: &Refusal) -> fmt::Result {
     writeln!(text, "refusal        of operation {}", refusal.operation)?;
     writeln!(text, "charged to     {}", refusal.agent)?;
+
     for (task, reason) in &refusal.items {
         match task {
             Some(task) => writeln!(text, "  task {task}: {reason}: {}", reason.text())?,
-            None => writeln!(text, "  the whole: {reason}: {}", reason.text())?,
+            None => writeln!(text, "  the whole operation: {reason}: {}", reason.text())?,
         }
     }
+
     Ok(())
 }

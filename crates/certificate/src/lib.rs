@@ -1,12 +1,13 @@
-//! Certificates: assembled from a committed block, verified offline by anyone, explained; and the
-//! auctions behind them run again.
+//! Certificates: assembled from a committed block, verified offline by anyone, and explained. The
+//! auctions behind them can be run again.
 //!
-//! [`verify`] needs the bytes, a [`TrustRoot`] that came another way than the bytes, and a
-//! [`Policy`]; it says [`Verdict`]. What it proves and what it leaves open is written down in
-//! `protocols/certificate.md`; every refusal has a stable name ([`Refused`], registry in
+//! [`verify`] takes the bytes, a [`TrustRoot`] that came another way than the bytes, and a
+//! [`Policy`]; it returns a [`Verdict`]. `protocols/certificate.md` says what a verdict proves and
+//! what it leaves open. Every refusal has a stable name ([`Refused`], registry in
 //! `protocols/reason-codes.md`). [`Replay`] takes the dossier of a clearing that a verified
-//! certificate names, and compares each certified assignment. **Absent here:** networks, files,
-//! clocks, consensus, and success on empty input.
+//! certificate names, runs the auction again, and compares each certified assignment.
+//!
+//! **Absent here:** networks, files, clocks, consensus, and success on empty input.
 
 mod certificate;
 mod diagnose;

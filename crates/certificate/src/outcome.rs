@@ -1,5 +1,5 @@
-//! What an outcome must be in itself, whoever signed the block: a quorum that certifies an
-//! acceptance without the assignee's signature has certified nothing.
+//! Checks what an outcome must be in itself, whoever signed the block (C-11). A quorum that
+//! certifies an acceptance without the assignee's signature has certified nothing.
 
 use quorate_crypto::verify as verify_signature;
 use quorate_types::operation::{Lapse, Report, Suspicion};
@@ -24,7 +24,7 @@ pub(crate) fn check(
     }
 }
 
-/// The name it is written with.
+/// Returns the name with which an outcome is written.
 pub(crate) fn name(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Assignment(_) => "assignment",
@@ -35,7 +35,7 @@ pub(crate) fn name(outcome: &Outcome) -> &'static str {
     }
 }
 
-/// Name of the operation that a receipt carries.
+/// Returns the name of the operation that a receipt carries.
 pub(crate) fn operation_name(outcome: &Outcome) -> Option<&'static str> {
     match outcome {
         Outcome::Receipt(receipt) => Some(receipt.operation.payload.body.name()),
@@ -43,7 +43,7 @@ pub(crate) fn operation_name(outcome: &Outcome) -> Option<&'static str> {
     }
 }
 
-/// The fencing token it speaks of.
+/// Returns the fencing token that an outcome speaks of.
 pub(crate) fn token(outcome: &Outcome) -> Option<FencingToken> {
     match outcome {
         Outcome::Assignment(assignment) => Some(assignment.token),
@@ -55,6 +55,7 @@ pub(crate) fn token(outcome: &Outcome) -> Option<FencingToken> {
 
 fn check_assignment(assignment: &Assignment, header: &Header) -> Result<(), Refused> {
     let now = assignment.assigned_at == header.active_time && assignment.lease > 0;
+
     first_broken(&[
         (assignment.token > 0, Refused::AssignmentToken),
         (assignment.price >= 0, Refused::AssignmentPrice),
@@ -77,6 +78,7 @@ fn check_clearing(record: &ClearingRecord) -> Result<(), Refused> {
         && record
             .reserve
             .is_none_or(|price| (0..=limits::PRICE).contains(&price));
+
     first_broken(&[(holds, Refused::ClearingCounts)])
 }
 
@@ -103,11 +105,14 @@ fn check_receipt(
 ) -> Result<(), Refused> {
     let operation = &receipt.operation.payload;
     let (task, token) = subject(&operation.body, receipt).ok_or(Refused::ReceiptOperation)?;
+
+    // Only the requester cancels, and only the assignee reports. A lapse needs an assignee to end.
     let allowed = match &operation.body {
         Body::Cancel(_) => operation.agent == receipt.task.requester,
         Body::Lapse(_) => receipt.agent.is_some(),
         _ => receipt.agent == Some(operation.agent),
     };
+
     first_broken(&[
         (operation.swarm == header.swarm, Refused::ReceiptSwarm),
         (task == receipt.task, Refused::ReceiptTask),
@@ -118,15 +123,17 @@ fn check_receipt(
         ),
         (allowed, Refused::ReceiptAgent),
     ])?;
+
     verify_signature(receipt.operation.clone()).map_err(|_| Refused::ReceiptSignature)?;
+
     match &operation.body {
         Body::Lapse(lapse) => check_lapse(lapse, header, validators),
         _ => Ok(()),
     }
 }
 
-/// Task and token that an operation speaks of; `None` of one that makes no receipt. A cancel names
-/// no token: the receipt's own is the one in force.
+/// Returns the task and the token that an operation speaks of; `None` if it makes no receipt. A
+/// cancel names no token, so the receipt's own stands for it, which is the one in force.
 fn subject(body: &Body, receipt: &Receipt) -> Option<(TaskId, FencingToken)> {
     match body {
         Body::Accept(report)
@@ -143,20 +150,24 @@ fn report_subject(report: &Report) -> (TaskId, FencingToken) {
     (report.task, report.token)
 }
 
-/// That validators with more than two thirds of the power missed the assignee. As in the ledger,
-/// suspicions of another subject or of a height that was not decided yet do not count, but may be
-/// listed.
+/// Checks that validators with more than two thirds of the power suspect the assignee. As in the
+/// ledger, suspicions of another subject, or of a height that was not decided yet, do not count but
+/// may be listed.
 fn check_lapse(lapse: &Lapse, header: &Header, validators: &ValidatorSet) -> Result<(), Refused> {
     let suspicions = &lapse.suspicions;
     let members = suspicions
         .iter()
         .all(|signed| validators.get(&signed.signer).is_some());
+
     let counts = |suspicion: &Suspicion| {
         let about = (suspicion.swarm, suspicion.task, suspicion.token);
         about == (header.swarm, lapse.task, lapse.token) && suspicion.height < header.height
     };
+
+    // Only suspicions of this assignment count towards the quorum.
     let counting = || suspicions.iter().filter(|signed| counts(&signed.payload));
     let power = validators.power_of(counting().map(|signed| &signed.signer));
+
     first_broken(&[
         (
             suspicions.is_sorted_by(|a, b| a.signer < b.signer),
@@ -165,8 +176,10 @@ fn check_lapse(lapse: &Lapse, header: &Header, validators: &ValidatorSet) -> Res
         (members, Refused::LapseStranger),
         (validators.is_quorum(power), Refused::LapsePower),
     ])?;
+
     for suspicion in counting() {
         verify_signature(suspicion.clone()).map_err(|_| Refused::LapseSignature)?;
     }
+
     Ok(())
 }

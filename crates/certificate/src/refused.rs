@@ -1,33 +1,33 @@
-//! Why a certificate was refused. The registry is `protocols/reason-codes.md`.
+//! The reasons why a certificate is refused. Their registry is `protocols/reason-codes.md`.
 
 use std::fmt;
 
 use crate::verdict::Judgement;
 
-/// Defines the reasons once: variant, judgement, stable name, and what a person reads.
+/// Defines each reason once: its variant, judgement, stable name, and text for a person.
 macro_rules! refused {
     ($($variant:ident $judgement:ident $name:literal $text:literal,)*) => {
-        /// The one rule that a certificate broke first.
+        /// The first rule that a certificate broke.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Refused {
             $(#[doc = $text] $variant,)*
         }
 
         impl Refused {
-            /// Every reason, about in the order in which they are looked for.
+            /// Every reason, roughly in the order in which they are looked for.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
-            /// The stable name: `bad_signature`.
+            /// Returns the stable name, such as `bad_signature`.
             pub fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// One sentence for a person.
+            /// Returns one sentence for a person.
             pub fn text(self) -> &'static str {
                 match self { $(Self::$variant => $text,)* }
             }
 
-            /// What follows from it.
+            /// Returns the judgement that follows from the reason.
             pub fn judgement(self) -> Judgement {
                 match self { $(Self::$variant => Judgement::$judgement,)* }
             }
@@ -52,13 +52,13 @@ refused! {
     DuplicateSigner NotAuthentic "duplicate_signer" "One validator is listed twice.",
     VotesUnsorted NotAuthentic "votes_unsorted" "The votes do not ascend by key.",
     SetMalformed NotAuthentic "set_malformed"
-        "The validators of a hand-over make no set: empty, unsorted, repeated, or wrong power.",
+        "A hand-over's validators are not a valid set: empty, unsorted, repeated, or wrong power.",
     UnknownReason CannotEvaluate "unknown_reason" "A reason code that this program does not know.",
     TooManyHandovers NotAuthentic "too_many_handovers" "More hand-overs than are allowed.",
     HeaderVersion CannotEvaluate "header_version"
         "The header is of a version that this program does not know.",
     WrongSwarm NotAuthentic "wrong_swarm" "The header is of another swarm than the trust root.",
-    HeightZero NotAuthentic "height_zero" "The first block has height 1.",
+    HeightZero NotAuthentic "height_zero" "The height is 0, but the first block has height 1.",
     UnknownParameters CannotEvaluate "unknown_parameters"
         "The rules in force are not those of the trust root.",
     HandoverLate NotAuthentic "handover_late"
@@ -69,36 +69,36 @@ refused! {
     HandoverSuperfluous NotAuthentic "handover_superfluous"
         "A hand-over that changes nothing.",
     HandoverSet NotAuthentic "handover_set"
-        "The validators handed over to are not those the header names.",
+        "The new validators are not those that the header names.",
     UntrustedValidators NotAuthentic "untrusted_validators"
         "The validator set is not one that the trust root leads to.",
     NotPrecommit NotAuthentic "not_precommit" "The signatures are not precommits.",
-    NilCommit NotAuthentic "nil_commit" "The precommits are for no block.",
+    NilCommit NotAuthentic "nil_commit" "The precommits are for nil, not for a block.",
     StatementSwarm NotAuthentic "statement_swarm" "The precommits are for another swarm.",
     StatementHeight NotAuthentic "statement_height" "The precommits are for another height.",
     StatementBlock NotAuthentic "statement_block" "The precommits are for another block.",
     StatementValidators NotAuthentic "statement_validators"
         "The precommits name another validator set.",
     NoVotes NotAuthentic "no_votes" "Nobody signed.",
-    UnknownSigner NotAuthentic "unknown_signer" "A signer is no validator of the set.",
+    UnknownSigner NotAuthentic "unknown_signer" "A signer is not a validator of the set.",
     InsufficientPower NotAuthentic "insufficient_power"
         "The signers do not hold more than two thirds of the power.",
-    WeakKey NotAuthentic "weak_key" "A key of small order, or in no canonical encoding.",
+    WeakKey NotAuthentic "weak_key" "A key is of small order, or not in canonical form.",
     BadSignature NotAuthentic "bad_signature" "A listed signature does not verify.",
     ProofTooLong NotAuthentic "proof_too_long" "The inclusion proof is longer than any tree.",
     ProofIndex NotAuthentic "proof_index" "The place of the outcome is beyond the tree.",
-    NotIncluded NotAuthentic "not_included" "The outcome does not stand under the header.",
-    AssignmentToken NotAuthentic "assignment_token" "The first fencing token is 1.",
+    NotIncluded NotAuthentic "not_included" "The outcome is not under the header's root.",
+    AssignmentToken NotAuthentic "assignment_token" "The fencing token is 0; the first is 1.",
     AssignmentPrice NotAuthentic "assignment_price"
         "The price is out of the limits, or above the charge.",
     AssignmentTime NotAuthentic "assignment_time"
-        "The assignment was not made at the active time of its block, or for no time.",
+        "The assignment was not made at the active time of its block, or its lease is 0.",
     AssignmentAttestations NotAuthentic "assignment_attestations"
         "Attestations unsorted, or one twice.",
     ClearingCounts NotAuthentic "clearing_counts"
-        "The clearing made more of its inputs than there are, or its total is out of the limits.",
+        "More tasks are assigned than there are inputs, or a price is out of the limits.",
     ReceiptOperation NotAuthentic "receipt_operation"
-        "The operation in the receipt is none that makes a receipt.",
+        "The operation in the receipt is of a kind that makes no receipt.",
     ReceiptSwarm NotAuthentic "receipt_swarm" "The operation in the receipt is of another swarm.",
     ReceiptTask NotAuthentic "receipt_task" "The operation in the receipt is on another task.",
     ReceiptToken NotAuthentic "receipt_token"
@@ -106,11 +106,11 @@ refused! {
     ReceiptSigner NotAuthentic "receipt_signer"
         "The operation in the receipt is not signed by its agent.",
     ReceiptAgent NotAuthentic "receipt_agent"
-        "The operation in the receipt is not by who may make it.",
+        "The operation in the receipt is not by an agent that may make it.",
     ReceiptSignature NotAuthentic "receipt_signature"
         "The signature of the operation in the receipt does not verify.",
     LapseOrder NotAuthentic "lapse_order" "Suspicions unsorted, or of one validator twice.",
-    LapseStranger NotAuthentic "lapse_stranger" "A suspicion is of no validator of the set.",
+    LapseStranger NotAuthentic "lapse_stranger" "A suspicion is not by a validator of the set.",
     LapsePower NotAuthentic "lapse_power"
         "Suspicions of this assignment do not hold more than two thirds of the power.",
     LapseSignature NotAuthentic "lapse_signature" "A suspicion's signature does not verify.",
@@ -128,17 +128,17 @@ impl fmt::Display for Refused {
     }
 }
 
-/// A reason and where it was found.
+/// A reason, and the place in the certificate to which it applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VerifyError {
-    /// The rule.
+    /// The rule that was broken.
     pub reason: Refused,
-    /// Which hand-over broke it, from 0; `None` where it was the certificate itself.
+    /// The index, from 0, of the hand-over that broke it; `None` if it was the certificate itself.
     pub handover: Option<usize>,
 }
 
 impl VerifyError {
-    /// The stable name of the reason.
+    /// Returns the stable name of the reason.
     pub fn code(&self) -> &'static str {
         self.reason.name()
     }

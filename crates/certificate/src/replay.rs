@@ -1,4 +1,4 @@
-//! Auctions run again from their dossiers (`protocols/certificate.md`, C-17 to C-20).
+//! Runs auctions again from their dossiers (`protocols/certificate.md`, C-17 to C-20).
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,7 +13,8 @@ use quorate_types::{Hash, Label, OperationId, Price, PublicKey, TaskId, limits};
 
 use crate::{Dossier, DossierError, Judgement, TrustRoot};
 
-/// What running an auction again leaves open: the committee asserts it, and a quorum signed it.
+/// The questions that running an auction again leaves open: the committee asserts the answers, and
+/// a quorum signed them.
 pub const NOT_REPLAYED: [&str; 6] = [
     "whether excluded bids were rightly excluded, each for the reason that stands with it",
     "whether budgets are what the attestations and the work at hand left each bidder",
@@ -25,10 +26,10 @@ pub const NOT_REPLAYED: [&str; 6] = [
     "whether clearings or assignments are missing among these files altogether",
 ];
 
-/// An auction that was run again and gave as many assignments, for as much, as its record says.
+/// An auction that was run again, and gave the number of assignments and the total of its record.
 ///
-/// It says nothing of whether the record is certified: that takes a verified certificate of the
-/// record, or one of an assignment that names it ([`Self::clearing`]).
+/// It does not show that the record is certified. That takes a verified certificate of the record,
+/// or of an assignment that names it ([`Self::clearing`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replay {
     clearing: Hash,
@@ -38,59 +39,59 @@ pub struct Replay {
     operations: BTreeMap<(TaskId, PublicKey), OperationId>,
 }
 
-/// Why an auction could not be run again, or gave something else.
+/// The reason why an auction could not be run again, or gave another result.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReplayError {
-    /// The dossier is not the one of its record.
+    /// The dossier is not that of its record.
     #[error(transparent)]
     Dossier(#[from] DossierError),
-    /// The genesis has no such market, or gives it another mechanism or reserve price.
+    /// The genesis does not have the market, or gives it another mechanism or reserve price.
     #[error(
         "the market `{0}` has another mechanism or reserve price in the genesis, or is not in it"
     )]
     Market(Label),
-    /// A mechanism that this program does not have.
+    /// This program does not have the mechanism.
     #[error("the mechanism `{0}` is not known to this program")]
     Mechanism(Label),
-    /// A version of the mechanism that this program does not have.
+    /// This program does not have this version of the mechanism.
     #[error("version {recorded} of `{mechanism}` is not known to this program, which has {known}")]
     Version {
-        /// Mechanism.
+        /// The name of the mechanism.
         mechanism: Label,
-        /// Version of the record.
+        /// The version that the record states.
         recorded: u16,
-        /// Version of this program.
+        /// The version that this program has.
         known: u16,
     },
-    /// An input that no clearing has: out of its order, twice, out of its limits, or a bid that
-    /// takes part without a price, by nobody, or on nothing.
-    #[error("input {0} is none that a clearing has in its place")]
+    /// An input cannot be one of a clearing: it is out of order, repeated or out of its limits, or
+    /// it is a bid that takes part without a price, a bidder or a task.
+    #[error("input {0} is not valid: it is out of order, out of the limits, or not complete")]
     Input(usize),
-    /// Another number of assignments.
-    #[error("{replayed} tasks are assigned when it is run again, the record counts {recorded}")]
+    /// The number of assignments differs.
+    #[error("the auction run again assigns {replayed} tasks, but the record counts {recorded}")]
     Assigned {
-        /// By the record.
+        /// The number by the record.
         recorded: u64,
-        /// By the auction run again.
+        /// The number by the auction run again.
         replayed: u64,
     },
-    /// Another sum of the winning bids' prices.
+    /// The sum of the winning bids' prices differs.
     #[error(
-        "the winning bids come to {replayed} when it is run again, by the record to {recorded}"
+        "the winning bids of the auction run again total {replayed}, but by the record {recorded}"
     )]
     Total {
-        /// By the record.
+        /// The sum by the record.
         recorded: Price,
-        /// By the auction run again.
+        /// The sum by the auction run again.
         replayed: Price,
     },
-    /// Another solution was taken, or none.
-    #[error("the record names another solution than the one taken when it is run again")]
+    /// The auction takes another solution than the record names, or none.
+    #[error("the record names another solution than the auction run again takes")]
     Solution,
 }
 
 impl ReplayError {
-    /// What it means to an auditor.
+    /// Returns the judgement that follows for an auditor.
     pub fn judgement(&self) -> Judgement {
         match self {
             Self::Mechanism(_) | Self::Version { .. } => Judgement::CannotEvaluate,
@@ -103,7 +104,7 @@ impl ReplayError {
         }
     }
 
-    /// The stable name: `unknown_mechanism`.
+    /// Returns the stable name, such as `unknown_mechanism`.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Dossier(DossierError::Encoding(_)) => "malformed_dossier",
@@ -119,44 +120,44 @@ impl ReplayError {
     }
 }
 
-/// Where a certified assignment is not what the auction gives when it is run again.
+/// The way in which a certified assignment differs from the auction run again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Mismatch {
-    /// It is of another clearing.
-    #[error("it follows from another clearing: {0}")]
+    /// The assignment follows from another clearing.
+    #[error("the assignment follows from another clearing: {0}")]
     Clearing(Hash),
     /// The auction leaves the task open, or never had it.
     #[error("nobody wins the task when the auction is run again")]
     Unassigned,
-    /// Somebody else wins.
-    #[error("agent {certified} is certified, {replayed} wins when the auction is run again")]
+    /// Another agent wins the task.
+    #[error("agent {certified} is certified, but {replayed} wins when the auction is run again")]
     Agent {
-        /// By the certificate.
+        /// The agent by the certificate.
         certified: PublicKey,
-        /// By the auction run again.
+        /// The agent by the auction run again.
         replayed: PublicKey,
     },
-    /// The winner is paid, or the requester charged, another amount.
-    #[error("{what} {certified} is certified, it is {replayed} when the auction is run again")]
+    /// The winner is paid another amount, or the requester is charged one.
+    #[error("{what} {certified} is certified, but it is {replayed} when the auction is run again")]
     Amount {
-        /// Which of the two.
+        /// The amount that differs.
         what: Amount,
-        /// By the certificate.
+        /// The value by the certificate.
         certified: Price,
-        /// By the auction run again.
+        /// The value by the auction run again.
         replayed: Price,
     },
-    /// Market, specification or winning bid are named otherwise than in the dossier.
-    #[error("its market, specification or winning bid is another than in the dossier")]
+    /// The assignment names another market, specification or winning bid than the dossier.
+    #[error("its market, specification or winning bid is not the one in the dossier")]
     Reference,
 }
 
-/// An amount of an assignment.
+/// One of the two amounts of an assignment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Amount {
-    /// What the winner is paid.
+    /// The price that the winner is paid.
     Price,
-    /// What the requester pays.
+    /// The price that the requester pays.
     Charge,
 }
 
@@ -170,16 +171,18 @@ impl fmt::Display for Amount {
 }
 
 impl Replay {
-    /// Checks the dossier against its record's root and the market's rule in the genesis, and runs
-    /// its auction again in this swarm, which ties are drawn from.
+    /// Checks the dossier against its record's root and against the market's rule in the genesis,
+    /// and runs its auction again. Ties are drawn from the swarm of the trust root.
     ///
-    /// Takes as long as the auction took: up to a second. Check first that the record is certified.
+    /// It takes as long as the auction did: up to a second. First check that the record is
+    /// certified.
     ///
     /// # Errors
     /// [`ReplayError`], with its [`ReplayError::judgement`].
     pub fn run(dossier: &Dossier, root: &TrustRoot) -> Result<Self, ReplayError> {
         dossier.check_root()?;
         let rule = rule(dossier, root)?;
+
         let solves = root
             .market(&dossier.record.market)
             .is_some_and(|of| of.solve_ms.is_some());
@@ -187,9 +190,11 @@ impl Replay {
             solves,
             ..Inputs::default()
         };
+
         for (at, input) in dossier.inputs.iter().enumerate() {
             inputs.take(input).ok_or(ReplayError::Input(at))?;
         }
+
         let Inputs {
             tasks,
             bidders,
@@ -200,11 +205,15 @@ impl Replay {
             solvers,
             ..
         } = inputs;
+
         let record = &dossier.record;
+
+        // Ties are drawn from the swarm of the trust root, so a dossier cannot choose them.
         let ties = TieSeed {
             swarm: root.swarm(),
             market: record.market.clone(),
         };
+
         let clearing = rule.clear(&Round {
             tasks,
             bidders,
@@ -212,24 +221,30 @@ impl Replay {
             solutions,
             ties,
         });
+
+        // The result must be that of the record: number of assignments, total and solution (C-18).
         let (recorded, replayed) = (record.assigned, clearing.awards.len() as u64);
         if recorded != replayed {
             return Err(ReplayError::Assigned { recorded, replayed });
         }
+
         let prices = clearing.awards.iter().map(|award| award.bid);
         let (recorded, replayed) = (record.total, prices.fold(0, Price::saturating_add));
         if recorded != replayed {
             return Err(ReplayError::Total { recorded, replayed });
         }
+
         let taken = clearing.solution.and_then(|at| solvers.get(at));
         if record.solution != taken.map(|(_, operation)| *operation) {
             return Err(ReplayError::Solution);
         }
+
         let awards = clearing
             .awards
             .into_iter()
             .map(|award| (award.task, award))
             .collect();
+
         let (clearing, market) = (record.hash(), record.market.clone());
         Ok(Self {
             clearing,
@@ -240,21 +255,21 @@ impl Replay {
         })
     }
 
-    /// Hash of the record, as assignments name it.
+    /// Returns the hash of the record, by which assignments name it.
     pub fn clearing(&self) -> Hash {
         self.clearing
     }
 
-    /// Who wins what at what price, ascending by task.
+    /// Returns the awards, ascending by task: the winners and their prices.
     pub fn awards(&self) -> impl Iterator<Item = &Award> {
         self.awards.values()
     }
 
-    /// Compares an assignment, which must be certified, with what the auction gives: winner,
-    /// payment and charge, and what it names.
+    /// Compares an assignment, which must be certified, with the result of the auction: winner,
+    /// payment and charge, and what the assignment names.
     ///
     /// # Errors
-    /// [`Mismatch`], the first there is.
+    /// [`Mismatch`], the first one that is found.
     pub fn check(&self, assignment: &Assignment) -> Result<(), Mismatch> {
         let Assignment {
             task,
@@ -263,9 +278,11 @@ impl Replay {
             charge,
             ..
         } = *assignment;
+
         if assignment.clearing != self.clearing {
             return Err(Mismatch::Clearing(assignment.clearing));
         }
+
         let award = self.awards.get(&task).ok_or(Mismatch::Unassigned)?;
         if agent != award.agent {
             return Err(Mismatch::Agent {
@@ -273,6 +290,7 @@ impl Replay {
                 replayed: award.agent,
             });
         }
+
         for (what, certified, replayed) in [
             (Amount::Price, price, award.payment),
             (Amount::Charge, charge, award.charge),
@@ -285,9 +303,11 @@ impl Replay {
                 });
             }
         }
+
         let is_named = assignment.market == self.market
             && self.specs.get(&task) == Some(&assignment.spec)
             && self.operations.get(&(task, agent)) == Some(&assignment.bid);
+
         if is_named {
             Ok(())
         } else {
@@ -296,17 +316,21 @@ impl Replay {
     }
 }
 
-/// The mechanism of a dossier, in its version: that of its market.
+/// Returns the mechanism of a dossier, in its version, if it is that of its market.
 fn rule(dossier: &Dossier, root: &TrustRoot) -> Result<&'static dyn Mechanism, ReplayError> {
     let record = &dossier.record;
     let name = &record.mechanism;
     let of_market = root
         .market(&record.market)
         .map(|market| (&market.mechanism, market.reserve));
+
+    // The rule of a market is set by the genesis, not by the dossier.
     if of_market != Some((name, record.reserve)) {
         return Err(ReplayError::Market(record.market.clone()));
     }
+
     let rule = mechanism(name).ok_or_else(|| ReplayError::Mechanism(name.clone()))?;
+
     if rule.version() != record.version {
         return Err(ReplayError::Version {
             mechanism: name.clone(),
@@ -314,32 +338,34 @@ fn rule(dossier: &Dossier, root: &TrustRoot) -> Result<&'static dyn Mechanism, R
             known: rule.version(),
         });
     }
+
     Ok(rule)
 }
 
-/// What a mechanism is given, as it is read: mechanisms rely on what is checked here.
+/// The inputs of a mechanism, as they are read. Mechanisms rely on the checks that are made here.
 #[derive(Debug, Default)]
 struct Inputs {
     tasks: Vec<Task>,
     bidders: Vec<Bidder>,
-    /// Those that take part.
+    /// The bids that take part.
     bids: Vec<Bid>,
-    /// Task and agent of the last bid, excluded or not.
+    /// The task and the agent of the last bid, whether it was excluded or not.
     last_bid: Option<(TaskId, PublicKey)>,
     specs: BTreeMap<TaskId, Hash>,
     operations: BTreeMap<(TaskId, PublicKey), OperationId>,
     /// Whether the market takes solutions.
     solves: bool,
     solutions: Vec<Vec<Pair>>,
-    /// Of each solution, who brought it by which operation.
+    /// For each solution, the agent that brought it, and the operation that it came by.
     solvers: Vec<(PublicKey, OperationId)>,
 }
 
 impl Inputs {
-    /// Takes the next input; `None` where it is none that follows.
+    /// Takes the next input; `None` if it may not follow those before it.
     fn take(&mut self, input: &ClearingInput) -> Option<()> {
         match input {
             ClearingInput::Solution(solution) => self.take_solution(solution),
+            // Solutions come last, so nothing else follows one.
             _ if !self.solvers.is_empty() => None,
             ClearingInput::Task(task) => self.take_task(task),
             ClearingInput::Bidder(bidder) => self.take_bidder(bidder),
@@ -354,12 +380,15 @@ impl Inputs {
             ref demand,
             limit,
         } = *input;
+
+        // Tasks come first, ascending by id.
         let follows = self.tasks.last().is_none_or(|last| last.id < task);
         let is_first_kind = self.bidders.is_empty() && self.last_bid.is_none();
         let is_sound = !demand.is_empty() && check_amounts(demand).is_ok();
         if !(follows && is_first_kind && is_sound && check_price(limit).is_ok()) {
             return None;
         }
+
         self.specs.insert(task, spec);
         self.tasks.push(Task {
             id: task,
@@ -372,9 +401,11 @@ impl Inputs {
     fn take_bidder(&mut self, input: &BidderInput) -> Option<()> {
         let BidderInput { agent, ref budget } = *input;
         let follows = self.bidders.last().is_none_or(|last| last.agent < agent);
+
         if !(follows && self.last_bid.is_none() && check_amounts(budget).is_ok()) {
             return None;
         }
+
         self.bidders.push(Bidder {
             agent,
             budget: budget.clone(),
@@ -390,21 +421,28 @@ impl Inputs {
             operation,
             excluded,
         } = *input;
+
         if self.last_bid.is_some_and(|last| last >= (task, agent)) {
             return None;
         }
         self.last_bid = Some((task, agent));
+
+        // An excluded bid counts for the order, but takes no part.
         if excluded.is_some() {
             return Some(());
         }
+
+        // A bid that takes part needs a price, a bidder and a task.
         let is_by_bidder = self
             .bidders
             .binary_search_by_key(&agent, |bidder| bidder.agent)
             .is_ok();
         let price = price.filter(|price| check_price(*price).is_ok())?;
+
         if !(is_by_bidder && self.specs.contains_key(&task)) {
             return None;
         }
+
         self.operations.insert((task, agent), operation);
         self.bids.push(Bid { task, agent, price });
         Some(())
@@ -416,13 +454,17 @@ impl Inputs {
             operation,
             ref pairs,
         } = *input;
+
+        // Solutions ascend by agent, and there are no more than a window keeps.
         let follows = self.solvers.last().is_none_or(|(last, _)| *last < agent);
         let counted = self.solves
             && self.solvers.len() < limits::SOLUTIONS_PER_WINDOW
             && (1..=limits::TASKS_PER_CLEARING).contains(&pairs.len());
+
         if !(follows && counted && pairs.is_sorted_by(|a, b| a.task < b.task)) {
             return None;
         }
+
         self.solvers.push((agent, operation));
         self.solutions.push(pairs.clone());
         Some(())

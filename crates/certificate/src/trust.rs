@@ -1,4 +1,4 @@
-//! The trust root: what an auditor starts from. It never comes from the bundle it judges.
+//! The trust root: the genesis that an auditor starts from. It never comes from the judged bundle.
 
 use std::collections::BTreeSet;
 
@@ -6,12 +6,13 @@ use quorate_crypto::{KeyError, check_public_key};
 use quorate_types::genesis::{Attester, GenesisError};
 use quorate_types::{Genesis, Hash, Label, Market, SwarmId, ValidatorSet};
 
-/// Digits of a fingerprint: no I, L, O and U, so that none is read as another (Crockford).
+/// The digits of a fingerprint. I, L, O and U are left out, so that no digit is read as another
+/// (Crockford).
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-/// Bytes of the swarm id that a fingerprint shows.
+/// The number of bytes of the swarm id that a fingerprint shows.
 const FINGERPRINT_BYTES: usize = 20;
 
-/// A swarm as its genesis describes it: the public file that `quorate init` writes.
+/// A swarm as its genesis describes it. The genesis is the public file that `quorate init` writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrustRoot {
     name: Label,
@@ -22,36 +23,38 @@ pub struct TrustRoot {
     parameters: Hash,
 }
 
-/// Why a text is no trust root.
+/// The reason why a text is not a valid trust root.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustRootError {
-    /// Not the TOML of a genesis.
-    #[error("not a genesis file: {0}")]
+    /// The text is not the TOML of a genesis.
+    #[error("not a valid genesis file: {0}")]
     Syntax(#[from] toml::de::Error),
-    /// A genesis that breaks its rules.
+    /// The genesis breaks its rules.
     #[error(transparent)]
     Genesis(#[from] GenesisError),
-    /// A validator or attester with a key that is refused.
+    /// A validator or an attester has a key that is refused.
     #[error(transparent)]
     Key(#[from] KeyError),
 }
 
 impl TrustRoot {
-    /// Of a genesis file (TOML).
+    /// Reads the trust root from a genesis file (TOML).
     ///
     /// # Errors
-    /// [`TrustRootError`].
+    /// [`TrustRootError`], by the first rule that is broken.
     pub fn parse(text: &str) -> Result<Self, TrustRootError> {
         Self::from_genesis(&toml::from_str::<Genesis>(text)?)
     }
 
-    /// Of a genesis.
+    /// Makes the trust root of a genesis.
     ///
     /// # Errors
-    /// [`TrustRootError::Genesis`] where it breaks its rules, [`TrustRootError::Key`] where a key
-    /// is weak or malformed.
+    /// [`TrustRootError::Genesis`] if it breaks its rules, [`TrustRootError::Key`] if a key is weak
+    /// or malformed.
     pub fn from_genesis(genesis: &Genesis) -> Result<Self, TrustRootError> {
         genesis.check()?;
+
+        // A verdict is only as good as the keys, so weak ones are refused here (C-8, C-12).
         let attesters = genesis.attesters.iter().map(|attester| &attester.key);
         for key in genesis
             .validators
@@ -61,6 +64,7 @@ impl TrustRoot {
         {
             check_public_key(key)?;
         }
+
         Ok(Self {
             name: genesis.name.clone(),
             swarm: genesis.swarm_id(),
@@ -71,32 +75,32 @@ impl TrustRoot {
         })
     }
 
-    /// Name of the swarm, for people; not unique.
+    /// Returns the name of the swarm, which is for people and not unique.
     pub fn name(&self) -> &Label {
         &self.name
     }
 
-    /// The swarm: the hash of the whole genesis.
+    /// Returns the id of the swarm, which is the hash of the whole genesis.
     pub fn swarm(&self) -> SwarmId {
         self.swarm
     }
 
-    /// The validators of height 1.
+    /// Returns the validators of height 1.
     pub fn validators(&self) -> &ValidatorSet {
         &self.validators
     }
 
-    /// Whose word on capabilities counts.
+    /// Returns the attesters, whose attestations count.
     pub fn attesters(&self) -> &[Attester] {
         &self.attesters
     }
 
-    /// The market of this name, whose rule is that of the whole swarm.
+    /// Returns the market of this name; its rule is that of the whole swarm.
     pub fn market(&self, name: &Label) -> Option<&Market> {
         self.markets.iter().find(|market| market.name == *name)
     }
 
-    /// The distinct operators of the validators of height 1.
+    /// Returns the distinct operators of the validators of height 1.
     pub fn operators(&self) -> BTreeSet<&Label> {
         self.validators
             .iter()
@@ -104,14 +108,14 @@ impl TrustRoot {
             .collect()
     }
 
-    /// Hash that headers of this swarm carry as `parameters`.
+    /// Returns the hash that headers of this swarm carry as `parameters`.
     pub fn parameters(&self) -> Hash {
         self.parameters
     }
 
-    /// Eight groups of four characters to read over a telephone: the first 160 bits of the swarm
-    /// id. Finding another genesis with this fingerprint takes 2^160 tries; who may write both
-    /// genesis files himself finds a pair in 2^80.
+    /// Returns the fingerprint: the first 160 bits of the swarm id, in eight groups of four
+    /// characters to read over a telephone (C-9). It takes 2^160 tries to find another genesis with
+    /// this fingerprint. Somebody who writes both genesis files finds a pair in 2^80.
     pub fn fingerprint(&self) -> String {
         let digits = base32(&self.swarm.as_bytes()[..FINGERPRINT_BYTES]);
         let groups: Vec<_> = digits
@@ -121,8 +125,8 @@ impl TrustRoot {
         groups.join("-")
     }
 
-    /// Whether `spoken` is the fingerprint: case, blanks and hyphens do not matter, and O, I and L
-    /// are taken for the digits they look like.
+    /// Checks whether `spoken` is the fingerprint. Case, blanks and hyphens do not matter, and O, I
+    /// and L are taken for the digits that they look like.
     pub fn has_fingerprint(&self, spoken: &str) -> bool {
         let heard = spoken.chars().filter(|c| !c.is_whitespace() && *c != '-');
         let heard = heard.map(|c| match c.to_ascii_uppercase() {
@@ -130,14 +134,16 @@ impl TrustRoot {
             'I' | 'L' => '1',
             other => other,
         });
+
         heard.eq(self.fingerprint().chars().filter(|c| *c != '-'))
     }
 }
 
-/// Five bits for each character, most significant first.
+/// Encodes five bits in each character, the most significant first.
 fn base32(bytes: &[u8]) -> Vec<char> {
     let mut digits = Vec::new();
     let (mut bits, mut count) = (0u32, 0);
+
     for byte in bytes {
         bits = bits << 8 | u32::from(*byte);
         count += 8;
@@ -145,7 +151,10 @@ fn base32(bytes: &[u8]) -> Vec<char> {
             count -= 5;
             digits.push(char::from(ALPHABET[(bits >> count) as usize & 31]));
         }
+
+        // Only the bits that are not written yet are kept, so the next byte has room.
         bits &= (1 << count) - 1;
     }
+
     digits
 }

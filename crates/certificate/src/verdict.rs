@@ -1,4 +1,4 @@
-//! What a verifier says, and what it was told to insist on.
+//! The verdict of the verifier, and the policy that it applies.
 
 use std::fmt;
 
@@ -8,35 +8,36 @@ use quorate_types::{
 
 use crate::refused::VerifyError;
 
-/// The outcome of [`crate::verify`].
+/// The result of [`crate::verify`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
-    /// In one word.
+    /// The judgement, in one word.
     pub verdict: Judgement,
-    /// The rule that was broken first; `None` exactly when verified.
+    /// The rule that was broken first. `None` exactly if the judgement is `verified`.
     pub reason: Option<VerifyError>,
-    /// What is certified. Only of an authentic certificate: verified, or short of the policy alone.
+    /// The facts that are certified. Only an authentic certificate has them: one that is verified,
+    /// or that fails only the policy.
     pub summary: Option<Summary>,
-    /// What this verdict does not say, for every certificate alike or for one of its kind. Never
-    /// empty.
+    /// The questions that this verdict leaves open, for every certificate or for one of its kind.
+    /// Never empty.
     pub not_checked: Vec<&'static str>,
 }
 
 /// A verdict in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Judgement {
-    /// Authentic under the trust root, and the policy holds.
+    /// The certificate is authentic under the trust root, and the policy holds.
     Verified,
-    /// Not what a quorum of the swarm decided, as far as these bytes show.
+    /// As far as these bytes show, no quorum of the swarm decided this.
     NotAuthentic,
-    /// Authentic, but the auditor's policy asks for more.
+    /// The certificate is authentic, but the auditor's policy asks for more.
     PolicyFailed,
-    /// This program cannot say: a version or rule that it does not know.
+    /// This program cannot judge: there is a version or rule that it does not know.
     CannotEvaluate,
 }
 
 impl Judgement {
-    /// The stable name: `not_authentic`.
+    /// Returns the stable name, such as `not_authentic`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Verified => "verified",
@@ -54,19 +55,19 @@ impl fmt::Display for Judgement {
 }
 
 impl Verdict {
-    /// Whether it is [`Judgement::Verified`].
+    /// Checks whether the judgement is [`Judgement::Verified`].
     pub fn is_verified(&self) -> bool {
         self.verdict == Judgement::Verified
     }
 }
 
-/// What an auditor insists on beyond authenticity.
+/// The conditions that an auditor sets beyond authenticity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// Distinct operators among the signers of each commit, at least: four validators of one
-    /// operator are one opinion.
+    /// The least number of distinct operators among the signers of each commit: four validators of
+    /// one operator are one opinion.
     pub min_operators: usize,
-    /// Hand-overs followed, at most. Each of them rests on the keys of an earlier set.
+    /// The most hand-overs that are followed. Each of them rests on the keys of an earlier set.
     pub max_handovers: usize,
 }
 
@@ -82,36 +83,36 @@ impl Default for Policy {
 /// The facts of an authentic certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
-    /// [`crate::Certificate::identity`].
+    /// The identity of the certificate: see [`crate::Certificate::identity`].
     pub identity: Hash,
-    /// Swarm.
+    /// The swarm that decided.
     pub swarm: SwarmId,
-    /// Height of the block.
+    /// The height of the block.
     pub height: Height,
-    /// Round it was decided in.
+    /// The round in which the block was decided.
     pub round: Round,
-    /// Block.
+    /// The id of the block that holds the outcome.
     pub block: BlockId,
-    /// Block time, Unix milliseconds by the builder's clock.
+    /// The block time: Unix milliseconds by the builder's clock.
     pub block_time: Millis,
-    /// `assignment`, `clearing`, `receipt`, `refusal` or `expiry`.
+    /// The kind of outcome: `assignment`, `clearing`, `receipt`, `refusal` or `expiry`.
     pub outcome: &'static str,
-    /// `accept`, `decline`, `complete`, `fail`, `lapse` or `cancel`, of a receipt.
+    /// The operation of a receipt: `accept`, `decline`, `complete`, `fail`, `lapse` or `cancel`.
     pub operation: Option<&'static str>,
-    /// Task, where it speaks of one.
+    /// The task that the outcome speaks of, if any.
     pub task: Option<TaskId>,
-    /// Fencing token, where it speaks of one.
+    /// The fencing token that the outcome speaks of, if any.
     pub token: Option<FencingToken>,
-    /// Agent, where it speaks of one.
+    /// The agent that the outcome speaks of, if any.
     pub agent: Option<PublicKey>,
-    /// Validators that signed.
+    /// The number of validators that signed.
     pub signers: usize,
-    /// Their power.
+    /// The voting power of those validators.
     pub power: Power,
-    /// Power of the whole set.
+    /// The voting power of the whole set.
     pub total_power: Power,
-    /// Distinct operators among them.
+    /// The number of distinct operators of those validators.
     pub operators: usize,
-    /// Hand-overs that led from the trust root to this set.
+    /// The number of hand-overs that led from the trust root to this set.
     pub handovers: usize,
 }

@@ -11,42 +11,44 @@ use crate::refused::{Refused, VerifyError};
 use crate::verdict::{Judgement, Policy, Summary, Verdict};
 use crate::{Certificate, MAX_HANDOVERS, TrustRoot, outcome};
 
-/// Siblings in an inclusion proof, at most: a tree has fewer than 2^64 leaves.
+/// The most siblings in an inclusion proof: a tree has fewer than 2^64 leaves.
 const PROOF_SIBLINGS: usize = 64;
 
-/// Judges the bytes of a certificate by a trust root that came another way, and by a policy.
-/// Never panics; reads no clock, file or network.
+/// Judges the bytes of a certificate by a trust root that came another way, and by a policy. It
+/// never panics, and it reads no clock, file or network.
 pub fn verify(bytes: &[u8], root: &TrustRoot, policy: &Policy) -> Verdict {
     let certificate = match Certificate::decode(bytes) {
         Ok(certificate) => certificate,
         Err(error) => return refuse(error, None),
     };
+
     match authenticate(&certificate, root) {
         Err(error) => refuse(error, Some(&certificate.outcome)),
         Ok(validators) => judge(&certificate, root, &validators, policy),
     }
 }
 
-/// What a verdict leaves open that running the auction again from its dossier ([`crate::Replay`])
-/// answers.
+/// The questions that a verdict leaves open and that running the auction again from its dossier
+/// ([`crate::Replay`]) answers.
 pub const ANSWERED_BY_REPLAY: [&str; 2] = [
     "whether the auction was run right: that takes the dossier of its clearing",
     "the inputs of the clearing, which it names by root only",
 ];
 
-/// What every verdict leaves open, whatever it is.
+/// The questions that every verdict leaves open, whatever it says.
 const NEVER_CHECKED: [&str; 7] = [
     "whether keys of the validator sets that signed were compromised: they are assumed not to be, \
      until now and for every set from the trust root on",
     "whether an outcome of a later height changed this one",
     "revocations of attestations and changes of the rules after this height",
-    "block time against any other clock: it is what the builder said and a quorum let pass",
+    "block time against any other clock: it is the builder's word, which a quorum accepted",
     ANSWERED_BY_REPLAY[0],
     "that the committee executed its rules: state and parameters are what more than two thirds of \
      the power signed",
     "that the trust root is the right one: compare its fingerprint",
 ];
 
+/// Returns the questions that a verdict on this outcome leaves open.
 fn not_checked(outcome: Option<&Outcome>) -> Vec<&'static str> {
     let particular = match outcome {
         Some(Outcome::Assignment(_)) => Some(
@@ -54,12 +56,13 @@ fn not_checked(outcome: Option<&Outcome>) -> Vec<&'static str> {
              the attester says is true",
         ),
         Some(Outcome::Receipt(_)) => {
-            Some("whether the reported work was done: the report is signed by who made it, no more")
+            Some("whether the reported work was done: the receipt proves only who reported it")
         }
         Some(Outcome::Clearing(_)) => Some(ANSWERED_BY_REPLAY[1]),
         Some(Outcome::Refusal(_)) => Some("the refused operation, which it names by hash only"),
         Some(Outcome::Expiry(_)) | None => None,
     };
+
     particular.into_iter().chain(NEVER_CHECKED).collect()
 }
 
@@ -72,7 +75,7 @@ fn refuse(error: VerifyError, outcome: Option<&Outcome>) -> Verdict {
     }
 }
 
-/// Everything but the policy. Gives the validator set of the certificate's height.
+/// Checks everything but the policy. Returns the validator set of the certificate's height.
 fn authenticate(certificate: &Certificate, root: &TrustRoot) -> Result<ValidatorSet, VerifyError> {
     let Certificate {
         header,
@@ -81,45 +84,58 @@ fn authenticate(certificate: &Certificate, root: &TrustRoot) -> Result<Validator
         proof,
         handovers,
     } = certificate;
+
+    // The order is that of C-10, because the first rule that is broken is the one reported (R-2).
     if handovers.len() > MAX_HANDOVERS {
         return Err(Refused::TooManyHandovers.into());
     }
+
     check_header(header, root)?;
     let validators = follow_handovers(certificate, root)?;
     if header.validators != validators.hash() {
         return Err(Refused::UntrustedValidators.into());
     }
+
     check_commit(header, commit, &validators)?;
+
+    // The outcome must be a leaf under the root in the committed header.
     if proof.path.len() > PROOF_SIBLINGS {
         return Err(Refused::ProofTooLong.into());
     }
     if proof.index >= proof.size {
         return Err(Refused::ProofIndex.into());
     }
+
     if !merkle::verify(&header.outcomes, &cbor::encode(outcome), proof) {
         return Err(Refused::NotIncluded.into());
     }
+
     outcome::check(outcome, header, &validators)?;
     Ok(validators)
 }
 
-/// The set of the certificate's height, one step for each height at which the set changes.
+/// Returns the validator set of the certificate's height. It takes one step for each height at
+/// which the set changes.
 fn follow_handovers(
     certificate: &Certificate,
     root: &TrustRoot,
 ) -> Result<ValidatorSet, VerifyError> {
     let mut trusted = root.validators().clone();
     let mut last = 0;
+
     for (at, handover) in certificate.handovers.iter().enumerate() {
         let refused = |reason| VerifyError::in_handover(reason, at);
         let header = &handover.header;
         check_header(header, root).map_err(refused)?;
+
         if header.height >= certificate.header.height {
             return Err(refused(Refused::HandoverLate));
         }
         if header.height <= last {
             return Err(refused(Refused::HandoverOrder));
         }
+
+        // Each set must be the one that the hand-overs before it lead to.
         if header.validators != trusted.hash() {
             return Err(refused(Refused::HandoverGap));
         }
@@ -129,10 +145,12 @@ fn follow_handovers(
         if header.next_validators == header.validators {
             return Err(refused(Refused::HandoverSuperfluous));
         }
+
         check_commit(header, &handover.commit, &trusted).map_err(refused)?;
         last = header.height;
         trusted = handover.validators.clone();
     }
+
     Ok(trusted)
 }
 
@@ -146,10 +164,11 @@ fn check_header(header: &Header, root: &TrustRoot) -> Result<(), Refused> {
             Refused::UnknownParameters,
         ),
     ];
+
     first_broken(&rules)
 }
 
-/// That a quorum of `validators`, who are the header's, precommitted exactly this header.
+/// Checks that a quorum of `validators`, which are the header's, precommitted exactly this header.
 fn check_commit(
     header: &Header,
     commit: &QuorumCertificate,
@@ -168,7 +187,10 @@ fn check_commit(
         ),
         (!commit.votes.is_empty(), Refused::NoVotes),
     ];
+
     first_broken(&rules)?;
+
+    // No signature is known from before, so every listed one is verified, needed or not (C-10).
     verify_quorum(commit.clone(), validators, &|_| false).map_err(quorum_reason)?;
     Ok(())
 }
@@ -184,7 +206,7 @@ fn quorum_reason(error: QuorumError) -> Refused {
     }
 }
 
-/// The reason of the first rule that does not hold.
+/// Returns the reason of the first rule that does not hold, as an error.
 pub(crate) fn first_broken(rules: &[(bool, Refused)]) -> Result<(), Refused> {
     rules
         .iter()
@@ -200,6 +222,7 @@ fn judge(
 ) -> Verdict {
     let summary = summarize(certificate, validators);
     let reason = broken_policy(certificate, root, validators, policy);
+
     Verdict {
         verdict: reason.map_or(Judgement::Verified, |error| error.reason.judgement()),
         reason,
@@ -217,6 +240,8 @@ fn broken_policy(
     if certificate.handovers.len() > policy.max_handovers {
         return Some(Refused::PolicyHandovers.into());
     }
+
+    // The policy must hold for the commit of each hand-over, by the set that signed it.
     let mut signing = root.validators();
     for (at, handover) in certificate.handovers.iter().enumerate() {
         if operators(&handover.commit, signing) < policy.min_operators {
@@ -224,16 +249,18 @@ fn broken_policy(
         }
         signing = &handover.validators;
     }
+
     (operators(&certificate.commit, validators) < policy.min_operators)
         .then(|| Refused::PolicyOperators.into())
 }
 
-/// Distinct operators among the signers.
+/// Returns the number of distinct operators among the signers.
 fn operators(commit: &QuorumCertificate, validators: &ValidatorSet) -> usize {
     let signers = commit
         .votes
         .iter()
         .filter_map(|vote| validators.get(&vote.signer));
+
     signers
         .map(|validator| &validator.operator)
         .collect::<BTreeSet<_>>()
@@ -248,6 +275,7 @@ fn summarize(certificate: &Certificate, validators: &ValidatorSet) -> Summary {
         handovers,
         ..
     } = certificate;
+
     Summary {
         identity: certificate.identity(),
         swarm: header.swarm,

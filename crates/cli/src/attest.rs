@@ -1,4 +1,4 @@
-//! `quorate attest`: an attester's word on what an agent can do.
+//! `quorate attest`: signs an attestation of an agent's capabilities.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -15,91 +15,101 @@ use crate::member::key_of;
 use crate::output::{say, write_new};
 use crate::values::{self, Amount};
 
-/// Sign what an agent can do, with the key of an attester
+/// Sign an attestation of what an agent can do, with the key of an attester
 ///
-/// The agent joins with it (quorate join --attestation) and is admitted by the swarm. Tasks can ask
-/// for its labels and amounts; no agent's word on its own capabilities counts. A requester needs an
-/// attestation too; with `--amount slots=0` it can submit tasks and take none.
+/// The agent joins with it (quorate join --attestation), and the swarm admits the agent. Tasks can
+/// require the labels and amounts in it; what an agent says of itself does not count. A requester
+/// needs an attestation too: with `--amount slots=0` it can submit tasks but is given none to do.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Example:
   quorate attest authority --agent drone7/member.toml --label drone --label camera \\
     --amount payload_g=500 --amount slots=1 --days 90 --out drone7.att
 
-The amount `slots` is how many tasks the agent may hold at a time; 1 is attested unless you say
-otherwise.")]
+The amount `slots` is the number of tasks that the agent may hold at a time. It is 1 unless you give
+another.")]
 pub(crate) struct Args {
-    /// Folder of the attester, joined to the swarm.
+    /// Folder of the attester, which has joined the swarm.
     dir: PathBuf,
-    /// Whom it is about: a public key, or a member.toml.
+    /// Agent that the attestation is about: its public key, or its member.toml.
     #[arg(long, value_name = "KEY|MEMBER.toml")]
     agent: String,
-    /// Something the agent is: `drone`, `camera`. May be repeated.
+    /// Label that the agent has, such as `drone` or `camera`. May be repeated.
     #[arg(long, value_name = "L")]
     label: Vec<Label>,
-    /// Something the agent has, in whole units: payload_g=500. May be repeated.
+    /// Amount that the agent has, in whole units: payload_g=500. May be repeated.
     #[arg(long, value_name = "DIM=N", value_parser = values::amount)]
     amount: Vec<Amount>,
-    /// Days from now on that it is valid for.
+    /// Number of days for which the attestation is valid, from now on.
     #[arg(long, value_name = "N", default_value_t = 30,
         value_parser = clap::value_parser!(u64).range(1..=36_500))]
     days: u64,
-    /// File to write.
+    /// File to write. It must not exist yet.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
 }
 
-/// Block time may lag behind the attester's clock by as much, in seconds.
+/// Seconds by which block time may lag behind the attester's clock without making a new attestation
+/// not yet valid.
 const CLOCK_TOLERANCE: u64 = 300;
 
-/// Writes the attestation.
+/// Signs and writes the attestation.
 ///
 /// # Errors
-/// Where the folder's key is no attester of its genesis, or a capability is out of the limits.
+/// If the folder's key is not an attester of its genesis, or if a capability is out of the limits.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let home = Home::new(&args.dir);
     let (key, genesis) = (
         home.key()?,
-        home.genesis().context("quorate join comes first")?,
+        home.genesis().context("run quorate join first")?,
     );
+
     let issuer = key.public_key();
+    // The swarm would refuse an attestation by any other key.
     ensure!(
         genesis.is_attester(&issuer),
-        "{}: its key {issuer} is no attester in {}; these are: {}",
+        "{}: its key {issuer} is not an attester in {}; the attesters are: {}",
         args.dir.display(),
         home.genesis_path().display(),
         attesters(&genesis)
     );
+
     let subject = key_of(&args.agent).context("--agent")?;
     let claims = claims(args, &key, subject, &genesis)?;
     let count = claims.capabilities.labels.len() + claims.capabilities.amounts.len();
+
     let attestation = key.sign(claims).into_inner();
     let hash = attestation.hash();
     write_new(&args.out, &cbor::encode(&attestation))?;
     say(format!(
-        "attestation {hash} of {subject}: {count} capabilities, {} days",
+        "attestation {hash} of {subject}: {count} capabilities, valid for {} days",
         args.days
     ))?;
     say(format!(
         "Next, for the agent: quorate join DIR genesis.toml --attestation {}",
         args.out.display()
     ))?;
+
     Ok(ExitCode::SUCCESS)
 }
 
 fn claims(args: &Args, key: &SecretKey, subject: PublicKey, genesis: &Genesis) -> Result<Claims> {
     let mut capabilities = values::capabilities(&args.label, &args.amount);
-    // The swarm takes what is not attested for nothing: without a slot, no task.
+    // The ledger counts one slot for an agent whose attestation names none (M-9). Naming it here
+    // lets readers of the attestation see it.
     capabilities.amounts.entry(SLOTS.parse()?).or_insert(1);
+
     check_amounts(&capabilities.amounts).context("--amount")?;
     ensure!(
         capabilities.labels.len() <= limits::MAP_ENTRIES,
         "--label: at most {} labels",
         limits::MAP_ENTRIES
     );
+
     let mut id = [0; 16];
     getrandom::fill(&mut id).context("the system gives no randomness")?;
     let now = values::unix_now() / 1000;
+
     Ok(Claims {
         issuer: key.public_key(),
         subject,
@@ -117,6 +127,7 @@ fn attesters(genesis: &Genesis) -> String {
     let names: Vec<_> = names
         .map(|a| format!("{} ({})", a.name, a.key.short()))
         .collect();
+
     if names.is_empty() {
         "none".to_owned()
     } else {

@@ -1,4 +1,4 @@
-//! `quorate audit`: certificates checked, offline, by who was not there.
+//! `quorate audit`: checks certificates offline, for somebody who did not see the swarm decide.
 
 pub(crate) mod bundle;
 mod explain;
@@ -16,13 +16,13 @@ use quorate_certificate::{Judgement, TrustRoot};
 
 use crate::output::describe;
 
-/// Exit code where the question was wrong: no input, or no trust root that can be read.
+/// The exit code for wrong usage: there is no input, or no trust root that can be read.
 pub(crate) const USAGE: u8 = 4;
 
-/// Check certificates offline with nothing but the genesis of their swarm
+/// Check certificates offline, with nothing but the genesis of their swarm
 ///
-/// Needs no network, no node and no key. The trust root is the genesis file; it must come another
-/// way than the certificates, and `quorate audit fingerprint` shows what to compare.
+/// This needs no network, no node and no key. The trust root is the genesis file. It must come to
+/// you another way than the certificates; `quorate audit fingerprint` shows what to compare.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -37,7 +37,8 @@ enum Question {
     Fingerprint(fingerprint::Args),
 }
 
-/// Answers; its exit codes are its own, and an error is wrong usage.
+/// Runs the check that was asked for. It has exit codes of its own, and each error counts as wrong
+/// usage.
 pub(crate) fn run(args: Args) -> ExitCode {
     let answer = match args.question {
         Question::Verify(args) => verify::run(&args),
@@ -45,13 +46,14 @@ pub(crate) fn run(args: Args) -> ExitCode {
         Question::Explain(args) => explain::run(&args),
         Question::Fingerprint(args) => fingerprint::run(&args),
     };
+
     answer.unwrap_or_else(|error| {
         eprintln!("error: {}", describe(&error));
         USAGE.into()
     })
 }
 
-/// What a single judgement ends with.
+/// The exit code for a judgement.
 fn exit_code(judgement: Judgement) -> u8 {
     match judgement {
         Judgement::Verified => 0,

@@ -1,4 +1,4 @@
-//! `quorate genesis`: what a swarm starts from, out of the public cards of its founders.
+//! `quorate genesis`: makes the genesis of a swarm from the public cards of its founders.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,12 +18,13 @@ use crate::values::unix_now;
 
 /// Make the genesis of a swarm: its first validators, its attesters, its markets
 ///
-/// The file is for people to read and for machines to hash: its hash names the swarm, and its
-/// holder can check every certificate of the swarm offline. Give it to every member, and read its
-/// fingerprint to auditors over another channel than the one the file takes.
+/// The genesis is a text file. Its hash is the id of the swarm, and whoever has the file can check
+/// every certificate of the swarm offline. Give it to every member, and tell auditors its
+/// fingerprint over another channel than the one that carries the file.
 ///
-/// There is a market `tasks` (all due tasks together at least total cost, bids collected for one
-/// second, leases of 10 seconds, five attempts), unless the market file has one of that name.
+/// Every genesis has a market `tasks`, unless the market file has one of that name. It assigns all
+/// due tasks together at the least total cost, collects bids for one second, and gives leases of 10
+/// seconds and five attempts.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Example:
@@ -34,36 +35,41 @@ A market file:
   [[markets]]
   name = \"drones\"
   mechanism = \"gap\"          # quorate markets lists them
-  window_ms = 500            # how long bids are collected
-  reveal_ms = 500            # bids are sealed, and opened for so long; may be left out
-  solve_ms = 2000            # members propose solutions for so long (quorate solver), where the
-                             # mechanism weighs them, as gap does; may be left out
-  lease_ms = 30000           # silence after which an assignment may lapse
-  attempts = 3               # assignments before a task fails
-  reserve = 10000            # highest price paid for any task; may be left out")]
+  window_ms = 500            # how long bids are collected, at least
+  lease_ms = 30000           # how long an agent may be silent before its assignment may lapse
+  attempts = 3               # how many assignments a task may have before it fails
+
+Fields of a market that may be left out:
+  reveal_ms = 500            # seals the bids; how long agents may open them, at least
+  solve_ms = 2000            # how long members may propose solutions, at least (quorate solver);
+                             # only if the mechanism takes solutions, as gap does
+  reserve = 10000            # the highest price paid for any task
+  trusted = true             # closes windows by time alone, so that fewer than a third of the
+                             # power could keep a bid out")]
 pub(crate) struct Args {
     /// Name of the swarm, for people.
     #[arg(long)]
     name: Label,
-    /// Public cards of the validators.
+    /// Public cards of the validators, as `quorate init` makes them.
     #[arg(long, value_name = "MEMBER.toml", required = true, num_args = 1..)]
     validator: Vec<PathBuf>,
-    /// Who may attest capabilities: NAME=KEY, NAME=MEMBER.toml, or MEMBER.toml (named after its
-    /// operator).
+    /// Attesters, whose word on capabilities counts: NAME=KEY, NAME=MEMBER.toml, or MEMBER.toml
+    /// (named after its operator).
     #[arg(long, value_name = "NAME=KEY|MEMBER.toml", num_args = 1..)]
     attester: Vec<String>,
-    /// Further markets.
+    /// File with further markets, in the form that is described below.
     #[arg(long, value_name = "FILE.toml")]
     market_file: Option<PathBuf>,
-    /// File to write; an existing one is left alone.
+    /// File to write. It must not exist yet.
     #[arg(long, value_name = "FILE", default_value = "genesis.toml")]
     out: PathBuf,
 }
 
-/// Writes the genesis.
+/// Writes the genesis, and prints the swarm id and its fingerprint.
 ///
 /// # Errors
-/// Names the card or field that does not fit.
+/// If a card, an attester or a market is not valid (the error names it), or the file exists
+/// already.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let genesis = Genesis {
         name: args.name.clone(),
@@ -75,25 +81,31 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         parameters: Parameters::default(),
         validators: validators(&args.validator)?,
     };
+
     let root = TrustRoot::from_genesis(&genesis)?;
+    // A trust root does not know the mechanisms, so these are checked apart.
     check_mechanisms(&genesis.markets).with_context(|| match &args.market_file {
         Some(file) => file.display().to_string(),
         None => "the markets".to_owned(),
     })?;
+
     for warning in warnings(&genesis) {
         eprintln!("warning: {warning}");
     }
+
     let out = args.out.display();
     ensure!(
         !args.out.exists(),
-        "{out}: exists; choose another --out, a genesis is not changed"
+        "{out}: exists already, and a genesis cannot be changed; choose another file with --out"
     );
     write_genesis(&args.out, &genesis)?;
+
     say(format!("swarm       {}", root.swarm()))?;
     say(format!("fingerprint {}", root.fingerprint()))?;
     say(format!(
         "Next, for every member: quorate join DIR {out}; then quorate node DIR"
     ))?;
+
     Ok(ExitCode::SUCCESS)
 }
 
@@ -124,6 +136,8 @@ fn validators(paths: &[PathBuf]) -> Result<ValidatorSet> {
             );
         }
     }
+
+    // A set must be in ascending order of the keys, with each key once.
     ValidatorSet::new(by_key.into_values().collect()).context("the validators")
 }
 
@@ -134,9 +148,10 @@ fn attesters(texts: &[String]) -> Result<Vec<Attester>> {
         let key = attester.key;
         ensure!(
             by_key.insert(key, attester).is_none(),
-            "--attester {text}: named twice"
+            "--attester {text}: this key is given twice"
         );
     }
+
     Ok(by_key.into_values().collect())
 }
 
@@ -149,6 +164,7 @@ fn attester(text: &str) -> Result<Attester> {
             name,
         });
     }
+
     let hint = "expected NAME=KEY, NAME=MEMBER.toml or MEMBER.toml";
     let Member { key, operator, .. } = Member::read(Path::new(text)).context(hint)?;
     Ok(Attester {
@@ -166,11 +182,15 @@ struct MarketFile {
 fn markets(file: Option<&Path>) -> Result<Vec<Market>> {
     let tasks = tasks_market()?;
     let mut by_name = BTreeMap::from([(tasks.name.clone(), tasks)]);
+
     let Some(path) = file else {
         return Ok(by_name.into_values().collect());
     };
+
     let name = || path.display().to_string();
     let text = std::fs::read_to_string(path).with_context(name)?;
+
+    // A market of the file may take the place of the default one, but of no other in the file.
     let mut seen = std::collections::BTreeSet::new();
     for market in toml::from_str::<MarketFile>(&text)
         .with_context(name)?
@@ -178,16 +198,17 @@ fn markets(file: Option<&Path>) -> Result<Vec<Market>> {
     {
         ensure!(
             seen.insert(market.name.clone()),
-            "{}: two markets `{}`",
+            "{}: two markets are named `{}`",
             name(),
             market.name
         );
         by_name.insert(market.name.clone(), market);
     }
+
     Ok(by_name.into_values().collect())
 }
 
-/// The market that every genesis has unless it says otherwise.
+/// The market `tasks`, which every genesis has unless its market file has one of that name.
 fn tasks_market() -> Result<Market> {
     Ok(Market {
         name: "tasks".parse()?,
@@ -202,27 +223,33 @@ fn tasks_market() -> Result<Market> {
     })
 }
 
-/// What is allowed, and probably not meant.
+/// Warnings about settings that are allowed but probably not intended.
 fn warnings(genesis: &Genesis) -> Vec<String> {
     let set = &genesis.validators;
     let total = set.total();
+    // A quorum needs more than two thirds, so whoever holds a third can stop the swarm.
     let third = |power: Power| 3 * u128::from(power) >= u128::from(total);
     let mut warnings = Vec::new();
+
     if set.iter().any(|validator| third(validator.power)) {
         warnings.push(
             "no fault is tolerated: one validator holds a third of the power or more, so it can \
-             stop the swarm by stopping and split it by lying (four of equal power tolerate one)"
+             stop the swarm by stopping and split it by lying (four validators of equal power \
+             tolerate one fault)"
                 .to_owned(),
         );
     }
+
     let mut power_of: BTreeMap<&Label, Power> = BTreeMap::new();
     for validator in set {
         *power_of.entry(&validator.operator).or_default() += validator.power;
     }
+
     let strong = power_of.iter().filter(|(_, power)| third(**power));
     warnings.extend(strong.map(|(operator, power)| {
         format!("operator `{operator}` holds {power} of {total} of the power: a third or more")
     }));
+
     let open = genesis.markets.iter().filter(|market| !market.is_sealed());
     let trusting = open.filter(|market| {
         mechanism(&market.mechanism).is_some_and(|rule| rule.bidding() == Bidding::Sealed)
@@ -232,10 +259,11 @@ fn warnings(genesis: &Genesis) -> Vec<String> {
             name, mechanism, ..
         } = market;
         format!(
-            "market `{name}`: what `{mechanism}` guarantees holds for sealed bids, and here they \
-             are open to see; `reveal_ms = 500` seals them"
+            "market `{name}`: the guarantee of `{mechanism}` holds only for sealed bids, and the \
+             bids here are open; `reveal_ms = 500` seals them"
         )
     }));
+
     if genesis.attesters.is_empty() {
         warnings.push("without an attester no agent or requester can ever join".to_owned());
     }

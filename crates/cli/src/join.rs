@@ -1,4 +1,4 @@
-//! `quorate join`: a node's folder becomes a member's.
+//! `quorate join`: makes a node's folder belong to a swarm.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -18,14 +18,18 @@ use crate::values::{addresses, unix_now};
 
 /// Put a genesis into a node's folder, so that the node belongs to that swarm
 ///
-/// Where the genesis names the node's key as a validator, this also makes its signing guard, which
-/// keeps it from ever signing two votes for one step. It is made once and belongs to the key: never
-/// copy a folder to run it twice, never restore one from a backup. For a key that was a validator's
-/// before and lost its folder, put its genesis into the new folder yourself, and see the help of
-/// `quorate node` on --rejoin: here it would get a guard that has forgotten everything.
+/// If the genesis names the node's key as a validator, this also makes its signing guard. The guard
+/// records what the key signed last, and keeps the node from ever signing two votes for one step.
+/// It is made once and belongs to the key: never copy a folder to run it twice, and never restore
+/// one from a backup.
 ///
-/// Any other key is an agent or requester; it needs an attestation of one of the attesters before
-/// the swarm knows it. Run again with --attestation or --boot to add them later.
+/// If a validator's folder was lost and only its key is left, do not use this command: it would
+/// make a guard that knows nothing of what the key signed before. Put the genesis into the new
+/// folder yourself, and read about --rejoin in the help of `quorate node`.
+///
+/// Other nodes are agents or requesters. The swarm knows them only by an attestation that one of
+/// its attesters has signed. Run this command again with --attestation or --boot to add either
+/// later.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -34,41 +38,45 @@ Examples:
 pub(crate) struct Args {
     /// Folder of the node.
     dir: PathBuf,
-    /// Genesis of the swarm.
+    /// Genesis file of the swarm.
     genesis: PathBuf,
-    /// Member to start from: an address, or a member.toml that has some. May be repeated.
+    /// Member to connect to first: its address, or its member.toml with addresses. May be repeated.
     #[arg(long, value_name = "ADDR|MEMBER.toml")]
     boot: Vec<String>,
-    /// Attestation of this node's key, as `quorate attest` makes it.
+    /// File with the attestation of this node's key, made by `quorate attest`.
     #[arg(long, value_name = "FILE")]
     attestation: Option<PathBuf>,
 }
 
-/// Joins.
+/// Checks all files, then stores genesis, attestation and boot addresses in the folder.
 ///
 /// # Errors
-/// Where files do not fit together: another swarm, an attestation of another key.
+/// If the files do not fit together: a folder of another swarm, an attestation of another key.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let home = Home::new(&args.dir);
     let key = home
         .key()
-        .context("no usable key; quorate init makes a node's folder")?
+        .context("the folder has no usable key; make a folder with quorate init")?
         .public_key();
+
     let genesis = read_genesis(&args.genesis)?;
     check_mechanisms(&genesis.markets).with_context(|| args.genesis.display().to_string())?;
     let root =
         TrustRoot::from_genesis(&genesis).with_context(|| args.genesis.display().to_string())?;
+
     let boot = args
         .boot
         .iter()
         .map(|text| addresses(text))
         .collect::<Result<Vec<_>>>()?
         .concat();
+
     let attestation = args.attestation.as_deref();
     let attestation = attestation
         .map(|path| read_attestation(path, &genesis, &key))
         .transpose()?;
 
+    // Before the genesis is stored: a genesis in the folder is the sign that it joined before.
     refuse_lost_guard(&home, &genesis, &key)?;
     store_genesis(&home, &genesis)?;
     if let Some(attestation) = &attestation {
@@ -77,11 +85,13 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     if !boot.is_empty() {
         store_boot(&args.dir.join(CONFIG), &boot)?;
     }
+
     say(format!("joined swarm {} ({})", root.name(), root.swarm()))?;
     say(format!(
         "fingerprint {}: compare it with what you were told",
         root.fingerprint()
     ))?;
+
     say_role(&home, &genesis, &key)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -91,34 +101,40 @@ fn store_genesis(home: &Home, genesis: &Genesis) -> Result<()> {
     if !path.exists() {
         return Ok(home.store_genesis(genesis)?);
     }
+
     let swarm = home.genesis()?.swarm_id();
     ensure!(
         swarm == genesis.swarm_id(),
-        "{}: belongs to swarm {swarm} already; a node has one swarm, \
-         make another with quorate init",
+        "{}: belongs to swarm {swarm} already, and a node can have only one; \
+         make another node with quorate init",
         path.display()
     );
+
     Ok(())
 }
 
-/// A validator that had joined before has a guard. If it is gone, its key must not sign again:
-/// what it signed is forgotten (decision 0022 in the book).
+/// Refuses to give a second guard to a validator that joined before. If its guard is gone, nothing
+/// records any longer what the key signed, so the key must not sign again (decision 0022 in the
+/// book).
 fn refuse_lost_guard(home: &Home, genesis: &Genesis, key: &PublicKey) -> Result<()> {
     let joined = home.genesis_path().exists() && genesis.validators.get(key).is_some();
     let guard = home.data().join("guard");
+
     ensure!(
         !joined || guard.exists(),
-        "{}: the signing guard is gone, and with it the memory of what this key signed; \
-         the key must not sign. If nothing else runs with it, nor ever will, quorate node {} \
+        "{}: the signing guard is gone, and with it the record of what this key signed, so the \
+         key must not sign. If nothing else runs with this key, now or later, quorate node {} \
          --rejoin lets it vote again from heights that the other validators prove",
         guard.display(),
         home.root().display()
     );
+
     Ok(())
 }
 
 fn say_role(home: &Home, genesis: &Genesis, key: &PublicKey) -> Result<()> {
     let dir = home.root().display();
+
     if genesis.validators.get(key).is_some() {
         match home.create_guard(key, &genesis.swarm_id()) {
             Ok(()) => say("this node is a validator; its signing guard is made")?,
@@ -127,13 +143,16 @@ fn say_role(home: &Home, genesis: &Genesis, key: &PublicKey) -> Result<()> {
             }
             Err(error) => return Err(error.into()),
         }
+
         return say(format!("Next: quorate node {dir}"));
     }
+
     if genesis.is_attester(key) {
         return say(format!(
             "this node is an attester. Next: quorate attest {dir} --agent MEMBER.toml --out FILE"
         ));
     }
+
     say("this node is an agent or requester")?;
     say(match home.attestation()? {
         Some(_) => format!(
@@ -141,74 +160,85 @@ fn say_role(home: &Home, genesis: &Genesis, key: &PublicKey) -> Result<()> {
              work done"
         ),
         None => format!(
-            "Next: hand {dir}/member.toml to an attester, then quorate join {dir} genesis.toml \
+            "Next: give {dir}/member.toml to an attester, then quorate join {dir} genesis.toml \
              --attestation FILE"
         ),
     })
 }
 
-/// Reads an attestation and checks all that can be checked before the swarm does.
+/// Reads an attestation, and checks here already everything that would make the swarm refuse it
+/// later.
 fn read_attestation(path: &Path, genesis: &Genesis, key: &PublicKey) -> Result<Attestation> {
     let name = path.display();
+
     let bytes = std::fs::read(path).with_context(|| name.to_string())?;
     let attestation: Attestation = cbor::decode(&bytes, limits::ATTESTATION_BYTES)
-        .with_context(|| format!("{name}: no attestation"))?;
+        .with_context(|| format!("{name}: is not a valid attestation"))?;
+
+    // The ledger judges the same points when the agent is admitted (codes 101 to 104).
     let claims = &attestation.payload;
     ensure!(
         claims.subject == *key,
-        "{name}: is about {}, this node is {key}",
+        "{name}: is about the key {}, but this node's key is {key}",
         claims.subject
     );
     ensure!(
         claims.audience == genesis.swarm_id(),
-        "{name}: is for swarm {}",
+        "{name}: is for the swarm {}, not for that of the genesis",
         claims.audience
     );
     ensure!(
         claims.issuer == attestation.signer && genesis.is_attester(&claims.issuer),
-        "{name}: is by {}, which is no attester of this swarm",
+        "{name}: is signed by {}, which is not an attester of this swarm",
         attestation.signer
     );
     ensure!(
         claims.expires > unix_now() / 1000,
-        "{name}: has expired; ask for a new one"
+        "{name}: has expired; ask the attester for a new one"
     );
+
     let verified = quorate_crypto::verify(attestation).with_context(|| name.to_string())?;
     Ok(verified.into_inner())
 }
 
-/// Puts `boot` into a configuration, leaving everything else of the file as it stands.
+/// Sets `boot` in a configuration file, and leaves everything else in the file as it is.
 fn store_boot(path: &Path, boot: &[Multiaddr]) -> Result<()> {
     let name = || path.display().to_string();
     let text = match std::fs::read_to_string(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         text => text.with_context(name)?,
     };
+
     let changed = with_boot(&text, boot).with_context(name)?;
+    // Replacing a span of the text may go wrong in ways that only the whole configuration shows.
     if toml::from_str::<quorate_node::NodeConfig>(&changed).is_err() {
         bail!(
-            "{}: cannot be changed; write boot = {} yourself",
+            "{}: cannot be changed by this program; write boot = {} into it yourself",
             name(),
             boot_value(boot)?
         );
     }
+
     std::fs::write(path, changed).with_context(name)
 }
 
-/// The text of a configuration with another `boot`.
+/// Replaces the value of `boot` in the text of a configuration, or adds it.
 fn with_boot(text: &str, boot: &[Multiaddr]) -> Result<String> {
     #[derive(Deserialize)]
     struct Place {
         boot: Option<Spanned<toml::Value>>,
     }
+
     let value = boot_value(boot)?;
     let place: Place = toml::from_str(text)?;
+
     Ok(match place.boot {
         Some(old) => {
             let mut changed = text.to_owned();
             changed.replace_range(old.span(), &value);
             changed
         }
+        // At the top of the file, because after the header of a table it would belong to the table.
         None => format!("boot = {value}\n{text}"),
     })
 }

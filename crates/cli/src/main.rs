@@ -1,9 +1,10 @@
-//! The binary `quorate`: everything a person does with a swarm, one subcommand each.
+//! The binary `quorate`: the command line of a swarm, with one subcommand for each thing that a
+//! person does with it.
 //!
-//! Results go to standard output, logs and errors to standard error. It ends with 0 when it did
-//! what it was asked, 1 when that failed, 2 when it was asked wrongly; `audit` has codes of its
-//! own. **Absent here:** rules of the protocol. Commands read files, call a crate, and say what
-//! came of it.
+//! Results go to standard output, logs and errors to standard error. The exit code is 0 if the
+//! command did its work, 1 if that failed, and 2 if the command line was wrong; `audit` and `sim`
+//! have codes of their own. **Absent here:** rules of the protocol. Each command reads files, calls
+//! a crate, and prints the result.
 
 mod attest;
 mod audit;
@@ -29,12 +30,12 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Agents that do not trust each other agree who does which task, and leave certificates of it.
+/// Let agents that do not trust each other agree who does which task, and certify each result
 #[derive(Debug, Parser)]
 #[command(name = "quorate", version, propagate_version = true, after_long_help = TOUR)]
 struct Cli {
-    /// Write log lines as JSON, one object on a line. QUORATE_LOG chooses what is logged (a filter
-    /// like `info` or `warn,quorate_node=debug`).
+    /// Write log lines as JSON, one object on each line. The variable QUORATE_LOG chooses what is
+    /// logged: a filter such as `info` or `warn,quorate_node=debug`.
     #[arg(long, global = true)]
     log_json: bool,
     #[command(subcommand)]
@@ -42,23 +43,23 @@ struct Cli {
 }
 
 const TOUR: &str = "\
-A swarm, step by step (with four validators it tolerates one that lies or stops):
+How to make a swarm, step by step (four validators tolerate one that lies or stops):
   quorate init alice --operator alice-ltd --listen /ip4/192.0.2.1/tcp/7400
   quorate genesis --name demo --validator alice/member.toml ... --attester alice/member.toml
   quorate join alice genesis.toml
   quorate node alice
-Work for it, and work done by it:
+How to add an agent, and have work done:
   quorate init worker --operator bob
   quorate attest alice --agent worker/member.toml --label printer --out worker.att
   quorate join worker genesis.toml --boot alice/member.toml --attestation worker.att
   quorate node worker --command python3 agent.py
-  quorate submit desk --payload @job.txt --out certificates      # desk: made like worker
-  quorate solver carl                     # better solutions, where a market takes them; likewise
-And what is left of it, for anyone to check offline:
+  quorate submit desk --payload @job.txt --out certificates      # make desk like worker
+  quorate solver carl                                            # carl likewise; see its --help
+How anyone can check the results offline:
   quorate audit verify certificates --trust genesis.toml
-  quorate audit replay certificates --trust genesis.toml         # the auctions, run again
+  quorate audit replay certificates --trust genesis.toml         # runs the auctions again
 
-`quorate demo` shows all of it at work on this machine.";
+`quorate demo` shows all of this at work on this machine.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -84,7 +85,9 @@ async fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return refuse_usage(&error),
     };
+
     logging::start(cli.log_json, cli.command.default_filter());
+
     match cli.command.run().await {
         Ok(code) => code,
         Err(error) if output::reader_left(&error) => ExitCode::SUCCESS,
@@ -114,26 +117,28 @@ impl Command {
         }
     }
 
-    /// What is logged where `QUORATE_LOG` says nothing.
+    /// The filter of log lines that applies if `QUORATE_LOG` is unset or is not a valid filter.
     fn default_filter(&self) -> &'static str {
         match self {
-            // gossipsub warns of messages that came back to whoever sent them.
+            // gossipsub warns about each message that comes back to its sender.
             Self::Node(_) => "warn,quorate=info,libp2p_gossipsub=error",
-            // What simulated validators warn of is part of the run, and in its report.
+            // Warnings of simulated validators belong to the run, and its report has them.
             Self::Sim(_) => "error",
             _ => "warn,libp2p_gossipsub=error",
         }
     }
 }
 
-/// Prints what clap has to say. Wrong usage of `audit` is not to be taken for a failed policy,
-/// which ends with 2 there.
+/// Prints the message of clap, and returns the exit code for it. Wrong usage of `audit` gets a code
+/// of its own, because 2 means there that a certificate falls short of the policy.
 fn refuse_usage(error: &clap::Error) -> ExitCode {
-    // Nobody is left to hear that standard error is closed.
+    // If standard error is closed, there is no other place to report that.
     let _ = error.print();
+
     let audit = std::env::args()
         .skip(1)
         .find(|argument| !argument.starts_with('-'));
+
     match error.exit_code() {
         0 => ExitCode::SUCCESS,
         _ if audit.as_deref() == Some("audit") => audit::USAGE.into(),

@@ -1,4 +1,4 @@
-//! `quorate markets`: the mechanisms a market can go by, and what each of them promises.
+//! `quorate markets`: lists the mechanisms that a market can use, and what each of them guarantees.
 
 use std::process::ExitCode;
 
@@ -8,27 +8,29 @@ use serde_json::{Value, json};
 
 use crate::output::say;
 
-/// List the mechanisms a market can go by, with what each guarantees and costs
+/// List the mechanisms that a market can use, with what each guarantees and costs
 ///
-/// The class is that of Gerkey and Mataric (2004): ST or MT, an agent does one task at a time or
-/// several; SR or MR, a task takes one agent or several; IA or TA, one clearing decides, or what
-/// is decided later depends on it. What takes solutions weighs what members propose in a market
-/// with `solve_ms` (`quorate solver`). `quorate solve FILE --mechanism NAME` shows what one makes
-/// of your bids.
+/// The class follows Gerkey and Mataric (2004). ST or MT: an agent does one task at a time, or
+/// several. SR or MR: a task takes one agent, or several. IA or TA: one clearing decides
+/// everything, or later clearings go on from it.
+///
+/// A mechanism that takes solutions also weighs the assignments that members propose, if its market
+/// has `solve_ms` (see `quorate solver`). `quorate solve FILE --mechanism NAME` shows what a
+/// mechanism makes of your bids.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Prints one JSON array instead
+    /// Print one JSON array.
     #[arg(long)]
     json: bool,
 }
 
-/// Sizes for which the cost of a clearing is printed: tasks, bidders, bids.
+/// The sizes for which the worst-case cost of a clearing is printed: tasks, bidders, bids.
 const SIZES: [(usize, usize, usize); 2] = [(100, 20, 1_000), (1_000, 100, 10_000)];
 
-/// Prints them all.
+/// Prints all mechanisms.
 ///
 /// # Errors
-/// Where the reader has gone.
+/// If standard output cannot be written.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     match args.json {
         true => say(Value::from_iter(mechanisms().iter().map(|one| object(*one))).to_string())?,
@@ -38,6 +40,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             .collect::<Vec<_>>()
             .join("\n\n"))?,
     }
+
     Ok(ExitCode::SUCCESS)
 }
 
@@ -54,6 +57,7 @@ fn object(mechanism: &dyn Mechanism) -> Value {
         json!({ "tasks": tasks, "bidders": bidders, "bids": bids,
             "cost": mechanism.cost(tasks, bidders, bids) })
     });
+
     json!({
         "name": mechanism.name(),
         "version": mechanism.version(),
@@ -71,16 +75,19 @@ fn text(mechanism: &dyn Mechanism) -> String {
         let cost = mechanism.cost(tasks, bidders, bids);
         format!("{cost} for {tasks} tasks, {bidders} bidders, {bids} bids")
     });
+
     let bidding = match mechanism.bidding() {
         Bidding::Open => "open bids",
         Bidding::Sealed => "wants sealed bids",
         Bidding::Either => "open or sealed bids",
     };
+
     let solutions = if mechanism.takes_solutions() {
         ", takes solutions"
     } else {
         ""
     };
+
     let head = format!("{} {}", mechanism.name(), mechanism.version());
     [
         format!("{head:<20} {}, {bidding}{solutions}", mechanism.class()),

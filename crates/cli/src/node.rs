@@ -17,13 +17,14 @@ use quorate_node::{Home, Multiaddr, NodeConfig};
 use crate::values::addresses;
 use validator::Start;
 
-/// Run a node: a validator where the genesis names its key, else an agent
+/// Run a node: a validator if the genesis names its key as one, otherwise an agent
 ///
-/// Prints the addresses it listens on, then works until it is interrupted (Ctrl-C) or terminated,
-/// and ends cleanly. The log on standard error has a line for each committed block.
+/// A validator prints the addresses that it listens on, and logs one line on standard error for
+/// each committed block. An agent needs --command: a program that reads questions and writes
+/// answers, one JSON object on each line. The program says whether it bids on a task, and reports
+/// the outcome of each task that it won.
 ///
-/// An agent runs a program that reads questions and writes answers, one JSON object on a line:
-/// whether it bids on a task, and the outcome of a task it won.
+/// The node works until it is interrupted (Ctrl-C) or terminated, and then stops cleanly.
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 #[command(after_long_help = "\
@@ -32,50 +33,52 @@ Examples:
   quorate node worker --command python3 agent.py
   quorate node alice --rejoin
 
-A validator without its signing guard, data/guard, does not start: it may have signed what it no
-longer knows, and a second vote for one step convicts it. --rejoin is the way back when its disk was
-lost. The node follows and signs nothing, until other validators with more than two thirds of the
-power have said where they are and their commits prove it; then it makes a new guard, and votes from
-two heights later. Of four validators all three others have to be up, else it waits.
-Give --rejoin until the log says from which height it votes; later starts are refused with it.
-Never give it while another copy of the node runs, or may be started again. Where a folder was
-brought back from a backup, move all of data/ away first: its guard is too old to be trusted.
+A lost signing guard: a validator without data/guard does not start. It may have signed something
+that it no longer knows of, and a second vote for one step would convict it. If its disk was lost,
+--rejoin brings it back. The node then follows the swarm and signs nothing, until other validators
+with more than two thirds of the power have said where they are and their commits prove it. Then it
+makes a new guard, and votes from two heights later. Of four validators, all three others must be
+up; otherwise it waits.
+Give --rejoin until the log says from which height the node votes; later starts with it are refused.
+Never give it while another copy of the node runs or may be started again. If the folder came from a
+backup, move all of data/ away first: the guard in it is too old to be trusted.
 
 Settings: flags override the environment (QUORATE_LISTEN, QUORATE_BOOT, QUORATE_ANNOUNCE,
 QUORATE_MDNS, QUORATE_MONITOR), which overrides node.toml in the folder. QUORATE_LOG chooses what is
 logged.
 
-For tests of recovery alone: QUORATE_CRASH_POINT=NAME:COUNT aborts the process when it passes that
+Only for tests of recovery: QUORATE_CRASH_POINT=NAME:COUNT aborts the process when it passes that
 point of its write path for the COUNT-th time; QUORATE_WAL_SEGMENT_BYTES=N makes the segments of its
 log smaller than the usual 16 MiB.")]
 pub(crate) struct Args {
     #[command(subcommand)]
     action: Option<Action>,
-    /// Folder of the node (one named `repair` is written ./repair).
+    /// Folder of the node. Write ./repair for a folder named `repair`.
     #[arg(required_unless_present = "config", conflicts_with = "config")]
     dir: Option<PathBuf>,
-    /// A configuration file in the folder of the node, in place of the folder and its node.toml.
+    /// Configuration file in the folder of the node. Give it in place of the folder; it replaces
+    /// node.toml.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Address to listen on, in place of those in node.toml. May be repeated.
     #[arg(long, value_name = "ADDR")]
     listen: Vec<Multiaddr>,
-    /// Member to start from, in place of those in node.toml: an address or a member.toml. May be
-    /// repeated.
+    /// Member to connect to first, in place of those in node.toml: its address, or its member.toml.
+    /// May be repeated.
     #[arg(long, value_name = "ADDR|MEMBER.toml")]
     boot: Vec<String>,
     /// Look for members on the local network by multicast DNS.
     #[arg(long)]
     mdns: bool,
-    /// Address of a validator's monitoring endpoint: /metrics, /health and /status over HTTP, for
-    /// whoever reaches it.
+    /// Address of a validator's monitoring endpoint. It serves /metrics, /health and /status over
+    /// HTTP to anyone who can reach it.
     #[arg(long, value_name = "ADDR")]
     monitor: Option<SocketAddr>,
-    /// Let a validator vote again whose signing guard is lost, from heights that the others prove:
+    /// Let a validator whose signing guard is lost vote again, from heights that the others prove:
     /// see below.
     #[arg(long)]
     rejoin: bool,
-    /// Program of an agent with its arguments: everything up to the end of the line.
+    /// Program of an agent, with its arguments: takes everything up to the end of the line.
     #[arg(long, value_name = "PROGRAM ARGS", num_args = 1.., allow_hyphen_values = true)]
     command: Vec<OsString>,
 }
@@ -85,74 +88,89 @@ enum Action {
     Repair(repair::Args),
 }
 
-/// Runs the node.
+/// Runs the node until it is told to stop.
 ///
 /// # Errors
-/// Why it did not start, or stopped by itself.
+/// If the node does not start, or ends before it is told to.
 pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     if let Some(Action::Repair(args)) = &args.action {
         return repair::run(args);
     }
+
     let home = home(&args)?;
     let genesis = home.genesis().with_context(|| {
         format!(
-            "{} belongs to no swarm yet; quorate join comes first",
+            "{}: belongs to no swarm yet; run quorate join first",
             home.root().display()
         )
     })?;
+
     let key = home.key()?.public_key();
+    // The genesis decides what kind of node it is, and the options must fit.
     let is_validator = genesis.validators.get(&key).is_some();
+
     match is_validator {
         true => {
             ensure!(
                 args.command.is_empty(),
-                "--command is for agents; this key is a validator's"
+                "--command is only for agents, and the key of this folder is a validator's"
             );
             validator::run(start(&args, &home)?, &home).await?;
         }
         false => {
             ensure!(
                 home.config()?.monitor.is_none(),
-                "`monitor` is for validators; this key is none"
+                "`monitor` is only for validators, and the key of this folder is not a validator's"
             );
-            ensure!(!args.rejoin, "--rejoin is for validators; this key is none");
+            ensure!(
+                !args.rejoin,
+                "--rejoin is only for validators, and the key of this folder is not a validator's"
+            );
             agent::run(home, &args.command).await?;
         }
     }
+
     Ok(ExitCode::SUCCESS)
 }
 
-/// A guard that is there decides: whoever lost it has to say so, and whoever did not, cannot.
+/// How the validator starts. The owner must say explicitly that the guard is lost, and cannot say
+/// so while there is one.
 fn start(args: &Args, home: &Home) -> Result<Start> {
     if !args.rejoin {
         return Ok(Start::Usual);
     }
+
     let guard = home.data().join("guard");
     ensure!(
         !guard.exists(),
-        "{}: the signing guard is there, so the key needs no way back: leave --rejoin away. Only \
-         if this folder came from a backup or a copy, or the guard is damaged, is it not to be \
+        "{}: the signing guard is there, so the key needs no way back: leave --rejoin out. If \
+         this folder came from a backup or a copy, or if the guard is damaged, the guard cannot be \
          trusted: then move {} away first",
         guard.display(),
         home.data().display()
     );
+
     Ok(Start::Rejoin)
 }
 
-/// The folder, with flags over environment over file.
+/// The folder with its configuration: flags override the environment, which overrides the file.
 fn home(args: &Args) -> Result<Home> {
+    // A file that is named without a folder has an empty parent, and means the current folder.
     let home = Home::new(match (&args.config, &args.dir) {
         (Some(file), _) => file.parent().unwrap_or(Path::new("")).join("."),
         (None, Some(dir)) => dir.clone(),
-        (None, None) => bail!("a folder is missing"),
+        (None, None) => bail!("give the folder of the node, or a file with --config"),
     });
+
     let mut config = match &args.config {
         Some(file) => NodeConfig::read(file)?,
         None => home.config()?,
     };
+
     if !args.listen.is_empty() {
         config.listen.clone_from(&args.listen);
     }
+
     if !args.boot.is_empty() {
         let boot = args
             .boot
@@ -161,6 +179,7 @@ fn home(args: &Args) -> Result<Home> {
             .collect::<Result<Vec<_>>>()?;
         config.boot = boot.concat();
     }
+
     config.mdns |= args.mdns;
     config.monitor = args.monitor.or(config.monitor);
     Ok(home.with_config(config))

@@ -1,14 +1,14 @@
-//! What a person or program reads: standard output, a line at a time, and errors in words.
+//! Output for people and programs: lines on standard output, and errors in words.
 
 use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 
-/// Writes a line, so that it is seen at once.
+/// Writes a line to standard output and flushes it, so that the reader sees it at once.
 ///
 /// # Errors
-/// Where the reader has gone.
+/// If standard output cannot be written, for instance because its reader has closed it.
 pub(crate) fn say(line: impl AsRef<str>) -> Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", line.as_ref())
@@ -16,11 +16,11 @@ pub(crate) fn say(line: impl AsRef<str>) -> Result<()> {
         .context(OUTPUT)
 }
 
-/// What an error of [`say`] is about.
+/// The context of each error of [`say`]; [`reader_left`] knows such errors by it.
 const OUTPUT: &str = "standard output";
 
-/// Whether an error is that the reader of standard output has had enough, like `head`: nothing
-/// that anyone has to be told.
+/// Whether an error only means that the reader of standard output has closed it, as `head` does
+/// when it has read enough. Such an error is not worth a message.
 pub(crate) fn reader_left(error: &anyhow::Error) -> bool {
     let is_output = error.chain().any(|cause| cause.to_string() == OUTPUT);
     let mut causes = error
@@ -29,10 +29,10 @@ pub(crate) fn reader_left(error: &anyhow::Error) -> bool {
     is_output && causes.any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
-/// Writes a file that must not be there yet.
+/// Creates a file with these bytes. The file must not exist yet.
 ///
 /// # Errors
-/// Names the file where it exists or cannot be written.
+/// If the file exists already or cannot be written. The error names it.
 pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
     let file = std::fs::OpenOptions::new()
         .write(true)
@@ -42,13 +42,16 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
     written.with_context(|| format!("write {}", path.display()))
 }
 
-/// An error with its causes; a cause that the text before it says already is not said again.
+/// The text of an error and its causes. Leaves out a cause that the text before it contains
+/// already.
 pub(crate) fn describe(error: &anyhow::Error) -> String {
     let mut text = String::new();
+
     for cause in error.chain().map(|cause| cause.to_string()) {
         let cause = cause.trim_end();
         if !text.contains(cause) {
             let separator = if text.is_empty() { "" } else { ": " };
+
             text = text + separator + cause;
         }
     }

@@ -16,16 +16,18 @@ use crate::node::stop::StopSignal;
 use crate::submit::check_member;
 use windows::{Setting, Windows};
 
-/// Solve markets: search longer than their mechanism does, and propose what is better
+/// Solve markets: search longer than their mechanism does, and propose better assignments
 ///
-/// The best assignment of tasks that take different amounts of limited budgets is hard to find, so
-/// validators search a fixed while (mechanism gap), and a market with solve_ms then takes solutions
-/// from any member: the better one wins, and the dossier of the auction says whose it was. This
-/// program waits for such windows, fetches their bids, searches longer, and proposes what assigns
-/// more tasks, or as many for less, than the mechanism finds by itself and others have proposed.
+/// If tasks take different amounts of limited budgets, the best assignment is hard to find.
+/// Validators search for it only a fixed number of steps (mechanism gap). A market with solve_ms
+/// then takes solutions from any member; the best one wins, and the dossier of the auction says who
+/// proposed it. This program waits for the windows of such markets, fetches their bids and searches
+/// longer. It proposes what it finds if that assigns more tasks, or as many for less, than the
+/// mechanism's own search and all solutions that others proposed.
 ///
-/// The folder's key proposes; the swarm has to know it by an attestation, as any member's. Nothing
-/// is at stake: a solution that does not hold, or comes too late, is refused.
+/// The folder's key proposes. The swarm must know it by an attestation, as it knows any member.
+/// Nothing is at stake: a solution that does not hold or comes too late is refused, and that is
+/// all.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -35,52 +37,58 @@ Examples:
   quorate solver carl
   quorate solver carl --market grid --effort 500 --json
 
-It prints a line for each window, what was found as tasks assigned for the sum of their prices:
+It prints one line for each window. `168 for 2105` means that 168 tasks are assigned, for prices
+that sum to 2105:
   proposed   grid, window 7: 200 tasks, 20 bidders, 4000 bids; baseline 168 for 2105, this search \
 171 for 2082
-and one more where the swarm refuses a proposal. It stops when it is interrupted (Ctrl-C) or
-terminated, or after --windows.
+Instead of `proposed` a line can begin with `looked` (nothing better was found), `missed` (no
+validator had the bids any more) or `too long` (for an operation). Another line follows if the swarm
+refuses a proposal. The program stops when it is interrupted (Ctrl-C) or terminated, or after
+--windows.
 
-The steps of a search are bounded by the market's solve_ms too, so that it ends about half way
-through on a common machine.
+The market's solve_ms bounds the steps of a search too: on a common machine a search ends about half
+way through that time.
 
-Keys of --json, one object on a line:
-  event        ready (agent, markets), window or refused (operation, items)
-  of a window  market, window, outcome (proposed, not_better, missed: no validator had its bids any
-               more, too_long: for an operation), explanation; tasks, bidders, bids, kept, baseline,
-               best_kept, found (each with tasks and total), steps, optimal
+Keys of --json, one object on each line:
+  event        ready (with agent, markets), window, or refused (with operation, items)
+  of a window  market, window, outcome (proposed, not_better, missed or too_long), explanation; and
+               unless it was missed: tasks, bidders, bids, kept (the number of solutions of others),
+               baseline, best_kept, found (each with tasks and total), steps, optimal
 
-To write a solver of your own, see `standing_bids` and `solve` of the library `quorate`. Who won in
-the end is in the dossiers: quorate audit replay names the operation whose solution was taken.")]
+To write a solver of your own, see `standing_bids` and `solve` of the library `quorate`. The
+dossiers show who won in the end: `quorate audit replay` names the operation whose solution was
+taken.")]
 pub(crate) struct Args {
-    /// Folder of the solver, joined to the swarm.
+    /// Folder of the solver, which has joined the swarm.
     dir: PathBuf,
-    /// Market to solve. May be repeated; without any, all that take solutions.
+    /// Market to solve. May be repeated; without any, all markets that take solutions.
     #[arg(long, value_name = "M")]
     market: Vec<Label>,
-    /// How long to search, in times the steps of the mechanism's own search.
+    /// Length of a search, as a multiple of the steps of the mechanism's own search.
     #[arg(long, value_name = "N", default_value_t = 50,
         value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     effort: u64,
-    /// Stop after so many windows.
+    /// Number of windows after which to stop.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     windows: Option<u64>,
-    /// Write JSON lines: one object for each thing that happens, named by its `event`.
+    /// Write JSON lines: one object for each event, with its name in the key `event`.
     #[arg(long)]
     json: bool,
 }
 
-/// Solves until told to stop.
+/// Solves windows until it is told to stop.
 ///
 /// # Errors
-/// Why it did not start, or stopped by itself.
+/// If it does not start, or if its node ends before it is told to.
 pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     let home = Home::new(&args.dir);
-    let genesis = home.genesis().context("quorate join comes first")?;
+    let genesis = home.genesis().context("run quorate join first")?;
     check_member(&home, &genesis, "solve")?;
+
     let markets = markets(&args.market, &genesis)?;
     let stop = StopSignal::catch()?;
     let node = Node::builder(home).start().await?;
+
     let setting = Setting {
         genesis: &genesis,
         markets,
@@ -89,42 +97,48 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     };
     let ended = Windows::new(&node, setting).run(args.windows, stop).await;
     node.shutdown().await;
+
     ended.map(|()| ExitCode::SUCCESS)
 }
 
-/// The markets named, or all that take solutions.
+/// The markets that are named, or all that take solutions if none is named.
 fn markets(names: &[Label], genesis: &Genesis) -> Result<Vec<Market>> {
+    // A market takes solutions only if it has `solve_ms`.
     let solved: Vec<Market> = genesis
         .markets
         .iter()
         .filter(|market| market.solve_ms.is_some())
         .cloned()
         .collect();
+
     let list = |markets: &[Market]| {
         let names: Vec<_> = markets.iter().map(|market| market.name.as_str()).collect();
         names.join(", ")
     };
+
     if solved.is_empty() {
         let rules = mechanisms().iter().filter(|rule| rule.takes_solutions());
         let rules: Vec<_> = rules.map(|rule| rule.name()).collect();
         bail!(
-            "no market of this swarm takes solutions; one does whose `solve_ms` stands in the \
-             genesis, by the mechanism {}",
+            "no market of this swarm takes solutions; they need `solve_ms` in the genesis and the \
+             mechanism {}",
             rules.join(" or ")
         );
     }
+
     for name in names {
         ensure!(
             genesis.market(name).is_some(),
-            "--market {name}: there is none of that name, but {}",
+            "--market {name}: there is no market of that name; the swarm has {}",
             list(&genesis.markets)
         );
         ensure!(
             solved.iter().any(|market| market.name == *name),
-            "--market {name}: takes no solutions, for it has no `solve_ms`; these do: {}",
+            "--market {name}: takes no solutions, because it has no `solve_ms`; these do: {}",
             list(&solved)
         );
     }
+
     let wanted = |market: &Market| names.is_empty() || names.contains(&market.name);
     Ok(solved.into_iter().filter(wanted).collect())
 }

@@ -1,4 +1,4 @@
-//! `quorate submit`: has work done, and keeps the certificates of it.
+//! `quorate submit`: submits tasks, waits for their end, and keeps the certificates of it.
 
 mod follow;
 mod progress;
@@ -17,80 +17,99 @@ use follow::Follow;
 
 /// Submit tasks and wait until they are done
 ///
-/// Prints who was awarded each task at what price, and what the agent reported. The certificates of
-/// award and completion are verified and kept as files, for `quorate audit verify`; and of each
-/// auction all bids, for `quorate audit replay`.
+/// Prints which agent each task was awarded to, at what price, and what the agent reported. The
+/// certificates of awards and completions are verified and kept as files, for `quorate audit
+/// verify`. The dossiers of the auctions are kept too, for `quorate audit replay`.
 ///
-/// The folder's key is the requester. The swarm has to know it: through an attestation (quorate
-/// join --attestation), or as an attester. It must not be that of a node that is running.
+/// The folder's key is the requester. The swarm must know it, either by an attestation (quorate
+/// join --attestation) or as an attester. No other node that is running may use the same key.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Example:
   quorate submit desk --market drones --require-label camera --require payload_g=500 \\
     --max-price 300 --deadline 10m --payload '48.1374,11.5755' --out certificates
 
-Ends with 0 where every task was done, with 1 where one ended undone or time ran out; tasks that
-were submitted stay submitted, and their deadline ends them.")]
+Exit codes:
+  0  every task was done
+  1  a task ended without being done, or time ran out
+
+If time runs out, the tasks are not canceled: they stay submitted until their deadline passes.
+
+Events of --json, with the keys of each:
+  submitted    task
+  awarded      task, agent, price, token, certificate
+  dossier      clearing, dossier (null if no validator has it any more)
+  completed    task, detail (null if it is not text), detail_hex, certificate
+  failed       task, reason
+  refused      reason, explanation
+  timed_out    unfinished, hint")]
 pub(crate) struct Args {
-    /// Folder of the requester, joined to the swarm.
+    /// Folder of the requester, which has joined the swarm.
     dir: PathBuf,
-    /// Market that clears the tasks.
+    /// Market in which the tasks are auctioned.
     #[arg(long, value_name = "M", default_value = "tasks")]
     market: Label,
-    /// Label the agent must carry by attestation. May be repeated.
+    /// Label that the agent must have by attestation. May be repeated.
     #[arg(long, value_name = "L")]
     require_label: Vec<Label>,
-    /// Least amount the agent must have by attestation. May be repeated.
+    /// Least amount that the agent must have by attestation. May be repeated.
     #[arg(long, value_name = "DIM=N", value_parser = values::amount)]
     require: Vec<Amount>,
-    /// What a task takes of the agent's amounts while it is assigned; without any, one slot. May be
-    /// repeated.
+    /// Amount that a task takes from the agent's budget while it is assigned; without any, one of
+    /// `slots`. May be repeated.
     #[arg(long, value_name = "DIM=N", value_parser = values::amount)]
     demand: Vec<Amount>,
-    /// What to do, as agents of this market understand it: text, or @FILE for the bytes of a file.
+    /// Description of the work, as agents of this market understand it: text, or @FILE for the
+    /// bytes of a file.
     #[arg(long, value_name = "TEXT|@FILE", default_value = "")]
     payload: String,
-    /// Highest price acceptable, in the market's unit; without it, the market's reserve price.
+    /// Highest acceptable price, in the market's unit. Without it, the market's reserve price
+    /// applies.
     #[arg(long, value_name = "N")]
     max_price: Option<Price>,
-    /// How long from now on the tasks may still be assigned: 90s, 10m, 2h.
+    /// Time from now on in which the tasks may be assigned: 90s, 10m, 2h.
     #[arg(long, value_name = "TIME", value_parser = values::duration)]
     deadline: Option<Duration>,
-    /// How many such tasks.
+    /// Number of tasks to submit, all alike.
     #[arg(long, value_name = "N", default_value_t = 1,
         value_parser = clap::value_parser!(u32).range(1..=10_000))]
     count: u32,
-    /// Folder for the certificates; by default `certificates` in the node's folder.
+    /// Folder for the certificates and dossiers [default: `certificates` in the node's folder].
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
-    /// How long to wait.
+    /// Longest time to wait for the tasks to end.
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = values::duration)]
     timeout: Duration,
-    /// Write JSON lines: one object for each thing that happens, named by its `event`.
+    /// Write JSON lines: one object for each event, with its name in the key `event`.
     #[arg(long)]
     json: bool,
 }
 
-/// Submits and waits.
+/// Submits the tasks and waits for their end.
 ///
 /// # Errors
-/// What is wrong with the task, or why it could not be submitted.
+/// If the folder or the task is not fit for it, or if the tasks cannot be submitted.
 pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     let home = Home::new(&args.dir);
-    let genesis = home.genesis().context("quorate join comes first")?;
+    let genesis = home.genesis().context("run quorate join first")?;
+    // Before the node starts, so that a mistake shows at once.
     check_member(&home, &genesis, "submit")?;
+
     let spec = spec(&args, &genesis)?;
+
     let out = args
         .out
         .clone()
         .unwrap_or_else(|| args.dir.join("certificates"));
     std::fs::create_dir_all(&out).with_context(|| out.display().to_string())?;
+
     let node = Node::builder(home).start().await?;
     let specs = vec![spec; args.count.try_into()?];
     let done = Follow::new(&node, &genesis, out, args.json)
         .run(specs, args.timeout)
         .await;
     node.shutdown().await;
+
     Ok(if done? {
         ExitCode::SUCCESS
     } else {
@@ -98,31 +117,37 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     })
 }
 
-/// Says early what would else be a long wait: whether the folder is one of a member that can do
-/// something (`what`, a verb) without being a validator.
+/// Checks early what would otherwise show only after a long wait: that the folder belongs to a
+/// member that the swarm knows and that is not a validator, and that it has a member to start from.
+/// `what` is the verb for what the member wants to do.
 ///
 /// # Errors
-/// What is missing, and how to get it.
+/// If something is missing. The error says how to get it.
 pub(crate) fn check_member(home: &Home, genesis: &Genesis, what: &str) -> Result<()> {
     let key = home.key()?.public_key();
     let dir = home.root().display();
+
     ensure!(
         genesis.validators.get(&key).is_none(),
-        "{dir}: its key is a validator's, which speaks for itself; {what} from a folder of its own \
-         (quorate init, quorate attest, quorate join)"
+        "{dir}: its key is a validator's, and only the validator may use it; {what} from another \
+         folder (quorate init, quorate attest, quorate join)"
     );
+
+    // The genesis itself names the attesters, so they need no attestation.
     if home.attestation()?.is_none() && !genesis.is_attester(&key) {
         bail!(
-            "{dir}: has no attestation, so the swarm does not know it; hand {dir}/member.toml to \
+            "{dir}: has no attestation, so the swarm does not know it; give {dir}/member.toml to \
              an attester (quorate attest), then quorate join {dir} genesis.toml --attestation FILE"
         );
     }
+
     let config = home.config()?;
     ensure!(
         !config.boot.is_empty() || config.mdns,
-        "{dir}/node.toml: `boot` is empty; quorate join {dir} genesis.toml --boot ADDR names a \
-         member to start from"
+        "{dir}/node.toml: `boot` is empty, so there is no member to start from; add one with \
+         quorate join {dir} genesis.toml --boot ADDR"
     );
+
     Ok(())
 }
 
@@ -134,14 +159,17 @@ fn spec(args: &Args, genesis: &Genesis) -> Result<TaskSpec> {
             .map(|market| market.name.as_str())
             .collect();
         bail!(
-            "--market {}: there is none of that name, but {}",
+            "--market {}: there is no market of that name; the swarm has {}",
             args.market,
             names.join(", ")
         );
     };
+
     let now = values::unix_now();
+    // Deadlines are points in Unix time.
     let ends =
         |after: Duration| now.saturating_add(after.as_millis().try_into().unwrap_or(u64::MAX));
+
     let spec = TaskSpec {
         market: market.name.clone(),
         requires: values::capabilities(&args.require_label, &args.require),
@@ -150,6 +178,7 @@ fn spec(args: &Args, genesis: &Genesis) -> Result<TaskSpec> {
         deadline: args.deadline.map(ends),
         payload: Owned(payload(&args.payload)?),
     };
+
     spec.check().context("the task")?;
     Ok(spec)
 }

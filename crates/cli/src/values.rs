@@ -1,4 +1,5 @@
-//! Values of arguments that are more than text: amounts, durations, addresses; and the time.
+//! Parsers for arguments that are more than text (amounts, durations, addresses), and the current
+//! time.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,28 +11,31 @@ use quorate_types::{Amounts, Capabilities, Label, Millis, PublicKey};
 
 use crate::member::Member;
 
-/// `DIM=N`, as in `payload_g=500`.
+/// An argument of the form `DIM=N`, such as `payload_g=500`.
 #[derive(Debug, Clone)]
 pub(crate) struct Amount(Label, i64);
 
-/// Reads a `DIM=N`.
+/// Parses an argument of the form `DIM=N`.
 ///
 /// # Errors
-/// Says what is missing or wrong.
+/// If there is no `=`, the name is not a valid label, or the number is not a whole one. The error
+/// says which.
 pub(crate) fn amount(text: &str) -> Result<Amount, String> {
     let (name, number) = text
         .split_once('=')
         .ok_or("expected NAME=NUMBER, as in slots=2")?;
+
     let name = name
         .parse()
         .map_err(|error: quorate_types::LabelError| error.to_string())?;
     let number = number
         .parse()
-        .map_err(|_| format!("`{number}` is no whole number"))?;
+        .map_err(|_| format!("`{number}` is not a whole number of at most 64 bits"))?;
+
     Ok(Amount(name, number))
 }
 
-/// Amounts by dimension; of a dimension named twice the last one counts.
+/// Collects amounts by their dimension. If a dimension is given twice, the last one counts.
 pub(crate) fn amounts(given: &[Amount]) -> Amounts {
     given
         .iter()
@@ -39,7 +43,7 @@ pub(crate) fn amounts(given: &[Amount]) -> Amounts {
         .collect()
 }
 
-/// Labels and amounts.
+/// Makes capabilities of labels and amounts.
 pub(crate) fn capabilities(labels: &[Label], given: &[Amount]) -> Capabilities {
     Capabilities {
         labels: labels.iter().cloned().collect(),
@@ -47,15 +51,17 @@ pub(crate) fn capabilities(labels: &[Label], given: &[Amount]) -> Capabilities {
     }
 }
 
-/// Reads a duration: a whole number with its unit, as in `500ms`, `60s`, `10m`, `2h`, `30d`.
+/// Parses a duration: a whole number with its unit, such as `500ms`, `60s`, `10m`, `2h` or `30d`.
 ///
 /// # Errors
-/// Says what is wrong.
+/// If the number or its unit is missing or wrong, or if the duration has more than 2^64 - 1
+/// milliseconds. The error says which.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let digits = text
         .find(|c: char| !c.is_ascii_digit())
         .unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
+
     let millis: u64 = match unit {
         "ms" => 1,
         "s" => 1_000,
@@ -64,35 +70,43 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         "d" => 86_400_000,
         _ => {
             return Err(format!(
-                "`{text}`: expected a number with ms, s, m, h or d behind it"
+                "`{text}`: expected a whole number and its unit ms, s, m, h or d, as in 10m"
             ));
         }
     };
+
     let number: u64 = number
         .parse()
-        .map_err(|_| format!("`{text}` does not begin with a number"))?;
+        .map_err(|_| format!("`{text}` does not begin with a number of at most 64 bits"))?;
     let total = number
         .checked_mul(millis)
-        .ok_or_else(|| format!("`{text}` is too long"))?;
+        .ok_or_else(|| format!("`{text}` is longer than 2^64 - 1 milliseconds"))?;
+
     Ok(Duration::from_millis(total))
 }
 
-/// An address, or the addresses in a `member.toml`.
+/// The address that the text is, or the addresses in the `member.toml` of that name.
 ///
 /// # Errors
-/// Where it is neither, or the file names no address.
+/// If the text is neither, or the file lists no address.
 pub(crate) fn addresses(text: &str) -> Result<Vec<Multiaddr>> {
     if let Ok(address) = text.parse() {
         return Ok(vec![address]);
     }
+
     let member = Member::read(Path::new(text)).with_context(|| {
-        format!("`{text}` is no address like /ip4/192.0.2.1/tcp/7400 and no member.toml")
+        format!("`{text}` is neither an address like /ip4/192.0.2.1/tcp/7400 nor a member.toml")
     })?;
-    anyhow::ensure!(!member.addresses.is_empty(), "{text}: `addresses` is empty");
+    anyhow::ensure!(
+        !member.addresses.is_empty(),
+        "{text}: `addresses` is empty; give an address of the member instead of this file"
+    );
+
     Ok(member.addresses)
 }
 
-/// An address with `/p2p/` and the peer id of `key` behind it, unless it has one.
+/// Appends `/p2p/` and the peer id of `key` to an address, unless the address has a peer id
+/// already.
 pub(crate) fn with_peer_id(address: &Multiaddr, key: &PublicKey) -> Multiaddr {
     let suffix = peer_id(&key.0).and_then(|id| format!("/p2p/{id}").parse::<Multiaddr>().ok());
     match suffix {
@@ -103,7 +117,7 @@ pub(crate) fn with_peer_id(address: &Multiaddr, key: &PublicKey) -> Multiaddr {
     }
 }
 
-/// Milliseconds of Unix time.
+/// The current time in milliseconds since the Unix epoch.
 pub(crate) fn unix_now() -> Millis {
     Clock::start().now().unix
 }

@@ -1,10 +1,10 @@
-//! One height, driven: inputs are stored, every rule whose condition holds is applied, and what
-//! the rules want done comes out.
+//! The driver of one height: it stores inputs, applies every rule whose condition holds, and
+//! returns the effects that the rules ask for.
 //!
 //! [`Driver::handle`] is total and deterministic: the same inputs in the same order give the same
-//! outputs, whatever the machine. A node that crashed therefore rebuilds its driver by handling
-//! the inputs of its log again, throws the outputs away, and asks [`Driver::unanswered`] what is
-//! still to be done (N-21 and N-32).
+//! outputs on every machine. A node that crashed therefore rebuilds its driver by handling the
+//! inputs of its log again. It discards the outputs of that, and asks [`Driver::unanswered`] for
+//! the work that is still open (N-21 and N-32).
 
 mod admission;
 mod catch_up;
@@ -25,7 +25,7 @@ use crate::round::{self, RoundInput, RoundState, RuleSet, Step};
 use crate::tally::{Added, Tally};
 
 /// Decides one height. Feed it with [`Self::handle`], beginning with [`Input::Start`] or with
-/// messages that were early; do what the outputs say, in their order.
+/// messages that arrived early. Carry out the outputs in their order.
 #[derive(Debug, Clone)]
 pub struct Driver {
     config: Config,
@@ -33,9 +33,9 @@ pub struct Driver {
     state: RoundState,
     tally: Tally,
     verdicts: BTreeMap<BlockId, Verdict>,
-    /// Blocks whose verdict was asked for.
+    /// Blocks whose verdict was asked for, answered or not.
     asked: BTreeSet<BlockId>,
-    /// Timeouts scheduled in the current round (N-12, N-15).
+    /// Steps whose timeout was scheduled in the current round (N-12, N-15).
     scheduled: BTreeSet<Step>,
     /// Statements of the current round that this node was asked to sign.
     signed: BTreeMap<Kind, Statement>,
@@ -46,9 +46,11 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// A height that has not started. Before [`Input::Start`] inputs are stored, not acted upon.
+    /// A height that has not started. Inputs before [`Input::Start`] are stored and not acted upon.
     pub fn new(config: Config) -> Self {
+        // A key outside of the set follows: it neither builds nor signs.
         let me = config.me.filter(|key| config.validators.get(key).is_some());
+
         Self {
             validators_hash: config.validators.hash(),
             state: RoundState::new(config.height),
@@ -64,10 +66,11 @@ impl Driver {
         }
     }
 
-    /// Takes one input and gives what is to be done about it. Never panics; an input that does not
-    /// belong here changes nothing.
+    /// Takes one input and returns the outputs that follow from it. Never panics; an input that
+    /// does not belong here changes nothing.
     pub fn handle(&mut self, input: Input) -> Vec<Output> {
         let mut outputs = Vec::new();
+
         match input {
             Input::Start => self.start(&mut outputs),
             Input::Statement(signed) => self.add_statement(signed, &mut outputs),
@@ -78,16 +81,19 @@ impl Driver {
             Input::Built { round, block } => self.propose(round, block, &mut outputs),
             Input::Timeout { round, step } => self.time_out(round, step, &mut outputs),
         }
+
+        // An input may satisfy rules other than its own, together with what is stored already
+        // (N-19).
         self.settle(&mut outputs);
         outputs
     }
 
-    /// The round it stands in; 0 before the start.
+    /// The current round; 0 before the start.
     pub fn round(&self) -> Round {
         self.state.round
     }
 
-    /// The step it stands in.
+    /// The current step.
     pub fn step(&self) -> Step {
         self.state.step
     }
@@ -97,7 +103,8 @@ impl Driver {
         &self.state
     }
 
-    /// Which rules of Algorithm 1 were applied so far: what a test or a simulation reached.
+    /// The rules of Algorithm 1 that were applied so far: the coverage that a test or a simulation
+    /// reached.
     pub fn rules_fired(&self) -> RuleSet {
         self.rules_fired
     }
@@ -107,7 +114,7 @@ impl Driver {
         self.decision.is_some()
     }
 
-    /// Who proposes in a round of this height.
+    /// The proposer of a round of this height.
     pub fn proposer(&self, round: Round) -> PublicKey {
         self.config.proposers.proposer(self.config.height, round)
     }
@@ -147,18 +154,21 @@ impl Driver {
 
     fn time_out(&mut self, round: Round, step: Step, outputs: &mut Vec<Output>) {
         if round != self.state.round || !self.scheduled.contains(&step) {
+            // A timer of an earlier round or one that nobody asked for must not act (N-18).
             return;
         }
+
         let input = match step {
             Step::Propose => RoundInput::TimeoutPropose,
             Step::Prevote => RoundInput::TimeoutPrevote,
             Step::Precommit => RoundInput::TimeoutPrecommit,
             Step::Unstarted | Step::Decided => return,
         };
+
         self.apply(round::step(self.state, input), outputs);
     }
 
-    /// Whether [`Output::Build`] of the current round is open.
+    /// Whether [`Output::Build`] of the current round is still unanswered.
     fn awaits_build(&self) -> bool {
         self.state.step == Step::Propose
             && self.state.valid.is_none()
@@ -166,23 +176,25 @@ impl Driver {
             && !self.has_spoken(Kind::Proposal)
     }
 
-    /// Whether this node was asked to sign in this slot of the current round, or is known to have
-    /// signed there.
+    /// Whether this node was asked to sign a statement of this kind in the current round, or is
+    /// known to have signed one.
     fn has_spoken(&self, kind: Kind) -> bool {
         let known = |me| {
             self.tally
                 .statement_of(me, self.state.round, kind)
                 .is_some()
         };
+
         self.signed.contains_key(&kind) || self.config.me.as_ref().is_some_and(known)
     }
 }
 
-/// What the tally learned that others want to know.
+/// Turns new evidence and new polkas for blocks into outputs, for the other nodes.
 fn report(added: Added, outputs: &mut Vec<Output>) {
     for evidence in added.evidence {
         outputs.push(Output::Evidence(Box::new(evidence)));
     }
+
     for certificate in added.certificates {
         let said = &certificate.statement;
         if said.kind == Kind::Prevote && said.block.is_some() {

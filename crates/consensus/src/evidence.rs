@@ -1,7 +1,7 @@
 //! Conflicts: pairs of statements that convict their signer (N-4, N-24).
 //!
-//! Of each (signer, round, kind) one conflicting statement is kept beside the one that counts, so
-//! that each slot convicts once and memory is bounded. Only statements of one round convict:
+//! For each (signer, round, kind) one conflicting statement is kept beside the one that counts, so
+//! that each slot convicts once and memory is bounded. Only statements of the same round convict:
 //! amnesia across rounds cannot be told from a lost message (N-24).
 
 use std::collections::BTreeMap;
@@ -9,15 +9,15 @@ use std::collections::BTreeMap;
 use quorate_crypto::Verified;
 use quorate_types::{Evidence, Kind, PublicKey, Round, SignedStatement};
 
-/// The second statement of everyone who made two.
+/// The second statement of each validator that made two in one slot.
 #[derive(Debug, Clone, Default)]
 pub struct Conflicts {
     second: BTreeMap<(Round, Kind, PublicKey), Verified<SignedStatement>>,
 }
 
 impl Conflicts {
-    /// Takes `other`, which came after `counted` in the same slot. Gives the evidence the first
-    /// time; `None` where the slot has convicted already or the two do not contradict.
+    /// Takes `other`, which came after `counted` in the same slot, and returns the evidence the
+    /// first time. Returns `None` if the slot has convicted already or the two do not conflict.
     pub fn add(
         &mut self,
         counted: &Verified<SignedStatement>,
@@ -27,12 +27,13 @@ impl Conflicts {
         if self.second.contains_key(&slot) {
             return None;
         }
+
         let evidence = Verified::<Evidence>::from_pair(counted, &other)?;
         self.second.insert(slot, other);
         Some(evidence)
     }
 
-    /// The statement that contradicts the counted one in the slot of `statement`.
+    /// The statement that conflicts with the counted one in the slot of `statement`.
     pub fn second_of(&self, statement: &SignedStatement) -> Option<&SignedStatement> {
         self.second.get(&slot(statement)).map(|held| &**held)
     }

@@ -1,19 +1,19 @@
 //! The round as a pure step function: Tendermint, arXiv:1807.04938, Algorithm 1.
 //!
-//! [`step`] takes a state and one input and gives the next state and what is to be done. An input
-//! says that the condition of an `upon` clause holds; whether it does is counted in
-//! [`crate::tally`] and put together in [`crate::Driver`]. The arms carry the lines of Algorithm 1.
-//! An input whose guard on the state does not hold changes nothing, so that inputs may be offered
-//! again whenever round or step change (N-19).
+//! [`step`] takes a state and one input, and returns the next state and the outputs. An input says
+//! that the condition of an `upon` clause holds; [`crate::tally`] counts whether it does, and
+//! [`crate::Driver`] puts the condition together. The arms name the lines of Algorithm 1. An input
+//! whose guard on the state does not hold changes nothing, so inputs may be offered again whenever
+//! the round or the step changes (N-19).
 //!
-//! State and inputs are plain ordered values: fit for exhaustive model checking. A transition names
-//! its [`Rule`], so that it can be counted what was reached.
+//! State and inputs are plain ordered values, fit for exhaustive model checking. A transition names
+//! its [`Rule`], so that coverage can be counted.
 //!
-//! Two deviations, both about time and neither about safety:
-//! - Line 20: the proposer schedules `timeoutPropose` as well. Here it gets its block from outside
-//!   and its own proposal back only once it is durable; without the timer a lost answer would leave
-//!   it in step propose for good.
-//! - "For the first time" (lines 34, 47) is for the caller to keep: the state does not remember
+//! There are two deviations, both about time and neither about safety:
+//! - Line 20: the proposer schedules `timeoutPropose` as well. Here it gets its block from outside,
+//!   and it gets its own proposal back only once that is durable. Without the timer a lost answer
+//!   would leave it in step propose forever.
+//! - "For the first time" (lines 34, 47) is up to the caller, since the state does not remember
 //!   timers.
 
 mod rule;
@@ -22,33 +22,33 @@ use quorate_types::{BlockId, Height, Round};
 
 pub use rule::{Rule, RuleSet};
 
-/// Where a replica stands in a round (paper: `step_p`).
+/// The step of a replica within a round (paper: `step_p`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Step {
     /// No round was started.
     Unstarted,
     /// Waits for a proposal.
     Propose,
-    /// Has prevoted.
+    /// Has prevoted in this round.
     Prevote,
-    /// Has precommitted.
+    /// Has precommitted in this round.
     Precommit,
     /// The height is decided: nothing changes any more.
     Decided,
 }
 
-/// State of one height (paper: lines 1-9 without the decisions).
+/// The state of one height (paper: lines 1-9, without the decisions).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RoundState {
-    /// `h_p`.
+    /// `h_p`: the height that is being decided.
     pub height: Height,
-    /// `round_p`.
+    /// `round_p`: the current round, counted from 0.
     pub round: Round,
-    /// `step_p`.
+    /// `step_p`: the current step of that round.
     pub step: Step,
     /// `lockedValue_p` and `lockedRound_p`; `None` is the paper's nil and -1.
     pub locked: Option<(BlockId, Round)>,
-    /// `validValue_p` and `validRound_p`.
+    /// `validValue_p` and `validRound_p`; `None` is the paper's nil and -1.
     pub valid: Option<(BlockId, Round)>,
 }
 
@@ -65,51 +65,51 @@ impl RoundState {
     }
 }
 
-/// What a replica is in a round.
+/// The part that a replica plays in a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
-    /// It proposes.
+    /// This replica proposes.
     Proposer,
-    /// Another one proposes.
+    /// Another validator proposes.
     Follower,
 }
 
-/// What the proposal of a block is worth.
+/// The judgement on a proposal, before the lock is considered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Validity {
-    /// To be prevoted, locks permitting.
+    /// It may be prevoted, if the lock permits it.
     Valid,
-    /// To be answered by a nil prevote.
+    /// It must be answered by a nil prevote.
     Invalid,
 }
 
-/// A condition that holds in the current round, unless it names another.
+/// A condition that holds in the current round, unless it names another round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RoundInput {
     /// Line 11: starts this round, which must be later than the current one, or the first.
     Start {
-        /// Round.
+        /// The round to enter.
         round: Round,
         /// Whether this replica is its proposer.
         role: Role,
     },
     /// Line 18: `getValue()` answered.
     Built {
-        /// Block to propose.
+        /// The block to propose.
         block: BlockId,
     },
     /// Line 22: a proposal without POL round.
     Proposal {
-        /// Block.
+        /// The block that the proposal names.
         block: BlockId,
         /// Whether it may be prevoted.
         validity: Validity,
     },
     /// Line 28: a proposal with a POL round, and a polka for its block in that round.
     Reproposal {
-        /// Block.
+        /// The block that the proposal and the polka name.
         block: BlockId,
-        /// `vr`.
+        /// `vr` of the paper: the round of the polka.
         pol_round: Round,
         /// Whether it may be prevoted.
         validity: Validity,
@@ -118,7 +118,7 @@ pub enum RoundInput {
     PrevoteAny,
     /// Line 36: a polka for a valid block.
     Polka {
-        /// Block.
+        /// The block that the polka names.
         block: BlockId,
     },
     /// Line 44: a polka for nil.
@@ -129,7 +129,7 @@ pub enum RoundInput {
     Commit {
         /// Round of the precommits.
         round: Round,
-        /// Block.
+        /// The block that the precommits name.
         block: BlockId,
     },
     /// Line 55: votes of more than a third of the power in a later round.
@@ -145,16 +145,16 @@ pub enum RoundInput {
     TimeoutPrecommit,
 }
 
-/// What is to be done.
+/// An effect that a step asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RoundOutput {
     /// Line 18: get a block to propose in the current round.
     Build,
     /// Line 19: propose in the current round.
     Propose {
-        /// Block.
+        /// The block to propose.
         block: BlockId,
-        /// `validRound_p`.
+        /// `validRound_p` if the block is re-proposed; `None` for a fresh block.
         pol_round: Option<Round>,
     },
     /// Lines 24-26, 30-32, 59: prevote in the current round; `None` is nil.
@@ -169,19 +169,19 @@ pub enum RoundOutput {
     Decide {
         /// Round of the precommits.
         round: Round,
-        /// Block.
+        /// The block that is decided.
         block: BlockId,
     },
 }
 
-/// What a step gives.
+/// The result of a step.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Transition {
     /// The next state.
     pub state: RoundState,
-    /// To be done, in this order.
+    /// The effects to carry out, in this order.
     pub outputs: Vec<RoundOutput>,
-    /// Which rule this is; `None` where no guard held, and then nothing changes.
+    /// The rule that was applied; `None` if no guard held, and then nothing changes.
     pub rule: Option<Rule>,
 }
 
@@ -189,13 +189,17 @@ pub struct Transition {
 pub fn step(state: RoundState, input: RoundInput) -> Transition {
     use RoundInput as In;
     use RoundOutput as Out;
+
     match (state.step, input) {
         // Line 50 holds once; nothing follows within the height.
         (Step::Decided, _) => state.stays(),
         (Step::Unstarted, In::Start { round, role }) => state.starts(round, role), // line 10
+
         (_, In::Start { round, role }) if round > state.round => {
             state.starts(round, role) // line 11
         }
+
+        // Line 10 enters the first round; nothing else has an effect before it.
         (Step::Unstarted, _) => state.stays(),
 
         (Step::Propose, In::Built { block }) => {
@@ -207,9 +211,11 @@ pub fn step(state: RoundState, input: RoundInput) -> Transition {
                 },
             ) // lines 18-19
         }
+
         (Step::Propose, In::Proposal { block, validity }) => {
             state.answers(block, validity) // lines 22-27
         }
+
         (
             Step::Propose,
             In::Reproposal {
@@ -220,29 +226,40 @@ pub fn step(state: RoundState, input: RoundInput) -> Transition {
         ) if pol_round < state.round => {
             state.answers_again(block, pol_round, validity) // lines 28-33
         }
+
         (Step::Prevote, In::PrevoteAny) => {
             state.does(Rule::AwaitPrevotes, Out::Schedule(Step::Prevote)) // lines 34-35
         }
+
         (Step::Prevote, In::Polka { block }) => state.locks(block), // lines 36-43
         (Step::Precommit, In::Polka { block }) => state.remembers(block), // lines 42-43
+
         (Step::Prevote, In::PolkaNil) => state.precommits(Rule::PrecommitNil, None), // lines 44-46
+
+        // In any step: the quorum may have formed before this node precommitted.
         (_, In::PrecommitAny) => {
             state.does(Rule::AwaitPrecommits, Out::Schedule(Step::Precommit)) // lines 47-48
         }
+
         (_, In::Commit { round, block }) => state.decides(round, block), // lines 49-54
+
         (_, In::Skip { round }) if round > state.round => {
             state.does(Rule::SkipRound, Out::StartRound(round)) // lines 55-56
         }
+
         (Step::Propose, In::TimeoutPropose) => {
             state.prevotes(Rule::TimeoutPropose, None) // lines 57-60
         }
+
         (Step::Prevote, In::TimeoutPrevote) => {
             state.precommits(Rule::TimeoutPrevote, None) // lines 61-64
         }
+
         (_, In::TimeoutPrecommit) => match state.round.checked_add(1) {
             Some(next) => state.does(Rule::TimeoutPrecommit, Out::StartRound(next)), // lines 65-67
             None => state.stays(),
         },
+
         _ => state.stays(),
     }
 }
@@ -264,14 +281,18 @@ impl RoundState {
         }
     }
 
-    /// Lines 11-21.
+    /// Lines 11-21: enters a round, and proposes or asks for a block if this replica is the
+    /// proposer.
     fn starts(self, round: Round, role: Role) -> Transition {
         let state = Self {
             round,
             step: Step::Propose,
             ..self
         };
+
+        // The proposer schedules the timeout too (N-20).
         let mut outputs = vec![RoundOutput::Schedule(Step::Propose)];
+
         let rule = match (role, state.valid) {
             (Role::Proposer, Some((block, valid_round))) => {
                 outputs.push(RoundOutput::Propose {
@@ -286,6 +307,7 @@ impl RoundState {
             }
             (Role::Follower, _) => Rule::FollowRound,
         };
+
         Transition {
             state,
             outputs,
@@ -293,7 +315,7 @@ impl RoundState {
         }
     }
 
-    /// Lines 23-27.
+    /// Lines 23-27: prevotes a fresh proposal, or nil.
     fn answers(self, block: BlockId, validity: Validity) -> Transition {
         let free = self.locked.is_none_or(|(locked, _)| locked == block);
         if free && validity == Validity::Valid {
@@ -303,11 +325,15 @@ impl RoundState {
         }
     }
 
-    /// Lines 29-33.
+    /// Lines 29-33: prevotes a proposal with a polka at `pol_round`, or nil.
     fn answers_again(self, block: BlockId, pol_round: Round, validity: Validity) -> Transition {
+        // If the locked block had been decided, correct validators with more than a third of the
+        // power would be locked on it, and no polka for another block could follow. So a polka of
+        // the lock's round or later frees this node from its lock.
         let free = self
             .locked
             .is_none_or(|(id, round)| round <= pol_round || id == block);
+
         if free && validity == Validity::Valid {
             self.prevotes(Rule::PrevoteReproposal, Some(block))
         } else {
@@ -341,7 +367,8 @@ impl RoundState {
         .precommits(Rule::Lock, Some(block))
     }
 
-    /// A second polka of one round (over a third of the power is faulty) is not the first time.
+    /// Lines 42-43. A second polka of one round, which takes more than a third of the power that is
+    /// faulty, does not replace the first.
     fn remembers(self, block: BlockId) -> Transition {
         match self.valid {
             Some((_, round)) if round == self.round => self.stays(),

@@ -1,18 +1,19 @@
-//! Counts proposals and votes: by round and kind, by power, each validator once.
+//! Counts proposals and votes by round, kind and power, each validator once.
 //!
-//! The first statement of a validator in a slot counts, a second that contradicts becomes evidence
-//! (N-5). Equal statements of more than two thirds of the power become a certificate. A
-//! certificate that arrives whole is a threshold by itself, also where this node counted another
-//! vote of an equivocator first.
+//! The first statement of a validator in a slot counts; a second one that conflicts with it becomes
+//! evidence (N-5). Equal statements of more than two thirds of the power become a certificate. A
+//! certificate that arrives complete crosses the threshold without further votes, even if this node
+//! counted another vote of an equivocator first (N-6).
 //!
-//! **Bounds** (N-22), relative to the round the owner stands in:
-//! - up to [`limits::ROUNDS_AHEAD`] rounds ahead everything is kept, which is one statement and
-//!   one conflict per validator, round and kind;
-//! - beyond that only votes, and of each validator only those of the latest round it was heard in.
-//!   That is enough to skip to wherever more than a third of the power stands (line 55);
-//! - rounds more than [`ROUNDS_BEHIND`] back keep the certificates for blocks and nothing else.
-//!   A late certificate of them is still taken (line 49 holds for any round); a late single vote is
-//!   not.
+//! **Bounds** (N-22), relative to the round that the owner is in:
+//! - Up to [`limits::ROUNDS_AHEAD`] rounds ahead everything is kept: one statement and one conflict
+//!   per validator, round and kind.
+//! - Beyond that only votes are kept, and of each validator only those of the latest round it was
+//!   heard in. That is enough to skip to any round in which more than a third of the power votes
+//!   (line 55).
+//! - Rounds more than [`ROUNDS_BEHIND`] back keep the certificates for blocks and nothing else. A
+//!   late certificate of such a round is still taken (line 49 holds for any round); a late single
+//!   vote is not.
 
 mod ballot;
 
@@ -28,10 +29,10 @@ use quorate_types::{
 use crate::evidence::Conflicts;
 use ballot::Ballot;
 
-/// Rounds behind its own of which a node keeps single votes.
+/// The number of rounds behind its own of which a node keeps single votes (N-22).
 pub const ROUNDS_BEHIND: Round = 64;
 
-/// Statements of one height.
+/// The statements of one height that count, and those that conflict with them.
 #[derive(Debug, Clone)]
 pub struct Tally {
     validators: Arc<ValidatorSet>,
@@ -39,16 +40,16 @@ pub struct Tally {
     conflicts: Conflicts,
 }
 
-/// What a statement or certificate brought about.
+/// The news that a statement or certificate brought.
 #[derive(Debug, Clone, Default)]
 pub struct Added {
-    /// Contradictions that were not known before.
+    /// Conflicts that were not known before.
     pub evidence: Vec<Verified<Evidence>>,
     /// Certificates that were not known before: polkas and commits, for a block or for nil.
     pub certificates: Vec<Verified<QuorumCertificate>>,
 }
 
-/// One round.
+/// The statements of one round, by kind.
 #[derive(Debug, Clone, Default)]
 struct Ballots {
     proposal: Ballot,
@@ -57,7 +58,7 @@ struct Ballots {
 }
 
 impl Tally {
-    /// Nothing counted yet.
+    /// A tally in which nothing is counted yet.
     pub fn new(validators: Arc<ValidatorSet>) -> Self {
         Self {
             validators,
@@ -66,13 +67,16 @@ impl Tally {
         }
     }
 
-    /// Whether a statement would bring anything, for a node that stands in round `own`: within the
-    /// bounds, and neither it nor a contradiction to it held already.
+    /// Whether a statement would be news for a node that is in round `own`: it is within the
+    /// bounds, and neither it nor a conflict with it is held already.
     pub fn has_room(&self, own: Round, signed: &SignedStatement) -> bool {
         let said = &signed.statement;
+
         if own.saturating_sub(said.round) > ROUNDS_BEHIND {
             return false;
         }
+
+        // Far ahead no proposal is kept, and of the votes only those of the signer's latest round.
         if is_far(own, said.round)
             && (said.kind == Kind::Proposal
                 || self
@@ -81,6 +85,7 @@ impl Tally {
         {
             return false;
         }
+
         match self
             .ballot(said.round, said.kind)
             .and_then(|ballot| ballot.of(&signed.signer))
@@ -90,12 +95,14 @@ impl Tally {
         }
     }
 
-    /// Counts a statement of a validator, for a node that stands in round `own`.
+    /// Counts a statement of a validator, for a node that is in round `own`.
     pub fn add(&mut self, own: Round, signed: Verified<SignedStatement>) -> Added {
         let mut added = Added::default();
+
         if self.has_room(own, &signed) {
             self.count(own, signed, &mut added);
         }
+
         added
     }
 
@@ -106,7 +113,8 @@ impl Tally {
         certificate: Verified<QuorumCertificate>,
     ) -> Added {
         let mut added = Added::default();
-        // First the certificate: its own votes need not be assembled into another.
+
+        // The certificate goes first, so that its own votes are not assembled into another one.
         let said = &certificate.statement;
         let (round, kind) = (said.round, said.kind);
         let kept = self
@@ -116,11 +124,13 @@ impl Tally {
             .ballot_mut(kind)
             .certify(certificate.clone());
         added.certificates.extend(kept);
+
         for signed in certificate.verified_statements() {
             if self.has_room(own, &signed) {
                 self.count(own, signed, &mut added);
             }
         }
+
         added
     }
 
@@ -129,7 +139,7 @@ impl Tally {
         self.ballot(round, Kind::Proposal)?.statements().next()
     }
 
-    /// What a validator said first in a slot.
+    /// The first statement of a validator in a slot.
     pub fn statement_of(
         &self,
         signer: &PublicKey,
@@ -139,12 +149,13 @@ impl Tally {
         self.ballot(round, kind)?.of(signer)
     }
 
-    /// Whether this very statement with this very signature is held.
+    /// Whether exactly this statement with exactly this signature is held.
     pub fn holds(&self, signed: &SignedStatement) -> bool {
         let said = &signed.statement;
         let first = self
             .ballot(said.round, said.kind)
             .and_then(|b| b.of(&signed.signer));
+
         first.is_some_and(|held| **held == *signed)
             || self
                 .conflicts
@@ -152,7 +163,7 @@ impl Tally {
                 .is_some_and(|held| held == signed)
     }
 
-    /// More than two thirds of the power said this.
+    /// The certificate of more than two thirds of the power for this block, or for nil.
     pub fn certificate(
         &self,
         round: Round,
@@ -162,7 +173,8 @@ impl Tally {
         self.ballot(round, kind)?.certificate(block)
     }
 
-    /// Certificates of one round and kind; more than one only if over a third is faulty.
+    /// Certificates of one round and kind. There is more than one only if more than a third of the
+    /// power is faulty.
     pub fn certificates(
         &self,
         round: Round,
@@ -189,7 +201,8 @@ impl Tally {
             .filter(|certificate| certificate.statement.block.is_some())
     }
 
-    /// More than two thirds of the power said anything (lines 34, 47).
+    /// Whether more than two thirds of the power made a statement of this kind, for anything (lines
+    /// 34, 47).
     pub fn has_quorum_any(&self, round: Round, kind: Kind) -> bool {
         self.ballot(round, kind).is_some_and(|ballot| {
             self.validators.is_quorum(ballot.total()) || ballot.certificates().next().is_some()
@@ -200,6 +213,7 @@ impl Tally {
     /// distinct signers, prevotes and precommits together (line 55, N-17).
     pub fn skip_round(&self, own: Round) -> Option<Round> {
         let later = self.rounds.range(own.checked_add(1)?..).rev();
+
         later
             .map(|(round, ballots)| (*round, ballots))
             .find_map(|(round, ballots)| {
@@ -208,7 +222,7 @@ impl Tally {
             })
     }
 
-    /// All that counts in a round: proposal, prevotes, precommits.
+    /// All statements of a round that count: the proposal, then prevotes, then precommits.
     pub fn statements(&self, round: Round) -> impl Iterator<Item = &Verified<SignedStatement>> {
         self.rounds.get(&round).into_iter().flat_map(|ballots| {
             let Ballots {
@@ -216,27 +230,32 @@ impl Tally {
                 prevotes,
                 precommits,
             } = ballots;
+
             [proposal, prevotes, precommits]
                 .into_iter()
                 .flat_map(Ballot::statements)
         })
     }
 
-    /// Drops what is out of bounds for a node that entered round `own`.
+    /// Drops everything that is out of bounds for a node that entered round `own`.
     pub fn condense(&mut self, own: Round) {
         let oldest = own.saturating_sub(ROUNDS_BEHIND);
         for (_, ballots) in self.rounds.range_mut(..oldest) {
             ballots.condense();
         }
+
         self.rounds
             .retain(|round, ballots| *round >= oldest || !ballots.is_bare());
         self.conflicts.forget_before(oldest);
     }
 
-    /// Counts what [`Self::has_room`] has room for.
+    /// Counts a statement that [`Self::has_room`] has admitted.
     fn count(&mut self, own: Round, signed: Verified<SignedStatement>, added: &mut Added) {
         let said = &signed.statement;
         let (round, kind, block) = (said.round, said.kind, said.block);
+
+        // The slot is taken, so this statement can only be a conflict: `has_room` refuses a
+        // repetition.
         if let Some(first) = self
             .ballot(round, kind)
             .and_then(|b| b.of(&signed.signer))
@@ -245,12 +264,16 @@ impl Tally {
             added.evidence.extend(self.conflicts.add(&first, signed));
             return;
         }
+
         if is_far(own, round) {
             self.leave_far_round(own, &signed.signer, round);
         }
+
         let power = self.validators.power(&signed.signer);
         let ballot = self.rounds.entry(round).or_default().ballot_mut(kind);
         ballot.count(signed, power);
+
+        // Only votes make a certificate: proposals are counted and never assembled.
         if kind != Kind::Proposal {
             added
                 .certificates
@@ -258,27 +281,30 @@ impl Tally {
         }
     }
 
-    /// Forgets the votes of `signer` in far rounds before `round`.
+    /// Forgets the votes of `signer` in a far round before `round`.
     fn leave_far_round(&mut self, own: Round, signer: &PublicKey, round: Round) {
         let Some(at) = self.far_round_of(own, signer).filter(|at| *at < round) else {
             return;
         };
+
         let power = self.validators.power(signer);
         if let Some(ballots) = self.rounds.get_mut(&at) {
             ballots.prevotes.remove(signer, power);
             ballots.precommits.remove(signer, power);
+
             if ballots.is_bare() {
                 self.rounds.remove(&at);
             }
         }
     }
 
-    /// The far round this validator was heard in.
+    /// The far round in which this validator was heard, if any.
     fn far_round_of(&self, own: Round, signer: &PublicKey) -> Option<Round> {
         let far = self
             .rounds
             .range(own.saturating_add(limits::ROUNDS_AHEAD)..)
             .rev();
+
         far.filter(|(round, _)| is_far(own, **round))
             .find(|(_, ballots)| ballots.voters().any(|voter| voter == signer))
             .map(|(round, _)| *round)

@@ -1,4 +1,4 @@
-//! Secret keys and the admission of public keys.
+//! Secret keys, and the check that public keys pass before they are admitted.
 
 use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
 use quorate_types::operation::Offer;
@@ -9,13 +9,13 @@ use zeroize::Zeroizing;
 
 use crate::Verified;
 
-/// A key that is no acceptable Ed25519 key.
+/// The reason why a key is not an acceptable Ed25519 key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// No point on the curve, or not in its one canonical encoding.
-    #[error("{0} is no canonical Ed25519 public key")]
+    /// The key is not a point on the curve, or not in its one canonical encoding.
+    #[error("{0} is not a canonical Ed25519 public key")]
     Malformed(PublicKey),
-    /// A point of small order: forged signatures verify under it in lenient libraries.
+    /// The key is a point of small order: forged signatures verify under it in lenient libraries.
     #[error("{0} is a weak Ed25519 public key")]
     Weak(PublicKey),
 }
@@ -24,27 +24,27 @@ pub enum KeyError {
 pub struct SecretKey(SigningKey);
 
 impl SecretKey {
-    /// From its 32-byte seed (RFC 8032).
+    /// Returns the key of a 32-byte seed (RFC 8032).
     pub fn from_seed(seed: &[u8; 32]) -> Self {
         Self(SigningKey::from_bytes(seed))
     }
 
-    /// A new key from the system's randomness.
+    /// Returns a new key from the system's randomness.
     ///
     /// # Errors
-    /// Where the system has none to give.
+    /// If the system has no randomness to give.
     pub fn generate() -> Result<Self, getrandom::Error> {
         let mut seed = Zeroizing::new([0; 32]);
         getrandom::fill(seed.as_mut())?;
         Ok(Self::from_seed(&seed))
     }
 
-    /// The seed, for the key file and the network's identity; wiped when dropped.
+    /// Returns the seed, for the key file and the network's identity. It is wiped when dropped.
     pub fn seed(&self) -> Zeroizing<[u8; 32]> {
         Zeroizing::new(self.0.to_bytes())
     }
 
-    /// Its public half.
+    /// Returns the public half of the key.
     pub fn public_key(&self) -> PublicKey {
         PublicKey(self.0.verifying_key().to_bytes())
     }
@@ -60,7 +60,7 @@ impl SecretKey {
         })
     }
 
-    /// Signs a statement. Only with the signing guard's permission.
+    /// Signs a statement. Call it only with the permission of the signing guard.
     pub fn sign_statement(&self, statement: Statement) -> Verified<SignedStatement> {
         let signer = self.public_key();
         let signature = self.raw(&statement.to_be_signed(&signer));
@@ -71,8 +71,8 @@ impl SecretKey {
         })
     }
 
-    /// A key for a part of this process that is not a validator's, derived from the seed: the same
-    /// seed and `purpose` give the same key.
+    /// Derives a key for a part of this process that does not act as the validator. The same seed,
+    /// swarm and `purpose` give the same key.
     pub fn derive(&self, swarm: &SwarmId, purpose: &[u8]) -> Self {
         let seed = quorate_types::Hash::derive(
             "quorate 1 derived key",
@@ -81,10 +81,11 @@ impl SecretKey {
         Self::from_seed(seed.as_bytes())
     }
 
-    /// The nonce of a sealed offer in a window of a market: a pseudorandom function of all that is
-    /// said, so that no randomness is needed and no two offers share one.
+    /// Returns the nonce of a sealed offer in a window of a market. It is a pseudorandom function
+    /// of all of these, so that no randomness is needed and no two offers share a nonce.
     pub fn seal_nonce(&self, swarm: &SwarmId, offer: &Offer, place: (&Label, u64)) -> Nonce {
         let (market, window) = place;
+        // All parts but the last have fixed lengths, so different inputs never give the same bytes.
         let parts: [&[u8]; 7] = [
             self.0.as_bytes(),
             swarm.as_bytes(),
@@ -108,22 +109,27 @@ impl std::fmt::Debug for SecretKey {
     }
 }
 
-/// Whether a public key may be admitted: on the curve, canonically encoded, not of small order.
+/// Checks whether a public key may be admitted: it must be on the curve, canonically encoded, and
+/// not of small order.
 ///
 /// # Errors
-/// [`KeyError`] saying which it is not.
+/// [`KeyError`], which says what is wrong with the key.
 pub fn check_public_key(key: &PublicKey) -> Result<(), KeyError> {
     verifying_key(key).map(|_| ())
 }
 
+/// Returns the point of a public key that may be admitted (C-12).
 pub(crate) fn verifying_key(key: &PublicKey) -> Result<VerifyingKey, KeyError> {
     let point = VerifyingKey::from_bytes(&key.0).map_err(|_| KeyError::Malformed(*key))?;
-    // Decompression accepts y + p for small y; compressing again shows it.
+
+    // Decompression accepts y + p for small y. Compressing the point again shows that.
     if point.to_edwards().compress().to_bytes() != key.0 {
         return Err(KeyError::Malformed(*key));
     }
+
     if point.is_weak() {
         return Err(KeyError::Weak(*key));
     }
+
     Ok(point)
 }

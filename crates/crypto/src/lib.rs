@@ -1,8 +1,8 @@
 //! From bytes to verified values: keys, COSE signatures, quorums, Merkle trees.
 //!
 //! [`Verified`] is the only proof of a signature that the core accepts, and only this crate makes
-//! one. It proves a key; whether the key may speak is the question of who asks. One Ed25519 rule
-//! everywhere (C-12): `verify_strict`, weak and non-canonical keys refused.
+//! one. It proves that a key signed; the caller decides whether that key may speak. There is one
+//! Ed25519 rule everywhere (C-12): `verify_strict`, with weak and non-canonical keys refused.
 //! **Absent here:** markets, consensus, I/O, randomness other than [`SecretKey::generate`].
 
 mod keys;

@@ -1,6 +1,6 @@
-//! The authenticated map behind the state root: a binary trie over BLAKE3(key), each leaf at the
-//! least depth that separates it. A change of k keys costs O(k log n) hashes; copies share nodes.
-//! Proofs of inclusion and of absence are a path of siblings.
+//! The authenticated map behind the state root: a binary trie over BLAKE3(key), with each leaf at
+//! the least depth that separates it from the others (C-15). A change of k keys costs O(k log n)
+//! hashes, and copies share nodes. Proofs of inclusion and of absence are a path of siblings.
 
 use std::sync::Arc;
 
@@ -26,17 +26,17 @@ enum Node {
     },
 }
 
-/// What stands under a key, or that nothing does.
+/// A proof of the value under a key, or of its absence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct MapProof {
-    /// Sibling hashes from the root down; zero for an empty side.
+    /// The sibling hashes from the root down; zero for an empty side.
     pub siblings: Vec<Hash>,
-    /// The leaf at the end of the path, as (key hash, value hash); `None` where it is empty.
+    /// The leaf at the end of the path, as (key hash, value hash); `None` if the place is empty.
     pub leaf: Option<(Hash, Hash)>,
 }
 
 impl AuthenticatedMap {
-    /// The root; zero for the empty map.
+    /// Returns the root hash; zero for the empty map.
     pub fn root(&self) -> Hash {
         hash_of(&self.root)
     }
@@ -52,61 +52,79 @@ impl AuthenticatedMap {
         }
     }
 
-    /// Proves what stands under `key`, or that nothing does.
+    /// Proves the value under `key`, or its absence.
     pub fn prove(&self, key: &[u8]) -> MapProof {
         let key = hash_key(key);
         let mut siblings = Vec::new();
         let mut node = self.root.as_deref();
+
         while let Some(Node::Branch { children, .. }) = node {
             let side = bit(&key, siblings.len());
             siblings.push(hash_of(&children[1 - side]));
             node = children[side].as_deref();
         }
+
+        // Without a leaf the place is empty, which shows that the key is absent.
         let leaf = match node {
             Some(Node::Leaf { key, value, .. }) => Some((*key, *value)),
             _ => None,
         };
+
         MapProof { siblings, leaf }
     }
 }
 
-/// Whether `proof` shows, under `root`, that `key` has `value`, or for `None` that it has none.
+/// Returns whether `proof` shows under `root` that `key` has `value`, or for `None` that it has
+/// none.
 pub fn verify(root: &Hash, key: &[u8], value: Option<&[u8]>, proof: &MapProof) -> bool {
     let key = hash_key(key);
+
+    // A key hash has 256 bits, so no path is longer.
     if proof.siblings.len() > 256 {
         return false;
     }
+
     let holds = match (value, proof.leaf) {
         (Some(value), Some((found, hash))) => found == key && hash == hash_value(value),
         (Some(_), None) => false,
         (None, None) => true,
+
+        // Another leaf under the same prefix shows that the key is absent.
         (None, Some((found, _))) => {
             found != key && (0..proof.siblings.len()).all(|at| bit(&found, at) == bit(&key, at))
         }
     };
+
+    // The root is computed from the end of the path upwards.
     let mut hash = proof
         .leaf
         .map_or(Hash::ZERO, |(key, value)| leaf_hash(&key, &value));
+
     for (depth, sibling) in proof.siblings.iter().enumerate().rev() {
         hash = match bit(&key, depth) {
             0 => branch_hash(&hash, sibling),
             _ => branch_hash(sibling, &hash),
         };
     }
+
     holds && hash == *root
 }
 
+/// Returns `node` with the value set under `key`. `depth` bits of the key lead to the node.
 fn insert(node: Option<Arc<Node>>, depth: usize, key: Hash, value: Hash) -> Arc<Node> {
     match node.as_deref() {
         None => leaf(key, value),
         Some(Node::Leaf { key: old, .. }) if *old == key => leaf(key, value),
+
         Some(Node::Leaf { key: old, .. }) => {
+            // Two leaves: branches go down to the first bit in which their keys differ.
             let mut children = [None, None];
             children[bit(old, depth)] = node.clone();
             let side = bit(&key, depth);
             children[side] = Some(insert(children[side].take(), depth + 1, key, value));
             branch(children)
         }
+
         Some(Node::Branch { children, .. }) => {
             let mut children = children.clone();
             let side = bit(&key, depth);
@@ -116,9 +134,12 @@ fn insert(node: Option<Arc<Node>>, depth: usize, key: Hash, value: Hash) -> Arc<
     }
 }
 
+/// Returns `node` without `key`, or `None` if nothing is left. `depth` bits of the key lead to the
+/// node.
 fn remove(node: Option<Arc<Node>>, depth: usize, key: &Hash) -> Option<Arc<Node>> {
     match node.as_deref() {
         None => None,
+
         Some(Node::Leaf { key: found, .. }) => {
             if found == key {
                 None
@@ -126,12 +147,14 @@ fn remove(node: Option<Arc<Node>>, depth: usize, key: &Hash) -> Option<Arc<Node>
                 node
             }
         }
+
         Some(Node::Branch { children, .. }) => {
             let mut children = children.clone();
             let side = bit(key, depth);
             children[side] = remove(children[side].take(), depth + 1, key);
+
             match children {
-                // A leaf alone moves up, so that the shape depends on the keys only.
+                // A single leaf moves up, so that the shape depends on the keys only.
                 [Some(only), None] | [None, Some(only)] if matches!(*only, Node::Leaf { .. }) => {
                     Some(only)
                 }
@@ -162,7 +185,7 @@ fn hash_of(node: &Option<Arc<Node>>) -> Hash {
     }
 }
 
-/// Bit `at` of the key, from the most significant. Two keys differ before bit 256.
+/// Returns bit `at` of the key, from the most significant one. Two keys differ before bit 256.
 fn bit(key: &Hash, at: usize) -> usize {
     usize::from(key.0[at / 8 % 32] >> (7 - at % 8) & 1)
 }
@@ -208,11 +231,13 @@ mod tests {
                     None => model.remove(key),
                 };
             }
+
             let mut fresh = AuthenticatedMap::default();
             for (key, value) in model.iter().rev() {
                 fresh.update([(&[*key][..], Some(&[*value][..]))]);
             }
             prop_assert_eq!(map.root(), fresh.root());
+
             for key in 0u8..45 {
                 let proof = map.prove(&[key]);
                 let value = model.get(&key).map(std::slice::from_ref);

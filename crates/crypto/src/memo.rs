@@ -1,4 +1,4 @@
-//! Remembering signatures that held, for many nodes in one process.
+//! A memory of signatures that were verified, for many nodes in one process.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -10,20 +10,21 @@ thread_local! {
     static HELD: RefCell<Option<BTreeSet<Hash>>> = const { RefCell::new(None) };
 }
 
-/// Signatures remembered at most; then it forgets all and starts again.
+/// The most signatures that are remembered. At that number all are forgotten, and it starts again.
 const CAPACITY: usize = 1 << 18;
 
-/// While it lives, this thread checks each signature that holds once, whoever asks: checking is a
-/// pure function. For simulators, where one signature reaches many nodes; a node of its own
-/// remembers by [`Known`](crate::Known). The second of two on one thread changes nothing.
+/// While it lives, this thread checks each signature that holds only once, whichever node asks:
+/// checking is a pure function. It is for simulators, where one signature reaches many nodes; a
+/// node that runs alone remembers signatures by [`Known`](crate::Known). Starting a second one on
+/// the same thread changes nothing.
 #[derive(Debug)]
 pub struct SignatureMemo {
-    /// It speaks for the thread that made it.
+    /// Keeps the memo on the thread that made it.
     stays: PhantomData<*const ()>,
 }
 
 impl SignatureMemo {
-    /// Begins to remember.
+    /// Starts to remember.
     pub fn start() -> Self {
         HELD.with_borrow_mut(|held| {
             held.get_or_insert_default();
@@ -38,18 +39,22 @@ impl Drop for SignatureMemo {
     }
 }
 
-/// `check`, unless this very signature held before.
+/// Runs `check`, unless this very signature held before.
 pub(crate) fn once<E>(
     (key, message, signature): (&PublicKey, &[u8], &Signature),
     check: impl FnOnce() -> Result<(), E>,
 ) -> Result<(), E> {
+    // No memo lives on this thread.
     if HELD.with_borrow(Option::is_none) {
         return check();
     }
+
     let name = Hash::derive("quorate 1 signature memo", &[&key.0, &signature.0, message]);
     if HELD.with_borrow(|held| held.as_ref().is_some_and(|held| held.contains(&name))) {
         return Ok(());
     }
+
+    // Only signatures that hold are remembered, so a failure is always found again.
     check()?;
     HELD.with_borrow_mut(|held| {
         if let Some(held) = held {
@@ -59,6 +64,7 @@ pub(crate) fn once<E>(
             held.insert(name);
         }
     });
+
     Ok(())
 }
 
@@ -76,15 +82,19 @@ mod tests {
                 result
             })
         };
+
         assert_eq!(ask(b"before", Ok::<_, ()>(())), Ok(()));
         assert_eq!(ask(b"before", Ok(())), Ok(()));
+
         let memo = SignatureMemo::start();
         assert_eq!(ask(b"wrong", Err(())), Err(()));
         assert_eq!(ask(b"wrong", Err(())), Err(()));
         assert_eq!(ask(b"right", Ok(())), Ok(()));
         assert_eq!(ask(b"right", Err(())), Ok(()));
+
         drop(memo);
         assert_eq!(ask(b"right", Err(())), Err(()));
+
         assert_eq!(checks, 6);
     }
 }

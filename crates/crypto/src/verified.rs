@@ -1,4 +1,4 @@
-//! The one door for signatures: unverified values in, [`Verified`] values out.
+//! The only way from unverified values to [`Verified`] values: all signatures are checked here.
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -11,16 +11,17 @@ use quorate_types::{
 use crate::keys::{KeyError, verifying_key};
 use crate::{memo, merkle};
 
-/// A value whose every signature was checked by the strict rule, here.
+/// A value whose signatures were all checked here, by the strict rule (C-12).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified<T>(T);
 
 impl<T> Verified<T> {
+    /// Wraps a value that this crate signed itself.
     pub(crate) fn trusted(value: T) -> Self {
         Self(value)
     }
 
-    /// The value; what it proves is lost.
+    /// Returns the value. The proof is lost.
     pub fn into_inner(self) -> T {
         self.0
     }
@@ -34,66 +35,66 @@ impl<T> Deref for Verified<T> {
     }
 }
 
-/// A signature that does not hold.
+/// The reason why a signature does not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
     /// The key itself is refused.
     #[error(transparent)]
     Key(#[from] KeyError),
     /// The signature is not this key's over these bytes.
-    #[error("signature of {0} does not verify")]
+    #[error("the signature of {0} does not verify")]
     Wrong(PublicKey),
 }
 
-/// A quorum certificate that is none.
+/// The reason why a quorum certificate is not valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum QuorumError {
     /// The statement names another validator set.
     #[error("the statement names another validator set")]
     ValidatorSet,
-    /// Votes out of order, or one key twice.
-    #[error("votes unsorted, or one signer twice")]
+    /// Votes are out of order, or one key stands twice.
+    #[error("the votes are unsorted, or one signer is listed twice")]
     Order,
-    /// A signer is no member of the set.
-    #[error("{0} is no validator of the set")]
+    /// A signer is not a member of the set.
+    #[error("{0} is not a validator of the set")]
     Stranger(PublicKey),
-    /// Not more than two thirds of the power.
-    #[error("{power} of {total} is not more than two thirds")]
+    /// The signers do not hold more than two thirds of the power.
+    #[error("the signers hold {power} of {total} power, which is not more than two thirds")]
     Power {
-        /// Power of the signers.
+        /// The power of the signers.
         power: Power,
-        /// Power of the set.
+        /// The power of the set.
         total: Power,
     },
-    /// A listed signature is wrong. Every one counts, also beyond the quorum.
+    /// A listed signature is wrong. Each of them counts, also beyond the quorum.
     #[error(transparent)]
     Signature(#[from] SignatureError),
 }
 
-/// A block with something in it that is not authentic.
+/// The reason why a block is not authentic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BlockError {
-    /// More operations or evidence than a block may hold.
-    #[error("more operations or evidence than a block may hold")]
+    /// There are more operations or evidence than a block may hold.
+    #[error("there are more operations or evidence than a block may hold")]
     TooMany,
     /// An operation's signer is not its agent, or its swarm is another.
     #[error("operation {0:?} is signed by another key or for another swarm")]
     Foreign(OperationId),
-    /// A signature on an operation or in evidence.
+    /// A signature on an operation or in evidence does not hold.
     #[error(transparent)]
     Signature(#[from] SignatureError),
-    /// The commit of the previous block.
+    /// The commit of the previous block is not valid.
     #[error("commit of the previous block: {0}")]
     PreviousCommit(#[from] QuorumError),
-    /// Evidence whose statements do not convict.
-    #[error("evidence does not convict")]
+    /// The evidence does not have the form that convicts.
+    #[error("the evidence does not have the form that convicts")]
     Evidence,
 }
 
-/// Checks the signature of a COSE_Sign1.
+/// Checks the signature of a `COSE_Sign1`.
 ///
 /// # Errors
-/// [`SignatureError`].
+/// [`SignatureError`] if the key is refused, or the signature does not verify.
 pub fn verify<T: Signable>(signed: Sign1<T>) -> Result<Verified<Sign1<T>>, SignatureError> {
     let bytes = Sign1::to_be_signed(&signed.signer, &signed.payload);
     check(&signed.signer, &bytes, &signed.signature)?;
@@ -103,7 +104,7 @@ pub fn verify<T: Signable>(signed: Sign1<T>) -> Result<Verified<Sign1<T>>, Signa
 /// Checks the signature of a statement.
 ///
 /// # Errors
-/// [`SignatureError`].
+/// [`SignatureError`] if the key is refused, or the signature does not verify.
 pub fn verify_statement(
     signed: SignedStatement,
 ) -> Result<Verified<SignedStatement>, SignatureError> {
@@ -115,9 +116,10 @@ pub fn verify_statement(
     Ok(Verified(signed))
 }
 
-/// Checks that evidence has the form that convicts, and the signatures of the culprit: of both
-/// statements of a pair, or of the proposal of a bad block, whose body is the one the header binds.
-/// That the block is bad, by its own signatures or by executing it, is the ledger's question.
+/// Checks that evidence has the form that convicts, and checks the signatures of the culprit: on
+/// both statements of a conflict, or on the proposal of a bad block, whose body must be the one
+/// that the header binds. The ledger checks whether the block is bad, by its own signatures or by
+/// executing it.
 ///
 /// # Errors
 /// [`BlockError::Evidence`] or [`BlockError::Signature`].
@@ -131,22 +133,26 @@ fn check_evidence(evidence: &Evidence) -> Result<(), BlockError> {
         Evidence::Conflict(_) => true,
         Evidence::BadBlock(bad) => is_body_of_header(&bad.block),
     };
+
+    // Another body under a good header would accuse the builder of what it did not build.
     if !is_whole || !evidence.is_well_formed() {
         return Err(BlockError::Evidence);
     }
+
     for signed in evidence.statements() {
         let bytes = signed.statement.to_be_signed(&signed.signer);
         check(&signed.signer, &bytes, &signed.signature)?;
     }
+
     Ok(())
 }
 
-/// Checks that every listed vote is of a distinct member of `validators` and verifies, and that
-/// together they hold more than two thirds of the power. `known` says of a vote that this very
+/// Checks that each listed vote is by a distinct member of `validators` and verifies, and that the
+/// voters together hold more than two thirds of the power. `known` says of a vote whether this very
 /// signature was verified before.
 ///
 /// # Errors
-/// [`QuorumError`], by the first offence in the order of its variants.
+/// [`QuorumError`], for the first fault in the order of its variants.
 pub fn verify_quorum(
     certificate: QuorumCertificate,
     validators: &ValidatorSet,
@@ -164,9 +170,12 @@ fn check_quorum(
     if certificate.statement.validators != validators.hash() {
         return Err(QuorumError::ValidatorSet);
     }
+
+    // A strict order also rules out one validator voting twice.
     if !certificate.votes.is_sorted_by(|a, b| a.signer < b.signer) {
         return Err(QuorumError::Order);
     }
+
     if let Some(vote) = certificate
         .votes
         .iter()
@@ -174,6 +183,7 @@ fn check_quorum(
     {
         return Err(QuorumError::Stranger(vote.signer));
     }
+
     let power = validators.power_of(certificate.votes.iter().map(|vote| &vote.signer));
     if !validators.is_quorum(power) {
         return Err(QuorumError::Power {
@@ -181,28 +191,31 @@ fn check_quorum(
             total: validators.total(),
         });
     }
+
+    // Every listed signature has to verify, also those that the quorum does not need (C-10).
     for signed in certificate.signed_statements() {
         if !known(&signed) {
             let bytes = signed.statement.to_be_signed(&signed.signer);
             check(&signed.signer, &bytes, &signed.signature)?;
         }
     }
+
     Ok(())
 }
 
-/// What was verified before, so that each signature is checked once in its life on a node.
+/// The signatures that were verified before, so that a node checks each of them once.
 pub trait Known {
-    /// Whether this operation with this very signature was verified.
+    /// Returns whether this operation was verified with this very signature.
     fn operation(&self, operation: &SignedOperation) -> bool;
-    /// Whether this vote with this very signature was verified.
+    /// Returns whether this vote was verified with this very signature.
     fn statement(&self, statement: &SignedStatement) -> bool;
 }
 
-/// Checks every signature in a block: operations, evidence, and the commit of the previous block
-/// by `previous_validators` (ignored at height 1). The block's rules are the ledger's question.
+/// Checks every signature in a block: operations, evidence, and the commit of the previous block by
+/// `previous_validators` (ignored at height 1). The ledger checks the rules of the block.
 ///
 /// # Errors
-/// [`BlockError`].
+/// [`BlockError`], for the first fault.
 pub fn verify_block(
     block: Block,
     previous_validators: &ValidatorSet,
@@ -212,10 +225,11 @@ pub fn verify_block(
     Ok(Verified(block))
 }
 
-/// As [`verify_block`], and gives back a block that does not hold: it may convict its builder.
+/// Checks a block as [`verify_block`] does, but gives back a block that does not hold: it may
+/// convict its builder.
 ///
 /// # Errors
-/// The block, where [`verify_block`] has an error.
+/// The block, if [`verify_block`] would have an error.
 pub fn verify_body(
     block: Box<Block>,
     previous_validators: &ValidatorSet,
@@ -232,40 +246,48 @@ fn check_block(
     previous_validators: &ValidatorSet,
     known: &dyn Known,
 ) -> Result<(), BlockError> {
+    // Counted first, so that no time goes into the signatures of too large a block.
     if block.operations.len() > limits::OPERATIONS_PER_BLOCK
         || block.evidence.len() > limits::EVIDENCE_PER_BLOCK
     {
         return Err(BlockError::TooMany);
     }
+
     if let Some(commit) = &block.previous_commit {
         check_quorum(commit, previous_validators, &|vote| known.statement(vote))?;
     }
+
     for operation in &block.operations {
         let payload = &operation.payload;
         if payload.agent != operation.signer || payload.swarm != block.header.swarm {
             return Err(BlockError::Foreign(payload.id()));
         }
+
         if !known.operation(operation) {
             let bytes = Sign1::to_be_signed(&operation.signer, payload);
             check(&operation.signer, &bytes, &operation.signature)?;
         }
     }
+
     for evidence in &block.evidence {
         check_evidence(evidence)?;
     }
+
     Ok(())
 }
 
-/// Whether operations, evidence and previous commit are the ones that the header binds. A block id
-/// names the header alone: without this, anyone could pair a good header with another body, and a
-/// verdict on that body would be taken for one on the block.
+/// Returns whether operations, evidence and previous commit are those that the header binds. A
+/// block id names the header alone. Without this check anyone could pair a good header with another
+/// body, and a verdict on that body would be taken for one on the block.
 pub fn is_body_of_header(block: &Block) -> bool {
     let operations: Vec<_> = block.operations.iter().map(cbor::encode).collect();
     let evidence: Vec<_> = block.evidence.iter().map(cbor::encode).collect();
+
     let commit = block
         .previous_commit
         .as_ref()
         .map_or(Hash::ZERO, QuorumCertificate::hash);
+
     let header = &block.header;
     header.previous_commit == commit
         && header.evidence == merkle::root(&evidence)
@@ -273,7 +295,7 @@ pub fn is_body_of_header(block: &Block) -> bool {
 }
 
 impl Verified<Block> {
-    /// A block of the caller's own making, out of parts that are verified already.
+    /// Assembles a block of the caller's own making, out of parts that are verified already.
     pub fn assemble(
         header: quorate_types::Header,
         operations: Vec<Verified<SignedOperation>>,
@@ -290,48 +312,57 @@ impl Verified<Block> {
 }
 
 impl Verified<QuorumCertificate> {
-    /// Assembles a certificate from verified statements; `None` unless all are equal and members
-    /// with more than two thirds of the power are among the signers. Strangers are left out.
+    /// Assembles a certificate from verified statements. `None` unless all of them are equal, and
+    /// members with more than two thirds of the power are among the signers. Strangers are left
+    /// out.
     pub fn assemble<'a>(
         statements: impl IntoIterator<Item = &'a Verified<SignedStatement>>,
         validators: &ValidatorSet,
     ) -> Option<Self> {
         let mut votes: BTreeMap<PublicKey, Signature> = BTreeMap::new();
         let mut statement = None;
+
         for signed in statements {
             if *statement.get_or_insert(&signed.statement) != &signed.statement {
                 return None;
             }
+
+            // A stranger's signature counts for nothing, and would make the certificate invalid.
             if validators.get(&signed.signer).is_some() {
                 votes.insert(signed.signer, signed.signature);
             }
         }
+
         let statement = statement?.clone();
         if statement.validators != validators.hash()
             || !validators.is_quorum(validators.power_of(votes.keys()))
         {
             return None;
         }
+
         let votes = votes
             .into_iter()
             .map(|(signer, signature)| Vote { signer, signature })
             .collect();
+
         Some(Self(QuorumCertificate { statement, votes }))
     }
 
-    /// The votes, each with its own proof.
+    /// Returns the votes, each as a verified statement.
     pub fn verified_statements(&self) -> impl Iterator<Item = Verified<SignedStatement>> {
         self.0.signed_statements().map(Verified)
     }
 }
 
 impl Verified<Evidence> {
-    /// Evidence out of two verified statements; `None` where they do not contradict.
+    /// Returns evidence out of two verified statements; `None` if they do not contradict each
+    /// other.
     pub fn from_pair(a: &Verified<SignedStatement>, b: &Verified<SignedStatement>) -> Option<Self> {
         Evidence::new(a.0.clone(), b.0.clone()).map(Self)
     }
 }
 
+/// Checks a signature by the strict rule (C-12), unless it is remembered.
 fn check(key: &PublicKey, message: &[u8], signature: &Signature) -> Result<(), SignatureError> {
     memo::once((key, message, signature), || {
         let point = verifying_key(key)?;

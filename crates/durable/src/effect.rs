@@ -1,4 +1,4 @@
-//! What a durable replica leaves to its driver.
+//! The effects that a durable replica leaves to its driver.
 
 use std::sync::Arc;
 
@@ -8,44 +8,45 @@ use quorate_replica::{Recipients, Work};
 use quorate_types::message::{Call, ClientMessage, PeerMessage};
 use quorate_types::{Block, PublicKey, QuorumCertificate, Round};
 
-/// Something that touches the world outside the disk, or takes long. Carried out in order.
+/// Something that touches the world outside the disk, or takes long. The driver carries effects out
+/// in order.
 #[derive(Debug)]
 pub enum Effect {
     /// Run [`Work::run`]; answer with `Event::Verified` or `Event::Refused`.
     Verify(Box<Work>),
     /// Execute a block; answer with `Event::Executed`.
     Execute {
-        /// State to execute on.
+        /// The state to execute on.
         ledger: Arc<Ledger>,
-        /// Block.
+        /// The block to execute.
         block: Arc<Verified<Block>>,
     },
     /// Build a block; answer with `Event::Proposed`.
     Propose {
-        /// State to build on.
+        /// The state to build on.
         ledger: Arc<Ledger>,
-        /// Round it is for.
+        /// The round that the block is for.
         round: Round,
-        /// What goes in.
+        /// The contents of the block.
         proposal: Box<Proposal>,
     },
-    /// Send to peers.
+    /// Send a message to peers.
     Send(Recipients, PeerMessage),
-    /// Send these frames, each a `PeerMessage::Decided` in canonical CBOR, to a peer.
+    /// Send these frames to a peer. Each is a `PeerMessage::Decided` in canonical CBOR.
     Serve(PublicKey, Vec<Vec<u8>>),
-    /// Send to an agent.
+    /// Send a message to an agent.
     Reply(PublicKey, ClientMessage),
     /// Gossip a call for bids.
     Call(Call),
-    /// A block was decided, is on disk and part of the state.
+    /// A block was decided. It is on disk and part of the state.
     Committed {
-        /// The round it was decided in.
+        /// The round in which it was decided.
         round: Round,
         /// The decided block.
         block: Arc<Verified<Block>>,
-        /// Its commit.
+        /// The precommits that decided it.
         commit: QuorumCertificate,
-        /// What it did.
+        /// The changes and outcomes that the block brought.
         committed: Arc<Committed>,
     },
 }

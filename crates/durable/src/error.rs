@@ -1,4 +1,4 @@
-//! Why a replica cannot come back, or must stop.
+//! The reasons why a replica cannot recover, or must stop.
 
 use quorate_replica::{HaltReason, RecoverError, RestoreError};
 use quorate_store::{GuardError, Position, StoreError};
@@ -6,41 +6,41 @@ use quorate_types::Height;
 use quorate_types::cbor::CborError;
 use quorate_types::genesis::GenesisError;
 
-/// Why a durable replica does not open, or stopped. After any of them the process has to end.
+/// The reason why a durable replica does not open, or stopped. After each the process must end.
 #[derive(Debug, thiserror::Error)]
 pub enum DurableError {
-    /// Its disk.
+    /// The store failed, or does not open.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Its signing guard.
+    /// The signing guard failed, or does not open.
     #[error(transparent)]
     Guard(#[from] GuardError),
-    /// A signature was asked for while there was no guard: a fault of this program.
-    #[error("asked to sign {asked} without a signing guard: a fault of this program")]
+    /// A signature was asked for while there was no guard. This is a bug in this program.
+    #[error("asked to sign {asked} without a signing guard: this is a bug, please report it")]
     Unguarded {
-        /// What was asked.
+        /// The position of the statement that was to be signed.
         asked: Position,
     },
-    /// What it had stored is no history of this swarm.
-    #[error("the stored blocks: {0}")]
+    /// The stored blocks are not a history of this swarm.
+    #[error("the stored blocks cannot be restored: {0}")]
     Restore(#[from] RestoreError),
-    /// What it had logged does not verify.
-    #[error("the write-ahead log: {0}")]
+    /// The log does not verify.
+    #[error("the write-ahead log cannot be replayed: {0}")]
     Recover(#[from] RecoverError),
     /// A record on disk does not decode.
-    #[error("{file}, height {height}: {source}")]
+    #[error("the record of height {height} in {file} does not decode: {source}")]
     Decode {
-        /// Which file.
+        /// The file that holds the record.
         file: &'static str,
-        /// Height of the record.
+        /// The height of the record.
         height: Height,
-        /// What is wrong.
+        /// The reason why it does not decode.
         source: CborError,
     },
     /// The genesis breaks a rule.
-    #[error("the genesis: {0}")]
+    #[error("the genesis is not valid: {0}")]
     Genesis(#[from] GenesisError),
-    /// The protocol stopped: going on would be wrong.
+    /// The protocol stopped, because going on would be wrong.
     #[error("{0}")]
     Halted(HaltReason),
 }

@@ -1,9 +1,9 @@
-//! The replica on its disk: what a validator is without network, clock and threads.
+//! The replica on its disk: a validator without network, clock and threads.
 //!
-//! [`DurableReplica`] owns replica, store, signing guard and key, and carries out itself what has
-//! to be durable before it is visible: it logs, asks the guard, signs, persists, and comes back
-//! from all that. What is left for its driver are [`Effect`]s. `quorate-node` drives it with
-//! sockets and a clock, the simulator with a seed: both run this very code.
+//! [`DurableReplica`] owns replica, store, signing guard and key. It carries out itself whatever
+//! has to be durable before it is visible: it logs, asks the guard, signs, persists, and recovers
+//! from all of that. [`Effect`]s are left to its driver. `quorate-node` drives it with sockets and
+//! a clock, the simulator drives it with a seed, and both run this same code.
 //!
 //! **Absent here:** tokio, libp2p, sockets, threads, clocks, randomness; files only behind
 //! [`quorate_store::Disk`].

@@ -1,4 +1,4 @@
-//! Coming back: decided blocks into the ledger, then the log of the height that was under way.
+//! Recovery: takes decided blocks into the ledger, then the log of the height that was in progress.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,56 +12,56 @@ use quorate_types::{Block, Genesis, Height, PublicKey, QuorumCertificate, cbor, 
 use crate::replica::{LOG_RECORD, position_of};
 use crate::{DurableError, DurableReplica};
 
-/// What a durable replica is opened with, beside disk and key.
+/// The settings that a durable replica is opened with, apart from disk and key.
 #[derive(Debug)]
 pub struct Settings {
-    /// The swarm.
+    /// The genesis of the swarm.
     pub genesis: Genesis,
-    /// Timeouts.
+    /// The timeouts of the replica.
     pub pace: PaceConfig,
-    /// Layout of the files.
+    /// The layout of the files.
     pub store: StoreConfig,
     /// Hooks at named writes, for tests that end the process there.
     pub points: CrashPoints,
-    /// What is known of the key.
+    /// The state of the key's signing guard.
     pub start: Start,
 }
 
-/// What is known of a key when its replica starts.
+/// The state of a key's signing guard when its replica starts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Start {
-    /// Its signing guard knows what it signed. Without the guard the replica does not open.
+    /// The guard knows what the key signed. Without the guard the replica does not open.
     #[default]
     Guarded,
-    /// Its guard is lost, and nothing else runs with the key, nor ever will. The replica signs
+    /// The guard is lost, and nothing else runs with the key, nor ever will. The replica signs
     /// nothing until others have proved a fresh height (N-29); then a new guard is made. It does
-    /// not open where a guard is left.
+    /// not open if there is a guard.
     Rejoin {
-        /// Chosen at random, anew for each start: answers of others repeat it.
+        /// A number chosen at random, anew for each start. The answers of others repeat it.
         challenge: u64,
     },
 }
 
-/// What opening found: worth a line in the node's log.
+/// The findings of opening, each worth a line in the node's log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Opened {
-    /// Torn tails that were cut; none of it had been synced.
+    /// The torn tails that were cut. Nothing in them had been synced.
     pub cuts: Vec<Cut>,
-    /// Records of the log that were taken in again.
+    /// The number of log records that were taken in again.
     pub records: usize,
-    /// Signatures that the log knew of and the guard had forgotten.
+    /// The positions of signatures that the log knew of and the guard had forgotten.
     pub forgotten: Vec<Position>,
-    /// The log that led to the last signature is gone, and with it the lock that may have come with
-    /// it: nothing is signed below this height.
+    /// Set if the log that led to the last signature is gone, and with it the lock that may have
+    /// come with that signature. Nothing is signed below this height.
     pub log_lost: Option<Height>,
 }
 
 impl DurableReplica {
     /// Recovers the replica of a folder. The guard must have been created with the key
-    /// ([`SigningGuard::create`]), or be missing where the key is to [`Start::Rejoin`].
+    /// ([`SigningGuard::create`]), or be missing if the start is [`Start::Rejoin`].
     ///
     /// # Errors
-    /// [`DurableError`] naming the file, or what is wrong with it.
+    /// [`DurableError`], naming the file, or what is wrong with it.
     pub fn open(
         disk: Arc<dyn Disk>,
         key: SecretKey,
@@ -75,18 +75,24 @@ impl DurableReplica {
             points,
             start,
         } = settings;
+
         let me = key.public_key();
         let (store, recovery) = Store::open(disk, store, points)?;
         let (mut guard, voting) = open_guard(&store, &me, start)?;
+
         let ledger = Ledger::genesis(genesis)?;
         let mut opened = Opened {
             cuts: recovery.cuts,
             ..Opened::default()
         };
+
         let config = Config { me, pace, voting };
         let mut life = Life::again(&store, Replica::new(config.clone(), ledger.clone(), now))?;
+
         if let Some(guard) = &mut guard {
             opened.forgotten = life.witness(guard)?;
+
+            // The replica was built for the guard as it stood, so the raised guard needs a new one.
             if let Some(from) = life.lost_log(guard) {
                 guard.raise_to(from)?;
                 opened.log_lost = Some(from);
@@ -97,10 +103,12 @@ impl DurableReplica {
                 life = Life::again(&store, Replica::new(config, ledger, now))?;
             }
         }
+
         opened.records = life.records;
         let Life {
             replica, waiting, ..
         } = life;
+
         Ok((
             Self {
                 key,
@@ -114,24 +122,27 @@ impl DurableReplica {
     }
 }
 
-/// What an earlier life left: its state, and what it was about to do.
+/// The state in which the node stopped, as its disk tells it, and the actions that were still open.
 struct Life {
     replica: Replica,
     waiting: VecDeque<Action>,
-    /// Records of the log that were taken in.
+    /// The number of log records that were taken in.
     records: usize,
-    /// Where the log says that the own key signed.
+    /// The positions at which this node's key signed, by the log.
     signed: Vec<Position>,
 }
 
 impl Life {
-    /// Takes decided blocks and the log of the height under way into a fresh replica.
+    /// Takes decided blocks and the log of the height in progress into a fresh replica.
     fn again(store: &Store, mut replica: Replica) -> Result<Self, DurableError> {
         restore_blocks(&mut replica, store)?;
         let records = read_log(&replica, store)?;
         let (count, signed) = (records.len(), own_positions(&records, replica.public_key()));
         replica.recover(records)?;
+
+        // These actions are still open, so they are carried out after opening (N-32).
         let waiting = std::iter::from_fn(|| replica.poll_action()).collect();
+
         Ok(Self {
             replica,
             waiting,
@@ -140,8 +151,9 @@ impl Life {
         })
     }
 
-    /// The log is the second witness of what was signed: the guard must not stand below it. Where
-    /// it did.
+    /// Compares the guard with the log, which is a second witness of what was signed. The guard
+    /// must not stand below the log. If it did, it is raised. Returns the positions that the guard
+    /// had forgotten.
     fn witness(&self, guard: &mut SigningGuard) -> Result<Vec<Position>, DurableError> {
         let mut forgotten = Vec::new();
         for position in &self.signed {
@@ -152,25 +164,30 @@ impl Life {
         Ok(forgotten)
     }
 
-    /// Whether the log that led to the guard's last signature is gone, by a repair or a failing
-    /// disk: the log neither holds that signature nor leads to it again. A lock may be gone with
-    /// it, and whoever forgot a lock must not vote at that height again: the first height at which
-    /// it may. Without damage the log is on disk before the guard asks, and this never happens.
+    /// Checks whether the log that led to the guard's last signature is gone, after a repair or by
+    /// a failing disk: then the log neither holds that signature nor leads to it again. A lock may
+    /// be gone with it, and a node that forgot a lock must not vote at that height again. Returns
+    /// the first height at which it may vote, or `None` if the log is not lost. Without damage the
+    /// log is on disk before the guard is asked, and this never happens.
     fn lost_log(&self, guard: &SigningGuard) -> Option<Height> {
         let (last, height) = (guard.last(), self.replica.height());
+
+        // The last signature is at a decided height, or the guard permits nothing at its height.
         if last.height < height || guard.permits_from() > last.height {
             return None;
         }
+
         let asked_again = self.waiting.iter().any(|action| match action {
             Action::Sign(ToSign::Statement(statement)) => position_of(statement) == last,
             _ => false,
         });
+
         let known = last.height == height && (asked_again || self.signed.contains(&last));
         (!known).then(|| last.height.saturating_add(1))
     }
 }
 
-/// The guard, if there has to be one, and what it lets the key do.
+/// Opens the guard, if there has to be one, and returns it with what it lets the key do.
 fn open_guard(
     store: &Store,
     me: &PublicKey,
@@ -182,6 +199,7 @@ fn open_guard(
             let voting = Voting::From(guard.permits_from());
             Ok((Some(guard), voting))
         }
+
         Start::Rejoin { challenge } => {
             SigningGuard::expect_missing(store)?;
             Ok((None, Voting::Rejoining { challenge }))
@@ -189,28 +207,35 @@ fn open_guard(
     }
 }
 
+/// Takes the decided blocks on disk into the replica, from height 1 on.
 fn restore_blocks(replica: &mut Replica, store: &Store) -> Result<(), DurableError> {
     for height in 1..=store.blocks.last_height() {
         let Some(stored) = store.blocks.get(height)? else {
             break;
         };
+
         let bad = |source| DurableError::Decode {
             file: "blocks.log",
             height,
             source,
         };
+
         let block: Block = cbor::decode(&stored.block, limits::BLOCK_BYTES).map_err(bad)?;
         let commit: QuorumCertificate =
             cbor::decode(&stored.proof, limits::CERTIFICATE_BYTES).map_err(bad)?;
         replica.restore(block, commit)?;
     }
+
     Ok(())
 }
 
+/// Reads the log records of the height in progress.
 fn read_log(replica: &Replica, store: &Store) -> Result<Vec<LogRecord>, DurableError> {
     let mut records = Vec::new();
     for record in store.wal.replay()? {
         let record = record?;
+
+        // Records of other heights are not needed: their blocks are decided.
         if record.kind == LOG_RECORD && record.height == replica.height() {
             let decoded = cbor::decode(&record.payload, limits::BULK_FRAME_BYTES);
             records.push(decoded.map_err(|source| DurableError::Decode {
@@ -220,10 +245,11 @@ fn read_log(replica: &Replica, store: &Store) -> Result<Vec<LogRecord>, DurableE
             })?);
         }
     }
+
     Ok(records)
 }
 
-/// Where a log says that `me` signed, in its order.
+/// Returns the positions at which `me` signed, by the log and in its order.
 fn own_positions(records: &[LogRecord], me: PublicKey) -> Vec<Position> {
     let own = |record: &LogRecord| match record {
         LogRecord::Statement(signed) if signed.signer == me => Some(position_of(&signed.statement)),

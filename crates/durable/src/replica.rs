@@ -1,4 +1,4 @@
-//! A replica with its disk and key, and the order of what it writes.
+//! A replica with its disk and key. The order of its writes is what makes it safe.
 
 use std::collections::VecDeque;
 
@@ -9,25 +9,25 @@ use quorate_types::{Block, Height, Millis, QuorumCertificate, Statement, cbor, l
 
 use crate::{DurableError, Effect};
 
-/// Kind of the one sort of record in the log.
+/// The kind of the records in the log, which are all of one kind.
 pub(crate) const LOG_RECORD: u8 = 1;
-/// Bytes of decided blocks that one request is answered with.
+/// The bytes of decided blocks after which the answer to one request ends.
 const SERVED_BYTES: usize = limits::BLOCK_BYTES;
-/// Decided blocks that one request is answered with.
+/// The most decided blocks in the answer to one request.
 const SERVED_BLOCKS: u64 = 24;
 
 /// A replica with its disk and key.
 ///
-/// Its grammar is the replica's: [`Self::handle`] and [`Self::handle_timeout`], after each drain
-/// [`Self::poll_effect`], then sleep until [`Self::poll_timeout`]. After an error the process has
-/// to end, and recover with [`Self::open`].
+/// It is driven as the replica is: call [`Self::handle`] and [`Self::handle_timeout`], drain
+/// [`Self::poll_effect`] after each, then sleep until [`Self::poll_timeout`]. After an error the
+/// process must end, and recover with [`Self::open`].
 pub struct DurableReplica {
     pub(crate) key: SecretKey,
     pub(crate) replica: Replica,
     pub(crate) store: Store,
-    /// `None` while it is lost (N-27): nothing is signed then.
+    /// `None` while the guard is lost (N-27). Nothing is signed then.
     pub(crate) guard: Option<SigningGuard>,
-    /// What the replica wanted done when it came back.
+    /// The actions that were still open when the replica recovered.
     pub(crate) waiting: VecDeque<Action>,
 }
 
@@ -37,21 +37,22 @@ impl DurableReplica {
         self.replica.handle(now, event);
     }
 
-    /// Fires what is due.
+    /// Fires the timeouts that are due.
     pub fn handle_timeout(&mut self, now: Now) {
         self.replica.handle_timeout(now);
     }
 
-    /// Monotonic milliseconds at which [`Self::handle_timeout`] is wanted; `None` for never.
+    /// Returns when [`Self::handle_timeout`] is wanted, in monotonic milliseconds; `None` for
+    /// never.
     pub fn poll_timeout(&self) -> Option<Millis> {
         self.replica.poll_timeout()
     }
 
-    /// Writes what is to be written, in order, up to the next effect; `None` when the replica
-    /// waits. `clock` tells the time once for each write that is done.
+    /// Writes what has to be written, in order, up to the next effect. Returns `None` when the
+    /// replica waits. `clock` is asked for the time once for each write that is done.
     ///
     /// # Errors
-    /// The disk failed, or the protocol halted.
+    /// [`DurableError`] if the disk failed or the protocol halted.
     pub fn poll_effect(
         &mut self,
         clock: &mut dyn FnMut() -> Now,
@@ -64,23 +65,24 @@ impl DurableReplica {
         Ok(None)
     }
 
+    /// Returns the next action. Those that were open when the replica recovered come first.
     fn next_action(&mut self) -> Option<Action> {
         self.waiting
             .pop_front()
             .or_else(|| self.replica.poll_action())
     }
 
-    /// The protocol's state.
+    /// Returns the replica, which holds the protocol's state.
     pub fn replica(&self) -> &Replica {
         &self.replica
     }
 
-    /// The key it signs with.
+    /// Returns the key that it signs with.
     pub fn key(&self) -> &SecretKey {
         &self.key
     }
 
-    /// Where the guard stands; `None` while it is lost.
+    /// Returns the position of the guard; `None` while the guard is lost.
     pub fn guarded(&self) -> Option<Position> {
         self.guard.as_ref().map(SigningGuard::last)
     }
@@ -88,12 +90,14 @@ impl DurableReplica {
     /// Makes the log durable, before an orderly end.
     ///
     /// # Errors
-    /// The disk failed.
+    /// [`DurableError`] if the disk failed.
     pub fn sync(&mut self) -> Result<(), DurableError> {
         self.store.wal.sync()?;
         Ok(())
     }
 
+    /// Carries out a write and tells the replica that it is done, or returns the effect that is
+    /// left to the driver.
     fn perform(
         &mut self,
         action: Action,
@@ -109,17 +113,22 @@ impl DurableReplica {
                 })?;
                 None
             }
+
             Action::Sign(to_sign) => self.sign(to_sign)?,
             Action::Persist { block, commit } => Some(self.persist(&block, &commit)?),
             Action::RaiseGuard(height) => Some(self.raise_guard(height)?),
+
             Action::ServeDecided { to, from } => {
                 return Ok(Some(Effect::Serve(to, self.serve(from)?)));
             }
+
             Action::Halt(reason) => return Err(DurableError::Halted(reason)),
             Action::Verify(work) => return Ok(Some(Effect::Verify(work))),
+
             Action::Execute { ledger, block } => {
                 return Ok(Some(Effect::Execute { ledger, block }));
             }
+
             Action::Propose {
                 ledger,
                 round,
@@ -131,9 +140,11 @@ impl DurableReplica {
                     proposal,
                 }));
             }
+
             Action::Send(to, message) => return Ok(Some(Effect::Send(to, message))),
             Action::Reply(to, message) => return Ok(Some(Effect::Reply(to, message))),
             Action::Call(call) => return Ok(Some(Effect::Call(call))),
+
             Action::Committed {
                 round,
                 block,
@@ -148,12 +159,16 @@ impl DurableReplica {
                 }));
             }
         };
+
+        // The replica waits for these answers, so they do not go through the driver.
         if let Some(event) = done {
             self.replica.handle(clock(), event);
         }
+
         Ok(None)
     }
 
+    /// Signs with this node's key. The guard is asked only for statements.
     fn sign(&mut self, to_sign: ToSign) -> Result<Option<Event>, DurableError> {
         Ok(match to_sign {
             ToSign::Statement(statement) => self.sign_statement(statement)?,
@@ -164,30 +179,35 @@ impl DurableReplica {
         })
     }
 
-    /// Log, guard, signature: in this order, each durable before the next.
+    /// Syncs the log, asks the guard, then signs. Each step is durable before the next (N-21).
     fn sign_statement(&mut self, statement: Statement) -> Result<Option<Event>, DurableError> {
         self.store.wal.sync()?;
+
         let asked = position_of(&statement);
+
         let Some(guard) = &mut self.guard else {
             return Err(DurableError::Unguarded { asked });
         };
+
         match guard.intend(asked, &cbor::encode(&statement)) {
             Ok(_) => Ok(Some(Event::SignedStatement(
                 self.key.sign_statement(statement),
             ))),
+
             Err(GuardError::Refused { asked, last }) => {
                 tracing::warn!(
                     ?asked,
                     ?last,
-                    "the signing guard refused; this vote stays away"
+                    "the signing guard refused the vote; it is not sent"
                 );
                 Ok(None)
             }
+
             Err(error) => Err(error.into()),
         }
     }
 
-    /// The guard of a key that comes back (N-29).
+    /// Makes the guard of a key that comes back (N-29).
     fn raise_guard(&mut self, height: Height) -> Result<Event, DurableError> {
         let me = self.key.public_key();
         self.guard = Some(SigningGuard::create_raised(
@@ -198,34 +218,41 @@ impl DurableReplica {
         Ok(Event::GuardRaised(height))
     }
 
+    /// Makes a decided block and its commit durable, then drops the log below that height.
     fn persist(
         &mut self,
         block: &Verified<Block>,
         commit: &QuorumCertificate,
     ) -> Result<Event, DurableError> {
         let height = block.header.height;
+
         self.store
             .blocks
             .append(height, &cbor::encode(&**block), &cbor::encode(commit))?;
         self.store.blocks.sync()?;
+
+        // The blocks below this height are durable, so their records are no longer needed.
         self.store.wal.truncate_below(height)?;
         Ok(Event::Persisted(height))
     }
 
-    /// Decided blocks from the disk: untouched bytes, wrapped again. Anyone may ask, so it must
-    /// cost no more than reading them.
+    /// Reads decided blocks from the disk and wraps their bytes again, untouched. Anyone may ask,
+    /// so this must cost no more than reading them.
     fn serve(&self, from: Height) -> Result<Vec<Vec<u8>>, DurableError> {
         let (mut frames, mut bytes) = (Vec::new(), 0);
+
         for height in from..from.saturating_add(SERVED_BLOCKS) {
             let Some(stored) = self.store.blocks.get(height)? else {
                 break;
             };
+
             bytes += stored.block.len();
             frames.push(decided_frame(&stored.block, &stored.proof));
             if bytes > SERVED_BYTES {
                 break;
             }
         }
+
         Ok(frames)
     }
 }
@@ -239,7 +266,7 @@ impl std::fmt::Debug for DurableReplica {
     }
 }
 
-/// The guard's place of a statement.
+/// Returns the guard's position of a statement.
 pub(crate) fn position_of(statement: &Statement) -> Position {
     Position {
         height: statement.height,
@@ -248,9 +275,9 @@ pub(crate) fn position_of(statement: &Statement) -> Position {
     }
 }
 
-/// A `PeerMessage::Decided` out of the encodings of its two parts.
+/// Makes a `PeerMessage::Decided` out of the encodings of its two parts.
 fn decided_frame(block: &[u8], commit: &[u8]) -> Vec<u8> {
-    // A map of one entry, the text `decided`, an array of two.
+    // A map of one entry, the text `decided`, and an array of two.
     const HEAD: &[u8] = b"\xa1\x67decided\x82";
     [HEAD, block, commit].concat()
 }
@@ -275,6 +302,7 @@ mod tests {
             power: 1,
             operator: "op".parse().unwrap(),
         };
+
         let genesis = Genesis {
             name: "test".parse().unwrap(),
             created: 1,
@@ -285,7 +313,9 @@ mod tests {
             parameters: Parameters::default(),
             validators: ValidatorSet::new(vec![member]).unwrap(),
         };
+
         let (swarm, validators) = (genesis.swarm_id(), genesis.validators.hash());
+
         let (block, _) = Ledger::genesis(genesis).unwrap().propose(Proposal {
             block_time: 2,
             builder: key,
@@ -294,6 +324,7 @@ mod tests {
             operations: Vec::new(),
             evidence: Vec::new(),
         });
+
         let statement = Statement {
             swarm,
             height: 1,
@@ -303,10 +334,12 @@ mod tests {
             validators,
             pol_round: None,
         };
+
         let commit = QuorumCertificate {
             statement,
             votes: Vec::new(),
         };
+
         let block = block.into_inner();
         let frame = decided_frame(&cbor::encode(&block), &cbor::encode(&commit));
         let message = PeerMessage::Decided(Box::new(Decided { block, commit }));

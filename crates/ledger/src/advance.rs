@@ -1,7 +1,8 @@
-//! Moving a task on: what [`lifecycle::step`] decides, and everything that hangs on it.
+//! Moves a task on: applies what [`lifecycle::step`] decides to everything that depends on the
+//! task.
 //!
-//! Queue, deadline, live bids, the assignee's commitment and the requester's count follow from the
-//! state before and after, here and nowhere else.
+//! Queue, deadline, live bids, the commitment of the assignee and the count of the requester follow
+//! from the task before and after. They are updated here and nowhere else.
 
 use std::sync::Arc;
 
@@ -13,33 +14,38 @@ use crate::run::Run;
 use crate::state::Entry;
 use crate::state::{Index, Key, Opened, Task};
 
-/// A task that was moved on.
+/// A task that an event moved on.
 #[derive(Debug)]
 pub(crate) struct Advanced {
-    /// As it was.
+    /// The task before the event.
     pub before: Arc<Task>,
-    /// As it is.
+    /// The task after the event.
     pub after: Arc<Task>,
 }
 
 impl Run<'_> {
-    /// Lets an event happen to a task.
+    /// Applies an event to a task.
     ///
     /// # Errors
-    /// [`Reason::UnknownTask`], or that of [`lifecycle::step`]. Nothing is changed then.
+    /// [`Reason::UnknownTask`] if there is no such task, or the error of [`lifecycle::step`].
+    /// Nothing is changed then.
     pub(crate) fn advance(&mut self, id: TaskId, event: &Event) -> Result<Advanced, Reason> {
         let before = Arc::clone(self.view.task(&id).ok_or(Reason::UnknownTask)?);
         let next = lifecycle::step(&before.state, before.token, event)?;
+
         let mut after = (*before).clone();
         match next {
             Next::State(state) => after.state = state,
+
             Next::Reopen(agent) => {
+                // The task goes to the end of the queue, and this agent cannot win it again (L-17).
                 after.excluded.insert(agent);
                 after.due = self.now.height;
                 let attempts = self
                     .genesis
                     .market(&after.spec.market)
                     .map_or(0, |m| m.attempts);
+
                 let last = after.token >= attempts;
                 after.state = if last {
                     TaskState::Failed
@@ -48,11 +54,15 @@ impl Run<'_> {
                 };
             }
         }
+
+        // Each assignment has a fencing token of its own (L-16).
         if let Event::Assign(_) = event {
             after.token = after.token.saturating_add(1);
         }
+
         let after = Arc::new(after);
         self.follow(id, &before, &after);
+
         Ok(Advanced { before, after })
     }
 
@@ -71,47 +81,63 @@ impl Run<'_> {
         else {
             return;
         };
+
         let mut task = (**task).clone();
         let market = &task.spec.market;
+
+        // The height is a part of the key, so the old key has to go.
         self.view.unmark(Index::Open(market.clone(), task.due, id));
         self.view
             .mark(Index::Open(market.clone(), self.now.height, id), 0);
+
         task.due = self.now.height;
         self.view.put(Key::Task(id), Entry::Task(Arc::new(task)));
     }
 
-    /// Brings all that hangs on the state from `before` to `after`.
+    /// Updates everything that depends on a task, from its state `before` to `after`.
     fn follow(&mut self, id: TaskId, before: &Task, after: &Arc<Task>) {
         if before.state == TaskState::Open {
             self.leave_queue(id, before);
         }
+
         if after.state == TaskState::Open {
             self.enter_queue(id, after);
         }
+
+        // An accept leaves the task with its assignee, so nothing changes hands.
         let (had, has) = (before.state.assignee(), after.state.assignee());
         if let (Some(assignee), None) = (had, has) {
             self.release(assignee.agent, id, &before.spec.demand);
         }
+
         if let (None, Some(assignee)) = (had, has) {
             self.occupy(assignee.agent, id, &after.spec.demand);
         }
+
+        // A task that ended no longer counts against its requester's quota.
         if after.state.has_ended() {
             self.view.change_account(id.requester, |account| {
                 account.live_tasks = account.live_tasks.saturating_sub(1);
             });
         }
+
         self.view.put(Key::Task(id), Entry::Task(Arc::clone(after)));
     }
 
+    /// Marks an open task in the index, and opens the window of its market if none is open (M-6).
     fn enter_queue(&mut self, id: TaskId, task: &Task) {
         let market = &task.spec.market;
         self.view.mark(Index::Open(market.clone(), task.due, id), 0);
+
         if let Some(deadline) = task.spec.deadline {
             self.view.mark(Index::Deadline(deadline, id), 0);
         }
+
         let open = self.view.count(&Index::OpenCount(market.clone()));
         self.view
             .set_count(Index::OpenCount(market.clone()), open.saturating_add(1));
+
+        // The first open task opens the window of its market (M-6).
         let mut window = self.view.window(market);
         if window.opened.is_none() {
             window.opened = Some(Opened::new(self.now, Stage::Bids));
@@ -119,15 +145,20 @@ impl Run<'_> {
         }
     }
 
+    /// Removes a task that is no longer open from the index, and ends the bids on it.
     fn leave_queue(&mut self, id: TaskId, task: &Task) {
         let market = &task.spec.market;
         self.view.unmark(Index::Open(market.clone(), task.due, id));
+
         if let Some(deadline) = task.spec.deadline {
             self.view.unmark(Index::Deadline(deadline, id));
         }
+
         let open = self.view.count(&Index::OpenCount(market.clone()));
         self.view
             .set_count(Index::OpenCount(market.clone()), open.saturating_sub(1));
+
+        // Collected first, because dropping an offer changes the index that is read here.
         let bidders: Vec<PublicKey> = self.bidders_of(id).collect();
         for agent in bidders {
             self.drop_offer(market, agent, id);
@@ -143,7 +174,8 @@ impl Run<'_> {
             })
     }
 
-    /// Ends one live bid; with the last of its agent in the market, the reservation ends too.
+    /// Ends one live bid. If it is the last one of its agent in the market, the reservation ends
+    /// too.
     fn drop_offer(&mut self, market: &Label, agent: PublicKey, task: TaskId) {
         self.drop_mark(market, agent, task);
         if self.view.count(&Index::LiveOf(market.clone(), agent)) == 0 {
@@ -151,24 +183,31 @@ impl Run<'_> {
         }
     }
 
+    /// Takes the demand of a new assignment from what the agent has free.
     fn occupy(&mut self, agent: PublicKey, id: TaskId, demand: &Amounts) {
         self.view.mark(Index::Assigned(agent, id), 0);
+
         self.view.change_account(agent, |account| {
             for (name, amount) in demand_or_slot(demand) {
                 let taken = account.committed.entry(name).or_default();
                 *taken = taken.saturating_add(amount);
             }
+
             account.committed.retain(|_, amount| *amount != 0);
         });
     }
 
+    /// Gives back what an assignment took, once it ends.
     fn release(&mut self, agent: PublicKey, id: TaskId, demand: &Amounts) {
         self.view.unmark(Index::Assigned(agent, id));
+
         self.view.change_account(agent, |account| {
             for (name, amount) in demand_or_slot(demand) {
                 let taken = account.committed.entry(name).or_default();
                 *taken = taken.saturating_sub(amount);
             }
+
+            // No zeros are kept, so that equal commitments have one encoding.
             account.committed.retain(|_, amount| *amount != 0);
         });
     }

@@ -1,4 +1,5 @@
-//! What a block may hold: order, sequences, members, evidence, and the limits on all of it.
+//! The rules on the contents of a block: order, sequences, membership, evidence, and the limits on
+//! all of these (L-4 to L-6).
 
 use std::collections::BTreeMap;
 
@@ -11,23 +12,24 @@ use crate::operations::{Admission, admits};
 use crate::run::Now;
 use crate::{InvalidBlock, Ledger, cost};
 
-/// Bytes of a block that are neither operations nor evidence nor the commit, at most.
+/// Upper bound for the bytes of a block that belong to neither operations nor evidence nor the
+/// commit.
 pub(crate) const FRAME: usize = 1024;
 
-/// Contents that keep every rule, by their roots.
+/// The roots over the contents of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Contents {
-    /// Root over the operations.
+    /// The root over the operations.
     pub operations: Hash,
-    /// Root over the evidence.
+    /// The root over the evidence.
     pub evidence: Hash,
 }
 
 impl Contents {
-    /// Checks what a block brings in against the state it would run on.
+    /// Checks the contents of a block against the state that it would run on.
     ///
     /// # Errors
-    /// [`InvalidBlock`]: the first rule that is broken.
+    /// [`InvalidBlock`], which names the first rule that is broken.
     pub(crate) fn check(ledger: &Ledger, inputs: &Inputs<'_>) -> Result<Self, InvalidBlock> {
         let (operations, evidence) = (&inputs.operations, &inputs.evidence);
         let many = operations.len() > limits::OPERATIONS_PER_BLOCK;
@@ -38,22 +40,25 @@ impl Contents {
                 evidence,
             });
         }
+
         let leaves = Leaves::of(inputs);
         leaves.check_bytes(inputs)?;
         check_cost(operations, evidence)?;
         check_operations(ledger, operations)?;
         check_sequences(ledger, inputs.now, operations)?;
+        // Evidence comes last, because judging an accused block means executing it.
         check_evidence(ledger, evidence)?;
+
         Ok(leaves.roots())
     }
 
-    /// The roots of what a builder has selected by the rules.
+    /// Returns the roots of contents that a builder selected by these rules.
     pub(crate) fn of(inputs: &Inputs<'_>) -> Self {
         Leaves::of(inputs).roots()
     }
 }
 
-/// Operations and evidence in canonical CBOR.
+/// The operations and the evidence, each in canonical CBOR.
 struct Leaves {
     operations: Vec<Vec<u8>>,
     evidence: Vec<Vec<u8>>,
@@ -74,6 +79,7 @@ impl Leaves {
         }
     }
 
+    /// Checks that neither an operation nor the whole block is too long.
     fn check_bytes(&self, inputs: &Inputs<'_>) -> Result<(), InvalidBlock> {
         for (index, leaf) in self.operations.iter().enumerate() {
             if leaf.len() > limits::OPERATION_BYTES {
@@ -83,11 +89,14 @@ impl Leaves {
                 });
             }
         }
+
+        // The frame stands for the header and for everything around the parts.
         let commit = inputs.commit.map_or(0, |commit| cbor::encode(commit).len());
         let leaves = self.operations.iter().chain(&self.evidence);
         let bytes = leaves
             .map(Vec::len)
             .fold(FRAME.saturating_add(commit), usize::saturating_add);
+
         if bytes > limits::BLOCK_BYTES {
             Err(InvalidBlock::TooLong(bytes))
         } else {
@@ -96,13 +105,15 @@ impl Leaves {
     }
 }
 
-/// An accused block is executed beside the operations: it takes from what they may cost.
+/// Checks the cost of the operations and of the accused blocks: an accused block is executed beside
+/// the operations, so it takes from what they may cost (L-6).
 fn check_cost(operations: &[&SignedOperation], evidence: &[&Evidence]) -> Result<(), InvalidBlock> {
     let costs = operations
         .iter()
         .map(|operation| cost::operation(&operation.payload.body));
     let costs = costs.chain(evidence.iter().map(|evidence| cost::evidence(evidence)));
     let cost = costs.fold(0, u64::saturating_add);
+
     if cost > cost::OPERATIONS {
         Err(InvalidBlock::Cost(cost))
     } else {
@@ -110,6 +121,8 @@ fn check_cost(operations: &[&SignedOperation], evidence: &[&Evidence]) -> Result
     }
 }
 
+/// Checks that each operation is for this swarm and signed by its agent, and that all of them
+/// ascend in the canonical order (L-4, L-5).
 fn check_operations(ledger: &Ledger, operations: &[&SignedOperation]) -> Result<(), InvalidBlock> {
     for (index, signed) in operations.iter().enumerate() {
         let operation = &signed.payload;
@@ -117,36 +130,46 @@ fn check_operations(ledger: &Ledger, operations: &[&SignedOperation]) -> Result<
             return Err(InvalidBlock::OperationSwarm(index));
         }
     }
+
+    // A strict order leaves the builder no choice among orders (L-4).
     let orders: Vec<_> = operations
         .iter()
         .map(|signed| signed.payload.order())
         .collect();
+
     match orders.windows(2).position(|pair| pair[0] >= pair[1]) {
         Some(before) => Err(InvalidBlock::OperationOrder(before.saturating_add(1))),
         None => Ok(()),
     }
 }
 
-/// The operations of each agent continue its sequence without a gap, over all phases; strangers
-/// start with an admission.
+/// Checks that the operations of each agent continue its sequence without a gap, over all phases,
+/// and that the first operation of a stranger admits it (L-5).
 fn check_sequences(
     ledger: &Ledger,
     now: Now,
     operations: &[&SignedOperation],
 ) -> Result<(), InvalidBlock> {
     let mut by_agent: BTreeMap<PublicKey, Vec<&Operation>> = BTreeMap::new();
+
     for signed in operations {
         by_agent
             .entry(signed.payload.agent)
             .or_default()
             .push(&signed.payload);
     }
+
     let view = ledger.state().view();
     let admission = ledger.admission(now.wall);
+
     for (agent, mut operations) in by_agent {
+        // In the block the operations are sorted by phase first, so the numbers of an agent may be
+        // out of order.
         operations.sort_unstable_by_key(|operation| operation.sequence);
+
         let account = view.account(&agent);
         let mut expected = account.map_or(0, |account| account.next_sequence);
+
         for operation in &operations {
             let found = operation.sequence;
             if found != expected {
@@ -158,32 +181,39 @@ fn check_sequences(
             }
             expected = expected.saturating_add(1);
         }
+
+        // A stranger has no account: its first operation has to make one (L-10).
         let first = operations.first();
         if account.is_none() && !first.is_some_and(|first| admits(&admission, &view, first)) {
             return Err(InvalidBlock::Stranger(agent));
         }
     }
+
     Ok(())
 }
 
-/// Each piece convicts somebody whom nothing before it convicted.
+/// Checks that each piece of evidence convicts a validator that nothing before it convicted.
 fn check_evidence(ledger: &Ledger, evidence: &[&Evidence]) -> Result<(), InvalidBlock> {
+    // Strictly ascending, so that the same evidence always has the same form.
     if let Some(before) = evidence.windows(2).position(|pair| pair[0] >= pair[1]) {
         return Err(InvalidBlock::EvidenceOrder(before.saturating_add(1)));
     }
+
     let Some(mut court) = Court::new(ledger) else {
         return Ok(());
     };
+
     for (index, evidence) in evidence.iter().enumerate() {
         court
             .convict(evidence)
             .map_err(|error| InvalidBlock::Evidence { index, error })?;
     }
+
     Ok(())
 }
 
 impl Ledger {
-    /// What decides on the admission of strangers at block time `wall`.
+    /// Returns the inputs that decide on the admission of strangers at block time `wall`.
     pub(crate) fn admission(&self, wall: quorate_types::Millis) -> Admission<'_> {
         Admission {
             genesis: self.genesis_info(),

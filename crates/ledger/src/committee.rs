@@ -1,4 +1,5 @@
-//! The committee: who votes from when on, who is convicted, and who is benched as proposer.
+//! The committee: the validator set of each height, the convicted keys, and the proposers on the
+//! bench.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,17 +11,18 @@ use quorate_types::{
 use crate::EvidenceError;
 use crate::state::{Committee, Proposers};
 
-/// Evidence may be brought for this many heights after the one it speaks of.
+/// The number of heights for which evidence may be brought, after the height that it speaks of
+/// (L-20).
 pub const EVIDENCE_HEIGHTS: Height = 1000;
-/// Misses in a row after which a validator does not propose for a while.
+/// The number of misses in a row after which a validator is benched (L-21).
 const BENCH_AFTER: u32 = 3;
-/// Heights of the first time on the bench; each further time doubles them.
+/// The number of heights of the first benching. Each further one doubles it.
 const BENCH_HEIGHTS: Height = 16;
-/// Doublings, at most.
+/// The greatest number of times that it is doubled.
 const BENCH_DOUBLINGS: u32 = 6;
 
 impl Committee {
-    /// The first committee, in force from the start.
+    /// Returns the first committee, which is in force from the start.
     pub(crate) fn first(validators: ValidatorSet) -> Self {
         Self {
             sets: vec![(0, Arc::new(validators))],
@@ -28,22 +30,23 @@ impl Committee {
         }
     }
 
-    /// Who votes at `height`; for one before all that are kept, the oldest kept.
+    /// Returns the set that votes at `height`. For a height before all sets that are kept, that is
+    /// the oldest one kept.
     pub(crate) fn at(&self, height: Height) -> &Arc<ValidatorSet> {
         let after = self.sets.partition_point(|(from, _)| *from <= height);
         &self.sets[after.saturating_sub(1)].1
     }
 
-    /// The set decided on last, which votes from then on.
+    /// Returns the set that was decided on last, which votes from its first height on.
     pub(crate) fn latest(&self) -> &Arc<ValidatorSet> {
         self.at(Height::MAX)
     }
 
-    /// Whether evidence convicts a validator at `height`, the height of the block that carries it.
-    /// Signatures were checked before.
+    /// Checks that evidence convicts a validator if a block of `height` carries it. Signatures were
+    /// checked before.
     ///
     /// # Errors
-    /// [`EvidenceError`]: why it convicts nobody.
+    /// [`EvidenceError`], the reason why the evidence convicts nobody.
     pub(crate) fn check(
         &self,
         evidence: &Evidence,
@@ -56,10 +59,14 @@ impl Committee {
         {
             return Err(EvidenceError::Swarm);
         }
+
+        // Evidence may speak of the height in progress, but of none above it.
         let at = evidence.height();
         if at == 0 || at > height || height - at > EVIDENCE_HEIGHTS {
             return Err(EvidenceError::Height(at));
         }
+
+        // A statement counts only if it names the set in force at its height (N-24).
         let (set, culprit) = (self.at(at), evidence.culprit());
         let in_force = set.hash();
         if evidence
@@ -68,39 +75,48 @@ impl Committee {
         {
             return Err(EvidenceError::Validators);
         }
+
         if set.get(&culprit).is_none() {
             return Err(EvidenceError::Stranger(culprit));
         }
+
         if self.convicted.contains(&culprit) {
             return Err(EvidenceError::Convicted(culprit));
         }
+
         Ok(())
     }
 
-    /// Takes the power of `culprit` away, [`limits::VALIDATOR_SET_DELAY`] heights after `height`
-    /// (N-25). The last validator keeps it: a set is never empty.
+    /// Takes the power of `culprit` away, from [`limits::VALIDATOR_SET_DELAY`] heights after
+    /// `height` on (N-25). The last validator keeps its power: a set is never empty.
     pub(crate) fn convict(&mut self, culprit: PublicKey, height: Height) {
         self.convicted.insert(culprit);
+
         let from = height.saturating_add(limits::VALIDATOR_SET_DELAY);
         let rest = self
             .at(from)
             .iter()
             .filter(|validator| validator.key != culprit)
             .cloned();
+
+        // `new` fails for an empty set, and the last validator stays.
         if let Ok(set) = ValidatorSet::new(rest.collect()) {
             self.sets.retain(|(at, _)| *at != from);
             self.sets.push((from, Arc::new(set)));
         }
+
+        // Evidence reaches back to this height, so the set in force there is the oldest one needed.
         let oldest = height.saturating_sub(EVIDENCE_HEIGHTS);
         let outdated = self
             .sets
             .partition_point(|(at, _)| *at <= oldest)
             .saturating_sub(1);
+
         self.sets.drain(..outdated);
     }
 }
 
-/// A decided block as the turns of its height see it.
+/// The parts of a decided block from which the turns of its height are counted.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Turns<'a> {
     pub height: Height,
@@ -111,7 +127,7 @@ pub(crate) struct Turns<'a> {
 }
 
 impl Proposers {
-    /// Who does not propose at `height`.
+    /// Returns the validators that do not propose at `height`.
     pub(crate) fn benched(&self, height: Height) -> BTreeSet<PublicKey> {
         let benched = self
             .records
@@ -120,28 +136,34 @@ impl Proposers {
         benched.map(|(key, _)| *key).collect()
     }
 
-    /// Counts a block: its builder starts afresh; whoever was to propose in the rounds skipped
-    /// before it missed one turn, however many rounds it was. A validator that missed
-    /// [`BENCH_AFTER`] in a row is benched, unless a third of the power would be.
+    /// Counts a decided block (L-21). The record of its builder is deleted. A validator that was to
+    /// propose in a round skipped before the block missed one turn, even if there were several such
+    /// rounds. A validator that missed [`BENCH_AFTER`] turns in a row is benched, unless a third of
+    /// the power would be benched then.
     pub(crate) fn count(&mut self, turns: &Turns<'_>) {
+        // Validators that have left the set need no record.
         self.records
             .retain(|key, _| turns.validators.get(key).is_some());
         self.records.remove(&turns.builder);
-        // The schedule repeats after its slots: more rounds have no further proposers.
+
+        // The schedule repeats after its slots: further rounds have no further proposers.
         let skipped = u64::from(turns.build_round).min(limits::SCHEDULE_SLOTS) as Round;
         let missed: BTreeSet<PublicKey> = (0..skipped)
             .map(|round| turns.schedule.proposer(turns.height, round))
             .collect();
+
+        // A builder that missed an earlier round took its turn in the end.
         for key in missed.into_iter().filter(|key| *key != turns.builder) {
             let record = self.records.entry(key).or_default();
             record.misses = record.misses.saturating_add(1);
+
             if record.misses >= BENCH_AFTER && self.has_room(key, turns) {
                 self.bench(key, turns.height);
             }
         }
     }
 
-    /// Whether less than a third of the power is benched with `key` among them.
+    /// Returns whether less than a third of the power is benched if `key` is benched too.
     fn has_room(&self, key: PublicKey, turns: &Turns<'_>) -> bool {
         let mut benched = self.benched(turns.height.saturating_add(1));
         benched.insert(key);

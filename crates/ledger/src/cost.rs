@@ -1,40 +1,42 @@
-//! Execution cost of a block, in units of about a microsecond, known before it is executed.
+//! The execution cost of a block, in units of about a microsecond, which is known before the block
+//! is executed.
 //!
-//! Half of [`limits::BLOCK_COST`] is for operations, half for clearings, so that neither a flood
-//! of operations nor a large auction stops the other. What an operation pays for includes what
-//! undoing it costs later: an offer pays for its removal too.
+//! Half of [`limits::BLOCK_COST`] is for operations, half for clearings, so that neither a flood of
+//! operations nor a large auction can stop the other. The cost of an operation includes the cost of
+//! undoing its effects later: an offer pays for its own removal too.
 
 use quorate_types::operation::Body;
 use quorate_types::{Block, Evidence, limits};
 
-/// What the operations of one block may cost together.
+/// The most that the operations of one block may cost together.
 pub(crate) const OPERATIONS: u64 = limits::BLOCK_COST / 2;
-/// What the clearings of one block may cost together.
+/// The most that the clearings of one block may cost together.
 pub(crate) const CLEARINGS: u64 = limits::BLOCK_COST / 2;
 
-/// Any operation: its signature, its account, its leaf.
+/// The cost of any operation: its signature, its account, its leaf.
 const OPERATION: u64 = 80;
-/// A further signature to check.
+/// The cost of checking a further signature.
 const SIGNATURE: u64 = 60;
-/// A task to open, and later to end.
+/// The cost of opening a task and of ending it later.
 const TASK: u64 = 40;
-/// An offer to keep, and later to drop.
+/// The cost of keeping an offer and of dropping it later.
 const OFFER: u64 = 4;
-/// Judging a bid and writing it into the dossier.
+/// The cost of judging a bid and of writing it into the dossier.
 const JUDGED_BID: u64 = 4;
-/// A pair of a solution, judged.
+/// The cost of judging a pair of a solution.
 const PAIR: u64 = 2;
-/// Pairs of all solutions that a window keeps, at most.
+/// The most pairs that all solutions which a window keeps may have together.
 pub(crate) const KEPT_PAIRS: usize = limits::SOLUTIONS_PER_WINDOW * limits::TASKS_PER_CLEARING;
-/// Beside a new solution: finding the tasks that are due, and judging all solutions that the window
-/// keeps, at the longest, with what each of their bidders has left.
+/// The cost of a new solution besides its own pairs: to find the tasks that are due, and to judge
+/// all solutions that the window keeps, at their longest, with what each of their bidders has left.
 const KEPT: u64 = 5_000 + PAIR * KEPT_PAIRS as u64 + PARTY * limits::BIDDERS_PER_CLEARING as u64;
-/// A bid that ends with the window, judged or not.
+/// The cost of a bid that ends with the window, whether it was judged or not.
 const LIVE_BID: u64 = 1;
-/// A task or bidder of a clearing: its entry, its assignment.
+/// The cost of a task or a bidder of a clearing: its entry, its assignment.
 const PARTY: u64 = 20;
 
-/// What an operation costs. By its size alone: never by what it does.
+/// Returns the cost of an operation. It follows from the size of the operation alone, and never
+/// from its effects (L-6).
 pub(crate) fn operation(body: &Body) -> u64 {
     let extra = match body {
         Body::Admit(_) | Body::Attest(_) => SIGNATURE,
@@ -47,11 +49,13 @@ pub(crate) fn operation(body: &Body) -> u64 {
         Body::Revoke(_) | Body::Cancel(_) | Body::Withdraw(_) => 0,
         Body::Accept(_) | Body::Decline(_) | Body::Complete(_) | Body::Fail(_) => 0,
     };
+
     OPERATION.saturating_add(extra)
 }
 
-/// What judging a piece of evidence takes from the operations of the block that carries it. Two
-/// signatures of a conflict are for nothing: 16 of them are no more than a millisecond.
+/// Returns the cost of judging a piece of evidence, which counts among the operations of the block
+/// that carries it (L-6). The two signatures of a conflict cost nothing: checking 16 of them takes
+/// no more than a millisecond.
 pub(crate) fn evidence(evidence: &Evidence) -> u64 {
     match evidence {
         Evidence::Conflict(_) => 0,
@@ -59,26 +63,30 @@ pub(crate) fn evidence(evidence: &Evidence) -> u64 {
     }
 }
 
-/// What checking and executing an accused block costs, but for its clearings: these take the place
-/// of those of the block that carries it ([`clearings_beside`]).
+/// Returns the cost of checking and executing an accused block, without its clearings: these take
+/// the place of the clearings of the block that carries it ([`clearings_beside`]).
 pub(crate) fn accused(block: &Block) -> u64 {
     let votes = block
         .previous_commit
         .as_ref()
         .map_or(0, |commit| commit.votes.len());
+
+    // A piece of evidence has up to two signatures.
     let signatures = votes.saturating_add(block.evidence.len().saturating_mul(2));
     let operations = block
         .operations
         .iter()
         .map(|signed| operation(&signed.payload.body));
+
     operations.fold(
         OPERATION.saturating_add(times(signatures, SIGNATURE)),
         u64::saturating_add,
     )
 }
 
-/// What clearings may cost in a block with this evidence: nothing where it executes another block
-/// with clearings of its own. What is due waits for the next block.
+/// Returns the most that clearings may cost in a block with this evidence. It is nothing if the
+/// block executes an accused block, which has clearings of its own. Markets that are due then wait
+/// for the next block.
 pub(crate) fn clearings_beside(evidence: &[&Evidence]) -> u64 {
     let executes = evidence
         .iter()
@@ -86,22 +94,22 @@ pub(crate) fn clearings_beside(evidence: &[&Evidence]) -> u64 {
     if executes { 0 } else { CLEARINGS }
 }
 
-/// Sizes of a clearing.
+/// The sizes that the cost of a clearing follows from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ClearingSize {
-    /// Tasks taken.
+    /// The number of tasks that the clearing takes.
     pub tasks: usize,
-    /// Reservations in the market.
+    /// The number of reservations in the market, one for each bidder.
     pub bidders: usize,
-    /// Bids on the tasks taken.
+    /// The number of bids on the tasks that the clearing takes.
     pub bids: usize,
-    /// All live bids of the market.
+    /// The number of live bids in the market.
     pub live: u64,
-    /// Pairs of all solutions kept.
+    /// The number of pairs in all solutions that are kept.
     pub pairs: usize,
 }
 
-/// What a clearing costs around its mechanism.
+/// Returns the cost of a clearing without the cost of its mechanism.
 pub(crate) fn clearing(size: &ClearingSize) -> u64 {
     times(size.tasks.saturating_add(size.bidders), PARTY)
         .saturating_add(times(size.bids, JUDGED_BID))

@@ -1,4 +1,5 @@
-//! Whom evidence convicts: by what he signed alone, or by executing the block he proposed.
+//! Judges evidence: a conflict by the two statements that its culprit signed, a bad block by
+//! executing it (L-20, L-22).
 
 use quorate_crypto::{Known, verify_block};
 use quorate_types::{
@@ -8,7 +9,7 @@ use quorate_types::{
 use crate::state::Committee;
 use crate::{EvidenceError, Ledger, cost};
 
-/// Judges the evidence of one block, piece by piece.
+/// The judge of the evidence in one block, piece by piece.
 pub(crate) struct Court<'a> {
     ledger: &'a Ledger,
     committee: Committee,
@@ -16,7 +17,7 @@ pub(crate) struct Court<'a> {
 }
 
 impl<'a> Court<'a> {
-    /// For the block after the last decided one.
+    /// Returns the judge for the block after the last decided one.
     pub(crate) fn new(ledger: &'a Ledger) -> Option<Self> {
         let committee = (**ledger.state().view().committee()?).clone();
         Some(Self {
@@ -26,44 +27,52 @@ impl<'a> Court<'a> {
         })
     }
 
-    /// Finds guilty: what comes later convicts him no more.
+    /// Convicts the culprit of this evidence. Later evidence against it is refused.
     ///
     /// # Errors
-    /// [`EvidenceError`]: why it convicts nobody; nothing is changed then.
+    /// [`EvidenceError`], the reason why the evidence convicts nobody. Nothing is changed then.
     pub(crate) fn convict(&mut self, evidence: &Evidence) -> Result<(), EvidenceError> {
         self.admit(evidence)?;
         if let Evidence::BadBlock(bad) = evidence {
             self.try_block(bad)?;
             self.bad_blocks = self.bad_blocks.saturating_add(1);
         }
+
         self.committee.convicted.insert(evidence.culprit());
         Ok(())
     }
 
-    /// All that can be said without executing an accused block.
+    /// Checks everything that can be checked without executing an accused block.
     fn admit(&self, evidence: &Evidence) -> Result<(), EvidenceError> {
         if !evidence.is_well_formed() {
             return Err(EvidenceError::Form);
         }
+
         self.committee
             .check(evidence, &self.ledger.swarm(), self.height())?;
+
         match evidence {
             Evidence::Conflict(_) => Ok(()),
             Evidence::BadBlock(bad) => self.admit_block(bad),
         }
     }
 
-    /// An accused block is one of this version, whose rules its builder knew, and that the state
-    /// before it is still kept for, on the block that was decided there: whoever stood on another
-    /// one is not judged. And it is small enough.
+    /// Checks that an accused block can be judged here (L-22). It must be of this version, whose
+    /// rules its builder knew, and small enough. It must follow the block that was decided before
+    /// it, and the state after that block must still be kept: a builder that stood on another block
+    /// is not judged.
     fn admit_block(&self, bad: &BadBlock) -> Result<(), EvidenceError> {
         let header = &bad.block.header;
         if header.version != PROTOCOL_VERSION {
             return Err(EvidenceError::Version(header.version));
         }
+
+        // At most one in a block, since it costs as much as a block to judge.
         if self.bad_blocks >= limits::BAD_BLOCKS_PER_BLOCK {
             return Err(EvidenceError::Second);
         }
+
+        // Otherwise judging one block could mean judging many.
         if bad
             .block
             .evidence
@@ -72,14 +81,18 @@ impl<'a> Court<'a> {
         {
             return Err(EvidenceError::Nested);
         }
+
+        // A builder that stood on another block is not judged by this state.
         let parent = self.ledger.parent_of(header.height);
         if parent.ok_or(EvidenceError::Expired(header.height))? != header.previous {
             return Err(EvidenceError::Parent(header.previous));
         }
+
         let cost = cost::accused(&bad.block);
         if cost > cost::OPERATIONS {
             return Err(EvidenceError::Cost(cost));
         }
+
         let bytes = cbor::encode(&bad.block).len();
         if bytes > limits::BAD_BLOCK_BYTES {
             Err(EvidenceError::TooLong(bytes))
@@ -88,16 +101,20 @@ impl<'a> Court<'a> {
         }
     }
 
-    /// Looks at the block as its voters did: each signature, then execution. All of it is bound by
-    /// the header that the builder signed, and nothing else than the state before is looked at.
+    /// Checks the block as its voters did: each signature, then execution. The header that the
+    /// builder signed binds all of that, and only the state before the block is used besides.
     fn try_block(&self, bad: &BadBlock) -> Result<(), EvidenceError> {
         let header = &bad.block.header;
         let expired = EvidenceError::Expired(header.height);
         let parent = self.ledger.before(header.height).ok_or(expired)?;
+
+        // A signature that does not verify is enough: the builder bound it by its header.
         let Ok(block) = verify_block(bad.block.clone(), parent.previous_validators(), &Unseen)
         else {
             return Ok(());
         };
+
+        // Only a rule that the block itself breaks convicts its builder.
         match parent.execute(&block) {
             Err(reason) if reason.convicts() => Ok(()),
             _ => Err(EvidenceError::Valid(header.id())),
@@ -109,7 +126,8 @@ impl<'a> Court<'a> {
     }
 }
 
-/// No signature was checked before: every node is to find the same.
+/// Vouches for no signature, so that each is checked here: every node must come to the same
+/// verdict.
 struct Unseen;
 
 impl Known for Unseen {
@@ -123,22 +141,23 @@ impl Known for Unseen {
 }
 
 impl Ledger {
-    /// Whether the next block may carry this evidence, as far as can be told without executing an
-    /// accused block: what it says is right for good once [`Self::judge`] said so. Signatures are
-    /// not looked at.
+    /// Checks whether the next block may carry this evidence, as far as that is possible without
+    /// checking signatures or executing an accused block. Once [`Self::judge`] has accepted the
+    /// evidence, this check is enough: the verdict on an accused block does not change.
     ///
     /// # Errors
-    /// [`EvidenceError`]: why it convicts nobody.
+    /// [`EvidenceError`], the reason why the evidence convicts nobody.
     pub fn admits_evidence(&self, evidence: &Evidence) -> Result<(), EvidenceError> {
         Court::new(self).map_or(Ok(()), |court| court.admit(evidence))
     }
 
-    /// Whether the next block may carry this evidence: it convicts a validator that nothing has
-    /// convicted yet. That its own signatures hold and the body is the header's is what
-    /// [`quorate_crypto::verify_evidence`] says. Takes as long as an accused block takes.
+    /// Checks whether the next block may carry this evidence: whether it convicts a validator that
+    /// is not convicted yet. The caller must have checked it with
+    /// [`quorate_crypto::verify_evidence`], which covers its own signatures and that a body is the
+    /// one of its header. For a bad block this takes as long as executing the block.
     ///
     /// # Errors
-    /// [`EvidenceError`]: why it convicts nobody.
+    /// [`EvidenceError`], the reason why the evidence convicts nobody.
     pub fn judge(&self, evidence: &Evidence) -> Result<(), EvidenceError> {
         Court::new(self).map_or(Ok(()), |mut court| court.convict(evidence))
     }

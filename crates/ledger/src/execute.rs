@@ -1,4 +1,5 @@
-//! Running a block: every rule on the way, and nothing changed.
+//! Execution of a block: checks every rule of validity and computes the result, without changing
+//! the ledger.
 
 use std::sync::Arc;
 
@@ -15,7 +16,8 @@ use crate::run::{Now, Run};
 use crate::state::{Entry, Key};
 use crate::{Execution, InvalidBlock, Ledger, cost};
 
-/// What a block brings in, whoever made it.
+/// The contents of a block that execution needs, for a received block and for one that is being
+/// built alike.
 pub(crate) struct Inputs<'a> {
     pub now: Now,
     pub builder: PublicKey,
@@ -26,18 +28,19 @@ pub(crate) struct Inputs<'a> {
 }
 
 impl Ledger {
-    /// Runs a block on top of the last decided one. Pure: the ledger is unchanged, and neither
-    /// clock nor anything else than state and block is looked at (N-26).
+    /// Runs a block on top of the last decided one. The ledger is unchanged, and the result is a
+    /// pure function of the state and the block: no clock and nothing else is read (N-26).
     ///
-    /// That every signature holds, that of the commit's validators included, is what `Verified`
-    /// says; who may build in which round is for the consensus to say.
+    /// `Verified` vouches that every signature holds, those of the validators in the commit
+    /// included. Consensus checks whether the builder may build in its round.
     ///
     /// # Errors
-    /// [`InvalidBlock`]: the first rule that the block breaks.
+    /// [`InvalidBlock`], which names the first rule that the block breaks.
     pub fn execute(&self, block: &Verified<Block>) -> Result<Execution, InvalidBlock> {
         let header = &block.header;
         self.check_place(header)?;
         self.check_commit(block)?;
+
         let inputs = Inputs {
             now: Now {
                 height: header.height,
@@ -50,6 +53,8 @@ impl Ledger {
             evidence: block.evidence.iter().collect(),
             commit: block.previous_commit.as_ref(),
         };
+
+        // The rules that need no execution come first.
         let contents = Contents::check(self, &inputs)?;
         if header.operations != contents.operations {
             return Err(InvalidBlock::OperationsRoot(header.operations));
@@ -57,64 +62,82 @@ impl Ledger {
         if header.evidence != contents.evidence {
             return Err(InvalidBlock::EvidenceRoot(header.evidence));
         }
+
+        // The roots over the results follow from executing the block.
         let execution = self.run(&inputs, &contents);
         let expected = &execution.header;
         if header.outcomes != expected.outcomes {
             let (expected, found) = (expected.outcomes, header.outcomes);
             return Err(InvalidBlock::OutcomesRoot { expected, found });
         }
+
         if header.state != expected.state {
             let (expected, found) = (expected.state, header.state);
             return Err(InvalidBlock::StateRoot { expected, found });
         }
+
         Ok(execution)
     }
 
-    /// What the header says of the block's place: all but the roots.
+    /// Checks where the header puts the block: version, swarm, parent, times, validator sets and
+    /// parameters (L-2, L-3).
     fn check_place(&self, header: &Header) -> Result<(), InvalidBlock> {
         let expected = self.tip().height.saturating_add(1);
+
         if header.version != PROTOCOL_VERSION {
             return Err(InvalidBlock::Version(header.version));
         }
         if header.swarm != self.swarm() {
             return Err(InvalidBlock::Swarm);
         }
+
         if header.height != expected {
             return Err(InvalidBlock::Height {
                 expected,
                 found: header.height,
             });
         }
+
         if header.previous != self.tip().block {
             return Err(InvalidBlock::Previous(header.previous));
         }
+
         let (previous, found) = (self.tip().block_time, header.block_time);
         if found <= previous {
             return Err(InvalidBlock::BlockTime { previous, found });
         }
+
+        // Active time follows from block time, so the builder has no choice in it (L-3).
         let (expected, found) = (self.active_at(header.block_time), header.active_time);
         if found != expected {
             return Err(InvalidBlock::ActiveTime { expected, found });
         }
+
+        // The sets of this height and the next were decided by earlier blocks (N-25).
         if header.validators != self.validators().hash() {
             return Err(InvalidBlock::Validators(header.validators));
         }
         if header.next_validators != self.next_validators().hash() {
             return Err(InvalidBlock::NextValidators(header.next_validators));
         }
+
         if header.parameters != self.parameters() {
             return Err(InvalidBlock::Parameters(header.parameters));
         }
+
         Ok(())
     }
 
-    /// The commit is one of precommits for the block before, and the header binds it.
+    /// Checks that the commit consists of precommits for the block before, and that the header
+    /// binds it (L-2).
     fn check_commit(&self, block: &Block) -> Result<(), InvalidBlock> {
         let Tip {
             height,
             block: previous,
             ..
         } = self.tip();
+
+        // Only the first block has no commit.
         let belongs = match &block.previous_commit {
             None => height == 0,
             Some(commit) => {
@@ -127,38 +150,53 @@ impl Ledger {
                     && statement.validators == self.previous_validators().hash()
             }
         };
+
         if !belongs {
             return Err(InvalidBlock::PreviousCommit);
         }
+
+        // Another quorum would make a commit as good, so the header binds the one in the block.
         let hash = block
             .previous_commit
             .as_ref()
             .map_or(Hash::ZERO, QuorumCertificate::hash);
+
         if block.header.previous_commit != hash {
             return Err(InvalidBlock::PreviousCommitHash);
         }
+
         Ok(())
     }
 
-    /// Runs what was checked, and makes the header that it gives.
+    /// Runs contents that keep the rules, and makes the header that results.
     pub(crate) fn run(&self, inputs: &Inputs<'_>, contents: &Contents) -> Execution {
         let mut run = self.start(inputs.now);
+
+        // Evidence comes before all operations, deadlines and clearings after them (L-4).
         let validators = self.punish(&mut run, &inputs.evidence);
         self.count_turns(&mut run, inputs);
+
         for operation in &inputs.operations {
             run.apply(operation);
         }
+
         run.expire();
+        // A block that carries an accused block clears nothing: the accused one may have clearings
+        // of its own to execute (L-6).
         run.close_windows(inputs.builder, cost::clearings_beside(&inputs.evidence));
+
         let Run {
             view,
             outcomes,
             dossiers,
             ..
         } = run;
+
         let changes = view.into_changes();
         let tree = self.state().tree_with(&changes);
         let leaves: Vec<Vec<u8>> = outcomes.iter().map(cbor::encode::<Outcome>).collect();
+
+        // The rest of the header was known before the block ran.
         let header = Header {
             operations: contents.operations,
             evidence: contents.evidence,
@@ -166,7 +204,9 @@ impl Ledger {
             state: tree.root(),
             ..self.blank_header(inputs)
         };
+
         let block = header.id();
+
         Execution {
             block,
             header,
@@ -179,6 +219,7 @@ impl Ledger {
         }
     }
 
+    /// Starts a run on the current state, with no changes and no outcomes yet.
     pub(crate) fn start(&self, now: Now) -> Run<'_> {
         Run {
             genesis: self.genesis_info(),
@@ -191,7 +232,7 @@ impl Ledger {
         }
     }
 
-    /// The header as far as it is known before the block runs; roots are zero.
+    /// Returns the header as far as it is known before the block runs. The roots are zero.
     fn blank_header(&self, inputs: &Inputs<'_>) -> Header {
         Header {
             version: PROTOCOL_VERSION,
@@ -213,25 +254,33 @@ impl Ledger {
         }
     }
 
-    /// Convicts whoever the evidence names; the set that this decides on, if it is another.
+    /// Convicts the culprits that the evidence names. Returns the validator set that this decides
+    /// on, or `None` if the set does not change.
     fn punish(&self, run: &mut Run<'_>, evidence: &[&Evidence]) -> Option<Arc<ValidatorSet>> {
         let before = Arc::clone(run.view.committee()?);
         if evidence.is_empty() {
             return None;
         }
+
+        // All culprits of the block lose their power from the same height on (N-25).
         let mut after = (*before).clone();
         for culprit in evidence.iter().map(|evidence| evidence.culprit()) {
             after.convict(culprit, run.now.height);
         }
+
         let (latest, last) = (Arc::clone(after.latest()), before.latest());
         run.view
             .put(Key::Committee, Entry::Committee(Arc::new(after)));
+
+        // Sets are shared: the same pointer means that nobody lost its power.
         (!Arc::ptr_eq(&latest, last)).then_some(latest)
     }
 
+    /// Counts the turns to propose that were taken and missed before this block (L-21).
     fn count_turns(&self, run: &mut Run<'_>, inputs: &Inputs<'_>) {
         let before = run.view.proposers();
         let mut proposers = before.clone();
+
         proposers.count(&Turns {
             height: inputs.now.height,
             schedule: self.proposers(),
@@ -239,6 +288,8 @@ impl Ledger {
             builder: inputs.builder,
             build_round: inputs.build_round,
         });
+
+        // Most blocks change nothing here, and then write no entry.
         if proposers != before {
             run.view
                 .put(Key::Proposers, Entry::Proposers(Arc::new(proposers)));

@@ -1,4 +1,5 @@
-//! What running a block gives, before and after it is decided.
+//! The results of running a block: an [`Execution`] before the block is decided, a [`Committed`]
+//! after that.
 
 use std::sync::Arc;
 
@@ -9,10 +10,11 @@ use quorate_types::{BlockId, Header, Height, Outcome, ValidatorSet};
 
 use crate::state::Changes;
 
-/// A block run on top of the last decided one: what it would change, and what it decides.
+/// A block that was run on top of the last decided one: the changes it would make, and its
+/// outcomes.
 ///
-/// The ledger it came from is unchanged. Several may exist for one height, at the cost of their
-/// own changes; the one whose block is decided goes to [`crate::Ledger::commit`].
+/// The ledger it came from is unchanged. Several executions may exist for one height, each at the
+/// cost of its own changes; the one whose block is decided goes to [`crate::Ledger::commit`].
 #[derive(Debug, Clone)]
 pub struct Execution {
     pub(crate) block: BlockId,
@@ -26,23 +28,24 @@ pub struct Execution {
 }
 
 impl Execution {
-    /// The block that was run.
+    /// Returns the id of the block that was run.
     pub fn block(&self) -> BlockId {
         self.block
     }
 
-    /// Its header, with the roots that running it gave.
+    /// Returns the header of the block, with the roots that running it gave.
     pub fn header(&self) -> &Header {
         &self.header
     }
 
-    /// What it decides, in the order of execution.
+    /// Returns the outcomes of the block, in the order of execution.
     pub fn outcomes(&self) -> &[Outcome] {
         &self.outcomes
     }
 }
 
-/// A clearing record with all inputs it binds: what re-executing the auction takes.
+/// A clearing record with all inputs that it binds: everything that running the auction again
+/// takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dossier {
     /// The record, as it stands among the block's outcomes.
@@ -51,20 +54,21 @@ pub struct Dossier {
     pub inputs: Vec<ClearingInput>,
 }
 
-/// What a decided block did.
+/// The effects of a decided block.
 #[derive(Debug, Clone)]
 pub struct Committed {
-    /// Its height.
+    /// The height of the block, counted from 1.
     pub height: Height,
-    /// Its id.
+    /// The id of the block: the hash of its header.
     pub block: BlockId,
-    /// What it decided, in the order of execution.
+    /// The outcomes of the block, in the order of execution.
     pub outcomes: Vec<Outcome>,
     /// The outcomes in canonical CBOR: the leaves under the header's `outcomes` root.
     pub leaves: Vec<Vec<u8>>,
-    /// One for each clearing record among the outcomes, in their order.
+    /// The dossiers, one for each clearing record among the outcomes, in their order.
     pub dossiers: Vec<Dossier>,
-    /// The validator set that this block decided on, from
-    /// [`quorate_types::limits::VALIDATOR_SET_DELAY`] heights later; `None` where nothing changes.
+    /// The validator set that this block decided on, which votes from
+    /// [`quorate_types::limits::VALIDATOR_SET_DELAY`] heights later on; `None` if the set does not
+    /// change.
     pub validators: Option<Arc<ValidatorSet>>,
 }

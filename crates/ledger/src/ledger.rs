@@ -1,4 +1,4 @@
-//! The ledger: the state after the last decided block, and how the next one moves it on.
+//! The ledger: the state after the last decided block, and the step to the next one.
 
 mod past;
 
@@ -17,10 +17,10 @@ use crate::{Committed, Execution, StaleExecution};
 
 /// The state of a swarm after its last decided block.
 ///
-/// The methods in the order of a block's life: [`Self::next_due`] says when a block is wanted
-/// though no operation waits; [`Self::propose`] or [`Self::execute`] run one, as often as there
-/// are candidates; [`Self::commit`] takes over the one that was decided. `clone` is O(1) and gives
-/// a snapshot: so another thread may execute while this one goes on.
+/// The methods follow the life of a block. [`Self::next_due`] says when a block is needed although
+/// no operation waits. [`Self::propose`] and [`Self::execute`] run candidates, as many as there
+/// are. [`Self::commit`] takes over the one that was decided. `clone` is O(1) and gives a snapshot,
+/// so that another thread can execute while this one goes on.
 #[derive(Debug, Clone)]
 pub struct Ledger {
     genesis: Arc<Genesis>,
@@ -31,7 +31,7 @@ pub struct Ledger {
     sets: Sets,
     benched: BTreeSet<PublicKey>,
     schedule: Arc<ProposerSchedule>,
-    /// What takes the last blocks back, the latest first.
+    /// The data that undoes the last blocks, the latest first.
     past: VecDeque<Arc<Past>>,
 }
 
@@ -53,27 +53,34 @@ pub(crate) struct Sets {
 }
 
 impl Ledger {
-    /// The ledger at height 0: validators and attesters are members, nothing else is there.
+    /// Returns the ledger at height 0: validators and attesters are members, and nothing else is
+    /// there.
     ///
     /// # Errors
-    /// [`GenesisError`] where the genesis breaks one of its rules, or names a mechanism that this
+    /// [`GenesisError`] if the genesis breaks one of its rules, or names a mechanism that this
     /// program does not have.
     pub fn genesis(genesis: Genesis) -> Result<Self, GenesisError> {
         genesis.check()?;
         quorate_market::check_mechanisms(&genesis.markets)?;
+
         let committee = Committee::first(genesis.validators.clone());
         let sets = Sets::after(&committee, 0);
         let state = first_state(&genesis, committee);
+
         let tip = Tip {
             height: 0,
             block: BlockId::GENESIS,
             active_time: 0,
             block_time: genesis.created,
         };
+
         let (swarm, parameters) = (genesis.swarm_id(), genesis.parameters_hash());
+
+        // Nobody is benched before the first block.
         let schedule = Arc::new(ProposerSchedule::new(&sets.current, &BTreeSet::new()));
         let (genesis, benched) = (Arc::new(genesis), BTreeSet::new());
         let past = VecDeque::new();
+
         Ok(Self {
             genesis,
             swarm,
@@ -87,10 +94,10 @@ impl Ledger {
         })
     }
 
-    /// Takes over a block that was decided.
+    /// Takes over the execution of the block that was decided.
     ///
     /// # Errors
-    /// [`StaleExecution`] where it was not run on top of the last decided block.
+    /// [`StaleExecution`] if it was not made on top of the last decided block.
     pub fn commit(&mut self, execution: Execution) -> Result<Committed, StaleExecution> {
         let Execution {
             block,
@@ -102,10 +109,13 @@ impl Ledger {
             dossiers,
             validators,
         } = execution;
+
         let (expected, found) = (self.tip.height.saturating_add(1), header.height);
         if found != expected || header.previous != self.tip.block {
             return Err(StaleExecution { expected, found });
         }
+
+        // The undo is made of the values before the changes, so it comes first.
         self.remember(&changes);
         self.state.apply(changes, tree);
         self.tip = Tip {
@@ -114,7 +124,9 @@ impl Ledger {
             active_time: header.active_time,
             block_time: header.block_time,
         };
+        // The sets for the next height follow from the new state.
         self.look_ahead();
+
         Ok(Committed {
             height: header.height,
             block,
@@ -125,91 +137,102 @@ impl Ledger {
         })
     }
 
-    /// Earliest block time at which a block would have work to do without any operation: a deadline
-    /// of an open task, a window with bids whose minimum time ends or that lacks only builders, a
-    /// clearing that waits. `None` when idle. Never earlier than the next block may be.
+    /// Returns the earliest block time at which a block would have work to do without any
+    /// operation, or `None` if the swarm is idle. Such work is a deadline of an open task, a window
+    /// with bids whose minimum time ends or that lacks only builders, and a clearing that waits.
+    /// The result is never earlier than the next block may be.
     ///
-    /// Active time runs by at most `max_step_ms` for each block: where a window needs more, a block
-    /// is due after each such step.
+    /// Active time advances by at most `max_step_ms` for each block: if a window needs more, a
+    /// block is due after each such step.
     pub fn next_due(&self) -> Option<Millis> {
         let view = self.state.view();
+        // Deadlines ascend, so the first one is the earliest.
         let deadline = view
             .marks(Index::deadlines(Millis::MAX))
             .find_map(|(key, _)| match key {
                 Index::Deadline(time, _) => Some(*time),
                 _ => None,
             });
+
         let markets = self.genesis.markets.iter();
         let windows = markets.filter_map(|market| {
             let opened = view.window(&market.name).opened?;
             let has_bids = view.count(&Index::Live(market.name.clone())) > 0;
+
+            // A window whose commitments are all opened waits for nobody (M-25).
             let sealed = view.count(&Index::Sealed(market.name.clone()));
             let waits = opened.stage != Stage::Openings || sealed > 0;
             let closes = if waits { opened.closes(market) } else { 0 };
+
+            // A block adds at most one step, so a longer wait takes several blocks.
             let wait = closes.saturating_sub(self.tip.active_time);
             let step = wait.min(self.genesis.parameters.max_step_ms);
             has_bids.then(|| self.tip.block_time.saturating_add(step))
         });
+
+        // Block time increases strictly (L-3).
         let soonest = self.tip.block_time.saturating_add(1);
         windows.chain(deadline).min().map(|due| due.max(soonest))
     }
 
-    /// What the swarm started from.
+    /// Returns the genesis that the swarm started from.
     pub fn genesis_info(&self) -> &Genesis {
         &self.genesis
     }
 
-    /// Name of the swarm.
+    /// Returns the id of the swarm, the hash of its genesis.
     pub fn swarm(&self) -> SwarmId {
         self.swarm
     }
 
-    /// Height of the last decided block; 0 before the first.
+    /// Returns the height of the last decided block; 0 before the first.
     pub fn height(&self) -> Height {
         self.tip.height
     }
 
-    /// The last decided block; [`BlockId::GENESIS`] before the first.
+    /// Returns the id of the last decided block; [`BlockId::GENESIS`] before the first.
     pub fn last_block(&self) -> BlockId {
         self.tip.block
     }
 
-    /// Active time of the last decided block; 0 before the first.
+    /// Returns the active time of the last decided block in milliseconds; 0 before the first.
     pub fn active_time(&self) -> Millis {
         self.tip.active_time
     }
 
-    /// Block time of the last decided block; the genesis' time before the first.
+    /// Returns the block time of the last decided block in Unix milliseconds; before the first, the
+    /// time of the genesis.
     pub fn block_time(&self) -> Millis {
         self.tip.block_time
     }
 
-    /// Root of the state after the last decided block.
+    /// Returns the root of the state after the last decided block.
     pub fn state_root(&self) -> Hash {
         self.state.tree().root()
     }
 
-    /// Who votes on the next height to decide.
+    /// Returns the validator set that votes on the next height.
     pub fn validators(&self) -> &Arc<ValidatorSet> {
         &self.sets.current
     }
 
-    /// Who voted on the last decided height. Before the first block, the same as the next.
+    /// Returns the validator set that voted on the last decided height. Before the first block it
+    /// is the set that votes on the next height.
     pub fn previous_validators(&self) -> &Arc<ValidatorSet> {
         &self.sets.previous
     }
 
-    /// Who votes on the height after the next, as far as decided.
+    /// Returns the validator set that votes on the height after the next one.
     pub fn next_validators(&self) -> &Arc<ValidatorSet> {
         &self.sets.next
     }
 
-    /// Validators that do not propose at the next height, because they missed their turns.
+    /// Returns the validators that do not propose at the next height, because they missed turns.
     pub fn benched(&self) -> &BTreeSet<PublicKey> {
         &self.benched
     }
 
-    /// Who proposes at the next height, in which round.
+    /// Returns the schedule of the proposers in the rounds of the next height.
     pub fn proposers(&self) -> &Arc<ProposerSchedule> {
         &self.schedule
     }
@@ -226,30 +249,35 @@ impl Ledger {
         self.parameters
     }
 
-    /// Active time of a next block at `block_time`: see [`quorate_types::Header::active_time`].
+    /// Returns the active time of a next block at `block_time`; see
+    /// [`quorate_types::Header::active_time`].
     pub(crate) fn active_at(&self, block_time: Millis) -> Millis {
         let step = block_time.saturating_sub(self.tip.block_time);
         let step = step.min(self.genesis.parameters.max_step_ms);
         self.tip.active_time.saturating_add(step)
     }
 
-    /// Who votes and proposes next, by the state.
+    /// Updates the validator sets, the bench and the schedule for the next height from the state.
     fn look_ahead(&mut self) {
         let view = self.state.view();
         let Some(committee) = view.committee() else {
             return;
         };
+
         let sets = Sets::after(committee, self.tip.height);
         let benched = view.proposers().benched(self.tip.height.saturating_add(1));
+
+        // Most blocks change neither the committee nor the bench, and keep the schedule.
         if benched != self.benched || !Arc::ptr_eq(&sets.current, &self.sets.current) {
             self.schedule = Arc::new(ProposerSchedule::new(&sets.current, &benched));
         }
+
         (self.sets, self.benched) = (sets, benched);
     }
 }
 
 impl Sets {
-    /// The sets around the last decided height.
+    /// Returns the sets around `height`, the last decided one.
     fn after(committee: &Committee, height: Height) -> Self {
         let at = |ahead| Arc::clone(committee.at(height.saturating_add(ahead)));
         Self {
@@ -260,10 +288,11 @@ impl Sets {
     }
 }
 
-/// Validators and attesters are members from the start.
+/// Returns the state at height 0, where validators and attesters are members (L-9).
 fn first_state(genesis: &Genesis, committee: Committee) -> State {
     let mut state = State::new();
     let mut view = state.view();
+
     let validators = genesis.validators.iter().map(|validator| validator.key);
     for member in validators.chain(genesis.attesters.iter().map(|attester| attester.key)) {
         view.put(
@@ -271,7 +300,9 @@ fn first_state(genesis: &Genesis, committee: Committee) -> State {
             Entry::Account(Arc::new(Account::default())),
         );
     }
+
     view.put(Key::Committee, Entry::Committee(Arc::new(committee)));
+
     let changes = view.into_changes();
     let tree = state.tree_with(&changes);
     state.apply(changes, tree);

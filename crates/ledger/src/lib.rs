@@ -1,11 +1,12 @@
-//! The replicated state machine: blocks in; state root, assignments and validator set out.
+//! The replicated state machine: it executes blocks, and gives the state root, the assignments and
+//! the validator set.
 //!
 //! [`Ledger`] holds the state after the last decided block. [`Ledger::execute`] and
-//! [`Ledger::propose`] run a block on top of it without changing it; [`Ledger::commit`] takes the
-//! result over once an ordering has decided the block. What a block does is a pure function of the
-//! state and of what is in the block: evidence first, then the operations by phase, then deadlines,
-//! then the clearing of each market whose window closes (`protocols/ledger.md`).
-//! **Absent here:** rounds, votes, the network, and any clock: time is the block's.
+//! [`Ledger::propose`] run a block on top of it without changing it; [`Ledger::commit`] takes over
+//! the result once consensus has decided the block. The effects of a block are a pure function of
+//! the state and of the block: evidence first, then the operations by phase, then deadlines, then
+//! the clearing of each market whose window closes (`protocols/ledger.md`). **Absent here:**
+//! rounds, votes, the network, and any clock: the only time is that of the block.
 
 mod advance;
 mod check;

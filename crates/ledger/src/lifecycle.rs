@@ -10,118 +10,134 @@ use quorate_types::{FencingToken, Height, Millis, Price, PublicKey, Reason};
 use serde::Serialize;
 use serde_tuple::Serialize_tuple;
 
-/// Where a task stands.
+/// The state of a task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TaskState {
-    /// Waits for the next clearing of its market.
+    /// The task waits for the next clearing of its market.
     Open,
     /// An agent won it and has not accepted yet.
     Assigned(Assignee),
     /// The agent has accepted it.
     Working(Assignee),
-    /// Done, by this agent.
+    /// The assignee completed it.
     Completed(Assignee),
-    /// Its attempts are used up.
+    /// The task failed, because its attempts are used up.
     Failed,
-    /// The requester withdrew it.
+    /// The requester canceled it.
     Canceled,
-    /// Its deadline passed while nobody had it.
+    /// Its deadline passed while it was open.
     Expired,
 }
 
-/// Who has a task, since when and at what price.
+/// The agent that holds a task, with the terms of the assignment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple)]
 pub struct Assignee {
-    /// Agent.
+    /// The agent that won the task.
     pub agent: PublicKey,
-    /// What it is to be paid.
+    /// The price that the agent is paid.
     pub price: Price,
-    /// Active time of the assignment: the start of the lease.
+    /// The active time of the assignment in milliseconds: the start of the lease.
     pub assigned_at: Millis,
-    /// Active milliseconds the lease lasts without a heartbeat.
+    /// Active milliseconds that the lease lasts without a heartbeat.
     pub lease: Millis,
-    /// Height of the assignment.
+    /// The height of the block that made the assignment.
     pub height: Height,
 }
 
-/// What may happen to a task.
+/// An event that may happen to a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Event {
-    /// A clearing gives it to an agent.
+    /// A clearing assigns it to an agent.
     Assign(Assignee),
-    /// The assignee takes it.
+    /// The assignee accepts it.
     Accept(Claim),
-    /// The assignee does not take it.
+    /// The assignee declines it.
     Decline(Claim),
-    /// The assignee has done it.
+    /// The assignee completed it.
     Complete(Claim),
-    /// The assignee could not do it.
+    /// The assignee could not complete it.
     Fail(Claim),
-    /// The committee no longer hears whoever holds this token.
+    /// The committee no longer hears from the holder of this token.
     Lapse(FencingToken),
-    /// The requester, who was checked, withdraws it.
+    /// The requester, which was checked, cancels it.
     Cancel,
     /// Its deadline has passed.
     Expire,
 }
 
-/// Who reports, under which token.
+/// The agent that reports, and the token under which it does so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Claim {
     pub agent: PublicKey,
     pub token: FencingToken,
 }
 
-/// What an event makes of a task.
+/// The effect of an event on a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// It is in this state now.
+    /// The task is in this state now.
     State(TaskState),
-    /// It lost its assignee, who gets it no more: open again, or failed if that was the last try.
+    /// The task lost this assignee, which cannot win it again. It is open again, or failed if that
+    /// was the last attempt.
     Reopen(PublicKey),
 }
 
-/// The state machine: what `event` makes of a task in `state` whose last token is `token`.
+/// Returns the effect of `event` on a task in `state` whose last token is `token`. This is the
+/// state machine of tasks (L-15).
 ///
 /// # Errors
-/// The reason for which the event has no effect. A token that is not in force comes first, so that
-/// a late report reads the same whatever became of the task.
+/// The reason why the event has no effect. A token that is not in force comes first, so that a late
+/// report gets the same reason whatever became of the task (L-16).
 pub(crate) fn step(state: &TaskState, token: FencingToken, event: &Event) -> Result<Next, Reason> {
     use TaskState::{Assigned, Canceled, Completed, Expired, Open, Working};
+
     if let Some(claimed) = event.token() {
         check_token(state, token, claimed)?;
     }
+
     if state.has_ended() {
         return Err(Reason::TaskEnded);
     }
+
+    // Cancel and lapse have no claimant: they come from the requester and the committee.
     let foreign = |assignee: &Assignee| event.claimant().is_some_and(|who| who != assignee.agent);
     if state.assignee().is_some_and(foreign) {
         return Err(Reason::NotAssignee);
     }
+
     match (state, event) {
         (Open, Event::Assign(assignee)) => Ok(Next::State(Assigned(assignee.clone()))),
         (Open, Event::Expire) => Ok(Next::State(Expired)),
         (Open | Assigned(_) | Working(_), Event::Cancel) => Ok(Next::State(Canceled)),
+
+        // Accept and decline are for an assignment that is not accepted yet.
         (Assigned(who), Event::Accept(_)) => Ok(Next::State(Working(who.clone()))),
         (Assigned(who), Event::Decline(_)) => Ok(Next::Reopen(who.agent)),
+
+        // An agent may report the end of a task that it never accepted.
         (Assigned(who) | Working(who), Event::Complete(_)) => {
             Ok(Next::State(Completed(who.clone())))
         }
+
         (Assigned(who) | Working(who), Event::Fail(_) | Event::Lapse(_)) => {
             Ok(Next::Reopen(who.agent))
         }
+
         _ => Err(Reason::WrongState),
     }
 }
 
-/// The token in force is the last one, while somebody holds it or after the end.
+/// Checks that the claimed token is in force: it is the last one, and somebody holds the task or
+/// the task has ended.
 fn check_token(
     state: &TaskState,
     token: FencingToken,
     claimed: FencingToken,
 ) -> Result<(), Reason> {
+    // An open task has no assignment that a token could stand for.
     let in_force = claimed == token && *state != TaskState::Open;
+
     if in_force {
         Ok(())
     } else {
@@ -153,7 +169,8 @@ impl Event {
 }
 
 impl TaskState {
-    /// The name: `open`, `assigned`, `working`, `completed`, `failed`, `canceled`, `expired`.
+    /// Returns the name: `open`, `assigned`, `working`, `completed`, `failed`, `canceled`,
+    /// `expired`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -166,7 +183,7 @@ impl TaskState {
         }
     }
 
-    /// Who has it now: `None` unless it is assigned or working.
+    /// Returns the agent that has the task now; `None` unless it is assigned or working.
     pub fn assignee(&self) -> Option<&Assignee> {
         match self {
             Self::Assigned(assignee) | Self::Working(assignee) => Some(assignee),
@@ -174,7 +191,7 @@ impl TaskState {
         }
     }
 
-    /// Whether nothing can happen to it any more.
+    /// Returns whether nothing can happen to the task any more.
     pub fn has_ended(&self) -> bool {
         matches!(
             self,

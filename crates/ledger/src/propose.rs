@@ -1,4 +1,4 @@
-//! Building a block out of what waits.
+//! Builds a block out of the operations and evidence that wait.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, btree_map};
@@ -15,31 +15,32 @@ use crate::operations::admits;
 use crate::run::Now;
 use crate::{Execution, Ledger, cost};
 
-/// What a builder has at hand.
+/// The inputs from which a builder makes a block.
 #[derive(Debug, Clone)]
 pub struct Proposal {
-    /// Unix milliseconds by the builder's clock; raised to one more than the last block's where it
-    /// is not later.
+    /// Unix milliseconds by the builder's clock. If they are not later than the time of the last
+    /// block, the block gets that time plus one.
     pub block_time: Millis,
-    /// Builder.
+    /// The key of the builder.
     pub builder: PublicKey,
-    /// Round it builds in.
+    /// The round that the block is built in, counted from 0.
     pub build_round: Round,
-    /// Commit of the last decided block; `None` exactly for the first block.
+    /// The commit of the last decided block; `None` exactly for the first block.
     pub previous_commit: Option<Verified<QuorumCertificate>>,
-    /// Operations that wait, in order of preference where not all fit.
+    /// The operations that wait, in order of preference if not all of them fit.
     pub operations: Vec<Verified<SignedOperation>>,
-    /// Evidence that waits.
+    /// The evidence that waits to be committed.
     pub evidence: Vec<Verified<Evidence>>,
 }
 
 impl Ledger {
-    /// Builds the next block from what fits into the limits, in canonical order, with the roots
-    /// that executing it gives. What would make it invalid is left out: evidence that convicts
-    /// nobody, operations whose sequence does not continue, strangers without an attestation.
+    /// Builds the next block from the inputs that fit into the limits, in canonical order, with the
+    /// roots that executing it gives. It leaves out everything that would make the block invalid:
+    /// evidence that convicts nobody, operations that do not continue a sequence, and strangers
+    /// without an attestation.
     ///
-    /// The result passes [`Ledger::execute`], given the commit of the last decided block. Where
-    /// everything fits, the order of the operations given makes no difference.
+    /// The result passes [`Ledger::execute`], given the commit of the last decided block. If
+    /// everything fits, the order of the given operations makes no difference.
     pub fn propose(&self, proposal: Proposal) -> (Verified<Block>, Execution) {
         let Proposal {
             builder,
@@ -49,16 +50,23 @@ impl Ledger {
             evidence,
             ..
         } = proposal;
+
+        // Block time must increase, even if this builder's clock is behind (L-3).
         let wall = proposal.block_time.max(self.block_time().saturating_add(1));
         let now = Now {
             height: self.height().saturating_add(1),
             active: self.active_at(wall),
             wall,
         };
+
+        // The first block has no commit.
         let previous_commit = previous_commit.filter(|_| self.height() > 0);
+
+        // Evidence takes its room before the operations.
         let evidence = self.select_evidence(evidence);
         let mut room = Room::new(previous_commit.as_deref(), &evidence);
         let operations = self.select(now, operations, &mut room);
+
         let inputs = Inputs {
             now,
             builder,
@@ -67,29 +75,35 @@ impl Ledger {
             evidence: evidence.iter().map(|evidence| &**evidence).collect(),
             commit: previous_commit.as_deref(),
         };
+
         let contents = Contents::of(&inputs);
         let execution = self.run(&inputs, &contents);
         let header = execution.header.clone();
+
         (
             Verified::<Block>::assemble(header, operations, evidence, previous_commit),
             execution,
         )
     }
 
-    /// What convicts, in order, once for each culprit.
+    /// Returns the evidence that convicts, in order, once for each culprit.
     fn select_evidence(&self, mut evidence: Vec<Verified<Evidence>>) -> Vec<Verified<Evidence>> {
         let Some(mut court) = Court::new(self) else {
             return Vec::new();
         };
+
         evidence.sort_unstable_by(|a, b| Evidence::cmp(a, b));
+
+        // The court refuses a second piece of evidence against one culprit.
         let convicts = evidence
             .into_iter()
             .filter(|evidence| court.convict(evidence).is_ok());
+
         convicts.take(limits::EVIDENCE_PER_BLOCK).collect()
     }
 
-    /// One operation of each agent in turn, in the order in which the agents first appear, while
-    /// there is room; then sorted.
+    /// Selects operations while there is room, one of each agent in turn, in the order in which the
+    /// agents first appear. The result is sorted.
     fn select(
         &self,
         now: Now,
@@ -98,50 +112,64 @@ impl Ledger {
     ) -> Vec<Verified<SignedOperation>> {
         let mut queues = self.queues(now, operations);
         let mut selected = Vec::new();
+
         while !queues.is_empty() {
             queues.retain_mut(|queue| match queue.next() {
                 Some(operation) if room.take(&operation) => {
                     selected.push(operation);
                     true
                 }
-                // What does not fit stops its agent: the sequence must not have a gap.
+                // An operation that does not fit stops its agent: the sequence must not have a gap.
                 _ => false,
             });
         }
+
         selected.sort_unstable_by_key(|operation| operation.payload.order());
         selected
     }
 
-    /// The operations of each agent that continue its sequence, by first appearance of the agent.
+    /// Returns for each agent the operations that continue its sequence, by first appearance of the
+    /// agent.
     fn queues(&self, now: Now, operations: Vec<Verified<SignedOperation>>) -> Vec<Queue> {
         let mut order: Vec<PublicKey> = Vec::new();
         let mut by_agent: BTreeMap<PublicKey, Sequence> = BTreeMap::new();
+
         for operation in operations
             .into_iter()
             .filter(|operation| self.is_ours(operation))
         {
             let sequence = by_agent.entry(operation.signer).or_insert_with(|| {
+                // The first operation of an agent gives it its place in the order.
                 order.push(operation.signer);
                 Sequence::new()
             });
+
             keep_lesser(sequence, operation);
         }
+
         let (view, admission) = (self.state().view(), self.admission(now.wall));
+
         let queue = |agent: PublicKey| {
             let sequence = by_agent.remove(&agent)?;
             let account = view.account(&agent);
             let mut next = account.map_or(0, |account| account.next_sequence);
+            // If the next number is missing, none of the agent's operations can go in.
             let first = sequence.get(&next)?;
+
             if account.is_none() && !admits(&admission, &view, &first.payload) {
                 return None;
             }
+
+            // Older numbers are passed over, and everything after a gap is left out.
             let continues = sequence.into_values().filter(move |operation| {
                 let is_next = operation.payload.sequence == next;
                 next = next.saturating_add(u64::from(is_next));
                 is_next
             });
+
             Some(continues.collect::<Vec<_>>().into_iter())
         };
+
         order.into_iter().filter_map(queue).collect()
     }
 
@@ -150,21 +178,24 @@ impl Ledger {
     }
 }
 
-/// Operations of one agent by sequence number.
+/// The operations of one agent by sequence number.
 type Sequence = BTreeMap<u64, Verified<SignedOperation>>;
-/// The same, as they are taken.
+/// The operations of one agent while they are selected.
 type Queue = std::vec::IntoIter<Verified<SignedOperation>>;
 
-/// Of two operations with one number the one with the lesser id stays, of two signatures under one
-/// the lesser: whichever came first.
+/// Keeps one operation for each number, whichever came first: the one with the lesser id, and of
+/// two with one id the one with the lesser signature.
 fn keep_lesser(sequence: &mut Sequence, operation: Verified<SignedOperation>) {
     match sequence.entry(operation.payload.sequence) {
         btree_map::Entry::Vacant(vacant) => {
             vacant.insert(operation);
         }
+
         btree_map::Entry::Occupied(mut occupied) => {
+            // The result must not depend on which of the two came first.
             let ids = operation.payload.id().cmp(&occupied.get().payload.id());
             let signatures = operation.signature.cmp(&occupied.get().signature);
+
             if ids.then(signatures) == Ordering::Less {
                 occupied.insert(operation);
             }
@@ -172,7 +203,7 @@ fn keep_lesser(sequence: &mut Sequence, operation: Verified<SignedOperation>) {
     }
 }
 
-/// What a block still has room for.
+/// The room that is left in a block.
 struct Room {
     bytes: usize,
     cost: u64,
@@ -181,12 +212,16 @@ struct Room {
 
 impl Room {
     fn new(commit: Option<&QuorumCertificate>, evidence: &[Verified<Evidence>]) -> Self {
+        // Commit and evidence have taken their room before any operation.
         let commit = commit.map_or(0, |commit| cbor::encode(commit).len());
         let lengths = evidence
             .iter()
             .map(|evidence| cbor::encode(&**evidence).len());
+
         let taken = lengths.fold(check::FRAME.saturating_add(commit), usize::saturating_add);
+
         let costs = evidence.iter().map(|evidence| cost::evidence(evidence));
+
         Self {
             bytes: limits::BLOCK_BYTES.saturating_sub(taken),
             cost: costs.fold(cost::OPERATIONS, u64::saturating_sub),
@@ -194,19 +229,22 @@ impl Room {
         }
     }
 
-    /// Takes room for an operation, if there is enough.
+    /// Takes room for an operation if there is enough, and returns whether there was.
     fn take(&mut self, operation: &SignedOperation) -> bool {
         let bytes = cbor::encode(operation).len();
         let cost = cost::operation(&operation.payload.body);
+
         let fits = bytes <= limits::OPERATION_BYTES
             && bytes <= self.bytes
             && cost <= self.cost
             && self.count > 0;
+
         if fits {
             self.bytes = self.bytes.saturating_sub(bytes);
             self.cost = self.cost.saturating_sub(cost);
             self.count = self.count.saturating_sub(1);
         }
+
         fits
     }
 }

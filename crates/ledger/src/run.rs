@@ -1,4 +1,4 @@
-//! A block while it runs: the view it changes and the outcomes it gathers.
+//! A block while it is executed: the view that it changes, and the outcomes that it gathers.
 
 use quorate_types::{
     Genesis, Height, Label, Market, Millis, Outcome, Reason, SwarmId, TaskId, ValidatorSet, outcome,
@@ -7,43 +7,45 @@ use quorate_types::{
 use crate::Dossier;
 use crate::state::View;
 
-/// The moment a block stands for.
+/// The point in time at which a block is executed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Now {
-    /// Its height.
+    /// The height of the block.
     pub height: Height,
-    /// Its active time: for everything that costs someone.
+    /// The active time of the block in milliseconds: windows and leases run on it.
     pub active: Millis,
-    /// Its block time, Unix milliseconds: for attestations and deadlines of requesters.
+    /// The block time in Unix milliseconds: attestations and the deadlines of requesters are
+    /// compared with it.
     pub wall: Millis,
 }
 
-/// A running block.
+/// A block that is being executed.
 #[derive(Debug)]
 pub(crate) struct Run<'a> {
     pub genesis: &'a Genesis,
     pub swarm: SwarmId,
     pub now: Now,
-    /// Who votes on this block.
+    /// The validator set that votes on this block.
     pub validators: &'a ValidatorSet,
     pub view: View<'a>,
     pub outcomes: Vec<Outcome>,
     pub dossiers: Vec<Dossier>,
 }
 
-/// What was refused: the whole operation (`None`) or its offer on a task. Ascending.
+/// The refused parts of an operation with their reasons, ascending: `None` stands for the whole
+/// operation, a task for the offer or the pair on that task.
 pub(crate) type Items = Vec<(Option<TaskId>, Reason)>;
 
 impl<'a> Run<'a> {
-    /// A market by its name.
+    /// Returns the market of this name.
     ///
     /// # Errors
-    /// [`Reason::UnknownMarket`].
+    /// [`Reason::UnknownMarket`] if the genesis has no market of this name.
     pub(crate) fn market(&self, name: &Label) -> Result<&'a Market, Reason> {
         self.genesis.market(name).ok_or(Reason::UnknownMarket)
     }
 
-    /// Commits a refusal and charges the agent for it.
+    /// Commits a refusal and counts it in the account of its agent.
     pub(crate) fn refuse(&mut self, refusal: outcome::Refusal) {
         self.view.change_account(refusal.agent, |account| {
             account.refusals = account.refusals.saturating_add(1);

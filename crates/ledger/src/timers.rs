@@ -1,4 +1,4 @@
-//! Deadlines that requesters set, in block time: open tasks expire.
+//! Deadlines that requesters set, in block time: open tasks expire at them.
 
 use quorate_types::{Outcome, Reason, TaskId, limits, outcome};
 
@@ -7,8 +7,8 @@ use crate::run::Run;
 use crate::state::Index;
 
 impl Run<'_> {
-    /// Expires open tasks whose deadline has come, the earliest first, at most
-    /// [`limits::EXPIRIES_PER_BLOCK`].
+    /// Expires the open tasks whose deadline has come, the earliest first, at most
+    /// [`limits::EXPIRIES_PER_BLOCK`] of them.
     pub(crate) fn expire(&mut self) {
         let due =
             self.view
@@ -17,10 +17,14 @@ impl Run<'_> {
                     Index::Deadline(_, task) => Some(*task),
                     _ => None,
                 });
+
+        // The rest waits for the next block.
         let due: Vec<TaskId> = due.take(limits::EXPIRIES_PER_BLOCK).collect();
+
         for task in due {
             if let Ok(advanced) = self.advance(task, &Event::Expire) {
                 let (token, reason) = (advanced.before.token, Reason::DeadlinePassed);
+
                 self.outcomes.push(Outcome::Expiry(outcome::Expiry {
                     task,
                     token,

@@ -1,5 +1,5 @@
-//! A mechanism of one's own: the cheapest bid wins, but nobody gets a second task before everyone
-//! who bids has one. The book's chapter on markets walks through it.
+//! An example of a new mechanism: the cheapest bid wins, but nobody gets a second task before every
+//! agent that bids has one. The book's chapter on markets walks through it.
 //!
 //! `cargo run -p quorate-market --example fair_share`
 
@@ -9,8 +9,8 @@ use quorate_market::eligibility::{demand_or_slot, fits, slots};
 use quorate_market::{Award, Bid, Bidder, Bidding, Clearing, Mechanism, Round, Task, TieSeed};
 use quorate_types::{Amounts, PublicKey, SwarmId, TaskId};
 
-/// Each task in ascending order goes to the bidder with the fewest tasks so far, among those the
-/// cheapest, among those the lesser tie key; paid as bid.
+/// Gives each task, in ascending order, to the bidder with the fewest tasks so far; among those to
+/// the cheapest, then to the lesser tie key. Winners are paid as bid.
 struct FairShare;
 
 impl Mechanism for FairShare {
@@ -18,8 +18,8 @@ impl Mechanism for FairShare {
         "fair-share"
     }
 
-    /// Any change that may alter a result, of this file or of what it calls, wants another version:
-    /// it stands in every clearing record, and an auditor runs the auction by it.
+    /// Any change that may alter a result, in this file or in code that it calls, needs another
+    /// version. The version stands in every clearing record, and an auditor runs the auction by it.
     fn version(&self) -> u16 {
         1
     }
@@ -29,7 +29,7 @@ impl Mechanism for FairShare {
     }
 
     fn guarantee(&self) -> &'static str {
-        "nobody has two tasks more than another who bid on the same; none on the price"
+        "nobody has two tasks more than another that bid on the same; no guarantee on the price"
     }
 
     fn limits(&self) -> &'static str {
@@ -40,14 +40,15 @@ impl Mechanism for FairShare {
         Bidding::Either
     }
 
-    /// What a clearing can cost at worst, before it runs: what does not fit into a block is sliced.
+    /// The worst-case cost of a clearing, known before it runs. A round that does not fit into a
+    /// block is cut.
     fn cost(&self, tasks: usize, bidders: usize, bids: usize) -> u64 {
         let rows = (tasks as u64).saturating_add(bidders as u64);
         rows.saturating_add((bids as u64).saturating_mul(3))
     }
 
     fn clear(&self, round: &Round) -> Clearing {
-        // Ordered maps: the same round gives the same clearing on every machine.
+        // The maps are ordered, so the same round gives the same clearing on every machine.
         let mut won: BTreeMap<PublicKey, u32> = BTreeMap::new();
         let mut left: BTreeMap<PublicKey, Amounts> = round
             .bidders
@@ -55,6 +56,7 @@ impl Mechanism for FairShare {
             .map(|bidder| (bidder.agent, bidder.budget.clone()))
             .collect();
         let mut awards = Vec::new();
+
         for task in &round.tasks {
             let can = |bid: &&Bid| {
                 bid.price <= task.limit
@@ -66,10 +68,12 @@ impl Mechanism for FairShare {
                 let so_far = won.get(&bid.agent).copied().unwrap_or(0);
                 (so_far, bid.price, round.ties.key(&task.id, &bid.agent))
             };
+
             let bids = round.bids_on(&task.id).iter();
             let Some(bid) = bids.filter(can).min_by_key(|bid| rank(bid)).copied() else {
                 continue;
             };
+
             *won.entry(bid.agent).or_default() += 1;
             if let Some(budget) = left.get_mut(&bid.agent) {
                 for (name, amount) in &task.demand {
@@ -80,6 +84,7 @@ impl Mechanism for FairShare {
             }
             awards.push(Award::at(&bid, bid.price));
         }
+
         Clearing {
             awards,
             duals: None,
@@ -88,7 +93,8 @@ impl Mechanism for FairShare {
     }
 }
 
-/// Two bidders with two slots each, two tasks, and the first bidder cheaper on both.
+/// Clears a round of two tasks and two bidders with two slots each; the first bidder is cheaper on
+/// both tasks.
 fn main() {
     let agent = |seed| PublicKey([seed; 32]);
     let task = |number| TaskId {
@@ -96,6 +102,7 @@ fn main() {
         number,
     };
     let two = Amounts::from([(slots(), 2)]);
+
     let round = Round {
         tasks: [task(0), task(1)]
             .map(|id| Task {
@@ -138,6 +145,7 @@ fn main() {
             market: slots(),
         },
     };
+
     for award in FairShare.clear(&round).awards {
         println!(
             "task {} to agent {} for {}",

@@ -1,16 +1,17 @@
-//! Whether an agent may do a task: requirements against attested capabilities, in whole numbers.
+//! Decides whether an agent may do a task: compares requirements with attested capabilities, in
+//! integers only.
 
 use quorate_types::{Amounts, Capabilities, Label, Reason};
 
-/// The dimension of a task that demands nothing in particular: one of the agent's slots.
+/// The dimension that a task without a demand uses: it takes one of the agent's slots.
 pub const SLOTS: &str = "slots";
 
-/// Checks that `attested` carries every label that `required` names, and at least every amount.
+/// Checks that `attested` has every label that `required` names, and at least every amount.
 ///
 /// # Errors
-/// [`Reason::CapabilityNotAttested`] for a label or dimension that is not attested at all,
-/// [`Reason::AmountTooLow`] for an attested amount below the threshold. The first comes first,
-/// whatever the names are.
+/// [`Reason::CapabilityNotAttested`] if a label or dimension is not attested at all;
+/// [`Reason::AmountTooLow`] if an attested amount is below the threshold. If both apply it is the
+/// former, whatever the names are.
 pub fn check(required: &Capabilities, attested: &Capabilities) -> Result<(), Reason> {
     let labelled = required.labels.is_subset(&attested.labels);
     if !labelled
@@ -21,6 +22,7 @@ pub fn check(required: &Capabilities, attested: &Capabilities) -> Result<(), Rea
     {
         return Err(Reason::CapabilityNotAttested);
     }
+
     if required
         .amounts
         .iter()
@@ -28,10 +30,11 @@ pub fn check(required: &Capabilities, attested: &Capabilities) -> Result<(), Rea
     {
         return Err(Reason::AmountTooLow);
     }
+
     Ok(())
 }
 
-/// What a task takes from a budget: its demand, or one slot where it names none.
+/// Returns the amounts that a task takes from a budget: its demand, or one slot if it names none.
 pub fn demand_or_slot(demand: &Amounts) -> Amounts {
     if demand.is_empty() {
         Amounts::from([(slots(), 1)])
@@ -40,7 +43,7 @@ pub fn demand_or_slot(demand: &Amounts) -> Amounts {
     }
 }
 
-/// [`SLOTS`] as a label.
+/// Returns [`SLOTS`] as a label.
 #[expect(
     clippy::expect_used,
     reason = "the constant is a label, as a test shows"
@@ -49,7 +52,8 @@ pub fn slots() -> Label {
     SLOTS.parse().expect("`slots` is a label")
 }
 
-/// Whether `budget` covers `demand` in every dimension; one that is not in the budget is 0.
+/// Checks whether `budget` covers `demand` in every dimension. A dimension that is not in the
+/// budget counts as 0.
 pub fn fits(demand: &Amounts, budget: &Amounts) -> bool {
     demand
         .iter()
@@ -64,11 +68,13 @@ mod tests {
         let labelled = labels
             .iter()
             .try_fold(Capabilities::new(), |all, name| all.label(name));
+
         let all = amounts
             .iter()
             .try_fold(labelled.unwrap(), |all, (name, amount)| {
                 all.amount(name, *amount)
             });
+
         all.unwrap()
     }
 
@@ -100,6 +106,7 @@ mod tests {
                 Err(Reason::CapabilityNotAttested),
             ),
         ];
+
         for (required, expected) in table {
             assert_eq!(check(&required, &attested), expected, "{required:?}");
         }
@@ -109,8 +116,10 @@ mod tests {
     fn no_demand_is_one_slot() {
         let one = demand_or_slot(&Amounts::new());
         assert_eq!(one, Amounts::from([("slots".parse().unwrap(), 1)]));
+
         assert!(fits(&one, &one));
         assert!(!fits(&one, &Amounts::new()));
+
         let two = Amounts::from([("slots".parse().unwrap(), 2)]);
         assert_eq!(demand_or_slot(&two), two);
         assert!(!fits(&two, &one));

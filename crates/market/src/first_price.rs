@@ -1,4 +1,4 @@
-//! First price, task by task: the baseline.
+//! The `first-price` mechanism (M-12): the baseline, which clears task by task.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,9 @@ use crate::eligibility::fits;
 use crate::mechanism::{Bidding, Mechanism};
 use crate::round::{Award, Bid, Clearing, Round, Task};
 
-/// Each task in ascending order goes to its cheapest bid within the limit whose demand still fits
-/// the agent's remaining budget, paid as bid; ties go to the lesser tie key.
+/// Gives each task, in ascending order, to the cheapest bid that is within its limit and whose
+/// demand still fits the agent's remaining budget. Winners are paid as bid; ties go to the lesser
+/// tie key.
 #[derive(Debug, Clone, Copy)]
 pub struct FirstPrice;
 
@@ -27,7 +28,7 @@ impl Mechanism for FirstPrice {
     }
 
     fn guarantee(&self) -> &'static str {
-        "each task goes to its cheapest bid that fits; none for all tasks together"
+        "each task goes to its cheapest bid that fits; no guarantee for all tasks together"
     }
 
     fn limits(&self) -> &'static str {
@@ -50,18 +51,23 @@ impl Mechanism for FirstPrice {
             .map(|bidder| (bidder.agent, bidder.budget.clone()))
             .collect();
         let mut awards = Vec::new();
+
+        // Bids and tasks have the same order, so a task's bids follow those of the last one.
         let mut bids = &round.bids[..];
         for task in &round.tasks {
             let start = bids.partition_point(|bid| bid.task < task.id);
             let end = bids.partition_point(|bid| bid.task <= task.id);
+
             if let Some(bid) = cheapest(round, task, &bids[start..end], &remaining) {
                 if let Some(budget) = remaining.get_mut(&bid.agent) {
                     take(budget, &task.demand);
                 }
                 awards.push(Award::at(bid, bid.price));
             }
+
             bids = &bids[end..];
         }
+
         Clearing {
             awards,
             duals: None,
@@ -70,7 +76,7 @@ impl Mechanism for FirstPrice {
     }
 }
 
-/// The cheapest bid that fits, of those on a task.
+/// Returns the cheapest of these bids that fits the task's limit and the agent's remaining budget.
 pub(crate) fn cheapest<'a>(
     round: &Round,
     task: &Task,
@@ -81,14 +87,15 @@ pub(crate) fn cheapest<'a>(
         let budget = remaining.get(&bid.agent);
         bid.price <= task.limit && budget.is_some_and(|budget| fits(&task.demand, budget))
     });
-    // The key is only drawn where prices are equal: a hash costs more than all else here.
+
+    // The key is computed only if prices are equal: a hash costs more than everything else here.
     fitting.min_by(|a, b| {
         let key = |bid: &Bid| round.ties.key(&task.id, &bid.agent);
         a.price.cmp(&b.price).then_with(|| key(a).cmp(&key(b)))
     })
 }
 
-/// Takes a demand that fits from a budget.
+/// Subtracts a demand from a budget that it fits.
 pub(crate) fn take(budget: &mut Amounts, demand: &Amounts) {
     for (name, amount) in demand {
         if let Some(left) = budget.get_mut(name) {

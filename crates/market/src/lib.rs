@@ -1,7 +1,10 @@
-//! Eligibility and auction mechanisms: tasks, bids and budgets in, a clearing out.
+//! The rules of the market: which agents may do a task (eligibility), and which of them win it
+//! (auction mechanisms).
 //!
-//! A [`Round`] holds all that a clearing may depend on; a [`Mechanism`] makes a [`Clearing`] of it.
-//! The ledger runs mechanisms when a window closes, an auditor runs them again from the dossier.
+//! A [`Round`] holds everything that a clearing may depend on, and a [`Mechanism`] makes a
+//! [`Clearing`] of it. The ledger runs a mechanism when a window closes; an auditor runs it again
+//! from the dossier.
+//!
 //! **Absent here:** signatures, clocks, randomness, floats, and any state between two rounds.
 
 pub mod assignment;

@@ -1,4 +1,4 @@
-//! The seam between the ledger and the auctions it knows.
+//! The interface that every auction implements, and the registry of those that this program has.
 
 use quorate_types::genesis::GenesisError;
 use quorate_types::{Label, Market};
@@ -12,14 +12,16 @@ use crate::second_price::SecondPrice;
 use crate::sequential::Sequential;
 use crate::vcg::Vcg;
 
-/// A rule that gives tasks to bidders: a pure function of the round, on integers alone.
+/// A rule that gives tasks to bidders. It is a pure function of the round, and computes with
+/// integers only.
 ///
-/// To add one: a file with an implementation, and its line in the registry ([`mechanisms`]).
+/// A new mechanism takes a file with an implementation, and a line in the registry
+/// ([`mechanisms`]).
 pub trait Mechanism: Sync {
-    /// Its name, as genesis and clearing records have it: a [`Label`], unlike all others.
+    /// The name that genesis and clearing records use: a [`Label`], unique in the registry.
     fn name(&self) -> &'static str;
 
-    /// Its name as a label.
+    /// The name as a label.
     #[expect(
         clippy::expect_used,
         reason = "names in the registry are labels, as a test shows"
@@ -30,66 +32,70 @@ pub trait Mechanism: Sync {
             .expect("the name of a mechanism is a label")
     }
 
-    /// Grows with every change that may alter a result.
+    /// The version of the rule. It grows with every change that may alter a result.
     fn version(&self) -> u16;
 
-    /// Its class in the taxonomy of Gerkey and Matarić (2004): `ST-SR-IA` is single-task robots,
-    /// single-robot tasks, instantaneous assignment.
+    /// The class in the taxonomy of Gerkey and Matarić (2004): `ST-SR-IA` means single-task
+    /// robots, single-robot tasks, instantaneous assignment.
     fn class(&self) -> &'static str;
 
-    /// What it guarantees, in a sentence for a person.
+    /// The guarantee of the mechanism, in a sentence for a person.
     fn guarantee(&self) -> &'static str;
 
-    /// Its largest sizes, and what it takes of agents, in a line for a person. A larger round is
-    /// cleared without awards.
+    /// The size of the largest round that it clears, and its restrictions on bids and awards, in a
+    /// line for a person. A larger round is cleared without awards.
     fn limits(&self) -> &'static str;
 
-    /// Which bidding its guarantee presumes.
+    /// The visibility of bids that the guarantee presumes.
     fn bidding(&self) -> Bidding;
 
-    /// Whether an offer above the limit of its task takes part: it wins nothing, and may still move
-    /// a price that others trade at.
+    /// Whether an offer above the limit of its task takes part. Such an offer wins nothing, but it
+    /// may still move the price at which others trade.
     fn takes_all_asks(&self) -> bool {
         false
     }
 
-    /// Whether anyone may propose who should win what, for it to weigh against what it finds
-    /// itself: for a mechanism that cannot promise the best there is. What it weighs them by is
-    /// [`crate::Score`].
+    /// Whether anyone may propose an assignment (a solution), which the mechanism compares by
+    /// [`crate::Score`] with the one that it finds itself. This is for mechanisms that cannot
+    /// promise the optimum.
     fn takes_solutions(&self) -> bool {
         false
     }
 
-    /// Worst-case cost of [`Self::clear`] by the sizes of the round, in the unit of
-    /// [`quorate_types::limits::BLOCK_COST`], about a microsecond. Grows with each of the three.
+    /// The worst-case cost of [`Self::clear`] for a round of these sizes, in the unit of
+    /// [`quorate_types::limits::BLOCK_COST`], about a microsecond. It grows with each size.
     fn cost(&self, tasks: usize, bidders: usize, bids: usize) -> u64;
 
-    /// [`Self::clear`], unless it takes more than `cost`; `None` where it gives up. For a mechanism
-    /// whose worst cases are rare, and that counts what it does: all machines must give up at one
-    /// point. Others do not have it, and are never tried beyond what surely fits.
+    /// A form of [`Self::clear`] that gives up if it takes more than a given cost; `None` if the
+    /// mechanism has no such form.
+    ///
+    /// It is for mechanisms whose worst cases are rare and which count their steps: all machines
+    /// must give up at the same one. Other mechanisms are only run on what surely fits.
     fn clear_within(&self) -> Option<Attempt> {
         None
     }
 
-    /// Decides. Awards stay within limits and budgets; each task is awarded once at most.
+    /// Decides the round. Awards stay within limits and budgets, and no task is awarded twice.
     fn clear(&self, round: &Round) -> Clearing;
 }
 
-/// Clears a round unless that takes more than the cost, by a count that is the same everywhere.
+/// Clears a round, or returns `None` if that takes more than the given cost. The cost is counted in
+/// steps, so the answer is the same on every machine.
 pub type Attempt = fn(&Round, u64) -> Option<Clearing>;
 
-/// Whether bidders see the bids of others before the window closes.
+/// The visibility of bids, before the window closes, that a mechanism presumes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bidding {
     /// Bids are meant to be seen and answered.
     Open,
-    /// The guarantee holds only where nobody knows the others' bids in time.
+    /// The guarantee holds only if nobody knows the others' bids before the window closes.
     Sealed,
-    /// What it guarantees, it guarantees for the bids as they are.
+    /// The guarantee holds for the bids as they are, whether or not they were visible.
     Either,
 }
 
-/// The registry: all mechanisms of this program. One that is not in it does not exist.
+/// The registry of all mechanisms of this program. A node does not start on a genesis that names
+/// any other (M-17).
 const ALL: &[&dyn Mechanism] = &[
     &FirstPrice,
     &SecondPrice,
@@ -101,31 +107,33 @@ const ALL: &[&dyn Mechanism] = &[
     &Gap,
 ];
 
-/// All mechanisms, the simplest first.
+/// Returns all mechanisms, the simplest first.
 pub fn mechanisms() -> &'static [&'static dyn Mechanism] {
     ALL
 }
 
-/// The mechanism of this name, if there is one.
+/// Returns the mechanism of this name, if there is one.
 pub fn mechanism(name: &Label) -> Option<&'static dyn Mechanism> {
     ALL.iter()
         .copied()
         .find(|mechanism| mechanism.name() == name.as_str())
 }
 
-/// Checks that every market goes by a mechanism of this program, and takes solutions only where
-/// that does.
+/// Checks that every market names a mechanism of this program, and that a market takes solutions
+/// only if its mechanism does.
 ///
 /// # Errors
-/// [`GenesisError::Mechanism`] or [`GenesisError::Solutions`] naming the first that does not.
+/// [`GenesisError::Mechanism`] or [`GenesisError::Solutions`], naming the first market at fault.
 pub fn check_mechanisms(markets: &[Market]) -> Result<(), GenesisError> {
     markets.iter().try_for_each(|market| {
         let (name, of_market) = (market.name.clone(), market.mechanism.clone());
+
         match mechanism(&market.mechanism) {
             None => Err(GenesisError::Mechanism {
                 market: name,
                 mechanism: of_market,
             }),
+
             Some(rule) if market.solve_ms.is_some() && !rule.takes_solutions() => {
                 Err(GenesisError::Solutions {
                     market: name,

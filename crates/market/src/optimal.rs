@@ -1,16 +1,16 @@
-//! Optimal assignment: all due tasks together, at most one for each agent.
+//! The `assignment` mechanism (M-13): all due tasks together, optimally, at most one per agent.
 
 use crate::assignment::{self, Edge, Problem, Solution, SolveError, TieKey};
 use crate::eligibility::fits;
 use crate::mechanism::{Attempt, Bidding, Mechanism};
 use crate::round::{Award, Clearing, Duals, Round};
 
-/// As many tasks as possible, among those ways the least total price, among those the tie rule of
-/// [`assignment`]; paid as bid.
+/// The optimal assignment: as many tasks as possible, then the least total price, then the tie rule
+/// of [`assignment`]. Winners are paid as bid.
 #[derive(Debug, Clone, Copy)]
 pub struct Optimal;
 
-/// Steps of the solver (an edge looked at: about a nanosecond) that make one unit of cost.
+/// Steps of the solver that make one unit of cost. A step looks at one edge: about a nanosecond.
 pub(crate) const STEPS_PER_UNIT: u64 = 1000;
 
 impl Mechanism for Optimal {
@@ -52,16 +52,19 @@ impl Mechanism for Optimal {
     }
 }
 
-/// What a cost leaves to the solver once the bids are looked at, and the proof.
+/// Returns the steps that a cost leaves to the solver after the passes over the bids, the check of
+/// the proof among them. `None` if the cost does not cover these.
 pub(crate) fn solver_steps(round: &Round, cost: u64) -> Option<u64> {
     let left = cost.checked_sub((round.bids.len() as u64).saturating_mul(3))?;
     Some(left.saturating_mul(STEPS_PER_UNIT))
 }
 
-/// The solution that its prices prove to be the best, by a check that shares no code with the
-/// solver and passes over the bids once. `None` where it takes more steps; `Some(None)`, so that
-/// nothing is assigned, where two tie keys are equal, which takes a collision of the hash, or where
-/// nothing is proved, which takes a fault in the solver.
+/// Solves the problem, and checks that the prices of the solution prove it to be the best. The
+/// check shares no code with the solver and passes over the bids once.
+///
+/// Returns `None` if this takes more than `steps`. Returns `Some(None)`, so that nothing is
+/// assigned, if two tie keys are equal (which takes a collision of the hash) or if the proof fails
+/// (which takes a fault in the solver).
 pub(crate) fn solve_proved(
     problem: &Problem,
     tie: impl Fn(u32, u32) -> TieKey,
@@ -78,18 +81,22 @@ pub(crate) fn solve_proved(
     }
 }
 
-/// `None` where it takes more steps. Beyond the solver's sizes, which the limits of a clearing are
-/// far below, nothing is assigned.
+/// Clears the round, or returns `None` if that takes more than `steps`. Nothing is assigned in a
+/// round beyond the solver's sizes; the limits of a clearing are far below these.
 fn attempt(round: &Round, steps: u64) -> Option<Clearing> {
     let edges = edges(round).collect();
     let Ok(problem) = Problem::new(round.bidders.len(), round.tasks.len(), edges) else {
         return Some(Clearing::default());
     };
+
     let tie = |row: u32, column: u32| {
         let (task, bidder) = (&round.tasks[column as usize], &round.bidders[row as usize]);
         round.ties.key(&task.id, &bidder.agent).0
     };
+
     let solution = solve_proved(&problem, tie, steps)?;
+
+    // Without a proof nothing is assigned.
     Some(
         solution
             .map(|solution| to_clearing(round, solution))
@@ -97,15 +104,17 @@ fn attempt(round: &Round, steps: u64) -> Option<Clearing> {
     )
 }
 
-/// The bids within limit and budget, with rows and columns in the round's order.
+/// Returns the bids within limit and budget as edges, with rows and columns in the round's order.
 pub(crate) fn edges(round: &Round) -> impl Iterator<Item = Edge> + '_ {
     round.bids.iter().filter_map(|bid| {
         let (row, column) = (
             round.bidder_index(&bid.agent)?,
             round.task_index(&bid.task)?,
         );
+
         let (task, budget) = (&round.tasks[column], &round.bidders[row].budget);
         let possible = bid.price <= task.limit && fits(&task.demand, budget);
+
         possible.then_some(Edge {
             row: row as u32,
             column: column as u32,
@@ -124,10 +133,12 @@ fn to_clearing(round: &Round, solution: Solution) -> Clearing {
     };
     let mut awards: Vec<Award> = solution.pairs.iter().map(award).collect();
     awards.sort_unstable_by_key(|award| award.task);
+
     let duals = Duals {
         bidders: solution.row_duals,
         tasks: solution.column_duals,
     };
+
     Clearing {
         awards,
         duals: Some(duals),

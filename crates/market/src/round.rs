@@ -1,105 +1,107 @@
-//! What a mechanism is given, and what it gives back.
+//! The input and the output of a mechanism: [`Round`] and [`Clearing`].
 
 use quorate_types::operation::Pair;
 use quorate_types::{Amounts, Hash, Label, Price, PublicKey, SwarmId, TaskId};
 
-/// Everything a clearing may depend on. Bids that are excluded by eligibility are not in it.
+/// Everything that a clearing may depend on. It does not hold the bids that eligibility excludes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Round {
-    /// Strictly ascending by id.
+    /// The tasks to assign, strictly ascending by id.
     pub tasks: Vec<Task>,
-    /// Strictly ascending by agent.
+    /// The agents that bid, strictly ascending by key.
     pub bidders: Vec<Bidder>,
-    /// Strictly ascending by task, then agent. One that names an absent task or bidder is passed
-    /// over.
+    /// The bids, strictly ascending by task, then agent. A bid that names an absent task or bidder
+    /// is ignored.
     pub bids: Vec<Bid>,
     /// Solutions from outside, each strictly ascending by task, for a mechanism that takes them.
-    /// Whatever of one does not hold is passed over.
+    /// Pairs of a solution that do not hold are ignored.
     pub solutions: Vec<Vec<Pair>>,
-    /// What ties are drawn from.
+    /// The source of the tie keys.
     pub ties: TieSeed,
 }
 
-/// A due task.
+/// A task that is due for assignment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Task {
-    /// Task.
+    /// The requester and the number that identify the task.
     pub id: TaskId,
-    /// What it takes from the winner's budget; never empty: see
+    /// The amounts that the task takes from the winner's budget. Never empty: see
     /// [`crate::eligibility::demand_or_slot`].
     pub demand: Amounts,
-    /// Highest price at which it is assigned, at most [`quorate_types::limits::PRICE`].
+    /// The highest price at which the task is assigned, at most [`quorate_types::limits::PRICE`].
     pub limit: Price,
 }
 
 /// An agent that bids.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bidder {
-    /// Agent.
+    /// The key that the agent bids under.
     pub agent: PublicKey,
-    /// What all it wins in this clearing may take together.
+    /// The amounts that all the tasks it wins in this clearing may take together.
     pub budget: Amounts,
 }
 
 /// An offer to do a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Bid {
-    /// Task.
+    /// The task that the offer is for.
     pub task: TaskId,
-    /// Agent.
+    /// The agent that makes the offer.
     pub agent: PublicKey,
-    /// Price asked, 0 to [`quorate_types::limits::PRICE`].
+    /// The price asked, from 0 to [`quorate_types::limits::PRICE`].
     pub price: Price,
 }
 
-/// What a mechanism decided.
+/// The result of a mechanism.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Clearing {
-    /// Strictly ascending by task.
+    /// The tasks that were won, strictly ascending by task.
     pub awards: Vec<Award>,
-    /// Prices that prove optimality, from a mechanism that has them.
+    /// Prices that prove optimality, if the mechanism computes them.
     pub duals: Option<Duals>,
-    /// Which of the round's solutions it is; `None`: what the mechanism found by itself.
+    /// The index in [`Round::solutions`] of the solution that was taken; `None` if the awards are
+    /// what the mechanism found itself.
     pub solution: Option<usize>,
 }
 
-/// A task won.
+/// A task that was won.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Award {
-    /// Task.
+    /// The task that was awarded.
     pub task: TaskId,
-    /// Winner.
+    /// The agent that won it.
     pub agent: PublicKey,
-    /// Price it asked.
+    /// The price that the winner asked.
     pub bid: Price,
-    /// Price it gets.
+    /// The price that the winner is paid.
     pub payment: Price,
-    /// What the requester pays: at least the payment. More only in `mcafee`, where both sides must
-    /// not meet at one price; nobody gets the difference.
+    /// The price that the requester pays: at least the payment. It is higher only in `mcafee`,
+    /// where the two sides need not meet at one price; nobody gets the difference.
     pub charge: Price,
 }
 
-/// Dual prices (see [`crate::assignment::Solution`]).
+/// Dual prices, which prove that an assignment is optimal (see [`crate::assignment::Solution`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Duals {
-    /// One for each bidder, in the round's order.
+    /// The price of each bidder, in the round's order.
     pub bidders: Vec<i64>,
-    /// One for each task, in the round's order.
+    /// The price of each task, in the round's order.
     pub tasks: Vec<i64>,
 }
 
-/// What distinguishes the ties of one market from those of all others.
+/// The swarm and the market from which tie keys are derived: each market has its own ties.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TieSeed {
-    /// Swarm.
+    /// The swarm that the market belongs to.
     pub swarm: SwarmId,
-    /// Market.
+    /// The name of the market.
     pub market: Label,
 }
 
 impl TieSeed {
-    /// The tie key of giving `task` to `agent`: the lesser wins. Nothing of any block is in it, so
-    /// no proposer can grind it; the label is the only part of variable length.
+    /// Returns the tie key of giving `task` to `agent`; the lesser key wins (M-14). Nothing of any
+    /// block enters it, so no proposer can grind it. The label is the only part of variable length,
+    /// so the parts can be joined without lengths.
     pub fn key(&self, task: &TaskId, agent: &PublicKey) -> Hash {
         let TaskId { requester, number } = task;
         let parts: [&[u8]; 5] = [
@@ -109,18 +111,20 @@ impl TieSeed {
             &number.to_be_bytes(),
             agent.as_bytes(),
         ];
+
         Hash::derive("quorate 1 tie", &parts)
     }
 }
 
 impl Award {
-    /// A bid won at this price for both sides.
+    /// Makes an award of a bid, at the given price for both sides.
     pub fn at(bid: &Bid, price: Price) -> Self {
         let Bid {
             task,
             agent,
             price: asked,
         } = *bid;
+
         Self {
             task,
             agent,
@@ -132,19 +136,19 @@ impl Award {
 }
 
 impl Round {
-    /// The bids on a task, ascending by agent.
+    /// Returns the bids on a task, ascending by agent.
     pub fn bids_on(&self, task: &TaskId) -> &[Bid] {
         let start = self.bids.partition_point(|bid| bid.task < *task);
         let end = self.bids.partition_point(|bid| bid.task <= *task);
         &self.bids[start..end]
     }
 
-    /// Place of a task in [`Self::tasks`].
+    /// Returns the index of a task in [`Self::tasks`].
     pub fn task_index(&self, task: &TaskId) -> Option<usize> {
         self.tasks.binary_search_by_key(task, |task| task.id).ok()
     }
 
-    /// Place of an agent in [`Self::bidders`].
+    /// Returns the index of an agent in [`Self::bidders`].
     pub fn bidder_index(&self, agent: &PublicKey) -> Option<usize> {
         self.bidders
             .binary_search_by_key(agent, |bidder| bidder.agent)

@@ -1,13 +1,18 @@
-//! Second price, task by task (Vickrey, J. Finance 16, 1961), with the public limit as reserve.
+//! The `second-price` mechanism (M-18): second price, task by task (Vickrey, J. Finance 16, 1961),
+//! with the public limit as the reserve price.
 //!
-//! One task by itself: the agent's price decides whether it wins, never what it gets, so that its
-//! true cost is its best price whatever the others do. What breaks this:
+//! For one task alone, an agent's price decides whether it wins, but never how much it is paid. So
+//! an agent does best to ask its true cost, whatever the others do. These cases break that:
 //!
-//! - **False names.** An agent that also bids, dearer, under a second key sets its own payment.
-//! - **Shills.** A requester whose friend bids just above the winner presses the payment down.
-//! - **Budgets.** An agent that can do only one of several tasks may do better by passing over the
-//!   first: tasks are cleared one after the other, and what is won first is gone from the budget.
-//! - **Open bids.** Who sees the others' prices cannot gain by it here, but can collude.
+//! - **False names.** An agent that also makes a dearer bid under a second key sets its own
+//!   payment.
+//! - **Shills.** A requester with a friend that bids just above the winner presses the payment
+//!   down.
+//! - **Budgets.** Tasks are cleared one after the other, and what a task takes is gone from the
+//!   budget. So an agent that can do only one of several tasks may do better by not bidding on the
+//!   first.
+//! - **Open bids.** An agent that sees the others' prices cannot gain by that alone, but agents can
+//!   collude.
 
 use std::collections::BTreeMap;
 
@@ -17,9 +22,10 @@ use crate::first_price::{cheapest, take};
 use crate::mechanism::{Bidding, Mechanism};
 use crate::round::{Award, Bid, Clearing, Round, Task};
 
-/// Each task in ascending order goes to its cheapest bid within the limit whose demand still fits
-/// the agent's remaining budget, ties to the lesser tie key. The winner is paid what the cheapest
-/// of the other fitting bids asks, or the task's limit where there is none: never above the limit.
+/// Gives each task, in ascending order, to the cheapest bid that is within its limit and whose
+/// demand still fits the agent's remaining budget; ties go to the lesser tie key. The winner is
+/// paid the price of the cheapest of the other bids that fit, or the task's limit if there is none,
+/// so never more than the limit.
 #[derive(Debug, Clone, Copy)]
 pub struct SecondPrice;
 
@@ -59,17 +65,20 @@ impl Mechanism for SecondPrice {
             .iter()
             .map(|bidder| (bidder.agent, bidder.budget.clone()))
             .collect();
+
         let mut awards = Vec::new();
         for task in &round.tasks {
             let bids = round.bids_on(&task.id);
             let Some(winner) = cheapest(round, task, bids, &remaining) else {
                 continue;
             };
+
             awards.push(Award::at(winner, without(round, task, winner, &remaining)));
             if let Some(budget) = remaining.get_mut(&winner.agent) {
                 take(budget, &task.demand);
             }
         }
+
         Clearing {
             awards,
             duals: None,
@@ -78,7 +87,7 @@ impl Mechanism for SecondPrice {
     }
 }
 
-/// What the task would cost without its winner.
+/// Returns the price that the task would have without its winner's bid.
 fn without(
     round: &Round,
     task: &Task,
@@ -89,6 +98,7 @@ fn without(
         .bids_on(&task.id)
         .iter()
         .filter(|bid| bid.agent != winner.agent);
+
     let others: Vec<Bid> = bids.copied().collect();
     cheapest(round, task, &others, remaining).map_or(task.limit, |bid| bid.price)
 }

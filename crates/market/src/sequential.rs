@@ -1,18 +1,20 @@
-//! Sequential single-item auction: one award for each clearing.
+//! The `sequential` mechanism (M-19): a sequential single-item auction, which awards one task in
+//! each clearing.
 //!
-//! Agents bid what a task adds to what they already have to do; the least of all bids wins its
-//! task; in the next window the agents bid anew on what is left, with their new marginal costs
-//! (Lagoudakis et al., Robotics: Science and Systems 2005; Koenig et al., AAMAS 2006). So bundles
-//! that belong together find one agent although nobody bids on bundles. For routes with the sum of
-//! the ways as the aim, the result is at most twice the optimum; other costs have other factors,
-//! and arbitrary ones none.
+//! An agent bids the cost that a task adds to the work it already has. The lowest of all bids wins
+//! its task. In the next window the agents bid again on the remaining tasks, with their new
+//! marginal costs (Lagoudakis et al., Robotics: Science and Systems 2005; Koenig et al., AAMAS
+//! 2006). So tasks that belong together find one agent, although nobody bids on bundles.
+//!
+//! If tasks are stops on routes and the aim is the least sum of the ways, the result is at most
+//! twice the optimum. Other costs have other factors, and arbitrary ones have none.
 
 use crate::eligibility::fits;
 use crate::mechanism::{Bidding, Mechanism};
 use crate::round::{Award, Bid, Clearing, Round};
 
-/// The one bid of least price, among all within limit and budget, wins, paid as bid; ties go to the
-/// lesser tie key. All other tasks stay open for the next window.
+/// Awards the one bid of least price, among all within limit and budget, and pays it as bid; ties
+/// go to the lesser tie key. All other tasks stay open for the next window.
 #[derive(Debug, Clone, Copy)]
 pub struct Sequential;
 
@@ -48,14 +50,18 @@ impl Mechanism for Sequential {
 
     fn clear(&self, round: &Round) -> Clearing {
         let fitting = round.bids.iter().filter(|bid| is_possible(round, bid));
+
+        // The key is computed only if prices are equal.
         let first = fitting.min_by(|a, b| {
             let key = |bid: &Bid| round.ties.key(&bid.task, &bid.agent);
             a.price.cmp(&b.price).then_with(|| key(a).cmp(&key(b)))
         });
+
         let awards = first
             .map(|bid| Award::at(bid, bid.price))
             .into_iter()
             .collect();
+
         Clearing {
             awards,
             duals: None,
@@ -69,6 +75,7 @@ fn is_possible(round: &Round, bid: &Bid) -> bool {
     else {
         return false;
     };
+
     let (task, bidder) = (&round.tasks[task], &round.bidders[bidder]);
     bid.price <= task.limit && fits(&task.demand, &bidder.budget)
 }

@@ -1,4 +1,5 @@
-//! Which connections have shown that they are of this swarm, and how long the others have.
+//! Admission: which connections have shown that they are of this swarm, and how much time the
+//! others have left.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -7,6 +8,8 @@ use libp2p::PeerId;
 use libp2p::swarm::ConnectionId;
 use tokio::time::Instant;
 
+/// Keeps track of the connections that have not yet shown that they are of this swarm.
+///
 /// A connection shows it by its identify message or by a stream of a lane, either of which names
 /// the swarm. One such connection admits its peer until the last connection is gone.
 #[derive(Debug)]
@@ -22,7 +25,7 @@ struct Pending {
     due: Instant,
 }
 
-/// Whether a peer was admitted just now.
+/// The answer to an admission: whether the peer was admitted by it or before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Admitted {
     Now,
@@ -38,7 +41,7 @@ impl Admission {
         }
     }
 
-    /// A connection begins, and its time runs.
+    /// Notes that a connection begins; its time runs from `now`.
     pub(crate) fn on_established(&mut self, connection: ConnectionId, peer: PeerId, now: Instant) {
         self.pending.insert(
             connection,
@@ -49,7 +52,7 @@ impl Admission {
         );
     }
 
-    /// A connection has shown that it is of this swarm.
+    /// Notes that a connection has shown that it is of this swarm.
     pub(crate) fn admit(&mut self, connection: ConnectionId, peer: PeerId) -> Admitted {
         self.pending.remove(&connection);
         if self.admitted.insert(peer) {
@@ -59,27 +62,29 @@ impl Admission {
         }
     }
 
-    /// A connection is gone.
+    /// Notes that a connection is gone.
     pub(crate) fn on_closed(&mut self, connection: ConnectionId) {
         self.pending.remove(&connection);
     }
 
-    /// The last connection with a peer is gone; whether the peer had been admitted.
+    /// Notes that the last connection with a peer is gone, and returns whether the peer was
+    /// admitted.
     pub(crate) fn on_lost(&mut self, peer: &PeerId) -> bool {
         self.admitted.remove(peer)
     }
 
-    /// When to call [`take_overdue`](Self::take_overdue) next.
+    /// Returns the time at which to call [`take_overdue`](Self::take_overdue) next.
     pub(crate) fn next_due(&self) -> Option<Instant> {
         self.pending.values().map(|pending| pending.due).min()
     }
 
-    /// Connections that have shown nothing in their time.
+    /// Removes and returns the connections that have shown nothing in their time.
     pub(crate) fn take_overdue(&mut self, now: Instant) -> Vec<(ConnectionId, PeerId)> {
         let overdue = self
             .pending
             .iter()
             .filter(|(_, pending)| pending.due <= now);
+
         let overdue: Vec<_> = overdue.map(|(id, pending)| (*id, pending.peer)).collect();
         self.pending.retain(|_, pending| pending.due > now);
         overdue
@@ -96,11 +101,14 @@ mod tests {
         let mut admission = Admission::new(patience);
         let (silent, spoken, gone) = (connection(1), connection(2), connection(3));
         let [peer, other, third] = [(); 3].map(|()| PeerId::random());
+
         for (connection, peer) in [(silent, peer), (spoken, other), (gone, third)] {
             admission.on_established(connection, peer, now);
         }
+
         assert_eq!(admission.admit(spoken, other), Admitted::Now);
         admission.on_closed(gone);
+
         assert_eq!(admission.next_due(), Some(now + patience));
         assert_eq!(admission.take_overdue(now), []);
         assert_eq!(admission.take_overdue(now + patience), [(silent, peer)]);
@@ -112,8 +120,10 @@ mod tests {
         let mut admission = Admission::new(Duration::ZERO);
         let peer = PeerId::random();
         assert!(!admission.on_lost(&peer));
+
         assert_eq!(admission.admit(connection(1), peer), Admitted::Now);
         assert_eq!(admission.admit(connection(2), peer), Admitted::Before);
+
         assert!(admission.on_lost(&peer));
         assert_eq!(admission.admit(connection(3), peer), Admitted::Now);
     }

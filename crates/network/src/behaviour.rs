@@ -1,4 +1,4 @@
-//! The protocols of one node, composed.
+//! The libp2p behaviour of a node: its protocols, composed.
 
 use libp2p::allow_block_list::{self, BlockedPeers};
 use libp2p::connection_limits::{self, ConnectionLimits};
@@ -13,7 +13,8 @@ use crate::start::NetworkError;
 use crate::streams::LaneProtocols;
 use crate::streams::lanes::Lanes;
 
-/// Refusals come first, so that a refused connection reaches no protocol.
+/// All protocols of a node. `blocked` and `limits` come first, so that a refused connection reaches
+/// no other protocol.
 #[derive(NetworkBehaviour)]
 pub(crate) struct Behaviour {
     pub(crate) blocked: allow_block_list::Behaviour<BlockedPeers>,
@@ -33,6 +34,7 @@ impl Behaviour {
     ) -> Result<Self, NetworkError> {
         let limits = &config.limits;
         let protocols = LaneProtocols::new(swarm_prefix)?;
+
         Ok(Self {
             blocked: allow_block_list::Behaviour::default(),
             limits: connection_limits::Behaviour::new(connection_limits(limits)),
@@ -59,7 +61,8 @@ fn connection_limits(limits: &NetworkLimits) -> ConnectionLimits {
         .with_max_pending_outgoing(Some(limits.max_pending_outgoing))
 }
 
-/// The protocol version names the swarm. No cache of addresses: whom to dial is the dialer's.
+/// Returns the identify protocol. Its protocol version names the swarm. It caches no addresses,
+/// because the dialer decides which peers to dial.
 fn identify_behaviour(keypair: &Keypair, swarm_prefix: &str) -> identify::Behaviour {
     let config = identify::Config::new(swarm_prefix.to_owned(), keypair.public());
     identify::Behaviour::new(
@@ -74,6 +77,7 @@ fn mdns_behaviour(
     keypair: &Keypair,
 ) -> Result<Toggle<mdns::tokio::Behaviour>, NetworkError> {
     let local = keypair.public().to_peer_id();
+
     let behaviour = config
         .mdns
         .then(|| mdns::tokio::Behaviour::new(mdns::Config::default(), local));

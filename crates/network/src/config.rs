@@ -1,4 +1,4 @@
-//! What a network is told when it starts: identity, swarm, addresses and every limit.
+//! The configuration of a network: identity, swarm, addresses and every limit.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,22 +9,22 @@ use serde::{Deserialize, Serialize};
 /// Identity, swarm and addresses of one network endpoint.
 #[derive(Clone)]
 pub struct NetworkConfig {
-    /// Ed25519 seed of the key that peers know this node by.
+    /// The Ed25519 seed of this node's key, by which its peers know it.
     pub secret: [u8; 32],
-    /// Name of the swarm, 1 to 64 characters of `0-9 a-z A-Z - _`; in practice a short hex form
+    /// The name of the swarm, 1 to 64 characters of `0-9 a-z A-Z - _`; in practice a short hex form
     /// of the swarm id. It is part of every protocol name, so swarms never mix.
     pub protocol: String,
-    /// Addresses to listen on: `/ip4/../tcp/..` and `/ip4/../udp/../quic-v1`, likewise `ip6`.
-    /// Port 0 lets the system choose; the choice is reported as `NetworkEvent::Listening`.
+    /// The addresses to listen on: `/ip4/../tcp/..` and `/ip4/../udp/../quic-v1`, and the same with
+    /// `ip6`. Port 0 lets the system choose; the choice is reported as `NetworkEvent::Listening`.
     pub listen: Vec<Multiaddr>,
-    /// Whether to look for peers by multicast DNS. What it finds is only reported.
+    /// Whether to look for peers by multicast DNS. Peers found in this way are only reported.
     pub mdns: bool,
-    /// Bounds on memory, connections and time.
+    /// The bounds on memory, connections and time.
     pub limits: NetworkLimits,
 }
 
 impl NetworkConfig {
-    /// A configuration without addresses, without mDNS and with the default limits.
+    /// Returns a configuration without addresses, without mDNS and with the default limits.
     pub fn new(secret: [u8; 32], protocol: impl Into<String>) -> Self {
         let protocol = protocol.into();
         Self {
@@ -53,11 +53,11 @@ impl fmt::Debug for NetworkConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Lane {
-    /// Statements and proposals between members: small and urgent.
+    /// Statements and proposals between validators: small and urgent.
     Consensus,
-    /// Blocks, batches of operations, synchronisation: large.
+    /// Blocks, batches of operations and synchronisation: large.
     Bulk,
-    /// Agents and validators: submissions, queries, certificates.
+    /// Messages between agents and validators: submissions, queries, certificates.
     Client,
 }
 
@@ -65,12 +65,12 @@ impl Lane {
     /// Every lane, in the order of [`Lane::index`].
     pub const ALL: [Self; 3] = [Self::Consensus, Self::Bulk, Self::Client];
 
-    /// Position in [`Lane::ALL`].
+    /// Returns the position of the lane in [`Lane::ALL`].
     pub const fn index(self) -> usize {
         self as usize
     }
 
-    /// Name as it stands in the protocol `/quorate/<swarm>/<name>/1`.
+    /// Returns the name of the lane in its protocol `/quorate/<swarm>/<name>/1`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Consensus => "consensus",
@@ -80,23 +80,23 @@ impl Lane {
     }
 }
 
-/// What is gossiped to every peer of the swarm.
+/// A kind of message that is gossiped to every peer of the swarm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Topic {
-    /// Signed announcements of who is reachable where.
+    /// Signed announcements of the addresses at which a validator is reached.
     Announcements,
-    /// Calls for bids.
+    /// Calls for bids on open tasks.
     Calls,
-    /// Proof of misbehaviour.
+    /// Proofs that a validator misbehaved.
     Evidence,
 }
 
 impl Topic {
-    /// Every topic.
+    /// Every topic, in the order of declaration.
     pub const ALL: [Self; 3] = [Self::Announcements, Self::Calls, Self::Evidence];
 
-    /// Name as it stands in the gossipsub topic `/quorate/<swarm>/<name>/1`.
+    /// Returns the name of the topic in gossipsub: `/quorate/<swarm>/<name>/1`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Announcements => "announcements",
@@ -106,24 +106,24 @@ impl Topic {
     }
 }
 
-/// Bounds of one lane. All peers of a swarm should agree on `max_frame_bytes`: a larger frame
-/// closes the stream it came on and is reported as misbehaviour.
+/// The bounds of one lane. All peers of a swarm should agree on `max_frame_bytes`: a larger frame
+/// closes the stream that it came on and is reported as misbehaviour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LaneLimits {
-    /// Largest frame in bytes, both ways; checked before anything is allocated for it.
+    /// The largest frame in bytes, in both directions; checked before memory is allocated for it.
     pub max_frame_bytes: u32,
-    /// Frames that may wait for one peer or for its acknowledgement; one more is refused with
-    /// `SendError::QueueFull`.
+    /// The number of frames that may wait for one peer or for its acknowledgement. One more is
+    /// refused with `SendError::QueueFull`.
     pub queue_frames: usize,
-    /// Bytes that may wait for one peer or for its acknowledgement.
+    /// The number of bytes that may wait for one peer or for its acknowledgement.
     pub queue_bytes: usize,
-    /// Bytes of one incoming stream that were read and that the consumer has not taken; at least
-    /// one frame is always allowed. A frame counts as at least 1 KiB.
+    /// The number of bytes of one incoming stream that were read and not yet taken by the consumer.
+    /// At least one frame is always allowed. A frame counts as at least 1 KiB.
     pub inbound_bytes: usize,
 }
 
-/// Bounds on memory, connections and time; the defaults suit a committee of up to a hundred and
-/// a few thousand agents.
+/// Bounds on memory, connections and time. The defaults suit a committee of up to a hundred
+/// validators and a few thousand agents.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NetworkLimits {
     /// Bounds of [`Lane::Consensus`]. Default: 256 KiB frames.
@@ -132,14 +132,14 @@ pub struct NetworkLimits {
     pub bulk: LaneLimits,
     /// Bounds of [`Lane::Client`]. Default: 1 MiB frames.
     pub client: LaneLimits,
-    /// Largest gossip message in bytes, its envelope included. Default: 64 KiB.
+    /// The largest gossip message in bytes, its envelope included. Default: 64 KiB.
     pub max_gossip_bytes: usize,
-    /// Gossip messages of our own that may wait to be published. Default: 256.
+    /// The number of this node's gossip messages that may wait to be published. Default: 256.
     pub gossip_queue: usize,
-    /// Events that may wait for the consumer. Default: 1,024.
+    /// The number of events that may wait for the consumer. Default: 1,024.
     pub event_queue: usize,
-    /// Incoming streams per peer and lane; one more ends the oldest. Default: 2, so that the
-    /// last frames of a stream are still read when its peer has opened a new one.
+    /// Incoming streams per peer and lane; one more ends the oldest. Default: 2, so that the last
+    /// frames of a stream are still read when its peer has opened a new one.
     pub streams_per_lane: usize,
     /// Streams of any protocol per TCP connection. Default: 64.
     pub streams_per_connection: usize,
@@ -160,21 +160,22 @@ pub struct NetworkLimits {
     pub handshake_timeout: Duration,
     /// Time for the body of a frame once its length was read. Default: 30 s.
     pub frame_timeout: Duration,
-    /// Time a connection is kept that no stream and no gossip uses and that was not asked for.
-    /// Default: 120 s.
+    /// The time after which a connection is closed if no stream and no gossip uses it and nothing
+    /// asked for it. Default: 120 s.
     pub idle_timeout: Duration,
     /// Time between two pings. Default: 5 s.
     pub ping_interval: Duration,
     /// Time for the answer to a ping, after which the connection is closed. Default: 10 s.
     pub ping_timeout: Duration,
-    /// First pause before dialing or opening a stream again; it doubles. Default: 100 ms.
+    /// The first pause before dialing or opening a stream again; it doubles each time. Default: 100
+    /// ms.
     pub retry_min: Duration,
-    /// Longest pause before dialing or opening a stream again. Default: 5 s.
+    /// The longest pause before dialing or opening a stream again. Default: 5 s.
     pub retry_max: Duration,
 }
 
 impl NetworkLimits {
-    /// The bounds of one lane.
+    /// Returns the bounds of one lane.
     pub const fn lane(&self, lane: Lane) -> &LaneLimits {
         match lane {
             Lane::Consensus => &self.consensus,

@@ -1,4 +1,4 @@
-//! Counters that only grow, and the plain values read from them.
+//! Counters that only grow, and the plain values that are read from them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -6,29 +6,29 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Lane;
 
-/// Traffic since the start, as plain numbers.
+/// The traffic since the start, as plain numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
-    /// Traffic of [`Lane::Consensus`].
+    /// The traffic of [`Lane::Consensus`].
     pub consensus: LaneCounters,
-    /// Traffic of [`Lane::Bulk`].
+    /// The traffic of [`Lane::Bulk`].
     pub bulk: LaneCounters,
-    /// Traffic of [`Lane::Client`].
+    /// The traffic of [`Lane::Client`].
     pub client: LaneCounters,
-    /// Traffic of all topics.
+    /// The traffic of all topics together.
     pub gossip: GossipCounters,
-    /// Connections established.
+    /// Connections that were established, in both directions.
     pub connections: u64,
-    /// Connections refused: limit, ban, failed handshake.
+    /// Incoming connections that were refused or failed: limit, ban, failed handshake.
     pub refused_connections: u64,
     /// Attempts to dial that failed.
     pub failed_dials: u64,
-    /// Peers of another swarm, or that did not say of which, disconnected.
+    /// Peers that were disconnected because they are of another swarm or did not say of which.
     pub refused_peers: u64,
 }
 
 impl Counters {
-    /// The counters of one lane.
+    /// Returns the counters of one lane.
     pub const fn lane(&self, lane: Lane) -> &LaneCounters {
         match lane {
             Lane::Consensus => &self.consensus,
@@ -38,42 +38,42 @@ impl Counters {
     }
 }
 
-/// Traffic of one lane. Bytes are those of frames without their length prefix.
+/// The traffic of one lane. Bytes are counted without the length prefix of each frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LaneCounters {
-    /// Frames handed to a stream; one sent again counts again.
+    /// Frames handed to a stream; a frame that is sent again counts again.
     pub sent_frames: u64,
-    /// Their bytes.
+    /// Bytes of the frames in `sent_frames`.
     pub sent_bytes: u64,
-    /// Frames received.
+    /// Frames received from peers.
     pub received_frames: u64,
-    /// Their bytes.
+    /// Bytes of the frames in `received_frames`.
     pub received_bytes: u64,
-    /// Frames refused because they were too large or the queue full, and those lost with the queue
-    /// of a peer that left.
+    /// Frames that were refused because they were too large or the queue was full, and frames lost
+    /// with the queue of a peer that left.
     pub dropped_frames: u64,
-    /// Streams opened by us.
+    /// Streams that this node opened.
     pub streams_opened: u64,
-    /// Streams closed because their peer announced too long a frame or sent none in time.
+    /// Streams closed because their peer announced too long a frame or did not send one in time.
     pub streams_refused: u64,
 }
 
-/// Traffic of the topics.
+/// The traffic of the topics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GossipCounters {
-    /// Messages of our own that were published.
+    /// Messages of this node that were published.
     pub published: u64,
-    /// Messages of our own that were not: queue full, too large, duplicate, or no peer.
+    /// Messages of this node that were not published: queue full, too large, duplicate, or no peer.
     pub unpublished: u64,
     /// Messages received for the first time.
     pub received: u64,
-    /// Their bytes.
+    /// Bytes of the messages in `received`.
     pub received_bytes: u64,
     /// Messages dropped because the consumer was behind.
     pub dropped: u64,
 }
 
-/// The counters while they count.
+/// The counters in use, shared by the tasks that count.
 #[derive(Debug, Default)]
 pub(crate) struct CounterCells {
     lanes: [LaneCells; Lane::ALL.len()],
@@ -89,7 +89,7 @@ pub(crate) struct CounterCells {
 }
 
 impl CounterCells {
-    /// The cells of one lane.
+    /// Returns the cells of one lane.
     pub(crate) const fn lane(&self, lane: Lane) -> &LaneCells {
         let [consensus, bulk, client] = &self.lanes;
         match lane {
@@ -99,7 +99,8 @@ impl CounterCells {
         }
     }
 
-    /// The numbers now; each is exact, together they are of about the same moment.
+    /// Returns the current numbers. Each number is exact; together they are of about the same
+    /// moment.
     pub(crate) fn read(&self) -> Counters {
         Counters {
             consensus: self.lane(Lane::Consensus).read(),
@@ -120,7 +121,7 @@ impl CounterCells {
     }
 }
 
-/// The counters of one lane while they count.
+/// The counters of one lane in use.
 #[derive(Debug, Default)]
 pub(crate) struct LaneCells {
     pub(crate) sent_frames: Cell,
@@ -146,17 +147,17 @@ impl LaneCells {
     }
 }
 
-/// One number that only grows. Relaxed order: counters order nothing else.
+/// One number that only grows. Its order is relaxed, because no other memory access depends on it.
 #[derive(Debug, Default)]
 pub(crate) struct Cell(AtomicU64);
 
 impl Cell {
-    /// Counts one.
+    /// Adds one.
     pub(crate) fn count(&self) {
         self.add(1);
     }
 
-    /// Counts as many as there are bytes or frames.
+    /// Adds a number of bytes or frames.
     pub(crate) fn add(&self, amount: usize) {
         self.0.fetch_add(amount as u64, Ordering::Relaxed);
     }

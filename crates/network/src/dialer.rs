@@ -1,6 +1,7 @@
-//! Whom this node wants to be connected with, and when it dials them again.
+//! The dialer: which peers this node wants to be connected with, and when it dials them again.
 //!
-//! Without I/O: the event loop passes the time in and dials what [`Dialer::take_due`] returns.
+//! It has no I/O: the event loop passes the time in and dials the targets that [`Dialer::take_due`]
+//! returns.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,8 +13,8 @@ use tokio::time::Instant;
 
 use crate::config::NetworkLimits;
 
-/// Pauses that double from the shortest to the longest. Deterministic: peers that lose each other
-/// at once are few enough that jitter would buy nothing.
+/// Pauses that double from the shortest to the longest. They have no jitter: peers that lose each
+/// other at the same time are few enough that jitter would gain nothing.
 #[derive(Clone, Debug)]
 pub(crate) struct Backoff {
     min: Duration,
@@ -30,20 +31,20 @@ impl Backoff {
         }
     }
 
-    /// The pause to make now.
+    /// Returns the pause to make now.
     pub(crate) fn next(&mut self) -> Duration {
         let pause = self.next;
         self.next = pause.saturating_mul(2).min(self.max);
         pause
     }
 
-    /// Begins with the shortest pause again.
+    /// Starts with the shortest pause again.
     pub(crate) const fn reset(&mut self) {
         self.next = self.min;
     }
 }
 
-/// What is dialed: a known peer, or whoever answers at an address.
+/// A target to dial: a known peer, or the peer that answers at an address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Goal {
     Peer(PeerId),
@@ -53,7 +54,7 @@ enum Goal {
 #[derive(Debug)]
 struct Target {
     addresses: Vec<Multiaddr>,
-    /// The peer itself, or who answered at a boot address last.
+    /// The peer to reach, or the one that answered last at a boot address.
     peer: Option<PeerId>,
     state: State,
     backoff: Backoff,
@@ -61,15 +62,16 @@ struct Target {
 
 #[derive(Debug)]
 enum State {
-    /// Dialed at this time.
+    /// To be dialed at this time.
     Waiting(Instant),
-    /// Being dialed.
+    /// Being dialed by this attempt.
     Dialing(ConnectionId),
-    /// Connected, of this swarm or not yet known; nothing to do until it is lost.
+    /// Connected with a peer of this swarm, or with one whose swarm is not yet known; nothing to do
+    /// until it is lost.
     Connected,
 }
 
-/// All targets with their timers.
+/// All targets, with the times at which they are dialed.
 #[derive(Debug)]
 pub(crate) struct Dialer {
     targets: BTreeMap<Goal, Target>,
@@ -84,37 +86,39 @@ impl Dialer {
         }
     }
 
-    /// Wants a peer. Without addresses those given before stay, and without any it is not dialed
-    /// but may connect itself.
+    /// Wants a peer. If no addresses are given, the addresses from before stay. A peer that has
+    /// none is not dialed, but may connect from its side.
     pub(crate) fn want(&mut self, peer: PeerId, mut addresses: Vec<Multiaddr>, now: Instant) {
+        // The target is made anew, so that it is dialed now and its back-off starts over.
         let before = self.targets.remove(&Goal::Peer(peer));
         if addresses.is_empty() {
             addresses = before.map(|target| target.addresses).unwrap_or_default();
         }
+
         let target = self.target(addresses, Some(peer), State::Waiting(now));
         self.targets.insert(Goal::Peer(peer), target);
     }
 
-    /// Wants whoever answers at an address.
+    /// Wants the peer that answers at an address.
     pub(crate) fn want_boot(&mut self, address: Multiaddr, now: Instant) {
         let target = self.target(vec![address.clone()], None, State::Waiting(now));
         self.targets.entry(Goal::Boot(address)).or_insert(target);
     }
 
-    /// Forgets a peer, and boot addresses at which it answered.
+    /// Forgets a peer, and the boot addresses at which it answered.
     pub(crate) fn forget(&mut self, peer: &PeerId) {
         self.targets
             .retain(|_, target| target.peer.as_ref() != Some(peer));
     }
 
-    /// Whether this peer is wanted.
+    /// Returns whether a peer is wanted.
     pub(crate) fn wants(&self, peer: &PeerId) -> bool {
         self.targets
             .values()
             .any(|target| target.peer.as_ref() == Some(peer))
     }
 
-    /// When to call [`take_due`](Self::take_due) next.
+    /// Returns the time at which to call [`take_due`](Self::take_due) next.
     pub(crate) fn next_due(&self) -> Option<Instant> {
         let waiting = self
             .targets
@@ -123,7 +127,8 @@ impl Dialer {
         waiting.filter_map(|target| target.state.due()).min()
     }
 
-    /// What is to be dialed now; every attempt ends in `on_failed` or `on_established`.
+    /// Returns the targets that must be dialed now. Every attempt ends in `on_failed`,
+    /// `on_own_address` or `on_established`.
     pub(crate) fn take_due(&mut self, now: Instant) -> Vec<DialOpts> {
         let targets = self.targets.iter_mut();
         targets
@@ -131,20 +136,20 @@ impl Dialer {
             .collect()
     }
 
-    /// An attempt failed: again after the next pause.
+    /// Notes that an attempt failed; its target is dialed again after the next pause.
     pub(crate) fn on_failed(&mut self, attempt: ConnectionId, now: Instant) {
         if let Some(target) = self.dialing(attempt) {
             target.schedule(now);
         }
     }
 
-    /// An address turned out to be this node's own: never again.
+    /// Forgets the target of an attempt, because its address is this node's own.
     pub(crate) fn on_own_address(&mut self, attempt: ConnectionId) {
         self.targets
             .retain(|_, target| !target.state.is_attempt(attempt));
     }
 
-    /// A connection begins: this attempt's, or one from the other side.
+    /// Notes that a connection begins, by this attempt or from the other side.
     pub(crate) fn on_established(&mut self, attempt: ConnectionId, peer: PeerId) {
         if let Some(target) = self.dialing(attempt) {
             target.peer = Some(peer);
@@ -152,21 +157,21 @@ impl Dialer {
         self.on_connected(peer);
     }
 
-    /// A peer has a connection, so it is not dialed.
+    /// Notes that a peer has a connection, so it is not dialed.
     pub(crate) fn on_connected(&mut self, peer: PeerId) {
         for target in self.targets_of(peer) {
             target.state = State::Connected;
         }
     }
 
-    /// A connected peer turned out to be of this swarm: its pauses begin short again.
+    /// Notes that a connected peer is of this swarm: its next pause is the shortest again.
     pub(crate) fn on_admitted(&mut self, peer: PeerId) {
         for target in self.targets_of(peer) {
             target.backoff.reset();
         }
     }
 
-    /// The last connection with a peer is gone.
+    /// Notes that the last connection with a peer is gone; it is dialed again after a pause.
     pub(crate) fn on_lost(&mut self, peer: PeerId, now: Instant) {
         for target in self.targets_of(peer) {
             target.schedule(now);
@@ -261,6 +266,7 @@ mod tests {
     #[test]
     fn pauses_double_to_the_longest_and_begin_again_once_admitted() {
         let (mut dialer, peer, mut now) = (dialer(), PeerId::random(), Instant::now());
+
         dialer.want(peer, vec![address()], now);
         for pause in [100, 200, 400, 500, 500] {
             let failed = attempt(&mut dialer, now);
@@ -270,11 +276,14 @@ mod tests {
             assert!(dialer.take_due(now + (pause - 1) * MS).is_empty());
             now += pause * MS;
         }
+
         let reached = attempt(&mut dialer, now);
         dialer.on_established(reached, peer);
         assert_eq!(dialer.next_due(), None, "while connected");
+
         dialer.on_lost(peer, now);
         assert_eq!(dialer.next_due(), Some(now + 500 * MS), "it was of no use");
+
         dialer.on_admitted(peer);
         dialer.on_lost(peer, now);
         assert_eq!(dialer.next_due(), Some(now + 100 * MS), "it was");
@@ -294,6 +303,7 @@ mod tests {
         dialer.want(peer, vec![], now);
         assert_eq!(dialer.next_due(), None);
         assert!(dialer.take_due(now).is_empty());
+
         dialer.want(peer, vec![address()], now);
         dialer.want(peer, vec![], now);
         assert_eq!(dialer.take_due(now).len(), 1);
@@ -304,11 +314,14 @@ mod tests {
         let (mut dialer, peer, now) = (dialer(), PeerId::random(), Instant::now());
         dialer.want_boot(address(), now);
         let reached = attempt(&mut dialer, now);
+
         assert!(!dialer.wants(&peer));
         dialer.on_established(reached, peer);
         assert!(dialer.wants(&peer));
+
         dialer.on_lost(peer, now);
         assert_eq!(dialer.next_due(), Some(now + 100 * MS));
+
         dialer.forget(&peer);
         assert_eq!(dialer.next_due(), None);
     }

@@ -1,4 +1,4 @@
-//! What the network tells its consumer.
+//! The events that a network reports to its consumer.
 
 use libp2p::Multiaddr;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -10,20 +10,20 @@ use crate::key::PeerKey;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NetworkEvent {
-    /// This node can be reached here, its own `/p2p/` part left out.
+    /// This node can be reached at this address, which is given without its own `/p2p/` part.
     Listening(Multiaddr),
-    /// A peer of this swarm has its first connection. Its role is not known here. While the
-    /// consumer is behind, frames of the peer may come first.
+    /// A peer of this swarm has its first connection. The network does not know the peer's role.
+    /// While the consumer is behind, frames of the peer may come first.
     Connected(PeerKey),
     /// The last connection with a peer is gone.
     Disconnected(PeerKey),
-    /// A frame arrived. Its key is proven by the handshake, its bytes by nothing.
+    /// A frame arrived. The handshake proves the key that sent it; nothing proves its bytes.
     Frame {
         /// The peer that sent it.
         from: PeerKey,
         /// The lane it came on.
         lane: Lane,
-        /// Its bytes, at most `LaneLimits::max_frame_bytes`.
+        /// The content of the frame, at most `LaneLimits::max_frame_bytes`.
         bytes: Vec<u8>,
     },
     /// A gossip message arrived for the first time.
@@ -32,29 +32,29 @@ pub enum NetworkEvent {
         from: PeerKey,
         /// The topic it was published on.
         topic: Topic,
-        /// Its bytes, at most `NetworkLimits::max_gossip_bytes`.
+        /// The content of the message, at most `NetworkLimits::max_gossip_bytes`.
         bytes: Vec<u8>,
     },
-    /// Where a peer says it can be reached: by multicast DNS (unauthenticated), or told by the
-    /// peer itself once connected. At most [`MAX_ADDRESSES`](Self::MAX_ADDRESSES) addresses.
+    /// Addresses at which a peer says it can be reached: found by multicast DNS (unauthenticated),
+    /// or told by the peer itself once connected. At most [`MAX_ADDRESSES`](Self::MAX_ADDRESSES).
     Discovered {
-        /// The peer.
+        /// The key of the peer.
         key: PeerKey,
-        /// Its addresses, to be tried and not to be believed.
+        /// The addresses of the peer, which may be tried but are not proven.
         addresses: Vec<Multiaddr>,
     },
-    /// A peer broke a rule of the links. The link concerned is closed already; whether the peer
-    /// is banned is the consumer's question.
+    /// A peer broke a rule of the links. The link concerned is closed already; the consumer decides
+    /// whether the peer is banned.
     Misbehaviour {
-        /// The peer, proven by the handshake.
+        /// The peer; the handshake proved its key.
         from: PeerKey,
-        /// The rule.
+        /// The rule that it broke.
         kind: MisbehaviourKind,
     },
 }
 
 impl NetworkEvent {
-    /// Addresses reported in one `Discovered`; further ones are left out.
+    /// The number of addresses reported in one `Discovered`; further ones are left out.
     pub const MAX_ADDRESSES: usize = 16;
 }
 
@@ -64,26 +64,26 @@ impl NetworkEvent {
 pub enum MisbehaviourKind {
     /// It announced a frame longer than its lane allows; the stream was closed.
     OversizedFrame {
-        /// The lane.
+        /// The lane of the stream.
         lane: Lane,
-        /// The length announced, in bytes.
+        /// The length that was announced, in bytes.
         bytes: u32,
     },
     /// It announced a frame and did not send it in time; the stream was closed.
     StalledFrame {
-        /// The lane.
+        /// The lane of the stream.
         lane: Lane,
     },
-    /// It is of another swarm or none; it was disconnected.
+    /// It is of another swarm, or of no swarm; it was disconnected.
     OtherSwarm,
-    /// It did not say in time which swarm it is of; the connection was closed.
+    /// It did not say in time of which swarm it is; the connection was closed.
     Silent,
 }
 
 /// The consumer's end of the bounded queue of events.
 ///
-/// While nobody takes events, peers are held back by flow control, so it wants to be drained.
-/// Dropping it stops the network.
+/// While nobody takes events, flow control holds the peers back, so the consumer should take them
+/// promptly. Dropping it stops the network.
 #[derive(Debug)]
 pub struct NetworkEvents {
     receiver: mpsc::Receiver<Queued>,
@@ -94,18 +94,18 @@ impl NetworkEvents {
         Self { receiver }
     }
 
-    /// Waits for the next event; `None` once the network has stopped. Cancel safe.
+    /// Waits for the next event; returns `None` once the network has stopped. Cancel safe.
     pub async fn recv(&mut self) -> Option<NetworkEvent> {
         self.receiver.recv().await.map(|queued| queued.event)
     }
 
-    /// The next event if one is waiting.
+    /// Returns the next event if one is waiting.
     pub fn try_recv(&mut self) -> Option<NetworkEvent> {
         self.receiver.try_recv().ok().map(|queued| queued.event)
     }
 }
 
-/// An event with the share of its stream's budget that it holds until it is taken.
+/// An event, with the share of its stream's budget that it holds until the consumer takes it.
 #[derive(Debug)]
 pub(crate) struct Queued {
     pub(crate) event: NetworkEvent,

@@ -1,4 +1,4 @@
-//! gossipsub as this swarm uses it.
+//! gossipsub as it is configured for a swarm: topics, mesh and message ids.
 
 use libp2p::gossipsub::{
     Behaviour, ConfigBuilder, IdentTopic, Message, MessageAuthenticity, MessageId, TopicHash,
@@ -11,13 +11,13 @@ use std::time::Duration;
 use crate::config::{NetworkLimits, Topic};
 use crate::start::NetworkError;
 
-/// How long the id of a message is remembered, so that it is passed on once only.
+/// The time for which the id of a message is remembered, so that the message is passed on once.
 const DUPLICATE_CACHE: Duration = Duration::from_secs(60);
 
-/// Messages of one RPC that are looked at.
+/// The number of messages that are read from one RPC.
 const MAX_MESSAGES_PER_RPC: usize = 64;
 
-/// Room for the author, signature, sequence number and topic of a message, in bytes.
+/// The room in bytes for the author, signature, sequence number and topic of a message.
 const ENVELOPE_BYTES: usize = 512;
 
 /// The topics of one swarm.
@@ -25,12 +25,12 @@ const ENVELOPE_BYTES: usize = 512;
 pub(crate) struct Topics([IdentTopic; Topic::ALL.len()]);
 
 impl Topics {
-    /// `/quorate/<swarm>/<topic>/1` for each topic.
+    /// Makes `/quorate/<swarm>/<topic>/1` for each topic.
     pub(crate) fn new(swarm_prefix: &str) -> Self {
         Self(Topic::ALL.map(|topic| IdentTopic::new(format!("{swarm_prefix}/{}/1", topic.name()))))
     }
 
-    /// What gossipsub calls a topic.
+    /// Returns the name under which gossipsub knows a topic.
     pub(crate) fn hash(&self, topic: Topic) -> TopicHash {
         let [announcements, calls, evidence] = &self.0;
         match topic {
@@ -40,7 +40,7 @@ impl Topics {
         }
     }
 
-    /// The topic behind what gossipsub calls it.
+    /// Returns the topic that gossipsub knows under this name, or `None` if the swarm has none.
     pub(crate) fn topic(&self, hash: &TopicHash) -> Option<Topic> {
         Topic::ALL
             .into_iter()
@@ -48,9 +48,9 @@ impl Topics {
     }
 }
 
-/// gossipsub, subscribed to every topic. Messages are signed by their author and checked before
-/// they are passed on (gossipsub specification, "StrictSign"). The mesh is small, 4 peers (2 to
-/// 8), because gossip is not urgent here; what a node publishes itself goes to all its peers.
+/// Builds gossipsub, subscribed to every topic. Messages are signed by their author and checked
+/// before they are passed on (gossipsub specification, "StrictSign"). The mesh is small, 4 peers (2
+/// to 8), because gossip is not urgent here. A node's own messages go to all its peers.
 pub(crate) fn behaviour(
     keypair: &Keypair,
     swarm_prefix: &str,
@@ -69,16 +69,19 @@ pub(crate) fn behaviour(
         .max_publish_messages(MAX_MESSAGES_PER_RPC)
         .duplicate_cache_time(DUPLICATE_CACHE)
         .build()?;
+
+    // Flood publishing: a new message must not depend on a mesh that has just been formed.
     let author = MessageAuthenticity::Signed(keypair.clone());
     let mut behaviour = Behaviour::new(author, config).map_err(NetworkError::Gossip)?;
     for topic in &Topics::new(swarm_prefix).0 {
         behaviour.subscribe(topic)?;
     }
+
     Ok(behaviour)
 }
 
-/// The id of a message is the hash of topic and content: whoever repeats what others said adds
-/// nothing to the load.
+/// Returns the id of a message: the hash of topic and content. A peer that repeats what others said
+/// adds nothing to the load.
 fn content_id(message: &Message) -> MessageId {
     let mut hash = Sha256::new();
     hash.update(message.topic.as_str());

@@ -13,13 +13,13 @@ pub type PeerKey = [u8; 32];
 /// bytes (libp2p specification, peer-ids).
 const IDENTITY_PREFIX: [u8; 6] = [0x00, 0x24, 0x08, 0x01, 0x12, 0x20];
 
-/// The peer id of a key, or `None` if the bytes are no point of the curve.
+/// Returns the peer id of a key, or `None` if the bytes are not a point of the curve.
 pub fn peer_id(key: &PeerKey) -> Option<PeerId> {
     let public = ed25519::PublicKey::try_from_bytes(key).ok()?;
     Some(PublicKey::from(public).to_peer_id())
 }
 
-/// The key inside a peer id, or `None` if it is not that of an Ed25519 key.
+/// Returns the key inside a peer id, or `None` if the peer id does not hold an Ed25519 key.
 pub fn peer_key(peer: &PeerId) -> Option<PeerKey> {
     peer.to_bytes()
         .strip_prefix(&IDENTITY_PREFIX)?
@@ -27,12 +27,12 @@ pub fn peer_key(peer: &PeerId) -> Option<PeerKey> {
         .ok()
 }
 
-/// The public key of an Ed25519 seed (RFC 8032 section 5.1.5).
+/// Returns the public key of an Ed25519 seed (RFC 8032 section 5.1.5).
 pub fn key_of_secret(secret: [u8; 32]) -> PeerKey {
     ed25519_pair(secret).public().to_bytes()
 }
 
-/// The libp2p key pair of a seed.
+/// Returns the libp2p key pair of a seed.
 pub(crate) fn keypair(secret: [u8; 32]) -> Keypair {
     Keypair::from(ed25519_pair(secret))
 }

@@ -1,4 +1,4 @@
-//! A mutex without poison.
+//! A mutex that ignores poison.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -7,8 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub(crate) struct Lock<T>(Mutex<T>);
 
 impl<T> Lock<T> {
-    /// Waits for the value. Poison is ignored: every change under a lock is one assignment or
-    /// leaves a valid value at each step.
+    /// Waits for the lock. Poison is ignored: every change under a lock is one assignment or leaves
+    /// a valid value at each step.
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! The table of peers that frames can be sent to, shared by handle and event loop.
+//! The table of peers that frames can be sent to, shared by the handle and the event loop.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ struct Peer {
 }
 
 impl PeerTable {
-    /// The queue of a peer and lane, if the peer is known.
+    /// Returns the queue of a peer and lane, or `None` if the peer is not known.
     pub(crate) fn queue(&self, key: &PeerKey, lane: Lane) -> Option<Arc<LaneQueue>> {
         self.peers
             .lock()
@@ -61,7 +61,7 @@ impl PeerTable {
         }
     }
 
-    /// The connected peers in the order of their keys.
+    /// Returns the connected peers in the order of their keys.
     pub(crate) fn connected(&self) -> Vec<PeerKey> {
         let peers = self.peers.lock();
         peers
@@ -71,7 +71,7 @@ impl PeerTable {
             .collect()
     }
 
-    /// Whether a peer is connected.
+    /// Returns whether a peer is connected.
     pub(crate) fn is_connected(&self, key: &PeerKey) -> bool {
         self.peers
             .lock()
@@ -79,22 +79,25 @@ impl PeerTable {
             .is_some_and(|peer| peer.connected)
     }
 
-    /// Whether queues are kept for a peer even while it is not connected.
+    /// Returns whether queues are kept for a peer even while it is not connected.
     pub(crate) fn is_wanted(&self, key: &PeerKey) -> bool {
         self.peers.lock().get(key).is_some_and(|peer| peer.wanted)
     }
 
-    /// Changes an entry and forgets it if nothing holds it any more; what its queues still held
-    /// counts as dropped.
+    /// Changes an entry, and removes it if the peer is neither connected nor wanted any more. The
+    /// frames left in its queues count as dropped.
     fn change(&self, key: &PeerKey, counters: &CounterCells, change: impl FnOnce(&mut Peer)) {
         let mut peers = self.peers.lock();
         let Some(peer) = peers.get_mut(key) else {
             return;
         };
+
         change(peer);
         if peer.connected || peer.wanted {
             return;
         }
+
+        // Nothing can reach the queues from here on, so their frames are lost.
         for (lane, queue) in Lane::ALL.into_iter().zip(&peer.queues) {
             counters.lane(lane).dropped_frames.add(queue.close());
         }

@@ -1,4 +1,4 @@
-//! Starting a network: checks the configuration, binds the addresses, spawns the event loop.
+//! Starts a network: checks the configuration, binds the addresses, spawns the event loop.
 
 use std::io;
 use std::sync::Arc;
@@ -20,10 +20,10 @@ use crate::handle::Network;
 use crate::outbox::Outbox;
 use crate::{key, transport};
 
-/// Commands that may wait for the event loop.
+/// The number of commands that may wait for the event loop.
 const COMMAND_QUEUE: usize = 256;
 
-/// Longest name of a swarm in characters.
+/// The longest name of a swarm, in bytes.
 const MAX_PROTOCOL_LENGTH: usize = 64;
 
 /// Starts a network on the current tokio runtime and listens on all addresses of `config`.
@@ -32,7 +32,7 @@ const MAX_PROTOCOL_LENGTH: usize = 64;
 /// See [`NetworkError`]; nothing is left running then.
 ///
 /// # Panics
-/// Outside of a tokio runtime.
+/// If it is called outside of a tokio runtime.
 pub fn start(config: NetworkConfig) -> Result<(Network, NetworkEvents), NetworkError> {
     let swarm_prefix = swarm_prefix(&config.protocol)?;
     let keypair = key::keypair(config.secret);
@@ -44,6 +44,7 @@ pub fn start(config: NetworkConfig) -> Result<(Network, NetworkEvents), NetworkE
     let shared = Arc::new(Shared::new(local_key, config.limits.clone(), commands));
     let connections_stop = CancellationToken::new();
     let swarm = swarm(&config, &keypair, &swarm_prefix, &shared, &connections_stop)?;
+
     let inputs = Inputs {
         commands: command_receiver,
         publications: publication_receiver,
@@ -54,30 +55,35 @@ pub fn start(config: NetworkConfig) -> Result<(Network, NetworkEvents), NetworkE
         Outbox::new(events),
         swarm_prefix,
     );
+
+    // The connections are canceled only after the event loop has said goodbye on them.
     shared.tasks.spawn(async move {
         event_loop.run(inputs).await;
         connections_stop.cancel();
     });
+
     Ok((
         Network::new(shared, publications),
         NetworkEvents::new(event_receiver),
     ))
 }
 
-/// `/quorate/<swarm>`, the beginning of every protocol name.
+/// Returns `/quorate/<swarm>`, the beginning of every protocol name.
 fn swarm_prefix(protocol: &str) -> Result<String, NetworkError> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     let length_allowed = (1..=MAX_PROTOCOL_LENGTH).contains(&protocol.len());
+
     if !length_allowed || !protocol.bytes().all(allowed) {
         return Err(NetworkError::ProtocolName {
             length: protocol.len(),
         });
     }
+
     Ok(format!("/quorate/{protocol}"))
 }
 
-/// A swarm that listens. Its connections run as tasks that `shutdown` waits for, and that end
-/// at the latest when `stop` is cancelled.
+/// Builds a swarm that listens. Its connections run as tasks that `shutdown` waits for, and that
+/// end at the latest when `stop` is canceled.
 fn swarm(
     config: &NetworkConfig,
     keypair: &Keypair,
@@ -87,14 +93,17 @@ fn swarm(
 ) -> Result<Swarm<Behaviour>, NetworkError> {
     let transport = transport::build(keypair, &config.limits)?;
     let behaviour = Behaviour::new(config, keypair, swarm_prefix)?;
+
     let (tasks, stop) = (shared.tasks.clone(), stop.clone());
     let swarm_config = Config::with_executor(move |task| {
         tasks.spawn(stop.clone().run_until_cancelled_owned(task));
     })
     .with_idle_connection_timeout(config.limits.idle_timeout)
     .with_max_negotiating_inbound_streams(config.limits.streams_per_connection);
+
     let local = keypair.public().to_peer_id();
     let mut swarm = Swarm::new(transport, behaviour, local, swarm_config);
+
     for address in &config.listen {
         swarm
             .listen_on(address.clone())
@@ -103,43 +112,44 @@ fn swarm(
                 source,
             })?;
     }
+
     Ok(swarm)
 }
 
-/// Why a network did not start.
+/// The reason why a network did not start.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum NetworkError {
-    /// The name of the swarm is empty, longer than 64 or has characters that are not allowed.
-    #[error("the swarm name of {length} characters is not 1 to 64 of 0-9 a-z A-Z - _")]
+    /// The name of the swarm is empty, longer than 64 bytes or has characters that are not allowed.
+    #[error("the swarm name of {length} bytes is not valid: use 1 to 64 of 0-9 a-z A-Z - _")]
     ProtocolName {
-        /// Its length in bytes.
+        /// The length of the name in bytes.
         length: usize,
     },
-    /// The protocol names were refused.
-    #[error("protocol name: {0}")]
+    /// libp2p refused a protocol name.
+    #[error("libp2p refused a protocol name: {0}")]
     Protocol(#[from] InvalidProtocol),
-    /// An address cannot be listened on.
+    /// The node cannot listen on an address.
     #[error("cannot listen on {address}: {source}")]
     Listen {
-        /// The address.
+        /// The address to listen on.
         address: Multiaddr,
-        /// What the system said.
+        /// The error of the transport.
         source: TransportError<io::Error>,
     },
     /// Multicast DNS did not start.
-    #[error("multicast DNS: {0}")]
+    #[error("cannot start multicast DNS: {0}")]
     Mdns(#[source] io::Error),
-    /// The key was refused by Noise.
-    #[error("Noise: {0}")]
+    /// Noise refused the key.
+    #[error("Noise refused the node's key: {0}")]
     Noise(#[source] noise::Error),
-    /// The limits do not fit gossipsub.
-    #[error("gossip configuration: {0}")]
+    /// gossipsub refused the limits.
+    #[error("gossipsub refused its configuration: {0}")]
     GossipLimits(#[from] ConfigBuilderError),
     /// gossipsub did not start.
-    #[error("gossip: {0}")]
+    #[error("cannot start gossipsub: {0}")]
     Gossip(&'static str),
-    /// A topic was refused.
-    #[error("gossip topic: {0}")]
+    /// gossipsub refused to subscribe to a topic.
+    #[error("cannot subscribe to a gossip topic: {0}")]
     GossipTopic(#[from] SubscriptionError),
 }

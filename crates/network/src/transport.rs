@@ -1,4 +1,4 @@
-//! TCP with Noise and Yamux, QUIC, and names resolved for both.
+//! The transports: TCP with Noise and Yamux, QUIC, and host names resolved for both.
 
 use libp2p::core::muxing::StreamMuxerBox;
 use libp2p::core::transport::{Boxed, OrTransport};
@@ -11,8 +11,8 @@ use crate::start::NetworkError;
 
 type Connections = Boxed<(PeerId, StreamMuxerBox)>;
 
-/// Everything a node dials and listens with. A machine without a resolver configuration still
-/// reaches addresses that are numbers.
+/// Builds the transport that a node dials and listens with. A machine without a resolver
+/// configuration still reaches numeric addresses.
 pub(crate) fn build(
     keypair: &Keypair,
     limits: &NetworkLimits,
@@ -20,7 +20,7 @@ pub(crate) fn build(
     match dns::tokio::Transport::system(tcp_and_quic(keypair, limits)?) {
         Ok(resolving) => Ok(resolving.boxed()),
         Err(error) => {
-            tracing::warn!(%error, "names in addresses are not resolved");
+            tracing::warn!(%error, "no resolver; host names in addresses are not resolved");
             tcp_and_quic(keypair, limits)
         }
     }
@@ -35,6 +35,7 @@ fn tcp(keypair: &Keypair, limits: &NetworkLimits) -> Result<Connections, Network
     let mut yamux = yamux::Config::default();
     yamux.set_max_num_streams(limits.streams_per_connection);
     let noise = noise::Config::new(keypair).map_err(NetworkError::Noise)?;
+
     Ok(tcp::tokio::Transport::new(tcp::Config::new().nodelay(true))
         .upgrade(Version::V1Lazy)
         .authenticate(noise)
@@ -49,6 +50,7 @@ fn quic(keypair: &Keypair, limits: &NetworkLimits) -> Connections {
     config.handshake_timeout = limits.handshake_timeout;
     config.max_concurrent_stream_limit =
         u32::try_from(limits.streams_per_connection).unwrap_or(u32::MAX);
+
     quic::tokio::Transport::new(config)
         .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)))
         .boxed()

@@ -1,4 +1,5 @@
-//! Who can be reached where: signed announcements, passed on, so that knowing one peer is enough.
+//! The address book: signed announcements of where peers can be reached. They are passed on, so
+//! that knowing one peer is enough (W-14).
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,8 @@ use quorate_network::Multiaddr;
 use quorate_types::message::Announcement;
 use quorate_types::{PublicKey, Sign1, SwarmId, ValidatorSet, limits};
 
-/// The announcements a node knows; validators' always, others' while there is room.
+/// The announcements that a node knows. Those of validators are always taken, others while there is
+/// room.
 #[derive(Debug)]
 pub(crate) struct AddressBook {
     swarm: SwarmId,
@@ -24,31 +26,36 @@ impl AddressBook {
         }
     }
 
-    /// Signs where this node is; replaces its earlier announcement.
+    /// Signs an announcement of this node's addresses, which replaces its earlier one.
     pub(crate) fn announce(&mut self, key: &SecretKey, at: &[Multiaddr], now: u64) {
+        // Unix time keeps the number rising over restarts, which forget the earlier announcement.
         let sequence = self
             .known
             .get(&self.me)
             .map_or(0, |own| own.payload.sequence + 1)
             .max(now);
+
         let texts = at.iter().map(Multiaddr::to_string);
         let addresses = texts.filter(|text| text.len() <= limits::ADDRESS_BYTES);
         let addresses = addresses.take(limits::ADDRESSES).collect();
+
         let announcement = Announcement {
             swarm: self.swarm,
             sequence,
             addresses,
         };
+
         self.known
             .insert(self.me, key.sign(announcement).into_inner());
     }
 
-    /// This node's own announcement.
+    /// Returns this node's own announcement.
     pub(crate) fn own(&self) -> Option<&Sign1<Announcement>> {
         self.known.get(&self.me)
     }
 
-    /// Everything known, for a peer that has just connected.
+    /// Returns the known announcements, at most as many as a message holds, for a peer that has
+    /// just connected.
     pub(crate) fn all(&self) -> Vec<Sign1<Announcement>> {
         self.known
             .values()
@@ -57,30 +64,38 @@ impl AddressBook {
             .collect()
     }
 
-    /// Takes an announcement in; its addresses where it says something new that verifies.
+    /// Takes an announcement in. If it says something new and verifies, returns its signer and its
+    /// addresses.
     pub(crate) fn learn(
         &mut self,
         announcement: Sign1<Announcement>,
         validators: &ValidatorSet,
     ) -> Option<(PublicKey, Vec<Multiaddr>)> {
         let (signer, payload) = (announcement.signer, &announcement.payload);
+
         let newer = self
             .known
             .get(&signer)
             .is_none_or(|old| old.payload.sequence < payload.sequence);
+        // There is always room for validators, so that others cannot crowd them out.
         let room = validators.get(&signer).is_some() || self.known.len() < limits::ANNOUNCEMENTS;
+
         let sound = payload.swarm == self.swarm
             && payload.addresses.len() <= limits::ADDRESSES
             && payload
                 .addresses
                 .iter()
                 .all(|text| text.len() <= limits::ADDRESS_BYTES);
+
         if signer == self.me || !newer || !room || !sound {
             return None;
         }
+
+        // The signature is checked last, because it costs the most.
         let announcement = verify(announcement).ok()?.into_inner();
         let texts = announcement.payload.addresses.iter();
         let addresses = texts.filter_map(|text| text.parse().ok()).collect();
+
         self.known.insert(signer, announcement);
         Some((signer, addresses))
     }
@@ -104,7 +119,9 @@ mod tests {
             operator: "them".parse().unwrap(),
         };
         let set = ValidatorSet::new(vec![member]).unwrap();
+
         let mut book = AddressBook::new(swarm, mine.public_key());
+
         let word = |swarm, sequence| {
             let addresses = vec!["/ip4/127.0.0.1/tcp/7400".to_owned()];
             theirs
@@ -115,6 +132,7 @@ mod tests {
                 })
                 .into_inner()
         };
+
         assert_eq!(book.learn(word(swarm, 5), &set).unwrap().1.len(), 1);
         assert!(book.learn(word(swarm, 5), &set).is_none(), "the same again");
         assert!(book.learn(word(swarm, 4), &set).is_none(), "an older one");
@@ -122,6 +140,7 @@ mod tests {
             book.learn(word(SwarmId([8; 32]), 6), &set).is_none(),
             "another swarm"
         );
+
         let mut forged = word(swarm, 6);
         forged.payload.addresses.clear();
         assert!(book.learn(forged, &set).is_none(), "a wrong signature");

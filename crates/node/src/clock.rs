@@ -1,28 +1,28 @@
-//! The one clock of a process.
+//! The clock of a process, the only one that reads the system's time.
 
 use quorate_replica::Now;
 use quorate_types::Millis;
 
-/// Tells the time since it was made, and of day.
+/// A clock that tells the time since its start, and the time of day.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     started: tokio::time::Instant,
 }
 
 impl Clock {
-    /// Starts at 0.
+    /// Starts a clock at this moment.
     pub fn start() -> Self {
         Self {
             started: tokio::time::Instant::now(),
         }
     }
 
-    /// Milliseconds since the start, from 1: they never go back.
+    /// Returns the milliseconds since the start, plus 1. They never go back.
     pub fn monotonic(&self) -> Millis {
         1 + u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX - 1)
     }
 
-    /// Both times at once.
+    /// Returns both times at once.
     pub fn now(&self) -> Now {
         Now {
             monotonic: self.monotonic(),
@@ -30,13 +30,13 @@ impl Clock {
         }
     }
 
-    /// The instant at which [`Self::monotonic`] will be `at`.
+    /// Returns the instant at which [`Self::monotonic`] will be `at`.
     pub fn instant(&self, at: Millis) -> tokio::time::Instant {
         self.started + std::time::Duration::from_millis(at.saturating_sub(1))
     }
 }
 
-/// Milliseconds of Unix time; 0 before 1970.
+/// Returns the milliseconds of Unix time; 0 before 1970.
 #[expect(
     clippy::disallowed_methods,
     reason = "this is the one clock of a process"
@@ -48,7 +48,7 @@ pub(crate) fn unix_millis() -> Millis {
     })
 }
 
-/// Sleeps until `wake`, for ever without one.
+/// Sleeps until `wake`, or forever if it is `None`.
 pub(crate) async fn sleep_until(wake: Option<tokio::time::Instant>) {
     match wake {
         Some(wake) => tokio::time::sleep_until(wake).await,

@@ -1,4 +1,4 @@
-//! The configuration of a node: a TOML file, every field of it documented here.
+//! The configuration of a node: a TOML file, each field of which is documented here.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -8,66 +8,67 @@ use quorate_replica::PaceConfig;
 use quorate_types::Millis;
 use serde::{Deserialize, Serialize};
 
-/// What `node.toml` in a node's folder says. Every field may be left out.
+/// The contents of `node.toml` in a node's folder. Every field may be left out.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct NodeConfig {
     /// Addresses to listen on: TCP and QUIC. Port 0 takes any free port.
     pub listen: Vec<Multiaddr>,
-    /// Addresses of members to start from; one that answers is enough.
+    /// Addresses of members to connect with first. One that answers is enough.
     pub boot: Vec<Multiaddr>,
-    /// Addresses to announce instead of those listened on, for a node behind a translator.
+    /// Addresses to announce instead of those listened on, for a node behind an address translator.
     pub announce: Vec<Multiaddr>,
     /// Whether to look for members on the local network by multicast DNS.
     pub mdns: bool,
-    /// Address of the monitoring endpoint of a validator, such as 127.0.0.1:7490; none without.
-    /// Whoever reaches it may read it.
+    /// The address of a validator's monitoring endpoint, such as 127.0.0.1:7490; `None` turns it
+    /// off. Everybody who reaches the address can read it.
     pub monitor: Option<SocketAddr>,
-    /// Timeouts of the committee.
+    /// The timeouts of consensus.
     pub pace: PaceSettings,
 }
 
-/// Timeouts; local, members need not agree on them.
+/// Timeouts of consensus. They are local: members need not agree on them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PaceSettings {
-    /// Least base of the propose timeout in milliseconds.
+    /// The least base of the propose timeout, in milliseconds.
     pub least_ms: Millis,
-    /// Greatest base of the propose timeout in milliseconds.
+    /// The greatest base of the propose timeout, in milliseconds.
     pub most_ms: Millis,
-    /// Milliseconds without progress after which peers are told where this node is.
+    /// The milliseconds without progress after which this node tells its peers where it stands.
     pub resend_ms: Millis,
-    /// Milliseconds by which a block's time may differ from this node's clock.
+    /// The milliseconds by which the time of a fresh block may differ from this node's clock
+    /// (N-26).
     pub timely_ms: Millis,
 }
 
-/// Why a configuration is none.
+/// The reason why a configuration is not valid.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("{}: cannot be read: {source}", path.display())]
+    #[error("{}: cannot read the configuration: {source}", path.display())]
     Read {
-        /// File.
+        /// The path of the file.
         path: PathBuf,
-        /// Cause.
+        /// The error of the system.
         source: std::io::Error,
     },
-    /// The file says something this program does not understand.
+    /// The file is not valid TOML, or a field is unknown or of a wrong type.
     #[error("{}: {source}", path.display())]
     Parse {
-        /// File.
+        /// The path of the file.
         path: PathBuf,
-        /// Field and place.
+        /// The error, with field and place.
         source: Box<toml::de::Error>,
     },
-    /// An environment variable says something this program does not understand.
-    #[error("{name}=`{value}`: not {wanted}")]
+    /// An environment variable has a value that is not valid.
+    #[error("{name}=`{value}` is not valid: expected {wanted}")]
     Variable {
-        /// Variable.
+        /// The name of the variable.
         name: &'static str,
-        /// Its value.
+        /// The value that it has.
         value: String,
-        /// What it should be.
+        /// A description of the values that are valid.
         wanted: &'static str,
     },
 }
@@ -109,29 +110,32 @@ impl From<PaceSettings> for PaceConfig {
 }
 
 impl NodeConfig {
-    /// Reads a file, then lets the environment override it: `QUORATE_LISTEN`, `QUORATE_BOOT` and
-    /// `QUORATE_ANNOUNCE` (addresses separated by commas), `QUORATE_MDNS` (true or false),
-    /// `QUORATE_MONITOR` (address and port; nothing for off).
+    /// Reads a file and then lets environment variables override it: `QUORATE_LISTEN`,
+    /// `QUORATE_BOOT` and `QUORATE_ANNOUNCE` (addresses separated by commas), `QUORATE_MDNS` (true
+    /// or false), `QUORATE_MONITOR` (address and port; empty turns it off).
     ///
     /// # Errors
-    /// [`ConfigError`] naming the file and field, or the variable.
+    /// [`ConfigError`], which names the file and the field, or the variable.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
             path: path.to_owned(),
             source,
         })?;
+
         let mut config: Self = toml::from_str(&text).map_err(|source| ConfigError::Parse {
             path: path.to_owned(),
             source: Box::new(source),
         })?;
+
         config.apply_environment(&|name| std::env::var(name).ok())?;
         Ok(config)
     }
 
-    /// Lets variables override fields; `lookup` gives the value of a variable that is set.
+    /// Lets variables override fields. `lookup` returns the value of a variable, or `None` if it is
+    /// not set.
     ///
     /// # Errors
-    /// [`ConfigError::Variable`].
+    /// [`ConfigError::Variable`], which names the variable.
     pub fn apply_environment(
         &mut self,
         lookup: &dyn Fn(&str) -> Option<String>,
@@ -145,6 +149,7 @@ impl NodeConfig {
                 *field = addresses(name, value)?;
             }
         }
+
         if let Some(value) = lookup("QUORATE_MDNS") {
             self.mdns = value.parse().map_err(|_| ConfigError::Variable {
                 name: "QUORATE_MDNS",
@@ -152,9 +157,11 @@ impl NodeConfig {
                 wanted: "true or false",
             })?;
         }
+
         if let Some(value) = lookup("QUORATE_MONITOR") {
             self.monitor = socket_address("QUORATE_MONITOR", value)?;
         }
+
         Ok(())
     }
 }
@@ -168,7 +175,7 @@ fn addresses(name: &'static str, value: String) -> Result<Vec<Multiaddr>, Config
     parsed.map_err(|_| ConfigError::Variable {
         name,
         value,
-        wanted: "multiaddresses",
+        wanted: "multiaddresses separated by commas",
     })
 }
 
@@ -176,6 +183,7 @@ fn socket_address(name: &'static str, value: String) -> Result<Option<SocketAddr
     if value.is_empty() {
         return Ok(None);
     }
+
     let wanted = "an address and port such as 127.0.0.1:7490";
     let parsed = value.parse().map_err(|_| ConfigError::Variable {
         name,
@@ -197,8 +205,10 @@ mod tests {
             "QUORATE_MDNS" => Some("false".to_owned()),
             _ => None,
         };
+
         config.apply_environment(&set).unwrap();
         assert_eq!((config.listen.len(), config.mdns), (2, false));
+
         let error = config
             .apply_environment(&|_| Some("nowhere".into()))
             .unwrap_err();
@@ -214,18 +224,21 @@ mod tests {
         let text = "monitor = \"127.0.0.1:7490\"\n";
         let mut config: NodeConfig = toml::from_str(text).unwrap();
         assert!(toml::to_string(&config).unwrap().contains(text));
+
         let set = |value: &'static str| {
             move |name: &str| (name == "QUORATE_MONITOR").then(|| value.to_owned())
         };
+
         config.apply_environment(&set("[::1]:0")).unwrap();
         assert_eq!(config.monitor.map(|address| address.port()), Some(0));
         config.apply_environment(&set("")).unwrap();
         assert_eq!(config.monitor, None);
+
         let error = config.apply_environment(&set("7490")).unwrap_err();
         assert!(
             error
                 .to_string()
-                .starts_with("QUORATE_MONITOR=`7490`: not an address"),
+                .starts_with("QUORATE_MONITOR=`7490` is not valid: expected an address"),
             "{error}"
         );
     }

@@ -1,4 +1,5 @@
-//! The folder of a node: its key with the signing guard, the genesis, the configuration, the data.
+//! The folder of a node: its key, the genesis, the configuration, and the data with the signing
+//! guard.
 
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -12,73 +13,74 @@ use zeroize::Zeroizing;
 use crate::config::{ConfigError, NodeConfig};
 use crate::genesis_file::{GenesisFileError, read_genesis, write_genesis};
 
-/// A node's folder. Files: `key` (mode 0600), `genesis.toml`, `node.toml`, `attestation.cbor` for
-/// agents, and `data/` with the log, the blocks and the signing guard of a validator.
+/// The folder of a node. It holds `key` (mode 0600), `genesis.toml`, `node.toml`,
+/// `attestation.cbor` for agents, and `data/` with the log, the blocks and the signing guard of a
+/// validator.
 #[derive(Debug, Clone)]
 pub struct Home {
     root: PathBuf,
-    /// Stands in the place of what `node.toml` says.
+    /// Used in place of `node.toml` and the environment.
     config: Option<Box<NodeConfig>>,
 }
 
-/// Why a folder cannot be used.
+/// The reason why a folder cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum HomeError {
     /// A file cannot be read or written.
     #[error("{}: {source}", path.display())]
     Io {
-        /// File.
+        /// The path of the file.
         path: PathBuf,
-        /// Cause.
+        /// The error of the system.
         source: std::io::Error,
     },
     /// The key file is not 64 hexadecimal digits.
-    #[error("{}: not a key: expected 64 hexadecimal digits on one line", path.display())]
+    #[error("{}: not a valid key: expected 64 hexadecimal digits on one line", path.display())]
     Key {
-        /// File.
+        /// The path of the file.
         path: PathBuf,
     },
-    /// The key file may be read by others.
+    /// Others can read the key file.
     #[error(
-        "{}: mode {mode:o} lets others read the key; chmod 600 it, and think of the key as known",
+        "{}: mode {mode:o} lets others read the key: `chmod 600` it, and treat the key as known",
         path.display()
     )]
     KeyMode {
-        /// File.
+        /// The path of the file.
         path: PathBuf,
-        /// Permission bits.
+        /// The permission bits of the file.
         mode: u32,
     },
-    /// There is a key already.
-    #[error("{}: exists; a key is not overwritten", path.display())]
+    /// The folder has a key already.
+    #[error("{}: this file exists already; a key is never overwritten", path.display())]
     Exists {
-        /// File.
+        /// The path of the file.
         path: PathBuf,
     },
-    /// The system has no randomness.
+    /// The system gives no randomness.
     #[error("the system gives no randomness: {0}")]
     Random(String),
-    /// The attestation file holds none.
-    #[error("{}: no attestation: {source}", path.display())]
+    /// The attestation file does not hold a valid attestation.
+    #[error("{}: not a valid attestation: {source}", path.display())]
     Attestation {
-        /// File.
+        /// The path of the file.
         path: PathBuf,
-        /// What is wrong.
+        /// The error of the decoder.
         source: cbor::CborError,
     },
-    /// The signing guard.
+    /// The signing guard cannot be made.
     #[error(transparent)]
     Guard(#[from] GuardError),
-    /// The genesis.
+    /// The genesis cannot be read or written, or is not valid.
     #[error(transparent)]
     Genesis(#[from] GenesisFileError),
-    /// The configuration.
+    /// The configuration cannot be read or is not valid.
     #[error(transparent)]
     Config(#[from] ConfigError),
 }
 
 impl Home {
-    /// The folder at `root`, which need not exist yet.
+    /// Returns the folder at `root`, which need not exist yet.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self {
             root: root.into(),
@@ -86,13 +88,13 @@ impl Home {
         }
     }
 
-    /// The same folder with this configuration in the place of `node.toml` and the environment.
+    /// Returns the same folder with this configuration in place of `node.toml` and the environment.
     pub fn with_config(mut self, config: NodeConfig) -> Self {
         self.config = Some(Box::new(config));
         self
     }
 
-    /// The folder.
+    /// Returns the path of the folder.
     pub fn root(&self) -> &Path {
         &self.root
     }
@@ -100,7 +102,7 @@ impl Home {
     /// Makes the key of this node, readable by its owner only.
     ///
     /// # Errors
-    /// [`HomeError::Exists`] where there is one; it is never overwritten.
+    /// [`HomeError::Exists`] if there is a key already; it is never overwritten.
     pub fn create_key(&self) -> Result<SecretKey, HomeError> {
         let key = SecretKey::generate().map_err(|error| HomeError::Random(error.to_string()))?;
         self.store_key(&key)?;
@@ -110,37 +112,42 @@ impl Home {
     /// Stores a key that was made elsewhere.
     ///
     /// # Errors
-    /// As [`Self::create_key`].
+    /// The errors of [`Self::create_key`].
     pub fn store_key(&self, key: &SecretKey) -> Result<(), HomeError> {
         let path = self.key_path();
         self.make_root()?;
+
+        // `create_new` never overwrites a key, and the mode holds before anything is written.
         let file = std::fs::OpenOptions::new()
             .write(true)
             .create_new(true)
             .mode(0o600)
             .open(&path);
+
         let mut file = match file {
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
                 return Err(HomeError::Exists { path });
             }
             file => file.map_err(|source| io_error(&path, source))?,
         };
+
         let digits = Zeroizing::new(hex::encode(key.seed().as_ref()));
         writeln!(file, "{}", *digits)
             .and_then(|()| file.sync_all())
             .map_err(|source| io_error(&path, source))
     }
 
-    /// Makes the signing guard of the node's key for a swarm: once, when it becomes a validator.
-    /// A key whose guard is lost gets no other one here (N-27): see
+    /// Makes the signing guard of the node's key for a swarm: once, when the node becomes a
+    /// validator. If the guard of a key is lost, no other one is made here (N-27): see
     /// [`Validator::rejoin`](crate::Validator::rejoin).
     ///
     /// # Errors
-    /// [`HomeError::Guard`] where there is one already.
+    /// [`HomeError::Guard`] if there is a guard already.
     pub fn create_guard(&self, key: &PublicKey, swarm: &SwarmId) -> Result<(), HomeError> {
         let data = self.data();
         std::fs::create_dir_all(&data).map_err(|source| io_error(&data, source))?;
         let disk = FileDisk::new(&data).map_err(|source| io_error(&data, source))?;
+
         Ok(SigningGuard::create(
             &disk,
             key.as_bytes(),
@@ -151,25 +158,30 @@ impl Home {
     /// Reads the key.
     ///
     /// # Errors
-    /// [`HomeError::KeyMode`] where others may read it, [`HomeError::Key`] where it is none.
+    /// [`HomeError::KeyMode`] if others can read the file, [`HomeError::Key`] if it does not hold a
+    /// key.
     pub fn key(&self) -> Result<SecretKey, HomeError> {
         use std::os::unix::fs::PermissionsExt;
+
         let path = self.key_path();
         let metadata = std::fs::metadata(&path).map_err(|source| io_error(&path, source))?;
         let mode = metadata.permissions().mode() & 0o777;
         if mode & 0o077 != 0 {
             return Err(HomeError::KeyMode { path, mode });
         }
+
+        // Text and seed are erased from memory when they are dropped.
         let text = std::fs::read_to_string(&path).map_err(|source| io_error(&path, source))?;
         let (text, mut seed) = (Zeroizing::new(text), Zeroizing::new([0; 32]));
         hex::decode_to_slice(text.trim(), seed.as_mut()).map_err(|_| HomeError::Key { path })?;
+
         Ok(SecretKey::from_seed(&seed))
     }
 
     /// Reads the genesis.
     ///
     /// # Errors
-    /// [`HomeError::Genesis`].
+    /// [`HomeError::Genesis`] if it cannot be read or is not valid.
     pub fn genesis(&self) -> Result<Genesis, HomeError> {
         Ok(read_genesis(&self.genesis_path())?)
     }
@@ -177,25 +189,28 @@ impl Home {
     /// Writes the genesis.
     ///
     /// # Errors
-    /// [`HomeError::Genesis`].
+    /// [`HomeError::Io`] or [`HomeError::Genesis`] if it cannot be written.
     pub fn store_genesis(&self, genesis: &Genesis) -> Result<(), HomeError> {
         self.make_root()?;
         Ok(write_genesis(&self.genesis_path(), genesis)?)
     }
 
-    /// The configuration it was [given](Self::with_config), else that of `node.toml`, the defaults
-    /// where there is no file, each overridden by the environment.
+    /// Returns the configuration that was [given](Self::with_config). Otherwise reads that of
+    /// `node.toml`, or takes the defaults if there is no such file, and lets the environment
+    /// override it.
     ///
     /// # Errors
-    /// [`HomeError::Config`].
+    /// [`HomeError::Config`], which names the file and the field, or the variable.
     pub fn config(&self) -> Result<NodeConfig, HomeError> {
         if let Some(config) = &self.config {
             return Ok((**config).clone());
         }
+
         let path = self.root.join("node.toml");
         if path.exists() {
             return Ok(NodeConfig::read(&path)?);
         }
+
         let mut config = NodeConfig::default();
         config.apply_environment(&|name| std::env::var(name).ok())?;
         Ok(config)
@@ -204,7 +219,7 @@ impl Home {
     /// Writes the configuration.
     ///
     /// # Errors
-    /// [`HomeError::Io`].
+    /// [`HomeError::Io`] or [`HomeError::Genesis`] if it cannot be written.
     pub fn store_config(&self, config: &NodeConfig) -> Result<(), HomeError> {
         self.make_root()?;
         let path = self.root.join("node.toml");
@@ -212,10 +227,10 @@ impl Home {
         std::fs::write(&path, text).map_err(|source| io_error(&path, source))
     }
 
-    /// Reads the attestation of an agent; `None` where there is no file.
+    /// Reads the attestation of an agent, or returns `None` if there is no file.
     ///
     /// # Errors
-    /// [`HomeError::Attestation`] where the file holds none.
+    /// [`HomeError::Attestation`] if the file does not hold a valid attestation.
     pub fn attestation(&self) -> Result<Option<Attestation>, HomeError> {
         let path = self.attestation_path();
         match std::fs::read(&path) {
@@ -231,19 +246,19 @@ impl Home {
     /// Writes the attestation of an agent.
     ///
     /// # Errors
-    /// [`HomeError::Io`].
+    /// [`HomeError::Io`] if it cannot be written.
     pub fn store_attestation(&self, attestation: &Attestation) -> Result<(), HomeError> {
         self.make_root()?;
         let path = self.attestation_path();
         std::fs::write(&path, cbor::encode(attestation)).map_err(|source| io_error(&path, source))
     }
 
-    /// Where a validator keeps log, blocks and guard.
+    /// Returns the folder in which a validator keeps log, blocks and guard.
     pub fn data(&self) -> PathBuf {
         self.root.join("data")
     }
 
-    /// The genesis file.
+    /// Returns the path of the genesis file.
     pub fn genesis_path(&self) -> PathBuf {
         self.root.join("genesis.toml")
     }

@@ -1,11 +1,11 @@
-//! The event loop of each role on tokio and libp2p; builder and handles.
+//! The event loop of each role on tokio and libp2p, with builder and handles.
 //!
 //! - [`Home`] is the folder of a node: key and signing guard, genesis, configuration, data.
 //! - [`Validator`] drives a `Replica` on a thread of its own, with store and network.
 //! - [`Node`] drives the agents and the requests of one key.
 //!
-//! Everything decided is decided in `quorate-replica` and `quorate-agent`; here is what touches the
-//! world. **Absent here:** rules of consensus, ledger, markets or certificates.
+//! `quorate-replica` and `quorate-agent` make all decisions; this crate connects them with clock,
+//! disk and network. **Absent here:** rules of consensus, ledger, markets or certificates.
 
 mod address_book;
 mod clock;

@@ -1,4 +1,4 @@
-//! An agent or requester as a process part: light client, agents and network on the runtime.
+//! The node of an agent or requester: light client, agents and network on the tokio runtime.
 
 mod drive;
 
@@ -23,14 +23,14 @@ use crate::task::TaskHandle;
 use crate::validator::protocol_name;
 use drive::{Command, Drive};
 
-/// What a node learned; what names a certificate was proved by it.
+/// Something that a node learned. An event that holds a certificate was proved by it.
 pub type NodeEvent = Event;
 
-/// Where a node begins: [`Node::builder`].
+/// The entry point to a node: see [`Node::builder`].
 #[derive(Debug)]
 pub struct Node;
 
-/// Puts a node together.
+/// Builds the node of a folder, with its agents and its attestation.
 pub struct NodeBuilder {
     home: Home,
     agents: Vec<Box<dyn Agent>>,
@@ -38,22 +38,22 @@ pub struct NodeBuilder {
     withholds: bool,
 }
 
-/// Why a node does not start, or does not do as told.
+/// The reason why a node does not start, or does not do as it is told.
 #[derive(Debug, thiserror::Error)]
 pub enum NodeError {
-    /// Its folder.
+    /// The folder of the node cannot be used.
     #[error(transparent)]
     Home(#[from] HomeError),
-    /// Its network.
+    /// The network did not start.
     #[error(transparent)]
     Network(#[from] NetworkError),
-    /// A task, bid or solution that is out of the limits.
+    /// A task, bid or solution is outside of the limits, or the client cannot make it.
     #[error(transparent)]
     Client(#[from] ClientError),
     /// The genesis gives no trust root.
-    #[error("the genesis: {0}")]
+    #[error("the genesis gives no trust root: {0}")]
     Trust(String),
-    /// It was stopped.
+    /// The node was stopped.
     #[error("the node was stopped")]
     Stopped,
 }
@@ -69,13 +69,14 @@ pub struct NodeHandle {
     task: JoinHandle<()>,
 }
 
-/// Commands that wait at most.
+/// The number of commands that may wait for the node.
 const COMMAND_QUEUE: usize = 256;
-/// Events kept for a subscriber that is behind.
+/// The number of events that are kept for a subscriber that is behind.
 const EVENT_QUEUE: usize = 4096;
 
 impl Node {
-    /// A node of the folder `home`: its key, genesis, configuration and attestation.
+    /// Returns a builder for the node of the folder `home`. The node takes its key, genesis,
+    /// configuration and attestation from there when it starts.
     pub fn builder(home: Home) -> NodeBuilder {
         NodeBuilder {
             home,
@@ -87,56 +88,65 @@ impl Node {
 }
 
 impl NodeBuilder {
-    /// Adds an agent: one for each task it may do at a time. All work under the node's key.
+    /// Adds an agent. Each agent does one task at a time, so add one for each task that may run at
+    /// the same time. All of them work under the node's key.
     pub fn agent(mut self, agent: impl Agent) -> Self {
         self.agents.push(Box::new(agent));
         self
     }
 
-    /// The attestation it is admitted with, instead of the one in the folder.
+    /// Sets the attestation with which the node is admitted, instead of the one in the folder.
     pub fn attestation(mut self, attestation: Attestation) -> Self {
         self.attestation = Some(attestation);
         self
     }
 
-    /// Has it never open what it committed to in sealed markets, and so default: what a dishonest
-    /// agent does, for tests and demonstrations of what becomes of it.
+    /// Makes the node never open its commitments in sealed markets, so that it defaults. Only a
+    /// dishonest agent would do so; this is for tests and demonstrations of the consequences.
     pub fn withhold_openings(mut self) -> Self {
         self.withholds = true;
         self
     }
 
-    /// Starts it on the current tokio runtime.
+    /// Starts the node on the current tokio runtime.
     ///
     /// # Errors
-    /// [`NodeError`] naming the file, or what is wrong with it.
+    /// [`NodeError`], which names the file and what is wrong with it.
     pub async fn start(self) -> Result<NodeHandle, NodeError> {
         let home = &self.home;
         let (genesis, key, config) = (home.genesis()?, home.key()?, home.config()?);
         let swarm = genesis.swarm_id();
+
         let mut settings = NetworkConfig::new(*key.seed(), protocol_name(&swarm));
         settings.listen = config.listen.clone();
         settings.mdns = config.mdns;
         let (network, network_events) = quorate_network::start(settings)?;
+
         for address in &config.boot {
             network
                 .dial(address.clone())
                 .await
                 .map_err(|_| NodeError::Stopped)?;
         }
+
         let root = TrustRoot::from_genesis(&genesis)
             .map_err(|error| NodeError::Trust(error.to_string()))?;
         let verifier = CertificateVerifier::new(root, Policy::default());
+
         let mut client = ClientConfig::new(&genesis);
         client.withholds = self.withholds;
+        // An attestation that was given to the builder goes before the one in the folder.
         client.attestation = match self.attestation {
             Some(attestation) => Some(attestation),
             None => home.attestation()?,
         };
+
         let public = key.public_key();
         let (commands, receiver) = mpsc::channel(COMMAND_QUEUE);
+        // Subscribers come later, so the first receiver is not kept.
         let (events, _) = broadcast::channel(EVENT_QUEUE);
         let (known, ready) = watch::channel(false);
+
         let drive = Drive::new(
             drive::Links {
                 network: network.clone(),
@@ -150,6 +160,7 @@ impl NodeBuilder {
             known,
         );
         let task = tokio::spawn(drive.run(receiver));
+
         Ok(NodeHandle {
             key: public,
             network,
@@ -162,7 +173,7 @@ impl NodeBuilder {
 }
 
 impl NodeHandle {
-    /// Its key: as a requester, the first half of its tasks' names.
+    /// Returns the node's key. For a requester, it is the first half of the names of its tasks.
     pub fn public_key(&self) -> PublicKey {
         self.key
     }
@@ -170,7 +181,7 @@ impl NodeHandle {
     /// Waits until the swarm knows this node: from then on its bids and tasks count.
     ///
     /// # Errors
-    /// [`NodeError::Stopped`].
+    /// [`NodeError::Stopped`] if the node is stopped before.
     pub async fn ready(&self) -> Result<(), NodeError> {
         let mut ready = self.ready.clone();
         ready
@@ -180,10 +191,11 @@ impl NodeHandle {
         Ok(())
     }
 
-    /// Submits a task.
+    /// Submits a task. Waits until the swarm knows this node.
     ///
     /// # Errors
-    /// [`NodeError::Client`] where it is out of the limits, [`NodeError::Stopped`].
+    /// [`NodeError::Client`] if the task is outside of the limits, [`NodeError::Stopped`] if the
+    /// node was stopped.
     pub async fn submit(&self, spec: TaskSpec) -> Result<TaskHandle, NodeError> {
         self.submit_all(vec![spec])
             .await?
@@ -191,11 +203,11 @@ impl NodeHandle {
             .ok_or(NodeError::Stopped)
     }
 
-    /// Submits tasks in as few operations as limits allow; one handle for each, in order. Waits
-    /// until the swarm knows this node.
+    /// Submits tasks in as few operations as the limits allow, and returns one handle for each, in
+    /// the same order. Waits until the swarm knows this node.
     ///
     /// # Errors
-    /// As [`Self::submit`]; then none is submitted.
+    /// The errors of [`Self::submit`]; no task is submitted then.
     pub async fn submit_all(&self, specs: Vec<TaskSpec>) -> Result<Vec<TaskHandle>, NodeError> {
         let (reply, answer) = oneshot::channel();
         self.command(Command::Submit { specs, reply }).await?;
@@ -205,18 +217,19 @@ impl NodeHandle {
     /// Cancels a task that this node submitted.
     ///
     /// # Errors
-    /// [`NodeError::Stopped`].
+    /// [`NodeError::Stopped`] if the node was stopped.
     pub async fn cancel(&self, task: TaskId) -> Result<(), NodeError> {
         self.command(Command::Cancel(task)).await
     }
 
-    /// The dossier of a clearing, by the hash of its record as assignments name it: all that the
-    /// auction followed from. Validators are asked one after the other; what comes was checked
-    /// against the hash. `None` where none of them keeps it any more: they keep recent ones only.
-    /// The future does not borrow the handle, and does not keep the node running.
+    /// Fetches the dossier of a clearing: all inputs of its auction. The clearing is named by the
+    /// hash of its record, as in assignments. Validators are asked one after the other, and an
+    /// answer is checked against the hash. Returns `None` if none of them has the dossier any more,
+    /// since they keep only recent ones. The future does not borrow the handle, and does not keep
+    /// the node running.
     ///
     /// # Errors
-    /// [`NodeError::Stopped`].
+    /// [`NodeError::Stopped`] if the node was stopped.
     pub fn dossier(
         &self,
         clearing: Hash,
@@ -229,14 +242,14 @@ impl NodeHandle {
         )
     }
 
-    /// What is to be solved in a window that takes solutions ([`NodeEvent::Solve`]): tasks,
-    /// bidders, bids, and the solutions that are kept. One validator's word, which proves nothing:
-    /// a false one costs a solution that is refused. `None` where no validator in reach has them:
-    /// the window is over, or has not come so far. The future does not borrow the handle, and does
-    /// not keep the node running.
+    /// Fetches the problem to be solved in a window that takes solutions ([`NodeEvent::Solve`]):
+    /// its tasks, bidders, bids, and the solutions that are kept. The answer is the word of one
+    /// validator and proves nothing; if it is false, the solution made from it is refused. Returns
+    /// `None` if no validator in reach has an answer, because the window is over or does not take
+    /// solutions yet. The future does not borrow the handle, and does not keep the node running.
     ///
     /// # Errors
-    /// [`NodeError::Stopped`].
+    /// [`NodeError::Stopped`] if the node was stopped.
     pub fn standing_bids(
         &self,
         market: Label,
@@ -251,13 +264,14 @@ impl NodeHandle {
         ask(self.commands.downgrade(), command, answer)
     }
 
-    /// Proposes who should win what in a window that takes solutions, in any order. That the swarm
-    /// takes it is not said: a [`NodeEvent::Refused`] says that it does not, and the clearing's
-    /// record names the solution that was the best. Waits until the swarm knows this node.
+    /// Proposes a solution, pairs of task and winner in any order, for a window that takes
+    /// solutions. Success does not mean that the swarm takes the solution: a [`NodeEvent::Refused`]
+    /// tells if it does not, and the record of the clearing names the best solution. Waits until
+    /// the swarm knows this node.
     ///
     /// # Errors
-    /// [`NodeError::Client`] where pairs are too many, two for one task, or none;
-    /// [`NodeError::Stopped`].
+    /// [`NodeError::Client`] if there are too many pairs, two for one task, or none;
+    /// [`NodeError::Stopped`] if the node was stopped.
     pub async fn solve(
         &self,
         market: Label,
@@ -270,24 +284,25 @@ impl NodeHandle {
             window,
             pairs,
         };
+
         self.command(Command::Solve { solve, reply }).await?;
         Ok(answer.await.map_err(|_| NodeError::Stopped)??)
     }
 
-    /// What it learns from now on.
+    /// Subscribes to the events that the node learns from now on.
     pub fn subscribe(&self) -> broadcast::Receiver<NodeEvent> {
         self.events.subscribe()
     }
 
-    /// Keys it is connected with now.
+    /// Returns the keys of the peers that are connected now.
     pub fn peers(&self) -> Vec<PublicKey> {
         self.network.peers().into_iter().map(PublicKey).collect()
     }
 
-    /// Stops it and closes its sockets.
+    /// Stops the node and closes its sockets.
     pub async fn shutdown(self) {
         drop(self.commands);
-        // It ends when its commands are closed; a panic in an agent has ended it before.
+        // The task ends when its commands are closed. If an agent panicked, it has ended before.
         let _ = self.task.await;
         self.network.shutdown().await;
     }
@@ -300,7 +315,7 @@ impl NodeHandle {
     }
 }
 
-/// Asks a node without keeping it running.
+/// Sends a command and waits for its answer, without keeping the node running.
 async fn ask<T>(
     commands: mpsc::WeakSender<Command>,
     command: Command,
@@ -308,6 +323,7 @@ async fn ask<T>(
 ) -> Result<T, NodeError> {
     let commands = commands.upgrade().ok_or(NodeError::Stopped)?;
     let sent = commands.send(command).await;
+    // The node stops when the last sender is dropped, so none is held during the wait.
     drop(commands);
     sent.map_err(|_| NodeError::Stopped)?;
     answer.await.map_err(|_| NodeError::Stopped)
@@ -322,7 +338,7 @@ impl std::fmt::Debug for NodeBuilder {
     }
 }
 
-/// Real time for agents.
+/// The timer of agents, which runs on tokio's clock.
 struct TokioTimer;
 
 impl Timer for TokioTimer {

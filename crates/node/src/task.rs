@@ -1,4 +1,4 @@
-//! What a requester holds of a task it submitted.
+//! The requester's handles of the tasks that it submitted.
 
 use quorate_certificate::Certificate;
 use quorate_types::{FencingToken, PublicKey, TaskId};
@@ -11,34 +11,34 @@ pub struct TaskHandle {
     pub(crate) progress: watch::Receiver<Progress>,
 }
 
-/// That a task is done, by the word of its assignee and the certificate of the committee.
+/// The proof that a task is done: the report of its assignee, with the committee's certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
-    /// Task.
+    /// The task that was completed.
     pub task: TaskId,
-    /// What the assignee reported, opaque to the swarm.
+    /// The report of the assignee, opaque to the swarm.
     pub detail: Vec<u8>,
     /// The certificate in canonical CBOR.
     pub certificate: Vec<u8>,
 }
 
-/// Why a task did not come to its end.
+/// The reason why a task was not completed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TaskFailure {
-    /// It ended undone: cancelled, expired, or out of attempts.
-    #[error("task {task:?} ended undone: {reason}")]
+    /// The task ended without completion: it was canceled, expired, or ran out of attempts.
+    #[error("task {task:?} ended without completion: {reason}")]
     Ended {
-        /// Task.
+        /// The task that ended.
         task: TaskId,
-        /// Name of the reason code, or `canceled`.
+        /// The name of the reason code, or `canceled`.
         reason: &'static str,
     },
-    /// The node was stopped before.
+    /// The node was stopped before the task ended.
     #[error("the node was stopped")]
     Stopped,
 }
 
-/// How far a task has come, by verified certificates.
+/// The progress of a task, by verified certificates.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Progress {
     pub(crate) awarded: Option<(FencingToken, PublicKey, Vec<u8>)>,
@@ -47,16 +47,16 @@ pub(crate) struct Progress {
 }
 
 impl TaskHandle {
-    /// Its name.
+    /// Returns the name of the task.
     pub fn id(&self) -> TaskId {
         self.task
     }
 
-    /// Waits for an assignment; the certificate was verified. A later assignment, under a higher
-    /// fencing token, replaces it: ask again.
+    /// Waits for an assignment and returns its verified certificate. A later assignment, under a
+    /// higher fencing token, replaces it; call this again to get that one.
     ///
     /// # Errors
-    /// [`TaskFailure`] where the task ended without.
+    /// [`TaskFailure`] if the task ended unassigned, or the node was stopped.
     pub async fn awarded(&self) -> Result<Certificate, TaskFailure> {
         let progress = self.wait(|progress| progress.awarded.is_some()).await?;
         let decoded = progress
@@ -65,10 +65,10 @@ impl TaskHandle {
         decoded.ok_or(TaskFailure::Stopped)
     }
 
-    /// Waits until the task is done.
+    /// Waits until the task is completed.
     ///
     /// # Errors
-    /// [`TaskFailure`] where it ended undone.
+    /// [`TaskFailure`] if the task ended without completion, or the node was stopped.
     pub async fn completed(&self) -> Result<Receipt, TaskFailure> {
         let progress = self.wait(|progress| progress.completed.is_some()).await?;
         progress.completed.ok_or(TaskFailure::Stopped)
@@ -78,6 +78,8 @@ impl TaskHandle {
         let mut progress = self.progress.clone();
         let reached = progress.wait_for(|progress| done(progress) || progress.failed.is_some());
         let found = reached.await.map_err(|_| TaskFailure::Stopped)?.clone();
+
+        // If the state was reached, a failure after it does not matter.
         match found.failed {
             Some(reason) if !done(&found) => Err(TaskFailure::Ended {
                 task: self.task,

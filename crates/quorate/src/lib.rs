@@ -1,8 +1,8 @@
-//! Swarms of agents that do not trust each other agree who does which task, and leave a certificate
-//! of every assignment that an outsider checks offline.
+//! Swarms of agents that do not trust each other agree who does which task. Every assignment leaves
+//! a certificate that an outsider can check offline.
 //!
-//! The one dependency of an agent's author. See [`Agent`] for what to write, [`Node`] for how to
-//! run it, [`certificate`] for what to make of its certificates.
+//! This crate is the one dependency of an agent's author. See [`Agent`] for what to write, [`Node`]
+//! for how to run it, and [`certificate`] for how to verify its certificates.
 //!
 //! ```no_run
 //! use quorate::{
@@ -36,7 +36,7 @@
 //! ```
 //!
 //! A market with `solve_ms` takes solutions from any member, and the best one wins. A solver is a
-//! node that waits for such windows; `quorate solver` is one, and this is another:
+//! node that waits for the windows of such a market. `quorate solver` is one, and this is another:
 //!
 //! ```no_run
 //! use std::collections::BTreeMap;
@@ -83,7 +83,7 @@
 //! # }
 //! ```
 //!
-//! **Absent here:** code. This crate gives names to what others hold.
+//! **Absent here:** code. This crate only gives names to items of other crates.
 
 pub use quorate_agent::{
     Agent, Award, CallForBids, DossierBundle, LeaseGuard, LeaseLost, Offer, Outcome, TaskError,
@@ -98,7 +98,7 @@ pub use quorate_types::operation::Pair;
 pub use quorate_types::outcome::{BidInput, BidderInput, SolutionInput, TaskInput};
 pub use quorate_types::{Amounts, Capabilities, Hash, Label, TaskId, TaskSpec};
 
-/// The agent in the README compiles.
+/// A doctest: the agent in the README compiles.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;

@@ -1,4 +1,4 @@
-//! Bodies of proposed blocks: awaited, verified, executed, judged.
+//! The bodies of proposed blocks: awaited, verified, executed, judged.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,16 +16,17 @@ use crate::sync::Service;
 use crate::timers::Timer;
 use crate::work::{BlockContext, Claim, Origin};
 
-/// Bodies of one height, beyond which none is kept unasked.
+/// Once this many bodies of a height are kept, a body that nobody asked for is dropped.
 const BODIES: usize = 32;
-/// Bodies of one builder, unasked, at one height.
+/// The bodies of one builder that are kept at one height without being asked for, at most.
 const UNASKED: usize = 2;
 
-/// Blocks of the height being decided.
+/// The blocks of the height that is being decided.
 #[derive(Debug, Default)]
 pub(crate) struct Candidates {
     bodies: BTreeMap<BlockId, Candidate>,
-    /// Blocks the driver wants judged, each with the time at which all are asked for its body.
+    /// Blocks that the driver wants judged, each with the monotonic time at which all peers are
+    /// asked for its body.
     wanted: BTreeMap<BlockId, Option<Millis>>,
 }
 
@@ -34,20 +35,20 @@ struct Candidate {
     block: Option<Arc<Verified<Block>>>,
     builder: PublicKey,
     execution: Option<Box<Execution>>,
-    /// Whether the block time was near this node's clock when the body came.
+    /// Whether the block time was near this node's clock when the body arrived.
     timely: bool,
     judged: bool,
     /// Whether the body is in the log.
     logged: bool,
     refusal: Option<String>,
-    /// The round for which this node built it, until it executed it.
+    /// The round for which this node built the block; taken once the block is executed.
     built: Option<Round>,
-    /// The body again where it is bad by itself, until its builder is accused of it.
+    /// The body if it is bad (L-22), until its builder is accused of it.
     bad: Option<Box<Block>>,
 }
 
 impl Candidate {
-    /// A body that is under way.
+    /// An entry for a body that is not verified yet.
     fn awaited(builder: PublicKey, timely: bool) -> Self {
         Self {
             block: None,
@@ -68,7 +69,7 @@ impl Candidates {
         self.bodies.get(block)?.block.clone()
     }
 
-    /// Takes the execution of a block out; `None` where it was not executed here.
+    /// Takes the execution of a block out; `None` if it was not executed here.
     pub(crate) fn take_execution(&mut self, block: &BlockId) -> Option<Box<Execution>> {
         self.bodies.get_mut(block)?.execution.take()
     }
@@ -80,7 +81,7 @@ impl Candidates {
             .unwrap_or_else(|| "unknown".to_owned())
     }
 
-    /// Keeps a body that is bad by itself, if it is not too long for evidence.
+    /// Keeps a body that is bad, if it is short enough for evidence.
     pub(crate) fn keep_bad(&mut self, block: Box<Block>) {
         let is_short = cbor::encode(&block).len() <= limits::BAD_BLOCK_BYTES;
         let candidate = self.bodies.get_mut(&block.header.id());
@@ -89,12 +90,12 @@ impl Candidates {
         }
     }
 
-    /// The header of a body that is bad by itself.
+    /// The header of a body that [`Self::keep_bad`] kept.
     pub(crate) fn bad_header(&self, block: &BlockId) -> Option<&Header> {
         Some(&self.bodies.get(block)?.bad.as_ref()?.header)
     }
 
-    /// Takes out what [`Self::keep_bad`] kept.
+    /// Takes out the body that [`Self::keep_bad`] kept.
     pub(crate) fn take_bad(&mut self, block: &BlockId) -> Option<Box<Block>> {
         self.bodies.get_mut(block)?.bad.take()
     }
@@ -114,7 +115,7 @@ impl Candidates {
         self.bodies.insert(block.header.id(), candidate);
     }
 
-    /// Blocks whose body is asked for, and when.
+    /// Blocks whose body has not arrived, with the time at which it is asked for.
     fn missing(&self) -> impl Iterator<Item = (BlockId, Millis)> {
         let wanted = self
             .wanted
@@ -123,9 +124,9 @@ impl Candidates {
         wanted.filter_map(|(id, at)| Some((*id, (*at)?)))
     }
 
-    /// Whether a body may be taken: asked for, or one of few that its builder sent itself. What
-    /// the driver asked for is bounded by the rounds of the height, and always taken: without it
-    /// the height might never end.
+    /// Whether a body may be taken: the driver asked for it, or it is one of few that its builder
+    /// sent without being asked. Bodies that the driver asked for are bounded by the rounds of the
+    /// height and are always taken, since the height might never end without them.
     fn takes(&self, id: &BlockId, header: &Header, from: &PublicKey) -> bool {
         let of_builder = || {
             self.bodies
@@ -133,51 +134,61 @@ impl Candidates {
                 .filter(|c| c.builder == header.builder)
                 .count()
         };
+
         let has_room = || self.bodies.len() < BODIES && of_builder() < UNASKED;
+
         !self.bodies.contains_key(id)
             && (self.wanted.contains_key(id) || (header.builder == *from && has_room()))
     }
 }
 
 impl Replica {
-    /// A body from a peer.
+    /// Takes a body from a peer.
     pub(crate) fn on_block(&mut self, from: PublicKey, block: Block) {
         let id = block.header.id();
+
         if block.header.height != self.height() {
-            // The builder is a height ahead: its body comes before our own commit.
+            // The builder is a height ahead: its body arrived before this node's commit.
             self.sync.keep_early_block(from, self.height(), block);
             return;
         }
+
         if !self.candidates.takes(&id, &block.header, &from) {
             self.counters.blocks_dropped += 1;
             return;
         }
-        // From here on it is the one body there is for this id: all that is found out about it,
-        // its signatures too, is true of the block.
+
+        // A block id names the header alone. From here on this is the only body there can be for
+        // the id, so every fact about it, its signatures included, is a fact about the block.
         if !is_body_of_header(&block) {
             self.counters.unauthentic += 1;
             return;
         }
+
         let timely = self.is_timely(&block.header);
         let builder = block.header.builder;
         self.candidates
             .bodies
             .insert(id, Candidate::awaited(builder, timely));
+
         let context = self.block_context(&block);
         self.verify(Origin::Peer(from), Claim::Block(Box::new(block), context));
     }
 
-    /// N-26: near this node's clock, the more loosely the later the round.
+    /// Whether the block time is near this node's clock, within a tolerance that widens with the
+    /// build round (N-26).
     fn is_timely(&self, header: &Header) -> bool {
         let slack = self
             .pace
             .config
             .timely_ms
             .saturating_mul(1 + u64::from(header.build_round));
+
         header.block_time.abs_diff(self.now.unix) <= slack
     }
 
-    /// What of a block needs no second look: operations in the pool, votes in the last commit.
+    /// The signatures of a block that were verified before, so they are not checked again:
+    /// operations in the pool, and votes in this node's last commit.
     pub(crate) fn block_context(&self, block: &Block) -> BlockContext {
         let held = block
             .operations
@@ -186,11 +197,14 @@ impl Replica {
         let operations = held
             .map(|held| (held.payload.id(), held.signature))
             .collect();
+
         let mut votes = BTreeSet::new();
+        // A vote counts as known only if both commits carry it with the same signature.
         if let (Some(theirs), Some(ours)) = (&block.previous_commit, &self.last_commit)
             && theirs.statement == ours.statement
         {
             votes.extend(ours.votes.iter().map(|vote| (vote.signer, vote.signature)));
+
             let listed: BTreeSet<_> = theirs
                 .votes
                 .iter()
@@ -198,6 +212,7 @@ impl Replica {
                 .collect();
             votes.retain(|vote| listed.contains(vote));
         }
+
         let previous = Arc::clone(self.ledger.previous_validators());
         BlockContext {
             previous,
@@ -211,13 +226,17 @@ impl Replica {
         if block.header.height != self.height() {
             return;
         }
+
+        // Before anything else: the commit in it may convict, whatever becomes of the block.
         self.compare_commit(&block);
         let timely = self.is_timely(&block.header);
+
         let candidate = self
             .candidates
             .bodies
             .entry(id)
             .or_insert_with(|| Candidate::awaited(block.header.builder, timely));
+
         if candidate.block.is_none() {
             candidate.logged = self.replaying;
             candidate.block = Some(Arc::new(block));
@@ -227,13 +246,17 @@ impl Replica {
         }
     }
 
-    /// The driver wants a verdict: execute if the body is here, else wait for it a little.
+    /// Executes a block that the driver wants judged. If its body has not arrived, waits a little
+    /// and then asks for it.
     pub(crate) fn on_check(&mut self, block: BlockId) {
         self.candidates.wanted.entry(block).or_default();
+        // The verdict may follow in the log; if it does not, `resume` comes here again (N-32).
         if self.replaying {
             return;
         }
+
         self.accuse(&block);
+
         let candidate = self.candidates.bodies.get(&block);
         let Some(body) = candidate.and_then(|candidate| candidate.block.clone()) else {
             let at = self.now.monotonic + self.pace.config.fetch_ms;
@@ -245,6 +268,7 @@ impl Replica {
             self.set_fetch();
             return;
         };
+
         if candidate.is_some_and(|candidate| candidate.execution.is_some()) {
             self.judge(block, true);
         } else if candidate.is_some_and(|candidate| candidate.refusal.is_none()) {
@@ -263,6 +287,7 @@ impl Replica {
         let Some(candidate) = self.candidates.bodies.get_mut(&block) else {
             return;
         };
+
         let built = candidate.built.take();
         let valid = match result {
             Ok(execution) => {
@@ -272,6 +297,8 @@ impl Replica {
             Err(reason) => {
                 candidate.refusal = Some(reason.to_string());
                 self.counters.blocks_invalid += 1;
+                // This node does not accuse itself: a block of its own that fails is a fault of its
+                // memory (N-8).
                 let accuses = built.is_none() && reason.convicts();
                 if let Some(body) = candidate.block.clone().filter(|_| accuses) {
                     self.candidates.keep_bad(Box::new((**body).clone()));
@@ -280,36 +307,44 @@ impl Replica {
                 false
             }
         };
-        // Only now this node stands for the block it built, with its proposal.
+
+        // Only now, with its proposal, does this node vouch for the block that it built (N-8).
         if let Some(round) = built.filter(|_| valid) {
             self.feed(Input::Built { round, block });
         }
+
         self.judge(block, valid);
         self.resume_decided(&block);
     }
 
-    /// Gives the driver its verdict, once. The body goes into the log before: a vote for a block
+    /// Gives the driver its verdict, once. The body goes into the log first: a vote for a block
     /// must not outlive the block (N-21).
     fn judge(&mut self, id: BlockId, valid: bool) {
         let Some(candidate) = self.candidates.bodies.get_mut(&id) else {
             return;
         };
+
         let Some(block) = candidate.block.clone() else {
             return;
         };
+
         if std::mem::replace(&mut candidate.judged, true) {
             return;
         }
+
         self.candidates.wanted.remove(&id);
         let timely = candidate.timely;
+        // A refused block is never voted for, so its body is not needed after a crash.
         if valid {
             self.log_body(&id);
         }
+
         let Header {
             builder,
             build_round,
             ..
         } = block.header;
+
         self.feed(Input::Verdict(Verdict {
             block: id,
             valid,
@@ -319,40 +354,47 @@ impl Replica {
         }));
     }
 
-    /// Writes a body to the log, unless it is there.
+    /// Writes a body to the log, unless it is there already.
     pub(crate) fn log_body(&mut self, id: &BlockId) {
         let Some(candidate) = self.candidates.bodies.get_mut(id) else {
             return;
         };
+
         let Some(block) = &candidate.block else {
             return;
         };
+
         if !std::mem::replace(&mut candidate.logged, true) {
             let record = LogRecord::Block(Box::new((***block).clone()));
             self.act(Action::Log(self.height(), record));
         }
     }
 
-    /// A wanted body has not come by itself: ask everyone, and again while it is missing. One that
-    /// is being checked is here, and one that was refused comes no better from someone else.
+    /// Asks everyone for wanted bodies that have not arrived, and again while they are missing. A
+    /// body that is being checked is here already, and one that was refused would not be better
+    /// from another peer.
     pub(crate) fn on_fetch(&mut self) {
         let (height, now) = (self.height(), self.now.monotonic);
         let again = now + self.pace.config.resend_ms;
+
         let due = self
             .candidates
             .missing()
             .filter(|(_, at)| *at <= now)
             .map(|(id, _)| id);
         let due: Vec<BlockId> = due.collect();
+
         for block in due {
             self.candidates.wanted.insert(block, Some(again));
             self.broadcast(PeerMessage::FetchBlock(FetchBlock { height, block }));
         }
+
         self.set_fetch();
     }
 
-    /// A body that is wanted newly does not wait for the repetition of older ones: in a height of
-    /// many rounds each round's body is asked for, and late is never.
+    /// Sets the timer for the earliest body that is missing. A newly wanted body does not wait for
+    /// the repetition of older requests: in a height of many rounds each round has its own body,
+    /// and one that comes late is of no use.
     fn set_fetch(&mut self) {
         if let Some(next) = self.candidates.missing().map(|(_, at)| at).min() {
             self.timers.set(Timer::Fetch, next);
@@ -368,7 +410,7 @@ impl Replica {
         }
     }
 
-    /// Marks a block as judged in an earlier life of this process.
+    /// Marks a block as judged before a restart of this process.
     pub(crate) fn mark_judged(&mut self, block: &BlockId) {
         self.candidates.wanted.remove(block);
         if let Some(candidate) = self.candidates.bodies.get_mut(block) {

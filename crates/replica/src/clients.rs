@@ -1,4 +1,5 @@
-//! Serving agents and requesters: their operations, questions, and the certificates about them.
+//! Serves agents and requesters: takes their operations, answers their questions, and sends them
+//! certificates.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,25 +21,27 @@ use crate::event::Action;
 use crate::replica::Replica;
 use crate::work::Origin;
 
-/// Outcomes kept in memory for certificates, at most; older heights are dropped whole.
+/// The number of outcomes kept in memory for certificates; beyond it the oldest heights are
+/// dropped.
 const KEPT_OUTCOMES: usize = 100_000;
-/// Clients followed at one time.
+/// The number of clients that may follow at one time.
 const FOLLOWERS: usize = 20_000;
-/// Open tasks that a call chooses from.
+/// The number of open tasks that a call chooses from.
 const CALLED_AMONG: usize = 8 * limits::OFFERS_PER_BID;
-/// Bytes of the tasks in one call: what is too long for a frame would reach nobody.
+/// The bytes of the tasks in one call: a call that is too long for a frame would reach nobody.
 const CALL_BYTES: usize = limits::FRAME_BYTES;
-/// Bytes that the name of a task takes beside it, at most.
+/// The bytes that the id of a task takes beside its specification, at most.
 const TASK_ID_BYTES: usize = 48;
-/// Certificates in one answer.
+/// The number of certificates in one answer.
 const PER_ANSWER: usize = 32;
 
-/// What is kept for clients. None of it is agreed on; a restart makes it again from the blocks.
+/// The state that is kept for clients. None of it is agreed on; after a restart it is made again
+/// from the blocks.
 #[derive(Debug, Default)]
 pub(crate) struct Clients {
     followers: BTreeSet<PublicKey>,
     heights: BTreeMap<Height, Decision>,
-    /// Outcomes in `heights`.
+    /// The number of outcomes in `heights`.
     kept: usize,
     by_task: BTreeMap<TaskId, Vec<(Height, usize)>>,
     by_key: BTreeMap<PublicKey, Vec<(Height, usize)>>,
@@ -47,7 +50,7 @@ pub(crate) struct Clients {
     handovers: Vec<Handover>,
 }
 
-/// A decided block as certificates need it.
+/// The parts of a decided block that its certificates need.
 #[derive(Debug)]
 struct Decision {
     header: Header,
@@ -69,6 +72,7 @@ impl Clients {
     ) {
         let (height, outcomes) = (header.height, &committed.outcomes);
         self.dossiers.record(committed);
+
         for (at, outcome) in outcomes.iter().enumerate() {
             if let Some(task) = outcome.task() {
                 self.by_task.entry(task).or_default().push((height, at));
@@ -77,6 +81,8 @@ impl Clients {
                 self.by_key.entry(key).or_default().push((height, at));
             }
         }
+
+        // A height without outcomes has no certificates, so its header is not kept.
         if !outcomes.is_empty() {
             let (header, commit) = (header.clone(), commit.clone());
             self.kept += outcomes.len();
@@ -89,6 +95,8 @@ impl Clients {
                 },
             );
         }
+
+        // The latest height stays, however many outcomes it has.
         while self.kept > KEPT_OUTCOMES && self.heights.len() > 1 {
             self.drop_oldest();
         }
@@ -98,10 +106,13 @@ impl Clients {
         let Some((height, decision)) = self.heights.pop_first() else {
             return;
         };
+
         let outcomes = &decision.outcomes;
         self.kept -= outcomes.len();
         let tasks: BTreeSet<TaskId> = outcomes.iter().filter_map(Outcome::task).collect();
         let keys: BTreeSet<PublicKey> = outcomes.iter().flat_map(concerned).collect();
+
+        // No older height is left, so every place up to this one goes.
         tasks
             .iter()
             .for_each(|task| forget(&mut self.by_task, task, height));
@@ -109,27 +120,33 @@ impl Clients {
             .for_each(|key| forget(&mut self.by_key, key, height));
     }
 
-    /// Certificates of all outcomes of a block: its tree is hashed once, not for each.
+    /// The certificates of all outcomes of a block. The outcome tree is hashed once for all of
+    /// them.
     fn all_certificates(&self, decision: &Decision) -> Vec<Certificate> {
         let Decision {
             header,
             commit,
             outcomes,
         } = decision;
+
+        // A verifier starts from the genesis, so it needs every hand-over before this height.
         let earlier = self
             .handovers
             .iter()
             .filter(|of| of.header.height < header.height);
         let earlier: Vec<_> = earlier.cloned().collect();
+
         Certificate::assemble_all(header, commit, outcomes, &earlier).unwrap_or_default()
     }
 
     fn certificate(&self, height: Height, index: usize) -> Option<Owned> {
         let decision = self.heights.get(&height)?;
+
         let earlier = self
             .handovers
             .iter()
             .filter(|handover| handover.header.height < height);
+
         let certificate = Certificate::assemble(
             decision.header.clone(),
             decision.commit.clone(),
@@ -137,22 +154,24 @@ impl Clients {
             index,
             earlier.cloned().collect(),
         )?;
+
         Some(Owned(certificate.encode()))
     }
 }
 
-/// Forgets what stands under `key` up to a height.
+/// Forgets the places that stand under `key` up to a height.
 fn forget<K: Ord>(places: &mut BTreeMap<K, Vec<(Height, usize)>>, key: &K, height: Height) {
     let Some(of_key) = places.get_mut(key) else {
         return;
     };
+
     of_key.retain(|(at, _)| *at > height);
     if of_key.is_empty() {
         places.remove(key);
     }
 }
 
-/// Whom an outcome concerns: assignee or bidder, and requester.
+/// The keys that an outcome concerns: the assignee or bidder, and the requester.
 fn concerned(outcome: &Outcome) -> BTreeSet<PublicKey> {
     let requester = outcome.task().map(|task| task.requester);
     outcome.agent().into_iter().chain(requester).collect()
@@ -161,7 +180,9 @@ fn concerned(outcome: &Outcome) -> BTreeSet<PublicKey> {
 impl Replica {
     pub(crate) fn on_client(&mut self, from: PublicKey, request: ClientRequest) {
         let ClientRequest { id, request } = request;
+
         let answer = match request {
+            // The first three are answered elsewhere, later or not at all.
             Request::Submit(operation) => {
                 self.on_operations(Origin::Client { from, id }, vec![*operation]);
                 return;
@@ -174,6 +195,7 @@ impl Replica {
                 self.on_follow(from, follow.from);
                 return;
             }
+
             Request::Account(key) => Answer::Account(self.account(&key)),
             Request::Task(task) => Answer::Task(self.task(task)),
             Request::Open(market) => Answer::Open(self.call(&market)),
@@ -185,6 +207,7 @@ impl Replica {
                 Answer::Bids(self.clients.standing.part(&self.ledger, &wanted))
             }
         };
+
         self.answer(from, id, answer);
     }
 
@@ -209,31 +232,37 @@ impl Replica {
         self.answer(from, id, Answer::Rejected(rejection));
     }
 
-    /// From now on the client is told; what it missed since `from` it is told now.
+    /// Begins to tell a client of decisions, and sends it the certificates that it missed since
+    /// `from`.
     fn on_follow(&mut self, client: PublicKey, from: Height) {
+        // A client beyond the limit is not told, but may still ask.
         if self.clients.followers.len() >= FOLLOWERS {
             return;
         }
+
         self.clients.followers.insert(client);
+
         let places = self
             .clients
             .by_key
             .get(&client)
             .cloned()
             .unwrap_or_default();
+
         for (height, index) in places.into_iter().filter(|(height, _)| *height >= from) {
             if let Some(certificate) = self.clients.certificate(height, index) {
                 self.notify(client, Notice::Certificate(certificate));
             }
         }
+
         self.notify(client, self.block_notice());
         for call in self.open_calls() {
             self.notify(client, Notice::Call(call));
         }
     }
 
-    /// A block was decided: the certificates go to whom they concern, the height to all, and a
-    /// call where a window opened or grew.
+    /// Tells clients of a decided block: sends the certificates to the clients that they concern,
+    /// the height to all, and a call if a window opened or grew.
     pub(crate) fn tell_clients(
         &mut self,
         block: &Verified<Block>,
@@ -243,10 +272,13 @@ impl Replica {
         self.note_handover(&block.header, commit);
         self.clients.record(&block.header, commit, committed);
         self.clients.standing.keep_up(&self.ledger);
+
         self.tell_concerned(block.header.height);
+
         for client in self.clients.followers.clone() {
             self.notify(client, self.block_notice());
         }
+
         self.call_for_bids(block, committed);
     }
 
@@ -256,6 +288,8 @@ impl Replica {
         let Some(decision) = self.clients.heights.get(&height) else {
             return;
         };
+
+        // Certificates are costly to make, so none is made for a height that concerns no follower.
         if !decision
             .outcomes
             .iter()
@@ -264,6 +298,7 @@ impl Replica {
         {
             return;
         }
+
         let mut notices = Vec::new();
         for certificate in self.clients.all_certificates(decision) {
             let keys: Vec<_> = concerned(&certificate.outcome)
@@ -275,12 +310,13 @@ impl Replica {
                 notices.extend(keys.into_iter().map(|key| (key, encoded.clone())));
             }
         }
+
         for (client, certificate) in notices {
             self.notify(client, Notice::Certificate(certificate));
         }
     }
 
-    /// The header says that the next height has another validator set.
+    /// Keeps the hand-over if the header names another validator set for the next height.
     pub(crate) fn note_handover(&mut self, header: &Header, commit: &QuorumCertificate) {
         if header.next_validators != header.validators {
             let validators = (**self.ledger.validators()).clone();
@@ -294,7 +330,8 @@ impl Replica {
 
     fn call_for_bids(&mut self, block: &Verified<Block>, committed: &Committed) {
         let submits = |op: &SignedOperation| op.payload.body.name() == "submit";
-        // That another stage begins is no outcome.
+
+        // A new stage of a window is not an outcome, so the windows themselves are checked.
         let begins = |window: &WindowView| window.opened == Some(block.header.height);
         let news = block.operations.iter().any(submits)
             || self.ledger.windows().iter().any(begins)
@@ -302,14 +339,18 @@ impl Replica {
                 .outcomes
                 .iter()
                 .any(|outcome| !matches!(outcome, Outcome::Refusal(_)));
+
         let building = block.header.builder == self.config.me;
         if !news || (self.clients.followers.is_empty() && !building) {
             return;
         }
+
         for call in self.open_calls() {
             for client in self.clients.followers.clone() {
                 self.notify(client, Notice::Call(call.clone()));
             }
+            // Gossip reaches the agents that follow no validator; one sender is enough for all of
+            // them.
             if building {
                 self.act(Action::Call(call));
             }
@@ -327,15 +368,18 @@ impl Replica {
     fn call(&self, market: &Label) -> Call {
         let windows = self.ledger.windows();
         let window = windows.iter().find(|window| window.market == *market);
+
         let stage = window.map(|window| window.stage).unwrap_or_default();
         let among = if stage == Stage::Bids {
             CALLED_AMONG
         } else {
             0
         };
+
         let mut open = self.ledger.open_tasks(market, among);
         if open.len() > limits::OFFERS_PER_BID {
-            // Tasks that nobody can do must not keep all others from being called.
+            // The choice rotates with the height: tasks that nobody can do must not keep all others
+            // from being called.
             let turn = self
                 .ledger
                 .height()
@@ -343,6 +387,7 @@ impl Replica {
             let first = (turn % open.len() as u64) as usize;
             open.rotate_left(first);
         }
+
         let mut bytes = 0;
         let tasks = open
             .into_iter()
@@ -351,8 +396,11 @@ impl Replica {
                 bytes += cbor::encode(&**spec).len() + TASK_ID_BYTES;
                 bytes <= CALL_BYTES
             });
+
         let mut tasks: Vec<_> = tasks.map(|(task, spec)| (task, (*spec).clone())).collect();
+        // Back in ascending order, as the message requires.
         tasks.sort_by_key(|(task, _)| *task);
+
         let window = window.map_or(0, |window| window.number);
         Call {
             market: market.clone(),
@@ -397,7 +445,7 @@ impl Replica {
         found.take(PER_ANSWER).collect()
     }
 
-    /// The certificate of a clearing whose dossier is kept, if its block is.
+    /// The certificate of a clearing whose dossier is kept, if its block is kept too.
     fn clearing(&self, record: &Hash) -> Vec<Owned> {
         let place = self.clients.dossiers.place(record);
         let found = place.and_then(|(height, index)| self.clients.certificate(height, index));

@@ -1,4 +1,5 @@
-//! From a decision to the next height: persist, apply, tell, start again.
+//! From a decision to the next height: persists the block, applies it, tells clients, and starts
+//! again.
 
 use std::sync::Arc;
 
@@ -11,11 +12,13 @@ use crate::replica::Replica;
 use crate::timers::Timer;
 
 impl Replica {
-    /// The driver decided. The block is executed already, but for a decision out of the log.
+    /// Takes the driver's decision. The block is executed already, unless the decision came out of
+    /// the log.
     pub(crate) fn on_decided(&mut self, commit: Verified<QuorumCertificate>) {
         let Some(block) = commit.statement.block else {
             return;
         };
+
         self.sync.committing = Some(commit);
         if !self.replaying {
             self.resume_decided(&block);
@@ -27,12 +30,15 @@ impl Replica {
         let Some(commit) = &self.sync.committing else {
             return;
         };
+
         let Some(block) = self.candidates.body(id) else {
             return;
         };
+
         if commit.statement.block != Some(*id) || self.sync.persisting {
             return;
         }
+
         match self.candidates.take_execution(id) {
             Some(execution) => {
                 self.sync.persisting = true;
@@ -40,6 +46,7 @@ impl Replica {
                 let commit = (**commit).clone();
                 self.act(Action::Persist { block, commit });
             }
+            // After a restart: the log holds the body and the verdict, but not the execution.
             None => self.act(Action::Execute {
                 ledger: Arc::clone(&self.ledger),
                 block,
@@ -47,11 +54,12 @@ impl Replica {
         }
     }
 
-    /// The decision is durable: it becomes the state.
+    /// Makes the execution of a decision the state, once the decision is durable.
     pub(crate) fn on_persisted(&mut self, height: Height) {
         if height != self.height() {
             return;
         }
+
         let (Some(commit), Some(execution)) =
             (self.sync.committing.take(), self.sync.execution.take())
         else {
@@ -64,16 +72,22 @@ impl Replica {
         else {
             return;
         };
+
+        // Only a height without a failed round measures how long a height takes.
         if commit.statement.round == 0 && self.started {
             self.pace
                 .observe(self.now.monotonic.saturating_sub(self.started_at));
         }
+
+        // The execution must have been made on exactly the current state.
         let Ok(committed) = Arc::make_mut(&mut self.ledger).commit(*execution) else {
             self.halt(HaltReason::Stale(height));
             return;
         };
+
         let committed = Arc::new(committed);
         let round = commit.statement.round;
+
         self.prune(&block);
         self.act(Action::Committed {
             round,
@@ -81,6 +95,7 @@ impl Replica {
             commit: (*commit).clone(),
             committed: Arc::clone(&committed),
         });
+
         self.tell_clients(&block, &commit, &committed);
         self.last_commit = Some(commit);
         self.next_height();
@@ -88,6 +103,7 @@ impl Replica {
 
     fn prune(&mut self, block: &Verified<Block>) {
         self.evidence.prune(&self.ledger);
+
         let agents = block
             .operations
             .iter()
@@ -98,18 +114,24 @@ impl Replica {
 
     fn next_height(&mut self) {
         let next = driver_for(&self.ledger, &self.config);
+        // The commit in the next block is compared with the votes of this driver (N-24).
         self.last_driver = Some(std::mem::replace(&mut self.driver, next));
         self.started = false;
         self.committed_at = self.now.monotonic;
+
         self.candidates.clear();
+        // A decision that a peer brought is rarely the last one: this node asks for the next.
         let brought = self.sync.brought;
         self.sync.begin_height();
         self.timers.clear_steps_below(None);
         self.timers.clear(Timer::Fetch);
         self.timers.clear(Timer::Resend);
+
         if brought {
             self.ask_for_more();
         }
+
+        // The new height is set up now: inputs that waited for it may be handled.
         self.watch_leases();
         self.rejoin_if_proved();
         self.repeat_evidence();

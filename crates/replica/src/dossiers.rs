@@ -1,6 +1,6 @@
-//! The dossiers of recent clearings, for whoever runs an auction again, and the bids that stand,
-//! for whoever wants to solve one (`protocols/wire.md`, W-15, W-16). None of it is agreed on; a
-//! restart makes it again from the blocks.
+//! The dossiers of recent clearings, for anyone that runs an auction again, and the standing bids,
+//! for anyone that wants to solve one (`protocols/wire.md`, W-15, W-16). None of it is agreed on;
+//! after a restart it is made again from the blocks.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -9,40 +9,43 @@ use quorate_types::cose::Owned;
 use quorate_types::message::{FetchBids, FetchDossier, Part};
 use quorate_types::{Hash, Height, Label, Outcome, Stage, cbor, limits};
 
-/// Dossiers kept in memory; the oldest fall out first.
+/// The number of dossiers kept in memory; the oldest are dropped first.
 const KEPT: usize = 4096;
-/// Bytes of them in memory.
+/// The bytes of the dossiers in memory.
 const KEPT_BYTES: usize = 64 * 1024 * 1024;
 
 /// Dossiers by the hashes of their records.
 #[derive(Debug, Default)]
 pub(crate) struct Dossiers {
     kept: BTreeMap<Hash, Kept>,
-    /// Oldest first.
+    /// The keys of `kept`, oldest first.
     order: VecDeque<Hash>,
-    /// Bytes in `kept`.
+    /// The sum of the bytes in `kept`.
     bytes: usize,
 }
 
 #[derive(Debug)]
 struct Kept {
-    /// Canonical CBOR.
+    /// The dossier in canonical CBOR.
     bytes: Vec<u8>,
-    /// Height of the clearing, and place of its record among the outcomes.
+    /// The height of the clearing, and the index of its record among the outcomes.
     place: (Height, usize),
 }
 
 impl Dossiers {
-    /// Takes in what a decided block cleared.
+    /// Takes in the clearings of a decided block.
     pub(crate) fn record(&mut self, committed: &Committed) {
         let is_clearing = |outcome: &Outcome| matches!(outcome, Outcome::Clearing(_));
         let places = (0..)
             .zip(&committed.outcomes)
             .filter(|(_, outcome)| is_clearing(outcome));
+
+        // The ledger lists the dossiers in the order of their records.
         for ((at, _), dossier) in places.zip(&committed.dossiers) {
             let quorate_ledger::Dossier { record, inputs } = dossier.clone();
             let clearing = record.hash();
             let bytes = quorate_certificate::Dossier { record, inputs }.encode();
+
             self.keep(
                 clearing,
                 Kept {
@@ -57,6 +60,7 @@ impl Dossiers {
         self.bytes += kept.bytes.len();
         self.order.push_back(clearing);
         self.kept.insert(clearing, kept);
+
         while self.order.len() > KEPT || self.bytes > KEPT_BYTES {
             let Some(oldest) = self.order.pop_front() else {
                 return;
@@ -65,59 +69,66 @@ impl Dossiers {
         }
     }
 
-    /// A part of a dossier. `None` where it is not kept, or does not have so many bytes.
+    /// A part of a dossier. `None` if the dossier is not kept or has no byte at that offset.
     pub(crate) fn part(&self, wanted: FetchDossier) -> Option<Part> {
         part(&self.kept.get(&wanted.clearing)?.bytes, wanted.from)
     }
 
-    /// Where the record stands: height, and place among the outcomes of its block.
+    /// The place of the record: its height, and its index among the outcomes of its block.
     pub(crate) fn place(&self, clearing: &Hash) -> Option<(Height, usize)> {
         Some(self.kept.get(clearing)?.place)
     }
 }
 
 /// The bids that stand in markets which take solutions, as they were when somebody first asked in
-/// the window: all parts are of one whole, and a thousand solvers cost one.
+/// the window. So all parts are of one whole, and a thousand solvers cost no more than one.
 #[derive(Debug, Default)]
 pub(crate) struct Standing {
     markets: BTreeMap<Label, (u64, Vec<u8>)>,
 }
 
 impl Standing {
-    /// A part of them. `None` where the window takes no solutions, or there are not so many bytes.
+    /// A part of the standing bids. `None` if the window takes no solutions, or if there is no byte
+    /// at that offset.
     pub(crate) fn part(&mut self, ledger: &Ledger, wanted: &FetchBids) -> Option<Part> {
         let FetchBids {
             market,
             window,
             from,
         } = wanted;
+
+        // Made when somebody first asks in the window, so that all parts are of one whole.
         if self.markets.get(market).is_none_or(|(of, _)| of != window) {
             let bytes = cbor::encode(&ledger.standing_bids(market, *window)?);
             self.markets.insert(market.clone(), (*window, bytes));
         }
+
         let (_, bytes) = self.markets.get(market)?;
         part(bytes, *from)
     }
 
-    /// Forgets those of windows that take no solutions any more.
+    /// Forgets the bids of windows that take no solutions any more.
     pub(crate) fn keep_up(&mut self, ledger: &Ledger) {
         if self.markets.is_empty() {
             return;
         }
+
         let windows = ledger.windows();
         let solves = |market: &Label, number: u64| {
             let of = windows.iter().find(|window| window.market == *market);
             of.is_some_and(|of| of.number == number && of.stage == Stage::Solutions)
         };
+
         self.markets
             .retain(|market, (number, _)| solves(market, *number));
     }
 }
 
-/// A part of a whole from some byte on; `None` where it has not so many.
+/// The part of `whole` that begins at byte `from`; `None` if there is no such byte.
 fn part(whole: &[u8], from: u64) -> Option<Part> {
     let rest = whole.get(usize::try_from(from).ok()?..)?;
     let part = rest.get(..limits::PART_BYTES).unwrap_or(rest);
+
     let total = whole.len() as u64;
     (!part.is_empty()).then(|| Part {
         total,

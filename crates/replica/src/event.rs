@@ -1,4 +1,4 @@
-//! What goes into a replica and what comes out.
+//! The inputs and outputs of a replica: events and actions.
 
 use std::sync::Arc;
 
@@ -18,27 +18,27 @@ use crate::work::{Origin, Proof, Work};
 /// The time, as the driver of a replica tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Now {
-    /// Milliseconds that never go back: timeouts run on it.
+    /// Milliseconds of a clock that never goes back: timeouts run on it.
     pub monotonic: Millis,
-    /// Unix milliseconds: block times are proposed and judged by it.
+    /// Unix milliseconds: block times are proposed and judged by them.
     pub unix: Millis,
 }
 
-/// What happens to a replica.
+/// The events that happen to a replica.
 #[derive(Debug)]
 pub enum Event {
-    /// A committee member or observer said something; the channel proves who.
+    /// A message from a committee member or an observer; the channel proves the sender.
     Peer {
-        /// The peer's key.
+        /// The sender's key.
         from: PublicKey,
-        /// What it said.
+        /// The message that it sent.
         message: PeerMessage,
     },
-    /// An agent asked something; the channel proves who.
+    /// A request from an agent; the channel proves the sender.
     Client {
         /// The agent's key.
         from: PublicKey,
-        /// What it asked.
+        /// The request that it sent.
         request: ClientRequest,
     },
     /// A connection to this key is up.
@@ -47,20 +47,20 @@ pub enum Event {
     Disconnected(PublicKey),
     /// [`Action::Verify`] succeeded.
     Verified(Proof),
-    /// [`Action::Verify`] failed: something is not authentic.
+    /// [`Action::Verify`] failed: something from this origin is not authentic.
     Refused(Origin),
     /// [`Action::Execute`] is done.
     Executed {
-        /// The block.
+        /// The block that was executed.
         block: BlockId,
-        /// What executing it gives, or why it is invalid.
+        /// The outcome of the execution, or the reason why the block is invalid.
         result: Result<Box<Execution>, InvalidBlock>,
     },
     /// [`Action::Propose`] is done.
     Proposed {
-        /// The round it was asked for.
+        /// The round that the block was asked for.
         round: Round,
-        /// The block.
+        /// The block that was built.
         block: Box<Verified<Block>>,
     },
     /// [`Action::Sign`] of a statement is done, and durable.
@@ -75,52 +75,54 @@ pub enum Event {
     GuardRaised(Height),
 }
 
-/// What a replica wants done. Actions are carried out in the order they are polled.
+/// The effects that a replica asks for. The driver carries actions out in the order in which it
+/// polls them.
 #[derive(Debug)]
 pub enum Action {
     /// Run [`Work::run`]; answer with [`Event::Verified`] or [`Event::Refused`].
     Verify(Box<Work>),
     /// Execute a block; answer with [`Event::Executed`].
     Execute {
-        /// State to execute on.
+        /// The state to execute on.
         ledger: Arc<Ledger>,
-        /// Block.
+        /// The block to execute.
         block: Arc<Verified<Block>>,
     },
     /// Build a block; answer with [`Event::Proposed`].
     Propose {
-        /// State to build on.
+        /// The state to build on.
         ledger: Arc<Ledger>,
-        /// Round it is for.
+        /// The round that the block is for.
         round: Round,
-        /// What goes in.
+        /// The contents of the block.
         proposal: Box<Proposal>,
     },
-    /// Append to the write-ahead log; durable with the next [`Action::Sign`].
+    /// Append a record of this height to the write-ahead log; durable with the next
+    /// [`Action::Sign`].
     Log(Height, LogRecord),
-    /// Sync the log, ask the guard, sign; answer with the `Signed*` event of its kind.
+    /// Sync the log, ask the guard, then sign; answer with the `Signed*` event of its kind.
     Sign(ToSign),
     /// Append a decided block and its commit, durably; answer with [`Event::Persisted`].
     Persist {
-        /// Block.
+        /// The decided block.
         block: Arc<Verified<Block>>,
-        /// Commit.
+        /// The precommits that decided it.
         commit: QuorumCertificate,
     },
-    /// Make the signing guard, which is lost, durably and at once so that it permits nothing below
+    /// Make the signing guard, which is lost, durably, and at once so that it permits nothing below
     /// this height; answer with [`Event::GuardRaised`]. Only under
     /// [`Voting::Rejoining`](crate::Voting::Rejoining), once.
     RaiseGuard(Height),
     /// Send decided blocks from the store to a peer, as many as are useful at once.
     ServeDecided {
-        /// Peer.
+        /// The peer to send to.
         to: PublicKey,
-        /// First height.
+        /// The height of the first block to send.
         from: Height,
     },
-    /// Send to peers.
+    /// Send a message to peers.
     Send(Recipients, PeerMessage),
-    /// Send to an agent.
+    /// Send a message to an agent or requester.
     Reply(PublicKey, ClientMessage),
     /// Gossip a call for bids.
     Call(Call),
@@ -130,54 +132,57 @@ pub enum Action {
         round: Round,
         /// The decided block.
         block: Arc<Verified<Block>>,
-        /// Its commit.
+        /// The precommits that decided it.
         commit: QuorumCertificate,
-        /// What it did.
+        /// The changes and outcomes that the block brought.
         committed: Arc<Committed>,
     },
-    /// Stop: going on would be wrong. The reason is for the operator.
+    /// Stop, since going on would be wrong. The reason is for the operator.
     Halt(HaltReason),
 }
 
-/// What [`Action::Sign`] signs.
+/// The payload that [`Action::Sign`] signs.
 #[derive(Debug, Clone)]
 pub enum ToSign {
-    /// A proposal or vote: only with the guard's permission.
+    /// A proposal or vote: signed only if the guard permits it.
     Statement(Statement),
     /// An operation of this validator's own account.
     Operation(Box<Operation>),
-    /// That an assignee is no longer heard.
+    /// A suspicion: this validator no longer hears an assignee.
     Suspicion(Suspicion),
 }
 
-/// Whom [`Action::Send`] goes to.
+/// The recipients of [`Action::Send`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recipients {
-    /// One peer.
+    /// This peer alone.
     One(PublicKey),
-    /// Every validator but this one.
+    /// Every validator except this one.
     All,
 }
 
-/// Why a replica stops.
+/// The reason why a replica stops.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HaltReason {
     /// More than two thirds of the power committed a block that execution refuses here.
-    #[error("block {block:?} at height {height} is committed, but invalid here: {reason}")]
+    #[error(
+        "block {block:?} at height {height} is committed, but execution here refuses it: {reason}"
+    )]
     Contradiction {
-        /// Height.
+        /// The height of the block.
         height: Height,
-        /// Block.
+        /// The block that is committed.
         block: BlockId,
-        /// What is wrong with it.
+        /// The reason why execution refuses it.
         reason: String,
     },
-    /// A decided block was executed on another state than the last decided one.
-    #[error("the execution of the block at height {0} is stale: a fault of this program")]
+    /// A decided block was executed on a state other than the last decided one. The value is its
+    /// height.
+    #[error("the execution of the block at height {0} is stale: this is a bug, please report it")]
     Stale(Height),
 }
 
-/// What was dropped or refused, for metrics. Grows only.
+/// Counts of things that were seen, dropped or refused, for metrics. They only grow.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Statements of another height, swarm or set, from strangers, or held already.
@@ -186,16 +191,16 @@ pub struct Counters {
     pub strangers: u64,
     /// Anything whose signature or quorum did not hold, and accused blocks that were not bad.
     pub unauthentic: u64,
-    /// Blocks nobody asked for.
+    /// Blocks that nobody asked for.
     pub blocks_dropped: u64,
     /// Operations that were known, too old, too far ahead, or did not fit.
     pub operations_dropped: u64,
-    /// Blocks judged invalid.
+    /// Blocks that were judged invalid.
     pub blocks_invalid: u64,
-    /// Equivocations and bad blocks seen.
+    /// Equivocations and bad blocks that were seen.
     pub evidence: u64,
     /// Evidence from peers that convicts nobody, or nobody any more.
     pub evidence_dropped: u64,
-    /// Signatures checked.
+    /// Signatures that were handed out to be checked.
     pub signatures: u64,
 }

@@ -1,4 +1,5 @@
-//! One height: from waiting for a reason to start, through the driver's outputs, to its votes.
+//! One height: from waiting for a reason to start, through the driver's outputs, to this node's
+//! votes.
 
 use std::sync::Arc;
 
@@ -14,9 +15,10 @@ use crate::replica::{Config, Replica};
 use crate::timers::Timer;
 use crate::work::{Claim, Origin, QuorumContext};
 
-/// The consensus driver of the height after the ledger's last.
+/// The consensus driver of the height after the ledger's last one.
 pub(crate) fn driver_for(ledger: &Ledger, config: &Config) -> Driver {
     let height = ledger.height() + 1;
+
     Driver::new(DriverConfig {
         swarm: ledger.swarm(),
         height,
@@ -27,21 +29,26 @@ pub(crate) fn driver_for(ledger: &Ledger, config: &Config) -> Driver {
 }
 
 impl Replica {
-    /// Starts the height if there is a reason to (cadence), else sets the timer for the next one.
+    /// Starts the height if there is a reason to (cadence); otherwise sets the timer for the next
+    /// one.
     pub(crate) fn await_height(&mut self) {
         if self.started || self.replaying || self.sync.committing.is_some() {
             return;
         }
+
         let parameters = &self.ledger.genesis_info().parameters;
         let heartbeat = self
             .committed_at
             .saturating_add(parameters.max_block_interval_ms);
+        // The ledger names its due time in Unix milliseconds; timers run on the monotonic clock.
         let due = self.ledger.next_due().map(|unix| {
             self.now
                 .monotonic
                 .saturating_add(unix.saturating_sub(self.now.unix))
         });
+
         let at = due.map_or(heartbeat, |due| due.min(heartbeat));
+
         let waiting = self.pool.has_ready(&self.ledger) || !self.evidence.is_empty();
         if waiting || at <= self.now.monotonic {
             self.start_height();
@@ -50,7 +57,7 @@ impl Replica {
         }
     }
 
-    /// Starts the height at once: someone else has, or there is work.
+    /// Starts the height at once: another validator has started it, or there is work.
     pub(crate) fn start_height(&mut self) {
         if !self.started {
             self.started = true;
@@ -64,7 +71,8 @@ impl Replica {
         }
     }
 
-    /// Hands an input to the driver: into the log first, then its outputs in their order.
+    /// Hands an input to the driver. The input goes into the log first; then the driver's outputs
+    /// are carried out in their order.
     pub(crate) fn feed(&mut self, input: Input) {
         if !self.replaying {
             self.act(Action::Log(self.height(), LogRecord::of_input(&input)));
@@ -107,7 +115,7 @@ impl Replica {
         self.act(Action::Sign(ToSign::Statement(statement)));
     }
 
-    /// An own statement came back signed and durable: it counts now, and leaves.
+    /// Sends and counts a statement of this node that came back signed and durable.
     pub(crate) fn on_own_statement(&mut self, signed: Verified<SignedStatement>) {
         if signed.statement.height != self.height() {
             return;
@@ -116,17 +124,19 @@ impl Replica {
         self.feed(Input::Statement(signed));
     }
 
-    /// A statement from a peer: cheap checks first, then its signature.
+    /// Takes a statement from a peer: cheap checks first, then its signature.
     pub(crate) fn on_statement(&mut self, from: PublicKey, signed: SignedStatement) {
         let height = signed.statement.height;
         if height > self.height() {
             self.on_early_statement(from, signed);
             return;
         }
+
         if height < self.height() || !self.driver.wants(&signed) {
             self.counters.statements_dropped += 1;
             return;
         }
+
         self.verify(Origin::Peer(from), Claim::Statement(signed));
     }
 
@@ -139,18 +149,21 @@ impl Replica {
         self.feed(Input::Statement(signed));
     }
 
-    /// A polka or commit certificate from a peer that noticed this node lacks it.
+    /// Takes a polka or commit certificate from a peer that noticed that this node lacks it.
     pub(crate) fn on_certificate(&mut self, from: PublicKey, certificate: QuorumCertificate) {
         let statement = &certificate.statement;
+
         if statement.height != self.height() || !self.driver.wants_certificate(&certificate) {
             self.counters.statements_dropped += 1;
             return;
         }
+
         let context = self.quorum_context(&certificate);
         self.verify(Origin::Peer(from), Claim::Certificate(certificate, context));
     }
 
-    /// What of a certificate of this height needs no second look: votes that were counted.
+    /// The signatures of a certificate of this height that were verified before, so they are not
+    /// checked again.
     pub(crate) fn quorum_context(&self, certificate: &QuorumCertificate) -> QuorumContext {
         let votes = certificate
             .signed_statements()
@@ -172,6 +185,7 @@ impl Replica {
         let Some(block) = commit.statement.block else {
             return;
         };
+
         let reason = self.candidates.refusal(&block);
         self.halt(HaltReason::Contradiction {
             height: self.height(),

@@ -1,4 +1,4 @@
-//! Leases: who is heard, who is suspected, and when an assignment lapses.
+//! Leases: which assignees are heard, which are suspected, and when an assignment lapses.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,23 +13,23 @@ use crate::replica::Replica;
 use crate::timers::Timer;
 use crate::work::{Claim, Origin};
 
-/// Milliseconds between two looks at the leases.
+/// Milliseconds between two checks of the leases.
 const TICK_MS: Millis = 250;
-/// Looks after which a standing suspicion is sent again.
+/// The number of checks after which a standing suspicion is sent again.
 const RESEND_TICKS: u64 = 8;
 
 type LeaseKey = (TaskId, FencingToken);
 
-/// What this validator knows of assignees. None of it is agreed on: only suspicions of more than
-/// two thirds of the power make a lapse.
+/// This validator's own knowledge of assignees. None of it is agreed on: only suspicions of more
+/// than two thirds of the power make a lapse.
 #[derive(Debug, Default)]
 pub(crate) struct Leases {
     /// Monotonic time of each agent's last heartbeat.
     heard: BTreeMap<PublicKey, Millis>,
-    /// Live assignments and the monotonic time they were first seen at.
+    /// Live assignments and the monotonic time at which they were first seen.
     watched: BTreeMap<LeaseKey, Millis>,
     suspicions: BTreeMap<LeaseKey, BTreeMap<PublicKey, Verified<Sign1<Suspicion>>>>,
-    /// Assignments whose suspicions have reached the quorum, and ticks since then.
+    /// Assignments whose suspicions have reached the quorum, and the number of checks since then.
     ripe: BTreeMap<LeaseKey, u64>,
     asked: BTreeSet<LeaseKey>,
     ticks: u64,
@@ -41,7 +41,7 @@ impl Leases {
         self.heard.insert(agent, now);
     }
 
-    /// An own operation did not get into the pool: its number is free.
+    /// Frees the sequence number of an operation of this node that did not get into the pool.
     pub(crate) fn forget_own_sequence(&mut self) {
         self.next_own_sequence = 0;
     }
@@ -51,6 +51,7 @@ impl Leases {
         let leases = ledger.leases();
         let live: BTreeSet<LeaseKey> = leases.iter().map(|l| (l.task, l.token)).collect();
         let agents: BTreeSet<PublicKey> = leases.iter().map(|lease| lease.agent).collect();
+
         self.watched.retain(|key, _| live.contains(key));
         self.suspicions.retain(|key, _| live.contains(key));
         self.ripe.retain(|key, _| live.contains(key));
@@ -60,7 +61,7 @@ impl Leases {
 }
 
 impl Replica {
-    /// Notes new assignments, and sees that the timer runs while there are any.
+    /// Notes new assignments, and keeps the timer running while there are any.
     pub(crate) fn watch_leases(&mut self) {
         let now = self.now.monotonic;
         for lease in self.ledger.leases() {
@@ -69,6 +70,7 @@ impl Replica {
                 .entry((lease.task, lease.token))
                 .or_insert(now);
         }
+
         if !self.leases.watched.is_empty() && self.is_validator() {
             self.timers.set_once(Timer::Leases, now + TICK_MS);
         }
@@ -77,15 +79,18 @@ impl Replica {
     pub(crate) fn on_leases(&mut self) {
         self.leases.ticks += 1;
         self.forget_stale_suspicions();
+
         let silent: Vec<Lease> = self
             .ledger
             .leases()
             .into_iter()
             .filter(|lease| self.is_silent(lease))
             .collect();
+
         for lease in silent {
             self.suspect(&lease);
         }
+
         self.lapse_ripe();
         self.watch_leases();
     }
@@ -93,11 +98,16 @@ impl Replica {
     /// Whether the lease is over in active time, and the assignee was not heard for as long.
     fn is_silent(&self, lease: &Lease) -> bool {
         let parameters = &self.ledger.genesis_info().parameters;
+        // Active time stands still between blocks, so it is estimated up to now, within the step
+        // that a block may add (L-3).
         let awake = self.now.unix.saturating_sub(self.ledger.block_time());
         let active = self.ledger.active_time() + awake.min(parameters.max_step_ms);
+
         let Some(seen) = self.leases.watched.get(&(lease.task, lease.token)) else {
             return false;
         };
+
+        // An agent counts as heard at least when its assignment was first seen.
         let heard = self
             .leases
             .heard
@@ -105,12 +115,13 @@ impl Replica {
             .copied()
             .unwrap_or(0)
             .max(*seen);
+
         active >= lease.assigned_at.saturating_add(lease.lease)
             && self.now.monotonic >= heard.saturating_add(lease.lease)
     }
 
-    /// Drops suspicions that the ledger will soon not count any more, so that whoever is still
-    /// silent is suspected anew.
+    /// Drops suspicions that the ledger will soon no longer count, so that an assignee that is
+    /// still silent is suspected again.
     fn forget_stale_suspicions(&mut self) {
         let oldest = self.ledger.height().saturating_sub(SUSPICION_HEIGHTS / 2);
         let Leases {
@@ -119,10 +130,13 @@ impl Replica {
             ripe,
             ..
         } = &mut self.leases;
+
         for (key, of_lease) in suspicions {
             let before = of_lease.len();
             let own = of_lease.contains_key(&self.config.me);
             of_lease.retain(|_, suspicion| suspicion.payload.height >= oldest);
+
+            // This node's suspicion was dropped, so it may sign another one.
             if own && !of_lease.contains_key(&self.config.me) {
                 asked.remove(key);
             }
@@ -140,6 +154,8 @@ impl Replica {
             .get(&key)
             .and_then(|of| of.get(&self.config.me))
             .cloned();
+
+        // Messages get lost, so a standing suspicion is sent again now and then.
         match own {
             Some(own) if self.leases.ticks.is_multiple_of(RESEND_TICKS) => {
                 self.broadcast(PeerMessage::Suspicion(own.into_inner()));
@@ -163,10 +179,12 @@ impl Replica {
 
     pub(crate) fn on_suspicion(&mut self, from: PublicKey, suspicion: Sign1<Suspicion>) {
         let key = (suspicion.payload.task, suspicion.payload.token);
+        // A later suspicion replaces the one held, which the ledger will soon not count.
         let held = self.leases.suspicions.get(&key).is_some_and(|of| {
             of.get(&suspicion.signer)
                 .is_some_and(|held| held.payload == suspicion.payload)
         });
+
         let member = self.ledger.validators().get(&suspicion.signer).is_some();
         if member && !held && self.leases.watched.contains_key(&key) {
             self.verify(Origin::Peer(from), Claim::Suspicion(suspicion));
@@ -175,13 +193,17 @@ impl Replica {
 
     pub(crate) fn on_verified_suspicion(&mut self, suspicion: Verified<Sign1<Suspicion>>) {
         let key = (suspicion.payload.task, suspicion.payload.token);
+
         if suspicion.payload.swarm != self.ledger.swarm() || !self.leases.watched.contains_key(&key)
         {
             return;
         }
+
         let of_lease = self.leases.suspicions.entry(key).or_default();
         of_lease.insert(suspicion.signer, suspicion);
+
         let validators = self.ledger.validators();
+        // One validator is enough to bring the lapse, so only the one whose turn it is does.
         if validators.is_quorum(validators.power_of(of_lease.keys())) {
             let is_new = self.leases.ripe.insert(key, 0).is_none();
             if is_new && self.is_turn(&key, 0) {
@@ -190,18 +212,20 @@ impl Replica {
         }
     }
 
-    /// One validator brings a lapse at once, the next one after each further tick without effect,
-    /// round and round: neither a dead one holds it up, nor do all of them bring it, nor is it
-    /// given up where the ledger refused the first for coming too early.
+    /// One validator brings a lapse at once, and the next one after each further check without
+    /// effect, round and round. So a dead validator does not delay it, the validators do not all
+    /// bring it, and it is not given up if the ledger refused the first one for coming too early.
     fn lapse_ripe(&mut self) {
         self.leases
             .ripe
             .values_mut()
             .for_each(|ticks| *ticks = ticks.saturating_add(1));
-        // What this validator brought before is still on its way.
+
+        // The lapse that this validator brought before is still on its way.
         if self.pool.waits_for(&self.config.me) {
             return;
         }
+
         let ripe = self.leases.ripe.iter();
         let due = ripe
             .filter(|(key, ticks)| self.is_turn(key, **ticks))
@@ -211,13 +235,17 @@ impl Replica {
         }
     }
 
-    /// Whether this validator brings a lapse in this tick. Who begins differs by assignment.
+    /// Whether it is this validator's turn to bring a lapse in this check. The validator that
+    /// begins differs by assignment.
     fn is_turn(&self, (task, token): &LeaseKey, ticks: u64) -> bool {
         let validators = self.ledger.validators();
         let own = validators.iter().position(|v| v.key == self.config.me);
+
         let Some(rank) = own.filter(|_| self.may_sign()) else {
             return false;
         };
+
+        // The turn moves on by one validator with each check.
         let first = task.number.wrapping_add(*token);
         first.wrapping_add(ticks) % validators.len() as u64 == rank as u64
     }
@@ -227,16 +255,20 @@ impl Replica {
         let Some(suspicions) = self.leases.suspicions.get(&(task, token)) else {
             return;
         };
+
         let suspicions = suspicions
             .values()
             .cloned()
             .map(Verified::into_inner)
             .collect();
+
+        // Several operations of this node may be under way before a block takes the first.
         let sequence = self
             .leases
             .next_own_sequence
             .max(self.ledger.next_sequence(&me));
         self.leases.next_own_sequence = sequence + 1;
+
         self.act(Action::Sign(ToSign::Operation(Box::new(Operation {
             swarm: self.ledger.swarm(),
             agent: me,

@@ -1,11 +1,13 @@
-//! One peer's whole protocol as a deterministic state machine: it owns consensus and ledger.
+//! The whole protocol of one peer as a deterministic state machine, which owns consensus and
+//! ledger.
 //!
-//! The grammar of [`Replica`]: feed it with [`Replica::handle`] and [`Replica::handle_timeout`],
-//! after each drain [`Replica::poll_action`] until `None`, then sleep until
-//! [`Replica::poll_timeout`]. What takes long or touches the world is an [`Action`] whose
-//! completion comes back as an [`Event`]; the same events in the same order give the same actions.
+//! How to drive a [`Replica`]: feed it with [`Replica::handle`] and [`Replica::handle_timeout`].
+//! After each call drain [`Replica::poll_action`] until it returns `None`, then sleep until
+//! [`Replica::poll_timeout`]. Anything that takes long or touches the world is an [`Action`], and
+//! its completion comes back as an [`Event`]. The same events in the same order give the same
+//! actions.
 //!
-//! **Durable before visible.** [`Action::Log`] appends to the write-ahead log; [`Action::Sign`]
+//! **Durable before visible.** [`Action::Log`] appends to the write-ahead log. [`Action::Sign`]
 //! first syncs the log, then makes the signing guard durable, then signs. A statement is sent only
 //! after it came back signed, so everything that shaped it is on disk before it leaves (N-21).
 //!

@@ -1,29 +1,30 @@
-//! How long a step may take: a base measured within bounds, growing with the round without bound.
+//! The length of a step's timeout: a base that is measured within bounds, and a growth with the
+//! round that has no bound.
 //!
-//! The base is each member's own; the growth is the same everywhere. Were it in proportion to the
-//! base, a member with a large base would be behind one with a small base by ever more, its
-//! proposals would come when the other has long voted nil, and a lock that it alone holds would
-//! stop the height for good.
+//! The base is each member's own; the growth is the same everywhere. If the growth were in
+//! proportion to the base, a member with a large base would fall ever further behind one with a
+//! small base. Its proposals would come long after the other has voted nil, and a lock that it
+//! alone holds would stop the height forever.
 
 use quorate_consensus::Step;
 use quorate_types::{Millis, Round};
 
-/// Bounds of the timeouts. Local: members need not agree on them.
+/// Bounds of the timeouts. They are local: members need not agree on them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PaceConfig {
-    /// Least base of the propose timeout in milliseconds.
+    /// Least base of the propose timeout, in milliseconds.
     pub least_ms: Millis,
-    /// Greatest base of the propose timeout in milliseconds.
+    /// Greatest base of the propose timeout, in milliseconds.
     pub most_ms: Millis,
-    /// Milliseconds that each round adds to the propose timeout, and half of it to the others.
-    /// Members should agree on it within a factor of two.
+    /// Milliseconds that each round adds to the propose timeout; the other timeouts grow by half of
+    /// it. Members should agree on it within a factor of two.
     pub growth_ms: Millis,
-    /// Milliseconds without progress after which peers are told.
+    /// Milliseconds without progress after which this node tells its peers where it is.
     pub resend_ms: Millis,
-    /// Milliseconds a block time may be off this node's clock, and the message under way, in
-    /// round 0; each round adds as much again.
+    /// Milliseconds by which a block time may differ from this node's clock in round 0, the time of
+    /// the message under way included. Each round adds as much again.
     pub timely_ms: Millis,
-    /// Milliseconds a block body may be late before it is asked for.
+    /// Milliseconds that a block body may be late before it is asked for.
     pub fetch_ms: Millis,
 }
 
@@ -40,15 +41,15 @@ impl Default for PaceConfig {
     }
 }
 
-/// Adapts the base of timeouts to the time that heights took lately.
+/// Adapts the base of the timeouts to the time that recent heights took.
 #[derive(Debug, Clone)]
 pub(crate) struct Pace {
     pub(crate) config: PaceConfig,
-    /// Smoothed milliseconds from start of a height to its decision in round 0.
+    /// Smoothed milliseconds from the start of a height to its decision in round 0.
     measured_ms: Millis,
 }
 
-/// A step may take this many times what a whole height took lately.
+/// A step may take this many times as long as a whole height took lately.
 const SLACK: Millis = 10;
 
 impl Pace {
@@ -78,7 +79,7 @@ impl Pace {
 mod tests {
     use super::*;
 
-    /// Of two members that stand at the ends of what may be measured, the slow one enters each
+    /// Two members are at the ends of the range that can be measured. The slow one enters each
     /// round later than the fast one by the difference of their precommit timeouts.
     #[test]
     fn the_slowest_member_proposes_in_time_for_the_fastest_from_some_round_on() {

@@ -1,4 +1,4 @@
-//! The mempool: verified operations waiting for a block, bounded and fair per agent.
+//! The mempool: verified operations that wait for a block, bounded and fair per agent.
 
 use std::collections::BTreeMap;
 
@@ -9,20 +9,20 @@ use quorate_types::{Body, PublicKey, SignedOperation, limits};
 
 use crate::work::Origin;
 
-/// Operations by agent and sequence, each with its place in the order of arrival.
+/// Operations by agent and sequence number, each with its place in the order of arrival.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
     agents: BTreeMap<PublicKey, BTreeMap<u64, Waiting>>,
     count: usize,
     arrivals: u64,
-    /// What went to the last block that was built here, by agent and sequence.
+    /// The operations offered to the last block that was built here, by agent and sequence number.
     offered: Vec<(PublicKey, u64)>,
-    /// Operations of each peer whose signatures are being checked.
+    /// The number of operations of each peer whose signatures are being checked.
     checking: BTreeMap<PublicKey, usize>,
 }
 
-/// Operations of one peer that are being checked at a time: a peer can send faster than anyone can
-/// check.
+/// The number of operations of one peer that are checked at a time. A peer can send faster than
+/// anyone can check.
 const CHECKING: usize = limits::OPERATIONS_PER_BLOCK;
 
 #[derive(Debug)]
@@ -36,7 +36,7 @@ impl Pool {
         self.count
     }
 
-    /// Whether this very operation, signature included, waits here.
+    /// Whether exactly this operation, signature included, waits here.
     pub(crate) fn holds(&self, operation: &SignedOperation) -> bool {
         let payload = &operation.payload;
         let waiting = self
@@ -53,14 +53,18 @@ impl Pool {
         operation: &SignedOperation,
     ) -> Result<(), Rejection> {
         let payload = &operation.payload;
+
         if payload.agent != operation.signer || payload.swarm != ledger.swarm() {
             return Err(Rejection::Unauthentic);
         }
+
+        // A stranger may begin with its admission, and may go on while that still waits here.
         let admits = payload.sequence == 0 && matches!(payload.body, Body::Admit(_));
         let pending = self.agents.contains_key(&payload.agent);
         if !ledger.knows_agent(&payload.agent) && !admits && !pending {
             return Err(Rejection::Unknown);
         }
+
         let next = ledger.next_sequence(&payload.agent);
         if payload.sequence < next {
             return Err(Rejection::Sequence);
@@ -68,46 +72,54 @@ impl Pool {
         if payload.sequence - next >= limits::POOL_PER_AGENT as u64 {
             return Err(Rejection::Gap);
         }
+
         if self.count >= limits::POOL {
             return Err(Rejection::Full);
         }
+
         Ok(())
     }
 
-    /// Whether the signatures of so many more operations may be checked. A peer's batch waits for
-    /// nothing where it is the only one.
+    /// Whether the signatures of `count` more operations may be checked now; if so, they count as
+    /// being checked. A peer with nothing under way may always begin, however large its batch is.
     pub(crate) fn begin_check(&mut self, origin: Origin, count: usize) -> bool {
         let Origin::Peer(peer) = origin else {
             return true;
         };
+
         let checking = self.checking.entry(peer).or_default();
         let fits = *checking == 0 || *checking + count <= CHECKING;
+
         if fits {
             *checking += count;
         }
         fits
     }
 
-    /// So many of them are checked.
+    /// Notes that `count` operations of this origin are checked.
     pub(crate) fn end_check(&mut self, origin: Origin, count: usize) {
         let Origin::Peer(peer) = origin else { return };
         let left = self
             .checking
             .get(&peer)
             .map_or(0, |checking| checking.saturating_sub(count));
+
         match left {
             0 => self.checking.remove(&peer),
             left => self.checking.insert(peer, left),
         };
     }
 
-    /// Takes an operation; `false` where another one of this agent and sequence came first.
+    /// Takes an operation. Returns `false` if another one of this agent and sequence number came
+    /// first.
     pub(crate) fn insert(&mut self, operation: Verified<SignedOperation>) -> bool {
         let (agent, sequence) = (operation.payload.agent, operation.payload.sequence);
         let of_agent = self.agents.entry(agent).or_default();
+
         if of_agent.contains_key(&sequence) {
             return false;
         }
+
         self.arrivals += 1;
         of_agent.insert(
             sequence,
@@ -116,23 +128,26 @@ impl Pool {
                 operation,
             },
         );
+
         self.count += 1;
         true
     }
 
-    /// Whether an agent has an operation that could go into the next block.
+    /// Whether any agent has an operation that could go into the next block.
     pub(crate) fn has_ready(&self, ledger: &Ledger) -> bool {
         self.agents
             .iter()
             .any(|(agent, of)| of.contains_key(&ledger.next_sequence(agent)))
     }
 
-    /// The contiguous runs of all agents, oldest arrival first, at most `most` operations, for a
-    /// block to be built. An operation is as old as the youngest it must follow.
+    /// At most `most` operations for a block to be built: the contiguous runs of all agents, oldest
+    /// arrival first. An operation is as old as the youngest one that it must follow.
     pub(crate) fn offer(&mut self, ledger: &Ledger, most: usize) -> Vec<Verified<SignedOperation>> {
         let mut ready = Vec::new();
+
         for (agent, of) in &self.agents {
             let mut age = 0;
+            // A gap ends the run: a block with it would not be valid (L-5).
             for (sequence, (at, waiting)) in (ledger.next_sequence(agent)..).zip(of) {
                 if *at != sequence {
                     break;
@@ -141,12 +156,15 @@ impl Pool {
                 ready.push((age, sequence, &waiting.operation));
             }
         }
+
         ready.sort_by_key(|(age, sequence, _)| (*age, *sequence));
+
         let offer: Vec<_> = ready
             .into_iter()
             .take(most)
             .map(|(_, _, op)| op.clone())
             .collect();
+
         self.offered = offer
             .iter()
             .map(|op| (op.payload.agent, op.payload.sequence))
@@ -154,13 +172,14 @@ impl Pool {
         offer
     }
 
-    /// Drops what was offered to a block that took nothing: no block ever will, and waiting here it
-    /// would keep calling for another.
+    /// Drops the operations offered to a block that took none of them. No block ever will, and
+    /// while they wait here they would keep asking for another block.
     pub(crate) fn drop_offered(&mut self) {
         for (agent, sequence) in std::mem::take(&mut self.offered) {
             let Some(of) = self.agents.get_mut(&agent) else {
                 continue;
             };
+
             self.count -= usize::from(of.remove(&sequence).is_some());
             if of.is_empty() {
                 self.agents.remove(&agent);
@@ -168,20 +187,23 @@ impl Pool {
         }
     }
 
-    /// Whether anything of this agent waits.
+    /// Whether any operation of this agent waits.
     pub(crate) fn waits_for(&self, agent: &PublicKey) -> bool {
         self.agents.contains_key(agent)
     }
 
-    /// Forgets what the ledger has moved past, for these agents.
+    /// Forgets the operations of these agents that the ledger has moved past.
     pub(crate) fn prune(&mut self, ledger: &Ledger, agents: impl Iterator<Item = PublicKey>) {
         for agent in agents {
             let Some(of) = self.agents.get_mut(&agent) else {
                 continue;
             };
+
+            // Numbers below the next one are used up: no block takes them again.
             let kept = of.split_off(&ledger.next_sequence(&agent));
             self.count -= of.len();
             *of = kept;
+
             if of.is_empty() {
                 self.agents.remove(&agent);
             }

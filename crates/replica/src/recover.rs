@@ -1,4 +1,4 @@
-//! The log of a height, and coming back from it: the same inputs in the same order (N-21, N-32).
+//! The log of a height and the recovery from it: the same inputs in the same order (N-21, N-32).
 
 use std::sync::Arc;
 
@@ -12,45 +12,48 @@ use serde::{Deserialize, Serialize};
 use crate::height::driver_for;
 use crate::replica::Replica;
 
-/// One record of the write-ahead log; written in canonical CBOR.
+/// One record of the write-ahead log, written in canonical CBOR.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LogRecord {
-    /// The height was started (0; the value carries nothing).
+    /// The height was started. The value is 0 and carries nothing.
     Start(u8),
     /// A statement that was counted.
     Statement(SignedStatement),
     /// A certificate that was counted.
     Certificate(QuorumCertificate),
-    /// A verdict on a block: id, valid, builder, build round, timely.
+    /// A verdict on a block: its id, whether it is valid, its builder, its build round, and whether
+    /// it was timely.
     Verdict(BlockId, bool, PublicKey, Round, bool),
-    /// An own block was built for a round.
+    /// A block of this node was built for a round.
     Built(Round, BlockId),
-    /// A timeout fired: round and step (0 propose, 1 prevote, 2 precommit).
+    /// A timeout fired, with its round and step (0 propose, 1 prevote, 2 precommit).
     Timeout(Round, u8),
     /// The body of a block that was judged valid, or that this node built.
     Block(Box<Block>),
 }
 
-/// A log that this replica cannot have written.
+/// The reason why a log cannot have been written by this replica. The value is the index of the
+/// record, from 0.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RecoverError {
-    /// A signature or quorum in record `0` does not hold.
-    #[error("record {0} of the log does not verify")]
+    /// A signature or quorum in the record does not hold.
+    #[error("record {0} of the log does not verify: this node cannot have written it")]
     Unauthentic(usize),
-    /// A step in record `0` is none.
-    #[error("record {0} of the log is malformed")]
+    /// The step code in the record is not a valid step.
+    #[error("record {0} of the log has a step code that is not 0, 1 or 2")]
     Malformed(usize),
 }
 
-/// A stored block that does not follow from the ones before it.
+/// The reason why a stored block does not follow from the blocks before it. The value is its
+/// height.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RestoreError {
-    /// The commit at this height is not one of its validator set for its block.
+    /// The stored commit is not a commit for the stored block by its validator set.
     #[error("the stored commit at height {0} does not decide the stored block")]
     Commit(Height),
-    /// Executing the block at this height does not give what its header says.
-    #[error("the stored block at height {0} does not execute to what its header says")]
+    /// Executing the stored block does not give the roots that its header names.
+    #[error("the stored block at height {0} does not execute to the roots that its header names")]
     Block(Height),
 }
 
@@ -60,6 +63,7 @@ impl LogRecord {
             Input::Start => Self::Start(0),
             Input::Statement(signed) => Self::Statement((**signed).clone()),
             Input::Certificate(certificate) => Self::Certificate((**certificate).clone()),
+
             Input::Verdict(Verdict {
                 block,
                 valid,
@@ -67,13 +71,14 @@ impl LogRecord {
                 build_round,
                 timely,
             }) => Self::Verdict(*block, *valid, *builder, *build_round, *timely),
+
             Input::Built { round, block } => Self::Built(*round, *block),
             Input::Timeout { round, step } => Self::Timeout(*round, step_code(*step)),
         }
     }
 }
 
-/// What this node wrote to its own disk was verified before it was written.
+/// Vouches for the signatures on this node's own disk: they were verified before they were written.
 struct OwnDisk;
 
 impl Known for OwnDisk {
@@ -87,29 +92,36 @@ impl Known for OwnDisk {
 }
 
 impl Replica {
-    /// Takes over the next decided block of an earlier life. Signatures are not checked again; that
-    /// the commit names the block, and that execution gives its roots, is.
+    /// Takes over the next decided block from before a restart. Signatures are not checked again.
+    /// It is checked again that the commit names the block and that execution gives its roots.
     ///
     /// # Errors
     /// [`RestoreError`]: the disk holds another history than this program would have written.
     pub fn restore(&mut self, block: Block, commit: QuorumCertificate) -> Result<(), RestoreError> {
         let height = self.height();
         let bad = RestoreError::Commit(height);
+
         if commit.statement.block != Some(block.header.id()) {
             return Err(bad);
         }
+
+        // The votes were verified before they were stored.
         let known = |_: &SignedStatement| true;
         let commit = verify_quorum(commit, self.ledger.validators(), &known).map_err(|_| bad)?;
+
         let block = verify_block(block, self.ledger.previous_validators(), &OwnDisk)
             .map_err(|_| RestoreError::Block(height))?;
+
         let execution = self
             .ledger
             .execute(&block)
             .map_err(|_| RestoreError::Block(height))?;
+
         let ledger = Arc::make_mut(&mut self.ledger);
         let committed = ledger
             .commit(execution)
             .map_err(|_| RestoreError::Block(height))?;
+
         self.note_handover(&block.header, &commit);
         self.clients.record(&block.header, &commit, &committed);
         self.last_commit = Some(commit);
@@ -117,16 +129,18 @@ impl Replica {
         Ok(())
     }
 
-    /// Takes this height's inputs from the log of an earlier life, in order, then goes on where
-    /// that life ended: what it was about to sign is signed now, the same bytes.
+    /// Takes the inputs of this height from the log of an earlier run, in order, then goes on where
+    /// that run ended. What it was about to sign is signed now, with the same bytes.
     ///
     /// # Errors
-    /// [`RecoverError`] naming the record. The replica is of no use then.
+    /// [`RecoverError`] naming the record. The replica must not be used then.
     pub fn recover(&mut self, records: Vec<LogRecord>) -> Result<(), RecoverError> {
+        // While `replaying` is set, no action leaves: the earlier run carried them out already.
         self.replaying = true;
         for (at, record) in records.into_iter().enumerate() {
             self.replay(at, record)?;
         }
+
         self.replaying = false;
         self.resume();
         Ok(())
@@ -134,21 +148,26 @@ impl Replica {
 
     fn replay(&mut self, at: usize, record: LogRecord) -> Result<(), RecoverError> {
         let bad = |_| RecoverError::Unauthentic(at);
+
         match record {
             LogRecord::Start(_) => {
                 self.started = true;
                 self.feed(Input::Start);
             }
+
             LogRecord::Statement(signed) => {
                 self.feed(Input::Statement(verify_statement(signed).map_err(bad)?));
             }
+
             LogRecord::Certificate(certificate) => {
                 let validators = Arc::clone(self.ledger.validators());
                 let held = verify_quorum(certificate, &validators, &|_| false)
                     .map_err(|_| RecoverError::Unauthentic(at))?;
                 self.feed(Input::Certificate(held));
             }
+
             LogRecord::Verdict(block, valid, builder, build_round, timely) => {
+                // The verdict comes from the log, so the body must not be judged a second time.
                 self.mark_judged(&block);
                 let verdict = Verdict {
                     block,
@@ -159,11 +178,14 @@ impl Replica {
                 };
                 self.feed(Input::Verdict(verdict));
             }
+
             LogRecord::Built(round, block) => self.feed(Input::Built { round, block }),
+
             LogRecord::Timeout(round, code) => {
                 let step = step_of(code).ok_or(RecoverError::Malformed(at))?;
                 self.feed(Input::Timeout { round, step });
             }
+
             LogRecord::Block(block) => {
                 let context = self.block_context(&block);
                 let block = verify_block(*block, &context.previous, &context)
@@ -171,15 +193,17 @@ impl Replica {
                 self.on_verified_block(block);
             }
         }
+
         Ok(())
     }
 
-    /// What the earlier life left half done. A statement that it had signed is asked for again,
-    /// and the guard gives the same signature.
+    /// Carries on the work that the earlier run left open. A statement that it had signed is asked
+    /// for again, and the guard gives the same signature.
     fn resume(&mut self) {
         for output in self.driver.unanswered() {
             self.on_output(output);
         }
+
         if let Some(block) = self
             .sync
             .committing
@@ -188,9 +212,12 @@ impl Replica {
         {
             self.resume_decided(&block);
         }
+
+        // The others may have decided meanwhile: they are told where this node is.
         if self.started {
             self.on_resend();
         }
+
         self.watch_leases();
         self.locate_others();
         self.await_height();

@@ -5,15 +5,16 @@
 //! thirds of the power of the set of S + 1, have each answered with a height up to S. Then the key
 //! signs again from S + 2 on.
 //!
-//! Nothing is signed twice: had the key signed something at S + 2 or above before, then S + 1 had
-//! been decided by more than two thirds of that set. One correct validator is among those and among
-//! the ones that answered. It signed a precommit at S + 1 before it was asked, so it would not have
-//! answered S or less.
+//! Nothing is signed twice. If the key had signed anything at S + 2 or above before, S + 1 would
+//! have been decided by more than two thirds of that set. At least one correct validator is among
+//! those and among the ones that answered. It signed a precommit at S + 1 before it was asked, so
+//! it would not have answered S or less.
 //!
-//! That needs answers no older than the question, so each repeats a challenge that was never used
-//! before: a link may deliver what was said to the life before this one. And it needs that correct
-//! validators answer with no height below one that they signed at: who is itself on its way back,
-//! or lost blocks to a repair, does not answer before it votes.
+//! That needs answers no older than the question, so each answer repeats a challenge that was never
+//! used before: a link may deliver messages that were meant for the process before this one. It
+//! also needs that correct validators never answer with a height below one that they signed at. So
+//! a validator that is itself rejoining, or that lost blocks to a repair, does not answer before it
+//! votes.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +26,7 @@ use crate::replica::Replica;
 use crate::sync::Service;
 use crate::timers::Timer;
 
-/// From when on the key of a node signs statements.
+/// The height from which the key of a node may sign statements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Voting {
     /// From this height on, where its signing guard stands: 0 for a new key. Below it, the node
@@ -33,12 +34,12 @@ pub enum Voting {
     From(Height),
     /// Its guard is lost: not before other validators have proved a fresh height.
     Rejoining {
-        /// What they are asked with: chosen at random for this life of the process.
+        /// The challenge that the others must repeat: chosen at random for this run of the process.
         challenge: u64,
     },
 }
 
-/// Where a node stands with its votes.
+/// Whether a node votes, or what it waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Standing {
     /// It votes while its key is in the validator set.
@@ -46,16 +47,16 @@ pub enum Standing {
     Votes,
     /// It follows until this height is in progress, and votes from there on.
     Waits(Height),
-    /// Its guard is lost; other validators have to prove a fresh height.
+    /// Its guard is lost, and other validators must prove a fresh height first.
     Rejoins {
-        /// Power of the other validators whose answers count by now.
+        /// The power of the other validators whose answers count so far.
         heard: Power,
-        /// Power of all validators: more than two thirds of it must be heard.
+        /// The power of all validators: more than two thirds of it must be heard.
         total: Power,
     },
 }
 
-/// What a rejoining node heard of others.
+/// The answers that a rejoining node has from other validators.
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
     /// The least height that each of them answered with.
@@ -75,7 +76,7 @@ impl Voting {
 }
 
 impl Replica {
-    /// Where this node stands with its votes.
+    /// Whether this node votes, or what it waits for.
     pub fn standing(&self) -> Standing {
         match self.config.voting {
             Voting::From(from) if self.height() < from => Standing::Waits(from),
@@ -92,11 +93,12 @@ impl Replica {
         self.config.voting.at(self.height())
     }
 
-    /// Asks the others where they are, until enough have answered.
+    /// Asks the others which height is in progress with them, until enough have answered.
     pub(crate) fn locate_others(&mut self) {
         if let (Voting::Rejoining { challenge }, false) = (self.config.voting, self.answers.raising)
         {
             self.broadcast(PeerMessage::Locate(Locate { challenge }));
+
             self.timers.set(
                 Timer::Locate,
                 self.now.monotonic + self.pace.config.resend_ms,
@@ -104,8 +106,8 @@ impl Replica {
         }
     }
 
-    /// Another node lost its guard. What this one says would prove nothing below the height where
-    /// its own stands.
+    /// Answers a node that lost its guard. Below the height where its own guard stands, the answer
+    /// of this node would prove nothing, so it gives none (N-28).
     pub(crate) fn on_locate(&mut self, from: PublicKey, asked: Locate) {
         if self.may_sign() && self.may_serve(Service::Height, from) {
             let (challenge, height) = (asked.challenge, self.height());
@@ -113,12 +115,14 @@ impl Replica {
         }
     }
 
-    /// Any one answer of a validator proves as much as any other, so the least is kept: it counts
-    /// first.
+    /// Takes an answer. Each answer of a validator proves as much as any other, so the least one is
+    /// kept: it is the first to count.
     pub(crate) fn on_located(&mut self, from: PublicKey, answer: Located) {
         let Located { challenge, height } = answer;
+        // An answer to an earlier process, or by a stranger, proves nothing (N-28).
         let is_member = self.ledger.next_validators().get(&from).is_some();
         let is_asked = self.config.voting == Voting::Rejoining { challenge };
+
         if is_asked && is_member && from != self.config.me {
             let least = self.answers.heights.entry(from).or_insert(height);
             *least = height.min(*least);
@@ -136,7 +140,8 @@ impl Replica {
         }
     }
 
-    /// The guard is there, durably. The height in progress goes on as it began.
+    /// Votes from this height on, now that the guard is made durably. The height in progress goes
+    /// on as it began.
     pub(crate) fn on_guard_raised(&mut self, from: Height) {
         if self.answers.raising {
             self.config.voting = Voting::From(from);
@@ -144,15 +149,17 @@ impl Replica {
         }
     }
 
-    /// Power of the others that answered. What is above the height in progress here is
-    /// not proved and does not count yet: commits may prove it later, or nothing ever will.
+    /// The power of the other validators whose answer counts. A height above the one in progress
+    /// here is not proved and does not count yet: commits may prove it later, or nothing ever will.
     fn power_heard(&self) -> Power {
         let height = self.height();
+
         let proved = self
             .answers
             .heights
             .iter()
             .filter(|(_, said)| **said <= height);
+
         self.ledger
             .next_validators()
             .power_of(proved.map(|(key, _)| key))

@@ -1,4 +1,4 @@
-//! The state of a replica, and the way of events through it.
+//! The state of a replica, and the dispatch of events to the parts that handle them.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -21,31 +21,31 @@ use crate::sync::SyncState;
 use crate::timers::{Timer, Timers};
 use crate::work::{Claim, Fact, Origin, Proof, Work};
 
-/// What a replica is told of itself.
+/// The identity of a replica, its timeouts, and its permission to vote.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// This node's key: it votes while the key is in the validator set, and observes otherwise.
     pub me: PublicKey,
-    /// Timeouts.
+    /// The bounds of its timeouts.
     pub pace: PaceConfig,
-    /// From when on the key signs statements, as its signing guard says.
+    /// The height from which the key may sign statements, as its signing guard says.
     pub voting: Voting,
 }
 
-/// One peer's whole protocol. See the crate's documentation for its grammar.
+/// The whole protocol of one peer. See the crate's documentation for how to drive it.
 #[derive(Debug)]
 pub struct Replica {
     pub(crate) config: Config,
     pub(crate) ledger: Arc<Ledger>,
-    /// Commit of the last decided height; `None` at height 0.
+    /// The commit of the last decided height; `None` at height 0.
     pub(crate) last_commit: Option<Verified<QuorumCertificate>>,
     pub(crate) driver: Driver,
-    /// The driver of the last height, if this life decided it: what others counted there is
-    /// compared with what it counted.
+    /// The driver of the last height, if this process decided it. The commit in the next block is
+    /// compared with the votes that it counted.
     pub(crate) last_driver: Option<Driver>,
-    /// Whether the driver of this height was started: an idle swarm waits before it does.
+    /// Whether the driver of this height was started: an idle swarm waits before it starts one.
     pub(crate) started: bool,
-    /// Whether inputs come from the log: nothing leaves then.
+    /// Whether inputs come from the log: no action leaves then.
     pub(crate) replaying: bool,
     pub(crate) candidates: Candidates,
     pub(crate) pool: Pool,
@@ -58,7 +58,7 @@ pub struct Replica {
     pub(crate) timers: Timers,
     pub(crate) pace: Pace,
     pub(crate) now: Now,
-    /// Monotonic time the last block was committed at, and the height started at.
+    /// The monotonic times at which the last block was committed and at which the height started.
     pub(crate) committed_at: Millis,
     pub(crate) started_at: Millis,
     pub(crate) actions: VecDeque<Action>,
@@ -67,11 +67,13 @@ pub struct Replica {
 }
 
 impl Replica {
-    /// A replica at the genesis. [`Self::restore`] gives it the decided blocks of an earlier life,
-    /// in order, and [`Self::recover`], which is always called, the log; then it lives.
+    /// A replica at the genesis. [`Self::restore`] gives it the decided blocks from before a
+    /// restart, in order. [`Self::recover`], which must always be called, gives it the log, and
+    /// then it runs.
     pub fn new(config: Config, ledger: Ledger, now: Now) -> Self {
         let driver = crate::height::driver_for(&ledger, &config);
         let pace = Pace::new(config.pace);
+
         Self {
             config,
             ledger: Arc::new(ledger),
@@ -101,10 +103,13 @@ impl Replica {
 
     /// Takes in one event.
     pub fn handle(&mut self, now: Now, event: Event) {
+        // A halted replica takes no event: going on would be wrong.
         if self.halted {
             return;
         }
+
         self.now = now;
+
         match event {
             Event::Peer { from, message } => self.on_peer(from, message),
             Event::Client { from, request } => self.on_client(from, request),
@@ -122,13 +127,15 @@ impl Replica {
         }
     }
 
-    /// Fires what is due. The caller comes back at [`Self::poll_timeout`].
+    /// Fires the timers that are due. The caller comes back at [`Self::poll_timeout`].
     pub fn handle_timeout(&mut self, now: Now) {
         self.now = now;
+
         while !self.halted {
             let Some(timer) = self.timers.pop_due(now.monotonic) else {
                 return;
             };
+
             match timer {
                 Timer::Step(round, step) => self.on_step_timeout(round, step),
                 Timer::Start => self.await_height(),
@@ -140,12 +147,13 @@ impl Replica {
         }
     }
 
-    /// The next thing to do; `None` when the replica waits.
+    /// The next action to carry out; `None` if the replica waits.
     pub fn poll_action(&mut self) -> Option<Action> {
         self.actions.pop_front()
     }
 
-    /// Monotonic milliseconds at which [`Self::handle_timeout`] is wanted; `None` for never.
+    /// The monotonic milliseconds at which [`Self::handle_timeout`] must be called; `None` for
+    /// never.
     pub fn poll_timeout(&self) -> Option<Millis> {
         if self.halted {
             None
@@ -164,34 +172,35 @@ impl Replica {
         self.config.me
     }
 
-    /// The height being decided.
+    /// The height that is being decided.
     pub fn height(&self) -> Height {
         self.ledger.height() + 1
     }
 
-    /// The round of the height being decided.
+    /// The round of the height that is being decided.
     pub fn round(&self) -> quorate_types::Round {
         self.driver.round()
     }
 
-    /// What was dropped and refused so far.
+    /// The counts of things that were dropped and refused so far.
     pub fn counters(&self) -> Counters {
         self.counters
     }
 
-    /// Operations waiting in the pool.
+    /// The number of operations that wait in the pool.
     pub fn pool_len(&self) -> usize {
         self.pool.len()
     }
 
-    /// Whether this node votes on the height being decided: its key is in the validator set, and
-    /// may sign there.
+    /// Whether this node votes on the height that is being decided: its key is in the validator
+    /// set, and may sign there.
     pub fn is_validator(&self) -> bool {
         self.may_sign() && self.ledger.validators().get(&self.config.me).is_some()
     }
 
     fn on_peer(&mut self, from: PublicKey, message: PeerMessage) {
         let member = self.ledger.validators().get(&from).is_some();
+
         match message {
             PeerMessage::Status(status) => self.on_status(from, status),
             PeerMessage::FetchBlock(wanted) => self.on_fetch_block(from, wanted),
@@ -209,18 +218,22 @@ impl Replica {
             PeerMessage::Statement(signed) => self.on_statement(from, signed),
             PeerMessage::Certificate(certificate) => self.on_certificate(from, certificate),
             PeerMessage::Block(block) => self.on_block(from, *block),
+
             PeerMessage::Operations(operations) => {
                 self.on_operations(Origin::Peer(from), operations);
             }
+
             PeerMessage::Decided(decided) => self.on_decided_message(from, *decided),
             PeerMessage::Evidence(evidence) => self.on_evidence(from, *evidence),
             PeerMessage::Suspicion(suspicion) => self.on_suspicion(from, suspicion),
+
             PeerMessage::Status(_)
             | PeerMessage::FetchBlock(_)
             | PeerMessage::FetchDecided(_)
             | PeerMessage::Locate(_)
             | PeerMessage::Located(_) => {}
-            // Where peers are is the node's concern.
+
+            // The addresses of peers are handled by the node, outside of the replica.
             PeerMessage::Announcements(_) => {}
         }
     }
@@ -228,12 +241,14 @@ impl Replica {
     fn on_proof(&mut self, proof: Proof) {
         match proof.fact {
             Fact::Statement(signed) => self.on_verified_statement(signed),
+
             Fact::Operations(operations, refused) => {
                 self.counters.unauthentic += refused;
                 self.pool
                     .end_check(proof.origin, operations.len() + refused as usize);
                 self.on_verified_operations(proof.origin, operations, refused);
             }
+
             Fact::Block(block) => self.on_verified_block(*block),
             Fact::Certificate(certificate) => self.on_verified_certificate(certificate),
             Fact::Decided(block, commit) => self.on_verified_decided(proof.origin, *block, commit),
@@ -246,6 +261,7 @@ impl Replica {
     pub(crate) fn on_refused(&mut self, origin: Origin) {
         self.counters.unauthentic += 1;
         self.evidence.end_trial(origin);
+
         match origin {
             Origin::Client { from, id } => self.reject(from, id, Rejection::Unauthentic),
             Origin::Peer(member) => self.distrust(member),
@@ -259,7 +275,8 @@ impl Replica {
         self.act(Action::Verify(Box::new(work)));
     }
 
-    /// Queues an action; while inputs come from the log, nothing happens again.
+    /// Queues an action. While inputs come from the log nothing is queued, since it was carried out
+    /// before.
     pub(crate) fn act(&mut self, action: Action) {
         if !self.replaying {
             self.actions.push_back(action);
@@ -284,14 +301,17 @@ impl Replica {
         self.clients.forget(&peer);
     }
 
-    /// Operations of clients, peers or this process, before their signatures are checked.
+    /// Takes operations of clients, peers or this process, before their signatures are checked.
     pub(crate) fn on_operations(&mut self, origin: Origin, operations: Vec<SignedOperation>) {
         let mut wanted = Vec::new();
+
         for operation in operations {
+            // A client that hands in an operation twice gets the same answer twice (W-12).
             if self.pool.holds(&operation) {
                 self.accept(origin, &operation);
                 continue;
             }
+
             match self.pool.admits(&self.ledger, &operation) {
                 Ok(()) if is_too_long(&operation) => self.counters.operations_dropped += 1,
                 Ok(()) => wanted.push(operation),
@@ -303,13 +323,16 @@ impl Replica {
                 }
             }
         }
+
         if wanted.is_empty() {
             return;
         }
+
         if !self.pool.begin_check(origin, wanted.len()) {
             self.counters.operations_dropped += wanted.len() as u64;
             return;
         }
+
         self.verify(origin, Claim::Operations(wanted));
     }
 
@@ -322,7 +345,9 @@ impl Replica {
         if let (Origin::Client { from, id }, true) = (origin, refused > 0) {
             self.reject(from, id, Rejection::Unauthentic);
         }
+
         let mut fresh = Vec::new();
+
         for operation in operations {
             if let Err(rejection) = self.admits_verified(&operation) {
                 self.counters.operations_dropped += 1;
@@ -331,25 +356,33 @@ impl Replica {
                 }
                 continue;
             }
+
             self.accept(origin, &operation);
+            // The place may be taken: another operation of this agent and number may have come
+            // first.
             let plain = (*operation).clone();
             if self.pool.insert(operation) {
                 fresh.push(plain);
             }
         }
-        // What a peer passed on, it passed on to everyone.
+
+        // A peer that passes operations on sends them to everyone, so they need not be passed on
+        // again.
         if !matches!(origin, Origin::Peer(_)) && !fresh.is_empty() {
             self.broadcast(PeerMessage::Operations(fresh));
         }
+
         self.await_height();
     }
 
-    /// As [`crate::pool::Pool::admits`]; and a stranger needs an attester's word, or no block would
-    /// ever take what it says.
+    /// As [`crate::pool::Pool::admits`]. A stranger needs the word of an attester as well, or no
+    /// block would ever take its operations.
     fn admits_verified(&self, operation: &SignedOperation) -> Result<(), Rejection> {
         self.pool.admits(&self.ledger, operation)?;
+
         let payload = &operation.payload;
         let first = payload.sequence == 0 && !self.ledger.knows_agent(&payload.agent);
+
         match first && !self.ledger.admits(payload, self.now.unix) {
             true => Err(Rejection::Unknown),
             false => Ok(()),
@@ -365,7 +398,8 @@ impl Replica {
     }
 }
 
-/// Longer than a block takes, though its payload alone is not.
+/// Whether the signed operation is longer than a block takes: its payload alone may be short
+/// enough.
 fn is_too_long(operation: &SignedOperation) -> bool {
     cbor::encode(operation).len() > limits::OPERATION_BYTES
 }

@@ -16,45 +16,47 @@ use crate::replica::Replica;
 use crate::timers::Timer;
 use crate::work::{Claim, Origin};
 
-/// Statements of the next height kept for one peer.
+/// The statements of the next height that are kept for one peer.
 const EARLY_STATEMENTS: usize = 32;
-/// Milliseconds for which a member is not listened to after it sent what does not verify: what a
-/// lie costs us, at most one check, is worth that to a liar once in so long.
+/// Milliseconds for which a member is not listened to after it sent something that does not verify.
+/// A lie costs this node one check at most, and a liar gets that once in this time.
 const DISTRUST_MS: Millis = 10_000;
-/// Decided blocks ahead of the next that are kept.
+/// The number of heights ahead of the current one for which a decided block is kept (N-34).
 const AHEAD: u64 = 32;
 
-/// What a replica keeps for catching up, and what a height leaves half done.
+/// The state that a replica keeps for catching up, and the open ends of a height.
 #[derive(Debug, Default)]
 pub(crate) struct SyncState {
     /// The decision that is being made durable.
     pub(crate) committing: Option<Verified<QuorumCertificate>>,
     pub(crate) persisting: bool,
     pub(crate) execution: Option<Box<Execution>>,
-    /// Whether a peer brought the decision of this height: nothing is to be built for it (N-33),
-    /// and there may be more.
+    /// Whether a peer brought the decision of this height. Then this node builds nothing for it
+    /// (N-33), and there may be more.
     pub(crate) brought: bool,
     early: BTreeMap<PublicKey, Vec<SignedStatement>>,
     early_blocks: BTreeMap<PublicKey, Block>,
     ahead: BTreeMap<Height, (PublicKey, Decided)>,
     /// Members whose decided block is being checked: one at a time of each.
     checking: BTreeSet<PublicKey>,
-    /// Members that sent what does not verify, and until when what they say was decided is not
-    /// listened to. No honest member passes on what it has not checked; but memory and links err,
-    /// and who listens to nobody any more would never catch up.
+    /// Members that sent something that does not verify, each with the monotonic time until which
+    /// the decisions that it reports are ignored. No honest member passes on what it has not
+    /// checked. But memory and links err, and a node that never listened to anybody again could not
+    /// catch up.
     liars: BTreeMap<PublicKey, Millis>,
-    /// Who was served just now, so that a request costs a peer more than us. Strangers are one.
+    /// The requests that were served recently, and when. They are limited so that a request costs
+    /// the peer more than this node. All strangers count as one peer.
     served: BTreeMap<(Service, Option<PublicKey>), Millis>,
 }
 
-/// What a peer may have of us, each once in a while.
+/// The services that a peer may ask for, each once in a while.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Service {
-    /// Decided blocks, or what its round lacks.
+    /// Decided blocks, or the messages that the peer's round lacks.
     CatchUp,
     /// The body of a proposed block.
     Body(BlockId),
-    /// Which height is in progress.
+    /// The height that is in progress here.
     Height,
 }
 
@@ -66,22 +68,23 @@ impl SyncState {
         self.brought = false;
     }
 
-    /// Whether this member sent, not long ago, what does not verify.
+    /// Whether this member recently sent something that does not verify.
     pub(crate) fn is_liar(&self, member: &PublicKey, now: Millis) -> bool {
         self.liars.get(member).is_some_and(|until| now < *until)
     }
 
-    /// Keeps a statement of the next height; others are too far ahead.
+    /// Keeps a statement of the next height; any other is too far ahead.
     fn keep_early(&mut self, from: PublicKey, height: Height, signed: SignedStatement) -> bool {
         let of_peer = self.early.entry(from).or_default();
         let keep = signed.statement.height == height + 1 && of_peer.len() < EARLY_STATEMENTS;
+
         if keep {
             of_peer.push(signed);
         }
         keep
     }
 
-    /// Keeps one body of the next height for each builder that sent it itself.
+    /// Keeps one body of the next height for each builder, if the builder itself sent it.
     pub(crate) fn keep_early_block(&mut self, from: PublicKey, height: Height, block: Block) {
         if block.header.height == height + 1 && block.header.builder == from {
             self.early_blocks.insert(from, block);
@@ -99,26 +102,30 @@ impl Replica {
         self.expect_more();
     }
 
-    /// Others are ahead, or may be: if nothing comes of it by itself, they are told.
+    /// Sets the timer for telling peers where this node is: others are ahead, or may be.
     pub(crate) fn expect_more(&mut self) {
         let at = self.now.monotonic + self.pace.config.resend_ms;
         self.timers.set_once(Timer::Resend, at);
     }
 
-    /// A new height: what came early is on time now.
+    /// Handles the messages that came early for the height that begins now.
     pub(crate) fn take_early(&mut self) {
         for (from, block) in std::mem::take(&mut self.sync.early_blocks) {
             self.on_block(from, block);
         }
+
         for (from, statements) in std::mem::take(&mut self.sync.early) {
             for signed in statements {
                 self.on_statement(from, signed);
             }
         }
+
         let height = self.height();
         self.sync.ahead = self.sync.ahead.split_off(&height);
+
         if let Some((from, decided)) = self.sync.ahead.remove(&height) {
             self.on_decided_message(from, decided);
+            // No later block is kept here, but the sender of this one may have more.
             if self.sync.ahead.is_empty() {
                 self.send(
                     from,
@@ -136,14 +143,16 @@ impl Replica {
         self.send(peer, PeerMessage::Status(status));
     }
 
-    /// Nothing moved for a while: say where this node is, and its last votes again, for a peer that
-    /// does not know yet that the height has started (N-23).
+    /// Called when nothing moved for a while. Tells everyone where this node is, and sends its last
+    /// votes again, for a peer that does not know yet that the height has started (N-23).
     pub(crate) fn on_resend(&mut self) {
         let round = self.driver.round();
+
         self.broadcast(PeerMessage::Status(PeerStatus {
             height: self.height(),
             round,
         }));
+
         if self.started {
             let last = self.driver.catch_up(round).statements;
             let me = self.config.me;
@@ -151,6 +160,7 @@ impl Replica {
                 self.broadcast(PeerMessage::Statement(own));
             }
         }
+
         if self.started || !self.sync.early.is_empty() {
             self.timers.set(
                 Timer::Resend,
@@ -159,12 +169,14 @@ impl Replica {
         }
     }
 
-    /// A peer says where it is: help it on, or ask it for help.
+    /// Takes a peer's word on where it is, and helps it on or asks it for help.
     pub(crate) fn on_status(&mut self, from: PublicKey, status: PeerStatus) {
         if !self.may_serve(Service::CatchUp, from) {
             return;
         }
+
         let ours = self.height();
+
         if status.height < ours {
             self.act(Action::ServeDecided {
                 to: from,
@@ -193,14 +205,16 @@ impl Replica {
         }
     }
 
-    /// Whether this peer was not served with this just now. Keys cost a stranger nothing: all
-    /// strangers have their turn together.
+    /// Whether this peer was not served with this recently. A stranger can make keys at no cost, so
+    /// all strangers share one turn.
     pub(crate) fn may_serve(&mut self, service: Service, peer: PublicKey) -> bool {
         let (now, pause) = (self.now.monotonic, self.pause());
         let who = self.ledger.validators().get(&peer).map(|member| member.key);
+
         self.sync
             .served
             .retain(|_, last| now < last.saturating_add(pause));
+
         match self.sync.served.entry((service, who)) {
             Entry::Vacant(vacant) => {
                 vacant.insert(now);
@@ -215,59 +229,73 @@ impl Replica {
         self.pace.config.resend_ms / 10
     }
 
-    /// A height came from peers: more may follow, and who was asked for it may not have answered.
+    /// Tells peers soon where this node is, after a height came from them: more may follow, and the
+    /// peer that was asked for it may not have answered.
     pub(crate) fn ask_for_more(&mut self) {
         self.timers
             .set(Timer::Resend, self.now.monotonic + self.pause() + 1);
     }
 
-    /// A decided block from a peer: untrusted like anything else (N-34).
+    /// Takes a decided block from a peer, untrusted like any other input (N-34).
     pub(crate) fn on_decided_message(&mut self, from: PublicKey, decided: Decided) {
         let (header, statement) = (&decided.block.header, &decided.commit.statement);
         let height = self.height();
+
         let fits = statement.kind == Kind::Precommit
             && statement.height == header.height
             && statement.swarm == self.ledger.swarm()
             && statement.block == Some(header.id());
+
         let is_near = (height..=height + AHEAD).contains(&header.height);
+
         if !fits || !is_near || self.sync.is_liar(&from, self.now.monotonic) {
             self.counters.blocks_dropped += 1;
         } else if header.height > height {
+            // Kept unread until its height is in progress, one for each height (N-34).
             self.sync
                 .ahead
                 .entry(header.height)
                 .or_insert((from, decided));
         } else if self.sync.committing.is_none() && !self.sync.brought {
+            // Each member has one block at a time under check, so that a liar occupies no other.
             if !self.sync.checking.insert(from) {
                 return;
             }
+
             if !is_body_of_header(&decided.block) {
                 self.counters.unauthentic += 1;
                 self.distrust(from);
                 return;
             }
+
             let context = self.block_context(&decided.block);
             let quorum = self.quorum_context(&decided.commit);
+
             let Decided { block, commit } = decided;
             let claim = Claim::Decided(Box::new(block), context, commit, quorum);
             self.verify(Origin::Peer(from), claim);
         }
     }
 
-    /// A member sent what does not verify: others are asked for what it offered.
+    /// Stops listening to a member for a while, after it sent something that does not verify, and
+    /// asks others for the decisions that it offered.
     pub(crate) fn distrust(&mut self, member: PublicKey) {
         let was_checked = self.sync.checking.remove(&member);
         self.sync
             .liars
             .insert(member, self.now.monotonic.saturating_add(DISTRUST_MS));
+
+        // The blocks that it offered for later heights are dropped as well.
         let held = self.sync.ahead.len();
         self.sync.ahead.retain(|_, (from, _)| *from != member);
+
         if was_checked || self.sync.ahead.len() < held {
             self.ask_for_more();
         }
     }
 
-    /// The commit goes through the driver like any other, so that one place decides (N-33).
+    /// Takes a decided block that verified. The commit goes through the driver like any other, so
+    /// that a height is decided in one place (N-33).
     pub(crate) fn on_verified_decided(
         &mut self,
         origin: Origin,
@@ -277,7 +305,9 @@ impl Replica {
         if let Origin::Peer(from) = origin {
             self.sync.checking.remove(&from);
         }
+
         if block.header.height == self.height() {
+            // Before the height starts, so that no block is built for it (N-33).
             self.sync.brought = true;
             self.start_height();
             self.on_verified_block(block);

@@ -1,28 +1,29 @@
-//! Timers of a replica: set, cleared, and popped when due.
+//! The timers of a replica: set, cleared, and popped when they are due.
 
 use std::collections::BTreeMap;
 
 use quorate_consensus::Step;
 use quorate_types::{Millis, Round};
 
-/// What a timer is for. At most one of each runs.
+/// The purpose of a timer. At most one timer of each purpose runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Timer {
-    /// A round's step takes too long (paper lines 57-65).
+    /// A step of a round takes too long (paper, lines 57-65).
     Step(Round, Step),
-    /// The next height should start: a ledger timer is due, or the swarm was idle for long.
+    /// The next height should start: the ledger is due, or the swarm was idle for long.
     Start,
-    /// Nothing moved for a while: tell peers where this one is (N-23).
+    /// Nothing moved for a while: peers are told where this node is (N-23).
     Resend,
-    /// A block body named by a proposal has not come by itself.
+    /// A block body that the driver wants has not arrived.
     Fetch,
-    /// Look at leases.
+    /// The leases are checked.
     Leases,
-    /// The others are to say again where they are: this node lost its signing guard.
+    /// The others are asked again which height is in progress: this node lost its signing guard
+    /// (N-28).
     Locate,
 }
 
-/// Deadlines by timer, on the monotonic clock.
+/// The deadline of each timer, on the monotonic clock.
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
     deadlines: BTreeMap<Timer, Millis>,
@@ -42,7 +43,7 @@ impl Timers {
         self.deadlines.remove(&timer);
     }
 
-    /// Clears the step timers of rounds below `round`; of all rounds for `None` (N-18).
+    /// Clears the step timers of rounds below `round`, or of all rounds if it is `None` (N-18).
     pub(crate) fn clear_steps_below(&mut self, round: Option<Round>) {
         self.deadlines.retain(|timer, _| match timer {
             Timer::Step(of, _) => round.is_some_and(|round| *of >= round),
@@ -61,6 +62,7 @@ impl Timers {
             .iter()
             .find(|(_, at)| **at <= now)
             .map(|(timer, _)| *timer)?;
+
         self.deadlines.remove(&due);
         Some(due)
     }

@@ -1,4 +1,4 @@
-//! Checking signatures: pure work that any thread may do.
+//! Checking signatures and evidence: pure work that any thread may do.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,35 +14,35 @@ use quorate_types::{
     SignedOperation, SignedStatement, ValidatorSet,
 };
 
-/// What executing a block counts as, in signatures: a hundredth of a second at least.
+/// The number of signatures that executing a block counts as: a hundredth of a second at least.
 const EXECUTION: usize = 256;
 
-/// Where something unverified came from: who is charged if it does not hold.
+/// The origin of something unverified, which is charged if it does not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
-    /// A peer.
+    /// The peer with this key.
     Peer(PublicKey),
-    /// A client's request, which wants an answer.
+    /// A request of a client, which waits for an answer.
     Client {
-        /// The client.
+        /// The client's key.
         from: PublicKey,
-        /// Of its request.
+        /// The number of the request, chosen by the client.
         id: u64,
     },
     /// This process itself.
     Local,
 }
 
-/// Something unverified, with all that checking it needs.
+/// Something unverified, with everything that is needed to check it.
 #[derive(Debug)]
 pub struct Work {
-    /// Where it came from.
+    /// The origin that the claim came from.
     pub origin: Origin,
-    /// What it is.
+    /// The claim to check.
     pub claim: Claim,
 }
 
-/// What is to be checked.
+/// The things that can be checked.
 #[derive(Debug)]
 pub enum Claim {
     /// A proposal or vote.
@@ -51,71 +51,71 @@ pub enum Claim {
     Operations(Vec<SignedOperation>),
     /// A block body.
     Block(Box<Block>, BlockContext),
-    /// A certificate against a validator set.
+    /// A certificate, with the validator set that it must be by.
     Certificate(QuorumCertificate, QuorumContext),
     /// A decided block with its commit.
     Decided(Box<Block>, BlockContext, QuorumCertificate, QuorumContext),
-    /// What convicts a validator, and the state that judges it.
+    /// Evidence against a validator, with the state that judges it.
     Evidence(Box<Evidence>, Arc<Ledger>),
-    /// A suspicion.
+    /// A suspicion of an assignee by a validator.
     Suspicion(Sign1<Suspicion>),
 }
 
-/// What checking a certificate needs beside the certificate.
+/// The context that a certificate is checked in.
 #[derive(Debug)]
 pub struct QuorumContext {
-    /// The set that signed it.
+    /// The validator set that signed the certificate.
     pub validators: Arc<ValidatorSet>,
-    /// Votes of it whose very signatures were verified before.
+    /// Votes of the certificate whose very signatures were verified before.
     pub votes: BTreeSet<(PublicKey, Signature)>,
 }
 
-/// What checking a block needs beside the block.
+/// The context that a block is checked in.
 #[derive(Debug)]
 pub struct BlockContext {
-    /// The set that signed the commit of the block before.
+    /// The validator set that signed the commit of the block before.
     pub previous: Arc<ValidatorSet>,
-    /// Operations in it whose very signatures were verified before.
+    /// Operations of the block whose very signatures were verified before.
     pub operations: BTreeSet<(OperationId, Signature)>,
     /// Votes of its previous commit whose very signatures were verified before.
     pub votes: BTreeSet<(PublicKey, Signature)>,
 }
 
-/// What held, with where it came from.
+/// A claim that held, with its origin.
 #[derive(Debug)]
 pub struct Proof {
-    /// Where it came from.
+    /// The origin that the claim came from.
     pub origin: Origin,
-    /// What it is.
+    /// The verified claim.
     pub fact: Fact,
 }
 
-/// What was checked.
+/// The results of a check that succeeded.
 #[derive(Debug)]
 pub enum Fact {
     /// A proposal or vote.
     Statement(Verified<SignedStatement>),
-    /// The operations that held, and how many did not.
+    /// The operations that held, and the number of those that did not.
     Operations(Vec<Verified<SignedOperation>>, u64),
-    /// A block body.
+    /// A block body whose signatures all hold.
     Block(Box<Verified<Block>>),
     /// The body that a header binds, with a signature in it that does not hold.
     Forged(Box<Block>),
-    /// A certificate.
+    /// A certificate whose quorum holds.
     Certificate(Verified<QuorumCertificate>),
     /// A decided block with its commit.
     Decided(Box<Verified<Block>>, Verified<QuorumCertificate>),
-    /// What convicts a validator: an accused block was executed.
+    /// Evidence that convicts a validator. An accused block was executed for it.
     Evidence(Box<Verified<Evidence>>),
-    /// A suspicion.
+    /// A suspicion of an assignee by a validator.
     Suspicion(Verified<Sign1<Suspicion>>),
 }
 
 impl Work {
-    /// Checks. A pure function: the same work gives the same answer anywhere.
+    /// Checks the claim. A pure function: the same work gives the same answer anywhere.
     ///
     /// # Errors
-    /// The origin, where something did not hold.
+    /// The origin, if the claim did not hold.
     pub fn run(self) -> Result<Proof, Origin> {
         let origin = self.origin;
         self.claim
@@ -124,18 +124,21 @@ impl Work {
             .ok_or(origin)
     }
 
-    /// Signatures that [`Self::run`] checks at most; executing a block counts as so many of them
-    /// that nobody does it in passing.
+    /// The signatures that [`Self::run`] checks at most. Executing a block counts as so many
+    /// signatures that nobody does it in passing.
     pub fn signatures(&self) -> usize {
         match &self.claim {
             Claim::Statement(_) | Claim::Suspicion(_) => 1,
+
             Claim::Evidence(evidence, _) => match &**evidence {
                 Evidence::Conflict(_) => 2,
                 Evidence::BadBlock(_) => EXECUTION,
             },
+
             Claim::Operations(operations) => operations.len(),
             Claim::Certificate(certificate, context) => context.unknown(certificate),
             Claim::Block(block, context) => context.unknown(block),
+
             Claim::Decided(block, context, commit, quorum) => {
                 context.unknown(block) + quorum.unknown(commit)
             }
@@ -148,23 +151,30 @@ impl Claim {
         match self {
             Self::Statement(signed) => verify_statement(signed).ok().map(Fact::Statement),
             Self::Operations(operations) => Some(check_operations(operations)),
+
+            // A forged body is a fact too: it may convict its builder.
             Self::Block(block, context) => match verify_body(block, &context.previous, &context) {
                 Ok(block) => Some(Fact::Block(block)),
                 Err(forged) => Some(Fact::Forged(forged)),
             },
+
             Self::Certificate(certificate, context) => {
                 context.verify(certificate).map(Fact::Certificate)
             }
+
             Self::Decided(block, context, commit, quorum) => {
+                // The commit goes first: it is cheaper to check than the block.
                 let commit = quorum.verify(commit)?;
                 let block = verify_block(*block, &context.previous, &context).ok()?;
                 Some(Fact::Decided(Box::new(block), commit))
             }
+
             Self::Evidence(evidence, ledger) => {
                 let evidence = verify_evidence(*evidence).ok()?;
                 ledger.judge(&evidence).ok()?;
                 Some(Fact::Evidence(Box::new(evidence)))
             }
+
             Self::Suspicion(suspicion) => verify(suspicion).ok().map(Fact::Suspicion),
         }
     }
@@ -172,16 +182,18 @@ impl Claim {
 
 fn check_operations(operations: Vec<SignedOperation>) -> Fact {
     let all = operations.len();
+
     let held = operations
         .into_iter()
         .filter(is_vouched_for)
         .filter_map(|op| verify(op).ok());
     let held: Vec<_> = held.collect();
+
     let refused = (all - held.len()) as u64;
     Fact::Operations(held, refused)
 }
 
-/// An admission stands with the signature of its attester.
+/// An admission holds only if the signature of its attester holds.
 fn is_vouched_for(operation: &SignedOperation) -> bool {
     match &operation.payload.body {
         Body::Admit(admit) => verify(admit.attestation.clone()).is_ok(),
@@ -196,6 +208,7 @@ impl QuorumContext {
 
     fn verify(&self, certificate: QuorumCertificate) -> Option<Verified<QuorumCertificate>> {
         let known = |vote: &SignedStatement| self.votes.contains(&(vote.signer, vote.signature));
+
         verify_quorum(certificate, &self.validators, &known).ok()
     }
 }
@@ -206,6 +219,7 @@ impl BlockContext {
             .previous_commit
             .as_ref()
             .map_or(0, |commit| commit.votes.len());
+
         (block.operations.len() + votes).saturating_sub(self.operations.len() + self.votes.len())
     }
 }

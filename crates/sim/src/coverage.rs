@@ -1,8 +1,9 @@
-//! What met what: whether the generator reaches the combinations that matter.
+//! Coverage: counts which steps of tasks happened under which faults and liars.
 //!
-//! A bug can live for years under tests that never bring a fault and a state of the life of a task
-//! together. So runs count, for each fault that is on and each liar that takes part, which steps
-//! in the life of tasks happen meanwhile; cells that stay empty over many seeds are reported.
+//! A bug can live for years under tests that never bring together a certain fault and a certain
+//! state in the life of a task. So each run counts, for each fault that is on and each liar that
+//! takes part, which steps in the life of tasks happen meanwhile. Cells that stay empty over many
+//! seeds are reported.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +14,7 @@ use crate::plan::{Fault, Manner, Plan};
 use crate::seen::Seen;
 use crate::world::World;
 
-/// Steps in the life of a task, and other things that blocks do.
+/// The columns of the table: steps in the life of a task, and other things that blocks do.
 pub const STEPS: [&str; 19] = [
     "submitted",
     "bid",
@@ -36,15 +37,19 @@ pub const STEPS: [&str; 19] = [
     "later-round",
 ];
 
-/// How often which step was taken under which circumstance.
+/// A table of how often each step was taken under each circumstance, and sums over the run.
 #[derive(Debug, Clone, Default)]
 pub struct Coverage {
     cells: BTreeMap<(&'static str, &'static str), u64>,
-    /// Circumstances that hold throughout the run: its liars.
+    /// The circumstances that hold throughout the run: the manners of its hosts, and the properties
+    /// of its links.
     standing: BTreeSet<&'static str>,
+    /// The highest height whose block was counted. Each block counts once, by the first correct
+    /// validator that decides it.
     seen_height: Height,
     totals: Totals,
     sums: BTreeMap<&'static str, u64>,
+    /// The keys against which a block holds evidence, with the height of the first such block.
     convicted: BTreeMap<PublicKey, Height>,
 }
 
@@ -58,7 +63,7 @@ pub(crate) struct Totals {
 }
 
 impl Coverage {
-    /// Of a run that has not begun.
+    /// The empty table of a run that has not begun.
     pub(crate) fn of(plan: &Plan) -> Self {
         let liars = plan.validators.iter().filter_map(|validator| validator.lie);
         let agents = plan.agents.iter().map(|agent| agent.manner.name());
@@ -68,15 +73,19 @@ impl Coverage {
             ("bit-flipped", plan.links.flip_permille),
             ("narrow", plan.links.bytes_per_ms.map_or(0, |_| 1)),
         ];
+
+        // A fault of the links is a circumstance of the whole run if it may occur at all.
         let links = links
             .into_iter()
             .filter(|(_, chance)| *chance > 0)
             .map(|(name, _)| name);
+
         let standing = liars
             .map(LieKind::name)
             .chain(agents)
             .chain(links)
             .collect();
+
         Self {
             standing,
             ..Self::default()
@@ -87,36 +96,36 @@ impl Coverage {
         self.totals
     }
 
-    /// How often each step was taken, whatever the circumstances.
+    /// How often each step was taken, under any circumstances.
     pub(crate) fn sums(&self) -> &BTreeMap<&'static str, u64> {
         &self.sums
     }
 
-    /// Who was convicted, and at which height.
+    /// The keys that blocks hold evidence against, and the height of the first such block for each.
     pub(crate) fn convicted(&self) -> &BTreeMap<PublicKey, Height> {
         &self.convicted
     }
 
-    /// Takes in what another run reached.
+    /// Adds the counts of another run.
     pub fn add(&mut self, other: &Self) {
         for (cell, count) in &other.cells {
             *self.cells.entry(*cell).or_insert(0) += count;
         }
     }
 
-    /// How often `step` was taken under `circumstance`.
+    /// The number of times `step` was taken under `circumstance`.
     pub fn count(&self, circumstance: &'static str, step: &'static str) -> u64 {
         self.cells.get(&(circumstance, step)).copied().unwrap_or(0)
     }
 
-    /// Every cell that is not 0: circumstance, step, count.
+    /// All cells that are not 0, as circumstance, step and count.
     pub fn cells(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
         self.cells
             .iter()
             .map(|((circumstance, step), count)| (*circumstance, *step, *count))
     }
 
-    /// Every cell that is 0, in the order of the table.
+    /// All cells that are 0, in the order of the table.
     pub fn empty(&self) -> Vec<(&'static str, &'static str)> {
         let rows = Self::circumstances().into_iter();
         let cells = rows.flat_map(|circumstance| STEPS.map(|step| (circumstance, step)));
@@ -125,22 +134,26 @@ impl Coverage {
             .collect()
     }
 
-    /// Adds to a cell by its names, as a file holds them; what is no cell is left out.
+    /// Adds `count` to the cell of these names, as a file holds them. Names that the table does not
+    /// have are ignored.
     pub fn restore(&mut self, circumstance: &str, step: &str, count: u64) {
+        // Cells are named by static texts, so the names are looked up.
         let row = Self::circumstances()
             .into_iter()
             .find(|name| *name == circumstance);
         let column = STEPS.into_iter().find(|name| *name == step);
+
         if let (Some(row), Some(column)) = (row, column) {
             *self.cells.entry((row, column)).or_insert(0) += count;
         }
     }
 
-    /// Every circumstance there is, in the order of the table.
+    /// All circumstances, in the order of the table's rows.
     pub fn circumstances() -> Vec<&'static str> {
         let links = ["lost", "duplicated", "bit-flipped", "narrow"];
         let liars = LieKind::ALL.iter().map(|lie| lie.name());
         let agents = Manner::ALL.iter().map(|manner| manner.name());
+
         links
             .into_iter()
             .chain(Fault::NAMES)
@@ -149,6 +162,7 @@ impl Coverage {
             .collect()
     }
 
+    /// Counts the steps of a block when the first correct validator decides it.
     pub(crate) fn see(&mut self, world: &World, seen: &Seen) {
         let Seen::Committed {
             block,
@@ -160,13 +174,19 @@ impl Coverage {
         else {
             return;
         };
+
         let height = block.header.height;
+        // Each correct validator decides the block, but it counts once.
         if height <= self.seen_height || !world.validators()[*validator].is_correct() {
             return;
         }
+
         self.seen_height = height;
         self.totals.heights = height;
+
         let mut steps: Vec<&'static str> = committed.outcomes.iter().map(step_of).collect();
+
+        // Operations without an outcome of their own are counted from the block.
         steps.extend(
             block
                 .operations
@@ -183,21 +203,29 @@ impl Coverage {
                     _ => None,
                 }),
         );
+
         steps.extend(block.evidence.iter().map(|_| "convicted"));
         steps.extend((*round > 0).then_some("later-round"));
+
         for step in &steps {
             *self.sums.entry(step).or_insert(0) += 1;
         }
+
         for evidence in &block.evidence {
             self.convicted.entry(evidence.culprit()).or_insert(height);
         }
+
         let count = |name| steps.iter().filter(|step| **step == name).count() as u64;
         self.totals.assignments += count("assigned") + count("reassigned");
         self.totals.completed += count("completed");
+
+        // A step counts under each circumstance that holds at this moment, so the sums of the cells
+        // are greater than the sums of the steps.
         let circumstances: BTreeSet<_> = world
             .active()
             .chain(self.standing.iter().copied())
             .collect();
+
         for circumstance in circumstances {
             for step in &steps {
                 *self.cells.entry((circumstance, step)).or_insert(0) += 1;
@@ -206,6 +234,7 @@ impl Coverage {
     }
 }
 
+/// The name in [`STEPS`] of an outcome of a block.
 fn step_of(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Assignment(assignment) if assignment.token > 1 => "reassigned",

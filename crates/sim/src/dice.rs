@@ -1,5 +1,5 @@
-//! All randomness of a run, out of its seed: independent streams by name, so that one more draw
-//! here changes nothing there.
+//! All randomness of a run, derived from its seed: independent streams by name, so that one more
+//! draw from one stream changes nothing in the others.
 
 use blake3::OutputReader;
 
@@ -9,7 +9,7 @@ pub struct Dice {
 }
 
 impl Dice {
-    /// The stream `name`, `index` of `seed`.
+    /// The stream of `seed` with this name and index.
     pub fn new(seed: u64, name: &str, index: u64) -> Self {
         let mut hasher = blake3::Hasher::new_derive_key("quorate 1 simulation");
         hasher
@@ -21,40 +21,40 @@ impl Dice {
         }
     }
 
-    /// Any number.
+    /// Draws any 64-bit number.
     pub fn number(&mut self) -> u64 {
         let mut bytes = [0; 8];
         self.bytes.fill(&mut bytes);
         u64::from_le_bytes(bytes)
     }
 
-    /// From 0 to `bound - 1`; 0 where the bound is 0. The bias of the remainder is below 2^-32 for
-    /// all bounds in use.
+    /// Draws a number from 0 to `bound - 1`, or 0 if the bound is 0. The bias of the remainder is
+    /// below 2^-32 for all bounds in use.
     pub fn below(&mut self, bound: u64) -> u64 {
         self.number().checked_rem(bound).unwrap_or(0)
     }
 
-    /// From `least` to `most`, both included.
+    /// Draws a number from `least` to `most`, both included.
     pub fn between(&mut self, least: u64, most: u64) -> u64 {
         least + self.below(most.saturating_sub(least).saturating_add(1))
     }
 
-    /// True `permille` times in a thousand.
+    /// Returns true in `permille` of a thousand draws. Draws nothing if that is 0.
     pub fn chance(&mut self, permille: u64) -> bool {
         permille > 0 && self.below(1000) < permille
     }
 
-    /// An index of a list of `length`; 0 for an empty one.
+    /// Draws an index into a list of this length, or 0 if the list is empty.
     pub fn index(&mut self, length: usize) -> usize {
         self.below(length as u64) as usize
     }
 
-    /// One of `choices`; `None` of none.
+    /// Draws one of `choices`; `None` if there are none.
     pub fn pick<'a, T>(&mut self, choices: &'a [T]) -> Option<&'a T> {
         choices.get(self.index(choices.len()))
     }
 
-    /// Puts `items` into any order, each as likely.
+    /// Puts `items` into a random order; all orders are equally likely.
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for at in (1..items.len()).rev() {
             items.swap(at, self.index(at + 1));
@@ -78,6 +78,7 @@ mod tests {
             let mut dice = Dice::new(seed, name, index);
             (0..4).map(|_| dice.number()).collect::<Vec<_>>()
         };
+
         assert_eq!(draw(1, "links", 0), draw(1, "links", 0));
         assert_ne!(draw(1, "links", 0), draw(1, "links", 1));
         assert_ne!(draw(1, "links", 0), draw(1, "disks", 0));
@@ -90,6 +91,7 @@ mod tests {
         for _ in 0..1000 {
             assert!((3..=5).contains(&dice.between(3, 5)));
         }
+
         assert_eq!(dice.between(4, 4), 4);
         assert_eq!(dice.pick::<u8>(&[]), None);
         assert!((0..1000).all(|_| !dice.chance(0)));

@@ -1,15 +1,17 @@
-//! One-way latencies between places. The figures of [`world`] are rounded from the great-circle
-//! distance at two thirds of the speed of light, plus a few milliseconds of equipment: close to
-//! what is measured between data centres, and nobody's data.
+//! Latencies between places, one way in milliseconds.
+//!
+//! The figures of [`world`] are computed, not measured: the great-circle distance at two thirds of
+//! the speed of light, plus a few milliseconds for equipment, rounded. They are close to what is
+//! measured between data centres.
 
 use crate::plan::LinkPlan;
 
-/// One building.
+/// Links within one building.
 pub fn campus() -> LinkPlan {
     links(&["campus"], &[&[1]])
 }
 
-/// Five cities: Frankfurt, Virginia, São Paulo, Singapore, Sydney.
+/// Links between five cities: Frankfurt, Virginia, São Paulo, Singapore, Sydney.
 pub fn world() -> LinkPlan {
     links(
         &["frankfurt", "virginia", "sao-paulo", "singapore", "sydney"],

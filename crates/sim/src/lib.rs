@@ -1,11 +1,11 @@
-//! Swarms in one process from one seed: the product's own replicas, stores and agents on simulated
-//! clocks, links and disks, among liars, watched by invariants.
+//! Simulates whole swarms in one process, from one seed: the product's own replicas, stores and
+//! agents run on simulated clocks, links and disks, among liars, and invariants watch them.
 //!
-//! [`Profile::plan`] makes a [`Plan`] from a seed (or write one), [`Simulation::run`] runs it,
-//! [`Report`] says what came of it. The same plan gives the same run, to the last byte: its digest
-//! shows it.
+//! [`Profile::plan`] makes a [`Plan`] from a seed, or the caller writes one. [`Simulation::run`]
+//! runs it and returns a [`Report`]. The same plan gives the same run, to the last byte: the digest
+//! in the report shows it.
 //!
-//! **Absent here:** threads, sockets, files, real clocks, any randomness but the seed's.
+//! **Absent here:** threads, sockets, files, real clocks, and any randomness but the seed's.
 
 pub mod adversary;
 mod coverage;

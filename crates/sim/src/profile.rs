@@ -1,4 +1,4 @@
-//! Fault profiles: from a seed and a size to a plan.
+//! Fault profiles: each makes a plan from a seed and a size.
 
 use quorate_market::{FirstPrice, Gap, Mechanism, Optimal, SecondPrice};
 use quorate_types::Millis;
@@ -10,39 +10,43 @@ use crate::plan::{AgentPlan, LinkPlan, Manner, MarketPlan, Plan, TaskPlan, Valid
 
 mod faults;
 
-/// What goes wrong in a run, in a word.
+/// A kind of run, by the things that go wrong in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Profile {
-    /// Nothing but distance.
+    /// Nothing goes wrong; there is only latency.
     Calm,
-    /// The network alone.
+    /// The network alone loses, doubles, delays and damages frames, and is partitioned.
     Network,
-    /// Crashes, pauses, restarts and clocks.
+    /// Processes crash, pause and restart, and clocks are wrong.
     Process,
-    /// Disks, none of which lies.
+    /// Disks fail, are slow or full, and lose what they held. Those that lie about it belong to
+    /// validators that count as faulty from then on.
     Disk,
-    /// Up to a third less one of the validators lies, and some agents.
+    /// Less than a third of the validators lie, as many as the protocol tolerates; so do some
+    /// agents.
     Byzantine,
-    /// Agents alone: they come and go, fail, lie and abandon.
+    /// Agents alone cause trouble: they come and go, fail, lie and abandon tasks.
     Agents,
-    /// All of it together.
+    /// The faults of network, processes, disks and agents together, and liars.
     Mixed,
-    /// As many validators are down as may not be: nothing commits until they are back.
+    /// One validator more than the protocol tolerates is down: nothing may commit until they are
+    /// back.
     Threshold,
-    /// More validators lie than the protocol bears: whoever breaks agreement is convicted.
+    /// One validator more than the protocol tolerates lies. Agreement is not expected then; but if
+    /// it breaks, validators with a third of the power must be guilty by what they signed.
     OverThreshold,
 }
 
-/// How large a run is.
+/// The size of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size {
-    /// Validators, 1 to 128.
+    /// The number of validators, 1 to 128.
     pub validators: usize,
-    /// Agents, at least 1.
+    /// The number of agents, at least 1.
     pub agents: usize,
-    /// Tasks.
+    /// The number of tasks that the requester submits.
     pub tasks: usize,
-    /// Heights at least.
+    /// The height that the run reaches at least.
     pub heights: u64,
 }
 
@@ -57,20 +61,20 @@ impl Default for Size {
     }
 }
 
-/// Manners of agents that lie in any market.
+/// The manners of agents that lie, whatever the market's mechanism is.
 const LIARS: [Manner; 4] = [
     Manner::CapabilityLiar,
     Manner::WinAndAbandon,
     Manner::BidSpammer,
     Manner::Forger,
 ];
-/// Labels that tasks may ask for.
+/// The labels that tasks may ask for.
 const LABELS: [&str; 3] = ["air", "ground", "sea"];
-/// Milliseconds in which anything may happen, at least.
+/// The least number of milliseconds until the healed phase; each task adds to it.
 const SAFETY_MS: Millis = 8_000;
 
 impl Profile {
-    /// All of them.
+    /// All profiles, in the order in which the command line lists them.
     pub const ALL: [Self; 9] = [
         Self::Calm,
         Self::Network,
@@ -83,7 +87,7 @@ impl Profile {
         Self::OverThreshold,
     ];
 
-    /// Its name on the command line.
+    /// The name of the profile on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Calm => "calm",
@@ -98,7 +102,7 @@ impl Profile {
         }
     }
 
-    /// What it does, in a line.
+    /// A description of one line, as the command line's help shows it.
     pub fn about(self) -> &'static str {
         match self {
             Self::Calm => "nothing goes wrong but distance",
@@ -113,7 +117,7 @@ impl Profile {
         }
     }
 
-    /// The plan of a seed.
+    /// Makes the plan of a seed: the same for the same seed and size.
     pub fn plan(self, seed: u64, size: Size) -> Plan {
         Generator {
             profile: self,
@@ -124,11 +128,13 @@ impl Profile {
         .plan()
     }
 
+    /// Whether the faults of profile `part` occur in this profile.
     fn has(self, part: Self) -> bool {
         self == part || self == Self::Mixed
     }
 }
 
+/// Draws a plan from a seed. The order of the draws decides which plan a seed gives.
 struct Generator {
     profile: Profile,
     size: Size,
@@ -153,16 +159,20 @@ impl Generator {
             over_threshold: self.profile == Profile::OverThreshold,
             links: LinkPlan { ..links.clone() },
         };
+
+        // Drawn after hosts, market and tasks, so that these are the same with good links.
         if self.profile.has(Profile::Network) {
             self.spoil(&mut links);
             plan.links = links;
         }
+
         self.lies(&mut plan);
         self.solve(&mut plan);
         plan.faults = self.faults(&plan);
         plan
     }
 
+    /// Draws where the hosts are: over five cities in three of ten seeds, otherwise in one place.
     fn links(&mut self) -> LinkPlan {
         let wide = self.dice.chance(300);
         if wide {
@@ -183,6 +193,7 @@ impl Generator {
 
     fn validators(&mut self, regions: usize) -> Vec<ValidatorPlan> {
         let clocks = self.profile.has(Profile::Process);
+
         (0..self.size.validators)
             .map(|_| ValidatorPlan {
                 power: 1,
@@ -205,9 +216,10 @@ impl Generator {
     fn agents(&mut self, regions: usize) -> Vec<AgentPlan> {
         let troubled = self.profile.has(Profile::Agents);
         let lies = troubled || self.profile.has(Profile::Byzantine);
+
         (0..self.size.agents)
             .map(|at| AgentPlan {
-                // Every label has an honest agent, so that every task can be decided.
+                // The first agent is honest and has every label, so every task can be done.
                 labels: match at {
                     0 => LABELS.map(str::to_owned).to_vec(),
                     _ => vec![LABELS[at % LABELS.len()].to_owned()],
@@ -230,7 +242,8 @@ impl Generator {
             .collect()
     }
 
-    /// Every eighth agent is at work for longer than a lease may last, and says so.
+    /// Draws how long a task takes. Every eighth agent takes ten times as long, mostly longer than
+    /// a lease, so that it keeps its task only by heartbeats.
     fn work(&mut self) -> u64 {
         match self.dice.between(20, 600) {
             long if long.is_multiple_of(8) => 10 * long,
@@ -238,7 +251,8 @@ impl Generator {
         }
     }
 
-    /// Half of the agents ask one of two prices: what the same is asked for, the tie rule decides.
+    /// Draws a price. Half of the agents ask a price of 2 or 4, so equal bids are frequent and the
+    /// tie rule decides.
     fn price(&mut self) -> u64 {
         match self.dice.between(10, 1000) {
             even if even.is_multiple_of(2) => even,
@@ -254,7 +268,7 @@ impl Generator {
                 (false, _) => FirstPrice.label(),
             },
             window_ms: self.dice.between(50, 400),
-            // Beside the dice, so that all else of a seed is as it would be.
+            // Derived from the seed without a draw, so that all else of a seed stays as it was.
             reveal_ms: (self.seed / 9 % 4 == 1).then_some(300 + self.seed % 8 * 50),
             solve_ms: None,
             lease_ms: self.dice.between(1_500, 4_000),
@@ -262,30 +276,39 @@ impl Generator {
         }
     }
 
-    /// Beside the dice, as whether bids are sealed: a quarter of the seeds takes solutions, half of
-    /// it sealed ones too. The first agent that lies lies about them.
+    /// Makes a quarter of the seeds take solutions, and half of these sealed bids too. The first
+    /// agent that lies then lies about solutions. Like `reveal_ms` it is derived from the seed
+    /// without a draw.
     fn solve(&self, plan: &mut Plan) {
         if !matches!(self.seed / 9 % 8, 2 | 5) {
             return;
         }
+
         plan.market.mechanism = Gap.label();
         plan.market.solve_ms = Some(400 + self.seed % 8 * 50);
+
+        // Half of the agents propose solutions.
         plan.agents
             .iter_mut()
             .step_by(2)
             .for_each(|agent| agent.solves = true);
+
         let mut agents = plan.agents.iter_mut();
+
         if let Some(liar) = agents.find(|agent| agent.manner != Manner::Honest) {
             liar.manner = Manner::FalseSolver;
         }
     }
 
     fn tasks(&mut self, heal_at: Millis) -> Vec<TaskPlan> {
+        // Each task falls somewhere into a step of its own, until the healed phase begins.
         let step = heal_at / (self.size.tasks as Millis + 1);
         let troubled = self.profile.has(Profile::Agents);
+
         (0..self.size.tasks as Millis)
             .map(|number| TaskPlan {
                 at: 500 + number * step + self.dice.below(step.max(1)),
+                // Half of the tasks require a label.
                 requires: match self.dice.chance(500) {
                     true => self
                         .dice
@@ -295,6 +318,8 @@ impl Generator {
                         .collect(),
                     false => Vec::new(),
                 },
+                // If agents cause trouble, the requester does too: it cancels tasks and sets
+                // deadlines.
                 cancel_after: (troubled && self.dice.chance(100))
                     .then(|| self.dice.between(0, 3_000)),
                 deadline_after: (troubled && self.dice.chance(100))
@@ -303,11 +328,12 @@ impl Generator {
             .collect()
     }
 
-    /// The most validators that may be out of order at a time.
+    /// The greatest number of validators that may be faulty at a time: less than a third of them.
     fn bearable(&self) -> usize {
         (self.size.validators.max(1) - 1) / 3
     }
 
+    /// Chooses the validators that lie, and how.
     fn lies(&mut self, plan: &mut Plan) {
         let liars = match self.profile {
             Profile::Byzantine => self.bearable(),
@@ -315,20 +341,26 @@ impl Generator {
             Profile::OverThreshold => self.bearable() + 1,
             _ => 0,
         };
+
         let mut who: Vec<usize> = (0..self.size.validators).collect();
         self.dice.shuffle(&mut who);
-        // Seeds in a row go through all lies: none is left to chance.
+
+        // Consecutive seeds go through all lies in turn, so that each is certain to occur.
         let turn = plan.seed as usize % LieKind::ALL.len();
         let mut turns = LieKind::ALL.iter().copied().cycle().skip(turn);
+
         for at in who.into_iter().take(liars) {
             plan.validators[at].lie = match self.profile {
                 Profile::OverThreshold => Some(LieKind::Twin),
                 _ => turns.next(),
             };
         }
-        // Two twins make others disagree; one beside a false polka makes them break their locks.
+
+        // Twins on both sides make correct validators disagree; a twin together with a false polka
+        // makes them break their locks.
         if self.profile == Profile::OverThreshold && plan.seed % 4 == 3 {
             let mut lies = plan.validators.iter_mut().filter_map(|at| at.lie.as_mut());
+
             lies.next()
                 .into_iter()
                 .for_each(|lie| *lie = LieKind::FalsePolka);

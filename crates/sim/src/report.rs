@@ -1,4 +1,4 @@
-//! What came of a run.
+//! The report of a run, and the violations in it.
 
 use std::collections::BTreeMap;
 
@@ -12,65 +12,65 @@ use crate::service::{Service, Waits, Work};
 use crate::trace::{Line, Tail};
 use crate::world::World;
 
-/// What came of a run; its JSON is documented in the book's chapter on simulation.
+/// The result of a run. Its JSON is documented in the book's chapter on simulation.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Report {
-    /// Seed of the plan.
+    /// The seed of the plan.
     pub seed: u64,
-    /// Digest of every input and output.
+    /// The digest of every input and output, in hexadecimal.
     pub digest: String,
-    /// Highest height that a correct validator decided.
+    /// The highest height that a correct validator decided.
     pub heights: Height,
-    /// Tasks that the swarm took in.
+    /// The number of tasks that blocks hold.
     pub committed_tasks: u64,
-    /// Assignments made.
+    /// The number of assignments made, reassignments included.
     pub assignments: u64,
-    /// Tasks completed.
+    /// The number of tasks completed.
     pub completed_tasks: u64,
-    /// What blocks did, by the names of [`crate::STEPS`].
+    /// Counts of what blocks did, by the names of [`crate::STEPS`].
     pub outcomes: BTreeMap<&'static str, u64>,
-    /// Tasks of the plan by what became of them.
+    /// Counts of the plan's tasks by their state at the end.
     pub tasks: BTreeMap<&'static str, u64>,
-    /// From when tasks were wanted to when they were first given to somebody.
+    /// The times from when tasks were due to when they were first assigned.
     pub to_award: Waits,
-    /// From when tasks were wanted to when they were done.
+    /// The times from when tasks were due to when they were completed.
     pub to_completion: Waits,
-    /// What each agent did, by its index.
+    /// The work of each agent, by its index in the plan.
     pub agents: Vec<Work>,
-    /// Who lied, and what became of them.
+    /// The liars of the plan, and the consequences for each.
     pub adversaries: Vec<Adversary>,
-    /// Milliseconds simulated.
+    /// The simulated time, in milliseconds.
     pub simulated_ms: Millis,
-    /// Things that happened.
+    /// The number of steps that the run took.
     pub steps: u64,
-    /// Whether it was stopped before its end: then it is no verdict.
+    /// Whether the run was stopped before its end. Then it is no verdict that nothing was violated.
     pub broken_off: bool,
-    /// The first violation, if there is one; then the run ended there.
+    /// The violations of the step with which the run ended; empty if there were none.
     pub violations: Vec<Violation>,
-    /// How often what went wrong, by name.
+    /// Counts of each kind of fault and lie, by its name.
     pub faults: BTreeMap<&'static str, u64>,
-    /// What met what.
+    /// Counts of the steps that happened under each circumstance.
     #[serde(skip)]
     pub coverage: Coverage,
-    /// The last observations, where something was violated or the run was broken off.
+    /// The last observations, if something was violated or the run was broken off.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub last: Vec<Line>,
 }
 
-/// A broken rule.
+/// A violation of an invariant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Violation {
-    /// Number of the invariant.
+    /// The number of the invariant, as in the book's list.
     pub invariant: u8,
-    /// Its name.
+    /// The name of the invariant.
     pub name: &'static str,
-    /// How it was broken.
+    /// A description of the violation, for people.
     pub how: String,
-    /// The step at which: the run up to here is the shortest prefix that shows it.
+    /// The step at which it occurred. The run up to here is the shortest prefix that shows it.
     pub step: u64,
     /// Milliseconds since the start.
     pub at_ms: Millis,
-    /// Seed of the run.
+    /// The seed of the run.
     pub seed: u64,
 }
 
@@ -98,6 +98,7 @@ impl std::fmt::Display for Violation {
             at_ms,
             seed,
         } = self;
+
         write!(
             f,
             "seed {seed}: invariant {invariant} ({name}) at step {step}, {at_ms} ms: {how}"
@@ -114,6 +115,7 @@ impl Report {
     ) -> Self {
         let totals = coverage.totals();
         let (outcomes, convicted) = (coverage.sums().clone(), coverage.convicted());
+
         Self {
             seed: world.plan().seed,
             digest: world.digest(),
@@ -137,7 +139,7 @@ impl Report {
         }
     }
 
-    /// Whether no invariant was violated, as far as it was run.
+    /// Whether no invariant was violated, as far as the run went.
     pub fn holds(&self) -> bool {
         self.violations.is_empty()
     }

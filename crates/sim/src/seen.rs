@@ -1,4 +1,4 @@
-//! What can be observed of a run: what invariants judge, and the trace tells.
+//! Observations: everything of a run that invariants judge and traces show.
 
 use std::sync::Arc;
 
@@ -11,113 +11,113 @@ use quorate_types::{
 
 use crate::world::Place;
 
-/// One observation.
+/// One observation. Validators and clients are named by the index of their host.
 #[derive(Debug, Clone)]
 pub enum Seen {
     /// A statement left a validator's process, or a liar signed it.
     Signed {
-        /// Who sent it.
+        /// The validator that sent it.
         validator: usize,
-        /// What it says; the signature holds.
+        /// The statement with its signature, which holds.
         statement: Box<SignedStatement>,
     },
-    /// A correct validator told others what it holds against somebody.
+    /// A correct validator sent evidence to others.
     Accused {
-        /// Which validator.
+        /// The validator that sent it.
         validator: usize,
-        /// The height in progress with it.
+        /// The height that was in progress at the validator.
         height: Height,
-        /// What it holds.
+        /// The evidence as it was sent.
         evidence: Box<Evidence>,
     },
-    /// A validator decided a block: it is on its disk and part of its state.
+    /// A validator decided a block: it is on the validator's disk and part of its state.
     Committed {
-        /// Which validator.
+        /// The validator that decided.
         validator: usize,
-        /// Round it was decided in.
+        /// The round in which it was decided.
         round: Round,
-        /// The block.
+        /// The block that was decided.
         block: Arc<Verified<Block>>,
-        /// Its commit.
+        /// The commit certificate of the block.
         commit: Box<QuorumCertificate>,
-        /// What it did.
+        /// The result of executing the block.
         committed: Arc<Committed>,
     },
-    /// A validator's process started and came back to this height and state.
+    /// A validator's process started and recovered this height and state.
     Started {
-        /// Which validator.
+        /// The validator that started.
         validator: usize,
-        /// Last decided height it knows.
+        /// The last decided height that it knows.
         height: Height,
-        /// State root there.
+        /// The state root at that height.
         state: Hash,
-        /// Where its guard stands: height, round, step.
+        /// The height, round and step at which its guard stands.
         guarded: (Height, Round, u8),
     },
     /// A validator's process ended.
     Stopped {
-        /// Which validator.
+        /// The validator that stopped.
         validator: usize,
-        /// Why, for people.
+        /// The reason, for people.
         why: String,
     },
-    /// A validator's folder could not be opened.
+    /// A validator's folder could not be opened, or its log was lost.
     Unopened {
-        /// Which validator.
+        /// The validator whose folder it is.
         validator: usize,
-        /// Why, as an operator reads it.
+        /// The reason, as an operator reads it.
         why: String,
     },
-    /// A validator halted: it contradicts a commit.
+    /// A validator halted: a commit names a block that it refuses, or its program is at fault.
     Halted {
-        /// Which validator.
+        /// The validator that halted.
         validator: usize,
-        /// Why.
+        /// The reason, for people.
         why: String,
     },
-    /// A frame that was damaged, or is not authentic, was taken in by a validator.
+    /// A validator took in a frame that the network had damaged.
     Damaged {
-        /// Which validator.
+        /// The validator that received it.
         validator: usize,
-        /// Height, round and state root before.
+        /// Its height, round and state root before.
         before: (Height, Round, Hash),
-        /// And after.
+        /// Its height, round and state root after.
         after: (Height, Round, Hash),
     },
-    /// A client's operation went to a validator.
+    /// A client sent an operation towards a validator.
     Submitted {
-        /// Which client.
+        /// The client that sent it.
         client: usize,
-        /// The operation as it left; liars' signatures may be wrong.
+        /// The operation as it was sent. Signatures of liars may be wrong.
         operation: Box<SignedOperation>,
     },
-    /// A client was sent a certificate.
+    /// A validator sent a certificate to a client.
     Certificate {
-        /// Who sent it.
+        /// The validator that sent it.
         validator: usize,
-        /// In canonical CBOR.
+        /// The certificate in canonical CBOR.
         bytes: Vec<u8>,
     },
-    /// A client learned something it believes.
+    /// A client learned something that it believes.
     Learned {
-        /// Which client.
+        /// The client that learned it.
         client: usize,
-        /// What.
+        /// The event of its light client.
         event: Box<Event>,
     },
-    /// A fault began.
+    /// A fault of the plan began.
     Fault {
-        /// Its name.
+        /// The name of the fault.
         name: &'static str,
-        /// Whom it is about, if it is one host.
+        /// The host that it is about, if it is about exactly one.
         place: Option<Place>,
     },
-    /// From now on nothing new goes wrong.
+    /// The healed phase began: from now on nothing new goes wrong.
     Healed,
 }
 
 impl Seen {
-    /// Its name in traces.
+    /// The name in traces.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Signed { .. } => "signed",
@@ -138,7 +138,8 @@ impl Seen {
 }
 
 impl Seen {
-    /// What it holds, for the digest: in the bytes of the wire, what has such.
+    /// The content of the observation for the digest: in the bytes of the wire if it has such,
+    /// otherwise as text.
     pub(crate) fn content(&self) -> Vec<u8> {
         match self {
             Self::Signed { statement, .. } => cbor::encode(statement),
@@ -154,6 +155,7 @@ impl Seen {
             } => cbor::encode(&(round, block.header.id(), commit, &committed.outcomes)),
             Self::Submitted { operation, .. } => cbor::encode(operation),
             Self::Certificate { bytes, .. } => bytes.clone(),
+            // These have no form on the wire.
             Self::Started { .. }
             | Self::Stopped { .. }
             | Self::Unopened { .. }
@@ -165,7 +167,7 @@ impl Seen {
         }
     }
 
-    /// The host it is about, if it is one.
+    /// The host that it is about, if it is about exactly one.
     pub(crate) fn place(&self) -> Option<Place> {
         match self {
             Self::Signed { validator, .. }
@@ -186,7 +188,8 @@ impl Seen {
     }
 }
 
-/// The key behind a number: the same in every run, so that plans need not carry keys.
+/// Derives the secret key of a host from its role and index. It is the same in every run, so that
+/// plans need not contain keys.
 pub(crate) fn key_of(role: &str, index: usize) -> quorate_crypto::SecretKey {
     let seed = Hash::derive(
         "quorate 1 simulated key",

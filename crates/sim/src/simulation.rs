@@ -1,4 +1,4 @@
-//! A run: the world steps, the invariants watch, and a report says what came of it.
+//! A run of a plan: the world steps, the invariants watch each step, and a report tells the result.
 
 use std::collections::BTreeSet;
 
@@ -16,15 +16,17 @@ use crate::service::Service;
 use crate::trace::{Line, Tail};
 use crate::world::{Client, PlanError, World};
 
-/// Steps without which no run goes on: a world that spins is a fault too.
+/// The number of steps after which a run is ended. A world that steps on without an end breaks
+/// invariant 10 (progress) as well as one that stops.
 const STEPS: u64 = 50_000_000;
 
-/// Whom every observation is told.
+/// The function that is called with each observation.
 type Trace = Box<dyn FnMut(&Line)>;
 
 /// One run of a plan.
 ///
-/// [`Self::run`] does it all; [`Self::step`] is for who wants to look at the world in between.
+/// [`Self::run`] runs it to its end; with [`Self::step`] a caller can look at the world between two
+/// steps.
 pub struct Simulation {
     world: World,
     invariants: Vec<Box<dyn Invariant>>,
@@ -34,20 +36,23 @@ pub struct Simulation {
     steps: u64,
     violations: Vec<Violation>,
     trace: Option<Trace>,
-    /// All validators share what was verified.
+    /// Holds the memory of verified signatures open for the run: all validators share it, so each
+    /// signature is checked once.
     _memo: SignatureMemo,
 }
 
 impl Simulation {
-    /// A run that has not begun, watched by every invariant.
+    /// Sets up a run that has not begun yet and is watched by every invariant.
     ///
     /// # Errors
-    /// [`PlanError`] naming what is wrong with the plan.
+    /// [`PlanError`] names the part of the plan that is not valid.
     pub fn new(plan: Plan) -> Result<Self, PlanError> {
+        // If a third of the power or more may lie, not all invariants can hold.
         let invariants = match plan.over_threshold {
             true => invariants::over_threshold(),
             false => invariants::all(),
         };
+
         Ok(Self {
             coverage: Coverage::of(&plan),
             world: World::new(plan)?,
@@ -61,7 +66,7 @@ impl Simulation {
         })
     }
 
-    /// Has every observation told to `trace`.
+    /// Calls `trace` with each observation of the run.
     #[must_use]
     pub fn traced(mut self, trace: impl FnMut(&Line) + 'static) -> Self {
         self.trace = Some(Box::new(trace));
@@ -80,61 +85,71 @@ impl Simulation {
         self.run_while(|_| true)
     }
 
-    /// As [`Self::run`], but asks before each step whether to go on. A run that was broken off is
-    /// not judged as an end.
+    /// Runs like [`Self::run`], but asks `go_on` before each step whether to go on. A run that was
+    /// broken off did not reach its end, so the checks of the end are left out.
     pub fn run_while(mut self, mut go_on: impl FnMut(&Self) -> bool) -> Report {
         let mut more = true;
+
         while more && self.violations.is_empty() && !self.is_over() && go_on(&self) {
             more = self.step();
         }
+
         let over = !more || self.is_over();
         if self.violations.is_empty() && over {
             self.judge_the_end();
         }
+
         let broken_off = self.violations.is_empty() && !over;
+
+        // The last lines are kept only to explain a violation, or a run that was broken off.
         if self.violations.is_empty() && over {
             self.tail = Tail::default();
         }
+
         Report {
             broken_off,
             ..self.report()
         }
     }
 
-    /// Steps so far.
+    /// The number of steps so far.
     pub fn steps(&self) -> u64 {
         self.steps
     }
 
-    /// Highest height that a correct validator decided.
+    /// The highest height that a correct validator decided.
     pub fn height(&self) -> Height {
         self.coverage.totals().heights
     }
 
-    /// Lets one thing happen and has it judged; `false` when nothing more ever will.
+    /// Performs one step and lets the invariants judge it. Returns `false` if there is no further
+    /// step.
     pub fn step(&mut self) -> bool {
         let Some(seen) = self.world.step() else {
-            return self.stuck("nothing will ever happen any more");
+            return self.stuck("the queue is empty: nothing can happen any more");
         };
+
         self.steps += 1;
         for seen in seen {
             self.observe(&seen);
         }
-        self.steps < STEPS || self.stuck("it goes on and on, and time does not")
+
+        self.steps < STEPS || self.stuck("the run does not end within the limit of steps")
     }
 
+    /// Records that the run makes no progress, and ends it.
     fn stuck(&mut self, how: &str) -> bool {
         let violation = Violation::at(&self.world, self.steps, (10, "progress"), how.to_owned());
         self.violations.push(violation);
         false
     }
 
-    /// The world as it stands.
+    /// The world after the latest step.
     pub fn world(&self) -> &World {
         &self.world
     }
 
-    /// Violations so far: a run ends at the first.
+    /// The violations so far. A run ends with the step of the first one.
     pub fn violations(&self) -> &[Violation] {
         &self.violations
     }
@@ -144,9 +159,12 @@ impl Simulation {
         if let Some(trace) = &mut self.trace {
             trace(&line);
         }
+
         self.tail.push(line);
         self.coverage.see(&self.world, seen);
         self.service.see(&self.world, seen);
+
+        // The world has done the whole step by now: invariants see the state after it.
         for invariant in &mut self.invariants {
             if let Err(how) = invariant.see(&self.world, seen) {
                 let what = (invariant.number(), invariant.name());
@@ -166,17 +184,19 @@ impl Simulation {
         }
     }
 
-    /// Healed, and either all is done or patience is over.
+    /// Whether the run has ended: the world is healed, and either everything is done or the time
+    /// that the plan has patience for is over.
     fn is_over(&self) -> bool {
         let (world, plan) = (&self.world, self.world.plan());
         if !world.is_healed() {
             return false;
         }
+
         world.now() >= plan.heal_at.saturating_add(plan.patience) || self.is_done()
     }
 
-    /// Every correct validator is up and stands at one height, the run is long enough, and every
-    /// task has ended.
+    /// Whether everything is done: every correct validator runs, votes and stands at the same
+    /// height, the run is long enough, and every task has ended or never can.
     fn is_done(&self) -> bool {
         let correct = self
             .world
@@ -185,6 +205,8 @@ impl Simulation {
             .filter(|host| host.is_correct());
         let ledgers: Option<Vec<_>> = correct.map(|host| Some(host.replica()?.ledger())).collect();
         let Some(ledgers) = ledgers else { return false };
+
+        // A validator that lost its guard or its log does not vote for a while.
         let mut correct = self
             .world
             .validators()
@@ -196,15 +218,20 @@ impl Simulation {
         }) {
             return false;
         }
+
         let heights: BTreeSet<Height> = ledgers.iter().map(|ledger| ledger.height()).collect();
         let Some(ledger) = ledgers.first().filter(|_| heights.len() == 1) else {
             return false;
         };
+
         let settled = |task: &TaskId| {
             ledger
                 .task(*task)
                 .is_some_and(|view| view.state.has_ended() || self.is_hopeless(&view))
         };
+
+        // A task that the requester could not submit yet is not done, so all tasks of the plan must
+        // be there. The requester is the last client.
         ledger.height() >= self.world.plan().min_heights
             && self.world.clients().last().is_some_and(|requester| {
                 requester.tasks().len() == self.world.plan().tasks.len()
@@ -215,8 +242,8 @@ impl Simulation {
             })
     }
 
-    /// Nothing honest will come of it: it is open, and every honest agent that could do it has
-    /// failed on it before; or a liar has it, and keeps it by being heard.
+    /// Whether no honest agent will ever complete the task: it is open, and no honest agent with
+    /// the labels may still be given it; or a liar holds it and keeps its lease by being heard.
     fn is_hopeless(&self, task: &TaskView) -> bool {
         let agents = || {
             self.world
@@ -224,6 +251,8 @@ impl Simulation {
                 .iter()
                 .filter(|client| client.plan().is_some())
         };
+
+        // An agent that failed on the task is excluded from it.
         let able = |agent: &&Client| {
             agent.is_correct()
                 && task
@@ -233,6 +262,7 @@ impl Simulation {
                     .is_subset(&agent.attested().labels)
                 && !task.excluded.contains(&agent.public_key())
         };
+
         match task.state.assignee() {
             Some(holder) => {
                 agents().any(|agent| agent.public_key() == holder.agent && agent.hoards())

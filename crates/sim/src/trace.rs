@@ -1,4 +1,5 @@
-//! What happened, in lines: for files, and for the last moments before a violation.
+//! The trace of a run: one line for each observation, for files and to show the moments before a
+//! violation.
 
 use std::collections::VecDeque;
 
@@ -10,21 +11,22 @@ use quorate_types::Millis;
 use crate::seen::Seen;
 use crate::world::World;
 
-/// Lines kept for a report.
+/// The number of lines that a report keeps.
 const TAIL: usize = 40;
 
-/// One observation as a line of a trace; JSON Lines in files.
+/// One observation as a line of a trace. Files hold them as JSON Lines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Line {
     /// Milliseconds since the start.
     pub at_ms: Millis,
-    /// Step of the run.
+    /// The step of the run, counted from 1.
     pub step: u64,
-    /// What kind of observation.
+    /// The kind of observation, as [`Seen::name`] calls it.
     pub what: &'static str,
-    /// Whom it is about: `v0` for a validator, `c0` for a client.
+    /// The host that it is about: `v0` for a validator, `c0` for a client. It is empty for faults
+    /// and when the healed phase begins.
     pub who: String,
-    /// The rest, for people.
+    /// The details, for people to read.
     pub text: String,
 }
 
@@ -50,6 +52,7 @@ impl std::fmt::Display for Line {
             who,
             text,
         } = self;
+
         write!(
             f,
             "{at_ms:>8} ms  step {step:<8} {who:<4} {what:<11} {text}"
@@ -57,7 +60,7 @@ impl std::fmt::Display for Line {
     }
 }
 
-/// The newest lines.
+/// The newest lines, at most [`TAIL`].
 #[derive(Debug, Default)]
 pub(crate) struct Tail(VecDeque<Line>);
 
@@ -74,6 +77,7 @@ impl Tail {
     }
 }
 
+/// The host that an observation is about, and its details in words.
 fn describe(seen: &Seen) -> (String, String) {
     let v = |at: &usize| format!("v{at}");
     match seen {
@@ -86,6 +90,7 @@ fn describe(seen: &Seen) -> (String, String) {
             let text = format!("{}/{} {:?} {block}", said.height, said.round, said.kind);
             (v(validator), text)
         }
+
         Seen::Accused {
             validator,
             height,
@@ -97,6 +102,7 @@ fn describe(seen: &Seen) -> (String, String) {
                 format!("holds evidence against {culprit:?} at height {height}"),
             )
         }
+
         Seen::Committed {
             validator,
             round,
@@ -114,6 +120,7 @@ fn describe(seen: &Seen) -> (String, String) {
             );
             (v(validator), text)
         }
+
         Seen::Started {
             validator,
             height,
@@ -123,10 +130,12 @@ fn describe(seen: &Seen) -> (String, String) {
             v(validator),
             format!("at height {height}, guard at {guarded:?}"),
         ),
+
         Seen::Stopped { validator, why }
         | Seen::Unopened { validator, why }
         | Seen::Halted { validator, why } => (v(validator), why.clone()),
         Seen::Damaged { validator, .. } => (v(validator), "a frame was not as sent".to_owned()),
+
         Seen::Submitted { client, operation } => {
             let payload = &operation.payload;
             (
@@ -135,6 +144,7 @@ fn describe(seen: &Seen) -> (String, String) {
             )
         }
         Seen::Certificate { validator, bytes } => (v(validator), format!("{} bytes", bytes.len())),
+
         Seen::Learned { client, event } => {
             let text = match &**event {
                 Event::Refused { items, .. } => {
@@ -145,6 +155,7 @@ fn describe(seen: &Seen) -> (String, String) {
             };
             (format!("c{client}"), text)
         }
+
         Seen::Fault { name, place } => (
             String::new(),
             place.map_or((*name).to_owned(), |place| format!("{name} {place:?}")),

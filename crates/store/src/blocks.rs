@@ -7,16 +7,16 @@ use crate::frame::Fields;
 use crate::log::{BLOCKS, Context, Cut, LogFile, OpenLog, damaged, open_log, scan_log};
 use crate::scan::{Progress, Scanned};
 
-/// The file of the blocks.
+/// The name of the file of the blocks.
 pub(crate) const BLOCKS_NAME: &str = "blocks.log";
 
-/// The kind of the one sort of record there is.
+/// The kind of every record in the file: there is only this one.
 const BLOCK: u8 = 1;
 
 /// A block with the proof that it was decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredBlock {
-    /// Its height.
+    /// The height of the block.
     pub height: u64,
     /// The block as it was appended.
     pub block: Vec<u8>,
@@ -24,27 +24,30 @@ pub struct StoredBlock {
     pub proof: Vec<u8>,
 }
 
-/// Every decided block with its proof, at contiguous heights from 1: [`append`](Self::append),
-/// then [`sync`](Self::sync).
+/// Every decided block with its proof, at contiguous heights from 1: [`append`](Self::append), then
+/// [`sync`](Self::sync).
 ///
-/// One append-only file of the same form as the log, with the same rule for torn tails (see
-/// [`Wal`](crate::Wal)); a record's sequence is its height. Memory holds eight bytes per height.
-/// Opening reads the file once, in pieces.
+/// The blocks are one append-only file of the same form as the log, with the same rule for torn
+/// tails (see [`Wal`](crate::Wal)); a record's sequence is its height. Memory holds eight bytes per
+/// height. Opening reads the file once, in pieces.
 pub struct Blocks {
     context: Context,
     log: LogFile,
-    /// Where the record of height `index + 1` stands.
+    /// The offset of the record of height `index + 1`.
     offsets: Vec<u64>,
 }
 
 impl Blocks {
     /// Opens the blocks, or makes the file if the folder has none. Cuts a torn tail and reports it.
-    /// The log stands at the height `logged`.
+    /// `logged` is the last height in the log.
     pub(crate) fn open(context: &Context, logged: u64) -> Result<(Self, Option<Cut>), StoreError> {
         let found = scan_blocks(context)?;
+
+        // First of all: a loss must be refused before a torn tail is cut or an empty file is made.
         if let Some(offset) = lost_from(context, found.as_ref(), logged) {
             return Err(damaged(&*context.disk, BLOCKS_NAME, offset));
         }
+
         let Some(found) = found else {
             let log = LogFile::create(context, &BLOCKS, BLOCKS_NAME, Progress::at(1, 0))?;
             return Ok((
@@ -56,8 +59,10 @@ impl Blocks {
                 None,
             ));
         };
+
         let (log, cut) =
             LogFile::recover(context, &BLOCKS, BLOCKS_NAME, found.opened, found.scanned)?;
+
         Ok((
             Self {
                 context: context.clone(),
@@ -68,7 +73,7 @@ impl Blocks {
         ))
     }
 
-    /// Adds the block of the next height. It can be read at once and is durable after
+    /// Adds the block of the next height. It can be read at once, and is durable after
     /// [`Self::sync`].
     ///
     /// # Errors
@@ -78,16 +83,19 @@ impl Blocks {
     /// Otherwise the disk failed.
     pub fn append(&mut self, height: u64, block: &[u8], proof: &[u8]) -> Result<(), StoreError> {
         let expected = self.last_height().saturating_add(1);
+
         if height != expected {
             return Err(StoreError::WrongHeight {
                 expected,
                 found: height,
             });
         }
-        // A length cut short here belongs to a block that `append` refuses.
+
+        // A block whose length does not fit into 32 bits is refused by the `append` of the log.
         let length = (block.len() as u32).to_le_bytes();
         let offset = self.log.append(BLOCK, height, &[&length, block, proof])?;
         self.log.write()?;
+
         self.offsets.push(offset);
         Ok(())
     }
@@ -101,7 +109,7 @@ impl Blocks {
         Ok(self.last_height())
     }
 
-    /// The block of `height`, `None` if there is none. Reads that record alone and checks it.
+    /// The block of `height`; `None` if there is none. Reads and checks only that record.
     ///
     /// # Errors
     /// The disk failed, or the record is no longer what was written.
@@ -109,14 +117,18 @@ impl Blocks {
         let index = height
             .checked_sub(1)
             .and_then(|index| usize::try_from(index).ok());
+
         let Some(&offset) = index.and_then(|index| self.offsets.get(index)) else {
             return Ok(None);
         };
+
+        // The record is checked again: the disk may have changed since the file was opened.
         let (frame, payload) = self.log.read(offset)?;
         let stored = split(&payload).filter(|_| frame.height == height);
         let Some((block, proof)) = stored else {
             return Err(damaged(&*self.context.disk, BLOCKS_NAME, offset));
         };
+
         Ok(Some(StoredBlock {
             height,
             block: block.to_vec(),
@@ -130,25 +142,27 @@ impl Blocks {
     }
 }
 
-/// A file of blocks that was read through.
+/// The file of the blocks after it was read through.
 pub(crate) struct FoundBlocks {
     opened: OpenLog,
     pub(crate) scanned: Scanned,
     offsets: Vec<u64>,
 }
 
-/// Where blocks are missing that had been synced, because the log stands at the height `logged`.
-/// For a file that ends too early this is what no torn tail explains.
+/// The end of the blocks if synced blocks are missing: the log, at the height `logged`, is further
+/// above them than it may be. Nothing else notices this, since a file that ends too early looks
+/// like a torn tail.
 pub(crate) fn lost_from(
     context: &Context,
     found: Option<&FoundBlocks>,
     logged: u64,
 ) -> Option<u64> {
     let (height, end) = found.map_or((0, 0), |it| (it.offsets.len() as u64, it.scanned.end));
+
     (logged > height.saturating_add(context.config.log_lead)).then_some(end)
 }
 
-/// Reads the file of the blocks through; `None` if there is none.
+/// Reads through the file of the blocks; `None` if there is none.
 pub(crate) fn scan_blocks(context: &Context) -> Result<Option<FoundBlocks>, StoreError> {
     let opened = match open_log(context, &BLOCKS, BLOCKS_NAME) {
         Err(StoreError::Disk { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
@@ -156,11 +170,13 @@ pub(crate) fn scan_blocks(context: &Context) -> Result<Option<FoundBlocks>, Stor
         }
         opened => opened?,
     };
+
     let mut offsets = Vec::new();
     let start = Progress::at(1, 0);
     let scanned = scan_log(context, BLOCKS_NAME, &opened, start, |at, _| {
         offsets.push(at)
     })?;
+
     Ok(Some(FoundBlocks {
         opened,
         scanned,
@@ -168,7 +184,7 @@ pub(crate) fn scan_blocks(context: &Context) -> Result<Option<FoundBlocks>, Stor
     }))
 }
 
-/// Block and proof in a payload.
+/// The block and the proof in a payload.
 fn split(payload: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut fields = Fields(payload);
     let length = fields.u32()?;

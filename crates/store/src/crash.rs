@@ -3,10 +3,10 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Every point. `*.before` and `*.after` stand around one operation of the disk. The log writes a
-/// batch when it is synced (`wal.append`, then `wal.sync`), or before if the batch outgrows its
-/// buffer; a block is written when it is appended; `wal.rotate` and `meta.write` stand around the
-/// making of a whole file.
+/// The name of every crash point. `*.before` and `*.after` stand around one operation of the disk.
+/// The log writes a batch when it is synced (`wal.append`, then `wal.sync`), or earlier if the
+/// batch outgrows its buffer. A block is written when it is appended. `wal.rotate` and `meta.write`
+/// stand around the making of a whole file.
 pub const CRASH_POINTS: &[&str] = &[
     "guard.write.before",
     "guard.write.between",
@@ -29,7 +29,7 @@ pub const CRASH_POINTS: &[&str] = &[
     "meta.write.after",
 ];
 
-/// What is called at each of [`CRASH_POINTS`]; nothing by default. Clones share the hook.
+/// The hook that is called at each of [`CRASH_POINTS`]; by default there is none. Clones share it.
 ///
 /// A process under test counts the calls with a given name and aborts in the hook.
 #[derive(Clone, Default)]

@@ -1,43 +1,44 @@
-//! What can go wrong, with the facts in fields.
+//! The errors of this crate, with the facts in fields.
 
 use std::fmt;
 use std::io;
 
 use crate::Position;
 
-/// Why the log, the blocks or the metadata did not do what was asked.
+/// The reason why the log, the blocks or the metadata did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
     /// The disk failed. After a write or a sync the object is poisoned: end the process.
     #[error("cannot {operation} {path}: {source}")]
     Disk {
-        /// What was tried.
+        /// The operation that was tried.
         operation: Operation,
         /// The file or folder.
         path: String,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// Another store, of this process or another, has the folder open.
-    #[error("{path} is in use by another process")]
+    #[error("{path} is in use by another process: end that process first")]
     Locked {
-        /// The folder.
+        /// The folder that is locked.
         path: String,
     },
-    /// An earlier write or sync of this object failed; what is on disk is unknown. End the process.
-    #[error("{path} failed to write before; this process must end and recover")]
+    /// An earlier write or sync of this object failed, so the content of the disk is unknown. End
+    /// the process.
+    #[error("an earlier write or sync of {path} failed: end this process and start it again")]
     Poisoned {
-        /// The file.
+        /// The file whose write or sync failed.
         path: String,
     },
-    /// Bytes that had been synced are not what was written (N-31).
+    /// Synced bytes are not as they were written (N-31).
     #[error(
         "{path} is damaged at byte {offset}, in what had been synced; \
          to cut it there and keep a copy, run `quorate node repair {folder}`"
     )]
     Damaged {
-        /// The file.
+        /// The file that is damaged.
         path: String,
         /// The first byte of the record (or header) that is damaged or out of order.
         offset: u64,
@@ -45,101 +46,101 @@ pub enum StoreError {
         folder: String,
     },
     /// The file is of another swarm.
-    #[error("{path} belongs to another swarm")]
+    #[error("{path} belongs to another swarm, not to the one of this node's genesis")]
     WrongSwarm {
-        /// The file.
+        /// The file that is of another swarm.
         path: String,
-        /// The swarm that was expected.
+        /// The id of the swarm that was expected.
         expected: [u8; 32],
-        /// The swarm in the file.
+        /// The id of the swarm in the file.
         found: [u8; 32],
     },
-    /// The file was written in a form this version does not read.
-    #[error("{path} has form {found}, this version reads {supported}")]
+    /// The file was written in a format that this version does not read.
+    #[error("{path} has format version {found}; this program reads version {supported}")]
     Unsupported {
-        /// The file.
+        /// The file in the other format.
         path: String,
-        /// Its version.
+        /// The format version of the file.
         found: u32,
-        /// The version that is read.
+        /// The format version that this program reads.
         supported: u32,
     },
     /// A record, block or value is longer than its limit. Nothing was written.
-    #[error("{bytes} bytes are more than the limit of {limit}")]
+    #[error("a record, block or value of {bytes} bytes is too long: the limit is {limit} bytes")]
     TooLarge {
-        /// Its length.
+        /// The length in bytes.
         bytes: u64,
-        /// The limit.
+        /// The limit in bytes.
         limit: u64,
     },
     /// A record was appended for a lower height than the one before it, or a block for another
     /// height than the next. Nothing was written.
-    #[error("height {found} does not follow: expected {expected}")]
+    #[error("height {found} does not follow: expected {expected}, or in the log any height above")]
     WrongHeight {
-        /// The height (log: the least height) that could follow.
+        /// The height that could follow. In the log, any height above it could follow as well.
         expected: u64,
-        /// What was given.
+        /// The height that was given.
         found: u64,
     },
-    /// A name of a metadata value is not 1 to 64 of `a-z`, `0-9`, `-`, `_`.
-    #[error("{name:?} is not a name of a stored value")]
+    /// The name of a metadata value is not 1 to 64 of `a-z`, `0-9`, `-`, `_`.
+    #[error("{name:?} is not a valid name of a stored value: use 1 to 64 of a-z, 0-9, - and _")]
     BadName {
-        /// The name.
+        /// The name that was given.
         name: String,
     },
 }
 
-/// Why the signing guard did not permit a signature. Whatever it is: do not sign.
+/// The reason why the signing guard did not permit a signature. In every case: do not sign.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GuardError {
-    /// Something else was permitted at this position or a later one (N-21).
-    #[error("the guard stands at {last}, {asked} must not be signed")]
+    /// Another statement was permitted at this position or a later one (N-21).
+    #[error("the signing guard stands at {last}: no other statement may be signed at {asked}")]
     Refused {
-        /// What was asked.
+        /// The position that was asked for.
         asked: Position,
-        /// Where the guard stands.
+        /// The position at which the guard stands.
         last: Position,
     },
-    /// There is a guard: it belongs to a key that may have signed, and is never made anew.
-    #[error("{path} is there already: a signing guard is never made anew")]
+    /// There is a guard: it belongs to a key that may have signed, and is never made a second time.
+    #[error("{path} exists already: a signing guard is never made a second time")]
     Exists {
-        /// The file.
+        /// The file of the guard.
         path: String,
     },
     /// `open` found no guard: this key must not sign (N-27).
     #[error(
         "{path} is missing: a key without its guard never signs. If nothing else runs with this \
          key, nor ever will, `quorate node DIR --rejoin` lets it vote again from heights that the \
-         other validators prove to be fresh. Not while a copy of this node may be running: it \
-         would sign two votes for one step"
+         other validators prove to be fresh. Do not do that while a copy of this node may be \
+         running: it would sign two votes for one step"
     )]
     Missing {
-        /// The file.
+        /// The file of the guard.
         path: String,
     },
     /// The guard is of another key.
-    #[error("{path} belongs to another key")]
+    #[error("{path} belongs to another key, not to the key of this node")]
     WrongKey {
-        /// The file.
+        /// The file of the guard.
         path: String,
-        /// The key that was expected.
+        /// The public key that was expected.
         expected: [u8; 32],
-        /// The key in the file.
+        /// The public key in the file.
         found: [u8; 32],
     },
-    /// What was signed last cannot be read: this key must not sign (N-27).
+    /// The last statement that was signed cannot be read: this key must not sign (N-27).
     #[error(
-        "{path} is damaged: what this key signed last is unknown, so it must not sign. Move the \
-         file away, and it is as if it were missing: if nothing else runs with this key, nor ever \
-         will, `quorate node DIR --rejoin` lets it vote again"
+        "{path} is damaged: what this key signed last is unknown, so the key must not sign. If \
+         nothing else runs with this key, nor ever will, move the file away and run `quorate node \
+         DIR --rejoin`, which lets it vote again"
     )]
     Damaged {
-        /// The file.
+        /// The file of the guard.
         path: String,
     },
-    /// As for the other files: locked, of another swarm, of another version, too long, disk failed
-    /// (the guard is then poisoned: end the process).
+    /// An error that the other files have as well: locked, of another swarm, of another version,
+    /// too long, or the disk failed (then the guard is poisoned: end the process).
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -17,13 +17,15 @@ impl FileDisk {
     /// The folder `root`, made if it is absent.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of the system.
     pub fn new(root: impl AsRef<Path>) -> io::Result<Self> {
         let root = root.as_ref().to_path_buf();
+
         if !root.is_dir() {
             make_folder(&root)?;
             sync_parent(&root)?;
         }
+
         Ok(Self { root })
     }
 }
@@ -33,12 +35,14 @@ impl Disk for FileDisk {
         let path = self.root.join(name);
         let mut options = owner_only();
         options.read(true).write(true);
+
         if mode == OpenMode::New {
             if let Some(folder) = path.parent().filter(|folder| !folder.is_dir()) {
                 make_folder(folder)?;
             }
             options.create_new(true);
         }
+
         Ok(Box::new(SystemFile(options.open(path)?)))
     }
 
@@ -55,13 +59,16 @@ impl Disk for FileDisk {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries?,
         };
+
         let mut names = Vec::new();
         for entry in entries {
             let entry = entry?;
             if entry.file_type()?.is_file() {
+                // A name that is not UTF-8 is not one of this crate, so it is left out.
                 names.extend(entry.file_name().into_string());
             }
         }
+
         names.sort();
         Ok(names)
     }
@@ -69,6 +76,8 @@ impl Disk for FileDisk {
     fn sync_dir(&self, dir: &str) -> io::Result<()> {
         let path = self.root.join(dir);
         sync_folder(&path)?;
+
+        // A folder that was just made is durable only with the folder above it.
         if dir.is_empty() {
             Ok(())
         } else {
@@ -83,6 +92,8 @@ impl Disk for FileDisk {
             .create(true)
             .truncate(false)
             .open(self.root.join("lock"))?;
+
+        // The system releases the lock when the process ends, however it ends.
         match file.try_lock() {
             Ok(()) => Ok(Arc::new(file)),
             Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
@@ -96,11 +107,13 @@ impl Disk for FileDisk {
         } else {
             self.root.join(name)
         };
+
         path.display().to_string()
     }
 }
 
-/// Seeks before each access: the positioned calls of std differ between systems.
+/// An open file. It seeks before each access, since the positioned calls of std differ between
+/// systems.
 struct SystemFile(File);
 
 impl DiskFile for SystemFile {
@@ -111,15 +124,18 @@ impl DiskFile for SystemFile {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         let mut file = &self.0;
         file.seek(SeekFrom::Start(offset))?;
+
         let mut filled = 0;
         while filled < buffer.len() {
             match file.read(&mut buffer[filled..]) {
                 Ok(0) => break,
                 Ok(count) => filled += count,
+                // A read that a signal interrupts is tried again.
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
+
         Ok(filled)
     }
 
@@ -176,7 +192,7 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
-/// Folders cannot be opened for syncing here; the file system orders its own renames.
+/// Folders cannot be opened for syncing on this system; its file system orders renames itself.
 #[cfg(not(unix))]
 fn sync_folder(_path: &Path) -> io::Result<()> {
     Ok(())

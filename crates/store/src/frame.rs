@@ -6,40 +6,41 @@
 //! payload length bytes
 //! ```
 //! The checksums of frames and payloads start from the checksum of their file's header. So a record
-//! is good in its own file alone, wherever a drive puts its bytes: no two headers of a folder are
-//! alike (magic, swarm, first sequence), and inside a file the sequence tells where it belongs. And
-//! a payload chosen by a peer who does not know the salt does not look like frames (with chance
-//! 2^-32 per try).
+//! is valid only in its own file, wherever a drive puts its bytes: no two headers of a folder are
+//! alike (magic, swarm, first sequence), and inside a file the sequence tells where a record
+//! belongs. Also, a payload chosen by a peer that does not know the salt does not look like frames
+//! (except with a chance of 2^-32 per try).
 //!
-//! Every version keeps magic, version and the checksum at the end of 60 bytes where they are: what
-//! has another version and a right checksum is of another version, anything else is damaged.
+//! Every version keeps magic, version and the checksum at the end of 60 bytes where they are. A
+//! header with another version and a right checksum is of another version; any other header that
+//! cannot be read is damaged.
 
-/// Length of the header of a log file.
+/// The length of the header of a log file.
 pub(crate) const HEADER_BYTES: usize = 60;
-/// Length of what stands before each payload.
+/// The length of the frame before each payload.
 pub(crate) const FRAME_BYTES: usize = 37;
-/// The form written and read by this version. In form 1 the checksums started from the salt.
+/// The format that this version writes and reads. In format 1 the checksums started from the salt.
 pub(crate) const VERSION: u32 = 2;
 
-/// What one log file says of itself.
+/// The header of a log file: the facts that hold for all its records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Header {
     /// The kind of file.
     pub(crate) magic: [u8; 8],
-    /// What no peer knows; see [`crate::StoreConfig::salt`].
+    /// A number that no peer knows; see [`crate::StoreConfig::salt`].
     pub(crate) salt: u32,
-    /// The swarm whose records these are.
+    /// The swarm that the records belong to.
     pub(crate) swarm: [u8; 32],
-    /// The sequence of its first record. All before it were durable when the file was made.
+    /// The sequence of the first record. All records before it were durable when the file was made.
     pub(crate) first_sequence: u64,
 }
 
-/// Why a header was not read.
+/// The reason why a header was not read.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum HeaderFault {
     /// Too short, not a log of this kind, or a wrong checksum.
     Damaged,
-    /// Another version of the form.
+    /// Another version of the format.
     Version(u32),
 }
 
@@ -50,7 +51,7 @@ impl Header {
         bytes
     }
 
-    /// Where the checksums of its records start.
+    /// The checksum that the checksums of its records start from.
     pub(crate) fn seed(&self) -> u32 {
         crc32c::crc32c(&self.body())
     }
@@ -70,6 +71,7 @@ impl Header {
         let (version, header) = Self::decode_fields(bytes)
             .filter(|(_, header)| header.magic == *magic)
             .ok_or(HeaderFault::Damaged)?;
+
         if version == VERSION {
             Ok(header)
         } else {
@@ -77,15 +79,17 @@ impl Header {
         }
     }
 
-    /// Version and content of what has a right checksum.
+    /// The version and the content of a header whose checksum is right.
     fn decode_fields(bytes: &[u8]) -> Option<(u32, Self)> {
         let (body, crc) = bytes.split_last_chunk()?;
         if bytes.len() != HEADER_BYTES || crc32c::crc32c(body) != u32::from_le_bytes(*crc) {
             return None;
         }
+
         let mut fields = Fields(body);
         let (magic, version) = (fields.take()?, fields.u32()?);
         let (salt, swarm, first_sequence) = (fields.u32()?, fields.take()?, fields.u64()?);
+
         Some((
             version,
             Self {
@@ -98,42 +102,46 @@ impl Header {
     }
 }
 
-/// What stands before a payload.
+/// The fields before a payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Frame {
-    /// Length of the payload.
+    /// The length of the payload in bytes.
     pub(crate) length: u32,
-    /// Contiguous over the segments of a log, from 1.
+    /// The number of the record: contiguous over the segments of a log, from 1.
     pub(crate) sequence: u64,
-    /// The sequence that the batch of this record began with: everything before it was durable
+    /// The sequence that the batch of this record began with. Every record before it was durable
     /// before any byte of this record was written.
     pub(crate) batch: u64,
-    /// The height the record belongs to.
+    /// The height that the record belongs to.
     pub(crate) height: u64,
     /// The caller's kind of record.
     pub(crate) kind: u8,
-    /// Checksum of the payload, from [`Header::seed`] on.
+    /// The checksum of the payload, starting from [`Header::seed`].
     pub(crate) payload_crc: u32,
 }
 
 impl Frame {
     pub(crate) fn encode(&self, seed: u32) -> [u8; FRAME_BYTES] {
         let mut bytes = [0; FRAME_BYTES];
+
         bytes[0..4].copy_from_slice(&self.length.to_le_bytes());
         bytes[4..12].copy_from_slice(&self.sequence.to_le_bytes());
         bytes[12..20].copy_from_slice(&self.batch.to_le_bytes());
         bytes[20..28].copy_from_slice(&self.height.to_le_bytes());
         bytes[28] = self.kind;
         bytes[29..33].copy_from_slice(&self.payload_crc.to_le_bytes());
+
         let crc = crc32c::crc32c_append(seed, &bytes[..33]);
         bytes[33..37].copy_from_slice(&crc.to_le_bytes());
+
         bytes
     }
 
-    /// The frame at the start of `bytes`; `None` if they are too few or their checksum is wrong.
+    /// The frame at the start of `bytes`; `None` if there are too few or their checksum is wrong.
     pub(crate) fn decode(bytes: &[u8], seed: u32) -> Option<Self> {
         let body = bytes.get(..33)?;
         let mut fields = Fields(bytes);
+
         let frame = Self {
             length: fields.u32()?,
             sequence: fields.u64()?,
@@ -142,16 +150,17 @@ impl Frame {
             kind: u8::from_le_bytes(fields.take()?),
             payload_crc: fields.u32()?,
         };
+
         (fields.u32()? == crc32c::crc32c_append(seed, body)).then_some(frame)
     }
 
-    /// Frame and payload together.
+    /// The length of frame and payload together.
     pub(crate) fn total_bytes(&self) -> u64 {
         FRAME_BYTES as u64 + u64::from(self.length)
     }
 }
 
-/// Little-endian integers off the front of some bytes.
+/// Takes little-endian integers off the front of a slice.
 pub(crate) struct Fields<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Fields<'a> {

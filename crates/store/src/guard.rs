@@ -1,4 +1,5 @@
-//! The signing guard: what a key signed last, so that it never signs a second thing there.
+//! The signing guard: the last statement that a key signed, so that it never signs a second one
+//! there.
 
 use std::fmt;
 
@@ -7,10 +8,10 @@ use crate::guard_file::{FILE_BYTES, GuardFault, MAX_INTENT_BYTES, Owner, State, 
 use crate::whole::{failed, read_whole, write_whole};
 use crate::{CrashPoints, Disk, DiskFile, FolderLock, OpenMode, Store};
 
-/// The file of the guard.
+/// The name of the file of the guard.
 pub(crate) const GUARD_NAME: &str = "guard";
 
-/// Where in the order of a key's signatures something stands: by height, then round, then step.
+/// A place in the order of a key's signatures: by height, then round, then step.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// The height, from 1.
@@ -22,34 +23,35 @@ pub struct Position {
     pub step: u8,
 }
 
-/// What [`SigningGuard::intend`] permits.
+/// The permission that [`SigningGuard::intend`] gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Permission {
-    /// Nothing was signed there before; the intent is durable.
+    /// Nothing was signed at this position before; the intent is durable.
     Fresh,
-    /// These very bytes were permitted there before; signing them again gives the same statement.
+    /// Exactly these bytes were permitted there before. Signing them again gives the same
+    /// statement.
     AlreadySigned,
 }
 
-/// What [`SigningGuard::check_against`] found.
+/// The result of [`SigningGuard::check_against`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Witness {
     /// The guard knew of this position or a later one.
     Covered,
-    /// The guard had forgotten it and was raised. This is worth an alarm: its file lost a synced
+    /// The guard had forgotten it and was raised. This is worth an alarm: the file lost a synced
     /// write.
     Raised,
 }
 
-/// The last thing a key meant to sign, durable before it is signed (N-21).
+/// The last statement that a key meant to sign, made durable before it is signed (N-21).
 ///
-/// [`create`](Self::create) once, together with the key and before the key is stored;
+/// Call [`create`](Self::create) once, together with the key and before the key is stored;
 /// [`open`](Self::open) at each start; [`intend`](Self::intend) before each signature. A key whose
-/// guard is missing or damaged does not sign, and a guard that exists is never made anew. The one
-/// way back is [`create_raised`](Self::create_raised), at a height that others have proved fresh
-/// (N-27).
+/// guard is missing or damaged does not sign, and a guard that exists is never made a second time.
+/// The one way back is [`create_raised`](Self::create_raised), at a height that other validators
+/// have proved fresh (N-27).
 ///
 /// # Crash safety
 ///
@@ -58,16 +60,17 @@ pub enum Witness {
 /// the pair of *g* - 1 is not touched.
 ///
 /// - A crash may tear the write of *g* in any way, both slots included. Then `intend` had not
-///   returned, nothing was signed, and *g* - 1 stands whole in the other pair. If one slot did
-///   land, *g* is taken: stricter, never laxer.
-/// - One slot spoiled after its sync leaves its twin, so the signature is not forgotten; it
-///   is written again at open.
-/// - Both slots of the newest pair spoiled after their sync look like a torn write, and the guard
-///   falls back by one generation without noticing. So the node keeps a second witness, its log:
-///   it holds the votes, to which [`check_against`](Self::check_against) raises the guard, and
-///   before each vote was signed, what led to it and leads to the same vote again.
-///   If a slot of the other pair is spoiled too, no torn write explains it, and it is refused: a
-///   misplaced write over both slots of a pair hits the slot between them.
+///   returned, nothing was signed, and *g* - 1 is complete in the other pair. If one slot of *g*
+///   was written, *g* is taken: that is stricter, never laxer.
+/// - If one slot is spoiled after its sync, its twin still holds the state, so the signature is not
+///   forgotten. The spoiled slot is written again at open.
+/// - If both slots of the newest pair are spoiled after their sync, that looks like a torn write,
+///   and the guard falls back by one generation without noticing. So the node keeps a second
+///   witness, its log. The log holds the votes, to which [`check_against`](Self::check_against)
+///   raises the guard. Before a vote was signed, the log holds the inputs that led to it, and these
+///   lead to the same vote again. If a slot of the other pair is spoiled too, no torn write
+///   explains it, and the guard is refused: a misplaced write over both slots of a pair hits the
+///   slot between them.
 /// - Slots that fit no honest history, for instance a pair older than the one it alternates with,
 ///   are refused as damaged.
 /// - A restored older copy of the whole folder is not noticed here; that is amnesia, N-27.
@@ -78,23 +81,26 @@ pub struct SigningGuard {
     seed: u32,
     state: State,
     poisoned: bool,
-    /// Two processes with one key would sign two things: the guard shares the store's lock.
+    /// Two processes with one key would sign two statements, so the guard shares the store's lock.
     _lock: FolderLock,
 }
 
 impl SigningGuard {
     /// Makes the guard of a new key, durably. Make it before the key is stored: a guard without a
-    /// key is harmless, the reverse is not. The folder must not be open.
+    /// key is harmless, a key without a guard is not. The folder must not be open.
     ///
     /// # Errors
-    /// [`GuardError::Exists`]; [`StoreError::Locked`]; or the disk failed, then do not use the key.
+    /// [`GuardError::Exists`]; [`StoreError::Locked`]; or the disk failed, and then the key must
+    /// not be used.
     pub fn create(disk: &dyn Disk, key: &[u8; 32], swarm: &[u8; 32]) -> Result<(), GuardError> {
         let _lock = take_lock(disk)?;
         expect_missing(disk)?;
+
         let owner = Owner {
             key: *key,
             swarm: *swarm,
         };
+
         Ok(write_whole(
             disk,
             GUARD_NAME,
@@ -102,8 +108,8 @@ impl SigningGuard {
         )?)
     }
 
-    /// That there is no guard in the folder of `store`, not even a damaged one: only then may its
-    /// key look for a way back (N-27).
+    /// Checks that there is no guard in the folder of `store`, not even a damaged one. Only then
+    /// may its key look for a way back (N-27).
     ///
     /// # Errors
     /// [`GuardError::Exists`]; or the disk failed.
@@ -112,23 +118,27 @@ impl SigningGuard {
     }
 
     /// Makes the guard of a key whose guard was lost, in the folder of `store`: nothing below
-    /// `height` is ever permitted (N-27). After a crash it stands there raised, or not at all.
+    /// `height` is ever permitted (N-27). After a crash the guard is either there and raised, or
+    /// not there.
     ///
     /// # Errors
-    /// [`GuardError::Exists`]; or the disk failed, then the key must not sign.
+    /// [`GuardError::Exists`]; or the disk failed, and then the key must not sign.
     pub fn create_raised(store: &Store, key: &[u8; 32], height: u64) -> Result<Self, GuardError> {
         let (context, _) = store.shared();
         let disk = &*context.disk;
         expect_missing(disk)?;
+
         let owner = Owner {
             key: *key,
             swarm: context.config.swarm,
         };
+
         write_whole(
             disk,
             GUARD_NAME,
             &owner.fresh_file(Position::last_below(height)),
         )?;
+
         Self::open(store, key)
     }
 
@@ -144,17 +154,24 @@ impl SigningGuard {
         let disk = &*context.disk;
         let path = disk.path(GUARD_NAME);
         let damaged = || GuardError::Damaged { path: path.clone() };
+
         let bytes = match read_whole(disk, GUARD_NAME, FILE_BYTES) {
             Err(StoreError::TooLarge { .. }) => return Err(damaged()),
             bytes => bytes?.ok_or_else(|| GuardError::Missing { path: path.clone() })?,
         };
+
+        // The owner goes first: a file of another key or version is an error of its own, not
+        // damage.
         let seed = check_owner(&bytes, &path, key, &context.config.swarm)?.seed();
         if bytes.len() != FILE_BYTES {
             return Err(damaged());
         }
+
         let recovered = recover(&bytes, seed).ok_or_else(damaged)?;
+
         let opened = disk.open(GUARD_NAME, OpenMode::Existing);
         let file = opened.map_err(failed(disk, Operation::Open, GUARD_NAME))?;
+
         let (points, state) = (context.points.clone(), recovered.state);
         let mut guard = Self {
             file,
@@ -165,14 +182,17 @@ impl SigningGuard {
             poisoned: false,
             _lock: lock.clone(),
         };
+
+        // The content that was read may be only in the cache of the system so far.
         guard.settle(&recovered.to_heal)?;
         Ok(guard)
     }
 
-    /// Asks to sign `bytes` at `position`. When it permits, that is durable; when it fails, do not
-    /// sign.
+    /// Asks to sign `bytes` at `position`. If the guard permits it, that is durable. If this fails,
+    /// do not sign.
     ///
-    /// Positions only rise. The one exception: exactly what was permitted last is permitted again.
+    /// Positions only rise. The one exception: exactly the bytes that were permitted last are
+    /// permitted again.
     ///
     /// # Errors
     /// [`GuardError::Refused`], or [`StoreError::TooLarge`] above
@@ -180,6 +200,7 @@ impl SigningGuard {
     /// failed: the guard is poisoned, and the process must end.
     pub fn intend(&mut self, position: Position, bytes: &[u8]) -> Result<Permission, GuardError> {
         self.check_sound()?;
+
         if bytes.len() > MAX_INTENT_BYTES {
             let limit = MAX_INTENT_BYTES as u64;
             return Err(StoreError::TooLarge {
@@ -188,22 +209,28 @@ impl SigningGuard {
             }
             .into());
         }
+
         let last = self.state.position;
+        // A restart signs the same statement again, so the same bytes must be permitted again
+        // (N-32).
         if position == last && self.state.bytes.as_deref() == Some(bytes) {
             return Ok(Permission::AlreadySigned);
         }
+
         if position <= last {
             return Err(GuardError::Refused {
                 asked: position,
                 last,
             });
         }
+
         self.advance(position, Some(bytes.to_vec()))?;
         Ok(Permission::Fresh)
     }
 
-    /// Compares the guard with a signature that another witness (the log, a peer) knows of, and
-    /// raises it, durably, if it had forgotten: then nothing at or below `position` is permitted.
+    /// Compares the guard with a signature that another witness (the log, a peer) knows of. If the
+    /// guard had forgotten it, raises the guard, durably: then nothing at or below `position` is
+    /// permitted.
     ///
     /// # Errors
     /// The disk failed: the guard is poisoned, and the process must end.
@@ -212,34 +239,39 @@ impl SigningGuard {
         if position <= self.state.position {
             return Ok(Witness::Covered);
         }
+
         self.advance(position, None)?;
         Ok(Witness::Raised)
     }
 
     /// Permits nothing below `height` from now on, durably (N-29: "observe until H+1, vote from
-    /// H+2" is `raise_to(H + 2)`). A guard that stands higher stays.
+    /// H+2" is `raise_to(H + 2)`). A guard that stands higher stays as it is.
     ///
     /// # Errors
     /// The disk failed: the guard is poisoned, and the process must end.
     pub fn raise_to(&mut self, height: u64) -> Result<(), GuardError> {
         self.check_sound()?;
+
         let position = Position::last_below(height);
         if position > self.state.position {
             self.advance(position, None)?;
         }
+
         Ok(())
     }
 
-    /// Where the guard stands: nothing at or below it is permitted, except once more what was
-    /// permitted there.
+    /// The position of the guard: nothing at or below it is permitted, except once more the bytes
+    /// that were permitted there.
     pub fn last(&self) -> Position {
         self.state.position
     }
 
-    /// The least height at which something is permitted. The key may have signed at all before it.
+    /// The least height at which anything is permitted. The key may have signed at any height
+    /// before it.
     pub fn permits_from(&self) -> u64 {
         let last = self.state.position;
         let next = last.height.saturating_add(1);
+
         if last == Position::last_below(next) {
             next
         } else {
@@ -247,18 +279,19 @@ impl SigningGuard {
         }
     }
 
-    /// After opening: makes what was read durable, in both its slots. A pair of which neither slot
-    /// could be read needs nothing, it is the next to be written.
+    /// Called after opening: makes the state that was read durable, in both its slots. A pair in
+    /// which neither slot could be read needs nothing, since it is written next.
     fn settle(&mut self, to_heal: &[(usize, State)]) -> Result<(), GuardError> {
         for (offset, state) in to_heal {
             let result = self.file.write_at(*offset as u64, &state.encode(self.seed));
             self.finish(Operation::Write, result)?;
         }
+
         let result = self.file.sync();
         self.finish(Operation::Sync, result)
     }
 
-    /// Writes the next generation and syncs it.
+    /// Writes the next generation to both its slots and syncs it.
     fn advance(&mut self, position: Position, bytes: Option<Vec<u8>>) -> Result<(), GuardError> {
         let generation = self.state.generation.wrapping_add(1);
         let state = State {
@@ -266,11 +299,15 @@ impl SigningGuard {
             position,
             bytes,
         };
+
         let slot = state.encode(self.seed);
         let [first, second] = state.offsets();
+
+        // Both slots hold the same, so that one spoiled page loses nothing.
         self.points.pass("guard.write.before");
         let result = self.file.write_at(first as u64, &slot);
         self.finish(Operation::Write, result)?;
+
         self.points.pass("guard.write.between");
         let result = self.file.write_at(second as u64, &slot);
         self.finish(Operation::Write, result)?;
@@ -289,6 +326,7 @@ impl SigningGuard {
         result: std::io::Result<()>,
     ) -> Result<(), GuardError> {
         self.poisoned |= result.is_err();
+
         let path = &self.path;
         Ok(result.map_err(|source| StoreError::Disk {
             operation,
@@ -308,7 +346,7 @@ impl SigningGuard {
 }
 
 impl Position {
-    /// The greatest one below a height.
+    /// The greatest position below a height.
     fn last_below(height: u64) -> Self {
         let end = |below| Self {
             height: below,
@@ -331,6 +369,7 @@ impl fmt::Display for Position {
 
 fn expect_missing(disk: &dyn Disk) -> Result<(), GuardError> {
     let names = disk.list("").map_err(failed(disk, Operation::List, ""))?;
+
     match names.iter().any(|name| name == GUARD_NAME) {
         true => Err(GuardError::Exists {
             path: disk.path(GUARD_NAME),
@@ -356,6 +395,7 @@ fn check_owner(
     swarm: &[u8; 32],
 ) -> Result<Owner, GuardError> {
     let path = path.to_owned();
+
     let owner = match Owner::decode(file) {
         Ok(owner) => owner,
         Err(GuardFault::Damaged) => return Err(GuardError::Damaged { path }),
@@ -368,6 +408,7 @@ fn check_owner(
             .into());
         }
     };
+
     if owner.key != *key {
         return Err(GuardError::WrongKey {
             path,
@@ -375,6 +416,7 @@ fn check_owner(
             found: owner.key,
         });
     }
+
     if owner.swarm != *swarm {
         let (expected, found) = (*swarm, owner.swarm);
         return Err(StoreError::WrongSwarm {

@@ -1,4 +1,4 @@
-//! One append-only file of records, the common ground of the log's segments and the blocks.
+//! One append-only file of records, which the log's segments and the blocks have in common.
 
 use std::sync::Arc;
 
@@ -11,23 +11,24 @@ use crate::{CrashPoints, Disk, DiskFile, OpenMode};
 /// The longest payload of a record: 32 MiB.
 pub const MAX_PAYLOAD_BYTES: usize = 32 * 1024 * 1024;
 
-/// A batch that outgrows this is written, not yet synced, before [`LogFile::sync`].
+/// The bytes of pending records above which a batch is written, not yet synced, before
+/// [`LogFile::sync`].
 const MAX_PENDING_BYTES: usize = 1024 * 1024;
 
-/// What a folder's files are bound to and how they are laid out.
+/// The swarm that a folder's files are bound to, and their layout.
 #[derive(Debug, Clone)]
 pub struct StoreConfig {
     /// The swarm id: files of another swarm are refused.
     pub swarm: [u8; 32],
     /// A number that other peers cannot know, for instance four random bytes. It enters the
-    /// checksums of new files, so that nobody can send a payload that looks like records of the
-    /// log and would make a torn tail pass for a damaged middle. It may differ at each start.
+    /// checksums of new files. So nobody can send a payload that looks like records of the log and
+    /// would make a torn tail pass for a damaged middle. It may differ at each start.
     pub salt: u32,
-    /// The log begins a new segment when one reaches this many bytes; 16 MiB by default.
+    /// The bytes at which the log begins a new segment; 16 MiB by default.
     pub segment_bytes: u64,
-    /// The log stands at most so many heights above the last block; 1 by default, as the block of a
-    /// height is durable before anything of the next is logged. If it stands higher, blocks are
-    /// gone that had been synced: the folder is refused as damaged.
+    /// The number of heights that the log may be above the last block, at most; 1 by default, since
+    /// the block of a height is durable before anything of the next is logged. If the log is
+    /// higher, synced blocks are missing, and the folder is refused as damaged.
     pub log_lead: u64,
 }
 
@@ -46,13 +47,13 @@ impl StoreConfig {
 /// A torn tail that was cut when a file was opened. It had not been synced, so nobody relied on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cut {
-    /// The file.
+    /// The file that was cut.
     pub path: String,
-    /// How many bytes were cut; never 0.
+    /// The number of bytes that were cut; never 0.
     pub bytes: u64,
 }
 
-/// What all files of one folder share.
+/// The disk, crash points and configuration that all files of one folder share.
 #[derive(Clone)]
 pub(crate) struct Context {
     pub(crate) disk: Arc<dyn Disk>,
@@ -60,14 +61,14 @@ pub(crate) struct Context {
     pub(crate) config: StoreConfig,
 }
 
-/// What tells the log's segments from the blocks.
+/// The marks that tell the log's segments from the blocks.
 pub(crate) struct LogFormat {
     pub(crate) magic: [u8; 8],
-    /// Crash points before and after a write, before and after a sync.
+    /// The crash points before and after a write, then before and after a sync.
     points: [&'static str; 4],
 }
 
-/// Segments of the write-ahead log.
+/// The format of the segments of the write-ahead log.
 pub(crate) const WAL: LogFormat = LogFormat {
     magic: *b"QRTWAL\r\n",
     points: [
@@ -78,7 +79,7 @@ pub(crate) const WAL: LogFormat = LogFormat {
     ],
 };
 
-/// The blocks.
+/// The format of the file of the blocks.
 pub(crate) const BLOCKS: LogFormat = LogFormat {
     magic: *b"QRTBLK\r\n",
     points: [
@@ -89,21 +90,22 @@ pub(crate) const BLOCKS: LogFormat = LogFormat {
     ],
 };
 
-/// A log file that is open, and what it says of itself.
+/// An open log file with its header.
 pub(crate) type OpenLog = (Box<dyn DiskFile>, Header);
 
 /// A log file that is written to.
 ///
-/// `append`* -> `sync` writes one batch; any failure of a write or sync poisons it.
+/// Any number of [`Self::append`], then one [`Self::sync`], write one batch. A failed write or sync
+/// poisons the file.
 pub(crate) struct LogFile {
     context: Context,
     format: &'static LogFormat,
     name: String,
     file: Box<dyn DiskFile>,
     seed: u32,
-    /// The offset behind what was written.
+    /// The offset behind the last written byte.
     end: u64,
-    /// Records behind `end`, not yet written.
+    /// Records that follow `end` and are not written yet.
     pending: Vec<u8>,
     progress: Progress,
     /// The first sequence that no sync covers.
@@ -112,7 +114,7 @@ pub(crate) struct LogFile {
 }
 
 impl LogFile {
-    /// Makes the file, durably, for records that come at `progress`.
+    /// Makes the file, durably, for records from `progress` on.
     pub(crate) fn create(
         context: &Context,
         format: &'static LogFormat,
@@ -121,24 +123,28 @@ impl LogFile {
     ) -> Result<Self, StoreError> {
         let StoreConfig { salt, swarm, .. } = context.config;
         let magic = format.magic;
+
         let header = Header {
             magic,
             salt,
             swarm,
             first_sequence: progress.next,
         };
+
         write_whole(&*context.disk, name, &header.encode())?;
         let (file, _) = open_log(context, format, name)?;
+
         let scanned = Scanned {
             progress,
             end: HEADER_BYTES as u64,
             torn: 0,
         };
+
         Ok(Self::new(context, format, name, (file, header), scanned))
     }
 
-    /// Opens a file that was opened and scanned: cuts its torn tail and syncs the rest, because
-    /// what was read may so far stand in the cache of the system alone.
+    /// Takes over a file that was opened and scanned: cuts its torn tail and syncs the rest,
+    /// because so far the content that was read may be only in the cache of the system.
     pub(crate) fn recover(
         context: &Context,
         format: &'static LogFormat,
@@ -148,15 +154,20 @@ impl LogFile {
     ) -> Result<(Self, Option<Cut>), StoreError> {
         let (mut file, header) = opened;
         let disk = &*context.disk;
+
         let cut = (scanned.torn > 0).then(|| Cut {
             path: disk.path(name),
             bytes: scanned.torn,
         });
+
+        // Cut before the sync, so that no new record ever follows torn bytes.
         if cut.is_some() {
             file.truncate(scanned.end)
                 .map_err(failed(disk, Operation::Truncate, name))?;
         }
+
         file.sync().map_err(failed(disk, Operation::Sync, name))?;
+
         Ok((
             Self::new(context, format, name, (file, header), scanned),
             cut,
@@ -179,6 +190,7 @@ impl LogFile {
             end,
             pending: Vec::new(),
             unsynced: progress.next,
+            // Everything read so far is durable, so the next record begins a new batch.
             progress: Progress {
                 batch: progress.next,
                 ..progress
@@ -187,8 +199,8 @@ impl LogFile {
         }
     }
 
-    /// Adds a record whose payload is `parts` one behind the other; returns the offset at which
-    /// its frame will stand.
+    /// Adds a record whose payload is the concatenation of `parts`. Returns the offset at which its
+    /// frame will stand.
     pub(crate) fn append(
         &mut self,
         kind: u8,
@@ -196,16 +208,19 @@ impl LogFile {
         parts: &[&[u8]],
     ) -> Result<u64, StoreError> {
         self.check_sound()?;
+
         if height < self.progress.height {
             return Err(StoreError::WrongHeight {
                 expected: self.progress.height,
                 found: height,
             });
         }
+
         let bytes = parts
             .iter()
             .map(|part| part.len())
             .fold(0, usize::saturating_add);
+
         if bytes > MAX_PAYLOAD_BYTES {
             let limit = MAX_PAYLOAD_BYTES as u64;
             return Err(StoreError::TooLarge {
@@ -213,14 +228,17 @@ impl LogFile {
                 limit,
             });
         }
+
         let payload_crc = parts
             .iter()
             .fold(self.seed, |crc, part| crc32c::crc32c_append(crc, part));
+
         let Progress {
             next: sequence,
             batch,
             ..
         } = self.progress;
+
         let length = bytes as u32;
         let frame = Frame {
             length,
@@ -230,55 +248,69 @@ impl LogFile {
             kind,
             payload_crc,
         };
+
         let offset = self.end + self.pending.len() as u64;
+
         self.pending.extend_from_slice(&frame.encode(self.seed));
         parts
             .iter()
             .for_each(|part| self.pending.extend_from_slice(part));
+
+        // The record counts from here on, though it is not written yet: `sync` writes what is
+        // pending.
         self.progress = Progress {
             next: sequence.saturating_add(1),
             batch,
             height,
         };
+
         if self.pending.len() > MAX_PENDING_BYTES {
             self.write()?;
         }
+
         Ok(offset)
     }
 
-    /// Writes what is pending, without making it durable.
+    /// Writes the pending records, without making them durable.
     pub(crate) fn write(&mut self) -> Result<(), StoreError> {
         self.check_sound()?;
         if self.pending.is_empty() {
             return Ok(());
         }
+
         let [before, after, ..] = self.format.points;
         self.context.points.pass(before);
         let result = self.file.write_at(self.end, &self.pending);
         self.finish(Operation::Write, result)?;
         self.context.points.pass(after);
+
+        // Only after the write has succeeded: a failed one poisons the file, with `end` as it was.
         self.end += self.pending.len() as u64;
         self.pending.clear();
         Ok(())
     }
 
-    /// Makes every record durable and ends the batch. Without new records it does nothing.
+    /// Makes every record durable and ends the batch. Does nothing if there are no new records.
     pub(crate) fn sync(&mut self) -> Result<(), StoreError> {
         self.write()?;
+
         if self.unsynced == self.progress.next {
             return Ok(());
         }
+
+        // One sync covers the whole batch (group commit), so the next record begins a new one.
         let [.., before, after] = self.format.points;
         self.context.points.pass(before);
         let result = self.file.sync();
         self.finish(Operation::Sync, result)?;
         self.context.points.pass(after);
+
         self.unsynced = self.progress.next;
         self.progress.batch = self.progress.next;
         Ok(())
     }
 
-    /// The record whose frame stands at `offset`, which was written.
+    /// The record whose frame stands at `offset`, which must have been written.
     pub(crate) fn read(&self, offset: u64) -> Result<(Frame, Vec<u8>), StoreError> {
         self.check_sound()?;
         read_record(&self.context, &self.name, &*self.file, self.seed, offset)
@@ -293,7 +325,7 @@ impl LogFile {
         self.unsynced
     }
 
-    /// Length of what was written, in bytes.
+    /// The length of the written part, in bytes.
     pub(crate) fn end(&self) -> u64 {
         self.end
     }
@@ -307,7 +339,7 @@ impl LogFile {
         Ok(())
     }
 
-    /// Passes on a failure, after which nothing may be tried again.
+    /// Marks a failure, after which nothing may be tried again.
     pub(crate) fn poison(&mut self) {
         self.poisoned = true;
     }
@@ -318,6 +350,7 @@ impl LogFile {
         result: std::io::Result<()>,
     ) -> Result<(), StoreError> {
         self.poisoned |= result.is_err();
+
         result.map_err(|source| {
             let path = self.context.disk.path(&self.name);
             StoreError::Disk {
@@ -337,14 +370,17 @@ pub(crate) fn open_log(
     name: &str,
 ) -> Result<OpenLog, StoreError> {
     let disk = &*context.disk;
+
     let file = disk
         .open(name, OpenMode::Existing)
         .map_err(failed(disk, Operation::Open, name))?;
+
     let mut bytes = vec![0; HEADER_BYTES];
     let filled = file
         .read_at(0, &mut bytes)
         .map_err(failed(disk, Operation::Read, name))?;
     bytes.truncate(filled);
+
     let header = Header::decode(&bytes, &format.magic).map_err(|fault| match fault {
         HeaderFault::Damaged => damaged(disk, name, 0),
         HeaderFault::Version(found) => StoreError::Unsupported {
@@ -353,6 +389,7 @@ pub(crate) fn open_log(
             supported: VERSION,
         },
     })?;
+
     if header.swarm != context.config.swarm {
         let (expected, found) = (context.config.swarm, header.swarm);
         return Err(StoreError::WrongSwarm {
@@ -361,6 +398,7 @@ pub(crate) fn open_log(
             found,
         });
     }
+
     Ok((file, header))
 }
 
@@ -373,16 +411,19 @@ pub(crate) fn scan_log(
     visit: impl FnMut(u64, &Frame),
 ) -> Result<Scanned, StoreError> {
     let disk = &*context.disk;
+
     if header.first_sequence != start.next {
         return Err(damaged(disk, name, 0));
     }
+
     scan(&**file, header.seed(), start, visit).map_err(|fault| match fault {
         ScanFault::Disk(source) => failed(disk, Operation::Read, name)(source),
         ScanFault::Damaged(offset) => damaged(disk, name, offset),
     })
 }
 
-/// The record at `offset` of a file that was scanned; if it is no longer good, it is damaged.
+/// The record at `offset` of a file that was scanned. If the record is no longer good, it is
+/// damaged.
 pub(crate) fn read_record(
     context: &Context,
     name: &str,
@@ -391,6 +432,7 @@ pub(crate) fn read_record(
     offset: u64,
 ) -> Result<(Frame, Vec<u8>), StoreError> {
     let disk = &*context.disk;
+
     let read = |offset, length| {
         let mut bytes = vec![0; length];
         let filled = file
@@ -401,14 +443,19 @@ pub(crate) fn read_record(
             bytes
         })
     };
+
+    // The length is checked before it is used to read: a spoiled one must not ask for too much
+    // memory.
     let frame = Frame::decode(&read(offset, FRAME_BYTES)?, seed)
         .filter(|frame| frame.length as usize <= MAX_PAYLOAD_BYTES)
         .ok_or_else(|| damaged(disk, name, offset))?;
+
     let payload = read(offset + FRAME_BYTES as u64, frame.length as usize)?;
     let whole = payload.len() == frame.length as usize;
     if !whole || crc32c::crc32c_append(seed, &payload) != frame.payload_crc {
         return Err(damaged(disk, name, offset));
     }
+
     Ok((frame, payload))
 }
 

@@ -15,9 +15,10 @@ const MAGIC: [u8; 8] = *b"QRTMET1\n";
 const HEADER_BYTES: usize = 20;
 const MAX_NAME_BYTES: usize = 64;
 
-/// Small named values, such as the genesis: after a crash either the old one is there or the new.
+/// Small named values, such as the genesis. After a crash either the old value is there or the new
+/// one.
 ///
-/// It needs no lock and no swarm id, so that a node can read what its folder belongs to before it
+/// It needs no lock and no swarm id, so that a node can read the swarm of its folder before it
 /// opens the [`Store`](crate::Store). A file is `magic[8] length:u64 crc:u32 value`.
 #[derive(Clone)]
 pub struct Meta {
@@ -31,13 +32,14 @@ impl Meta {
         Self { disk, points }
     }
 
-    /// Stores `value` as `name`; durable when this returns.
+    /// Stores `value` as `name`; it is durable when this returns.
     ///
     /// # Errors
     /// [`StoreError::BadName`]; [`StoreError::TooLarge`] above [`MAX_META_BYTES`]; or the disk
     /// failed, and the process must end.
     pub fn put(&self, name: &str, value: &[u8]) -> Result<(), StoreError> {
         let file = file_name(name)?;
+
         if value.len() > MAX_META_BYTES {
             let limit = MAX_META_BYTES as u64;
             return Err(StoreError::TooLarge {
@@ -45,19 +47,21 @@ impl Meta {
                 limit,
             });
         }
+
         self.points.pass("meta.write.before");
         write_whole(&*self.disk, &file, &encode(value))?;
         self.points.pass("meta.write.after");
         Ok(())
     }
 
-    /// The value stored as `name`, `None` if there is none.
+    /// The value stored as `name`; `None` if there is none.
     ///
     /// # Errors
     /// [`StoreError::BadName`], [`StoreError::Damaged`], or the disk failed.
     pub fn get(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let file = file_name(name)?;
         let bytes = read_whole(&*self.disk, &file, HEADER_BYTES + MAX_META_BYTES)?;
+
         let value = bytes.map(|bytes| decode(&bytes).map(<[u8]>::to_vec));
         value
             .map(|value| value.ok_or_else(|| damaged(&*self.disk, &file, 0)))
@@ -67,11 +71,13 @@ impl Meta {
 
 fn file_name(name: &str) -> Result<String, StoreError> {
     let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+
     if name.is_empty() || name.len() > MAX_NAME_BYTES || !name.bytes().all(allowed) {
         return Err(StoreError::BadName {
             name: name.to_owned(),
         });
     }
+
     Ok(format!("meta/{name}"))
 }
 
@@ -92,7 +98,7 @@ fn decode(bytes: &[u8]) -> Option<&[u8]> {
     (known && length == value.len() as u64 && crc == checksum(value)).then_some(value)
 }
 
-/// Starts from the length, so that no value of zeros has checksum zero.
+/// The checksum starts from the length, so that no value of zeros has checksum zero.
 fn checksum(value: &[u8]) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c(&(value.len() as u64).to_le_bytes()), value)
 }

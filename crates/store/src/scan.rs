@@ -1,4 +1,4 @@
-//! Reads a log file from its start and finds where what can be trusted ends.
+//! Reads a log file from its start and finds the end of the part that can be trusted.
 
 use std::io;
 
@@ -6,13 +6,13 @@ use crate::DiskFile;
 use crate::frame::{FRAME_BYTES, Frame, HEADER_BYTES};
 use crate::log::MAX_PAYLOAD_BYTES;
 
-/// How much is read at once.
+/// The number of bytes that are read at once.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// Where a log stands after some of its records.
+/// The position in a log after some of its records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Progress {
-    /// The sequence that follows.
+    /// The sequence of the next record.
     pub(crate) next: u64,
     /// The first sequence of the batch of the last record.
     pub(crate) batch: u64,
@@ -21,7 +21,8 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Before the record `first`, all earlier ones durable and the last of them of `height`.
+    /// The progress before the record `first`, if all earlier records are durable and the last one
+    /// is of `height`.
     pub(crate) fn at(first: u64, height: u64) -> Self {
         Self {
             next: first,
@@ -30,10 +31,11 @@ impl Progress {
         }
     }
 
-    /// After `frame`; `None` if it does not follow.
+    /// The progress after `frame`; `None` if the frame does not follow.
     fn after(&self, frame: &Frame) -> Option<Self> {
         let batch_follows = frame.batch == self.batch || frame.batch == frame.sequence;
         let follows = frame.sequence == self.next && frame.height >= self.height && batch_follows;
+
         let next = frame.sequence.checked_add(1)?;
         follows.then_some(Self {
             next,
@@ -43,23 +45,23 @@ impl Progress {
     }
 }
 
-/// What a scan found.
+/// The result of a scan.
 #[derive(Debug)]
 pub(crate) struct Scanned {
-    /// Where the log stands after the last good record.
+    /// The progress after the last good record.
     pub(crate) progress: Progress,
     /// The offset behind the last good record.
     pub(crate) end: u64,
-    /// Bytes behind `end`: a torn tail.
+    /// The number of bytes behind `end`: a torn tail.
     pub(crate) torn: u64,
 }
 
-/// Why a scan gave up.
+/// The reason why a scan gave up.
 #[derive(Debug)]
 pub(crate) enum ScanFault {
     /// The disk failed.
     Disk(io::Error),
-    /// What had been synced is damaged from this offset on.
+    /// Synced data is damaged from this offset on.
     Damaged(u64),
 }
 
@@ -69,10 +71,10 @@ impl From<io::Error> for ScanFault {
     }
 }
 
-/// Checks every record behind the header, calling `visit` with the offset of each good one.
+/// Checks every record behind the header, and calls `visit` with the offset of each good one.
 ///
-/// The first bad record ends the scan. It is a torn tail if nothing behind it proves that it had
-/// been synced; see [`crate::Wal`] for the reasoning.
+/// The first bad record ends the scan. It is a torn tail unless something behind it proves that it
+/// had been synced; see [`crate::Wal`] for the reasoning.
 pub(crate) fn scan(
     file: &dyn DiskFile,
     seed: u32,
@@ -83,6 +85,7 @@ pub(crate) fn scan(
     let mut window = Window::new(file);
     let mut progress = start;
     let mut end = HEADER_BYTES as u64;
+
     while end < length {
         let Some(frame) = good_frame(&mut window, seed, end)? else {
             if later_batch(&mut window, seed, end, progress.next)? {
@@ -90,10 +93,13 @@ pub(crate) fn scan(
             }
             break;
         };
+
+        // A good record that does not follow is damage wherever it stands: no crash makes one.
         progress = progress.after(&frame).ok_or(ScanFault::Damaged(end))?;
         visit(end, &frame);
         end += frame.total_bytes();
     }
+
     Ok(Scanned {
         progress,
         end,
@@ -106,14 +112,17 @@ fn good_frame(window: &mut Window<'_>, seed: u32, offset: u64) -> io::Result<Opt
     let Some(frame) = Frame::decode(window.at(offset, FRAME_BYTES)?, seed) else {
         return Ok(None);
     };
+
+    // No writer makes such a payload: a spoiled length must not make the scan read on.
     if frame.length as usize > MAX_PAYLOAD_BYTES {
         return Ok(None);
     }
+
     let crc = payload_crc(window, seed, offset + FRAME_BYTES as u64, frame.length)?;
     Ok((crc == Some(frame.payload_crc)).then_some(frame))
 }
 
-/// The checksum of `length` bytes at `offset`; `None` if the file ends before.
+/// The checksum of `length` bytes at `offset`; `None` if the file ends before that.
 fn payload_crc(
     window: &mut Window<'_>,
     seed: u32,
@@ -122,35 +131,44 @@ fn payload_crc(
 ) -> io::Result<Option<u32>> {
     let mut crc = seed;
     let mut left = length as usize;
+
     while left > 0 {
         let bytes = window.at(offset, left.min(CHUNK_BYTES))?;
         if bytes.is_empty() {
             return Ok(None);
         }
+
         crc = crc32c::crc32c_append(crc, bytes);
         left -= bytes.len();
         offset += bytes.len() as u64;
     }
+
     Ok(Some(crc))
 }
 
-/// Whether behind the bad record `sequence` at `offset` stands the frame of a later batch, which
-/// was written only after `sequence` had been synced. The frame alone proves it; its payload may
-/// be torn.
+/// Whether the frame of a later batch stands behind the bad record `sequence` at `offset`. That
+/// frame was written only after `sequence` had been synced. The frame alone proves it; its payload
+/// may be torn.
 fn later_batch(window: &mut Window<'_>, seed: u32, offset: u64, sequence: u64) -> io::Result<bool> {
     let mut at = offset + 1;
+
     loop {
         let bytes = window.at(at, CHUNK_BYTES)?;
         let Some(last_start) = bytes.len().checked_sub(FRAME_BYTES) else {
             return Ok(false);
         };
+
         let proves = |frame: Frame| frame.batch > sequence && frame.sequence >= frame.batch;
+
         if bytes
             .windows(FRAME_BYTES)
             .any(|at| Frame::decode(at, seed).is_some_and(proves))
         {
             return Ok(true);
         }
+
+        // Each step overlaps the last one by one frame less a byte, so that no frame between two
+        // chunks is missed.
         at += last_start as u64 + 1;
     }
 }
@@ -159,9 +177,9 @@ fn later_batch(window: &mut Window<'_>, seed: u32, offset: u64, sequence: u64) -
 struct Window<'a> {
     file: &'a dyn DiskFile,
     buffer: Vec<u8>,
-    /// The offset in the file of the start of `buffer`.
+    /// The offset in the file at which `buffer` starts.
     start: u64,
-    /// How much of `buffer` is content of the file.
+    /// The number of bytes in `buffer` that are content of the file.
     filled: usize,
 }
 
@@ -175,12 +193,13 @@ impl<'a> Window<'a> {
         }
     }
 
-    /// The bytes at `offset`: `wanted` (at most a chunk), or fewer where the file ends.
+    /// The bytes at `offset`: `wanted` of them (at most a chunk), or fewer if the file ends.
     fn at(&mut self, offset: u64, wanted: usize) -> io::Result<&[u8]> {
         if !self.holds(offset, wanted) {
             self.filled = self.file.read_at(offset, &mut self.buffer)?;
             self.start = offset;
         }
+
         let skip = (offset - self.start) as usize;
         let end = self.filled.min(skip + wanted);
         Ok(&self.buffer[skip..end])
@@ -204,6 +223,7 @@ mod tests {
             batch: 6,
             height: 3,
         };
+
         let frame = |sequence, batch, height| Frame {
             length: 0,
             sequence,
@@ -212,6 +232,7 @@ mod tests {
             kind: 0,
             payload_crc: 0,
         };
+
         for (name, frame, follows) in [
             ("same batch", frame(8, 6, 3), true),
             ("new batch", frame(8, 8, 3), true),

@@ -15,63 +15,65 @@ use crate::whole::{failed, remove_if_there, sync_folder_of};
 pub struct Record<'a> {
     /// The caller's kind of record.
     pub kind: u8,
-    /// The height it belongs to; never lower than that of the record before it.
+    /// The height that the record belongs to, never lower than the height of the record before it.
     pub height: u64,
     /// The content, at most [`MAX_PAYLOAD_BYTES`](crate::MAX_PAYLOAD_BYTES).
     pub payload: &'a [u8],
 }
 
-/// A record of the log.
+/// A record that was read from the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WalRecord {
-    /// Its place in the log, contiguous from 1; it stays when older segments are removed.
+    /// The record's place in the log, contiguous from 1. It stays the same when older segments are
+    /// removed.
     pub sequence: u64,
     /// The caller's kind of record.
     pub kind: u8,
-    /// The height it belongs to.
+    /// The height that the record belongs to.
     pub height: u64,
-    /// The content.
+    /// The content of the record, as it was appended.
     pub payload: Vec<u8>,
 }
 
-/// The write-ahead log: [`append`](Self::append) any number of records, then one
-/// [`sync`](Self::sync) for all of them (group commit); after a restart [`replay`](Self::replay).
+/// The write-ahead log: [`append`](Self::append) any number of records, then call
+/// [`sync`](Self::sync) once for all of them (group commit). After a restart call
+/// [`replay`](Self::replay).
 ///
 /// # Torn tail or damaged middle (N-31)
 ///
 /// The records between two syncs are a *batch*. Until its sync returns, a crash may leave any
-/// subset of its bytes: an early record missing and a later one whole. So a bad record followed by
-/// a good one is no proof of damage, and the last good record is no measure. Instead each record
-/// carries the sequence its batch began with, which means "everything before this was synced
-/// before I was written". At open, a bad record with sequence *s* is
+/// subset of its bytes: an early record may be missing and a later one complete. So a good record
+/// behind a bad one does not prove damage, and the last good record does not mark the end. Instead
+/// each record carries the sequence that its batch began with, which means "everything before this
+/// was synced before I was written". At open, a bad record with sequence *s* is
 ///
 /// - **damage** if behind it in the file stands the frame of a record whose batch began after *s*,
-///   or if a later segment exists: *s* had been synced, somebody may have relied on it. The log is
-///   refused with [`StoreError::Damaged`].
+///   or if a later segment exists. Then *s* had been synced, and somebody may have relied on it.
+///   The log is refused with [`StoreError::Damaged`].
 /// - **a torn tail** otherwise. It is in the last batch that was written, whose sync did not return
-///   as far as the file can tell, and everything from it on is cut.
+///   as far as the file can tell. Everything from it on is cut.
 ///
-/// A record that is whole but does not follow (sequence, batch or height) is damage wherever it
-/// stands. What cannot be told: when bytes of the very last batch were spoiled, or the end of the
-/// last segment went missing, after their sync, it looks like a torn tail and is cut.
-/// [`SigningGuard`](crate::SigningGuard) does not depend on the log for that reason.
+/// A record that is complete but does not follow (sequence, batch or height) is damage wherever it
+/// stands. One case cannot be told apart: if bytes of the very last batch were spoiled after their
+/// sync, or the end of the last segment went missing, it looks like a torn tail and is cut. For
+/// that reason [`SigningGuard`](crate::SigningGuard) does not depend on the log.
 ///
 /// # Segments
 ///
-/// A segment that has reached its size is followed by a new one after a sync, never inside a batch,
-/// so each segment but the last is known to have been synced whole.
+/// When a segment has reached its size, a new one follows after a sync, never inside a batch. So
+/// each segment except the last is known to have been synced whole.
 pub struct Wal {
     context: Context,
-    /// Segments before the active one, oldest first.
+    /// The segments before the active one, oldest first.
     sealed: Vec<Sealed>,
     number: u64,
     active: LogFile,
 }
 
-/// A segment that is not written to any more.
+/// A segment that is no longer written to.
 pub(crate) struct Sealed {
     pub(crate) number: u64,
-    /// Behind its last record, which has the highest height in it.
+    /// The progress behind its last record, which has the highest height in it.
     pub(crate) progress: Progress,
     /// Its length in bytes.
     pub(crate) end: u64,
@@ -81,6 +83,7 @@ impl Wal {
     /// Opens the log, or makes it if the folder has none. Cuts a torn tail and reports it.
     pub(crate) fn open(context: &Context) -> Result<(Self, Option<Cut>), StoreError> {
         let numbers = segment_numbers(context)?;
+
         let Some((&last, earlier)) = numbers.split_last() else {
             let active = LogFile::create(context, &WAL, &segment_name(1), Progress::at(1, 0))?;
             let wal = Self {
@@ -89,23 +92,31 @@ impl Wal {
                 number: 1,
                 active,
             };
+
             return Ok((wal, None));
         };
+
         let mut sealed = Vec::new();
         for &number in earlier {
             let (_, scanned) = scan_segment(context, sealed.last(), number)?;
+            // A later segment was begun only after this one was synced whole, so nothing here can
+            // be torn.
             if scanned.torn > 0 {
                 return Err(damaged(&*context.disk, &segment_name(number), scanned.end));
             }
+
             sealed.push(Sealed {
                 number,
                 progress: scanned.progress,
                 end: scanned.end,
             });
         }
+
         let (opened, scanned) = scan_segment(context, sealed.last(), last)?;
+
         let name = segment_name(last);
         let (active, cut) = LogFile::recover(context, &WAL, &name, opened, scanned)?;
+
         Ok((
             Self {
                 context: context.clone(),
@@ -121,7 +132,7 @@ impl Wal {
     /// [`Self::sync`].
     ///
     /// # Errors
-    /// [`StoreError::WrongHeight`] if its height is lower than the one before it,
+    /// [`StoreError::WrongHeight`] if its height is lower than that of the record before it,
     /// [`StoreError::TooLarge`]; neither changes anything. Otherwise the disk failed.
     pub fn append(&mut self, record: Record<'_>) -> Result<u64, StoreError> {
         let sequence = self.active.progress().next;
@@ -130,8 +141,8 @@ impl Wal {
         Ok(sequence)
     }
 
-    /// Makes every appended record durable with one `fdatasync`; returns the sequence below which
-    /// all are durable.
+    /// Makes every appended record durable with one `fdatasync`. Returns the sequence below which
+    /// all records are durable.
     ///
     /// # Errors
     /// The disk failed: the log is poisoned, and the process must end.
@@ -143,23 +154,24 @@ impl Wal {
         Ok(self.active.durable())
     }
 
-    /// The sequence the next record gets.
+    /// The sequence that the next record gets.
     pub fn next_sequence(&self) -> u64 {
         self.active.progress().next
     }
 
-    /// The height of the last record; 0 in a log that never had one.
+    /// The height of the last record; 0 for a log that never had one.
     pub fn last_height(&self) -> u64 {
         self.active.progress().height
     }
 
-    /// Removes the oldest segments that hold no record of `height` or above. Records below
-    /// `height` that share a segment with others stay.
+    /// Removes the oldest segments that hold no record of `height` or above. Records below `height`
+    /// that share a segment with others stay.
     ///
     /// # Errors
     /// The disk failed: the log is poisoned, and the process must end.
     pub fn truncate_below(&mut self, height: u64) -> Result<(), StoreError> {
         self.active.check_sound()?;
+
         while self
             .sealed
             .first()
@@ -167,20 +179,23 @@ impl Wal {
         {
             let oldest = self.sealed.remove(0);
             self.context.points.pass("wal.truncate.before");
+
             let name = segment_name(oldest.number);
             // One by one, so that a crash cannot leave a gap between segments.
             let removed = remove_if_there(&*self.context.disk, &name)
                 .and_then(|()| sync_folder_of(&*self.context.disk, &name));
             self.poison_on_error(removed)?;
+
             self.context.points.pass("wal.truncate.after");
         }
+
         Ok(())
     }
 
     /// The records of the log, oldest first, without those appended since the last sync.
     ///
     /// An item is an error if the disk fails or a record is no longer as it was when the log was
-    /// opened; it is the last item then.
+    /// opened. It is the last item then.
     ///
     /// # Errors
     /// [`StoreError::Poisoned`].
@@ -196,15 +211,19 @@ impl Wal {
 
     fn rotate(&mut self) -> Result<(), StoreError> {
         self.context.points.pass("wal.rotate.before");
+
         let number = self.number + 1;
         let progress = self.active.progress().clone();
         let name = segment_name(number);
         let created = LogFile::create(&self.context, &WAL, &name, progress.clone());
+
         let sealed = Sealed {
             number: self.number,
             progress,
             end: self.active.end(),
         };
+
+        // The new segment exists durably before the old one counts as sealed.
         self.active = self.poison_on_error(created)?;
         self.sealed.push(sealed);
         self.number = number;
@@ -219,7 +238,7 @@ impl Wal {
         result
     }
 
-    /// Number and length of the segment at `index`, oldest first.
+    /// The number and the length of the segment at `index`, oldest first.
     fn segment(&self, index: usize) -> Option<(u64, u64)> {
         match self.sealed.get(index) {
             Some(sealed) => Some((sealed.number, sealed.end)),
@@ -250,6 +269,7 @@ impl Replay<'_> {
             let open = match self.open.take() {
                 Some(open) if open.offset < open.end => open,
                 Some(_) => {
+                    // This segment is read through.
                     self.segment += 1;
                     continue;
                 }
@@ -258,9 +278,11 @@ impl Replay<'_> {
                     None => return Ok(None),
                 },
             };
+
             if open.offset < open.end {
                 return self.read_from(open).map(Some);
             }
+
             self.open = Some(open);
         }
     }
@@ -268,6 +290,7 @@ impl Replay<'_> {
     fn open_segment(&self, number: u64, end: u64) -> Result<OpenSegment, StoreError> {
         let name = segment_name(number);
         let (file, header) = open_log(&self.wal.context, &WAL, &name)?;
+
         Ok(OpenSegment {
             name,
             file,
@@ -285,9 +308,11 @@ impl Replay<'_> {
             offset,
             ..
         } = &open;
+
         let (frame, payload) = read_record(&self.wal.context, name, &**file, *seed, *offset)?;
         open.offset += frame.total_bytes();
         self.open = Some(open);
+
         let (sequence, kind, height) = (frame.sequence, frame.kind, frame.height);
         Ok(WalRecord {
             sequence,
@@ -305,15 +330,17 @@ impl Iterator for Replay<'_> {
         if self.finished {
             return None;
         }
+
         let item = self.read_next().transpose();
         self.finished = !matches!(item, Some(Ok(_)));
+
         item
     }
 }
 
 impl FusedIterator for Replay<'_> {}
 
-/// `wal/000001.log` and so on; longer numbers grow in width.
+/// The name of a segment: `wal/000001.log` and so on; longer numbers grow in width.
 pub(crate) fn segment_name(number: u64) -> String {
     format!("wal/{number:06}.log")
 }
@@ -321,15 +348,19 @@ pub(crate) fn segment_name(number: u64) -> String {
 /// The numbers of the segments in the folder, ascending.
 pub(crate) fn segment_numbers(context: &Context) -> Result<Vec<u64>, StoreError> {
     let disk = &*context.disk;
+
     let names = disk
         .list("wal")
         .map_err(failed(disk, Operation::List, "wal"))?;
+
     let mut numbers: Vec<u64> = names
         .iter()
         .filter_map(|name| Some((name, name.strip_suffix(".log")?.parse().ok()?)))
+        // A name that this crate would not write is not a segment: it is left alone.
         .filter(|&(name, number)| segment_name(number).strip_prefix("wal/") == Some(name))
         .map(|(_, number)| number)
         .collect();
+
     numbers.sort_unstable();
     Ok(numbers)
 }
@@ -337,6 +368,7 @@ pub(crate) fn segment_numbers(context: &Context) -> Result<Vec<u64>, StoreError>
 /// The height of the last record of a log without damage; 0 if there is none.
 pub(crate) fn logged_height(context: &Context) -> Result<u64, StoreError> {
     let mut before: Option<Sealed> = None;
+
     for number in segment_numbers(context)? {
         let (_, Scanned { progress, end, .. }) = scan_segment(context, before.as_ref(), number)?;
         before = Some(Sealed {
@@ -345,10 +377,11 @@ pub(crate) fn logged_height(context: &Context) -> Result<u64, StoreError> {
             end,
         });
     }
+
     Ok(before.map_or(0, |last| last.progress.height))
 }
 
-/// Opens and checks a segment and that it follows `before`, if there is one.
+/// Opens and checks a segment. Checks also that it follows `before`, if there is one.
 pub(crate) fn scan_segment(
     context: &Context,
     before: Option<&Sealed>,
@@ -357,6 +390,7 @@ pub(crate) fn scan_segment(
     let name = segment_name(number);
     let opened = open_log(context, &WAL, &name)?;
     let first = opened.1.first_sequence;
+
     let start = match before {
         None => Progress::at(first, 0),
         Some(before) if before.progress.next == first => {
@@ -370,6 +404,7 @@ pub(crate) fn scan_segment(
             ));
         }
     };
+
     let scanned = scan_log(context, &name, &opened, start, |_, _| ())?;
     Ok((opened, scanned))
 }

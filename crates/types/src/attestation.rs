@@ -9,36 +9,36 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::cose::{ContentHeader, Owned, Sign1, Signable};
 use crate::{Capabilities, Hash, Millis, PublicKey, SwarmId, cbor, limits};
 
-/// Claims under the attester's signature; the signer is the attester's key.
+/// Claims with the signature of the attester. The signer is the attester's key.
 pub type Attestation = Sign1<Claims>;
 
-/// Private claim (below -65536) that holds the capabilities.
+/// The private claim (below -65536) that holds the capabilities.
 const CAPABILITIES: i64 = -65_537;
 
-/// What an attester says of an agent. Encoded as a CWT: times in whole seconds, the agent's key as
-/// `cnf` (RFC 8747), the swarm as audience.
+/// The claims of an attester about an agent. They are encoded as a CWT: times in whole seconds, the
+/// agent's key as `cnf` (RFC 8747), the swarm as audience.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claims {
-    /// `iss`: the attester's key; must be the signer.
+    /// `iss`: the attester's key, which must be the signer.
     pub issuer: PublicKey,
-    /// `sub` and `cnf`: the agent.
+    /// `sub` and `cnf`: the key of the agent.
     pub subject: PublicKey,
-    /// `aud`: the only swarm it is valid in.
+    /// `aud`: the only swarm that the attestation is valid in.
     pub audience: SwarmId,
-    /// `exp`: Unix seconds from which on it is void.
+    /// `exp`: Unix seconds from which on the attestation is void.
     pub expires: u64,
-    /// `nbf`: Unix seconds before which it is not valid.
+    /// `nbf`: Unix seconds before which the attestation is not valid.
     pub not_before: u64,
     /// `iat`: Unix seconds of issue.
     pub issued_at: u64,
-    /// `cti`: distinguishes attestations of one issuer; at most 16 bytes.
+    /// `cti`: tells attestations of one issuer apart; at most 16 bytes.
     pub id: Vec<u8>,
-    /// What is attested.
+    /// The labels and amounts that are attested.
     pub capabilities: Capabilities,
 }
 
 impl Claims {
-    /// Whether `time` (Unix milliseconds of a block) lies in the validity.
+    /// Returns whether the attestation is valid at `time`, the Unix milliseconds of a block.
     pub fn is_valid_at(&self, time: Millis) -> bool {
         let seconds = time / 1000;
         self.not_before <= seconds && seconds < self.expires
@@ -46,7 +46,8 @@ impl Claims {
 }
 
 impl Attestation {
-    /// Names the attestation: BLAKE3 of its claims and issuer, whatever signature it carries.
+    /// Returns the name of the attestation: the BLAKE3 hash of its claims, the issuer among them.
+    /// It is the same whatever signature the attestation carries.
     pub fn hash(&self) -> Hash {
         Hash::derive("quorate 1 attestation", &[&cbor::encode(&self.payload)])
     }
@@ -57,7 +58,7 @@ impl Signable for Claims {
     const MAX_BYTES: usize = limits::ATTESTATION_BYTES;
 }
 
-/// `cnf` with a COSE_Key: kty OKP, crv Ed25519, x.
+/// The claim `cnf` with a COSE_Key: kty OKP, crv Ed25519, x.
 #[derive(Serialize, Deserialize)]
 #[serde(transparent)]
 struct Confirmation(BTreeMap<u8, CoseKey>);
@@ -67,6 +68,7 @@ struct CoseKey(PublicKey);
 impl Serialize for CoseKey {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(3))?;
+        // kty = OKP, crv = Ed25519, x = the key.
         map.serialize_entry(&1, &1)?;
         map.serialize_entry(&-1, &6)?;
         map.serialize_entry(&-2, &self.0)?;
@@ -77,37 +79,51 @@ impl Serialize for CoseKey {
 impl<'de> Deserialize<'de> for CoseKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Visit;
+
         impl<'de> serde::de::Visitor<'de> for Visit {
             type Value = CoseKey;
+
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str("an OKP Ed25519 COSE_Key")
             }
+
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<CoseKey, A::Error> {
                 let kind: u8 = entry(&mut map, 1)?;
                 let curve: u8 = entry(&mut map, -1)?;
                 let key = entry(&mut map, -2)?;
+
+                // A fourth entry is refused: the key has one form.
                 match (kind, curve, map.next_key::<i64>()?) {
                     (1, 6, None) => Ok(CoseKey(key)),
                     _ => Err(A::Error::custom("not an OKP Ed25519 key")),
                 }
             }
         }
+
         deserializer.deserialize_map(Visit)
     }
 }
 
 impl Serialize for Claims {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // Keys ascend by their encoded bytes, so the private claim is the last one.
         let mut map = serializer.serialize_map(Some(9))?;
+
+        // The claims iss, sub and aud.
         map.serialize_entry(&1, &self.issuer.to_string())?;
         map.serialize_entry(&2, &self.subject.to_string())?;
         map.serialize_entry(&3, &self.audience.to_string())?;
+
+        // The claims exp, nbf, iat and cti.
         map.serialize_entry(&4, &self.expires)?;
         map.serialize_entry(&5, &self.not_before)?;
         map.serialize_entry(&6, &self.issued_at)?;
         map.serialize_entry(&7, &Owned(self.id.clone()))?;
+
+        // The claim cnf, then the private one.
         map.serialize_entry(&8, &BTreeMap::from([(1u8, CoseKey(self.subject))]))?;
         map.serialize_entry(&CAPABILITIES, &self.capabilities)?;
+
         map.end()
     }
 }
@@ -115,12 +131,16 @@ impl Serialize for Claims {
 impl<'de> Deserialize<'de> for Claims {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Visit;
+
         impl<'de> serde::de::Visitor<'de> for Visit {
             type Value = Claims;
+
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str("CWT claims")
             }
+
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Claims, A::Error> {
+                // The claims stand in the order in which they are written, so each key is known.
                 let claims = Claims {
                     issuer: hex_entry(&mut map, 1)?,
                     subject: hex_entry(&mut map, 2)?,
@@ -130,35 +150,41 @@ impl<'de> Deserialize<'de> for Claims {
                     issued_at: entry(&mut map, 6)?,
                     id: entry::<Owned, A>(&mut map, 7)?.0,
                     capabilities: {
-                        // The key in `cnf` is `sub` again; the canonical check compares them.
+                        // The key in `cnf` is the one in `sub` again: `cbor::decode` encodes the
+                        // claims again and compares.
                         let _: Confirmation = entry(&mut map, 8)?;
                         entry(&mut map, CAPABILITIES)?
                     },
                 };
+
                 let entries = &claims.capabilities;
                 if claims.id.len() > 16
                     || entries.labels.len() > limits::MAP_ENTRIES
                     || entries.amounts.len() > limits::MAP_ENTRIES
                     || map.next_key::<i64>()?.is_some()
                 {
-                    return Err(A::Error::custom("a claim too many or too long"));
+                    return Err(A::Error::custom("a claim is unknown or too long"));
                 }
+
                 Ok(claims)
             }
         }
+
         deserializer.deserialize_map(Visit)
     }
 }
 
+/// Reads the next claim, whose key must be `key`, as an identifier in hexadecimal.
 fn hex_entry<'de, T: std::str::FromStr, A: MapAccess<'de>>(
     map: &mut A,
     key: i64,
 ) -> Result<T, A::Error> {
     let text: String = entry(map, key)?;
     text.parse()
-        .map_err(|_| A::Error::custom(format_args!("claim {key} is no identifier")))
+        .map_err(|_| A::Error::custom(format_args!("claim {key} is not a hexadecimal identifier")))
 }
 
+/// Reads the next claim, whose key must be `expected`.
 fn entry<'de, T: Deserialize<'de>, A: MapAccess<'de>>(
     map: &mut A,
     expected: i64,
@@ -166,7 +192,7 @@ fn entry<'de, T: Deserialize<'de>, A: MapAccess<'de>>(
     match map.next_key::<i64>()? {
         Some(key) if key == expected => map.next_value(),
         _ => Err(A::Error::custom(format_args!(
-            "claim {expected} is missing"
+            "claim {expected} is missing or out of order"
         ))),
     }
 }

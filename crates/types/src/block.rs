@@ -1,4 +1,4 @@
-//! Blocks: a set of operations in canonical order under a header that says what executing it gives.
+//! Blocks: operations in canonical order under a header that states the result of executing them.
 
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
@@ -7,66 +7,69 @@ use crate::{
     SwarmId, cbor,
 };
 
-/// What a block id is the hash of. Roots are those that executing the block gives.
+/// The header of a block, whose hash is the block id. The roots are those that executing the block
+/// gives.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Header {
-    /// [`crate::PROTOCOL_VERSION`].
+    /// The version of the protocol, [`crate::PROTOCOL_VERSION`].
     pub version: u8,
-    /// Swarm.
+    /// The id of the swarm that the block belongs to.
     pub swarm: SwarmId,
-    /// Height, from 1.
+    /// The height of the block, counted from 1.
     pub height: Height,
-    /// Milliseconds the swarm was awake for, up to and with this block:
+    /// Milliseconds for which the swarm was awake, up to and including this block:
     /// active(h) = active(h-1) + min(time(h) - time(h-1), `max_step_ms`).
     pub active_time: Millis,
     /// Unix milliseconds by the builder's clock; strictly increasing.
     pub block_time: Millis,
-    /// The block before; [`BlockId::GENESIS`] for the first.
+    /// The id of the block before; [`BlockId::GENESIS`] for the first.
     pub previous: BlockId,
-    /// BLAKE3 of the commit of the block before, as this block carries it; zero for the first.
+    /// The BLAKE3 hash of the commit of the block before, as this block carries it; zero for the
+    /// first.
     pub previous_commit: Hash,
-    /// Hash of the validator set that votes on this block.
+    /// The hash of the validator set that votes on this block.
     pub validators: Hash,
-    /// Hash of the validator set of the next height.
+    /// The hash of the validator set of the next height.
     pub next_validators: Hash,
-    /// Hash of the genesis parameters in force.
+    /// The hash of the genesis parameters in force.
     pub parameters: Hash,
-    /// Who built the block: the proposer of (height, build round).
+    /// The key of the validator that built the block: the proposer of (height, build round).
     pub builder: PublicKey,
-    /// Round it was built in. The round it is voted in may be later.
+    /// The round in which the block was built. The round in which it is voted on may be later.
     pub build_round: Round,
-    /// Root over the operations (RFC 9162 tree, SHA-256).
+    /// The root over the operations (RFC 9162 tree, SHA-256).
     pub operations: Hash,
-    /// Root of the state after this block (authenticated map, BLAKE3).
+    /// The root of the state after this block (authenticated map, BLAKE3).
     pub state: Hash,
-    /// Root over the outcomes of this block (RFC 9162 tree, SHA-256).
+    /// The root over the outcomes of this block (RFC 9162 tree, SHA-256).
     pub outcomes: Hash,
-    /// Root over the evidence (RFC 9162 tree, SHA-256).
+    /// The root over the evidence (RFC 9162 tree, SHA-256).
     pub evidence: Hash,
 }
 
-/// A header with all it speaks of.
+/// A header with everything that it binds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Block {
-    /// Header.
+    /// The header, which binds the other parts.
     pub header: Header,
-    /// Strictly ascending by [`crate::Operation::order`].
+    /// The operations, strictly ascending by [`crate::Operation::order`].
     pub operations: Vec<SignedOperation>,
-    /// Strictly ascending.
+    /// The evidence, strictly ascending.
     pub evidence: Vec<Evidence>,
-    /// Commit of the block before; `None` exactly at height 1.
+    /// The commit of the block before; `None` exactly at height 1.
     pub previous_commit: Option<QuorumCertificate>,
 }
 
 impl Header {
-    /// BLAKE3 of the canonical encoding. The round of the vote is not part of it.
+    /// Returns the id of the block, the BLAKE3 hash of the canonical encoding. The round of the
+    /// vote is not part of it.
     pub fn id(&self) -> BlockId {
         BlockId(Hash::derive("quorate 1 block", &[&cbor::encode(self)]).0)
     }
 }
 
 impl QuorumCertificate {
-    /// BLAKE3 of the canonical encoding: what [`Header::previous_commit`] binds.
+    /// Returns the BLAKE3 hash of the canonical encoding, which [`Header::previous_commit`] binds.
     pub fn hash(&self) -> Hash {
         Hash::derive("quorate 1 commit", &[&cbor::encode(self)])
     }

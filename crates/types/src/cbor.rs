@@ -1,64 +1,65 @@
-//! Canonical CBOR: deterministic encoding (RFC 8949 section 4.2.1), strict decoding.
+//! Canonical CBOR: deterministic encoding (RFC 8949 section 4.2.1) and strict decoding.
 //!
-//! Decoding is strict twice: [`check`] refuses what is well-formed but not canonical (long heads,
-//! indefinite lengths, unsorted or duplicate keys, floats, foreign tags, trailing bytes, depth)
-//! before any type is built, and [`decode`] encodes the value again and compares, so that two
-//! different byte strings never decode to one value.
+//! Decoding is strict in two ways. [`check`] refuses bytes that are well-formed but not canonical
+//! (long heads, indefinite lengths, unsorted or duplicate keys, floats, foreign tags, trailing
+//! bytes, depth) before any type is built. [`decode`] encodes the value again and compares, so that
+//! two different byte strings never decode to the same value.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::limits;
 
-/// Why bytes were refused.
+/// The reason why bytes were refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CborError {
-    /// Longer than the type's limit.
+    /// There are more bytes than the type's limit.
     #[error("{found} bytes, the limit is {limit}")]
     TooLong {
-        /// Bytes found.
+        /// The number of bytes found.
         found: usize,
-        /// Bytes allowed.
+        /// The number of bytes allowed.
         limit: usize,
     },
-    /// Ends inside an item.
-    #[error("ends inside an item at byte {0}")]
+    /// The bytes end inside an item.
+    #[error("the bytes end inside an item at byte {0}")]
     Truncated(usize),
-    /// Bytes follow the one item.
-    #[error("bytes follow the item at byte {0}")]
+    /// More bytes follow the one item.
+    #[error("more bytes follow the item at byte {0}")]
     Trailing(usize),
-    /// A head longer than needed, or of indefinite or reserved length.
+    /// A head is longer than needed, or of indefinite or reserved length.
     #[error("not the shortest definite form at byte {0}")]
     NotShortest(usize),
-    /// Map keys out of order, or one twice.
-    #[error("map keys unsorted or repeated at byte {0}")]
+    /// Map keys are out of order, or one stands twice.
+    #[error("map keys are unsorted or repeated at byte {0}")]
     UnsortedKeys(usize),
-    /// A float, `undefined`, or a simple value other than false, true and null.
-    #[error("float or simple value at byte {0}")]
+    /// There is a float, `undefined`, or a simple value other than false, true and null.
+    #[error("byte {0} is a float, or a simple value other than false, true and null")]
     Simple(usize),
-    /// A tag other than 18 (COSE_Sign1) and 98 (COSE_Sign).
-    #[error("tag {tag} at byte {at}")]
+    /// There is a tag other than 18 (COSE_Sign1) and 98 (COSE_Sign).
+    #[error("tag {tag} at byte {at}, where only 18 and 98 are allowed")]
     Tag {
-        /// The tag's number.
+        /// The number of the tag.
         tag: u64,
-        /// Offset of its head.
+        /// The offset of the tag's head in bytes.
         at: usize,
     },
-    /// Nested deeper than [`limits::CBOR_DEPTH`].
-    #[error("nested too deep at byte {0}")]
+    /// An item is nested deeper than [`limits::CBOR_DEPTH`].
+    #[error("nested too deeply at byte {0}")]
     Depth(usize),
-    /// A text that is not UTF-8.
+    /// A text is not UTF-8.
     #[error("text is not UTF-8 at byte {0}")]
     Utf8(usize),
-    /// Canonical CBOR, but not of the expected type.
+    /// The bytes are canonical CBOR, but not of the expected type.
     #[error("not the expected shape: {0}")]
     Shape(String),
-    /// Decodes, but the type writes it differently.
+    /// The bytes decode, but the type writes its value differently.
     #[error("not the canonical encoding of its value")]
     NotCanonical,
 }
 
-/// Encodes a value. Field order of arrays and order of maps are the type's: see each type.
+/// Encodes a value. The type determines the order of the fields in arrays and of the entries in
+/// maps.
 pub fn encode<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(256);
     #[expect(
@@ -69,10 +70,10 @@ pub fn encode<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
     bytes
 }
 
-/// Decodes one value out of the whole of `bytes`, at most `limit` of them.
+/// Decodes one value, which must take all of `bytes`. There may be at most `limit` of them.
 ///
 /// # Errors
-/// [`CborError`] naming the first offence and its offset.
+/// [`CborError`], which names the first fault, and its offset if it has one.
 pub fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8], limit: usize) -> Result<T, CborError> {
     if bytes.len() > limit {
         return Err(CborError::TooLong {
@@ -80,18 +81,22 @@ pub fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8], limit: usize) -> Re
             limit,
         });
     }
+
     check(bytes)?;
     let value: T = ciborium::from_reader(bytes).map_err(shape)?;
+
+    // Types may read more forms than they write, so the written form is compared.
     if encode(&value) != bytes {
         return Err(CborError::NotCanonical);
     }
+
     Ok(value)
 }
 
 /// Checks that `bytes` are one canonical item, without building it.
 ///
 /// # Errors
-/// [`CborError`] naming the first offence and its offset.
+/// [`CborError`], which names the first fault and its offset.
 pub fn check(bytes: &[u8]) -> Result<(), CborError> {
     let end = item(bytes, 0, 0)?;
     if end != bytes.len() {
@@ -100,26 +105,34 @@ pub fn check(bytes: &[u8]) -> Result<(), CborError> {
     Ok(())
 }
 
-/// The item at `at`; returns the offset behind it.
+/// Checks the item at `at`, and returns the offset behind it.
 fn item(bytes: &[u8], at: usize, depth: usize) -> Result<usize, CborError> {
     if depth > limits::CBOR_DEPTH {
         return Err(CborError::Depth(at));
     }
+
     let head = *bytes.get(at).ok_or(CborError::Truncated(at))?;
+    // The upper three bits are the major type; 7 holds floats and simple values.
     if head >> 5 == 7 {
         return simple(head, at);
     }
+
     let (value, next) = argument(bytes, at)?;
+
+    // 0 and 1 are integers, 2 byte strings, 3 texts, 4 arrays, 5 maps, 6 tags.
     match head >> 5 {
         0 | 1 => Ok(next),
         2 => Ok(span(bytes, next, value)?.1),
+
         3 => {
             let (text, end) = span(bytes, next, value)?;
             std::str::from_utf8(text).map_err(|_| CborError::Utf8(at))?;
             Ok(end)
         }
+
         4 => array(bytes, next, value, depth),
         5 => map(bytes, next, value, depth),
+        // The tags of `COSE_Sign1` and `COSE_Sign` wrap one item.
         _ if value == 18 || value == 98 => item(bytes, next, depth + 1),
         _ => Err(CborError::Tag { tag: value, at }),
     }
@@ -133,31 +146,40 @@ fn array(bytes: &[u8], start: usize, count: u64, depth: usize) -> Result<usize, 
     Ok(at)
 }
 
+/// Checks a map, and returns the offset behind it. The keys must ascend by their encoded bytes.
 fn map(bytes: &[u8], start: usize, count: u64, depth: usize) -> Result<usize, CborError> {
     let mut at = start;
     let mut previous: &[u8] = &[];
+
     for _ in 0..count {
         let end = item(bytes, at, depth + 1)?;
         let key = &bytes[at..end];
+
+        // Equal keys are refused too.
         if key <= previous {
             return Err(CborError::UnsortedKeys(at));
         }
+
         previous = key;
         at = item(bytes, end, depth + 1)?;
     }
+
     Ok(at)
 }
 
 fn simple(head: u8, at: usize) -> Result<usize, CborError> {
     match head & 31 {
+        // These are false, true and null.
         20..=22 => Ok(at + 1),
         _ => Err(CborError::Simple(at)),
     }
 }
 
-/// The argument of the head at `at` and the offset behind it; shortest form only.
+/// Returns the argument of the head at `at` and the offset behind it. Only the shortest form is
+/// allowed.
 fn argument(bytes: &[u8], at: usize) -> Result<(u64, usize), CborError> {
     let short = u64::from(bytes[at] & 31);
+    // A small value stands in the head itself; a larger one follows in 1, 2, 4 or 8 bytes.
     let (width, least) = match short {
         0..=23 => return Ok((short, at + 1)),
         24 => (1, 24),
@@ -166,18 +188,24 @@ fn argument(bytes: &[u8], at: usize) -> Result<(u64, usize), CborError> {
         27 => (8, 1 << 32),
         _ => return Err(CborError::NotShortest(at)),
     };
+
     let field = bytes
         .get(at + 1..at + 1 + width)
         .ok_or(CborError::Truncated(at))?;
+
     let value = field
         .iter()
         .fold(0, |value, byte| value << 8 | u64::from(*byte));
+
+    // A value this small has a shorter form.
     if value < least {
         return Err(CborError::NotShortest(at));
     }
+
     Ok((value, at + 1 + width))
 }
 
+/// Returns the `length` bytes from `start` on, and the offset behind them.
 fn span(bytes: &[u8], start: usize, length: u64) -> Result<(&[u8], usize), CborError> {
     let end = usize::try_from(length)
         .ok()
@@ -225,6 +253,7 @@ mod tests {
             ),
             (&[0x81; 64], CborError::Depth(limits::CBOR_DEPTH + 1)),
         ];
+
         for (bytes, error) in table {
             assert_eq!(check(bytes).as_ref(), Err(error), "{bytes:02x?}");
         }

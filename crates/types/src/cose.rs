@@ -1,6 +1,7 @@
-//! COSE structures (RFC 9052): what is signed, and how it is wrapped. Signatures stay unchecked.
+//! COSE structures (RFC 9052): the bytes that are signed, and the objects that wrap them.
+//! Signatures are not checked here.
 //!
-//! Version 1 knows one algorithm, EdDSA (-8), an empty `external_aad`, and one exact shape for each
+//! Version 1 has one algorithm, EdDSA (-8), an empty `external_aad`, and one exact shape for each
 //! object. A verifier in another language needs nothing beyond RFC 9052.
 
 use std::collections::BTreeMap;
@@ -13,43 +14,44 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{PublicKey, Signature, cbor};
 
-/// COSE algorithm identifier of EdDSA.
+/// The COSE algorithm identifier of EdDSA.
 const EDDSA: i64 = -8;
-/// Tag of a `COSE_Sign1` (RFC 9052 section 4.2).
+/// The tag of a `COSE_Sign1` (RFC 9052 section 4.2).
 const SIGN1: u64 = 18;
 
-/// What its signed form says of a type, so that no signature serves for two types.
+/// The content header of a signed type. It separates the types, so that no signature serves for two
+/// of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ContentHeader {
-    /// Header 16, `typ` (RFC 9596): a media type of ours.
+    /// Header 16, `typ` (RFC 9596): a media type of Quorate.
     Type(&'static str),
     /// Header 3, content type, as a registered CoAP content format: 61 is a CWT (RFC 8392).
     Format(u64),
 }
 
-/// A payload with its own domain of signatures.
+/// A payload type with its own domain of signatures.
 pub trait Signable: Serialize + DeserializeOwned {
-    /// Separates the domain; part of the protected header.
+    /// The part of the protected header that separates the domain.
     const HEADER: ContentHeader;
-    /// Limit of the encoded payload in bytes.
+    /// The most bytes that the encoded payload may have.
     const MAX_BYTES: usize;
 }
 
-/// A payload and the signature of one key over it: a `COSE_Sign1` (tag 18) when encoded.
+/// A payload and the signature of one key over it. It is encoded as a `COSE_Sign1` (tag 18).
 ///
-/// The signature is a claim until `quorate-crypto` turns the object into a `Verified`.
+/// The signature is only a claim until `quorate-crypto` turns the object into a `Verified`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sign1<T> {
-    /// Key that is said to have signed; the `kid` of the protected header.
+    /// The key that is said to have signed: the `kid` of the protected header.
     pub signer: PublicKey,
-    /// What was signed.
+    /// The payload that was signed.
     pub payload: T,
-    /// Signature over [`Self::to_be_signed`].
+    /// The signature over [`Self::to_be_signed`].
     pub signature: Signature,
 }
 
 impl<T: Signable> Sign1<T> {
-    /// The bytes under the signature: the `Sig_structure` of RFC 9052 section 4.4.
+    /// Returns the bytes under the signature: the `Sig_structure` of RFC 9052 section 4.4.
     pub fn to_be_signed(signer: &PublicKey, payload: &T) -> Vec<u8> {
         let protected = protected(signer, Some(T::HEADER));
         let payload = cbor::encode(payload);
@@ -57,9 +59,10 @@ impl<T: Signable> Sign1<T> {
     }
 }
 
-/// The bytes under one signature of a `COSE_Sign` with protected header `body`.
+/// Returns the bytes under one signature of a `COSE_Sign` with protected header `body`.
 pub(crate) fn to_be_signed_in(body: &[u8], signer: &PublicKey, payload: &[u8]) -> Vec<u8> {
     let protected = protected(signer, None);
+
     cbor::encode(&(
         "Signature",
         Bytes(body),
@@ -69,34 +72,44 @@ pub(crate) fn to_be_signed_in(body: &[u8], signer: &PublicKey, payload: &[u8]) -
     ))
 }
 
-/// A protected header: `{1: -8, 4: kid}` with a content header in its sorted place.
+/// Returns a protected header: `{1: -8, 4: kid}`, with a content header in its sorted place.
 pub(crate) fn protected(signer: &PublicKey, content: Option<ContentHeader>) -> Vec<u8> {
     struct Header<'a>(&'a PublicKey, Option<ContentHeader>);
+
     impl Serialize for Header<'_> {
         fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
             let mut map = serializer.serialize_map(Some(2 + usize::from(self.1.is_some())))?;
             map.serialize_entry(&1, &EDDSA)?;
+
+            // The keys ascend: the content format (3) stands before `kid` (4), and `typ` (16)
+            // behind it.
             if let Some(ContentHeader::Format(format)) = self.1 {
                 map.serialize_entry(&3, &format)?;
             }
+
             map.serialize_entry(&4, self.0)?;
+
             if let Some(ContentHeader::Type(name)) = self.1 {
                 map.serialize_entry(&16, name)?;
             }
+
             map.end()
         }
     }
+
     cbor::encode(&Header(signer, content))
 }
 
-/// The key in a protected header that is exactly what [`protected`] writes.
+/// Returns the key in a protected header, if the header is exactly the one that [`protected`]
+/// writes.
 pub(crate) fn signer_of(header: &[u8], content: Option<ContentHeader>) -> Option<PublicKey> {
-    // `{1: -8, ...4: h'32 bytes'...}`: the key follows the first `04 58 20`.
+    // In `{1: -8, ...4: h'32 bytes'...}` the key follows the first `04 58 20`.
     let at = header
         .windows(3)
         .position(|window| window == [0x04, 0x58, 0x20])?
         + 3;
     let key = header.get(at..at + 32)?.try_into().ok().map(PublicKey)?;
+    // The header is written again and compared, so that it has one form.
     (protected(&key, content) == header).then_some(key)
 }
 
@@ -104,12 +117,14 @@ impl<T: Signable> Serialize for Sign1<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let protected = protected(&self.signer, Some(T::HEADER));
         let payload = cbor::encode(&self.payload);
+
         let parts = (
             Bytes(&protected),
             Empty {},
             Bytes(&payload),
             &self.signature,
         );
+
         Required::<_, SIGN1>(parts).serialize(serializer)
     }
 }
@@ -117,11 +132,16 @@ impl<T: Signable> Serialize for Sign1<T> {
 impl<'de, T: Signable> Deserialize<'de> for Sign1<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         type Parts = (Owned, Empty, Owned, Signature);
+
         let Required::<Parts, SIGN1>((protected, _, payload, signature)) =
             Required::deserialize(deserializer)?;
+
         let signer = signer_of(&protected.0, Some(T::HEADER))
-            .ok_or_else(|| D::Error::custom("protected header is not the one of this type"))?;
+            .ok_or_else(|| D::Error::custom("the protected header is not the one of this type"))?;
+
+        // The payload is CBOR in a byte string, and has to be canonical too (W-1).
         let payload = cbor::decode(&payload.0, T::MAX_BYTES).map_err(D::Error::custom)?;
+
         Ok(Self {
             signer,
             payload,
@@ -130,7 +150,7 @@ impl<'de, T: Signable> Deserialize<'de> for Sign1<T> {
     }
 }
 
-/// A borrowed byte string.
+/// A borrowed byte string for CBOR.
 pub(crate) struct Bytes<'a>(pub &'a [u8]);
 
 impl Serialize for Bytes<'_> {
@@ -139,7 +159,7 @@ impl Serialize for Bytes<'_> {
     }
 }
 
-/// An owned byte string of any length.
+/// An owned byte string of any length for CBOR.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Owned(pub Vec<u8>);
 
@@ -152,25 +172,30 @@ impl Serialize for Owned {
 impl<'de> Deserialize<'de> for Owned {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Visit(PhantomData<()>);
+
         impl Visitor<'_> for Visit {
             type Value = Vec<u8>;
+
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str("a byte string")
             }
+
             fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
                 Ok(bytes.to_vec())
             }
+
             fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<Vec<u8>, E> {
                 Ok(bytes)
             }
         }
+
         deserializer
             .deserialize_byte_buf(Visit(PhantomData))
             .map(Self)
     }
 }
 
-/// The empty unprotected header.
+/// The unprotected header. It must be empty, because no signature covers it.
 pub(crate) struct Empty {}
 
 impl Serialize for Empty {

@@ -1,4 +1,4 @@
-//! Evidence of misbehaviour that convicts its signer to anyone.
+//! Evidence of misbehaviour. Anybody can check that it convicts its signer.
 
 use std::cmp::Ordering;
 
@@ -7,58 +7,61 @@ use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 use crate::{Block, Hash, Height, Kind, PublicKey, SignedStatement, cbor};
 
-/// What a validator signed and a correct one never signs (`protocols/consensus.md`, N-24).
+/// Statements that a validator signed and that a correct one never signs (`protocols/consensus.md`,
+/// N-24).
 ///
 /// Conflicts come before bad blocks, so that evidence has one order.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Evidence {
-    /// Two statements that contradict: they convict by themselves.
+    /// Two statements that contradict each other. They convict without anything else.
     Conflict(Box<Conflict>),
-    /// A block that its builder proposed and that is invalid: it convicts by being executed.
+    /// An invalid block that its builder proposed: executing it convicts the builder.
     BadBlock(Box<BadBlock>),
 }
 
 /// Two conflicting statements of one key (N-4): same swarm, height, round and kind.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize_tuple, Deserialize_tuple)]
 pub struct Conflict {
-    /// The lesser of the two, so that a pair has one form.
+    /// The lesser of the two statements, so that a pair has one form.
     pub first: SignedStatement,
-    /// The greater.
+    /// The greater of the two statements.
     pub second: SignedStatement,
 }
 
-/// A block with the proposal by which its builder stands for it.
+/// A block with the proposal by which its builder vouches for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct BadBlock {
-    /// The builder's proposal in the round it built in, without POL round.
+    /// The builder's proposal in the round in which it built the block, without POL round.
     pub proposal: SignedStatement,
-    /// The block that it names; at most [`crate::limits::BAD_BLOCK_BYTES`], and itself without
-    /// evidence of this kind.
+    /// The block that the proposal names. It has at most [`crate::limits::BAD_BLOCK_BYTES`], and
+    /// carries no evidence of this kind itself.
     pub block: Block,
 }
 
 impl Evidence {
-    /// The pair in its one form; `None` where the statements do not convict their signer.
+    /// Returns the pair in its one form; `None` if the statements do not convict their signer.
     pub fn new(a: SignedStatement, b: SignedStatement) -> Option<Self> {
         let (first, second) = if a.statement <= b.statement {
             (a, b)
         } else {
             (b, a)
         };
+
         let evidence = Self::Conflict(Box::new(Conflict { first, second }));
         evidence.is_well_formed().then_some(evidence)
     }
 
-    /// A block with its builder's proposal; `None` where the proposal is another's or for another
-    /// block. Whether the block is bad, and the body the header's, is not looked at.
+    /// Returns a block with its builder's proposal; `None` if the proposal is another's or for
+    /// another block. Whether the block is bad, and whether the body is the header's, is not
+    /// checked.
     pub fn bad_block(proposal: SignedStatement, block: Block) -> Option<Self> {
         let evidence = Self::BadBlock(Box::new(BadBlock { proposal, block }));
         evidence.is_well_formed().then_some(evidence)
     }
 
-    /// Whether the statements are such as convict, in their one form; signatures and execution
-    /// apart.
+    /// Returns whether the statements have the form that convicts. Signatures are not checked, and
+    /// no block is executed.
     pub fn is_well_formed(&self) -> bool {
         match self {
             Self::Conflict(pair) => pair.is_conflict(),
@@ -66,7 +69,7 @@ impl Evidence {
         }
     }
 
-    /// What the culprit signed.
+    /// Returns the statements that the culprit signed.
     pub fn statements(&self) -> impl Iterator<Item = &SignedStatement> {
         let (first, second) = match self {
             Self::Conflict(pair) => (&pair.first, Some(&pair.second)),
@@ -75,17 +78,17 @@ impl Evidence {
         std::iter::once(first).chain(second)
     }
 
-    /// Whom it convicts.
+    /// Returns the key of the validator that the evidence convicts.
     pub fn culprit(&self) -> PublicKey {
         self.signed().signer
     }
 
-    /// The height it speaks of.
+    /// Returns the height that the evidence speaks of.
     pub fn height(&self) -> Height {
         self.signed().statement.height
     }
 
-    /// BLAKE3 of the canonical encoding.
+    /// Returns the BLAKE3 hash of the canonical encoding.
     pub fn hash(&self) -> Hash {
         Hash::derive("quorate 1 evidence", &[&cbor::encode(self)])
     }
@@ -99,7 +102,8 @@ impl Evidence {
 }
 
 impl Conflict {
-    /// Whether this is a pair in its one form that contradicts itself; signatures apart.
+    /// Returns whether this is a pair in its one form that contradicts itself. Signatures are not
+    /// checked.
     pub fn is_conflict(&self) -> bool {
         self.first.signer == self.second.signer
             && self.first.statement < self.second.statement
@@ -108,10 +112,12 @@ impl Conflict {
 }
 
 impl BadBlock {
-    /// Whether the builder proposed this very block in the round he built it in. A re-proposal
-    /// rests on a polka and on nobody's own judgement: it accuses no one.
+    /// Returns whether the builder proposed this very block in the round in which it was built. A
+    /// re-proposal rests on a polka and not on the proposer's own judgement, so it accuses nobody.
     pub fn is_builders_own(&self) -> bool {
         let (said, header) = (&self.proposal.statement, &self.block.header);
+
+        // The header must name the slot that its builder signed for.
         said.kind == Kind::Proposal
             && said.pol_round.is_none()
             && self.proposal.signer == header.builder
@@ -124,7 +130,8 @@ impl BadBlock {
 }
 
 impl Ord for BadBlock {
-    /// By proposal; blocks by their canonical encodings, so that equal means the same bytes.
+    /// Orders by proposal, then by the canonical encodings of the blocks, so that equal means the
+    /// same bytes.
     fn cmp(&self, other: &Self) -> Ordering {
         let blocks = || cbor::encode(&self.block).cmp(&cbor::encode(&other.block));
         self.proposal.cmp(&other.proposal).then_with(blocks)

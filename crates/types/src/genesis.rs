@@ -1,7 +1,8 @@
-//! The genesis: what a swarm starts from, readable by a person, hashed into the swarm id.
+//! The genesis: the start of a swarm, which a person can read and which is hashed into the swarm
+//! id.
 //!
-//! Fields stand in the canonical order of their names (shorter first, then by bytes), so that the
-//! one definition serves the TOML file a person reads and the CBOR that is hashed.
+//! Fields stand in the canonical order of their names (shorter first, then by bytes), so that one
+//! definition serves both the TOML file that a person reads and the CBOR that is hashed.
 
 use std::collections::BTreeSet;
 
@@ -11,45 +12,45 @@ use crate::{
     Hash, Label, Millis, PROTOCOL_VERSION, Price, PublicKey, SwarmId, ValidatorSet, cbor, limits,
 };
 
-/// What every member of a swarm starts from.
+/// The definition of a swarm, from which all its members start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Genesis {
-    /// For people; not unique.
+    /// A name for people. It need not be unique.
     pub name: Label,
-    /// Unix milliseconds: the block time of height 0.
+    /// Unix milliseconds of the start: the block time of height 0.
     pub created: Millis,
-    /// Markets, ascending by name.
+    /// The markets, ascending by name.
     pub markets: Vec<Market>,
-    /// [`PROTOCOL_VERSION`].
+    /// The version of the protocol, [`PROTOCOL_VERSION`].
     pub version: u8,
-    /// Who may become an agent.
+    /// The rule for the admission of agents.
     pub admission: Admission,
-    /// Who may attest capabilities, ascending by key.
+    /// The attesters of capabilities, ascending by key.
     pub attesters: Vec<Attester>,
-    /// Numbers all members agree on.
+    /// Numbers that all members agree on.
     pub parameters: Parameters,
-    /// The first committee.
+    /// The first committee, which votes from height 1 on.
     pub validators: ValidatorSet,
 }
 
-/// Who may become an agent.
+/// The rule for the admission of agents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Admission {
-    /// Whoever holds an attestation of one of the attesters.
+    /// A holder of an attestation by one of the attesters may become an agent.
     Attestation,
-    /// Nobody beyond the validators and attesters.
+    /// Nobody is admitted beyond the validators and attesters.
     Closed,
 }
 
-/// A key whose word on capabilities counts.
+/// A key whose attestations of capabilities count.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Attester {
-    /// Key.
+    /// The key that signs the attestations.
     pub key: PublicKey,
-    /// For people.
+    /// A name for people.
     pub name: Label,
 }
 
@@ -57,54 +58,55 @@ pub struct Attester {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Market {
-    /// Name that tasks refer to.
+    /// The name that tasks refer to.
     pub name: Label,
-    /// Highest price paid for any task.
+    /// The reserve price: the highest price paid for any task. `None` if the market has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reserve: Option<Price>,
-    /// Closes by time alone: fewer than a third of the power could then keep a bid out.
+    /// Whether windows close by time alone. Fewer than a third of the power could then keep a bid
+    /// out.
     #[serde(default)]
     pub trusted: bool,
-    /// Assignments a task may have before it fails; at least 1.
+    /// The number of assignments that a task may have before it fails; 1 to 1000.
     pub attempts: u64,
     /// Active milliseconds without a heartbeat after which an assignment may lapse.
     pub lease_ms: Millis,
-    /// Solutions from outside are taken for at least so many active milliseconds before a clearing,
-    /// where the mechanism knows what to do with them. `None`: none are.
+    /// The least active milliseconds for which solutions by members are taken before a clearing.
+    /// Only for mechanisms that weigh solutions. `None` if none are taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub solve_ms: Option<Millis>,
-    /// Name of the mechanism. Which names there are is known to `quorate-market` alone.
+    /// The name of the mechanism. Only `quorate-market` knows which names there are.
     pub mechanism: Label,
-    /// Bids are sealed: commitments first, which are opened for at least so many active
-    /// milliseconds once no more are taken. `None`: bids are open.
+    /// The least active milliseconds for which commitments are opened, once no more of them are
+    /// taken. `None` if bids are not sealed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reveal_ms: Option<Millis>,
-    /// Active milliseconds that bids are collected for, at least.
+    /// The least active milliseconds for which bids are collected.
     pub window_ms: Millis,
 }
 
-/// What a window of a market takes; one stage after another, in this order.
+/// The stages of a window, which say what it takes. They follow one another in this order.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
-    /// Bids, or commitments to them.
+    /// Bids, or commitments to bids.
     #[default]
     Bids,
     /// Openings of these commitments.
     Openings,
-    /// Solutions: who should win what.
+    /// Solutions: pairs of task and winner.
     Solutions,
 }
 
-/// Numbers all members agree on.
+/// Numbers that all members agree on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Parameters {
-    /// Most active milliseconds that one block adds.
+    /// The most active milliseconds that one block adds.
     pub max_step_ms: Millis,
-    /// Milliseconds after which an idle swarm makes a block all the same.
+    /// Milliseconds after which an idle swarm makes a block anyway.
     pub max_block_interval_ms: Millis,
 }
 
@@ -117,43 +119,46 @@ impl Default for Parameters {
     }
 }
 
-/// Why a genesis is none.
+/// The reason why a genesis is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GenesisError {
-    /// Another version of the protocol.
-    #[error("version is {0}, this program speaks {PROTOCOL_VERSION}")]
+    /// The version is not the one that this program supports.
+    #[error("version is {0}, but this program supports version {PROTOCOL_VERSION}")]
     Version(u8),
-    /// Too many markets, or two of one name, or out of order.
-    #[error("markets: at most {max}, ascending by name", max = limits::MARKETS)]
+    /// There are too many markets, or they are out of order, or two have one name.
+    #[error("markets: at most {max} are allowed, ascending by name", max = limits::MARKETS)]
     Markets,
-    /// Too many attesters, or two of one key, or out of order.
-    #[error("attesters: at most {max}, ascending by key", max = limits::ATTESTERS)]
+    /// There are too many attesters, or they are out of order, or two have one key.
+    #[error("attesters: at most {max} are allowed, ascending by key", max = limits::ATTESTERS)]
     Attesters,
-    /// A key is both attester and validator, or a number is out of range.
-    #[error("market `{0}`: attempts and times must be at least 1, reserve within the price limit")]
+    /// A number of the named market is out of its range.
+    #[error("market `{0}`: attempts must be 1 to 1000, times 1 ms to 30 days, reserve 0 to 2^40")]
     Market(Label),
-    /// A market by a mechanism that this program does not have. Not for [`Genesis::check`] to say:
-    /// whoever only verifies certificates needs no mechanism.
+    /// A market names a mechanism that this program does not have. [`Genesis::check`] does not
+    /// check this, because a program that only verifies certificates needs no mechanism.
     #[error("market `{market}`: this program has no mechanism `{mechanism}`")]
     Mechanism {
-        /// Market.
+        /// The name of the market.
         market: Label,
-        /// What it names.
+        /// The name of the mechanism.
         mechanism: Label,
     },
-    /// A market takes solutions, but its mechanism does not know them.
+    /// A market takes solutions, but its mechanism does not weigh them.
     #[error("market `{market}`: `{mechanism}` takes no solutions; leave `solve_ms` out")]
     Solutions {
-        /// Market.
+        /// The name of the market.
         market: Label,
-        /// Its mechanism.
+        /// The name of its mechanism.
         mechanism: Label,
     },
     /// A parameter is out of its range.
     #[error("parameters: each must be 1 to 3600000 milliseconds")]
     Parameters,
-    /// More than [`limits::GENESIS_BYTES`].
-    #[error("{0} bytes in canonical form, the limit is {max}", max = limits::GENESIS_BYTES)]
+    /// The canonical encoding is longer than [`limits::GENESIS_BYTES`].
+    #[error(
+        "the genesis has {0} bytes in canonical form, the limit is {max}",
+        max = limits::GENESIS_BYTES
+    )]
     TooLong(usize),
 }
 
@@ -161,22 +166,28 @@ impl Genesis {
     /// Checks every rule that the types do not express.
     ///
     /// # Errors
-    /// [`GenesisError`] naming the field.
+    /// [`GenesisError`], which names the field.
     pub fn check(&self) -> Result<(), GenesisError> {
         if self.version != PROTOCOL_VERSION {
             return Err(GenesisError::Version(self.version));
         }
+
+        // A strict order also rules out two markets of one name.
         let ordered = self.markets.is_sorted_by(|a, b| a.name < b.name);
         if !ordered || self.markets.len() > limits::MARKETS {
             return Err(GenesisError::Markets);
         }
+
         let ordered = self.attesters.is_sorted_by(|a, b| a.key < b.key);
         if !ordered || self.attesters.len() > limits::ATTESTERS {
             return Err(GenesisError::Attesters);
         }
+
         if let Some(market) = self.markets.iter().find(|market| !market.is_valid()) {
             return Err(GenesisError::Market(market.name.clone()));
         }
+
+        // From one millisecond to one hour.
         let range = 1..=3_600_000;
         let parameters = &self.parameters;
         if !range.contains(&parameters.max_step_ms)
@@ -184,19 +195,23 @@ impl Genesis {
         {
             return Err(GenesisError::Parameters);
         }
+
+        // The types bound the parts, but not the length of the whole.
         let bytes = cbor::encode(self).len();
         if bytes > limits::GENESIS_BYTES {
             return Err(GenesisError::TooLong(bytes));
         }
+
         Ok(())
     }
 
-    /// BLAKE3 of the canonical encoding: the name of the swarm.
+    /// Returns the id of the swarm: the BLAKE3 hash of the canonical encoding.
     pub fn swarm_id(&self) -> SwarmId {
         SwarmId(Hash::derive("quorate 1 genesis", &[&cbor::encode(self)]).0)
     }
 
-    /// Hash that headers carry as `parameters`: markets, admission, attesters and numbers.
+    /// Returns the hash that headers carry as `parameters`: over markets, admission, attesters and
+    /// numbers.
     pub fn parameters_hash(&self) -> Hash {
         let parts = (
             &self.markets,
@@ -207,12 +222,12 @@ impl Genesis {
         Hash::derive("quorate 1 parameters", &[&cbor::encode(&parts)])
     }
 
-    /// The market of this name.
+    /// Returns the market of this name, if there is one.
     pub fn market(&self, name: &Label) -> Option<&Market> {
         self.markets.iter().find(|market| market.name == *name)
     }
 
-    /// The distinct operators of the validators.
+    /// Returns the distinct operators of the validators.
     pub fn operators(&self) -> BTreeSet<&Label> {
         self.validators
             .iter()
@@ -220,32 +235,34 @@ impl Genesis {
             .collect()
     }
 
-    /// Whether this key attests capabilities.
+    /// Returns whether this key attests capabilities.
     pub fn is_attester(&self, key: &PublicKey) -> bool {
         self.attesters.iter().any(|attester| attester.key == *key)
     }
 }
 
 impl Market {
-    /// Whether bids are commitments that are opened later.
+    /// Returns whether bids are commitments that are opened later.
     pub fn is_sealed(&self) -> bool {
         self.reveal_ms.is_some()
     }
 
-    /// The stage that follows in each window, if one does: whatever ends the last one clears.
+    /// Returns the stage that follows `stage` in each window, if there is one. The window clears at
+    /// the end of its last stage.
     pub fn stage_after(&self, stage: Stage) -> Option<Stage> {
         let has = |next: &Stage| match next {
             Stage::Bids => true,
             Stage::Openings => self.reveal_ms.is_some(),
             Stage::Solutions => self.solve_ms.is_some(),
         };
+
         [Stage::Openings, Stage::Solutions]
             .into_iter()
             .filter(|next| *next > stage)
             .find(has)
     }
 
-    /// Active milliseconds that a stage lasts, at least.
+    /// Returns the active milliseconds that a stage lasts at least.
     pub fn stage_ms(&self, stage: Stage) -> Millis {
         match stage {
             Stage::Bids => self.window_ms,
@@ -255,7 +272,9 @@ impl Market {
     }
 
     fn is_valid(&self) -> bool {
+        // From one millisecond to 30 days.
         let times = 1..=30 * 24 * 3_600_000;
+
         (1..=1000).contains(&self.attempts)
             && times.contains(&self.lease_ms)
             && times.contains(&self.window_ms)

@@ -6,17 +6,18 @@ use std::str::FromStr;
 use serde::de::{Error as _, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A hexadecimal text that is not the identifier it should be.
+/// The error of a text that is not the identifier it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected {expected} hexadecimal digits, got {found} characters or another alphabet")]
+#[error("expected {expected} hexadecimal digits, got {found} characters or non-hexadecimal ones")]
 pub struct ParseHexError {
-    /// Digits wanted: two for each byte.
+    /// The number of digits expected: two for each byte.
     pub expected: usize,
-    /// Characters found.
+    /// The number of characters found.
     pub found: usize,
 }
 
-/// Defines a newtype over `[u8; N]`: a CBOR byte string, and hexadecimal where a person reads it.
+/// Defines a newtype over `[u8; N]`, which is a CBOR byte string, and hexadecimal for people to
+/// read.
 macro_rules! byte_string {
     ($(#[$doc:meta])* $name:ident, $length:literal) => {
         $(#[$doc])*
@@ -24,15 +25,15 @@ macro_rules! byte_string {
         pub struct $name(pub [u8; $length]);
 
         impl $name {
-            /// Length in bytes.
+            /// The length in bytes.
             pub const LENGTH: usize = $length;
 
-            /// The bytes.
+            /// Returns the bytes.
             pub fn as_bytes(&self) -> &[u8; $length] {
                 &self.0
             }
 
-            /// The first eight hexadecimal digits, for logs and tables.
+            /// Returns the first eight hexadecimal digits, for logs and tables.
             pub fn short(&self) -> String {
                 hex::encode(&self.0[..4])
             }
@@ -85,32 +86,34 @@ macro_rules! byte_string {
 }
 
 byte_string!(
-    /// A BLAKE3 or SHA-256 digest; which one is said where it is used.
+    /// A BLAKE3 or SHA-256 digest. Each use says which one it is.
     Hash, 32);
 byte_string!(
-    /// Names a swarm: the BLAKE3 of its genesis ([`crate::genesis::Genesis::swarm_id`]).
+    /// The id of a swarm: the BLAKE3 hash of its genesis ([`crate::genesis::Genesis::swarm_id`]).
     SwarmId, 32);
 byte_string!(
-    /// Names a block: the BLAKE3 of its header ([`crate::block::Header::id`]).
+    /// The id of a block: the BLAKE3 hash of its header ([`crate::block::Header::id`]).
     BlockId, 32);
 byte_string!(
-    /// Names an operation: the BLAKE3 of what its agent signed, without the signature.
+    /// The id of an operation: the BLAKE3 hash of what its agent signed, without the signature.
     OperationId, 32);
 byte_string!(
-    /// What makes a commitment hide its price; see [`crate::operation::Opening`].
+    /// The secret that makes a commitment hide its price; see [`crate::operation::Opening`].
     Nonce, 32);
 byte_string!(
-    /// An Ed25519 public key as it travels, not known to be a valid point: `quorate-crypto` says.
+    /// An Ed25519 public key as it travels. Whether it is a valid point is checked in
+    /// `quorate-crypto`.
     PublicKey, 32);
 byte_string!(
     /// An Ed25519 signature (RFC 8032) as it travels, unverified.
     Signature, 64);
 
 impl Hash {
-    /// All zero: the "nothing before this" of the first header.
+    /// The hash of all zeros. It stands for "nothing before this" in the first header.
     pub const ZERO: Self = Self([0; 32]);
 
-    /// BLAKE3 in key-derivation mode over `parts`; `domain` separates uses of the hash.
+    /// Returns the BLAKE3 hash over `parts` in key-derivation mode. `domain` separates the uses of
+    /// the hash.
     pub fn derive(domain: &'static str, parts: &[&[u8]]) -> Self {
         let mut hasher = blake3::Hasher::new_derive_key(domain);
         for part in parts {
@@ -121,7 +124,7 @@ impl Hash {
 }
 
 impl BlockId {
-    /// The previous block of the first block.
+    /// The id that stands for the block before the first one.
     pub const GENESIS: Self = Self([0; 32]);
 }
 

@@ -1,4 +1,4 @@
-//! Short names, and the maps from names to amounts that capabilities and demands are made of.
+//! Short names, and the maps from names to amounts that make up capabilities and demands.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -8,35 +8,38 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits;
 
-/// Amounts by dimension (`payload_g`, `range_m`, `slots`), in whole units the market documents.
+/// Amounts by dimension (`payload_g`, `range_m`, `slots`), in whole units that the market
+/// documents.
 pub type Amounts = BTreeMap<Label, i64>;
 
 /// A name of 1 to 32 characters out of `a-z 0-9 _ - .`, for markets, dimensions and capabilities.
 ///
-/// Ordered by length first, then by bytes: the order of RFC 8949 section 4.2.1, so that a
-/// `BTreeMap<Label, _>` is written canonically.
+/// Labels are ordered by length first, then by bytes. This is the order of RFC 8949 section 4.2.1,
+/// so a `BTreeMap<Label, _>` is written canonically.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Label(String);
 
-/// A text that is no [`Label`].
+/// The error of a text that is not a valid [`Label`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no label: 1 to 32 characters out of a-z 0-9 _ - .")]
+#[error("`{0}` is not a valid label: use 1 to 32 of a-z, 0-9, `-`, `_`, `.`")]
 pub struct LabelError(pub String);
 
-/// What an agent can do, as an attester confirms it: names it carries and amounts it has.
+/// The capabilities of an agent, as an attester confirms them: labels that it carries and amounts
+/// that it has.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capabilities {
-    /// Things it is: `drone`, `camera`, `venue.xetra`.
+    /// The labels that say what the agent is: `drone`, `camera`, `venue.xetra`.
     #[serde(default)]
     pub labels: BTreeSet<Label>,
-    /// Things it has, in whole units: `payload_g`, `range_m`, `slots` (tasks at one time).
+    /// The amounts that the agent has, in whole units: `payload_g`, `range_m`, `slots` (tasks at
+    /// one time).
     #[serde(default)]
     pub amounts: Amounts,
 }
 
 impl Capabilities {
-    /// None yet; add with [`Self::label`] and [`Self::amount`].
+    /// Returns capabilities without entries. Add some with [`Self::label`] and [`Self::amount`].
     pub fn new() -> Self {
         Self::default()
     }
@@ -44,7 +47,7 @@ impl Capabilities {
     /// Adds a label.
     ///
     /// # Errors
-    /// [`LabelError`] where `name` is none.
+    /// [`LabelError`] if `name` is not a valid label.
     pub fn label(mut self, name: &str) -> Result<Self, LabelError> {
         self.labels.insert(name.parse()?);
         Ok(self)
@@ -53,20 +56,20 @@ impl Capabilities {
     /// Adds an amount in whole units.
     ///
     /// # Errors
-    /// [`LabelError`] where `dimension` is none.
+    /// [`LabelError`] if `dimension` is not a valid label.
     pub fn amount(mut self, dimension: &str, value: i64) -> Result<Self, LabelError> {
         self.amounts.insert(dimension.parse()?, value);
         Ok(self)
     }
 
-    /// The amount in `dimension`; 0 where none is attested.
+    /// Returns the amount in `dimension`; 0 if none is attested.
     pub fn get(&self, dimension: &Label) -> i64 {
         self.amounts.get(dimension).copied().unwrap_or(0)
     }
 }
 
 impl Label {
-    /// The text.
+    /// Returns the text of the label.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,9 +1,9 @@
-//! The nouns of Quorate, their limits, and canonical CBOR.
+//! The data types of Quorate, their limits, and canonical CBOR.
 //!
-//! Everything that is signed, hashed or sent is defined here, once, together with its one encoding:
+//! Everything that is signed, hashed or sent is defined here once, together with its one encoding:
 //! fixed arrays, or integer-keyed maps in sorted order (RFC 8949 section 4.2.1). [`cbor::decode`]
-//! accepts exactly the bytes [`cbor::encode`] gives. Nothing here verifies a signature: that is
-//! `quorate-crypto`'s job. **Absent here:** I/O, clocks, randomness, floats.
+//! accepts exactly the bytes that [`cbor::encode`] gives. Nothing here verifies a signature:
+//! `quorate-crypto` does that. **Absent here:** I/O, clocks, randomness, floats.
 
 pub mod attestation;
 pub mod block;
@@ -38,18 +38,20 @@ pub use statement::{Kind, QuorumCertificate, SignedStatement, Statement, Vote};
 pub use task::{TaskId, TaskSpec};
 pub use validators::{Validator, ValidatorSet};
 
-/// Height of a block; the first block has height 1, the genesis counts as height 0.
+/// The height of a block. The first block has height 1, and the genesis counts as height 0.
 pub type Height = u64;
-/// Round within a height, from 0. The paper's round -1 is `None` of an `Option<Round>`.
+/// The round within a height, counted from 0. The paper's round -1 is `None` of an `Option<Round>`.
 pub type Round = u32;
-/// Milliseconds: of Unix time for block time, of [active time](block::Header::active_time) else.
+/// Milliseconds of Unix time for block times, otherwise of active time: see
+/// [`block::Header::active_time`].
 pub type Millis = u64;
-/// Voting power of a validator or of a set of them, in whole units.
+/// The voting power of a validator or of a set of them, in whole units.
 pub type Power = u64;
-/// Fencing token of a task: 0 before its first assignment, then one more with each assignment.
+/// The fencing token of a task: 0 before its first assignment, then one more with each assignment.
 pub type FencingToken = u64;
-/// Price in the market's unit, as an integer; negative is never accepted.
+/// A price in the unit of the market, as an integer. Negative prices are never accepted.
 pub type Price = i64;
 
-/// Version of every signed and hashed format in this crate. A changed byte wants a new one.
+/// The version of every signed and hashed format in this crate. A change of any byte needs a new
+/// version.
 pub const PROTOCOL_VERSION: u8 = 1;

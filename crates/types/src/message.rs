@@ -11,7 +11,7 @@ use crate::{
     TaskSpec, limits,
 };
 
-/// Between committee members and observers, on the consensus and bulk lanes.
+/// A message between committee members and observers, on the consensus and bulk lanes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PeerMessage {
@@ -19,9 +19,9 @@ pub enum PeerMessage {
     Statement(SignedStatement),
     /// A polka or commit certificate, for a peer that missed the votes (N-23).
     Certificate(QuorumCertificate),
-    /// Where the sender is; sent on connecting and again while a height takes long.
+    /// The position of the sender. It is sent on connecting, and again while a height takes long.
     Status(PeerStatus),
-    /// A block body, by its builder or on request.
+    /// A block body, from its builder or on request.
     Block(Box<Block>),
     /// Asks for the body of a proposed block.
     FetchBlock(FetchBlock),
@@ -31,208 +31,212 @@ pub enum PeerMessage {
     FetchDecided(FetchDecided),
     /// A decided block with its commit.
     Decided(Box<Decided>),
-    /// What convicts a validator.
+    /// Evidence that convicts a validator.
     Evidence(Box<Evidence>),
-    /// A validator no longer hears an assignee.
+    /// The signed word of a validator that it no longer hears an assignee.
     Suspicion(Sign1<Suspicion>),
-    /// Where members can be reached, as the sender knows it; at most [`limits::ANNOUNCEMENTS`].
+    /// The addresses of members, as the sender knows them; at most [`limits::ANNOUNCEMENTS`].
     Announcements(Vec<Sign1<Announcement>>),
-    /// Asks a validator which height is in progress with it; [`Self::Located`] answers (N-28).
+    /// Asks a validator which height it is deciding. [`Self::Located`] is the answer (N-28).
     Locate(Locate),
     /// The answer to [`Self::Locate`].
     Located(Located),
 }
 
-/// See [`PeerMessage::Status`].
+/// The position of a peer: see [`PeerMessage::Status`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct PeerStatus {
-    /// Height being decided.
+    /// The height that the peer is deciding.
     pub height: Height,
-    /// Round of it.
+    /// The round of that height in which the peer is.
     pub round: Round,
 }
 
-/// See [`PeerMessage::Locate`].
+/// A question for the height in progress: see [`PeerMessage::Locate`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Locate {
-    /// Chosen at random by whoever asks, for this life of its process: no answer is older.
+    /// A number that the asking process chose at random when it started, so that no answer is older
+    /// than the process.
     pub challenge: u64,
 }
 
-/// See [`PeerMessage::Located`].
+/// The answer with the height in progress: see [`PeerMessage::Located`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Located {
-    /// That of the question.
+    /// The challenge of the question.
     pub challenge: u64,
-    /// Height being decided.
+    /// The height that the sender is deciding.
     pub height: Height,
 }
 
-/// See [`PeerMessage::FetchBlock`].
+/// A request for a block body: see [`PeerMessage::FetchBlock`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct FetchBlock {
-    /// Height it was proposed at.
+    /// The height at which the block was proposed.
     pub height: Height,
-    /// Block.
+    /// The id of the block.
     pub block: BlockId,
 }
 
-/// See [`PeerMessage::FetchDecided`].
+/// A request for decided blocks: see [`PeerMessage::FetchDecided`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct FetchDecided {
-    /// First height wanted.
+    /// The first height that is wanted.
     pub from: Height,
 }
 
 /// A decided block and the commit that decided it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Decided {
-    /// Block.
+    /// The block that was decided.
     pub block: Block,
-    /// Precommits for it of more than two thirds of the power.
+    /// Precommits for the block by more than two thirds of the power.
     pub commit: QuorumCertificate,
 }
 
-/// From an agent to a validator, on the client lane. `id` comes back with the reply.
+/// A request of an agent to a validator, on the client lane.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct ClientRequest {
-    /// Chosen by the client.
+    /// A number that the client chose. The reply repeats it.
     pub id: u64,
-    /// What is asked.
+    /// The request itself.
     pub request: Request,
 }
 
-/// What a client may ask.
+/// The requests that a client may make.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Request {
-    /// Takes an operation into the mempool and passes it on.
+    /// Asks to take an operation into the mempool and to pass it on.
     Submit(Box<SignedOperation>),
-    /// The client is alive and has seen this block; its leases run on.
+    /// Says that the client is alive and has seen this block, so that its leases run on.
     Heartbeat(Heartbeat),
-    /// Notices about this client and open calls from now on, and about it from this height on.
+    /// Asks for notices about this client and for open calls from now on, and for those about this
+    /// client from this height on.
     Follow(Follow),
-    /// The client's account.
+    /// Asks for the client's account.
     Account(PublicKey),
-    /// State of a task.
+    /// Asks for the state of a task.
     Task(TaskId),
-    /// Tasks of a market that are open now.
+    /// Asks for the tasks of a market that are open now.
     Open(Label),
-    /// Certificates of all outcomes of a task, oldest first.
+    /// Asks for the certificates of all outcomes of a task, oldest first.
     Certificates(TaskId),
-    /// Where the validator is.
+    /// Asks for the position of the validator.
     Status(StatusRequest),
-    /// The dossier of a clearing, from some byte on.
+    /// Asks for the dossier of a clearing, from some byte on.
     Dossier(FetchDossier),
-    /// The certificate of a clearing, named by the hash of its record.
+    /// Asks for the certificate of a clearing, which is named by the hash of its record.
     Clearing(Hash),
-    /// The bids that stand in a market while it takes solutions, from some byte on.
+    /// Asks for the bids that stand in a market while it takes solutions, from some byte on.
     Bids(FetchBids),
 }
 
-/// See [`Request::Dossier`].
+/// A request for a part of a dossier: see [`Request::Dossier`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct FetchDossier {
-    /// [`crate::outcome::ClearingRecord::hash`].
+    /// The clearing, named by its [`crate::outcome::ClearingRecord::hash`].
     pub clearing: Hash,
-    /// First byte wanted.
+    /// The first byte that is wanted, counted from 0.
     pub from: u64,
 }
 
-/// See [`Request::Bids`].
+/// A request for a part of the bids in a market: see [`Request::Bids`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct FetchBids {
-    /// Market.
+    /// The name of the market.
     pub market: Label,
-    /// Number of the window.
+    /// The number of the window.
     pub window: u64,
-    /// First byte wanted.
+    /// The first byte that is wanted, counted from 0.
     pub from: u64,
 }
 
-/// See [`Request::Status`]. It has nothing to say.
+/// The request for a summary: see [`Request::Status`]. It has no parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StatusRequest {
-    /// Height, validators and counts.
+    /// Asks for a [`Summary`].
     Summary,
 }
 
-/// See [`Request::Heartbeat`].
+/// A sign of life: see [`Request::Heartbeat`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Heartbeat {
-    /// Height of the block.
+    /// The height of the block.
     pub height: Height,
-    /// A recent block.
+    /// The id of a recent block that the client has seen.
     pub block: BlockId,
 }
 
-/// See [`Request::Follow`].
+/// A subscription to notices: see [`Request::Follow`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Follow {
-    /// First height whose outcomes are wanted.
+    /// The first height whose outcomes are wanted.
     pub from: Height,
 }
 
-/// From a validator to a client, on the client lane.
+/// A message from a validator to a client, on the client lane.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientMessage {
     /// Answers the request with this id.
     Reply(Reply),
-    /// Something happened that the client follows.
+    /// Tells of something that the client follows.
     Notice(Notice),
 }
 
-/// See [`ClientMessage::Reply`].
+/// An answer with the id of its request: see [`ClientMessage::Reply`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Reply {
-    /// Of the request.
+    /// The id of the request.
     pub id: u64,
-    /// Answer.
+    /// The answer to the request.
     pub answer: Answer,
 }
 
-/// What a validator answers.
+/// The answers that a validator gives.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// The operation is in the mempool, or was committed before.
     Accepted(OperationId),
-    /// The operation was not taken.
+    /// The operation was not taken, for this reason.
     Rejected(Rejection),
-    /// The account, or `None` for a stranger.
+    /// The account; `None` for a stranger.
     Account(Option<AccountSummary>),
-    /// The task, or `None` where there is none.
+    /// The task; `None` if there is no such task.
     Task(Option<TaskSummary>),
-    /// Open tasks.
+    /// The open tasks of a market.
     Open(Call),
     /// Certificates in canonical CBOR (`protocols/certificate.md`).
     Certificates(Vec<Owned>),
-    /// Where the validator is.
+    /// The position of the validator.
     Status(Summary),
-    /// A part of a dossier; `None` where the validator does not have it, or not so many bytes.
+    /// A part of a dossier; `None` if the validator does not have the dossier, or the dossier does
+    /// not have so many bytes.
     Dossier(Option<Part>),
     /// A part of the bids that stand: the canonical CBOR of the [`crate::outcome::ClearingInput`]s
-    /// that a clearing would have; `None` where the window takes no solutions, or there are not so
+    /// that a clearing would have. `None` if the window takes no solutions, or there are not so
     /// many bytes.
     Bids(Option<Part>),
 }
 
-/// See [`Answer::Dossier`] and [`Answer::Bids`], which may be longer than a frame.
+/// A part of a dossier or of the bids, which may be longer than a frame: see [`Answer::Dossier`]
+/// and [`Answer::Bids`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Part {
-    /// Bytes of the whole in canonical CBOR.
+    /// The number of bytes that the whole has in canonical CBOR.
     pub total: u64,
-    /// Those from the first one asked for; 1 to [`limits::PART_BYTES`].
+    /// The bytes from the first one asked for on; 1 to [`limits::PART_BYTES`] of them.
     pub bytes: Owned,
 }
 
-/// Why an operation did not get into the mempool.
+/// The reason why an operation did not get into the mempool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rejection {
-    /// Signature, swarm or agent is wrong.
+    /// The signature, the swarm or the agent is wrong.
     Unauthentic,
     /// The agent is not a member and the operation does not admit it.
     Unknown,
@@ -244,48 +248,49 @@ pub enum Rejection {
     Full,
 }
 
-/// See [`Answer::Account`].
+/// The account of a member in short: see [`Answer::Account`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct AccountSummary {
-    /// Sequence number of its next operation.
+    /// The sequence number of its next operation.
     pub next_sequence: u64,
-    /// Number of its next task.
+    /// The number of its next task.
     pub next_task: u64,
-    /// Assignments it holds now.
+    /// The assignments that it holds now.
     pub assigned: Vec<(TaskId, FencingToken)>,
 }
 
-/// See [`Answer::Task`].
+/// The state of a task in short: see [`Answer::Task`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct TaskSummary {
-    /// State by name: `open`, `assigned`, `working`, `completed`, `failed`, `canceled`, `expired`.
+    /// The name of the state: `open`, `assigned`, `working`, `completed`, `failed`, `canceled`,
+    /// `expired`.
     pub state: Label,
-    /// Fencing token in force.
+    /// The fencing token in force.
     pub token: FencingToken,
-    /// Assignee in force.
+    /// The agent that holds the task, if one does.
     pub agent: Option<PublicKey>,
-    /// Price of the assignment in force.
+    /// The price of the assignment in force, if there is one.
     pub price: Option<Price>,
 }
 
-/// See [`Answer::Status`].
+/// The position of a validator in short: see [`Answer::Status`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Summary {
-    /// Swarm.
+    /// The id of the swarm.
     pub swarm: SwarmId,
-    /// Last decided height.
+    /// The last decided height.
     pub height: Height,
-    /// Its block.
+    /// The id of the block of that height.
     pub block: BlockId,
-    /// Active time of it.
+    /// The active time of that block in milliseconds.
     pub active_time: Millis,
-    /// Tasks that are open now.
+    /// The number of tasks that are open now.
     pub open_tasks: u64,
-    /// Operations in the mempool.
+    /// The number of operations in the mempool.
     pub pool: u64,
 }
 
-/// Something that happened.
+/// A notice of something that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Notice {
@@ -293,47 +298,47 @@ pub enum Notice {
     Block(BlockNotice),
     /// A certificate of an outcome that concerns the client, in canonical CBOR.
     Certificate(Owned),
-    /// Bids are wanted.
+    /// Bids, openings or solutions are wanted.
     Call(Call),
 }
 
-/// See [`Notice::Block`].
+/// A decided block in short: see [`Notice::Block`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct BlockNotice {
-    /// Height.
+    /// The height of the block.
     pub height: Height,
-    /// Block.
+    /// The id of the block.
     pub block: BlockId,
-    /// Its active time.
+    /// The active time of the block in milliseconds.
     pub active_time: Millis,
 }
 
-/// Bids, openings or solutions are wanted in a window of a market. Also what the calls topic
-/// carries.
+/// A call for bids, openings or solutions in a window of a market. The calls topic carries it too.
 ///
-/// It proves nothing: a bid on a task that is not there is refused, no more.
+/// It proves nothing, and need not: a bid on a task that is not there is refused, and that is all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Call {
-    /// Market.
+    /// The name of the market.
     pub market: Label,
-    /// Number of the clearing that the bids are for.
+    /// The number of the window that the bids are for.
     pub window: u64,
-    /// Height at which the sender stood.
+    /// The last height that the sender had decided.
     pub height: Height,
-    /// What the window takes now.
+    /// The stage of the window, which says what it takes now.
     pub stage: Stage,
-    /// Open tasks, ascending; at most [`limits::OFFERS_PER_BID`]. None but while bids are taken.
+    /// The open tasks, ascending; at most [`limits::OFFERS_PER_BID`]. Empty unless bids are taken.
     pub tasks: Vec<(TaskId, TaskSpec)>,
 }
 
-/// A peer's own word on where it can be reached, passed on by others.
+/// The word of a peer on the addresses where it can be reached. Others pass it on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Announcement {
-    /// The only swarm it is valid in.
+    /// The only swarm that the announcement is valid in.
     pub swarm: SwarmId,
-    /// Replaces announcements with a smaller number; Unix milliseconds at the peer.
+    /// Unix milliseconds at the peer. The announcement replaces those with a smaller number.
     pub sequence: u64,
-    /// Multiaddresses, at most [`limits::ADDRESSES`] of [`limits::ADDRESS_BYTES`] each.
+    /// The multiaddresses of the peer, at most [`limits::ADDRESSES`] of [`limits::ADDRESS_BYTES`]
+    /// each.
     pub addresses: Vec<String>,
 }
 

@@ -1,4 +1,5 @@
-//! Operations: signed, numbered statements of one agent that blocks order (`protocols/ledger.md`).
+//! Operations: signed, numbered statements of one agent, which blocks put in order
+//! (`protocols/ledger.md`).
 
 use serde::{Deserialize, Serialize};
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
@@ -9,23 +10,24 @@ use crate::{
     SwarmId, TaskId, TaskSpec, cbor, limits,
 };
 
-/// An operation with its agent's signature.
+/// An operation with the signature of its agent.
 pub type SignedOperation = Sign1<Operation>;
 
-/// What an agent says to the ledger; the signer of the envelope is the agent.
+/// A statement of an agent to the ledger. The signer of the envelope is the agent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Operation {
-    /// The only swarm it is valid in.
+    /// The only swarm that the operation is valid in.
     pub swarm: SwarmId,
-    /// The agent; must be the signer.
+    /// The agent, which must be the signer.
     pub agent: PublicKey,
-    /// Contiguous per agent, from 0. The same number twice is one operation or none.
+    /// The number of the operation: contiguous per agent, from 0. Of two operations with one number
+    /// at most one is committed.
     pub sequence: u64,
-    /// What is said.
+    /// The content of the operation.
     pub body: Body,
 }
 
-/// The operations there are. Written as a map of one entry from its name.
+/// The kinds of operations. Each is encoded as a map with one entry from its name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Body {
@@ -33,81 +35,82 @@ pub enum Body {
     Admit(Attest),
     /// Registers a further attestation of the agent.
     Attest(Attest),
-    /// By the issuer: an attestation is void from this block on.
+    /// Revokes an attestation, by its issuer: it is void from this block on.
     Revoke(Revoke),
-    /// Withdraws an open task of the agent, or one that is assigned.
+    /// Cancels a task of the agent that has not ended.
     Cancel(Cancel),
     /// Withdraws the agent's live bids in a market.
     Withdraw(Withdraw),
     /// Submits tasks.
     Submit(Submit),
-    /// Offers on open tasks of one market under one budget.
+    /// Makes offers on open tasks of one market under one budget.
     Bid(Bid),
-    /// The same in a sealed market: commitments to offers, under a public budget.
+    /// Makes commitments to offers in a sealed market, under a public budget.
     Seal(Seal),
     /// Opens commitments once no more are taken.
     Reveal(Reveal),
-    /// Proposes who should win what, once no more bids are taken.
+    /// Proposes winners, once no more bids are taken.
     Solve(Solve),
-    /// The assignee takes the task: a receipt nobody can deny.
+    /// The assignee accepts the task. The receipt of that cannot be denied.
     Accept(Report),
-    /// The assignee does not take it.
+    /// The assignee declines the task.
     Decline(Report),
-    /// The assignee has done it.
+    /// The assignee completed the task.
     Complete(Report),
-    /// The assignee could not do it.
+    /// The assignee could not complete the task.
     Fail(Report),
-    /// The lease of an assignment is over, by more than two thirds of the power.
+    /// Ends an assignment whose lease is over, on the word of more than two thirds of the power.
     Lapse(Lapse),
 }
 
-/// See [`Body::Admit`] and [`Body::Attest`].
+/// An attestation that is brought to the ledger: see [`Body::Admit`] and [`Body::Attest`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Attest {
-    /// The attestation; its subject is the agent.
+    /// The attestation, whose subject is the agent.
     pub attestation: Attestation,
 }
 
-/// See [`Body::Revoke`].
+/// The revocation of an attestation: see [`Body::Revoke`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Revoke {
-    /// Agent whose attestation it is.
+    /// The agent that the attestation is about.
     pub subject: PublicKey,
-    /// [`Attestation::hash`].
+    /// The attestation, named by its [`Attestation::hash`].
     pub attestation: Hash,
 }
 
-/// See [`Body::Submit`].
+/// The submission of tasks: see [`Body::Submit`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Submit {
-    /// Number of the first task; the others follow. Must be the requester's next.
+    /// The number of the first task, which must be the requester's next one. The others follow.
     pub first: u64,
-    /// 1 to [`limits::TASKS_PER_OPERATION`] tasks.
+    /// The tasks, 1 to [`limits::TASKS_PER_OPERATION`] of them.
     pub tasks: Vec<TaskSpec>,
 }
 
-/// See [`Body::Cancel`].
+/// The cancellation of a task: see [`Body::Cancel`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Cancel {
-    /// The task; its requester must be the agent.
+    /// The task, whose requester must be the agent.
     pub task: TaskId,
 }
 
-/// See [`Body::Withdraw`].
+/// The withdrawal of bids: see [`Body::Withdraw`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Withdraw {
-    /// Market.
+    /// The name of the market.
     pub market: Label,
 }
 
-/// See [`Body::Bid`]. Replaces the agent's earlier bids in the same window of the market.
+/// A bid with open prices: see [`Body::Bid`]. It replaces the agent's earlier bid in the same
+/// window of the market.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Bid {
-    /// Market.
+    /// The name of the market.
     pub market: Label,
-    /// What the agent reserves for all it may win in this clearing, by dimension.
+    /// The amounts that the agent reserves for all it may win in this clearing, by dimension.
     pub budget: Amounts,
-    /// Alternatives under that budget, strictly ascending by task; at most
+    /// The offers, which are alternatives under that budget, strictly ascending by task; at most
     /// [`limits::OFFERS_PER_BID`].
     pub offers: Vec<Offer>,
 }
@@ -115,118 +118,123 @@ pub struct Bid {
 /// A price for one task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Offer {
-    /// Task.
+    /// The task that the offer is on.
     pub task: TaskId,
-    /// Price asked, 0 to [`limits::PRICE`].
+    /// The price asked, 0 to [`limits::PRICE`].
     pub price: Price,
 }
 
-/// See [`Body::Seal`]. Replaces the agent's earlier commitments in the same window of the market.
+/// A sealed bid: see [`Body::Seal`]. It replaces the agent's earlier commitments in the same window
+/// of the market.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Seal {
-    /// Market.
+    /// The name of the market.
     pub market: Label,
-    /// Number of the window that it is for; in another one it counts nothing.
+    /// The number of the window that the bid is for. In another one it counts nothing.
     pub window: u64,
-    /// As in [`Bid`]; public from now on.
+    /// The amounts that the agent reserves, as in [`Bid`]. They are public at once.
     pub budget: Amounts,
-    /// Strictly ascending by task; at most [`limits::OFFERS_PER_BID`].
+    /// The commitments, strictly ascending by task; at most [`limits::OFFERS_PER_BID`].
     pub offers: Vec<SealedOffer>,
 }
 
 /// A price for one task that nobody can read yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct SealedOffer {
-    /// Task.
+    /// The task that the offer is on.
     pub task: TaskId,
-    /// [`Opening::commitment`].
+    /// The commitment to the price: see [`Opening::commitment`].
     pub commitment: Hash,
 }
 
-/// See [`Body::Reveal`].
+/// The openings of commitments: see [`Body::Reveal`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Reveal {
-    /// Market.
+    /// The name of the market.
     pub market: Label,
-    /// Number of the window that the commitments are for.
+    /// The number of the window that the commitments are for.
     pub window: u64,
-    /// Strictly ascending by task; at most [`limits::OFFERS_PER_BID`].
+    /// The openings, strictly ascending by task; at most [`limits::OFFERS_PER_BID`].
     pub openings: Vec<Opening>,
 }
 
-/// What a commitment hides.
+/// The content that a commitment hides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Opening {
-    /// Task.
+    /// The task that the offer is on.
     pub task: TaskId,
-    /// Price asked, 0 to [`limits::PRICE`].
+    /// The price asked, 0 to [`limits::PRICE`].
     pub price: Price,
-    /// 256 bits that nobody else knew: without them all prices could be tried.
+    /// 256 bits that nobody else knew. Without them anybody could try all prices.
     pub nonce: Nonce,
 }
 
-/// See [`Body::Solve`]. Replaces the agent's earlier solution for the same window, if it is better.
+/// A solution: see [`Body::Solve`]. It replaces the agent's earlier solution for the same window,
+/// if it is better.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Solve {
-    /// Market.
+    /// The name of the market.
     pub market: Label,
-    /// Number of the window that it is for.
+    /// The number of the window that the solution is for.
     pub window: u64,
-    /// Who wins what, strictly ascending by task; 1 to [`limits::TASKS_PER_CLEARING`], and no more
-    /// than fit into [`limits::OPERATION_BYTES`], some 880. Tasks that are not in it stay open.
+    /// The winner of each task, strictly ascending by task; 1 to [`limits::TASKS_PER_CLEARING`]
+    /// pairs, and no more than fit into [`limits::OPERATION_BYTES`], some 880. Tasks without a pair
+    /// stay open.
     pub pairs: Vec<Pair>,
 }
 
-/// A task and the bidder that wins it by a solution.
+/// A task and the bidder that wins it in a solution.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize_tuple, Deserialize_tuple,
 )]
 pub struct Pair {
-    /// Task.
+    /// The task that is won.
     pub task: TaskId,
-    /// An agent with a live bid on it.
+    /// The winner, an agent with a live bid on the task.
     pub agent: PublicKey,
 }
 
-/// What an assignee reports. See [`Body::Accept`] and the three after it.
+/// A report of an assignee: see [`Body::Accept`] and the three kinds after it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Report {
-    /// Task.
+    /// The task that is reported on.
     pub task: TaskId,
-    /// Fencing token of the assignment reported on; an older one is refused.
+    /// The fencing token of the assignment that is reported on. An older one is refused.
     pub token: FencingToken,
-    /// Result or reason, opaque; at most [`limits::RESULT_BYTES`].
+    /// The result or the reason, opaque to the swarm; at most [`limits::RESULT_BYTES`].
     pub detail: Owned,
 }
 
-/// See [`Body::Lapse`]. Anyone may bring it: what counts are the suspicions.
+/// The lapse of an assignment: see [`Body::Lapse`]. Anyone may bring it, because only the
+/// suspicions count.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Lapse {
-    /// Task.
+    /// The task that is assigned.
     pub task: TaskId,
-    /// Fencing token of the assignment that ends.
+    /// The fencing token of the assignment that ends.
     pub token: FencingToken,
-    /// Suspicions of distinct validators, strictly ascending by key.
+    /// The suspicions of distinct validators, strictly ascending by key.
     pub suspicions: Vec<Sign1<Suspicion>>,
 }
 
-/// A validator has not heard the assignee for the whole lease.
+/// The signed word of a validator that it has not heard the assignee for the whole lease.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Suspicion {
-    /// The only swarm it is valid in.
+    /// The only swarm that the suspicion is valid in.
     pub swarm: SwarmId,
-    /// Task.
+    /// The task that is assigned.
     pub task: TaskId,
-    /// Fencing token of the assignment.
+    /// The fencing token of the assignment.
     pub token: FencingToken,
-    /// Height the validator had committed when it signed; an old suspicion counts no more.
+    /// The height that the validator had committed when it signed. A suspicion that is too old does
+    /// not count.
     pub height: Height,
 }
 
 impl Body {
-    /// Phase of the canonical order within a block: revocation and membership, cancel and
-    /// withdraw, submissions, bids with openings and solutions, reports. Timers and clearing follow
-    /// after all operations.
+    /// Returns the phase of the canonical order within a block (L-4): revocation and membership,
+    /// cancel and withdraw, submissions, bids with openings and solutions, reports, lapses.
+    /// Deadlines and clearings follow after all operations.
     pub fn phase(&self) -> u8 {
         match self {
             Self::Revoke(_) | Self::Admit(_) | Self::Attest(_) => 0,
@@ -238,7 +246,7 @@ impl Body {
         }
     }
 
-    /// The name it is written with.
+    /// Returns the name that the operation is encoded with.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Admit(_) => "admit",
@@ -261,10 +269,11 @@ impl Body {
 }
 
 impl Opening {
-    /// The commitment of `agent` to this offer (clause M-24). The agent is inside, so that another
-    /// one's commitment is worth nothing to whoever copies it.
+    /// Returns the commitment of `agent` to this offer (M-24). The agent is a part of it, so that a
+    /// copy of the commitment is worth nothing to another agent.
     pub fn commitment(&self, swarm: &SwarmId, agent: &PublicKey) -> Hash {
         let TaskId { requester, number } = &self.task;
+        // All parts have fixed lengths, so different inputs never give the same bytes.
         let parts: [&[u8]; 6] = [
             swarm.as_bytes(),
             requester.as_bytes(),
@@ -273,17 +282,18 @@ impl Opening {
             &self.price.to_be_bytes(),
             self.nonce.as_bytes(),
         ];
+
         Hash::derive("quorate 1 sealed bid", &parts)
     }
 }
 
 impl Operation {
-    /// Names the operation, whatever signature it carries.
+    /// Returns the id of the operation. It is the same whatever signature the operation carries.
     pub fn id(&self) -> OperationId {
         OperationId(Hash::derive("quorate 1 operation", &[&cbor::encode(self)]).0)
     }
 
-    /// Place in the canonical order of a block.
+    /// Returns the place of the operation in the canonical order of a block (L-4).
     pub fn order(&self) -> (u8, PublicKey, u64) {
         (self.body.phase(), self.agent, self.sequence)
     }

@@ -9,185 +9,188 @@ use crate::{
     SignedOperation, TaskId, cbor,
 };
 
-/// One thing a block decided. Written as a map of one entry from its name.
+/// One thing that a block decided. It is encoded as a map with one entry from its name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// A task goes to an agent.
+    /// A task is assigned to an agent.
     Assignment(Assignment),
-    /// A market cleared: binds everything its result followed from.
+    /// A market cleared. The record binds everything that the result followed from.
     Clearing(ClearingRecord),
-    /// Something that happened to a task, with the signed operation that made it happen.
+    /// Something happened to a task. The receipt holds the signed operation that made it happen.
     Receipt(Box<Receipt>),
-    /// An operation, or some of its offers, had no effect, and why.
+    /// An operation, or some of its offers, had no effect, for these reasons.
     Refusal(Refusal),
     /// A task ended without an operation: its deadline passed or its attempts were used up.
     Expiry(Expiry),
 }
 
-/// A task, an agent, a price, and the token that makes it exclusive.
+/// An assignment: a task, an agent, a price, and the token that makes it exclusive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Assignment {
-    /// Task.
+    /// The task that is assigned.
     pub task: TaskId,
-    /// One more than the task's last.
+    /// The fencing token of the assignment: one more than the task's last.
     pub token: FencingToken,
-    /// Assignee.
+    /// The agent that won the task.
     pub agent: PublicKey,
-    /// Market whose clearing it came from.
+    /// The market whose clearing made the assignment.
     pub market: Label,
-    /// What the assignee is to be paid.
+    /// The price that the assignee is paid.
     pub price: Price,
-    /// What the requester is to pay: the price, or more by a mechanism that says so.
+    /// The price that the requester pays: the same, or more if the mechanism says so.
     pub charge: Price,
-    /// The winning bid.
+    /// The operation that brought the winning bid.
     pub bid: OperationId,
-    /// [`crate::TaskSpec::hash`].
+    /// The specification of the task, named by its [`crate::TaskSpec::hash`].
     pub spec: Hash,
-    /// [`crate::Attestation::hash`] of the attestations the assignee held at clearing, ascending.
+    /// The attestations that the assignee held at the clearing, named by their
+    /// [`crate::Attestation::hash`], ascending.
     pub attestations: Vec<Hash>,
-    /// Active time it was made at.
+    /// The active time of the assignment in milliseconds.
     pub assigned_at: Millis,
-    /// Active milliseconds the lease lasts without a heartbeat.
+    /// Active milliseconds that the lease lasts without a heartbeat.
     pub lease: Millis,
-    /// [`ClearingRecord::hash`] of the clearing.
+    /// The clearing, named by its [`ClearingRecord::hash`].
     pub clearing: Hash,
 }
 
-/// What a clearing followed from. Leaving one losing bid out gives another root.
+/// The record of a clearing, which binds everything that its result followed from. If a single
+/// losing bid is left out, the root is another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct ClearingRecord {
-    /// Market.
+    /// The name of the market.
     pub market: Label,
-    /// Number of the market's window, from 0.
+    /// The number of the market's window, counted from 0.
     pub window: u64,
-    /// Name of the mechanism.
+    /// The name of the mechanism.
     pub mechanism: Label,
-    /// Version of the mechanism.
+    /// The version of the mechanism.
     pub version: u16,
-    /// Reserve price of the market.
+    /// The reserve price of the market, if it has one.
     pub reserve: Option<Price>,
-    /// Root over the [`ClearingInput`]s in order (RFC 9162 tree, SHA-256).
+    /// The root over the [`ClearingInput`]s in order (RFC 9162 tree, SHA-256).
     pub inputs: Hash,
-    /// Number of inputs.
+    /// The number of inputs.
     pub input_count: u64,
-    /// Assignments made.
+    /// The number of assignments made.
     pub assigned: u64,
-    /// Sum of the winning bids' prices.
+    /// The sum of the prices of the winning bids.
     pub total: Price,
-    /// The operation whose solution was taken; `None`: what the mechanism found by itself.
+    /// The operation whose solution was taken; `None` if the mechanism found the result itself.
     pub solution: Option<OperationId>,
 }
 
 impl ClearingRecord {
-    /// BLAKE3 of the canonical encoding.
+    /// Returns the BLAKE3 hash of the canonical encoding.
     pub fn hash(&self) -> Hash {
         Hash::derive("quorate 1 clearing", &[&cbor::encode(self)])
     }
 }
 
-/// One input of a clearing: tasks first, then bidders, bids and solutions; each kind ascending by
-/// its keys.
+/// One input of a clearing. Tasks come first, then bidders, bids and solutions, each kind ascending
+/// by its keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClearingInput {
-    /// A due task.
+    /// A task that was due.
     Task(TaskInput),
-    /// A bidder and what it may spend.
+    /// A bidder and the budget that it may spend.
     Bidder(BidderInput),
-    /// A bid, live or excluded.
+    /// A bid that took part, or one that was excluded.
     Bid(BidInput),
-    /// A solution from outside.
+    /// A solution by a member.
     Solution(SolutionInput),
 }
 
-/// See [`ClearingInput::Task`].
+/// A task in a clearing: see [`ClearingInput::Task`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct TaskInput {
-    /// Task.
+    /// The id of the task.
     pub task: TaskId,
-    /// [`crate::TaskSpec::hash`].
+    /// The specification of the task, named by its [`crate::TaskSpec::hash`].
     pub spec: Hash,
-    /// What it demands of a budget.
+    /// The amounts that the task demands of a budget.
     pub demand: Amounts,
-    /// The highest price at which it is assigned: the lowest of its own, the market's and the
-    /// protocol's.
+    /// The highest price at which the task is assigned: the lowest of its own limit, the market's
+    /// and the protocol's.
     pub limit: Price,
 }
 
-/// See [`ClearingInput::Bidder`].
+/// A bidder in a clearing: see [`ClearingInput::Bidder`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct BidderInput {
-    /// Agent.
+    /// The agent that bids.
     pub agent: PublicKey,
-    /// The budget it reserved, cut to what it had free at clearing.
+    /// The budget that the agent reserved, cut to what it had free at the clearing.
     pub budget: Amounts,
 }
 
-/// See [`ClearingInput::Bid`].
+/// A bid in a clearing: see [`ClearingInput::Bid`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct BidInput {
-    /// Task.
+    /// The task that the bid is on.
     pub task: TaskId,
-    /// Agent.
+    /// The agent that bids.
     pub agent: PublicKey,
-    /// Price asked; `None` where a commitment was not opened.
+    /// The price asked; `None` if a commitment was not opened.
     pub price: Option<Price>,
-    /// The operation that brought it: of a sealed one, that which brought the commitment.
+    /// The operation that brought the bid; for a sealed bid, the one that brought the commitment.
     pub operation: OperationId,
-    /// Why it did not take part, if it did not.
+    /// The reason why the bid did not take part, if it did not.
     pub excluded: Option<Reason>,
 }
 
-/// See [`ClearingInput::Solution`]. At most [`crate::limits::SOLUTIONS_PER_WINDOW`], of one agent
-/// each.
+/// A solution in a clearing: see [`ClearingInput::Solution`]. There are at most
+/// [`crate::limits::SOLUTIONS_PER_WINDOW`], of one agent each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct SolutionInput {
-    /// Whose it is.
+    /// The agent that proposed the solution.
     pub agent: PublicKey,
-    /// The operation that brought it.
+    /// The operation that brought the solution.
     pub operation: OperationId,
-    /// As it came: what holds no more at the clearing does not count.
+    /// The pairs as they came. Pairs that no longer hold at the clearing do not count.
     pub pairs: Vec<Pair>,
 }
 
-/// What an assignee, a requester or the committee did with a task.
+/// The receipt of what an assignee, a requester or the committee did with a task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Receipt {
-    /// Task.
+    /// The task that the operation is on.
     pub task: TaskId,
-    /// Fencing token in force.
+    /// The fencing token in force.
     pub token: FencingToken,
-    /// Assignee in force; `None` where an open task was cancelled.
+    /// The assignee in force; `None` if an open task was canceled.
     pub agent: Option<PublicKey>,
-    /// The accept, decline, complete, fail, lapse or cancel itself, signed by who made it.
+    /// The accept, decline, complete, fail, lapse or cancel itself, signed by its agent.
     pub operation: SignedOperation,
 }
 
-/// See [`Outcome::Refusal`].
+/// The refusal of an operation, in whole or in part: see [`Outcome::Refusal`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Refusal {
-    /// Operation.
+    /// The operation that was refused.
     pub operation: OperationId,
-    /// Who is charged for it.
+    /// The agent that is charged for it.
     pub agent: PublicKey,
-    /// What was refused: the whole operation (`None`) or its offer on a task. Ascending.
+    /// The refused parts with their reasons, ascending: `None` stands for the whole operation, a
+    /// task for the offer on that task.
     pub items: Vec<(Option<TaskId>, Reason)>,
 }
 
-/// See [`Outcome::Expiry`].
+/// The end of a task without an operation: see [`Outcome::Expiry`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Expiry {
-    /// Task.
+    /// The task that ended.
     pub task: TaskId,
-    /// Assignments it had.
+    /// The number of assignments that the task had, which is its last fencing token.
     pub token: FencingToken,
-    /// Why.
+    /// The reason why the task ended.
     pub reason: Reason,
 }
 
 impl Outcome {
-    /// The task it speaks of, where it speaks of one.
+    /// Returns the task that the outcome speaks of, if it speaks of one.
     pub fn task(&self) -> Option<TaskId> {
         match self {
             Self::Assignment(assignment) => Some(assignment.task),
@@ -197,7 +200,7 @@ impl Outcome {
         }
     }
 
-    /// The agent it concerns, where it concerns one.
+    /// Returns the agent that the outcome concerns, if it concerns one.
     pub fn agent(&self) -> Option<PublicKey> {
         match self {
             Self::Assignment(assignment) => Some(assignment.agent),

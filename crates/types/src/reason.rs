@@ -1,28 +1,29 @@
-//! Reason codes: why something was refused. The registry is `protocols/reason-codes.md`.
+//! The reason codes of refusals. The registry is `protocols/reason-codes.md`.
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Defines the codes once: number, name on the wire, and what a person reads.
+/// Defines the codes once: number, name on the wire, and text for people.
 macro_rules! reasons {
     ($($code:literal $variant:ident $name:literal $text:literal,)*) => {
-        /// Why an operation, an offer or a bid was refused. Committed and certified like an award.
+        /// The reason why an operation, an offer or a bid was refused. It is committed and
+        /// certified like an award.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Reason {
             $(#[doc = $text] $variant = $code,)*
         }
 
         impl Reason {
-            /// Every reason, ascending by code.
+            /// All reasons, ascending by code.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
-            /// The short name: `late_bid`.
+            /// Returns the short name, as in `late_bid`.
             pub fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// One sentence for a person.
+            /// Returns one sentence for a person.
             pub fn text(self) -> &'static str {
                 match self { $(Self::$variant => $text,)* }
             }
@@ -81,7 +82,7 @@ reasons! {
 }
 
 impl Reason {
-    /// The number in the registry.
+    /// Returns the number in the registry.
     pub fn code(self) -> u16 {
         self as u16
     }
@@ -102,6 +103,7 @@ impl Serialize for Reason {
 impl<'de> Deserialize<'de> for Reason {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let code = u16::deserialize(deserializer)?;
+
         Self::ALL
             .iter()
             .copied()

@@ -1,4 +1,4 @@
-//! What validators sign: one form of statement for proposals, prevotes and precommits, and the
+//! The statements that validators sign: one form for proposals, prevotes and precommits, and the
 //! certificate that a quorum of equal statements makes (`protocols/consensus.md`).
 
 use std::collections::BTreeMap;
@@ -12,52 +12,55 @@ use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 use crate::cose::{self, Bytes, Empty, Owned};
 use crate::{BlockId, Hash, Height, PROTOCOL_VERSION, PublicKey, Round, Signature, SwarmId, cbor};
 
-/// Content type in the body header of every signed statement.
+/// The content type in the body header of every signed statement.
 pub const CONTENT_TYPE: &str = "application/vnd.quorate.commit+cose";
-/// Tag of a `COSE_Sign` (RFC 9052 section 4.1).
+/// The tag of a `COSE_Sign` (RFC 9052 section 4.1).
 const SIGN: u64 = 98;
 
-/// The step a statement speaks for.
+/// The kind of a statement, which is the step of a round that it belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Kind {
-    /// The proposer's: this block for this round.
+    /// The statement of the proposer: this block for this round.
     Proposal = 0,
-    /// First vote.
+    /// The first vote.
     Prevote = 1,
-    /// Second vote; more than two thirds of the power decide.
+    /// The second vote. Precommits by more than two thirds of the power decide.
     Precommit = 2,
 }
 
-/// What a validator says: domain-separated by swarm, height, round, kind and validator set.
+/// The statement of a validator, separated from others by swarm, height, round, kind and validator
+/// set.
 ///
 /// It carries no signer and no time, so that all votes of a quorum sign the same bytes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Statement {
-    /// The swarm it is said in.
+    /// The swarm that the statement is made in.
     pub swarm: SwarmId,
-    /// Height, from 1.
+    /// The height, counted from 1.
     pub height: Height,
-    /// Round, from 0.
+    /// The round, counted from 0.
     pub round: Round,
-    /// Step.
+    /// The kind: proposal, prevote or precommit.
     pub kind: Kind,
     /// The block; `None` is nil. A proposal always names a block.
     pub block: Option<BlockId>,
-    /// Hash of the validator set of this height.
+    /// The hash of the validator set of this height.
     pub validators: Hash,
-    /// Proposals only: the round of the polka that makes a re-proposal valid (paper: vr >= 0).
+    /// The round of the polka that makes a re-proposal valid (paper: vr >= 0). Only proposals have
+    /// one.
     pub pol_round: Option<Round>,
 }
 
 impl Statement {
-    /// The bytes under `signer`'s signature (RFC 9052 section 4.4, context `Signature`).
+    /// Returns the bytes under the signature of `signer` (RFC 9052 section 4.4, context
+    /// `Signature`).
     pub fn to_be_signed(&self, signer: &PublicKey) -> Vec<u8> {
         cose::to_be_signed_in(&body_header(), signer, &cbor::encode(self))
     }
 
-    /// Whether two statements of one key contradict: same swarm, height, round and kind, another
-    /// block, or another POL round of a proposal (N-4).
+    /// Returns whether two statements of one key conflict: they have the same swarm, height, round
+    /// and kind, but another block or, in a proposal, another POL round (N-4).
     pub fn conflicts_with(&self, other: &Self) -> bool {
         let slot = |s: &Self| (s.swarm, s.height, s.round, s.kind);
         slot(self) == slot(other)
@@ -69,37 +72,37 @@ impl Statement {
 /// A statement with the signature of one validator over it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize_tuple, Deserialize_tuple)]
 pub struct SignedStatement {
-    /// What is said.
+    /// The statement that was signed.
     pub statement: Statement,
-    /// Who is said to have signed.
+    /// The key that is said to have signed.
     pub signer: PublicKey,
-    /// Signature over [`Statement::to_be_signed`].
+    /// The signature over [`Statement::to_be_signed`].
     pub signature: Signature,
 }
 
 /// One signature of a [`QuorumCertificate`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Vote {
-    /// Validator.
+    /// The key of the validator.
     pub signer: PublicKey,
-    /// Signature over the certificate's statement.
+    /// The signature over the certificate's statement.
     pub signature: Signature,
 }
 
 /// Many signatures over one statement: a `COSE_Sign` (tag 98), votes sorted by key.
 ///
-/// With precommits for a block of more than two thirds of the power it is a commit certificate;
-/// with prevotes, a polka certificate. Whether it has that power is for `quorate-crypto` to say.
+/// With precommits for a block by more than two thirds of the power it is a commit certificate;
+/// with prevotes it is a polka certificate. `quorate-crypto` checks whether it has that power.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuorumCertificate {
-    /// What all of them signed.
+    /// The statement that all of them signed.
     pub statement: Statement,
-    /// Signatures, strictly ascending by key.
+    /// The signatures, strictly ascending by key.
     pub votes: Vec<Vote>,
 }
 
 impl QuorumCertificate {
-    /// The votes as single signed statements.
+    /// Returns the votes as single signed statements.
     pub fn signed_statements(&self) -> impl Iterator<Item = SignedStatement> {
         self.votes.iter().map(|vote| SignedStatement {
             statement: self.statement.clone(),
@@ -109,7 +112,7 @@ impl QuorumCertificate {
     }
 }
 
-/// The protected header of the body: `{16: content type}`.
+/// Returns the protected header of the body: `{16: content type}`.
 fn body_header() -> Vec<u8> {
     cbor::encode(&BTreeMap::from([(16u8, CONTENT_TYPE)]))
 }
@@ -126,7 +129,9 @@ impl<'de> Deserialize<'de> for Kind {
             0 => Ok(Self::Proposal),
             1 => Ok(Self::Prevote),
             2 => Ok(Self::Precommit),
-            other => Err(D::Error::custom(format_args!("kind {other} is none"))),
+            other => Err(D::Error::custom(format_args!(
+                "kind {other} is not 0, 1 or 2"
+            ))),
         }
     }
 }
@@ -134,6 +139,7 @@ impl<'de> Deserialize<'de> for Kind {
 impl Serialize for Statement {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(7 + usize::from(self.pol_round.is_some())))?;
+
         map.serialize_entry(&0, &PROTOCOL_VERSION)?;
         map.serialize_entry(&1, &self.swarm)?;
         map.serialize_entry(&2, &self.height)?;
@@ -141,9 +147,12 @@ impl Serialize for Statement {
         map.serialize_entry(&4, &self.kind)?;
         map.serialize_entry(&5, &self.block)?;
         map.serialize_entry(&6, &self.validators)?;
+
+        // The last key, which only a re-proposal has.
         if let Some(round) = self.pol_round {
             map.serialize_entry(&7, &round)?;
         }
+
         map.end()
     }
 }
@@ -151,21 +160,26 @@ impl Serialize for Statement {
 impl<'de> Deserialize<'de> for Statement {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Visit;
+
         impl<'de> serde::de::Visitor<'de> for Visit {
             type Value = Statement;
+
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str("a statement map")
             }
+
             fn visit_map<A: serde::de::MapAccess<'de>>(
                 self,
                 mut map: A,
             ) -> Result<Statement, A::Error> {
+                // The entries stand in the order in which they are written, so each key is known.
                 let version: u8 = field(&mut map, 0)?;
                 if version != PROTOCOL_VERSION {
                     return Err(A::Error::custom(format_args!(
-                        "version {version} is unknown"
+                        "statement version {version} is unknown"
                     )));
                 }
+
                 let mut statement = Statement {
                     swarm: field(&mut map, 1)?,
                     height: field(&mut map, 2)?,
@@ -175,26 +189,32 @@ impl<'de> Deserialize<'de> for Statement {
                     validators: field(&mut map, 6)?,
                     pol_round: None,
                 };
+
+                // Only a re-proposal has a POL round (N-3).
                 if let Some(key) = map.next_key::<u8>()? {
                     if key != 7 || statement.kind != Kind::Proposal {
-                        return Err(A::Error::custom("only a proposal has a POL round"));
+                        return Err(A::Error::custom("only a proposal may have a POL round"));
                     }
                     statement.pol_round = Some(map.next_value()?);
                 }
+
                 if statement.kind == Kind::Proposal && statement.block.is_none() {
-                    return Err(A::Error::custom("a proposal names a block"));
+                    return Err(A::Error::custom("a proposal must name a block"));
                 }
+
                 if map.next_key::<u8>()?.is_some() {
                     return Err(A::Error::custom("unknown field in a statement"));
                 }
+
                 Ok(statement)
             }
         }
+
         deserializer.deserialize_map(Visit)
     }
 }
 
-/// The value of the next map entry, whose key must be `expected`.
+/// Reads the next map entry, whose key must be `expected`.
 fn field<'de, T: Deserialize<'de>, A: serde::de::MapAccess<'de>>(
     map: &mut A,
     expected: u8,
@@ -202,7 +222,7 @@ fn field<'de, T: Deserialize<'de>, A: serde::de::MapAccess<'de>>(
     match map.next_key::<u8>()? {
         Some(key) if key == expected => map.next_value(),
         _ => Err(A::Error::custom(format_args!(
-            "field {expected} is missing"
+            "field {expected} is missing or out of order"
         ))),
     }
 }
@@ -218,7 +238,7 @@ impl<'de> Deserialize<'de> for Vote {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let (protected, _, signature) = <(Owned, Empty, Signature)>::deserialize(deserializer)?;
         let signer = cose::signer_of(&protected.0, None)
-            .ok_or_else(|| D::Error::custom("protected header of a vote is not {1: -8, 4: kid}"))?;
+            .ok_or_else(|| D::Error::custom("a vote's protected header is not {1: -8, 4: kid}"))?;
         Ok(Self { signer, signature })
     }
 }
@@ -235,12 +255,20 @@ impl<'de> Deserialize<'de> for QuorumCertificate {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Required::<(Owned, Empty, Owned, Vec<Vote>), SIGN>((header, _, payload, votes)) =
             Required::deserialize(deserializer)?;
+
         if header.0 != body_header() {
-            return Err(D::Error::custom("body header is not {16: content type}"));
+            return Err(D::Error::custom(
+                "the body header is not {16: content type}",
+            ));
         }
+
+        // A strict order also rules out one signer listed twice.
         if !votes.is_sorted_by(|a, b| a.signer < b.signer) {
-            return Err(D::Error::custom("votes unsorted, or one signer twice"));
+            return Err(D::Error::custom(
+                "the votes are unsorted, or one signer is listed twice",
+            ));
         }
+
         let statement = cbor::decode(&payload.0, crate::limits::STATEMENT_BYTES);
         Ok(Self {
             statement: statement.map_err(D::Error::custom)?,

@@ -1,4 +1,4 @@
-//! Tasks: what a requester wants done.
+//! Tasks: the work that a requester wants done.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,58 +8,60 @@ use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 use crate::cose::Owned;
 use crate::{Amounts, Capabilities, Hash, Label, Millis, Price, PublicKey, cbor, limits};
 
-/// Names a task: its requester and the requester's contiguous number, from 0.
+/// The id of a task: its requester, and the requester's contiguous number from 0.
 ///
-/// Nothing of any block is in it, so that no proposer can choose it.
+/// It holds nothing of any block, so that no proposer can choose it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize_tuple, Deserialize_tuple)]
 pub struct TaskId {
-    /// Who submitted it.
+    /// The agent that submitted the task.
     pub requester: PublicKey,
-    /// Its number among the requester's tasks.
+    /// The number of the task among the requester's tasks, from 0.
     pub number: u64,
 }
 
-/// What is to be done, by whom it may be done, and at what price at most.
+/// The specification of a task: the work, the agents that may do it, and the highest price.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct TaskSpec {
-    /// Market that clears it.
+    /// The name of the market that clears the task.
     pub market: Label,
-    /// Labels the agent must carry and least amounts it must have, by attestation.
+    /// The labels that the agent must carry and the least amounts that it must have, by
+    /// attestation.
     pub requires: Capabilities,
-    /// What the task takes from the agent's budget while it is assigned. Empty means one `slots`.
+    /// The amounts that the task takes from the agent's budget while it is assigned. Empty means
+    /// one of `slots`.
     pub demand: Amounts,
-    /// Highest price acceptable; `None` leaves it to the market's reserve price.
+    /// The highest acceptable price; `None` leaves it to the market's reserve price.
     pub max_price: Option<Price>,
-    /// Block time (Unix milliseconds) from which on it is no longer assigned.
+    /// The block time (Unix milliseconds) from which on the task is no longer assigned.
     pub deadline: Option<Millis>,
-    /// What agent and requester understand; opaque to the swarm.
+    /// The content of the work, which agent and requester understand; opaque to the swarm.
     pub payload: Owned,
 }
 
-/// Why a specification is no valid one.
+/// The reason why a specification is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TaskSpecError {
-    /// More than [`limits::MAP_ENTRIES`] labels or amounts.
+    /// There are more than [`limits::MAP_ENTRIES`] labels or amounts.
     #[error("more than {max} labels or amounts", max = limits::MAP_ENTRIES)]
     Entries,
-    /// An amount below zero or above [`limits::AMOUNT`].
-    #[error("{dimension} is {value}, must be 0 to {max}", max = limits::AMOUNT)]
+    /// An amount is below zero or above [`limits::AMOUNT`].
+    #[error("the amount of {dimension} is {value}, but must be 0 to {max}", max = limits::AMOUNT)]
     Amount {
-        /// Dimension.
+        /// The dimension of the amount.
         dimension: Label,
-        /// Offending value.
+        /// The value that is out of range.
         value: i64,
     },
-    /// A price below zero or above [`limits::PRICE`].
-    #[error("price {0} is not 0 to {max}", max = limits::PRICE)]
+    /// A price is below zero or above [`limits::PRICE`].
+    #[error("the price is {0}, but must be 0 to {max}", max = limits::PRICE)]
     Price(Price),
-    /// More than [`limits::TASK_PAYLOAD_BYTES`].
-    #[error("payload of {0} bytes, the limit is {max}", max = limits::TASK_PAYLOAD_BYTES)]
+    /// The payload is longer than [`limits::TASK_PAYLOAD_BYTES`].
+    #[error("the payload has {0} bytes, the limit is {max}", max = limits::TASK_PAYLOAD_BYTES)]
     Payload(usize),
 }
 
 impl TaskSpec {
-    /// A task of `market` that any admitted agent may do.
+    /// Returns the specification of a task of `market` that any admitted agent may do.
     pub fn new(market: Label) -> Self {
         Self {
             market,
@@ -71,26 +73,30 @@ impl TaskSpec {
         }
     }
 
-    /// Checks every limit.
+    /// Checks all limits.
     ///
     /// # Errors
-    /// [`TaskSpecError`] naming the field that is out of its range.
+    /// [`TaskSpecError`], which names the field that is out of its range.
     pub fn check(&self) -> Result<(), TaskSpecError> {
         check_amounts(&self.requires.amounts)?;
         check_amounts(&self.demand)?;
+
         if self.requires.labels.len() > limits::MAP_ENTRIES {
             return Err(TaskSpecError::Entries);
         }
+
         if let Some(price) = self.max_price {
             check_price(price)?;
         }
+
         if self.payload.0.len() > limits::TASK_PAYLOAD_BYTES {
             return Err(TaskSpecError::Payload(self.payload.0.len()));
         }
+
         Ok(())
     }
 
-    /// BLAKE3 of the canonical encoding.
+    /// Returns the BLAKE3 hash of the canonical encoding.
     pub fn hash(&self) -> Hash {
         Hash::derive("quorate 1 task", &[&cbor::encode(self)])
     }
@@ -99,11 +105,13 @@ impl TaskSpec {
 /// Checks the number of entries and the range of each amount.
 ///
 /// # Errors
-/// [`TaskSpecError::Entries`] or [`TaskSpecError::Amount`].
+/// [`TaskSpecError::Entries`] or [`TaskSpecError::Amount`], for the first amount that is out of
+/// range.
 pub fn check_amounts(amounts: &Amounts) -> Result<(), TaskSpecError> {
     if amounts.len() > limits::MAP_ENTRIES {
         return Err(TaskSpecError::Entries);
     }
+
     match amounts
         .iter()
         .find(|(_, value)| !(0..=limits::AMOUNT).contains(*value))
@@ -119,7 +127,7 @@ pub fn check_amounts(amounts: &Amounts) -> Result<(), TaskSpecError> {
 /// Checks the range of a price.
 ///
 /// # Errors
-/// [`TaskSpecError::Price`].
+/// [`TaskSpecError::Price`] if it is out of range.
 pub fn check_price(price: Price) -> Result<(), TaskSpecError> {
     if (0..=limits::PRICE).contains(&price) {
         Ok(())
@@ -140,9 +148,9 @@ impl fmt::Debug for TaskId {
     }
 }
 
-/// A text that is not `REQUESTER/NUMBER`.
+/// The error of a text that is not `REQUESTER/NUMBER`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no task: expected 64 hexadecimal digits, a slash and a number")]
+#[error("`{0}` is not a task id: expected 64 hexadecimal digits, a slash and a number")]
 pub struct ParseTaskIdError(String);
 
 impl FromStr for TaskId {
@@ -156,6 +164,7 @@ impl FromStr for TaskId {
                 number: number.parse().ok()?,
             })
         });
+
         parsed.ok_or_else(|| ParseTaskIdError(text.chars().take(100).collect()))
     }
 }

@@ -1,19 +1,20 @@
-//! Validators and their sets: thresholds by power, never by count.
+//! Validators and their sets. Thresholds are by power, never by count.
 
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{Hash, Label, Power, PublicKey, cbor, limits};
 
-/// A member of the committee. Fields stand in canonical order of their names: it is written as a
-/// map, so that a genesis reads well.
+/// A member of the committee. The fields stand in the canonical order of their names: it is encoded
+/// as a map, so that a genesis reads well.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Validator {
-    /// Signing key; also the key of its network connections.
+    /// The signing key, which is also the key of its network connections.
     pub key: PublicKey,
-    /// Voting power, at least 1.
+    /// The voting power, at least 1.
     pub power: Power,
-    /// Who runs it. Four validators of one operator are no quorum of anything.
+    /// The operator that runs it. Auditors count distinct operators: four validators of one
+    /// operator count once.
     pub operator: Label,
 }
 
@@ -24,25 +25,26 @@ pub struct ValidatorSet {
     validators: Vec<Validator>,
 }
 
-/// Why validators make no set.
+/// The reason why validators do not make a valid set.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ValidatorSetError {
-    /// None, or more than the limit.
-    #[error("{0} validators, must be 1 to {max}", max = limits::VALIDATORS)]
+    /// There is no validator, or more than the limit.
+    #[error("there are {0} validators, but there must be 1 to {max}", max = limits::VALIDATORS)]
     Count(usize),
     /// A key stands twice, or keys are out of order on the wire.
-    #[error("validators unsorted or one twice")]
+    #[error("the validators are unsorted, or one is listed twice")]
     Order,
-    /// A power of zero, or a total above [`limits::TOTAL_POWER`].
-    #[error("power is zero or the total exceeds the limit")]
+    /// A power is zero, or the total is above [`limits::TOTAL_POWER`].
+    #[error("the power of a validator is zero, or the total is above 2^60")]
     Power,
 }
 
 impl ValidatorSet {
-    /// Sorts and checks.
+    /// Sorts validators into a set, and checks it.
     ///
     /// # Errors
-    /// [`ValidatorSetError`] for an empty or oversized set, a repeated key, or a wrong power.
+    /// [`ValidatorSetError`] if the set is empty or too large, a key is repeated, or a power is
+    /// wrong.
     pub fn new(mut validators: Vec<Validator>) -> Result<Self, ValidatorSetError> {
         validators.sort_by_key(|validator| validator.key);
         Self::from_sorted(validators)
@@ -52,30 +54,35 @@ impl ValidatorSet {
         if validators.is_empty() || validators.len() > limits::VALIDATORS {
             return Err(ValidatorSetError::Count(validators.len()));
         }
+
+        // A strict order also rules out repeated keys.
         if !validators.is_sorted_by(|a, b| a.key < b.key) {
             return Err(ValidatorSetError::Order);
         }
+
+        // Checked sums, so that powers cannot wrap around to a small total.
         let total = validators.iter().try_fold(0, |sum: Power, v| {
             (v.power > 0).then(|| sum.checked_add(v.power)).flatten()
         });
+
         match total {
             Some(total) if total <= limits::TOTAL_POWER => Ok(Self { validators }),
             _ => Err(ValidatorSetError::Power),
         }
     }
 
-    /// The members, ascending by key.
+    /// Returns the members, ascending by key.
     pub fn iter(&self) -> std::slice::Iter<'_, Validator> {
         self.validators.iter()
     }
 
-    /// How many members; never 0.
+    /// Returns the number of members, which is never 0.
     #[expect(clippy::len_without_is_empty, reason = "a set is never empty")]
     pub fn len(&self) -> usize {
         self.validators.len()
     }
 
-    /// The member with this key.
+    /// Returns the member with this key, if there is one.
     pub fn get(&self, key: &PublicKey) -> Option<&Validator> {
         let at = self
             .validators
@@ -84,12 +91,12 @@ impl ValidatorSet {
         self.validators.get(at)
     }
 
-    /// Power of this key; 0 for a stranger.
+    /// Returns the power of this key; 0 for a stranger.
     pub fn power(&self, key: &PublicKey) -> Power {
         self.get(key).map_or(0, |validator| validator.power)
     }
 
-    /// Sum of all powers.
+    /// Returns the sum of all powers.
     pub fn total(&self) -> Power {
         self.validators
             .iter()
@@ -97,23 +104,25 @@ impl ValidatorSet {
             .sum()
     }
 
-    /// Power of the distinct members among `keys`; strangers and repetitions count nothing.
+    /// Returns the power of the distinct members among `keys`. Strangers and repetitions count
+    /// nothing.
     pub fn power_of<'a>(&self, keys: impl IntoIterator<Item = &'a PublicKey>) -> Power {
         let keys: std::collections::BTreeSet<_> = keys.into_iter().collect();
         keys.into_iter().map(|key| self.power(key)).sum()
     }
 
-    /// More than two thirds of the power (paper: 2f+1).
+    /// Returns whether `power` is more than two thirds of the total (paper: 2f+1).
     pub fn is_quorum(&self, power: Power) -> bool {
         3 * u128::from(power) > 2 * u128::from(self.total())
     }
 
-    /// More than one third of the power (paper: f+1): at least one of them is correct.
+    /// Returns whether `power` is more than one third of the total (paper: f+1). Then at least one
+    /// of the validators that hold it is correct.
     pub fn has_correct(&self, power: Power) -> bool {
         3 * u128::from(power) > u128::from(self.total())
     }
 
-    /// BLAKE3 of the canonical encoding.
+    /// Returns the BLAKE3 hash of the canonical encoding.
     pub fn hash(&self) -> Hash {
         Hash::derive("quorate 1 validator set", &[&cbor::encode(self)])
     }

@@ -1,4 +1,4 @@
-//! Missions in CSV (RFC 4180) with a header.
+//! Reads missions from CSV (RFC 4180) with a header.
 
 use std::collections::BTreeSet;
 
@@ -7,17 +7,20 @@ use quorate_types::Label;
 
 use super::{MissionError, Place, Problem, Row, value};
 
-/// One row for each line behind the header.
+/// Reads one row for each line after the header.
 pub(super) fn rows(file: &str, text: &str) -> Result<Vec<Row>, MissionError> {
+    // Some programs begin a text file with a byte order mark.
     let text = text.trim_start_matches('\u{feff}');
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
         .flexible(true)
         .from_reader(text.as_bytes());
+
     let header = reader
         .headers()
         .map_err(|error| super::whole(file, error.into()))?;
     let columns = Columns::find(file, header)?;
+
     let mut rows = Vec::new();
     for record in reader.records() {
         let record = record.map_err(|error| super::whole(file, error.into()))?;
@@ -29,12 +32,14 @@ pub(super) fn rows(file: &str, text: &str) -> Result<Vec<Row>, MissionError> {
             columns: &columns,
         }
         .row()?;
+
         rows.push(row);
     }
+
     Ok(rows)
 }
 
-/// Where each known column stands.
+/// The positions of the known columns.
 struct Columns {
     id: usize,
     lat: usize,
@@ -53,6 +58,7 @@ impl Columns {
                 .iter()
                 .position(|field| field.eq_ignore_ascii_case(name))
         };
+
         let must = |name: &'static str| {
             find(name).ok_or_else(|| MissionError {
                 file: file.to_owned(),
@@ -60,6 +66,7 @@ impl Columns {
                 problem: Problem::Missing,
             })
         };
+
         Ok(Self {
             id: must("ID")?,
             lat: must("LAT")?,
@@ -73,7 +80,7 @@ impl Columns {
     }
 }
 
-/// One line and how to read it.
+/// A line, with all that is needed to read it.
 struct Line<'a> {
     file: &'a str,
     line: u64,
@@ -87,18 +94,21 @@ impl Line<'_> {
         let id = self.must("ID", columns.id)?.to_owned();
         let lat = self.parse("LAT", self.must("LAT", columns.lat)?, value::latitude)?;
         let lng = self.parse("LNG", self.must("LNG", columns.lng)?, value::longitude)?;
+
         let demand = self
             .optional("DEMAND", columns.demand, value::demand)?
             .unwrap_or(0);
         let service_s = self
             .optional("DURATION", columns.duration, value::duration)?
             .unwrap_or(0);
+
         let window = (
             self.moment("TW_START", columns.from)?,
             self.moment("TW_END", columns.to)?,
         );
         value::window(window).map_err(|problem| self.error("TW_END", problem))?;
         let requires = self.labels(columns.requires)?;
+
         Ok(Row {
             id,
             lat,
@@ -110,7 +120,7 @@ impl Line<'_> {
         })
     }
 
-    /// A field that is not empty.
+    /// Returns a field that is not empty.
     fn field(&self, column: Option<usize>) -> Option<&str> {
         column
             .and_then(|column| self.record.get(column))
@@ -142,6 +152,7 @@ impl Line<'_> {
         let number = field
             .parse()
             .map_err(|_| self.error(name, Problem::Number(field.chars().take(40).collect())))?;
+
         check(number).map_err(|problem| self.error(name, problem))
     }
 
@@ -160,6 +171,7 @@ impl Line<'_> {
             .unwrap_or_default()
             .split_whitespace()
             .map(str::parse);
+
         labels
             .collect::<Result<_, _>>()
             .map_err(|error| self.error("REQUIRES", Problem::Label(error)))

@@ -1,4 +1,4 @@
-//! Missions in GeoJSON (RFC 7946).
+//! Reads missions from GeoJSON (RFC 7946).
 
 use std::collections::BTreeSet;
 
@@ -7,15 +7,19 @@ use serde_json::Value;
 
 use super::{MissionError, Place, Problem, Row, value, whole};
 
-/// One row for each feature.
+/// Reads one row for each feature.
 pub(super) fn rows(file: &str, text: &str) -> Result<Vec<Row>, MissionError> {
+    // Some programs begin a text file with a byte order mark.
     let text = text.trim_start_matches('\u{feff}');
     let json: Value = serde_json::from_str(text).map_err(|error| whole(file, error.into()))?;
+
     let features = match (json["type"].as_str(), json["features"].as_array()) {
         (Some("FeatureCollection"), Some(features)) => features,
         _ => return Err(whole(file, Problem::Kind)),
     };
+
     let features = features.iter().zip(1..);
+
     features
         .map(|(feature, number)| {
             Feature {
@@ -28,7 +32,7 @@ pub(super) fn rows(file: &str, text: &str) -> Result<Vec<Row>, MissionError> {
         .collect()
 }
 
-/// One feature and how to read it.
+/// A feature, with all that is needed to read it.
 struct Feature<'a> {
     file: &'a str,
     number: u64,
@@ -38,8 +42,10 @@ struct Feature<'a> {
 impl Feature<'_> {
     fn row(&self) -> Result<Row, MissionError> {
         let (lng, lat) = self.coordinates()?;
+
         let window = (self.moment("tw_start")?, self.moment("tw_end")?);
         value::window(window).map_err(|problem| self.error("tw_end", problem))?;
+
         Ok(Row {
             id: self.id(),
             lat,
@@ -51,7 +57,7 @@ impl Feature<'_> {
         })
     }
 
-    /// Longitude and latitude, in the order of RFC 7946 section 3.1.1.
+    /// Returns longitude and latitude, which is the order of RFC 7946 section 3.1.1.
     fn coordinates(&self) -> Result<(f64, f64), MissionError> {
         let geometry = &self.feature["geometry"];
         let kind = geometry["type"].as_str().unwrap_or("nothing");
@@ -59,16 +65,18 @@ impl Feature<'_> {
             let kind = kind.chars().take(40).collect();
             return Err(self.error("geometry", Problem::Geometry(kind)));
         }
+
         let at = |index: usize| geometry["coordinates"][index].as_f64();
         let (Some(lng), Some(lat)) = (at(0), at(1)) else {
             return Err(self.error("coordinates", Problem::Missing));
         };
+
         let lng = value::longitude(lng).map_err(|problem| self.error("longitude", problem))?;
         let lat = value::latitude(lat).map_err(|problem| self.error("latitude", problem))?;
         Ok((lng, lat))
     }
 
-    /// The property, else the feature's own id, else its position.
+    /// Returns the property `id`; otherwise the feature's own id; otherwise a name by its position.
     fn id(&self) -> String {
         let ids = [&self.feature["properties"]["id"], &self.feature["id"]];
         let id = ids.into_iter().find_map(|id| match id {
@@ -79,7 +87,7 @@ impl Feature<'_> {
         id.unwrap_or_else(|| format!("point-{}", self.number))
     }
 
-    /// A property that is neither missing nor null.
+    /// Returns a property that is neither missing nor null.
     fn property(&self, name: &str) -> Option<&Value> {
         self.feature["properties"]
             .get(name)
@@ -94,9 +102,11 @@ impl Feature<'_> {
         let Some(found) = self.property(name) else {
             return Ok(None);
         };
+
         let number = found
             .as_f64()
             .ok_or_else(|| self.error(name, Problem::Number(brief(found))))?;
+
         check(number)
             .map(Some)
             .map_err(|problem| self.error(name, problem))
@@ -106,24 +116,28 @@ impl Feature<'_> {
         let Some(found) = self.property(name) else {
             return Ok(None);
         };
+
         let text = found
             .as_str()
             .ok_or_else(|| self.error(name, Problem::Time(brief(found))))?;
+
         value::moment(text)
             .map(Some)
             .map_err(|problem| self.error(name, problem))
     }
 
-    /// One label or a list of them.
+    /// Reads one label or a list of labels.
     fn labels(&self) -> Result<BTreeSet<Label>, MissionError> {
         let found = match self.property("requires") {
             None => return Ok(BTreeSet::new()),
             Some(Value::Array(labels)) => labels.iter().collect(),
             Some(label) => vec![label],
         };
+
         let labels = found
             .into_iter()
             .map(|label| label.as_str().unwrap_or_default().parse());
+
         labels
             .collect::<Result<_, _>>()
             .map_err(|error| self.error("requires", Problem::Label(error)))

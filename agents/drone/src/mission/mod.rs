@@ -1,8 +1,8 @@
-//! Missions: points to visit, out of the files that people have.
+//! Missions: reads the points to visit from files of common formats.
 //!
-//! Several rows of one id are **one** task: a pickup (positive demand) and its delivery (negative
-//! demand) are flown by one drone, pickups first, else in the order of the file. What it must carry
-//! is the larger of all that is picked up and all that is delivered.
+//! Several rows of one id are **one** task. A pickup (positive demand) and its delivery (negative
+//! demand) are flown by one drone, pickups first, otherwise in the order of the file. The load to
+//! carry is the sum of all pickups or the sum of all deliveries, whichever is larger.
 
 mod csv_file;
 mod geojson;
@@ -17,116 +17,117 @@ use quorate_types::{Capabilities, Label, LabelError, TaskSpec, limits};
 
 use crate::{DroneTask, Point, Visit};
 
-/// Bytes of a mission file, at most.
+/// The most bytes that a mission file may have.
 pub const FILE_BYTES: u64 = 16 * 1024 * 1024;
 
-/// Tasks for drones.
+/// Tasks for drones, read from a file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mission {
-    /// Name of the file.
+    /// The name of the file.
     pub name: String,
-    /// Unix seconds at which it begins: the earliest time of any window. 0 where there is none.
+    /// Unix seconds at which the mission begins: the earliest time of any window; 0 if there is
+    /// none.
     pub begins: i64,
-    /// In the order of the file.
+    /// The tasks, in the order of the file.
     pub tasks: Vec<MissionTask>,
 }
 
 /// One task of a mission.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MissionTask {
-    /// What a drone is told; windows count from the beginning of the mission.
+    /// The task for the drone. Its windows count from the beginning of the mission.
     pub task: DroneTask,
-    /// Labels that the drone must have by attestation.
+    /// The labels that the drone must have by attestation.
     pub requires: BTreeSet<Label>,
 }
 
-/// Why a file is no mission: where, what, and what to do.
+/// The reason why a file is not a valid mission: the place, the problem and a remedy.
 #[derive(Debug, thiserror::Error)]
 #[error("{file}: {place}{problem}")]
 pub struct MissionError {
-    /// File.
+    /// The path of the file.
     pub file: String,
-    /// Where in it.
+    /// The place in the file.
     pub place: Place,
-    /// What is wrong.
+    /// The problem at this place.
     pub problem: Problem,
 }
 
 /// A place in a mission file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// The file as a whole.
+    /// The whole file.
     File,
-    /// A line of a CSV file, from 1, and its column.
+    /// A line of a CSV file, counted from 1, and its column.
     Line(u64, &'static str),
-    /// A feature of a GeoJSON file, from 1, and its property.
+    /// A feature of a GeoJSON file, counted from 1, and its property.
     Feature(u64, &'static str),
-    /// An item of a plan, from 1, and its field.
+    /// An item of a plan, counted from 1, and its field.
     Item(u64, &'static str),
 }
 
-/// What is wrong in a mission file.
+/// A problem in a mission file.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
-    /// Cannot be read.
+    /// The file cannot be read.
     #[error("cannot be read ({0}); check the path and its permissions")]
     Read(#[from] std::io::Error),
-    /// Larger than [`FILE_BYTES`].
-    #[error("{0} bytes, the limit is {FILE_BYTES}; split the mission")]
+    /// The file is larger than [`FILE_BYTES`].
+    #[error("{0} bytes exceed the limit of {FILE_BYTES}; split the mission")]
     TooLong(u64),
-    /// Not CSV.
+    /// The file is not valid CSV.
     #[error("not CSV ({0}); use commas, and quote fields that hold one")]
     Csv(#[from] csv::Error),
-    /// Not JSON.
+    /// The file is not valid JSON.
     #[error("not JSON ({0}); use GeoJSON, a QGroundControl plan, or CSV with a header")]
     Json(#[from] serde_json::Error),
-    /// JSON that is neither GeoJSON nor a plan.
+    /// The file is JSON, but neither GeoJSON nor a plan.
     #[error("neither a GeoJSON FeatureCollection nor a QGroundControl plan")]
     Kind,
-    /// Nothing to fly to.
+    /// The file has no task.
     #[error("no tasks; add at least one point")]
     Empty,
-    /// More tasks than a requester may have open.
+    /// The file has more tasks than a requester may have open.
     #[error("{0} tasks, at most {max}; split the mission", max = limits::OPEN_TASKS_PER_REQUESTER)]
     TooMany(usize),
-    /// A column or property that must be there is not.
+    /// A required column or property is missing.
     #[error("missing; add it")]
     Missing,
-    /// No number where one should be.
-    #[error("`{0}` is no number; write it with a decimal point and without units")]
+    /// A value is not a number.
+    #[error("`{0}` is not a number; write it with a decimal point and without units")]
     Number(String),
-    /// A number out of its range.
+    /// A number is out of its range.
     #[error("{value} is out of range; write {range}")]
     Range {
-        /// Found.
+        /// The value that was found.
         value: String,
-        /// Expected.
+        /// The range that is allowed.
         range: &'static str,
     },
-    /// No time where one should be.
-    #[error("`{0}` is no time; write RFC 3339 as in 2020-07-04T08:00:00Z")]
+    /// A value is not a time.
+    #[error("`{0}` is not a time; write RFC 3339 as in 2020-07-04T08:00:00Z")]
     Time(String),
-    /// A window that ends before it begins.
+    /// A window ends before it begins.
     #[error("the window ends before it begins; exchange the two times")]
     Window,
-    /// Not a label.
+    /// A label is not valid.
     #[error(transparent)]
     Label(#[from] LabelError),
-    /// A geometry other than a point.
-    #[error("`{0}` is no Point; replace it by the point to fly to")]
+    /// A geometry is not a point.
+    #[error("`{0}` is not a Point; replace it by the point to fly to")]
     Geometry(String),
-    /// Rows of one id that do not fit into one task's payload.
+    /// The rows of one id do not fit into one task's payload.
     #[error("task `{id}` takes {bytes} bytes, at most {max}; give its rows different ids",
         max = limits::TASK_PAYLOAD_BYTES)]
     Payload {
-        /// Id.
+        /// The id of the rows.
         id: String,
-        /// Bytes.
+        /// The length of the payload in bytes.
         bytes: usize,
     },
 }
 
-/// What one row, feature or item says, before rows of one id are put together.
+/// The contents of one row, feature or item, before the rows of one id are joined.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Row {
     pub(crate) id: String,
@@ -134,41 +135,48 @@ pub(crate) struct Row {
     pub(crate) lng: f64,
     pub(crate) demand: i64,
     pub(crate) service_s: u32,
-    /// Unix seconds; either end may be open.
+    /// The window in Unix seconds. Either end may be open.
     pub(crate) window: (Option<i64>, Option<i64>),
     pub(crate) requires: BTreeSet<Label>,
 }
 
 impl Mission {
-    /// Reads a file: `.csv`, `.geojson` and `.plan` by their names, others by what they hold.
+    /// Reads a file. The formats `.csv`, `.geojson` and `.plan` are recognised by the name of the
+    /// file, others by its contents.
     ///
     /// # Errors
-    /// [`MissionError`] naming file, place and remedy.
+    /// [`MissionError`], which names the file, the place and a remedy.
     pub fn read(path: &Path) -> Result<Self, MissionError> {
         let file = path.display().to_string();
         let failed = |problem| whole(&file, problem);
+
+        // The size is checked before the file is read into memory.
         let bytes = std::fs::metadata(path)
             .map_err(|error| failed(error.into()))?
             .len();
+
         if bytes > FILE_BYTES {
             return Err(failed(Problem::TooLong(bytes)));
         }
+
         let text = std::fs::read_to_string(path).map_err(|error| failed(error.into()))?;
         Self::parse(&file, &text)
     }
 
-    /// Parses what a file of this name holds.
+    /// Parses the contents of a file of this name.
     ///
     /// # Errors
-    /// As [`Self::read`].
+    /// The errors of [`Self::read`].
     pub fn parse(file: &str, text: &str) -> Result<Self, MissionError> {
         let extension = Path::new(file)
             .extension()
             .and_then(|extension| extension.to_str());
+
         match extension.map(str::to_ascii_lowercase).as_deref() {
             Some("csv") => Self::from_csv(file, text),
             Some("geojson") => Self::from_geojson(file, text),
             Some("plan") => Self::from_plan(file, text),
+            // The name does not tell the format, so the first character tells JSON from CSV.
             _ if !text
                 .trim_start_matches('\u{feff}')
                 .trim_start()
@@ -181,52 +189,57 @@ impl Mission {
         }
     }
 
-    /// CSV with a header: `ID,LAT,LNG` and, where they are there, `DEMAND` (grams), `DURATION`
-    /// (minutes), `TW_START`, `TW_END` (RFC 3339) and `REQUIRES` (labels, separated by blanks), in
-    /// any order and case. Other columns are ignored.
+    /// Parses CSV with a header. The columns are `ID`, `LAT`, `LNG` and, optionally, `DEMAND`
+    /// (grams), `DURATION` (minutes), `TW_START`, `TW_END` (RFC 3339) and `REQUIRES` (labels,
+    /// separated by blanks), in any order and case. Other columns are ignored.
     ///
     /// # Errors
-    /// As [`Self::read`].
+    /// The errors of [`Self::read`].
     pub fn from_csv(file: &str, text: &str) -> Result<Self, MissionError> {
         Self::assemble(file, csv_file::rows(file, text)?)
     }
 
-    /// A GeoJSON (RFC 7946) FeatureCollection of Points with the properties `id`, `demand` (grams),
-    /// `duration` (minutes), `tw_start`, `tw_end` (RFC 3339) and `requires` (a list of labels), all
-    /// optional: a feature without an id is called after its position.
+    /// Parses a GeoJSON (RFC 7946) FeatureCollection of Points. The properties are `id`, `demand`
+    /// (grams), `duration` (minutes), `tw_start`, `tw_end` (RFC 3339) and `requires` (a list of
+    /// labels). All are optional; a feature without an id is named after its position.
     ///
     /// # Errors
-    /// As [`Self::read`].
+    /// The errors of [`Self::read`].
     pub fn from_geojson(file: &str, text: &str) -> Result<Self, MissionError> {
         Self::assemble(file, geojson::rows(file, text)?)
     }
 
-    /// The waypoints of a QGroundControl plan: each becomes a task.
+    /// Parses the waypoints of a QGroundControl plan. Each becomes a task.
     ///
     /// # Errors
-    /// As [`Self::read`].
+    /// The errors of [`Self::read`].
     pub fn from_plan(file: &str, text: &str) -> Result<Self, MissionError> {
         Self::assemble(file, plan::rows(file, text)?)
     }
 
-    /// The centre of all points: a place for a depot. `None` where there is no task.
+    /// Returns the centre of all points, which suits a depot; `None` if there is no task.
     pub fn center(&self) -> Option<Point> {
         let points: Vec<_> = self
             .tasks
             .iter()
             .flat_map(|t| t.task.visits().map(|visit| visit.point))
             .collect();
+
         let count = points.len() as f64;
         let sum = |of: fn(&Point) -> f64| points.iter().map(of).sum::<f64>() / count;
+
         (!points.is_empty()).then(|| Point::new(sum(|p| p.lat), sum(|p| p.lng)))
     }
 
     fn assemble(file: &str, rows: Vec<Row>) -> Result<Self, MissionError> {
+        // The mission begins with the earliest time of any window.
         let times = rows
             .iter()
             .flat_map(|row| [row.window.0, row.window.1])
             .flatten();
         let begins = times.min().unwrap_or(0);
+
+        // Tasks keep the order in which their ids occur first.
         let mut order = Vec::new();
         let mut groups: BTreeMap<String, Vec<Row>> = BTreeMap::new();
         for row in rows {
@@ -236,11 +249,13 @@ impl Mission {
             }
             group.push(row);
         }
+
         let groups = order.into_iter().filter_map(|id| groups.remove(&id));
         let tasks: Vec<_> = groups
             .filter_map(|rows| MissionTask::of_rows(rows, begins))
             .collect();
         check(file, &tasks)?;
+
         Ok(Self {
             name: file.to_owned(),
             begins,
@@ -250,7 +265,7 @@ impl Mission {
 }
 
 impl MissionTask {
-    /// The specification to submit: the payload, the labels, and `payload_g` where there is
+    /// Returns the specification to submit: the payload, the labels, and `payload_g` if there is
     /// something to carry.
     pub fn spec(&self, market: Label) -> TaskSpec {
         let mut spec = TaskSpec::new(market);
@@ -258,28 +273,35 @@ impl MissionTask {
             labels: self.requires.clone(),
             ..Capabilities::default()
         };
+
         if self.task.demand_g > 0
             && let Ok(dimension) = "payload_g".parse()
         {
             spec.requires.amounts.insert(dimension, self.task.demand_g);
         }
+
         spec.payload.0 = self.task.to_payload();
         spec
     }
 
-    /// Puts the rows of one id together; `None` for no rows.
+    /// Joins the rows of one id; returns `None` if there are no rows.
     fn of_rows(mut rows: Vec<Row>, begins: i64) -> Option<Self> {
+        // Pickups come first. The sort is stable, so the order of the file is kept otherwise.
         rows.sort_by_key(|row| row.demand < 0);
+
         let sum = |sign: i64| -> i64 { rows.iter().map(|row| (row.demand * sign).max(0)).sum() };
         let demand_g = sum(1).max(sum(-1));
+
         let requires = rows
             .iter()
             .flat_map(|row| row.requires.iter().cloned())
             .collect();
+
         let mut visits = rows.iter().map(|row| row.visit(begins));
         let visit = visits.next()?;
         let then = visits.collect();
         let id = rows.first()?.id.clone();
+
         Some(Self {
             task: DroneTask {
                 id,
@@ -294,6 +316,7 @@ impl MissionTask {
 
 impl Row {
     fn visit(&self, begins: i64) -> Visit {
+        // An open beginning is the start of the mission, and an open end is never reached.
         let window = match self.window {
             (None, None) => None,
             (from, to) => Some((
@@ -301,6 +324,7 @@ impl Row {
                 to.map_or(i64::from(u32::MAX), |to| to.saturating_sub(begins)),
             )),
         };
+
         Visit {
             point: Point::new(self.lat, self.lng),
             service_s: self.service_s,
@@ -313,9 +337,11 @@ fn check(file: &str, tasks: &[MissionTask]) -> Result<(), MissionError> {
     if tasks.is_empty() {
         return Err(whole(file, Problem::Empty));
     }
+
     if tasks.len() as u64 > limits::OPEN_TASKS_PER_REQUESTER {
         return Err(whole(file, Problem::TooMany(tasks.len())));
     }
+
     for MissionTask { task, .. } in tasks {
         let bytes = task.to_payload().len();
         if bytes > limits::TASK_PAYLOAD_BYTES {
@@ -323,6 +349,7 @@ fn check(file: &str, tasks: &[MissionTask]) -> Result<(), MissionError> {
             return Err(whole(file, Problem::Payload { id, bytes }));
         }
     }
+
     Ok(())
 }
 
@@ -334,11 +361,11 @@ fn whole(file: &str, problem: Problem) -> MissionError {
     }
 }
 
-/// Checks of single values, the same for every kind of file.
+/// Checks of single values, the same for all formats.
 pub(crate) mod value {
     use super::{Problem, time};
 
-    /// Grams, at most a tonne either way.
+    /// The range of a demand in grams, at most a tonne in either direction.
     pub(crate) const DEMAND: &str = "whole grams, -1000000 to 1000000";
 
     pub(crate) fn latitude(value: f64) -> Result<f64, Problem> {
@@ -359,10 +386,11 @@ pub(crate) mod value {
         within(value, 1_000_000.0, DEMAND).map(|grams| grams as i64)
     }
 
-    /// Minutes into whole seconds.
+    /// Converts minutes into whole seconds.
     pub(crate) fn duration(value: f64) -> Result<u32, Problem> {
         let range = "minutes, 0 to 1440";
         let minutes = within(value, 1440.0, range)?;
+
         if minutes < 0.0 {
             return Err(Problem::Range {
                 value: value.to_string(),

@@ -1,4 +1,4 @@
-//! Missions as they are met: good files, bad files, files that mean two things.
+//! Missions in files as they occur: good ones, bad ones, and ones of two possible formats.
 
 use super::*;
 
@@ -21,18 +21,21 @@ fn a_csv_mission_is_read_and_rows_of_one_id_are_one_task() {
     let [a, b] = &mission.tasks[..] else {
         panic!("{:?}", mission.tasks)
     };
+
     assert_eq!((a.task.id.as_str(), a.task.demand_g), ("a", 2));
     assert_eq!(a.task.visit.point, Point::new(52.5, 13.4));
     assert_eq!(
         (a.task.visit.service_s, a.task.visit.window),
         (300, Some((0, 14_400)))
     );
+
     assert_eq!(a.task.then.len(), 1);
     assert_eq!(
         (a.task.then[0].service_s, a.task.then[0].window),
         (30, Some((0, 3_600)))
     );
     assert_eq!(a.requires.len(), 2);
+
     assert_eq!((b.task.demand_g, b.task.visit.window), (3, None));
     let spec = a.spec("drones".parse().unwrap());
     assert_eq!(
@@ -70,6 +73,7 @@ fn a_geojson_mission_is_read() {
         );
         assert_eq!(task.visit.point, Point::new(52.5, 13.4));
     }
+
     let bare = Mission::parse("m", &point("null")).unwrap();
     assert_eq!(bare.tasks[0].task.id, "point-1");
 }
@@ -109,7 +113,7 @@ fn errors_name_file_place_and_remedy() {
         (
             "m.csv",
             "id,lat,lng\na,1,2\nb,x,2\n",
-            "m.csv: line 3, column LAT: `x` is no number; write it with a decimal point and \
+            "m.csv: line 3, column LAT: `x` is not a number; write it with a decimal point and \
              without units",
         ),
         (
@@ -136,7 +140,7 @@ fn errors_name_file_place_and_remedy() {
         (
             "m.csv",
             "id,lat,lng,tw_end\na,1,2,noon\n",
-            "m.csv: line 2, column TW_END: `noon` is no time; write RFC 3339 as in \
+            "m.csv: line 2, column TW_END: `noon` is not a time; write RFC 3339 as in \
              2020-07-04T08:00:00Z",
         ),
         (
@@ -148,8 +152,8 @@ fn errors_name_file_place_and_remedy() {
         (
             "m.csv",
             "id,lat,lng,requires\na,1,2,Thermal\n",
-            "m.csv: line 2, column REQUIRES: `Thermal` is no label: 1 to 32 characters out of \
-             a-z 0-9 _ - .",
+            "m.csv: line 2, column REQUIRES: `Thermal` is not a valid label: use 1 to 32 of \
+             a-z, 0-9, `-`, `_`, `.`",
         ),
         (
             "m.json",
@@ -164,23 +168,26 @@ fn errors_name_file_place_and_remedy() {
         (
             "m.geojson",
             r#"{"type":"FeatureCollection","features":[{"geometry":{"type":"Polygon"}}]}"#,
-            "m.geojson: feature 1, geometry: `Polygon` is no Point; replace it by the point to fly \
-             to",
+            "m.geojson: feature 1, geometry: `Polygon` is not a Point; replace it by the point to \
+             fly to",
         ),
     ];
     for (file, text, message) in table {
         let error = Mission::parse(file, text).unwrap_err();
         assert_eq!(error.to_string(), message, "{text}");
     }
+
     let error = Mission::parse("m", &point(r#"{"demand":"2 kg"}"#))
         .unwrap_err()
         .to_string();
     assert!(
-        error.starts_with("m: feature 1, demand: `\"2 kg\"` is no number"),
+        error.starts_with("m: feature 1, demand: `\"2 kg\"` is not a number"),
         "{error}"
     );
+
     let error = Mission::parse("m", "{").unwrap_err().to_string();
     assert!(error.starts_with("m: not JSON"), "{error}");
+
     let error = Mission::read(Path::new("/nonexistent.csv"))
         .unwrap_err()
         .to_string();
@@ -197,7 +204,8 @@ fn too_many_rows_of_one_id_are_refused() {
     assert!(matches!(error.problem, Problem::Payload { .. }), "{error}");
 }
 
-/// The jobs of reinterpretcat/vrp, where someone has them: three jobs, one a pickup with delivery.
+/// The jobs of reinterpretcat/vrp, if they are on this machine: three jobs, one of them a pickup
+/// with delivery.
 #[test]
 fn jobs_of_another_project_are_read() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
@@ -210,6 +218,7 @@ fn jobs_of_another_project_are_read() {
         );
         return;
     }
+
     let mission = Mission::read(&drone.join("jobs.csv")).unwrap();
     let tasks: Vec<_> = mission
         .tasks
@@ -219,17 +228,19 @@ fn jobs_of_another_project_are_read() {
     assert_eq!(tasks, [("job1", 2, 1), ("job2", 1, 2), ("job3", 3, 1)]);
     assert_eq!(mission.begins, 1_593_849_600);
     assert_eq!(mission.tasks[2].task.visit.window, Some((0, 28_800)));
+
     let plan = Mission::read(&drone.join("triangle_gripper_package_delivery.plan")).unwrap();
     assert_eq!(plan.tasks.len(), 2);
 }
 
-/// The missions that ship.
+/// The missions that ship with the repository.
 #[test]
 fn the_examples_are_missions() {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/drones");
     for (file, tasks) in [("spree.csv", 12), ("bridges.geojson", 100)] {
         let mission = Mission::read(&examples.join(file)).unwrap();
         assert_eq!(mission.tasks.len(), tasks, "{file}");
+
         let thermal = mission
             .tasks
             .iter()
@@ -239,6 +250,7 @@ fn the_examples_are_missions() {
             (1..=tasks / 4).contains(&thermal),
             "{file}: {thermal} need a camera"
         );
+
         let center = mission.center().unwrap();
         for task in &mission.tasks {
             for visit in task.task.visits() {

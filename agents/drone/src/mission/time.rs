@@ -1,32 +1,39 @@
-//! RFC 3339 times.
+//! Reads times of RFC 3339.
 
-/// Unix seconds of `2020-07-04T08:00:00Z` and the like (RFC 3339 section 5.6); fractions of seconds
-/// are dropped, a leap second counts as the one before. `None` where it is none.
+/// Returns the Unix seconds of a time such as `2020-07-04T08:00:00Z` (RFC 3339 section 5.6).
+/// Fractions of seconds are dropped, and a leap second counts as the second before it. Returns
+/// `None` if the text is not a valid time.
 pub(super) fn parse(text: &str) -> Option<i64> {
     let text = text.trim();
+
     let (date, rest) = (text.get(..10)?, text.get(10..)?);
     let rest = rest.strip_prefix(['T', 't', ' '])?;
     let (time, rest) = (rest.get(..8)?, rest.get(8..)?);
+
     let [year, month, day] = fields(date, '-')?;
     let [hour, minute, second] = fields(time, ':')?;
+
     let leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
     let days_in_month = match month {
         4 | 6 | 9 | 11 => 30,
         2 => 28 + i64::from(leap),
         _ => 31,
     };
+
     let valid = (1..=12).contains(&month)
         && (1..=days_in_month).contains(&day)
         && hour < 24
         && minute < 60
         && second <= 60;
+
     let offset = offset(fraction(rest)?)?;
+
     valid.then(|| {
         days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second.min(59) - offset
     })
 }
 
-/// Three unsigned numbers with a sign between them.
+/// Reads three unsigned numbers with a separator between them.
 fn fields(text: &str, separator: char) -> Option<[i64; 3]> {
     let mut parts = text.split(separator).map(number);
     let fields = [parts.next()??, parts.next()??, parts.next()??];
@@ -37,7 +44,7 @@ fn number(text: &str) -> Option<i64> {
     (!text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
 }
 
-/// What follows a fraction of a second, if there is one.
+/// Returns the text after a fraction of a second, if there is one; `None` if it has no digits.
 fn fraction(text: &str) -> Option<&str> {
     let Some(digits) = text.strip_prefix('.') else {
         return Some(text);
@@ -46,21 +53,24 @@ fn fraction(text: &str) -> Option<&str> {
     (rest.len() < digits.len()).then_some(rest)
 }
 
-/// Seconds east of Greenwich.
+/// Reads an offset. Returns the seconds east of Greenwich.
 fn offset(text: &str) -> Option<i64> {
     if text.eq_ignore_ascii_case("z") {
         return Some(0);
     }
+
     let (sign, rest) = match text.strip_prefix('-') {
         Some(rest) => (-1, rest),
         None => (1, text.strip_prefix('+')?),
     };
+
     let (hours, minutes) = rest.split_once(':')?;
     let (hours, minutes) = (number(hours)?, number(minutes)?);
+
     (hours < 24 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
 }
 
-/// Days from 1970-01-01 in the Gregorian calendar (Hinnant, `days_from_civil`).
+/// Returns the days from 1970-01-01 in the Gregorian calendar (Hinnant, `days_from_civil`).
 fn days(year: i64, month: i64, day: i64) -> i64 {
     let year = year - i64::from(month <= 2);
     let era = year.div_euclid(400);

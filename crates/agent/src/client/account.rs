@@ -1,16 +1,18 @@
-//! What validators with more than a third of the power say alike: at least one of them is correct.
+//! The account, as validators with more than a third of the power agree on it: at least one of them
+//! is correct.
 
 use std::collections::BTreeSet;
 
 use quorate_types::message::AccountSummary;
 use quorate_types::{FencingToken, Power, TaskId, ValidatorSet};
 
-/// What is known of the own account.
+/// The state of this client's account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Standing {
     /// The swarm does not know the key.
     Stranger,
-    /// Lower bounds: at least one correct validator has come so far.
+    /// The swarm knows the key. The numbers are lower bounds: at least one correct validator has
+    /// come so far.
     Member {
         next_sequence: u64,
         next_task: u64,
@@ -18,7 +20,8 @@ pub(super) enum Standing {
     },
 }
 
-/// The answers of validators, each with its power; `None` where it is too few or they differ.
+/// Derives the account from the answers of validators, each with its power. Returns `None` if there
+/// are too few answers, or if they differ.
 pub(super) fn standing(
     answers: &[(Power, &Option<AccountSummary>)],
     validators: &ValidatorSet,
@@ -28,8 +31,11 @@ pub(super) fn standing(
             .iter()
             .filter_map(|(power, answer)| Some((*power, answer.as_ref()?)))
     };
+
     if let Some(next_sequence) = backed(members().map(|(p, a)| (p, a.next_sequence)), validators) {
         let next_task = backed(members().map(|(p, a)| (p, a.next_task)), validators)?;
+
+        // An award counts if enough validators list it.
         let listed: BTreeSet<_> = members()
             .flat_map(|(_, a)| a.assigned.iter().copied())
             .collect();
@@ -39,33 +45,38 @@ pub(super) fn standing(
                 .map(|(power, _)| power)
                 .sum()
         };
+
         let assigned = listed
             .into_iter()
             .filter(|held| validators.has_correct(power_of(held)))
             .collect();
+
         return Some(Standing::Member {
             next_sequence,
             next_task,
             assigned,
         });
     }
+
     let strangers = answers
         .iter()
         .filter(|(_, a)| a.is_none())
         .map(|(power, _)| power)
         .sum();
+
     validators
         .has_correct(strangers)
         .then_some(Standing::Stranger)
 }
 
-/// The greatest value that validators with more than a third of the power reach.
+/// Returns the greatest value that validators with more than a third of the power reach.
 pub(super) fn backed<T: Ord>(
     values: impl Iterator<Item = (Power, T)>,
     validators: &ValidatorSet,
 ) -> Option<T> {
     let mut values: Vec<_> = values.collect();
     values.sort_by(|a, b| b.1.cmp(&a.1));
+
     let mut power = 0;
     values.into_iter().find_map(|(own, value)| {
         power += own;

@@ -1,4 +1,4 @@
-//! Calls for bids: what of many validators' words is passed on.
+//! Calls for bids: merges the calls of many validators into the ones that are passed on.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -7,38 +7,39 @@ use quorate_types::{Hash, Label, PublicKey, Stage, TaskId, TaskSpec, ValidatorSe
 
 use super::account::backed;
 
-/// Specifications kept for awards to come.
+/// The number of specifications that are kept for awards to come.
 const SPECS: usize = 8 * limits::OFFERS_PER_BID;
 
-/// A window and its stage: they follow in this order.
+/// A window and its stage. They are ordered as they follow each other.
 type Place = (u64, Stage);
 
 /// The newest call of each validator and market.
 ///
 /// A call proves nothing, so one validator alone must neither hide tasks nor make the newest window
-/// look old: the window passed on is one that validators with more than a third of the power have
-/// reached (before so many spoke, the newest), its tasks are those that any of them lists. That
-/// a window takes no more bids is believed of so many alone: one that lies must not have
-/// commitments opened while others can still commit.
+/// look old. The window passed on is one that validators with more than a third of the power have
+/// reached; before so many have spoken, it is the newest. Its tasks are all that any of them lists.
+/// The client believes that a window takes no more bids only if so many validators say so: one that
+/// lies must not have commitments opened while others can still commit.
 #[derive(Debug, Default)]
 pub(super) struct Calls {
     newest: BTreeMap<Label, BTreeMap<PublicKey, Call>>,
     passed_on: BTreeMap<Label, (Place, BTreeSet<TaskId>)>,
     specs: BTreeMap<(TaskId, Hash), TaskSpec>,
     spec_order: VecDeque<(TaskId, Hash)>,
-    /// Tasks that this client is excluded from for good (clause L-17), the newest last: it would
-    /// bid, be refused, and so keep the market clearing for nothing.
+    /// Tasks from which this client is excluded permanently (L-17), the newest last. Without this,
+    /// it would bid, be refused, and so keep the market clearing for nothing.
     excluded: VecDeque<TaskId>,
 }
 
 impl Calls {
-    /// Takes a call from a validator; returns what its owner has not heard yet.
+    /// Takes a call from a validator. Returns a call for the owner if it says something new.
     pub(super) fn handle(
         &mut self,
         from: PublicKey,
         call: Call,
         validators: &ValidatorSet,
     ) -> Option<Call> {
+        // One validator must not fill the memory, so the length of its lists is bounded.
         let ordered = call.tasks.is_sorted_by(|a, b| a.0 < b.0);
         let known_market = self.newest.contains_key(&call.market);
         if !ordered
@@ -47,34 +48,40 @@ impl Calls {
         {
             return None;
         }
+
         let market = call.market.clone();
         let calls = self.newest.entry(market.clone()).or_default();
+        // A frame may arrive twice or late (W-7), so an older call changes nothing.
         if calls
             .get(&from)
             .is_some_and(|older| place(older) > place(&call))
         {
             return None;
         }
+
         calls.insert(from, call);
         let mut call = merge(&market, calls, validators)?;
         call.tasks.retain(|(task, _)| !self.excluded.contains(task));
+
         let (passed, tasks) = self.passed_on.entry(market).or_default();
         let listed: BTreeSet<_> = call.tasks.iter().map(|(task, _)| *task).collect();
+        // A call that lists fewer tasks of the same place says nothing new.
         if place(&call) == *passed && listed.is_subset(tasks) {
             return None;
         }
+
         *passed = place(&call);
         *tasks = listed;
         self.remember(&call.tasks);
         Some(call)
     }
 
-    /// The window of a market that was passed on last.
+    /// Returns the window of a market that was passed on last.
     pub(super) fn window(&self, market: &Label) -> Option<u64> {
         self.passed_on.get(market).map(|((window, _), _)| *window)
     }
 
-    /// Passes this task on no more.
+    /// Does not pass this task on any more.
     pub(super) fn exclude(&mut self, task: TaskId) {
         if self.excluded.len() >= SPECS {
             self.excluded.pop_front();
@@ -82,19 +89,19 @@ impl Calls {
         self.excluded.push_back(task);
     }
 
-    /// The specification that was called with this hash.
+    /// Returns the specification that was called with this hash.
     pub(super) fn spec(&self, task: TaskId, hash: Hash) -> Option<&TaskSpec> {
         self.specs.get(&(task, hash))
     }
 
-    /// Forgets what a validator called, because it is no longer connected.
+    /// Forgets the calls of a validator, because it is no longer connected.
     pub(super) fn forget(&mut self, validator: &PublicKey) {
         for calls in self.newest.values_mut() {
             calls.remove(validator);
         }
     }
 
-    /// Forgets all calls; returns the markets that they were of.
+    /// Forgets all calls. Returns the markets that they were for.
     pub(super) fn reset(&mut self) -> Vec<Label> {
         self.passed_on
             .values_mut()
@@ -109,6 +116,7 @@ impl Calls {
                 self.spec_order.push_back(id);
             }
         }
+
         while self.spec_order.len() > SPECS {
             if let Some(oldest) = self.spec_order.pop_front() {
                 self.specs.remove(&oldest);
@@ -117,6 +125,7 @@ impl Calls {
     }
 }
 
+/// Merges the calls of all validators in one market. Returns `None` if they give no call yet.
 fn merge(
     market: &Label,
     calls: &BTreeMap<PublicKey, Call>,
@@ -125,13 +134,17 @@ fn merge(
     let places = calls
         .iter()
         .map(|(key, call)| (validators.power(key), place(call)));
+
+    // Until enough validators have spoken, the newest window that takes bids is believed.
     let newest = calls
         .values()
         .map(place)
         .filter(|(_, stage)| *stage == Stage::Bids)
         .max();
+
     let (window, stage) = backed(places, validators).or(newest)?;
     let height = calls.values().map(|call| call.height).min().unwrap_or(0);
+
     if stage > Stage::Bids {
         let tasks = Vec::new();
         return Some(Call {
@@ -142,6 +155,8 @@ fn merge(
             tasks,
         });
     }
+
+    // A validator that is still in an earlier window lists tasks that may be gone.
     let current = || {
         calls
             .values()
@@ -151,8 +166,10 @@ fn merge(
     let tasks: BTreeMap<_, _> = current()
         .flat_map(|call| call.tasks.iter().map(|(id, spec)| (*id, spec)))
         .collect();
+
     let tasks = tasks.into_iter().take(limits::OFFERS_PER_BID);
     let tasks = tasks.map(|(id, spec)| (id, spec.clone())).collect();
+
     Some(Call {
         market: market.clone(),
         window,
@@ -197,7 +214,9 @@ mod tests {
                 tasks,
             }
         };
+
         let mut calls = Calls::default();
+
         let listed = |calls: &mut Calls, window| {
             let call = calls.handle(key, call(window), &validators);
             call.map(|call| {
@@ -207,6 +226,7 @@ mod tests {
                     .collect::<Vec<_>>()
             })
         };
+
         assert_eq!(listed(&mut calls, 1), Some(vec![0, 1]));
         calls.exclude(task(0));
         assert_eq!(listed(&mut calls, 2), Some(vec![1]));

@@ -1,4 +1,4 @@
-//! What certificates prove: awards, receipts, refusals, expiries.
+//! The outcomes that certificates prove: awards, receipts, refusals, expiries.
 
 use std::time::Duration;
 
@@ -8,21 +8,24 @@ use quorate_types::{Body, Hash, Millis, Outcome, Reason, TaskId, cbor};
 use super::{Event, LightClient, LossCause, work};
 use crate::Award;
 
-/// Refusals that are remembered, so that a repeated certificate is no second event.
+/// The number of refusals that are remembered, so that a repeated certificate does not cause a
+/// second event.
 const REFUSALS: usize = 256;
 
 impl LightClient {
-    /// Believes a certificate that verifies; counts and drops others. `asked` is the task that an
-    /// answer must speak of.
+    /// Acts on a certificate that verifies; otherwise counts and drops it. `asked` is the task that
+    /// an answer must be about.
     pub(super) fn handle_certificate(&mut self, bytes: &[u8], asked: Option<TaskId>, now: Millis) {
         let Some(outcome) = self.verifier.verify(bytes) else {
             self.counters.bad_certificates += 1;
             return;
         };
+
         if asked.is_some() && outcome.task() != asked {
             self.counters.unexpected += 1;
             return;
         }
+
         self.counters.certificates += 1;
         match outcome {
             Outcome::Assignment(assignment) => self.handle_assignment(&assignment, bytes, now),
@@ -31,6 +34,7 @@ impl LightClient {
             Outcome::Expiry(expiry) => self.handle_expiry(&expiry, bytes),
             Outcome::Clearing(_) => {}
         }
+
         self.flush(now);
     }
 
@@ -39,23 +43,28 @@ impl LightClient {
             let event = self.orders.handle_assignment(assignment, bytes);
             self.events(event);
         }
-        // Whoever holds the new token: an older one of ours is over.
+
+        // The older award is over, whichever agent holds the new token.
         if let Some(older) = assignment.token.checked_sub(1) {
             let lost = self.work.end(assignment.task, older, LossCause::Superseded);
             self.events(lost);
         }
+
         if assignment.agent == self.me {
             self.handle_award(assignment, bytes, now);
         }
     }
 
     fn handle_award(&mut self, assignment: &Assignment, bytes: &[u8], now: Millis) {
+        // Without its specification nobody here can do the task: `look_for_orphans` gives it back.
         let Some(spec) = self.calls.spec(assignment.task, assignment.spec).cloned() else {
             return;
         };
+
         if !self.work.award(assignment, now) {
             return;
         }
+
         let Assignment {
             task,
             token,
@@ -64,8 +73,10 @@ impl LightClient {
             assigned_at,
             ..
         } = *assignment;
+
         self.outbox
             .push(Body::Accept(work::report(task, token, Vec::new())));
+        // The validators must hear the assignee before the lease runs out.
         self.next_heartbeat = self.next_heartbeat.min(now);
         self.event(Event::Award(Box::new(Award {
             task,
@@ -84,30 +95,36 @@ impl LightClient {
             let event = self.work.handle_receipt(receipt, bytes);
             self.events(event);
         }
+
         if receipt.task.requester == self.me {
             let event = self.orders.handle_receipt(receipt, bytes);
             self.events(event);
         }
     }
 
-    /// Every validator tells of a refusal; its owner hears it once.
+    /// Handles a refusal. Every validator tells of it; the owner hears it once.
     fn handle_refusal(&mut self, refusal: Refusal, bytes: &[u8]) {
         let name = Hash::derive("quorate 1 refusal heard", &[&cbor::encode(&refusal)]);
         if refusal.agent != self.me || self.refusals.contains(&name) {
             return;
         }
+
         self.refusals.push_back(name);
         if self.refusals.len() > REFUSALS {
             self.refusals.pop_front();
         }
+
         let Refusal {
             operation, items, ..
         } = refusal;
+
         for (task, reason) in &items {
             if let (Some(task), Reason::ExcludedAfterFailure) = (task, reason) {
                 self.calls.exclude(*task);
             }
         }
+
+        // A submission that was refused as a whole opened none of its tasks.
         if let [(None, reason)] = items[..] {
             if reason == Reason::Barred {
                 self.seals.bar();
@@ -121,6 +138,7 @@ impl LightClient {
                 self.events(event);
             }
         }
+
         self.event(Event::Refused {
             operation,
             items,

@@ -1,4 +1,4 @@
-//! What the owner of a light client wants said.
+//! The commands of a light client's owner: submit, bid, cancel, report.
 
 use quorate_types::operation::{Bid, Cancel, Offer, Submit};
 use quorate_types::task::{TaskSpecError, check_amounts, check_price};
@@ -7,45 +7,56 @@ use quorate_types::{Amounts, Body, FencingToken, Label, Millis, TaskId, TaskSpec
 use super::{LightClient, work};
 use crate::AgentReport;
 
-/// Room in a submit operation for what is not tasks.
+/// The room in a submit operation for everything but the tasks, in bytes.
 const ENVELOPE: usize = 1024;
 
-/// Why something could not be said.
+/// The reason why a command was not carried out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ClientError {
     /// The swarm does not know the key yet; wait for [`super::Event::Ready`].
     #[error("the swarm does not know this key yet")]
     NotReady,
-    /// A task, price or budget is out of its limits.
+    /// A task, price or budget is outside of its limits.
     #[error(transparent)]
     Limits(#[from] TaskSpecError),
-    /// More than [`limits::OFFERS_PER_BID`] offers, or two on one task.
-    #[error("{0} offers, must be 1 to {max}, one for each task", max = limits::OFFERS_PER_BID)]
+    /// There is no offer, there are more than [`limits::OFFERS_PER_BID`], or two are on one task.
+    #[error(
+        "a bid with {0} offers is not valid: it must have 1 to {max}, one for each task",
+        max = limits::OFFERS_PER_BID
+    )]
     Offers(usize),
-    /// No pair of a solution, more than [`limits::TASKS_PER_CLEARING`], or two for one task.
-    #[error("{0} pairs, must be 1 to {max}, one for each task", max = limits::TASKS_PER_CLEARING)]
+    /// There is no pair, there are more than [`limits::TASKS_PER_CLEARING`], or two are for one
+    /// task.
+    #[error(
+        "a solution with {0} pairs is not valid: it must have 1 to {max}, one for each task",
+        max = limits::TASKS_PER_CLEARING
+    )]
     Pairs(usize),
-    /// More than [`limits::OPERATION_BYTES`], signed.
-    #[error("an operation of {0} bytes, the limit is {max}", max = limits::OPERATION_BYTES)]
+    /// The signed operation is longer than [`limits::OPERATION_BYTES`].
+    #[error(
+        "an operation of {0} bytes exceeds the limit of {max} bytes",
+        max = limits::OPERATION_BYTES
+    )]
     Operation(usize),
-    /// More than [`limits::RESULT_BYTES`].
-    #[error("a result of {0} bytes, the limit is {max}", max = limits::RESULT_BYTES)]
+    /// The result is longer than [`limits::RESULT_BYTES`].
+    #[error("a result of {0} bytes exceeds the limit of {max} bytes", max = limits::RESULT_BYTES)]
     Result(usize),
     /// The award is not held, or was reported on before.
-    #[error("no award of {task} under token {token} is held")]
+    #[error("no award of {task} under token {token} is held, or it was reported on before")]
     NotHeld {
-        /// Task.
+        /// The task of the award.
         task: TaskId,
-        /// Token.
+        /// The fencing token of the award.
         token: FencingToken,
     },
 }
 
 impl LightClient {
-    /// Submits tasks in as few operations as limits allow; returns their names, in order.
+    /// Submits tasks in as few operations as the limits allow. Returns their names, in the same
+    /// order.
     ///
     /// # Errors
-    /// [`ClientError::NotReady`], or [`ClientError::Limits`] and then none is submitted.
+    /// [`ClientError::NotReady`]; [`ClientError::Limits`], and then no task is submitted.
     pub fn submit(
         &mut self,
         specs: Vec<TaskSpec>,
@@ -53,7 +64,9 @@ impl LightClient {
     ) -> Result<Vec<TaskId>, ClientError> {
         self.check_ready()?;
         specs.iter().try_for_each(TaskSpec::check)?;
+
         let mut ids = Vec::with_capacity(specs.len());
+        // The client gives out the numbers, so the names are known before the swarm answers.
         for tasks in batches(specs) {
             let first = self.next_task;
             self.next_task += tasks.len() as u64;
@@ -67,16 +80,17 @@ impl LightClient {
             }
             self.outbox.push(Body::Submit(Submit { first, tasks }));
         }
+
         self.flush(now);
         Ok(ids)
     }
 
-    /// Bids on tasks of one market; replaces this agent's earlier bids in the window.
+    /// Bids on tasks of one market. The bid replaces this agent's earlier bids in the window.
     ///
-    /// In a sealed market it commits to the offers, for the window that was called last, and opens
-    /// them once the swarm takes no more. The first price for a task in a window stands. What comes
-    /// while commitments are being opened is for nobody, and not said. A client that is started
-    /// again does not know what it committed to, and defaults.
+    /// In a sealed market, the client commits to the offers for the window that was called last,
+    /// and opens them once the swarm takes no more commitments. The first price for a task in a
+    /// window stands. A bid that comes while commitments are being opened is too late, and is
+    /// dropped silently. A client that is restarted does not know its commitments, and defaults.
     ///
     /// # Errors
     /// [`ClientError::NotReady`], [`ClientError::Offers`] or [`ClientError::Limits`].
@@ -89,14 +103,18 @@ impl LightClient {
     ) -> Result<(), ClientError> {
         self.check_ready()?;
         check_amounts(&budget)?;
+
         offers.sort_by_key(|offer| offer.task);
         let distinct = offers.is_sorted_by(|a, b| a.task < b.task);
         if offers.is_empty() || offers.len() > limits::OFFERS_PER_BID || !distinct {
             return Err(ClientError::Offers(offers.len()));
         }
+
         offers
             .iter()
             .try_for_each(|offer| check_price(offer.price))?;
+
+        // A commitment is for one window by its number (M-23), so it needs the last call.
         let body = if self.seals.is_sealed(&market) {
             let window = self.calls.window(&market).unwrap_or(0);
             self.seals
@@ -108,6 +126,7 @@ impl LightClient {
                 offers,
             }))
         };
+
         body.into_iter().for_each(|body| self.outbox.push(body));
         self.flush(now);
         Ok(())
@@ -116,7 +135,7 @@ impl LightClient {
     /// Cancels a task of this requester.
     ///
     /// # Errors
-    /// [`ClientError::NotReady`].
+    /// [`ClientError::NotReady`] if the swarm does not know the key yet.
     pub fn cancel(&mut self, task: TaskId, now: Millis) -> Result<(), ClientError> {
         self.check_ready()?;
         self.outbox.push(Body::Cancel(Cancel { task }));
@@ -124,10 +143,10 @@ impl LightClient {
         Ok(())
     }
 
-    /// Says what agents have to say.
+    /// Carries out the report of an agent.
     ///
     /// # Errors
-    /// As [`Self::bid`], [`Self::complete`] and [`Self::fail`].
+    /// The errors of [`Self::bid`], [`Self::complete`] and [`Self::fail`].
     pub fn report(&mut self, report: AgentReport, now: Millis) -> Result<(), ClientError> {
         match report {
             AgentReport::Bid {
@@ -149,8 +168,8 @@ impl LightClient {
     /// Reports a task of this agent as done.
     ///
     /// # Errors
-    /// [`ClientError::NotHeld`] where the award is over, [`ClientError::Result`] where the detail
-    /// is too long.
+    /// [`ClientError::NotHeld`] if the award is over, [`ClientError::Result`] if the detail is too
+    /// long.
     pub fn complete(
         &mut self,
         task: TaskId,
@@ -161,6 +180,7 @@ impl LightClient {
         if detail.len() > limits::RESULT_BYTES {
             return Err(ClientError::Result(detail.len()));
         }
+
         self.conclude(
             Body::Complete(work::report(task, token, detail)),
             task,
@@ -172,7 +192,7 @@ impl LightClient {
     /// Reports that a task of this agent could not be done. The detail is cut to its limit.
     ///
     /// # Errors
-    /// [`ClientError::NotHeld`] where the award is over.
+    /// [`ClientError::NotHeld`] if the award is over.
     pub fn fail(
         &mut self,
         task: TaskId,
@@ -198,6 +218,7 @@ impl LightClient {
         if !self.work.owes(task, token) {
             return Err(ClientError::NotHeld { task, token });
         }
+
         self.work.report(task, body.clone());
         self.outbox.push(body);
         self.flush(now);
@@ -213,10 +234,11 @@ impl LightClient {
     }
 }
 
-/// Cuts tasks so that each part fits into one operation by count and by bytes.
+/// Splits tasks into parts that fit into one operation each, by count and by bytes.
 fn batches(specs: Vec<TaskSpec>) -> Vec<Vec<TaskSpec>> {
     let mut batches: Vec<Vec<TaskSpec>> = Vec::new();
     let mut bytes = 0;
+
     for spec in specs {
         let own = cbor::encode(&spec).len();
         match batches.last_mut() {
@@ -233,5 +255,6 @@ fn batches(specs: Vec<TaskSpec>) -> Vec<Vec<TaskSpec>> {
             }
         }
     }
+
     batches
 }

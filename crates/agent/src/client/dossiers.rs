@@ -1,7 +1,8 @@
-//! Dossiers: each lie about one is seen.
+//! Dossiers: fetches the inputs of clearings, and checks them.
 //!
-//! A dossier is named by the hash of its record, and the record binds all inputs by their root: a
-//! validator can withhold a dossier, or send another in vain. The next one is asked then.
+//! A dossier is named by the hash of its record, and the record binds all inputs by their root. So
+//! a validator can withhold a dossier, but cannot pass off a false one. The next validator is asked
+//! then.
 
 use std::sync::Arc;
 
@@ -14,13 +15,13 @@ use super::{DossierBundle, Event, LightClient};
 
 impl LightClient {
     /// Fetches the dossier of a clearing, named by the hash of its record, and the certificate of
-    /// the record; [`Event::Dossier`] answers, once for all who asked meanwhile.
+    /// the record. The answer is [`Event::Dossier`], once for all requests that come meanwhile.
     pub fn fetch_dossier(&mut self, clearing: Hash, now: Millis) {
         self.fetch(Wanted::Dossier(clearing), now);
     }
 
-    /// The bytes of a dossier are there, and the certificate of its record is asked for. `false`
-    /// where they are not those of the clearing.
+    /// Takes the bytes of a dossier, and asks for the certificate of its record. Returns `false` if
+    /// they are not the dossier of the clearing.
     pub(super) fn take_dossier(
         &mut self,
         from: PublicKey,
@@ -34,12 +35,13 @@ impl LightClient {
             .get_mut(&wanted)
             .filter(|_| is_of(&bytes, &clearing));
         let Some(fetch) = fetch else { return false };
+
         fetch.dossier = Some(bytes);
         self.ask_for_rest(from, &wanted, now);
         true
     }
 
-    /// A validator sent the certificate of a clearing, or has none.
+    /// Handles the certificate of a clearing, or the answer that there is none.
     pub(super) fn handle_clearing(
         &mut self,
         from: PublicKey,
@@ -54,10 +56,12 @@ impl LightClient {
         if !fetch.is_asked_of(&from) || fetch.dossier.is_none() {
             return;
         }
+
         let is_certified = |bytes: &Owned| match self.verifier.verify(&bytes.0) {
             Some(Outcome::Clearing(record)) => record.hash() == clearing,
             _ => false,
         };
+
         match certificates.into_iter().next().filter(is_certified) {
             Some(Owned(certificate)) => self.conclude_dossier(clearing, Some(certificate)),
             None => self.ask_next(&wanted, now),
@@ -73,11 +77,12 @@ impl LightClient {
                 certificate,
             })
         });
+
         self.event(Event::Dossier { clearing, found });
     }
 }
 
-/// Whether these bytes are the dossier of the record with this hash.
+/// Returns whether these bytes are the dossier of the record with this hash.
 fn is_of(bytes: &[u8], clearing: &Hash) -> bool {
     Dossier::decode(bytes)
         .is_ok_and(|dossier| dossier.record.hash() == *clearing && dossier.check_root().is_ok())

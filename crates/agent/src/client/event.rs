@@ -1,4 +1,4 @@
-//! What comes out of the light client.
+//! The actions and events that come out of the light client.
 
 use std::sync::Arc;
 
@@ -8,160 +8,162 @@ use quorate_types::{FencingToken, Hash, Label, OperationId, Price, PublicKey, Re
 use super::StandingBids;
 use crate::Award;
 
-/// What the driver of a [`crate::LightClient`] does next.
+/// An action for the driver of a [`crate::LightClient`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClientAction {
-    /// Send a request to a validator. Losing it is allowed: it is repeated where it matters.
+    /// Send a request to a validator. It may be lost, because a request that matters is repeated.
     Send {
-        /// Validator.
+        /// The validator to send it to.
         to: PublicKey,
-        /// Request.
+        /// The request to send.
         request: ClientRequest,
     },
-    /// Something its owner wants to know.
+    /// Tell the owner of the client about an event.
     Event(Event),
 }
 
-/// What the owner of a light client learns. What names a certificate was proved by it.
+/// Something that the owner of a light client learns. An event that holds a certificate was proved
+/// by it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// The swarm knows this agent; operations flow from here on. Once.
+    /// The swarm knows this agent, and its operations are sent from here on. This happens once.
     Ready,
-    /// Bids are wanted. A validator's word: it may be wrong, which costs a refused bid.
+    /// Bids are wanted. This is a validator's word: if it is wrong, a bid is refused.
     Call(Call),
-    /// Solutions are wanted for a window that takes no more bids: validators with more than a third
-    /// of the power say so. [`crate::LightClient::fetch_bids`] gets what is to be solved.
+    /// Solutions are wanted for a window that takes no more bids. Validators with more than a third
+    /// of the power say so. [`crate::LightClient::fetch_bids`] fetches the problem to be solved.
     Solve {
-        /// Market.
+        /// The market of the window.
         market: Label,
-        /// Number of the window.
+        /// The number of the window.
         window: u64,
     },
     /// This agent won a task. The acceptance is on its way.
     Award(Box<Award>),
-    /// An award of this agent is no longer in force: stop. After [`LossCause::OutOfReach`] it may
-    /// still be reported on, and another loss may follow.
+    /// An award of this agent is no longer in force, so its work must stop. After
+    /// [`LossCause::OutOfReach`] the award may still be reported on, and another loss may follow.
     LeaseLost {
-        /// Task.
+        /// The task of the award.
         task: TaskId,
-        /// Token of the award that ended.
+        /// The token of the award that ended.
         token: FencingToken,
-        /// Why.
+        /// The reason why it ended.
         cause: LossCause,
     },
-    /// The swarm took this agent's report on an award: it is over and done with.
+    /// The swarm took this agent's report on an award, which is over now.
     Reported {
-        /// Task.
+        /// The task of the award.
         task: TaskId,
-        /// Token of the award.
+        /// The token of the award.
         token: FencingToken,
-        /// Receipt.
+        /// The certificate of the receipt.
         certificate: Vec<u8>,
     },
-    /// A task of this requester goes to an agent.
+    /// A task of this requester was assigned to an agent.
     Awarded {
-        /// Task.
+        /// The task that was assigned.
         task: TaskId,
-        /// Token of the assignment.
+        /// The token of the assignment.
         token: FencingToken,
-        /// Assignee.
+        /// The agent that won the task.
         agent: PublicKey,
-        /// What it is to be paid.
+        /// The price that the agent will be paid, in the market's unit.
         price: Price,
-        /// Assignment.
+        /// The certificate of the assignment.
         certificate: Vec<u8>,
     },
-    /// The assignee took a task of this requester.
+    /// The assignee accepted a task of this requester.
     Accepted {
-        /// Task.
+        /// The task that was accepted.
         task: TaskId,
-        /// Token of the assignment.
+        /// The token of the assignment.
         token: FencingToken,
-        /// Receipt.
+        /// The certificate of the receipt.
         certificate: Vec<u8>,
     },
-    /// An assignee declined, failed or went silent; the task goes to market again while it has
+    /// An assignee declined, failed or went silent. The task goes to market again while it has
     /// attempts left.
     Returned {
-        /// Task.
+        /// The task that was given back.
         task: TaskId,
-        /// Token of the assignment that ended.
+        /// The token of the assignment that ended.
         token: FencingToken,
-        /// Receipt.
+        /// The certificate of the receipt.
         certificate: Vec<u8>,
     },
     /// A task of this requester is done.
     Completed {
-        /// Task.
+        /// The task that was completed.
         task: TaskId,
-        /// What the assignee reported.
+        /// The report of the assignee.
         detail: Vec<u8>,
-        /// Receipt.
+        /// The certificate of the receipt.
         certificate: Vec<u8>,
     },
-    /// A task of this requester ended undone.
+    /// A task of this requester ended without completion.
     Failed {
-        /// Task.
+        /// The task that ended.
         task: TaskId,
-        /// Why; `None` where it was cancelled.
+        /// The reason; `None` if the task was canceled.
         reason: Option<Reason>,
-        /// Receipt of the cancellation, expiry, or refusal of the submission.
+        /// The certificate of the cancellation, of the expiry, or of the refusal of the submission.
         certificate: Vec<u8>,
     },
     /// An operation of this agent, or some of its offers, had no effect.
     Refused {
-        /// Operation.
+        /// The operation that was refused.
         operation: OperationId,
-        /// The whole of it (`None`) or its offer on a task, and why.
+        /// The refused parts with the reasons: `None` for the whole operation, or the task of an
+        /// offer.
         items: Vec<(Option<TaskId>, Reason)>,
-        /// Refusal.
+        /// The certificate of the refusal.
         certificate: Vec<u8>,
     },
     /// The answer to [`crate::LightClient::fetch_dossier`].
     Dossier {
-        /// Hash of the clearing's record.
+        /// The hash of the clearing's record.
         clearing: Hash,
-        /// `None` where no validator in reach keeps it any more.
+        /// The dossier; `None` if no validator in reach keeps it any more.
         found: Option<Arc<DossierBundle>>,
     },
     /// The answer to [`crate::LightClient::fetch_bids`].
     StandingBids {
-        /// Market.
+        /// The market of the window.
         market: Label,
-        /// Number of the window.
+        /// The number of the window.
         window: u64,
-        /// One validator's word; `None` where none in reach has them: the window is over, or has
-        /// not come so far.
+        /// The word of one validator. `None` if no validator in reach has an answer, because the
+        /// window is over or does not take solutions yet.
         found: Option<Arc<StandingBids>>,
     },
 }
 
-/// What a clearing followed from. Whether the auction was run right is for an auditor to say.
+/// The inputs of a clearing. Only an audit shows whether the auction was run correctly.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DossierBundle {
-    /// The dossier in canonical CBOR. Its inputs are those under its record's root, and the record
-    /// is the one that was asked for.
+    /// The dossier in canonical CBOR. Its inputs have the root that its record names, and the
+    /// record is the one that was asked for.
     pub dossier: Vec<u8>,
-    /// Certificate of the record, verified; `None` where no validator gave one. A certified
+    /// The verified certificate of the record; `None` if no validator gave one. A certified
     /// assignment of the clearing certifies the record as well.
     pub certificate: Option<Vec<u8>>,
 }
 
-/// Why an award is no longer in force.
+/// The reason why an award is no longer in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LossCause {
     /// The task was assigned again, under a higher fencing token.
     Superseded,
     /// The swarm ended the lease.
     Lapsed,
-    /// The requester cancelled the task, or it expired.
+    /// The requester canceled the task, or it expired.
     Ended,
-    /// Validators with more than a third of the power were out of reach for the lease.
+    /// The validators that were heard within the lease have no more than a third of the power.
     OutOfReach,
 }
 
 impl Event {
-    /// The event in a word, for logs: certificates are long.
+    /// Returns the name of the event, for logs. Certificates are too long for them.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Ready => "ready",

@@ -1,4 +1,4 @@
-//! Connections to validators: what was asked, what was heard.
+//! The connections to validators: the requests that wait for an answer, and the answers.
 
 use std::collections::BTreeMap;
 
@@ -8,27 +8,28 @@ use quorate_types::{Hash, Millis, Power, PublicKey, TaskId, ValidatorSet};
 use super::account::backed;
 use super::fetches::Wanted;
 
-/// Requests to one validator that wait for an answer, at most; then the oldest is given up.
+/// The number of requests to one validator that may wait for an answer. Beyond it, the oldest is
+/// given up.
 const PENDING: usize = 512;
 
-/// What an answer will be about.
+/// The subject of an answer that is awaited.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Asked {
     /// The operation of this number.
     Submit(u64),
-    /// The own account.
+    /// The account of this client.
     Account,
     /// The certificates of a task.
     Certificates(TaskId),
     /// The open tasks of a market.
     Open,
-    /// A part of what is longer than one answer, from this byte on.
+    /// A part, from this byte on, of data that is longer than one answer.
     Part(Wanted, u64),
     /// The certificate of a clearing.
     Clearing(Hash),
 }
 
-/// Every validator that was ever connected, and whether it is.
+/// All validators that were ever connected, and the state of each connection.
 #[derive(Debug, Default)]
 pub(super) struct Links {
     links: BTreeMap<PublicKey, Link>,
@@ -38,7 +39,7 @@ pub(super) struct Links {
 #[derive(Debug, Default)]
 pub(super) struct Link {
     connected: bool,
-    /// Last time anything came from it.
+    /// The time at which anything came from it last.
     heard: Millis,
     /// Its newest block, by its own word.
     block: Option<BlockNotice>,
@@ -47,7 +48,7 @@ pub(super) struct Link {
 }
 
 impl Links {
-    /// Marks a validator connected; returns its newest block.
+    /// Marks a validator as connected, and returns its newest block.
     pub(super) fn connect(&mut self, validator: PublicKey, now: Millis) -> Option<BlockNotice> {
         let link = self.links.entry(validator).or_default();
         link.connected = true;
@@ -55,7 +56,7 @@ impl Links {
         link.block
     }
 
-    /// Marks a validator gone; what was asked of it is given up.
+    /// Marks a validator as gone, and gives up the requests to it.
     pub(super) fn disconnect(&mut self, validator: &PublicKey) {
         if let Some(link) = self.links.get_mut(validator) {
             link.connected = false;
@@ -64,7 +65,8 @@ impl Links {
         }
     }
 
-    /// Something came from this validator. `None`, and nothing changes, where it is not connected.
+    /// Notes that something came from this validator. If it is not connected, returns `None` and
+    /// changes nothing.
     pub(super) fn hear(&mut self, validator: &PublicKey, now: Millis) -> Option<&mut Link> {
         let link = self
             .links
@@ -74,7 +76,8 @@ impl Links {
         Some(link)
     }
 
-    /// The connected validators, ascending from the one at or after `start`, then from the first.
+    /// Returns the connected validators in ascending order, from the first at or after `start`,
+    /// then from the beginning.
     pub(super) fn connected_from(&self, start: &PublicKey) -> Vec<PublicKey> {
         let rest = self.links.range(..start);
         let links = self.links.range(start..).chain(rest);
@@ -84,12 +87,12 @@ impl Links {
             .collect()
     }
 
-    /// The newest block of a validator, by its own word.
+    /// Returns the newest block of a validator, by its own word.
     pub(super) fn block(&self, validator: &PublicKey) -> Option<BlockNotice> {
         self.links.get(validator)?.block
     }
 
-    /// A request with a fresh id, noted when an answer is awaited.
+    /// Makes a request with a fresh id, and notes it if an answer is awaited.
     pub(super) fn request(
         &mut self,
         validator: &PublicKey,
@@ -98,16 +101,19 @@ impl Links {
     ) -> ClientRequest {
         self.next_id += 1;
         let id = self.next_id;
+
         if let (Some(asked), Some(link)) = (asked, self.links.get_mut(validator)) {
             link.pending.insert(id, asked);
+            // A validator that does not answer must not fill the memory.
             if link.pending.len() > PENDING {
                 link.pending.pop_first();
             }
         }
+
         ClientRequest { id, request }
     }
 
-    /// Every connected validator's answer on the account, with its power.
+    /// Returns the answers of all connected validators on the account, each with its power.
     pub(super) fn accounts(
         &self,
         validators: &ValidatorSet,
@@ -118,7 +124,8 @@ impl Links {
             .collect()
     }
 
-    /// The latest time since which validators with more than a third of the power were heard.
+    /// Returns the latest time since which validators with more than a third of the power were
+    /// heard.
     pub(super) fn in_reach_since(&self, validators: &ValidatorSet) -> Millis {
         let heard = self
             .links
@@ -129,17 +136,17 @@ impl Links {
 }
 
 impl Link {
-    /// What the answer with this id is about; once.
+    /// Returns the subject of the answer with this id; only once.
     pub(super) fn take(&mut self, id: u64) -> Option<Asked> {
         self.pending.remove(&id)
     }
 
-    /// Takes its word on the account.
+    /// Notes the validator's word on the account.
     pub(super) fn set_account(&mut self, account: Option<AccountSummary>) {
         self.account = Some(account);
     }
 
-    /// Takes its word on its newest block; an older one changes nothing.
+    /// Notes the validator's word on its newest block. An older block changes nothing.
     pub(super) fn set_block(&mut self, block: BlockNotice) {
         if self.block.is_none_or(|older| older.height <= block.height) {
             self.block = Some(block);

@@ -1,4 +1,4 @@
-//! The protocol of an agent or requester, without I/O.
+//! The protocol of an agent or requester as a state machine, without I/O.
 
 mod account;
 mod calls;
@@ -38,31 +38,34 @@ pub use commands::ClientError;
 pub use event::{ClientAction, DossierBundle, Event, LossCause};
 pub use solutions::StandingBids;
 
-/// What a light client starts from.
+/// The configuration of a light client.
 #[derive(Debug, Clone)]
 pub struct ClientConfig {
-    /// Swarm; goes into every signature.
+    /// The swarm, which goes into every signature.
     pub swarm: SwarmId,
-    /// Markets that take sealed bids.
+    /// The markets that take sealed bids.
     pub sealed: BTreeSet<Label>,
-    /// Whose words are weighed. Connect to members with more than a third of the power, so that at
-    /// least one of them is correct; to more, so that one may fall silent.
+    /// The validators whose words are weighed. Connect to validators with more than a third of the
+    /// power, so that at least one of them is correct, and to some more, so that one may fall
+    /// silent.
     pub validators: ValidatorSet,
-    /// What the key is admitted with where the swarm does not know it yet.
+    /// The attestation with which the key is admitted if the swarm does not know it yet.
     pub attestation: Option<Attestation>,
-    /// First height whose outcomes are wanted.
+    /// The first height whose outcomes are wanted.
     pub follow_from: Height,
-    /// Milliseconds until what had no effect is sent again; at least 1.
+    /// Milliseconds until a message that had no effect is sent again; at least 1.
     pub resubmit: Millis,
-    /// Milliseconds between heartbeats while no award is held; a quarter of the lease else.
+    /// Milliseconds between heartbeats while no award is held; otherwise at most a quarter of the
+    /// shortest lease.
     pub idle_heartbeat: Millis,
-    /// Never opens a commitment, and so defaults: what a dishonest agent does. For tests and
-    /// demonstrations of what becomes of it; `false` else.
+    /// Whether the client never opens a commitment, and so defaults as a dishonest agent does. This
+    /// is for tests and demonstrations of the consequences; normally it is `false`.
     pub withholds: bool,
 }
 
 impl ClientConfig {
-    /// Follows from height 1 on, repeats after a second, idles with a heartbeat every 5 seconds.
+    /// Makes a configuration that follows from height 1 on, repeats after a second, and sends a
+    /// heartbeat every 5 seconds while idle.
     pub fn new(genesis: &Genesis) -> Self {
         let sealed = genesis.markets.iter().filter(|market| market.is_sealed());
         Self {
@@ -78,39 +81,40 @@ impl ClientConfig {
     }
 }
 
-/// Intervals for which a new client waits to hear a quorum on its account.
+/// The number of intervals for which a new client waits to hear a quorum on its account.
 const PATIENCE: u64 = 3;
 
-/// What was dropped, for metrics.
+/// Counters of the certificates, messages and operations of a client, for metrics.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ClientCounters {
-    /// Certificates that prove nothing.
+    /// Certificates that did not verify.
     pub bad_certificates: u64,
-    /// Certificates that were verified.
+    /// Certificates that verified.
     pub certificates: u64,
-    /// Messages of strangers, answers to what was not asked, and dossiers or bids that are none.
+    /// Messages from strangers, answers that were not asked for, and dossiers or bids that are not
+    /// valid.
     pub unexpected: u64,
     /// Operations that a validator called not authentic.
     pub unauthentic: u64,
-    /// Operations sent again.
+    /// Operations that were sent again.
     pub resubmissions: u64,
 }
 
-/// An agent or requester as a state machine; whoever drives it owns the sockets and the clock.
+/// An agent or requester as a state machine. Its driver owns the sockets and the clock.
 ///
-/// Grammar: `handle_connected` and `handle_disconnected` as connections come and go,
-/// `handle_reply` and `handle_notice` for what arrives, `handle_timeout` when
-/// [`Self::poll_timeout`] is due; `submit`, `bid`, `report`, `cancel`, `fetch_dossier`,
-/// `fetch_bids`, `solve` at the owner's wish. After each of them, [`Self::poll_action`] until it
-/// gives `None`, then [`Self::poll_timeout`]. `now` is milliseconds of any clock that never goes
-/// back.
+/// Call `handle_connected` and `handle_disconnected` as connections come and go, `handle_reply` and
+/// `handle_notice` for each message that arrives, and `handle_timeout` when [`Self::poll_timeout`]
+/// is due. Call `submit`, `bid`, `report`, `cancel`, `fetch_dossier`, `fetch_bids` and `solve` as
+/// the owner wishes. After each of them, call [`Self::poll_action`] until it returns `None`, then
+/// [`Self::poll_timeout`]. `now` is in milliseconds of any clock that never goes back.
 ///
-/// What it believes: outcomes by verified certificates alone; its account and the newest window of
-/// a market as far as validators with more than a third of the power say so. Operations are signed
-/// once and sent again, the same bytes, until their number is committed; after a restart with the
-/// same key the numbering is learned anew. An award is passed on only if this process was asked to
-/// bid on it and the specification has the certified hash; others that the swarm lists as held are
-/// reported as failed, because nobody is working on them.
+/// The client believes outcomes by verified certificates alone. It believes the state of its
+/// account and the newest window of a market as far as validators with more than a third of the
+/// power say so. Operations are signed once and sent again, as the same bytes, until their number
+/// is committed. After a restart with the same key, the numbering is learned anew. An award is
+/// passed on only if this process was asked to bid on it and the specification has the certified
+/// hash. Other awards that the swarm lists as held are reported as failed, because nobody is
+/// working on them.
 pub struct LightClient {
     config: ClientConfig,
     key: SecretKey,
@@ -126,7 +130,7 @@ pub struct LightClient {
     work: Work,
     orders: Orders,
     fetches: BTreeMap<Wanted, Fetch>,
-    /// Awards that the swarm lists and this process does not have, since when.
+    /// The awards that the swarm lists and this process does not have, and the times since when.
     orphans: BTreeMap<(TaskId, FencingToken), Millis>,
     refusals: VecDeque<Hash>,
     actions: VecDeque<ClientAction>,
@@ -137,7 +141,7 @@ pub struct LightClient {
 }
 
 impl LightClient {
-    /// A client that knows nobody yet.
+    /// Makes a client that knows nobody yet.
     pub fn new(config: ClientConfig, key: SecretKey, verifier: Box<dyn Verifier>) -> Self {
         Self {
             me: key.public_key(),
@@ -164,104 +168,117 @@ impl LightClient {
         }
     }
 
-    /// The key it speaks with.
+    /// Returns the key of the client.
     pub fn public_key(&self) -> PublicKey {
         self.me
     }
 
-    /// Whether the swarm knows the key; before, nothing can be submitted.
+    /// Returns whether the swarm knows the key. Until then nothing can be submitted.
     pub fn is_ready(&self) -> bool {
         self.member
     }
 
-    /// Whether nothing is on its way and every task submitted here has ended.
+    /// Returns whether nothing is on its way and every task submitted here has ended.
     pub fn is_settled(&self) -> bool {
         self.outbox.is_empty() && self.orders.unfinished() == 0
     }
 
-    /// What was dropped so far.
+    /// Returns the counters since the client was made.
     pub fn counters(&self) -> ClientCounters {
         self.counters
     }
 
-    /// What is to be done next; `None`: nothing until something is handled.
+    /// Returns the next action, or `None` if there is none until something else is handled.
     pub fn poll_action(&mut self) -> Option<ClientAction> {
         self.actions.pop_front()
     }
 
-    /// When [`Self::handle_timeout`] is due.
+    /// Returns the time at which [`Self::handle_timeout`] is due.
     pub fn poll_timeout(&self) -> Option<Millis> {
         let lease = self
             .work
             .deadline(self.links.in_reach_since(&self.config.validators));
+
         let connected = !self.connected().is_empty();
         let upkeep = connected.then(|| self.next_tick.min(self.next_heartbeat));
+
         [lease, upkeep].into_iter().flatten().min()
     }
 
-    /// A validator can be reached. Strangers are counted and left alone.
+    /// Notes that a validator can be reached. Strangers are counted and ignored.
     pub fn handle_connected(&mut self, validator: PublicKey, now: Millis) {
         if self.config.validators.get(&validator).is_none() {
             self.counters.unexpected += 1;
             return;
         }
+
+        // The upkeep rests while nobody can be reached.
         if self.connected().is_empty() {
             (self.next_tick, self.next_heartbeat) = (now.saturating_add(self.config.resubmit), now);
         }
+
         let seen = self.links.connect(validator, now);
         let from = seen.map_or(self.config.follow_from, |block| block.height);
         self.ask(&validator, Request::Follow(Follow { from }), None);
         self.ask(&validator, Request::Account(self.me), Some(Asked::Account));
     }
 
-    /// A validator can no longer be reached.
+    /// Notes that a validator can no longer be reached.
     pub fn handle_disconnected(&mut self, validator: PublicKey) {
         self.links.disconnect(&validator);
         self.calls.forget(&validator);
     }
 
-    /// A validator answered.
+    /// Handles an answer of a validator.
     pub fn handle_reply(&mut self, from: PublicKey, reply: Reply, now: Millis) {
         let asked = self
             .links
             .hear(&from, now)
             .and_then(|link| link.take(reply.id));
+
         match (asked, reply.answer) {
             (Some(Asked::Submit(sequence)), Answer::Accepted(id)) => {
                 self.outbox.handle_accepted(from, sequence, id);
             }
+
             (Some(Asked::Submit(sequence)), Answer::Rejected(rejection)) => {
                 self.handle_rejection(from, sequence, rejection);
             }
+
             (Some(Asked::Account), Answer::Account(account)) => {
                 if let Some(link) = self.links.hear(&from, now) {
                     link.set_account(account);
                 }
                 self.handle_account(now);
             }
+
             (Some(Asked::Certificates(task)), Answer::Certificates(certificates)) => {
                 for certificate in certificates {
                     self.handle_certificate(&certificate.0, Some(task), now);
                 }
             }
+
             (Some(Asked::Open), Answer::Open(call)) => self.handle_call(from, call, now),
             (Some(Asked::Part(wanted @ Wanted::Dossier(_), first)), Answer::Dossier(part))
             | (Some(Asked::Part(wanted @ Wanted::Bids(..), first)), Answer::Bids(part)) => {
                 self.handle_part(from, (&wanted, first), part, now);
             }
+
             (Some(Asked::Clearing(clearing)), Answer::Certificates(certificates)) => {
                 self.handle_clearing(from, clearing, certificates, now);
             }
+            // The answer was not asked for, or is not of the kind that was asked for.
             _ => self.counters.unexpected += 1,
         }
     }
 
-    /// A validator told of something.
+    /// Handles a notice of a validator.
     pub fn handle_notice(&mut self, from: PublicKey, notice: Notice, now: Millis) {
         let Some(link) = self.links.hear(&from, now) else {
             self.counters.unexpected += 1;
             return;
         };
+
         match notice {
             Notice::Block(block) => link.set_block(block),
             Notice::Certificate(certificate) => self.handle_certificate(&certificate.0, None, now),
@@ -269,13 +286,14 @@ impl LightClient {
         }
     }
 
-    /// [`Self::poll_timeout`] is due: heartbeats, repetitions, leases that ran out.
+    /// Does what is due at [`Self::poll_timeout`]: heartbeats, repetitions, leases that ran out.
     pub fn handle_timeout(&mut self, now: Millis) {
         self.upkeep(now);
     }
 
-    /// Every refusal but a used number is answered by sending again later: full pools drain, gaps
-    /// close, and a validator that does not know the key yet is behind.
+    /// Handles the rejection of an operation. Unless its number was used, the operation is just
+    /// sent again later: full pools drain, gaps close, and a validator that does not know the key
+    /// yet catches up.
     fn handle_rejection(&mut self, from: PublicKey, sequence: u64, rejection: Rejection) {
         match rejection {
             Rejection::Sequence => {
@@ -291,6 +309,7 @@ impl LightClient {
         let Some(call) = self.calls.handle(from, call, &self.config.validators) else {
             return;
         };
+
         self.seals.forget(&call.market, call.window);
         let Call {
             market,
@@ -298,6 +317,7 @@ impl LightClient {
             stage,
             ..
         } = &call;
+
         match stage {
             Stage::Bids => self.event(Event::Call(call)),
             Stage::Openings if self.config.withholds => {}
@@ -317,16 +337,19 @@ impl LightClient {
         }
     }
 
-    /// Goes by what enough validators say of the account now.
+    /// Acts on the account as enough validators describe it.
     fn handle_account(&mut self, now: Millis) {
         let answers = self.links.accounts(&self.config.validators);
         let heard = answers.iter().map(|(power, _)| power).sum();
-        // A validator that is catching up names numbers that were used long ago. What a quorum was
-        // asked shows what a quorum has committed; where so many are out of reach, a few must do.
+
+        // A validator that is catching up names numbers that were used long ago. The answers of a
+        // quorum show what a quorum has committed. If too many validators are out of reach for
+        // that, fewer answers must do.
         let patient = self.ticks < PATIENCE && !self.member;
         if patient && !self.config.validators.is_quorum(heard) {
             return;
         }
+
         match account::standing(&answers, &self.config.validators) {
             None => {}
             Some(Standing::Stranger) => self.admit(now),
@@ -337,10 +360,12 @@ impl LightClient {
             }) => {
                 self.outbox.settle(next_sequence, &self.config.validators);
                 self.next_task = self.next_task.max(next_task);
+
                 if !self.member {
                     self.member = true;
                     self.event(Event::Ready);
                 }
+
                 self.look_for_orphans(assigned, now);
                 self.flush(now);
             }
@@ -357,12 +382,13 @@ impl LightClient {
             .push_back(ClientAction::Send { to: *to, request });
     }
 
-    /// Connected validators in this client's own order, so that the load spreads.
+    /// Returns the connected validators in this client's own order, so that the load spreads.
     fn connected(&self) -> Vec<PublicKey> {
         self.links.connected_from(&self.me)
     }
 
-    /// The block that a heartbeat to this validator names: its own newest.
+    /// Returns the block that a heartbeat to this validator names: the validator's own newest
+    /// block.
     fn block_of(&self, validator: &PublicKey) -> (Height, BlockId) {
         self.links
             .block(validator)

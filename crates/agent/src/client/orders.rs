@@ -1,4 +1,4 @@
-//! The requester's half: what became of the tasks it submitted.
+//! The requester's half of the client: the progress of the tasks that it submitted.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -7,7 +7,8 @@ use quorate_types::{Body, FencingToken, Reason, TaskId};
 
 use super::Event;
 
-/// Ended tasks that are remembered, so that a repeated certificate is no second event.
+/// The number of ended tasks that are remembered, so that a repeated certificate does not cause a
+/// second event.
 const ENDED: usize = 16_384;
 
 /// The tasks of this requester.
@@ -15,7 +16,7 @@ const ENDED: usize = 16_384;
 pub(super) struct Orders {
     tasks: BTreeMap<TaskId, Order>,
     ended: VecDeque<TaskId>,
-    /// Where the next look for missing certificates begins.
+    /// The task after which the next look-up of missing certificates begins.
     cursor: Option<TaskId>,
 }
 
@@ -39,29 +40,32 @@ impl Orders {
         self.tasks.entry(task).or_default();
     }
 
-    /// Tasks that have not ended.
+    /// Returns the number of tasks that have not ended.
     pub(super) fn unfinished(&self) -> usize {
         self.tasks.len() - self.ended.len()
     }
 
-    /// Up to `count` unfinished tasks, others at the next call.
+    /// Returns up to `count` unfinished tasks, and others at the next call.
     pub(super) fn next_unfinished(&mut self, count: usize) -> Vec<TaskId> {
         let unfinished = |(task, order): (&TaskId, &Order)| (!order.ended).then_some(*task);
         let start = self
             .cursor
             .map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded);
         let range = (start, std::ops::Bound::Unbounded);
+
         let tasks: Vec<_> = self
             .tasks
             .range(range)
             .filter_map(unfinished)
             .take(count)
             .collect();
+
+        // If fewer tasks are left than asked for, the next call starts from the beginning.
         self.cursor = tasks.last().copied().filter(|_| tasks.len() == count);
         tasks
     }
 
-    /// A task of this requester was assigned.
+    /// Handles the assignment of a task of this requester.
     pub(super) fn handle_assignment(
         &mut self,
         assignment: &Assignment,
@@ -74,6 +78,7 @@ impl Orders {
             price,
             ..
         } = *assignment;
+
         self.advance(task, token, Step::Awarded)?;
         Some(Event::Awarded {
             task,
@@ -84,13 +89,14 @@ impl Orders {
         })
     }
 
-    /// Something was done with a task of this requester.
+    /// Handles a receipt on a task of this requester.
     pub(super) fn handle_receipt(
         &mut self,
         receipt: &Receipt,
         certificate: &[u8],
     ) -> Option<Event> {
         let (task, token, certificate) = (receipt.task, receipt.token, certificate.to_vec());
+
         let (step, event) = match &receipt.operation.payload.body {
             Body::Accept(_) => (
                 Step::Accepted,
@@ -100,6 +106,7 @@ impl Orders {
                     certificate,
                 },
             ),
+
             Body::Decline(_) | Body::Fail(_) | Body::Lapse(_) => (
                 Step::Returned,
                 Event::Returned {
@@ -108,6 +115,7 @@ impl Orders {
                     certificate,
                 },
             ),
+
             Body::Complete(report) => {
                 let detail = report.detail.0.clone();
                 (
@@ -119,6 +127,7 @@ impl Orders {
                     },
                 )
             }
+
             Body::Cancel(_) => (
                 Step::Ended,
                 Event::Failed {
@@ -129,14 +138,16 @@ impl Orders {
             ),
             _ => return None,
         };
+
         self.advance(task, token, step)?;
         Some(event)
     }
 
-    /// A task of this requester ended undone.
+    /// Handles the end of a task of this requester that was not completed.
     pub(super) fn handle_expiry(&mut self, expiry: &Expiry, certificate: &[u8]) -> Option<Event> {
         let task = expiry.task;
         self.advance(task, expiry.token, Step::Ended)?;
+
         let reason = Some(expiry.reason);
         Some(Event::Failed {
             task,
@@ -145,7 +156,7 @@ impl Orders {
         })
     }
 
-    /// A task of this requester was never opened.
+    /// Handles the refusal of a submission, so that the task was never opened.
     pub(super) fn handle_refusal(
         &mut self,
         task: TaskId,
@@ -160,12 +171,14 @@ impl Orders {
         })
     }
 
-    /// Notes a step; `None` where it is known.
+    /// Notes a step of a task. Returns `None` if the step is known.
     fn advance(&mut self, task: TaskId, token: FencingToken, step: Step) -> Option<()> {
         let order = self.tasks.entry(task).or_default();
+        // Every validator sends each certificate, so a step may come several times.
         if !order.seen.insert((token, step)) {
             return None;
         }
+
         if step == Step::Ended && !order.ended {
             order.ended = true;
             self.ended.push_back(task);
@@ -174,6 +187,7 @@ impl Orders {
                 self.tasks.remove(&oldest);
             }
         }
+
         Some(())
     }
 }

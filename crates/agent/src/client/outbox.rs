@@ -1,4 +1,4 @@
-//! Operations on their way: numbered, signed once, sent again until the swarm has them.
+//! The outbox: operations that are numbered, signed once, and sent again until the swarm has them.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
@@ -8,11 +8,12 @@ use quorate_types::{
     Body, Label, Millis, Operation, OperationId, PublicKey, SignedOperation, SwarmId, ValidatorSet,
 };
 
-/// Operations under way at one time; a mempool holds more of one agent.
+/// The number of operations in flight at one time. A mempool holds more than that of one agent.
 const IN_FLIGHT: usize = 64;
-/// Submissions whose refusal would be recognised.
+/// The number of submissions whose refusal is recognised.
 const SUBMISSIONS: usize = 4_096;
-/// Every so many attempts, validators that took the operation get it again: they may have lost it.
+/// The number of attempts after which validators that took the operation get it again, because they
+/// may have lost it.
 const RENEW: u32 = 8;
 
 /// Bodies that wait for a number, and operations that wait for their block.
@@ -21,7 +22,7 @@ pub(super) struct Outbox {
     waiting: VecDeque<Body>,
     flying: BTreeMap<u64, Flying>,
     next: u64,
-    /// Numbers of the tasks that each of the newest submissions names.
+    /// The task numbers of each of the newest submissions.
     submissions: BTreeMap<OperationId, Range<u64>>,
     submission_order: VecDeque<OperationId>,
 }
@@ -32,16 +33,16 @@ struct Flying {
     id: OperationId,
     sent_at: Millis,
     attempts: u32,
-    /// Some validator had it once.
+    /// Whether any validator ever had the operation.
     was_accepted: bool,
-    /// Validators that have it.
+    /// The validators that have the operation.
     accepted: BTreeSet<PublicKey>,
-    /// Validators that have another operation of this number.
+    /// The validators that have another operation of this number.
     taken: BTreeSet<PublicKey>,
 }
 
 impl Outbox {
-    /// Appends a body. A bid takes the place of one in the same market that still waits.
+    /// Appends a body. A bid replaces one in the same market that still waits.
     pub(super) fn push(&mut self, body: Body) {
         if let Some(market) = bid_market(&body) {
             let same = |waiting: &&mut Body| bid_market(waiting) == Some(market);
@@ -50,20 +51,21 @@ impl Outbox {
                 return;
             }
         }
+
         self.waiting.push_back(body);
     }
 
-    /// Whether nothing waits and nothing is under way.
+    /// Returns whether nothing waits and nothing is in flight.
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty() && self.flying.is_empty()
     }
 
-    /// Whether operations are under way.
+    /// Returns whether operations are in flight.
     pub(super) fn is_flying(&self) -> bool {
         !self.flying.is_empty()
     }
 
-    /// Numbers and signs `body` ahead of all that wait: the admission.
+    /// Numbers and signs `body` ahead of all that wait, as the admission needs.
     pub(super) fn sign(&mut self, body: Body, key: &SecretKey, swarm: SwarmId, now: Millis) -> u64 {
         let sequence = self.next;
         self.next += 1;
@@ -73,9 +75,11 @@ impl Outbox {
             sequence,
             body,
         };
+
         let id = operation.id();
         self.note_submission(id, &operation.body);
         let operation = key.sign(operation).into_inner();
+
         let (accepted, taken) = (BTreeSet::new(), BTreeSet::new());
         let (sent_at, attempts, was_accepted) = (now, 1, false);
         let flying = Flying {
@@ -87,6 +91,7 @@ impl Outbox {
             accepted,
             taken,
         };
+
         self.flying.insert(sequence, flying);
         sequence
     }
@@ -96,6 +101,7 @@ impl Outbox {
         let after = submit.first.saturating_add(submit.tasks.len() as u64);
         self.submissions.insert(id, submit.first..after);
         self.submission_order.push_back(id);
+
         if self.submission_order.len() > SUBMISSIONS
             && let Some(oldest) = self.submission_order.pop_front()
         {
@@ -103,12 +109,13 @@ impl Outbox {
         }
     }
 
-    /// The numbers of the tasks that this operation submitted; none where it is another.
+    /// Returns the numbers of the tasks that this operation submitted; an empty range if it
+    /// submitted none.
     pub(super) fn submitted(&self, operation: &OperationId) -> Range<u64> {
         self.submissions.get(operation).cloned().unwrap_or_default()
     }
 
-    /// Numbers and signs what waits, as far as there is room; returns the numbers.
+    /// Numbers and signs waiting bodies, as far as there is room, and returns their numbers.
     pub(super) fn fill(&mut self, key: &SecretKey, swarm: SwarmId, now: Millis) -> Vec<u64> {
         let mut started = Vec::new();
         while self.flying.len() < IN_FLIGHT {
@@ -117,23 +124,27 @@ impl Outbox {
             };
             started.push(self.sign(body, key, swarm, now));
         }
+
         started
     }
 
-    /// The signed operation of this number.
+    /// Returns the signed operation of this number.
     pub(super) fn get(&self, sequence: u64) -> Option<&SignedOperation> {
         self.flying.get(&sequence).map(|flying| &flying.operation)
     }
 
-    /// Numbers of operations last sent before `limit`; counts an attempt for each.
+    /// Returns the numbers of the operations that were last sent at `limit` or before, and counts
+    /// an attempt for each.
     pub(super) fn due(&mut self, limit: Millis, now: Millis) -> Vec<u64> {
         let late = self
             .flying
             .iter_mut()
             .filter(|(_, flying)| flying.sent_at <= limit);
+
         late.map(|(sequence, flying)| {
             flying.sent_at = now;
             flying.attempts = flying.attempts.saturating_add(1);
+            // A validator that took it may have lost it since.
             if flying.attempts.is_multiple_of(RENEW) {
                 flying.accepted.clear();
             }
@@ -142,14 +153,14 @@ impl Outbox {
         .collect()
     }
 
-    /// Whether this validator said that it has the operation.
+    /// Returns whether this validator said that it has the operation.
     pub(super) fn has(&self, sequence: u64, validator: &PublicKey) -> bool {
         self.flying
             .get(&sequence)
             .is_some_and(|flying| flying.accepted.contains(validator))
     }
 
-    /// A validator has the operation, if it names the right one.
+    /// Notes that a validator has the operation, if it names the right one.
     pub(super) fn handle_accepted(&mut self, from: PublicKey, sequence: u64, id: OperationId) {
         if let Some(flying) = self.flying.get_mut(&sequence)
             && flying.id == id
@@ -159,21 +170,24 @@ impl Outbox {
         }
     }
 
-    /// A validator says that the number was used before.
+    /// Notes that a validator says that the number was used before.
     pub(super) fn handle_taken(&mut self, from: PublicKey, sequence: u64) {
         if let Some(flying) = self.flying.get_mut(&sequence) {
             flying.taken.insert(from);
         }
     }
 
-    /// The swarm has committed all numbers below `next_sequence`. What was ours is settled; where
-    /// another operation had the number, by a predecessor with this key, ours gets a new one. No
-    /// harm where it had an effect after all: nothing that is said twice counts twice.
+    /// Settles all numbers below `next_sequence`, which the swarm has committed. If another
+    /// operation had such a number, made by a predecessor with this key, the operation here gets a
+    /// new number. That does no harm if it had an effect after all, since a repetition does not
+    /// count twice.
     pub(super) fn settle(&mut self, next_sequence: u64, validators: &ValidatorSet) {
         self.next = self.next.max(next_sequence);
         let open = self.flying.split_off(&next_sequence);
         let settled = std::mem::replace(&mut self.flying, open);
+
         for flying in settled.into_values().rev() {
+            // The last one is put in front first, so that they keep their order.
             let taken = validators.has_correct(validators.power_of(&flying.taken));
             if taken && !flying.was_accepted {
                 self.waiting.push_front(flying.operation.payload.body);

@@ -1,4 +1,4 @@
-//! Commitments that this agent made, and what opens them.
+//! The commitments that this agent made in sealed markets, and their openings.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,14 +8,14 @@ use quorate_types::{Amounts, Body, Label, Price, SwarmId, TaskId};
 
 /// The commitments of the newest window of each sealed market.
 ///
-/// Which markets are sealed is the genesis' word, never a validator's: one that lies must not have
-/// a price shown.
+/// The genesis says which markets are sealed, and no validator can: one that lies must not make the
+/// agent show a price.
 #[derive(Debug)]
 pub(super) struct Seals {
     swarm: SwarmId,
     sealed: BTreeSet<Label>,
     made: BTreeMap<Label, Made>,
-    /// A commitment was refused because of an earlier default.
+    /// Whether a commitment was refused because of an earlier default.
     barred: bool,
 }
 
@@ -23,7 +23,7 @@ pub(super) struct Seals {
 struct Made {
     window: u64,
     prices: BTreeMap<TaskId, Price>,
-    /// They were opened: whatever is bid now is late.
+    /// Whether the commitments were opened. A further bid comes too late then.
     opened: bool,
 }
 
@@ -41,7 +41,7 @@ impl Seals {
         self.sealed.contains(market)
     }
 
-    /// Markets in which commitments wait to be opened.
+    /// Returns the markets in which commitments wait to be opened.
     pub(super) fn waiting(&self) -> impl Iterator<Item = &Label> {
         self.made
             .iter()
@@ -49,20 +49,20 @@ impl Seals {
             .map(|(market, _)| market)
     }
 
-    /// A commitment was refused because of an earlier default.
+    /// Notes that a commitment was refused because of an earlier default.
     pub(super) fn bar(&mut self) {
         self.barred = true;
     }
 
-    /// Whether one was, since this was asked last.
+    /// Returns whether there was such a refusal since the last call.
     pub(super) fn take_barred(&mut self) -> bool {
         std::mem::take(&mut self.barred)
     }
 
-    /// Commits to offers for a window; `None` where its commitments are being opened already.
+    /// Commits to offers for a window. Returns `None` if its commitments are being opened already.
     ///
-    /// The first price for a task in a window stands: whichever of two operations with it the swarm
-    /// took, the same opening fits.
+    /// The first price for a task in a window stands, so that the same opening fits, whichever of
+    /// two operations with it the swarm took.
     pub(super) fn seal(
         &mut self,
         key: &SecretKey,
@@ -72,15 +72,18 @@ impl Seals {
     ) -> Option<Body> {
         let (market, window) = place;
         let made = self.made.entry(market.clone()).or_default();
+
         if made.window != window {
             *made = Made {
                 window,
                 ..Made::default()
             };
         }
+
         if made.opened {
             return None;
         }
+
         let agent = key.public_key();
         let sealed = offers.iter().map(|offer| {
             let task = offer.task;
@@ -93,6 +96,7 @@ impl Seals {
             }
         });
         let offers = sealed.collect();
+
         Some(Body::Seal(Seal {
             market,
             window,
@@ -101,23 +105,28 @@ impl Seals {
         }))
     }
 
-    /// Opens the commitments of this window, once.
+    /// Opens the commitments of this window; only once.
     pub(super) fn reveal(&mut self, key: &SecretKey, market: &Label, window: u64) -> Option<Body> {
         let made = self
             .made
             .get_mut(market)
             .filter(|made| made.window == window)?;
+
         if std::mem::replace(&mut made.opened, true) || made.prices.is_empty() {
             return None;
         }
+
+        // The nonces follow from key, place and offer, so they need not be kept.
         let openings = made.prices.iter().map(|(task, price)| {
             let (task, price) = (*task, *price);
             let nonce = key.seal_nonce(&self.swarm, &Offer { task, price }, (market, window));
             Opening { task, price, nonce }
         });
+
         let openings = openings
             .take(quorate_types::limits::OFFERS_PER_BID)
             .collect();
+
         Some(Body::Reveal(Reveal {
             market: market.clone(),
             window,
@@ -125,7 +134,7 @@ impl Seals {
         }))
     }
 
-    /// The market is at a later window: what was committed to an earlier one is over.
+    /// Forgets the commitments to earlier windows of the market.
     pub(super) fn forget(&mut self, market: &Label, window: u64) {
         if self
             .made

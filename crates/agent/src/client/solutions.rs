@@ -1,4 +1,5 @@
-//! Solving a market: what is to be solved, and what this agent proposes (M-28 to M-31).
+//! Solving a market: the problem of a window, and the solution that this agent proposes (M-28 to
+//! M-31).
 
 use std::sync::Arc;
 
@@ -10,25 +11,27 @@ use quorate_types::{Body, Label, Millis, Operation, cbor, limits};
 use super::fetches::Wanted;
 use super::{ClientError, Event, LightClient};
 
-/// What is to be solved in a window: the inputs that a clearing would have, each kind strictly
-/// ascending by its keys, amounts and prices within their limits.
+/// The problem to be solved in a window: the inputs that its clearing would have. Each kind is
+/// strictly ascending by its keys, and amounts and prices are within their limits.
 ///
-/// It is one validator's word and proves nothing. A false one costs its reader a solution that is
-/// refused, or a worse one than there is; ask again, and another validator may answer.
+/// It is one validator's word and proves nothing. A false one makes its reader propose a solution
+/// that is refused, or a worse one than necessary. If it is asked for again, another validator may
+/// answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StandingBids {
-    /// Due tasks, with what they demand and the highest price at which they are assigned.
+    /// The due tasks, with their demands and the highest prices at which they are assigned.
     pub tasks: Vec<TaskInput>,
-    /// Bidders, with what all that they win may take together.
+    /// The bidders, each with the amounts that all its tasks together may take.
     pub bidders: Vec<BidderInput>,
-    /// Bids by task, then agent. One that is `excluded` takes no part: no pair may name it.
+    /// The bids, by task, then agent. An `excluded` bid does not take part, so no pair may name it.
     pub bids: Vec<BidInput>,
-    /// The solutions kept so far; another one must be better than each of them.
+    /// The solutions that are kept so far. Another one must be better than each of them.
     pub solutions: Vec<SolutionInput>,
 }
 
 impl StandingBids {
-    /// Parts the inputs by their kind. `None` where they are in no such order, or out of limits.
+    /// Sorts the inputs by their kind. Returns `None` if they are not in order, or outside of the
+    /// limits.
     fn from_inputs(inputs: Vec<ClearingInput>) -> Option<Self> {
         let kind = |input: &ClearingInput| match input {
             ClearingInput::Task(_) => 0,
@@ -36,9 +39,11 @@ impl StandingBids {
             ClearingInput::Bid(_) => 2,
             ClearingInput::Solution(_) => 3,
         };
+
         if !inputs.is_sorted_by_key(kind) {
             return None;
         }
+
         let mut standing = Self::default();
         for input in inputs {
             match input {
@@ -48,6 +53,7 @@ impl StandingBids {
                 ClearingInput::Solution(solution) => standing.solutions.push(solution),
             }
         }
+
         standing.is_sound().then_some(standing)
     }
 
@@ -58,11 +64,15 @@ impl StandingBids {
             .bids
             .is_sorted_by(|a, b| (a.task, a.agent) < (b.task, b.agent));
         let solutions_ascend = self.solutions.is_sorted_by(|a, b| a.agent < b.agent);
+
+        // The inputs come from one validator, so their limits are checked here.
         let prices = self.bids.iter().filter_map(|bid| bid.price);
         let prices = prices.chain(self.tasks.iter().map(|task| task.limit));
+
         let demands = self.tasks.iter().map(|task| &task.demand);
         let has_demand = demands.clone().all(|demand| !demand.is_empty());
         let amounts = demands.chain(self.bidders.iter().map(|bidder| &bidder.budget));
+
         tasks_ascend
             && bidders_ascend
             && bids_ascend
@@ -81,20 +91,20 @@ impl StandingBids {
 }
 
 impl LightClient {
-    /// Fetches what is to be solved in a window that takes solutions ([`Event::Solve`]);
-    /// [`Event::StandingBids`] answers, once for all who asked meanwhile.
+    /// Fetches the problem of a window that takes solutions ([`Event::Solve`]). The answer is
+    /// [`Event::StandingBids`], once for all requests that come meanwhile.
     pub fn fetch_bids(&mut self, market: Label, window: u64, now: Millis) {
         self.fetch(Wanted::Bids(market, window), now);
     }
 
-    /// Proposes who should win what in a window that takes solutions; in any order, the pairs are
-    /// sorted. It is refused ([`Event::Refused`]) where a pair does not hold, where it is not
-    /// better than each that is kept, and where the window is over.
+    /// Proposes a solution for a window that takes solutions: pairs of task and winner, in any
+    /// order. It is refused ([`Event::Refused`]) if a pair does not hold, if it is not better than
+    /// each solution that is kept, or if the window is over.
     ///
     /// # Errors
-    /// [`ClientError::NotReady`]; [`ClientError::Pairs`] where there is none, there are too many,
-    /// or two for one task; [`ClientError::Operation`] where they do not fit into an operation,
-    /// which some 880 do.
+    /// [`ClientError::NotReady`]; [`ClientError::Pairs`] if there is no pair, if there are too
+    /// many, or if two are for one task; [`ClientError::Operation`] if they do not fit into an
+    /// operation, which holds some 880.
     pub fn solve(
         &mut self,
         market: Label,
@@ -107,11 +117,14 @@ impl LightClient {
         if !are_pairs(&pairs) {
             return Err(ClientError::Pairs(pairs.len()));
         }
+
         let body = Body::Solve(Solve {
             market,
             window,
             pairs,
         });
+
+        // It is signed here only to measure it, with the number whose encoding is longest.
         let (swarm, agent, sequence) = (self.config.swarm, self.me, u64::MAX);
         let operation = Operation {
             swarm,
@@ -119,16 +132,18 @@ impl LightClient {
             sequence,
             body,
         };
+
         let bytes = cbor::encode(&self.key.sign(operation.clone()).into_inner()).len();
         if bytes > limits::OPERATION_BYTES {
             return Err(ClientError::Operation(bytes));
         }
+
         self.outbox.push(operation.body);
         self.flush(now);
         Ok(())
     }
 
-    /// The bytes of what is to be solved are there. `false` where they cannot be.
+    /// Takes the bytes of a problem. Returns `false` if they cannot be right.
     pub(super) fn take_bids(&mut self, market: &Label, window: u64, bytes: &[u8]) -> bool {
         let inputs = cbor::decode(bytes, limits::DOSSIER_BYTES).ok();
         let Some(found) = inputs.and_then(StandingBids::from_inputs) else {
@@ -154,7 +169,7 @@ impl LightClient {
     }
 }
 
-/// Whether these are pairs of a solution within limits: strictly ascending by task.
+/// Returns whether these are pairs of a solution within limits, strictly ascending by task.
 fn are_pairs(pairs: &[Pair]) -> bool {
     (1..=limits::TASKS_PER_CLEARING).contains(&pairs.len())
         && pairs.is_sorted_by(|a, b| a.task < b.task)

@@ -1,4 +1,4 @@
-//! What time brings: admission, sending, sending again, heartbeats, leases that run out.
+//! Upkeep: admission, sending, sending again, heartbeats, leases that run out.
 
 use std::collections::BTreeSet;
 
@@ -9,11 +9,11 @@ use quorate_types::{Body, FencingToken, Label, Millis, TaskId};
 use super::LightClient;
 use super::links::Asked;
 
-/// Tasks whose certificates are asked for at one time.
+/// The number of tasks whose certificates are asked for at one time.
 const LOOK_UPS: usize = 16;
-/// They are asked for in one of so many intervals: notices bring them as a rule.
+/// The number of intervals between two such look-ups. Normally notices bring the certificates.
 const LOOK_UP_TICKS: u64 = 4;
-/// An award that nobody here works on is given back after so many intervals.
+/// The number of intervals after which an award that nobody here works on is given back.
 const ORPHAN_TICKS: u64 = 3;
 
 impl LightClient {
@@ -24,28 +24,32 @@ impl LightClient {
         if self.next_tick <= now {
             self.tick(now);
         }
+
         let reach = self.links.in_reach_since(&self.config.validators);
         for event in self.work.expire(reach, now) {
             self.event(event);
         }
+
         self.flush(now);
     }
 
-    /// Joins with the attestation, if there is one.
+    /// Joins the swarm with the attestation, if there is one.
     pub(super) fn admit(&mut self, now: Millis) {
         if self.admitting || self.member {
             return;
         }
+
         let Some(attestation) = self.config.attestation.clone() else {
             return;
         };
+
         self.admitting = true;
         let body = Body::Admit(Attest { attestation });
         let sequence = self.outbox.sign(body, &self.key, self.config.swarm, now);
         self.send(sequence);
     }
 
-    /// Numbers, signs and sends what waits, as far as the swarm knows the key and there is room.
+    /// Numbers, signs and sends waiting operations, if the swarm knows the key and there is room.
     pub(super) fn flush(&mut self, now: Millis) {
         if self.member {
             for sequence in self.outbox.fill(&self.key, self.config.swarm, now) {
@@ -54,7 +58,7 @@ impl LightClient {
         }
     }
 
-    /// Sends an operation to validators with more than a third of the power: one of them is correct
+    /// Sends an operation to validators with more than a third of the power. One of them is correct
     /// and passes it on.
     fn send(&mut self, sequence: u64) {
         let mut power = 0;
@@ -77,6 +81,7 @@ impl LightClient {
     fn tick(&mut self, now: Millis) {
         self.next_tick = now.saturating_add(self.config.resubmit.max(1));
         self.ticks += 1;
+
         let connected = self.connected();
         for sequence in self
             .outbox
@@ -89,17 +94,23 @@ impl LightClient {
                 }
             }
         }
+
+        // The account shows which numbers are committed and which awards the swarm lists.
         if !self.member || self.outbox.is_flying() || !self.orphans.is_empty() {
             for validator in &connected {
                 self.ask(validator, Request::Account(self.me), Some(Asked::Account));
             }
         }
+
         self.pursue_fetches(now);
+
         if self.ticks.is_multiple_of(LOOK_UP_TICKS) {
             self.look_up();
-            // The notice that commitments are opened may have been missed, and costs a default.
+
+            // The notice of the openings may have been missed, which would cost a default.
             let waiting = self.seals.waiting().cloned().collect();
             self.ask_calls(waiting);
+
             // Nothing tells when a bar is over, and no new window begins while nobody else bids.
             if self.seals.take_barred() {
                 self.refresh_calls();
@@ -107,23 +118,27 @@ impl LightClient {
         }
     }
 
-    /// Asks one validator, another each time, for certificates that may have been missed.
+    /// Asks one validator, another one each time, for certificates that may have been missed.
     fn look_up(&mut self) {
         let connected = self.connected();
         let turn = (self.ticks / LOOK_UP_TICKS) as usize;
         let Some(validator) = connected.get(turn % connected.len().max(1)).copied() else {
             return;
         };
+
         let unsettled = self.work.unsettled().take(LOOK_UPS);
         let (mut tasks, reports): (Vec<_>, Vec<_>) = unsettled
             .map(|(task, report)| (task, report.clone()))
             .unzip();
-        // Said and not heard of again: a predecessor's operation may have had its number.
+
+        // These reports have had no effect: an operation of a predecessor may have had their
+        // numbers.
         if self.outbox.is_empty() {
             reports
                 .into_iter()
                 .for_each(|report| self.outbox.push(report));
         }
+
         tasks.extend(self.orders.next_unfinished(LOOK_UPS));
         for task in tasks {
             self.ask(
@@ -134,15 +149,18 @@ impl LightClient {
         }
     }
 
-    /// Every validator must hear the assignee itself: each lapse takes their word. The account is
-    /// asked for along, so that an idle swarm answers and reach is known, and that an award of
-    /// which no notice came is found: whoever is heard keeps what it does not know of.
+    /// Sends heartbeats to all connected validators, because a validator that does not hear the
+    /// assignee itself suspects it. It also asks for the account. So an idle swarm answers too,
+    /// which shows that it is in reach. And an award whose notice was lost is found, which the
+    /// heartbeats would otherwise keep alive although nobody knows of it.
     fn heartbeat(&mut self, now: Millis) {
+        // Several heartbeats fit into a lease, so that a lost one does no harm.
         let quarter = self.work.shortest_lease().map(|lease| (lease / 4).max(1));
         let wait = quarter
             .unwrap_or(Millis::MAX)
             .min(self.config.idle_heartbeat.max(1));
         self.next_heartbeat = now.saturating_add(wait);
+
         for validator in self.connected() {
             let (height, block) = self.block_of(&validator);
             self.ask(
@@ -154,21 +172,25 @@ impl LightClient {
         }
     }
 
-    /// Awards that the swarm lists as this agent's and that nobody here works on: their
-    /// certificates are asked for, and if that gives no award, they are given back.
+    /// Looks for awards that the swarm lists as this agent's and that nobody here works on. It asks
+    /// for their certificates; if that brings no award, they are given back.
     pub(super) fn look_for_orphans(
         &mut self,
         assigned: BTreeSet<(TaskId, FencingToken)>,
         now: Millis,
     ) {
         self.orphans.retain(|award, _| assigned.contains(award));
+
         for (task, token) in assigned {
             if self.work.knows(task, token) {
                 self.orphans.remove(&(task, token));
                 continue;
             }
+
             let known = self.orphans.contains_key(&(task, token));
             let since = *self.orphans.entry((task, token)).or_insert(now);
+
+            // The certificate may only be late, so it is asked for before the award is given back.
             if !known {
                 self.ask_all(task);
             } else if now >= since.saturating_add(ORPHAN_TICKS.saturating_mul(self.config.resubmit))
@@ -180,8 +202,8 @@ impl LightClient {
         }
     }
 
-    /// An award ended: what is open now is asked for, because calls that came while the agent was
-    /// busy are old.
+    /// Asks for the open tasks after an award ended, because calls that came while the agent was
+    /// busy are out of date.
     pub(super) fn refresh_calls(&mut self) {
         let markets = self.calls.reset();
         self.ask_calls(markets);

@@ -1,4 +1,5 @@
-//! The assignee's half: awards held, and the reports owed on them.
+//! The assignee's half of the client: the awards that it holds, and the reports that it owes on
+//! them.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -9,14 +10,15 @@ use quorate_types::{Body, FencingToken, Millis, TaskId};
 
 use super::{Event, LossCause};
 
-/// Awards that are over, of which a repeated certificate must not start the work again.
+/// The number of past awards that are remembered, so that a repeated certificate does not start the
+/// work again.
 const DONE: usize = 16_384;
 
 /// Awards that this agent holds or still owes a report on.
 #[derive(Debug, Default)]
 pub(super) struct Work {
     held: BTreeMap<TaskId, Held>,
-    /// The highest token of each task that is over.
+    /// The highest token of each task whose award is over.
     done: BTreeMap<TaskId, FencingToken>,
     done_order: VecDeque<TaskId>,
 }
@@ -25,20 +27,21 @@ pub(super) struct Work {
 struct Held {
     token: FencingToken,
     lease: Millis,
-    /// Local time of the award.
+    /// The time of the award, by the driver's clock.
     since: Millis,
-    /// What was reported, until its receipt.
+    /// The report, until its receipt comes.
     report: Option<Body>,
-    /// The owner was told to stop.
+    /// Whether the owner was told to stop.
     lost: bool,
 }
 
 impl Work {
-    /// Takes an assignment to this agent; `false` where it is known or superseded.
+    /// Takes an assignment to this agent. Returns `false` if it is known or superseded.
     pub(super) fn award(&mut self, assignment: &Assignment, now: Millis) -> bool {
         if self.knows(assignment.task, assignment.token) {
             return false;
         }
+
         let (token, lease) = (assignment.token, assignment.lease);
         let held = Held {
             token,
@@ -47,44 +50,45 @@ impl Work {
             report: None,
             lost: false,
         };
+
         self.held.insert(assignment.task, held);
         true
     }
 
-    /// Whether the award is held and not yet reported on.
+    /// Returns whether the award is held and not yet reported on.
     pub(super) fn owes(&self, task: TaskId, token: FencingToken) -> bool {
         self.held
             .get(&task)
             .is_some_and(|held| held.token == token && held.report.is_none())
     }
 
-    /// Whether an award of this token or a later one is held or over.
+    /// Returns whether an award of this token or a later one is held or over.
     pub(super) fn knows(&self, task: TaskId, token: FencingToken) -> bool {
         let held = self.held.get(&task).map(|held| held.token);
         held.max(self.done.get(&task).copied())
             .is_some_and(|known| known >= token)
     }
 
-    /// Notes what is reported.
+    /// Notes the report on an award.
     pub(super) fn report(&mut self, task: TaskId, body: Body) {
         if let Some(held) = self.held.get_mut(&task) {
             held.report = Some(body);
         }
     }
 
-    /// Whether there is anything to heartbeat for; and the shortest lease.
+    /// Returns the shortest lease that heartbeats must keep; `None` if no award is held.
     pub(super) fn shortest_lease(&self) -> Option<Millis> {
         self.held.values().map(|held| held.lease).min()
     }
 
-    /// Reports that have no receipt yet.
+    /// Returns the reports that have no receipt yet.
     pub(super) fn unsettled(&self) -> impl Iterator<Item = (TaskId, &Body)> {
         self.held
             .iter()
             .filter_map(|(task, held)| Some((*task, held.report.as_ref()?)))
     }
 
-    /// The award ended with `token` or an earlier one.
+    /// Ends the award of `token` or an earlier one. Returns the loss if there was such an award.
     pub(super) fn end(
         &mut self,
         task: TaskId,
@@ -92,6 +96,7 @@ impl Work {
         cause: LossCause,
     ) -> Option<Event> {
         let held = self.held.get(&task).filter(|held| held.token <= token)?;
+
         let event = Event::LeaseLost {
             task,
             token: held.token,
@@ -101,13 +106,14 @@ impl Work {
         Some(event)
     }
 
-    /// An award that nobody here works on: all that is left of it is the report, owed until its
-    /// receipt as any other, because an operation of a predecessor may have its number.
+    /// Gives back an award that nobody here works on. Only its report is left, which is owed until
+    /// its receipt comes, because an operation of a predecessor may have its number.
     pub(super) fn give_back(&mut self, task: TaskId, token: FencingToken, now: Millis) -> Body {
         let detail = b"nobody works on this award after a restart".to_vec();
         let body = Body::Fail(report(task, token, detail));
         let report = Some(body.clone());
-        // The lease is not known; heartbeats as of an idle agent do.
+
+        // The lease is not known. The heartbeats of an idle agent are enough.
         let held = Held {
             token,
             lease: Millis::MAX,
@@ -115,6 +121,7 @@ impl Work {
             report,
             lost: true,
         };
+
         self.held.insert(task, held);
         body
     }
@@ -124,6 +131,7 @@ impl Work {
         if self.done.insert(task, token).is_none() {
             self.done_order.push_back(task);
         }
+
         if self.done_order.len() > DONE
             && let Some(oldest) = self.done_order.pop_front()
         {
@@ -131,13 +139,14 @@ impl Work {
         }
     }
 
-    /// A receipt on an award of this agent.
+    /// Handles a receipt on an award of this agent.
     pub(super) fn handle_receipt(
         &mut self,
         receipt: &Receipt,
         certificate: &[u8],
     ) -> Option<Event> {
         let (task, token) = (receipt.task, receipt.token);
+
         match &receipt.operation.payload.body {
             Body::Complete(_) | Body::Fail(_) | Body::Decline(_) => {
                 self.held.get(&task).filter(|held| held.token == token)?;
@@ -154,8 +163,8 @@ impl Work {
         }
     }
 
-    /// When the first lease ends unless a validator is heard before; `reach` is the latest time
-    /// since which enough of them were heard.
+    /// Returns the time at which the first lease ends unless a validator is heard before. `reach`
+    /// is the latest time since which enough validators were heard.
     pub(super) fn deadline(&self, reach: Millis) -> Option<Millis> {
         let running = self
             .held
@@ -166,9 +175,10 @@ impl Work {
             .min()
     }
 
-    /// Leases that ended because too few validators were heard.
+    /// Ends the leases for which too few validators were heard, and returns their losses.
     pub(super) fn expire(&mut self, reach: Millis, now: Millis) -> Vec<Event> {
         let mut events = Vec::new();
+
         for (task, held) in &mut self.held {
             let end = held.since.max(reach).saturating_add(held.lease);
             if end <= now && !held.lost && held.report.is_none() {
@@ -181,11 +191,12 @@ impl Work {
                 });
             }
         }
+
         events
     }
 }
 
-/// A report without detail, or with one cut to its limit.
+/// Makes a report. Its detail is cut to the limit.
 pub(super) fn report(task: TaskId, token: FencingToken, mut detail: Vec<u8>) -> Report {
     detail.truncate(quorate_types::limits::RESULT_BYTES);
     Report {

@@ -1,4 +1,4 @@
-//! Certified assignments and dossiers, brought together by the clearings they are of.
+//! Brings certified assignments and dossiers together, by the clearing that they belong to.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,69 +8,69 @@ use quorate_certificate::{
 use quorate_types::outcome::{Assignment, ClearingInput, ClearingRecord};
 use quorate_types::{Hash, Outcome, TaskId};
 
-/// What is known of auctions; certificates are verified before they come in.
+/// Everything that is known of auctions. Certificates must be verified before they are put in.
 #[derive(Debug, Default)]
 pub(crate) struct Bundle {
-    /// What certificates say of each clearing.
+    /// The statements of certificates about each clearing, by the hash of its record.
     certified: BTreeMap<Hash, Certified>,
-    /// With the names of their files.
+    /// The dossiers with the names of their files, or the reason why one cannot be read.
     dossiers: Vec<(String, Result<Dossier, DossierError>)>,
 }
 
-/// What certificates say of one clearing.
+/// The statements of certificates about one clearing.
 #[derive(Debug, Default)]
 struct Certified {
     /// Names of the files that certify the record itself.
     records: Vec<String>,
-    /// Names of files, and the assignments they certify.
+    /// The certified assignments that name the clearing, each with the name of its file.
     assignments: Vec<(String, Assignment)>,
 }
 
-/// What came of one auction.
+/// The result of running one auction again.
 #[derive(Debug)]
 pub(crate) struct Auction {
-    /// Hash of the record; `None` where the dossier cannot be read.
+    /// Hash of the clearing's record; `None` if the dossier cannot be read.
     pub(crate) clearing: Option<Hash>,
     /// Name of the dossier's file, or of a certificate whose dossier is missing.
     pub(crate) file: String,
-    /// By its dossier.
+    /// The facts in the dossier; `None` if it is missing or cannot be read.
     pub(crate) facts: Option<Facts>,
-    /// Certified assignments that were compared.
+    /// The number of certified assignments that were compared.
     pub(crate) compared: usize,
-    /// What is wrong with the auction as a whole; `None` where it gives what its record says.
+    /// The fault that concerns the whole auction; `None` if it gives what its record says.
     pub(crate) fault: Option<Fault>,
-    /// Certified assignments that are not what the auction gives.
+    /// The certified assignments that differ from what the auction gives.
     pub(crate) mismatches: Vec<WrongAward>,
 }
 
-/// What a dossier says.
+/// Facts about an auction, from its dossier.
 #[derive(Debug)]
 pub(crate) struct Facts {
     pub(crate) record: ClearingRecord,
     pub(crate) tasks: usize,
     pub(crate) bidders: usize,
     pub(crate) bids: usize,
-    /// Of `bids`.
+    /// The number of `bids` that were excluded from the clearing.
     pub(crate) excluded: usize,
-    /// Proposed from outside.
+    /// The number of solutions that members proposed.
     pub(crate) solutions: usize,
 }
 
-/// What is wrong with an auction as a whole.
+/// A fault that concerns a whole auction.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Fault {
-    /// Nothing here certifies the record.
-    #[error("no certificate here is of this clearing: anyone can have made the dossier")]
+    /// No certificate at hand is of the clearing.
+    #[error("no certificate here is of this clearing, so anyone can have made the dossier")]
     Uncertified,
-    /// There are certificates alone.
-    #[error("the dossier of the clearing that it names is not here")]
+    /// Certificates name the clearing, but its dossier is not at hand.
+    #[error("the dossier of the clearing that this certificate names is not here")]
     Missing,
-    /// It cannot be run again, or gives something else.
+    /// The auction cannot be run again, or gives something else than its record.
     #[error(transparent)]
     Replay(#[from] ReplayError),
 }
 
-/// A certified assignment that is not what the auction gives.
+/// A certified assignment that differs from what the auction gives.
 #[derive(Debug)]
 pub(crate) struct WrongAward {
     /// Name of the certificate's file.
@@ -80,13 +80,14 @@ pub(crate) struct WrongAward {
 }
 
 impl Bundle {
-    /// Takes in what a verified certificate says; only what it says of auctions counts.
+    /// Takes in the outcome of a verified certificate. Ignores it if it says nothing of an auction.
     pub(crate) fn certify(&mut self, file: String, outcome: &Outcome) {
         match outcome {
             Outcome::Assignment(assignment) => {
                 let certified = self.certified.entry(assignment.clearing).or_default();
                 certified.assignments.push((file, assignment.clone()));
             }
+
             Outcome::Clearing(record) => {
                 self.certified
                     .entry(record.hash())
@@ -94,22 +95,24 @@ impl Bundle {
                     .records
                     .push(file);
             }
+
             Outcome::Receipt(_) | Outcome::Refusal(_) | Outcome::Expiry(_) => {}
         }
     }
 
-    /// Takes in the bytes of a dossier, whatever they are.
+    /// Takes in the bytes of a dossier, even if they are not a valid one.
     pub(crate) fn add_dossier(&mut self, file: String, bytes: &[u8]) {
         self.dossiers.push((file, Dossier::decode(bytes)));
     }
 
-    /// Whether there is nothing of any auction.
+    /// Whether there is nothing about any auction.
     pub(crate) fn is_empty(&self) -> bool {
         self.certified.is_empty() && self.dossiers.is_empty()
     }
 
-    /// Runs each auction again by the rules of this swarm: the dossiers as they came, then what
-    /// certificates name and no dossier is here of.
+    /// Runs each auction again by the rules of this swarm. Returns the auctions of all dossiers in
+    /// the order in which these came, then those that certificates name but whose dossier is
+    /// missing.
     pub(crate) fn replay(&self, root: &TrustRoot) -> Vec<Auction> {
         let mut seen = BTreeSet::new();
         let mut auctions = Vec::new();
@@ -118,11 +121,13 @@ impl Bundle {
             seen.extend(auction.clearing);
             auctions.push(auction);
         }
+
         let missing = self
             .certified
             .iter()
             .filter(|(clearing, _)| !seen.contains(*clearing));
         auctions.extend(missing.filter_map(|(clearing, certified)| certified.missing(*clearing)));
+
         auctions
     }
 
@@ -139,6 +144,7 @@ impl Bundle {
                 return Auction::faulty(None, file.to_owned(), None, fault);
             }
         };
+
         let clearing = dossier.record.hash();
         let faulty = |fault| {
             Auction::faulty(
@@ -148,12 +154,16 @@ impl Bundle {
                 fault,
             )
         };
-        // Before anything is run: a made-up dossier must not cost more than it is worth.
+
+        // Before the auction is run, so that a made-up dossier costs no more than this lookup
+        // (C-17).
         let Some(certified) = self.certified.get(&clearing) else {
             return faulty(Fault::Uncertified);
         };
+
         match Replay::run(dossier, root) {
             Err(error) => faulty(Fault::Replay(error)),
+
             Ok(replay) => Auction {
                 clearing: Some(clearing),
                 file: file.to_owned(),
@@ -167,6 +177,7 @@ impl Bundle {
 }
 
 impl Certified {
+    /// The certified assignments that differ from what the replay gives.
     fn compare(&self, replay: &Replay) -> Vec<WrongAward> {
         let compared = self.assignments.iter().map(|(file, assignment)| {
             let mismatch = replay.check(assignment).err()?;
@@ -176,23 +187,25 @@ impl Certified {
                 mismatch,
             })
         });
+
         compared.flatten().collect()
     }
 
-    /// That the dossier is missing, under the name of a certificate.
+    /// Reports the missing dossier of the clearing, under the name of a certificate's file.
     fn missing(&self, clearing: Hash) -> Option<Auction> {
         let mut files = self
             .assignments
             .iter()
             .map(|(file, _)| file)
             .chain(&self.records);
+
         let file = files.next()?.clone();
         Some(Auction::faulty(Some(clearing), file, None, Fault::Missing))
     }
 }
 
 impl Fault {
-    /// The stable name: `missing_dossier`.
+    /// The stable name of the fault, such as `missing_dossier`.
     pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::Uncertified => "uncertified_dossier",
@@ -205,6 +218,7 @@ impl Fault {
 impl Auction {
     fn faulty(clearing: Option<Hash>, file: String, facts: Option<Facts>, fault: Fault) -> Self {
         let (compared, fault, mismatches) = (0, Some(fault), Vec::new());
+
         Self {
             clearing,
             file,
@@ -215,12 +229,14 @@ impl Auction {
         }
     }
 
-    /// What is wrong, each with the file it is about; nothing where it gives what is certified.
+    /// The complaints about the auction, each with the file that it is about. Empty if the auction
+    /// gives what is certified.
     pub(crate) fn complaints(&self) -> Vec<String> {
         let fault = self
             .fault
             .iter()
             .map(|fault| format!("{}: {fault}", self.file));
+
         let wrong = self.mismatches.iter().map(
             |WrongAward {
                  file,
@@ -228,10 +244,11 @@ impl Auction {
                  mismatch,
              }| { format!("{file}: task {task:?}: {mismatch}") },
         );
+
         fault.chain(wrong).collect()
     }
 
-    /// Whether it gives what is certified.
+    /// The judgement of the auction. It is `Verified` if the auction gives what is certified.
     pub(crate) fn judgement(&self) -> Judgement {
         match &self.fault {
             Some(Fault::Uncertified) => Judgement::NotAuthentic,
@@ -254,6 +271,7 @@ impl Facts {
             excluded: 0,
             solutions: 0,
         };
+
         for input in &dossier.inputs {
             match input {
                 ClearingInput::Task(_) => facts.tasks += 1,

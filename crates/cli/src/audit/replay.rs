@@ -1,4 +1,5 @@
-//! `quorate audit replay`: every auction run again, and compared with what is certified of it.
+//! `quorate audit replay`: runs every auction again, and compares it with the certified
+//! assignments.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -15,94 +16,105 @@ use crate::output::say;
 
 /// Run auctions again from their dossiers, and compare them with certified assignments
 ///
-/// Verifies the certificates as `quorate audit verify` does. Then, for each dossier: its inputs are
-/// all of those that the certified record of the clearing binds, so that not one losing bid is
-/// missing; the mechanism is run again on them; and winner, price and charge of each certified
-/// assignment are what it gives. Lists what it did not check.
+/// First verifies the certificates as `quorate audit verify` does. Then, for each dossier, checks
+/// that its inputs are all those that the certified record of the clearing binds, so that not one
+/// losing bid is missing; runs the mechanism again on these inputs; and checks that it gives the
+/// winner, the price and the charge of each certified assignment. Lists what it did not check.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
   quorate submit desk --payload @job.txt --out certificates      # keeps dossiers as well
   quorate audit replay certificates --trust genesis.toml
 
-Files whose names end in .dossier are dossiers, all others certificates. A dossier counts where a
-certificate here is of its clearing, or of an assignment of that clearing.
+Files whose names end in .dossier are dossiers; all others are certificates. A dossier counts only
+if one of the certificates is of its clearing, or of an assignment that follows from it.
 
-Ends with
-  0  every certificate verified, every auction gives what is certified
+Exit codes:
+  0  every certificate verified, and every auction gives what is certified
   1  a certificate or dossier is not authentic, or an auction gives something else
-  2  all of that holds, and a certificate falls short of the policy
-  3  something cannot be evaluated, as where a dossier is missing or a mechanism is not known,
-     and nothing is worse
-  4  wrong usage: no auction among the input, or no trust root that can be read
+  2  everything is authentic, but a certificate falls short of the policy
+  3  something cannot be evaluated, for instance because a dossier is missing or a mechanism is not
+     known, and nothing is worse than that
+  4  wrong usage: there is no auction in the input, or no trust root that can be read
 
 --json writes one object:
-  verdict      the gravest: verified, not_authentic, policy_failed or cannot_evaluate
-  verified     certificates that verified
-  replayed     auctions that were run again and give what is certified
+  verdict      the gravest one: verified, not_authentic, policy_failed or cannot_evaluate
+  verified     number of certificates that verified
+  replayed     number of auctions that were run again and give what is certified
   auctions     each with clearing, file, verdict, reason, explanation, market, window, mechanism,
-               version, tasks, bidders, bids, excluded, solutions, solution (the operation that
-               brought the one taken; null: what the mechanism found), assigned, total, compared
-  mismatches   assignments that are not what the auction gives: clearing, file, task, explanation
-  refused      certificates that did not verify, as `quorate audit verify --json` has them
-  not_checked  what all of this does not say; never empty")]
+               version, tasks, bidders, bids, excluded, solutions, solution (the operation whose
+               solution was taken; null if the mechanism's own was), assigned, total, compared
+  mismatches   assignments that differ from what the auction gives: clearing, file, task,
+               explanation
+  refused      certificates that did not verify, as `quorate audit verify --json` writes them
+  not_checked  what the verdict does not say; never empty")]
 pub(super) struct Args {
-    /// Certificates and dossiers, or folders of them (with all below; hidden files are left out).
+    /// Certificates and dossiers, or folders of them. A folder is read with all folders below it;
+    /// hidden files are left out.
     #[arg(required = true, value_name = "FILE|FOLDER")]
     files: Vec<PathBuf>,
-    /// Genesis file of the swarm. It must come another way than the certificates.
+    /// Genesis file of the swarm. It must come to you another way than the certificates.
     #[arg(long, value_name = "GENESIS")]
     trust: PathBuf,
-    /// Distinct operators among the signers of each commit, at least.
+    /// Least number of distinct operators among the signers of each commit.
     #[arg(long, value_name = "N", default_value_t = 1)]
     min_operators: usize,
-    /// Write a JSON object.
+    /// Write one JSON object.
     #[arg(long)]
     json: bool,
 }
 
-/// What came of all.
+/// The results of the whole run.
 struct Findings {
     checked: Vec<Checked>,
     auctions: Vec<Auction>,
 }
 
-/// Replays.
+/// Verifies the certificates, runs the auctions again, and prints the results.
 ///
 /// # Errors
-/// Wrong usage, and dossiers that cannot be read.
+/// If the usage is wrong, or a dossier cannot be read.
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
     let root = read_trust_root(&args.trust).context("--trust")?;
     let files = files::collect(&args.files)?;
+
     let policy = Policy {
         min_operators: args.min_operators,
         ..Policy::default()
     };
+
     let checked = verify::check_all(files.certificates, &root, &policy);
     let mut bundle = Bundle::default();
     for file in &checked {
+        // Only authentic certificates may say which auctions are to be compared.
         if let Some(outcome) = file.auction() {
             bundle.certify(file.name(), outcome);
         }
     }
+
     for path in files.dossiers {
         let name = path.display().to_string();
         let bytes = files::read(&path, limits::DOSSIER_BYTES).with_context(|| name.clone())?;
         bundle.add_dossier(name, &bytes);
     }
+
     let findings = Findings {
         auctions: bundle.replay(&root),
         checked,
     };
+
+    // If a certificate was refused, the verdict on it matters more than that there is no auction.
     let is_refused = findings.refused().next().is_some();
     ensure!(
         is_refused || !bundle.is_empty(),
-        "there is nothing of an auction among these files"
+        "there is no auction among these files: give dossiers, or certificates of assignments"
     );
+
     match args.json {
         true => say(findings.to_json().to_string())?,
         false => findings.say_for_people(&root)?,
     }
+
     Ok(exit_code(findings.verdict()).into())
 }
 
@@ -128,6 +140,7 @@ impl Findings {
     }
 
     fn not_checked(&self) -> Vec<&'static str> {
+        // Replay itself answers some points that the verdicts on certificates leave open.
         let certificates = summary::not_checked(&self.checked).into_iter();
         let open = certificates.filter(|text| !ANSWERED_BY_REPLAY.contains(text));
         NOT_REPLAYED.into_iter().chain(open).collect()
@@ -140,6 +153,7 @@ impl Findings {
                 .iter()
                 .map(|wrong| mismatch_json(auction, wrong))
         });
+
         json!({
             "verdict": self.verdict().name(),
             "verified": self.verified(),
@@ -157,14 +171,17 @@ impl Findings {
             root.fingerprint(),
             root.name()
         ))?;
+
         self.refused().try_for_each(|file| say(file.to_line()))?;
         self.auctions
             .iter()
             .try_for_each(|auction| say(auction_line(auction)))?;
+
         say("Not checked:")?;
         self.not_checked()
             .iter()
             .try_for_each(|text| say(format!("  - {text}")))?;
+
         say(format!(
             "{} of {} certificates verified",
             self.verified(),
@@ -181,6 +198,7 @@ impl Findings {
 fn auction_json(auction: &Auction) -> Value {
     let facts = auction.facts.as_ref();
     let record = facts.map(|facts| &facts.record);
+
     json!({
         "clearing": auction.clearing,
         "file": auction.file,
@@ -217,9 +235,11 @@ fn auction_line(auction: &Auction) -> String {
     if let Some(facts) = &auction.facts {
         line += &format!("\n{:16}{}", "", facts_line(facts));
     }
+
     if auction.fault.is_none() {
         line += &format!("; {} certified assignments compared", auction.compared);
     }
+
     for complaint in auction.complaints() {
         line += &format!("\n{:16}{complaint}", "");
     }
@@ -235,6 +255,7 @@ fn facts_line(facts: &Facts) -> String {
         solutions,
         ..
     } = facts;
+
     let taken = match record.solution {
         _ if *solutions == 0 => String::new(),
         None => format!("; none of {solutions} solutions was better"),

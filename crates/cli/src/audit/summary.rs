@@ -1,4 +1,4 @@
-//! What came of a whole audit: numbers, and one verdict.
+//! Summarises a whole audit: counts of verdicts, and one verdict over all files.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use quorate_certificate::Judgement;
 
 use super::verify::Checked;
 
-/// How many files got which verdict.
+/// The number of files with each verdict.
 #[derive(Debug, Default)]
 pub(super) struct Totals {
     verified: usize,
@@ -16,7 +16,7 @@ pub(super) struct Totals {
 }
 
 impl Totals {
-    /// Counts.
+    /// Counts the verdicts of these files.
     pub(super) fn of(checked: &[Checked]) -> Self {
         let mut totals = Self::default();
         for file in checked {
@@ -27,13 +27,15 @@ impl Totals {
                 Judgement::CannotEvaluate => &mut totals.cannot_evaluate,
             } += 1;
         }
+
         totals
     }
 
-    /// One line for a person.
+    /// The counts in one line, for people.
     pub(super) fn line(&self) -> String {
         let all = self.verified + self.not_authentic + self.policy_failed + self.cannot_evaluate;
         let mut line = format!("{} of {all} verified", self.verified);
+
         for (count, name) in [
             (self.not_authentic, "not authentic"),
             (self.policy_failed, "short of the policy"),
@@ -47,8 +49,9 @@ impl Totals {
     }
 }
 
-/// The gravest of several judgements: a forgery before what cannot be said, that before a policy
-/// that asks for more. None at all is no success.
+/// The gravest of several judgements. A forgery is graver than a file that cannot be evaluated, and
+/// that is graver than one that falls short of the policy. Without any judgement the result is
+/// `CannotEvaluate`, because a check of nothing must not succeed.
 pub(crate) fn gravest(judgements: impl IntoIterator<Item = Judgement>) -> Judgement {
     use Judgement::{CannotEvaluate, NotAuthentic, PolicyFailed, Verified};
     let weight = |judgement: &Judgement| match judgement {
@@ -57,13 +60,15 @@ pub(crate) fn gravest(judgements: impl IntoIterator<Item = Judgement>) -> Judgem
         CannotEvaluate => 2,
         NotAuthentic => 3,
     };
+
     judgements
         .into_iter()
         .max_by_key(weight)
         .unwrap_or(CannotEvaluate)
 }
 
-/// Everything that was left open for at least one file, each once, in the order it came up.
+/// Everything that was left open for at least one file: each text once, in the order in which it
+/// came up.
 pub(super) fn not_checked(checked: &[Checked]) -> Vec<&'static str> {
     let mut seen = BTreeSet::new();
     let all = checked.iter().flat_map(Checked::not_checked).copied();

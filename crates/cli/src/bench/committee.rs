@@ -1,4 +1,4 @@
-//! All validators of a run.
+//! The committee of a run: its validators, each in a process of its own.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::sample::{BEGIN, END, Line, Progress, Sample};
 use super::stage::Stage;
 use super::{Args, system};
 
-/// The validators that live, the first of which says what each height did.
+/// The validators that are alive. The first one reports what each height did.
 pub(super) struct Committee {
     members: Vec<Member>,
 }
@@ -23,14 +23,14 @@ struct Member {
     process: Process,
 }
 
-/// CPU time of one validator so far, and the resident memory of the largest.
+/// The CPU time of one validator so far, on average, and the resident memory of the largest one.
 pub(super) struct Usage {
     pub(super) cpu: Duration,
     pub(super) rss_bytes: u64,
 }
 
 impl Committee {
-    /// Starts all and waits until each is connected with all others.
+    /// Starts all validators, and waits until each is connected with all others.
     pub(super) async fn start(
         args: &Args,
         stage: &Stage,
@@ -39,15 +39,20 @@ impl Committee {
         let mut heights = Some(heights);
         let mut members: Vec<Member> = Vec::new();
         let mut boot: Vec<String> = Vec::new();
+
         for (home, key) in &stage.validators {
             Stage::configure(home, args.transport, &boot)?;
+            // The first validator alone takes the sender, and so reports heights.
             let mut process = Process::start(home.root(), heights.take())?;
             let Line::Ready { addresses } = process.hear().await? else {
-                bail!("a validator that does not begin with its addresses");
+                bail!("a validator did not begin with its addresses");
             };
+
             let Some(address) = addresses.first() else {
-                bail!("a validator without addresses")
+                bail!("a validator has no address")
             };
+
+            // Each validator starts from the first one and from the one before it.
             boot.truncate(1);
             boot.push(address.clone());
             members.push(Member {
@@ -56,15 +61,17 @@ impl Committee {
                 process,
             });
         }
+
         for member in &mut members {
             let Line::Connected = member.process.hear().await? else {
-                bail!("a validator that is not connected");
+                bail!("a validator did not report that it is connected");
             };
         }
+
         Ok(Self { members })
     }
 
-    /// Kills this many, the last ones.
+    /// Kills this many validators, the last ones.
     pub(super) async fn kill(&mut self, count: u64) -> Result<()> {
         for _ in 0..count {
             let Some(mut member) = self.members.pop() else {
@@ -75,7 +82,7 @@ impl Committee {
         Ok(())
     }
 
-    /// Who lives, and where.
+    /// Returns the keys and addresses of the live validators.
     pub(super) fn addresses(&self) -> Vec<(PublicKey, Multiaddr)> {
         self.members
             .iter()
@@ -83,7 +90,7 @@ impl Committee {
             .collect()
     }
 
-    /// Everyone counts from now on.
+    /// Tells all live validators to count from now on.
     pub(super) async fn begin(&mut self) -> Result<()> {
         for member in &mut self.members {
             member.process.tell(BEGIN).await?;
@@ -91,30 +98,34 @@ impl Committee {
         Ok(())
     }
 
-    /// What everyone counted.
+    /// Asks all live validators for their counts, and joins these.
     pub(super) async fn end(&mut self) -> Result<Sample> {
         for member in &mut self.members {
             member.process.tell(END).await?;
         }
+
         let mut all = Sample::default();
         for member in &mut self.members {
             let Line::Sample(sample) = member.process.hear().await? else {
-                bail!("a validator that did not count");
+                bail!("a validator did not report its counts");
             };
             all = all.join(*sample);
         }
+
         Ok(all)
     }
 
-    /// What they take of the machine.
+    /// Returns the resources that the live validators have taken so far.
     pub(super) fn usage(&self) -> Result<Usage> {
         let pids = || self.members.iter().map(|member| member.process.pid());
         let cpu: Duration = pids().map(system::cpu_time).sum::<Result<_>>()?;
         let living = u32::try_from(self.members.len().max(1))?;
+
         let mut rss_bytes = 0;
         for pid in pids() {
             rss_bytes = system::resident(pid)?.max(rss_bytes);
         }
+
         Ok(Usage {
             cpu: cpu / living,
             rss_bytes,

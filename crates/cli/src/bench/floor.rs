@@ -1,6 +1,7 @@
-//! The floor: what the protocol cannot do without, measured on this machine in this run.
+//! The floor: the least time from proposal to commit that the protocol allows, measured on this
+//! machine in this run.
 //!
-//! Its definition stands in the help of `quorate bench`.
+//! The help of `quorate bench` defines it.
 
 use std::fmt;
 use std::io::Write;
@@ -17,34 +18,35 @@ use tokio::time::{Instant, timeout};
 use super::Transport;
 use super::quantiles::{rank, round};
 
-/// Bytes of a vote on its way, and of its record.
+/// Bytes of a vote, as a frame and as a record.
 const BYTES: usize = 300;
-/// Round trips, and as many before them.
+/// Round trips that are measured, after as many that are not.
 const ROUND_TRIPS: usize = 1000;
-/// Appends, and signatures.
+/// Appends and signatures that are measured.
 const REPETITIONS: usize = 200;
-/// How long the two endpoints may take for anything.
+/// The longest wait for anything that the two endpoints do.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Medians, in microseconds.
+/// The medians of the parts, in microseconds.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(super) struct Floor {
     /// One way on a long-lived stream: half a round trip.
     hop_us: f64,
-    /// Appending with fdatasync.
+    /// Appending with `fdatasync`.
     append_us: f64,
-    /// Making a signature of a vote.
+    /// Making the signature of a vote.
     sign_us: f64,
-    /// Checking one.
+    /// Checking the signature of a vote.
     verify_us: f64,
 }
 
 impl Floor {
-    /// Measures all parts while nothing else is to be done.
+    /// Measures all parts. The committee must be idle meanwhile.
     pub(super) async fn measure(folder: &Path, transport: Transport) -> Result<Self> {
         let hop_us = round(hop(transport).await? / 2.0);
         let append_us = append(folder)?;
         let (sign_us, verify_us) = signatures()?;
+
         Ok(Self {
             hop_us,
             append_us,
@@ -53,10 +55,11 @@ impl Floor {
         })
     }
 
-    /// From proposal to commit with this many validators of equal power, in milliseconds.
+    /// Returns the milliseconds from proposal to commit with this many validators of equal power.
     pub(super) fn commit_ms(&self, validators: u64) -> f64 {
         let quorum = validators * 2 / 3 + 1;
         let checks = 1 + 2 * (quorum - 1);
+
         let us = 3.0 * self.hop_us
             + 4.0 * self.append_us
             + 3.0 * self.sign_us
@@ -73,6 +76,7 @@ impl fmt::Display for Floor {
             sign_us,
             verify_us,
         } = self;
+
         write!(
             f,
             "hop {hop_us:.0}, append {append_us:.0}, sign {sign_us:.0}, "
@@ -81,33 +85,38 @@ impl fmt::Display for Floor {
     }
 }
 
-/// The median round trip.
+/// Returns the median round trip between two endpoints, in microseconds.
 async fn hop(transport: Transport) -> Result<f64> {
     let (near, mut near_events) = endpoint(1, transport)?;
     let (far, mut far_events) = endpoint(2, transport)?;
+
     let address = loop {
         match timeout(LIMIT, far_events.recv())
             .await
-            .context("no socket")?
+            .context("no socket could be bound")?
         {
             Some(NetworkEvent::Listening(address)) => break address,
             Some(_) => {}
             None => bail!("the network stopped"),
         }
     };
+
     let echo = tokio::spawn({
         let far = far.clone();
         async move {
             while let Some(event) = far_events.recv().await {
                 if let NetworkEvent::Frame { from, lane, bytes } = event {
-                    // The other end may be gone.
+                    // The other end may be gone already.
                     let _ = far.send(&from, lane, bytes);
                 }
             }
         }
     });
+
     near.add_peer(far.local_key(), vec![address]).await?;
     let mut times = Vec::with_capacity(2 * ROUND_TRIPS);
+
+    // The first half warms the stream up; its times are dropped below.
     for _ in 0..2 * ROUND_TRIPS {
         let started = Instant::now();
         near.send(&far.local_key(), Lane::Consensus, vec![7; BYTES])?;
@@ -116,6 +125,7 @@ async fn hop(transport: Transport) -> Result<f64> {
             .context("a frame was lost")??;
         times.push(started.elapsed());
     }
+
     near.shutdown().await;
     far.shutdown().await;
     echo.abort();
@@ -138,12 +148,13 @@ async fn frame(events: &mut NetworkEvents) -> Result<()> {
     }
 }
 
-/// The median durable append to a file in `folder`.
+/// Returns the median durable append to a file in `folder`, in microseconds.
 fn append(folder: &Path) -> Result<f64> {
     let path = folder.join("floor");
     let name = || path.display().to_string();
     let mut file = std::fs::File::create(&path).with_context(name)?;
     let mut times = Vec::with_capacity(REPETITIONS);
+
     for _ in 0..REPETITIONS {
         let started = Instant::now();
         file.write_all(&[7; BYTES])
@@ -151,14 +162,16 @@ fn append(folder: &Path) -> Result<f64> {
             .with_context(name)?;
         times.push(started.elapsed());
     }
+
     std::fs::remove_file(&path).with_context(name)?;
     Ok(median_us(times))
 }
 
-/// The medians of signing a vote and of checking one.
+/// Returns the medians of signing a vote and of checking its signature, in microseconds.
 fn signatures() -> Result<(f64, f64)> {
     let key = SecretKey::from_seed(&[7; 32]);
     let (mut signing, mut checking) = (Vec::new(), Vec::new());
+
     for height in 1..=REPETITIONS as u64 {
         let vote = Statement {
             swarm: SwarmId([7; 32]),
@@ -169,13 +182,16 @@ fn signatures() -> Result<(f64, f64)> {
             validators: Hash([7; 32]),
             pol_round: None,
         };
+
         let started = Instant::now();
         let signed = key.sign_statement(vote).into_inner();
         signing.push(started.elapsed());
+
         let started = Instant::now();
-        verify_statement(signed).context("a signature that does not hold")?;
+        verify_statement(signed).context("a fresh signature does not verify")?;
         checking.push(started.elapsed());
     }
+
     Ok((median_us(signing), median_us(checking)))
 }
 

@@ -1,4 +1,4 @@
-//! One run: start, kill, floor, load, warm up, count, stop.
+//! One measurement: start, kill, floor, load, warm-up, count, stop.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::report::{Measured, Report};
 use super::stage::Stage;
 use super::{Args, system};
 
-/// Between two steps of the bar.
+/// The time between two steps of the bar.
 const STEP: Duration = Duration::from_millis(100);
 
 pub(super) async fn measure(args: &Args, stage: &Stage) -> Result<Report> {
@@ -23,8 +23,11 @@ pub(super) async fn measure(args: &Args, stage: &Stage) -> Result<Report> {
     let (tell, heights) = mpsc::unbounded_channel();
     let mut committee = Committee::start(args, stage, tell).await?;
     committee.kill(args.dead).await?;
+
     bar.set_message("floor");
+    // The floor is measured before the load begins, while the committee is idle.
     let floor = Floor::measure(&stage.folder, args.transport).await?;
+
     let load = match args.idle {
         true => None,
         false => {
@@ -32,27 +35,35 @@ pub(super) async fn measure(args: &Args, stage: &Stage) -> Result<Report> {
             Some(Load::start(args, stage, &committee.addresses(), heights).await?)
         }
     };
+
     bar.set_message("warm-up");
     pass(&bar, args.warmup).await;
+
     bar.set_message("measuring");
     let measured = count(args, &mut committee, &bar).await?;
+
     if let Some(load) = load {
         load.stop().await;
     }
     committee.stop().await;
     bar.finish_and_clear();
+
     Ok(Report::new(args, &floor, measured))
 }
 
 async fn count(args: &Args, committee: &mut Committee, bar: &ProgressBar) -> Result<Measured> {
     let own = std::process::id();
     let (before, load_before) = (committee.usage()?, system::cpu_time(own)?);
+
     let started = Instant::now();
     committee.begin().await?;
     pass(bar, args.duration).await;
+
     let elapsed = started.elapsed();
+    // Usage is read first: the reports that `end` asks for take time, too.
     let (after, load_after) = (committee.usage()?, system::cpu_time(own)?);
     let sample = committee.end().await?;
+
     Ok(Measured {
         sample,
         elapsed,
@@ -62,7 +73,7 @@ async fn count(args: &Args, committee: &mut Committee, bar: &ProgressBar) -> Res
     })
 }
 
-/// Lets time pass, and shows it.
+/// Lets time pass, and shows it on the bar.
 async fn pass(bar: &ProgressBar, time: Duration) {
     let end = Instant::now() + time;
     while Instant::now() < end {
@@ -72,7 +83,7 @@ async fn pass(bar: &ProgressBar, time: Duration) {
     }
 }
 
-/// A bar on standard error, where that is a terminal.
+/// Returns a bar on standard error, which shows only on a terminal.
 fn bar(args: &Args) -> Result<ProgressBar> {
     let total = u64::try_from((args.warmup + args.duration).as_millis())?;
     let style = ProgressStyle::with_template("{bar:30} {elapsed_precise} {msg}")?;

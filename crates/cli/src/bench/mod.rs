@@ -1,4 +1,4 @@
-//! `quorate bench`: a committee on this computer under load, measured beside the floor of the same
+//! `quorate bench`: measures a committee on this computer under load, beside the floor of the same
 //! run.
 
 mod committee;
@@ -27,9 +27,9 @@ use stage::Stage;
 
 /// Measure a committee on this computer under load
 ///
-/// Starts validators as separate processes on the loopback interface, has agents submit
-/// operations, and reports latency, throughput, traffic, CPU and memory, each beside the floor
-/// that this machine sets.
+/// Starts validators as separate processes on the loopback interface, has agents submit operations,
+/// and reports latency, throughput, traffic, CPU and memory. Beside these stands the floor: the
+/// least latency that this machine allows.
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true, after_long_help = DEFINITIONS)]
 pub(crate) struct Args {
@@ -39,42 +39,42 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = 4,
         value_parser = clap::value_parser!(u64).range(1..=64))]
     validators: u64,
-    /// Validators killed (SIGKILL) before anything is measured; fewer than a third.
+    /// Validators that are killed (SIGKILL) before anything is measured; fewer than a third.
     #[arg(long, value_name = "N", default_value_t = 0)]
     dead: u64,
     /// Agents: keys that submit operations, all from this process over one link per validator.
     #[arg(long, value_name = "N", default_value_t = 8,
         value_parser = clap::value_parser!(u64).range(1..=10_000))]
     agents: u64,
-    /// What the agents do.
+    /// Operations that the agents submit.
     #[arg(long, value_enum, default_value_t = Mix::Submit)]
     mix: Mix,
     /// Bytes of the opaque part of each task.
     #[arg(long, value_name = "BYTES", default_value_t = 64,
         value_parser = clap::value_parser!(u64).range(8..=4096))]
     payload: u64,
-    /// Tasks submitted per second by all agents together, whether or not they are committed in
-    /// time; 0: a closed loop, each agent has `--window` under way.
+    /// Tasks that all agents together submit per second, whether or not they are committed in time.
+    /// With 0, the load is a closed loop: each agent keeps `--window` tasks under way.
     #[arg(long, value_name = "TASKS/S", default_value_t = 0)]
     rate: u64,
-    /// Tasks that each agent has under way in the closed loop.
+    /// Tasks that each agent keeps under way in the closed loop.
     #[arg(long, value_name = "N", default_value_t = 1,
         value_parser = clap::value_parser!(u64).range(1..=128))]
     window: u64,
-    /// How the processes are linked.
+    /// Transport of the links between the processes.
     #[arg(long, value_enum, default_value_t = Transport::Tcp)]
     transport: Transport,
-    /// How long it is measured: seconds, or a number with its unit, as in 500ms or 2m.
+    /// How long to measure: seconds, or a number with its unit, as in 500ms or 2m.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
     duration: Duration,
     /// How long the load runs before it is measured.
     #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = duration)]
     warmup: Duration,
-    /// No load: what an idle committee takes.
+    /// Measures an idle committee, without a load.
     #[arg(long)]
     idle: bool,
-    /// Folder of the run, which then stays; must be empty or absent. On the disk that is to be
-    /// measured: validators sync to it.
+    /// Folder of the run, which is kept; must be empty or absent. Choose the disk that you mean to
+    /// measure: validators sync to it.
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
     /// Prints one JSON object instead of the table.
@@ -85,16 +85,16 @@ pub(crate) struct Args {
 const DEFINITIONS: &str = "\
 Definitions (keys of --json in brackets):
   commit latency [commit_ms] is the builder's view: from when it begins to build a block to when
-    the block is decided, durable and applied at the builder. [received_to_commit_ms] is that of
-    all others: from when they received the block.
+    the block is decided, durable and applied at the builder. [received_to_commit_ms] is the
+    view of all others: from when they received the block.
   [submit_to_commit_ms] runs from the moment before an agent signs an operation (with --rate: from
     when it was due) to its commit, at each live validator.
   [messages_per_commit], [bytes_per_commit]: frames that all live validators together sent each
-    other per height, on the consensus and bulk lanes; frames of agents not counted.
+    other per height, on the consensus and bulk lanes; frames of agents are not counted.
   [cpu_ms_per_height] is user and system time of one validator, on average, per height;
     [cpu_us_per_operation] per operation. The load has its own [load_cpu_percent].
   [rss_mib] is the resident memory of the largest validator at the end.
-  [floor_ms] is what the protocol cannot do without, from proposal to commit, with the medians
+  [floor_ms] is the least time from proposal to commit that the protocol allows, by the medians
     measured on this machine just before the load:
       3 hops     proposal, prevote, precommit; a hop is half the round trip of 300 bytes on a
                  long-lived stream between two endpoints on the loopback interface
@@ -102,8 +102,8 @@ Definitions (keys of --json in brackets):
                  to precommit, and the decision
       3 signatures made, and 1 + 2 (q - 1) checked, one after another: the proposal, and with a
                  quorum of q the others' prevotes and precommits
-  [floor_ratio] is the median of commit_ms by floor_ms. Where all validators share a few cores, as
-    here, they also wait for each other: see [cores].
+  [floor_ratio] is the median of commit_ms divided by floor_ms. All validators share the cores of
+    this computer [cores], so they also wait for each other.
 
 Examples:
   quorate bench                                        latency of small blocks, four validators
@@ -114,12 +114,12 @@ Examples:
 
 #[derive(Debug, clap::Subcommand)]
 enum Hidden {
-    /// One validator of a measurement; started by it.
+    /// Run one validator of a measurement; for internal use
     #[command(hide = true)]
     Worker(worker::Args),
 }
 
-/// A duration; seconds where it has no unit.
+/// Reads a duration; a number without a unit counts seconds.
 fn duration(text: &str) -> Result<Duration, String> {
     match text.parse() {
         Ok(seconds) => Ok(Duration::from_secs(seconds)),
@@ -127,7 +127,7 @@ fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// What agents do.
+/// The operations that agents submit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 enum Mix {
@@ -135,22 +135,23 @@ enum Mix {
     Submit,
     /// Whole lives of tasks: submit, bid, accept, complete; one bidder for each task.
     FirstPrice,
-    /// Whole lives; every agent bids on up to 16 tasks, all are cleared together at least cost.
+    /// Whole lives of tasks; every agent bids on up to 16 tasks, and all are cleared together at
+    /// least cost.
     Assignment,
 }
 
-/// What links run over.
+/// The transport of links.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 enum Transport {
     /// TCP with Noise and Yamux.
     Tcp,
-    /// QUIC.
+    /// QUIC, over UDP.
     Quic,
 }
 
 impl Transport {
-    /// Any free port of the loopback interface.
+    /// Returns the address of any free port of the loopback interface.
     fn any_port(self) -> Result<Multiaddr> {
         Ok(match self {
             Self::Tcp => "/ip4/127.0.0.1/tcp/0".parse()?,
@@ -159,35 +160,41 @@ impl Transport {
     }
 }
 
-/// Measures, and says what came of it.
+/// Measures a committee, and prints the report.
 ///
 /// # Errors
-/// What kept it from measuring.
+/// The reason why it could not be measured.
 pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     if let Some(Hidden::Worker(worker)) = args.worker {
         return worker::run(worker).await;
     }
+
     ensure!(
         3 * args.dead < args.validators,
-        "--dead: with {} of {} validators dead nothing is committed",
+        "--dead: {} of {} validators dead leave no quorum; name fewer than a third",
         args.dead,
         args.validators
     );
     ensure!(!args.duration.is_zero(), "--duration must be more than 0");
+
     let stage = Stage::set(&args)?;
     let measured = tokio::select! {
         measured = measure::measure(&args, &stage) => Some(measured),
         _ = tokio::signal::ctrl_c() => None,
     };
+
+    // The folder is removed however the measurement ended.
     let cleared = stage.clear();
     let Some(report) = measured.transpose()? else {
         eprintln!("stopped");
         return Ok(ExitCode::from(130));
     };
     cleared?;
+
     match args.json {
         true => say(serde_json::to_string(&report)?)?,
         false => say(report.table())?,
     }
+
     Ok(ExitCode::SUCCESS)
 }

@@ -1,4 +1,4 @@
-//! One validator as a process: started from this very program, told and heard line by line.
+//! One validator as a process: it runs this same program, takes orders and reports, line by line.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -10,25 +10,26 @@ use tokio::sync::mpsc;
 
 use super::sample::{Line, Progress};
 
-/// A child that ends with this value at the latest.
+/// A child process. It is killed when this value is dropped.
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,
     pid: u32,
-    /// What it says, but for heights.
+    /// The lines that it reports, except for heights.
     lines: mpsc::UnboundedReceiver<Line>,
 }
 
 impl Process {
-    /// Starts the validator of `home`; its log goes beside the folder. With `heights`, it says
-    /// there what each height did.
+    /// Starts the validator of `home`; its log is written beside that folder. With `heights`, it
+    /// reports every height, and the reports are sent there.
     pub(super) fn start(
         home: &Path,
         heights: Option<mpsc::UnboundedSender<Progress>>,
     ) -> Result<Self> {
-        let program = std::env::current_exe().context("where this program is")?;
+        let program = std::env::current_exe().context("cannot find the path of this program")?;
         let log = home.with_extension("log");
         let file = std::fs::File::create(&log).with_context(|| log.display().to_string())?;
+
         let mut child = Command::new(&program)
             .args(["bench", "worker"])
             .arg(home)
@@ -41,20 +42,26 @@ impl Process {
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("start {}", program.display()))?;
-        let pid = child.id().context("a child that ended at once")?;
-        let output = child.stdout.take().context("a child without output")?;
+
+        let pid = child.id().context("the process ended at once")?;
+        let output = child
+            .stdout
+            .take()
+            .context("the process has no standard output")?;
         let (tell, lines) = mpsc::unbounded_channel();
+
         tokio::spawn(async move {
             let mut output = BufReader::new(output).lines();
             while let Ok(Some(text)) = output.next_line().await {
-                // What nobody waits for any more may be lost.
+                // A line that nobody waits for any more may be lost.
                 match (serde_json::from_str(&text), &heights) {
                     (Ok(Line::Height(progress)), Some(heights)) => drop(heights.send(progress)),
                     (Ok(line), _) => drop(tell.send(line)),
-                    (Err(error), _) => tracing::warn!(%error, "a line that is none"),
+                    (Err(error), _) => tracing::warn!(%error, "a validator sent a broken line"),
                 }
             }
         });
+
         Ok(Self { child, pid, lines })
     }
 
@@ -62,17 +69,21 @@ impl Process {
         self.pid
     }
 
-    /// The next thing it says, but for heights.
+    /// Waits for the next line that it reports, except for heights.
     pub(super) async fn hear(&mut self) -> Result<Line> {
         self.lines
             .recv()
             .await
-            .context("a validator ended; --keep DIR keeps its log")
+            .context("a validator ended unexpectedly; --keep DIR keeps its log")
     }
 
-    /// Tells it a line.
+    /// Sends it an order.
     pub(super) async fn tell(&mut self, order: &str) -> Result<()> {
-        let input = self.child.stdin.as_mut().context("a child without input")?;
+        let input = self
+            .child
+            .stdin
+            .as_mut()
+            .context("the process has no standard input")?;
         input
             .write_all(format!("{order}\n").as_bytes())
             .await
@@ -84,15 +95,16 @@ impl Process {
         self.child.kill().await.context("kill a validator")
     }
 
-    /// Lets it end by itself: its input closes.
+    /// Closes its input, so that it ends. It is killed if it has not ended after five seconds.
     pub(super) async fn stop(&mut self) {
         drop(self.child.stdin.take());
+
         let limit = std::time::Duration::from_secs(5);
         if tokio::time::timeout(limit, self.child.wait())
             .await
             .is_err()
         {
-            // It did not listen; it must not outlive the measurement.
+            // It did not react, and must not outlive the measurement.
             let _ = self.child.kill().await;
         }
     }

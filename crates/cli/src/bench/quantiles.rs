@@ -1,8 +1,8 @@
-//! Medians and tails.
+//! Quantiles of measured times: medians and tails.
 
 use serde::Serialize;
 
-/// Median and 99th percentile of times, in milliseconds.
+/// The median and the 99th percentile of times, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(super) struct Quantiles {
     pub(super) p50: f64,
@@ -10,7 +10,7 @@ pub(super) struct Quantiles {
 }
 
 impl Quantiles {
-    /// Of microseconds; `None` without any.
+    /// Returns the quantiles of times in microseconds; `None` if there are no times.
     pub(super) fn of_micros(mut micros: Vec<u32>) -> Option<Self> {
         micros.sort_unstable();
         let at = |percent| Some(round(f64::from(*rank(&micros, percent)?) / 1000.0));
@@ -21,13 +21,13 @@ impl Quantiles {
     }
 }
 
-/// The smallest value that at least `percent` of the sorted values do not exceed.
+/// Returns the smallest value that at least `percent` of the sorted values do not exceed.
 pub(super) fn rank<T>(sorted: &[T], percent: usize) -> Option<&T> {
     let rank = (sorted.len() * percent).div_ceil(100).max(1);
     sorted.get(rank - 1)
 }
 
-/// To three decimals: more is noise.
+/// Rounds to three decimals: more would be noise.
 pub(super) fn round(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
 }

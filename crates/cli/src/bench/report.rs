@@ -1,4 +1,4 @@
-//! What a run gave, as JSON and as a table beside what the project aims at.
+//! The report of a run, as JSON and as a table beside the aims of the project.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -11,18 +11,20 @@ use super::quantiles::{Quantiles, round};
 use super::sample::Sample;
 use super::{Args, Mix, Transport};
 
-/// What was counted between begin and end.
+/// The counts and the usage between begin and end.
 pub(super) struct Measured {
     pub(super) sample: Sample,
     pub(super) elapsed: Duration,
-    /// Of one validator, on average.
+    /// The CPU time of one validator, on average.
     pub(super) cpu: Duration,
+    /// The CPU time of this process, which is the load.
     pub(super) load_cpu: Duration,
+    /// The resident memory of the largest validator.
     pub(super) rss_bytes: u64,
 }
 
-/// What `--json` prints; `quorate bench --help` defines the keys. `null`: nothing to measure it on.
-/// Names may be added, not changed.
+/// The object that `--json` prints; `quorate bench --help` defines its keys. A value is `null` if
+/// there was nothing to measure it on. Keys may be added, not changed.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     validators: u64,
@@ -69,18 +71,23 @@ impl Report {
             load_cpu,
             rss_bytes,
         } = measured;
+
         let seconds = elapsed.as_secs_f64();
         let (heights, operations) = (sample.heights as f64, sample.operations as f64);
+        // Without heights or operations, there is nothing to divide by.
         let per_height = |of: f64| (heights > 0.0).then(|| round(of / heights));
         let per_operation = |of: f64| (operations > 0.0).then(|| round(of / operations));
+
         let living = (args.validators - args.dead) as f64;
         let floor_ms = floor.commit_ms(args.validators);
         let commit_ms = Quantiles::of_micros(sample.built_us);
         let frames: u64 = sample.frames.values().sum();
+
         let lanes = sample
             .frames
             .iter()
             .filter_map(|(lane, frames)| Some((lane.clone(), per_height(*frames as f64)?)));
+
         Self {
             validators: args.validators,
             dead: args.dead,
@@ -109,6 +116,7 @@ impl Report {
             messages_per_commit: per_height(frames as f64),
             messages_per_commit_by_lane: lanes.collect(),
             bytes_per_commit: per_height(sample.bytes as f64),
+            // The sample has the signatures of all live validators.
             signatures_per_operation: per_operation(sample.signatures as f64 / living),
             cpu_ms_per_height: per_height(cpu.as_secs_f64() * 1e3),
             cpu_us_per_operation: per_operation(cpu.as_secs_f64() * 1e6),
@@ -118,13 +126,15 @@ impl Report {
         }
     }
 
-    /// For a person, a line for each number, with the aim where there is one.
+    /// Returns a table for a person: a line for each number, with the aim of the project if there
+    /// is one.
     pub(super) fn table(&self) -> String {
         let mut text = self.heading();
         // Writing to a string does not fail.
         let mut row = |name: &str, value: String, note: &str| {
             let _ = writeln!(text, "{name:<28}{value:>20}   {note}");
         };
+
         row("", String::new(), "");
         row(
             "commit, p50 / p99",
@@ -137,6 +147,7 @@ impl Report {
             "",
         );
         row("submission to commit", times(self.submit_to_commit_ms), "");
+
         let ratio = self
             .floor_ratio
             .map_or("-".to_owned(), |ratio| format!("{ratio:.1}"));
@@ -146,12 +157,14 @@ impl Report {
             &self.floor.to_string(),
         );
         row("commit by floor", ratio, "");
+
         let heights = format!("{:.1} /s", self.heights_per_s);
         row(
             "heights",
             heights,
             &format!("{} in later rounds", self.later_rounds),
         );
+
         let refused = match self.refusals {
             0 => String::new(),
             refusals => format!("{refusals} refused, whole or in part"),
@@ -166,6 +179,7 @@ impl Report {
             format!("{:.0} /s", self.assignments_per_s),
             "",
         );
+
         row(
             "messages per commit",
             number(self.messages_per_commit),
@@ -177,6 +191,7 @@ impl Report {
             number(self.signatures_per_operation),
             "checked, a node",
         );
+
         row(
             "CPU per height, a node",
             unit(self.cpu_ms_per_height, "ms"),
@@ -187,6 +202,7 @@ impl Report {
             unit(self.cpu_us_per_operation, "us"),
             "",
         );
+
         let load = format!("load {:.0}%, {} cores", self.load_cpu_percent, self.cores);
         row("CPU, a node", format!("{:.1}%", self.cpu_percent), &load);
         let aim = if self.idle { "aim: 40 MiB" } else { "" };
@@ -195,6 +211,7 @@ impl Report {
             format!("{:.1} MiB", self.rss_mib),
             aim,
         );
+
         text.trim_end().to_owned()
     }
 
@@ -206,17 +223,20 @@ impl Report {
             payload,
             ..
         } = self;
+
         let committee = format!("{validators} validators, {dead} dead");
         let load = match (self.idle, self.rate) {
             (true, _) => "idle".to_owned(),
             (false, 0) => format!("{agents} agents with {} under way each", self.window),
             (false, rate) => format!("{agents} agents, {rate} tasks/s"),
         };
+
         let mix = match self.mix {
             Mix::Submit => "submissions",
             Mix::FirstPrice => "whole lives, first price",
             Mix::Assignment => "whole lives, least cost",
         };
+
         let seconds = self.duration_s;
         format!("{committee}; {load}; {mix} of {payload} bytes; {seconds:.0} s\n")
     }

@@ -1,4 +1,4 @@
-//! The folder of a run: keys, genesis, configurations.
+//! The stage of a measurement: the folder of a run with keys, genesis and configurations.
 
 use std::path::PathBuf;
 
@@ -14,12 +14,12 @@ use quorate_types::{
 use super::{Args, Mix, Transport};
 use crate::values::unix_now;
 
-/// Leases, and windows that nobody bids in, are not to end within a run: a day.
+/// A day, which is longer than a run: for leases, and for windows that nobody bids in.
 const DAY_MS: u64 = 24 * 3_600_000;
-/// Tasks an agent may hold at a time.
+/// The number of tasks that an agent may hold at one time.
 const SLOTS: i64 = 1_000_000;
 
-/// What a run needs, written to its folder.
+/// Everything that a run needs; it is also written to the folder of the run.
 pub(super) struct Stage {
     pub(super) folder: PathBuf,
     pub(super) genesis: Genesis,
@@ -27,40 +27,48 @@ pub(super) struct Stage {
     pub(super) slots: Label,
     pub(super) validators: Vec<(Home, PublicKey)>,
     attester: SecretKey,
+    /// Unix milliseconds at which the folder was made.
     created: u64,
+    /// Whether the folder stays after the run.
     keep: bool,
 }
 
 impl Stage {
-    /// Makes the folder.
+    /// Makes the folder, all keys, the genesis and the signing guards.
     pub(super) fn set(args: &Args) -> Result<Self> {
         let created = unix_now();
         let folder = match &args.keep {
             Some(folder) => folder.clone(),
             None => PathBuf::from("runs").join(format!("bench-{created}")),
         };
+
         let empty = !folder.exists() || std::fs::read_dir(&folder)?.next().is_none();
         ensure!(
             empty,
-            "{}: exists and is not empty; choose another folder",
+            "{}: the folder is not empty; choose an empty or absent one with --keep",
             folder.display()
         );
         std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+
         let homes = (1..=args.validators).map(|number| {
             let home = Home::new(folder.join(format!("validator-{number}")));
             let key = home.create_key()?.public_key();
             Ok((home, key))
         });
         let validators = homes.collect::<Result<Vec<_>>>()?;
+
         let attester = SecretKey::generate().context("the system gives no randomness")?;
         let market: Label = "bench".parse()?;
         let genesis = genesis(args.mix, &validators, &attester, created)?;
         let swarm = genesis.swarm_id();
         write_genesis(&folder.join("genesis.toml"), &genesis)?;
+
         for (home, key) in &validators {
             home.store_genesis(&genesis)?;
+            // A key without its guard does not sign (N-21).
             home.create_guard(key, &swarm)?;
         }
+
         let slots = "slots".parse()?;
         let keep = args.keep.is_some();
         Ok(Self {
@@ -75,7 +83,7 @@ impl Stage {
         })
     }
 
-    /// Tells a validator where to listen and where to start from.
+    /// Tells a validator where to listen, and which addresses to start from.
     pub(super) fn configure(home: &Home, transport: Transport, boot: &[String]) -> Result<()> {
         let config = NodeConfig {
             listen: vec![transport.any_port()?],
@@ -85,13 +93,16 @@ impl Stage {
                 .collect::<Result<_, _>>()?,
             ..NodeConfig::default()
         };
+
         Ok(home.store_config(&config)?)
     }
 
-    /// What an agent is admitted with: as many slots as it may ever need.
+    /// Returns the attestation that an agent is admitted with: as many slots as it may ever need.
     pub(super) fn attest(&self, subject: PublicKey) -> Attestation {
+        // Claims carry seconds of Unix time.
         let now = self.created / 1000;
         let amounts = [(self.slots.clone(), SLOTS)].into();
+
         let claims = Claims {
             issuer: self.attester.public_key(),
             subject,
@@ -105,17 +116,20 @@ impl Stage {
                 ..Capabilities::default()
             },
         };
+
         self.attester.sign(claims).into_inner()
     }
 
-    /// Removes the folder, unless it is to stay.
+    /// Removes the folder, unless the user keeps it.
     pub(super) fn clear(&self) -> Result<()> {
         if self.keep {
             return Ok(());
         }
+
         std::fs::remove_dir_all(&self.folder)
             .with_context(|| format!("remove {}", self.folder.display()))?;
-        // Other runs may lie beside it.
+
+        // The parent stays if it holds other runs.
         let _ = self.folder.parent().map(std::fs::remove_dir);
         Ok(())
     }
@@ -134,11 +148,14 @@ fn genesis(
             operator: format!("op-{}", at + 1).parse()?,
         })
     });
+
     let (mechanism, window_ms) = match mix {
+        // Nobody bids, so the window need not end.
         Mix::Submit => ("first-price", DAY_MS),
         Mix::FirstPrice => ("first-price", 1),
         Mix::Assignment => ("assignment", 1),
     };
+
     let market = Market {
         name: "bench".parse()?,
         reserve: None,
@@ -150,6 +167,7 @@ fn genesis(
         reveal_ms: None,
         window_ms,
     };
+
     let genesis = Genesis {
         name: "bench".parse()?,
         created: now.saturating_sub(1),
@@ -163,6 +181,7 @@ fn genesis(
         parameters: Parameters::default(),
         validators: ValidatorSet::new(set.collect::<Result<_>>()?)?,
     };
+
     genesis.check()?;
     Ok(genesis)
 }

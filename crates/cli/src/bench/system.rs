@@ -1,16 +1,16 @@
-//! What the system says of a process: CPU time and memory (proc(5)).
+//! The CPU time and the memory of a process, as the system tells them (proc(5)).
 
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-/// Length of a tick in /proc: 1/100 s on every architecture in use (`USER_HZ`).
+/// The length of a tick in /proc: 1/100 s on every architecture in use (`USER_HZ`).
 const TICK: Duration = Duration::from_millis(10);
 
-/// User and system time of a process so far, all threads, in steps of 10 ms.
+/// Returns user and system time of a process so far, of all its threads, in steps of 10 ms.
 ///
 /// # Errors
-/// Where there is no such process, or no /proc.
+/// There is no such process, or no /proc.
 pub(super) fn cpu_time(pid: u32) -> Result<Duration> {
     let path = format!("/proc/{pid}/stat");
     let text = std::fs::read_to_string(&path).context(path.clone())?;
@@ -18,17 +18,17 @@ pub(super) fn cpu_time(pid: u32) -> Result<Duration> {
     Ok(TICK * ticks)
 }
 
-/// Resident memory of a process, in bytes.
+/// Returns the resident memory of a process, in bytes.
 ///
 /// # Errors
-/// As [`cpu_time`].
+/// As for [`cpu_time`].
 pub(super) fn resident(pid: u32) -> Result<u64> {
     let path = format!("/proc/{pid}/status");
     let text = std::fs::read_to_string(&path).context(path.clone())?;
     resident_in(&text).with_context(|| format!("{path}: not as in proc(5)"))
 }
 
-/// Fields 14 and 15; the name in field 2 may hold blanks and brackets.
+/// Reads fields 14 and 15, user and system time. The name in field 2 may hold blanks and brackets.
 fn ticks(stat: &str) -> Option<u32> {
     let (_, behind_name) = stat.rsplit_once(')')?;
     let mut fields = behind_name.split_ascii_whitespace().skip(11);

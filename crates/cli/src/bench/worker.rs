@@ -1,4 +1,4 @@
-//! A validator of a measurement: counts what it commits, and tells its parent.
+//! A process of a measurement: a validator that counts what it commits and reports to its parent.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -21,12 +21,12 @@ use crate::output::say;
 pub(super) struct Args {
     /// Folder of the validator.
     home: PathBuf,
-    /// Says what each height did, so that the load goes on.
+    /// Reports every height, so that the load can go on.
     #[arg(long)]
     tells: bool,
 }
 
-/// How long binding a socket, or finding all others, may take.
+/// The longest time until a socket is bound, and until all other validators are connected.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(args: Args) -> Result<ExitCode> {
@@ -34,23 +34,29 @@ pub(super) async fn run(args: Args) -> Result<ExitCode> {
     let others = home.genesis()?.validators.len().saturating_sub(1);
     let mut validator = Validator::start(&home, CrashPoints::default()).await?;
     let mut events = validator.subscribe();
+
     until("no socket could be bound", || {
         !validator.addresses().is_empty()
     })
     .await?;
+
     let addresses = validator
         .addresses()
         .iter()
         .map(ToString::to_string)
         .collect();
     tell(&Line::Ready { addresses })?;
-    until("not all validators are there", || {
+
+    until("not all validators were connected", || {
         validator.status().connected_validators >= others
     })
     .await?;
     tell(&Line::Connected)?;
+
+    // Counting begins anew with `BEGIN`; everything before it is dropped.
     let mut counting = Counting::from(&validator);
     let mut orders = BufReader::new(tokio::io::stdin()).lines();
+
     loop {
         tokio::select! {
             order = orders.next_line() => match order?.as_deref() {
@@ -60,10 +66,12 @@ pub(super) async fn run(args: Args) -> Result<ExitCode> {
                 // The parent is gone.
                 None => break,
             },
+
             ended = validator.wait() => {
                 ended?;
                 return Ok(ExitCode::FAILURE);
             }
+
             event = events.recv() => match event {
                 Ok(ValidatorEvent::Committed(block)) => {
                     counting.count(&block);
@@ -71,22 +79,24 @@ pub(super) async fn run(args: Args) -> Result<ExitCode> {
                         tell(&Line::Height(progress(&block)))?;
                     }
                 }
-                Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "heights not counted"),
+                Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "heights were missed"),
                 Err(RecvError::Closed) => return Ok(ExitCode::FAILURE),
             },
         }
     }
+
     validator.shutdown().await?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Waits for what comes soon after the start.
+/// Waits until something holds that comes about soon after the start. `otherwise` begins the error.
 async fn until(otherwise: &'static str, holds: impl Fn() -> bool) -> Result<()> {
     let held = async {
         while !holds() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
+
     tokio::time::timeout(START_LIMIT, held)
         .await
         .with_context(|| format!("{otherwise} within {START_LIMIT:?}"))
@@ -96,7 +106,7 @@ fn tell(line: &Line) -> Result<()> {
     say(serde_json::to_string(line)?)
 }
 
-/// What was counted, and where the counters stood before.
+/// The counts so far, and the counters of the node as they were when counting began.
 struct Counting {
     sample: Sample,
     traffic: Counters,
@@ -119,6 +129,7 @@ impl Counting {
         sample.heights += 1;
         sample.later_rounds += u64::from(block.round > 0);
         sample.operations += block.operations as u64;
+
         for outcome in &block.outcomes {
             match outcome {
                 Outcome::Assignment(_) => sample.assignments += 1,
@@ -126,11 +137,14 @@ impl Counting {
                 _ => {}
             }
         }
+
+        // The builder measures from building on, all others from receipt on.
         let times = match block.builder == self.me {
             true => &mut sample.built_us,
             false => &mut sample.received_us,
         };
         times.extend(block.proposed_to_committed_us.map(saturate));
+
         let now = stamp::now();
         let stamps = block.content.operations.iter().filter_map(submitted_at);
         sample
@@ -139,6 +153,7 @@ impl Counting {
     }
 
     fn take(&mut self, validator: &Validator) -> Sample {
+        // Counting begins anew from here; the old counters are compared with the present ones.
         let next = Self::from(validator);
         let Self {
             mut sample,
@@ -146,6 +161,7 @@ impl Counting {
             signatures,
             ..
         } = std::mem::replace(self, next);
+
         sample.signatures = self.signatures.saturating_sub(signatures);
         let (before, after) = (traffic, self.traffic);
         let lanes = [("consensus", before.consensus, after.consensus)];
@@ -155,6 +171,7 @@ impl Counting {
                 .insert(name.to_owned(), after.sent_frames - before.sent_frames);
             sample.bytes += after.sent_bytes - before.sent_bytes;
         }
+
         sample
     }
 }
@@ -163,7 +180,7 @@ fn saturate(micros: u64) -> u32 {
     u32::try_from(micros).unwrap_or(u32::MAX)
 }
 
-/// The stamp that the load put in front of what is opaque to the swarm.
+/// Returns the stamp that the load put in front of the bytes that are opaque to the swarm.
 fn submitted_at(operation: &SignedOperation) -> Option<u64> {
     let opaque = match &operation.payload.body {
         Body::Submit(submit) => &submit.tasks.first()?.payload,
@@ -174,6 +191,7 @@ fn submitted_at(operation: &SignedOperation) -> Option<u64> {
     Some(u64::from_be_bytes(*stamp))
 }
 
+/// Returns the facts of a height that the load needs.
 fn progress(block: &CommittedBlock) -> Progress {
     let mut next = std::collections::BTreeMap::new();
     for operation in &block.content.operations {
@@ -181,10 +199,12 @@ fn progress(block: &CommittedBlock) -> Progress {
         let of: &mut u64 = next.entry(payload.agent).or_default();
         *of = (payload.sequence + 1).max(*of);
     }
+
     let assigned = block.outcomes.iter().filter_map(|outcome| match outcome {
         Outcome::Assignment(made) => Some((made.task, made.token, made.agent)),
         _ => None,
     });
+
     Progress {
         height: block.height,
         next: next.into_iter().collect(),

@@ -22,15 +22,15 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Which {
-    /// A drone swarm: a mission is auctioned, flown in simulated time, and audited
+    /// Run a drone swarm: a mission is auctioned, flown in simulated time, and audited
     ///
     /// Starts validators and drones as processes of their own that find each other through libp2p,
     /// submits a mission, kills a drone in flight and a validator, lets one drone bid with a
-    /// capability nobody attested, and verifies every certificate with the trust root alone.
+    /// capability that nobody attested, and verifies every certificate with the trust root alone.
     ///
     /// Example: quorate demo drones --mission examples/drones/spree.csv --keep run
     Drones(drones::Args),
-    /// A trading swarm: orders are cut into slices, auctioned under seal, filled, and audited
+    /// Run a trading swarm: orders are cut into slices, auctioned under seal, filled, and audited
     ///
     /// Starts validators and market makers as processes of their own that find each other through
     /// libp2p, plays broker over a day of bars, lets one market maker quote beyond its credit, one
@@ -39,7 +39,7 @@ enum Which {
     ///
     /// Example: quorate demo trading --bars examples/trading/day.csv --keep run
     Trading(trading::Args),
-    /// One process of a demonstration; started by it.
+    /// Run one process of a demonstration; for internal use
     #[command(hide = true)]
     Worker(worker::Args),
 }
@@ -47,7 +47,8 @@ enum Which {
 /// Runs a demonstration.
 ///
 /// # Errors
-/// What kept it from running; a run that shows a fault of the swarm is an exit code of 1.
+/// The reason why it could not run. A run that shows a fault of the swarm is not an error: it gives
+/// exit code 1.
 pub async fn run(args: Args) -> Result<ExitCode> {
     match args.which {
         Which::Drones(args) => drones::run(args).await,

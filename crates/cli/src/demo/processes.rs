@@ -1,4 +1,4 @@
-//! The processes of a demonstration: started from this very program, heard line by line.
+//! The processes of a demonstration: they run this same program and report line by line.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -10,14 +10,14 @@ use tokio::sync::mpsc;
 
 use super::worker::Line;
 
-/// What a process said, or that it ended.
+/// A line that a process sent, or the news that it ended.
 #[derive(Debug)]
 pub(super) enum Heard {
     Line(Line),
     Ended,
 }
 
-/// A child that ends with this value at the latest.
+/// A child process. It is killed when this value is dropped.
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,
@@ -26,36 +26,44 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts `quorate demo worker ROLE HOME`. Its log goes to `log`; what it says goes to
-    /// `heard` under `index`.
+    /// Starts `quorate demo worker ROLE HOME`. Its standard error goes to `log`; the lines of its
+    /// standard output go to `heard`, each with `index`.
     pub(super) fn start(
         role: &str,
         home: &Path,
         log: &Path,
         (index, heard): (usize, mpsc::UnboundedSender<(usize, Heard)>),
     ) -> Result<Self> {
-        let program = std::env::current_exe().context("where this program is")?;
+        let program = std::env::current_exe().context("cannot find the path of this program")?;
         let file = std::fs::File::create(log).with_context(|| log.display().to_string())?;
+
         let mut child = Command::new(&program)
             .args(["demo", "worker", role])
             .arg(home)
+            // It ends when its input closes: see `stop`.
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(file)
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("start {}", program.display()))?;
-        let output = child.stdout.take().context("a child without output")?;
+        let output = child
+            .stdout
+            .take()
+            .context("the process has no standard output")?;
+
+        // The process is heard until it closes its output.
         tokio::spawn(async move {
             let mut lines = BufReader::new(output).lines();
             while let Ok(Some(text)) = lines.next_line().await {
                 if let Ok(line) = serde_json::from_str(&text) {
-                    // The demonstration may be over.
+                    // Nobody receives it once the demonstration is over.
                     let _ = heard.send((index, Heard::Line(line)));
                 }
             }
             let _ = heard.send((index, Heard::Ended));
         });
+
         Ok(Self {
             child,
             killed: false,
@@ -71,15 +79,16 @@ impl Process {
             .context("kill a process of the demonstration")
     }
 
-    /// Lets it end by itself: its input closes.
+    /// Closes its input, so that it ends. It is killed if it has not ended after five seconds.
     pub(super) async fn stop(&mut self) {
         drop(self.child.stdin.take());
+
         let limit = std::time::Duration::from_secs(5);
         if tokio::time::timeout(limit, self.child.wait())
             .await
             .is_err()
         {
-            // It did not listen; it must not outlive the demonstration.
+            // It did not react, and must not outlive the demonstration.
             let _ = self.child.kill().await;
         }
     }

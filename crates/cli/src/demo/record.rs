@@ -1,4 +1,4 @@
-//! What happened, as the operator's own node and the processes told it.
+//! The record of a run, as the operator's node and the processes reported it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -11,40 +11,43 @@ use super::setting::Setting;
 use super::worker::Decided;
 use crate::report::{Assignment, Ended, Height, Refusal, TaskState};
 
-/// Facts of a run, with times in milliseconds since its start.
+/// The facts of a run, with times in milliseconds since its start.
 pub(super) struct Record {
     clock: Clock,
     folder: PathBuf,
     names: BTreeMap<PublicKey, String>,
     numbers: BTreeMap<TaskId, usize>,
-    /// In the order they were submitted.
+    /// The tasks, in the order in which they were submitted.
     pub(super) tasks: Vec<TaskRecord>,
     pub(super) heights: BTreeMap<u64, Height>,
     pub(super) refusals: Vec<Refusal>,
-    /// Whose refusals for what reason were told already.
+    /// Pairs of an agent and a reason whose refusals were told already.
     told: BTreeSet<(String, Reason)>,
-    /// Reasons worth telling when an agent is refused for them the first time.
+    /// Reasons that are told when an agent is refused for them the first time.
     telling: Vec<Reason>,
+    /// The agent that was killed, and when.
     pub(super) killed_agent: Option<(PublicKey, u64)>,
+    /// The validator that was killed, and when.
     pub(super) killed_validator: Option<(PublicKey, u64)>,
-    /// Files that could not be written.
+    /// The number of files that could not be written.
     pub(super) unwritten: u64,
 }
 
-/// What happened to one task.
+/// The facts of one task.
 #[derive(Debug, Default)]
 pub(super) struct TaskRecord {
     pub(super) name: String,
     pub(super) assignments: Vec<Assignment>,
-    /// The newest assignment as it was certified.
+    /// The newest assignment, as it was certified.
     pub(super) certified: Option<outcome::Assignment>,
+    /// The state in which it ended; `None` while it has not ended.
     pub(super) state: Option<TaskState>,
-    /// What the assignee reported.
+    /// The detail that the assignee reported with the completion.
     pub(super) detail: Option<Vec<u8>>,
 }
 
 impl TaskRecord {
-    /// Its state when the run ended.
+    /// Returns its state when the run ended.
     pub(super) fn final_state(&self) -> TaskState {
         let held = if self.assignments.is_empty() {
             TaskState::Open
@@ -73,7 +76,7 @@ impl Record {
         }
     }
 
-    /// Tasks were submitted, each with its name for people.
+    /// Takes in tasks that were submitted, each with its name for people.
     pub(super) fn submitted(&mut self, tasks: impl IntoIterator<Item = (TaskId, String)>) {
         for (id, name) in tasks {
             self.numbers.insert(id, self.tasks.len());
@@ -84,7 +87,7 @@ impl Record {
         }
     }
 
-    /// Tasks that have ended, whichever way.
+    /// Returns the number of tasks that have ended, in whichever way.
     pub(super) fn ended(&self) -> usize {
         self.tasks
             .iter()
@@ -92,7 +95,7 @@ impl Record {
             .count()
     }
 
-    /// Whether every task that was submitted has ended.
+    /// Checks whether every task that was submitted has ended.
     pub(super) fn is_over(&self) -> bool {
         self.ended() == self.tasks.len()
     }
@@ -113,7 +116,7 @@ impl Record {
         self.names.get(key).cloned().unwrap_or_else(|| key.short())
     }
 
-    /// How many offers were refused for a reason.
+    /// Returns the number of offers that were refused for a reason.
     pub(super) fn refused_for(&self, reason: Reason) -> u64 {
         self.refusals
             .iter()
@@ -121,7 +124,7 @@ impl Record {
             .count() as u64
     }
 
-    /// A validator committed a height; the first to say so counts.
+    /// Takes in a height that a validator committed. Only the first report of a height counts.
     pub(super) fn height(&mut self, decided: &Decided) {
         let first = Height {
             height: decided.height,
@@ -131,11 +134,12 @@ impl Record {
             operations: decided.operations as u64,
             outcomes: decided.outcomes as u64,
         };
+
         self.heights.entry(decided.height).or_insert(first);
     }
 
-    /// Takes in what the operator's node learned by a verified certificate; gives the lines worth
-    /// telling.
+    /// Takes in what the operator's node learned from a verified certificate. Returns the lines
+    /// that are worth telling.
     pub(super) fn learn(&mut self, event: &NodeEvent) -> Vec<String> {
         match event {
             NodeEvent::Awarded {
@@ -144,6 +148,7 @@ impl Record {
                 certificate,
                 ..
             } => self.awarded(*task, *token, certificate),
+
             NodeEvent::Accepted {
                 task,
                 token,
@@ -152,11 +157,13 @@ impl Record {
                 self.store(*task, &format!("{token}-accepted"), certificate);
                 Vec::new()
             }
+
             NodeEvent::Returned {
                 task,
                 token,
                 certificate,
             } => self.returned(*task, *token, certificate),
+
             NodeEvent::Completed {
                 task,
                 detail,
@@ -165,6 +172,8 @@ impl Record {
                 self.completed(*task, detail, certificate);
                 Vec::new()
             }
+
+            // Only a cancellation ends a task without a reason.
             NodeEvent::Failed {
                 task,
                 reason: None,
@@ -174,13 +183,18 @@ impl Record {
                 self.finish(*task, Ended::Canceled, TaskState::Canceled);
                 Vec::new()
             }
+
             NodeEvent::Failed {
                 task, certificate, ..
             } => {
                 self.store(*task, "ended", certificate);
                 self.finish(*task, Ended::Failed, TaskState::Failed);
-                vec![format!("{} ended undone", self.name_of(*task))]
+                vec![format!(
+                    "{} ended without a completion",
+                    self.name_of(*task)
+                )]
             }
+
             _ => Vec::new(),
         }
     }
@@ -192,14 +206,17 @@ impl Record {
         let Outcome::Assignment(certified) = decoded.outcome else {
             return Vec::new();
         };
-        // The news of an award may come after its agent was killed at the work for it.
+
+        // An award may become known only after its agent was killed while it worked on the task.
         let killed = self.killed_agent.filter(|(key, _)| *key == certified.agent);
         let at_ms = killed.map_or_else(|| self.now(), |(_, at)| at);
         let name = self.name(&certified.agent);
         let file = self.store(task, &format!("{token}-assigned"), certificate);
+
         let Some(found) = self.find(task) else {
             return Vec::new();
         };
+
         found.assignments.push(Assignment {
             agent: name.clone(),
             token,
@@ -210,9 +227,12 @@ impl Record {
             ended: Ended::Held,
             ended_at_ms: None,
         });
+        // Awards may become known in another order than they were made in.
         found.assignments.sort_by_key(|assignment| assignment.token);
         found.certified = Some(certified);
+
         match token {
+            // A first award is not worth a line.
             1 => Vec::new(),
             _ => vec![format!(
                 "{} goes to {name} under token {token}",
@@ -223,14 +243,17 @@ impl Record {
 
     fn returned(&mut self, task: TaskId, token: FencingToken, certificate: &[u8]) -> Vec<String> {
         self.store(task, &format!("{token}-returned"), certificate);
+        // The receipt tells how the agent lost the task.
         let (ended, word) = match ending(certificate) {
             Some("lapse") => (Ended::Lapsed, "the lease lapsed"),
             Some("decline") => (Ended::Declined, "declined"),
             _ => (Ended::Failed, "given back"),
         };
         self.end(task, Some(token), ended);
+
         let holder = self.task(task).and_then(|task| task.certified.as_ref());
         let holder = holder.map_or_else(String::new, |certified| self.name(&certified.agent));
+
         vec![format!(
             "{}: {word} ({holder}, token {token})",
             self.name_of(task)
@@ -245,7 +268,8 @@ impl Record {
         }
     }
 
-    /// An agent was refused: keeps the certificate, and one line for each offer.
+    /// Takes in a refusal that an agent reported: keeps its certificate, and one entry for each
+    /// offer. Returns the lines that are worth telling.
     pub(super) fn refused(
         &mut self,
         agent: &str,
@@ -258,15 +282,20 @@ impl Record {
                 .copied()
                 .find(|reason| reason.code() == code)
         };
+
+        // One certificate covers all items of a refusal.
         let file = format!("refusal-{:03}-{agent}.cbor", self.refusals.len() + 1);
         let bytes = hex::decode(certificate).unwrap_or_default();
         self.write(&file, &bytes);
+
         let mut lines = Vec::new();
         for (task, code) in items {
             let Some(reason) = reason(*code) else {
                 continue;
             };
+
             let name = task.map_or("the whole bid".to_owned(), |t| self.name_of(t).to_owned());
+
             let new = self.told.insert((agent.to_owned(), reason));
             if new && self.telling.contains(&reason) {
                 lines.push(format!(
@@ -274,6 +303,7 @@ impl Record {
                     reason.text()
                 ));
             }
+
             self.refusals.push(Refusal {
                 agent: agent.to_owned(),
                 task: name,
@@ -284,6 +314,7 @@ impl Record {
                 certificate: Some(file.clone()),
             });
         }
+
         lines
     }
 
@@ -294,7 +325,7 @@ impl Record {
         }
     }
 
-    /// Ends the assignment under `token`, or the newest.
+    /// Ends the assignment under `token` or, without a token, the newest one.
     fn end(&mut self, task: TaskId, token: Option<FencingToken>, ended: Ended) {
         let now = self.now();
         let Some(found) = self.find(task) else { return };
@@ -309,7 +340,7 @@ impl Record {
         self.tasks.get_mut(*self.numbers.get(&task)?)
     }
 
-    /// Writes a certificate; its file name says task and event.
+    /// Writes a certificate into a file whose name tells the task and the event. Returns that name.
     fn store(&mut self, task: TaskId, what: &str, certificate: &[u8]) -> String {
         let number = self.numbers.get(&task).map_or(0, |at| at + 1);
         let file = format!("task-{number:03}-{what}.cbor");
@@ -324,7 +355,7 @@ impl Record {
     }
 }
 
-/// Name of the operation that ended an assignment.
+/// Returns the name of the operation that ended an assignment.
 fn ending(certificate: &[u8]) -> Option<&'static str> {
     match Certificate::decode(certificate).ok()?.outcome {
         Outcome::Receipt(receipt) => Some(receipt.operation.payload.body.name()),

@@ -1,4 +1,4 @@
-//! What every demonstration begins with: a run folder, keys, a genesis, attestations.
+//! The setting of every demonstration: a run folder, keys, a genesis, attestations.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,60 +12,65 @@ use quorate_types::{
 };
 use serde::Serialize;
 
-/// Folder, members and genesis of a run.
+/// The folder, the members and the genesis of a run.
 pub(super) struct Setting {
     pub(super) folder: PathBuf,
     pub(super) genesis: Genesis,
     pub(super) validators: Vec<Member>,
     pub(super) agents: Vec<Member>,
-    /// The node of this process: requester and attester.
+    /// The node of this process, which is requester and attester.
     pub(super) operator: Home,
     started_unix_ms: u64,
 }
 
-/// A process to be: its name, folder and key.
+/// A member that will run as a process: its name, folder and key.
 pub(super) struct Member {
     pub(super) name: String,
     pub(super) home: Home,
     pub(super) key: PublicKey,
 }
 
-/// What a demonstration asks for.
+/// The parameters of [`Setting::make`].
 pub(super) struct Wanted<'a> {
-    /// Of the swarm, and how its run folders begin.
+    /// The name of the swarm, with which the names of its run folders begin.
     pub(super) name: &'a str,
-    /// Of each agent, a number behind it; also the role of its process.
+    /// The word that agents' names begin with, before a number; also the role of their processes.
     pub(super) role: &'a str,
     pub(super) validators: usize,
     pub(super) agents: usize,
-    /// Name of the attester.
+    /// The name of the attester.
     pub(super) attester: &'a str,
-    /// Ascending by name.
+    /// The markets, ascending by name.
     pub(super) markets: Vec<Market>,
-    /// Folder of the run, if it is to be a certain one.
+    /// The folder of the run, if the user chose one.
     pub(super) keep: Option<&'a Path>,
     pub(super) started_unix_ms: u64,
 }
 
 impl Setting {
-    /// Makes folder, keys and genesis.
+    /// Makes the folder, all keys and the genesis.
     pub(super) fn make(wanted: Wanted<'_>) -> Result<Self> {
         let started_unix_ms = wanted.started_unix_ms;
         let folder = match wanted.keep {
             Some(folder) => folder.to_path_buf(),
             None => PathBuf::from("runs").join(format!("{}-{started_unix_ms}", wanted.name)),
         };
+        // A run must not be mixed with an earlier one.
         make_empty(&folder)?;
+
         let numbered = |role: &str, count| -> Result<Vec<Member>> {
             (1..=count)
                 .map(|number| member(&folder, format!("{role}-{number}")))
                 .collect()
         };
+
         let validators = numbered("validator", wanted.validators)?;
         let agents = numbered(wanted.role, wanted.agents)?;
+        // The operator has a folder like all others, but no process of its own.
         let operator = member(&folder, "operator".to_owned())?;
         let genesis = genesis(&wanted, &validators, &operator)?;
         let operator = operator.home;
+
         Ok(Self {
             folder,
             genesis,
@@ -76,12 +81,14 @@ impl Setting {
         })
     }
 
-    /// Writes genesis and guards into the folders.
+    /// Writes the genesis into all folders, and makes the signing guards of the validators.
     pub(super) fn write(&self) -> Result<()> {
         self.operator.store_genesis(&self.genesis)?;
         quorate_node::write_genesis(&self.trust_root(), &self.genesis)?;
+
         for validator in &self.validators {
             validator.home.store_genesis(&self.genesis)?;
+            // A key without its guard does not sign (N-21).
             validator
                 .home
                 .create_guard(&validator.key, &self.genesis.swarm_id())?;
@@ -89,12 +96,14 @@ impl Setting {
         for agent in &self.agents {
             agent.home.store_genesis(&self.genesis)?;
         }
+
         Ok(())
     }
 
     /// Has the operator attest an agent's capabilities, for a day.
     pub(super) fn attest(&self, agent: &Member, capabilities: Capabilities) -> Result<()> {
         let attester = self.operator.key()?;
+        // Claims carry seconds of Unix time.
         let now = self.started_unix_ms / 1000;
         let claims = Claims {
             issuer: attester.public_key(),
@@ -106,15 +115,18 @@ impl Setting {
             id: agent.name.clone().into_bytes(),
             capabilities,
         };
+
         Ok(agent
             .home
             .store_attestation(&attester.sign(claims).into_inner())?)
     }
 
-    /// Tells a member where to start from. The first validator starts from nothing.
+    /// Tells a member which addresses to start from. The first validator starts from none.
     pub(super) fn configure(home: &Home, listens: bool, boot: &[String]) -> Result<()> {
+        // TCP and QUIC, each on any free port.
         let any = ["/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"];
         let listen = any.into_iter().filter(|_| listens).map(str::parse);
+
         let config = NodeConfig {
             listen: listen.collect::<Result<_, _>>()?,
             boot: boot
@@ -123,6 +135,7 @@ impl Setting {
                 .collect::<Result<_, _>>()?,
             ..NodeConfig::default()
         };
+
         Ok(home.store_config(&config)?)
     }
 
@@ -138,16 +151,16 @@ impl Setting {
         self.folder.join("genesis.toml")
     }
 
-    /// The run was stopped by a person: says where it lies; the exit code.
+    /// Tells the user, who stopped the run, where its files are. Returns the exit code.
     pub(super) fn stopped(&self) -> ExitCode {
         eprintln!(
-            "stopped; what there is so far lies in {}",
+            "stopped; the files of the run so far are in {}",
             self.folder.display()
         );
         ExitCode::from(130)
     }
 
-    /// Names by key, of validators and agents.
+    /// Returns the names of validators and agents by key.
     pub(super) fn names(&self) -> BTreeMap<PublicKey, String> {
         let all = self.validators.iter().chain(&self.agents);
         all.map(|member| (member.key, member.name.clone()))
@@ -156,7 +169,7 @@ impl Setting {
 }
 
 impl Member {
-    /// Writes what its process is told of itself.
+    /// Writes the settings of its process into a file of its folder.
     pub(super) fn tell(&self, file: &str, what: &impl Serialize) -> Result<()> {
         let path = self.home.root().join(file);
         let text = serde_json::to_string_pretty(what)?;
@@ -164,7 +177,8 @@ impl Member {
     }
 }
 
-/// Keeps what was read in the run folder; gives its file name.
+/// Copies the input of a run into its folder and returns the file name. Without an input file, the
+/// input is `ours`: the name and the text of a file that ships with the program.
 pub(super) fn keep_input(
     input: Option<&Path>,
     ours: (&str, &str),
@@ -175,11 +189,14 @@ pub(super) fn keep_input(
             let name = path
                 .file_name()
                 .with_context(|| path.display().to_string())?;
+
             let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
             (name.to_string_lossy().into_owned(), text)
         }
+
         None => (ours.0.to_owned(), ours.1.to_owned()),
     };
+
     let path = folder.join(&name);
     std::fs::write(&path, text).with_context(|| path.display().to_string())?;
     Ok(name)
@@ -188,14 +205,16 @@ pub(super) fn keep_input(
 fn make_empty(folder: &Path) -> Result<()> {
     if folder.exists() && std::fs::read_dir(folder)?.next().is_some() {
         bail!(
-            "{}: exists and is not empty; choose another folder",
+            "{}: the folder is not empty; choose an empty or absent one with --keep",
             folder.display()
         );
     }
+
     for part in ["logs", "certificates"] {
         let path = folder.join(part);
         std::fs::create_dir_all(&path).with_context(|| path.display().to_string())?;
     }
+
     Ok(())
 }
 
@@ -213,12 +232,14 @@ fn genesis(wanted: &Wanted<'_>, validators: &[Member], operator: &Member) -> Res
             operator: format!("op-{}", at + 1).parse()?,
         })
     });
+
     let genesis = Genesis {
         name: wanted.name.parse()?,
         created: wanted.started_unix_ms.saturating_sub(1),
         markets: wanted.markets.clone(),
         version: PROTOCOL_VERSION,
         admission: Admission::Attestation,
+        // The operator attests all agents.
         attesters: vec![Attester {
             key: operator.key,
             name: wanted.attester.parse()?,
@@ -226,6 +247,7 @@ fn genesis(wanted: &Wanted<'_>, validators: &[Member], operator: &Member) -> Res
         parameters: Parameters::default(),
         validators: ValidatorSet::new(set.collect::<Result<_>>()?)?,
     };
+
     genesis.check()?;
     Ok(genesis)
 }

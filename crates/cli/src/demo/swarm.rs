@@ -1,4 +1,4 @@
-//! The running swarm of a demonstration: its processes, the operator's node, and what they tell.
+//! The running swarm of a demonstration: its processes, the operator's node, and their news.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io::IsTerminal;
@@ -19,15 +19,15 @@ use super::setting::Setting;
 use super::worker::Line;
 use crate::dossiers;
 
-/// How long the swarm may take to find together.
+/// The longest wait for the next process to be ready, and for the swarm to take a submission.
 pub(super) const GATHERING: Duration = Duration::from_secs(20);
-/// How often a demonstration looks at what is due, while nothing happens.
+/// The interval at which a demonstration checks what is due while nothing else happens.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Dossiers that are on their way when all is over are waited for so long.
+/// The longest wait for dossiers that are still on their way at the end of a run.
 const DOSSIER_LIMIT: Duration = Duration::from_secs(5);
 
-/// Processes, and the node of this one.
+/// The processes of a run, and the operator's node, which runs in this process.
 pub(super) struct Swarm<'a> {
     pub(super) setting: &'a Setting,
     pub(super) clock: Clock,
@@ -36,55 +36,63 @@ pub(super) struct Swarm<'a> {
     processes: Vec<Process>,
     heard: mpsc::UnboundedReceiver<(usize, Heard)>,
     events: broadcast::Receiver<NodeEvent>,
-    /// Said while the swarm gathered.
+    /// Lines that processes sent while the swarm gathered.
     early: VecDeque<(usize, Line)>,
     tick: Interval,
-    /// Clearings whose dossiers are kept, or on their way.
+    /// The clearings whose dossiers are kept or on their way.
     clearings: BTreeSet<Hash>,
     dossiers: JoinSet<Fetched>,
 }
 
-/// The answer to asking for a dossier.
+/// The clearing whose dossier was asked for, and the answer.
 type Fetched = (Hash, Result<Option<Arc<DossierBundle>>, NodeError>);
 
-/// What happened.
+/// The next thing that happened in a swarm.
 pub(super) enum News {
-    /// A process said something.
+    /// The process with this index sent a line.
     Line(usize, Line),
     /// The operator's node learned something.
     Event(Box<NodeEvent>),
-    /// A moment passed.
+    /// [`TICK`] has passed.
     Tick,
     /// The operator's node has stopped.
     Closed,
 }
 
 impl<'a> Swarm<'a> {
-    /// Starts every process and waits until each says it runs. The first validator knows nobody,
-    /// all others know the first one only. Agents run as workers of `role`.
+    /// Starts every process and waits until each is ready. The first validator knows no other
+    /// member; all others know only the first validator. Agents run as workers of `role`.
     pub(super) async fn start(setting: &'a Setting, role: &str, bar: ProgressBar) -> Result<Self> {
         let clock = Clock::start();
         let (say, mut heard) = mpsc::unbounded_channel();
         let mut processes = Vec::new();
         let mut boot = Vec::new();
+
         let start = |member: &super::setting::Member, role: &str, index| {
             let place = (index, say.clone());
             Process::start(role, member.home.root(), &setting.log(&member.name), place)
         };
+
         for (index, validator) in setting.validators.iter().enumerate() {
             Setting::configure(&validator.home, true, &boot)?;
             processes.push(start(validator, "validator", index)?);
+            // Its port is known only once it listens, and all others start from its address.
             if index == 0 {
                 boot = first_address(&mut heard, setting).await?;
             }
         }
+
         for (index, agent) in setting.agents.iter().enumerate() {
             Setting::configure(&agent.home, false, &boot)?;
+            // Agents are numbered after the validators: see `name`.
             processes.push(start(agent, role, setting.validators.len() + index)?);
         }
+
+        // The operator's node runs in this process, so it is not one of `processes`.
         Setting::configure(&setting.operator, false, &boot)?;
         let operator = Node::builder(setting.operator.clone()).start().await?;
         let events = operator.subscribe();
+
         let mut swarm = Self {
             setting,
             clock,
@@ -98,45 +106,54 @@ impl<'a> Swarm<'a> {
             clearings: BTreeSet::new(),
             dossiers: JoinSet::new(),
         };
+
         swarm.gather(role).await?;
         Ok(swarm)
     }
 
     async fn gather(&mut self, role: &str) -> Result<()> {
         let all = self.processes.len();
+        // The first validator was ready in `first_address`.
         let mut ready = 1;
+
         while ready < all {
             let next = tokio::time::timeout(GATHERING, self.heard.recv()).await;
             match next.ok().flatten() {
                 Some((_, Heard::Line(Line::Ready { .. }))) => ready += 1,
                 Some((index, Heard::Ended)) => bail!(
-                    "{} ended at its start; see {}",
+                    "{} ended while it started; see {}",
                     self.name(index),
                     self.setting.log(self.name(index)).display()
                 ),
+                // A process may have news before the last one is ready.
                 Some((index, Heard::Line(line))) => self.early.push_back((index, line)),
-                None => bail!("only {ready} of {all} processes came up within 20 s; see logs/"),
+                None => bail!("only {ready} of {all} processes were ready within 20 s; see logs/"),
             }
         }
+
         let (validators, agents) = (self.setting.validators.len(), self.setting.agents.len());
         self.say(&format!(
             "{validators} validators and {agents} {role}s run as {all} processes, pid {}",
             std::process::id()
         ));
+
         Ok(())
     }
 
-    /// Waits for what happens next. May be dropped and called again without losing anything.
+    /// Waits for the next news. The future may be dropped at any time: no news is lost.
     pub(super) async fn next(&mut self) -> News {
+        // News that came while the swarm gathered is first.
         if let Some((index, line)) = self.early.pop_front() {
             return News::Line(index, line);
         }
+
         loop {
             tokio::select! {
                 Some((index, heard)) = self.heard.recv() => match heard {
                     Heard::Line(line) => return News::Line(index, line),
                     Heard::Ended => self.ended(index),
                 },
+
                 event = self.events.recv() => match event {
                     Ok(event) => {
                         self.fetch_dossier(&event);
@@ -145,16 +162,18 @@ impl<'a> Swarm<'a> {
                     Err(broadcast::error::RecvError::Lagged(_)) => {}
                     Err(broadcast::error::RecvError::Closed) => return News::Closed,
                 },
+
                 Some(Ok((clearing, fetched))) = self.dossiers.join_next() => {
                     self.keep_dossier(&clearing, fetched.ok().flatten().as_deref());
                 }
+
                 _ = self.tick.tick() => return News::Tick,
             }
         }
     }
 
-    /// Asks for all that an award followed from, once for each auction: validators keep recent
-    /// ones only.
+    /// Asks for the dossier of the auction that an award followed from, once for each auction. It
+    /// asks at once, because validators keep only recent dossiers.
     fn fetch_dossier(&mut self, event: &NodeEvent) {
         let NodeEvent::Awarded { certificate, .. } = event else {
             return;
@@ -165,6 +184,7 @@ impl<'a> Swarm<'a> {
         let Outcome::Assignment(assignment) = decoded.outcome else {
             return;
         };
+
         let clearing = assignment.clearing;
         if self.clearings.insert(clearing) {
             let dossier = self.operator.dossier(clearing);
@@ -173,7 +193,8 @@ impl<'a> Swarm<'a> {
         }
     }
 
-    /// A dossier that does not come is missing from the audit, which says so.
+    /// Keeps a dossier in the run folder. One that does not come is missing from the audit, which
+    /// says so.
     fn keep_dossier(&self, clearing: &Hash, bundle: Option<&DossierBundle>) {
         let Some(bundle) = bundle else { return };
         if let Err(error) = dossiers::keep(&self.setting.certificates(), clearing, bundle) {
@@ -188,11 +209,11 @@ impl<'a> Swarm<'a> {
             .is_some_and(|process| !process.killed)
         {
             let name = self.name(index);
-            self.say(&format!("{name} ended by itself; see logs/{name}.log"));
+            self.say(&format!("{name} ended unexpectedly; see logs/{name}.log"));
         }
     }
 
-    /// Kills a process without warning; whether there was one.
+    /// Kills a process without warning. Returns whether it could be killed.
     pub(super) async fn kill(&mut self, index: usize) -> bool {
         match self.processes.get_mut(index) {
             Some(process) => process.kill().await.is_ok(),
@@ -200,9 +221,10 @@ impl<'a> Swarm<'a> {
         }
     }
 
-    /// Ends the operator's node, then every process. Dossiers on their way are waited for.
+    /// Waits for dossiers that are on their way, then ends the operator's node and every process.
     pub(super) async fn stop(mut self) {
         self.bar.finish_and_clear();
+
         let left = async {
             while let Some(fetched) = self.dossiers.join_next().await {
                 let Ok((clearing, fetched)) = fetched else {
@@ -211,9 +233,11 @@ impl<'a> Swarm<'a> {
                 self.keep_dossier(&clearing, fetched.ok().flatten().as_deref());
             }
         };
-        // One that does not come is missing from the audit, which says so.
+
+        // A dossier that does not come in time is missing from the audit, which says so.
         let _ = tokio::time::timeout(DOSSIER_LIMIT, left).await;
         self.operator.shutdown().await;
+
         for mut process in self.processes {
             process.stop().await;
         }
@@ -226,7 +250,7 @@ impl<'a> Swarm<'a> {
             .map_or("a process", |member| &member.name)
     }
 
-    /// A line of what happens, above the bar; on standard error, so that `--json` stays clean.
+    /// Prints a line of news above the bar: on standard error, so that `--json` stays clean.
     pub(super) fn say(&self, text: &str) {
         let seconds = self.clock.monotonic() as f64 / 1000.0;
         let line = format!("{seconds:6.1} s  {text}");
@@ -243,6 +267,7 @@ async fn first_address(
     setting: &Setting,
 ) -> Result<Vec<String>> {
     let log = setting.log(&setting.validators[0].name);
+
     match tokio::time::timeout(GATHERING, heard.recv())
         .await
         .ok()
@@ -253,12 +278,13 @@ async fn first_address(
     }
 }
 
-/// A bar for people: none where nobody looks, or nobody is to be disturbed.
+/// Returns a progress bar. It is hidden with `--json` and if standard error is not a terminal.
 pub(super) fn progress_bar(json: bool, length: usize) -> ProgressBar {
     let bar = ProgressBar::new(length as u64);
     if json || !std::io::stderr().is_terminal() {
         bar.set_draw_target(ProgressDrawTarget::hidden());
     }
+
     if let Ok(style) = ProgressStyle::with_template("{bar:40.cyan} {pos}/{len} tasks  {elapsed}") {
         bar.set_style(style);
     }

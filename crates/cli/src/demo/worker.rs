@@ -1,5 +1,5 @@
-//! A process of a demonstration: a validator or an agent that tells its parent what happens, a line
-//! of JSON each, and ends when its parent does.
+//! A process of a demonstration: a validator or an agent that reports to its parent in lines of
+//! JSON, and ends when its parent does.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -24,28 +24,29 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Role {
-    /// Runs the validator of a folder.
+    /// Run the validator of a folder
     Validator { home: PathBuf },
-    /// Flies the drone of a folder, described by `drone.json` in it.
+    /// Fly the drone of a folder, described by `drone.json` in it
     Drone { home: PathBuf },
-    /// Makes markets for the trader of a folder, described by `trader.json` in it.
+    /// Make markets for the trader of a folder, described by `trader.json` in it
     Trader { home: PathBuf },
 }
 
-/// What a worker tells its parent.
+/// A line that a worker sends to its parent.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(super) enum Line {
-    /// It runs; an agent: the swarm has admitted it.
+    /// It is ready: a validator listens, an agent is admitted by the swarm.
     Ready {
-        /// Where it can be reached; empty for an agent.
+        /// The addresses at which it can be reached; empty for an agent.
         addresses: Vec<String>,
     },
     /// A validator committed a height.
     Height(Decided),
-    /// An agent was awarded this task: a drone took off.
+    /// An agent was awarded this task. A drone takes off for it.
     Working { task: TaskId },
-    /// An agent's bid had no effect.
+    /// A bid of an agent had no effect, or some of its offers had none. Each item has the task of
+    /// an offer, or `None` for the whole bid, and the reason code; the certificate is hexadecimal.
     Refused {
         items: Vec<(Option<TaskId>, u16)>,
         certificate: String,
@@ -62,23 +63,23 @@ pub(super) struct Decided {
     pub(super) outcomes: usize,
 }
 
-/// Where a drone finds what it is told.
+/// The file in its folder that holds a drone's settings.
 pub(super) const DRONE_FILE: &str = "drone.json";
-/// Where a market maker finds what it is told.
+/// The file in its folder that holds a market maker's settings.
 pub(super) const TRADER_FILE: &str = "trader.json";
-/// Slices that a market maker may hold at one time; they are filled at once.
+/// The number of slices that a market maker may hold at one time. It fills each at once.
 const TRADER_SLOTS: usize = 8;
 
-/// What a market maker is told of itself.
+/// The settings of a market maker.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct TraderFile {
     #[serde(flatten)]
     pub(super) config: MakerConfig,
-    /// Whether it never opens what it committed to.
+    /// Whether it never opens its commitments.
     pub(super) withholds: bool,
 }
 
-/// What a drone is told of itself.
+/// The settings of a drone.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct DroneFile {
     pub(super) home: Point,
@@ -88,7 +89,7 @@ pub(super) struct DroneFile {
     pub(super) equipment: Vec<Label>,
     pub(super) time_scale: f64,
     pub(super) seed: u64,
-    /// Equipment it claims without anyone's word.
+    /// Equipment that it claims although nobody attested it.
     pub(super) claims: Option<Label>,
 }
 
@@ -124,22 +125,27 @@ async fn validator(home: Home) -> Result<ExitCode> {
     let mut validator = Validator::start(&home, CrashPoints::default()).await?;
     let mut events = validator.subscribe();
     wait_for_addresses(&validator).await?;
+
     let addresses = validator
         .addresses()
         .iter()
         .map(ToString::to_string)
         .collect();
     say(&Line::Ready { addresses })?;
+
     loop {
         tokio::select! {
             () = parent_gone() => {
                 validator.shutdown().await?;
                 return Ok(ExitCode::SUCCESS);
             }
+
+            // A validator that was not told to end has failed.
             ended = validator.wait() => {
                 ended?;
                 return Ok(ExitCode::FAILURE);
             }
+
             event = events.recv() => match event {
                 Ok(ValidatorEvent::Committed(block)) => say(&Line::Height(Decided {
                     height: block.height,
@@ -148,6 +154,7 @@ async fn validator(home: Home) -> Result<ExitCode> {
                     operations: block.operations,
                     outcomes: block.outcomes.len(),
                 }))?,
+                // The other validators report the heights that this one missed.
                 Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => return Ok(ExitCode::FAILURE),
             },
@@ -155,13 +162,15 @@ async fn validator(home: Home) -> Result<ExitCode> {
     }
 }
 
-/// Sockets are bound a moment after the start.
+/// Waits until the sockets are bound, which takes a moment after the start.
 async fn wait_for_addresses(validator: &Validator) -> Result<()> {
     let bound = async {
+        // One address for TCP and one for QUIC.
         while validator.addresses().len() < 2 {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
     };
+
     let limit = std::time::Duration::from_secs(10);
     tokio::time::timeout(limit, bound)
         .await
@@ -180,12 +189,16 @@ async fn drone(home: Home) -> Result<ExitCode> {
 async fn trader(home: Home) -> Result<ExitCode> {
     let file: TraderFile = read(&home, TRADER_FILE)?;
     let mut node = Node::builder(home);
+
+    // One agent for each slice that it may hold.
     for _ in 0..TRADER_SLOTS {
         node = node.agent(MarketMaker::new(file.config.clone()));
     }
+
     if file.withholds {
         node = node.withhold_openings();
     }
+
     work(node.start().await?).await
 }
 
@@ -195,22 +208,26 @@ fn read<T: DeserializeOwned>(home: &Home, file: &str) -> Result<T> {
     serde_json::from_str(&text).with_context(|| path.display().to_string())
 }
 
-/// Tells what becomes of an agent's bids until the parent is gone.
+/// Reports awards and refusals of an agent until the parent is gone.
 async fn work(node: NodeHandle) -> Result<ExitCode> {
     let mut events = node.subscribe();
     tokio::select! {
+        // The parent may be gone before the swarm has admitted this agent.
         () = parent_gone() => return Ok(ExitCode::SUCCESS),
         ready = node.ready() => ready?,
     }
+
     say(&Line::Ready {
         addresses: Vec::new(),
     })?;
+
     loop {
         tokio::select! {
             () = parent_gone() => {
                 node.shutdown().await;
                 return Ok(ExitCode::SUCCESS);
             }
+
             event = events.recv() => match event {
                 Ok(NodeEvent::Award(award)) => say(&Line::Working { task: award.task })?,
                 Ok(NodeEvent::Refused { items, certificate, .. }) => say(&Line::Refused {
@@ -224,7 +241,8 @@ async fn work(node: NodeHandle) -> Result<ExitCode> {
     }
 }
 
-/// The parent holds the other end of standard input for as long as it lives.
+/// Waits until the parent is gone. The parent keeps the other end of standard input open until
+/// then.
 async fn parent_gone() {
     let mut input = tokio::io::stdin();
     let mut buffer = [0; 64];

@@ -1,4 +1,4 @@
-//! An agent as a process: a program that bids and works.
+//! Runs an agent as a process: another program bids and works, and this one speaks for it.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -12,52 +12,61 @@ use tokio::sync::broadcast::error::RecvError;
 use super::stop::StopSignal;
 use crate::output::say;
 
-/// Runs a program as the agent of a folder until told to stop.
+/// Runs a program as the agent of a folder until it is told to stop.
 ///
 /// # Errors
-/// Why it did not start, or stopped by itself.
+/// If the agent does not start, or ends before it is told to.
 pub(super) async fn run(home: Home, command: &[OsString]) -> Result<()> {
+    // Signals are caught first, so that none is lost during the start.
     let mut stop = StopSignal::catch()?;
+
     let Some((program, arguments)) = command.split_first() else {
         bail!(
-            "this key is no validator's, so the node is an agent: say which program bids and works \
-             with --command PROGRAM ARGS"
+            "the genesis does not name this key as a validator, so the node is an agent: give the \
+             program that bids and works with --command PROGRAM ARGS"
         );
     };
+
     let config = CommandConfig {
         arguments: arguments.to_vec(),
         capabilities: capabilities(&home)?,
         ..CommandConfig::new(program)
     };
+
     let agent = CommandAgent::start(config)
         .with_context(|| format!("--command {}", Path::new(program).display()))?;
+
     let node = Node::builder(home).agent(agent).start().await?;
     let mut events = node.subscribe();
     say(format!("agent {}", node.public_key()))?;
+
     loop {
         tokio::select! {
             () = stop.received() => break,
             event = events.recv() => match event {
                 Ok(event) => log(&event),
                 Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "events not logged"),
-                Err(RecvError::Closed) => bail!("the agent ended by itself"),
+                Err(RecvError::Closed) => bail!("the agent ended without being told to"),
             },
         }
     }
+
     tracing::info!("stopping");
     node.shutdown().await;
     Ok(())
 }
 
-/// What the attestation in the folder confirms: tasks that ask for more are none for this agent.
+/// The capabilities that the attestation in the folder confirms. Tasks that require more are not
+/// for this agent.
 fn capabilities(home: &Home) -> Result<Capabilities> {
     let attestation = home.attestation()?;
     if attestation.is_none() {
         tracing::warn!(
             folder = %home.root().display(),
-            "no attestation: the swarm does not know this agent; quorate join --attestation FILE"
+            "no attestation: the swarm does not know this agent; see quorate join --attestation"
         );
     }
+
     Ok(attestation
         .map(|signed| signed.payload.capabilities)
         .unwrap_or_default())

@@ -1,4 +1,4 @@
-//! `quorate node repair`: mends damaged files of a validator.
+//! `quorate node repair`: repairs damaged files of a validator.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -12,61 +12,77 @@ use crate::output::say;
 
 /// Cut damaged files of a validator at their first damage, keeping copies
 ///
-/// For a node that refuses to start because its log or its blocks are damaged. What is cut away is
-/// kept as NAME.damaged.N; blocks are fetched anew from the other members. The signing guard is
-/// never touched: for a validator whose guard is lost or damaged there is `quorate node --rejoin`.
+/// Use this if a node refuses to start because its log or its blocks are damaged. Each file that is
+/// cut is kept as it was under the name NAME.damaged.N; the node fetches missing blocks from other
+/// members. The signing guard is never touched: if it is lost or damaged, see `quorate node
+/// --rejoin`.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Example: quorate node repair alice")]
 pub(super) struct Args {
-    /// Folder of the node, stopped; or the data folder in it, which error messages name.
+    /// Folder of the node, or the data folder in it, which error messages name. The node must be
+    /// stopped.
     dir: PathBuf,
 }
 
-/// Repairs.
+/// Repairs the files, and prints what was done to each.
 ///
 /// # Errors
-/// Where the folder is in use, of another swarm, or the disk fails; then it can be run again.
+/// If the folder is in use or belongs to another swarm, or if the disk fails. The command can be
+/// run again then.
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
     let home = home_of(&args.dir)?;
     let data = home.data();
+
     let swarm = home.genesis()?.swarm_id();
+
+    // With a fresh salt, no payload that a peer chose can look like frames of the repaired files.
     let mut salt = [0; 4];
     getrandom::fill(&mut salt).context("the system gives no randomness")?;
+
     let disk = FileDisk::new(&data).with_context(|| data.display().to_string())?;
+
     let repaired = repair(
         Arc::new(disk),
         StoreConfig::new(swarm.0, u32::from_le_bytes(salt)),
     )?;
+
     for file in &repaired {
         say(format!(
             "{}: {} bytes left in use, kept as {}",
             file.path, file.length, file.kept
         ))?;
     }
+
     if repaired.is_empty() {
         say("nothing is damaged")?;
     }
+
     Ok(ExitCode::SUCCESS)
 }
 
+/// The folder of the node, if `dir` is that folder or the `data` folder in it.
 fn home_of(dir: &Path) -> Result<Home> {
     let parent = dir
         .parent()
         .filter(|_| dir.file_name().is_some_and(|name| name == "data"));
+
     let candidates = [Some(dir), parent].into_iter().flatten().map(Home::new);
     let found = candidates
         .into_iter()
         .find(|home| home.genesis_path().exists());
+
     let home = found.with_context(|| {
         format!(
-            "{}: no folder of a node: there is no genesis.toml in it",
+            "{}: is not the folder of a node that has joined: there is no genesis.toml in it",
             dir.display()
         )
     })?;
+
     ensure!(
         home.data().is_dir(),
-        "{}: there is nothing to repair",
+        "{}: there is no such folder, so there is nothing to repair",
         home.data().display()
     );
+
     Ok(home)
 }

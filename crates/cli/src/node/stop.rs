@@ -1,19 +1,19 @@
-//! Being told to stop.
+//! Waits for the signals that tell a process to stop.
 
 use anyhow::{Context, Result};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// SIGINT and SIGTERM, caught from when it is made.
+/// Catches SIGINT and SIGTERM, from the moment at which it is made.
 pub(crate) struct StopSignal {
     interrupt: Signal,
     terminate: Signal,
 }
 
 impl StopSignal {
-    /// Catches both from now on.
+    /// Catches both signals from now on.
     ///
     /// # Errors
-    /// Where the system refuses.
+    /// If the system refuses it.
     pub(crate) fn catch() -> Result<Self> {
         let catch = |kind| signal(kind).context("catch signals");
         Ok(Self {
@@ -22,7 +22,7 @@ impl StopSignal {
         })
     }
 
-    /// Waits for one of them.
+    /// Waits until one of the two signals comes.
     pub(crate) async fn received(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}

@@ -1,4 +1,4 @@
-//! A validator as a process.
+//! Runs a validator as a process.
 
 use std::time::Duration;
 
@@ -9,63 +9,71 @@ use tokio::sync::broadcast::error::RecvError;
 use super::{crash, stop::StopSignal};
 use crate::output::say;
 
-/// How long binding a socket may take.
+/// The time within which the sockets must be bound.
 const BIND_LIMIT: Duration = Duration::from_secs(10);
 
 /// How a validator starts.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Start {
-    /// By its signing guard.
+    /// With its signing guard.
     Usual,
-    /// Without one: others have to prove from where it may vote.
+    /// Without a guard: other validators must prove from which height it may vote.
     Rejoin,
 }
 
 /// Runs the validator of a folder until it is told to stop.
 ///
 /// # Errors
-/// Why it did not start, or stopped by itself.
+/// If the validator does not start, or ends before it is told to.
 pub(super) async fn run(start: Start, home: &Home) -> Result<()> {
+    // Signals are caught first, so that none is lost during the start.
     let mut stop = StopSignal::catch()?;
+
     let listen = home.config()?.listen;
     ensure!(
         !listen.is_empty(),
-        "a validator has to listen: write `listen` into {}/node.toml or give --listen ADDR",
+        "a validator must listen on an address: write `listen` into {}/node.toml, or give --listen",
         home.root().display()
     );
+
     let mut validator = match start {
         Start::Usual => Validator::start(home, crash::points()?).await?,
         Start::Rejoin => Validator::rejoin(home, crash::points()?).await?,
     };
+
     let mut events = validator.subscribe();
     say(format!(
         "validator {} of swarm {}",
         validator.public_key(),
         validator.swarm()
     ))?;
+
     say_addresses(&validator, listen.len()).await?;
     if let Some(address) = validator.monitor_address() {
         say(format!("monitoring on http://{address}"))?;
     }
+
     loop {
         tokio::select! {
             () = stop.received() => break,
             ended = validator.wait() => {
                 ended?;
-                bail!("the validator ended by itself");
+                bail!("the validator ended without being told to");
             }
             event = events.recv() => match event {
                 Ok(event) => log(&event),
                 Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "blocks not logged"),
-                Err(RecvError::Closed) => bail!("the validator ended by itself"),
+                Err(RecvError::Closed) => bail!("the validator ended without being told to"),
             },
         }
     }
+
     tracing::info!("stopping");
     Ok(validator.shutdown().await?)
 }
 
-/// Sockets are bound a moment after the start, one after another.
+/// Prints the addresses that the validator listens on. It waits for them first, because sockets are
+/// bound a moment after the start, one after another.
 async fn say_addresses(validator: &Validator, wanted: usize) -> Result<()> {
     let bound = async {
         while validator.addresses().len() < wanted {
@@ -73,14 +81,17 @@ async fn say_addresses(validator: &Validator, wanted: usize) -> Result<()> {
         }
     };
     let all = tokio::time::timeout(BIND_LIMIT, bound).await;
+
     let addresses = validator.addresses();
     addresses
         .iter()
         .try_for_each(|address| say(format!("listening on {address}")))?;
+
     ensure!(
         !addresses.is_empty(),
         "no address of `listen` could be bound within {BIND_LIMIT:?}"
     );
+
     if all.is_err() {
         tracing::warn!(
             bound = addresses.len(),
@@ -88,6 +99,7 @@ async fn say_addresses(validator: &Validator, wanted: usize) -> Result<()> {
             "not every address could be bound"
         );
     }
+
     Ok(())
 }
 

@@ -1,69 +1,70 @@
-//! What a report holds. Times are milliseconds since the run started, unless said otherwise.
+//! The data of a report. Times are milliseconds since the run started, unless a field says
+//! otherwise.
 
 use serde::{Deserialize, Serialize};
 
 use super::trading::Trading;
 
-/// A demo run, as `report.json` and as a page.
+/// A demo run, as it is written to `report.json` and shown as a page.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// Headline, such as the name of the mission.
+    /// The headline, with the name of the mission or of the file of bars.
     pub title: String,
-    /// Swarm id, hexadecimal.
+    /// The swarm id, in hexadecimal.
     pub swarm_id: String,
-    /// Fingerprint of the trust root, as it is read over a telephone.
+    /// The fingerprint of the trust root, in the form that two people compare over a telephone.
     pub fingerprint: String,
-    /// Wall-clock start, RFC 3339.
+    /// The wall-clock time of the start, as in RFC 3339.
     pub started: String,
-    /// Length of the run.
+    /// How long the run took.
     pub duration_ms: u64,
-    /// Folder of the certificates, relative to the run folder.
+    /// The folder of the certificates, relative to the run folder.
     pub certificate_dir: String,
-    /// File of the trust root, relative to the run folder.
+    /// The file of the trust root, relative to the run folder.
     pub trust_root: String,
-    /// The numbers of the run.
+    /// The counts of the run.
     pub summary: Summary,
-    /// The committee.
+    /// The committee, with the validators that were killed.
     pub validators: Vec<Validator>,
     /// The agents, in the order of their colours.
     pub agents: Vec<Agent>,
-    /// The mission, or the slices of the day.
+    /// The tasks of the mission, or the slices of the day of trading.
     pub tasks: Vec<Task>,
-    /// Decided heights, ascending.
+    /// The decided heights, ascending.
     pub heights: Vec<Height>,
-    /// Bids without effect, in the order they were committed.
+    /// The refused offers, in the order in which their refusals were reported.
     pub refusals: Vec<Refusal>,
-    /// What a trading run has besides.
+    /// The further data of a trading run; `None` for a drone run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trading: Option<Trading>,
 }
 
-/// The numbers of every run, in the names of `--json`.
+/// The counts that every run has, under the names of `--json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
-    /// Tasks submitted.
+    /// Tasks that were submitted.
     pub tasks: u64,
-    /// Tasks completed.
+    /// Tasks that were completed.
     pub completed: u64,
-    /// Awards under a fencing token above 1.
+    /// Tasks that were awarded more than once.
     pub reassigned: u64,
-    /// Bids refused.
+    /// Refused offers that broke a rule; offers that only came too late are not counted.
     pub refused_bids: u64,
-    /// Drones killed; only where there are drones.
+    /// Drones that were killed; `None` if the agents are not drones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub killed_drones: Option<u64>,
-    /// Validators killed.
+    /// Validators that were killed.
     pub killed_validators: u64,
-    /// Heights decided.
+    /// The greatest height that was decided.
     pub heights: u64,
-    /// Certificates written.
+    /// Certificate files that the run left.
     pub certificates: u64,
     /// Certificates that the auditor's code verified.
     pub certificates_verified: u64,
-    /// Auctions that awards followed from.
+    /// Auctions of which there is a dossier or a certificate.
     #[serde(default)]
     pub auctions: u64,
-    /// Auctions that were run again from their dossiers and gave the same.
+    /// Auctions that were run again from their dossiers and gave what is certified.
     #[serde(default)]
     pub auctions_replayed: u64,
 }
@@ -71,105 +72,105 @@ pub struct Summary {
 /// A member of the committee.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Validator {
-    /// Name; [`Height::builder`] refers to it.
+    /// Its name, which [`Height::builder`] refers to.
     pub name: String,
-    /// Public key, hexadecimal.
+    /// Its public key, in hexadecimal.
     pub key: String,
-    /// When it was killed.
+    /// When it was killed; `None` if it was not.
     pub killed_at_ms: Option<u64>,
 }
 
-/// A point on the Earth, WGS 84 degrees. Anything not finite is left off the map.
+/// A point on the Earth, in degrees of WGS 84. A point that is not finite is left off the map.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Place {
-    /// Latitude, -90 to 90.
+    /// The latitude, -90 to 90.
     pub lat: f64,
-    /// Longitude, -180 to 180. A mission may not cross the antimeridian.
+    /// The longitude, -180 to 180. A mission may not cross the antimeridian.
     pub lng: f64,
 }
 
-/// An agent: a drone, a market maker.
+/// An agent: a drone or a market maker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Agent {
-    /// Name; [`Assignment::agent`] and [`Refusal::agent`] refer to it.
+    /// Its name, which [`Assignment::agent`] and [`Refusal::agent`] refer to.
     pub name: String,
-    /// Public key, hexadecimal.
+    /// Its public key, in hexadecimal.
     pub key: String,
-    /// Where it started, if it moves.
+    /// The place where it started; `None` if it does not move.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub home: Option<Place>,
-    /// When it was killed.
+    /// When it was killed; `None` if it was not.
     pub killed_at_ms: Option<u64>,
     /// Whether it claims a capability that nobody attested.
     pub liar: bool,
-    /// Tasks it completed.
+    /// The number of tasks that it completed.
     pub tasks_done: u64,
-    /// Where it was, ascending by time, without its home.
+    /// The places where it was, ascending by time, without its home.
     pub path: Vec<Stop>,
 }
 
 /// A place on a drone's path.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Stop {
-    /// Where.
+    /// The place that the drone was at.
     #[serde(flatten)]
     pub place: Place,
-    /// When.
+    /// When it was there.
     pub t_ms: u64,
-    /// The task it did there; `None` for a place it was merely seen at.
+    /// The task that it did there; `None` for a place that it only passed.
     pub task: Option<String>,
 }
 
-/// A task of the mission.
+/// A task of the mission, or a slice of an order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Task {
-    /// Name; [`Refusal::task`] and [`Stop::task`] refer to it.
+    /// Its name, which [`Refusal::task`] and [`Stop::task`] refer to.
     pub id: String,
-    /// Where, if anywhere.
+    /// The place to fly to; `None` for a task without one.
     #[serde(flatten)]
     pub place: Option<Place>,
-    /// What it requires, each for a reader: `camera`, `payload_g ≥ 500`.
+    /// The labels and amounts that it requires, for a reader: `camera`, `payload_g ≥ 500`.
     pub requires: Vec<String>,
     /// Its state when the run ended.
     pub state: TaskState,
-    /// Whom it was awarded to, ascending by fencing token.
+    /// Its awards, ascending by fencing token.
     pub assignments: Vec<Assignment>,
 }
 
-/// Where a task is in its life.
+/// The state of a task (L-15).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TaskState {
-    /// Waits for a clearing.
+    /// It waits for a clearing.
     Open,
-    /// Awarded, not yet accepted.
+    /// It was awarded and not yet accepted.
     Assigned,
-    /// Accepted.
+    /// Its assignee accepted it.
     Working,
-    /// Done.
+    /// Its assignee completed it.
     Completed,
-    /// Given up after a failure.
+    /// It was given up without a completion.
     Failed,
-    /// Cancelled by its requester.
+    /// Its requester canceled it.
     Canceled,
-    /// Its deadline passed or its attempts were used up.
+    /// Its deadline passed, or its attempts were used up.
     Expired,
 }
 
 /// One award of a task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Assignment {
-    /// Assignee.
+    /// The name of the assignee.
     pub agent: String,
-    /// Fencing token, from 1.
+    /// The fencing token, from 1.
     pub token: u64,
-    /// Price, in the market's unit.
+    /// The price, in the market's unit.
     pub price: i64,
-    /// When the award was decided.
+    /// When the award became known.
     pub at_ms: u64,
-    /// Height that decided it.
+    /// The height that decided it.
     pub height: u64,
-    /// File name of its certificate, within the certificate folder.
+    /// The file name of its certificate, within the certificate folder.
     pub certificate: String,
     /// How it ended.
     pub ended: Ended,
@@ -181,58 +182,58 @@ pub struct Assignment {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ended {
-    /// Still held when the run ended.
+    /// The agent still held it when the run ended.
     Held,
     /// The assignee reported completion.
     Completed,
     /// The assignee reported failure.
     Failed,
-    /// The assignee did not want it.
+    /// The assignee declined it.
     Declined,
-    /// The lease ran out.
+    /// The lease ran out, and the assignment lapsed.
     Lapsed,
-    /// The requester cancelled the task.
+    /// The requester canceled the task.
     Canceled,
 }
 
 /// A decided height.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Height {
-    /// Height, from 1.
+    /// The height, from 1.
     pub height: u64,
-    /// Round in which it was decided; above 0 a proposer was passed over.
+    /// The round in which it was decided; above 0 a proposer was passed over.
     pub round: u64,
-    /// When it was decided.
+    /// When the first validator reported it as committed.
     pub time_ms: u64,
-    /// Name of the validator that built the block.
+    /// The name of the validator that built the block.
     pub builder: String,
-    /// Operations in the block.
+    /// The number of operations in the block.
     pub operations: u64,
-    /// Outcomes in the block: awards, receipts, refusals.
+    /// The number of outcomes in the block: awards, clearings, receipts, refusals, expiries.
     pub outcomes: u64,
 }
 
-/// A bid that had no effect.
+/// An offer that had no effect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
-    /// Bidder.
+    /// The name of the bidder.
     pub agent: String,
-    /// Task it bid on.
+    /// The name of the task that it bid on.
     pub task: String,
-    /// When the refusal was decided.
+    /// When the bidder reported the refusal.
     pub at_ms: u64,
-    /// Number in the registry of reason codes.
+    /// The number of the reason in the registry of reason codes.
     pub code: u16,
-    /// Name in the registry: `capability_not_attested`.
+    /// The name of the reason in the registry: `capability_not_attested`.
     pub name: String,
-    /// One sentence for a person.
+    /// The reason as a sentence for a person.
     pub text: String,
-    /// File name of its certificate, within the certificate folder, where one was written.
+    /// The file name of its certificate, within the certificate folder, if one was written.
     pub certificate: Option<String>,
 }
 
 impl Ended {
-    /// Its name, as in `report.json`.
+    /// Returns its name in `report.json`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Held => "held",
@@ -246,7 +247,7 @@ impl Ended {
 }
 
 impl TaskState {
-    /// Its name, as in `report.json`.
+    /// Returns its name in `report.json`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -261,14 +262,14 @@ impl TaskState {
 }
 
 impl Report {
-    /// Every award with its task, by task and then by token.
+    /// Returns every award with its task, ordered by task and then by token.
     pub(super) fn awards(&self) -> impl Iterator<Item = (&Task, &Assignment)> {
         self.tasks
             .iter()
             .flat_map(|task| task.assignments.iter().map(move |award| (task, award)))
     }
 
-    /// What its agents are called.
+    /// Returns the noun for one of its agents.
     pub(super) fn noun(&self) -> &'static str {
         if self.trading.is_some() {
             "trader"
@@ -277,14 +278,14 @@ impl Report {
         }
     }
 
-    /// The place of an agent in the order of colours.
+    /// Returns the index of an agent, which decides its colour.
     pub(super) fn agent_index(&self, name: &str) -> Option<usize> {
         self.agents.iter().position(|agent| agent.name == name)
     }
 }
 
 impl Task {
-    /// The award under which it was completed.
+    /// Returns the award under which it was completed.
     pub(super) fn completed_by(&self) -> Option<&Assignment> {
         self.assignments
             .iter()
@@ -298,12 +299,12 @@ impl Task {
 }
 
 impl Agent {
-    /// The last place it is known to have been at.
+    /// Returns the last place that it is known to have been at.
     pub(super) fn last_place(&self) -> Option<Place> {
         self.path.last().map(|stop| stop.place).or(self.home)
     }
 
-    /// Every place it was at, from its home on.
+    /// Returns every place that it was at, from its home on.
     pub(super) fn places(&self) -> impl Iterator<Item = Place> {
         self.home
             .into_iter()

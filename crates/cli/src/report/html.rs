@@ -1,12 +1,12 @@
-//! Escaping, and the few pieces of markup that everything else is made of.
+//! Escaping, and the few pieces of markup that the rest of the page is made of.
 
 use std::fmt;
 
-/// Text that is safe inside an element and inside a quoted attribute.
+/// Text that is displayed escaped: safe inside an element and inside a quoted attribute.
 pub(super) struct Escaped<'a>(&'a str);
 
-/// Marks text from outside the program for escaping. Everything that is not a literal of this
-/// module or a number goes through here.
+/// Escapes text from outside the program. Everything on the page that is neither a literal of the
+/// report's code nor a number goes through this function.
 pub(super) fn escape(text: &str) -> Escaped<'_> {
     Escaped(text)
 }
@@ -25,6 +25,7 @@ impl fmt::Display for Escaped<'_> {
             })?;
             rest = &rest[at + 1..];
         }
+
         f.write_str(rest)
     }
 }
@@ -44,21 +45,25 @@ pub(super) fn section(part: Section<'_>) -> String {
         lead,
         body,
     } = part;
+
     let lead = if lead.is_empty() {
         String::new()
     } else {
         format!("<p class=\"lead\">{lead}</p>\n")
     };
+
     format!("<section id=\"{id}\">\n<h2>{title}</h2>\n{lead}{body}</section>\n")
 }
 
-/// A table out of cells that are markup already. `numeric` columns stand to the right.
+/// Returns a table of cells that are markup already. Numeric columns are aligned to the right.
 pub(super) fn table(columns: &[Column], rows: &[Vec<String>]) -> String {
     let class = |column: &Column| if column.numeric { " class=\"n\"" } else { "" };
     let mut out = String::from("<div class=\"scroll\"><table>\n<thead><tr>");
+
     for column in columns {
         out += &format!("<th{}>{}</th>", class(column), column.name);
     }
+
     out += "</tr></thead>\n<tbody>\n";
     for row in rows {
         out += "<tr>";
@@ -67,16 +72,17 @@ pub(super) fn table(columns: &[Column], rows: &[Vec<String>]) -> String {
         }
         out += "</tr>\n";
     }
+
     out + "</tbody>\n</table></div>\n"
 }
 
-/// The head of a table column.
+/// The head of a column.
 pub(super) struct Column {
     name: &'static str,
     numeric: bool,
 }
 
-/// A column of words.
+/// Returns the head of a column of words.
 pub(super) const fn words(name: &'static str) -> Column {
     Column {
         name,
@@ -84,7 +90,7 @@ pub(super) const fn words(name: &'static str) -> Column {
     }
 }
 
-/// A column of numbers.
+/// Returns the head of a column of numbers.
 pub(super) const fn numbers(name: &'static str) -> Column {
     Column {
         name,
@@ -92,12 +98,12 @@ pub(super) const fn numbers(name: &'static str) -> Column {
     }
 }
 
-/// `14.2 s`, from milliseconds since the start.
+/// Formats milliseconds as seconds: `14.2 s`.
 pub(super) fn seconds(ms: u64) -> String {
     format!("{}.{} s", ms / 1_000, ms % 1_000 / 100)
 }
 
-/// `41.2 s` or `2 min 5 s`.
+/// Formats milliseconds as `41.2 s` or `2 min 5 s`.
 pub(super) fn duration(ms: u64) -> String {
     if ms < 60_000 {
         seconds(ms)
@@ -106,7 +112,7 @@ pub(super) fn duration(ms: u64) -> String {
     }
 }
 
-/// `1 task`, `2 tasks`.
+/// Formats a number with its noun: `1 task`, `2 tasks`.
 pub(super) fn count(number: usize, noun: &str) -> String {
     if number == 1 {
         format!("1 {noun}")
@@ -115,10 +121,11 @@ pub(super) fn count(number: usize, noun: &str) -> String {
     }
 }
 
-/// Number of colours in `style.css`; further agents share them, with dashed lines.
+/// The number of colours in `style.css`. Further agents share them, with dashed lines.
 const COLOURS: usize = 12;
 
-/// The classes that give an agent its colour: `c3`, and from the thirteenth agent `c3 dash`.
+/// Returns the classes that give an agent its colour: `c3`, and from the thirteenth agent
+/// `c3 dash`.
 pub(super) fn colour(index: Option<usize>) -> String {
     match index {
         None => "c-none".to_owned(),

@@ -1,14 +1,16 @@
-//! Places words beside dots so that none covers another: greedy, in the order given.
+//! Places words beside dots so that no word covers another: greedily, in the order in which the
+//! words come.
 //!
-//! A word that finds no free place is left out; the table and the tooltip still have it.
+//! A word for which there is no free place is left out; the tables and the tooltips still have it.
 
 use super::projection::Point;
 
-/// Width of a letter and height of a line, in units of the drawing, at the font size of the page's
-/// narrow layout, which is the larger one.
+/// The width of a letter, in units of the drawing, at the font size of the page's narrow layout,
+/// which is the larger one.
 const LETTER: f64 = 7.4;
+/// The height of a line, at the same font size.
 const LINE: f64 = 14.0;
-/// Distance of a word from the edge of its dot.
+/// The distance of a word from the edge of its dot.
 const GAP: f64 = 3.0;
 
 /// A rectangle of the drawing.
@@ -20,23 +22,23 @@ struct Area {
     bottom: f64,
 }
 
-/// What a word belongs to.
+/// The dot that a word stands beside.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Dot {
     pub(super) at: Point,
     pub(super) radius: f64,
 }
 
-/// Where a word starts and how it hangs there.
+/// The position of a word and its alignment.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Spot {
-    /// Baseline of the word.
+    /// The point of the baseline that `anchor` refers to.
     pub(super) at: Point,
     /// `start`, `middle` or `end`, as in SVG's `text-anchor`.
     pub(super) anchor: &'static str,
 }
 
-/// What is drawn already.
+/// The areas of a drawing that are taken already.
 pub(super) struct Labels {
     width: f64,
     height: f64,
@@ -44,7 +46,7 @@ pub(super) struct Labels {
 }
 
 impl Labels {
-    /// An empty drawing.
+    /// Returns an empty drawing.
     pub(super) fn new(width: f64, height: f64) -> Self {
         Self {
             width,
@@ -53,7 +55,7 @@ impl Labels {
         }
     }
 
-    /// Keeps words off a dot.
+    /// Keeps words away from a dot.
     pub(super) fn avoid(&mut self, dot: Point, radius: f64) {
         self.taken.push(Area {
             left: dot.x - radius,
@@ -63,17 +65,21 @@ impl Labels {
         });
     }
 
-    /// A free place beside `dot` for `word`: right, left, above or below it.
+    /// Takes a free place for `word` beside `dot` and returns it: right, left, above or below, in
+    /// this order. Returns `None` if none of these is free.
     pub(super) fn place(&mut self, dot: Dot, word: &str) -> Option<Spot> {
         #[expect(clippy::cast_precision_loss, reason = "a label is a few letters long")]
         let width = word.chars().count() as f64 * LETTER;
         let (Point { x, y }, gap) = (dot.at, dot.radius + GAP);
+
+        // A baseline 0.3 of a line below the middle of the dot centres the word on it: see `area`.
         let candidates = [
             (x + gap, y + LINE * 0.3, "start"),
             (x - gap, y + LINE * 0.3, "end"),
             (x, y - gap, "middle"),
             (x, y + gap + LINE * 0.75, "middle"),
         ];
+
         candidates.into_iter().find_map(|(x, y, anchor)| {
             let spot = Spot {
                 at: Point { x, y },
@@ -81,6 +87,7 @@ impl Labels {
             };
             let area = area(spot, width);
             let free = self.contains(area) && !self.taken.iter().any(|other| overlap(*other, area));
+
             free.then(|| {
                 self.taken.push(area);
                 spot
@@ -102,6 +109,8 @@ fn area(spot: Spot, width: f64) -> Area {
         "end" => spot.at.x - width,
         _ => spot.at.x - width / 2.0,
     };
+
+    // The baseline lies four fifths of a line below the top of the line.
     Area {
         left,
         top: spot.at.y - LINE * 0.8,

@@ -1,5 +1,5 @@
 //! The map: tasks as dots in the colour of the drone that completed them, flown paths, homes, the
-//! last place of every killed drone, a scale bar, and a legend that singles a drone out.
+//! last place of every killed drone, a scale bar, and a legend that singles out a drone.
 
 use super::html::{colour, count, escape, seconds};
 use super::labels::{Dot, Labels, Spot};
@@ -13,22 +13,25 @@ const FRAME: Frame = Frame {
     margin: 46.0,
 };
 const DOT: f64 = 5.0;
-/// Radius of the ring around a task that was awarded more than once.
+/// The radius of the ring around a task that was awarded more than once.
 const RING: f64 = 8.5;
-/// Radius of the mark where a killed drone was last seen.
+/// The radius of the mark where a killed drone was last seen.
 const LOST: f64 = 10.0;
-/// The scale bar is at most this part of the drawing's width.
+/// The greatest length of the scale bar, as a part of the drawing's width.
 const SCALE_PART: f64 = 0.22;
 
-/// The map and its legend, side by side where there is room.
+/// Draws the map and its legend, side by side if there is room.
 pub(super) fn figure(report: &Report) -> String {
     let Some(projection) = Projection::fit(places(report), &FRAME) else {
         return "<p>Nothing in this run has coordinates.</p>\n".to_owned();
     };
+
     let mut labels = Labels::new(FRAME.width, projection.height);
     keep_clear(report, &projection, &mut labels);
+    // Killed drones get their words before the tasks do.
     let killed = last_places(report, &projection, &mut labels);
     let tasks = task_dots(report, &projection, &mut labels);
+
     format!(
         "<div class=\"mapwrap\">\n<figure>\n<svg class=\"map\" viewBox=\"0 0 {:.0} {:.0}\" \
          role=\"img\" aria-label=\"Map of the mission\">\n{}{}{}{}{}</svg>\n</figure>\n{}</div>\n",
@@ -43,7 +46,7 @@ pub(super) fn figure(report: &Report) -> String {
     )
 }
 
-/// Style rules: while an entry of the legend is pointed at, the other drones fade.
+/// Returns the style rules by which the other drones fade while a legend entry is pointed at.
 pub(super) fn highlight_rules(agents: usize) -> String {
     (0..agents)
         .map(|i| {
@@ -68,6 +71,7 @@ fn paths(report: &Report, projection: &Projection) -> String {
             .filter_map(|place| projection.point(place))
             .map(|Point { x, y }| format!("{x:.1},{y:.1}"))
             .collect();
+
         if points.len() > 1 {
             out += &format!(
                 "<polyline class=\"d d{index} {}\" points=\"{}\"><title>{}</title></polyline>\n",
@@ -77,16 +81,18 @@ fn paths(report: &Report, projection: &Projection) -> String {
             );
         }
     }
+
     out + "</g>\n"
 }
 
-/// A square at each home; drones that start at one place share it.
+/// Draws a square at each home. The squares of drones that start at one place coincide.
 fn homes(report: &Report, projection: &Projection) -> String {
     let mut out = String::from("<g class=\"homes\">\n");
     for (index, agent) in report.agents.iter().enumerate() {
         let Some(Point { x, y }) = agent.home.and_then(|home| projection.point(home)) else {
             continue;
         };
+
         out += &format!(
             "<rect class=\"d d{index} {}\" x=\"{:.1}\" y=\"{:.1}\" width=\"10\" height=\"10\" \
              rx=\"2\"><title>home of {}</title></rect>\n",
@@ -96,10 +102,11 @@ fn homes(report: &Report, projection: &Projection) -> String {
             escape(&agent.name),
         );
     }
+
     out + "</g>\n"
 }
 
-/// Keeps words off everything that is drawn.
+/// Keeps words away from everything that is drawn.
 fn keep_clear(report: &Report, projection: &Projection, labels: &mut Labels) {
     for point in report
         .tasks
@@ -108,6 +115,7 @@ fn keep_clear(report: &Report, projection: &Projection, labels: &mut Labels) {
     {
         labels.avoid(point, DOT + 1.0);
     }
+
     for point in report
         .agents
         .iter()
@@ -115,6 +123,7 @@ fn keep_clear(report: &Report, projection: &Projection, labels: &mut Labels) {
     {
         labels.avoid(point, 7.0);
     }
+
     for agent in report
         .agents
         .iter()
@@ -133,7 +142,8 @@ fn task_dots(report: &Report, projection: &Projection, labels: &mut Labels) -> S
         .filter_map(|task| projection.point(task.place?).map(|point| (task, point)))
         .collect();
     let mut out = String::from("<g class=\"tasks\">\n");
-    // Those that changed hands are named first: they are what a reader looks for.
+
+    // Tasks that changed hands get their words first: they are what a reader looks for.
     let (moved, others): (Vec<_>, Vec<_>) =
         at.into_iter().partition(|(task, _)| task.was_reassigned());
     for (task, point) in moved.into_iter().chain(others) {
@@ -143,6 +153,7 @@ fn task_dots(report: &Report, projection: &Projection, labels: &mut Labels) -> S
             out += &word("name", spot, &task.id);
         }
     }
+
     out + "</g>\n"
 }
 
@@ -151,11 +162,13 @@ fn task_dot(report: &Report, task: &Task, Point { x, y }: Point) -> String {
         .completed_by()
         .and_then(|award| report.agent_index(&award.agent));
     let drone = agent.map_or_else(|| "d".to_owned(), |index| format!("d d{index}"));
+
     let ring = if task.was_reassigned() {
         format!("<circle class=\"ring\" r=\"{RING}\"/>")
     } else {
         String::new()
     };
+
     format!(
         "<g class=\"task {drone} {}\" transform=\"translate({x:.1} {y:.1})\"><title>{}</title>\
          {ring}<circle class=\"dot\" r=\"{DOT}\"/></g>\n",
@@ -175,10 +188,11 @@ fn task_story(task: &Task) -> String {
             award.ended.name(),
         );
     }
+
     story
 }
 
-/// A cross with the drone's name where it was last seen.
+/// Draws a cross with the drone's name at the place where each killed drone was last seen.
 fn last_places(report: &Report, projection: &Projection, labels: &mut Labels) -> String {
     let mut out = String::from("<g class=\"killed\">\n");
     for (index, agent) in report.agents.iter().enumerate() {
@@ -188,6 +202,7 @@ fn last_places(report: &Report, projection: &Projection, labels: &mut Labels) ->
         ) else {
             continue;
         };
+
         let Point { x, y } = point;
         out += &format!(
             "<g class=\"d d{index} {}\" transform=\"translate({x:.1} {y:.1})\"><title>{} was \
@@ -196,6 +211,7 @@ fn last_places(report: &Report, projection: &Projection, labels: &mut Labels) ->
             escape(&agent.name),
             seconds(killed),
         );
+
         let text = format!("{} killed", agent.name);
         if let Some(spot) = labels.place(
             Dot {
@@ -207,6 +223,7 @@ fn last_places(report: &Report, projection: &Projection, labels: &mut Labels) ->
             out += &word("loss", spot, &text);
         }
     }
+
     out + "</g>\n"
 }
 
@@ -223,11 +240,13 @@ fn scale_bar(projection: &Projection) -> String {
     let metres = round_below(FRAME.width * SCALE_PART / projection.units_per_metre);
     let (left, y) = (18.0, projection.height - 16.0);
     let right = left + metres * projection.units_per_metre;
+
     let name = if metres < 1_000.0 {
         format!("{metres} m")
     } else {
         format!("{} km", metres / 1e3)
     };
+
     format!(
         "<g class=\"scale\"><path d=\"M{left} {0:.1}v5H{right:.1}v-5\"/>\
          <text x=\"{1:.1}\" y=\"{2:.1}\">{name}</text>\
@@ -255,6 +274,7 @@ fn legend(report: &Report) -> String {
             badges(agent),
         );
     }
+
     out + "</ul>\n<ul class=\"signs\">\n\
         <li><svg viewBox=\"-9 -9 18 18\"><circle class=\"dot\" r=\"5\"/></svg>completed task</li>\n\
         <li><svg viewBox=\"-9 -9 18 18\"><circle class=\"dot\" r=\"4.5\"/>\
@@ -267,7 +287,7 @@ fn legend(report: &Report) -> String {
         <path d=\"M-5-5 5 5M-5 5 5-5\"/></svg>last place of a killed drone</li>\n</ul>\n</aside>\n"
 }
 
-/// What sets a drone apart, as small marks.
+/// Returns badges for a drone that was killed, and for one that claims a false capability.
 pub(super) fn badges(agent: &Agent) -> String {
     let mut out = String::new();
     if agent.killed_at_ms.is_some() {
@@ -276,15 +296,17 @@ pub(super) fn badges(agent: &Agent) -> String {
     if agent.liar {
         out += "<em class=\"badge lie\">false claim</em>";
     }
+
     out
 }
 
-/// Length of the path flown: `12.3 km`.
+/// Formats the length of the flown path: `12.3 km`.
 pub(super) fn kilometres(agent: &Agent) -> String {
     let places: Vec<Place> = agent.places().collect();
-    // Not `sum`: that of nothing is -0.
+    // Not `sum`: the sum of no floats is -0.0, and would be shown as `-0.0 km`.
     let legs = places.windows(2).map(|leg| metres_between(leg[0], leg[1]));
     let metres = legs.fold(0.0, |all, leg| all + leg);
+
     format!(
         "{:.1} km",
         if metres.is_finite() {

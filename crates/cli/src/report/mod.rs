@@ -1,15 +1,15 @@
 //! The report of a demo run: one value that is written as `report.json` and as one HTML page.
 //!
-//! The page is a single file. It holds no script, asks for nothing over a network, follows the
-//! reader's light or dark setting, and prints. Its policy header forbids what it does not need, so
-//! that even a mistake in escaping could load or run nothing. The same report always gives the
-//! same bytes.
+//! The page is a single file. It holds no script, loads nothing over a network, follows the
+//! reader's light or dark setting, and prints. Its content security policy forbids everything that
+//! it does not need, so that even text that was left unescaped by mistake could neither load nor
+//! run anything. The same report always gives the same bytes.
 //!
-//! - [`Report`] and its parts are the data, in the names of `report.json`;
+//! - [`Report`] and its parts are the data, under the names of `report.json`;
 //! - `story` tells what happened in sentences, `map` and `timeline` draw it, `tables` list it;
-//! - `projection`, `labels` and `html` are the geometry, the placing of words, and the escaping.
+//! - `projection` is the geometry, `labels` places words, and `html` escapes text.
 //!
-//! **Absent here:** clocks, files, sockets, randomness. Floats are coordinates for the eye only.
+//! **Absent here:** clocks, files, sockets, randomness. Floats serve for drawing only.
 
 mod data;
 mod html;
@@ -29,11 +29,11 @@ pub use trading::{Bar, Collusion, Fill, Mechanism, Order, Trading};
 
 use html::{Section, duration, escape, section};
 
-/// The only thing the page may use is its own style.
+/// The content security policy of the page: it may use its own style and nothing else.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
 impl Report {
-    /// The whole page, in HTML5.
+    /// Returns the whole page as HTML5.
     pub fn to_html(&self) -> String {
         format!(
             "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -59,6 +59,7 @@ impl Report {
             lead: "",
             body: &story::list(self),
         });
+
         page += &match &self.trading {
             Some(trading) => trading::sections(self, trading),
             None => section(Section {
@@ -69,6 +70,7 @@ impl Report {
                 body: &map::figure(self),
             }),
         };
+
         page += &section(Section {
             id: "timeline",
             title: "Rounds and awards",
@@ -76,6 +78,7 @@ impl Report {
                    agent held, from award to end.",
             body: &timeline::figure(self),
         });
+
         page += &tables::sections(self);
         page
     }
@@ -101,13 +104,13 @@ impl Report {
 
     fn footer(&self) -> String {
         format!(
-            "<footer><p>This page shows what the run says of itself and proves nothing. The \
-             certificates do: check them with <code>{}</code>.</p></footer>\n",
+            "<footer><p>This page shows what the run reports about itself, and proves nothing. The \
+             certificates are the proof: check them with <code>{}</code>.</p></footer>\n",
             escape(&self.verify_command())
         )
     }
 
-    /// What an auditor types, in the run folder, to check every certificate.
+    /// Returns the command that checks every certificate, to be run in the run folder.
     pub fn verify_command(&self) -> String {
         format!(
             "quorate audit verify {}/* --trust {}",
@@ -117,28 +120,34 @@ impl Report {
 }
 
 impl Report {
-    /// The numbers of the run as a row of tiles; `warn` marks a pair that differs and should not.
+    /// Returns the counts of the run as a row of tiles. A tile is marked with `warn` if its part is
+    /// smaller than its whole, such as certificates that did not verify.
     fn tiles(&self) -> String {
         let summary = &self.summary;
         let pair = |part: u64, whole: u64| (format!("{part}<small>/{whole}</small>"), part < whole);
         let number = |number: u64| (number.to_string(), false);
         let verified = pair(summary.certificates_verified, summary.certificates);
+
         let mut tiles = match &self.trading {
             Some(trading) => trading::tiles(trading),
             None => vec![("tasks completed", pair(summary.completed, summary.tasks))],
         };
+
         tiles.push(("certificates verified", verified));
         tiles.push((
             "auctions run again",
             pair(summary.auctions_replayed, summary.auctions),
         ));
         tiles.push(("bids refused", number(summary.refused_bids)));
+
+        // Only the drone demonstration kills and reassigns.
         if let Some(killed) = summary.killed_drones {
             tiles.push(("reassigned", number(summary.reassigned)));
             tiles.push(("drones killed", number(killed)));
             tiles.push(("validators killed", number(summary.killed_validators)));
         }
         tiles.push(("heights decided", number(summary.heights)));
+
         let mut row = String::from("<ul class=\"tiles\">\n");
         for (name, (value, warn)) in tiles {
             let class = if warn { " class=\"warn\"" } else { "" };

@@ -1,11 +1,11 @@
-//! From degrees to a drawing: equirectangular, with longitudes scaled by the cosine of the middle
-//! latitude, so that near the middle a metre is as long in both directions.
+//! The projection from degrees to a drawing. It is equirectangular, with longitudes scaled by the
+//! cosine of the middle latitude, so that near the middle a metre is as long in both directions.
 
 use super::Place;
 
 /// Metres in a degree of latitude, on a sphere of the IUGG mean radius (6,371,008.8 m).
 const METRES_PER_DEGREE: f64 = 111_195.08;
-/// A mission smaller than this is drawn as if it were this large, in metres.
+/// The smallest extent of a drawing in metres: a smaller mission is drawn as if it were this large.
 const MIN_SPAN_M: f64 = 200.0;
 
 /// A point of the drawing: x to the right, y down.
@@ -15,21 +15,22 @@ pub(super) struct Point {
     pub(super) y: f64,
 }
 
-/// A drawing of a given width around some places.
+/// Maps places to points of a drawing.
 pub(super) struct Projection {
     west: f64,
     north: f64,
-    /// Drawing units per degree.
+    /// Drawing units per degree of longitude.
     x_scale: f64,
+    /// Drawing units per degree of latitude.
     y_scale: f64,
     margin: f64,
-    /// Height of the drawing, margins included.
+    /// The height of the drawing, margins included.
     pub(super) height: f64,
     /// Drawing units per metre.
     pub(super) units_per_metre: f64,
 }
 
-/// The room a drawing has: its width, the bounds of its height, and a margin on every side.
+/// The room that a drawing has: its width, the bounds of its height, and a margin on every side.
 pub(super) struct Frame {
     pub(super) width: f64,
     pub(super) min_height: f64,
@@ -38,23 +39,29 @@ pub(super) struct Frame {
 }
 
 impl Projection {
-    /// The largest drawing of these places that fits, with the places in its middle. `None` if
-    /// none of them has finite coordinates.
+    /// Returns the largest drawing of these places that fits into `frame`, with the places in its
+    /// middle. Returns `None` if none of them has finite coordinates.
     pub(super) fn fit(places: impl Iterator<Item = Place>, frame: &Frame) -> Option<Self> {
         let bounds = places
             .filter(is_finite)
             .fold(None, |bounds: Option<Bounds>, place| {
                 Some(bounds.map_or(Bounds::of(place), |bounds| bounds.with(place)))
             })?;
+
+        // The bound keeps the scale of longitudes above 0 at the poles.
         let cos = bounds.middle_lat().to_radians().cos().max(0.01);
         let span_x = ((bounds.east - bounds.west) * cos * METRES_PER_DEGREE).max(MIN_SPAN_M);
         let span_y = ((bounds.north - bounds.south) * METRES_PER_DEGREE).max(MIN_SPAN_M);
+
+        // As large as both the width and the greatest height allow.
         let inner = frame.width - 2.0 * frame.margin;
         let tallest = frame.max_height - 2.0 * frame.margin;
         let units_per_metre = (inner / span_x).min(tallest / span_y);
         let height = (span_y * units_per_metre + 2.0 * frame.margin).max(frame.min_height);
         let x_scale = units_per_metre * cos * METRES_PER_DEGREE;
         let y_scale = units_per_metre * METRES_PER_DEGREE;
+
+        // The places lie in the middle, even if `min_height` is more than they need.
         Some(Self {
             west: bounds.middle_lng() - inner / 2.0 / x_scale,
             north: bounds.middle_lat() + (height / 2.0 - frame.margin) / y_scale,
@@ -66,7 +73,7 @@ impl Projection {
         })
     }
 
-    /// Where a place lies in the drawing; `None` if its coordinates are not finite.
+    /// Returns the point of a place in the drawing, or `None` if its coordinates are not finite.
     pub(super) fn point(&self, place: Place) -> Option<Point> {
         is_finite(&place).then_some(Point {
             x: self.margin + (place.lng - self.west) * self.x_scale,
@@ -114,7 +121,7 @@ fn is_finite(place: &Place) -> bool {
     place.lat.is_finite() && place.lng.is_finite()
 }
 
-/// Great-circle distance in metres (haversine, on the sphere of [`METRES_PER_DEGREE`]).
+/// Returns the great-circle distance in metres (haversine, on the sphere of [`METRES_PER_DEGREE`]).
 pub(super) fn metres_between(a: Place, b: Place) -> f64 {
     let half_lat = (b.lat - a.lat).to_radians() / 2.0;
     let half_lng = (b.lng - a.lng).to_radians() / 2.0;
@@ -123,7 +130,8 @@ pub(super) fn metres_between(a: Place, b: Place) -> f64 {
     2.0 * h.sqrt().clamp(0.0, 1.0).asin().to_degrees() * METRES_PER_DEGREE
 }
 
-/// The largest of 1, 2 and 5 times a power of ten that is not above `limit`. 1 at least.
+/// Returns the largest of 1, 2 and 5 times a power of ten that is not above `limit`, or 1 if
+/// `limit` is below 1.
 pub(super) fn round_below(limit: f64) -> f64 {
     let mut best = 1.0;
     let mut decade = 1.0;
@@ -135,6 +143,7 @@ pub(super) fn round_below(limit: f64) -> f64 {
         }
         decade *= 10.0;
     }
+
     best
 }
 
@@ -161,6 +170,7 @@ mod tests {
                 lng: 10.10,
             },
         ];
+
         let projection = Projection::fit(places.into_iter(), &FRAME).unwrap();
         let middle = Place {
             lat: 53.55,
@@ -174,11 +184,13 @@ mod tests {
             lng: 10.01,
             ..middle
         };
+
         let (m, n, e) = (
             projection.point(middle).unwrap(),
             projection.point(north).unwrap(),
             projection.point(east).unwrap(),
         );
+
         let north_scale = (m.y - n.y) / metres_between(middle, north);
         let east_scale = (e.x - m.x) / metres_between(middle, east);
         assert!((north_scale - east_scale).abs() / north_scale < 1e-3);
@@ -201,6 +213,7 @@ mod tests {
                 lng: 151.2,
             },
         ];
+
         let projection = Projection::fit(places.into_iter(), &FRAME).unwrap();
         for point in places.map(|place| projection.point(place).unwrap()) {
             assert!((39.9..=760.1).contains(&point.x), "{point:?}");
@@ -218,6 +231,7 @@ mod tests {
         let projection = Projection::fit([place].into_iter(), &FRAME).unwrap();
         let point = projection.point(place).unwrap();
         assert!((point.x - 400.0).abs() < 1e-6 && (point.y - projection.height / 2.0).abs() < 1e-6);
+
         let nowhere = Place {
             lat: f64::NAN,
             lng: 0.0,

@@ -1,18 +1,18 @@
-//! What happened, in a dozen sentences ordered by time.
+//! The story of a run: a dozen sentences on what happened, ordered by time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::html::{count, escape, seconds};
 use super::{Agent, Assignment, Ended, Refusal, Report, Summary};
 
-/// An event and when it began. `text` is markup.
+/// An event, and when it began. `kind` is its class in `style.css`; `text` is markup.
 struct Event {
     at_ms: u64,
     kind: &'static str,
     text: String,
 }
 
-/// The list of events.
+/// Returns the list of events as markup.
 pub(super) fn list(report: &Report) -> String {
     let mut events: Vec<Event> = first_awards(report).into_iter().collect();
     events.extend(validator_kills(report));
@@ -24,6 +24,7 @@ pub(super) fn list(report: &Report) -> String {
     events.extend(last_completion(report));
     events.push(audit(report));
     events.sort_by_key(|event| event.at_ms);
+
     let mut out = String::from("<ol class=\"story\">\n");
     for Event { at_ms, kind, text } in events {
         out += &format!(
@@ -31,6 +32,7 @@ pub(super) fn list(report: &Report) -> String {
             seconds(at_ms)
         );
     }
+
     out + "</ol>\n"
 }
 
@@ -43,6 +45,7 @@ fn first_awards(report: &Report) -> Option<Event> {
         .awards()
         .filter(|(_, award)| award.height == first.height)
         .count();
+
     Some(Event {
         at_ms: first.at_ms,
         kind: "good",
@@ -62,6 +65,7 @@ fn validator_kills(report: &Report) -> impl Iterator<Item = Event> {
             .iter()
             .filter(|height| height.time_ms > at_ms)
             .count();
+
         Some(Event {
             at_ms,
             kind: "loss",
@@ -82,6 +86,7 @@ fn drone_kills(report: &Report) -> impl Iterator<Item = Event> {
             .filter(|(_, award)| award.agent == agent.name && award.at_ms <= at_ms)
             .filter(|(_, award)| award.ended_at_ms.is_none_or(|end| end > at_ms))
             .count();
+
         Some(Event {
             at_ms,
             kind: "loss",
@@ -94,7 +99,7 @@ fn drone_kills(report: &Report) -> impl Iterator<Item = Event> {
     })
 }
 
-/// One sentence for each agent and way of losing leases.
+/// Returns one event for each agent and each way in which it lost leases.
 fn lost_leases(report: &Report) -> impl Iterator<Item = Event> {
     let mut lost: BTreeMap<(&str, &str), Vec<u64>> = BTreeMap::new();
     for (_, award) in report.awards() {
@@ -105,6 +110,7 @@ fn lost_leases(report: &Report) -> impl Iterator<Item = Event> {
                 .push(award.ended_at_ms.unwrap_or(award.at_ms));
         }
     }
+
     lost.into_iter().map(|((agent, how), times)| Event {
         at_ms: times.iter().copied().min().unwrap_or(0),
         kind: "warn",
@@ -123,10 +129,12 @@ fn repeated_awards(report: &Report) -> Option<Event> {
         .filter(|award| award.token > 1)
         .collect();
     let agents: BTreeSet<&str> = again.iter().map(|award| award.agent.as_str()).collect();
+
     let names: Vec<String> = agents
         .into_iter()
         .map(|name| format!("<b>{}</b>", escape(name)))
         .collect();
+
     Some(Event {
         at_ms: again.iter().map(|award| award.at_ms).min()?,
         kind: "good",
@@ -138,7 +146,7 @@ fn repeated_awards(report: &Report) -> Option<Event> {
     })
 }
 
-/// One sentence for each agent and reason.
+/// Returns one event for each agent and each reason of its refusals.
 fn refusals(report: &Report) -> impl Iterator<Item = Event> {
     let mut groups: BTreeMap<(&str, u16), Vec<&Refusal>> = BTreeMap::new();
     for refusal in &report.refusals {
@@ -147,6 +155,7 @@ fn refusals(report: &Report) -> impl Iterator<Item = Event> {
             .or_default()
             .push(refusal);
     }
+
     groups.into_iter().filter_map(|((agent, code), group)| {
         let first = group.first()?;
         Some(Event {
@@ -171,6 +180,7 @@ fn later_rounds(report: &Report) -> Option<Event> {
         .collect();
     let first = late.first()?;
     let highest = late.iter().map(|height| height.round).max()?;
+
     Some(Event {
         at_ms: first.time_ms,
         kind: "warn",
@@ -185,6 +195,7 @@ fn later_rounds(report: &Report) -> Option<Event> {
 fn last_completion(report: &Report) -> Option<Event> {
     let completed = |award: &&Assignment| award.ended == Ended::Completed;
     let ends = report.awards().map(|(_, award)| award).filter(completed);
+
     Some(Event {
         at_ms: ends.filter_map(|award| award.ended_at_ms).max()?,
         kind: "good",
@@ -205,7 +216,9 @@ fn audit(report: &Report) -> Event {
         certificates_verified: verified,
         ..
     } = report.summary;
+    // A run without certificates has proved nothing.
     let all = verified == certificates && certificates > 0;
+
     Event {
         at_ms: report.duration_ms,
         kind: if all { "good" } else { "loss" },

@@ -4,15 +4,16 @@ use super::html::{Section, colour, count, escape, numbers, seconds, section, tab
 use super::map::{badges, kilometres};
 use super::{Agent, Assignment, Ended, Report, Task};
 
-/// Rows from which on a table opens on demand only.
+/// A table of refusals with more rows than this is folded.
 const LONG: usize = 60;
 
-/// Every table that has something to show.
+/// Returns every table that has something to show.
 pub(super) fn sections(report: &Report) -> String {
     let mut out = match report.trading {
         Some(_) => String::new(),
         None => part("drones", "Drones", "", &drones(report)),
     };
+
     let lead = "A lease that ends without a completion frees its task. The next award carries a \
                 higher fencing token, and reports under the older one are refused.";
     out += &optional(
@@ -21,9 +22,11 @@ pub(super) fn sections(report: &Report) -> String {
         lead,
         &reassigned(report),
     );
+
     let lead = "A refusal is committed like an award: everybody sees the same one, with its \
                 reason.";
     out += &optional("refused", "Refused bids", lead, &refused(report));
+
     out += &part("certificates", "Certificates", "", &certificates(report));
     out += &part(
         "record",
@@ -60,6 +63,7 @@ fn drones(report: &Report) -> String {
         numbers("Flown"),
         words("Completed tasks, in order"),
     ];
+
     let rows: Vec<_> = report
         .agents
         .iter()
@@ -74,15 +78,18 @@ fn drone_row(report: &Report, index: usize, agent: &Agent) -> Vec<String> {
         .awards()
         .filter(|(_, award)| award.agent == agent.name)
         .collect();
+
     let lost = awards
         .iter()
         .filter(|(_, award)| !matches!(award.ended, Ended::Completed | Ended::Held))
         .count();
+
     let mut done: Vec<_> = awards
         .iter()
         .filter(|(_, award)| award.ended == Ended::Completed)
         .collect();
     done.sort_by_key(|(task, award)| (award.ended_at_ms, &task.id));
+
     let chips: String = done
         .iter()
         .map(|(task, award)| {
@@ -90,6 +97,7 @@ fn drone_row(report: &Report, index: usize, agent: &Agent) -> Vec<String> {
             format!("<span class=\"chip{again}\">{}</span> ", escape(&task.id))
         })
         .collect();
+
     vec![
         format!(
             "{} {}",
@@ -104,7 +112,7 @@ fn drone_row(report: &Report, index: usize, agent: &Agent) -> Vec<String> {
     ]
 }
 
-/// An agent's name behind its colour.
+/// Returns an agent's name behind a mark in its colour.
 pub(super) fn named(report: &Report, name: &str, index: Option<usize>) -> String {
     let index = index.or_else(|| report.agent_index(name));
     format!(
@@ -123,6 +131,7 @@ fn reassigned(report: &Report) -> String {
     if moved.is_empty() {
         return String::new();
     }
+
     let columns = [
         words("Task"),
         words("Requires"),
@@ -132,6 +141,7 @@ fn reassigned(report: &Report) -> String {
         words("Ended"),
         numbers("At"),
     ];
+
     let mut rows = Vec::new();
     for task in moved {
         for (number, award) in task.assignments.iter().enumerate() {
@@ -150,6 +160,7 @@ fn reassigned(report: &Report) -> String {
             ]);
         }
     }
+
     table(&columns, &rows)
 }
 
@@ -174,6 +185,7 @@ fn refused(report: &Report) -> String {
         words("Reason"),
         words("Certificate"),
     ];
+
     let rows: Vec<_> = report
         .refusals
         .iter()
@@ -192,6 +204,7 @@ fn refused(report: &Report) -> String {
             ]
         })
         .collect();
+
     let all = table(&columns, &rows);
     if rows.len() > LONG {
         folded(&count(rows.len(), "refusal"), &all)
@@ -214,6 +227,7 @@ fn certificates(report: &Report) -> String {
         words("Ended"),
         words("File"),
     ];
+
     let rows: Vec<_> = report
         .awards()
         .map(|(task, award)| {
@@ -228,10 +242,11 @@ fn certificates(report: &Report) -> String {
             ]
         })
         .collect();
+
     format!(
-        "<p>Each award has a certificate that stands alone. On any computer, without a network, \
+        "<p>Each award has a certificate that anyone can check, on any computer without a network, \
          in a copy of this folder:</p>\n<pre><code>{}</code></pre>\n<p>Take the trust root from \
-         whom you trust, not from this folder, and compare its fingerprint: \
+         somebody you trust, not from this folder, and compare its fingerprint: \
          <code>{}</code></p>\n{}",
         escape(&report.verify_command()),
         escape(&report.fingerprint),
@@ -239,7 +254,7 @@ fn certificates(report: &Report) -> String {
     )
 }
 
-/// A long table that opens on demand, and in print.
+/// Folds a long table: it opens on demand, and in print.
 pub(super) fn folded(summary: &str, body: &str) -> String {
     format!("<details><summary>{summary}</summary>\n{body}</details>\n")
 }
@@ -253,6 +268,7 @@ fn heights(report: &Report) -> String {
         numbers("Operations"),
         numbers("Outcomes"),
     ];
+
     let rows: Vec<_> = report
         .heights
         .iter()
@@ -261,6 +277,7 @@ fn heights(report: &Report) -> String {
                 0 => "0".to_owned(),
                 round => format!("<b class=\"late\">{round}</b>"),
             };
+
             vec![
                 height.height.to_string(),
                 round,
@@ -271,6 +288,7 @@ fn heights(report: &Report) -> String {
             ]
         })
         .collect();
+
     folded(&count(rows.len(), "height"), &table(&columns, &rows))
 }
 
@@ -278,6 +296,7 @@ fn keys(report: &Report) -> String {
     let row = |role: &str, name: &str, key: &str| {
         vec![escape(name).to_string(), role.to_owned(), file(key)]
     };
+
     let validators = report
         .validators
         .iter()
@@ -287,6 +306,7 @@ fn keys(report: &Report) -> String {
         .iter()
         .map(|agent| row(report.noun(), &agent.name, &agent.key));
     let rows: Vec<_> = validators.chain(drones).collect();
+
     let columns = [words("Name"), words("Role"), words("Public key")];
     folded(&count(rows.len(), "public key"), &table(&columns, &rows))
 }

@@ -1,37 +1,41 @@
-//! The timeline: a lane per validator with the blocks it built, a lane per drone with its leases,
-//! over one axis of seconds. Rounds above 0, kills, lapses and repeated awards stand out.
+//! The timeline: a lane for each validator with the blocks it built, and a lane for each agent with
+//! its leases, over one axis of seconds. Rounds above 0, kills, lapses and repeated awards are
+//! marked.
 
 use super::html::{colour, escape, seconds};
 use super::projection::round_below;
 use super::{Agent, Assignment, Ended, Height, Report, Task, Validator};
 
 const WIDTH: f64 = 1_000.0;
-/// Where the names end and the time begins.
+/// The x coordinate at which the names end and the time axis begins.
 const LEFT: f64 = 112.0;
 const RIGHT: f64 = 18.0;
 const TOP: f64 = 26.0;
 const VALIDATOR_LANE: f64 = 26.0;
 const DRONE_LANE: f64 = 34.0;
-/// Between the validators and the drones.
+/// The gap between the lanes of the validators and those of the agents.
 const GAP: f64 = 20.0;
-/// Leases that one drone holds together are drawn in this many rows, one above another.
+/// The number of rows in which leases that one agent holds together are drawn, one above another.
 const ROWS: usize = 6;
-/// Distance of these rows.
+/// The distance between two of these rows.
 const ROW: f64 = 5.0;
+/// The approximate number of grid lines.
 const TICKS: f64 = 10.0;
 
-/// The drawing and what its signs mean.
+/// Draws the timeline, followed by the meaning of its signs.
 pub(super) fn figure(report: &Report) -> String {
     let axis = Axis::of(report);
     let lane = |number: usize, height: f64| as_f64(number) * height;
     let drones_top = TOP + lane(report.validators.len(), VALIDATOR_LANE) + GAP;
     let bottom = drones_top + lane(report.agents.len(), DRONE_LANE);
+
     let mut out = format!(
         "<figure class=\"scroll\">\n<svg class=\"timeline\" viewBox=\"0 0 {WIDTH} {:.0}\" \
          role=\"img\" aria-label=\"Timeline of blocks and leases\">\n{}",
         bottom + 8.0,
         axis.grid(bottom),
     );
+
     for (index, validator) in report.validators.iter().enumerate() {
         let y = TOP + (as_f64(index) + 0.5) * VALIDATOR_LANE;
         out += &validator_lane(report, validator, &axis, y);
@@ -40,6 +44,7 @@ pub(super) fn figure(report: &Report) -> String {
         let top = drones_top + lane(index, DRONE_LANE);
         out += &drone_lane(report, index, agent, &Lane { axis: &axis, top });
     }
+
     out + "</svg>\n</figure>\n" + SIGNS
 }
 
@@ -57,7 +62,7 @@ const SIGNS: &str = "<ul class=\"signs row\">\n\
     lease lapsed, failed or declined</li>\n\
     <li class=\"lost\"><svg viewBox=\"-9 -9 18 18\"><path d=\"M0-9V9\"/></svg>killed</li>\n</ul>\n";
 
-/// Seconds from left to right.
+/// The axis of time, from left to right.
 struct Axis {
     end_ms: f64,
 }
@@ -70,6 +75,8 @@ impl Axis {
             .map(|height| height.time_ms)
             .max()
             .unwrap_or(0);
+
+        // At least 1, since `x` divides by it.
         Self {
             end_ms: to_f64(report.duration_ms.max(last).max(1)),
         }
@@ -81,8 +88,9 @@ impl Axis {
 
     fn grid(&self, bottom: f64) -> String {
         let seconds = self.end_ms / 1_000.0;
-        // Twice the step that would give more than TICKS lines, rounded down.
+        // Twice the step of `TICKS` lines, since `round_below` may more than halve it.
         let step = round_below((2.0 * seconds / TICKS).max(1.0));
+
         let mut out = String::from("<g class=\"grid\">\n");
         let mut at = 0.0;
         while at <= seconds {
@@ -94,6 +102,7 @@ impl Axis {
             );
             at += step;
         }
+
         out + "</g>\n"
     }
 }
@@ -102,6 +111,7 @@ fn validator_lane(report: &Report, validator: &Validator, axis: &Axis, y: f64) -
     let end = validator
         .killed_at_ms
         .map_or(WIDTH - RIGHT, |killed| axis.x(killed));
+
     let most = report
         .heights
         .iter()
@@ -109,6 +119,7 @@ fn validator_lane(report: &Report, validator: &Validator, axis: &Axis, y: f64) -
         .max()
         .unwrap_or(0)
         .max(1);
+
     let mut out = format!(
         "<g class=\"validator\"><text class=\"name\" x=\"{:.0}\" y=\"{:.1}\">{}</text>\
          <path class=\"life\" d=\"M{LEFT} {y:.1}H{end:.1}\"/>\n",
@@ -116,6 +127,7 @@ fn validator_lane(report: &Report, validator: &Validator, axis: &Axis, y: f64) -
         y + 4.0,
         escape(&validator.name),
     );
+
     for height in report
         .heights
         .iter()
@@ -126,10 +138,11 @@ fn validator_lane(report: &Report, validator: &Validator, axis: &Axis, y: f64) -
     if let Some(killed) = validator.killed_at_ms {
         out += &kill_mark(axis.x(killed), y, VALIDATOR_LANE, &validator.name, killed);
     }
+
     out + "</g>\n"
 }
 
-/// A bar whose length grows with the square root of the operations, so that small blocks show.
+/// Draws a bar that grows with the square root of the operations, so that small blocks show.
 fn block(height: &Height, x: f64, y: f64, most: f64) -> String {
     let half = 3.0 + 8.0 * (to_f64(height.operations) / most).sqrt();
     let late = if height.round > 0 { " late" } else { "" };
@@ -145,6 +158,7 @@ fn block(height: &Height, x: f64, y: f64, most: f64) -> String {
         height.operations,
         height.outcomes,
     );
+
     if height.round > 0 {
         out += &format!(
             "<text class=\"round\" x=\"{:.1}\" y=\"{:.1}\">r{}</text>",
@@ -153,15 +167,18 @@ fn block(height: &Height, x: f64, y: f64, most: f64) -> String {
             height.round
         );
     }
+
     out + "\n"
 }
 
 fn kill_mark(x: f64, middle: f64, lane: f64, name: &str, killed: u64) -> String {
+    // Near the right edge, the word stands on the left of the mark.
     let (anchor, shift) = if x > WIDTH - 80.0 {
         ("end", -5.0)
     } else {
         ("start", 5.0)
     };
+
     format!(
         "<g class=\"kill\"><title>{} was killed at {}</title>\
          <path d=\"M{x:.1} {:.1}v{:.1}\"/>\
@@ -175,7 +192,7 @@ fn kill_mark(x: f64, middle: f64, lane: f64, name: &str, killed: u64) -> String 
     )
 }
 
-/// Where a drone is drawn.
+/// The lane of an agent: the axis, and the upper edge of the lane.
 struct Lane<'a> {
     axis: &'a Axis,
     top: f64,
@@ -194,12 +211,15 @@ fn drone_lane(report: &Report, index: usize, agent: &Agent, lane: &Lane<'_>) -> 
         middle + 4.0,
         escape(&agent.name),
     );
+
     let rows = rows(report, &agent.name);
+    // The rows in use are centred in the lane.
     let used = rows.iter().map(|(row, _, _)| row + 1).max().unwrap_or(1);
     for (row, task, award) in rows {
         let y = middle + (as_f64(row) - as_f64(used - 1) / 2.0) * ROW;
         out += &lease(task, award, lane.axis, y);
     }
+
     for refusal in report
         .refusals
         .iter()
@@ -213,20 +233,22 @@ fn drone_lane(report: &Report, index: usize, agent: &Agent, lane: &Lane<'_>) -> 
             escape(&refusal.name),
         );
     }
+
     if let Some(killed) = agent.killed_at_ms {
         out += &kill_mark(lane.axis.x(killed), middle, DRONE_LANE, &agent.name, killed);
     }
     out + "</g>\n"
 }
 
-/// The awards of a drone by time, each in the first row that is free by then; when all are taken,
-/// in the one that is free first.
+/// Returns the awards of an agent by time, each with its row. That is the first row that is free by
+/// then or, if all are taken, the one that becomes free first.
 fn rows<'a>(report: &'a Report, agent: &str) -> Vec<(usize, &'a Task, &'a Assignment)> {
     let mut awards: Vec<_> = report
         .awards()
         .filter(|(_, award)| award.agent == agent)
         .collect();
     awards.sort_by_key(|(task, award)| (award.at_ms, end_of(report, award), &task.id));
+
     let mut free_from = [0_u64; ROWS];
     let mut placed = Vec::with_capacity(awards.len());
     for (task, award) in awards {
@@ -236,6 +258,7 @@ fn rows<'a>(report: &'a Report, agent: &str) -> Vec<(usize, &'a Task, &'a Assign
         free_from[row] = free_from[row].max(end_of(report, award));
         placed.push((row, task, award));
     }
+
     placed
 }
 
@@ -248,11 +271,13 @@ fn end_of(report: &Report, award: &Assignment) -> u64 {
 
 fn lease(task: &Task, award: &Assignment, axis: &Axis, y: f64) -> String {
     let start = axis.x(award.at_ms);
+    // At least 1.5 units wide, so that a short lease remains visible.
     let end = award
         .ended_at_ms
         .map_or(WIDTH - RIGHT, |ms| axis.x(ms))
         .max(start + 1.5);
     let bad = matches!(award.ended, Ended::Lapsed | Ended::Failed | Ended::Declined);
+
     let mut out = format!(
         "<g class=\"lease {}\"><title>{} under token {}: awarded {}, {}</title>\
          <rect class=\"bar\" x=\"{start:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"3\" \
@@ -265,12 +290,14 @@ fn lease(task: &Task, award: &Assignment, axis: &Axis, y: f64) -> String {
         y - 1.5,
         end - start,
     );
+
     if award.token > 1 {
         out += &format!(
             "<path class=\"again\" d=\"M{start:.1} {:.1}l4 4-4 4-4-4z\"/>",
             y - 4.0
         );
     }
+
     if bad {
         out += &format!(
             "<path class=\"end\" d=\"M{:.1} {:.1}l6 6m-6 0l6-6\"/>",
@@ -278,6 +305,7 @@ fn lease(task: &Task, award: &Assignment, axis: &Axis, y: f64) -> String {
             y - 3.0
         );
     }
+
     out + "</g>\n"
 }
 

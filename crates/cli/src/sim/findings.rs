@@ -1,4 +1,4 @@
-//! Violations, with what shows them again.
+//! Violations, with the commands that show them again.
 
 use std::fmt;
 
@@ -8,24 +8,24 @@ use serde::{Deserialize, Serialize};
 
 use super::source::Source;
 
-/// A violation as `--json` and state files hold it. Names may be added, not changed.
+/// A violation in the form of `--json` and of state files. Names may be added but not changed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Finding {
     /// Seed of the run.
     pub(super) seed: u64,
-    /// Its profile; `null` for a scenario.
+    /// Profile of the run; `null` for a scenario.
     profile: Option<String>,
-    /// Number of the invariant.
+    /// Number of the invariant that was broken.
     invariant: u8,
-    /// Its name.
+    /// Name of the invariant.
     name: String,
-    /// How it was broken.
+    /// Description, for people, of how it was broken.
     how: String,
-    /// The run up to this step is the shortest prefix that shows it.
+    /// The step of the violation. The run up to it is the shortest prefix that shows the violation.
     step: u64,
-    /// Milliseconds since the start.
+    /// Simulated milliseconds since the start of the run.
     at_ms: Millis,
-    /// The command that shows it again.
+    /// The command that shows the violation again.
     command: String,
 }
 
@@ -39,6 +39,7 @@ impl Finding {
             at_ms,
             seed,
         } = violation;
+
         Self {
             seed: *seed,
             profile: source.profile(*seed).map(str::to_owned),
@@ -64,6 +65,7 @@ impl fmt::Display for Finding {
             command,
             ..
         } = self;
+
         write!(
             f,
             "VIOLATED: invariant {invariant} ({name}), seed {seed}, step {step}, {at_ms} ms: \

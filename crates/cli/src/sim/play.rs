@@ -1,5 +1,5 @@
-//! One seed, from its plan to its report: watched, stopped when asked, and never taking the
-//! others down with it.
+//! Plays one seed, from its plan to its report. The run can be watched and stopped, and its panic
+//! does not end other runs.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -12,18 +12,19 @@ use anyhow::Result;
 use quorate_sim::{Line, Plan, Report, Simulation, Violation};
 use quorate_types::{Height, Millis};
 
-/// The invariant that a panic breaks.
+/// Number and name of the invariant that a panic breaks.
 const NO_PANIC: (u8, &str) = (25, "no panic");
 
-/// Whether runs are to end before their time, and why.
+/// Tells runs to end before their time, and why.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Stop(Arc<AtomicU8>);
 
-/// A violation was found, that is enough.
+/// No more runs are needed, for instance because a violation was found.
 const ENOUGH: u8 = 1;
 /// Someone pressed Ctrl-C.
 const INTERRUPTED: u8 = 2;
 
+// The greater reason is kept, so that an interrupt is never forgotten.
 impl Stop {
     pub(super) fn enough(&self) {
         self.0.fetch_max(ENOUGH, Ordering::Relaxed);
@@ -42,7 +43,7 @@ impl Stop {
     }
 }
 
-/// How far a run is.
+/// How far a run has come.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Mark {
     pub(super) step: u64,
@@ -50,13 +51,13 @@ pub(super) struct Mark {
     pub(super) height: Height,
 }
 
-/// Called with every observation.
+/// A function that is called with every observation.
 pub(super) type Trace = Box<dyn FnMut(&Line)>;
 
-/// Runs a plan until it is over, something is violated, or `go_on` says no.
+/// Runs a plan until it is over, an invariant is violated, or `go_on` returns false.
 ///
 /// # Errors
-/// The plan makes no world.
+/// If the plan does not make a world.
 pub(super) fn play(
     plan: Plan,
     trace: Option<Trace>,
@@ -65,11 +66,13 @@ pub(super) fn play(
     let seed = plan.seed;
     let mark = Rc::new(RefCell::new(Mark::default()));
     let seen = Rc::clone(&mark);
+
     let run = move || -> Result<Report> {
         let mut simulation = Simulation::new(plan)?;
         if let Some(trace) = trace {
             simulation = simulation.traced(trace);
         }
+
         Ok(simulation.run_while(move |run| {
             let (step, at_ms, height) = (run.steps(), run.world().now(), run.height());
             let now = Mark {
@@ -77,11 +80,13 @@ pub(super) fn play(
                 at_ms,
                 height,
             };
+
             *seen.borrow_mut() = now;
             go_on(now)
         }))
     };
-    // Nothing of what panicked is looked at again, but for the mark.
+
+    // After a panic, nothing of the run is used again except the mark.
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
         let mark = *mark.borrow();
         Ok(panicked(seed, mark, panic.as_ref()))
@@ -90,17 +95,21 @@ pub(super) fn play(
 
 /// The report of a run that panicked.
 fn panicked(seed: u64, mark: Mark, panic: &(dyn Any + Send)) -> Report {
+    // A panic carries its message as one of these two types.
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
     let (invariant, name) = NO_PANIC;
+
     let violation = Violation {
         invariant,
         name,
         how: format!("a panic: {}", text.unwrap_or("without a text")),
+        // The mark is that of the last step that ended, and the next one panicked.
         step: mark.step + 1,
         at_ms: mark.at_ms,
         seed,
     };
+
     Report {
         seed,
         heights: mark.height,

@@ -1,4 +1,4 @@
-//! Many seeds, on all cores.
+//! Runs many seeds, on all cores.
 
 use std::io::IsTerminal;
 use std::num::NonZero;
@@ -20,35 +20,41 @@ use super::state::{State, Sums};
 use super::{Args, table, text};
 use crate::output::say;
 
-/// Between two writes of the state.
+/// Milliseconds between two writes of the state file.
 const SAVE_MS: Millis = 3_000;
 /// Exit code of a range that was stopped.
 const STOPPED: u8 = 130;
 
-/// What `--json` prints of a range. Names may be added, not changed.
+/// The object that `--json` prints for a range. Names may be added but not changed.
 #[derive(Debug, Serialize)]
 struct Json<'a> {
-    /// As given.
+    /// The range as it was given.
     range: String,
-    /// Seeds of the range that are done, those of earlier runs included.
+    /// The number of seeds of the range that are done, including those of earlier calls.
     seeds: u64,
-    /// Whether that is all of them.
+    /// Whether all seeds of the range are done.
     finished: bool,
-    /// What was chosen as `--faults`; `null` for a scenario.
+    /// The value of `--faults`; `null` for a scenario.
     profile: Option<&'a str>,
     #[serde(flatten)]
     sums: &'a Sums,
-    /// Cells of the table that are 0.
+    /// The cells of the coverage table that are 0.
     empty: Vec<(&'static str, &'static str)>,
-    /// Of this call.
+    /// Milliseconds of real time that this call took.
     elapsed_ms: Millis,
-    /// Of this call, on all cores together.
+    /// Heights decided in a second by this call, on all cores together.
     heights_per_s: u64,
 }
 
+/// Runs the seeds of a range that are not done yet, and prints the sums over all that are.
+///
+/// # Errors
+/// If the state file is not one of these runs, or a file or standard output cannot be written.
 pub(super) fn run(args: &Args, source: &Source, seeds: &Seeds, stop: &Stop) -> Result<ExitCode> {
     let state = State::open(args.resume.as_deref(), source)?;
+    // Heights of earlier calls do not count for the rate of this one.
     let before = state.sums.heights;
+
     let clock = Clock::start();
     let mut collector = Collector {
         args,
@@ -58,15 +64,19 @@ pub(super) fn run(args: &Args, source: &Source, seeds: &Seeds, stop: &Stop) -> R
         saved: 0,
         bar: bar(args, *seeds)?,
     };
+
     collector
         .bar
         .set_position(collector.state.done.within(*seeds));
+
     collector.collect(*seeds, stop)?;
     collector.bar.finish_and_clear();
+
     let state = collector.state;
     let elapsed_ms = clock.monotonic();
     let done = state.done.within(*seeds);
     let sums = &state.sums;
+
     let json = Json {
         range: seeds.to_string(),
         seeds: done,
@@ -80,10 +90,12 @@ pub(super) fn run(args: &Args, source: &Source, seeds: &Seeds, stop: &Stop) -> R
         elapsed_ms,
         heights_per_s: text::rate(sums.heights - before, elapsed_ms),
     };
+
     match args.json {
         true => say(serde_json::to_string(&json)?)?,
         false => say(summary(args, &json, &sums.coverage()))?,
     }
+
     Ok(match (sums.violations.is_empty(), stop.is_interrupted()) {
         (false, _) => ExitCode::FAILURE,
         (true, true) => ExitCode::from(STOPPED),
@@ -91,7 +103,7 @@ pub(super) fn run(args: &Args, source: &Source, seeds: &Seeds, stop: &Stop) -> R
     })
 }
 
-/// Takes in what the threads bring.
+/// Takes in the reports that the threads send.
 struct Collector<'a> {
     args: &'a Args,
     source: &'a Source,
@@ -105,9 +117,13 @@ impl Collector<'_> {
     fn collect(&mut self, seeds: Seeds, stop: &Stop) -> Result<()> {
         let done = self.state.done.clone();
         let left = Mutex::new((seeds.first..=seeds.last).filter(|seed| !done.contains(*seed)));
+
+        // All threads take their seeds from one iterator, so that none runs twice.
         let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
+
         let cores = thread::available_parallelism().map_or(1, NonZero::get) as u64;
         let jobs = self.args.jobs.unwrap_or(cores).min(seeds.count());
+
         let source = self.source;
         let collected = thread::scope(|scope| {
             let (tell, reports) = mpsc::channel();
@@ -115,22 +131,29 @@ impl Collector<'_> {
                 let tell = tell.clone();
                 scope.spawn(move || work(next, source, stop, &tell));
             }
+
+            // The loop over the reports ends when the last thread has dropped its sender.
             drop(tell);
+
             let collected = reports
                 .into_iter()
                 .try_for_each(|report| self.take(report?, stop));
-            // Whether all is done or something failed: nobody needs to go on.
+
+            // Either all reports are in or something failed: the threads need not go on.
             stop.enough();
+
             collected
         });
+
         collected.and_then(|()| self.save())
     }
 
     fn take(&mut self, report: Report, stop: &Stop) -> Result<()> {
         self.state.done.insert(report.seed);
         self.state.sums.add(&report, self.source);
+
         if !report.holds() {
-            // Nobody watches a hidden bar; the summary names all of them.
+            // A hidden bar has no reader. The summary names all violations in any case.
             let found = self
                 .state
                 .sums
@@ -140,11 +163,14 @@ impl Collector<'_> {
             if let Some(finding) = found {
                 self.bar.suspend(|| eprintln!("{finding}"));
             }
+
             if !self.args.keep_going {
                 stop.enough();
             }
         }
+
         self.show();
+
         match self.clock.monotonic() >= self.saved + SAVE_MS {
             true => self.save(),
             false => Ok(()),
@@ -157,11 +183,13 @@ impl Collector<'_> {
             violations,
             ..
         } = &self.state.sums;
+
         let violations = text::count(violations.len() as u64, "violation");
         self.bar.set_message(format!(
             "{} heights, {violations}",
             text::thousands(*heights)
         ));
+
         self.bar.inc(1);
     }
 
@@ -174,8 +202,8 @@ impl Collector<'_> {
     }
 }
 
-/// One thread: seed after seed, until there is none or it is to stop. A run that was broken off
-/// is forgotten.
+/// The work of one thread: plays seed after seed until none is left or it must stop. Does not
+/// report a run that was broken off.
 fn work(
     next: impl Fn() -> Option<u64>,
     source: &Source,
@@ -184,6 +212,7 @@ fn work(
 ) {
     while let Some(seed) = next().filter(|_| !stop.is_asked()) {
         let report = play(source.plan(seed), None, |_| !stop.is_asked());
+
         let broken_off = report.as_ref().is_ok_and(|report| report.broken_off);
         if broken_off || tell.send(report).is_err() {
             return;
@@ -195,8 +224,10 @@ fn bar(args: &Args, seeds: Seeds) -> Result<ProgressBar> {
     if args.json || !std::io::stderr().is_terminal() {
         return Ok(ProgressBar::hidden());
     }
+
     let form = "{bar:30.cyan} {pos}/{len} seeds, {per_sec}  {msg}  {elapsed_precise}, {eta} to go";
     let bar = ProgressBar::new(seeds.count()).with_style(ProgressStyle::with_template(form)?);
+
     bar.enable_steady_tick(std::time::Duration::from_millis(200));
     Ok(bar)
 }
@@ -208,6 +239,7 @@ fn summary(args: &Args, json: &Json<'_>, coverage: &Coverage) -> String {
         0 => "every invariant held".to_owned(),
         count => text::count(count as u64, "violation"),
     };
+
     let mut lines = vec![
         format!(
             "seeds {}: {} done, {verdict}",
@@ -228,6 +260,7 @@ fn summary(args: &Args, json: &Json<'_>, coverage: &Coverage) -> String {
         text::line("blocks", &text::counts(&sums.outcomes)),
         text::line("faults", &text::counts(&sums.faults)),
     ];
+
     lines.extend(sums.adversaries.iter().map(|(lie, liars)| {
         let (took_part, convicted) = (liars.took_part, liars.convicted);
         let what = format!(
@@ -236,16 +269,20 @@ fn summary(args: &Args, json: &Json<'_>, coverage: &Coverage) -> String {
         );
         text::line("liars", &what)
     }));
+
     if args.coverage {
         lines.push(table::table(coverage));
     }
+
     lines.extend(sums.violations.iter().map(ToString::to_string));
+
     if !json.finished {
         let hint = match &args.resume {
             Some(path) => format!("go on with --resume {}", path.display()),
-            None => "with --resume FILE it could go on".to_owned(),
+            None => "with --resume FILE a later call can go on".to_owned(),
         };
         lines.push(format!("not all seeds were run: {hint}"));
     }
+
     lines.join("\n")
 }

@@ -1,10 +1,10 @@
-//! Ranges of seeds, and sets of them.
+//! Ranges of seeds, and sets of seeds.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// Seeds from one to another, both included.
+/// A range of seeds, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Seeds {
     pub(super) first: u64,
@@ -12,21 +12,26 @@ pub(super) struct Seeds {
 }
 
 impl Seeds {
-    /// Reads `1..10000`.
+    /// Parses a range of the form `1..10000`.
     ///
     /// # Errors
-    /// Says what is wrong.
+    /// If the text does not have this form, the first seed is greater than the last, or the last is
+    /// 2^64 - 1. The error says which.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let form = || format!("`{text}`: expected A..B, as in 1..10000");
         let (first, last) = text.split_once("..").ok_or_else(form)?;
+
         let (first, last) = (
             first.parse().map_err(|_| form())?,
             last.parse().map_err(|_| form())?,
         );
+
+        // The last seed must leave room for the one after it, by which ranges are joined and
+        // counted.
         match first <= last && last < u64::MAX {
             true => Ok(Self { first, last }),
             false => Err(format!(
-                "`{text}`: the first must not be greater than the last"
+                "`{text}`: the first seed must be at most the last, and the last at most 2^64 - 2"
             )),
         }
     }
@@ -42,7 +47,8 @@ impl std::fmt::Display for Seeds {
     }
 }
 
-/// A set of seeds, as the ranges it is made of: `(first, last)`, ascending and apart.
+/// A set of seeds, stored as the ranges that it consists of: `(first, last)`, ascending, with a gap
+/// between any two.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Vec<(u64, u64)>", into = "Vec<(u64, u64)>")]
 pub(super) struct SeedSet(BTreeMap<u64, u64>);
@@ -59,22 +65,26 @@ impl SeedSet {
         if self.contains(seed) {
             return;
         }
+
+        // Join the ranges that end right before the seed and begin right after it.
         let after = seed
             .checked_add(1)
             .and_then(|next| self.0.remove(&next))
             .unwrap_or(seed);
+
         match self.0.range_mut(..seed).next_back() {
             Some((_, last)) if last.checked_add(1) == Some(seed) => *last = after,
             _ => drop(self.0.insert(seed, after)),
         }
     }
 
-    /// How many of `seeds` are in it.
+    /// The number of `seeds` that are in the set.
     pub(super) fn within(&self, seeds: Seeds) -> u64 {
         let parts = self.0.iter().map(|(first, last)| {
             let (first, last) = ((*first).max(seeds.first), (*last).min(seeds.last));
             (last + 1).saturating_sub(first)
         });
+
         parts.sum()
     }
 }

@@ -1,4 +1,4 @@
-//! Where plans come from: a profile and a size, or a scenario file.
+//! The source of plans: a profile and a size, or a scenario file.
 
 use std::path::{Path, PathBuf};
 
@@ -9,17 +9,17 @@ use quorate_sim::{Plan, Profile, Scenario, Size};
 
 use super::Args;
 
-/// What `--faults` chooses.
+/// The value of `--faults`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Faults {
-    /// The same for every seed.
+    /// The same profile for every seed.
     One(Profile),
-    /// Each seed another, in turn.
+    /// Another profile for each seed, in turn.
     All,
 }
 
 impl Faults {
-    /// The profile of this name; any other name means all of them.
+    /// The profile of this name. Any other name means all profiles.
     pub(super) fn named(name: &str) -> Self {
         let found = Profile::ALL
             .into_iter()
@@ -30,7 +30,9 @@ impl Faults {
     fn of_seed(self, seed: u64) -> Profile {
         match self {
             Self::One(profile) => profile,
-            // Each lie takes its turn by the seed too: steps aside so that it meets every profile.
+
+            // Lies take turns by the seed too. The profile moves on by one with each round of lies,
+            // so that every lie meets every profile.
             Self::All => {
                 let turn = seed.wrapping_add(seed / LieKind::ALL.len() as u64);
                 Profile::ALL[(turn % Profile::ALL.len() as u64) as usize]
@@ -46,38 +48,43 @@ impl Faults {
     }
 }
 
-/// Makes the plan of each seed.
+/// Makes the plan for each seed.
 #[derive(Debug)]
 pub(super) enum Source {
-    /// From a profile.
+    /// From one profile or all, in this size.
     Profile(Faults, Size),
-    /// From a file.
+    /// From a scenario file.
     Scenario(Box<File>),
 }
 
-/// A scenario, with the file it names.
+/// A scenario, with the path of its file.
 #[derive(Debug)]
 pub(super) struct File {
     pub(super) path: PathBuf,
     pub(super) scenario: Scenario,
     heights: Option<u64>,
-    /// The plan of seed 0: all seeds have the same but for their dice.
+    /// The plan of seed 0. The plan of any other seed differs only in the seed.
     pub(super) plan: Plan,
 }
 
 impl Source {
+    /// Makes the source that the arguments ask for.
+    ///
     /// # Errors
-    /// Names file, line and what to write instead.
+    /// If the scenario file is not valid. The error names the file, the line, and what to write
+    /// instead.
     pub(super) fn of(args: &Args) -> Result<Self> {
         if let Some(path) = &args.scenario {
             return Ok(Self::Scenario(Box::new(File::read(path, args.heights)?)));
         }
+
         let size = Size {
             validators: usize::try_from(args.validators)?,
             agents: usize::try_from(args.agents)?,
             tasks: usize::try_from(args.tasks)?,
             heights: args.heights.unwrap_or(Size::default().heights),
         };
+
         Ok(Self::Profile(args.faults, size))
     }
 
@@ -92,7 +99,7 @@ impl Source {
         }
     }
 
-    /// The seed where none is given.
+    /// The seed that is run if none is given.
     pub(super) fn default_seed(&self) -> u64 {
         match self {
             Self::Profile(..) => 1,
@@ -100,7 +107,7 @@ impl Source {
         }
     }
 
-    /// The profile of a seed; `None` for scenarios.
+    /// The profile of a seed; `None` for a scenario.
     pub(super) fn profile(&self, seed: u64) -> Option<&'static str> {
         match self {
             Self::Profile(faults, _) => Some(faults.of_seed(seed).name()),
@@ -119,7 +126,10 @@ impl Source {
                     tasks,
                     heights,
                 } = size;
+
+                // With `--faults all`, the command names the one profile that the seed has.
                 let profile = faults.of_seed(seed).name();
+
                 command += &format!(
                     " --validators {validators} --agents {agents} --tasks {tasks} \
                      --heights {heights} --faults {profile}"
@@ -140,20 +150,25 @@ impl File {
     fn read(path: &Path, heights: Option<u64>) -> Result<Self> {
         let name = || path.display().to_string();
         let text = read(path)?;
+
         let scenario = Scenario::parse(&text).with_context(name)?;
         let table = match scenario.round_trip_file() {
             None => None,
             Some(file) => {
+                // The table of round trips is named relative to the scenario file.
                 let file = path.parent().unwrap_or(Path::new("")).join(file);
                 let table = RoundTrips::parse(&read(&file).with_context(name)?);
                 Some(table.with_context(|| file.display().to_string())?)
             }
         };
+
         let mut plan = scenario.plan(0, table.as_ref()).with_context(name)?;
         plan.min_heights = heights.unwrap_or(plan.min_heights);
+        // Some faults of a scenario show only when its world is made.
         if let Err(error) = quorate_sim::World::new(plan.clone()) {
             bail!("{}: {error}", name());
         }
+
         Ok(Self {
             path: path.to_owned(),
             scenario,
@@ -162,7 +177,7 @@ impl File {
         })
     }
 
-    /// What distinguishes this scenario from another, whatever its file is called.
+    /// A text that distinguishes this scenario from all others, whatever its file is called.
     pub(super) fn fingerprint(&self) -> Result<String> {
         Ok(serde_json::to_string(&self.plan)?)
     }
@@ -172,7 +187,7 @@ fn read(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))
 }
 
-/// A path as a shell takes it.
+/// A path in the form in which a shell takes it as one word.
 fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:,@".contains(c);

@@ -1,7 +1,8 @@
-//! What came of a range of seeds so far, and the file that keeps it.
+//! The results of a range of seeds so far, and the file that keeps them.
 //!
-//! The file is JSON, written beside itself and moved into place, so that it is whole at any time:
-//! whoever ends the program loses the seeds since the last write at most, and with Ctrl-C none.
+//! The file is JSON. It is written under another name and then moved into place, so that it is
+//! whole at any time. If the program is killed, only the results since the last write are lost;
+//! with Ctrl-C, none.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -16,7 +17,7 @@ use super::findings::Finding;
 use super::seeds::SeedSet;
 use super::source::Source;
 
-/// Sums over runs; part of what `--json` prints. Names may be added, not changed.
+/// Sums over runs; part of the output of `--json`. Names may be added but not changed.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Sums {
     pub(super) heights: u64,
@@ -28,13 +29,13 @@ pub(super) struct Sums {
     pub(super) tasks: BTreeMap<String, u64>,
     pub(super) outcomes: BTreeMap<String, u64>,
     pub(super) faults: BTreeMap<String, u64>,
-    /// Liars by their lie: how many took part, and how many were convicted.
+    /// The liars that took part, by their lie.
     pub(super) adversaries: BTreeMap<String, Liars>,
     pub(super) coverage: BTreeMap<String, BTreeMap<String, u64>>,
     pub(super) violations: Vec<Finding>,
 }
 
-/// Liars of one lie.
+/// Counts of the liars of one lie, and of their operations that were refused.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(super) struct Liars {
     pub(super) took_part: u64,
@@ -53,19 +54,24 @@ impl Sums {
         add(&mut self.tasks, &report.tasks);
         add(&mut self.outcomes, &report.outcomes);
         add(&mut self.faults, &report.faults);
+
         for adversary in &report.adversaries {
             let liars = self
                 .adversaries
                 .entry(adversary.lie.to_owned())
                 .or_default();
+
             liars.took_part += 1;
             liars.convicted += u64::from(adversary.convicted_at.is_some());
             liars.refused += adversary.refused;
         }
+
         for (circumstance, step, count) in report.coverage.cells() {
             let row = self.coverage.entry(circumstance.to_owned()).or_default();
+
             *row.entry(step.to_owned()).or_insert(0) += count;
         }
+
         let found = report
             .violations
             .iter()
@@ -73,13 +79,14 @@ impl Sums {
         self.violations.extend(found);
     }
 
-    /// The table of all runs.
+    /// The coverage table of all runs.
     pub(super) fn coverage(&self) -> Coverage {
         let mut coverage = Coverage::default();
         for (circumstance, row) in &self.coverage {
             row.iter()
                 .for_each(|(step, count)| coverage.restore(circumstance, step, *count));
         }
+
         coverage
     }
 }
@@ -90,7 +97,7 @@ fn add(sums: &mut BTreeMap<String, u64>, counts: &BTreeMap<&'static str, u64>) {
     }
 }
 
-/// What must be the same for sums to go on.
+/// The settings that must be the same for a later call to go on with the sums.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Settings {
     version: String,
@@ -99,7 +106,7 @@ struct Settings {
     agents: usize,
     tasks: usize,
     heights: u64,
-    /// The scenario's plan; empty without one.
+    /// The plan of the scenario; empty if there is none.
     scenario: String,
 }
 
@@ -110,6 +117,8 @@ impl Settings {
             Source::Profile(faults, _) => (faults.name(), String::new()),
             Source::Scenario(file) => ("", file.fingerprint()?),
         };
+
+        // Another version of the program may play a seed differently.
         Ok(Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             faults: faults.to_owned(),
@@ -126,17 +135,17 @@ impl Settings {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct State {
     settings: Settings,
-    /// Seeds that are done.
+    /// The seeds that are done.
     pub(super) done: SeedSet,
     #[serde(flatten)]
     pub(super) sums: Sums,
 }
 
 impl State {
-    /// What the file holds; nothing done where there is none yet.
+    /// Reads the state from the file, or makes an empty one if there is no file yet.
     ///
     /// # Errors
-    /// The file cannot be read, is no such file, or is about other runs.
+    /// If the file cannot be read, is not a state file, or is about other runs.
     pub(super) fn open(path: Option<&Path>, source: &Source) -> Result<Self> {
         let settings = Settings::of(source)?;
         let fresh = Self {
@@ -144,40 +153,48 @@ impl State {
             done: SeedSet::default(),
             sums: Sums::default(),
         };
+
         let Some(path) = path.filter(|path| path.exists()) else {
             return Ok(fresh);
         };
+
         let name = path.display();
         let text = std::fs::read_to_string(path).with_context(|| format!("read {name}"))?;
         let state: Self = serde_json::from_str(&text).with_context(|| {
-            format!("{name}: this is no file of --resume; name another, or remove it")
+            format!("{name}: is not a file that --resume wrote; name another file, or remove it")
         })?;
+
+        // Sums over runs with different settings would mean nothing.
         ensure!(
             state.settings == fresh.settings,
-            "{name}: it holds runs of another scenario, profile, size or version; give the same \
-             as then, or another file"
+            "{name}: holds runs of another scenario, profile, size or version; give the same \
+             options as then, or name another file"
         );
+
         Ok(state)
     }
 
     /// Writes the file, whole or not at all.
     ///
     /// # Errors
-    /// Names the file.
+    /// If the file cannot be written. The error names it.
     pub(super) fn save(&self, path: &Path) -> Result<()> {
         let mut beside = path.as_os_str().to_owned();
         beside.push(".new");
         let beside = Path::new(&beside);
+
         let write = || -> std::io::Result<()> {
             let mut file = File::create(beside)?;
             file.write_all(serde_json::to_string(self)?.as_bytes())?;
             file.sync_all()?;
             std::fs::rename(beside, path)?;
+            // The new name is durable only when its folder is synced too.
             let folder = path
                 .parent()
                 .filter(|folder| !folder.as_os_str().is_empty());
             File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
         };
+
         write().with_context(|| format!("write {}", path.display()))
     }
 }

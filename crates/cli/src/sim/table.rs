@@ -1,47 +1,56 @@
-//! The table of what met what: rows circumstances, columns steps in the life of tasks.
+//! The coverage table: which steps in the life of tasks (columns) met which circumstances (rows).
 
 use std::collections::BTreeMap;
 
 use quorate_sim::{Coverage, STEPS};
 
-/// Characters of a cell.
+/// Width of a cell, in characters.
 const CELL: usize = 7;
 
-/// The table, and below it the cells that are 0, by name.
+/// The table, and below it the names of the cells that are 0.
 pub(super) fn table(coverage: &Coverage) -> String {
     let names = Coverage::circumstances();
     let width = names.iter().map(|name| name.len()).max().unwrap_or(0);
     let heads = STEPS.map(|step| format!(" {:>6}", head(step)));
+
     let mut lines = vec![format!("{:width$}{}", "", heads.concat())];
+
     for name in names {
         let cells = STEPS.map(|step| format!("{:>CELL$}", cell(coverage.count(name, step))));
         lines.push(format!("{name:width$}{}", cells.concat()));
     }
+
     lines.extend(empty(coverage));
     lines.join("\n")
 }
 
-/// A line for each circumstance that did not meet every step, and one for those that met none.
+/// One line for each circumstance that met some steps but not all, and one line for those that met
+/// none.
 fn empty(coverage: &Coverage) -> Vec<String> {
     let mut rows: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (circumstance, step) in coverage.empty() {
         rows.entry(circumstance).or_default().push(step);
     }
+
+    // Many circumstances may never have been there, so these share one line.
     let (absent, partly): (Vec<_>, Vec<_>) = rows
         .into_iter()
         .partition(|(_, steps)| steps.len() == STEPS.len());
+
     let lines = partly
         .into_iter()
         .map(|(circumstance, steps)| format!("never met: {circumstance} and {}", steps.join(", ")));
+
     let absent: Vec<&str> = absent
         .into_iter()
         .map(|(circumstance, _)| circumstance)
         .collect();
     let last = (!absent.is_empty()).then(|| format!("never there: {}", absent.join(", ")));
+
     lines.chain(last).collect()
 }
 
-/// The first letters of a step.
+/// The first six letters of a step's name, which fit over its column.
 fn head(step: &str) -> &str {
     step.get(..6).unwrap_or(step)
 }

@@ -1,4 +1,4 @@
-//! Numbers and lists as people read them.
+//! Formats numbers and lists for people.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -6,12 +6,12 @@ use std::fmt::Display;
 use quorate_sim::Waits;
 use quorate_types::Millis;
 
-/// A line of a summary.
+/// A line of a summary: a name, and what there is to say about it.
 pub(super) fn line(name: &str, what: &str) -> String {
     format!("  {name:<12} {what}")
 }
 
-/// Counts by name.
+/// Counts by name, in one line.
 pub(super) fn counts<Name: Display>(counts: &BTreeMap<Name, u64>) -> String {
     if counts.is_empty() {
         return "none".to_owned();
@@ -22,7 +22,7 @@ pub(super) fn counts<Name: Display>(counts: &BTreeMap<Name, u64>) -> String {
     parts.collect::<Vec<_>>().join(", ")
 }
 
-/// A number of things.
+/// A number of things, in the plural unless there is one.
 pub(super) fn count(number: u64, what: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{} {what}{plural}", thousands(number))
@@ -32,6 +32,7 @@ pub(super) fn count(number: u64, what: &str) -> String {
 pub(super) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
+
     for (at, digit) in digits.chars().enumerate() {
         if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
@@ -41,23 +42,24 @@ pub(super) fn thousands(number: u64) -> String {
     text
 }
 
-/// So many per second of real time.
+/// The rate of `number` things in `elapsed_ms`, per second.
 pub(super) fn rate(number: u64, elapsed_ms: Millis) -> u64 {
     number.saturating_mul(1000) / elapsed_ms.max(1)
 }
 
-/// Simulated time beside real time.
+/// Simulated time, and the real time that it took.
 pub(super) fn pace(simulated_ms: Millis, elapsed_ms: Millis) -> String {
     let seconds = |ms: Millis| format!("{}.{} s", thousands(ms / 1000), ms % 1000 / 100);
     let (simulated, real) = (seconds(simulated_ms), seconds(elapsed_ms));
     format!("{simulated} in {real} of real time")
 }
 
-/// How long tasks waited.
+/// How long tasks waited: half of them, 95 % of them, and all.
 pub(super) fn waits(waits: &Waits) -> String {
     if waits.count == 0 {
-        return "none was".to_owned();
+        return "no task was".to_owned();
     }
+
     let seconds = |ms: Millis| format!("{}.{} s", ms / 1000, ms % 1000 / 100);
     let [half, most, all] = [waits.p50_ms, waits.p95_ms, waits.max_ms].map(seconds);
     format!(

@@ -1,4 +1,5 @@
-//! A file of Twins scenarios: which instances of a key hear whom, round by round.
+//! Runs a file of Twins scenarios, which say round by round which instances of a key hear which
+//! others.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -13,7 +14,7 @@ use crate::output::say;
 /// Exit code of a run that was stopped.
 const STOPPED: u8 = 130;
 
-/// The file of Twins scenarios that was asked for, if one was.
+/// The file of Twins scenarios that the arguments ask for, if they do.
 pub(super) fn asked(args: &Args) -> Option<&Path> {
     args.scenario
         .as_deref()
@@ -23,24 +24,31 @@ pub(super) fn asked(args: &Args) -> Option<&Path> {
 /// Runs all scenarios of the file, and goes on after violations.
 ///
 /// # Errors
-/// Names the file, and what is wrong with it.
+/// If other options are given, or the file is not valid. The error names the file and its fault.
 pub(super) fn run(args: &Args, path: &Path, stop: &Stop) -> Result<ExitCode> {
     let seeded = args.seed.is_some() || args.seeds.is_some() || args.heights.is_some();
     let watched = args.trace.is_some() || args.until_step.is_some() || args.coverage;
+
+    // Twins scenarios have no seed and no profile, so most options would mean nothing.
     ensure!(
         !seeded && !watched,
-        "Twins scenarios take no other option than --json"
+        "with Twins scenarios, --json is the only other option that can be given"
     );
+
     let name = || path.display().to_string();
     let text = std::fs::read_to_string(path).with_context(|| format!("read {}", name()))?;
     let scenarios = Scenarios::parse(&text).with_context(name)?;
+
     let report = scenarios
         .run(Withheld::Lost, |_| !stop.is_asked())
         .with_context(name)?;
+
     match args.json {
         true => say(serde_json::to_string(&report)?)?,
         false => tell(&report)?,
     }
+
+    // An interrupt leaves scenarios that were not run.
     let all = report.scenarios == scenarios.scenarios.len();
     Ok(match (report.holds(), all) {
         (false, _) => ExitCode::FAILURE,
@@ -58,23 +66,27 @@ fn tell(report: &TwinsReport) -> Result<()> {
         digest,
         ..
     } = report;
+
     say(format!(
         "{scenarios} scenarios of {num_nodes} validators, {num_twins} with a twin, {rounds} rounds"
     ))?;
+
     say(format!(
         "  decided before healing {}, locked without deciding {}, proposed again {}",
         report.decided, report.locked, report.reproposed
     ))?;
     say(format!(
-        "  contradicted itself {}, convicted {}",
+        "  conflicting statements heard {}, convicted {}",
         report.conflicts, report.convicted
     ))?;
     say(format!("  digest {digest}"))?;
+
     if !report.tolerated {
-        say("a third of the power or more has a twin: violations are to be expected")?;
+        say("a third of the power or more has a twin, so violations are expected")?;
     }
     for violation in &report.violations {
         say(format!("VIOLATION {violation}"))?;
     }
+
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! An instance goes through a mechanism.
+//! Runs a mechanism on an instance.
 
 use std::time::Duration;
 
@@ -12,47 +12,47 @@ use tokio::time::Instant;
 
 use super::instance::{Instance, Offer};
 
-/// How an instance is to be read.
+/// How to read an instance, and how long to search.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rules {
-    /// Prices are gains: the most of them wins.
+    /// Whether prices are gains, so that the greatest sum wins.
     pub maximize: bool,
-    /// Limit of tasks that state none.
+    /// The highest price for tasks that state none.
     pub reserve: Option<i64>,
-    /// Offers that the search for a generalised assignment looks at.
+    /// The number of offers that the search for a generalised assignment looks at.
     pub effort: u64,
 }
 
-/// What came out.
+/// The answer of a mechanism.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Answer {
-    /// Ascending by task.
+    /// The tasks that are assigned, in ascending order of tasks.
     pub awards: Vec<Award>,
-    /// Whether it is proved that no other answer is better; `None` of a mechanism that does not
-    /// look for the best of all.
+    /// Whether it is proved that no other answer is better; `None` if the mechanism does not look
+    /// for the best of all.
     pub optimal: Option<bool>,
-    /// What no answer can be better than, where one was proved.
+    /// The objective that no answer can surpass, if one was proved.
     pub bound: Option<i64>,
     pub duals: Option<Duals>,
-    /// Time in the mechanism.
+    /// The time that the mechanism took.
     pub elapsed: Duration,
 }
 
-/// A task and who got it, by their places in the instance.
+/// A task and the agent that got it, by their places in the instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Award {
     pub task: usize,
     pub agent: usize,
-    /// What the agent asked.
+    /// The price that the agent asked.
     pub price: i64,
-    /// What the agent gets.
+    /// The amount that the agent is paid.
     pub payment: i64,
-    /// What the requester pays.
+    /// The amount that the requester pays.
     pub charge: i64,
 }
 
 impl Award {
-    /// Paid as bid.
+    /// An award that is paid as bid.
     fn as_bid(task: u32, agent: u32, price: i64) -> Self {
         let (task, agent) = (task as usize, agent as usize);
         Self {
@@ -65,8 +65,9 @@ impl Award {
     }
 }
 
-/// The prices that prove an assignment: with `minimize` an agent's and a task's sum is at most
-/// the price of the pair, with `--maximize` at least; equal on what was assigned.
+/// The prices that prove an assignment to be the best. The sum of an agent's and a task's price is
+/// at most the price of their pair, or with `--maximize` at least that; on assigned pairs it is
+/// equal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Duals {
     pub agents: Vec<i64>,
@@ -83,7 +84,7 @@ impl Answer {
 /// Runs the mechanism.
 ///
 /// # Errors
-/// Where the instance has what the mechanism cannot take, in words.
+/// If the instance has something that the mechanism cannot take.
 pub(super) fn solve(
     instance: &Instance,
     mechanism: &'static dyn Mechanism,
@@ -95,7 +96,7 @@ pub(super) fn solve(
         name => {
             ensure!(
                 !rules.maximize,
-                "--maximize goes with the mechanisms assignment and gap"
+                "--maximize is only for the mechanisms assignment and gap"
             );
             auction(instance, mechanism, rules).with_context(|| format!("mechanism {name}"))
         }
@@ -111,7 +112,8 @@ fn fits(instance: &Instance, offer: &Offer) -> bool {
     eligibility::fits(instance.demand(offer), &instance.agents[offer.agent].budget)
 }
 
-/// What an offer costs the solvers, which look for the least.
+/// The function from a price to a cost for the solvers, which look for the least. Applied to such a
+/// cost it gives the price again.
 fn cost(instance: &Instance, rules: Rules) -> impl Fn(i64) -> i64 + Copy {
     let top = instance
         .offers
@@ -119,6 +121,7 @@ fn cost(instance: &Instance, rules: Rules) -> impl Fn(i64) -> i64 + Copy {
         .map(|offer| offer.price)
         .max()
         .unwrap_or(0);
+
     move |price| if rules.maximize { top - price } else { price }
 }
 
@@ -126,8 +129,9 @@ fn within_limit(instance: &Instance, offer: &Offer, rules: Rules) -> bool {
     rules.maximize || offer.price <= limit(instance, offer.task, rules)
 }
 
-/// Agents that do several tasks each. What a task takes may differ from agent to agent, which no
-/// round can say.
+/// Lets the solver of `gap` assign several tasks to each agent within its budget. It is called
+/// without a round, because a round cannot say that a task takes different amounts from different
+/// agents.
 fn within_budgets(instance: &Instance, rules: Rules) -> Result<Answer> {
     let dimensions = instance.dimensions();
     let amounts = |of: &Amounts| -> Vec<i64> {
@@ -136,12 +140,14 @@ fn within_budgets(instance: &Instance, rules: Rules) -> Result<Answer> {
             .map(|name| of.get(*name).copied().unwrap_or(0))
             .collect()
     };
+
     let cost = cost(instance, rules);
     let capacities: Vec<_> = instance
         .agents
         .iter()
         .map(|agent| amounts(&agent.budget))
         .collect();
+
     let possible = instance
         .offers
         .iter()
@@ -152,20 +158,25 @@ fn within_budgets(instance: &Instance, rules: Rules) -> Result<Answer> {
         cost: cost(offer.price),
         demand: amounts(instance.demand(offer)),
     });
+
     let problem = gap::Problem::new(instance.tasks.len(), &capacities, offers.collect())?;
     let start = Instant::now();
     let solution = gap::solve(&problem, rules.effort);
     let elapsed = start.elapsed();
+
     let awards: Vec<Award> = solution
         .pairs
         .iter()
         .map(|pair| Award::as_bid(pair.job, pair.agent, cost(pair.cost)))
         .collect();
-    // The bound is on the least cost of as many tasks.
+
+    // The solver's bound is on the least cost of this many tasks, and for gains each cost is the
+    // distance to the greatest price.
     let bound = match rules.maximize {
         true => awards.len() as i64 * cost(0) - solution.bound,
         false => solution.bound,
     };
+
     Ok(Answer {
         awards,
         optimal: Some(solution.optimal),
@@ -175,18 +186,21 @@ fn within_budgets(instance: &Instance, rules: Rules) -> Result<Answer> {
     })
 }
 
-/// The exact solver, without the way over a round: prices may be negative or gains, and files of
-/// a million pairs need no bids made of them.
+/// Runs the exact solver without making a round. So prices may be negative or gains, and a file of
+/// a million pairs needs no bids for them.
 fn optimal(instance: &Instance, rules: Rules) -> Result<Answer> {
     let possible = |offer: &&Offer| fits(instance, offer) && within_limit(instance, offer, rules);
+
     let cost = cost(instance, rules);
     let edges = instance.offers.iter().filter(possible).map(|offer| Edge {
         row: offer.agent as u32,
         column: offer.task as u32,
         cost: cost(offer.price),
     });
+
     let (agents, tasks) = (instance.agents.len(), instance.tasks.len());
     let problem = Problem::new(agents, tasks, edges.collect())?;
+
     let keys = Keys::of(instance);
     let start = Instant::now();
     let solution = assignment::solve(&problem, |row, column| {
@@ -195,20 +209,28 @@ fn optimal(instance: &Instance, rules: Rules) -> Result<Answer> {
             .0
     })?;
     let elapsed = start.elapsed();
+
+    // The answer says that it is proved, so the proof is checked here.
     assignment::verify(&problem, &solution).context("the proof of optimality")?;
+
     let mut awards: Vec<Award> = solution
         .pairs
         .iter()
         .map(|pair| Award::as_bid(pair.column, pair.row, cost(pair.cost)))
         .collect();
     awards.sort_unstable_by_key(|award| award.task);
+
     let (mut agents, mut tasks) = (solution.row_duals, solution.column_duals);
+
+    // For gains the solver saw distances to the greatest price. This turns its duals back.
     if rules.maximize {
         agents.iter_mut().for_each(|dual| *dual = -*dual);
         tasks.iter_mut().for_each(|dual| *dual = cost(*dual));
     }
+
     let bound = Some(awards.iter().map(|award| award.price).sum());
     let duals = Some(Duals { agents, tasks });
+
     Ok(Answer {
         awards,
         optimal: Some(true),
@@ -218,32 +240,42 @@ fn optimal(instance: &Instance, rules: Rules) -> Result<Answer> {
     })
 }
 
-/// Any other mechanism, given bids as a ledger would give them.
+/// Runs any other mechanism on a round, with bids as a ledger would give them.
 fn auction(instance: &Instance, mechanism: &dyn Mechanism, rules: Rules) -> Result<Answer> {
     if instance.is_pairwise() {
-        bail!("what a task takes differs from agent to agent here, which only gap can take");
+        bail!("what a task takes differs from agent to agent here, and only gap can take that");
     }
+
     if let Some(offer) = instance.offers.iter().find(|offer| offer.price < 0) {
         let (agent, task) = (
             &instance.agents[offer.agent].name,
             &instance.tasks[offer.task].name,
         );
+
         bail!(
-            "the price {} of agent {agent} for task {task} is below 0",
+            "the price {} of agent {agent} for task {task} is below 0, which only the mechanisms \
+             assignment and gap can take",
             offer.price
         );
     }
+
     let keys = Keys::of(instance);
     let mut round = keys.round(instance, rules);
     let (mut awards, mut elapsed) = (Vec::new(), Duration::ZERO);
     let (mut optimal, mut duals) = (None, None);
-    // What takes one item at a time goes on with what is left.
+
+    // A mechanism that awards one task in each clearing goes on with what is left.
     let goes_on = mechanism.class().ends_with("TA");
+
     loop {
         let start = Instant::now();
         let clearing = mechanism.clear(&round);
         elapsed += start.elapsed();
+
         let won = clearing.awards.len();
+
+        // Of these mechanisms only VCG looks for the best of all, with prices that prove
+        // it.
         if mechanism.name() == Vcg.name() {
             optimal = Some(proves_least_total(&round, &clearing));
             duals = clearing
@@ -251,10 +283,12 @@ fn auction(instance: &Instance, mechanism: &dyn Mechanism, rules: Rules) -> Resu
                 .as_ref()
                 .map(|found| keys.duals(&round, found));
         }
+
         for award in clearing.awards {
             if goes_on {
                 close(&mut round, &award.task, &award.agent);
             }
+
             awards.push(Award {
                 task: keys
                     .task(&award.task)
@@ -267,11 +301,14 @@ fn auction(instance: &Instance, mechanism: &dyn Mechanism, rules: Rules) -> Resu
                 charge: award.charge,
             });
         }
+
         if won == 0 || !goes_on {
             break;
         }
     }
+
     awards.sort_unstable_by_key(|award| award.task);
+
     Ok(Answer {
         awards,
         optimal,
@@ -281,13 +318,15 @@ fn auction(instance: &Instance, mechanism: &dyn Mechanism, rules: Rules) -> Resu
     })
 }
 
-/// Takes a task that is awarded out of the round, and what it needs from its winner's budget.
+/// Takes an awarded task out of the round, and what it needs out of its winner's budget.
 fn close(round: &mut Round, task: &TaskId, agent: &PublicKey) {
     let Some(place) = round.task_index(task) else {
         return;
     };
+
     let demand = round.tasks.remove(place).demand;
     round.bids.retain(|bid| bid.task != *task);
+
     if let Some(bidder) = round.bidder_index(agent) {
         for (name, amount) in &mut round.bidders[bidder].budget {
             *amount -= demand.get(name).copied().unwrap_or(0);
@@ -295,7 +334,8 @@ fn close(round: &mut Round, task: &TaskId, agent: &PublicKey) {
     }
 }
 
-/// Keys that stand for the names, so that ties are drawn as in a swarm: from the names alone.
+/// Keys that stand for the names. They depend only on the names, so that ties are drawn by a
+/// swarm's rule and the same way each time.
 struct Keys {
     ties: TieSeed,
     agents: Vec<PublicKey>,
@@ -306,11 +346,14 @@ impl Keys {
     fn of(instance: &Instance) -> Self {
         let key =
             |name: &str| PublicKey(Hash::derive("quorate 1 solve name", &[name.as_bytes()]).0);
+
         let agents = instance
             .agents
             .iter()
             .map(|agent| key(&agent.name))
             .collect();
+
+        // The number of a task is made of the first bytes of its name's hash.
         let tasks = instance.tasks.iter().map(|task| {
             let number = Hash::derive("quorate 1 solve task", &[task.name.as_bytes()]).0;
             let number = u64::from_be_bytes(std::array::from_fn(|byte| number[byte]));
@@ -319,6 +362,7 @@ impl Keys {
                 number,
             }
         });
+
         Self {
             ties: ties(),
             agents,
@@ -326,7 +370,7 @@ impl Keys {
         }
     }
 
-    /// The prices of a round in the order of the instance.
+    /// The prices of a round, in the order of the instance.
     fn duals(&self, round: &Round, found: &quorate_market::Duals) -> Duals {
         let of = |place: Option<usize>, prices: &[i64]| {
             place
@@ -334,6 +378,7 @@ impl Keys {
                 .copied()
                 .unwrap_or(0)
         };
+
         let agents = self
             .agents
             .iter()
@@ -342,6 +387,7 @@ impl Keys {
             .tasks
             .iter()
             .map(|id| of(round.task_index(id), &found.tasks));
+
         Duals {
             agents: agents.collect(),
             tasks: tasks.collect(),
@@ -363,16 +409,19 @@ impl Keys {
             demand: task.demand.clone(),
             limit: limit(instance, place, rules),
         });
+
         let bidders = instance.agents.iter().zip(&self.agents);
         let bidders = bidders.map(|(agent, key)| Bidder {
             agent: *key,
             budget: agent.budget.clone(),
         });
+
         let bids = instance.offers.iter().map(|offer| Bid {
             task: self.tasks[offer.task],
             agent: self.agents[offer.agent],
             price: offer.price,
         });
+
         let mut round = Round {
             tasks: tasks.collect(),
             bidders: bidders.collect(),
@@ -380,13 +429,17 @@ impl Keys {
             solutions: Vec::new(),
             ties: self.ties.clone(),
         };
+
+        // A mechanism expects its round in the order of a ledger.
         round.tasks.sort_unstable_by_key(|task| task.id);
         round.bidders.sort_unstable_by_key(|bidder| bidder.agent);
         round.bids.sort_unstable_by_key(|bid| (bid.task, bid.agent));
+
         round
     }
 }
 
+/// The seed of ties. An instance is of no swarm and no market, so both are fixed.
 fn ties() -> TieSeed {
     let market: Label = eligibility::slots();
     TieSeed {

@@ -1,4 +1,5 @@
-//! What is auctioned, read from a file: agents, tasks and offers, by the names that the file gives.
+//! The instance of an auction, read from a file: agents, tasks and offers, with the names in the
+//! file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -9,7 +10,7 @@ use quorate_types::{Amounts, Label, limits};
 
 use super::{or_library, table};
 
-/// Rules of the file's form, where its contents leave a choice.
+/// The form of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Form {
     /// n, then n times n costs (or m n, then m times n): OR-Library assignment
@@ -26,7 +27,7 @@ pub(super) enum Form {
 }
 
 impl Form {
-    /// Its name, as in `--format`.
+    /// The name of the form, as in `--format`.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Dense => "dense",
@@ -48,22 +49,22 @@ pub(super) struct Instance {
     pub offers: Vec<Offer>,
 }
 
-/// Who offers.
+/// An agent that bids.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Agent {
     pub name: String,
-    /// What all it wins may take together.
+    /// The amounts that all tasks it wins may take together.
     pub budget: Amounts,
 }
 
-/// What is to be done.
+/// A task to assign.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Task {
     pub name: String,
     pub requester: String,
-    /// Highest price, or what its requester bids for it.
+    /// The highest price for the task, or in a double auction the price that its requester bids.
     pub limit: Option<i64>,
-    /// What it takes from its winner, unless the offer says otherwise.
+    /// The amounts that it takes from its winner, unless an offer has a demand of its own.
     pub demand: Amounts,
 }
 
@@ -75,43 +76,48 @@ pub(super) struct Offer {
     /// Place in [`Instance::tasks`].
     pub task: usize,
     pub price: i64,
-    /// What this agent needs for this task, where that differs from agent to agent.
+    /// The amounts that this agent needs for this task, if they differ from agent to agent.
     pub demand: Option<Amounts>,
 }
 
 impl Instance {
-    /// The auctions of a file: one, or as many as an OR-Library file of several problems has.
+    /// Reads the auctions of a file: one, or several if an OR-Library file has several problems.
     ///
     /// # Errors
-    /// Names the file, and the line or field that is not as it should be.
+    /// If the file cannot be read or is not valid. The error names the file, and the line or field.
     pub(super) fn read(path: &Path, form: Option<Form>) -> Result<Vec<Self>> {
         let of_file = || path.display().to_string();
         let text = std::fs::read_to_string(path).with_context(of_file)?;
+
         let extension = path.extension().and_then(|extension| extension.to_str());
         let named = match extension {
             Some("csv") => Some(Form::Csv),
             Some("json") => Some(Form::Json),
             _ => None,
         };
+
+        // A given form outranks the name of the file. Without either, the numbers tell.
         let read = match form.or(named) {
             Some(Form::Csv) => table::csv(&text).map(|one| vec![one]),
             Some(Form::Json) => table::json(&text).map(|one| vec![one]),
             numbers => or_library::parse(&text, numbers),
         };
+
         let instances = read.with_context(of_file)?;
         instances
             .iter()
             .try_for_each(Self::check)
             .with_context(of_file)?;
+
         Ok(instances)
     }
 
-    /// Whether what a task takes differs from agent to agent.
+    /// Whether a task takes different amounts from different agents.
     pub(super) fn is_pairwise(&self) -> bool {
         self.offers.iter().any(|offer| offer.demand.is_some())
     }
 
-    /// What the agent of an offer needs for its task.
+    /// The amounts that the agent of an offer needs for its task.
     pub(super) fn demand<'a>(&'a self, offer: &'a Offer) -> &'a Amounts {
         offer
             .demand
@@ -119,7 +125,7 @@ impl Instance {
             .unwrap_or(&self.tasks[offer.task].demand)
     }
 
-    /// All dimensions that are demanded.
+    /// All dimensions that occur in demands.
     pub(super) fn dimensions(&self) -> BTreeSet<&Label> {
         self.offers
             .iter()
@@ -128,8 +134,11 @@ impl Instance {
     }
 
     fn check(&self) -> Result<()> {
-        ensure!(!self.tasks.is_empty(), "no tasks");
-        ensure!(!self.agents.is_empty(), "no agents");
+        // Prices may be below 0 here. Only their size is bounded.
+        ensure!(!self.tasks.is_empty(), "there are no tasks in the file");
+        ensure!(!self.agents.is_empty(), "there are no agents in the file");
+
+        // Offers are sorted, so two offers of an agent on a task stand next to each other.
         for pair in self.offers.windows(2) {
             let (first, second) = (&pair[0], &pair[1]);
             if (first.agent, first.task) == (second.agent, second.task) {
@@ -137,20 +146,24 @@ impl Instance {
                 bail!("agent {agent} bids twice on task {task}");
             }
         }
+
         for offer in &self.offers {
             let (agent, task) = (&self.agents[offer.agent].name, &self.tasks[offer.task].name);
             ensure!(
                 offer.price.unsigned_abs() <= limits::PRICE.unsigned_abs(),
-                "the price {} of agent {agent} for task {task} is beyond {}",
+                "the price {} of agent {agent} for task {task} is beyond the limit of {}",
                 offer.price,
                 limits::PRICE
             );
+
             check_amounts(self.demand(offer)).with_context(|| format!("task {task}: demand"))?;
         }
+
         for agent in &self.agents {
             check_amounts(&agent.budget)
                 .with_context(|| format!("agent {}: budget", agent.name))?;
         }
+
         Ok(())
     }
 }
@@ -159,18 +172,18 @@ fn check_amounts(amounts: &Amounts) -> Result<()> {
     for (name, amount) in amounts {
         ensure!(
             (0..=limits::AMOUNT).contains(amount),
-            "{name} is {amount}, not 0 to 2^40"
+            "{name} is {amount}; it must be from 0 to 2^40"
         );
     }
     Ok(())
 }
 
-/// One slot: what a task takes that says nothing, and what an agent has that says nothing.
+/// One slot: the demand of a task without one in the file, and the budget of an agent without one.
 pub(super) fn one_slot() -> Amounts {
     eligibility::demand_or_slot(&Amounts::new())
 }
 
-/// Gives names their places, in the order in which they are first met.
+/// Gives places to names, in the order in which the names first occur.
 #[derive(Debug, Default)]
 pub(super) struct Places(BTreeMap<String, usize>);
 
@@ -182,7 +195,7 @@ impl Places {
         (place, place == next)
     }
 
-    /// The place of a name that was met before.
+    /// The place of a name, if the name has occurred before.
     pub(super) fn known(&self, name: &str) -> Option<usize> {
         self.0.get(name).copied()
     }

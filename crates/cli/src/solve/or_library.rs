@@ -1,9 +1,9 @@
-//! The number files of OR-Library (J. E. Beasley): assignment, dense and sparse, and generalised
-//! assignment, one problem or several in a file.
+//! Reads the number files of OR-Library (J. E. Beasley): assignment, dense and sparse, and
+//! generalised assignment, with one problem or several in a file.
 //!
-//! None of them says what it is, so that the count of its numbers has to; where two forms fit, the
-//! first of dense, one generalised problem, rectangular, several of them, and sparse is taken,
-//! unless `--format` says.
+//! Such a file does not say what it is, so the count of its numbers must tell. If several forms
+//! fit, the first of these is taken, unless `--format` names another: dense and square, one
+//! generalised problem, dense and rectangular, several generalised problems, sparse.
 
 use std::collections::BTreeSet;
 
@@ -12,13 +12,14 @@ use quorate_types::{Amounts, Label};
 
 use super::instance::{Agent, Form, Instance, Offer, Task, one_slot};
 
-/// Most agents and most tasks.
+/// The greatest number of agents, and of tasks.
 const MAX_SIDE: usize = quorate_market::assignment::MAX_SIDE;
 
-/// The problems of a file.
+/// Parses the problems of a file.
 pub(super) fn parse(text: &str, form: Option<Form>) -> Result<Vec<Instance>> {
     let numbers = numbers(text)?;
-    ensure!(!numbers.is_empty(), "no numbers in it");
+    ensure!(!numbers.is_empty(), "no numbers in the file");
+
     match form {
         Some(Form::Dense) => dense(&numbers).map(|one| vec![one]),
         Some(Form::Sparse) => sparse(&numbers).map(|one| vec![one]),
@@ -27,28 +28,38 @@ pub(super) fn parse(text: &str, form: Option<Form>) -> Result<Vec<Instance>> {
     }
 }
 
+/// Finds the form that fits the numbers, and reads them in it.
 fn guess(numbers: &[i64]) -> Result<Vec<Instance>> {
     let count = numbers.len();
     let (first, second) = (numbers[0], numbers.get(1).copied().unwrap_or(0));
     let is = |expected: Option<usize>| expected == Some(count);
+
+    // A square table may read as edges too. It is taken as edges then, unless it has three rows: so
+    // short a table reads as edges easily.
     if is(square(first)) && !(is_sparse(numbers) && first != 3) {
         return dense(numbers).map(|one| vec![one]);
     }
+
     if is(single_gap(first, second)) {
         return gap(numbers);
     }
+
     if is(rectangle(first, second)) {
         return dense(numbers).map(|one| vec![one]);
     }
+
+    // The forms above have an exact count of numbers. The two below do not, so they come last.
     if let Ok(problems) = gap(numbers) {
         return Ok(problems);
     }
+
     if is_sparse(numbers) {
         return sparse(numbers).map(|one| vec![one]);
     }
+
     bail!(
-        "{count} numbers that begin with {first} {second} are no OR-Library file that is known \
-         here; say which with --format dense, sparse or gap, and what is missing will be named"
+        "{count} numbers that begin with {first} {second} fit no known form of OR-Library; give \
+         the form with --format dense, sparse or gap, and the error says what is missing"
     )
 }
 
@@ -59,48 +70,57 @@ fn numbers(text: &str) -> Result<Vec<i64>> {
             numbers.push(number(word).with_context(|| format!("line {}", line + 1))?);
         }
     }
+
     Ok(numbers)
 }
 
-/// A whole number, also where it is written `12.` or `12.0`, as some of these files have it.
+/// Parses a whole number, which some of these files write as `12.` or `12.0`.
 fn number(word: &str) -> Result<i64> {
     let whole = match word.split_once('.') {
         Some((whole, rest)) if rest.bytes().all(|digit| digit == b'0') => whole,
         _ => word,
     };
+
     whole
         .parse()
         .with_context(|| format!("`{word}` is not a whole number"))
 }
 
+/// The number as a count of agents or tasks, if it is in the range of these.
 fn size(number: i64) -> Option<usize> {
     usize::try_from(number)
         .ok()
         .filter(|size| (1..=MAX_SIDE).contains(size))
 }
 
+/// How many numbers a dense file has that begins with `n`.
 fn square(n: i64) -> Option<usize> {
     let n = size(n)?;
     Some(1 + n * n)
 }
 
+/// How many numbers a dense file has that begins with `m n`.
 fn rectangle(m: i64, n: i64) -> Option<usize> {
     Some(2 + size(m)? * size(n)?)
 }
 
+/// How many numbers a generalised problem has that begins with `m n`.
 fn single_gap(m: i64, n: i64) -> Option<usize> {
     let (m, n) = (size(m)?, size(n)?);
     Some(2 + 2 * m * n + m)
 }
 
-/// Whether all after the first are triples of two places and a cost, no pair twice.
+/// Whether all numbers after the first are triples of two places and a cost, and no pair of places
+/// occurs twice.
 fn is_sparse(numbers: &[i64]) -> bool {
     let Some(n) = size(numbers[0]) else {
         return false;
     };
+
     let place = |number: i64| size(number).is_some_and(|place| place <= n);
     let mut seen = BTreeSet::new();
     let triples = numbers[1..].chunks(3);
+
     triples.len() > 0
         && numbers[1..].len().is_multiple_of(3)
         && numbers[1..]
@@ -111,6 +131,7 @@ fn is_sparse(numbers: &[i64]) -> bool {
 fn dense(numbers: &[i64]) -> Result<Instance> {
     let count = numbers.len();
     let second = numbers.get(1).copied().unwrap_or(0);
+
     let (agents, tasks, costs) = if square(numbers[0]) == Some(count) {
         let n = size(numbers[0]).unwrap_or_default();
         (n, n, &numbers[1..])
@@ -118,6 +139,7 @@ fn dense(numbers: &[i64]) -> Result<Instance> {
         let side = |number| size(number).unwrap_or_default();
         (side(numbers[0]), side(second), &numbers[2..])
     } else {
+        // A file that fits neither form is compared with the square one.
         let expected = square(numbers[0]);
         let expected = expected.with_context(|| wrong_size(numbers[0]))?;
         bail!(
@@ -125,12 +147,15 @@ fn dense(numbers: &[i64]) -> Result<Instance> {
             numbers[0]
         )
     };
+
+    // Rows are agents and columns are tasks.
     let offers = costs.iter().enumerate().map(|(place, price)| Offer {
         agent: place / tasks,
         task: place % tasks,
         price: *price,
         demand: None,
     });
+
     Ok(Instance {
         form: Form::Dense,
         agents: numbered(agents),
@@ -141,18 +166,22 @@ fn dense(numbers: &[i64]) -> Result<Instance> {
 
 fn sparse(numbers: &[i64]) -> Result<Instance> {
     let n = size(numbers[0]).with_context(|| wrong_size(numbers[0]))?;
+
     let rest = &numbers[1..];
     ensure!(
         rest.len().is_multiple_of(3),
-        "after n there have to be triples `i j cost`, and {} numbers are none",
+        "after n there must be triples `i j cost`, but {} numbers are not a multiple of 3",
         rest.len()
     );
+
     let mut offers = Vec::with_capacity(rest.len() / 3);
     for (edge, triple) in rest.chunks(3).enumerate() {
         let place = |number: i64, what: &str| {
             let place = size(number).filter(|place| *place <= n);
             place.with_context(|| format!("edge {}: {what} is {number}, not 1 to {n}", edge + 1))
         };
+
+        // Places in the file count from 1.
         let (agent, task) = (place(triple[0], "i")? - 1, place(triple[1], "j")? - 1);
         offers.push(Offer {
             agent,
@@ -161,8 +190,10 @@ fn sparse(numbers: &[i64]) -> Result<Instance> {
             demand: None,
         });
     }
+
     offers.sort_by_key(|offer| (offer.agent, offer.task));
     let tasks = (1..=n).map(task).collect();
+
     Ok(Instance {
         form: Form::Sparse,
         agents: numbered(n),
@@ -171,51 +202,61 @@ fn sparse(numbers: &[i64]) -> Result<Instance> {
     })
 }
 
-/// One problem, or their number and then each.
+/// Reads one problem; or the number of problems, and then each of them.
 fn gap(numbers: &[i64]) -> Result<Vec<Instance>> {
     let second = numbers.get(1).copied().unwrap_or(0);
     if single_gap(numbers[0], second) == Some(numbers.len()) {
         return Ok(vec![one_gap(numbers)]);
     }
+
     let problems = size(numbers[0]).with_context(|| wrong_size(numbers[0]))?;
     let mut rest = &numbers[1..];
     let mut all = Vec::new();
     for problem in 1..=problems {
+        // Each problem begins with its own m and n.
         let sides = (
             rest.first().copied().unwrap_or(0),
             rest.get(1).copied().unwrap_or(0),
         );
+
         let length = single_gap(sides.0, sides.1).filter(|length| *length <= rest.len());
         let length = length.with_context(|| {
             format!(
-                "problem {problem} of {problems} would have {} agents and {} tasks, and costs, \
-                 resources and capacities for them: {} numbers are left",
+                "problem {problem} of {problems} would have {} agents and {} tasks; their costs, \
+                 resources and capacities do not fit into the {} numbers that are left",
                 sides.0,
                 sides.1,
                 rest.len()
             )
         })?;
+
         all.push(one_gap(&rest[..length]));
         rest = &rest[length..];
     }
+
     ensure!(
         rest.is_empty(),
         "{} numbers are left after problem {problems}",
         rest.len()
     );
+
     Ok(all)
 }
 
-/// From exactly the numbers of one problem.
+/// Reads one problem from exactly its numbers.
 fn one_gap(numbers: &[i64]) -> Instance {
     let side = |number| size(number).unwrap_or_default();
     let (m, n) = (side(numbers[0]), side(numbers[1]));
+    // Costs and resources stand row by row, with a row for each agent.
     let (costs, rest) = numbers[2..].split_at(m * n);
     let (resources, capacities) = rest.split_at(m * n);
+
+    // Capacities and resources are amounts of one dimension.
     let mut agents = numbered(m);
     for (agent, capacity) in agents.iter_mut().zip(capacities) {
         agent.budget = capacity_of(*capacity);
     }
+
     let pairs = costs.iter().zip(resources).enumerate();
     let offers = pairs.map(|(place, (cost, resource))| Offer {
         agent: place / n,
@@ -224,6 +265,7 @@ fn one_gap(numbers: &[i64]) -> Instance {
         demand: Some(capacity_of(*resource)),
     });
     let tasks = (1..=n).map(task).collect();
+
     Instance {
         form: Form::Gap,
         agents,
@@ -257,7 +299,7 @@ fn task(number: usize) -> Task {
 }
 
 fn wrong_size(number: i64) -> String {
-    format!("it begins with {number}, which is no size from 1 to {MAX_SIDE}")
+    format!("it begins with {number}, which is not a size from 1 to {MAX_SIDE}")
 }
 
 #[cfg(test)]
@@ -309,7 +351,7 @@ mod tests {
             ("2 1.5", None, "`1.5` is not a whole number"),
             ("3 2 9 5", None, "4 numbers that begin with 3 2"),
             ("3 2 9 5", Some(Form::Dense), "there are 4"),
-            ("2 1 2 3 4 5 6 7", Some(Form::Sparse), "are none"),
+            ("2 1 2 3 4 5 6 7", Some(Form::Sparse), "multiple of 3"),
             ("2 1 3 5", Some(Form::Sparse), "edge 1: j is 3, not 1 to 2"),
             ("-1 1 3 5", Some(Form::Sparse), "begins with -1"),
             ("2 1 1 5 1 9 7 7 1", Some(Form::Gap), "problem 2 of 2"),

@@ -1,4 +1,4 @@
-//! The answer, for people and for programs.
+//! Prints an answer, for people and for programs.
 
 use std::collections::BTreeMap;
 
@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 use super::answer::{Answer, Award, Rules};
 use super::instance::Instance;
 
-/// Assignments that are printed for a person.
+/// The number of assignments that are printed for people.
 const SHOWN: usize = 20;
 
-/// A problem, the way it was solved, and what came out.
+/// A problem, how it was solved, and the answer.
 pub(super) struct Solved<'a> {
     pub file: String,
-    /// Which of how many in the file, from 1.
+    /// The number of the problem in the file, from 1, and how many problems the file has.
     pub problem: (usize, usize),
     pub instance: &'a Instance,
     pub mechanism: &'static dyn Mechanism,
@@ -48,25 +48,28 @@ impl Solved<'_> {
             .awards
             .iter()
             .for_each(|award| taken[award.task] = true);
+
         let open = self
             .instance
             .tasks
             .iter()
             .zip(taken)
             .filter(|(_, taken)| !taken);
+
         open.map(|(task, _)| task.name.as_str()).collect()
     }
 
-    /// What each winner gets.
+    /// The sum that each winner is paid.
     fn payments(&self) -> BTreeMap<&str, i64> {
         let mut payments = BTreeMap::new();
         for award in &self.answer.awards {
             *payments.entry(self.names(award).1).or_default() += award.payment;
         }
+
         payments
     }
 
-    /// One object: the keys are listed in the help text.
+    /// One JSON object; the help text lists its keys.
     pub(super) fn json(&self) -> Value {
         let Self {
             instance,
@@ -74,6 +77,7 @@ impl Solved<'_> {
             answer,
             ..
         } = self;
+
         let award = |award: &Award| {
             let (task, agent) = self.names(award);
             let &Award {
@@ -82,9 +86,11 @@ impl Solved<'_> {
                 charge,
                 ..
             } = award;
+
             json!({ "task": task, "agent": agent, "price": price, "payment": payment,
                 "charge": charge })
         };
+
         let by_name = |names: Vec<&str>, duals: &[i64]| -> BTreeMap<String, i64> {
             names
                 .into_iter()
@@ -92,6 +98,7 @@ impl Solved<'_> {
                 .zip(duals.iter().copied())
                 .collect()
         };
+
         let duals = answer.duals.as_ref().map(|duals| {
             let agents = instance
                 .agents
@@ -103,9 +110,11 @@ impl Solved<'_> {
                 .iter()
                 .map(|task| task.name.as_str())
                 .collect();
+
             json!({ "agents": by_name(agents, &duals.agents),
                 "tasks": by_name(tasks, &duals.tasks) })
         });
+
         json!({
             "file": self.file,
             "problem": self.problem.0,
@@ -130,7 +139,7 @@ impl Solved<'_> {
         })
     }
 
-    /// Lines for a person.
+    /// The lines for people.
     pub(super) fn text(&self) -> String {
         let Self {
             instance,
@@ -138,12 +147,14 @@ impl Solved<'_> {
             answer,
             ..
         } = self;
+
         let (problem, problems) = self.problem;
         let of = if problems > 1 {
             format!(", problem {problem} of {problems}")
         } else {
             String::new()
         };
+
         let mut lines = vec![
             format!(
                 "{}{of}: {} agents, {} tasks, {} bids ({})",
@@ -169,6 +180,7 @@ impl Solved<'_> {
             format!("  optimal     {}", self.optimality()),
             format!("  time        {} ms", self.milliseconds()),
         ];
+
         lines.push(self.money());
         lines.extend(self.listed());
         lines.join("\n")
@@ -194,6 +206,7 @@ impl Solved<'_> {
             .fold((0, 0), |(paid, charged), award| {
                 (paid + award.payment, charged + award.charge)
             });
+
         match paid == charged {
             true => format!("  payments    {paid} in all"),
             false => format!("  payments    {paid} to agents, {charged} from requesters"),
@@ -206,6 +219,7 @@ impl Solved<'_> {
             "  {:<16} {:<16} {:>12} {:>12}",
             "task", "agent", "price", "payment"
         )];
+
         for award in awards.iter().take(SHOWN) {
             let (task, agent) = self.names(award);
             lines.push(format!(
@@ -213,16 +227,19 @@ impl Solved<'_> {
                 award.price, award.payment
             ));
         }
+
         if awards.len() > SHOWN {
             lines.push(format!(
                 "  ... and {} more; --json has them all, and the duals",
                 awards.len() - SHOWN
             ));
         }
+
         let open = self.open();
         if !open.is_empty() {
             let named: Vec<&str> = open.iter().take(SHOWN).copied().collect();
             let more = if open.len() > SHOWN { ", ..." } else { "" };
+
             lines.push(format!("  open: {}{more}", named.join(", ")));
         }
         lines

@@ -1,4 +1,4 @@
-//! Bids with names: CSV and JSON.
+//! Reads bids with names, from CSV and from JSON.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::instance::{Agent, Form, Instance, Offer, Places, Task, one_slot};
 
-/// A row of a CSV file. What is empty was not said.
+/// A row of a CSV file. A field that is empty or has no column is `None`.
 #[derive(Debug, Deserialize)]
 struct Row {
     task: String,
@@ -22,17 +22,22 @@ struct Row {
     budget: Option<i64>,
 }
 
-/// An auction from rows `task,agent,price`, and more columns where the market needs them.
+/// Reads an auction from rows with `task`, `agent` and `price`, and more columns if the market
+/// needs them.
 pub(super) fn csv(text: &str) -> Result<Instance> {
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
         .comment(Some(b'#'))
         .from_reader(text.as_bytes());
+
     let (mut agents, mut tasks) = (Places::default(), Places::default());
     let (mut requesters, mut budgets) = (Vec::new(), Vec::new());
     let mut instance = empty(Form::Csv);
+
     for (number, row) in reader.deserialize().enumerate() {
-        let row: Row = row.context("columns task, agent and price (whole numbers) are needed")?;
+        let row: Row = row.context(
+            "the columns task, agent and price are needed, with whole numbers as prices",
+        )?;
         let of_row = || {
             format!(
                 "row {} (task {}, agent {})",
@@ -41,6 +46,8 @@ pub(super) fn csv(text: &str) -> Result<Instance> {
                 row.agent
             )
         };
+
+        // A name that occurs first makes an agent or task, with defaults for what no row may state.
         let (agent, is_new) = agents.of(&row.agent);
         if is_new {
             instance.agents.push(Agent {
@@ -49,15 +56,18 @@ pub(super) fn csv(text: &str) -> Result<Instance> {
             });
             budgets.push(None);
         }
+
         let (task, is_new) = tasks.of(&row.task);
         if is_new {
             instance.tasks.push(named_task(&row.task));
             requesters.push(None);
         }
+
         let requester = row.requester.clone().filter(|name| !name.is_empty());
         note("limit", &mut instance.tasks[task].limit, row.limit).with_context(of_row)?;
         note("requester", &mut requesters[task], requester).with_context(of_row)?;
         note("budget", &mut budgets[agent], row.budget).with_context(of_row)?;
+
         let demand = row.demand.map(slots);
         instance.offers.push(Offer {
             agent,
@@ -66,12 +76,16 @@ pub(super) fn csv(text: &str) -> Result<Instance> {
             demand,
         });
     }
+
     for (task, requester) in instance.tasks.iter_mut().zip(requesters) {
+        // Without a requester in the file, each task has one of its own.
         task.requester = requester.unwrap_or_else(|| task.name.clone());
     }
+
     for (agent, budget) in instance.agents.iter_mut().zip(budgets) {
         agent.budget = budget.map_or_else(one_slot, slots);
     }
+
     settle_demands(&mut instance);
     instance
         .offers
@@ -79,22 +93,26 @@ pub(super) fn csv(text: &str) -> Result<Instance> {
     Ok(instance)
 }
 
-/// What rows say of one task or agent, they say alike.
+/// Notes what a row says of a task or agent. All rows that say something must say the same.
 fn note<T: PartialEq>(what: &str, known: &mut Option<T>, said: Option<T>) -> Result<()> {
     if said.is_some() {
         ensure!(
             known.is_none() || *known == said,
-            "another {what} than in a row before"
+            "another {what} than in an earlier row"
         );
         *known = said;
     }
+
     Ok(())
 }
 
-/// A demand that all offers on a task share is the task's.
+/// Moves a demand from the offers on a task to the task, if all of them have the same.
 fn settle_demands(instance: &mut Instance) {
     let Instance { tasks, offers, .. } = instance;
+
+    // The offers on a task must stand together, so that they can be compared.
     offers.sort_by_key(|offer| (offer.task, offer.agent));
+
     for of_task in offers.chunk_by_mut(|a, b| a.task == b.task) {
         let first = of_task[0].demand.clone();
         if let Some(shared) =
@@ -106,7 +124,7 @@ fn settle_demands(instance: &mut Instance) {
     }
 }
 
-/// The JSON form.
+/// The content of a JSON file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -140,13 +158,17 @@ struct FileBid {
     demand: Option<BTreeMap<Label, i64>>,
 }
 
-/// An auction from an object of tasks, agents and bids.
+/// Reads an auction from a JSON object with tasks, agents and bids.
 pub(super) fn json(text: &str) -> Result<Instance> {
     let file: File = serde_json::from_str(text)?;
+
     let (mut agents, mut tasks) = (Places::default(), Places::default());
     let mut instance = empty(Form::Json);
+
+    // Tasks and agents are read first, because bids name them.
     for task in file.tasks {
         ensure!(tasks.of(&task.id).1, "tasks: {} is there twice", task.id);
+
         let mut named = named_task(&task.id);
         named.limit = task.limit;
         named.requester = task.requester.unwrap_or(task.id);
@@ -154,24 +176,29 @@ pub(super) fn json(text: &str) -> Result<Instance> {
             .demand
             .filter(|demand| !demand.is_empty())
             .unwrap_or_else(one_slot);
+
         instance.tasks.push(named);
     }
+
     for agent in file.agents {
         ensure!(
             agents.of(&agent.id).1,
             "agents: {} is there twice",
             agent.id
         );
+
         let budget = agent.budget.unwrap_or_else(one_slot);
         instance.agents.push(Agent {
             name: agent.id,
             budget,
         });
     }
+
     for (number, bid) in file.bids.into_iter().enumerate() {
         let place = |found: Option<usize>, what: &str, name: &str| {
-            found.with_context(|| format!("bids: number {} names no {what}: {name}", number + 1))
+            found.with_context(|| format!("bid {} names an unknown {what}: {name}", number + 1))
         };
+
         instance.offers.push(Offer {
             agent: place(agents.known(&bid.agent), "agent", &bid.agent)?,
             task: place(tasks.known(&bid.task), "task", &bid.task)?,
@@ -179,6 +206,7 @@ pub(super) fn json(text: &str) -> Result<Instance> {
             demand: bid.demand,
         });
     }
+
     instance
         .offers
         .sort_by_key(|offer| (offer.agent, offer.task));
@@ -271,7 +299,7 @@ mod tests {
             ),
             (
                 r#"{"tasks":[{"id":"a"}],"agents":[],"bids":[{"task":"a","agent":"x","price":1}]}"#,
-                "bids: number 1 names no agent: x",
+                "bid 1 names an unknown agent: x",
             ),
             (
                 r#"{"tasks":[{"id":"a","limits":3}],"agents":[],"bids":[]}"#,

@@ -1,4 +1,4 @@
-//! What a solver has to tell, in words or as JSON.
+//! The events of a solver, in words or as JSON.
 
 use std::fmt;
 
@@ -7,47 +7,47 @@ use serde::Serialize;
 
 use super::search::{Findings, Worth};
 
-/// Something that happened.
+/// An event of a solver.
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(super) enum Progress {
-    /// The swarm knows the key; what follows counts.
+    /// The swarm knows the key, so it takes proposals from now on.
     Ready {
-        /// Key that proposes.
+        /// The key that proposes.
         agent: PublicKey,
-        /// Markets it watches.
+        /// The markets whose windows are searched.
         markets: Vec<Label>,
     },
-    /// A window was looked at.
+    /// A window was searched, or it was missed.
     Window {
-        /// Market.
+        /// The market of the window.
         market: Label,
-        /// Number of the window.
+        /// The number of the window.
         window: u64,
-        /// What was done.
+        /// The outcome for the window.
         outcome: Outcome,
-        /// Why nothing was proposed that was to be.
+        /// The reason why a better solution was not proposed.
         explanation: Option<String>,
-        /// What there was, where it was looked at.
+        /// The results of the search; `None` if the window was missed.
         #[serde(flatten)]
         findings: Option<Findings>,
     },
     /// The swarm refused a proposal.
     Refused {
-        /// Operation that brought it.
+        /// The operation with the proposal.
         operation: OperationId,
-        /// The pairs that do not hold, or the whole.
+        /// The pairs that do not hold, or one item about the whole proposal.
         items: Vec<Item>,
     },
 }
 
-/// What was done about a window.
+/// The outcome for a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Outcome {
     /// A solution was sent.
     Proposed,
-    /// What the search found is no better than what there is.
+    /// The search found nothing that is better than what there is.
     NotBetter,
     /// No validator had the bids any more.
     Missed,
@@ -55,10 +55,10 @@ pub(super) enum Outcome {
     TooLong,
 }
 
-/// What is wrong with a proposal.
+/// One fault of a proposal.
 #[derive(Debug, Serialize)]
 pub(super) struct Item {
-    /// Task of the pair; `None` where it is the whole.
+    /// The task of the pair; `None` if the item is about the whole proposal.
     task: Option<String>,
     /// Name of the reason code.
     reason: &'static str,
@@ -67,7 +67,7 @@ pub(super) struct Item {
 }
 
 impl Item {
-    /// An item of a refusal.
+    /// Makes an item of one entry in a refusal.
     pub(super) fn new(task: Option<TaskId>, reason: Reason) -> Self {
         let task = task.map(|task| task.to_string());
         Self {
@@ -85,6 +85,7 @@ impl fmt::Display for Progress {
                 let names: Vec<_> = markets.iter().map(Label::as_str).collect();
                 write!(f, "ready      agent {agent}, markets {}", names.join(", "))
             }
+
             Self::Window {
                 market,
                 window,
@@ -97,6 +98,7 @@ impl fmt::Display for Progress {
                     Some(findings) => write!(f, "{findings}")?,
                     None => write!(f, "no validator has its bids, so it is over")?,
                 }
+
                 let why = |text: &String| write!(f, ": {text}");
                 explanation.as_ref().map_or(Ok(()), why)
             }
@@ -136,10 +138,13 @@ impl fmt::Display for Findings {
             f,
             "{tasks} tasks, {bidders} bidders, {bids} bids; baseline {baseline}"
         )?;
+
         if let Some(kept) = &self.best_kept {
             write!(f, ", best of {} kept {kept}", self.kept)?;
         }
+
         write!(f, ", this search {found}")?;
+
         match (self.optimal, &self.proposal) {
             (true, Some(_)) => write!(f, ", the best there is"),
             (true, None) => write!(f, ", and nothing is better than what there is"),

@@ -1,5 +1,5 @@
-//! What a window could be cleared with: by the mechanism alone, by what others propose, and by a
-//! longer search.
+//! Compares three ways to clear a window: by the mechanism alone, by a solution that others
+//! proposed, and by a longer search.
 
 use quorate_market::{
     Award, Bid, Bidder, Clearing, GapFound, Mechanism, Round, Score, Task, TieSeed, clearing_of,
@@ -10,53 +10,54 @@ use quorate_types::operation::Pair;
 use quorate_types::{Millis, Price, limits};
 use serde::Serialize;
 
-/// Steps that a search takes at most for each millisecond that a window takes solutions: at 10 to
-/// 25 nanoseconds for one it has ended about half way.
+/// The most steps of a search for each millisecond in which a window takes solutions. A step takes
+/// 10 to 25 nanoseconds, so the search ends about half way through that time.
 const STEPS_PER_MS: u64 = 20_000;
 
-/// How long to search.
+/// The length of a search.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Effort {
-    /// Times the steps of the mechanism's own search.
+    /// A multiple of the steps of the mechanism's own search.
     pub(super) times: u64,
-    /// How long the market takes solutions.
+    /// Milliseconds for which the market takes solutions; a bound on the steps follows from it.
     pub(super) solve_ms: Millis,
 }
 
-/// What came of a window.
+/// The results of searching a window.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Findings {
     pub(super) tasks: usize,
     pub(super) bidders: usize,
-    /// That take part.
+    /// The number of bids that take part in the clearing.
     pub(super) bids: usize,
-    /// Solutions that others have proposed and the swarm keeps.
+    /// The number of solutions that others have proposed and the swarm keeps.
     pub(super) kept: usize,
-    /// What the mechanism finds by itself.
+    /// The worth of what the mechanism finds on its own.
     pub(super) baseline: Worth,
-    /// The best of the kept solutions, by what of it holds.
+    /// The worth of the best kept solution. Only those of its pairs count that hold.
     pub(super) best_kept: Option<Worth>,
-    /// What the longer search finds.
+    /// The worth of what the longer search finds.
     pub(super) found: Worth,
-    /// Steps that it took.
+    /// The number of steps that the longer search took.
     pub(super) steps: u64,
-    /// No clearing assigns more tasks, or as many for less, than what it found: proved.
+    /// Whether it is proved that no clearing assigns more tasks, or as many for less, than `found`.
     pub(super) optimal: bool,
-    /// Its pairs, where they are better than all of these.
+    /// The pairs that the longer search found, if they are better than the baseline and all kept
+    /// solutions.
     #[serde(skip)]
     pub(super) proposal: Option<Vec<Pair>>,
 }
 
-/// What a clearing comes to.
+/// The worth of a clearing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(super) struct Worth {
-    /// Tasks assigned.
+    /// The number of tasks that are assigned.
     pub(super) tasks: usize,
-    /// Sum of the winning bids.
+    /// The sum of the prices of the winning bids.
     pub(super) total: Price,
 }
 
-/// Looks for something better than `rule` would find, and than what is kept.
+/// Searches for a better solution than `rule` finds and than those that are kept.
 pub(super) fn search(
     standing: &StandingBids,
     ties: TieSeed,
@@ -65,11 +66,13 @@ pub(super) fn search(
 ) -> Findings {
     let round = round(standing, ties);
     let baseline = rule.clear(&round);
+
     let kept: Vec<Clearing> = standing
         .solutions
         .iter()
         .map(|kept| clearing_of(&round, &kept.pairs))
         .collect();
+
     let GapFound {
         awards,
         optimal,
@@ -79,13 +82,16 @@ pub(super) fn search(
         awards,
         ..Clearing::default()
     };
+
     let score = |clearing: &Clearing| Score::new(&round, clearing);
+    // The lesser score is the better one.
     let best_kept = kept.iter().min_by_key(|kept| score(kept));
     let others = [Some(&baseline), best_kept];
     let is_better = others
         .into_iter()
         .flatten()
         .all(|other| score(&found) < score(other));
+
     Findings {
         tasks: round.tasks.len(),
         bidders: round.bidders.len(),
@@ -124,7 +130,7 @@ fn pair(award: &Award) -> Pair {
     }
 }
 
-/// What the mechanism sees of a window: bids that take part, and no solutions.
+/// The round that the mechanism sees: the bids of the window that take part, and no solutions.
 fn round(standing: &StandingBids, ties: TieSeed) -> Round {
     let tasks = standing.tasks.iter().map(|task| Task {
         id: task.task,
@@ -135,15 +141,20 @@ fn round(standing: &StandingBids, ties: TieSeed) -> Round {
         let (agent, budget) = (bidder.agent, bidder.budget.clone());
         Bidder { agent, budget }
     });
+
+    // Excluded bids take no part in the clearing (M-9).
     let live = standing.bids.iter().filter(|bid| bid.excluded.is_none());
+
     let bids = live.filter_map(|bid| {
         let (task, agent) = (bid.task, bid.agent);
+        // A bid without a price was sealed and not opened.
         Some(Bid {
             task,
             agent,
             price: bid.price?,
         })
     });
+
     Round {
         tasks: tasks.collect(),
         bidders: bidders.collect(),
@@ -188,7 +199,8 @@ mod tests {
         }
     }
 
-    /// All bid on all; capacities are 80 in 100 of an even share of what the tasks take.
+    /// Every agent bids on every task. All capacities together are 80 % of what the tasks take, in
+    /// even shares.
     fn tight(agents: u8, tasks: u64) -> StandingBids {
         let mut state = 88_172_645_463_325_252_u64;
         let mut roll = |low: i64, high: i64| {
@@ -253,7 +265,7 @@ mod tests {
             "all pairs hold"
         );
 
-        // One that somebody else has proposed already is not proposed again.
+        // A solution that somebody else has proposed already is not proposed again.
         standing.solutions.push(kept(1, proposal[..9].to_vec()));
         standing.solutions.push(kept(2, proposal));
         let second = search(&standing, ties(), &Gap, EFFORT);
@@ -290,7 +302,8 @@ mod tests {
         );
     }
 
-    /// Whatever a validator makes up: absent tasks and bidders, nothing at all.
+    /// A validator may make up anything: bids on absent tasks, bids of absent bidders, or nothing
+    /// at all.
     #[test]
     fn what_is_made_up_does_no_harm() {
         let mut standing = tight(3, 3);

@@ -1,4 +1,4 @@
-//! One window after the other: fetched, searched, proposed.
+//! Solves one window after the other: fetches its bids, searches, and proposes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,44 +21,44 @@ use crate::node::stop::StopSignal;
 use crate::output::say;
 use crate::values::unix_now;
 
-/// What to solve, and how.
+/// The markets to solve, and how to do it.
 pub(super) struct Setting<'a> {
     pub(super) genesis: &'a Genesis,
     /// Markets that take solutions.
     pub(super) markets: Vec<Market>,
-    /// Times the steps of the mechanism's own search.
+    /// The length of a search, as a multiple of the steps of the mechanism's own search.
     pub(super) effort: u64,
-    /// JSON lines, not words.
+    /// Whether to print JSON lines instead of words.
     pub(super) json: bool,
 }
 
-/// The windows that were seen, and the searches under way.
+/// The windows that were seen, and the searches that are under way.
 pub(super) struct Windows<'a> {
     node: &'a NodeHandle,
     setting: Setting<'a>,
-    /// Unix time; what the swarm refused this key before is no matter of these windows.
+    /// Unix time of the start. Refusals before it concern earlier runs with this key.
     started: Millis,
-    /// The newest window of each market.
+    /// The number of the newest window of each market.
     newest: BTreeMap<Label, u64>,
-    /// Markets that are being searched.
+    /// The markets for which a search is under way.
     searched: BTreeSet<Label>,
     searches: JoinSet<Result<Looked>>,
-    /// Windows that were looked at.
+    /// The number of windows that were searched or missed.
     done: u64,
-    /// A refusal of the newest proposal may take so long.
+    /// How long a refusal of the newest proposal may take to come; `None` if nothing was proposed.
     refusal: Option<Duration>,
 }
 
-/// What came of looking at a window; nothing where its bids are not to be had.
+/// The result of looking at a window. There are no findings if no validator had its bids.
 struct Looked {
     market: Market,
     window: u64,
     findings: Option<Findings>,
 }
 
-/// Whoever is not known for so long is told what may be wrong.
+/// How long the swarm may not know the key before a hint is printed.
 const HINT_AFTER: Duration = Duration::from_secs(10);
-/// From the end of a stage to the certificate of a refusal.
+/// The longest time from the end of the solution stage to the certificate of a refusal.
 const REFUSAL_LIMIT: Duration = Duration::from_secs(2);
 
 impl<'a> Windows<'a> {
@@ -75,16 +75,18 @@ impl<'a> Windows<'a> {
         }
     }
 
-    /// Goes on until told to stop, or for so many windows.
+    /// Solves windows until it is told to stop, or until so many are done.
     ///
     /// # Errors
-    /// Where the node ended by itself, or the reader of standard output has gone.
+    /// If the node ends before it is told to, or standard output cannot be written.
     pub(super) async fn run(mut self, windows: Option<u64>, mut stop: StopSignal) -> Result<()> {
         let mut events = self.node.subscribe();
+
         tokio::select! {
             () = stop.received() => return Ok(()),
             known = self.known() => known?,
         }
+
         while windows.is_none_or(|windows| self.done < windows) {
             tokio::select! {
                 () = stop.received() => return Ok(()),
@@ -92,9 +94,12 @@ impl<'a> Windows<'a> {
                 Some(looked) = self.searches.join_next() => self.on_looked(looked??).await?,
             }
         }
+
+        // After the last window, a refusal of its proposal may still come.
         let Some(limit) = self.refusal.take() else {
             return Ok(());
         };
+
         tokio::select! {
             () = stop.received() => Ok(()),
             () = tokio::time::sleep(limit) => Ok(()),
@@ -102,10 +107,11 @@ impl<'a> Windows<'a> {
         }
     }
 
-    /// Waits until the swarm knows the key.
+    /// Waits until the swarm knows the key. Prints a hint if that takes long.
     async fn known(&self) -> Result<()> {
         let ready = self.node.ready();
         let mut ready = std::pin::pin!(ready);
+
         if let Ok(ready) = tokio::time::timeout(HINT_AFTER, &mut ready).await {
             ready?;
         } else {
@@ -113,18 +119,20 @@ impl<'a> Windows<'a> {
             let peers = self.node.peers();
             let connected = peers.iter().filter(|key| set.get(key).is_some()).count();
             eprintln!(
-                "the swarm does not know this key yet: connected with {connected} of {} \
+                "the swarm does not know this key yet: connected to {connected} of {} \
                  validators; is `boot` in node.toml right, and the attestation in force?",
                 set.len()
             );
             ready.await?;
         }
+
         let markets = self
             .setting
             .markets
             .iter()
             .map(|market| market.name.clone())
             .collect();
+
         self.tell(&Progress::Ready {
             agent: self.node.public_key(),
             markets,
@@ -137,38 +145,45 @@ impl<'a> Windows<'a> {
             Ok(event) => {
                 self.on_refusal(&event)?;
             }
-            Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "events not seen"),
-            Err(RecvError::Closed) => bail!("the node ended by itself"),
+            Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "events were missed"),
+            Err(RecvError::Closed) => bail!("the node ended without being told to"),
         }
+
         Ok(())
     }
 
-    /// Begins to look at a window of a market that is solved, once.
+    /// Starts a search for a window, unless there was one already or its market is not to be
+    /// solved.
     fn look_at(&mut self, name: &Label, window: u64) {
         let market = self
             .setting
             .markets
             .iter()
             .find(|market| market.name == *name);
+
         let Some(market) = market.cloned() else {
             return;
         };
-        // One search for each market at a time: on a slow machine they would pile up.
+
+        // One search at a time for each market: on a slow machine they would pile up otherwise.
         let is_new = self.newest.insert(name.clone(), window) != Some(window);
         if !is_new || !self.searched.insert(name.clone()) {
             return;
         }
+
         let standing = self.node.standing_bids(name.clone(), window);
         let ties = TieSeed {
             swarm: self.setting.genesis.swarm_id(),
             market: name.clone(),
         };
+
         let times = self.setting.effort;
         self.searches.spawn(async move {
             let findings = match standing.await? {
                 Some(standing) => Some(search_aside(standing, ties, &market, times).await?),
                 None => None,
             };
+
             Ok(Looked {
                 market,
                 window,
@@ -183,14 +198,18 @@ impl<'a> Windows<'a> {
             window,
             findings,
         } = looked;
+
+        // At the end only a refusal of the newest proposal is waited for.
         (self.done, self.refusal) = (self.done + 1, None);
         self.searched.remove(&market.name);
+
         let proposal = findings.as_ref().map(|findings| findings.proposal.clone());
         let (outcome, explanation) = match proposal {
             None => (Outcome::Missed, None),
             Some(None) => (Outcome::NotBetter, None),
             Some(Some(pairs)) => self.propose(&market, window, pairs).await?,
         };
+
         let market = market.name;
         self.tell(&Progress::Window {
             market,
@@ -201,6 +220,7 @@ impl<'a> Windows<'a> {
         })
     }
 
+    /// Sends a solution. The outcome has an explanation if the solution was not sent.
     async fn propose(
         &mut self,
         market: &Market,
@@ -213,23 +233,26 @@ impl<'a> Windows<'a> {
                 self.refusal = Some(stage.saturating_add(REFUSAL_LIMIT));
                 Ok((Outcome::Proposed, None))
             }
+
             Err(NodeError::Client(error)) => Ok((Outcome::TooLong, Some(error.to_string()))),
+
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Waits for a refusal.
+    /// Waits until a proposal of this run is refused.
     async fn refusal(&self, events: &mut Receiver<NodeEvent>) -> Result<()> {
         loop {
             match events.recv().await {
                 Ok(event) if self.on_refusal(&event)? => return Ok(()),
                 Ok(_) | Err(RecvError::Lagged(_)) => {}
-                Err(RecvError::Closed) => bail!("the node ended by itself"),
+                Err(RecvError::Closed) => bail!("the node ended without being told to"),
             }
         }
     }
 
-    /// Tells of a refusal; whether it was one of what this run has said.
+    /// Reports a refusal. Returns whether the event was a refusal of something that this run
+    /// proposed.
     fn on_refusal(&self, event: &NodeEvent) -> Result<bool> {
         let NodeEvent::Refused {
             operation,
@@ -239,17 +262,22 @@ impl<'a> Windows<'a> {
         else {
             return Ok(false);
         };
+
+        // The node reports refusals from before this run too.
         if Certificate::decode(certificate)?.header.block_time < self.started {
             return Ok(false);
         }
+
         let items = items
             .iter()
             .map(|(task, reason)| Item::new(*task, *reason))
             .collect();
+
         self.tell(&Progress::Refused {
             operation: *operation,
             items,
         })?;
+
         Ok(true)
     }
 
@@ -261,7 +289,7 @@ impl<'a> Windows<'a> {
     }
 }
 
-/// Searches on a thread of its own, that nobody waits for at the end.
+/// Searches on a thread of its own. The program need not wait for that thread when it ends.
 async fn search_aside(
     standing: Arc<StandingBids>,
     ties: TieSeed,
@@ -273,10 +301,12 @@ async fn search_aside(
         times,
         solve_ms: market.solve_ms.unwrap_or(0),
     };
+
     let (reply, answer) = oneshot::channel();
     std::thread::spawn(move || {
-        // Whoever asked may have gone.
+        // If the receiver is gone, nobody needs the answer.
         let _ = reply.send(search(&standing, ties, rule, effort));
     });
+
     answer.await.context("the search broke off")
 }

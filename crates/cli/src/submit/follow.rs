@@ -1,4 +1,4 @@
-//! Follows submitted tasks to their end.
+//! Follows submitted tasks to their end, and keeps their certificates and dossiers.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -19,43 +19,45 @@ use crate::dossiers;
 use crate::output::say;
 use crate::values::unix_now;
 
-/// What following needs.
+/// The state of one submission while it is followed.
 pub(super) struct Follow<'a> {
     node: &'a NodeHandle,
     genesis: &'a Genesis,
-    /// Folder for the certificates.
+    /// Folder for the certificates and dossiers.
     out: PathBuf,
     json: bool,
-    /// Unix time; what the swarm refused this key before is no matter of this submission.
+    /// Unix time of the start. Refusals before it concern earlier submissions of this key.
     started: Millis,
     /// Whether the swarm knows the key.
     known: bool,
     unfinished: BTreeSet<TaskId>,
     awarded: BTreeSet<(TaskId, FencingToken)>,
-    /// Clearings whose dossiers are kept, or on their way.
+    /// Clearings whose dossiers are stored already or are being fetched.
     clearings: BTreeSet<Hash>,
     dossiers: JoinSet<Fetched>,
     failed: usize,
 }
 
-/// The end of one task, with its last award where there was one.
+/// The end of one task, with its last award if there was one.
 struct End {
     task: TaskId,
     award: Option<Certificate>,
     result: Result<Receipt, TaskFailure>,
 }
 
-/// The answer to asking for a dossier.
+/// The answer to a request for the dossier of a clearing.
 type Fetched = (Hash, Result<Option<Arc<DossierBundle>>, NodeError>);
 
-/// Dossiers that are on their way when all tasks have ended are waited for so long.
+/// How long to wait for dossiers that are still being fetched when all tasks have ended.
 const DOSSIER_LIMIT: Duration = Duration::from_secs(5);
 
-/// An award is known when a completion is, or comes with the next certificates.
+/// How long to wait for the award of a completed task. It is known already, or comes with the next
+/// certificates.
 const AWARD_LIMIT: Duration = Duration::from_secs(2);
 
 impl<'a> Follow<'a> {
-    /// Keeps certificates in the folder `out`; writes `json` lines or words.
+    /// Makes a follower that keeps certificates in the folder `out`. It prints JSON lines if `json`
+    /// is set, otherwise words.
     pub(super) fn new(
         node: &'a NodeHandle,
         genesis: &'a Genesis,
@@ -77,28 +79,33 @@ impl<'a> Follow<'a> {
         }
     }
 
-    /// Submits, and waits for the end of every task; whether each was done.
+    /// Submits the tasks and waits for the end of each. Returns whether all were done.
     ///
     /// # Errors
-    /// Where the submission is refused as a whole, or a file cannot be written.
+    /// If the whole submission is refused, or a file cannot be written.
     pub(super) async fn run(mut self, specs: Vec<TaskSpec>, limit: Duration) -> Result<bool> {
         let count = specs.len();
         let ended = tokio::time::timeout(limit, self.follow(specs)).await;
-        // One that does not come is no fault of the tasks.
+
+        // A dossier that does not come is not a failure of the tasks.
         let _ = tokio::time::timeout(DOSSIER_LIMIT, self.await_dossiers()).await;
+
         if let Ok(ended) = ended {
             ended?;
             return Ok(self.failed == 0);
         }
+
         let unfinished = if self.known {
             self.unfinished.len()
         } else {
             count
         };
+
         self.tell(&Progress::TimedOut {
             unfinished,
             hint: self.hint(),
         })?;
+
         Ok(false)
     }
 
@@ -106,13 +113,16 @@ impl<'a> Follow<'a> {
         let node = self.node;
         let mut events = node.subscribe();
         let mut submission = std::pin::pin!(node.submit_all(specs));
+        // Meanwhile the swarm may refuse the submission, or get to know the key.
         let handles = loop {
             tokio::select! {
                 handles = &mut submission => break handles?,
                 event = events.recv() => self.on_event(event)?,
             }
         };
+
         self.known = true;
+
         let mut ends = JoinSet::new();
         for handle in handles {
             self.tell(&Progress::Submitted {
@@ -121,6 +131,7 @@ impl<'a> Follow<'a> {
             self.unfinished.insert(handle.id());
             ends.spawn(end_of(handle));
         }
+
         while !self.unfinished.is_empty() {
             tokio::select! {
                 Some(end) = ends.join_next() => self.on_end(end?)?,
@@ -128,43 +139,52 @@ impl<'a> Follow<'a> {
                 event = events.recv() => self.on_event(event)?,
             }
         }
+
         Ok(())
     }
 
     fn on_event(&mut self, event: Result<NodeEvent, RecvError>) -> Result<()> {
         match event {
             Ok(NodeEvent::Ready) => self.known = true,
+
             Ok(NodeEvent::Awarded {
                 task, certificate, ..
             }) if self.unfinished.contains(&task) => {
                 self.on_award(&Certificate::decode(&certificate)?)?;
             }
+
             Ok(NodeEvent::Refused {
                 items, certificate, ..
             }) => {
+                // The node reports refusals from before this submission too.
                 let header = Certificate::decode(&certificate)?.header;
                 if header.block_time >= self.started {
                     self.on_refusal(&items)?;
                 }
             }
-            // What was missed of awards is made up for at the end of each task.
+
+            // An award that was missed is made up for at the end of its task.
             Ok(_) | Err(RecvError::Lagged(_)) => {}
             Err(RecvError::Closed) => bail!("the node was stopped"),
         }
+
         Ok(())
     }
 
     fn on_refusal(&self, items: &[(Option<TaskId>, Reason)]) -> Result<()> {
         for (task, reason) in items {
             let (reason, explanation) = (reason.name(), reason.text());
+
             self.tell(&Progress::Refused {
                 reason,
                 explanation,
             })?;
+            // A refusal that names no task is one of the whole operation.
             if task.is_none() {
                 bail!("the swarm refused the submission: {explanation}");
             }
         }
+
         Ok(())
     }
 
@@ -172,15 +192,20 @@ impl<'a> Follow<'a> {
         let Outcome::Assignment(assignment) = &certificate.outcome else {
             return Ok(());
         };
+
+        // An award can come as an event and once more at the end of its task.
         if !self.awarded.insert((assignment.task, assignment.token)) {
             return Ok(());
         }
+
         let clearing = assignment.clearing;
+        // Tasks that were auctioned together share a dossier.
         if self.clearings.insert(clearing) {
             let dossier = self.node.dossier(clearing);
             self.dossiers
                 .spawn(async move { (clearing, dossier.await) });
         }
+
         let name = format!("award-{}", assignment.token);
         self.tell(&Progress::Awarded {
             task: assignment.task.to_string(),
@@ -203,6 +228,7 @@ impl<'a> Follow<'a> {
             Some(bundle) => Some(dossiers::keep(&self.out, &clearing, &bundle)?),
             None => None,
         };
+
         self.tell(&Progress::Dossier { clearing, dossier })
     }
 
@@ -214,8 +240,10 @@ impl<'a> Follow<'a> {
             result,
         }: End,
     ) -> Result<()> {
+        // The event of the award may have been missed.
         award.map_or(Ok(()), |certificate| self.on_award(&certificate))?;
         self.unfinished.remove(&task);
+
         match result {
             Ok(receipt) => self.tell(&Progress::Completed {
                 task: task.to_string(),
@@ -227,12 +255,15 @@ impl<'a> Follow<'a> {
                 detail: String::from_utf8(receipt.detail).ok(),
                 certificate: self.store(&task, "completion", &receipt.certificate)?,
             }),
+
             Err(failure) => {
                 self.failed += 1;
+
                 let reason = match failure {
                     TaskFailure::Ended { reason, .. } => reason.to_owned(),
                     TaskFailure::Stopped => failure.to_string(),
                 };
+
                 self.tell(&Progress::Failed {
                     task: task.to_string(),
                     reason,
@@ -245,6 +276,7 @@ impl<'a> Follow<'a> {
         let name = format!("{}-{}-{what}.cbor", task.requester.short(), task.number);
         let path = self.out.join(name);
         std::fs::write(&path, bytes).with_context(|| path.display().to_string())?;
+
         Ok(path)
     }
 
@@ -255,28 +287,32 @@ impl<'a> Follow<'a> {
         }
     }
 
-    /// Where it got stuck, for who has to do something about it.
+    /// A hint at which step the submission is stuck, for whoever can do something about it.
     fn hint(&self) -> String {
         let set = &self.genesis.validators;
         let peers = self.node.peers();
+
         let connected: Vec<_> = peers.iter().filter(|key| set.get(key).is_some()).collect();
         let links = format!(
-            "connected with {} of {} validators",
+            "connected to {} of {} validators",
             connected.len(),
             set.len()
         );
+
+        // A client believes only what validators with more than a third of the power tell it.
         if !set.has_correct(set.power_of(connected)) {
             format!("{links}, too few to be believed; check `boot` in node.toml")
         } else if !self.known {
             format!("{links}, but they do not admit this key; is its attestation in force?")
         } else if self.awarded.is_empty() {
-            format!("{links}; nothing was awarded: is there an agent that may and can bid?")
+            format!("{links}; nothing was awarded: is there an agent that can bid on the tasks?")
         } else {
-            format!("{links}; the agents are not done yet")
+            format!("{links}; the agents have not finished yet")
         }
     }
 }
 
+/// Waits for the end of a task, and then a while for its award.
 async fn end_of(handle: TaskHandle) -> End {
     let result = handle.completed().await;
     let award = tokio::time::timeout(AWARD_LIMIT, handle.awarded()).await;

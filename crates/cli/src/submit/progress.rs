@@ -1,4 +1,4 @@
-//! What happens to tasks, in words or as JSON.
+//! The events of a submission, in words or as JSON.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,65 +6,65 @@ use std::path::PathBuf;
 use quorate_types::{FencingToken, Hash, Price, PublicKey};
 use serde::Serialize;
 
-/// Something that happened.
+/// An event of a submission.
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(super) enum Progress {
-    /// The tasks are on their way.
+    /// A task is on its way to the swarm.
     Submitted {
-        /// Task.
+        /// The task that was submitted.
         task: String,
     },
-    /// An agent has the task.
+    /// A task was assigned to an agent.
     Awarded {
-        /// Task.
+        /// The task that was assigned.
         task: String,
-        /// Assignee.
+        /// The agent that has it.
         agent: PublicKey,
-        /// What it is to be paid.
+        /// The price that the agent is paid.
         price: Price,
         /// Fencing token of the assignment.
         token: FencingToken,
-        /// Where the certificate is kept.
+        /// Path of the stored certificate.
         certificate: PathBuf,
     },
-    /// All that an auction followed from is kept, for `quorate audit replay`.
+    /// The validators were asked for the dossier of an auction, for `quorate audit replay`.
     Dossier {
         /// Hash of the clearing's record.
         clearing: Hash,
-        /// Where it is kept; `None` where no validator has it any more.
+        /// Path of the stored dossier; `None` if no validator has it any more.
         dossier: Option<PathBuf>,
     },
-    /// The task is done.
+    /// A task is done.
     Completed {
-        /// Task.
+        /// The task that is done.
         task: String,
-        /// What the agent reported; `None` where it is no text.
+        /// The agent's report; `None` if it is not valid UTF-8.
         detail: Option<String>,
-        /// The same in hexadecimal digits.
+        /// The agent's report in hexadecimal digits.
         detail_hex: String,
-        /// Where the certificate is kept.
+        /// Path of the stored certificate.
         certificate: PathBuf,
     },
-    /// The task ended undone.
+    /// A task ended without being done.
     Failed {
-        /// Task.
+        /// The task that ended.
         task: String,
-        /// Why.
+        /// The reason why it ended.
         reason: String,
     },
-    /// The swarm refused something this requester did.
+    /// The swarm refused an operation of this requester, or a part of it.
     Refused {
         /// Name of the reason code.
         reason: &'static str,
         /// The reason in words.
         explanation: &'static str,
     },
-    /// Time ran out.
+    /// Time ran out before all tasks had ended.
     TimedOut {
-        /// Tasks that have not ended.
+        /// The number of tasks that have not ended.
         unfinished: usize,
-        /// How far it had come.
+        /// A hint at which step the submission is stuck.
         hint: String,
     },
 }
@@ -73,6 +73,7 @@ impl fmt::Display for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Submitted { task } => write!(f, "submitted  task {task}"),
+
             Self::Awarded {
                 task,
                 agent,
@@ -86,6 +87,7 @@ impl fmt::Display for Progress {
                 "",
                 certificate.display()
             ),
+
             Self::Dossier {
                 clearing,
                 dossier: Some(path),
@@ -98,16 +100,18 @@ impl fmt::Display for Progress {
                     path.display()
                 )
             }
+
             Self::Dossier {
                 clearing,
                 dossier: None,
             } => {
                 write!(
                     f,
-                    "auctioned  in clearing {}, whose dossier nobody has",
+                    "auctioned  in clearing {}, whose dossier no validator has",
                     clearing.short()
                 )
             }
+
             Self::Completed {
                 task,
                 detail,
@@ -120,6 +124,7 @@ impl fmt::Display for Progress {
                 "",
                 certificate.display()
             ),
+
             Self::Failed { task, reason } => write!(f, "failed     task {task}: {reason}"),
             Self::Refused {
                 reason,
@@ -127,6 +132,7 @@ impl fmt::Display for Progress {
             } => {
                 write!(f, "refused    {reason}: {explanation}")
             }
+
             Self::TimedOut { unfinished, hint } => {
                 write!(f, "timed out  with {unfinished} tasks unfinished: {hint}")
             }

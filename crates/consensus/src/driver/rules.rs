@@ -1,4 +1,4 @@
-//! Which clauses of the paper hold now, and what follows from them.
+//! The rules: which clauses of the paper hold now, and the effects that follow from them.
 
 use quorate_types::{BlockId, Kind, Round, Statement};
 
@@ -6,27 +6,30 @@ use super::{Driver, Output, Verdict};
 use crate::round::{self, Role, RoundInput, RoundOutput, Step, Transition, Validity};
 
 impl Driver {
-    /// Applies rules until none brings anything: inputs that came early are looked at again with
+    /// Applies rules until none makes progress. Inputs that came early are examined again with
     /// every change of round or step, and no rule hides another (N-19).
     ///
-    /// It ends: each turn moves (round, step) forward, sets the valid value of a round once, or
-    /// schedules one of three timeouts of a round.
+    /// The loop ends: each turn moves (round, step) forward, sets the valid value of a round once,
+    /// or schedules one of the three timeouts of a round.
     pub(super) fn settle(&mut self, outputs: &mut Vec<Output>) {
         if self.state.step == Step::Unstarted {
             return;
         }
+
         self.ask(outputs);
         while let Some(transition) = self.next_transition() {
             self.apply(transition, outputs);
             self.ask(outputs);
         }
+
         self.contradict(outputs);
     }
 
-    /// Does what a transition says.
+    /// Adopts the state of a transition and carries out its outputs.
     pub(super) fn apply(&mut self, transition: Transition, outputs: &mut Vec<Output>) {
         self.state = transition.state;
         self.rules_fired.extend(transition.rule);
+
         for output in transition.outputs {
             match output {
                 RoundOutput::Build => self.build(outputs),
@@ -42,7 +45,7 @@ impl Driver {
         }
     }
 
-    /// Line 11: enters a round; its predecessor's timers and signatures are history.
+    /// Line 11: enters a round. The timers and signatures of the round before are forgotten.
     pub(super) fn start_round(&mut self, round: Round, outputs: &mut Vec<Output>) {
         let proposer = self.proposer(round);
         let role = if self.config.me == Some(proposer) {
@@ -50,9 +53,11 @@ impl Driver {
         } else {
             Role::Follower
         };
+
         self.scheduled.clear();
         self.signed.clear();
         self.tally.condense(round);
+
         outputs.push(Output::EnteredRound { round, proposer });
         self.apply(
             round::step(self.state, RoundInput::Start { round, role }),
@@ -60,10 +65,11 @@ impl Driver {
         );
     }
 
-    /// The first rule that brings something. A decision comes before a round skip (N-17).
+    /// The first rule that makes progress. A decision comes before a round skip (N-17).
     fn next_transition(&self) -> Option<Transition> {
         let round = self.state.round;
         let any = |kind| self.tally.has_quorum_any(round, kind);
+
         let rules = [
             self.commit(), // line 49
             self.tally
@@ -77,6 +83,9 @@ impl Driver {
             any(Kind::Prevote).then_some(RoundInput::PrevoteAny), // line 34
             any(Kind::Precommit).then_some(RoundInput::PrecommitAny), // line 47
         ];
+
+        // A rule whose guard does not hold leaves the state as it is, and the next one is tried
+        // (N-19).
         let transitions = rules
             .into_iter()
             .flatten()
@@ -87,14 +96,17 @@ impl Driver {
     }
 
     fn is_progress(&self, transition: &Transition) -> bool {
+        // An `upon` clause stays true after it was applied: a timeout that is scheduled already
+        // must not count as progress again, or `settle` would not end.
         let is_new = |output: &RoundOutput| match output {
             RoundOutput::Schedule(step) => !self.scheduled.contains(step),
             _ => true,
         };
+
         transition.state != self.state || transition.outputs.iter().any(is_new)
     }
 
-    /// Line 49, for any round of the height (N-16).
+    /// Line 49, for any round of the height (N-16): a commit of a block that is sound.
     fn commit(&self) -> Option<RoundInput> {
         self.tally.commits().find_map(|certificate| {
             let block = certificate.statement.block?;
@@ -106,7 +118,7 @@ impl Driver {
         })
     }
 
-    /// Line 36.
+    /// Line 36: a polka of the current round for a block that is sound.
     fn polka(&self) -> Option<RoundInput> {
         self.tally
             .certificates(self.state.round, Kind::Prevote)
@@ -117,18 +129,22 @@ impl Driver {
             })
     }
 
-    /// Lines 22 and 28: the first proposal of the current round, once its verdict is there.
+    /// Lines 22 and 28: the first proposal of the current round, once its verdict is known.
     fn proposal(&self) -> Option<RoundInput> {
         let round = self.state.round;
         let said = &self.tally.proposal(round)?.statement;
         let block = said.block?;
         let verdict = self.verdicts.get(&block)?;
+
         match said.pol_round {
             None => {
+                // Only a fresh proposal must be timely and built in this round: a re-proposed block
+                // keeps its build round (N-8, N-26).
                 let fresh = verdict.timely && verdict.build_round == round;
                 let validity = validity(fresh && self.is_sound(verdict));
                 Some(RoundInput::Proposal { block, validity })
             }
+
             Some(pol_round) => {
                 self.tally
                     .certificate(pol_round, Kind::Prevote, Some(block))?;
@@ -142,7 +158,8 @@ impl Driver {
         }
     }
 
-    /// `valid(v)` of the paper: the ledger accepts the block, and its builder was its turn.
+    /// `valid(v)` of the paper: the ledger accepts the block, and its builder is the proposer of
+    /// its build round (N-8).
     fn is_sound(&self, verdict: &Verdict) -> bool {
         verdict.valid && verdict.builder == self.proposer(verdict.build_round)
     }
@@ -152,6 +169,8 @@ impl Driver {
         if self.state.step == Step::Decided {
             return;
         }
+
+        // Lines 22, 28 and 36 look at the current round alone, line 49 at all rounds.
         let round = self.state.round;
         let proposed = self.tally.proposal(round).map(|signed| &signed.statement);
         let polkas = self
@@ -159,12 +178,14 @@ impl Driver {
             .certificates(round, Kind::Prevote)
             .map(|polka| &polka.statement);
         let commits = self.tally.commits().map(|commit| &commit.statement);
+
         let named: Vec<BlockId> = proposed
             .into_iter()
             .chain(polkas)
             .chain(commits)
             .filter_map(|s| s.block)
             .collect();
+
         for block in named {
             if !self.verdicts.contains_key(&block) && self.asked.insert(block) {
                 outputs.push(Output::Check { block });
@@ -172,18 +193,23 @@ impl Driver {
         }
     }
 
-    /// Reports commits of blocks that cannot be decided.
+    /// Reports commits of blocks that cannot be decided (N-20).
     fn contradict(&mut self, outputs: &mut Vec<Output>) {
         let decided = self
             .decision
             .as_ref()
             .and_then(|commit| commit.statement.block);
+
         for commit in self.tally.commits() {
             let Some(block) = commit.statement.block else {
                 continue;
             };
+
+            // A commit is a contradiction only once its verdict is known, or once another block is
+            // decided.
             let refused = self.verdicts.get(&block).is_some_and(|v| !self.is_sound(v));
             let forked = decided.is_some_and(|decided| decided != block);
+
             if (refused || forked) && self.contradicted.insert(block) {
                 outputs.push(Output::Contradiction(commit.clone()));
             }
@@ -191,7 +217,8 @@ impl Driver {
     }
 
     fn build(&self, outputs: &mut Vec<Output>) {
-        // A log may hold the proposal of this round already: no second block for it (N-32).
+        // The log may hold the proposal of this round already: then no second block is built
+        // (N-32).
         if !self.has_spoken(Kind::Proposal) {
             outputs.push(Output::Build {
                 round: self.state.round,
@@ -208,7 +235,8 @@ impl Driver {
         }
     }
 
-    /// Asks for a signature, unless this node does not vote or has said something in that slot.
+    /// Asks for a signature, unless this node does not vote or has made a statement of this kind in
+    /// the current round.
     fn sign(
         &mut self,
         kind: Kind,
@@ -219,6 +247,7 @@ impl Driver {
         if self.config.me.is_none() || self.has_spoken(kind) {
             return;
         }
+
         let statement = Statement {
             swarm: self.config.swarm,
             height: self.config.height,
@@ -228,6 +257,8 @@ impl Driver {
             validators: self.validators_hash,
             pol_round,
         };
+
+        // Remembered before it is signed, so that a rule that holds again asks for nothing new.
         self.signed.insert(kind, statement.clone());
         outputs.push(Output::Sign(statement));
     }

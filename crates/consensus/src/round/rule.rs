@@ -1,17 +1,17 @@
-//! Names for the ways through Algorithm 1, so that traces, tests and simulations can say which of
-//! them were gone.
+//! Names for the paths through Algorithm 1, so that traces, tests and simulations can say which of
+//! them were taken.
 
 use std::fmt;
 
-/// One way through an `upon` clause or function of arXiv:1807.04938, Algorithm 1. Where a clause
-/// branches, each branch has its own.
+/// One path through an `upon` clause or function of arXiv:1807.04938, Algorithm 1. If a clause
+/// branches, each branch has its own rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rule {
-    /// Lines 11-14, 20-21: entered a round that another one proposes in.
+    /// Lines 11-14, 20-21: entered a round that another validator proposes in.
     FollowRound,
-    /// Lines 11-16, 19: entered a round, and proposed the valid value.
+    /// Lines 11-16, 19: entered a round and proposed the valid value.
     ReproposeValid,
-    /// Lines 11-15, 17-18: entered a round, and asked for a block to propose.
+    /// Lines 11-15, 17-18: entered a round and asked for a block to propose.
     AskForBlock,
     /// Lines 18-19: proposed the block that was asked for.
     ProposeBuilt,
@@ -19,34 +19,35 @@ pub enum Rule {
     PrevoteProposal,
     /// Lines 22-23, 25-27: answered a proposal with nil.
     RefuseProposal,
-    /// Lines 28-30, 33: prevoted a proposal that a polka speaks for.
+    /// Lines 28-30, 33: prevoted a proposal that is backed by a polka.
     PrevoteReproposal,
-    /// Lines 28-29, 31-33: answered a proposal that a polka speaks for with nil.
+    /// Lines 28-29, 31-33: answered a proposal that is backed by a polka with nil.
     RefuseReproposal,
-    /// Lines 34-35: heard enough prevotes to wait no longer than a timeout.
+    /// Lines 34-35: a quorum prevoted, for anything: scheduled the prevote timeout.
     AwaitPrevotes,
-    /// Lines 36-43: a polka; locked and precommitted.
+    /// Lines 36-43: saw a polka for a block: locked and precommitted the block.
     Lock,
-    /// Lines 36-37, 42-43: a polka after the precommit.
+    /// Lines 36-37, 42-43: saw a polka after the precommit: remembered its block as the valid
+    /// value.
     RememberValid,
-    /// Lines 44-46: a polka for nil.
+    /// Lines 44-46: saw a polka for nil: precommitted nil.
     PrecommitNil,
-    /// Lines 47-48: heard enough precommits to wait no longer than a timeout.
+    /// Lines 47-48: a quorum precommitted, for anything: scheduled the precommit timeout.
     AwaitPrecommits,
-    /// Lines 49-51: decided.
+    /// Lines 49-51: decided a block.
     Decide,
-    /// Lines 55-56: went to where others are.
+    /// Lines 55-56: went to the later round that other validators are in.
     SkipRound,
-    /// Lines 57-60: waited in vain for a proposal.
+    /// Lines 57-60: no proposal came in time: prevoted nil.
     TimeoutPropose,
-    /// Lines 61-64: waited in vain for a polka.
+    /// Lines 61-64: no polka came in time: precommitted nil.
     TimeoutPrevote,
-    /// Lines 65-67: waited in vain for a decision.
+    /// Lines 65-67: no decision came in time: went to the next round.
     TimeoutPrecommit,
 }
 
 impl Rule {
-    /// All of them, in the order of the paper.
+    /// All rules, in the order of the paper.
     pub const ALL: [Self; 18] = [
         Self::FollowRound,
         Self::ReproposeValid,
@@ -68,7 +69,7 @@ impl Rule {
         Self::TimeoutPrecommit,
     ];
 
-    /// The lines of Algorithm 1 that this way executes, ascending.
+    /// The lines of Algorithm 1 that this rule executes, ascending.
     pub fn lines(self) -> &'static [u8] {
         match self {
             Self::FollowRound => &[11, 12, 13, 14, 20, 21],
@@ -93,7 +94,7 @@ impl Rule {
     }
 }
 
-/// A set of rules, one bit each.
+/// A set of rules, one bit for each.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct RuleSet(u32);
 
@@ -103,18 +104,18 @@ impl RuleSet {
         self.0 |= 1 << rule as u32;
     }
 
-    /// Whether a rule is in it.
+    /// Whether a rule is in the set.
     pub fn contains(self, rule: Rule) -> bool {
         self.0 & 1 << rule as u32 != 0
     }
 
-    /// What is in either.
+    /// The rules that are in either set.
     #[must_use]
     pub fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// The rules in it, in the order of the paper.
+    /// The rules in the set, in the order of the paper.
     pub fn iter(self) -> impl Iterator<Item = Rule> {
         Rule::ALL
             .into_iter()

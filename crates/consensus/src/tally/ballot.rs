@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use quorate_crypto::Verified;
 use quorate_types::{BlockId, Power, PublicKey, QuorumCertificate, SignedStatement, ValidatorSet};
 
-/// Certificates kept in one ballot. Two for different blocks take more than a third of the power
-/// that is faulty; beyond showing that, more of them are of no use.
+/// Certificates kept in one ballot. Two certificates for different blocks prove that more than a
+/// third of the power is faulty; more of them would prove nothing else.
 const CERTIFICATES: usize = 2;
 
-/// One statement per validator: the first. Power is by what they say.
+/// The first statement of each validator, with the power that each block has, and the certificates.
 #[derive(Debug, Clone, Default)]
 pub struct Ballot {
     first: BTreeMap<PublicKey, Verified<SignedStatement>>,
@@ -19,7 +19,7 @@ pub struct Ballot {
 }
 
 impl Ballot {
-    /// Counts the statement of a validator that has none here; `power` is its signer's.
+    /// Counts the statement of a validator that has none here; `power` is the power of its signer.
     pub fn count(&mut self, signed: Verified<SignedStatement>, power: Power) {
         let block = signed.statement.block;
         if self.first.insert(signed.signer, signed).is_none() {
@@ -28,7 +28,7 @@ impl Ballot {
         }
     }
 
-    /// Takes back what this validator said; see [`super::Tally`] on far rounds.
+    /// Takes back the statement of a validator; see [`super::Tally`] on far rounds.
     pub fn remove(&mut self, signer: &PublicKey, power: Power) {
         if let Some(signed) = self.first.remove(signer) {
             let said = self.power.entry(signed.statement.block).or_default();
@@ -37,17 +37,17 @@ impl Ballot {
         }
     }
 
-    /// What this validator said first.
+    /// The first statement of this validator, if it made one.
     pub fn of(&self, signer: &PublicKey) -> Option<&Verified<SignedStatement>> {
         self.first.get(signer)
     }
 
-    /// All that count, by signer.
+    /// All statements that count, by signer.
     pub fn statements(&self) -> impl Iterator<Item = &Verified<SignedStatement>> {
         self.first.values()
     }
 
-    /// Power of all that said anything.
+    /// The power of all validators that made a statement, for anything.
     pub fn total(&self) -> Power {
         self.total
     }
@@ -57,7 +57,7 @@ impl Ballot {
         self.first.is_empty() && self.certificates.is_empty()
     }
 
-    /// The certificates, by block; nil first.
+    /// The certificates, by block; the one for nil comes first.
     pub fn certificates(&self) -> impl DoubleEndedIterator<Item = &Verified<QuorumCertificate>> {
         self.certificates.values()
     }
@@ -67,7 +67,7 @@ impl Ballot {
         self.certificates.get(&block)
     }
 
-    /// Keeps a certificate that came whole. Gives it back where it is new.
+    /// Keeps a certificate that arrived complete. Returns it if it is new.
     pub fn certify(
         &mut self,
         certificate: Verified<QuorumCertificate>,
@@ -76,30 +76,34 @@ impl Ballot {
         if self.certificates.contains_key(&block) || self.certificates.len() >= CERTIFICATES {
             return None;
         }
+
         self.certificates.insert(block, certificate.clone());
         Some(certificate)
     }
 
-    /// Assembles the certificate for `block` once its statements cross the threshold. Gives it
-    /// where it is new.
+    /// Assembles the certificate for `block` if its statements cross the threshold. Returns it if
+    /// it is new.
     pub fn assemble(
         &mut self,
         block: Option<BlockId>,
         validators: &ValidatorSet,
     ) -> Option<Verified<QuorumCertificate>> {
         let power = self.power.get(&block).copied().unwrap_or(0);
+
         if !validators.is_quorum(power) || self.certificates.contains_key(&block) {
             return None;
         }
+
         let equal = self
             .first
             .values()
             .filter(|signed| signed.statement.block == block);
         let certificate = Verified::<QuorumCertificate>::assemble(equal, validators)?;
+
         self.certify(certificate)
     }
 
-    /// Forgets everything but the certificates of blocks.
+    /// Forgets everything except the certificates of blocks.
     pub fn condense(&mut self) {
         self.certificates.retain(|block, _| block.is_some());
         self.first.clear();

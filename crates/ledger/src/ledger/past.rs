@@ -1,8 +1,9 @@
 //! The states before the last blocks, for as long as a block may be accused (L-22).
 //!
-//! Kept as what takes each block back, so that it costs O(what the blocks changed) and holds no
-//! snapshot: a snapshot would keep the state from being changed in place. It follows from the
-//! decided blocks alone, so every node has the same, also after a restart.
+//! Each state is kept as the changes that undo its block, which cost O(what the block changed). It
+//! is not kept as a snapshot, because a snapshot would prevent changing the state in place. The
+//! undo data follows from the decided blocks alone, so every node has the same, also after a
+//! restart.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use quorate_types::{Height, ProposerSchedule, PublicKey, limits};
 use super::{Ledger, Sets, Tip};
 use crate::state::{Changes, Undo};
 
-/// The ledger before a block, where it differs from the one after it.
+/// The parts of the ledger before a block that differ from those after it.
 #[derive(Debug)]
 pub(super) struct Past {
     tip: Tip,
@@ -23,19 +24,25 @@ pub(super) struct Past {
 }
 
 impl Ledger {
-    /// The ledger on which the blocks of `height` are executed: the next one, or one of the last
-    /// [`limits::BAD_BLOCK_HEIGHTS`] decided. `None` for any other height. It has no past itself.
+    /// Returns the ledger on which the blocks of `height` are executed, for the next height and the
+    /// last [`limits::BAD_BLOCK_HEIGHTS`] decided ones; `None` for any other height. The result has
+    /// no past itself.
     pub(crate) fn before(&self, height: Height) -> Option<Self> {
         let next = self.tip.height.saturating_add(1);
         let back = usize::try_from(next.checked_sub(height)?).ok()?;
+
+        // For the next height `back` is 0, and nothing has to be undone.
         let Some(last) = back.checked_sub(1) else {
             return Some(Self {
                 past: VecDeque::new(),
                 ..self.clone()
             });
         };
+
         let then = self.past.get(last)?;
+        // The latest block is undone first.
         let undos: Vec<&Undo> = self.past.iter().take(back).map(|past| &past.undo).collect();
+
         Some(Self {
             genesis: Arc::clone(&self.genesis),
             swarm: self.swarm,
@@ -49,9 +56,10 @@ impl Ledger {
         })
     }
 
-    /// The decided block before `height`; `None` where [`Self::before`] gives none.
+    /// Returns the decided block before `height`; `None` if [`Self::before`] has no ledger for it.
     pub(crate) fn parent_of(&self, height: Height) -> Option<quorate_types::BlockId> {
         let next = self.tip.height.saturating_add(1);
+
         match usize::try_from(next.checked_sub(height)?)
             .ok()?
             .checked_sub(1)
@@ -61,7 +69,7 @@ impl Ledger {
         }
     }
 
-    /// Keeps what is needed to come back to this state, once `changes` are applied.
+    /// Keeps the data that leads back to this state once `changes` are applied.
     pub(super) fn remember(&mut self, changes: &Changes) {
         self.past.push_front(Arc::new(Past {
             tip: self.tip,

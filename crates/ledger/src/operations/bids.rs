@@ -12,20 +12,25 @@ use crate::state::{Entry, Index, Key, Reservation};
 use super::sealed;
 
 impl Run<'_> {
-    /// Puts a bid in the place of the agent's earlier one in this window. Offers that cannot count
-    /// are refused one by one; if none is left, the earlier bid stands.
+    /// Replaces the agent's earlier bid in this window. Offers that cannot count are refused one by
+    /// one; if none is left, the earlier bid stands (M-4).
     ///
-    /// A budget in a dimension that nobody attested is let in: at clearing it is cut to nothing
-    /// and the bid excluded, as a refusal that all can see.
+    /// A budget in a dimension that is not attested is accepted here. At clearing it is cut to
+    /// nothing and the bid is excluded, with a refusal that everybody can see.
     pub(super) fn bid(&mut self, operation: &Operation, bid: &Bid) -> Result<Items, Reason> {
         let agent = operation.agent;
+
         sealed::check_form(self.market(&bid.market)?, false)?;
         check_form(bid)?;
+
         if self.stage(&bid.market) > Stage::Bids {
             return Err(Reason::LateBid);
         }
+
         self.check_budget(agent, &bid.market, &bid.budget)?;
+        // Offers on unknown or ended tasks are refused; the others stand (M-4).
         let (offers, items) = self.sort_out(&bid.market, &bid.offers, |offer| offer.task);
+
         let (operation, budget) = (operation.id(), bid.budget.clone());
         let reservation = Reservation {
             operation,
@@ -33,22 +38,25 @@ impl Run<'_> {
             offers,
             seals: Vec::new(),
         };
+
         self.replace(&bid.market, agent, reservation)?;
         Ok(items)
     }
 
-    /// Ends the agent's live bids in a market; not once no more are taken.
+    /// Ends the agent's live bids in a market, unless the window takes no more bids (M-5).
     pub(super) fn withdraw(&mut self, agent: PublicKey, market: &Label) -> Result<(), Reason> {
         self.market(market)?;
         self.view.reservation(market, agent).ok_or(Reason::NoBid)?;
+        // Once the window takes no more bids, those there are stand.
         if self.stage(market) > Stage::Bids {
             return Err(Reason::WithdrawLate);
         }
+
         self.drop_reservation(market, agent);
         Ok(())
     }
 
-    /// In each attested dimension no more than is free (M-3).
+    /// Checks that in each attested dimension the budget is at most what is free (M-3).
     pub(super) fn check_budget(
         &self,
         agent: PublicKey,
@@ -57,7 +65,9 @@ impl Run<'_> {
     ) -> Result<(), Reason> {
         let (attested, _) = self.view.capabilities(agent, self.now.wall);
         let free = self.free(agent, market, &attested);
+        // A dimension that is not attested is not in `free`, and passes here.
         let exceeds = |(name, wanted)| free.get(name).is_some_and(|free| wanted > free);
+
         if budget.iter().any(exceeds) {
             Err(Reason::BudgetExceeded)
         } else {
@@ -65,7 +75,7 @@ impl Run<'_> {
         }
     }
 
-    /// Puts a reservation in the place of the agent's earlier one, unless nothing is in it.
+    /// Replaces the agent's earlier reservation, unless the new one is empty.
     pub(super) fn replace(
         &mut self,
         market: &Label,
@@ -79,16 +89,20 @@ impl Run<'_> {
         if live == 0 {
             return Ok(());
         }
+
         if !self.has_room(market, agent, live) {
             return Err(Reason::QuotaExceeded);
         }
+
+        // The earlier bids end first, so that none of them counts twice.
         self.drop_reservation(market, agent);
         self.keep(market, agent, reservation);
         Ok(())
     }
 
-    /// What of each attested amount is neither committed to assignments nor reserved in another
-    /// market than `except`. At least 0: a revocation may leave less than is committed.
+    /// Returns the part of each attested amount that is neither committed to assignments nor
+    /// reserved in another market than `except`. It is at least 0: after a revocation more may be
+    /// committed than is attested.
     pub(crate) fn free(
         &self,
         agent: PublicKey,
@@ -103,9 +117,12 @@ impl Run<'_> {
                 }
             }
         };
+
         if let Some(account) = self.view.account(&agent) {
             take(&account.committed);
         }
+
+        // A bid in the market itself would be replaced, so it takes nothing.
         for market in self
             .genesis
             .markets
@@ -116,11 +133,12 @@ impl Run<'_> {
                 take(&reservation.budget);
             }
         }
+
         free.values_mut().for_each(|left| *left = (*left).max(0));
         free
     }
 
-    /// The offers that count, and those that do not with the reason.
+    /// Returns the offers that count, and the others with the reason against each.
     pub(super) fn sort_out<T: Copy>(
         &self,
         market: &Label,
@@ -128,32 +146,40 @@ impl Run<'_> {
         task: impl Fn(&T) -> TaskId,
     ) -> (Vec<T>, Items) {
         let (mut offers, mut items) = (Vec::new(), Items::new());
+
         for offer in all {
             match self.check_offer(market, task(offer)) {
                 Ok(()) => offers.push(*offer),
                 Err(reason) => items.push((Some(task(offer)), reason)),
             }
         }
+
         (offers, items)
     }
 
+    /// Checks that a task is open in this market, so that an offer on it counts (M-4).
     fn check_offer(&self, market: &Label, task: TaskId) -> Result<(), Reason> {
         let task = self.view.task(&task).ok_or(Reason::UnknownTask)?;
         if task.spec.market != *market {
             return Err(Reason::WrongMarket);
         }
+
         if task.state != TaskState::Open {
             return Err(Reason::LateBid);
         }
+
         Ok(())
     }
 
+    /// Stores a reservation, and marks its bids as live.
     fn keep(&mut self, market: &Label, agent: PublicKey, reservation: Reservation) {
         let mut live = 0;
         for (task, value) in reservation.marks() {
             self.view.mark(Index::Bid(task, agent), value);
             live += 1;
         }
+
+        // The index keeps counts, so that no block has to count bids.
         self.add(Index::Live(market.clone()), live);
         self.add(
             Index::Sealed(market.clone()),
@@ -161,32 +187,38 @@ impl Run<'_> {
         );
         self.add(Index::Bidders(market.clone()), 1);
         self.add(Index::LiveOf(market.clone(), agent), live);
+
         let key = Key::Reservation(market.clone(), agent);
         self.view
             .put(key, Entry::Reservation(Arc::new(reservation)));
     }
 
-    /// Ends a reservation and its live bids; does nothing where there is none.
+    /// Ends a reservation and its live bids; does nothing if there is none.
     pub(crate) fn drop_reservation(&mut self, market: &Label, agent: PublicKey) {
         let Some(reservation) = self.view.reservation(market, agent).map(Arc::clone) else {
             return;
         };
+
         for (task, _) in reservation.marks() {
             self.drop_mark(market, agent, task);
         }
+
         self.add(Index::Bidders(market.clone()), -1);
         self.view.remove(Key::Reservation(market.clone(), agent));
     }
 
-    /// Ends a live bid in the index; does nothing where there is none.
+    /// Ends a live bid in the index; does nothing if there is none.
     pub(crate) fn drop_mark(&mut self, market: &Label, agent: PublicKey, task: TaskId) {
         let bid = Index::Bid(task, agent);
+        // The bid may have ended before, with its task.
         let Some(value) = self.view.value(&bid) else {
             return;
         };
+
         self.view.unmark(bid);
         self.add(Index::Live(market.clone()), -1);
         self.add(Index::LiveOf(market.clone(), agent), -1);
+
         if value == Index::SEALED {
             self.add(Index::Sealed(market.clone()), -1);
         }
@@ -198,7 +230,7 @@ impl Run<'_> {
         self.view.set_count(key, count);
     }
 
-    /// The reservations in a market, ascending by agent.
+    /// Returns the reservations in a market, ascending by agent.
     pub(crate) fn reservations(
         &self,
         market: &Label,
@@ -212,7 +244,8 @@ impl Run<'_> {
     }
 }
 
-/// Offers strictly ascending, not none, not too many; prices and budget within their ranges.
+/// Checks that offers are strictly ascending, at least one and not too many, and that prices and
+/// budget are within their ranges (M-2).
 fn check_form(bid: &Bid) -> Result<(), Reason> {
     let ordered = bid.offers.is_sorted_by(|a, b| a.task < b.task);
     let prices = bid
@@ -221,6 +254,7 @@ fn check_form(bid: &Bid) -> Result<(), Reason> {
         .all(|offer| task::check_price(offer.price).is_ok());
     let counted = (1..=limits::OFFERS_PER_BID).contains(&bid.offers.len());
     let budget = task::check_amounts(&bid.budget).is_ok();
+
     if ordered && prices && counted && budget {
         Ok(())
     } else {

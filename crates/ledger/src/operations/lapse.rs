@@ -6,52 +6,69 @@ use quorate_types::{Height, Reason, Sign1, SignedOperation, limits};
 use crate::lifecycle::{Assignee, Event, step};
 use crate::run::Run;
 
-/// A suspicion counts for this many heights after the one it was signed at.
+/// The number of heights for which a suspicion counts, after the height at which it was signed.
 pub const SUSPICION_HEIGHTS: Height = 1000;
 
 impl Run<'_> {
-    /// Ends an assignment whose lease is over, if more than two thirds of the power suspect it.
+    /// Ends an assignment whose lease is over, if validators with more than two thirds of the power
+    /// suspect its holder (L-19).
     pub(super) fn lapse(&mut self, signed: &SignedOperation, lapse: &Lapse) -> Result<(), Reason> {
         let task = self.view.task(&lapse.task).ok_or(Reason::UnknownTask)?;
+
+        // The state of the task is checked before the lease, so that its reasons come first (L-16).
         let event = Event::Lapse(lapse.token);
         step(&task.state, task.token, &event)?;
+
         let assignee = task.state.assignee().ok_or(Reason::WrongState)?;
         if self.now.active < assignee.assigned_at.saturating_add(assignee.lease) {
             return Err(Reason::LeaseRunning);
         }
+
         self.check_suspicions(lapse, assignee)?;
+
         let advanced = self.advance(lapse.task, &event)?;
+
         self.receipt(lapse.task, &advanced, signed);
         Ok(())
     }
 
-    /// Counts the power of those that suspect this very assignment, lately; signatures come last.
+    /// Checks that suspicions of this very assignment which are recent hold more than two thirds of
+    /// the power. Signatures are checked last.
     fn check_suspicions(&self, lapse: &Lapse, assignee: &Assignee) -> Result<(), Reason> {
         let all = &lapse.suspicions;
+
+        // Each validator is listed at most once.
         let members = all.iter().all(|s| self.validators.get(&s.signer).is_some());
         let ordered = all.is_sorted_by(|a, b| a.signer < b.signer);
         if !members || !ordered || all.len() > limits::SUSPICIONS {
             return Err(Reason::SuspicionSignature);
         }
+
+        // Suspicions that are old or of another assignment may be listed, but do not count.
         let counting = || {
             all.iter()
                 .filter(|s| self.counts(&s.payload, lapse, assignee))
         };
+
         let power = self
             .validators
             .power_of(counting().map(|suspicion| &suspicion.signer));
+
         if !self.validators.is_quorum(power) {
             return Err(Reason::SuspicionsTooFew);
         }
+
+        // Signatures cost most, so they are checked last.
         let verify = |suspicion: &Sign1<Suspicion>| quorate_crypto::verify(suspicion.clone());
         if counting().any(|suspicion| verify(suspicion).is_err()) {
             return Err(Reason::SuspicionSignature);
         }
+
         Ok(())
     }
 
-    /// Of this swarm, task and token; signed after the assignment, not too long ago, and at a
-    /// height that was decided before this block.
+    /// Returns whether a suspicion counts: it is of this swarm, task and token, and was signed at a
+    /// height from that of the assignment on, not too long ago, and before this block.
     fn counts(&self, suspicion: &Suspicion, lapse: &Lapse, assignee: &Assignee) -> bool {
         let about = (suspicion.swarm, suspicion.task, suspicion.token);
         let oldest = self
@@ -59,6 +76,7 @@ impl Run<'_> {
             .height
             .saturating_sub(SUSPICION_HEIGHTS)
             .max(assignee.height);
+
         about == (self.swarm, lapse.task, lapse.token)
             && (oldest..self.now.height).contains(&suspicion.height)
     }

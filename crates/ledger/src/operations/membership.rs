@@ -1,4 +1,4 @@
-//! Admit, attest, revoke: who is a member, and what is attested of it.
+//! Admit, attest, revoke: the members, and the attestations of each.
 
 use std::sync::Arc;
 
@@ -12,18 +12,18 @@ use quorate_types::{
 use crate::run::Run;
 use crate::state::{Attested, Entry, Key, Revocation, View};
 
-/// What decides whether an attestation counts: the swarm and the moment.
+/// The swarm and the moment, which decide whether an attestation counts.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Admission<'a> {
     pub genesis: &'a Genesis,
     pub swarm: SwarmId,
-    /// Block time, Unix milliseconds.
+    /// The block time in Unix milliseconds.
     pub wall: Millis,
 }
 
-/// Whether the first operation of a stranger makes it a member: an admission by a valid attestation
-/// of an attester of this swarm. Else a block that holds it is invalid, so that nobody without an
-/// attester's word makes state.
+/// Returns whether the first operation of a stranger makes it a member: an admission with a valid
+/// attestation by an attester of this swarm (L-10). If not, a block that holds the operation is
+/// invalid, so that nobody adds to the state without an attester's word.
 pub(crate) fn admits(admission: &Admission<'_>, view: &View<'_>, operation: &Operation) -> bool {
     let open = admission.genesis.admission == genesis::Admission::Attestation;
     match &operation.body {
@@ -35,10 +35,10 @@ pub(crate) fn admits(admission: &Admission<'_>, view: &View<'_>, operation: &Ope
 }
 
 impl Admission<'_> {
-    /// Whether an attestation speaks for `agent` here and now.
+    /// Checks that an attestation speaks for `agent` here and now (L-11).
     ///
     /// # Errors
-    /// The first of the reasons 101 to 105 that holds against it; the signature comes last.
+    /// The first of the reasons 101 to 105 that applies. The signature is checked last.
     fn check(
         &self,
         view: &View<'_>,
@@ -46,18 +46,23 @@ impl Admission<'_> {
         attestation: &Attestation,
     ) -> Result<(), Reason> {
         let claims = &attestation.payload;
+
         if attestation.signer != claims.issuer || !self.genesis.is_attester(&claims.issuer) {
             return Err(Reason::UnknownAttester);
         }
+
         if claims.subject != agent || claims.audience != self.swarm {
             return Err(Reason::AttestationSubject);
         }
+
         if !claims.is_valid_at(self.wall) {
             return Err(Reason::AttestationExpired);
         }
+
         if view.is_revoked(claims.issuer, attestation.hash()) {
             return Err(Reason::AttestationRevoked);
         }
+
         quorate_crypto::verify(attestation.clone())
             .map(|_| ())
             .map_err(|_| Reason::AttestationSignature)
@@ -72,35 +77,43 @@ impl Run<'_> {
         attestation: &Attestation,
     ) -> Result<(), Reason> {
         let (genesis, swarm, wall) = (self.genesis, self.swarm, self.now.wall);
+
         Admission {
             genesis,
             swarm,
             wall,
         }
         .check(&self.view, agent, attestation)?;
+
         self.register(agent, attestation)
     }
 
-    /// Registers an attestation that was checked; those that are void make room for it.
+    /// Registers an attestation that was checked. Attestations that are void are removed to make
+    /// room for it.
     pub(super) fn register(
         &mut self,
         agent: PublicKey,
         attestation: &Attestation,
     ) -> Result<(), Reason> {
         let hash = attestation.hash();
+
+        // The same attestation again takes its own place, so it is not counted.
         let held: Vec<(Hash, bool)> = self
             .view
             .attestations(agent)
             .filter(|(held, _)| *held != hash)
             .map(|(held, attested)| (held, self.view.is_in_force(held, attested, self.now.wall)))
             .collect();
+
         for (void, _) in held.iter().filter(|(_, in_force)| !in_force) {
             self.view.remove(Key::Attestation(agent, *void));
         }
+
         let in_force = held.iter().filter(|(_, in_force)| *in_force).count();
         if in_force >= limits::ATTESTATIONS_PER_AGENT {
             return Err(Reason::QuotaExceeded);
         }
+
         let claims = &attestation.payload;
         let attested = Attested {
             issuer: claims.issuer,
@@ -108,39 +121,48 @@ impl Run<'_> {
             not_before: claims.not_before,
             capabilities: claims.capabilities.clone(),
         };
+
         self.view.put(
             Key::Attestation(agent, hash),
             Entry::Attestation(Arc::new(attested)),
         );
+
         Ok(())
     }
 
-    /// Voids an attestation of the signer's own, also one that was never registered here.
+    /// Revokes an attestation that the signer issued, also one that was never registered here
+    /// (L-13).
     pub(super) fn revoke(&mut self, issuer: PublicKey, revoke: &Revoke) -> Result<(), Reason> {
         let registered = self
             .view
             .entry(&Key::Attestation(revoke.subject, revoke.attestation));
+
+        // The attestation may be unknown here: a revocation only counts under its own issuer.
         let foreign = match registered {
             Some(Entry::Attestation(attested)) => attested.issuer != issuer,
             _ => false,
         };
+
         if foreign || !self.genesis.is_attester(&issuer) {
             return Err(Reason::NotIssuer);
         }
+
         if self.view.is_revoked(issuer, revoke.attestation) {
             return Err(Reason::AttestationRevoked);
         }
+
         let revocation = Entry::Revocation(Revocation {
             height: self.now.height,
         });
         self.view
             .put(Key::Revocation(issuer, revoke.attestation), revocation);
+
         Ok(())
     }
 }
 
 impl View<'_> {
-    /// The attestations registered for a member, ascending by hash.
+    /// Returns the attestations registered for a member, ascending by hash.
     pub(crate) fn attestations(&self, agent: PublicKey) -> impl Iterator<Item = (Hash, &Attested)> {
         self.entries(Key::attestations(agent))
             .filter_map(|(key, entry)| match (key, entry) {
@@ -151,34 +173,42 @@ impl View<'_> {
             })
     }
 
-    /// Whether a registered attestation counts at block time `wall`.
+    /// Returns whether a registered attestation counts at block time `wall` (Unix milliseconds).
     fn is_in_force(&self, hash: Hash, attested: &Attested, wall: Millis) -> bool {
         let seconds = wall / 1000;
         let valid = attested.not_before <= seconds && seconds < attested.expires;
         valid && !self.is_revoked(attested.issuer, hash)
     }
 
-    /// What is attested of a member at block time `wall`, and by which attestations: all labels,
-    /// and of each amount the greatest. A sum would double whatever is attested twice. Whoever is
-    /// attested at all and has no word on `slots` has one.
+    /// Returns the capabilities that are attested of a member at block time `wall`, and the hashes
+    /// of the attestations that give them: all labels, and of each amount the greatest (L-12). A
+    /// sum would double an amount that is attested twice. A member with an attestation in force
+    /// that has no amount for `slots` has one slot (M-9).
     pub(crate) fn capabilities(&self, agent: PublicKey, wall: Millis) -> (Capabilities, Vec<Hash>) {
         let mut all = Capabilities::new();
         let mut hashes = Vec::new();
+
         for (hash, attested) in self.attestations(agent) {
             if !self.is_in_force(hash, attested, wall) {
                 continue;
             }
+
             hashes.push(hash);
+            // Of each amount the greatest counts (L-12).
             all.labels
                 .extend(attested.capabilities.labels.iter().cloned());
+
             for (name, amount) in &attested.capabilities.amounts {
                 let most = all.amounts.entry(name.clone()).or_insert(*amount);
                 *most = (*most).max(*amount);
             }
         }
+
+        // A member without a word on `slots` has one (M-9).
         if !hashes.is_empty() {
             all.amounts.entry(eligibility::slots()).or_insert(1);
         }
+
         (all, hashes)
     }
 }

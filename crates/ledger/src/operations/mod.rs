@@ -1,4 +1,5 @@
-//! What each operation does, by topic. One that means nothing here is refused, not invalid.
+//! The effects of each operation, by topic. An operation that fails in its meaning is refused, but
+//! does not make the block invalid (L-7).
 
 mod bids;
 mod lapse;
@@ -21,23 +22,28 @@ pub use lapse::SUSPICION_HEIGHTS;
 pub(crate) use membership::{Admission, admits};
 
 impl Run<'_> {
-    /// Executes one operation, whose signature, place and sequence the block's check has found
-    /// right. What it does not achieve is committed as a refusal.
+    /// Executes one operation, whose signature, place and sequence were checked with the block. A
+    /// failure is committed as a refusal.
     pub(crate) fn apply(&mut self, signed: &SignedOperation) {
         let operation = &signed.payload;
         let agent = operation.agent;
         let stranger = self.view.account(&agent).is_none();
+
         if stranger {
-            // The block's check let a stranger pass only with an attestation that admits it.
+            // The check of the block let a stranger pass only with an attestation that admits it.
             self.view.put(
                 Key::Account(agent),
                 Entry::Account(Arc::new(Account::default())),
             );
         }
+
+        // A refused operation uses up its number too.
         self.view.change_account(agent, |account| {
             account.next_sequence = account.next_sequence.saturating_add(1);
         });
+
         let items = match &operation.body {
+            // A stranger's attestation was checked with the block, so it is only registered.
             Body::Admit(admit) if stranger => whole(self.register(agent, &admit.attestation)),
             Body::Admit(_) => whole(Err(Reason::AlreadyAdmitted)),
             Body::Attest(attest) => whole(self.attest(agent, &attest.attestation)),
@@ -45,18 +51,23 @@ impl Run<'_> {
             Body::Cancel(cancel) => whole(self.cancel(signed, cancel)),
             Body::Withdraw(withdraw) => whole(self.withdraw(agent, &withdraw.market)),
             Body::Submit(submit) => whole(self.submit(agent, submit)),
+
             Body::Bid(bid) => self
                 .bid(operation, bid)
                 .unwrap_or_else(|reason| whole(Err(reason))),
+
             Body::Seal(seal) => self
                 .seal(operation, seal)
                 .unwrap_or_else(|reason| whole(Err(reason))),
+
             Body::Reveal(reveal) => self
                 .reveal(agent, reveal)
                 .unwrap_or_else(|reason| whole(Err(reason))),
+
             Body::Solve(solve) => self
                 .solve(operation, solve)
                 .unwrap_or_else(|reason| whole(Err(reason))),
+
             Body::Accept(report)
             | Body::Decline(report)
             | Body::Complete(report)
@@ -65,10 +76,13 @@ impl Run<'_> {
                     agent,
                     token: report.token,
                 };
+
                 whole(self.report(signed, report, claim))
             }
+
             Body::Lapse(lapse) => whole(self.lapse(signed, lapse)),
         };
+
         if !items.is_empty() {
             self.refuse(outcome::Refusal {
                 operation: operation.id(),
@@ -79,7 +93,7 @@ impl Run<'_> {
     }
 }
 
-/// The refusal of a whole operation, or none.
+/// Returns the refusal of a whole operation, if there is one.
 fn whole(result: Result<(), Reason>) -> Items {
     result
         .err()

@@ -1,4 +1,4 @@
-//! Solve: what members propose for a market whose mechanism cannot promise the best there is
+//! Solve: solutions by members, for a market whose mechanism does not surely find the best one
 //! (M-28 to M-31).
 
 use std::collections::BTreeSet;
@@ -13,48 +13,65 @@ use crate::run::{Items, Run};
 use crate::state::{Entry, Key, Solution};
 
 impl Run<'_> {
-    /// Keeps a solution of which every pair holds, and that is better than all there are. Where
-    /// pairs do not hold, they are named and nothing is kept.
+    /// Keeps a solution if every pair of it holds and it is better than all that are kept. If pairs
+    /// do not hold, they are named and nothing is kept.
     pub(super) fn solve(&mut self, operation: &Operation, solve: &Solve) -> Result<Items, Reason> {
         let market = self.market(&solve.market)?;
+
+        // Strictly ascending, so that no task has two winners.
         let ordered = solve.pairs.is_sorted_by(|a, b| a.task < b.task);
         if !ordered || !(1..=limits::TASKS_PER_CLEARING).contains(&solve.pairs.len()) {
             return Err(Reason::BidMalformed);
         }
+
+        // A solution is for the bids of one window, in its last stage (M-29).
         let window = self.view.window(&market.name);
         let solves = window
             .opened
             .is_some_and(|opened| opened.stage == Stage::Solutions);
+
         if !solves || window.number != solve.window {
             return Err(Reason::NotSolving);
         }
-        // A ledger begins with mechanisms that there are.
+
+        // The genesis can only name mechanisms that this program has.
         let rule = mechanism(&market.mechanism).ok_or(Reason::NotSolving)?;
+
+        // The solutions that are kept are judged again with the new one, so their bids are needed
+        // too.
         let kept = self.solutions(&market.name).map(|(_, kept)| &kept.pairs);
         let pairs: BTreeSet<Pair> = kept.chain([&solve.pairs]).flatten().copied().collect();
         let docket = self.docket_of(market, rule, &pairs, &self.due_tasks(market, rule));
+
+        // All solutions are judged on one round, so that their scores can be compared.
         let round = docket.round(self.swarm);
         let clearing = clearing_of(&round, &solve.pairs);
         let items = not_held(&docket, &clearing, &solve.pairs);
+
+        // Only a solution whose pairs all hold is compared with the others (M-29).
         if items.is_empty() {
             let score = Score::new(&round, &clearing);
             self.make_room(&round, (&market.name, operation.agent), &score)?;
+
             let solution = Solution {
                 operation: operation.id(),
                 pairs: solve.pairs.clone(),
             };
+
             let key = Key::Solution(market.name.clone(), operation.agent);
             self.view.put(key, Entry::Solution(Arc::new(solution)));
         }
+
         Ok(items)
     }
 
-    /// Drops the worst of as many solutions of others as are kept at most. What they are worth is
-    /// judged again, by what of them holds now: a solution that lost its best pair since must not
-    /// keep out what is better.
+    /// Drops the worst solution of another agent if as many are kept as there may be. Each kept
+    /// solution is judged again by the pairs that hold now: one that has lost its best pair must
+    /// not keep out a better one (M-30).
     ///
     /// # Errors
-    /// [`Reason::NotBetter`] where one of them, or the agent's own, is as good as `score`.
+    /// [`Reason::NotBetter`] if a kept solution, the agent's own included, is as good as `score` or
+    /// better.
     fn make_room(
         &mut self,
         round: &Round,
@@ -62,23 +79,29 @@ impl Run<'_> {
         score: &Score,
     ) -> Result<(), Reason> {
         let score_of = |kept: &Solution| Score::new(round, &clearing_of(round, &kept.pairs));
+
         let kept = self
             .solutions(market)
             .map(|(by, kept)| (score_of(kept), by));
         let mut kept: Vec<(Score, PublicKey)> = kept.collect();
+
+        // The lesser score is the better one.
         if kept.iter().any(|(least, _)| least <= score) {
             return Err(Reason::NotBetter);
         }
+
+        // The agent's own solution would be replaced, and takes no other place.
         kept.retain(|(_, by)| *by != agent);
         if kept.len() >= limits::SOLUTIONS_PER_WINDOW
             && let Some((_, worst)) = kept.into_iter().max()
         {
             self.view.remove(Key::Solution(market.clone(), worst));
         }
+
         Ok(())
     }
 
-    /// The solutions kept in a market, ascending by agent.
+    /// Returns the solutions kept in a market, ascending by agent.
     pub(crate) fn solutions(&self, market: &Label) -> impl Iterator<Item = (PublicKey, &Solution)> {
         self.view
             .entries(Key::solutions(market))
@@ -88,7 +111,7 @@ impl Run<'_> {
             })
     }
 
-    /// The window of the market is over, and what was proposed for it.
+    /// Drops the solutions of a market, whose window is over.
     pub(crate) fn drop_solutions(&mut self, market: &Label) {
         let agents: Vec<PublicKey> = self.solutions(market).map(|(agent, _)| agent).collect();
         for agent in agents {
@@ -97,7 +120,7 @@ impl Run<'_> {
     }
 }
 
-/// The pairs that are not in the clearing, each with the reason.
+/// Returns the pairs that are not in the clearing, each with the reason.
 fn not_held(docket: &Docket<'_>, clearing: &Clearing, pairs: &[Pair]) -> Items {
     let won: BTreeSet<_> = clearing.awards.iter().map(|award| award.task).collect();
     let lost = pairs.iter().filter(|pair| !won.contains(&pair.task));

@@ -1,4 +1,4 @@
-//! Submit and cancel: what requesters do with their tasks.
+//! Submit and cancel: the operations of requesters on their tasks.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,35 +15,45 @@ use crate::state::Task;
 
 impl Run<'_> {
     /// Opens all tasks of an operation, or none. Numbers that continue the requester's are used up
-    /// either way: what was submitted after a refused task keeps the names it was given.
+    /// either way, so that tasks which were submitted after a refused one keep their names (L-14).
     pub(super) fn submit(&mut self, requester: PublicKey, submit: &Submit) -> Result<(), Reason> {
         let count = submit.tasks.len() as u64;
         if submit.tasks.is_empty() || submit.tasks.len() > limits::TASKS_PER_OPERATION {
             return Err(Reason::TaskMalformed);
         }
+
         let account = self.view.account(&requester);
         let (next, live) =
             account.map_or((0, 0), |account| (account.next_task, account.live_tasks));
+
         let after = next.checked_add(count).ok_or(Reason::TaskNumber)?;
         if submit.first != next {
             return Err(Reason::TaskNumber);
         }
+
+        // From here on the numbers are used up, whether the tasks are opened or not.
         self.view
             .change_account(requester, |account| account.next_task = after);
+
+        // One bad task refuses all of them.
         submit
             .tasks
             .iter()
             .try_for_each(|spec| self.check_spec(spec))?;
+
         if live.saturating_add(count) > limits::OPEN_TASKS_PER_REQUESTER {
             return Err(Reason::QuotaExceeded);
         }
+
         self.view.change_account(requester, |account| {
             account.live_tasks = account.live_tasks.saturating_add(count);
         });
+
         for (spec, number) in submit.tasks.iter().zip(next..) {
             let task = self.new_task(spec);
             self.open_new(TaskId { requester, number }, task);
         }
+
         Ok(())
     }
 
@@ -77,15 +87,18 @@ impl Run<'_> {
         if cancel.task.requester != signed.payload.agent {
             return Err(Reason::NotRequester);
         }
+
         let advanced = self.advance(cancel.task, &Event::Cancel)?;
         self.receipt(cancel.task, &advanced, signed);
         Ok(())
     }
 
-    /// Commits what an operation did to a task, and that this was the last attempt if it was.
+    /// Commits the receipt of an operation on a task, and an expiry if this was the last attempt
+    /// (L-17, L-18).
     pub(super) fn receipt(&mut self, task: TaskId, moved: &Advanced, operation: &SignedOperation) {
         let (token, operation) = (moved.before.token, operation.clone());
         let agent = moved.before.state.assignee().map(|assignee| assignee.agent);
+
         let receipt = outcome::Receipt {
             task,
             token,
@@ -93,6 +106,8 @@ impl Run<'_> {
             operation,
         };
         self.outcomes.push(Outcome::Receipt(Box::new(receipt)));
+
+        // The expiry follows the receipt (L-17).
         if moved.after.state == TaskState::Failed {
             let reason = Reason::AttemptsUsedUp;
             self.outcomes.push(Outcome::Expiry(outcome::Expiry {

@@ -1,4 +1,4 @@
-//! What stands under the state root. Every entry has one encoding; the tree holds its hash.
+//! The entries under the state root. Each has exactly one encoding, and the tree holds its hash.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::lifecycle::TaskState;
 
 use super::Index;
 
-/// An entry of the state; its variant is that of its key.
+/// An entry of the state. Its variant matches the variant of its key.
 #[derive(Debug, Clone)]
 pub(crate) enum Entry {
     Account(Arc<Account>),
@@ -30,7 +30,7 @@ pub(crate) enum Entry {
 }
 
 impl Entry {
-    /// Canonical CBOR: what the state root binds.
+    /// Returns the canonical CBOR, which the state root binds.
     pub(crate) fn encode(&self) -> Vec<u8> {
         match self {
             Self::Account(account) => cbor::encode(&**account),
@@ -46,59 +46,59 @@ impl Entry {
     }
 }
 
-/// A member.
+/// The account of a member.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize_tuple)]
 pub(crate) struct Account {
-    /// Sequence number of its next operation.
+    /// The sequence number of its next operation.
     pub next_sequence: u64,
-    /// Number of its next task.
+    /// The number of its next task.
     pub next_task: u64,
-    /// Its tasks that have not ended.
+    /// The number of its tasks that have not ended.
     pub live_tasks: u64,
-    /// Operations of it that were refused, wholly or in part.
+    /// The number of refusals of its operations, in whole or in part.
     pub refusals: u64,
-    /// What its assignments in force take, by dimension; no zeros.
+    /// The amounts that its assignments in force take, by dimension; no zeros.
     pub committed: Amounts,
-    /// Clearings in which it left commitments unopened.
+    /// The number of clearings in which it left commitments unopened.
     pub defaults: u64,
-    /// Active time before which no commitment of it is taken.
+    /// The active time in milliseconds before which none of its commitments is taken.
     pub barred_until: Millis,
 }
 
-/// A registered attestation, without the signature that was checked when it came.
+/// A registered attestation, without its signature, which was checked when the attestation came.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Attested {
-    /// Attester.
+    /// The key of the attester.
     pub issuer: PublicKey,
-    /// Unix seconds from which on it is void.
+    /// Unix seconds from which on the attestation is void.
     pub expires: u64,
-    /// Unix seconds before which it is not valid.
+    /// Unix seconds before which the attestation is not valid.
     pub not_before: u64,
-    /// What is attested.
+    /// The labels and amounts that are attested.
     pub capabilities: Capabilities,
 }
 
-/// That an attestation is void.
+/// The revocation of an attestation, which is void.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize_tuple)]
 pub(crate) struct Revocation {
-    /// Since this height.
+    /// The height of the block that revoked it.
     pub height: Height,
 }
 
-/// A task.
+/// A task, with its state and its place in the market.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Task {
-    /// What is to be done.
+    /// The specification that the requester submitted.
     pub spec: Arc<TaskSpec>,
-    /// Hash of the specification: what the state root binds of it.
+    /// The hash of the specification. The state root binds the specification by this hash only.
     pub spec_hash: Hash,
-    /// Where it stands.
+    /// The state of the task, with its assignee if it has one.
     pub state: TaskState,
-    /// Assignments it has had: the token in force.
+    /// The number of assignments the task has had, which is the fencing token in force.
     pub token: FencingToken,
-    /// Its place in the queue of its market.
+    /// The height that orders the task in the queue of its market.
     pub due: Height,
-    /// Who failed, declined or lapsed on it.
+    /// The agents that failed, declined or lapsed on the task.
     pub excluded: BTreeSet<PublicKey>,
 }
 
@@ -112,26 +112,27 @@ impl Task {
             due,
             excluded,
         } = self;
+
         cbor::encode(&(spec_hash, state, token, due, excluded))
     }
 }
 
-/// What a member has bid in the window of a market. Its offers are live as long as their tasks are
-/// open: a task leaves the open state for an assignment only by a clearing, which ends them all.
+/// The bid of a member in the window of a market. Its offers are live as long as their tasks are
+/// open: a task leaves the open state for an assignment only by a clearing, which ends all bids.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple)]
 pub(crate) struct Reservation {
-    /// The operation that brought it.
+    /// The operation that brought the bid.
     pub operation: OperationId,
-    /// What it reserves, by dimension.
+    /// The amounts that the bid reserves, by dimension.
     pub budget: Amounts,
-    /// The offers that were not refused, ascending by task; in a sealed market those opened.
+    /// The offers that were not refused, ascending by task; in a sealed market, the opened ones.
     pub offers: Vec<Offer>,
-    /// Commitments that were neither refused nor opened, ascending by task.
+    /// The commitments that were neither refused nor opened, ascending by task.
     pub seals: Vec<SealedOffer>,
 }
 
 impl Reservation {
-    /// Its tasks, each with the value of [`Index::Bid`] while the bid is live.
+    /// Returns the tasks of the bid, each with the value of [`Index::Bid`] while the bid is live.
     pub(crate) fn marks(&self) -> impl Iterator<Item = (TaskId, u64)> {
         let open = self
             .offers
@@ -141,43 +142,44 @@ impl Reservation {
     }
 }
 
-/// A solution that was better than all there were when it came.
+/// A solution that was better than all that were kept when it came.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple)]
 pub(crate) struct Solution {
-    /// The operation that brought it.
+    /// The operation that brought the solution.
     pub operation: OperationId,
-    /// Who wins what, strictly ascending by task.
+    /// The winner of each task, strictly ascending by task.
     pub pairs: Vec<Pair>,
 }
 
 /// The window of a market.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize_tuple)]
 pub(crate) struct Window {
-    /// Windows that ended: by a clearing, or because no bid was left after their first stage.
+    /// The number of windows that ended before this one, by a clearing or because no bid was left
+    /// after their first stage.
     pub number: u64,
-    /// Its stage, since when; `None` where no task is open.
+    /// The current stage; `None` if no task is open.
     pub opened: Option<Opened>,
 }
 
 /// A stage of an open window.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple)]
 pub(crate) struct Opened {
-    /// Height at which it began.
+    /// The height at which the stage began.
     pub height: Height,
-    /// Active time at which it began.
+    /// The active time in milliseconds at which the stage began.
     pub at: Millis,
-    /// Distinct builders of the blocks since, while they do not suffice.
+    /// The distinct builders of the blocks since then, counted only until they suffice.
     pub builders: BTreeSet<PublicKey>,
-    /// What is taken now.
+    /// The stage, which says what the window takes now.
     pub stage: Stage,
 }
 
-/// The validator sets that evidence may speak of, and who was convicted.
+/// The validator sets that evidence may speak of, and the convicted keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Committee {
-    /// From which height on which set votes; ascending, never empty.
+    /// The sets, each with the height from which on it votes; ascending, never empty.
     pub sets: Vec<(Height, Arc<ValidatorSet>)>,
-    /// Keys that equivocated; none of them votes again.
+    /// The keys that evidence convicted. They lose their power, unless no other validator is left.
     pub convicted: BTreeSet<PublicKey>,
 }
 
@@ -192,20 +194,20 @@ impl Committee {
     }
 }
 
-/// Who missed his turn, of those who did lately or are benched.
+/// The records of the validators that missed a turn lately or are benched.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub(crate) struct Proposers {
     pub records: BTreeMap<PublicKey, ProposerRecord>,
 }
 
-/// A validator's turns.
+/// The record of one validator's turns to propose.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize_tuple)]
 pub(crate) struct ProposerRecord {
-    /// Heights in a row at which it missed its turn.
+    /// The number of heights in a row at which it missed its turn.
     pub misses: u32,
-    /// Times it was benched since it last built a block.
+    /// The number of times that it was benched since it last built a block.
     pub benchings: u32,
-    /// First height at which it is not benched any more.
+    /// The first height at which it is not benched any more.
     pub benched_until: Height,
 }

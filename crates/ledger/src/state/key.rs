@@ -1,46 +1,46 @@
-//! Names of what stands under the state root.
+//! The names of the entries under the state root.
 
 use quorate_types::{Hash, Label, PublicKey, TaskId};
 use serde::Serialize;
 
-/// Key of an entry of the state. Written as a map of one entry from its name, or as its name alone;
-/// the authenticated map hashes that.
+/// The key of an entry of the state. It is encoded as a map with one entry from its name, or as its
+/// name alone; the authenticated map hashes that encoding.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Key {
-    /// A member: sequence numbers, what it has committed, how often it was refused.
+    /// A member: sequence numbers, committed amounts, and counts of refusals and defaults.
     Account(PublicKey),
-    /// An attestation of a member: subject, [`quorate_types::Attestation::hash`].
+    /// An attestation of a member: the subject, and [`quorate_types::Attestation::hash`].
     Attestation(PublicKey, Hash),
-    /// That an issuer has revoked an attestation: issuer, hash. Stays for ever.
+    /// The revocation of an attestation: issuer and hash. It is never removed.
     Revocation(PublicKey, Hash),
     /// A task. Stays after its end, so that a late report finds that it ended.
     Task(TaskId),
-    /// What a member has bid in the window of a market.
+    /// The bid of a member in the window of a market.
     Reservation(Label, PublicKey),
-    /// Who should win what in the window of a market, by a member.
+    /// A solution by a member for the window of a market: pairs of task and winner.
     Solution(Label, PublicKey),
     /// The window of a market.
     Window(Label),
-    /// The validator sets, kept as long as evidence may be brought.
+    /// The validator sets, kept as long as evidence may be brought, and the convicted keys.
     Committee,
-    /// Who missed his turn to propose, and who is benched.
+    /// The validators that missed their turns to propose, and those that are benched.
     Proposers,
 }
 
 impl Key {
-    /// All attestations of `subject`.
+    /// Returns the keys of all attestations of `subject`.
     pub(crate) fn attestations(subject: PublicKey) -> std::ops::RangeInclusive<Self> {
         Self::Attestation(subject, Hash([0; 32]))..=Self::Attestation(subject, Hash([255; 32]))
     }
 
-    /// All reservations in `market`.
+    /// Returns the keys of all reservations in `market`.
     pub(crate) fn reservations(market: &Label) -> std::ops::RangeInclusive<Self> {
         let key = |byte| Self::Reservation(market.clone(), PublicKey([byte; 32]));
         key(0)..=key(255)
     }
 
-    /// All solutions in `market`.
+    /// Returns the keys of all solutions in `market`.
     pub(crate) fn solutions(market: &Label) -> std::ops::RangeInclusive<Self> {
         let key = |byte| Self::Solution(market.clone(), PublicKey([byte; 32]));
         key(0)..=key(255)

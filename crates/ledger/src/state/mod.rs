@@ -1,8 +1,8 @@
 //! The state: entries under the state root, and an index derived from them.
 //!
-//! [`Entry`]s stand in an authenticated map; [`Index`] keys are a pure function of the entries,
-//! kept so that a block costs O(what it changes), and not hashed. Both live in [`Layers`], so that
-//! a block runs on a [`View`] of its own changes over shared, unchanged maps.
+//! [`Entry`]s stand in an authenticated map. [`Index`] keys are a pure function of the entries:
+//! they are not hashed, and are kept so that a block costs O(what it changes). Both live in
+//! [`Layers`], so that a block runs on a [`View`] of its own changes over shared, unchanged maps.
 
 mod derive;
 mod entry;

@@ -17,14 +17,14 @@ pub(crate) struct State {
     tree: AuthenticatedMap,
 }
 
-/// What a block changes.
+/// The changes of a block to the entries and to the index.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Changes {
     entries: Delta<Key, Entry>,
     index: Delta<Index, u64>,
 }
 
-/// What takes a block back: the values before it, and the map before it.
+/// The data that undoes a block: the values and the authenticated map before it.
 #[derive(Debug)]
 pub(crate) struct Undo {
     changes: Changes,
@@ -41,7 +41,7 @@ impl State {
         }
     }
 
-    /// A view without changes.
+    /// Returns a view without changes.
     pub(crate) fn view(&self) -> View<'_> {
         View {
             entries: Overlay::new(&self.entries),
@@ -49,7 +49,7 @@ impl State {
         }
     }
 
-    /// The authenticated map with `changes`; this state is untouched.
+    /// Returns the authenticated map with `changes` applied. This state is unchanged.
     pub(crate) fn tree_with(&self, changes: &Changes) -> AuthenticatedMap {
         let mut tree = self.tree.clone();
         for (key, entry) in &changes.entries {
@@ -59,14 +59,14 @@ impl State {
         tree
     }
 
-    /// Takes over changes and the map that [`Self::tree_with`] gave for them.
+    /// Applies `changes`, and takes over the map that [`Self::tree_with`] gave for them.
     pub(crate) fn apply(&mut self, changes: Changes, tree: AuthenticatedMap) {
         self.entries.apply(changes.entries);
         self.index.apply(changes.index);
         self.tree = tree;
     }
 
-    /// What takes `changes` back once they are applied. Costs O(changes).
+    /// Returns the data that undoes `changes` once they are applied. This costs O(changes).
     pub(crate) fn undo(&self, changes: &Changes) -> Undo {
         let entries = self.entries.undo(&changes.entries);
         let index = self.index.undo(&changes.index);
@@ -76,18 +76,22 @@ impl State {
         }
     }
 
-    /// The state as it was before the blocks that `undos` take back, the latest first.
+    /// Returns the state as it was before the blocks that `undos` undo, the latest first.
     pub(crate) fn rewound(&self, undos: &[&Undo]) -> Self {
         let entries = self
             .entries
             .rewound(undos.iter().map(|undo| &undo.changes.entries));
+
         let index = self
             .index
             .rewound(undos.iter().map(|undo| &undo.changes.index));
+
+        // The oldest undo holds the tree from before all of these blocks.
         let tree = undos
             .last()
             .map_or(&self.tree, |oldest| &oldest.tree)
             .clone();
+
         Self {
             entries,
             index,
@@ -95,7 +99,7 @@ impl State {
         }
     }
 
-    /// Whether the index is what the entries imply. Looks at everything.
+    /// Returns whether the index is what the entries imply. Reads everything.
     pub(crate) fn index_is_derived(&self) -> bool {
         let derived = derive(self.entries.range(..));
         self.index.range(..).eq(&derived)
@@ -106,7 +110,7 @@ impl State {
     }
 }
 
-/// The state as a block sees it while it runs: what stood there, under its own changes.
+/// The state as a block sees it while it runs: the state before the block under its own changes.
 #[derive(Debug)]
 pub(crate) struct View<'a> {
     entries: Overlay<'a, Key, Entry>,
@@ -147,7 +151,7 @@ impl View<'_> {
         }
     }
 
-    /// Changes a member's account; does nothing for a stranger.
+    /// Changes the account of a member; does nothing for a stranger.
     pub(crate) fn change_account(&mut self, agent: PublicKey, change: impl FnOnce(&mut Account)) {
         if let Some(account) = self.account(&agent) {
             let mut account = account.clone();
@@ -211,17 +215,17 @@ impl View<'_> {
         self.index.remove(key);
     }
 
-    /// The value of a key of the index, if it is there.
+    /// Returns the value of an index key, if the key is there.
     pub(crate) fn value(&self, key: &Index) -> Option<u64> {
         self.index.get(key).copied()
     }
 
-    /// A count of the index; no key is 0.
+    /// Returns a count of the index, which is 0 if there is no key.
     pub(crate) fn count(&self, key: &Index) -> u64 {
         self.index.get(key).copied().unwrap_or(0)
     }
 
-    /// Sets a count; 0 removes its key.
+    /// Sets a count of the index; 0 removes its key.
     pub(crate) fn set_count(&mut self, key: Index, count: u64) {
         if count == 0 {
             self.unmark(key)

@@ -1,19 +1,20 @@
-//! Strongly connected components of the exchange graph (Tarjan, SIAM J. Comput. 1, 1972), split
-//! further as nodes are settled.
+//! Strongly connected components of the exchange graph (Tarjan, SIAM J. Comput. 1, 1972). They are
+//! split further as nodes are settled.
 
 use super::exchange::Exchange;
 
-/// The component of a settled node, which is in none.
+/// The mark of a settled node, which is in no component.
 const SETTLED: u32 = u32::MAX;
-/// Not visited by the split under way.
+/// The mark of a node that the split under way has not visited.
 const NEW: u32 = u32::MAX;
 
-/// Which nodes lie on common cycles.
+/// Tells which nodes lie on common cycles.
 pub(super) struct Components {
+    /// The component of each node, or [`SETTLED`].
     component: Vec<u32>,
-    /// Nodes of each component ever made; settled ones are left in it until the next split.
+    /// The nodes of each component ever made. Settled nodes stay in it until the next split.
     members: Vec<Vec<usize>>,
-    /// Scratch of a split: order of the visit and lowest order reached.
+    /// Scratch space of a split: the order of the visit, and the lowest order reached.
     order: Vec<u32>,
     low: Vec<u32>,
 }
@@ -27,16 +28,17 @@ impl Components {
             order: vec![NEW; nodes],
             low: vec![NEW; nodes],
         };
+
         components.split(graph, 0);
         components
     }
 
-    /// Whether some cycle passes through this node.
+    /// Checks whether some cycle passes through this node.
     pub(super) fn tied(&self, node: usize) -> bool {
         self.component[node] != SETTLED && self.members[self.component[node] as usize].len() > 1
     }
 
-    /// Whether both are unsettled and in one component.
+    /// Checks whether both nodes are unsettled and in one component.
     pub(super) fn together(&self, one: usize, other: usize) -> bool {
         self.component[one] == self.component[other] && self.component[one] != SETTLED
     }
@@ -46,7 +48,7 @@ impl Components {
         self.component[node] = SETTLED;
     }
 
-    /// Splits the component of `node` into the strongly connected components of what is left.
+    /// Splits the component of `node` into the strongly connected components of what is left of it.
     /// Returns how many arcs it looked at.
     pub(super) fn split(&mut self, graph: &Exchange, node: usize) -> usize {
         let parent = self.component[node];
@@ -54,6 +56,7 @@ impl Components {
         for &member in &members {
             self.order[member] = NEW;
         }
+
         let mut visit = Visit {
             parent,
             visited: 0,
@@ -61,31 +64,38 @@ impl Components {
             stack: Vec::new(),
             path: Vec::new(),
         };
+
         for &member in &members {
             if self.component[member] == parent && self.order[member] == NEW {
                 self.explore(graph, &mut visit, member);
             }
         }
+
         visit.steps.saturating_add(members.len())
     }
 
-    /// Tarjan's depth-first visit with an explicit path.
+    /// Tarjan's depth-first visit, with an explicit path in place of recursion.
     fn explore(&mut self, graph: &Exchange, visit: &mut Visit, root: usize) {
         self.enter(visit, root);
         while let Some((node, place)) = visit.path.last_mut() {
             let (node, at) = (*node, *place);
             *place += 1;
             visit.steps += 1;
+
             if at < graph.places(node) {
                 let Some(to) = graph.arc(node, at) else {
                     continue;
                 };
+
+                // Settled nodes, and those that have a new component already, no longer count.
                 if self.component[to] != visit.parent {
                     continue;
                 }
+
                 if self.order[to] == NEW {
                     self.enter(visit, to);
                 } else {
+                    // The arc leads back to a node on the stack, so there is a cycle.
                     self.low[node] = self.low[node].min(self.order[to]);
                 }
             } else {
@@ -93,6 +103,8 @@ impl Components {
                 if let Some(&(from, _)) = visit.path.last() {
                     self.low[from] = self.low[from].min(self.low[node]);
                 }
+
+                // Nothing below this node leads above it, so it is the root of a component.
                 if self.low[node] == self.order[node] {
                     self.close(visit, node);
                 }
@@ -108,13 +120,14 @@ impl Components {
         visit.path.push((node, 0));
     }
 
-    /// Everything above `root` on the stack is one component.
+    /// Makes one component of `root` and everything above it on the stack.
     fn close(&mut self, visit: &mut Visit, root: usize) {
         let from = visit
             .stack
             .iter()
             .rposition(|&node| node == root)
             .unwrap_or(0);
+
         let members = visit.stack.split_off(from);
         for &member in &members {
             self.component[member] = self.members.len() as u32;
@@ -123,10 +136,13 @@ impl Components {
     }
 }
 
+/// The state of a split under way.
 struct Visit {
     parent: u32,
     visited: u32,
     steps: usize,
+    /// The visited nodes that are in no new component yet.
     stack: Vec<usize>,
+    /// The nodes from the root to the current one, each with the place of its next arc.
     path: Vec<(usize, usize)>,
 }

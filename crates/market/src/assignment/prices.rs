@@ -1,9 +1,9 @@
-//! The prices that are best for the rows among all that prove optimality.
+//! Finds, among all prices that prove optimality, those that are best for the rows.
 //!
-//! Optimal prices form a lattice, so there is one element in which every column price is highest
-//! at the same time (Demange, Gale and Sotomayor 1986). It is the shortest distance to each
-//! column over exchanges: whatever optimum and optimal prices one starts from, the result is the
-//! same.
+//! Optimal prices form a lattice, so there is one element in which every column price is highest at
+//! the same time (Demange, Gale and Sotomayor 1986). Each price rises to it by the shortest
+//! distance to the column over exchanges. So the result is the same whatever optimum and optimal
+//! prices the search starts from.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -12,7 +12,7 @@ use super::Matching;
 use super::paths::BLOCK;
 use super::problem::Problem;
 
-/// Prices of rows (at most 0) and columns (at most the skip price).
+/// The prices of rows (at most 0) and of columns (at most the skip price).
 pub(super) struct Prices {
     pub(super) rows: Vec<i64>,
     pub(super) columns: Vec<i64>,
@@ -20,23 +20,30 @@ pub(super) struct Prices {
 
 /// Raises the column prices as far as optimality allows.
 ///
-/// A column's price is held down by the skip price, by each row without a column, and by each row
-/// that would rather leave its column for this one. Dijkstra over these three, on slacks.
+/// The price of a column is held down by the skip price, by each row without a column, and by each
+/// row that would otherwise leave its own column for this one. Dijkstra's algorithm runs over these
+/// three bounds, on the slacks of the edges.
 pub(super) fn best_for_rows(problem: &Problem, matching: &Matching, some: Prices) -> Prices {
     let mut raise = Raise::new(problem, &some);
+
+    // Rows without a column have the price 0, and it cannot fall.
     for (row, column) in matching.column_of.iter().enumerate() {
         if column.is_none() {
             raise.relax(row, 0);
         }
     }
+
     while let Some(Reverse((distance, column))) = raise.heap.pop() {
+        // The entry is out of date: a shorter distance was found after it was pushed.
         if distance > raise.by[column as usize] {
             continue;
         }
+
         if let Some(row) = matching.row_of[column as usize] {
             raise.relax(row as usize, distance);
         }
     }
+
     let by = raise.by;
     let columns = some
         .columns
@@ -44,19 +51,23 @@ pub(super) fn best_for_rows(problem: &Problem, matching: &Matching, some: Prices
         .zip(&by)
         .map(|(price, by)| price + by)
         .collect();
+
+    // A row loses what its column gains.
     let lowered = |(price, column): (&i64, &Option<u32>)| {
         price - column.map_or(0, |column| by[column as usize])
     };
+
     let rows = some
         .rows
         .iter()
         .zip(&matching.column_of)
         .map(lowered)
         .collect();
+
     Prices { rows, columns }
 }
 
-/// How far each column's price can rise, as known so far.
+/// The amounts by which the prices of columns can rise, as far as they are known.
 struct Raise<'a> {
     problem: &'a Problem,
     prices: &'a Prices,
@@ -67,12 +78,16 @@ struct Raise<'a> {
 impl<'a> Raise<'a> {
     fn new(problem: &'a Problem, prices: &'a Prices) -> Self {
         let skip = problem.skip_price();
+
+        // Every column is held down by the skip price.
         let by: Vec<i64> = prices.columns.iter().map(|price| skip - price).collect();
+
         let heap = by
             .iter()
             .zip(0..)
             .map(|(&by, column)| Reverse((by, column)))
             .collect();
+
         Self {
             problem,
             prices,
@@ -81,23 +96,30 @@ impl<'a> Raise<'a> {
         }
     }
 
-    /// A row whose own price falls by `distance` holds its columns to their slack above that.
+    /// Limits the columns of a row whose own price falls by `distance`: each can rise by that
+    /// amount and the slack of its edge.
     fn relax(&mut self, row: usize, distance: i64) {
         let base = distance - self.prices.rows[row];
         let (columns, costs) = self.problem.by_row().of(row);
+
         if columns.len() < self.by.len() {
             for (&column, &cost) in columns.iter().zip(costs) {
                 self.hold(column, base + cost);
             }
             return;
         }
+
+        // The row has all columns. `lower` is negative if a block has a column to hold down.
         for start in (0..costs.len()).step_by(BLOCK) {
             let block = start..(start + BLOCK).min(costs.len());
             let (costs, prices) = (&costs[block.clone()], &self.prices.columns[block.clone()]);
+
             let known = prices.iter().zip(&self.by[block.clone()]);
+
             let lower = costs.iter().zip(known).fold(0, |all, (cost, (price, by))| {
                 all | (base + cost - price - by)
             });
+
             if lower < 0 {
                 for (&column, &cost) in columns[block].iter().zip(costs) {
                     self.hold(column, base + cost);
@@ -106,6 +128,7 @@ impl<'a> Raise<'a> {
         }
     }
 
+    /// Notes that a column's price cannot rise above `price`.
     fn hold(&mut self, column: u32, price: i64) {
         let place = column as usize;
         let by = price - self.prices.columns[place];

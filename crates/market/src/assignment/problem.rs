@@ -1,24 +1,24 @@
-//! The input: who can do what, and for how much.
+//! The input of the solver: which agents (rows) can do which tasks (columns), and at what cost.
 
-/// Largest cost of an edge in absolute value, in the caller's unit.
+/// The largest absolute value of the cost of an edge, in the caller's unit.
 pub const MAX_COST: i64 = 1 << 40;
-/// Most rows and most columns.
+/// The most rows, and the most columns, of a problem.
 pub const MAX_SIDE: usize = 1 << 14;
-/// Most edges: a full matrix of 4096 by 4096.
+/// The most edges of a problem: a full matrix of 4096 by 4096.
 pub const MAX_EDGES: usize = 1 << 24;
 
-/// Row `row` can take column `column` at `cost`.
+/// An offer: row `row` can take column `column` at `cost`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Edge {
-    /// Below the number of rows.
+    /// The index of the row, below the number of rows.
     pub row: u32,
-    /// Below the number of columns.
+    /// The index of the column, below the number of columns.
     pub column: u32,
-    /// Within ±[`MAX_COST`].
+    /// The cost, within ±[`MAX_COST`].
     pub cost: i64,
 }
 
-/// A checked assignment problem: edges by row, in each row by column.
+/// A checked assignment problem. Its edges are sorted by row, and in each row by column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     table: EdgeTable,
@@ -26,72 +26,81 @@ pub struct Problem {
     skip_price: i64,
 }
 
-/// Why edges do not make a problem.
+/// The reason why edges do not make a valid problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProblemError {
-    /// More than [`MAX_SIDE`] rows or columns.
-    #[error("{rows} rows and {columns} columns, at most {MAX_SIDE} of each")]
+    /// There are more than [`MAX_SIDE`] rows or columns.
+    #[error(
+        "{rows} rows and {columns} columns are too many: at most {MAX_SIDE} of each are allowed"
+    )]
     TooLarge {
-        /// Rows asked for.
+        /// The number of rows asked for.
         rows: usize,
-        /// Columns asked for.
+        /// The number of columns asked for.
         columns: usize,
     },
-    /// More than [`MAX_EDGES`] edges.
-    #[error("{edges} edges, at most {MAX_EDGES}")]
+    /// There are more than [`MAX_EDGES`] edges.
+    #[error("{edges} edges are too many: at most {MAX_EDGES} are allowed")]
     TooManyEdges {
-        /// Edges given.
+        /// The number of edges given.
         edges: usize,
     },
-    /// An edge that names a row or column that is not there.
-    #[error("{edge:?} is outside of the matrix")]
+    /// An edge names a row or column that does not exist.
+    #[error("{edge:?} names a row or column that does not exist")]
     Outside {
-        /// The edge.
+        /// The edge that names it.
         edge: Edge,
     },
-    /// A cost beyond ±[`MAX_COST`].
-    #[error("{edge:?} has a cost beyond {MAX_COST}")]
+    /// An edge has a cost beyond ±[`MAX_COST`].
+    #[error("{edge:?} has a cost outside of -{MAX_COST} to {MAX_COST}")]
     CostOutOfRange {
-        /// The edge.
+        /// The edge that has the cost.
         edge: Edge,
     },
-    /// Two edges with the same row and column.
-    #[error("row {row}, column {column} is given twice")]
+    /// Two edges have the same row and column.
+    #[error("the edge of row {row} and column {column} is given twice")]
     Duplicate {
-        /// Row of both.
+        /// The row of both edges.
         row: u32,
-        /// Column of both.
+        /// The column of both edges.
         column: u32,
     },
 }
 
 impl Problem {
-    /// Checks the edges and sorts them; their order does not matter.
+    /// Checks the edges and sorts them. The order in which they are given does not matter.
     ///
     /// # Errors
-    /// [`ProblemError`] names the first rule that is broken.
+    /// [`ProblemError`], naming the first rule that is broken.
     pub fn new(rows: usize, columns: usize, mut edges: Vec<Edge>) -> Result<Self, ProblemError> {
         if rows > MAX_SIDE || columns > MAX_SIDE {
             return Err(ProblemError::TooLarge { rows, columns });
         }
+
         if edges.len() > MAX_EDGES {
             return Err(ProblemError::TooManyEdges { edges: edges.len() });
         }
+
         for &edge in &edges {
             if edge.row as usize >= rows || edge.column as usize >= columns {
                 return Err(ProblemError::Outside { edge });
             }
+
             if edge.cost.unsigned_abs() > MAX_COST.unsigned_abs() {
                 return Err(ProblemError::CostOutOfRange { edge });
             }
         }
+
         edges.sort_unstable();
+
+        // Equal pairs are neighbours now.
         for pair in edges.windows(2) {
             if (pair[0].row, pair[0].column) == (pair[1].row, pair[1].column) {
                 let Edge { row, column, .. } = pair[0];
                 return Err(ProblemError::Duplicate { row, column });
             }
         }
+
         let skip_price = skip_price(rows.min(columns), &edges);
         Ok(Self {
             table: EdgeTable::by_row(rows, &edges),
@@ -100,19 +109,19 @@ impl Problem {
         })
     }
 
-    /// Number of rows (agents).
+    /// Returns the number of rows (agents).
     #[must_use]
     pub fn rows(&self) -> usize {
         self.table.len()
     }
 
-    /// Number of columns (tasks).
+    /// Returns the number of columns (tasks).
     #[must_use]
     pub fn columns(&self) -> usize {
         self.columns
     }
 
-    /// All edges, by row, in each row by column.
+    /// Returns all edges by row, and in each row by column.
     pub fn edges(&self) -> impl Iterator<Item = Edge> + '_ {
         (0..self.rows()).flat_map(move |row| {
             let (columns, costs) = self.table.of(row);
@@ -124,23 +133,23 @@ impl Problem {
         })
     }
 
-    /// What an open column costs: `high + (s - 1) * (high - low) + 1` with the highest and lowest
-    /// cost and `s = min(rows, columns)`; 1 where there is no edge.
+    /// Returns the cost of an open column: `high + (s - 1) * (high - low) + 1`, with the highest
+    /// and the lowest cost and `s = min(rows, columns)`; 1 if there is no edge. It is below 2^56.
     ///
-    /// One more assigned column is worth it at any price: an augmenting path that starts from a
+    /// At this price one more assigned column always pays. An augmenting path that starts from a
     /// set of `k < s` edges adds `k + 1` edges and removes `k`, so it adds at most
-    /// `(k + 1) * high - k * low`, which is less. Below 2^56.
+    /// `(k + 1) * high - k * low`, which is less.
     #[must_use]
     pub fn skip_price(&self) -> i64 {
         self.skip_price
     }
 
-    /// Whether there are as many rows as columns, and an edge for each pair.
+    /// Checks whether there are as many rows as columns, and an edge for each pair.
     pub(super) fn is_full_square(&self) -> bool {
         self.rows() == self.columns && self.table.edges() == self.columns * self.columns
     }
 
-    /// Edges by row.
+    /// Returns the edges by row.
     pub(super) fn by_row(&self) -> &EdgeTable {
         &self.table
     }
@@ -155,7 +164,9 @@ fn skip_price(side: usize, edges: &[Edge]) -> i64 {
 /// Edges grouped by one of their ends, flat and contiguous.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct EdgeTable {
+    /// The index below at which each group begins, and at the end the number of edges.
     starts: Vec<usize>,
+    /// The other end of each edge.
     others: Vec<u32>,
     costs: Vec<i64>,
 }
@@ -163,14 +174,18 @@ pub(super) struct EdgeTable {
 impl EdgeTable {
     fn by_row(rows: usize, sorted: &[Edge]) -> Self {
         let mut starts = vec![0; rows + 1];
+
+        // The sizes of the groups, whose running sums are the starts.
         for edge in sorted {
             starts[edge.row as usize + 1] += 1;
         }
         for row in 0..rows {
             starts[row + 1] += starts[row];
         }
+
         let others = sorted.iter().map(|edge| edge.column).collect();
         let costs = sorted.iter().map(|edge| edge.cost).collect();
+
         Self {
             starts,
             others,
@@ -178,34 +193,39 @@ impl EdgeTable {
         }
     }
 
-    /// Number of groups.
+    /// Returns the number of groups.
     pub(super) fn len(&self) -> usize {
         self.starts.len() - 1
     }
 
-    /// Number of edges.
+    /// Returns the number of edges.
     pub(super) fn edges(&self) -> usize {
         self.others.len()
     }
 
-    /// The other ends of the edges of `this`, and their costs.
+    /// Returns the other ends of the edges of group `this`, and their costs.
     pub(super) fn of(&self, this: usize) -> (&[u32], &[i64]) {
         let range = self.starts[this]..self.starts[this + 1];
         (&self.others[range.clone()], &self.costs[range])
     }
 
-    /// The same edges grouped by their other end, of which there are `others`.
+    /// Returns the same edges grouped by their other ends, of which there are `others`.
     pub(super) fn transposed(&self, others: usize) -> Self {
         let mut starts = vec![0; others + 1];
+
         for &other in &self.others {
             starts[other as usize + 1] += 1;
         }
         for other in 0..others {
             starts[other + 1] += starts[other];
         }
+
+        // The next free place of each new group.
         let mut next = starts.clone();
         let mut flipped = vec![0; self.others.len()];
         let mut costs = vec![0; self.costs.len()];
+
+        // The groups are taken in order, so the ends in each new group ascend.
         for this in 0..self.len() {
             let (ends, values) = self.of(this);
             for (&end, &value) in ends.iter().zip(values) {
@@ -215,6 +235,7 @@ impl EdgeTable {
                 costs[place] = value;
             }
         }
+
         Self {
             starts,
             others: flipped,

@@ -1,4 +1,4 @@
-//! The two sides of a good: what is wanted and what is offered.
+//! The two sides of a good, units wanted and units offered, and how many of them cross.
 
 use std::collections::BTreeMap;
 
@@ -10,24 +10,25 @@ use crate::round::{Round, Task};
 /// Tasks with the same demand, ascending.
 pub(super) type Good<'a> = Vec<&'a Task>;
 
-/// The goods of a round, in the order of their first tasks.
+/// Returns the goods of a round, in the order of their first tasks.
 pub(super) fn goods(round: &Round) -> Vec<Good<'_>> {
     let mut by_demand: BTreeMap<&Amounts, Good<'_>> = BTreeMap::new();
     for task in &round.tasks {
         by_demand.entry(&task.demand).or_default().push(task);
     }
+
     let mut goods: Vec<Good<'_>> = by_demand.into_values().collect();
     goods.sort_unstable_by_key(|tasks| tasks.first().map(|task| task.id));
     goods
 }
 
-/// Who wants and who offers units of a good.
+/// The tasks that want a unit of a good, and the bidders that offer units of it.
 pub(super) struct Book<'a> {
     tasks: Good<'a>,
     sellers: BTreeMap<PublicKey, Seller>,
 }
 
-/// What a bidder sells of a good.
+/// The units that a bidder offers of a good.
 #[derive(Debug, Clone, Copy, Default)]
 struct Seller {
     ask: Price,
@@ -35,7 +36,8 @@ struct Seller {
 }
 
 impl<'a> Book<'a> {
-    /// `good` has at least one task, as [`goods`] makes them.
+    /// Collects both sides of a good, which has at least one task, as [`goods`] makes them.
+    /// `budgets` holds what the goods before it left.
     pub(super) fn new(
         round: &Round,
         good: Good<'a>,
@@ -49,10 +51,13 @@ impl<'a> Book<'a> {
                 seller.units += 1;
             }
         }
+
         let mut book = Self {
             tasks: good,
             sellers,
         };
+
+        // Nobody sells more units than its budget holds.
         let demand = book.demand().clone();
         for (agent, seller) in &mut book.sellers {
             let held = budgets
@@ -60,23 +65,24 @@ impl<'a> Book<'a> {
                 .map_or(0, |budget| units(&demand, budget));
             seller.units = seller.units.min(held);
         }
+
         book.sellers.retain(|_, seller| seller.units > 0);
         book
     }
 
-    /// What a unit takes.
+    /// Returns the amounts that one unit takes.
     pub(super) fn demand(&self) -> &'a Amounts {
         &self.tasks[0].demand
     }
 
-    /// All bids and asks, unit by unit.
+    /// Returns all bids and asks, unit by unit.
     pub(super) fn crossing(&self) -> Crossing {
         let units = |seller: &Seller| std::iter::repeat_n(seller.ask, seller.units);
         let asks = self.sellers.values().flat_map(units).collect();
         Crossing::of(self.tasks.iter().map(|task| task.limit).collect(), asks)
     }
 
-    /// How many units each seller may sell, of `trades` in all.
+    /// Returns how many units each seller may sell: `trades` in all.
     pub(super) fn selling(&self, round: &Round, trades: usize) -> BTreeMap<PublicKey, usize> {
         let first = self.tasks[0].id;
         let claims: Vec<Claim> = self
@@ -88,6 +94,7 @@ impl<'a> Book<'a> {
                 key: round.ties.key(&first, agent),
             })
             .collect();
+
         self.sellers
             .keys()
             .copied()
@@ -95,16 +102,19 @@ impl<'a> Book<'a> {
             .collect()
     }
 
-    /// The tasks that may trade, ascending, `trades` in all.
+    /// Returns the tasks that may trade, ascending: `trades` in all.
     pub(super) fn buying(&self, round: &Round, trades: usize) -> Vec<&'a Task> {
         let first = self.tasks[0].id;
         let mut wanted: BTreeMap<(PublicKey, Price), Vec<&'a Task>> = BTreeMap::new();
+
+        // A requester's tasks at one limit are one claim, of which the first tasks trade.
         for task in &self.tasks {
             wanted
                 .entry((task.id.requester, task.limit))
                 .or_default()
                 .push(task);
         }
+
         let claims: Vec<Claim> = wanted
             .iter()
             .map(|((requester, limit), tasks)| Claim {
@@ -113,18 +123,20 @@ impl<'a> Book<'a> {
                 key: round.ties.key(&first, requester),
             })
             .collect();
+
         let shares = shares(&claims, trades);
         let served = wanted
             .values()
             .zip(shares)
             .flat_map(|(tasks, share)| &tasks[..share]);
+
         let mut served: Vec<&Task> = served.copied().collect();
         served.sort_unstable_by_key(|task| task.id);
         served
     }
 }
 
-/// How often a budget holds a demand.
+/// Returns how many times a budget holds a demand.
 fn units(demand: &Amounts, budget: &Amounts) -> usize {
     let each = demand
         .iter()
@@ -133,15 +145,19 @@ fn units(demand: &Amounts, budget: &Amounts) -> usize {
             let held = budget.get(name).copied().unwrap_or(0);
             usize::try_from(held / amount).unwrap_or(0)
         });
+
+    // A demand without a positive amount sets no bound.
     each.min().unwrap_or(usize::MAX)
 }
 
-/// Bids falling, asks rising, and how many cross.
+/// All bids and asks of a good, sorted, and how many of them cross.
 #[derive(Debug)]
 pub(super) struct Crossing {
+    /// Bids, the highest first.
     bids: Vec<Price>,
+    /// Asks, the lowest first.
     asks: Vec<Price>,
-    /// The most units that trade: `k`.
+    /// The greatest number of units that can trade: `k`.
     pub(super) trades: usize,
 }
 
@@ -149,20 +165,22 @@ impl Crossing {
     pub(super) fn of(mut bids: Vec<Price>, mut asks: Vec<Price>) -> Self {
         bids.sort_unstable_by(|a, b| b.cmp(a));
         asks.sort_unstable();
+
         let trades = bids
             .iter()
             .zip(&asks)
             .take_while(|(bid, ask)| bid >= ask)
             .count();
+
         Self { bids, asks, trades }
     }
 
-    /// The `nth` highest bid, counted from 1.
+    /// Returns the `nth` highest bid, counted from 1.
     pub(super) fn bid(&self, nth: usize) -> Option<Price> {
         self.bids.get(nth.checked_sub(1)?).copied()
     }
 
-    /// The `nth` lowest ask, counted from 1.
+    /// Returns the `nth` lowest ask, counted from 1.
     pub(super) fn ask(&self, nth: usize) -> Option<Price> {
         self.asks.get(nth.checked_sub(1)?).copied()
     }

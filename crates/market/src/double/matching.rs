@@ -1,4 +1,4 @@
-//! Which seller serves which task: as many pairs as possible, along offers alone.
+//! Decides which seller serves which task: as many pairs as possible, and only along offers.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -6,11 +6,13 @@ use quorate_types::PublicKey;
 
 use crate::round::{Bid, Round, Task};
 
-/// Matches tasks (ascending) with sellers that have so many units, and returns the bids that trade.
+/// Matches tasks (ascending) with sellers, which have the given numbers of units, and returns the
+/// bids that trade.
 ///
-/// Augmenting paths, one for each task that can be matched beside those before it (Kuhn, Naval
-/// Research Logistics Quarterly 2, 1955), by breadth: the shortest chain of exchanges; sellers of a
-/// task are tried in the order of their tie keys, tasks of a seller ascending.
+/// It finds augmenting paths, one for each task that can be matched in addition to those before it
+/// (Kuhn, Naval Research Logistics Quarterly 2, 1955). The search is breadth first, so each path is
+/// the shortest chain of exchanges. Sellers of a task are tried in the order of their tie keys, and
+/// tasks of a seller in ascending order.
 pub(super) fn most(
     round: &Round,
     tasks: &[&Task],
@@ -20,19 +22,23 @@ pub(super) fn most(
         .iter()
         .map(|task| offers(round, task, sellers))
         .collect();
+
     let mut matching = Matching {
         offers,
         left: sellers.clone(),
         served: BTreeMap::new(),
         by: vec![None; tasks.len()],
     };
+
+    // In ascending order, so that of all largest sets the first tasks are matched.
     for task in 0..tasks.len() {
         matching.serve(task);
     }
+
     matching.by.into_iter().flatten().collect()
 }
 
-/// The offers that may trade on a task, ascending by tie key.
+/// Returns the offers that may trade on a task, ascending by tie key.
 fn offers(round: &Round, task: &Task, sellers: &BTreeMap<PublicKey, usize>) -> Vec<Bid> {
     let bids = round.bids_on(&task.id).iter();
     let trading = bids.filter(|bid| bid.price <= task.limit && sellers.contains_key(&bid.agent));
@@ -42,31 +48,36 @@ fn offers(round: &Round, task: &Task, sellers: &BTreeMap<PublicKey, usize>) -> V
 }
 
 struct Matching {
-    /// Of each task.
+    /// The offers that may trade on each task.
     offers: Vec<Vec<Bid>>,
-    /// Units of each seller that are not matched.
+    /// The units of each seller that are not matched.
     left: BTreeMap<PublicKey, usize>,
-    /// Tasks of each seller.
+    /// The tasks that each seller serves.
     served: BTreeMap<PublicKey, BTreeSet<usize>>,
-    /// The offer each task goes by.
+    /// The offer by which each task trades, if it is matched.
     by: Vec<Option<Bid>>,
 }
 
 impl Matching {
-    /// Matches one more task, if the others can make room for it.
+    /// Matches one more task, if the tasks that are matched can make room for it.
     fn serve(&mut self, task: usize) {
+        // For each seller that the search has reached: the task it came from, and the offer.
         let mut reached: BTreeMap<PublicKey, (usize, Bid)> = BTreeMap::new();
         let mut queue = VecDeque::from([task]);
+
         while let Some(from) = queue.pop_front() {
             for offer in &self.offers[from] {
                 if reached.contains_key(&offer.agent) {
                     continue;
                 }
+
                 reached.insert(offer.agent, (from, *offer));
                 if self.left.get(&offer.agent).is_some_and(|left| *left > 0) {
                     let end = offer.agent;
                     return self.exchange(end, &reached);
                 }
+
+                // The seller has no unit left, so one of its tasks would have to go elsewhere.
                 queue.extend(self.served.get(&offer.agent).into_iter().flatten());
             }
         }
@@ -77,10 +88,13 @@ impl Matching {
         if let Some(left) = self.left.get_mut(&end) {
             *left -= 1;
         }
+
         let mut seller = end;
         while let Some((task, offer)) = reached.get(&seller) {
             let before = self.by[*task].replace(*offer);
             self.served.entry(seller).or_default().insert(*task);
+
+            // The chain began at the task that had no seller.
             let Some(before) = before else { return };
             self.served.entry(before.agent).or_default().remove(task);
             seller = before.agent;

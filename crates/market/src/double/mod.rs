@@ -1,29 +1,33 @@
-//! Double auctions: tasks as units to buy, offers as units to sell, many of both at one time.
+//! Double auctions (M-21): tasks are units to buy, offers are units to sell, and many of both trade
+//! at one time.
 //!
 //! # Units
-//! - Tasks with the same demand are one **good**; goods clear one after the other, in the order of
-//!   their first tasks, and what a seller sold of one is gone from its budget for the next.
-//! - A task is one unit wanted. The buyer is its requester, the buyer's bid the task's limit.
-//! - A bidder sells units of a good: as many as its budget holds the demand, at most one for each
-//!   of its offers there. Its **ask** is the highest of these offers. (An offer above the limit of
-//!   its task counts as an ask, but never trades with that task.)
+//! - Tasks with the same demand are one **good**. Goods clear one after the other, in the order of
+//!   their first tasks; the units that a seller sold of one are gone from its budget for the next.
+//! - A task is one unit wanted. The buyer is its requester, and the buyer's bid is the task's
+//!   limit.
+//! - A bidder sells units of a good: as many as its budget holds the demand, and at most one for
+//!   each of its offers there. Its **ask** is the highest of these offers. (An offer above the
+//!   limit of its task counts as an ask, but never trades with that task.)
 //!
 //! # Trades
 //! With bids falling (`b1 >= b2 >= ...`) and asks rising (`s1 <= s2 <= ...`), `k` is the greatest
-//! number with `bk >= sk`. A mechanism says how many units trade and at what prices. Those with the
-//! better bids and asks trade in full; units at the marginal ask are shared among their sellers in
-//! proportion to what these have, and units at the marginal bid among their requesters likewise, by
-//! the largest remainder (Hamilton's method), equal remainders by the lesser tie key of (first task
-//! of the good, agent); of one requester's tasks at one limit the first ones trade.
+//! number with `bk >= sk`. A mechanism decides how many units trade, and at what prices. The better
+//! bids and asks trade in full. Units at the marginal ask are shared among their sellers in
+//! proportion to the units that these have, and units at the marginal bid among their requesters in
+//! the same way. The shares are rounded by the largest remainder (Hamilton's method); of equal
+//! remainders, the lesser tie key of (first task of the good, agent) comes first. Of one
+//! requester's tasks at one limit, the first ones trade.
 //!
-//! # Who serves whom
-//! Only a pair with an offer between them trades. The chosen tasks are matched in ascending order:
-//! each takes the seller of least tie key that has a unit left, or else one over the shortest chain
-//! of exchanges that frees a unit (`matching`). That gives the most pairs, and of all such sets
-//! of tasks the first. A task that cannot be matched does not trade, nor does what is left of a
-//! seller: prices stay as they are, so everyone that trades does so within its bid or ask, and what
-//! buyers pay covers what sellers get. Where every seller offers on every task of a good, all are
-//! matched.
+//! # Matching
+//! Only a pair with an offer between them trades. The chosen tasks are matched in ascending order.
+//! Each takes the seller of least tie key that has a unit left; if there is none, it takes one over
+//! the shortest chain of exchanges that frees a unit (`matching`). That gives the most pairs, and
+//! of all such sets of tasks the first.
+//!
+//! A task that cannot be matched does not trade, nor do the units of a seller that are left. Prices
+//! stay as they are, so everyone that trades does so within its bid or ask, and what buyers pay
+//! covers what sellers get. If every seller offers on every task of a good, all are matched.
 
 mod book;
 mod matching;
@@ -38,25 +42,26 @@ use crate::first_price::take;
 use crate::mechanism::{Bidding, Mechanism};
 use crate::round::{Award, Clearing, Round};
 
-/// One price for all trades: `k` trades at the middle, rounded down, of the prices between
-/// `max(sk, bk+1)` and `min(bk, sk+1)`, at which exactly these want to trade.
+/// One price for all trades: `k` units trade at the middle, rounded down, of the prices between
+/// `max(sk, bk+1)` and `min(bk, sk+1)`. At these prices exactly `k` units want to trade.
 ///
-/// The sums match to the last unit. Not truthful: whoever is at the margin may move the price
-/// (Wilson, Econometrica 53, 1985: the gain vanishes as the market grows).
+/// Charges and payments match to the last unit. The rule is not truthful: an agent at the margin
+/// may move the price (Wilson, Econometrica 53, 1985: the gain vanishes as the market grows).
 #[derive(Debug, Clone, Copy)]
 pub struct UniformDouble;
 
 /// McAfee's double auction (J. Economic Theory 56, 1992).
 ///
-/// With `p0` the middle of `bk+1` and `sk+1`, rounded down: where it lies between `sk` and `bk`,
-/// all `k` trade at `p0`; else, also where one of the two is missing, the last trade is left out,
-/// buyers pay `bk` and sellers get `sk`. The difference is nobody's. Truthful for buyers and
-/// sellers of one unit each where sellers offer on every task of the good; with more units an agent
-/// may gain by holding some back.
+/// Let `p0` be the middle of `bk+1` and `sk+1`, rounded down. If it lies between `sk` and `bk`, all
+/// `k` units trade at `p0`. Otherwise, or if `bk+1` or `sk+1` is missing, the last trade is left
+/// out: buyers pay `bk`, sellers get `sk`, and nobody gets the difference.
+///
+/// The rule is truthful for buyers and sellers of one unit each, if sellers offer on every task of
+/// the good. With more units, an agent may gain by holding some back.
 #[derive(Debug, Clone, Copy)]
 pub struct McAfee;
 
-/// How many units of a good trade, and at what prices.
+/// The number of units of a good that trade, and their prices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Terms {
     trades: usize,
@@ -140,7 +145,8 @@ impl Mechanism for McAfee {
     }
 }
 
-/// A task's search looks at each bid and each task once, about two nanoseconds each.
+/// Worst-case cost: the search of each task looks at each bid and each task once, at about two
+/// nanoseconds each.
 fn cost(tasks: usize, bidders: usize, bids: usize) -> u64 {
     let (tasks, bidders, bids) = (tasks as u64, bidders as u64, bids as u64);
     let searches = tasks.saturating_mul(tasks.saturating_add(bids)) / 500;
@@ -150,7 +156,7 @@ fn cost(tasks: usize, bidders: usize, bids: usize) -> u64 {
         .saturating_add(bids.saturating_mul(4))
 }
 
-/// Clears good by good.
+/// Clears the goods one after the other.
 fn clear(round: &Round, terms: impl Fn(&Crossing) -> Option<Terms>) -> Clearing {
     let mut budgets: BTreeMap<_, _> = round
         .bidders
@@ -158,11 +164,14 @@ fn clear(round: &Round, terms: impl Fn(&Crossing) -> Option<Terms>) -> Clearing 
         .map(|bidder| (bidder.agent, bidder.budget.clone()))
         .collect();
     let mut awards = Vec::new();
+
     for good in book::goods(round) {
         let book = Book::new(round, good, &budgets);
         let Some(terms) = terms(&book.crossing()) else {
             continue;
         };
+
+        // The next good must see what this one leaves of the sellers' budgets.
         for award in trade(round, &book, terms) {
             if let Some(budget) = budgets.get_mut(&award.agent) {
                 take(budget, book.demand());
@@ -170,6 +179,7 @@ fn clear(round: &Round, terms: impl Fn(&Crossing) -> Option<Terms>) -> Clearing 
             awards.push(award);
         }
     }
+
     awards.sort_unstable_by_key(|award| award.task);
     Clearing {
         awards,
@@ -182,19 +192,25 @@ fn trade(round: &Round, book: &Book<'_>, terms: Terms) -> Vec<Award> {
     let sellers: BTreeMap<PublicKey, usize> = book.selling(round, terms.trades);
     let tasks = book.buying(round, terms.trades);
     let pairs = matching::most(round, &tasks, &sellers);
+
     let award = |bid: &crate::round::Bid| Award {
         charge: terms.charge,
         ..Award::at(bid, terms.payment)
     };
+
     pairs.iter().map(award).collect()
 }
 
+/// Returns the terms of [`UniformDouble`], or `None` if nothing can trade.
 fn uniform(crossing: &Crossing) -> Option<Terms> {
     let trades = crossing.trades;
     let (bid, ask) = (crossing.bid(trades)?, crossing.ask(trades)?);
+
+    // At each price from `low` to `high`, exactly these units want to trade.
     let low = crossing.bid(trades + 1).map_or(ask, |next| next.max(ask));
     let high = crossing.ask(trades + 1).map_or(bid, |next| next.min(bid));
     let price = middle(low, high);
+
     Some(Terms {
         trades,
         payment: price,
@@ -202,11 +218,15 @@ fn uniform(crossing: &Crossing) -> Option<Terms> {
     })
 }
 
+/// Returns the terms of [`McAfee`], or `None` if nothing can trade.
 fn mcafee(crossing: &Crossing) -> Option<Terms> {
     let trades = crossing.trades;
     let (bid, ask) = (crossing.bid(trades)?, crossing.ask(trades)?);
+
+    // The first pair that does not trade sets the price, if the last one that does accepts it.
     let next = crossing.bid(trades + 1).zip(crossing.ask(trades + 1));
     let price = next.map(|(bid, ask)| middle(bid, ask));
+
     if let Some(price) = price.filter(|price| (ask..=bid).contains(price)) {
         return Some(Terms {
             trades,
@@ -214,6 +234,8 @@ fn mcafee(crossing: &Crossing) -> Option<Terms> {
             charge: price,
         });
     }
+
+    // The last pair only sets the prices that the others trade at.
     Some(Terms {
         trades: trades - 1,
         payment: ask,
@@ -221,7 +243,7 @@ fn mcafee(crossing: &Crossing) -> Option<Terms> {
     })
 }
 
-/// Prices are at most 2^40.
+/// Returns the middle of two prices, rounded down. Prices are at most 2^40, so the sum fits.
 fn middle(one: Price, other: Price) -> Price {
     (one + other).div_euclid(2)
 }
@@ -255,7 +277,7 @@ mod tests {
         let table: [Row<'_>; 6] = [
             // Between max(4, 3) and min(8, 7).
             (&[9, 8, 3], &[2, 4, 7], Some((2, 5))),
-            // The next bid presses from below, the next ask from above.
+            // The next bid bounds the price from below, the next ask from above.
             (&[9, 8, 6], &[2, 4, 7], Some((2, 6))),
             (&[9], &[2], Some((1, 5))),
             (&[9], &[2, 3], Some((1, 2))),

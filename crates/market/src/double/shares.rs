@@ -1,51 +1,60 @@
-//! Who trades how many units: the better first, those at the margin in proportion.
+//! Shares out units: better claims trade in full, those at the margin in proportion.
 
 use std::cmp::Reverse;
 
 use quorate_types::{Hash, Price};
 
-/// Units that somebody wants to trade.
+/// The units that one seller, or one requester, wants to trade at one price.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Claim {
-    /// The lesser goes first: the ask, or the bid negated.
+    /// The order of claims, the lesser first: the ask, or the negated bid.
     pub rank: Price,
-    /// How many.
+    /// The number of units that it wants to trade.
     pub units: usize,
-    /// Decides between equal remainders: the lesser wins.
+    /// Decides between equal remainders: the lesser key wins.
     pub key: Hash,
 }
 
-/// The units of each claim that trade, `count` in all, or all there are.
+/// Returns the units of each claim that trade: `count` in all, or all units if there are fewer.
 pub(super) fn shares(claims: &[Claim], count: usize) -> Vec<usize> {
     let mut shares = vec![0; claims.len()];
     let mut order: Vec<usize> = (0..claims.len()).collect();
     order.sort_by_key(|&at| claims[at].rank);
+
     let mut left = count;
     for equals in order.chunk_by(|&a, &b| claims[a].rank == claims[b].rank) {
         let units: usize = equals.iter().map(|&at| claims[at].units).sum();
+
         if units > left {
+            // The margin: these claims share the units that are left.
             share_out(claims, equals, left, &mut shares);
             break;
         }
+
         equals.iter().for_each(|&at| shares[at] = claims[at].units);
         left -= units;
     }
+
     shares
 }
 
-/// Shares `seats` out among `equals`, who want more than that, by the largest remainder.
+/// Shares `seats` out among `equals`, which want more than that, by the largest remainder.
 fn share_out(claims: &[Claim], equals: &[usize], seats: usize, shares: &mut [usize]) {
     let units = |at: usize| claims[at].units as u128;
     let total: u128 = equals.iter().map(|&at| units(at)).sum();
+
     let mut left = seats;
     for &at in equals {
-        // At most the claim's own units: there are fewer seats than units.
+        // At most the claim's own units, because there are fewer seats than units.
         shares[at] = (units(at) * seats as u128 / total) as usize;
         left -= shares[at];
     }
+
+    // The seats that rounding down left over go to the largest remainders.
     let mut order = equals.to_vec();
     let remainder = |at: usize| units(at) * seats as u128 % total;
     order.sort_by_key(|&at| (Reverse(remainder(at)), claims[at].key));
+
     order.iter().take(left).for_each(|&at| shares[at] += 1);
 }
 
@@ -70,7 +79,7 @@ mod tests {
             (&[(2, 3), (1, 2)], 4, &[2, 2]),
             // 7 of 10: 2.1, 2.1 and 2.8.
             (&[(5, 3), (5, 3), (5, 4)], 7, &[2, 2, 3]),
-            // 5 of 9: 1.67 each, of which the lesser keys get two.
+            // 5 of 9: 1.67 each, and the lesser keys get two.
             (&[(5, 3), (5, 3), (5, 3)], 5, &[2, 2, 1]),
             (&[(5, 1), (5, 9)], 9, &[1, 8]),
             (&[(1, 2), (2, 3)], 9, &[2, 3]),

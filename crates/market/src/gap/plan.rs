@@ -1,20 +1,20 @@
-//! Who does what, and what that takes of whom.
+//! A plan: which agent does which job, and how much that takes of its capacity.
 
 use super::problem::{OPEN, Problem};
 
-/// A way to give jobs to agents, within capacities or not.
+/// A way to give jobs to agents. It may exceed capacities.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
     /// The offer by which each job is done, or [`OPEN`].
     pub(super) by: Vec<u32>,
-    /// What is taken of each capacity.
+    /// The amount that is taken of each capacity.
     pub(super) load: Vec<i64>,
-    /// Sum of [`Problem::cost`] over all jobs.
+    /// The sum of [`Problem::cost`] over all jobs.
     pub(super) cost: i64,
 }
 
 impl Plan {
-    /// All jobs open.
+    /// Returns a plan in which all jobs are open.
     pub(super) fn empty(problem: &Problem) -> Self {
         Self {
             by: vec![OPEN; problem.jobs()],
@@ -23,7 +23,7 @@ impl Plan {
         }
     }
 
-    /// Has a job done by an offer, or left open.
+    /// Lets a job be done by an offer, or leaves it open.
     pub(super) fn put(&mut self, problem: &Problem, job: u32, place: u32) {
         let before = std::mem::replace(&mut self.by[job as usize], place);
         self.cost += problem.cost(place) - problem.cost(before);
@@ -31,7 +31,7 @@ impl Plan {
         self.add(problem, place, 1);
     }
 
-    /// Whether an offer fits beside all that is planned.
+    /// Checks whether an offer fits beside everything that is planned.
     pub(super) fn fits(&self, problem: &Problem, place: u32) -> bool {
         let at = problem.agent(place) * problem.dimensions();
         let used = self.load[at..].iter().zip(&problem.capacity()[at..]);
@@ -42,7 +42,7 @@ impl Plan {
             .all(|(demand, (load, of))| load + demand <= *of)
     }
 
-    /// Whether no capacity is exceeded.
+    /// Checks whether all capacities are kept.
     pub(super) fn is_feasible(&self, problem: &Problem) -> bool {
         self.load
             .iter()
@@ -50,6 +50,7 @@ impl Plan {
             .all(|(load, capacity)| load <= capacity)
     }
 
+    /// Adds the demand of an offer to its agent's load; `times` is 1 or -1.
     fn add(&mut self, problem: &Problem, place: u32, times: i64) {
         if place != OPEN {
             let at = problem.agent(place) * problem.dimensions();

@@ -1,69 +1,70 @@
-//! The input: who can do what, for how much, and what it takes of whom.
+//! The input of the solver: which agents can do which jobs, at what cost and with what demand.
 
-/// Largest cost of an offer in absolute value.
+/// The largest absolute value of the cost of an offer.
 pub const MAX_COST: i64 = 1 << 40;
-/// Largest amount in any dimension.
+/// The largest amount in any dimension.
 pub const MAX_AMOUNT: i64 = 1 << 40;
-/// Most agents and most jobs.
+/// The most agents, and the most jobs, of a problem.
 pub const MAX_SIDE: usize = 1 << 11;
-/// Most dimensions.
+/// The most dimensions of a problem.
 pub const MAX_DIMENSIONS: usize = 64;
 
-/// No offer: the job is left open.
+/// The place that stands for no offer: the job is left open.
 pub(super) const OPEN: u32 = u32::MAX;
-/// Bits to which capacities are cut where they are weighed against costs.
+/// The number of bits to which capacities are cut when they are weighed against costs.
 const WEIGHT_BITS: u32 = 20;
 
-/// Agent `agent` can do job `job` at `cost`, which takes `demand` of its capacity.
+/// An offer: agent `agent` can do job `job` at `cost`, which takes `demand` of its capacity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
-    /// Below the number of agents.
+    /// The index of the agent, below the number of agents.
     pub agent: u32,
-    /// Below the number of jobs.
+    /// The index of the job, below the number of jobs.
     pub job: u32,
-    /// Within ±[`MAX_COST`].
+    /// The cost, within ±[`MAX_COST`].
     pub cost: i64,
-    /// One amount for each dimension, 0 to [`MAX_AMOUNT`].
+    /// One amount for each dimension, from 0 to [`MAX_AMOUNT`].
     pub demand: Vec<i64>,
 }
 
-/// Why offers do not make a problem.
+/// The reason why offers do not make a valid problem.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProblemError {
-    /// More than [`MAX_SIDE`] agents or jobs.
-    #[error("{agents} agents and {jobs} jobs, at most {MAX_SIDE} of each")]
+    /// There are more than [`MAX_SIDE`] agents or jobs.
+    #[error("{agents} agents and {jobs} jobs are too many: at most {MAX_SIDE} of each are allowed")]
     TooLarge {
-        /// Agents given.
+        /// The number of agents given.
         agents: usize,
-        /// Jobs asked for.
+        /// The number of jobs asked for.
         jobs: usize,
     },
-    /// No dimension, more than [`MAX_DIMENSIONS`], or a capacity or offer with another number.
-    #[error("{0} dimensions: 1 to {MAX_DIMENSIONS}, the same everywhere")]
+    /// There is no dimension, there are more than [`MAX_DIMENSIONS`], or a capacity or demand has
+    /// another number of them.
+    #[error("{0} dimensions are not valid: use 1 to {MAX_DIMENSIONS}, the same number everywhere")]
     Dimensions(usize),
-    /// An offer that names an agent or a job that is not there.
-    #[error("agent {agent} or job {job} is not there")]
+    /// An offer names an agent or a job that does not exist.
+    #[error("an offer names agent {agent} and job {job}, one of which does not exist")]
     Outside {
-        /// Agent of the offer.
+        /// The agent of the offer.
         agent: u32,
-        /// Job of the offer.
+        /// The job of the offer.
         job: u32,
     },
-    /// A cost beyond ±[`MAX_COST`], or an amount below 0 or above [`MAX_AMOUNT`].
-    #[error("{0} is out of range")]
+    /// A cost is beyond ±[`MAX_COST`], or an amount is below 0 or above [`MAX_AMOUNT`].
+    #[error("{0} is out of range: costs are within ±{MAX_COST}, amounts from 0 to {MAX_AMOUNT}")]
     OutOfRange(i64),
-    /// Two offers of an agent for a job.
+    /// An agent has two offers for one job.
     #[error("agent {agent} has two offers for job {job}")]
     Duplicate {
-        /// Agent of both.
+        /// The agent of both offers.
         agent: u32,
-        /// Job of both.
+        /// The job of both offers.
         job: u32,
     },
 }
 
-/// A checked problem: offers by job, in each job by agent. Offers beyond their agent's capacity are
-/// left out.
+/// A checked problem. Its offers are sorted by job, and in each job by agent. Offers beyond their
+/// agent's capacity are left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     agents: usize,
@@ -72,14 +73,16 @@ pub struct Problem {
     capacity: Vec<i64>,
     starts: Vec<u32>,
     table: Table,
-    /// Place of the offer for (job, agent), or [`OPEN`].
+    /// The place of the offer for each pair of job and agent, or [`OPEN`].
     places: Vec<u32>,
+    /// The cost of the cheapest offer, which is taken off all costs.
     low: i64,
     skip: i64,
     scale: i64,
 }
 
-/// The offers, a column for each field; demands and weights with all dimensions of one together.
+/// The offers, with a list for each field. The demands of an offer stand together, and so do its
+/// weights: one for each dimension.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Table {
     agent: Vec<u32>,
@@ -90,11 +93,11 @@ struct Table {
 }
 
 impl Problem {
-    /// Checks and sorts the offers; their order does not matter. `capacities` has a vector for each
-    /// agent, with an amount for each dimension.
+    /// Checks and sorts the offers. The order in which they are given does not matter. `capacities`
+    /// has a vector for each agent, with an amount for each dimension.
     ///
     /// # Errors
-    /// [`ProblemError`] names the first rule that is broken.
+    /// [`ProblemError`], naming the first rule that is broken.
     pub fn new(
         jobs: usize,
         capacities: &[Vec<i64>],
@@ -104,13 +107,17 @@ impl Problem {
         if agents > MAX_SIDE || jobs > MAX_SIDE {
             return Err(ProblemError::TooLarge { agents, jobs });
         }
+
         let dimensions = capacities.first().map_or(1, Vec::len);
         let vectors = capacities
             .iter()
             .chain(offers.iter().map(|offer| &offer.demand));
         check_amounts(dimensions, vectors)?;
+
         offers.sort_unstable_by_key(|offer| (offer.job, offer.agent));
         check_offers(agents, jobs, &offers)?;
+
+        // An offer beyond the whole capacity of its agent can never be taken.
         offers.retain(|offer| {
             let capacity = &capacities[offer.agent as usize];
             offer
@@ -119,16 +126,19 @@ impl Problem {
                 .zip(capacity)
                 .all(|(demand, capacity)| demand <= capacity)
         });
+
         Ok(Self::of(jobs, dimensions, capacities, &offers))
     }
 
     fn of(jobs: usize, dimensions: usize, capacities: &[Vec<i64>], offers: &[Offer]) -> Self {
         let agents = capacities.len();
         let low = offers.iter().map(|offer| offer.cost).min().unwrap_or(0);
+
         let mut starts = vec![0; jobs + 1];
         let mut places = vec![OPEN; jobs * agents];
         let mut table = Table::default();
         let mut highest = vec![0; jobs];
+
         for (place, offer) in offers.iter().enumerate() {
             let (job, agent) = (offer.job as usize, offer.agent as usize);
             starts[job + 1] += 1;
@@ -136,13 +146,16 @@ impl Problem {
             highest[job] = highest[job].max(offer.cost - low);
             table.push(offer, &capacities[agent], low);
         }
+
         for job in 0..jobs {
             starts[job + 1] += starts[job];
         }
-        // All costs are at least 0 here: with one more job done, whatever the others cost, less.
+
+        // No cost is negative here, so a plan with one more job costs less, whatever it takes.
         let skip = highest.iter().sum::<i64>() + 1;
         let scale = scale(skip, jobs);
         let capacity = capacities.iter().flatten().copied().collect();
+
         Self {
             agents,
             jobs,
@@ -157,31 +170,31 @@ impl Problem {
         }
     }
 
-    /// Number of agents.
+    /// Returns the number of agents.
     #[must_use]
     pub fn agents(&self) -> usize {
         self.agents
     }
 
-    /// Number of jobs.
+    /// Returns the number of jobs.
     #[must_use]
     pub fn jobs(&self) -> usize {
         self.jobs
     }
 
-    /// Number of dimensions.
+    /// Returns the number of dimensions.
     #[must_use]
     pub fn dimensions(&self) -> usize {
         self.dimensions
     }
 
-    /// Number of offers within their agent's capacity.
+    /// Returns the number of offers within their agent's capacity.
     #[must_use]
     pub fn offers(&self) -> usize {
         self.table.agent.len()
     }
 
-    /// The offer at a place.
+    /// Returns the offer at a place.
     pub(super) fn offer(&self, place: u32) -> Offer {
         let at = place as usize;
         Offer {
@@ -192,12 +205,12 @@ impl Problem {
         }
     }
 
-    /// Places of the offers for a job, ascending by agent.
+    /// Returns the places of the offers for a job, ascending by agent.
     pub(super) fn of_job(&self, job: u32) -> std::ops::Range<u32> {
         self.starts[job as usize]..self.starts[job as usize + 1]
     }
 
-    /// The offer of an agent for a job, or [`OPEN`].
+    /// Returns the place of an agent's offer for a job, or [`OPEN`] if there is none.
     pub(super) fn place(&self, job: u32, agent: usize) -> u32 {
         self.places[job as usize * self.agents + agent]
     }
@@ -210,8 +223,8 @@ impl Problem {
         self.table.job[place as usize]
     }
 
-    /// What an offer costs above the cheapest of all, and an open job above that of any way to do
-    /// them all.
+    /// Returns the cost of an offer above that of the cheapest one. For [`OPEN`] it is the cost of
+    /// an open job, which is above that of any way to do all jobs.
     pub(super) fn cost(&self, place: u32) -> i64 {
         if place == OPEN {
             self.skip
@@ -225,34 +238,35 @@ impl Problem {
         &self.table.demand[at..at + self.dimensions]
     }
 
-    /// The demand, cut to [`WEIGHT_BITS`] bits as the agent's capacity is.
+    /// Returns the demand of an offer, cut by as many bits as its agent's capacity is to have
+    /// [`WEIGHT_BITS`].
     pub(super) fn weight(&self, place: u32) -> &[i64] {
         let at = place as usize * self.dimensions;
         &self.table.weight[at..at + self.dimensions]
     }
 
-    /// Capacities, all dimensions of an agent together.
+    /// Returns the capacities. All dimensions of an agent stand together.
     pub(super) fn capacity(&self) -> &[i64] {
         &self.capacity
     }
 
-    /// Bits that are cut from the amounts of a capacity.
+    /// Returns the number of bits that are cut from the amounts of a capacity.
     pub(super) fn cut(&self, at: usize) -> u32 {
         cut(self.capacity[at])
     }
 
-    /// What an open job costs: more than doing all jobs can. So the least cost is that of the most
-    /// jobs.
+    /// Returns the cost of an open job, which is more than all jobs together can cost. So the plan
+    /// of least cost is one that does the most jobs.
     pub(super) fn skip(&self) -> i64 {
         self.skip
     }
 
-    /// By what costs are multiplied where they meet prices of capacity.
+    /// Returns the factor by which costs are multiplied before they meet prices of capacity.
     pub(super) fn scale(&self) -> i64 {
         self.scale
     }
 
-    /// What a sum of [`Self::cost`]s is in the caller's costs.
+    /// Converts a sum of [`Self::cost`]s to the caller's costs; `assigned` is its number of offers.
     pub(super) fn unshifted(&self, cost: i64, assigned: usize) -> i64 {
         cost + self.low * assigned as i64
     }
@@ -264,6 +278,7 @@ impl Table {
         self.job.push(offer.job);
         self.cost.push(offer.cost - low);
         self.demand.extend_from_slice(&offer.demand);
+
         let weights = offer
             .demand
             .iter()
@@ -280,13 +295,16 @@ fn check_amounts<'a>(
     if !(1..=MAX_DIMENSIONS).contains(&dimensions) {
         return Err(ProblemError::Dimensions(dimensions));
     }
+
     vectors.try_for_each(|vector| {
         if vector.len() != dimensions {
             return Err(ProblemError::Dimensions(vector.len()));
         }
+
         let wrong = vector
             .iter()
             .find(|amount| !(0..=MAX_AMOUNT).contains(*amount));
+
         wrong.map_or(Ok(()), |amount| Err(ProblemError::OutOfRange(*amount)))
     })
 }
@@ -299,13 +317,16 @@ fn check_offers(agents: usize, jobs: usize, sorted: &[Offer]) -> Result<(), Prob
         if agent as usize >= agents || job as usize >= jobs {
             return Err(ProblemError::Outside { agent, job });
         }
+
         if cost.unsigned_abs() > MAX_COST.unsigned_abs() {
             return Err(ProblemError::OutOfRange(cost));
         }
     }
+
     let twice = sorted
         .windows(2)
         .find(|two| (two[0].job, two[0].agent) == (two[1].job, two[1].agent));
+
     twice.map_or(Ok(()), |two| {
         Err(ProblemError::Duplicate {
             agent: two[0].agent,
@@ -314,14 +335,16 @@ fn check_offers(agents: usize, jobs: usize, sorted: &[Offer]) -> Result<(), Prob
     })
 }
 
-/// Bits by which a capacity is too long.
+/// Returns the number of bits by which a capacity is too long.
 fn cut(capacity: i64) -> u32 {
     (i64::BITS - capacity.leading_zeros()).saturating_sub(WEIGHT_BITS)
 }
 
-/// 1024, or as much less as keeps the cost of all jobs left open below 2^60, but at least 1.
+/// Returns the factor for costs: 1024, or as much less as keeps the cost of all jobs left open
+/// below 2^60, but at least 1.
 ///
-/// Costs are below 2^41 and jobs at most 2^11, so that with 1 it is below 2^63.
+/// Costs are below 2^41 and there are at most 2^11 jobs, so with a factor of 1 that cost is below
+/// 2^63.
 fn scale(skip: i64, jobs: usize) -> i64 {
     let all = i128::from(skip) * (jobs as i128 + 1);
     let fits = |bits: &u32| all << bits < 1 << 60;

@@ -1,44 +1,52 @@
-//! From any wish list to a plan within capacities.
+//! Makes plans that keep within capacities: a first one, and repairs of those that do not.
 
 use super::bound::Bound;
 use super::plan::Plan;
 use super::problem::{OPEN, Problem};
 
-/// Gives each job the offer of least reduced cost that still fits. The jobs that lose most by their
-/// second choice go first.
+/// Gives each job the offer of least reduced cost that still fits. Jobs that lose most by taking
+/// their second choice go first.
 pub(super) fn by_regret(problem: &Problem, bound: &mut Bound) -> Plan {
     let mut plan = Plan::empty(problem);
     let regret = |job: u32| {
+        // A job can always be left open, so no choice counts as worse than that.
         let skip = bound.reduced(problem, OPEN);
         let (mut best, mut second) = (skip, skip);
+
         for place in problem.of_job(job) {
             let cost = bound.reduced(problem, place);
             second = second.min(cost.max(best));
             best = best.min(cost);
         }
+
         best - second
     };
+
     let mut order: Vec<(i64, u32)> = (0..problem.jobs() as u32)
         .map(|job| (regret(job), job))
         .collect();
     order.sort_unstable();
+
     for (_, job) in order {
         fill(problem, bound, &mut plan, job);
     }
+
     bound.steps += 2 * problem.offers() as u64;
     plan
 }
 
-/// Opens jobs of agents beyond their capacity until all keep within it, then places what is open
-/// where it fits.
+/// Opens jobs of agents that are beyond their capacity, until all keep within it. Then places each
+/// open job by an offer that fits, if there is one.
 pub(super) fn unload(problem: &Problem, bound: &Bound, plan: &mut Plan) {
     let jobs: Vec<u32> = (0..problem.jobs() as u32).collect();
+
     for &job in &jobs {
         let place = plan.by[job as usize];
         if place != OPEN && is_over(problem, plan, problem.agent(place)) {
             plan.put(problem, job, OPEN);
         }
     }
+
     for job in jobs {
         if plan.by[job as usize] == OPEN {
             fill(problem, bound, plan, job);
@@ -46,6 +54,7 @@ pub(super) fn unload(problem: &Problem, bound: &Bound, plan: &mut Plan) {
     }
 }
 
+/// Places a job by the offer of least reduced cost that fits, if there is one.
 fn fill(problem: &Problem, bound: &Bound, plan: &mut Plan, job: u32) {
     let fitting = problem
         .of_job(job)
@@ -55,6 +64,7 @@ fn fill(problem: &Problem, bound: &Bound, plan: &mut Plan, job: u32) {
     }
 }
 
+/// Checks whether an agent exceeds one of its capacities.
 fn is_over(problem: &Problem, plan: &Plan, agent: usize) -> bool {
     let range = agent * problem.dimensions()..(agent + 1) * problem.dimensions();
     plan.load[range.clone()]

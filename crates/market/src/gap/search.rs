@@ -1,12 +1,14 @@
-//! Local search that may exceed capacities, at a price that learns.
+//! Local search that may exceed capacities, at a price that adapts.
 //!
-//! A move gives a job to another agent, and may in turn give one of that agent's jobs to a third,
-//! or to the first: then they change places. Only offers near to the best by reduced cost are
-//! tried. A move is taken where it lowers costs plus penalties for what is beyond a capacity. At a
-//! local optimum the penalties fall if all capacities are kept and rise where one is not, some jobs
-//! are kicked to other agents, and it goes on from there; what is no better in the end is taken
-//! back (after Yagiura, Ibaraki and Glover, INFORMS J. Computing 16, 2004, with kicks in place of
-//! long chains). The dice are a fixed sequence.
+//! A move gives a job to another agent. It may in turn give one of that agent's jobs to a third
+//! agent, or to the first, so that they change places. Only offers near to the best by reduced cost
+//! are tried. A move is made if it lowers the costs plus the penalties for exceeded capacities.
+//!
+//! At a local optimum the penalties fall if all capacities are kept; otherwise those of exceeded
+//! capacities rise. Some jobs are then kicked to other agents, and the search goes on from there.
+//! If the outcome is no better in the end, it is taken back (after Yagiura, Ibaraki and Glover,
+//! INFORMS J. Computing 16, 2004, with kicks in place of long chains). The dice have a fixed
+//! sequence.
 
 use super::bound::Bound;
 use super::dice::Dice;
@@ -14,12 +16,13 @@ use super::plan::Plan;
 use super::problem::{OPEN, Problem};
 use super::repair::unload;
 
-/// How many offers are tried for a job, those of least reduced cost; the next number each time it
-/// goes back to the best. Few lead further in little time, more find what few cannot.
+/// The numbers of offers that are tried for a job, those of least reduced cost. The search takes
+/// the next number each time it goes back to the best plan. Few offers lead further in little time;
+/// more offers find moves that few cannot.
 const WIDTHS: [usize; 4] = [3, 6, 2, 4];
-/// Jobs that are kicked at one time, at most.
+/// The most jobs that are kicked at one time.
 const KICKS: usize = 3;
-/// Kicks without a better plan after which it goes back to the best.
+/// The number of kicks without a better plan after which the search goes back to the best plan.
 const PATIENCE: u32 = 100;
 
 /// A search under way.
@@ -27,20 +30,20 @@ pub(super) struct Search<'a> {
     problem: &'a Problem,
     bound: &'a Bound,
     plan: Plan,
-    /// Jobs of each agent; the last entry holds the open ones.
+    /// The jobs of each agent. The last entry holds the open jobs.
     jobs_of: Vec<Vec<u32>>,
-    /// Per capacity: what is taken of it and what there is, in units of weight, so rounded that
-    /// what keeps within these keeps within the capacity.
+    /// For each capacity: the amount that is taken of it and the amount there is, in units of
+    /// weight. They are rounded so that a plan that keeps within these keeps within the capacity.
     load: Vec<i64>,
     room: Vec<i64>,
-    /// Penalty for a unit of weight beyond each capacity, in scaled costs.
+    /// The penalty for a unit of weight beyond each capacity, in scaled costs.
     penalty: Vec<i64>,
-    /// Offers that may be tried for each job, and how many of them are.
+    /// The offers that may be tried for each job, and how many of them are tried now.
     near: Vec<Vec<Near>>,
     width: usize,
-    /// What an open job costs here: more than any offer, but no more than that.
+    /// The cost of an open job in this search: more than any offer, and at most [`Problem::skip`].
     skip: i64,
-    /// When each agent was last touched and each job last looked at, in moves.
+    /// The move at which each agent was last touched, and each job was last looked at.
     touched: Vec<u32>,
     looked_at: Vec<u32>,
     moves: u32,
@@ -48,17 +51,17 @@ pub(super) struct Search<'a> {
     pub(super) steps: u64,
 }
 
-/// An offer that is tried, or leaving the job open.
+/// An offer that is tried, or the choice to leave the job open.
 #[derive(Clone, Copy, Debug)]
 struct Near {
     place: u32,
-    /// The number of agents stands for nobody.
+    /// The agent; the number of agents stands for nobody.
     agent: u32,
-    /// Scaled.
+    /// The cost, scaled.
     cost: i64,
 }
 
-/// A job and the offer it goes to, and perhaps another one.
+/// A job and the offer that it goes to, and perhaps another such pair.
 type Move = [Option<(u32, Near)>; 2];
 
 impl<'a> Search<'a> {
@@ -67,15 +70,18 @@ impl<'a> Search<'a> {
         let dearest = (0..problem.offers() as u32)
             .map(|place| problem.cost(place))
             .max();
+
         let room = problem
             .capacity()
             .iter()
             .enumerate()
             .map(|(at, of)| of >> problem.cut(at));
+
         let penalty = bound
             .prices
             .iter()
             .map(|price| price + price / 2 + problem.scale());
+
         let mut search = Self {
             problem,
             bound,
@@ -93,6 +99,7 @@ impl<'a> Search<'a> {
             dice: Dice::new(),
             steps: bound.steps,
         };
+
         search.near = (0..problem.jobs() as u32)
             .map(|job| search.near_of(job))
             .collect();
@@ -100,19 +107,24 @@ impl<'a> Search<'a> {
         search
     }
 
-    /// Improves `best` until `effort` steps are taken or it costs no more than `least`.
+    /// Improves `best` until `effort` steps are taken or `best` costs no more than `least`.
     pub(super) fn run(&mut self, best: &mut Plan, (effort, least): (u64, i64)) {
         let (mut idle, mut widths) = (0, WIDTHS.iter().cycle());
+
         self.adopt(best);
         self.look_again();
         self.descend();
         self.keep(best);
+
         while self.steps < effort && best.cost > least {
             let before = self.plan.clone();
             self.kick();
             self.descend();
             idle = if self.keep(best) { 0 } else { idle + 1 };
+
             self.adapt();
+
+            // After many idle kicks the search starts again from the best plan, with another width.
             if idle >= PATIENCE {
                 idle = 0;
                 self.width = *widths.next().unwrap_or(&WIDTHS[0]);
@@ -124,6 +136,7 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// Returns the offers for a job that are near to the best, as many as are ever tried.
     fn near_of(&self, job: u32) -> Vec<Near> {
         let mut places: Vec<u32> = self.problem.of_job(job).chain([OPEN]).collect();
         places.sort_by_key(|place| self.bound.reduced(self.problem, *place));
@@ -131,18 +144,20 @@ impl<'a> Search<'a> {
         places.into_iter().map(|place| self.offer(place)).collect()
     }
 
-    /// The offers that are tried for a job.
+    /// Returns the offers that are tried for a job now.
     fn near_to(&self, job: u32) -> &[Near] {
         let near = &self.near[job as usize];
         &near[..self.width.min(near.len())]
     }
 
+    /// Returns an offer, or the choice to leave a job open, with its cost in this search.
     fn offer(&self, place: u32) -> Near {
         let cost = if place == OPEN {
             self.skip
         } else {
             self.problem.cost(place)
         };
+
         Near {
             place,
             agent: self.owner(place) as u32,
@@ -158,17 +173,20 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// Returns the offer by which a job is done now.
     fn now(&self, job: u32) -> Near {
         self.offer(self.plan.by[job as usize])
     }
 
-    /// Takes the plan, repaired if it has to be, where it is better than the best so far.
+    /// Keeps the present plan, repaired if necessary, if it is better than the best so far. Returns
+    /// whether it is.
     fn keep(&mut self, best: &mut Plan) -> bool {
         let mut plan = self.plan.clone();
         if !plan.is_feasible(self.problem) {
             unload(self.problem, self.bound, &mut plan);
             self.steps += self.problem.offers() as u64 / 4;
         }
+
         let better = plan.cost < best.cost;
         if better {
             *best = plan;
@@ -176,13 +194,16 @@ impl<'a> Search<'a> {
         better
     }
 
+    /// Goes on from a plan. Nothing in it counts as touched.
     fn adopt(&mut self, plan: &Plan) {
         self.plan.clone_from(plan);
         self.jobs_of = vec![Vec::new(); self.problem.agents() + 1];
         self.load = vec![0; self.room.len()];
+
         self.moves = 0;
         self.touched.fill(0);
         self.looked_at.fill(0);
+
         for job in 0..self.problem.jobs() as u32 {
             let now = self.now(job);
             self.jobs_of[now.agent as usize].push(job);
@@ -190,13 +211,13 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// All that was looked at is new.
+    /// Marks everything as touched, so that all jobs are looked at again.
     fn look_again(&mut self) {
         self.moves += 1;
         self.touched.fill(self.moves);
     }
 
-    /// Moves a few jobs to offers near to the best.
+    /// Moves a few jobs to offers that are near to the best.
     fn kick(&mut self) {
         for _ in 0..1 + self.dice.roll(KICKS) {
             let job = self.dice.roll(self.problem.jobs());
@@ -206,16 +227,18 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Takes the best move of each job in turn until none gains.
+    /// Makes the best move of each job in turn, until none gains.
     fn descend(&mut self) {
         let jobs = self.problem.jobs();
         let (mut job, mut idle) = (self.dice.roll(jobs), 0);
+
         while idle < jobs {
             match self.best_move(job as u32) {
                 Some(best) => {
                     self.apply(&best);
                     idle = 0;
                 }
+
                 None => {
                     idle += 1;
                     job = (job + 1) % jobs;
@@ -224,35 +247,46 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// The move of this job that gains most.
+    /// Returns the move of this job that gains most, if one gains.
     fn best_move(&mut self, job: u32) -> Option<Move> {
         let (from, mut best, mut gain) = (self.now(job), None, 0);
         let mut steps = 1;
         let since = self.looked_at[job as usize];
         let leaving = self.penalty_change(from, Some((from, -1)), None);
+
         for &to in self.near_to(job) {
+            // If neither agent was touched since the job was looked at, no move between them gains.
             let touched = self.touched[from.agent as usize].max(self.touched[to.agent as usize]);
             if to.agent == from.agent || touched <= since {
                 continue;
             }
+
             steps += 1;
+
+            // The job alone goes to the other agent.
             let change = to.cost - from.cost;
             let shift = change + leaving + self.penalty_change(to, Some((to, 1)), None);
             if shift < gain {
                 (best, gain) = (Some([Some((job, to)), None]), shift);
             }
+
             if to.place == OPEN {
                 continue;
             }
+
+            // One of the agent's jobs makes room by going elsewhere.
             for &other in &self.jobs_of[to.agent as usize] {
                 let now = self.now(other);
                 let there =
                     change - now.cost + self.penalty_change(to, Some((to, 1)), Some((now, -1)));
                 steps += self.near_to(other).len() as u64;
+
                 for &next in self.near_to(other) {
                     if next.agent == to.agent {
                         continue;
                     }
+
+                    // Either the two jobs change places, or the other job goes on to a third agent.
                     let change = there + next.cost;
                     let change = if next.agent == from.agent {
                         change + self.penalty_change(from, Some((from, -1)), Some((next, 1)))
@@ -261,27 +295,34 @@ impl<'a> Search<'a> {
                     } else {
                         continue;
                     };
+
                     if change < gain {
                         (best, gain) = (Some([Some((job, to)), Some((other, next))]), change);
                     }
                 }
             }
         }
+
         self.steps += steps;
+
+        // The job is looked at again only after one of its agents was touched.
         if best.is_none() {
             self.looked_at[job as usize] = self.moves;
         }
+
         best
     }
 
-    /// What coming and going adds to the penalties of the agent `of`.
+    /// Returns by how much the penalties of the agent `of` change if offers come (1) and go (-1).
     fn penalty_change(&self, of: Near, one: Option<(Near, i64)>, two: Option<(Near, i64)>) -> i64 {
         if of.place == OPEN {
             return 0;
         }
+
         let dimensions = self.problem.dimensions();
         let first = of.agent as usize * dimensions;
         let mut sum = 0;
+
         for dimension in 0..dimensions {
             let at = first + dimension;
             let over = self.load[at] - self.room[at];
@@ -289,17 +330,21 @@ impl<'a> Search<'a> {
             for (near, times) in [one, two].into_iter().flatten() {
                 after += times * self.weight(near.place, dimension, at);
             }
+
+            // Only the weight beyond a capacity costs anything.
             sum += self.penalty[at] * (after.max(0) - over.max(0));
         }
+
         sum
     }
 
-    /// What an offer takes of a capacity, rounded up.
+    /// Returns the amount that an offer takes of a capacity, in units of weight, rounded up.
     fn weight(&self, place: u32, dimension: usize, at: usize) -> i64 {
         let cut = self.problem.cut(at);
         (self.problem.demand(place)[dimension] + (1 << cut) - 1) >> cut
     }
 
+    /// Adds the weights of an offer to its agent's load; `times` is 1 or -1.
     fn take(&mut self, near: Near, times: i64) {
         if near.place != OPEN {
             let first = near.agent as usize * self.problem.dimensions();
@@ -310,12 +355,16 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// Makes a move.
     fn apply(&mut self, tried: &Move) {
         for &(job, to) in tried.iter().flatten() {
             let from = self.now(job);
             self.moves += 1;
+
+            // Both agents have changed, so their jobs are worth looking at again.
             self.touched[from.agent as usize] = self.moves;
             self.touched[to.agent as usize] = self.moves;
+
             self.take(from, -1);
             self.take(to, 1);
             self.jobs_of[from.agent as usize].retain(|other| *other != job);
@@ -324,25 +373,31 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Costs and penalties of a plan.
+    /// Returns the costs and penalties of a plan.
     fn value(&self, plan: &Plan) -> i64 {
         let open = plan.by.iter().filter(|place| **place == OPEN).count() as i64;
+
+        // An open job costs less in this search than it does in a plan.
         let cost = plan.cost - open * (self.problem.skip() - self.skip);
+
         let over = plan.load.iter().enumerate().map(|(at, load)| {
             let over = (load - self.problem.capacity()[at]).max(0);
             self.penalty[at] * (over >> self.problem.cut(at))
         });
+
         cost * self.problem.scale() + over.sum::<i64>()
     }
 
-    /// Lowers all penalties a little within capacities; else raises those of what is exceeded.
+    /// Lowers the penalties a little if capacities are kept, or raises those of exceeded ones.
     fn adapt(&mut self) {
         let most = (1i64 << 40) / self.penalty.len().max(1) as i64;
+
         let feasible = self
             .load
             .iter()
             .zip(&self.room)
             .all(|(load, room)| load <= room);
+
         for at in 0..self.penalty.len() {
             let price = self.penalty[at];
             if feasible {

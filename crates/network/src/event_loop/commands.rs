@@ -1,4 +1,4 @@
-//! What the consumer and the writers ask of the event loop.
+//! Carries out the commands of the consumer and of the writers.
 
 use libp2p::{Multiaddr, PeerId};
 use tokio::time::Instant;
@@ -9,16 +9,21 @@ use crate::key::{PeerKey, peer_id};
 use crate::streams::handler::Reply;
 
 impl EventLoop {
-    /// A key that is no point of the curve has no peer id, and nobody can ever prove to hold it.
+    /// Wants a peer. A key that is not a point of the curve has no peer id, and nobody can ever
+    /// prove to hold it, so it is forgotten.
     pub(super) fn add_peer(&mut self, key: PeerKey, addresses: Vec<Multiaddr>) {
         let Some(peer) = peer_id(&key).filter(|peer| peer != self.swarm.local_peer_id()) else {
             return self.shared.peers.unwant(&key, &self.shared.counters);
         };
+
         self.shared.peers.want(key);
         self.dialer.want(peer, addresses, Instant::now());
+
         if self.swarm.is_connected(&peer) {
             self.dialer.on_connected(peer);
         }
+
+        // A wanted peer is let in beyond the limits, and its connections stay without streams.
         self.swarm.behaviour_mut().limits.bypass_peer_id(&peer);
         self.swarm.behaviour_mut().lanes.keep(peer);
     }
@@ -38,7 +43,7 @@ impl EventLoop {
     }
 
     pub(super) fn disconnect_peer(&mut self, peer: PeerId) {
-        // An error says that it is not connected.
+        // An error says that the peer is not connected.
         let _ = self.swarm.disconnect_peer_id(peer);
     }
 
@@ -60,7 +65,8 @@ impl EventLoop {
         }
     }
 
-    /// Dropping the reply tells the writer that there is no stream.
+    /// Asks for a stream to a peer. If there cannot be one, the reply is dropped, which tells the
+    /// writer so.
     pub(super) fn open_stream(&mut self, to: PeerKey, lane: Lane, reply: Reply) {
         if self.shared.peers.queue(&to, lane).is_none() {
             return;
@@ -76,7 +82,7 @@ impl EventLoop {
         match gossip.publish(topic, publication.bytes) {
             Ok(_) => self.shared.counters.gossip_published.count(),
             Err(error) => {
-                tracing::debug!(topic = publication.topic.name(), %error, "not published");
+                tracing::debug!(topic = publication.topic.name(), %error, "gossip not published");
                 self.shared.counters.gossip_unpublished.count();
             }
         }

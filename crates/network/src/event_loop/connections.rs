@@ -1,4 +1,5 @@
-//! Who is connected, of which swarm, and who is dialed.
+//! Follows the connections: which peers are connected, of which swarm they are, and which are
+//! dialed.
 
 use libp2p::swarm::{ConnectionId, DialError};
 use libp2p::{Multiaddr, PeerId, identify};
@@ -13,13 +14,17 @@ impl EventLoop {
     pub(super) fn on_established(&mut self, peer: PeerId, connection: ConnectionId, count: u32) {
         self.shared.counters.connections.count();
         self.dialer.on_established(connection, peer);
+
         if self.dialer.wants(&peer) {
             self.swarm.behaviour_mut().lanes.keep(peer);
         }
+
         self.admission
             .on_established(connection, peer, Instant::now());
+
+        // A peer without an Ed25519 key, or with too many connections, is not let in.
         match peer_key(&peer) {
-            // The limits crate lets wanted peers pass uncounted, so they are counted here.
+            // `connection_limits` lets wanted peers pass uncounted, so they are counted here.
             Some(key) if count <= self.shared.limits.max_per_peer => self.renew(&key, count),
             _ => {
                 self.swarm.close_connection(connection);
@@ -27,8 +32,8 @@ impl EventLoop {
         }
     }
 
-    /// A peer that was killed and comes back has a new connection long before the old one is
-    /// known to be dead, so streams move to the newest.
+    /// Moves the streams of a peer to its newest connection. A peer that was killed and comes back
+    /// has a new connection long before the old one is known to be dead.
     fn renew(&self, key: &PeerKey, count: u32) {
         if count > 1 {
             self.shared.peers.renew(key);
@@ -46,16 +51,19 @@ impl EventLoop {
         self.dialer.on_lost(peer, Instant::now());
         let Some(key) = peer_key(&peer) else { return };
         self.readers.forget(key);
+
+        // The consumer hears of the loss only if it heard of the connection.
         if self.admission.on_lost(&peer) {
             self.shared.peers.disconnect(&key, &self.shared.counters);
             self.outbox.push(NetworkEvent::Disconnected(key));
         }
+
         if !self.shared.peers.is_wanted(&key) {
             self.swarm.behaviour_mut().lanes.release(peer);
         }
     }
 
-    /// Notes that a connection is of this swarm.
+    /// Notes that a connection is of this swarm. Returns the key of its peer.
     pub(super) fn admit(&mut self, connection: ConnectionId, peer: PeerId) -> Option<PeerKey> {
         let key = peer_key(&peer)?;
         if self.admission.admit(connection, peer) == Admitted::Now {
@@ -80,7 +88,7 @@ impl EventLoop {
         }
     }
 
-    /// Closes connections that have not said in time which swarm they are of.
+    /// Closes the connections that have not said in time of which swarm they are.
     pub(super) fn close_silent(&mut self, now: Instant) {
         for (connection, peer) in self.admission.take_overdue(now) {
             self.swarm.close_connection(connection);
@@ -110,7 +118,7 @@ impl EventLoop {
     }
 
     pub(super) fn on_dial_failed(&mut self, attempt: ConnectionId, error: &DialError) {
-        tracing::debug!(%error, "dial failed");
+        tracing::debug!(%error, "cannot dial a peer");
         self.shared.counters.failed_dials.count();
         match error {
             DialError::LocalPeerId { .. } => self.dialer.on_own_address(attempt),

@@ -1,4 +1,4 @@
-//! What peers say: streams, gossip, addresses.
+//! Handles the messages of peers: incoming streams, gossip, addresses.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,11 +12,13 @@ use crate::streams::lanes::LaneEvent;
 use crate::streams::reader::Reader;
 
 impl EventLoop {
-    /// A stream of a lane names the swarm, so it admits its connection too.
+    /// Starts a reader for a stream of a lane. The stream's protocol names the swarm, so it admits
+    /// its connection too.
     pub(super) fn on_incoming_stream(&mut self, event: LaneEvent) {
         let Some(from) = self.admit(event.connection, event.peer) else {
             return;
         };
+
         let (shared, events) = (Arc::clone(&self.shared), self.outbox.events());
         let reader = Reader {
             shared,
@@ -24,6 +26,7 @@ impl EventLoop {
             from,
             lane: event.incoming.lane,
         };
+
         self.readers.start(reader, event.incoming.stream);
     }
 
@@ -32,20 +35,24 @@ impl EventLoop {
             return;
         };
         let Some(from) = peer_key(source) else { return };
+
         let counters = &self.shared.counters;
+        // Counted whether or not the consumer has room for it.
         counters.gossip_received.count();
         counters.gossip_received_bytes.add(message.data.len());
+
         let event = NetworkEvent::Gossip {
             from,
             topic,
             bytes: message.data,
         };
+
         if !self.outbox.offer(event) {
             counters.gossip_dropped.count();
         }
     }
 
-    /// What multicast DNS found, one event per peer.
+    /// Reports the peers that multicast DNS found, one event per peer.
     pub(super) fn on_discovered(&mut self, found: Vec<(PeerId, Multiaddr)>) {
         let mut by_peer = BTreeMap::<PeerKey, Vec<Multiaddr>>::new();
         for (peer, address) in found {
@@ -53,12 +60,14 @@ impl EventLoop {
                 by_peer.entry(key).or_default().push(address);
             }
         }
+
         for (key, addresses) in by_peer {
             self.discovered(key, addresses);
         }
     }
 
-    /// Addresses are told again, so they may be lost while the consumer is behind.
+    /// Reports the addresses of a peer. Peers tell their addresses again, so this report may be
+    /// dropped while the consumer is behind.
     pub(super) fn discovered(&mut self, key: PeerKey, mut addresses: Vec<Multiaddr>) {
         addresses.truncate(NetworkEvent::MAX_ADDRESSES);
         if !addresses.is_empty()
@@ -66,7 +75,7 @@ impl EventLoop {
                 .outbox
                 .offer(NetworkEvent::Discovered { key, addresses })
         {
-            tracing::debug!("addresses dropped: the consumer is behind");
+            tracing::debug!("a peer's addresses were dropped: the consumer is behind");
         }
     }
 }

@@ -1,7 +1,8 @@
-//! The task that owns the swarm: commands in, events out.
+//! The event loop, the task that owns the swarm: commands in, events out.
 //!
-//! Every arm is one call; the calls are in [`commands`] (what the consumer asks), [`connections`]
-//! (who is there) and [`messages`] (what they say).
+//! Every arm is one call. The calls are in [`commands`] (requests of the consumer and of the
+//! writers), [`connections`] (connecting, admitting and losing peers) and [`messages`] (streams,
+//! gossip and addresses of peers).
 
 mod commands;
 mod connections;
@@ -32,10 +33,10 @@ use crate::peers::PeerTable;
 use crate::streams::handler::Reply;
 use crate::streams::reader::Readers;
 
-/// How long connections may take to close at the end.
+/// The time that connections may take to close when the network stops.
 const GOODBYE: Duration = Duration::from_millis(500);
 
-/// What handle, event loop, readers and writers have in common.
+/// The state that handle, event loop, readers and writers share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) local_key: PeerKey,
@@ -67,7 +68,7 @@ impl Shared {
     }
 }
 
-/// What the handle and the writers ask of the event loop.
+/// A request of the handle or of a writer to the event loop.
 #[derive(Debug)]
 pub(crate) enum Command {
     AddPeer {
@@ -86,14 +87,14 @@ pub(crate) enum Command {
     },
 }
 
-/// A message to gossip.
+/// A message that waits to be gossiped.
 #[derive(Debug)]
 pub(crate) struct Publication {
     pub(crate) topic: Topic,
     pub(crate) bytes: Bytes,
 }
 
-/// The receiving ends of the event loop.
+/// The queues from which the event loop receives.
 #[derive(Debug)]
 pub(crate) struct Inputs {
     pub(crate) commands: mpsc::Receiver<Command>,
@@ -140,10 +141,13 @@ impl EventLoop {
         self.say_goodbye().await;
     }
 
-    /// Handles one input. The swarm waits while the consumer is behind; commands never do.
+    /// Handles one input. The swarm is not polled while the consumer is behind; commands are always
+    /// taken.
     async fn step(&mut self, inputs: &mut Inputs, stop: &CancellationToken) {
         let timer = self.next_timer();
+        // A swarm that is not polled reads nothing, so flow control holds the peers back.
         let has_room = self.outbox.has_room();
+
         tokio::select! {
             () = stop.cancelled() => {}
             consumer_there = self.outbox.flush() => if !consumer_there { stop.cancel() },
@@ -169,6 +173,7 @@ impl EventLoop {
     fn on_swarm_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
         match event {
             SwarmEvent::Behaviour(event) => self.on_behaviour_event(event),
+
             SwarmEvent::ConnectionEstablished {
                 peer_id,
                 connection_id,
@@ -177,6 +182,7 @@ impl EventLoop {
             } => {
                 self.on_established(peer_id, connection_id, num_established.get());
             }
+
             SwarmEvent::ConnectionClosed {
                 peer_id,
                 connection_id,
@@ -185,9 +191,11 @@ impl EventLoop {
             } => {
                 self.on_closed(peer_id, connection_id, num_established);
             }
+
             SwarmEvent::IncomingConnectionError { .. } => {
                 self.shared.counters.refused_connections.count();
             }
+
             SwarmEvent::OutgoingConnectionError {
                 connection_id,
                 error,
@@ -195,13 +203,15 @@ impl EventLoop {
             } => {
                 self.on_dial_failed(connection_id, &error);
             }
+
             SwarmEvent::NewListenAddr { address, .. } => self.on_listening(address),
             SwarmEvent::ExpiredListenAddr { address, .. } => self.on_expired(&address),
-            SwarmEvent::ListenerError { error, .. } => tracing::warn!(%error, "listener"),
+            SwarmEvent::ListenerError { error, .. } => tracing::warn!(%error, "a listener failed"),
+
             SwarmEvent::ListenerClosed {
                 addresses, reason, ..
             } => {
-                tracing::warn!(?addresses, ?reason, "listener closed");
+                tracing::warn!(?addresses, ?reason, "a listener was closed");
             }
             _ => {}
         }
@@ -210,24 +220,28 @@ impl EventLoop {
     fn on_behaviour_event(&mut self, event: BehaviourEvent) {
         match event {
             BehaviourEvent::Lanes(event) => self.on_incoming_stream(event),
+
             BehaviourEvent::Gossip(gossipsub::Event::Message {
                 propagation_source,
                 message,
                 ..
             }) => self.on_gossip(&propagation_source, message),
+
             BehaviourEvent::Identify(identify::Event::Received {
                 connection_id,
                 peer_id,
                 info,
             }) => self.on_identified(connection_id, peer_id, info),
+
             BehaviourEvent::Ping(ping::Event {
                 connection,
                 result: Err(error),
                 ..
             }) => {
-                tracing::debug!(%error, "no answer to a ping");
+                tracing::debug!(%error, "a ping failed; its connection is closed");
                 self.swarm.close_connection(connection);
             }
+
             BehaviourEvent::Mdns(mdns::Event::Discovered(found)) => self.on_discovered(found),
             _ => {}
         }
@@ -235,7 +249,7 @@ impl EventLoop {
 }
 
 impl EventLoop {
-    /// When there is next something to do that no input announces.
+    /// Returns the time of the next work that no input announces.
     fn next_timer(&self) -> Instant {
         let due = [self.dialer.next_due(), self.admission.next_due()];
         let idle = || Instant::now() + self.shared.limits.idle_timeout;
@@ -248,20 +262,22 @@ impl EventLoop {
         self.dial_due(now);
     }
 
-    /// Closes all connections and waits a moment for their peers to be told.
+    /// Closes all connections and waits a moment so that their peers are told.
     async fn say_goodbye(mut self) {
         let peers: Vec<_> = self.swarm.connected_peers().copied().collect();
         for peer in peers {
-            // An error says that it is not connected any more.
+            // An error says that the peer is not connected any more.
             let _ = self.swarm.disconnect_peer_id(peer);
         }
+
         let all_closed = async {
             while self.swarm.network_info().num_peers() > 0 {
                 self.swarm.select_next_some().await;
             }
         };
+
         if timeout(GOODBYE, all_closed).await.is_err() {
-            tracing::debug!("connections were cut at the end");
+            tracing::debug!("some connections did not close in time and were cut");
         }
     }
 }

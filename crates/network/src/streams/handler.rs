@@ -1,7 +1,8 @@
 //! The lanes of one connection: negotiates incoming and outgoing streams.
 //!
-//! In place of `libp2p-stream`, which keeps a channel for every connection there ever was, drops
-//! an incoming stream when another one has just arrived, and picks a connection at random.
+//! It takes the place of `libp2p-stream`, which keeps a channel for every connection there ever
+//! was, drops an incoming stream when another one has just arrived, and picks a connection at
+//! random.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -17,29 +18,31 @@ use tokio::sync::oneshot;
 use super::LaneProtocols;
 use crate::config::Lane;
 
-/// Incoming streams of one connection that may wait to be reported; more are reset.
+/// The number of incoming streams of one connection that may wait to be reported; further ones are
+/// reset.
 const MAX_WAITING: usize = 8;
 
-/// Where a stream goes once it is open; dropped if it cannot be opened.
+/// The channel that receives a stream once it is open; it is dropped if the stream cannot be
+/// opened.
 pub(crate) type Reply = oneshot::Sender<Stream>;
 
-/// What the handler of a connection is told.
+/// A command to the handler of a connection.
 #[derive(Debug)]
 pub(crate) enum HandlerCommand {
-    /// Open a stream.
+    /// Open a stream of this lane.
     Open { lane: Lane, reply: Reply },
     /// Keep the connection even without streams, or no longer.
     KeepAlive(bool),
 }
 
-/// An incoming stream.
+/// A stream that the peer opened, and its lane.
 #[derive(Debug)]
 pub(crate) struct Incoming {
     pub(crate) lane: Lane,
     pub(crate) stream: Stream,
 }
 
-/// State of one connection.
+/// The state of one connection.
 #[derive(Debug)]
 pub(crate) struct Handler {
     protocols: LaneProtocols,
@@ -85,11 +88,13 @@ impl ConnectionHandler for Handler {
         &mut self,
         _: &mut Context<'_>,
     ) -> Poll<ConnectionHandlerEvent<ReadyUpgrade<StreamProtocol>, Reply, Incoming>> {
+        // One event per call: libp2p polls again until nothing is left.
         if let Some((lane, reply)) = self.opening.pop_front() {
             let upgrade = ReadyUpgrade::new(self.protocols.protocol(lane));
             let protocol = SubstreamProtocol::new(upgrade, reply);
             return Poll::Ready(ConnectionHandlerEvent::OutboundSubstreamRequest { protocol });
         }
+
         match self.incoming.pop_front() {
             Some(incoming) => Poll::Ready(ConnectionHandlerEvent::NotifyBehaviour(incoming)),
             None => Poll::Pending,
@@ -111,13 +116,16 @@ impl ConnectionHandler for Handler {
             ConnectionEvent::FullyNegotiatedInbound(FullyNegotiatedInbound {
                 protocol, ..
             }) => self.accept(protocol),
+
             ConnectionEvent::FullyNegotiatedOutbound(FullyNegotiatedOutbound {
                 protocol: stream,
                 info: reply,
             }) => {
-                // A writer that no longer waits has ended; the stream closes with it.
+                // A writer that does not wait any more has ended; the stream is closed by dropping
+                // it.
                 let _ = reply.send(stream);
             }
+
             // A failed negotiation drops the reply, which tells the writer.
             _ => {}
         }
@@ -148,6 +156,7 @@ impl UpgradeInfo for AcceptLane {
             .iter()
             .map(|(lane, name)| LaneName(lane, name))
             .collect();
+
         names.into_iter()
     }
 }

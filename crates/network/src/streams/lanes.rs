@@ -1,4 +1,5 @@
-//! The lanes of all connections: which connection a stream is opened on, and who waits for one.
+//! The lanes of all connections: on which connection a stream is opened, and which writers wait for
+//! one.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::task::{Context, Poll};
@@ -15,7 +16,7 @@ use super::LaneProtocols;
 use super::handler::{Handler, HandlerCommand, Incoming, Reply};
 use crate::config::Lane;
 
-/// An incoming stream and where it came from.
+/// An incoming stream, and the connection that it came on.
 #[derive(Debug)]
 pub(crate) struct LaneEvent {
     pub(crate) peer: PeerId,
@@ -27,10 +28,10 @@ pub(crate) struct LaneEvent {
 #[derive(Debug)]
 pub(crate) struct Lanes {
     protocols: LaneProtocols,
-    /// Connections per peer, oldest first.
+    /// The connections of each peer, oldest first.
     connections: BTreeMap<PeerId, Vec<ConnectionId>>,
     kept: BTreeSet<PeerId>,
-    /// One writer per peer and lane at most waits for the peer to connect.
+    /// The writers that wait for a peer to connect: at most one per peer and lane.
     waiting: BTreeMap<(PeerId, Lane), Reply>,
     actions: VecDeque<ToSwarm<LaneEvent, HandlerCommand>>,
 }
@@ -46,8 +47,9 @@ impl Lanes {
         }
     }
 
-    /// Opens a stream on the newest connection, or once there is one. The newest, because after
-    /// a restart of the peer the older ones are dead and not yet noticed.
+    /// Opens a stream on the newest connection, or as soon as there is one. It takes the newest
+    /// because after a restart of the peer the older ones are dead, which nobody may have noticed
+    /// yet.
     pub(crate) fn open(&mut self, peer: PeerId, lane: Lane, reply: Reply) {
         match self
             .connections
@@ -61,14 +63,14 @@ impl Lanes {
         }
     }
 
-    /// Keeps the connections of a peer even without streams.
+    /// Keeps the connections of a peer even if they have no streams.
     pub(crate) fn keep(&mut self, peer: PeerId) {
         if self.kept.insert(peer) {
             self.tell_all(peer, true);
         }
     }
 
-    /// Undoes [`keep`](Self::keep), and ends the writers that wait for the peer.
+    /// Undoes [`keep`](Self::keep), and drops the replies of the writers that wait for the peer.
     pub(crate) fn release(&mut self, peer: PeerId) {
         for lane in Lane::ALL {
             self.waiting.remove(&(peer, lane));
@@ -110,6 +112,7 @@ impl Lanes {
         let Some(connections) = self.connections.get_mut(&peer) else {
             return;
         };
+
         connections.retain(|other| *other != connection);
         if connections.is_empty() {
             self.connections.remove(&peer);
@@ -149,6 +152,7 @@ impl NetworkBehaviour for Lanes {
                 connection_id,
                 ..
             }) => self.on_established(peer_id, connection_id),
+
             FromSwarm::ConnectionClosed(ConnectionClosed {
                 peer_id,
                 connection_id,

@@ -1,4 +1,4 @@
-//! The bounded queue between `Network::send` and the writer of one stream.
+//! The bounded queue between `Network::send` and the writer of a stream.
 
 use std::collections::VecDeque;
 
@@ -27,14 +27,14 @@ struct State {
     closed: bool,
 }
 
-/// Why a frame was not taken.
+/// The reason why a frame was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// Larger than the lane allows.
+    /// The frame is larger than its lane allows.
     TooLarge { bytes: usize, limit: u32 },
-    /// No room.
+    /// The queue is at its limit of frames or bytes.
     Full,
-    /// The peer left.
+    /// The peer is neither connected nor wanted any more.
     Closed,
 }
 
@@ -48,14 +48,18 @@ impl LaneQueue {
                 limit: limits.max_frame_bytes,
             });
         }
+
         let mut state = self.state.lock();
         if state.closed {
             return Err(Refusal::Closed);
         }
+
+        // Unacknowledged frames may have to be written again, so they take room too.
         let frames = state.waiting.len() + state.unacknowledged.len();
         if frames >= limits.queue_frames || bytes > limits.queue_bytes.saturating_sub(state.bytes) {
             return Err(Refusal::Full);
         }
+
         state.bytes += bytes;
         state.waiting.push_back(frame);
         drop(state);
@@ -63,15 +67,17 @@ impl LaneQueue {
         Ok(())
     }
 
-    /// Whether the caller is the first to ask and so starts the one writer.
+    /// Returns whether the caller is the first to ask; if it is, it must start the one writer.
     pub(crate) fn claim_writer(&self) -> bool {
         !std::mem::replace(&mut self.state.lock().has_writer, true)
     }
 
-    /// Waits until a frame is there; false once closed. Only the one writer waits.
+    /// Waits until a frame is there and returns true; returns false once the queue is closed. Only
+    /// the one writer waits.
     pub(crate) async fn ready(&self) -> bool {
         loop {
             {
+                // The lock must not be held while waiting.
                 let state = self.state.lock();
                 if state.closed || !state.waiting.is_empty() {
                     return !state.closed;
@@ -86,28 +92,30 @@ impl LaneQueue {
         self.renewed.notify_one();
     }
 
-    /// Waits until there is a newer connection than before.
+    /// Waits until the peer has a newer connection than before.
     pub(crate) async fn renewed(&self) {
         self.renewed.notified().await;
     }
 
-    /// Takes the oldest waiting frames for writing: one, and more while all stay within
+    /// Takes the oldest waiting frames for writing: one frame, and more while all stay within
     /// `max_bytes`. They are kept until acknowledged.
     pub(crate) fn take(&self, batch: &mut Vec<Bytes>, max_bytes: usize) {
         let mut state = self.state.lock();
         let mut total = 0_usize;
         while let Some(next) = state.waiting.front() {
             total = total.saturating_add(next.len());
+            // At least one frame is taken, however long it is.
             if total > max_bytes && !batch.is_empty() {
                 return;
             }
+
             batch.push(next.clone());
             let taken = state.waiting.pop_front();
             state.unacknowledged.extend(taken);
         }
     }
 
-    /// Forgets the oldest taken frames, which arrived; false if there are not as many.
+    /// Forgets the oldest taken frames, which arrived. Returns false if fewer frames were taken.
     #[must_use]
     pub(crate) fn acknowledge(&self, frames: u32) -> bool {
         let mut state = self.state.lock();
@@ -115,22 +123,24 @@ impl LaneQueue {
         if frames > state.unacknowledged.len() {
             return false;
         }
+
         let arrived: usize = state
             .unacknowledged
             .drain(..frames)
             .map(|frame| frame.len())
             .sum();
+
         state.bytes = state.bytes.saturating_sub(arrived);
         state.arrived = state.arrived.saturating_add(frames as u64);
         true
     }
 
-    /// How many frames arrived so far.
+    /// Returns the number of frames that arrived so far.
     pub(crate) fn arrived(&self) -> u64 {
         self.state.lock().arrived
     }
 
-    /// Lets what was taken and not acknowledged wait again, before all other frames.
+    /// Puts the frames that were taken and not acknowledged back in front of all waiting frames.
     pub(crate) fn retry(&self) {
         let mut state = self.state.lock();
         let mut waiting = std::mem::take(&mut state.unacknowledged);
@@ -138,11 +148,14 @@ impl LaneQueue {
         state.waiting = waiting;
     }
 
-    /// Refuses frames from now on, ends the writer, and returns how many frames were not
+    /// Refuses frames from now on, ends the writer, and returns the number of frames that were not
     /// acknowledged.
     pub(crate) fn close(&self) -> usize {
         let mut state = self.state.lock();
         let dropped = state.waiting.len() + state.unacknowledged.len();
+
+        // A closed queue still has its writer: `has_writer` stays, so that no second one is
+        // started.
         *state = State {
             has_writer: state.has_writer,
             closed: true,
@@ -185,7 +198,8 @@ mod tests {
         ]
     }
 
-    /// What went in, and how much of it arrived or is on its way.
+    /// The frames that the queue accepted, and the numbers of those that arrived or are on their
+    /// way.
     #[derive(Default)]
     struct Model {
         accepted: Vec<Bytes>,
@@ -223,8 +237,8 @@ mod tests {
     }
 
     proptest! {
-        /// What is accepted is taken in order until it is acknowledged, whatever fails in
-        /// between, and never more than the limits is held.
+        /// Accepted frames are taken in order until they are acknowledged, whichever step fails in
+        /// between, and the queue never holds more than its limits.
         #[test]
         fn frames_keep_their_order_and_bounds(steps in prop::collection::vec(step(), 0..200)) {
             let (queue, mut model) = (LaneQueue::default(), Model::default());
@@ -234,6 +248,7 @@ mod tests {
                 prop_assert!(held.len() <= LIMITS.queue_frames);
                 prop_assert!(held.iter().map(Bytes::len).sum::<usize>() <= LIMITS.queue_bytes);
             }
+
             model.apply(Step::Fail, &queue);
             model.apply(Step::Take(usize::MAX), &queue);
             prop_assert_eq!(model.taken, model.accepted.len());
@@ -244,6 +259,7 @@ mod tests {
     fn each_bound_has_its_refusal() {
         let queue = LaneQueue::default();
         let push = |length: usize| queue.push(Bytes::from(vec![0; length]), &LIMITS);
+
         assert_eq!(
             push(101),
             Err(Refusal::TooLarge {
@@ -251,8 +267,10 @@ mod tests {
                 limit: 100
             })
         );
+
         assert_eq!((push(100), push(100), push(100)), (Ok(()), Ok(()), Ok(())));
         assert_eq!(push(1), Err(Refusal::Full));
+
         assert_eq!(queue.close(), 3);
         assert_eq!(push(1), Err(Refusal::Closed));
     }
@@ -263,11 +281,13 @@ mod tests {
         for length in [90, 40, 40, 40] {
             queue.push(Bytes::from(vec![0; length]), &LIMITS).unwrap();
         }
+
         let lengths = |max| {
             let mut batch = vec![];
             queue.take(&mut batch, max);
             batch.iter().map(Bytes::len).collect::<Vec<_>>()
         };
+
         assert_eq!(lengths(80), [90]);
         assert_eq!(lengths(80), [40, 40]);
         assert_eq!(lengths(80), [40]);

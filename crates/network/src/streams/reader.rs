@@ -1,4 +1,4 @@
-//! The tasks that read frames, straight into the queue of events, and acknowledge them.
+//! The tasks that read frames into the queue of events, and acknowledge them.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -17,17 +17,17 @@ use crate::event::{MisbehaviourKind, NetworkEvent, Queued};
 use crate::event_loop::Shared;
 use crate::key::PeerKey;
 
-/// What a frame counts at least against the budget of its stream, in bytes, so that tiny frames
-/// are bounded in number too.
+/// The least that a frame counts against the budget of its stream, in bytes, so that the number of
+/// tiny frames is bounded too.
 const MIN_COST: u32 = 1024;
 
-/// Frames are acknowledged at the latest after this time without another one.
+/// If no further frame comes within this time, those that arrived are acknowledged.
 const ACKNOWLEDGE_AFTER: Duration = Duration::from_millis(5);
 
-/// Frames that are acknowledged at once.
+/// The number of frames after which an acknowledgement is sent at once.
 const ACKNOWLEDGE_FRAMES: u32 = 64;
 
-/// Bytes that are acknowledged at once.
+/// The number of bytes after which an acknowledgement is sent at once.
 const ACKNOWLEDGE_BYTES: usize = 256 * 1024;
 
 /// The readers of all incoming streams, a few per peer and lane.
@@ -37,19 +37,22 @@ pub(crate) struct Readers {
 }
 
 impl Readers {
-    /// Starts a reader; beyond the limit per peer and lane the oldest one ends.
+    /// Starts a reader. If the peer has too many readers on this lane, its oldest one ends.
     pub(crate) fn start(&mut self, reader: Reader, stream: Stream) {
         let running = self.running.entry((reader.from, reader.lane)).or_default();
         running.retain(|handle| !handle.is_finished());
+
+        // The oldest stream ends, since it is the one whose connection is most likely dead.
         while running.len() >= reader.shared.limits.streams_per_lane.max(1) {
             let oldest = running.pop_front();
             oldest.inspect(AbortHandle::abort);
         }
+
         let tasks = reader.shared.tasks.clone();
         running.push_back(tasks.spawn(reader.run(stream)).abort_handle());
     }
 
-    /// Forgets a peer without connections. Its readers end by themselves, after the frames that
+    /// Forgets a peer that has no connection. Its readers end on their own, after the frames that
     /// had arrived.
     pub(crate) fn forget(&mut self, key: PeerKey) {
         for lane in Lane::ALL {
@@ -66,18 +69,18 @@ pub(crate) struct Reader {
     pub(crate) lane: Lane,
 }
 
-/// The stream, and what arrived on it and was not yet acknowledged.
+/// A stream, with the count of frames and bytes that arrived on it and are not yet acknowledged.
 struct Link {
     stream: Stream,
     frames: u32,
     bytes: usize,
 }
 
-/// Why a stream is read no further.
+/// The reason why a stream is read no further.
 enum End {
-    /// It ended or failed, or the consumer is gone.
+    /// The stream ended or failed, or the consumer is gone.
     Closed,
-    /// Its peer broke a rule.
+    /// The peer broke a rule.
     Misbehaviour(MisbehaviourKind),
 }
 
@@ -101,12 +104,14 @@ impl Reader {
             frames: 0,
             bytes: 0,
         };
+
         let end = loop {
             if let Err(end) = self.read_frame(&mut link, &budget).await {
                 break end;
             }
         };
-        // Closed before it is reported, so that the report finds the rule enforced.
+
+        // The stream is closed before the report, so that the consumer finds the rule enforced.
         drop(link);
         if let End::Misbehaviour(kind) = end {
             self.shared.counters.lane(self.lane).streams_refused.count();
@@ -114,6 +119,7 @@ impl Reader {
                 from: self.from,
                 kind,
             };
+
             // A consumer that is gone needs no report.
             let _ = self.events.send(event.into()).await;
         }
@@ -121,11 +127,15 @@ impl Reader {
 
     async fn read_frame(&self, link: &mut Link, budget: &Arc<Semaphore>) -> Result<(), End> {
         let length = self.read_length(link).await?;
+        // The budget bounds memory, so it is taken before the body is read. Its permit goes with
+        // the event and is given back when the consumer takes it.
         let permit = take_budget(budget, length, self.limits()).await?;
         let bytes = self.read_body(link, length).await?;
+
         let cells = self.shared.counters.lane(self.lane);
         cells.received_frames.count();
         cells.received_bytes.add(bytes.len());
+
         let event = NetworkEvent::Frame {
             from: self.from,
             lane: self.lane,
@@ -135,11 +145,12 @@ impl Reader {
             event,
             _permit: Some(permit),
         };
+
         self.events.send(queued).await.map_err(|_| End::Closed)?;
         self.note_arrival(link, length).await
     }
 
-    /// Reads a length prefix and checks it; a stream may be silent here for as long as it likes.
+    /// Reads and checks a length prefix. A stream may be silent here for as long as it likes.
     async fn read_length(&self, link: &mut Link) -> Result<u32, End> {
         let mut header = [0; HEADER_BYTES];
         let mut filled = 0;
@@ -148,6 +159,7 @@ impl Reader {
                 .read_some(link, header.get_mut(filled..).unwrap_or_default())
                 .await?;
         }
+
         let bytes = u32::from_be_bytes(header);
         if bytes > self.limits().max_frame_bytes {
             let kind = MisbehaviourKind::OversizedFrame {
@@ -156,10 +168,11 @@ impl Reader {
             };
             return Err(End::Misbehaviour(kind));
         }
+
         Ok(bytes)
     }
 
-    /// Reads what there is, and acknowledges if there is nothing for a while.
+    /// Reads the bytes that are there. If nothing comes for a while, acknowledges first and waits.
     async fn read_some(&self, link: &mut Link, buffer: &mut [u8]) -> Result<usize, End> {
         if link.frames > 0 {
             match timeout(ACKNOWLEDGE_AFTER, link.stream.read(buffer)).await {
@@ -179,6 +192,7 @@ impl Reader {
                 lane: self.lane,
             }));
         };
+
         read?;
         Ok(bytes)
     }
@@ -192,14 +206,17 @@ impl Reader {
         Ok(())
     }
 
-    /// A peer that does not read its acknowledgements loses the stream in the end.
+    /// Sends an acknowledgement. A peer that does not read its acknowledgements loses the stream in
+    /// the end.
     async fn acknowledge(&self, link: &mut Link) -> Result<(), End> {
         let frames = std::mem::take(&mut link.frames).to_be_bytes();
         link.bytes = 0;
+
         let writing = async {
             link.stream.write_all(&frames).await?;
             link.stream.flush().await
         };
+
         let written = timeout(self.shared.limits.frame_timeout, writing).await;
         Ok(written.map_err(|_| End::Closed)??)
     }
@@ -209,7 +226,7 @@ impl Reader {
     }
 }
 
-/// Reading nothing means that the stream has ended.
+/// Turns a read of nothing into an end, since it means that the stream has ended.
 fn some_bytes(read: usize) -> Result<usize, End> {
     if read == 0 {
         Err(End::Closed)
@@ -218,7 +235,7 @@ fn some_bytes(read: usize) -> Result<usize, End> {
     }
 }
 
-/// The budget of one stream in bytes; one largest frame always fits.
+/// Returns the budget of one stream in bytes; one frame of the largest size always fits.
 fn budget(limits: &LaneLimits) -> usize {
     let least = limits.max_frame_bytes.max(MIN_COST) as usize;
     limits.inbound_bytes.clamp(least, Semaphore::MAX_PERMITS)
@@ -231,6 +248,7 @@ async fn take_budget(
 ) -> Result<OwnedSemaphorePermit, End> {
     let most = limits.max_frame_bytes.max(MIN_COST);
     let cost = length.clamp(MIN_COST, most);
+
     Arc::clone(budget)
         .acquire_many_owned(cost)
         .await

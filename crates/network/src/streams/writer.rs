@@ -1,4 +1,4 @@
-//! The task that writes the frames of one peer and lane, and reads which of them arrived.
+//! The task that writes the frames of one peer and lane, and reads how many of them arrived.
 
 use std::io;
 use std::sync::Arc;
@@ -17,26 +17,27 @@ use crate::dialer::Backoff;
 use crate::event_loop::{Command, Shared};
 use crate::key::PeerKey;
 
-/// Frames up to this many bytes are written and flushed together.
+/// The number of bytes up to which frames are written and flushed together.
 const BATCH_BYTES: usize = 64 * 1024;
 
-/// Frames are copied behind their headers into one buffer up to this size; larger ones are
-/// written from where they are.
+/// The number of bytes up to which frames are copied behind their headers into one buffer. Larger
+/// frames are written directly.
 const COPY_BYTES: usize = 16 * 1024;
 
-/// Why a stream is written no further.
+/// The reason why a stream is written no further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
-    /// There is a newer connection.
+    /// There is a newer connection, on which a new stream will be opened.
     Renewed,
-    /// It failed, was ended by its peer or could not be opened.
+    /// The stream failed, was ended by its peer or could not be opened.
     Failed,
 }
 
-/// Writes until the peer is forgotten or the network stops.
+/// Writes until the queue closes or the network stops.
 pub(crate) async fn run(shared: Arc<Shared>, to: PeerKey, lane: Lane, queue: Arc<LaneQueue>) {
     let stop = shared.stop.clone();
     let (batch, scratch) = (vec![], vec![]);
+
     let mut writer = Writer {
         shared,
         to,
@@ -45,6 +46,7 @@ pub(crate) async fn run(shared: Arc<Shared>, to: PeerKey, lane: Lane, queue: Arc
         batch,
         scratch,
     };
+
     stop.run_until_cancelled_owned(writer.run()).await;
 }
 
@@ -58,8 +60,8 @@ struct Writer {
 }
 
 impl Writer {
-    /// Opens a stream whenever frames wait and none is open, and pauses after a failure: longer
-    /// each time, until frames arrive.
+    /// Opens a stream whenever frames wait and none is open, and pauses after a failure. The pause
+    /// gets longer each time, until frames arrive.
     async fn run(&mut self) {
         let mut backoff = Backoff::new(&self.shared.limits);
         while self.queue.ready().await {
@@ -68,17 +70,21 @@ impl Writer {
                 Some(stream) => self.use_stream(stream).await,
                 None => End::Failed,
             };
+
+            // The next stream writes again what this one did not see acknowledged.
             self.queue.retry();
             if self.queue.arrived() > arrived {
                 backoff.reset();
             }
+
             if end == End::Failed {
                 sleep(backoff.next()).await;
             }
         }
     }
 
-    /// Asks for a stream; answered once the peer is connected, `None` if it could not be opened.
+    /// Asks for a stream and waits until the peer is connected. Returns `None` if the stream could
+    /// not be opened.
     async fn open(&self) -> Option<Stream> {
         let (reply, stream) = oneshot::channel();
         let command = Command::OpenStream {
@@ -90,22 +96,27 @@ impl Writer {
         stream.await.ok()
     }
 
-    /// Writes frames and reads acknowledgements until either fails, there is a newer connection
-    /// or the queue closes. The stream is dropped then, written to its end or not: what was not
-    /// acknowledged is written again.
+    /// Writes frames and reads acknowledgements until either fails, there is a newer connection or
+    /// the queue closes. Then the stream is dropped, whether or not all was written: frames that
+    /// were not acknowledged are written again.
     async fn use_stream(&mut self, stream: Stream) -> End {
         self.shared.counters.lane(self.lane).streams_opened.count();
+
         let (receiver, sender) = stream.split();
         let queue = Arc::clone(&self.queue);
         let result = tokio::select! {
+            // A newer connection is looked at first: the stream of the older one may hang without
+            // an error.
             biased;
             () = queue.renewed() => return End::Renewed,
             result = read_acknowledgements(receiver, &queue) => result,
             result = self.write_frames(sender) => result,
         };
+
         if let Err(error) = result {
             tracing::debug!(lane = self.lane.name(), %error, "stream failed");
         }
+
         End::Failed
     }
 
@@ -129,6 +140,8 @@ impl Writer {
             )]
             self.scratch
                 .extend_from_slice(&(frame.len() as u32).to_be_bytes());
+
+            // Small frames share one write; a large one is not worth the copy.
             if self.scratch.len().saturating_add(frame.len()) <= COPY_BYTES + HEADER_BYTES {
                 self.scratch.extend_from_slice(frame);
             } else {
@@ -137,6 +150,7 @@ impl Writer {
                 stream.write_all(frame).await?;
             }
         }
+
         stream.write_all(&self.scratch).await?;
         stream.flush().await
     }
@@ -150,7 +164,7 @@ impl Writer {
     }
 }
 
-/// Reads how many frames arrived, again and again, until the stream ends.
+/// Reads acknowledgements until the stream ends or acknowledges more than was sent.
 async fn read_acknowledgements(mut stream: ReadHalf<Stream>, queue: &LaneQueue) -> io::Result<()> {
     loop {
         let mut frames = [0; ACKNOWLEDGEMENT_BYTES];

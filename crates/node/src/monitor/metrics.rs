@@ -1,5 +1,5 @@
-//! `/metrics`: Prometheus text exposition, version 0.0.4. Each metric is described in the book's
-//! chapter on running a node.
+//! The page `/metrics`: Prometheus text exposition, version 0.0.4. The book's chapter on running a
+//! node describes each metric.
 
 use std::fmt::{Display, Write};
 
@@ -10,7 +10,7 @@ use quorate_types::Millis;
 use super::tally::{BOUNDS, Histogram};
 use super::view::View;
 
-/// All metrics, a family after the other, each under its HELP and TYPE.
+/// Renders all metrics, one family after the other, each under its HELP and TYPE.
 pub(super) fn render(view: &View) -> String {
     let mut page = Page(String::with_capacity(16 * 1024));
     standing(&mut page, view);
@@ -27,16 +27,18 @@ fn standing(page: &mut Page, view: &View) {
     let (ledger, status) = (&view.ledger, &view.status);
     let (swarm, key) = (view.swarm.to_string(), view.me.to_string());
     let version = env!("CARGO_PKG_VERSION");
+
     page.family(
         "quorate_info",
         Kind::Gauge,
-        "Always 1; the labels say who this is.",
+        "Always 1; the labels hold version, swarm and key.",
     );
     page.sample(
         "quorate_info",
         &[("version", version), ("swarm", &swarm), ("key", &key)],
         1,
     );
+
     page.gauge(
         "process_start_time_seconds",
         "Unix time at which the validator was started.",
@@ -52,12 +54,14 @@ fn standing(page: &mut Page, view: &View) {
         "Round of the height being decided.",
         status.round,
     );
+
     let votes = u8::from(status.standing == Standing::Votes);
     page.gauge(
         "quorate_voting",
-        "1; 0 while the key of this validator may not sign.",
+        "1, or 0 while the key of this validator may not sign.",
         votes,
     );
+
     page.gauge(
         "quorate_block_time_seconds",
         "Unix time of the last decided block, by its builder's clock.",
@@ -72,6 +76,7 @@ fn standing(page: &mut Page, view: &View) {
 
 fn committee(page: &mut Page, view: &View) {
     let set = &view.ledger.validators;
+
     page.gauge(
         "quorate_validators",
         "Validators of the height being decided.",
@@ -79,14 +84,15 @@ fn committee(page: &mut Page, view: &View) {
     );
     page.gauge(
         "quorate_validators_connected",
-        "Those that are connected, this one included.",
+        "Connected validators, this one included.",
         view.present.len(),
     );
     page.gauge(
         "quorate_validators_benched",
-        "Those passed over as proposers, because they missed their turns.",
+        "Validators passed over as proposers because they missed their turns.",
         view.ledger.benched.len(),
     );
+
     page.gauge(
         "quorate_power",
         "Voting power of all validators.",
@@ -115,8 +121,9 @@ fn markets(page: &mut Page, view: &View) {
             window.open_tasks,
         );
     }
+
     let name = "quorate_market_live_bids";
-    page.family(name, Kind::Gauge, "Bids on them.");
+    page.family(name, Kind::Gauge, "Live bids on open tasks.");
     for window in windows {
         page.sample(
             name,
@@ -128,6 +135,7 @@ fn markets(page: &mut Page, view: &View) {
 
 fn commits(page: &mut Page, view: &View) {
     let tally = &view.tally;
+
     page.counter(
         "quorate_commits_total",
         "Blocks committed since the start.",
@@ -135,7 +143,7 @@ fn commits(page: &mut Page, view: &View) {
     );
     page.counter(
         "quorate_commits_late_total",
-        "Those decided in a round above 0: a proposer was late or dead.",
+        "Blocks decided in a round above 0: a proposer was late or dead.",
         tally.late,
     );
     page.counter(
@@ -145,10 +153,11 @@ fn commits(page: &mut Page, view: &View) {
     );
     page.histogram(
         "quorate_commit_seconds",
-        "From when this node began to build a block, or received it, to its commit here; without \
-         blocks that were fetched.",
+        "Time from when this node began to build a block, or received it, to its commit here; \
+         without blocks that were fetched.",
         &tally.took,
     );
+
     let name = "quorate_operations_total";
     page.family(
         name,
@@ -158,6 +167,7 @@ fn commits(page: &mut Page, view: &View) {
     for (kind, count) in &tally.operations {
         page.sample(name, &[("kind", kind)], count);
     }
+
     let name = "quorate_outcomes_total";
     page.family(
         name,
@@ -167,6 +177,7 @@ fn commits(page: &mut Page, view: &View) {
     for (kind, count) in &tally.outcomes {
         page.sample(name, &[("kind", kind)], count);
     }
+
     let name = "quorate_refusals_total";
     page.family(
         name,
@@ -189,17 +200,17 @@ fn refused(page: &mut Page, view: &View) {
         ),
         (
             "quorate_stranger_messages_total",
-            "Messages that only validators may send, from others.",
+            "Messages that only validators may send, received from others.",
             counters.strangers,
         ),
         (
             "quorate_unauthentic_total",
-            "Anything whose signature or quorum did not hold.",
+            "Messages whose signature or quorum did not hold.",
             counters.unauthentic,
         ),
         (
             "quorate_blocks_dropped_total",
-            "Blocks nobody asked for.",
+            "Blocks that were not asked for.",
             counters.blocks_dropped,
         ),
         (
@@ -229,7 +240,7 @@ fn refused(page: &mut Page, view: &View) {
         ),
         (
             "quorate_undecodable_frames_total",
-            "Frames that are no message of the protocol.",
+            "Frames that are not a message of the protocol.",
             view.status.undecodable,
         ),
     ] {
@@ -237,7 +248,7 @@ fn refused(page: &mut Page, view: &View) {
     }
 }
 
-/// Name, description, and where the number stands.
+/// The name and description of a metric, and the counter that it shows.
 type LaneMetric = (&'static str, &'static str, fn(&LaneCounters) -> u64);
 
 const LANES: [LaneMetric; 7] = [
@@ -246,7 +257,7 @@ const LANES: [LaneMetric; 7] = [
         "Frames handed to streams.",
         |lane| lane.sent_frames,
     ),
-    ("quorate_sent_bytes_total", "Their bytes.", |lane| {
+    ("quorate_sent_bytes_total", "Bytes sent.", |lane| {
         lane.sent_bytes
     }),
     (
@@ -254,7 +265,7 @@ const LANES: [LaneMetric; 7] = [
         "Frames received.",
         |lane| lane.received_frames,
     ),
-    ("quorate_received_bytes_total", "Their bytes.", |lane| {
+    ("quorate_received_bytes_total", "Bytes received.", |lane| {
         lane.received_bytes
     }),
     (
@@ -292,27 +303,27 @@ fn links(page: &mut Page, view: &View) {
     for (name, help, count) in [
         (
             "quorate_gossip_published_total",
-            "Messages published.",
+            "Gossip messages published.",
             gossip.published,
         ),
         (
             "quorate_gossip_unpublished_total",
-            "Messages not published: queue full, too large, duplicate, or no peer.",
+            "Gossip messages not published: queue full, too large, duplicate, or no peer.",
             gossip.unpublished,
         ),
         (
             "quorate_gossip_received_total",
-            "Messages received first.",
+            "Gossip messages received for the first time.",
             gossip.received,
         ),
         (
             "quorate_gossip_received_bytes_total",
-            "Their bytes.",
+            "Bytes of gossip messages received for the first time.",
             gossip.received_bytes,
         ),
         (
             "quorate_gossip_dropped_total",
-            "Messages dropped because the node was behind.",
+            "Gossip messages dropped because the node was behind.",
             gossip.dropped,
         ),
         (
@@ -332,7 +343,7 @@ fn links(page: &mut Page, view: &View) {
         ),
         (
             "quorate_peers_refused_total",
-            "Peers of another swarm, or that did not say of which.",
+            "Peers refused because they are of another swarm or did not say of which.",
             traffic.refused_peers,
         ),
     ] {
@@ -340,7 +351,7 @@ fn links(page: &mut Page, view: &View) {
     }
 }
 
-/// As PromQL wants times: seconds with a fraction.
+/// Converts milliseconds to seconds with a fraction, the unit of time in PromQL.
 fn seconds(millis: Millis) -> f64 {
     millis as f64 / 1e3
 }
@@ -352,7 +363,8 @@ enum Kind {
     Histogram,
 }
 
-/// The text as it grows. Label values are keys, labels and names of ours: none needs escaping.
+/// The page as it grows. Its label values are keys, labels and names from this code, none of which
+/// needs escaping.
 struct Page(String);
 
 impl Page {
@@ -366,15 +378,17 @@ impl Page {
         self.sample(name, &[], value);
     }
 
-    /// Buckets are cumulative, as the format wants them.
+    /// Writes a histogram. Its buckets are cumulative, as the format requires.
     fn histogram(&mut self, name: &str, help: &str, histogram: &Histogram) {
         self.family(name, Kind::Histogram, help);
         let (bucket, mut within) = (format!("{name}_bucket"), 0);
+
         for (bound, count) in BOUNDS.iter().zip(histogram.buckets) {
             within += count;
             let bound = (*bound as f64 / 1e6).to_string();
             self.sample(&bucket, &[("le", &bound)], within);
         }
+
         self.sample(&bucket, &[("le", "+Inf")], histogram.count);
         self.sample(&format!("{name}_sum"), &[], histogram.sum as f64 / 1e6);
         self.sample(&format!("{name}_count"), &[], histogram.count);
@@ -394,6 +408,7 @@ impl Page {
             .iter()
             .map(|(label, value)| format!("{label}=\"{value}\""))
             .collect();
+
         match labels.is_empty() {
             true => self.line(format_args!("{name} {value}\n")),
             false => self.line(format_args!("{name}{{{}}} {value}\n", labels.join(","))),
@@ -401,7 +416,7 @@ impl Page {
     }
 
     fn line(&mut self, line: std::fmt::Arguments<'_>) {
-        // A string takes everything.
+        // Writing to a string cannot fail.
         let _ = self.0.write_fmt(line);
     }
 }

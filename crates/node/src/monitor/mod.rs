@@ -4,12 +4,13 @@
 //! | Path | Answer |
 //! |---|---|
 //! | `/metrics` | Prometheus text exposition 0.0.4 |
-//! | `/health` | 200 `ok` while progress is made, else 503 and one line saying what is missing |
-//! | `/status` | JSON: where the node and its committee stand |
+//! | `/health` | 200 `ok` while progress is made; otherwise 503 and one line with the reason |
+//! | `/status` | JSON: the state of the node and its committee |
 //!
-//! It only reads: what the loop tells of itself, what the network counts, and the committed blocks.
-//! Nobody proves who they are, so it belongs on the loopback interface or a private network. One
-//! connection is one request, and is over within [`CONNECTION_TIME`], however slow its other end.
+//! It only reads: the status that the event loop publishes, the counters of the network, and the
+//! committed blocks. Its clients are not authenticated, so it belongs on the loopback interface or
+//! a private network. One connection is one request, and is over within [`CONNECTION_TIME`],
+//! however slow its other end.
 
 mod metrics;
 mod status;
@@ -36,15 +37,16 @@ pub(crate) use view::Sources;
 
 use view::View;
 
-/// Connections served at a time; further ones wait until one of these is over.
+/// The number of connections served at a time. Further ones wait until one of these is over.
 const CONNECTIONS: usize = 32;
-/// How long the head of a request may take to arrive.
+/// The time within which the head of a request must arrive.
 const HEAD_TIME: Duration = Duration::from_secs(5);
-/// How long a connection may last, its answer included.
+/// The time that a connection may last, its answer included.
 const CONNECTION_TIME: Duration = Duration::from_secs(15);
-/// Pause after a failed accept: out of file descriptors, most likely, which does not pass at once.
+/// The pause after a failed accept. Most likely there are no file descriptors left, which does not
+/// pass at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
-/// Most bytes read ahead of a connection, which bounds the head of a request.
+/// The most bytes that are read ahead on a connection, which bounds the head of a request.
 const READ_BYTES: usize = 16 * 1024;
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -63,11 +65,12 @@ impl Monitor {
     /// Binds the address and serves it on the current tokio runtime. Port 0 takes any free port.
     ///
     /// # Errors
-    /// Where the address cannot be bound.
+    /// If the address cannot be bound.
     pub(crate) async fn start(address: SocketAddr, sources: Sources) -> std::io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         tracing::info!(%address, "monitoring");
+
         let sources = Arc::new(sources);
         let mut tasks = JoinSet::new();
         tasks.spawn(tally::keep(
@@ -75,10 +78,11 @@ impl Monitor {
             Arc::clone(&sources.tally),
         ));
         tasks.spawn(accept(listener, sources));
+
         Ok(Self { address, tasks })
     }
 
-    /// The address it is bound to.
+    /// Returns the address that the endpoint is bound to.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
@@ -89,10 +93,12 @@ impl Monitor {
     }
 }
 
-/// Its connections end with it.
+/// Accepts connections and serves them. They end with this task.
 async fn accept(listener: TcpListener, sources: Arc<Sources>) {
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
+
+    // A permit comes before the connection, so further connections wait in the system's queue.
     while let Ok(permit) = Arc::clone(&room).acquire_owned().await {
         match listener.accept().await {
             Ok((stream, _)) => {
@@ -102,11 +108,13 @@ async fn accept(listener: TcpListener, sources: Arc<Sources>) {
                     drop(permit);
                 });
             }
+
             Err(error) => {
-                tracing::warn!(%error, "no connection to the monitoring endpoint");
+                tracing::warn!(%error, "cannot accept a connection to the monitoring endpoint");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
+
         while connections.try_join_next().is_some() {}
     }
 }
@@ -119,6 +127,7 @@ async fn serve(stream: TcpStream, sources: &Sources) {
         .keep_alive(false)
         .max_buf_size(READ_BYTES)
         .serve_connection(TokioIo::new(stream), service);
+
     match tokio::time::timeout(CONNECTION_TIME, connection).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(%error, "a request for monitoring failed"),
@@ -137,10 +146,11 @@ fn answer(request: &Request<Incoming>, sources: &Sources) -> Response<Full<Bytes
         },
         "/status" => |view| respond(StatusCode::OK, JSON, status::render(view)),
         _ => {
-            let paths = "there are /metrics, /health and /status\n";
+            let paths = "not found: the paths are /metrics, /health and /status\n";
             return respond(StatusCode::NOT_FOUND, TEXT, paths);
         }
     };
+
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let mut refusal = respond(StatusCode::METHOD_NOT_ALLOWED, TEXT, "only GET and HEAD\n");
         refusal
@@ -148,6 +158,8 @@ fn answer(request: &Request<Incoming>, sources: &Sources) -> Response<Full<Bytes
             .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return refusal;
     }
+
+    // Until the replica has recovered, there is nothing to show on any page.
     match sources.view() {
         Some(view) => page(&view),
         None => unavailable(&status::Unhealthy::Starting),

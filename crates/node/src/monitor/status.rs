@@ -1,4 +1,4 @@
-//! `/health` and `/status`.
+//! The pages `/health` and `/status`.
 
 use quorate_ledger::WindowView;
 use quorate_replica::Standing;
@@ -7,39 +7,39 @@ use serde::Serialize;
 
 use super::view::View;
 
-/// Blocks may be this many times the longest interval apart before that is no progress.
+/// The greatest age of the last block that counts as progress, in longest block intervals.
 const PATIENCE: Millis = 3;
 
-/// What is missing for progress.
+/// The reason why the validator makes no progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unhealthy {
-    /// The stored blocks are executed again.
+    /// The validator is still executing its stored blocks again.
     #[error("starting: not recovered yet")]
     Starting,
-    /// Nothing can be decided here.
+    /// The connected validators have no quorum, so nothing can be decided here.
     #[error("no quorum: validators with {power} of {total} power are connected, this one included")]
     NoQuorum {
-        /// Power of the connected validators.
+        /// The voting power of the connected validators.
         power: Power,
-        /// Power of all.
+        /// The voting power of all validators.
         total: Power,
     },
-    /// Nothing was ever decided.
+    /// No block was ever decided.
     #[error("no block yet")]
     NoBlock,
-    /// Nothing was decided of late, or this node is behind.
+    /// No block was decided lately, or this node is behind.
     #[error("no progress: block {height} is {age_ms} ms old, more than {limit_ms} ms")]
     Stale {
-        /// Last decided height.
+        /// The last decided height.
         height: Height,
-        /// Milliseconds since its block time, by this node's clock.
+        /// Milliseconds since the block time, by this node's clock.
         age_ms: Millis,
-        /// How old it may be.
+        /// The age in milliseconds up to which there is progress.
         limit_ms: Millis,
     },
 }
 
-/// Whether progress is being made.
+/// Checks that the validator makes progress.
 pub(super) fn health(view: &View) -> Result<(), Unhealthy> {
     let (ledger, power) = (&view.ledger, view.power_present());
     if !ledger.validators.is_quorum(power) {
@@ -48,9 +48,12 @@ pub(super) fn health(view: &View) -> Result<(), Unhealthy> {
             total: ledger.validators.total(),
         });
     }
+
+    // The time of the genesis says nothing about progress.
     if ledger.height == 0 {
         return Err(Unhealthy::NoBlock);
     }
+
     let age_ms = view.now.saturating_sub(ledger.block_time);
     let limit_ms = PATIENCE.saturating_mul(view.max_block_interval);
     if age_ms > limit_ms {
@@ -60,6 +63,7 @@ pub(super) fn health(view: &View) -> Result<(), Unhealthy> {
             limit_ms,
         });
     }
+
     Ok(())
 }
 
@@ -79,8 +83,8 @@ struct Status<'a> {
     markets: Vec<Window<'a>>,
 }
 
-/// `votes`; or `waits` with the height it votes from; or `rejoining` with the power it heard, and
-/// the power of all, of which it needs more than two thirds.
+/// The field `voting`: `votes`; or `waits` with the height from which it votes; or `rejoining` with
+/// the voting power that it heard, and the power of all, of which it needs more than two thirds.
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
 enum Voting {
@@ -114,7 +118,7 @@ struct Window<'a> {
     live_bids: u64,
 }
 
-/// Where the node and its committee stand, as one JSON object.
+/// Renders the state of the node and its committee as one JSON object.
 pub(super) fn render(view: &View) -> String {
     let ledger = &view.ledger;
     let members = ledger.validators.iter().map(|validator| Member {
@@ -124,6 +128,7 @@ pub(super) fn render(view: &View) -> String {
         connected: view.present.contains(&validator.key),
         benched: ledger.benched.contains(&validator.key),
     });
+
     let status = Status {
         version: env!("CARGO_PKG_VERSION"),
         swarm: view.swarm,
@@ -138,7 +143,8 @@ pub(super) fn render(view: &View) -> String {
         validators: members.collect(),
         markets: ledger.windows.iter().map(Window::from).collect(),
     };
-    // Only maps with keys that are no text, or a failing writer, could be an error.
+
+    // Only a map with keys that are not text, or a failing writer, could cause an error.
     serde_json::to_string(&status).unwrap_or_default() + "\n"
 }
 
@@ -180,8 +186,8 @@ mod tests {
     use crate::monitor::tally::Tally;
     use crate::validator::{LedgerSummary, ValidatorStatus};
 
-    /// Four validators of equal power, of whom the first `present` are here; blocks at least every
-    /// second.
+    /// Builds a view of four validators of equal power, of which the first `present` are connected;
+    /// blocks come at least every second.
     fn view(present: u8, height: Height, age_ms: Millis) -> View {
         let keys = || (0..4).map(|number| PublicKey([number; 32]));
         let operator: Label = "test".parse().unwrap();
@@ -190,6 +196,7 @@ mod tests {
             power: 1,
             operator: operator.clone(),
         };
+
         let ledger = LedgerSummary {
             height,
             block: BlockId::GENESIS,
@@ -198,6 +205,7 @@ mod tests {
             benched: BTreeSet::new(),
             windows: Vec::new(),
         };
+
         View {
             me: PublicKey([0; 32]),
             swarm: SwarmId([7; 32]),

@@ -1,4 +1,4 @@
-//! Counting what committed blocks did, since the start of the process.
+//! Counters of the contents of committed blocks, since the start of the process.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,45 +9,47 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::validator::{CommittedBlock, ValidatorEvent};
 
-/// Upper bounds of the histogram's buckets in microseconds; the last bucket has none.
+/// The upper bounds of the histogram's buckets, in microseconds. A longer duration falls in no
+/// bucket; it only counts in the total.
 pub(super) const BOUNDS: [u64; 13] = [
     1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000,
     5_000_000, 10_000_000,
 ];
-/// Counted from 0, so that the first one is seen as an increase. Others join as they come.
+/// The kinds that are counted from 0, so that their first operation is seen as an increase. Other
+/// kinds are added when they occur.
 const OPERATIONS: [&str; 12] = [
     "accept", "admit", "attest", "bid", "cancel", "complete", "decline", "fail", "lapse", "revoke",
     "submit", "withdraw",
 ];
 const OUTCOMES: [&str; 5] = ["assignment", "clearing", "expiry", "receipt", "refusal"];
 
-/// Numbers that only grow.
+/// Counters of committed blocks. They only grow.
 #[derive(Debug, Clone)]
 pub(crate) struct Tally {
-    /// Blocks committed.
+    /// Committed blocks.
     pub(super) commits: u64,
-    /// Those decided in a round above 0.
+    /// Committed blocks that were decided in a round above 0.
     pub(super) late: u64,
-    /// Blocks whose contents were not counted, because counting was behind.
+    /// Committed blocks whose contents were not counted, because counting was behind.
     pub(super) uncounted: u64,
-    /// Time from first sight of a block to its commit.
+    /// The time from the first sight of a block to its commit.
     pub(super) took: Histogram,
-    /// Operations by kind.
+    /// Operations in committed blocks, by kind.
     pub(super) operations: BTreeMap<&'static str, u64>,
-    /// Outcomes by kind.
+    /// Outcomes of committed blocks, by kind.
     pub(super) outcomes: BTreeMap<&'static str, u64>,
     /// Refused operations and offers by reason.
     pub(super) refusals: BTreeMap<Reason, u64>,
 }
 
-/// Counts of durations.
+/// A histogram of durations.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Histogram {
-    /// How many were within each of [`BOUNDS`], but not within the one before.
+    /// The number of durations within each of [`BOUNDS`] and above the bound before it.
     pub(super) buckets: [u64; BOUNDS.len()],
-    /// How many there were.
+    /// The number of all durations.
     pub(super) count: u64,
-    /// Their sum in microseconds.
+    /// The sum of all durations in microseconds.
     pub(super) sum: u64,
 }
 
@@ -65,11 +67,12 @@ impl Default for Tally {
     }
 }
 
-/// Counts until the validator is gone.
+/// Counts committed blocks until the validator is gone.
 pub(super) async fn keep(mut events: Receiver<ValidatorEvent>, tally: Arc<Mutex<Tally>>) {
     loop {
         let event = events.recv().await;
         let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+
         match event {
             Ok(ValidatorEvent::Committed(block)) => tally.count(&block),
             Err(RecvError::Lagged(blocks)) => tally.miss(blocks),
@@ -82,15 +85,18 @@ impl Tally {
     fn count(&mut self, block: &CommittedBlock) {
         self.commits += 1;
         self.late += u64::from(block.round > 0);
+
         if let Some(micros) = block.proposed_to_committed_us {
             self.took.observe(micros);
         }
+
         for operation in &block.content.operations {
             *self
                 .operations
                 .entry(operation.payload.body.name())
                 .or_default() += 1;
         }
+
         for outcome in &block.outcomes {
             *self.outcomes.entry(name(outcome)).or_default() += 1;
             if let Outcome::Refusal(refusal) = outcome {
@@ -101,7 +107,7 @@ impl Tally {
         }
     }
 
-    /// Every event is a block.
+    /// Counts blocks that were dropped from the queue of events. Every event is one block.
     fn miss(&mut self, blocks: u64) {
         self.commits += blocks;
         self.uncounted += blocks;
@@ -110,6 +116,7 @@ impl Tally {
 
 impl Histogram {
     fn observe(&mut self, micros: u64) {
+        // A bound belongs to its own bucket: `le` means at most.
         let bucket = BOUNDS.partition_point(|bound| *bound < micros);
         if let Some(count) = self.buckets.get_mut(bucket) {
             *count += 1;

@@ -1,4 +1,4 @@
-//! What the endpoint reads, and what it read at one moment.
+//! The sources that the endpoint reads, and a view of them at one moment.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,13 +11,13 @@ use super::tally::Tally;
 use crate::clock::unix_millis;
 use crate::validator::{LedgerSummary, ValidatorEvent, ValidatorStatus};
 
-/// Where the endpoint reads.
+/// The sources that the endpoint reads.
 pub(crate) struct Sources {
     pub(crate) me: PublicKey,
     pub(crate) swarm: SwarmId,
-    /// Milliseconds after which an idle swarm makes a block: of the genesis.
+    /// Milliseconds after which an idle swarm makes a block, from the genesis.
     pub(crate) max_block_interval: Millis,
-    /// Unix milliseconds of the start.
+    /// Unix milliseconds at which the validator was started.
     pub(crate) started: Millis,
     pub(crate) network: Network,
     pub(crate) status: Arc<Mutex<ValidatorStatus>>,
@@ -25,7 +25,7 @@ pub(crate) struct Sources {
     pub(crate) tally: Arc<Mutex<Tally>>,
 }
 
-/// What they said at one moment.
+/// The contents of the sources at one moment.
 pub(super) struct View {
     pub(super) me: PublicKey,
     pub(super) swarm: SwarmId,
@@ -35,16 +35,16 @@ pub(super) struct View {
     pub(super) now: Millis,
     pub(super) status: ValidatorStatus,
     pub(super) ledger: Arc<LedgerSummary>,
-    /// Peers connected.
+    /// The number of connected peers.
     pub(super) peers: usize,
-    /// Validators connected, and this node where it is one.
+    /// The connected validators, and this node if it is a validator.
     pub(super) present: BTreeSet<PublicKey>,
     pub(super) traffic: quorate_network::Counters,
     pub(super) tally: Tally,
 }
 
 impl Sources {
-    /// What there is to see; `None` while the node is still coming back.
+    /// Reads the sources; returns `None` while the validator is still recovering.
     pub(super) fn view(&self) -> Option<View> {
         let status = self
             .status
@@ -52,11 +52,14 @@ impl Sources {
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
         let ledger = status.ledger.clone()?;
+
         let peers = self.network.peers();
+        // This node is not its own peer, but it is present.
         let near = peers.iter().copied().map(PublicKey).chain([self.me]);
         let present = near
             .filter(|key| ledger.validators.get(key).is_some())
             .collect();
+
         Some(View {
             me: self.me,
             swarm: self.swarm,
@@ -78,7 +81,7 @@ impl Sources {
 }
 
 impl View {
-    /// Power of the validators that are present.
+    /// Returns the voting power of the validators that are present.
     pub(super) fn power_present(&self) -> Power {
         self.ledger.validators.power_of(&self.present)
     }

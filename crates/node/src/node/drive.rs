@@ -1,4 +1,4 @@
-//! The loop of an agent or requester.
+//! The event loop of an agent or requester.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -21,7 +21,7 @@ use crate::address_book::AddressBook;
 use crate::clock::{Clock, sleep_until};
 use crate::task::{Progress, Receipt, TaskHandle};
 
-/// What a handle asks for.
+/// A request of a handle.
 #[derive(Debug)]
 pub(super) enum Command {
     Submit {
@@ -44,10 +44,10 @@ pub(super) enum Command {
     },
 }
 
-/// Who waits for something that may not be there.
+/// The channel for an answer, which is `None` if there is nothing to be had.
 type Waiting<T> = oneshot::Sender<Option<Arc<T>>>;
 
-/// The node's place in the network.
+/// The node's network, and the committee that it talks to.
 pub(super) struct Links {
     pub(super) network: Network,
     pub(super) events: NetworkEvents,
@@ -63,15 +63,16 @@ pub(super) struct Drive {
     events: broadcast::Sender<Event>,
     clock: Clock,
     tasks: BTreeMap<TaskId, watch::Sender<Progress>>,
-    /// Who waits for the dossier of a clearing.
+    /// The requests that wait for the dossier of a clearing.
     dossiers: BTreeMap<Hash, Vec<Waiting<DossierBundle>>>,
-    /// Who waits for what is to be solved in a window.
+    /// The requests that wait for the problem of a window.
     standing: BTreeMap<(Label, u64), Vec<Waiting<StandingBids>>>,
-    /// Submissions from before the swarm knew this node.
+    /// Commands from before the swarm knew this node.
     waiting: Vec<Command>,
     /// Whether the swarm knows this node.
     ready: watch::Sender<bool>,
-    /// The newest call of each market from before: bids on it would have gone nowhere.
+    /// The newest call of each market from before the swarm knew this node. A bid on it would have
+    /// been lost.
     early_calls: BTreeMap<Label, Event>,
 }
 
@@ -103,6 +104,7 @@ impl Drive {
         loop {
             self.drain();
             let wake = self.client.poll_timeout().map(|at| self.clock.instant(at));
+
             tokio::select! {
                 command = commands.recv() => match command {
                     Some(command) => self.on_command(command),
@@ -124,7 +126,7 @@ impl Drive {
                 ClientAction::Send { to, request } => {
                     let bytes = cbor::encode(&request);
                     if let Err(error) = self.links.network.send(&to.0, Lane::Client, bytes) {
-                        tracing::debug!(to = %to.short(), %error, "not sent");
+                        tracing::debug!(to = %to.short(), %error, "a request was not sent");
                     }
                 }
                 ClientAction::Event(event) => self.on_event(event),
@@ -133,16 +135,22 @@ impl Drive {
     }
 
     fn on_event(&mut self, event: Event) {
-        tracing::debug!(event = event.name(), "learned");
+        tracing::debug!(event = event.name(), "learned something");
         self.progress(&event);
+
         match &event {
+            // A bid on this call would be lost, so the agents are asked once the swarm knows the
+            // node.
             Event::Call(call) if !self.client.is_ready() => {
                 self.early_calls.insert(call.market.clone(), event.clone());
             }
+
             Event::Ready => self.on_ready(),
+
             Event::Dossier { clearing, found } => {
                 answer(self.dossiers.remove(clearing), found.as_ref());
             }
+
             Event::StandingBids {
                 market,
                 window,
@@ -153,9 +161,11 @@ impl Drive {
                     found.as_ref(),
                 );
             }
+
             _ => self.runner.handle_event(&event),
         }
-        // Nobody may be listening.
+
+        // There may be no subscriber.
         let _ = self.events.send(event);
     }
 
@@ -164,12 +174,13 @@ impl Drive {
         for command in std::mem::take(&mut self.waiting) {
             self.on_command(command);
         }
+
         for call in std::mem::take(&mut self.early_calls).into_values() {
             self.runner.handle_event(&call);
         }
     }
 
-    /// Moves the handle of a task on.
+    /// Updates the handle of a task.
     fn progress(&mut self, event: &Event) {
         let (Event::Awarded { task, .. }
         | Event::Completed { task, .. }
@@ -177,9 +188,12 @@ impl Drive {
         else {
             return;
         };
+
+        // A task that was submitted before a restart has no handle.
         let Some(sender) = self.tasks.get(task) else {
             return;
         };
+
         sender.send_modify(|progress| match event.clone() {
             Event::Awarded {
                 token,
@@ -189,6 +203,7 @@ impl Drive {
             } => {
                 progress.awarded = Some((token, agent, certificate));
             }
+
             Event::Completed {
                 task,
                 detail,
@@ -200,6 +215,7 @@ impl Drive {
                     certificate,
                 });
             }
+
             Event::Failed { reason, .. } => {
                 progress.failed = Some(reason.map_or("canceled", |reason| reason.name()));
             }
@@ -208,28 +224,33 @@ impl Drive {
     }
 
     fn on_command(&mut self, command: Command) {
+        // Before the swarm knows this node, its operations cannot be numbered.
         if !self.client.is_ready() {
             self.waiting.push(command);
             return;
         }
+
         let now = self.clock.monotonic();
         match command {
             Command::Submit { specs, reply } => {
                 let result = self.client.submit(specs, now);
                 let handles =
                     result.map(|ids| ids.into_iter().map(|id| self.handle_for(id)).collect());
-                // Whoever asked may have gone; the tasks are submitted all the same.
+                // The caller may be gone; the tasks are submitted all the same.
                 let _ = reply.send(handles);
             }
+
             Command::Cancel(task) => {
                 if let Err(error) = self.client.cancel(task, now) {
-                    tracing::warn!(%task, %error, "not cancelled");
+                    tracing::warn!(%task, %error, "the task was not canceled");
                 }
             }
+
             Command::Dossier { clearing, reply } => {
                 self.dossiers.entry(clearing).or_default().push(reply);
                 self.client.fetch_dossier(clearing, now);
             }
+
             Command::StandingBids {
                 market,
                 window,
@@ -241,6 +262,7 @@ impl Drive {
                     .push(reply);
                 self.client.fetch_bids(market, window, now);
             }
+
             Command::Solve {
                 solve:
                     Solve {
@@ -250,7 +272,7 @@ impl Drive {
                     },
                 reply,
             } => {
-                // Whoever asked may have gone; the solution is on its way all the same.
+                // The caller may be gone; the solution is sent all the same.
                 let _ = reply.send(self.client.solve(market, window, pairs, now));
             }
         }
@@ -261,6 +283,7 @@ impl Drive {
             .tasks
             .entry(task)
             .or_insert_with(|| watch::channel(Progress::default()).0);
+
         TaskHandle {
             task,
             progress: sender.subscribe(),
@@ -275,11 +298,14 @@ impl Drive {
 
     async fn on_network(&mut self, event: NetworkEvent) {
         let now = self.clock.monotonic();
+
         match event {
             NetworkEvent::Connected(key) if self.is_validator(&PublicKey(key)) => {
                 self.client.handle_connected(PublicKey(key), now);
             }
+
             NetworkEvent::Disconnected(key) => self.client.handle_disconnected(PublicKey(key)),
+
             NetworkEvent::Frame {
                 from,
                 lane: Lane::Client,
@@ -287,16 +313,19 @@ impl Drive {
             } => {
                 self.on_message(PublicKey(from), &bytes);
             }
+
             NetworkEvent::Frame {
                 lane: Lane::Bulk,
                 bytes,
                 ..
             } => {
+                // Peers exchange their address books on this lane.
                 let message = cbor::decode::<PeerMessage>(&bytes, limits::FRAME_BYTES);
                 if let Ok(PeerMessage::Announcements(all)) = message {
                     self.learn(all).await;
                 }
             }
+
             NetworkEvent::Gossip {
                 topic: Topic::Announcements,
                 bytes,
@@ -306,12 +335,14 @@ impl Drive {
                     self.learn(vec![announcement]).await;
                 }
             }
+
             NetworkEvent::Gossip {
                 topic: Topic::Calls,
                 from,
                 bytes,
             } => {
                 let from = PublicKey(from);
+                // A call proves nothing, so only those that validators pass on are considered.
                 if let (true, Ok(call)) = (
                     self.is_validator(&from),
                     cbor::decode::<Call>(&bytes, limits::BLOCK_BYTES),
@@ -319,6 +350,7 @@ impl Drive {
                     self.client.handle_notice(from, Notice::Call(call), now);
                 }
             }
+
             NetworkEvent::Discovered { key, addresses } => {
                 self.want(PublicKey(key), addresses).await;
             }
@@ -346,7 +378,7 @@ impl Drive {
         }
     }
 
-    /// Keeps a connection with a validator.
+    /// Keeps a connection with a peer if it is a validator.
     async fn want(&mut self, key: PublicKey, addresses: Vec<Multiaddr>) {
         if self.is_validator(&key) && self.links.network.add_peer(key.0, addresses).await.is_err() {
             tracing::warn!("the network has stopped");
@@ -358,10 +390,10 @@ impl Drive {
     }
 }
 
-/// Answers all who wait.
+/// Answers all requests that wait.
 fn answer<T>(waiting: Option<Vec<Waiting<T>>>, found: Option<&Arc<T>>) {
     for reply in waiting.into_iter().flatten() {
-        // Whoever asked may have gone.
+        // The caller may be gone.
         let _ = reply.send(found.cloned());
     }
 }

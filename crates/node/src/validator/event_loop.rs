@@ -1,4 +1,4 @@
-//! The loop: actions first, then timers, then a bounded number of events.
+//! The event loop of a validator: actions first, then timers, then a bounded number of events.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -21,12 +21,12 @@ use crate::address_book::AddressBook;
 use crate::clock::{Clock, sleep_until};
 use crate::config::NodeConfig;
 
-/// Events taken in before timers and actions have their turn again.
+/// The number of network events that are handled before timers have their turn again.
 const BATCH: usize = 64;
-/// Between two announcements of where this node is.
+/// The time between two announcements of this node's addresses.
 const ANNOUNCE_EVERY: Duration = Duration::from_secs(30);
 
-/// What a validator's thread is started with.
+/// The parts from which a validator's thread starts.
 pub(super) struct Parts {
     pub(super) data: PathBuf,
     pub(super) genesis: Genesis,
@@ -50,7 +50,7 @@ pub(super) struct EventLoop {
     pub(super) clock: Clock,
     pub(super) last_commit_at: Millis,
     pub(super) proposals: Proposals,
-    /// Operations for everybody, until they leave together.
+    /// Operations for all validators, which are sent together.
     pub(super) passing: Vec<SignedOperation>,
     pub(super) undecodable: u64,
     pub(super) events: broadcast::Sender<ValidatorEvent>,
@@ -60,7 +60,7 @@ pub(super) struct EventLoop {
 }
 
 impl EventLoop {
-    /// Recovers and runs until stopped, on this thread. `ready` is told once it runs.
+    /// Recovers and runs on this thread until stopped. `ready` is told once the loop runs.
     pub(super) fn run_on_this_thread(
         parts: Parts,
         network_events: NetworkEvents,
@@ -71,6 +71,7 @@ impl EventLoop {
             .enable_time()
             .build()
             .map_err(|error| ValidatorError::Thread(error.to_string()))?;
+
         runtime.block_on(Self::run(parts, network_events, stopped, ready))
     }
 
@@ -83,21 +84,27 @@ impl EventLoop {
         let (done, mut completions) = mpsc::unbounded_channel();
         let boot = parts.config.boot.clone();
         let mut this = Self::recover(parts, done)?;
+
         for address in boot {
-            // It fails only when the network has stopped, which the loop notices.
+            // Dialing fails only if the network has stopped, which the loop notices.
             let _ = this.network.dial(address).await;
         }
+
         this.announce().await;
         let mut announce = tokio::time::interval(ANNOUNCE_EVERY);
         this.tell_status();
-        // Nobody waits any more when the handle is gone.
+
+        // The handle may be gone.
         let _ = ready.send(());
+
         loop {
             this.drain()?;
             this.pass_on();
             this.tell_status();
+
             let wake = this.durable.poll_timeout().map(|at| this.clock.instant(at));
             tokio::select! {
+                // A flood of frames must delay neither finished work nor timers.
                 biased;
                 _ = &mut stopped => return this.stop(),
                 Some(event) = completions.recv() => this.handle(event),
@@ -108,6 +115,8 @@ impl EventLoop {
                 event = network_events.recv() => {
                     let Some(event) = event else { return this.stop() };
                     this.on_network(event).await;
+                    // Each frame is followed by its actions, so that the queue of actions stays
+                    // short.
                     for _ in 1..BATCH {
                         this.drain()?;
                         let Some(event) = network_events.try_recv() else { break };
@@ -123,6 +132,7 @@ impl EventLoop {
         let clock = Clock::start();
         let me = parts.key.public_key();
         let swarm = parts.genesis.swarm_id();
+
         let durable = recover(From {
             data: &parts.data,
             genesis: parts.genesis,
@@ -132,6 +142,7 @@ impl EventLoop {
             start: parts.start,
             now: clock.now(),
         })?;
+
         Ok(Self {
             me,
             config: parts.config,
@@ -161,18 +172,23 @@ impl EventLoop {
         let replica = self.durable.replica();
         let ledger = replica.ledger();
         let validators = ledger.validators();
+
         let members = self
             .connected
             .iter()
             .filter(|key| validators.get(key).is_some());
+
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
         if status.standing != replica.standing() {
             log_standing(replica.standing());
         }
+
+        // The summary is made once for each height.
         let summary = status
             .ledger
             .take()
             .filter(|told| told.height == ledger.height());
+
         *status = ValidatorStatus {
             height: ledger.height(),
             round: replica.round(),
@@ -187,7 +203,7 @@ impl EventLoop {
     }
 }
 
-/// Not to vote is no ordinary state: it is worth a line that is seen.
+/// Logs a change of standing as a warning, because a validator that does not vote needs attention.
 fn log_standing(standing: Standing) {
     match standing {
         Standing::Votes => tracing::warn!("this validator votes again"),

@@ -1,7 +1,7 @@
-//! A validator as a process part: replica, store and network on a thread of their own.
+//! A validator as part of a process: replica, store and network.
 //!
-//! The thread owns key, guard and disk, and waits for the disk where the protocol has to; sockets
-//! are served by the runtime meanwhile.
+//! The replica has a thread of its own, which owns key, guard and disk, and waits for the disk
+//! where the protocol requires it. The tokio runtime serves the sockets meanwhile.
 
 mod event_loop;
 pub(crate) mod peers;
@@ -29,108 +29,110 @@ use crate::home::{Home, HomeError};
 use crate::monitor::{Monitor, Sources};
 use event_loop::EventLoop;
 
-/// Why a validator does not start, or stopped.
+/// The reason why a validator does not start, or why it stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum ValidatorError {
-    /// Its folder.
+    /// The folder of the validator cannot be used.
     #[error(transparent)]
     Home(#[from] HomeError),
-    /// Its disk, its guard or its protocol. The process has to end, and recover at its next start.
+    /// The disk, the guard or the protocol failed. The process has to end, and recover at its next
+    /// start.
     #[error(transparent)]
     Durable(#[from] DurableError),
-    /// Its network.
+    /// The network did not start.
     #[error(transparent)]
     Network(#[from] NetworkError),
-    /// Its monitoring endpoint.
-    #[error("the monitoring endpoint on {address}: {source}")]
+    /// The monitoring endpoint did not start.
+    #[error("cannot start the monitoring endpoint on {address}: {source}")]
     Monitor {
-        /// Address that cannot be bound.
+        /// The address that cannot be bound.
         address: SocketAddr,
-        /// Cause.
+        /// The error of the system.
         source: std::io::Error,
     },
-    /// The thread or its runtime could not be made, or died.
-    #[error("the validator's thread: {0}")]
+    /// The thread or its runtime could not be started, or the thread died.
+    #[error("the validator's thread failed: {0}")]
     Thread(String),
 }
 
-/// Something a validator did, for people and metrics.
+/// Something that a validator did, for people and metrics.
 #[derive(Debug, Clone)]
 pub enum ValidatorEvent {
     /// A block was decided and applied.
     Committed(Arc<CommittedBlock>),
 }
 
-/// A decided block with what it did.
+/// A decided block with its effects.
 #[derive(Debug, Clone)]
 pub struct CommittedBlock {
-    /// Height.
+    /// The height of the block.
     pub height: Height,
-    /// Round it was decided in.
+    /// The round in which the block was decided, counted from 0.
     pub round: Round,
-    /// Block.
+    /// The id of the block.
     pub block: BlockId,
-    /// Who built it.
+    /// The validator that built the block.
     pub builder: PublicKey,
-    /// Block time, Unix milliseconds.
+    /// The block time in Unix milliseconds.
     pub block_time: Millis,
-    /// Operations in it.
+    /// The number of operations in the block.
     pub operations: usize,
-    /// What it decided.
+    /// The outcomes of the block, in the order of L-8.
     pub outcomes: Vec<quorate_types::Outcome>,
-    /// Its commit.
+    /// The precommits that decided the block.
     pub commit: QuorumCertificate,
-    /// Milliseconds from the start of the height here to its commit.
+    /// Milliseconds since this node's previous commit, or since its start.
     pub took_ms: Millis,
-    /// Microseconds from when this node began to build the block, or received it, to its commit
-    /// here; `None` where block sync brought it.
+    /// Microseconds from the time at which this node began to build the block, or received it, to
+    /// its commit here; `None` if block sync brought it.
     pub proposed_to_committed_us: Option<u64>,
-    /// The block itself.
+    /// The block, with all its operations and evidence.
     pub content: Arc<Verified<Block>>,
 }
 
-/// Where a validator stands.
+/// The state of a running validator.
 #[derive(Debug, Clone, Default)]
 pub struct ValidatorStatus {
-    /// Last decided height.
+    /// The last decided height.
     pub height: Height,
-    /// Round of the height being decided.
+    /// The round of the height in progress, counted from 0.
     pub round: Round,
-    /// Operations waiting.
+    /// The number of operations in the mempool.
     pub pool: usize,
-    /// Validators this one is connected with.
+    /// The number of connected validators, not counting this one.
     pub connected_validators: usize,
-    /// All peers it is connected with.
+    /// The number of connected peers, validators included.
     pub connected: usize,
-    /// What was dropped and refused.
+    /// The replica's counters of dropped and refused messages and of signatures.
     pub counters: Counters,
-    /// Frames that were no message of the protocol.
+    /// The number of frames that were not a message of the protocol.
     pub undecodable: u64,
-    /// Whether it votes, and if not, when it will.
+    /// Whether the validator votes, and if not, when it will.
     pub standing: Standing,
-    /// What the last decided block left; `None` while the validator is still coming back.
+    /// The ledger after the last decided block; `None` until the validator has recovered.
     pub ledger: Option<Arc<LedgerSummary>>,
 }
 
-/// What people and monitors want to know of the state after a decided block.
+/// The parts of the ledger that people and monitors read, after a decided block.
 #[derive(Debug, Clone)]
 pub struct LedgerSummary {
-    /// Height of the block.
+    /// The height of the block.
     pub height: Height,
-    /// Block; [`BlockId::GENESIS`] at height 0.
+    /// The id of the block; [`BlockId::GENESIS`] at height 0.
     pub block: BlockId,
-    /// Its time, Unix milliseconds; that of the genesis at height 0.
+    /// The block time in Unix milliseconds; at height 0 the time of the genesis.
     pub block_time: Millis,
-    /// Who votes on the next height.
+    /// The validators that vote on the next height.
     pub validators: Arc<ValidatorSet>,
-    /// Those of them that do not propose at the next height.
+    /// The validators that are benched, so that they do not propose at the next height.
     pub benched: BTreeSet<PublicKey>,
     /// The windows of all markets, ascending by market.
     pub windows: Vec<WindowView>,
 }
 
 impl LedgerSummary {
-    /// A copy of little, not the ledger: a ledger held by a reader could not fold its changes.
+    /// Copies a few values instead of holding the ledger. While a reader holds the ledger, its
+    /// changes cannot be folded into its base.
     fn of(ledger: &Ledger) -> Self {
         Self {
             height: ledger.height(),
@@ -156,25 +158,26 @@ pub struct Validator {
     ended: oneshot::Receiver<Result<(), ValidatorError>>,
 }
 
-/// Events kept for a subscriber that is behind.
+/// The number of events that are kept for a subscriber that is behind.
 const EVENT_QUEUE: usize = 1024;
 
 impl Validator {
-    /// Starts the validator of a folder on the current tokio runtime: recovers what it had, listens
-    /// and takes part. Crash points are for tests that end the process at a named write.
+    /// Starts the validator of a folder on the current tokio runtime: it recovers, listens and
+    /// takes part. Crash points are for tests that end the process at a named write.
     ///
     /// # Errors
-    /// [`ValidatorError`] naming the file, or what is wrong with it.
+    /// [`ValidatorError`], which names the file and what is wrong with it.
     pub async fn start(home: &Home, points: CrashPoints) -> Result<Self, ValidatorError> {
         Self::start_as(Start::Guarded, home, points).await
     }
 
-    /// As [`Self::start`], for a key whose signing guard is lost: it follows and signs nothing
-    /// until other validators with more than two thirds of the power have proved a fresh height,
-    /// and votes from two heights later (N-27, N-29). Nothing else may run with the key, ever.
+    /// Starts a validator as [`Self::start`] does, for a key whose signing guard is lost. It
+    /// follows and signs nothing until other validators with more than two thirds of the power have
+    /// proved a fresh height, and votes from two heights later (N-27, N-29). Nothing else may run
+    /// with the key, ever.
     ///
     /// # Errors
-    /// As [`Self::start`]; and where there is a guard.
+    /// The errors of [`Self::start`]; also if there still is a guard.
     pub async fn rejoin(home: &Home, points: CrashPoints) -> Result<Self, ValidatorError> {
         let challenge = u64::from_le_bytes(recovery::random()?);
         Self::start_as(Start::Rejoin { challenge }, home, points).await
@@ -187,16 +190,19 @@ impl Validator {
     ) -> Result<Self, ValidatorError> {
         let (genesis, key, config) = (home.genesis()?, home.key()?, home.config()?);
         let swarm = genesis.swarm_id();
+
         let mut settings = NetworkConfig::new(*key.seed(), protocol_name(&swarm));
         settings.listen = config.listen.clone();
         settings.mdns = config.mdns;
         let (network, network_events) = quorate_network::start(settings)?;
+
         let (events, _) = broadcast::channel(EVENT_QUEUE);
         let status = Arc::new(Mutex::new(ValidatorStatus::default()));
         let (stop, stopped) = oneshot::channel();
         let (end, ended) = oneshot::channel();
         let (ready, started) = oneshot::channel();
         let public = key.public_key();
+
         let sources = Sources {
             me: public,
             swarm,
@@ -207,7 +213,10 @@ impl Validator {
             events: events.clone(),
             tally: Arc::default(),
         };
+
+        // It answers from here on, also while the replica recovers.
         let monitor = start_monitor(config.monitor, sources).await?;
+
         let parts = event_loop::Parts {
             data: home.data(),
             genesis,
@@ -220,14 +229,16 @@ impl Validator {
             start,
             runtime: tokio::runtime::Handle::current(),
         };
+
         let thread = std::thread::Builder::new().name("replica".to_owned());
         thread
             .spawn(move || {
                 let result = EventLoop::run_on_this_thread(parts, network_events, stopped, ready);
-                // Nobody listens any more when the handle is gone.
+                // The handle may be gone.
                 let _ = end.send(result);
             })
             .map_err(|error| ValidatorError::Thread(error.to_string()))?;
+
         let mut validator = Self {
             key: public,
             swarm,
@@ -238,41 +249,43 @@ impl Validator {
             stop: Some(stop),
             ended,
         };
+
+        // A thread that ends before it is ready drops `ready`; its result then has the reason.
         match started.await {
             Ok(()) => Ok(validator),
             Err(_) => match validator.wait().await {
                 Err(error) => Err(error),
-                Ok(()) => Err(ValidatorError::Thread("ended at once".to_owned())),
+                Ok(()) => Err(ValidatorError::Thread("it ended at once".to_owned())),
             },
         }
     }
 
-    /// Its key.
+    /// Returns the validator's key.
     pub fn public_key(&self) -> PublicKey {
         self.key
     }
 
-    /// Its swarm.
+    /// Returns the id of the validator's swarm.
     pub fn swarm(&self) -> SwarmId {
         self.swarm
     }
 
-    /// Addresses it listens on, with its peer id behind them.
+    /// Returns the addresses that the validator listens on, with its peer id appended.
     pub fn addresses(&self) -> Vec<quorate_network::Multiaddr> {
         peers::with_peer_id(self.network.listen_addresses(), self.network.local_key())
     }
 
-    /// Address of its monitoring endpoint, where it has one.
+    /// Returns the address of the monitoring endpoint, if there is one.
     pub fn monitor_address(&self) -> Option<SocketAddr> {
         self.monitor.as_ref().map(Monitor::address)
     }
 
-    /// What it does from now on.
+    /// Subscribes to the validator's events from now on.
     pub fn subscribe(&self) -> broadcast::Receiver<ValidatorEvent> {
         self.events.subscribe()
     }
 
-    /// Where it stands.
+    /// Returns the validator's current state.
     pub fn status(&self) -> ValidatorStatus {
         self.status
             .lock()
@@ -280,31 +293,34 @@ impl Validator {
             .clone()
     }
 
-    /// What its links carried.
+    /// Returns the traffic of the validator's network.
     pub fn traffic(&self) -> quorate_network::Counters {
         self.network.counters()
     }
 
-    /// Waits until it ends by itself, which is always for a reason.
+    /// Waits until the validator ends on its own, which always has a reason.
     ///
     /// # Errors
-    /// The reason.
+    /// The reason for which it ended.
     pub async fn wait(&mut self) -> Result<(), ValidatorError> {
         match (&mut self.ended).await {
             Ok(result) => result,
-            Err(_) => Err(ValidatorError::Thread("died".to_owned())),
+            Err(_) => Err(ValidatorError::Thread(
+                "it ended without a result".to_owned(),
+            )),
         }
     }
 
-    /// Stops it: the log is synced, the sockets are closed.
+    /// Stops the validator: the log is synced and the sockets are closed.
     ///
     /// # Errors
-    /// What went wrong on the way out.
+    /// The error with which it ended.
     pub async fn shutdown(mut self) -> Result<(), ValidatorError> {
         if let Some(stop) = self.stop.take() {
-            // It may have ended before.
+            // The validator may have ended before.
             let _ = stop.send(());
         }
+
         let result = self.wait().await;
         if let Some(monitor) = self.monitor.take() {
             monitor.stop().await;
@@ -314,7 +330,8 @@ impl Validator {
     }
 }
 
-/// None where no address is configured. It answers from now on, also while the node comes back.
+/// Starts the monitoring endpoint, or returns `None` if no address is configured. The endpoint
+/// answers from now on, also while the validator recovers.
 async fn start_monitor(
     address: Option<SocketAddr>,
     sources: Sources,
@@ -322,13 +339,14 @@ async fn start_monitor(
     let Some(address) = address else {
         return Ok(None);
     };
+
     let started = Monitor::start(address, sources).await;
     started
         .map(Some)
         .map_err(|source| ValidatorError::Monitor { address, source })
 }
 
-/// Part of every protocol name, so that swarms never mix on the wire.
+/// Returns the swarm's part of every protocol name, which keeps swarms apart on the wire.
 pub fn protocol_name(swarm: &SwarmId) -> String {
     swarm.to_string().chars().take(16).collect()
 }

@@ -1,4 +1,4 @@
-//! Frames to and from peers, and who is reachable where.
+//! Frames to and from peers, and the addresses at which peers can be reached.
 
 use quorate_network::{Lane, Multiaddr, NetworkEvent, PeerKey, SendError, Topic, peer_id};
 use quorate_replica::{Event, Recipients};
@@ -9,7 +9,8 @@ use super::event_loop::EventLoop;
 use super::perform::INLINE_SIGNATURES;
 use crate::clock::unix_millis;
 
-/// A block up to this size goes with the proposal; a larger one must not hold votes up.
+/// The size in bytes up to which a block goes on the lane of the proposals. A larger block must not
+/// delay votes.
 const INLINE_BLOCK_BYTES: usize = limits::FRAME_BYTES / 2;
 
 impl EventLoop {
@@ -19,15 +20,19 @@ impl EventLoop {
                 tracing::info!(%address, "listening");
                 self.announce().await;
             }
+
             NetworkEvent::Connected(key) => self.on_connected(PublicKey(key)),
             NetworkEvent::Disconnected(key) => self.on_disconnected(PublicKey(key)),
+
             NetworkEvent::Frame { from, lane, bytes } => {
                 self.on_frame(PublicKey(from), lane, &bytes).await;
             }
             NetworkEvent::Gossip { topic, bytes, .. } => self.on_gossip(topic, &bytes).await,
+
             NetworkEvent::Discovered { key, addresses } if self.is_member(&PublicKey(key)) => {
                 self.want(PublicKey(key), addresses).await;
             }
+
             NetworkEvent::Misbehaviour { from, kind } => {
                 tracing::warn!(from = %PublicKey(from).short(), ?kind, "misbehaviour on a link");
             }
@@ -38,6 +43,7 @@ impl EventLoop {
     fn on_connected(&mut self, peer: PublicKey) {
         tracing::debug!(peer = %peer.short(), "connected");
         self.connected.insert(peer);
+        // Knowing one peer must be enough (W-14), so a new one is told all addresses.
         let known = self.book.all();
         if !known.is_empty() {
             self.send_to(&peer, &PeerMessage::Announcements(known));
@@ -59,19 +65,23 @@ impl EventLoop {
             }
             return;
         }
+
         match cbor::decode::<PeerMessage>(bytes, limits::BULK_FRAME_BYTES) {
             Ok(PeerMessage::Announcements(all)) => {
-                // News about a member is news for everyone; what was gossiped they have already.
+                // New announcements of members are gossiped on. The ones that came by gossip are
+                // not, because gossip takes them to everybody.
                 for news in self.learn(all).await {
                     self.publish(Topic::Announcements, news);
                 }
             }
+
             Ok(message) => {
                 if let PeerMessage::Block(block) = &message {
                     self.note_proposal(block.header.height);
                 }
                 self.handle(Event::Peer { from, message });
             }
+
             Err(error) => self.on_garbage(&from, &error),
         }
     }
@@ -88,9 +98,12 @@ impl EventLoop {
                     self.learn(vec![announcement]).await;
                 }
             }
+
             Topic::Evidence => {
-                // A pair convicts whoever brings it: it is let in as this node's own word. A bad
-                // block takes executing, for a member whose word is lost if it is not true.
+                // Two conflicting statements prove themselves, whoever brings them, so they are
+                // handled as this node's own message. A bad block takes an execution to judge, so
+                // it is taken only from a member on a lane, which is not listened to for a while if
+                // its claim is false.
                 if let Ok(evidence @ Evidence::Conflict(_)) = cbor::decode(bytes, 8192) {
                     let message = PeerMessage::Evidence(Box::new(evidence));
                     self.handle(Event::Peer {
@@ -103,12 +116,13 @@ impl EventLoop {
         }
     }
 
-    /// Takes announcements in; gives those, encoded, that say something new of a member.
+    /// Takes announcements in. Returns, encoded, the ones that say something new about a member.
     async fn learn(&mut self, announcements: Vec<Sign1<Announcement>>) -> Vec<Vec<u8>> {
         let mut news = Vec::new();
         for announcement in announcements.into_iter().take(limits::ANNOUNCEMENTS) {
             let validators = self.durable.replica().ledger().validators().clone();
             let bytes = cbor::encode(&announcement);
+
             if let Some((key, addresses)) = self.book.learn(announcement, &validators)
                 && self.is_member(&key)
             {
@@ -116,6 +130,7 @@ impl EventLoop {
                 news.push(bytes);
             }
         }
+
         news
     }
 
@@ -135,17 +150,20 @@ impl EventLoop {
             .is_some()
     }
 
-    /// Says where this node is: once it listens somewhere, and again from time to time.
+    /// Announces this node's addresses: once it listens somewhere, and again from time to time.
     pub(super) async fn announce(&mut self) {
         let addresses = match self.config.announce.is_empty() {
             true => self.network.listen_addresses(),
             false => self.config.announce.clone(),
         };
+
         if addresses.is_empty() {
             return;
         }
+
         self.book
             .announce(self.durable.key(), &addresses, unix_millis());
+
         if let Some(own) = self.book.own() {
             let (bytes, message) = (cbor::encode(own), vec![own.clone()]);
             for peer in self.connected.clone() {
@@ -157,7 +175,7 @@ impl EventLoop {
 
     pub(super) fn publish(&mut self, topic: Topic, bytes: Vec<u8>) {
         if let Err(error) = self.network.publish(topic, bytes) {
-            tracing::debug!(%error, ?topic, "not gossiped");
+            tracing::debug!(%error, ?topic, "a message was not gossiped");
         }
     }
 
@@ -167,11 +185,14 @@ impl EventLoop {
             Recipients::All => {
                 let bytes = cbor::encode(message);
                 let validators = self.durable.replica().ledger().validators().clone();
+
                 for validator in &*validators {
                     if validator.key != self.me && self.connected.contains(&validator.key) {
                         self.send_bytes(&validator.key, lane_of(message, bytes.len()), &bytes);
                     }
                 }
+
+                // A validator that is not connected hears of evidence by gossip.
                 if let PeerMessage::Evidence(evidence) = message {
                     self.publish(Topic::Evidence, cbor::encode(&**evidence));
                 }
@@ -179,8 +200,8 @@ impl EventLoop {
         }
     }
 
-    /// Passes on the operations that came in since the last time: one frame for as many as are
-    /// checked at once, so that the same operation from another peer is known by then.
+    /// Passes on the operations that came in since the last time. Each frame holds at most as many
+    /// as are verified at once, so that they are known when another peer sends the same ones.
     pub(super) fn pass_on(&mut self) {
         let mut passing = std::mem::take(&mut self.passing);
         while !passing.is_empty() {
@@ -195,11 +216,12 @@ impl EventLoop {
         self.send_bytes(to, lane_of(message, bytes.len()), &bytes);
     }
 
-    /// A full queue loses the frame: what matters is sent again (N-23).
+    /// Sends a frame. If the queue is full, the frame is lost; messages that matter are sent again
+    /// (N-23).
     pub(super) fn send_bytes(&mut self, to: &PublicKey, lane: Lane, bytes: &[u8]) {
         let sent: Result<(), SendError> = self.network.send(&to.0, lane, bytes.to_vec());
         if let Err(error) = sent {
-            tracing::debug!(to = %to.short(), ?lane, %error, "not sent");
+            tracing::debug!(to = %to.short(), ?lane, %error, "a frame was not sent");
         }
     }
 }
@@ -218,11 +240,12 @@ fn lane_of(message: &PeerMessage, bytes: usize) -> Lane {
     }
 }
 
-/// Addresses with `/p2p/<peer id>` behind them, as boot lists want them.
+/// Appends `/p2p/<peer id>` to addresses, as boot lists need them.
 pub(crate) fn with_peer_id(addresses: Vec<Multiaddr>, key: PeerKey) -> Vec<Multiaddr> {
     let Some(id) = peer_id(&key) else {
         return addresses;
     };
+
     let suffix = format!("/p2p/{id}").parse::<Multiaddr>();
     match suffix {
         Ok(suffix) => {

@@ -1,4 +1,4 @@
-//! Carrying out what the replica wants done, in its order.
+//! Carries out the effects of the replica, in their order.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,12 +13,12 @@ use quorate_types::{Block, Height, QuorumCertificate, Round, cbor};
 use super::event_loop::EventLoop;
 use super::{CommittedBlock, ValidatorError, ValidatorEvent};
 
-/// Signature checks up to which work is done at once; more goes to other threads, so that it does
-/// not hold up votes.
+/// The number of signatures up to which work is done on this thread. More of them are checked on
+/// other threads, so that they do not delay votes.
 pub(super) const INLINE_SIGNATURES: usize = 16;
 
 impl EventLoop {
-    /// Carries out what the replica wants until it waits.
+    /// Carries out effects until the replica waits for an event.
     pub(super) fn drain(&mut self) -> Result<(), ValidatorError> {
         let clock = self.clock;
         while let Some(effect) = self.durable.poll_effect(&mut || clock.now())? {
@@ -30,6 +30,7 @@ impl EventLoop {
     fn perform(&mut self, effect: Effect) {
         match effect {
             Effect::Verify(work) => self.verify(*work),
+
             Effect::Execute { ledger, block } => {
                 let result = ledger.execute(&block).map(Box::new);
                 self.handle(Event::Executed {
@@ -37,11 +38,14 @@ impl EventLoop {
                     result,
                 });
             }
+
             Effect::Propose {
                 ledger,
                 round,
                 proposal,
             } => {
+                // Building a block holds this thread, so the operations that wait to be passed on
+                // leave first.
                 self.pass_on();
                 self.note_proposal(ledger.height() + 1);
                 let (block, _) = ledger.propose(*proposal);
@@ -50,19 +54,23 @@ impl EventLoop {
                     block: Box::new(block),
                 });
             }
+
             Effect::Serve(to, frames) => {
                 for frame in frames {
                     self.send_bytes(&to, Lane::Bulk, &frame);
                 }
             }
+
             Effect::Send(Recipients::All, PeerMessage::Operations(operations)) => {
                 self.passing.extend(operations);
             }
+
             Effect::Send(to, message) => self.send(to, &message),
             Effect::Reply(to, message) => {
                 self.send_bytes(&to, Lane::Client, &cbor::encode(&message));
             }
             Effect::Call(call) => self.publish(Topic::Calls, cbor::encode(&call)),
+
             Effect::Committed {
                 round,
                 block,
@@ -80,6 +88,8 @@ impl EventLoop {
             self.handle(event);
             return;
         }
+
+        // The result comes back as an event, like that of any other action.
         let done = self.done.clone();
         self.runtime.spawn_blocking(move || {
             // The loop may have ended meanwhile.
@@ -98,6 +108,7 @@ impl EventLoop {
         let now = self.clock.monotonic();
         let took_ms = now.saturating_sub(self.last_commit_at);
         self.last_commit_at = now;
+
         tracing::debug!(
             height = header.height,
             round,
@@ -105,6 +116,7 @@ impl EventLoop {
             outcomes = outcomes.len(),
             "committed"
         );
+
         let committed = CommittedBlock {
             height: header.height,
             round,
@@ -118,13 +130,14 @@ impl EventLoop {
             proposed_to_committed_us: self.proposals.committed(header.height).map(as_micros),
             content: Arc::clone(block),
         };
-        // Nobody may be listening.
+
+        // There may be no subscriber.
         let _ = self
             .events
             .send(ValidatorEvent::Committed(Arc::new(committed)));
     }
 
-    /// A block of `height` is there, or under way.
+    /// Notes that a block of `height` is being built, or came.
     pub(super) fn note_proposal(&mut self, height: Height) {
         let current = self.durable.replica().height();
         self.proposals.note(height, current);

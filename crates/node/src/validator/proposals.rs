@@ -1,4 +1,4 @@
-//! When the blocks under way were first seen, for metrics.
+//! The times at which the blocks in progress were first seen, for metrics.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,23 +6,23 @@ use std::time::Duration;
 use quorate_types::Height;
 use tokio::time::Instant;
 
-/// First sight of a block at the height under way, and at the one after it: the builder may be
-/// ahead.
+/// The first sight of a block at the height in progress, and at the one after it, because the
+/// builder may be ahead.
 #[derive(Debug, Default)]
 pub(super) struct Proposals {
     seen: BTreeMap<Height, Instant>,
 }
 
 impl Proposals {
-    /// A block of `height` is being built, or came, while `current` is under way.
+    /// Notes that a block of `height` is being built, or came, while `current` is in progress.
     pub(super) fn note(&mut self, height: Height, current: Height) {
         if (current..=current.saturating_add(1)).contains(&height) {
             self.seen.entry(height).or_insert_with(Instant::now);
         }
     }
 
-    /// `height` is committed: the time since its first block was seen, `None` where block sync
-    /// brought it.
+    /// Notes that `height` is committed. Returns the time since its first block was seen, or `None`
+    /// if block sync brought it.
     pub(super) fn committed(&mut self, height: Height) -> Option<Duration> {
         let later = self.seen.split_off(&height.saturating_add(1));
         let mut seen = std::mem::replace(&mut self.seen, later);

@@ -1,4 +1,4 @@
-//! Opening a validator's folder, and telling the log what that took.
+//! Recovery: opens the folder of a validator, and logs what was found there.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -28,6 +28,7 @@ pub(super) fn recover(from: From<'_>) -> Result<DurableReplica, ValidatorError> 
         path: from.data.to_owned(),
         source,
     })?;
+
     let settings = Settings {
         store: layout(from.genesis.swarm_id())?,
         genesis: from.genesis,
@@ -35,7 +36,9 @@ pub(super) fn recover(from: From<'_>) -> Result<DurableReplica, ValidatorError> 
         points: from.points,
         start: from.start,
     };
+
     let (durable, opened) = DurableReplica::open(Arc::new(disk), from.key, settings, from.now)?;
+
     for cut in &opened.cuts {
         tracing::warn!(file = %cut.path, bytes = cut.bytes, "cut a torn tail, never synced");
     }
@@ -45,22 +48,25 @@ pub(super) fn recover(from: From<'_>) -> Result<DurableReplica, ValidatorError> 
     if let Some(height) = opened.log_lost {
         tracing::warn!(
             height,
-            "the log of what was signed last is gone: following until there"
+            "the log of the last signature is lost: following without a vote until this height"
         );
     }
+
     let height = durable.replica().ledger().height();
     tracing::info!(height, records = opened.records, "recovered");
     Ok(durable)
 }
 
-/// The usual layout; tests of recovery make the log's segments small with
-/// `QUORATE_WAL_SEGMENT_BYTES`, so that it rotates and is truncated before their eyes.
+/// Returns the usual layout of the store. Tests of recovery make the segments of the log small with
+/// `QUORATE_WAL_SEGMENT_BYTES`, so that it is rotated and truncated while they watch.
 fn layout(swarm: SwarmId) -> Result<StoreConfig, HomeError> {
     let usual = StoreConfig::new(swarm.0, u32::from_le_bytes(random()?));
+
     let name = "QUORATE_WAL_SEGMENT_BYTES";
     let Ok(value) = std::env::var(name) else {
         return Ok(usual);
     };
+
     match value.parse() {
         Ok(segment_bytes) => Ok(StoreConfig {
             segment_bytes,
@@ -75,7 +81,7 @@ fn layout(swarm: SwarmId) -> Result<StoreConfig, HomeError> {
     }
 }
 
-/// Bytes that peers cannot know.
+/// Returns bytes that peers cannot know.
 pub(super) fn random<const BYTES: usize>() -> Result<[u8; BYTES], HomeError> {
     let mut bytes = [0; BYTES];
     getrandom::fill(&mut bytes).map_err(|error| HomeError::Random(error.to_string()))?;

@@ -1,7 +1,9 @@
-//! Wins by low prices, falls silent, and when it is back reports as done what was taken from it.
+//! Wins tasks by low prices and falls silent. When it is back, it reports as done the tasks that
+//! were taken from it.
 //!
-//! Borne because the lease of a silent assignee lapses and the task goes to another; a report
-//! carries the fencing token of its assignment, and an old one is refused.
+//! The protocol bears it because the lease of a silent assignee lapses, and the task goes to
+//! another agent. A report carries the fencing token of its assignment, and an old token is
+//! refused.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +13,12 @@ use quorate_types::{Body, FencingToken, SignedOperation, TaskId};
 
 use super::{AgentLie, AgentMouth};
 
-/// Times it reports on one assignment that is gone.
+/// The number of reports on each assignment that is gone.
 const TIMES: u64 = 3;
 
-/// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Abandoner {
-    /// Assignments it once had, with the reports it still makes on each.
+    /// Assignments that it once had, with the number of reports that it will still make on each.
     had: BTreeMap<(TaskId, FencingToken), u64>,
 }
 
@@ -26,26 +27,34 @@ impl AgentLie for Abandoner {
         let Some(account) = mouth.ledger.account(&mouth.me()) else {
             return Vec::new();
         };
+
+        // The assignments of now may be gone when it is back.
         for held in &account.assigned {
             self.had.insert(*held, TIMES);
         }
+
         if !mouth.is_heard {
             return Vec::new();
         }
+
         let gone = |(held, left): &(&(TaskId, FencingToken), &mut u64)| {
             **left > 0 && !account.assigned.contains(held)
         };
+
         let Some(((task, token), left)) = self.had.iter_mut().find(gone) else {
             return Vec::new();
         };
+
         *left -= 1;
         mouth.lies += 1;
+
         let detail = Owned(b"done, of course".to_vec());
         let report = Report {
             task: *task,
             token: *token,
             detail,
         };
+
         vec![mouth.sign(account.next_sequence, Body::Complete(report))]
     }
 }

@@ -1,4 +1,4 @@
-//! Agents that lie: operations beside, or in place of, those of their light client.
+//! Agents that lie: they send operations in addition to those of their light client.
 
 use quorate_crypto::SecretKey;
 use quorate_ledger::Ledger;
@@ -8,36 +8,36 @@ use super::{abandoner, bid_spammer, false_solver, forger};
 use crate::dice::Dice;
 use crate::plan::Manner;
 
-/// What an agent that lies has at hand.
+/// The means of a lying agent.
 #[derive(Debug)]
 pub struct AgentMouth<'a> {
-    /// Its key.
+    /// The agent's signing key.
     pub key: &'a SecretKey,
-    /// The state as a validator knows it: liars may be well informed.
+    /// The state as a validator knows it, because a liar may be well informed.
     pub ledger: &'a Ledger,
-    /// Keys of the other clients.
+    /// The public keys of the other clients.
     pub others: Vec<PublicKey>,
-    /// Its own dice.
+    /// The agent's own stream of dice.
     pub dice: &'a mut Dice,
-    /// Whether it is heard now; not while it plays dead.
+    /// Whether the agent is heard now; `false` while it plays dead.
     pub is_heard: bool,
-    /// Lies told on this occasion; the run counts them under the manner's name.
+    /// The number of lies told on this occasion; the run adds them up under the name of the manner.
     pub lies: u64,
 }
 
 impl AgentMouth<'_> {
-    /// The key that it speaks with.
+    /// The public key that the agent speaks with.
     pub fn me(&self) -> PublicKey {
         self.key.public_key()
     }
 
-    /// Its next sequence number; `None` while the swarm does not know it.
+    /// The agent's next sequence number; `None` if the swarm does not know the agent.
     pub(super) fn next_sequence(&self) -> Option<u64> {
         let account = self.ledger.account(&self.me())?;
         Some(account.next_sequence)
     }
 
-    /// The one market.
+    /// The name of the swarm's only market.
     pub(super) fn market(&self) -> Option<Label> {
         self.ledger
             .genesis_info()
@@ -46,7 +46,7 @@ impl AgentMouth<'_> {
             .map(|market| market.name.clone())
     }
 
-    /// An operation of its own, not yet signed.
+    /// An operation of the agent that is not signed yet.
     pub(super) fn operation(&self, sequence: u64, body: Body) -> Operation {
         Operation {
             swarm: self.ledger.swarm(),
@@ -56,20 +56,20 @@ impl AgentMouth<'_> {
         }
     }
 
-    /// An operation, signed as it should be.
+    /// An operation of the agent, signed correctly.
     pub(super) fn sign(&self, sequence: u64, body: Body) -> SignedOperation {
         self.key.sign(self.operation(sequence, body)).into_inner()
     }
 }
 
-/// The lie of an agent, beside what its light client does: operations, well or badly signed.
+/// The lie of an agent: operations, well or badly signed, in addition to those of its light client.
 pub trait AgentLie: std::fmt::Debug {
-    /// What it sends to every validator; it is asked a few times a second.
+    /// Returns the operations that go to every validator; called a few times a second.
     fn volunteers(&mut self, mouth: &mut AgentMouth<'_>) -> Vec<SignedOperation>;
 }
 
-/// Who lies in this manner, where more than a light client is needed for it. What a liar about
-/// capabilities says, its light client says in good faith: the world lets it claim them.
+/// Creates the lie of a manner; `None` if a light client suffices. An agent that lies about its
+/// capabilities needs no more: the world lets its light client claim them in good faith.
 pub(crate) fn agent_liar(manner: Manner) -> Option<Box<dyn AgentLie>> {
     Some(match manner {
         Manner::Honest | Manner::CapabilityLiar => return None,

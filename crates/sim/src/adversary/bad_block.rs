@@ -1,9 +1,10 @@
-//! Proposes blocks whose roots executing them does not give: another state, or other outcomes; and
-//! sound ones in the name of another builder.
+//! Proposes blocks with another state root or outcome root than executing them gives, and sound
+//! blocks in the name of another builder.
 //!
-//! Borne because everybody executes a block before voting for it, and prevotes nil. The signed
-//! proposal and the block are evidence: whoever executes it sees that it is bad (N-24). A block is
-//! its builder's to propose, in the round it names (N-9).
+//! The protocol bears it because every validator executes a block before it votes, and prevotes nil
+//! for a bad one. The signed proposal and the block are evidence: every validator that executes the
+//! block sees that it is bad (N-24). Only its builder may propose a block, in the round that the
+//! block names (N-9).
 
 use quorate_ledger::Proposal;
 use quorate_types::message::PeerMessage;
@@ -12,7 +13,6 @@ use quorate_types::{Block, Hash, PublicKey};
 use super::doubles::Doubles;
 use super::{Lie, Mouth};
 
-/// See the module.
 #[derive(Debug, Default)]
 pub(super) struct BadBlock {
     doubles: Doubles,
@@ -29,16 +29,20 @@ impl Lie for BadBlock {
     }
 
     fn built(&mut self, mouth: &mut Mouth<'_>, block: &Block) {
+        // A block in the name of another builder is a lie already.
         if block.header.builder != mouth.me() {
             return;
         }
+
         let mut double = block.clone();
         let header = &mut double.header;
+
         let root = if mouth.dice.chance(500) {
             &mut header.state
         } else {
             &mut header.outcomes
         };
+
         *root = Hash::derive("quorate 1 simulated lie", &[&root.0]);
         self.doubles.put(block, double);
     }

@@ -1,16 +1,17 @@
-//! Leaves the bids of one agent out of its blocks: of the first that it sees bidding.
+//! Leaves the bids of one agent out of its blocks: of the first agent that it sees bidding.
 //!
-//! Borne because every validator holds the bid and builds when its turn comes; a censor delays an
-//! agent, and does not decide who may take part. Nobody can convict it: a mempool proves nothing.
+//! The protocol bears it because every validator holds the bid and builds a block when its turn
+//! comes. A censor delays an agent, but does not decide which agents may take part. Nobody can
+//! convict it, because a mempool proves nothing.
 
 use quorate_ledger::Proposal;
 use quorate_types::{PublicKey, SignedOperation};
 
 use super::{Lie, Mouth, is_bid};
 
-/// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Censor {
+    /// The agent that it censors, once it has chosen one.
     victim: Option<PublicKey>,
 }
 
@@ -21,14 +22,19 @@ impl Lie for Censor {
             .operations
             .iter()
             .find(|operation| is_bid(operation));
+
+        // The first bidder becomes the victim and stays it.
         let Some(victim) = self.victim.or(bid.map(|bid| bid.signer)) else {
             return;
         };
+
         self.victim = Some(victim);
+
         let before = proposal.operations.len();
         proposal
             .operations
             .retain(|operation| operation.signer != victim || !is_bid(operation));
+
         mouth.lies += (before - proposal.operations.len()) as u64;
     }
 }

@@ -1,8 +1,8 @@
-//! Blocks that a liar says in place of those its replica built.
+//! Doubles: blocks that a liar sends in place of those that its replica built.
 //!
-//! The replica goes on with the block it knows. What leaves speaks of the double: its body, and the
-//! liar's own statements, signed anew. So a liar tells one consistent story, and is not given away
-//! by two signatures where the lie is another one.
+//! The replica goes on with the block that it knows. Everything that leaves the liar is about the
+//! double: its body, and the liar's own statements, signed again. So the liar tells one consistent
+//! story, and no conflict between two of its signatures gives it away if the lie is another one.
 
 use std::collections::BTreeMap;
 
@@ -11,24 +11,24 @@ use quorate_types::{Block, BlockId, Height};
 
 use super::Mouth;
 
-/// The doubles of the blocks that were built at the newest height.
+/// The doubles of the blocks that were built at the newest height, by the ids of these blocks.
 #[derive(Debug, Default)]
 pub(super) struct Doubles(BTreeMap<BlockId, (Height, Block)>);
 
 impl Doubles {
-    /// From now on `double` stands for the block that was built.
+    /// Makes `double` stand for the block that was built.
     pub(super) fn put(&mut self, built: &Block, double: Block) {
         let height = built.header.height;
         self.0.retain(|_, (of, _)| *of == height);
         self.0.insert(built.header.id(), (height, double));
     }
 
-    /// What stands for this block.
+    /// The double that stands for a block, if there is one.
     pub(super) fn of(&self, block: &BlockId) -> Option<&Block> {
         self.0.get(block).map(|(_, double)| double)
     }
 
-    /// `message` with the double in it where the block was.
+    /// The message that goes out in place of `message`: about the double if it was about the block.
     pub(super) fn replace(&self, mouth: &mut Mouth<'_>, message: PeerMessage) -> PeerMessage {
         let replaced = match &message {
             PeerMessage::Block(block) => self.of(&block.header.id()).map(body),
@@ -38,11 +38,12 @@ impl Doubles {
         replaced.unwrap_or(message)
     }
 
-    /// The answer to who asks for the body of a double: the replica does not know it.
+    /// Answers a request for the body of a double, which the replica does not know.
     pub(super) fn serve(&self, message: &PeerMessage) -> Vec<PeerMessage> {
         let PeerMessage::FetchBlock(wanted) = message else {
             return Vec::new();
         };
+
         let mut doubles = self.0.values().map(|(_, double)| double);
         doubles
             .find(|double| double.header.id() == wanted.block)
@@ -51,6 +52,7 @@ impl Doubles {
             .collect()
     }
 
+    /// The liar's own statement on a block, signed again for the double.
     fn restate(&self, mouth: &Mouth<'_>, message: &PeerMessage) -> Option<PeerMessage> {
         let mut statement = mouth.own(message)?.statement.clone();
         let double = self.of(&statement.block?)?;

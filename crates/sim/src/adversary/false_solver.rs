@@ -1,9 +1,10 @@
-//! Proposes solutions that do not hold: pairs without a bid, more than a budget bears, for another
-//! window, worse than what is kept, out of order; bids and withdraws when it is too late for that;
-//! and cancels a task of its own once a solution is kept in which somebody wins it.
+//! Proposes solutions that do not hold: with pairs that nobody bid on, beyond a budget, for another
+//! window, worse than what is kept, or out of order. It bids and withdraws when it is too late for
+//! that, and cancels a task of its own once a solution is kept in which another agent wins the
+//! task.
 //!
-//! Borne because each pair is judged before a solution is kept, and again at the clearing; and
-//! because the mechanism's own search is always among the candidates: a lie wins nothing.
+//! The protocol bears it because each pair is judged before a solution is kept, and again at the
+//! clearing. The mechanism's own search is always among the candidates, so a lie wins nothing.
 
 use std::collections::BTreeMap;
 
@@ -17,12 +18,11 @@ use quorate_types::{Amounts, Body, PublicKey, SignedOperation, Stage, TaskId, Ta
 use super::{AgentLie, AgentMouth};
 use crate::solver::{improved, round};
 
-/// Tasks of its own that it submits in all.
+/// The number of tasks of its own that it submits in all.
 const TASKS: u64 = 6;
-/// Lies on each occasion.
+/// The number of lies on each occasion, at most.
 const AT_ONCE: usize = 4;
 
-/// See the module.
 #[derive(Debug)]
 pub(super) struct FalseSolver;
 
@@ -32,10 +32,12 @@ impl AgentLie for FalseSolver {
         let (Some(next), Some(window)) = (mouth.next_sequence(), windows.first()) else {
             return Vec::new();
         };
+
         let bodies = match window.stage {
             Stage::Solutions => lies(mouth, window),
             _ => open_a_task(mouth, window).into_iter().collect(),
         };
+
         (next..)
             .zip(bodies)
             .map(|(sequence, body)| mouth.sign(sequence, body))
@@ -43,7 +45,7 @@ impl AgentLie for FalseSolver {
     }
 }
 
-/// A task that others may win, and that it can cancel then.
+/// Submits a task that others may win, so that it can be canceled then.
 fn open_a_task(mouth: &AgentMouth<'_>, window: &WindowView) -> Option<Body> {
     let first = mouth.ledger.account(&mouth.me())?.next_task;
     let is_wanted = window.open_tasks > 0 && first < TASKS && own_task(mouth).is_none();
@@ -51,13 +53,14 @@ fn open_a_task(mouth: &AgentMouth<'_>, window: &WindowView) -> Option<Body> {
     is_wanted.then_some(Body::Submit(Submit { first, tasks }))
 }
 
-/// A task of its own that is open.
+/// The first of its own tasks that is open.
 fn own_task(mouth: &AgentMouth<'_>) -> Option<TaskId> {
     let next = mouth.ledger.account(&mouth.me())?.next_task;
     let mut tasks = (0..next).map(|number| TaskId {
         requester: mouth.me(),
         number,
     });
+
     tasks.find(|id| {
         mouth
             .ledger
@@ -66,15 +69,19 @@ fn own_task(mouth: &AgentMouth<'_>) -> Option<TaskId> {
     })
 }
 
-/// What it says while solutions are taken.
+/// The operations that it sends while solutions are taken.
 fn lies(mouth: &mut AgentMouth<'_>, window: &WindowView) -> Vec<Body> {
     let (market, number) = (window.market.clone(), window.number);
     let standing = standing(mouth, window);
     let own = own_task(mouth);
+
     mouth.lies += 1;
+
+    // A kept solution gives the task to another agent: now it cancels the task.
     if let Some(task) = own.filter(|own| is_proposed(&standing, *own)) {
         return vec![Body::Cancel(Cancel { task })];
     }
+
     let solve = |window, pairs| {
         Body::Solve(Solve {
             market: market.clone(),
@@ -82,16 +89,21 @@ fn lies(mouth: &mut AgentMouth<'_>, window: &WindowView) -> Vec<Body> {
             pairs,
         })
     };
+
     let ties = TieSeed {
         swarm: mouth.ledger.swarm(),
         market: market.clone(),
     };
+
     let better = improved(&round(&standing, ties), mouth.dice);
     let first = first_bids(&standing);
+
+    // These pairs name the requester of each task, which has made no bid on it.
     let nobody = first.iter().map(|pair| Pair {
         agent: pair.task.requester,
         ..*pair
     });
+
     let offers = first
         .iter()
         .take(1)
@@ -100,6 +112,7 @@ fn lies(mouth: &mut AgentMouth<'_>, window: &WindowView) -> Vec<Body> {
             price: 0,
         })
         .collect();
+
     let mut lies = vec![
         solve(number, nobody.collect()),
         solve(number, to_one(&standing)),
@@ -116,21 +129,25 @@ fn lies(mouth: &mut AgentMouth<'_>, window: &WindowView) -> Vec<Body> {
             offers,
         }),
     ];
+
     mouth.dice.shuffle(&mut lies);
     lies.truncate(AT_ONCE);
-    // What may be kept comes first: what follows is worse, or false.
+
+    // Solutions that may be kept come first; the others are worse, or false.
     let own = first
         .into_iter()
         .filter(|pair| Some(pair.task) == own)
         .collect();
+
     let kept = [Some(own), better].into_iter().flatten();
     kept.map(|pairs| solve(number, pairs)).chain(lies).collect()
 }
 
-/// What is to be solved, with the bids alone that take part.
+/// The inputs of a clearing now, with those bids alone that take part.
 fn standing(mouth: &AgentMouth<'_>, window: &WindowView) -> StandingBids {
     let mut standing = StandingBids::default();
     let inputs = mouth.ledger.standing_bids(&window.market, window.number);
+
     for input in inputs.into_iter().flatten() {
         match input {
             ClearingInput::Task(task) => standing.tasks.push(task),
@@ -140,28 +157,30 @@ fn standing(mouth: &AgentMouth<'_>, window: &WindowView) -> StandingBids {
             ClearingInput::Solution(solution) => standing.solutions.push(solution),
         }
     }
+
     standing
 }
 
-/// Whether a solution that is kept gives the task to somebody.
+/// Whether a solution that is kept gives the task to an agent.
 fn is_proposed(standing: &StandingBids, task: TaskId) -> bool {
     let mut pairs = standing.solutions.iter().flat_map(|kept| &kept.pairs);
     pairs.any(|pair| pair.task == task)
 }
 
-/// Each task to the first who bids on it.
+/// Pairs that give each task to the first agent that bids on it.
 fn first_bids(standing: &StandingBids) -> Vec<Pair> {
     let mut pairs: Vec<Pair> = standing.bids.iter().map(pair).collect();
     pairs.dedup_by_key(|pair| pair.task);
     pairs
 }
 
-/// All tasks to the agent that bids on most of them: more than it has slots for.
+/// Pairs that give all tasks to the agent that bids on the most, which has too few slots for them.
 fn to_one(standing: &StandingBids) -> Vec<Pair> {
     let mut of_agent: BTreeMap<PublicKey, Vec<Pair>> = BTreeMap::new();
     for bid in &standing.bids {
         of_agent.entry(bid.agent).or_default().push(pair(bid));
     }
+
     of_agent
         .into_values()
         .max_by_key(Vec::len)

@@ -1,8 +1,8 @@
-//! Suspects every assignee again and again, however alive, and asks now and then to have an
-//! assignment ended on its word alone.
+//! Suspects every assignee again and again, even if it is alive, and now and then asks to end an
+//! assignment on its suspicion alone.
 //!
-//! Borne because a lapse takes the suspicions of more than two thirds of the power, and the lease
-//! must be over in active time besides.
+//! The protocol bears it because a lapse takes the suspicions of more than two thirds of the power,
+//! and the lease must be over in active time as well.
 
 use quorate_types::message::PeerMessage;
 use quorate_types::operation::{Lapse, Suspicion};
@@ -10,10 +10,9 @@ use quorate_types::{Body, Operation, PublicKey};
 
 use super::{Lie, Mouth};
 
-/// Occasions of a thousand on which it asks for a lapse.
+/// Of a thousand occasions, the number on which it asks for a lapse.
 const LAPSES_PERMILLE: u64 = 300;
 
-/// See the module.
 #[derive(Debug)]
 pub(super) struct FalseSuspicion;
 
@@ -21,7 +20,9 @@ impl Lie for FalseSuspicion {
     fn volunteers(&mut self, mouth: &mut Mouth<'_>) -> Vec<(PublicKey, PeerMessage)> {
         let ledger = mouth.replica.ledger();
         let (swarm, height, peers) = (ledger.swarm(), ledger.height(), mouth.peers());
+
         let mut said = Vec::new();
+
         for lease in ledger.leases() {
             let suspicion = Suspicion {
                 swarm,
@@ -29,27 +30,33 @@ impl Lie for FalseSuspicion {
                 token: lease.token,
                 height,
             };
+
             let message = PeerMessage::Suspicion(mouth.key.sign(suspicion).into_inner());
             said.extend(peers.iter().map(|peer| (*peer, message.clone())));
         }
+
         if let Some(lapse) = lapse(mouth) {
             said.extend(peers.iter().map(|peer| (*peer, lapse.clone())));
         }
+
         mouth.lies += said.len() as u64;
         said
     }
 }
 
-/// The end of some assignment, by its own suspicion and nobody else's.
+/// A lapse of some assignment, with the liar's suspicion and no other.
 fn lapse(mouth: &mut Mouth<'_>) -> Option<PeerMessage> {
     let (me, ledger) = (mouth.me(), mouth.replica.ledger());
     let (swarm, height, sequence) = (ledger.swarm(), ledger.height(), ledger.next_sequence(&me));
     let leases = ledger.leases();
+
     if !mouth.dice.chance(LAPSES_PERMILLE) {
         return None;
     }
+
     let lease = mouth.dice.pick(&leases)?;
     let (task, token) = (lease.task, lease.token);
+
     let own = mouth
         .key
         .sign(Suspicion {
@@ -59,11 +66,13 @@ fn lapse(mouth: &mut Mouth<'_>) -> Option<PeerMessage> {
             height,
         })
         .into_inner();
+
     let body = Body::Lapse(Lapse {
         task,
         token,
         suspicions: vec![own],
     });
+
     let operation = mouth
         .key
         .sign(Operation {
@@ -73,5 +82,6 @@ fn lapse(mouth: &mut Mouth<'_>) -> Option<PeerMessage> {
             body,
         })
         .into_inner();
+
     Some(PeerMessage::Operations(vec![operation]))
 }

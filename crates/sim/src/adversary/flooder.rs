@@ -1,20 +1,19 @@
-//! Claims absurd heights, asks for everything over and over, and sends frames that are too long, or
-//! too deep, to be messages.
+//! Claims absurd heights, asks for everything over and over, and sends frames that are too long or
+//! too deep to be messages.
 //!
-//! Borne because a claim of a height is only a reason to ask, an answer to the same peer has its
-//! pause, and a frame is measured before it is read.
+//! The protocol bears it because a claimed height is only a reason to ask, there is a pause between
+//! answers to the same peer, and a frame is measured before it is read.
 
 use quorate_types::message::{FetchBlock, FetchDecided, Located, PeerMessage, PeerStatus};
 use quorate_types::{BlockId, Hash, PublicKey, limits};
 
 use super::{Lie, Mouth};
 
-/// Requests to one peer on each occasion.
+/// The number of requests to each peer on one occasion.
 const REQUESTS: usize = 8;
-/// Occasions of a thousand on which a frame is too long.
+/// Of a thousand frames of noise, the number that are too long; the others are too deep.
 const LONG_PERMILLE: u64 = 20;
 
-/// See the module.
 #[derive(Debug)]
 pub(super) struct Flooder;
 
@@ -28,12 +27,16 @@ impl Lie for Flooder {
         let PeerMessage::Locate(asked) = said else {
             return Vec::new();
         };
+
         mouth.lies += 1;
+
+        // The height 1 is too low, and a random one is most likely too high.
         let height = if mouth.dice.chance(500) {
             1
         } else {
             mouth.dice.number()
         };
+
         vec![PeerMessage::Located(Located {
             challenge: asked.challenge,
             height,
@@ -52,9 +55,10 @@ impl Lie for Flooder {
     fn noise(&mut self, mouth: &mut Mouth<'_>) -> Vec<(PublicKey, Vec<u8>)> {
         let frame = match mouth.dice.chance(LONG_PERMILLE) {
             true => vec![0; limits::BULK_FRAME_BYTES + 1],
-            // Arrays of one in arrays of one.
+            // Arrays with one element each, nested in one another.
             false => vec![0x81; 4096],
         };
+
         mouth.lies += 1;
         mouth
             .any_peer()
@@ -64,6 +68,7 @@ impl Lie for Flooder {
     }
 }
 
+/// A claim of any height, or a request for blocks from the first, from anywhere, or unknown.
 fn request(mouth: &mut Mouth<'_>) -> PeerMessage {
     let any = mouth.dice.number();
     match mouth.dice.below(4) {

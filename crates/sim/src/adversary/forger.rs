@@ -1,9 +1,9 @@
-//! Sends operations that are wrongly signed, or speak of what is none of its business: in another's
-//! name, with a bit flipped, for another swarm, twice under one number, and on tasks of others.
+//! Sends operations that are wrongly signed or that it has no right to: in the name of another,
+//! with a bit flipped, for another swarm, two under one number, and on tasks of others.
 //!
-//! Borne because an operation enters a mempool only if its signer is its agent, its swarm is this
-//! one and its signature verifies; the same number twice is one operation or none; and a report
-//! counts only from the assignee.
+//! The protocol bears it because an operation enters a mempool only if its signer is its agent, its
+//! swarm is this one and its signature verifies. Of two operations under one number at most one
+//! counts, and a report counts only from the assignee.
 
 use quorate_types::cose::Owned;
 use quorate_types::operation::{Bid, Cancel, Offer, Report};
@@ -11,7 +11,6 @@ use quorate_types::{Amounts, Body, Operation, PublicKey, Sign1, SignedOperation,
 
 use super::{AgentLie, AgentMouth};
 
-/// See the module.
 #[derive(Debug)]
 pub(super) struct Forger;
 
@@ -21,39 +20,52 @@ impl AgentLie for Forger {
         let (Some(next), Some(other)) = (mouth.next_sequence(), mouth.dice.pick(&others)) else {
             return Vec::new();
         };
+
         let Some(body) = harm(mouth, *other) else {
             return Vec::new();
         };
+
         let forged = match mouth.dice.below(6) {
+            // The agent and the signer are another, the signature is the liar's.
             0 => vec![in_the_name_of(mouth, *other, body)],
+
             1 => {
+                // The agent is another, the signer is the liar.
                 let mut signed = in_the_name_of(mouth, *other, body);
                 signed.signer = mouth.me();
                 vec![signed]
             }
+
             2 => {
                 let mut signed = mouth.sign(next, body);
+                // One bit of the signature is flipped.
                 signed.signature.0[mouth.dice.index(64)] ^= 1;
                 vec![signed]
             }
+
             3 => {
                 let mut foreign = mouth.operation(next, body);
+                // The operation is for another swarm.
                 foreign.swarm.0[0] ^= 1;
                 vec![mouth.key.sign(foreign).into_inner()]
             }
+
             4 => {
+                // Two operations under one number.
                 let second = harm(mouth, mouth.me());
                 let bodies = [Some(body), second].into_iter().flatten();
                 bodies.map(|body| mouth.sign(next, body)).collect()
             }
+
             _ => vec![mouth.sign(next, body)],
         };
+
         mouth.lies += forged.len() as u64;
         forged
     }
 }
 
-/// An operation of another, with its next number and the liar's signature.
+/// An operation in another agent's name, with that agent's next number and the liar's signature.
 fn in_the_name_of(mouth: &AgentMouth<'_>, other: PublicKey, body: Body) -> SignedOperation {
     let sequence = mouth.ledger.next_sequence(&other);
     let payload = Operation {
@@ -62,6 +74,7 @@ fn in_the_name_of(mouth: &AgentMouth<'_>, other: PublicKey, body: Body) -> Signe
         sequence,
         body,
     };
+
     let signature = mouth.key.sign(payload.clone()).signature;
     Sign1 {
         signer: other,
@@ -70,20 +83,24 @@ fn in_the_name_of(mouth: &AgentMouth<'_>, other: PublicKey, body: Body) -> Signe
     }
 }
 
-/// What the agent itself must not say: done or failed of a task that another has, or that a task is
-/// no longer wanted; without any, a bid for nothing on the task of another.
+/// An operation that the liar has no right to: it says that a task of another assignee is done, has
+/// failed or is canceled. If no other agent has a task, it is a bid at price 0 on a task of
+/// `other`.
 fn harm(mouth: &mut AgentMouth<'_>, other: PublicKey) -> Option<Body> {
     let me = mouth.me();
+
     let leases = mouth.ledger.leases();
     let leases: Vec<_> = leases
         .into_iter()
         .filter(|lease| lease.agent != me)
         .collect();
+
     let Some(lease) = mouth.dice.pick(&leases) else {
         let task = TaskId {
             requester: other,
             number: 0,
         };
+
         let offers = vec![Offer { task, price: 0 }];
         return Some(Body::Bid(Bid {
             market: mouth.market()?,
@@ -91,12 +108,15 @@ fn harm(mouth: &mut AgentMouth<'_>, other: PublicKey) -> Option<Body> {
             offers,
         }));
     };
+
     let detail = Owned(b"forged".to_vec());
+
     let report = Report {
         task: lease.task,
         token: lease.token,
         detail,
     };
+
     Some(match mouth.dice.below(3) {
         0 => Body::Complete(report),
         1 => Body::Fail(report),

@@ -8,38 +8,38 @@ use super::{
     wrong_set,
 };
 
-/// The lies there are.
+/// The lies that a validator can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LieKind {
     /// Says nothing at all.
     Silent,
-    /// Two processes with one key, which do not know of each other. Told by nobody: the world
-    /// starts the second.
+    /// Runs two processes with one key, which do not know of each other. There is no [`Lie`] for
+    /// it: the world starts the second process.
     Twin,
     /// Votes differently to different peers.
     VoteEquivocator,
     /// Proposes one block to some and another to others.
     ProposalEquivocator,
-    /// Votes nil, always.
+    /// Always votes nil.
     NilOnly,
-    /// Claims polkas for its own blocks that never were.
+    /// Claims polkas for its own blocks when there were none.
     FalsePolka,
-    /// Says again what it and others said before.
+    /// Repeats what it and others said before.
     Replayer,
-    /// Names another validator set in what it signs.
+    /// Names another validator set in every statement that it signs.
     WrongSet,
-    /// Proposes blocks with roots that executing them does not give.
+    /// Proposes blocks with other roots than executing them gives.
     BadBlock,
     /// Leaves the bids of one agent out of its blocks.
     Censor,
-    /// Makes up bids of others, in its blocks and for the mempools.
+    /// Forges bids of other agents, in its blocks and for the mempools.
     ForgedBid,
-    /// Proposes blocks and keeps their bodies.
+    /// Proposes blocks and does not send their bodies.
     Withholder,
     /// Suspects assignees that are alive.
     FalseSuspicion,
-    /// Shows certificates without the votes for them.
+    /// Shows certificates that lack the votes for them.
     CertificateForger,
     /// Claims absurd heights, asks for everything, and sends frames that are too long or deep.
     Flooder,
@@ -48,7 +48,7 @@ pub enum LieKind {
 }
 
 impl LieKind {
-    /// All of them.
+    /// All lies.
     pub const ALL: &'static [Self] = &[
         Self::Silent,
         Self::Twin,
@@ -68,7 +68,7 @@ impl LieKind {
         Self::Mutator,
     ];
 
-    /// Its name in plans and reports.
+    /// The name of the lie in plans and reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Silent => "silent",
@@ -90,6 +90,7 @@ impl LieKind {
         }
     }
 
+    /// Creates the lie; `None` for twins, which the world makes.
     pub(crate) fn liar(self) -> Option<Box<dyn Lie>> {
         Some(match self {
             Self::Twin => return None,

@@ -1,8 +1,8 @@
-//! Liars: correct validators, and agents, but for one lie each.
+//! Liars: validators and agents that are correct except for one lie each.
 //!
-//! A liar is the product's replica with something between it and the world. [`Lie`] says what: it
-//! may change, withhold, add and sign whatever it likes with its own key. Each lie is a small file
-//! that says what is told, and why the protocol bears it.
+//! A lying validator is the product's replica with a [`Lie`] between it and the world. The lie may
+//! change, withhold and add messages, and sign whatever it likes with the liar's own key. Each lie
+//! is a small file that says what the liar does, and why the protocol bears it.
 
 mod abandoner;
 mod agent;
@@ -40,23 +40,24 @@ pub(crate) use agent::agent_liar;
 pub use agent::{AgentLie, AgentMouth};
 pub use kinds::LieKind;
 
-/// A liar's means.
+/// The means of a lying validator.
 #[derive(Debug)]
 pub struct Mouth<'a> {
-    /// Its key: no guard stands before it.
+    /// The validator's key, without a signing guard before it.
     pub key: &'a SecretKey,
-    /// The replica it speaks for: the state it knows, the height and round it is in.
+    /// The replica that the liar speaks for, with the state, height and round that it knows.
     pub replica: &'a Replica,
-    /// Its clock.
+    /// The time by the validator's clock.
     pub now: Now,
-    /// Its own dice.
+    /// The validator's own stream of dice.
     pub dice: &'a mut Dice,
-    /// Lies told on this occasion: who tells one counts it here, and the run under its name.
+    /// The number of lies told on this occasion. A lie counts itself here, and the run adds it up
+    /// under the lie's name.
     pub lies: u64,
 }
 
 impl Mouth<'_> {
-    /// The key that it speaks with.
+    /// The public key that the liar speaks with.
     pub fn me(&self) -> PublicKey {
         self.key.public_key()
     }
@@ -70,14 +71,14 @@ impl Mouth<'_> {
             .collect()
     }
 
-    /// One of the others, by dice.
+    /// One of the other validators, by dice; `None` if there is no other.
     fn any_peer(&mut self) -> Option<PublicKey> {
         let peers = self.peers();
         self.dice.pick(&peers).copied()
     }
 
-    /// Whether this is one of the others to whom a liar with two stories tells the second: every
-    /// second of them.
+    /// Whether a liar with two stories tells the second one to this peer. Every second of the other
+    /// validators hears it.
     fn hears_otherwise(&self, peer: &PublicKey) -> bool {
         self.peers()
             .iter()
@@ -86,12 +87,12 @@ impl Mouth<'_> {
             .any(|key| key == peer)
     }
 
-    /// A statement, signed; the guard is not asked.
+    /// Signs a statement without asking the signing guard.
     fn sign(&self, statement: Statement) -> PeerMessage {
         PeerMessage::Statement(self.key.sign_statement(statement).into_inner())
     }
 
-    /// The statement in a message, if it is the liar's own.
+    /// The statement in a message, if the liar signed it.
     fn own<'m>(&self, message: &'m PeerMessage) -> Option<&'m SignedStatement> {
         match message {
             PeerMessage::Statement(signed) if signed.signer == self.me() => Some(signed),
@@ -99,22 +100,23 @@ impl Mouth<'_> {
         }
     }
 
-    /// As [`Self::own`], of votes alone.
+    /// The vote in a message, if the liar signed it.
     fn own_vote<'m>(&self, message: &'m PeerMessage) -> Option<&'m SignedStatement> {
         self.own(message)
             .filter(|signed| signed.statement.kind != Kind::Proposal)
     }
 }
 
-/// One lie. Every method passes on the truth unless a liar says otherwise.
+/// The lie of a validator. Every method passes on the truth unless a lie overrides it.
 pub trait Lie: std::fmt::Debug {
-    /// Before it builds a block: what goes in can be left out, or added.
+    /// Called before the liar builds a block: the lie may leave things out of it, or add to it.
     fn propose(&mut self, _mouth: &mut Mouth<'_>, _proposal: &mut Proposal) {}
 
-    /// After it built a block, before anything of it is sent.
+    /// Called after the liar built a block, before anything of the block is sent.
     fn built(&mut self, _mouth: &mut Mouth<'_>, _block: &Block) {}
 
-    /// What a validator says to it, before its replica takes that in; what it answers in addition.
+    /// Called with a message from a validator, before the replica takes it in. Returns what the
+    /// liar answers in addition to its replica.
     fn hears(
         &mut self,
         _mouth: &mut Mouth<'_>,
@@ -124,7 +126,7 @@ pub trait Lie: std::fmt::Debug {
         Vec::new()
     }
 
-    /// What goes to a validator in place of `message`.
+    /// Returns the messages that go to a validator in place of `message`.
     fn says(
         &mut self,
         _mouth: &mut Mouth<'_>,
@@ -134,7 +136,7 @@ pub trait Lie: std::fmt::Debug {
         vec![message]
     }
 
-    /// What goes to a client in place of `message`.
+    /// Returns the messages that go to a client in place of `message`.
     fn answers(
         &mut self,
         _mouth: &mut Mouth<'_>,
@@ -144,18 +146,19 @@ pub trait Lie: std::fmt::Debug {
         vec![message]
     }
 
-    /// What it says unasked; it is asked a few times a second.
+    /// Returns the messages that the liar sends unasked; called a few times a second.
     fn volunteers(&mut self, _mouth: &mut Mouth<'_>) -> Vec<(PublicKey, PeerMessage)> {
         Vec::new()
     }
 
-    /// Frames it sends unasked that may be no message at all; asked as often.
+    /// Returns frames that the liar sends unasked and that need not be messages; called as often as
+    /// [`Self::volunteers`].
     fn noise(&mut self, _mouth: &mut Mouth<'_>) -> Vec<(PublicKey, Vec<u8>)> {
         Vec::new()
     }
 }
 
-/// An open bid, a commitment to one, its opening, or a solution.
+/// Whether an operation is an open bid, a commitment, an opening or a solution.
 fn is_bid(body: &Body) -> bool {
     matches!(
         body,

@@ -1,4 +1,4 @@
-//! One small change, of whatever there is to change.
+//! Mutations: one small change of a message.
 
 use quorate_types::message::PeerMessage;
 use quorate_types::{
@@ -9,10 +9,11 @@ use quorate_types::{
 use super::Mouth;
 use crate::dice::Dice;
 
-/// Votes of a thousand that name another block: two of them convict, and the rest is not seen.
+/// Of a thousand changed statements, the number that name another block. They are few, because two
+/// conflicting votes convict the liar, and its later changes are not seen any more.
 const BLOCK_PERMILLE: u64 = 50;
 
-/// Changes a message; what the liar itself signed is signed anew.
+/// Changes a message, and signs again what the liar itself signed.
 pub(super) fn message(mouth: &mut Mouth<'_>, message: &mut PeerMessage) {
     let dice = &mut *mouth.dice;
     match message {
@@ -39,6 +40,7 @@ pub(super) fn message(mouth: &mut Mouth<'_>, message: &mut PeerMessage) {
             _ => certificate(dice, &mut decided.commit),
         },
         PeerMessage::Evidence(of) => evidence(dice, of),
+
         PeerMessage::Suspicion(suspicion) => {
             let said = &mut suspicion.payload;
             match dice.below(4) {
@@ -47,17 +49,19 @@ pub(super) fn message(mouth: &mut Mouth<'_>, message: &mut PeerMessage) {
                 2 => number(dice, &mut said.token),
                 _ => number(dice, &mut said.height),
             }
+
             if suspicion.signer == mouth.me() {
                 *suspicion = mouth.key.sign(suspicion.payload.clone()).into_inner();
             }
         }
+
         PeerMessage::Announcements(announcements) => {
             announcements.pop();
         }
     }
 }
 
-/// Changes a field of a header.
+/// Changes one field of a header.
 pub(super) fn header(dice: &mut Dice, header: &mut Header) {
     match dice.below(16) {
         0 => header.version = header.version.wrapping_add(1),
@@ -79,7 +83,7 @@ pub(super) fn header(dice: &mut Dice, header: &mut Header) {
     }
 }
 
-/// Flips a bit of some bytes.
+/// Flips one bit, if there are any bytes.
 pub(super) fn byte(dice: &mut Dice, bytes: &mut [u8]) {
     let at = dice.index(bytes.len());
     if let Some(byte) = bytes.get_mut(at) {
@@ -87,6 +91,7 @@ pub(super) fn byte(dice: &mut Dice, bytes: &mut [u8]) {
     }
 }
 
+/// Changes the signature, the signer or the statement; the liar signs its own statement again.
 fn change_signed(mouth: &mut Mouth<'_>, signed: &mut SignedStatement) {
     match mouth.dice.below(8) {
         0 => byte(mouth.dice, &mut signed.signature.0),
@@ -94,6 +99,7 @@ fn change_signed(mouth: &mut Mouth<'_>, signed: &mut SignedStatement) {
         _ => {
             statement(mouth.dice, &mut signed.statement);
             if signed.signer == mouth.me() {
+                // It can sign again only for its own key; other statements stay badly signed.
                 *signed = mouth
                     .key
                     .sign_statement(signed.statement.clone())
@@ -103,6 +109,7 @@ fn change_signed(mouth: &mut Mouth<'_>, signed: &mut SignedStatement) {
     }
 }
 
+/// Changes one field of a statement.
 fn statement(dice: &mut Dice, statement: &mut Statement) {
     if dice.chance(BLOCK_PERMILLE) {
         statement.block = match statement.block {
@@ -111,6 +118,7 @@ fn statement(dice: &mut Dice, statement: &mut Statement) {
         };
         return;
     }
+
     match dice.below(6) {
         0 => byte(dice, &mut statement.swarm.0),
         1 => number(dice, &mut statement.height),
@@ -131,12 +139,14 @@ fn statement(dice: &mut Dice, statement: &mut Statement) {
     }
 }
 
+/// Removes, repeats, moves or damages a vote, or changes the statement of a certificate.
 fn certificate(dice: &mut Dice, certificate: &mut QuorumCertificate) {
     let votes = &mut certificate.votes;
     let at = dice.index(votes.len());
     let Some(vote) = votes.get(at).copied() else {
         return;
     };
+
     match dice.below(6) {
         0 => {
             votes.remove(at);
@@ -149,6 +159,7 @@ fn certificate(dice: &mut Dice, certificate: &mut QuorumCertificate) {
     }
 }
 
+/// Changes the header, an operation or the previous commit of a block, or repeats its evidence.
 fn block(dice: &mut Dice, block: &mut Block) {
     match dice.below(4) {
         0 => header(dice, &mut block.header),
@@ -161,11 +172,13 @@ fn block(dice: &mut Dice, block: &mut Block) {
     }
 }
 
+/// Damages, repeats or removes one of the operations, if there are any.
 fn operation_in(dice: &mut Dice, operations: &mut Vec<SignedOperation>) {
     let at = dice.index(operations.len());
     let Some(operation) = operations.get_mut(at) else {
         return;
     };
+
     match dice.below(6) {
         0 => byte(dice, &mut operation.signature.0),
         1 => byte(dice, &mut operation.signer.0),
@@ -181,6 +194,7 @@ fn operation_in(dice: &mut Dice, operations: &mut Vec<SignedOperation>) {
     }
 }
 
+/// Changes one part of a piece of evidence.
 fn evidence(dice: &mut Dice, evidence: &mut Evidence) {
     match evidence {
         Evidence::Conflict(pair) => match dice.below(3) {
@@ -195,7 +209,7 @@ fn evidence(dice: &mut Dice, evidence: &mut Evidence) {
     }
 }
 
-/// One more, one less, nothing, or anything at all.
+/// Makes a number one more, one less, zero, or anything at all.
 fn number(dice: &mut Dice, number: &mut u64) {
     *number = match dice.below(4) {
         0 => number.wrapping_add(1),
@@ -205,6 +219,7 @@ fn number(dice: &mut Dice, number: &mut u64) {
     };
 }
 
+/// Changes a round in the way of [`number`].
 fn round(dice: &mut Dice, round: &mut u32) {
     let mut wide = u64::from(*round);
     number(dice, &mut wide);

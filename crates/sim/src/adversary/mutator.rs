@@ -1,9 +1,10 @@
-//! Changes one small thing in a correct message, signs anew what it can sign, and sends it before,
-//! after or in place of the correct one; now and then a header of its own, or a single byte.
+//! Changes one small thing in a correct message, signs again what it can sign, and sends the result
+//! before, after or in place of the correct message. Now and then it changes a header of its own,
+//! or a single byte of a frame.
 //!
-//! Borne because every field is under a signature, a hash or a bound that is checked before it is
-//! used. It is the liar that finds what was forgotten: small-scope mutation found most of the
-//! mistakes that others published.
+//! The protocol bears it because every field is under a signature, a hash or a bound that is
+//! checked before the field is used. This liar finds checks that were forgotten: small-scope
+//! mutation found most of the mistakes that others published.
 
 use quorate_types::message::PeerMessage;
 use quorate_types::{Block, PublicKey, cbor};
@@ -11,16 +12,16 @@ use quorate_types::{Block, PublicKey, cbor};
 use super::doubles::Doubles;
 use super::{Lie, Mouth, mutations};
 
-/// Messages of a thousand that are changed.
+/// Of a thousand messages, the number that are changed.
 const MESSAGES_PERMILLE: u64 = 150;
-/// Headers of a thousand that are changed: one too often ends it, since bad blocks convict.
+/// Of a thousand headers, the number that are changed. They are few, because a bad block convicts
+/// the liar, which ends its lies.
 const HEADERS_PERMILLE: u64 = 150;
 
-/// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Mutator {
     doubles: Doubles,
-    /// The last message it sent.
+    /// The last message that it sent.
     last: Option<PeerMessage>,
 }
 
@@ -45,12 +46,16 @@ impl Lie for Mutator {
     ) -> Vec<PeerMessage> {
         let message = self.doubles.replace(mouth, message);
         self.last = Some(message.clone());
+
         if !mouth.dice.chance(MESSAGES_PERMILLE) {
             return vec![message];
         }
+
         let mut mutant = message.clone();
         mutations::message(mouth, &mut mutant);
+        // The change may give the same message, which is not a lie.
         mouth.lies += u64::from(mutant != message);
+
         match mouth.dice.below(3) {
             0 => vec![mutant],
             1 => vec![mutant, message],
@@ -62,9 +67,12 @@ impl Lie for Mutator {
         let Some(last) = &self.last else {
             return Vec::new();
         };
+
         let mut frame = cbor::encode(last);
         mutations::byte(mouth.dice, &mut frame);
+
         mouth.lies += 1;
+
         mouth
             .any_peer()
             .map(|peer| (peer, frame))

@@ -1,8 +1,8 @@
-//! Votes nil, whatever is proposed, and keeps to itself the certificates that show it otherwise:
-//! its own blocks too, where they need one.
+//! Votes nil, whatever is proposed, and withholds the certificates that show its replica's votes
+//! for a block, together with those of its own blocks that carry one.
 //!
-//! Borne because the others are a quorum without it. It contradicts itself nowhere, so nobody can
-//! convict it.
+//! The protocol bears it because the other validators are a quorum without it. It never contradicts
+//! itself, so nobody can convict it.
 
 use quorate_crypto::verify_quorum;
 use quorate_ledger::Proposal;
@@ -11,39 +11,42 @@ use quorate_types::{Block, BlockId, Kind, PublicKey, QuorumCertificate, SignedSt
 
 use super::{Lie, Mouth};
 
-/// See the module.
 #[derive(Debug, Default)]
 pub(super) struct NilOnly {
-    /// What others precommitted at the newest height that they did.
+    /// Precommits of others at the newest height of which it heard any.
     precommits: Vec<SignedStatement>,
-    /// The last block that it built on a commit with its own vote.
+    /// The last block that it built, if the commit in that block shows a vote of its own.
     withheld: Option<BlockId>,
 }
 
 impl NilOnly {
-    /// The commit by what others voted, if they are a quorum by now.
+    /// The commit with the votes of the others alone, if these are a quorum by now.
     fn of_others(&self, mouth: &Mouth<'_>, commit: &QuorumCertificate) -> Option<Proved> {
         let same = self
             .precommits
             .iter()
             .filter(|signed| signed.statement == commit.statement);
+
         let votes = same.map(|signed| Vote {
             signer: signed.signer,
             signature: signed.signature,
         });
+
         let mut votes: Vec<Vote> = votes.collect();
         votes.sort_unstable();
         votes.dedup_by_key(|vote| vote.signer);
+
         let others = QuorumCertificate {
             statement: commit.statement.clone(),
             votes,
         };
+
         let set = mouth.replica.ledger().previous_validators();
         verify_quorum(others, set, &|_: &SignedStatement| false).ok()
     }
 }
 
-/// A commit that was checked.
+/// A commit that was verified.
 type Proved = quorate_crypto::Verified<QuorumCertificate>;
 
 /// Whether a certificate shows a vote of `me` for a block.
@@ -54,13 +57,17 @@ pub(super) fn shows(certificate: &QuorumCertificate, me: &PublicKey) -> bool {
 impl Lie for NilOnly {
     fn propose(&mut self, mouth: &mut Mouth<'_>, proposal: &mut Proposal) {
         let me = mouth.me();
+        // It carries no evidence against itself.
         proposal
             .evidence
             .retain(|evidence| evidence.culprit() != me);
+
         let commit = proposal
             .previous_commit
             .as_mut()
             .filter(|commit| shows(commit, &me));
+
+        // With the votes of others alone, the commit does not show its own vote.
         if let Some(commit) = commit
             && let Some(others) = self.of_others(mouth, commit)
         {
@@ -83,6 +90,7 @@ impl Lie for NilOnly {
                 .retain(|known| known.statement.height >= height && known != signed);
             self.precommits.push(signed.clone());
         }
+
         Vec::new()
     }
 
@@ -93,6 +101,7 @@ impl Lie for NilOnly {
         message: PeerMessage,
     ) -> Vec<PeerMessage> {
         let me = mouth.me();
+
         let gives_away = match &message {
             PeerMessage::Certificate(certificate) => shows(certificate, &me),
             PeerMessage::Decided(decided) => shows(&decided.commit, &me),
@@ -100,22 +109,27 @@ impl Lie for NilOnly {
                 .previous_commit
                 .as_ref()
                 .is_some_and(|commit| shows(commit, &me)),
-            // Its replica knows what it meant to vote, and hears of what it said.
+            // The replica knows the vote that it signed, and hears the nil that the liar said: it
+            // may accuse its own key.
             PeerMessage::Evidence(evidence) => evidence.culprit() == me,
             PeerMessage::Statement(own) => {
                 own.statement.kind == Kind::Proposal && own.statement.block == self.withheld
             }
             _ => false,
         };
+
         if gives_away {
             return Vec::new();
         }
+
         let Some(vote) = mouth.own_vote(&message) else {
             return vec![message];
         };
+
         let mut nil = vote.statement.clone();
         mouth.lies += u64::from(nil.block.is_some());
         nil.block = None;
+
         vec![mouth.sign(nil)]
     }
 }

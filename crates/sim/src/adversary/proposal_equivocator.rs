@@ -1,9 +1,9 @@
-//! Proposes one block to some and another, as valid, to others; everyone can have both bodies. Now
-//! and then it forgets whom it told what, and somebody hears both.
+//! Proposes one block to some validators and another valid block to the rest; everyone can get both
+//! bodies. Now and then the liar forgets whom it told what, and somebody hears both proposals.
 //!
-//! Borne because correct validators prevote the first proposal they see, and at most one of the two
-//! gets a polka; who saw the other takes this one by the polka or the commit (N-20). The two
-//! proposals convict it.
+//! The protocol bears it because a correct validator prevotes the first proposal that it sees, so
+//! at most one of the two blocks gets a polka. A validator that saw the other block takes this one
+//! by its polka or its commit (N-20). The two proposals convict the liar.
 
 use quorate_ledger::Proposal;
 use quorate_types::message::PeerMessage;
@@ -12,20 +12,22 @@ use quorate_types::{Block, Kind, PublicKey};
 use super::doubles::Doubles;
 use super::{Lie, Mouth};
 
-/// Every so many blocks it forgets.
+/// It forgets whom it told what once in this many blocks.
 const FORGETS: u64 = 4;
 
-/// See the module.
 #[derive(Debug, Default)]
 pub(super) struct ProposalEquivocator {
+    /// The second block of the proposal that is being built.
     other: Option<Block>,
     doubles: Doubles,
+    /// The number of blocks that its replica built.
     built: u64,
 }
 
 impl Lie for ProposalEquivocator {
     fn propose(&mut self, mouth: &mut Mouth<'_>, proposal: &mut Proposal) {
         let mut other = proposal.clone();
+        // With another block time and no operations, the block is another one and is still valid.
         other.block_time += 1;
         other.operations.clear();
         let (block, _) = mouth.replica.ledger().propose(other);
@@ -52,12 +54,15 @@ impl Lie for ProposalEquivocator {
         if !mouth.hears_otherwise(&to) {
             return vec![message];
         }
+
         let proposes = mouth
             .own(&message)
             .is_some_and(|own| own.statement.kind == Kind::Proposal);
         let forgets = self.built.is_multiple_of(FORGETS);
+
         match message {
             PeerMessage::Block(_) => vec![self.doubles.replace(mouth, message.clone()), message],
+            // If it forgets, the peer hears both proposals.
             _ if proposes && forgets => vec![self.doubles.replace(mouth, message.clone()), message],
             _ if proposes => vec![self.doubles.replace(mouth, message)],
             _ => vec![message],

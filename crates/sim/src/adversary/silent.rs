@@ -1,14 +1,13 @@
-//! Says nothing at all: as good as dead, but its connections stand.
+//! Says nothing at all: it is as good as dead, but its connections stand.
 //!
-//! Borne because a quorum needs no more than two thirds of the power, and clients ask enough
-//! validators that an honest one is among them; after a few missed turns it is benched.
+//! The protocol bears it because the other validators are a quorum, and clients ask so many
+//! validators that an honest one is among them. After a few missed turns the liar is benched.
 
 use quorate_types::PublicKey;
 use quorate_types::message::{ClientMessage, PeerMessage};
 
 use super::{Lie, Mouth};
 
-/// See the module.
 #[derive(Debug)]
 pub(super) struct Silent;
 

@@ -1,22 +1,23 @@
-//! Votes differently to different peers: nil where it votes for a block, the proposed block where
-//! it votes nil. Now and then it forgets whom it told what, and somebody hears both.
+//! Votes differently to different peers: nil if it votes for a block, and the proposed block if it
+//! votes nil. Now and then it forgets whom it told what, and somebody hears both votes.
 //!
-//! Borne because two quorums share a correct validator, who votes once (N-5); a certificate counts
-//! also for who saw the other vote (N-6). The two votes convict it once somebody has both.
+//! The protocol bears it because two quorums share a correct validator, which votes once (N-5). A
+//! certificate also counts for a validator that saw the other vote (N-6). The two votes convict the
+//! liar once somebody has both.
 
 use quorate_types::message::PeerMessage;
 use quorate_types::{Block, BlockId, Height, Kind, PublicKey};
 
 use super::{Lie, Mouth};
 
-/// Every so many lies it forgets.
+/// It forgets whom it told what once in this many lies.
 const FORGETS: u64 = 8;
 
-/// See the module.
 #[derive(Debug, Default)]
 pub(super) struct VoteEquivocator {
-    /// The newest proposed block, with its height.
+    /// The block of the newest proposal that it knows, with its height.
     proposed: Option<(Height, BlockId)>,
+    /// The number of lies that it told.
     lies: u64,
 }
 
@@ -34,6 +35,7 @@ impl Lie for VoteEquivocator {
                 .block
                 .map(|id| (signed.statement.height, id));
         }
+
         Vec::new()
     }
 
@@ -49,17 +51,23 @@ impl Lie for VoteEquivocator {
         else {
             return vec![message];
         };
+
         let mut other = vote.statement.clone();
         let known = self.proposed.filter(|(height, _)| *height == other.height);
+
         other.block = match other.block {
             Some(_) => None,
             None => known.map(|(_, block)| block),
         };
+
+        // If it knows no block to vote for, it has only one story.
         if other == vote.statement {
             return vec![message];
         }
+
         mouth.lies += 1;
         self.lies += 1;
+
         match self.lies.is_multiple_of(FORGETS) {
             true => vec![mouth.sign(other), message],
             false => vec![mouth.sign(other)],

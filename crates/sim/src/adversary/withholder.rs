@@ -1,14 +1,14 @@
-//! Proposes blocks and never sends a body: not when it built one, not when it is asked for one.
+//! Proposes blocks and never sends a body, neither when it built a block nor when it is asked for
+//! one.
 //!
-//! Borne because nobody votes for a block that is not there: its rounds end by their timeouts, and
-//! after a few missed turns it is benched.
+//! The protocol bears it because no validator votes for a block that it does not have. The liar's
+//! rounds end by their timeouts, and after a few missed turns it is benched.
 
 use quorate_types::PublicKey;
 use quorate_types::message::PeerMessage;
 
 use super::{Lie, Mouth};
 
-/// See the module.
 #[derive(Debug)]
 pub(super) struct Withholder;
 
@@ -23,6 +23,7 @@ impl Lie for Withholder {
             mouth.lies += 1;
             return Vec::new();
         }
+
         vec![message]
     }
 }

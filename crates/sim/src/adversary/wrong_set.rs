@@ -1,14 +1,13 @@
-//! Names another validator set in every statement it signs.
+//! Names another validator set in every statement that it signs.
 //!
-//! Borne because a statement counts only for the set of its height, by hash (N-1): to the others it
-//! is as good as silent.
+//! The protocol bears it because a statement counts only if it names the set of its height, by hash
+//! (N-1). To the other validators the liar is as good as silent.
 
 use quorate_types::message::PeerMessage;
 use quorate_types::{Hash, PublicKey};
 
 use super::{Lie, Mouth};
 
-/// See the module.
 #[derive(Debug)]
 pub(super) struct WrongSet;
 
@@ -22,8 +21,10 @@ impl Lie for WrongSet {
         let Some(own) = mouth.own(&message) else {
             return vec![message];
         };
+
         let mut statement = own.statement.clone();
         statement.validators = Hash::derive("quorate 1 simulated lie", &[&statement.validators.0]);
+
         mouth.lies += 1;
         vec![mouth.sign(statement)]
     }

@@ -1,27 +1,29 @@
-//! 8, accountability: where two correct validators decide differently, at least a third of the
-//! power is guilty by what it signed; and nobody correct ever is.
+//! Invariant 8 (accountability): if two correct validators decide differently, at least a third of
+//! the power is guilty by what it signed. No correct validator is ever guilty.
 //!
-//! Guilty is, at one height, who
+//! A validator is guilty at a height if it
 //!
 //! - **a** signed two votes of one kind in one round;
-//! - **b** precommitted a block v in round r, and in a later round r' prevoted another one that no
-//!   quorum had prevoted in any round from r to r' - 1: he had locked v, and nothing unlocked him;
+//! - **b** precommitted a block v in round r, and in a later round r' prevoted another block that
+//!   no quorum had prevoted in any round from r to r' - 1: it had locked v, and nothing unlocked
+//!   it;
 //! - **c** precommitted a block that no quorum prevoted in that round.
 //!
-//! A correct validator does none of these (N-10, N-11, N-13). Say that more than two thirds (Q)
-//! precommitted v in round r, and more than two thirds (Q') another v' in r' >= r. Any two quorums
-//! have more than a third of the power in common.
+//! A correct validator does none of these (N-10, N-11, N-13). Suppose that a quorum Q precommitted
+//! v in round r, and a quorum Q' precommitted another block v' in round r' >= r. A quorum is more
+//! than two thirds of the power, so any two quorums have more than a third of the power in common.
 //!
-//! - If r' = r, what Q and Q' have in common did **a**.
+//! - If r' = r, the validators in both Q and Q' did **a**.
 //! - If r' > r and v' has no polka in r', all of Q' did **c**.
-//! - Else let s be the first round after r in which any other block w has a polka: s <= r'. What
-//!   that polka and Q have in common precommitted v in r and prevoted w in s. In no round between
-//!   r and s has w a polka, s being the first. If it has none in r either, they did **b**. If it
-//!   has one in r: either v has none there, and all of Q did **c**, or what both have in common
-//!   did **a**.
+//! - Otherwise let s be the first round after r in which any other block w has a polka; s <= r'.
+//!   The validators in both that polka and Q precommitted v in r and prevoted w in s. Because s is
+//!   the first such round, w has no polka in any round between r and s.
+//!   - If w has no polka in r either, these validators did **b**.
+//!   - If w has a polka in r and v has none, all of Q did **c**.
+//!   - If both have a polka in r, the validators in both polkas did **a**.
 //!
-//! Whoever did **b** or **c** cannot be convicted by two signatures alone, since one would have to
-//! prove that no polka exists; here everything said was heard, so it can be told.
+//! Two signatures alone cannot convict a validator of **b** or **c**, because one would have to
+//! prove that no polka exists. Here every statement was heard, so it can be told.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,7 +34,7 @@ use super::oracle::{Committee, Voices, is_correct, is_quorum, power};
 use crate::seen::Seen;
 use crate::world::World;
 
-/// See the module.
+/// Invariant 8, with the committees, all statements, and the first block decided at each height.
 #[derive(Debug, Default)]
 pub(super) struct Accountability {
     committee: Committee,
@@ -52,33 +54,42 @@ impl Invariant for Accountability {
     fn see(&mut self, world: &World, seen: &Seen) -> Result<(), String> {
         self.committee.take(world, seen);
         self.voices.hear(seen);
+
         let Seen::Committed {
             validator, block, ..
         } = seen
         else {
             return Ok(());
         };
+
         if !world.validators()[*validator].is_correct() {
             return Ok(());
         }
+
         let (height, id) = (block.header.height, block.header.id());
         let first = *self.decided.entry(height).or_insert(id);
+        // A later committee is not known yet.
         if first == id || height > self.committee.settled() {
             return Ok(());
         }
+
         let set = self.committee.at(world, height);
         if set.hash() != block.header.validators {
-            // They parted before this height: what followed has committees of its own.
+            // The validators parted before this height, so later heights have separate committees.
             return Ok(());
         }
+
         let guilty = guilty(&self.voices, height, set);
         let total: u128 = set.iter().map(|member| u128::from(member.power)).sum();
         let found = power(set, &guilty);
+
         if 3 * found < total {
             return Err(format!(
-                "height {height}: two blocks were decided, and of {total} only {found} are guilty"
+                "height {height}: two blocks were decided, but of a power of {total} only {found} \
+                 are guilty"
             ));
         }
+
         acquit(world, height, &guilty)
     }
 
@@ -92,48 +103,58 @@ impl Invariant for Accountability {
     }
 }
 
-/// Nobody among them is correct.
+/// Checks that no correct validator is among the guilty.
 fn acquit(world: &World, height: Height, guilty: &BTreeSet<PublicKey>) -> Result<(), String> {
     match guilty.iter().find(|key| is_correct(world, key)) {
         Some(key) => Err(format!(
-            "height {height}: {key:?} looks guilty and is correct"
+            "height {height}: {key:?} is found guilty, but is correct"
         )),
         None => Ok(()),
     }
 }
 
-/// Votes of a kind, by block and round.
+/// The signers of the votes of one kind, by block and round.
 type Votes<'a> = BTreeMap<BlockId, BTreeMap<Round, &'a BTreeSet<PublicKey>>>;
 
-/// Whoever broke a rule at a height by what was signed.
+/// The validators that broke rule **a**, **b** or **c** of the module's documentation at a height.
 pub(super) fn guilty(voices: &Voices, height: Height, set: &ValidatorSet) -> BTreeSet<PublicKey> {
     let mut guilty = BTreeSet::new();
     let (mut prevotes, mut precommits) = (Votes::new(), Votes::new());
+
     for ((round, kind), said) in voices.at(height) {
         let mut once = BTreeSet::new();
         for ((block, _), signers) in said {
+            // Rule a: the signer has signed another value in this slot.
             guilty.extend(signers.iter().filter(|signer| !once.insert(**signer)));
+
             let votes = match kind {
                 Kind::Proposal => continue,
                 Kind::Prevote => &mut prevotes,
                 Kind::Precommit => &mut precommits,
             };
+
             if let Some(block) = block {
                 votes.entry(*block).or_default().insert(round, signers);
             }
         }
     }
+
     let has_polka = |block: &BlockId, round: Round| {
         let signers = prevotes.get(block).and_then(|rounds| rounds.get(&round));
         signers.is_some_and(|signers| is_quorum(set, *signers))
     };
+
     for (block, rounds) in &precommits {
         for (round, signers) in rounds {
+            // Rule c.
             if !has_polka(block, *round) {
                 guilty.extend(signers.iter());
             }
+
+            // Rule b: a later prevote for another block is an offence until that block has a polka.
             for (other, prevoted) in prevotes.iter().filter(|(other, _)| *other != block) {
                 let mut excused = has_polka(other, *round);
+
                 for later in prevoted.range(round + 1..) {
                     if !excused {
                         guilty.extend(signers.intersection(later.1));
@@ -143,5 +164,6 @@ pub(super) fn guilty(voices: &Voices, height: Height, set: &ValidatorSet) -> BTr
             }
         }
     }
+
     guilty
 }

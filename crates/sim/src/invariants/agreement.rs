@@ -1,5 +1,5 @@
-//! 1, agreement: one block per height, among all correct validators and over all their lives; so
-//! none ever finds itself in contradiction to a commit, and halts.
+//! Invariant 1 (agreement): all correct validators decide the same block at a height, restarts
+//! included. So none of them ever contradicts a commit, and halts.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::Invariant;
 use crate::seen::Seen;
 use crate::world::World;
 
-/// See the module.
+/// Invariant 1, with the first block decided at each height and the validator that decided it.
 #[derive(Debug, Default)]
 pub(super) struct Agreement {
     decided: BTreeMap<Height, (BlockId, usize)>,
@@ -28,21 +28,27 @@ impl Invariant for Agreement {
         let (Seen::Committed { validator, .. } | Seen::Halted { validator, .. }) = seen else {
             return Ok(());
         };
+
         if !world.validators()[*validator].is_correct() {
             return Ok(());
         }
+
         let block = match seen {
             Seen::Committed { block, .. } => block,
+            // It halts because a commit contradicts what it decided.
             Seen::Halted { why, .. } => return Err(format!("validator {validator}: {why}")),
             _ => return Ok(()),
         };
+
         let (height, id) = (block.header.height, block.header.id());
         let (first, by) = *self.decided.entry(height).or_insert((id, *validator));
+
         if first == id {
             return Ok(());
         }
+
         Err(format!(
-            "height {height}: validator {by} decided {}, validator {validator} {}",
+            "height {height}: validator {by} decided {}, but validator {validator} decided {}",
             first.short(),
             id.short()
         ))

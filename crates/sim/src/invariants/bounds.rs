@@ -1,5 +1,5 @@
-//! 24, bounds: pools have room for so many and no more, and a disk holds the blocks, and besides
-//! them what does not grow.
+//! Invariant 24 (bounds): a mempool keeps to its limits, and a disk holds the decided blocks and,
+//! beside them, a number of bytes that does not grow.
 
 use std::collections::BTreeMap;
 
@@ -9,19 +9,23 @@ use super::Invariant;
 use crate::seen::Seen;
 use crate::world::World;
 
-/// Bytes on disk beside blocks: guard, statements and proposals of the height in progress, and log
-/// segments that are not full.
+/// Bytes on disk beside the blocks: the guard, the statements and proposals of the height in
+/// progress, and log segments that are not full.
 const BESIDE: u64 = 256 * 1024;
-/// How many times a block may be on disk: as decided, and what it takes to find it again.
+/// How many times the bytes of a block may be on disk: for the block as decided, and for what it
+/// takes to find it again.
 const TIMES: u64 = 2;
 
-/// See the module.
+/// Invariant 24, with the bytes of the blocks that each validator decided.
 #[derive(Debug)]
 pub(super) struct Bounds {
+    /// Bytes that may be on disk beside the blocks.
     beside: u64,
+    /// How many times the bytes of a block may be on disk.
     times: u64,
+    /// By block: the bytes of the block and its commit.
     sizes: BTreeMap<BlockId, u64>,
-    /// By validator: bytes of what it decided.
+    /// By validator: the bytes of all blocks that it decided, with their commits.
     decided: BTreeMap<usize, u64>,
 }
 
@@ -32,7 +36,7 @@ impl Default for Bounds {
 }
 
 impl Bounds {
-    /// So many bytes on disk, and so many times those of the blocks.
+    /// Creates the invariant for `beside` bytes on disk, and `times` the bytes of the blocks.
     pub(super) fn new(beside: u64, times: u64) -> Self {
         Self {
             beside,
@@ -62,23 +66,31 @@ impl Invariant for Bounds {
         else {
             return Ok(());
         };
+
+        // Each block is encoded once, not once for each validator.
         let measure = || (cbor::encode(&***block).len() + cbor::encode(&**commit).len()) as u64;
         let size = *self.sizes.entry(block.header.id()).or_insert_with(measure);
         let decided = self.decided.entry(*validator).or_insert(0);
         *decided += size;
+
         let host = &world.validators()[*validator];
+
+        // The bound grows with the blocks that this validator itself decided.
         let (used, most) = (host.disk_used(), self.beside + self.times * *decided);
         if used > most {
             return Err(format!(
-                "validator {validator} has {used} bytes on disk, not {most}"
+                "validator {validator} has {used} bytes on disk, but may have at most {most}"
             ));
         }
+
         let pool = host.replica().map_or(0, |replica| replica.pool_len());
         let members = world.clients().len() + world.validators().len();
         let most = limits::POOL.min(limits::POOL_PER_AGENT * members);
+
         match pool > most {
             true => Err(format!(
-                "validator {validator} has {pool} operations in its pool"
+                "validator {validator} has {pool} operations in its pool, but may have at most \
+                 {most}"
             )),
             false => Ok(()),
         }

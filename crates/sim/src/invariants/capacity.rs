@@ -1,15 +1,15 @@
-//! 14, capacity: the assignments of an agent never take more of anything than is attested to it
-//! when they are made.
+//! Invariant 14 (capacity): the assignments of an agent never take more of any amount than is
+//! attested to the agent when they are made.
 
 use super::oracle::{Model, OnLedger, Rule, Step, demand};
 use crate::world::World;
 
-/// The invariant, fresh.
+/// Creates the invariant for a run that has not begun.
 pub(super) fn capacity() -> OnLedger<Capacity> {
     OnLedger::default()
 }
 
-/// See the module.
+/// Invariant 14, which keeps no state besides the model.
 #[derive(Debug, Default)]
 pub(super) struct Capacity;
 
@@ -24,18 +24,23 @@ impl Rule for Capacity {
         let Some(task) = model.tasks.get(&assignment.task) else {
             return Ok(());
         };
+
         let agent = assignment.agent;
         let (taken, attested) = (model.committed(&agent), model.capabilities(&agent).amounts);
+
+        // The new task counts together with everything that the agent holds.
         for (name, amount) in demand(&task.spec) {
             let all = taken.get(&name).copied().unwrap_or(0) + amount;
             let has = attested.get(&name).copied().unwrap_or(0);
+
             if all > has {
                 let id = assignment.task;
                 return Err(format!(
-                    "{id} makes it {all} of {has} {name:?} for {agent:?}"
+                    "task {id} takes {agent:?} to {all} of {has} {name:?}"
                 ));
             }
         }
+
         Ok(())
     }
 }

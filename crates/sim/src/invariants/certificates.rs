@@ -1,5 +1,5 @@
-//! 5, certificates: whatever a correct validator hands out, an outsider with nothing but the trust
-//! root verifies.
+//! Invariant 5 (certificates): every certificate that a correct validator hands out verifies with
+//! the trust root alone.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,8 @@ use super::Invariant;
 use crate::seen::Seen;
 use crate::world::World;
 
-/// See the module.
+/// Invariant 5, with the hashes of the certificates that were verified, so that each is verified
+/// once.
 #[derive(Debug, Default)]
 pub(super) struct Certificates {
     verified: BTreeSet<Hash>,
@@ -29,14 +30,20 @@ impl Invariant for Certificates {
         let Seen::Certificate { validator, bytes } = seen else {
             return Ok(());
         };
+
         let name = Hash::derive("quorate 1 checked certificate", &[bytes]);
         if !world.validators()[*validator].is_correct() || self.verified.contains(&name) {
             return Ok(());
         }
+
         let verdict = verify(bytes, world.root(), &Policy::default());
         if verdict.verdict != Judgement::Verified {
-            return Err(format!("of validator {validator}: {:?}", verdict.reason));
+            return Err(format!(
+                "a certificate of validator {validator} does not verify: {:?}",
+                verdict.reason
+            ));
         }
+
         self.verified.insert(name);
         Ok(())
     }

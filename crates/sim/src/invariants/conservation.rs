@@ -1,5 +1,5 @@
-//! 13, conservation: every task that was taken in is in one state, the one that its history gives,
-//! at every correct validator; none vanishes.
+//! Invariant 13 (conservation): every task that was taken in has one state at every correct
+//! validator: the state that its history gives. No task vanishes.
 
 use quorate_types::TaskId;
 
@@ -7,12 +7,12 @@ use super::oracle::{Model, OnLedger, Rule, Step};
 use crate::seen::Seen;
 use crate::world::World;
 
-/// The invariant, fresh.
+/// Creates the invariant for a run that has not begun.
 pub(super) fn conservation() -> OnLedger<Conservation> {
     OnLedger::default()
 }
 
-/// See the module.
+/// Invariant 13, which keeps no state besides the model.
 #[derive(Debug, Default)]
 pub(super) struct Conservation;
 
@@ -29,6 +29,8 @@ impl Rule for Conservation {
             Seen::Committed { validator, .. } => {
                 compare(world, model, *validator, model.touched.iter())
             }
+
+            // A process that starts may have lost any task, so all of them are compared.
             Seen::Started { validator, .. } => {
                 compare(world, model, *validator, model.tasks.keys())
             }
@@ -42,7 +44,7 @@ impl Rule for Conservation {
     }
 }
 
-/// Compares what a validator has with the history, where it stands at its end.
+/// Compares the tasks of a validator with the model, if it stands at the height of the model.
 fn compare<'a>(
     world: &World,
     model: &Model,
@@ -54,21 +56,26 @@ fn compare<'a>(
         .replica()
         .filter(|_| host.is_correct())
         .map(|replica| replica.ledger());
+
     let Some(ledger) = ledger.filter(|ledger| ledger.height() == model.now.height) else {
         return Ok(());
     };
+
     for id in tasks {
         let expected = model
             .tasks
             .get(id)
             .map(|task| (task.state.name(), task.token));
         let found = ledger.task(*id).map(|view| (view.state.name(), view.token));
+
         if expected != found {
             let height = model.now.height;
             return Err(format!(
-                "height {height}, validator {at}: {id} is {found:?}, and should be {expected:?}"
+                "height {height}, validator {at}: task {id} is {found:?}, but should be \
+                 {expected:?}"
             ));
         }
     }
+
     Ok(())
 }

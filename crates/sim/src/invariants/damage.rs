@@ -1,11 +1,11 @@
-//! 25, damage: a frame that is damaged, or that nobody entitled signed, changes neither height nor
-//! round nor state of whoever takes it in.
+//! Invariant 25 (damage): a frame that is damaged, or that no entitled key signed, changes neither
+//! the height nor the round nor the state of the validator that takes it in.
 
 use super::Invariant;
 use crate::seen::Seen;
 use crate::world::World;
 
-/// See the module.
+/// Invariant 25, which keeps no state.
 #[derive(Debug)]
 pub(super) struct Damage;
 
@@ -27,11 +27,14 @@ impl Invariant for Damage {
         else {
             return Ok(());
         };
-        // Its disk may have failed just then: that is no doing of the frame.
+
+        // The process may have stopped because its disk failed just then; the frame did not do
+        // that.
         let runs = world.validators()[*validator].replica().is_some();
+
         match runs && before != after {
             true => Err(format!(
-                "validator {validator} went from {before:?} to {after:?}"
+                "validator {validator} went from {before:?} to {after:?} by a damaged frame"
             )),
             false => Ok(()),
         }

@@ -1,9 +1,9 @@
-//! 9, evidence: nobody is convicted twice, and what a correct validator holds against somebody is
-//! committed: in the first block that it builds and that is decided, and by the end in any case.
+//! Invariant 9 (evidence): nobody is convicted twice, and evidence that a correct validator holds
+//! is committed: in the first block that it builds and that is decided, and by the end in any case.
 //!
-//! Each culprit is judged by itself, and each offence of his: that another was convicted meanwhile
-//! excuses nobody. One conviction takes all the power there is to take, so it settles everything
-//! that is held against one culprit.
+//! Each culprit is judged separately, and so is each of its offences: the conviction of another
+//! culprit is no excuse. One conviction takes all the power of a culprit, so it settles everything
+//! that is held against that culprit.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,37 +14,40 @@ use super::oracle::{Chain, Decided};
 use crate::seen::Seen;
 use crate::world::World;
 
-/// Heights after which evidence that is held is in a block: every validator has proposed by then.
+/// The number of heights after which evidence that is held must be in a block: every validator has
+/// proposed by then.
 const BY: Height = 16;
-/// Heights that a validator may be behind and still build blocks that are decided.
+/// The number of heights that a validator may be behind and still build blocks that are decided.
 const NEAR: Height = 2;
 
-/// What somebody did.
+/// The offence that a piece of evidence proves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Offence {
-    /// Signed two statements of this kind in one round.
+    /// The culprit signed two statements of this kind in one round.
     Twice(Kind),
-    /// Proposed a block that is invalid.
+    /// The culprit proposed a block that is invalid.
     BadBlock,
 }
 
-/// Since when a validator's process holds something against somebody.
+/// The heights that say when evidence must be, and may be, in a block.
 #[derive(Debug, Clone, Copy)]
 struct Held {
-    /// The height in progress with the validator then: blocks of later ones have to carry it.
+    /// The height in progress when the validator told of the evidence: its blocks of later heights
+    /// must carry it.
     since: Height,
-    /// The last decided height then, or when the validator had last caught up with the others.
+    /// The height from which [`BY`] counts: the last decided height at that time, or a later one if
+    /// the validator was behind since.
     waits: Height,
-    /// The last height at which a block may carry it.
+    /// The last height at which a block may carry the evidence.
     until: Height,
 }
 
-/// See the module.
+/// Invariant 9, with the convictions so far and the evidence that is held.
 #[derive(Debug, Default)]
 pub(super) struct EvidenceOnce {
     chain: Chain,
     convicted: BTreeSet<PublicKey>,
-    /// By validator whose process runs, culprit and offence.
+    /// By validator whose process runs: the evidence that it holds, by culprit and offence.
     held: BTreeMap<usize, BTreeMap<(PublicKey, Offence), Held>>,
 }
 
@@ -62,10 +65,12 @@ impl Invariant for EvidenceOnce {
             self.convict(&decided)?;
             self.look_for_omissions(world, &decided)?;
         }
+
         match seen {
             Seen::Stopped { validator, .. } | Seen::Started { validator, .. } => {
                 self.held.remove(validator);
             }
+
             Seen::Accused {
                 validator,
                 height,
@@ -73,10 +78,14 @@ impl Invariant for EvidenceOnce {
             } if world.validators()[*validator].is_correct() => {
                 self.hold(*validator, *height, evidence);
             }
+
             Seen::Committed {
                 validator, block, ..
             } => {
                 let height = self.chain.height();
+
+                // A validator that is behind builds no block that is decided, so its time starts
+                // again.
                 if block.header.height + NEAR < height {
                     let held = self.held.get_mut(validator).into_iter();
                     held.flat_map(BTreeMap::values_mut)
@@ -85,51 +94,65 @@ impl Invariant for EvidenceOnce {
             }
             _ => {}
         }
+
         Ok(())
     }
 
-    /// A bad block is held for less than [`BY`] heights: only builders are held to it.
+    /// Judges evidence that is in no block. A bad block may be carried for less than [`BY`]
+    /// heights, so only [`Self::look_for_omissions`] judges it.
     fn end(&mut self, _world: &World) -> Result<(), String> {
         for (validator, held) in &self.held {
+            // Evidence is late if it was held for more than [`BY`] heights in which a block could
+            // carry it.
             let late = |held: &Held| held.waits + BY < self.chain.height().min(held.until);
+
             let mut open = held
                 .iter()
                 .filter(|((culprit, _), _)| !self.convicted.contains(culprit));
+
             if let Some(((culprit, offence), held)) = open.find(|(_, held)| late(held)) {
                 let since = held.since;
                 return Err(format!(
-                    "validator {validator} has held {offence:?} of {culprit:?} since height \
-                     {since}; it is in no block"
+                    "validator {validator} has held evidence of {offence:?} against {culprit:?} \
+                     since height {since}; it is in no block"
                 ));
             }
         }
+
         Ok(())
     }
 }
 
 impl EvidenceOnce {
+    /// Notes the convictions of a block, each of which must be the first of its culprit.
     fn convict(&mut self, decided: &Decided) -> Result<(), String> {
         let height = decided.block.header.height;
+
         for evidence in &decided.block.evidence {
             let culprit = evidence.culprit();
             if !self.convicted.insert(culprit) {
                 return Err(format!("height {height} convicts {culprit:?} again"));
             }
         }
+
         Ok(())
     }
 
+    /// Notes evidence that a validator told of at `height`.
     fn hold(&mut self, validator: usize, height: Height, evidence: &Evidence) {
         let (offence, until) = match evidence {
             Evidence::Conflict(pair) => (Offence::Twice(pair.first.statement.kind), Height::MAX),
-            // On its own last height the state before it may be gone for who is ahead.
+            // One height less than allowed: at the last one, a validator that is ahead may no
+            // longer have the state on which the block is judged.
             Evidence::BadBlock(_) => (
                 Offence::BadBlock,
                 evidence.height() + limits::BAD_BLOCK_HEIGHTS - 1,
             ),
         };
+
         let held = self.held.entry(validator).or_default();
         let known = held.get(&(evidence.culprit(), offence));
+
         if known.is_none_or(|known| known.until < until) {
             let waits = self.chain.height();
             held.insert(
@@ -143,21 +166,29 @@ impl EvidenceOnce {
         }
     }
 
-    /// What a correct builder held before the height began is in its block, as far as that has
-    /// room.
+    /// Checks that the block of a correct builder carries the evidence that the builder held before
+    /// the height began, as far as there is room.
     fn look_for_omissions(&self, world: &World, decided: &Decided) -> Result<(), String> {
         let header = &decided.block.header;
+
         let is_builder = |at: &usize| {
             let host = &world.validators()[*at];
             host.is_correct() && host.public_key() == header.builder
         };
+
         let Some(builder) = self.held.keys().find(|at| is_builder(at)) else {
             return Ok(());
         };
+
         let carried = &decided.block.evidence;
+
+        // A block carries one bad block at most (L-22), so no second one is due.
         let is_tried = carried
             .iter()
             .any(|found| matches!(found, Evidence::BadBlock(_)));
+
+        // Evidence is due if it was held before the height began, and if the block may still carry
+        // it.
         let due = |(culprit, offence): &(PublicKey, Offence), held: &Held| {
             held.since < header.height
                 && header.height <= held.until
@@ -165,11 +196,12 @@ impl EvidenceOnce {
                 && !(is_tried && *offence == Offence::BadBlock)
                 && carried.len() < limits::EVIDENCE_PER_BLOCK
         };
+
         let mut held = self.held[builder].iter();
         match held.find(|(what, held)| due(what, held)) {
             Some(((culprit, offence), held)) => Err(format!(
-                "validator {builder} has held {offence:?} of {culprit:?} since height {} and left \
-                 it out of its block of height {}",
+                "validator {builder} has held evidence of {offence:?} against {culprit:?} since \
+                 height {} and left it out of its block of height {}",
                 held.since, header.height
             )),
             None => Ok(()),

@@ -1,5 +1,5 @@
-//! 7, innocence: no evidence that is committed speaks of a correct validator, and none loses its
-//! power.
+//! Invariant 7 (innocence): no committed evidence convicts a correct validator, and no correct
+//! validator loses its power.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::oracle::is_correct;
 use crate::seen::Seen;
 use crate::world::World;
 
-/// See the module.
+/// Invariant 7, which keeps no state.
 #[derive(Debug)]
 pub(super) struct Innocence;
 
@@ -33,36 +33,43 @@ impl Invariant for Innocence {
         else {
             return Ok(());
         };
+
         if !world.validators()[*validator].is_correct() {
             return Ok(());
         }
+
         let height = block.header.height;
         let mut culprits = block.evidence.iter().map(|evidence| evidence.culprit());
         if let Some(culprit) = culprits.find(|culprit| is_correct(world, culprit)) {
             return Err(format!(
-                "height {height} convicts {culprit:?}, who is correct"
+                "height {height} convicts {culprit:?}, which is correct"
             ));
         }
+
+        // Power changes only with the set that the block decided on.
         let Some(set) = &committed.validators else {
             return Ok(());
         };
+
         match wronged(world, set) {
             Some(key) => Err(format!(
-                "height {height} takes power from {key:?}, who is correct"
+                "height {height} takes power from {key:?}, which is correct"
             )),
             None => Ok(()),
         }
     }
 }
 
-/// A correct validator that does not have in `set` what the genesis gave it.
+/// The key of a correct validator whose power in `set` is not its power in the genesis.
 fn wronged(world: &World, set: &ValidatorSet) -> Option<PublicKey> {
     let powers: BTreeMap<PublicKey, Power> = set
         .iter()
         .map(|member| (member.key, member.power))
         .collect();
+
     let mut members = world.genesis().validators.iter();
     let wronged = members
         .find(|was| is_correct(world, &was.key) && powers.get(&was.key) != Some(&was.power))?;
+
     Some(wronged.key)
 }

@@ -1,8 +1,8 @@
-//! What must always hold: the invariants of the protocol, one file each, named and numbered as in
-//! the book's chapter on simulation.
+//! The invariants of the protocol: rules that must hold in every run. Each has its own file, and is
+//! named and numbered as in the book's chapter on simulation.
 //!
-//! An invariant restates its rule from what can be observed; it does not call the code that is to
-//! obey it.
+//! An invariant restates its rule from observations. It does not call the code that must obey the
+//! rule.
 
 mod accountability;
 mod agreement;
@@ -33,30 +33,30 @@ mod validity;
 use crate::seen::Seen;
 use crate::world::World;
 
-/// One rule, and whether a run has kept it.
+/// A rule of the protocol, with the state that it takes to judge whether a run keeps it.
 pub trait Invariant {
-    /// Its number.
+    /// The number of the invariant, as in the book.
     fn number(&self) -> u8;
 
-    /// Its name in reports.
+    /// The name of the invariant in reports.
     fn name(&self) -> &'static str;
 
-    /// Judges one observation; the world stands as it was right after.
+    /// Judges one observation; `world` is as it was right after it.
     ///
     /// # Errors
-    /// How the rule was broken, for people.
+    /// A description, for people, of how the rule was broken.
     fn see(&mut self, world: &World, seen: &Seen) -> Result<(), String>;
 
     /// Judges the end of the run.
     ///
     /// # Errors
-    /// How the rule was broken, for people.
+    /// A description, for people, of how the rule was broken.
     fn end(&mut self, _world: &World) -> Result<(), String> {
         Ok(())
     }
 }
 
-/// All of them, fresh.
+/// Creates all invariants, for a run that has not begun.
 pub(crate) fn all() -> Vec<Box<dyn Invariant>> {
     vec![
         Box::new(agreement::Agreement::default()),
@@ -84,7 +84,7 @@ pub(crate) fn all() -> Vec<Box<dyn Invariant>> {
     ]
 }
 
-/// Those that hold whoever lies.
+/// Creates the invariants that hold however many validators lie.
 pub(crate) fn over_threshold() -> Vec<Box<dyn Invariant>> {
     vec![
         Box::new(single_vote::SingleVote::default()),

@@ -1,18 +1,20 @@
-//! 10, progress: after healing, every task that was taken in and that an honest agent can do has
-//! ended when patience is over, or is held by another. (Who is heard from holds what it won, done
-//! or not: that is for the requester to cancel.)
+//! Invariant 10 (progress): after healing, every task that was taken in and that an honest agent
+//! can do has ended when patience is over, unless a dishonest agent holds it.
+//!
+//! An agent that is heard from keeps what it won, whether it does the task or not. It is for the
+//! requester to cancel such a task.
 
 use quorate_types::TaskId;
 
 use super::oracle::{Model, OnLedger, Rule, State, Step, Task};
 use crate::world::World;
 
-/// The invariant, fresh.
+/// Creates the invariant for a run that has not begun.
 pub(super) fn progress() -> OnLedger<Progress> {
     OnLedger::default()
 }
 
-/// See the module.
+/// Invariant 10, which keeps no state besides the model.
 #[derive(Debug, Default)]
 pub(super) struct Progress;
 
@@ -29,18 +31,25 @@ impl Rule for Progress {
         if world.now() < plan.heal_at.saturating_add(plan.patience) {
             return Ok(());
         }
+
+        // The requester is the last client.
         if let Some(requester) = world.clients().last() {
             if requester.tasks().len() < plan.tasks.len() {
                 return Err("the requester could not submit all its tasks".to_owned());
             }
+
+            // A task that is not in the model was refused, and its requester must have learned
+            // that.
             let ended = |id: &TaskId| requester.ended().contains(id);
             let mut wanted = requester.tasks().values();
             if let Some(id) = wanted.find(|id| !model.tasks.contains_key(id) && !ended(id)) {
                 return Err(format!(
-                    "{id} was submitted and neither taken in nor refused"
+                    "task {id} was submitted, but neither taken in nor refused"
                 ));
             }
         }
+
+        // A liar that is heard from may keep a task, so nobody else can end it.
         let waits = |task: &Task| !task.state.has_ended() && !is_held_by_a_liar(world, task);
         for (id, task) in model.tasks.iter().filter(|(_, task)| waits(task)) {
             if let Some(agent) = able(world, model, id) {
@@ -50,11 +59,12 @@ impl Rule for Progress {
                 ));
             }
         }
+
         Ok(())
     }
 }
 
-/// Whether an agent that is not honest won it and keeps it.
+/// Whether an agent that is not honest won the task and keeps it.
 fn is_held_by_a_liar(world: &World, task: &Task) -> bool {
     let taken = matches!(task.state, State::Assigned | State::Working);
     let holder = task
@@ -62,6 +72,7 @@ fn is_held_by_a_liar(world: &World, task: &Task) -> bool {
         .as_ref()
         .map(|(agent, _)| agent)
         .filter(|_| taken);
+
     holder.is_some_and(|holder| {
         world
             .clients()
@@ -70,11 +81,14 @@ fn is_held_by_a_liar(world: &World, task: &Task) -> bool {
     })
 }
 
-/// An honest agent that may do the task.
+/// The index of an honest agent that may do the task.
 fn able(world: &World, model: &Model, id: &TaskId) -> Option<usize> {
     let task = model.tasks.get(id)?;
+
     world.clients().iter().position(|client| {
+        // Without an attestation in force an agent has no amounts, not even a slot.
         let attested = model.capabilities(&client.public_key());
+
         client.plan().is_some()
             && client.is_correct()
             && !task.excluded.contains(&client.public_key())

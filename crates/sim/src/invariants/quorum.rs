@@ -1,6 +1,11 @@
-//! 11, quorums: a block is decided by precommits of more than two thirds of the power, each signed
-//! by a validator that was there to sign it, and its builder proposed it in the round it was built
-//! in; and when all is healed, all go on unaided.
+//! Invariant 11 (quorums): what it takes to decide a block, and that every validator goes on after
+//! healing.
+//!
+//! - A block is decided by precommits of more than two thirds of the power. Each of them is signed,
+//!   and a correct validator really sent its own.
+//! - The builder of a block proposed it in the round in which it was built.
+//! - At the end of a run that was healed, every correct validator votes, and all stand at about the
+//!   same height, without help from outside.
 
 use std::collections::BTreeSet;
 
@@ -12,10 +17,10 @@ use super::oracle::{Committee, Voices, is_correct, is_quorum};
 use crate::seen::Seen;
 use crate::world::World;
 
-/// Heights that one may be behind another while both go on.
+/// The number of heights that one validator may be behind another while both go on.
 const APART: Height = 2;
 
-/// See the module.
+/// Invariant 11, with the committees and all statements seen so far.
 #[derive(Debug, Default)]
 pub(super) struct Quorum {
     committee: Committee,
@@ -33,6 +38,7 @@ impl Invariant for Quorum {
 
     fn see(&mut self, world: &World, seen: &Seen) -> Result<(), String> {
         self.committee.take(world, seen);
+
         match seen {
             Seen::Committed {
                 validator,
@@ -46,14 +52,17 @@ impl Invariant for Quorum {
             }
             _ => drop(self.voices.hear(seen)),
         }
+
         Ok(())
     }
 
     fn end(&mut self, world: &World) -> Result<(), String> {
         let plan = world.plan();
+        // A run ends before its patience is over only if all of this holds already.
         if world.now() < plan.heal_at.saturating_add(plan.patience) {
             return Ok(());
         }
+
         let mut heights = BTreeSet::new();
         for (at, host) in world
             .validators()
@@ -62,24 +71,33 @@ impl Invariant for Quorum {
             .filter(|(_, h)| h.is_correct())
         {
             let Some(replica) = host.replica() else {
-                return Err(format!("validator {at} is not up at the end"));
+                return Err(format!("validator {at} is down at the end"));
             };
+
             if replica.standing() != Standing::Votes {
                 return Err(format!("validator {at} does not vote at the end"));
             }
+
             heights.insert(replica.ledger().height());
         }
+
         let (Some(low), Some(high)) = (heights.first(), heights.last()) else {
             return Ok(());
         };
+
         if low + APART < *high || *low < plan.min_heights {
-            return Err(format!("heights {low} to {high} at the end"));
+            return Err(format!(
+                "the correct validators stand at heights {low} to {high} at the end: they may be \
+                 at most {APART} apart, and not below the least height of the plan"
+            ));
         }
+
         Ok(())
     }
 }
 
 impl Quorum {
+    /// Checks the commit and the builder of a decided block.
     fn check(
         &self,
         world: &World,
@@ -91,40 +109,52 @@ impl Quorum {
             || (said.height, said.block) != (height, Some(block.header.id()))
             || said.swarm != world.genesis().swarm_id()
         {
-            return Err(format!("height {height}: the commit says {said:?}"));
+            return Err(format!(
+                "height {height}: the commit is not for the decided block, it says {said:?}"
+            ));
         }
+
         let signers: Vec<PublicKey> = commit.votes.iter().map(|vote| vote.signer).collect();
         if !is_quorum(self.committee.at(world, height), &signers) {
             return Err(format!(
-                "height {height}: {} votes are no quorum",
+                "height {height}: the {} votes of the commit are not a quorum",
                 signers.len()
             ));
         }
+
         for signed in commit.signed_statements() {
             if is_correct(world, &signed.signer) && !self.voices.has(&signed) {
                 return Err(format!(
-                    "height {height}: {:?} never voted so",
+                    "height {height}: the commit holds a vote of {:?} that it never sent",
                     signed.signer
                 ));
             }
+
             if quorate_crypto::verify_statement(signed.clone()).is_err() {
-                return Err(format!("height {height}: {:?} did not sign", signed.signer));
+                return Err(format!(
+                    "height {height}: the vote of {:?} in the commit is not signed by it",
+                    signed.signer
+                ));
             }
         }
+
         self.check_builder(block)
     }
 
-    /// N-9: whoever proposes it again later rests on a polka, and that on his proposal.
+    /// N-9: checks that the builder proposed the block in its build round. A later re-proposal
+    /// rests on a polka, and that polka on the builder's proposal.
     fn check_builder(&self, block: &Block) -> Result<(), String> {
         let header = &block.header;
+
         let proposals = self
             .voices
             .said(header.height, (header.build_round, Kind::Proposal));
         let fresh = proposals.and_then(|said| said.get(&(Some(header.id()), None)));
+
         match fresh.is_some_and(|signers| signers.contains(&header.builder)) {
             true => Ok(()),
             false => Err(format!(
-                "height {}: {:?} never proposed it in round {}",
+                "height {}: the builder {:?} never proposed the block in round {}",
                 header.height, header.builder, header.build_round
             )),
         }

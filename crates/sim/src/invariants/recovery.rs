@@ -1,5 +1,5 @@
-//! 23, recovery: a correct validator that starts again stands where it stood: with every block
-//! that it decided, and with its guard at what it signed or beyond. A wiped one starts anew.
+//! Invariant 23 (recovery): a correct validator that restarts has every block that it decided, and
+//! a guard at what it signed or beyond. A validator whose disk was wiped starts from nothing.
 
 use std::collections::BTreeMap;
 
@@ -9,13 +9,14 @@ use super::Invariant;
 use crate::seen::Seen;
 use crate::world::{Place, World};
 
-/// See the module.
+/// Invariant 23, with what each validator decided and signed so far.
 #[derive(Debug, Default)]
 pub(super) struct Recovery {
+    /// By height: the state root that was decided.
     states: BTreeMap<Height, Hash>,
-    /// By validator: the last height it decided.
+    /// By validator: the last height that it decided.
     decided: BTreeMap<usize, Height>,
-    /// By validator: the last height, round and step it signed.
+    /// By validator: the last height, round and step that it signed.
     signed: BTreeMap<usize, (Height, Round, u8)>,
 }
 
@@ -30,6 +31,7 @@ impl Invariant for Recovery {
 
     fn see(&mut self, world: &World, seen: &Seen) -> Result<(), String> {
         let correct = |at: &usize| world.validators()[*at].is_correct();
+
         match seen {
             Seen::Committed {
                 validator, block, ..
@@ -37,11 +39,15 @@ impl Invariant for Recovery {
                 let height = block.header.height;
                 self.states.insert(height, block.header.state);
                 let last = self.decided.insert(*validator, height);
+
                 match last.filter(|last| height <= *last) {
-                    Some(last) => Err(format!("validator {validator}: {height} after {last}")),
+                    Some(last) => Err(format!(
+                        "validator {validator} decided height {height} after height {last}"
+                    )),
                     None => Ok(()),
                 }
             }
+
             Seen::Signed {
                 validator,
                 statement,
@@ -50,28 +56,34 @@ impl Invariant for Recovery {
                 let at = (said.height, said.round, said.kind as u8);
                 let last = self.signed.entry(*validator).or_insert(at);
                 *last = at.max(*last);
+
                 Ok(())
             }
+
             Seen::Fault {
                 name: "wipe",
                 place: Some(Place::Validator(at)),
             } => {
+                // Nothing is left on the disk that it could come back to (N-27).
                 self.decided.remove(at);
                 self.signed.remove(at);
                 Ok(())
             }
+
             Seen::Started {
                 validator,
                 height,
                 state,
                 guarded,
             } if correct(validator) => self.started(*validator, (*height, *state), *guarded),
+
             _ => Ok(()),
         }
     }
 }
 
 impl Recovery {
+    /// Judges a validator that came back at `height` with `state`, and its guard at `guarded`.
     fn started(
         &self,
         at: usize,
@@ -81,21 +93,23 @@ impl Recovery {
         let decided = self.decided.get(&at).copied().unwrap_or(0);
         if height < decided {
             return Err(format!(
-                "validator {at} is back at {height}, it had decided {decided}"
+                "validator {at} came back at height {height}, but had decided height {decided}"
             ));
         }
+
         if self
             .states
             .get(&height)
             .is_some_and(|known| *known != state)
         {
             return Err(format!(
-                "validator {at} is back at {height} with another state"
+                "validator {at} came back at height {height} with another state than was decided"
             ));
         }
+
         match self.signed.get(&at).filter(|signed| guarded < **signed) {
             Some(signed) => Err(format!(
-                "validator {at} is guarded at {guarded:?}, signed {signed:?}"
+                "validator {at} is guarded at {guarded:?}, but had signed {signed:?}"
             )),
             None => Ok(()),
         }

@@ -1,4 +1,5 @@
-//! 6, one quorum: never do two values have a quorum in one height, round and step, whoever signed.
+//! Invariant 6 (one quorum): two values never have a quorum in one height, round and step, the
+//! votes of liars included.
 
 use super::Invariant;
 use super::oracle::{Committee, Voices, is_quorum};
@@ -9,7 +10,7 @@ use quorate_types::{Height, Kind};
 
 use super::oracle::Slot;
 
-/// See the module.
+/// Invariant 6, with the committees and all statements seen so far.
 #[derive(Debug, Default)]
 pub(super) struct SingleQuorum {
     committee: Committee,
@@ -36,23 +37,28 @@ impl Invariant for SingleQuorum {
 }
 
 impl SingleQuorum {
+    /// Checks the votes of one slot.
     fn check(&self, world: &World, height: Height, slot: Slot) -> Result<(), String> {
         let Some(said) = self.voices.said(height, slot) else {
             return Ok(());
         };
+
+        // Proposals have no quorum, and later committees are not known yet.
         if slot.1 == Kind::Proposal || said.len() < 2 || height > self.committee.settled() {
             return Ok(());
         }
+
         let set = self.committee.at(world, height);
         let quorums: Vec<_> = said
             .iter()
             .filter(|(_, signers)| is_quorum(set, *signers))
             .map(|(v, _)| v)
             .collect();
+
         match quorums.len() {
             0 | 1 => Ok(()),
             _ => Err(format!(
-                "height {height}, {slot:?}: quorums for {quorums:?}"
+                "height {height}, {slot:?}: there are quorums for several values: {quorums:?}"
             )),
         }
     }

@@ -1,5 +1,5 @@
-//! 4, one voice: a correct key never signs two values for one height, round and step, over all the
-//! lives of its process.
+//! Invariant 4 (one voice): a correct key never signs two values for one height, round and step,
+//! restarts of its process included.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +9,12 @@ use super::Invariant;
 use crate::seen::Seen;
 use crate::world::World;
 
-/// A key's place in the order of its votes.
+/// The place of a statement in the order in which a key signs.
 type Place = (PublicKey, Height, Round, Kind);
-/// What it said there, for proposals with the POL round.
+/// The value of a statement: its block and, for a proposal, its POL round.
 type Value = (Option<BlockId>, Option<Round>);
 
-/// See the module.
+/// Invariant 4, with the first value that each key signed in each place.
 #[derive(Debug, Default)]
 pub(super) struct SingleVote {
     said: BTreeMap<Place, Value>,
@@ -37,19 +37,24 @@ impl Invariant for SingleVote {
         else {
             return Ok(());
         };
+
         if !world.validators()[*validator].is_correct() {
             return Ok(());
         }
+
         let said = &signed.statement;
         let (height, round, kind) = (said.height, said.round, said.kind);
         let value = (said.block, said.pol_round);
+
         let first = *self
             .said
             .entry((signed.signer, height, round, kind))
             .or_insert(value);
+
         if first == value {
             return Ok(());
         }
+
         Err(format!(
             "validator {validator} signed {first:?} and {value:?} at height {height}, round \
              {round}, {kind:?}"

@@ -1,151 +1,156 @@
-//! What goes wrong in a plan, and when.
+//! Faults: the things that a plan makes go wrong, with their times.
 
 use serde::{Deserialize, Serialize};
 
 use quorate_types::Millis;
 
-/// Something that goes wrong for a while.
+/// A fault with its time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TimedFault {
-    /// When it begins.
+    /// The time at which it begins, in milliseconds since the start.
     pub at: Millis,
-    /// How long it lasts, where it lasts.
+    /// The number of milliseconds after which it ends; without meaning for [`Fault::SyncError`].
     #[serde(default)]
     pub lasts: Millis,
-    /// What it is.
+    /// The fault itself.
     pub fault: Fault,
 }
 
-/// What goes wrong. Validators and agents are named by their index in the plan.
+/// A fault. Validators and agents are named by their index in the plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fault {
-    /// The process ends, power fails, and after the time it lasts it starts again.
+    /// Power fails at a validator. It starts again when the fault ends.
     Crash {
-        /// Validator.
+        /// The validator that crashes.
         validator: usize,
-        /// What becomes of what was not synced.
+        /// The part of the unsynced bytes that survives.
         tear: TearPlan,
     },
-    /// As [`Fault::Crash`], at the write that many operations of its disk later.
+    /// As [`Fault::Crash`], but at a certain operation of its disk.
     CrashAtWrite {
-        /// Validator.
+        /// The validator that crashes.
         validator: usize,
-        /// Operations of its disk from now.
+        /// The number of operations of its disk, from the beginning of the fault, before power
+        /// fails.
         after: u64,
-        /// What becomes of what was not synced.
+        /// The part of the unsynced bytes that survives.
         tear: TearPlan,
     },
-    /// It crashes and starts so many times in a row, evenly over the time it lasts.
+    /// A validator crashes and starts several times, evenly over the duration of the fault.
     RestartStorm {
-        /// Validator.
+        /// The validator that crashes.
         validator: usize,
-        /// Crashes.
+        /// The number of crashes.
         times: u64,
     },
-    /// It does nothing, and then finds everything waiting.
+    /// A validator does nothing until the fault ends, and then finds everything waiting.
     Pause {
-        /// Validator.
+        /// The validator that pauses.
         validator: usize,
     },
-    /// Nobody outside a group hears it: validators by group; the agents hear the first one.
+    /// Frames pass only within a group. Agents are in the first group.
     Partition {
-        /// Groups of validators.
+        /// The groups of validators. A validator in no group is in the first.
         groups: Vec<Vec<usize>>,
     },
-    /// What these say, nobody hears; they hear all.
+    /// Frames from these validators are lost; they hear everyone.
     Mute {
-        /// Validators.
+        /// The validators that are not heard.
         validators: Vec<usize>,
     },
-    /// What is said to these is lost; they are heard.
+    /// Frames to these validators are lost; everyone hears them.
     Deaf {
-        /// Validators.
+        /// The validators that hear nothing.
         validators: Vec<usize>,
     },
-    /// Two halves that only this one hears, and is heard by.
+    /// The other validators are split into two halves that do not hear each other; both hear this
+    /// one and are heard by it.
     Bridge {
-        /// Validator.
+        /// The validator between the halves.
         validator: usize,
     },
-    /// Each hears its two neighbours alone.
+    /// Each validator hears only its two neighbours by index.
     Ring,
-    /// Whoever is to propose is cut off, anew at each height and round.
+    /// The proposer is cut off, at each height and round anew.
     IsolateLeader,
-    /// A clock jumps; Unix time, not the monotonic one.
+    /// The Unix time of a validator jumps; its monotonic clock does not. It is set right when the
+    /// fault ends.
     ClockJump {
-        /// Validator.
+        /// The validator whose clock jumps.
         validator: usize,
-        /// Milliseconds, maybe back.
+        /// Milliseconds by which it jumps; negative if it jumps back.
         by_ms: i64,
     },
-    /// Each sync takes so many milliseconds.
+    /// Each sync of a disk takes a while.
     SlowDisk {
-        /// Validator.
+        /// The validator whose disk is slow.
         validator: usize,
-        /// Milliseconds.
+        /// Milliseconds that a sync takes.
         sync_ms: Millis,
     },
-    /// The disk is full.
+    /// A disk has room for 512 more bytes only, until the fault ends.
     FullDisk {
-        /// Validator.
+        /// The validator whose disk is full.
         validator: usize,
     },
-    /// The next sync fails.
+    /// The next sync of a disk fails.
     SyncError {
-        /// Validator.
+        /// The validator whose disk fails.
         validator: usize,
     },
-    /// Syncs report success and do nothing; then power fails. The validator is no longer correct.
+    /// Syncs report success and do nothing. When the fault ends, power fails. From the beginning of
+    /// the fault the validator no longer counts as correct.
     SyncLie {
-        /// Validator.
+        /// The validator whose disk lies.
         validator: usize,
     },
-    /// A write lands elsewhere; then it restarts. The validator is no longer correct.
+    /// A write lands in a wrong place. When the fault ends, the validator restarts. From the
+    /// beginning of the fault it no longer counts as correct.
     MisdirectedWrite {
-        /// Validator.
+        /// The validator whose disk misdirects a write.
         validator: usize,
     },
-    /// Power fails right after its next precommit, and the log of that height is gone, with the
-    /// lock in it; the guard and the blocks are left. It starts again soon.
+    /// Power fails right after the validator's next precommit, and the log of that height is lost
+    /// with the lock in it. The guard and the blocks are left. It starts again soon after.
     LogLost {
-        /// Validator.
+        /// The validator that loses its log.
         validator: usize,
     },
-    /// The disk is emptied; it comes back by N-27 to N-30.
+    /// The disk of a validator is emptied. It comes back by N-27 to N-30 when the fault ends.
     Wipe {
-        /// Validator.
+        /// The validator whose disk is emptied.
         validator: usize,
     },
-    /// An agent's process ends and starts again: a new one with the same key.
+    /// The process of an agent ends. A new one with the same key starts when the fault ends.
     AgentCrash {
-        /// Agent.
+        /// The agent that crashes.
         agent: usize,
     },
-    /// An agent is cut off.
+    /// No frame passes between an agent and anyone else.
     AgentCut {
-        /// Agent.
+        /// The agent that is cut off.
         agent: usize,
     },
 }
 
-/// What survives of what was not synced.
+/// The part of the unsynced bytes that survives a crash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TearPlan {
-    /// Nothing.
+    /// No unsynced byte survives.
     Nothing,
-    /// Everything.
+    /// Every unsynced byte survives.
     Everything,
-    /// Some first bytes.
+    /// The first bytes survive, as many as dice say.
     Prefix,
-    /// Any subset of sectors, some of them garbage.
+    /// Any of the sectors survive, and some of them hold garbage.
     Sectors,
 }
 
 impl Fault {
-    /// Its name in counts and traces: that of the plan.
+    /// The name in plans, counts and traces.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Crash { .. } => "crash",
@@ -171,7 +176,7 @@ impl Fault {
         }
     }
 
-    /// Names of all faults, in the order of their definition.
+    /// The names of all faults, in the order of their definition.
     pub const NAMES: [&'static str; 20] = [
         "crash",
         "crash-at-write",
@@ -195,7 +200,7 @@ impl Fault {
         "agent-cut",
     ];
 
-    /// The validators it is about.
+    /// The validators that the fault names.
     pub fn validators(&self) -> impl Iterator<Item = usize> {
         let list = match self {
             Self::Crash { validator, .. }
@@ -217,10 +222,11 @@ impl Fault {
                 Vec::new()
             }
         };
+
         list.into_iter()
     }
 
-    /// The agent it is about.
+    /// The agent that the fault names; `None` if it names validators or nobody.
     pub fn agent(&self) -> Option<usize> {
         match self {
             Self::AgentCrash { agent } | Self::AgentCut { agent } => Some(*agent),
@@ -228,7 +234,8 @@ impl Fault {
         }
     }
 
-    /// Whether a validator that meets it can no longer be held to its word.
+    /// Whether the validator that it happens to no longer counts as correct: its disk lied, so it
+    /// may contradict what it said before.
     pub fn makes_faulty(&self) -> bool {
         matches!(self, Self::SyncLie { .. } | Self::MisdirectedWrite { .. })
     }

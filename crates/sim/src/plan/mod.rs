@@ -1,4 +1,5 @@
-//! What a run is made from. The same plan gives the same run, to the last byte.
+//! The plan of a run: everything that a run depends on. The same plan gives the same run, to the
+//! last byte.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,31 +11,32 @@ mod fault;
 
 pub use fault::{Fault, TearPlan, TimedFault};
 
-/// Everything a run follows from. Times are milliseconds from its start.
+/// Everything that a run depends on. Times are milliseconds since its start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
-    /// Where all dice start.
+    /// The seed of all dice.
     pub seed: u64,
-    /// The committee, by index; 1 to 128.
+    /// The members of the committee, 1 to 128. Their indices here name them elsewhere.
     pub validators: Vec<ValidatorPlan>,
-    /// The agents.
+    /// The agents. Their indices here name them elsewhere.
     pub agents: Vec<AgentPlan>,
-    /// The one market.
+    /// The market that all tasks go to.
     pub market: MarketPlan,
-    /// What is submitted when.
+    /// The tasks that the requester submits, with their times.
     pub tasks: Vec<TaskPlan>,
-    /// How the network behaves while anything may happen.
+    /// The behaviour of the network until `heal_at`.
     pub links: LinkPlan,
-    /// What goes wrong when.
+    /// The faults, with their times.
     pub faults: Vec<TimedFault>,
-    /// From here on nothing new goes wrong, and progress is demanded. Liars go on lying.
+    /// The time from which on nothing new goes wrong and progress is demanded. Liars go on lying.
     pub heal_at: Millis,
-    /// Longest time from there to the end: what has not been decided then never is.
+    /// The longest time from `heal_at` to the end of the run, in milliseconds. A task that has not
+    /// ended by then counts as one that never will.
     pub patience: Millis,
-    /// The run goes on at least to this height.
+    /// The least height to reach: the run does not end below it unless `patience` is over.
     pub min_heights: u64,
-    /// Where a third of the power or more may lie: agreement is not expected then, but proof of
+    /// Whether a third of the power or more may lie. Agreement is not expected then, but proof of
     /// guilt is (invariant 8).
     #[serde(default)]
     pub over_threshold: bool,
@@ -44,64 +46,65 @@ pub struct Plan {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ValidatorPlan {
-    /// Voting power, at least 1.
+    /// The voting power, at least 1.
     pub power: u64,
-    /// Index into [`LinkPlan::regions`].
+    /// The index of its region in [`LinkPlan::regions`].
     #[serde(default)]
     pub region: usize,
-    /// Unix milliseconds that its clock is ahead; may be negative.
+    /// Milliseconds that its Unix time is ahead; negative if it is behind.
     #[serde(default)]
     pub skew_ms: i64,
-    /// Parts per thousand that its monotonic clock is too fast; may be negative.
+    /// Parts per thousand that its monotonic clock is too fast; negative if it is too slow.
     #[serde(default)]
     pub drift_permille: i64,
-    /// Which lie it tells; `None`: it is correct.
+    /// The lie that it tells; `None` if it is correct.
     #[serde(default)]
     pub lie: Option<LieKind>,
 }
 
-/// One agent.
+/// One agent: its capabilities, and how it behaves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AgentPlan {
-    /// Labels attested to it.
+    /// The labels that are attested to it.
     pub labels: Vec<String>,
-    /// Tasks it can do at once, at least 1.
+    /// The number of tasks that it can do at once, at least 1.
     pub slots: usize,
-    /// What it asks, in the market's unit, plus up to a tenth by its dice.
+    /// The price that it asks, in the market's unit. Its dice add up to a tenth.
     pub price: u64,
-    /// Milliseconds a task takes it.
+    /// Milliseconds that a task takes it.
     pub work_ms: Millis,
-    /// Executions that fail, per thousand.
+    /// Executions that fail, of a thousand.
     #[serde(default)]
     pub fails_permille: u64,
-    /// Index into [`LinkPlan::regions`].
+    /// The index of its region in [`LinkPlan::regions`].
     #[serde(default)]
     pub region: usize,
-    /// How it behaves.
+    /// Whether it is honest, or else how it lies.
     #[serde(default)]
     pub manner: Manner,
-    /// It proposes who should win what, where the market takes solutions.
+    /// Whether it proposes solutions, if the market takes them.
     #[serde(default, skip_serializing_if = "is_false")]
     pub solves: bool,
 }
 
-/// How an agent behaves.
+/// How an agent behaves: honestly, or with one kind of lie.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Manner {
-    /// It does what it wins.
+    /// It executes the tasks that it wins.
     #[default]
     Honest,
-    /// It claims, and bids on, what nobody attested to it.
+    /// It claims capabilities that nobody attested to it, and bids on tasks that require them.
     CapabilityLiar,
     /// It wins by low prices and does nothing.
     WinAndAbandon,
     /// It sends far more bids than there are windows.
     BidSpammer,
-    /// It sends operations whose signatures are wrong, in its own name and that of others.
+    /// It sends operations with wrong signatures, in its own name and in those of others.
     Forger,
-    /// It proposes solutions that do not hold, and cancels what it proposed others should win.
+    /// It proposes solutions that do not hold, and cancels tasks of its own that others win by its
+    /// solution.
     FalseSolver,
 }
 
@@ -110,7 +113,7 @@ fn is_false(value: &bool) -> bool {
 }
 
 impl Manner {
-    /// All of them, the honest one first.
+    /// All manners, the honest one first.
     pub const ALL: [Self; 6] = [
         Self::Honest,
         Self::CapabilityLiar,
@@ -120,7 +123,7 @@ impl Manner {
         Self::FalseSolver,
     ];
 
-    /// Its name in plans and reports.
+    /// The name in plans and reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Honest => "honest",
@@ -137,60 +140,64 @@ impl Manner {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MarketPlan {
-    /// Mechanism.
+    /// The name of the mechanism that clears it.
     pub mechanism: Label,
-    /// Active milliseconds that bids are collected for.
+    /// Active milliseconds for which bids are collected.
     pub window_ms: Millis,
-    /// Bids are sealed, and opened for at least so many active milliseconds; `None`: open.
+    /// Active milliseconds for which sealed bids are opened, at least; `None` if bids are not
+    /// sealed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reveal_ms: Option<Millis>,
-    /// Solutions are taken for at least so many active milliseconds; `None`: none are. For `gap`.
+    /// Active milliseconds for which solutions are taken, at least; `None` if there are none. For
+    /// the mechanism `gap`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub solve_ms: Option<Millis>,
     /// Active milliseconds without a heartbeat after which an assignment may lapse.
     pub lease_ms: Millis,
-    /// Assignments a task may have.
+    /// The number of assignments that a task may have.
     pub attempts: u64,
 }
 
-/// One task of the one requester.
+/// One task of the requester.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TaskPlan {
-    /// When it is submitted.
+    /// The time at which it is submitted.
     pub at: Millis,
-    /// Labels that an agent must have.
+    /// The labels that an agent must have to be given it.
     #[serde(default)]
     pub requires: Vec<String>,
-    /// Whether the requester cancels it so many milliseconds later.
+    /// Milliseconds after its submission at which the requester cancels it; `None` if it does not.
     #[serde(default)]
     pub cancel_after: Option<Millis>,
-    /// Milliseconds after its submission from which on it is no longer assigned.
+    /// Milliseconds after its submission from which on it is no longer assigned; `None` if there is
+    /// no deadline.
     #[serde(default)]
     pub deadline_after: Option<Millis>,
 }
 
-/// How frames travel.
+/// How frames travel between hosts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LinkPlan {
-    /// Names of regions; hosts name one by its index.
+    /// The names of the regions. Hosts name a region by its index.
     pub regions: Vec<String>,
-    /// One-way milliseconds from region to region.
+    /// The latency from each region to each, one way, in milliseconds: a row for each sender's
+    /// region.
     pub latency_ms: Vec<Vec<Millis>>,
-    /// Up to so many milliseconds more, by dice: frames overtake each other.
+    /// The most milliseconds that dice add to the latency. So frames overtake each other.
     #[serde(default)]
     pub jitter_ms: Millis,
-    /// Frames lost, per thousand.
+    /// Frames that are lost, of a thousand.
     #[serde(default)]
     pub loss_permille: u64,
-    /// Frames that arrive twice, per thousand.
+    /// Frames that arrive twice, of a thousand.
     #[serde(default)]
     pub duplicate_permille: u64,
-    /// Frames in which a bit flips, per thousand.
+    /// Frames that arrive with one bit flipped, of a thousand.
     #[serde(default)]
     pub flip_permille: u64,
-    /// Bytes per millisecond on each directed link; `None`: no limit.
+    /// Bytes per millisecond that each link carries in each direction; `None` if there is no limit.
     #[serde(default)]
     pub bytes_per_ms: Option<u64>,
 }

@@ -1,4 +1,4 @@
-//! What goes wrong in the plan of a profile, and when.
+//! The faults in the plan of a profile, and their times.
 
 use super::{Generator, Profile};
 use crate::adversary::LieKind;
@@ -6,29 +6,38 @@ use crate::dice::Dice;
 use crate::plan::{Fault, Plan, TearPlan, TimedFault};
 
 impl Generator {
+    /// Draws the faults of a plan whose hosts, liars and end are known.
     pub(super) fn faults(&mut self, plan: &Plan) -> Vec<TimedFault> {
         let mut faults = Vec::new();
         let mut at = 1_000 + self.dice.below(1_000);
+
         if self.profile == Profile::Threshold {
             return self.threshold(plan);
         }
+
+        // No fault begins in the last second before the healed phase.
         while at + 1_000 < plan.heal_at && self.profile != Profile::Calm {
             let lasts = self.dice.between(200, 4_000).min(plan.heal_at - at);
             let begun = self.fault(plan).into_iter();
+
             faults.extend(begun.map(|fault| TimedFault { at, lasts, fault }));
             at += self.dice.between(100, 3_000);
         }
+
         faults.extend(lonely_locks(plan));
         faults
     }
 
-    /// f + 1 down at once: the rest must wait, and go on when they are back.
+    /// Crashes one validator more than the protocol tolerates, all at once. The others must wait,
+    /// and go on when these are back.
     fn threshold(&mut self, plan: &Plan) -> Vec<TimedFault> {
         let mut who: Vec<usize> = (0..self.size.validators).collect();
         self.dice.shuffle(&mut who);
+
         let at = self.dice.between(2_000, 6_000);
         let down = who.into_iter().take(self.bearable() + 1);
         let lasts = plan.heal_at.saturating_sub(at);
+
         down.map(|validator| TimedFault {
             at,
             lasts,
@@ -40,7 +49,8 @@ impl Generator {
         .collect()
     }
 
-    /// What begins at once: one fault, or a disk emptied and another with it.
+    /// Draws the faults that begin at one time: mostly one, but several disks may be emptied
+    /// together.
     fn fault(&mut self, plan: &Plan) -> Vec<Fault> {
         let parts = [
             Profile::Network,
@@ -48,12 +58,15 @@ impl Generator {
             Profile::Disk,
             Profile::Agents,
         ];
+
+        // With the greatest number of liars no disk may lose anything: that counts with the lies.
         let parts: Vec<Profile> = match self.profile {
             Profile::Mixed => parts.to_vec(),
             Profile::OverThreshold => vec![Profile::Network],
             Profile::Byzantine => vec![Profile::Network, Profile::Process],
             part => vec![part],
         };
+
         match self.dice.pick(&parts) {
             Some(Profile::Network) => vec![self.network_fault()],
             Some(Profile::Process) => vec![self.process_fault()],
@@ -66,8 +79,11 @@ impl Generator {
     fn network_fault(&mut self) -> Fault {
         let count = self.size.validators;
         let validator = self.dice.index(count);
+
+        // Three of ten validators, on average.
         let few =
             |dice: &mut Dice| -> Vec<usize> { (0..count).filter(|_| dice.chance(300)).collect() };
+
         match self.dice.below(6) {
             0 => {
                 let (left, right) = (0..count).partition(|_| self.dice.chance(500));
@@ -89,6 +105,7 @@ impl Generator {
 
     fn process_fault(&mut self) -> Fault {
         let validator = self.dice.index(self.size.validators);
+
         match self.dice.below(5) {
             0 => Fault::Crash {
                 validator,
@@ -113,6 +130,7 @@ impl Generator {
 
     fn disk_fault(&mut self, plan: &Plan) -> Vec<Fault> {
         let validator = self.dice.index(self.size.validators);
+
         vec![match self.dice.below(8) {
             0 | 1 => Fault::CrashAtWrite {
                 validator,
@@ -125,20 +143,22 @@ impl Generator {
             },
             3 => Fault::FullDisk { validator },
             4 => Fault::SyncError { validator },
+            // Three of eight faults lose something that was durable.
             _ => return self.loss(&self.doubtful(plan)),
         }]
     }
 
-    /// A disk that loses what it had made durable. Who forgot a lock, or all that it signed, says
-    /// nothing for a while, and who had a disk that lies can say anything.
+    /// Draws the loss of something that a disk had made durable. A validator that forgot a lock, or
+    /// everything it signed, stays silent for a while; one whose disk lies may say anything.
     fn loss(&mut self, doubtful: &[usize]) -> Vec<Fault> {
         let Some(validator) = self.dice.pick(doubtful).copied() else {
             return Vec::new();
         };
+
         match self.dice.below(5) {
             0 | 1 => vec![Fault::LogLost { validator }],
             2 => {
-                // Two keys at once may come back by N-27 where the others are a quorum.
+                // Two validators at once may come back by N-27 if the others are a quorum.
                 let all = self.dice.chance(500);
                 let wiped = doubtful.iter().filter(|at| all || **at == validator);
                 wiped.map(|at| Fault::Wipe { validator: *at }).collect()
@@ -148,19 +168,21 @@ impl Generator {
         }
     }
 
-    /// The correct validators that may lose what their disk held, as many as may yet be faulty: it
-    /// counts with the lies, since the others have to be a quorum. Always the same ones.
+    /// The correct validators whose disks may lose what they held. They are always the same ones,
+    /// and no more than may be faulty beside the liars: the remaining ones have to be a quorum.
     fn doubtful(&self, plan: &Plan) -> Vec<usize> {
         let liars = plan
             .validators
             .iter()
             .filter(|validator| validator.lie.is_some())
             .count();
+
         let correct = plan
             .validators
             .iter()
             .enumerate()
             .filter(|(_, at)| at.lie.is_none());
+
         let left = self.bearable().saturating_sub(liars);
         correct.map(|(at, _)| at).take(left).collect()
     }
@@ -180,21 +202,24 @@ impl Generator {
             TearPlan::Prefix,
             TearPlan::Sectors,
         ];
+
         *self.dice.pick(&all).unwrap_or(&TearPlan::Nothing)
     }
 }
 
-/// Beside one that votes nil, as who claims false polkas does, a validator that hears and is not
-/// heard sees polkas that nobody else sees: it locks alone. It has to keep to that, the second time
-/// over a crash.
+/// Makes a correct validator lock alone, if a liar of the plan votes nil, as those do that claim
+/// false polkas. Beside such a liar a validator that hears everyone and is not heard sees polkas
+/// that no other one sees. It has to keep its lock, the second time even over a crash.
 fn lonely_locks(plan: &Plan) -> Vec<TimedFault> {
     let mut lies = plan.validators.iter().map(|validator| validator.lie);
     let correct = lies.clone().position(|lie| lie.is_none());
     let nil = [Some(LieKind::NilOnly), Some(LieKind::FalsePolka)];
     let with_nil = lies.any(|lie| nil.contains(&lie));
+
     let Some(validator) = correct.filter(|_| with_nil) else {
         return Vec::new();
     };
+
     let mute = || Fault::Mute {
         validators: vec![validator],
     };
@@ -202,11 +227,14 @@ fn lonely_locks(plan: &Plan) -> Vec<TimedFault> {
         validator,
         tear: TearPlan::Nothing,
     };
+
+    // The crash falls into the second absence.
     let all = [
         (2_500, 5_000, mute()),
         (8_000, 5_000, mute()),
         (9_000, 100, crash),
     ];
+
     all.map(|(at, lasts, fault)| TimedFault { at, lasts, fault })
         .into()
 }

@@ -1,4 +1,4 @@
-//! What is wrong with a scenario, where, and what to write instead.
+//! Errors in scenario files: the place, the mistake, and the remedy.
 
 use std::ops::{Range, RangeInclusive};
 
@@ -6,128 +6,130 @@ use toml::Spanned;
 
 use crate::world::PlanError;
 
-/// Why a scenario makes no plan. Lines count from 1.
+/// The reason why a scenario is not valid. Lines count from 1.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ScenarioError {
-    /// No TOML, or a key that is unknown, missing or of another kind.
+    /// The text is not TOML, or a key is unknown, missing or of the wrong type.
     #[error("line {line}: {message}")]
     Form {
-        /// Line.
+        /// The line of the mistake.
         line: usize,
-        /// What the parser says.
+        /// The parser's message.
         message: String,
     },
-    /// A name that nothing has.
+    /// A name that does not exist.
     #[error(
         "line {line}: no {what} is called `{name}`; there are: {}",
         list(known)
     )]
     Unknown {
-        /// Line.
+        /// The line of the name.
         line: usize,
-        /// `validator`, `agent`, `region` or `fault`.
+        /// The kind of thing: `validator`, `agent`, `region` or `fault`.
         what: &'static str,
-        /// As written.
+        /// The name as written.
         name: String,
-        /// The names there are.
+        /// The names that exist.
         known: Vec<String>,
     },
-    /// A name that two have.
+    /// A name that exists twice.
     #[error("line {line}: `{name}` is the name of another {what} already; give each its own")]
     Twice {
-        /// Line.
+        /// The line of the second one.
         line: usize,
-        /// `validator`, `agent` or `region`.
+        /// The kind of thing: `validator`, `agent` or `region`.
         what: &'static str,
-        /// As written.
+        /// The name as written.
         name: String,
     },
-    /// A label or name that is none.
-    #[error("line {line}: `{name}` is no label: write 1 to 32 of a-z, 0-9, `-`, `_`, `.`")]
+    /// A label or name with characters or of a length that labels cannot have.
+    #[error("line {line}: `{name}` is not a valid label: use 1 to 32 of a-z, 0-9, `-`, `_`, `.`")]
     Label {
-        /// Line.
+        /// The line of the label.
         line: usize,
-        /// As written.
+        /// The label as written.
         name: String,
     },
-    /// A fault lacks what it needs.
+    /// A fault lacks a key that its kind needs.
     #[error("line {line}: a fault `{kind}` needs `{key}`")]
     Missing {
-        /// Line.
+        /// The line of the fault's kind.
         line: usize,
-        /// Kind of fault.
+        /// The kind of fault.
         kind: String,
         /// The key to add.
         key: &'static str,
     },
-    /// A fault has what says nothing about it.
+    /// A fault has a key that its kind does not take.
     #[error(
-        "line {line}: `{key}` says nothing about a fault `{kind}`, which takes: {}",
+        "line {line}: a fault `{kind}` does not take `{key}`; it takes: {}",
         list(takes)
     )]
     Superfluous {
-        /// Line.
+        /// The line of the fault's kind.
         line: usize,
-        /// Kind of fault.
+        /// The kind of fault.
         kind: String,
         /// The key to remove.
         key: &'static str,
-        /// The keys it takes.
+        /// The keys that the kind takes.
         takes: Vec<String>,
     },
-    /// A fault that would begin when nothing new may go wrong.
+    /// A fault that would begin in the healed phase, when nothing new may go wrong.
     #[error(
-        "line {line}: a fault at {at_ms} ms would never begin: from `heal_at`, {heal_ms} ms, \
-         nothing new goes wrong; move one of them"
+        "line {line}: the fault at {at_ms} ms would never begin: from `heal_at` on, {heal_ms} ms, \
+         nothing new goes wrong; move one of the two"
     )]
     Healed {
-        /// Line.
+        /// The line of the fault's time.
         line: usize,
-        /// When the fault is to begin.
+        /// The time of the fault, in milliseconds.
         at_ms: u64,
-        /// When nothing new goes wrong any more.
+        /// The time at which the healed phase begins, in milliseconds.
         heal_ms: u64,
     },
-    /// Two keys that say the same thing.
+    /// Two keys of which only one may be there.
     #[error("write `{0}`, or `{1}`, not both")]
     Both(&'static str, &'static str),
     /// A number out of range.
-    #[error("{field}: {value} is out of range: {least} to {most}")]
+    #[error("{field}: {value} is out of range; write {least} to {most}")]
     Range {
-        /// Which number.
+        /// The name of the number.
         field: &'static str,
-        /// As written.
+        /// The number as written.
         value: u64,
-        /// The least there may be.
+        /// The least value allowed.
         least: u64,
-        /// The most there may be.
+        /// The greatest value allowed.
         most: u64,
     },
-    /// Round trips are not as many as regions, or no times.
+    /// The round trips are not a row for each region with a time for each region.
     #[error(
         "links.round_trip_ms: write {regions} rows of {regions} numbers from 0 to 60000, one for \
          each region in the order of `regions`, or name a file in `round_trip_file`"
     )]
     Matrix {
-        /// How many regions there are.
+        /// The number of regions.
         regions: usize,
     },
     /// The table has no round trip between two regions.
-    #[error("the table of round trips has none between `{from}` and `{to}`; add it")]
+    #[error("the table has no round trip between `{from}` and `{to}`; add it")]
     NoRoundTrip {
-        /// A region.
+        /// One of the regions.
         from: String,
-        /// Another.
+        /// The other region.
         to: String,
     },
-    /// The plan makes no world.
+    /// The plan that the scenario makes is not valid.
     #[error(transparent)]
     Plan(#[from] PlanError),
 }
 
 impl ScenarioError {
+    /// The error for a text that the parser refuses.
     pub(super) fn form(text: &str, error: &toml::de::Error) -> Self {
         let line = error.span().map_or(1, |span| line_of(text, &span));
+
         Self::Form {
             line,
             message: error.message().to_owned(),
@@ -135,24 +137,24 @@ impl ScenarioError {
     }
 }
 
-/// The text of a scenario, to find lines in.
+/// The text of a scenario, in which lines are counted.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place<'a>(pub(super) &'a str);
 
 impl Place<'_> {
-    /// The line that a value stands on.
+    /// The line on which a value is written.
     pub(super) fn line<T>(self, value: &Spanned<T>) -> usize {
         line_of(self.0, &value.span())
     }
 }
 
-/// The line of a position, from 1.
+/// The line of a position in a text, counted from 1.
 pub(super) fn line_of(text: &str, span: &Range<usize>) -> usize {
     let before = text.as_bytes().get(..span.start).unwrap_or(text.as_bytes());
     1 + before.iter().filter(|byte| **byte == b'\n').count()
 }
 
-/// Checks a number.
+/// Checks that a number is in a range.
 pub(super) fn ranged(
     field: &'static str,
     value: u64,
@@ -161,6 +163,7 @@ pub(super) fn ranged(
     if range.contains(&value) {
         return Ok(());
     }
+
     let (least, most) = range.into_inner();
     Err(ScenarioError::Range {
         field,
@@ -170,6 +173,7 @@ pub(super) fn ranged(
     })
 }
 
+/// Names with commas between them, or `none`.
 fn list(names: &[String]) -> String {
     match names {
         [] => "none".to_owned(),

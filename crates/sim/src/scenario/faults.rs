@@ -1,4 +1,4 @@
-//! What goes wrong at times, by name.
+//! The faults of a scenario, read by the name of their kind.
 
 use quorate_types::Millis;
 
@@ -8,7 +8,8 @@ use super::hosts::Hosts;
 use super::links;
 use crate::plan::{Fault, Plan, TearPlan, TimedFault};
 
-/// Kinds of faults, with the keys that each must have and may have, beside `at` and `lasts`.
+/// The kinds of faults, with the keys that each needs and those that it may have, beside `at` and
+/// `lasts`.
 const KINDS: [(&str, &[&str], &[&str]); 21] = [
     ("crash", &["validators"], &["tear"]),
     ("crash-at-write", &["validators"], &["after_writes", "tear"]),
@@ -33,7 +34,7 @@ const KINDS: [(&str, &[&str], &[&str]); 21] = [
     ("cut-region", &["region"], &[]),
 ];
 
-/// The faults of a plan that has its hosts and its end.
+/// Reads all faults, for a plan whose hosts, links and end are known.
 pub(super) fn all(
     form: &Form,
     hosts: &Hosts,
@@ -44,14 +45,18 @@ pub(super) fn all(
     for fault in &form.faults {
         let at = begin(fault, plan.heal_at, place)?;
         check_keys(fault, place)?;
+
+        // A fault without `lasts`, or with one that is too long, ends when the healed phase begins.
         let rest = plan.heal_at - at;
         let lasts = fault.lasts.map_or(rest, |lasts| lasts.millis()).min(rest);
+
         let reader = Reader {
             fault,
             hosts,
             plan,
             place,
         };
+
         timed.extend(
             reader
                 .read()?
@@ -59,11 +64,14 @@ pub(super) fn all(
                 .map(|fault| TimedFault { at, lasts, fault }),
         );
     }
+
     Ok(timed)
 }
 
+/// The time at which a fault begins. It is an error if that is in the healed phase.
 fn begin(fault: &FaultForm, heal_ms: Millis, place: Place<'_>) -> Result<Millis, ScenarioError> {
     let at_ms = fault.at.get_ref().millis();
+
     match at_ms < heal_ms {
         true => Ok(at_ms),
         false => Err(ScenarioError::Healed {
@@ -74,6 +82,8 @@ fn begin(fault: &FaultForm, heal_ms: Millis, place: Place<'_>) -> Result<Millis,
     }
 }
 
+/// Checks that a fault is of a known kind, has every key that it needs, and none that it does not
+/// take.
 fn check_keys(fault: &FaultForm, place: Place<'_>) -> Result<(), ScenarioError> {
     let (line, kind) = (place.line(&fault.kind), fault.kind.get_ref().clone());
     let Some((_, must, may)) = KINDS.iter().find(|(name, ..)| *name == kind) else {
@@ -85,14 +95,19 @@ fn check_keys(fault: &FaultForm, place: Place<'_>) -> Result<(), ScenarioError> 
             known,
         });
     };
+
     let given = given(fault);
     if let Some(key) = must.iter().find(|key| !given.contains(key)) {
         return Err(ScenarioError::Missing { line, kind, key });
     }
+
+    // A key without effect is an error, like an unknown one.
     let takes = |key: &&&str| must.contains(key) || may.contains(key);
+
     match given.iter().find(|key| !takes(key)) {
         None => Ok(()),
         Some(key) => {
+            // The message lists every key that the kind takes.
             let takes = ["at", "lasts"].iter().chain(*must).chain(*may);
             let takes = takes.map(|key| (*key).to_owned()).collect();
             Err(ScenarioError::Superfluous {
@@ -105,7 +120,7 @@ fn check_keys(fault: &FaultForm, place: Place<'_>) -> Result<(), ScenarioError> 
     }
 }
 
-/// The keys that a fault has beside `kind`, `at` and `lasts`.
+/// The keys that are written for a fault, beside `kind`, `at` and `lasts`.
 fn given(fault: &FaultForm) -> Vec<&'static str> {
     let keys = [
         ("validators", fault.validators.is_some()),
@@ -118,13 +133,14 @@ fn given(fault: &FaultForm) -> Vec<&'static str> {
         ("by_ms", fault.by_ms.is_some()),
         ("sync", fault.sync.is_some()),
     ];
+
     keys.into_iter()
         .filter(|(_, given)| *given)
         .map(|(key, _)| key)
         .collect()
 }
 
-/// Makes one entry of the file what it stands for: one fault, or one for each host it names.
+/// Reads one entry of the file, which stands for one fault, or for one for each host that it names.
 struct Reader<'a> {
     fault: &'a FaultForm,
     hosts: &'a Hosts,
@@ -133,13 +149,19 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// The faults that the entry stands for. Its keys are checked already, so a missing one is
+    /// optional.
     fn read(&self) -> Result<Vec<Fault>, ScenarioError> {
         let fault = self.fault;
         let tear = fault.tear.unwrap_or(TearPlan::Nothing);
         let (after, times) = (fault.after_writes.unwrap_or(0), fault.times.unwrap_or(1));
+
         ranged("faults.times", times, 1..=1000)?;
+
         let by_ms = fault.by_ms.unwrap_or(0);
         let sync_ms = fault.sync.map_or(0, |sync| sync.millis());
+
+        // Unknown kinds were refused before, so the last arm is `cut-region`.
         match fault.kind.get_ref().as_str() {
             "crash" => self.each(|validator| Fault::Crash { validator, tear }),
             "crash-at-write" => self.each(|validator| Fault::CrashAtWrite {
@@ -175,11 +197,13 @@ impl Reader<'_> {
         }
     }
 
+    /// The validators that the entry names.
     fn validators(&self) -> Result<Vec<usize>, ScenarioError> {
         let names = self.fault.validators.as_deref().unwrap_or_default();
         self.hosts.validators.find(names, self.place)
     }
 
+    /// The validators of each group that the entry names.
     fn groups(&self) -> Result<Vec<Vec<usize>>, ScenarioError> {
         let groups = self.fault.groups.iter().flatten();
         groups
@@ -187,10 +211,12 @@ impl Reader<'_> {
             .collect()
     }
 
+    /// A fault for each validator that the entry names.
     fn each(&self, make: impl Fn(usize) -> Fault) -> Result<Vec<Fault>, ScenarioError> {
         Ok(self.validators()?.into_iter().map(make).collect())
     }
 
+    /// A fault for each agent that the entry names.
     fn each_agent(&self, make: impl Fn(usize) -> Fault) -> Result<Vec<Fault>, ScenarioError> {
         let names = self.fault.agents.as_deref().unwrap_or_default();
         Ok(self
@@ -202,21 +228,31 @@ impl Reader<'_> {
             .collect())
     }
 
-    /// Validators of the region hear each other alone, its agents nobody.
+    /// The faults that cut off a region: its validators hear only each other, and its agents hear
+    /// nobody.
     fn cut_region(&self) -> Result<Vec<Fault>, ScenarioError> {
+        // A fault of this kind has a region: its keys were checked.
         let Some(name) = &self.fault.region else {
             return Ok(Vec::new());
         };
+
         let region = links::find(&self.plan.links, name, self.place)?;
+
         let validators = self.plan.validators.iter().enumerate();
         let (inside, outside): (Vec<_>, Vec<_>) =
             validators.partition(|(_, validator)| validator.region == region);
         let indices = |hosts: Vec<(usize, _)>| hosts.into_iter().map(|(at, _)| at).collect();
+
+        // Agents are with the first group, so the validators outside of the region must be that.
         let partition = Fault::Partition {
             groups: vec![indices(outside), indices(inside)],
         };
+
+        // A partition leaves all agents in its first group, so those of the region are cut off one
+        // by one.
         let agents = self.plan.agents.iter().enumerate();
         let agents = agents.filter(|(_, agent)| agent.region == region);
+
         Ok(agents
             .map(|(agent, _)| Fault::AgentCut { agent })
             .chain([partition])

@@ -1,4 +1,4 @@
-//! The keys of a scenario file, with their defaults.
+//! The keys of a scenario file, and their defaults.
 
 use serde::Deserialize;
 use toml::Spanned;
@@ -10,16 +10,16 @@ use super::time::Time;
 use crate::adversary::LieKind;
 use crate::plan::{Manner, TearPlan};
 
-/// A name, and where it stands.
+/// A name with its position in the file.
 pub(super) type Name = Spanned<String>;
 
-/// The whole file.
+/// All keys of the file.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Form {
     pub(super) name: Option<String>,
     pub(super) seed: Option<u64>,
-    /// The run goes on at least to this height.
+    /// The least height to reach.
     pub(super) heights: Option<u64>,
     pub(super) heal_at: Option<Time>,
     pub(super) patience: Option<Time>,
@@ -36,7 +36,7 @@ pub(super) struct Form {
     pub(super) faults: Vec<FaultForm>,
 }
 
-/// `[[validators]]`: one, or some alike.
+/// `[[validators]]`: a group of equal validators.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Validators {
@@ -53,7 +53,7 @@ pub(super) struct Validators {
     pub(super) lie: Option<LieKind>,
 }
 
-/// `[[agents]]`: one, or some alike.
+/// `[[agents]]`: a group of equal agents.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Agents {
@@ -76,15 +76,15 @@ pub(super) struct Agents {
     pub(super) solves: bool,
 }
 
-/// `[market]`.
+/// The table `[market]`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Market {
     pub(super) mechanism: Label,
     pub(super) window: Time,
-    /// Bids are sealed, and opened for so long.
+    /// If it is there, bids are sealed, and this is the time in which they are opened.
     pub(super) reveal: Option<Time>,
-    /// Solutions are taken for so long.
+    /// If it is there, solutions are taken for this time.
     pub(super) solve: Option<Time>,
     pub(super) lease: Time,
     pub(super) attempts: u64,
@@ -103,14 +103,14 @@ impl Default for Market {
     }
 }
 
-/// `[[tasks]]`: so many, evenly, or at given times.
+/// `[[tasks]]`: a group of equal tasks, at regular times or at those that are listed.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Tasks {
     pub(super) count: Option<u64>,
     pub(super) from: Option<Time>,
     pub(super) every: Option<Time>,
-    /// In place of the three above.
+    /// The times of submission, in place of the three keys above.
     pub(super) at: Option<Vec<Time>>,
     #[serde(default)]
     pub(super) requires: Vec<Name>,
@@ -118,7 +118,7 @@ pub(super) struct Tasks {
     pub(super) cancel: Option<Time>,
 }
 
-/// `[links]`.
+/// The table `[links]`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Links {
@@ -132,7 +132,7 @@ pub(super) struct Links {
     pub(super) bytes_per_ms: Option<u64>,
 }
 
-/// `[[faults]]`: which keys it takes depends on its kind.
+/// `[[faults]]`. The keys that a fault takes depend on its kind.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FaultForm {

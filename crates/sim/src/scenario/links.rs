@@ -1,4 +1,4 @@
-//! Regions, and how long frames take between them.
+//! The regions of a scenario, and the latencies between them.
 
 use std::collections::BTreeMap;
 
@@ -8,59 +8,61 @@ use super::error::{Place, ScenarioError, ranged};
 use super::form::{Links, Name};
 use crate::plan::LinkPlan;
 
-/// Without regions there is one, of this name.
+/// The name of the only region, if the file names none.
 const ONE_REGION: &str = "here";
-/// Milliseconds there and back within the only region.
+/// The round trip within the only region, in milliseconds.
 const NEAR: f64 = 2.0;
-/// Milliseconds there and back at most.
+/// The longest round trip, in milliseconds.
 const FAR: f64 = 60_000.0;
 
-/// Round trips between regions in milliseconds, as measured.
+/// A table of measured round trips between regions, in milliseconds.
 ///
-/// Two forms, told apart by the first character. JSON: `{"data": {"a": {"a": 0.4, "b": 12.8}}}`,
-/// as published for data centres; other keys beside `data` are ignored. CSV: a header of regions
-/// behind one cell of any text, then a row for each region, its name first. What is missing in one
-/// direction is taken from the other.
+/// It has two forms, told apart by the first character. JSON is
+/// `{"data": {"a": {"a": 0.4, "b": 12.8}}}`, the form in which tables of data centres are
+/// published; other keys beside `data` are ignored. CSV has a header with one cell of any text and
+/// then the regions, and below it a row for each region, which begins with its name. A time that is
+/// missing in one direction is taken from the other.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RoundTrips(BTreeMap<String, BTreeMap<String, f64>>);
 
-/// Why a text is no table of round trips.
+/// The reason why a text is not a valid table of round trips.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RoundTripsError {
-    /// Not the JSON it must be.
+    /// The JSON is not of the form that it must have.
     #[error("line {line}: {message}; write {{\"data\": {{\"REGION\": {{\"REGION\": MS}}}}}}")]
     Json {
-        /// Line, from 1.
+        /// The line, counted from 1.
         line: usize,
-        /// What the parser says.
+        /// The parser's message.
         message: String,
     },
-    /// A row of a CSV has more cells than the header.
-    #[error("line {line}: more cells than the header names regions")]
+    /// A row of the CSV has more cells than the header.
+    #[error("line {line}: more cells than in the header; write one for each of its regions")]
     Row {
-        /// Line, from 1.
+        /// The line, counted from 1.
         line: usize,
     },
-    /// A cell is no time.
-    #[error("line {line}: `{cell}` is no number of milliseconds from 0 to 60000")]
+    /// A cell is not a valid time.
+    #[error("line {line}: `{cell}` is not a number of milliseconds from 0 to 60000")]
     Number {
-        /// Line, from 1; 0 in JSON.
+        /// The line, counted from 1; 0 in JSON.
         line: usize,
-        /// As written.
+        /// The cell as written.
         cell: String,
     },
 }
 
+/// The JSON form of a table.
 #[derive(serde::Deserialize)]
 struct Json {
     data: BTreeMap<String, BTreeMap<String, f64>>,
 }
 
 impl RoundTrips {
-    /// Reads either form.
+    /// Reads a table in either form.
     ///
     /// # Errors
-    /// [`RoundTripsError`] with the line.
+    /// [`RoundTripsError`] with the line of the mistake.
     pub fn parse(text: &str) -> Result<Self, RoundTripsError> {
         match text.trim_start().starts_with('{') {
             true => Self::from_json(text),
@@ -73,6 +75,8 @@ impl RoundTrips {
             line: error.line(),
             message: error.to_string(),
         })?;
+
+        // JSON numbers may also be negative, or too large.
         match json
             .data
             .values()
@@ -92,47 +96,61 @@ impl RoundTrips {
             .lines()
             .enumerate()
             .filter(|(_, line)| !line.trim().is_empty());
+
+        // The first cell of the header stands above the names of the rows.
         let header = lines.next().map_or("", |(_, line)| line);
         let regions: Vec<&str> = header.split(',').skip(1).map(str::trim).collect();
+
         let mut table = BTreeMap::new();
+
         for (at, line) in lines {
             let line_number = at + 1;
             let mut cells = line.split(',').map(str::trim);
             let from = cells.next().unwrap_or_default();
+
             let mut row = BTreeMap::new();
+
+            // An empty cell is a time that is missing.
             for (at, cell) in cells.enumerate().filter(|(_, cell)| !cell.is_empty()) {
                 let to = regions
                     .get(at)
                     .ok_or(RoundTripsError::Row { line: line_number })?;
+
                 let time = cell.parse().ok().filter(|time| is_time(*time));
                 let wrong = || RoundTripsError::Number {
                     line: line_number,
                     cell: cell.to_owned(),
                 };
+
                 row.insert((*to).to_owned(), time.ok_or_else(wrong)?);
             }
+
             table.insert(from.to_owned(), row);
         }
+
         Ok(Self(table))
     }
 
+    /// The round trip between two regions, by either direction.
     fn between(&self, from: &str, to: &str) -> Option<f64> {
         let one_way = |from: &str, to: &str| self.0.get(from)?.get(to).copied();
         one_way(from, to).or_else(|| one_way(to, from))
     }
 }
 
+/// Whether a round trip is in the range that is allowed.
 fn is_time(time: f64) -> bool {
     (0.0..=FAR).contains(&time)
 }
 
-/// The links of a plan, and the names of its regions.
+/// The regions of a scenario: the links of its plan.
 #[derive(Debug)]
 pub(super) struct Regions {
     pub(super) plan: LinkPlan,
 }
 
 impl Regions {
+    /// Checks the keys of `[links]` and computes the latencies.
     pub(super) fn of(
         links: &Links,
         table: Option<&RoundTrips>,
@@ -145,16 +163,21 @@ impl Regions {
             0..=1000,
         )?;
         ranged("links.flip_permille", links.flip_permille, 0..=1000)?;
+
         if let Some(rate) = links.bytes_per_ms {
             ranged("links.bytes_per_ms", rate, 1..=u64::MAX)?;
         }
+
         if links.round_trip_ms.is_some() && links.round_trip_file.is_some() {
             return Err(ScenarioError::Both(
                 "links.round_trip_ms",
                 "links.round_trip_file",
             ));
         }
+
         let regions = names(links, table, place)?;
+
+        // The matrix in the scenario comes before a table.
         let latency_ms = match (&links.round_trip_ms, table) {
             (Some(matrix), _) => from_matrix(matrix, &regions)?,
             (None, Some(table)) => from_table(table, &regions)?,
@@ -165,6 +188,7 @@ impl Regions {
                 });
             }
         };
+
         let plan = LinkPlan {
             regions,
             latency_ms,
@@ -174,10 +198,11 @@ impl Regions {
             flip_permille: links.flip_permille,
             bytes_per_ms: links.bytes_per_ms,
         };
+
         Ok(Self { plan })
     }
 
-    /// The index of a region; the first where none is named.
+    /// The index of a region, or of the first one if no name is given.
     pub(super) fn find(
         &self,
         name: Option<&Name>,
@@ -190,7 +215,7 @@ impl Regions {
     }
 }
 
-/// The index of a region of a plan.
+/// The index of a region in a plan.
 pub(super) fn find(
     links: &LinkPlan,
     name: &Name,
@@ -200,6 +225,7 @@ pub(super) fn find(
         .regions
         .iter()
         .position(|region| region == name.get_ref());
+
     found.ok_or_else(|| ScenarioError::Unknown {
         line: place.line(name),
         what: "region",
@@ -208,13 +234,14 @@ pub(super) fn find(
     })
 }
 
-/// The regions that are listed, else all of the table, else one.
+/// The names of the regions: those that are listed, otherwise all of the table, otherwise one.
 fn names(
     links: &Links,
     table: Option<&RoundTrips>,
     place: Place<'_>,
 ) -> Result<Vec<String>, ScenarioError> {
     let mut names: Vec<String> = Vec::new();
+
     for name in links.regions.iter().flatten() {
         if names.contains(name.get_ref()) {
             let (line, name) = (place.line(name), name.get_ref().clone());
@@ -224,45 +251,56 @@ fn names(
                 name,
             });
         }
+
         names.push(name.get_ref().clone());
     }
+
+    // Without a list, the regions are those of the table.
     if names.is_empty() {
         names.extend(table.iter().flat_map(|table| table.0.keys().cloned()));
     }
+
     if names.is_empty() {
         names.push(ONE_REGION.to_owned());
     }
+
     Ok(names)
 }
 
+/// The latencies of a matrix that has a row and a column for each region.
 fn from_matrix(matrix: &[Vec<f64>], regions: &[String]) -> Result<Vec<Vec<Millis>>, ScenarioError> {
     let count = regions.len();
     let square = matrix.len() == count && matrix.iter().all(|row| row.len() == count);
+
     if !square || !matrix.iter().flatten().all(|time| is_time(*time)) {
         return Err(ScenarioError::Matrix { regions: count });
     }
+
     Ok(matrix
         .iter()
         .map(|row| row.iter().copied().map(one_way).collect())
         .collect())
 }
 
+/// The latencies that a table has between the regions.
 fn from_table(table: &RoundTrips, regions: &[String]) -> Result<Vec<Vec<Millis>>, ScenarioError> {
     let cell = |from: &String, to: &String| {
         let none = || ScenarioError::NoRoundTrip {
             from: from.clone(),
             to: to.clone(),
         };
+
         table.between(from, to).map(one_way).ok_or_else(none)
     };
+
     regions
         .iter()
         .map(|from| regions.iter().map(|to| cell(from, to)).collect())
         .collect()
 }
 
-/// Half a round trip, at least a millisecond.
+/// Half a round trip in whole milliseconds, at least 1.
 fn one_way(round_trip: f64) -> Millis {
-    // At most 30,000: checked by `is_time`.
+    // It fits: `is_time` allows no more than 60,000.
     ((round_trip / 2.0).round() as Millis).max(1)
 }

@@ -1,4 +1,4 @@
-//! Times as people write them: a whole number and its unit.
+//! Times as people write them: a whole number with its unit.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
 use quorate_types::Millis;
 
-/// A time, or a duration, in milliseconds.
+/// A point in time or a duration, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Time(Millis);
 
@@ -19,9 +19,12 @@ impl Time {
         self.0
     }
 
+    /// Reads digits with a unit behind them. `None` for anything else, and for times that are too
+    /// long.
     fn parse(text: &str) -> Option<Self> {
         let digits = text.find(|c: char| !c.is_ascii_digit())?;
         let (number, unit) = text.split_at(digits);
+
         let unit = match unit {
             "ms" => 1,
             "s" => 1_000,
@@ -29,8 +32,10 @@ impl Time {
             "h" => 3_600_000,
             _ => return None,
         };
+
         let millis = number.parse::<Millis>().ok()?.checked_mul(unit)?;
-        // A hundred days: far beyond any run, far below overflow.
+
+        // A hundred days: far more than any run takes, and far below an overflow.
         (millis <= 8_640_000_000).then_some(Self(millis))
     }
 }
@@ -41,6 +46,7 @@ impl<'de> Deserialize<'de> for Time {
     }
 }
 
+/// Reads a [`Time`] from a string.
 struct Text;
 
 impl Visitor<'_> for Text {
@@ -71,6 +77,7 @@ mod tests {
         for (text, millis) in read {
             assert_eq!(Time::parse(text), Some(Time::of(millis)), "{text}");
         }
+
         for text in [
             "",
             "10",

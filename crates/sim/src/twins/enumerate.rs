@@ -1,52 +1,52 @@
-//! All scenarios of a kind, and some of them by dice.
+//! Enumerates all scenarios of a space, or draws some of them by dice.
 
 use super::form::check_size;
 use super::symmetry::{Alphabet, Letter, numbered, partitions};
 use super::{Entry, Groups, Scenarios, Schedule, TwinsError};
 use crate::dice::Dice;
 
-/// Scenarios to enumerate, or to draw from.
+/// A set of scenarios, to enumerate or to draw from.
 ///
-/// A scenario is a word of `rounds` entries; an entry is any leader that [`Leaders`] allows, with
-/// any partition of the hosts into at most `groups` groups, and what [`Precommits`] allows.
+/// A scenario is a word of `rounds` entries. An entry has any leader that [`Leaders`] allows, any
+/// partition of the hosts into at most `groups` groups, and precommits as [`Precommits`] allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Space {
-    /// Keys, 1 to 16.
+    /// The number of keys, 1 to 16.
     pub nodes: usize,
-    /// How many of them, from node 0, have a second instance.
+    /// The number of nodes, from node 0 on, that have a second instance.
     pub twins: usize,
-    /// Groups of hosts at most, at least 1.
+    /// The greatest number of groups of hosts, at least 1.
     pub groups: usize,
-    /// Entries of a scenario, 1 to 16.
+    /// The number of entries of a scenario, 1 to 16.
     pub rounds: usize,
-    /// Who may lead.
+    /// The nodes that may lead.
     pub leaders: Leaders,
-    /// Which ways precommits go.
+    /// The groups in which precommits may be heard.
     pub precommits: Precommits,
 }
 
-/// Who may lead a round.
+/// The nodes that may lead a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Leaders {
-    /// Every node.
+    /// Every node may.
     Any,
-    /// Nodes with twins.
+    /// Only nodes with twins may.
     Twins,
 }
 
-/// Which ways precommits and commits may go.
+/// The groups in which precommits and commits may be heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precommits {
-    /// With everything else.
+    /// The groups of everything else.
     Along,
-    /// With everything else, or nowhere.
+    /// The groups of everything else, or no groups, so that nobody hears them.
     AlongOrNowhere,
-    /// With everything else, nowhere, or by any partition of their own.
+    /// The groups of everything else, no groups, or any other partition.
     Any,
 }
 
 impl Space {
-    /// Scenarios, before those that differ in names only are left out.
+    /// The number of scenarios before those that differ in names only are left out.
     ///
     /// # Errors
     /// [`TwinsError::Range`] for a committee that cannot be run.
@@ -54,7 +54,7 @@ impl Space {
         Ok(self.alphabet()?.count(self.rounds))
     }
 
-    /// Scenarios that differ in more than names.
+    /// The number of scenarios that differ in more than names.
     ///
     /// # Errors
     /// [`TwinsError::Range`] for a committee that cannot be run.
@@ -62,14 +62,15 @@ impl Space {
         Ok(self.alphabet()?.count_canonical(self.rounds))
     }
 
-    /// Calls `visit` with each scenario that differs from those before in more than names, until it
-    /// says `false`.
+    /// Calls `visit` with each scenario that differs from all before it in more than names, until
+    /// it returns `false`.
     ///
     /// # Errors
     /// [`TwinsError::Range`] for a committee that cannot be run.
     pub fn visit(&self, mut visit: impl FnMut(&[Entry]) -> bool) -> Result<(), TwinsError> {
         let alphabet = self.alphabet()?;
         let entries: Vec<Entry> = alphabet.letters.iter().map(entry).collect();
+
         alphabet.visit(self.rounds, &mut |word| {
             visit(
                 &word
@@ -78,23 +79,27 @@ impl Space {
                     .collect::<Vec<_>>(),
             )
         });
+
         Ok(())
     }
 
-    /// So many scenarios by dice, as a file has them. Half of the hosts join the first group and
-    /// the others any, so that quorums are not rare; and precommits mostly go nowhere, so that the
-    /// first quorum does not end it.
+    /// Draws `count` scenarios by dice, in the form of a file. Half of the hosts join the first
+    /// group and the others any group, so that quorums are not rare. Precommits are mostly heard by
+    /// nobody, so that the first quorum does not end the scenario.
     ///
     /// # Errors
     /// [`TwinsError::Range`] for a committee that cannot be run.
     pub fn sample(&self, seed: u64, count: usize) -> Result<Scenarios, TwinsError> {
         check_size(self.nodes, self.twins)?;
+
+        // Each scenario has dice of its own, so a longer sample begins like a shorter one.
         let draw = |index: usize| -> Schedule {
             let mut dice = Dice::new(seed, "twins", index as u64);
             (0..self.rounds)
                 .map(|_| entry(&self.draw(&mut dice)))
                 .collect()
         };
+
         Ok(Scenarios {
             num_nodes: self.nodes,
             num_twins: self.twins,
@@ -104,10 +109,13 @@ impl Space {
         })
     }
 
+    /// All entries of the space, with their symmetries.
     fn alphabet(&self) -> Result<Alphabet, TwinsError> {
         check_size(self.nodes, self.twins)?;
         let parts = partitions(self.hosts(), self.groups);
+
         let mut letters = Vec::new();
+
         for leader in 0..self.leaders() {
             for all in &parts {
                 let own = match self.precommits {
@@ -115,7 +123,10 @@ impl Space {
                     Precommits::AlongOrNowhere => vec![self.nowhere()],
                     Precommits::Any => [parts.clone(), vec![self.nowhere()]].concat(),
                 };
+
+                // The same partition again would be the entry without precommits.
                 let own = own.into_iter().filter(|own| own != all).map(Some);
+
                 letters.extend(
                     std::iter::once(None)
                         .chain(own)
@@ -123,20 +134,26 @@ impl Space {
                 );
             }
         }
+
         Ok(Alphabet::new(letters, (self.nodes, self.twins)))
     }
 
+    /// Draws an entry.
     fn draw(&self, dice: &mut Dice) -> Letter {
         let leader = dice.index(self.leaders());
         let all = self.draw_partition(dice);
+
+        // In one entry of six, precommits are heard like everything else.
         let precommits = match (self.precommits, dice.below(6)) {
             (Precommits::Along, _) | (_, 0) => None,
             (Precommits::Any, 1) => Some(self.draw_partition(dice)),
             _ => Some(self.nowhere()),
         };
+
         (leader, all, precommits)
     }
 
+    /// Draws a partition of the hosts.
     fn draw_partition(&self, dice: &mut Dice) -> Vec<usize> {
         let group = |_| match dice.below(2) {
             0 => dice.index(self.groups),
@@ -156,11 +173,13 @@ impl Space {
         }
     }
 
+    /// The partition in which every host is alone.
     fn nowhere(&self) -> Vec<usize> {
         (0..self.hosts()).collect()
     }
 }
 
+/// A letter in the form of a file.
 fn entry((leader, all, precommits): &Letter) -> Entry {
     let precommits = precommits.as_ref().map(|own| listed(own));
     Entry {
@@ -170,15 +189,18 @@ fn entry((leader, all, precommits): &Letter) -> Entry {
     }
 }
 
-/// Groups as lists of hosts; none where every host is alone.
+/// The groups as lists of hosts. The list is empty if every host is alone.
 fn listed(groups: &[usize]) -> Groups {
+    // Groups are numbered without gaps, so the last number tells how many there are.
     let count = groups.iter().max().map_or(0, |last| last + 1);
     if count == groups.len() {
         return Vec::new();
     }
+
     let members = |group: usize| {
         let hosts = groups.iter().enumerate().filter(|(_, of)| **of == group);
         hosts.map(|(host, _)| host).collect()
     };
+
     (0..count).map(members).collect()
 }

@@ -1,32 +1,32 @@
-//! Twins scenarios as a file has them.
+//! The form of a file of Twins scenarios, and its checks.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Runner, TwinsReport, Withheld};
 
-/// Nodes of a committee at most: passing rounds until it is a leader's turn takes as many.
+/// The greatest number of nodes. Until it is a leader's turn, up to as many rounds have to pass.
 const NODES: usize = 16;
-/// Rounds of a scenario at most.
+/// The greatest number of rounds of a scenario.
 const ROUNDS: usize = 16;
 
-/// Groups of hosts that hear each other; who is in none is alone.
+/// Groups of hosts that hear each other. A host in no group is alone.
 pub type Groups = Vec<Vec<usize>>;
 /// One scenario: an entry for each round.
 pub type Schedule = Vec<Entry>;
 
-/// A committee, and scenarios for it. The fields are those of the file; see the module.
+/// A committee, and scenarios for it. The fields are those of the file; the module documents them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenarios {
-    /// Keys, 1 to 16.
+    /// The number of keys, 1 to 16.
     pub num_nodes: usize,
-    /// How many of them, from node 0, have a second instance.
+    /// The number of nodes, from node 0 on, that have a second instance.
     pub num_twins: usize,
-    /// Groups that an entry has at most.
+    /// The greatest number of groups of an entry.
     pub partitions: usize,
-    /// Entries of a scenario, 1 to 16.
+    /// The number of entries of each scenario, 1 to 16.
     pub rounds: usize,
-    /// The scenarios.
+    /// The scenarios, each with as many entries as `rounds` says.
     pub scenarios: Vec<Schedule>,
 }
 
@@ -34,101 +34,104 @@ pub struct Scenarios {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
-    /// Node that proposes.
+    /// The node that proposes.
     pub leader: usize,
-    /// Who hears whom.
+    /// The groups of hosts that hear each other.
     pub partitions: Groups,
-    /// Who hears whose precommits, where that is another question.
+    /// The groups for precommits and commits, if they differ from `partitions`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub precommits: Option<Groups>,
 }
 
-/// What is wrong with a file. Scenarios, rounds and hosts count from 0.
+/// The reason why a file is not valid. Scenarios, rounds and hosts count from 0.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TwinsError {
-    /// No JSON, or a field that is unknown, missing or of another kind.
+    /// The text is not JSON, or a field is unknown, missing or of the wrong type.
     #[error("line {line}: {message}")]
     Form {
-        /// Line, from 1.
+        /// The line, counted from 1.
         line: usize,
-        /// What the parser says.
+        /// The parser's message.
         message: String,
     },
-    /// A number of the head.
-    #[error("`{field}` is {value}; it may be {least} to {most}")]
+    /// A number of the file, outside of the scenarios, is out of range.
+    #[error("`{field}` is {value}; write {least} to {most}")]
     Range {
-        /// Which number.
+        /// The name of the number.
         field: &'static str,
-        /// As written.
+        /// The number as written.
         value: usize,
-        /// The least there may be.
+        /// The least value allowed.
         least: usize,
-        /// The most there may be.
+        /// The greatest value allowed.
         most: usize,
     },
-    /// A scenario of another length than `rounds`.
-    #[error("scenario {scenario} has {found} entries, and `rounds` is {rounds}")]
+    /// A scenario has more or fewer entries than `rounds` says.
+    #[error("scenario {scenario} has {found} entries, but `rounds` is {rounds}")]
     Length {
-        /// Which one.
+        /// The index of the scenario.
         scenario: usize,
-        /// Its entries.
+        /// The number of its entries.
         found: usize,
-        /// How many there should be.
+        /// The number that `rounds` asks for.
         rounds: usize,
     },
-    /// A leader that is no node.
-    #[error("scenario {scenario}, round {round}: leader {leader} is none of the {nodes} nodes")]
+    /// A leader that does not exist.
+    #[error("scenario {scenario}, round {round}: leader {leader} is not one of the {nodes} nodes")]
     Leader {
-        /// Which one.
+        /// The index of the scenario.
         scenario: usize,
-        /// Entry of it.
+        /// The index of the entry.
         round: usize,
-        /// As written.
+        /// The leader as written.
         leader: usize,
-        /// Nodes there are.
+        /// The number of nodes.
         nodes: usize,
     },
-    /// A host that is not there, or in two groups.
-    #[error("scenario {scenario}, round {round}: host {host} is not there, or in two groups")]
+    /// A host that does not exist, or is in two groups.
+    #[error("scenario {scenario}, round {round}: host {host} does not exist, or is in two groups")]
     Host {
-        /// Which one.
+        /// The index of the scenario.
         scenario: usize,
-        /// Entry of it.
+        /// The index of the entry.
         round: usize,
-        /// As written.
+        /// The host as written.
         host: usize,
     },
-    /// More groups than `partitions` says.
-    #[error("scenario {scenario}, round {round}: more than {most} groups")]
+    /// An entry has more groups than `partitions` says.
+    #[error(
+        "scenario {scenario}, round {round}: more than {most} groups, the number in `partitions`"
+    )]
     Groups {
-        /// Which one.
+        /// The index of the scenario.
         scenario: usize,
-        /// Entry of it.
+        /// The index of the entry.
         round: usize,
-        /// How many there may be.
+        /// The greatest number of groups.
         most: usize,
     },
 }
 
 impl Scenarios {
-    /// Reads a file.
+    /// Reads a file and checks it.
     ///
     /// # Errors
-    /// [`TwinsError`] saying where and what.
+    /// [`TwinsError`] names the place and the mistake.
     pub fn parse(text: &str) -> Result<Self, TwinsError> {
         let read: Self = serde_json::from_str(text).map_err(|error| TwinsError::Form {
             line: error.line(),
             message: error.to_string(),
         })?;
+
         read.check()?;
         Ok(read)
     }
 
-    /// Runs all scenarios in order, goes on after violations, and tells `on_progress` after each
-    /// how many are done; it ends early when that says `false`.
+    /// Runs all scenarios in order, also after violations. After each it calls `on_progress` with
+    /// the number of those that are done, and ends early if that returns `false`.
     ///
     /// # Errors
-    /// [`TwinsError`] where these are no scenarios that [`Self::parse`] would have given.
+    /// [`TwinsError`] if [`Self::parse`] would not have returned these scenarios.
     pub fn run(
         &self,
         withheld: Withheld,
@@ -137,15 +140,19 @@ impl Scenarios {
         self.check()?;
         let mut runner = Runner::new(self.num_nodes, self.num_twins)?;
         let mut report = TwinsReport::new(self.num_nodes, self.num_twins);
+
         for (at, schedule) in self.scenarios.iter().enumerate() {
             report.add(at, runner.run(schedule, withheld));
+
             if !on_progress(at + 1) {
                 break;
             }
         }
+
         Ok(report)
     }
 
+    /// Checks everything that the types do not.
     fn check(&self) -> Result<(), TwinsError> {
         check_size(self.num_nodes, self.num_twins)?;
         ranged(
@@ -155,6 +162,7 @@ impl Scenarios {
             self.num_nodes + self.num_twins,
         )?;
         ranged("rounds", self.rounds, 1, ROUNDS)?;
+
         for (scenario, schedule) in self.scenarios.iter().enumerate() {
             let (found, rounds) = (schedule.len(), self.rounds);
             if found != rounds {
@@ -164,13 +172,16 @@ impl Scenarios {
                     rounds,
                 });
             }
+
             for (round, entry) in schedule.iter().enumerate() {
                 self.check_entry((scenario, round), entry)?;
             }
         }
+
         Ok(())
     }
 
+    /// Checks an entry, `at` a scenario and a round.
     fn check_entry(&self, at: (usize, usize), entry: &Entry) -> Result<(), TwinsError> {
         let ((scenario, round), leader, nodes) = (at, entry.leader, self.num_nodes);
         if leader >= nodes {
@@ -181,6 +192,7 @@ impl Scenarios {
                 nodes,
             });
         }
+
         for groups in std::iter::once(&entry.partitions).chain(&entry.precommits) {
             if groups.len() > self.partitions {
                 return Err(TwinsError::Groups {
@@ -189,7 +201,10 @@ impl Scenarios {
                     most: self.partitions,
                 });
             }
+
+            // Groups may leave hosts out, but not name one twice.
             let mut met = vec![false; nodes + self.num_twins];
+
             for host in groups.iter().flatten().copied() {
                 let free = met.get_mut(host).filter(|met| !**met);
                 *free.ok_or(TwinsError::Host {
@@ -199,16 +214,18 @@ impl Scenarios {
                 })? = true;
             }
         }
+
         Ok(())
     }
 }
 
-/// Whether a committee of this size can be run.
+/// Checks that a committee of this size can be run.
 pub(super) fn check_size(nodes: usize, twins: usize) -> Result<(), TwinsError> {
     ranged("num_nodes", nodes, 1, NODES)?;
     ranged("num_twins", twins, 0, nodes)
 }
 
+/// Checks that a number is in a range.
 fn ranged(field: &'static str, value: usize, least: usize, most: usize) -> Result<(), TwinsError> {
     match (least..=most).contains(&value) {
         true => Ok(()),

@@ -1,4 +1,4 @@
-//! A host: one instance of a key, which is the product's replica with a signing guard in memory.
+//! A host: one instance of a key, made of the product's replica and a signing guard in memory.
 
 use std::collections::BTreeMap;
 
@@ -14,18 +14,19 @@ use quorate_types::{
 
 use crate::world::START;
 
-/// Monotonic milliseconds without progress until peers are told; timeouts of steps are far shorter.
+/// Milliseconds without progress after which a replica sends again. Timeouts of steps are far
+/// shorter.
 pub(super) const RESEND_MS: Millis = 100_000;
-/// Milliseconds between two heights of a swarm that has nothing to do: who fell behind has asked by
-/// then.
+/// Milliseconds between two heights of a swarm that has nothing to do. A host that fell behind has
+/// asked its peers by then.
 pub(super) const INTERVAL_MS: Millis = 2 * RESEND_MS;
-/// Decided blocks that one request is answered with.
+/// The number of decided blocks in the answer to one request.
 const SERVED: usize = 24;
-/// Signatures kept at most; then all are made anew.
+/// The number of signatures that are kept. When it is reached, all are dropped and made again.
 const CAPACITY: usize = 1 << 14;
 
-/// Signs, and remembers: scenarios have most of their statements in common, and the signature of a
-/// statement by a key is always the same one.
+/// Signs statements and keeps the signatures. Scenarios have most of their statements in common,
+/// and a key always makes the same signature of the same statement.
 #[derive(Debug)]
 pub(super) struct Mint {
     keys: Vec<SecretKey>,
@@ -44,6 +45,7 @@ impl Mint {
         if self.made.len() >= CAPACITY {
             self.made.clear();
         }
+
         let key = &self.keys[node];
         let made = self.made.entry((node, statement));
         let statement = made.key().1.clone();
@@ -52,38 +54,41 @@ impl Mint {
     }
 }
 
-/// What a host did that others may notice.
+/// Something that a host did and that others may notice.
 #[derive(Debug)]
 pub(super) enum Deed {
-    /// It signed this.
+    /// It signed a statement.
     Signed(SignedStatement),
-    /// It was asked to sign another value where it had signed one; its guard refused.
+    /// Its guard refused a statement, since it had signed another value in the same slot.
     Refused(Statement),
-    /// It says this.
+    /// It sends a message.
     Said(Recipients, PeerMessage),
-    /// It decided.
+    /// It decided a block.
     Decided(Box<Block>),
-    /// It stopped.
+    /// It halted, for this reason.
     Halted(String),
 }
 
-/// One instance of a key.
+/// One instance of a key: a replica that runs without a disk.
 pub(super) struct Host {
-    /// Which key.
+    /// The index of the key.
     pub(super) node: usize,
     pub(super) key: PublicKey,
     pub(super) replica: Replica,
-    /// What it signed, by height, round and kind.
+    /// The statements that it signed, by height, round and kind.
     guard: BTreeMap<(Height, Round, Kind), Statement>,
+    /// The blocks that it decided, with their commits.
     blocks: Vec<(Block, QuorumCertificate)>,
-    /// Milliseconds its clock is ahead: instances of a key would build the same block else.
+    /// Milliseconds that its clock is ahead. Otherwise both instances of a key would build the same
+    /// block.
     ahead: Millis,
 }
 
 impl Host {
-    /// The instance `index` of all, of node `node`, at the genesis.
+    /// Makes the host `index`, an instance of node `node`, at the genesis.
     pub(super) fn new(index: usize, node: usize, mint: &Mint, ledger: &Ledger) -> Self {
         let key = mint.keys[node].public_key();
+
         let pace = PaceConfig {
             least_ms: 10,
             most_ms: 10,
@@ -92,13 +97,16 @@ impl Host {
             timely_ms: RESEND_MS,
             fetch_ms: 1,
         };
+
         let config = Config {
             me: key,
             pace,
             voting: Voting::From(0),
         };
+
         let ahead = index as Millis;
         let replica = Replica::new(config, ledger.clone(), clock(0, ahead));
+
         let mut host = Self {
             node,
             key,
@@ -107,47 +115,53 @@ impl Host {
             blocks: Vec::new(),
             ahead,
         };
-        // A log of nothing always holds.
+
+        // A scenario begins without a log, and an empty one always verifies.
         let recovered = host.replica.recover(Vec::new());
         debug_assert!(recovered.is_ok(), "an empty log verifies");
         host
     }
 
-    /// Whether it precommitted a block.
+    /// Whether it precommitted a block in any round.
     pub(super) fn has_precommitted(&self) -> bool {
         self.guard
             .values()
             .any(|said| said.kind == Kind::Precommit && said.block.is_some())
     }
 
-    /// Takes in an event and does what follows.
+    /// Takes in an event, and returns what the host did upon it.
     pub(super) fn handle(&mut self, now: Millis, event: Event, mint: &mut Mint) -> Vec<Deed> {
         self.replica.handle(clock(now, self.ahead), event);
         self.drain(now, mint)
     }
 
-    /// Fires what is due.
+    /// Fires the timers that are due, and returns what the host did upon them.
     pub(super) fn handle_timeout(&mut self, now: Millis, mint: &mut Mint) -> Vec<Deed> {
         self.replica.handle_timeout(clock(now, self.ahead));
         self.drain(now, mint)
     }
 
+    /// Carries out all actions that the replica wants.
     fn drain(&mut self, now: Millis, mint: &mut Mint) -> Vec<Deed> {
         let mut deeds = Vec::new();
+
         while let Some(action) = self.replica.poll_action() {
             if let Some(event) = self.perform(action, mint, &mut deeds) {
                 self.replica.handle(clock(now, self.ahead), event);
             }
         }
+
         deeds
     }
 
+    /// Carries out one action, and returns the event that answers it.
     fn perform(&mut self, action: Action, mint: &mut Mint, deeds: &mut Vec<Deed>) -> Option<Event> {
         match action {
             Action::Verify(work) => Some(match work.run() {
                 Ok(proof) => Event::Verified(proof),
                 Err(origin) => Event::Refused(origin),
             }),
+
             Action::Execute { ledger, block } => {
                 let result = ledger.execute(&block).map(Box::new);
                 Some(Event::Executed {
@@ -155,6 +169,7 @@ impl Host {
                     result,
                 })
             }
+
             Action::Propose {
                 ledger,
                 round,
@@ -166,35 +181,44 @@ impl Host {
                     block: Box::new(block),
                 })
             }
+
             Action::Sign(to_sign) => self.sign(to_sign, mint, deeds),
+
             Action::Persist { block, commit } => {
                 let height = block.header.height;
+                // Peers that fell behind are served from these.
                 self.blocks.push(((**block).clone(), commit));
                 Some(Event::Persisted(height))
             }
+
             Action::ServeDecided { to, from } => {
                 deeds.extend(self.serve(to, from));
                 None
             }
+
             Action::Send(to, message) => {
                 deeds.push(Deed::Said(to, message));
                 None
             }
+
             Action::Committed { block, .. } => {
                 deeds.push(Deed::Decided(Box::new((**block).clone())));
                 None
             }
+
             Action::Halt(reason) => {
                 deeds.push(Deed::Halted(reason.to_string()));
                 None
             }
-            // No crash is part of a scenario, no client, and no key that lost its guard.
+
+            // Scenarios have no crashes, no clients, and no keys that lost their guard.
             Action::Log(..) | Action::RaiseGuard(_) | Action::Reply(..) | Action::Call(_) => None,
         }
     }
 
-    /// As a guard does: one value for each height, round and kind.
+    /// Signs as a guard allows: one value for each height, round and kind.
     fn sign(&mut self, to_sign: ToSign, mint: &mut Mint, deeds: &mut Vec<Deed>) -> Option<Event> {
+        // The guard is only about statements of consensus.
         let statement = match to_sign {
             ToSign::Statement(statement) => statement,
             ToSign::Operation(operation) => {
@@ -205,29 +229,37 @@ impl Host {
                 return Some(Event::SignedSuspicion(mint.keys[self.node].sign(suspicion)));
             }
         };
+
         let slot = (statement.height, statement.round, statement.kind);
+
+        // The same statement may be signed again.
         if *self.guard.entry(slot).or_insert_with(|| statement.clone()) != statement {
             deeds.push(Deed::Refused(statement));
             return None;
         }
+
         let signed = mint.sign(self.node, statement);
         deeds.push(Deed::Signed((*signed).clone()));
         Some(Event::SignedStatement(signed))
     }
 
+    /// The answer to a peer that asks for decided blocks from a height on.
     fn serve(&self, to: PublicKey, from: Height) -> Vec<Deed> {
         let wanted = self
             .blocks
             .iter()
             .filter(|(block, _)| block.header.height >= from);
+
         let decided = wanted.take(SERVED).map(|(block, commit)| {
             let decided = Decided {
                 block: block.clone(),
                 commit: commit.clone(),
             };
+
             let message = PeerMessage::Decided(Box::new(decided));
             Deed::Said(Recipients::One(to), message)
         });
+
         decided.collect()
     }
 }

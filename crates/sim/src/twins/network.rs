@@ -1,4 +1,4 @@
-//! Who hears what, and when.
+//! The network of a scenario: it decides which frames are heard, and in which order.
 
 use std::collections::VecDeque;
 
@@ -8,7 +8,7 @@ use quorate_types::{Kind, Round};
 use super::run::HEIGHT;
 use super::{Entry, Groups, Withheld};
 
-/// What one host says to another.
+/// A message from one host to another.
 #[derive(Debug)]
 pub(super) struct Frame {
     pub(super) from: usize,
@@ -16,7 +16,7 @@ pub(super) struct Frame {
     pub(super) message: PeerMessage,
 }
 
-/// Group of each host: for all that is said, and for precommits and commits.
+/// The group of each host: one for precommits and commits, and one for everything else.
 #[derive(Debug)]
 pub(super) struct Hearing {
     all: Vec<usize>,
@@ -24,6 +24,7 @@ pub(super) struct Hearing {
 }
 
 impl Hearing {
+    /// Nobody hears anybody.
     pub(super) fn alone(hosts: usize) -> Self {
         Self {
             all: (0..hosts).collect(),
@@ -31,6 +32,7 @@ impl Hearing {
         }
     }
 
+    /// Hosts hear each other as an entry says.
     pub(super) fn of(entry: &Entry, hosts: usize) -> Self {
         let precommits = entry.precommits.as_ref().unwrap_or(&entry.partitions);
         Self {
@@ -39,21 +41,24 @@ impl Hearing {
         }
     }
 
+    /// Whether two hosts are in one group.
     pub(super) fn connects(&self, a: usize, b: usize) -> bool {
         self.all[a] == self.all[b]
     }
 
+    /// Whether a frame is heard.
     fn carries(&self, frame: &Frame) -> bool {
         let group = if is_of_precommits(&frame.message) {
             &self.precommits
         } else {
             &self.all
         };
+
         group[frame.from] == group[frame.to]
     }
 }
 
-/// The group of each host; who is in none has one of its own.
+/// The group of each host. A host in no group has one of its own.
 fn groups(listed: &Groups, hosts: usize) -> Vec<usize> {
     let group = |host: usize| listed.iter().position(|group| group.contains(&host));
     (0..hosts)
@@ -61,16 +66,16 @@ fn groups(listed: &Groups, hosts: usize) -> Vec<usize> {
         .collect()
 }
 
-/// Frames under way.
+/// The frames that are on their way.
 #[derive(Debug)]
 pub(super) struct Network {
     queue: VecDeque<Frame>,
-    /// What speaks of rounds to come.
+    /// The frames about rounds to come.
     early: Vec<Frame>,
-    /// What was not heard, where it arrives late.
+    /// The frames that were not heard, if they arrive late.
     missed: Vec<Frame>,
     withheld: Withheld,
-    /// The round that is being played, and who hears whom; `None` once healed.
+    /// The round that is played, and the groups in it; `None` once healed.
     playing: Option<(Round, Hearing)>,
 }
 
@@ -86,32 +91,35 @@ impl Network {
         }
     }
 
-    /// From now on it is this round, and these hear each other.
+    /// Begins a round, in which hosts hear each other like this.
     pub(super) fn play(&mut self, round: Round, hearing: Hearing) {
         self.queue.extend(self.early.drain(..));
         self.playing = Some((round, hearing));
     }
 
-    /// From now on all hear all.
+    /// Lets everyone hear everyone from now on. Late frames arrive now.
     pub(super) fn heal(&mut self) {
         self.queue.extend(self.missed.drain(..));
         self.queue.extend(self.early.drain(..));
         self.playing = None;
     }
 
+    /// Whether two hosts can hear each other at present.
     pub(super) fn connects(&self, a: usize, b: usize) -> bool {
         self.playing
             .as_ref()
             .is_none_or(|(_, hearing)| hearing.connects(a, b))
     }
 
+    /// Puts a frame on its way.
     pub(super) fn send(&mut self, frame: Frame) {
         self.queue.push_back(frame);
     }
 
-    /// The next frame that arrives.
+    /// The next frame that arrives; `None` if there is none now.
     pub(super) fn next(&mut self) -> Option<Frame> {
         while let Some(frame) = self.queue.pop_front() {
+            // Frames about later rounds wait. Frames that are not heard are lost, or arrive late.
             match &self.playing {
                 Some((round, _)) if is_later(&frame.message, *round) => self.early.push(frame),
                 Some((_, hearing)) if !hearing.carries(&frame) => {
@@ -122,11 +130,12 @@ impl Network {
                 _ => return Some(frame),
             }
         }
+
         None
     }
 }
 
-/// Whether a message speaks of a later round than the one that is played, or of a later height.
+/// Whether a message is about a later round than the one that is played, or about a later height.
 fn is_later(message: &PeerMessage, round: Round) -> bool {
     let of = match message {
         PeerMessage::Statement(signed) => (signed.statement.height, signed.statement.round),
@@ -137,6 +146,7 @@ fn is_later(message: &PeerMessage, round: Round) -> bool {
     of > (HEIGHT, round)
 }
 
+/// Whether a message goes by the groups for precommits: a precommit, or a commit.
 fn is_of_precommits(message: &PeerMessage) -> bool {
     match message {
         PeerMessage::Statement(signed) => signed.statement.kind == Kind::Precommit,

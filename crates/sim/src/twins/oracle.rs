@@ -1,4 +1,5 @@
-//! What must hold, restated over what hosts said, heard and decided.
+//! The rules that must hold, restated over the statements that hosts signed and heard, and their
+//! decisions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,49 +9,61 @@ use quorate_types::{
 
 use crate::digest::Digest;
 
-/// A statement's place in what one key says.
+/// A height, round and kind in which a key may make one statement.
 type Slot = (Height, Round, Kind, PublicKey);
 
-/// Watches one run.
+/// Watches one run, and keeps the first violation.
 #[derive(Debug, Default)]
 pub(super) struct Oracle {
-    /// Keys with two instances: whatever they say, they may be convicted for.
+    /// The keys with two instances: they may be convicted for anything they say.
     pub(super) twins: BTreeSet<PublicKey>,
-    /// The first thing that did not hold.
+    /// The first rule that did not hold.
     pub(super) violation: Option<String>,
-    /// Who contradicted itself to the face of one correct host.
+    /// The keys of which one correct host heard conflicting statements.
     pub(super) exposed: BTreeSet<PublicKey>,
+    /// The keys that decided blocks convict.
     pub(super) convicted: BTreeSet<PublicKey>,
-    /// A correct host proposed again what had a polka.
+    /// Whether a correct host proposed a block again that had a polka.
     pub(super) reproposed: bool,
     pub(super) digest: Digest,
+    /// The first decision of each height, and the host that made it.
     decided: BTreeMap<Height, (BlockId, usize)>,
-    /// By host, what it heard first in each slot of the height it was at.
+    /// For each host, the first statement that it heard in each slot of the height it was at.
     heard: BTreeMap<usize, BTreeMap<Slot, Statement>>,
+    /// The signers of all precommits for blocks, heard or not.
     precommits: BTreeMap<(Height, Round, BlockId), BTreeSet<PublicKey>>,
+    /// The first block at each height for which precommits make up a commit.
     commits: BTreeMap<Height, BlockId>,
 }
 
 impl Oracle {
-    /// A host signed a statement, at a height with these validators.
+    /// Takes in that a host signed a statement, at a height with these validators.
     pub(super) fn signed(&mut self, host: usize, signed: &SignedStatement, set: &ValidatorSet) {
         self.digest
             .note(b's', 0, [host as u64, 0], &signed.signature.0);
+
         let said = &signed.statement;
         let is_again = said.kind == Kind::Proposal && said.pol_round.is_some();
         self.reproposed |= is_again && !self.twins.contains(&signed.signer);
+
         let (Kind::Precommit, Some(block)) = (said.kind, said.block) else {
             return;
         };
+
+        // Each precommit counts, whether anyone heard it or not.
         let signers = self
             .precommits
             .entry((said.height, said.round, block))
             .or_default();
         signers.insert(signed.signer);
+
         if !set.is_quorum(set.power_of(&*signers)) {
             return;
         }
+
+        // Later commits of the height are compared with the first.
         let first = *self.commits.entry(said.height).or_insert(block);
+
         if first != block {
             let (height, first, block) = (said.height, first.short(), block.short());
             self.object(format!(
@@ -59,7 +72,7 @@ impl Oracle {
         }
     }
 
-    /// A host was asked to sign against its guard.
+    /// Takes in that a host's guard refused to sign a statement.
     pub(super) fn refused(&mut self, host: usize, statement: &Statement) {
         let Statement {
             height,
@@ -67,53 +80,63 @@ impl Oracle {
             kind,
             ..
         } = statement;
+
         self.object(format!(
             "host {host} would have signed twice at height {height}, round {round}, {kind:?}"
         ));
     }
 
-    /// A correct host that is at height `at` is told a statement.
+    /// Takes in that a correct host, at height `at`, received a statement. Statements of other
+    /// heights do not count, since the host does not compare them.
     pub(super) fn told(&mut self, host: usize, at: Height, signed: &SignedStatement) {
         let said = &signed.statement;
         if said.height != at {
             return;
         }
+
         let slot = (at, said.round, said.kind, signed.signer);
         let of_host = self.heard.entry(host).or_default();
+        // Later statements in the slot are compared with the first.
         let first = of_host.entry(slot).or_insert_with(|| said.clone());
+
         if first.conflicts_with(said) {
             self.exposed.insert(signed.signer);
         }
     }
 
-    /// A correct host decided.
+    /// Takes in that a correct host decided a block.
     pub(super) fn decided(&mut self, host: usize, block: &Block) {
         let (height, id) = (block.header.height, block.header.id());
         self.digest
             .note(b'd', height, [host as u64, 0], id.as_bytes());
+
         let (first, by) = *self.decided.entry(height).or_insert((id, host));
+
         if first != id {
             let (first, id) = (first.short(), id.short());
             self.object(format!(
                 "height {height}: host {by} decided {first}, host {host} decided {id}"
             ));
         }
+
+        // Evidence must never convict a correct node (N-24).
         for culprit in block.evidence.iter().map(|evidence| evidence.culprit()) {
             self.convicted.insert(culprit);
+
             if !self.twins.contains(&culprit) {
                 self.object(format!(
-                    "height {height} convicts {culprit}, who is correct"
+                    "height {height} convicts {culprit}, which is correct"
                 ));
             }
         }
     }
 
-    /// A correct host stopped.
+    /// Takes in that a correct host halted.
     pub(super) fn halted(&mut self, host: usize, why: &str) {
         self.object(format!("host {host} halts: {why}"));
     }
 
-    /// Keeps the first thing that did not hold.
+    /// Keeps a violation, if it is the first one.
     pub(super) fn object(&mut self, how: String) {
         self.violation.get_or_insert(how);
     }

@@ -1,70 +1,71 @@
-//! What came of scenarios.
+//! The results of Twins scenarios.
 
 use serde::Serialize;
 
 use quorate_types::Hash;
 
-/// What came of one scenario.
+/// The result of one scenario.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// The first thing that did not hold.
+    /// The first rule that did not hold, described for people.
     pub violation: Option<String>,
-    /// A correct host decided before healing.
+    /// Whether a correct host decided before healing.
     pub decided: bool,
-    /// After some round a correct host had precommitted a block and not decided.
+    /// Whether after some round a correct host had precommitted a block and not decided.
     pub locked: bool,
-    /// A correct host proposed again what had a polka.
+    /// Whether a correct host proposed a block again that had a polka.
     pub reproposed: bool,
-    /// One correct host heard a node contradict itself.
+    /// Whether one correct host heard conflicting statements of one key.
     pub conflict: bool,
-    /// Nodes convicted at the end.
+    /// The number of nodes that are convicted at the end.
     pub convicted: usize,
-    /// Rounds of the protocol that passed at height 1 before healing.
+    /// The number of rounds of the protocol that passed at height 1 before healing.
     pub rounds: u64,
-    /// Digest of every signature and decision, in 64 hexadecimal digits.
+    /// The digest of every signature and decision, in 64 hexadecimal digits.
     pub digest: String,
 }
 
-/// What came of many scenarios.
+/// The results of many scenarios, added up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TwinsReport {
-    /// Keys.
+    /// The number of keys.
     pub num_nodes: usize,
-    /// Keys with two instances.
+    /// The number of keys with two instances.
     pub num_twins: usize,
     /// Whether the twins have less than a third of the power, so that everything must hold.
     pub tolerated: bool,
-    /// Scenarios run.
+    /// The number of scenarios that were run.
     pub scenarios: usize,
-    /// Of them: a correct host decided before healing.
+    /// The number of them in which a correct host decided before healing.
     pub decided: usize,
-    /// Of them: after some round a correct host had precommitted a block and not decided.
+    /// The number of them in which, after some round, a correct host had precommitted a block and
+    /// not decided.
     pub locked: usize,
-    /// Of them: a correct host proposed again what had a polka.
+    /// The number of them in which a correct host proposed a block again that had a polka.
     pub reproposed: usize,
-    /// Of them: one correct host heard a node contradict itself.
+    /// The number of them in which one correct host heard conflicting statements of one key.
     pub conflicts: usize,
-    /// Of them: a node was convicted.
+    /// The number of them in which a node was convicted.
     pub convicted: usize,
-    /// Rounds of the protocol that passed before healing, of all of them.
+    /// The number of rounds of the protocol that passed before healing, over all scenarios.
     pub rounds: u64,
-    /// What did not hold.
+    /// The scenarios in which something did not hold.
     pub violations: Vec<TwinsViolation>,
-    /// Digest of every signature and decision, in 64 hexadecimal digits.
+    /// The digest of the digests of all scenarios, in 64 hexadecimal digits.
     pub digest: String,
 }
 
-/// A scenario that did not hold.
+/// A scenario in which something did not hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TwinsViolation {
-    /// Its index, from 0.
+    /// The index of the scenario, counted from 0.
     pub scenario: usize,
-    /// What did not hold.
+    /// The rule that did not hold, described for people.
     pub how: String,
 }
 
 impl TwinsReport {
-    /// No scenario run yet.
+    /// The report before any scenario was run.
     pub fn new(num_nodes: usize, num_twins: usize) -> Self {
         Self {
             num_nodes,
@@ -82,7 +83,7 @@ impl TwinsReport {
         }
     }
 
-    /// Takes in the outcome of scenario `at`.
+    /// Adds the outcome of scenario `at`.
     pub fn add(&mut self, at: usize, outcome: Outcome) {
         self.scenarios += 1;
         self.decided += usize::from(outcome.decided);
@@ -91,15 +92,18 @@ impl TwinsReport {
         self.conflicts += usize::from(outcome.conflict);
         self.convicted += usize::from(outcome.convicted > 0);
         self.rounds += outcome.rounds;
+
+        // The digests form a chain, so the order of the scenarios counts.
         let parts = [self.digest.as_bytes(), outcome.digest.as_bytes()];
         self.digest = Hash::derive("quorate 1 twins report", &parts).to_string();
+
         let violation = outcome
             .violation
             .map(|how| TwinsViolation { scenario: at, how });
         self.violations.extend(violation);
     }
 
-    /// Whether everything held.
+    /// Whether everything held in all scenarios.
     pub fn holds(&self) -> bool {
         self.violations.is_empty()
     }

@@ -1,4 +1,4 @@
-//! One scenario: the synchronous scheduler of the module's documentation.
+//! The run of one scenario: the synchronous scheduler that the module documents.
 
 use std::sync::Arc;
 
@@ -13,18 +13,19 @@ use super::report::Outcome;
 use super::votes::Votes;
 use super::{Entry, Runner, Withheld};
 
-/// The height that scenarios are about.
+/// The height at which scenarios are played.
 pub(super) const HEIGHT: Height = 1;
-/// Heights to decide after healing.
+/// The number of heights that correct hosts have to decide after healing.
 const HEIGHTS_AFTER: Height = 1;
-/// Heights by which evidence is committed: every validator has proposed by then.
+/// The number of heights within which evidence must be committed. Every validator has proposed by
+/// then.
 const EVIDENCE_BY: Height = 16;
-/// Frames and timers of one scenario, beyond which it is held to spin.
+/// The number of frames and timers of one scenario after which it counts as endless.
 const STEPS: u64 = 50_000;
-/// Milliseconds after which a replica serves a peer again, and within which steps time out.
+/// Milliseconds after which a replica serves a peer again. Steps time out within them.
 const PAUSE_MS: Millis = RESEND_MS / 10 + 1;
 
-/// One scenario under way.
+/// One scenario while it runs.
 pub(super) struct Run<'a> {
     mint: &'a mut Mint,
     nodes: usize,
@@ -34,13 +35,14 @@ pub(super) struct Run<'a> {
     network: Network,
     votes: Votes,
     oracle: Oracle,
-    /// After some round a correct host had precommitted a block and not decided.
+    /// Whether after some round a correct host had precommitted a block and not decided.
     locked: bool,
     now: Millis,
     steps: u64,
 }
 
 impl<'a> Run<'a> {
+    /// Sets up all hosts at the genesis.
     pub(super) fn new(runner: &'a mut Runner, withheld: Withheld) -> Self {
         let Runner {
             ledger,
@@ -50,14 +52,17 @@ impl<'a> Run<'a> {
             ..
         } = runner;
         let (nodes, twins) = (*nodes, *twins);
+
         let of_node = (0..nodes).chain(0..twins).enumerate();
         let hosts: Vec<_> = of_node
             .map(|(index, node)| Host::new(index, node, mint, ledger))
             .collect();
+
         let mut oracle = Oracle::default();
         oracle
             .twins
             .extend(hosts.iter().take(twins).map(|host| host.key));
+
         Self {
             mint,
             nodes,
@@ -68,33 +73,39 @@ impl<'a> Run<'a> {
             votes: Votes::default(),
             oracle,
             locked: false,
-            // The first heartbeat is due.
+            // By now the first heartbeat is due, so hosts propose blocks.
             now: INTERVAL_MS,
             steps: 0,
         }
     }
 
-    /// Plays an entry, once it is its leader's turn.
+    /// Plays an entry when it is the turn of its leader.
     pub(super) fn play_entry(&mut self, entry: &Entry) {
         let hosts = self.hosts.len();
+
+        // Rounds pass in total isolation until it is the leader's turn.
         for _ in 1..self.nodes {
             if self.proposes(entry.leader) {
                 break;
             }
+
             self.network.play(self.frontier(), Hearing::alone(hosts));
             self.play();
         }
+
         self.network
             .play(self.frontier(), Hearing::of(entry, hosts));
+
         self.now += PAUSE_MS;
         self.connect();
         self.play();
+
         self.locked |= self.hosts.iter().any(|host| {
             self.is_correct(host) && host.replica.height() == HEIGHT && host.has_precommitted()
         });
     }
 
-    /// Where all stand before healing.
+    /// The outcome so far, before healing.
     pub(super) fn standing(&self) -> Outcome {
         Outcome {
             decided: self.correct_heights().any(|height| height >= HEIGHT),
@@ -104,14 +115,18 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// All hear all, until all correct hosts have gone on and the guilty are convicted.
+    /// Lets everyone hear everyone, until all correct hosts have decided a further height and each
+    /// key that contradicted itself is convicted.
     pub(super) fn heal(&mut self) {
         self.network.heal();
         self.now += PAUSE_MS;
         self.steps = 0;
         self.connect();
+
         let goal = self.correct_heights().max().unwrap_or(0) + HEIGHTS_AFTER;
+
         while self.oracle.violation.is_none() && !self.is_done(goal) {
+            // Time passes only when nothing is on its way.
             match self.network.next() {
                 Some(frame) => self.hand(frame),
                 None if self.fire(|_| true, Millis::MAX) => {}
@@ -119,10 +134,12 @@ impl<'a> Run<'a> {
                     .oracle
                     .object("after healing nothing happens any more".to_owned()),
             }
+
             self.count_step();
         }
     }
 
+    /// The outcome at the end, with what was known before healing.
     pub(super) fn outcome(self, standing: Outcome) -> Outcome {
         let oracle = self.oracle;
         Outcome {
@@ -135,11 +152,14 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Plays a round until it has nothing left to happen.
+    /// Plays a round until nothing is left to happen in it.
     fn play(&mut self) {
         let round = self.frontier();
+
         while self.oracle.violation.is_none() {
             self.count_step();
+
+            // Deliver what there is, then let time pass, then help a host that is stuck.
             if let Some(frame) = self.network.next() {
                 self.hand(frame);
             } else if !self.fire(|host| is_in(host, round), PAUSE_MS) && !self.pass(round) {
@@ -148,7 +168,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The round of those that are furthest and have not decided.
+    /// The furthest round of the hosts that have not decided.
     fn frontier(&self) -> Round {
         let undecided = self
             .hosts
@@ -160,15 +180,18 @@ impl<'a> Run<'a> {
             .unwrap_or(0)
     }
 
-    /// Whether it is a node's turn.
+    /// Whether it is a node's turn to propose.
     fn proposes(&self, node: usize) -> bool {
         let Some(host) = self.hosts.get(node) else {
             return false;
         };
+
+        // All hosts at this height have the same order of proposers.
         let schedule = self
             .hosts
             .iter()
             .find(|host| host.replica.height() == HEIGHT);
+
         schedule.is_none_or(|any| {
             any.replica
                 .ledger()
@@ -178,10 +201,11 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Hosts that hear each other say where they stand, as after connecting.
+    /// Lets hosts that hear each other tell where they stand, as after connecting.
     fn connect(&mut self) {
         for at in 0..self.hosts.len() {
             for peer in 0..self.hosts.len() {
+                // Instances of one node do not connect: nobody speaks to its own key.
                 if self.hosts[at].node != self.hosts[peer].node && self.network.connects(at, peer) {
                     let event = Event::Connected(self.hosts[peer].key);
                     let deeds = self.hosts[at].handle(self.now, event, self.mint);
@@ -191,8 +215,10 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Delivers a frame.
     fn hand(&mut self, Frame { from, to, message }: Frame) {
         let correct = self.is_correct(&self.hosts[to]);
+
         match &message {
             PeerMessage::Statement(signed) => {
                 self.votes.told(to, signed);
@@ -201,42 +227,53 @@ impl<'a> Run<'a> {
                         .told(to, self.hosts[to].replica.height(), signed);
                 }
             }
+
             PeerMessage::Certificate(certificate) => {
                 certificate
                     .signed_statements()
                     .for_each(|vote| self.votes.told(to, &vote));
             }
+
             _ => {}
         }
+
         let event = Event::Peer {
             from: self.hosts[from].key,
             message,
         };
+
         let deeds = self.hosts[to].handle(self.now, event, self.mint);
         self.absorb(to, deeds);
     }
 
-    /// Fires the earliest timer that is due before long, of some hosts; whether there was one.
+    /// Fires the earliest timer of some hosts, if it is due within that time. Returns whether there
+    /// was one.
     fn fire(&mut self, of: impl Fn(&Host) -> bool, within: Millis) -> bool {
         let hosts = self.hosts.iter().enumerate().filter(|(_, host)| of(host));
+
         let next = hosts
             .filter_map(|(at, host)| Some((host.replica.poll_timeout()?, at)))
             .min();
+
         let Some((due, at)) = next else { return false };
+
         if due > self.now.saturating_add(within) {
             return false;
         }
+
         self.now = self.now.max(due);
         let deeds = self.hosts[at].handle_timeout(self.now, self.mint);
         self.absorb(at, deeds);
+
         true
     }
 
-    /// Gives one host that cannot go on what it lacks; whether there was one.
+    /// Gives one host that cannot go on the votes that it lacks. Returns whether there was one.
     fn pass(&mut self, round: Round) -> bool {
         let Some((to, lacking)) = self.first_stuck(round) else {
             return false;
         };
+
         for (from, vote) in lacking {
             self.hand(Frame {
                 from,
@@ -244,11 +281,13 @@ impl<'a> Run<'a> {
                 message: PeerMessage::Statement(vote),
             });
         }
+
         true
     }
 
-    /// The first host that cannot leave a round, and the votes that it lacks. All prevotes come
-    /// before the first precommit: by then all have said theirs, and there is a choice.
+    /// The first host that cannot leave a round, and the votes that it lacks. Prevotes are given to
+    /// all hosts before the first precommit is: by then all have cast theirs, and there is a
+    /// choice.
     fn first_stuck(&self, round: Round) -> Option<(usize, Vec<(usize, SignedStatement)>)> {
         let of_kind = |kind| {
             let mut inside = self
@@ -256,17 +295,21 @@ impl<'a> Run<'a> {
                 .iter()
                 .enumerate()
                 .filter(|(_, host)| is_in(host, round));
+
             inside.find_map(move |(at, host)| {
                 let of = (host.replica.round(), kind);
                 let lacking = self.votes.lacking(at, of, &self.validators);
                 (!lacking.is_empty()).then_some((at, lacking))
             })
         };
+
         of_kind(Kind::Prevote).or_else(|| of_kind(Kind::Precommit))
     }
 
+    /// Takes in what a host did: votes, messages and decisions.
     fn absorb(&mut self, at: usize, deeds: Vec<Deed>) {
         let correct = self.is_correct(&self.hosts[at]);
+
         for deed in deeds {
             match deed {
                 Deed::Signed(signed) => {
@@ -274,7 +317,9 @@ impl<'a> Run<'a> {
                     let set = self.hosts[at].replica.ledger().validators();
                     self.oracle.signed(at, &signed, set);
                 }
+
                 Deed::Said(to, message) => self.send(at, to, message),
+                // Twins may decide anything, so their decisions are not judged.
                 Deed::Decided(block) if correct => self.oracle.decided(at, &block),
                 Deed::Refused(statement) => self.oracle.refused(at, &statement),
                 Deed::Halted(why) if correct => self.oracle.halted(at, &why),
@@ -283,13 +328,14 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// To a key is to all its instances; nobody speaks to its own.
+    /// Sends a message to a key, which means to all its instances. Nobody sends to its own key.
     fn send(&mut self, from: usize, to: Recipients, message: PeerMessage) {
         let own = self.hosts[from].key;
         let is_meant = |key: PublicKey| match to {
             Recipients::One(one) => key == one,
             Recipients::All => true,
         };
+
         for (to, host) in self.hosts.iter().enumerate() {
             if host.key != own && is_meant(host.key) {
                 self.network.send(Frame {
@@ -310,27 +356,34 @@ impl<'a> Run<'a> {
         correct.map(|host| host.replica.ledger().height())
     }
 
+    /// Whether all correct hosts have reached a height, and each key that contradicted itself is
+    /// convicted.
     fn is_done(&mut self, goal: Height) -> bool {
-        // Where every node has a twin nobody is left to demand anything of.
+        // If every node has a twin, no host is left of which anything could be demanded.
         let Some(least) = self.correct_heights().min() else {
             return true;
         };
+
         if least < goal {
             return false;
         }
+
         let free = self
             .oracle
             .exposed
             .difference(&self.oracle.convicted)
             .next()
             .copied();
+
         if let Some(free) = free.filter(|_| least >= goal + EVIDENCE_BY) {
             self.oracle
                 .object(format!("{free} contradicted itself and is not convicted"));
         }
+
         free.is_none()
     }
 
+    /// Counts a step. Too many are a violation.
     fn count_step(&mut self) {
         self.steps += 1;
         if self.steps >= STEPS {
@@ -342,7 +395,7 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Whether a host has not decided and has not left a round.
+/// Whether a host has not decided, and has not left a round.
 fn is_in(host: &Host, round: Round) -> bool {
     host.replica.height() == HEIGHT && host.replica.round() <= round
 }
@@ -351,8 +404,8 @@ fn is_in(host: &Host, round: Round) -> bool {
 mod tests {
     use super::*;
 
-    /// Host 0 has a twin, 4. In round one 1 and 2 lock a block, and no commit is heard; in round
-    /// two 1, 3 and 4 could commit another.
+    /// Host 0 has a twin, host 4. In the first round hosts 1 and 2 lock a block, and no commit is
+    /// heard. In the second round hosts 1, 3 and 4 could commit another block.
     fn entries() -> [Entry; 2] {
         let precommits = Some(Vec::new());
         [
@@ -369,18 +422,23 @@ mod tests {
         ]
     }
 
-    /// As [`Runner::run`], but after the first entry these hosts forget all they said.
+    /// Runs a scenario as [`Runner::run`] does, but after the first entry these hosts forget
+    /// everything that they said.
     fn run(forgetful: &[usize]) -> Outcome {
         let mut runner = Runner::new(4, 1).unwrap();
         let ledger = runner.ledger.clone();
         let mut run = Run::new(&mut runner, Withheld::Lost);
+
         let [first, second] = entries();
         run.play_entry(&first);
         assert!(run.locked);
+
         for at in forgetful {
             run.hosts[*at] = Host::new(*at, run.hosts[*at].node, run.mint, &ledger);
         }
+
         run.play_entry(&second);
+
         let standing = run.standing();
         run.heal();
         run.outcome(standing)

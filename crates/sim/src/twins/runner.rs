@@ -1,4 +1,4 @@
-//! A committee that runs scenarios.
+//! The committee that runs Twins scenarios.
 
 use quorate_crypto::{SecretKey, SignatureMemo};
 use quorate_ledger::Ledger;
@@ -13,36 +13,40 @@ use super::{Entry, TwinsError};
 use crate::seen::key_of;
 use crate::world::START;
 
-/// What becomes of what one host said to another that did not hear it.
+/// The fate of messages that a host did not hear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Withheld {
-    /// It is lost: what has to be known after healing is said again.
+    /// They are lost. After healing, hosts say again whatever others have to know.
     Lost,
-    /// It arrives when the partitions heal.
+    /// They arrive when the partitions heal.
     Late,
 }
 
-/// A committee that runs scenarios, one after the other. Each begins at the genesis.
+/// A committee that runs scenarios one after the other. Each begins at the genesis.
 pub struct Runner {
     pub(super) ledger: Ledger,
     pub(super) nodes: usize,
     pub(super) twins: usize,
     pub(super) mint: Mint,
-    /// All hosts share what was verified.
+    /// Holds the memory of verified signatures open: all hosts share it, over all scenarios.
     _memo: SignatureMemo,
 }
 
 impl Runner {
-    /// A committee of `nodes` keys of power 1, the first `twins` of them with two instances.
+    /// Makes a committee of `nodes` keys of power 1, of which the first `twins` have two instances.
     ///
     /// # Errors
-    /// [`TwinsError::Range`] for more than 16 nodes, none, or more twins than nodes.
+    /// [`TwinsError::Range`] if there are no nodes, more than 16, or more twins than nodes.
     pub fn new(nodes: usize, twins: usize) -> Result<Self, TwinsError> {
         check_size(nodes, twins)?;
+
         let mut keys: Vec<_> = (0..nodes).map(|node| key_of("twins", node)).collect();
-        // In the order of the schedule of proposers.
+
+        // Nodes are in the order in which they take turns as proposers.
         keys.sort_by_key(SecretKey::public_key);
+
         let ledger = genesis(keys.iter().map(SecretKey::public_key));
+
         Ok(Self {
             ledger,
             nodes,
@@ -52,13 +56,14 @@ impl Runner {
         })
     }
 
-    /// Runs one scenario to its end, or to the first thing that does not hold. Entries name hosts
-    /// as [`super::Scenarios`] does; a host or leader that is not there is nobody.
+    /// Runs one scenario to its end, or to the first rule that does not hold. Entries name hosts as
+    /// [`super::Scenarios`] does; a host or leader that does not exist stands for nobody.
     pub fn run(&mut self, schedule: &[Entry], withheld: Withheld) -> Outcome {
         let mut run = Run::new(self, withheld);
         for entry in schedule {
             run.play_entry(entry);
         }
+
         let standing = run.standing();
         run.heal();
         run.outcome(standing)
@@ -73,6 +78,7 @@ impl std::fmt::Debug for Runner {
     }
 }
 
+/// The ledger at the genesis of a committee with these keys.
 #[expect(
     clippy::expect_used,
     reason = "constants, and 1 to 16 keys of power 1, make a genesis"
@@ -84,6 +90,7 @@ fn genesis(keys: impl Iterator<Item = PublicKey>) -> Ledger {
         operator: "op".parse().expect("a label"),
     };
     let validators = ValidatorSet::new(keys.map(member).collect()).expect("distinct keys");
+
     Ledger::genesis(Genesis {
         name: "twins".parse().expect("a label"),
         created: START - 1,

@@ -1,74 +1,84 @@
-//! Entries that differ in names only, and scenarios made of them.
+//! Symmetries: leaves out scenarios that differ from others in names only.
 //!
-//! Correct nodes may change places with each other, so may nodes with twins, and so may the two
-//! instances of a node. Of scenarios that become equal this way one is kept: the least in the order
-//! of entries. What is renamed is the schedule. The proposers of the protocol take turns in a fixed
-//! order, so renaming may change how many rounds pass before a leader's turn, but nothing is locked
-//! in those.
+//! Correct nodes may be exchanged with each other, nodes with twins too, and so may the two
+//! instances of a node. Of all scenarios that become equal in this way one is kept: the least in
+//! the order of entries. It is the schedule that is renamed. The proposers of the protocol take
+//! turns in a fixed order, so after a renaming another number of rounds may pass before it is a
+//! leader's turn; but nothing is locked in those rounds.
 
 use std::collections::BTreeMap;
 
-/// An entry: leader, group of each host, and for precommits where they go another way. Groups are
-/// numbered in the order of their least hosts.
+/// An entry: the leader, the group of each host, and the groups for precommits if they differ.
+/// Groups are numbered in the order of their least hosts.
 pub(super) type Letter = (usize, Vec<usize>, Option<Vec<usize>>);
 
-/// Entries, and what renaming makes of each.
+/// The entries of a space, and the image of each under every renaming.
 #[derive(Debug)]
 pub(super) struct Alphabet {
     pub(super) letters: Vec<Letter>,
-    /// For each renaming the image of each letter. Renamings that lead out of the alphabet are
-    /// left out.
+    /// For each renaming the image of each letter. Renamings that lead out of the alphabet are left
+    /// out.
     images: Vec<Vec<usize>>,
 }
 
 impl Alphabet {
+    /// The alphabet of these letters, for a committee of `nodes` of which `twins` have a twin.
     pub(super) fn new(mut letters: Vec<Letter>, (nodes, twins): (usize, usize)) -> Self {
         letters.sort();
         letters.dedup();
+
         let places: BTreeMap<&Letter, usize> = letters
             .iter()
             .enumerate()
             .map(|(at, letter)| (letter, at))
             .collect();
+
+        // A renaming counts only if every letter has an image in the alphabet.
         let image = |renaming: Vec<usize>| {
             let renamed = letters
                 .iter()
                 .map(|letter| rename(letter, &renaming, nodes));
+
             renamed
                 .map(|letter| places.get(&letter).copied())
                 .collect::<Option<Vec<_>>>()
         };
+
         let images = renamings(nodes, twins)
             .into_iter()
             .filter_map(image)
             .collect();
+
         Self { letters, images }
     }
 
-    /// Words of a length.
+    /// The number of words of a length.
     pub(super) fn count(&self, length: usize) -> u128 {
         power(self.letters.len(), length)
     }
 
-    /// Words of a length that differ in more than names (Burnside's lemma).
+    /// The number of words of a length that differ in more than names (Burnside's lemma).
     pub(super) fn count_canonical(&self, length: usize) -> u128 {
         let fixed = |image: &Vec<usize>| image.iter().enumerate().filter(|(a, b)| a == *b).count();
+
         let sum: u128 = self
             .images
             .iter()
             .map(|image| power(fixed(image), length))
             .sum();
+
         sum / self.images.len().max(1) as u128
     }
 
-    /// Calls `visit` with the least of each class of words, in order, until it says `false`.
+    /// Calls `visit` with the least word of each class, in order, until it returns `false`.
     pub(super) fn visit(&self, length: usize, visit: &mut dyn FnMut(&[usize]) -> bool) {
         let all: Vec<usize> = (0..self.images.len()).collect();
         self.descend((length, &mut Vec::new()), &all, visit);
     }
 
-    /// `keeping`: the renamings under which the word so far stays what it is. A word is the least
-    /// of its class if none of these makes its next letter less.
+    /// Extends a word to its length, and returns whether to go on. `keeping` are the renamings that
+    /// map the word so far to itself. The word is the least of its class if none of these maps its
+    /// next letter to a lesser one.
     fn descend(
         &self,
         (length, word): (usize, &mut Vec<usize>),
@@ -78,41 +88,54 @@ impl Alphabet {
         if word.len() == length {
             return visit(word);
         }
+
         for letter in 0..self.letters.len() {
             let image = |renaming: &&usize| self.images[**renaming][letter];
+
             if keeping.iter().any(|renaming| image(&renaming) < letter) {
+                // A lesser word of the same class was visited before.
                 continue;
             }
+
             let keep: Vec<usize> = keeping
                 .iter()
                 .filter(|renaming| image(renaming) == letter)
                 .copied()
                 .collect();
+
             word.push(letter);
             let go_on = self.descend((length, word), &keep, visit);
             word.pop();
+
             if !go_on {
                 return false;
             }
         }
+
         true
     }
 }
 
-/// All ways to rename hosts, as host by host.
+/// All renamings, each as a list of the new name of each host.
 fn renamings(nodes: usize, twins: usize) -> Vec<Vec<usize>> {
     let mut all = Vec::new();
+
     for twinned in orders(&(0..twins).collect::<Vec<_>>()) {
         for correct in orders(&(twins..nodes).collect::<Vec<_>>()) {
+            // Each bit says for one node whether its two instances change places.
             for swapped in 0..1_usize << twins {
                 let instance =
                     |node: usize, second: usize| node + nodes * (((swapped >> node) & 1) ^ second);
+
                 let first = twinned.iter().map(|node| instance(*node, 0));
                 let second = twinned.iter().map(|node| instance(*node, 1));
+
+                // Hosts are in the order of first instances, nodes without twins, second instances.
                 all.push(first.chain(correct.iter().copied()).chain(second).collect());
             }
         }
     }
+
     all
 }
 
@@ -121,17 +144,22 @@ fn orders(items: &[usize]) -> Vec<Vec<usize>> {
     let Some((last, rest)) = items.split_last() else {
         return vec![Vec::new()];
     };
+
     let mut all = Vec::new();
+
     for order in orders(rest) {
         for at in 0..=order.len() {
             let mut longer = order.clone();
+
             longer.insert(at, *last);
             all.push(longer);
         }
     }
+
     all
 }
 
+/// An entry under a renaming. A leader is a node, so the name of a second instance means its node.
 fn rename((leader, all, precommits): &Letter, renaming: &[usize], nodes: usize) -> Letter {
     let leader = renaming[*leader];
     let leader = if leader >= nodes {
@@ -139,13 +167,17 @@ fn rename((leader, all, precommits): &Letter, renaming: &[usize], nodes: usize) 
     } else {
         leader
     };
+
     let moved = |groups: &Vec<usize>| {
         let mut moved = vec![0; groups.len()];
+
         for (host, group) in groups.iter().enumerate() {
             moved[renaming[host]] = *group;
         }
+
         numbered(&moved)
     };
+
     (leader, moved(all), precommits.as_ref().map(moved))
 }
 
@@ -159,19 +191,26 @@ pub(super) fn numbered(groups: &[usize]) -> Vec<usize> {
     groups.iter().map(number).collect()
 }
 
-/// All ways to part hosts into `most` groups or fewer.
+/// All partitions of hosts into at most `most` groups.
 pub(super) fn partitions(hosts: usize, most: usize) -> Vec<Vec<usize>> {
     let mut all = vec![Vec::new()];
+
     for _ in 0..hosts {
         let longer = |groups: Vec<usize>| {
             let count = groups.iter().max().map_or(0, |last| last + 1);
+
+            // A host joins a group that is there, or begins the next one. So each partition is made
+            // once.
             (0..most.min(count + 1)).map(move |group| [groups.clone(), vec![group]].concat())
         };
+
         all = all.into_iter().flat_map(longer).collect();
     }
+
     all
 }
 
+/// A power, or the greatest number if it is too large.
 fn power(base: usize, exponent: usize) -> u128 {
     (0..exponent).fold(1, |product: u128, _| product.saturating_mul(base as u128))
 }

@@ -1,4 +1,4 @@
-//! Who voted for what at the height of a scenario, and whose votes a host has.
+//! The votes at the height of a scenario: those that were cast, and those that each host has.
 
 use std::collections::BTreeMap;
 
@@ -6,19 +6,20 @@ use quorate_types::{BlockId, Kind, PublicKey, Round, SignedStatement, ValidatorS
 
 use super::run::HEIGHT;
 
-/// Votes of one kind and round that a host has, by signer.
+/// The votes of one kind and round that a host has, by signer.
 type Held = BTreeMap<PublicKey, Option<BlockId>>;
 
-/// See the module.
+/// The votes of a run.
 #[derive(Debug, Default)]
 pub(super) struct Votes {
-    /// By round and kind, what each host said.
+    /// The votes that each host cast, by round and kind.
     said: BTreeMap<(Round, Kind), BTreeMap<usize, SignedStatement>>,
+    /// The votes that each host has, its own included.
     held: BTreeMap<(usize, Round, Kind), Held>,
 }
 
 impl Votes {
-    /// A host voted.
+    /// Takes in that a host voted.
     pub(super) fn said(&mut self, host: usize, signed: &SignedStatement) {
         let said = &signed.statement;
         if said.height == HEIGHT {
@@ -28,7 +29,7 @@ impl Votes {
         }
     }
 
-    /// A host was told a vote.
+    /// Takes in that a host received a vote.
     pub(super) fn told(&mut self, host: usize, signed: &SignedStatement) {
         let said = &signed.statement;
         if said.height == HEIGHT {
@@ -37,9 +38,10 @@ impl Votes {
         }
     }
 
-    /// The votes of a kind, with who cast them, that let a host go on in its round: as few as make
-    /// a quorum of any votes, and each for the value that it has least votes for. None where it can
-    /// go on by itself, or not even so.
+    /// The votes of a kind, with the host of each, that let `host` go on in its round: as few as
+    /// make a quorum of votes for anything, and always those for the value that it has the fewest
+    /// votes for. There are none if it can go on without more, or cannot even with all that were
+    /// cast.
     pub(super) fn lacking(
         &self,
         host: usize,
@@ -50,12 +52,15 @@ impl Votes {
             .said
             .get(&of)
             .is_some_and(|said| said.contains_key(&host));
+
+        // A host that has not voted in this step does not wait for others yet.
         match self.held.get(&(host, of.0, of.1)) {
             Some(held) if spoke => self.complete(held.clone(), of, set),
             _ => Vec::new(),
         }
     }
 
+    /// The votes that complete those that a host has to a quorum.
     fn complete(
         &self,
         mut held: Held,
@@ -63,9 +68,12 @@ impl Votes {
         set: &ValidatorSet,
     ) -> Vec<(usize, SignedStatement)> {
         let mut given = Vec::new();
+
         while !set.is_quorum(set.power_of(held.keys())) {
             let said = self.said.get(&of).into_iter().flatten();
             let news = said.filter(|(_, vote)| !held.contains_key(&vote.signer));
+
+            // The value with the fewest votes tells the host least. Nil comes before a block.
             let weight = |vote: &SignedStatement| {
                 let same = held
                     .values()
@@ -73,12 +81,15 @@ impl Votes {
                     .count();
                 (same, vote.statement.block.is_some())
             };
+
             let Some((from, vote)) = news.min_by_key(|(from, vote)| (weight(vote), **from)) else {
                 return Vec::new();
             };
+
             held.insert(vote.signer, vote.statement.block);
             given.push((*from, vote.clone()));
         }
+
         given
     }
 }

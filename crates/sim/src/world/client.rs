@@ -1,4 +1,4 @@
-//! A client's host: the product's light client, and its agents, on simulated time.
+//! The host of a client: the product's light client and its agents, on simulated time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
@@ -25,28 +25,32 @@ use crate::dice::Dice;
 use crate::plan::{AgentPlan, Manner};
 use crate::seen::Seen;
 
-/// Milliseconds until a simulated client says again what had no effect.
+/// Milliseconds after which a simulated client sends again an operation that had no effect.
 const RESUBMIT_MS: Millis = 400;
 
-/// A client's host. The requester has no plan of an agent.
+/// The host of a client. The requester has no plan of an agent.
 pub struct Client {
     pub(super) key: SecretKey,
     pub(super) plan: Option<AgentPlan>,
     pub(super) attestation: Attestation,
-    /// What it says it can do.
+    /// The capabilities that its agents claim. Only a liar claims more than is attested.
     pub(super) claims: Capabilities,
+    /// The running process; `None` while there is none.
     pub(super) process: Option<Process>,
+    /// Counts the starts and ends of its processes, so that what was meant for one process does not
+    /// reach the next.
     pub(super) life: u64,
+    /// The time of the wake-up call that is on the queue, if there is one.
     pub(super) wake_at: Option<Millis>,
     pub(super) dice: Dice,
     pub(super) liar: Option<Box<dyn AgentLie>>,
-    /// It neither hears nor speaks until then.
+    /// The time until which it neither hears nor speaks.
     pub(super) absent_until: Millis,
-    /// The requester's tasks, by their index in the plan.
+    /// The tasks that it submitted, by their index in the plan. Only the requester has any.
     pub(super) tasks: BTreeMap<usize, TaskId>,
-    /// Tasks of its own that have ended, by certificates.
+    /// The tasks of its own that have ended, by the certificates it got.
     pub(super) ended: BTreeSet<TaskId>,
-    /// Tasks of the plan that wait for the swarm to know the requester.
+    /// The tasks of the plan that are due but wait until the swarm knows the requester.
     waiting: Vec<usize>,
 }
 
@@ -55,7 +59,7 @@ pub(super) struct Process {
     client: LightClient,
     runner: AgentRunner,
     timer: Arc<SimTimer>,
-    /// The newest call of each market from before the swarm knew the client.
+    /// The newest call of each market from the time before the swarm knew the client.
     early: BTreeMap<Label, Event>,
 }
 
@@ -79,40 +83,40 @@ impl Client {
         }
     }
 
-    /// Its public key.
+    /// The public key that it signs operations with.
     pub fn public_key(&self) -> PublicKey {
         self.key.public_key()
     }
 
-    /// Its plan; `None` for the requester.
+    /// The plan of its agent; `None` for the requester.
     pub fn plan(&self) -> Option<&AgentPlan> {
         self.plan.as_ref()
     }
 
-    /// What its attestation says that it can do.
+    /// The capabilities that are attested to it.
     pub fn attested(&self) -> &Capabilities {
         &self.attestation.payload.capabilities
     }
 
-    /// The tasks it submitted, by their index in the plan.
+    /// The tasks that it submitted, by their index in the plan. Only the requester has any.
     pub fn tasks(&self) -> &BTreeMap<usize, TaskId> {
         &self.tasks
     }
 
-    /// Tasks of its own that have ended, or were refused, by the certificates it got.
+    /// The tasks of its own that have ended, or were refused, by the certificates it got.
     pub fn ended(&self) -> &BTreeSet<TaskId> {
         &self.ended
     }
 
-    /// Whether it does what the protocol wants of it.
+    /// Whether it follows the protocol.
     pub fn is_correct(&self) -> bool {
         self.plan
             .as_ref()
             .is_none_or(|plan| plan.manner == Manner::Honest)
     }
 
-    /// Whether it may keep what it won for good without doing it: it is heard from, and so its
-    /// leases run on. Who falls silent loses them.
+    /// Whether it may keep a task forever without doing it: a liar that is still heard keeps its
+    /// leases. One that falls silent loses them.
     pub fn hoards(&self) -> bool {
         !self.is_correct()
             && self
@@ -121,55 +125,69 @@ impl Client {
                 .is_none_or(|plan| plan.manner != Manner::WinAndAbandon)
     }
 
-    /// Its light client, while its process runs.
+    /// The light client; `None` while no process runs.
     pub(super) fn light_client(&mut self) -> Option<&mut LightClient> {
         self.process.as_mut().map(|process| &mut process.client)
     }
 
+    /// One agent for each slot, with dice of its own in each life of the process.
     fn agents(&self) -> Vec<Box<dyn Agent>> {
         let Some(plan) = &self.plan else {
             return Vec::new();
         };
+
         let worker = |slot: usize| {
+            // A later life of the process draws other numbers.
             let seed = u64::from_le_bytes(first_bytes(&self.key.public_key()));
             let dice = Dice::new(seed, "worker", (self.life << 16) | slot as u64);
             Box::new(Worker::new(plan.clone(), self.claims.clone(), dice)) as Box<dyn Agent>
         };
+
         (0..plan.slots).map(worker).collect()
     }
 }
 
 impl World {
+    /// Starts the process of a client, unless it runs.
     pub(super) fn start_client(&mut self, at: usize) {
         let verifier = SharedVerifier {
             inner: CertificateVerifier::new(self.root.clone(), Policy::default()),
             checked: self.checked.clone(),
         };
+
         let host = &mut self.clients[at];
         if host.process.is_some() {
             return;
         }
+
         host.life += 1;
+
         let config = ClientConfig {
             attestation: Some(host.attestation.clone()),
             resubmit: RESUBMIT_MS,
             idle_heartbeat: 1_000,
             ..ClientConfig::new(&self.genesis)
         };
+
         let key = SecretKey::from_seed(&host.key.seed());
+
+        // The timer of a new process begins at the present time.
         let timer = Arc::new(SimTimer::default());
         timer.advance(self.now);
         let runner = AgentRunner::new(host.agents(), timer.clone());
         let client = LightClient::new(config, key, Box::new(verifier));
+
         host.process = Some(Process {
             client,
             runner,
             timer,
             early: BTreeMap::new(),
         });
+
         self.relink(Place::Client(at));
     }
 
+    /// Ends the process of a client.
     pub(super) fn end_client(&mut self, at: usize) {
         let host = &mut self.clients[at];
         host.process = None;
@@ -178,7 +196,7 @@ impl World {
         self.relink(Place::Client(at));
     }
 
-    /// A connection came or went.
+    /// Tells the client that a connection came or went.
     pub(super) fn client_link(&mut self, at: usize, validator: PublicKey, up: bool) {
         let now = self.now;
         if let Some(process) = &mut self.clients[at].process {
@@ -186,45 +204,55 @@ impl World {
                 true => process.client.handle_connected(validator, now),
                 false => process.client.handle_disconnected(validator),
             }
+
             self.drain_client(at);
         }
     }
 
+    /// Hands a frame from a validator to the client.
     pub(super) fn take_client_frame(&mut self, at: usize, from: usize, bytes: &[u8]) {
         let (now, from) = (self.now, self.validators[from].public_key());
         let host = &mut self.clients[at];
         if host.absent_until > now {
             return;
         }
+
         let Some(process) = &mut host.process else {
             return;
         };
+
         match cbor::decode::<ClientMessage>(bytes, limits::BLOCK_BYTES) {
             Ok(ClientMessage::Reply(reply)) => process.client.handle_reply(from, reply, now),
             Ok(ClientMessage::Notice(notice)) => process.client.handle_notice(from, notice, now),
             Err(_) => return,
         }
+
         self.drain_client(at);
     }
 
+    /// Fires the timers that are due, unless the process ended or its wake-up call moved.
     pub(super) fn wake_client(&mut self, at: usize, life: u64) {
         let now = self.now;
         let host = &mut self.clients[at];
         if host.life != life || host.wake_at.is_none_or(|due| due > now) {
             return;
         }
+
         host.wake_at = None;
         self.note_of(b'T', Some(Place::Client(at)), &[]);
+
         if let Some(process) = &mut self.clients[at].process {
             process.timer.advance(now);
+
             if process.client.poll_timeout().is_some_and(|due| due <= now) {
                 process.client.handle_timeout(now);
             }
+
             self.drain_client(at);
         }
     }
 
-    /// The task of the plan is wanted.
+    /// Submits a task of the plan that is due, or keeps it until the requester is ready.
     pub(super) fn submit(&mut self, task: usize) {
         let at = self.clients.len() - 1;
         let host = &mut self.clients[at];
@@ -233,40 +261,49 @@ impl World {
         self.drain_client(at);
     }
 
+    /// Submits the due tasks, if the swarm knows the requester by now.
     fn submit_waiting(&mut self, at: usize) {
         let now = self.now;
         let (plan, market) = (
             self.plan.tasks.clone(),
             self.genesis.markets[0].name.clone(),
         );
+
         let host = &mut self.clients[at];
         let Some(process) = &mut host.process else {
             return;
         };
+
         if !process.client.is_ready() {
             return;
         }
+
         for task in std::mem::take(&mut host.waiting) {
             let spec = super::setting::spec(&plan[task], &market, now);
+
+            // A task that the client refuses is dropped.
             let Ok(ids) = process.client.submit(vec![spec], now) else {
                 continue;
             };
+
             host.tasks.extend(ids.first().map(|id| (task, *id)));
         }
     }
 
+    /// Cancels a task of the plan.
     pub(super) fn cancel(&mut self, task: usize) {
         let (now, at) = (self.now, self.clients.len() - 1);
         let host = &mut self.clients[at];
         let (Some(process), Some(id)) = (&mut host.process, host.tasks.get(&task)) else {
             return;
         };
-        // Not ready: then it was never submitted either.
+
+        // An error means that the client is not ready: then the task was not submitted either.
         let _ = process.client.cancel(*id, now);
         self.drain_client(at);
     }
 
-    /// Does what client and agents want until they wait.
+    /// Carries out all that the client and its agents want, until they wait.
     pub(super) fn drain_client(&mut self, at: usize) {
         loop {
             while let Some(action) = self.next_client_action(at) {
@@ -278,10 +315,14 @@ impl World {
                     ClientAction::Event(event) => self.on_client_event(at, event),
                 }
             }
+
+            // The agents may answer what the client just learned, so both take turns until both
+            // wait.
             if !self.poll_agents(at) {
                 break;
             }
         }
+
         self.schedule_client(at);
     }
 
@@ -289,6 +330,7 @@ impl World {
         self.clients[at].process.as_mut()?.client.poll_action()
     }
 
+    /// Shows observers an operation that a client submits.
     pub(super) fn note_submission(&mut self, at: usize, request: &Request) {
         if let Request::Submit(operation) = request {
             let operation = operation.clone();
@@ -300,6 +342,7 @@ impl World {
         }
     }
 
+    /// Sends a frame to a validator and to its twin, unless the client is absent.
     pub(super) fn client_send(&mut self, at: usize, to: PublicKey, frame: &Arc<[u8]>) {
         if self.clients[at].absent_until <= self.now {
             for to in self.places_of(&to) {
@@ -308,18 +351,24 @@ impl World {
         }
     }
 
+    /// Hands an event of the light client to the agents, and does what the simulation adds.
     fn on_client_event(&mut self, at: usize, event: Event) {
         let abandons = matches!(&self.clients[at].plan, Some(plan)
             if plan.manner == Manner::WinAndAbandon);
         let lease = self.plan.market.lease_ms;
+
+        // An agent that abandons is silent for longer than the lease lasts, so that it loses the
+        // task.
         let host = &mut self.clients[at];
         if let (Event::Award(_), true) = (&event, abandons) {
             host.absent_until = self.now + 3 * lease;
             self.count(Manner::WinAndAbandon.name());
         }
+
         let host = &mut self.clients[at];
         if let Some(process) = &mut host.process {
             match &event {
+                // The client cannot bid before the swarm knows it, so the call is kept until then.
                 Event::Call(call) if !process.client.is_ready() => {
                     process.early.insert(call.market.clone(), event.clone());
                 }
@@ -331,12 +380,15 @@ impl World {
                 _ => process.runner.handle_event(&event),
             }
         }
+
         if let Event::Completed { task, .. } | Event::Failed { task, .. } = &event {
             self.clients[at].ended.insert(*task);
         }
+
         if event == Event::Ready {
             self.submit_waiting(at);
         }
+
         self.solve(at, &event);
         self.see(Seen::Learned {
             client: at,
@@ -344,16 +396,17 @@ impl World {
         });
     }
 
-    /// Lets the agents work; whether one had something to say.
+    /// Lets the agents work. Returns whether one of them reported something.
     fn poll_agents(&mut self, at: usize) -> bool {
         let now = self.now;
         let Some(process) = &mut self.clients[at].process else {
             return false;
         };
+
         let mut context = Context::from_waker(Waker::noop());
         match Pin::new(&mut process.runner).poll_next(&mut context) {
             Poll::Ready(Some(report)) => {
-                // Too late: the award is gone, as the agent will learn.
+                // An error means that the award is gone already; the agent will learn that.
                 let _ = process.client.report(report, now);
                 true
             }
@@ -361,19 +414,24 @@ impl World {
         }
     }
 
+    /// Puts the next wake-up call of the process on the queue, unless an earlier one is there.
     fn schedule_client(&mut self, at: usize) {
         let now = self.now;
         let host = &mut self.clients[at];
         let Some(process) = &host.process else { return };
+
+        // The timers of the client and the sleeps of its agents share one wake-up call.
         let due = process
             .client
             .poll_timeout()
             .into_iter()
             .chain(process.timer.next())
             .min();
+
         let Some(due) = due.map(|due| due.max(now)) else {
             return;
         };
+
         if host.wake_at.is_none_or(|wake| due < wake) {
             host.wake_at = Some(due);
             let life = host.life;
@@ -388,14 +446,16 @@ impl World {
     }
 }
 
-/// Certificates that were verified, by their hash, with what they prove.
+/// The verdicts on certificates, by the hash of the certificate: the outcome that it proves, or
+/// `None`.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Checked(Arc<Mutex<BTreeMap<Hash, Option<Outcome>>>>);
 
-/// Verdicts kept at most.
+/// The number of verdicts that are kept. When it is reached, all are dropped.
 const CHECKED: usize = 1 << 14;
 
-/// Checks each certificate once, whoever gets it: the verdict is a function of its bytes.
+/// A verifier that checks each certificate once for all clients, since the verdict depends on its
+/// bytes alone.
 struct SharedVerifier {
     inner: CertificateVerifier,
     checked: Checked,
@@ -404,23 +464,29 @@ struct SharedVerifier {
 impl Verifier for SharedVerifier {
     fn verify(&self, certificate: &[u8]) -> Option<Outcome> {
         let name = Hash::derive("quorate 1 checked certificate", &[certificate]);
+
         let mut checked = self
             .checked
             .0
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
+
         if let Some(known) = checked.get(&name) {
             return known.clone();
         }
+
         let verdict = self.inner.verify(certificate);
+
         if checked.len() >= CHECKED {
             checked.clear();
         }
+
         checked.insert(name, verdict.clone());
         verdict
     }
 }
 
+/// The first eight bytes of a key, to seed dice with.
 fn first_bytes(key: &PublicKey) -> [u8; 8] {
     let mut bytes = [0; 8];
     bytes.copy_from_slice(&key.0[..8]);

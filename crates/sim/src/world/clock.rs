@@ -1,4 +1,4 @@
-//! The clock of one host: ahead or behind, fast or slow, and sometimes it jumps.
+//! The clock of one host, which may be ahead or behind, fast or slow, and may jump.
 
 use quorate_replica::Now;
 use quorate_types::Millis;
@@ -6,19 +6,20 @@ use quorate_types::Millis;
 /// Unix milliseconds at which every run starts.
 pub const START: Millis = 1_800_000_000_000;
 
-/// A host's idea of the time.
+/// The clock of a host. *True* time is the simulation's, in milliseconds since the start.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Clock {
-    /// True time the process started at.
+    /// The true time at which the process started.
     booted: Millis,
-    /// Unix milliseconds that it is ahead.
+    /// Milliseconds that Unix time is ahead; negative if it is behind.
     skew_ms: i64,
-    /// A thousand, more where it is too fast.
+    /// Monotonic milliseconds that pass in 1000 true ones.
     pace_permille: u64,
 }
 
 impl Clock {
-    /// `skew_ms` ahead, `drift_permille` too fast.
+    /// A clock whose Unix time is `skew_ms` ahead, and whose monotonic time runs `drift_permille`
+    /// too fast.
     pub(crate) fn new(skew_ms: i64, drift_permille: i64) -> Self {
         let pace_permille = 1000_u64.saturating_add_signed(drift_permille).max(1);
         Self {
@@ -28,22 +29,22 @@ impl Clock {
         }
     }
 
-    /// The process starts: its monotonic time begins again.
+    /// Begins monotonic time anew, since the process starts.
     pub(crate) fn boot(&mut self, now: Millis) {
         self.booted = now;
     }
 
-    /// Unix time jumps.
+    /// Lets Unix time jump.
     pub(crate) fn jump(&mut self, by_ms: i64) {
         self.skew_ms = self.skew_ms.saturating_add(by_ms);
     }
 
-    /// Unix time is set right again.
+    /// Sets how far Unix time is ahead.
     pub(crate) fn set(&mut self, skew_ms: i64) {
         self.skew_ms = skew_ms;
     }
 
-    /// What it shows at the true time `now`.
+    /// The time that the clock shows at the true time `now`.
     pub(crate) fn show(&self, now: Millis) -> Now {
         let elapsed = now.saturating_sub(self.booted);
         Now {
@@ -52,7 +53,7 @@ impl Clock {
         }
     }
 
-    /// The true time at which it shows the monotonic time `at`, or later.
+    /// The first true time at which the clock shows at least the monotonic time `at`.
     pub(crate) fn when(&self, at: Millis) -> Millis {
         let elapsed = at
             .saturating_sub(1)
@@ -71,6 +72,7 @@ mod tests {
         for drift in [-20, 0, 7, 50] {
             let mut clock = Clock::new(-5, drift);
             clock.boot(1234);
+
             for at in 1..500 {
                 assert!(clock.show(clock.when(at)).monotonic >= at, "{drift} {at}");
             }

@@ -1,4 +1,4 @@
-//! What leaves a validator's process, through its liar where it has one; what liars hear, and say
+//! Messages that leave a host, through its liar if it has one; and messages that liars send
 //! unasked.
 
 use std::sync::Arc;
@@ -16,12 +16,14 @@ use crate::plan::Manner;
 use crate::seen::Seen;
 
 impl World {
-    /// Sends a message of a validator.
+    /// Sends a message of a validator. A liar may replace it for each recipient.
     pub(super) fn say(&mut self, at: usize, to: Recipients, message: PeerMessage) {
         let recipients = match to {
             Recipients::One(peer) => vec![peer],
             Recipients::All => self.others(at),
         };
+
+        // A correct validator sends everyone the same bytes, so they are encoded once.
         if self.validators[at].liar.is_none() {
             self.observe(at, &message);
             let frame: Arc<[u8]> = cbor::encode(&message).into();
@@ -30,6 +32,8 @@ impl World {
                 .for_each(|to| self.send_to_key(at, to, &frame));
             return;
         }
+
+        // A liar may tell each recipient something else.
         for to in recipients {
             let said = self.with_liar(at, |liar, mouth| liar.says(mouth, to, message.clone()));
             for message in said.unwrap_or_default() {
@@ -38,7 +42,7 @@ impl World {
         }
     }
 
-    /// Sends decided blocks out of a validator's store: they are messages too.
+    /// Sends decided blocks out of a validator's store. A liar handles them like any other message.
     pub(super) fn serve(&mut self, at: usize, to: PublicKey, frames: Vec<Vec<u8>>) {
         for frame in frames {
             if self.validators[at].liar.is_none() {
@@ -49,16 +53,19 @@ impl World {
         }
     }
 
-    /// Sends a message to a client.
+    /// Sends a message of a validator to a client. A liar may replace it.
     pub(super) fn answer(&mut self, at: usize, to: PublicKey, message: ClientMessage) {
         let Some(client) = self.validators[at].clients.get(&to).copied() else {
             return;
         };
+
         let messages = match self.validators[at].liar.is_some() {
             true => self.with_liar(at, |liar, mouth| liar.answers(mouth, to, message)),
             false => Some(vec![message]),
         };
+
         for message in messages.unwrap_or_default() {
+            // Observers see each certificate that is handed out, by liars too.
             if let ClientMessage::Notice(Notice::Certificate(certificate)) = &message {
                 let bytes = certificate.0.clone();
                 self.see(Seen::Certificate {
@@ -66,12 +73,13 @@ impl World {
                     bytes,
                 });
             }
+
             let frame = cbor::encode(&message).into();
             self.send((Place::Validator(at), Place::Client(client)), &frame);
         }
     }
 
-    /// A liar hears what its replica is about to hear, and may answer in its place.
+    /// Lets a liar hear a message before its replica does. It may answer in addition.
     pub(super) fn overhear(&mut self, at: usize, event: &Event) {
         if let Event::Peer { from, message } = event
             && self.validators[at].liar.is_some()
@@ -83,7 +91,7 @@ impl World {
         }
     }
 
-    /// An occasion to speak unasked.
+    /// Lets a liar speak unasked, and schedules its next occasion.
     pub(super) fn volunteer(&mut self, place: Place) {
         match place {
             Place::Validator(at) => {
@@ -91,6 +99,8 @@ impl World {
                 for (to, message) in said.unwrap_or_default() {
                     self.utter(at, to, &message);
                 }
+
+                // Noise need not be a message, so observers are not shown it.
                 let noise = self.with_liar(at, |liar, mouth| liar.noise(mouth));
                 for (to, bytes) in noise.unwrap_or_default() {
                     self.send_to_key(at, to, &bytes.into());
@@ -98,18 +108,20 @@ impl World {
             }
             Place::Client(at) => self.misbehave(at),
         }
+
         self.push(
             self.now + super::setting::VOLUNTEER_MS,
             Happening::Volunteer(place),
         );
     }
 
-    /// An agent that lies says what its light client would not.
+    /// Lets an agent that lies send operations that its light client would not send.
     fn misbehave(&mut self, at: usize) {
         let host = &self.clients[at];
         if host.process.is_none() {
             return;
         }
+
         let (me, is_heard) = (host.public_key(), host.absent_until <= self.now);
         let others = self
             .clients
@@ -117,10 +129,14 @@ impl World {
             .map(Client::public_key)
             .filter(|key| *key != me)
             .collect();
+
+        // A liar may know everything that a validator knows.
         let Some(informed) = self.validators.iter().find_map(Validator::replica) else {
             return;
         };
+
         let ledger = Arc::clone(informed.ledger());
+
         let host = &mut self.clients[at];
         let Some(liar) = &mut host.liar else { return };
         let (key, dice) = (&host.key, &mut host.dice);
@@ -132,47 +148,58 @@ impl World {
             is_heard,
             lies: 0,
         };
+
         let operations = liar.volunteers(&mut mouth);
         let (lies, manner) = (mouth.lies, host.plan.as_ref().map(|plan| plan.manner));
         self.count_lies(manner.map_or("", Manner::name), lies);
+
         for operation in operations {
             let request = Request::Submit(Box::new(operation));
             self.note_submission(at, &request);
-            // Light clients count their requests from 0: this is none of theirs.
+
+            // Light clients count their requests from 0, so the reply to this id matches none of
+            // them.
             let request = ClientRequest {
                 id: u64::MAX,
                 request,
             };
+
             let frame: Arc<[u8]> = cbor::encode(&request).into();
+
             for to in 0..self.validators.len() {
                 self.client_send(at, self.validators[to].public_key(), &frame);
             }
         }
     }
 
-    /// Counts the lie of who bids on a task that asks for what nobody attested to it.
+    /// Counts a lie if a capability liar bids on a task that requires a label it does not have.
     pub(super) fn count_overclaim(&mut self, at: usize, operation: &SignedOperation) {
         let host = &self.clients[at];
         let is_liar = matches!(&host.plan, Some(plan) if plan.manner == Manner::CapabilityLiar);
+
         let tasks: Vec<TaskId> = match &operation.payload.body {
             Body::Bid(bid) => bid.offers.iter().map(|offer| offer.task).collect(),
             Body::Seal(seal) => seal.offers.iter().map(|offer| offer.task).collect(),
             _ => return,
         };
+
+        // Any replica will do: it is only asked what the tasks require.
         let Some(informed) = self.validators.iter().find_map(Validator::replica) else {
             return;
         };
+
         let overclaims = |task: TaskId| {
             let view = informed.ledger().task(task);
             view.is_some_and(|view| !view.spec.requires.labels.is_subset(&host.attested().labels))
         };
+
         if is_liar && tasks.into_iter().any(overclaims) {
             self.count(Manner::CapabilityLiar.name());
         }
     }
 
-    /// Lets the liar of a validator act, and counts the lies it told under its name. `None` where
-    /// nobody lies, or the process is down.
+    /// Lets the liar of a validator act, and counts the lies that it told under the name of its
+    /// lie. `None` if the validator has no liar or its process does not run.
     pub(super) fn with_liar<R>(
         &mut self,
         at: usize,
@@ -182,6 +209,8 @@ impl World {
         let now = host.clock.show(self.now);
         let (liar, process) = (host.liar.as_mut()?, host.process.as_ref()?);
         let (key, replica, dice) = (&host.key, process.replica(), &mut host.dice);
+
+        // A liar knows what its replica knows, and has its key.
         let mut mouth = Mouth {
             key,
             replica,
@@ -189,23 +218,27 @@ impl World {
             dice,
             lies: 0,
         };
+
         let answer = lie(liar.as_mut(), &mut mouth);
         let (lies, name) = (mouth.lies, host.lie.map_or("", LieKind::name));
         self.count_lies(name, lies);
         Some(answer)
     }
 
+    /// Adds to the count of a lie, unless there is nothing to add.
     pub(super) fn count_lies(&mut self, name: &'static str, lies: u64) {
         if lies > 0 {
             *self.counts.entry(name).or_insert(0) += lies;
         }
     }
 
+    /// The keys of the other validators, as this one knows them.
     fn others(&self, at: usize) -> Vec<PublicKey> {
         let host = &self.validators[at];
         let set = host
             .replica()
             .map(|replica| Arc::clone(replica.ledger().validators()));
+
         let keys = set
             .iter()
             .flat_map(|set| set.iter())
@@ -213,13 +246,14 @@ impl World {
         keys.filter(|key| *key != host.me).collect()
     }
 
+    /// Sends a message to a validator as it is, and shows it to observers.
     fn utter(&mut self, at: usize, to: PublicKey, message: &PeerMessage) {
         self.observe(at, message);
         self.send_to_key(at, to, &cbor::encode(message).into());
     }
 
-    /// Shows an own statement to whoever watches, of a liar's those alone that it signed; and what
-    /// who is no liar holds against somebody.
+    /// Shows observers a statement that a validator makes in its own name, and evidence that a
+    /// correct one sends. Of a liar's statements only those count that it really signed.
     fn observe(&mut self, at: usize, message: &PeerMessage) {
         let host = &self.validators[at];
         if let (PeerMessage::Evidence(evidence), None, Some(replica)) =
@@ -232,21 +266,30 @@ impl World {
                 evidence,
             });
         }
+
         let PeerMessage::Statement(signed) = message else {
             return;
         };
+
+        // Validators also pass on statements of others, and liars send some that nobody signed.
         if signed.signer != host.me || (host.liar.is_some() && !is_statement(signed)) {
             return;
         }
+
+        // A twin lies by every statement, since its other process makes statements too.
         self.count_lies(
             LieKind::Twin.name(),
             u64::from(host.lie == Some(LieKind::Twin)),
         );
+
         let statement = Box::new(signed.clone());
         let host = &mut self.validators[at];
+
+        // The log is lost after a precommit because then it holds a lock.
         if signed.statement.kind == Kind::Precommit && std::mem::take(&mut host.loses_log) {
             self.push(self.now, Happening::LogLost(at));
         }
+
         self.see(Seen::Signed {
             validator: at,
             statement,
@@ -254,7 +297,7 @@ impl World {
     }
 }
 
-/// Whether it is one on the wire, and the signature holds: liars also send what is neither.
+/// Whether a statement can be read from the wire and its signature holds. Liars also send others.
 fn is_statement(signed: &SignedStatement) -> bool {
     let read = cbor::decode::<SignedStatement>(&cbor::encode(signed), limits::FRAME_BYTES);
     read.is_ok_and(|read| verify_statement(read).is_ok())

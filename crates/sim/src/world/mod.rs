@@ -1,8 +1,9 @@
-//! The simulated world: hosts, links, disks and clocks, and one queue of what happens when.
+//! The simulated world: hosts, links, disks and clocks, and one queue of everything that will
+//! happen.
 //!
 //! [`World::step`] takes the next happening off the queue, hands it to its host, and lets that host
-//! do all it wants to. Happenings at the same millisecond come in the order in which they were
-//! caused, so a run is a function of its plan.
+//! do all that it wants to. Happenings at the same millisecond occur in the order in which they
+//! were caused, so a run is a function of its plan.
 
 mod client;
 mod clock;
@@ -36,10 +37,11 @@ pub use network::Place;
 pub use setting::PlanError;
 pub use validator::Validator;
 
-/// Something that happens at a time.
+/// Something that happens at a certain time.
 #[derive(Debug)]
 enum Happening {
-    /// A frame arrives. A process that ended meanwhile, or is a later life, does not see it.
+    /// A frame arrives. It is dropped if the process that it was sent to has ended meanwhile, even
+    /// if another one has started.
     Frame {
         from: Place,
         to: Place,
@@ -47,35 +49,25 @@ enum Happening {
         bytes: Arc<[u8]>,
         mangled: bool,
     },
-    /// A host's own timer.
-    Wake {
-        place: Place,
-        life: u64,
-    },
-    /// Work that took a while is done.
+    /// The timer of a host's process fires.
+    Wake { place: Place, life: u64 },
+    /// A validator's work that took a while is done.
     Done {
         validator: usize,
         life: u64,
         event: Box<Event>,
     },
-    /// Two hosts notice that they can, or cannot, reach each other.
-    Link {
-        pair: (Place, Place),
-        up: bool,
-    },
-    /// A connection breaks though both hosts are up, and comes back.
-    Reset {
-        pair: (Place, Place),
-    },
+    /// Two hosts notice that they can reach each other, or that they no longer can.
+    Link { pair: (Place, Place), up: bool },
+    /// A connection breaks although both hosts are up, and comes back.
+    Reset { pair: (Place, Place) },
     /// A fault of the plan begins or ends.
-    Fault {
-        fault: usize,
-        begins: bool,
-    },
-    /// A process starts again.
+    Fault { fault: usize, begins: bool },
+    /// A process starts, unless it runs already.
     Start(Place),
-    /// The requester submits, or cancels, a task of the plan.
+    /// The requester submits a task of the plan.
     Submit(usize),
+    /// The requester cancels a task of the plan.
     Cancel(usize),
     /// The next crash of a restart storm.
     Storm {
@@ -85,36 +77,40 @@ enum Happening {
     },
     /// Power fails at a validator, and its log is gone.
     LogLost(usize),
-    /// A liar may speak unasked.
+    /// A liar has an occasion to speak unasked.
     Volunteer(Place),
-    /// From now on nothing new goes wrong.
+    /// The healed phase begins: from now on nothing new goes wrong.
     Heal,
 }
 
-/// Everything there is in a run.
+/// The whole state of a run.
 #[derive(Debug)]
 pub struct World {
     plan: Plan,
     genesis: Genesis,
     root: TrustRoot,
     now: Millis,
+    /// The happenings to come, by their time and the order in which they were caused.
     queue: BTreeMap<(Millis, u64), Happening>,
     serial: u64,
     validators: Vec<Validator>,
     clients: Vec<Client>,
     network: Network,
-    /// Pairs, the lesser first, that know of each other's presence.
+    /// The pairs of hosts that know that they are connected, the lesser first.
     linked: BTreeSet<(Place, Place)>,
-    /// Clients' connections, the validator first, that lost a frame and are about to break.
+    /// The connections of clients that lost a frame and are about to break, the validator first.
     breaking: BTreeSet<(Place, Place)>,
     dice: Dice,
     digest: Digest,
+    /// The observations of the current step.
     seen: Vec<Seen>,
+    /// Counts of each kind of fault and lie, by its name.
     counts: BTreeMap<&'static str, u64>,
-    /// Faults that have begun and not ended, by their index in the plan.
+    /// The faults that have begun and not ended, by their index in the plan.
     active: BTreeSet<usize>,
     healed: bool,
-    /// Certificates that were checked, with the verdict: many clients get the same.
+    /// The verdicts on certificates that were checked before. Clients share them because many of
+    /// them get the same certificate.
     checked: client::Checked,
 }
 
@@ -124,27 +120,27 @@ impl World {
         self.now
     }
 
-    /// What the run is made from.
+    /// The plan of the run.
     pub fn plan(&self) -> &Plan {
         &self.plan
     }
 
-    /// What the swarm started from.
+    /// The genesis of the swarm.
     pub fn genesis(&self) -> &Genesis {
         &self.genesis
     }
 
-    /// What an outsider checks certificates against.
+    /// The trust root that an outsider checks certificates against.
     pub fn root(&self) -> &TrustRoot {
         &self.root
     }
 
-    /// The validators' hosts: those of the plan, then twins.
+    /// The hosts of the validators: those of the plan, then twins.
     pub fn validators(&self) -> &[Validator] {
         &self.validators
     }
 
-    /// The clients' hosts: the agents of the plan, then the requester.
+    /// The hosts of the clients: the agents of the plan, then the requester.
     pub fn clients(&self) -> &[Client] {
         &self.clients
     }
@@ -154,12 +150,12 @@ impl World {
         self.healed
     }
 
-    /// How often what went wrong, by name.
+    /// Counts of each kind of fault and lie so far, by its name.
     pub fn counts(&self) -> &BTreeMap<&'static str, u64> {
         &self.counts
     }
 
-    /// Names of the faults that are on now.
+    /// The names of the faults that are on now. A name occurs once for each fault.
     pub fn active(&self) -> impl Iterator<Item = &'static str> {
         self.active
             .iter()
@@ -172,14 +168,18 @@ impl World {
         self.digest.text()
     }
 
-    /// Lets the next thing happen, and gives what was seen. `None` when nothing will ever happen.
+    /// Lets the next thing happen and returns the observations. `None` if nothing is left to
+    /// happen.
     pub(crate) fn step(&mut self) -> Option<Vec<Seen>> {
         let ((at, _), happening) = self.queue.pop_first()?;
         self.now = self.now.max(at);
+
+        // A host that is paused, or waits for its disk, takes everything up later.
         if let Some(until) = self.occupied(&happening) {
             self.push(until, happening);
             return Some(Vec::new());
         }
+
         match happening {
             Happening::Frame {
                 from,
@@ -226,10 +226,11 @@ impl World {
             Happening::Volunteer(place) => self.volunteer(place),
             Happening::Heal => self.heal(),
         }
+
         Some(std::mem::take(&mut self.seen))
     }
 
-    /// Until when the host of a happening has no time for it.
+    /// The time until which the host of a happening is too busy for it; `None` if it is not.
     fn occupied(&self, happening: &Happening) -> Option<Millis> {
         let at = match happening {
             Happening::Frame {
@@ -243,16 +244,19 @@ impl World {
             | Happening::Done { validator: at, .. } => *at,
             _ => return None,
         };
+
         let until = self.validators.get(at)?.occupied_until;
         (until > self.now).then_some(until)
     }
 
+    /// Puts a happening on the queue. One that is due in the past happens now.
     fn push(&mut self, at: Millis, happening: Happening) {
         self.serial += 1;
         self.queue
             .insert((at.max(self.now), self.serial), happening);
     }
 
+    /// Records an observation, and takes it into the digest.
     fn see(&mut self, seen: Seen) {
         self.note_of(b'!', seen.place(), seen.name().as_bytes());
         self.note_of(b'=', seen.place(), &seen.content());

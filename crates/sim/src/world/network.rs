@@ -1,4 +1,4 @@
-//! What becomes of a frame on its way.
+//! The simulated network: decides whether, when and how a frame arrives.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -8,44 +8,46 @@ use quorate_types::Millis;
 use crate::dice::Dice;
 use crate::plan::LinkPlan;
 
-/// A host: a validator's process or a client's.
+/// A host: the place of a validator's process or of a client's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
-    /// A validator, by its index in the plan; twins of liars follow after the last.
+    /// A validator, by its index in the plan. The twins of liars follow after the last one.
     Validator(usize),
-    /// An agent, by its index in the plan; the requester follows after the last.
+    /// An agent, by its index in the plan. The requester follows after the last one.
     Client(usize),
 }
 
-/// A frame that arrives.
+/// One arrival of a frame.
 #[derive(Debug)]
 pub(crate) struct Delivery {
     pub(crate) at: Millis,
     pub(crate) bytes: Arc<[u8]>,
-    /// A bit of it is not as it was sent.
+    /// Whether one of its bits was flipped.
     pub(crate) mangled: bool,
 }
 
-/// What the network did with a frame.
+/// The fate of a frame that was sent.
 #[derive(Debug, Default)]
 pub(crate) struct Fate {
-    /// It arrives, once or more.
+    /// Its arrivals: none, one, or two.
     pub(crate) deliveries: Vec<Delivery>,
-    /// Names of what went wrong with it, for the counts.
+    /// The names of the faults that it met, for the counts.
     pub(crate) faults: Vec<&'static str>,
 }
 
-/// All links.
+/// All links, with their faults.
 #[derive(Debug)]
 pub(crate) struct Network {
     plan: LinkPlan,
     dice: Dice,
     regions: BTreeMap<Place, usize>,
-    /// Directed pairs that are cut, by the fault that cut them.
+    /// The directed pairs that are cut, by the index of the fault that cut them.
     cuts: BTreeMap<usize, BTreeSet<(Place, Place)>>,
-    /// Cut off from everybody, for now: the leader, where a fault says so.
+    /// The host that is cut off from everyone: the proposer, while a fault isolates it.
     pub(crate) isolated: Option<Place>,
+    /// The time until which each directed link is busy with earlier frames.
     busy_until: BTreeMap<(Place, Place), Millis>,
+    /// The last arrival on each directed link of a client.
     last_arrival: BTreeMap<(Place, Place), Millis>,
 }
 
@@ -62,7 +64,7 @@ impl Network {
         }
     }
 
-    /// From now on frames arrive once, whole and in time.
+    /// Ends all faults: from now on frames arrive once, undamaged and in time.
     pub(crate) fn heal(&mut self) {
         self.cuts.clear();
         self.isolated = None;
@@ -72,37 +74,46 @@ impl Network {
         self.plan.bytes_per_ms = None;
     }
 
+    /// Cuts these directed pairs until [`Self::mend`] is called for the fault.
     pub(crate) fn cut(&mut self, fault: usize, pairs: BTreeSet<(Place, Place)>) {
         self.cuts.insert(fault, pairs);
     }
 
+    /// Ends the cuts of a fault. Pairs that another fault cuts as well stay cut.
     pub(crate) fn mend(&mut self, fault: usize) {
         self.cuts.remove(&fault);
     }
 
-    /// Whether frames from one to the other get through.
+    /// Whether frames from one host to the other pass.
     pub(crate) fn is_open(&self, from: Place, to: Place) -> bool {
         let isolated = [Some(from), Some(to)].contains(&self.isolated) && self.isolated.is_some();
         !isolated && !self.cuts.values().any(|pairs| pairs.contains(&(from, to)))
     }
 
-    /// Sends a frame.
+    /// Sends a frame at the time `now`, and decides its fate.
     pub(crate) fn route(&mut self, link: (Place, Place), now: Millis, bytes: &Arc<[u8]>) -> Fate {
         let mut fate = Fate::default();
         if !self.is_open(link.0, link.1) {
             fate.faults.push("cut-off");
             return fate;
         }
+
         if self.dice.chance(self.plan.loss_permille) {
             fate.faults.push("lost");
             return fate;
         }
+
+        // A frame that is cut off or lost does not occupy the link.
         let sent = self.transmit(link, now, bytes.len());
         fate.deliveries.push(self.deliver(link, sent, bytes));
+
         if self.dice.chance(self.plan.duplicate_permille) {
             fate.faults.push("duplicated");
+
+            // The copy has a delay of its own, so it may arrive first.
             fate.deliveries.push(self.deliver(link, sent, bytes));
         }
+
         let mangled = fate
             .deliveries
             .iter()
@@ -110,10 +121,12 @@ impl Network {
             .count();
         fate.faults
             .extend(std::iter::repeat_n("bit-flipped", mangled));
+
         fate
     }
 
-    /// When the last byte is on the line: a link carries one frame after another.
+    /// The time at which the last byte of a frame is on the link. A link carries one frame after
+    /// the other.
     fn transmit(&mut self, link: (Place, Place), now: Millis, bytes: usize) -> Millis {
         let Some(rate) = self.plan.bytes_per_ms else {
             return now;
@@ -124,6 +137,7 @@ impl Network {
         done
     }
 
+    /// Computes one arrival of a frame that left at the time `sent`.
     fn deliver(&mut self, link: (Place, Place), sent: Millis, bytes: &Arc<[u8]>) -> Delivery {
         let region = |place| self.regions.get(&place).copied().unwrap_or(0);
         let row = self.plan.latency_ms.get(region(link.0));
@@ -131,10 +145,13 @@ impl Network {
             .and_then(|row| row.get(region(link.1)))
             .copied()
             .unwrap_or(0);
+
         let jitter = self.dice.between(0, self.plan.jitter_ms);
         let mut at = sent + latency + jitter;
+
         if is_client(link) {
-            // An agent's lane is one stream: in order and whole, or the connection is gone.
+            // A client's lane is one stream: frames arrive in order and undamaged, or the
+            // connection breaks.
             let last = self.last_arrival.entry(link).or_insert(0);
             *last = at.max(*last);
             at = *last;
@@ -142,12 +159,14 @@ impl Network {
             let mut flipped = bytes.to_vec();
             let at_byte = self.dice.index(flipped.len());
             flipped[at_byte] ^= 1 << self.dice.below(8);
+
             return Delivery {
                 at,
                 bytes: flipped.into(),
                 mangled: true,
             };
         }
+
         Delivery {
             at,
             bytes: Arc::clone(bytes),
@@ -156,7 +175,7 @@ impl Network {
     }
 }
 
-/// Whether a client is at one of its ends.
+/// Whether a client is at one end of the link.
 pub(crate) fn is_client(link: (Place, Place)) -> bool {
     matches!(link.0, Place::Client(_)) || matches!(link.1, Place::Client(_))
 }

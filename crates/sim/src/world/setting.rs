@@ -1,4 +1,4 @@
-//! Setting up a world from its plan.
+//! Sets up the world of a plan.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,49 +24,53 @@ use crate::seen::key_of;
 
 /// Milliseconds between two occasions for a liar to speak unasked.
 pub(super) const VOLUNTEER_MS: Millis = 150;
-/// What a liar about capabilities claims: whatever tasks ask for.
+/// The number of labels up to which a capability liar claims whatever tasks require.
 const EVERY_LABEL: usize = 16;
 
-/// A plan that makes no world.
+/// The reason why a plan is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
-    /// No validators, too many, or powers out of range.
-    #[error("validators: 1 to 128 of them, each with a power of at least 1")]
+    /// There are no validators, or too many, or their powers are out of range.
+    #[error("the validators are not valid: write 1 to 128, each with a power of at least 1")]
     Validators,
-    /// A label is none.
-    #[error("`{0}` is no label: 1 to 32 of a-z, 0-9, `-`, `_`, `.`")]
+    /// A text is not a valid label.
+    #[error("`{0}` is not a valid label: use 1 to 32 of a-z, 0-9, `-`, `_`, `.`")]
     Label(String),
-    /// The market or another number of the genesis.
-    #[error("the swarm's parameters: {0}")]
+    /// The genesis that the plan makes is not valid.
+    #[error("the genesis of the swarm is not valid: {0}")]
     Genesis(#[from] GenesisError),
-    /// A fault or host names one that is not there.
-    #[error("{what} {index} is not there: the plan has {count}")]
+    /// A fault or host names a validator, agent or region that is not in the plan.
+    #[error("{what} {index} does not exist: the plan has {count}, counted from 0")]
     Index {
         /// `validator`, `agent` or `region`.
         what: &'static str,
-        /// The number given.
+        /// The index given.
         index: usize,
-        /// How many there are.
+        /// The number of them in the plan.
         count: usize,
     },
-    /// No regions, or the table of latencies is not as large as their list.
-    #[error("links: a latency from each region to each, of at least one region")]
+    /// There are no regions, or the table of latencies does not have a cell for each pair of them.
+    #[error("links: write at least one region, and a latency from each region to each")]
     Latency,
 }
 
 impl World {
-    /// The world of a plan, before anything has happened.
+    /// Sets up the world of a plan, before anything has happened.
     ///
     /// # Errors
-    /// [`PlanError`] naming what is wrong.
+    /// [`PlanError`] names the part of the plan that is not valid.
     pub fn new(plan: Plan) -> Result<Self, PlanError> {
         plan.check()?;
+
+        // Keys are derived from indices, so that plans need not contain any.
         let attester = key_of("attester", 0);
         let genesis = genesis(&plan, &attester)?;
         let root = TrustRoot::from_genesis(&genesis).map_err(|_| PlanError::Validators)?;
+
         let validators = validators(&plan);
         let clients = clients(&plan, &genesis, &attester)?;
         let network = Network::new(plan.links.clone(), plan.seed, regions(&plan, &validators));
+
         let mut world = Self {
             genesis,
             root,
@@ -87,29 +91,37 @@ impl World {
             checked: Checked::default(),
             plan,
         };
+
         world.schedule_plan();
         Ok(world)
     }
 
+    /// Puts on the queue everything that the plan fixes.
     fn schedule_plan(&mut self) {
         for at in 0..self.validators.len() {
             self.push(0, Happening::Start(Place::Validator(at)));
+
             if self.validators[at].liar.is_some() {
                 self.push(VOLUNTEER_MS, Happening::Volunteer(Place::Validator(at)));
             }
         }
+
+        // Clients start after the validators that they connect to.
         for at in 0..self.clients.len() {
             self.push(1, Happening::Start(Place::Client(at)));
+
             if self.clients[at].liar.is_some() {
                 self.push(VOLUNTEER_MS, Happening::Volunteer(Place::Client(at)));
             }
         }
+
         for (at, task) in self.plan.tasks.clone().iter().enumerate() {
             self.push(task.at, Happening::Submit(at));
             if let Some(after) = task.cancel_after {
                 self.push(task.at + after, Happening::Cancel(at));
             }
         }
+
         for (fault, timed) in self.plan.faults.clone().iter().enumerate() {
             self.push(
                 timed.at,
@@ -118,6 +130,8 @@ impl World {
                     begins: true,
                 },
             );
+
+            // The healed phase ends faults that last longer.
             let ends = timed.at.saturating_add(timed.lasts);
             self.push(
                 ends,
@@ -127,28 +141,37 @@ impl World {
                 },
             );
         }
+
         self.push(self.plan.heal_at, Happening::Heal);
     }
 }
 
 impl Plan {
+    /// Checks what the world relies on: the table of latencies and all indices.
     fn check(&self) -> Result<(), PlanError> {
         let regions = self.links.regions.len();
+
+        // Each region needs a row, and in it a cell for each region.
         let square = self.links.latency_ms.iter().all(|row| row.len() == regions);
         if regions == 0 || !square || self.links.latency_ms.len() != regions {
             return Err(PlanError::Latency);
         }
+
+        // All indices in a plan must name something, since the world relies on them.
         let hosts = self.validators.iter().map(|v| v.region);
         let hosts = hosts.chain(self.agents.iter().map(|agent| agent.region));
         within("region", hosts, regions)?;
+
         for timed in &self.faults {
             within("validator", timed.fault.validators(), self.validators.len())?;
             within("agent", timed.fault.agent().into_iter(), self.agents.len())?;
         }
+
         Ok(())
     }
 }
 
+/// Checks that indices are less than a count.
 fn within(
     what: &'static str,
     mut indices: impl Iterator<Item = usize>,
@@ -160,6 +183,7 @@ fn within(
     }
 }
 
+/// The genesis of the swarm: the validators of the plan, one market and one attester.
 fn genesis(plan: &Plan, attester: &SecretKey) -> Result<Genesis, PlanError> {
     let member = |(at, validator): (usize, &ValidatorPlan)| {
         Ok(quorate_types::Validator {
@@ -168,7 +192,9 @@ fn genesis(plan: &Plan, attester: &SecretKey) -> Result<Genesis, PlanError> {
             operator: label(&format!("op-{at}"))?,
         })
     };
+
     let members: Result<_, PlanError> = plan.validators.iter().enumerate().map(member).collect();
+
     let market = Market {
         name: label("jobs")?,
         reserve: None,
@@ -180,6 +206,7 @@ fn genesis(plan: &Plan, attester: &SecretKey) -> Result<Genesis, PlanError> {
         reveal_ms: plan.market.reveal_ms,
         window_ms: plan.market.window_ms,
     };
+
     let genesis = Genesis {
         name: label("simulated")?,
         created: START - 1,
@@ -196,19 +223,25 @@ fn genesis(plan: &Plan, attester: &SecretKey) -> Result<Genesis, PlanError> {
         },
         validators: ValidatorSet::new(members?).map_err(|_| PlanError::Validators)?,
     };
+
+    // A plan may ask for a market that a genesis must not have.
     genesis.check()?;
     quorate_market::check_mechanisms(&genesis.markets)?;
+
     Ok(genesis)
 }
 
-/// The hosts of the committee, and behind them those of twins.
+/// The hosts of the validators, and after them those of twins.
 fn validators(plan: &Plan) -> Vec<Validator> {
     let twins = plan.validators.iter().enumerate();
     let twins = twins.filter(|(_, validator)| validator.lie == Some(LieKind::Twin));
+    // A twin has the index of its original, and so its key.
     let all = plan.validators.iter().enumerate().chain(twins);
+
     all.enumerate()
         .map(|(host, (index, validator))| {
             let key = key_of("validator", index);
+
             Validator {
                 index,
                 me: key.public_key(),
@@ -235,25 +268,32 @@ fn validators(plan: &Plan) -> Vec<Validator> {
         .collect()
 }
 
-/// The hosts of the agents, and behind them that of the requester.
+/// The hosts of the agents, and after them that of the requester.
 fn clients(plan: &Plan, genesis: &Genesis, attester: &SecretKey) -> Result<Vec<Client>, PlanError> {
     let mut clients = Vec::new();
     let agents = plan.agents.iter().map(Some).chain([None]).enumerate();
+
     for (at, agent) in agents {
         let key = key_of("client", at);
         let honest = capabilities(agent)?;
         let attestation = attest(attester, genesis, &key, (at, honest.clone()));
+
         let mut client = Client::new(key, agent.cloned(), attestation);
         client.dice = Dice::new(plan.seed, "client", at as u64);
         client.liar = agent.and_then(|agent| crate::adversary::agent_liar(agent.manner));
+
+        // This liar claims what nobody attested to it.
         if agent.is_some_and(|agent| agent.manner == Manner::CapabilityLiar) {
             client.claims = everything(plan, honest)?;
         }
+
         clients.push(client);
     }
+
     Ok(clients)
 }
 
+/// An attestation of capabilities that does not expire within a run.
 fn attest(
     attester: &SecretKey,
     genesis: &Genesis,
@@ -270,22 +310,28 @@ fn attest(
         id: at.to_be_bytes().to_vec(),
         capabilities,
     };
+
     attester.sign(claims).into_inner()
 }
 
+/// The capabilities that are attested to an agent; none for the requester.
 fn capabilities(agent: Option<&AgentPlan>) -> Result<Capabilities, PlanError> {
     let mut capabilities = Capabilities::new();
     let Some(agent) = agent else {
         return Ok(capabilities);
     };
+
     for name in &agent.labels {
         capabilities.labels.insert(label(name)?);
     }
+
+    // Every agent has at least one slot.
     let slots = i64::try_from(agent.slots.max(1)).unwrap_or(1);
     capabilities.amounts.insert(label("slots")?, slots);
     Ok(capabilities)
 }
 
+/// The capabilities that a liar claims: its own, and the labels that tasks require.
 fn everything(plan: &Plan, honest: Capabilities) -> Result<Capabilities, PlanError> {
     let mut claims = honest;
     for name in plan.tasks.iter().flat_map(|task| &task.requires) {
@@ -296,7 +342,7 @@ fn everything(plan: &Plan, honest: Capabilities) -> Result<Capabilities, PlanErr
     Ok(claims)
 }
 
-/// The specification of a task that is submitted `now`.
+/// The specification of a task that is submitted at the time `now`.
 pub(super) fn spec(task: &TaskPlan, market: &Label, now: Millis) -> TaskSpec {
     let mut spec = TaskSpec::new(market.clone());
     spec.requires.labels = task
@@ -308,9 +354,11 @@ pub(super) fn spec(task: &TaskPlan, market: &Label, now: Millis) -> TaskSpec {
     spec
 }
 
+/// The region of each host. The requester has none here and so is in the first.
 fn regions(plan: &Plan, validators: &[Validator]) -> BTreeMap<Place, usize> {
     let hosts = validators.iter().enumerate();
     let hosts = hosts.map(|(at, host)| (Place::Validator(at), plan.validators[host.index].region));
+
     let agents = plan.agents.iter().enumerate();
     hosts
         .chain(agents.map(|(at, agent)| (Place::Client(at), agent.region)))

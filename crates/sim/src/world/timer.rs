@@ -1,4 +1,4 @@
-//! Time for agents: their sleeps end when the simulation says so.
+//! The timer of simulated agents: their sleeps end by simulated time.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -17,25 +17,29 @@ pub(crate) struct SimTimer {
     state: Arc<Mutex<State>>,
 }
 
+/// The state that a timer shares with its sleeps.
 #[derive(Debug, Default)]
 struct State {
     now: Millis,
     serial: u64,
+    /// The wakers of sleeping agents, by the time at which they wake and the number of the sleep.
     sleepers: BTreeMap<(Millis, u64), Waker>,
 }
 
 impl SimTimer {
-    /// It is `now`: whoever slept until then wakes.
+    /// Sets the time, and wakes the agents that slept until then.
     pub(crate) fn advance(&self, now: Millis) {
         let mut state = lock(&self.state);
         state.now = now;
         let later = state.sleepers.split_off(&(now.saturating_add(1), 0));
         let due = std::mem::replace(&mut state.sleepers, later);
+
+        // Waking may take the lock again.
         drop(state);
         due.into_values().for_each(Waker::wake);
     }
 
-    /// When the next sleeper wakes.
+    /// The time at which the next sleeper wakes; `None` if nobody sleeps.
     pub(crate) fn next(&self) -> Option<Millis> {
         lock(&self.state).sleepers.keys().next().map(|(at, _)| *at)
     }
@@ -53,9 +57,11 @@ impl Timer for SimTimer {
     }
 }
 
+/// A sleep that ends at a time.
 struct Sleep {
     state: Arc<Mutex<State>>,
     until: Millis,
+    /// The number under which the waker is kept, once it was polled.
     ticket: Option<u64>,
 }
 
@@ -68,13 +74,17 @@ impl Future for Sleep {
         if state.now >= self.until {
             return Poll::Ready(());
         }
+
+        // A sleep keeps its ticket, so that a later poll replaces its waker.
         let ticket = *self.ticket.get_or_insert_with(|| {
             state.serial += 1;
             state.serial
         });
+
         state
             .sleepers
             .insert((self.until, ticket), cx.waker().clone());
+
         Poll::Pending
     }
 }
@@ -87,6 +97,7 @@ impl Drop for Sleep {
     }
 }
 
+/// Locks the state, also after a panic elsewhere.
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }

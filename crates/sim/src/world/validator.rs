@@ -1,4 +1,4 @@
-//! A validator's host: a process that runs the product's replica on a simulated disk.
+//! The host of a validator: a process that runs the product's replica on a simulated disk.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,58 +20,65 @@ use crate::dice::Dice;
 use crate::plan::TearPlan;
 use crate::seen::Seen;
 
-/// Signature checks up to which work is done at once, as in a node; more takes a while.
+/// The number of signatures up to which a check is done at once, as in a node. A check of more
+/// takes a few milliseconds.
 const INLINE_SIGNATURES: usize = 16;
-/// Log segments are small, so that they rotate.
+/// The size of a log segment. It is small so that runs rotate segments.
 const SEGMENT_BYTES: u64 = 64 * 1024;
 
-/// A validator's host.
+/// The host of a validator.
 pub struct Validator {
-    /// Its index in the plan; a twin has that of the original.
+    /// The index of the validator in the plan; a twin has that of its original.
     pub(super) index: usize,
     pub(super) key: SecretKey,
     pub(super) me: PublicKey,
     pub(super) disk: MemoryDisk,
+    /// The running process; `None` while there is none.
     pub(super) process: Option<DurableReplica>,
-    /// Counts its processes, so that what was meant for one does not reach the next.
+    /// Counts the starts and ends of its processes, so that what was meant for one process does not
+    /// reach the next.
     pub(super) life: u64,
     pub(super) clock: Clock,
-    /// The process is paused, or waits for its disk, until then.
+    /// The time until which the process is paused or waits for its disk.
     pub(super) occupied_until: Millis,
-    /// When the host's wake-up call is due, if one is.
+    /// The time of the wake-up call that is on the queue, if there is one.
     pub(super) wake_at: Option<Millis>,
+    /// The liar that stands between the replica and the world, if there is one. A twin has none,
+    /// since both of its processes are honest.
     pub(super) liar: Option<Box<dyn Lie>>,
+    /// The lie that it tells by the plan; `None` if it is correct.
     pub(super) lie: Option<LieKind>,
-    /// It lies, or its disk did: what it does is no longer held against the protocol.
+    /// Whether it lies, or its disk lied. The protocol is not judged by what it does any more.
     pub(super) faulty: bool,
     pub(super) dice: Dice,
-    /// Milliseconds that one sync takes.
+    /// Milliseconds that a sync takes.
     pub(super) sync_ms: Millis,
+    /// The number of syncs of the disk that were charged already.
     pub(super) syncs: u64,
-    /// What becomes of unsynced bytes when its disk fails.
+    /// The part of the unsynced bytes that survives if its disk fails.
     pub(super) tear: TearPlan,
-    /// Its disk was emptied: it comes back by N-27 to N-30.
+    /// Whether its disk was emptied: without a guard it comes back by N-27 to N-30.
     pub(super) wiped: bool,
-    /// Its log goes once it has precommitted: then there may be a lock in it.
+    /// Whether it loses its log after its next precommit, when there may be a lock in it.
     pub(super) loses_log: bool,
-    /// Clients that it is connected with, by key.
+    /// The clients that it is connected with, and the index of each.
     pub(super) clients: BTreeMap<PublicKey, usize>,
-    /// Frames that did not decode.
+    /// The number of frames that did not decode.
     pub(super) undecodable: u64,
 }
 
 impl Validator {
-    /// Its index in the plan; a twin has that of the original.
+    /// The index of the validator in the plan; a twin has that of its original.
     pub fn index(&self) -> usize {
         self.index
     }
 
-    /// Its public key.
+    /// The public key that it signs with.
     pub fn public_key(&self) -> PublicKey {
         self.me
     }
 
-    /// The replica, while its process runs.
+    /// The replica; `None` while no process runs.
     pub fn replica(&self) -> Option<&Replica> {
         self.process.as_ref().map(DurableReplica::replica)
     }
@@ -81,26 +88,27 @@ impl Validator {
         !self.faulty
     }
 
-    /// The lie it tells.
+    /// The lie that it tells; `None` if it tells none.
     pub fn lie(&self) -> Option<LieKind> {
         self.lie
     }
 
-    /// Bytes on its disk.
+    /// The number of bytes on its disk.
     pub fn disk_used(&self) -> u64 {
         self.disk.used()
     }
 
-    /// Its disk.
+    /// The simulated disk that holds its store and its guard.
     pub fn disk(&self) -> &MemoryDisk {
         &self.disk
     }
 
-    /// Frames that did not decode.
+    /// The number of frames that did not decode.
     pub fn undecodable(&self) -> u64 {
         self.undecodable
     }
 
+    /// The height, round and state root of its replica; zeros while no process runs.
     fn standing(&self) -> (Height, Round, Hash) {
         let Some(replica) = self.replica() else {
             return (0, 0, Hash::ZERO);
@@ -122,33 +130,41 @@ impl std::fmt::Debug for Validator {
 }
 
 impl World {
-    /// Starts the process, from what its disk holds.
+    /// Starts the process of a validator from the contents of its disk, unless it runs.
     pub(super) fn start_validator(&mut self, at: usize) {
         if self.validators[at].process.is_some() {
             return;
         }
+
         let genesis = self.genesis.clone();
         let (now, swarm) = (self.now, genesis.swarm_id());
         let host = &mut self.validators[at];
         host.life += 1;
         host.clock.boot(now);
+
         if host.life == 1 {
-            // As `quorate init` does: the guard is made with the key, once.
+            // As `quorate init` does: the guard is made once, together with the key.
             let made = SigningGuard::create(&host.disk, host.me.as_bytes(), &swarm.0);
             debug_assert!(made.is_ok(), "a fresh disk takes a guard");
         }
+
         let salt = host.dice.number() as u32;
         let store = StoreConfig {
             segment_bytes: SEGMENT_BYTES,
             ..StoreConfig::new(swarm.0, salt)
         };
+
         let (pace, points) = (PaceConfig::default(), CrashPoints::default());
+
+        // Without a guard only a wiped validator starts, to come back by N-27. Any other disk must
+        // hold its guard.
         let start = match host.wiped && host.disk.contents("guard").is_none() {
             true => Start::Rejoin {
                 challenge: host.dice.number(),
             },
             false => Start::Guarded,
         };
+
         let settings = Settings {
             genesis,
             pace,
@@ -156,48 +172,58 @@ impl World {
             points,
             start,
         };
+
         let key = SecretKey::from_seed(&host.key.seed());
         let clock = host.clock.show(now);
+
         match DurableReplica::open(Arc::new(host.disk.clone()), key, settings, clock) {
             Ok((process, opened)) => {
                 if opened.log_lost.is_some() {
                     let why = "the log of its last signature is gone".to_owned();
                     self.see(Seen::Unopened { validator: at, why });
                 }
+
                 self.started(at, process);
             }
             Err(error) => self.unopened(at, error),
         }
     }
 
-    /// The folder did not open. A disk that failed meanwhile is tried again, as after any crash; a
-    /// refusal is for the operator, who repairs what a lying disk left.
+    /// Handles a folder that did not open. If the disk failed meanwhile, power is cycled, as after
+    /// any crash. If the store refuses the contents, that is for the operator, who repairs what a
+    /// lying disk left.
     fn unopened(&mut self, at: usize, error: DurableError) {
         let failed = matches!(
             &error,
             DurableError::Store(StoreError::Disk { .. } | StoreError::Poisoned { .. })
                 | DurableError::Guard(GuardError::Store(StoreError::Disk { .. }))
         );
+
         let host = &self.validators[at];
         if failed {
             return self.power_cycle(at);
         }
+
         if host.faulty {
             let swarm = self.genesis.swarm_id();
-            // What cannot be repaired stays away: it counts with the liars.
+
+            // If it cannot be repaired, the validator stays away: it counts with the liars.
             let _ = repair(Arc::new(host.disk.clone()), StoreConfig::new(swarm.0, 0));
         }
+
         self.see(Seen::Unopened {
             validator: at,
             why: error.to_string(),
         });
     }
 
+    /// Takes over a process that opened: shows its state and connects it.
     fn started(&mut self, at: usize, process: DurableReplica) {
         let guard = process.guarded().unwrap_or_default();
         let ledger = process.replica().ledger();
         let (height, state) = (ledger.height(), ledger.state_root());
         let guarded = (guard.height, guard.round, guard.step);
+
         self.validators[at].process = Some(process);
         self.see(Seen::Started {
             validator: at,
@@ -205,29 +231,34 @@ impl World {
             state,
             guarded,
         });
+
         self.drain(at);
         self.relink(Place::Validator(at));
     }
 
-    /// Ends the process; its disk stays as it is.
+    /// Ends the process. The disk stays as it is.
     pub(super) fn end_process(&mut self, at: usize, why: String) {
         let host = &mut self.validators[at];
         if host.process.take().is_none() {
             return;
         }
+
         host.wake_at = None;
         host.life += 1;
         host.clients.clear();
+
         self.see(Seen::Stopped { validator: at, why });
         self.relink(Place::Validator(at));
     }
 
+    /// Fires the timer of a process, unless it ended or its wake-up call moved.
     pub(super) fn wake_validator(&mut self, at: usize, life: u64) {
         let now = self.now;
         let host = &mut self.validators[at];
         if host.life != life || host.wake_at.is_none_or(|due| due > now) {
             return;
         }
+
         host.wake_at = None;
         let clock = host.clock.show(now);
         if let Some(process) = &mut host.process {
@@ -237,6 +268,7 @@ impl World {
         }
     }
 
+    /// Hands over the result of work, unless the process that wanted it has ended.
     pub(super) fn done(&mut self, at: usize, life: u64, event: Event) {
         if self.validators[at].life == life {
             let holds = matches!(event, Event::Verified(_));
@@ -246,9 +278,11 @@ impl World {
         }
     }
 
-    /// A frame reached the process.
+    /// Hands an arrived frame to the process.
     pub(super) fn take_frame(&mut self, at: usize, from: Place, bytes: &[u8], mangled: bool) {
+        // A damaged frame must not change the state (invariant 25).
         let before = self.validators[at].standing();
+
         let event = match from {
             Place::Validator(peer) => {
                 let from = self.validators[peer].me;
@@ -261,14 +295,19 @@ impl World {
                     .map(|request| Event::Client { from, request })
             }
         };
+
         match event {
             Ok(event) => {
                 self.overhear(at, &event);
                 self.handle(at, event);
             }
+
+            // A frame that does not decode is counted, and changes nothing.
             Err(_) => self.validators[at].undecodable += 1,
         }
+
         self.drain(at);
+
         if mangled {
             let after = self.validators[at].standing();
             self.see(Seen::Damaged {
@@ -279,6 +318,7 @@ impl World {
         }
     }
 
+    /// Hands an event to the process, if one runs.
     pub(super) fn handle(&mut self, at: usize, event: Event) {
         let now = self.now;
         let host = &mut self.validators[at];
@@ -288,7 +328,7 @@ impl World {
         }
     }
 
-    /// Carries out what the replica wants until it waits.
+    /// Carries out all effects that the replica wants, until it waits.
     pub(super) fn drain(&mut self, at: usize) {
         loop {
             let now = self.now;
@@ -297,10 +337,12 @@ impl World {
             let Some(process) = &mut host.process else {
                 return;
             };
+
             match process.poll_effect(&mut || clock) {
                 Ok(Some(effect)) => self.perform(at, effect),
                 Ok(None) => break,
                 Err(DurableError::Halted(reason)) => {
+                    // A replica that halted must not act any more.
                     self.end_process(at, "halted".to_owned());
                     self.see(Seen::Halted {
                         validator: at,
@@ -311,30 +353,40 @@ impl World {
                 Err(error) => return self.disk_failed(at, error.to_string()),
             }
         }
+
         self.charge(at);
         self.schedule(at);
         self.isolate_leader();
     }
 
-    /// Syncs take their time, and the process waits for them.
+    /// Lets the process wait for the syncs that it made, and takes what was written into the
+    /// digest.
     fn charge(&mut self, at: usize) {
         let now = self.now;
+
+        // The checksum covers everything that the disk was told to write and to sync.
         let written = self.validators[at].disk.checksum();
         self.note_of(b'D', Some(Place::Validator(at)), &written.to_le_bytes());
+
         let host = &mut self.validators[at];
+
         let syncs = host.disk.syncs();
         if host.sync_ms > 0 {
             let took = (syncs - host.syncs).min(50) * host.sync_ms;
             host.occupied_until = host.occupied_until.max(now) + took;
         }
+
         host.syncs = syncs;
     }
 
+    /// Puts the next wake-up call of the process on the queue, unless an earlier one is there.
     fn schedule(&mut self, at: usize) {
         let host = &mut self.validators[at];
         let Some(due) = host.process.as_ref().and_then(DurableReplica::poll_timeout) else {
             return;
         };
+
+        // The replica counts in the time of its clock.
         let due = host.clock.when(due).max(self.now);
         if host.wake_at.is_none_or(|wake| due < wake) {
             host.wake_at = Some(due);
@@ -349,9 +401,11 @@ impl World {
         }
     }
 
+    /// Carries out one effect.
     fn perform(&mut self, at: usize, effect: Effect) {
         match effect {
             Effect::Verify(work) => self.verify(at, *work),
+
             Effect::Execute { ledger, block } => {
                 let result = ledger.execute(&block).map(Box::new);
                 self.handle(
@@ -362,6 +416,7 @@ impl World {
                     },
                 );
             }
+
             Effect::Propose {
                 ledger,
                 round,
@@ -370,15 +425,18 @@ impl World {
                 self.with_liar(at, |liar, mouth| liar.propose(mouth, &mut proposal));
                 self.propose(at, &ledger, (round, *proposal));
             }
+
             Effect::Send(to, message) => self.say(at, to, message),
             Effect::Serve(to, frames) => self.serve(at, to, frames),
             Effect::Reply(to, message) => self.answer(at, to, message),
+
             Effect::Call(call) => {
                 let message = ClientMessage::Notice(Notice::Call(call));
                 for client in self.validators[at].clients.clone().into_keys() {
                     self.answer(at, client, message.clone());
                 }
             }
+
             Effect::Committed {
                 round,
                 block,
@@ -397,9 +455,12 @@ impl World {
         }
     }
 
+    /// Builds a block and hands it to the replica.
     fn propose(&mut self, at: usize, ledger: &Ledger, what: (Round, quorate_ledger::Proposal)) {
         let (round, proposal) = what;
         let (block, _) = ledger.propose(proposal);
+
+        // A liar acts before anything of the block is sent.
         self.with_liar(at, |liar, mouth| liar.built(mouth, &block));
         self.handle(
             at,
@@ -410,16 +471,21 @@ impl World {
         );
     }
 
+    /// Checks signatures and hands over the result: at once, or later if there are many.
     fn verify(&mut self, at: usize, work: Work) {
         let slow = work.signatures() > INLINE_SIGNATURES;
         let event = match work.run() {
             Ok(proof) => Event::Verified(proof),
             Err(origin) => Event::Refused(origin),
         };
+
         if !slow {
             return self.handle(at, event);
         }
+
         let host = &mut self.validators[at];
+
+        // A node checks so many beside its other work, so the result comes later.
         let (life, wait) = (host.life, host.dice.between(1, 8));
         let done = Happening::Done {
             validator: at,

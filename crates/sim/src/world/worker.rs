@@ -1,4 +1,4 @@
-//! What simulated agents do with tasks: an [`Agent`] like any author's.
+//! The work of simulated agents: an [`Agent`] as any author would write it.
 
 use std::time::Duration;
 
@@ -9,9 +9,10 @@ use quorate_types::{Capabilities, Price};
 use crate::dice::Dice;
 use crate::plan::{AgentPlan, Manner};
 
-/// One slot of an agent.
+/// The agent that fills one slot of a client's host.
 pub(super) struct Worker {
     plan: AgentPlan,
+    /// The capabilities that it claims.
     claims: Capabilities,
     dice: Dice,
 }
@@ -38,16 +39,19 @@ impl Agent for Worker {
 
     async fn execute(&mut self, award: Award, lease: LeaseGuard) -> Result<Outcome, TaskError> {
         if self.plan.manner == Manner::WinAndAbandon {
-            // It never comes back to it; only the loss of the lease ends this.
+            // It never works on the task and sends nothing. Only the loss of the lease ends this.
             lease.lost().await;
             return Ok(Outcome::new("done, of course"));
         }
+
         lease
             .sleep(Duration::from_millis(self.plan.work_ms))
             .await?;
+
         if self.dice.chance(self.plan.fails_permille) {
             return Err(TaskError::failed("the dice said so"));
         }
+
         Ok(Outcome::new(award.spec.payload.0))
     }
 }

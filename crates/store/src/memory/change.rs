@@ -1,4 +1,4 @@
-//! Changes of a [`MemoryDisk`](crate::MemoryDisk): how one shows, and how it lands.
+//! Changes of a [`MemoryDisk`](crate::MemoryDisk): how a change shows to readers, and how it lands.
 
 use std::collections::BTreeMap;
 
@@ -16,12 +16,12 @@ pub(super) enum Change {
     Remove { name: String },
 }
 
-/// Bytes that were written.
+/// A write of bytes to a file.
 #[derive(Clone)]
 pub(super) struct Write {
-    /// Where readers see them.
+    /// The place at which readers see the bytes.
     pub(super) meant: Place,
-    /// Where they land; another place if they are misdirected.
+    /// The place at which the bytes land: another one if the write is misdirected.
     pub(super) landing: Place,
     pub(super) bytes: Vec<u8>,
 }
@@ -50,7 +50,7 @@ impl Change {
         }
     }
 
-    /// A CRC-32C with this change appended.
+    /// The CRC-32C `checksum` continued with this change.
     pub(super) fn append_to(&self, checksum: u32) -> u32 {
         let (name, at, bytes) = match self {
             Self::Write(write) => (
@@ -63,6 +63,7 @@ impl Change {
             Self::Rename { from, to } => (from.as_str(), [0, 1], to.as_bytes()),
             Self::Remove { name } => (name.as_str(), [0, 2], &[][..]),
         };
+
         let at = at.map(u64::to_le_bytes);
         let parts = [name.as_bytes(), &at[0], &at[1], bytes];
         parts.into_iter().fold(checksum, crc32c::crc32c_append)
@@ -82,6 +83,7 @@ impl Change {
             Self::Create { name, .. } | Self::Remove { name } => name,
             Self::Rename { to, .. } => to,
         };
+
         name.rsplit_once('/').map_or("", |(folder, _)| folder) == folder
     }
 
@@ -90,21 +92,24 @@ impl Change {
             Self::Create { name, file } => {
                 names.insert(name.clone(), *file);
             }
+
             Self::Rename { from, to } => {
                 if let Some(file) = names.remove(from) {
                     names.insert(to.clone(), file);
                 }
             }
+
             Self::Remove { name } => {
                 names.remove(name);
             }
+
             Self::Write(_) | Self::Truncate { .. } => {}
         }
     }
 }
 
 impl Write {
-    /// The part that begins `skip` bytes into it and is `bytes`.
+    /// The part of the write that begins after `skip` bytes and consists of `bytes`.
     pub(super) fn part(&self, skip: u64, bytes: Vec<u8>) -> Self {
         Self {
             meant: self.meant.plus(skip),
@@ -113,12 +118,12 @@ impl Write {
         }
     }
 
-    /// The length its file has at least once it was written.
+    /// The least length of the file after the write.
     pub(super) fn end(&self) -> usize {
         self.meant.offset as usize + self.bytes.len()
     }
 
-    /// How it shows.
+    /// Applies the write to the content that readers see.
     pub(super) fn show(&self, content: &mut Vec<u8>) {
         grow(content, self.end());
         put(content, self.meant.offset, &self.bytes);
@@ -134,12 +139,12 @@ impl Place {
     }
 }
 
-/// Zeros up to `length`, if the content is shorter.
+/// Fills `content` with zeros up to `length`, if it is shorter.
 pub(super) fn grow(content: &mut Vec<u8>, length: usize) {
     content.resize(content.len().max(length), 0);
 }
 
-/// Puts what fits of `bytes` at `offset`.
+/// Puts `bytes` at `offset`, as far as they fit.
 pub(super) fn put(content: &mut [u8], offset: u64, bytes: &[u8]) {
     let start = usize::try_from(offset).unwrap_or(usize::MAX);
     let room = content.get_mut(start..).unwrap_or_default();

@@ -1,12 +1,12 @@
-//! What becomes of unsynced changes in a crash.
+//! The fate of unsynced changes in a crash.
 
 use super::change::{Change, Write};
 use super::fault::{FaultKind, Tear};
 
-/// Decides over one change after the other, in the order in which they were made.
+/// Decides the fate of one change after the other, in the order in which they were made.
 pub(super) struct Fate {
     tear: Tear,
-    /// State of the coins.
+    /// The state of the pseudo-random numbers.
     coins: u64,
     /// Whether changes of names still land.
     names_land: bool,
@@ -19,6 +19,7 @@ impl Fate {
         } else {
             0
         };
+
         Self {
             tear,
             coins,
@@ -26,20 +27,24 @@ impl Fate {
         }
     }
 
-    /// The parts of a change that land, and what that counts as unless it is all of it.
+    /// The parts of a change that land. If they are not the whole change, also the kind of fault
+    /// that this counts as.
     pub(super) fn decide(&mut self, change: Change) -> (Vec<Change>, Option<FaultKind>) {
         match change {
             Change::Write(write) => {
                 let parts = self.parts(&write);
                 let landed: Vec<u8> = parts.iter().flat_map(|part| part.bytes.clone()).collect();
+
                 let kind = match self.tear {
                     _ if landed == write.bytes => None,
                     _ if landed.is_empty() => Some(FaultKind::Lost),
                     Tear::Sectors { .. } => Some(FaultKind::TornSubset),
                     _ => Some(FaultKind::TornPrefix),
                 };
+
                 (parts.into_iter().map(Change::Write).collect(), kind)
             }
+
             change if self.lands() => (vec![change], None),
             _ => (Vec::new(), Some(FaultKind::Lost)),
         }
@@ -55,14 +60,19 @@ impl Fate {
                     .bytes
                     .len()
                     .min(usize::try_from(left).unwrap_or(usize::MAX));
+                // The rest of the prefix is for later writes.
                 self.tear = Tear::Prefix(left - end as u64);
+
                 vec![write.part(0, write.bytes[..end].to_vec())]
             }
+
             Tear::Sectors { bytes: sector, .. } => {
                 let sector = sector.max(1);
+
                 let sectors = write.bytes.chunks(sector).enumerate();
                 let part =
                     |(index, bytes)| Some(write.part((index * sector) as u64, self.sector(bytes)?));
+
                 sectors.filter_map(part).collect()
             }
         }
@@ -77,6 +87,7 @@ impl Fate {
                 self.tear = Tear::Prefix(left - 1);
                 true
             }
+
             Tear::Sectors { .. } => {
                 self.names_land &= self.coin(3) != 0;
                 self.names_land
@@ -92,7 +103,7 @@ impl Fate {
         }
     }
 
-    /// A number below `sides` (splitmix64).
+    /// A pseudo-random number below `sides` (splitmix64).
     fn coin(&mut self, sides: u64) -> u64 {
         self.coins = self.coins.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.coins;

@@ -1,69 +1,73 @@
-//! What can go wrong with a [`MemoryDisk`](crate::MemoryDisk): the faults that a node must survive.
+//! The faults of a [`MemoryDisk`](crate::MemoryDisk) that a node must survive.
 
 use std::fmt;
 
-/// What survives a crash of what was written and not synced.
+/// The part of the unsynced changes that survives a crash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tear {
-    /// Nothing.
+    /// No unsynced change survives.
     Nothing,
-    /// Everything.
+    /// Every unsynced change survives.
     Everything,
-    /// The first so many bytes in the order of writing; a change of a name or length counts as one.
+    /// The first bytes survive, this many in the order of writing. A change of a name or length
+    /// counts as one byte.
     Prefix(u64),
-    /// Each sector lands, is lost or becomes garbage by coins thrown from `seed`. Names change in
-    /// their order, up to some point.
+    /// Each sector lands, is lost or becomes garbage, by pseudo-random numbers from `seed`. Names
+    /// change in their order, up to some point.
     Sectors {
-        /// Where the coins start.
+        /// The seed of the pseudo-random numbers.
         seed: u64,
-        /// Bytes that share one fate, at least 1.
+        /// The number of bytes that share one fate, at least 1.
         bytes: usize,
     },
 }
 
-/// What befalls one operation; see [`MemoryDisk::fail_at`](crate::MemoryDisk::fail_at).
+/// A fault that befalls one operation; see [`MemoryDisk::fail_at`](crate::MemoryDisk::fail_at).
 ///
-/// The first three befall whatever changing operation comes, the others wait for the first one
-/// they can befall.
+/// The first three befall the next changing operation of any kind. The others wait for the first
+/// operation that they can befall.
 ///
 /// After a misdirected write ([`ShiftedWrite`](Self::ShiftedWrite),
-/// [`StrayWrite`](Self::StrayWrite)) the cache of the system holds what was meant, so reads show
-/// it, also after a kill; what landed shows after a power cut. In the place that was meant stands
-/// what stood there before, zeros where the file grew. What lands behind the end of a file is lost.
+/// [`StrayWrite`](Self::StrayWrite)) the cache of the system holds the intended content, so reads
+/// show it, also after a kill. The bytes that landed show after a power cut. The intended place
+/// then holds its old content, and zeros in the part by which the file grew. Bytes that land behind
+/// the end of a file are lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// It does nothing and fails, once. A sync that fails also loses, for good, what it was to make
-    /// durable, while reads still show it: so does the page cache of Linux.
+    /// The operation does nothing and fails, once. A sync that fails also loses the changes that it
+    /// was to make durable, while reads still show them: the page cache of Linux behaves like that.
     Error,
-    /// A write writes so many bytes and fails; other operations fail as with `Error`.
+    /// A write writes this many bytes and fails. Other operations fail as with `Error`.
     ShortWrite(usize),
-    /// It fails, and so does every later operation until [`MemoryDisk::crash`] or `kill`. What it
-    /// was to write is written and not synced.
+    /// The operation fails, and so does every later one until [`MemoryDisk::crash`] or `kill`. The
+    /// bytes that it was to write are written and not synced.
     ///
     /// [`MemoryDisk::crash`]: crate::MemoryDisk::crash
     PowerOff,
-    /// A sync, of a file or a folder, fails as with `Error`.
+    /// A sync of a file or a folder fails as with `Error`.
     SyncError,
-    /// A sync, of a file or a folder, reports success and makes nothing durable. A later honest one
-    /// does: so does a drive that drops a flush from its queue. For a period: [`Syncs::Lying`].
+    /// A sync of a file or a folder reports success and makes nothing durable. A later honest sync
+    /// does: a drive that drops a flush from its queue behaves like that. For a period of such
+    /// syncs see [`Syncs::Lying`].
     SyncLie,
-    /// A write succeeds and lands so many bytes further on in its file (backwards if negative, not
-    /// before the start).
+    /// A write succeeds and lands this many bytes further on in its file (backwards if negative,
+    /// but not before the start).
     ShiftedWrite(i64),
-    /// A write succeeds and lands in another file: of the others by name, the one of this number
-    /// modulo how many they are, at the write's offset modulo the length of that file.
+    /// A write succeeds and lands in another file. The other files are numbered in the order of
+    /// their names, and the number is taken modulo their count. The offset is that of the write,
+    /// modulo the length of that file.
     StrayWrite(u64),
     /// A read of bytes fails, once.
     ReadError,
-    /// A read of at least one byte succeeds with one bit wrong, once: the bit of this number modulo
-    /// how many bits are read. The file is as it was.
+    /// A read of at least one byte succeeds with one wrong bit, once. The bit is this number modulo
+    /// the number of bits that are read. The file stays as it was.
     FlippedRead(u64),
 }
 
-/// What becomes of syncs that no [`Fault`] befalls.
+/// The behaviour of syncs that no [`Fault`] befalls.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Syncs {
-    /// They make durable what they cover.
+    /// They make durable all changes that they cover.
     #[default]
     Honest,
     /// They report success and make nothing durable, as with [`Fault::SyncLie`].
@@ -80,7 +84,7 @@ pub enum FaultKind {
     TornPrefix,
     /// A crash lost or garbled sectors of an unsynced write.
     TornSubset,
-    /// [`Fault::Error`], but of a sync.
+    /// [`Fault::Error`] of an operation other than a sync.
     FailedOperation,
     /// [`Fault::Error`] or [`Fault::SyncError`] of a sync of a file or folder.
     FailedSync,
@@ -102,7 +106,7 @@ pub enum FaultKind {
     Wiped,
 }
 
-/// What an operation does, as far as faults differ by it.
+/// The kind of an operation, as far as faults depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Access {
     Read,
@@ -113,7 +117,7 @@ pub(super) enum Access {
 }
 
 impl Fault {
-    /// Whether it can happen to such an operation.
+    /// Whether the fault can befall such an operation.
     pub(super) fn befalls(self, access: Access) -> bool {
         match self {
             Self::Error | Self::ShortWrite(_) | Self::PowerOff => access != Access::Read,
@@ -123,7 +127,7 @@ impl Fault {
         }
     }
 
-    /// What it counts as when it befalls such an operation.
+    /// The kind that the fault counts as when it befalls such an operation.
     pub(super) fn kind(self, access: Access) -> FaultKind {
         match self {
             Self::ShortWrite(_) if access == Access::Write => FaultKind::ShortWrite,

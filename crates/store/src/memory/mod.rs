@@ -1,4 +1,4 @@
-//! A disk in memory that can lose what was not synced, tear it, and fail.
+//! A disk in memory that can lose unsynced changes, tear them, and fail.
 
 mod change;
 mod fate;
@@ -16,12 +16,12 @@ pub use fault::{Fault, FaultKind, Syncs, Tear};
 use change::{Change, FileId};
 use state::State;
 
-/// A folder in memory that knows what was synced. Clones are the same folder.
+/// A folder in memory that knows which changes were synced. Clones are the same folder.
 ///
-/// [`crash`](Self::crash) is a power cut: handles and locks from before are dead, and of what was
-/// not synced survives what [`Tear`] says. [`kill`](Self::kill) ends the process alone. Operations
-/// that change something are counted from 0 (open of a new file, write, truncate, rename, remove,
-/// sync, sync of a folder), so that a test can fail each of them in turn.
+/// [`crash`](Self::crash) is a power cut: handles and locks from before are dead, and [`Tear`] says
+/// which unsynced changes survive. [`kill`](Self::kill) ends only the process. Operations that
+/// change something are counted from 0 (open of a new file, write, truncate, rename, remove, sync,
+/// sync of a folder), so that a test can fail each of them in turn.
 ///
 /// | Fault | Here |
 /// |---|---|
@@ -30,87 +30,89 @@ use state::State;
 /// | fsync lie | [`Fault::SyncLie`] once, [`set_syncs`](Self::set_syncs) for a period |
 /// | misdirected write | [`Fault::ShiftedWrite`], [`Fault::StrayWrite`] |
 /// | full | [`set_capacity`](Self::set_capacity) |
-/// | slow | a driver charges time per [`syncs`](Self::syncs): nothing here knows time |
+/// | slow | a driver charges time per [`syncs`](Self::syncs): the disk itself has no time |
 /// | wiped | [`wipe`](Self::wipe) |
 /// | failed read, bit flipped in a read | [`Fault::ReadError`], [`Fault::FlippedRead`] |
 /// | decay | [`overwrite`](Self::overwrite) |
 /// | a file lost | [`lose`](Self::lose) |
 ///
-/// The same calls give the same bytes and the same failures, always.
+/// The same calls always give the same bytes and the same failures.
 #[derive(Clone, Default)]
 pub struct MemoryDisk {
     state: Arc<Mutex<State>>,
 }
 
 impl MemoryDisk {
-    /// An empty folder, honest and without limit.
+    /// An empty folder, without faults and without limit.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How many changing operations were done or failed.
+    /// The number of changing operations that were done or failed.
     pub fn operations(&self) -> u64 {
         self.state().operations
     }
 
-    /// How many syncs of files and folders were asked for, among the operations; those that failed
-    /// or lied too.
+    /// The number of syncs of files and folders that were asked for, among the operations. It
+    /// includes those that failed or lied.
     pub fn syncs(&self) -> u64 {
         self.state().syncs
     }
 
-    /// How many times bytes of a file were read. Reads are no operations.
+    /// The number of times that bytes of a file were read. Reads do not count as operations.
     pub fn reads(&self) -> u64 {
         self.state().reads
     }
 
-    /// Lets `fault` befall the first operation it can befall, from the changing operation number
-    /// `operation` on; `operations()` means the next one. Faults of reads count reads instead:
-    /// `reads()` means the next one.
+    /// Lets `fault` befall the first operation that it can befall, from the changing operation
+    /// number `operation` on; `operations()` means the next one. Faults of reads count reads
+    /// instead: `reads()` means the next one.
     ///
-    /// Orders add up; each fires once. What has not fired by the next [`crash`](Self::crash),
-    /// [`kill`](Self::kill) or [`wipe`](Self::wipe) never does.
+    /// Orders add up, and each fires once. An order that has not fired by the next
+    /// [`crash`](Self::crash), [`kill`](Self::kill) or [`wipe`](Self::wipe) never does.
     pub fn fail_at(&self, operation: u64, fault: Fault) {
         self.state().order(operation, fault);
     }
 
-    /// Whether syncs keep their word from now on, crashes or not. What lying ones covered is not
-    /// lost: an honest one makes it durable.
+    /// Sets whether syncs make changes durable from now on, also over crashes. Changes that a lying
+    /// sync covered are not lost: an honest one makes them durable.
     pub fn set_syncs(&self, syncs: Syncs) {
         self.state().sync_honesty = syncs;
     }
 
-    /// How many bytes all files may have together from now on, crashes or not; `u64::MAX` at first.
+    /// Sets the bytes that all files may have together from now on, also over crashes; `u64::MAX`
+    /// at first.
     ///
-    /// A write that makes its file grow beyond writes what fits and fails with
-    /// [`io::ErrorKind::StorageFull`]; making a file fails if there is no room at all. Writes
-    /// inside a file, renames, removals and syncs succeed. Removing files makes room.
+    /// A write that would exceed this writes as much as fits and fails with
+    /// [`io::ErrorKind::StorageFull`]; making a file fails if there is no room left. Writes inside
+    /// a file, renames, removals and syncs succeed. Removing files makes room.
     pub fn set_capacity(&self, bytes: u64) {
         self.state().capacity = bytes;
     }
 
-    /// How many bytes all files have together, as a reader sees them.
+    /// The bytes that all files have together, as a reader sees them.
     pub fn used(&self) -> u64 {
         self.state().used()
     }
 
-    /// How many faults fired, by kind, since the disk was made; no entry for a kind that did not.
+    /// The number of faults that fired since the disk was made, by kind. A kind that did not fire
+    /// has no entry.
     pub fn fired(&self) -> BTreeMap<FaultKind, u64> {
         self.state().fired.clone()
     }
 
-    /// The process ends and the system goes on: nothing is lost, and what was not synced still is
-    /// not.
+    /// Ends the process, while the system goes on: nothing is lost, and unsynced changes stay
+    /// unsynced.
     pub fn kill(&self) {
         self.state().kill();
     }
 
-    /// Power is cut; what survives is durable, and the folder can be opened again.
+    /// Cuts the power. The changes that survive are durable, and the folder can be opened again.
     pub fn crash(&self, tear: Tear) {
         self.state().crash(tear);
     }
 
-    /// The process ends and every file is gone for good.
+    /// Ends the process and removes every file, durably.
     pub fn wipe(&self) {
         self.state().wipe();
     }
@@ -120,25 +122,26 @@ impl MemoryDisk {
         self.state().names.keys().cloned().collect()
     }
 
-    /// What a reader sees in a file, `None` if it is absent.
+    /// The content that a reader sees in a file; `None` if the file is absent.
     pub fn contents(&self, name: &str) -> Option<Vec<u8>> {
         let state = self.state();
         state.names.get(name).map(|file| state.seen(*file).to_vec())
     }
 
-    /// Replaces a file behind the back of its user, durably, as a decaying disk does. Makes it if
-    /// it is absent.
+    /// Replaces a file without the knowledge of its user, durably, as a decaying disk does. Makes
+    /// the file if it is absent.
     pub fn overwrite(&self, name: &str, bytes: &[u8]) {
         self.state().overwrite(name, bytes);
     }
 
-    /// Takes a file away behind the back of its user, durably. Nothing happens where it is absent.
+    /// Removes a file without the knowledge of its user, durably. Does nothing if the file is
+    /// absent.
     pub fn lose(&self, name: &str) {
         self.state().lose(name);
     }
 
-    /// CRC-32C of every change and sync so far, in their order: two disks of which it is another
-    /// were not written alike.
+    /// The CRC-32C of every change and sync so far, in their order. Two disks with different
+    /// checksums were not written alike.
     pub fn checksum(&self) -> u32 {
         self.state().checksum
     }
@@ -152,12 +155,14 @@ impl Disk for MemoryDisk {
     fn open(&self, name: &str, mode: OpenMode) -> io::Result<Box<dyn DiskFile>> {
         let mut state = self.state();
         state.check_power()?;
+
         let file = match (mode, state.names.get(name).copied()) {
             (OpenMode::Existing, Some(file)) => file,
             (OpenMode::Existing, None) => return Err(io::ErrorKind::NotFound.into()),
             (OpenMode::New, Some(_)) => return Err(io::ErrorKind::AlreadyExists.into()),
             (OpenMode::New, None) => state.create(name)?,
         };
+
         let epoch = state.epoch;
         Ok(Box::new(MemoryFile {
             disk: self.clone(),
@@ -186,10 +191,12 @@ impl Disk for MemoryDisk {
     fn list(&self, dir: &str) -> io::Result<Vec<String>> {
         let state = self.state();
         state.check_power()?;
+
         let inside = |name: &String| {
             let (folder, base) = name.rsplit_once('/').unwrap_or(("", name));
             (folder == dir).then(|| base.to_owned())
         };
+
         Ok(state.names.keys().filter_map(inside).collect())
     }
 
@@ -200,9 +207,11 @@ impl Disk for MemoryDisk {
     fn lock(&self) -> io::Result<FolderLock> {
         let mut state = self.state();
         state.check_power()?;
+
         if state.locked {
             return Err(io::ErrorKind::WouldBlock.into());
         }
+
         state.locked = true;
         Ok(Arc::new(Held {
             disk: self.clone(),
@@ -219,7 +228,7 @@ impl Disk for MemoryDisk {
     }
 }
 
-/// The lock; a crash ends it too.
+/// The lock on the folder; a crash ends it too.
 struct Held {
     disk: MemoryDisk,
     epoch: u64,
@@ -241,7 +250,7 @@ struct MemoryFile {
 }
 
 impl MemoryFile {
-    /// The state, if no crash has ended this handle.
+    /// The state of the disk, if no crash has ended this handle.
     fn state(&self) -> io::Result<MutexGuard<'_, State>> {
         let state = self.disk.state();
         state.check_power()?;

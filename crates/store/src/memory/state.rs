@@ -1,5 +1,5 @@
-//! What a [`MemoryDisk`](crate::MemoryDisk) holds: content as seen, content as synced, and the
-//! changes between the two.
+//! The state of a [`MemoryDisk`](crate::MemoryDisk): the content as seen, the content as synced,
+//! and the changes between the two.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -8,12 +8,12 @@ use super::change::{Change, FileId, Place, Write, grow, put};
 use super::fate::Fate;
 use super::fault::{Access, Fault, FaultKind, Syncs, Tear};
 
-/// One file.
+/// The content of one file.
 #[derive(Default)]
 pub(super) struct Content {
-    /// What readers see.
+    /// The bytes that readers see.
     pub(super) seen: Vec<u8>,
-    /// What survives any crash.
+    /// The bytes that survive any crash.
     durable: Vec<u8>,
 }
 
@@ -23,18 +23,19 @@ pub(super) struct State {
     durable_names: BTreeMap<String, FileId>,
     unsynced: Vec<Change>,
     next_file: FileId,
-    /// Counts crashes.
+    /// Counts crashes and kills, so that handles from before one are dead.
     pub(super) epoch: u64,
     pub(super) locked: bool,
     pub(super) operations: u64,
     pub(super) reads: u64,
     pub(super) syncs: u64,
-    /// Of every change and sync so far.
+    /// The checksum of every change and sync so far.
     pub(super) checksum: u32,
-    /// What is to befall operations (or reads), and from which on.
+    /// The faults that will befall operations (or reads), each with the number from which it is
+    /// due.
     orders: Vec<(u64, Fault)>,
     pub(super) sync_honesty: Syncs,
-    /// The most bytes all files may have together.
+    /// The most bytes that all files may have together.
     pub(super) capacity: u64,
     pub(super) fired: BTreeMap<FaultKind, u64>,
     off: bool,
@@ -81,7 +82,7 @@ impl State {
         self.orders.push((operation, fault));
     }
 
-    /// What readers see.
+    /// The bytes that readers see in a file.
     pub(super) fn seen(&self, file: FileId) -> &[u8] {
         self.files.get(&file).map_or(&[], |content| &content.seen)
     }
@@ -95,15 +96,19 @@ impl State {
     ) -> io::Result<usize> {
         let read = self.reads;
         self.reads += 1;
+
         let start = usize::try_from(offset).unwrap_or(usize::MAX);
         let rest = self.seen(file).get(start..).unwrap_or_default();
         let count = rest.len().min(buffer.len());
         buffer[..count].copy_from_slice(&rest[..count]);
+
+        // A read of nothing cannot show a fault, so it uses up no order.
         let fault = if count > 0 {
             self.due(read, Access::Read)
         } else {
             None
         };
+
         match fault {
             Some(Fault::FlippedRead(bit)) => {
                 let bit = (bit % (count as u64 * 8)) as usize;
@@ -119,6 +124,7 @@ impl State {
         let file = self.next_file;
         self.next_file += 1;
         self.files.insert(file, Content::default());
+
         self.change(Change::Create {
             name: name.to_owned(),
             file,
@@ -130,23 +136,29 @@ impl State {
     pub(super) fn change(&mut self, change: Change) -> io::Result<()> {
         match (self.count(change.access())?, change) {
             (None, change) => self.make_if_it_fits(change),
+
             (Some(Fault::PowerOff), change) => {
+                // The change was under way when the power failed: the crash decides its fate.
                 self.make(change);
                 Err(failure())
             }
+
             (Some(Fault::ShortWrite(count)), Change::Write(mut write)) => {
                 write.bytes.truncate(count);
                 self.make(Change::Write(write));
                 Err(failure())
             }
+
             (Some(Fault::ShiftedWrite(by)), Change::Write(mut write)) => {
                 write.landing.offset = write.meant.offset.saturating_add_signed(by);
                 self.make_if_it_fits(Change::Write(write))
             }
+
             (Some(Fault::StrayWrite(number)), Change::Write(mut write)) => {
                 write.landing = self.astray(write.meant, number);
                 self.make_if_it_fits(Change::Write(write))
             }
+
             (Some(_), _) => Err(failure()),
         }
     }
@@ -156,22 +168,29 @@ impl State {
         let fault = self.count(Access::Sync)?;
         self.syncs += 1;
         self.checksum = crc32c::crc32c_append(self.checksum, b"sync");
+
         if fault == Some(Fault::PowerOff) {
             return Err(failure());
         }
+
         let lies = self.sync_honesty == Syncs::Lying && fault.is_none();
         if lies || fault == Some(Fault::SyncLie) {
+            // In a lying period only a sync that had something to make durable counts.
             if lies && self.unsynced.iter().any(covered) {
                 self.record(FaultKind::SyncLie);
             }
             return Ok(());
         }
+
         let all = std::mem::take(&mut self.unsynced);
         let (synced, rest): (Vec<_>, Vec<_>) = all.into_iter().partition(covered);
         self.unsynced = rest;
+
+        // A failed sync drops the changes that it covered, as the page cache of Linux does.
         if fault.is_some() {
             return Err(failure());
         }
+
         synced.into_iter().for_each(|change| self.land(change));
         Ok(())
     }
@@ -181,6 +200,7 @@ impl State {
         let file = *self.names.entry(name.to_owned()).or_insert(next);
         self.durable_names.entry(name.to_owned()).or_insert(file);
         self.next_file += u64::from(file == next);
+
         self.files.insert(
             file,
             Content {
@@ -197,17 +217,22 @@ impl State {
 
     pub(super) fn crash(&mut self, tear: Tear) {
         let mut fate = Fate::new(tear);
+
         for change in std::mem::take(&mut self.unsynced) {
             let (landed, kind) = fate.decide(change);
             landed.into_iter().for_each(|part| self.land(part));
             kind.into_iter().for_each(|kind| self.record(kind));
         }
+
+        // Whatever landed is all there is now: readers see the durable state.
         self.names = self.durable_names.clone();
         let named = |file: &FileId| self.names.values().any(|named| named == file);
         self.files.retain(|file, _| named(file));
+
         for content in self.files.values_mut() {
             content.seen = content.durable.clone();
         }
+
         self.kill();
     }
 
@@ -226,7 +251,7 @@ impl State {
         self.kill();
     }
 
-    /// What all files have together, as seen.
+    /// The bytes that all files have together, as readers see them.
     pub(super) fn used(&self) -> u64 {
         self.names
             .values()
@@ -234,11 +259,12 @@ impl State {
             .sum()
     }
 
-    /// Counts a changing operation; the fault that befalls it.
+    /// Counts a changing operation. Returns the fault that befalls it, if any.
     fn count(&mut self, access: Access) -> io::Result<Option<Fault>> {
         self.check_power()?;
         let operation = self.operations;
         self.operations += 1;
+
         let fault = self.due(operation, access);
         self.off |= fault == Some(Fault::PowerOff);
         Ok(fault)
@@ -247,18 +273,20 @@ impl State {
     /// Takes the earliest order that is due and can befall such an operation or read.
     fn due(&mut self, number: u64, access: Access) -> Option<Fault> {
         let due = |(at, fault): &(u64, Fault)| *at <= number && fault.befalls(access);
+
         let orders = self
             .orders
             .iter()
             .enumerate()
             .filter(|(_, order)| due(order));
         let (index, _) = orders.min_by_key(|(_, (at, _))| *at)?;
+
         let (_, fault) = self.orders.remove(index);
         self.record(fault.kind(access));
         Some(fault)
     }
 
-    /// Where a write lands that goes to another file.
+    /// The place at which a write lands that goes to another file.
     fn astray(&self, meant: Place, number: u64) -> Place {
         let others: Vec<FileId> = self
             .names
@@ -266,15 +294,19 @@ impl State {
             .copied()
             .filter(|file| *file != meant.file)
             .collect();
+
         let chosen = number
             .checked_rem(others.len() as u64)
             .map(|index| others[index as usize]);
+
+        // With no other file the write is lost: it lands behind the end of its own.
         let Some(file) = chosen else {
             return Place {
                 file: meant.file,
                 offset: u64::MAX,
             };
         };
+
         let length = self.seen(file).len() as u64;
         Place {
             file,
@@ -285,6 +317,7 @@ impl State {
     /// Makes a change, or as much of it as a full disk takes.
     fn make_if_it_fits(&mut self, change: Change) -> io::Result<()> {
         let room = self.capacity.saturating_sub(self.used());
+
         let (fits, change) = match change {
             Change::Create { .. } if room == 0 => (false, None),
             Change::Write(mut write) => {
@@ -293,20 +326,25 @@ impl State {
             }
             change => (true, Some(change)),
         };
+
+        // A change that does not fit is made as far as there is room.
         change.into_iter().for_each(|change| self.make(change));
         if fits {
             return Ok(());
         }
+
         self.record(FaultKind::Full);
         Err(io::ErrorKind::StorageFull.into())
     }
 
-    /// Cuts a write that makes its file grow by more than `room`; whether it was whole.
+    /// Cuts a write that makes its file grow by more than `room`. Returns whether the write was
+    /// left whole.
     fn cut_to_fit(&self, write: &mut Write, room: u64) -> bool {
         let growth = write
             .end()
             .saturating_sub(self.seen(write.meant.file).len());
         let excess = growth.saturating_sub(usize::try_from(room).unwrap_or(usize::MAX));
+
         write
             .bytes
             .truncate(write.bytes.len().saturating_sub(excess));
@@ -315,6 +353,7 @@ impl State {
 
     fn make(&mut self, change: Change) {
         self.checksum = change.append_to(self.checksum);
+
         match &change {
             Change::Write(write) => write.show(&mut self.content(write.meant.file).seen),
             Change::Truncate { file, length } => {
@@ -322,12 +361,14 @@ impl State {
             }
             change => change.apply_to_names(&mut self.names),
         }
+
         self.unsynced.push(change);
     }
 
     fn land(&mut self, change: Change) {
         match &change {
             Change::Write(write) => {
+                // The file grows to the intended length even if the bytes land elsewhere.
                 grow(&mut self.content(write.meant.file).durable, write.end());
                 let landing = write.landing;
                 put(
@@ -336,9 +377,11 @@ impl State {
                     &write.bytes,
                 );
             }
+
             Change::Truncate { file, length } => {
                 self.content(*file).durable.truncate(*length as usize);
             }
+
             change => change.apply_to_names(&mut self.durable_names),
         }
     }

@@ -1,4 +1,4 @@
-//! One agent of the load: its numbers, and its operations under way.
+//! One agent of the load: its sequence numbers, and its operations under way.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -12,41 +12,45 @@ use tokio::time::Instant;
 
 use super::stamp;
 
-/// Operations under way at one time; a mempool holds more of one agent.
+/// The most operations of one agent under way; a mempool takes more than that from one agent.
 const IN_FLIGHT: usize = 200;
-/// Bytes of a report: its stamp.
+/// Bytes of a report's detail, which is a stamp alone.
 const REPORT_BYTES: usize = stamp::STAMP_BYTES;
 
-/// What an agent says.
+/// An operation of an agent, before it is numbered and signed.
 #[derive(Debug, Clone)]
 pub(super) enum Say {
-    /// That it wants to be admitted.
+    /// It asks to be admitted.
     Admit(Box<Attestation>),
-    /// A task, submitted at a time or as soon as it is sent.
+    /// It submits a task. The payload begins with the stamp of the time at which the task was due.
     Submit { number: u64, spec: Box<TaskSpec> },
-    /// Offers in a market under a budget.
+    /// It makes offers in a market under a budget.
     Bid {
         market: Label,
         budget: Amounts,
         offers: Vec<Offer>,
     },
-    /// It takes a task.
+    /// It accepts a task.
     Accept(TaskId, FencingToken),
-    /// It has done a task.
+    /// It completes a task.
     Complete(TaskId, FencingToken),
 }
 
-/// An agent with its key.
+/// An agent, with its key and its operations.
 pub(super) struct Agent {
     key: SecretKey,
     me: PublicKey,
     swarm: SwarmId,
+    /// The sequence number of its next operation.
     next: u64,
     admitted: bool,
+    /// Operations that are not sent yet.
     waiting: VecDeque<Say>,
+    /// Operations that are sent and not committed, by sequence number.
     flying: BTreeMap<u64, Flying>,
 }
 
+/// An operation that is sent and not committed.
 struct Flying {
     said: Say,
     operation: SignedOperation,
@@ -56,6 +60,7 @@ struct Flying {
 impl Agent {
     pub(super) fn new(key: SecretKey, swarm: SwarmId) -> Self {
         let (waiting, flying) = (VecDeque::new(), BTreeMap::new());
+
         Self {
             me: key.public_key(),
             key,
@@ -71,23 +76,24 @@ impl Agent {
         self.me
     }
 
-    /// Whether the swarm knows it.
+    /// Checks whether the swarm has admitted it.
     pub(super) fn is_admitted(&self) -> bool {
         self.admitted
     }
 
-    /// Queues what it has to say.
+    /// Queues an operation.
     pub(super) fn say(&mut self, say: Say) {
         self.waiting.push_back(say);
     }
 
-    /// Numbers and signs what waits, as far as there is room.
+    /// Numbers and signs the operations that wait, until [`IN_FLIGHT`] are under way.
     pub(super) fn take(&mut self, now: Instant) -> Vec<SignedOperation> {
         let mut taken = Vec::new();
         while self.flying.len() < IN_FLIGHT {
             let Some(said) = self.waiting.pop_front() else {
                 break;
             };
+
             let body = self.body(&said);
             let (agent, sequence) = (self.me, self.next);
             let operation = Operation {
@@ -97,6 +103,7 @@ impl Agent {
                 body,
             };
             let operation = self.key.sign(operation).into_inner();
+
             taken.push(operation.clone());
             self.flying.insert(
                 sequence,
@@ -108,15 +115,18 @@ impl Agent {
             );
             self.next += 1;
         }
+
         taken
     }
 
-    /// What was sent before `limit` and is still under way, oldest first.
+    /// Returns the operations that were sent before `limit` and are still under way, oldest first.
+    /// They count as sent again now.
     pub(super) fn late(&mut self, limit: Instant) -> Vec<SignedOperation> {
         let late = self
             .flying
             .values_mut()
             .filter(|flying| flying.sent <= limit);
+
         late.map(|flying| {
             flying.sent = Instant::now();
             flying.operation.clone()
@@ -124,8 +134,10 @@ impl Agent {
         .collect()
     }
 
-    /// All below `next` is committed: what that was.
+    /// Takes in that all operations before the number `next` are committed. Returns the newly
+    /// committed ones.
     pub(super) fn settle(&mut self, next: u64) -> Vec<Say> {
+        // Its first operation is the one that admits it.
         self.admitted |= next > 0;
         let open = self.flying.split_off(&next);
         let settled = std::mem::replace(&mut self.flying, open);
@@ -134,6 +146,7 @@ impl Agent {
 
     fn body(&self, said: &Say) -> Body {
         let report = |task: &TaskId, token: &FencingToken| {
+            // The stamp is the time at which the report is signed.
             let detail = stamp::stamped(stamp::now(), REPORT_BYTES);
             Report {
                 task: *task,
@@ -141,14 +154,17 @@ impl Agent {
                 detail,
             }
         };
+
         match said {
             Say::Admit(attestation) => Body::Admit(Attest {
                 attestation: (**attestation).clone(),
             }),
+
             Say::Submit { number, spec } => Body::Submit(Submit {
                 first: *number,
                 tasks: vec![(**spec).clone()],
             }),
+
             Say::Bid {
                 market,
                 budget,
@@ -158,6 +174,7 @@ impl Agent {
                 budget: budget.clone(),
                 offers: offers.clone(),
             }),
+
             Say::Accept(task, token) => Body::Accept(report(task, token)),
             Say::Complete(task, token) => Body::Complete(report(task, token)),
         }

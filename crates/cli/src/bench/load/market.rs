@@ -1,4 +1,4 @@
-//! What agents do, by mix: who submits when, and who bids on what.
+//! The market of the load: by mix, the tasks that agents submit and the bids that they make.
 
 use std::collections::BTreeSet;
 
@@ -11,31 +11,33 @@ use super::stamp;
 use crate::bench::stage::Stage;
 use crate::bench::{Args, Mix};
 
-/// Offers in one bid, at most.
+/// The most offers in one bid.
 const OFFERS: usize = 16;
 
-/// The tasks of a run, as far as the load has to know them.
+/// The tasks of a run, as far as the load needs to know them.
 pub(super) struct Market {
     mix: Mix,
     market: Label,
     slots: Label,
     payload: usize,
+    /// Tasks that each agent keeps under way in the closed loop.
     window: u64,
     parties: Vec<Party>,
+    /// Tasks that are committed and not assigned.
     open: BTreeSet<TaskId>,
 }
 
-/// What one agent has under way.
+/// The tasks and the bid that one agent has under way.
 #[derive(Debug)]
 struct Party {
     key: PublicKey,
-    /// Number of its next task.
+    /// The number of its next task.
     next_task: u64,
     /// Its tasks that have not ended; with [`Mix::Submit`], those that are not committed.
     tasks: u64,
     /// Whether a bid is on its way.
     bidding: bool,
-    /// Tasks its live bid is on.
+    /// The tasks that its live bid is on.
     offered: BTreeSet<TaskId>,
 }
 
@@ -48,6 +50,7 @@ impl Market {
             bidding: false,
             offered: BTreeSet::new(),
         };
+
         Ok(Self {
             mix: args.mix,
             market: stage.market.clone(),
@@ -59,19 +62,20 @@ impl Market {
         })
     }
 
-    /// How many tasks an agent may submit now in the closed loop.
+    /// Returns how many tasks an agent may submit now in the closed loop.
     pub(super) fn wanted(&self, agent: usize) -> u64 {
         self.parties
             .get(agent)
             .map_or(0, |party| self.window.saturating_sub(party.tasks))
     }
 
-    /// The next task of an agent, due at `when`.
+    /// Returns the next task of an agent, which was due at `when`, in microseconds of Unix time.
     pub(super) fn submit(&mut self, agent: usize, when: u64) -> Option<Say> {
         let party = self.parties.get_mut(agent)?;
         let number = party.next_task;
         party.next_task += 1;
         party.tasks += 1;
+
         let mut spec = TaskSpec::new(self.market.clone());
         spec.payload = stamp::stamped(when, self.payload);
         Some(Say::Submit {
@@ -80,9 +84,10 @@ impl Market {
         })
     }
 
-    /// Something that an agent said is committed.
+    /// Takes in that an operation of an agent is committed.
     pub(super) fn on_settled(&mut self, agent: usize, said: &Say) {
         match said {
+            // Nobody bids, so nothing more happens to a task that is committed.
             Say::Submit { .. } if self.mix == Mix::Submit => self.on_ended(agent),
             Say::Submit { number, .. } => {
                 let requester = self.parties.get(agent).map(|party| party.key);
@@ -91,13 +96,16 @@ impl Market {
                     number: *number,
                 }));
             }
+
             Say::Bid { offers, .. } => {
                 let tasks = offers.iter().map(|offer| offer.task);
+                // Tasks may have been assigned since the bid was made.
                 let live = tasks.filter(|task| self.open.contains(task)).collect();
                 if let Some(party) = self.parties.get_mut(agent) {
                     (party.bidding, party.offered) = (false, live);
                 }
             }
+
             Say::Complete(task, _) => {
                 let requester = self
                     .parties
@@ -107,6 +115,7 @@ impl Market {
                     .into_iter()
                     .for_each(|requester| self.on_ended(requester));
             }
+
             Say::Admit(_) | Say::Accept(..) => {}
         }
     }
@@ -117,41 +126,48 @@ impl Market {
         }
     }
 
-    /// A task has found an agent.
+    /// Takes in that a task was assigned.
     pub(super) fn on_assigned(&mut self, task: &TaskId) {
         self.open.remove(task);
     }
 
-    /// All bids ended.
+    /// Takes in that the market cleared, which ends all bids.
     pub(super) fn on_cleared(&mut self) {
         self.parties
             .iter_mut()
             .for_each(|party| party.offered.clear());
     }
 
-    /// What an agent bids now, if it does.
+    /// Returns the bid that an agent makes now; `None` if it makes none.
     pub(super) fn bid(&mut self, agent: usize) -> Option<Say> {
         let party = self.parties.get(agent).filter(|party| !party.bidding)?;
+
         let (tasks, budget) = match self.mix {
             Mix::Submit => return None,
             Mix::FirstPrice => {
                 let tasks = self.tasks_of(self.before(agent)?);
+                // A bid that offers nothing new would only cost.
                 let news = tasks.iter().any(|task| !party.offered.contains(task));
                 let budget = tasks.len();
                 (if news { tasks } else { Vec::new() }, budget)
             }
+            // An agent gets at most one task of a clearing (M-13).
             Mix::Assignment if party.offered.is_empty() => (self.some_tasks(agent), 1),
             Mix::Assignment => return None,
         };
+
+        // Prices from 1 to 97 that differ by task and agent, and are the same in each run.
         let price = |task: &TaskId| (task.number.wrapping_mul(31) + 17 * agent as u64) % 97 + 1;
         let offers = tasks.iter().map(|task| Offer {
             task: *task,
             price: price(task) as Price,
         });
         let offers: Vec<_> = offers.collect();
+
         if offers.is_empty() {
             return None;
         }
+
         self.parties.get_mut(agent)?.bidding = true;
         let budget = [(self.slots.clone(), budget as i64)].into();
         Some(Say::Bid {
@@ -161,7 +177,8 @@ impl Market {
         })
     }
 
-    /// The one whose tasks this agent does with [`Mix::FirstPrice`].
+    /// Returns the requester whose tasks this agent does with [`Mix::FirstPrice`]: the agent before
+    /// it.
     fn before(&self, agent: usize) -> Option<PublicKey> {
         let before = agent
             .checked_sub(1)
@@ -180,7 +197,7 @@ impl Market {
         self.open.range(all).take(OFFERS).copied().collect()
     }
 
-    /// Open tasks from a place of the agent's own on, ascending.
+    /// Returns open tasks, ascending. Each agent takes them from a place of its own on.
     fn some_tasks(&self, agent: usize) -> Vec<TaskId> {
         let start = agent * self.open.len() / self.parties.len().max(1);
         let mut some: Vec<_> = self
@@ -191,6 +208,7 @@ impl Market {
             .take(OFFERS)
             .copied()
             .collect();
+
         some.sort();
         some.dedup();
         some

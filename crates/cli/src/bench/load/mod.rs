@@ -1,8 +1,8 @@
-//! The load: agents that submit operations and go on as these are committed.
+//! The load: agents that submit operations, and go on as these are committed.
 //!
-//! They are keys of this process, over one link to each validator, and learn what was committed
-//! from the first validator's own words: what light clients do to be sure of it (`quorate-agent`)
-//! is their cost and not the committee's.
+//! The agents are keys of this process, which has one link to each validator. They learn what was
+//! committed from the reports of the first validator, and believe it. Light clients would verify it
+//! (`quorate-agent`), but that is a cost of the clients and not of the committee.
 
 mod agent;
 mod market;
@@ -28,21 +28,21 @@ use super::stage::Stage;
 use agent::{Agent, Say};
 use market::Market;
 
-/// How long connecting, and admitting all agents, may take.
+/// The longest time to connect, and the longest time to admit all agents.
 const START_LIMIT: Duration = Duration::from_secs(60);
-/// Between two looks at what is due at a given rate.
+/// The interval at which tasks that are due at a given rate are submitted.
 const TICK: Duration = Duration::from_millis(1);
-/// What is not committed for so long is sent again, to everybody.
+/// An operation that is not committed for so long is sent again, to all validators.
 const RESEND_AFTER: Duration = Duration::from_secs(1);
 
-/// A load under way; dropping it ends it.
+/// A load under way. Dropping it ends it.
 pub(super) struct Load {
     network: Network,
     task: JoinHandle<()>,
 }
 
 impl Load {
-    /// Connects with the validators, has all agents admitted, and begins.
+    /// Connects with the validators, gets all agents admitted, and begins.
     pub(super) async fn start(
         args: &Args,
         stage: &Stage,
@@ -50,17 +50,21 @@ impl Load {
         heights: mpsc::UnboundedReceiver<Progress>,
     ) -> Result<Self> {
         let network = connect(stage, validators).await?;
+
         let (admitted, all_admitted) = oneshot::channel();
         let generator = Generator::new(args, stage, validators, network.clone())?;
         let task = tokio::spawn(generator.run(heights, admitted));
+
+        // From here on, returning early ends the generator: see `Drop`.
         let load = Self { network, task };
         tokio::time::timeout(START_LIMIT, all_admitted)
             .await
-            .context("the agents were not admitted in time")??;
+            .context("not all agents were admitted in time")??;
+
         Ok(load)
     }
 
-    /// Ends it and closes its links.
+    /// Ends the load and closes its links.
     pub(super) async fn stop(self) {
         self.task.abort();
         self.network.shutdown().await;
@@ -73,14 +77,16 @@ impl Drop for Load {
     }
 }
 
-/// An endpoint of its own, connected with all validators.
+/// Starts an endpoint for the load, and connects it with all validators.
 async fn connect(stage: &Stage, validators: &[(PublicKey, Multiaddr)]) -> Result<Network> {
     let key = SecretKey::generate().context("the system gives no randomness")?;
     let name = protocol_name(&stage.genesis.swarm_id());
     let (network, mut events) = quorate_network::start(NetworkConfig::new(*key.seed(), name))?;
+
     for (_, address) in validators {
         network.dial(address.clone()).await?;
     }
+
     let connected = async {
         while network.peers().len() < validators.len() {
             if events.recv().await.is_none() {
@@ -89,32 +95,37 @@ async fn connect(stage: &Stage, validators: &[(PublicKey, Multiaddr)]) -> Result
         }
         Ok(())
     };
+
     tokio::time::timeout(START_LIMIT, connected)
         .await
-        .context("a validator does not let the load connect")??;
+        .context("the load could not connect with all validators in time")??;
+
     tokio::spawn(async move {
-        // Answers are taken so that nobody is held up; what matters is said again.
+        // Events are taken so that the network is not held up. Lost operations are sent again.
         while let Some(event) = events.recv().await {
             if let NetworkEvent::Disconnected(_) = event {
-                tracing::warn!("a validator has closed its link to the load");
+                tracing::warn!("a validator closed its link to the load");
             }
         }
     });
+
     Ok(network)
 }
 
-/// What drives the agents.
+/// The driver of the agents.
 struct Generator {
     network: Network,
     /// All live validators.
     targets: Vec<PublicKey>,
-    /// How many of them get each operation: more than a third of the committee.
+    /// The number of validators that get each operation: more than a third of the committee.
     copies: usize,
     agents: Vec<Agent>,
+    /// The index of each agent in `agents`.
     by_key: BTreeMap<PublicKey, usize>,
     market: Market,
     /// Tasks per second; 0 for the closed loop.
     rate: u64,
+    /// The number of requests so far.
     requests: u64,
 }
 
@@ -132,13 +143,17 @@ impl Generator {
             agent.say(Say::Admit(Box::new(stage.attest(agent.key()))));
             agents.push(agent);
         }
+
         let by_key = agents
             .iter()
             .enumerate()
             .map(|(at, agent)| (agent.key(), at))
             .collect();
+
+        // More than a third of the equal powers holds a correct validator (N-5).
         let copies = usize::try_from(args.validators / 3 + 1)?;
         let market = Market::new(args, stage, &agents)?;
+
         Ok(Self {
             network,
             targets: validators.iter().map(|(key, _)| *key).collect(),
@@ -161,6 +176,7 @@ impl Generator {
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut resend = interval(RESEND_AFTER);
         let (mut started, mut submitted) = (Instant::now(), 0);
+
         self.send_all();
         loop {
             tokio::select! {
@@ -173,12 +189,15 @@ impl Generator {
                 }
                 _ = resend.tick() => self.resend(),
             }
+
+            // Tasks are submitted only when all agents are admitted, and rates count from then on.
             if admitted.is_some() && self.agents.iter().all(Agent::is_admitted) {
                 started = Instant::now();
                 self.fill();
-                // Nobody waits any more when the measurement was given up.
+                // Nobody waits any more if the measurement was given up.
                 admitted.take().map(|tell| tell.send(()));
             }
+
             self.send_all();
         }
     }
@@ -188,11 +207,13 @@ impl Generator {
             let Some(&at) = self.by_key.get(key) else {
                 continue;
             };
+
             let settled = self.agents.get_mut(at).map(|agent| agent.settle(*next));
             for said in settled.into_iter().flatten() {
                 self.market.on_settled(at, &said);
             }
         }
+
         for (task, token, agent) in &progress.assigned {
             self.market.on_assigned(task);
             let at = self.by_key.get(agent);
@@ -201,25 +222,29 @@ impl Generator {
                 agent.say(Say::Complete(*task, *token));
             }
         }
+
         if progress.cleared {
             self.market.on_cleared();
         }
+
         for (at, agent) in self.agents.iter_mut().enumerate() {
             self.market
                 .bid(at)
                 .into_iter()
                 .for_each(|bid| agent.say(bid));
         }
+
         if self.agents.iter().all(Agent::is_admitted) {
             self.fill();
         }
     }
 
-    /// Closed loop: every agent has its tasks under way.
+    /// Closed loop: submits tasks until every agent has its window under way.
     fn fill(&mut self) {
         if self.rate > 0 {
             return;
         }
+
         for (at, agent) in self.agents.iter_mut().enumerate() {
             for _ in 0..self.market.wanted(at) {
                 let task = self.market.submit(at, stamp::now());
@@ -228,14 +253,18 @@ impl Generator {
         }
     }
 
-    /// Open loop: what is due by now, each with the time it was due at.
+    /// Open loop: submits the tasks that are due by now, each with the time at which it was due.
     fn submit_due(&mut self, started: Instant, submitted: &mut u64) {
         let elapsed = started.elapsed();
         let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
         let due = micros.saturating_mul(self.rate) / 1_000_000;
+
+        // Stamps are Unix time, but what is due follows a clock that never jumps.
         let begun = stamp::now().saturating_sub(micros);
+
         while *submitted < due {
             let at = usize::try_from(*submitted).unwrap_or(0) % self.agents.len();
+            // The latency counts from this time, even if the task is submitted late.
             let when = begun + submitted.saturating_mul(1_000_000) / self.rate;
             let task = self.market.submit(at, when);
             if let (Some(task), Some(agent)) = (task, self.agents.get_mut(at)) {
@@ -245,17 +274,20 @@ impl Generator {
         }
     }
 
-    /// Signs and sends what waits, as far as there is room.
+    /// Signs and sends the operations that wait, as far as there is room for them.
     fn send_all(&mut self) {
         let taken = self
             .agents
             .iter_mut()
             .map(|agent| agent.take(Instant::now()));
+
         for (at, operations) in taken.collect::<Vec<_>>().into_iter().enumerate() {
+            // Agents begin with different validators, so that all validators get as many.
             let from = at % self.targets.len().max(1);
             let copies = self.copies.min(self.targets.len());
             let targets = self.targets.iter().cycle().skip(from).take(copies);
             let targets: Vec<_> = targets.copied().collect();
+
             operations
                 .into_iter()
                 .for_each(|operation| self.send(operation, &targets));
@@ -266,12 +298,14 @@ impl Generator {
         let Some(limit) = Instant::now().checked_sub(RESEND_AFTER) else {
             return;
         };
+
         let targets = self.targets.clone();
         let late: Vec<_> = self
             .agents
             .iter_mut()
             .flat_map(|agent| agent.late(limit))
             .collect();
+
         late.into_iter()
             .for_each(|operation| self.send(operation, &targets));
     }
@@ -283,9 +317,10 @@ impl Generator {
             id: self.requests,
             request,
         }));
+
         for target in targets {
             if let Err(error) = self.network.send(&target.0, Lane::Client, bytes.clone()) {
-                tracing::debug!(%error, "not sent; sent again later");
+                tracing::debug!(%error, "an operation was not sent; it is sent again later");
             }
         }
     }

@@ -1,15 +1,15 @@
-//! When something was submitted, in front of what is opaque to the swarm: validators of the same
-//! machine read it as they commit.
+//! The stamp of an operation: when it was submitted, in front of the bytes that are opaque to the
+//! swarm. Validators of the same machine read it when they commit.
 
 use quorate_types::cose::Owned;
 
 /// Bytes of a stamp: microseconds of Unix time, big-endian.
 pub(in crate::bench) const STAMP_BYTES: usize = 8;
 
-/// Microseconds of Unix time: processes of one machine share it.
+/// Returns microseconds of Unix time, which all processes of one machine share.
 #[expect(
     clippy::disallowed_methods,
-    reason = "latency across processes, measured and no more"
+    reason = "the latency across processes is measured, and nothing depends on it"
 )]
 pub(in crate::bench) fn now() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
@@ -18,7 +18,7 @@ pub(in crate::bench) fn now() -> u64 {
     })
 }
 
-/// `bytes` in all, beginning with the stamp.
+/// Returns `bytes` bytes that begin with the stamp, or the stamp alone if they are fewer.
 pub(super) fn stamped(when: u64, bytes: usize) -> Owned {
     let mut opaque = vec![0; bytes.max(STAMP_BYTES)];
     opaque[..STAMP_BYTES].copy_from_slice(&when.to_be_bytes());

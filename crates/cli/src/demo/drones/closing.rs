@@ -1,4 +1,4 @@
-//! The end of a run: it is audited, told and drawn.
+//! The end of the drone demonstration: audit, report and summary.
 
 use std::process::ExitCode;
 
@@ -12,19 +12,22 @@ use crate::demo::record::Record;
 use crate::report::{Agent, Place, Report, Stop, Summary, Task, TaskState};
 
 pub(super) fn close(args: &Args, stage: &Stage, record: Record) -> Result<ExitCode> {
+    // The audit reads what is on the disk, not what this process remembers.
     let audit = Audit::of(&stage.setting)?;
     let report = report(stage, &record, &audit);
     audit::write_report(&stage.setting, &report)?;
+
     let faults = faults(args, stage, &record, &audit, &report.summary);
     if args.json {
         audit::print_json(&stage.setting, &report, &report.summary, &faults)?;
     } else {
         print_summary(stage, &record, &report);
     }
+
     Ok(audit::conclude(&faults))
 }
 
-/// What should not be. Empty for a good run.
+/// Returns what should not have happened. Empty for a good run.
 fn faults(
     args: &Args,
     stage: &Stage,
@@ -33,16 +36,20 @@ fn faults(
     summary: &Summary,
 ) -> Vec<String> {
     let mut faults = audit.faults(record, summary.completed);
+
     let mut expect = |holds: bool, text: &str| {
         if !holds {
             faults.push(text.to_owned());
         }
     };
+
     expect(
         summary.completed == summary.tasks,
         "not every task was completed",
     );
+
     if !args.no_faults {
+        // A small swarm is spared: see `Play::kill_drone` and `Play::kill_validator`.
         let drones = stage.setting.agents.len();
         let many = drones > 2;
         expect(
@@ -54,12 +61,14 @@ fn faults(
             drones < 2 || summary.refused_bids > 0,
             "no false bid was refused",
         );
+
         let committee = stage.setting.validators.len() > 3;
         expect(
             !committee || record.killed_validator.is_some(),
             "no validator was killed",
         );
     }
+
     faults
 }
 
@@ -69,10 +78,13 @@ fn report(stage: &Stage, record: &Record, audit: &Audit) -> Report {
         .iter()
         .filter(|task| task.state == TaskState::Completed)
         .count() as u64;
+
+    // A task with a second assignment went to market again.
     let reassigned = tasks
         .iter()
         .filter(|task| task.assignments.len() > 1)
         .count() as u64;
+
     let genesis = &stage.setting.genesis;
     Report {
         title: format!("Drone swarm: {}", stage.mission.name),
@@ -89,6 +101,7 @@ fn report(stage: &Stage, record: &Record, audit: &Audit) -> Report {
             refused_bids: record.refused_for(quorate_types::Reason::CapabilityNotAttested),
             killed_drones: Some(u64::from(record.killed_agent.is_some())),
             killed_validators: u64::from(record.killed_validator.is_some()),
+            // Heights count from 1, so the greatest is also their number.
             heights: record.heights.keys().next_back().copied().unwrap_or(0),
             certificates: audit.files,
             certificates_verified: audit.verified,
@@ -106,6 +119,7 @@ fn report(stage: &Stage, record: &Record, audit: &Audit) -> Report {
 
 fn tasks(stage: &Stage, record: &Record) -> Vec<Task> {
     let pairs = stage.mission.tasks.iter().zip(&record.tasks);
+
     let task = |(task, facts): (&quorate_drone::mission::MissionTask, &_)| {
         let facts: &crate::demo::record::TaskRecord = facts;
         let point = task.task.visit.point;
@@ -113,6 +127,7 @@ fn tasks(stage: &Stage, record: &Record) -> Vec<Task> {
         if task.task.demand_g > 0 {
             requires.push(format!("payload_g ≥ {}", task.task.demand_g));
         }
+
         Task {
             id: task.task.id.clone(),
             place: Some(Place {
@@ -124,14 +139,17 @@ fn tasks(stage: &Stage, record: &Record) -> Vec<Task> {
             assignments: facts.assignments.clone(),
         }
     };
+
     pairs.map(task).collect()
 }
 
 fn agents(stage: &Stage, record: &Record, tasks: &[Task]) -> Vec<Agent> {
     let drones = stage.setting.agents.iter().zip(&stage.drone_files);
+
     let agent = |(member, file): (&crate::demo::setting::Member, &_)| {
         let file: &crate::demo::worker::DroneFile = file;
         let path = path(&member.name, record, tasks);
+
         Agent {
             name: member.name.clone(),
             key: member.key.to_string(),
@@ -148,20 +166,26 @@ fn agents(stage: &Stage, record: &Record, tasks: &[Task]) -> Vec<Agent> {
             path,
         }
     };
+
     drones.map(agent).collect()
 }
 
-/// Where a drone was, out of the tracks it reported with what it completed.
+/// Returns the places where a drone was, from the tracks that it reported with its completions. The
+/// points of a track are spread evenly over the time from award to completion.
 fn path(drone: &str, record: &Record, tasks: &[Task]) -> Vec<Stop> {
     let mut stops = Vec::new();
     for (task, facts) in tasks.iter().zip(&record.tasks) {
+        // Only the last assignee of a task can have reported its completion.
         let last = task.assignments.last().filter(|a| a.agent == drone);
         let (Some(award), Some(detail)) = (last, &facts.detail) else {
             continue;
         };
+
+        // A detail that is not a track tells no places.
         let Ok(track) = serde_json::from_slice::<Track>(detail) else {
             continue;
         };
+
         let ended = award.ended_at_ms.unwrap_or(award.at_ms);
         let count = track.path.len().max(1) as u64;
         for (at, (lat, lng, _)) in track.path.iter().enumerate() {
@@ -176,6 +200,7 @@ fn path(drone: &str, record: &Record, tasks: &[Task]) -> Vec<Stop> {
                 task: None,
             });
         }
+
         let Some(place) = task.place else { continue };
         stops.push(Stop {
             place,
@@ -183,6 +208,7 @@ fn path(drone: &str, record: &Record, tasks: &[Task]) -> Vec<Stop> {
             task: Some(task.id.clone()),
         });
     }
+
     stops.sort_by_key(|stop| stop.t_ms);
     stops
 }
@@ -192,8 +218,10 @@ fn print_summary(stage: &Stage, record: &Record, report: &Report) {
     let name = |victim: Option<(quorate_types::PublicKey, u64)>| {
         victim.map_or_else(|| "nobody".to_owned(), |(key, _)| record.name(&key))
     };
+
     let seconds = report.duration_ms as f64 / 1000.0;
     println!("\n{} in {seconds:.1} s", report.title);
+
     println!(
         "  tasks          {} of {} completed",
         summary.completed, summary.tasks
@@ -204,13 +232,14 @@ fn print_summary(stage: &Stage, record: &Record, report: &Report) {
         summary.reassigned
     );
     println!(
-        "  false bids     {} refused: a capability nobody attested",
+        "  false bids     {} refused: a capability that nobody attested",
         summary.refused_bids
     );
     println!(
         "  killed validator  {}: the committee went on",
         name(record.killed_validator)
     );
+
     if stage.requirement_added {
         println!("  note           every tenth task was made to require a thermal camera");
     }

@@ -1,4 +1,5 @@
-//! The drone swarm: set the stage, start the processes, submit the mission, do harm, audit.
+//! The drone demonstration: set the stage, start the processes, submit the mission, cause faults,
+//! audit.
 
 mod closing;
 mod play;
@@ -17,28 +18,28 @@ use stage::Stage;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Mission: GeoJSON points, CSV with a header (id, lat, lng, demand, duration, tw_start,
-    /// tw_end), or a QGroundControl plan [default: 100 bridges, examples/drones/bridges.geojson]
+    /// tw_end), or a QGroundControl plan. [default: 100 bridges, examples/drones/bridges.geojson]
     #[arg(long, value_name = "FILE")]
     mission: Option<PathBuf>,
-    /// Validators, each a process; of four one may fail, of seven two
+    /// Validators, 1 to 16, each a process; of four one may fail, of seven two.
     #[arg(long, default_value_t = 4)]
     validators: usize,
-    /// Drones, each a process
+    /// Drones, 1 to 64, each a process.
     #[arg(long, default_value_t = 8)]
     drones: usize,
-    /// Chooses where drones stand and who is killed
+    /// Seed that decides where drones stand and which validator is killed.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Prints one JSON object instead of the summary
+    /// Prints one JSON object instead of the summary.
     #[arg(long)]
     json: bool,
-    /// Folder of the run; must be empty or absent [default: runs/drones-TIME]
+    /// Folder of the run; must be empty or absent. [default: runs/drones-TIME]
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
-    /// Kills nobody and lets nobody lie
+    /// Kills nobody and lets nobody lie.
     #[arg(long)]
     no_faults: bool,
-    /// Gives up after this many seconds
+    /// Gives up after this many seconds.
     #[arg(long, default_value_t = 300, value_name = "SECONDS")]
     timeout: u64,
 }
@@ -50,11 +51,15 @@ pub(super) async fn run(args: Args) -> Result<ExitCode> {
     if args.validators == 0 || args.validators > 16 {
         bail!("--validators must be 1 to 16");
     }
+
     let stage = Stage::set(&args, Clock::start().now().unix)?;
     let play = Play::start(&args, &stage).await?;
+
     let record = tokio::select! {
         played = play.run() => played?,
+        // Dropping the play kills its processes.
         _ = tokio::signal::ctrl_c() => return Ok(stage.setting.stopped()),
     };
+
     closing::close(&args, &stage, record)
 }

@@ -1,4 +1,4 @@
-//! The run itself: mission, faults, until every task has ended.
+//! The run of the drone demonstration: mission and faults, until every task has ended.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub(super) struct Play<'a> {
     stage: &'a Stage,
     swarm: Swarm<'a>,
     record: Record,
-    /// Drones that took off so far.
+    /// The number of flights so far.
     flights: usize,
 }
 
@@ -27,11 +27,13 @@ impl<'a> Play<'a> {
     pub(super) async fn start(args: &'a Args, stage: &'a Stage) -> Result<Self> {
         let bar = progress_bar(args.json, stage.mission.tasks.len());
         let swarm = Swarm::start(&stage.setting, "drone", bar).await?;
+
         let record = Record::new(
             &stage.setting,
             swarm.clock,
             &[Reason::CapabilityNotAttested],
         );
+
         Ok(Self {
             args,
             stage,
@@ -41,7 +43,7 @@ impl<'a> Play<'a> {
         })
     }
 
-    /// Runs until every task has ended, or the time is up; then stops every process.
+    /// Runs until every task has ended or the time is up, then stops every process.
     pub(super) async fn run(mut self) -> Result<Record> {
         let market: Label = "drones".parse()?;
         let tasks = &self.stage.mission.tasks;
@@ -49,10 +51,13 @@ impl<'a> Play<'a> {
             .iter()
             .map(|task| task.spec(Label::clone(&market)))
             .collect();
+
         let submitted = self.swarm.operator.submit_all(specs);
         let handles = tokio::time::timeout(GATHERING, submitted)
             .await
             .context("the swarm did not take the mission within 20 s; see logs/")??;
+
+        // The record must know the tasks before it takes in news of them.
         let names = tasks.iter().map(|task| task.task.id.clone());
         self.record
             .submitted(handles.iter().map(TaskHandle::id).zip(names));
@@ -60,16 +65,18 @@ impl<'a> Play<'a> {
             "{} tasks submitted to the market `drones`",
             handles.len()
         ));
+
         let limit = Duration::from_secs(self.args.timeout);
         if tokio::time::timeout(limit, self.follow()).await.is_err() {
             self.swarm
                 .say(&format!("time is up after {} s", self.args.timeout));
         }
+
         self.swarm.stop().await;
         Ok(self.record)
     }
 
-    /// Takes everything in until no task is left.
+    /// Takes in all news until every task has ended.
     async fn follow(&mut self) {
         while !self.record.is_over() {
             match self.swarm.next().await {
@@ -90,6 +97,7 @@ impl<'a> Play<'a> {
                     self.swarm.say(&text);
                 }
             }
+
             Line::Ready { .. } => {}
             Line::Working { task } => self.kill_drone(index, task).await,
         }
@@ -104,21 +112,28 @@ impl<'a> Play<'a> {
         }
     }
 
-    /// One honest drone dies in flight, as soon as a quarter of the mission has taken off.
+    /// Kills one honest drone in flight, as soon as a quarter of the mission has taken off.
+    /// `process` is a drone that has just taken off for `task`.
     async fn kill_drone(&mut self, process: usize, task: TaskId) {
         self.flights += 1;
+
         let drones = &self.stage.setting.agents;
+        // Agents are numbered after the validators.
         let index = process.saturating_sub(self.stage.setting.validators.len());
         let all = self.stage.mission.tasks.len();
+
         let honest = self
             .stage
             .drone_files
             .get(index)
             .is_some_and(|file| file.claims.is_none());
+
         let wanted = !self.args.no_faults
             && self.record.killed_agent.is_none()
             && drones.len() > 2
             && self.flights * 4 >= all;
+
+        // It is the first honest drone that takes off from then on.
         if wanted && honest && self.swarm.kill(process).await {
             let text = format!(
                 "{} killed in flight to {}",
@@ -130,15 +145,20 @@ impl<'a> Play<'a> {
         }
     }
 
-    /// One validator dies after half of the mission, where the committee can bear it.
+    /// Kills one validator after half of the mission, if the committee tolerates that.
     async fn kill_validator(&mut self) {
         let validators = &self.stage.setting.validators;
         let (done, all) = (self.record.ended(), self.stage.mission.tasks.len());
+
+        // All powers are equal: without fewer than a third of them, a quorum remains (N-5).
         let tolerated = (validators.len() - 1) / 3;
+
         let wanted = !self.args.no_faults
             && self.record.killed_validator.is_none()
             && tolerated > 0
             && done * 2 >= all;
+
+        // The seed decides which one.
         let index = self.args.seed as usize % validators.len();
         if wanted && self.swarm.kill(index).await {
             let key: PublicKey = validators[index].key;

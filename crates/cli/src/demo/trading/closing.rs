@@ -1,4 +1,4 @@
-//! The end of a run: it is audited, told and drawn.
+//! The end of the trading demonstration: audit, report and summary.
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -17,8 +17,9 @@ use crate::report::{
     Agent, Bar, Fill, Mechanism, Order, Refusal, Report, Summary, Task, TaskState, Trading,
 };
 
-/// Refusals for breaking a rule. What comes late for a window, as everyone's quotes on slices that
-/// were just called back, is refused too: that is nobody's fault, and its certificates suffice.
+/// The reasons of refusals that the report lists: each is for breaking a rule. Bids that come too
+/// late for a window are refused too, such as all quotes on slices that were just called back.
+/// Nobody is at fault there, so their certificates are kept and nothing more.
 const TOLD: [Reason; 4] = [
     Reason::BudgetExceeded,
     Reason::CapabilityNotAttested,
@@ -26,28 +27,28 @@ const TOLD: [Reason; 4] = [
     Reason::Barred,
 ];
 
-/// What `--json` has besides what every demonstration has. Names may be added, not changed. Money
-/// is in ten-thousandths of the currency's unit, `bps` are ten-thousandths of the value.
+/// The keys of `--json` that other demonstrations do not have. Keys may be added, not changed.
+/// Money is in ten-thousandths of the currency's unit; `bps` are ten-thousandths of the value.
 #[derive(Debug, Serialize)]
 struct Json<'a> {
     #[serde(flatten)]
     summary: &'a Summary,
-    /// Slices that nobody took and the broker called back.
+    /// Slices that nobody took and that the broker called back.
     canceled: u64,
     fills: usize,
     bars: usize,
     slippage_bps: f64,
-    /// Windows that ended with commitments an agent had not opened.
+    /// Windows at whose end an agent had commitments that it had not opened, for each such agent.
     defaults: u64,
-    /// Bids refused because their budget exceeds the attested credit.
+    /// Bids that were refused because their budget exceeded the attested credit.
     refused_over_credit: u64,
     collusion_cost: Ticks,
-    /// Name of the mechanism that collusion cost less.
+    /// The name of the mechanism under which collusion cost less.
     resists: Option<&'a str>,
     mechanisms: Vec<Line<'a>>,
 }
 
-/// What each mechanism gave.
+/// The results of one mechanism.
 #[derive(Debug, Serialize)]
 struct Line<'a> {
     market: &'a str,
@@ -61,25 +62,31 @@ struct Line<'a> {
 }
 
 pub(super) fn close(args: &Args, stage: &Stage, played: &Played) -> Result<ExitCode> {
+    // The audit reads what is on the disk, not what this process remembers.
     let audit = Audit::of(&stage.setting)?;
     let trading = trading(stage, played, &audit);
     let report = report(stage, played, &audit, trading);
     audit::write_report(&stage.setting, &report)?;
+
+    // It is always there: `report` was given it.
     let Some(trading) = &report.trading else {
         return Ok(ExitCode::FAILURE);
     };
+
     let json = json(&report.summary, trading, played);
     let faults = faults(args, stage, played, &audit, (&json, trading));
+
     if args.json {
         audit::print_json(&stage.setting, &report, &json, &faults)?;
     } else {
         print_summary(&report, trading, &json);
         audit::print_end(&stage.setting, &report);
     }
+
     Ok(audit::conclude(&faults))
 }
 
-/// What should not be. Empty for a good run.
+/// Returns what should not have happened. Empty for a good run.
 fn faults(
     args: &Args,
     stage: &Stage,
@@ -88,21 +95,27 @@ fn faults(
     (json, trading): (&Json<'_>, &Trading),
 ) -> Vec<String> {
     let mut faults = audit.faults(&played.record, json.summary.completed);
+
     let mut expect = |holds: bool, text: &str| {
         if !holds {
             faults.push(text.to_owned());
         }
     };
+
     let done = json.summary.completed + json.canceled;
     expect(
         done == json.summary.tasks,
-        "a slice neither was bought nor called back",
+        "a slice was neither bought nor called back",
     );
     expect(json.fills > 0, "no slice was bought");
+
+    // Commitments that are refused or unopened must not win.
     let rejected =
         |name: &String| trading.silent.contains(name) | trading.over_credit.contains(name);
     let sold = trading.fills.iter().any(|fill| rejected(&fill.maker));
-    expect(!sold, "a trader that was to be refused sold something");
+    expect(!sold, "a trader whose bids must be refused sold something");
+
+    // A small swarm has fewer characters: see `makers`.
     if !args.no_faults {
         let plays = |character| !stage.names(character).is_empty();
         let refused = json.refused_over_credit > 0;
@@ -114,6 +127,7 @@ fn faults(
             !plays(Character::Silent) || json.defaults > 0,
             "nobody defaulted",
         );
+
         let compared = trading
             .mechanisms
             .iter()
@@ -123,10 +137,12 @@ fn faults(
             "no dossier tells what collusion cost",
         );
     }
+
     faults
 }
 
 fn json<'a>(summary: &'a Summary, trading: &'a Trading, played: &Played) -> Json<'a> {
+    // Sums over all mechanisms.
     let (charged, value) = trading
         .mechanisms
         .iter()
@@ -136,6 +152,7 @@ fn json<'a>(summary: &'a Summary, trading: &'a Trading, played: &Played) -> Json
                 found.value.saturating_add(value),
             )
         });
+
     let ended = |state| {
         played
             .record
@@ -144,12 +161,15 @@ fn json<'a>(summary: &'a Summary, trading: &'a Trading, played: &Played) -> Json
             .filter(|task| task.state == Some(state))
             .count()
     };
+
+    // Only mechanisms for which the cost of collusion is known can be compared.
     let compared = trading.mechanisms.iter().filter_map(|found| {
         found
             .collusion
             .as_ref()
             .map(|collusion| (found.mechanism.as_str(), collusion))
     });
+
     let line = |found: &'a Mechanism| Line {
         market: &found.market,
         mechanism: &found.mechanism,
@@ -166,6 +186,7 @@ fn json<'a>(summary: &'a Summary, trading: &'a Trading, played: &Played) -> Json
             .as_ref()
             .map(|collusion| collusion.ring_gain),
     };
+
     Json {
         summary,
         canceled: ended(TaskState::Canceled) as u64,
@@ -180,7 +201,7 @@ fn json<'a>(summary: &'a Summary, trading: &'a Trading, played: &Played) -> Json
     }
 }
 
-/// Each certificate of unopened commitments is of one agent and window.
+/// Counts the defaults: there is one certificate of unopened commitments for each agent and window.
 fn defaults(played: &Played) -> u64 {
     let refusals = played.record.refusals.iter();
     let unopened = refusals.filter(|refusal| refusal.code == Reason::Unopened.code());
@@ -194,12 +215,16 @@ fn report(stage: &Stage, played: &Played, audit: &Audit, trading: Trading) -> Re
     let record = &played.record;
     let genesis = &stage.setting.genesis;
     let tasks = tasks(stage, played);
+
+    // A task with a second assignment went to market again.
     let reassigned = tasks
         .iter()
         .filter(|task| task.assignments.len() > 1)
         .count() as u64;
+
     let told = |refusal: &&Refusal| TOLD.iter().any(|reason| reason.code() == refusal.code);
     let refusals: Vec<_> = record.refusals.iter().filter(told).cloned().collect();
+
     Report {
         title: format!("Trading swarm: {}", stage.bars.name),
         swarm_id: genesis.swarm_id().to_string(),
@@ -215,6 +240,7 @@ fn report(stage: &Stage, played: &Played, audit: &Audit, trading: Trading) -> Re
             refused_bids: refusals.len() as u64,
             killed_drones: None,
             killed_validators: 0,
+            // Heights count from 1, so the greatest is also their number.
             heights: record.heights.keys().next_back().copied().unwrap_or(0),
             certificates: audit.files,
             certificates_verified: audit.verified,
@@ -232,6 +258,7 @@ fn report(stage: &Stage, played: &Played, audit: &Audit, trading: Trading) -> Re
 
 fn tasks(stage: &Stage, played: &Played) -> Vec<Task> {
     let pairs = played.children.iter().zip(&played.record.tasks);
+
     let task = |((_, child), facts): (&(_, super::broker::Child), _)| {
         let facts: &crate::demo::record::TaskRecord = facts;
         Task {
@@ -242,16 +269,19 @@ fn tasks(stage: &Stage, played: &Played) -> Vec<Task> {
             assignments: facts.assignments.clone(),
         }
     };
+
     pairs.map(task).collect()
 }
 
 fn agents(stage: &Stage, trading: &Trading) -> Vec<Agent> {
     let makers = stage.setting.agents.iter().zip(&stage.makers);
+
     let agent = |(member, maker): (&crate::demo::setting::Member, &super::stage::Maker)| Agent {
         name: member.name.clone(),
         key: member.key.to_string(),
         home: None,
         killed_at_ms: None,
+        // The report marks a bid beyond the credit as a false claim.
         liar: maker.character == Character::OverCredit,
         tasks_done: trading
             .fills
@@ -260,11 +290,13 @@ fn agents(stage: &Stage, trading: &Trading) -> Vec<Agent> {
             .count() as u64,
         path: Vec::new(),
     };
+
     makers.map(agent).collect()
 }
 
 fn trading(stage: &Stage, played: &Played, audit: &Audit) -> Trading {
     let fills = fills(played);
+
     let bars = stage.bars.bars.iter().map(|bar| Bar {
         time: bar.time.clone(),
         open: bar.open,
@@ -273,6 +305,7 @@ fn trading(stage: &Stage, played: &Played, audit: &Audit) -> Trading {
         close: bar.close,
         benchmark: bar.benchmark(),
     });
+
     Trading {
         source: stage.bars.name.clone(),
         bars: bars.collect(),
@@ -292,10 +325,13 @@ fn trading(stage: &Stage, played: &Played, audit: &Audit) -> Trading {
 fn fills(played: &Played) -> Vec<Fill> {
     let pairs = played.children.iter().zip(&played.record.tasks);
     let completed = pairs.filter(|(_, facts)| facts.state == Some(TaskState::Completed));
+
     let fill = |((_, child), facts): (&(_, super::broker::Child), _)| {
         let facts: &crate::demo::record::TaskRecord = facts;
+        // A task is completed under its last assignment.
         let (certified, award) = (facts.certified.as_ref()?, facts.assignments.last()?);
         let (market, mechanism) = MARKETS[child.market];
+
         Some(Fill {
             slice: child.slice.id.clone(),
             order: child.slice.order.clone(),
@@ -311,6 +347,7 @@ fn fills(played: &Played) -> Vec<Fill> {
             certificate: award.certificate.clone(),
         })
     };
+
     completed.filter_map(fill).collect()
 }
 
@@ -320,10 +357,12 @@ fn order(order: &quorate_trader::ParentOrder, fills: &[Fill]) -> Order {
         .filter(|fill| fill.order == order.name)
         .collect();
     let (charged, value) = sums(own.iter().copied());
+
     let schedule = match order.schedule {
         quorate_trader::Schedule::Even => "even",
         quorate_trader::Schedule::Volume => "volume",
     };
+
     Order {
         name: order.name.clone(),
         schedule: schedule.to_owned(),
@@ -339,7 +378,9 @@ fn order(order: &quorate_trader::ParentOrder, fills: &[Fill]) -> Order {
 
 fn mechanisms(stage: &Stage, played: &Played, audit: &Audit, fills: &[Fill]) -> Vec<Mechanism> {
     let makers = stage.setting.agents.iter().zip(&stage.makers);
+    // The true costs of the ring are in its settings, and in no dossier.
     let ring = makers.filter(|(_, maker)| maker.character == Character::Ring);
+
     let insight = Insight {
         swarm: stage.setting.genesis.swarm_id(),
         ring: ring
@@ -351,15 +392,19 @@ fn mechanisms(stage: &Stage, played: &Played, audit: &Audit, fills: &[Fill]) -> 
             .map(|(task, child)| (*task, &child.slice))
             .collect(),
     };
+
     let mechanism = |(number, (market, mechanism)): (usize, (&str, &str))| {
         let own: Vec<&Fill> = fills.iter().filter(|fill| fill.market == market).collect();
         let (charged, value) = sums(own.iter().copied());
+
         let slices = played
             .children
             .iter()
             .filter(|(_, child)| child.market == number);
+
         let dossiers = audit.dossiers.iter();
         let dossiers = dossiers.filter(|dossier| dossier.record.market.as_str() == market);
+
         Mechanism {
             market: market.to_owned(),
             mechanism: mechanism.to_owned(),
@@ -372,10 +417,11 @@ fn mechanisms(stage: &Stage, played: &Played, audit: &Audit, fills: &[Fill]) -> 
             collusion: insight.compare(dossiers),
         }
     };
+
     MARKETS.into_iter().enumerate().map(mechanism).collect()
 }
 
-/// What was charged, and what it is worth at the benchmarks.
+/// Returns the sum that was charged, and the value at the benchmarks.
 fn sums<'a>(fills: impl Iterator<Item = &'a Fill>) -> (Ticks, Ticks) {
     fills.fold((0, 0), |(charged, value), fill| {
         (
@@ -388,10 +434,12 @@ fn sums<'a>(fills: impl Iterator<Item = &'a Fill>) -> (Ticks, Ticks) {
 fn print_summary(report: &Report, trading: &Trading, json: &Json<'_>) {
     let seconds = report.duration_ms as f64 / 1000.0;
     println!("\n{} in {seconds:.1} s", report.title);
+
     println!(
         "  slices         {} over {} bars: {} bought, {} called back",
         json.summary.tasks, json.bars, json.fills, json.canceled
     );
+
     for order in &trading.orders {
         println!(
             "  {:<14} {} of {} bought, {:+.2} bps against the benchmark",
@@ -401,10 +449,12 @@ fn print_summary(report: &Report, trading: &Trading, json: &Json<'_>) {
             bps(order.slippage_ppm)
         );
     }
+
     for found in &trading.mechanisms {
         let (filled, slices) = (found.filled, found.slices);
         print!("  {:<14} {filled} of {slices} slices, ", found.mechanism);
         print!("{:+.2} bps", bps(found.slippage_ppm));
+
         match &found.collusion {
             Some(collusion) => println!(
                 "; collusion cost {} ({:.2} bps)",
@@ -414,10 +464,12 @@ fn print_summary(report: &Report, trading: &Trading, json: &Json<'_>) {
             None => println!(),
         }
     }
+
     let names = |names: &[String]| match names {
         [] => "nobody".to_owned(),
         names => names.join(", "),
     };
+
     println!(
         "  over credit    {}: {} bids refused",
         names(&trading.over_credit),
@@ -435,7 +487,7 @@ fn print_summary(report: &Report, trading: &Trading, json: &Json<'_>) {
     );
 }
 
-/// Basis points, to the hundredth.
+/// Converts millionths to basis points, with two decimals.
 fn bps(ppm: i64) -> f64 {
     ppm as f64 / 100.0
 }

@@ -1,4 +1,5 @@
-//! What collusion cost: each auction run again from its dossier, with the ring's true costs.
+//! The cost of collusion: each auction is run again from its dossier, once as it was and once with
+//! the ring's true costs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,10 +11,10 @@ use quorate_types::{PublicKey, SwarmId, TaskId};
 
 use crate::report::Collusion;
 
-/// What the demonstration knows and no dossier tells.
+/// The facts that the demonstration knows and that no dossier tells.
 pub(super) struct Insight<'a> {
     pub(super) swarm: SwarmId,
-    /// Those that collude.
+    /// The market makers that collude.
     pub(super) ring: BTreeMap<PublicKey, &'a MakerConfig>,
     pub(super) slices: BTreeMap<TaskId, &'a Slice>,
 }
@@ -22,39 +23,46 @@ pub(super) struct Insight<'a> {
 #[derive(Debug, Clone, Copy, Default)]
 struct Sums {
     fills: i64,
-    /// Of the slices bought, at their benchmarks.
+    /// The value of the bought slices, at their benchmarks.
     value: i64,
     charged: i64,
-    /// Limits of the slices bought, less what they were charged.
+    /// The limits of the bought slices, minus their charges.
     surplus: i64,
-    /// What the ring was paid, less what the slices cost it.
+    /// The payments to the ring, minus the true costs of its slices.
     ring_gain: i64,
 }
 
 impl Insight<'_> {
-    /// Compares the auctions of one market as they were with what they would have been; `None`
-    /// without a ring, or without a dossier.
+    /// Compares the auctions of one market as they were with the same auctions without collusion.
+    /// Returns `None` if there is no ring or no dossier.
     pub(super) fn compare<'d>(
         &self,
         dossiers: impl Iterator<Item = &'d Dossier>,
     ) -> Option<Collusion> {
         let (mut with, mut without) = (Sums::default(), Sums::default());
         let (mut auctions, mut value) = (0, 0_i64);
+
         for dossier in dossiers {
+            // An auction by a mechanism that this program does not know cannot be run again.
             let Some(rule) = mechanism(&dossier.record.mechanism) else {
                 continue;
             };
+
+            // The auction is run with the bids as they were, and with the true costs of the ring.
             let round = self.round(dossier);
             let honest = self.honest(&round, rule);
             with.add(&self.sums(&round, &rule.clear(&round)));
             without.add(&self.sums(&honest, &rule.clear(&honest)));
+
             auctions += 1;
+            // The value of all slices that were up for auction, bought or not.
             let values = round
                 .tasks
                 .iter()
                 .filter_map(|task| self.slices.get(&task.id));
             value = values.fold(value, |sum, slice| sum.saturating_add(slice.value()));
         }
+
         let cost = without.surplus.saturating_sub(with.surplus);
         let compared = Collusion {
             auctions,
@@ -65,15 +73,17 @@ impl Insight<'_> {
             honest_slippage_ppm: ppm(without.charged - without.value, without.value),
             ring_gain: with.ring_gain - without.ring_gain,
         };
+
         (auctions > 0 && !self.ring.is_empty()).then_some(compared)
     }
 
-    /// The round of a dossier.
+    /// Returns the round of a dossier, as its mechanism was given it (C-18).
     fn round(&self, dossier: &Dossier) -> Round {
         let ties = TieSeed {
             swarm: self.swarm,
             market: dossier.record.market.clone(),
         };
+
         let (tasks, bidders, bids) = (Vec::new(), Vec::new(), Vec::new());
         let mut round = Round {
             tasks,
@@ -82,6 +92,7 @@ impl Insight<'_> {
             solutions: Vec::new(),
             ties,
         };
+
         for input in &dossier.inputs {
             match input {
                 ClearingInput::Task(TaskInput {
@@ -96,12 +107,14 @@ impl Insight<'_> {
                         limit: *limit,
                     });
                 }
+
                 ClearingInput::Bidder(BidderInput { agent, budget }) => {
                     round.bidders.push(Bidder {
                         agent: *agent,
                         budget: budget.clone(),
                     });
                 }
+
                 ClearingInput::Bid(BidInput {
                     task,
                     agent,
@@ -115,25 +128,33 @@ impl Insight<'_> {
                         price: *price,
                     });
                 }
+
+                // The mechanism is given no excluded or unopened bids, and these markets take no
+                // solutions.
                 ClearingInput::Bid(_) | ClearingInput::Solution(_) => {}
             }
         }
+
         round
     }
 
-    /// The round as it would be if the ring asked its costs: on every slice that it would then
-    /// have quoted, under the budget it had, or one for a slice where it asked too much for all.
+    /// Returns the round as it would be if the ring asked its true costs. It quotes on every slice
+    /// that it would then have quoted on, under the budget that it had or, if it had asked too much
+    /// to quote on any slice, under a budget for one.
     fn honest(&self, round: &Round, rule: &dyn Mechanism) -> Round {
         let mut honest = round.clone();
         honest
             .bids
             .retain(|bid| !self.ring.contains_key(&bid.agent));
+
         for (agent, maker) in &self.ring {
             for task in &round.tasks {
                 let Some(slice) = self.slices.get(&task.id) else {
                     continue;
                 };
+
                 let price = maker.cost(slice);
+                // A market maker quotes on nothing whose limit is below its price.
                 if rule.takes_all_asks() || price <= task.limit {
                     honest.bids.push(Bid {
                         task: task.id,
@@ -142,6 +163,8 @@ impl Insight<'_> {
                     });
                 }
             }
+
+            // It asked too much to quote at all, so the dossier has no budget of it.
             if round.bidder_index(agent).is_none()
                 && let Some(task) = round.tasks.first()
             {
@@ -151,6 +174,7 @@ impl Insight<'_> {
                 });
             }
         }
+
         honest.bids.sort_unstable();
         honest.bidders.sort_unstable_by_key(|bidder| bidder.agent);
         honest
@@ -162,6 +186,7 @@ impl Insight<'_> {
             let Some(slice) = self.slices.get(&award.task) else {
                 continue;
             };
+
             let limit = round
                 .task_index(&award.task)
                 .map_or(0, |at| round.tasks[at].limit);
@@ -169,6 +194,7 @@ impl Insight<'_> {
                 .ring
                 .get(&award.agent)
                 .map(|maker| award.payment - maker.cost(slice));
+
             sums.add(&Sums {
                 fills: 1,
                 value: slice.value(),
@@ -177,6 +203,7 @@ impl Insight<'_> {
                 ring_gain: gain.unwrap_or(0),
             });
         }
+
         sums
     }
 }
@@ -191,13 +218,14 @@ impl Sums {
     }
 }
 
-/// A part in millionths of the whole.
+/// Returns a part in millionths of its whole.
 pub(super) fn ppm(part: i64, whole: i64) -> i64 {
     let exact = i128::from(part) * 1_000_000 / i128::from(whole.max(1));
     i64::try_from(exact).unwrap_or(i64::MAX)
 }
 
-/// The mechanism that collusion cost least, of those that were compared; `None` below two of them.
+/// Returns the mechanism under which collusion cost least. Returns `None` if the compared
+/// mechanisms do not differ in that, or are fewer than two.
 pub(super) fn resists<'a>(
     compared: impl Iterator<Item = (&'a str, &'a Collusion)>,
 ) -> Option<&'a str> {
@@ -207,6 +235,8 @@ pub(super) fn resists<'a>(
         .map(|(_, collusion)| collusion.cost_ppm)
         .collect();
     let least = all.iter().min_by_key(|(_, collusion)| collusion.cost_ppm)?;
+
+    // If all cost the same, none of them resists better.
     (costs.len() > 1).then_some(least.0)
 }
 
@@ -249,7 +279,8 @@ mod tests {
         }
     }
 
-    /// Slices at these limits, and sellers of one unit at these prices, all above [`VALUE`].
+    /// Returns a round with slices at these limits and sellers of one unit at these prices, all
+    /// above [`VALUE`].
     fn round(limits: &[i64], asks: &[i64]) -> Round {
         let unit = Amounts::from([("credit".parse().unwrap(), 1)]);
         let tasks = limits.iter().enumerate().map(|(at, limit)| Task {
@@ -258,6 +289,7 @@ mod tests {
             limit: VALUE + limit,
         });
         let tasks: Vec<Task> = tasks.collect();
+
         let agents: Vec<_> = (1..=asks.len() as u8)
             .map(|at| PublicKey([at; 32]))
             .collect();
@@ -265,6 +297,7 @@ mod tests {
             agent: *agent,
             budget: unit.clone(),
         });
+
         let mut round = Round {
             bidders: bidders.collect(),
             bids: Vec::new(),
@@ -275,11 +308,13 @@ mod tests {
             },
             tasks,
         };
+
         for task in &round.tasks {
             let quotes = agents
                 .iter()
                 .zip(asks)
                 .filter(|(_, ask)| VALUE + **ask <= task.limit);
+
             let bid = |(agent, ask): (&PublicKey, &i64)| Bid {
                 task: task.id,
                 agent: *agent,
@@ -287,10 +322,12 @@ mod tests {
             };
             round.bids.extend(quotes.map(bid));
         }
+
         round
     }
 
-    /// With the ring and without: fills, charges above value, gain of the ring.
+    /// Returns fills, charges above value, and the gain of the ring: first with the ring, then
+    /// without.
     fn compared(rule: &dyn Mechanism, limits: &[i64], asks: &[i64]) -> [(i64, i64, i64); 2] {
         let (one, two, slice) = (maker(200), maker(300), slice());
         let ring = [(PublicKey([1; 32]), &one), (PublicKey([2; 32]), &two)];
@@ -300,6 +337,7 @@ mod tests {
             ring: ring.into(),
             slices: slices.collect(),
         };
+
         let round = round(limits, asks);
         let honest = insight.honest(&round, rule);
         [round, honest].map(|round| {
@@ -310,7 +348,7 @@ mod tests {
 
     #[test]
     fn second_price_pays_what_the_ring_asks() {
-        // Padded by 600, the two lose to the third, whom the first of them pays for.
+        // Padded by 600, both lose to the third, which is paid the ask of the first.
         assert_eq!(
             compared(&SecondPrice, &[2_000], &[800, 900, 500]),
             [(1, 800, 0), (1, 300, 100)]

@@ -1,4 +1,4 @@
-//! The trading swarm: set the stage, start the processes, work the orders, audit.
+//! The trading demonstration: set the stage, start the processes, work the orders, audit.
 
 mod broker;
 mod closing;
@@ -18,39 +18,39 @@ use stage::Stage;
 /// Arguments of `quorate demo trading`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Bars: CSV with a header (date or time, open, high, low, close, volume; others are ignored)
+    /// Bars: CSV with a header (date or time, open, high, low, close, volume; others are ignored).
     /// [default: a synthetic day, examples/trading/day.csv]
     #[arg(long, value_name = "FILE")]
     bars: Option<PathBuf>,
-    /// Bars to trade, from the first on
+    /// Bars to trade, from the first on.
     #[arg(long, default_value_t = 26, value_name = "N")]
     take: usize,
-    /// Validators, each a process; of four one may fail, of seven two
+    /// Validators, 1 to 16, each a process; of four one may fail, of seven two.
     #[arg(long, default_value_t = 4)]
     validators: usize,
-    /// Market makers, each a process
+    /// Market makers, 3 to 64, each a process.
     #[arg(long, default_value_t = 8)]
     traders: usize,
-    /// Chooses how costs of market makers go up and down
+    /// Seed that decides how costs of market makers go up and down.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Prints one JSON object instead of the summary
+    /// Prints one JSON object instead of the summary.
     #[arg(long)]
     json: bool,
-    /// Folder of the run; must be empty or absent [default: runs/trading-TIME]
+    /// Folder of the run; must be empty or absent. [default: runs/trading-TIME]
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
-    /// Lets nobody misbehave
+    /// Lets nobody misbehave.
     #[arg(long)]
     no_faults: bool,
-    /// Gives up after this many seconds
+    /// Gives up after this many seconds.
     #[arg(long, default_value_t = 300, value_name = "SECONDS")]
     timeout: u64,
 }
 
 pub(super) async fn run(args: Args) -> Result<ExitCode> {
     if args.traders < 3 || args.traders > 64 {
-        bail!("--traders must be 3 to 64: an auction needs some");
+        bail!("--traders must be 3 to 64: an auction needs several sellers");
     }
     if args.validators == 0 || args.validators > 16 {
         bail!("--validators must be 1 to 16");
@@ -58,11 +58,15 @@ pub(super) async fn run(args: Args) -> Result<ExitCode> {
     if args.take == 0 {
         bail!("--take must be at least 1");
     }
+
     let stage = Stage::set(&args, Clock::start().now().unix)?;
     let play = Play::start(&args, &stage).await?;
+
     let played = tokio::select! {
         played = play.run() => played?,
+        // Dropping the play kills its processes.
         _ = tokio::signal::ctrl_c() => return Ok(stage.setting.stopped()),
     };
+
     closing::close(&args, &stage, &played)
 }

@@ -1,4 +1,4 @@
-//! The run itself: bar by bar, until every slice has ended.
+//! The run of the trading demonstration: bar by bar, until every slice has ended.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ use crate::demo::record::Record;
 use crate::demo::swarm::{GATHERING, News, Swarm, progress_bar};
 use crate::demo::worker::Line;
 
-/// Once slices of a market were awarded, the others are called back after so many milliseconds:
-/// its auction is over, they come with the same block.
+/// Milliseconds from when slices of a market were seen to be awarded until its other slices are
+/// called back. Its auction is over by then: all of its awards come with the same block.
 const GRACE_MS: u64 = 250;
-/// A market that awards nothing is left after so many milliseconds.
+/// Milliseconds after which the slices of a market that awards nothing are called back.
 const PATIENCE_MS: u64 = 6_000;
-/// Rounds for what is left when the day is over, at most.
+/// The most rounds of auctions for what is left when the day is over.
 const CLOSING_ROUNDS: usize = 4;
 
 /// A running demonstration.
@@ -30,21 +30,21 @@ pub(super) struct Play<'a> {
     played: Played,
 }
 
-/// What a run leaves.
+/// The facts that a run leaves.
 pub(super) struct Played {
     pub(super) record: Record,
-    /// In the order of the record's tasks.
+    /// The slices and their tasks, in the order of the record's tasks.
     pub(super) children: Vec<(TaskId, Child)>,
 }
 
 /// Slices that are up for auction together.
 struct Batch {
-    /// Place of the first among all slices.
+    /// The index of its first slice among all slices.
     first: usize,
     submitted_ms: u64,
-    /// When the first of each market was seen to be awarded.
+    /// When the first award in each market was seen.
     awarded_ms: [Option<u64>; MARKETS.len()],
-    /// Markets whose slices were called back.
+    /// Whether the slices of each market were called back.
     called_back: [bool; MARKETS.len()],
 }
 
@@ -54,12 +54,14 @@ impl<'a> Play<'a> {
         let slices: u64 = stage.orders.iter().map(|order| order.lots).sum();
         let bar = progress_bar(args.json, usize::try_from(slices).unwrap_or(usize::MAX));
         let swarm = Swarm::start(&stage.setting, "trader", bar).await?;
+
         let telling = [Reason::BudgetExceeded, Reason::Unopened, Reason::Barred];
         let record = Record::new(&stage.setting, swarm.clock, &telling);
         let played = Played {
             record,
             children: Vec::new(),
         };
+
         Ok(Self {
             args,
             stage,
@@ -69,7 +71,7 @@ impl<'a> Play<'a> {
         })
     }
 
-    /// Runs until every slice has ended, or the time is up; then stops every process.
+    /// Runs until every slice has ended or the time is up, then stops every process.
     pub(super) async fn run(mut self) -> Result<Played> {
         let limit = Duration::from_secs(self.args.timeout);
         match tokio::time::timeout(limit, self.trade()).await {
@@ -78,6 +80,7 @@ impl<'a> Play<'a> {
                 .swarm
                 .say(&format!("time is up after {} s", self.args.timeout)),
         }
+
         self.swarm.stop().await;
         Ok(self.played)
     }
@@ -89,10 +92,13 @@ impl<'a> Play<'a> {
             "{} orders, to be cut into {all} slices over {bars} bars",
             self.stage.orders.len()
         ));
+
         for bar in 0..bars {
             let children = self.broker.slices(bar);
             self.auction(children).await?;
         }
+
+        // A slice that nobody takes at the close is put up again.
         for _ in 0..CLOSING_ROUNDS {
             let children = self.broker.closing_slices();
             if !children.is_empty() {
@@ -101,15 +107,19 @@ impl<'a> Play<'a> {
             }
             self.auction(children).await?;
         }
+
+        // Slices that were awarded still have to be completed.
         while !self.played.record.is_over() && self.take().await {}
+
         Ok(())
     }
 
-    /// Puts slices up, and waits until each is awarded or called back.
+    /// Puts slices up for auction, and waits until each is awarded or has ended.
     async fn auction(&mut self, children: Vec<Child>) -> Result<()> {
         if children.is_empty() {
             return Ok(());
         }
+
         let specs = children.iter().map(|child| self.broker.spec(child));
         let submitted = self
             .swarm
@@ -118,6 +128,7 @@ impl<'a> Play<'a> {
         let handles = tokio::time::timeout(GATHERING, submitted)
             .await
             .context("the swarm did not take the slices within 20 s; see logs/")??;
+
         let ids: Vec<TaskId> = handles.iter().map(TaskHandle::id).collect();
         let names = children.iter().map(|child| child.slice.id.clone());
         let mut batch = Batch {
@@ -126,21 +137,29 @@ impl<'a> Play<'a> {
             awarded_ms: [None; MARKETS.len()],
             called_back: [false; MARKETS.len()],
         };
+
+        // The record must know the slices before it takes in news of them.
         self.played.record.submitted(ids.iter().copied().zip(names));
         self.played.children.extend(ids.into_iter().zip(children));
+
         while !self.is_settled(&mut batch).await? && self.take().await {}
+
+        // The next slices depend on those that were bought.
         for (task, child) in &self.played.children[batch.first..] {
             if self.played.is_bought(*task) {
                 self.broker.bought(child.order);
             }
         }
+
         Ok(())
     }
 
-    /// Whether each slice of a batch is awarded or ended; calls those back that nobody took.
+    /// Checks whether each slice of a batch is awarded or has ended. Calls back the slices that
+    /// nobody took.
     async fn is_settled(&mut self, batch: &mut Batch) -> Result<bool> {
         let now = self.played.record.now();
         let mut open: Vec<(TaskId, usize)> = Vec::new();
+
         for (task, child) in &self.played.children[batch.first..] {
             let facts = self.played.record.task(*task);
             if self.played.is_bought(*task) {
@@ -149,36 +168,44 @@ impl<'a> Play<'a> {
                 open.push((*task, child.market));
             }
         }
+
+        // Each market is settled for itself: see `GRACE_MS` and `PATIENCE_MS`.
         for market in 0..MARKETS.len() {
             let due = match batch.awarded_ms[market] {
                 Some(awarded) => awarded + GRACE_MS,
                 None => batch.submitted_ms + PATIENCE_MS,
             };
+
             if now < due || batch.called_back[market] {
                 continue;
             }
+
             batch.called_back[market] = true;
             for (task, _) in open.iter().filter(|(_, of)| *of == market) {
                 self.swarm.operator.cancel(*task).await?;
             }
         }
+
         Ok(open.is_empty())
     }
 
-    /// Takes in what happens next; `false` where nothing will.
+    /// Takes in the next news. Returns `false` if there will be none.
     async fn take(&mut self) -> bool {
         match self.swarm.next().await {
             News::Line(index, line) => self.hear(index, line),
             News::Event(event) => self.learn(&event),
             News::Tick => {
+                // The bar counts slices that were bought: those called back are put up again.
                 let bought = self.played.children.iter();
                 let bought = bought
                     .filter(|(task, _)| self.played.is_bought(*task))
                     .count();
                 self.swarm.bar.set_position(bought as u64);
             }
+
             News::Closed => return false,
         }
+
         true
     }
 
@@ -191,6 +218,7 @@ impl<'a> Play<'a> {
                     self.swarm.say(&text);
                 }
             }
+
             Line::Ready { .. } | Line::Working { .. } => {}
         }
     }
@@ -203,7 +231,7 @@ impl<'a> Play<'a> {
 }
 
 impl Played {
-    /// Whether a slice was awarded, and not called back or given up afterwards.
+    /// Checks whether a slice was awarded, and neither called back nor given up afterwards.
     pub(super) fn is_bought(&self, task: TaskId) -> bool {
         use crate::report::TaskState::Completed;
         self.record.task(task).is_some_and(|facts| {

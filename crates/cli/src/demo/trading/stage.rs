@@ -1,4 +1,4 @@
-//! Setting the stage: bars, orders, markets, market makers and their characters.
+//! The stage of the trading demonstration: bars, orders, markets, market makers.
 
 use anyhow::Result;
 use quorate_trader::{Bars, MakerConfig, ParentOrder, Schedule, Ticks, with_ppm};
@@ -11,31 +11,31 @@ use crate::demo::worker::{TRADER_FILE, TraderFile};
 /// The day that ships, for a run without `--bars`.
 const DAY: &str = include_str!("../../../../../examples/trading/day.csv");
 const DAY_NAME: &str = "day.csv";
-/// What slices require, and every market maker is attested.
+/// The label that slices require and that every market maker is attested.
 const VENUE: &str = "venue.lit";
 /// Units in a slice.
 const QUANTITY: i64 = 100;
-/// What the ring asks above its costs, in millionths.
+/// How much the ring asks above its costs, in millionths.
 const PADDING_PPM: i64 = 600;
-/// Slices whose value an honest market maker has credit for.
+/// The number of slices that the credit of an honest market maker covers.
 const CREDIT_SLICES: i64 = 8;
-/// What the one that bids beyond its credit has credit for, as a part of a slice.
+/// The market maker that bids beyond its credit is attested a slice's value divided by this.
 const SHORT_CREDIT: i64 = 2;
 
-/// The markets, ascending by name: name and mechanism.
+/// The markets, ascending by name, each with its mechanism.
 pub(super) const MARKETS: [(&str, &str); 2] = [
     ("slices-mcafee", "mcafee"),
     ("slices-vickrey", "second-price"),
 ];
 
-/// Everything the run needs, written to its folder.
+/// Everything that a run needs; it is also written to the folder of the run.
 pub(super) struct Stage {
     pub(super) setting: Setting,
-    /// Those that are traded.
+    /// The bars that are traded.
     pub(super) bars: Bars,
     pub(super) orders: Vec<ParentOrder>,
     pub(super) venue: Label,
-    /// In the order of the setting's agents.
+    /// The market makers, in the order of the setting's agents.
     pub(super) makers: Vec<Maker>,
 }
 
@@ -45,16 +45,16 @@ pub(super) struct Maker {
     pub(super) config: MakerConfig,
 }
 
-/// How a market maker behaves.
+/// The behaviour of a market maker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Character {
-    /// Asks what it costs.
+    /// It asks its true cost.
     Honest,
-    /// Agreed with another one to ask more.
+    /// It has agreed with another one to ask more than its cost.
     Ring,
-    /// Commits, and never opens.
+    /// It commits to quotes and never opens them.
     Silent,
-    /// Says it may owe more than was attested.
+    /// It claims more credit than was attested to it.
     OverCredit,
 }
 
@@ -65,9 +65,13 @@ impl Stage {
             None => Bars::parse(DAY_NAME, DAY)?,
         };
         bars.bars.truncate(args.take);
+
         let orders = orders(bars.bars.len());
+
+        // Credit is counted in slices at the highest price of the day.
         let highest = bars.bars.iter().map(|bar| bar.high).max().unwrap_or(0);
         let makers = makers(args, highest.saturating_mul(QUANTITY))?;
+
         let setting = Setting::make(Wanted {
             name: "trading",
             role: "trader",
@@ -78,10 +82,13 @@ impl Stage {
             keep: args.keep.as_deref(),
             started_unix_ms,
         })?;
+
         bars.name = keep_input(args.bars.as_deref(), (DAY_NAME, DAY), &setting.folder)?;
+
         setting.write()?;
         for (trader, maker) in setting.agents.iter().zip(&makers) {
             setting.attest(trader, maker.config.attested())?;
+            // The node keeps the quotes shut; the market maker in it is an ordinary one.
             let withholds = maker.character == Character::Silent;
             trader.tell(
                 TRADER_FILE,
@@ -91,6 +98,7 @@ impl Stage {
                 },
             )?;
         }
+
         Ok(Self {
             setting,
             bars,
@@ -100,7 +108,7 @@ impl Stage {
         })
     }
 
-    /// Names of the market makers of a character.
+    /// Returns the names of the market makers with a character.
     pub(super) fn names(&self, character: Character) -> Vec<String> {
         let all = self.setting.agents.iter().zip(&self.makers);
         let found = all.filter(|(_, maker)| maker.character == character);
@@ -108,14 +116,15 @@ impl Stage {
     }
 }
 
-/// Three clients: one patient, one that goes with the volume, one in a hurry. Two slices of each
-/// in a bar, on average.
+/// Returns the orders of three clients: one is patient, one follows the volume, and one is in a
+/// hurry. Each wants two slices in a bar, on average.
 fn orders(bars: usize) -> Vec<ParentOrder> {
     let kinds = [
         ("pension", 900, Schedule::Even),
         ("index", 1_600, Schedule::Volume),
         ("hedge", 3_000, Schedule::Even),
     ];
+
     let order = |(name, limit_ppm, schedule): (&str, i64, Schedule)| ParentOrder {
         name: name.to_owned(),
         lots: 2 * bars as u64,
@@ -123,6 +132,7 @@ fn orders(bars: usize) -> Vec<ParentOrder> {
         limit_ppm,
         schedule,
     };
+
     kinds.into_iter().map(order).collect()
 }
 
@@ -135,23 +145,28 @@ fn market((name, mechanism): (&str, &str)) -> Result<Market> {
         lease_ms: 3_000,
         solve_ms: None,
         mechanism: mechanism.parse()?,
+        // Sealed, with 600 ms for the openings (M-23, M-25).
         reveal_ms: Some(600),
         window_ms: 300,
     })
 }
 
-/// The first two are the cheapest, and collude; the last one bids beyond its credit, the one
-/// before it keeps its commitments shut. As many of these as leave two honest ones.
+/// Returns the market makers. The first two are the cheapest, and collude. The last one bids beyond
+/// its credit, and the one before it keeps its commitments shut. If there are few, some of these
+/// are left out, so that two honest ones remain.
 fn makers(args: &Args, slice: Ticks) -> Result<Vec<Maker>> {
     let venue: Label = VENUE.parse()?;
     let maker = |at: usize| {
         let character = character(args, at);
         let credit = slice.saturating_mul(CREDIT_SLICES);
+
         let short = character == Character::OverCredit;
+
         let config = MakerConfig {
             venue: venue.clone(),
             credit: if short { slice / SHORT_CREDIT } else { credit },
             claims: short.then_some(credit),
+            // Each market maker is dearer than the one before it.
             cost_ppm: 200 + 150 * at as i64,
             noise_ppm: 80,
             padding_ppm: if character == Character::Ring {
@@ -161,6 +176,7 @@ fn makers(args: &Args, slice: Ticks) -> Result<Vec<Maker>> {
             },
             seed: args.seed.wrapping_mul(1000).wrapping_add(at as u64),
         };
+
         Maker { character, config }
     };
     Ok((0..args.traders).map(maker).collect())
@@ -168,6 +184,7 @@ fn makers(args: &Args, slice: Ticks) -> Result<Vec<Maker>> {
 
 fn character(args: &Args, at: usize) -> Character {
     let count = args.traders;
+    // The last market maker is at 1, the one before it at 2.
     match count - at {
         _ if args.no_faults => Character::Honest,
         1 => Character::OverCredit,
@@ -177,7 +194,8 @@ fn character(args: &Args, at: usize) -> Character {
     }
 }
 
-/// The most that any order pays for a slice of this value: what one takes of its seller's credit.
+/// Returns the most that any order pays for a slice of this value. It is also what such a slice
+/// takes of its seller's credit.
 pub(super) fn highest_limit(orders: &[ParentOrder], value: Ticks) -> Ticks {
     let highest = orders
         .iter()

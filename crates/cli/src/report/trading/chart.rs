@@ -1,4 +1,4 @@
-//! The bars of the day with what was paid in each, and how far that lies above the benchmark.
+//! The chart of a day: its bars, the price of each fill, and how far that lies above the benchmark.
 
 use quorate_trader::show_price;
 
@@ -8,20 +8,20 @@ use super::tables::bps;
 use super::{Fill, Report, Trading};
 
 const WIDTH: f64 = 1_000.0;
-/// Where the numbers end and the day begins.
+/// The x coordinate at which the numbers end and the day begins.
 const LEFT: f64 = 74.0;
 const RIGHT: f64 = 14.0;
-/// Top and bottom of the panel of prices.
+/// The top and the bottom of the panel of prices.
 const PRICES: (f64, f64) = (14.0, 330.0);
-/// Top and bottom of the panel of slippage.
+/// The top and the bottom of the panel of slippage.
 const SLIPPAGE: (f64, f64) = (372.0, 500.0);
 const HEIGHT: f64 = 508.0;
-/// Lines across a panel, about.
+/// The approximate number of lines across a panel.
 const LINES: f64 = 5.0;
-/// Times along the day, at most.
+/// The greatest number of times that are written along the day.
 const TIMES: usize = 13;
 
-/// The drawing and what its signs mean.
+/// Draws the chart, followed by the meaning of its signs.
 pub(super) fn figure(report: &Report, trading: &Trading) -> String {
     let Some(chart) = Chart::of(trading) else {
         return "<p>There are no bars.</p>\n".to_owned();
@@ -48,16 +48,16 @@ const SIGNS: &str = "<ul class=\"signs row\">\n\
     <li><svg viewBox=\"-9 -9 18 18\"><path class=\"dot\" d=\"M0-5.5 5.5 0 0 5.5-5.5 0z\"/></svg>\
     double auction</li>\n</ul>\n";
 
-/// Where things are drawn.
+/// The scales of the drawing.
 struct Chart {
-    /// Width of a bar's place.
+    /// The width that each bar has for itself.
     slot: f64,
     prices: Scale,
-    /// In hundredths of a basis point.
+    /// The scale of slippage, which is in millionths.
     slippage: Scale,
 }
 
-/// Numbers from the bottom of a panel to its top.
+/// Maps numbers to heights between the bottom and the top of a panel.
 struct Scale {
     low: f64,
     high: f64,
@@ -67,6 +67,7 @@ struct Scale {
 impl Scale {
     fn of(numbers: impl Iterator<Item = i64> + Clone, panel: (f64, f64)) -> Option<Self> {
         let (low, high) = (to_f64(numbers.clone().min()?), to_f64(numbers.max()?));
+        // Marks must not touch the edge, and a flat day must not have a height of 0.
         let room = ((high - low) * 0.06).max(1.0);
         Some(Self {
             low: low - room,
@@ -80,11 +81,12 @@ impl Scale {
         bottom - (to_f64(number) - self.low) / (self.high - self.low) * (bottom - top)
     }
 
-    /// Round numbers across the panel.
+    /// Returns the round numbers at which lines cross the panel.
     fn lines(&self) -> Vec<i64> {
         let step = round_below((self.high - self.low) / LINES * 2.0);
         let first = (self.low / step).ceil();
         let count = ((self.high / step).floor() - first).clamp(0.0, 2.0 * LINES);
+
         #[expect(clippy::cast_possible_truncation, reason = "prices are far below 2^53")]
         let line = |at: i32| ((first + f64::from(at)) * step) as i64;
         #[expect(clippy::cast_possible_truncation, reason = "ten lines at most")]
@@ -97,6 +99,7 @@ impl Chart {
         let bars = trading.bars.iter().flat_map(|bar| [bar.low, bar.high]);
         let fills = trading.fills.iter().map(price);
         let slippage = trading.fills.iter().map(|fill| fill.slippage_ppm);
+
         Some(Self {
             slot: (WIDTH - LEFT - RIGHT) / to_f64(i64::try_from(trading.bars.len()).ok()?.max(1)),
             prices: Scale::of(bars.chain(fills), PRICES)?,
@@ -104,7 +107,7 @@ impl Chart {
         })
     }
 
-    /// The left edge of a bar's place.
+    /// Returns the left edge of a bar's place.
     fn left(&self, bar: usize) -> f64 {
         LEFT + to_f64(i64::try_from(bar).unwrap_or(0)) * self.slot
     }
@@ -120,6 +123,7 @@ impl Chart {
                 y + 4.0,
             )
         };
+
         for price in self.prices.lines() {
             out += &line(self.prices.y(price), &show_price(price));
         }
@@ -140,17 +144,20 @@ impl Chart {
                 escape(&bar.time),
             );
         }
+
         out + "</g>\n"
     }
 
     fn bars(&self, trading: &Trading) -> String {
         let mut out = String::from("<g class=\"bars\">\n");
         let width = (self.slot * 0.5).max(1.0);
+
         for (at, bar) in trading.bars.iter().enumerate() {
             let (left, middle) = (self.left(at), self.left(at) + self.slot / 2.0);
             let y = |price| self.prices.y(price);
             let (upper, lower) = (y(bar.open.max(bar.close)), y(bar.open.min(bar.close)));
             let fell = if bar.close < bar.open { " fell" } else { "" };
+
             out += &format!(
                 "<g><title>{}: open {}, high {}, low {}, close {}, benchmark {}</title>\
                  <path class=\"wick\" d=\"M{middle:.1} {:.1}V{:.1}\"/>\
@@ -173,19 +180,24 @@ impl Chart {
         out + "</g>\n"
     }
 
-    /// Each fill twice: at its price, and at its distance from the benchmark.
+    /// Draws each fill twice: at its price, and at its distance from the benchmark.
     fn fills(&self, report: &Report, trading: &Trading) -> String {
         let mut out = String::from("<g class=\"fills\">\n");
         let mut drawn = vec![0_usize; trading.bars.len()];
         let of_bar = |bar| trading.fills.iter().filter(|fill| fill.bar == bar).count();
+
         for fill in &trading.fills {
             let Some(before) = drawn.get_mut(fill.bar) else {
                 continue;
             };
             *before += 1;
+
+            // The fills of a bar are spread evenly over its width.
             let part = to_f64(i64::try_from(*before).unwrap_or(0))
                 / to_f64(i64::try_from(of_bar(fill.bar) + 1).unwrap_or(1));
             let x = self.left(fill.bar) + part * self.slot;
+
+            // A circle or a diamond, as in `SIGNS`.
             let mark = |y: f64| match fill.mechanism.as_str() {
                 "second-price" => {
                     format!("<circle class=\"dot\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.4\"/>")
@@ -195,6 +207,7 @@ impl Chart {
                     y - 4.4
                 ),
             };
+
             out += &format!(
                 "<g class=\"{}\"><title>{} from {}: {} for one, {} bps</title>{}{}</g>\n",
                 colour(report.agent_index(&fill.maker)),
@@ -210,7 +223,7 @@ impl Chart {
     }
 }
 
-/// Sellers and their colours, with what they sold.
+/// Returns the sellers with their colours, and the number of slices that each sold.
 fn sellers(report: &Report, trading: &Trading) -> String {
     let mut out = String::from("<ul class=\"signs row\">\n");
     for (index, agent) in report.agents.iter().enumerate() {
@@ -218,6 +231,7 @@ fn sellers(report: &Report, trading: &Trading) -> String {
             true => format!(" <em class=\"badge lie\">{text}</em>"),
             false => String::new(),
         };
+
         out += &format!(
             "<li class=\"who {}\"><i></i>{}: {}{}{}{}</li>\n",
             colour(Some(index)),
@@ -231,7 +245,7 @@ fn sellers(report: &Report, trading: &Trading) -> String {
     out + "</ul>\n"
 }
 
-/// What a client paid for one unit.
+/// Returns the price that a client paid for one unit.
 fn price(fill: &Fill) -> i64 {
     fill.charged / fill.quantity.max(1)
 }

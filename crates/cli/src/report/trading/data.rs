@@ -1,132 +1,134 @@
-//! What a trading run has besides. Money is in ticks: whole ten-thousandths of the currency's unit.
+//! The data that a trading run adds. Money is in ticks: whole ten-thousandths of the currency's
+//! unit.
 
 use serde::{Deserialize, Serialize};
 
 /// A day of trading.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trading {
-    /// File that the bars were read from.
+    /// The file that the bars were read from.
     pub source: String,
-    /// The part of the day that was traded.
+    /// The bars that were traded.
     pub bars: Vec<Bar>,
-    /// Clients' orders.
+    /// The clients' orders.
     pub orders: Vec<Order>,
-    /// Slices bought, in the order they were submitted.
+    /// The slices that were bought, in the order in which they were submitted.
     pub fills: Vec<Fill>,
-    /// What each mechanism gave.
+    /// The results of each mechanism.
     pub mechanisms: Vec<Mechanism>,
-    /// Agents that colluded; empty where none did.
+    /// The agents that colluded; empty if none did.
     pub ring: Vec<String>,
-    /// Agents that kept commitments shut.
+    /// The agents that did not open their commitments.
     pub silent: Vec<String>,
-    /// Agents that bid beyond their credit.
+    /// The agents that bid beyond their credit.
     pub over_credit: Vec<String>,
 }
 
-/// A bar. Prices are of one unit.
+/// A bar of the day. Its prices are for one unit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bar {
-    /// Date or time, as in the file.
+    /// The date or time, as in the file.
     pub time: String,
-    /// First price.
+    /// The first price.
     pub open: i64,
-    /// Highest price.
+    /// The highest price.
     pub high: i64,
-    /// Lowest price.
+    /// The lowest price.
     pub low: i64,
-    /// Last price.
+    /// The last price.
     pub close: i64,
-    /// What fills are measured by.
+    /// The price that fills are compared with: the mean of open, high, low and close.
     pub benchmark: i64,
 }
 
 /// A client's order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
-    /// Name.
+    /// The name of the order, unique within the day.
     pub name: String,
-    /// `even` or `volume`.
+    /// How it is spread over the day: `even`, or by `volume`.
     pub schedule: String,
-    /// What it pays at most above the benchmark, in millionths.
+    /// The most that it pays above the benchmark, in millionths of the benchmark.
     pub limit_ppm: i64,
-    /// Units wanted.
+    /// The units that the client wants.
     pub quantity: i64,
-    /// Units bought.
+    /// The units that were bought.
     pub bought: i64,
-    /// What it was charged.
+    /// The sum that the client was charged.
     pub charged: i64,
-    /// How far that lies above the benchmark, in millionths of it.
+    /// How far the charge lies above the value at the benchmarks, in millionths of that value.
     pub slippage_ppm: i64,
 }
 
 /// A slice that was bought.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fill {
-    /// Name of the slice.
+    /// The name of the slice.
     pub slice: String,
-    /// Name of its order.
+    /// The name of its order.
     pub order: String,
-    /// Number of the bar, from 0.
+    /// The number of the bar, from 0.
     pub bar: usize,
-    /// Name of the market.
+    /// The name of the market.
     pub market: String,
-    /// Name of the mechanism.
+    /// The name of the mechanism.
     pub mechanism: String,
-    /// Name of the seller.
+    /// The name of the seller.
     pub maker: String,
-    /// Units.
+    /// The units in the slice.
     pub quantity: i64,
-    /// Benchmark price of one unit.
+    /// The benchmark price of one unit.
     pub benchmark: i64,
-    /// What the client was charged for all units.
+    /// The amount that the client was charged for all units.
     pub charged: i64,
-    /// What the seller was paid for them.
+    /// The amount that the seller was paid for all units.
     pub paid: i64,
-    /// How far the charge lies above the benchmark, in millionths of it.
+    /// How far the charge lies above the value at the benchmark, in millionths of that value.
     pub slippage_ppm: i64,
-    /// File of the award's certificate, within the certificate folder.
+    /// The file name of the award's certificate, within the certificate folder.
     pub certificate: String,
 }
 
-/// What one mechanism gave.
+/// The results of one mechanism.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mechanism {
-    /// Name of the market.
+    /// The name of the market.
     pub market: String,
-    /// Name of the mechanism.
+    /// The name of the mechanism.
     pub mechanism: String,
-    /// Slices put up for auction.
+    /// Slices that were put up for auction.
     pub slices: u64,
-    /// Slices bought.
+    /// Slices that were bought.
     pub filled: u64,
-    /// Value of the slices bought, at their benchmarks.
+    /// The value of the bought slices at their benchmarks.
     pub value: i64,
-    /// What clients were charged.
+    /// The sum that clients were charged.
     pub charged: i64,
-    /// What sellers were paid.
+    /// The sum that sellers were paid.
     pub paid: i64,
-    /// How far the charges lie above the benchmark, in millionths of it.
+    /// How far the charges lie above the value, in millionths of the value.
     pub slippage_ppm: i64,
-    /// What collusion did to it, where there was some and dossiers tell.
+    /// The effect of collusion; `None` if nobody colluded, or if no dossier tells it.
     pub collusion: Option<Collusion>,
 }
 
-/// The auctions of one mechanism as they were, against the same auctions with the ring's bids
-/// replaced by its true costs, and all else as it stands in the dossiers.
+/// The auctions of one mechanism as they were, compared with the same auctions in which the ring's
+/// bids are replaced by its true costs and everything else is as in the dossiers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Collusion {
-    /// Auctions compared.
+    /// Auctions that were compared.
     pub auctions: u64,
-    /// What clients lose: limit less charge, over slices bought, without the ring less with it.
+    /// The loss of the clients: limits minus charges over the bought slices, without the ring,
+    /// minus the same with the ring.
     pub cost: i64,
-    /// The same in millionths of the value of the slices up for auction.
+    /// The loss in millionths of the value of all slices that were up for auction.
     pub cost_ppm: i64,
-    /// Slices that would have been bought, less those that were.
+    /// Slices that would have been bought without the ring, minus those that were bought.
     pub fills_lost: i64,
-    /// What was charged above the benchmark, in millionths, with the ring.
+    /// How far the charges lie above the benchmark with the ring, in millionths.
     pub slippage_ppm: i64,
-    /// The same without the ring.
+    /// How far the charges would lie above the benchmark without the ring, in millionths.
     pub honest_slippage_ppm: i64,
-    /// What the ring gains: payments less true costs, with collusion less without.
+    /// The gain of the ring: payments minus true costs, with collusion, minus the same without.
     pub ring_gain: i64,
 }

@@ -1,4 +1,4 @@
-//! The trading part of a report: prices and fills, what the mechanisms gave, who misbehaved.
+//! The trading part of a report: prices and fills, the mechanisms compared, and misconduct.
 
 mod chart;
 mod data;
@@ -9,7 +9,7 @@ pub use data::{Bar, Collusion, Fill, Mechanism, Order, Trading};
 use super::Report;
 use super::html::{Section, section};
 
-/// What a trading run shows in the place of a map.
+/// Returns the sections that a trading run has in place of a map.
 pub(super) fn sections(report: &Report, trading: &Trading) -> String {
     let prices = chart::figure(report, trading);
     let conduct = tables::conduct(report, trading);
@@ -21,6 +21,7 @@ pub(super) fn sections(report: &Report, trading: &Trading) -> String {
             body,
         })
     };
+
     let mut page = part(
         "prices",
         "Prices and fills",
@@ -29,15 +30,17 @@ pub(super) fn sections(report: &Report, trading: &Trading) -> String {
          and close.",
         &prices,
     );
+
     page += &part(
         "mechanisms",
         "Two mechanisms, one day",
-        "Each order puts its slices up in both markets by turns. What collusion cost is \
-         computed auction by auction: run again from its dossier, and once more with what the \
-         slices cost the colluders in the place of what they asked, all else as it was. Clients \
-         lose what they would have paid below their limits and did not.",
+        "Each order puts its slices up in both markets by turns. The cost of collusion is \
+         computed auction by auction: each is run again from its dossier, and once more with \
+         the true costs of the colluders in place of their quotes. It is the amount by which \
+         clients would have stayed further below their limits without collusion.",
         &tables::mechanisms(trading),
     );
+
     page += &part("conduct", "Who did not play by the rules", "", &conduct);
     page += &part("orders", "Orders", "", &tables::orders(trading));
     page += &part(
@@ -48,16 +51,19 @@ pub(super) fn sections(report: &Report, trading: &Trading) -> String {
          who trusts nobody.",
         &tables::fills(report, trading),
     );
+
     page
 }
 
-/// The numbers of the day, as tiles: name, value as markup, and whether it should be better.
+/// Returns the tiles of the day: the name, the value as markup, and whether the tile is a warning.
 pub(super) fn tiles(trading: &Trading) -> Vec<(&'static str, (String, bool))> {
     let sum = |number: fn(&Order) -> i64| trading.orders.iter().map(number).sum::<i64>();
     let (bought, wanted) = (sum(|order| order.bought), sum(|order| order.quantity));
+
     let value: i64 = trading.mechanisms.iter().map(|found| found.value).sum();
     let charged: i64 = trading.mechanisms.iter().map(|found| found.charged).sum();
     let slippage = tables::ppm(charged.saturating_sub(value), value);
+
     vec![
         (
             "units bought",

@@ -6,7 +6,7 @@ use super::super::html::{count, escape, numbers, seconds, table, words};
 use super::super::tables::{file, folded, named};
 use super::{Fill, Mechanism, Order, Report, Trading};
 
-/// What each mechanism gave, and what collusion did to it.
+/// Returns the results of each mechanism and the effect of collusion on it.
 pub(super) fn mechanisms(trading: &Trading) -> String {
     let columns = [
         words("Mechanism"),
@@ -20,6 +20,7 @@ pub(super) fn mechanisms(trading: &Trading) -> String {
         numbers("In bps"),
         numbers("Ring's gain"),
     ];
+
     let rows: Vec<_> = trading.mechanisms.iter().map(mechanism).collect();
     table(&columns, &rows) + &verdict(trading)
 }
@@ -32,6 +33,7 @@ fn mechanism(found: &Mechanism) -> Vec<String> {
         show_price(found.charged),
         format!("{} bps", bps(found.slippage_ppm)),
     ];
+
     match &found.collusion {
         Some(collusion) => row.extend([
             format!("{} bps", bps(collusion.honest_slippage_ppm)),
@@ -42,22 +44,26 @@ fn mechanism(found: &Mechanism) -> Vec<String> {
         ]),
         None => row.extend(std::iter::repeat_n("–".to_owned(), 5)),
     }
+
     row
 }
 
-/// Which mechanism collusion cost less, in a sentence; nothing where there is nothing to compare.
+/// Says under which mechanism collusion cost less; empty if fewer than two can be compared.
 fn verdict(trading: &Trading) -> String {
     let compared = trading.mechanisms.iter();
     let mut compared: Vec<_> = compared
         .filter_map(|found| Some((found, found.collusion.as_ref()?)))
         .collect();
     compared.sort_by_key(|(_, collusion)| collusion.cost_ppm);
+
     let [(best, least), .., (worst, most)] = compared.as_slice() else {
         return String::new();
     };
+
     if least.cost_ppm == most.cost_ppm {
         return "<p>Collusion cost as much under one as under the other.</p>\n".to_owned();
     }
+
     format!(
         "<p><b>{}</b> resists better: collusion cost {} bps of what was up for auction there, {} \
          bps under <b>{}</b>.</p>\n",
@@ -68,19 +74,23 @@ fn verdict(trading: &Trading) -> String {
     )
 }
 
-/// Who bid beyond its credit, who kept commitments shut, who colluded, and what came of it.
+/// Returns a table of the agents that bid beyond their credit, kept their commitments shut or
+/// colluded, with the consequences.
 pub(super) fn conduct(report: &Report, trading: &Trading) -> String {
     let refused = |names: &[String], code: u16| {
         let own = report
             .refusals
             .iter()
             .filter(|refusal| names.contains(&refusal.agent));
+
         let own: Vec<_> = own.filter(|refusal| refusal.code == code).collect();
+        // One certificate is shown as an example of all.
         let certificate = own
             .first()
             .and_then(|refusal| refusal.certificate.as_deref());
         (own.len(), certificate.map(file).unwrap_or_default())
     };
+
     let mut rows = Vec::new();
     let mut row = |names: &[String], did: &str, came: String, certificate: String| {
         if !names.is_empty() {
@@ -88,6 +98,7 @@ pub(super) fn conduct(report: &Report, trading: &Trading) -> String {
             rows.push(vec![names.join(" "), did.to_owned(), came, certificate]);
         }
     };
+
     let (bids, certificate) = refused(&trading.over_credit, 302);
     row(
         &trading.over_credit,
@@ -98,6 +109,7 @@ pub(super) fn conduct(report: &Report, trading: &Trading) -> String {
         ),
         certificate,
     );
+
     let (shut, certificate) = refused(&trading.silent, 407);
     let (barred, _) = refused(&trading.silent, 306);
     row(
@@ -111,6 +123,7 @@ pub(super) fn conduct(report: &Report, trading: &Trading) -> String {
         ),
         certificate,
     );
+
     let gain = trading
         .mechanisms
         .iter()
@@ -128,9 +141,11 @@ pub(super) fn conduct(report: &Report, trading: &Trading) -> String {
         },
         String::new(),
     );
+
     if rows.is_empty() {
-        return "<p>Everybody did.</p>\n".to_owned();
+        return "<p>Everybody played by the rules.</p>\n".to_owned();
     }
+
     table(
         &[
             words("Who"),
@@ -142,7 +157,7 @@ pub(super) fn conduct(report: &Report, trading: &Trading) -> String {
     )
 }
 
-/// Clients' orders.
+/// Returns a table of the clients' orders.
 pub(super) fn orders(trading: &Trading) -> String {
     let columns = [
         words("Order"),
@@ -153,6 +168,7 @@ pub(super) fn orders(trading: &Trading) -> String {
         numbers("Charged"),
         numbers("Above benchmark"),
     ];
+
     let row = |order: &Order| {
         vec![
             format!("<b>{}</b>", escape(&order.name)),
@@ -164,13 +180,14 @@ pub(super) fn orders(trading: &Trading) -> String {
             format!("{} bps", bps(order.slippage_ppm)),
         ]
     };
+
     table(
         &columns,
         &trading.orders.iter().map(row).collect::<Vec<_>>(),
     )
 }
 
-/// Every slice that was bought.
+/// Returns a table of every slice that was bought.
 pub(super) fn fills(report: &Report, trading: &Trading) -> String {
     let columns = [
         words("Slice"),
@@ -185,11 +202,13 @@ pub(super) fn fills(report: &Report, trading: &Trading) -> String {
         numbers("At"),
         words("Certificate"),
     ];
+
     let row = |fill: &Fill| {
         let time = trading.bars.get(fill.bar).map_or("", |bar| &bar.time);
         let award = report
             .awards()
             .find(|(_, award)| award.certificate == fill.certificate);
+
         vec![
             escape(&fill.slice).to_string(),
             escape(time).to_string(),
@@ -206,11 +225,12 @@ pub(super) fn fills(report: &Report, trading: &Trading) -> String {
             file(&fill.certificate),
         ]
     };
+
     let rows: Vec<_> = trading.fills.iter().map(row).collect();
     folded(&count(rows.len(), "fill"), &table(&columns, &rows))
 }
 
-/// `5.25`, from millionths.
+/// Formats millionths as basis points: `5.25`.
 pub(super) fn bps(ppm: i64) -> String {
     let sign = if ppm < 0 { "-" } else { "" };
     format!(
@@ -220,7 +240,7 @@ pub(super) fn bps(ppm: i64) -> String {
     )
 }
 
-/// A part in millionths of the whole.
+/// Returns a part in millionths of its whole.
 pub(super) fn ppm(part: i64, whole: i64) -> i64 {
     let exact = i128::from(part) * 1_000_000 / i128::from(whole.max(1));
     i64::try_from(exact).unwrap_or(i64::MAX)

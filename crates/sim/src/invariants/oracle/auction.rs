@@ -1,4 +1,4 @@
-//! The mechanisms as the book has them, the slow way: small enough to be seen to be right.
+//! The mechanisms of the book, written in the slow way: short enough to be seen to be correct.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,8 @@ use quorate_market::{Mechanism, TieSeed};
 use quorate_types::outcome::SolutionInput;
 use quorate_types::{Amounts, Hash, Label, OperationId, Price, PublicKey, SwarmId, TaskId};
 
-/// Offers up to which the tie rule is applied to the assignment mechanism: it is slow here.
+/// The number of offers up to which `assignment` is checked against the tie rule, which is slow
+/// here.
 const TIES: usize = 80;
 
 /// A bidder and what it may spend.
@@ -16,7 +17,7 @@ pub(in crate::invariants) struct Bidder {
     pub(in crate::invariants) budget: Amounts,
 }
 
-/// An offer that takes part.
+/// An offer that takes part in a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::invariants) struct Bid {
     pub(in crate::invariants) task: TaskId,
@@ -24,24 +25,24 @@ pub(in crate::invariants) struct Bid {
     pub(in crate::invariants) price: Price,
 }
 
-/// What is cleared.
+/// The inputs of a clearing, without the bids that take no part.
 #[derive(Debug)]
 pub(in crate::invariants) struct Round<'a> {
     pub(in crate::invariants) swarm: SwarmId,
     pub(in crate::invariants) market: &'a Label,
-    /// Tasks with what they take, and the most that is paid for them.
+    /// The tasks, each with its demand and the highest price that is paid for it.
     pub(in crate::invariants) tasks: BTreeMap<TaskId, (Amounts, Price)>,
     pub(in crate::invariants) bidders: Vec<Bidder>,
     pub(in crate::invariants) bids: Vec<Bid>,
-    /// Ascending by agent.
+    /// The solutions that were kept, ascending by agent.
     pub(in crate::invariants) solutions: Vec<SolutionInput>,
 }
 
-/// Checks what was won in a clearing and what is paid for it, ascending by task. Gives the
-/// operation whose solution it is.
+/// Checks the winners of a clearing and what they are paid; `won` ascends by task. Returns the
+/// operation that brought the solution, if the winners are those of a solution.
 ///
 /// # Errors
-/// What they should have been.
+/// A description, for people, of the winners and payments that the rules give.
 pub(in crate::invariants) fn awards(
     round: &Round<'_>,
     mechanism: &Label,
@@ -51,27 +52,32 @@ pub(in crate::invariants) fn awards(
         "first-price" => round.task_by_task(|bid, _| bid.price),
         "second-price" => round.task_by_task(|_, second| second),
         "assignment" => return round.check_assignment(won).map(|()| None),
-        // Nobody has written these down a second time: they are run again, from the inputs alone.
+        // The other mechanisms are not written down here: the product's are run again.
         _ => match quorate_market::mechanism(mechanism) {
             Some(rule) => round.again(rule),
             None => return Err(format!("there is no mechanism `{mechanism}`")),
         },
     };
+
     let (expected, solution) = match mechanism.as_str() {
         "gap" => round.bettered(found),
         _ => (found, None),
     };
+
     if expected == won {
         Ok(solution)
     } else {
-        Err(format!("{won:?}, not {expected:?}"))
+        Err(format!(
+            "the awards are {won:?}, but the rule gives {expected:?}"
+        ))
     }
 }
 
 impl Round<'_> {
-    /// M-14.
+    /// M-14: the tie key of a bid.
     pub(super) fn key(&self, bid: &Bid) -> Hash {
         let number = bid.task.number.to_be_bytes();
+
         let parts: [&[u8]; 5] = [
             &self.swarm.0,
             self.market.as_str().as_bytes(),
@@ -79,12 +85,14 @@ impl Round<'_> {
             &number,
             &bid.agent.0,
         ];
+
         Hash::derive("quorate 1 tie", &parts)
     }
 
-    /// What the product's own mechanism finds in the round by itself: no solutions are shown to it.
+    /// The awards that the product's mechanism gives for the round without its solutions.
     pub(in crate::invariants) fn again(&self, rule: &dyn Mechanism) -> Vec<Bid> {
         let awards = rule.clear(&self.given()).awards.into_iter();
+
         awards
             .map(|won| Bid {
                 task: won.task,
@@ -94,22 +102,25 @@ impl Round<'_> {
             .collect()
     }
 
-    /// The round as the product's mechanisms take it, without solutions.
+    /// The round in the types of the product's mechanisms, without solutions.
     pub(in crate::invariants) fn given(&self) -> quorate_market::Round {
         let task = |(id, (demand, limit)): (&TaskId, &(Amounts, Price))| quorate_market::Task {
             id: *id,
             demand: demand.clone(),
             limit: *limit,
         };
+
         let bidder = |bidder: &Bidder| quorate_market::Bidder {
             agent: bidder.agent,
             budget: bidder.budget.clone(),
         };
+
         let bid = |bid: &Bid| quorate_market::Bid {
             task: bid.task,
             agent: bid.agent,
             price: bid.price,
         };
+
         quorate_market::Round {
             tasks: self.tasks.iter().map(task).collect(),
             bidders: self.bidders.iter().map(bidder).collect(),
@@ -122,15 +133,18 @@ impl Round<'_> {
         }
     }
 
-    /// M-12, M-18: `paid` says what the winner of a task gets, by its bid and by what the cheapest
-    /// of the others that fit asked, or the limit.
+    /// M-12, M-18: gives each task to the cheapest bid that fits. `paid` computes what the winner
+    /// gets from its bid and the second price: the price of the next bid that fits or, if there is
+    /// none, the limit of the task.
     fn task_by_task(&self, paid: impl Fn(&Bid, Price) -> Price) -> Vec<Bid> {
         let mut left: BTreeMap<PublicKey, Amounts> = self
             .bidders
             .iter()
             .map(|bidder| (bidder.agent, bidder.budget.clone()))
             .collect();
+
         let mut won = Vec::new();
+
         for (task, (demand, limit)) in &self.tasks {
             let fits = |bid: &&Bid| {
                 bid.task == *task
@@ -140,78 +154,107 @@ impl Round<'_> {
                             .all(|(name, n)| budget.get(name).is_some_and(|b| b >= n))
                     })
             };
+
             let mut fitting: Vec<&Bid> = self.bids.iter().filter(fits).collect();
             fitting.sort_by_key(|bid| (bid.price, self.key(bid)));
+
             let Some(cheapest) = fitting.first().map(|bid| **bid) else {
                 continue;
             };
+
             let second = fitting.get(1).map_or(*limit, |bid| bid.price);
+
+            // The winner's budget is smaller for the tasks that follow.
             for (name, amount) in demand {
                 if let Some(budget) = left.get_mut(&cheapest.agent).and_then(|l| l.get_mut(name)) {
                     *budget -= amount;
                 }
             }
+
             won.push(Bid {
                 price: paid(&cheapest, second),
                 ..cheapest
             });
         }
+
         won
     }
 
-    /// M-13: as many as possible, then the least total, then the tie rule.
+    /// M-13: checks that the tasks are as many as possible, then the total, then the tie rule.
     fn check_assignment(&self, won: &[Bid]) -> Result<(), String> {
         let agents: BTreeSet<PublicKey> = won.iter().map(|bid| bid.agent).collect();
         if agents.len() != won.len() || !won.iter().all(|bid| self.bids.contains(bid)) {
-            return Err(format!("{won:?}: an agent twice, or no bid"));
+            return Err(format!(
+                "an agent won twice, or an award has no bid: {won:?}"
+            ));
         }
+
         let best = optimum(&self.bids);
         let found = (won.len(), won.iter().map(|bid| bid.price).sum());
+
         if found != best {
-            return Err(format!("tasks and total are {found:?}, could be {best:?}"));
+            return Err(format!(
+                "the tasks assigned and their total are {found:?}, but {best:?} is possible"
+            ));
         }
+
+        // With more bids the tie rule would take too long here.
         if self.bids.len() > TIES {
             return Ok(());
         }
+
         let expected = self.first_by_keys(best);
+
         if expected == won {
             Ok(())
         } else {
-            Err(format!("{won:?}, not {expected:?}"))
+            Err(format!(
+                "the awards are {won:?}, but the rule gives {expected:?}"
+            ))
         }
     }
 
-    /// Of the optimal ways the one whose keys, sorted, come first.
+    /// The optimal assignment whose keys, sorted, come first.
     fn first_by_keys(&self, best: (usize, Price)) -> Vec<Bid> {
         let mut bids = self.bids.clone();
         bids.sort_by_key(|bid| self.key(bid));
+
         let (mut taken, mut rest) = (Vec::new(), bids.clone());
         let mut left = best;
+
+        // Takes, in the order of keys, each bid that can be part of an optimal assignment.
         for bid in bids {
             if !rest.contains(&bid) {
                 continue;
             }
+
             let without: Vec<Bid> = rest
                 .iter()
                 .filter(|other| other.task != bid.task && other.agent != bid.agent)
                 .copied()
                 .collect();
+
             let (count, total) = optimum(&without);
+            // The bid belongs to an optimal assignment if the others still reach the rest of the
+            // optimum.
             if (count + 1, total + bid.price) == left {
                 (rest, left) = (without, (count, total));
                 taken.push(bid);
             }
         }
+
         taken.sort_by_key(|bid| bid.task);
         taken
     }
 }
 
-/// The most tasks that these bids can serve, each agent one, and the least total for so many: one
-/// cheapest augmenting path after the other (Bellman and Ford).
+/// The most tasks that these bids can serve, one for each agent, and the least total for that many.
+/// Takes one cheapest augmenting path after the other (Bellman-Ford).
 fn optimum(bids: &[Bid]) -> (usize, Price) {
     let mut matching: Vec<Bid> = Vec::new();
+
     while let Some(path) = cheapest_path(bids, &matching) {
+        // A bid on the path is dropped if it was matched, and taken if not.
         for bid in path {
             match matching.iter().position(|matched| *matched == bid) {
                 Some(at) => drop(matching.swap_remove(at)),
@@ -219,23 +262,30 @@ fn optimum(bids: &[Bid]) -> (usize, Price) {
             }
         }
     }
+
     (matching.len(), matching.iter().map(|bid| bid.price).sum())
 }
 
-/// The cheapest way to serve one task more: bids to take, and to drop, by turns.
+/// The cheapest augmenting path, which serves one more task: bids to take and to drop, alternately.
 fn cheapest_path(bids: &[Bid], matching: &[Bid]) -> Option<Vec<Bid>> {
     let busy = |agent: &PublicKey| matching.iter().any(|bid| bid.agent == *agent);
+
+    // A path begins at an agent that wins nothing yet.
     let mut agents: BTreeMap<PublicKey, (Price, Vec<Bid>)> = bids
         .iter()
         .filter(|bid| !busy(&bid.agent))
         .map(|bid| (bid.agent, (0, Vec::new())))
         .collect();
+
     let mut tasks: BTreeMap<TaskId, (Price, Vec<Bid>)> = BTreeMap::new();
     let mut changed = true;
+
     while changed {
         changed = false;
+
         for bid in bids {
             if matching.contains(bid) {
+                // A bid that is dropped gives its price back.
                 let Some(step) = lengthened(tasks.get(&bid.task), bid, -bid.price) else {
                     continue;
                 };
@@ -248,13 +298,17 @@ fn cheapest_path(bids: &[Bid], matching: &[Bid]) -> Option<Vec<Bid>> {
             }
         }
     }
+
+    // A path ends at a task that nobody serves yet.
     let served = |task: &TaskId| matching.iter().any(|bid| bid.task == *task);
     let free = tasks.into_iter().filter(|(task, _)| !served(task));
+
     free.map(|(_, found)| found)
         .min_by_key(|(cost, _)| *cost)
         .map(|(_, path)| path)
 }
 
+/// The path with one more bid, at `price` more; `None` if there is no path yet.
 fn lengthened(
     path: Option<&(Price, Vec<Bid>)>,
     bid: &Bid,
@@ -264,6 +318,7 @@ fn lengthened(
     Some((cost + price, path.iter().chain([bid]).copied().collect()))
 }
 
+/// Notes a path if it is cheaper than the one known; returns whether it is.
 fn improve<K: Ord>(
     found: &mut BTreeMap<K, (Price, Vec<Bid>)>,
     at: K,
@@ -272,6 +327,7 @@ fn improve<K: Ord>(
     if found.get(&at).is_some_and(|(cost, _)| *cost <= path.0) {
         return false;
     }
+
     found.insert(at, path);
     true
 }

@@ -1,4 +1,4 @@
-//! Decided blocks, height by height.
+//! The chain of decided blocks, height by height.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,25 +10,26 @@ use quorate_types::{Block, Height};
 use crate::seen::Seen;
 use crate::world::World;
 
-/// A decided block and what it did, as a correct validator says.
+/// A decided block and what it did, as a correct validator reports it.
 #[derive(Debug, Clone)]
 pub(in crate::invariants) struct Decided {
     pub(in crate::invariants) block: Arc<Verified<Block>>,
     pub(in crate::invariants) committed: Arc<Committed>,
 }
 
-/// Puts what validators decide in the order of heights, each once: that of the first to tell. That
-/// all decide the same is invariant 1's matter.
+/// Puts the blocks that validators decide in the order of heights, each height once. The first
+/// report of a height counts; invariant 1 judges whether all validators decide the same.
 #[derive(Debug, Default)]
 pub(in crate::invariants) struct Chain {
+    /// The last height that was taken.
     height: Height,
-    /// A validator may tell of a height before anybody told of the one before: who decided that
-    /// may have lost power right then.
+    /// Blocks that wait for the report of the block before. A validator may report a height first
+    /// because the one that decided the height before crashed at that moment.
     waiting: BTreeMap<Height, Decided>,
 }
 
 impl Chain {
-    /// Blocks that are next, after this observation: mostly none, or one.
+    /// Takes in an observation and returns the blocks that are next in order: mostly none, or one.
     pub(in crate::invariants) fn take(&mut self, world: &World, seen: &Seen) -> Vec<Decided> {
         let Seen::Committed {
             validator,
@@ -39,23 +40,28 @@ impl Chain {
         else {
             return Vec::new();
         };
+
         let height = block.header.height;
         if !world.validators()[*validator].is_correct() || height <= self.height {
             return Vec::new();
         }
+
         let (block, committed) = (Arc::clone(block), Arc::clone(committed));
         self.waiting
             .entry(height)
             .or_insert(Decided { block, committed });
+
+        // The report may close a gap before blocks that wait.
         let mut next = Vec::new();
         while let Some(decided) = self.waiting.remove(&(self.height + 1)) {
             self.height += 1;
             next.push(decided);
         }
+
         next
     }
 
-    /// The last height taken; 0 before the first.
+    /// The last height that was taken; 0 before the first.
     pub(in crate::invariants) fn height(&self) -> Height {
         self.height
     }

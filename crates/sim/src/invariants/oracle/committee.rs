@@ -1,4 +1,5 @@
-//! Who votes at which height: the genesis, less whom evidence convicted two heights before.
+//! The committee of each height: the validators of the genesis, without those that evidence
+//! convicted at least two heights before.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,42 +9,47 @@ use super::{Chain, Decided};
 use crate::seen::Seen;
 use crate::world::World;
 
-/// Heights from the decision on a set to its first vote (N-25).
+/// The number of heights from the decision on a set to its first vote (N-25).
 const DELAY: Height = 2;
 
-/// Restates N-25 and L-20 from the evidence that is committed.
+/// The committees, restated by N-25 and L-20 from the evidence that is committed.
 #[derive(Debug, Default)]
 pub(in crate::invariants) struct Committee {
     chain: Chain,
-    /// Sets by the height from which on they vote; before the first, that of the genesis does.
+    /// Sets by the first height at which they vote; before the first of them, the genesis set
+    /// votes.
     changes: BTreeMap<Height, ValidatorSet>,
+    /// The culprits of all committed evidence.
     convicted: BTreeSet<PublicKey>,
 }
 
 impl Committee {
-    /// As [`Chain::take`], and learns from the evidence.
+    /// Takes in an observation as [`Chain::take`] does, and learns from the evidence in its blocks.
     pub(in crate::invariants) fn take(&mut self, world: &World, seen: &Seen) -> Vec<Decided> {
         let next = self.chain.take(world, seen);
         next.iter().for_each(|decided| self.learn(world, decided));
         next
     }
 
+    /// Takes the culprits of a block out of the set that votes [`DELAY`] heights later.
     fn learn(&mut self, world: &World, decided: &Decided) {
         for evidence in &decided.block.evidence {
             let (from, culprit) = (decided.block.header.height + DELAY, evidence.culprit());
             self.convicted.insert(culprit);
+
             let rest = self
                 .at(world, from)
                 .iter()
                 .filter(|member| member.key != culprit);
-            // The last one stays.
+
+            // An empty set is not valid, so the last validator stays (L-20).
             if let Ok(set) = ValidatorSet::new(rest.cloned().collect()) {
                 self.changes.insert(from, set);
             }
         }
     }
 
-    /// Who votes at a height. Not known yet more than two heights after [`Self::height`].
+    /// The committee of a height. Heights more than two above [`Self::height`] are not known yet.
     pub(in crate::invariants) fn at<'a>(
         &'a self,
         world: &'a World,
@@ -53,23 +59,23 @@ impl Committee {
         change.map_or(&world.genesis().validators, |(_, set)| set)
     }
 
-    /// Whether the set of a height changed from the one before it.
+    /// The set that begins to vote at a height; `None` if the set of the height before goes on.
     pub(in crate::invariants) fn changes_at(&self, height: Height) -> Option<&ValidatorSet> {
         self.changes.get(&height)
     }
 
-    /// The last decided height it knows.
+    /// The last decided height that was taken in.
     pub(in crate::invariants) fn height(&self) -> Height {
         self.chain.height()
     }
 
-    /// The last height whose set is settled.
+    /// The last height whose committee counts as settled.
     pub(in crate::invariants) fn settled(&self) -> Height {
         self.height() + DELAY - 1
     }
 }
 
-/// The power of these, each counted once.
+/// The total power of these keys, each counted once.
 pub(in crate::invariants) fn power<'a>(
     set: &ValidatorSet,
     keys: impl IntoIterator<Item = &'a PublicKey>,
@@ -79,7 +85,7 @@ pub(in crate::invariants) fn power<'a>(
     members.map(|member| u128::from(member.power)).sum()
 }
 
-/// Whether these hold more than two thirds of the power.
+/// Whether these keys hold more than two thirds of the power of the set (N-5).
 pub(in crate::invariants) fn is_quorum<'a>(
     set: &ValidatorSet,
     keys: impl IntoIterator<Item = &'a PublicKey>,

@@ -1,7 +1,9 @@
-//! What the invariants judge by: the rules of the book restated from what is committed and said.
+//! The oracle that the invariants judge by: the rules of the book, restated from what is committed
+//! and said.
 //!
-//! Nothing here asks a ledger, a driver or a market: only values of the wire are taken apart, and
-//! signatures and hashes checked.
+//! Nothing here asks a ledger or a driver. The oracle takes values of the wire apart and checks
+//! signatures and hashes. It asks a market only for the mechanisms that are not written down here
+//! (see [`awards`]).
 
 mod auction;
 mod chain;
@@ -26,7 +28,8 @@ use quorate_types::PublicKey;
 
 use crate::world::World;
 
-/// Whether a key belongs to a validator that is held to its word.
+/// Whether a key belongs to a correct validator. If twins share the key, none of them may be
+/// faulty.
 pub(super) fn is_correct(world: &World, key: &PublicKey) -> bool {
     let mut hosts = world
         .validators()

@@ -1,7 +1,7 @@
-//! Tasks, bids and attestations as the committed operations and outcomes make them.
+//! The model: tasks, bids and attestations as the committed operations and outcomes make them.
 //!
-//! The model believes which operations took effect, and does with them what the book says; whether
-//! they should have is what the invariants ask.
+//! The model believes which operations took effect, and does with them what the book says. The
+//! invariants judge whether the operations should have taken effect.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,20 +18,20 @@ use super::{Committee, Decided, Step};
 use crate::seen::Seen;
 use crate::world::World;
 
-/// What a task takes that demands nothing in particular.
+/// The amount of which a task takes one if its specification demands nothing.
 const SLOTS: &str = "slots";
 
-/// The moment of a block.
+/// The height and the times of a block.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::invariants) struct Moment {
     pub(in crate::invariants) height: Height,
-    /// Active time.
+    /// Active time of the swarm, in milliseconds.
     pub(in crate::invariants) active: Millis,
-    /// Block time.
+    /// Block time, in Unix milliseconds.
     pub(in crate::invariants) wall: Millis,
 }
 
-/// Where a task stands.
+/// The state of a task (L-15).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::invariants) enum State {
     Open,
@@ -44,7 +44,7 @@ pub(in crate::invariants) enum State {
 }
 
 impl State {
-    /// As the book names it.
+    /// The name of the state in the book.
     pub(in crate::invariants) fn name(self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -57,12 +57,12 @@ impl State {
         }
     }
 
-    /// Whether somebody has it.
+    /// Whether an agent has the task.
     pub(in crate::invariants) fn is_held(self) -> bool {
         matches!(self, Self::Assigned | Self::Working)
     }
 
-    /// Whether nothing can happen to it any more.
+    /// Whether the task has ended: nothing can change it any more.
     pub(in crate::invariants) fn has_ended(self) -> bool {
         !self.is_held() && self != Self::Open
     }
@@ -73,24 +73,25 @@ impl State {
 pub(in crate::invariants) struct Task {
     pub(in crate::invariants) spec: TaskSpec,
     pub(in crate::invariants) state: State,
-    /// Assignments it has had.
+    /// The number of assignments that the task has had.
     pub(in crate::invariants) token: FencingToken,
-    /// Who got it last, and when.
+    /// The agent that got the task last, and when.
     pub(in crate::invariants) holder: Option<(PublicKey, Moment)>,
-    /// Who failed, declined or lapsed on it.
+    /// The agents that declined the task, failed on it or let it lapse.
     pub(in crate::invariants) excluded: BTreeSet<PublicKey>,
 }
 
-/// What a bid says of a task.
+/// The offer of a bid for one task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::invariants) enum Said {
+    /// An open price.
     Price(Price),
-    /// The commitment to a price.
+    /// A commitment to a price that is not open yet.
     Sealed(Hash),
 }
 
 impl Said {
-    /// The price, once it can be read.
+    /// The price; `None` if it is not open yet.
     pub(in crate::invariants) fn price(self) -> Option<Price> {
         match self {
             Self::Price(price) => Some(price),
@@ -108,13 +109,13 @@ pub(in crate::invariants) struct Live {
 }
 
 impl Live {
-    /// Name of the operation that brought it.
+    /// The id of the operation that brought the bid.
     pub(in crate::invariants) fn operation(&self) -> OperationId {
         self.signed.payload.id()
     }
 }
 
-/// The state as the book derives it.
+/// The state of the ledger, derived as the book says.
 #[derive(Debug, Default)]
 pub(in crate::invariants) struct Model {
     pub(in crate::invariants) committee: Committee,
@@ -122,22 +123,25 @@ pub(in crate::invariants) struct Model {
     pub(in crate::invariants) tasks: BTreeMap<TaskId, Task>,
     /// Tasks that the last block changed.
     pub(in crate::invariants) touched: BTreeSet<TaskId>,
-    /// Bids that stand.
+    /// Bids that stand, by market and agent.
     pub(in crate::invariants) bids: BTreeMap<(Label, PublicKey), Live>,
-    /// Bids that the last clearing of this block took up.
+    /// Bids that ended with the last clearing of this block, by market and agent.
     pub(in crate::invariants) cleared: BTreeMap<(Label, PublicKey), Live>,
-    /// Markets whose window is over and that clear in this block.
+    /// Markets whose window is over, so that they must clear in this block.
     pub(in crate::invariants) due: BTreeSet<Label>,
     pub(super) windows: BTreeMap<Label, Window>,
-    /// Solutions of the windows, each market's ascending by agent.
+    /// By market: the solutions that are kept, ascending by agent.
     pub(super) kept: BTreeMap<Label, Vec<SolutionInput>>,
+    /// All attestations of an agent that were committed, by name.
     attested: BTreeMap<PublicKey, BTreeMap<Hash, Attestation>>,
+    /// Revoked attestations, by issuer and name.
     revoked: BTreeSet<(PublicKey, Hash)>,
+    /// By market: the number of assignments that a task may have.
     attempts: BTreeMap<Label, u64>,
 }
 
 impl Model {
-    /// Takes in the blocks that an observation brings; `judge` sees each step before it is done.
+    /// Takes in the blocks that an observation brings. `judge` sees each step before it is applied.
     pub(in crate::invariants) fn follow(
         &mut self,
         world: &World,
@@ -146,25 +150,35 @@ impl Model {
     ) -> Result<(), String> {
         for decided in self.committee.take(world, seen) {
             self.begin(world, &decided);
+
             for step in Step::of(&decided) {
                 let height = self.now.height;
+
                 judge(self, &step).map_err(|how| format!("height {height}: {how}"))?;
                 self.apply(world, &step);
             }
+
+            // Clearings may have taken the last open task of a market.
             self.end_windows();
         }
+
         Ok(())
     }
 
+    /// Begins a block: sets its moment, and forgets the tasks that the block before changed.
     fn begin(&mut self, world: &World, decided: &Decided) {
         let header = &decided.block.header;
         let (height, active, wall) = (header.height, header.active_time, header.block_time);
+
         self.now = Moment {
             height,
             active,
             wall,
         };
+
         self.touched.clear();
+
+        // The attempts are those of the genesis, so they are read once.
         if self.attempts.is_empty() {
             let markets = world.genesis().markets.iter();
             self.attempts = markets
@@ -173,122 +187,158 @@ impl Model {
         }
     }
 
-    /// The attestations of an agent that are in force now, by name.
+    /// The attestations of an agent that are in force now, with their names.
     pub(in crate::invariants) fn in_force(
         &self,
         agent: &PublicKey,
     ) -> impl Iterator<Item = (&Hash, &Attestation)> {
+        // Attestations count seconds, block time counts milliseconds.
         let seconds = self.now.wall / 1000;
+
         let valid = move |(name, attestation): &(&Hash, &Attestation)| {
             let claims = &attestation.payload;
             claims.not_before <= seconds
                 && seconds < claims.expires
                 && !self.revoked.contains(&(claims.issuer, **name))
         };
+
         self.attested.get(agent).into_iter().flatten().filter(valid)
     }
 
-    /// What an agent can do now (L-12), with a slot where its attestations say nothing (M-9).
+    /// The capabilities of an agent now (L-12). An agent with an attestation in force and no word
+    /// on slots has one slot (M-9).
     pub(in crate::invariants) fn capabilities(&self, agent: &PublicKey) -> Capabilities {
         let mut all = Capabilities::new();
         let mut any = false;
+
         for (_, attestation) in self.in_force(agent) {
             any = true;
             let can = &attestation.payload.capabilities;
             all.labels.extend(can.labels.iter().cloned());
+
             for (name, amount) in &can.amounts {
                 let most = all.amounts.entry(name.clone()).or_insert(*amount);
                 *most = (*most).max(*amount);
             }
         }
+
+        // Without an attestation in force there is no slot either.
         if let (true, Ok(slots)) = (any, SLOTS.parse()) {
             all.amounts.entry(slots).or_insert(1);
         }
+
         all
     }
 
-    /// What the assignments in force take of an agent.
+    /// The amounts that the assignments in force take of an agent.
     pub(in crate::invariants) fn committed(&self, agent: &PublicKey) -> Amounts {
         let mut sum = Amounts::new();
         let held = self.tasks.values().filter(|task| {
             task.state.is_held() && task.holder.is_some_and(|(holder, _)| holder == *agent)
         });
+
         for (name, amount) in held.flat_map(|task| demand(&task.spec)) {
             *sum.entry(name).or_insert(0) += amount;
         }
+
         sum
     }
 
-    /// Assignments that a task of this market may have.
+    /// The number of assignments that a task of this market may have.
     pub(in crate::invariants) fn attempts(&self, market: &Label) -> u64 {
         self.attempts.get(market).copied().unwrap_or(0)
     }
 
+    /// Applies a step to the state.
     fn apply(&mut self, world: &World, step: &Step<'_>) {
         match step {
             Step::Took(signed, refusal) => {
                 let agent = signed.payload.agent;
+
                 match &signed.payload.body {
                     Body::Admit(attest) | Body::Attest(attest) => {
                         let held = self.attested.entry(agent).or_default();
                         held.insert(attest.attestation.hash(), attest.attestation.clone());
                     }
+
                     Body::Revoke(Revoke { attestation, .. }) => {
                         self.revoked.insert((agent, *attestation));
                     }
+
                     Body::Submit(submit) => self.open(agent, submit),
+
                     Body::Withdraw(withdraw) => {
                         self.bids.remove(&(withdraw.market.clone(), agent));
                     }
+
                     Body::Bid(bid) => {
+                        // Offers that were refused do not stand (M-4).
                         let offers = bid.offers.iter();
                         let offers = offers.map(|o| (o.task, Said::Price(o.price)));
+
                         let left = offers
                             .filter(|(task, _)| !refuses(*refusal, task))
                             .collect();
+
                         self.bid(signed, (&bid.market, &bid.budget), left);
                     }
+
                     Body::Seal(seal) => {
                         let offers = seal.offers.iter();
                         let offers = offers.map(|o| (o.task, Said::Sealed(o.commitment)));
+
                         let left = offers
                             .filter(|(task, _)| !refuses(*refusal, task))
                             .collect();
+
                         self.bid(signed, (&seal.market, &seal.budget), left);
                     }
+
                     Body::Reveal(reveal) => {
                         let opened = reveal.openings.iter();
                         let opened = opened.filter(|of| !refuses(*refusal, &of.task));
+
+                        // An offer that is opened is a bid like any other (M-26).
                         if let Some(bid) = self.bids.get_mut(&(reveal.market.clone(), agent)) {
                             bid.offers
                                 .extend(opened.map(|of| (of.task, Said::Price(of.price))));
                         }
                     }
+
                     Body::Solve(solve) => self.keep(world, signed, solve),
                     _ => {}
                 }
             }
+
             Step::Refused(..) => {}
             Step::Windows(block) => self.move_windows(world, block),
             Step::Moved(signed, receipt) => self.moved(signed, receipt),
+
             Step::Ended(expiry) if expiry.reason == Reason::DeadlinePassed => {
                 self.set(expiry.task, State::Expired);
             }
+
             Step::Ended(_) => {}
+
             Step::Cleared(record, _) => {
+                // All bids of a market end with its window (M-8).
                 let all = std::mem::take(&mut self.bids);
                 let of_market = |(market, _): &(Label, PublicKey)| *market == record.market;
                 (self.cleared, self.bids) = all.into_iter().partition(|(key, _)| of_market(key));
+
                 self.clear_window(&record.market);
             }
+
             Step::Assigned(assignment) => self.assigned(assignment),
         }
     }
 
+    /// Opens the tasks that an operation submits.
     fn open(&mut self, requester: PublicKey, submit: &Submit) {
         for (spec, number) in submit.tasks.iter().zip(submit.first..) {
             let id = TaskId { requester, number };
             let (spec, state, token) = (spec.clone(), State::Open, 0);
+
             let task = Task {
                 spec,
                 state,
@@ -296,12 +346,14 @@ impl Model {
                 holder: None,
                 excluded: BTreeSet::new(),
             };
+
             self.open_window(&task.spec.market);
             self.tasks.insert(id, task);
             self.touched.insert(id);
         }
     }
 
+    /// Puts a bid in the place of the agent's earlier one in the market.
     fn bid(
         &mut self,
         signed: &SignedOperation,
@@ -313,10 +365,12 @@ impl Model {
             budget: budget.clone(),
             offers,
         };
+
         self.bids
             .insert((market.clone(), signed.payload.agent), live);
     }
 
+    /// Sets the state of a task and notes that the block changed the task.
     fn set(&mut self, id: TaskId, state: State) {
         if let Some(task) = self.tasks.get_mut(&id) {
             task.state = state;
@@ -324,12 +378,15 @@ impl Model {
         }
     }
 
-    /// L-15, L-17: what an operation does to a task.
+    /// L-15, L-17: applies an operation to the task of its receipt.
     fn moved(&mut self, signed: &SignedOperation, receipt: &Receipt) {
         let Some(task) = self.tasks.get(&receipt.task) else {
             return;
         };
+
+        // After the last attempt the task fails instead of opening again (L-17).
         let last = task.token >= self.attempts(&task.spec.market);
+
         let state = match &signed.payload.body {
             Body::Accept(_) => State::Working,
             Body::Complete(_) => State::Completed,
@@ -337,13 +394,19 @@ impl Model {
             _ if last => State::Failed,
             _ => State::Open,
         };
+
+        // In these cases the assignee declined, failed or lapsed, so it is excluded from now on.
         let failed = matches!(state, State::Failed | State::Open);
         let holder = task.holder.map(|(agent, _)| agent);
+
+        // The task is on the market again.
         if state == State::Open {
             let market = task.spec.market.clone();
             self.open_window(&market);
         }
+
         self.set(receipt.task, state);
+
         if let (true, Some(task)) = (failed, self.tasks.get_mut(&receipt.task)) {
             task.excluded.extend(holder);
         }
@@ -358,7 +421,7 @@ impl Model {
     }
 }
 
-/// What a task takes of whoever has it.
+/// The amounts that a task takes of its assignee.
 pub(in crate::invariants) fn demand(spec: &TaskSpec) -> Amounts {
     if spec.demand.is_empty() {
         return SLOTS.parse().map(|slots| (slots, 1)).into_iter().collect();

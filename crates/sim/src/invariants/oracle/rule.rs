@@ -1,4 +1,4 @@
-//! Rules on what blocks do.
+//! Rules about what blocks do, judged step by step against the model.
 
 use super::{Model, Step};
 use crate::invariants::Invariant;
@@ -7,21 +7,21 @@ use crate::world::World;
 
 /// A rule that is judged step by step, by the state before each step.
 pub(in crate::invariants) trait Rule: Default {
-    /// Number of the invariant.
+    /// The number of the invariant.
     const NUMBER: u8;
-    /// Its name.
+    /// The name of the invariant in reports.
     const NAME: &'static str;
 
-    /// Judges a step of a block; the model is as it was before.
+    /// Judges a step of a block; `model` is the state before the step.
     ///
     /// # Errors
-    /// How the rule was broken.
+    /// A description, for people, of how the rule was broken.
     fn judge(&mut self, world: &World, model: &Model, step: &Step<'_>) -> Result<(), String>;
 
-    /// Judges an observation after its blocks were taken in.
+    /// Judges an observation after the model took in its blocks.
     ///
     /// # Errors
-    /// How the rule was broken.
+    /// A description, for people, of how the rule was broken.
     fn see(&mut self, _world: &World, _model: &Model, _seen: &Seen) -> Result<(), String> {
         Ok(())
     }
@@ -29,13 +29,13 @@ pub(in crate::invariants) trait Rule: Default {
     /// Judges the end of the run.
     ///
     /// # Errors
-    /// How the rule was broken.
+    /// A description, for people, of how the rule was broken.
     fn end(&mut self, _world: &World, _model: &Model) -> Result<(), String> {
         Ok(())
     }
 }
 
-/// A rule with the model it is judged by.
+/// A rule with the model by which it is judged.
 #[derive(Debug, Default)]
 pub(in crate::invariants) struct OnLedger<R> {
     model: Model,

@@ -1,4 +1,4 @@
-//! Who said what: every statement that was seen signed, by height, round, kind and value.
+//! The statements that were seen signed, by height, round, kind, value and signer.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,33 +6,35 @@ use quorate_types::{BlockId, Height, Kind, PublicKey, Round, SignedStatement, St
 
 use crate::seen::Seen;
 
-/// A place in the order of votes.
+/// The place of a statement within its height.
 pub(in crate::invariants) type Slot = (Round, Kind);
-/// What was said there, for proposals with the POL round.
+/// The value of a statement: its block and, for a proposal, its POL round.
 type Value = (Option<BlockId>, Option<Round>);
-/// Who said what in one place.
+/// The values that were said in one slot, each with its signers.
 type Said = BTreeMap<Value, BTreeSet<PublicKey>>;
 
-/// Everything said, liars included.
+/// All statements that were heard, those of liars included.
 #[derive(Debug, Default)]
 pub(in crate::invariants) struct Voices {
     heights: BTreeMap<Height, BTreeMap<Slot, Said>>,
 }
 
 impl Voices {
-    /// Hears an observation; gives what was new in it.
+    /// Takes in an observation and returns the statements in it that are new.
     pub(in crate::invariants) fn hear(&mut self, seen: &Seen) -> Vec<SignedStatement> {
         let signed: Vec<SignedStatement> = match seen {
             Seen::Signed { statement, .. } => vec![(**statement).clone()],
             Seen::Committed { commit, .. } => commit.signed_statements().collect(),
             _ => Vec::new(),
         };
+
         signed
             .into_iter()
             .filter(|signed| self.add(signed))
             .collect()
     }
 
+    /// Notes a statement; returns whether it is new.
     fn add(&mut self, signed: &SignedStatement) -> bool {
         let said = &signed.statement;
         let slots = self.heights.entry(said.height).or_default();
@@ -40,12 +42,12 @@ impl Voices {
         values.entry(value(said)).or_default().insert(signed.signer)
     }
 
-    /// Heights at which anything was said.
+    /// The heights at which anything was said.
     pub(in crate::invariants) fn heights(&self) -> impl Iterator<Item = Height> + '_ {
         self.heights.keys().copied()
     }
 
-    /// What was said at a height, ascending by round and kind.
+    /// The statements of a height, ascending by round and kind.
     pub(in crate::invariants) fn at(
         &self,
         height: Height,
@@ -57,12 +59,12 @@ impl Voices {
             .map(|(slot, said)| (*slot, said))
     }
 
-    /// Who said what in one place.
+    /// The values said in one slot, each with its signers; `None` if nothing was said there.
     pub(in crate::invariants) fn said(&self, height: Height, slot: Slot) -> Option<&Said> {
         self.heights.get(&height)?.get(&slot)
     }
 
-    /// Whether this key was seen to say this.
+    /// Whether the signer of this statement was seen to sign its value in its slot.
     pub(in crate::invariants) fn has(&self, signed: &SignedStatement) -> bool {
         let said = &signed.statement;
         self.said(said.height, (said.round, said.kind))
@@ -71,7 +73,8 @@ impl Voices {
     }
 }
 
-/// Only a proposal has a POL round: a liar's vote that names one is a vote all the same.
+/// The value of a statement. Only a proposal has a POL round: a liar's vote that names one counts
+/// as the vote without it.
 fn value(said: &Statement) -> Value {
     (
         said.block,

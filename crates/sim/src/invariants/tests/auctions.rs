@@ -1,4 +1,4 @@
-//! The oracle's mechanisms against those of the product, on many small rounds.
+//! Tests of the oracle's mechanisms against those of the product, on many small rounds.
 
 use std::collections::BTreeMap;
 
@@ -8,41 +8,49 @@ use quorate_types::{Amounts, PublicKey, SwarmId, TaskId};
 use crate::dice::Dice;
 use crate::invariants::oracle::{Bid, Bidder, Round, awards};
 
-/// What is paid for a task at most.
+/// The most that is paid for a task.
 const LIMIT: i64 = 9;
-/// Few prices: ties are what is hard.
+/// The number of different prices. They are few, because ties are what is hard.
 const PRICES: u64 = 4;
 
 #[test]
 fn slow_and_fast_auctions_agree_and_another_winner_is_noticed() {
     let (mut dice, mut noticed) = (Dice::new(7, "auctions", 0), 0);
     let market = "jobs".parse().unwrap();
+
     for _ in 0..300 {
         let round = round(&mut dice, &market);
+
         for kind in [&FirstPrice as &dyn Mechanism, &SecondPrice, &Optimal] {
             let won = round.again(kind);
             assert_eq!(awards(&round, &kind.label(), &won), Ok(None));
+
             for at in 0..won.len() {
                 let mut other = won.clone();
                 other[at].agent = PublicKey([77; 32]);
                 assert!(awards(&round, &kind.label(), &other).is_err());
+
                 other.remove(at);
                 assert!(awards(&round, &kind.label(), &other).is_err());
                 noticed += 1;
             }
         }
     }
+
     assert!(noticed > 300, "{noticed}");
 }
 
+/// A random round of at most five tasks and four agents.
 fn round<'a>(dice: &mut Dice, market: &'a quorate_types::Label) -> Round<'a> {
     let one: Amounts = [("slots".parse().unwrap(), 1)].into();
     let task = |number| TaskId {
         requester: PublicKey([9; 32]),
         number,
     };
+
     let tasks = 1 + dice.below(5);
     let agents = 1 + dice.below(4) as u8;
+
     let mut bids = Vec::new();
     for number in 0..tasks {
         for agent in (0..agents).filter(|_| dice.chance(700)).collect::<Vec<_>>() {
@@ -54,16 +62,20 @@ fn round<'a>(dice: &mut Dice, market: &'a quorate_types::Label) -> Round<'a> {
             });
         }
     }
+
     let slots = |agent| i64::from(1 + agent % 2);
+
     let budget = |agent| {
         one.keys()
             .map(|name| (name.clone(), slots(agent)))
             .collect()
     };
+
     let bidder = |agent| Bidder {
         agent: PublicKey([agent; 32]),
         budget: budget(agent),
     };
+
     Round {
         swarm: SwarmId([3; 32]),
         market,

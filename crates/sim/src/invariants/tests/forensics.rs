@@ -1,4 +1,4 @@
-//! Whom the forensics of invariant 8 find guilty, and whom they do not.
+//! Tests of invariant 8: which validators its forensics find guilty, and which not.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,10 +20,10 @@ use crate::world::World;
 
 use Kind::{Precommit, Prevote};
 
-/// Round, kind, block (0 is nil), and who says so.
+/// Round, kind, block (0 is nil) and signers of a statement.
 type Said = (Round, Kind, u8, &'static [u8]);
 
-/// Name, what four validators of equal power said, and who is guilty.
+/// Cases: a name, what four validators of equal power said, and which of them are guilty.
 const TABLE: &[(&str, &[Said], &[u8])] = &[
     (
         "all agree",
@@ -102,14 +102,18 @@ const TABLE: &[(&str, &[Said], &[u8])] = &[
 #[test]
 fn the_guilty_are_found_and_nobody_else() {
     let key = |of: &u8| PublicKey([*of; 32]);
+
     let member = |of| Validator {
         key: key(&of),
         power: 1,
         operator: "op".parse().unwrap(),
     };
+
     let set = ValidatorSet::new((0..4).map(member).collect()).unwrap();
+
     for (name, said, expected) in TABLE {
         let mut voices = Voices::default();
+
         for (round, kind, block, signers) in *said {
             for signer in *signers {
                 let statement = Statement {
@@ -121,12 +125,15 @@ fn the_guilty_are_found_and_nobody_else() {
                     validators: Hash::ZERO,
                     pol_round: None,
                 };
+
                 let signature = Signature([0; 64]);
+
                 let statement = SignedStatement {
                     statement,
                     signer: key(signer),
                     signature,
                 };
+
                 let statement = Box::new(statement);
                 voices.hear(&Seen::Signed {
                     validator: 0,
@@ -134,12 +141,14 @@ fn the_guilty_are_found_and_nobody_else() {
                 });
             }
         }
+
         let expected: BTreeSet<PublicKey> = expected.iter().map(key).collect();
         assert_eq!(guilty(&voices, 1, &set), expected, "{name}");
     }
 }
 
-/// Two of four have twins, and two halves with one of each decide without each other.
+/// Two of four validators have twins. A partition puts one of each pair into either half, and both
+/// halves decide.
 #[test]
 fn a_split_among_twins_is_a_disagreement_that_convicts_both() {
     let _memo = SignatureMemo::start();
@@ -153,23 +162,28 @@ fn a_split_among_twins_is_a_disagreement_that_convicts_both() {
         },
     );
     (plan.validators[1].lie, plan.validators[2].lie) = (Some(LieKind::Twin), Some(LieKind::Twin));
+
     let fault = Fault::Partition {
         groups: vec![vec![0, 1], vec![2, 3]],
     };
+
     plan.faults = vec![TimedFault {
         at: 0,
         lasts: 3_000,
         fault,
     }];
+
     let mut world = World::new(plan).unwrap();
     let (mut invariants, mut voices) = (over_threshold(), Voices::default());
     let mut decided: BTreeMap<u64, BTreeSet<BlockId>> = BTreeMap::new();
+
     while world.now() < 2_500 {
         for seen in world.step().unwrap() {
             voices.hear(&seen);
             for invariant in &mut invariants {
                 assert_eq!(invariant.see(&world, &seen), Ok(()));
             }
+
             if let Seen::Committed { block, .. } = &seen {
                 decided
                     .entry(block.header.height)
@@ -178,12 +192,15 @@ fn a_split_among_twins_is_a_disagreement_that_convicts_both() {
             }
         }
     }
+
     let (height, _) = decided.iter().find(|(_, blocks)| blocks.len() > 1).unwrap();
     let found = guilty(&voices, *height, &world.genesis().validators);
+
     assert_eq!(
         found,
         [1, 2].map(|at| key_of("validator", at).public_key()).into()
     );
+
     for invariant in &mut invariants {
         assert_eq!(invariant.end(&world), Ok(()));
     }

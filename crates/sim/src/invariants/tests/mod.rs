@@ -1,4 +1,5 @@
-//! Every invariant can fail: each gets a run that kept all of them, with one thing in it changed.
+//! Tests that every invariant can fail: each judges a run that keeps all invariants, with one thing
+//! changed in what was observed.
 
 mod auctions;
 mod forensics;

@@ -1,4 +1,4 @@
-//! A run as it was observed, and ways to tell it otherwise.
+//! A run as it was observed, and functions that change what was observed.
 
 use std::sync::Arc;
 
@@ -12,14 +12,14 @@ use crate::profile::{Profile, Size};
 use crate::seen::Seen;
 use crate::world::World;
 
-/// A world at its end, and all that was seen on the way.
+/// A world at its end, with all observations on the way.
 pub(super) struct Record {
     pub(super) world: World,
     pub(super) seen: Vec<Seen>,
     _memo: SignatureMemo,
 }
 
-/// Two agents with one slot each, of which the first is always the cheaper; nothing goes wrong.
+/// A plan without faults: two agents with one slot each, of which the first always asks less.
 fn plan() -> Plan {
     let size = Size {
         validators: 4,
@@ -27,19 +27,23 @@ fn plan() -> Plan {
         tasks: 6,
         heights: 5,
     };
+
     let mut plan = Profile::Calm.plan(1, size);
     for (agent, price) in plan.agents.iter_mut().zip([1, 1_000]) {
         (agent.slots, agent.price, agent.work_ms) = (1, price, 100);
     }
+
     for (at, task) in (0..).zip(&mut plan.tasks) {
         (task.at, task.requires) = (500 + 300 * at, Vec::new());
     }
+
     (plan.heal_at, plan.patience) = (3_000, 1_000);
     plan
 }
 
-/// A market that takes solutions: three solvers, and one who proposes what does not hold. They ask
-/// the same, so that the better solution is often one of the tie rule.
+/// A plan with a market that takes solutions: three solvers, and one agent that proposes solutions
+/// that do not hold. All agents ask the same, so that the tie rule often decides which solution is
+/// better.
 fn solved() -> Plan {
     let size = Size {
         validators: 4,
@@ -47,16 +51,21 @@ fn solved() -> Plan {
         tasks: 12,
         heights: 5,
     };
+
     let mut plan = Profile::Calm.plan(1, size);
     plan.market.mechanism = "gap".parse().unwrap();
     (plan.market.window_ms, plan.market.solve_ms) = (200, Some(700));
+
     for agent in &mut plan.agents {
         (agent.slots, agent.price, agent.work_ms, agent.solves) = (2, 5, 100, true);
     }
+
     (plan.agents[3].manner, plan.agents[3].solves) = (Manner::FalseSolver, false);
+
     for (at, task) in (0..).zip(&mut plan.tasks) {
         (task.at, task.requires) = (500 + at / 4 * 1_000, Vec::new());
     }
+
     (plan.heal_at, plan.patience) = (3_000, 1_000);
     plan
 }
@@ -73,10 +82,12 @@ impl Record {
     fn of(plan: Plan) -> Self {
         let memo = SignatureMemo::start();
         let mut world = World::new(plan).unwrap();
+
         let mut seen = Vec::new();
         while world.now() < 6_000 {
             seen.extend(world.step().unwrap());
         }
+
         Self {
             world,
             seen,
@@ -84,7 +95,7 @@ impl Record {
         }
     }
 
-    /// How an invariant finds the run, told as `seen`.
+    /// Judges the run by an invariant, as if `seen` were all observations of it.
     pub(super) fn judged(
         &self,
         invariant: &mut dyn Invariant,
@@ -96,7 +107,7 @@ impl Record {
     }
 }
 
-/// Changes what every decided block is said to have done.
+/// Changes what every decided block did.
 pub(super) fn outcomes(seen: &mut [Seen], mut change: impl FnMut(Height, &mut Committed)) {
     for seen in seen {
         if let Seen::Committed {
@@ -110,27 +121,31 @@ pub(super) fn outcomes(seen: &mut [Seen], mut change: impl FnMut(Height, &mut Co
     }
 }
 
-/// Changes each outcome of each block.
+/// Changes each outcome of every decided block.
 pub(super) fn each_outcome(seen: &mut [Seen], mut change: impl FnMut(&mut Outcome)) {
     outcomes(seen, |_, committed| {
         committed.outcomes.iter_mut().for_each(&mut change)
     });
 }
 
-/// Changes clearings: their inputs, what of the record follows from those, and what names it.
+/// Changes clearings. Everything that follows from a changed dossier changes with it: the root and
+/// the number of its inputs, and every place that names its record.
 pub(super) fn clearings(seen: &mut [Seen], mut change: impl FnMut(&mut Dossier)) {
     outcomes(seen, |_, committed| {
         for dossier in &mut committed.dossiers {
             let before = dossier.record.hash();
             change(dossier);
+
             let leaves: Vec<Vec<u8>> = dossier.inputs.iter().map(cbor::encode).collect();
             dossier.record.inputs = merkle::root(&leaves);
             dossier.record.input_count = leaves.len() as u64;
+
             for outcome in &mut committed.outcomes {
                 match outcome {
                     Outcome::Clearing(record) if record.hash() == before => {
                         *record = dossier.record.clone();
                     }
+
                     Outcome::Assignment(assignment) if assignment.clearing == before => {
                         assignment.clearing = dossier.record.hash();
                     }
@@ -141,7 +156,7 @@ pub(super) fn clearings(seen: &mut [Seen], mut change: impl FnMut(&mut Dossier))
     });
 }
 
-/// Takes back what was refused for a reason.
+/// Takes back the refusals for a reason, as if the operations had taken effect.
 pub(super) fn unrefused(seen: &mut [Seen], reason: Reason) {
     outcomes(seen, |_, committed| {
         committed.outcomes.retain(|outcome| match outcome {
@@ -151,7 +166,7 @@ pub(super) fn unrefused(seen: &mut [Seen], reason: Reason) {
     });
 }
 
-/// Changes decided blocks of one height; signatures in them stay good.
+/// Changes the decided blocks of one height; signatures in them still hold.
 pub(super) fn blocks(seen: &mut [Seen], height: Height, mut change: impl FnMut(usize, &mut Parts)) {
     for seen in seen {
         if let Seen::Committed {
@@ -161,11 +176,13 @@ pub(super) fn blocks(seen: &mut [Seen], height: Height, mut change: impl FnMut(u
         {
             let mut parts = Parts::of(block);
             change(*validator, &mut parts);
+
             let Parts {
                 header,
                 operations,
                 evidence,
             } = parts;
+
             *block = Arc::new(Verified::<Block>::assemble(
                 header, operations, evidence, None,
             ));
@@ -173,7 +190,7 @@ pub(super) fn blocks(seen: &mut [Seen], height: Height, mut change: impl FnMut(u
     }
 }
 
-/// A block taken apart.
+/// The parts of a block that a change may touch.
 pub(super) struct Parts {
     pub(super) header: Header,
     pub(super) operations: Vec<Verified<quorate_types::SignedOperation>>,
@@ -184,9 +201,12 @@ impl Parts {
     pub(super) fn of(block: &Block) -> Self {
         let operations = block.operations.iter().cloned();
         let operations = operations.map(|signed| quorate_crypto::verify(signed).unwrap());
+
         let evidence = block.evidence.iter().cloned();
         let evidence = evidence.map(|found| quorate_crypto::verify_evidence(found).unwrap());
+
         let header = block.header.clone();
+
         Self {
             header,
             operations: operations.collect(),

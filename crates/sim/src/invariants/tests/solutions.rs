@@ -1,5 +1,5 @@
-//! A row for each way to break a rule on solutions and windows; and the oracle's own choice among
-//! solutions against the product's.
+//! The table of ways to break a rule on solutions and windows, and a test of the oracle's choice
+//! among solutions against the product's.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::dice::Dice;
 use crate::invariants::oracle::{Bid, Bidder, Round, awards};
 use crate::seen::Seen;
 
-/// Heights of the run, at most.
+/// More heights than any run here decides.
 const HEIGHTS: u64 = 400;
 
 const ROWS: &[Row] = &[
@@ -41,8 +41,8 @@ const ROWS: &[Row] = &[
     ),
     (
         15,
-        "what is won is no solution that was there",
-        ", not [",
+        "the winners are those of no solution among the inputs",
+        ", but the rule gives [",
         |_, seen| {
             clearings(seen, |dossier| {
                 if dossier.record.solution.is_some() {
@@ -76,7 +76,7 @@ const ROWS: &[Row] = &[
     (
         18,
         "a solution refused for another reason",
-        "with [(None, NoBid)], should",
+        "with [(None, NoBid)], but should",
         |_, seen| {
             outcomes(seen, |_, committed| {
                 for outcome in &mut committed.outcomes {
@@ -110,7 +110,7 @@ const ROWS: &[Row] = &[
     ),
     (
         18,
-        "one for another window is kept",
+        "a solution for another window is kept",
         "with [(None, NotSolving)]",
         |_, seen| {
             unrefused(seen, Reason::NotSolving);
@@ -118,7 +118,7 @@ const ROWS: &[Row] = &[
     ),
     (
         18,
-        "one out of order is kept",
+        "a solution out of order is kept",
         "with [(None, BidMalformed)]",
         |_, seen| {
             unrefused(seen, Reason::BidMalformed);
@@ -135,7 +135,7 @@ const ROWS: &[Row] = &[
     (
         18,
         "a bid in the last part",
-        "taken out of its time",
+        "accepted at the wrong time",
         |_, seen| {
             unrefused(seen, Reason::LateBid);
         },
@@ -143,19 +143,19 @@ const ROWS: &[Row] = &[
     (
         18,
         "a bid in time is refused as late",
-        "refused as out of its time",
+        "was refused as untimely",
         |_, seen| {
             refuse_bids(seen);
         },
     ),
 ];
 
-/// As [`ROWS`], of a market that takes none.
+/// As [`ROWS`], for a market that takes no solutions.
 const WINDOWS: &[Row] = &[
     (
         18,
         "a window that clears before its time",
-        "cleared, in",
+        "cleared, but window",
         |_, seen| {
             (1..HEIGHTS).for_each(|height| {
                 blocks(seen, height, |_, block| block.header.active_time = 0);
@@ -164,8 +164,8 @@ const WINDOWS: &[Row] = &[
     ),
     (
         18,
-        "a window of which one validator built all blocks",
-        "cleared, in",
+        "a window in which one validator built all blocks",
+        "cleared, but window",
         |record, seen| {
             let builder = record.world.validators()[0].public_key();
             (1..HEIGHTS).for_each(|height| {
@@ -176,7 +176,7 @@ const WINDOWS: &[Row] = &[
     (
         18,
         "a window that has another number",
-        "cleared, in",
+        "cleared, but window",
         |_, seen| {
             clearings(seen, |dossier| dossier.record.window += 1);
         },
@@ -199,6 +199,7 @@ fn each_rule_on_solutions_and_windows_can_be_broken() {
     each_row_breaks(WINDOWS, &Record::new());
 }
 
+/// The solution that an input is; `None` if it is of another kind.
 fn solution(input: &ClearingInput) -> Option<&SolutionInput> {
     match input {
         ClearingInput::Solution(solution) => Some(solution),
@@ -206,7 +207,7 @@ fn solution(input: &ClearingInput) -> Option<&SolutionInput> {
     }
 }
 
-/// Every bid is said to have come too late.
+/// Refuses every bid as late.
 fn refuse_bids(seen: &mut [Seen]) {
     for seen in seen {
         let Seen::Committed {
@@ -215,8 +216,10 @@ fn refuse_bids(seen: &mut [Seen]) {
         else {
             continue;
         };
+
         let bids = block.operations.iter().map(|signed| &signed.payload);
         let bids = bids.filter(|operation| matches!(operation.body, Body::Bid(_)));
+
         let refusals = bids.map(|operation| {
             let items = vec![(None, Reason::LateBid)];
             Outcome::Refusal(Refusal {
@@ -225,6 +228,7 @@ fn refuse_bids(seen: &mut [Seen]) {
                 items,
             })
         });
+
         let mut changed = (**committed).clone();
         changed.outcomes.splice(0..0, refusals);
         *committed = Arc::new(changed);
@@ -235,6 +239,7 @@ fn refuse_bids(seen: &mut [Seen]) {
 fn m31_the_best_of_what_is_found_and_proposed_wins() {
     let (mut dice, mut taken) = (Dice::new(11, "solutions", 0), 0);
     let market = "jobs".parse().unwrap();
+
     for _ in 0..300 {
         let round = round(&mut dice, &market);
         let mut given = round.given();
@@ -243,6 +248,7 @@ fn m31_the_best_of_what_is_found_and_proposed_wins() {
             .iter()
             .map(|one| one.pairs.clone())
             .collect();
+
         let cleared = Gap.clear(&given);
         let won = cleared.awards.iter();
         let won = won.map(|won| Bid {
@@ -251,19 +257,25 @@ fn m31_the_best_of_what_is_found_and_proposed_wins() {
             price: won.payment,
         });
         let won: Vec<Bid> = won.collect();
+
         let by = cleared.solution.map(|at| round.solutions[at].operation);
         assert_eq!(awards(&round, &Gap.label(), &won), Ok(by));
         taken += u64::from(by.is_some());
+
+        // The oracle must notice when a winner is left out.
         if let Some(at) = (0..won.len()).next() {
             let mut other = won.clone();
             other.remove(at);
             assert!(awards(&round, &Gap.label(), &other).is_err());
         }
     }
+
+    // Both cases must have been met often enough.
     assert!((30..270).contains(&taken), "{taken}");
 }
 
-/// Equal prices, so that keys decide, and three solutions of which some pairs do not hold.
+/// A random round with equal prices, so that keys decide, and three solutions with some pairs
+/// that do not hold.
 fn round<'a>(dice: &mut Dice, market: &'a quorate_types::Label) -> Round<'a> {
     let slots = |amount| Amounts::from([("slots".parse().unwrap(), amount)]);
     let task = |number| TaskId {
@@ -271,8 +283,10 @@ fn round<'a>(dice: &mut Dice, market: &'a quorate_types::Label) -> Round<'a> {
         number,
     };
     let agent = |at: u64| PublicKey([at as u8; 32]);
+
     let (tasks, agents) = (1 + dice.below(4), 2 + dice.below(3));
     let mut bids = Vec::new();
+
     for (number, at) in (0..tasks).flat_map(|number| (0..agents).map(move |at| (number, at))) {
         if dice.chance(800) {
             bids.push(Bid {
@@ -282,6 +296,7 @@ fn round<'a>(dice: &mut Dice, market: &'a quorate_types::Label) -> Round<'a> {
             });
         }
     }
+
     let mut pairs = || -> Vec<Pair> {
         let some = (0..tasks).filter(|_| dice.chance(900)).collect::<Vec<_>>();
         let pair = |number| Pair {
@@ -290,11 +305,13 @@ fn round<'a>(dice: &mut Dice, market: &'a quorate_types::Label) -> Round<'a> {
         };
         some.into_iter().map(pair).collect()
     };
+
     let solutions = (0..3).map(|at| SolutionInput {
         agent: PublicKey([at; 32]),
         operation: OperationId([at; 32]),
         pairs: pairs(),
     });
+
     Round {
         swarm: SwarmId([3; 32]),
         market,

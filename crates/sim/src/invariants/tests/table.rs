@@ -1,4 +1,4 @@
-//! A row for each way to break an invariant.
+//! The table of ways to break an invariant, one row for each of them.
 
 use quorate_crypto::Verified;
 use quorate_types::outcome::{ClearingInput, Expiry};
@@ -8,10 +8,11 @@ use super::record::{Record, blocks, each_outcome, outcomes};
 use crate::invariants::{all, bounds::Bounds};
 use crate::seen::{Seen, key_of};
 
-/// Tells a run otherwise.
+/// Changes the observations of a run.
 type Change = fn(&Record, &mut Vec<Seen>);
 
-/// The number of the invariant, what is changed, words of what is found, and the change.
+/// The number of the invariant, what is changed, words that the violation
+/// must hold, and the change.
 pub(super) type Row = (u8, &'static str, &'static str, Change);
 
 const ROWS: &[Row] = &[
@@ -31,13 +32,13 @@ const ROWS: &[Row] = &[
             why: "a commit is contradicted".to_owned(),
         });
     }),
-    (2, "a block on another one", "was decided", |_, seen| {
+    (2, "a block after another one", "was decided", |_, seen| {
         blocks(seen, 4, |_, block| block.header.previous.0[0] ^= 1);
     }),
     (
         2,
         "a validator comes back to another state",
-        "00000000 there",
+        "00000000 at another",
         |_, seen| {
             seen.push(Seen::Started {
                 validator: 1,
@@ -61,7 +62,7 @@ const ROWS: &[Row] = &[
     ),
     (
         3,
-        "agents whom nobody attested anything",
+        "agents without any attestation",
         "not the attestations in force",
         |_, seen| {
             for height in 1..30 {
@@ -140,7 +141,7 @@ const ROWS: &[Row] = &[
     }),
     (
         9,
-        "of two culprits one goes free",
+        "one of two culprits is not convicted",
         "left it out",
         |record, seen| {
             accuse(record, seen, &[0, 1]);
@@ -157,7 +158,7 @@ const ROWS: &[Row] = &[
     ),
     (
         9,
-        "nobody builds with what one validator holds",
+        "no builder takes the evidence that one validator holds",
         "is in no block",
         |record, seen| {
             let idle = record.world.validators()[3].public_key();
@@ -196,7 +197,7 @@ const ROWS: &[Row] = &[
     (
         11,
         "commits by half of the power",
-        "no quorum",
+        "are not a quorum",
         |_, seen| {
             for seen in seen {
                 if let Seen::Committed { commit, .. } = seen {
@@ -208,7 +209,7 @@ const ROWS: &[Row] = &[
     (
         11,
         "a vote that its signer never sent",
-        "never voted so",
+        "that it never sent",
         |_, seen| {
             seen.retain(|seen| !matches!(seen, Seen::Signed { validator: 0, .. }));
         },
@@ -229,7 +230,7 @@ const ROWS: &[Row] = &[
     }),
     (
         13,
-        "a task of which an assignment is forgotten",
+        "a task with an assignment that is forgotten",
         "should be Some((\"open\", 0))",
         |_, seen| {
             without(seen, |outcome| {
@@ -355,7 +356,7 @@ const ROWS: &[Row] = &[
     }),
     (
         19,
-        "evidence that takes nothing",
+        "evidence that takes no power",
         "not the set that",
         |record, seen| {
             blocks(seen, 4, |_, block| block.evidence.push(evidence(record, 0)));
@@ -404,7 +405,7 @@ const ROWS: &[Row] = &[
     ),
 ];
 
-/// The run keeps every invariant, and each row breaks its own.
+/// Checks that the run keeps every invariant, and that each row breaks the invariant that it names.
 pub(super) fn each_row_breaks(rows: &[Row], record: &Record) {
     for invariant in &mut all() {
         let judged = record.judged(invariant.as_mut(), &record.seen);
@@ -416,14 +417,17 @@ pub(super) fn each_row_breaks(rows: &[Row], record: &Record) {
             invariant.name()
         );
     }
+
     for (number, what, words, change) in rows {
         let mut seen = record.seen.clone();
         change(record, &mut seen);
+
         let mut invariants = all();
         let invariant = invariants
             .iter_mut()
             .find(|found| found.number() == *number)
             .unwrap();
+
         let judged = record.judged(invariant.as_mut(), &seen);
         let found = judged.as_ref().is_err_and(|how| how.contains(words));
         assert!(found, "{number}, {what}: {judged:?}");
@@ -434,6 +438,8 @@ pub(super) fn each_row_breaks(rows: &[Row], record: &Record) {
 fn a_run_keeps_every_invariant_and_each_can_be_broken() {
     let record = Record::new();
     each_row_breaks(ROWS, &record);
+
+    // No run keeps bounds of nothing, so no change of the observations is needed.
     let mut none_beside = Bounds::new(0, 0);
     assert!(
         record.judged(&mut none_beside, &record.seen).is_err(),
@@ -445,23 +451,28 @@ fn a_run_keeps_every_invariant_and_each_can_be_broken() {
 fn every_invariant_has_a_number_of_its_own_and_a_row() {
     let mut numbers: Vec<u8> = all().iter().map(|invariant| invariant.number()).collect();
     assert_eq!(numbers, Vec::from_iter((1..=19).chain(23..=25)));
+
+    // Number 24 is broken by other bounds instead of a row.
     numbers.retain(|number| *number != 24 && !ROWS.iter().any(|row| row.0 == *number));
     assert_eq!(numbers, [0; 0], "no row breaks these");
 }
 
+/// Removes outcomes from all decided blocks.
 pub(super) fn without(seen: &mut [Seen], is_gone: impl Fn(&Outcome) -> bool) {
     outcomes(seen, |_, committed| {
         committed.outcomes.retain(|outcome| !is_gone(outcome))
     });
 }
 
-/// Each validator tells at height 3 what it holds against these.
+/// Lets each validator tell, at height 3, that it holds evidence against these culprits.
 fn accuse(record: &Record, seen: &mut Vec<Seen>, culprits: &[usize]) {
     let at = seen
         .iter()
         .position(|seen| matches!(seen, Seen::Committed { block, .. } if block.header.height == 3));
+
     let accusations = culprits.iter().flat_map(|culprit| {
         let evidence = Box::new(evidence(record, *culprit).into_inner());
+
         (0..4).map(move |validator| {
             let evidence = evidence.clone();
             Seen::Accused {
@@ -471,12 +482,14 @@ fn accuse(record: &Record, seen: &mut Vec<Seen>, culprits: &[usize]) {
             }
         })
     });
+
     seen.splice(at.unwrap()..at.unwrap(), accusations);
 }
 
-/// A validator signs two prevotes.
+/// Evidence of two prevotes that a validator signed at height 3.
 fn evidence(record: &Record, culprit: usize) -> Verified<Evidence> {
     let genesis = record.world.genesis();
+
     let nil = Statement {
         swarm: genesis.swarm_id(),
         height: 3,
@@ -486,10 +499,12 @@ fn evidence(record: &Record, culprit: usize) -> Verified<Evidence> {
         validators: genesis.validators.hash(),
         pol_round: None,
     };
+
     let some = Statement {
         block: Some(quorate_types::BlockId([7; 32])),
         ..nil.clone()
     };
+
     let key = key_of("validator", culprit);
     Verified::<Evidence>::from_pair(&key.sign_statement(nil), &key.sign_statement(some)).unwrap()
 }
