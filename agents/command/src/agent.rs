@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use quorate_agent::{Agent, Award, CallForBids, LeaseGuard, LeaseLost, Offer, Outcome, TaskError};
+use quorate_agent::{
+    Agent, Award, CallForBids, LeaseGuard, LeaseLost, Quote, TaskError, TaskOutput,
+};
 use quorate_types::Capabilities;
 use tokio::time::timeout;
 
@@ -71,20 +73,25 @@ impl CommandAgent {
         }
     }
 
-    async fn ask_for_bid(&mut self, call: &CallForBids) -> Result<Option<Offer>, ProgramError> {
+    /// Returns an id for the next question.
+    fn next_id(&mut self) -> u64 {
         self.last_id += 1;
-        let id = self.last_id;
+        self.last_id
+    }
+
+    async fn ask_for_bid(&mut self, call: &CallForBids) -> Result<Option<Quote>, ProgramError> {
+        let id = self.next_id();
+        let patience = self.config.patience;
         let mut process = self.take_process()?;
 
-        let patience = self.config.patience;
         // A question that cannot be written in time leaves half a line, so the program is not kept.
-        let Ok(written) = timeout(patience, process.write(&Question::call(id, call))).await else {
+        let question = Question::call(id, call);
+        let Ok(written) = timeout(patience, process.write(&question)).await else {
             return Ok(None);
         };
         written?;
 
-        let answer = timeout(patience, process.answer(id)).await;
-        let answer = match answer {
+        let answer = match timeout(patience, process.answer(id)).await {
             // A slow program is not a broken one: a late answer is skipped by its id.
             Err(_) => None,
             Ok(answer) => Some(answer?),
@@ -92,42 +99,50 @@ impl CommandAgent {
 
         self.process = Some(process);
         Ok(match answer {
-            Some(Answer::Bid { price, .. }) => Some(call.offer(price)),
+            Some(Answer::Bid { price, .. }) => Some(call.quote(price)),
             _ => None,
         })
     }
 
-    async fn work(&mut self, award: &Award, lease: &LeaseGuard) -> Result<Outcome, TaskError> {
-        self.last_id += 1;
-        let id = self.last_id;
+    async fn work(&mut self, award: &Award, lease: &LeaseGuard) -> Result<TaskOutput, TaskError> {
+        let id = self.next_id();
+        let question = Question::execute(id, award);
         let mut process = self.take_process().map_err(TaskError::failed)?;
 
         // The program may hang, so each wait ends when the lease is lost.
-        let question = Question::execute(id, award);
-        let written = tokio::select! {
-            written = process.write(&question) => written,
+        tokio::select! {
+            written = process.write(&question) => written.map_err(TaskError::failed)?,
             () = lease.lost() => return Err(LeaseLost.into()),
-        };
-        written.map_err(TaskError::failed)?;
+        }
 
         let answer = tokio::select! {
             answer = process.answer(id) => answer.map_err(TaskError::failed)?,
             () = lease.lost() => {
-                // The program is kept only if it can be told that the award is over.
-                let lost = Question::Lost { id };
-                let told = timeout(self.config.patience, process.write(&lost)).await;
-                self.process = matches!(told, Ok(Ok(()))).then_some(process);
+                self.tell_loss(id, process).await;
                 return Err(LeaseLost.into());
             }
         };
 
         self.process = Some(process);
-        match answer {
-            Answer::Outcome { detail: value, .. } => Ok(Outcome::new(detail(value))),
-            Answer::Error { reason, .. } => Err(TaskError::failed(reason)),
-            Answer::Bid { .. } | Answer::Pass { .. } => {
-                Err(TaskError::failed("the program answered a task with a bid"))
-            }
+        result_of(answer)
+    }
+
+    /// Tells the program that the award of a question is over. The program is kept only if it can
+    /// be told.
+    async fn tell_loss(&mut self, id: u64, mut process: Process) {
+        let lost = Question::Lost { id };
+        let told = timeout(self.config.patience, process.write(&lost)).await;
+        self.process = matches!(told, Ok(Ok(()))).then_some(process);
+    }
+}
+
+/// Returns the result of a task that the answer to it tells.
+fn result_of(answer: Answer) -> Result<TaskOutput, TaskError> {
+    match answer {
+        Answer::Outcome { detail: value, .. } => Ok(TaskOutput::new(detail(value))),
+        Answer::Error { reason, .. } => Err(TaskError::failed(reason)),
+        Answer::Bid { .. } | Answer::Pass { .. } => {
+            Err(TaskError::failed("the program answered a task with a bid"))
         }
     }
 }
@@ -138,11 +153,11 @@ impl Agent for CommandAgent {
         self.config.capabilities.clone()
     }
 
-    async fn bid(&mut self, call: &CallForBids) -> Option<Offer> {
+    async fn bid(&mut self, call: &CallForBids) -> Option<Quote> {
         self.ask_for_bid(call).await.ok().flatten()
     }
 
-    async fn execute(&mut self, award: Award, lease: LeaseGuard) -> Result<Outcome, TaskError> {
+    async fn execute(&mut self, award: Award, lease: LeaseGuard) -> Result<TaskOutput, TaskError> {
         self.work(&award, &lease).await
     }
 }

@@ -1,5 +1,6 @@
 //! The program as a process that is written to and read from line by line.
 
+use std::io;
 use std::process::Stdio;
 
 use serde::Serialize;
@@ -21,7 +22,7 @@ pub enum ProgramError {
         /// The program as configured.
         program: String,
         /// The error of the system.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The program ended, or closed its standard output.
     #[error("the program `{0}` ended, or closed its standard output")]
@@ -70,11 +71,10 @@ impl Process {
             return Err(ProgramError::Ended(program));
         };
 
-        let stdout = BufReader::new(stdout);
         Ok(Self {
             program,
             stdin,
-            stdout,
+            stdout: BufReader::new(stdout),
             line: Vec::new(),
             _child: child,
         })
@@ -82,16 +82,15 @@ impl Process {
 
     /// Writes a question as one line.
     pub(crate) async fn write<T: Serialize>(&mut self, question: &T) -> Result<(), ProgramError> {
-        let mut line = serde_json::to_vec(question)
-            .map_err(|error| self.failed(std::io::Error::other(error)))?;
+        let written = self.write_line(question).await;
+        written.map_err(|error| self.failed(error))
+    }
+
+    async fn write_line<T: Serialize>(&mut self, question: &T) -> io::Result<()> {
+        let mut line = serde_json::to_vec(question).map_err(io::Error::other)?;
         line.push(b'\n');
-
-        self.stdin
-            .write_all(&line)
-            .await
-            .map_err(|error| self.failed(error))?;
-
-        self.stdin.flush().await.map_err(|error| self.failed(error))
+        self.stdin.write_all(&line).await?;
+        self.stdin.flush().await
     }
 
     /// Returns the next answer to the question `id`, and skips others. Nothing is lost if the
@@ -117,29 +116,39 @@ impl Process {
 
     async fn next_line(&mut self) -> Result<Vec<u8>, ProgramError> {
         loop {
-            let buffer = match self.stdout.fill_buf().await {
-                Ok([]) => return Err(ProgramError::Ended(self.program.clone())),
-                Ok(buffer) => buffer,
-                Err(error) => return Err(self.failed(error)),
-            };
-
-            let end = buffer.iter().position(|byte| *byte == b'\n');
-            let taken = end.unwrap_or(buffer.len());
-            // The beginning of a line is kept, so that a dropped future loses nothing.
-            self.line.extend_from_slice(&buffer[..taken]);
-            self.stdout.consume(taken + usize::from(end.is_some()));
+            let is_whole = self.read_on().await?;
 
             if self.line.len() > LINE_BYTES {
                 return Err(ProgramError::LineTooLong(self.program.clone()));
             }
 
-            if end.is_some() {
+            if is_whole {
                 return Ok(std::mem::take(&mut self.line));
             }
         }
     }
 
-    fn failed(&self, source: std::io::Error) -> ProgramError {
+    /// Reads what is there of the line, and returns whether its end was reached. The beginning of a
+    /// line is kept, so that a dropped future loses nothing.
+    async fn read_on(&mut self) -> Result<bool, ProgramError> {
+        let buffer = match self.stdout.fill_buf().await {
+            Ok([]) => return Err(ProgramError::Ended(self.program.clone())),
+            Ok(buffer) => buffer,
+            Err(error) => return Err(self.failed(error)),
+        };
+
+        let end = buffer.iter().position(|byte| *byte == b'\n');
+        let taken = end.unwrap_or(buffer.len());
+        self.line.extend_from_slice(&buffer[..taken]);
+
+        // The line feed is not part of the line.
+        let read = taken + usize::from(end.is_some());
+        self.stdout.consume(read);
+
+        Ok(end.is_some())
+    }
+
+    fn failed(&self, source: io::Error) -> ProgramError {
         ProgramError::Io {
             program: self.program.clone(),
             source,

@@ -1,7 +1,7 @@
 //! The lines that the agent and its program exchange.
 
 use quorate_agent::{Award, CallForBids};
-use quorate_types::{Amounts, Capabilities, FencingToken, Label, Millis, Price, TaskSpec};
+use quorate_types::{ActiveMillis, Amounts, Capabilities, FencingToken, Label, Price, TaskSpec};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ pub(crate) enum Question<'a> {
         price: Price,
         idempotency_key: String,
         lease_ms: u64,
-        assigned_at: Millis,
+        assigned_at: ActiveMillis,
         certificate: String,
         #[serde(flatten)]
         task: Task<'a>,
@@ -67,12 +67,14 @@ impl<'a> Question<'a> {
     }
 
     pub(crate) fn execute(id: u64, award: &'a Award) -> Self {
+        let lease_ms = u64::try_from(award.lease.as_millis()).unwrap_or(u64::MAX);
+
         Self::Execute {
             id,
             token: award.token,
             price: award.price,
             idempotency_key: award.idempotency_key.to_string(),
-            lease_ms: u64::try_from(award.lease.as_millis()).unwrap_or(u64::MAX),
+            lease_ms,
             assigned_at: award.assigned_at,
             certificate: hex::encode(&award.certificate),
             task: Task::new(award.task.to_string(), &award.spec),

@@ -14,7 +14,7 @@ use quorate_agent::{
 };
 use quorate_command::{CommandAgent, CommandConfig, ProgramError};
 use quorate_types::cose::Owned;
-use quorate_types::{Amounts, Hash, PublicKey, TaskId, TaskSpec};
+use quorate_types::{ActiveMillis, Amounts, FencingToken, Hash, PublicKey, TaskId, TaskSpec};
 
 struct RealTime;
 
@@ -66,12 +66,12 @@ fn award(payload: &[u8]) -> Award {
     Award {
         task: task(),
         spec: spec(payload),
-        token: 2,
+        token: FencingToken(2),
         price: 5,
         idempotency_key: Hash::ZERO,
         certificate: vec![0xd8, 0x62],
         lease: Duration::from_secs(10),
-        assigned_at: 1,
+        assigned_at: ActiveMillis(1),
     }
 }
 

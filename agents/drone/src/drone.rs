@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use quorate_agent::{Agent, Award, CallForBids, LeaseGuard, LeaseLost, Offer, Outcome, TaskError};
+use quorate_agent::{
+    Agent, Award, CallForBids, LeaseGuard, LeaseLost, Quote, TaskError, TaskOutput,
+};
 use quorate_types::{Amounts, Capabilities, Label, limits};
 
-use crate::flight::{Airframe, Leg, Plan, Position};
+use crate::flight::{Airframe, FlightPlan, Leg, Position};
 use crate::{DroneTask, Fix, Point, Track};
 
 /// The number of points to which the path in a report is thinned out, because the result has a
@@ -121,7 +123,7 @@ impl Drone {
         self.position.point
     }
 
-    fn plan(&self, task: &DroneTask) -> Option<Plan> {
+    fn plan(&self, task: &DroneTask) -> Option<FlightPlan> {
         if task.demand_g > self.config.payload_g {
             return None;
         }
@@ -131,7 +133,7 @@ impl Drone {
     async fn fly(
         &mut self,
         task: &DroneTask,
-        plan: Plan,
+        plan: FlightPlan,
         lease: &LeaseGuard,
     ) -> Result<Track, TaskError> {
         let start = self.fix();
@@ -175,7 +177,9 @@ impl Drone {
         for step in 1..=STEPS {
             // The drone moves after the wait, so that a lost lease leaves it where it was.
             self.wait(step_m / self.airframe.speed_mps, lease).await?;
-            self.position.point = from.toward(&leg.to, f64::from(step) / f64::from(STEPS));
+
+            let share = f64::from(step) / f64::from(STEPS);
+            self.position.point = from.toward(&leg.to, share);
             self.position.left_m -= step_m;
             path.push(self.fix());
         }
@@ -203,12 +207,12 @@ impl Drone {
 
     fn fix(&self) -> Fix {
         let Point { lat, lng } = self.position.point;
-        let point = Point {
-            lat: round(lat, 1e6),
-            lng: round(lng, 1e6),
-        };
+
         Fix {
-            point,
+            point: Point {
+                lat: round(lat, 1e6),
+                lng: round(lng, 1e6),
+            },
             t: round(self.position.clock_s, 10.0),
         }
     }
@@ -226,25 +230,26 @@ impl Agent for Drone {
 
     /// Asks for the decimetres that it would fly. Passes if the battery would not last to fly home
     /// afterwards, or if the task does not fit.
-    async fn bid(&mut self, call: &CallForBids) -> Option<Offer> {
+    async fn bid(&mut self, call: &CallForBids) -> Option<Quote> {
         let task = DroneTask::from_payload(&call.spec.payload.0)?;
         let plan = self.plan(&task)?;
-        Some(call.offer((plan.flown_m * 10.0).round() as i64))
+        Some(call.quote((plan.flown_m * 10.0).round() as i64))
     }
 
-    async fn execute(&mut self, award: Award, lease: LeaseGuard) -> Result<Outcome, TaskError> {
-        let task = DroneTask::from_payload(&award.spec.payload.0)
-            .ok_or_else(|| TaskError::failed("the payload is not a drone's task"))?;
+    async fn execute(&mut self, award: Award, lease: LeaseGuard) -> Result<TaskOutput, TaskError> {
+        let Some(task) = DroneTask::from_payload(&award.spec.payload.0) else {
+            return Err(TaskError::failed("the payload is not a drone's task"));
+        };
 
         // The drone may have moved since it bid, so the flight is planned again.
-        let plan = self
-            .plan(&task)
-            .ok_or_else(|| TaskError::failed("out of range, payload or time window by now"))?;
+        let Some(plan) = self.plan(&task) else {
+            let reason = "out of range, payload or time window by now";
+            return Err(TaskError::failed(reason));
+        };
 
         let track = self.fly(&task, plan, &lease).await?;
-        Ok(Outcome::new(
-            serde_json::to_vec(&track).map_err(TaskError::failed)?,
-        ))
+        let detail = serde_json::to_vec(&track).map_err(TaskError::failed)?;
+        Ok(TaskOutput::new(detail))
     }
 }
 
@@ -253,13 +258,17 @@ fn thin_out(path: &[Fix]) -> Vec<(f64, f64, f64)> {
     let every = path.len().div_ceil(PATH_POINTS).max(1);
     let last = path.len().saturating_sub(1);
 
-    let kept = path
-        .iter()
-        .enumerate()
-        .filter(|(at, _)| at % every == 0 || *at == last);
+    let mut kept = Vec::new();
+    for (at, fix) in path.iter().enumerate() {
+        if at % every != 0 && at != last {
+            continue;
+        }
 
-    kept.map(|(_, fix)| (fix.point.lat, fix.point.lng, fix.t))
-        .collect()
+        let Point { lat, lng } = fix.point;
+        kept.push((lat, lng, fix.t));
+    }
+
+    kept
 }
 
 fn round(value: f64, parts: f64) -> f64 {

@@ -51,7 +51,7 @@ pub(crate) struct Leg {
 
 /// A flight that does a task.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Plan {
+pub(crate) struct FlightPlan {
     pub(crate) legs: Vec<Leg>,
     pub(crate) flown_m: f64,
 }
@@ -78,73 +78,87 @@ impl Airframe {
     /// Returns a flight from `at` that does the task and leaves enough battery to fly home:
     /// directly, or by way of home to change the battery. Returns `None` if neither is possible, or
     /// if a time window would be missed.
-    pub(crate) fn plan(&self, at: &Position, task: &DroneTask) -> Option<Plan> {
+    pub(crate) fn plan(&self, at: &Position, task: &DroneTask) -> Option<FlightPlan> {
         let legs: Vec<_> = task.visits().map(leg).collect();
         let last = legs.last()?.to;
         let direct = length(at.point, &legs);
 
         // Every plan must leave enough battery to fly home from its last place.
         let plan = if direct + last.distance_m(&self.home) <= at.left_m {
-            Plan {
+            FlightPlan {
                 legs,
                 flown_m: direct,
             }
         } else {
-            let fresh = length(self.home, &legs);
-            let to_home = at.point.distance_m(&self.home);
-            // Home must be in reach with the battery as it is, and all the rest with a fresh one.
-            if fresh + last.distance_m(&self.home) > self.range_m || to_home > at.left_m {
-                return None;
-            }
-
-            let change = Leg {
-                to: self.home,
-                stay_s: BATTERY_CHANGE_S,
-                not_before: 0.0,
-                changes_battery: true,
-            };
-            let legs = std::iter::once(change).chain(legs).collect();
-
-            Plan {
-                legs,
-                flown_m: to_home + fresh,
-            }
+            self.plan_by_home(at, legs)?
         };
 
         self.is_in_time(at, task, &plan).then_some(plan)
     }
 
-    fn is_in_time(&self, at: &Position, task: &DroneTask, plan: &Plan) -> bool {
-        let (mut from, mut clock) = (at.point, at.clock_s);
-        let mut begins = Vec::new();
+    /// Returns a flight from `at` by way of home, where the battery is changed. Returns `None` if a
+    /// battery would not last.
+    fn plan_by_home(&self, at: &Position, legs: Vec<Leg>) -> Option<FlightPlan> {
+        let last = legs.last()?.to;
+        let fresh = length(self.home, &legs);
+        let to_home = at.point.distance_m(&self.home);
 
-        for leg in &plan.legs {
-            clock += from.distance_m(&leg.to) / self.speed_mps;
-            clock = clock.max(leg.not_before);
-            begins.push((leg.changes_battery, clock));
-            (from, clock) = (leg.to, clock + leg.stay_s);
+        // Home must be in reach with the battery as it is, and all the rest with a fresh one.
+        if fresh + last.distance_m(&self.home) > self.range_m || to_home > at.left_m {
+            return None;
         }
 
-        // The change of the battery is not a visit, so it has no window.
-        let begins = begins
-            .into_iter()
-            .filter(|(change, _)| !change)
-            .map(|(_, begin)| begin);
+        let change = Leg {
+            to: self.home,
+            stay_s: BATTERY_CHANGE_S,
+            not_before: 0.0,
+            changes_battery: true,
+        };
 
-        begins.zip(task.visits()).all(|(begin, visit)| {
+        Some(FlightPlan {
+            legs: std::iter::once(change).chain(legs).collect(),
+            flown_m: to_home + fresh,
+        })
+    }
+
+    fn is_in_time(&self, at: &Position, task: &DroneTask, plan: &FlightPlan) -> bool {
+        let mut begins = self.visit_times(at, plan).into_iter().zip(task.visits());
+
+        begins.all(|(begin, visit)| {
             visit
                 .window
                 .is_none_or(|(_, latest)| begin <= latest as f64)
         })
     }
+
+    /// Returns the simulated times at which the visits of a flight begin.
+    fn visit_times(&self, at: &Position, plan: &FlightPlan) -> Vec<f64> {
+        let mut from = at.point;
+        let mut clock = at.clock_s;
+        let mut begins = Vec::new();
+
+        for leg in &plan.legs {
+            clock += from.distance_m(&leg.to) / self.speed_mps;
+            clock = clock.max(leg.not_before);
+            // The change of the battery is not a visit.
+            if !leg.changes_battery {
+                begins.push(clock);
+            }
+
+            from = leg.to;
+            clock += leg.stay_s;
+        }
+
+        begins
+    }
 }
 
 fn leg(visit: &Visit) -> Leg {
     let not_before = visit.window.map_or(0.0, |(earliest, _)| earliest as f64);
-    let stay_s = f64::from(visit.service_s);
+
     Leg {
         to: visit.point,
-        stay_s,
+        stay_s: f64::from(visit.service_s),
         not_before,
         changes_battery: false,
     }

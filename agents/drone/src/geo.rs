@@ -28,9 +28,11 @@ impl Point {
 
     /// Returns the great-circle distance in metres (haversine).
     pub fn distance_m(&self, other: &Self) -> f64 {
-        let (a, b) = (self.lat.to_radians(), other.lat.to_radians());
+        let a = self.lat.to_radians();
+        let b = other.lat.to_radians();
         let half_lat = ((b - a) / 2.0).sin();
         let half_lng = ((other.lng - self.lng).to_radians() / 2.0).sin();
+
         let h = half_lat * half_lat + a.cos() * b.cos() * half_lng * half_lng;
         2.0 * EARTH_M * h.clamp(0.0, 1.0).sqrt().asin()
     }

@@ -14,7 +14,7 @@ use quorate_agent::{
 };
 use quorate_drone::{Behaviour, Drone, DroneConfig, DroneTask, Point, Track, Visit};
 use quorate_types::cose::Owned;
-use quorate_types::{Amounts, Hash, PublicKey, TaskId, TaskSpec};
+use quorate_types::{ActiveMillis, Amounts, FencingToken, Hash, PublicKey, TaskId, TaskSpec};
 
 /// A timer whose sleeps take no time and are added up.
 #[derive(Default)]
@@ -109,12 +109,12 @@ fn fly(drone: &mut Drone, task: &DroneTask, lost_after: Option<u32>) -> Result<T
     let award = Award {
         task: id(),
         spec: spec(task),
-        token: 1,
+        token: FencingToken(1),
         price: 0,
         idempotency_key: Hash::ZERO,
         certificate: Vec::new(),
         lease: Duration::from_secs(10),
-        assigned_at: 0,
+        assigned_at: ActiveMillis::ZERO,
     };
     let outcome = block_on(drone.execute(award, guard))?;
     let track: Track = serde_json::from_slice(&outcome.detail).unwrap();

@@ -118,6 +118,13 @@ impl Bar {
     pub fn benchmark(&self) -> Ticks {
         (self.open + self.high + self.low + self.close + 2) / 4
     }
+
+    /// Returns whether the first and the last price are between the lowest and the highest.
+    fn is_consistent(&self) -> bool {
+        // If `low` is above `high`, the range is empty and holds neither price.
+        let range = self.low..=self.high;
+        range.contains(&self.open) && range.contains(&self.close)
+    }
 }
 
 impl Bars {
@@ -142,7 +149,7 @@ impl Bars {
     /// # Errors
     /// The errors of [`Self::read`], with `file` as the name of the file.
     pub fn parse(file: &str, text: &str) -> Result<Self, BarsError> {
-        let csv = |source| BarsError::Csv {
+        let failed = |source| BarsError::Csv {
             file: file.to_owned(),
             source,
         };
@@ -151,12 +158,20 @@ impl Bars {
             .comment(Some(b'#'))
             .trim(csv::Trim::All)
             .from_reader(text.as_bytes());
-        let columns = Columns::find(file, reader.headers().map_err(csv)?)?;
+
+        let header = reader.headers().map_err(failed)?;
+        let columns = Columns::find(file, header)?;
 
         let mut bars = Vec::new();
         // One row too many is enough to tell that there are too many.
-        for row in reader.records().take(MOST_BARS + 1) {
-            bars.push(columns.bar(file, &row.map_err(csv)?)?);
+        for record in reader.records().take(MOST_BARS + 1) {
+            let record = record.map_err(failed)?;
+            let row = Row {
+                file,
+                line: record.position().map_or(0, csv::Position::line),
+                fields: &record,
+            };
+            bars.push(row.bar(&columns)?);
         }
 
         if bars.is_empty() || bars.len() > MOST_BARS {
@@ -201,75 +216,94 @@ impl Columns {
             volume: column("volume")?,
         })
     }
+}
 
-    fn bar(&self, file: &str, row: &StringRecord) -> Result<Bar, BarsError> {
-        let line = row.position().map_or(0, csv::Position::line);
-        let text = |at: usize| row.get(at).unwrap_or("");
+/// A row, with all that is needed to read it.
+struct Row<'a> {
+    file: &'a str,
+    line: u64,
+    fields: &'a StringRecord,
+}
 
-        let wrong = |column, at, expected| BarsError::Field {
-            file: file.to_owned(),
-            line,
-            column,
-            value: text(at).to_owned(),
-            expected,
-        };
-
-        let read =
-            |column, at| price(text(at)).ok_or_else(|| wrong(column, at, "price, such as 101.25"));
-
+impl Row<'_> {
+    fn bar(&self, columns: &Columns) -> Result<Bar, BarsError> {
         let bar = Bar {
-            time: text(self.time).to_owned(),
-            open: read("open", self.open)?,
-            high: read("high", self.high)?,
-            low: read("low", self.low)?,
-            close: read("close", self.close)?,
-            volume: volume(text(self.volume))
-                .ok_or_else(|| wrong("volume", self.volume, "number of units, such as 12000"))?,
+            time: self.text(columns.time).to_owned(),
+            open: self.price("open", columns.open)?,
+            high: self.price("high", columns.high)?,
+            low: self.price("low", columns.low)?,
+            close: self.price("close", columns.close)?,
+            volume: self.volume("volume", columns.volume)?,
         };
 
-        // If `low` is above `high`, the range is empty and holds neither price.
-        let ends = [bar.open, bar.close];
-        if ends
-            .iter()
-            .any(|price| !(bar.low..=bar.high).contains(price))
-        {
+        if !bar.is_consistent() {
             return Err(BarsError::Range {
-                file: file.to_owned(),
-                line,
+                file: self.file.to_owned(),
+                line: self.line,
             });
         }
 
         Ok(bar)
     }
+
+    fn text(&self, at: usize) -> &str {
+        self.fields.get(at).unwrap_or("")
+    }
+
+    fn price(&self, column: &'static str, at: usize) -> Result<Ticks, BarsError> {
+        price(self.text(at)).ok_or_else(|| self.wrong(column, at, "price, such as 101.25"))
+    }
+
+    fn volume(&self, column: &'static str, at: usize) -> Result<u64, BarsError> {
+        let expected = "number of units, such as 12000";
+        volume(self.text(at)).ok_or_else(|| self.wrong(column, at, expected))
+    }
+
+    fn wrong(&self, column: &'static str, at: usize, expected: &'static str) -> BarsError {
+        BarsError::Field {
+            file: self.file.to_owned(),
+            line: self.line,
+            column,
+            value: self.text(at).to_owned(),
+            expected,
+        }
+    }
 }
 
 /// Finds the column of just this name; otherwise the only one that ends in it after a dot.
 fn find(file: &str, header: &StringRecord, column: &'static str) -> Result<usize, BarsError> {
-    let lower: Vec<String> = header.iter().map(str::to_lowercase).collect();
-
-    let exact = matching(&lower, |name| name == column);
-    let suffix = matching(&lower, |name| {
-        name.strip_suffix(column)
-            .is_some_and(|before| before.ends_with('.'))
-    });
-
-    let found = if exact.is_empty() { suffix } else { exact };
+    let file = file.to_owned();
     let name = |at: usize| header.get(at).unwrap_or("").to_owned();
 
-    match *found {
+    match *candidates(header, column) {
         [at] => Ok(at),
         [] => Err(BarsError::Column {
-            file: file.to_owned(),
+            file,
             column,
             found: header.iter().collect::<Vec<_>>().join(", "),
         }),
         [first, second, ..] => Err(BarsError::Ambiguous {
-            file: file.to_owned(),
+            file,
             column,
             first: name(first),
             second: name(second),
         }),
     }
+}
+
+/// Returns the positions of the columns of just this name; if there are none, of those that end in
+/// it after a dot.
+fn candidates(header: &StringRecord, column: &str) -> Vec<usize> {
+    let lower: Vec<String> = header.iter().map(str::to_lowercase).collect();
+    let exact = matching(&lower, |name| name == column);
+    if !exact.is_empty() {
+        return exact;
+    }
+
+    matching(&lower, |name| {
+        name.strip_suffix(column)
+            .is_some_and(|before| before.ends_with('.'))
+    })
 }
 
 fn matching(names: &[String], fits: impl Fn(&str) -> bool) -> Vec<usize> {

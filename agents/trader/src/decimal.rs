@@ -15,14 +15,23 @@ const MOST: Ticks = 1_000_000 * TICKS_PER_UNIT;
 /// Reads a price above 0 and up to a million, rounded to ticks, halves up. Returns `None` for
 /// anything else, such as signs and exponents.
 pub(crate) fn price(text: &str) -> Option<Ticks> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.is_empty() || !digits(whole) || !digits(fraction) {
-        return None;
-    }
-
+    let (whole, fraction) = digits(text)?;
     let units: Ticks = whole.parse().ok()?;
+    let whole = units.checked_mul(TICKS_PER_UNIT)?;
+    let ticks = whole.checked_add(ticks_of(fraction)?)?;
 
+    (1..=MOST).contains(&ticks).then_some(ticks)
+}
+
+/// Returns the digits before and after the point. There must be some before it.
+fn digits(text: &str) -> Option<(&str, &str)> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let valid = !whole.is_empty() && is_digits(whole) && is_digits(fraction);
+    valid.then_some((whole, fraction))
+}
+
+/// Returns the ticks of the decimals of a price, rounded.
+fn ticks_of(fraction: &str) -> Option<Ticks> {
     // Zeros take the place of missing decimals.
     let kept: String = fraction
         .chars()
@@ -35,25 +44,27 @@ pub(crate) fn price(text: &str) -> Option<Ticks> {
         .get(DECIMALS)
         .is_some_and(|digit| *digit >= b'5');
 
-    let part: Ticks = kept.parse().ok()?;
-    let ticks = units
-        .checked_mul(TICKS_PER_UNIT)?
-        .checked_add(part + Ticks::from(rounds))?;
+    let ticks: Ticks = kept.parse().ok()?;
+    Some(ticks + Ticks::from(rounds))
+}
 
-    (1..=MOST).contains(&ticks).then_some(ticks)
+fn is_digits(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Reads a volume of 0 or more units. A fraction is cut off.
 pub(crate) fn volume(text: &str) -> Option<u64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let digits = |part: &str| !part.is_empty() && is_digits(part);
     (digits(whole) && digits(fraction)).then(|| whole.parse().ok())?
 }
 
 /// Formats a price for people, with as many decimals as it needs, at least two: `101.2575`.
 pub fn show_price(ticks: Ticks) -> String {
     let sign = if ticks < 0 { "-" } else { "" };
-    let (whole, part) = (ticks.unsigned_abs() / 10_000, ticks.unsigned_abs() % 10_000);
+    let whole = ticks.unsigned_abs() / 10_000;
+    let part = ticks.unsigned_abs() % 10_000;
+
     match part % 100 {
         0 => format!("{sign}{whole}.{:02}", part / 100),
         _ => format!("{sign}{whole}.{part:04}"),

@@ -1,7 +1,7 @@
 //! The market maker as an agent.
 
 use quorate::{
-    Agent, Award, CallForBids, Capabilities, Label, LeaseGuard, Offer, Outcome, TaskError,
+    Agent, Award, CallForBids, Capabilities, Label, LeaseGuard, Quote, TaskError, TaskOutput,
     async_trait,
 };
 use serde::{Deserialize, Serialize};
@@ -86,19 +86,21 @@ impl Agent for MarketMaker {
 
     /// Asks a price for the whole slice. Passes if the payload is not a slice, or if the requester
     /// pays less.
-    async fn bid(&mut self, call: &CallForBids) -> Option<Offer> {
+    async fn bid(&mut self, call: &CallForBids) -> Option<Quote> {
         let slice = Slice::from_payload(&call.spec.payload.0)?;
         let quote = self.config.quote(&slice);
         call.spec
             .max_price
             .is_none_or(|limit| quote <= limit)
-            .then(|| call.offer(quote))
+            .then(|| call.quote(quote))
     }
 
     /// Sells the slice at once.
-    async fn execute(&mut self, award: Award, _: LeaseGuard) -> Result<Outcome, TaskError> {
-        let slice = Slice::from_payload(&award.spec.payload.0)
-            .ok_or_else(|| TaskError::failed("the payload is not a slice of an order"))?;
+    async fn execute(&mut self, award: Award, _: LeaseGuard) -> Result<TaskOutput, TaskError> {
+        let Some(slice) = Slice::from_payload(&award.spec.payload.0) else {
+            let reason = "the payload is not a slice of an order";
+            return Err(TaskError::failed(reason));
+        };
 
         let fill = Fill {
             id: slice.id,
@@ -106,8 +108,7 @@ impl Agent for MarketMaker {
             paid: award.price,
         };
 
-        Ok(Outcome::new(
-            serde_json::to_vec(&fill).map_err(TaskError::failed)?,
-        ))
+        let detail = serde_json::to_vec(&fill).map_err(TaskError::failed)?;
+        Ok(TaskOutput::new(detail))
     }
 }

@@ -66,7 +66,6 @@ impl ParentOrder {
     /// Returns the number of slices that should be bought by the end of the bar `at`, for a day of
     /// these `bars`.
     pub fn due(&self, bars: &[Bar], at: usize) -> u64 {
-        let volume = |bars: &[Bar]| bars.iter().map(|bar| u128::from(bar.volume)).sum::<u128>();
         let passed = at.saturating_add(1).min(bars.len());
 
         // At the end of the day all is due, without an error of rounding.
@@ -74,15 +73,28 @@ impl ParentOrder {
             return self.lots;
         }
 
-        // A day without any volume is spread evenly.
-        let (part, whole) = match (self.schedule, volume(bars)) {
-            (Schedule::Volume, whole @ 1..) => (volume(&bars[..passed]), whole),
-            _ => (passed as u128, bars.len().max(1) as u128),
-        };
+        let (part, whole) = self.schedule.share(bars, passed);
+        let lots = u128::from(self.lots);
+        let due = lots.saturating_mul(part) / whole;
 
-        let due = u128::from(self.lots).saturating_mul(part) / whole;
         u64::try_from(due).unwrap_or(self.lots)
     }
+}
+
+impl Schedule {
+    /// Returns the share of a day that is over after the first `passed` of its bars, as numerator
+    /// and denominator.
+    fn share(self, bars: &[Bar], passed: usize) -> (u128, u128) {
+        match (self, total_volume(bars)) {
+            (Self::Volume, whole @ 1..) => (total_volume(&bars[..passed]), whole),
+            // A day without any volume is spread evenly.
+            _ => (passed as u128, bars.len().max(1) as u128),
+        }
+    }
+}
+
+fn total_volume(bars: &[Bar]) -> u128 {
+    bars.iter().map(|bar| u128::from(bar.volume)).sum()
 }
 
 impl Slice {
@@ -105,7 +117,8 @@ impl Slice {
 
     /// Returns how far `total`, the price of the whole slice, is above its value, in millionths.
     pub fn slippage_ppm(&self, total: Ticks) -> i64 {
-        let (total, value) = (i128::from(total), i128::from(self.value().max(1)));
+        let total = i128::from(total);
+        let value = i128::from(self.value().max(1));
         i64::try_from((total - value) * MILLION / value).unwrap_or(i64::MAX)
     }
 }

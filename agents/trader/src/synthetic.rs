@@ -30,24 +30,33 @@ pub fn day(seed: u64) -> String {
     );
 
     for bar in 0..BARS {
-        let open = price;
-        let (mut high, mut low) = (open, open);
-        for _ in 0..STEPS {
-            price = step(&mut dice, price);
-            (high, low) = (high.max(price), low.min(price));
-        }
-
         let minutes = 9 * 60 + 30 + bar * 15;
-        let prices = [open, high, low, price].map(show_price).join(",");
+        let hour = minutes / 60;
+        let minute = minutes % 60;
+
+        let prices = walk(&mut dice, price);
+        price = prices[3];
+        let prices = prices.map(show_price).join(",");
         let volume = volume(&mut dice, bar);
-        text += &format!(
-            "{:02}:{:02},{prices},{volume}\n",
-            minutes / 60,
-            minutes % 60
-        );
+        text += &format!("{hour:02}:{minute:02},{prices},{volume}\n");
     }
 
     text
+}
+
+/// Returns the first, highest, lowest and last price of a bar that begins at `open`.
+fn walk(dice: &mut Dice, open: Ticks) -> [Ticks; 4] {
+    let mut price = open;
+    let mut high = open;
+    let mut low = open;
+
+    for _ in 0..STEPS {
+        price = step(dice, price);
+        high = high.max(price);
+        low = low.min(price);
+    }
+
+    [open, high, low, price]
 }
 
 /// Mixes the bits of a number (the finalizer of SplitMix64, Steele et al. 2014).

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use quorate_types::{Amounts, cbor};
 use quorate_types::{
-    Capabilities, FencingToken, Hash, Label, Millis, Price, SwarmId, TaskId, TaskSpec,
+    ActiveMillis, Capabilities, FencingToken, Hash, Label, Price, SwarmId, TaskId, TaskSpec,
 };
+use quorate_types::{Amounts, cbor};
 
 use crate::{LeaseGuard, LeaseLost};
 
@@ -18,7 +18,7 @@ use crate::{LeaseGuard, LeaseLost};
 ///
 /// ```
 /// use quorate_agent::{
-///     Agent, Award, CallForBids, LeaseGuard, Offer, Outcome, TaskError, async_trait,
+///     Agent, Award, CallForBids, LeaseGuard, Quote, TaskOutput, TaskError, async_trait,
 /// };
 /// use quorate_types::Capabilities;
 ///
@@ -29,12 +29,16 @@ use crate::{LeaseGuard, LeaseLost};
 ///     fn capabilities(&self) -> Capabilities {
 ///         Capabilities::new()
 ///     }
-///     async fn bid(&mut self, call: &CallForBids) -> Option<Offer> {
-///         Some(call.offer(10))
+///     async fn bid(&mut self, call: &CallForBids) -> Option<Quote> {
+///         Some(call.quote(10))
 ///     }
-///     async fn execute(&mut self, award: Award, lease: LeaseGuard) -> Result<Outcome, TaskError> {
+///     async fn execute(
+///         &mut self,
+///         award: Award,
+///         lease: LeaseGuard,
+///     ) -> Result<TaskOutput, TaskError> {
 ///         lease.sleep(std::time::Duration::from_secs(1)).await?;
-///         Ok(Outcome::new(award.spec.payload.0))
+///         Ok(TaskOutput::new(award.spec.payload.0))
 ///     }
 /// }
 /// ```
@@ -47,7 +51,7 @@ pub trait Agent: Send + 'static {
     /// Returns the price that the agent asks for a task, or `None` if it is not interested. The
     /// agent is asked about the tasks of a window one after another. Its offers are then sent as
     /// one bid, of which it wins what fits into [`Self::budget`] together.
-    async fn bid(&mut self, call: &CallForBids) -> Option<Offer>;
+    async fn bid(&mut self, call: &CallForBids) -> Option<Quote>;
 
     /// Returns the amounts to reserve for everything that the agent may win in one window. It is
     /// called after [`Self::bid`]. `one` is enough for any one of the offers, and is the default.
@@ -61,7 +65,7 @@ pub trait Agent: Send + 'static {
 
     /// Does the task. [`LeaseGuard::lost`] resolves when the award is no longer in force; then the
     /// agent must stop.
-    async fn execute(&mut self, award: Award, lease: LeaseGuard) -> Result<Outcome, TaskError>;
+    async fn execute(&mut self, award: Award, lease: LeaseGuard) -> Result<TaskOutput, TaskError>;
 }
 
 /// An open task for which bids are wanted. It proves nothing until it is awarded.
@@ -81,14 +85,14 @@ pub struct CallForBids {
 
 impl CallForBids {
     /// Makes an offer to do the task at `price`, in the market's unit, at least 0.
-    pub fn offer(&self, price: Price) -> Offer {
-        Offer { price }
+    pub fn quote(&self, price: Price) -> Quote {
+        Quote { price }
     }
 }
 
 /// The price that an agent asks for a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Offer {
+pub struct Quote {
     /// The price in the market's unit, from 0 to [`quorate_types::limits::PRICE`].
     pub price: Price,
 }
@@ -112,8 +116,8 @@ pub struct Award {
     pub certificate: Vec<u8>,
     /// The time that the award lasts without contact to the validators.
     pub lease: Duration,
-    /// The active time of the swarm at the award, in milliseconds.
-    pub assigned_at: Millis,
+    /// The active time of the swarm at the award.
+    pub assigned_at: ActiveMillis,
 }
 
 impl Award {
@@ -128,13 +132,13 @@ impl Award {
 
 /// The result of a task that was done.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Outcome {
+pub struct TaskOutput {
     /// The result for the requester, opaque to the swarm. It has at most
     /// [`quorate_types::limits::RESULT_BYTES`] bytes.
     pub detail: Vec<u8>,
 }
 
-impl Outcome {
+impl TaskOutput {
     /// Makes a result from bytes or text. If it is longer than the limit, the task counts as
     /// failed.
     pub fn new(detail: impl Into<Vec<u8>>) -> Self {

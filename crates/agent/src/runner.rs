@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, Stream};
 use quorate_types::message::Call;
@@ -12,13 +13,13 @@ use quorate_types::operation::Offer as TaskOffer;
 use quorate_types::{Amounts, Capabilities, FencingToken, Label, TaskId, TaskSpec, limits};
 
 use crate::{
-    Agent, Award, CallForBids, Event, LeaseControl, LeaseGuard, LossCause, Outcome, TaskError,
-    Timer,
+    Agent, Award, CallForBids, ClientEvent, LeaseControl, LeaseGuard, LossCause, TaskError,
+    TaskOutput, Timer,
 };
 
 /// Runs the agents of one key: asks the idle ones for bids, and has them execute what they win.
 ///
-/// Give every [`Event`] of the light client to [`Self::handle_event`], and give each
+/// Give every [`ClientEvent`] of the light client to [`Self::handle_event`], and give each
 /// [`AgentReport`] that the stream yields to [`crate::LightClient::report`]. The stream never ends.
 pub struct AgentRunner {
     capabilities: Capabilities,
@@ -54,7 +55,7 @@ pub enum AgentReport {
         /// The token of the award.
         token: FencingToken,
         /// The result for the requester.
-        outcome: Outcome,
+        outcome: TaskOutput,
     },
     /// A task was not done.
     Failed {
@@ -81,7 +82,7 @@ enum Done {
     Executed(
         Box<dyn Agent>,
         (TaskId, FencingToken),
-        Result<Outcome, TaskError>,
+        Result<TaskOutput, TaskError>,
     ),
 }
 
@@ -118,19 +119,19 @@ impl AgentRunner {
     }
 
     /// Handles an event. Events that do not concern agents have no effect.
-    pub fn handle_event(&mut self, event: &Event) {
+    pub fn handle_event(&mut self, event: &ClientEvent) {
         match event {
-            Event::Call(call) => {
+            ClientEvent::Call(call) => {
                 self.calls.insert(call.market.clone(), call.clone());
             }
-            Event::Award(award) => self.handle_award(award),
-            Event::LeaseLost { task, token, cause } => {
+            ClientEvent::Award(award) => self.handle_award(award),
+            ClientEvent::LeaseLost { task, token, cause } => {
                 self.handle_loss(*task, *token);
                 if *cause != LossCause::OutOfReach {
                     self.handle_end(*task, *token);
                 }
             }
-            Event::Reported { task, token, .. } => self.handle_end(*task, *token),
+            ClientEvent::Reported { task, token, .. } => self.handle_end(*task, *token),
             _ => return,
         }
 
@@ -192,22 +193,15 @@ impl AgentRunner {
 
     /// Gives idle agents the work that there is, awards first.
     fn start(&mut self) {
-        while let Some(mut agent) = self.idle.pop() {
+        while let Some(agent) = self.idle.pop() {
             // The lease of an award is running, so awards go before bids.
             if let Some((award, guard)) = self.waiting.pop_front() {
-                let id = (award.task, award.token);
-                self.work.push(Box::pin(async move {
-                    let result = agent.execute(award, guard).await;
-                    Done::Executed(agent, id, result)
-                }));
+                self.work.push(execute(agent, award, guard).boxed());
             } else if self.leases.len() < self.slots
                 && let Some((_, call)) = self.calls.pop_first()
             {
-                let asked = self.fitting(call);
-                self.work.push(Box::pin(async move {
-                    let report = ask(agent.as_mut(), &asked).await;
-                    Done::Asked(agent, report)
-                }));
+                let calls = self.fitting(call);
+                self.work.push(ask_for_offers(agent, calls).boxed());
             } else {
                 self.idle.push(agent);
                 return;
@@ -303,6 +297,19 @@ impl std::fmt::Debug for AgentRunner {
     }
 }
 
+/// Has an agent execute an award.
+async fn execute(mut agent: Box<dyn Agent>, award: Award, guard: LeaseGuard) -> Done {
+    let id = (award.task, award.token);
+    let result = agent.execute(award, guard).await;
+    Done::Executed(agent, id, result)
+}
+
+/// Has an agent make offers on the tasks of a window.
+async fn ask_for_offers(mut agent: Box<dyn Agent>, calls: Vec<CallForBids>) -> Done {
+    let report = ask(agent.as_mut(), &calls).await;
+    Done::Asked(agent, report)
+}
+
 /// Asks one agent for offers on the tasks of a window. Its budget holds any one of them, unless the
 /// agent wants another budget.
 async fn ask(agent: &mut dyn Agent, calls: &[CallForBids]) -> Option<AgentReport> {
@@ -319,27 +326,37 @@ async fn ask(agent: &mut dyn Agent, calls: &[CallForBids]) -> Option<AgentReport
         });
 
         // Any one of the offers must fit, so the greatest demand in each dimension is reserved.
-        for (dimension, amount) in demand(&call.spec) {
-            let reserved = budget.entry(dimension).or_insert(0);
-            *reserved = amount.max(*reserved);
-        }
+        raise(&mut budget, demand(&call.spec));
     }
 
     let CallForBids { market, free, .. } = calls.first()?;
-    let (market, mut budget) = (market.clone(), agent.budget(budget, free));
+    let wanted = agent.budget(budget, free);
 
-    for (dimension, amount) in &mut budget {
-        *amount = (*amount).min(free.get(dimension).copied().unwrap_or(0));
-    }
-
-    (!offers.is_empty()).then_some(AgentReport::Bid {
-        market,
-        budget,
+    (!offers.is_empty()).then(|| AgentReport::Bid {
+        market: market.clone(),
+        budget: capped(wanted, free),
         offers,
     })
 }
 
-fn within_limit(outcome: Outcome) -> Result<Outcome, TaskError> {
+/// Raises amounts to at least `demand` in each dimension.
+fn raise(amounts: &mut Amounts, demand: Amounts) {
+    for (dimension, amount) in demand {
+        let reserved = amounts.entry(dimension).or_insert(0);
+        *reserved = amount.max(*reserved);
+    }
+}
+
+/// Returns the amounts, each at most as large as the free one.
+fn capped(mut amounts: Amounts, free: &Amounts) -> Amounts {
+    for (dimension, amount) in &mut amounts {
+        *amount = (*amount).min(free.get(dimension).copied().unwrap_or(0));
+    }
+
+    amounts
+}
+
+fn within_limit(outcome: TaskOutput) -> Result<TaskOutput, TaskError> {
     let bytes = outcome.detail.len();
     if bytes > limits::RESULT_BYTES {
         let limit = limits::RESULT_BYTES;

@@ -152,13 +152,28 @@ fn in_set(validators: &Value) -> Option<Refused> {
 
 /// Finds a refusal or expiry with a reason that only a later registry may have.
 fn in_outcome(outcome: &Value) -> Option<Refused> {
+    let mut reasons = reasons_in(outcome)?;
+
+    // Anything but an integer is another fault than an unknown reason.
+    reasons.retain(|reason| reason.as_integer().is_some());
+
+    let is_known = |reason: &Value| {
+        Reason::ALL
+            .iter()
+            .any(|known| *reason == Value::from(known.code()))
+    };
+
+    (!reasons.into_iter().all(is_known)).then_some(Refused::UnknownReason)
+}
+
+/// Returns the reasons in a refusal or expiry; `None` for another outcome.
+fn reasons_in(outcome: &Value) -> Option<Vec<&Value>> {
     let [(name, body)] = outcome.as_map()?.as_slice() else {
         return None;
     };
 
     let fields = body.as_array()?;
-
-    let mut reasons = match (name.as_text()?, fields.as_slice()) {
+    let reasons = match (name.as_text()?, fields.as_slice()) {
         ("expiry", [_, _, reason]) => vec![reason],
         ("refusal", [_, _, items]) => items
             .as_array()?
@@ -168,16 +183,7 @@ fn in_outcome(outcome: &Value) -> Option<Refused> {
         _ => return None,
     };
 
-    // Anything but an integer is another fault than an unknown reason.
-    reasons.retain(|reason| reason.as_integer().is_some());
-
-    let known = |reason: &Value| {
-        Reason::ALL
-            .iter()
-            .any(|known| *reason == Value::from(known.code()))
-    };
-
-    (!reasons.iter().all(|reason| known(reason))).then_some(Refused::UnknownReason)
+    Some(reasons)
 }
 
 /// Returns the value under a key of a map.

@@ -52,7 +52,8 @@ impl Dossier {
     /// # Errors
     /// [`DossierError::Count`] if their number differs, otherwise [`DossierError::Root`].
     pub fn check_root(&self) -> Result<(), DossierError> {
-        let (found, recorded) = (self.inputs.len() as u64, self.record.input_count);
+        let found = self.inputs.len() as u64;
+        let recorded = self.record.input_count;
         if found != recorded {
             return Err(DossierError::Count { found, recorded });
         }

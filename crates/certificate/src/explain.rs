@@ -43,7 +43,8 @@ fn write_certificate(text: &mut String, certificate: &Certificate) -> fmt::Resul
 
     writeln!(text, "hand-overs     {}", handovers.len())?;
     for handover in handovers {
-        let (height, count) = (handover.header.height, handover.validators.len());
+        let height = handover.header.height;
+        let count = handover.validators.len();
         writeln!(text, "  at height {height} to {count} validators")?;
     }
 

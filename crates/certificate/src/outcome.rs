@@ -2,9 +2,11 @@
 //! certifies an acceptance without the assignee's signature has certified nothing.
 
 use quorate_crypto::verify as verify_signature;
-use quorate_types::operation::{Lapse, Report, Suspicion};
+use quorate_types::operation::{Lapse, Suspicion, TaskReport};
 use quorate_types::outcome::{Assignment, ClearingRecord, Expiry, Receipt, Refusal};
-use quorate_types::{Body, FencingToken, Header, Outcome, Reason, TaskId, ValidatorSet, limits};
+use quorate_types::{
+    FencingToken, Header, OperationBody, Outcome, Reason, TaskId, ValidatorSet, limits,
+};
 
 use crate::refused::Refused;
 use crate::verify::first_broken;
@@ -57,7 +59,10 @@ fn check_assignment(assignment: &Assignment, header: &Header) -> Result<(), Refu
     let now = assignment.assigned_at == header.active_time && assignment.lease > 0;
 
     first_broken(&[
-        (assignment.token > 0, Refused::AssignmentToken),
+        (
+            assignment.token > FencingToken::ZERO,
+            Refused::AssignmentToken,
+        ),
         (assignment.price >= 0, Refused::AssignmentPrice),
         (
             (assignment.price..=limits::PRICE).contains(&assignment.charge),
@@ -72,12 +77,12 @@ fn check_assignment(assignment: &Assignment, header: &Header) -> Result<(), Refu
 }
 
 fn check_clearing(record: &ClearingRecord) -> Result<(), Refused> {
+    let is_price = |price| (0..=limits::PRICE).contains(&price);
     let most = i128::from(limits::PRICE) * i128::from(record.assigned);
+
     let holds = record.assigned <= record.input_count
         && (0..=most).contains(&i128::from(record.total))
-        && record
-            .reserve
-            .is_none_or(|price| (0..=limits::PRICE).contains(&price));
+        && record.reserve.is_none_or(is_price);
 
     first_broken(&[(holds, Refused::ClearingCounts)])
 }
@@ -106,13 +111,6 @@ fn check_receipt(
     let operation = &receipt.operation.payload;
     let (task, token) = subject(&operation.body, receipt).ok_or(Refused::ReceiptOperation)?;
 
-    // Only the requester cancels, and only the assignee reports. A lapse needs an assignee to end.
-    let allowed = match &operation.body {
-        Body::Cancel(_) => operation.agent == receipt.task.requester,
-        Body::Lapse(_) => receipt.agent.is_some(),
-        _ => receipt.agent == Some(operation.agent),
-    };
-
     first_broken(&[
         (operation.swarm == header.swarm, Refused::ReceiptSwarm),
         (task == receipt.task, Refused::ReceiptTask),
@@ -121,32 +119,44 @@ fn check_receipt(
             receipt.operation.signer == operation.agent,
             Refused::ReceiptSigner,
         ),
-        (allowed, Refused::ReceiptAgent),
+        (is_by_permitted_agent(receipt), Refused::ReceiptAgent),
     ])?;
 
     verify_signature(receipt.operation.clone()).map_err(|_| Refused::ReceiptSignature)?;
 
     match &operation.body {
-        Body::Lapse(lapse) => check_lapse(lapse, header, validators),
+        OperationBody::Lapse(lapse) => check_lapse(lapse, header, validators),
         _ => Ok(()),
+    }
+}
+
+/// Returns whether the agent of the operation may make the receipt. Only the requester cancels, and
+/// only the assignee reports. A lapse needs an assignee to end.
+fn is_by_permitted_agent(receipt: &Receipt) -> bool {
+    let operation = &receipt.operation.payload;
+
+    match &operation.body {
+        OperationBody::Cancel(_) => operation.agent == receipt.task.requester,
+        OperationBody::Lapse(_) => receipt.agent.is_some(),
+        _ => receipt.agent == Some(operation.agent),
     }
 }
 
 /// Returns the task and the token that an operation speaks of; `None` if it makes no receipt. A
 /// cancel names no token, so the receipt's own stands for it, which is the one in force.
-fn subject(body: &Body, receipt: &Receipt) -> Option<(TaskId, FencingToken)> {
+fn subject(body: &OperationBody, receipt: &Receipt) -> Option<(TaskId, FencingToken)> {
     match body {
-        Body::Accept(report)
-        | Body::Decline(report)
-        | Body::Complete(report)
-        | Body::Fail(report) => Some(report_subject(report)),
-        Body::Lapse(lapse) => Some((lapse.task, lapse.token)),
-        Body::Cancel(cancel) => Some((cancel.task, receipt.token)),
+        OperationBody::Accept(report)
+        | OperationBody::Decline(report)
+        | OperationBody::Complete(report)
+        | OperationBody::Fail(report) => Some(report_subject(report)),
+        OperationBody::Lapse(lapse) => Some((lapse.task, lapse.token)),
+        OperationBody::Cancel(cancel) => Some((cancel.task, receipt.token)),
         _ => None,
     }
 }
 
-fn report_subject(report: &Report) -> (TaskId, FencingToken) {
+fn report_subject(report: &TaskReport) -> (TaskId, FencingToken) {
     (report.task, report.token)
 }
 
@@ -159,13 +169,12 @@ fn check_lapse(lapse: &Lapse, header: &Header, validators: &ValidatorSet) -> Res
         .iter()
         .all(|signed| validators.get(&signed.signer).is_some());
 
-    let counts = |suspicion: &Suspicion| {
-        let about = (suspicion.swarm, suspicion.task, suspicion.token);
-        about == (header.swarm, lapse.task, lapse.token) && suspicion.height < header.height
-    };
-
     // Only suspicions of this assignment count towards the quorum.
-    let counting = || suspicions.iter().filter(|signed| counts(&signed.payload));
+    let counting = || {
+        suspicions
+            .iter()
+            .filter(|signed| counts(&signed.payload, lapse, header))
+    };
     let power = validators.power_of(counting().map(|signed| &signed.signer));
 
     first_broken(&[
@@ -182,4 +191,13 @@ fn check_lapse(lapse: &Lapse, header: &Header, validators: &ValidatorSet) -> Res
     }
 
     Ok(())
+}
+
+/// Returns whether a suspicion counts: it is of the assignment that lapses, and of a height that
+/// was decided already.
+fn counts(suspicion: &Suspicion, lapse: &Lapse, header: &Header) -> bool {
+    suspicion.swarm == header.swarm
+        && suspicion.task == lapse.task
+        && suspicion.token == lapse.token
+        && suspicion.height < header.height
 }

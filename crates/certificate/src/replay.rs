@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use quorate_market::{Award, Bid, Bidder, Mechanism, Round, Task, TieSeed, mechanism};
+use quorate_market::{Auction, Bid, Bidder, Clearing, Mechanism, Task, TieSeed, Winner, mechanism};
 use quorate_types::operation::Pair;
 use quorate_types::outcome::{
-    Assignment, BidInput, BidderInput, ClearingInput, SolutionInput, TaskInput,
+    Assignment, BidInput, BidderInput, ClearingInput, ClearingRecord, SolutionInput, TaskInput,
 };
 use quorate_types::task::{check_amounts, check_price};
 use quorate_types::{Hash, Label, OperationId, Price, PublicKey, TaskId, limits};
@@ -34,7 +34,7 @@ pub const NOT_REPLAYED: [&str; 6] = [
 pub struct Replay {
     clearing: Hash,
     market: Label,
-    awards: BTreeMap<TaskId, Award>,
+    winners: BTreeMap<TaskId, Winner>,
     specs: BTreeMap<TaskId, Hash>,
     operations: BTreeMap<(TaskId, PublicKey), OperationId>,
 }
@@ -182,30 +182,7 @@ impl Replay {
     pub fn run(dossier: &Dossier, root: &TrustRoot) -> Result<Self, ReplayError> {
         dossier.check_root()?;
         let rule = rule(dossier, root)?;
-
-        let solves = root
-            .market(&dossier.record.market)
-            .is_some_and(|of| of.solve_ms.is_some());
-        let mut inputs = Inputs {
-            solves,
-            ..Inputs::default()
-        };
-
-        for (at, input) in dossier.inputs.iter().enumerate() {
-            inputs.take(input).ok_or(ReplayError::Input(at))?;
-        }
-
-        let Inputs {
-            tasks,
-            bidders,
-            bids,
-            specs,
-            operations,
-            solutions,
-            solvers,
-            ..
-        } = inputs;
-
+        let inputs = Inputs::read(dossier, root)?;
         let record = &dossier.record;
 
         // Ties are drawn from the swarm of the trust root, so a dossier cannot choose them.
@@ -214,44 +191,27 @@ impl Replay {
             market: record.market.clone(),
         };
 
-        let clearing = rule.clear(&Round {
-            tasks,
-            bidders,
-            bids,
-            solutions,
+        let clearing = rule.clear(&Auction {
+            tasks: inputs.tasks,
+            bidders: inputs.bidders,
+            bids: inputs.bids,
+            solutions: inputs.solutions,
             ties,
         });
 
-        // The result must be that of the record: number of assignments, total and solution (C-18).
-        let (recorded, replayed) = (record.assigned, clearing.awards.len() as u64);
-        if recorded != replayed {
-            return Err(ReplayError::Assigned { recorded, replayed });
-        }
-
-        let prices = clearing.awards.iter().map(|award| award.bid);
-        let (recorded, replayed) = (record.total, prices.fold(0, Price::saturating_add));
-        if recorded != replayed {
-            return Err(ReplayError::Total { recorded, replayed });
-        }
-
-        let taken = clearing.solution.and_then(|at| solvers.get(at));
+        check_counts(record, &clearing)?;
+        let taken = clearing.solution.and_then(|at| inputs.solvers.get(at));
         if record.solution != taken.map(|(_, operation)| *operation) {
             return Err(ReplayError::Solution);
         }
 
-        let awards = clearing
-            .awards
-            .into_iter()
-            .map(|award| (award.task, award))
-            .collect();
-
-        let (clearing, market) = (record.hash(), record.market.clone());
+        let winners = clearing.winners.into_iter();
         Ok(Self {
-            clearing,
-            market,
-            awards,
-            specs,
-            operations,
+            clearing: record.hash(),
+            market: record.market.clone(),
+            winners: winners.map(|award| (award.task, award)).collect(),
+            specs: inputs.specs,
+            operations: inputs.operations,
         })
     }
 
@@ -261,8 +221,8 @@ impl Replay {
     }
 
     /// Returns the awards, ascending by task: the winners and their prices.
-    pub fn awards(&self) -> impl Iterator<Item = &Award> {
-        self.awards.values()
+    pub fn winners(&self) -> impl Iterator<Item = &Winner> {
+        self.winners.values()
     }
 
     /// Compares an assignment, which must be certified, with the result of the auction: winner,
@@ -271,49 +231,69 @@ impl Replay {
     /// # Errors
     /// [`Mismatch`], the first one that is found.
     pub fn check(&self, assignment: &Assignment) -> Result<(), Mismatch> {
-        let Assignment {
-            task,
-            agent,
-            price,
-            charge,
-            ..
-        } = *assignment;
-
         if assignment.clearing != self.clearing {
             return Err(Mismatch::Clearing(assignment.clearing));
         }
 
-        let award = self.awards.get(&task).ok_or(Mismatch::Unassigned)?;
-        if agent != award.agent {
+        let award = self.winners.get(&assignment.task);
+        let award = award.ok_or(Mismatch::Unassigned)?;
+
+        if assignment.agent != award.agent {
             return Err(Mismatch::Agent {
-                certified: agent,
+                certified: assignment.agent,
                 replayed: award.agent,
             });
         }
 
-        for (what, certified, replayed) in [
-            (Amount::Price, price, award.payment),
-            (Amount::Charge, charge, award.charge),
-        ] {
-            if certified != replayed {
-                return Err(Mismatch::Amount {
-                    what,
-                    certified,
-                    replayed,
-                });
-            }
-        }
+        check_amount(Amount::Price, assignment.price, award.payment)?;
+        check_amount(Amount::Charge, assignment.charge, award.charge)?;
 
-        let is_named = assignment.market == self.market
-            && self.specs.get(&task) == Some(&assignment.spec)
-            && self.operations.get(&(task, agent)) == Some(&assignment.bid);
-
-        if is_named {
+        if self.has_references(assignment) {
             Ok(())
         } else {
             Err(Mismatch::Reference)
         }
     }
+
+    /// Returns whether the market, the specification and the winning bid that an assignment names
+    /// are those of the dossier.
+    fn has_references(&self, assignment: &Assignment) -> bool {
+        let bid = (assignment.task, assignment.agent);
+
+        assignment.market == self.market
+            && self.specs.get(&assignment.task) == Some(&assignment.spec)
+            && self.operations.get(&bid) == Some(&assignment.bid)
+    }
+}
+
+/// Checks that the number of assignments and their total are those of the record (C-18).
+fn check_counts(record: &ClearingRecord, clearing: &Clearing) -> Result<(), ReplayError> {
+    let recorded = record.assigned;
+    let replayed = clearing.winners.len() as u64;
+    if recorded != replayed {
+        return Err(ReplayError::Assigned { recorded, replayed });
+    }
+
+    let recorded = record.total;
+    let prices = clearing.winners.iter().map(|award| award.bid);
+    let replayed = prices.fold(0, Price::saturating_add);
+    if recorded != replayed {
+        return Err(ReplayError::Total { recorded, replayed });
+    }
+
+    Ok(())
+}
+
+fn check_amount(what: Amount, certified: Price, replayed: Price) -> Result<(), Mismatch> {
+    if certified == replayed {
+        return Ok(());
+    }
+
+    Err(Mismatch::Amount {
+        what,
+        certified,
+        replayed,
+    })
 }
 
 /// Returns the mechanism of a dossier, in its version, if it is that of its market.
@@ -361,6 +341,21 @@ struct Inputs {
 }
 
 impl Inputs {
+    /// Reads all inputs of a dossier, in their order.
+    fn read(dossier: &Dossier, root: &TrustRoot) -> Result<Self, ReplayError> {
+        let market = root.market(&dossier.record.market);
+        let mut inputs = Self {
+            solves: market.is_some_and(|of| of.solve_ms.is_some()),
+            ..Self::default()
+        };
+
+        for (at, input) in dossier.inputs.iter().enumerate() {
+            inputs.take(input).ok_or(ReplayError::Input(at))?;
+        }
+
+        Ok(inputs)
+    }
+
     /// Takes the next input; `None` if it may not follow those before it.
     fn take(&mut self, input: &ClearingInput) -> Option<()> {
         match input {
@@ -433,19 +428,22 @@ impl Inputs {
         }
 
         // A bid that takes part needs a price, a bidder and a task.
-        let is_by_bidder = self
-            .bidders
-            .binary_search_by_key(&agent, |bidder| bidder.agent)
-            .is_ok();
         let price = price.filter(|price| check_price(*price).is_ok())?;
-
-        if !(is_by_bidder && self.specs.contains_key(&task)) {
+        if !self.has_bidder(agent) || !self.specs.contains_key(&task) {
             return None;
         }
 
         self.operations.insert((task, agent), operation);
         self.bids.push(Bid { task, agent, price });
         Some(())
+    }
+
+    /// Returns whether an agent is among the bidders, which ascend by agent.
+    fn has_bidder(&self, agent: PublicKey) -> bool {
+        let found = self
+            .bidders
+            .binary_search_by_key(&agent, |bidder| bidder.agent);
+        found.is_ok()
     }
 
     fn take_solution(&mut self, input: &SolutionInput) -> Option<()> {

@@ -142,7 +142,8 @@ impl TrustRoot {
 /// Encodes five bits in each character, the most significant first.
 fn base32(bytes: &[u8]) -> Vec<char> {
     let mut digits = Vec::new();
-    let (mut bits, mut count) = (0u32, 0);
+    let mut bits = 0u32;
+    let mut count = 0;
 
     for byte in bytes {
         bits = bits << 8 | u32::from(*byte);

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use quorate_types::{
-    BlockId, FencingToken, Hash, Height, Millis, Power, PublicKey, Round, SwarmId, TaskId,
+    BlockId, FencingToken, Hash, Height, Power, PublicKey, Round, SwarmId, TaskId, UnixMillis,
 };
 
 use crate::refused::VerifyError;
@@ -93,8 +93,8 @@ pub struct Summary {
     pub round: Round,
     /// The id of the block that holds the outcome.
     pub block: BlockId,
-    /// The block time: Unix milliseconds by the builder's clock.
-    pub block_time: Millis,
+    /// The block time, by the builder's clock.
+    pub block_time: UnixMillis,
     /// The kind of outcome: `assignment`, `clearing`, `receipt`, `refusal` or `expiry`.
     pub outcome: &'static str,
     /// The operation of a receipt: `accept`, `decline`, `complete`, `fail`, `lapse` or `cancel`.

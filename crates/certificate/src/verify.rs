@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use quorate_crypto::{QuorumError, SignatureError, merkle, verify_quorum};
+use quorate_crypto::merkle::{self, InclusionProof};
+use quorate_crypto::{QuorumError, SignatureError, verify_quorum};
 use quorate_types::{
     Header, Kind, Outcome, PROTOCOL_VERSION, QuorumCertificate, ValidatorSet, cbor,
 };
 
 use crate::refused::{Refused, VerifyError};
 use crate::verdict::{Judgement, Policy, Summary, Verdict};
-use crate::{Certificate, MAX_HANDOVERS, TrustRoot, outcome};
+use crate::{Certificate, Handover, MAX_HANDOVERS, TrustRoot, outcome};
 
 /// The most siblings in an inclusion proof: a tree has fewer than 2^64 leaves.
 const PROOF_SIBLINGS: usize = 64;
@@ -98,18 +99,7 @@ fn authenticate(certificate: &Certificate, root: &TrustRoot) -> Result<Validator
 
     check_commit(header, commit, &validators)?;
 
-    // The outcome must be a leaf under the root in the committed header.
-    if proof.path.len() > PROOF_SIBLINGS {
-        return Err(Refused::ProofTooLong.into());
-    }
-    if proof.index >= proof.size {
-        return Err(Refused::ProofIndex.into());
-    }
-
-    if !merkle::verify(&header.outcomes, &cbor::encode(outcome), proof) {
-        return Err(Refused::NotIncluded.into());
-    }
-
+    check_inclusion(header, outcome, proof)?;
     outcome::check(outcome, header, &validators)?;
     Ok(validators)
 }
@@ -135,23 +125,33 @@ fn follow_handovers(
             return Err(refused(Refused::HandoverOrder));
         }
 
-        // Each set must be the one that the hand-overs before it lead to.
-        if header.validators != trusted.hash() {
-            return Err(refused(Refused::HandoverGap));
-        }
-        if header.next_validators != handover.validators.hash() {
-            return Err(refused(Refused::HandoverSet));
-        }
-        if header.next_validators == header.validators {
-            return Err(refused(Refused::HandoverSuperfluous));
-        }
-
+        check_sets(handover, &trusted).map_err(refused)?;
         check_commit(header, &handover.commit, &trusted).map_err(refused)?;
+
         last = header.height;
         trusted = handover.validators.clone();
     }
 
     Ok(trusted)
+}
+
+/// Checks that a hand-over goes from `trusted`, the set that the hand-overs before it lead to, to
+/// the set that its header names, and that this is another one.
+fn check_sets(handover: &Handover, trusted: &ValidatorSet) -> Result<(), Refused> {
+    let header = &handover.header;
+
+    if header.validators != trusted.hash() {
+        return Err(Refused::HandoverGap);
+    }
+    if header.next_validators != handover.validators.hash() {
+        return Err(Refused::HandoverSet);
+    }
+
+    if header.next_validators == header.validators {
+        return Err(Refused::HandoverSuperfluous);
+    }
+
+    Ok(())
 }
 
 fn check_header(header: &Header, root: &TrustRoot) -> Result<(), Refused> {
@@ -192,6 +192,26 @@ fn check_commit(
 
     // No signature is known from before, so every listed one is verified, needed or not (C-10).
     verify_quorum(commit.clone(), validators, &|_| false).map_err(quorum_reason)?;
+    Ok(())
+}
+
+/// Checks that the outcome is a leaf under the root in the committed header.
+fn check_inclusion(
+    header: &Header,
+    outcome: &Outcome,
+    proof: &InclusionProof,
+) -> Result<(), Refused> {
+    if proof.path.len() > PROOF_SIBLINGS {
+        return Err(Refused::ProofTooLong);
+    }
+    if proof.index >= proof.size {
+        return Err(Refused::ProofIndex);
+    }
+
+    if !merkle::verify(&header.outcomes, &cbor::encode(outcome), proof) {
+        return Err(Refused::NotIncluded);
+    }
+
     Ok(())
 }
 

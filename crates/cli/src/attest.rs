@@ -1,15 +1,16 @@
 //! `quorate attest`: signs an attestation of an agent's capabilities.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use quorate_crypto::SecretKey;
 use quorate_market::eligibility::SLOTS;
-use quorate_node::Home;
+use quorate_node::DataDir;
 use quorate_types::attestation::Claims;
 use quorate_types::task::check_amounts;
-use quorate_types::{Genesis, Label, PublicKey, cbor, limits};
+use quorate_types::{Attestation, Capabilities, Genesis, Label, PublicKey, cbor, limits};
 
 use crate::member::key_of;
 use crate::output::{say, write_new};
@@ -24,7 +25,7 @@ use crate::values::{self, Amount};
 #[command(after_long_help = "\
 Example:
   quorate attest authority --agent drone7/member.toml --label drone --label camera \\
-    --amount payload_g=500 --amount slots=1 --days 90 --out drone7.att
+    --amount payload_g=500 --amount slots=1 --valid-for 90d --out drone7.att
 
 The amount `slots` is the number of tasks that the agent may hold at a time. It is 1 unless you give
 another.")]
@@ -40,10 +41,10 @@ pub(crate) struct Args {
     /// Amount that the agent has, in whole units: payload_g=500. May be repeated.
     #[arg(long, value_name = "DIM=N", value_parser = values::amount)]
     amount: Vec<Amount>,
-    /// Number of days for which the attestation is valid, from now on.
-    #[arg(long, value_name = "N", default_value_t = 30,
-        value_parser = clap::value_parser!(u64).range(1..=36_500))]
-    days: u64,
+    /// Time from now on for which the attestation is valid.
+    #[arg(long, value_name = "TIME", default_value = "30d",
+        value_parser = values::positive_duration)]
+    valid_for: Duration,
     /// File to write. It must not exist yet.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -58,42 +59,59 @@ const CLOCK_TOLERANCE: u64 = 300;
 /// # Errors
 /// If the folder's key is not an attester of its genesis, or if a capability is out of the limits.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let home = Home::new(&args.dir);
-    let (key, genesis) = (
-        home.key()?,
-        home.genesis().context("run quorate join first")?,
-    );
+    let data_dir = DataDir::new(&args.dir);
+    let key = data_dir.key()?;
+    let genesis = data_dir.genesis().context("run quorate join first")?;
 
     let issuer = key.public_key();
-    // The swarm would refuse an attestation by any other key.
-    ensure!(
-        genesis.is_attester(&issuer),
-        "{}: its key {issuer} is not an attester in {}; the attesters are: {}",
-        args.dir.display(),
-        home.genesis_path().display(),
-        attesters(&genesis)
-    );
+    check_attester(&data_dir, &genesis, &issuer)?;
 
     let subject = key_of(&args.agent).context("--agent")?;
     let claims = claims(args, &key, subject, &genesis)?;
-    let count = claims.capabilities.labels.len() + claims.capabilities.amounts.len();
-
     let attestation = key.sign(claims).into_inner();
-    let hash = attestation.hash();
     write_new(&args.out, &cbor::encode(&attestation))?;
-    say(format!(
-        "attestation {hash} of {subject}: {count} capabilities, valid for {} days",
-        args.days
-    ))?;
-    say(format!(
-        "Next, for the agent: quorate join DIR genesis.toml --attestation {}",
-        args.out.display()
-    ))?;
 
+    say_attestation(&attestation, &args.out)?;
     Ok(ExitCode::SUCCESS)
 }
 
+/// Checks that the key is an attester of the genesis. The swarm would refuse an attestation by any
+/// other key.
+fn check_attester(data_dir: &DataDir, genesis: &Genesis, issuer: &PublicKey) -> Result<()> {
+    ensure!(
+        genesis.is_attester(issuer),
+        "{}: its key {issuer} is not an attester in {}; the attesters are: {}",
+        data_dir.root().display(),
+        data_dir.genesis_path().display(),
+        attesters(genesis)
+    );
+
+    Ok(())
+}
+
 fn claims(args: &Args, key: &SecretKey, subject: PublicKey, genesis: &Genesis) -> Result<Claims> {
+    let capabilities = capabilities(args)?;
+
+    let mut id = [0; 16];
+    getrandom::fill(&mut id).context("the system gives no randomness")?;
+    let now = values::unix_now().seconds();
+    // Claims carry whole seconds, so a part of a second counts as one.
+    let valid_for = u64::try_from(args.valid_for.as_millis())?.div_ceil(1000);
+
+    Ok(Claims {
+        issuer: key.public_key(),
+        subject,
+        audience: genesis.swarm_id(),
+        expires: now + valid_for,
+        not_before: now.saturating_sub(CLOCK_TOLERANCE),
+        issued_at: now,
+        id: id.to_vec(),
+        capabilities,
+    })
+}
+
+/// The capabilities that the arguments name, within the limits of attestations.
+fn capabilities(args: &Args) -> Result<Capabilities> {
     let mut capabilities = values::capabilities(&args.label, &args.amount);
     // The ledger counts one slot for an agent whose attestation names none (M-9). Naming it here
     // lets readers of the attestation see it.
@@ -106,20 +124,7 @@ fn claims(args: &Args, key: &SecretKey, subject: PublicKey, genesis: &Genesis) -
         limits::MAP_ENTRIES
     );
 
-    let mut id = [0; 16];
-    getrandom::fill(&mut id).context("the system gives no randomness")?;
-    let now = values::unix_now() / 1000;
-
-    Ok(Claims {
-        issuer: key.public_key(),
-        subject,
-        audience: genesis.swarm_id(),
-        expires: now + args.days * 86_400,
-        not_before: now.saturating_sub(CLOCK_TOLERANCE),
-        issued_at: now,
-        id: id.to_vec(),
-        capabilities,
-    })
+    Ok(capabilities)
 }
 
 fn attesters(genesis: &Genesis) -> String {
@@ -133,4 +138,25 @@ fn attesters(genesis: &Genesis) -> String {
     } else {
         names.join(", ")
     }
+}
+
+fn say_attestation(attestation: &Attestation, out: &Path) -> Result<()> {
+    let Claims {
+        subject,
+        expires,
+        capabilities,
+        ..
+    } = &attestation.payload;
+
+    let count = capabilities.labels.len() + capabilities.amounts.len();
+    say(format!(
+        "attestation {} of {subject}: {count} capabilities, valid until {}",
+        attestation.hash(),
+        values::rfc3339(*expires)
+    ))?;
+
+    say(format!(
+        "Next, for the agent: quorate join DIR genesis.toml --attestation {}",
+        out.display()
+    ))
 }

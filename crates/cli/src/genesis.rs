@@ -1,10 +1,10 @@
 //! `quorate genesis`: makes the genesis of a swarm from the public cards of its founders.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use quorate_certificate::TrustRoot;
 use quorate_market::{Bidding, check_mechanisms, mechanism};
 use quorate_node::write_genesis;
@@ -41,7 +41,7 @@ A market file:
 
 Fields of a market that may be left out:
   reveal_ms = 500            # seals the bids; how long agents may open them, at least
-  solve_ms = 2000            # how long members may propose solutions, at least (quorate solver);
+  solve_ms = 2000            # how long members may propose solutions, at least (quorate propose);
                              # only if the mechanism takes solutions, as gap does
   reserve = 10000            # the highest price paid for any task
   trusted = true             # closes windows by time alone, so that fewer than a third of the
@@ -58,7 +58,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME=KEY|MEMBER.toml", num_args = 1..)]
     attester: Vec<String>,
     /// File with further markets, in the form that is described below.
-    #[arg(long, value_name = "FILE.toml")]
+    #[arg(long, value_name = "FILE")]
     market_file: Option<PathBuf>,
     /// File to write. It must not exist yet.
     #[arg(long, value_name = "FILE", default_value = "genesis.toml")]
@@ -71,18 +71,9 @@ pub(crate) struct Args {
 /// If a card, an attester or a market is not valid (the error names it), or the file exists
 /// already.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let genesis = Genesis {
-        name: args.name.clone(),
-        created: unix_now(),
-        markets: markets(args.market_file.as_deref())?,
-        version: PROTOCOL_VERSION,
-        admission: Admission::Attestation,
-        attesters: attesters(&args.attester)?,
-        parameters: Parameters::default(),
-        validators: validators(&args.validator)?,
-    };
-
+    let genesis = genesis_of(args)?;
     let root = TrustRoot::from_genesis(&genesis)?;
+
     // A trust root does not know the mechanisms, so these are checked apart.
     check_mechanisms(&genesis.markets).with_context(|| match &args.market_file {
         Some(file) => file.display().to_string(),
@@ -93,20 +84,38 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         eprintln!("warning: {warning}");
     }
 
-    let out = args.out.display();
     ensure!(
         !args.out.exists(),
-        "{out}: exists already, and a genesis cannot be changed; choose another file with --out"
+        "{}: exists already, and a genesis cannot be changed; choose another file with --out",
+        args.out.display()
     );
     write_genesis(&args.out, &genesis)?;
 
+    say_swarm(&root, &args.out)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The genesis of the members and markets that the arguments name.
+fn genesis_of(args: &Args) -> Result<Genesis> {
+    Ok(Genesis {
+        name: args.name.clone(),
+        created: unix_now(),
+        markets: markets(args.market_file.as_deref())?,
+        version: PROTOCOL_VERSION,
+        admission: Admission::Attestation,
+        attesters: attesters(&args.attester)?,
+        parameters: Parameters::default(),
+        validators: validators(&args.validator)?,
+    })
+}
+
+fn say_swarm(root: &TrustRoot, out: &Path) -> Result<()> {
     say(format!("swarm       {}", root.swarm()))?;
     say(format!("fingerprint {}", root.fingerprint()))?;
     say(format!(
-        "Next, for every member: quorate join DIR {out}; then quorate node DIR"
-    ))?;
-
-    Ok(ExitCode::SUCCESS)
+        "Next, for every member: quorate join DIR {}; then quorate node DIR",
+        out.display()
+    ))
 }
 
 fn validators(paths: &[PathBuf]) -> Result<ValidatorSet> {
@@ -119,22 +128,17 @@ fn validators(paths: &[PathBuf]) -> Result<ValidatorSet> {
             ..
         } = Member::read(path)?;
         ensure!(power > 0, "{}: `power` must be at least 1", path.display());
-        if by_key
-            .insert(
-                key,
-                Validator {
-                    key,
-                    power,
-                    operator,
-                },
-            )
-            .is_some()
-        {
-            bail!(
-                "{}: `key` {key} is already that of another validator",
-                path.display()
-            );
-        }
+
+        let validator = Validator {
+            key,
+            power,
+            operator,
+        };
+        ensure!(
+            by_key.insert(key, validator).is_none(),
+            "{}: `key` {key} is already that of another validator",
+            path.display()
+        );
     }
 
     // A set must be in ascending order of the keys, with each key once.
@@ -183,29 +187,33 @@ fn markets(file: Option<&Path>) -> Result<Vec<Market>> {
     let tasks = tasks_market()?;
     let mut by_name = BTreeMap::from([(tasks.name.clone(), tasks)]);
 
-    let Some(path) = file else {
-        return Ok(by_name.into_values().collect());
-    };
+    if let Some(path) = file {
+        for market in read_markets(path)? {
+            by_name.insert(market.name.clone(), market);
+        }
+    }
 
+    Ok(by_name.into_values().collect())
+}
+
+/// Reads a market file. A market of it may take the place of the default one, but of no other in
+/// the file.
+fn read_markets(path: &Path) -> Result<Vec<Market>> {
     let name = || path.display().to_string();
     let text = std::fs::read_to_string(path).with_context(name)?;
+    let MarketFile { markets } = toml::from_str(&text).with_context(name)?;
 
-    // A market of the file may take the place of the default one, but of no other in the file.
-    let mut seen = std::collections::BTreeSet::new();
-    for market in toml::from_str::<MarketFile>(&text)
-        .with_context(name)?
-        .markets
-    {
+    let mut seen = BTreeSet::new();
+    for market in &markets {
         ensure!(
-            seen.insert(market.name.clone()),
+            seen.insert(&market.name),
             "{}: two markets are named `{}`",
             name(),
             market.name
         );
-        by_name.insert(market.name.clone(), market);
     }
 
-    Ok(by_name.into_values().collect())
+    Ok(markets)
 }
 
 /// The market `tasks`, which every genesis has unless its market file has one of that name.
@@ -226,12 +234,12 @@ fn tasks_market() -> Result<Market> {
 /// Warnings about settings that are allowed but probably not intended.
 fn warnings(genesis: &Genesis) -> Vec<String> {
     let set = &genesis.validators;
-    let total = set.total();
-    // A quorum needs more than two thirds, so whoever holds a third can stop the swarm.
-    let third = |power: Power| 3 * u128::from(power) >= u128::from(total);
     let mut warnings = Vec::new();
 
-    if set.iter().any(|validator| third(validator.power)) {
+    if set
+        .iter()
+        .any(|validator| holds_third(validator.power, set))
+    {
         warnings.push(
             "no fault is tolerated: one validator holds a third of the power or more, so it can \
              stop the swarm by stopping and split it by lying (four validators of equal power \
@@ -240,29 +248,8 @@ fn warnings(genesis: &Genesis) -> Vec<String> {
         );
     }
 
-    let mut power_of: BTreeMap<&Label, Power> = BTreeMap::new();
-    for validator in set {
-        *power_of.entry(&validator.operator).or_default() += validator.power;
-    }
-
-    let strong = power_of.iter().filter(|(_, power)| third(**power));
-    warnings.extend(strong.map(|(operator, power)| {
-        format!("operator `{operator}` holds {power} of {total} of the power: a third or more")
-    }));
-
-    let open = genesis.markets.iter().filter(|market| !market.is_sealed());
-    let trusting = open.filter(|market| {
-        mechanism(&market.mechanism).is_some_and(|rule| rule.bidding() == Bidding::Sealed)
-    });
-    warnings.extend(trusting.map(|market| {
-        let Market {
-            name, mechanism, ..
-        } = market;
-        format!(
-            "market `{name}`: the guarantee of `{mechanism}` holds only for sealed bids, and the \
-             bids here are open; `reveal_ms = 500` seals them"
-        )
-    }));
+    warnings.extend(warn_of_operators(set));
+    warnings.extend(warn_of_open_bids(&genesis.markets));
 
     if genesis.attesters.is_empty() {
         warnings.push("without an attester no agent or requester can ever join".to_owned());
@@ -270,10 +257,55 @@ fn warnings(genesis: &Genesis) -> Vec<String> {
     warnings
 }
 
+/// Whether this is a third of the power or more. A quorum needs more than two thirds, so whoever
+/// holds a third can stop the swarm.
+fn holds_third(power: Power, set: &ValidatorSet) -> bool {
+    3 * u128::from(power) >= u128::from(set.total())
+}
+
+/// A warning for each operator whose validators together hold a third of the power.
+fn warn_of_operators(set: &ValidatorSet) -> Vec<String> {
+    let mut power_of: BTreeMap<&Label, Power> = BTreeMap::new();
+    for validator in set {
+        *power_of.entry(&validator.operator).or_default() += validator.power;
+    }
+
+    let total = set.total();
+    let strong = power_of
+        .iter()
+        .filter(|(_, power)| holds_third(**power, set));
+    let warnings = strong.map(|(operator, power)| {
+        format!("operator `{operator}` holds {power} of {total} of the power: a third or more")
+    });
+
+    warnings.collect()
+}
+
+/// A warning for each market with open bids whose mechanism needs sealed ones.
+fn warn_of_open_bids(markets: &[Market]) -> Vec<String> {
+    let open = markets.iter().filter(|market| !market.is_sealed());
+    let trusting = open.filter(|market| {
+        mechanism(&market.mechanism).is_some_and(|rule| rule.bidding() == Bidding::Sealed)
+    });
+
+    let warnings = trusting.map(|market| {
+        let Market {
+            name, mechanism, ..
+        } = market;
+        format!(
+            "market `{name}`: the guarantee of `{mechanism}` holds only for sealed bids, and the \
+             bids here are open; `reveal_ms = 500` seals them"
+        )
+    });
+
+    warnings.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use quorate_crypto::SecretKey;
+    use quorate_types::UnixMillis;
 
     fn genesis(members: &[(&str, Power)]) -> Genesis {
         let validators = (1..)
@@ -286,7 +318,7 @@ mod tests {
         let key = SecretKey::from_seed(&[99; 32]).public_key();
         Genesis {
             name: "test".parse().unwrap(),
-            created: 1,
+            created: UnixMillis(1),
             markets: markets(None).unwrap(),
             version: PROTOCOL_VERSION,
             admission: Admission::Attestation,

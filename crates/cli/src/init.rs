@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
-use quorate_node::{Home, Multiaddr, NodeConfig};
-use quorate_types::{Label, Power, limits};
+use quorate_node::{DataDir, Multiaddr, NodeConfig};
+use quorate_types::{Label, Power, PublicKey, limits};
 
 use crate::member::{self, Member};
 use crate::output::{say, write_new};
@@ -44,28 +44,13 @@ pub(crate) struct Args {
 /// # Errors
 /// If there is a node in the folder already, or a file cannot be written.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let home = Home::new(&args.dir);
+    let data_dir = DataDir::new(&args.dir);
 
     // Before the key is made, so that a second call changes nothing.
-    for name in [member::FILE, CONFIG] {
-        let path = args.dir.join(name);
-        ensure!(
-            !path.exists(),
-            "{}: exists already, and a node is made once; choose another folder",
-            path.display()
-        );
-    }
+    refuse_second_node(&args.dir)?;
+    let key = data_dir.create_key()?.public_key();
 
-    let key = home.create_key()?.public_key();
-
-    // The card names only addresses that others can dial.
-    let stable = args.listen.iter().filter(|address| is_reachable(address));
-    let member = Member {
-        key,
-        operator: args.operator.clone(),
-        power: args.power,
-        addresses: stable.map(|address| with_peer_id(address, &key)).collect(),
-    };
+    let member = card(args, key);
     member.write(&args.dir.join(member::FILE))?;
     write_new(
         &args.dir.join(CONFIG),
@@ -74,6 +59,31 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 
     say_next_step(&args.dir, &member)?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn refuse_second_node(dir: &Path) -> Result<()> {
+    for name in [member::FILE, CONFIG] {
+        let path = dir.join(name);
+        ensure!(
+            !path.exists(),
+            "{}: exists already, and a node is made once; choose another folder",
+            path.display()
+        );
+    }
+
+    Ok(())
+}
+
+/// The public card of the node. It names only addresses that others can dial.
+fn card(args: &Args, key: PublicKey) -> Member {
+    let stable = args.listen.iter().filter(|address| is_reachable(address));
+
+    Member {
+        key,
+        operator: args.operator.clone(),
+        power: args.power,
+        addresses: stable.map(|address| with_peer_id(address, &key)).collect(),
+    }
 }
 
 /// Name of the configuration file in a node's folder.

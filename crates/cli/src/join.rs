@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail, ensure};
 use quorate_certificate::TrustRoot;
 use quorate_market::check_mechanisms;
-use quorate_node::{Home, HomeError, Multiaddr, read_genesis};
+use quorate_node::{DataDir, DataDirError, Multiaddr, read_genesis};
 use quorate_store::GuardError;
 use quorate_types::{Attestation, Genesis, PublicKey, cbor, limits};
 use serde::Deserialize;
@@ -14,7 +14,7 @@ use toml::Spanned;
 
 use crate::init::CONFIG;
 use crate::output::say;
-use crate::values::{addresses, unix_now};
+use crate::values::{all_addresses, unix_now};
 
 /// Put a genesis into a node's folder, so that the node belongs to that swarm
 ///
@@ -53,56 +53,56 @@ pub(crate) struct Args {
 /// # Errors
 /// If the files do not fit together: a folder of another swarm, an attestation of another key.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let home = Home::new(&args.dir);
-    let key = home
-        .key()
-        .context("the folder has no usable key; make a folder with quorate init")?
-        .public_key();
-
+    let data_dir = DataDir::new(&args.dir);
+    let key = key_of(&data_dir)?;
     let genesis = read_genesis(&args.genesis)?;
-    check_mechanisms(&genesis.markets).with_context(|| args.genesis.display().to_string())?;
-    let root =
-        TrustRoot::from_genesis(&genesis).with_context(|| args.genesis.display().to_string())?;
+    let root = check_genesis(&genesis).with_context(|| args.genesis.display().to_string())?;
+    let boot = all_addresses(&args.boot)?;
 
-    let boot = args
-        .boot
-        .iter()
-        .map(|text| addresses(text))
-        .collect::<Result<Vec<_>>>()?
-        .concat();
-
-    let attestation = args.attestation.as_deref();
-    let attestation = attestation
+    let attestation = args
+        .attestation
+        .as_deref()
         .map(|path| read_attestation(path, &genesis, &key))
         .transpose()?;
 
     // Before the genesis is stored: a genesis in the folder is the sign that it joined before.
-    refuse_lost_guard(&home, &genesis, &key)?;
-    store_genesis(&home, &genesis)?;
+    refuse_lost_guard(&data_dir, &genesis, &key)?;
+    store_genesis(&data_dir, &genesis)?;
     if let Some(attestation) = &attestation {
-        home.store_attestation(attestation)?;
+        data_dir.store_attestation(attestation)?;
     }
+
     if !boot.is_empty() {
         store_boot(&args.dir.join(CONFIG), &boot)?;
     }
 
-    say(format!("joined swarm {} ({})", root.name(), root.swarm()))?;
-    say(format!(
-        "fingerprint {}: compare it with what you were told",
-        root.fingerprint()
-    ))?;
-
-    say_role(&home, &genesis, &key)?;
+    say_swarm(&root)?;
+    say_role(&data_dir, &genesis, &key)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn store_genesis(home: &Home, genesis: &Genesis) -> Result<()> {
-    let path = home.genesis_path();
+fn key_of(data_dir: &DataDir) -> Result<PublicKey> {
+    let key = data_dir
+        .key()
+        .context("the folder has no usable key; make a folder with quorate init")?;
+
+    Ok(key.public_key())
+}
+
+/// Checks that the genesis is valid and that its mechanisms are known. Returns the trust root that
+/// follows from it.
+fn check_genesis(genesis: &Genesis) -> Result<TrustRoot> {
+    check_mechanisms(&genesis.markets)?;
+    Ok(TrustRoot::from_genesis(genesis)?)
+}
+
+fn store_genesis(data_dir: &DataDir, genesis: &Genesis) -> Result<()> {
+    let path = data_dir.genesis_path();
     if !path.exists() {
-        return Ok(home.store_genesis(genesis)?);
+        return Ok(data_dir.store_genesis(genesis)?);
     }
 
-    let swarm = home.genesis()?.swarm_id();
+    let swarm = data_dir.genesis()?.swarm_id();
     ensure!(
         swarm == genesis.swarm_id(),
         "{}: belongs to swarm {swarm} already, and a node can have only one; \
@@ -116,9 +116,9 @@ fn store_genesis(home: &Home, genesis: &Genesis) -> Result<()> {
 /// Refuses to give a second guard to a validator that joined before. If its guard is gone, nothing
 /// records any longer what the key signed, so the key must not sign again (decision 0022 in the
 /// book).
-fn refuse_lost_guard(home: &Home, genesis: &Genesis, key: &PublicKey) -> Result<()> {
-    let joined = home.genesis_path().exists() && genesis.validators.get(key).is_some();
-    let guard = home.data().join("guard");
+fn refuse_lost_guard(data_dir: &DataDir, genesis: &Genesis, key: &PublicKey) -> Result<()> {
+    let joined = data_dir.genesis_path().exists() && genesis.validators.get(key).is_some();
+    let guard = data_dir.data().join("guard");
 
     ensure!(
         !joined || guard.exists(),
@@ -126,24 +126,25 @@ fn refuse_lost_guard(home: &Home, genesis: &Genesis, key: &PublicKey) -> Result<
          key must not sign. If nothing else runs with this key, now or later, quorate node {} \
          --rejoin lets it vote again from heights that the other validators prove",
         guard.display(),
-        home.root().display()
+        data_dir.root().display()
     );
 
     Ok(())
 }
 
-fn say_role(home: &Home, genesis: &Genesis, key: &PublicKey) -> Result<()> {
-    let dir = home.root().display();
+fn say_swarm(root: &TrustRoot) -> Result<()> {
+    say(format!("joined swarm {} ({})", root.name(), root.swarm()))?;
+    say(format!(
+        "fingerprint {}: compare it with what you were told",
+        root.fingerprint()
+    ))
+}
+
+fn say_role(data_dir: &DataDir, genesis: &Genesis, key: &PublicKey) -> Result<()> {
+    let dir = data_dir.root().display();
 
     if genesis.validators.get(key).is_some() {
-        match home.create_guard(key, &genesis.swarm_id()) {
-            Ok(()) => say("this node is a validator; its signing guard is made")?,
-            Err(HomeError::Guard(GuardError::Exists { .. })) => {
-                say("this node is a validator; its signing guard is left as it is")?;
-            }
-            Err(error) => return Err(error.into()),
-        }
-
+        make_guard(data_dir, genesis, key)?;
         return say(format!("Next: quorate node {dir}"));
     }
 
@@ -154,7 +155,7 @@ fn say_role(home: &Home, genesis: &Genesis, key: &PublicKey) -> Result<()> {
     }
 
     say("this node is an agent or requester")?;
-    say(match home.attestation()? {
+    say(match data_dir.attestation()? {
         Some(_) => format!(
             "Next: quorate node {dir} --command PROGRAM to work, or quorate submit {dir} to have \
              work done"
@@ -166,6 +167,17 @@ fn say_role(home: &Home, genesis: &Genesis, key: &PublicKey) -> Result<()> {
     })
 }
 
+/// Makes the signing guard of a validator, unless there is one.
+fn make_guard(data_dir: &DataDir, genesis: &Genesis, key: &PublicKey) -> Result<()> {
+    match data_dir.create_guard(key, &genesis.swarm_id()) {
+        Ok(()) => say("this node is a validator; its signing guard is made"),
+        Err(DataDirError::Guard(GuardError::Exists { .. })) => {
+            say("this node is a validator; its signing guard is left as it is")
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Reads an attestation, and checks here already everything that would make the swarm refuse it
 /// later.
 fn read_attestation(path: &Path, genesis: &Genesis, key: &PublicKey) -> Result<Attestation> {
@@ -175,30 +187,36 @@ fn read_attestation(path: &Path, genesis: &Genesis, key: &PublicKey) -> Result<A
     let attestation: Attestation = cbor::decode(&bytes, limits::ATTESTATION_BYTES)
         .with_context(|| format!("{name}: is not a valid attestation"))?;
 
-    // The ledger judges the same points when the agent is admitted (codes 101 to 104).
+    check_claims(&attestation, genesis, key).with_context(|| name.to_string())?;
+    let verified = quorate_crypto::verify(attestation).with_context(|| name.to_string())?;
+    Ok(verified.into_inner())
+}
+
+/// Checks the points that the ledger judges when the agent is admitted (codes 101 to 104).
+fn check_claims(attestation: &Attestation, genesis: &Genesis, key: &PublicKey) -> Result<()> {
     let claims = &attestation.payload;
+
     ensure!(
         claims.subject == *key,
-        "{name}: is about the key {}, but this node's key is {key}",
+        "is about the key {}, but this node's key is {key}",
         claims.subject
     );
     ensure!(
         claims.audience == genesis.swarm_id(),
-        "{name}: is for the swarm {}, not for that of the genesis",
+        "is for the swarm {}, not for that of the genesis",
         claims.audience
     );
     ensure!(
         claims.issuer == attestation.signer && genesis.is_attester(&claims.issuer),
-        "{name}: is signed by {}, which is not an attester of this swarm",
+        "is signed by {}, which is not an attester of this swarm",
         attestation.signer
     );
     ensure!(
-        claims.expires > unix_now() / 1000,
-        "{name}: has expired; ask the attester for a new one"
+        claims.expires > unix_now().seconds(),
+        "has expired; ask the attester for a new one"
     );
 
-    let verified = quorate_crypto::verify(attestation).with_context(|| name.to_string())?;
-    Ok(verified.into_inner())
+    Ok(())
 }
 
 /// Sets `boot` in a configuration file, and leaves everything else in the file as it is.

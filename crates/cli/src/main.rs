@@ -19,10 +19,10 @@ mod markets;
 mod member;
 mod node;
 mod output;
+mod propose;
 mod report;
 mod sim;
 mod solve;
-mod solver;
 mod submit;
 mod values;
 
@@ -54,7 +54,7 @@ How to add an agent, and have work done:
   quorate join worker genesis.toml --boot alice/member.toml --attestation worker.att
   quorate node worker --command python3 agent.py
   quorate submit desk --payload @job.txt --out certificates      # make desk like worker
-  quorate solver carl                                            # carl likewise; see its --help
+  quorate propose carl                                           # carl likewise; see its --help
 How anyone can check the results offline:
   quorate audit verify certificates --trust genesis.toml
   quorate audit replay certificates --trust genesis.toml         # runs the auctions again
@@ -73,7 +73,7 @@ enum Command {
     /// Show a whole swarm at work on this machine, from auction to audit
     Demo(demo::Args),
     Sim(sim::Args),
-    Solver(solver::Args),
+    Propose(propose::Args),
     Solve(solve::Args),
     Markets(markets::Args),
     Bench(bench::Args),
@@ -110,7 +110,7 @@ impl Command {
             Self::Audit(args) => Ok(audit::run(args)),
             Self::Demo(args) => demo::run(args).await,
             Self::Sim(args) => Ok(sim::run(args).await),
-            Self::Solver(args) => solver::run(args).await,
+            Self::Propose(args) => propose::run(args).await,
             Self::Markets(args) => markets::run(&args),
             Self::Solve(args) => solve::run(&args),
             Self::Bench(args) => bench::run(args).await,

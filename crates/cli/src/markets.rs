@@ -15,7 +15,7 @@ use crate::output::say;
 /// everything, or later clearings go on from it.
 ///
 /// A mechanism that takes solutions also weighs the assignments that members propose, if its market
-/// has `solve_ms` (see `quorate solver`). `quorate solve FILE --mechanism NAME` shows what a
+/// has `solve_ms` (see `quorate propose`). `quorate solve FILE --mechanism NAME` shows what a
 /// mechanism makes of your bids.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

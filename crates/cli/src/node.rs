@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail, ensure};
-use quorate_node::{Home, Multiaddr, NodeConfig};
+use quorate_node::{DataDir, Multiaddr, NodeConfig};
 
-use crate::values::addresses;
+use crate::values::all_addresses;
 use validator::Start;
 
 /// Run a node: a validator if the genesis names its key as one, otherwise an agent
@@ -72,7 +72,7 @@ pub(crate) struct Args {
     mdns: bool,
     /// Address of a validator's monitoring endpoint. It serves /metrics, /health and /status over
     /// HTTP to anyone who can reach it.
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "IP:PORT")]
     monitor: Option<SocketAddr>,
     /// Let a validator whose signing guard is lost vote again, from heights that the others prove:
     /// see below.
@@ -97,74 +97,74 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
         return repair::run(args);
     }
 
-    let home = home(&args)?;
-    let genesis = home.genesis().with_context(|| {
+    let data_dir = data_dir(&args)?;
+    let genesis = data_dir.genesis().with_context(|| {
         format!(
             "{}: belongs to no swarm yet; run quorate join first",
-            home.root().display()
+            data_dir.root().display()
         )
     })?;
 
-    let key = home.key()?.public_key();
+    let key = data_dir.key()?.public_key();
     // The genesis decides what kind of node it is, and the options must fit.
     let is_validator = genesis.validators.get(&key).is_some();
 
     match is_validator {
-        true => {
-            ensure!(
-                args.command.is_empty(),
-                "--command is only for agents, and the key of this folder is a validator's"
-            );
-            validator::run(start(&args, &home)?, &home).await?;
-        }
-        false => {
-            ensure!(
-                home.config()?.monitor.is_none(),
-                "`monitor` is only for validators, and the key of this folder is not a validator's"
-            );
-            ensure!(
-                !args.rejoin,
-                "--rejoin is only for validators, and the key of this folder is not a validator's"
-            );
-            agent::run(home, &args.command).await?;
-        }
+        true => run_validator(&args, &data_dir).await?,
+        false => run_agent(&args, data_dir).await?,
     }
 
     Ok(ExitCode::SUCCESS)
 }
 
+async fn run_validator(args: &Args, data_dir: &DataDir) -> Result<()> {
+    ensure!(
+        args.command.is_empty(),
+        "--command is only for agents, and the key of this folder is a validator's"
+    );
+
+    validator::run(start(args, data_dir)?, data_dir).await
+}
+
+async fn run_agent(args: &Args, data_dir: DataDir) -> Result<()> {
+    ensure!(
+        data_dir.config()?.monitor.is_none(),
+        "`monitor` is only for validators, and the key of this folder is not a validator's"
+    );
+    ensure!(
+        !args.rejoin,
+        "--rejoin is only for validators, and the key of this folder is not a validator's"
+    );
+
+    agent::run(data_dir, &args.command).await
+}
+
 /// How the validator starts. The owner must say explicitly that the guard is lost, and cannot say
 /// so while there is one.
-fn start(args: &Args, home: &Home) -> Result<Start> {
+fn start(args: &Args, data_dir: &DataDir) -> Result<Start> {
     if !args.rejoin {
         return Ok(Start::Usual);
     }
 
-    let guard = home.data().join("guard");
+    let guard = data_dir.data().join("guard");
     ensure!(
         !guard.exists(),
         "{}: the signing guard is there, so the key needs no way back: leave --rejoin out. If \
          this folder came from a backup or a copy, or if the guard is damaged, the guard cannot be \
          trusted: then move {} away first",
         guard.display(),
-        home.data().display()
+        data_dir.data().display()
     );
 
     Ok(Start::Rejoin)
 }
 
 /// The folder with its configuration: flags override the environment, which overrides the file.
-fn home(args: &Args) -> Result<Home> {
-    // A file that is named without a folder has an empty parent, and means the current folder.
-    let home = Home::new(match (&args.config, &args.dir) {
-        (Some(file), _) => file.parent().unwrap_or(Path::new("")).join("."),
-        (None, Some(dir)) => dir.clone(),
-        (None, None) => bail!("give the folder of the node, or a file with --config"),
-    });
-
+fn data_dir(args: &Args) -> Result<DataDir> {
+    let data_dir = DataDir::new(folder(args)?);
     let mut config = match &args.config {
         Some(file) => NodeConfig::read(file)?,
-        None => home.config()?,
+        None => data_dir.config()?,
     };
 
     if !args.listen.is_empty() {
@@ -172,15 +172,20 @@ fn home(args: &Args) -> Result<Home> {
     }
 
     if !args.boot.is_empty() {
-        let boot = args
-            .boot
-            .iter()
-            .map(|text| addresses(text))
-            .collect::<Result<Vec<_>>>()?;
-        config.boot = boot.concat();
+        config.boot = all_addresses(&args.boot)?;
     }
 
     config.mdns |= args.mdns;
     config.monitor = args.monitor.or(config.monitor);
-    Ok(home.with_config(config))
+    Ok(data_dir.with_config(config))
+}
+
+/// The folder of the node, which is also that of a configuration file named with `--config`.
+fn folder(args: &Args) -> Result<PathBuf> {
+    match (&args.config, &args.dir) {
+        // A file that is named without a folder has an empty parent, and means the current folder.
+        (Some(file), _) => Ok(file.parent().unwrap_or(Path::new("")).join(".")),
+        (None, Some(dir)) => Ok(dir.clone()),
+        (None, None) => bail!("give the folder of the node, or a file with --config"),
+    }
 }

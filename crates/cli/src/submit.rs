@@ -8,10 +8,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use quorate_node::{Home, Node};
+use quorate_node::{DataDir, Node};
 use quorate_types::cose::Owned;
-use quorate_types::{Genesis, Label, Price, TaskSpec};
+use quorate_types::{Genesis, Label, Price, TaskSpec, UnixMillis};
 
+use crate::propose::names_of;
 use crate::values::{self, Amount};
 use follow::Follow;
 
@@ -26,7 +27,7 @@ use follow::Follow;
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Example:
-  quorate submit desk --market drones --require-label camera --require payload_g=500 \\
+  quorate submit desk --market drones --require-label camera --require-amount payload_g=500 \\
     --max-price 300 --deadline 10m --payload '48.1374,11.5755' --out certificates
 
 Exit codes:
@@ -54,7 +55,7 @@ pub(crate) struct Args {
     require_label: Vec<Label>,
     /// Least amount that the agent must have by attestation. May be repeated.
     #[arg(long, value_name = "DIM=N", value_parser = values::amount)]
-    require: Vec<Amount>,
+    require_amount: Vec<Amount>,
     /// Amount that a task takes from the agent's budget while it is assigned; without any, one of
     /// `slots`. May be repeated.
     #[arg(long, value_name = "DIM=N", value_parser = values::amount)]
@@ -65,20 +66,21 @@ pub(crate) struct Args {
     payload: String,
     /// Highest acceptable price, in the market's unit. Without it, the market's reserve price
     /// applies.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "PRICE")]
     max_price: Option<Price>,
     /// Time from now on in which the tasks may be assigned: 90s, 10m, 2h.
-    #[arg(long, value_name = "TIME", value_parser = values::duration)]
+    #[arg(long, value_name = "TIME", value_parser = values::positive_duration)]
     deadline: Option<Duration>,
     /// Number of tasks to submit, all alike.
     #[arg(long, value_name = "N", default_value_t = 1,
         value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    count: u32,
+    tasks: u32,
     /// Folder for the certificates and dossiers [default: `certificates` in the node's folder].
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Longest time to wait for the tasks to end.
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = values::duration)]
+    #[arg(long, value_name = "TIME", default_value = "60s",
+        value_parser = values::positive_duration)]
     timeout: Duration,
     /// Write JSON lines: one object for each event, with its name in the key `event`.
     #[arg(long)]
@@ -90,21 +92,16 @@ pub(crate) struct Args {
 /// # Errors
 /// If the folder or the task is not fit for it, or if the tasks cannot be submitted.
 pub(crate) async fn run(args: Args) -> Result<ExitCode> {
-    let home = Home::new(&args.dir);
-    let genesis = home.genesis().context("run quorate join first")?;
+    let data_dir = DataDir::new(&args.dir);
+    let genesis = data_dir.genesis().context("run quorate join first")?;
     // Before the node starts, so that a mistake shows at once.
-    check_member(&home, &genesis, "submit")?;
+    check_member(&data_dir, &genesis, "submit")?;
 
     let spec = spec(&args, &genesis)?;
 
-    let out = args
-        .out
-        .clone()
-        .unwrap_or_else(|| args.dir.join("certificates"));
-    std::fs::create_dir_all(&out).with_context(|| out.display().to_string())?;
-
-    let node = Node::builder(home).start().await?;
-    let specs = vec![spec; args.count.try_into()?];
+    let out = make_out(&args)?;
+    let node = Node::builder(data_dir).start().await?;
+    let specs = vec![spec; args.tasks.try_into()?];
     let done = Follow::new(&node, &genesis, out, args.json)
         .run(specs, args.timeout)
         .await;
@@ -117,15 +114,26 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     })
 }
 
+/// Makes the folder for certificates and dossiers. Returns its path.
+fn make_out(args: &Args) -> Result<PathBuf> {
+    let out = match &args.out {
+        Some(out) => out.clone(),
+        None => args.dir.join("certificates"),
+    };
+    std::fs::create_dir_all(&out).with_context(|| out.display().to_string())?;
+
+    Ok(out)
+}
+
 /// Checks early what would otherwise show only after a long wait: that the folder belongs to a
 /// member that the swarm knows and that is not a validator, and that it has a member to start from.
 /// `what` is the verb for what the member wants to do.
 ///
 /// # Errors
 /// If something is missing. The error says how to get it.
-pub(crate) fn check_member(home: &Home, genesis: &Genesis, what: &str) -> Result<()> {
-    let key = home.key()?.public_key();
-    let dir = home.root().display();
+pub(crate) fn check_member(data_dir: &DataDir, genesis: &Genesis, what: &str) -> Result<()> {
+    let key = data_dir.key()?.public_key();
+    let dir = data_dir.root().display();
 
     ensure!(
         genesis.validators.get(&key).is_none(),
@@ -134,14 +142,14 @@ pub(crate) fn check_member(home: &Home, genesis: &Genesis, what: &str) -> Result
     );
 
     // The genesis itself names the attesters, so they need no attestation.
-    if home.attestation()?.is_none() && !genesis.is_attester(&key) {
+    if data_dir.attestation()?.is_none() && !genesis.is_attester(&key) {
         bail!(
             "{dir}: has no attestation, so the swarm does not know it; give {dir}/member.toml to \
              an attester (quorate attest), then quorate join {dir} genesis.toml --attestation FILE"
         );
     }
 
-    let config = home.config()?;
+    let config = data_dir.config()?;
     ensure!(
         !config.boot.is_empty() || config.mdns,
         "{dir}/node.toml: `boot` is empty, so there is no member to start from; add one with \
@@ -152,35 +160,30 @@ pub(crate) fn check_member(home: &Home, genesis: &Genesis, what: &str) -> Result
 }
 
 fn spec(args: &Args, genesis: &Genesis) -> Result<TaskSpec> {
-    let Some(market) = genesis.market(&args.market) else {
-        let names: Vec<_> = genesis
-            .markets
-            .iter()
-            .map(|market| market.name.as_str())
-            .collect();
-        bail!(
-            "--market {}: there is no market of that name; the swarm has {}",
-            args.market,
-            names.join(", ")
-        );
-    };
-
-    let now = values::unix_now();
-    // Deadlines are points in Unix time.
-    let ends =
-        |after: Duration| now.saturating_add(after.as_millis().try_into().unwrap_or(u64::MAX));
+    ensure!(
+        genesis.market(&args.market).is_some(),
+        "--market {}: there is no market of that name; the swarm has {}",
+        args.market,
+        names_of(&genesis.markets)
+    );
 
     let spec = TaskSpec {
-        market: market.name.clone(),
-        requires: values::capabilities(&args.require_label, &args.require),
+        market: args.market.clone(),
+        requires: values::capabilities(&args.require_label, &args.require_amount),
         demand: values::amounts(&args.demand),
         max_price: args.max_price,
-        deadline: args.deadline.map(ends),
+        deadline: args.deadline.map(deadline_after),
         payload: Owned(payload(&args.payload)?),
     };
 
     spec.check().context("the task")?;
     Ok(spec)
+}
+
+/// The point in Unix time that is so far from now.
+fn deadline_after(time: Duration) -> UnixMillis {
+    let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    values::unix_now().saturating_add(millis)
 }
 
 fn payload(text: &str) -> Result<Vec<u8>> {

@@ -2,14 +2,20 @@
 //! time.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
+use clap::builder::RangedU64ValueParser;
 use quorate_network::{Multiaddr, peer_id};
 use quorate_node::Clock;
-use quorate_types::{Amounts, Capabilities, Label, Millis, PublicKey};
+use quorate_types::{Amounts, Capabilities, Label, PublicKey, UnixMillis};
 
 use crate::member::Member;
+
+/// The longest time that an argument may name: 36,500 days. No sum of such times overflows.
+const LONGEST_TIME: Duration = Duration::from_secs(36_500 * 86_400);
+/// The most bytes of a length of time.
+const TIME_BYTES: usize = 20;
 
 /// An argument of the form `DIM=N`, such as `payload_g=500`.
 #[derive(Debug, Clone)]
@@ -23,7 +29,7 @@ pub(crate) struct Amount(Label, i64);
 pub(crate) fn amount(text: &str) -> Result<Amount, String> {
     let (name, number) = text
         .split_once('=')
-        .ok_or("expected NAME=NUMBER, as in slots=2")?;
+        .ok_or("expected DIM=N, as in slots=2")?;
 
     let name = name
         .parse()
@@ -51,38 +57,42 @@ pub(crate) fn capabilities(labels: &[Label], given: &[Amount]) -> Capabilities {
     }
 }
 
-/// Parses a duration: a whole number with its unit, such as `500ms`, `60s`, `10m`, `2h` or `30d`.
+/// Parses a length of time, TIME in the help: a number with its unit, such as `500ms`, `90s`, `5m`,
+/// `2h` or `30d`.
 ///
 /// # Errors
-/// If the number or its unit is missing or wrong, or if the duration has more than 2^64 - 1
-/// milliseconds. The error says which.
+/// If the number or its unit is missing or wrong, or if the time is longer than [`LONGEST_TIME`].
+/// The error says what is allowed.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-
-    let millis: u64 = match unit {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => {
-            return Err(format!(
-                "`{text}`: expected a whole number and its unit ms, s, m, h or d, as in 10m"
-            ));
-        }
+    // `humantime` takes a bare 0, and it panics on sums that just overflow. These need more bytes.
+    let time = match text {
+        "0" => None,
+        _ if text.len() > TIME_BYTES => None,
+        _ => humantime::parse_duration(text).ok(),
     };
 
-    let number: u64 = number
-        .parse()
-        .map_err(|_| format!("`{text}` does not begin with a number of at most 64 bits"))?;
-    let total = number
-        .checked_mul(millis)
-        .ok_or_else(|| format!("`{text}` is longer than 2^64 - 1 milliseconds"))?;
+    time.filter(|time| *time <= LONGEST_TIME).ok_or_else(|| {
+        "expected a number with its unit ms, s, m, h or d, such as 90s or 30d; at most 36500d"
+            .to_owned()
+    })
+}
 
-    Ok(Duration::from_millis(total))
+/// Parses a length of time as [`duration`] does, but refuses 0.
+///
+/// # Errors
+/// As [`duration`], and if the time is less than a millisecond.
+pub(crate) fn positive_duration(text: &str) -> Result<Duration, String> {
+    let time = duration(text)?;
+    if time.as_millis() == 0 {
+        return Err("expected at least 1ms".to_owned());
+    }
+
+    Ok(time)
+}
+
+/// The parser of `--effort`: a multiple of the steps of the mechanism's own search.
+pub(crate) fn effort() -> RangedU64ValueParser {
+    clap::value_parser!(u64).range(1..=1_000_000)
 }
 
 /// The address that the text is, or the addresses in the `member.toml` of that name.
@@ -105,6 +115,15 @@ pub(crate) fn addresses(text: &str) -> Result<Vec<Multiaddr>> {
     Ok(member.addresses)
 }
 
+/// The addresses of several such texts, in their order.
+///
+/// # Errors
+/// As [`addresses`].
+pub(crate) fn all_addresses(texts: &[String]) -> Result<Vec<Multiaddr>> {
+    let found: Result<Vec<_>> = texts.iter().map(|text| addresses(text)).collect();
+    Ok(found?.concat())
+}
+
 /// Appends `/p2p/` and the peer id of `key` to an address, unless the address has a peer id
 /// already.
 pub(crate) fn with_peer_id(address: &Multiaddr, key: &PublicKey) -> Multiaddr {
@@ -117,9 +136,16 @@ pub(crate) fn with_peer_id(address: &Multiaddr, key: &PublicKey) -> Multiaddr {
     }
 }
 
-/// The current time in milliseconds since the Unix epoch.
-pub(crate) fn unix_now() -> Millis {
+/// The current Unix time.
+pub(crate) fn unix_now() -> UnixMillis {
     Clock::start().now().unix
+}
+
+/// Formats seconds since the Unix epoch as RFC 3339 in UTC. The form ends with the year 9999, so
+/// all later times give its last second.
+pub(crate) fn rfc3339(unix_seconds: u64) -> String {
+    let time = UNIX_EPOCH + Duration::from_secs(unix_seconds.min(253_402_300_799));
+    humantime::format_rfc3339_seconds(time).to_string()
 }
 
 #[cfg(test)]
@@ -131,18 +157,47 @@ mod tests {
         for (text, millis) in [
             ("0s", 0),
             ("500ms", 500),
+            ("90s", 90_000),
             ("10m", 600_000),
+            ("2h", 7_200_000),
             ("30d", 2_592_000_000),
+            ("36500d", 3_153_600_000_000),
         ] {
-            assert_eq!(
-                duration(text).unwrap(),
-                Duration::from_millis(millis),
-                "{text}"
-            );
+            let read = duration(text);
+            assert_eq!(read, Ok(Duration::from_millis(millis)), "{text}");
         }
-        for text in ["", "10", "m", "1.5s", "-1s", "18446744073709551615d", "1 s"] {
-            assert!(duration(text).is_err(), "{text}");
+
+        for text in [
+            "",
+            "0",
+            "10",
+            "m",
+            "-1s",
+            "5 parsecs",
+            "36501d",
+            "18446744073709551615d",
+            "18446744073709551615s1000ms",
+        ] {
+            let error = duration(text).unwrap_err();
+            assert!(error.contains("ms, s, m, h or d"), "{text}: {error}");
+            assert!(error.contains("at most 36500d"), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn a_positive_duration_is_at_least_a_millisecond() {
+        let read = positive_duration("1ms");
+        assert_eq!(read, Ok(Duration::from_millis(1)));
+        for text in ["0s", "0d", "999us"] {
+            let error = positive_duration(text).unwrap_err();
+            assert_eq!(error, "expected at least 1ms", "{text}");
+        }
+    }
+
+    #[test]
+    fn points_in_time_are_dates() {
+        assert_eq!(rfc3339(951_782_400), "2000-02-29T00:00:00Z");
+        assert_eq!(rfc3339(u64::MAX), "9999-12-31T23:59:59Z");
     }
 
     #[test]

@@ -191,8 +191,10 @@ pub fn step(state: RoundState, input: RoundInput) -> Transition {
     use RoundOutput as Out;
 
     match (state.step, input) {
-        // Line 50 holds once; nothing follows within the height.
+        // After the decision: line 50 holds once, and nothing follows within the height.
         (Step::Decided, _) => state.stays(),
+
+        // Between rounds.
         (Step::Unstarted, In::Start { round, role }) => state.starts(round, role), // line 10
 
         (_, In::Start { round, role }) if round > state.round => {
@@ -202,6 +204,7 @@ pub fn step(state: RoundState, input: RoundInput) -> Transition {
         // Line 10 enters the first round; nothing else has an effect before it.
         (Step::Unstarted, _) => state.stays(),
 
+        // In step propose.
         (Step::Propose, In::Built { block }) => {
             state.does(
                 Rule::ProposeBuilt,
@@ -227,6 +230,7 @@ pub fn step(state: RoundState, input: RoundInput) -> Transition {
             state.answers_again(block, pol_round, validity) // lines 28-33
         }
 
+        // In step prevote; lines 42-43 hold in step precommit too.
         (Step::Prevote, In::PrevoteAny) => {
             state.does(Rule::AwaitPrevotes, Out::Schedule(Step::Prevote)) // lines 34-35
         }
@@ -236,7 +240,7 @@ pub fn step(state: RoundState, input: RoundInput) -> Transition {
 
         (Step::Prevote, In::PolkaNil) => state.precommits(Rule::PrecommitNil, None), // lines 44-46
 
-        // In any step: the quorum may have formed before this node precommitted.
+        // In any step. The quorum may have formed before this node precommitted.
         (_, In::PrecommitAny) => {
             state.does(Rule::AwaitPrecommits, Out::Schedule(Step::Precommit)) // lines 47-48
         }
@@ -247,6 +251,7 @@ pub fn step(state: RoundState, input: RoundInput) -> Transition {
             state.does(Rule::SkipRound, Out::StartRound(round)) // lines 55-56
         }
 
+        // When a timeout fires.
         (Step::Propose, In::TimeoutPropose) => {
             state.prevotes(Rule::TimeoutPropose, None) // lines 57-60
         }
@@ -260,6 +265,7 @@ pub fn step(state: RoundState, input: RoundInput) -> Transition {
             None => state.stays(),
         },
 
+        // The guard does not hold: the input changes nothing.
         _ => state.stays(),
     }
 }

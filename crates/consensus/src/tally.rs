@@ -77,19 +77,16 @@ impl Tally {
         }
 
         // Far ahead no proposal is kept, and of the votes only those of the signer's latest round.
-        if is_far(own, said.round)
-            && (said.kind == Kind::Proposal
-                || self
-                    .far_round_of(own, &signed.signer)
-                    .is_some_and(|at| at > said.round))
-        {
+        let is_voted_past = || {
+            let latest = self.far_round_of(own, &signed.signer);
+            latest.is_some_and(|at| at > said.round)
+        };
+
+        if is_far(own, said.round) && (said.kind == Kind::Proposal || is_voted_past()) {
             return false;
         }
 
-        match self
-            .ballot(said.round, said.kind)
-            .and_then(|ballot| ballot.of(&signed.signer))
-        {
+        match self.statement_of(&signed.signer, said.round, said.kind) {
             None => true,
             Some(held) => held.statement != *said && self.conflicts.second_of(signed).is_none(),
         }
@@ -116,13 +113,8 @@ impl Tally {
 
         // The certificate goes first, so that its own votes are not assembled into another one.
         let said = &certificate.statement;
-        let (round, kind) = (said.round, said.kind);
-        let kept = self
-            .rounds
-            .entry(round)
-            .or_default()
-            .ballot_mut(kind)
-            .certify(certificate.clone());
+        let ballots = self.rounds.entry(said.round).or_default();
+        let kept = ballots.ballot_mut(said.kind).certify(certificate.clone());
         added.certificates.extend(kept);
 
         for signed in certificate.verified_statements() {
@@ -152,15 +144,13 @@ impl Tally {
     /// Whether exactly this statement with exactly this signature is held.
     pub fn holds(&self, signed: &SignedStatement) -> bool {
         let said = &signed.statement;
-        let first = self
-            .ballot(said.round, said.kind)
-            .and_then(|b| b.of(&signed.signer));
+        let first = self.statement_of(&signed.signer, said.round, said.kind);
+        let is_second = || {
+            let second = self.conflicts.second_of(signed);
+            second.is_some_and(|held| held == signed)
+        };
 
-        first.is_some_and(|held| **held == *signed)
-            || self
-                .conflicts
-                .second_of(signed)
-                .is_some_and(|held| held == signed)
+        first.is_some_and(|held| **held == *signed) || is_second()
     }
 
     /// The certificate of more than two thirds of the power for this block, or for nil.
@@ -218,7 +208,7 @@ impl Tally {
             .map(|(round, ballots)| (*round, ballots))
             .find_map(|(round, ballots)| {
                 let power = self.validators.power_of(ballots.voters());
-                self.validators.has_correct(power).then_some(round)
+                self.validators.exceeds_one_third(power).then_some(round)
             })
     }
 
@@ -252,15 +242,14 @@ impl Tally {
     /// Counts a statement that [`Self::has_room`] has admitted.
     fn count(&mut self, own: Round, signed: Verified<SignedStatement>, added: &mut Added) {
         let said = &signed.statement;
-        let (round, kind, block) = (said.round, said.kind, said.block);
+        let round = said.round;
+        let kind = said.kind;
+        let block = said.block;
 
-        // The slot is taken, so this statement can only be a conflict: `has_room` refuses a
+        // If the slot is taken, this statement can only be a conflict: `has_room` refuses a
         // repetition.
-        if let Some(first) = self
-            .ballot(round, kind)
-            .and_then(|b| b.of(&signed.signer))
-            .cloned()
-        {
+        let first = self.statement_of(&signed.signer, round, kind).cloned();
+        if let Some(first) = first {
             added.evidence.extend(self.conflicts.add(&first, signed));
             return;
         }
@@ -275,9 +264,8 @@ impl Tally {
 
         // Only votes make a certificate: proposals are counted and never assembled.
         if kind != Kind::Proposal {
-            added
-                .certificates
-                .extend(ballot.assemble(block, &self.validators));
+            let formed = ballot.assemble(block, &self.validators);
+            added.certificates.extend(formed);
         }
     }
 

@@ -78,13 +78,13 @@ impl SecretKey {
             "quorate 1 derived key",
             &[self.0.as_bytes(), swarm.as_bytes(), purpose],
         );
+
         Self::from_seed(seed.as_bytes())
     }
 
     /// Returns the nonce of a sealed offer in a window of a market. It is a pseudorandom function
     /// of all of these, so that no randomness is needed and no two offers share a nonce.
-    pub fn seal_nonce(&self, swarm: &SwarmId, offer: &Offer, place: (&Label, u64)) -> Nonce {
-        let (market, window) = place;
+    pub fn seal_nonce(&self, swarm: &SwarmId, market: &Label, window: u64, offer: &Offer) -> Nonce {
         // All parts but the last have fixed lengths, so different inputs never give the same bytes.
         let parts: [&[u8]; 7] = [
             self.0.as_bytes(),
@@ -95,6 +95,7 @@ impl SecretKey {
             &window.to_be_bytes(),
             market.as_str().as_bytes(),
         ];
+
         Nonce(quorate_types::Hash::derive("quorate 1 seal nonce", &parts).0)
     }
 

@@ -13,17 +13,13 @@ pub struct AuthenticatedMap {
     root: Option<Arc<Node>>,
 }
 
+/// The nodes below a branch, by the next bit of the key.
+type Children = [Option<Arc<Node>>; 2];
+
 #[derive(Debug)]
 enum Node {
-    Leaf {
-        key: Hash,
-        value: Hash,
-        hash: Hash,
-    },
-    Branch {
-        children: [Option<Arc<Node>>; 2],
-        hash: Hash,
-    },
+    Leaf { key: Hash, value: Hash, hash: Hash },
+    Branch { children: Children, hash: Hash },
 }
 
 /// A proof of the value under a key, or of its absence.
@@ -60,6 +56,7 @@ impl AuthenticatedMap {
 
         while let Some(Node::Branch { children, .. }) = node {
             let side = bit(&key, siblings.len());
+
             siblings.push(hash_of(&children[1 - side]));
             node = children[side].as_deref();
         }
@@ -84,30 +81,43 @@ pub fn verify(root: &Hash, key: &[u8], value: Option<&[u8]>, proof: &MapProof) -
         return false;
     }
 
-    let holds = match (value, proof.leaf) {
-        (Some(value), Some((found, hash))) => found == key && hash == hash_value(value),
+    leaf_shows(proof, &key, value) && root_of(proof, &key) == *root
+}
+
+/// Returns whether the end of the path shows that `key` has `value`, or for `None` that it has
+/// none.
+fn leaf_shows(proof: &MapProof, key: &Hash, value: Option<&[u8]>) -> bool {
+    match (value, proof.leaf) {
+        (Some(value), Some((found, hash))) => found == *key && hash == hash_value(value),
         (Some(_), None) => false,
+
+        // An empty place shows that the key is absent.
         (None, None) => true,
 
         // Another leaf under the same prefix shows that the key is absent.
         (None, Some((found, _))) => {
-            found != key && (0..proof.siblings.len()).all(|at| bit(&found, at) == bit(&key, at))
+            let mut depths = 0..proof.siblings.len();
+
+            found != *key && depths.all(|at| bit(&found, at) == bit(key, at))
         }
+    }
+}
+
+/// Returns the root that follows from the path of `key`, from its end upwards.
+fn root_of(proof: &MapProof, key: &Hash) -> Hash {
+    let mut hash = match &proof.leaf {
+        Some((key, value)) => leaf_hash(key, value),
+        None => Hash::ZERO,
     };
 
-    // The root is computed from the end of the path upwards.
-    let mut hash = proof
-        .leaf
-        .map_or(Hash::ZERO, |(key, value)| leaf_hash(&key, &value));
-
     for (depth, sibling) in proof.siblings.iter().enumerate().rev() {
-        hash = match bit(&key, depth) {
+        hash = match bit(key, depth) {
             0 => branch_hash(&hash, sibling),
             _ => branch_hash(sibling, &hash),
         };
     }
 
-    holds && hash == *root
+    hash
 }
 
 /// Returns `node` with the value set under `key`. `depth` bits of the key lead to the node.
@@ -120,18 +130,22 @@ fn insert(node: Option<Arc<Node>>, depth: usize, key: Hash, value: Hash) -> Arc<
             // Two leaves: branches go down to the first bit in which their keys differ.
             let mut children = [None, None];
             children[bit(old, depth)] = node.clone();
-            let side = bit(&key, depth);
-            children[side] = Some(insert(children[side].take(), depth + 1, key, value));
-            branch(children)
+
+            insert_below(children, depth, key, value)
         }
 
-        Some(Node::Branch { children, .. }) => {
-            let mut children = children.clone();
-            let side = bit(&key, depth);
-            children[side] = Some(insert(children[side].take(), depth + 1, key, value));
-            branch(children)
-        }
+        Some(Node::Branch { children, .. }) => insert_below(children.clone(), depth, key, value),
     }
+}
+
+/// Returns the branch at `depth` over these children, with the value set under `key`.
+#[inline]
+fn insert_below(mut children: Children, depth: usize, key: Hash, value: Hash) -> Arc<Node> {
+    let side = bit(&key, depth);
+    let child = children[side].take();
+
+    children[side] = Some(insert(child, depth + 1, key, value));
+    branch(children)
 }
 
 /// Returns `node` without `key`, or `None` if nothing is left. `depth` bits of the key lead to the
@@ -173,7 +187,7 @@ fn leaf(key: Hash, value: Hash) -> Arc<Node> {
     })
 }
 
-fn branch(children: [Option<Arc<Node>>; 2]) -> Arc<Node> {
+fn branch(children: Children) -> Arc<Node> {
     let hash = branch_hash(&hash_of(&children[0]), &hash_of(&children[1]));
     Arc::new(Node::Branch { children, hash })
 }

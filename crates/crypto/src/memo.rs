@@ -41,7 +41,9 @@ impl Drop for SignatureMemo {
 
 /// Runs `check`, unless this very signature held before.
 pub(crate) fn once<E>(
-    (key, message, signature): (&PublicKey, &[u8], &Signature),
+    key: &PublicKey,
+    message: &[u8],
+    signature: &Signature,
     check: impl FnOnce() -> Result<(), E>,
 ) -> Result<(), E> {
     // No memo lives on this thread.
@@ -56,16 +58,20 @@ pub(crate) fn once<E>(
 
     // Only signatures that hold are remembered, so a failure is always found again.
     check()?;
-    HELD.with_borrow_mut(|held| {
-        if let Some(held) = held {
-            if held.len() >= CAPACITY {
-                held.clear();
-            }
-            held.insert(name);
-        }
-    });
+    HELD.with_borrow_mut(|held| remember(held, name));
 
     Ok(())
+}
+
+/// Adds the name of a signature to the memo, if there is one.
+fn remember(held: &mut Option<BTreeSet<Hash>>, name: Hash) {
+    let Some(held) = held else { return };
+
+    if held.len() >= CAPACITY {
+        held.clear();
+    }
+
+    held.insert(name);
 }
 
 #[cfg(test)]
@@ -77,7 +83,7 @@ mod tests {
         let (key, signature) = (PublicKey([1; 32]), Signature([2; 64]));
         let mut checks = 0;
         let mut ask = |message: &[u8], result| {
-            once((&key, message, &signature), || {
+            once(&key, message, &signature, || {
                 checks += 1;
                 result
             })

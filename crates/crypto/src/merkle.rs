@@ -59,7 +59,8 @@ pub fn verify(root: &Hash, leaf: &[u8], proof: &InclusionProof) -> bool {
         return false;
     }
 
-    let (mut node, mut last) = (proof.index, proof.size - 1);
+    let mut node = proof.index;
+    let mut last = proof.size - 1;
     let mut hash = leaf_hash(leaf);
 
     for sibling in &proof.path {
@@ -71,6 +72,7 @@ pub fn verify(root: &Hash, leaf: &[u8], proof: &InclusionProof) -> bool {
         // The sibling is on the left of a right child, and of the last node of its level.
         if node & 1 == 1 || node == last {
             hash = node_hash(sibling, &hash);
+
             // The last node has no sibling on some levels, and passes them unchanged.
             while node & 1 == 0 && node != 0 {
                 node >>= 1;
@@ -107,6 +109,7 @@ fn collect_path(hashes: &[Hash], index: usize, path: &mut Vec<Hash>) {
     }
 
     let (left, right) = hashes.split_at(split(hashes.len()));
+
     // The path ascends, so the siblings further down are appended first.
     if index < left.len() {
         collect_path(left, index, path);

@@ -5,7 +5,7 @@ use std::ops::Deref;
 
 use quorate_types::{
     Block, Evidence, Hash, OperationId, Power, PublicKey, QuorumCertificate, Sign1, Signable,
-    Signature, SignedOperation, SignedStatement, ValidatorSet, Vote, cbor, limits,
+    Signature, SignedOperation, SignedStatement, SwarmId, ValidatorSet, Vote, cbor, limits,
 };
 
 use crate::keys::{KeyError, verifying_key};
@@ -167,6 +167,25 @@ fn check_quorum(
     validators: &ValidatorSet,
     known: &dyn Fn(&SignedStatement) -> bool,
 ) -> Result<(), QuorumError> {
+    check_voters(certificate, validators)?;
+
+    // Every listed signature has to verify, also those that the quorum does not need (C-10).
+    for signed in certificate.signed_statements() {
+        if !known(&signed) {
+            let bytes = signed.statement.to_be_signed(&signed.signer);
+            check(&signed.signer, &bytes, &signed.signature)?;
+        }
+    }
+
+    Ok(())
+}
+
+/// Checks that the voters are distinct members of `validators` and hold more than two thirds of the
+/// power.
+fn check_voters(
+    certificate: &QuorumCertificate,
+    validators: &ValidatorSet,
+) -> Result<(), QuorumError> {
     if certificate.statement.validators != validators.hash() {
         return Err(QuorumError::ValidatorSet);
     }
@@ -190,14 +209,6 @@ fn check_quorum(
             power,
             total: validators.total(),
         });
-    }
-
-    // Every listed signature has to verify, also those that the quorum does not need (C-10).
-    for signed in certificate.signed_statements() {
-        if !known(&signed) {
-            let bytes = signed.statement.to_be_signed(&signed.signer);
-            check(&signed.signer, &bytes, &signed.signature)?;
-        }
     }
 
     Ok(())
@@ -258,19 +269,30 @@ fn check_block(
     }
 
     for operation in &block.operations {
-        let payload = &operation.payload;
-        if payload.agent != operation.signer || payload.swarm != block.header.swarm {
-            return Err(BlockError::Foreign(payload.id()));
-        }
-
-        if !known.operation(operation) {
-            let bytes = Sign1::to_be_signed(&operation.signer, payload);
-            check(&operation.signer, &bytes, &operation.signature)?;
-        }
+        check_operation(operation, &block.header.swarm, known)?;
     }
 
     for evidence in &block.evidence {
         check_evidence(evidence)?;
+    }
+
+    Ok(())
+}
+
+/// Checks that an operation is for this swarm and signed by its agent.
+fn check_operation(
+    operation: &SignedOperation,
+    swarm: &SwarmId,
+    known: &dyn Known,
+) -> Result<(), BlockError> {
+    let payload = &operation.payload;
+    if payload.agent != operation.signer || payload.swarm != *swarm {
+        return Err(BlockError::Foreign(payload.id()));
+    }
+
+    if !known.operation(operation) {
+        let bytes = Sign1::to_be_signed(&operation.signer, payload);
+        check(&operation.signer, &bytes, &operation.signature)?;
     }
 
     Ok(())
@@ -281,6 +303,7 @@ fn check_block(
 /// body, and a verdict on that body would be taken for one on the block.
 pub fn is_body_of_header(block: &Block) -> bool {
     let operations: Vec<_> = block.operations.iter().map(cbor::encode).collect();
+
     let evidence: Vec<_> = block.evidence.iter().map(cbor::encode).collect();
 
     let commit = block
@@ -289,6 +312,7 @@ pub fn is_body_of_header(block: &Block) -> bool {
         .map_or(Hash::ZERO, QuorumCertificate::hash);
 
     let header = &block.header;
+
     header.previous_commit == commit
         && header.evidence == merkle::root(&evidence)
         && header.operations == merkle::root(&operations)
@@ -364,7 +388,7 @@ impl Verified<Evidence> {
 
 /// Checks a signature by the strict rule (C-12), unless it is remembered.
 fn check(key: &PublicKey, message: &[u8], signature: &Signature) -> Result<(), SignatureError> {
-    memo::once((key, message, signature), || {
+    memo::once(key, message, signature, || {
         let point = verifying_key(key)?;
         let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
         point

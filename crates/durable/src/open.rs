@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use quorate_crypto::SecretKey;
 use quorate_ledger::Ledger;
-use quorate_replica::{Action, Config, LogRecord, Now, PaceConfig, Replica, ToSign, Voting};
+use quorate_replica::{Action, Config, LogRecord, Now, Replica, TimeoutConfig, ToSign, Voting};
 use quorate_store::{CrashPoints, Cut, Disk, Position, SigningGuard, Store, StoreConfig, Witness};
 use quorate_types::{Block, Genesis, Height, PublicKey, QuorumCertificate, cbor, limits};
 
@@ -18,7 +18,7 @@ pub struct Settings {
     /// The genesis of the swarm.
     pub genesis: Genesis,
     /// The timeouts of the replica.
-    pub pace: PaceConfig,
+    pub pace: TimeoutConfig,
     /// The layout of the files.
     pub store: StoreConfig,
     /// Hooks at named writes, for tests that end the process there.
@@ -86,44 +86,32 @@ impl DurableReplica {
             ..Opened::default()
         };
 
-        let config = Config { me, pace, voting };
-        let mut life = Life::again(&store, Replica::new(config.clone(), ledger.clone(), now))?;
+        let fresh = |voting| Replica::new(Config { me, pace, voting }, ledger.clone(), now);
+        let mut life = Recovered::again(&store, fresh(voting))?;
 
-        if let Some(guard) = &mut guard {
-            opened.forgotten = life.witness(guard)?;
-
+        if let Some(guard) = &mut guard
+            && let Some(voting) = life.reconcile(guard, &mut opened)?
+        {
             // The replica was built for the guard as it stood, so the raised guard needs a new one.
-            if let Some(from) = life.lost_log(guard) {
-                guard.raise_to(from)?;
-                opened.log_lost = Some(from);
-                let config = Config {
-                    voting: Voting::From(guard.permits_from()),
-                    ..config
-                };
-                life = Life::again(&store, Replica::new(config, ledger, now))?;
-            }
+            life = Recovered::again(&store, fresh(voting))?;
         }
 
         opened.records = life.records;
-        let Life {
-            replica, waiting, ..
-        } = life;
 
-        Ok((
-            Self {
-                key,
-                replica,
-                store,
-                guard,
-                waiting,
-            },
-            opened,
-        ))
+        let replica = Self {
+            key,
+            replica: life.replica,
+            store,
+            guard,
+            waiting: life.waiting,
+        };
+
+        Ok((replica, opened))
     }
 }
 
 /// The state in which the node stopped, as its disk tells it, and the actions that were still open.
-struct Life {
+struct Recovered {
     replica: Replica,
     waiting: VecDeque<Action>,
     /// The number of log records that were taken in.
@@ -132,12 +120,13 @@ struct Life {
     signed: Vec<Position>,
 }
 
-impl Life {
+impl Recovered {
     /// Takes decided blocks and the log of the height in progress into a fresh replica.
     fn again(store: &Store, mut replica: Replica) -> Result<Self, DurableError> {
         restore_blocks(&mut replica, store)?;
         let records = read_log(&replica, store)?;
-        let (count, signed) = (records.len(), own_positions(&records, replica.public_key()));
+        let count = records.len();
+        let signed = own_positions(&records, replica.public_key());
         replica.recover(records)?;
 
         // These actions are still open, so they are carried out after opening (N-32).
@@ -149,6 +138,24 @@ impl Life {
             records: count,
             signed,
         })
+    }
+
+    /// Makes the guard agree with the log, and notes in `opened` what it had to mend. Returns what
+    /// the guard lets the key do if it was raised because the log is lost.
+    fn reconcile(
+        &self,
+        guard: &mut SigningGuard,
+        opened: &mut Opened,
+    ) -> Result<Option<Voting>, DurableError> {
+        opened.forgotten = self.witness(guard)?;
+
+        let Some(from) = self.lost_log(guard) else {
+            return Ok(None);
+        };
+
+        guard.raise_to(from)?;
+        opened.log_lost = Some(from);
+        Ok(Some(Voting::From(guard.permits_from())))
     }
 
     /// Compares the guard with the log, which is a second witness of what was signed. The guard
@@ -170,20 +177,28 @@ impl Life {
     /// the first height at which it may vote, or `None` if the log is not lost. Without damage the
     /// log is on disk before the guard is asked, and this never happens.
     fn lost_log(&self, guard: &SigningGuard) -> Option<Height> {
-        let (last, height) = (guard.last(), self.replica.height());
+        let last = guard.last();
+        let height = self.replica.height();
 
         // The last signature is at a decided height, or the guard permits nothing at its height.
         if last.height < height || guard.permits_from() > last.height {
             return None;
         }
 
-        let asked_again = self.waiting.iter().any(|action| match action {
-            Action::Sign(ToSign::Statement(statement)) => position_of(statement) == last,
-            _ => false,
-        });
+        let is_known = self.signed.contains(&last) || self.asks_for(last);
+        if last.height == height && is_known {
+            return None;
+        }
 
-        let known = last.height == height && (asked_again || self.signed.contains(&last));
-        (!known).then(|| last.height.saturating_add(1))
+        Some(last.height.saturating_add(1))
+    }
+
+    /// Returns whether the log leads to a request to sign at this position.
+    fn asks_for(&self, position: Position) -> bool {
+        self.waiting.iter().any(|action| match action {
+            Action::Sign(ToSign::Statement(statement)) => position_of(statement) == position,
+            _ => false,
+        })
     }
 }
 

@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 
 use quorate_crypto::{SecretKey, Verified};
-use quorate_replica::{Action, Event, Now, Replica, ToSign};
+use quorate_replica::{Action, Event, LogRecord, Now, Replica, ToSign};
 use quorate_store::{GuardError, Position, Record, SigningGuard, Store};
-use quorate_types::{Block, Height, Millis, QuorumCertificate, Statement, cbor, limits};
+use quorate_types::{Block, Height, MonotonicMillis, QuorumCertificate, Statement, cbor, limits};
 
 use crate::{DurableError, Effect};
 
@@ -42,9 +42,8 @@ impl DurableReplica {
         self.replica.handle_timeout(now);
     }
 
-    /// Returns when [`Self::handle_timeout`] is wanted, in monotonic milliseconds; `None` for
-    /// never.
-    pub fn poll_timeout(&self) -> Option<Millis> {
+    /// Returns when [`Self::handle_timeout`] is wanted; `None` for never.
+    pub fn poll_timeout(&self) -> Option<MonotonicMillis> {
         self.replica.poll_timeout()
     }
 
@@ -105,12 +104,7 @@ impl DurableReplica {
     ) -> Result<Option<Effect>, DurableError> {
         let done = match action {
             Action::Log(height, record) => {
-                let payload = cbor::encode(&record);
-                self.store.wal.append(Record {
-                    kind: LOG_RECORD,
-                    height,
-                    payload: &payload,
-                })?;
+                self.append(height, &record)?;
                 None
             }
 
@@ -123,41 +117,7 @@ impl DurableReplica {
             }
 
             Action::Halt(reason) => return Err(DurableError::Halted(reason)),
-            Action::Verify(work) => return Ok(Some(Effect::Verify(work))),
-
-            Action::Execute { ledger, block } => {
-                return Ok(Some(Effect::Execute { ledger, block }));
-            }
-
-            Action::Propose {
-                ledger,
-                round,
-                proposal,
-            } => {
-                return Ok(Some(Effect::Propose {
-                    ledger,
-                    round,
-                    proposal,
-                }));
-            }
-
-            Action::Send(to, message) => return Ok(Some(Effect::Send(to, message))),
-            Action::Reply(to, message) => return Ok(Some(Effect::Reply(to, message))),
-            Action::Call(call) => return Ok(Some(Effect::Call(call))),
-
-            Action::Committed {
-                round,
-                block,
-                commit,
-                committed,
-            } => {
-                return Ok(Some(Effect::Committed {
-                    round,
-                    block,
-                    commit,
-                    committed,
-                }));
-            }
+            left => return Ok(effect_of(left)),
         };
 
         // The replica waits for these answers, so they do not go through the driver.
@@ -166,6 +126,16 @@ impl DurableReplica {
         }
 
         Ok(None)
+    }
+
+    /// Appends a record to the log. It is durable with the next sync.
+    fn append(&mut self, height: Height, record: &LogRecord) -> Result<(), DurableError> {
+        self.store.wal.append(Record {
+            kind: LOG_RECORD,
+            height,
+            payload: &cbor::encode(record),
+        })?;
+        Ok(())
     }
 
     /// Signs with this node's key. The guard is asked only for statements.
@@ -239,7 +209,8 @@ impl DurableReplica {
     /// Reads decided blocks from the disk and wraps their bytes again, untouched. Anyone may ask,
     /// so this must cost no more than reading them.
     fn serve(&self, from: Height) -> Result<Vec<Vec<u8>>, DurableError> {
-        let (mut frames, mut bytes) = (Vec::new(), 0);
+        let mut frames = Vec::new();
+        let mut bytes = 0;
 
         for height in from..from.saturating_add(SERVED_BLOCKS) {
             let Some(stored) = self.store.blocks.get(height)? else {
@@ -266,6 +237,50 @@ impl std::fmt::Debug for DurableReplica {
     }
 }
 
+/// Returns the effect of an action that is left to the driver; `None` for an action that
+/// [`DurableReplica`] carries out itself.
+fn effect_of(action: Action) -> Option<Effect> {
+    let effect = match action {
+        Action::Verify(work) => Effect::Verify(work),
+        Action::Execute { ledger, block } => Effect::Execute { ledger, block },
+
+        Action::Propose {
+            ledger,
+            round,
+            proposal,
+        } => Effect::Propose {
+            ledger,
+            round,
+            proposal,
+        },
+
+        Action::Send(to, message) => Effect::Send(to, message),
+        Action::Reply(to, message) => Effect::Reply(to, message),
+        Action::Call(call) => Effect::Call(call),
+
+        Action::Committed {
+            round,
+            block,
+            commit,
+            committed,
+        } => Effect::Committed {
+            round,
+            block,
+            commit,
+            committed,
+        },
+
+        Action::Log(..)
+        | Action::Sign(_)
+        | Action::Persist { .. }
+        | Action::RaiseGuard(_)
+        | Action::ServeDecided { .. }
+        | Action::Halt(_) => return None,
+    };
+
+    Some(effect)
+}
+
 /// Returns the guard's position of a statement.
 pub(crate) fn position_of(statement: &Statement) -> Position {
     Position {
@@ -289,7 +304,8 @@ mod tests {
     use quorate_types::genesis::{Admission, Parameters};
     use quorate_types::message::{Decided, PeerMessage};
     use quorate_types::{
-        Genesis, Kind, PROTOCOL_VERSION, QuorumCertificate, Statement, Validator, ValidatorSet,
+        Genesis, Kind, PROTOCOL_VERSION, QuorumCertificate, Statement, UnixMillis, Validator,
+        ValidatorSet,
     };
 
     use super::*;
@@ -305,7 +321,7 @@ mod tests {
 
         let genesis = Genesis {
             name: "test".parse().unwrap(),
-            created: 1,
+            created: UnixMillis(1),
             markets: Vec::new(),
             version: PROTOCOL_VERSION,
             admission: Admission::Attestation,
@@ -317,7 +333,7 @@ mod tests {
         let (swarm, validators) = (genesis.swarm_id(), genesis.validators.hash());
 
         let (block, _) = Ledger::genesis(genesis).unwrap().propose(Proposal {
-            block_time: 2,
+            block_time: UnixMillis(2),
             builder: key,
             build_round: 0,
             previous_commit: None,

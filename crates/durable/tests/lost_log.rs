@@ -7,15 +7,16 @@ use std::sync::Arc;
 use quorate_crypto::SecretKey;
 use quorate_durable::{DurableReplica, Effect, Opened, Settings, Start};
 use quorate_ledger::{Ledger, Proposal};
-use quorate_replica::{Event, Now, PaceConfig, Standing};
+use quorate_replica::{Event, Now, TimeoutConfig, VotingStatus};
 use quorate_store::{CrashPoints, Disk, MemoryDisk, SigningGuard, StoreConfig, Tear, repair};
 use quorate_types::genesis::{Admission, Parameters};
 use quorate_types::message::PeerMessage;
 use quorate_types::{
-    Block, Genesis, Kind, PROTOCOL_VERSION, Round, Statement, Validator, ValidatorSet,
+    Block, Genesis, Kind, MonotonicMillis, PROTOCOL_VERSION, Round, Statement, UnixMillis,
+    Validator, ValidatorSet,
 };
 
-const START: u64 = 1_800_000_000_000;
+const START: UnixMillis = UnixMillis(1_800_000_000_000);
 
 /// Validator 1 of four, which prevotes and precommits a block in the first round that another
 /// proposes, and then loses power.
@@ -82,7 +83,7 @@ impl World {
 
     fn now(&self) -> Now {
         Now {
-            monotonic: self.millis,
+            monotonic: MonotonicMillis(self.millis),
             unix: START + self.millis,
         }
     }
@@ -90,7 +91,7 @@ impl World {
     fn open(&mut self) -> Opened {
         let settings = Settings {
             genesis: self.genesis.clone(),
-            pace: PaceConfig::default(),
+            pace: TimeoutConfig::default(),
             store: self.layout(),
             points: CrashPoints::default(),
             start: Start::Guarded,
@@ -215,7 +216,7 @@ fn with_its_log_it_keeps_its_lock() {
     assert_eq!(opened.log_lost, None);
     assert_eq!(
         world.node.as_ref().unwrap().replica().standing(),
-        Standing::Votes
+        VotingStatus::Votes
     );
     let prevotes = world.meet_another_block();
     let prevote = prevotes
@@ -235,7 +236,7 @@ fn without_its_log_it_follows_until_the_next_height() {
     assert_eq!(opened.log_lost, Some(2));
     assert_eq!(
         world.node.as_ref().unwrap().replica().standing(),
-        Standing::Waits(2)
+        VotingStatus::Waits(2)
     );
     assert_eq!(world.meet_another_block(), []);
     // The same holds after another start, although nothing is missing this time.

@@ -9,10 +9,9 @@ use std::sync::Arc;
 use quorate_market::eligibility::demand_or_slot;
 use quorate_types::{Amounts, Label, PublicKey, Reason, Stage, TaskId};
 
-use crate::lifecycle::{self, Event, Next, TaskState};
+use crate::lifecycle::{self, Next, TaskEvent, TaskState};
 use crate::run::Run;
-use crate::state::Entry;
-use crate::state::{Index, Key, Opened, Task};
+use crate::state::{Entry, Index, Key, Opened, Task};
 
 /// A task that an event moved on.
 #[derive(Debug)]
@@ -29,41 +28,45 @@ impl Run<'_> {
     /// # Errors
     /// [`Reason::UnknownTask`] if there is no such task, or the error of [`lifecycle::step`].
     /// Nothing is changed then.
-    pub(crate) fn advance(&mut self, id: TaskId, event: &Event) -> Result<Advanced, Reason> {
+    pub(crate) fn advance(&mut self, id: TaskId, event: &TaskEvent) -> Result<Advanced, Reason> {
         let before = Arc::clone(self.view.task(&id).ok_or(Reason::UnknownTask)?);
         let next = lifecycle::step(&before.state, before.token, event)?;
 
+        // The task before is kept, because everything that depends on it follows from both.
         let mut after = (*before).clone();
+
         match next {
             Next::State(state) => after.state = state,
-
-            Next::Reopen(agent) => {
-                // The task goes to the end of the queue, and this agent cannot win it again (L-17).
-                after.excluded.insert(agent);
-                after.due = self.now.height;
-                let attempts = self
-                    .genesis
-                    .market(&after.spec.market)
-                    .map_or(0, |m| m.attempts);
-
-                let last = after.token >= attempts;
-                after.state = if last {
-                    TaskState::Failed
-                } else {
-                    TaskState::Open
-                };
-            }
+            Next::Reopen(agent) => self.reopen_task(&mut after, agent),
         }
 
         // Each assignment has a fencing token of its own (L-16).
-        if let Event::Assign(_) = event {
-            after.token = after.token.saturating_add(1);
+        if let TaskEvent::Assign(_) = event {
+            after.token = after.token.next();
         }
 
         let after = Arc::new(after);
+
         self.follow(id, &before, &after);
 
         Ok(Advanced { before, after })
+    }
+
+    /// Opens a task again that `agent` lost, or lets it fail if that was the last attempt. The task
+    /// goes to the end of the queue, and the agent cannot win it again (L-17).
+    fn reopen_task(&self, task: &mut Task, agent: PublicKey) {
+        task.excluded.insert(agent);
+        task.due = self.now.height;
+
+        let market = self.genesis.market(&task.spec.market);
+        let attempts = market.map_or(0, |market| market.attempts);
+
+        // The token counts the assignments.
+        task.state = if task.token.0 >= attempts {
+            TaskState::Failed
+        } else {
+            TaskState::Open
+        };
     }
 
     /// Puts a new task into the queue of its market.
@@ -104,15 +107,7 @@ impl Run<'_> {
             self.enter_queue(id, after);
         }
 
-        // An accept leaves the task with its assignee, so nothing changes hands.
-        let (had, has) = (before.state.assignee(), after.state.assignee());
-        if let (Some(assignee), None) = (had, has) {
-            self.release(assignee.agent, id, &before.spec.demand);
-        }
-
-        if let (None, Some(assignee)) = (had, has) {
-            self.occupy(assignee.agent, id, &after.spec.demand);
-        }
+        self.hand_over(id, before, after);
 
         // A task that ended no longer counts against its requester's quota.
         if after.state.has_ended() {
@@ -124,21 +119,31 @@ impl Run<'_> {
         self.view.put(Key::Task(id), Entry::Task(Arc::clone(after)));
     }
 
+    /// Updates what the assignees of a task have free.
+    fn hand_over(&mut self, id: TaskId, before: &Task, after: &Task) {
+        match (before.state.assignee(), after.state.assignee()) {
+            (Some(assignee), None) => self.release(assignee.agent, id, &before.spec.demand),
+            (None, Some(assignee)) => self.occupy(assignee.agent, id, &after.spec.demand),
+            // An accept leaves the task with its assignee, so nothing changes hands.
+            _ => {}
+        }
+    }
+
     /// Marks an open task in the index, and opens the window of its market if none is open (M-6).
     fn enter_queue(&mut self, id: TaskId, task: &Task) {
         let market = &task.spec.market;
+
         self.view.mark(Index::Open(market.clone(), task.due, id), 0);
 
         if let Some(deadline) = task.spec.deadline {
             self.view.mark(Index::Deadline(deadline, id), 0);
         }
 
-        let open = self.view.count(&Index::OpenCount(market.clone()));
-        self.view
-            .set_count(Index::OpenCount(market.clone()), open.saturating_add(1));
+        self.add(Index::OpenCount(market.clone()), 1);
 
         // The first open task opens the window of its market (M-6).
         let mut window = self.view.window(market);
+
         if window.opened.is_none() {
             window.opened = Some(Opened::new(self.now, Stage::Bids));
             self.view.put_window(market, window);
@@ -148,15 +153,14 @@ impl Run<'_> {
     /// Removes a task that is no longer open from the index, and ends the bids on it.
     fn leave_queue(&mut self, id: TaskId, task: &Task) {
         let market = &task.spec.market;
+
         self.view.unmark(Index::Open(market.clone(), task.due, id));
 
         if let Some(deadline) = task.spec.deadline {
             self.view.unmark(Index::Deadline(deadline, id));
         }
 
-        let open = self.view.count(&Index::OpenCount(market.clone()));
-        self.view
-            .set_count(Index::OpenCount(market.clone()), open.saturating_sub(1));
+        self.add(Index::OpenCount(market.clone()), -1);
 
         // Collected first, because dropping an offer changes the index that is read here.
         let bidders: Vec<PublicKey> = self.bidders_of(id).collect();

@@ -4,9 +4,12 @@
 use std::collections::BTreeMap;
 
 use quorate_crypto::merkle;
-use quorate_types::{Evidence, Hash, Operation, PublicKey, SignedOperation, cbor, limits};
+use quorate_types::{
+    Evidence, Hash, Operation, PublicKey, QuorumCertificate, SignedOperation, UnixMillis, cbor,
+    limits,
+};
 
-use crate::court::Court;
+use crate::court::EvidenceJudge;
 use crate::execute::Inputs;
 use crate::operations::{Admission, admits};
 use crate::run::Now;
@@ -31,13 +34,14 @@ impl Contents {
     /// # Errors
     /// [`InvalidBlock`], which names the first rule that is broken.
     pub(crate) fn check(ledger: &Ledger, inputs: &Inputs<'_>) -> Result<Self, InvalidBlock> {
-        let (operations, evidence) = (&inputs.operations, &inputs.evidence);
+        let operations = &inputs.operations;
+        let evidence = &inputs.evidence;
+
         let many = operations.len() > limits::OPERATIONS_PER_BLOCK;
         if many || evidence.len() > limits::EVIDENCE_PER_BLOCK {
-            let (operations, evidence) = (operations.len(), evidence.len());
             return Err(InvalidBlock::TooMany {
-                operations,
-                evidence,
+                operations: operations.len(),
+                evidence: evidence.len(),
             });
         }
 
@@ -82,37 +86,41 @@ impl Leaves {
     /// Checks that neither an operation nor the whole block is too long.
     fn check_bytes(&self, inputs: &Inputs<'_>) -> Result<(), InvalidBlock> {
         for (index, leaf) in self.operations.iter().enumerate() {
-            if leaf.len() > limits::OPERATION_BYTES {
-                return Err(InvalidBlock::OperationBytes {
-                    index,
-                    bytes: leaf.len(),
-                });
+            let bytes = leaf.len();
+
+            if bytes > limits::OPERATION_BYTES {
+                return Err(InvalidBlock::OperationBytes { index, bytes });
             }
         }
 
-        // The frame stands for the header and for everything around the parts.
-        let commit = inputs.commit.map_or(0, |commit| cbor::encode(commit).len());
-        let leaves = self.operations.iter().chain(&self.evidence);
-        let bytes = leaves
-            .map(Vec::len)
-            .fold(FRAME.saturating_add(commit), usize::saturating_add);
-
+        let bytes = self.block_bytes(inputs.commit);
         if bytes > limits::BLOCK_BYTES {
             Err(InvalidBlock::TooLong(bytes))
         } else {
             Ok(())
         }
     }
+
+    /// Returns the length that counts as that of the block with these parts.
+    fn block_bytes(&self, commit: Option<&QuorumCertificate>) -> usize {
+        // The frame stands for the header and for everything around the parts.
+        let commit = commit.map_or(0, |commit| cbor::encode(commit).len());
+        let frame = FRAME.saturating_add(commit);
+
+        let leaves = self.operations.iter().chain(&self.evidence);
+        leaves.map(Vec::len).fold(frame, usize::saturating_add)
+    }
 }
 
 /// Checks the cost of the operations and of the accused blocks: an accused block is executed beside
 /// the operations, so it takes from what they may cost (L-6).
 fn check_cost(operations: &[&SignedOperation], evidence: &[&Evidence]) -> Result<(), InvalidBlock> {
-    let costs = operations
+    let operations = operations
         .iter()
         .map(|operation| cost::operation(&operation.payload.body));
-    let costs = costs.chain(evidence.iter().map(|evidence| cost::evidence(evidence)));
-    let cost = costs.fold(0, u64::saturating_add);
+
+    let evidence = evidence.iter().map(|evidence| cost::evidence(evidence));
+    let cost = operations.chain(evidence).fold(0, u64::saturating_add);
 
     if cost > cost::OPERATIONS {
         Err(InvalidBlock::Cost(cost))
@@ -126,6 +134,7 @@ fn check_cost(operations: &[&SignedOperation], evidence: &[&Evidence]) -> Result
 fn check_operations(ledger: &Ledger, operations: &[&SignedOperation]) -> Result<(), InvalidBlock> {
     for (index, signed) in operations.iter().enumerate() {
         let operation = &signed.payload;
+
         if operation.swarm != ledger.swarm() || operation.agent != signed.signer {
             return Err(InvalidBlock::OperationSwarm(index));
         }
@@ -137,10 +146,16 @@ fn check_operations(ledger: &Ledger, operations: &[&SignedOperation]) -> Result<
         .map(|signed| signed.payload.order())
         .collect();
 
-    match orders.windows(2).position(|pair| pair[0] >= pair[1]) {
-        Some(before) => Err(InvalidBlock::OperationOrder(before.saturating_add(1))),
+    match first_unordered(&orders) {
+        Some(index) => Err(InvalidBlock::OperationOrder(index)),
         None => Ok(()),
     }
+}
+
+/// Returns the place of the first item that is not greater than the one before it.
+fn first_unordered<T: PartialOrd>(items: &[T]) -> Option<usize> {
+    let before = items.windows(2).position(|pair| pair[0] >= pair[1])?;
+    Some(before.saturating_add(1))
 }
 
 /// Checks that the operations of each agent continue its sequence without a gap, over all phases,
@@ -150,40 +165,18 @@ fn check_sequences(
     now: Now,
     operations: &[&SignedOperation],
 ) -> Result<(), InvalidBlock> {
-    let mut by_agent: BTreeMap<PublicKey, Vec<&Operation>> = BTreeMap::new();
-
-    for signed in operations {
-        by_agent
-            .entry(signed.payload.agent)
-            .or_default()
-            .push(&signed.payload);
-    }
-
     let view = ledger.state().view();
     let admission = ledger.admission(now.wall);
 
-    for (agent, mut operations) in by_agent {
-        // In the block the operations are sorted by phase first, so the numbers of an agent may be
-        // out of order.
-        operations.sort_unstable_by_key(|operation| operation.sequence);
-
+    for (agent, operations) in by_agent(operations) {
         let account = view.account(&agent);
-        let mut expected = account.map_or(0, |account| account.next_sequence);
+        let next = account.map_or(0, |account| account.next_sequence);
 
-        for operation in &operations {
-            let found = operation.sequence;
-            if found != expected {
-                return Err(InvalidBlock::Sequence {
-                    agent,
-                    expected,
-                    found,
-                });
-            }
-            expected = expected.saturating_add(1);
-        }
+        check_numbers(agent, next, &operations)?;
 
         // A stranger has no account: its first operation has to make one (L-10).
         let first = operations.first();
+
         if account.is_none() && !first.is_some_and(|first| admits(&admission, &view, first)) {
             return Err(InvalidBlock::Stranger(agent));
         }
@@ -192,14 +185,56 @@ fn check_sequences(
     Ok(())
 }
 
+/// Returns the operations of each agent, sorted by their numbers.
+fn by_agent<'a>(operations: &[&'a SignedOperation]) -> BTreeMap<PublicKey, Vec<&'a Operation>> {
+    let mut by_agent: BTreeMap<_, Vec<&Operation>> = BTreeMap::new();
+
+    for signed in operations {
+        let operation = &signed.payload;
+        by_agent.entry(operation.agent).or_default().push(operation);
+    }
+
+    // In the block the operations are sorted by phase first, so the numbers of an agent may be out
+    // of order.
+    for operations in by_agent.values_mut() {
+        operations.sort_unstable_by_key(|operation| operation.sequence);
+    }
+
+    by_agent
+}
+
+/// Checks that the operations of an agent have the numbers from `next` on, without a gap.
+fn check_numbers(
+    agent: PublicKey,
+    next: u64,
+    operations: &[&Operation],
+) -> Result<(), InvalidBlock> {
+    let mut expected = next;
+
+    for operation in operations {
+        let found = operation.sequence;
+        if found != expected {
+            return Err(InvalidBlock::Sequence {
+                agent,
+                expected,
+                found,
+            });
+        }
+
+        expected = expected.saturating_add(1);
+    }
+
+    Ok(())
+}
+
 /// Checks that each piece of evidence convicts a validator that nothing before it convicted.
 fn check_evidence(ledger: &Ledger, evidence: &[&Evidence]) -> Result<(), InvalidBlock> {
     // Strictly ascending, so that the same evidence always has the same form.
-    if let Some(before) = evidence.windows(2).position(|pair| pair[0] >= pair[1]) {
-        return Err(InvalidBlock::EvidenceOrder(before.saturating_add(1)));
+    if let Some(index) = first_unordered(evidence) {
+        return Err(InvalidBlock::EvidenceOrder(index));
     }
 
-    let Some(mut court) = Court::new(ledger) else {
+    let Some(mut court) = EvidenceJudge::new(ledger) else {
         return Ok(());
     };
 
@@ -214,7 +249,7 @@ fn check_evidence(ledger: &Ledger, evidence: &[&Evidence]) -> Result<(), Invalid
 
 impl Ledger {
     /// Returns the inputs that decide on the admission of strangers at block time `wall`.
-    pub(crate) fn admission(&self, wall: quorate_types::Millis) -> Admission<'_> {
+    pub(crate) fn admission(&self, wall: UnixMillis) -> Admission<'_> {
         Admission {
             genesis: self.genesis_info(),
             swarm: self.swarm(),

@@ -6,18 +6,18 @@
 
 use std::collections::BTreeSet;
 
-use quorate_market::{Attempt, Award, Clearing, Mechanism};
+use quorate_market::{Attempt, Clearing, Mechanism, Winner};
 use quorate_types::outcome::{Assignment, ClearingInput};
 use quorate_types::{Hash, Label, Market, Outcome, PublicKey, Stage, TaskId, limits};
 
+use crate::clearing_inputs::ClearingInputs;
 use crate::cost::{self, ClearingSize};
-use crate::docket::Docket;
-use crate::lifecycle::{Assignee, Event};
+use crate::lifecycle::{Assignee, TaskEvent};
 use crate::run::Run;
 use crate::state::{Index, Opened};
 
 /// The tasks that a clearing will take, and the cost of that.
-struct Plan {
+struct ClearingPlan {
     /// The tasks in the order of the queue.
     tasks: Vec<TaskId>,
     /// Whether some open tasks are left out.
@@ -26,7 +26,7 @@ struct Plan {
     cost: u64,
 }
 
-impl Plan {
+impl ClearingPlan {
     /// Takes as many tasks from the front of the market's queue as cost at most `most` in the worst
     /// case, but at least one.
     fn sure(run: &Run<'_>, market: &Market, rule: &'static dyn Mechanism, most: u64) -> Self {
@@ -47,19 +47,7 @@ impl Plan {
         most: u64,
         cost_of: impl Fn(&ClearingSize) -> u64,
     ) -> Self {
-        let name = &market.name;
-        let mut size = ClearingSize {
-            tasks: 0,
-            bidders: run.view.count(&Index::Bidders(name.clone())) as usize,
-            bids: 0,
-            live: run.view.count(&Index::Live(name.clone())),
-            // As many as there can be: a task that is due stays due while solutions come.
-            pairs: if market.solve_ms.is_some() {
-                cost::KEPT_PAIRS
-            } else {
-                0
-            },
-        };
+        let mut size = run.size_without_tasks(market);
 
         let mut plan = Self {
             tasks: Vec::new(),
@@ -69,15 +57,11 @@ impl Plan {
 
         // Each further task adds to the cost, so the queue is taken up to the first that is too
         // much.
-        for (key, _) in run.view.marks(Index::open(name)) {
-            let Index::Open(_, _, task) = key else {
-                continue;
-            };
+        for task in run.open_tasks(&market.name) {
+            let bids = run.view.marks(Index::bids(task)).count();
 
             size.tasks = size.tasks.saturating_add(1);
-            size.bids = size
-                .bids
-                .saturating_add(run.view.marks(Index::bids(*task)).count());
+            size.bids = size.bids.saturating_add(bids);
 
             let cost = cost_of(&size);
             let full = cost > most || size.tasks > limits::TASKS_PER_CLEARING;
@@ -88,7 +72,7 @@ impl Plan {
                 break;
             }
 
-            plan.tasks.push(*task);
+            plan.tasks.push(task);
             plan.cost = cost.min(cost::CLEARINGS);
         }
 
@@ -97,6 +81,33 @@ impl Plan {
 }
 
 impl Run<'_> {
+    /// Returns the size of a clearing of the market that takes no tasks yet.
+    fn size_without_tasks(&self, market: &Market) -> ClearingSize {
+        let bidders = self.view.count(&Index::Bidders(market.name.clone()));
+        let live = self.view.count(&Index::Live(market.name.clone()));
+
+        // As many as there can be: a task that is due stays due while solutions come.
+        let pairs = market.solve_ms.map_or(0, |_| cost::KEPT_PAIRS);
+
+        ClearingSize {
+            tasks: 0,
+            bidders: bidders as usize,
+            bids: 0,
+            live,
+            pairs,
+        }
+    }
+
+    /// Returns the open tasks of a market in the order of its queue.
+    fn open_tasks(&self, market: &Label) -> impl Iterator<Item = TaskId> {
+        let marks = self.view.marks(Index::open(market));
+
+        marks.filter_map(|(key, _)| match key {
+            Index::Open(_, _, task) => Some(*task),
+            _ => None,
+        })
+    }
+
     /// Clears a market if `left` pays for it, and returns what is left then. Returns `None` if the
     /// market waits for the next block.
     pub(crate) fn clear(
@@ -105,14 +116,14 @@ impl Run<'_> {
         rule: &'static dyn Mechanism,
         left: u64,
     ) -> Option<u64> {
-        let sure = Plan::sure(self, market, rule, cost::CLEARINGS);
+        let sure = ClearingPlan::sure(self, market, rule, cost::CLEARINGS);
 
         // Only the first clearing of a block may try more than it surely pays for (M-15).
         if sure.partial
             && left == cost::CLEARINGS
             && let Some(attempt) = rule.clear_within()
         {
-            return Some(self.try_more(market, (rule, attempt), sure));
+            return Some(self.try_more(market, rule, attempt, sure));
         }
 
         let left = left.checked_sub(sure.cost)?;
@@ -127,13 +138,14 @@ impl Run<'_> {
     fn try_more(
         &mut self,
         market: &Market,
-        (rule, attempt): (&'static dyn Mechanism, Attempt),
-        sure: Plan,
+        rule: &'static dyn Mechanism,
+        attempt: Attempt,
+        sure: ClearingPlan,
     ) -> u64 {
-        let all = Plan::hopeful(self, market, cost::CLEARINGS / 2);
+        let all = ClearingPlan::hopeful(self, market, cost::CLEARINGS / 2);
 
         // If the trial fails, a smaller clearing must still be paid for.
-        let least = Plan::sure(self, market, rule, 0)
+        let least = ClearingPlan::sure(self, market, rule, 0)
             .cost
             .max(cost::CLEARINGS / 4);
 
@@ -148,10 +160,12 @@ impl Run<'_> {
             return left;
         }
 
-        let docket = self.docket(market, rule, &all.tasks);
-        match attempt(&docket.round(self.swarm), trial) {
-            Some(clearing) => self.conclude(&docket, all, (rule, clearing)),
-            None => self.clear_plan(market, rule, Plan::sure(self, market, rule, least)),
+        let clearing_inputs = self.clearing_inputs(market, rule, &all.tasks);
+        let auction = clearing_inputs.auction(self.swarm);
+
+        match attempt(&auction, trial) {
+            Some(clearing) => self.conclude(&clearing_inputs, all, rule, &clearing),
+            None => self.clear_plan(market, rule, ClearingPlan::sure(self, market, rule, least)),
         }
 
         // A trial uses up the whole budget, whether it succeeds or not.
@@ -165,7 +179,7 @@ impl Run<'_> {
         market: &Market,
         rule: &'static dyn Mechanism,
     ) -> BTreeSet<TaskId> {
-        Plan::sure(self, market, rule, cost::CLEARINGS)
+        ClearingPlan::sure(self, market, rule, cost::CLEARINGS)
             .tasks
             .into_iter()
             .collect()
@@ -177,34 +191,29 @@ impl Run<'_> {
         market: &Market,
         rule: &'static dyn Mechanism,
     ) -> Vec<ClearingInput> {
-        let plan = Plan::sure(self, market, rule, cost::CLEARINGS);
-        self.docket(market, rule, &plan.tasks).inputs()
+        let plan = ClearingPlan::sure(self, market, rule, cost::CLEARINGS);
+        self.clearing_inputs(market, rule, &plan.tasks).inputs()
     }
 
-    fn clear_plan(&mut self, market: &Market, rule: &'static dyn Mechanism, plan: Plan) {
-        let docket = self.docket(market, rule, &plan.tasks);
-        let clearing = rule.clear(&docket.round(self.swarm));
-        self.conclude(&docket, plan, (rule, clearing));
+    fn clear_plan(&mut self, market: &Market, rule: &'static dyn Mechanism, plan: ClearingPlan) {
+        let clearing_inputs = self.clearing_inputs(market, rule, &plan.tasks);
+        let clearing = rule.clear(&clearing_inputs.auction(self.swarm));
+        self.conclude(&clearing_inputs, plan, rule, &clearing);
     }
 
     /// Commits the record, the refusals of excluded bids and the assignments, then begins the next
     /// window (L-8).
     fn conclude(
         &mut self,
-        docket: &Docket<'_>,
-        plan: Plan,
-        (rule, clearing): (&dyn Mechanism, Clearing),
+        clearing_inputs: &ClearingInputs<'_>,
+        plan: ClearingPlan,
+        rule: &dyn Mechanism,
+        clearing: &Clearing,
     ) {
-        let market = docket.market;
-        let number = self.view.window(&market.name).number;
-        let dossier = docket.dossier(rule, &clearing, number);
-        let record = dossier.record.hash();
+        let market = clearing_inputs.market;
+        let record = self.record(clearing_inputs, rule, clearing);
 
-        self.outcomes
-            .push(Outcome::Clearing(dossier.record.clone()));
-        self.dossiers.push(dossier);
-
-        for refusal in docket.refusals() {
+        for refusal in clearing_inputs.refusals() {
             self.refuse(refusal);
         }
 
@@ -213,8 +222,8 @@ impl Run<'_> {
         self.end_bids(&market.name);
         self.drop_solutions(&market.name);
 
-        for award in &clearing.awards {
-            self.award(docket, award, record);
+        for award in &clearing.winners {
+            self.award(clearing_inputs, award, record);
         }
 
         if plan.partial {
@@ -223,6 +232,25 @@ impl Run<'_> {
         }
 
         self.reopen(&market.name);
+    }
+
+    /// Commits the record of a clearing, and returns its hash.
+    fn record(
+        &mut self,
+        clearing_inputs: &ClearingInputs<'_>,
+        rule: &dyn Mechanism,
+        clearing: &Clearing,
+    ) -> Hash {
+        let window = self.view.window(&clearing_inputs.market.name);
+
+        let dossier = clearing_inputs.dossier(rule, clearing, window.number);
+        let hash = dossier.record.hash();
+
+        self.outcomes
+            .push(Outcome::Clearing(dossier.record.clone()));
+        self.dossiers.push(dossier);
+
+        hash
     }
 
     /// Ends all bids of the window: each of them had its chance (M-8).
@@ -234,45 +262,37 @@ impl Run<'_> {
     }
 
     /// Assigns a task to the bidder that won it (M-16).
-    fn award(&mut self, docket: &Docket<'_>, award: &Award, clearing: Hash) {
-        let Award {
-            task,
-            agent,
-            payment,
-            charge,
-            ..
-        } = *award;
-
-        let Some(candidate) = docket.candidates.get(&agent) else {
+    fn award(&mut self, clearing_inputs: &ClearingInputs<'_>, award: &Winner, clearing: Hash) {
+        let market = clearing_inputs.market;
+        let Some(candidate) = clearing_inputs.candidates.get(&award.agent) else {
             return;
         };
 
-        let (assigned_at, lease) = (self.now.active, docket.market.lease_ms);
         let assignee = Assignee {
-            agent,
-            price: payment,
-            assigned_at,
-            lease,
+            agent: award.agent,
+            price: award.payment,
+            assigned_at: self.now.active,
+            lease: market.lease_ms,
             height: self.now.height,
         };
 
-        let Ok(advanced) = self.advance(task, &Event::Assign(assignee)) else {
+        let Ok(advanced) = self.advance(award.task, &TaskEvent::Assign(assignee)) else {
             return;
         };
 
         // Specification, attestations and clearing are named by hash (M-16).
         self.outcomes.push(Outcome::Assignment(Assignment {
-            task,
+            task: award.task,
             token: advanced.after.token,
-            agent,
-            market: docket.market.name.clone(),
-            price: payment,
-            charge,
+            agent: award.agent,
+            market: market.name.clone(),
+            price: award.payment,
+            charge: award.charge,
             bid: candidate.operation,
             spec: advanced.after.spec_hash,
             attestations: candidate.attestations.clone(),
-            assigned_at,
-            lease,
+            assigned_at: self.now.active,
+            lease: market.lease_ms,
             clearing,
         }));
     }
@@ -281,6 +301,7 @@ impl Run<'_> {
     fn reopen(&mut self, market: &Label) {
         let left = self.view.count(&Index::OpenCount(market.clone()));
         let mut window = self.view.window(market);
+
         window.number = window.number.saturating_add(1);
         window.opened = (left > 0).then(|| Opened::new(self.now, Stage::Bids));
         self.view.put_window(market, window);

@@ -67,8 +67,9 @@ impl Committee {
         }
 
         // A statement counts only if it names the set in force at its height (N-24).
-        let (set, culprit) = (self.at(at), evidence.culprit());
+        let set = self.at(at);
         let in_force = set.hash();
+
         if evidence
             .statements()
             .any(|signed| signed.statement.validators != in_force)
@@ -76,6 +77,7 @@ impl Committee {
             return Err(EvidenceError::Validators);
         }
 
+        let culprit = evidence.culprit();
         if set.get(&culprit).is_none() {
             return Err(EvidenceError::Stranger(culprit));
         }
@@ -126,6 +128,21 @@ pub(crate) struct Turns<'a> {
     pub build_round: Round,
 }
 
+impl Turns<'_> {
+    /// Returns the validators that missed a turn in the rounds that were skipped before the block.
+    fn missed(&self) -> BTreeSet<PublicKey> {
+        // The schedule repeats after its slots: further rounds have no further proposers.
+        let skipped = u64::from(self.build_round).min(limits::SCHEDULE_SLOTS) as Round;
+        let mut missed: BTreeSet<PublicKey> = (0..skipped)
+            .map(|round| self.schedule.proposer(self.height, round))
+            .collect();
+
+        // A builder that missed an earlier round took its turn in the end.
+        missed.remove(&self.builder);
+        missed
+    }
+}
+
 impl Proposers {
     /// Returns the validators that do not propose at `height`.
     pub(crate) fn benched(&self, height: Height) -> BTreeSet<PublicKey> {
@@ -146,15 +163,9 @@ impl Proposers {
             .retain(|key, _| turns.validators.get(key).is_some());
         self.records.remove(&turns.builder);
 
-        // The schedule repeats after its slots: further rounds have no further proposers.
-        let skipped = u64::from(turns.build_round).min(limits::SCHEDULE_SLOTS) as Round;
-        let missed: BTreeSet<PublicKey> = (0..skipped)
-            .map(|round| turns.schedule.proposer(turns.height, round))
-            .collect();
-
-        // A builder that missed an earlier round took its turn in the end.
-        for key in missed.into_iter().filter(|key| *key != turns.builder) {
+        for key in turns.missed() {
             let record = self.records.entry(key).or_default();
+
             record.misses = record.misses.saturating_add(1);
 
             if record.misses >= BENCH_AFTER && self.has_room(key, turns) {

@@ -5,7 +5,7 @@
 //! operations nor a large auction can stop the other. The cost of an operation includes the cost of
 //! undoing its effects later: an offer pays for its own removal too.
 
-use quorate_types::operation::Body;
+use quorate_types::operation::OperationBody;
 use quorate_types::{Block, Evidence, limits};
 
 /// The most that the operations of one block may cost together.
@@ -37,17 +37,24 @@ const PARTY: u64 = 20;
 
 /// Returns the cost of an operation. It follows from the size of the operation alone, and never
 /// from its effects (L-6).
-pub(crate) fn operation(body: &Body) -> u64 {
+pub(crate) fn operation(body: &OperationBody) -> u64 {
     let extra = match body {
-        Body::Admit(_) | Body::Attest(_) => SIGNATURE,
-        Body::Submit(submit) => times(submit.tasks.len(), TASK),
-        Body::Bid(bid) => times(bid.offers.len(), OFFER),
-        Body::Seal(seal) => times(seal.offers.len(), OFFER),
-        Body::Reveal(reveal) => times(reveal.openings.len(), OFFER),
-        Body::Solve(solve) => times(solve.pairs.len(), PAIR).saturating_add(KEPT),
-        Body::Lapse(lapse) => times(lapse.suspicions.len(), SIGNATURE),
-        Body::Revoke(_) | Body::Cancel(_) | Body::Withdraw(_) => 0,
-        Body::Accept(_) | Body::Decline(_) | Body::Complete(_) | Body::Fail(_) => 0,
+        OperationBody::Admit(_) | OperationBody::Attest(_) => SIGNATURE,
+        OperationBody::Submit(submit) => times(submit.tasks.len(), TASK),
+
+        // An offer costs the same, whichever form it has.
+        OperationBody::Bid(bid) => times(bid.offers.len(), OFFER),
+        OperationBody::Seal(seal) => times(seal.offers.len(), OFFER),
+        OperationBody::Reveal(reveal) => times(reveal.openings.len(), OFFER),
+
+        OperationBody::Solve(solve) => times(solve.pairs.len(), PAIR).saturating_add(KEPT),
+        OperationBody::Lapse(lapse) => times(lapse.suspicions.len(), SIGNATURE),
+
+        OperationBody::Revoke(_) | OperationBody::Cancel(_) | OperationBody::Withdraw(_) => 0,
+        OperationBody::Accept(_)
+        | OperationBody::Decline(_)
+        | OperationBody::Complete(_)
+        | OperationBody::Fail(_) => 0,
     };
 
     OPERATION.saturating_add(extra)
@@ -91,6 +98,7 @@ pub(crate) fn clearings_beside(evidence: &[&Evidence]) -> u64 {
     let executes = evidence
         .iter()
         .any(|evidence| matches!(evidence, Evidence::BadBlock(_)));
+
     if executes { 0 } else { CLEARINGS }
 }
 

@@ -3,20 +3,21 @@
 
 use quorate_crypto::{Known, verify_block};
 use quorate_types::{
-    BadBlock, Evidence, Height, PROTOCOL_VERSION, SignedOperation, SignedStatement, cbor, limits,
+    BadBlock, Block, Evidence, Height, PROTOCOL_VERSION, SignedOperation, SignedStatement, cbor,
+    limits,
 };
 
 use crate::state::Committee;
 use crate::{EvidenceError, Ledger, cost};
 
 /// The judge of the evidence in one block, piece by piece.
-pub(crate) struct Court<'a> {
+pub(crate) struct EvidenceJudge<'a> {
     ledger: &'a Ledger,
     committee: Committee,
     bad_blocks: usize,
 }
 
-impl<'a> Court<'a> {
+impl<'a> EvidenceJudge<'a> {
     /// Returns the judge for the block after the last decided one.
     pub(crate) fn new(ledger: &'a Ledger) -> Option<Self> {
         let committee = (**ledger.state().view().committee()?).clone();
@@ -73,12 +74,7 @@ impl<'a> Court<'a> {
         }
 
         // Otherwise judging one block could mean judging many.
-        if bad
-            .block
-            .evidence
-            .iter()
-            .any(|inner| matches!(inner, Evidence::BadBlock(_)))
-        {
+        if carries_accused(&bad.block) {
             return Err(EvidenceError::Nested);
         }
 
@@ -88,17 +84,7 @@ impl<'a> Court<'a> {
             return Err(EvidenceError::Parent(header.previous));
         }
 
-        let cost = cost::accused(&bad.block);
-        if cost > cost::OPERATIONS {
-            return Err(EvidenceError::Cost(cost));
-        }
-
-        let bytes = cbor::encode(&bad.block).len();
-        if bytes > limits::BAD_BLOCK_BYTES {
-            Err(EvidenceError::TooLong(bytes))
-        } else {
-            Ok(())
-        }
+        check_size(&bad.block)
     }
 
     /// Checks the block as its voters did: each signature, then execution. The header that the
@@ -148,7 +134,7 @@ impl Ledger {
     /// # Errors
     /// [`EvidenceError`], the reason why the evidence convicts nobody.
     pub fn admits_evidence(&self, evidence: &Evidence) -> Result<(), EvidenceError> {
-        Court::new(self).map_or(Ok(()), |court| court.admit(evidence))
+        EvidenceJudge::new(self).map_or(Ok(()), |court| court.admit(evidence))
     }
 
     /// Checks whether the next block may carry this evidence: whether it convicts a validator that
@@ -159,6 +145,27 @@ impl Ledger {
     /// # Errors
     /// [`EvidenceError`], the reason why the evidence convicts nobody.
     pub fn judge(&self, evidence: &Evidence) -> Result<(), EvidenceError> {
-        Court::new(self).map_or(Ok(()), |mut court| court.convict(evidence))
+        EvidenceJudge::new(self).map_or(Ok(()), |mut court| court.convict(evidence))
     }
+}
+
+/// Returns whether a block carries an accused block as evidence.
+fn carries_accused(block: &Block) -> bool {
+    let mut evidence = block.evidence.iter();
+    evidence.any(|inner| matches!(inner, Evidence::BadBlock(_)))
+}
+
+/// Checks that an accused block is cheap and short enough to be judged.
+fn check_size(block: &Block) -> Result<(), EvidenceError> {
+    let cost = cost::accused(block);
+    if cost > cost::OPERATIONS {
+        return Err(EvidenceError::Cost(cost));
+    }
+
+    let bytes = cbor::encode(block).len();
+    if bytes > limits::BAD_BLOCK_BYTES {
+        return Err(EvidenceError::TooLong(bytes));
+    }
+
+    Ok(())
 }

@@ -6,12 +6,11 @@ use std::sync::Arc;
 use quorate_crypto::{Verified, merkle};
 use quorate_types::{
     Block, Evidence, Hash, Header, Kind, Outcome, PROTOCOL_VERSION, PublicKey, QuorumCertificate,
-    Round, SignedOperation, ValidatorSet, cbor,
+    Round, SignedOperation, Statement, ValidatorSet, cbor,
 };
 
 use crate::check::Contents;
 use crate::committee::Turns;
-use crate::ledger::Tip;
 use crate::run::{Now, Run};
 use crate::state::{Entry, Key};
 use crate::{Execution, InvalidBlock, Ledger, cost};
@@ -25,6 +24,26 @@ pub(crate) struct Inputs<'a> {
     pub operations: Vec<&'a SignedOperation>,
     pub evidence: Vec<&'a Evidence>,
     pub commit: Option<&'a QuorumCertificate>,
+}
+
+impl<'a> Inputs<'a> {
+    /// Returns the inputs that a received block has.
+    fn of(block: &'a Block) -> Self {
+        let header = &block.header;
+
+        Self {
+            now: Now {
+                height: header.height,
+                active: header.active_time,
+                wall: header.block_time,
+            },
+            builder: header.builder,
+            build_round: header.build_round,
+            operations: block.operations.iter().collect(),
+            evidence: block.evidence.iter().collect(),
+            commit: block.previous_commit.as_ref(),
+        }
+    }
 }
 
 impl Ledger {
@@ -41,18 +60,7 @@ impl Ledger {
         self.check_place(header)?;
         self.check_commit(block)?;
 
-        let inputs = Inputs {
-            now: Now {
-                height: header.height,
-                active: header.active_time,
-                wall: header.block_time,
-            },
-            builder: header.builder,
-            build_round: header.build_round,
-            operations: block.operations.iter().collect(),
-            evidence: block.evidence.iter().collect(),
-            commit: block.previous_commit.as_ref(),
-        };
+        let inputs = Inputs::of(block);
 
         // The rules that need no execution come first.
         let contents = Contents::check(self, &inputs)?;
@@ -65,16 +73,7 @@ impl Ledger {
 
         // The roots over the results follow from executing the block.
         let execution = self.run(&inputs, &contents);
-        let expected = &execution.header;
-        if header.outcomes != expected.outcomes {
-            let (expected, found) = (expected.outcomes, header.outcomes);
-            return Err(InvalidBlock::OutcomesRoot { expected, found });
-        }
-
-        if header.state != expected.state {
-            let (expected, found) = (expected.state, header.state);
-            return Err(InvalidBlock::StateRoot { expected, found });
-        }
+        check_results(header, &execution.header)?;
 
         Ok(execution)
     }
@@ -102,24 +101,8 @@ impl Ledger {
             return Err(InvalidBlock::Previous(header.previous));
         }
 
-        let (previous, found) = (self.tip().block_time, header.block_time);
-        if found <= previous {
-            return Err(InvalidBlock::BlockTime { previous, found });
-        }
-
-        // Active time follows from block time, so the builder has no choice in it (L-3).
-        let (expected, found) = (self.active_at(header.block_time), header.active_time);
-        if found != expected {
-            return Err(InvalidBlock::ActiveTime { expected, found });
-        }
-
-        // The sets of this height and the next were decided by earlier blocks (N-25).
-        if header.validators != self.validators().hash() {
-            return Err(InvalidBlock::Validators(header.validators));
-        }
-        if header.next_validators != self.next_validators().hash() {
-            return Err(InvalidBlock::NextValidators(header.next_validators));
-        }
+        self.check_times(header)?;
+        self.check_sets(header)?;
 
         if header.parameters != self.parameters() {
             return Err(InvalidBlock::Parameters(header.parameters));
@@ -128,27 +111,44 @@ impl Ledger {
         Ok(())
     }
 
+    /// Checks that block time increases, and that active time follows from it (L-3).
+    fn check_times(&self, header: &Header) -> Result<(), InvalidBlock> {
+        let previous = self.tip().block_time;
+        let found = header.block_time;
+        if found <= previous {
+            return Err(InvalidBlock::BlockTime { previous, found });
+        }
+
+        // Active time follows from block time, so the builder has no choice in it (L-3).
+        let expected = self.active_at(header.block_time);
+        let found = header.active_time;
+        if found != expected {
+            return Err(InvalidBlock::ActiveTime { expected, found });
+        }
+
+        Ok(())
+    }
+
+    /// Checks that the header names the validator sets of its height and of the next.
+    fn check_sets(&self, header: &Header) -> Result<(), InvalidBlock> {
+        // The sets of this height and the next were decided by earlier blocks (N-25).
+        if header.validators != self.validators().hash() {
+            return Err(InvalidBlock::Validators(header.validators));
+        }
+        if header.next_validators != self.next_validators().hash() {
+            return Err(InvalidBlock::NextValidators(header.next_validators));
+        }
+
+        Ok(())
+    }
+
     /// Checks that the commit consists of precommits for the block before, and that the header
     /// binds it (L-2).
     fn check_commit(&self, block: &Block) -> Result<(), InvalidBlock> {
-        let Tip {
-            height,
-            block: previous,
-            ..
-        } = self.tip();
-
         // Only the first block has no commit.
         let belongs = match &block.previous_commit {
-            None => height == 0,
-            Some(commit) => {
-                let statement = &commit.statement;
-                height > 0
-                    && statement.swarm == self.swarm()
-                    && statement.height == height
-                    && statement.kind == Kind::Precommit
-                    && statement.block == Some(previous)
-                    && statement.validators == self.previous_validators().hash()
-            }
+            None => self.tip().height == 0,
+            Some(commit) => self.commits_to_tip(&commit.statement),
         };
 
         if !belongs {
@@ -168,6 +168,18 @@ impl Ledger {
         Ok(())
     }
 
+    /// Returns whether a statement is the precommit for the last decided block.
+    fn commits_to_tip(&self, statement: &Statement) -> bool {
+        let tip = self.tip();
+
+        tip.height > 0
+            && statement.swarm == self.swarm()
+            && statement.height == tip.height
+            && statement.kind == Kind::Precommit
+            && statement.block == Some(tip.block)
+            && statement.validators == self.previous_validators().hash()
+    }
+
     /// Runs contents that keep the rules, and makes the header that results.
     pub(crate) fn run(&self, inputs: &Inputs<'_>, contents: &Contents) -> Execution {
         let mut run = self.start(inputs.now);
@@ -181,10 +193,23 @@ impl Ledger {
         }
 
         run.expire();
+
         // A block that carries an accused block clears nothing: the accused one may have clearings
         // of its own to execute (L-6).
         run.close_windows(inputs.builder, cost::clearings_beside(&inputs.evidence));
 
+        let header = self.header_before(inputs, contents);
+        self.finish(run, header, validators)
+    }
+
+    /// Makes the execution out of a run that is over. The header still lacks the roots over the
+    /// results.
+    fn finish(
+        &self,
+        run: Run<'_>,
+        mut header: Header,
+        validators: Option<Arc<ValidatorSet>>,
+    ) -> Execution {
         let Run {
             view,
             outcomes,
@@ -194,21 +219,14 @@ impl Ledger {
 
         let changes = view.into_changes();
         let tree = self.state().tree_with(&changes);
+
         let leaves: Vec<Vec<u8>> = outcomes.iter().map(cbor::encode::<Outcome>).collect();
 
-        // The rest of the header was known before the block ran.
-        let header = Header {
-            operations: contents.operations,
-            evidence: contents.evidence,
-            outcomes: merkle::root(&leaves),
-            state: tree.root(),
-            ..self.blank_header(inputs)
-        };
-
-        let block = header.id();
+        header.outcomes = merkle::root(&leaves);
+        header.state = tree.root();
 
         Execution {
-            block,
+            block: header.id(),
             header,
             changes,
             tree,
@@ -232,8 +250,9 @@ impl Ledger {
         }
     }
 
-    /// Returns the header as far as it is known before the block runs. The roots are zero.
-    fn blank_header(&self, inputs: &Inputs<'_>) -> Header {
+    /// Returns the header as far as it is known before the block runs. The roots over the results
+    /// are zero.
+    fn header_before(&self, inputs: &Inputs<'_>, contents: &Contents) -> Header {
         Header {
             version: PROTOCOL_VERSION,
             swarm: self.swarm(),
@@ -247,10 +266,10 @@ impl Ledger {
             parameters: self.parameters(),
             builder: inputs.builder,
             build_round: inputs.build_round,
-            operations: Hash::ZERO,
+            operations: contents.operations,
             state: Hash::ZERO,
             outcomes: Hash::ZERO,
-            evidence: Hash::ZERO,
+            evidence: contents.evidence,
         }
     }
 
@@ -264,16 +283,18 @@ impl Ledger {
 
         // All culprits of the block lose their power from the same height on (N-25).
         let mut after = (*before).clone();
-        for culprit in evidence.iter().map(|evidence| evidence.culprit()) {
-            after.convict(culprit, run.now.height);
+        for piece in evidence {
+            after.convict(piece.culprit(), run.now.height);
         }
 
-        let (latest, last) = (Arc::clone(after.latest()), before.latest());
-        run.view
-            .put(Key::Committee, Entry::Committee(Arc::new(after)));
+        let latest = Arc::clone(after.latest());
+
+        let entry = Entry::Committee(Arc::new(after));
+        run.view.put(Key::Committee, entry);
 
         // Sets are shared: the same pointer means that nobody lost its power.
-        (!Arc::ptr_eq(&latest, last)).then_some(latest)
+        let is_same = Arc::ptr_eq(&latest, before.latest());
+        (!is_same).then_some(latest)
     }
 
     /// Counts the turns to propose that were taken and missed before this block (L-21).
@@ -295,4 +316,23 @@ impl Ledger {
                 .put(Key::Proposers, Entry::Proposers(Arc::new(proposers)));
         }
     }
+}
+
+/// Checks the roots over the results of a block against those that executing it gives.
+fn check_results(header: &Header, executed: &Header) -> Result<(), InvalidBlock> {
+    if header.outcomes != executed.outcomes {
+        return Err(InvalidBlock::OutcomesRoot {
+            expected: executed.outcomes,
+            found: header.outcomes,
+        });
+    }
+
+    if header.state != executed.state {
+        return Err(InvalidBlock::StateRoot {
+            expected: executed.state,
+            found: header.state,
+        });
+    }
+
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! The reasons why a block is not valid, one variant for each rule (`protocols/ledger.md`).
 
-use quorate_types::{BlockId, Hash, Height, Millis, PublicKey};
+use quorate_types::{ActiveMillis, BlockId, Hash, Height, PublicKey, UnixMillis};
 
 /// The first rule that a block breaks. The validator that proposed the block is faulty.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,18 +25,18 @@ pub enum InvalidBlock {
     /// Block time does not increase (L-3).
     #[error("block time {found} is not later than {previous}, the time of the previous block")]
     BlockTime {
-        /// The block time of the previous block, in Unix milliseconds.
-        previous: Millis,
+        /// The block time of the previous block.
+        previous: UnixMillis,
         /// The block time in the header.
-        found: Millis,
+        found: UnixMillis,
     },
     /// Active time is not the one that follows from block time (L-3).
     #[error("active time is {found}, but block time gives {expected}")]
     ActiveTime {
         /// The active time that follows from block time, in milliseconds.
-        expected: Millis,
+        expected: ActiveMillis,
         /// The active time in the header.
-        found: Millis,
+        found: ActiveMillis,
     },
     /// `validators` in the header is not the hash of the set that votes on this height.
     #[error("validator set {0:?} does not vote on this height")]

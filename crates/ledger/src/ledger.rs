@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use quorate_types::genesis::GenesisError;
 use quorate_types::{
-    BlockId, Genesis, Hash, Height, Millis, ProposerSchedule, PublicKey, Stage, SwarmId,
-    ValidatorSet,
+    ActiveMillis, BlockId, Genesis, Hash, Height, Market, ProposerSchedule, PublicKey, Stage,
+    SwarmId, UnixMillis, ValidatorSet,
 };
 
 use self::past::Past;
-use crate::state::{Account, Committee, Entry, Index, Key, State};
+use crate::state::{Committee, Entry, Index, Key, State, View};
 use crate::{Committed, Execution, StaleExecution};
 
 /// The state of a swarm after its last decided block.
@@ -40,8 +40,8 @@ pub struct Ledger {
 pub(crate) struct Tip {
     pub height: Height,
     pub block: BlockId,
-    pub active_time: Millis,
-    pub block_time: Millis,
+    pub active_time: ActiveMillis,
+    pub block_time: UnixMillis,
 }
 
 /// The validator sets of the last height, the next, and the one after.
@@ -70,27 +70,24 @@ impl Ledger {
         let tip = Tip {
             height: 0,
             block: BlockId::GENESIS,
-            active_time: 0,
+            active_time: ActiveMillis::ZERO,
             block_time: genesis.created,
         };
 
-        let (swarm, parameters) = (genesis.swarm_id(), genesis.parameters_hash());
-
         // Nobody is benched before the first block.
-        let schedule = Arc::new(ProposerSchedule::new(&sets.current, &BTreeSet::new()));
-        let (genesis, benched) = (Arc::new(genesis), BTreeSet::new());
-        let past = VecDeque::new();
+        let benched = BTreeSet::new();
+        let schedule = ProposerSchedule::new(&sets.current, &benched);
 
         Ok(Self {
-            genesis,
-            swarm,
-            parameters,
+            swarm: genesis.swarm_id(),
+            parameters: genesis.parameters_hash(),
+            genesis: Arc::new(genesis),
             tip,
             state,
             sets,
             benched,
-            schedule,
-            past,
+            schedule: Arc::new(schedule),
+            past: VecDeque::new(),
         })
     }
 
@@ -110,7 +107,9 @@ impl Ledger {
             validators,
         } = execution;
 
-        let (expected, found) = (self.tip.height.saturating_add(1), header.height);
+        let expected = self.tip.height.saturating_add(1);
+        let found = header.height;
+
         if found != expected || header.previous != self.tip.block {
             return Err(StaleExecution { expected, found });
         }
@@ -118,12 +117,14 @@ impl Ledger {
         // The undo is made of the values before the changes, so it comes first.
         self.remember(&changes);
         self.state.apply(changes, tree);
+
         self.tip = Tip {
             height: header.height,
             block,
             active_time: header.active_time,
             block_time: header.block_time,
         };
+
         // The sets for the next height follow from the new state.
         self.look_ahead();
 
@@ -144,35 +145,48 @@ impl Ledger {
     ///
     /// Active time advances by at most `max_step_ms` for each block: if a window needs more, a
     /// block is due after each such step.
-    pub fn next_due(&self) -> Option<Millis> {
+    pub fn next_due(&self) -> Option<UnixMillis> {
         let view = self.state.view();
+
         // Deadlines ascend, so the first one is the earliest.
-        let deadline = view
-            .marks(Index::deadlines(Millis::MAX))
-            .find_map(|(key, _)| match key {
-                Index::Deadline(time, _) => Some(*time),
-                _ => None,
-            });
+        let deadline =
+            view.marks(Index::deadlines(UnixMillis::MAX))
+                .find_map(|(key, _)| match key {
+                    Index::Deadline(time, _) => Some(*time),
+                    _ => None,
+                });
 
         let markets = self.genesis.markets.iter();
-        let windows = markets.filter_map(|market| {
-            let opened = view.window(&market.name).opened?;
-            let has_bids = view.count(&Index::Live(market.name.clone())) > 0;
-
-            // A window whose commitments are all opened waits for nobody (M-25).
-            let sealed = view.count(&Index::Sealed(market.name.clone()));
-            let waits = opened.stage != Stage::Openings || sealed > 0;
-            let closes = if waits { opened.closes(market) } else { 0 };
-
-            // A block adds at most one step, so a longer wait takes several blocks.
-            let wait = closes.saturating_sub(self.tip.active_time);
-            let step = wait.min(self.genesis.parameters.max_step_ms);
-            has_bids.then(|| self.tip.block_time.saturating_add(step))
-        });
+        let windows = markets.filter_map(|market| self.window_due(&view, market));
 
         // Block time increases strictly (L-3).
         let soonest = self.tip.block_time.saturating_add(1);
         windows.chain(deadline).min().map(|due| due.max(soonest))
+    }
+
+    /// Returns the block time at which a block is due for the window of a market; `None` if the
+    /// window is not open or has no bids.
+    fn window_due(&self, view: &View<'_>, market: &Market) -> Option<UnixMillis> {
+        let opened = view.window(&market.name).opened?;
+
+        if view.count(&Index::Live(market.name.clone())) == 0 {
+            return None;
+        }
+
+        // A window whose commitments are all opened waits for nobody (M-25).
+        let sealed = view.count(&Index::Sealed(market.name.clone()));
+
+        let closes = if opened.stage == Stage::Openings && sealed == 0 {
+            ActiveMillis::ZERO
+        } else {
+            opened.closes(market)
+        };
+
+        // A block adds at most one step, so a longer wait takes several blocks.
+        let wait = closes.saturating_since(self.tip.active_time);
+        let step = wait.min(self.genesis.parameters.max_step_ms);
+
+        Some(self.tip.block_time.saturating_add(step))
     }
 
     /// Returns the genesis that the swarm started from.
@@ -195,14 +209,13 @@ impl Ledger {
         self.tip.block
     }
 
-    /// Returns the active time of the last decided block in milliseconds; 0 before the first.
-    pub fn active_time(&self) -> Millis {
+    /// Returns the active time of the last decided block; 0 before the first.
+    pub fn active_time(&self) -> ActiveMillis {
         self.tip.active_time
     }
 
-    /// Returns the block time of the last decided block in Unix milliseconds; before the first, the
-    /// time of the genesis.
-    pub fn block_time(&self) -> Millis {
+    /// Returns the block time of the last decided block; before the first, the time of the genesis.
+    pub fn block_time(&self) -> UnixMillis {
         self.tip.block_time
     }
 
@@ -251,8 +264,8 @@ impl Ledger {
 
     /// Returns the active time of a next block at `block_time`; see
     /// [`quorate_types::Header::active_time`].
-    pub(crate) fn active_at(&self, block_time: Millis) -> Millis {
-        let step = block_time.saturating_sub(self.tip.block_time);
+    pub(crate) fn active_at(&self, block_time: UnixMillis) -> ActiveMillis {
+        let step = block_time.saturating_since(self.tip.block_time);
         let step = step.min(self.genesis.parameters.max_step_ms);
         self.tip.active_time.saturating_add(step)
     }
@@ -264,15 +277,17 @@ impl Ledger {
             return;
         };
 
+        let height = self.tip.height.saturating_add(1);
         let sets = Sets::after(committee, self.tip.height);
-        let benched = view.proposers().benched(self.tip.height.saturating_add(1));
+        let benched = view.proposers().benched(height);
 
         // Most blocks change neither the committee nor the bench, and keep the schedule.
         if benched != self.benched || !Arc::ptr_eq(&sets.current, &self.sets.current) {
             self.schedule = Arc::new(ProposerSchedule::new(&sets.current, &benched));
         }
 
-        (self.sets, self.benched) = (sets, benched);
+        self.sets = sets;
+        self.benched = benched;
     }
 }
 
@@ -294,17 +309,17 @@ fn first_state(genesis: &Genesis, committee: Committee) -> State {
     let mut view = state.view();
 
     let validators = genesis.validators.iter().map(|validator| validator.key);
-    for member in validators.chain(genesis.attesters.iter().map(|attester| attester.key)) {
-        view.put(
-            Key::Account(member),
-            Entry::Account(Arc::new(Account::default())),
-        );
+    let attesters = genesis.attesters.iter().map(|attester| attester.key);
+
+    for member in validators.chain(attesters) {
+        view.add_account(member);
     }
 
     view.put(Key::Committee, Entry::Committee(Arc::new(committee)));
 
     let changes = view.into_changes();
     let tree = state.tree_with(&changes);
+
     state.apply(changes, tree);
     state
 }

@@ -11,10 +11,10 @@
 mod advance;
 mod check;
 mod clearing;
+mod clearing_inputs;
 mod committee;
 mod cost;
 mod court;
-mod docket;
 mod execute;
 mod execution;
 mod invalid;

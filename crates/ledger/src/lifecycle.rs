@@ -6,7 +6,7 @@
 //! open, assigned, working -> canceled        open -> expired
 //! ```
 
-use quorate_types::{FencingToken, Height, Millis, Price, PublicKey, Reason};
+use quorate_types::{ActiveMillis, FencingToken, Height, Millis, Price, PublicKey, Reason};
 use serde::Serialize;
 use serde_tuple::Serialize_tuple;
 
@@ -38,7 +38,7 @@ pub struct Assignee {
     /// The price that the agent is paid.
     pub price: Price,
     /// The active time of the assignment in milliseconds: the start of the lease.
-    pub assigned_at: Millis,
+    pub assigned_at: ActiveMillis,
     /// Active milliseconds that the lease lasts without a heartbeat.
     pub lease: Millis,
     /// The height of the block that made the assignment.
@@ -47,7 +47,7 @@ pub struct Assignee {
 
 /// An event that may happen to a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Event {
+pub(crate) enum TaskEvent {
     /// A clearing assigns it to an agent.
     Assign(Assignee),
     /// The assignee accepts it.
@@ -89,9 +89,11 @@ pub(crate) enum Next {
 /// # Errors
 /// The reason why the event has no effect. A token that is not in force comes first, so that a late
 /// report gets the same reason whatever became of the task (L-16).
-pub(crate) fn step(state: &TaskState, token: FencingToken, event: &Event) -> Result<Next, Reason> {
-    use TaskState::{Assigned, Canceled, Completed, Expired, Open, Working};
-
+pub(crate) fn step(
+    state: &TaskState,
+    token: FencingToken,
+    event: &TaskEvent,
+) -> Result<Next, Reason> {
     if let Some(claimed) = event.token() {
         check_token(state, token, claimed)?;
     }
@@ -106,21 +108,31 @@ pub(crate) fn step(state: &TaskState, token: FencingToken, event: &Event) -> Res
         return Err(Reason::NotAssignee);
     }
 
+    follow(state, event)
+}
+
+/// Returns the effect of an event whose token and claimant are the right ones.
+fn follow(state: &TaskState, event: &TaskEvent) -> Result<Next, Reason> {
+    use TaskState::{Assigned, Canceled, Completed, Expired, Open, Working};
+
     match (state, event) {
-        (Open, Event::Assign(assignee)) => Ok(Next::State(Assigned(assignee.clone()))),
-        (Open, Event::Expire) => Ok(Next::State(Expired)),
-        (Open | Assigned(_) | Working(_), Event::Cancel) => Ok(Next::State(Canceled)),
+        (Open, TaskEvent::Assign(assignee)) => Ok(Next::State(Assigned(assignee.clone()))),
+        (Open, TaskEvent::Expire) => Ok(Next::State(Expired)),
+
+        // The requester may cancel a task until it has ended.
+        (Open | Assigned(_) | Working(_), TaskEvent::Cancel) => Ok(Next::State(Canceled)),
 
         // Accept and decline are for an assignment that is not accepted yet.
-        (Assigned(who), Event::Accept(_)) => Ok(Next::State(Working(who.clone()))),
-        (Assigned(who), Event::Decline(_)) => Ok(Next::Reopen(who.agent)),
+        (Assigned(who), TaskEvent::Accept(_)) => Ok(Next::State(Working(who.clone()))),
+
+        (Assigned(who), TaskEvent::Decline(_)) => Ok(Next::Reopen(who.agent)),
 
         // An agent may report the end of a task that it never accepted.
-        (Assigned(who) | Working(who), Event::Complete(_)) => {
+        (Assigned(who) | Working(who), TaskEvent::Complete(_)) => {
             Ok(Next::State(Completed(who.clone())))
         }
 
-        (Assigned(who) | Working(who), Event::Fail(_) | Event::Lapse(_)) => {
+        (Assigned(who) | Working(who), TaskEvent::Fail(_) | TaskEvent::Lapse(_)) => {
             Ok(Next::Reopen(who.agent))
         }
 
@@ -145,7 +157,7 @@ fn check_token(
     }
 }
 
-impl Event {
+impl TaskEvent {
     fn token(&self) -> Option<FencingToken> {
         match self {
             Self::Accept(claim)

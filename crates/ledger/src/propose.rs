@@ -5,22 +5,23 @@ use std::collections::{BTreeMap, btree_map};
 
 use quorate_crypto::Verified;
 use quorate_types::{
-    Block, Evidence, Millis, PublicKey, QuorumCertificate, Round, SignedOperation, cbor, limits,
+    Block, Evidence, PublicKey, QuorumCertificate, Round, SignedOperation, UnixMillis, cbor, limits,
 };
 
 use crate::check::{self, Contents};
-use crate::court::Court;
+use crate::court::EvidenceJudge;
 use crate::execute::Inputs;
-use crate::operations::admits;
+use crate::operations::{Admission, admits};
 use crate::run::Now;
+use crate::state::View;
 use crate::{Execution, Ledger, cost};
 
 /// The inputs from which a builder makes a block.
 #[derive(Debug, Clone)]
 pub struct Proposal {
-    /// Unix milliseconds by the builder's clock. If they are not later than the time of the last
-    /// block, the block gets that time plus one.
-    pub block_time: Millis,
+    /// The time by the builder's clock. If it is not later than the time of the last block, the
+    /// block gets that time plus one.
+    pub block_time: UnixMillis,
     /// The key of the builder.
     pub builder: PublicKey,
     /// The round that the block is built in, counted from 0.
@@ -51,13 +52,7 @@ impl Ledger {
             ..
         } = proposal;
 
-        // Block time must increase, even if this builder's clock is behind (L-3).
-        let wall = proposal.block_time.max(self.block_time().saturating_add(1));
-        let now = Now {
-            height: self.height().saturating_add(1),
-            active: self.active_at(wall),
-            wall,
-        };
+        let now = self.next_now(proposal.block_time);
 
         // The first block has no commit.
         let previous_commit = previous_commit.filter(|_| self.height() > 0);
@@ -86,9 +81,21 @@ impl Ledger {
         )
     }
 
+    /// Returns the point in time of the next block, if its builder's clock shows `clock`.
+    fn next_now(&self, clock: UnixMillis) -> Now {
+        // Block time must increase, even if the clock is behind (L-3).
+        let wall = clock.max(self.block_time().saturating_add(1));
+
+        Now {
+            height: self.height().saturating_add(1),
+            active: self.active_at(wall),
+            wall,
+        }
+    }
+
     /// Returns the evidence that convicts, in order, once for each culprit.
     fn select_evidence(&self, mut evidence: Vec<Verified<Evidence>>) -> Vec<Verified<Evidence>> {
-        let Some(mut court) = Court::new(self) else {
+        let Some(mut court) = EvidenceJudge::new(self) else {
             return Vec::new();
         };
 
@@ -134,10 +141,9 @@ impl Ledger {
         let mut order: Vec<PublicKey> = Vec::new();
         let mut by_agent: BTreeMap<PublicKey, Sequence> = BTreeMap::new();
 
-        for operation in operations
-            .into_iter()
-            .filter(|operation| self.is_ours(operation))
-        {
+        let ours = operations.into_iter().filter(|each| self.is_ours(each));
+
+        for operation in ours {
             let sequence = by_agent.entry(operation.signer).or_insert_with(|| {
                 // The first operation of an agent gives it its place in the order.
                 order.push(operation.signer);
@@ -147,27 +153,12 @@ impl Ledger {
             keep_lesser(sequence, operation);
         }
 
-        let (view, admission) = (self.state().view(), self.admission(now.wall));
+        let view = self.state().view();
+        let admission = self.admission(now.wall);
 
         let queue = |agent: PublicKey| {
             let sequence = by_agent.remove(&agent)?;
-            let account = view.account(&agent);
-            let mut next = account.map_or(0, |account| account.next_sequence);
-            // If the next number is missing, none of the agent's operations can go in.
-            let first = sequence.get(&next)?;
-
-            if account.is_none() && !admits(&admission, &view, &first.payload) {
-                return None;
-            }
-
-            // Older numbers are passed over, and everything after a gap is left out.
-            let continues = sequence.into_values().filter(move |operation| {
-                let is_next = operation.payload.sequence == next;
-                next = next.saturating_add(u64::from(is_next));
-                is_next
-            });
-
-            Some(continues.collect::<Vec<_>>().into_iter())
+            queue_of(&admission, &view, agent, sequence)
         };
 
         order.into_iter().filter_map(queue).collect()
@@ -182,6 +173,37 @@ impl Ledger {
 type Sequence = BTreeMap<u64, Verified<SignedOperation>>;
 /// The operations of one agent while they are selected.
 type Queue = std::vec::IntoIter<Verified<SignedOperation>>;
+
+/// Returns the operations of an agent that may go into the block; `None` if none of them may.
+fn queue_of(
+    admission: &Admission<'_>,
+    view: &View<'_>,
+    agent: PublicKey,
+    sequence: Sequence,
+) -> Option<Queue> {
+    let account = view.account(&agent);
+    let next = account.map_or(0, |account| account.next_sequence);
+
+    // If the next number is missing, none of the agent's operations can go in.
+    let first = sequence.get(&next)?;
+    if account.is_none() && !admits(admission, view, &first.payload) {
+        return None;
+    }
+
+    Some(continue_from(next, sequence))
+}
+
+/// Returns the operations from number `next` on, up to the first gap.
+fn continue_from(mut next: u64, sequence: Sequence) -> Queue {
+    // Older numbers are passed over, and everything after a gap is left out.
+    let continues = sequence.into_values().filter(|operation| {
+        let is_next = operation.payload.sequence == next;
+        next = next.saturating_add(u64::from(is_next));
+        is_next
+    });
+
+    continues.collect::<Vec<_>>().into_iter()
+}
 
 /// Keeps one operation for each number, whichever came first: the one with the lesser id, and of
 /// two with one id the one with the lesser signature.
@@ -214,17 +236,20 @@ impl Room {
     fn new(commit: Option<&QuorumCertificate>, evidence: &[Verified<Evidence>]) -> Self {
         // Commit and evidence have taken their room before any operation.
         let commit = commit.map_or(0, |commit| cbor::encode(commit).len());
+        let frame = check::FRAME.saturating_add(commit);
+
         let lengths = evidence
             .iter()
             .map(|evidence| cbor::encode(&**evidence).len());
 
-        let taken = lengths.fold(check::FRAME.saturating_add(commit), usize::saturating_add);
+        let taken = lengths.fold(frame, usize::saturating_add);
 
         let costs = evidence.iter().map(|evidence| cost::evidence(evidence));
+        let cost = costs.fold(cost::OPERATIONS, u64::saturating_sub);
 
         Self {
             bytes: limits::BLOCK_BYTES.saturating_sub(taken),
-            cost: costs.fold(cost::OPERATIONS, u64::saturating_sub),
+            cost,
             count: limits::OPERATIONS_PER_BLOCK,
         }
     }

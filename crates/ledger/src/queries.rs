@@ -6,7 +6,8 @@ use quorate_crypto::map::MapProof;
 use quorate_market::mechanism;
 use quorate_types::outcome::ClearingInput;
 use quorate_types::{
-    FencingToken, Height, Label, Millis, Operation, PublicKey, Stage, TaskId, TaskSpec, cbor,
+    ActiveMillis, FencingToken, Height, Label, Market, Millis, Operation, PublicKey, Stage, TaskId,
+    TaskSpec, UnixMillis, cbor,
 };
 
 use crate::Ledger;
@@ -41,8 +42,8 @@ pub struct AccountView {
     pub refusals: u64,
     /// The number of clearings in which it left commitments unopened.
     pub defaults: u64,
-    /// The active time in milliseconds before which none of its commitments is taken.
-    pub barred_until: Millis,
+    /// The active time before which none of its commitments is taken.
+    pub barred_until: ActiveMillis,
     /// The assignments it holds now, ascending by task.
     pub assigned: Vec<(TaskId, FencingToken)>,
 }
@@ -56,8 +57,8 @@ pub struct Lease {
     pub token: FencingToken,
     /// The agent that holds the task.
     pub agent: PublicKey,
-    /// The active time of the assignment in milliseconds: the start of the lease.
-    pub assigned_at: Millis,
+    /// The active time of the assignment: the start of the lease.
+    pub assigned_at: ActiveMillis,
     /// The height of the block that made the assignment.
     pub height: Height,
     /// Active milliseconds that the lease lasts without a heartbeat.
@@ -75,8 +76,8 @@ pub struct WindowView {
     pub opened: Option<Height>,
     /// The stage of the window, which says what it takes now.
     pub stage: Stage,
-    /// The active time in milliseconds from which on its stage may end; `None` if no task is open.
-    pub closes_from: Option<Millis>,
+    /// The active time from which on its stage may end; `None` if no task is open.
+    pub closes_from: Option<ActiveMillis>,
     /// The number of open tasks in the market.
     pub open_tasks: u64,
     /// The number of live bids on them.
@@ -120,8 +121,8 @@ impl Ledger {
     }
 
     /// Returns whether `operation`, the first one of a stranger, would make it a member in a next
-    /// block of time `wall` (Unix milliseconds). If not, no valid block holds it.
-    pub fn admits(&self, operation: &Operation, wall: Millis) -> bool {
+    /// block of time `wall`. If not, no valid block holds it.
+    pub fn admits(&self, operation: &Operation, wall: UnixMillis) -> bool {
         let wall = wall.max(self.block_time().saturating_add(1));
         admits(&self.admission(wall), &self.state().view(), operation)
     }
@@ -147,7 +148,11 @@ impl Ledger {
         let open = view
             .marks(Index::open(market))
             .filter_map(|(key, _)| match key {
-                Index::Open(_, _, task) => Some((*task, Arc::clone(&view.task(task)?.spec))),
+                Index::Open(_, _, task) => {
+                    let spec = &view.task(task)?.spec;
+                    Some((*task, Arc::clone(spec)))
+                }
+
                 _ => None,
             });
 
@@ -180,44 +185,38 @@ impl Ledger {
 
     /// Returns the windows of all markets, ascending by market.
     pub fn windows(&self) -> Vec<WindowView> {
-        let view = self.state().view();
         let markets = self.genesis_info().markets.iter();
-        let windows = markets.map(|market| {
-            let (name, window) = (&market.name, view.window(&market.name));
-            let opened = window.opened.as_ref();
+        markets.map(|market| self.window(market)).collect()
+    }
 
-            WindowView {
-                market: name.clone(),
-                number: window.number,
-                opened: opened.map(|opened| opened.height),
-                stage: opened.map(|opened| opened.stage).unwrap_or_default(),
-                closes_from: opened.map(|opened| opened.closes(market)),
-                open_tasks: view.count(&Index::OpenCount(name.clone())),
-                live_bids: view.count(&Index::Live(name.clone())),
-            }
-        });
+    /// Returns the window of a market.
+    fn window(&self, market: &Market) -> WindowView {
+        let view = self.state().view();
+        let window = view.window(&market.name);
+        let opened = window.opened.as_ref();
 
-        windows.collect()
+        WindowView {
+            market: market.name.clone(),
+            number: window.number,
+            opened: opened.map(|opened| opened.height),
+            stage: opened.map(|opened| opened.stage).unwrap_or_default(),
+            closes_from: opened.map(|opened| opened.closes(market)),
+            open_tasks: view.count(&Index::OpenCount(market.name.clone())),
+            live_bids: view.count(&Index::Live(market.name.clone())),
+        }
     }
 
     /// Returns the inputs that a clearing of a market would have now, for members that look for a
     /// solution. `None` unless the market is at this window and takes solutions.
     pub fn standing_bids(&self, market: &Label, window: u64) -> Option<Vec<ClearingInput>> {
-        let (height, active, wall) = (self.height(), self.active_time(), self.block_time());
-
         // The next block is not there yet, so the last one stands for it.
         let run = self.start(Now {
-            height,
-            active,
-            wall,
+            height: self.height(),
+            active: self.active_time(),
+            wall: self.block_time(),
         });
 
-        let now = run.view.window(market);
-        let solves = now
-            .opened
-            .is_some_and(|opened| opened.stage == Stage::Solutions);
-
-        if !solves || now.number != window {
+        if !run.is_at(market, window, Stage::Solutions) {
             return None;
         }
 

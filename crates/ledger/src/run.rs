@@ -1,7 +1,8 @@
 //! A block while it is executed: the view that it changes, and the outcomes that it gathers.
 
 use quorate_types::{
-    Genesis, Height, Label, Market, Millis, Outcome, Reason, SwarmId, TaskId, ValidatorSet, outcome,
+    ActiveMillis, Genesis, Height, Label, Market, Outcome, Reason, SwarmId, TaskId, UnixMillis,
+    ValidatorSet, outcome,
 };
 
 use crate::Dossier;
@@ -12,11 +13,10 @@ use crate::state::View;
 pub(crate) struct Now {
     /// The height of the block.
     pub height: Height,
-    /// The active time of the block in milliseconds: windows and leases run on it.
-    pub active: Millis,
-    /// The block time in Unix milliseconds: attestations and the deadlines of requesters are
-    /// compared with it.
-    pub wall: Millis,
+    /// The active time of the block: windows and leases run on it.
+    pub active: ActiveMillis,
+    /// The block time: attestations and the deadlines of requesters are compared with it.
+    pub wall: UnixMillis,
 }
 
 /// A block that is being executed.

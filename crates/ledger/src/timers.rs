@@ -2,7 +2,7 @@
 
 use quorate_types::{Outcome, Reason, TaskId, limits, outcome};
 
-use crate::lifecycle::Event;
+use crate::lifecycle::TaskEvent;
 use crate::run::Run;
 use crate::state::Index;
 
@@ -22,13 +22,11 @@ impl Run<'_> {
         let due: Vec<TaskId> = due.take(limits::EXPIRIES_PER_BLOCK).collect();
 
         for task in due {
-            if let Ok(advanced) = self.advance(task, &Event::Expire) {
-                let (token, reason) = (advanced.before.token, Reason::DeadlinePassed);
-
+            if let Ok(advanced) = self.advance(task, &TaskEvent::Expire) {
                 self.outcomes.push(Outcome::Expiry(outcome::Expiry {
                     task,
-                    token,
-                    reason,
+                    token: advanced.before.token,
+                    reason: Reason::DeadlinePassed,
                 }));
             }
         }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use quorate_market::eligibility::{demand_or_slot, fits, slots};
-use quorate_market::{Award, Bid, Bidder, Bidding, Clearing, Mechanism, Round, Task, TieSeed};
+use quorate_market::{Auction, Bid, Bidder, Bidding, Clearing, Mechanism, Task, TieSeed, Winner};
 use quorate_types::{Amounts, PublicKey, SwarmId, TaskId};
 
 /// Gives each task, in ascending order, to the bidder with the fewest tasks so far; among those to
@@ -40,24 +40,24 @@ impl Mechanism for FairShare {
         Bidding::Either
     }
 
-    /// The worst-case cost of a clearing, known before it runs. A round that does not fit into a
+    /// The worst-case cost of a clearing, known before it runs. An auction that does not fit into a
     /// block is cut.
     fn cost(&self, tasks: usize, bidders: usize, bids: usize) -> u64 {
         let rows = (tasks as u64).saturating_add(bidders as u64);
         rows.saturating_add((bids as u64).saturating_mul(3))
     }
 
-    fn clear(&self, round: &Round) -> Clearing {
-        // The maps are ordered, so the same round gives the same clearing on every machine.
+    fn clear(&self, auction: &Auction) -> Clearing {
+        // The maps are ordered, so the same auction gives the same clearing on every machine.
         let mut won: BTreeMap<PublicKey, u32> = BTreeMap::new();
-        let mut left: BTreeMap<PublicKey, Amounts> = round
+        let mut left: BTreeMap<PublicKey, Amounts> = auction
             .bidders
             .iter()
             .map(|bidder| (bidder.agent, bidder.budget.clone()))
             .collect();
-        let mut awards = Vec::new();
+        let mut winners = Vec::new();
 
-        for task in &round.tasks {
+        for task in &auction.tasks {
             let can = |bid: &&Bid| {
                 bid.price <= task.limit
                     && left
@@ -66,10 +66,10 @@ impl Mechanism for FairShare {
             };
             let rank = |bid: &Bid| {
                 let so_far = won.get(&bid.agent).copied().unwrap_or(0);
-                (so_far, bid.price, round.ties.key(&task.id, &bid.agent))
+                (so_far, bid.price, auction.ties.key(&task.id, &bid.agent))
             };
 
-            let bids = round.bids_on(&task.id).iter();
+            let bids = auction.bids_on(&task.id).iter();
             let Some(bid) = bids.filter(can).min_by_key(|bid| rank(bid)).copied() else {
                 continue;
             };
@@ -82,19 +82,19 @@ impl Mechanism for FairShare {
                         .and_modify(|left| *left -= amount);
                 }
             }
-            awards.push(Award::at(&bid, bid.price));
+            winners.push(Winner::at(&bid, bid.price));
         }
 
         Clearing {
-            awards,
+            winners,
             duals: None,
             solution: None,
         }
     }
 }
 
-/// Clears a round of two tasks and two bidders with two slots each; the first bidder is cheaper on
-/// both tasks.
+/// Clears an auction of two tasks and two bidders with two slots each; the first bidder is cheaper
+/// on both tasks.
 fn main() {
     let agent = |seed| PublicKey([seed; 32]);
     let task = |number| TaskId {
@@ -103,7 +103,7 @@ fn main() {
     };
     let two = Amounts::from([(slots(), 2)]);
 
-    let round = Round {
+    let auction = Auction {
         tasks: [task(0), task(1)]
             .map(|id| Task {
                 id,
@@ -146,7 +146,7 @@ fn main() {
         },
     };
 
-    for award in FairShare.clear(&round).awards {
+    for award in FairShare.clear(&auction).winners {
         println!(
             "task {} to agent {} for {}",
             award.task.number,

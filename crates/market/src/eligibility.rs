@@ -14,20 +14,17 @@ pub const SLOTS: &str = "slots";
 /// former, whatever the names are.
 pub fn check(required: &Capabilities, attested: &Capabilities) -> Result<(), Reason> {
     let labelled = required.labels.is_subset(&attested.labels);
-    if !labelled
-        || required
-            .amounts
-            .keys()
-            .any(|name| !attested.amounts.contains_key(name))
-    {
+    let mut names = required.amounts.keys();
+    let measured = names.all(|name| attested.amounts.contains_key(name));
+
+    // A missing attestation comes first: the reason must not depend on the order of names.
+    if !labelled || !measured {
         return Err(Reason::CapabilityNotAttested);
     }
 
-    if required
-        .amounts
-        .iter()
-        .any(|(name, least)| attested.get(name) < *least)
-    {
+    let mut amounts = required.amounts.iter();
+    let enough = amounts.all(|(name, least)| attested.get(name) >= *least);
+    if !enough {
         return Err(Reason::AmountTooLow);
     }
 

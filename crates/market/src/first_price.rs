@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use quorate_types::{Amounts, PublicKey};
 
+use crate::auction::{Auction, Bid, Clearing, Task, Winner};
 use crate::eligibility::fits;
 use crate::mechanism::{Bidding, Mechanism};
-use crate::round::{Award, Bid, Clearing, Round, Task};
 
 /// Gives each task, in ascending order, to the cheapest bid that is within its limit and whose
 /// demand still fits the agent's remaining budget. Winners are paid as bid; ties go to the lesser
@@ -44,55 +44,50 @@ impl Mechanism for FirstPrice {
         rows.saturating_add((bids as u64).saturating_mul(3))
     }
 
-    fn clear(&self, round: &Round) -> Clearing {
-        let mut remaining: BTreeMap<PublicKey, Amounts> = round
-            .bidders
-            .iter()
-            .map(|bidder| (bidder.agent, bidder.budget.clone()))
-            .collect();
-        let mut awards = Vec::new();
+    fn clear(&self, auction: &Auction) -> Clearing {
+        let mut remaining = auction.budgets();
+        let mut winners = Vec::new();
 
         // Bids and tasks have the same order, so a task's bids follow those of the last one.
-        let mut bids = &round.bids[..];
-        for task in &round.tasks {
+        let mut bids = &auction.bids[..];
+        for task in &auction.tasks {
             let start = bids.partition_point(|bid| bid.task < task.id);
             let end = bids.partition_point(|bid| bid.task <= task.id);
-
-            if let Some(bid) = cheapest(round, task, &bids[start..end], &remaining) {
-                if let Some(budget) = remaining.get_mut(&bid.agent) {
-                    take(budget, &task.demand);
-                }
-                awards.push(Award::at(bid, bid.price));
-            }
-
+            let on_task = &bids[start..end];
             bids = &bids[end..];
+
+            let Some(bid) = cheapest(auction, task, on_task, &remaining) else {
+                continue;
+            };
+
+            winners.push(Winner::at(bid, bid.price));
+
+            // The task takes its part of what the agent has left for the next ones.
+            if let Some(budget) = remaining.get_mut(&bid.agent) {
+                take(budget, &task.demand);
+            }
         }
 
-        Clearing {
-            awards,
-            duals: None,
-            solution: None,
-        }
+        Clearing::of(winners)
     }
 }
 
 /// Returns the cheapest of these bids that fits the task's limit and the agent's remaining budget.
 pub(crate) fn cheapest<'a>(
-    round: &Round,
+    auction: &Auction,
     task: &Task,
     bids: &'a [Bid],
     remaining: &BTreeMap<PublicKey, Amounts>,
 ) -> Option<&'a Bid> {
-    let fitting = bids.iter().filter(|bid| {
+    let within_limit = bids.iter().filter(|bid| bid.price <= task.limit);
+
+    // A bid by an absent bidder is ignored.
+    let fitting = within_limit.filter(|bid| {
         let budget = remaining.get(&bid.agent);
-        bid.price <= task.limit && budget.is_some_and(|budget| fits(&task.demand, budget))
+        budget.is_some_and(|budget| fits(&task.demand, budget))
     });
 
-    // The key is computed only if prices are equal: a hash costs more than everything else here.
-    fitting.min_by(|a, b| {
-        let key = |bid: &Bid| round.ties.key(&task.id, &bid.agent);
-        a.price.cmp(&b.price).then_with(|| key(a).cmp(&key(b)))
-    })
+    fitting.min_by(|a, b| auction.compare(a, b))
 }
 
 /// Subtracts a demand from a budget that it fits.

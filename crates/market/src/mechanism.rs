@@ -3,16 +3,16 @@
 use quorate_types::genesis::GenesisError;
 use quorate_types::{Label, Market};
 
+use crate::auction::{Auction, Clearing};
 use crate::double::{McAfee, UniformDouble};
 use crate::first_price::FirstPrice;
 use crate::gap_market::Gap;
 use crate::optimal::Optimal;
-use crate::round::{Clearing, Round};
 use crate::second_price::SecondPrice;
 use crate::sequential::Sequential;
 use crate::vcg::Vcg;
 
-/// A rule that gives tasks to bidders. It is a pure function of the round, and computes with
+/// A rule that gives tasks to bidders. It is a pure function of the auction, and computes with
 /// integers only.
 ///
 /// A new mechanism takes a file with an implementation, and a line in the registry
@@ -42,8 +42,8 @@ pub trait Mechanism: Sync {
     /// The guarantee of the mechanism, in a sentence for a person.
     fn guarantee(&self) -> &'static str;
 
-    /// The size of the largest round that it clears, and its restrictions on bids and awards, in a
-    /// line for a person. A larger round is cleared without awards.
+    /// The size of the largest auction that it clears, and its restrictions on bids and awards, in
+    /// a line for a person. A larger auction is cleared without awards.
     fn limits(&self) -> &'static str;
 
     /// The visibility of bids that the guarantee presumes.
@@ -62,7 +62,7 @@ pub trait Mechanism: Sync {
         false
     }
 
-    /// The worst-case cost of [`Self::clear`] for a round of these sizes, in the unit of
+    /// The worst-case cost of [`Self::clear`] for an auction of these sizes, in the unit of
     /// [`quorate_types::limits::BLOCK_COST`], about a microsecond. It grows with each size.
     fn cost(&self, tasks: usize, bidders: usize, bids: usize) -> u64;
 
@@ -75,13 +75,13 @@ pub trait Mechanism: Sync {
         None
     }
 
-    /// Decides the round. Awards stay within limits and budgets, and no task is awarded twice.
-    fn clear(&self, round: &Round) -> Clearing;
+    /// Decides the auction. Awards stay within limits and budgets, and no task is awarded twice.
+    fn clear(&self, auction: &Auction) -> Clearing;
 }
 
-/// Clears a round, or returns `None` if that takes more than the given cost. The cost is counted in
-/// steps, so the answer is the same on every machine.
-pub type Attempt = fn(&Round, u64) -> Option<Clearing>;
+/// Clears an auction, or returns `None` if that takes more than the given cost. The cost is counted
+/// in steps, so the answer is the same on every machine.
+pub type Attempt = fn(&Auction, u64) -> Option<Clearing>;
 
 /// The visibility of bids, before the window closes, that a mechanism presumes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,22 +125,24 @@ pub fn mechanism(name: &Label) -> Option<&'static dyn Mechanism> {
 /// # Errors
 /// [`GenesisError::Mechanism`] or [`GenesisError::Solutions`], naming the first market at fault.
 pub fn check_mechanisms(markets: &[Market]) -> Result<(), GenesisError> {
-    markets.iter().try_for_each(|market| {
-        let (name, of_market) = (market.name.clone(), market.mechanism.clone());
+    markets.iter().try_for_each(check_mechanism)
+}
 
-        match mechanism(&market.mechanism) {
-            None => Err(GenesisError::Mechanism {
-                market: name,
-                mechanism: of_market,
-            }),
+/// Checks the mechanism of one market.
+fn check_mechanism(market: &Market) -> Result<(), GenesisError> {
+    let Some(rule) = mechanism(&market.mechanism) else {
+        return Err(GenesisError::Mechanism {
+            market: market.name.clone(),
+            mechanism: market.mechanism.clone(),
+        });
+    };
 
-            Some(rule) if market.solve_ms.is_some() && !rule.takes_solutions() => {
-                Err(GenesisError::Solutions {
-                    market: name,
-                    mechanism: of_market,
-                })
-            }
-            Some(_) => Ok(()),
-        }
-    })
+    if market.solve_ms.is_some() && !rule.takes_solutions() {
+        return Err(GenesisError::Solutions {
+            market: market.name.clone(),
+            mechanism: market.mechanism.clone(),
+        });
+    }
+
+    Ok(())
 }

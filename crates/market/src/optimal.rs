@@ -1,9 +1,9 @@
 //! The `assignment` mechanism (M-13): all due tasks together, optimally, at most one per agent.
 
 use crate::assignment::{self, Edge, Problem, Solution, SolveError, TieKey};
+use crate::auction::{Auction, Clearing, Duals, Winner};
 use crate::eligibility::fits;
 use crate::mechanism::{Attempt, Bidding, Mechanism};
-use crate::round::{Award, Clearing, Duals, Round};
 
 /// The optimal assignment: as many tasks as possible, then the least total price, then the tie rule
 /// of [`assignment`]. Winners are paid as bid.
@@ -44,18 +44,18 @@ impl Mechanism for Optimal {
     }
 
     fn clear_within(&self) -> Option<Attempt> {
-        Some(|round, cost| attempt(round, solver_steps(round, cost)?))
+        Some(|auction, cost| attempt(auction, solver_steps(auction, cost)?))
     }
 
-    fn clear(&self, round: &Round) -> Clearing {
-        attempt(round, u64::MAX).unwrap_or_default()
+    fn clear(&self, auction: &Auction) -> Clearing {
+        attempt(auction, u64::MAX).unwrap_or_default()
     }
 }
 
 /// Returns the steps that a cost leaves to the solver after the passes over the bids, the check of
 /// the proof among them. `None` if the cost does not cover these.
-pub(crate) fn solver_steps(round: &Round, cost: u64) -> Option<u64> {
-    let left = cost.checked_sub((round.bids.len() as u64).saturating_mul(3))?;
+pub(crate) fn solver_steps(auction: &Auction, cost: u64) -> Option<u64> {
+    let left = cost.checked_sub((auction.bids.len() as u64).saturating_mul(3))?;
     Some(left.saturating_mul(STEPS_PER_UNIT))
 }
 
@@ -71,49 +71,54 @@ pub(crate) fn solve_proved(
     steps: u64,
 ) -> Option<Option<Solution>> {
     match assignment::solve_within(problem, tie, steps) {
-        Ok(solution) => Some(
-            assignment::verify(problem, &solution)
-                .ok()
-                .map(|()| solution),
-        ),
+        Ok(solution) => {
+            let proof = assignment::verify(problem, &solution);
+            Some(proof.is_ok().then_some(solution))
+        }
         Err(SolveError::Effort) => None,
         Err(SolveError::EqualTieKeys { .. }) => Some(None),
     }
 }
 
-/// Clears the round, or returns `None` if that takes more than `steps`. Nothing is assigned in a
-/// round beyond the solver's sizes; the limits of a clearing are far below these.
-fn attempt(round: &Round, steps: u64) -> Option<Clearing> {
-    let edges = edges(round).collect();
-    let Ok(problem) = Problem::new(round.bidders.len(), round.tasks.len(), edges) else {
+/// Clears the auction, or returns `None` if that takes more than `steps`. Nothing is assigned in an
+/// auction beyond the solver's sizes; the limits of a clearing are far below these.
+fn attempt(auction: &Auction, steps: u64) -> Option<Clearing> {
+    let rows = auction.bidders.len();
+    let columns = auction.tasks.len();
+    let edges = edges(auction).collect();
+
+    let Ok(problem) = Problem::new(rows, columns, edges) else {
+        // The auction is too large.
         return Some(Clearing::default());
     };
 
+    // Agents are rows and tasks are columns, in the auction's order.
     let tie = |row: u32, column: u32| {
-        let (task, bidder) = (&round.tasks[column as usize], &round.bidders[row as usize]);
-        round.ties.key(&task.id, &bidder.agent).0
+        let task = &auction.tasks[column as usize];
+        let bidder = &auction.bidders[row as usize];
+
+        let key = auction.ties.key(&task.id, &bidder.agent);
+        key.0
     };
 
     let solution = solve_proved(&problem, tie, steps)?;
 
     // Without a proof nothing is assigned.
-    Some(
-        solution
-            .map(|solution| to_clearing(round, solution))
-            .unwrap_or_default(),
-    )
+    let clearing = solution.map(|solution| to_clearing(auction, solution));
+    Some(clearing.unwrap_or_default())
 }
 
-/// Returns the bids within limit and budget as edges, with rows and columns in the round's order.
-pub(crate) fn edges(round: &Round) -> impl Iterator<Item = Edge> + '_ {
-    round.bids.iter().filter_map(|bid| {
-        let (row, column) = (
-            round.bidder_index(&bid.agent)?,
-            round.task_index(&bid.task)?,
-        );
+/// Returns the bids within limit and budget as edges, with rows and columns in the auction's order.
+pub(crate) fn edges(auction: &Auction) -> impl Iterator<Item = Edge> + '_ {
+    auction.bids.iter().filter_map(|bid| {
+        // A bid by an absent bidder, or on an absent task, is ignored.
+        let row = auction.bidder_index(&bid.agent)?;
+        let column = auction.task_index(&bid.task)?;
 
-        let (task, budget) = (&round.tasks[column], &round.bidders[row].budget);
-        let possible = bid.price <= task.limit && fits(&task.demand, budget);
+        let task = &auction.tasks[column];
+        let bidder = &auction.bidders[row];
+        let is_within_limit = bid.price <= task.limit;
+        let possible = is_within_limit && fits(&task.demand, &bidder.budget);
 
         possible.then_some(Edge {
             row: row as u32,
@@ -123,16 +128,17 @@ pub(crate) fn edges(round: &Round) -> impl Iterator<Item = Edge> + '_ {
     })
 }
 
-fn to_clearing(round: &Round, solution: Solution) -> Clearing {
-    let award = |pair: &Edge| Award {
-        task: round.tasks[pair.column as usize].id,
-        agent: round.bidders[pair.row as usize].agent,
+/// Returns the clearing that a solution makes.
+fn to_clearing(auction: &Auction, solution: Solution) -> Clearing {
+    let award = |pair: &Edge| Winner {
+        task: auction.tasks[pair.column as usize].id,
+        agent: auction.bidders[pair.row as usize].agent,
         bid: pair.cost,
         payment: pair.cost,
         charge: pair.cost,
     };
-    let mut awards: Vec<Award> = solution.pairs.iter().map(award).collect();
-    awards.sort_unstable_by_key(|award| award.task);
+    let mut winners: Vec<Winner> = solution.pairs.iter().map(award).collect();
+    winners.sort_unstable_by_key(|award| award.task);
 
     let duals = Duals {
         bidders: solution.row_duals,
@@ -140,7 +146,7 @@ fn to_clearing(round: &Round, solution: Solution) -> Clearing {
     };
 
     Clearing {
-        awards,
+        winners,
         duals: Some(duals),
         solution: None,
     }

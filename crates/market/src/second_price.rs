@@ -18,9 +18,9 @@ use std::collections::BTreeMap;
 
 use quorate_types::{Amounts, Price, PublicKey};
 
+use crate::auction::{Auction, Bid, Clearing, Task, Winner};
 use crate::first_price::{cheapest, take};
 use crate::mechanism::{Bidding, Mechanism};
-use crate::round::{Award, Bid, Clearing, Round, Task};
 
 /// Gives each task, in ascending order, to the cheapest bid that is within its limit and whose
 /// demand still fits the agent's remaining budget; ties go to the lesser tie key. The winner is
@@ -59,46 +59,41 @@ impl Mechanism for SecondPrice {
         rows.saturating_add((bids as u64).saturating_mul(5))
     }
 
-    fn clear(&self, round: &Round) -> Clearing {
-        let mut remaining: BTreeMap<PublicKey, Amounts> = round
-            .bidders
-            .iter()
-            .map(|bidder| (bidder.agent, bidder.budget.clone()))
-            .collect();
+    fn clear(&self, auction: &Auction) -> Clearing {
+        let mut remaining = auction.budgets();
+        let mut winners = Vec::new();
 
-        let mut awards = Vec::new();
-        for task in &round.tasks {
-            let bids = round.bids_on(&task.id);
-            let Some(winner) = cheapest(round, task, bids, &remaining) else {
+        for task in &auction.tasks {
+            let bids = auction.bids_on(&task.id);
+            let Some(winner) = cheapest(auction, task, bids, &remaining) else {
                 continue;
             };
 
-            awards.push(Award::at(winner, without(round, task, winner, &remaining)));
+            let price = price_without(auction, task, winner, &remaining);
+            winners.push(Winner::at(winner, price));
+
+            // The price is found with the budgets as they were before the task was won.
             if let Some(budget) = remaining.get_mut(&winner.agent) {
                 take(budget, &task.demand);
             }
         }
 
-        Clearing {
-            awards,
-            duals: None,
-            solution: None,
-        }
+        Clearing::of(winners)
     }
 }
 
 /// Returns the price that the task would have without its winner's bid.
-fn without(
-    round: &Round,
+fn price_without(
+    auction: &Auction,
     task: &Task,
     winner: &Bid,
     remaining: &BTreeMap<PublicKey, Amounts>,
 ) -> Price {
-    let bids = round
+    let bids = auction
         .bids_on(&task.id)
         .iter()
         .filter(|bid| bid.agent != winner.agent);
 
     let others: Vec<Bid> = bids.copied().collect();
-    cheapest(round, task, &others, remaining).map_or(task.limit, |bid| bid.price)
+    cheapest(auction, task, &others, remaining).map_or(task.limit, |bid| bid.price)
 }

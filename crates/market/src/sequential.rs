@@ -9,9 +9,9 @@
 //! If tasks are stops on routes and the aim is the least sum of the ways, the result is at most
 //! twice the optimum. Other costs have other factors, and arbitrary ones have none.
 
+use crate::auction::{Auction, Bid, Clearing, Winner};
 use crate::eligibility::fits;
 use crate::mechanism::{Bidding, Mechanism};
-use crate::round::{Award, Bid, Clearing, Round};
 
 /// Awards the one bid of least price, among all within limit and budget, and pays it as bid; ties
 /// go to the lesser tie key. All other tasks stay open for the next window.
@@ -48,34 +48,25 @@ impl Mechanism for Sequential {
         rows.saturating_add((bids as u64).saturating_mul(3))
     }
 
-    fn clear(&self, round: &Round) -> Clearing {
-        let fitting = round.bids.iter().filter(|bid| is_possible(round, bid));
+    fn clear(&self, auction: &Auction) -> Clearing {
+        let bids = auction.bids.iter();
+        let possible = bids.filter(|bid| is_possible(auction, bid));
+        let first = possible.min_by(|a, b| auction.compare(a, b));
 
-        // The key is computed only if prices are equal.
-        let first = fitting.min_by(|a, b| {
-            let key = |bid: &Bid| round.ties.key(&bid.task, &bid.agent);
-            a.price.cmp(&b.price).then_with(|| key(a).cmp(&key(b)))
-        });
-
-        let awards = first
-            .map(|bid| Award::at(bid, bid.price))
-            .into_iter()
-            .collect();
-
-        Clearing {
-            awards,
-            duals: None,
-            solution: None,
-        }
+        let winner = first.map(|bid| Winner::at(bid, bid.price));
+        Clearing::of(winner.into_iter().collect())
     }
 }
 
-fn is_possible(round: &Round, bid: &Bid) -> bool {
-    let (Some(task), Some(bidder)) = (round.task_index(&bid.task), round.bidder_index(&bid.agent))
-    else {
+/// Checks whether a bid is within its task's limit and its agent's budget.
+fn is_possible(auction: &Auction, bid: &Bid) -> bool {
+    let Some(task) = auction.task(&bid.task) else {
         return false;
     };
 
-    let (task, bidder) = (&round.tasks[task], &round.bidders[bidder]);
+    let Some(bidder) = auction.bidder(&bid.agent) else {
+        return false;
+    };
+
     bid.price <= task.limit && fits(&task.demand, &bidder.budget)
 }

@@ -24,9 +24,9 @@ use std::collections::BTreeSet;
 use quorate_types::TaskId;
 
 use crate::assignment::{self, Edge, MAX_SIDE, Problem, Solution, TieKey};
+use crate::auction::{Auction, Clearing, Duals, Task, Winner};
 use crate::mechanism::{Attempt, Bidding, Mechanism};
 use crate::optimal::{STEPS_PER_UNIT, edges, solve_proved, solver_steps};
-use crate::round::{Award, Clearing, Duals, Round};
 
 /// The awards of least total, in which an open task counts with its limit. Each winner is paid its
 /// bid plus the amount that its presence saves.
@@ -60,17 +60,19 @@ impl Mechanism for Vcg {
     }
 
     fn cost(&self, tasks: usize, bidders: usize, bids: usize) -> u64 {
-        let (rows, offers) = (bidders.saturating_add(tasks), bids.saturating_add(tasks));
+        // Each task has one more bidder, its stand-in, which makes one bid.
+        let rows = bidders.saturating_add(tasks);
+        let offers = bids.saturating_add(tasks);
         let solver = assignment::cost(rows, tasks, offers) / STEPS_PER_UNIT;
         solver.saturating_add((bids as u64).saturating_mul(3))
     }
 
     fn clear_within(&self) -> Option<Attempt> {
-        Some(|round, cost| attempt(round, solver_steps(round, cost)?))
+        Some(|auction, cost| attempt(auction, solver_steps(auction, cost)?))
     }
 
-    fn clear(&self, round: &Round) -> Clearing {
-        attempt(round, u64::MAX).unwrap_or_default()
+    fn clear(&self, auction: &Auction) -> Clearing {
+        attempt(auction, u64::MAX).unwrap_or_default()
     }
 }
 
@@ -81,86 +83,116 @@ impl Mechanism for Vcg {
 /// It goes by weak duality. If no bid is below the sum of its agent's and its task's price, no
 /// task's price is above its limit, and no agent's price is above 0, then no awards total less than
 /// all prices together. So awards that total exactly that are optimal.
-pub fn proves_least_total(round: &Round, clearing: &Clearing) -> bool {
-    let Some(Duals { bidders, tasks }) = &clearing.duals else {
+pub fn proves_least_total(auction: &Auction, clearing: &Clearing) -> bool {
+    let Some(duals) = &clearing.duals else {
         return false;
     };
 
-    if (bidders.len(), tasks.len()) != (round.bidders.len(), round.tasks.len()) {
+    if !are_complete(auction, duals) || !are_feasible(auction, duals) {
         return false;
     }
 
-    let feasible = edges(round).all(|edge| {
-        bidders[edge.row as usize].saturating_add(tasks[edge.column as usize]) <= edge.cost
-    });
-
-    let within = tasks
-        .iter()
-        .zip(&round.tasks)
-        .all(|(price, task)| *price <= task.limit);
-
-    // An open task costs its requester the limit.
-    let awarded: BTreeSet<TaskId> = clearing.awards.iter().map(|award| award.task).collect();
-    let open = round
-        .tasks
-        .iter()
-        .filter(|task| !awarded.contains(&task.id));
-
-    let bids = clearing.awards.iter().map(|award| i128::from(award.bid));
-    let total: i128 = bids.chain(open.map(|task| i128::from(task.limit))).sum();
-
     // By weak duality no awards total less, so awards that total exactly this are optimal.
-    let proved: i128 = bidders
-        .iter()
-        .chain(tasks)
-        .map(|price| i128::from(*price))
-        .sum();
+    let prices = duals.bidders.iter().chain(&duals.tasks);
+    let proved: i128 = prices.map(|price| i128::from(*price)).sum();
 
-    feasible && within && bidders.iter().all(|price| *price <= 0) && total == proved
+    total_cost(auction, clearing) == proved
 }
 
-/// Clears the round, or returns `None` if that takes more than `steps`. Nothing is assigned in a
-/// round beyond the solver's sizes.
-fn attempt(round: &Round, steps: u64) -> Option<Clearing> {
-    let Some(problem) = problem(round) else {
+/// Checks whether there is a price for each bidder and each task.
+fn are_complete(auction: &Auction, duals: &Duals) -> bool {
+    duals.bidders.len() == auction.bidders.len() && duals.tasks.len() == auction.tasks.len()
+}
+
+/// Checks whether the prices are within the bounds of the linear program.
+fn are_feasible(auction: &Auction, duals: &Duals) -> bool {
+    let Duals { bidders, tasks } = duals;
+
+    // No task costs more than its limit.
+    let mut limited = tasks.iter().zip(&auction.tasks);
+    if limited.any(|(price, task)| *price > task.limit) {
+        return false;
+    }
+
+    // No agent loses.
+    if bidders.iter().any(|price| *price > 0) {
+        return false;
+    }
+
+    // No bid is below the sum of its two prices.
+    edges(auction).all(|edge| {
+        let bidder = bidders[edge.row as usize];
+        let task = tasks[edge.column as usize];
+        bidder.saturating_add(task) <= edge.cost
+    })
+}
+
+/// Returns the total of the winning bids and of the limits of open tasks.
+fn total_cost(auction: &Auction, clearing: &Clearing) -> i128 {
+    let bids = clearing.winners.iter().map(|award| award.bid);
+
+    // An open task costs its requester the limit.
+    let limits = open_tasks(auction, clearing).map(|task| task.limit);
+    bids.chain(limits).map(i128::from).sum()
+}
+
+/// Returns the tasks that a clearing does not award.
+fn open_tasks<'a>(
+    auction: &'a Auction,
+    clearing: &Clearing,
+) -> impl Iterator<Item = &'a Task> + use<'a> {
+    let winners = clearing.winners.iter();
+    let awarded = winners.map(|award| award.task);
+    let awarded: BTreeSet<TaskId> = awarded.collect();
+
+    let tasks = auction.tasks.iter();
+    tasks.filter(move |task| !awarded.contains(&task.id))
+}
+
+/// Clears the auction, or returns `None` if that takes more than `steps`. Nothing is assigned in an
+/// auction beyond the solver's sizes.
+fn attempt(auction: &Auction, steps: u64) -> Option<Clearing> {
+    let Some(problem) = problem(auction) else {
         return Some(Clearing::default());
     };
 
-    // Rows beyond the bidders are the stand-ins.
-    let tie = |row: u32, column: u32| match round.bidders.get(row as usize) {
-        Some(bidder) => {
-            round
-                .ties
-                .key(&round.tasks[column as usize].id, &bidder.agent)
-                .0
-        }
-        None => last_key(column),
+    let tie = |row: u32, column: u32| {
+        // Rows beyond the bidders are the stand-ins.
+        let Some(bidder) = auction.bidders.get(row as usize) else {
+            return last_key(column);
+        };
+
+        let task = &auction.tasks[column as usize];
+        auction.ties.key(&task.id, &bidder.agent).0
     };
 
     let solution = solve_proved(&problem, tie, steps)?;
-    Some(
-        solution
-            .map(|solution| to_clearing(round, &solution))
-            .unwrap_or_default(),
-    )
+
+    // Without a proof nothing is assigned.
+    let clearing = solution.map(|solution| to_clearing(auction, &solution));
+    Some(clearing.unwrap_or_default())
 }
 
 /// Builds the problem for the solver: the rows are the bidders, then one stand-in for the requester
-/// of each task. `None` if the round is beyond the solver's sizes.
-fn problem(round: &Round) -> Option<Problem> {
-    let (bidders, tasks) = (round.bidders.len(), round.tasks.len());
-    let rows = bidders
-        .checked_add(tasks)
-        .filter(|rows| *rows <= MAX_SIDE)?;
+/// of each task. `None` if the auction is beyond the solver's sizes.
+fn problem(auction: &Auction) -> Option<Problem> {
+    let bidders = auction.bidders.len();
+    let tasks = auction.tasks.len();
+    let rows = bidders.checked_add(tasks)?;
+
+    if rows > MAX_SIDE {
+        return None;
+    }
 
     // Each stand-in asks the limit of its task, and takes no other.
-    let stand_ins = round.tasks.iter().enumerate().map(|(column, task)| Edge {
+    let stand_ins = auction.tasks.iter().enumerate().map(|(column, task)| Edge {
         row: (bidders + column) as u32,
         column: column as u32,
         cost: task.limit,
     });
 
-    Problem::new(rows, tasks, edges(round).chain(stand_ins).collect()).ok()
+    let edges = edges(auction).chain(stand_ins).collect();
+    Problem::new(rows, tasks, edges).ok()
 }
 
 /// Returns a tie key that comes after those of all bids, which are hashes.
@@ -170,33 +202,41 @@ fn last_key(column: u32) -> TieKey {
     key
 }
 
-fn to_clearing(round: &Round, solution: &Solution) -> Clearing {
-    let awards = solution.pairs.iter().filter_map(|pair| {
-        // A task that its stand-in gets stays open.
-        let bidder = round.bidders.get(pair.row as usize)?;
-        let payment = solution.column_duals[pair.column as usize];
-        let task = round.tasks[pair.column as usize].id;
-        let (agent, bid) = (bidder.agent, pair.cost);
-        Some(Award {
-            task,
-            agent,
-            bid,
-            payment,
-            charge: payment,
-        })
-    });
-
-    let mut awards: Vec<Award> = awards.collect();
-    awards.sort_unstable_by_key(|award| award.task);
+/// Returns the clearing that a solution makes.
+fn to_clearing(auction: &Auction, solution: &Solution) -> Clearing {
+    let mut winners: Vec<Winner> = solution
+        .pairs
+        .iter()
+        .filter_map(|pair| winner_of(auction, solution, pair))
+        .collect();
+    winners.sort_unstable_by_key(|award| award.task);
 
     // The price of an open task is its limit; with the stand-ins the solver may give more.
-    let prices = solution.column_duals.iter().zip(&round.tasks);
-    let tasks = prices.map(|(&price, task)| price.min(task.limit)).collect();
-    let bidders = solution.row_duals[..round.bidders.len()].to_vec();
+    let tasks = solution
+        .column_duals
+        .iter()
+        .zip(&auction.tasks)
+        .map(|(&price, task)| price.min(task.limit))
+        .collect();
+    let bidders = solution.row_duals[..auction.bidders.len()].to_vec();
 
     Clearing {
-        awards,
+        winners,
         duals: Some(Duals { bidders, tasks }),
         solution: None,
     }
+}
+
+/// Returns the award of a pair. `None` if its stand-in gets the task, which then stays open.
+fn winner_of(auction: &Auction, solution: &Solution, pair: &Edge) -> Option<Winner> {
+    let bidder = auction.bidders.get(pair.row as usize)?;
+    let payment = solution.column_duals[pair.column as usize];
+
+    Some(Winner {
+        task: auction.tasks[pair.column as usize].id,
+        agent: bidder.agent,
+        bid: pair.cost,
+        payment,
+        charge: payment,
+    })
 }

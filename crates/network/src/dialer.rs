@@ -56,12 +56,12 @@ struct Target {
     addresses: Vec<Multiaddr>,
     /// The peer to reach, or the one that answered last at a boot address.
     peer: Option<PeerId>,
-    state: State,
+    state: DialState,
     backoff: Backoff,
 }
 
 #[derive(Debug)]
-enum State {
+enum DialState {
     /// To be dialed at this time.
     Waiting(Instant),
     /// Being dialed by this attempt.
@@ -95,13 +95,13 @@ impl Dialer {
             addresses = before.map(|target| target.addresses).unwrap_or_default();
         }
 
-        let target = self.target(addresses, Some(peer), State::Waiting(now));
+        let target = self.target(addresses, Some(peer), DialState::Waiting(now));
         self.targets.insert(Goal::Peer(peer), target);
     }
 
     /// Wants the peer that answers at an address.
     pub(crate) fn want_boot(&mut self, address: Multiaddr, now: Instant) {
-        let target = self.target(vec![address.clone()], None, State::Waiting(now));
+        let target = self.target(vec![address.clone()], None, DialState::Waiting(now));
         self.targets.entry(Goal::Boot(address)).or_insert(target);
     }
 
@@ -160,7 +160,7 @@ impl Dialer {
     /// Notes that a peer has a connection, so it is not dialed.
     pub(crate) fn on_connected(&mut self, peer: PeerId) {
         for target in self.targets_of(peer) {
-            target.state = State::Connected;
+            target.state = DialState::Connected;
         }
     }
 
@@ -178,7 +178,7 @@ impl Dialer {
         }
     }
 
-    fn target(&self, addresses: Vec<Multiaddr>, peer: Option<PeerId>, state: State) -> Target {
+    fn target(&self, addresses: Vec<Multiaddr>, peer: Option<PeerId>, state: DialState) -> Target {
         Target {
             addresses,
             peer,
@@ -206,7 +206,7 @@ impl Target {
             return None;
         }
         let options = self.options(goal);
-        self.state = State::Dialing(options.connection_id());
+        self.state = DialState::Dialing(options.connection_id());
         Some(options)
     }
 
@@ -221,11 +221,11 @@ impl Target {
     }
 
     fn schedule(&mut self, now: Instant) {
-        self.state = State::Waiting(now + self.backoff.next());
+        self.state = DialState::Waiting(now + self.backoff.next());
     }
 }
 
-impl State {
+impl DialState {
     const fn due(&self) -> Option<Instant> {
         match self {
             Self::Waiting(due) => Some(*due),

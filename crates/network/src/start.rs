@@ -36,6 +36,7 @@ const MAX_PROTOCOL_LENGTH: usize = 64;
 pub fn start(config: NetworkConfig) -> Result<(Network, NetworkEvents), NetworkError> {
     let swarm_prefix = swarm_prefix(&config.protocol)?;
     let keypair = key::keypair(config.secret);
+
     let (commands, command_receiver) = mpsc::channel(COMMAND_QUEUE);
     let (publications, publication_receiver) = mpsc::channel(config.limits.gossip_queue.max(1));
     let (events, event_receiver) = mpsc::channel(config.limits.event_queue.max(1));
@@ -94,7 +95,8 @@ fn swarm(
     let transport = transport::build(keypair, &config.limits)?;
     let behaviour = Behaviour::new(config, keypair, swarm_prefix)?;
 
-    let (tasks, stop) = (shared.tasks.clone(), stop.clone());
+    let tasks = shared.tasks.clone();
+    let stop = stop.clone();
     let swarm_config = Config::with_executor(move |task| {
         tasks.spawn(stop.clone().run_until_cancelled_owned(task));
     })
@@ -104,7 +106,13 @@ fn swarm(
     let local = keypair.public().to_peer_id();
     let mut swarm = Swarm::new(transport, behaviour, local, swarm_config);
 
-    for address in &config.listen {
+    listen(&mut swarm, &config.listen)?;
+    Ok(swarm)
+}
+
+/// Makes a swarm listen on all these addresses.
+fn listen(swarm: &mut Swarm<Behaviour>, addresses: &[Multiaddr]) -> Result<(), NetworkError> {
+    for address in addresses {
         swarm
             .listen_on(address.clone())
             .map_err(|source| NetworkError::Listen {
@@ -113,7 +121,7 @@ fn swarm(
             })?;
     }
 
-    Ok(swarm)
+    Ok(())
 }
 
 /// The reason why a network did not start.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use quorate_crypto::{SecretKey, verify};
 use quorate_network::Multiaddr;
 use quorate_types::message::Announcement;
-use quorate_types::{PublicKey, Sign1, SwarmId, ValidatorSet, limits};
+use quorate_types::{PublicKey, Sign1, SwarmId, UnixMillis, ValidatorSet, limits};
 
 /// The announcements that a node knows. Those of validators are always taken, others while there is
 /// room.
@@ -27,13 +27,13 @@ impl AddressBook {
     }
 
     /// Signs an announcement of this node's addresses, which replaces its earlier one.
-    pub(crate) fn announce(&mut self, key: &SecretKey, at: &[Multiaddr], now: u64) {
+    pub(crate) fn announce(&mut self, key: &SecretKey, at: &[Multiaddr], now: UnixMillis) {
         // Unix time keeps the number rising over restarts, which forget the earlier announcement.
         let sequence = self
             .known
             .get(&self.me)
             .map_or(0, |own| own.payload.sequence + 1)
-            .max(now);
+            .max(now.0);
 
         let texts = at.iter().map(Multiaddr::to_string);
         let addresses = texts.filter(|text| text.len() <= limits::ADDRESS_BYTES);
@@ -71,23 +71,12 @@ impl AddressBook {
         announcement: Sign1<Announcement>,
         validators: &ValidatorSet,
     ) -> Option<(PublicKey, Vec<Multiaddr>)> {
-        let (signer, payload) = (announcement.signer, &announcement.payload);
-
-        let newer = self
-            .known
-            .get(&signer)
-            .is_none_or(|old| old.payload.sequence < payload.sequence);
+        let signer = announcement.signer;
         // There is always room for validators, so that others cannot crowd them out.
         let room = validators.get(&signer).is_some() || self.known.len() < limits::ANNOUNCEMENTS;
 
-        let sound = payload.swarm == self.swarm
-            && payload.addresses.len() <= limits::ADDRESSES
-            && payload
-                .addresses
-                .iter()
-                .all(|text| text.len() <= limits::ADDRESS_BYTES);
-
-        if signer == self.me || !newer || !room || !sound {
+        let wanted = room && self.is_news(&announcement) && self.is_sound(&announcement.payload);
+        if signer == self.me || !wanted {
             return None;
         }
 
@@ -98,6 +87,21 @@ impl AddressBook {
 
         self.known.insert(signer, announcement);
         Some((signer, addresses))
+    }
+
+    /// Returns whether the announcement is newer than the known one of its signer.
+    fn is_news(&self, announcement: &Sign1<Announcement>) -> bool {
+        self.known
+            .get(&announcement.signer)
+            .is_none_or(|old| old.payload.sequence < announcement.payload.sequence)
+    }
+
+    /// Returns whether the announcement is one of this swarm, within the limits.
+    fn is_sound(&self, payload: &Announcement) -> bool {
+        let mut addresses = payload.addresses.iter();
+        payload.swarm == self.swarm
+            && payload.addresses.len() <= limits::ADDRESSES
+            && addresses.all(|text| text.len() <= limits::ADDRESS_BYTES)
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use quorate_network::Multiaddr;
-use quorate_replica::PaceConfig;
+use quorate_replica::TimeoutConfig;
 use quorate_types::Millis;
 use serde::{Deserialize, Serialize};
 
@@ -75,13 +75,13 @@ pub enum ConfigError {
 
 impl Default for PaceSettings {
     fn default() -> Self {
-        let PaceConfig {
+        let TimeoutConfig {
             least_ms,
             most_ms,
             resend_ms,
             timely_ms,
             ..
-        } = PaceConfig::default();
+        } = TimeoutConfig::default();
         Self {
             least_ms,
             most_ms,
@@ -91,7 +91,7 @@ impl Default for PaceSettings {
     }
 }
 
-impl From<PaceSettings> for PaceConfig {
+impl From<PaceSettings> for TimeoutConfig {
     fn from(settings: PaceSettings) -> Self {
         let PaceSettings {
             least_ms,

@@ -1,6 +1,6 @@
 //! The event loop of each role on tokio and libp2p, with builder and handles.
 //!
-//! - [`Home`] is the folder of a node: key and signing guard, genesis, configuration, data.
+//! - [`DataDir`] is the folder of a node: key and signing guard, genesis, configuration, data.
 //! - [`Validator`] drives a `Replica` on a thread of its own, with store and network.
 //! - [`Node`] drives the agents and the requests of one key.
 //!
@@ -10,8 +10,8 @@
 mod address_book;
 mod clock;
 mod config;
+mod data_dir;
 mod genesis_file;
-mod home;
 mod monitor;
 mod node;
 mod task;
@@ -19,12 +19,12 @@ mod validator;
 
 pub use clock::Clock;
 pub use config::{ConfigError, NodeConfig, PaceSettings};
+pub use data_dir::{DataDir, DataDirError};
 pub use genesis_file::{GenesisFileError, read_genesis, write_genesis};
-pub use home::{Home, HomeError};
 pub use node::{Node, NodeBuilder, NodeError, NodeEvent, NodeHandle};
 pub use quorate_agent::{DossierBundle, StandingBids};
 pub use quorate_network::Multiaddr;
-pub use quorate_replica::Standing;
+pub use quorate_replica::VotingStatus;
 pub use quorate_store::CrashPoints;
 pub use task::{Receipt, TaskFailure, TaskHandle};
 pub use validator::{

@@ -8,23 +8,23 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use quorate_agent::{
-    Agent, AgentRunner, CertificateVerifier, ClientConfig, ClientError, DossierBundle, Event,
+    Agent, AgentRunner, CertificateVerifier, ClientConfig, ClientError, ClientEvent, DossierBundle,
     LightClient, StandingBids, Timer,
 };
 use quorate_certificate::{Policy, TrustRoot};
-use quorate_network::{Network, NetworkConfig, NetworkError};
+use quorate_network::{Multiaddr, Network, NetworkError};
 use quorate_types::operation::{Pair, Solve};
-use quorate_types::{Attestation, Hash, Label, PublicKey, TaskId, TaskSpec};
+use quorate_types::{Attestation, Genesis, Hash, Label, PublicKey, TaskId, TaskSpec};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::home::{Home, HomeError};
+use crate::data_dir::{DataDir, DataDirError};
 use crate::task::TaskHandle;
-use crate::validator::protocol_name;
+use crate::validator::start_network;
 use drive::{Command, Drive};
 
 /// Something that a node learned. An event that holds a certificate was proved by it.
-pub type NodeEvent = Event;
+pub type NodeEvent = ClientEvent;
 
 /// The entry point to a node: see [`Node::builder`].
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub struct Node;
 
 /// Builds the node of a folder, with its agents and its attestation.
 pub struct NodeBuilder {
-    home: Home,
+    data_dir: DataDir,
     agents: Vec<Box<dyn Agent>>,
     attestation: Option<Attestation>,
     withholds: bool,
@@ -43,7 +43,7 @@ pub struct NodeBuilder {
 pub enum NodeError {
     /// The folder of the node cannot be used.
     #[error(transparent)]
-    Home(#[from] HomeError),
+    DataDir(#[from] DataDirError),
     /// The network did not start.
     #[error(transparent)]
     Network(#[from] NetworkError),
@@ -75,11 +75,11 @@ const COMMAND_QUEUE: usize = 256;
 const EVENT_QUEUE: usize = 4096;
 
 impl Node {
-    /// Returns a builder for the node of the folder `home`. The node takes its key, genesis,
+    /// Returns a builder for the node of the folder `data_dir`. The node takes its key, genesis,
     /// configuration and attestation from there when it starts.
-    pub fn builder(home: Home) -> NodeBuilder {
+    pub fn builder(data_dir: DataDir) -> NodeBuilder {
         NodeBuilder {
-            home,
+            data_dir,
             agents: Vec::new(),
             attestation: None,
             withholds: false,
@@ -113,33 +113,16 @@ impl NodeBuilder {
     /// # Errors
     /// [`NodeError`], which names the file and what is wrong with it.
     pub async fn start(self) -> Result<NodeHandle, NodeError> {
-        let home = &self.home;
-        let (genesis, key, config) = (home.genesis()?, home.key()?, home.config()?);
+        let genesis = self.data_dir.genesis()?;
+        let key = self.data_dir.key()?;
+        let config = self.data_dir.config()?;
+
         let swarm = genesis.swarm_id();
+        let (network, network_events) = start_network(&config, &key, &swarm)?;
+        dial_boot_peers(&network, config.boot).await?;
 
-        let mut settings = NetworkConfig::new(*key.seed(), protocol_name(&swarm));
-        settings.listen = config.listen.clone();
-        settings.mdns = config.mdns;
-        let (network, network_events) = quorate_network::start(settings)?;
-
-        for address in &config.boot {
-            network
-                .dial(address.clone())
-                .await
-                .map_err(|_| NodeError::Stopped)?;
-        }
-
-        let root = TrustRoot::from_genesis(&genesis)
-            .map_err(|error| NodeError::Trust(error.to_string()))?;
-        let verifier = CertificateVerifier::new(root, Policy::default());
-
-        let mut client = ClientConfig::new(&genesis);
-        client.withholds = self.withholds;
-        // An attestation that was given to the builder goes before the one in the folder.
-        client.attestation = match self.attestation {
-            Some(attestation) => Some(attestation),
-            None => home.attestation()?,
-        };
+        let verifier = verifier_of(&genesis)?;
+        let client = self.client_config(&genesis)?;
 
         let public = key.public_key();
         let (commands, receiver) = mpsc::channel(COMMAND_QUEUE);
@@ -147,13 +130,14 @@ impl NodeBuilder {
         let (events, _) = broadcast::channel(EVENT_QUEUE);
         let (known, ready) = watch::channel(false);
 
+        let links = drive::Links {
+            network: network.clone(),
+            events: network_events,
+            validators: genesis.validators,
+            swarm,
+        };
         let drive = Drive::new(
-            drive::Links {
-                network: network.clone(),
-                events: network_events,
-                validators: genesis.validators,
-                swarm,
-            },
+            links,
             LightClient::new(client, key, Box::new(verifier)),
             AgentRunner::new(self.agents, Arc::new(TokioTimer)),
             events.clone(),
@@ -170,6 +154,38 @@ impl NodeBuilder {
             task,
         })
     }
+
+    /// Returns the configuration of the node's light client.
+    fn client_config(&self, genesis: &Genesis) -> Result<ClientConfig, NodeError> {
+        let mut client = ClientConfig::new(genesis);
+        client.withholds = self.withholds;
+        // An attestation that was given to the builder goes before the one in the folder.
+        client.attestation = match &self.attestation {
+            Some(attestation) => Some(attestation.clone()),
+            None => self.data_dir.attestation()?,
+        };
+
+        Ok(client)
+    }
+}
+
+/// Dials the peers that the configuration names.
+async fn dial_boot_peers(network: &Network, boot: Vec<Multiaddr>) -> Result<(), NodeError> {
+    for address in boot {
+        network
+            .dial(address)
+            .await
+            .map_err(|_| NodeError::Stopped)?;
+    }
+
+    Ok(())
+}
+
+/// Returns a verifier of certificates that trusts the genesis.
+fn verifier_of(genesis: &Genesis) -> Result<CertificateVerifier, NodeError> {
+    let root =
+        TrustRoot::from_genesis(genesis).map_err(|error| NodeError::Trust(error.to_string()))?;
+    Ok(CertificateVerifier::new(root, Policy::default()))
 }
 
 impl NodeHandle {
@@ -332,7 +348,7 @@ async fn ask<T>(
 impl std::fmt::Debug for NodeBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("NodeBuilder")
-            .field("home", &self.home)
+            .field("home", &self.data_dir)
             .field("agents", &self.agents.len())
             .finish_non_exhaustive()
     }

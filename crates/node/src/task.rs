@@ -8,7 +8,7 @@ use tokio::sync::watch;
 #[derive(Debug, Clone)]
 pub struct TaskHandle {
     pub(crate) task: TaskId,
-    pub(crate) progress: watch::Receiver<Progress>,
+    pub(crate) progress: watch::Receiver<TaskProgress>,
 }
 
 /// The proof that a task is done: the report of its assignee, with the committee's certificate.
@@ -40,7 +40,7 @@ pub enum TaskFailure {
 
 /// The progress of a task, by verified certificates.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Progress {
+pub(crate) struct TaskProgress {
     pub(crate) awarded: Option<(FencingToken, PublicKey, Vec<u8>)>,
     pub(crate) completed: Option<Receipt>,
     pub(crate) failed: Option<&'static str>,
@@ -74,7 +74,10 @@ impl TaskHandle {
         progress.completed.ok_or(TaskFailure::Stopped)
     }
 
-    async fn wait(&self, done: impl Fn(&Progress) -> bool) -> Result<Progress, TaskFailure> {
+    async fn wait(
+        &self,
+        done: impl Fn(&TaskProgress) -> bool,
+    ) -> Result<TaskProgress, TaskFailure> {
         let mut progress = self.progress.clone();
         let reached = progress.wait_for(|progress| done(progress) || progress.failed.is_some());
         let found = reached.await.map_err(|_| TaskFailure::Stopped)?.clone();

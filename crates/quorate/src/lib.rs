@@ -6,8 +6,8 @@
 //!
 //! ```no_run
 //! use quorate::{
-//!     Agent, Award, CallForBids, Capabilities, Home, LeaseGuard, Node, Offer, Outcome, TaskError,
-//!     TaskSpec, async_trait,
+//!     Agent, Award, CallForBids, Capabilities, DataDir, LeaseGuard, Node, Quote, TaskError,
+//!     TaskOutput, TaskSpec, async_trait,
 //! };
 //!
 //! struct Courier;
@@ -17,17 +17,21 @@
 //!     fn capabilities(&self) -> Capabilities {
 //!         Capabilities::new()
 //!     }
-//!     async fn bid(&mut self, call: &CallForBids) -> Option<Offer> {
-//!         Some(call.offer(call.spec.payload.0.len() as i64))
+//!     async fn bid(&mut self, call: &CallForBids) -> Option<Quote> {
+//!         Some(call.quote(call.spec.payload.0.len() as i64))
 //!     }
-//!     async fn execute(&mut self, award: Award, lease: LeaseGuard) -> Result<Outcome, TaskError> {
+//!     async fn execute(
+//!         &mut self,
+//!         award: Award,
+//!         lease: LeaseGuard,
+//!     ) -> Result<TaskOutput, TaskError> {
 //!         lease.sleep(std::time::Duration::from_secs(2)).await?;
-//!         Ok(Outcome::new(award.spec.payload.0))
+//!         Ok(TaskOutput::new(award.spec.payload.0))
 //!     }
 //! }
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! let node = Node::builder(Home::new("courier")).agent(Courier).start().await?;
+//! let node = Node::builder(DataDir::new("courier")).agent(Courier).start().await?;
 //! let task = node.submit(TaskSpec::new("tasks".parse()?)).await?;
 //! let certificate = task.awarded().await?;
 //! let receipt = task.completed().await?;
@@ -36,12 +40,12 @@
 //! ```
 //!
 //! A market with `solve_ms` takes solutions from any member, and the best one wins. A solver is a
-//! node that waits for the windows of such a market. `quorate solver` is one, and this is another:
+//! node that waits for the windows of such a market. `quorate propose` is one, and this is another:
 //!
 //! ```no_run
 //! use std::collections::BTreeMap;
 //!
-//! use quorate::{Home, Node, NodeEvent, Pair, StandingBids};
+//! use quorate::{DataDir, Node, NodeEvent, Pair, StandingBids};
 //!
 //! /// Gives each task to its cheapest bidder that has enough left.
 //! fn greedy(standing: &StandingBids) -> Vec<Pair> {
@@ -71,7 +75,7 @@
 //! }
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! let node = Node::builder(Home::new("solver")).start().await?;
+//! let node = Node::builder(DataDir::new("solver")).start().await?;
 //! let mut events = node.subscribe();
 //! loop {
 //!     if let NodeEvent::Solve { market, window } = events.recv().await?
@@ -86,17 +90,19 @@
 //! **Absent here:** code. This crate only gives names to items of other crates.
 
 pub use quorate_agent::{
-    Agent, Award, CallForBids, DossierBundle, LeaseGuard, LeaseLost, Offer, Outcome, TaskError,
+    Agent, Award, CallForBids, DossierBundle, LeaseGuard, LeaseLost, Quote, TaskError, TaskOutput,
     async_trait,
 };
 pub use quorate_certificate as certificate;
 pub use quorate_node::{
-    Home, Node, NodeBuilder, NodeConfig, NodeError, NodeEvent, NodeHandle, Receipt, StandingBids,
-    TaskFailure, TaskHandle, Validator,
+    DataDir, Node, NodeBuilder, NodeConfig, NodeError, NodeEvent, NodeHandle, Receipt,
+    StandingBids, TaskFailure, TaskHandle, Validator,
 };
 pub use quorate_types::operation::Pair;
 pub use quorate_types::outcome::{BidInput, BidderInput, SolutionInput, TaskInput};
-pub use quorate_types::{Amounts, Capabilities, Hash, Label, TaskId, TaskSpec};
+pub use quorate_types::{
+    ActiveMillis, Amounts, Capabilities, FencingToken, Hash, Label, TaskId, TaskSpec, UnixMillis,
+};
 
 /// A doctest: the agent in the README compiles.
 #[cfg(doctest)]

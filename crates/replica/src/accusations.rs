@@ -205,27 +205,7 @@ impl Replica {
 
     /// Accuses the builder of a bad block, once its proposal of the block has arrived here too.
     pub(crate) fn accuse(&mut self, id: &BlockId) {
-        let Some(header) = self.candidates.bad_header(id) else {
-            return;
-        };
-
-        let (builder, round) = (header.builder, header.build_round);
-        // The evidence needs the builder's own proposal, made in the build round (N-24).
-        let is_his = |said: &SignedStatement| {
-            said.signer == builder
-                && said.statement.kind == Kind::Proposal
-                && said.statement.round == round
-                && said.statement.block == Some(*id)
-        };
-
-        // The driver's catch-up for a round carries its proposal.
-        let Some(proposal) = self
-            .driver
-            .catch_up(round)
-            .statements
-            .into_iter()
-            .find(is_his)
-        else {
+        let Some(proposal) = self.proposal_of_bad(id) else {
             return;
         };
 
@@ -240,5 +220,23 @@ impl Replica {
         if !self.evidence.outweighs(&evidence) && self.ledger.admits_evidence(&evidence).is_ok() {
             self.try_evidence(Origin::Local, evidence);
         }
+    }
+
+    /// Returns the proposal that evidence of a bad block needs, if it has arrived: the builder's
+    /// own, made in the build round (N-24).
+    fn proposal_of_bad(&self, id: &BlockId) -> Option<SignedStatement> {
+        let header = self.candidates.bad_header(id)?;
+        let round = header.build_round;
+
+        let is_wanted = |said: &SignedStatement| {
+            said.signer == header.builder
+                && said.statement.kind == Kind::Proposal
+                && said.statement.round == round
+                && said.statement.block == Some(*id)
+        };
+
+        // The driver's catch-up for a round carries its proposal.
+        let mut statements = self.driver.catch_up(round).statements.into_iter();
+        statements.find(is_wanted)
     }
 }

@@ -7,7 +7,10 @@ use quorate_consensus::{Input, Verdict};
 use quorate_crypto::{Verified, is_body_of_header};
 use quorate_ledger::{Execution, InvalidBlock};
 use quorate_types::message::{FetchBlock, PeerMessage};
-use quorate_types::{Block, BlockId, Header, Millis, PublicKey, Round, cbor, limits};
+use quorate_types::{
+    Block, BlockId, Header, MonotonicMillis, PublicKey, QuorumCertificate, Round, Signature, cbor,
+    limits,
+};
 
 use crate::event::Action;
 use crate::recover::LogRecord;
@@ -27,7 +30,7 @@ pub(crate) struct Candidates {
     bodies: BTreeMap<BlockId, Candidate>,
     /// Blocks that the driver wants judged, each with the monotonic time at which all peers are
     /// asked for its body.
-    wanted: BTreeMap<BlockId, Option<Millis>>,
+    wanted: BTreeMap<BlockId, Option<MonotonicMillis>>,
 }
 
 #[derive(Debug)]
@@ -116,7 +119,7 @@ impl Candidates {
     }
 
     /// Blocks whose body has not arrived, with the time at which it is asked for.
-    fn missing(&self) -> impl Iterator<Item = (BlockId, Millis)> {
+    fn missing(&self) -> impl Iterator<Item = (BlockId, MonotonicMillis)> {
         let wanted = self
             .wanted
             .iter()
@@ -137,8 +140,11 @@ impl Candidates {
 
         let has_room = || self.bodies.len() < BODIES && of_builder() < UNASKED;
 
-        !self.bodies.contains_key(id)
-            && (self.wanted.contains_key(id) || (header.builder == *from && has_room()))
+        if self.bodies.contains_key(id) {
+            return false;
+        }
+
+        self.wanted.contains_key(id) || (header.builder == *from && has_room())
     }
 }
 
@@ -165,11 +171,15 @@ impl Replica {
             return;
         }
 
+        self.check_body(from, block);
+    }
+
+    /// Has the signatures of a body checked, which is the only one for its id. It counts as arrived
+    /// from now on.
+    fn check_body(&mut self, from: PublicKey, block: Block) {
         let timely = self.is_timely(&block.header);
-        let builder = block.header.builder;
-        self.candidates
-            .bodies
-            .insert(id, Candidate::awaited(builder, timely));
+        let candidate = Candidate::awaited(block.header.builder, timely);
+        self.candidates.bodies.insert(block.header.id(), candidate);
 
         let context = self.block_context(&block);
         self.verify(Origin::Peer(from), Claim::Block(Box::new(block), context));
@@ -194,31 +204,30 @@ impl Replica {
             .operations
             .iter()
             .filter(|operation| self.pool.holds(operation));
-        let operations = held
-            .map(|held| (held.payload.id(), held.signature))
-            .collect();
+        let operations = held.map(|held| (held.payload.id(), held.signature));
 
-        let mut votes = BTreeSet::new();
-        // A vote counts as known only if both commits carry it with the same signature.
-        if let (Some(theirs), Some(ours)) = (&block.previous_commit, &self.last_commit)
-            && theirs.statement == ours.statement
-        {
-            votes.extend(ours.votes.iter().map(|vote| (vote.signer, vote.signature)));
-
-            let listed: BTreeSet<_> = theirs
-                .votes
-                .iter()
-                .map(|vote| (vote.signer, vote.signature))
-                .collect();
-            votes.retain(|vote| listed.contains(vote));
-        }
-
-        let previous = Arc::clone(self.ledger.previous_validators());
         BlockContext {
-            previous,
-            operations,
-            votes,
+            previous: Arc::clone(self.ledger.previous_validators()),
+            operations: operations.collect(),
+            votes: self.known_votes(block),
         }
+    }
+
+    /// Returns the votes that both the commit in a block and this node's last commit carry, with
+    /// the same signature.
+    fn known_votes(&self, block: &Block) -> BTreeSet<(PublicKey, Signature)> {
+        let (Some(theirs), Some(ours)) = (&block.previous_commit, &self.last_commit) else {
+            return BTreeSet::new();
+        };
+
+        if theirs.statement != ours.statement {
+            return BTreeSet::new();
+        }
+
+        let mut votes = signatures_of(ours);
+        let listed = signatures_of(theirs);
+        votes.retain(|vote| listed.contains(vote));
+        votes
     }
 
     pub(crate) fn on_verified_block(&mut self, block: Verified<Block>) {
@@ -259,13 +268,7 @@ impl Replica {
 
         let candidate = self.candidates.bodies.get(&block);
         let Some(body) = candidate.and_then(|candidate| candidate.block.clone()) else {
-            let at = self.now.monotonic + self.pace.config.fetch_ms;
-            self.candidates
-                .wanted
-                .entry(block)
-                .or_default()
-                .get_or_insert(at);
-            self.set_fetch();
+            self.await_body(block);
             return;
         };
 
@@ -279,6 +282,14 @@ impl Replica {
         }
     }
 
+    /// Sets the time at which all peers are asked for a body, unless it is set already.
+    fn await_body(&mut self, block: BlockId) {
+        let at = self.now.monotonic + self.pace.config.fetch_ms;
+        let wanted = self.candidates.wanted.entry(block).or_default();
+        wanted.get_or_insert(at);
+        self.set_fetch();
+    }
+
     pub(crate) fn on_executed(
         &mut self,
         block: BlockId,
@@ -289,24 +300,19 @@ impl Replica {
         };
 
         let built = candidate.built.take();
-        let valid = match result {
-            Ok(execution) => {
-                candidate.execution = Some(execution);
-                true
-            }
+        let valid = result.is_ok();
+
+        match result {
+            Ok(execution) => candidate.execution = Some(execution),
             Err(reason) => {
-                candidate.refusal = Some(reason.to_string());
-                self.counters.blocks_invalid += 1;
+                self.note_refusal(&block, &reason);
                 // This node does not accuse itself: a block of its own that fails is a fault of its
                 // memory (N-8).
-                let accuses = built.is_none() && reason.convicts();
-                if let Some(body) = candidate.block.clone().filter(|_| accuses) {
-                    self.candidates.keep_bad(Box::new((**body).clone()));
-                    self.accuse(&block);
+                if built.is_none() && reason.convicts() {
+                    self.accuse_of_body(&block);
                 }
-                false
             }
-        };
+        }
 
         // Only now, with its proposal, does this node vouch for the block that it built (N-8).
         if let Some(round) = built.filter(|_| valid) {
@@ -315,6 +321,22 @@ impl Replica {
 
         self.judge(block, valid);
         self.resume_decided(&block);
+    }
+
+    /// Keeps the reason why a block is invalid.
+    fn note_refusal(&mut self, id: &BlockId, reason: &InvalidBlock) {
+        self.counters.blocks_invalid += 1;
+        if let Some(candidate) = self.candidates.bodies.get_mut(id) {
+            candidate.refusal = Some(reason.to_string());
+        }
+    }
+
+    /// Accuses the builder of a bad block whose body is here.
+    fn accuse_of_body(&mut self, id: &BlockId) {
+        if let Some(body) = self.candidates.body(id) {
+            self.candidates.keep_bad(Box::new((**body).clone()));
+            self.accuse(id);
+        }
     }
 
     /// Gives the driver its verdict, once. The body goes into the log first: a vote for a block
@@ -374,19 +396,18 @@ impl Replica {
     /// body that is being checked is here already, and one that was refused would not be better
     /// from another peer.
     pub(crate) fn on_fetch(&mut self) {
-        let (height, now) = (self.height(), self.now.monotonic);
-        let again = now + self.pace.config.resend_ms;
+        let height = self.height();
+        let now = self.now.monotonic;
 
-        let due = self
-            .candidates
-            .missing()
-            .filter(|(_, at)| *at <= now)
-            .map(|(id, _)| id);
-        let due: Vec<BlockId> = due.collect();
+        let missing = self.candidates.missing().filter(|(_, at)| *at <= now);
+        let due: Vec<BlockId> = missing.map(|(id, _)| id).collect();
+
+        let again = now + self.pace.config.resend_ms;
 
         for block in due {
             self.candidates.wanted.insert(block, Some(again));
-            self.broadcast(PeerMessage::FetchBlock(FetchBlock { height, block }));
+            let wanted = FetchBlock { height, block };
+            self.broadcast(PeerMessage::FetchBlock(wanted));
         }
 
         self.set_fetch();
@@ -417,4 +438,10 @@ impl Replica {
             candidate.judged = true;
         }
     }
+}
+
+/// Returns the votes of a certificate, as signers and their signatures.
+fn signatures_of(certificate: &QuorumCertificate) -> BTreeSet<(PublicKey, Signature)> {
+    let votes = certificate.votes.iter();
+    votes.map(|vote| (vote.signer, vote.signature)).collect()
 }

@@ -13,10 +13,10 @@ use quorate_types::message::{
 };
 use quorate_types::{
     Block, Hash, Header, Height, Label, Outcome, PublicKey, QuorumCertificate, SignedOperation,
-    Stage, TaskId, cbor, limits,
+    Stage, TaskId, TaskSpec, cbor, limits,
 };
 
-use crate::dossiers::{Dossiers, Standing};
+use crate::dossiers::{Dossiers, KeptBids};
 use crate::event::Action;
 use crate::replica::Replica;
 use crate::work::Origin;
@@ -46,7 +46,7 @@ pub(crate) struct Clients {
     by_task: BTreeMap<TaskId, Vec<(Height, usize)>>,
     by_key: BTreeMap<PublicKey, Vec<(Height, usize)>>,
     dossiers: Dossiers,
-    standing: Standing,
+    standing: KeptBids,
     handovers: Vec<Handover>,
 }
 
@@ -70,35 +70,41 @@ impl Clients {
         commit: &QuorumCertificate,
         committed: &Committed,
     ) {
-        let (height, outcomes) = (header.height, &committed.outcomes);
+        let height = header.height;
+        let outcomes = &committed.outcomes;
         self.dossiers.record(committed);
-
-        for (at, outcome) in outcomes.iter().enumerate() {
-            if let Some(task) = outcome.task() {
-                self.by_task.entry(task).or_default().push((height, at));
-            }
-            for key in concerned(outcome) {
-                self.by_key.entry(key).or_default().push((height, at));
-            }
-        }
+        self.index_outcomes(height, outcomes);
 
         // A height without outcomes has no certificates, so its header is not kept.
         if !outcomes.is_empty() {
-            let (header, commit) = (header.clone(), commit.clone());
+            let decision = Decision {
+                header: header.clone(),
+                commit: commit.clone(),
+                outcomes: outcomes.clone(),
+            };
+
             self.kept += outcomes.len();
-            self.heights.insert(
-                height,
-                Decision {
-                    header,
-                    commit,
-                    outcomes: outcomes.clone(),
-                },
-            );
+            self.heights.insert(height, decision);
         }
 
         // The latest height stays, however many outcomes it has.
         while self.kept > KEPT_OUTCOMES && self.heights.len() > 1 {
             self.drop_oldest();
+        }
+    }
+
+    /// Notes the place of each outcome under its task and under the keys that it concerns.
+    fn index_outcomes(&mut self, height: Height, outcomes: &[Outcome]) {
+        for (at, outcome) in outcomes.iter().enumerate() {
+            let place = (height, at);
+
+            if let Some(task) = outcome.task() {
+                self.by_task.entry(task).or_default().push(place);
+            }
+
+            for key in concerned(outcome) {
+                self.by_key.entry(key).or_default().push(place);
+            }
         }
     }
 
@@ -109,15 +115,17 @@ impl Clients {
 
         let outcomes = &decision.outcomes;
         self.kept -= outcomes.len();
-        let tasks: BTreeSet<TaskId> = outcomes.iter().filter_map(Outcome::task).collect();
-        let keys: BTreeSet<PublicKey> = outcomes.iter().flat_map(concerned).collect();
 
         // No older height is left, so every place up to this one goes.
-        tasks
-            .iter()
-            .for_each(|task| forget(&mut self.by_task, task, height));
-        keys.iter()
-            .for_each(|key| forget(&mut self.by_key, key, height));
+        let tasks: BTreeSet<TaskId> = outcomes.iter().filter_map(Outcome::task).collect();
+        for task in &tasks {
+            forget(&mut self.by_task, task, height);
+        }
+
+        let keys: BTreeSet<PublicKey> = outcomes.iter().flat_map(concerned).collect();
+        for key in &keys {
+            forget(&mut self.by_key, key, height);
+        }
     }
 
     /// The certificates of all outcomes of a block. The outcome tree is hashed once for all of
@@ -137,6 +145,30 @@ impl Clients {
         let earlier: Vec<_> = earlier.cloned().collect();
 
         Certificate::assemble_all(header, commit, outcomes, &earlier).unwrap_or_default()
+    }
+
+    /// Returns the certificates of a block that concern followers, each with its recipient.
+    fn certificates_to_send(&self, decision: &Decision) -> Vec<(PublicKey, Owned)> {
+        let is_told = |key: &PublicKey| self.followers.contains(key);
+        let mut concerned_keys = decision.outcomes.iter().flat_map(concerned);
+
+        // Certificates are costly to make, so none is made for a height that concerns no follower.
+        if !concerned_keys.any(|key| is_told(&key)) {
+            return Vec::new();
+        }
+
+        let mut sent = Vec::new();
+        for certificate in self.all_certificates(decision) {
+            let mut told = concerned(&certificate.outcome);
+            told.retain(is_told);
+
+            if !told.is_empty() {
+                let encoded = Owned(certificate.encode());
+                sent.extend(told.into_iter().map(|key| (key, encoded.clone())));
+            }
+        }
+
+        sent
     }
 
     fn certificate(&self, height: Height, index: usize) -> Option<Owned> {
@@ -182,25 +214,31 @@ impl Replica {
         let ClientRequest { id, request } = request;
 
         let answer = match request {
-            // The first three are answered elsewhere, later or not at all.
+            // These three are answered elsewhere, later or not at all.
             Request::Submit(operation) => {
-                self.on_operations(Origin::Client { from, id }, vec![*operation]);
+                let origin = Origin::Client { from, id };
+                self.on_operations(origin, vec![*operation]);
                 return;
             }
+
             Request::Heartbeat(_) => {
                 self.leases.hear(from, self.now.monotonic);
                 return;
             }
+
             Request::Follow(follow) => {
                 self.on_follow(from, follow.from);
                 return;
             }
 
+            // Questions about the state.
             Request::Account(key) => Answer::Account(self.account(&key)),
             Request::Task(task) => Answer::Task(self.task(task)),
             Request::Open(market) => Answer::Open(self.call(&market)),
-            Request::Certificates(task) => Answer::Certificates(self.certificates(&task)),
             Request::Status(_) => Answer::Status(self.summary()),
+
+            // Questions about clearings and their outcomes.
+            Request::Certificates(task) => Answer::Certificates(self.certificates(&task)),
             Request::Dossier(wanted) => Answer::Dossier(self.clients.dossiers.part(wanted)),
             Request::Clearing(record) => Answer::Certificates(self.clearing(&record)),
             Request::Bids(wanted) => {
@@ -284,34 +322,11 @@ impl Replica {
 
     /// Sends the certificates of a height to the followers that they concern.
     fn tell_concerned(&mut self, height: Height) {
-        let told = |key: &PublicKey| self.clients.followers.contains(key);
         let Some(decision) = self.clients.heights.get(&height) else {
             return;
         };
 
-        // Certificates are costly to make, so none is made for a height that concerns no follower.
-        if !decision
-            .outcomes
-            .iter()
-            .flat_map(concerned)
-            .any(|key| told(&key))
-        {
-            return;
-        }
-
-        let mut notices = Vec::new();
-        for certificate in self.clients.all_certificates(decision) {
-            let keys: Vec<_> = concerned(&certificate.outcome)
-                .into_iter()
-                .filter(told)
-                .collect();
-            if !keys.is_empty() {
-                let encoded = Owned(certificate.encode());
-                notices.extend(keys.into_iter().map(|key| (key, encoded.clone())));
-            }
-        }
-
-        for (client, certificate) in notices {
+        for (client, certificate) in self.clients.certificates_to_send(decision) {
             self.notify(client, Notice::Certificate(certificate));
         }
     }
@@ -329,19 +344,12 @@ impl Replica {
     }
 
     fn call_for_bids(&mut self, block: &Verified<Block>, committed: &Committed) {
-        let submits = |op: &SignedOperation| op.payload.body.name() == "submit";
-
-        // A new stage of a window is not an outcome, so the windows themselves are checked.
-        let begins = |window: &WindowView| window.opened == Some(block.header.height);
-        let news = block.operations.iter().any(submits)
-            || self.ledger.windows().iter().any(begins)
-            || committed
-                .outcomes
-                .iter()
-                .any(|outcome| !matches!(outcome, Outcome::Refusal(_)));
-
         let building = block.header.builder == self.config.me;
-        if !news || (self.clients.followers.is_empty() && !building) {
+        if self.clients.followers.is_empty() && !building {
+            return;
+        }
+
+        if !self.changes_calls(block, committed) {
             return;
         }
 
@@ -357,6 +365,24 @@ impl Replica {
         }
     }
 
+    /// Returns whether a decided block may have changed the calls: it brought a task, a new stage
+    /// of a window, or an outcome other than a refusal.
+    fn changes_calls(&self, block: &Verified<Block>, committed: &Committed) -> bool {
+        let submits = |op: &SignedOperation| op.payload.body.name() == "submit";
+        if block.operations.iter().any(submits) {
+            return true;
+        }
+
+        // A new stage of a window is not an outcome, so the windows themselves are checked.
+        let begins = |window: &WindowView| window.opened == Some(block.header.height);
+        if self.ledger.windows().iter().any(begins) {
+            return true;
+        }
+
+        let is_refusal = |outcome: &Outcome| matches!(outcome, Outcome::Refusal(_));
+        !committed.outcomes.iter().all(is_refusal)
+    }
+
     fn open_calls(&self) -> Vec<Call> {
         let markets = self.ledger.genesis_info().markets.iter();
         let calls = markets.map(|market| self.call(&market.name));
@@ -370,45 +396,54 @@ impl Replica {
         let window = windows.iter().find(|window| window.market == *market);
 
         let stage = window.map(|window| window.stage).unwrap_or_default();
-        let among = if stage == Stage::Bids {
-            CALLED_AMONG
+        let tasks = if stage == Stage::Bids {
+            self.called_tasks(market)
         } else {
-            0
+            Vec::new()
         };
 
-        let mut open = self.ledger.open_tasks(market, among);
-        if open.len() > limits::OFFERS_PER_BID {
-            // The choice rotates with the height: tasks that nobody can do must not keep all others
-            // from being called.
-            let turn = self
-                .ledger
-                .height()
-                .wrapping_mul(limits::OFFERS_PER_BID as u64);
-            let first = (turn % open.len() as u64) as usize;
-            open.rotate_left(first);
-        }
-
-        let mut bytes = 0;
-        let tasks = open
-            .into_iter()
-            .take(limits::OFFERS_PER_BID)
-            .take_while(|(_, spec)| {
-                bytes += cbor::encode(&**spec).len() + TASK_ID_BYTES;
-                bytes <= CALL_BYTES
-            });
-
-        let mut tasks: Vec<_> = tasks.map(|(task, spec)| (task, (*spec).clone())).collect();
-        // Back in ascending order, as the message requires.
-        tasks.sort_by_key(|(task, _)| *task);
-
-        let window = window.map_or(0, |window| window.number);
         Call {
             market: market.clone(),
-            window,
+            window: window.map_or(0, |window| window.number),
             height: self.ledger.height(),
             stage,
             tasks,
         }
+    }
+
+    /// Returns the open tasks that a call for bids names, ascending: no more than one bid may
+    /// answer, and no more than a frame holds.
+    fn called_tasks(&self, market: &Label) -> Vec<(TaskId, TaskSpec)> {
+        let mut open = self.ledger.open_tasks(market, CALLED_AMONG);
+
+        if open.len() > limits::OFFERS_PER_BID {
+            // The choice rotates with the height: tasks that nobody can do must not keep all others
+            // from being called.
+            let first = self.first_called(open.len());
+            open.rotate_left(first);
+        }
+
+        let mut bytes = 0;
+        let mut tasks = Vec::new();
+
+        for (task, spec) in open.into_iter().take(limits::OFFERS_PER_BID) {
+            bytes += cbor::encode(&*spec).len() + TASK_ID_BYTES;
+            if bytes > CALL_BYTES {
+                break;
+            }
+            tasks.push((task, (*spec).clone()));
+        }
+
+        // Back in ascending order, as the message requires.
+        tasks.sort_by_key(|(task, _)| *task);
+        tasks
+    }
+
+    /// Returns the index of the first of `open` tasks that is called at this height.
+    fn first_called(&self, open: usize) -> usize {
+        let offers = limits::OFFERS_PER_BID as u64;
+        let turn = self.ledger.height().wrapping_mul(offers);
+        (turn % open as u64) as usize
     }
 
     fn block_notice(&self) -> Notice {
@@ -421,6 +456,7 @@ impl Replica {
 
     fn account(&self, key: &PublicKey) -> Option<AccountSummary> {
         let account = self.ledger.account(key)?;
+
         Some(AccountSummary {
             next_sequence: account.next_sequence,
             next_task: account.next_task,
@@ -431,6 +467,7 @@ impl Replica {
     fn task(&self, task: TaskId) -> Option<TaskSummary> {
         let view = self.ledger.task(task)?;
         let assignee = view.state.assignee();
+
         Some(TaskSummary {
             state: view.state.name().parse().ok()?,
             token: view.token,

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use quorate_crypto::Verified;
-use quorate_types::{Block, BlockId, Height, QuorumCertificate};
+use quorate_ledger::Committed;
+use quorate_types::{Block, BlockId, Height, QuorumCertificate, Round};
 
 use crate::event::{Action, HaltReason};
 use crate::height::driver_for;
@@ -65,19 +66,13 @@ impl Replica {
         else {
             return;
         };
-        let Some(block) = commit
-            .statement
-            .block
-            .and_then(|id| self.candidates.body(&id))
-        else {
+
+        let decided = commit.statement.block;
+        let Some(block) = decided.and_then(|id| self.candidates.body(&id)) else {
             return;
         };
 
-        // Only a height without a failed round measures how long a height takes.
-        if commit.statement.round == 0 && self.started {
-            self.pace
-                .observe(self.now.monotonic.saturating_sub(self.started_at));
-        }
+        self.measure_height(commit.statement.round);
 
         // The execution must have been made on exactly the current state.
         let Ok(committed) = Arc::make_mut(&mut self.ledger).commit(*execution) else {
@@ -85,20 +80,20 @@ impl Replica {
             return;
         };
 
-        let committed = Arc::new(committed);
-        let round = commit.statement.round;
-
         self.prune(&block);
-        self.act(Action::Committed {
-            round,
-            block: Arc::clone(&block),
-            commit: (*commit).clone(),
-            committed: Arc::clone(&committed),
-        });
+        self.announce(block, &commit, committed);
 
-        self.tell_clients(&block, &commit, &committed);
         self.last_commit = Some(commit);
         self.next_height();
+    }
+
+    /// Takes in how long the height took, if it was decided in round 0: only a height without a
+    /// failed round measures that.
+    fn measure_height(&mut self, round: Round) {
+        if round == 0 && self.started {
+            let elapsed = self.now.monotonic.saturating_since(self.started_at);
+            self.pace.observe(elapsed);
+        }
     }
 
     fn prune(&mut self, block: &Verified<Block>) {
@@ -112,17 +107,37 @@ impl Replica {
         self.leases.prune(&self.ledger);
     }
 
+    /// Tells the driver and the clients of a block that is part of the state now.
+    fn announce(
+        &mut self,
+        block: Arc<Verified<Block>>,
+        commit: &QuorumCertificate,
+        committed: Committed,
+    ) {
+        let committed = Arc::new(committed);
+
+        self.act(Action::Committed {
+            round: commit.statement.round,
+            block: Arc::clone(&block),
+            commit: commit.clone(),
+            committed: Arc::clone(&committed),
+        });
+
+        self.tell_clients(&block, commit, &committed);
+    }
+
     fn next_height(&mut self) {
         let next = driver_for(&self.ledger, &self.config);
         // The commit in the next block is compared with the votes of this driver (N-24).
         self.last_driver = Some(std::mem::replace(&mut self.driver, next));
         self.started = false;
         self.committed_at = self.now.monotonic;
-
         self.candidates.clear();
+
         // A decision that a peer brought is rarely the last one: this node asks for the next.
         let brought = self.sync.brought;
         self.sync.begin_height();
+
         self.timers.clear_steps_below(None);
         self.timers.clear(Timer::Fetch);
         self.timers.clear(Timer::Resend);

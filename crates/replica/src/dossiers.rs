@@ -44,15 +44,11 @@ impl Dossiers {
         for ((at, _), dossier) in places.zip(&committed.dossiers) {
             let quorate_ledger::Dossier { record, inputs } = dossier.clone();
             let clearing = record.hash();
-            let bytes = quorate_certificate::Dossier { record, inputs }.encode();
+            let dossier = quorate_certificate::Dossier { record, inputs };
+            let bytes = dossier.encode();
 
-            self.keep(
-                clearing,
-                Kept {
-                    bytes,
-                    place: (committed.height, at),
-                },
-            );
+            let place = (committed.height, at);
+            self.keep(clearing, Kept { bytes, place });
         }
     }
 
@@ -65,7 +61,9 @@ impl Dossiers {
             let Some(oldest) = self.order.pop_front() else {
                 return;
             };
-            self.bytes -= self.kept.remove(&oldest).map_or(0, |kept| kept.bytes.len());
+
+            let dropped = self.kept.remove(&oldest);
+            self.bytes -= dropped.map_or(0, |kept| kept.bytes.len());
         }
     }
 
@@ -83,11 +81,11 @@ impl Dossiers {
 /// The bids that stand in markets which take solutions, as they were when somebody first asked in
 /// the window. So all parts are of one whole, and a thousand solvers cost no more than one.
 #[derive(Debug, Default)]
-pub(crate) struct Standing {
+pub(crate) struct KeptBids {
     markets: BTreeMap<Label, (u64, Vec<u8>)>,
 }
 
-impl Standing {
+impl KeptBids {
     /// A part of the standing bids. `None` if the window takes no solutions, or if there is no byte
     /// at that offset.
     pub(crate) fn part(&mut self, ledger: &Ledger, wanted: &FetchBids) -> Option<Part> {
@@ -129,9 +127,12 @@ fn part(whole: &[u8], from: u64) -> Option<Part> {
     let rest = whole.get(usize::try_from(from).ok()?..)?;
     let part = rest.get(..limits::PART_BYTES).unwrap_or(rest);
 
-    let total = whole.len() as u64;
-    (!part.is_empty()).then(|| Part {
-        total,
+    if part.is_empty() {
+        return None;
+    }
+
+    Some(Part {
+        total: whole.len() as u64,
         bytes: Owned(part.to_vec()),
     })
 }

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use quorate_crypto::Verified;
 use quorate_ledger::{Committed, Execution, InvalidBlock, Ledger, Proposal};
-use quorate_types::Round;
 use quorate_types::message::{Call, ClientMessage, ClientRequest, PeerMessage};
 use quorate_types::operation::Suspicion;
 use quorate_types::{
-    Block, BlockId, Height, Millis, Operation, PublicKey, QuorumCertificate, Sign1,
-    SignedOperation, SignedStatement, Statement,
+    Block, BlockId, Height, Operation, PublicKey, QuorumCertificate, Sign1, SignedOperation,
+    SignedStatement, Statement,
 };
+use quorate_types::{MonotonicMillis, Round, UnixMillis};
 
 use crate::recover::LogRecord;
 use crate::work::{Origin, Proof, Work};
@@ -18,10 +18,10 @@ use crate::work::{Origin, Proof, Work};
 /// The time, as the driver of a replica tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Now {
-    /// Milliseconds of a clock that never goes back: timeouts run on it.
-    pub monotonic: Millis,
-    /// Unix milliseconds: block times are proposed and judged by them.
-    pub unix: Millis,
+    /// The clock of this process, which never goes back: timeouts run on it.
+    pub monotonic: MonotonicMillis,
+    /// The clock of this node's computer: block times are proposed and judged by it.
+    pub unix: UnixMillis,
 }
 
 /// The events that happen to a replica.

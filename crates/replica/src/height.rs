@@ -7,7 +7,9 @@ use quorate_consensus::{Config as DriverConfig, Driver, Input, Output, Step};
 use quorate_crypto::Verified;
 use quorate_ledger::Ledger;
 use quorate_types::message::PeerMessage;
-use quorate_types::{PublicKey, QuorumCertificate, Round, SignedStatement, Statement};
+use quorate_types::{
+    MonotonicMillis, PublicKey, QuorumCertificate, Round, SignedStatement, Statement,
+};
 
 use crate::event::{Action, HaltReason, ToSign};
 use crate::recover::LogRecord;
@@ -36,25 +38,29 @@ impl Replica {
             return;
         }
 
-        let parameters = &self.ledger.genesis_info().parameters;
-        let heartbeat = self
-            .committed_at
-            .saturating_add(parameters.max_block_interval_ms);
-        // The ledger names its due time in Unix milliseconds; timers run on the monotonic clock.
-        let due = self.ledger.next_due().map(|unix| {
-            self.now
-                .monotonic
-                .saturating_add(unix.saturating_sub(self.now.unix))
-        });
-
-        let at = due.map_or(heartbeat, |due| due.min(heartbeat));
-
+        let at = self.start_due();
         let waiting = self.pool.has_ready(&self.ledger) || !self.evidence.is_empty();
+
         if waiting || at <= self.now.monotonic {
             self.start_height();
         } else {
             self.timers.set(Timer::Start, at);
         }
+    }
+
+    /// Returns the monotonic time at which the height starts even if nothing waits: when the ledger
+    /// is due, at the latest when the swarm was idle for the longest interval between blocks.
+    fn start_due(&self) -> MonotonicMillis {
+        let interval = self.ledger.genesis_info().parameters.max_block_interval_ms;
+        let heartbeat = self.committed_at.saturating_add(interval);
+
+        // The ledger names its due time in Unix time; timers run on the monotonic clock.
+        let due = self.ledger.next_due().map(|unix| {
+            let wait = unix.saturating_since(self.now.unix);
+            self.now.monotonic.saturating_add(wait)
+        });
+
+        due.map_or(heartbeat, |due| due.min(heartbeat))
     }
 
     /// Starts the height at once: another validator has started it, or there is work.
@@ -63,10 +69,9 @@ impl Replica {
             self.started = true;
             self.started_at = self.now.monotonic;
             self.timers.clear(Timer::Start);
-            self.timers.set(
-                Timer::Resend,
-                self.now.monotonic + self.pace.config.resend_ms,
-            );
+
+            let resend = self.now.monotonic + self.pace.config.resend_ms;
+            self.timers.set(Timer::Resend, resend);
             self.feed(Input::Start);
         }
     }
@@ -85,11 +90,14 @@ impl Replica {
     pub(crate) fn on_output(&mut self, output: Output) {
         match output {
             Output::EnteredRound { round, .. } => self.on_entered_round(round),
+            Output::Schedule { round, step } => self.on_schedule(round, step),
+
+            // Work that the driver waits for.
             Output::Build { round } => self.on_build(round),
             Output::Check { block } => self.on_check(block),
             Output::Sign(statement) => self.on_sign(statement),
-            Output::Schedule { round, step } => self.on_schedule(round, step),
-            // The driver keeps polkas and shows them in its catch-up.
+
+            // News. The driver keeps polkas and shows them in its catch-up.
             Output::Polka(_) => {}
             Output::Decided(commit) => self.on_decided(commit),
             Output::Evidence(evidence) => self.on_judged_evidence(Origin::Local, *evidence),

@@ -6,7 +6,10 @@ use quorate_crypto::Verified;
 use quorate_ledger::{Lease, Ledger, SUSPICION_HEIGHTS};
 use quorate_types::message::PeerMessage;
 use quorate_types::operation::{Lapse, Suspicion};
-use quorate_types::{Body, FencingToken, Millis, Operation, PublicKey, Sign1, TaskId};
+use quorate_types::{
+    FencingToken, Millis, MonotonicMillis, Operation, OperationBody, PublicKey, Sign1, TaskId,
+    Validator,
+};
 
 use crate::event::{Action, ToSign};
 use crate::replica::Replica;
@@ -25,9 +28,9 @@ type LeaseKey = (TaskId, FencingToken);
 #[derive(Debug, Default)]
 pub(crate) struct Leases {
     /// Monotonic time of each agent's last heartbeat.
-    heard: BTreeMap<PublicKey, Millis>,
+    heard: BTreeMap<PublicKey, MonotonicMillis>,
     /// Live assignments and the monotonic time at which they were first seen.
-    watched: BTreeMap<LeaseKey, Millis>,
+    watched: BTreeMap<LeaseKey, MonotonicMillis>,
     suspicions: BTreeMap<LeaseKey, BTreeMap<PublicKey, Verified<Sign1<Suspicion>>>>,
     /// Assignments whose suspicions have reached the quorum, and the number of checks since then.
     ripe: BTreeMap<LeaseKey, u64>,
@@ -37,7 +40,7 @@ pub(crate) struct Leases {
 }
 
 impl Leases {
-    pub(crate) fn hear(&mut self, agent: PublicKey, now: Millis) {
+    pub(crate) fn hear(&mut self, agent: PublicKey, now: MonotonicMillis) {
         self.heard.insert(agent, now);
     }
 
@@ -49,14 +52,19 @@ impl Leases {
     /// Forgets assignments that are over, and agents that hold none.
     pub(crate) fn prune(&mut self, ledger: &Ledger) {
         let leases = ledger.leases();
-        let live: BTreeSet<LeaseKey> = leases.iter().map(|l| (l.task, l.token)).collect();
-        let agents: BTreeSet<PublicKey> = leases.iter().map(|lease| lease.agent).collect();
 
+        let keys = leases.iter().map(|lease| (lease.task, lease.token));
+        self.retain_leases(&keys.collect());
+
+        let agents: BTreeSet<PublicKey> = leases.iter().map(|lease| lease.agent).collect();
+        self.heard.retain(|agent, _| agents.contains(agent));
+    }
+
+    fn retain_leases(&mut self, live: &BTreeSet<LeaseKey>) {
         self.watched.retain(|key, _| live.contains(key));
         self.suspicions.retain(|key, _| live.contains(key));
         self.ripe.retain(|key, _| live.contains(key));
         self.asked.retain(|key| live.contains(key));
-        self.heard.retain(|agent, _| agents.contains(agent));
     }
 }
 
@@ -100,7 +108,7 @@ impl Replica {
         let parameters = &self.ledger.genesis_info().parameters;
         // Active time stands still between blocks, so it is estimated up to now, within the step
         // that a block may add (L-3).
-        let awake = self.now.unix.saturating_sub(self.ledger.block_time());
+        let awake = self.now.unix.saturating_since(self.ledger.block_time());
         let active = self.ledger.active_time() + awake.min(parameters.max_step_ms);
 
         let Some(seen) = self.leases.watched.get(&(lease.task, lease.token)) else {
@@ -113,7 +121,7 @@ impl Replica {
             .heard
             .get(&lease.agent)
             .copied()
-            .unwrap_or(0)
+            .unwrap_or(MonotonicMillis::ZERO)
             .max(*seen);
 
         active >= lease.assigned_at.saturating_add(lease.lease)
@@ -148,28 +156,28 @@ impl Replica {
 
     fn suspect(&mut self, lease: &Lease) {
         let key = (lease.task, lease.token);
-        let own = self
-            .leases
-            .suspicions
-            .get(&key)
-            .and_then(|of| of.get(&self.config.me))
-            .cloned();
+        let of_lease = self.leases.suspicions.get(&key);
+        let own = of_lease.and_then(|of| of.get(&self.config.me)).cloned();
 
         // Messages get lost, so a standing suspicion is sent again now and then.
         match own {
             Some(own) if self.leases.ticks.is_multiple_of(RESEND_TICKS) => {
                 self.broadcast(PeerMessage::Suspicion(own.into_inner()));
             }
-            None if self.leases.asked.insert(key) => {
-                self.act(Action::Sign(ToSign::Suspicion(Suspicion {
-                    swarm: self.ledger.swarm(),
-                    task: lease.task,
-                    token: lease.token,
-                    height: self.ledger.height(),
-                })));
-            }
+            None if self.leases.asked.insert(key) => self.sign_suspicion(lease),
             _ => {}
         }
+    }
+
+    fn sign_suspicion(&mut self, lease: &Lease) {
+        let suspicion = Suspicion {
+            swarm: self.ledger.swarm(),
+            task: lease.task,
+            token: lease.token,
+            height: self.ledger.height(),
+        };
+
+        self.act(Action::Sign(ToSign::Suspicion(suspicion)));
     }
 
     pub(crate) fn on_own_suspicion(&mut self, suspicion: Verified<Sign1<Suspicion>>) {
@@ -179,14 +187,17 @@ impl Replica {
 
     pub(crate) fn on_suspicion(&mut self, from: PublicKey, suspicion: Sign1<Suspicion>) {
         let key = (suspicion.payload.task, suspicion.payload.token);
-        // A later suspicion replaces the one held, which the ledger will soon not count.
-        let held = self.leases.suspicions.get(&key).is_some_and(|of| {
-            of.get(&suspicion.signer)
-                .is_some_and(|held| held.payload == suspicion.payload)
-        });
+        if !self.leases.watched.contains_key(&key) {
+            return;
+        }
 
-        let member = self.ledger.validators().get(&suspicion.signer).is_some();
-        if member && !held && self.leases.watched.contains_key(&key) {
+        // A later suspicion replaces the one held, which the ledger will soon not count.
+        let of_lease = self.leases.suspicions.get(&key);
+        let held = of_lease.and_then(|of| of.get(&suspicion.signer));
+        let is_known = held.is_some_and(|held| held.payload == suspicion.payload);
+
+        let is_member = self.ledger.validators().get(&suspicion.signer).is_some();
+        if is_member && !is_known {
             self.verify(Origin::Peer(from), Claim::Suspicion(suspicion));
         }
     }
@@ -194,8 +205,8 @@ impl Replica {
     pub(crate) fn on_verified_suspicion(&mut self, suspicion: Verified<Sign1<Suspicion>>) {
         let key = (suspicion.payload.task, suspicion.payload.token);
 
-        if suspicion.payload.swarm != self.ledger.swarm() || !self.leases.watched.contains_key(&key)
-        {
+        let is_watched = self.leases.watched.contains_key(&key);
+        if suspicion.payload.swarm != self.ledger.swarm() || !is_watched {
             return;
         }
 
@@ -203,12 +214,19 @@ impl Replica {
         of_lease.insert(suspicion.signer, suspicion);
 
         let validators = self.ledger.validators();
+        let power = validators.power_of(of_lease.keys());
+        if validators.is_quorum(power) {
+            self.ripen(key);
+        }
+    }
+
+    /// Notes that the suspicions of an assignment have reached the quorum.
+    fn ripen(&mut self, key: LeaseKey) {
+        let is_new = self.leases.ripe.insert(key, 0).is_none();
+
         // One validator is enough to bring the lapse, so only the one whose turn it is does.
-        if validators.is_quorum(validators.power_of(of_lease.keys())) {
-            let is_new = self.leases.ripe.insert(key, 0).is_none();
-            if is_new && self.is_turn(&key, 0) {
-                self.bring_lapse(key);
-            }
+        if is_new && self.is_turn(&key, 0) {
+            self.bring_lapse(key);
         }
     }
 
@@ -216,10 +234,9 @@ impl Replica {
     /// effect, round and round. So a dead validator does not delay it, the validators do not all
     /// bring it, and it is not given up if the ledger refused the first one for coming too early.
     fn lapse_ripe(&mut self) {
-        self.leases
-            .ripe
-            .values_mut()
-            .for_each(|ticks| *ticks = ticks.saturating_add(1));
+        for ticks in self.leases.ripe.values_mut() {
+            *ticks = ticks.saturating_add(1);
+        }
 
         // The lapse that this validator brought before is still on its way.
         if self.pool.waits_for(&self.config.me) {
@@ -238,46 +255,53 @@ impl Replica {
     /// Whether it is this validator's turn to bring a lapse in this check. The validator that
     /// begins differs by assignment.
     fn is_turn(&self, (task, token): &LeaseKey, ticks: u64) -> bool {
-        let validators = self.ledger.validators();
-        let own = validators.iter().position(|v| v.key == self.config.me);
+        if !self.may_sign() {
+            return false;
+        }
 
-        let Some(rank) = own.filter(|_| self.may_sign()) else {
+        let validators = self.ledger.validators();
+        let is_own = |validator: &Validator| validator.key == self.config.me;
+        let Some(rank) = validators.iter().position(is_own) else {
             return false;
         };
 
         // The turn moves on by one validator with each check.
-        let first = task.number.wrapping_add(*token);
-        first.wrapping_add(ticks) % validators.len() as u64 == rank as u64
+        let first = task.number.wrapping_add(token.0);
+        let turn = first.wrapping_add(ticks) % validators.len() as u64;
+        turn == rank as u64
     }
 
     fn bring_lapse(&mut self, (task, token): LeaseKey) {
-        let me = self.config.me;
         let Some(suspicions) = self.leases.suspicions.get(&(task, token)) else {
             return;
         };
 
-        let suspicions = suspicions
-            .values()
-            .cloned()
-            .map(Verified::into_inner)
-            .collect();
+        let suspicions = suspicions.values().cloned();
+        let suspicions = suspicions.map(Verified::into_inner).collect();
 
-        // Several operations of this node may be under way before a block takes the first.
-        let sequence = self
-            .leases
-            .next_own_sequence
-            .max(self.ledger.next_sequence(&me));
-        self.leases.next_own_sequence = sequence + 1;
+        let lapse = Lapse {
+            task,
+            token,
+            suspicions,
+        };
 
-        self.act(Action::Sign(ToSign::Operation(Box::new(Operation {
+        let operation = Operation {
             swarm: self.ledger.swarm(),
-            agent: me,
-            sequence,
-            body: Body::Lapse(Lapse {
-                task,
-                token,
-                suspicions,
-            }),
-        }))));
+            agent: self.config.me,
+            sequence: self.next_own_sequence(),
+            body: OperationBody::Lapse(lapse),
+        };
+
+        self.act(Action::Sign(ToSign::Operation(Box::new(operation))));
+    }
+
+    /// Takes the next sequence number of this node's own account. Several operations of this node
+    /// may be under way before a block takes the first.
+    fn next_own_sequence(&mut self) -> u64 {
+        let in_ledger = self.ledger.next_sequence(&self.config.me);
+        let sequence = self.leases.next_own_sequence.max(in_ledger);
+
+        self.leases.next_own_sequence = sequence + 1;
+        sequence
     }
 }

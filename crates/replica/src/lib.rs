@@ -32,8 +32,8 @@ mod timers;
 mod work;
 
 pub use event::{Action, Counters, Event, HaltReason, Now, Recipients, ToSign};
-pub use pace::PaceConfig;
+pub use pace::TimeoutConfig;
 pub use recover::{LogRecord, RecoverError, RestoreError};
-pub use rejoin::{Standing, Voting};
+pub use rejoin::{Voting, VotingStatus};
 pub use replica::{Config, Replica};
 pub use work::{BlockContext, Claim, Fact, Origin, Proof, QuorumContext, Work};

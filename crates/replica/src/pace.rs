@@ -11,7 +11,7 @@ use quorate_types::{Millis, Round};
 
 /// Bounds of the timeouts. They are local: members need not agree on them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PaceConfig {
+pub struct TimeoutConfig {
     /// Least base of the propose timeout, in milliseconds.
     pub least_ms: Millis,
     /// Greatest base of the propose timeout, in milliseconds.
@@ -28,7 +28,7 @@ pub struct PaceConfig {
     pub fetch_ms: Millis,
 }
 
-impl Default for PaceConfig {
+impl Default for TimeoutConfig {
     fn default() -> Self {
         Self {
             least_ms: 200,
@@ -43,8 +43,8 @@ impl Default for PaceConfig {
 
 /// Adapts the base of the timeouts to the time that recent heights took.
 #[derive(Debug, Clone)]
-pub(crate) struct Pace {
-    pub(crate) config: PaceConfig,
+pub(crate) struct Timeouts {
+    pub(crate) config: TimeoutConfig,
     /// Smoothed milliseconds from the start of a height to its decision in round 0.
     measured_ms: Millis,
 }
@@ -52,8 +52,8 @@ pub(crate) struct Pace {
 /// A step may take this many times as long as a whole height took lately.
 const SLACK: Millis = 10;
 
-impl Pace {
-    pub(crate) fn new(config: PaceConfig) -> Self {
+impl Timeouts {
+    pub(crate) fn new(config: TimeoutConfig) -> Self {
         Self {
             config,
             measured_ms: config.most_ms / SLACK / 3,
@@ -83,8 +83,8 @@ mod tests {
     /// round later than the fast one by the difference of their precommit timeouts.
     #[test]
     fn the_slowest_member_proposes_in_time_for_the_fastest_from_some_round_on() {
-        let config = PaceConfig::default();
-        let (mut fast, mut slow) = (Pace::new(config), Pace::new(config));
+        let config = TimeoutConfig::default();
+        let (mut fast, mut slow) = (Timeouts::new(config), Timeouts::new(config));
         for _ in 0..100 {
             fast.observe(0);
             slow.observe(Millis::MAX);

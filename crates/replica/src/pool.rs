@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use quorate_crypto::Verified;
 use quorate_ledger::Ledger;
 use quorate_types::message::Rejection;
-use quorate_types::{Body, PublicKey, SignedOperation, limits};
+use quorate_types::{Operation, OperationBody, PublicKey, SignedOperation, limits};
 
 use crate::work::Origin;
 
@@ -58,26 +58,23 @@ impl Pool {
             return Err(Rejection::Unauthentic);
         }
 
-        // A stranger may begin with its admission, and may go on while that still waits here.
-        let admits = payload.sequence == 0 && matches!(payload.body, Body::Admit(_));
-        let pending = self.agents.contains_key(&payload.agent);
-        if !ledger.knows_agent(&payload.agent) && !admits && !pending {
+        if !ledger.knows_agent(&payload.agent) && !self.admits_stranger(payload) {
             return Err(Rejection::Unknown);
         }
 
-        let next = ledger.next_sequence(&payload.agent);
-        if payload.sequence < next {
-            return Err(Rejection::Sequence);
-        }
-        if payload.sequence - next >= limits::POOL_PER_AGENT as u64 {
-            return Err(Rejection::Gap);
-        }
-
+        check_sequence(payload.sequence, ledger.next_sequence(&payload.agent))?;
         if self.count >= limits::POOL {
             return Err(Rejection::Full);
         }
 
         Ok(())
+    }
+
+    /// Whether an agent that the ledger does not know may bring this: it begins with its admission,
+    /// and may go on while that still waits here.
+    fn admits_stranger(&self, payload: &Operation) -> bool {
+        let admits = payload.sequence == 0 && matches!(payload.body, OperationBody::Admit(_));
+        admits || self.agents.contains_key(&payload.agent)
     }
 
     /// Whether the signatures of `count` more operations may be checked now; if so, they count as
@@ -113,7 +110,8 @@ impl Pool {
     /// Takes an operation. Returns `false` if another one of this agent and sequence number came
     /// first.
     pub(crate) fn insert(&mut self, operation: Verified<SignedOperation>) -> bool {
-        let (agent, sequence) = (operation.payload.agent, operation.payload.sequence);
+        let agent = operation.payload.agent;
+        let sequence = operation.payload.sequence;
         let of_agent = self.agents.entry(agent).or_default();
 
         if of_agent.contains_key(&sequence) {
@@ -121,15 +119,13 @@ impl Pool {
         }
 
         self.arrivals += 1;
-        of_agent.insert(
-            sequence,
-            Waiting {
-                arrival: self.arrivals,
-                operation,
-            },
-        );
-
         self.count += 1;
+        let waiting = Waiting {
+            arrival: self.arrivals,
+            operation,
+        };
+
+        of_agent.insert(sequence, waiting);
         true
     }
 
@@ -141,35 +137,39 @@ impl Pool {
     }
 
     /// At most `most` operations for a block to be built: the contiguous runs of all agents, oldest
-    /// arrival first. An operation is as old as the youngest one that it must follow.
+    /// arrival first.
     pub(crate) fn offer(&mut self, ledger: &Ledger, most: usize) -> Vec<Verified<SignedOperation>> {
+        let ready = self.ready(ledger);
+        let offer: Vec<_> = ready.into_iter().take(most).cloned().collect();
+
+        let places = offer
+            .iter()
+            .map(|op| (op.payload.agent, op.payload.sequence));
+        self.offered = places.collect();
+        offer
+    }
+
+    /// Returns the operations that could go into the next block, oldest first. An operation is as
+    /// old as the youngest one that it must follow.
+    fn ready(&self, ledger: &Ledger) -> Vec<&Verified<SignedOperation>> {
         let mut ready = Vec::new();
 
         for (agent, of) in &self.agents {
             let mut age = 0;
-            // A gap ends the run: a block with it would not be valid (L-5).
-            for (sequence, (at, waiting)) in (ledger.next_sequence(agent)..).zip(of) {
-                if *at != sequence {
+
+            for ((sequence, waiting), next) in of.iter().zip(ledger.next_sequence(agent)..) {
+                // A gap ends the run: a block with it would not be valid (L-5).
+                if *sequence != next {
                     break;
                 }
+
                 age = waiting.arrival.max(age);
-                ready.push((age, sequence, &waiting.operation));
+                ready.push((age, next, &waiting.operation));
             }
         }
 
         ready.sort_by_key(|(age, sequence, _)| (*age, *sequence));
-
-        let offer: Vec<_> = ready
-            .into_iter()
-            .take(most)
-            .map(|(_, _, op)| op.clone())
-            .collect();
-
-        self.offered = offer
-            .iter()
-            .map(|op| (op.payload.agent, op.payload.sequence))
-            .collect();
-        offer
+        ready.into_iter().map(|(_, _, op)| op).collect()
     }
 
     /// Drops the operations offered to a block that took none of them. No block ever will, and
@@ -208,5 +208,16 @@ impl Pool {
                 self.agents.remove(&agent);
             }
         }
+    }
+}
+
+/// Checks a sequence number against `next`, the one that the ledger takes next of this agent.
+fn check_sequence(sequence: u64, next: u64) -> Result<(), Rejection> {
+    if sequence < next {
+        Err(Rejection::Sequence)
+    } else if sequence - next >= limits::POOL_PER_AGENT as u64 {
+        Err(Rejection::Gap)
+    } else {
+        Ok(())
     }
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use quorate_consensus::{Input, Step, Verdict};
-use quorate_crypto::{Known, verify_block, verify_quorum, verify_statement};
+use quorate_crypto::{Known, Verified, verify_block, verify_quorum, verify_statement};
+use quorate_ledger::Committed;
 use quorate_types::{
     Block, BlockId, Height, PublicKey, QuorumCertificate, Round, SignedOperation, SignedStatement,
 };
@@ -98,35 +99,49 @@ impl Replica {
     /// # Errors
     /// [`RestoreError`]: the disk holds another history than this program would have written.
     pub fn restore(&mut self, block: Block, commit: QuorumCertificate) -> Result<(), RestoreError> {
-        let height = self.height();
-        let bad = RestoreError::Commit(height);
+        let commit = self.verify_stored_commit(&block, commit)?;
+        let block = self.verify_stored_block(block)?;
+        let committed = self.apply_stored_block(&block)?;
 
+        // Certificates of this block can be served again.
+        self.note_handover(&block.header, &commit);
+        self.clients.record(&block.header, &commit, &committed);
+
+        self.last_commit = Some(commit);
+        self.driver = driver_for(&self.ledger, &self.config);
+
+        Ok(())
+    }
+
+    /// Returns the stored commit as verified, if it is one for this block. Its votes were verified
+    /// before they were stored.
+    fn verify_stored_commit(
+        &self,
+        block: &Block,
+        commit: QuorumCertificate,
+    ) -> Result<Verified<QuorumCertificate>, RestoreError> {
+        let bad = RestoreError::Commit(self.height());
         if commit.statement.block != Some(block.header.id()) {
             return Err(bad);
         }
 
-        // The votes were verified before they were stored.
         let known = |_: &SignedStatement| true;
-        let commit = verify_quorum(commit, self.ledger.validators(), &known).map_err(|_| bad)?;
+        verify_quorum(commit, self.ledger.validators(), &known).map_err(|_| bad)
+    }
 
-        let block = verify_block(block, self.ledger.previous_validators(), &OwnDisk)
-            .map_err(|_| RestoreError::Block(height))?;
+    fn verify_stored_block(&self, block: Block) -> Result<Verified<Block>, RestoreError> {
+        verify_block(block, self.ledger.previous_validators(), &OwnDisk)
+            .map_err(|_| RestoreError::Block(self.height()))
+    }
 
-        let execution = self
-            .ledger
-            .execute(&block)
-            .map_err(|_| RestoreError::Block(height))?;
+    /// Executes a stored block on the current state, makes the result the state, and returns what
+    /// it brought.
+    fn apply_stored_block(&mut self, block: &Verified<Block>) -> Result<Committed, RestoreError> {
+        let bad = RestoreError::Block(self.height());
+        let execution = self.ledger.execute(block).map_err(|_| bad)?;
 
         let ledger = Arc::make_mut(&mut self.ledger);
-        let committed = ledger
-            .commit(execution)
-            .map_err(|_| RestoreError::Block(height))?;
-
-        self.note_handover(&block.header, &commit);
-        self.clients.record(&block.header, &commit, &committed);
-        self.last_commit = Some(commit);
-        self.driver = driver_for(&self.ledger, &self.config);
-        Ok(())
+        ledger.commit(execution).map_err(|_| bad)
     }
 
     /// Takes the inputs of this height from the log of an earlier run, in order, then goes on where
@@ -147,53 +162,57 @@ impl Replica {
     }
 
     fn replay(&mut self, at: usize, record: LogRecord) -> Result<(), RecoverError> {
-        let bad = |_| RecoverError::Unauthentic(at);
-
-        match record {
+        let input = match record {
             LogRecord::Start(_) => {
                 self.started = true;
-                self.feed(Input::Start);
+                Input::Start
             }
 
             LogRecord::Statement(signed) => {
-                self.feed(Input::Statement(verify_statement(signed).map_err(bad)?));
+                let held = verify_statement(signed).map_err(|_| RecoverError::Unauthentic(at))?;
+                Input::Statement(held)
             }
 
             LogRecord::Certificate(certificate) => {
-                let validators = Arc::clone(self.ledger.validators());
-                let held = verify_quorum(certificate, &validators, &|_| false)
+                let held = verify_quorum(certificate, self.ledger.validators(), &|_| false)
                     .map_err(|_| RecoverError::Unauthentic(at))?;
-                self.feed(Input::Certificate(held));
+                Input::Certificate(held)
             }
 
             LogRecord::Verdict(block, valid, builder, build_round, timely) => {
                 // The verdict comes from the log, so the body must not be judged a second time.
                 self.mark_judged(&block);
-                let verdict = Verdict {
+                Input::Verdict(Verdict {
                     block,
                     valid,
                     builder,
                     build_round,
                     timely,
-                };
-                self.feed(Input::Verdict(verdict));
+                })
             }
 
-            LogRecord::Built(round, block) => self.feed(Input::Built { round, block }),
+            LogRecord::Built(round, block) => Input::Built { round, block },
 
             LogRecord::Timeout(round, code) => {
                 let step = step_of(code).ok_or(RecoverError::Malformed(at))?;
-                self.feed(Input::Timeout { round, step });
+                Input::Timeout { round, step }
             }
 
-            LogRecord::Block(block) => {
-                let context = self.block_context(&block);
-                let block = verify_block(*block, &context.previous, &context)
-                    .map_err(|_| RecoverError::Unauthentic(at))?;
-                self.on_verified_block(block);
-            }
-        }
+            // A body is no input of the driver: it waits among the candidates.
+            LogRecord::Block(block) => return self.replay_body(at, *block),
+        };
 
+        self.feed(input);
+        Ok(())
+    }
+
+    /// Takes a body from record `at` of the log.
+    fn replay_body(&mut self, at: usize, block: Block) -> Result<(), RecoverError> {
+        let context = self.block_context(&block);
+        let block = verify_block(block, &context.previous, &context)
+            .map_err(|_| RecoverError::Unauthentic(at))?;
+
+        self.on_verified_block(block);
         Ok(())
     }
 
@@ -204,12 +223,8 @@ impl Replica {
             self.on_output(output);
         }
 
-        if let Some(block) = self
-            .sync
-            .committing
-            .as_ref()
-            .and_then(|c| c.statement.block)
-        {
+        let decided = self.sync.committing.as_ref();
+        if let Some(block) = decided.and_then(|commit| commit.statement.block) {
             self.resume_decided(&block);
         }
 

@@ -41,7 +41,7 @@ pub enum Voting {
 
 /// Whether a node votes, or what it waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Standing {
+pub enum VotingStatus {
     /// It votes while its key is in the validator set.
     #[default]
     Votes,
@@ -77,11 +77,11 @@ impl Voting {
 
 impl Replica {
     /// Whether this node votes, or what it waits for.
-    pub fn standing(&self) -> Standing {
+    pub fn standing(&self) -> VotingStatus {
         match self.config.voting {
-            Voting::From(from) if self.height() < from => Standing::Waits(from),
-            Voting::From(_) => Standing::Votes,
-            Voting::Rejoining { .. } => Standing::Rejoins {
+            Voting::From(from) if self.height() < from => VotingStatus::Waits(from),
+            Voting::From(_) => VotingStatus::Votes,
+            Voting::Rejoining { .. } => VotingStatus::Rejoins {
                 heard: self.power_heard(),
                 total: self.ledger.next_validators().total(),
             },
@@ -95,14 +95,13 @@ impl Replica {
 
     /// Asks the others which height is in progress with them, until enough have answered.
     pub(crate) fn locate_others(&mut self) {
-        if let (Voting::Rejoining { challenge }, false) = (self.config.voting, self.answers.raising)
+        if let Voting::Rejoining { challenge } = self.config.voting
+            && !self.answers.raising
         {
             self.broadcast(PeerMessage::Locate(Locate { challenge }));
 
-            self.timers.set(
-                Timer::Locate,
-                self.now.monotonic + self.pace.config.resend_ms,
-            );
+            let again = self.now.monotonic + self.pace.config.resend_ms;
+            self.timers.set(Timer::Locate, again);
         }
     }
 
@@ -110,7 +109,8 @@ impl Replica {
     /// of this node would prove nothing, so it gives none (N-28).
     pub(crate) fn on_locate(&mut self, from: PublicKey, asked: Locate) {
         if self.may_sign() && self.may_serve(Service::Height, from) {
-            let (challenge, height) = (asked.challenge, self.height());
+            let challenge = asked.challenge;
+            let height = self.height();
             self.send(from, PeerMessage::Located(Located { challenge, height }));
         }
     }
@@ -123,17 +123,20 @@ impl Replica {
         let is_member = self.ledger.next_validators().get(&from).is_some();
         let is_asked = self.config.voting == Voting::Rejoining { challenge };
 
-        if is_asked && is_member && from != self.config.me {
-            let least = self.answers.heights.entry(from).or_insert(height);
-            *least = height.min(*least);
-            self.rejoin_if_proved();
+        if !is_asked || !is_member || from == self.config.me {
+            return;
         }
+
+        let least = self.answers.heights.entry(from).or_insert(height);
+        *least = height.min(*least);
+        self.rejoin_if_proved();
     }
 
     /// Asks for a guard once a fresh height is proved.
     pub(crate) fn rejoin_if_proved(&mut self) {
         let rejoins = matches!(self.config.voting, Voting::Rejoining { .. });
         let proved = self.ledger.next_validators().is_quorum(self.power_heard());
+
         if rejoins && proved && !self.answers.raising {
             self.answers.raising = true;
             self.act(Action::RaiseGuard(self.height() + 2));

@@ -7,14 +7,16 @@ use quorate_consensus::Driver;
 use quorate_crypto::Verified;
 use quorate_ledger::Ledger;
 use quorate_types::message::{PeerMessage, Rejection};
-use quorate_types::{Height, Millis, PublicKey, QuorumCertificate, SignedOperation, cbor, limits};
+use quorate_types::{
+    Height, MonotonicMillis, PublicKey, QuorumCertificate, SignedOperation, cbor, limits,
+};
 
 use crate::accusations::Accusations;
 use crate::blocks::Candidates;
 use crate::clients::Clients;
 use crate::event::{Action, Counters, Event, Now, Recipients};
 use crate::leases::Leases;
-use crate::pace::{Pace, PaceConfig};
+use crate::pace::{TimeoutConfig, Timeouts};
 use crate::pool::Pool;
 use crate::rejoin::{Answers, Voting};
 use crate::sync::SyncState;
@@ -27,7 +29,7 @@ pub struct Config {
     /// This node's key: it votes while the key is in the validator set, and observes otherwise.
     pub me: PublicKey,
     /// The bounds of its timeouts.
-    pub pace: PaceConfig,
+    pub pace: TimeoutConfig,
     /// The height from which the key may sign statements, as its signing guard says.
     pub voting: Voting,
 }
@@ -56,11 +58,11 @@ pub struct Replica {
     pub(crate) answers: Answers,
     pub(crate) connected: BTreeSet<PublicKey>,
     pub(crate) timers: Timers,
-    pub(crate) pace: Pace,
+    pub(crate) pace: Timeouts,
     pub(crate) now: Now,
     /// The monotonic times at which the last block was committed and at which the height started.
-    pub(crate) committed_at: Millis,
-    pub(crate) started_at: Millis,
+    pub(crate) committed_at: MonotonicMillis,
+    pub(crate) started_at: MonotonicMillis,
     pub(crate) actions: VecDeque<Action>,
     pub(crate) counters: Counters,
     pub(crate) halted: bool,
@@ -72,7 +74,7 @@ impl Replica {
     /// then it runs.
     pub fn new(config: Config, ledger: Ledger, now: Now) -> Self {
         let driver = crate::height::driver_for(&ledger, &config);
-        let pace = Pace::new(config.pace);
+        let pace = Timeouts::new(config.pace);
 
         Self {
             config,
@@ -111,14 +113,19 @@ impl Replica {
         self.now = now;
 
         match event {
+            // From the network.
             Event::Peer { from, message } => self.on_peer(from, message),
             Event::Client { from, request } => self.on_client(from, request),
             Event::Connected(peer) => self.on_connected(peer),
             Event::Disconnected(peer) => self.on_disconnected(peer),
+
+            // Computations that are done.
             Event::Verified(proof) => self.on_proof(proof),
             Event::Refused(origin) => self.on_refused(origin),
             Event::Executed { block, result } => self.on_executed(block, result),
             Event::Proposed { round, block } => self.on_proposed(round, *block),
+
+            // Signatures and writes that are done.
             Event::SignedStatement(signed) => self.on_own_statement(signed),
             Event::SignedOperation(operation) => self.on_own_operation(*operation),
             Event::SignedSuspicion(suspicion) => self.on_own_suspicion(suspicion),
@@ -152,9 +159,8 @@ impl Replica {
         self.actions.pop_front()
     }
 
-    /// The monotonic milliseconds at which [`Self::handle_timeout`] must be called; `None` for
-    /// never.
-    pub fn poll_timeout(&self) -> Option<Millis> {
+    /// The time at which [`Self::handle_timeout`] must be called; `None` for never.
+    pub fn poll_timeout(&self) -> Option<MonotonicMillis> {
         if self.halted {
             None
         } else {
@@ -202,12 +208,14 @@ impl Replica {
         let member = self.ledger.validators().get(&from).is_some();
 
         match message {
+            // Anyone may ask.
             PeerMessage::Status(status) => self.on_status(from, status),
             PeerMessage::FetchBlock(wanted) => self.on_fetch_block(from, wanted),
             PeerMessage::FetchDecided(wanted) => self.on_fetch_decided(from, wanted.from),
             PeerMessage::Locate(asked) => self.on_locate(from, asked),
             PeerMessage::Located(answer) => self.on_located(from, answer),
-            // Anyone may ask; only members are listened to.
+
+            // Only members are listened to.
             _ if member => self.on_member(from, message),
             _ => self.counters.strangers += 1,
         }
@@ -243,15 +251,15 @@ impl Replica {
             Fact::Statement(signed) => self.on_verified_statement(signed),
 
             Fact::Operations(operations, refused) => {
-                self.counters.unauthentic += refused;
-                self.pool
-                    .end_check(proof.origin, operations.len() + refused as usize);
-                self.on_verified_operations(proof.origin, operations, refused);
+                self.on_checked_operations(proof.origin, operations, refused);
             }
 
+            // Blocks and their commits.
             Fact::Block(block) => self.on_verified_block(*block),
             Fact::Certificate(certificate) => self.on_verified_certificate(certificate),
             Fact::Decided(block, commit) => self.on_verified_decided(proof.origin, *block, commit),
+
+            // Accusations.
             Fact::Forged(block) => self.on_forged_block(proof.origin, block),
             Fact::Evidence(evidence) => self.on_judged_evidence(proof.origin, *evidence),
             Fact::Suspicion(suspicion) => self.on_verified_suspicion(suspicion),
@@ -315,19 +323,17 @@ impl Replica {
             match self.pool.admits(&self.ledger, &operation) {
                 Ok(()) if is_too_long(&operation) => self.counters.operations_dropped += 1,
                 Ok(()) => wanted.push(operation),
-                Err(rejection) => {
-                    self.counters.operations_dropped += 1;
-                    if let Origin::Client { from, id } = origin {
-                        self.reject(from, id, rejection);
-                    }
-                }
+                Err(rejection) => self.drop_operation(origin, rejection),
             }
         }
 
-        if wanted.is_empty() {
-            return;
+        if !wanted.is_empty() {
+            self.check_operations(origin, wanted);
         }
+    }
 
+    /// Has the signatures of operations checked, unless too many of this origin are under check.
+    fn check_operations(&mut self, origin: Origin, wanted: Vec<SignedOperation>) {
         if !self.pool.begin_check(origin, wanted.len()) {
             self.counters.operations_dropped += wanted.len() as u64;
             return;
@@ -336,24 +342,44 @@ impl Replica {
         self.verify(origin, Claim::Operations(wanted));
     }
 
-    fn on_verified_operations(
+    /// Counts an operation that is not taken, and tells the client that brought it the reason.
+    fn drop_operation(&mut self, origin: Origin, rejection: Rejection) {
+        self.counters.operations_dropped += 1;
+        if let Origin::Client { from, id } = origin {
+            self.reject(from, id, rejection);
+        }
+    }
+
+    /// Takes the operations of a check whose signatures hold; those of `refused` more do not.
+    fn on_checked_operations(
         &mut self,
         origin: Origin,
         operations: Vec<Verified<SignedOperation>>,
         refused: u64,
     ) {
-        if let (Origin::Client { from, id }, true) = (origin, refused > 0) {
+        self.counters.unauthentic += refused;
+        let checked = operations.len() + refused as usize;
+        self.pool.end_check(origin, checked);
+
+        if let Origin::Client { from, id } = origin
+            && refused > 0
+        {
             self.reject(from, id, Rejection::Unauthentic);
         }
 
+        self.on_verified_operations(origin, operations);
+    }
+
+    fn on_verified_operations(
+        &mut self,
+        origin: Origin,
+        operations: Vec<Verified<SignedOperation>>,
+    ) {
         let mut fresh = Vec::new();
 
         for operation in operations {
             if let Err(rejection) = self.admits_verified(&operation) {
-                self.counters.operations_dropped += 1;
-                if let Origin::Client { from, id } = origin {
-                    self.reject(from, id, rejection);
-                }
+                self.drop_operation(origin, rejection);
                 continue;
             }
 
@@ -383,15 +409,16 @@ impl Replica {
         let payload = &operation.payload;
         let first = payload.sequence == 0 && !self.ledger.knows_agent(&payload.agent);
 
-        match first && !self.ledger.admits(payload, self.now.unix) {
-            true => Err(Rejection::Unknown),
-            false => Ok(()),
+        if first && !self.ledger.admits(payload, self.now.unix) {
+            return Err(Rejection::Unknown);
         }
+
+        Ok(())
     }
 
     pub(crate) fn on_own_operation(&mut self, operation: Verified<SignedOperation>) {
         let plain = (*operation).clone();
-        self.on_verified_operations(Origin::Local, vec![operation], 0);
+        self.on_verified_operations(Origin::Local, vec![operation]);
         if !self.pool.holds(&plain) {
             self.leases.forget_own_sequence();
         }

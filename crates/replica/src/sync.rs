@@ -8,7 +8,8 @@ use quorate_crypto::{Verified, is_body_of_header};
 use quorate_ledger::Execution;
 use quorate_types::message::{Decided, FetchDecided, PeerMessage, PeerStatus};
 use quorate_types::{
-    Block, BlockId, Height, Kind, Millis, PublicKey, QuorumCertificate, Round, SignedStatement,
+    Block, BlockId, Height, Kind, Millis, MonotonicMillis, PublicKey, QuorumCertificate, Round,
+    SignedStatement,
 };
 
 use crate::event::Action;
@@ -43,10 +44,10 @@ pub(crate) struct SyncState {
     /// the decisions that it reports are ignored. No honest member passes on what it has not
     /// checked. But memory and links err, and a node that never listened to anybody again could not
     /// catch up.
-    liars: BTreeMap<PublicKey, Millis>,
+    liars: BTreeMap<PublicKey, MonotonicMillis>,
     /// The requests that were served recently, and when. They are limited so that a request costs
     /// the peer more than this node. All strangers count as one peer.
-    served: BTreeMap<(Service, Option<PublicKey>), Millis>,
+    served: BTreeMap<(Service, Option<PublicKey>), MonotonicMillis>,
 }
 
 /// The services that a peer may ask for, each once in a while.
@@ -69,7 +70,7 @@ impl SyncState {
     }
 
     /// Whether this member recently sent something that does not verify.
-    pub(crate) fn is_liar(&self, member: &PublicKey, now: Millis) -> bool {
+    pub(crate) fn is_liar(&self, member: &PublicKey, now: MonotonicMillis) -> bool {
         self.liars.get(member).is_some_and(|until| now < *until)
     }
 
@@ -120,18 +121,25 @@ impl Replica {
             }
         }
 
+        self.take_ahead();
+    }
+
+    /// Handles the decided block that is kept for the height that begins now, and forgets those of
+    /// earlier heights.
+    fn take_ahead(&mut self) {
         let height = self.height();
         self.sync.ahead = self.sync.ahead.split_off(&height);
 
-        if let Some((from, decided)) = self.sync.ahead.remove(&height) {
-            self.on_decided_message(from, decided);
-            // No later block is kept here, but the sender of this one may have more.
-            if self.sync.ahead.is_empty() {
-                self.send(
-                    from,
-                    PeerMessage::FetchDecided(FetchDecided { from: height + 1 }),
-                );
-            }
+        let Some((from, decided)) = self.sync.ahead.remove(&height) else {
+            return;
+        };
+
+        self.on_decided_message(from, decided);
+
+        // No later block is kept here, but the sender of this one may have more.
+        if self.sync.ahead.is_empty() {
+            let wanted = FetchDecided { from: height + 1 };
+            self.send(from, PeerMessage::FetchDecided(wanted));
         }
     }
 
@@ -208,7 +216,8 @@ impl Replica {
     /// Whether this peer was not served with this recently. A stranger can make keys at no cost, so
     /// all strangers share one turn.
     pub(crate) fn may_serve(&mut self, service: Service, peer: PublicKey) -> bool {
-        let (now, pause) = (self.now.monotonic, self.pause());
+        let now = self.now.monotonic;
+        let pause = self.pause();
         let who = self.ledger.validators().get(&peer).map(|member| member.key);
 
         self.sync
@@ -238,43 +247,53 @@ impl Replica {
 
     /// Takes a decided block from a peer, untrusted like any other input (N-34).
     pub(crate) fn on_decided_message(&mut self, from: PublicKey, decided: Decided) {
-        let (header, statement) = (&decided.block.header, &decided.commit.statement);
         let height = self.height();
+        let at = decided.block.header.height;
 
-        let fits = statement.kind == Kind::Precommit
+        let fits = self.has_commit_of_its_block(&decided);
+        let is_near = (height..=height + AHEAD).contains(&at);
+        let is_liar = self.sync.is_liar(&from, self.now.monotonic);
+
+        if !fits || !is_near || is_liar {
+            self.counters.blocks_dropped += 1;
+        } else if at > height {
+            // Kept unread until its height is in progress, one for each height (N-34).
+            self.sync.ahead.entry(at).or_insert((from, decided));
+        } else if self.sync.committing.is_none() && !self.sync.brought {
+            self.check_decided(from, decided);
+        }
+    }
+
+    /// Returns whether the commit of a decided block claims to be one for that block.
+    fn has_commit_of_its_block(&self, decided: &Decided) -> bool {
+        let header = &decided.block.header;
+        let statement = &decided.commit.statement;
+
+        statement.kind == Kind::Precommit
             && statement.height == header.height
             && statement.swarm == self.ledger.swarm()
-            && statement.block == Some(header.id());
+            && statement.block == Some(header.id())
+    }
 
-        let is_near = (height..=height + AHEAD).contains(&header.height);
-
-        if !fits || !is_near || self.sync.is_liar(&from, self.now.monotonic) {
-            self.counters.blocks_dropped += 1;
-        } else if header.height > height {
-            // Kept unread until its height is in progress, one for each height (N-34).
-            self.sync
-                .ahead
-                .entry(header.height)
-                .or_insert((from, decided));
-        } else if self.sync.committing.is_none() && !self.sync.brought {
-            // Each member has one block at a time under check, so that a liar occupies no other.
-            if !self.sync.checking.insert(from) {
-                return;
-            }
-
-            if !is_body_of_header(&decided.block) {
-                self.counters.unauthentic += 1;
-                self.distrust(from);
-                return;
-            }
-
-            let context = self.block_context(&decided.block);
-            let quorum = self.quorum_context(&decided.commit);
-
-            let Decided { block, commit } = decided;
-            let claim = Claim::Decided(Box::new(block), context, commit, quorum);
-            self.verify(Origin::Peer(from), claim);
+    /// Has the signatures of a decided block checked, unless another block of this member is under
+    /// check already: one at a time of each, so that a liar occupies no other.
+    fn check_decided(&mut self, from: PublicKey, decided: Decided) {
+        if !self.sync.checking.insert(from) {
+            return;
         }
+
+        if !is_body_of_header(&decided.block) {
+            self.counters.unauthentic += 1;
+            self.distrust(from);
+            return;
+        }
+
+        let context = self.block_context(&decided.block);
+        let quorum = self.quorum_context(&decided.commit);
+
+        let Decided { block, commit } = decided;
+        let claim = Claim::Decided(Box::new(block), context, commit, quorum);
+        self.verify(Origin::Peer(from), claim);
     }
 
     /// Stops listening to a member for a while, after it sent something that does not verify, and

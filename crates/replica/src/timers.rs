@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use quorate_consensus::Step;
-use quorate_types::{Millis, Round};
+use quorate_types::{MonotonicMillis, Round};
 
 /// The purpose of a timer. At most one timer of each purpose runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,16 +26,16 @@ pub(crate) enum Timer {
 /// The deadline of each timer, on the monotonic clock.
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
-    deadlines: BTreeMap<Timer, Millis>,
+    deadlines: BTreeMap<Timer, MonotonicMillis>,
 }
 
 impl Timers {
-    pub(crate) fn set(&mut self, timer: Timer, at: Millis) {
+    pub(crate) fn set(&mut self, timer: Timer, at: MonotonicMillis) {
         self.deadlines.insert(timer, at);
     }
 
     /// Sets the timer unless it runs already.
-    pub(crate) fn set_once(&mut self, timer: Timer, at: Millis) {
+    pub(crate) fn set_once(&mut self, timer: Timer, at: MonotonicMillis) {
         self.deadlines.entry(timer).or_insert(at);
     }
 
@@ -51,12 +51,12 @@ impl Timers {
         });
     }
 
-    pub(crate) fn next(&self) -> Option<Millis> {
+    pub(crate) fn next(&self) -> Option<MonotonicMillis> {
         self.deadlines.values().min().copied()
     }
 
     /// Takes one timer that is due, so that each firing makes progress.
-    pub(crate) fn pop_due(&mut self, now: Millis) -> Option<Timer> {
+    pub(crate) fn pop_due(&mut self, now: MonotonicMillis) -> Option<Timer> {
         let due = self
             .deadlines
             .iter()

@@ -10,7 +10,7 @@ use quorate_crypto::{
 use quorate_ledger::Ledger;
 use quorate_types::operation::Suspicion;
 use quorate_types::{
-    Block, Body, Evidence, OperationId, PublicKey, QuorumCertificate, Sign1, Signature,
+    Block, Evidence, OperationBody, OperationId, PublicKey, QuorumCertificate, Sign1, Signature,
     SignedOperation, SignedStatement, ValidatorSet,
 };
 
@@ -150,32 +150,20 @@ impl Claim {
     fn check(self) -> Option<Fact> {
         match self {
             Self::Statement(signed) => verify_statement(signed).ok().map(Fact::Statement),
-            Self::Operations(operations) => Some(check_operations(operations)),
+            Self::Suspicion(suspicion) => verify(suspicion).ok().map(Fact::Suspicion),
+            Self::Evidence(evidence, ledger) => check_evidence(*evidence, &ledger),
 
-            // A forged body is a fact too: it may convict its builder.
-            Self::Block(block, context) => match verify_body(block, &context.previous, &context) {
-                Ok(block) => Some(Fact::Block(block)),
-                Err(forged) => Some(Fact::Forged(forged)),
-            },
+            Self::Operations(operations) => Some(check_operations(operations)),
+            Self::Block(block, context) => Some(check_body(block, &context)),
 
             Self::Certificate(certificate, context) => {
                 context.verify(certificate).map(Fact::Certificate)
             }
 
             Self::Decided(block, context, commit, quorum) => {
-                // The commit goes first: it is cheaper to check than the block.
                 let commit = quorum.verify(commit)?;
-                let block = verify_block(*block, &context.previous, &context).ok()?;
-                Some(Fact::Decided(Box::new(block), commit))
+                check_decided(*block, &context, commit)
             }
-
-            Self::Evidence(evidence, ledger) => {
-                let evidence = verify_evidence(*evidence).ok()?;
-                ledger.judge(&evidence).ok()?;
-                Some(Fact::Evidence(Box::new(evidence)))
-            }
-
-            Self::Suspicion(suspicion) => verify(suspicion).ok().map(Fact::Suspicion),
         }
     }
 }
@@ -193,10 +181,34 @@ fn check_operations(operations: Vec<SignedOperation>) -> Fact {
     Fact::Operations(held, refused)
 }
 
+/// Checks a body. A forged one is a fact too: it may convict its builder.
+fn check_body(block: Box<Block>, context: &BlockContext) -> Fact {
+    match verify_body(block, &context.previous, context) {
+        Ok(block) => Fact::Block(block),
+        Err(forged) => Fact::Forged(forged),
+    }
+}
+
+/// Checks a decided block after its commit, which goes first: it is cheaper to check.
+fn check_decided(
+    block: Block,
+    context: &BlockContext,
+    commit: Verified<QuorumCertificate>,
+) -> Option<Fact> {
+    let block = verify_block(block, &context.previous, context).ok()?;
+    Some(Fact::Decided(Box::new(block), commit))
+}
+
+fn check_evidence(evidence: Evidence, ledger: &Ledger) -> Option<Fact> {
+    let evidence = verify_evidence(evidence).ok()?;
+    ledger.judge(&evidence).ok()?;
+    Some(Fact::Evidence(Box::new(evidence)))
+}
+
 /// An admission holds only if the signature of its attester holds.
 fn is_vouched_for(operation: &SignedOperation) -> bool {
     match &operation.payload.body {
-        Body::Admit(admit) => verify(admit.attestation.clone()).is_ok(),
+        OperationBody::Admit(admit) => verify(admit.attestation.clone()).is_ok(),
         _ => true,
     }
 }

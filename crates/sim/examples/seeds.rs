@@ -8,7 +8,7 @@
 use std::env;
 use std::process::ExitCode;
 
-use quorate_sim::{PlanError, Profile, Report, Simulation, Size};
+use quorate_sim::{PlanError, Profile, SimReport, Simulation, Size};
 
 fn main() -> ExitCode {
     let Some((from, to, profiles)) = arguments() else {
@@ -59,10 +59,10 @@ fn arguments() -> Option<(u64, u64, Vec<Profile>)> {
 }
 
 /// Runs a seed under a profile and prints the result.
-fn run(seed: u64, profile: Profile) -> Result<Report, PlanError> {
+fn run(seed: u64, profile: Profile) -> Result<SimReport, PlanError> {
     let report = Simulation::new(profile.plan(seed, Size::default()))?.run();
 
-    let Report {
+    let SimReport {
         digest,
         heights,
         completed_tasks,

@@ -7,10 +7,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use quorate_types::{Body, Height, Outcome, PublicKey};
+use quorate_types::{
+    Block, FencingToken, Height, OperationBody, Outcome, PublicKey, SignedOperation,
+};
 
 use crate::adversary::LieKind;
-use crate::plan::{Fault, Manner, Plan};
+use crate::plan::{Fault, LinkPlan, Manner, Plan};
 use crate::seen::Seen;
 use crate::world::World;
 
@@ -67,23 +69,11 @@ impl Coverage {
     pub(crate) fn of(plan: &Plan) -> Self {
         let liars = plan.validators.iter().filter_map(|validator| validator.lie);
         let agents = plan.agents.iter().map(|agent| agent.manner.name());
-        let links = [
-            ("lost", plan.links.loss_permille),
-            ("duplicated", plan.links.duplicate_permille),
-            ("bit-flipped", plan.links.flip_permille),
-            ("narrow", plan.links.bytes_per_ms.map_or(0, |_| 1)),
-        ];
-
-        // A fault of the links is a circumstance of the whole run if it may occur at all.
-        let links = links
-            .into_iter()
-            .filter(|(_, chance)| *chance > 0)
-            .map(|(name, _)| name);
 
         let standing = liars
             .map(LieKind::name)
             .chain(agents)
-            .chain(links)
+            .chain(link_faults(&plan.links))
             .collect();
 
         Self {
@@ -137,15 +127,18 @@ impl Coverage {
     /// Adds `count` to the cell of these names, as a file holds them. Names that the table does not
     /// have are ignored.
     pub fn restore(&mut self, circumstance: &str, step: &str, count: u64) {
-        // Cells are named by static texts, so the names are looked up.
-        let row = Self::circumstances()
-            .into_iter()
-            .find(|name| *name == circumstance);
-        let column = STEPS.into_iter().find(|name| *name == step);
+        let mut rows = Self::circumstances().into_iter();
+        let mut columns = STEPS.into_iter();
 
-        if let (Some(row), Some(column)) = (row, column) {
-            *self.cells.entry((row, column)).or_insert(0) += count;
-        }
+        // Cells are named by static texts, so the names are looked up.
+        let row = rows.find(|name| *name == circumstance);
+        let column = columns.find(|name| *name == step);
+
+        let (Some(row), Some(column)) = (row, column) else {
+            return;
+        };
+
+        *self.cells.entry((row, column)).or_insert(0) += count;
     }
 
     /// All circumstances, in the order of the table's rows.
@@ -176,79 +169,118 @@ impl Coverage {
         };
 
         let height = block.header.height;
+
         // Each correct validator decides the block, but it counts once.
         if height <= self.seen_height || !world.validators()[*validator].is_correct() {
             return;
         }
 
         self.seen_height = height;
-        self.totals.heights = height;
-
-        let mut steps: Vec<&'static str> = committed.outcomes.iter().map(step_of).collect();
-
-        // Operations without an outcome of their own are counted from the block.
-        steps.extend(
-            block
-                .operations
-                .iter()
-                .filter_map(|signed| match &signed.payload.body {
-                    Body::Submit(submit) => {
-                        self.totals.tasks += submit.tasks.len() as u64;
-                        Some("submitted")
-                    }
-                    Body::Bid(_) => Some("bid"),
-                    Body::Seal(_) => Some("sealed"),
-                    Body::Reveal(_) => Some("opened"),
-                    Body::Solve(_) => Some("solved"),
-                    _ => None,
-                }),
-        );
-
-        steps.extend(block.evidence.iter().map(|_| "convicted"));
-        steps.extend((*round > 0).then_some("later-round"));
-
-        for step in &steps {
-            *self.sums.entry(step).or_insert(0) += 1;
-        }
 
         for evidence in &block.evidence {
             self.convicted.entry(evidence.culprit()).or_insert(height);
         }
 
-        let count = |name| steps.iter().filter(|step| **step == name).count() as u64;
+        let mut steps: Vec<&'static str> = committed.outcomes.iter().map(step_of).collect();
+        steps.extend(steps_of_block(block));
+        steps.extend((*round > 0).then_some("later-round"));
+
+        self.count_totals(block, &steps);
+        self.count_cells(world, &steps);
+    }
+
+    /// Adds a block and the steps that it took to the sums over the run.
+    fn count_totals(&mut self, block: &Block, steps: &[&'static str]) {
+        for step in steps {
+            *self.sums.entry(step).or_insert(0) += 1;
+        }
+
+        let count = |name| {
+            let same = steps.iter().filter(|step| **step == name);
+            same.count() as u64
+        };
+
+        self.totals.heights = block.header.height;
+        self.totals.tasks += submitted_tasks(block);
         self.totals.assignments += count("assigned") + count("reassigned");
         self.totals.completed += count("completed");
+    }
 
-        // A step counts under each circumstance that holds at this moment, so the sums of the cells
-        // are greater than the sums of the steps.
-        let circumstances: BTreeSet<_> = world
-            .active()
-            .chain(self.standing.iter().copied())
-            .collect();
+    /// Counts steps under each circumstance that holds at this moment. The sums of the cells are
+    /// therefore greater than the sums of the steps.
+    fn count_cells(&mut self, world: &World, steps: &[&'static str]) {
+        let standing = self.standing.iter().copied();
+        let circumstances: BTreeSet<_> = world.active().chain(standing).collect();
 
         for circumstance in circumstances {
-            for step in &steps {
+            for step in steps {
                 *self.cells.entry((circumstance, step)).or_insert(0) += 1;
             }
         }
     }
 }
 
+/// The faults that may occur on the links of a plan. Each is a circumstance of the whole run.
+fn link_faults(links: &LinkPlan) -> impl Iterator<Item = &'static str> {
+    let chances = [
+        ("lost", links.loss_permille),
+        ("duplicated", links.duplicate_permille),
+        ("bit-flipped", links.flip_permille),
+        ("narrow", links.bytes_per_ms.map_or(0, |_| 1)),
+    ];
+
+    let possible = chances.into_iter().filter(|(_, chance)| *chance > 0);
+    possible.map(|(name, _)| name)
+}
+
+/// The number of tasks that the operations of a block submit.
+fn submitted_tasks(block: &Block) -> u64 {
+    let tasks = |signed: &SignedOperation| match &signed.payload.body {
+        OperationBody::Submit(submit) => submit.tasks.len() as u64,
+        _ => 0,
+    };
+
+    block.operations.iter().map(tasks).sum()
+}
+
+/// The names in [`STEPS`] of what a block holds that has no outcome of its own: operations of some
+/// kinds, and evidence.
+fn steps_of_block(block: &Block) -> impl Iterator<Item = &'static str> {
+    let of_operation = |signed: &SignedOperation| match &signed.payload.body {
+        OperationBody::Submit(_) => Some("submitted"),
+        OperationBody::Bid(_) => Some("bid"),
+        OperationBody::Seal(_) => Some("sealed"),
+        OperationBody::Reveal(_) => Some("opened"),
+        OperationBody::Solve(_) => Some("solved"),
+        _ => None,
+    };
+
+    let operations = block.operations.iter();
+    let evidence = block.evidence.iter();
+
+    operations
+        .filter_map(of_operation)
+        .chain(evidence.map(|_| "convicted"))
+}
+
 /// The name in [`STEPS`] of an outcome of a block.
 fn step_of(outcome: &Outcome) -> &'static str {
     match outcome {
-        Outcome::Assignment(assignment) if assignment.token > 1 => "reassigned",
+        Outcome::Assignment(assignment) if assignment.token > FencingToken(1) => "reassigned",
         Outcome::Assignment(_) => "assigned",
+
         Outcome::Clearing(record) if record.solution.is_some() => "bettered",
         Outcome::Clearing(_) => "cleared",
+
         Outcome::Refusal(_) => "refused",
         Outcome::Expiry(_) => "expired",
+
         Outcome::Receipt(receipt) => match receipt.operation.payload.body {
-            Body::Accept(_) => "accepted",
-            Body::Decline(_) => "declined",
-            Body::Complete(_) => "completed",
-            Body::Fail(_) => "failed",
-            Body::Lapse(_) => "lapsed",
+            OperationBody::Accept(_) => "accepted",
+            OperationBody::Decline(_) => "declined",
+            OperationBody::Complete(_) => "completed",
+            OperationBody::Fail(_) => "failed",
+            OperationBody::Lapse(_) => "lapsed",
             _ => "canceled",
         },
     }

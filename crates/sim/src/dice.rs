@@ -16,6 +16,7 @@ impl Dice {
             .update(&seed.to_le_bytes())
             .update(&index.to_le_bytes())
             .update(name.as_bytes());
+
         Self {
             bytes: hasher.finalize_xof(),
         }

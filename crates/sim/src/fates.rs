@@ -24,16 +24,17 @@ pub struct Adversary {
 
 /// Counts the tasks of the plan by their state. Tasks that no block holds are `unknown`.
 pub(crate) fn tasks(world: &World) -> BTreeMap<&'static str, u64> {
-    let mut fates = BTreeMap::new();
     let planned = world.plan().tasks.len() as u64;
+
     let (Some(ledger), Some(requester)) = (newest(world), world.clients().last()) else {
         return BTreeMap::from([("unknown", planned)]);
     };
 
-    let views = requester.tasks().values().filter_map(|id| ledger.task(*id));
+    let mut fates = BTreeMap::new();
+    let submitted = requester.tasks().values();
 
-    for state in views.map(|view| name(&view.state)) {
-        *fates.entry(state).or_insert(0) += 1;
+    for view in submitted.filter_map(|id| ledger.task(*id)) {
+        *fates.entry(name(&view.state)).or_insert(0) += 1;
     }
 
     // The requester may not have submitted all tasks of the plan.
@@ -50,56 +51,58 @@ pub(crate) fn adversaries(
     world: &World,
     convicted: &BTreeMap<PublicKey, Height>,
 ) -> Vec<Adversary> {
-    let ledger = newest(world);
-    let refused = |key: &PublicKey| Some(ledger?.account(key)?.refusals);
+    let mut adversaries = lying_validators(world, convicted);
+    adversaries.extend(lying_agents(world));
+    adversaries
+}
 
+/// Lists the validators that lie by the plan.
+fn lying_validators(world: &World, convicted: &BTreeMap<PublicKey, Height>) -> Vec<Adversary> {
     // Twins come after the validators of the plan and are counted with their originals.
-    let planned = world
-        .validators()
-        .iter()
-        .take(world.plan().validators.len())
-        .enumerate();
+    let count = world.plan().validators.len();
+    let planned = world.validators().iter().take(count).enumerate();
 
-    let validators = planned.filter_map(|(at, host)| {
-        let convicted_at = convicted.get(&host.public_key()).copied();
-        let lie = host.lie()?.name();
+    let liars = planned.filter_map(|(at, host)| {
         Some(Adversary {
             who: format!("v{at}"),
-            lie,
-            convicted_at,
+            lie: host.lie()?.name(),
+            convicted_at: convicted.get(&host.public_key()).copied(),
             refused: 0,
         })
     });
 
-    let agents = world
-        .clients()
-        .iter()
-        .enumerate()
-        .filter(|(_, client)| !client.is_correct());
+    liars.collect()
+}
 
-    let agents = agents.filter_map(|(at, client)| {
-        let refused = refused(&client.public_key()).unwrap_or(0);
-        let lie = client.plan()?.manner.name();
-        Some(Adversary {
+/// Lists the agents that lie by the plan.
+fn lying_agents(world: &World) -> Vec<Adversary> {
+    let ledger = newest(world);
+    let refusals = |key: &PublicKey| Some(ledger?.account(key)?.refusals);
+
+    let mut liars = Vec::new();
+
+    for (at, client) in world.clients().iter().enumerate() {
+        let Some(plan) = client.plan().filter(|_| !client.is_correct()) else {
+            continue;
+        };
+
+        liars.push(Adversary {
             who: format!("c{at}"),
-            lie,
+            lie: plan.manner.name(),
             convicted_at: None,
-            refused,
-        })
-    });
+            refused: refusals(&client.public_key()).unwrap_or(0),
+        });
+    }
 
-    validators.chain(agents).collect()
+    liars
 }
 
 /// The newest ledger among the correct validators that run.
 fn newest(world: &World) -> Option<&Ledger> {
     let correct = world.validators().iter().filter(|host| host.is_correct());
-    let ledgers = correct
-        .filter_map(|host| host.replica())
-        .map(|replica| replica.ledger());
-    ledgers
-        .map(AsRef::as_ref)
-        .max_by_key(|ledger| ledger.height())
+    let ledgers = correct.filter_map(|host| Some(host.replica()?.ledger()));
+    let newest = ledgers.max_by_key(|ledger| ledger.height())?;
+    Some(newest)
 }
 
 fn name(state: &TaskState) -> &'static str {
@@ -107,6 +110,7 @@ fn name(state: &TaskState) -> &'static str {
         TaskState::Open => "open",
         TaskState::Assigned(_) => "assigned",
         TaskState::Working(_) => "working",
+
         TaskState::Completed(_) => "completed",
         TaskState::Failed => "failed",
         TaskState::Canceled => "canceled",

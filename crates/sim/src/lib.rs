@@ -2,8 +2,8 @@
 //! agents run on simulated clocks, links and disks, among liars, and invariants watch them.
 //!
 //! [`Profile::plan`] makes a [`Plan`] from a seed, or the caller writes one. [`Simulation::run`]
-//! runs it and returns a [`Report`]. The same plan gives the same run, to the last byte: the digest
-//! in the report shows it.
+//! runs it and returns a [`SimReport`]. The same plan gives the same run, to the last byte: the
+//! digest in the report shows it.
 //!
 //! **Absent here:** threads, sockets, files, real clocks, and any randomness but the seed's.
 
@@ -32,10 +32,10 @@ pub use fates::Adversary;
 pub use invariants::Invariant;
 pub use plan::Plan;
 pub use profile::{Profile, Size};
-pub use report::{Report, Violation};
+pub use report::{SimReport, Violation};
 pub use scenario::Scenario;
 pub use seen::Seen;
 pub use service::{Waits, Work};
 pub use simulation::Simulation;
 pub use trace::Line;
-pub use world::{Client, Place, PlanError, START, Validator, World};
+pub use world::{Client, HostId, PlanError, START, Validator, World};

@@ -192,54 +192,56 @@ impl Generator {
     }
 
     fn validators(&mut self, regions: usize) -> Vec<ValidatorPlan> {
-        let clocks = self.profile.has(Profile::Process);
-
         (0..self.size.validators)
             .map(|_| ValidatorPlan {
                 power: 1,
                 region: self.dice.index(regions),
-                skew_ms: if clocks {
-                    self.dice.below(400) as i64 - 200
-                } else {
-                    0
-                },
-                drift_permille: if clocks {
-                    self.dice.below(21) as i64 - 10
-                } else {
-                    0
-                },
+                skew_ms: self.clock_error(-200, 400),
+                drift_permille: self.clock_error(-10, 21),
                 lie: None,
             })
             .collect()
     }
 
-    fn agents(&mut self, regions: usize) -> Vec<AgentPlan> {
-        let troubled = self.profile.has(Profile::Agents);
-        let lies = troubled || self.profile.has(Profile::Byzantine);
+    /// Draws the error of a clock: at least `least`, from that many values; 0 if clocks are right.
+    fn clock_error(&mut self, least: i64, values: u64) -> i64 {
+        match self.profile.has(Profile::Process) {
+            true => self.dice.below(values) as i64 + least,
+            false => 0,
+        }
+    }
 
+    fn agents(&mut self, regions: usize) -> Vec<AgentPlan> {
         (0..self.size.agents)
             .map(|at| AgentPlan {
-                // The first agent is honest and has every label, so every task can be done.
-                labels: match at {
-                    0 => LABELS.map(str::to_owned).to_vec(),
-                    _ => vec![LABELS[at % LABELS.len()].to_owned()],
-                },
+                labels: labels_of(at),
                 slots: self.dice.between(1, 3) as usize,
                 price: self.price(),
                 work_ms: self.work(),
-                fails_permille: if troubled {
-                    self.dice.between(0, 200)
-                } else {
-                    0
-                },
+                fails_permille: self.failures(),
                 region: self.dice.index(regions),
-                manner: match lies && at > 0 && self.dice.chance(350) {
-                    true => *self.dice.pick(&LIARS).unwrap_or(&Manner::Honest),
-                    false => Manner::Honest,
-                },
+                manner: self.manner(at),
                 solves: false,
             })
             .collect()
+    }
+
+    /// Draws how many of a thousand executions of an agent fail.
+    fn failures(&mut self) -> u64 {
+        match self.profile.has(Profile::Agents) {
+            true => self.dice.between(0, 200),
+            false => 0,
+        }
+    }
+
+    /// Draws the manner of an agent. The first one is honest.
+    fn manner(&mut self, at: usize) -> Manner {
+        let has_liars = self.profile.has(Profile::Agents) || self.profile.has(Profile::Byzantine);
+
+        match has_liars && at > 0 && self.dice.chance(350) {
+            true => *self.dice.pick(&LIARS).unwrap_or(&Manner::Honest),
+            false => Manner::Honest,
+        }
     }
 
     /// Draws how long a task takes. Every eighth agent takes ten times as long, mostly longer than
@@ -261,15 +263,20 @@ impl Generator {
     }
 
     fn market(&mut self) -> MarketPlan {
+        // Derived from the seed without a draw, so that all else of a seed stays as it was.
+        let variant = self.seed / 9;
+        let reveal_ms = (variant % 4 == 1).then_some(300 + self.seed % 8 * 50);
+
+        let mechanism = match self.dice.chance(500) {
+            true => Optimal.label(),
+            false if variant % 8 == 1 => SecondPrice.label(),
+            false => FirstPrice.label(),
+        };
+
         MarketPlan {
-            mechanism: match (self.dice.chance(500), self.seed / 9 % 8) {
-                (true, _) => Optimal.label(),
-                (false, 1) => SecondPrice.label(),
-                (false, _) => FirstPrice.label(),
-            },
+            mechanism,
             window_ms: self.dice.between(50, 400),
-            // Derived from the seed without a draw, so that all else of a seed stays as it was.
-            reveal_ms: (self.seed / 9 % 4 == 1).then_some(300 + self.seed % 8 * 50),
+            reveal_ms,
             solve_ms: None,
             lease_ms: self.dice.between(1_500, 4_000),
             attempts: 20,
@@ -301,31 +308,39 @@ impl Generator {
     }
 
     fn tasks(&mut self, heal_at: Millis) -> Vec<TaskPlan> {
-        // Each task falls somewhere into a step of its own, until the healed phase begins.
-        let step = heal_at / (self.size.tasks as Millis + 1);
-        let troubled = self.profile.has(Profile::Agents);
+        let count = self.size.tasks as Millis;
 
-        (0..self.size.tasks as Millis)
+        // Each task falls somewhere into a step of its own, until the healed phase begins.
+        let step = heal_at / (count + 1);
+
+        (0..count)
             .map(|number| TaskPlan {
                 at: 500 + number * step + self.dice.below(step.max(1)),
-                // Half of the tasks require a label.
-                requires: match self.dice.chance(500) {
-                    true => self
-                        .dice
-                        .pick(&LABELS)
-                        .map(|l| (*l).to_owned())
-                        .into_iter()
-                        .collect(),
-                    false => Vec::new(),
-                },
-                // If agents cause trouble, the requester does too: it cancels tasks and sets
-                // deadlines.
-                cancel_after: (troubled && self.dice.chance(100))
-                    .then(|| self.dice.between(0, 3_000)),
-                deadline_after: (troubled && self.dice.chance(100))
-                    .then(|| self.dice.between(100, 20_000)),
+                requires: self.requirements(),
+                cancel_after: self.whim(0, 3_000),
+                deadline_after: self.whim(100, 20_000),
             })
             .collect()
+    }
+
+    /// Draws the labels that a task requires: one for half of the tasks.
+    fn requirements(&mut self) -> Vec<String> {
+        match self.dice.chance(500) {
+            true => self
+                .dice
+                .pick(&LABELS)
+                .map(|label| (*label).to_owned())
+                .into_iter()
+                .collect(),
+            false => Vec::new(),
+        }
+    }
+
+    /// Draws after which time the requester cancels a task, or its deadline is over. If agents
+    /// cause trouble, the requester does so too with a tenth of the tasks; otherwise never.
+    fn whim(&mut self, least: Millis, most: Millis) -> Option<Millis> {
+        let is_due = self.profile.has(Profile::Agents) && self.dice.chance(100);
+        is_due.then(|| self.dice.between(least, most))
     }
 
     /// The greatest number of validators that may be faulty at a time: less than a third of them.
@@ -335,12 +350,7 @@ impl Generator {
 
     /// Chooses the validators that lie, and how.
     fn lies(&mut self, plan: &mut Plan) {
-        let liars = match self.profile {
-            Profile::Byzantine => self.bearable(),
-            Profile::Mixed => self.dice.index(self.bearable() + 1),
-            Profile::OverThreshold => self.bearable() + 1,
-            _ => 0,
-        };
+        let liars = self.liars();
 
         let mut who: Vec<usize> = (0..self.size.validators).collect();
         self.dice.shuffle(&mut who);
@@ -356,14 +366,37 @@ impl Generator {
             };
         }
 
-        // Twins on both sides make correct validators disagree; a twin together with a false polka
-        // makes them break their locks.
         if self.profile == Profile::OverThreshold && plan.seed % 4 == 3 {
-            let mut lies = plan.validators.iter_mut().filter_map(|at| at.lie.as_mut());
-
-            lies.next()
-                .into_iter()
-                .for_each(|lie| *lie = LieKind::FalsePolka);
+            replace_twin(plan);
         }
+    }
+
+    /// Draws the number of validators that lie.
+    fn liars(&mut self) -> usize {
+        match self.profile {
+            Profile::Byzantine => self.bearable(),
+            Profile::Mixed => self.dice.index(self.bearable() + 1),
+            Profile::OverThreshold => self.bearable() + 1,
+            _ => 0,
+        }
+    }
+}
+
+/// The labels of an agent. The first one has every label, so every task can be done.
+fn labels_of(agent: usize) -> Vec<String> {
+    match agent {
+        0 => LABELS.map(str::to_owned).to_vec(),
+        _ => vec![LABELS[agent % LABELS.len()].to_owned()],
+    }
+}
+
+/// Makes the first liar claim a false polka. Twins on both sides make correct validators disagree;
+/// a twin together with a false polka makes them break their locks.
+fn replace_twin(plan: &mut Plan) {
+    let validators = plan.validators.iter_mut();
+    let mut lies = validators.filter_map(|validator| validator.lie.as_mut());
+
+    if let Some(lie) = lies.next() {
+        *lie = LieKind::FalsePolka;
     }
 }

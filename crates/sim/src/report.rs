@@ -14,7 +14,7 @@ use crate::world::World;
 
 /// The result of a run. Its JSON is documented in the book's chapter on simulation.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct Report {
+pub struct SimReport {
     /// The seed of the plan.
     pub seed: u64,
     /// The digest of every input and output, in hexadecimal.
@@ -75,8 +75,13 @@ pub struct Violation {
 }
 
 impl Violation {
-    pub(crate) fn at(world: &World, step: u64, what: (u8, &'static str), how: String) -> Self {
-        let (invariant, name) = what;
+    pub(crate) fn at(
+        world: &World,
+        step: u64,
+        invariant: u8,
+        name: &'static str,
+        how: String,
+    ) -> Self {
         Self {
             invariant,
             name,
@@ -106,15 +111,20 @@ impl std::fmt::Display for Violation {
     }
 }
 
-impl Report {
-    pub(crate) fn new(
-        world: &World,
-        steps: u64,
-        (coverage, service): (Coverage, Service),
-        (violations, tail): (Vec<Violation>, Tail),
-    ) -> Self {
+/// Everything that was recorded about a run beside its world.
+pub(crate) struct RunRecord {
+    pub(crate) steps: u64,
+    pub(crate) coverage: Coverage,
+    pub(crate) service: Service,
+    pub(crate) violations: Vec<Violation>,
+    pub(crate) tail: Tail,
+}
+
+impl SimReport {
+    pub(crate) fn new(world: &World, record: RunRecord) -> Self {
+        let coverage = record.coverage;
+        let service = record.service;
         let totals = coverage.totals();
-        let (outcomes, convicted) = (coverage.sums().clone(), coverage.convicted());
 
         Self {
             seed: world.plan().seed,
@@ -123,17 +133,17 @@ impl Report {
             committed_tasks: totals.tasks,
             assignments: totals.assignments,
             completed_tasks: totals.completed,
-            outcomes,
+            outcomes: coverage.sums().clone(),
             tasks: fates::tasks(world),
             to_award: service.to_award(world),
             to_completion: service.to_completion(world),
             agents: service.agents(world),
-            adversaries: fates::adversaries(world, convicted),
+            adversaries: fates::adversaries(world, coverage.convicted()),
             simulated_ms: world.now(),
-            steps,
+            steps: record.steps,
             broken_off: false,
-            last: tail.into_lines(),
-            violations,
+            last: record.tail.into_lines(),
+            violations: record.violations,
             faults: world.counts().clone(),
             coverage,
         }

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use quorate_agent::Event;
+use quorate_agent::ClientEvent;
 use quorate_crypto::Verified;
 use quorate_ledger::Committed;
 use quorate_types::{
     Block, Evidence, Hash, Height, QuorumCertificate, Round, SignedOperation, SignedStatement, cbor,
 };
 
-use crate::world::Place;
+use crate::world::HostId;
 
 /// One observation. Validators and clients are named by the index of their host.
 #[derive(Debug, Clone)]
@@ -103,14 +103,14 @@ pub enum Seen {
         /// The client that learned it.
         client: usize,
         /// The event of its light client.
-        event: Box<Event>,
+        event: Box<ClientEvent>,
     },
     /// A fault of the plan began.
     Fault {
         /// The name of the fault.
         name: &'static str,
         /// The host that it is about, if it is about exactly one.
-        place: Option<Place>,
+        place: Option<HostId>,
     },
     /// The healed phase began: from now on nothing new goes wrong.
     Healed,
@@ -143,9 +143,11 @@ impl Seen {
     pub(crate) fn content(&self) -> Vec<u8> {
         match self {
             Self::Signed { statement, .. } => cbor::encode(statement),
+
             Self::Accused {
                 height, evidence, ..
             } => cbor::encode(&(height, evidence)),
+
             Self::Committed {
                 round,
                 block,
@@ -153,8 +155,10 @@ impl Seen {
                 committed,
                 ..
             } => cbor::encode(&(round, block.header.id(), commit, &committed.outcomes)),
+
             Self::Submitted { operation, .. } => cbor::encode(operation),
             Self::Certificate { bytes, .. } => bytes.clone(),
+
             // These have no form on the wire.
             Self::Started { .. }
             | Self::Stopped { .. }
@@ -168,7 +172,7 @@ impl Seen {
     }
 
     /// The host that it is about, if it is about exactly one.
-    pub(crate) fn place(&self) -> Option<Place> {
+    pub(crate) fn place(&self) -> Option<HostId> {
         match self {
             Self::Signed { validator, .. }
             | Self::Accused { validator, .. }
@@ -178,10 +182,12 @@ impl Seen {
             | Self::Unopened { validator, .. }
             | Self::Halted { validator, .. }
             | Self::Damaged { validator, .. }
-            | Self::Certificate { validator, .. } => Some(Place::Validator(*validator)),
+            | Self::Certificate { validator, .. } => Some(HostId::Validator(*validator)),
+
             Self::Submitted { client, .. } | Self::Learned { client, .. } => {
-                Some(Place::Client(*client))
+                Some(HostId::Client(*client))
             }
+
             Self::Fault { place, .. } => *place,
             Self::Healed => None,
         }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use quorate_types::{Body, Height, Millis, Outcome, PublicKey, TaskId};
+use quorate_types::outcome::Receipt;
+use quorate_types::{Height, Millis, OperationBody, Outcome, PublicKey, TaskId};
 
 use crate::seen::Seen;
 use crate::world::World;
@@ -80,24 +81,32 @@ impl Service {
     fn take(&mut self, outcome: &Outcome, now: Millis) {
         match outcome {
             Outcome::Assignment(assignment) => {
+                let task = assignment.task;
+                let agent = assignment.agent;
                 let price = u64::try_from(assignment.price).unwrap_or(0);
 
-                self.awarded.entry(assignment.task).or_insert(now);
-                self.held
-                    .insert(assignment.task, (assignment.agent, now, price));
-                self.work.entry(assignment.agent).or_default().awarded += 1;
+                self.awarded.entry(task).or_insert(now);
+                self.held.insert(task, (agent, now, price));
+                self.work.entry(agent).or_default().awarded += 1;
             }
 
-            Outcome::Receipt(receipt) => match receipt.operation.payload.body {
-                // An accept does not end the assignment; every other receipt does.
-                Body::Accept(_) => {}
-                Body::Complete(_) => {
-                    self.completed.entry(receipt.task).or_insert(now);
-                    self.release(receipt.task, now, true);
-                }
-                _ => self.release(receipt.task, now, false),
-            },
+            Outcome::Receipt(receipt) => self.take_receipt(receipt, now),
             _ => {}
+        }
+    }
+
+    /// Takes in a receipt of a block.
+    fn take_receipt(&mut self, receipt: &Receipt, now: Millis) {
+        let task = receipt.task;
+
+        match receipt.operation.payload.body {
+            // An accept does not end the assignment; every other receipt does.
+            OperationBody::Accept(_) => {}
+            OperationBody::Complete(_) => {
+                self.completed.entry(task).or_insert(now);
+                self.release(task, now, true);
+            }
+            _ => self.release(task, now, false),
         }
     }
 
@@ -129,54 +138,52 @@ impl Service {
 
     /// The work of each agent of the plan, by its index.
     pub(crate) fn agents(&self, world: &World) -> Vec<Work> {
-        let now = world.now();
-        let agents = world
-            .clients()
-            .iter()
-            .filter(|client| client.plan().is_some());
+        let clients = world.clients().iter();
+        let agents = clients.filter(|client| client.plan().is_some());
 
-        let work = agents.map(|client| {
-            let key = client.public_key();
+        agents
+            .map(|client| self.work_of(&client.public_key(), world.now()))
+            .collect()
+    }
 
-            // Assignments that have not ended count up to now.
-            let held = self.held.values().filter(|(agent, ..)| *agent == key);
-            let held: Millis = held.map(|(_, since, _)| now.saturating_sub(*since)).sum();
-            let mut work = self.work.get(&key).copied().unwrap_or_default();
-            work.busy_ms += held;
-            work
-        });
+    /// The work of an agent. Assignments that have not ended count up to now.
+    fn work_of(&self, key: &PublicKey, now: Millis) -> Work {
+        let mut work = self.work.get(key).copied().unwrap_or_default();
 
-        work.collect()
+        for (agent, since, _) in self.held.values() {
+            if agent == key {
+                work.busy_ms += now.saturating_sub(*since);
+            }
+        }
+
+        work
     }
 }
 
 /// The waits of the requester's tasks, from when they were due to their `ends`.
 fn waits(world: &World, ends: &BTreeMap<TaskId, Millis>) -> Waits {
-    let tasks = world
-        .clients()
-        .last()
-        .into_iter()
-        .flat_map(|client| client.tasks());
-
     // A task that was not served has no wait.
     let wait = |(index, id): (&usize, &TaskId)| {
         let wanted = world.plan().tasks.get(*index)?.at;
         Some(ends.get(id)?.saturating_sub(wanted))
     };
 
+    let requester = world.clients().last().into_iter();
+    let tasks = requester.flat_map(|client| client.tasks());
+
     let mut waits: Vec<Millis> = tasks.filter_map(wait).collect();
     waits.sort_unstable();
 
-    // Nearest rank: the least wait that so many percent do not exceed.
-    let at = |percent: usize| {
-        let rank = (waits.len() * percent).div_ceil(100);
-        waits.get(rank.saturating_sub(1)).copied().unwrap_or(0)
-    };
-
     Waits {
         count: waits.len() as u64,
-        p50_ms: at(50),
-        p95_ms: at(95),
-        max_ms: at(100),
+        p50_ms: nearest_rank(&waits, 50),
+        p95_ms: nearest_rank(&waits, 95),
+        max_ms: nearest_rank(&waits, 100),
     }
+}
+
+/// The least of some sorted times that so many percent of them do not exceed; 0 if there are none.
+fn nearest_rank(sorted: &[Millis], percent: usize) -> Millis {
+    let rank = (sorted.len() * percent).div_ceil(100);
+    sorted.get(rank.saturating_sub(1)).copied().unwrap_or(0)
 }

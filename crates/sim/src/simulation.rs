@@ -1,16 +1,14 @@
 //! A run of a plan: the world steps, the invariants watch each step, and a report tells the result.
 
-use std::collections::BTreeSet;
-
 use quorate_crypto::SignatureMemo;
-use quorate_ledger::{TaskState, TaskView};
-use quorate_replica::Standing;
+use quorate_ledger::{Ledger, TaskState, TaskView};
+use quorate_replica::{Replica, VotingStatus};
 use quorate_types::{Height, TaskId};
 
 use crate::coverage::Coverage;
 use crate::invariants::{self, Invariant};
 use crate::plan::Plan;
-use crate::report::{Report, Violation};
+use crate::report::{RunRecord, SimReport, Violation};
 use crate::seen::Seen;
 use crate::service::Service;
 use crate::trace::{Line, Tail};
@@ -81,13 +79,13 @@ impl Simulation {
     }
 
     /// Runs to the end of the plan, or to the first violation.
-    pub fn run(self) -> Report {
+    pub fn run(self) -> SimReport {
         self.run_while(|_| true)
     }
 
     /// Runs like [`Self::run`], but asks `go_on` before each step whether to go on. A run that was
     /// broken off did not reach its end, so the checks of the end are left out.
-    pub fn run_while(mut self, mut go_on: impl FnMut(&Self) -> bool) -> Report {
+    pub fn run_while(mut self, mut go_on: impl FnMut(&Self) -> bool) -> SimReport {
         let mut more = true;
 
         while more && self.violations.is_empty() && !self.is_over() && go_on(&self) {
@@ -106,7 +104,7 @@ impl Simulation {
             self.tail = Tail::default();
         }
 
-        Report {
+        SimReport {
             broken_off,
             ..self.report()
         }
@@ -139,7 +137,7 @@ impl Simulation {
 
     /// Records that the run makes no progress, and ends it.
     fn stuck(&mut self, how: &str) -> bool {
-        let violation = Violation::at(&self.world, self.steps, (10, "progress"), how.to_owned());
+        let violation = Violation::at(&self.world, self.steps, 10, "progress", how.to_owned());
         self.violations.push(violation);
         false
     }
@@ -165,29 +163,34 @@ impl Simulation {
         self.service.see(&self.world, seen);
 
         // The world has done the whole step by now: invariants see the state after it.
-        for invariant in &mut self.invariants {
-            if let Err(how) = invariant.see(&self.world, seen) {
-                let what = (invariant.number(), invariant.name());
-                self.violations
-                    .push(Violation::at(&self.world, self.steps, what, how));
-            }
-        }
+        self.judge(|invariant, world| invariant.see(world, seen));
     }
 
     fn judge_the_end(&mut self) {
+        self.judge(|invariant, world| invariant.end(world));
+    }
+
+    /// Asks each invariant whether it holds, and records those that do not.
+    fn judge(&mut self, mut holds: impl FnMut(&mut dyn Invariant, &World) -> Result<(), String>) {
         for invariant in &mut self.invariants {
-            if let Err(how) = invariant.end(&self.world) {
-                let what = (invariant.number(), invariant.name());
-                self.violations
-                    .push(Violation::at(&self.world, self.steps, what, how));
-            }
+            let Err(how) = holds(invariant.as_mut(), &self.world) else {
+                continue;
+            };
+
+            let number = invariant.number();
+            let name = invariant.name();
+            let violation = Violation::at(&self.world, self.steps, number, name, how);
+
+            self.violations.push(violation);
         }
     }
 
     /// Whether the run has ended: the world is healed, and either everything is done or the time
     /// that the plan has patience for is over.
     fn is_over(&self) -> bool {
-        let (world, plan) = (&self.world, self.world.plan());
+        let world = &self.world;
+        let plan = world.plan();
+
         if !world.is_healed() {
             return false;
         }
@@ -198,88 +201,97 @@ impl Simulation {
     /// Whether everything is done: every correct validator runs, votes and stands at the same
     /// height, the run is long enough, and every task has ended or never can.
     fn is_done(&self) -> bool {
-        let correct = self
-            .world
-            .validators()
-            .iter()
-            .filter(|host| host.is_correct());
-        let ledgers: Option<Vec<_>> = correct.map(|host| Some(host.replica()?.ledger())).collect();
-        let Some(ledgers) = ledgers else { return false };
-
-        // A validator that lost its guard or its log does not vote for a while.
-        let mut correct = self
-            .world
-            .validators()
-            .iter()
-            .filter(|host| host.is_correct());
-        if correct.any(|host| {
-            host.replica()
-                .is_none_or(|r| r.standing() != Standing::Votes)
-        }) {
-            return false;
-        }
-
-        let heights: BTreeSet<Height> = ledgers.iter().map(|ledger| ledger.height()).collect();
-        let Some(ledger) = ledgers.first().filter(|_| heights.len() == 1) else {
+        let Some(replicas) = self.correct_replicas() else {
             return false;
         };
 
-        let settled = |task: &TaskId| {
-            ledger
-                .task(*task)
-                .is_some_and(|view| view.state.has_ended() || self.is_hopeless(&view))
+        let Some(first) = replicas.first() else {
+            return false;
+        };
+
+        let ledger = first.ledger();
+        let height = ledger.height();
+
+        // A validator that lost its guard or its log does not vote for a while.
+        let is_ready = |replica: &&Replica| {
+            let votes = replica.standing() == VotingStatus::Votes;
+            votes && replica.ledger().height() == height
+        };
+
+        replicas.iter().all(is_ready)
+            && height >= self.world.plan().min_heights
+            && self.are_tasks_settled(ledger)
+    }
+
+    /// The replicas of the correct validators; `None` if one of them does not run.
+    fn correct_replicas(&self) -> Option<Vec<&Replica>> {
+        let hosts = self.world.validators().iter();
+        let correct = hosts.filter(|host| host.is_correct());
+
+        correct.map(|host| host.replica()).collect()
+    }
+
+    /// Whether each task of the plan has ended by the requester's certificates, or by a ledger has
+    /// ended or never can.
+    fn are_tasks_settled(&self, ledger: &Ledger) -> bool {
+        // The requester is the last client.
+        let Some(requester) = self.world.clients().last() else {
+            return false;
+        };
+
+        let is_settled = |task: &TaskId| {
+            let view = ledger.task(*task);
+            view.is_some_and(|view| view.state.has_ended() || self.is_hopeless(&view))
         };
 
         // A task that the requester could not submit yet is not done, so all tasks of the plan must
-        // be there. The requester is the last client.
-        ledger.height() >= self.world.plan().min_heights
-            && self.world.clients().last().is_some_and(|requester| {
-                requester.tasks().len() == self.world.plan().tasks.len()
-                    && requester
-                        .tasks()
-                        .values()
-                        .all(|id| requester.ended().contains(id) || settled(id))
-            })
+        // be there.
+        let tasks = requester.tasks();
+        let mut ids = tasks.values();
+
+        tasks.len() == self.world.plan().tasks.len()
+            && ids.all(|task| requester.ended().contains(task) || is_settled(task))
     }
 
     /// Whether no honest agent will ever complete the task: it is open, and no honest agent with
     /// the labels may still be given it; or a liar holds it and keeps its lease by being heard.
     fn is_hopeless(&self, task: &TaskView) -> bool {
-        let agents = || {
-            self.world
-                .clients()
-                .iter()
-                .filter(|client| client.plan().is_some())
-        };
+        let clients = self.world.clients().iter();
+        let mut agents = clients.filter(|client| client.plan().is_some());
 
-        // An agent that failed on the task is excluded from it.
-        let able = |agent: &&Client| {
-            agent.is_correct()
-                && task
-                    .spec
-                    .requires
-                    .labels
-                    .is_subset(&agent.attested().labels)
-                && !task.excluded.contains(&agent.public_key())
-        };
-
-        match task.state.assignee() {
-            Some(holder) => {
-                agents().any(|agent| agent.public_key() == holder.agent && agent.hoards())
-            }
-            None => task.state == TaskState::Open && !agents().any(|agent| able(&agent)),
+        if let Some(holder) = task.state.assignee() {
+            let holds = |agent: &Client| agent.public_key() == holder.agent;
+            return agents.any(|agent| holds(agent) && agent.hoards());
         }
+
+        if task.state != TaskState::Open {
+            return false;
+        }
+
+        !agents.any(|agent| is_able(agent, task))
     }
 
-    fn report(self) -> Report {
-        let watched = (self.coverage, self.service);
-        Report::new(
-            &self.world,
-            self.steps,
-            watched,
-            (self.violations, self.tail),
-        )
+    fn report(self) -> SimReport {
+        let record = RunRecord {
+            steps: self.steps,
+            coverage: self.coverage,
+            service: self.service,
+            violations: self.violations,
+            tail: self.tail,
+        };
+
+        SimReport::new(&self.world, record)
     }
+}
+
+/// Whether an agent is honest, has the labels of a task, and may still be given it.
+fn is_able(agent: &Client, task: &TaskView) -> bool {
+    let required = &task.spec.requires.labels;
+
+    // An agent that failed on the task is excluded from it.
+    agent.is_correct()
+        && required.is_subset(&agent.attested().labels)
+        && !task.excluded.contains(&agent.public_key())
 }
 
 impl std::fmt::Debug for Simulation {

@@ -2,7 +2,7 @@
 //! result.
 
 use quorate_agent::StandingBids;
-use quorate_market::{Bid, Bidder, Round, Score, Task, TieSeed, clearing_of, eligibility};
+use quorate_market::{Auction, Bid, Bidder, Score, Task, TieSeed, clearing_of, eligibility};
 use quorate_types::operation::Pair;
 use quorate_types::{Amounts, PublicKey};
 
@@ -11,8 +11,8 @@ use crate::dice::Dice;
 /// The number of orders of the tasks that are tried.
 const TRIES: usize = 48;
 
-/// The round that a clearing would have by these bids.
-pub(crate) fn round(standing: &StandingBids, ties: TieSeed) -> Round {
+/// The auction that a clearing would have by these bids.
+pub(crate) fn auction(standing: &StandingBids, ties: TieSeed) -> Auction {
     let tasks = standing.tasks.iter();
     let tasks = tasks.map(|of| Task {
         id: of.task,
@@ -26,8 +26,22 @@ pub(crate) fn round(standing: &StandingBids, ties: TieSeed) -> Round {
         budget: of.budget.clone(),
     });
 
-    // A bid that is excluded would not take part in the clearing either.
+    let solutions = standing.solutions.iter();
+    let solutions = solutions.map(|solution| solution.pairs.clone());
+
+    Auction {
+        tasks: tasks.collect(),
+        bidders: bidders.collect(),
+        bids: bids_of(standing),
+        solutions: solutions.collect(),
+        ties,
+    }
+}
+
+/// The bids that take part in a clearing: those that are not excluded.
+fn bids_of(standing: &StandingBids) -> Vec<Bid> {
     let bids = standing.bids.iter().filter(|bid| bid.excluded.is_none());
+
     let bids = bids.filter_map(|of| {
         Some(Bid {
             task: of.task,
@@ -36,29 +50,22 @@ pub(crate) fn round(standing: &StandingBids, ties: TieSeed) -> Round {
         })
     });
 
-    let solutions = standing
-        .solutions
-        .iter()
-        .map(|solution| solution.pairs.clone());
-
-    Round {
-        tasks: tasks.collect(),
-        bidders: bidders.collect(),
-        bids: bids.collect(),
-        solutions: solutions.collect(),
-        ties,
-    }
+    bids.collect()
 }
 
 /// The best solution that a greedy assignment finds over many orders of the tasks; `None` if it is
 /// not better than every solution there is.
-pub(crate) fn improved(round: &Round, dice: &mut Dice) -> Option<Vec<Pair>> {
-    let mut order: Vec<&Task> = round.tasks.iter().collect();
-    let worth = |pairs: &Vec<Pair>| Score::new(round, &clearing_of(round, pairs));
+pub(crate) fn improved(auction: &Auction, dice: &mut Dice) -> Option<Vec<Pair>> {
+    let worth = |pairs: &Vec<Pair>| {
+        let clearing = clearing_of(auction, pairs);
+        Score::new(auction, &clearing)
+    };
 
-    // The first order is that of the round, the others are random.
+    // The first order is that of the auction, the others are random.
+    let mut order: Vec<&Task> = auction.tasks.iter().collect();
+
     let found = (0..TRIES).map(|_| {
-        let pairs = greedy(round, &order);
+        let pairs = greedy(auction, &order);
         dice.shuffle(&mut order);
         (worth(&pairs), pairs)
     });
@@ -66,47 +73,61 @@ pub(crate) fn improved(round: &Round, dice: &mut Dice) -> Option<Vec<Pair>> {
     let (score, pairs) = found.min()?;
 
     // Lesser scores are better.
-    let is_better = round.solutions.iter().all(|kept| score < worth(kept));
+    let mut kept = auction.solutions.iter();
+    let is_better = kept.all(|kept| score < worth(kept));
 
     (is_better && !pairs.is_empty()).then_some(pairs)
 }
 
 /// Gives each task, in this order, to the cheapest bid that still fits into its bidder's budget.
 /// Ties are broken by M-14.
-fn greedy(round: &Round, order: &[&Task]) -> Vec<Pair> {
-    let mut left: Vec<(PublicKey, Amounts)> = round
-        .bidders
-        .iter()
-        .map(|bidder| (bidder.agent, bidder.budget.clone()))
-        .collect();
+fn greedy(auction: &Auction, order: &[&Task]) -> Vec<Pair> {
+    let budget = |bidder: &Bidder| (bidder.agent, bidder.budget.clone());
+    let mut left: Vec<_> = auction.bidders.iter().map(budget).collect();
+
     let mut pairs = Vec::new();
 
     for task in order {
-        let bids = round
-            .bids_on(&task.id)
-            .iter()
-            .filter(|bid| bid.price <= task.limit);
-        let mut bids: Vec<&Bid> = bids.collect();
-        bids.sort_by_cached_key(|bid| (bid.price, round.ties.key(&task.id, &bid.agent)));
-
-        for bid in bids {
-            let budget = left.iter_mut().find(|(agent, _)| *agent == bid.agent);
-            let Some((_, budget)) = budget else { continue };
-
-            // A bidder may be given less than it bid on: its budget bounds all tasks together.
-            if eligibility::fits(&task.demand, budget) {
-                take(budget, &task.demand);
-                pairs.push(Pair {
-                    task: task.id,
-                    agent: bid.agent,
-                });
-                break;
-            }
+        if let Some(agent) = take_bid(auction, task, &mut left) {
+            pairs.push(Pair {
+                task: task.id,
+                agent,
+            });
         }
     }
 
     pairs.sort_unstable();
     pairs
+}
+
+/// Takes the demand of a task off the first budget, in the order of its bids, that it still fits
+/// into. Returns the bidder; `None` if there is no such budget.
+fn take_bid(
+    auction: &Auction,
+    task: &Task,
+    left: &mut [(PublicKey, Amounts)],
+) -> Option<PublicKey> {
+    for bid in bids_in_order(auction, task) {
+        let budget = left.iter_mut().find(|(agent, _)| *agent == bid.agent);
+        let Some((_, budget)) = budget else { continue };
+
+        // A bidder may be given less than it bid on: its budget bounds all tasks together.
+        if eligibility::fits(&task.demand, budget) {
+            take(budget, &task.demand);
+            return Some(bid.agent);
+        }
+    }
+
+    None
+}
+
+/// The bids on a task that are within its limit, the cheapest first.
+fn bids_in_order<'a>(auction: &'a Auction, task: &Task) -> Vec<&'a Bid> {
+    let bids = auction.bids_on(&task.id).iter();
+    let mut bids: Vec<&Bid> = bids.filter(|bid| bid.price <= task.limit).collect();
+
+    bids.sort_by_cached_key(|bid| (bid.price, auction.ties.key(&task.id, &bid.agent)));
+    bids
 }
 
 /// Takes what a task demands off a budget.

@@ -5,11 +5,12 @@ use std::collections::VecDeque;
 
 use serde::Serialize;
 
-use quorate_agent::Event;
-use quorate_types::Millis;
+use quorate_agent::ClientEvent;
+use quorate_ledger::Committed;
+use quorate_types::{Block, Millis, Round, Statement};
 
 use crate::seen::Seen;
-use crate::world::World;
+use crate::world::{HostId, World};
 
 /// The number of lines that a report keeps.
 const TAIL: usize = 40;
@@ -32,13 +33,12 @@ pub struct Line {
 
 impl Line {
     pub(crate) fn of(world: &World, step: u64, seen: &Seen) -> Self {
-        let (who, text) = describe(seen);
         Self {
             at_ms: world.now(),
             step,
             what: seen.name(),
-            who,
-            text,
+            who: host_of(seen),
+            text: describe(seen),
         }
     }
 }
@@ -77,89 +77,96 @@ impl Tail {
     }
 }
 
-/// The host that an observation is about, and its details in words.
-fn describe(seen: &Seen) -> (String, String) {
-    let v = |at: &usize| format!("v{at}");
+/// The host that an observation is about, as a line names it.
+fn host_of(seen: &Seen) -> String {
+    // The text of a fault names its host.
+    if matches!(seen, Seen::Fault { .. }) {
+        return String::new();
+    }
+
+    match seen.place() {
+        Some(HostId::Validator(at)) => format!("v{at}"),
+        Some(HostId::Client(at)) => format!("c{at}"),
+        None => String::new(),
+    }
+}
+
+/// The details of an observation in words.
+fn describe(seen: &Seen) -> String {
     match seen {
-        Seen::Signed {
-            validator,
-            statement,
-        } => {
-            let said = &statement.statement;
-            let block = said.block.map_or("nil".to_owned(), |block| block.short());
-            let text = format!("{}/{} {:?} {block}", said.height, said.round, said.kind);
-            (v(validator), text)
-        }
+        Seen::Signed { statement, .. } => describe_statement(&statement.statement),
 
         Seen::Accused {
-            validator,
-            height,
-            evidence,
+            height, evidence, ..
         } => {
             let culprit = evidence.culprit();
-            (
-                v(validator),
-                format!("holds evidence against {culprit:?} at height {height}"),
-            )
+            format!("holds evidence against {culprit:?} at height {height}")
         }
 
         Seen::Committed {
-            validator,
             round,
             block,
             committed,
             ..
-        } => {
-            let (header, outcomes) = (&block.header, committed.outcomes.len());
-            let text = format!(
-                "{}/{round} {} of {}, {} operations, {outcomes} outcomes",
-                header.height,
-                header.id().short(),
-                header.builder.short(),
-                block.operations.len()
-            );
-            (v(validator), text)
-        }
+        } => describe_block(*round, block, committed),
 
         Seen::Started {
-            validator,
-            height,
-            guarded,
-            ..
-        } => (
-            v(validator),
-            format!("at height {height}, guard at {guarded:?}"),
-        ),
+            height, guarded, ..
+        } => format!("at height {height}, guard at {guarded:?}"),
 
-        Seen::Stopped { validator, why }
-        | Seen::Unopened { validator, why }
-        | Seen::Halted { validator, why } => (v(validator), why.clone()),
-        Seen::Damaged { validator, .. } => (v(validator), "a frame was not as sent".to_owned()),
+        Seen::Stopped { why, .. } | Seen::Unopened { why, .. } | Seen::Halted { why, .. } => {
+            why.clone()
+        }
 
-        Seen::Submitted { client, operation } => {
+        Seen::Damaged { .. } => "a frame was not as sent".to_owned(),
+
+        Seen::Submitted { operation, .. } => {
             let payload = &operation.payload;
-            (
-                format!("c{client}"),
-                format!("{} #{}", payload.body.name(), payload.sequence),
-            )
-        }
-        Seen::Certificate { validator, bytes } => (v(validator), format!("{} bytes", bytes.len())),
-
-        Seen::Learned { client, event } => {
-            let text = match &**event {
-                Event::Refused { items, .. } => {
-                    let names: Vec<_> = items.iter().map(|(_, reason)| reason.name()).collect();
-                    format!("refused: {}", names.join(", "))
-                }
-                event => event.name().to_owned(),
-            };
-            (format!("c{client}"), text)
+            format!("{} #{}", payload.body.name(), payload.sequence)
         }
 
-        Seen::Fault { name, place } => (
-            String::new(),
-            place.map_or((*name).to_owned(), |place| format!("{name} {place:?}")),
-        ),
-        Seen::Healed => (String::new(), "nothing new goes wrong from here".to_owned()),
+        Seen::Certificate { bytes, .. } => format!("{} bytes", bytes.len()),
+        Seen::Learned { event, .. } => describe_event(event),
+
+        Seen::Fault { name, place } => describe_fault(name, *place),
+        Seen::Healed => "nothing new goes wrong from here".to_owned(),
+    }
+}
+
+/// A statement in words: its slot and its value.
+fn describe_statement(said: &Statement) -> String {
+    let block = said.block.map_or("nil".to_owned(), |block| block.short());
+    format!("{}/{} {:?} {block}", said.height, said.round, said.kind)
+}
+
+/// A decided block in words.
+fn describe_block(round: Round, block: &Block, committed: &Committed) -> String {
+    let header = &block.header;
+
+    format!(
+        "{}/{round} {} of {}, {} operations, {} outcomes",
+        header.height,
+        header.id().short(),
+        header.builder.short(),
+        block.operations.len(),
+        committed.outcomes.len(),
+    )
+}
+
+/// An event of a light client in words. A refusal names its reasons.
+fn describe_event(event: &ClientEvent) -> String {
+    let ClientEvent::Refused { items, .. } = event else {
+        return event.name().to_owned();
+    };
+
+    let names: Vec<_> = items.iter().map(|(_, reason)| reason.name()).collect();
+    format!("refused: {}", names.join(", "))
+}
+
+/// A fault in words, with its host if it is about exactly one.
+fn describe_fault(name: &str, place: Option<HostId>) -> String {
+    match place {
+        Some(place) => format!("{name} {place:?}"),
+        None => name.to_owned(),
     }
 }

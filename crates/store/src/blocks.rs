@@ -5,7 +5,7 @@ use std::io;
 use crate::error::StoreError;
 use crate::frame::Fields;
 use crate::log::{BLOCKS, Context, Cut, LogFile, OpenLog, damaged, open_log, scan_log};
-use crate::scan::{Progress, Scanned};
+use crate::scan::{ScanPosition, Scanned};
 
 /// The name of the file of the blocks.
 pub(crate) const BLOCKS_NAME: &str = "blocks.log";
@@ -45,32 +45,41 @@ impl Blocks {
 
         // First of all: a loss must be refused before a torn tail is cut or an empty file is made.
         if let Some(offset) = lost_from(context, found.as_ref(), logged) {
-            return Err(damaged(&*context.disk, BLOCKS_NAME, offset));
+            let disk = &*context.disk;
+            return Err(damaged(disk, BLOCKS_NAME, offset));
         }
 
-        let Some(found) = found else {
-            let log = LogFile::create(context, &BLOCKS, BLOCKS_NAME, Progress::at(1, 0))?;
-            return Ok((
-                Self {
-                    context: context.clone(),
-                    log,
-                    offsets: Vec::new(),
-                },
-                None,
-            ));
+        match found {
+            None => Ok((Self::create(context)?, None)),
+            Some(found) => Self::recover(context, found),
+        }
+    }
+
+    /// Makes the file of a folder that has none.
+    fn create(context: &Context) -> Result<Self, StoreError> {
+        let start = ScanPosition::at(1, 0);
+        Ok(Self {
+            context: context.clone(),
+            log: LogFile::create(context, &BLOCKS, BLOCKS_NAME, start)?,
+            offsets: Vec::new(),
+        })
+    }
+
+    /// Takes over the file of a folder. Cuts a torn tail and reports it.
+    fn recover(context: &Context, found: FoundBlocks) -> Result<(Self, Option<Cut>), StoreError> {
+        let FoundBlocks {
+            opened,
+            scanned,
+            offsets,
+        } = found;
+        let (log, cut) = LogFile::recover(context, &BLOCKS, BLOCKS_NAME, opened, scanned)?;
+
+        let blocks = Self {
+            context: context.clone(),
+            log,
+            offsets,
         };
-
-        let (log, cut) =
-            LogFile::recover(context, &BLOCKS, BLOCKS_NAME, found.opened, found.scanned)?;
-
-        Ok((
-            Self {
-                context: context.clone(),
-                log,
-                offsets: found.offsets,
-            },
-            cut,
-        ))
+        Ok((blocks, cut))
     }
 
     /// Adds the block of the next height. It can be read at once, and is durable after
@@ -114,17 +123,14 @@ impl Blocks {
     /// # Errors
     /// The disk failed, or the record is no longer what was written.
     pub fn get(&self, height: u64) -> Result<Option<StoredBlock>, StoreError> {
-        let index = height
-            .checked_sub(1)
-            .and_then(|index| usize::try_from(index).ok());
-
-        let Some(&offset) = index.and_then(|index| self.offsets.get(index)) else {
+        let Some(offset) = self.offset(height) else {
             return Ok(None);
         };
 
         // The record is checked again: the disk may have changed since the file was opened.
         let (frame, payload) = self.log.read(offset)?;
         let stored = split(&payload).filter(|_| frame.height == height);
+
         let Some((block, proof)) = stored else {
             return Err(damaged(&*self.context.disk, BLOCKS_NAME, offset));
         };
@@ -134,6 +140,13 @@ impl Blocks {
             block: block.to_vec(),
             proof: proof.to_vec(),
         }))
+    }
+
+    /// The offset of the record of a height.
+    fn offset(&self, height: u64) -> Option<u64> {
+        let index = height.checked_sub(1)?;
+        let index = usize::try_from(index).ok()?;
+        self.offsets.get(index).copied()
     }
 
     /// The highest height that was appended; 0 if there is none.
@@ -157,9 +170,12 @@ pub(crate) fn lost_from(
     found: Option<&FoundBlocks>,
     logged: u64,
 ) -> Option<u64> {
-    let (height, end) = found.map_or((0, 0), |it| (it.offsets.len() as u64, it.scanned.end));
+    let height = found.map_or(0, |found| found.offsets.len() as u64);
+    let end = found.map_or(0, |found| found.scanned.end);
 
-    (logged > height.saturating_add(context.config.log_lead)).then_some(end)
+    // The log may be somewhat above the blocks, but not further.
+    let highest = height.saturating_add(context.config.log_lead);
+    (logged > highest).then_some(end)
 }
 
 /// Reads through the file of the blocks; `None` if there is none.
@@ -172,7 +188,7 @@ pub(crate) fn scan_blocks(context: &Context) -> Result<Option<FoundBlocks>, Stor
     };
 
     let mut offsets = Vec::new();
-    let start = Progress::at(1, 0);
+    let start = ScanPosition::at(1, 0);
     let scanned = scan_log(context, BLOCKS_NAME, &opened, start, |at, _| {
         offsets.push(at)
     })?;

@@ -37,13 +37,15 @@ impl Disk for FileDisk {
         options.read(true).write(true);
 
         if mode == OpenMode::New {
-            if let Some(folder) = path.parent().filter(|folder| !folder.is_dir()) {
+            let folder = path.parent().filter(|folder| !folder.is_dir());
+            if let Some(folder) = folder {
                 make_folder(folder)?;
             }
             options.create_new(true);
         }
 
-        Ok(Box::new(SystemFile(options.open(path)?)))
+        let file = options.open(path)?;
+        Ok(Box::new(SystemFile(file)))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {

@@ -19,6 +19,8 @@
 pub(crate) const HEADER_BYTES: usize = 60;
 /// The length of the frame before each payload.
 pub(crate) const FRAME_BYTES: usize = 37;
+/// The length of a frame without its checksum.
+const BODY_BYTES: usize = FRAME_BYTES - 4;
 /// The format that this version writes and reads. In format 1 the checksums started from the salt.
 pub(crate) const VERSION: u32 = 2;
 
@@ -72,6 +74,7 @@ impl Header {
             .filter(|(_, header)| header.magic == *magic)
             .ok_or(HeaderFault::Damaged)?;
 
+        // The checksum is right, so another version is not damage.
         if version == VERSION {
             Ok(header)
         } else {
@@ -82,23 +85,22 @@ impl Header {
     /// The version and the content of a header whose checksum is right.
     fn decode_fields(bytes: &[u8]) -> Option<(u32, Self)> {
         let (body, crc) = bytes.split_last_chunk()?;
-        if bytes.len() != HEADER_BYTES || crc32c::crc32c(body) != u32::from_le_bytes(*crc) {
+        let is_whole = crc32c::crc32c(body) == u32::from_le_bytes(*crc);
+        if bytes.len() != HEADER_BYTES || !is_whole {
             return None;
         }
 
         let mut fields = Fields(body);
-        let (magic, version) = (fields.take()?, fields.u32()?);
-        let (salt, swarm, first_sequence) = (fields.u32()?, fields.take()?, fields.u64()?);
+        let magic = fields.take()?;
+        let version = fields.u32()?;
+        let header = Self {
+            magic,
+            salt: fields.u32()?,
+            swarm: fields.take()?,
+            first_sequence: fields.u64()?,
+        };
 
-        Some((
-            version,
-            Self {
-                magic,
-                salt,
-                swarm,
-                first_sequence,
-            },
-        ))
+        Some((version, header))
     }
 }
 
@@ -121,25 +123,30 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
+    /// The bytes of the frame; for `seed` see [`Header::seed`].
     pub(crate) fn encode(&self, seed: u32) -> [u8; FRAME_BYTES] {
         let mut bytes = [0; FRAME_BYTES];
 
+        let (body, crc) = bytes.split_at_mut(BODY_BYTES);
+        self.write_body(body);
+        crc.copy_from_slice(&crc32c::crc32c_append(seed, body).to_le_bytes());
+
+        bytes
+    }
+
+    /// Writes the fields before the checksum.
+    fn write_body(&self, bytes: &mut [u8]) {
         bytes[0..4].copy_from_slice(&self.length.to_le_bytes());
         bytes[4..12].copy_from_slice(&self.sequence.to_le_bytes());
         bytes[12..20].copy_from_slice(&self.batch.to_le_bytes());
         bytes[20..28].copy_from_slice(&self.height.to_le_bytes());
         bytes[28] = self.kind;
         bytes[29..33].copy_from_slice(&self.payload_crc.to_le_bytes());
-
-        let crc = crc32c::crc32c_append(seed, &bytes[..33]);
-        bytes[33..37].copy_from_slice(&crc.to_le_bytes());
-
-        bytes
     }
 
     /// The frame at the start of `bytes`; `None` if there are too few or their checksum is wrong.
     pub(crate) fn decode(bytes: &[u8], seed: u32) -> Option<Self> {
-        let body = bytes.get(..33)?;
+        let body = bytes.get(..BODY_BYTES)?;
         let mut fields = Fields(bytes);
 
         let frame = Self {
@@ -151,7 +158,10 @@ impl Frame {
             payload_crc: fields.u32()?,
         };
 
-        (fields.u32()? == crc32c::crc32c_append(seed, body)).then_some(frame)
+        // The checksum of the frame covers that of the payload.
+        let crc = fields.u32()?;
+        let is_good = crc == crc32c::crc32c_append(seed, body);
+        is_good.then_some(frame)
     }
 
     /// The length of frame and payload together.

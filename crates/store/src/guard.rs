@@ -4,8 +4,11 @@
 use std::fmt;
 
 use crate::error::{GuardError, Operation, StoreError};
-use crate::guard_file::{FILE_BYTES, GuardFault, MAX_INTENT_BYTES, Owner, State, VERSION, recover};
-use crate::whole::{failed, read_whole, write_whole};
+use crate::guard_file::{
+    FILE_BYTES, GuardFault, GuardRecord, MAX_INTENT_BYTES, Owner, Recovered, VERSION, recover,
+};
+use crate::log::check_swarm;
+use crate::whole::{check_length, failed, list_folder, open_file, read_whole, write_whole};
 use crate::{CrashPoints, Disk, DiskFile, FolderLock, OpenMode, Store};
 
 /// The name of the file of the guard.
@@ -79,7 +82,7 @@ pub struct SigningGuard {
     path: String,
     points: CrashPoints,
     seed: u32,
-    state: State,
+    state: GuardRecord,
     poisoned: bool,
     /// Two processes with one key would sign two statements, so the guard shares the store's lock.
     _lock: FolderLock,
@@ -101,11 +104,8 @@ impl SigningGuard {
             swarm: *swarm,
         };
 
-        Ok(write_whole(
-            disk,
-            GUARD_NAME,
-            &owner.fresh_file(Position::default()),
-        )?)
+        let file = owner.fresh_file(Position::default());
+        Ok(write_whole(disk, GUARD_NAME, &file)?)
     }
 
     /// Checks that there is no guard in the folder of `store`, not even a damaged one. Only then
@@ -133,12 +133,8 @@ impl SigningGuard {
             swarm: context.config.swarm,
         };
 
-        write_whole(
-            disk,
-            GUARD_NAME,
-            &owner.fresh_file(Position::last_below(height)),
-        )?;
-
+        let file = owner.fresh_file(Position::last_below(height));
+        write_whole(disk, GUARD_NAME, &file)?;
         Self::open(store, key)
     }
 
@@ -152,33 +148,19 @@ impl SigningGuard {
     pub fn open(store: &Store, key: &[u8; 32]) -> Result<Self, GuardError> {
         let (context, lock) = store.shared();
         let disk = &*context.disk;
-        let path = disk.path(GUARD_NAME);
-        let damaged = || GuardError::Damaged { path: path.clone() };
-
-        let bytes = match read_whole(disk, GUARD_NAME, FILE_BYTES) {
-            Err(StoreError::TooLarge { .. }) => return Err(damaged()),
-            bytes => bytes?.ok_or_else(|| GuardError::Missing { path: path.clone() })?,
-        };
+        let bytes = read_guard(disk)?;
 
         // The owner goes first: a file of another key or version is an error of its own, not
         // damage.
-        let seed = check_owner(&bytes, &path, key, &context.config.swarm)?.seed();
-        if bytes.len() != FILE_BYTES {
-            return Err(damaged());
-        }
+        let owner = check_owner(disk, &bytes, key, &context.config.swarm)?;
+        let recovered = recover_file(disk, &bytes, &owner)?;
 
-        let recovered = recover(&bytes, seed).ok_or_else(damaged)?;
-
-        let opened = disk.open(GUARD_NAME, OpenMode::Existing);
-        let file = opened.map_err(failed(disk, Operation::Open, GUARD_NAME))?;
-
-        let (points, state) = (context.points.clone(), recovered.state);
         let mut guard = Self {
-            file,
-            path,
-            points,
-            seed,
-            state,
+            file: open_file(disk, GUARD_NAME, OpenMode::Existing)?,
+            path: disk.path(GUARD_NAME),
+            points: context.points.clone(),
+            seed: owner.seed(),
+            state: recovered.state,
             poisoned: false,
             _lock: lock.clone(),
         };
@@ -200,19 +182,11 @@ impl SigningGuard {
     /// failed: the guard is poisoned, and the process must end.
     pub fn intend(&mut self, position: Position, bytes: &[u8]) -> Result<Permission, GuardError> {
         self.check_sound()?;
+        check_length(bytes.len() as u64, MAX_INTENT_BYTES)?;
 
-        if bytes.len() > MAX_INTENT_BYTES {
-            let limit = MAX_INTENT_BYTES as u64;
-            return Err(StoreError::TooLarge {
-                bytes: bytes.len() as u64,
-                limit,
-            }
-            .into());
-        }
-
-        let last = self.state.position;
         // A restart signs the same statement again, so the same bytes must be permitted again
         // (N-32).
+        let last = self.state.position;
         if position == last && self.state.bytes.as_deref() == Some(bytes) {
             return Ok(Permission::AlreadySigned);
         }
@@ -281,7 +255,7 @@ impl SigningGuard {
 
     /// Called after opening: makes the state that was read durable, in both its slots. A pair in
     /// which neither slot could be read needs nothing, since it is written next.
-    fn settle(&mut self, to_heal: &[(usize, State)]) -> Result<(), GuardError> {
+    fn settle(&mut self, to_heal: &[(usize, GuardRecord)]) -> Result<(), GuardError> {
         for (offset, state) in to_heal {
             let result = self.file.write_at(*offset as u64, &state.encode(self.seed));
             self.finish(Operation::Write, result)?;
@@ -294,7 +268,7 @@ impl SigningGuard {
     /// Writes the next generation to both its slots and syncs it.
     fn advance(&mut self, position: Position, bytes: Option<Vec<u8>>) -> Result<(), GuardError> {
         let generation = self.state.generation.wrapping_add(1);
-        let state = State {
+        let state = GuardRecord {
             generation,
             position,
             bytes,
@@ -312,6 +286,8 @@ impl SigningGuard {
         let result = self.file.write_at(second as u64, &slot);
         self.finish(Operation::Write, result)?;
         self.points.pass("guard.write.after");
+
+        // Only what is synced may be permitted.
         self.points.pass("guard.sync.before");
         let result = self.file.sync();
         self.finish(Operation::Sync, result)?;
@@ -320,6 +296,7 @@ impl SigningGuard {
         Ok(())
     }
 
+    /// Turns the result of an operation into that of this crate. A failure poisons the guard.
     fn finish(
         &mut self,
         operation: Operation,
@@ -335,6 +312,7 @@ impl SigningGuard {
         })?)
     }
 
+    /// Checks that no write or sync has failed.
     fn check_sound(&self) -> Result<(), StoreError> {
         if self.poisoned {
             return Err(StoreError::Poisoned {
@@ -367,15 +345,42 @@ impl fmt::Display for Position {
     }
 }
 
+/// Checks that there is no guard in a folder.
 fn expect_missing(disk: &dyn Disk) -> Result<(), GuardError> {
-    let names = disk.list("").map_err(failed(disk, Operation::List, ""))?;
+    let names = list_folder(disk, "")?;
 
-    match names.iter().any(|name| name == GUARD_NAME) {
-        true => Err(GuardError::Exists {
+    if names.iter().any(|name| name == GUARD_NAME) {
+        return Err(GuardError::Exists {
+            path: disk.path(GUARD_NAME),
+        });
+    }
+    Ok(())
+}
+
+/// The error of a guard that is damaged.
+fn damaged(disk: &dyn Disk) -> GuardError {
+    GuardError::Damaged {
+        path: disk.path(GUARD_NAME),
+    }
+}
+
+/// The content of the file of the guard.
+fn read_guard(disk: &dyn Disk) -> Result<Vec<u8>, GuardError> {
+    match read_whole(disk, GUARD_NAME, FILE_BYTES) {
+        Err(StoreError::TooLarge { .. }) => Err(damaged(disk)),
+        bytes => bytes?.ok_or_else(|| GuardError::Missing {
             path: disk.path(GUARD_NAME),
         }),
-        false => Ok(()),
     }
+}
+
+/// The newest state in the file of a guard.
+fn recover_file(disk: &dyn Disk, file: &[u8], owner: &Owner) -> Result<Recovered, GuardError> {
+    if file.len() != FILE_BYTES {
+        return Err(damaged(disk));
+    }
+
+    recover(file, owner.seed()).ok_or_else(|| damaged(disk))
 }
 
 /// Takes the lock of a folder.
@@ -388,43 +393,31 @@ pub(crate) fn take_lock(disk: &dyn Disk) -> Result<FolderLock, StoreError> {
     })
 }
 
+/// Reads the header of the file of a guard, which must be of this key and this swarm.
 fn check_owner(
+    disk: &dyn Disk,
     file: &[u8],
-    path: &str,
     key: &[u8; 32],
     swarm: &[u8; 32],
 ) -> Result<Owner, GuardError> {
-    let path = path.to_owned();
-
-    let owner = match Owner::decode(file) {
-        Ok(owner) => owner,
-        Err(GuardFault::Damaged) => return Err(GuardError::Damaged { path }),
-        Err(GuardFault::Version(found)) => {
-            return Err(StoreError::Unsupported {
-                path,
-                found,
-                supported: VERSION,
-            }
-            .into());
+    let owner = Owner::decode(file).map_err(|fault| match fault {
+        GuardFault::Damaged => damaged(disk),
+        GuardFault::Version(found) => StoreError::Unsupported {
+            path: disk.path(GUARD_NAME),
+            found,
+            supported: VERSION,
         }
-    };
+        .into(),
+    })?;
 
     if owner.key != *key {
         return Err(GuardError::WrongKey {
-            path,
+            path: disk.path(GUARD_NAME),
             expected: *key,
             found: owner.key,
         });
     }
 
-    if owner.swarm != *swarm {
-        let (expected, found) = (*swarm, owner.swarm);
-        return Err(StoreError::WrongSwarm {
-            path,
-            expected,
-            found,
-        }
-        .into());
-    }
+    check_swarm(disk, GUARD_NAME, swarm, &owner.swarm)?;
     Ok(owner)
 }

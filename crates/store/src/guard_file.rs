@@ -64,10 +64,16 @@ impl Owner {
         let (body, crc) = file.get(..HEADER_BYTES)?.split_last_chunk()?;
 
         let mut fields = Fields(body);
-        let known = fields.take()? == MAGIC && crc32c::crc32c(body) == u32::from_le_bytes(*crc);
-        let (version, key, swarm) = (fields.u32()?, fields.take()?, fields.take()?);
+        let is_guard = fields.take()? == MAGIC;
+        let version = fields.u32()?;
+        let owner = Self {
+            key: fields.take()?,
+            swarm: fields.take()?,
+        };
 
-        known.then_some((version, Self { key, swarm }))
+        // Every version keeps the checksum in this place.
+        let is_whole = crc32c::crc32c(body) == u32::from_le_bytes(*crc);
+        (is_guard && is_whole).then_some((version, owner))
     }
 
     /// The checksum that the checksums of the slots start from, so that a slot of another guard is
@@ -87,7 +93,7 @@ impl Owner {
         place(0, &self.encode());
 
         for generation in 0..2 {
-            let state = State {
+            let state = GuardRecord {
                 generation,
                 position,
                 bytes: None,
@@ -105,7 +111,7 @@ impl Owner {
 /// The content of a slot:
 /// `crc:u32 generation:u64 height:u64 round:u32 step:u8 has_bytes:u8 length:u32 bytes`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct State {
+pub(crate) struct GuardRecord {
     /// Grows by one with each write. Its parity says which pair of slots it is written to.
     pub(crate) generation: u64,
     /// Nothing at or below this position may be signed, except `bytes` at it.
@@ -114,49 +120,73 @@ pub(crate) struct State {
     pub(crate) bytes: Option<Vec<u8>>,
 }
 
-impl State {
+impl GuardRecord {
     /// The offsets of the two slots that the state is written to. The slots of a pair are not
     /// neighbours.
     pub(crate) fn offsets(&self) -> [usize; 2] {
-        slot_offsets(self.generation % 2)
+        slot_offsets(self.parity())
     }
 
+    /// The number of the pair that the state is written to.
+    fn parity(&self) -> u64 {
+        self.generation % 2
+    }
+
+    /// The bytes of a slot with this content; for `seed` see [`Owner::seed`].
     pub(crate) fn encode(&self, seed: u32) -> Vec<u8> {
-        let content = self.bytes.as_deref().unwrap_or_default();
-        let mut body = Vec::with_capacity(26 + content.len());
+        let mut body = self.body();
+        let crc = crc32c::crc32c_append(seed, &body);
 
-        body.extend_from_slice(&self.generation.to_le_bytes());
-        body.extend_from_slice(&self.position.height.to_le_bytes());
-        body.extend_from_slice(&self.position.round.to_le_bytes());
-        body.push(self.position.step);
-        body.push(u8::from(self.bytes.is_some()));
-        body.extend_from_slice(&(content.len() as u32).to_le_bytes());
-        body.extend_from_slice(content);
-
-        let mut slot = crc32c::crc32c_append(seed, &body).to_le_bytes().to_vec();
+        let mut slot = crc.to_le_bytes().to_vec();
         slot.append(&mut body);
         slot
     }
 
+    /// The content of the slot behind its checksum.
+    fn body(&self) -> Vec<u8> {
+        let Position {
+            height,
+            round,
+            step,
+        } = self.position;
+        let content = self.bytes.as_deref().unwrap_or_default();
+        let length = content.len() as u32;
+
+        // Integers in their fixed order, little-endian, and the content at the end.
+        let mut body = Vec::with_capacity(26 + content.len());
+        body.extend_from_slice(&self.generation.to_le_bytes());
+        body.extend_from_slice(&height.to_le_bytes());
+        body.extend_from_slice(&round.to_le_bytes());
+        body.push(step);
+
+        body.push(u8::from(self.bytes.is_some()));
+        body.extend_from_slice(&length.to_le_bytes());
+        body.extend_from_slice(content);
+        body
+    }
+
+    /// The content of a slot; `None` if the slot is not valid.
     fn decode(slot: &[u8], seed: u32) -> Option<Self> {
         let mut fields = Fields(slot);
         fields.u32()?;
 
         let generation = fields.u64()?;
-        let (height, round) = (fields.u64()?, fields.u32()?);
+        let height = fields.u64()?;
+        let round = fields.u32()?;
         let [step, has_bytes] = fields.take()?;
+
         let length = fields.u32()? as usize;
         let content = fields.slice(length)?;
-
         let bytes = (has_bytes == 1).then(|| content.to_vec());
 
+        let position = Position {
+            height,
+            round,
+            step,
+        };
         let state = Self {
             generation,
-            position: Position {
-                height,
-                round,
-                step,
-            },
+            position,
             bytes,
         };
 
@@ -170,10 +200,10 @@ impl State {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Recovered {
     /// The newest state that can be read.
-    pub(crate) state: State,
+    pub(crate) state: GuardRecord,
     /// The slots that lost the state which their twin still holds: their offset, and the state to
     /// write.
-    pub(crate) to_heal: Vec<(usize, State)>,
+    pub(crate) to_heal: Vec<(usize, GuardRecord)>,
 }
 
 /// The newest state in `file`; `None` if one crash and honest writes cannot leave such slots.
@@ -186,65 +216,110 @@ pub(crate) struct Recovered {
 /// slot between them. Anything else means that the disk brought back old content, or spoiled more
 /// than one slot.
 pub(crate) fn recover(file: &[u8], seed: u32) -> Option<Recovered> {
-    // The parity check leaves out a slot that was written to the wrong pair.
-    let pairs = [0, 1].map(|pair| {
-        slot_offsets(pair).map(|offset| {
-            let slot = file.get(offset..offset + PAGE_BYTES)?;
-            State::decode(slot, seed).filter(|state| state.generation % 2 == pair)
-        })
-    });
+    let slots = Slots::read(file, seed);
+    let newest = slots.newest()?.clone();
+    let before = slots.other_pair(&newest)?;
 
-    let newest = pairs
-        .iter()
-        .flatten()
-        .flatten()
-        .max_by_key(|state| state.generation)?
-        .clone();
-
-    let before = newest.generation.checked_sub(1)?;
-    let of_parity = |generation: u64| &pairs[(generation % 2) as usize];
-
-    // The twin is the same, or one write of its pair older, or unreadable.
-    let own_fits = of_parity(newest.generation).iter().flatten().all(|state| {
-        *state == newest || state.generation.checked_add(2) == Some(newest.generation)
-    });
-
-    // The other pair holds exactly the generation before, or is unreadable.
-    let other_fits = of_parity(before)
-        .iter()
-        .flatten()
-        .all(|state| state.generation == before && state.position <= newest.position);
+    let own_fits = fits_own_pair(slots.pair_of(newest.generation), &newest);
+    let other_fits = fits_other_pair(before, &newest);
 
     // Without the other pair, only a torn write of the next generation is excused: then both slots
     // of this one must be good.
-    let whole = of_parity(newest.generation)
-        .iter()
-        .all(|slot| slot.as_ref() == Some(&newest));
+    let torn_next = before.iter().all(Option::is_none);
+    let is_whole = slots.lost_twins(&newest).next().is_none();
 
-    let torn_next = of_parity(before).iter().all(Option::is_none);
-
-    if !own_fits || !other_fits || (torn_next && !whole) {
+    if !own_fits || !other_fits || (torn_next && !is_whole) {
         return None;
     }
 
     // Whatever one slot of a pair still holds is written to its twin again.
-    let older = of_parity(before).iter().flatten().next();
+    let older = before.iter().flatten().next();
     let to_heal = [Some(&newest), older]
         .into_iter()
         .flatten()
-        .flat_map(|state| {
-            let twins = state.offsets().into_iter().zip(of_parity(state.generation));
-            let lost = twins.filter(move |(_, slot)| slot.as_ref() != Some(state));
-            lost.map(move |(offset, _)| (offset, state.clone()))
-        });
+        .flat_map(|state| slots.lost_twins(state))
+        .collect();
 
-    let to_heal = to_heal.collect();
     Some(Recovered {
         state: newest,
         to_heal,
     })
 }
 
+/// The two slots of a pair; `None` for one that cannot be read.
+type Pair = [Option<GuardRecord>; 2];
+
+/// Checks whether the pair of the newest state holds only it and the generation of one write of the
+/// pair before.
+fn fits_own_pair(pair: &Pair, newest: &GuardRecord) -> bool {
+    pair.iter().flatten().all(|state| {
+        let next_of_pair = state.generation.checked_add(2);
+        state == newest || next_of_pair == Some(newest.generation)
+    })
+}
+
+/// Checks whether the other pair holds only the generation before the newest one.
+fn fits_other_pair(pair: &Pair, newest: &GuardRecord) -> bool {
+    pair.iter().flatten().all(|state| {
+        let next = state.generation.checked_add(1);
+        next == Some(newest.generation) && state.position <= newest.position
+    })
+}
+
+/// All slots of a file, by pairs.
+struct Slots([Pair; 2]);
+
+impl Slots {
+    fn read(file: &[u8], seed: u32) -> Self {
+        let read = |offset: usize| {
+            let slot = file.get(offset..offset + PAGE_BYTES)?;
+            GuardRecord::decode(slot, seed)
+        };
+
+        // A slot that was written to the wrong pair is left out.
+        let read_pair = |pair: u64| {
+            let slots = slot_offsets(pair).map(read);
+            slots.map(|slot| slot.filter(|state| state.parity() == pair))
+        };
+
+        Self([0, 1].map(read_pair))
+    }
+
+    /// The newest state that can be read.
+    fn newest(&self) -> Option<&GuardRecord> {
+        self.0
+            .iter()
+            .flatten()
+            .flatten()
+            .max_by_key(|state| state.generation)
+    }
+
+    /// The pair that a generation is written to.
+    fn pair_of(&self, generation: u64) -> &Pair {
+        &self.0[(generation % 2) as usize]
+    }
+
+    /// The pair that the generation before `newest` was written to; `None` if there is no such
+    /// generation.
+    fn other_pair(&self, newest: &GuardRecord) -> Option<&Pair> {
+        let before = newest.generation.checked_sub(1)?;
+        Some(self.pair_of(before))
+    }
+
+    /// The offsets of the slots that should hold a state and do not, each with the state.
+    fn lost_twins(&self, state: &GuardRecord) -> impl Iterator<Item = (usize, GuardRecord)> {
+        let slots = self.pair_of(state.generation);
+
+        state
+            .offsets()
+            .into_iter()
+            .zip(slots)
+            .filter(move |(_, slot)| slot.as_ref() != Some(state))
+            .map(move |(offset, _)| (offset, state.clone()))
+    }
+}
+
+/// The offsets of the two slots of a pair.
 fn slot_offsets(pair: u64) -> [usize; 2] {
     if pair == 0 {
         [PAGE_BYTES, 3 * PAGE_BYTES]
@@ -273,7 +348,7 @@ mod tests {
                 step: 0,
             };
             let slot = generation.map(|generation| {
-                State {
+                GuardRecord {
                     generation,
                     position,
                     bytes: None,

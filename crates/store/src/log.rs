@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::error::{Operation, StoreError};
 use crate::frame::{FRAME_BYTES, Frame, HEADER_BYTES, Header, HeaderFault, VERSION};
-use crate::scan::{Progress, ScanFault, Scanned, scan};
-use crate::whole::{failed, write_whole};
+use crate::scan::{ScanFault, ScanPosition, Scanned, scan};
+use crate::whole::{check_length, failed, open_file, read_part, write_whole};
 use crate::{CrashPoints, Disk, DiskFile, OpenMode};
 
 /// The longest payload of a record: 32 MiB.
@@ -91,7 +91,10 @@ pub(crate) const BLOCKS: LogFormat = LogFormat {
 };
 
 /// An open log file with its header.
-pub(crate) type OpenLog = (Box<dyn DiskFile>, Header);
+pub(crate) struct OpenLog {
+    pub(crate) file: Box<dyn DiskFile>,
+    pub(crate) header: Header,
+}
 
 /// A log file that is written to.
 ///
@@ -107,7 +110,7 @@ pub(crate) struct LogFile {
     end: u64,
     /// Records that follow `end` and are not written yet.
     pending: Vec<u8>,
-    progress: Progress,
+    progress: ScanPosition,
     /// The first sequence that no sync covers.
     unsynced: u64,
     poisoned: bool,
@@ -119,28 +122,25 @@ impl LogFile {
         context: &Context,
         format: &'static LogFormat,
         name: &str,
-        progress: Progress,
+        progress: ScanPosition,
     ) -> Result<Self, StoreError> {
-        let StoreConfig { salt, swarm, .. } = context.config;
-        let magic = format.magic;
-
         let header = Header {
-            magic,
-            salt,
-            swarm,
+            magic: format.magic,
+            salt: context.config.salt,
+            swarm: context.config.swarm,
             first_sequence: progress.next,
         };
-
         write_whole(&*context.disk, name, &header.encode())?;
-        let (file, _) = open_log(context, format, name)?;
 
+        let opened = open_log(context, format, name)?;
+        let opened = OpenLog { header, ..opened };
         let scanned = Scanned {
             progress,
             end: HEADER_BYTES as u64,
             torn: 0,
         };
 
-        Ok(Self::new(context, format, name, (file, header), scanned))
+        Ok(Self::new(context, format, name, opened, scanned))
     }
 
     /// Takes over a file that was opened and scanned: cuts its torn tail and syncs the rest,
@@ -149,11 +149,11 @@ impl LogFile {
         context: &Context,
         format: &'static LogFormat,
         name: &str,
-        opened: OpenLog,
+        mut opened: OpenLog,
         scanned: Scanned,
     ) -> Result<(Self, Option<Cut>), StoreError> {
-        let (mut file, header) = opened;
         let disk = &*context.disk;
+        let file = &mut opened.file;
 
         let cut = (scanned.torn > 0).then(|| Cut {
             path: disk.path(name),
@@ -162,38 +162,39 @@ impl LogFile {
 
         // Cut before the sync, so that no new record ever follows torn bytes.
         if cut.is_some() {
-            file.truncate(scanned.end)
-                .map_err(failed(disk, Operation::Truncate, name))?;
+            let truncated = file.truncate(scanned.end);
+            truncated.map_err(failed(disk, Operation::Truncate, name))?;
         }
 
         file.sync().map_err(failed(disk, Operation::Sync, name))?;
 
-        Ok((
-            Self::new(context, format, name, (file, header), scanned),
-            cut,
-        ))
+        let log = Self::new(context, format, name, opened, scanned);
+        Ok((log, cut))
     }
 
+    /// Takes over a file whose content is durable.
     fn new(
         context: &Context,
         format: &'static LogFormat,
         name: &str,
-        (file, header): OpenLog,
-        Scanned { progress, end, .. }: Scanned,
+        opened: OpenLog,
+        scanned: Scanned,
     ) -> Self {
+        let next = scanned.progress.next;
+
         Self {
             context: context.clone(),
             format,
             name: name.to_owned(),
-            file,
-            seed: header.seed(),
-            end,
+            file: opened.file,
+            seed: opened.header.seed(),
+            end: scanned.end,
             pending: Vec::new(),
-            unsynced: progress.next,
+            unsynced: next,
             // Everything read so far is durable, so the next record begins a new batch.
-            progress: Progress {
-                batch: progress.next,
-                ..progress
+            progress: ScanPosition {
+                batch: next,
+                ..scanned.progress
             },
             poisoned: false,
         }
@@ -208,59 +209,20 @@ impl LogFile {
         parts: &[&[u8]],
     ) -> Result<u64, StoreError> {
         self.check_sound()?;
-
-        if height < self.progress.height {
-            return Err(StoreError::WrongHeight {
-                expected: self.progress.height,
-                found: height,
-            });
-        }
-
-        let bytes = parts
-            .iter()
-            .map(|part| part.len())
-            .fold(0, usize::saturating_add);
-
-        if bytes > MAX_PAYLOAD_BYTES {
-            let limit = MAX_PAYLOAD_BYTES as u64;
-            return Err(StoreError::TooLarge {
-                bytes: bytes as u64,
-                limit,
-            });
-        }
-
-        let payload_crc = parts
-            .iter()
-            .fold(self.seed, |crc, part| crc32c::crc32c_append(crc, part));
-
-        let Progress {
-            next: sequence,
-            batch,
-            ..
-        } = self.progress;
-
-        let length = bytes as u32;
-        let frame = Frame {
-            length,
-            sequence,
-            batch,
-            height,
-            kind,
-            payload_crc,
-        };
+        self.check_height(height)?;
+        let frame = self.frame(kind, height, parts)?;
 
         let offset = self.end + self.pending.len() as u64;
-
         self.pending.extend_from_slice(&frame.encode(self.seed));
-        parts
-            .iter()
-            .for_each(|part| self.pending.extend_from_slice(part));
+        for part in parts {
+            self.pending.extend_from_slice(part);
+        }
 
         // The record counts from here on, though it is not written yet: `sync` writes what is
         // pending.
-        self.progress = Progress {
-            next: sequence.saturating_add(1),
-            batch,
+        self.progress = ScanPosition {
+            next: frame.sequence.saturating_add(1),
+            batch: frame.batch,
             height,
         };
 
@@ -271,6 +233,39 @@ impl LogFile {
         Ok(offset)
     }
 
+    /// Checks that a height is not lower than that of the last record.
+    fn check_height(&self, height: u64) -> Result<(), StoreError> {
+        let expected = self.progress.height;
+        if height < expected {
+            return Err(StoreError::WrongHeight {
+                expected,
+                found: height,
+            });
+        }
+        Ok(())
+    }
+
+    /// The frame of the next record, whose payload is the concatenation of `parts`.
+    fn frame(&self, kind: u8, height: u64, parts: &[&[u8]]) -> Result<Frame, StoreError> {
+        let lengths = parts.iter().map(|part| part.len());
+        let length = lengths.fold(0, usize::saturating_add);
+        check_length(length as u64, MAX_PAYLOAD_BYTES)?;
+
+        // The seed binds the payload to this file.
+        let payload_crc = parts
+            .iter()
+            .fold(self.seed, |crc, part| crc32c::crc32c_append(crc, part));
+
+        Ok(Frame {
+            length: length as u32,
+            sequence: self.progress.next,
+            batch: self.progress.batch,
+            height,
+            kind,
+            payload_crc,
+        })
+    }
+
     /// Writes the pending records, without making them durable.
     pub(crate) fn write(&mut self) -> Result<(), StoreError> {
         self.check_sound()?;
@@ -279,6 +274,7 @@ impl LogFile {
         }
 
         let [before, after, ..] = self.format.points;
+
         self.context.points.pass(before);
         let result = self.file.write_at(self.end, &self.pending);
         self.finish(Operation::Write, result)?;
@@ -316,7 +312,7 @@ impl LogFile {
         read_record(&self.context, &self.name, &*self.file, self.seed, offset)
     }
 
-    pub(crate) fn progress(&self) -> &Progress {
+    pub(crate) fn progress(&self) -> &ScanPosition {
         &self.progress
     }
 
@@ -344,6 +340,7 @@ impl LogFile {
         self.poisoned = true;
     }
 
+    /// Turns the result of an operation into that of this crate. A failure poisons the file.
     fn finish(
         &mut self,
         operation: Operation,
@@ -370,16 +367,8 @@ pub(crate) fn open_log(
     name: &str,
 ) -> Result<OpenLog, StoreError> {
     let disk = &*context.disk;
-
-    let file = disk
-        .open(name, OpenMode::Existing)
-        .map_err(failed(disk, Operation::Open, name))?;
-
-    let mut bytes = vec![0; HEADER_BYTES];
-    let filled = file
-        .read_at(0, &mut bytes)
-        .map_err(failed(disk, Operation::Read, name))?;
-    bytes.truncate(filled);
+    let file = open_file(disk, name, OpenMode::Existing)?;
+    let bytes = read_part(disk, name, &*file, 0, HEADER_BYTES)?;
 
     let header = Header::decode(&bytes, &format.magic).map_err(|fault| match fault {
         HeaderFault::Damaged => damaged(disk, name, 0),
@@ -390,33 +379,46 @@ pub(crate) fn open_log(
         },
     })?;
 
-    if header.swarm != context.config.swarm {
-        let (expected, found) = (context.config.swarm, header.swarm);
+    // A file that was copied here from the folder of another swarm must not be used.
+    check_swarm(disk, name, &context.config.swarm, &header.swarm)?;
+    Ok(OpenLog { file, header })
+}
+
+/// Checks that a file is of the swarm that is expected.
+pub(crate) fn check_swarm(
+    disk: &dyn Disk,
+    name: &str,
+    expected: &[u8; 32],
+    found: &[u8; 32],
+) -> Result<(), StoreError> {
+    if found != expected {
         return Err(StoreError::WrongSwarm {
             path: disk.path(name),
-            expected,
-            found,
+            expected: *expected,
+            found: *found,
         });
     }
-
-    Ok((file, header))
+    Ok(())
 }
 
 /// Scans an opened log file from `start`, which its header must agree with.
 pub(crate) fn scan_log(
     context: &Context,
     name: &str,
-    (file, header): &OpenLog,
-    start: Progress,
+    opened: &OpenLog,
+    start: ScanPosition,
     visit: impl FnMut(u64, &Frame),
 ) -> Result<Scanned, StoreError> {
     let disk = &*context.disk;
+    let OpenLog { file, header } = opened;
 
+    // A file of the right kind that belongs elsewhere in the log is damage.
     if header.first_sequence != start.next {
         return Err(damaged(disk, name, 0));
     }
 
-    scan(&**file, header.seed(), start, visit).map_err(|fault| match fault {
+    let scanned = scan(&**file, header.seed(), start, visit);
+    scanned.map_err(|fault| match fault {
         ScanFault::Disk(source) => failed(disk, Operation::Read, name)(source),
         ScanFault::Damaged(offset) => damaged(disk, name, offset),
     })
@@ -432,33 +434,28 @@ pub(crate) fn read_record(
     offset: u64,
 ) -> Result<(Frame, Vec<u8>), StoreError> {
     let disk = &*context.disk;
-
-    let read = |offset, length| {
-        let mut bytes = vec![0; length];
-        let filled = file
-            .read_at(offset, &mut bytes)
-            .map_err(failed(disk, Operation::Read, name));
-        filled.map(|filled| {
-            bytes.truncate(filled);
-            bytes
-        })
-    };
+    let damaged = || damaged(disk, name, offset);
 
     // The length is checked before it is used to read: a spoiled one must not ask for too much
     // memory.
-    let frame = Frame::decode(&read(offset, FRAME_BYTES)?, seed)
+    let bytes = read_part(disk, name, file, offset, FRAME_BYTES)?;
+    let frame = Frame::decode(&bytes, seed)
         .filter(|frame| frame.length as usize <= MAX_PAYLOAD_BYTES)
-        .ok_or_else(|| damaged(disk, name, offset))?;
+        .ok_or_else(damaged)?;
 
-    let payload = read(offset + FRAME_BYTES as u64, frame.length as usize)?;
-    let whole = payload.len() == frame.length as usize;
-    if !whole || crc32c::crc32c_append(seed, &payload) != frame.payload_crc {
-        return Err(damaged(disk, name, offset));
+    let start = offset + FRAME_BYTES as u64;
+    let length = frame.length as usize;
+    let payload = read_part(disk, name, file, start, length)?;
+
+    let is_whole = payload.len() == length;
+    if !is_whole || crc32c::crc32c_append(seed, &payload) != frame.payload_crc {
+        return Err(damaged());
     }
 
     Ok((frame, payload))
 }
 
+/// The error of a log file that is damaged at an offset.
 pub(crate) fn damaged(disk: &dyn Disk, name: &str, offset: u64) -> StoreError {
     StoreError::Damaged {
         path: disk.path(name),

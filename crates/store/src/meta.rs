@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::error::StoreError;
 use crate::frame::Fields;
 use crate::log::damaged;
-use crate::whole::{read_whole, write_whole};
+use crate::whole::{check_length, read_whole, write_whole};
 use crate::{CrashPoints, Disk};
 
 /// The longest value: 4 MiB.
@@ -39,14 +39,7 @@ impl Meta {
     /// failed, and the process must end.
     pub fn put(&self, name: &str, value: &[u8]) -> Result<(), StoreError> {
         let file = file_name(name)?;
-
-        if value.len() > MAX_META_BYTES {
-            let limit = MAX_META_BYTES as u64;
-            return Err(StoreError::TooLarge {
-                bytes: value.len() as u64,
-                limit,
-            });
-        }
+        check_length(value.len() as u64, MAX_META_BYTES)?;
 
         self.points.pass("meta.write.before");
         write_whole(&*self.disk, &file, &encode(value))?;
@@ -60,19 +53,26 @@ impl Meta {
     /// [`StoreError::BadName`], [`StoreError::Damaged`], or the disk failed.
     pub fn get(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let file = file_name(name)?;
-        let bytes = read_whole(&*self.disk, &file, HEADER_BYTES + MAX_META_BYTES)?;
+        let limit = HEADER_BYTES + MAX_META_BYTES;
 
-        let value = bytes.map(|bytes| decode(&bytes).map(<[u8]>::to_vec));
-        value
-            .map(|value| value.ok_or_else(|| damaged(&*self.disk, &file, 0)))
-            .transpose()
+        let Some(bytes) = read_whole(&*self.disk, &file, limit)? else {
+            return Ok(None);
+        };
+
+        match decode(&bytes) {
+            Some(value) => Ok(Some(value.to_vec())),
+            None => Err(damaged(&*self.disk, &file, 0)),
+        }
     }
 }
 
+/// The name of the file of a value.
 fn file_name(name: &str) -> Result<String, StoreError> {
-    let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+    let is_allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+    let has_length = (1..=MAX_NAME_BYTES).contains(&name.len());
 
-    if name.is_empty() || name.len() > MAX_NAME_BYTES || !name.bytes().all(allowed) {
+    // No dot and no slash, so that a name cannot lead out of the folder.
+    if !has_length || !name.bytes().all(is_allowed) {
         return Err(StoreError::BadName {
             name: name.to_owned(),
         });
@@ -81,6 +81,7 @@ fn file_name(name: &str) -> Result<String, StoreError> {
     Ok(format!("meta/{name}"))
 }
 
+/// The content of the file of a value.
 fn encode(value: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEADER_BYTES + value.len());
     bytes.extend_from_slice(&MAGIC);
@@ -90,15 +91,23 @@ fn encode(value: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// The value in a file; `None` if the file is not as it was written.
 fn decode(bytes: &[u8]) -> Option<&[u8]> {
     let mut fields = Fields(bytes);
-    let known = fields.take()? == MAGIC;
-    let (length, crc) = (fields.u64()?, fields.u32()?);
+    let is_meta = fields.take()? == MAGIC;
+    let length = fields.u64()?;
+    let crc = fields.u32()?;
+
+    // The rest of the file is the value.
     let value = fields.0;
-    (known && length == value.len() as u64 && crc == checksum(value)).then_some(value)
+    let is_complete = length == value.len() as u64;
+    let is_good = crc == checksum(value);
+
+    (is_meta && is_complete && is_good).then_some(value)
 }
 
 /// The checksum starts from the length, so that no value of zeros has checksum zero.
 fn checksum(value: &[u8]) -> u32 {
-    crc32c::crc32c_append(crc32c::crc32c(&(value.len() as u64).to_le_bytes()), value)
+    let length = (value.len() as u64).to_le_bytes();
+    crc32c::crc32c_append(crc32c::crc32c(&length), value)
 }

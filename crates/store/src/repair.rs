@@ -8,7 +8,7 @@ use crate::frame::HEADER_BYTES;
 use crate::guard::take_lock;
 use crate::log::{Context, StoreConfig};
 use crate::wal::{Sealed, logged_height, scan_segment, segment_name, segment_numbers};
-use crate::whole::{failed, sync_folder_of};
+use crate::whole::{failed, list_folder, open_file, read_part, sync_folder_of};
 use crate::{CrashPoints, Disk, Meta, OpenMode};
 
 /// The number of bytes that are copied at once.
@@ -52,6 +52,7 @@ pub fn repair(disk: Arc<dyn Disk>, config: StoreConfig) -> Result<Vec<Repaired>,
     Ok(repaired)
 }
 
+/// Repairs the log, if a segment is damaged.
 fn repair_wal(context: &Context) -> Result<Vec<Repaired>, StoreError> {
     let numbers = segment_numbers(context)?;
     let mut before: Option<Sealed> = None;
@@ -60,30 +61,26 @@ fn repair_wal(context: &Context) -> Result<Vec<Repaired>, StoreError> {
         let name = segment_name(number);
         let later = numbers.get(index + 1..).unwrap_or_default();
 
-        match scan_segment(context, before.as_ref(), number) {
-            // Only the last segment may have a torn tail: `Store::open` cuts that one.
-            Ok((_, scanned)) if scanned.torn == 0 || later.is_empty() => {
-                let (progress, end) = (scanned.progress, scanned.end);
-                before = Some(Sealed {
-                    number,
-                    progress,
-                    end,
-                });
-            }
-
-            Ok((_, scanned)) => return cut_segment(context, &name, scanned.end, later),
+        let scanned = match scan_segment(context, before.as_ref(), number) {
+            Ok((_, scanned)) => scanned,
 
             Err(StoreError::Damaged { path, offset, .. }) => {
-                // The offset may be in the segment before, which ends too early for this one.
-                let offset = if path == context.disk.path(&name) {
-                    offset
-                } else {
-                    0
-                };
+                // The damage may be in the segment before, which ends too early for this one.
+                let is_here = path == context.disk.path(&name);
+                let offset = if is_here { offset } else { 0 };
                 return cut_segment(context, &name, offset, later);
             }
+
             Err(error) => return Err(error),
+        };
+
+        // Only the last segment may have a torn tail: `Store::open` cuts that one.
+        let is_last = later.is_empty();
+        if scanned.torn > 0 && !is_last {
+            return cut_segment(context, &name, scanned.end, later);
         }
+
+        before = Some(Sealed::new(number, scanned));
     }
 
     Ok(Vec::new())
@@ -114,49 +111,64 @@ fn cut_segment(
 /// end of the blocks.
 fn repair_blocks(context: &Context) -> Result<Vec<Repaired>, StoreError> {
     let disk = &*context.disk;
-
-    let cut_at = match scan_blocks(context) {
-        Err(StoreError::Damaged { offset, .. }) => Some(offset),
-        Err(error) => return Err(error),
-        Ok(found) => {
-            let lost = lost_from(context, found.as_ref(), logged_height(context)?);
-            if lost.is_none() {
-                return Ok(Vec::new());
-            }
-            lost.filter(|_| found.is_some_and(|found| found.scanned.torn > 0))
-        }
+    let Some(loss) = find_loss(context)? else {
+        return Ok(Vec::new());
     };
 
-    let numbers = segment_numbers(context)?;
     // Oldest first: after a crash the rest of the log is still above the blocks, which is noticed
     // again.
-    let aside = numbers
-        .iter()
-        .map(|number| set_aside(disk, &segment_name(*number)));
+    let aside = segment_numbers(context)?
+        .into_iter()
+        .map(|number| set_aside(disk, &segment_name(number)));
     let mut repaired = aside.collect::<Result<Vec<_>, _>>()?;
 
-    repaired.extend(
-        cut_at
-            .map(|offset| cut(disk, BLOCKS_NAME, offset))
-            .transpose()?,
-    );
+    if let Some(offset) = loss.cut_at {
+        repaired.push(cut(disk, BLOCKS_NAME, offset)?);
+    }
 
     Ok(repaired)
 }
 
+/// A loss of blocks that had been durable.
+struct Loss {
+    /// The offset at which the file of the blocks has to be cut; `None` if its content is good.
+    cut_at: Option<u64>,
+}
+
+/// The loss in the file of the blocks, if there is one.
+fn find_loss(context: &Context) -> Result<Option<Loss>, StoreError> {
+    let found = match scan_blocks(context) {
+        Err(StoreError::Damaged { offset, .. }) => {
+            let cut_at = Some(offset);
+            return Ok(Some(Loss { cut_at }));
+        }
+        found => found?,
+    };
+
+    let logged = logged_height(context)?;
+    let Some(end) = lost_from(context, found.as_ref(), logged) else {
+        return Ok(None);
+    };
+
+    // If the file ends with a good record, there is nothing to cut from it.
+    let is_torn = found.is_some_and(|found| found.scanned.torn > 0);
+    let cut_at = is_torn.then_some(end);
+    Ok(Some(Loss { cut_at }))
+}
+
+/// Takes away the values that cannot be read.
 fn repair_meta(context: &Context) -> Result<Vec<Repaired>, StoreError> {
     let disk = &*context.disk;
     let meta = Meta::new(context.disk.clone(), CrashPoints::default());
     let mut repaired = Vec::new();
 
-    for name in disk
-        .list("meta")
-        .map_err(failed(disk, Operation::List, "meta"))?
-    {
+    for name in list_folder(disk, "meta")? {
         match meta.get(&name) {
             Err(StoreError::Damaged { .. } | StoreError::TooLarge { .. }) => {
-                repaired.push(set_aside(disk, &format!("meta/{name}"))?);
+                let file = format!("meta/{name}");
+                repaired.push(set_aside(disk, &file)?);
             }
+
             // A file with another name is not a value of this crate.
             Err(StoreError::BadName { .. }) | Ok(_) => {}
             Err(error) => return Err(error),
@@ -176,12 +188,9 @@ fn cut(disk: &dyn Disk, name: &str, length: u64) -> Result<Repaired, StoreError>
     let kept = free_name(disk, name)?;
     copy(disk, name, &kept)?;
 
-    let mut file =
-        disk.open(name, OpenMode::Existing)
-            .map_err(failed(disk, Operation::Open, name))?;
-
-    file.truncate(length)
-        .map_err(failed(disk, Operation::Truncate, name))?;
+    let mut file = open_file(disk, name, OpenMode::Existing)?;
+    let truncated = file.truncate(length);
+    truncated.map_err(failed(disk, Operation::Truncate, name))?;
     file.sync().map_err(failed(disk, Operation::Sync, name))?;
 
     Ok(Repaired {
@@ -191,11 +200,13 @@ fn cut(disk: &dyn Disk, name: &str, length: u64) -> Result<Repaired, StoreError>
     })
 }
 
+/// Takes a file away: gives it another name.
 fn set_aside(disk: &dyn Disk, name: &str) -> Result<Repaired, StoreError> {
     let kept = free_name(disk, name)?;
 
-    disk.rename(name, &kept)
-        .map_err(failed(disk, Operation::Rename, name))?;
+    // A rename loses nothing, whenever a crash comes.
+    let renamed = disk.rename(name, &kept);
+    renamed.map_err(failed(disk, Operation::Rename, name))?;
     sync_folder_of(disk, name)?;
 
     Ok(Repaired {
@@ -205,31 +216,22 @@ fn set_aside(disk: &dyn Disk, name: &str) -> Result<Repaired, StoreError> {
     })
 }
 
+/// Copies a file, durably.
 fn copy(disk: &dyn Disk, from: &str, to: &str) -> Result<(), StoreError> {
-    let source =
-        disk.open(from, OpenMode::Existing)
-            .map_err(failed(disk, Operation::Open, from))?;
-    let mut target = disk
-        .open(to, OpenMode::New)
-        .map_err(failed(disk, Operation::Open, to))?;
-
-    let mut buffer = vec![0; CHUNK_BYTES];
+    let source = open_file(disk, from, OpenMode::Existing)?;
+    let mut target = open_file(disk, to, OpenMode::New)?;
     let mut offset = 0;
 
+    // In pieces, because the file may be larger than the memory.
     loop {
-        let filled =
-            source
-                .read_at(offset, &mut buffer)
-                .map_err(failed(disk, Operation::Read, from))?;
-        if filled == 0 {
+        let part = read_part(disk, from, &*source, offset, CHUNK_BYTES)?;
+        if part.is_empty() {
             break;
         }
 
-        let part = buffer.get(..filled).unwrap_or_default();
-        target
-            .write_at(offset, part)
-            .map_err(failed(disk, Operation::Write, to))?;
-        offset += filled as u64;
+        let written = target.write_at(offset, &part);
+        written.map_err(failed(disk, Operation::Write, to))?;
+        offset += part.len() as u64;
     }
 
     target.sync().map_err(failed(disk, Operation::Sync, to))?;
@@ -239,9 +241,7 @@ fn copy(disk: &dyn Disk, from: &str, to: &str) -> Result<(), StoreError> {
 /// The first of `NAME.damaged.1`, `NAME.damaged.2`, ... that is free.
 fn free_name(disk: &dyn Disk, name: &str) -> Result<String, StoreError> {
     let (folder, base) = name.rsplit_once('/').unwrap_or(("", name));
-    let taken = disk
-        .list(folder)
-        .map_err(failed(disk, Operation::List, folder))?;
+    let taken = list_folder(disk, folder)?;
 
     let mut number = 1;
     while taken.contains(&format!("{base}.damaged.{number}")) {

@@ -11,7 +11,7 @@ const CHUNK_BYTES: usize = 64 * 1024;
 
 /// The position in a log after some of its records.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Progress {
+pub(crate) struct ScanPosition {
     /// The sequence of the next record.
     pub(crate) next: u64,
     /// The first sequence of the batch of the last record.
@@ -20,7 +20,7 @@ pub(crate) struct Progress {
     pub(crate) height: u64,
 }
 
-impl Progress {
+impl ScanPosition {
     /// The progress before the record `first`, if all earlier records are durable and the last one
     /// is of `height`.
     pub(crate) fn at(first: u64, height: u64) -> Self {
@@ -33,10 +33,13 @@ impl Progress {
 
     /// The progress after `frame`; `None` if the frame does not follow.
     fn after(&self, frame: &Frame) -> Option<Self> {
+        // A record belongs to the batch of the one before it, or begins a new one.
         let batch_follows = frame.batch == self.batch || frame.batch == frame.sequence;
-        let follows = frame.sequence == self.next && frame.height >= self.height && batch_follows;
+        let height_follows = frame.height >= self.height;
+        let sequence_follows = frame.sequence == self.next;
 
         let next = frame.sequence.checked_add(1)?;
+        let follows = sequence_follows && batch_follows && height_follows;
         follows.then_some(Self {
             next,
             batch: frame.batch,
@@ -49,7 +52,7 @@ impl Progress {
 #[derive(Debug)]
 pub(crate) struct Scanned {
     /// The progress after the last good record.
-    pub(crate) progress: Progress,
+    pub(crate) progress: ScanPosition,
     /// The offset behind the last good record.
     pub(crate) end: u64,
     /// The number of bytes behind `end`: a torn tail.
@@ -78,7 +81,7 @@ impl From<io::Error> for ScanFault {
 pub(crate) fn scan(
     file: &dyn DiskFile,
     seed: u32,
-    start: Progress,
+    start: ScanPosition,
     mut visit: impl FnMut(u64, &Frame),
 ) -> Result<Scanned, ScanFault> {
     let length = file.length()?;
@@ -109,7 +112,8 @@ pub(crate) fn scan(
 
 /// The frame at `offset`, if its checksum and that of its payload are right.
 fn good_frame(window: &mut Window<'_>, seed: u32, offset: u64) -> io::Result<Option<Frame>> {
-    let Some(frame) = Frame::decode(window.at(offset, FRAME_BYTES)?, seed) else {
+    let bytes = window.at(offset, FRAME_BYTES)?;
+    let Some(frame) = Frame::decode(bytes, seed) else {
         return Ok(None);
     };
 
@@ -118,8 +122,11 @@ fn good_frame(window: &mut Window<'_>, seed: u32, offset: u64) -> io::Result<Opt
         return Ok(None);
     }
 
-    let crc = payload_crc(window, seed, offset + FRAME_BYTES as u64, frame.length)?;
-    Ok((crc == Some(frame.payload_crc)).then_some(frame))
+    // `None` if the file ends within the payload.
+    let start = offset + FRAME_BYTES as u64;
+    let crc = payload_crc(window, seed, start, frame.length)?;
+    let is_good = crc == Some(frame.payload_crc);
+    Ok(is_good.then_some(frame))
 }
 
 /// The checksum of `length` bytes at `offset`; `None` if the file ends before that.
@@ -150,20 +157,18 @@ fn payload_crc(
 /// frame was written only after `sequence` had been synced. The frame alone proves it; its payload
 /// may be torn.
 fn later_batch(window: &mut Window<'_>, seed: u32, offset: u64, sequence: u64) -> io::Result<bool> {
+    let proves = |frame: Frame| frame.batch > sequence && frame.sequence >= frame.batch;
     let mut at = offset + 1;
 
     loop {
         let bytes = window.at(at, CHUNK_BYTES)?;
         let Some(last_start) = bytes.len().checked_sub(FRAME_BYTES) else {
+            // The file ends before another frame.
             return Ok(false);
         };
 
-        let proves = |frame: Frame| frame.batch > sequence && frame.sequence >= frame.batch;
-
-        if bytes
-            .windows(FRAME_BYTES)
-            .any(|at| Frame::decode(at, seed).is_some_and(proves))
-        {
+        let mut places = bytes.windows(FRAME_BYTES);
+        if places.any(|place| Frame::decode(place, seed).is_some_and(proves)) {
             return Ok(true);
         }
 
@@ -200,11 +205,14 @@ impl<'a> Window<'a> {
             self.start = offset;
         }
 
+        // The buffer begins at the offset, or before it.
         let skip = (offset - self.start) as usize;
         let end = self.filled.min(skip + wanted);
-        Ok(&self.buffer[skip..end])
+        let bytes = &self.buffer[skip..end];
+        Ok(bytes)
     }
 
+    /// Checks whether the buffer has these bytes.
     fn holds(&self, offset: u64, wanted: usize) -> bool {
         let end = self.start + self.filled as u64;
         offset >= self.start && offset + wanted as u64 <= end
@@ -218,7 +226,7 @@ mod tests {
     /// N-31: a wrong height or sequence is detected.
     #[test]
     fn only_what_follows_is_accepted() {
-        let at = Progress {
+        let at = ScanPosition {
             next: 8,
             batch: 6,
             height: 3,

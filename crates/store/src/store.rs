@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::error::{Operation, StoreError};
 use crate::guard::take_lock;
 use crate::log::{Context, Cut, StoreConfig};
-use crate::whole::{failed, remove_if_there};
+use crate::whole::{failed, list_folder, remove_if_there};
 use crate::{Blocks, CrashPoints, Disk, FolderLock, Meta, Wal};
 
 /// The folder of a node, locked while this or a guard opened from it lives.
@@ -64,18 +64,17 @@ impl Store {
             cuts: wal_cut.into_iter().chain(blocks_cut).collect(),
         };
 
-        Ok((
-            Self {
-                wal,
-                blocks,
-                meta,
-                context,
-                lock,
-            },
-            recovery,
-        ))
+        let store = Self {
+            wal,
+            blocks,
+            meta,
+            context,
+            lock,
+        };
+        Ok((store, recovery))
     }
 
+    /// The parts that the guard shares with the store.
     pub(crate) fn shared(&self) -> (&Context, &FolderLock) {
         (&self.context, &self.lock)
     }
@@ -84,9 +83,7 @@ impl Store {
 /// Removes files that were being made when a process ended, and makes the remaining names durable:
 /// a process may have ended between a rename and its sync.
 fn settle_folder(disk: &dyn Disk, folder: &str) -> Result<(), StoreError> {
-    let names = disk
-        .list(folder)
-        .map_err(failed(disk, Operation::List, folder))?;
+    let names = list_folder(disk, folder)?;
 
     for name in names.iter().filter(|name| name.ends_with(".tmp")) {
         let separator = if folder.is_empty() { "" } else { "/" };

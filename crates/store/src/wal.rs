@@ -2,13 +2,13 @@
 
 use std::iter::FusedIterator;
 
-use crate::DiskFile;
-use crate::error::{Operation, StoreError};
+use crate::error::StoreError;
 use crate::frame::HEADER_BYTES;
 use crate::log::{Context, Cut, LogFile, OpenLog, WAL};
 use crate::log::{damaged, open_log, read_record, scan_log};
-use crate::scan::{Progress, Scanned};
-use crate::whole::{failed, remove_if_there, sync_folder_of};
+use crate::scan::{ScanPosition, Scanned};
+use crate::whole::{list_folder, remove_if_there, sync_folder_of};
+use crate::{Disk, DiskFile};
 
 /// A record to append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,58 +74,68 @@ pub struct Wal {
 pub(crate) struct Sealed {
     pub(crate) number: u64,
     /// The progress behind its last record, which has the highest height in it.
-    pub(crate) progress: Progress,
+    pub(crate) progress: ScanPosition,
     /// Its length in bytes.
     pub(crate) end: u64,
+}
+
+impl Sealed {
+    pub(crate) fn new(number: u64, scanned: Scanned) -> Self {
+        Self {
+            number,
+            progress: scanned.progress,
+            end: scanned.end,
+        }
+    }
+
+    /// The height of the last record, if the record `next` of the next segment follows it.
+    fn height_before(&self, context: &Context, next: u64) -> Result<u64, StoreError> {
+        if self.progress.next == next {
+            return Ok(self.progress.height);
+        }
+
+        // The next segment was begun at its first record, so this one ends too early.
+        let name = segment_name(self.number);
+        Err(damaged(&*context.disk, &name, self.end))
+    }
 }
 
 impl Wal {
     /// Opens the log, or makes it if the folder has none. Cuts a torn tail and reports it.
     pub(crate) fn open(context: &Context) -> Result<(Self, Option<Cut>), StoreError> {
         let numbers = segment_numbers(context)?;
-
         let Some((&last, earlier)) = numbers.split_last() else {
-            let active = LogFile::create(context, &WAL, &segment_name(1), Progress::at(1, 0))?;
-            let wal = Self {
-                context: context.clone(),
-                sealed: Vec::new(),
-                number: 1,
-                active,
-            };
-
+            let wal = Self::create(context)?;
             return Ok((wal, None));
         };
 
-        let mut sealed = Vec::new();
-        for &number in earlier {
-            let (_, scanned) = scan_segment(context, sealed.last(), number)?;
-            // A later segment was begun only after this one was synced whole, so nothing here can
-            // be torn.
-            if scanned.torn > 0 {
-                return Err(damaged(&*context.disk, &segment_name(number), scanned.end));
-            }
-
-            sealed.push(Sealed {
-                number,
-                progress: scanned.progress,
-                end: scanned.end,
-            });
-        }
-
+        let sealed = scan_sealed(context, earlier)?;
         let (opened, scanned) = scan_segment(context, sealed.last(), last)?;
 
+        // Only the last segment may have a torn tail.
         let name = segment_name(last);
         let (active, cut) = LogFile::recover(context, &WAL, &name, opened, scanned)?;
 
-        Ok((
-            Self {
-                context: context.clone(),
-                sealed,
-                number: last,
-                active,
-            },
-            cut,
-        ))
+        let wal = Self {
+            context: context.clone(),
+            sealed,
+            number: last,
+            active,
+        };
+        Ok((wal, cut))
+    }
+
+    /// Makes the log of a folder that has none.
+    fn create(context: &Context) -> Result<Self, StoreError> {
+        let start = ScanPosition::at(1, 0);
+        let active = LogFile::create(context, &WAL, &segment_name(1), start)?;
+
+        Ok(Self {
+            context: context.clone(),
+            sealed: Vec::new(),
+            number: 1,
+            active,
+        })
     }
 
     /// Adds a record to the batch and returns its sequence. It is not durable before
@@ -180,10 +190,8 @@ impl Wal {
             let oldest = self.sealed.remove(0);
             self.context.points.pass("wal.truncate.before");
 
-            let name = segment_name(oldest.number);
             // One by one, so that a crash cannot leave a gap between segments.
-            let removed = remove_if_there(&*self.context.disk, &name)
-                .and_then(|()| sync_folder_of(&*self.context.disk, &name));
+            let removed = remove_segment(&*self.context.disk, oldest.number);
             self.poison_on_error(removed)?;
 
             self.context.points.pass("wal.truncate.after");
@@ -209,12 +217,13 @@ impl Wal {
         })
     }
 
+    /// Begins a new segment.
     fn rotate(&mut self) -> Result<(), StoreError> {
         self.context.points.pass("wal.rotate.before");
 
         let number = self.number + 1;
-        let progress = self.active.progress().clone();
         let name = segment_name(number);
+        let progress = self.active.progress().clone();
         let created = LogFile::create(&self.context, &WAL, &name, progress.clone());
 
         let sealed = Sealed {
@@ -264,6 +273,7 @@ struct OpenSegment {
 }
 
 impl Replay<'_> {
+    /// The next record; `None` behind the last one.
     fn read_next(&mut self) -> Result<Option<WalRecord>, StoreError> {
         loop {
             let open = match self.open.take() {
@@ -287,9 +297,10 @@ impl Replay<'_> {
         }
     }
 
+    /// Opens a segment at its first record.
     fn open_segment(&self, number: u64, end: u64) -> Result<OpenSegment, StoreError> {
         let name = segment_name(number);
-        let (file, header) = open_log(&self.wal.context, &WAL, &name)?;
+        let OpenLog { file, header } = open_log(&self.wal.context, &WAL, &name)?;
 
         Ok(OpenSegment {
             name,
@@ -300,24 +311,19 @@ impl Replay<'_> {
         })
     }
 
+    /// Reads the next record of a segment, and keeps the segment open.
     fn read_from(&mut self, mut open: OpenSegment) -> Result<WalRecord, StoreError> {
-        let OpenSegment {
-            name,
-            file,
-            seed,
-            offset,
-            ..
-        } = &open;
+        let context = &self.wal.context;
+        let (frame, payload) =
+            read_record(context, &open.name, &*open.file, open.seed, open.offset)?;
 
-        let (frame, payload) = read_record(&self.wal.context, name, &**file, *seed, *offset)?;
         open.offset += frame.total_bytes();
         self.open = Some(open);
 
-        let (sequence, kind, height) = (frame.sequence, frame.kind, frame.height);
         Ok(WalRecord {
-            sequence,
-            kind,
-            height,
+            sequence: frame.sequence,
+            kind: frame.kind,
+            height: frame.height,
             payload,
         })
     }
@@ -347,22 +353,22 @@ pub(crate) fn segment_name(number: u64) -> String {
 
 /// The numbers of the segments in the folder, ascending.
 pub(crate) fn segment_numbers(context: &Context) -> Result<Vec<u64>, StoreError> {
-    let disk = &*context.disk;
-
-    let names = disk
-        .list("wal")
-        .map_err(failed(disk, Operation::List, "wal"))?;
-
+    let names = list_folder(&*context.disk, "wal")?;
     let mut numbers: Vec<u64> = names
         .iter()
-        .filter_map(|name| Some((name, name.strip_suffix(".log")?.parse().ok()?)))
-        // A name that this crate would not write is not a segment: it is left alone.
-        .filter(|&(name, number)| segment_name(number).strip_prefix("wal/") == Some(name))
-        .map(|(_, number)| number)
+        .filter_map(|name| segment_number(name))
         .collect();
 
     numbers.sort_unstable();
     Ok(numbers)
+}
+
+/// The number of the segment with this name. A name that this crate would not write is not a
+/// segment: it is left alone.
+fn segment_number(name: &str) -> Option<u64> {
+    let number = name.strip_suffix(".log")?.parse().ok()?;
+    let written = segment_name(number);
+    (written.strip_prefix("wal/") == Some(name)).then_some(number)
 }
 
 /// The height of the last record of a log without damage; 0 if there is none.
@@ -370,15 +376,32 @@ pub(crate) fn logged_height(context: &Context) -> Result<u64, StoreError> {
     let mut before: Option<Sealed> = None;
 
     for number in segment_numbers(context)? {
-        let (_, Scanned { progress, end, .. }) = scan_segment(context, before.as_ref(), number)?;
-        before = Some(Sealed {
-            number,
-            progress,
-            end,
-        });
+        let (_, scanned) = scan_segment(context, before.as_ref(), number)?;
+
+        // A later segment begins with the height at which this one ends.
+        before = Some(Sealed::new(number, scanned));
     }
 
     Ok(before.map_or(0, |last| last.progress.height))
+}
+
+/// Scans the segments before the last one, which were synced whole.
+fn scan_sealed(context: &Context, numbers: &[u64]) -> Result<Vec<Sealed>, StoreError> {
+    let mut sealed: Vec<Sealed> = Vec::new();
+
+    for &number in numbers {
+        let (_, scanned) = scan_segment(context, sealed.last(), number)?;
+
+        // A later segment was begun only after this one was synced whole, so nothing here can be
+        // torn.
+        if scanned.torn > 0 {
+            return Err(damaged(&*context.disk, &segment_name(number), scanned.end));
+        }
+
+        sealed.push(Sealed::new(number, scanned));
+    }
+
+    Ok(sealed)
 }
 
 /// Opens and checks a segment. Checks also that it follows `before`, if there is one.
@@ -389,22 +412,21 @@ pub(crate) fn scan_segment(
 ) -> Result<(OpenLog, Scanned), StoreError> {
     let name = segment_name(number);
     let opened = open_log(context, &WAL, &name)?;
-    let first = opened.1.first_sequence;
 
-    let start = match before {
-        None => Progress::at(first, 0),
-        Some(before) if before.progress.next == first => {
-            Progress::at(first, before.progress.height)
-        }
-        Some(before) => {
-            return Err(damaged(
-                &*context.disk,
-                &segment_name(before.number),
-                before.end,
-            ));
-        }
+    let first = opened.header.first_sequence;
+    let height = match before {
+        Some(before) => before.height_before(context, first)?,
+        None => 0,
     };
 
+    let start = ScanPosition::at(first, height);
     let scanned = scan_log(context, &name, &opened, start, |_, _| ())?;
     Ok((opened, scanned))
+}
+
+/// Removes a segment, durably.
+fn remove_segment(disk: &dyn Disk, number: u64) -> Result<(), StoreError> {
+    let name = segment_name(number);
+    remove_if_there(disk, &name)?;
+    sync_folder_of(disk, &name)
 }

@@ -1,9 +1,10 @@
-//! Files that are written whole: after a crash either the old content is there or the new one.
+//! Files that are written whole: after a crash either the old content is there or the new one. And
+//! the operations of a disk, with their errors.
 
 use std::io;
 
 use crate::error::{Operation, StoreError};
-use crate::{Disk, OpenMode};
+use crate::{Disk, DiskFile, OpenMode};
 
 /// Makes `bytes` the content of `name`: writes them beside it, syncs, renames over it, and syncs
 /// the folder.
@@ -11,18 +12,20 @@ pub(crate) fn write_whole(disk: &dyn Disk, name: &str, bytes: &[u8]) -> Result<(
     let temporary = format!("{name}.tmp");
     let failed = |operation| failed(disk, operation, &temporary);
 
+    // A process that ended may have left one.
     remove_if_there(disk, &temporary)?;
 
+    let mut file = open_file(disk, &temporary, OpenMode::New)?;
+    let written = file.write_at(0, bytes);
+    written.map_err(failed(Operation::Write))?;
+
     // The content must be durable before the name is: a rename must not show an unfinished file.
-    let mut file = disk
-        .open(&temporary, OpenMode::New)
-        .map_err(failed(Operation::Open))?;
-    file.write_at(0, bytes).map_err(failed(Operation::Write))?;
-    file.sync().map_err(failed(Operation::Sync))?;
+    let synced = file.sync();
+    synced.map_err(failed(Operation::Sync))?;
     drop(file);
 
-    disk.rename(&temporary, name)
-        .map_err(failed(Operation::Rename))?;
+    let renamed = disk.rename(&temporary, name);
+    renamed.map_err(failed(Operation::Rename))?;
     sync_folder_of(disk, name)
 }
 
@@ -37,23 +40,55 @@ pub(crate) fn read_whole(
         file => file.map_err(failed(disk, Operation::Open, name))?,
     };
 
-    let length = file.length().map_err(failed(disk, Operation::Read, name))?;
-    if length > limit as u64 {
-        return Err(StoreError::TooLarge {
-            bytes: length,
-            limit: limit as u64,
-        });
-    }
+    // A spoiled length must not ask for too much memory.
+    let length = file.length();
+    let length = length.map_err(failed(disk, Operation::Read, name))?;
+    check_length(length, limit)?;
 
-    let mut bytes = vec![0; length as usize];
-    let filled = file
-        .read_at(0, &mut bytes)
-        .map_err(failed(disk, Operation::Read, name))?;
-
-    bytes.truncate(filled);
+    let bytes = read_part(disk, name, &*file, 0, length as usize)?;
     Ok(Some(bytes))
 }
 
+/// Checks that a record, block or value is not longer than its limit.
+pub(crate) fn check_length(bytes: u64, limit: usize) -> Result<(), StoreError> {
+    let limit = limit as u64;
+    if bytes > limit {
+        return Err(StoreError::TooLarge { bytes, limit });
+    }
+    Ok(())
+}
+
+/// Opens or makes a file.
+pub(crate) fn open_file(
+    disk: &dyn Disk,
+    name: &str,
+    mode: OpenMode,
+) -> Result<Box<dyn DiskFile>, StoreError> {
+    let opened = disk.open(name, mode);
+    opened.map_err(failed(disk, Operation::Open, name))
+}
+
+/// The bytes of a file from `offset` on: `length` of them, or fewer if the file ends.
+pub(crate) fn read_part(
+    disk: &dyn Disk,
+    name: &str,
+    file: &dyn DiskFile,
+    offset: u64,
+    length: usize,
+) -> Result<Vec<u8>, StoreError> {
+    let mut bytes = vec![0; length];
+    let filled = file.read_at(offset, &mut bytes);
+    bytes.truncate(filled.map_err(failed(disk, Operation::Read, name))?);
+    Ok(bytes)
+}
+
+/// The names of the files in a folder.
+pub(crate) fn list_folder(disk: &dyn Disk, folder: &str) -> Result<Vec<String>, StoreError> {
+    let names = disk.list(folder);
+    names.map_err(failed(disk, Operation::List, folder))
+}
+
+/// Removes a file, unless it is absent.
 pub(crate) fn remove_if_there(disk: &dyn Disk, name: &str) -> Result<(), StoreError> {
     match disk.remove(name) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

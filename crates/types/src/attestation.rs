@@ -1,13 +1,14 @@
 //! Capability attestations: CWT claims (RFC 8392) that an attester signs about an agent.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::de::{Error as _, MapAccess};
+use serde::de::{Error as _, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::cose::{ContentHeader, Owned, Sign1, Signable};
-use crate::{Capabilities, Hash, Millis, PublicKey, SwarmId, cbor, limits};
+use crate::{Capabilities, Hash, PublicKey, SwarmId, UnixMillis, cbor, limits};
 
 /// Claims with the signature of the attester. The signer is the attester's key.
 pub type Attestation = Sign1<Claims>;
@@ -38,10 +39,19 @@ pub struct Claims {
 }
 
 impl Claims {
-    /// Returns whether the attestation is valid at `time`, the Unix milliseconds of a block.
-    pub fn is_valid_at(&self, time: Millis) -> bool {
-        let seconds = time / 1000;
+    /// Returns whether the attestation is valid at `time`, the block time of a block.
+    pub fn is_valid_at(&self, time: UnixMillis) -> bool {
+        let seconds = time.seconds();
         self.not_before <= seconds && seconds < self.expires
+    }
+
+    /// Returns whether the id and the capabilities are not too long.
+    fn is_within_limits(&self) -> bool {
+        let Capabilities { labels, amounts } = &self.capabilities;
+
+        self.id.len() <= 16
+            && labels.len() <= limits::MAP_ENTRIES
+            && amounts.len() <= limits::MAP_ENTRIES
     }
 }
 
@@ -78,29 +88,31 @@ impl Serialize for CoseKey {
 
 impl<'de> Deserialize<'de> for CoseKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visit;
+        deserializer.deserialize_map(CoseKeyVisitor)
+    }
+}
 
-        impl<'de> serde::de::Visitor<'de> for Visit {
-            type Value = CoseKey;
+/// Reads a key from a COSE_Key.
+struct CoseKeyVisitor;
 
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an OKP Ed25519 COSE_Key")
-            }
+impl<'de> Visitor<'de> for CoseKeyVisitor {
+    type Value = CoseKey;
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<CoseKey, A::Error> {
-                let kind: u8 = entry(&mut map, 1)?;
-                let curve: u8 = entry(&mut map, -1)?;
-                let key = entry(&mut map, -2)?;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an OKP Ed25519 COSE_Key")
+    }
 
-                // A fourth entry is refused: the key has one form.
-                match (kind, curve, map.next_key::<i64>()?) {
-                    (1, 6, None) => Ok(CoseKey(key)),
-                    _ => Err(A::Error::custom("not an OKP Ed25519 key")),
-                }
-            }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<CoseKey, A::Error> {
+        // kty, crv and x, in this order.
+        let kind: u8 = entry(&mut map, 1)?;
+        let curve: u8 = entry(&mut map, -1)?;
+        let key = CoseKey(entry(&mut map, -2)?);
+
+        // A fourth entry is refused: the key has one form.
+        match (kind, curve, map.next_key::<i64>()?) {
+            (1, 6, None) => Ok(key),
+            _ => Err(A::Error::custom("not an OKP Ed25519 key")),
         }
-
-        deserializer.deserialize_map(Visit)
     }
 }
 
@@ -109,10 +121,13 @@ impl Serialize for Claims {
         // Keys ascend by their encoded bytes, so the private claim is the last one.
         let mut map = serializer.serialize_map(Some(9))?;
 
-        // The claims iss, sub and aud.
-        map.serialize_entry(&1, &self.issuer.to_string())?;
-        map.serialize_entry(&2, &self.subject.to_string())?;
-        map.serialize_entry(&3, &self.audience.to_string())?;
+        // The claims iss, sub and aud, which are texts.
+        let issuer = self.issuer.to_string();
+        let subject = self.subject.to_string();
+        let audience = self.audience.to_string();
+        map.serialize_entry(&1, &issuer)?;
+        map.serialize_entry(&2, &subject)?;
+        map.serialize_entry(&3, &audience)?;
 
         // The claims exp, nbf, iat and cti.
         map.serialize_entry(&4, &self.expires)?;
@@ -121,7 +136,10 @@ impl Serialize for Claims {
         map.serialize_entry(&7, &Owned(self.id.clone()))?;
 
         // The claim cnf, then the private one.
-        map.serialize_entry(&8, &BTreeMap::from([(1u8, CoseKey(self.subject))]))?;
+        let key = CoseKey(self.subject);
+        let confirmation = Confirmation(BTreeMap::from([(1, key)]));
+
+        map.serialize_entry(&8, &confirmation)?;
         map.serialize_entry(&CAPABILITIES, &self.capabilities)?;
 
         map.end()
@@ -130,48 +148,47 @@ impl Serialize for Claims {
 
 impl<'de> Deserialize<'de> for Claims {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visit;
+        deserializer.deserialize_map(ClaimsVisitor)
+    }
+}
 
-        impl<'de> serde::de::Visitor<'de> for Visit {
-            type Value = Claims;
+/// Reads claims from a CWT.
+struct ClaimsVisitor;
 
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("CWT claims")
-            }
+impl<'de> Visitor<'de> for ClaimsVisitor {
+    type Value = Claims;
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Claims, A::Error> {
-                // The claims stand in the order in which they are written, so each key is known.
-                let claims = Claims {
-                    issuer: hex_entry(&mut map, 1)?,
-                    subject: hex_entry(&mut map, 2)?,
-                    audience: hex_entry(&mut map, 3)?,
-                    expires: entry(&mut map, 4)?,
-                    not_before: entry(&mut map, 5)?,
-                    issued_at: entry(&mut map, 6)?,
-                    id: entry::<Owned, A>(&mut map, 7)?.0,
-                    capabilities: {
-                        // The key in `cnf` is the one in `sub` again: `cbor::decode` encodes the
-                        // claims again and compares.
-                        let _: Confirmation = entry(&mut map, 8)?;
-                        entry(&mut map, CAPABILITIES)?
-                    },
-                };
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CWT claims")
+    }
 
-                let entries = &claims.capabilities;
-                if claims.id.len() > 16
-                    || entries.labels.len() > limits::MAP_ENTRIES
-                    || entries.amounts.len() > limits::MAP_ENTRIES
-                    || map.next_key::<i64>()?.is_some()
-                {
-                    return Err(A::Error::custom("a claim is unknown or too long"));
-                }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Claims, A::Error> {
+        // The claims stand in the order in which they are written, so each key is known.
+        let claims = Claims {
+            issuer: hex_entry(&mut map, 1)?,
+            subject: hex_entry(&mut map, 2)?,
+            audience: hex_entry(&mut map, 3)?,
+            expires: entry(&mut map, 4)?,
+            not_before: entry(&mut map, 5)?,
+            issued_at: entry(&mut map, 6)?,
+            id: entry::<Owned, A>(&mut map, 7)?.0,
+            capabilities: confirmed_capabilities(&mut map)?,
+        };
 
-                Ok(claims)
-            }
+        if !claims.is_within_limits() || map.next_key::<i64>()?.is_some() {
+            return Err(A::Error::custom("a claim is unknown or too long"));
         }
 
-        deserializer.deserialize_map(Visit)
+        Ok(claims)
     }
+}
+
+/// Reads the claim `cnf` and the capabilities behind it.
+fn confirmed_capabilities<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Capabilities, A::Error> {
+    // The key in `cnf` is the one in `sub` again: `cbor::decode` encodes the claims again and
+    // compares.
+    let _: Confirmation = entry(map, 8)?;
+    entry(map, CAPABILITIES)
 }
 
 /// Reads the next claim, whose key must be `key`, as an identifier in hexadecimal.

@@ -3,8 +3,8 @@
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 use crate::{
-    BlockId, Evidence, Hash, Height, Millis, PublicKey, QuorumCertificate, Round, SignedOperation,
-    SwarmId, cbor,
+    ActiveMillis, BlockId, Evidence, Hash, Height, PublicKey, QuorumCertificate, Round,
+    SignedOperation, SwarmId, UnixMillis, cbor,
 };
 
 /// The header of a block, whose hash is the block id. The roots are those that executing the block
@@ -19,9 +19,9 @@ pub struct Header {
     pub height: Height,
     /// Milliseconds for which the swarm was awake, up to and including this block:
     /// active(h) = active(h-1) + min(time(h) - time(h-1), `max_step_ms`).
-    pub active_time: Millis,
-    /// Unix milliseconds by the builder's clock; strictly increasing.
-    pub block_time: Millis,
+    pub active_time: ActiveMillis,
+    /// The time of the block by the builder's clock; strictly increasing.
+    pub block_time: UnixMillis,
     /// The id of the block before; [`BlockId::GENESIS`] for the first.
     pub previous: BlockId,
     /// The BLAKE3 hash of the commit of the block before, as this block carries it; zero for the

@@ -112,6 +112,7 @@ fn item(bytes: &[u8], at: usize, depth: usize) -> Result<usize, CborError> {
     }
 
     let head = *bytes.get(at).ok_or(CborError::Truncated(at))?;
+
     // The upper three bits are the major type; 7 holds floats and simple values.
     if head >> 5 == 7 {
         return simple(head, at);
@@ -132,6 +133,7 @@ fn item(bytes: &[u8], at: usize, depth: usize) -> Result<usize, CborError> {
 
         4 => array(bytes, next, value, depth),
         5 => map(bytes, next, value, depth),
+
         // The tags of `COSE_Sign1` and `COSE_Sign` wrap one item.
         _ if value == 18 || value == 98 => item(bytes, next, depth + 1),
         _ => Err(CborError::Tag { tag: value, at }),
@@ -178,20 +180,17 @@ fn simple(head: u8, at: usize) -> Result<usize, CborError> {
 /// Returns the argument of the head at `at` and the offset behind it. Only the shortest form is
 /// allowed.
 fn argument(bytes: &[u8], at: usize) -> Result<(u64, usize), CborError> {
-    let short = u64::from(bytes[at] & 31);
-    // A small value stands in the head itself; a larger one follows in 1, 2, 4 or 8 bytes.
-    let (width, least) = match short {
-        0..=23 => return Ok((short, at + 1)),
-        24 => (1, 24),
-        25 => (2, 1 << 8),
-        26 => (4, 1 << 16),
-        27 => (8, 1 << 32),
-        _ => return Err(CborError::NotShortest(at)),
-    };
+    let short = bytes[at] & 31;
 
-    let field = bytes
-        .get(at + 1..at + 1 + width)
-        .ok_or(CborError::Truncated(at))?;
+    // A small value stands in the head itself.
+    if short < 24 {
+        return Ok((u64::from(short), at + 1));
+    }
+
+    let (width, least) = width_of(short).ok_or(CborError::NotShortest(at))?;
+    let start = at + 1;
+    let end = start + width;
+    let field = bytes.get(start..end).ok_or(CborError::Truncated(at))?;
 
     let value = field
         .iter()
@@ -202,7 +201,20 @@ fn argument(bytes: &[u8], at: usize) -> Result<(u64, usize), CborError> {
         return Err(CborError::NotShortest(at));
     }
 
-    Ok((value, at + 1 + width))
+    Ok((value, end))
+}
+
+/// Returns the number of bytes that follow a head with the lower bits `short`, and the least value
+/// that needs so many; `None` for a head of another kind.
+#[inline]
+fn width_of(short: u8) -> Option<(usize, u64)> {
+    match short {
+        24 => Some((1, 24)),
+        25 => Some((2, 1 << 8)),
+        26 => Some((4, 1 << 16)),
+        27 => Some((8, 1 << 32)),
+        _ => None,
+    }
 }
 
 /// Returns the `length` bytes from `start` on, and the offset behind them.

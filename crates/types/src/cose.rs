@@ -74,41 +74,46 @@ pub(crate) fn to_be_signed_in(body: &[u8], signer: &PublicKey, payload: &[u8]) -
 
 /// Returns a protected header: `{1: -8, 4: kid}`, with a content header in its sorted place.
 pub(crate) fn protected(signer: &PublicKey, content: Option<ContentHeader>) -> Vec<u8> {
-    struct Header<'a>(&'a PublicKey, Option<ContentHeader>);
+    cbor::encode(&ProtectedHeader { signer, content })
+}
 
-    impl Serialize for Header<'_> {
-        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-            let mut map = serializer.serialize_map(Some(2 + usize::from(self.1.is_some())))?;
-            map.serialize_entry(&1, &EDDSA)?;
+/// A protected header before it is encoded.
+struct ProtectedHeader<'a> {
+    signer: &'a PublicKey,
+    content: Option<ContentHeader>,
+}
 
-            // The keys ascend: the content format (3) stands before `kid` (4), and `typ` (16)
-            // behind it.
-            if let Some(ContentHeader::Format(format)) = self.1 {
-                map.serialize_entry(&3, &format)?;
-            }
+impl Serialize for ProtectedHeader<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let length = 2 + usize::from(self.content.is_some());
+        let mut map = serializer.serialize_map(Some(length))?;
 
-            map.serialize_entry(&4, self.0)?;
+        map.serialize_entry(&1, &EDDSA)?;
 
-            if let Some(ContentHeader::Type(name)) = self.1 {
-                map.serialize_entry(&16, name)?;
-            }
-
-            map.end()
+        // The keys ascend: the content format (3) stands before `kid` (4), and `typ` (16)
+        // behind it.
+        if let Some(ContentHeader::Format(format)) = self.content {
+            map.serialize_entry(&3, &format)?;
         }
-    }
 
-    cbor::encode(&Header(signer, content))
+        map.serialize_entry(&4, self.signer)?;
+
+        if let Some(ContentHeader::Type(name)) = self.content {
+            map.serialize_entry(&16, name)?;
+        }
+
+        map.end()
+    }
 }
 
 /// Returns the key in a protected header, if the header is exactly the one that [`protected`]
 /// writes.
 pub(crate) fn signer_of(header: &[u8], content: Option<ContentHeader>) -> Option<PublicKey> {
     // In `{1: -8, ...4: h'32 bytes'...}` the key follows the first `04 58 20`.
-    let at = header
-        .windows(3)
-        .position(|window| window == [0x04, 0x58, 0x20])?
-        + 3;
+    let before = [0x04, 0x58, 0x20];
+    let at = header.windows(3).position(|window| window == before)? + 3;
     let key = header.get(at..at + 32)?.try_into().ok().map(PublicKey)?;
+
     // The header is written again and compared, so that it has one form.
     (protected(&key, content) == header).then_some(key)
 }

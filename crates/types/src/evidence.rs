@@ -49,6 +49,7 @@ impl Evidence {
         };
 
         let evidence = Self::Conflict(Box::new(Conflict { first, second }));
+
         evidence.is_well_formed().then_some(evidence)
     }
 
@@ -75,6 +76,7 @@ impl Evidence {
             Self::Conflict(pair) => (&pair.first, Some(&pair.second)),
             Self::BadBlock(bad) => (&bad.proposal, None),
         };
+
         std::iter::once(first).chain(second)
     }
 
@@ -115,11 +117,13 @@ impl BadBlock {
     /// Returns whether the builder proposed this very block in the round in which it was built. A
     /// re-proposal rests on a polka and not on the proposer's own judgement, so it accuses nobody.
     pub fn is_builders_own(&self) -> bool {
-        let (said, header) = (&self.proposal.statement, &self.block.header);
+        let said = &self.proposal.statement;
+        let header = &self.block.header;
+
+        let is_new = said.kind == Kind::Proposal && said.pol_round.is_none();
 
         // The header must name the slot that its builder signed for.
-        said.kind == Kind::Proposal
-            && said.pol_round.is_none()
+        is_new
             && self.proposal.signer == header.builder
             && said.round == header.build_round
             && said.swarm == header.swarm

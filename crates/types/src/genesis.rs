@@ -8,8 +8,10 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::task::check_price;
 use crate::{
-    Hash, Label, Millis, PROTOCOL_VERSION, Price, PublicKey, SwarmId, ValidatorSet, cbor, limits,
+    Hash, Label, Millis, PROTOCOL_VERSION, Price, PublicKey, SwarmId, UnixMillis, ValidatorSet,
+    cbor, limits,
 };
 
 /// The definition of a swarm, from which all its members start.
@@ -18,8 +20,8 @@ use crate::{
 pub struct Genesis {
     /// A name for people. It need not be unique.
     pub name: Label,
-    /// Unix milliseconds of the start: the block time of height 0.
-    pub created: Millis,
+    /// The time of the start: the block time of height 0.
+    pub created: UnixMillis,
     /// The markets, ascending by name.
     pub markets: Vec<Market>,
     /// The version of the protocol, [`PROTOCOL_VERSION`].
@@ -172,27 +174,13 @@ impl Genesis {
             return Err(GenesisError::Version(self.version));
         }
 
-        // A strict order also rules out two markets of one name.
-        let ordered = self.markets.is_sorted_by(|a, b| a.name < b.name);
-        if !ordered || self.markets.len() > limits::MARKETS {
-            return Err(GenesisError::Markets);
-        }
-
-        let ordered = self.attesters.is_sorted_by(|a, b| a.key < b.key);
-        if !ordered || self.attesters.len() > limits::ATTESTERS {
-            return Err(GenesisError::Attesters);
-        }
+        self.check_order()?;
 
         if let Some(market) = self.markets.iter().find(|market| !market.is_valid()) {
             return Err(GenesisError::Market(market.name.clone()));
         }
 
-        // From one millisecond to one hour.
-        let range = 1..=3_600_000;
-        let parameters = &self.parameters;
-        if !range.contains(&parameters.max_step_ms)
-            || !range.contains(&parameters.max_block_interval_ms)
-        {
+        if !self.parameters.is_valid() {
             return Err(GenesisError::Parameters);
         }
 
@@ -200,6 +188,24 @@ impl Genesis {
         let bytes = cbor::encode(self).len();
         if bytes > limits::GENESIS_BYTES {
             return Err(GenesisError::TooLong(bytes));
+        }
+
+        Ok(())
+    }
+
+    /// Checks the order and the number of the markets and of the attesters.
+    fn check_order(&self) -> Result<(), GenesisError> {
+        // A strict order also rules out two markets of one name.
+        let ordered = self.markets.is_sorted_by(|a, b| a.name < b.name);
+
+        if !ordered || self.markets.len() > limits::MARKETS {
+            return Err(GenesisError::Markets);
+        }
+
+        let ordered = self.attesters.is_sorted_by(|a, b| a.key < b.key);
+
+        if !ordered || self.attesters.len() > limits::ATTESTERS {
+            return Err(GenesisError::Attesters);
         }
 
         Ok(())
@@ -273,15 +279,23 @@ impl Market {
 
     fn is_valid(&self) -> bool {
         // From one millisecond to 30 days.
-        let times = 1..=30 * 24 * 3_600_000;
+        let is_time = |time: Millis| (1..=30 * 24 * 3_600_000).contains(&time);
+        let is_price = |price| check_price(price).is_ok();
 
         (1..=1000).contains(&self.attempts)
-            && times.contains(&self.lease_ms)
-            && times.contains(&self.window_ms)
-            && self.reveal_ms.is_none_or(|time| times.contains(&time))
-            && self.solve_ms.is_none_or(|time| times.contains(&time))
-            && self
-                .reserve
-                .is_none_or(|price| (0..=limits::PRICE).contains(&price))
+            && is_time(self.lease_ms)
+            && is_time(self.window_ms)
+            && self.reveal_ms.is_none_or(is_time)
+            && self.solve_ms.is_none_or(is_time)
+            && self.reserve.is_none_or(is_price)
+    }
+}
+
+impl Parameters {
+    /// Returns whether each time is in its range.
+    fn is_valid(&self) -> bool {
+        // From one millisecond to one hour.
+        let range = 1..=3_600_000;
+        range.contains(&self.max_step_ms) && range.contains(&self.max_block_interval_ms)
     }
 }

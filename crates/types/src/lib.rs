@@ -21,6 +21,7 @@ pub mod proposer;
 pub mod reason;
 pub mod statement;
 pub mod task;
+mod time;
 pub mod validators;
 
 pub use attestation::{Attestation, Claims};
@@ -30,25 +31,21 @@ pub use evidence::{BadBlock, Conflict, Evidence};
 pub use genesis::{Genesis, Market, Stage};
 pub use ids::{BlockId, Hash, Nonce, OperationId, ParseHexError, PublicKey, Signature, SwarmId};
 pub use label::{Amounts, Capabilities, Label, LabelError};
-pub use operation::{Body, Operation, SignedOperation};
+pub use operation::{Operation, OperationBody, SignedOperation};
 pub use outcome::Outcome;
 pub use proposer::ProposerSchedule;
 pub use reason::Reason;
 pub use statement::{Kind, QuorumCertificate, SignedStatement, Statement, Vote};
-pub use task::{TaskId, TaskSpec};
+pub use task::{FencingToken, TaskId, TaskSpec};
+pub use time::{ActiveMillis, Millis, MonotonicMillis, UnixMillis};
 pub use validators::{Validator, ValidatorSet};
 
 /// The height of a block. The first block has height 1, and the genesis counts as height 0.
 pub type Height = u64;
 /// The round within a height, counted from 0. The paper's round -1 is `None` of an `Option<Round>`.
 pub type Round = u32;
-/// Milliseconds of Unix time for block times, otherwise of active time: see
-/// [`block::Header::active_time`].
-pub type Millis = u64;
 /// The voting power of a validator or of a set of them, in whole units.
 pub type Power = u64;
-/// The fencing token of a task: 0 before its first assignment, then one more with each assignment.
-pub type FencingToken = u64;
 /// A price in the unit of the market, as an integer. Negative prices are never accepted.
 pub type Price = i64;
 

@@ -6,7 +6,7 @@ use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 use crate::cose::{ContentHeader, Owned, Sign1, Signable};
 use crate::operation::Suspicion;
 use crate::{
-    Block, BlockId, Evidence, FencingToken, Hash, Height, Label, Millis, OperationId, Price,
+    ActiveMillis, Block, BlockId, Evidence, FencingToken, Hash, Height, Label, OperationId, Price,
     PublicKey, QuorumCertificate, Round, SignedOperation, SignedStatement, Stage, SwarmId, TaskId,
     TaskSpec, limits,
 };
@@ -282,8 +282,8 @@ pub struct Summary {
     pub height: Height,
     /// The id of the block of that height.
     pub block: BlockId,
-    /// The active time of that block in milliseconds.
-    pub active_time: Millis,
+    /// The active time of that block.
+    pub active_time: ActiveMillis,
     /// The number of tasks that are open now.
     pub open_tasks: u64,
     /// The number of operations in the mempool.
@@ -309,8 +309,8 @@ pub struct BlockNotice {
     pub height: Height,
     /// The id of the block.
     pub block: BlockId,
-    /// The active time of the block in milliseconds.
-    pub active_time: Millis,
+    /// The active time of the block.
+    pub active_time: ActiveMillis,
 }
 
 /// A call for bids, openings or solutions in a window of a market. The calls topic carries it too.

@@ -24,13 +24,13 @@ pub struct Operation {
     /// at most one is committed.
     pub sequence: u64,
     /// The content of the operation.
-    pub body: Body,
+    pub body: OperationBody,
 }
 
 /// The kinds of operations. Each is encoded as a map with one entry from its name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Body {
+pub enum OperationBody {
     /// Joins the swarm with a first attestation. The signature proves possession of the key.
     Admit(Attest),
     /// Registers a further attestation of the agent.
@@ -52,25 +52,26 @@ pub enum Body {
     /// Proposes winners, once no more bids are taken.
     Solve(Solve),
     /// The assignee accepts the task. The receipt of that cannot be denied.
-    Accept(Report),
+    Accept(TaskReport),
     /// The assignee declines the task.
-    Decline(Report),
+    Decline(TaskReport),
     /// The assignee completed the task.
-    Complete(Report),
+    Complete(TaskReport),
     /// The assignee could not complete the task.
-    Fail(Report),
+    Fail(TaskReport),
     /// Ends an assignment whose lease is over, on the word of more than two thirds of the power.
     Lapse(Lapse),
 }
 
-/// An attestation that is brought to the ledger: see [`Body::Admit`] and [`Body::Attest`].
+/// An attestation that is brought to the ledger: see [`OperationBody::Admit`] and
+/// [`OperationBody::Attest`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Attest {
     /// The attestation, whose subject is the agent.
     pub attestation: Attestation,
 }
 
-/// The revocation of an attestation: see [`Body::Revoke`].
+/// The revocation of an attestation: see [`OperationBody::Revoke`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Revoke {
     /// The agent that the attestation is about.
@@ -79,7 +80,7 @@ pub struct Revoke {
     pub attestation: Hash,
 }
 
-/// The submission of tasks: see [`Body::Submit`].
+/// The submission of tasks: see [`OperationBody::Submit`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Submit {
     /// The number of the first task, which must be the requester's next one. The others follow.
@@ -88,22 +89,22 @@ pub struct Submit {
     pub tasks: Vec<TaskSpec>,
 }
 
-/// The cancellation of a task: see [`Body::Cancel`].
+/// The cancellation of a task: see [`OperationBody::Cancel`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Cancel {
     /// The task, whose requester must be the agent.
     pub task: TaskId,
 }
 
-/// The withdrawal of bids: see [`Body::Withdraw`].
+/// The withdrawal of bids: see [`OperationBody::Withdraw`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Withdraw {
     /// The name of the market.
     pub market: Label,
 }
 
-/// A bid with open prices: see [`Body::Bid`]. It replaces the agent's earlier bid in the same
-/// window of the market.
+/// A bid with open prices: see [`OperationBody::Bid`]. It replaces the agent's earlier bid in the
+/// same window of the market.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Bid {
     /// The name of the market.
@@ -124,8 +125,8 @@ pub struct Offer {
     pub price: Price,
 }
 
-/// A sealed bid: see [`Body::Seal`]. It replaces the agent's earlier commitments in the same window
-/// of the market.
+/// A sealed bid: see [`OperationBody::Seal`]. It replaces the agent's earlier commitments in the
+/// same window of the market.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Seal {
     /// The name of the market.
@@ -147,7 +148,7 @@ pub struct SealedOffer {
     pub commitment: Hash,
 }
 
-/// The openings of commitments: see [`Body::Reveal`].
+/// The openings of commitments: see [`OperationBody::Reveal`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Reveal {
     /// The name of the market.
@@ -169,8 +170,8 @@ pub struct Opening {
     pub nonce: Nonce,
 }
 
-/// A solution: see [`Body::Solve`]. It replaces the agent's earlier solution for the same window,
-/// if it is better.
+/// A solution: see [`OperationBody::Solve`]. It replaces the agent's earlier solution for the same
+/// window, if it is better.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Solve {
     /// The name of the market.
@@ -194,9 +195,9 @@ pub struct Pair {
     pub agent: PublicKey,
 }
 
-/// A report of an assignee: see [`Body::Accept`] and the three kinds after it.
+/// A report of an assignee: see [`OperationBody::Accept`] and the three kinds after it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
-pub struct Report {
+pub struct TaskReport {
     /// The task that is reported on.
     pub task: TaskId,
     /// The fencing token of the assignment that is reported on. An older one is refused.
@@ -205,7 +206,7 @@ pub struct Report {
     pub detail: Owned,
 }
 
-/// The lapse of an assignment: see [`Body::Lapse`]. Anyone may bring it, because only the
+/// The lapse of an assignment: see [`OperationBody::Lapse`]. Anyone may bring it, because only the
 /// suspicions count.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Lapse {
@@ -231,7 +232,7 @@ pub struct Suspicion {
     pub height: Height,
 }
 
-impl Body {
+impl OperationBody {
     /// Returns the phase of the canonical order within a block (L-4): revocation and membership,
     /// cancel and withdraw, submissions, bids with openings and solutions, reports, lapses.
     /// Deadlines and clearings follow after all operations.
@@ -239,8 +240,12 @@ impl Body {
         match self {
             Self::Revoke(_) | Self::Admit(_) | Self::Attest(_) => 0,
             Self::Cancel(_) | Self::Withdraw(_) => 1,
+
+            // A task can be bid for in the block that opens it.
             Self::Submit(_) => 2,
             Self::Bid(_) | Self::Seal(_) | Self::Reveal(_) | Self::Solve(_) => 3,
+
+            // A report comes before a lapse that would end its assignment.
             Self::Accept(_) | Self::Decline(_) | Self::Complete(_) | Self::Fail(_) => 4,
             Self::Lapse(_) => 5,
         }
@@ -273,6 +278,7 @@ impl Opening {
     /// copy of the commitment is worth nothing to another agent.
     pub fn commitment(&self, swarm: &SwarmId, agent: &PublicKey) -> Hash {
         let TaskId { requester, number } = &self.task;
+
         // All parts have fixed lengths, so different inputs never give the same bytes.
         let parts: [&[u8]; 6] = [
             swarm.as_bytes(),

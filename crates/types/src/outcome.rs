@@ -5,8 +5,8 @@ use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 use crate::operation::Pair;
 use crate::{
-    Amounts, FencingToken, Hash, Label, Millis, OperationId, Price, PublicKey, Reason,
-    SignedOperation, TaskId, cbor,
+    ActiveMillis, Amounts, FencingToken, Hash, Label, Millis, OperationId, Price, PublicKey,
+    Reason, SignedOperation, TaskId, cbor,
 };
 
 /// One thing that a block decided. It is encoded as a map with one entry from its name.
@@ -47,8 +47,8 @@ pub struct Assignment {
     /// The attestations that the assignee held at the clearing, named by their
     /// [`crate::Attestation::hash`], ascending.
     pub attestations: Vec<Hash>,
-    /// The active time of the assignment in milliseconds.
-    pub assigned_at: Millis,
+    /// The active time of the assignment.
+    pub assigned_at: ActiveMillis,
     /// Active milliseconds that the lease lasts without a heartbeat.
     pub lease: Millis,
     /// The clearing, named by its [`ClearingRecord::hash`].

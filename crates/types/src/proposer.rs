@@ -30,7 +30,9 @@ impl ProposerSchedule {
             active
         };
 
-        let weights = slot_counts(&active.iter().map(|v| v.power).collect::<Vec<_>>());
+        let powers: Vec<_> = active.iter().map(|v| v.power).collect();
+        let weights = slot_counts(&powers);
+
         let keys: Vec<_> = active.iter().map(|v| v.key).collect();
 
         Self {
@@ -79,8 +81,10 @@ fn smooth(keys: &[PublicKey], weights: &[u64]) -> Vec<PublicKey> {
 
     for _ in 0..total {
         let mut best = 0;
+
         for (at, weight) in weights.iter().enumerate() {
             credit[at] += i128::from(*weight);
+
             // Of equal credits the lesser key is taken, as keys ascend.
             if credit[at] > credit[best] {
                 best = at;

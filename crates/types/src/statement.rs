@@ -2,9 +2,10 @@
 //! certificate that a quorum of equal statements makes (`protocols/consensus.md`).
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use ciborium::tag::Required;
-use serde::de::Error as _;
+use serde::de::{Error as _, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
@@ -138,13 +139,18 @@ impl<'de> Deserialize<'de> for Kind {
 
 impl Serialize for Statement {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(7 + usize::from(self.pol_round.is_some())))?;
+        let length = 7 + usize::from(self.pol_round.is_some());
+        let mut map = serializer.serialize_map(Some(length))?;
 
         map.serialize_entry(&0, &PROTOCOL_VERSION)?;
         map.serialize_entry(&1, &self.swarm)?;
+
+        // The step that the statement belongs to.
         map.serialize_entry(&2, &self.height)?;
         map.serialize_entry(&3, &self.round)?;
         map.serialize_entry(&4, &self.kind)?;
+
+        // Nil is written too, as null.
         map.serialize_entry(&5, &self.block)?;
         map.serialize_entry(&6, &self.validators)?;
 
@@ -159,68 +165,75 @@ impl Serialize for Statement {
 
 impl<'de> Deserialize<'de> for Statement {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visit;
-
-        impl<'de> serde::de::Visitor<'de> for Visit {
-            type Value = Statement;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a statement map")
-            }
-
-            fn visit_map<A: serde::de::MapAccess<'de>>(
-                self,
-                mut map: A,
-            ) -> Result<Statement, A::Error> {
-                // The entries stand in the order in which they are written, so each key is known.
-                let version: u8 = field(&mut map, 0)?;
-                if version != PROTOCOL_VERSION {
-                    return Err(A::Error::custom(format_args!(
-                        "statement version {version} is unknown"
-                    )));
-                }
-
-                let mut statement = Statement {
-                    swarm: field(&mut map, 1)?,
-                    height: field(&mut map, 2)?,
-                    round: field(&mut map, 3)?,
-                    kind: field(&mut map, 4)?,
-                    block: field(&mut map, 5)?,
-                    validators: field(&mut map, 6)?,
-                    pol_round: None,
-                };
-
-                // Only a re-proposal has a POL round (N-3).
-                if let Some(key) = map.next_key::<u8>()? {
-                    if key != 7 || statement.kind != Kind::Proposal {
-                        return Err(A::Error::custom("only a proposal may have a POL round"));
-                    }
-                    statement.pol_round = Some(map.next_value()?);
-                }
-
-                if statement.kind == Kind::Proposal && statement.block.is_none() {
-                    return Err(A::Error::custom("a proposal must name a block"));
-                }
-
-                if map.next_key::<u8>()?.is_some() {
-                    return Err(A::Error::custom("unknown field in a statement"));
-                }
-
-                Ok(statement)
-            }
-        }
-
-        deserializer.deserialize_map(Visit)
+        deserializer.deserialize_map(StatementVisitor)
     }
 }
 
+/// Reads a statement from its map.
+struct StatementVisitor;
+
+impl<'de> Visitor<'de> for StatementVisitor {
+    type Value = Statement;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a statement map")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Statement, A::Error> {
+        // The entries stand in the order in which they are written, so each key is known.
+        let version: u8 = field(&mut map, 0)?;
+
+        if version != PROTOCOL_VERSION {
+            return Err(A::Error::custom(format_args!(
+                "statement version {version} is unknown"
+            )));
+        }
+
+        let mut statement = Statement {
+            swarm: field(&mut map, 1)?,
+            height: field(&mut map, 2)?,
+            round: field(&mut map, 3)?,
+            kind: field(&mut map, 4)?,
+            block: field(&mut map, 5)?,
+            validators: field(&mut map, 6)?,
+            pol_round: None,
+        };
+
+        statement.pol_round = pol_round(&mut map, statement.kind)?;
+
+        if statement.kind == Kind::Proposal && statement.block.is_none() {
+            return Err(A::Error::custom("a proposal must name a block"));
+        }
+
+        if map.next_key::<u8>()?.is_some() {
+            return Err(A::Error::custom("unknown field in a statement"));
+        }
+
+        Ok(statement)
+    }
+}
+
+/// Reads the round of the polka, if the map goes on. Only a re-proposal has one (N-3).
+fn pol_round<'de, A: MapAccess<'de>>(map: &mut A, kind: Kind) -> Result<Option<Round>, A::Error> {
+    let Some(key) = map.next_key::<u8>()? else {
+        return Ok(None);
+    };
+
+    if key != 7 || kind != Kind::Proposal {
+        return Err(A::Error::custom("only a proposal may have a POL round"));
+    }
+
+    map.next_value().map(Some)
+}
+
 /// Reads the next map entry, whose key must be `expected`.
-fn field<'de, T: Deserialize<'de>, A: serde::de::MapAccess<'de>>(
+fn field<'de, T: Deserialize<'de>, A: MapAccess<'de>>(
     map: &mut A,
     expected: u8,
 ) -> Result<T, A::Error> {
     match map.next_key::<u8>()? {
         Some(key) if key == expected => map.next_value(),
+
         _ => Err(A::Error::custom(format_args!(
             "field {expected} is missing or out of order"
         ))),
@@ -245,9 +258,11 @@ impl<'de> Deserialize<'de> for Vote {
 
 impl Serialize for QuorumCertificate {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (header, payload) = (body_header(), cbor::encode(&self.statement));
-        Required::<_, SIGN>((Bytes(&header), Empty {}, Bytes(&payload), &self.votes))
-            .serialize(serializer)
+        let header = body_header();
+        let payload = cbor::encode(&self.statement);
+
+        let parts = (Bytes(&header), Empty {}, Bytes(&payload), &self.votes);
+        Required::<_, SIGN>(parts).serialize(serializer)
     }
 }
 

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 use crate::cose::Owned;
-use crate::{Amounts, Capabilities, Hash, Label, Millis, Price, PublicKey, cbor, limits};
+use crate::{Amounts, Capabilities, Hash, Label, Price, PublicKey, UnixMillis, cbor, limits};
 
 /// The id of a task: its requester, and the requester's contiguous number from 0.
 ///
@@ -17,6 +18,48 @@ pub struct TaskId {
     pub requester: PublicKey,
     /// The number of the task among the requester's tasks, from 0.
     pub number: u64,
+}
+
+/// The fencing token of a task: the number of its assignments so far (L-16).
+///
+/// A report or lapse counts only if it names the token in force. A resource outside of the swarm
+/// that has seen a token refuses smaller ones, and so an agent that lost its assignment. It is
+/// encoded as the bare number.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct FencingToken(pub u64);
+
+impl FencingToken {
+    /// The token of a task before its first assignment.
+    pub const ZERO: Self = Self(0);
+
+    /// Returns the token of the assignment before; `None` for [`Self::ZERO`].
+    #[must_use]
+    pub const fn previous(self) -> Option<Self> {
+        match self.0.checked_sub(1) {
+            Some(previous) => Some(Self(previous)),
+            None => None,
+        }
+    }
+
+    /// Returns the token of the next assignment.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+// The bare number here too: the digests of simulated runs take in such text.
+impl fmt::Debug for FencingToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Display for FencingToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
 }
 
 /// The specification of a task: the work, the agents that may do it, and the highest price.
@@ -32,8 +75,8 @@ pub struct TaskSpec {
     pub demand: Amounts,
     /// The highest acceptable price; `None` leaves it to the market's reserve price.
     pub max_price: Option<Price>,
-    /// The block time (Unix milliseconds) from which on the task is no longer assigned.
-    pub deadline: Option<Millis>,
+    /// The block time from which on the task is no longer assigned.
+    pub deadline: Option<UnixMillis>,
     /// The content of the work, which agent and requester understand; opaque to the swarm.
     pub payload: Owned,
 }
@@ -158,6 +201,7 @@ impl FromStr for TaskId {
 
     fn from_str(text: &str) -> Result<Self, ParseTaskIdError> {
         let parts = text.split_once('/');
+
         let parsed = parts.and_then(|(requester, number)| {
             Some(Self {
                 requester: requester.parse().ok()?,
@@ -165,6 +209,25 @@ impl FromStr for TaskId {
             })
         });
 
-        parsed.ok_or_else(|| ParseTaskIdError(text.chars().take(100).collect()))
+        // The error quotes no more than the start of a long text.
+        let start = || text.chars().take(100).collect();
+        parsed.ok_or_else(|| ParseTaskIdError(start()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn l16_the_first_assignment_has_token_1_and_each_further_one_the_next_number() {
+        let first = FencingToken::ZERO.next();
+        assert_eq!((first, first.next()), (FencingToken(1), FencingToken(2)));
+        assert_eq!(first.previous(), Some(FencingToken::ZERO));
+        assert_eq!(FencingToken::ZERO.previous(), None);
+
+        assert_eq!(cbor::encode(&first), cbor::encode(&1_u64));
+        assert_eq!(serde_json::to_string(&first).unwrap(), "1");
+        assert_eq!(first.to_string(), "1");
     }
 }

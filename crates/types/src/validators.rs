@@ -61,9 +61,12 @@ impl ValidatorSet {
         }
 
         // Checked sums, so that powers cannot wrap around to a small total.
-        let total = validators.iter().try_fold(0, |sum: Power, v| {
-            (v.power > 0).then(|| sum.checked_add(v.power)).flatten()
-        });
+        let total = validators
+            .iter()
+            .try_fold(0, |sum: Power, validator| match validator.power {
+                0 => None,
+                power => sum.checked_add(power),
+            });
 
         match total {
             Some(total) if total <= limits::TOTAL_POWER => Ok(Self { validators }),
@@ -118,7 +121,7 @@ impl ValidatorSet {
 
     /// Returns whether `power` is more than one third of the total (paper: f+1). Then at least one
     /// of the validators that hold it is correct.
-    pub fn has_correct(&self, power: Power) -> bool {
+    pub fn exceeds_one_third(&self, power: Power) -> bool {
         3 * u128::from(power) > u128::from(self.total())
     }
 

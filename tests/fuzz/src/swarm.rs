@@ -8,13 +8,13 @@ use quorate_types::attestation::Claims;
 use quorate_types::genesis::{Admission, Attester, Parameters};
 use quorate_types::operation::Attest;
 use quorate_types::{
-    Attestation, BlockId, Body, Capabilities, Genesis, Hash, Header, Kind, Label, Market,
-    Operation, Outcome, PROTOCOL_VERSION, PublicKey, QuorumCertificate, SignedOperation, Statement,
-    Validator, ValidatorSet, cbor,
+    ActiveMillis, Attestation, BlockId, Capabilities, Genesis, Hash, Header, Kind, Label, Market,
+    Operation, OperationBody, Outcome, PROTOCOL_VERSION, PublicKey, QuorumCertificate,
+    SignedOperation, Statement, UnixMillis, Validator, ValidatorSet, cbor,
 };
 
 /// The Unix time in milliseconds at which runs begin.
-pub(crate) const START: u64 = 1_800_000_000_000;
+pub(crate) const START: UnixMillis = UnixMillis(1_800_000_000_000);
 /// The lease of the market, in milliseconds of active time.
 pub(crate) const LEASE: u64 = 20_000;
 /// The seed of the attester's key, which is the highest seed in use.
@@ -55,7 +55,7 @@ fn make_genesis() -> Genesis {
     });
     Genesis {
         name: "fuzz".parse().unwrap(),
-        created: START - 1,
+        created: START.saturating_sub(1),
         markets: vec![Market {
             name: jobs(),
             reserve: None,
@@ -79,7 +79,11 @@ fn make_genesis() -> Genesis {
 }
 
 /// Makes an operation that is signed by its agent.
-pub(crate) fn operation(agent: u8, sequence: u64, body: Body) -> Verified<SignedOperation> {
+pub(crate) fn operation(
+    agent: u8,
+    sequence: u64,
+    body: OperationBody,
+) -> Verified<SignedOperation> {
     let operation = Operation {
         swarm: genesis().swarm_id(),
         agent: public(agent),
@@ -98,7 +102,7 @@ pub(crate) fn admission(agent: u8) -> Verified<SignedOperation> {
 }
 
 fn admit(agent: u8) -> Verified<SignedOperation> {
-    let body = Body::Admit(Attest {
+    let body = OperationBody::Admit(Attest {
         attestation: attestation(agent),
     });
     operation(agent, 0, body)
@@ -115,7 +119,7 @@ pub(crate) fn attestation(agent: u8) -> Attestation {
         issuer: public(ATTESTER),
         subject: public(agent),
         audience: genesis().swarm_id(),
-        expires: START / 1000 + 100_000,
+        expires: START.seconds() + 100_000,
         not_before: 0,
         issued_at: 0,
         id: vec![1],
@@ -145,7 +149,7 @@ pub(crate) fn certify(height: u64, outcomes: &[Outcome]) -> Vec<Certificate> {
         version: PROTOCOL_VERSION,
         swarm: genesis.swarm_id(),
         height,
-        active_time: height * 100,
+        active_time: ActiveMillis(height * 100),
         block_time: START + height * 100,
         previous: BlockId::GENESIS,
         previous_commit: Hash::ZERO,

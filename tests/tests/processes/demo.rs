@@ -76,7 +76,7 @@ fn a_wrong_certificate_makes_it_fail() -> Checked {
 fn demo(host: &Host, more: &[&str]) -> Checked<Command> {
     let mission = repository::root().join(MISSION).display().to_string();
     let folder = host.path("run").display().to_string();
-    let usual = ["demo", "drones", "--mission", &mission, "--keep", &folder];
+    let usual = ["demo", "drones", "--mission", &mission, "--out", &folder];
     host.quorate(&[&usual[..], more].concat())
 }
 

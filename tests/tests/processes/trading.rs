@@ -40,7 +40,7 @@ fn demo(host: &Host) -> Checked<Command> {
     let folder = host.path("run").display().to_string();
     let take = BARS.to_string();
     host.quorate(&[
-        "demo", "trading", "--bars", &bars, "--keep", &folder, "--take", &take, "--json",
+        "demo", "trading", "--bars", &bars, "--out", &folder, "--take", &take, "--json",
     ])
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use csv::StringRecord;
 use quorate_types::Label;
 
-use super::{MissionError, Place, Problem, Row, value};
+use super::{Location, MissionError, Problem, Row, value, whole};
 
 /// Reads one row for each line after the header.
 pub(super) fn rows(file: &str, text: &str) -> Result<Vec<Row>, MissionError> {
@@ -16,24 +16,21 @@ pub(super) fn rows(file: &str, text: &str) -> Result<Vec<Row>, MissionError> {
         .flexible(true)
         .from_reader(text.as_bytes());
 
-    let header = reader
-        .headers()
-        .map_err(|error| super::whole(file, error.into()))?;
+    let failed = |error: csv::Error| whole(file, error.into());
+    let header = reader.headers().map_err(failed)?;
     let columns = Columns::find(file, header)?;
 
     let mut rows = Vec::new();
     for record in reader.records() {
-        let record = record.map_err(|error| super::whole(file, error.into()))?;
-        let line = record.position().map_or(0, csv::Position::line);
-        let row = Line {
+        let record = record.map_err(failed)?;
+        let line = Line {
             file,
-            line,
+            line: record.position().map_or(0, csv::Position::line),
             record: &record,
             columns: &columns,
-        }
-        .row()?;
+        };
 
-        rows.push(row);
+        rows.push(line.row()?);
     }
 
     Ok(rows)
@@ -62,7 +59,7 @@ impl Columns {
         let must = |name: &'static str| {
             find(name).ok_or_else(|| MissionError {
                 file: file.to_owned(),
-                place: Place::Line(1, name),
+                place: Location::Line(1, name),
                 problem: Problem::Missing,
             })
         };
@@ -92,8 +89,10 @@ impl Line<'_> {
     fn row(&self) -> Result<Row, MissionError> {
         let columns = self.columns;
         let id = self.must("ID", columns.id)?.to_owned();
-        let lat = self.parse("LAT", self.must("LAT", columns.lat)?, value::latitude)?;
-        let lng = self.parse("LNG", self.must("LNG", columns.lng)?, value::longitude)?;
+        let lat = self.must("LAT", columns.lat)?;
+        let lat = self.parse("LAT", lat, value::latitude)?;
+        let lng = self.must("LNG", columns.lng)?;
+        let lng = self.parse("LNG", lng, value::longitude)?;
 
         let demand = self
             .optional("DEMAND", columns.demand, value::demand)?
@@ -102,21 +101,14 @@ impl Line<'_> {
             .optional("DURATION", columns.duration, value::duration)?
             .unwrap_or(0);
 
-        let window = (
-            self.moment("TW_START", columns.from)?,
-            self.moment("TW_END", columns.to)?,
-        );
-        value::window(window).map_err(|problem| self.error("TW_END", problem))?;
-        let requires = self.labels(columns.requires)?;
-
         Ok(Row {
             id,
             lat,
             lng,
             demand,
             service_s,
-            window,
-            requires,
+            window: self.window()?,
+            requires: self.labels(columns.requires)?,
         })
     }
 
@@ -149,9 +141,10 @@ impl Line<'_> {
         field: &str,
         check: fn(f64) -> Result<T, Problem>,
     ) -> Result<T, MissionError> {
-        let number = field
-            .parse()
-            .map_err(|_| self.error(name, Problem::Number(field.chars().take(40).collect())))?;
+        let Ok(number) = field.parse() else {
+            let field = field.chars().take(40).collect();
+            return Err(self.error(name, Problem::Number(field)));
+        };
 
         check(number).map_err(|problem| self.error(name, problem))
     }
@@ -163,6 +156,14 @@ impl Line<'_> {
     ) -> Result<Option<i64>, MissionError> {
         let moment = self.field(column).map(value::moment).transpose();
         moment.map_err(|problem| self.error(name, problem))
+    }
+
+    fn window(&self) -> Result<(Option<i64>, Option<i64>), MissionError> {
+        let from = self.moment("TW_START", self.columns.from)?;
+        let to = self.moment("TW_END", self.columns.to)?;
+
+        value::window((from, to)).map_err(|problem| self.error("TW_END", problem))?;
+        Ok((from, to))
     }
 
     fn labels(&self, column: Option<usize>) -> Result<BTreeSet<Label>, MissionError> {
@@ -180,7 +181,7 @@ impl Line<'_> {
     fn error(&self, column: &'static str, problem: Problem) -> MissionError {
         MissionError {
             file: self.file.to_owned(),
-            place: Place::Line(self.line, column),
+            place: Location::Line(self.line, column),
             problem,
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use quorate_types::Label;
 use serde_json::Value;
 
-use super::{MissionError, Place, Problem, Row, value, whole};
+use super::{Location, MissionError, Problem, Row, value, whole};
 
 /// Reads one row for each feature.
 pub(super) fn rows(file: &str, text: &str) -> Result<Vec<Row>, MissionError> {
@@ -43,15 +43,20 @@ impl Feature<'_> {
     fn row(&self) -> Result<Row, MissionError> {
         let (lng, lat) = self.coordinates()?;
 
-        let window = (self.moment("tw_start")?, self.moment("tw_end")?);
-        value::window(window).map_err(|problem| self.error("tw_end", problem))?;
+        let from = self.moment("tw_start")?;
+        let to = self.moment("tw_end")?;
+        let window = (from, to);
+        self.within("tw_end", value::window(window))?;
+
+        let demand = self.number("demand", value::demand)?;
+        let service_s = self.number("duration", value::duration)?;
 
         Ok(Row {
             id: self.id(),
             lat,
             lng,
-            demand: self.number("demand", value::demand)?.unwrap_or(0),
-            service_s: self.number("duration", value::duration)?.unwrap_or(0),
+            demand: demand.unwrap_or(0),
+            service_s: service_s.unwrap_or(0),
             window,
             requires: self.labels()?,
         })
@@ -59,21 +64,43 @@ impl Feature<'_> {
 
     /// Returns longitude and latitude, which is the order of RFC 7946 section 3.1.1.
     fn coordinates(&self) -> Result<(f64, f64), MissionError> {
+        let (lng, lat) = self.position()?;
+        let lng = self.within("longitude", value::longitude(lng))?;
+        let lat = self.within("latitude", value::latitude(lat))?;
+        Ok((lng, lat))
+    }
+
+    /// Returns the first two coordinates of the feature's point.
+    fn position(&self) -> Result<(f64, f64), MissionError> {
         let geometry = &self.feature["geometry"];
+        self.check_kind(geometry)?;
+
+        let first = geometry["coordinates"][0].as_f64();
+        let second = geometry["coordinates"][1].as_f64();
+
+        first
+            .zip(second)
+            .ok_or_else(|| self.error("coordinates", Problem::Missing))
+    }
+
+    /// Returns a checked value, or the error with its place.
+    fn within<T>(
+        &self,
+        name: &'static str,
+        checked: Result<T, Problem>,
+    ) -> Result<T, MissionError> {
+        checked.map_err(|problem| self.error(name, problem))
+    }
+
+    /// Checks that a geometry is a point.
+    fn check_kind(&self, geometry: &Value) -> Result<(), MissionError> {
         let kind = geometry["type"].as_str().unwrap_or("nothing");
-        if kind != "Point" {
-            let kind = kind.chars().take(40).collect();
-            return Err(self.error("geometry", Problem::Geometry(kind)));
+        if kind == "Point" {
+            return Ok(());
         }
 
-        let at = |index: usize| geometry["coordinates"][index].as_f64();
-        let (Some(lng), Some(lat)) = (at(0), at(1)) else {
-            return Err(self.error("coordinates", Problem::Missing));
-        };
-
-        let lng = value::longitude(lng).map_err(|problem| self.error("longitude", problem))?;
-        let lat = value::latitude(lat).map_err(|problem| self.error("latitude", problem))?;
-        Ok((lng, lat))
+        let kind = kind.chars().take(40).collect();
+        Err(self.error("geometry", Problem::Geometry(kind)))
     }
 
     /// Returns the property `id`; otherwise the feature's own id; otherwise a name by its position.
@@ -103,13 +130,11 @@ impl Feature<'_> {
             return Ok(None);
         };
 
-        let number = found
-            .as_f64()
-            .ok_or_else(|| self.error(name, Problem::Number(brief(found))))?;
+        let Some(number) = found.as_f64() else {
+            return Err(self.error(name, Problem::Number(brief(found))));
+        };
 
-        check(number)
-            .map(Some)
-            .map_err(|problem| self.error(name, problem))
+        self.within(name, check(number)).map(Some)
     }
 
     fn moment(&self, name: &'static str) -> Result<Option<i64>, MissionError> {
@@ -117,34 +142,35 @@ impl Feature<'_> {
             return Ok(None);
         };
 
-        let text = found
-            .as_str()
-            .ok_or_else(|| self.error(name, Problem::Time(brief(found))))?;
+        let Some(text) = found.as_str() else {
+            return Err(self.error(name, Problem::Time(brief(found))));
+        };
 
-        value::moment(text)
-            .map(Some)
-            .map_err(|problem| self.error(name, problem))
+        self.within(name, value::moment(text)).map(Some)
     }
 
     /// Reads one label or a list of labels.
     fn labels(&self) -> Result<BTreeSet<Label>, MissionError> {
-        let found = match self.property("requires") {
-            None => return Ok(BTreeSet::new()),
-            Some(Value::Array(labels)) => labels.iter().collect(),
-            Some(label) => vec![label],
-        };
-
-        let labels = found
-            .into_iter()
-            .map(|label| label.as_str().unwrap_or_default().parse());
-
+        let labels = self.label_texts().into_iter().map(str::parse);
         labels
             .collect::<Result<_, _>>()
             .map_err(|error| self.error("requires", Problem::Label(error)))
     }
 
+    /// Returns the texts of the labels. A label that is not text is empty, so it is not valid.
+    fn label_texts(&self) -> Vec<&str> {
+        let labels = match self.property("requires") {
+            None => &[],
+            Some(Value::Array(labels)) => labels.as_slice(),
+            Some(label) => std::slice::from_ref(label),
+        };
+
+        let texts = labels.iter().map(Value::as_str);
+        texts.map(Option::unwrap_or_default).collect()
+    }
+
     fn error(&self, property: &'static str, problem: Problem) -> MissionError {
-        let place = Place::Feature(self.number, property);
+        let place = Location::Feature(self.number, property);
         MissionError {
             file: self.file.to_owned(),
             place,

@@ -10,6 +10,7 @@ mod plan;
 mod time;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fmt;
 use std::path::Path;
 
@@ -48,14 +49,14 @@ pub struct MissionError {
     /// The path of the file.
     pub file: String,
     /// The place in the file.
-    pub place: Place,
+    pub place: Location,
     /// The problem at this place.
     pub problem: Problem,
 }
 
 /// A place in a mission file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum Location {
     /// The whole file.
     File,
     /// A line of a CSV file, counted from 1, and its column.
@@ -148,18 +149,7 @@ impl Mission {
     /// [`MissionError`], which names the file, the place and a remedy.
     pub fn read(path: &Path) -> Result<Self, MissionError> {
         let file = path.display().to_string();
-        let failed = |problem| whole(&file, problem);
-
-        // The size is checked before the file is read into memory.
-        let bytes = std::fs::metadata(path)
-            .map_err(|error| failed(error.into()))?
-            .len();
-
-        if bytes > FILE_BYTES {
-            return Err(failed(Problem::TooLong(bytes)));
-        }
-
-        let text = std::fs::read_to_string(path).map_err(|error| failed(error.into()))?;
+        let text = text_of(path).map_err(|problem| whole(&file, problem))?;
         Self::parse(&file, &text)
     }
 
@@ -168,24 +158,26 @@ impl Mission {
     /// # Errors
     /// The errors of [`Self::read`].
     pub fn parse(file: &str, text: &str) -> Result<Self, MissionError> {
-        let extension = Path::new(file)
-            .extension()
-            .and_then(|extension| extension.to_str());
-
-        match extension.map(str::to_ascii_lowercase).as_deref() {
+        match extension(file).as_deref() {
             Some("csv") => Self::from_csv(file, text),
             Some("geojson") => Self::from_geojson(file, text),
             Some("plan") => Self::from_plan(file, text),
-            // The name does not tell the format, so the first character tells JSON from CSV.
-            _ if !text
-                .trim_start_matches('\u{feff}')
-                .trim_start()
-                .starts_with('{') =>
-            {
-                Self::from_csv(file, text)
-            }
-            _ if plan::is_plan(text) => Self::from_plan(file, text),
-            _ => Self::from_geojson(file, text),
+            _ => Self::from_contents(file, text),
+        }
+    }
+
+    /// Parses contents whose format the name of the file does not tell.
+    fn from_contents(file: &str, text: &str) -> Result<Self, MissionError> {
+        let start = text.trim_start_matches('\u{feff}').trim_start();
+
+        // The first character tells JSON from CSV.
+        if !start.starts_with('{') {
+            return Self::from_csv(file, text);
+        }
+
+        match plan::is_plan(text) {
+            true => Self::from_plan(file, text),
+            false => Self::from_geojson(file, text),
         }
     }
 
@@ -219,16 +211,19 @@ impl Mission {
 
     /// Returns the centre of all points, which suits a depot; `None` if there is no task.
     pub fn center(&self) -> Option<Point> {
-        let points: Vec<_> = self
-            .tasks
-            .iter()
-            .flat_map(|t| t.task.visits().map(|visit| visit.point))
-            .collect();
+        let points = self.points();
+        if points.is_empty() {
+            return None;
+        }
 
-        let count = points.len() as f64;
-        let sum = |of: fn(&Point) -> f64| points.iter().map(of).sum::<f64>() / count;
+        let lat = mean(&points, |point| point.lat);
+        let lng = mean(&points, |point| point.lng);
+        Some(Point::new(lat, lng))
+    }
 
-        (!points.is_empty()).then(|| Point::new(sum(|p| p.lat), sum(|p| p.lng)))
+    fn points(&self) -> Vec<Point> {
+        let visits = self.tasks.iter().flat_map(|mission| mission.task.visits());
+        visits.map(|visit| visit.point).collect()
     }
 
     fn assemble(file: &str, rows: Vec<Row>) -> Result<Self, MissionError> {
@@ -239,19 +234,8 @@ impl Mission {
             .flatten();
         let begins = times.min().unwrap_or(0);
 
-        // Tasks keep the order in which their ids occur first.
-        let mut order = Vec::new();
-        let mut groups: BTreeMap<String, Vec<Row>> = BTreeMap::new();
-        for row in rows {
-            let group = groups.entry(row.id.clone()).or_default();
-            if group.is_empty() {
-                order.push(row.id.clone());
-            }
-            group.push(row);
-        }
-
-        let groups = order.into_iter().filter_map(|id| groups.remove(&id));
-        let tasks: Vec<_> = groups
+        let tasks: Vec<_> = groups(rows)
+            .into_iter()
             .filter_map(|rows| MissionTask::of_rows(rows, begins))
             .collect();
         check(file, &tasks)?;
@@ -262,6 +246,47 @@ impl Mission {
             tasks,
         })
     }
+}
+
+/// Reads a file, unless it is too long.
+fn text_of(path: &Path) -> Result<String, Problem> {
+    // The size is checked before the file is read into memory.
+    let bytes = std::fs::metadata(path)?.len();
+    if bytes > FILE_BYTES {
+        return Err(Problem::TooLong(bytes));
+    }
+
+    Ok(std::fs::read_to_string(path)?)
+}
+
+/// Returns the mean of a coordinate of these points.
+fn mean(points: &[Point], of: fn(&Point) -> f64) -> f64 {
+    points.iter().map(of).sum::<f64>() / points.len() as f64
+}
+
+/// Returns the extension of a file's name in lower case.
+fn extension(file: &str) -> Option<String> {
+    let extension = Path::new(file).extension().and_then(OsStr::to_str);
+    extension.map(str::to_ascii_lowercase)
+}
+
+/// Groups rows by their ids, in the order in which the ids occur first.
+fn groups(rows: Vec<Row>) -> Vec<Vec<Row>> {
+    let mut order = Vec::new();
+    let mut groups: BTreeMap<String, Vec<Row>> = BTreeMap::new();
+
+    for row in rows {
+        let group = groups.entry(row.id.clone()).or_default();
+        if group.is_empty() {
+            order.push(row.id.clone());
+        }
+        group.push(row);
+    }
+
+    order
+        .into_iter()
+        .filter_map(|id| groups.remove(&id))
+        .collect()
 }
 
 impl MissionTask {
@@ -289,9 +314,7 @@ impl MissionTask {
         // Pickups come first. The sort is stable, so the order of the file is kept otherwise.
         rows.sort_by_key(|row| row.demand < 0);
 
-        let sum = |sign: i64| -> i64 { rows.iter().map(|row| (row.demand * sign).max(0)).sum() };
-        let demand_g = sum(1).max(sum(-1));
-
+        let demand_g = load(&rows);
         let requires = rows
             .iter()
             .flat_map(|row| row.requires.iter().cloned())
@@ -312,6 +335,12 @@ impl MissionTask {
             requires,
         })
     }
+}
+
+/// Returns the grams to carry: all pickups or all deliveries, whichever is more.
+fn load(rows: &[Row]) -> i64 {
+    let sum = |sign: i64| -> i64 { rows.iter().map(|row| (row.demand * sign).max(0)).sum() };
+    sum(1).max(sum(-1))
 }
 
 impl Row {
@@ -343,11 +372,17 @@ fn check(file: &str, tasks: &[MissionTask]) -> Result<(), MissionError> {
     }
 
     for MissionTask { task, .. } in tasks {
-        let bytes = task.to_payload().len();
-        if bytes > limits::TASK_PAYLOAD_BYTES {
-            let id = task.id.clone();
-            return Err(whole(file, Problem::Payload { id, bytes }));
-        }
+        check_payload(task).map_err(|problem| whole(file, problem))?;
+    }
+
+    Ok(())
+}
+
+fn check_payload(task: &DroneTask) -> Result<(), Problem> {
+    let bytes = task.to_payload().len();
+    if bytes > limits::TASK_PAYLOAD_BYTES {
+        let id = task.id.clone();
+        return Err(Problem::Payload { id, bytes });
     }
 
     Ok(())
@@ -356,7 +391,7 @@ fn check(file: &str, tasks: &[MissionTask]) -> Result<(), MissionError> {
 fn whole(file: &str, problem: Problem) -> MissionError {
     MissionError {
         file: file.to_owned(),
-        place: Place::File,
+        place: Location::File,
         problem,
     }
 }
@@ -423,7 +458,7 @@ pub(crate) mod value {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File => Ok(()),

@@ -1,8 +1,8 @@
-//! Reads missions from plans of QGroundControl (`fileType` `Plan`, version 1).
+//! Reads missions from plans of QGroundControl (`fileType` `FlightPlan`, version 1).
 
 use serde_json::Value;
 
-use super::{MissionError, Place, Problem, Row, value, whole};
+use super::{Location, MissionError, Problem, Row, value, whole};
 
 /// `MAV_CMD_NAV_WAYPOINT`. Take-off, landing, grippers and cameras are left to the drone.
 const WAYPOINT: u64 = 16;
@@ -29,35 +29,66 @@ pub(super) fn rows(file: &str, text: &str) -> Result<Vec<Row>, MissionError> {
         .filter(|(item, _)| item["command"] == WAYPOINT);
 
     items
-        .map(|(item, number)| row(file, number, item))
+        .map(|(item, number)| {
+            Item {
+                file,
+                number,
+                params: &item["params"],
+            }
+            .row()
+        })
         .collect()
 }
 
-fn row(file: &str, number: u64, item: &Value) -> Result<Row, MissionError> {
-    let error = |field, problem| MissionError {
-        file: file.to_owned(),
-        place: Place::Item(number, field),
-        problem,
-    };
+/// An item, with all that is needed to read it.
+struct Item<'a> {
+    file: &'a str,
+    number: u64,
+    params: &'a Value,
+}
 
-    let must = |index: usize, field| {
-        item["params"][index]
+impl Item<'_> {
+    fn row(&self) -> Result<Row, MissionError> {
+        let lat = self.must("latitude", 4)?;
+        let lat = self.within("latitude", value::latitude(lat))?;
+
+        let lng = self.must("longitude", 5)?;
+        let lng = self.within("longitude", value::longitude(lng))?;
+
+        // `value::duration` takes minutes.
+        let hold_s = self.params[0].as_f64().unwrap_or(0.0);
+        let service_s = self.within("hold time", value::duration(hold_s / 60.0))?;
+
+        Ok(Row {
+            id: format!("waypoint-{}", self.number),
+            lat,
+            lng,
+            service_s,
+            ..Row::default()
+        })
+    }
+
+    /// Returns a parameter, which must be a number.
+    fn must(&self, field: &'static str, index: usize) -> Result<f64, MissionError> {
+        self.params[index]
             .as_f64()
-            .ok_or_else(|| error(field, Problem::Missing))
-    };
+            .ok_or_else(|| self.error(field, Problem::Missing))
+    }
 
-    let lat = value::latitude(must(4, "latitude")?).map_err(|p| error("latitude", p))?;
-    let lng = value::longitude(must(5, "longitude")?).map_err(|p| error("longitude", p))?;
+    /// Returns a checked value, or the error with its place.
+    fn within<T>(
+        &self,
+        field: &'static str,
+        checked: Result<T, Problem>,
+    ) -> Result<T, MissionError> {
+        checked.map_err(|problem| self.error(field, problem))
+    }
 
-    // `value::duration` takes minutes.
-    let hold_s = item["params"][0].as_f64().unwrap_or(0.0);
-    let service_s = value::duration(hold_s / 60.0).map_err(|p| error("hold time", p))?;
-
-    Ok(Row {
-        id: format!("waypoint-{number}"),
-        lat,
-        lng,
-        service_s,
-        ..Row::default()
-    })
+    fn error(&self, field: &'static str, problem: Problem) -> MissionError {
+        MissionError {
+            file: self.file.to_owned(),
+            place: Location::Item(self.number, field),
+            problem,
+        }
+    }
 }

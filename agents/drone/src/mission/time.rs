@@ -6,31 +6,39 @@
 pub(super) fn parse(text: &str) -> Option<i64> {
     let text = text.trim();
 
-    let (date, rest) = (text.get(..10)?, text.get(10..)?);
+    let (date, rest) = text.split_at_checked(10)?;
     let rest = rest.strip_prefix(['T', 't', ' '])?;
-    let (time, rest) = (rest.get(..8)?, rest.get(8..)?);
+    let (time, rest) = rest.split_at_checked(8)?;
 
-    let [year, month, day] = fields(date, '-')?;
-    let [hour, minute, second] = fields(time, ':')?;
+    let days = days_of_date(date)?;
+    let seconds = seconds_of_time(time)?;
+    let offset = offset(fraction(rest)?)?;
 
+    Some(days * 86_400 + seconds - offset)
+}
+
+/// Returns the days from 1970-01-01 to a date such as `2020-07-04`.
+fn days_of_date(text: &str) -> Option<i64> {
+    let [year, month, day] = fields(text, '-')?;
+    let valid = (1..=12).contains(&month) && (1..=days_in_month(year, month)).contains(&day);
+    valid.then(|| days(year, month, day))
+}
+
+fn days_in_month(year: i64, month: i64) -> i64 {
     let leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    let days_in_month = match month {
+
+    match month {
         4 | 6 | 9 | 11 => 30,
         2 => 28 + i64::from(leap),
         _ => 31,
-    };
+    }
+}
 
-    let valid = (1..=12).contains(&month)
-        && (1..=days_in_month).contains(&day)
-        && hour < 24
-        && minute < 60
-        && second <= 60;
-
-    let offset = offset(fraction(rest)?)?;
-
-    valid.then(|| {
-        days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second.min(59) - offset
-    })
+/// Returns the seconds from midnight to a time such as `08:00:00`.
+fn seconds_of_time(text: &str) -> Option<i64> {
+    let [hour, minute, second] = fields(text, ':')?;
+    let valid = hour < 24 && minute < 60 && second <= 60;
+    valid.then(|| hour * 3600 + minute * 60 + second.min(59))
 }
 
 /// Reads three unsigned numbers with a separator between them.
@@ -65,9 +73,13 @@ fn offset(text: &str) -> Option<i64> {
     };
 
     let (hours, minutes) = rest.split_once(':')?;
-    let (hours, minutes) = (number(hours)?, number(minutes)?);
+    let hours = number(hours)?;
+    let minutes = number(minutes)?;
+    if hours >= 24 || minutes >= 60 {
+        return None;
+    }
 
-    (hours < 24 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
+    Some(sign * (hours * 3600 + minutes * 60))
 }
 
 /// Returns the days from 1970-01-01 in the Gregorian calendar (Hinnant, `days_from_civil`).

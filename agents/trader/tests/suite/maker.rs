@@ -11,7 +11,7 @@ use futures::future::BoxFuture;
 use quorate_agent::{Agent, Award, CallForBids, LeaseGuard, TaskError, Timer};
 use quorate_trader::{CREDIT, Fill, MakerConfig, MarketMaker, Slice};
 use quorate_types::cose::Owned;
-use quorate_types::{Amounts, Hash, PublicKey, TaskId, TaskSpec};
+use quorate_types::{ActiveMillis, Amounts, FencingToken, Hash, PublicKey, TaskId, TaskSpec};
 
 /// A timer whose sleeps never end.
 struct Never;
@@ -78,12 +78,12 @@ fn sell(spec: TaskSpec) -> Result<Fill, TaskError> {
     let award = Award {
         task: id(),
         spec,
-        token: 1,
+        token: FencingToken(1),
         price: 100_070_000,
         idempotency_key: Hash::ZERO,
         certificate: Vec::new(),
         lease: Duration::from_secs(1),
-        assigned_at: 0,
+        assigned_at: ActiveMillis::ZERO,
     };
     let outcome = block_on(MarketMaker::new(config()).execute(award, guard))?;
     Ok(Fill::from_detail(&outcome.detail).unwrap())

@@ -8,7 +8,7 @@ use quorate_types::{FencingToken, Power, TaskId, ValidatorSet};
 
 /// The state of this client's account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum AccountState {
     /// The swarm does not know the key.
     Stranger,
     /// The swarm knows the key. The numbers are lower bounds: at least one correct validator has
@@ -25,36 +25,15 @@ pub(super) enum Standing {
 pub(super) fn standing(
     answers: &[(Power, &Option<AccountSummary>)],
     validators: &ValidatorSet,
-) -> Option<Standing> {
-    let members = || {
-        answers
-            .iter()
-            .filter_map(|(power, answer)| Some((*power, answer.as_ref()?)))
-    };
+) -> Option<AccountState> {
+    let sequences = members(answers).map(|(power, account)| (power, account.next_sequence));
+    let tasks = members(answers).map(|(power, account)| (power, account.next_task));
 
-    if let Some(next_sequence) = backed(members().map(|(p, a)| (p, a.next_sequence)), validators) {
-        let next_task = backed(members().map(|(p, a)| (p, a.next_task)), validators)?;
-
-        // An award counts if enough validators list it.
-        let listed: BTreeSet<_> = members()
-            .flat_map(|(_, a)| a.assigned.iter().copied())
-            .collect();
-        let power_of = |held: &(TaskId, FencingToken)| {
-            members()
-                .filter(|(_, a)| a.assigned.contains(held))
-                .map(|(power, _)| power)
-                .sum()
-        };
-
-        let assigned = listed
-            .into_iter()
-            .filter(|held| validators.has_correct(power_of(held)))
-            .collect();
-
-        return Some(Standing::Member {
+    if let Some(next_sequence) = reached_by_a_third(sequences, validators) {
+        return Some(AccountState::Member {
             next_sequence,
-            next_task,
-            assigned,
+            next_task: reached_by_a_third(tasks, validators)?,
+            assigned: assigned(answers, validators),
         });
     }
 
@@ -65,12 +44,43 @@ pub(super) fn standing(
         .sum();
 
     validators
-        .has_correct(strangers)
-        .then_some(Standing::Stranger)
+        .exceeds_one_third(strangers)
+        .then_some(AccountState::Stranger)
+}
+
+/// Returns the answers of the validators that know the key, each with its power.
+fn members<'a>(
+    answers: &'a [(Power, &Option<AccountSummary>)],
+) -> impl Iterator<Item = (Power, &'a AccountSummary)> {
+    answers
+        .iter()
+        .filter_map(|(power, answer)| Some((*power, answer.as_ref()?)))
+}
+
+/// Returns the awards that enough validators list.
+fn assigned(
+    answers: &[(Power, &Option<AccountSummary>)],
+    validators: &ValidatorSet,
+) -> BTreeSet<(TaskId, FencingToken)> {
+    let listed: BTreeSet<_> = members(answers)
+        .flat_map(|(_, account)| account.assigned.iter().copied())
+        .collect();
+
+    let power_of = |held: &(TaskId, FencingToken)| {
+        members(answers)
+            .filter(|(_, account)| account.assigned.contains(held))
+            .map(|(power, _)| power)
+            .sum()
+    };
+
+    listed
+        .into_iter()
+        .filter(|held| validators.exceeds_one_third(power_of(held)))
+        .collect()
 }
 
 /// Returns the greatest value that validators with more than a third of the power reach.
-pub(super) fn backed<T: Ord>(
+pub(super) fn reached_by_a_third<T: Ord>(
     values: impl Iterator<Item = (Power, T)>,
     validators: &ValidatorSet,
 ) -> Option<T> {
@@ -80,6 +90,6 @@ pub(super) fn backed<T: Ord>(
     let mut power = 0;
     values.into_iter().find_map(|(own, value)| {
         power += own;
-        validators.has_correct(power).then_some(value)
+        validators.exceeds_one_third(power).then_some(value)
     })
 }

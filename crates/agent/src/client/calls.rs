@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use quorate_types::message::Call;
 use quorate_types::{Hash, Label, PublicKey, Stage, TaskId, TaskSpec, ValidatorSet, limits};
 
-use super::account::backed;
+use super::account::reached_by_a_third;
 
 /// The number of specifications that are kept for awards to come.
 const SPECS: usize = 8 * limits::OFFERS_PER_BID;
 
 /// A window and its stage. They are ordered as they follow each other.
-type Place = (u64, Stage);
+type WindowStage = (u64, Stage);
 
 /// The newest call of each validator and market.
 ///
@@ -23,7 +23,7 @@ type Place = (u64, Stage);
 #[derive(Debug, Default)]
 pub(super) struct Calls {
     newest: BTreeMap<Label, BTreeMap<PublicKey, Call>>,
-    passed_on: BTreeMap<Label, (Place, BTreeSet<TaskId>)>,
+    passed_on: BTreeMap<Label, (WindowStage, BTreeSet<TaskId>)>,
     specs: BTreeMap<(TaskId, Hash), TaskSpec>,
     spec_order: VecDeque<(TaskId, Hash)>,
     /// Tasks from which this client is excluded permanently (L-17), the newest last. Without this,
@@ -39,23 +39,15 @@ impl Calls {
         call: Call,
         validators: &ValidatorSet,
     ) -> Option<Call> {
-        // One validator must not fill the memory, so the length of its lists is bounded.
-        let ordered = call.tasks.is_sorted_by(|a, b| a.0 < b.0);
-        let known_market = self.newest.contains_key(&call.market);
-        if !ordered
-            || call.tasks.len() > limits::OFFERS_PER_BID
-            || (!known_market && self.newest.len() >= limits::MARKETS)
-        {
+        if !self.is_within_limits(&call) {
             return None;
         }
 
         let market = call.market.clone();
         let calls = self.newest.entry(market.clone()).or_default();
         // A frame may arrive twice or late (W-7), so an older call changes nothing.
-        if calls
-            .get(&from)
-            .is_some_and(|older| place(older) > place(&call))
-        {
+        let older = calls.get(&from);
+        if older.is_some_and(|older| place(older) > place(&call)) {
             return None;
         }
 
@@ -63,17 +55,34 @@ impl Calls {
         let mut call = merge(&market, calls, validators)?;
         call.tasks.retain(|(task, _)| !self.excluded.contains(task));
 
-        let (passed, tasks) = self.passed_on.entry(market).or_default();
+        self.pass_on(&call).then(|| {
+            self.remember(&call.tasks);
+            call
+        })
+    }
+
+    /// Returns whether a call is in order and within the limits. One validator must not fill the
+    /// memory, so the length of its lists is bounded.
+    fn is_within_limits(&self, call: &Call) -> bool {
+        let ordered = call.tasks.is_sorted_by(|a, b| a.0 < b.0);
+        let has_room =
+            self.newest.contains_key(&call.market) || self.newest.len() < limits::MARKETS;
+
+        ordered && has_room && call.tasks.len() <= limits::OFFERS_PER_BID
+    }
+
+    /// Notes a call as passed on. Returns `false` if it says nothing new.
+    fn pass_on(&mut self, call: &Call) -> bool {
+        let (passed, tasks) = self.passed_on.entry(call.market.clone()).or_default();
         let listed: BTreeSet<_> = call.tasks.iter().map(|(task, _)| *task).collect();
         // A call that lists fewer tasks of the same place says nothing new.
-        if place(&call) == *passed && listed.is_subset(tasks) {
-            return None;
+        if place(call) == *passed && listed.is_subset(tasks) {
+            return false;
         }
 
-        *passed = place(&call);
+        *passed = place(call);
         *tasks = listed;
-        self.remember(&call.tasks);
-        Some(call)
+        true
     }
 
     /// Returns the window of a market that was passed on last.
@@ -131,6 +140,34 @@ fn merge(
     calls: &BTreeMap<PublicKey, Call>,
     validators: &ValidatorSet,
 ) -> Option<Call> {
+    let (window, stage) = reached_place(calls, validators)?;
+    let call = |height, tasks| Call {
+        market: market.clone(),
+        window,
+        height,
+        stage,
+        tasks,
+    };
+
+    if stage > Stage::Bids {
+        let height = calls.values().map(|call| call.height).min().unwrap_or(0);
+        return Some(call(height, Vec::new()));
+    }
+
+    // A validator that is still in an earlier window lists tasks that may be gone.
+    let current = calls
+        .values()
+        .filter(|call| place(call) >= (window, Stage::Bids));
+    let height = current.clone().map(|call| call.height).min()?;
+
+    Some(call(height, all_tasks(current)))
+}
+
+/// Returns the newest window and stage that enough validators have reached.
+fn reached_place(
+    calls: &BTreeMap<PublicKey, Call>,
+    validators: &ValidatorSet,
+) -> Option<WindowStage> {
     let places = calls
         .iter()
         .map(|(key, call)| (validators.power(key), place(call)));
@@ -142,44 +179,23 @@ fn merge(
         .filter(|(_, stage)| *stage == Stage::Bids)
         .max();
 
-    let (window, stage) = backed(places, validators).or(newest)?;
-    let height = calls.values().map(|call| call.height).min().unwrap_or(0);
+    reached_by_a_third(places, validators).or(newest)
+}
 
-    if stage > Stage::Bids {
-        let tasks = Vec::new();
-        return Some(Call {
-            market: market.clone(),
-            window,
-            height,
-            stage,
-            tasks,
-        });
-    }
-
-    // A validator that is still in an earlier window lists tasks that may be gone.
-    let current = || {
-        calls
-            .values()
-            .filter(|call| place(call) >= (window, Stage::Bids))
-    };
-    let height = current().map(|call| call.height).min()?;
-    let tasks: BTreeMap<_, _> = current()
+/// Returns the tasks that any of the calls lists, as many as one bid may name.
+fn all_tasks<'a>(calls: impl Iterator<Item = &'a Call>) -> Vec<(TaskId, TaskSpec)> {
+    let tasks: BTreeMap<_, _> = calls
         .flat_map(|call| call.tasks.iter().map(|(id, spec)| (*id, spec)))
         .collect();
 
-    let tasks = tasks.into_iter().take(limits::OFFERS_PER_BID);
-    let tasks = tasks.map(|(id, spec)| (id, spec.clone())).collect();
-
-    Some(Call {
-        market: market.clone(),
-        window,
-        height,
-        stage,
-        tasks,
-    })
+    tasks
+        .into_iter()
+        .take(limits::OFFERS_PER_BID)
+        .map(|(id, spec)| (id, spec.clone()))
+        .collect()
 }
 
-fn place(call: &Call) -> Place {
+fn place(call: &Call) -> WindowStage {
     (call.window, call.stage)
 }
 

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use quorate_types::outcome::{Assignment, Expiry, Receipt, Refusal};
-use quorate_types::{Body, Hash, Millis, Outcome, Reason, TaskId, cbor};
+use quorate_types::{
+    Hash, MonotonicMillis, OperationBody, OperationId, Outcome, Reason, TaskId, cbor,
+};
 
-use super::{Event, LightClient, LossCause, work};
+use super::{ClientEvent, LightClient, LossCause, work};
 use crate::Award;
 
 /// The number of refusals that are remembered, so that a repeated certificate does not cause a
@@ -15,7 +17,12 @@ const REFUSALS: usize = 256;
 impl LightClient {
     /// Acts on a certificate that verifies; otherwise counts and drops it. `asked` is the task that
     /// an answer must be about.
-    pub(super) fn handle_certificate(&mut self, bytes: &[u8], asked: Option<TaskId>, now: Millis) {
+    pub(super) fn handle_certificate(
+        &mut self,
+        bytes: &[u8],
+        asked: Option<TaskId>,
+        now: MonotonicMillis,
+    ) {
         let Some(outcome) = self.verifier.verify(bytes) else {
             self.counters.bad_certificates += 1;
             return;
@@ -38,14 +45,14 @@ impl LightClient {
         self.flush(now);
     }
 
-    fn handle_assignment(&mut self, assignment: &Assignment, bytes: &[u8], now: Millis) {
+    fn handle_assignment(&mut self, assignment: &Assignment, bytes: &[u8], now: MonotonicMillis) {
         if assignment.task.requester == self.me {
             let event = self.orders.handle_assignment(assignment, bytes);
             self.events(event);
         }
 
         // The older award is over, whichever agent holds the new token.
-        if let Some(older) = assignment.token.checked_sub(1) {
+        if let Some(older) = assignment.token.previous() {
             let lost = self.work.end(assignment.task, older, LossCause::Superseded);
             self.events(lost);
         }
@@ -55,7 +62,7 @@ impl LightClient {
         }
     }
 
-    fn handle_award(&mut self, assignment: &Assignment, bytes: &[u8], now: Millis) {
+    fn handle_award(&mut self, assignment: &Assignment, bytes: &[u8], now: MonotonicMillis) {
         // Without its specification nobody here can do the task: `look_for_orphans` gives it back.
         let Some(spec) = self.calls.spec(assignment.task, assignment.spec).cloned() else {
             return;
@@ -74,11 +81,12 @@ impl LightClient {
             ..
         } = *assignment;
 
-        self.outbox
-            .push(Body::Accept(work::report(task, token, Vec::new())));
+        let report = work::report(task, token, Vec::new());
+        self.outbox.push(OperationBody::Accept(report));
+
         // The validators must hear the assignee before the lease runs out.
         self.next_heartbeat = self.next_heartbeat.min(now);
-        self.event(Event::Award(Box::new(Award {
+        self.event(ClientEvent::Award(Box::new(Award {
             task,
             spec,
             token,
@@ -104,14 +112,8 @@ impl LightClient {
 
     /// Handles a refusal. Every validator tells of it; the owner hears it once.
     fn handle_refusal(&mut self, refusal: Refusal, bytes: &[u8]) {
-        let name = Hash::derive("quorate 1 refusal heard", &[&cbor::encode(&refusal)]);
-        if refusal.agent != self.me || self.refusals.contains(&name) {
+        if refusal.agent != self.me || self.is_heard(&refusal) {
             return;
-        }
-
-        self.refusals.push_back(name);
-        if self.refusals.len() > REFUSALS {
-            self.refusals.pop_front();
         }
 
         let Refusal {
@@ -124,26 +126,47 @@ impl LightClient {
             }
         }
 
-        // A submission that was refused as a whole opened none of its tasks.
         if let [(None, reason)] = items[..] {
-            if reason == Reason::Barred {
-                self.seals.bar();
-            }
-            for number in self.outbox.submitted(&operation) {
-                let task = TaskId {
-                    requester: self.me,
-                    number,
-                };
-                let event = self.orders.handle_refusal(task, reason, bytes);
-                self.events(event);
-            }
+            self.handle_whole_refusal(&operation, reason, bytes);
         }
 
-        self.event(Event::Refused {
+        self.event(ClientEvent::Refused {
             operation,
             items,
             certificate: bytes.to_vec(),
         });
+    }
+
+    /// Returns whether a refusal was heard before, and remembers it otherwise.
+    fn is_heard(&mut self, refusal: &Refusal) -> bool {
+        let name = Hash::derive("quorate 1 refusal heard", &[&cbor::encode(refusal)]);
+        if self.refusals.contains(&name) {
+            return true;
+        }
+
+        self.refusals.push_back(name);
+        if self.refusals.len() > REFUSALS {
+            self.refusals.pop_front();
+        }
+
+        false
+    }
+
+    /// Handles the refusal of a whole operation. If it was a submission, it opened none of its
+    /// tasks.
+    fn handle_whole_refusal(&mut self, operation: &OperationId, reason: Reason, bytes: &[u8]) {
+        if reason == Reason::Barred {
+            self.seals.bar();
+        }
+
+        for number in self.outbox.submitted(operation) {
+            let task = TaskId {
+                requester: self.me,
+                number,
+            };
+            let event = self.orders.handle_refusal(task, reason, bytes);
+            self.events(event);
+        }
     }
 
     fn handle_expiry(&mut self, expiry: &Expiry, bytes: &[u8]) {
@@ -155,9 +178,13 @@ impl LightClient {
         }
     }
 
-    fn events(&mut self, event: Option<Event>) {
+    fn events(&mut self, event: Option<ClientEvent>) {
         let Some(event) = event else { return };
-        let over = matches!(event, Event::Reported { .. } | Event::LeaseLost { .. });
+
+        let over = matches!(
+            event,
+            ClientEvent::Reported { .. } | ClientEvent::LeaseLost { .. }
+        );
         self.event(event);
         if over {
             self.refresh_calls();

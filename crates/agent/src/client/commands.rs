@@ -1,8 +1,10 @@
 //! The commands of a light client's owner: submit, bid, cancel, report.
 
-use quorate_types::operation::{Bid, Cancel, Offer, Submit};
+use quorate_types::operation::{Bid, Cancel, Offer, Seal, Submit};
 use quorate_types::task::{TaskSpecError, check_amounts, check_price};
-use quorate_types::{Amounts, Body, FencingToken, Label, Millis, TaskId, TaskSpec, cbor, limits};
+use quorate_types::{
+    Amounts, FencingToken, Label, MonotonicMillis, OperationBody, TaskId, TaskSpec, cbor, limits,
+};
 
 use super::{LightClient, work};
 use crate::AgentReport;
@@ -13,7 +15,7 @@ const ENVELOPE: usize = 1024;
 /// The reason why a command was not carried out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ClientError {
-    /// The swarm does not know the key yet; wait for [`super::Event::Ready`].
+    /// The swarm does not know the key yet; wait for [`super::ClientEvent::Ready`].
     #[error("the swarm does not know this key yet")]
     NotReady,
     /// A task, price or budget is outside of its limits.
@@ -60,7 +62,7 @@ impl LightClient {
     pub fn submit(
         &mut self,
         specs: Vec<TaskSpec>,
-        now: Millis,
+        now: MonotonicMillis,
     ) -> Result<Vec<TaskId>, ClientError> {
         self.check_ready()?;
         specs.iter().try_for_each(TaskSpec::check)?;
@@ -70,6 +72,7 @@ impl LightClient {
         for tasks in batches(specs) {
             let first = self.next_task;
             self.next_task += tasks.len() as u64;
+
             for number in first..self.next_task {
                 let task = TaskId {
                     requester: self.me,
@@ -78,7 +81,9 @@ impl LightClient {
                 self.orders.open(task);
                 ids.push(task);
             }
-            self.outbox.push(Body::Submit(Submit { first, tasks }));
+
+            self.outbox
+                .push(OperationBody::Submit(Submit { first, tasks }));
         }
 
         self.flush(now);
@@ -98,47 +103,56 @@ impl LightClient {
         &mut self,
         market: Label,
         budget: Amounts,
-        mut offers: Vec<Offer>,
-        now: Millis,
+        offers: Vec<Offer>,
+        now: MonotonicMillis,
     ) -> Result<(), ClientError> {
         self.check_ready()?;
         check_amounts(&budget)?;
+        let offers = ordered(offers)?;
 
-        offers.sort_by_key(|offer| offer.task);
-        let distinct = offers.is_sorted_by(|a, b| a.task < b.task);
-        if offers.is_empty() || offers.len() > limits::OFFERS_PER_BID || !distinct {
-            return Err(ClientError::Offers(offers.len()));
+        if let Some(body) = self.bid_body(market, budget, offers) {
+            self.outbox.push(body);
         }
 
-        offers
-            .iter()
-            .try_for_each(|offer| check_price(offer.price))?;
+        self.flush(now);
+        Ok(())
+    }
 
-        // A commitment is for one window by its number (M-23), so it needs the last call.
-        let body = if self.seals.is_sealed(&market) {
-            let window = self.calls.window(&market).unwrap_or(0);
-            self.seals
-                .seal(&self.key, (market, window), budget, &offers)
-        } else {
-            Some(Body::Bid(Bid {
+    /// Returns the operation of a bid. Returns `None` if the market is sealed and takes no more
+    /// commitments.
+    fn bid_body(
+        &mut self,
+        market: Label,
+        budget: Amounts,
+        offers: Vec<Offer>,
+    ) -> Option<OperationBody> {
+        if !self.seals.is_sealed(&market) {
+            return Some(OperationBody::Bid(Bid {
                 market,
                 budget,
                 offers,
-            }))
-        };
+            }));
+        }
 
-        body.into_iter().for_each(|body| self.outbox.push(body));
-        self.flush(now);
-        Ok(())
+        // A commitment is for one window by its number (M-23), so it needs the last call.
+        let window = self.calls.window(&market).unwrap_or(0);
+        let offers = self.seals.seal(&self.key, &market, window, &offers)?;
+
+        Some(OperationBody::Seal(Seal {
+            market,
+            window,
+            budget,
+            offers,
+        }))
     }
 
     /// Cancels a task of this requester.
     ///
     /// # Errors
     /// [`ClientError::NotReady`] if the swarm does not know the key yet.
-    pub fn cancel(&mut self, task: TaskId, now: Millis) -> Result<(), ClientError> {
+    pub fn cancel(&mut self, task: TaskId, now: MonotonicMillis) -> Result<(), ClientError> {
         self.check_ready()?;
-        self.outbox.push(Body::Cancel(Cancel { task }));
+        self.outbox.push(OperationBody::Cancel(Cancel { task }));
         self.flush(now);
         Ok(())
     }
@@ -147,7 +161,7 @@ impl LightClient {
     ///
     /// # Errors
     /// The errors of [`Self::bid`], [`Self::complete`] and [`Self::fail`].
-    pub fn report(&mut self, report: AgentReport, now: Millis) -> Result<(), ClientError> {
+    pub fn report(&mut self, report: AgentReport, now: MonotonicMillis) -> Result<(), ClientError> {
         match report {
             AgentReport::Bid {
                 market,
@@ -175,14 +189,14 @@ impl LightClient {
         task: TaskId,
         token: FencingToken,
         detail: Vec<u8>,
-        now: Millis,
+        now: MonotonicMillis,
     ) -> Result<(), ClientError> {
         if detail.len() > limits::RESULT_BYTES {
             return Err(ClientError::Result(detail.len()));
         }
 
         self.conclude(
-            Body::Complete(work::report(task, token, detail)),
+            OperationBody::Complete(work::report(task, token, detail)),
             task,
             token,
             now,
@@ -198,10 +212,10 @@ impl LightClient {
         task: TaskId,
         token: FencingToken,
         detail: Vec<u8>,
-        now: Millis,
+        now: MonotonicMillis,
     ) -> Result<(), ClientError> {
         self.conclude(
-            Body::Fail(work::report(task, token, detail)),
+            OperationBody::Fail(work::report(task, token, detail)),
             task,
             token,
             now,
@@ -210,10 +224,10 @@ impl LightClient {
 
     fn conclude(
         &mut self,
-        body: Body,
+        body: OperationBody,
         task: TaskId,
         token: FencingToken,
-        now: Millis,
+        now: MonotonicMillis,
     ) -> Result<(), ClientError> {
         if !self.work.owes(task, token) {
             return Err(ClientError::NotHeld { task, token });
@@ -232,6 +246,21 @@ impl LightClient {
             Err(ClientError::NotReady)
         }
     }
+}
+
+/// Returns the offers in ascending order by their tasks, if their number and prices are valid.
+fn ordered(mut offers: Vec<Offer>) -> Result<Vec<Offer>, ClientError> {
+    offers.sort_by_key(|offer| offer.task);
+    let distinct = offers.is_sorted_by(|a, b| a.task < b.task);
+    if offers.is_empty() || offers.len() > limits::OFFERS_PER_BID || !distinct {
+        return Err(ClientError::Offers(offers.len()));
+    }
+
+    for offer in &offers {
+        check_price(offer.price)?;
+    }
+
+    Ok(offers)
 }
 
 /// Splits tasks into parts that fit into one operation each, by count and by bytes.

@@ -8,15 +8,16 @@ use std::sync::Arc;
 
 use quorate_certificate::Dossier;
 use quorate_types::cose::Owned;
-use quorate_types::{Hash, Millis, Outcome, PublicKey};
+use quorate_types::{Hash, MonotonicMillis, Outcome, PublicKey};
 
 use super::fetches::Wanted;
-use super::{DossierBundle, Event, LightClient};
+use super::{ClientEvent, DossierBundle, LightClient};
 
 impl LightClient {
     /// Fetches the dossier of a clearing, named by the hash of its record, and the certificate of
-    /// the record. The answer is [`Event::Dossier`], once for all requests that come meanwhile.
-    pub fn fetch_dossier(&mut self, clearing: Hash, now: Millis) {
+    /// the record. The answer is [`ClientEvent::Dossier`], once for all requests that come
+    /// meanwhile.
+    pub fn fetch_dossier(&mut self, clearing: Hash, now: MonotonicMillis) {
         self.fetch(Wanted::Dossier(clearing), now);
     }
 
@@ -27,7 +28,7 @@ impl LightClient {
         from: PublicKey,
         clearing: Hash,
         bytes: Vec<u8>,
-        now: Millis,
+        now: MonotonicMillis,
     ) -> bool {
         let wanted = Wanted::Dossier(clearing);
         let fetch = self
@@ -47,7 +48,7 @@ impl LightClient {
         from: PublicKey,
         clearing: Hash,
         certificates: Vec<Owned>,
-        now: Millis,
+        now: MonotonicMillis,
     ) {
         let wanted = Wanted::Dossier(clearing);
         let Some(fetch) = self.fetches.get(&wanted) else {
@@ -78,7 +79,7 @@ impl LightClient {
             })
         });
 
-        self.event(Event::Dossier { clearing, found });
+        self.event(ClientEvent::Dossier { clearing, found });
     }
 }
 

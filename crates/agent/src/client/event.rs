@@ -19,13 +19,13 @@ pub enum ClientAction {
         request: ClientRequest,
     },
     /// Tell the owner of the client about an event.
-    Event(Event),
+    Event(ClientEvent),
 }
 
 /// Something that the owner of a light client learns. An event that holds a certificate was proved
 /// by it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
+pub enum ClientEvent {
     /// The swarm knows this agent, and its operations are sent from here on. This happens once.
     Ready,
     /// Bids are wanted. This is a validator's word: if it is wrong, a bid is refused.
@@ -162,7 +162,7 @@ pub enum LossCause {
     OutOfReach,
 }
 
-impl Event {
+impl ClientEvent {
     /// Returns the name of the event, for logs. Certificates are too long for them.
     pub fn name(&self) -> &'static str {
         match self {

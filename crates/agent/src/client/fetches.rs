@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::collections::btree_map::Entry;
 
 use quorate_types::cose::Owned;
-use quorate_types::message::{FetchBids, FetchDossier, Part, Request};
-use quorate_types::{Hash, Label, Millis, PublicKey, limits};
+use quorate_types::message::{Answer, FetchBids, FetchDossier, Part, Request};
+use quorate_types::{Hash, Label, MonotonicMillis, PublicKey, limits};
 
 use super::LightClient;
 use super::links::Asked;
@@ -26,13 +26,21 @@ pub(super) enum Wanted {
     Bids(Label, u64),
 }
 
+/// Data that is fetched, from a byte on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Rest {
+    pub(super) wanted: Wanted,
+    /// The position of the first byte, counted from 0.
+    pub(super) from: u64,
+}
+
 /// A fetch in progress.
 #[derive(Debug, Default)]
 pub(super) struct Fetch {
     /// The validators that were asked in this round.
     asked: BTreeSet<PublicKey>,
     /// The validator that is asked now, and the time at which it was asked or heard last.
-    at: Option<(PublicKey, Millis)>,
+    at: Option<(PublicKey, MonotonicMillis)>,
     rounds: u32,
     /// The bytes that this validator has sent so far.
     part: Vec<u8>,
@@ -67,6 +75,26 @@ impl Wanted {
     }
 }
 
+impl Rest {
+    fn is_of_dossier(&self) -> bool {
+        matches!(self.wanted, Wanted::Dossier(_))
+    }
+
+    /// Returns the request for the next part.
+    fn request(&self) -> Request {
+        let from = self.from;
+
+        match self.wanted.clone() {
+            Wanted::Dossier(clearing) => Request::Dossier(FetchDossier { clearing, from }),
+            Wanted::Bids(market, window) => Request::Bids(FetchBids {
+                market,
+                window,
+                from,
+            }),
+        }
+    }
+}
+
 impl Fetch {
     /// Returns whether this validator is the one that is asked now.
     pub(super) fn is_asked_of(&self, validator: &PublicKey) -> bool {
@@ -75,19 +103,17 @@ impl Fetch {
 
     /// Takes a part. Returns `None` if it cannot be a part of data within the limits.
     fn take(&mut self, part: Part) -> Option<Received> {
-        let Part {
-            total,
-            bytes: Owned(bytes),
-        } = part;
-        let total = usize::try_from(total)
-            .ok()
-            .filter(|total| *total <= limits::DOSSIER_BYTES)?;
+        let Owned(bytes) = part.bytes;
+        let total = usize::try_from(part.total).ok()?;
         let length = self.part.len() + bytes.len();
+        if total > limits::DOSSIER_BYTES || length > total {
+            return None;
+        }
 
         // All parts but the last are full, so nobody can hold up the fetch by sending it byte by
         // byte.
         let is_part = bytes.len() == limits::PART_BYTES || (length == total && !bytes.is_empty());
-        if !is_part || bytes.len() > limits::PART_BYTES || length > total {
+        if !is_part || bytes.len() > limits::PART_BYTES {
             return None;
         }
 
@@ -101,7 +127,7 @@ impl Fetch {
 
 impl LightClient {
     /// Starts to fetch something. Requests that come meanwhile share the fetch.
-    pub(super) fn fetch(&mut self, wanted: Wanted, now: Millis) {
+    pub(super) fn fetch(&mut self, wanted: Wanted, now: MonotonicMillis) {
         if let Entry::Vacant(fetch) = self.fetches.entry(wanted.clone()) {
             fetch.insert(Fetch::default());
             self.ask_next(&wanted, now);
@@ -109,7 +135,7 @@ impl LightClient {
     }
 
     /// Passes over validators that are silent, and begins new rounds.
-    pub(super) fn pursue_fetches(&mut self, now: Millis) {
+    pub(super) fn pursue_fetches(&mut self, now: MonotonicMillis) {
         let interval = self.config.resubmit;
         let is_stuck = |(wanted, fetch): &(&Wanted, &Fetch)| {
             let patience = interval.saturating_mul(wanted.silent_ticks());
@@ -118,32 +144,53 @@ impl LightClient {
                 .is_none_or(|(_, since)| since.saturating_add(patience) <= now)
         };
 
-        let stuck = self
-            .fetches
-            .iter()
-            .filter(is_stuck)
-            .map(|(wanted, _)| wanted.clone());
-        let stuck: Vec<Wanted> = stuck.collect();
+        let stuck = self.fetches.iter().filter(is_stuck);
+        let stuck: Vec<Wanted> = stuck.map(|(wanted, _)| wanted.clone()).collect();
 
-        stuck.iter().for_each(|wanted| self.ask_next(wanted, now));
+        for wanted in &stuck {
+            self.ask_next(wanted, now);
+        }
+    }
+
+    /// Handles an answer to a request of a fetch. Any other answer was not asked for.
+    pub(super) fn handle_fetched(
+        &mut self,
+        from: PublicKey,
+        asked: Asked,
+        answer: Answer,
+        now: MonotonicMillis,
+    ) {
+        match (asked, answer) {
+            (Asked::Part(rest), Answer::Dossier(part)) if rest.is_of_dossier() => {
+                self.handle_part(from, &rest, part, now);
+            }
+            (Asked::Part(rest), Answer::Bids(part)) if !rest.is_of_dossier() => {
+                self.handle_part(from, &rest, part, now);
+            }
+            (Asked::Clearing(clearing), Answer::Certificates(certificates)) => {
+                self.handle_clearing(from, clearing, certificates, now);
+            }
+            _ => self.counters.unexpected += 1,
+        }
     }
 
     /// Handles a part from some byte on, or the answer that there is none. A validator that was
     /// passed over may be slow and right, so it is heard as long as no other one has sent anything.
-    pub(super) fn handle_part(
+    fn handle_part(
         &mut self,
         from: PublicKey,
-        (wanted, first): (&Wanted, u64),
+        rest: &Rest,
         part: Option<Part>,
-        now: Millis,
+        now: MonotonicMillis,
     ) {
+        let wanted = &rest.wanted;
         let Some(fetch) = self.fetches.get_mut(wanted) else {
             return;
         };
 
         let is_late = !fetch.is_asked_of(&from);
-        let is_next = first == fetch.part.len() as u64 && fetch.dossier.is_none();
-        if !is_next || (is_late && (first > 0 || part.is_none())) {
+        let is_next = rest.from == fetch.part.len() as u64 && fetch.dossier.is_none();
+        if !is_next || (is_late && (rest.from > 0 || part.is_none())) {
             return;
         }
 
@@ -152,25 +199,45 @@ impl LightClient {
             fetch.at = Some((from, now));
         }
 
-        let is_sound = match part.map(|part| fetch.take(part)) {
-            None => return self.ask_next(wanted, now),
-            Some(Some(Received::Part)) => return self.ask_for_rest(from, wanted, now),
-            Some(Some(Received::Whole(bytes))) => match wanted {
-                Wanted::Dossier(clearing) => self.take_dossier(from, *clearing, bytes, now),
-                Wanted::Bids(market, window) => self.take_bids(market, *window, &bytes),
-            },
-            Some(None) => false,
+        let Some(part) = part else {
+            self.ask_next(wanted, now);
+            return;
+        };
+
+        match fetch.take(part) {
+            Some(Received::Part) => self.ask_for_rest(from, wanted, now),
+            Some(Received::Whole(bytes)) => self.take_whole(from, wanted, bytes, now),
+            None => self.refuse_part(wanted, now),
+        }
+    }
+
+    /// Takes data of which all parts came from this validator.
+    fn take_whole(
+        &mut self,
+        from: PublicKey,
+        wanted: &Wanted,
+        bytes: Vec<u8>,
+        now: MonotonicMillis,
+    ) {
+        let is_sound = match wanted {
+            Wanted::Dossier(clearing) => self.take_dossier(from, *clearing, bytes, now),
+            Wanted::Bids(market, window) => self.take_bids(market, *window, &bytes),
         };
 
         if !is_sound {
-            self.counters.unexpected += 1;
-            self.ask_next(wanted, now);
+            self.refuse_part(wanted, now);
         }
+    }
+
+    /// Counts data that cannot be right, and asks the next validator.
+    fn refuse_part(&mut self, wanted: &Wanted, now: MonotonicMillis) {
+        self.counters.unexpected += 1;
+        self.ask_next(wanted, now);
     }
 
     /// Asks the next validator for the missing data. After the last one, another round begins at
     /// the next tick, or the fetch ends with the data that is there.
-    pub(super) fn ask_next(&mut self, wanted: &Wanted, now: Millis) {
+    pub(super) fn ask_next(&mut self, wanted: &Wanted, now: MonotonicMillis) {
         let mut connected = self.connected();
         let first = wanted.first(connected.len());
         connected.rotate_left(first);
@@ -188,7 +255,8 @@ impl LightClient {
 
         let Some(next) = next else {
             fetch.rounds += 1;
-            (fetch.at, fetch.asked) = (None, BTreeSet::new());
+            fetch.at = None;
+            fetch.asked = BTreeSet::new();
             if fetch.rounds >= ROUNDS {
                 self.give_up(wanted);
             }
@@ -200,7 +268,12 @@ impl LightClient {
     }
 
     /// Asks a validator for the missing data.
-    pub(super) fn ask_for_rest(&mut self, validator: PublicKey, wanted: &Wanted, now: Millis) {
+    pub(super) fn ask_for_rest(
+        &mut self,
+        validator: PublicKey,
+        wanted: &Wanted,
+        now: MonotonicMillis,
+    ) {
         let Some(fetch) = self.fetches.get_mut(wanted) else {
             return;
         };
@@ -208,28 +281,16 @@ impl LightClient {
         fetch.at = Some((validator, now));
         let from = fetch.part.len() as u64;
 
-        let (request, asked) = match wanted {
-            Wanted::Dossier(clearing) if fetch.dossier.is_some() => {
-                (Request::Clearing(*clearing), Asked::Clearing(*clearing))
-            }
-            &Wanted::Dossier(clearing) => (
-                Request::Dossier(FetchDossier { clearing, from }),
-                Asked::Part(wanted.clone(), from),
-            ),
-            Wanted::Bids(market, window) => {
-                let (market, window) = (market.clone(), *window);
-                (
-                    Request::Bids(FetchBids {
-                        market,
-                        window,
-                        from,
-                    }),
-                    Asked::Part(wanted.clone(), from),
-                )
-            }
-        };
+        // The dossier is there already, so only its certificate is missing.
+        if let (Wanted::Dossier(clearing), Some(_)) = (wanted, &fetch.dossier) {
+            let asked = Asked::Clearing(*clearing);
+            self.ask(&validator, Request::Clearing(*clearing), Some(asked));
+            return;
+        }
 
-        self.ask(&validator, request, Some(asked));
+        let wanted = wanted.clone();
+        let rest = Rest { wanted, from };
+        self.ask(&validator, rest.request(), Some(Asked::Part(rest)));
     }
 
     /// Ends a fetch, because no validator in reach has more of it.

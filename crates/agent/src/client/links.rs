@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use quorate_types::message::{AccountSummary, BlockNotice, ClientRequest, Request};
-use quorate_types::{Hash, Millis, Power, PublicKey, TaskId, ValidatorSet};
+use quorate_types::{Hash, MonotonicMillis, Power, PublicKey, TaskId, ValidatorSet};
 
-use super::account::backed;
-use super::fetches::Wanted;
+use super::account::reached_by_a_third;
+use super::fetches::Rest;
 
 /// The number of requests to one validator that may wait for an answer. Beyond it, the oldest is
 /// given up.
@@ -23,8 +23,8 @@ pub(super) enum Asked {
     Certificates(TaskId),
     /// The open tasks of a market.
     Open,
-    /// A part, from this byte on, of data that is longer than one answer.
-    Part(Wanted, u64),
+    /// The next part of data that is longer than one answer.
+    Part(Rest),
     /// The certificate of a clearing.
     Clearing(Hash),
 }
@@ -40,7 +40,7 @@ pub(super) struct Links {
 pub(super) struct Link {
     connected: bool,
     /// The time at which anything came from it last.
-    heard: Millis,
+    heard: MonotonicMillis,
     /// Its newest block, by its own word.
     block: Option<BlockNotice>,
     account: Option<Option<AccountSummary>>,
@@ -49,7 +49,11 @@ pub(super) struct Link {
 
 impl Links {
     /// Marks a validator as connected, and returns its newest block.
-    pub(super) fn connect(&mut self, validator: PublicKey, now: Millis) -> Option<BlockNotice> {
+    pub(super) fn connect(
+        &mut self,
+        validator: PublicKey,
+        now: MonotonicMillis,
+    ) -> Option<BlockNotice> {
         let link = self.links.entry(validator).or_default();
         link.connected = true;
         link.heard = link.heard.max(now);
@@ -67,7 +71,11 @@ impl Links {
 
     /// Notes that something came from this validator. If it is not connected, returns `None` and
     /// changes nothing.
-    pub(super) fn hear(&mut self, validator: &PublicKey, now: Millis) -> Option<&mut Link> {
+    pub(super) fn hear(
+        &mut self,
+        validator: &PublicKey,
+        now: MonotonicMillis,
+    ) -> Option<&mut Link> {
         let link = self
             .links
             .get_mut(validator)
@@ -126,12 +134,12 @@ impl Links {
 
     /// Returns the latest time since which validators with more than a third of the power were
     /// heard.
-    pub(super) fn in_reach_since(&self, validators: &ValidatorSet) -> Millis {
+    pub(super) fn in_reach_since(&self, validators: &ValidatorSet) -> MonotonicMillis {
         let heard = self
             .links
             .iter()
             .map(|(key, link)| (validators.power(key), link.heard));
-        backed(heard, validators).unwrap_or(0)
+        reached_by_a_third(heard, validators).unwrap_or_default()
     }
 }
 

@@ -20,12 +20,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use quorate_crypto::SecretKey;
 use quorate_types::message::{Answer, Call, Follow, Notice, Rejection, Reply, Request};
 use quorate_types::{
-    Attestation, BlockId, FencingToken, Genesis, Hash, Height, Label, Millis, PublicKey, Stage,
-    SwarmId, TaskId, ValidatorSet,
+    Attestation, BlockId, FencingToken, Genesis, Hash, Height, Label, Millis, MonotonicMillis,
+    PublicKey, Stage, SwarmId, TaskId, ValidatorSet,
 };
 
 use crate::Verifier;
-use account::Standing;
+use account::AccountState;
 use calls::Calls;
 use fetches::{Fetch, Wanted};
 use links::{Asked, Links};
@@ -35,7 +35,7 @@ use seals::Seals;
 use work::Work;
 
 pub use commands::ClientError;
-pub use event::{ClientAction, DossierBundle, Event, LossCause};
+pub use event::{ClientAction, ClientEvent, DossierBundle, LossCause};
 pub use solutions::StandingBids;
 
 /// The configuration of a light client.
@@ -106,7 +106,7 @@ pub struct ClientCounters {
 /// `handle_notice` for each message that arrives, and `handle_timeout` when [`Self::poll_timeout`]
 /// is due. Call `submit`, `bid`, `report`, `cancel`, `fetch_dossier`, `fetch_bids` and `solve` as
 /// the owner wishes. After each of them, call [`Self::poll_action`] until it returns `None`, then
-/// [`Self::poll_timeout`]. `now` is in milliseconds of any clock that never goes back.
+/// [`Self::poll_timeout`]. `now` is the time of any clock that never goes back.
 ///
 /// The client believes outcomes by verified certificates alone. It believes the state of its
 /// account and the newest window of a market as far as validators with more than a third of the
@@ -131,13 +131,13 @@ pub struct LightClient {
     orders: Orders,
     fetches: BTreeMap<Wanted, Fetch>,
     /// The awards that the swarm lists and this process does not have, and the times since when.
-    orphans: BTreeMap<(TaskId, FencingToken), Millis>,
+    orphans: BTreeMap<(TaskId, FencingToken), MonotonicMillis>,
     refusals: VecDeque<Hash>,
     actions: VecDeque<ClientAction>,
     counters: ClientCounters,
     ticks: u64,
-    next_tick: Millis,
-    next_heartbeat: Millis,
+    next_tick: MonotonicMillis,
+    next_heartbeat: MonotonicMillis,
 }
 
 impl LightClient {
@@ -161,8 +161,8 @@ impl LightClient {
             actions: VecDeque::new(),
             counters: ClientCounters::default(),
             ticks: 0,
-            next_tick: 0,
-            next_heartbeat: 0,
+            next_tick: MonotonicMillis::ZERO,
+            next_heartbeat: MonotonicMillis::ZERO,
             config,
             key,
         }
@@ -194,7 +194,7 @@ impl LightClient {
     }
 
     /// Returns the time at which [`Self::handle_timeout`] is due.
-    pub fn poll_timeout(&self) -> Option<Millis> {
+    pub fn poll_timeout(&self) -> Option<MonotonicMillis> {
         let lease = self
             .work
             .deadline(self.links.in_reach_since(&self.config.validators));
@@ -206,7 +206,7 @@ impl LightClient {
     }
 
     /// Notes that a validator can be reached. Strangers are counted and ignored.
-    pub fn handle_connected(&mut self, validator: PublicKey, now: Millis) {
+    pub fn handle_connected(&mut self, validator: PublicKey, now: MonotonicMillis) {
         if self.config.validators.get(&validator).is_none() {
             self.counters.unexpected += 1;
             return;
@@ -214,7 +214,8 @@ impl LightClient {
 
         // The upkeep rests while nobody can be reached.
         if self.connected().is_empty() {
-            (self.next_tick, self.next_heartbeat) = (now.saturating_add(self.config.resubmit), now);
+            self.next_tick = now.saturating_add(self.config.resubmit);
+            self.next_heartbeat = now;
         }
 
         let seen = self.links.connect(validator, now);
@@ -230,50 +231,42 @@ impl LightClient {
     }
 
     /// Handles an answer of a validator.
-    pub fn handle_reply(&mut self, from: PublicKey, reply: Reply, now: Millis) {
-        let asked = self
-            .links
-            .hear(&from, now)
-            .and_then(|link| link.take(reply.id));
+    pub fn handle_reply(&mut self, from: PublicKey, reply: Reply, now: MonotonicMillis) {
+        let link = self.links.hear(&from, now);
+        let Some(asked) = link.and_then(|link| link.take(reply.id)) else {
+            // The answer was not asked for.
+            self.counters.unexpected += 1;
+            return;
+        };
 
         match (asked, reply.answer) {
-            (Some(Asked::Submit(sequence)), Answer::Accepted(id)) => {
+            (Asked::Submit(sequence), Answer::Accepted(id)) => {
                 self.outbox.handle_accepted(from, sequence, id);
             }
-
-            (Some(Asked::Submit(sequence)), Answer::Rejected(rejection)) => {
+            (Asked::Submit(sequence), Answer::Rejected(rejection)) => {
                 self.handle_rejection(from, sequence, rejection);
             }
 
-            (Some(Asked::Account), Answer::Account(account)) => {
+            (Asked::Account, Answer::Account(account)) => {
                 if let Some(link) = self.links.hear(&from, now) {
                     link.set_account(account);
                 }
                 self.handle_account(now);
             }
 
-            (Some(Asked::Certificates(task)), Answer::Certificates(certificates)) => {
+            (Asked::Certificates(task), Answer::Certificates(certificates)) => {
                 for certificate in certificates {
                     self.handle_certificate(&certificate.0, Some(task), now);
                 }
             }
 
-            (Some(Asked::Open), Answer::Open(call)) => self.handle_call(from, call, now),
-            (Some(Asked::Part(wanted @ Wanted::Dossier(_), first)), Answer::Dossier(part))
-            | (Some(Asked::Part(wanted @ Wanted::Bids(..), first)), Answer::Bids(part)) => {
-                self.handle_part(from, (&wanted, first), part, now);
-            }
-
-            (Some(Asked::Clearing(clearing)), Answer::Certificates(certificates)) => {
-                self.handle_clearing(from, clearing, certificates, now);
-            }
-            // The answer was not asked for, or is not of the kind that was asked for.
-            _ => self.counters.unexpected += 1,
+            (Asked::Open, Answer::Open(call)) => self.handle_call(from, call, now),
+            (asked, answer) => self.handle_fetched(from, asked, answer, now),
         }
     }
 
     /// Handles a notice of a validator.
-    pub fn handle_notice(&mut self, from: PublicKey, notice: Notice, now: Millis) {
+    pub fn handle_notice(&mut self, from: PublicKey, notice: Notice, now: MonotonicMillis) {
         let Some(link) = self.links.hear(&from, now) else {
             self.counters.unexpected += 1;
             return;
@@ -287,7 +280,7 @@ impl LightClient {
     }
 
     /// Does what is due at [`Self::poll_timeout`]: heartbeats, repetitions, leases that ran out.
-    pub fn handle_timeout(&mut self, now: Millis) {
+    pub fn handle_timeout(&mut self, now: MonotonicMillis) {
         self.upkeep(now);
     }
 
@@ -305,31 +298,25 @@ impl LightClient {
         }
     }
 
-    fn handle_call(&mut self, from: PublicKey, call: Call, now: Millis) {
+    fn handle_call(&mut self, from: PublicKey, call: Call, now: MonotonicMillis) {
         let Some(call) = self.calls.handle(from, call, &self.config.validators) else {
             return;
         };
 
         self.seals.forget(&call.market, call.window);
-        let Call {
-            market,
-            window,
-            stage,
-            ..
-        } = &call;
+        let Call { market, window, .. } = &call;
 
-        match stage {
-            Stage::Bids => self.event(Event::Call(call)),
+        match call.stage {
+            Stage::Bids => self.event(ClientEvent::Call(call)),
             Stage::Openings if self.config.withholds => {}
             Stage::Openings => {
-                let reveal = self.seals.reveal(&self.key, market, *window);
-                reveal
-                    .into_iter()
-                    .for_each(|reveal| self.outbox.push(reveal));
+                if let Some(reveal) = self.seals.reveal(&self.key, market, *window) {
+                    self.outbox.push(reveal);
+                }
                 self.flush(now);
             }
             Stage::Solutions => {
-                self.event(Event::Solve {
+                self.event(ClientEvent::Solve {
                     market: market.clone(),
                     window: *window,
                 });
@@ -338,7 +325,7 @@ impl LightClient {
     }
 
     /// Acts on the account as enough validators describe it.
-    fn handle_account(&mut self, now: Millis) {
+    fn handle_account(&mut self, now: MonotonicMillis) {
         let answers = self.links.accounts(&self.config.validators);
         let heard = answers.iter().map(|(power, _)| power).sum();
 
@@ -352,8 +339,8 @@ impl LightClient {
 
         match account::standing(&answers, &self.config.validators) {
             None => {}
-            Some(Standing::Stranger) => self.admit(now),
-            Some(Standing::Member {
+            Some(AccountState::Stranger) => self.admit(now),
+            Some(AccountState::Member {
                 next_sequence,
                 next_task,
                 assigned,
@@ -361,18 +348,22 @@ impl LightClient {
                 self.outbox.settle(next_sequence, &self.config.validators);
                 self.next_task = self.next_task.max(next_task);
 
-                if !self.member {
-                    self.member = true;
-                    self.event(Event::Ready);
-                }
-
+                self.become_member();
                 self.look_for_orphans(assigned, now);
                 self.flush(now);
             }
         }
     }
 
-    fn event(&mut self, event: Event) {
+    /// Notes that the swarm knows the key, and tells the owner the first time.
+    fn become_member(&mut self) {
+        if !self.member {
+            self.member = true;
+            self.event(ClientEvent::Ready);
+        }
+    }
+
+    fn event(&mut self, event: ClientEvent) {
         self.actions.push_back(ClientAction::Event(event));
     }
 

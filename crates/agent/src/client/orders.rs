@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use quorate_types::outcome::{Assignment, Expiry, Receipt};
-use quorate_types::{Body, FencingToken, Reason, TaskId};
+use quorate_types::{FencingToken, OperationBody, Reason, TaskId};
 
-use super::Event;
+use super::ClientEvent;
 
 /// The number of ended tasks that are remembered, so that a repeated certificate does not cause a
 /// second event.
@@ -70,7 +70,7 @@ impl Orders {
         &mut self,
         assignment: &Assignment,
         certificate: &[u8],
-    ) -> Option<Event> {
+    ) -> Option<ClientEvent> {
         let Assignment {
             task,
             token,
@@ -80,7 +80,7 @@ impl Orders {
         } = *assignment;
 
         self.advance(task, token, Step::Awarded)?;
-        Some(Event::Awarded {
+        Some(ClientEvent::Awarded {
             task,
             token,
             agent,
@@ -94,33 +94,34 @@ impl Orders {
         &mut self,
         receipt: &Receipt,
         certificate: &[u8],
-    ) -> Option<Event> {
-        let (task, token, certificate) = (receipt.task, receipt.token, certificate.to_vec());
+    ) -> Option<ClientEvent> {
+        let Receipt { task, token, .. } = *receipt;
+        let certificate = certificate.to_vec();
 
         let (step, event) = match &receipt.operation.payload.body {
-            Body::Accept(_) => (
+            OperationBody::Accept(_) => (
                 Step::Accepted,
-                Event::Accepted {
+                ClientEvent::Accepted {
                     task,
                     token,
                     certificate,
                 },
             ),
 
-            Body::Decline(_) | Body::Fail(_) | Body::Lapse(_) => (
+            OperationBody::Decline(_) | OperationBody::Fail(_) | OperationBody::Lapse(_) => (
                 Step::Returned,
-                Event::Returned {
+                ClientEvent::Returned {
                     task,
                     token,
                     certificate,
                 },
             ),
 
-            Body::Complete(report) => {
+            OperationBody::Complete(report) => {
                 let detail = report.detail.0.clone();
                 (
                     Step::Ended,
-                    Event::Completed {
+                    ClientEvent::Completed {
                         task,
                         detail,
                         certificate,
@@ -128,9 +129,9 @@ impl Orders {
                 )
             }
 
-            Body::Cancel(_) => (
+            OperationBody::Cancel(_) => (
                 Step::Ended,
-                Event::Failed {
+                ClientEvent::Failed {
                     task,
                     reason: None,
                     certificate,
@@ -144,12 +145,16 @@ impl Orders {
     }
 
     /// Handles the end of a task of this requester that was not completed.
-    pub(super) fn handle_expiry(&mut self, expiry: &Expiry, certificate: &[u8]) -> Option<Event> {
+    pub(super) fn handle_expiry(
+        &mut self,
+        expiry: &Expiry,
+        certificate: &[u8],
+    ) -> Option<ClientEvent> {
         let task = expiry.task;
         self.advance(task, expiry.token, Step::Ended)?;
 
         let reason = Some(expiry.reason);
-        Some(Event::Failed {
+        Some(ClientEvent::Failed {
             task,
             reason,
             certificate: certificate.to_vec(),
@@ -162,9 +167,9 @@ impl Orders {
         task: TaskId,
         reason: Reason,
         certificate: &[u8],
-    ) -> Option<Event> {
-        self.advance(task, 0, Step::Ended)?;
-        Some(Event::Failed {
+    ) -> Option<ClientEvent> {
+        self.advance(task, FencingToken::ZERO, Step::Ended)?;
+        Some(ClientEvent::Failed {
             task,
             reason: Some(reason),
             certificate: certificate.to_vec(),

@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use quorate_crypto::SecretKey;
 use quorate_types::{
-    Body, Label, Millis, Operation, OperationId, PublicKey, SignedOperation, SwarmId, ValidatorSet,
+    Label, MonotonicMillis, Operation, OperationBody, OperationId, PublicKey, SignedOperation,
+    SwarmId, ValidatorSet,
 };
 
 /// The number of operations in flight at one time. A mempool holds more than that of one agent.
@@ -19,7 +20,7 @@ const RENEW: u32 = 8;
 /// Bodies that wait for a number, and operations that wait for their block.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
-    waiting: VecDeque<Body>,
+    waiting: VecDeque<OperationBody>,
     flying: BTreeMap<u64, Flying>,
     next: u64,
     /// The task numbers of each of the newest submissions.
@@ -31,7 +32,7 @@ pub(super) struct Outbox {
 struct Flying {
     operation: SignedOperation,
     id: OperationId,
-    sent_at: Millis,
+    sent_at: MonotonicMillis,
     attempts: u32,
     /// Whether any validator ever had the operation.
     was_accepted: bool,
@@ -43,9 +44,9 @@ struct Flying {
 
 impl Outbox {
     /// Appends a body. A bid replaces one in the same market that still waits.
-    pub(super) fn push(&mut self, body: Body) {
+    pub(super) fn push(&mut self, body: OperationBody) {
         if let Some(market) = bid_market(&body) {
-            let same = |waiting: &&mut Body| bid_market(waiting) == Some(market);
+            let same = |waiting: &&mut OperationBody| bid_market(waiting) == Some(market);
             if let Some(older) = self.waiting.iter_mut().find(same) {
                 *older = body;
                 return;
@@ -66,7 +67,13 @@ impl Outbox {
     }
 
     /// Numbers and signs `body` ahead of all that wait, as the admission needs.
-    pub(super) fn sign(&mut self, body: Body, key: &SecretKey, swarm: SwarmId, now: Millis) -> u64 {
+    pub(super) fn sign(
+        &mut self,
+        body: OperationBody,
+        key: &SecretKey,
+        swarm: SwarmId,
+        now: MonotonicMillis,
+    ) -> u64 {
         let sequence = self.next;
         self.next += 1;
         let operation = Operation {
@@ -80,24 +87,24 @@ impl Outbox {
         self.note_submission(id, &operation.body);
         let operation = key.sign(operation).into_inner();
 
-        let (accepted, taken) = (BTreeSet::new(), BTreeSet::new());
-        let (sent_at, attempts, was_accepted) = (now, 1, false);
         let flying = Flying {
             operation,
             id,
-            sent_at,
-            attempts,
-            was_accepted,
-            accepted,
-            taken,
+            sent_at: now,
+            attempts: 1,
+            was_accepted: false,
+            accepted: BTreeSet::new(),
+            taken: BTreeSet::new(),
         };
 
         self.flying.insert(sequence, flying);
         sequence
     }
 
-    fn note_submission(&mut self, id: OperationId, body: &Body) {
-        let Body::Submit(submit) = body else { return };
+    fn note_submission(&mut self, id: OperationId, body: &OperationBody) {
+        let OperationBody::Submit(submit) = body else {
+            return;
+        };
         let after = submit.first.saturating_add(submit.tasks.len() as u64);
         self.submissions.insert(id, submit.first..after);
         self.submission_order.push_back(id);
@@ -116,7 +123,12 @@ impl Outbox {
     }
 
     /// Numbers and signs waiting bodies, as far as there is room, and returns their numbers.
-    pub(super) fn fill(&mut self, key: &SecretKey, swarm: SwarmId, now: Millis) -> Vec<u64> {
+    pub(super) fn fill(
+        &mut self,
+        key: &SecretKey,
+        swarm: SwarmId,
+        now: MonotonicMillis,
+    ) -> Vec<u64> {
         let mut started = Vec::new();
         while self.flying.len() < IN_FLIGHT {
             let Some(body) = self.waiting.pop_front() else {
@@ -135,7 +147,7 @@ impl Outbox {
 
     /// Returns the numbers of the operations that were last sent at `limit` or before, and counts
     /// an attempt for each.
-    pub(super) fn due(&mut self, limit: Millis, now: Millis) -> Vec<u64> {
+    pub(super) fn due(&mut self, limit: MonotonicMillis, now: MonotonicMillis) -> Vec<u64> {
         let late = self
             .flying
             .iter_mut()
@@ -188,7 +200,7 @@ impl Outbox {
 
         for flying in settled.into_values().rev() {
             // The last one is put in front first, so that they keep their order.
-            let taken = validators.has_correct(validators.power_of(&flying.taken));
+            let taken = validators.exceeds_one_third(validators.power_of(&flying.taken));
             if taken && !flying.was_accepted {
                 self.waiting.push_front(flying.operation.payload.body);
             }
@@ -196,10 +208,10 @@ impl Outbox {
     }
 }
 
-fn bid_market(body: &Body) -> Option<&Label> {
+fn bid_market(body: &OperationBody) -> Option<&Label> {
     match body {
-        Body::Bid(bid) => Some(&bid.market),
-        Body::Seal(seal) => Some(&seal.market),
+        OperationBody::Bid(bid) => Some(&bid.market),
+        OperationBody::Seal(seal) => Some(&seal.market),
         _ => None,
     }
 }

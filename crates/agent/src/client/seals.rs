@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_crypto::SecretKey;
-use quorate_types::operation::{Offer, Opening, Reveal, Seal, SealedOffer};
-use quorate_types::{Amounts, Body, Label, Price, SwarmId, TaskId};
+use quorate_types::operation::{Offer, Opening, Reveal, SealedOffer};
+use quorate_types::{Label, OperationBody, Price, SwarmId, TaskId};
 
 /// The commitments of the newest window of each sealed market.
 ///
@@ -66,13 +66,34 @@ impl Seals {
     pub(super) fn seal(
         &mut self,
         key: &SecretKey,
-        place: (Label, u64),
-        budget: Amounts,
+        market: &Label,
+        window: u64,
         offers: &[Offer],
-    ) -> Option<Body> {
-        let (market, window) = place;
-        let made = self.made.entry(market.clone()).or_default();
+    ) -> Option<Vec<SealedOffer>> {
+        let swarm = self.swarm;
+        let agent = key.public_key();
+        let made = self.made_for(market, window);
+        if made.opened {
+            return None;
+        }
 
+        let sealed = offers.iter().map(|offer| {
+            let task = offer.task;
+            let price = *made.prices.entry(task).or_insert(offer.price);
+            let opening = opening(key, &swarm, market, window, Offer { task, price });
+
+            SealedOffer {
+                task,
+                commitment: opening.commitment(&swarm, &agent),
+            }
+        });
+
+        Some(sealed.collect())
+    }
+
+    /// Returns the commitments to a window. Those to another window of the market are forgotten.
+    fn made_for(&mut self, market: &Label, window: u64) -> &mut Made {
+        let made = self.made.entry(market.clone()).or_default();
         if made.window != window {
             *made = Made {
                 window,
@@ -80,33 +101,16 @@ impl Seals {
             };
         }
 
-        if made.opened {
-            return None;
-        }
-
-        let agent = key.public_key();
-        let sealed = offers.iter().map(|offer| {
-            let task = offer.task;
-            let price = *made.prices.entry(task).or_insert(offer.price);
-            let nonce = key.seal_nonce(&self.swarm, &Offer { task, price }, (&market, window));
-            let opening = Opening { task, price, nonce };
-            SealedOffer {
-                task,
-                commitment: opening.commitment(&self.swarm, &agent),
-            }
-        });
-        let offers = sealed.collect();
-
-        Some(Body::Seal(Seal {
-            market,
-            window,
-            budget,
-            offers,
-        }))
+        made
     }
 
     /// Opens the commitments of this window; only once.
-    pub(super) fn reveal(&mut self, key: &SecretKey, market: &Label, window: u64) -> Option<Body> {
+    pub(super) fn reveal(
+        &mut self,
+        key: &SecretKey,
+        market: &Label,
+        window: u64,
+    ) -> Option<OperationBody> {
         let made = self
             .made
             .get_mut(market)
@@ -118,16 +122,18 @@ impl Seals {
 
         // The nonces follow from key, place and offer, so they need not be kept.
         let openings = made.prices.iter().map(|(task, price)| {
-            let (task, price) = (*task, *price);
-            let nonce = key.seal_nonce(&self.swarm, &Offer { task, price }, (market, window));
-            Opening { task, price, nonce }
+            let offer = Offer {
+                task: *task,
+                price: *price,
+            };
+            opening(key, &self.swarm, market, window, offer)
         });
 
         let openings = openings
             .take(quorate_types::limits::OFFERS_PER_BID)
             .collect();
 
-        Some(Body::Reveal(Reveal {
+        Some(OperationBody::Reveal(Reveal {
             market: market.clone(),
             window,
             openings,
@@ -143,5 +149,14 @@ impl Seals {
         {
             self.made.remove(market);
         }
+    }
+}
+
+/// Returns the opening of the commitment to an offer.
+fn opening(key: &SecretKey, swarm: &SwarmId, market: &Label, window: u64, offer: Offer) -> Opening {
+    Opening {
+        task: offer.task,
+        price: offer.price,
+        nonce: key.seal_nonce(swarm, market, window, &offer),
     }
 }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use quorate_types::operation::{Pair, Solve};
 use quorate_types::outcome::{BidInput, BidderInput, ClearingInput, SolutionInput, TaskInput};
 use quorate_types::task::{check_amounts, check_price};
-use quorate_types::{Body, Label, Millis, Operation, cbor, limits};
+use quorate_types::{Label, MonotonicMillis, Operation, OperationBody, cbor, limits};
 
 use super::fetches::Wanted;
-use super::{ClientError, Event, LightClient};
+use super::{ClientError, ClientEvent, LightClient};
 
 /// The problem to be solved in a window: the inputs that its clearing would have. Each kind is
 /// strictly ascending by its keys, and amounts and prices are within their limits.
@@ -33,13 +33,6 @@ impl StandingBids {
     /// Sorts the inputs by their kind. Returns `None` if they are not in order, or outside of the
     /// limits.
     fn from_inputs(inputs: Vec<ClearingInput>) -> Option<Self> {
-        let kind = |input: &ClearingInput| match input {
-            ClearingInput::Task(_) => 0,
-            ClearingInput::Bidder(_) => 1,
-            ClearingInput::Bid(_) => 2,
-            ClearingInput::Solution(_) => 3,
-        };
-
         if !inputs.is_sorted_by_key(kind) {
             return None;
         }
@@ -57,27 +50,10 @@ impl StandingBids {
         standing.is_sound().then_some(standing)
     }
 
+    /// Returns whether the inputs are in order and within the limits. They come from one validator,
+    /// so this is checked here.
     fn is_sound(&self) -> bool {
-        let tasks_ascend = self.tasks.is_sorted_by(|a, b| a.task < b.task);
-        let bidders_ascend = self.bidders.is_sorted_by(|a, b| a.agent < b.agent);
-        let bids_ascend = self
-            .bids
-            .is_sorted_by(|a, b| (a.task, a.agent) < (b.task, b.agent));
-        let solutions_ascend = self.solutions.is_sorted_by(|a, b| a.agent < b.agent);
-
-        // The inputs come from one validator, so their limits are checked here.
-        let prices = self.bids.iter().filter_map(|bid| bid.price);
-        let prices = prices.chain(self.tasks.iter().map(|task| task.limit));
-
-        let demands = self.tasks.iter().map(|task| &task.demand);
-        let has_demand = demands.clone().all(|demand| !demand.is_empty());
-        let amounts = demands.chain(self.bidders.iter().map(|bidder| &bidder.budget));
-
-        tasks_ascend
-            && bidders_ascend
-            && bids_ascend
-            && solutions_ascend
-            && has_demand
+        self.is_in_order()
             && self.tasks.len() <= limits::TASKS_PER_CLEARING
             && self.bidders.len() <= limits::BIDDERS_PER_CLEARING
             && self.solutions.len() <= limits::SOLUTIONS_PER_WINDOW
@@ -85,21 +61,47 @@ impl StandingBids {
                 .solutions
                 .iter()
                 .all(|solution| are_pairs(&solution.pairs))
-            && prices.map(check_price).all(|checked| checked.is_ok())
+            && self.has_valid_prices()
+            && self.has_valid_amounts()
+    }
+
+    /// Returns whether each kind of input is strictly ascending by its keys.
+    fn is_in_order(&self) -> bool {
+        self.tasks.is_sorted_by(|a, b| a.task < b.task)
+            && self.bidders.is_sorted_by(|a, b| a.agent < b.agent)
+            && self
+                .bids
+                .is_sorted_by(|a, b| (a.task, a.agent) < (b.task, b.agent))
+            && self.solutions.is_sorted_by(|a, b| a.agent < b.agent)
+    }
+
+    fn has_valid_prices(&self) -> bool {
+        let asked = self.bids.iter().filter_map(|bid| bid.price);
+        let limits = self.tasks.iter().map(|task| task.limit);
+
+        asked.chain(limits).all(|price| check_price(price).is_ok())
+    }
+
+    fn has_valid_amounts(&self) -> bool {
+        let mut demands = self.tasks.iter().map(|task| &task.demand);
+        let budgets = self.bidders.iter().map(|bidder| &bidder.budget);
+        let amounts = demands.clone().chain(budgets);
+
+        demands.all(|demand| !demand.is_empty())
             && amounts.map(check_amounts).all(|checked| checked.is_ok())
     }
 }
 
 impl LightClient {
-    /// Fetches the problem of a window that takes solutions ([`Event::Solve`]). The answer is
-    /// [`Event::StandingBids`], once for all requests that come meanwhile.
-    pub fn fetch_bids(&mut self, market: Label, window: u64, now: Millis) {
+    /// Fetches the problem of a window that takes solutions ([`ClientEvent::Solve`]). The answer is
+    /// [`ClientEvent::StandingBids`], once for all requests that come meanwhile.
+    pub fn fetch_bids(&mut self, market: Label, window: u64, now: MonotonicMillis) {
         self.fetch(Wanted::Bids(market, window), now);
     }
 
     /// Proposes a solution for a window that takes solutions: pairs of task and winner, in any
-    /// order. It is refused ([`Event::Refused`]) if a pair does not hold, if it is not better than
-    /// each solution that is kept, or if the window is over.
+    /// order. It is refused ([`ClientEvent::Refused`]) if a pair does not hold, if it is not better
+    /// than each solution that is kept, or if the window is over.
     ///
     /// # Errors
     /// [`ClientError::NotReady`]; [`ClientError::Pairs`] if there is no pair, if there are too
@@ -110,7 +112,7 @@ impl LightClient {
         market: Label,
         window: u64,
         mut pairs: Vec<Pair>,
-        now: Millis,
+        now: MonotonicMillis,
     ) -> Result<(), ClientError> {
         self.check_ready()?;
         pairs.sort_unstable();
@@ -118,29 +120,33 @@ impl LightClient {
             return Err(ClientError::Pairs(pairs.len()));
         }
 
-        let body = Body::Solve(Solve {
+        let body = OperationBody::Solve(Solve {
             market,
             window,
             pairs,
         });
 
-        // It is signed here only to measure it, with the number whose encoding is longest.
-        let (swarm, agent, sequence) = (self.config.swarm, self.me, u64::MAX);
-        let operation = Operation {
-            swarm,
-            agent,
-            sequence,
-            body,
-        };
-
-        let bytes = cbor::encode(&self.key.sign(operation.clone()).into_inner()).len();
+        let bytes = self.longest_operation(&body);
         if bytes > limits::OPERATION_BYTES {
             return Err(ClientError::Operation(bytes));
         }
 
-        self.outbox.push(operation.body);
+        self.outbox.push(body);
         self.flush(now);
         Ok(())
+    }
+
+    /// Returns the most bytes that a signed operation with this body may have.
+    fn longest_operation(&self, body: &OperationBody) -> usize {
+        // It is signed here only to measure it, with the number whose encoding is longest.
+        let operation = Operation {
+            swarm: self.config.swarm,
+            agent: self.me,
+            sequence: u64::MAX,
+            body: body.clone(),
+        };
+
+        cbor::encode(&self.key.sign(operation).into_inner()).len()
     }
 
     /// Takes the bytes of a problem. Returns `false` if they cannot be right.
@@ -160,12 +166,21 @@ impl LightClient {
         found: Option<StandingBids>,
     ) {
         self.fetches.remove(&Wanted::Bids(market.clone(), window));
-        let (market, found) = (market.clone(), found.map(Arc::new));
-        self.event(Event::StandingBids {
-            market,
+        self.event(ClientEvent::StandingBids {
+            market: market.clone(),
             window,
-            found,
+            found: found.map(Arc::new),
         });
+    }
+}
+
+/// Returns the place of an input's kind in the order of a problem.
+fn kind(input: &ClearingInput) -> u8 {
+    match input {
+        ClearingInput::Task(_) => 0,
+        ClearingInput::Bidder(_) => 1,
+        ClearingInput::Bid(_) => 2,
+        ClearingInput::Solution(_) => 3,
     }
 }
 

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use quorate_types::message::{Heartbeat, Request};
 use quorate_types::operation::Attest;
-use quorate_types::{Body, FencingToken, Label, Millis, TaskId};
+use quorate_types::{
+    FencingToken, Label, Millis, MonotonicMillis, OperationBody, PublicKey, TaskId,
+};
 
 use super::LightClient;
 use super::links::Asked;
@@ -17,7 +19,7 @@ const LOOK_UP_TICKS: u64 = 4;
 const ORPHAN_TICKS: u64 = 3;
 
 impl LightClient {
-    pub(super) fn upkeep(&mut self, now: Millis) {
+    pub(super) fn upkeep(&mut self, now: MonotonicMillis) {
         if self.next_heartbeat <= now {
             self.heartbeat(now);
         }
@@ -34,7 +36,7 @@ impl LightClient {
     }
 
     /// Joins the swarm with the attestation, if there is one.
-    pub(super) fn admit(&mut self, now: Millis) {
+    pub(super) fn admit(&mut self, now: MonotonicMillis) {
         if self.admitting || self.member {
             return;
         }
@@ -44,13 +46,13 @@ impl LightClient {
         };
 
         self.admitting = true;
-        let body = Body::Admit(Attest { attestation });
+        let body = OperationBody::Admit(Attest { attestation });
         let sequence = self.outbox.sign(body, &self.key, self.config.swarm, now);
         self.send(sequence);
     }
 
     /// Numbers, signs and sends waiting operations, if the swarm knows the key and there is room.
-    pub(super) fn flush(&mut self, now: Millis) {
+    pub(super) fn flush(&mut self, now: MonotonicMillis) {
         if self.member {
             for sequence in self.outbox.fill(&self.key, self.config.swarm, now) {
                 self.send(sequence);
@@ -65,43 +67,28 @@ impl LightClient {
         for validator in self.connected() {
             self.send_to(&validator, sequence);
             power += self.config.validators.power(&validator);
-            if self.config.validators.has_correct(power) {
+            if self.config.validators.exceeds_one_third(power) {
                 return;
             }
         }
     }
 
-    fn send_to(&mut self, validator: &quorate_types::PublicKey, sequence: u64) {
+    fn send_to(&mut self, validator: &PublicKey, sequence: u64) {
         if let Some(operation) = self.outbox.get(sequence) {
             let request = Request::Submit(Box::new(operation.clone()));
             self.ask(validator, request, Some(Asked::Submit(sequence)));
         }
     }
 
-    fn tick(&mut self, now: Millis) {
+    fn tick(&mut self, now: MonotonicMillis) {
         self.next_tick = now.saturating_add(self.config.resubmit.max(1));
         self.ticks += 1;
 
-        let connected = self.connected();
-        for sequence in self
-            .outbox
-            .due(now.saturating_sub(self.config.resubmit), now)
-        {
-            self.counters.resubmissions += 1;
-            for validator in &connected {
-                if !self.outbox.has(sequence, validator) {
-                    self.send_to(validator, sequence);
-                }
-            }
-        }
-
+        self.resubmit(now);
         // The account shows which numbers are committed and which awards the swarm lists.
         if !self.member || self.outbox.is_flying() || !self.orphans.is_empty() {
-            for validator in &connected {
-                self.ask(validator, Request::Account(self.me), Some(Asked::Account));
-            }
+            self.ask_accounts();
         }
-
         self.pursue_fetches(now);
 
         if self.ticks.is_multiple_of(LOOK_UP_TICKS) {
@@ -115,6 +102,27 @@ impl LightClient {
             if self.seals.take_barred() {
                 self.refresh_calls();
             }
+        }
+    }
+
+    /// Sends the operations that had no effect to all validators that did not take them.
+    fn resubmit(&mut self, now: MonotonicMillis) {
+        let connected = self.connected();
+        let before = now.saturating_sub(self.config.resubmit);
+
+        for sequence in self.outbox.due(before, now) {
+            self.counters.resubmissions += 1;
+            for validator in &connected {
+                if !self.outbox.has(sequence, validator) {
+                    self.send_to(validator, sequence);
+                }
+            }
+        }
+    }
+
+    fn ask_accounts(&mut self) {
+        for validator in self.connected() {
+            self.ask(&validator, Request::Account(self.me), Some(Asked::Account));
         }
     }
 
@@ -134,18 +142,14 @@ impl LightClient {
         // These reports have had no effect: an operation of a predecessor may have had their
         // numbers.
         if self.outbox.is_empty() {
-            reports
-                .into_iter()
-                .for_each(|report| self.outbox.push(report));
+            for report in reports {
+                self.outbox.push(report);
+            }
         }
 
         tasks.extend(self.orders.next_unfinished(LOOK_UPS));
         for task in tasks {
-            self.ask(
-                &validator,
-                Request::Certificates(task),
-                Some(Asked::Certificates(task)),
-            );
+            self.ask_certificates(&validator, task);
         }
     }
 
@@ -153,7 +157,7 @@ impl LightClient {
     /// assignee itself suspects it. It also asks for the account. So an idle swarm answers too,
     /// which shows that it is in reach. And an award whose notice was lost is found, which the
     /// heartbeats would otherwise keep alive although nobody knows of it.
-    fn heartbeat(&mut self, now: Millis) {
+    fn heartbeat(&mut self, now: MonotonicMillis) {
         // Several heartbeats fit into a lease, so that a lost one does no harm.
         let quarter = self.work.shortest_lease().map(|lease| (lease / 4).max(1));
         let wait = quarter
@@ -177,9 +181,10 @@ impl LightClient {
     pub(super) fn look_for_orphans(
         &mut self,
         assigned: BTreeSet<(TaskId, FencingToken)>,
-        now: Millis,
+        now: MonotonicMillis,
     ) {
         self.orphans.retain(|award, _| assigned.contains(award));
+        let patience = ORPHAN_TICKS.saturating_mul(self.config.resubmit);
 
         for (task, token) in assigned {
             if self.work.knows(task, token) {
@@ -187,14 +192,14 @@ impl LightClient {
                 continue;
             }
 
-            let known = self.orphans.contains_key(&(task, token));
-            let since = *self.orphans.entry((task, token)).or_insert(now);
-
             // The certificate may only be late, so it is asked for before the award is given back.
-            if !known {
+            let Some(since) = self.orphans.get(&(task, token)).copied() else {
+                self.orphans.insert((task, token), now);
                 self.ask_all(task);
-            } else if now >= since.saturating_add(ORPHAN_TICKS.saturating_mul(self.config.resubmit))
-            {
+                continue;
+            };
+
+            if now >= since.saturating_add(patience) {
                 self.orphans.remove(&(task, token));
                 let report = self.work.give_back(task, token, now);
                 self.outbox.push(report);
@@ -219,11 +224,12 @@ impl LightClient {
 
     fn ask_all(&mut self, task: TaskId) {
         for validator in self.connected() {
-            self.ask(
-                &validator,
-                Request::Certificates(task),
-                Some(Asked::Certificates(task)),
-            );
+            self.ask_certificates(&validator, task);
         }
+    }
+
+    fn ask_certificates(&mut self, validator: &PublicKey, task: TaskId) {
+        let asked = Asked::Certificates(task);
+        self.ask(validator, Request::Certificates(task), Some(asked));
     }
 }

@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use quorate_types::cose::Owned;
-use quorate_types::operation::Report;
+use quorate_types::operation::TaskReport;
 use quorate_types::outcome::{Assignment, Receipt};
-use quorate_types::{Body, FencingToken, Millis, TaskId};
+use quorate_types::{FencingToken, Millis, MonotonicMillis, OperationBody, TaskId};
 
-use super::{Event, LossCause};
+use super::{ClientEvent, LossCause};
 
 /// The number of past awards that are remembered, so that a repeated certificate does not start the
 /// work again.
@@ -28,24 +28,23 @@ struct Held {
     token: FencingToken,
     lease: Millis,
     /// The time of the award, by the driver's clock.
-    since: Millis,
+    since: MonotonicMillis,
     /// The report, until its receipt comes.
-    report: Option<Body>,
+    report: Option<OperationBody>,
     /// Whether the owner was told to stop.
     lost: bool,
 }
 
 impl Work {
     /// Takes an assignment to this agent. Returns `false` if it is known or superseded.
-    pub(super) fn award(&mut self, assignment: &Assignment, now: Millis) -> bool {
+    pub(super) fn award(&mut self, assignment: &Assignment, now: MonotonicMillis) -> bool {
         if self.knows(assignment.task, assignment.token) {
             return false;
         }
 
-        let (token, lease) = (assignment.token, assignment.lease);
         let held = Held {
-            token,
-            lease,
+            token: assignment.token,
+            lease: assignment.lease,
             since: now,
             report: None,
             lost: false,
@@ -70,7 +69,7 @@ impl Work {
     }
 
     /// Notes the report on an award.
-    pub(super) fn report(&mut self, task: TaskId, body: Body) {
+    pub(super) fn report(&mut self, task: TaskId, body: OperationBody) {
         if let Some(held) = self.held.get_mut(&task) {
             held.report = Some(body);
         }
@@ -82,7 +81,7 @@ impl Work {
     }
 
     /// Returns the reports that have no receipt yet.
-    pub(super) fn unsettled(&self) -> impl Iterator<Item = (TaskId, &Body)> {
+    pub(super) fn unsettled(&self) -> impl Iterator<Item = (TaskId, &OperationBody)> {
         self.held
             .iter()
             .filter_map(|(task, held)| Some((*task, held.report.as_ref()?)))
@@ -94,10 +93,10 @@ impl Work {
         task: TaskId,
         token: FencingToken,
         cause: LossCause,
-    ) -> Option<Event> {
+    ) -> Option<ClientEvent> {
         let held = self.held.get(&task).filter(|held| held.token <= token)?;
 
-        let event = Event::LeaseLost {
+        let event = ClientEvent::LeaseLost {
             task,
             token: held.token,
             cause,
@@ -108,9 +107,14 @@ impl Work {
 
     /// Gives back an award that nobody here works on. Only its report is left, which is owed until
     /// its receipt comes, because an operation of a predecessor may have its number.
-    pub(super) fn give_back(&mut self, task: TaskId, token: FencingToken, now: Millis) -> Body {
+    pub(super) fn give_back(
+        &mut self,
+        task: TaskId,
+        token: FencingToken,
+        now: MonotonicMillis,
+    ) -> OperationBody {
         let detail = b"nobody works on this award after a restart".to_vec();
-        let body = Body::Fail(report(task, token, detail));
+        let body = OperationBody::Fail(report(task, token, detail));
         let report = Some(body.clone());
 
         // The lease is not known. The heartbeats of an idle agent are enough.
@@ -144,28 +148,28 @@ impl Work {
         &mut self,
         receipt: &Receipt,
         certificate: &[u8],
-    ) -> Option<Event> {
-        let (task, token) = (receipt.task, receipt.token);
+    ) -> Option<ClientEvent> {
+        let Receipt { task, token, .. } = *receipt;
 
         match &receipt.operation.payload.body {
-            Body::Complete(_) | Body::Fail(_) | Body::Decline(_) => {
+            OperationBody::Complete(_) | OperationBody::Fail(_) | OperationBody::Decline(_) => {
                 self.held.get(&task).filter(|held| held.token == token)?;
                 self.close(task, token);
-                Some(Event::Reported {
+                Some(ClientEvent::Reported {
                     task,
                     token,
                     certificate: certificate.to_vec(),
                 })
             }
-            Body::Lapse(_) => self.end(task, token, LossCause::Lapsed),
-            Body::Cancel(_) => self.end(task, token, LossCause::Ended),
+            OperationBody::Lapse(_) => self.end(task, token, LossCause::Lapsed),
+            OperationBody::Cancel(_) => self.end(task, token, LossCause::Ended),
             _ => None,
         }
     }
 
     /// Returns the time at which the first lease ends unless a validator is heard before. `reach`
     /// is the latest time since which enough validators were heard.
-    pub(super) fn deadline(&self, reach: Millis) -> Option<Millis> {
+    pub(super) fn deadline(&self, reach: MonotonicMillis) -> Option<MonotonicMillis> {
         let running = self
             .held
             .values()
@@ -176,17 +180,20 @@ impl Work {
     }
 
     /// Ends the leases for which too few validators were heard, and returns their losses.
-    pub(super) fn expire(&mut self, reach: Millis, now: Millis) -> Vec<Event> {
+    pub(super) fn expire(
+        &mut self,
+        reach: MonotonicMillis,
+        now: MonotonicMillis,
+    ) -> Vec<ClientEvent> {
         let mut events = Vec::new();
 
         for (task, held) in &mut self.held {
             let end = held.since.max(reach).saturating_add(held.lease);
             if end <= now && !held.lost && held.report.is_none() {
                 held.lost = true;
-                let (task, token) = (*task, held.token);
-                events.push(Event::LeaseLost {
-                    task,
-                    token,
+                events.push(ClientEvent::LeaseLost {
+                    task: *task,
+                    token: held.token,
                     cause: LossCause::OutOfReach,
                 });
             }
@@ -197,9 +204,9 @@ impl Work {
 }
 
 /// Makes a report. Its detail is cut to the limit.
-pub(super) fn report(task: TaskId, token: FencingToken, mut detail: Vec<u8>) -> Report {
+pub(super) fn report(task: TaskId, token: FencingToken, mut detail: Vec<u8>) -> TaskReport {
     detail.truncate(quorate_types::limits::RESULT_BYTES);
-    Report {
+    TaskReport {
         task,
         token,
         detail: Owned(detail),

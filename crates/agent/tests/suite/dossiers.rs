@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::common::fetching::{Fetching, decided};
 use crate::common::{World, key, label};
-use quorate_agent::{DossierBundle, Event};
+use quorate_agent::{ClientEvent, DossierBundle};
 use quorate_certificate::Dossier;
 use quorate_crypto::merkle;
 use quorate_types::cose::Owned;
@@ -73,7 +73,7 @@ fn fetch(fetching: &mut Fetching, clearing: Hash) {
 
 fn answers(fetching: &Fetching) -> Vec<Option<Arc<DossierBundle>>> {
     let found = fetching.events.iter().filter_map(|event| match event {
-        Event::Dossier { found, .. } => Some(found.clone()),
+        ClientEvent::Dossier { found, .. } => Some(found.clone()),
         _ => None,
     });
     found.collect()

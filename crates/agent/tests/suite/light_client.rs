@@ -10,11 +10,14 @@
 use std::collections::BTreeSet;
 
 use crate::common::{LEASE, STEP, World, bid, key, label, spec};
-use quorate_agent::{Award, ClientAction, ClientError, Event, LossCause};
+use quorate_agent::{Award, ClientAction, ClientError, ClientEvent, LossCause};
 use quorate_types::cose::Owned;
 use quorate_types::message::{AccountSummary, Answer, BlockNotice, Call, Notice, Reply, Request};
 use quorate_types::operation::{Offer, Withdraw};
-use quorate_types::{Amounts, Body, Reason, Stage, TaskId, limits};
+use quorate_types::{
+    ActiveMillis, Amounts, FencingToken, MonotonicMillis, OperationBody, Reason, Stage, TaskId,
+    limits,
+};
 
 fn ready(world: &mut World, seed: u8) -> usize {
     let index = world.join(seed);
@@ -26,7 +29,7 @@ fn completed(world: &World, index: usize) -> BTreeSet<TaskId> {
     let events = world.events[index].iter();
     events
         .filter_map(|event| match event {
-            Event::Completed { task, detail, .. } => {
+            ClientEvent::Completed { task, detail, .. } => {
                 assert_eq!(detail, format!("{}", task.number).as_bytes());
                 Some(*task)
             }
@@ -39,7 +42,7 @@ fn awards(world: &World, index: usize) -> Vec<Award> {
     let events = world.events[index].iter();
     events
         .filter_map(|event| match event {
-            Event::Award(award) => Some(Award::clone(award)),
+            ClientEvent::Award(award) => Some(Award::clone(award)),
             _ => None,
         })
         .collect()
@@ -65,7 +68,7 @@ fn all_is_done(mut world: World, tasks: usize) {
         w.clients[requester].is_settled()
             && w.events[agent]
                 .iter()
-                .filter(|e| matches!(e, Event::Reported { .. }))
+                .filter(|e| matches!(e, ClientEvent::Reported { .. }))
                 .count()
                 == tasks
     });
@@ -77,14 +80,15 @@ fn all_is_done(mut world: World, tasks: usize) {
     );
     for task in world.swarm.tasks.values() {
         assert!(
-            task.reports.contains(&"complete") && task.token == 1,
+            task.reports.contains(&"complete") && task.token == FencingToken(1),
             "{:?}",
             task.reports
         );
     }
-    let kinds = |of: fn(&Event) -> bool| world.events[requester].iter().filter(|e| of(e)).count();
-    assert_eq!(kinds(|e| matches!(e, Event::Completed { .. })), tasks);
-    assert_eq!(kinds(|e| matches!(e, Event::Awarded { .. })), tasks);
+    let kinds =
+        |of: fn(&ClientEvent) -> bool| world.events[requester].iter().filter(|e| of(e)).count();
+    assert_eq!(kinds(|e| matches!(e, ClientEvent::Completed { .. })), tasks);
+    assert_eq!(kinds(|e| matches!(e, ClientEvent::Awarded { .. })), tasks);
     for client in &world.clients {
         assert_eq!(client.counters().bad_certificates, 0);
         assert_eq!(client.counters().unauthentic, 0);
@@ -131,11 +135,16 @@ fn nothing_is_said_before_the_swarm_knows_the_key() {
     let world = World::new();
     let mut client = world.client(10);
     assert_eq!(
-        client.submit(vec![spec("1")], 0),
+        client.submit(vec![spec("1")], MonotonicMillis::ZERO),
         Err(ClientError::NotReady)
     );
     assert_eq!(
-        client.bid(label("jobs"), Amounts::new(), Vec::new(), 0),
+        client.bid(
+            label("jobs"),
+            Amounts::new(),
+            Vec::new(),
+            MonotonicMillis::ZERO
+        ),
         Err(ClientError::NotReady)
     );
     assert_eq!(client.poll_action(), None);
@@ -199,7 +208,7 @@ fn a_lying_validator_is_believed_nothing() {
     let block = BlockNotice {
         height: 1,
         block: quorate_types::BlockId([1; 32]),
-        active_time: 1,
+        active_time: ActiveMillis(1),
     };
     let unexpected = world.clients[agent].counters().unexpected;
     world.clients[agent].handle_notice(stranger, Notice::Block(block), world.now);
@@ -238,7 +247,7 @@ fn call_all(world: &mut World, agent: usize, count: usize, call: &Call) {
 }
 
 /// The bodies of the operations that a client sends now, each of them once.
-fn sealed(world: &mut World, agent: usize) -> Vec<Body> {
+fn sealed(world: &mut World, agent: usize) -> Vec<OperationBody> {
     let mut said = std::collections::BTreeMap::new();
     while let Some(action) = world.clients[agent].poll_action() {
         if let ClientAction::Send { request, .. } = action
@@ -284,12 +293,12 @@ fn m26_a_client_opens_its_commitments_once_a_correct_validator_says_that_no_more
             .unwrap();
         sealed(world, agent)
     };
-    let [Body::Seal(first)] = &bid(&mut world, offers([7, 8, 9])[..2].to_vec())[..] else {
+    let [OperationBody::Seal(first)] = &bid(&mut world, offers([7, 8, 9])[..2].to_vec())[..] else {
         panic!("the bid must make exactly one seal")
     };
     // A bid at other prices in the same window keeps the commitments to the tasks of the first bid,
     // so that the same opening fits whichever seal the ledger took.
-    let [Body::Seal(second)] = &bid(&mut world, offers([1, 1, 9]))[..] else {
+    let [OperationBody::Seal(second)] = &bid(&mut world, offers([1, 1, 9]))[..] else {
         panic!("the bid must make exactly one seal")
     };
     assert_eq!((first.window, &first.offers[..]), (4, &second.offers[..2]));
@@ -307,7 +316,7 @@ fn m26_a_client_opens_its_commitments_once_a_correct_validator_says_that_no_more
     );
     call_all(&mut world, agent, 2, &opening);
     let said = sealed(&mut world, agent);
-    let [Body::Reveal(reveal)] = &said[..] else {
+    let [OperationBody::Reveal(reveal)] = &said[..] else {
         panic!("exactly one opening must be sent: {said:?}")
     };
     let (swarm, me) = (world.swarm.id(), world.clients[agent].public_key());
@@ -330,7 +339,7 @@ fn m26_a_client_opens_its_commitments_once_a_correct_validator_says_that_no_more
     // In the next window the commitments differ, even at the same prices.
     call_all(&mut world, agent, 4, &Call { window: 5, ..open });
     let said = bid(&mut world, offers([7, 8, 9]));
-    let [Body::Seal(third)] = &said[..] else {
+    let [OperationBody::Seal(third)] = &said[..] else {
         panic!("the bid must make exactly one seal: {said:?}")
     };
     assert_ne!(third.offers[0].commitment, first.offers[0].commitment);
@@ -345,7 +354,7 @@ fn restarted() -> (World, usize, usize, TaskId) {
     let task = submit(&mut world, requester, 1)[0];
     world.run(100, |w| {
         let now = w.now;
-        if let Some(Event::Call(call)) = w.events[agent].last().cloned() {
+        if let Some(ClientEvent::Call(call)) = w.events[agent].last().cloned() {
             bid(&mut w.clients[agent], &call, now);
         }
         !awards(w, agent).is_empty()
@@ -358,7 +367,10 @@ fn restarted() -> (World, usize, usize, TaskId) {
 fn giving_back_is_said_again_where_a_predecessor_had_its_number() {
     let (mut world, _, agent, task) = restarted();
     let given_back = |w: &World| {
-        let failed = |body: &Body| matches!(body, Body::Fail(report) if report.task == task);
+        let failed = |body: &OperationBody| match body {
+            OperationBody::Fail(report) => report.task == task,
+            _ => false,
+        };
         let mut waiting = w.swarm.pool.iter();
         waiting
             .find(|(_, signed)| failed(&signed.payload.body))
@@ -371,7 +383,7 @@ fn giving_back_is_said_again_where_a_predecessor_had_its_number() {
     world.swarm.inject(
         &key(20),
         number,
-        Body::Withdraw(Withdraw {
+        OperationBody::Withdraw(Withdraw {
             market: label("jobs"),
         }),
     );
@@ -398,9 +410,17 @@ fn a_restart_with_the_same_key_goes_on_and_gives_back_what_it_held() {
         w.work(agent);
         w.clients[requester].is_settled()
     });
-    let returned = |event: &Event| matches!(event, Event::Returned { token: 1, .. });
+    let returned = |event: &ClientEvent| {
+        matches!(
+            event,
+            ClientEvent::Returned {
+                token: FencingToken(1),
+                ..
+            }
+        )
+    };
     assert!(world.events[requester].iter().any(returned));
-    assert_eq!(world.swarm.tasks[&task].token, 2);
+    assert_eq!(world.swarm.tasks[&task].token, FencingToken(2));
     // The requester restarts too, and continues its task numbers.
     world.restart(requester, 10);
     world.run(20, |w| w.clients[requester].is_ready());
@@ -412,7 +432,7 @@ fn a_restart_with_the_same_key_goes_on_and_gives_back_what_it_held() {
 fn a_number_that_a_predecessor_used_costs_a_new_one() {
     let mut world = World::new();
     let requester = ready(&mut world, 10);
-    let body = Body::Withdraw(Withdraw {
+    let body = OperationBody::Withdraw(Withdraw {
         market: label("jobs"),
     });
     world.swarm.inject(&key(10), 1, body);
@@ -487,9 +507,9 @@ fn a_refusal_is_told_with_its_reason() {
         first: 5,
         tasks: vec![spec("1")],
     };
-    world.swarm.inject(&key(10), 1, Body::Submit(body));
-    let refused = |event: &Event| match event {
-        Event::Refused { items, .. } => items == &[(None, Reason::TaskNumber)],
+    world.swarm.inject(&key(10), 1, OperationBody::Submit(body));
+    let refused = |event: &ClientEvent| match event {
+        ClientEvent::Refused { items, .. } => items == &[(None, Reason::TaskNumber)],
         _ => false,
     };
     world.run(10, |w| w.events[requester].iter().any(refused));
@@ -513,7 +533,7 @@ fn holding() -> (World, TaskId) {
         let (now, budget) = (w.now, Amounts::new());
         let called = w.events[agent]
             .iter()
-            .any(|e| matches!(e, Event::Call(c) if !c.tasks.is_empty()));
+            .any(|e| matches!(e, ClientEvent::Call(c) if !c.tasks.is_empty()));
         let Some(state) = w.swarm.tasks.get(&task) else {
             return false;
         };
@@ -531,15 +551,21 @@ fn holding() -> (World, TaskId) {
 fn a_superseded_award_is_lost_and_no_longer_reported_on() {
     let (mut world, task) = holding();
     world.swarm.reassign(task, key(30).public_key());
-    let lost = Event::LeaseLost {
+    let lost = ClientEvent::LeaseLost {
         task,
-        token: 1,
+        token: FencingToken(1),
         cause: LossCause::Superseded,
     };
     world.run(5, |w| w.events[1].contains(&lost));
     let now = world.now;
-    let late = world.clients[1].complete(task, 1, Vec::new(), now);
-    assert_eq!(late, Err(ClientError::NotHeld { task, token: 1 }));
+    let late = world.clients[1].complete(task, FencingToken(1), Vec::new(), now);
+    assert_eq!(
+        late,
+        Err(ClientError::NotHeld {
+            task,
+            token: FencingToken(1)
+        })
+    );
     assert_eq!(
         world.events[1]
             .iter()
@@ -554,12 +580,12 @@ fn a_canceled_task_is_lost() {
     let (mut world, task) = holding();
     let now = world.now;
     world.clients[0].cancel(task, now).unwrap();
-    let lost = Event::LeaseLost {
+    let lost = ClientEvent::LeaseLost {
         task,
-        token: 1,
+        token: FencingToken(1),
         cause: LossCause::Ended,
     };
-    let failed = |event: &Event| matches!(event, Event::Failed { reason: None, .. });
+    let failed = |event: &ClientEvent| matches!(event, ClientEvent::Failed { reason: None, .. });
     world.run(5, |w| {
         w.events[1].contains(&lost) && w.events[0].iter().any(failed)
     });
@@ -569,9 +595,9 @@ fn a_canceled_task_is_lost() {
 #[test]
 fn an_award_is_lost_when_too_few_validators_are_heard_for_the_lease() {
     let (mut world, task) = holding();
-    let lost = Event::LeaseLost {
+    let lost = ClientEvent::LeaseLost {
         task,
-        token: 1,
+        token: FencingToken(1),
         cause: LossCause::OutOfReach,
     };
     // Hearing two of four validators is enough to keep the award, hearing one is not.
@@ -585,11 +611,11 @@ fn an_award_is_lost_when_too_few_validators_are_heard_for_the_lease() {
     world.silent.insert(world.validators[2]);
     let since = world.now;
     world.run((LEASE / STEP + 2) as usize, |w| w.events[1].contains(&lost));
-    assert!(world.now >= since + LEASE - STEP);
+    assert!(world.now >= since + (LEASE - STEP));
     // The agent may still report that it stopped.
     let now = world.now;
     assert_eq!(
-        world.clients[1].fail(task, 1, b"out of reach".to_vec(), now),
+        world.clients[1].fail(task, FencingToken(1), b"out of reach".to_vec(), now),
         Ok(())
     );
 }
@@ -605,7 +631,7 @@ fn an_award_of_which_no_notice_came_is_found_by_an_idle_client() {
     let task = submit(&mut world, requester, 1)[0];
     world.run(400, |w| {
         let now = w.now;
-        if let Some(Event::Call(call)) = w.events[agent].last().cloned() {
+        if let Some(ClientEvent::Call(call)) = w.events[agent].last().cloned() {
             bid(&mut w.clients[agent], &call, now);
         }
         !awards(w, agent).is_empty()
@@ -615,7 +641,7 @@ fn an_award_of_which_no_notice_came_is_found_by_an_idle_client() {
             awards(&world, agent)[0].task,
             world.swarm.tasks[&task].token
         ),
-        (task, 1)
+        (task, FencingToken(1))
     );
 }
 
@@ -643,14 +669,18 @@ fn no_message_panics_before_anyone_is_connected() {
     let world = World::new();
     let mut client = world.client(10);
     for validator in world.validators.clone() {
-        client.handle_notice(validator, Notice::Certificate(Owned(vec![0xff; 9])), 0);
+        client.handle_notice(
+            validator,
+            Notice::Certificate(Owned(vec![0xff; 9])),
+            MonotonicMillis::ZERO,
+        );
         let reply = Reply {
             id: 1,
             answer: Answer::Account(None),
         };
-        client.handle_reply(validator, reply, 0);
+        client.handle_reply(validator, reply, MonotonicMillis::ZERO);
         client.handle_disconnected(validator);
     }
-    client.handle_timeout(u64::MAX);
+    client.handle_timeout(MonotonicMillis::MAX);
     assert_eq!(client.counters().unexpected, 8);
 }

@@ -14,12 +14,15 @@ use futures::channel::oneshot;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use quorate_agent::{
-    Agent, AgentReport, AgentRunner, Award, CallForBids, Event, LeaseControl, LeaseGuard,
-    LeaseLost, LossCause, Offer, Outcome, TaskError, Timer, async_trait,
+    Agent, AgentReport, AgentRunner, Award, CallForBids, ClientEvent, LeaseControl, LeaseGuard,
+    LeaseLost, LossCause, Quote, TaskError, TaskOutput, Timer, async_trait,
 };
 use quorate_types::cose::Owned;
 use quorate_types::message::Call;
-use quorate_types::{Amounts, Capabilities, Hash, PublicKey, Stage, TaskId, TaskSpec, limits};
+use quorate_types::{
+    ActiveMillis, Amounts, Capabilities, FencingToken, Hash, PublicKey, Stage, TaskId, TaskSpec,
+    limits,
+};
 
 /// A timer whose sleepers wake when the test says so.
 #[derive(Default)]
@@ -56,14 +59,14 @@ impl Agent for Sleeper {
             .unwrap()
     }
 
-    async fn bid(&mut self, call: &CallForBids) -> Option<Offer> {
+    async fn bid(&mut self, call: &CallForBids) -> Option<Quote> {
         let length = call.spec.payload.0.len() as i64;
-        (length > 0).then(|| call.offer(length))
+        (length > 0).then(|| call.quote(length))
     }
 
-    async fn execute(&mut self, award: Award, lease: LeaseGuard) -> Result<Outcome, TaskError> {
+    async fn execute(&mut self, award: Award, lease: LeaseGuard) -> Result<TaskOutput, TaskError> {
         lease.sleep(Duration::from_secs(1)).await?;
-        Ok(Outcome::new(award.spec.payload.0))
+        Ok(TaskOutput::new(award.spec.payload.0))
     }
 }
 
@@ -81,9 +84,9 @@ fn spec(bytes: usize) -> TaskSpec {
     }
 }
 
-fn call(tasks: Vec<(TaskId, TaskSpec)>) -> Event {
+fn call(tasks: Vec<(TaskId, TaskSpec)>) -> ClientEvent {
     let market = "jobs".parse().unwrap();
-    Event::Call(Call {
+    ClientEvent::Call(Call {
         market,
         window: 1,
         height: 1,
@@ -92,16 +95,16 @@ fn call(tasks: Vec<(TaskId, TaskSpec)>) -> Event {
     })
 }
 
-fn award(number: u64, bytes: usize) -> Event {
-    Event::Award(Box::new(Award {
+fn award(number: u64, bytes: usize) -> ClientEvent {
+    ClientEvent::Award(Box::new(Award {
         task: id(number),
         spec: spec(bytes),
-        token: 1,
+        token: FencingToken(1),
         price: 1,
         idempotency_key: Hash::ZERO,
         certificate: Vec::new(),
         lease: Duration::from_secs(1),
-        assigned_at: 1,
+        assigned_at: ActiveMillis(1),
     }))
 }
 
@@ -152,7 +155,7 @@ impl Agent for Hauler {
         Sleeper.capabilities().amount("slots", 3).unwrap()
     }
 
-    async fn bid(&mut self, call: &CallForBids) -> Option<Offer> {
+    async fn bid(&mut self, call: &CallForBids) -> Option<Quote> {
         Sleeper.bid(call).await
     }
 
@@ -160,7 +163,7 @@ impl Agent for Hauler {
         free.clone()
     }
 
-    async fn execute(&mut self, award: Award, lease: LeaseGuard) -> Result<Outcome, TaskError> {
+    async fn execute(&mut self, award: Award, lease: LeaseGuard) -> Result<TaskOutput, TaskError> {
         Sleeper.execute(award, lease).await
     }
 }
@@ -185,10 +188,10 @@ fn an_agent_may_reserve_for_several_and_does_them_in_turn() {
     assert_eq!((next(&mut runner), runner.running()), (None, 3));
     for number in 1..=3 {
         hand.wake_all();
-        let outcome = Outcome::new(b"xxx".to_vec());
+        let outcome = TaskOutput::new(b"xxx".to_vec());
         let done = AgentReport::Completed {
             task: id(number),
-            token: 1,
+            token: FencingToken(1),
             outcome,
         };
         assert_eq!(next(&mut runner), Some(done));
@@ -212,12 +215,12 @@ fn an_agent_that_works_is_asked_afterwards() {
     assert_eq!(next(&mut runner), None);
     assert_eq!(runner.running(), 1);
     hand.wake_all();
-    let outcome = Outcome::new(b"xxx".to_vec());
+    let outcome = TaskOutput::new(b"xxx".to_vec());
     assert_eq!(
         next(&mut runner),
         Some(AgentReport::Completed {
             task: id(1),
-            token: 1,
+            token: FencingToken(1),
             outcome
         })
     );
@@ -229,10 +232,10 @@ fn an_agent_that_works_is_asked_afterwards() {
     assert!(matches!(next(&mut runner), Some(AgentReport::Bid { .. })));
 }
 
-fn reported(number: u64) -> Event {
-    Event::Reported {
+fn reported(number: u64) -> ClientEvent {
+    ClientEvent::Reported {
         task: id(number),
-        token: 1,
+        token: FencingToken(1),
         certificate: Vec::new(),
     }
 }
@@ -268,9 +271,9 @@ fn a_lost_lease_stops_the_work_and_what_waits_never_begins() {
         LossCause::Lapsed,
     ];
     for (number, cause) in [2, 1, 7, 1].into_iter().zip(causes) {
-        runner.handle_event(&Event::LeaseLost {
+        runner.handle_event(&ClientEvent::LeaseLost {
             task: id(number),
-            token: 1,
+            token: FencingToken(1),
             cause,
         });
     }
@@ -279,7 +282,7 @@ fn a_lost_lease_stops_the_work_and_what_waits_never_begins() {
         next(&mut runner),
         Some(AgentReport::Failed {
             task: id(1),
-            token: 1,
+            token: FencingToken(1),
             error
         })
     );

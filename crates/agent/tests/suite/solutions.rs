@@ -12,13 +12,14 @@ use std::sync::Arc;
 
 use crate::common::fetching::{Fetching, decided};
 use crate::common::{World, key, label};
-use quorate_agent::{ClientAction, ClientError, Event, StandingBids};
+use quorate_agent::{ClientAction, ClientError, ClientEvent, StandingBids};
 use quorate_types::cose::Owned;
 use quorate_types::message::{Answer, Call, ClientRequest, FetchBids, Notice, Part, Request};
 use quorate_types::operation::{Pair, Solve};
 use quorate_types::outcome::{BidInput, BidderInput, ClearingInput, SolutionInput, TaskInput};
 use quorate_types::{
-    Amounts, Body, Hash, OperationId, PublicKey, SignedOperation, Stage, TaskId, cbor, limits,
+    Amounts, Hash, OperationBody, OperationId, PublicKey, SignedOperation, Stage, TaskId, cbor,
+    limits,
 };
 
 /// The only window whose bids the validators of these tests have.
@@ -129,7 +130,7 @@ fn say_all(fetching: &mut Fetching, inputs: &[ClearingInput]) -> PublicKey {
 
 fn answers(fetching: &Fetching) -> Vec<Option<Arc<StandingBids>>> {
     let found = fetching.events.iter().filter_map(|event| match event {
-        Event::StandingBids { market, found, .. } if *market == label("jobs") => {
+        ClientEvent::StandingBids { market, found, .. } if *market == label("jobs") => {
             Some(found.clone())
         }
         _ => None,
@@ -375,7 +376,7 @@ fn wanted(world: &mut World, client: usize) -> Vec<u64> {
     let windows = world.events[client]
         .drain(..)
         .filter_map(|event| match event {
-            Event::Solve { market, window } if market == label("jobs") => Some(window),
+            ClientEvent::Solve { market, window } if market == label("jobs") => Some(window),
             _ => None,
         });
     windows.collect()
@@ -454,7 +455,7 @@ fn m29_pairs_are_sorted_and_said_for_their_window() {
         window: 7,
         pairs: sorted,
     };
-    assert_eq!(operation.payload.body, Body::Solve(solve));
+    assert_eq!(operation.payload.body, OperationBody::Solve(solve));
 }
 
 #[test]

@@ -110,7 +110,7 @@ fn c18_each_mechanism_gives_what_its_ledger_gave() {
         let replay = cleared.replay().unwrap();
         assert!(!cleared.assignments.is_empty(), "{mechanism}");
         assert_eq!(
-            replay.awards().count(),
+            replay.winners().count(),
             cleared.assignments.len(),
             "{mechanism}"
         );
@@ -351,7 +351,7 @@ fn solved() -> Cleared {
         let pairs = ways[way].1.clone();
         world.say(
             &key(by),
-            Body::Solve(Solve {
+            OperationBody::Solve(Solve {
                 market: label("drones"),
                 window: 0,
                 pairs,
@@ -548,7 +548,10 @@ fn c18_ties_are_those_of_the_swarm() {
     let cleared = cleared("first-price");
     let winners = |root: &TrustRoot| {
         let replay = Replay::run(&cleared.dossier, root).unwrap();
-        replay.awards().map(|award| award.agent).collect::<Vec<_>>()
+        replay
+            .winners()
+            .map(|award| award.agent)
+            .collect::<Vec<_>>()
     };
     let own = winners(&cleared.root);
     let other = |attempts| {

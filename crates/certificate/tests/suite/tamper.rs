@@ -14,8 +14,8 @@ use quorate_certificate::{
 use quorate_types::operation::{Cancel, Submit, Suspicion};
 use quorate_types::outcome::{Assignment, ClearingRecord, Expiry, Receipt, Refusal};
 use quorate_types::{
-    Body, Hash, Header, Kind, Outcome, PublicKey, QuorumCertificate, Reason, Sign1, Signature,
-    Statement, SwarmId, Validator, ValidatorSet, Vote, cbor, limits,
+    FencingToken, Hash, Header, Kind, OperationBody, Outcome, PublicKey, QuorumCertificate, Reason,
+    Sign1, Signature, Statement, SwarmId, Validator, ValidatorSet, Vote, cbor, limits,
 };
 
 type Tampered = fn() -> Vec<u8>;
@@ -65,7 +65,7 @@ fn clearing_changed(change: impl FnOnce(&mut ClearingRecord)) -> Vec<u8> {
 
 /// The receipt of an acceptance after a change.
 fn receipt_changed(change: impl FnOnce(&mut Receipt)) -> Vec<u8> {
-    let mut receipt = receipt(&agent_key(), Body::Accept(report()));
+    let mut receipt = receipt(&agent_key(), OperationBody::Accept(report()));
     change(&mut receipt);
     certify(Outcome::Receipt(Box::new(receipt))).encode()
 }
@@ -73,7 +73,7 @@ fn receipt_changed(change: impl FnOnce(&mut Receipt)) -> Vec<u8> {
 fn lapse_changed(change: impl FnOnce(&mut quorate_types::operation::Lapse)) -> Vec<u8> {
     let mut lapse = lapse(&[1, 2, 4]);
     change(&mut lapse);
-    let receipt = receipt(&validator_key(1), Body::Lapse(lapse));
+    let receipt = receipt(&validator_key(1), OperationBody::Lapse(lapse));
     certify(Outcome::Receipt(Box::new(receipt))).encode()
 }
 
@@ -357,7 +357,7 @@ const INCLUSION: &[(Refused, Tampered)] = &[
 /// C-11: outcomes other than receipts.
 const MEANING: &[(Refused, Tampered)] = &[
     (Refused::AssignmentToken, || {
-        assignment_changed(|assignment| assignment.token = 0)
+        assignment_changed(|assignment| assignment.token = FencingToken::ZERO)
     }),
     (Refused::AssignmentPrice, || {
         assignment_changed(|assignment| assignment.price = -1)
@@ -372,7 +372,9 @@ const MEANING: &[(Refused, Tampered)] = &[
         assignment_changed(|assignment| assignment.charge = limits::PRICE + 1)
     }),
     (Refused::AssignmentTime, || {
-        assignment_changed(|assignment| assignment.assigned_at -= 1)
+        assignment_changed(|assignment| {
+            assignment.assigned_at = assignment.assigned_at.saturating_sub(1)
+        })
     }),
     (Refused::AssignmentTime, || {
         assignment_changed(|assignment| assignment.lease = 0)
@@ -390,7 +392,7 @@ const MEANING: &[(Refused, Tampered)] = &[
         let reason = Reason::LateBid;
         certify(Outcome::Expiry(Expiry {
             task: task(),
-            token: 1,
+            token: FencingToken(1),
             reason,
         }))
         .encode()
@@ -415,7 +417,7 @@ const RECEIPTS: &[(Refused, Tampered)] = &[
                 first: 0,
                 tasks: Vec::new(),
             };
-            receipt.operation = operation(&agent_key(), 3, Body::Submit(submit));
+            receipt.operation = operation(&agent_key(), 3, OperationBody::Submit(submit));
         })
     }),
     (Refused::ReceiptSwarm, || {
@@ -429,7 +431,7 @@ const RECEIPTS: &[(Refused, Tampered)] = &[
         receipt_changed(|receipt| receipt.task.number += 1)
     }),
     (Refused::ReceiptToken, || {
-        receipt_changed(|receipt| receipt.token += 1)
+        receipt_changed(|receipt| receipt.token = receipt.token.next())
     }),
     (Refused::ReceiptSigner, || {
         receipt_changed(|receipt| {
@@ -439,7 +441,7 @@ const RECEIPTS: &[(Refused, Tampered)] = &[
     }),
     (Refused::ReceiptAgent, || {
         receipt_changed(|receipt| {
-            receipt.operation = operation(&requester_key(), 3, Body::Accept(report()));
+            receipt.operation = operation(&requester_key(), 3, OperationBody::Accept(report()));
         })
     }),
     (Refused::ReceiptAgent, || {
@@ -447,7 +449,7 @@ const RECEIPTS: &[(Refused, Tampered)] = &[
     }),
     (Refused::ReceiptAgent, || {
         receipt_changed(|receipt| {
-            let cancel = Body::Cancel(Cancel { task: task() });
+            let cancel = OperationBody::Cancel(Cancel { task: task() });
             receipt.operation = operation(&agent_key(), 3, cancel);
         })
     }),
@@ -462,7 +464,7 @@ const RECEIPTS: &[(Refused, Tampered)] = &[
             let mut all = lapse.suspicions.iter_mut();
             let suspicion = all.find(of_1).unwrap();
             let payload = Suspicion {
-                token: 1,
+                token: FencingToken(1),
                 ..suspicion.payload.clone()
             };
             *suspicion = earlier.sign(payload).into_inner();

@@ -28,7 +28,7 @@ struct Certified {
 
 /// The result of running one auction again.
 #[derive(Debug)]
-pub(crate) struct Auction {
+pub(crate) struct AuditedAuction {
     /// Hash of the clearing's record; `None` if the dossier cannot be read.
     pub(crate) clearing: Option<Hash>,
     /// Name of the dossier's file, or of a certificate whose dossier is missing.
@@ -113,7 +113,7 @@ impl Bundle {
     /// Runs each auction again by the rules of this swarm. Returns the auctions of all dossiers in
     /// the order in which these came, then those that certificates name but whose dossier is
     /// missing.
-    pub(crate) fn replay(&self, root: &TrustRoot) -> Vec<Auction> {
+    pub(crate) fn replay(&self, root: &TrustRoot) -> Vec<AuditedAuction> {
         let mut seen = BTreeSet::new();
         let mut auctions = Vec::new();
         for (file, dossier) in &self.dossiers {
@@ -136,23 +136,21 @@ impl Bundle {
         file: &str,
         dossier: &Result<Dossier, DossierError>,
         root: &TrustRoot,
-    ) -> Auction {
-        let dossier = match dossier {
-            Ok(dossier) => dossier,
+    ) -> AuditedAuction {
+        match dossier {
+            Ok(dossier) => self.replay_dossier(file, dossier, root),
             Err(error) => {
                 let fault = Fault::Replay(ReplayError::Dossier(error.clone()));
-                return Auction::faulty(None, file.to_owned(), None, fault);
+                AuditedAuction::faulty(None, file.to_owned(), None, fault)
             }
-        };
+        }
+    }
 
+    fn replay_dossier(&self, file: &str, dossier: &Dossier, root: &TrustRoot) -> AuditedAuction {
         let clearing = dossier.record.hash();
         let faulty = |fault| {
-            Auction::faulty(
-                Some(clearing),
-                file.to_owned(),
-                Some(Facts::of(dossier)),
-                fault,
-            )
+            let facts = Facts::of(dossier);
+            AuditedAuction::faulty(Some(clearing), file.to_owned(), Some(facts), fault)
         };
 
         // Before the auction is run, so that a made-up dossier costs no more than this lookup
@@ -164,7 +162,7 @@ impl Bundle {
         match Replay::run(dossier, root) {
             Err(error) => faulty(Fault::Replay(error)),
 
-            Ok(replay) => Auction {
+            Ok(replay) => AuditedAuction {
                 clearing: Some(clearing),
                 file: file.to_owned(),
                 facts: Some(Facts::of(dossier)),
@@ -192,7 +190,7 @@ impl Certified {
     }
 
     /// Reports the missing dossier of the clearing, under the name of a certificate's file.
-    fn missing(&self, clearing: Hash) -> Option<Auction> {
+    fn missing(&self, clearing: Hash) -> Option<AuditedAuction> {
         let mut files = self
             .assignments
             .iter()
@@ -200,7 +198,12 @@ impl Certified {
             .chain(&self.records);
 
         let file = files.next()?.clone();
-        Some(Auction::faulty(Some(clearing), file, None, Fault::Missing))
+        Some(AuditedAuction::faulty(
+            Some(clearing),
+            file,
+            None,
+            Fault::Missing,
+        ))
     }
 }
 
@@ -215,17 +218,15 @@ impl Fault {
     }
 }
 
-impl Auction {
+impl AuditedAuction {
     fn faulty(clearing: Option<Hash>, file: String, facts: Option<Facts>, fault: Fault) -> Self {
-        let (compared, fault, mismatches) = (0, Some(fault), Vec::new());
-
         Self {
             clearing,
             file,
             facts,
-            compared,
-            fault,
-            mismatches,
+            compared: 0,
+            fault: Some(fault),
+            mismatches: Vec::new(),
         }
     }
 

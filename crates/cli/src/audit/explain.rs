@@ -23,7 +23,7 @@ Exit codes:
   4  wrong usage: there is no input, or a file cannot be opened")]
 pub(super) struct Args {
     /// Certificates, or folders of them.
-    #[arg(required = true, value_name = "FILE|FOLDER")]
+    #[arg(required = true, value_name = "FILE|DIR")]
     files: Vec<PathBuf>,
 }
 

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use quorate_certificate::{Judgement, TrustRoot};
+use quorate_types::Validator;
 
 use super::{exit_code, read_trust_root};
 use crate::output::say;
@@ -60,7 +61,11 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
 
 fn say_members(root: &TrustRoot) -> Result<()> {
     for validator in root.validators() {
-        let (operator, power, key) = (&validator.operator, validator.power, validator.key);
+        let Validator {
+            key,
+            power,
+            operator,
+        } = validator;
         say(format!(
             "{:<13}{operator}, power {power}, key {key}",
             "validator"
@@ -74,9 +79,10 @@ fn say_members(root: &TrustRoot) -> Result<()> {
         ))?;
     }
 
-    let (operators, total) = (root.operators().len(), root.validators().total());
     say(format!(
-        "{:<13}{operators}, power {total} in all",
-        "operators"
+        "{:<13}{}, power {} in all",
+        "operators",
+        root.operators().len(),
+        root.validators().total()
     ))
 }

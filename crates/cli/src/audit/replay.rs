@@ -9,7 +9,7 @@ use quorate_certificate::{ANSWERED_BY_REPLAY, Judgement, NOT_REPLAYED, Policy, T
 use quorate_types::limits;
 use serde_json::{Value, json};
 
-use super::bundle::{Auction, Bundle, Facts, WrongAward};
+use super::bundle::{AuditedAuction, Bundle, Facts, WrongAward};
 use super::verify::{self, Checked};
 use super::{exit_code, files, read_trust_root, summary};
 use crate::output::say;
@@ -51,7 +51,7 @@ Exit codes:
 pub(super) struct Args {
     /// Certificates and dossiers, or folders of them. A folder is read with all folders below it;
     /// hidden files are left out.
-    #[arg(required = true, value_name = "FILE|FOLDER")]
+    #[arg(required = true, value_name = "FILE|DIR")]
     files: Vec<PathBuf>,
     /// Genesis file of the swarm. It must come to you another way than the certificates.
     #[arg(long, value_name = "GENESIS")]
@@ -67,7 +67,7 @@ pub(super) struct Args {
 /// The results of the whole run.
 struct Findings {
     checked: Vec<Checked>,
-    auctions: Vec<Auction>,
+    auctions: Vec<AuditedAuction>,
 }
 
 /// Verifies the certificates, runs the auctions again, and prints the results.
@@ -84,20 +84,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
     };
 
     let checked = verify::check_all(files.certificates, &root, &policy);
-    let mut bundle = Bundle::default();
-    for file in &checked {
-        // Only authentic certificates may say which auctions are to be compared.
-        if let Some(outcome) = file.auction() {
-            bundle.certify(file.name(), outcome);
-        }
-    }
-
-    for path in files.dossiers {
-        let name = path.display().to_string();
-        let bytes = files::read(&path, limits::DOSSIER_BYTES).with_context(|| name.clone())?;
-        bundle.add_dossier(name, &bytes);
-    }
-
+    let bundle = bundle_of(&checked, files.dossiers)?;
     let findings = Findings {
         auctions: bundle.replay(&root),
         checked,
@@ -118,10 +105,29 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
     Ok(exit_code(findings.verdict()).into())
 }
 
+/// Brings the outcomes of verified certificates and the dossiers in these files together.
+fn bundle_of(checked: &[Checked], dossiers: Vec<PathBuf>) -> Result<Bundle> {
+    let mut bundle = Bundle::default();
+    for file in checked {
+        // Only authentic certificates may say which auctions are to be compared.
+        if let Some(outcome) = file.auction() {
+            bundle.certify(file.name(), outcome);
+        }
+    }
+
+    for path in dossiers {
+        let name = path.display().to_string();
+        let bytes = files::read(&path, limits::DOSSIER_BYTES).with_context(|| name.clone())?;
+        bundle.add_dossier(name, &bytes);
+    }
+
+    Ok(bundle)
+}
+
 impl Findings {
     fn verdict(&self) -> Judgement {
         let certificates = self.checked.iter().map(Checked::judgement);
-        summary::gravest(certificates.chain(self.auctions.iter().map(Auction::judgement)))
+        summary::gravest(certificates.chain(self.auctions.iter().map(AuditedAuction::judgement)))
     }
 
     fn refused(&self) -> impl Iterator<Item = &Checked> {
@@ -135,7 +141,7 @@ impl Findings {
     }
 
     fn replayed(&self) -> usize {
-        let agrees = |auction: &&Auction| auction.judgement() == Judgement::Verified;
+        let agrees = |auction: &&AuditedAuction| auction.judgement() == Judgement::Verified;
         self.auctions.iter().filter(agrees).count()
     }
 
@@ -195,7 +201,7 @@ impl Findings {
     }
 }
 
-fn auction_json(auction: &Auction) -> Value {
+fn auction_json(auction: &AuditedAuction) -> Value {
     let facts = auction.facts.as_ref();
     let record = facts.map(|facts| &facts.record);
 
@@ -221,7 +227,7 @@ fn auction_json(auction: &Auction) -> Value {
     })
 }
 
-fn mismatch_json(auction: &Auction, wrong: &WrongAward) -> Value {
+fn mismatch_json(auction: &AuditedAuction, wrong: &WrongAward) -> Value {
     json!({
         "clearing": auction.clearing,
         "file": wrong.file,
@@ -230,7 +236,7 @@ fn mismatch_json(auction: &Auction, wrong: &WrongAward) -> Value {
     })
 }
 
-fn auction_line(auction: &Auction) -> String {
+fn auction_line(auction: &AuditedAuction) -> String {
     let mut line = format!("{:<16}{}", auction.judgement().name(), auction.file);
     if let Some(facts) = &auction.facts {
         line += &format!("\n{:16}{}", "", facts_line(facts));

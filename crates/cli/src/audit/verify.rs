@@ -43,7 +43,7 @@ Exit codes:
 pub(super) struct Args {
     /// Certificates, or folders of them. A folder is read with all folders below it; hidden files
     /// and dossiers are left out.
-    #[arg(required = true, value_name = "FILE|FOLDER")]
+    #[arg(required = true, value_name = "FILE|DIR")]
     files: Vec<PathBuf>,
     /// Genesis file of the swarm. It must come to you another way than the certificates.
     #[arg(long, value_name = "GENESIS")]
@@ -104,13 +104,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
 
 /// Verifies all files on all cores. The results are in the order of the files.
 pub(super) fn check_all(files: Vec<PathBuf>, root: &TrustRoot, policy: &Policy) -> Vec<Checked> {
-    let visible = files.len() >= MANY && io::stderr().is_terminal();
-    let bar = if visible {
-        ProgressBar::new(files.len() as u64)
-    } else {
-        ProgressBar::hidden()
-    };
-
+    let bar = bar(files.len());
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     // Each core gets files that stand together, so that joining the shares keeps their order.
     let share = files.len().div_ceil(cores).max(1);
@@ -132,6 +126,14 @@ pub(super) fn check_all(files: Vec<PathBuf>, root: &TrustRoot, policy: &Policy) 
     checked
 }
 
+/// The progress bar over so many files; hidden if they are few or nobody watches.
+fn bar(files: usize) -> ProgressBar {
+    match files >= MANY && io::stderr().is_terminal() {
+        true => ProgressBar::new(files as u64),
+        false => ProgressBar::hidden(),
+    }
+}
+
 /// The result of a thread. If the thread panicked, the panic continues here, so that no file is
 /// ever left out silently.
 fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
@@ -141,9 +143,8 @@ fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
 }
 
 fn check(path: &Path, root: &TrustRoot, policy: &Policy) -> Checked {
-    let (mut auction, path) = (None, path.to_owned());
-
-    let verdict = files::read(&path, MAX_BYTES).map(|bytes| {
+    let mut auction = None;
+    let verdict = files::read(path, MAX_BYTES).map(|bytes| {
         let verdict = verify(&bytes, root, policy);
         // There is a summary only if the certificate is authentic.
         auction = verdict.summary.as_ref().and_then(|_| auction_of(&bytes));
@@ -151,7 +152,7 @@ fn check(path: &Path, root: &TrustRoot, policy: &Policy) -> Checked {
     });
 
     Checked {
-        path,
+        path: path.to_owned(),
         verdict,
         auction,
     }

@@ -8,8 +8,8 @@ use quorate_types::PublicKey;
 use tokio::sync::mpsc;
 
 use super::process::Process;
-use super::sample::{BEGIN, END, Line, Progress, Sample};
-use super::stage::Stage;
+use super::sample::{BEGIN, END, HeightProgress, Line, Sample};
+use super::stage::BenchSetup;
 use super::{Args, system};
 
 /// The validators that are alive. The first one reports what each height did.
@@ -33,24 +33,18 @@ impl Committee {
     /// Starts all validators, and waits until each is connected with all others.
     pub(super) async fn start(
         args: &Args,
-        stage: &Stage,
-        heights: mpsc::UnboundedSender<Progress>,
+        stage: &BenchSetup,
+        heights: mpsc::UnboundedSender<HeightProgress>,
     ) -> Result<Self> {
         let mut heights = Some(heights);
         let mut members: Vec<Member> = Vec::new();
         let mut boot: Vec<String> = Vec::new();
 
-        for (home, key) in &stage.validators {
-            Stage::configure(home, args.transport, &boot)?;
+        for (data_dir, key) in &stage.validators {
+            BenchSetup::configure(data_dir, args.transport, &boot)?;
             // The first validator alone takes the sender, and so reports heights.
-            let mut process = Process::start(home.root(), heights.take())?;
-            let Line::Ready { addresses } = process.hear().await? else {
-                bail!("a validator did not begin with its addresses");
-            };
-
-            let Some(address) = addresses.first() else {
-                bail!("a validator has no address")
-            };
+            let mut process = Process::start(data_dir.root(), heights.take())?;
+            let address = process.hear_address().await?;
 
             // Each validator starts from the first one and from the one before it.
             boot.truncate(1);

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use quorate_crypto::{SecretKey, verify_statement};
-use quorate_network::{Lane, Network, NetworkConfig, NetworkEvent, NetworkEvents};
+use quorate_network::{Lane, Multiaddr, Network, NetworkConfig, NetworkEvent, NetworkEvents};
 use quorate_types::{BlockId, Hash, Kind, Statement, SwarmId};
 use serde::Serialize;
 use tokio::time::{Instant, timeout};
@@ -64,6 +64,7 @@ impl Floor {
             + 4.0 * self.append_us
             + 3.0 * self.sign_us
             + checks as f64 * self.verify_us;
+
         round(us / 1000.0)
     }
 }
@@ -89,47 +90,52 @@ impl fmt::Display for Floor {
 async fn hop(transport: Transport) -> Result<f64> {
     let (near, mut near_events) = endpoint(1, transport)?;
     let (far, mut far_events) = endpoint(2, transport)?;
+    let peer = far.local_key();
 
-    let address = loop {
-        match timeout(LIMIT, far_events.recv())
-            .await
-            .context("no socket could be bound")?
-        {
-            Some(NetworkEvent::Listening(address)) => break address,
-            Some(_) => {}
-            None => bail!("the network stopped"),
-        }
-    };
+    let address = listening(&mut far_events).await?;
+    let echo = tokio::spawn(echo(far.clone(), far_events));
+    near.add_peer(peer, vec![address]).await?;
 
-    let echo = tokio::spawn({
-        let far = far.clone();
-        async move {
-            while let Some(event) = far_events.recv().await {
-                if let NetworkEvent::Frame { from, lane, bytes } = event {
-                    // The other end may be gone already.
-                    let _ = far.send(&from, lane, bytes);
-                }
-            }
-        }
-    });
-
-    near.add_peer(far.local_key(), vec![address]).await?;
     let mut times = Vec::with_capacity(2 * ROUND_TRIPS);
-
     // The first half warms the stream up; its times are dropped below.
     for _ in 0..2 * ROUND_TRIPS {
         let started = Instant::now();
-        near.send(&far.local_key(), Lane::Consensus, vec![7; BYTES])?;
-        timeout(LIMIT, frame(&mut near_events))
-            .await
-            .context("a frame was lost")??;
+        near.send(&peer, Lane::Consensus, vec![7; BYTES])?;
+        let returned = timeout(LIMIT, frame(&mut near_events)).await;
+        returned.context("a frame was lost")??;
+
         times.push(started.elapsed());
     }
 
     near.shutdown().await;
     far.shutdown().await;
     echo.abort();
+
     Ok(median_us(times.split_off(ROUND_TRIPS)))
+}
+
+/// Waits for the address at which an endpoint listens.
+async fn listening(events: &mut NetworkEvents) -> Result<Multiaddr> {
+    loop {
+        match timeout(LIMIT, events.recv())
+            .await
+            .context("no socket could be bound")?
+        {
+            Some(NetworkEvent::Listening(address)) => return Ok(address),
+            Some(_) => {}
+            None => bail!("the network stopped"),
+        }
+    }
+}
+
+/// Sends every frame back to where it came from.
+async fn echo(network: Network, mut events: NetworkEvents) {
+    while let Some(event) = events.recv().await {
+        if let NetworkEvent::Frame { from, lane, bytes } = event {
+            // The other end may be gone already.
+            let _ = network.send(&from, lane, bytes);
+        }
+    }
 }
 
 fn endpoint(seed: u8, transport: Transport) -> Result<(Network, NetworkEvents)> {
@@ -170,19 +176,11 @@ fn append(folder: &Path) -> Result<f64> {
 /// Returns the medians of signing a vote and of checking its signature, in microseconds.
 fn signatures() -> Result<(f64, f64)> {
     let key = SecretKey::from_seed(&[7; 32]);
-    let (mut signing, mut checking) = (Vec::new(), Vec::new());
+    let mut signing = Vec::with_capacity(REPETITIONS);
+    let mut checking = Vec::with_capacity(REPETITIONS);
 
     for height in 1..=REPETITIONS as u64 {
-        let vote = Statement {
-            swarm: SwarmId([7; 32]),
-            height,
-            round: 0,
-            kind: Kind::Precommit,
-            block: Some(BlockId([7; 32])),
-            validators: Hash([7; 32]),
-            pol_round: None,
-        };
-
+        let vote = precommit(height);
         let started = Instant::now();
         let signed = key.sign_statement(vote).into_inner();
         signing.push(started.elapsed());
@@ -193,6 +191,18 @@ fn signatures() -> Result<(f64, f64)> {
     }
 
     Ok((median_us(signing), median_us(checking)))
+}
+
+fn precommit(height: u64) -> Statement {
+    Statement {
+        swarm: SwarmId([7; 32]),
+        height,
+        round: 0,
+        kind: Kind::Precommit,
+        block: Some(BlockId([7; 32])),
+        validators: Hash([7; 32]),
+        pol_round: None,
+    }
 }
 
 fn median_us(mut times: Vec<Duration>) -> f64 {

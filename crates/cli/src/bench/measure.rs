@@ -10,14 +10,14 @@ use tokio::time::Instant;
 use super::committee::Committee;
 use super::floor::Floor;
 use super::load::Load;
-use super::report::{Measured, Report};
-use super::stage::Stage;
+use super::report::{BenchReport, Measured};
+use super::stage::BenchSetup;
 use super::{Args, system};
 
 /// The time between two steps of the bar.
 const STEP: Duration = Duration::from_millis(100);
 
-pub(super) async fn measure(args: &Args, stage: &Stage) -> Result<Report> {
+pub(super) async fn measure(args: &Args, stage: &BenchSetup) -> Result<BenchReport> {
     let bar = bar(args)?;
     bar.set_message("validators start");
     let (tell, heights) = mpsc::unbounded_channel();
@@ -28,32 +28,31 @@ pub(super) async fn measure(args: &Args, stage: &Stage) -> Result<Report> {
     // The floor is measured before the load begins, while the committee is idle.
     let floor = Floor::measure(&stage.folder, args.transport).await?;
 
-    let load = match args.idle {
-        true => None,
-        false => {
-            bar.set_message("agents are admitted");
-            Some(Load::start(args, stage, &committee.addresses(), heights).await?)
-        }
-    };
+    let mut load = None;
+    if !args.idle {
+        bar.set_message("agents are admitted");
+        load = Some(Load::start(args, stage, &committee.addresses(), heights).await?);
+    }
 
     bar.set_message("warm-up");
     pass(&bar, args.warmup).await;
-
     bar.set_message("measuring");
     let measured = count(args, &mut committee, &bar).await?;
 
     if let Some(load) = load {
         load.stop().await;
     }
+
     committee.stop().await;
     bar.finish_and_clear();
 
-    Ok(Report::new(args, &floor, measured))
+    Ok(BenchReport::new(args, &floor, measured))
 }
 
 async fn count(args: &Args, committee: &mut Committee, bar: &ProgressBar) -> Result<Measured> {
     let own = std::process::id();
-    let (before, load_before) = (committee.usage()?, system::cpu_time(own)?);
+    let before = committee.usage()?;
+    let load_before = system::cpu_time(own)?;
 
     let started = Instant::now();
     committee.begin().await?;
@@ -61,7 +60,8 @@ async fn count(args: &Args, committee: &mut Committee, bar: &ProgressBar) -> Res
 
     let elapsed = started.elapsed();
     // Usage is read first: the reports that `end` asks for take time, too.
-    let (after, load_after) = (committee.usage()?, system::cpu_time(own)?);
+    let after = committee.usage()?;
+    let load_after = system::cpu_time(own)?;
     let sample = committee.end().await?;
 
     Ok(Measured {

@@ -23,7 +23,7 @@ use serde::Serialize;
 
 use crate::output::say;
 use crate::values;
-use stage::Stage;
+use stage::BenchSetup;
 
 /// Measure a committee on this computer under load
 ///
@@ -50,34 +50,35 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t = Mix::Submit)]
     mix: Mix,
     /// Bytes of the opaque part of each task.
-    #[arg(long, value_name = "BYTES", default_value_t = 64,
+    #[arg(long, value_name = "N", default_value_t = 64,
         value_parser = clap::value_parser!(u64).range(8..=4096))]
-    payload: u64,
+    payload_bytes: u64,
     /// Tasks that all agents together submit per second, whether or not they are committed in time.
-    /// With 0, the load is a closed loop: each agent keeps `--window` tasks under way.
+    /// With 0, the load is a closed loop: each agent keeps `--in-flight` tasks under way.
     #[arg(long, value_name = "TASKS/S", default_value_t = 0)]
     rate: u64,
     /// Tasks that each agent keeps under way in the closed loop.
     #[arg(long, value_name = "N", default_value_t = 1,
         value_parser = clap::value_parser!(u64).range(1..=128))]
-    window: u64,
+    in_flight: u64,
     /// Transport of the links between the processes.
     #[arg(long, value_enum, default_value_t = Transport::Tcp)]
     transport: Transport,
-    /// How long to measure: seconds, or a number with its unit, as in 500ms or 2m.
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    /// How long to measure: 500ms, 30s, 2m.
+    #[arg(long, value_name = "TIME", default_value = "10s",
+        value_parser = values::positive_duration)]
     duration: Duration,
     /// How long the load runs before it is measured.
-    #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "3s", value_parser = values::duration)]
     warmup: Duration,
-    /// Measures an idle committee, without a load.
+    /// Measure an idle committee, without a load.
     #[arg(long)]
     idle: bool,
     /// Folder of the run, which is kept; must be empty or absent. Choose the disk that you mean to
     /// measure: validators sync to it.
     #[arg(long, value_name = "DIR")]
-    keep: Option<PathBuf>,
-    /// Prints one JSON object instead of the table.
+    out: Option<PathBuf>,
+    /// Print one JSON object instead of the table.
     #[arg(long)]
     json: bool,
 }
@@ -108,7 +109,7 @@ Definitions (keys of --json in brackets):
 Examples:
   quorate bench                                        latency of small blocks, four validators
   quorate bench --validators 7 --dead 1 --json
-  quorate bench --agents 64 --window 64                throughput
+  quorate bench --agents 64 --in-flight 64             throughput
   quorate bench --mix assignment --agents 32           tasks from submission to completion
   quorate bench --idle --duration 30s                  memory and CPU at rest";
 
@@ -117,14 +118,6 @@ enum Hidden {
     /// Run one validator of a measurement; for internal use
     #[command(hide = true)]
     Worker(worker::Args),
-}
-
-/// Reads a duration; a number without a unit counts seconds.
-fn duration(text: &str) -> Result<Duration, String> {
-    match text.parse() {
-        Ok(seconds) => Ok(Duration::from_secs(seconds)),
-        Err(_) => values::duration(text),
-    }
 }
 
 /// The operations that agents submit.
@@ -175,9 +168,8 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
         args.dead,
         args.validators
     );
-    ensure!(!args.duration.is_zero(), "--duration must be more than 0");
 
-    let stage = Stage::set(&args)?;
+    let stage = BenchSetup::set(&args)?;
     let measured = tokio::select! {
         measured = measure::measure(&args, &stage) => Some(measured),
         _ = tokio::signal::ctrl_c() => None,

@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::mpsc;
 
-use super::sample::{Line, Progress};
+use super::sample::{HeightProgress, Line};
 
 /// A child process. It is killed when this value is dropped.
 #[derive(Debug)]
@@ -20,48 +20,21 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts the validator of `home`; its log is written beside that folder. With `heights`, it
-    /// reports every height, and the reports are sent there.
+    /// Starts the validator of `data_dir`; its log is written beside that folder. With `heights`,
+    /// it reports every height, and the reports are sent there.
     pub(super) fn start(
-        home: &Path,
-        heights: Option<mpsc::UnboundedSender<Progress>>,
+        data_dir: &Path,
+        heights: Option<mpsc::UnboundedSender<HeightProgress>>,
     ) -> Result<Self> {
-        let program = std::env::current_exe().context("cannot find the path of this program")?;
-        let log = home.with_extension("log");
-        let file = std::fs::File::create(&log).with_context(|| log.display().to_string())?;
-
-        let mut child = Command::new(&program)
-            .args(["bench", "worker"])
-            .arg(home)
-            .args(heights.iter().map(|_| "--tells"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(file)
-            // An interrupt from the terminal is for the parent, which then stops its children.
-            .process_group(0)
-            .kill_on_drop(true)
-            .spawn()
-            .with_context(|| format!("start {}", program.display()))?;
-
+        let mut child = spawn(data_dir, heights.iter().map(|_| "--tells"))?;
         let pid = child.id().context("the process ended at once")?;
         let output = child
             .stdout
             .take()
             .context("the process has no standard output")?;
+
         let (tell, lines) = mpsc::unbounded_channel();
-
-        tokio::spawn(async move {
-            let mut output = BufReader::new(output).lines();
-            while let Ok(Some(text)) = output.next_line().await {
-                // A line that nobody waits for any more may be lost.
-                match (serde_json::from_str(&text), &heights) {
-                    (Ok(Line::Height(progress)), Some(heights)) => drop(heights.send(progress)),
-                    (Ok(line), _) => drop(tell.send(line)),
-                    (Err(error), _) => tracing::warn!(%error, "a validator sent a broken line"),
-                }
-            }
-        });
-
+        tokio::spawn(pass_on(output, tell, heights));
         Ok(Self { child, pid, lines })
     }
 
@@ -74,7 +47,19 @@ impl Process {
         self.lines
             .recv()
             .await
-            .context("a validator ended unexpectedly; --keep DIR keeps its log")
+            .context("a validator ended unexpectedly; --out DIR keeps its log")
+    }
+
+    /// Waits for the first line that it reports, and returns the first address at which it listens.
+    pub(super) async fn hear_address(&mut self) -> Result<String> {
+        let Line::Ready { addresses } = self.hear().await? else {
+            bail!("a validator did not begin with its addresses");
+        };
+
+        addresses
+            .into_iter()
+            .next()
+            .context("a validator has no address")
     }
 
     /// Sends it an order.
@@ -106,6 +91,44 @@ impl Process {
         {
             // It did not react, and must not outlive the measurement.
             let _ = self.child.kill().await;
+        }
+    }
+}
+
+/// Starts `quorate bench worker DATA_DIR` with these options.
+fn spawn(data_dir: &Path, options: impl Iterator<Item = &'static str>) -> Result<Child> {
+    let program = std::env::current_exe().context("cannot find the path of this program")?;
+    let log = data_dir.with_extension("log");
+    let file = std::fs::File::create(&log).with_context(|| log.display().to_string())?;
+
+    Command::new(&program)
+        .args(["bench", "worker"])
+        .arg(data_dir)
+        .args(options)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(file)
+        // An interrupt from the terminal is for the parent, which then stops its children.
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()
+        .with_context(|| format!("start {}", program.display()))
+}
+
+/// Passes on the lines of a process until it closes its output: heights to `heights` if it is
+/// given, everything else to `tell`.
+async fn pass_on(
+    output: ChildStdout,
+    tell: mpsc::UnboundedSender<Line>,
+    heights: Option<mpsc::UnboundedSender<HeightProgress>>,
+) {
+    let mut output = BufReader::new(output).lines();
+    while let Ok(Some(text)) = output.next_line().await {
+        // A line that nobody waits for any more may be lost.
+        match (serde_json::from_str(&text), &heights) {
+            (Ok(Line::Height(progress)), Some(heights)) => drop(heights.send(progress)),
+            (Ok(line), _) => drop(tell.send(line)),
+            (Err(error), _) => tracing::warn!(%error, "a validator sent a broken line"),
         }
     }
 }

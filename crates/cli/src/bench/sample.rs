@@ -17,7 +17,7 @@ pub(super) enum Line {
     /// It is connected with all other validators.
     Connected,
     /// It committed a height. Only one validator reports this.
-    Height(Progress),
+    Height(HeightProgress),
     /// The counts between [`BEGIN`] and [`END`].
     Sample(Box<Sample>),
 }
@@ -29,7 +29,7 @@ pub(super) const END: &str = "end";
 
 /// The facts of a height that the load needs to go on.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Progress {
+pub(super) struct HeightProgress {
     pub(super) height: Height,
     /// The next sequence number of each agent that has operations in the height.
     pub(super) next: Vec<(PublicKey, u64)>,

@@ -1,14 +1,14 @@
 //! The stage of a measurement: the folder of a run with keys, genesis and configurations.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use quorate_crypto::SecretKey;
-use quorate_node::{Home, NodeConfig, write_genesis};
+use quorate_node::{DataDir, NodeConfig, write_genesis};
 use quorate_types::genesis::{Admission, Attester, Parameters};
 use quorate_types::{
     Attestation, Capabilities, Claims, Genesis, Label, Market, PROTOCOL_VERSION, PublicKey,
-    Validator, ValidatorSet,
+    UnixMillis, Validator, ValidatorSet,
 };
 
 use super::{Args, Mix, Transport};
@@ -20,71 +20,68 @@ const DAY_MS: u64 = 24 * 3_600_000;
 const SLOTS: i64 = 1_000_000;
 
 /// Everything that a run needs; it is also written to the folder of the run.
-pub(super) struct Stage {
+pub(super) struct BenchSetup {
     pub(super) folder: PathBuf,
     pub(super) genesis: Genesis,
     pub(super) market: Label,
     pub(super) slots: Label,
-    pub(super) validators: Vec<(Home, PublicKey)>,
+    pub(super) validators: Vec<(DataDir, PublicKey)>,
     attester: SecretKey,
-    /// Unix milliseconds at which the folder was made.
-    created: u64,
+    /// The time at which the folder was made.
+    created: UnixMillis,
     /// Whether the folder stays after the run.
     keep: bool,
 }
 
-impl Stage {
+impl BenchSetup {
     /// Makes the folder, all keys, the genesis and the signing guards.
     pub(super) fn set(args: &Args) -> Result<Self> {
         let created = unix_now();
-        let folder = match &args.keep {
+        let folder = match &args.out {
             Some(folder) => folder.clone(),
             None => PathBuf::from("runs").join(format!("bench-{created}")),
         };
+        make_empty(&folder)?;
 
-        let empty = !folder.exists() || std::fs::read_dir(&folder)?.next().is_none();
-        ensure!(
-            empty,
-            "{}: the folder is not empty; choose an empty or absent one with --keep",
-            folder.display()
-        );
-        std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-
-        let homes = (1..=args.validators).map(|number| {
-            let home = Home::new(folder.join(format!("validator-{number}")));
-            let key = home.create_key()?.public_key();
-            Ok((home, key))
-        });
-        let validators = homes.collect::<Result<Vec<_>>>()?;
-
+        let validators = make_keys(&folder, args.validators)?;
         let attester = SecretKey::generate().context("the system gives no randomness")?;
-        let market: Label = "bench".parse()?;
         let genesis = genesis(args.mix, &validators, &attester, created)?;
-        let swarm = genesis.swarm_id();
-        write_genesis(&folder.join("genesis.toml"), &genesis)?;
 
-        for (home, key) in &validators {
-            home.store_genesis(&genesis)?;
-            // A key without its guard does not sign (N-21).
-            home.create_guard(key, &swarm)?;
-        }
-
-        let slots = "slots".parse()?;
-        let keep = args.keep.is_some();
-        Ok(Self {
+        let setup = Self {
             folder,
             genesis,
-            market,
-            slots,
+            market: "bench".parse()?,
+            slots: "slots".parse()?,
             validators,
             attester,
             created,
-            keep,
-        })
+            keep: args.out.is_some(),
+        };
+
+        setup.write()?;
+        Ok(setup)
+    }
+
+    /// Writes the genesis into all folders, and makes the signing guards.
+    fn write(&self) -> Result<()> {
+        write_genesis(&self.folder.join("genesis.toml"), &self.genesis)?;
+
+        let swarm = self.genesis.swarm_id();
+        for (data_dir, key) in &self.validators {
+            data_dir.store_genesis(&self.genesis)?;
+            // A key without its guard does not sign (N-21).
+            data_dir.create_guard(key, &swarm)?;
+        }
+
+        Ok(())
     }
 
     /// Tells a validator where to listen, and which addresses to start from.
-    pub(super) fn configure(home: &Home, transport: Transport, boot: &[String]) -> Result<()> {
+    pub(super) fn configure(
+        data_dir: &DataDir,
+        transport: Transport,
+        boot: &[String],
+    ) -> Result<()> {
         let config = NodeConfig {
             listen: vec![transport.any_port()?],
             boot: boot
@@ -94,13 +91,13 @@ impl Stage {
             ..NodeConfig::default()
         };
 
-        Ok(home.store_config(&config)?)
+        Ok(data_dir.store_config(&config)?)
     }
 
     /// Returns the attestation that an agent is admitted with: as many slots as it may ever need.
     pub(super) fn attest(&self, subject: PublicKey) -> Attestation {
         // Claims carry seconds of Unix time.
-        let now = self.created / 1000;
+        let now = self.created.seconds();
         let amounts = [(self.slots.clone(), SLOTS)].into();
 
         let claims = Claims {
@@ -135,13 +132,54 @@ impl Stage {
     }
 }
 
+fn make_empty(folder: &Path) -> Result<()> {
+    let empty = !folder.exists() || std::fs::read_dir(folder)?.next().is_none();
+    ensure!(
+        empty,
+        "{}: the folder is not empty; choose an empty or absent one with --out",
+        folder.display()
+    );
+
+    std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())
+}
+
+/// Makes the folders and the keys of this many validators.
+fn make_keys(folder: &Path, count: u64) -> Result<Vec<(DataDir, PublicKey)>> {
+    let home = |number| {
+        let data_dir = DataDir::new(folder.join(format!("validator-{number}")));
+        let key = data_dir.create_key()?.public_key();
+        Ok((data_dir, key))
+    };
+    (1..=count).map(home).collect()
+}
+
 fn genesis(
     mix: Mix,
-    validators: &[(Home, PublicKey)],
+    validators: &[(DataDir, PublicKey)],
     attester: &SecretKey,
-    now: u64,
+    now: UnixMillis,
 ) -> Result<Genesis> {
-    let set = validators.iter().enumerate().map(|(at, (_, key))| {
+    let genesis = Genesis {
+        name: "bench".parse()?,
+        created: now.saturating_sub(1),
+        markets: vec![market(mix)?],
+        version: PROTOCOL_VERSION,
+        admission: Admission::Attestation,
+        attesters: vec![Attester {
+            key: attester.public_key(),
+            name: "bench".parse()?,
+        }],
+        parameters: Parameters::default(),
+        validators: committee(validators)?,
+    };
+
+    genesis.check()?;
+    Ok(genesis)
+}
+
+/// Returns the committee of these validators. All have the same power, and each its own operator.
+fn committee(validators: &[(DataDir, PublicKey)]) -> Result<ValidatorSet> {
+    let validators = validators.iter().enumerate().map(|(at, (_, key))| {
         Ok(Validator {
             key: *key,
             power: 1,
@@ -149,6 +187,11 @@ fn genesis(
         })
     });
 
+    let validators = validators.collect::<Result<_>>()?;
+    Ok(ValidatorSet::new(validators)?)
+}
+
+fn market(mix: Mix) -> Result<Market> {
     let (mechanism, window_ms) = match mix {
         // Nobody bids, so the window need not end.
         Mix::Submit => ("first-price", DAY_MS),
@@ -156,7 +199,7 @@ fn genesis(
         Mix::Assignment => ("assignment", 1),
     };
 
-    let market = Market {
+    Ok(Market {
         name: "bench".parse()?,
         reserve: None,
         trusted: false,
@@ -166,22 +209,5 @@ fn genesis(
         mechanism: mechanism.parse()?,
         reveal_ms: None,
         window_ms,
-    };
-
-    let genesis = Genesis {
-        name: "bench".parse()?,
-        created: now.saturating_sub(1),
-        markets: vec![market],
-        version: PROTOCOL_VERSION,
-        admission: Admission::Attestation,
-        attesters: vec![Attester {
-            key: attester.public_key(),
-            name: "bench".parse()?,
-        }],
-        parameters: Parameters::default(),
-        validators: ValidatorSet::new(set.collect::<Result<_>>()?)?,
-    };
-
-    genesis.check()?;
-    Ok(genesis)
+    })
 }

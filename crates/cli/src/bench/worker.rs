@@ -1,26 +1,28 @@
 //! A process of a measurement: a validator that counts what it commits and reports to its parent.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
+
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use quorate_network::Counters;
-use quorate_node::{CommittedBlock, CrashPoints, Home, Validator, ValidatorEvent};
-use quorate_types::{Body, Outcome, SignedOperation};
+use quorate_node::{CommittedBlock, CrashPoints, DataDir, Validator, ValidatorEvent};
+use quorate_types::{OperationBody, Outcome, PublicKey, SignedOperation};
 use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::load::stamp::{self, STAMP_BYTES};
-use super::sample::{BEGIN, END, Line, Progress, Sample};
+use super::sample::{BEGIN, END, HeightProgress, Line, Sample};
 use crate::output::say;
 
 /// Arguments of a worker.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Folder of the validator.
-    home: PathBuf,
+    data_dir: PathBuf,
     /// Reports every height, so that the load can go on.
     #[arg(long)]
     tells: bool,
@@ -30,11 +32,31 @@ pub(super) struct Args {
 const START_LIMIT: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(args: Args) -> Result<ExitCode> {
-    let home = Home::new(args.home);
-    let others = home.genesis()?.validators.len().saturating_sub(1);
-    let mut validator = Validator::start(&home, CrashPoints::default()).await?;
-    let mut events = validator.subscribe();
+    let data_dir = DataDir::new(args.data_dir);
+    let others = data_dir.genesis()?.validators.len().saturating_sub(1);
+    let validator = Validator::start(&data_dir, CrashPoints::default()).await?;
+    let events = validator.subscribe();
+    report_ready(&validator, others).await?;
 
+    let mut worker = Worker {
+        // Counting begins anew with `BEGIN`; everything before it is dropped.
+        counting: Counting::from(&validator),
+        validator,
+        tells: args.tells,
+    };
+
+    match worker.work(events).await? {
+        Ended::Parent => {
+            worker.validator.shutdown().await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Ended::Validator => Ok(ExitCode::FAILURE),
+    }
+}
+
+/// Reports the addresses of a validator once it listens, and then that it is connected with all
+/// `others`.
+async fn report_ready(validator: &Validator, others: usize) -> Result<()> {
     until("no socket could be bound", || {
         !validator.addresses().is_empty()
     })
@@ -51,42 +73,7 @@ pub(super) async fn run(args: Args) -> Result<ExitCode> {
         validator.status().connected_validators >= others
     })
     .await?;
-    tell(&Line::Connected)?;
-
-    // Counting begins anew with `BEGIN`; everything before it is dropped.
-    let mut counting = Counting::from(&validator);
-    let mut orders = BufReader::new(tokio::io::stdin()).lines();
-
-    loop {
-        tokio::select! {
-            order = orders.next_line() => match order?.as_deref() {
-                Some(BEGIN) => counting = Counting::from(&validator),
-                Some(END) => tell(&Line::Sample(Box::new(counting.take(&validator))))?,
-                Some(_) => {}
-                // The parent is gone.
-                None => break,
-            },
-
-            ended = validator.wait() => {
-                ended?;
-                return Ok(ExitCode::FAILURE);
-            }
-
-            event = events.recv() => match event {
-                Ok(ValidatorEvent::Committed(block)) => {
-                    counting.count(&block);
-                    if args.tells {
-                        tell(&Line::Height(progress(&block)))?;
-                    }
-                }
-                Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "heights were missed"),
-                Err(RecvError::Closed) => return Ok(ExitCode::FAILURE),
-            },
-        }
-    }
-
-    validator.shutdown().await?;
-    Ok(ExitCode::SUCCESS)
+    tell(&Line::Connected)
 }
 
 /// Waits until something holds that comes about soon after the start. `otherwise` begins the error.
@@ -106,12 +93,70 @@ fn tell(line: &Line) -> Result<()> {
     say(serde_json::to_string(line)?)
 }
 
+/// A validator that counts.
+struct Worker {
+    validator: Validator,
+    counting: Counting,
+    /// Whether it reports every height.
+    tells: bool,
+}
+
+/// The side that ended first, after which nothing is left to count.
+enum Ended {
+    Parent,
+    Validator,
+}
+
+impl Worker {
+    /// Counts, and follows the orders of the parent, until one side ends.
+    async fn work(&mut self, mut events: Receiver<ValidatorEvent>) -> Result<Ended> {
+        let mut orders = BufReader::new(tokio::io::stdin()).lines();
+
+        loop {
+            tokio::select! {
+                order = orders.next_line() => match order? {
+                    Some(order) => self.follow(&order)?,
+                    None => return Ok(Ended::Parent),
+                },
+
+                ended = self.validator.wait() => {
+                    ended?;
+                    return Ok(Ended::Validator);
+                }
+
+                event = events.recv() => match event {
+                    Ok(ValidatorEvent::Committed(block)) => self.on_commit(&block)?,
+                    Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "heights were missed"),
+                    Err(RecvError::Closed) => return Ok(Ended::Validator),
+                },
+            }
+        }
+    }
+
+    fn follow(&mut self, order: &str) -> Result<()> {
+        match order {
+            BEGIN => self.counting = Counting::from(&self.validator),
+            END => tell(&Line::Sample(Box::new(self.counting.take(&self.validator))))?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn on_commit(&mut self, block: &CommittedBlock) -> Result<()> {
+        self.counting.count(block);
+        if self.tells {
+            tell(&Line::Height(progress(block)))?;
+        }
+        Ok(())
+    }
+}
+
 /// The counts so far, and the counters of the node as they were when counting began.
 struct Counting {
     sample: Sample,
     traffic: Counters,
     signatures: u64,
-    me: quorate_types::PublicKey,
+    me: PublicKey,
 }
 
 impl Counting {
@@ -124,7 +169,7 @@ impl Counting {
         }
     }
 
-    fn count(&mut self, block: &Arc<CommittedBlock>) {
+    fn count(&mut self, block: &CommittedBlock) {
         let sample = &mut self.sample;
         sample.heights += 1;
         sample.later_rounds += u64::from(block.round > 0);
@@ -138,6 +183,11 @@ impl Counting {
             }
         }
 
+        self.count_times(block);
+    }
+
+    fn count_times(&mut self, block: &CommittedBlock) {
+        let sample = &mut self.sample;
         // The builder measures from building on, all others from receipt on.
         let times = match block.builder == self.me {
             true => &mut sample.built_us,
@@ -163,9 +213,11 @@ impl Counting {
         } = std::mem::replace(self, next);
 
         sample.signatures = self.signatures.saturating_sub(signatures);
-        let (before, after) = (traffic, self.traffic);
-        let lanes = [("consensus", before.consensus, after.consensus)];
-        for (name, before, after) in lanes.into_iter().chain([("bulk", before.bulk, after.bulk)]) {
+        let lanes = [
+            ("consensus", traffic.consensus, self.traffic.consensus),
+            ("bulk", traffic.bulk, self.traffic.bulk),
+        ];
+        for (name, before, after) in lanes {
             sample
                 .frames
                 .insert(name.to_owned(), after.sent_frames - before.sent_frames);
@@ -183,8 +235,8 @@ fn saturate(micros: u64) -> u32 {
 /// Returns the stamp that the load put in front of the bytes that are opaque to the swarm.
 fn submitted_at(operation: &SignedOperation) -> Option<u64> {
     let opaque = match &operation.payload.body {
-        Body::Submit(submit) => &submit.tasks.first()?.payload,
-        Body::Accept(report) | Body::Complete(report) => &report.detail,
+        OperationBody::Submit(submit) => &submit.tasks.first()?.payload,
+        OperationBody::Accept(report) | OperationBody::Complete(report) => &report.detail,
         _ => return None,
     };
     let stamp = opaque.0.first_chunk::<STAMP_BYTES>()?;
@@ -192,26 +244,31 @@ fn submitted_at(operation: &SignedOperation) -> Option<u64> {
 }
 
 /// Returns the facts of a height that the load needs.
-fn progress(block: &CommittedBlock) -> Progress {
-    let mut next = std::collections::BTreeMap::new();
-    for operation in &block.content.operations {
-        let payload = &operation.payload;
-        let of: &mut u64 = next.entry(payload.agent).or_default();
-        *of = (payload.sequence + 1).max(*of);
-    }
-
+fn progress(block: &CommittedBlock) -> HeightProgress {
     let assigned = block.outcomes.iter().filter_map(|outcome| match outcome {
         Outcome::Assignment(made) => Some((made.task, made.token, made.agent)),
         _ => None,
     });
 
-    Progress {
+    HeightProgress {
         height: block.height,
-        next: next.into_iter().collect(),
+        next: next_sequences(block).into_iter().collect(),
         assigned: assigned.collect(),
         cleared: block
             .outcomes
             .iter()
             .any(|outcome| matches!(outcome, Outcome::Clearing(_))),
     }
+}
+
+/// Returns the next sequence number of each agent that has operations in a block.
+fn next_sequences(block: &CommittedBlock) -> BTreeMap<PublicKey, u64> {
+    let mut next = BTreeMap::new();
+    for operation in &block.content.operations {
+        let payload = &operation.payload;
+        let of: &mut u64 = next.entry(payload.agent).or_default();
+        *of = (payload.sequence + 1).max(*of);
+    }
+
+    next
 }

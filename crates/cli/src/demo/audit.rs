@@ -1,11 +1,12 @@
 //! The end of a run: every certificate is verified as by an auditor, and the report is written.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use quorate_certificate::{Certificate, Dossier, Judgement, Policy, TrustRoot, verify};
+use quorate_types::outcome::Assignment;
 use quorate_types::{FencingToken, Outcome, PublicKey, TaskId};
 use serde::Serialize;
 
@@ -13,7 +14,8 @@ use super::record::Record;
 use super::setting::Setting;
 use crate::audit::bundle::Bundle;
 use crate::audit::files::is_dossier;
-use crate::report::{Report, Validator};
+use crate::report::{DemoReport, Summary, Task, Validator};
+use crate::values;
 
 /// The judgement of the auditor's code on the certificates of a run.
 #[derive(Debug, Default)]
@@ -39,49 +41,46 @@ pub(super) struct Audit {
 impl Audit {
     /// Reads the trust root and the certificates from the disk, as an outsider would.
     pub(super) fn of(setting: &Setting) -> Result<Self> {
-        let trust_root = setting.trust_root();
-        let text = std::fs::read_to_string(&trust_root)
-            .with_context(|| trust_root.display().to_string())?;
-        let root = TrustRoot::parse(&text)?;
-
-        let mut paths: Vec<_> = std::fs::read_dir(setting.certificates())?
-            .map(|entry| entry.map(|entry| entry.path()))
-            .collect::<Result<_, _>>()?;
-        // Sorted, so that faults are listed in the same order each time.
-        paths.sort();
-
-        let (mut audit, mut auctions) = (Self::default(), Bundle::default());
-        for path in paths {
+        let root = read_trust_root(&setting.trust_root())?;
+        let mut audit = Self::default();
+        let mut auctions = Bundle::default();
+        for path in files_in(&setting.certificates())? {
             let name = path.display().to_string();
-
             let bytes = std::fs::read(&path).with_context(|| name.clone())?;
 
             if is_dossier(&path) {
                 auctions.add_dossier(name, &bytes);
                 audit.dossiers.extend(Dossier::decode(&bytes));
-                continue;
-            }
-
-            audit.files += 1;
-            let verdict = verify(&bytes, &root, &Policy::default());
-            if verdict.is_verified() {
-                audit.take(name, &bytes, &mut auctions);
             } else {
-                let why = verdict
-                    .reason
-                    .map_or_else(String::new, |reason| reason.to_string());
-                audit.refused.push(format!("{name}: {why}"));
+                audit.judge(name, &bytes, &root, &mut auctions);
             }
         }
 
         // Only now are all certificates known that an auction must agree with.
-        for auction in auctions.replay(&root) {
-            audit.auctions += 1;
-            audit.replayed += u64::from(auction.judgement() == Judgement::Verified);
-            audit.disagreeing.extend(auction.complaints());
-        }
-
+        audit.replay(&auctions, &root);
         Ok(audit)
+    }
+
+    fn replay(&mut self, auctions: &Bundle, root: &TrustRoot) {
+        for auction in auctions.replay(root) {
+            self.auctions += 1;
+            self.replayed += u64::from(auction.judgement() == Judgement::Verified);
+            self.disagreeing.extend(auction.complaints());
+        }
+    }
+
+    fn judge(&mut self, name: String, bytes: &[u8], root: &TrustRoot, auctions: &mut Bundle) {
+        self.files += 1;
+        let verdict = verify(bytes, root, &Policy::default());
+
+        if verdict.is_verified() {
+            self.take(name, bytes, auctions);
+        } else {
+            let why = verdict
+                .reason
+                .map_or_else(String::new, |reason| reason.to_string());
+            self.refused.push(format!("{name}: {why}"));
+        }
     }
 
     fn take(&mut self, name: String, bytes: &[u8], auctions: &mut Bundle) {
@@ -93,12 +92,13 @@ impl Audit {
 
         auctions.certify(name, &certificate.outcome);
         match certificate.outcome {
-            Outcome::Assignment(assignment) => {
-                let key = (assignment.task, assignment.token);
+            Outcome::Assignment(Assignment {
+                task, token, agent, ..
+            }) => {
                 // The first certificate decides; a different one is a fault.
-                let owner = *self.owners.entry(key).or_insert(assignment.agent);
-                if owner != assignment.agent {
-                    self.double.push(format!("{:?} token {}", key.0, key.1));
+                let owner = *self.owners.entry((task, token)).or_insert(agent);
+                if owner != agent {
+                    self.double.push(format!("{task:?} token {token}"));
                 }
             }
 
@@ -109,19 +109,73 @@ impl Audit {
         }
     }
 
+    /// Returns the report of a run, with everything that does not depend on the demonstration.
+    /// Title, agents, refusals and trading are left empty.
+    pub(super) fn report(
+        &self,
+        setting: &Setting,
+        record: &Record,
+        tasks: Vec<Task>,
+    ) -> DemoReport {
+        let genesis = &setting.genesis;
+
+        DemoReport {
+            title: String::new(),
+            swarm_id: genesis.swarm_id().to_string(),
+            fingerprint: fingerprint(setting),
+            started: values::rfc3339(genesis.created.seconds()),
+            duration_ms: record.now(),
+            certificate_dir: "certificates".to_owned(),
+            trust_root: "genesis.toml".to_owned(),
+            summary: self.summary(record, &tasks),
+            validators: validators(setting, record),
+            agents: Vec::new(),
+            tasks,
+            heights: record.heights.values().cloned().collect(),
+            refusals: Vec::new(),
+            trading: None,
+        }
+    }
+
+    /// Returns the counts that every demonstration takes from its tasks, its record and its audit.
+    /// Completed tasks, refused bids and killed drones are left at none.
+    pub(super) fn summary(&self, record: &Record, tasks: &[Task]) -> Summary {
+        // A task with a second assignment went to market again.
+        let reassigned = tasks.iter().filter(|task| task.assignments.len() > 1);
+
+        Summary {
+            tasks: tasks.len() as u64,
+            completed: 0,
+            reassigned: reassigned.count() as u64,
+            refused_bids: 0,
+            killed_drones: None,
+            killed_validators: u64::from(record.killed_validator.is_some()),
+            heights: record.greatest_height(),
+            certificates: self.files,
+            certificates_verified: self.verified,
+            auctions: self.auctions,
+            auctions_replayed: self.replayed,
+        }
+    }
+
     /// Returns the faults of a run in which `completed` tasks were done. Empty for a good run.
     pub(super) fn faults(&self, record: &Record, completed: u64) -> Vec<String> {
         let mut faults = self.refused.clone();
         faults.extend(self.disagreeing.iter().cloned());
-        faults.extend(
-            self.double
-                .iter()
-                .map(|task| format!("two agents are certified for {task}")),
-        );
+        for task in &self.double {
+            faults.push(format!("two agents are certified for {task}"));
+        }
 
-        // Certificates must account for every completed task.
+        faults.extend(self.missing(record, completed));
+        faults
+    }
+
+    /// Returns the faults of certificates that are missing. They must account for every completed
+    /// task.
+    fn missing(&self, record: &Record, completed: u64) -> Vec<String> {
         let assigned: BTreeSet<_> = self.owners.keys().map(|(task, _)| task).collect();
-        let expected = [
+
+        unmet(&[
             (
                 self.completed.len() as u64 == completed,
                 "a completion has no certificate",
@@ -136,13 +190,29 @@ impl Audit {
                 "tasks were completed, but there is no dossier of an auction",
             ),
             (record.unwritten == 0, "a certificate could not be written"),
-        ];
-
-        let missed = expected.into_iter().filter(|(holds, _)| !holds);
-        faults.extend(missed.map(|(_, text)| text.to_owned()));
-
-        faults
+        ])
     }
+}
+
+fn read_trust_root(path: &Path) -> Result<TrustRoot> {
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    Ok(TrustRoot::parse(&text)?)
+}
+
+/// Returns the paths of the files in a folder, sorted, so that faults are listed in the same order
+/// each time.
+fn files_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut paths = std::fs::read_dir(folder)?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<Vec<_>>>()?;
+    paths.sort();
+    Ok(paths)
+}
+
+/// Returns the faults of expectations that do not hold. Each comes with the text of its fault.
+pub(super) fn unmet(expected: &[(bool, &str)]) -> Vec<String> {
+    let unmet = expected.iter().filter(|(holds, _)| !holds);
+    unmet.map(|(_, fault)| (*fault).to_owned()).collect()
 }
 
 /// The object that `--json` prints. Keys may be added, not changed.
@@ -159,7 +229,7 @@ struct Json<'a, S> {
 }
 
 /// Writes the report as `report.json` and as `report.html`.
-pub(super) fn write_report(setting: &Setting, report: &Report) -> Result<()> {
+pub(super) fn write_report(setting: &Setting, report: &DemoReport) -> Result<()> {
     write(
         &setting.folder.join("report.json"),
         &serde_json::to_string_pretty(report)?,
@@ -170,7 +240,7 @@ pub(super) fn write_report(setting: &Setting, report: &Report) -> Result<()> {
 /// Prints the one object of `--json`: `summary`, and where the files are.
 pub(super) fn print_json(
     setting: &Setting,
-    report: &Report,
+    report: &DemoReport,
     summary: &impl Serialize,
     faults: &[String],
 ) -> Result<()> {
@@ -189,7 +259,7 @@ pub(super) fn print_json(
 }
 
 /// Prints the last lines of a summary: what was verified, and where the files are.
-pub(super) fn print_end(setting: &Setting, report: &Report) {
+pub(super) fn print_end(setting: &Setting, report: &DemoReport) {
     let summary = &report.summary;
     println!("  heights        {} decided", summary.heights);
     println!(
@@ -207,8 +277,10 @@ pub(super) fn print_end(setting: &Setting, report: &Report) {
         setting.folder.join("report.html").display()
     );
 
-    let (certificates, trust_root) = (setting.certificates(), setting.trust_root());
-    let (certificates, trust_root) = (certificates.display(), trust_root.display());
+    let certificates = setting.certificates();
+    let certificates = certificates.display();
+    let trust_root = setting.trust_root();
+    let trust_root = trust_root.display();
     println!("  audit          quorate audit verify {certificates} --trust {trust_root}");
     println!("                 quorate audit replay {certificates} --trust {trust_root}");
 }
@@ -226,7 +298,7 @@ pub(super) fn conclude(faults: &[String]) -> ExitCode {
 }
 
 /// Returns the committee as the report lists it.
-pub(super) fn validators(setting: &Setting, record: &Record) -> Vec<Validator> {
+fn validators(setting: &Setting, record: &Record) -> Vec<Validator> {
     let validator = |member: &super::setting::Member| Validator {
         name: member.name.clone(),
         key: member.key.to_string(),
@@ -240,34 +312,11 @@ pub(super) fn validators(setting: &Setting, record: &Record) -> Vec<Validator> {
 }
 
 /// Returns the fingerprint of the trust root.
-pub(super) fn fingerprint(setting: &Setting) -> String {
+fn fingerprint(setting: &Setting) -> String {
     let root = TrustRoot::from_genesis(&setting.genesis);
     root.map_or_else(|_| String::new(), |root| root.fingerprint())
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {
     std::fs::write(path, text).with_context(|| path.display().to_string())
-}
-
-/// Formats Unix milliseconds as RFC 3339 in UTC, to the second (`civil_from_days` of H. Hinnant).
-pub(super) fn rfc3339(unix_ms: u64) -> String {
-    let seconds = i64::try_from(unix_ms / 1000).unwrap_or(i64::MAX);
-    let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-
-    // Days since the 1st of March of year 0: such a year ends with its leap day.
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-
-    // Months count from March, so that February is the last one; five of them have 153 days.
-    let month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-
-    let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }

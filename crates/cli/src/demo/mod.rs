@@ -28,7 +28,7 @@ enum Which {
     /// submits a mission, kills a drone in flight and a validator, lets one drone bid with a
     /// capability that nobody attested, and verifies every certificate with the trust root alone.
     ///
-    /// Example: quorate demo drones --mission examples/drones/spree.csv --keep run
+    /// Example: quorate demo drones --mission examples/drones/spree.csv --out run
     Drones(drones::Args),
     /// Run a trading swarm: orders are cut into slices, auctioned under seal, filled, and audited
     ///
@@ -37,7 +37,7 @@ enum Which {
     /// keep its sealed quotes shut and two collude, and verifies every certificate with the trust
     /// root alone.
     ///
-    /// Example: quorate demo trading --bars examples/trading/day.csv --keep run
+    /// Example: quorate demo trading --bars examples/trading/day.csv --out run
     Trading(trading::Args),
     /// Run one process of a demonstration; for internal use
     #[command(hide = true)]

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result};
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::mpsc;
 
 use super::worker::Line;
@@ -30,40 +30,18 @@ impl Process {
     /// standard output go to `heard`, each with `index`.
     pub(super) fn start(
         role: &str,
-        home: &Path,
+        data_dir: &Path,
         log: &Path,
-        (index, heard): (usize, mpsc::UnboundedSender<(usize, Heard)>),
+        index: usize,
+        heard: mpsc::UnboundedSender<(usize, Heard)>,
     ) -> Result<Self> {
-        let program = std::env::current_exe().context("cannot find the path of this program")?;
-        let file = std::fs::File::create(log).with_context(|| log.display().to_string())?;
-
-        let mut child = Command::new(&program)
-            .args(["demo", "worker", role])
-            .arg(home)
-            // It ends when its input closes: see `stop`.
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(file)
-            .kill_on_drop(true)
-            .spawn()
-            .with_context(|| format!("start {}", program.display()))?;
+        let mut child = spawn(role, data_dir, log)?;
         let output = child
             .stdout
             .take()
             .context("the process has no standard output")?;
 
-        // The process is heard until it closes its output.
-        tokio::spawn(async move {
-            let mut lines = BufReader::new(output).lines();
-            while let Ok(Some(text)) = lines.next_line().await {
-                if let Ok(line) = serde_json::from_str(&text) {
-                    // Nobody receives it once the demonstration is over.
-                    let _ = heard.send((index, Heard::Line(line)));
-                }
-            }
-            let _ = heard.send((index, Heard::Ended));
-        });
-
+        tokio::spawn(hear(output, index, heard));
         Ok(Self {
             child,
             killed: false,
@@ -92,4 +70,33 @@ impl Process {
             let _ = self.child.kill().await;
         }
     }
+}
+
+fn spawn(role: &str, data_dir: &Path, log: &Path) -> Result<Child> {
+    let program = std::env::current_exe().context("cannot find the path of this program")?;
+    let file = std::fs::File::create(log).with_context(|| log.display().to_string())?;
+
+    Command::new(&program)
+        .args(["demo", "worker", role])
+        .arg(data_dir)
+        // It ends when its input closes: see `Process::stop`.
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(file)
+        .kill_on_drop(true)
+        .spawn()
+        .with_context(|| format!("start {}", program.display()))
+}
+
+/// Hears a process until it closes its output.
+async fn hear(output: ChildStdout, index: usize, heard: mpsc::UnboundedSender<(usize, Heard)>) {
+    let mut lines = BufReader::new(output).lines();
+    while let Ok(Some(text)) = lines.next_line().await {
+        if let Ok(line) = serde_json::from_str(&text) {
+            // Nobody receives it once the demonstration is over.
+            let _ = heard.send((index, Heard::Line(line)));
+        }
+    }
+
+    let _ = heard.send((index, Heard::Ended));
 }

@@ -56,6 +56,13 @@ impl TaskRecord {
         };
         self.state.unwrap_or(held)
     }
+
+    fn assign(&mut self, assignment: Assignment, certified: outcome::Assignment) {
+        self.assignments.push(assignment);
+        // Awards may become known in another order than they were made in.
+        self.assignments.sort_by_key(|assignment| assignment.token);
+        self.certified = Some(certified);
+    }
 }
 
 impl Record {
@@ -108,8 +115,9 @@ impl Record {
         self.task(task).map_or("an unknown task", |task| &task.name)
     }
 
+    /// Returns the milliseconds since the run began, when the clock started.
     pub(super) fn now(&self) -> u64 {
-        self.clock.monotonic()
+        self.clock.monotonic().0
     }
 
     pub(super) fn name(&self, key: &PublicKey) -> String {
@@ -122,6 +130,12 @@ impl Record {
             .iter()
             .filter(|refusal| refusal.code == reason.code())
             .count() as u64
+    }
+
+    /// Returns the greatest height that was decided; 0 if none was. Heights count from 1, so this
+    /// is also their number.
+    pub(super) fn greatest_height(&self) -> u64 {
+        self.heights.keys().next_back().copied().unwrap_or(0)
     }
 
     /// Takes in a height that a validator committed. Only the first report of a height counts.
@@ -186,14 +200,7 @@ impl Record {
 
             NodeEvent::Failed {
                 task, certificate, ..
-            } => {
-                self.store(*task, "ended", certificate);
-                self.finish(*task, Ended::Failed, TaskState::Failed);
-                vec![format!(
-                    "{} ended without a completion",
-                    self.name_of(*task)
-                )]
-            }
+            } => self.failed(*task, certificate),
 
             _ => Vec::new(),
         }
@@ -207,9 +214,7 @@ impl Record {
             return Vec::new();
         };
 
-        // An award may become known only after its agent was killed while it worked on the task.
-        let killed = self.killed_agent.filter(|(key, _)| *key == certified.agent);
-        let at_ms = killed.map_or_else(|| self.now(), |(_, at)| at);
+        let at_ms = self.awarded_at(&certified.agent);
         let name = self.name(&certified.agent);
         let file = self.store(task, &format!("{token}-assigned"), certificate);
 
@@ -217,27 +222,34 @@ impl Record {
             return Vec::new();
         };
 
-        found.assignments.push(Assignment {
+        let assignment = Assignment {
             agent: name.clone(),
-            token,
+            token: token.0,
             price: certified.price,
             at_ms,
             height: decoded.header.height,
             certificate: file,
             ended: Ended::Held,
             ended_at_ms: None,
-        });
-        // Awards may become known in another order than they were made in.
-        found.assignments.sort_by_key(|assignment| assignment.token);
-        found.certified = Some(certified);
+        };
+        found.assign(assignment, certified);
 
-        match token {
+        match token.0 {
             // A first award is not worth a line.
             1 => Vec::new(),
             _ => vec![format!(
                 "{} goes to {name} under token {token}",
                 self.name_of(task)
             )],
+        }
+    }
+
+    /// Returns when an award that becomes known now was made at the latest. It may become known
+    /// only after its agent was killed while it worked on the task.
+    fn awarded_at(&self, agent: &PublicKey) -> u64 {
+        match self.killed_agent {
+            Some((key, at)) if key == *agent => at,
+            _ => self.now(),
         }
     }
 
@@ -249,15 +261,25 @@ impl Record {
             Some("decline") => (Ended::Declined, "declined"),
             _ => (Ended::Failed, "given back"),
         };
+
         self.end(task, Some(token), ended);
 
-        let holder = self.task(task).and_then(|task| task.certified.as_ref());
-        let holder = holder.map_or_else(String::new, |certified| self.name(&certified.agent));
+        let name = self.name_of(task);
+        let holder = self.holder(task);
+        vec![format!("{name}: {word} ({holder}, token {token})")]
+    }
 
-        vec![format!(
-            "{}: {word} ({holder}, token {token})",
-            self.name_of(task)
-        )]
+    /// Returns the name of the agent that a task was last assigned to; empty if there is none.
+    fn holder(&self, task: TaskId) -> String {
+        let task = self.task(task);
+        let certified = task.and_then(|task| task.certified.as_ref());
+        certified.map_or_else(String::new, |certified| self.name(&certified.agent))
+    }
+
+    fn failed(&mut self, task: TaskId, certificate: &[u8]) -> Vec<String> {
+        self.store(task, "ended", certificate);
+        self.finish(task, Ended::Failed, TaskState::Failed);
+        vec![format!("{} ended without a completion", self.name_of(task))]
     }
 
     fn completed(&mut self, task: TaskId, detail: &[u8], certificate: &[u8]) {
@@ -276,46 +298,52 @@ impl Record {
         items: &[(Option<TaskId>, u16)],
         certificate: &str,
     ) -> Vec<String> {
-        let reason = |code| {
-            Reason::ALL
-                .iter()
-                .copied()
-                .find(|reason| reason.code() == code)
-        };
-
         // One certificate covers all items of a refusal.
-        let file = format!("refusal-{:03}-{agent}.cbor", self.refusals.len() + 1);
-        let bytes = hex::decode(certificate).unwrap_or_default();
-        self.write(&file, &bytes);
-
+        let file = self.store_refusal(agent, certificate);
         let mut lines = Vec::new();
         for (task, code) in items {
-            let Some(reason) = reason(*code) else {
+            let Some(reason) = reason_of(*code) else {
                 continue;
             };
 
             let name = task.map_or("the whole bid".to_owned(), |t| self.name_of(t).to_owned());
+            lines.extend(self.tell(agent, &name, reason));
 
-            let new = self.told.insert((agent.to_owned(), reason));
-            if new && self.telling.contains(&reason) {
-                lines.push(format!(
-                    "{agent} bids on {name} and is refused: {}",
-                    reason.text()
-                ));
-            }
-
-            self.refusals.push(Refusal {
-                agent: agent.to_owned(),
-                task: name,
-                at_ms: self.now(),
-                code: reason.code(),
-                name: reason.name().to_owned(),
-                text: reason.text().to_owned(),
-                certificate: Some(file.clone()),
-            });
+            let refusal = self.refusal(agent, name, reason, &file);
+            self.refusals.push(refusal);
         }
 
         lines
+    }
+
+    fn refusal(&self, agent: &str, task: String, reason: Reason, certificate: &str) -> Refusal {
+        Refusal {
+            agent: agent.to_owned(),
+            task,
+            at_ms: self.now(),
+            code: reason.code(),
+            name: reason.name().to_owned(),
+            text: reason.text().to_owned(),
+            certificate: Some(certificate.to_owned()),
+        }
+    }
+
+    /// Writes the certificate of a refusal, which is hexadecimal, into a file. Returns its name.
+    fn store_refusal(&mut self, agent: &str, certificate: &str) -> String {
+        let file = format!("refusal-{:03}-{agent}.cbor", self.refusals.len() + 1);
+        let bytes = hex::decode(certificate).unwrap_or_default();
+        self.write(&file, &bytes);
+        file
+    }
+
+    /// Returns the line that tells a refusal; `None` if it is not worth telling, or if the same
+    /// reason was told of this agent before.
+    fn tell(&mut self, agent: &str, task: &str, reason: Reason) -> Option<String> {
+        let new = self.told.insert((agent.to_owned(), reason));
+        let text = reason.text();
+
+        (new && self.telling.contains(&reason))
+            .then(|| format!("{agent} bids on {task} and is refused: {text}"))
     }
 
     fn finish(&mut self, task: TaskId, ended: Ended, state: TaskState) {
@@ -329,7 +357,7 @@ impl Record {
     fn end(&mut self, task: TaskId, token: Option<FencingToken>, ended: Ended) {
         let now = self.now();
         let Some(found) = self.find(task) else { return };
-        let wanted = |a: &&mut Assignment| token.is_none_or(|token| a.token == token);
+        let wanted = |a: &&mut Assignment| token.is_none_or(|token| a.token == token.0);
         if let Some(assignment) = found.assignments.iter_mut().rev().find(wanted) {
             assignment.ended = ended;
             assignment.ended_at_ms = Some(now);
@@ -353,6 +381,11 @@ impl Record {
             self.unwritten += 1;
         }
     }
+}
+
+fn reason_of(code: u16) -> Option<Reason> {
+    let mut all = Reason::ALL.iter().copied();
+    all.find(|reason| reason.code() == code)
 }
 
 /// Returns the name of the operation that ended an assignment.

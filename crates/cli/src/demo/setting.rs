@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use quorate_node::{Home, NodeConfig};
+use quorate_node::{DataDir, NodeConfig};
 use quorate_types::genesis::{Admission, Attester, Parameters};
 use quorate_types::{
-    Capabilities, Claims, Genesis, Market, PROTOCOL_VERSION, PublicKey, Validator, ValidatorSet,
+    Capabilities, Claims, Genesis, Market, PROTOCOL_VERSION, PublicKey, UnixMillis, Validator,
+    ValidatorSet,
 };
 use serde::Serialize;
 
@@ -19,14 +20,14 @@ pub(super) struct Setting {
     pub(super) validators: Vec<Member>,
     pub(super) agents: Vec<Member>,
     /// The node of this process, which is requester and attester.
-    pub(super) operator: Home,
-    started_unix_ms: u64,
+    pub(super) operator: DataDir,
+    started: UnixMillis,
 }
 
 /// A member that will run as a process: its name, folder and key.
 pub(super) struct Member {
     pub(super) name: String,
-    pub(super) home: Home,
+    pub(super) data_dir: DataDir,
     pub(super) key: PublicKey,
 }
 
@@ -43,33 +44,27 @@ pub(super) struct Wanted<'a> {
     /// The markets, ascending by name.
     pub(super) markets: Vec<Market>,
     /// The folder of the run, if the user chose one.
-    pub(super) keep: Option<&'a Path>,
-    pub(super) started_unix_ms: u64,
+    pub(super) out: Option<&'a Path>,
+    pub(super) started: UnixMillis,
 }
 
 impl Setting {
     /// Makes the folder, all keys and the genesis.
     pub(super) fn make(wanted: Wanted<'_>) -> Result<Self> {
-        let started_unix_ms = wanted.started_unix_ms;
-        let folder = match wanted.keep {
+        let started = wanted.started;
+        let folder = match wanted.out {
             Some(folder) => folder.to_path_buf(),
-            None => PathBuf::from("runs").join(format!("{}-{started_unix_ms}", wanted.name)),
+            None => PathBuf::from("runs").join(format!("{}-{started}", wanted.name)),
         };
         // A run must not be mixed with an earlier one.
         make_empty(&folder)?;
 
-        let numbered = |role: &str, count| -> Result<Vec<Member>> {
-            (1..=count)
-                .map(|number| member(&folder, format!("{role}-{number}")))
-                .collect()
-        };
-
-        let validators = numbered("validator", wanted.validators)?;
-        let agents = numbered(wanted.role, wanted.agents)?;
+        let validators = members(&folder, "validator", wanted.validators)?;
+        let agents = members(&folder, wanted.role, wanted.agents)?;
         // The operator has a folder like all others, but no process of its own.
         let operator = member(&folder, "operator".to_owned())?;
         let genesis = genesis(&wanted, &validators, &operator)?;
-        let operator = operator.home;
+        let operator = operator.data_dir;
 
         Ok(Self {
             folder,
@@ -77,7 +72,7 @@ impl Setting {
             validators,
             agents,
             operator,
-            started_unix_ms,
+            started,
         })
     }
 
@@ -87,14 +82,14 @@ impl Setting {
         quorate_node::write_genesis(&self.trust_root(), &self.genesis)?;
 
         for validator in &self.validators {
-            validator.home.store_genesis(&self.genesis)?;
+            validator.data_dir.store_genesis(&self.genesis)?;
             // A key without its guard does not sign (N-21).
             validator
-                .home
+                .data_dir
                 .create_guard(&validator.key, &self.genesis.swarm_id())?;
         }
         for agent in &self.agents {
-            agent.home.store_genesis(&self.genesis)?;
+            agent.data_dir.store_genesis(&self.genesis)?;
         }
 
         Ok(())
@@ -104,7 +99,7 @@ impl Setting {
     pub(super) fn attest(&self, agent: &Member, capabilities: Capabilities) -> Result<()> {
         let attester = self.operator.key()?;
         // Claims carry seconds of Unix time.
-        let now = self.started_unix_ms / 1000;
+        let now = self.started.seconds();
         let claims = Claims {
             issuer: attester.public_key(),
             subject: agent.key,
@@ -117,12 +112,12 @@ impl Setting {
         };
 
         Ok(agent
-            .home
+            .data_dir
             .store_attestation(&attester.sign(claims).into_inner())?)
     }
 
     /// Tells a member which addresses to start from. The first validator starts from none.
-    pub(super) fn configure(home: &Home, listens: bool, boot: &[String]) -> Result<()> {
+    pub(super) fn configure(data_dir: &DataDir, listens: bool, boot: &[String]) -> Result<()> {
         // TCP and QUIC, each on any free port.
         let any = ["/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"];
         let listen = any.into_iter().filter(|_| listens).map(str::parse);
@@ -136,7 +131,7 @@ impl Setting {
             ..NodeConfig::default()
         };
 
-        Ok(home.store_config(&config)?)
+        Ok(data_dir.store_config(&config)?)
     }
 
     pub(super) fn log(&self, name: &str) -> PathBuf {
@@ -171,41 +166,49 @@ impl Setting {
 impl Member {
     /// Writes the settings of its process into a file of its folder.
     pub(super) fn tell(&self, file: &str, what: &impl Serialize) -> Result<()> {
-        let path = self.home.root().join(file);
+        let path = self.data_dir.root().join(file);
         let text = serde_json::to_string_pretty(what)?;
         std::fs::write(&path, text).with_context(|| path.display().to_string())
     }
 }
 
-/// Copies the input of a run into its folder and returns the file name. Without an input file, the
-/// input is `ours`: the name and the text of a file that ships with the program.
-pub(super) fn keep_input(
-    input: Option<&Path>,
-    ours: (&str, &str),
-    folder: &Path,
-) -> Result<String> {
-    let (name, text) = match input {
-        Some(path) => {
-            let name = path
-                .file_name()
-                .with_context(|| path.display().to_string())?;
+/// The input of a run: the name of a file, and its text.
+pub(super) struct Input {
+    name: String,
+    text: String,
+}
 
-            let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-            (name.to_string_lossy().into_owned(), text)
-        }
+impl Input {
+    /// Reads the file that the user chose. If there is none, the input is the file that ships with
+    /// the program under this name.
+    pub(super) fn of(chosen: Option<&Path>, shipped_name: &str, shipped: &str) -> Result<Self> {
+        let Some(path) = chosen else {
+            return Ok(Self {
+                name: shipped_name.to_owned(),
+                text: shipped.to_owned(),
+            });
+        };
 
-        None => (ours.0.to_owned(), ours.1.to_owned()),
-    };
+        let shown = || path.display().to_string();
+        let name = path.file_name().with_context(shown)?;
+        Ok(Self {
+            name: name.to_string_lossy().into_owned(),
+            text: std::fs::read_to_string(path).with_context(shown)?,
+        })
+    }
 
-    let path = folder.join(&name);
-    std::fs::write(&path, text).with_context(|| path.display().to_string())?;
-    Ok(name)
+    /// Writes it into the folder of a run, and returns the file name.
+    pub(super) fn keep(self, folder: &Path) -> Result<String> {
+        let path = folder.join(&self.name);
+        std::fs::write(&path, self.text).with_context(|| path.display().to_string())?;
+        Ok(self.name)
+    }
 }
 
 fn make_empty(folder: &Path) -> Result<()> {
     if folder.exists() && std::fs::read_dir(folder)?.next().is_some() {
         bail!(
-            "{}: the folder is not empty; choose an empty or absent one with --keep",
+            "{}: the folder is not empty; choose an empty or absent one with --out",
             folder.display()
         );
     }
@@ -218,24 +221,27 @@ fn make_empty(folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Makes the folders and the keys of this many members, which are numbered from 1.
+fn members(folder: &Path, role: &str, count: usize) -> Result<Vec<Member>> {
+    (1..=count)
+        .map(|number| member(folder, format!("{role}-{number}")))
+        .collect()
+}
+
 fn member(folder: &Path, name: String) -> Result<Member> {
-    let home = Home::new(folder.join("nodes").join(&name));
-    let key = home.create_key()?.public_key();
-    Ok(Member { name, home, key })
+    let data_dir = DataDir::new(folder.join("nodes").join(&name));
+    let key = data_dir.create_key()?.public_key();
+    Ok(Member {
+        name,
+        data_dir,
+        key,
+    })
 }
 
 fn genesis(wanted: &Wanted<'_>, validators: &[Member], operator: &Member) -> Result<Genesis> {
-    let set = validators.iter().enumerate().map(|(at, member)| {
-        Ok(Validator {
-            key: member.key,
-            power: 1,
-            operator: format!("op-{}", at + 1).parse()?,
-        })
-    });
-
     let genesis = Genesis {
         name: wanted.name.parse()?,
-        created: wanted.started_unix_ms.saturating_sub(1),
+        created: wanted.started.saturating_sub(1),
         markets: wanted.markets.clone(),
         version: PROTOCOL_VERSION,
         admission: Admission::Attestation,
@@ -245,9 +251,23 @@ fn genesis(wanted: &Wanted<'_>, validators: &[Member], operator: &Member) -> Res
             name: wanted.attester.parse()?,
         }],
         parameters: Parameters::default(),
-        validators: ValidatorSet::new(set.collect::<Result<_>>()?)?,
+        validators: committee(validators)?,
     };
 
     genesis.check()?;
     Ok(genesis)
+}
+
+/// Returns the committee of these members. All have the same power, and each its own operator.
+fn committee(members: &[Member]) -> Result<ValidatorSet> {
+    let validators = members.iter().enumerate().map(|(at, member)| {
+        Ok(Validator {
+            key: member.key,
+            power: 1,
+            operator: format!("op-{}", at + 1).parse()?,
+        })
+    });
+
+    let validators = validators.collect::<Result<_>>()?;
+    Ok(ValidatorSet::new(validators)?)
 }

@@ -10,12 +10,13 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use quorate_certificate::Certificate;
 use quorate_node::{Clock, DossierBundle, Node, NodeError, NodeEvent, NodeHandle};
 use quorate_types::{Hash, Outcome};
+use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::Interval;
 
 use super::processes::{Heard, Process};
-use super::setting::Setting;
+use super::setting::{Member, Setting};
 use super::worker::Line;
 use crate::dossiers;
 
@@ -28,7 +29,7 @@ const TICK: Duration = Duration::from_millis(100);
 const DOSSIER_LIMIT: Duration = Duration::from_secs(5);
 
 /// The processes of a run, and the operator's node, which runs in this process.
-pub(super) struct Swarm<'a> {
+pub(super) struct DemoSwarm<'a> {
     pub(super) setting: &'a Setting,
     pub(super) clock: Clock,
     pub(super) operator: NodeHandle,
@@ -59,7 +60,7 @@ pub(super) enum News {
     Closed,
 }
 
-impl<'a> Swarm<'a> {
+impl<'a> DemoSwarm<'a> {
     /// Starts every process and waits until each is ready. The first validator knows no other
     /// member; all others know only the first validator. Agents run as workers of `role`.
     pub(super) async fn start(setting: &'a Setting, role: &str, bar: ProgressBar) -> Result<Self> {
@@ -68,29 +69,25 @@ impl<'a> Swarm<'a> {
         let mut processes = Vec::new();
         let mut boot = Vec::new();
 
-        let start = |member: &super::setting::Member, role: &str, index| {
-            let place = (index, say.clone());
-            Process::start(role, member.home.root(), &setting.log(&member.name), place)
-        };
+        for validator in &setting.validators {
+            Setting::configure(&validator.data_dir, true, &boot)?;
+            let index = processes.len();
+            processes.push(start(setting, validator, "validator", index, &say)?);
 
-        for (index, validator) in setting.validators.iter().enumerate() {
-            Setting::configure(&validator.home, true, &boot)?;
-            processes.push(start(validator, "validator", index)?);
             // Its port is known only once it listens, and all others start from its address.
             if index == 0 {
                 boot = first_address(&mut heard, setting).await?;
             }
         }
 
-        for (index, agent) in setting.agents.iter().enumerate() {
-            Setting::configure(&agent.home, false, &boot)?;
+        for agent in &setting.agents {
+            Setting::configure(&agent.data_dir, false, &boot)?;
             // Agents are numbered after the validators: see `name`.
-            processes.push(start(agent, role, setting.validators.len() + index)?);
+            let index = processes.len();
+            processes.push(start(setting, agent, role, index, &say)?);
         }
 
-        // The operator's node runs in this process, so it is not one of `processes`.
-        Setting::configure(&setting.operator, false, &boot)?;
-        let operator = Node::builder(setting.operator.clone()).start().await?;
+        let operator = start_operator(setting, &boot).await?;
         let events = operator.subscribe();
 
         let mut swarm = Self {
@@ -111,6 +108,7 @@ impl<'a> Swarm<'a> {
         Ok(swarm)
     }
 
+    /// Waits until each process is ready.
     async fn gather(&mut self, role: &str) -> Result<()> {
         let all = self.processes.len();
         // The first validator was ready in `first_address`.
@@ -120,20 +118,22 @@ impl<'a> Swarm<'a> {
             let next = tokio::time::timeout(GATHERING, self.heard.recv()).await;
             match next.ok().flatten() {
                 Some((_, Heard::Line(Line::Ready { .. }))) => ready += 1,
-                Some((index, Heard::Ended)) => bail!(
-                    "{} ended while it started; see {}",
-                    self.name(index),
-                    self.setting.log(self.name(index)).display()
-                ),
+                Some((index, Heard::Ended)) => {
+                    let name = self.name(index);
+                    let log = self.setting.log(name);
+                    bail!("{name} ended while it started; see {}", log.display())
+                }
+
                 // A process may have news before the last one is ready.
                 Some((index, Heard::Line(line))) => self.early.push_back((index, line)),
                 None => bail!("only {ready} of {all} processes were ready within 20 s; see logs/"),
             }
         }
 
-        let (validators, agents) = (self.setting.validators.len(), self.setting.agents.len());
         self.say(&format!(
-            "{validators} validators and {agents} {role}s run as {all} processes, pid {}",
+            "{} validators and {} {role}s run as {all} processes, pid {}",
+            self.setting.validators.len(),
+            self.setting.agents.len(),
             std::process::id()
         ));
 
@@ -159,8 +159,8 @@ impl<'a> Swarm<'a> {
                         self.fetch_dossier(&event);
                         return News::Event(Box::new(event));
                     }
-                    Err(broadcast::error::RecvError::Lagged(_)) => {}
-                    Err(broadcast::error::RecvError::Closed) => return News::Closed,
+                    Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => return News::Closed,
                 },
 
                 Some(Ok((clearing, fetched))) = self.dossiers.join_next() => {
@@ -203,11 +203,8 @@ impl<'a> Swarm<'a> {
     }
 
     fn ended(&self, index: usize) {
-        if self
-            .processes
-            .get(index)
-            .is_some_and(|process| !process.killed)
-        {
+        let process = self.processes.get(index);
+        if process.is_some_and(|process| !process.killed) {
             let name = self.name(index);
             self.say(&format!("{name} ended unexpectedly; see logs/{name}.log"));
         }
@@ -252,7 +249,7 @@ impl<'a> Swarm<'a> {
 
     /// Prints a line of news above the bar: on standard error, so that `--json` stays clean.
     pub(super) fn say(&self, text: &str) {
-        let seconds = self.clock.monotonic() as f64 / 1000.0;
+        let seconds = self.clock.monotonic().0 as f64 / 1000.0;
         let line = format!("{seconds:6.1} s  {text}");
         if self.bar.is_hidden() {
             eprintln!("{line}");
@@ -260,6 +257,25 @@ impl<'a> Swarm<'a> {
             self.bar.println(line);
         }
     }
+}
+
+/// Starts the operator's node. It runs in this process, so it is not one of the processes.
+async fn start_operator(setting: &Setting, boot: &[String]) -> Result<NodeHandle> {
+    Setting::configure(&setting.operator, false, boot)?;
+    let builder = Node::builder(setting.operator.clone());
+    Ok(builder.start().await?)
+}
+
+/// Starts the process of a member in this role. What is heard of it comes with `index`.
+fn start(
+    setting: &Setting,
+    member: &Member,
+    role: &str,
+    index: usize,
+    say: &mpsc::UnboundedSender<(usize, Heard)>,
+) -> Result<Process> {
+    let log = setting.log(&member.name);
+    Process::start(role, member.data_dir.root(), &log, index, say.clone())
 }
 
 async fn first_address(
@@ -288,5 +304,6 @@ pub(super) fn progress_bar(json: bool, length: usize) -> ProgressBar {
     if let Ok(style) = ProgressStyle::with_template("{bar:40.cyan} {pos}/{len} tasks  {elapsed}") {
         bar.set_style(style);
     }
+
     bar
 }

@@ -7,9 +7,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use quorate_drone::{Behaviour, Drone, DroneConfig, Point};
-use quorate_node::{CrashPoints, Home, Node, NodeEvent, NodeHandle, Validator, ValidatorEvent};
+use quorate_node::{CommittedBlock, CrashPoints, DataDir};
+use quorate_node::{Node, NodeEvent, NodeHandle, Validator, ValidatorEvent};
 use quorate_trader::{MakerConfig, MarketMaker};
-use quorate_types::{Label, PublicKey, Reason, TaskId};
+use quorate_types::{Label, PublicKey, TaskId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncReadExt;
@@ -25,11 +26,11 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Role {
     /// Run the validator of a folder
-    Validator { home: PathBuf },
+    Validator { data_dir: PathBuf },
     /// Fly the drone of a folder, described by `drone.json` in it
-    Drone { home: PathBuf },
+    Drone { data_dir: PathBuf },
     /// Make markets for the trader of a folder, described by `trader.json` in it
-    Trader { home: PathBuf },
+    Trader { data_dir: PathBuf },
 }
 
 /// A line that a worker sends to its parent.
@@ -115,22 +116,19 @@ impl DroneFile {
 
 pub(super) async fn run(args: Args) -> Result<ExitCode> {
     match args.role {
-        Role::Validator { home } => validator(Home::new(home)).await,
-        Role::Drone { home } => drone(Home::new(home)).await,
-        Role::Trader { home } => trader(Home::new(home)).await,
+        Role::Validator { data_dir } => validator(DataDir::new(data_dir)).await,
+        Role::Drone { data_dir } => drone(DataDir::new(data_dir)).await,
+        Role::Trader { data_dir } => trader(DataDir::new(data_dir)).await,
     }
 }
 
-async fn validator(home: Home) -> Result<ExitCode> {
-    let mut validator = Validator::start(&home, CrashPoints::default()).await?;
+async fn validator(data_dir: DataDir) -> Result<ExitCode> {
+    let mut validator = Validator::start(&data_dir, CrashPoints::default()).await?;
     let mut events = validator.subscribe();
     wait_for_addresses(&validator).await?;
 
-    let addresses = validator
-        .addresses()
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let addresses = validator.addresses();
+    let addresses = addresses.iter().map(ToString::to_string).collect();
     say(&Line::Ready { addresses })?;
 
     loop {
@@ -147,18 +145,22 @@ async fn validator(home: Home) -> Result<ExitCode> {
             }
 
             event = events.recv() => match event {
-                Ok(ValidatorEvent::Committed(block)) => say(&Line::Height(Decided {
-                    height: block.height,
-                    round: block.round,
-                    builder: block.builder,
-                    operations: block.operations,
-                    outcomes: block.outcomes.len(),
-                }))?,
+                Ok(ValidatorEvent::Committed(block)) => say(&Line::Height(decided(&block)))?,
                 // The other validators report the heights that this one missed.
                 Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => return Ok(ExitCode::FAILURE),
             },
         }
+    }
+}
+
+fn decided(block: &CommittedBlock) -> Decided {
+    Decided {
+        height: block.height,
+        round: block.round,
+        builder: block.builder,
+        operations: block.operations,
+        outcomes: block.outcomes.len(),
     }
 }
 
@@ -177,18 +179,18 @@ async fn wait_for_addresses(validator: &Validator) -> Result<()> {
         .context("no socket could be bound within 10 s")
 }
 
-async fn drone(home: Home) -> Result<ExitCode> {
-    let file: DroneFile = read(&home, DRONE_FILE)?;
-    let node = Node::builder(home)
+async fn drone(data_dir: DataDir) -> Result<ExitCode> {
+    let file: DroneFile = read(&data_dir, DRONE_FILE)?;
+    let node = Node::builder(data_dir)
         .agent(Drone::new(file.config()))
         .start()
         .await?;
     work(node).await
 }
 
-async fn trader(home: Home) -> Result<ExitCode> {
-    let file: TraderFile = read(&home, TRADER_FILE)?;
-    let mut node = Node::builder(home);
+async fn trader(data_dir: DataDir) -> Result<ExitCode> {
+    let file: TraderFile = read(&data_dir, TRADER_FILE)?;
+    let mut node = Node::builder(data_dir);
 
     // One agent for each slice that it may hold.
     for _ in 0..TRADER_SLOTS {
@@ -202,8 +204,8 @@ async fn trader(home: Home) -> Result<ExitCode> {
     work(node.start().await?).await
 }
 
-fn read<T: DeserializeOwned>(home: &Home, file: &str) -> Result<T> {
-    let path = home.root().join(file);
+fn read<T: DeserializeOwned>(data_dir: &DataDir, file: &str) -> Result<T> {
+    let path = data_dir.root().join(file);
     let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
     serde_json::from_str(&text).with_context(|| path.display().to_string())
 }
@@ -229,15 +231,28 @@ async fn work(node: NodeHandle) -> Result<ExitCode> {
             }
 
             event = events.recv() => match event {
-                Ok(NodeEvent::Award(award)) => say(&Line::Working { task: award.task })?,
-                Ok(NodeEvent::Refused { items, certificate, .. }) => say(&Line::Refused {
-                    items: items.into_iter().map(|(task, why)| (task, Reason::code(why))).collect(),
-                    certificate: hex::encode(&certificate),
-                })?,
-                Ok(_) | Err(RecvError::Lagged(_)) => {}
+                Ok(event) => report(event)?,
+                Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => return Ok(ExitCode::FAILURE),
             },
         }
+    }
+}
+
+/// Reports an award or a refusal.
+fn report(event: NodeEvent) -> Result<()> {
+    match event {
+        NodeEvent::Award(award) => say(&Line::Working { task: award.task }),
+        NodeEvent::Refused {
+            items, certificate, ..
+        } => {
+            let items = items.into_iter();
+            say(&Line::Refused {
+                items: items.map(|(task, why)| (task, why.code())).collect(),
+                certificate: hex::encode(&certificate),
+            })
+        }
+        _ => Ok(()),
     }
 }
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
-use quorate_node::Home;
+use quorate_node::DataDir;
 use quorate_store::{FileDisk, StoreConfig, repair};
 
 use crate::output::say;
@@ -30,21 +30,13 @@ pub(super) struct Args {
 /// If the folder is in use or belongs to another swarm, or if the disk fails. The command can be
 /// run again then.
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
-    let home = home_of(&args.dir)?;
-    let data = home.data();
+    let data_dir = data_dir_of(&args.dir)?;
+    let data = data_dir.data();
 
-    let swarm = home.genesis()?.swarm_id();
-
-    // With a fresh salt, no payload that a peer chose can look like frames of the repaired files.
-    let mut salt = [0; 4];
-    getrandom::fill(&mut salt).context("the system gives no randomness")?;
+    let swarm = data_dir.genesis()?.swarm_id();
 
     let disk = FileDisk::new(&data).with_context(|| data.display().to_string())?;
-
-    let repaired = repair(
-        Arc::new(disk),
-        StoreConfig::new(swarm.0, u32::from_le_bytes(salt)),
-    )?;
+    let repaired = repair(Arc::new(disk), StoreConfig::new(swarm.0, fresh_salt()?))?;
 
     for file in &repaired {
         say(format!(
@@ -60,18 +52,25 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// A random salt. With it, no payload that a peer chose can look like frames of the repaired files.
+fn fresh_salt() -> Result<u32> {
+    let mut salt = [0; 4];
+    getrandom::fill(&mut salt).context("the system gives no randomness")?;
+    Ok(u32::from_le_bytes(salt))
+}
+
 /// The folder of the node, if `dir` is that folder or the `data` folder in it.
-fn home_of(dir: &Path) -> Result<Home> {
+fn data_dir_of(dir: &Path) -> Result<DataDir> {
     let parent = dir
         .parent()
         .filter(|_| dir.file_name().is_some_and(|name| name == "data"));
 
-    let candidates = [Some(dir), parent].into_iter().flatten().map(Home::new);
+    let candidates = [Some(dir), parent].into_iter().flatten().map(DataDir::new);
     let found = candidates
         .into_iter()
-        .find(|home| home.genesis_path().exists());
+        .find(|data_dir| data_dir.genesis_path().exists());
 
-    let home = found.with_context(|| {
+    let data_dir = found.with_context(|| {
         format!(
             "{}: is not the folder of a node that has joined: there is no genesis.toml in it",
             dir.display()
@@ -79,10 +78,10 @@ fn home_of(dir: &Path) -> Result<Home> {
     })?;
 
     ensure!(
-        home.data().is_dir(),
+        data_dir.data().is_dir(),
         "{}: there is no such folder, so there is nothing to repair",
-        home.data().display()
+        data_dir.data().display()
     );
 
-    Ok(home)
+    Ok(data_dir)
 }

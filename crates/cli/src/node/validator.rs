@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
-use quorate_node::{Home, Validator, ValidatorEvent};
+use quorate_node::{DataDir, Validator, ValidatorEvent};
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::{crash, stop::StopSignal};
@@ -25,37 +26,55 @@ pub(super) enum Start {
 ///
 /// # Errors
 /// If the validator does not start, or ends before it is told to.
-pub(super) async fn run(start: Start, home: &Home) -> Result<()> {
+pub(super) async fn run(start: Start, data_dir: &DataDir) -> Result<()> {
     // Signals are caught first, so that none is lost during the start.
     let mut stop = StopSignal::catch()?;
 
-    let listen = home.config()?.listen;
+    let listen = data_dir.config()?.listen;
     ensure!(
         !listen.is_empty(),
         "a validator must listen on an address: write `listen` into {}/node.toml, or give --listen",
-        home.root().display()
+        data_dir.root().display()
     );
 
     let mut validator = match start {
-        Start::Usual => Validator::start(home, crash::points()?).await?,
-        Start::Rejoin => Validator::rejoin(home, crash::points()?).await?,
+        Start::Usual => Validator::start(data_dir, crash::points()?).await?,
+        Start::Rejoin => Validator::rejoin(data_dir, crash::points()?).await?,
     };
 
     let mut events = validator.subscribe();
+    say_start(&validator, listen.len()).await?;
+    log_until_stopped(&mut validator, &mut events, &mut stop).await?;
+
+    tracing::info!("stopping");
+    Ok(validator.shutdown().await?)
+}
+
+/// Prints which validator it is, and the addresses at which it can be reached.
+async fn say_start(validator: &Validator, wanted: usize) -> Result<()> {
     say(format!(
         "validator {} of swarm {}",
         validator.public_key(),
         validator.swarm()
     ))?;
 
-    say_addresses(&validator, listen.len()).await?;
-    if let Some(address) = validator.monitor_address() {
-        say(format!("monitoring on http://{address}"))?;
-    }
+    say_addresses(validator, wanted).await?;
 
+    match validator.monitor_address() {
+        Some(address) => say(format!("monitoring on http://{address}")),
+        None => Ok(()),
+    }
+}
+
+/// Logs the events of the validator until it is told to stop.
+async fn log_until_stopped(
+    validator: &mut Validator,
+    events: &mut Receiver<ValidatorEvent>,
+    stop: &mut StopSignal,
+) -> Result<()> {
     loop {
         tokio::select! {
-            () = stop.received() => break,
+            () = stop.received() => return Ok(()),
             ended = validator.wait() => {
                 ended?;
                 bail!("the validator ended without being told to");
@@ -67,9 +86,6 @@ pub(super) async fn run(start: Start, home: &Home) -> Result<()> {
             },
         }
     }
-
-    tracing::info!("stopping");
-    Ok(validator.shutdown().await?)
 }
 
 /// Prints the addresses that the validator listens on. It waits for them first, because sockets are

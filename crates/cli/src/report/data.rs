@@ -7,7 +7,7 @@ use super::trading::Trading;
 
 /// A demo run, as it is written to `report.json` and shown as a page.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Report {
+pub struct DemoReport {
     /// The headline, with the name of the mission or of the file of bars.
     pub title: String,
     /// The swarm id, in hexadecimal.
@@ -82,7 +82,7 @@ pub struct Validator {
 
 /// A point on the Earth, in degrees of WGS 84. A point that is not finite is left off the map.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Place {
+pub struct GeoPoint {
     /// The latitude, -90 to 90.
     pub lat: f64,
     /// The longitude, -180 to 180. A mission may not cross the antimeridian.
@@ -98,7 +98,7 @@ pub struct Agent {
     pub key: String,
     /// The place where it started; `None` if it does not move.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub home: Option<Place>,
+    pub home: Option<GeoPoint>,
     /// When it was killed; `None` if it was not.
     pub killed_at_ms: Option<u64>,
     /// Whether it claims a capability that nobody attested.
@@ -114,7 +114,7 @@ pub struct Agent {
 pub struct Stop {
     /// The place that the drone was at.
     #[serde(flatten)]
-    pub place: Place,
+    pub place: GeoPoint,
     /// When it was there.
     pub t_ms: u64,
     /// The task that it did there; `None` for a place that it only passed.
@@ -128,7 +128,7 @@ pub struct Task {
     pub id: String,
     /// The place to fly to; `None` for a task without one.
     #[serde(flatten)]
-    pub place: Option<Place>,
+    pub place: Option<GeoPoint>,
     /// The labels and amounts that it requires, for a reader: `camera`, `payload_g ≥ 500`.
     pub requires: Vec<String>,
     /// Its state when the run ended.
@@ -261,7 +261,7 @@ impl TaskState {
     }
 }
 
-impl Report {
+impl DemoReport {
     /// Returns every award with its task, ordered by task and then by token.
     pub(super) fn awards(&self) -> impl Iterator<Item = (&Task, &Assignment)> {
         self.tasks
@@ -300,12 +300,12 @@ impl Task {
 
 impl Agent {
     /// Returns the last place that it is known to have been at.
-    pub(super) fn last_place(&self) -> Option<Place> {
+    pub(super) fn last_place(&self) -> Option<GeoPoint> {
         self.path.last().map(|stop| stop.place).or(self.home)
     }
 
     /// Returns every place that it was at, from its home on.
-    pub(super) fn places(&self) -> impl Iterator<Item = Place> {
+    pub(super) fn places(&self) -> impl Iterator<Item = GeoPoint> {
         self.home
             .into_iter()
             .chain(self.path.iter().map(|stop| stop.place))

@@ -70,29 +70,16 @@ impl Labels {
     pub(super) fn place(&mut self, dot: Dot, word: &str) -> Option<Spot> {
         #[expect(clippy::cast_precision_loss, reason = "a label is a few letters long")]
         let width = word.chars().count() as f64 * LETTER;
-        let (Point { x, y }, gap) = (dot.at, dot.radius + GAP);
+        let spot = spots_beside(dot)
+            .into_iter()
+            .find(|spot| self.is_free(area(*spot, width)))?;
 
-        // A baseline 0.3 of a line below the middle of the dot centres the word on it: see `area`.
-        let candidates = [
-            (x + gap, y + LINE * 0.3, "start"),
-            (x - gap, y + LINE * 0.3, "end"),
-            (x, y - gap, "middle"),
-            (x, y + gap + LINE * 0.75, "middle"),
-        ];
+        self.taken.push(area(spot, width));
+        Some(spot)
+    }
 
-        candidates.into_iter().find_map(|(x, y, anchor)| {
-            let spot = Spot {
-                at: Point { x, y },
-                anchor,
-            };
-            let area = area(spot, width);
-            let free = self.contains(area) && !self.taken.iter().any(|other| overlap(*other, area));
-
-            free.then(|| {
-                self.taken.push(area);
-                spot
-            })
-        })
+    fn is_free(&self, area: Area) -> bool {
+        self.contains(area) && !self.taken.iter().any(|other| overlap(*other, area))
     }
 
     fn contains(&self, area: Area) -> bool {
@@ -101,6 +88,24 @@ impl Labels {
             && area.right <= self.width
             && area.bottom <= self.height
     }
+}
+
+/// Returns the places of a word beside a dot: right, left, above, below.
+fn spots_beside(dot: Dot) -> [Spot; 4] {
+    let Point { x, y } = dot.at;
+    let gap = dot.radius + GAP;
+    let spot = |x, y, anchor| Spot {
+        at: Point { x, y },
+        anchor,
+    };
+
+    // A baseline 0.3 of a line below the middle of the dot centres the word on it: see `area`.
+    [
+        spot(x + gap, y + LINE * 0.3, "start"),
+        spot(x - gap, y + LINE * 0.3, "end"),
+        spot(x, y - gap, "middle"),
+        spot(x, y + gap + LINE * 0.75, "middle"),
+    ]
 }
 
 fn area(spot: Spot, width: f64) -> Area {

@@ -4,7 +4,7 @@
 use super::html::{colour, count, escape, seconds};
 use super::labels::{Dot, Labels, Spot};
 use super::projection::{Frame, Point, Projection, metres_between, round_below};
-use super::{Agent, Place, Report, Task};
+use super::{Agent, DemoReport, GeoPoint, Task};
 
 const FRAME: Frame = Frame {
     width: 880.0,
@@ -21,7 +21,7 @@ const LOST: f64 = 10.0;
 const SCALE_PART: f64 = 0.22;
 
 /// Draws the map and its legend, side by side if there is room.
-pub(super) fn figure(report: &Report) -> String {
+pub(super) fn figure(report: &DemoReport) -> String {
     let Some(projection) = Projection::fit(places(report), &FRAME) else {
         return "<p>Nothing in this run has coordinates.</p>\n".to_owned();
     };
@@ -58,12 +58,12 @@ pub(super) fn highlight_rules(agents: usize) -> String {
         .collect()
 }
 
-fn places(report: &Report) -> impl Iterator<Item = Place> {
+fn places(report: &DemoReport) -> impl Iterator<Item = GeoPoint> {
     let tasks = report.tasks.iter().filter_map(|task| task.place);
     tasks.chain(report.agents.iter().flat_map(Agent::places))
 }
 
-fn paths(report: &Report, projection: &Projection) -> String {
+fn paths(report: &DemoReport, projection: &Projection) -> String {
     let mut out = String::from("<g class=\"paths\">\n");
     for (index, agent) in report.agents.iter().enumerate() {
         let points: Vec<String> = agent
@@ -86,7 +86,7 @@ fn paths(report: &Report, projection: &Projection) -> String {
 }
 
 /// Draws a square at each home. The squares of drones that start at one place coincide.
-fn homes(report: &Report, projection: &Projection) -> String {
+fn homes(report: &DemoReport, projection: &Projection) -> String {
     let mut out = String::from("<g class=\"homes\">\n");
     for (index, agent) in report.agents.iter().enumerate() {
         let Some(Point { x, y }) = agent.home.and_then(|home| projection.point(home)) else {
@@ -107,7 +107,7 @@ fn homes(report: &Report, projection: &Projection) -> String {
 }
 
 /// Keeps words away from everything that is drawn.
-fn keep_clear(report: &Report, projection: &Projection, labels: &mut Labels) {
+fn keep_clear(report: &DemoReport, projection: &Projection, labels: &mut Labels) {
     for point in report
         .tasks
         .iter()
@@ -135,18 +135,17 @@ fn keep_clear(report: &Report, projection: &Projection, labels: &mut Labels) {
     }
 }
 
-fn task_dots(report: &Report, projection: &Projection, labels: &mut Labels) -> String {
-    let at: Vec<_> = report
-        .tasks
-        .iter()
-        .filter_map(|task| projection.point(task.place?).map(|point| (task, point)))
-        .collect();
+fn task_dots(report: &DemoReport, projection: &Projection, labels: &mut Labels) -> String {
     let mut out = String::from("<g class=\"tasks\">\n");
-
     // Tasks that changed hands get their words first: they are what a reader looks for.
-    let (moved, others): (Vec<_>, Vec<_>) =
-        at.into_iter().partition(|(task, _)| task.was_reassigned());
-    for (task, point) in moved.into_iter().chain(others) {
+    let (moved, others): (Vec<&Task>, Vec<&Task>) =
+        report.tasks.iter().partition(|task| task.was_reassigned());
+
+    for task in moved.into_iter().chain(others) {
+        let Some(point) = task.place.and_then(|place| projection.point(place)) else {
+            continue;
+        };
+
         out += &task_dot(report, task, point);
         let radius = if task.was_reassigned() { RING } else { DOT };
         if let Some(spot) = labels.place(Dot { at: point, radius }, &task.id) {
@@ -157,7 +156,7 @@ fn task_dots(report: &Report, projection: &Projection, labels: &mut Labels) -> S
     out + "</g>\n"
 }
 
-fn task_dot(report: &Report, task: &Task, Point { x, y }: Point) -> String {
+fn task_dot(report: &DemoReport, task: &Task, Point { x, y }: Point) -> String {
     let agent = task
         .completed_by()
         .and_then(|award| report.agent_index(&award.agent));
@@ -193,33 +192,28 @@ fn task_story(task: &Task) -> String {
 }
 
 /// Draws a cross with the drone's name at the place where each killed drone was last seen.
-fn last_places(report: &Report, projection: &Projection, labels: &mut Labels) -> String {
+fn last_places(report: &DemoReport, projection: &Projection, labels: &mut Labels) -> String {
     let mut out = String::from("<g class=\"killed\">\n");
     for (index, agent) in report.agents.iter().enumerate() {
-        let (Some(killed), Some(point)) = (
-            agent.killed_at_ms,
-            agent.last_place().and_then(|at| projection.point(at)),
-        ) else {
+        let Some(killed) = agent.killed_at_ms else {
+            continue;
+        };
+        let Some(at) = agent.last_place().and_then(|at| projection.point(at)) else {
             continue;
         };
 
-        let Point { x, y } = point;
+        let name = escape(&agent.name);
         out += &format!(
-            "<g class=\"d d{index} {}\" transform=\"translate({x:.1} {y:.1})\"><title>{} was \
+            "<g class=\"d d{index} {}\" transform=\"translate({:.1} {:.1})\"><title>{name} was \
              killed at {}</title><circle r=\"{LOST}\"/><path d=\"M-5-5 5 5M-5 5 5-5\"/></g>\n",
             colour(Some(index)),
-            escape(&agent.name),
+            at.x,
+            at.y,
             seconds(killed),
         );
 
         let text = format!("{} killed", agent.name);
-        if let Some(spot) = labels.place(
-            Dot {
-                at: point,
-                radius: LOST,
-            },
-            &text,
-        ) {
+        if let Some(spot) = labels.place(Dot { at, radius: LOST }, &text) {
             out += &word("loss", spot, &text);
         }
     }
@@ -238,7 +232,8 @@ fn word(class: &str, Spot { at, anchor }: Spot, text: &str) -> String {
 
 fn scale_bar(projection: &Projection) -> String {
     let metres = round_below(FRAME.width * SCALE_PART / projection.units_per_metre);
-    let (left, y) = (18.0, projection.height - 16.0);
+    let y = projection.height - 16.0;
+    let left = 18.0;
     let right = left + metres * projection.units_per_metre;
 
     let name = if metres < 1_000.0 {
@@ -259,7 +254,7 @@ fn scale_bar(projection: &Projection) -> String {
     )
 }
 
-fn legend(report: &Report) -> String {
+fn legend(report: &DemoReport) -> String {
     let mut out = String::from("<aside class=\"legend\">\n<ul class=\"drones\">\n");
     for (index, agent) in report.agents.iter().enumerate() {
         out += &format!(
@@ -302,7 +297,7 @@ pub(super) fn badges(agent: &Agent) -> String {
 
 /// Formats the length of the flown path: `12.3 km`.
 pub(super) fn kilometres(agent: &Agent) -> String {
-    let places: Vec<Place> = agent.places().collect();
+    let places: Vec<GeoPoint> = agent.places().collect();
     // Not `sum`: the sum of no floats is -0.0, and would be shown as `-0.0 km`.
     let legs = places.windows(2).map(|leg| metres_between(leg[0], leg[1]));
     let metres = legs.fold(0.0, |all, leg| all + leg);

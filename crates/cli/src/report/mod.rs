@@ -5,7 +5,7 @@
 //! it does not need, so that even text that was left unescaped by mistake could neither load nor
 //! run anything. The same report always gives the same bytes.
 //!
-//! - [`Report`] and its parts are the data, under the names of `report.json`;
+//! - [`DemoReport`] and its parts are the data, under the names of `report.json`;
 //! - `story` tells what happened in sentences, `map` and `timeline` draw it, `tables` list it;
 //! - `projection` is the geometry, `labels` places words, and `html` escapes text.
 //!
@@ -21,9 +21,11 @@ mod tables;
 mod timeline;
 mod trading;
 
+use std::fmt::Display;
+
 pub use data::{
-    Agent, Assignment, Ended, Height, Place, Refusal, Report, Stop, Summary, Task, TaskState,
-    Validator,
+    Agent, Assignment, DemoReport, Ended, GeoPoint, Height, Refusal, Stop, Summary, Task,
+    TaskState, Validator,
 };
 pub use trading::{Bar, Collusion, Fill, Mechanism, Order, Trading};
 
@@ -32,7 +34,7 @@ use html::{Section, duration, escape, section};
 /// The content security policy of the page: it may use its own style and nothing else.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
-impl Report {
+impl DemoReport {
     /// Returns the whole page as HTML5.
     pub fn to_html(&self) -> String {
         format!(
@@ -119,40 +121,79 @@ impl Report {
     }
 }
 
-impl Report {
-    /// Returns the counts of the run as a row of tiles. A tile is marked with `warn` if its part is
-    /// smaller than its whole, such as certificates that did not verify.
+impl DemoReport {
+    /// Returns the counts of the run as a row of tiles.
     fn tiles(&self) -> String {
-        let summary = &self.summary;
-        let pair = |part: u64, whole: u64| (format!("{part}<small>/{whole}</small>"), part < whole);
-        let number = |number: u64| (number.to_string(), false);
-        let verified = pair(summary.certificates_verified, summary.certificates);
-
-        let mut tiles = match &self.trading {
+        let mut row = String::from("<ul class=\"tiles\">\n");
+        let of_tasks = match &self.trading {
             Some(trading) => trading::tiles(trading),
-            None => vec![("tasks completed", pair(summary.completed, summary.tasks))],
+            None => vec![self.summary.completed_tile()],
         };
 
-        tiles.push(("certificates verified", verified));
-        tiles.push((
-            "auctions run again",
-            pair(summary.auctions_replayed, summary.auctions),
-        ));
-        tiles.push(("bids refused", number(summary.refused_bids)));
+        for tile in of_tasks.into_iter().chain(self.summary.tiles()) {
+            row += &tile.to_html();
+        }
+
+        row + "</ul>\n"
+    }
+}
+
+impl Summary {
+    fn completed_tile(&self) -> Tile {
+        Tile::part("tasks completed", self.completed, self.tasks)
+    }
+
+    /// Returns the tiles that follow those of the tasks.
+    fn tiles(&self) -> Vec<Tile> {
+        let verified = self.certificates_verified;
+        let mut tiles = vec![
+            Tile::part("certificates verified", verified, self.certificates),
+            Tile::part("auctions run again", self.auctions_replayed, self.auctions),
+            Tile::number("bids refused", self.refused_bids),
+        ];
 
         // Only the drone demonstration kills and reassigns.
-        if let Some(killed) = summary.killed_drones {
-            tiles.push(("reassigned", number(summary.reassigned)));
-            tiles.push(("drones killed", number(killed)));
-            tiles.push(("validators killed", number(summary.killed_validators)));
+        if let Some(killed) = self.killed_drones {
+            tiles.push(Tile::number("reassigned", self.reassigned));
+            tiles.push(Tile::number("drones killed", killed));
+            tiles.push(Tile::number("validators killed", self.killed_validators));
         }
-        tiles.push(("heights decided", number(summary.heights)));
 
-        let mut row = String::from("<ul class=\"tiles\">\n");
-        for (name, (value, warn)) in tiles {
-            let class = if warn { " class=\"warn\"" } else { "" };
-            row += &format!("<li{class}><b>{value}</b><span>{name}</span></li>\n");
+        tiles.push(Tile::number("heights decided", self.heights));
+
+        tiles
+    }
+}
+
+/// A count of the run with its name. `value` is markup; `warn` marks the tile.
+struct Tile {
+    name: &'static str,
+    value: String,
+    warn: bool,
+}
+
+impl Tile {
+    fn number(name: &'static str, number: impl Display) -> Self {
+        Self {
+            name,
+            value: number.to_string(),
+            warn: false,
         }
-        row + "</ul>\n"
+    }
+
+    /// Returns a tile of a part and its whole. It is marked if the part is the smaller one, such as
+    /// certificates that verified if others did not.
+    fn part<T: Display + PartialOrd>(name: &'static str, part: T, whole: T) -> Self {
+        Self {
+            name,
+            value: format!("{part}<small>/{whole}</small>"),
+            warn: part < whole,
+        }
+    }
+
+    fn to_html(&self) -> String {
+        let Self { name, value, warn } = self;
+        let class = if *warn { " class=\"warn\"" } else { "" };
+        format!("<li{class}><b>{value}</b><span>{name}</span></li>\n")
     }
 }

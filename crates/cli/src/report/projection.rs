@@ -1,7 +1,7 @@
 //! The projection from degrees to a drawing. It is equirectangular, with longitudes scaled by the
 //! cosine of the middle latitude, so that near the middle a metre is as long in both directions.
 
-use super::Place;
+use super::GeoPoint;
 
 /// Metres in a degree of latitude, on a sphere of the IUGG mean radius (6,371,008.8 m).
 const METRES_PER_DEGREE: f64 = 111_195.08;
@@ -41,19 +41,14 @@ pub(super) struct Frame {
 impl Projection {
     /// Returns the largest drawing of these places that fits into `frame`, with the places in its
     /// middle. Returns `None` if none of them has finite coordinates.
-    pub(super) fn fit(places: impl Iterator<Item = Place>, frame: &Frame) -> Option<Self> {
-        let bounds = places
-            .filter(is_finite)
-            .fold(None, |bounds: Option<Bounds>, place| {
-                Some(bounds.map_or(Bounds::of(place), |bounds| bounds.with(place)))
-            })?;
-
+    pub(super) fn fit(places: impl Iterator<Item = GeoPoint>, frame: &Frame) -> Option<Self> {
+        let bounds = Bounds::around(places.filter(is_finite))?;
         // The bound keeps the scale of longitudes above 0 at the poles.
         let cos = bounds.middle_lat().to_radians().cos().max(0.01);
         let span_x = ((bounds.east - bounds.west) * cos * METRES_PER_DEGREE).max(MIN_SPAN_M);
         let span_y = ((bounds.north - bounds.south) * METRES_PER_DEGREE).max(MIN_SPAN_M);
 
-        // As large as both the width and the greatest height allow.
+        // The drawing is as large as both the width and the greatest height allow.
         let inner = frame.width - 2.0 * frame.margin;
         let tallest = frame.max_height - 2.0 * frame.margin;
         let units_per_metre = (inner / span_x).min(tallest / span_y);
@@ -74,7 +69,7 @@ impl Projection {
     }
 
     /// Returns the point of a place in the drawing, or `None` if its coordinates are not finite.
-    pub(super) fn point(&self, place: Place) -> Option<Point> {
+    pub(super) fn point(&self, place: GeoPoint) -> Option<Point> {
         is_finite(&place).then_some(Point {
             x: self.margin + (place.lng - self.west) * self.x_scale,
             y: self.margin + (self.north - place.lat) * self.y_scale,
@@ -90,7 +85,13 @@ struct Bounds {
 }
 
 impl Bounds {
-    fn of(place: Place) -> Self {
+    /// Returns the bounds of all places; `None` if there are none.
+    fn around(mut places: impl Iterator<Item = GeoPoint>) -> Option<Self> {
+        let first = Self::of(places.next()?);
+        Some(places.fold(first, Self::with))
+    }
+
+    fn of(place: GeoPoint) -> Self {
         Self {
             south: place.lat,
             north: place.lat,
@@ -99,7 +100,7 @@ impl Bounds {
         }
     }
 
-    fn with(self, place: Place) -> Self {
+    fn with(self, place: GeoPoint) -> Self {
         Self {
             south: self.south.min(place.lat),
             north: self.north.max(place.lat),
@@ -117,12 +118,12 @@ impl Bounds {
     }
 }
 
-fn is_finite(place: &Place) -> bool {
+fn is_finite(place: &GeoPoint) -> bool {
     place.lat.is_finite() && place.lng.is_finite()
 }
 
 /// Returns the great-circle distance in metres (haversine, on the sphere of [`METRES_PER_DEGREE`]).
-pub(super) fn metres_between(a: Place, b: Place) -> f64 {
+pub(super) fn metres_between(a: GeoPoint, b: GeoPoint) -> f64 {
     let half_lat = (b.lat - a.lat).to_radians() / 2.0;
     let half_lng = (b.lng - a.lng).to_radians() / 2.0;
     let cosines = a.lat.to_radians().cos() * b.lat.to_radians().cos();
@@ -161,26 +162,26 @@ mod tests {
     #[test]
     fn a_metre_is_as_long_north_as_east() {
         let places = [
-            Place {
+            GeoPoint {
                 lat: 53.50,
                 lng: 9.90,
             },
-            Place {
+            GeoPoint {
                 lat: 53.60,
                 lng: 10.10,
             },
         ];
 
         let projection = Projection::fit(places.into_iter(), &FRAME).unwrap();
-        let middle = Place {
+        let middle = GeoPoint {
             lat: 53.55,
             lng: 10.0,
         };
-        let north = Place {
+        let north = GeoPoint {
             lat: 53.56,
             ..middle
         };
-        let east = Place {
+        let east = GeoPoint {
             lng: 10.01,
             ..middle
         };
@@ -200,15 +201,15 @@ mod tests {
     #[test]
     fn every_place_lies_inside_the_margins() {
         let places = [
-            Place {
+            GeoPoint {
                 lat: -33.0,
                 lng: 151.0,
             },
-            Place {
+            GeoPoint {
                 lat: -33.9,
                 lng: 151.3,
             },
-            Place {
+            GeoPoint {
                 lat: -33.5,
                 lng: 151.2,
             },
@@ -227,12 +228,12 @@ mod tests {
 
     #[test]
     fn one_place_and_no_place_are_drawn_too() {
-        let place = Place { lat: 1.0, lng: 2.0 };
+        let place = GeoPoint { lat: 1.0, lng: 2.0 };
         let projection = Projection::fit([place].into_iter(), &FRAME).unwrap();
         let point = projection.point(place).unwrap();
         assert!((point.x - 400.0).abs() < 1e-6 && (point.y - projection.height / 2.0).abs() < 1e-6);
 
-        let nowhere = Place {
+        let nowhere = GeoPoint {
             lat: f64::NAN,
             lng: 0.0,
         };
@@ -242,7 +243,10 @@ mod tests {
 
     #[test]
     fn a_degree_of_latitude_is_about_111_km() {
-        let metres = metres_between(Place { lat: 0.0, lng: 0.0 }, Place { lat: 1.0, lng: 0.0 });
+        let metres = metres_between(
+            GeoPoint { lat: 0.0, lng: 0.0 },
+            GeoPoint { lat: 1.0, lng: 0.0 },
+        );
         assert!((metres - METRES_PER_DEGREE).abs() < 1.0, "{metres}");
     }
 

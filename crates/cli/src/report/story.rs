@@ -3,18 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::html::{count, escape, seconds};
-use super::{Agent, Assignment, Ended, Refusal, Report, Summary};
+use super::{Agent, Assignment, DemoReport, Ended, Refusal, Summary};
 
 /// An event, and when it began. `kind` is its class in `style.css`; `text` is markup.
-struct Event {
+struct StoryLine {
     at_ms: u64,
     kind: &'static str,
     text: String,
 }
 
 /// Returns the list of events as markup.
-pub(super) fn list(report: &Report) -> String {
-    let mut events: Vec<Event> = first_awards(report).into_iter().collect();
+pub(super) fn list(report: &DemoReport) -> String {
+    let mut events: Vec<StoryLine> = first_awards(report).into_iter().collect();
     events.extend(validator_kills(report));
     events.extend(drone_kills(report));
     events.extend(lost_leases(report));
@@ -26,7 +26,7 @@ pub(super) fn list(report: &Report) -> String {
     events.sort_by_key(|event| event.at_ms);
 
     let mut out = String::from("<ol class=\"story\">\n");
-    for Event { at_ms, kind, text } in events {
+    for StoryLine { at_ms, kind, text } in events {
         out += &format!(
             "<li class=\"{kind}\"><time>{}</time><p>{text}</p></li>\n",
             seconds(at_ms)
@@ -36,7 +36,7 @@ pub(super) fn list(report: &Report) -> String {
     out + "</ol>\n"
 }
 
-fn first_awards(report: &Report) -> Option<Event> {
+fn first_awards(report: &DemoReport) -> Option<StoryLine> {
     let first = report
         .awards()
         .map(|(_, award)| award)
@@ -46,7 +46,7 @@ fn first_awards(report: &Report) -> Option<Event> {
         .filter(|(_, award)| award.height == first.height)
         .count();
 
-    Some(Event {
+    Some(StoryLine {
         at_ms: first.at_ms,
         kind: "good",
         text: format!(
@@ -57,7 +57,7 @@ fn first_awards(report: &Report) -> Option<Event> {
     })
 }
 
-fn validator_kills(report: &Report) -> impl Iterator<Item = Event> {
+fn validator_kills(report: &DemoReport) -> impl Iterator<Item = StoryLine> {
     report.validators.iter().filter_map(|validator| {
         let at_ms = validator.killed_at_ms?;
         let after = report
@@ -66,7 +66,7 @@ fn validator_kills(report: &Report) -> impl Iterator<Item = Event> {
             .filter(|height| height.time_ms > at_ms)
             .count();
 
-        Some(Event {
+        Some(StoryLine {
             at_ms,
             kind: "loss",
             text: format!(
@@ -78,7 +78,7 @@ fn validator_kills(report: &Report) -> impl Iterator<Item = Event> {
     })
 }
 
-fn drone_kills(report: &Report) -> impl Iterator<Item = Event> {
+fn drone_kills(report: &DemoReport) -> impl Iterator<Item = StoryLine> {
     report.agents.iter().filter_map(|agent: &Agent| {
         let at_ms = agent.killed_at_ms?;
         let held = report
@@ -87,7 +87,7 @@ fn drone_kills(report: &Report) -> impl Iterator<Item = Event> {
             .filter(|(_, award)| award.ended_at_ms.is_none_or(|end| end > at_ms))
             .count();
 
-        Some(Event {
+        Some(StoryLine {
             at_ms,
             kind: "loss",
             text: format!(
@@ -100,18 +100,16 @@ fn drone_kills(report: &Report) -> impl Iterator<Item = Event> {
 }
 
 /// Returns one event for each agent and each way in which it lost leases.
-fn lost_leases(report: &Report) -> impl Iterator<Item = Event> {
+fn lost_leases(report: &DemoReport) -> impl Iterator<Item = StoryLine> {
     let mut lost: BTreeMap<(&str, &str), Vec<u64>> = BTreeMap::new();
     for (_, award) in report.awards() {
         if matches!(award.ended, Ended::Lapsed | Ended::Failed | Ended::Declined) {
-            let key = (award.agent.as_str(), award.ended.name());
-            lost.entry(key)
-                .or_default()
-                .push(award.ended_at_ms.unwrap_or(award.at_ms));
+            let times = lost.entry((&award.agent, award.ended.name())).or_default();
+            times.push(award.ended_at_ms.unwrap_or(award.at_ms));
         }
     }
 
-    lost.into_iter().map(|((agent, how), times)| Event {
+    lost.into_iter().map(|((agent, how), times)| StoryLine {
         at_ms: times.iter().copied().min().unwrap_or(0),
         kind: "warn",
         text: format!(
@@ -122,20 +120,13 @@ fn lost_leases(report: &Report) -> impl Iterator<Item = Event> {
     })
 }
 
-fn repeated_awards(report: &Report) -> Option<Event> {
-    let again: Vec<&Assignment> = report
-        .awards()
-        .map(|(_, award)| award)
-        .filter(|award| award.token > 1)
-        .collect();
+fn repeated_awards(report: &DemoReport) -> Option<StoryLine> {
+    let awards = report.awards().map(|(_, award)| award);
+    let again: Vec<&Assignment> = awards.filter(|award| award.token > 1).collect();
     let agents: BTreeSet<&str> = again.iter().map(|award| award.agent.as_str()).collect();
+    let names: Vec<String> = agents.into_iter().map(bold).collect();
 
-    let names: Vec<String> = agents
-        .into_iter()
-        .map(|name| format!("<b>{}</b>", escape(name)))
-        .collect();
-
-    Some(Event {
+    Some(StoryLine {
         at_ms: again.iter().map(|award| award.at_ms).min()?,
         kind: "good",
         text: format!(
@@ -146,8 +137,12 @@ fn repeated_awards(report: &Report) -> Option<Event> {
     })
 }
 
+fn bold(name: &str) -> String {
+    format!("<b>{}</b>", escape(name))
+}
+
 /// Returns one event for each agent and each reason of its refusals.
-fn refusals(report: &Report) -> impl Iterator<Item = Event> {
+fn refusals(report: &DemoReport) -> impl Iterator<Item = StoryLine> {
     let mut groups: BTreeMap<(&str, u16), Vec<&Refusal>> = BTreeMap::new();
     for refusal in &report.refusals {
         groups
@@ -158,7 +153,7 @@ fn refusals(report: &Report) -> impl Iterator<Item = Event> {
 
     groups.into_iter().filter_map(|((agent, code), group)| {
         let first = group.first()?;
-        Some(Event {
+        Some(StoryLine {
             at_ms: first.at_ms,
             kind: "warn",
             text: format!(
@@ -172,7 +167,7 @@ fn refusals(report: &Report) -> impl Iterator<Item = Event> {
     })
 }
 
-fn later_rounds(report: &Report) -> Option<Event> {
+fn later_rounds(report: &DemoReport) -> Option<StoryLine> {
     let late: Vec<_> = report
         .heights
         .iter()
@@ -181,7 +176,7 @@ fn later_rounds(report: &Report) -> Option<Event> {
     let first = late.first()?;
     let highest = late.iter().map(|height| height.round).max()?;
 
-    Some(Event {
+    Some(StoryLine {
         at_ms: first.time_ms,
         kind: "warn",
         text: format!(
@@ -192,11 +187,11 @@ fn later_rounds(report: &Report) -> Option<Event> {
     })
 }
 
-fn last_completion(report: &Report) -> Option<Event> {
+fn last_completion(report: &DemoReport) -> Option<StoryLine> {
     let completed = |award: &&Assignment| award.ended == Ended::Completed;
     let ends = report.awards().map(|(_, award)| award).filter(completed);
 
-    Some(Event {
+    Some(StoryLine {
         at_ms: ends.filter_map(|award| award.ended_at_ms).max()?,
         kind: "good",
         text: format!(
@@ -210,7 +205,7 @@ fn last_completion(report: &Report) -> Option<Event> {
     })
 }
 
-fn audit(report: &Report) -> Event {
+fn audit(report: &DemoReport) -> StoryLine {
     let Summary {
         certificates,
         certificates_verified: verified,
@@ -219,7 +214,7 @@ fn audit(report: &Report) -> Event {
     // A run without certificates has proved nothing.
     let all = verified == certificates && certificates > 0;
 
-    Event {
+    StoryLine {
         at_ms: report.duration_ms,
         kind: if all { "good" } else { "loss" },
         text: if all {

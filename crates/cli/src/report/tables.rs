@@ -2,13 +2,13 @@
 
 use super::html::{Section, colour, count, escape, numbers, seconds, section, table, words};
 use super::map::{badges, kilometres};
-use super::{Agent, Assignment, Ended, Report, Task};
+use super::{Agent, Assignment, DemoReport, Ended, Height, Refusal, Task};
 
 /// A table of refusals with more rows than this is folded.
 const LONG: usize = 60;
 
 /// Returns every table that has something to show.
-pub(super) fn sections(report: &Report) -> String {
+pub(super) fn sections(report: &DemoReport) -> String {
     let mut out = match report.trading {
         Some(_) => String::new(),
         None => part("drones", "Drones", "", &drones(report)),
@@ -54,7 +54,7 @@ fn optional(id: &str, title: &str, lead: &str, body: &str) -> String {
     }
 }
 
-fn drones(report: &Report) -> String {
+fn drones(report: &DemoReport) -> String {
     let columns = [
         words("Drone"),
         numbers("Awards"),
@@ -73,9 +73,9 @@ fn drones(report: &Report) -> String {
     table(&columns, &rows)
 }
 
-fn drone_row(report: &Report, index: usize, agent: &Agent) -> Vec<String> {
-    let awards: Vec<(&Task, &Assignment)> = report
-        .awards()
+fn drone_row(report: &DemoReport, index: usize, agent: &Agent) -> Vec<String> {
+    let awards = report.awards();
+    let awards: Vec<(&Task, &Assignment)> = awards
         .filter(|(_, award)| award.agent == agent.name)
         .collect();
 
@@ -83,37 +83,37 @@ fn drone_row(report: &Report, index: usize, agent: &Agent) -> Vec<String> {
         .iter()
         .filter(|(_, award)| !matches!(award.ended, Ended::Completed | Ended::Held))
         .count();
+    let name = named(report, &agent.name, Some(index));
 
+    vec![
+        format!("{name} {}", badges(agent)),
+        awards.len().to_string(),
+        agent.tasks_done.to_string(),
+        lost.to_string(),
+        kilometres(agent),
+        chips(&awards),
+    ]
+}
+
+/// Returns the completed tasks among `awards`, in the order in which they were completed.
+fn chips(awards: &[(&Task, &Assignment)]) -> String {
     let mut done: Vec<_> = awards
         .iter()
         .filter(|(_, award)| award.ended == Ended::Completed)
         .collect();
     done.sort_by_key(|(task, award)| (award.ended_at_ms, &task.id));
 
-    let chips: String = done
-        .iter()
-        .map(|(task, award)| {
-            let again = if award.token > 1 { " again" } else { "" };
-            format!("<span class=\"chip{again}\">{}</span> ", escape(&task.id))
-        })
-        .collect();
+    let mut out = String::from("<div class=\"chips\">");
+    for (task, award) in done {
+        let again = if award.token > 1 { " again" } else { "" };
+        out += &format!("<span class=\"chip{again}\">{}</span> ", escape(&task.id));
+    }
 
-    vec![
-        format!(
-            "{} {}",
-            named(report, &agent.name, Some(index)),
-            badges(agent)
-        ),
-        awards.len().to_string(),
-        agent.tasks_done.to_string(),
-        lost.to_string(),
-        kilometres(agent),
-        format!("<div class=\"chips\">{chips}</div>"),
-    ]
+    out + "</div>"
 }
 
 /// Returns an agent's name behind a mark in its colour.
-pub(super) fn named(report: &Report, name: &str, index: Option<usize>) -> String {
+pub(super) fn named(report: &DemoReport, name: &str, index: Option<usize>) -> String {
     let index = index.or_else(|| report.agent_index(name));
     format!(
         "<span class=\"who {}\"><i></i>{}</span>",
@@ -122,7 +122,7 @@ pub(super) fn named(report: &Report, name: &str, index: Option<usize>) -> String
     )
 }
 
-fn reassigned(report: &Report) -> String {
+fn reassigned(report: &DemoReport) -> String {
     let moved: Vec<&Task> = report
         .tasks
         .iter()
@@ -142,26 +142,32 @@ fn reassigned(report: &Report) -> String {
         numbers("At"),
     ];
 
+    let rows: Vec<_> = moved
+        .into_iter()
+        .flat_map(|task| award_rows(report, task))
+        .collect();
+    table(&columns, &rows)
+}
+
+/// Returns a row for each award of a task. Only the first one names the task.
+fn award_rows(report: &DemoReport, task: &Task) -> Vec<Vec<String>> {
     let mut rows = Vec::new();
-    for task in moved {
-        for (number, award) in task.assignments.iter().enumerate() {
-            let (id, requires) = match number {
-                0 => (format!("<b>{}</b>", escape(&task.id)), requires(task)),
-                _ => (String::new(), String::new()),
-            };
-            rows.push(vec![
-                id,
-                requires,
-                named(report, &award.agent, None),
-                award.token.to_string(),
-                seconds(award.at_ms),
-                ended(award),
-                award.ended_at_ms.map(seconds).unwrap_or_default(),
-            ]);
-        }
+    let mut id = format!("<b>{}</b>", escape(&task.id));
+    let mut requires = requires(task);
+
+    for award in &task.assignments {
+        rows.push(vec![
+            std::mem::take(&mut id),
+            std::mem::take(&mut requires),
+            named(report, &award.agent, None),
+            award.token.to_string(),
+            seconds(award.at_ms),
+            ended(award),
+            award.ended_at_ms.map(seconds).unwrap_or_default(),
+        ]);
     }
 
-    table(&columns, &rows)
+    rows
 }
 
 fn requires(task: &Task) -> String {
@@ -173,7 +179,7 @@ fn ended(award: &Assignment) -> String {
     format!("<span class=\"ended {name}\">{name}</span>")
 }
 
-fn refused(report: &Report) -> String {
+fn refused(report: &DemoReport) -> String {
     if report.refusals.is_empty() {
         return String::new();
     }
@@ -186,25 +192,8 @@ fn refused(report: &Report) -> String {
         words("Certificate"),
     ];
 
-    let rows: Vec<_> = report
-        .refusals
-        .iter()
-        .map(|refusal| {
-            vec![
-                named(report, &refusal.agent, None),
-                escape(&refusal.task).to_string(),
-                seconds(refusal.at_ms),
-                refusal.code.to_string(),
-                format!(
-                    "<code>{}</code><br>{}",
-                    escape(&refusal.name),
-                    escape(&refusal.text)
-                ),
-                refusal.certificate.as_deref().map(file).unwrap_or_default(),
-            ]
-        })
-        .collect();
-
+    let refusals = report.refusals.iter();
+    let rows: Vec<_> = refusals.map(|of| refusal_row(report, of)).collect();
     let all = table(&columns, &rows);
     if rows.len() > LONG {
         folded(&count(rows.len(), "refusal"), &all)
@@ -213,11 +202,28 @@ fn refused(report: &Report) -> String {
     }
 }
 
+fn refusal_row(report: &DemoReport, refusal: &Refusal) -> Vec<String> {
+    let reason = format!(
+        "<code>{}</code><br>{}",
+        escape(&refusal.name),
+        escape(&refusal.text)
+    );
+
+    vec![
+        named(report, &refusal.agent, None),
+        escape(&refusal.task).to_string(),
+        seconds(refusal.at_ms),
+        refusal.code.to_string(),
+        reason,
+        refusal.certificate.as_deref().map(file).unwrap_or_default(),
+    ]
+}
+
 pub(super) fn file(name: &str) -> String {
     format!("<code class=\"file\">{}</code>", escape(name))
 }
 
-fn certificates(report: &Report) -> String {
+fn certificates(report: &DemoReport) -> String {
     let columns = [
         words("Task"),
         numbers("Token"),
@@ -228,19 +234,9 @@ fn certificates(report: &Report) -> String {
         words("File"),
     ];
 
-    let rows: Vec<_> = report
-        .awards()
-        .map(|(task, award)| {
-            vec![
-                escape(&task.id).to_string(),
-                award.token.to_string(),
-                named(report, &award.agent, None),
-                award.price.to_string(),
-                award.height.to_string(),
-                ended(award),
-                file(&award.certificate),
-            ]
-        })
+    let awards = report.awards();
+    let rows: Vec<_> = awards
+        .map(|(task, award)| certificate_row(report, task, award))
         .collect();
 
     format!(
@@ -254,12 +250,24 @@ fn certificates(report: &Report) -> String {
     )
 }
 
+fn certificate_row(report: &DemoReport, task: &Task, award: &Assignment) -> Vec<String> {
+    vec![
+        escape(&task.id).to_string(),
+        award.token.to_string(),
+        named(report, &award.agent, None),
+        award.price.to_string(),
+        award.height.to_string(),
+        ended(award),
+        file(&award.certificate),
+    ]
+}
+
 /// Folds a long table: it opens on demand, and in print.
 pub(super) fn folded(summary: &str, body: &str) -> String {
     format!("<details><summary>{summary}</summary>\n{body}</details>\n")
 }
 
-fn heights(report: &Report) -> String {
+fn heights(report: &DemoReport) -> String {
     let columns = [
         numbers("Height"),
         numbers("Round"),
@@ -269,44 +277,40 @@ fn heights(report: &Report) -> String {
         numbers("Outcomes"),
     ];
 
-    let rows: Vec<_> = report
-        .heights
-        .iter()
-        .map(|height| {
-            let round = match height.round {
-                0 => "0".to_owned(),
-                round => format!("<b class=\"late\">{round}</b>"),
-            };
-
-            vec![
-                height.height.to_string(),
-                round,
-                seconds(height.time_ms),
-                escape(&height.builder).to_string(),
-                height.operations.to_string(),
-                height.outcomes.to_string(),
-            ]
-        })
-        .collect();
-
+    let rows: Vec<_> = report.heights.iter().map(height_row).collect();
     folded(&count(rows.len(), "height"), &table(&columns, &rows))
 }
 
-fn keys(report: &Report) -> String {
-    let row = |role: &str, name: &str, key: &str| {
-        vec![escape(name).to_string(), role.to_owned(), file(key)]
+fn height_row(height: &Height) -> Vec<String> {
+    let round = match height.round {
+        0 => "0".to_owned(),
+        round => format!("<b class=\"late\">{round}</b>"),
     };
 
-    let validators = report
-        .validators
-        .iter()
-        .map(|v| row("validator", &v.name, &v.key));
-    let drones = report
-        .agents
-        .iter()
-        .map(|agent| row(report.noun(), &agent.name, &agent.key));
-    let rows: Vec<_> = validators.chain(drones).collect();
+    vec![
+        height.height.to_string(),
+        round,
+        seconds(height.time_ms),
+        escape(&height.builder).to_string(),
+        height.operations.to_string(),
+        height.outcomes.to_string(),
+    ]
+}
+
+fn keys(report: &DemoReport) -> String {
+    let mut rows = Vec::new();
+    for validator in &report.validators {
+        rows.push(key_row("validator", &validator.name, &validator.key));
+    }
+
+    for agent in &report.agents {
+        rows.push(key_row(report.noun(), &agent.name, &agent.key));
+    }
 
     let columns = [words("Name"), words("Role"), words("Public key")];
     folded(&count(rows.len(), "public key"), &table(&columns, &rows))
+}
+
+fn key_row(role: &str, name: &str, key: &str) -> Vec<String> {
+    vec![escape(name).to_string(), role.to_owned(), file(key)]
 }

@@ -4,7 +4,7 @@
 
 use super::html::{colour, escape, seconds};
 use super::projection::round_below;
-use super::{Agent, Assignment, Ended, Height, Report, Task, Validator};
+use super::{Agent, Assignment, DemoReport, Ended, Height, Refusal, Task, Validator};
 
 const WIDTH: f64 = 1_000.0;
 /// The x coordinate at which the names end and the time axis begins.
@@ -23,7 +23,7 @@ const ROW: f64 = 5.0;
 const TICKS: f64 = 10.0;
 
 /// Draws the timeline, followed by the meaning of its signs.
-pub(super) fn figure(report: &Report) -> String {
+pub(super) fn figure(report: &DemoReport) -> String {
     let axis = Axis::of(report);
     let lane = |number: usize, height: f64| as_f64(number) * height;
     let drones_top = TOP + lane(report.validators.len(), VALIDATOR_LANE) + GAP;
@@ -40,6 +40,7 @@ pub(super) fn figure(report: &Report) -> String {
         let y = TOP + (as_f64(index) + 0.5) * VALIDATOR_LANE;
         out += &validator_lane(report, validator, &axis, y);
     }
+
     for (index, agent) in report.agents.iter().enumerate() {
         let top = drones_top + lane(index, DRONE_LANE);
         out += &drone_lane(report, index, agent, &Lane { axis: &axis, top });
@@ -68,7 +69,7 @@ struct Axis {
 }
 
 impl Axis {
-    fn of(report: &Report) -> Self {
+    fn of(report: &DemoReport) -> Self {
         let last = report
             .heights
             .iter()
@@ -107,18 +108,12 @@ impl Axis {
     }
 }
 
-fn validator_lane(report: &Report, validator: &Validator, axis: &Axis, y: f64) -> String {
+fn validator_lane(report: &DemoReport, validator: &Validator, axis: &Axis, y: f64) -> String {
     let end = validator
         .killed_at_ms
         .map_or(WIDTH - RIGHT, |killed| axis.x(killed));
-
-    let most = report
-        .heights
-        .iter()
-        .map(|height| height.operations)
-        .max()
-        .unwrap_or(0)
-        .max(1);
+    let operations = report.heights.iter().map(|height| height.operations);
+    let most = operations.max().unwrap_or(0).max(1);
 
     let mut out = format!(
         "<g class=\"validator\"><text class=\"name\" x=\"{:.0}\" y=\"{:.1}\">{}</text>\
@@ -128,13 +123,11 @@ fn validator_lane(report: &Report, validator: &Validator, axis: &Axis, y: f64) -
         escape(&validator.name),
     );
 
-    for height in report
-        .heights
-        .iter()
-        .filter(|height| height.builder == validator.name)
-    {
+    let heights = report.heights.iter();
+    for height in heights.filter(|height| height.builder == validator.name) {
         out += &block(height, axis.x(height.time_ms), y, to_f64(most));
     }
+
     if let Some(killed) = validator.killed_at_ms {
         out += &kill_mark(axis.x(killed), y, VALIDATOR_LANE, &validator.name, killed);
     }
@@ -198,7 +191,7 @@ struct Lane<'a> {
     top: f64,
 }
 
-fn drone_lane(report: &Report, index: usize, agent: &Agent, lane: &Lane<'_>) -> String {
+fn drone_lane(report: &DemoReport, index: usize, agent: &Agent, lane: &Lane<'_>) -> String {
     let middle = lane.top + DRONE_LANE / 2.0;
     let end = agent
         .killed_at_ms
@@ -212,49 +205,53 @@ fn drone_lane(report: &Report, index: usize, agent: &Agent, lane: &Lane<'_>) -> 
         escape(&agent.name),
     );
 
-    let rows = rows(report, &agent.name);
-    // The rows in use are centred in the lane.
-    let used = rows.iter().map(|(row, _, _)| row + 1).max().unwrap_or(1);
-    for (row, task, award) in rows {
-        let y = middle + (as_f64(row) - as_f64(used - 1) / 2.0) * ROW;
-        out += &lease(task, award, lane.axis, y);
-    }
-
-    for refusal in report
-        .refusals
-        .iter()
-        .filter(|refusal| refusal.agent == agent.name)
-    {
-        let x = lane.axis.x(refusal.at_ms);
-        out += &format!(
-            "<g class=\"refused\"><title>bid on {} refused: {}</title>\
-             <circle cx=\"{x:.1}\" cy=\"{middle:.1}\" r=\"4\"/></g>\n",
-            escape(&refusal.task),
-            escape(&refusal.name),
-        );
+    out += &leases(report, &agent.name, lane.axis, middle);
+    let own = report.refusals.iter();
+    for refusal in own.filter(|refusal| refusal.agent == agent.name) {
+        out += &refusal_mark(refusal, lane.axis.x(refusal.at_ms), middle);
     }
 
     if let Some(killed) = agent.killed_at_ms {
         out += &kill_mark(lane.axis.x(killed), middle, DRONE_LANE, &agent.name, killed);
     }
+
     out + "</g>\n"
+}
+
+fn refusal_mark(refusal: &Refusal, x: f64, y: f64) -> String {
+    format!(
+        "<g class=\"refused\"><title>bid on {} refused: {}</title>\
+         <circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\"/></g>\n",
+        escape(&refusal.task),
+        escape(&refusal.name),
+    )
+}
+
+/// Draws the leases of an agent, with the rows in use centred on `middle`.
+fn leases(report: &DemoReport, agent: &str, axis: &Axis, middle: f64) -> String {
+    let rows = rows(report, agent);
+    let used = rows.iter().map(|(row, _, _)| row + 1).max().unwrap_or(1);
+
+    let mut out = String::new();
+    for (row, task, award) in rows {
+        let y = middle + (as_f64(row) - as_f64(used - 1) / 2.0) * ROW;
+        out += &lease(task, award, axis, y);
+    }
+
+    out
 }
 
 /// Returns the awards of an agent by time, each with its row. That is the first row that is free by
 /// then or, if all are taken, the one that becomes free first.
-fn rows<'a>(report: &'a Report, agent: &str) -> Vec<(usize, &'a Task, &'a Assignment)> {
-    let mut awards: Vec<_> = report
-        .awards()
-        .filter(|(_, award)| award.agent == agent)
-        .collect();
+fn rows<'a>(report: &'a DemoReport, agent: &str) -> Vec<(usize, &'a Task, &'a Assignment)> {
+    let awards = report.awards();
+    let mut awards: Vec<_> = awards.filter(|(_, award)| award.agent == agent).collect();
     awards.sort_by_key(|(task, award)| (award.at_ms, end_of(report, award), &task.id));
 
     let mut free_from = [0_u64; ROWS];
     let mut placed = Vec::with_capacity(awards.len());
     for (task, award) in awards {
-        let first_free = free_from.iter().position(|free| *free <= award.at_ms);
-        let soonest = (0..ROWS).min_by_key(|row| free_from[*row]).unwrap_or(0);
-        let row = first_free.unwrap_or(soonest);
+        let row = pick_row(&free_from, award.at_ms);
         free_from[row] = free_from[row].max(end_of(report, award));
         placed.push((row, task, award));
     }
@@ -262,7 +259,13 @@ fn rows<'a>(report: &'a Report, agent: &str) -> Vec<(usize, &'a Task, &'a Assign
     placed
 }
 
-fn end_of(report: &Report, award: &Assignment) -> u64 {
+fn pick_row(free_from: &[u64; ROWS], at_ms: u64) -> usize {
+    let first_free = free_from.iter().position(|free| *free <= at_ms);
+    let soonest = (0..ROWS).min_by_key(|row| free_from[*row]);
+    first_free.or(soonest).unwrap_or(0)
+}
+
+fn end_of(report: &DemoReport, award: &Assignment) -> u64 {
     award
         .ended_at_ms
         .unwrap_or(report.duration_ms)
@@ -271,12 +274,9 @@ fn end_of(report: &Report, award: &Assignment) -> u64 {
 
 fn lease(task: &Task, award: &Assignment, axis: &Axis, y: f64) -> String {
     let start = axis.x(award.at_ms);
+    let end = award.ended_at_ms.map_or(WIDTH - RIGHT, |ms| axis.x(ms));
     // At least 1.5 units wide, so that a short lease remains visible.
-    let end = award
-        .ended_at_ms
-        .map_or(WIDTH - RIGHT, |ms| axis.x(ms))
-        .max(start + 1.5);
-    let bad = matches!(award.ended, Ended::Lapsed | Ended::Failed | Ended::Declined);
+    let end = end.max(start + 1.5);
 
     let mut out = format!(
         "<g class=\"lease {}\"><title>{} under token {}: awarded {}, {}</title>\
@@ -298,7 +298,7 @@ fn lease(task: &Task, award: &Assignment, axis: &Axis, y: f64) -> String {
         );
     }
 
-    if bad {
+    if matches!(award.ended, Ended::Lapsed | Ended::Failed | Ended::Declined) {
         out += &format!(
             "<path class=\"end\" d=\"M{:.1} {:.1}l6 6m-6 0l6-6\"/>",
             end - 3.0,

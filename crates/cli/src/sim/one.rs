@@ -11,13 +11,13 @@ use std::rc::Rc;
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use quorate_node::Clock;
-use quorate_sim::{Line, Report, Work};
+use quorate_sim::{Adversary, Line, Plan, SimReport, Work};
 use quorate_types::Millis;
 use serde::Serialize;
 
 use super::findings::Finding;
 use super::play::{Mark, Stop, Trace, play};
-use super::source::Source;
+use super::source::{self, Source};
 use super::{Args, table, text};
 use crate::output::say;
 
@@ -30,7 +30,7 @@ const STOPPED: u8 = 130;
 #[derive(Debug, Serialize)]
 struct Json<'a> {
     #[serde(flatten)]
-    report: &'a Report,
+    report: &'a SimReport,
     /// The fault profile of the seed; `null` for a scenario.
     profile: Option<&'a str>,
     /// Milliseconds of real time that the run took.
@@ -55,12 +55,35 @@ pub(super) fn run(args: &Args, source: &Source, stop: &Stop) -> Result<ExitCode>
     let plan = source.plan(seed);
 
     let file = args.trace.as_deref().map(TraceFile::create).transpose()?;
-    // The bar runs until the swarm heals: nobody knows how long the phase after that takes.
-    let (bar, heal_at) = (bar(args, plan.heal_at)?, plan.heal_at);
     let trace = file.clone().map(TraceFile::into_trace);
 
     let clock = Clock::start();
+    let report = play_with_bar(args, plan, trace, stop)?;
+
+    // The clock started with the run, so its time is how long the run took.
+    let elapsed_ms = clock.monotonic().0;
+
+    // The first error of the trace shows only here.
+    file.map_or(Ok(()), TraceFile::finish)?;
+
+    match args.json {
+        true => {
+            let json = json(args, source, &report, elapsed_ms);
+            say(serde_json::to_string(&json)?)?;
+        }
+        false => say_for_people(args, source, &report, elapsed_ms)?,
+    }
+
+    Ok(exit_code(&report, stop))
+}
+
+/// Plays the plan until its end, the step of `--until-step` or a stop, and shows how far it is.
+fn play_with_bar(args: &Args, plan: Plan, trace: Option<Trace>, stop: &Stop) -> Result<SimReport> {
+    // The bar runs until the swarm heals: nobody knows how long the phase after that takes.
+    let heal_at = plan.heal_at;
+    let bar = bar(args, heal_at)?;
     let until = args.until_step.unwrap_or(u64::MAX);
+
     let report = play(plan, trace, |mark| {
         if mark.step % STEPS == 0 {
             show(&bar, mark, heal_at);
@@ -68,46 +91,28 @@ pub(super) fn run(args: &Args, source: &Source, stop: &Stop) -> Result<ExitCode>
         mark.step < until && !stop.is_asked()
     })?;
 
-    let elapsed_ms = clock.monotonic();
     bar.finish_and_clear();
-    file.map_or(Ok(()), TraceFile::finish)?;
-
-    let findings = report
-        .violations
-        .iter()
-        .map(|violation| Finding::of(source, violation));
-    let findings: Vec<Finding> = findings.collect();
-
-    match args.json {
-        true => say(serde_json::to_string(&json(
-            args, source, &report, elapsed_ms,
-        ))?)?,
-        false => {
-            say(told(args, source, &report, elapsed_ms))?;
-            findings
-                .iter()
-                .try_for_each(|finding| say(finding.to_string()))?;
-
-            if report.broken_off {
-                say(format!(
-                    "broken off at step {}, so this is not a verdict",
-                    report.steps
-                ))?;
-            }
-        }
-    }
-
-    // An interrupt that comes after the end of the run does not change its exit code.
-    Ok(
-        match (report.holds(), stop.is_interrupted() && report.broken_off) {
-            (false, _) => ExitCode::FAILURE,
-            (true, true) => ExitCode::from(STOPPED),
-            (true, false) => ExitCode::SUCCESS,
-        },
-    )
+    Ok(report)
 }
 
-fn json<'a>(args: &Args, source: &'a Source, report: &'a Report, elapsed_ms: Millis) -> Json<'a> {
+/// The exit code of a run. An interrupt that comes after the end of the run does not change it.
+fn exit_code(report: &SimReport, stop: &Stop) -> ExitCode {
+    if !report.holds() {
+        return ExitCode::FAILURE;
+    }
+
+    match stop.is_interrupted() && report.broken_off {
+        true => ExitCode::from(STOPPED),
+        false => ExitCode::SUCCESS,
+    }
+}
+
+fn json<'a>(
+    args: &Args,
+    source: &'a Source,
+    report: &'a SimReport,
+    elapsed_ms: Millis,
+) -> Json<'a> {
     let mut coverage: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
     for (circumstance, step, count) in report.coverage.cells() {
         coverage
@@ -127,43 +132,34 @@ fn json<'a>(args: &Args, source: &'a Source, report: &'a Report, elapsed_ms: Mil
     }
 }
 
-fn told(args: &Args, source: &Source, report: &Report, elapsed_ms: Millis) -> String {
+fn say_for_people(
+    args: &Args,
+    source: &Source,
+    report: &SimReport,
+    elapsed_ms: Millis,
+) -> Result<()> {
+    say(told(args, source, report, elapsed_ms))?;
+
+    for violation in &report.violations {
+        say(Finding::of(source, violation).to_string())?;
+    }
+
+    if report.broken_off {
+        say(format!(
+            "broken off at step {}, so this is not a verdict",
+            report.steps
+        ))?;
+    }
+
+    Ok(())
+}
+
+fn told(args: &Args, source: &Source, report: &SimReport, elapsed_ms: Millis) -> String {
     let mut lines = vec![head(source, report.seed)];
 
-    let heights = format!(
-        "{}, in {} steps",
-        report.heights,
-        text::thousands(report.steps)
-    );
-    let pace = text::pace(report.simulated_ms, elapsed_ms);
-    let rate = text::rate(report.heights, elapsed_ms);
-
-    lines.extend([
-        text::line("heights", &format!("{heights}, {rate} a second")),
-        text::line("simulated", &pace),
-        text::line("tasks", &text::counts(&report.tasks)),
-        text::line("assignments", &report.assignments.to_string()),
-        text::line("until given", &text::waits(&report.to_award)),
-        text::line("until done", &text::waits(&report.to_completion)),
-        text::line("blocks", &text::counts(&report.outcomes)),
-        text::line("faults", &text::counts(&report.faults)),
-    ]);
-
+    lines.extend(result_lines(report, elapsed_ms));
     lines.extend(agents(source, report));
-
-    for liar in &report.adversaries {
-        // Only validators, whose names begin with `v`, can be convicted.
-        let fate = match (liar.convicted_at, liar.refused) {
-            (Some(height), _) => format!("convicted at height {height}"),
-            (None, 0) if liar.who.starts_with('v') => "not convicted".to_owned(),
-            (None, refused) => format!("{refused} operations refused"),
-        };
-
-        lines.push(text::line(
-            "liar",
-            &format!("{} {}: {fate}", liar.who, liar.lie),
-        ));
-    }
+    lines.extend(report.adversaries.iter().map(liar_line));
 
     lines.push(text::line("digest", &report.digest));
 
@@ -183,79 +179,134 @@ fn told(args: &Args, source: &Source, report: &Report, elapsed_ms: Millis) -> St
     lines.join("\n")
 }
 
-/// The lines about the agents' work: one for each group of a scenario, or one for all agents.
-fn agents(source: &Source, report: &Report) -> Vec<String> {
-    let groups: Vec<(&str, usize)> = match source {
-        Source::Scenario(file) => file.scenario.groups().collect(),
-        Source::Profile(..) => vec![("all", report.agents.len())],
+/// The lines about what the swarm did, and how fast.
+fn result_lines(report: &SimReport, elapsed_ms: Millis) -> [String; 8] {
+    // The rate is by the clock on the wall, not by simulated time.
+    let heights = format!(
+        "{}, in {} steps, {} a second",
+        report.heights,
+        text::thousands(report.steps),
+        text::rate(report.heights, elapsed_ms)
+    );
+
+    let pace = text::pace(report.simulated_ms, elapsed_ms);
+
+    [
+        text::line("heights", &heights),
+        text::line("simulated", &pace),
+        text::line("tasks", &text::counts(&report.tasks)),
+        text::line("assignments", &report.assignments.to_string()),
+        text::line("until given", &text::waits(&report.to_award)),
+        text::line("until done", &text::waits(&report.to_completion)),
+        text::line("blocks", &text::counts(&report.outcomes)),
+        text::line("faults", &text::counts(&report.faults)),
+    ]
+}
+
+/// The line about a liar, and the consequences of its lie.
+fn liar_line(liar: &Adversary) -> String {
+    let Adversary { who, lie, .. } = liar;
+
+    // Only validators, whose names begin with `v`, can be convicted.
+    let fate = match (liar.convicted_at, liar.refused) {
+        (Some(height), _) => format!("convicted at height {height}"),
+        (None, 0) if who.starts_with('v') => "not convicted".to_owned(),
+        (None, refused) => format!("{refused} operations refused"),
     };
 
+    text::line("liar", &format!("{who} {lie}: {fate}"))
+}
+
+/// The lines about the agents' work: one for each group of a scenario, or one for all agents.
+fn agents(source: &Source, report: &SimReport) -> Vec<String> {
     let plan = source.plan(report.seed);
 
     // Groups take their agents in the order of the plan.
     let mut rest = report.agents.iter().zip(&plan.agents);
+    let mut lines = Vec::new();
 
-    let line = |(name, count): (&str, usize)| {
-        let (mut work, mut slots) = (Work::default(), 0);
-        for (one, plan) in rest.by_ref().take(count) {
-            work.completed += one.completed;
-            work.earned = work.earned.saturating_add(one.earned);
-            work.busy_ms += one.busy_ms;
-            slots += plan.slots as u64;
-        }
+    for (name, count) in groups(source, report) {
+        let members: Vec<_> = rest.by_ref().take(count).collect();
+        let work = sum_of(members.iter().map(|(work, _)| *work));
+        let slots: u64 = members.iter().map(|(_, plan)| plan.slots as u64).sum();
 
-        // The share of the run's time in which the group's slots had a task.
-        let busy = 100 * work.busy_ms / (report.simulated_ms * slots).max(1);
-        let (completed, earned) = (
-            text::thousands(work.completed),
-            text::thousands(work.earned),
-        );
+        lines.push(group_line(name, count, &work, report.simulated_ms * slots));
+    }
 
-        let what =
-            format!("{name} x{count}: completed {completed}, busy {busy} %, earned {earned}");
+    lines
+}
 
-        text::line("agents", &what)
-    };
+/// The groups of agents, each with its name and the number of its agents.
+fn groups<'a>(source: &'a Source, report: &SimReport) -> Vec<(&'a str, usize)> {
+    match source {
+        Source::Scenario(file) => file.scenario.groups().collect(),
+        Source::Profile(..) => vec![("all", report.agents.len())],
+    }
+}
 
-    groups.into_iter().map(line).collect()
+/// The line about a group of agents. `slots_ms` is the time that their slots had together.
+fn group_line(name: &str, count: usize, work: &Work, slots_ms: Millis) -> String {
+    // The share of the run's time in which the group's slots had a task.
+    let busy = 100 * work.busy_ms / slots_ms.max(1);
+    let completed = text::thousands(work.completed);
+    let earned = text::thousands(work.earned);
+
+    let what = format!("{name} x{count}: completed {completed}, busy {busy} %, earned {earned}");
+    text::line("agents", &what)
+}
+
+/// The work of several agents together.
+fn sum_of<'a>(works: impl Iterator<Item = &'a Work>) -> Work {
+    let mut sum = Work::default();
+    for work in works {
+        sum.completed += work.completed;
+        sum.earned = sum.earned.saturating_add(work.earned);
+        sum.busy_ms += work.busy_ms;
+    }
+
+    sum
 }
 
 /// The head of the report: what is run.
 fn head(source: &Source, seed: u64) -> String {
     let plan = source.plan(seed);
-    let (validators, agents) = (plan.validators.len() as u64, plan.agents.len() as u64);
     let size = [
-        text::count(validators, "validator"),
-        text::count(agents, "agent"),
+        text::count(plan.validators.len() as u64, "validator"),
+        text::count(plan.agents.len() as u64, "agent"),
         text::count(plan.tasks.len() as u64, "task"),
     ];
 
-    let what = match (source, source.profile(seed)) {
-        (Source::Scenario(file), _) => {
-            let path = file.path.display().to_string();
-            let named = file.scenario.name().map(|name| format!("{name} ({path})"));
-            let legend = file.scenario.legend().into_iter();
-            let legend: Vec<_> = legend.map(|(who, name)| format!("{who} {name}")).collect();
-
-            let hosts = text::line("hosts", &legend.join(", "));
-            format!("{}\n{hosts}", named.unwrap_or(path))
+    let what = match source {
+        Source::Scenario(file) => named_hosts(file),
+        Source::Profile(..) => {
+            let profile = source.profile(seed);
+            format!("faults: {}", profile.unwrap_or_default())
         }
-
-        (_, profile) => format!("faults: {}", profile.unwrap_or_default()),
     };
 
-    let size = size.join(", ");
+    let head = format!("seed {seed}, {}, {what}", size.join(", "));
 
     match plan.over_threshold {
-        true => format!(
-            "seed {seed}, {size}, {what}\n{}",
-            text::line(
-                "note",
-                "a third of the power or more lies: the run is judged by whether it is convicted"
-            )
-        ),
-        false => format!("seed {seed}, {size}, {what}"),
+        true => {
+            let note =
+                "a third of the power or more lies: the run is judged by whether it is convicted";
+            format!("{head}\n{}", text::line("note", note))
+        }
+        false => head,
     }
+}
+
+/// The name of a scenario and its file, and the line about its hosts.
+fn named_hosts(file: &source::File) -> String {
+    let path = file.path.display().to_string();
+    let named = file.scenario.name().map(|name| format!("{name} ({path})"));
+
+    // Traces name hosts in short, such as `v0`.
+    let legend = file.scenario.legend().into_iter();
+    let legend: Vec<_> = legend.map(|(who, name)| format!("{who} {name}")).collect();
+    let hosts = text::line("hosts", &legend.join(", "));
+
+    format!("{}\n{hosts}", named.unwrap_or(path))
 }
 
 fn bar(args: &Args, heal_at: Millis) -> Result<ProgressBar> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use anyhow::Result;
-use quorate_sim::{Line, Plan, Report, Simulation, Violation};
+use quorate_sim::{Line, Plan, SimReport, Simulation, Violation};
 use quorate_types::{Height, Millis};
 
 /// Number and name of the invariant that a panic breaks.
@@ -62,28 +62,16 @@ pub(super) fn play(
     plan: Plan,
     trace: Option<Trace>,
     mut go_on: impl FnMut(Mark) -> bool,
-) -> Result<Report> {
+) -> Result<SimReport> {
     let seed = plan.seed;
     let mark = Rc::new(RefCell::new(Mark::default()));
     let seen = Rc::clone(&mark);
 
-    let run = move || -> Result<Report> {
-        let mut simulation = Simulation::new(plan)?;
-        if let Some(trace) = trace {
-            simulation = simulation.traced(trace);
-        }
-
-        Ok(simulation.run_while(move |run| {
-            let (step, at_ms, height) = (run.steps(), run.world().now(), run.height());
-            let now = Mark {
-                step,
-                at_ms,
-                height,
-            };
-
+    let run = move || {
+        simulate(plan, trace, |now| {
             *seen.borrow_mut() = now;
             go_on(now)
-        }))
+        })
     };
 
     // After a panic, nothing of the run is used again except the mark.
@@ -93,8 +81,28 @@ pub(super) fn play(
     })
 }
 
+/// Runs a plan with a simulation that calls `go_on` after each step.
+fn simulate(
+    plan: Plan,
+    trace: Option<Trace>,
+    mut go_on: impl FnMut(Mark) -> bool,
+) -> Result<SimReport> {
+    let mut simulation = Simulation::new(plan)?;
+    if let Some(trace) = trace {
+        simulation = simulation.traced(trace);
+    }
+
+    Ok(simulation.run_while(|run| {
+        go_on(Mark {
+            step: run.steps(),
+            at_ms: run.world().now(),
+            height: run.height(),
+        })
+    }))
+}
+
 /// The report of a run that panicked.
-fn panicked(seed: u64, mark: Mark, panic: &(dyn Any + Send)) -> Report {
+fn panicked(seed: u64, mark: Mark, panic: &(dyn Any + Send)) -> SimReport {
     // A panic carries its message as one of these two types.
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
@@ -110,13 +118,13 @@ fn panicked(seed: u64, mark: Mark, panic: &(dyn Any + Send)) -> Report {
         seed,
     };
 
-    Report {
+    SimReport {
         seed,
         heights: mark.height,
         steps: mark.step + 1,
         simulated_ms: mark.at_ms,
         violations: vec![violation],
-        ..Report::default()
+        ..SimReport::default()
     }
 }
 

@@ -9,14 +9,14 @@ use std::thread;
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
 use quorate_node::Clock;
-use quorate_sim::{Coverage, Report};
-use quorate_types::Millis;
+use quorate_sim::{Coverage, SimReport};
+use quorate_types::{Millis, MonotonicMillis};
 use serde::Serialize;
 
 use super::play::{Stop, play};
 use super::seeds::Seeds;
 use super::source::Source;
-use super::state::{State, Sums};
+use super::state::{Liars, SavedRange, Sums};
 use super::{Args, table, text};
 use crate::output::say;
 
@@ -51,69 +51,91 @@ struct Json<'a> {
 /// # Errors
 /// If the state file is not one of these runs, or a file or standard output cannot be written.
 pub(super) fn run(args: &Args, source: &Source, seeds: &Seeds, stop: &Stop) -> Result<ExitCode> {
-    let state = State::open(args.resume.as_deref(), source)?;
+    let mut collector = Collector::open(args, source, *seeds)?;
     // Heights of earlier calls do not count for the rate of this one.
-    let before = state.sums.heights;
-
-    let clock = Clock::start();
-    let mut collector = Collector {
-        args,
-        source,
-        state,
-        clock,
-        saved: 0,
-        bar: bar(args, *seeds)?,
-    };
-
-    collector
-        .bar
-        .set_position(collector.state.done.within(*seeds));
+    let before = collector.state.sums.heights;
 
     collector.collect(*seeds, stop)?;
     collector.bar.finish_and_clear();
 
-    let state = collector.state;
-    let elapsed_ms = clock.monotonic();
-    let done = state.done.within(*seeds);
-    let sums = &state.sums;
+    // The clock started with the run, so its time is how long the run took.
+    let elapsed_ms = collector.clock.monotonic().0;
 
-    let json = Json {
-        range: seeds.to_string(),
-        seeds: done,
-        finished: done == seeds.count(),
-        profile: match source {
-            Source::Profile(faults, _) => Some(faults.name()),
-            Source::Scenario(_) => None,
-        },
-        sums,
-        empty: sums.coverage().empty(),
-        elapsed_ms,
-        heights_per_s: text::rate(sums.heights - before, elapsed_ms),
-    };
+    let state = collector.state;
+    let heights = state.sums.heights - before;
+    let json = Json::of(source, *seeds, &state, heights, elapsed_ms);
 
     match args.json {
         true => say(serde_json::to_string(&json)?)?,
-        false => say(summary(args, &json, &sums.coverage()))?,
+        false => say(summary(args, &json, &state.sums.coverage()))?,
     }
 
-    Ok(match (sums.violations.is_empty(), stop.is_interrupted()) {
+    Ok(exit_code(&state.sums, stop))
+}
+
+fn exit_code(sums: &Sums, stop: &Stop) -> ExitCode {
+    match (sums.violations.is_empty(), stop.is_interrupted()) {
         (false, _) => ExitCode::FAILURE,
         (true, true) => ExitCode::from(STOPPED),
         (true, false) => ExitCode::SUCCESS,
-    })
+    }
+}
+
+impl<'a> Json<'a> {
+    /// The results of a call that took `elapsed_ms` and decided `heights`.
+    fn of(
+        source: &'a Source,
+        seeds: Seeds,
+        state: &'a SavedRange,
+        heights: u64,
+        elapsed_ms: Millis,
+    ) -> Self {
+        let done = state.done.within(seeds);
+
+        Self {
+            range: seeds.to_string(),
+            seeds: done,
+            finished: done == seeds.count(),
+            profile: match source {
+                Source::Profile(faults, _) => Some(faults.name()),
+                Source::Scenario(_) => None,
+            },
+            sums: &state.sums,
+            empty: state.sums.coverage().empty(),
+            elapsed_ms,
+            heights_per_s: text::rate(heights, elapsed_ms),
+        }
+    }
 }
 
 /// Takes in the reports that the threads send.
 struct Collector<'a> {
     args: &'a Args,
     source: &'a Source,
-    state: State,
+    state: SavedRange,
     clock: Clock,
-    saved: Millis,
+    saved: MonotonicMillis,
     bar: ProgressBar,
 }
 
-impl Collector<'_> {
+impl<'a> Collector<'a> {
+    /// Starts from the results of earlier calls, if there are any.
+    fn open(args: &'a Args, source: &'a Source, seeds: Seeds) -> Result<Self> {
+        let state = SavedRange::open(args.resume.as_deref(), source)?;
+        let clock = Clock::start();
+        let bar = bar(args, seeds)?;
+        bar.set_position(state.done.within(seeds));
+
+        Ok(Self {
+            args,
+            source,
+            state,
+            clock,
+            saved: MonotonicMillis::ZERO,
+            bar,
+        })
+    }
+
     fn collect(&mut self, seeds: Seeds, stop: &Stop) -> Result<()> {
         let done = self.state.done.clone();
         let left = Mutex::new((seeds.first..=seeds.last).filter(|seed| !done.contains(*seed)));
@@ -121,12 +143,12 @@ impl Collector<'_> {
         // All threads take their seeds from one iterator, so that none runs twice.
         let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
 
-        let cores = thread::available_parallelism().map_or(1, NonZero::get) as u64;
-        let jobs = self.args.jobs.unwrap_or(cores).min(seeds.count());
-
+        let jobs = self.jobs(seeds);
         let source = self.source;
+
         let collected = thread::scope(|scope| {
             let (tell, reports) = mpsc::channel();
+
             for _ in 0..jobs {
                 let tell = tell.clone();
                 scope.spawn(move || work(next, source, stop, &tell));
@@ -148,22 +170,18 @@ impl Collector<'_> {
         collected.and_then(|()| self.save())
     }
 
-    fn take(&mut self, report: Report, stop: &Stop) -> Result<()> {
+    /// The number of threads that run seeds.
+    fn jobs(&self, seeds: Seeds) -> u64 {
+        let cores = thread::available_parallelism().map_or(1, NonZero::get) as u64;
+        self.args.jobs.unwrap_or(cores).min(seeds.count())
+    }
+
+    fn take(&mut self, report: SimReport, stop: &Stop) -> Result<()> {
         self.state.done.insert(report.seed);
         self.state.sums.add(&report, self.source);
 
         if !report.holds() {
-            // A hidden bar has no reader. The summary names all violations in any case.
-            let found = self
-                .state
-                .sums
-                .violations
-                .last()
-                .filter(|_| !self.bar.is_hidden());
-            if let Some(finding) = found {
-                self.bar.suspend(|| eprintln!("{finding}"));
-            }
-
+            self.show_violation();
             if !self.args.keep_going {
                 stop.enough();
             }
@@ -174,6 +192,15 @@ impl Collector<'_> {
         match self.clock.monotonic() >= self.saved + SAVE_MS {
             true => self.save(),
             false => Ok(()),
+        }
+    }
+
+    /// Prints the newest violation above the bar. A hidden bar has no reader, and the summary names
+    /// all violations in any case.
+    fn show_violation(&self) {
+        let newest = self.state.sums.violations.last();
+        if let Some(finding) = newest.filter(|_| !self.bar.is_hidden()) {
+            self.bar.suspend(|| eprintln!("{finding}"));
         }
     }
 
@@ -208,12 +235,13 @@ fn work(
     next: impl Fn() -> Option<u64>,
     source: &Source,
     stop: &Stop,
-    tell: &mpsc::Sender<Result<Report>>,
+    tell: &mpsc::Sender<Result<SimReport>>,
 ) {
     while let Some(seed) = next().filter(|_| !stop.is_asked()) {
         let report = play(source.plan(seed), None, |_| !stop.is_asked());
-
         let broken_off = report.as_ref().is_ok_and(|report| report.broken_off);
+
+        // If the receiver is gone, taking in a report has failed, and no more are wanted.
         if broken_off || tell.send(report).is_err() {
             return;
         }
@@ -234,41 +262,14 @@ fn bar(args: &Args, seeds: Seeds) -> Result<ProgressBar> {
 
 fn summary(args: &Args, json: &Json<'_>, coverage: &Coverage) -> String {
     let sums = json.sums;
-    let verdict = match sums.violations.len() {
-        0 if json.seeds == 0 => "no verdict".to_owned(),
-        0 => "every invariant held".to_owned(),
-        count => text::count(count as u64, "violation"),
-    };
+    let mut lines = vec![head(json)];
 
-    let mut lines = vec![
-        format!(
-            "seeds {}: {} done, {verdict}",
-            json.range,
-            text::thousands(json.seeds)
-        ),
-        text::line(
-            "heights",
-            &format!(
-                "{}, {} a second",
-                text::thousands(sums.heights),
-                json.heights_per_s
-            ),
-        ),
-        text::line("simulated", &text::pace(sums.simulated_ms, json.elapsed_ms)),
-        text::line("tasks", &text::counts(&sums.tasks)),
-        text::line("assignments", &text::thousands(sums.assignments)),
-        text::line("blocks", &text::counts(&sums.outcomes)),
-        text::line("faults", &text::counts(&sums.faults)),
-    ];
-
-    lines.extend(sums.adversaries.iter().map(|(lie, liars)| {
-        let (took_part, convicted) = (liars.took_part, liars.convicted);
-        let what = format!(
-            "{lie}: {took_part}, convicted {convicted}, refused {}",
-            liars.refused
-        );
-        text::line("liars", &what)
-    }));
+    lines.extend(result_lines(json));
+    lines.extend(
+        sums.adversaries
+            .iter()
+            .map(|(lie, liars)| liars_line(lie, *liars)),
+    );
 
     if args.coverage {
         lines.push(table::table(coverage));
@@ -285,4 +286,49 @@ fn summary(args: &Args, json: &Json<'_>, coverage: &Coverage) -> String {
     }
 
     lines.join("\n")
+}
+
+/// The head of the summary: which seeds were run, and the verdict on them.
+fn head(json: &Json<'_>) -> String {
+    let verdict = match json.sums.violations.len() {
+        0 if json.seeds == 0 => "no verdict".to_owned(),
+        0 => "every invariant held".to_owned(),
+        count => text::count(count as u64, "violation"),
+    };
+
+    let done = text::thousands(json.seeds);
+    format!("seeds {}: {done} done, {verdict}", json.range)
+}
+
+/// The lines about what the swarms did, and how fast.
+fn result_lines(json: &Json<'_>) -> [String; 6] {
+    let sums = json.sums;
+    let heights = format!(
+        "{}, {} a second",
+        text::thousands(sums.heights),
+        json.heights_per_s
+    );
+
+    let pace = text::pace(sums.simulated_ms, json.elapsed_ms);
+
+    [
+        text::line("heights", &heights),
+        text::line("simulated", &pace),
+        text::line("tasks", &text::counts(&sums.tasks)),
+        text::line("assignments", &text::thousands(sums.assignments)),
+        text::line("blocks", &text::counts(&sums.outcomes)),
+        text::line("faults", &text::counts(&sums.faults)),
+    ]
+}
+
+/// The line about the liars of one lie.
+fn liars_line(lie: &str, liars: Liars) -> String {
+    let Liars {
+        took_part,
+        convicted,
+        refused,
+    } = liars;
+
+    let what = format!("{lie}: {took_part}, convicted {convicted}, refused {refused}");
+    text::line("liars", &what)
 }

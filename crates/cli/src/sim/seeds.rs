@@ -21,10 +21,8 @@ impl Seeds {
         let form = || format!("`{text}`: expected A..B, as in 1..10000");
         let (first, last) = text.split_once("..").ok_or_else(form)?;
 
-        let (first, last) = (
-            first.parse().map_err(|_| form())?,
-            last.parse().map_err(|_| form())?,
-        );
+        let first = first.parse().map_err(|_| form())?;
+        let last = last.parse().map_err(|_| form())?;
 
         // The last seed must leave room for the one after it, by which ranges are joined and
         // counted.
@@ -81,7 +79,8 @@ impl SeedSet {
     /// The number of `seeds` that are in the set.
     pub(super) fn within(&self, seeds: Seeds) -> u64 {
         let parts = self.0.iter().map(|(first, last)| {
-            let (first, last) = ((*first).max(seeds.first), (*last).min(seeds.last));
+            let first = (*first).max(seeds.first);
+            let last = (*last).min(seeds.last);
             (last + 1).saturating_sub(first)
         });
 

@@ -152,18 +152,11 @@ impl File {
         let text = read(path)?;
 
         let scenario = Scenario::parse(&text).with_context(name)?;
-        let table = match scenario.round_trip_file() {
-            None => None,
-            Some(file) => {
-                // The table of round trips is named relative to the scenario file.
-                let file = path.parent().unwrap_or(Path::new("")).join(file);
-                let table = RoundTrips::parse(&read(&file).with_context(name)?);
-                Some(table.with_context(|| file.display().to_string())?)
-            }
-        };
+        let table = round_trips(path, &scenario)?;
 
         let mut plan = scenario.plan(0, table.as_ref()).with_context(name)?;
         plan.min_heights = heights.unwrap_or(plan.min_heights);
+
         // Some faults of a scenario show only when its world is made.
         if let Err(error) = quorate_sim::World::new(plan.clone()) {
             bail!("{}: {error}", name());
@@ -181,6 +174,23 @@ impl File {
     pub(super) fn fingerprint(&self) -> Result<String> {
         Ok(serde_json::to_string(&self.plan)?)
     }
+}
+
+/// The table of round trips that the scenario of this path names, if it names one.
+fn round_trips(path: &Path, scenario: &Scenario) -> Result<Option<RoundTrips>> {
+    let Some(file) = scenario.round_trip_file() else {
+        return Ok(None);
+    };
+
+    // The table is named relative to the scenario file.
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let file = folder.join(file);
+
+    // The error names the scenario as well, because the name of the table stands there.
+    let text = read(&file).with_context(|| path.display().to_string())?;
+    let table = RoundTrips::parse(&text).with_context(|| file.display().to_string())?;
+
+    Ok(Some(table))
 }
 
 fn read(path: &Path) -> Result<String> {

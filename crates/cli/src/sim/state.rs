@@ -10,7 +10,7 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use quorate_sim::{Coverage, Report};
+use quorate_sim::{Adversary, Coverage, SimReport};
 use serde::{Deserialize, Serialize};
 
 use super::findings::Finding;
@@ -44,39 +44,37 @@ pub(super) struct Liars {
 }
 
 impl Sums {
-    pub(super) fn add(&mut self, report: &Report, source: &Source) {
+    pub(super) fn add(&mut self, report: &SimReport, source: &Source) {
         self.heights += report.heights;
         self.steps += report.steps;
         self.simulated_ms += report.simulated_ms;
         self.committed_tasks += report.committed_tasks;
         self.assignments += report.assignments;
         self.completed_tasks += report.completed_tasks;
+
         add(&mut self.tasks, &report.tasks);
         add(&mut self.outcomes, &report.outcomes);
         add(&mut self.faults, &report.faults);
 
         for adversary in &report.adversaries {
-            let liars = self
-                .adversaries
-                .entry(adversary.lie.to_owned())
-                .or_default();
-
-            liars.took_part += 1;
-            liars.convicted += u64::from(adversary.convicted_at.is_some());
-            liars.refused += adversary.refused;
+            let lie = adversary.lie.to_owned();
+            self.adversaries.entry(lie).or_default().add(adversary);
         }
 
-        for (circumstance, step, count) in report.coverage.cells() {
-            let row = self.coverage.entry(circumstance.to_owned()).or_default();
-
-            *row.entry(step.to_owned()).or_insert(0) += count;
-        }
+        self.add_coverage(&report.coverage);
 
         let found = report
             .violations
             .iter()
             .map(|violation| Finding::of(source, violation));
         self.violations.extend(found);
+    }
+
+    fn add_coverage(&mut self, coverage: &Coverage) {
+        for (circumstance, step, count) in coverage.cells() {
+            let row = self.coverage.entry(circumstance.to_owned()).or_default();
+            *row.entry(step.to_owned()).or_insert(0) += count;
+        }
     }
 
     /// The coverage table of all runs.
@@ -88,6 +86,14 @@ impl Sums {
         }
 
         coverage
+    }
+}
+
+impl Liars {
+    fn add(&mut self, liar: &Adversary) {
+        self.took_part += 1;
+        self.convicted += u64::from(liar.convicted_at.is_some());
+        self.refused += liar.refused;
     }
 }
 
@@ -133,7 +139,7 @@ impl Settings {
 
 /// The content of the file.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct State {
+pub(super) struct SavedRange {
     settings: Settings,
     /// The seeds that are done.
     pub(super) done: SeedSet,
@@ -141,7 +147,7 @@ pub(super) struct State {
     pub(super) sums: Sums,
 }
 
-impl State {
+impl SavedRange {
     /// Reads the state from the file, or makes an empty one if there is no file yet.
     ///
     /// # Errors
@@ -183,18 +189,25 @@ impl State {
         beside.push(".new");
         let beside = Path::new(&beside);
 
+        // The bytes must be on the disk before the name leads to them.
         let write = || -> std::io::Result<()> {
             let mut file = File::create(beside)?;
             file.write_all(serde_json::to_string(self)?.as_bytes())?;
             file.sync_all()?;
+
             std::fs::rename(beside, path)?;
-            // The new name is durable only when its folder is synced too.
-            let folder = path
-                .parent()
-                .filter(|folder| !folder.as_os_str().is_empty());
-            File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+            sync_folder(path)
         };
 
         write().with_context(|| format!("write {}", path.display()))
     }
+}
+
+/// Syncs the folder of a file. A new name in it is durable only after that.
+fn sync_folder(path: &Path) -> std::io::Result<()> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }

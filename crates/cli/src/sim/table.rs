@@ -16,21 +16,24 @@ pub(super) fn table(coverage: &Coverage) -> String {
     let mut lines = vec![format!("{:width$}{}", "", heads.concat())];
 
     for name in names {
-        let cells = STEPS.map(|step| format!("{:>CELL$}", cell(coverage.count(name, step))));
-        lines.push(format!("{name:width$}{}", cells.concat()));
+        let cells = row(coverage, name);
+        lines.push(format!("{name:width$}{cells}"));
     }
 
     lines.extend(empty(coverage));
     lines.join("\n")
 }
 
+/// The cells of a circumstance, one for each step.
+fn row(coverage: &Coverage, circumstance: &'static str) -> String {
+    let cells = STEPS.map(|step| cell(coverage.count(circumstance, step)));
+    cells.map(|cell| format!("{cell:>CELL$}")).concat()
+}
+
 /// One line for each circumstance that met some steps but not all, and one line for those that met
 /// none.
 fn empty(coverage: &Coverage) -> Vec<String> {
-    let mut rows: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (circumstance, step) in coverage.empty() {
-        rows.entry(circumstance).or_default().push(step);
-    }
+    let rows = steps_never_met(coverage);
 
     // Many circumstances may never have been there, so these share one line.
     let (absent, partly): (Vec<_>, Vec<_>) = rows
@@ -41,13 +44,20 @@ fn empty(coverage: &Coverage) -> Vec<String> {
         .into_iter()
         .map(|(circumstance, steps)| format!("never met: {circumstance} and {}", steps.join(", ")));
 
-    let absent: Vec<&str> = absent
-        .into_iter()
-        .map(|(circumstance, _)| circumstance)
-        .collect();
+    let absent: Vec<&str> = absent.into_iter().map(|(name, _)| name).collect();
     let last = (!absent.is_empty()).then(|| format!("never there: {}", absent.join(", ")));
 
     lines.chain(last).collect()
+}
+
+/// The steps that each circumstance never met.
+fn steps_never_met(coverage: &Coverage) -> BTreeMap<&'static str, Vec<&'static str>> {
+    let mut rows: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (circumstance, step) in coverage.empty() {
+        rows.entry(circumstance).or_default().push(step);
+    }
+
+    rows
 }
 
 /// The first six letters of a step's name, which fit over its column.

@@ -50,8 +50,11 @@ pub(super) fn rate(number: u64, elapsed_ms: Millis) -> u64 {
 /// Simulated time, and the real time that it took.
 pub(super) fn pace(simulated_ms: Millis, elapsed_ms: Millis) -> String {
     let seconds = |ms: Millis| format!("{}.{} s", thousands(ms / 1000), ms % 1000 / 100);
-    let (simulated, real) = (seconds(simulated_ms), seconds(elapsed_ms));
-    format!("{simulated} in {real} of real time")
+    format!(
+        "{} in {} of real time",
+        seconds(simulated_ms),
+        seconds(elapsed_ms)
+    )
 }
 
 /// How long tasks waited: half of them, 95 % of them, and all.

@@ -26,22 +26,16 @@ pub(super) fn asked(args: &Args) -> Option<&Path> {
 /// # Errors
 /// If other options are given, or the file is not valid. The error names the file and its fault.
 pub(super) fn run(args: &Args, path: &Path, stop: &Stop) -> Result<ExitCode> {
-    let seeded = args.seed.is_some() || args.seeds.is_some() || args.heights.is_some();
-    let watched = args.trace.is_some() || args.until_step.is_some() || args.coverage;
-
     // Twins scenarios have no seed and no profile, so most options would mean nothing.
     ensure!(
-        !seeded && !watched,
+        !has_other_options(args),
         "with Twins scenarios, --json is the only other option that can be given"
     );
 
-    let name = || path.display().to_string();
-    let text = std::fs::read_to_string(path).with_context(|| format!("read {}", name()))?;
-    let scenarios = Scenarios::parse(&text).with_context(name)?;
-
+    let scenarios = read(path)?;
     let report = scenarios
         .run(Withheld::Lost, |_| !stop.is_asked())
-        .with_context(name)?;
+        .with_context(|| path.display().to_string())?;
 
     match args.json {
         true => say(serde_json::to_string(&report)?)?,
@@ -49,12 +43,25 @@ pub(super) fn run(args: &Args, path: &Path, stop: &Stop) -> Result<ExitCode> {
     }
 
     // An interrupt leaves scenarios that were not run.
-    let all = report.scenarios == scenarios.scenarios.len();
-    Ok(match (report.holds(), all) {
-        (false, _) => ExitCode::FAILURE,
-        (true, true) => ExitCode::SUCCESS,
-        (true, false) => ExitCode::from(STOPPED),
+    let is_complete = report.scenarios == scenarios.scenarios.len();
+    Ok(match is_complete {
+        _ if !report.holds() => ExitCode::FAILURE,
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(STOPPED),
     })
+}
+
+fn read(path: &Path) -> Result<Scenarios> {
+    let name = path.display();
+    let text = std::fs::read_to_string(path).with_context(|| format!("read {name}"))?;
+    Scenarios::parse(&text).with_context(|| name.to_string())
+}
+
+/// Whether an option is given that asks for seeds, their length, or a view of one run.
+fn has_other_options(args: &Args) -> bool {
+    let seeded = args.seed.is_some() || args.seeds.is_some() || args.heights.is_some();
+    let watched = args.trace.is_some() || args.until_step.is_some() || args.coverage;
+    seeded || watched
 }
 
 fn tell(report: &TwinsReport) -> Result<()> {

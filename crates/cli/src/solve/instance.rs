@@ -37,6 +37,15 @@ impl Form {
             Self::Json => "json",
         }
     }
+
+    /// The form that the name of a file tells; `None` for the forms of OR-Library.
+    fn named_by(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()? {
+            "csv" => Some(Self::Csv),
+            "json" => Some(Self::Json),
+            _ => None,
+        }
+    }
 }
 
 /// One auction.
@@ -46,7 +55,7 @@ pub(super) struct Instance {
     pub agents: Vec<Agent>,
     pub tasks: Vec<Task>,
     /// Ascending by agent, then task; each pair once.
-    pub offers: Vec<Offer>,
+    pub offers: Vec<InstanceOffer>,
 }
 
 /// An agent that bids.
@@ -70,7 +79,7 @@ pub(super) struct Task {
 
 /// An agent's price for a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Offer {
+pub(super) struct InstanceOffer {
     /// Place in [`Instance::agents`].
     pub agent: usize,
     /// Place in [`Instance::tasks`].
@@ -88,21 +97,16 @@ impl Instance {
     pub(super) fn read(path: &Path, form: Option<Form>) -> Result<Vec<Self>> {
         let of_file = || path.display().to_string();
         let text = std::fs::read_to_string(path).with_context(of_file)?;
-
-        let extension = path.extension().and_then(|extension| extension.to_str());
-        let named = match extension {
-            Some("csv") => Some(Form::Csv),
-            Some("json") => Some(Form::Json),
-            _ => None,
-        };
+        let form = form.or(Form::named_by(path));
 
         // A given form outranks the name of the file. Without either, the numbers tell.
-        let read = match form.or(named) {
+        let read = match form {
             Some(Form::Csv) => table::csv(&text).map(|one| vec![one]),
             Some(Form::Json) => table::json(&text).map(|one| vec![one]),
             numbers => or_library::parse(&text, numbers),
         };
 
+        // Each form is held to the same limits.
         let instances = read.with_context(of_file)?;
         instances
             .iter()
@@ -118,7 +122,7 @@ impl Instance {
     }
 
     /// The amounts that the agent of an offer needs for its task.
-    pub(super) fn demand<'a>(&'a self, offer: &'a Offer) -> &'a Amounts {
+    pub(super) fn demand<'a>(&'a self, offer: &'a InstanceOffer) -> &'a Amounts {
         offer
             .demand
             .as_ref()
@@ -133,31 +137,20 @@ impl Instance {
             .collect()
     }
 
+    /// Puts the offers into the order of agents, and of tasks for the same agent.
+    pub(super) fn sort_offers(&mut self) {
+        self.offers.sort_by_key(|offer| (offer.agent, offer.task));
+    }
+
     fn check(&self) -> Result<()> {
         // Prices may be below 0 here. Only their size is bounded.
         ensure!(!self.tasks.is_empty(), "there are no tasks in the file");
         ensure!(!self.agents.is_empty(), "there are no agents in the file");
 
-        // Offers are sorted, so two offers of an agent on a task stand next to each other.
-        for pair in self.offers.windows(2) {
-            let (first, second) = (&pair[0], &pair[1]);
-            if (first.agent, first.task) == (second.agent, second.task) {
-                let (agent, task) = (&self.agents[first.agent].name, &self.tasks[first.task].name);
-                bail!("agent {agent} bids twice on task {task}");
-            }
-        }
-
-        for offer in &self.offers {
-            let (agent, task) = (&self.agents[offer.agent].name, &self.tasks[offer.task].name);
-            ensure!(
-                offer.price.unsigned_abs() <= limits::PRICE.unsigned_abs(),
-                "the price {} of agent {agent} for task {task} is beyond the limit of {}",
-                offer.price,
-                limits::PRICE
-            );
-
-            check_amounts(self.demand(offer)).with_context(|| format!("task {task}: demand"))?;
-        }
+        self.check_pairs()?;
+        self.offers
+            .iter()
+            .try_for_each(|offer| self.check_offer(offer))?;
 
         for agent in &self.agents {
             check_amounts(&agent.budget)
@@ -165,6 +158,40 @@ impl Instance {
         }
 
         Ok(())
+    }
+
+    /// Checks that each agent bids at most once on each task.
+    fn check_pairs(&self) -> Result<()> {
+        // Offers are sorted, so two offers of an agent on a task stand next to each other.
+        for pair in self.offers.windows(2) {
+            let first = &pair[0];
+            let second = &pair[1];
+
+            if (first.agent, first.task) == (second.agent, second.task) {
+                let (agent, task) = self.names(first);
+                bail!("agent {agent} bids twice on task {task}");
+            }
+        }
+
+        Ok(())
+    }
+
+    fn check_offer(&self, offer: &InstanceOffer) -> Result<()> {
+        let (agent, task) = self.names(offer);
+
+        ensure!(
+            offer.price.unsigned_abs() <= limits::PRICE.unsigned_abs(),
+            "the price {} of agent {agent} for task {task} is beyond the limit of {}",
+            offer.price,
+            limits::PRICE
+        );
+
+        check_amounts(self.demand(offer)).with_context(|| format!("task {task}: demand"))
+    }
+
+    /// The names of an offer's agent and task.
+    pub(super) fn names(&self, offer: &InstanceOffer) -> (&str, &str) {
+        (&self.agents[offer.agent].name, &self.tasks[offer.task].name)
     }
 }
 

@@ -14,6 +14,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use quorate_market::{Mechanism, mechanisms};
 
 use crate::output::say;
+use crate::values;
 use answer::Rules;
 use instance::{Form, Instance};
 use report::Solved;
@@ -44,10 +45,11 @@ pub(crate) struct Args {
     /// Solve only this problem of a file that has several, counted from 1.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     problem: Option<u64>,
-    /// Length of the search for a generalised assignment, in offers that it looks at. The same
-    /// effort gives the same answer on every machine.
-    #[arg(long, value_name = "STEPS", default_value_t = 500_000_000)]
-    effort: u64,
+    /// Length of the search for a generalised assignment, as a multiple of the steps of the
+    /// mechanism's own search. The same effort gives the same answer on every machine. [default:
+    /// what makes 500 million steps]
+    #[arg(long, value_name = "N", value_parser = values::effort())]
+    effort: Option<u64>,
     /// Print one JSON object for each problem.
     #[arg(long)]
     json: bool,
@@ -88,48 +90,57 @@ fn names() -> PossibleValuesParser {
 /// If the file cannot be read, or if the mechanism cannot take a problem. The error names the file.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let instances = Instance::read(&args.file, args.format)?;
-    let file = args.file.display().to_string();
     let problems = instances.len();
 
     if let Some(wanted) = args.problem {
         ensure!(
             wanted <= problems as u64,
-            "{file}: problem {wanted} of {problems} does not exist"
+            "{}: problem {wanted} of {problems} does not exist",
+            args.file.display()
         );
     }
 
     for (place, instance) in instances.iter().enumerate() {
         let number = place + 1;
-        if args.problem.is_some_and(|wanted| wanted != number as u64) {
-            continue;
+        if args.problem.is_none_or(|wanted| wanted == number as u64) {
+            solve_one(args, instance, number, problems)?;
         }
-
-        let mechanism = chosen(args, instance)?;
-        let rules = Rules {
-            maximize: args.maximize,
-            reserve: args.reserve,
-            effort: args.effort,
-        };
-        let answer = answer::solve(instance, mechanism, rules).with_context(|| file.clone())?;
-
-        let problem = (number, problems);
-        let solved = Solved {
-            file: file.clone(),
-            problem,
-            instance,
-            mechanism,
-            rules,
-            answer,
-        };
-
-        say(if args.json {
-            solved.json().to_string()
-        } else {
-            solved.text()
-        })?;
     }
 
     Ok(ExitCode::SUCCESS)
+}
+
+/// Solves one of the problems of the file, and prints the answer.
+fn solve_one(args: &Args, instance: &Instance, problem: usize, problems: usize) -> Result<()> {
+    let file = args.file.display().to_string();
+    let mechanism = chosen(args, instance)?;
+    let rules = args.rules();
+    let answer = answer::solve(instance, mechanism, rules).with_context(|| file.clone())?;
+
+    let solved = Solved {
+        file,
+        problem,
+        problems,
+        instance,
+        mechanism,
+        rules,
+        answer,
+    };
+
+    match args.json {
+        true => say(solved.json().to_string()),
+        false => say(solved.text()),
+    }
+}
+
+impl Args {
+    fn rules(&self) -> Rules {
+        Rules {
+            maximize: self.maximize,
+            reserve: self.reserve,
+            effort: self.effort,
+        }
+    }
 }
 
 /// The mechanism that was asked for, or the default one for the instance.

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result, bail, ensure};
 use quorate_types::{Amounts, Label};
 
-use super::instance::{Agent, Form, Instance, Offer, Task, one_slot};
+use super::instance::{Agent, Form, Instance, InstanceOffer, Task, one_slot};
 
 /// The greatest number of agents, and of tasks.
 const MAX_SIDE: usize = quorate_market::assignment::MAX_SIDE;
@@ -21,8 +21,8 @@ pub(super) fn parse(text: &str, form: Option<Form>) -> Result<Vec<Instance>> {
     ensure!(!numbers.is_empty(), "no numbers in the file");
 
     match form {
-        Some(Form::Dense) => dense(&numbers).map(|one| vec![one]),
-        Some(Form::Sparse) => sparse(&numbers).map(|one| vec![one]),
+        Some(Form::Dense) => dense(&numbers),
+        Some(Form::Sparse) => sparse(&numbers),
         Some(Form::Gap) => gap(&numbers),
         _ => guess(&numbers),
     }
@@ -31,13 +31,14 @@ pub(super) fn parse(text: &str, form: Option<Form>) -> Result<Vec<Instance>> {
 /// Finds the form that fits the numbers, and reads them in it.
 fn guess(numbers: &[i64]) -> Result<Vec<Instance>> {
     let count = numbers.len();
-    let (first, second) = (numbers[0], numbers.get(1).copied().unwrap_or(0));
+    let first = numbers[0];
+    let second = number_at(numbers, 1);
     let is = |expected: Option<usize>| expected == Some(count);
 
     // A square table may read as edges too. It is taken as edges then, unless it has three rows: so
     // short a table reads as edges easily.
     if is(square(first)) && !(is_sparse(numbers) && first != 3) {
-        return dense(numbers).map(|one| vec![one]);
+        return dense(numbers);
     }
 
     if is(single_gap(first, second)) {
@@ -45,7 +46,7 @@ fn guess(numbers: &[i64]) -> Result<Vec<Instance>> {
     }
 
     if is(rectangle(first, second)) {
-        return dense(numbers).map(|one| vec![one]);
+        return dense(numbers);
     }
 
     // The forms above have an exact count of numbers. The two below do not, so they come last.
@@ -54,7 +55,7 @@ fn guess(numbers: &[i64]) -> Result<Vec<Instance>> {
     }
 
     if is_sparse(numbers) {
-        return sparse(numbers).map(|one| vec![one]);
+        return sparse(numbers);
     }
 
     bail!(
@@ -63,8 +64,14 @@ fn guess(numbers: &[i64]) -> Result<Vec<Instance>> {
     )
 }
 
+/// The number at a place, or 0 if there are fewer numbers.
+fn number_at(numbers: &[i64], place: usize) -> i64 {
+    numbers.get(place).copied().unwrap_or(0)
+}
+
 fn numbers(text: &str) -> Result<Vec<i64>> {
     let mut numbers = Vec::new();
+
     for (line, content) in text.lines().enumerate() {
         for word in content.split_whitespace() {
             numbers.push(number(word).with_context(|| format!("line {}", line + 1))?);
@@ -106,7 +113,8 @@ fn rectangle(m: i64, n: i64) -> Option<usize> {
 
 /// How many numbers a generalised problem has that begins with `m n`.
 fn single_gap(m: i64, n: i64) -> Option<usize> {
-    let (m, n) = (size(m)?, size(n)?);
+    let m = size(m)?;
+    let n = size(n)?;
     Some(2 + 2 * m * n + m)
 }
 
@@ -119,52 +127,56 @@ fn is_sparse(numbers: &[i64]) -> bool {
 
     let place = |number: i64| size(number).is_some_and(|place| place <= n);
     let mut seen = BTreeSet::new();
-    let triples = numbers[1..].chunks(3);
+    let rest = &numbers[1..];
+    if rest.is_empty() || !rest.len().is_multiple_of(3) {
+        return false;
+    }
 
-    triples.len() > 0
-        && numbers[1..].len().is_multiple_of(3)
-        && numbers[1..]
-            .chunks(3)
-            .all(|edge| place(edge[0]) && place(edge[1]) && seen.insert((edge[0], edge[1])))
-}
-
-fn dense(numbers: &[i64]) -> Result<Instance> {
-    let count = numbers.len();
-    let second = numbers.get(1).copied().unwrap_or(0);
-
-    let (agents, tasks, costs) = if square(numbers[0]) == Some(count) {
-        let n = size(numbers[0]).unwrap_or_default();
-        (n, n, &numbers[1..])
-    } else if rectangle(numbers[0], second) == Some(count) {
-        let side = |number| size(number).unwrap_or_default();
-        (side(numbers[0]), side(second), &numbers[2..])
-    } else {
-        // A file that fits neither form is compared with the square one.
-        let expected = square(numbers[0]);
-        let expected = expected.with_context(|| wrong_size(numbers[0]))?;
-        bail!(
-            "{expected} numbers would be n and n times n costs for n = {}; there are {count}",
-            numbers[0]
-        )
-    };
-
-    // Rows are agents and columns are tasks.
-    let offers = costs.iter().enumerate().map(|(place, price)| Offer {
-        agent: place / tasks,
-        task: place % tasks,
-        price: *price,
-        demand: None,
-    });
-
-    Ok(Instance {
-        form: Form::Dense,
-        agents: numbered(agents),
-        tasks: (1..=tasks).map(task).collect(),
-        offers: offers.collect(),
+    rest.chunks(3).all(|edge| {
+        let row = edge[0];
+        let column = edge[1];
+        place(row) && place(column) && seen.insert((row, column))
     })
 }
 
-fn sparse(numbers: &[i64]) -> Result<Instance> {
+/// Reads the one problem of a dense file.
+fn dense(numbers: &[i64]) -> Result<Vec<Instance>> {
+    let (agents, tasks) = dense_sides(numbers)?;
+
+    // Costs come last, after one or two numbers for the sides.
+    let costs = &numbers[numbers.len() - agents * tasks..];
+
+    Ok(vec![Instance {
+        form: Form::Dense,
+        agents: numbered(agents),
+        tasks: (1..=tasks).map(task).collect(),
+        offers: offers_by_row(costs, tasks),
+    }])
+}
+
+/// The numbers of agents and of tasks in a dense file.
+fn dense_sides(numbers: &[i64]) -> Result<(usize, usize)> {
+    let count = numbers.len();
+    let first = numbers[0];
+    let second = number_at(numbers, 1);
+    let side = |number| size(number).unwrap_or_default();
+
+    // The square form is the usual one, so it is tried first.
+    if square(first) == Some(count) {
+        return Ok((side(first), side(first)));
+    }
+
+    if rectangle(first, second) == Some(count) {
+        return Ok((side(first), side(second)));
+    }
+
+    // A file that fits neither form is compared with the square one.
+    let expected = square(first).with_context(|| wrong_size(first))?;
+    bail!("{expected} numbers would be n and n times n costs for n = {first}; there are {count}")
+}
+
+/// Reads the one problem of a sparse file.
+fn sparse(numbers: &[i64]) -> Result<Vec<Instance>> {
     let n = size(numbers[0]).with_context(|| wrong_size(numbers[0]))?;
 
     let rest = &numbers[1..];
@@ -174,62 +186,52 @@ fn sparse(numbers: &[i64]) -> Result<Instance> {
         rest.len()
     );
 
-    let mut offers = Vec::with_capacity(rest.len() / 3);
-    for (edge, triple) in rest.chunks(3).enumerate() {
-        let place = |number: i64, what: &str| {
-            let place = size(number).filter(|place| *place <= n);
-            place.with_context(|| format!("edge {}: {what} is {number}, not 1 to {n}", edge + 1))
-        };
+    let edges = (1..).zip(rest.chunks(3));
+    let offers: Result<Vec<_>> = edges
+        .map(|(number, triple)| edge_offer(number, triple, n))
+        .collect();
 
-        // Places in the file count from 1.
-        let (agent, task) = (place(triple[0], "i")? - 1, place(triple[1], "j")? - 1);
-        offers.push(Offer {
-            agent,
-            task,
-            price: triple[2],
-            demand: None,
-        });
-    }
-
-    offers.sort_by_key(|offer| (offer.agent, offer.task));
-    let tasks = (1..=n).map(task).collect();
-
-    Ok(Instance {
+    // The edges of a file stand in any order.
+    let mut instance = Instance {
         form: Form::Sparse,
         agents: numbered(n),
-        tasks,
-        offers,
+        tasks: (1..=n).map(task).collect(),
+        offers: offers?,
+    };
+    instance.sort_offers();
+
+    Ok(vec![instance])
+}
+
+/// Reads the offer of an edge `i j cost`, with places from 1 to `n`.
+fn edge_offer(edge: usize, triple: &[i64], n: usize) -> Result<InstanceOffer> {
+    let place = |number: i64, what: &str| {
+        let place = size(number).filter(|place| *place <= n);
+        place.with_context(|| format!("edge {edge}: {what} is {number}, not 1 to {n}"))
+    };
+
+    // Places in the file count from 1.
+    Ok(InstanceOffer {
+        agent: place(triple[0], "i")? - 1,
+        task: place(triple[1], "j")? - 1,
+        price: triple[2],
+        demand: None,
     })
 }
 
 /// Reads one problem; or the number of problems, and then each of them.
 fn gap(numbers: &[i64]) -> Result<Vec<Instance>> {
-    let second = numbers.get(1).copied().unwrap_or(0);
-    if single_gap(numbers[0], second) == Some(numbers.len()) {
+    if single_gap(numbers[0], number_at(numbers, 1)) == Some(numbers.len()) {
         return Ok(vec![one_gap(numbers)]);
     }
 
     let problems = size(numbers[0]).with_context(|| wrong_size(numbers[0]))?;
     let mut rest = &numbers[1..];
     let mut all = Vec::new();
+
+    // The problems stand one after the other, without a mark between them.
     for problem in 1..=problems {
-        // Each problem begins with its own m and n.
-        let sides = (
-            rest.first().copied().unwrap_or(0),
-            rest.get(1).copied().unwrap_or(0),
-        );
-
-        let length = single_gap(sides.0, sides.1).filter(|length| *length <= rest.len());
-        let length = length.with_context(|| {
-            format!(
-                "problem {problem} of {problems} would have {} agents and {} tasks; their costs, \
-                 resources and capacities do not fit into the {} numbers that are left",
-                sides.0,
-                sides.1,
-                rest.len()
-            )
-        })?;
-
+        let length = next_gap(rest, problem, problems)?;
         all.push(one_gap(&rest[..length]));
         rest = &rest[length..];
     }
@@ -243,10 +245,28 @@ fn gap(numbers: &[i64]) -> Result<Vec<Instance>> {
     Ok(all)
 }
 
+/// How many numbers the next problem has. It begins with its own `m n`.
+fn next_gap(rest: &[i64], problem: usize, problems: usize) -> Result<usize> {
+    let m = number_at(rest, 0);
+    let n = number_at(rest, 1);
+
+    // There is no length either if m or n is out of range.
+    let length = single_gap(m, n).filter(|length| *length <= rest.len());
+    length.with_context(|| {
+        format!(
+            "problem {problem} of {problems} would have {m} agents and {n} tasks; their costs, \
+             resources and capacities do not fit into the {} numbers that are left",
+            rest.len()
+        )
+    })
+}
+
 /// Reads one problem from exactly its numbers.
 fn one_gap(numbers: &[i64]) -> Instance {
     let side = |number| size(number).unwrap_or_default();
-    let (m, n) = (side(numbers[0]), side(numbers[1]));
+    let m = side(numbers[0]);
+    let n = side(numbers[1]);
+
     // Costs and resources stand row by row, with a row for each agent.
     let (costs, rest) = numbers[2..].split_at(m * n);
     let (resources, capacities) = rest.split_at(m * n);
@@ -257,21 +277,29 @@ fn one_gap(numbers: &[i64]) -> Instance {
         agent.budget = capacity_of(*capacity);
     }
 
-    let pairs = costs.iter().zip(resources).enumerate();
-    let offers = pairs.map(|(place, (cost, resource))| Offer {
-        agent: place / n,
-        task: place % n,
-        price: *cost,
-        demand: Some(capacity_of(*resource)),
-    });
-    let tasks = (1..=n).map(task).collect();
+    let mut offers = offers_by_row(costs, n);
+    for (offer, resource) in offers.iter_mut().zip(resources) {
+        offer.demand = Some(capacity_of(*resource));
+    }
 
     Instance {
         form: Form::Gap,
         agents,
-        tasks,
-        offers: offers.collect(),
+        tasks: (1..=n).map(task).collect(),
+        offers,
     }
+}
+
+/// The offers of a table of costs that has a row for each agent and a column for each task.
+fn offers_by_row(costs: &[i64], tasks: usize) -> Vec<InstanceOffer> {
+    let offer = |(place, price): (usize, &i64)| InstanceOffer {
+        agent: place / tasks,
+        task: place % tasks,
+        price: *price,
+        demand: None,
+    };
+
+    costs.iter().enumerate().map(offer).collect()
 }
 
 fn capacity_of(amount: i64) -> Amounts {

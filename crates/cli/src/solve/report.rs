@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use quorate_market::Mechanism;
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Award, Rules};
+use super::answer::{Answer, Duals, Rules, SolvedTask};
 use super::instance::Instance;
 
 /// The number of assignments that are printed for people.
@@ -14,8 +14,10 @@ const SHOWN: usize = 20;
 /// A problem, how it was solved, and the answer.
 pub(super) struct Solved<'a> {
     pub file: String,
-    /// The number of the problem in the file, from 1, and how many problems the file has.
-    pub problem: (usize, usize),
+    /// The number of the problem in the file, from 1.
+    pub problem: usize,
+    /// The number of problems in the file.
+    pub problems: usize,
     pub instance: &'a Instance,
     pub mechanism: &'static dyn Mechanism,
     pub rules: Rules,
@@ -35,7 +37,7 @@ impl Solved<'_> {
         }
     }
 
-    fn names(&self, award: &Award) -> (&str, &str) {
+    fn names(&self, award: &SolvedTask) -> (&str, &str) {
         (
             &self.instance.tasks[award.task].name,
             &self.instance.agents[award.agent].name,
@@ -45,7 +47,7 @@ impl Solved<'_> {
     fn open(&self) -> Vec<&str> {
         let mut taken = vec![false; self.instance.tasks.len()];
         self.answer
-            .awards
+            .winners
             .iter()
             .for_each(|award| taken[award.task] = true);
 
@@ -62,7 +64,7 @@ impl Solved<'_> {
     /// The sum that each winner is paid.
     fn payments(&self) -> BTreeMap<&str, i64> {
         let mut payments = BTreeMap::new();
-        for award in &self.answer.awards {
+        for award in &self.answer.winners {
             *payments.entry(self.names(award).1).or_default() += award.payment;
         }
 
@@ -78,46 +80,14 @@ impl Solved<'_> {
             ..
         } = self;
 
-        let award = |award: &Award| {
-            let (task, agent) = self.names(award);
-            let &Award {
-                price,
-                payment,
-                charge,
-                ..
-            } = award;
-
-            json!({ "task": task, "agent": agent, "price": price, "payment": payment,
-                "charge": charge })
-        };
-
-        let by_name = |names: Vec<&str>, duals: &[i64]| -> BTreeMap<String, i64> {
-            names
-                .into_iter()
-                .map(str::to_owned)
-                .zip(duals.iter().copied())
-                .collect()
-        };
-
-        let duals = answer.duals.as_ref().map(|duals| {
-            let agents = instance
-                .agents
-                .iter()
-                .map(|agent| agent.name.as_str())
-                .collect();
-            let tasks = instance
-                .tasks
-                .iter()
-                .map(|task| task.name.as_str())
-                .collect();
-
-            json!({ "agents": by_name(agents, &duals.agents),
-                "tasks": by_name(tasks, &duals.tasks) })
-        });
+        let winners = &answer.winners;
+        let assignment: Vec<_> = winners.iter().map(|award| self.award_json(award)).collect();
+        let paid: i64 = winners.iter().map(|award| award.payment).sum();
+        let charged: i64 = winners.iter().map(|award| award.charge).sum();
 
         json!({
             "file": self.file,
-            "problem": self.problem.0,
+            "problem": self.problem,
             "format": instance.form.name(),
             "mechanism": mechanism.name(),
             "version": mechanism.version(),
@@ -126,16 +96,39 @@ impl Solved<'_> {
             "tasks": instance.tasks.len(),
             "bids": instance.offers.len(),
             "objective": answer.objective(),
-            "assigned": answer.awards.len(),
+            "assigned": winners.len(),
             "open": self.open(),
-            "assignment": answer.awards.iter().map(award).collect::<Vec<_>>(),
+            "assignment": assignment,
             "payments": self.payments(),
-            "paid": answer.awards.iter().map(|award| award.payment).sum::<i64>(),
-            "charged": answer.awards.iter().map(|award| award.charge).sum::<i64>(),
+            "paid": paid,
+            "charged": charged,
             "optimal": answer.optimal,
             "bound": answer.bound,
-            "duals": duals,
+            "duals": answer.duals.as_ref().map(|duals| self.duals_json(duals)),
             "milliseconds": self.milliseconds(),
+        })
+    }
+
+    fn award_json(&self, award: &SolvedTask) -> Value {
+        let (task, agent) = self.names(award);
+        let SolvedTask {
+            price,
+            payment,
+            charge,
+            ..
+        } = award;
+
+        json!({ "task": task, "agent": agent, "price": price, "payment": payment,
+            "charge": charge })
+    }
+
+    fn duals_json(&self, duals: &Duals) -> Value {
+        let agents = self.instance.agents.iter().map(|agent| &agent.name);
+        let tasks = self.instance.tasks.iter().map(|task| &task.name);
+
+        json!({
+            "agents": by_name(agents, &duals.agents),
+            "tasks": by_name(tasks, &duals.tasks),
         })
     }
 
@@ -148,11 +141,9 @@ impl Solved<'_> {
             ..
         } = self;
 
-        let (problem, problems) = self.problem;
-        let of = if problems > 1 {
-            format!(", problem {problem} of {problems}")
-        } else {
-            String::new()
+        let of = match self.problems {
+            ..=1 => String::new(),
+            problems => format!(", problem {} of {problems}", self.problem),
         };
 
         let mut lines = vec![
@@ -174,7 +165,7 @@ impl Solved<'_> {
                 "  objective   {} ({}), {} of {} tasks assigned",
                 answer.objective(),
                 self.sense(),
-                answer.awards.len(),
+                answer.winners.len(),
                 instance.tasks.len()
             ),
             format!("  optimal     {}", self.optimality()),
@@ -187,11 +178,19 @@ impl Solved<'_> {
     }
 
     fn optimality(&self) -> String {
-        match (self.answer.optimal, self.answer.bound) {
-            (Some(true), _) if self.answer.duals.is_some() => {
+        let Answer {
+            optimal,
+            bound,
+            duals,
+            ..
+        } = &self.answer;
+
+        match (optimal, bound) {
+            (Some(true), _) if duals.is_some() => {
                 "proved by its duals, which were checked".to_owned()
             }
             (Some(true), _) => "proved".to_owned(),
+
             (Some(false), Some(bound)) => format!("not proved; no answer is better than {bound}"),
             (Some(false), None) => "not proved".to_owned(),
             (None, _) => "not what this mechanism looks for".to_owned(),
@@ -201,7 +200,7 @@ impl Solved<'_> {
     fn money(&self) -> String {
         let (paid, charged) = self
             .answer
-            .awards
+            .winners
             .iter()
             .fold((0, 0), |(paid, charged), award| {
                 (paid + award.payment, charged + award.charge)
@@ -214,13 +213,13 @@ impl Solved<'_> {
     }
 
     fn listed(&self) -> Vec<String> {
-        let awards = &self.answer.awards;
+        let winners = &self.answer.winners;
         let mut lines = vec![format!(
             "  {:<16} {:<16} {:>12} {:>12}",
             "task", "agent", "price", "payment"
         )];
 
-        for award in awards.iter().take(SHOWN) {
+        for award in winners.iter().take(SHOWN) {
             let (task, agent) = self.names(award);
             lines.push(format!(
                 "  {task:<16} {agent:<16} {:>12} {:>12}",
@@ -228,20 +227,31 @@ impl Solved<'_> {
             ));
         }
 
-        if awards.len() > SHOWN {
+        if winners.len() > SHOWN {
             lines.push(format!(
                 "  ... and {} more; --json has them all, and the duals",
-                awards.len() - SHOWN
+                winners.len() - SHOWN
             ));
         }
 
-        let open = self.open();
-        if !open.is_empty() {
-            let named: Vec<&str> = open.iter().take(SHOWN).copied().collect();
-            let more = if open.len() > SHOWN { ", ..." } else { "" };
-
-            lines.push(format!("  open: {}{more}", named.join(", ")));
-        }
+        lines.extend(self.open_line());
         lines
     }
+
+    /// The line about the tasks that nobody got, if there are any.
+    fn open_line(&self) -> Option<String> {
+        let open = self.open();
+        let named: Vec<&str> = open.iter().take(SHOWN).copied().collect();
+        let more = if open.len() > SHOWN { ", ..." } else { "" };
+
+        (!open.is_empty()).then(|| format!("  open: {}{more}", named.join(", ")))
+    }
+}
+
+/// The prices by the names that they belong to.
+fn by_name<'a>(
+    names: impl Iterator<Item = &'a String>,
+    prices: &'a [i64],
+) -> BTreeMap<&'a String, &'a i64> {
+    names.zip(prices).collect()
 }

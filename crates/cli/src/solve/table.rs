@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use quorate_types::{Amounts, Label};
 use serde::Deserialize;
 
-use super::instance::{Agent, Form, Instance, Offer, Places, Task, one_slot};
+use super::instance::{Agent, Form, Instance, InstanceOffer, Places, Task, one_slot};
 
 /// A row of a CSV file. A field that is empty or has no column is `None`.
 #[derive(Debug, Deserialize)]
@@ -30,67 +30,110 @@ pub(super) fn csv(text: &str) -> Result<Instance> {
         .comment(Some(b'#'))
         .from_reader(text.as_bytes());
 
-    let (mut agents, mut tasks) = (Places::default(), Places::default());
-    let (mut requesters, mut budgets) = (Vec::new(), Vec::new());
-    let mut instance = empty(Form::Csv);
-
+    let mut rows = Rows::new();
     for (number, row) in reader.deserialize().enumerate() {
         let row: Row = row.context(
             "the columns task, agent and price are needed, with whole numbers as prices",
         )?;
-        let of_row = || {
+
+        rows.add(&row).with_context(|| {
             format!(
                 "row {} (task {}, agent {})",
                 number + 1,
                 row.task,
                 row.agent
             )
-        };
+        })?;
+    }
 
-        // A name that occurs first makes an agent or task, with defaults for what no row may state.
-        let (agent, is_new) = agents.of(&row.agent);
-        if is_new {
-            instance.agents.push(Agent {
-                name: row.agent.clone(),
-                budget: one_slot(),
-            });
-            budgets.push(None);
+    Ok(rows.into_instance())
+}
+
+/// The rows of a CSV file, as far as they have been read.
+struct Rows {
+    instance: Instance,
+    agents: Places,
+    tasks: Places,
+    /// The requester of each task, if a row states it.
+    requesters: Vec<Option<String>>,
+    /// The slots of each agent, if a row states them.
+    budgets: Vec<Option<i64>>,
+}
+
+impl Rows {
+    fn new() -> Self {
+        Self {
+            instance: empty(Form::Csv),
+            agents: Places::default(),
+            tasks: Places::default(),
+            requesters: Vec::new(),
+            budgets: Vec::new(),
         }
+    }
 
-        let (task, is_new) = tasks.of(&row.task);
-        if is_new {
-            instance.tasks.push(named_task(&row.task));
-            requesters.push(None);
-        }
-
+    fn add(&mut self, row: &Row) -> Result<()> {
+        let agent = self.agent(&row.agent);
+        let task = self.task(&row.task);
         let requester = row.requester.clone().filter(|name| !name.is_empty());
-        note("limit", &mut instance.tasks[task].limit, row.limit).with_context(of_row)?;
-        note("requester", &mut requesters[task], requester).with_context(of_row)?;
-        note("budget", &mut budgets[agent], row.budget).with_context(of_row)?;
 
-        let demand = row.demand.map(slots);
-        instance.offers.push(Offer {
+        // All rows about an agent or a task must agree.
+        note("limit", &mut self.instance.tasks[task].limit, row.limit)?;
+        note("requester", &mut self.requesters[task], requester)?;
+        note("budget", &mut self.budgets[agent], row.budget)?;
+
+        self.instance.offers.push(InstanceOffer {
             agent,
             task,
             price: row.price,
-            demand,
+            demand: row.demand.map(slots),
         });
+
+        Ok(())
     }
 
-    for (task, requester) in instance.tasks.iter_mut().zip(requesters) {
-        // Without a requester in the file, each task has one of its own.
-        task.requester = requester.unwrap_or_else(|| task.name.clone());
+    /// The place of an agent. A name that occurs first makes an agent, with defaults for what no
+    /// row may state.
+    fn agent(&mut self, name: &str) -> usize {
+        let (agent, is_new) = self.agents.of(name);
+        if is_new {
+            self.instance.agents.push(Agent {
+                name: name.to_owned(),
+                budget: one_slot(),
+            });
+            self.budgets.push(None);
+        }
+
+        agent
     }
 
-    for (agent, budget) in instance.agents.iter_mut().zip(budgets) {
-        agent.budget = budget.map_or_else(one_slot, slots);
+    /// The place of a task. A name that occurs first makes a task, with defaults for what no row
+    /// may state.
+    fn task(&mut self, name: &str) -> usize {
+        let (task, is_new) = self.tasks.of(name);
+        if is_new {
+            self.instance.tasks.push(named_task(name));
+            self.requesters.push(None);
+        }
+
+        task
     }
 
-    settle_demands(&mut instance);
-    instance
-        .offers
-        .sort_by_key(|offer| (offer.agent, offer.task));
-    Ok(instance)
+    fn into_instance(self) -> Instance {
+        let mut instance = self.instance;
+
+        for (task, requester) in instance.tasks.iter_mut().zip(self.requesters) {
+            // Without a requester in the file, each task has one of its own.
+            task.requester = requester.unwrap_or_else(|| task.name.clone());
+        }
+
+        for (agent, budget) in instance.agents.iter_mut().zip(self.budgets) {
+            agent.budget = budget.map_or_else(one_slot, slots);
+        }
+
+        settle_demands(&mut instance);
+        instance.sort_offers();
+        instance
+    }
 }
 
 /// Notes what a row says of a task or agent. All rows that say something must say the same.
@@ -114,11 +157,13 @@ fn settle_demands(instance: &mut Instance) {
     offers.sort_by_key(|offer| (offer.task, offer.agent));
 
     for of_task in offers.chunk_by_mut(|a, b| a.task == b.task) {
-        let first = of_task[0].demand.clone();
-        if let Some(shared) =
-            first.filter(|first| of_task.iter().all(|o| o.demand.as_ref() == Some(first)))
-        {
-            tasks[of_task[0].task].demand = shared;
+        let first = &of_task[0];
+        let task = first.task;
+
+        let is_shared = of_task.iter().all(|offer| offer.demand == first.demand);
+
+        if is_shared && let Some(shared) = first.demand.clone() {
+            tasks[task].demand = shared;
             of_task.iter_mut().for_each(|offer| offer.demand = None);
         }
     }
@@ -161,13 +206,38 @@ struct FileBid {
 /// Reads an auction from a JSON object with tasks, agents and bids.
 pub(super) fn json(text: &str) -> Result<Instance> {
     let file: File = serde_json::from_str(text)?;
-
-    let (mut agents, mut tasks) = (Places::default(), Places::default());
     let mut instance = empty(Form::Json);
 
     // Tasks and agents are read first, because bids name them.
-    for task in file.tasks {
-        ensure!(tasks.of(&task.id).1, "tasks: {} is there twice", task.id);
+    let tasks = add_tasks(&mut instance, file.tasks)?;
+    let agents = add_agents(&mut instance, file.agents)?;
+
+    for (number, bid) in (1..).zip(file.bids) {
+        let unknown =
+            |what: &str, name: &str| format!("bid {number} names an unknown {what}: {name}");
+        let agent = agents.known(&bid.agent);
+        let task = tasks.known(&bid.task);
+
+        instance.offers.push(InstanceOffer {
+            agent: agent.with_context(|| unknown("agent", &bid.agent))?,
+            task: task.with_context(|| unknown("task", &bid.task))?,
+            price: bid.price,
+            demand: bid.demand,
+        });
+    }
+
+    // The file may list bids in any order.
+    instance.sort_offers();
+    Ok(instance)
+}
+
+/// Adds the tasks of a file to the instance. Returns the place of each name.
+fn add_tasks(instance: &mut Instance, tasks: Vec<FileTask>) -> Result<Places> {
+    let mut places = Places::default();
+
+    for task in tasks {
+        let (_, is_new) = places.of(&task.id);
+        ensure!(is_new, "tasks: {} is there twice", task.id);
 
         let mut named = named_task(&task.id);
         named.limit = task.limit;
@@ -180,37 +250,24 @@ pub(super) fn json(text: &str) -> Result<Instance> {
         instance.tasks.push(named);
     }
 
-    for agent in file.agents {
-        ensure!(
-            agents.of(&agent.id).1,
-            "agents: {} is there twice",
-            agent.id
-        );
+    Ok(places)
+}
 
-        let budget = agent.budget.unwrap_or_else(one_slot);
+/// Adds the agents of a file to the instance. Returns the place of each name.
+fn add_agents(instance: &mut Instance, agents: Vec<FileAgent>) -> Result<Places> {
+    let mut places = Places::default();
+
+    for agent in agents {
+        let (_, is_new) = places.of(&agent.id);
+        ensure!(is_new, "agents: {} is there twice", agent.id);
+
         instance.agents.push(Agent {
             name: agent.id,
-            budget,
+            budget: agent.budget.unwrap_or_else(one_slot),
         });
     }
 
-    for (number, bid) in file.bids.into_iter().enumerate() {
-        let place = |found: Option<usize>, what: &str, name: &str| {
-            found.with_context(|| format!("bid {} names an unknown {what}: {name}", number + 1))
-        };
-
-        instance.offers.push(Offer {
-            agent: place(agents.known(&bid.agent), "agent", &bid.agent)?,
-            task: place(tasks.known(&bid.task), "task", &bid.task)?,
-            price: bid.price,
-            demand: bid.demand,
-        });
-    }
-
-    instance
-        .offers
-        .sort_by_key(|offer| (offer.agent, offer.task));
-    Ok(instance)
+    Ok(places)
 }
 
 fn empty(form: Form) -> Instance {
@@ -251,7 +308,7 @@ mod tests {
         );
         assert_eq!(
             one.offers[0],
-            Offer {
+            InstanceOffer {
                 agent: 0,
                 task: 0,
                 price: 7,

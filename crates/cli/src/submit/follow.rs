@@ -10,11 +10,12 @@ use quorate_certificate::Certificate;
 use quorate_node::{
     DossierBundle, NodeError, NodeEvent, NodeHandle, Receipt, TaskFailure, TaskHandle,
 };
-use quorate_types::{FencingToken, Genesis, Hash, Millis, Outcome, Reason, TaskId, TaskSpec};
+use quorate_types::{FencingToken, Genesis, Hash, Outcome, Reason, TaskId, TaskSpec, UnixMillis};
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinSet;
 
-use super::progress::Progress;
+use super::progress::SubmitEvent;
 use crate::dossiers;
 use crate::output::say;
 use crate::values::unix_now;
@@ -27,7 +28,7 @@ pub(super) struct Follow<'a> {
     out: PathBuf,
     json: bool,
     /// Unix time of the start. Refusals before it concern earlier submissions of this key.
-    started: Millis,
+    started: UnixMillis,
     /// Whether the swarm knows the key.
     known: bool,
     unfinished: BTreeSet<TaskId>,
@@ -46,7 +47,10 @@ struct End {
 }
 
 /// The answer to a request for the dossier of a clearing.
-type Fetched = (Hash, Result<Option<Arc<DossierBundle>>, NodeError>);
+struct Fetched {
+    clearing: Hash,
+    dossier: Result<Option<Arc<DossierBundle>>, NodeError>,
+}
 
 /// How long to wait for dossiers that are still being fetched when all tasks have ended.
 const DOSSIER_LIMIT: Duration = Duration::from_secs(5);
@@ -101,7 +105,7 @@ impl<'a> Follow<'a> {
             count
         };
 
-        self.tell(&Progress::TimedOut {
+        self.tell(&SubmitEvent::TimedOut {
             unfinished,
             hint: self.hint(),
         })?;
@@ -110,22 +114,13 @@ impl<'a> Follow<'a> {
     }
 
     async fn follow(&mut self, specs: Vec<TaskSpec>) -> Result<()> {
-        let node = self.node;
-        let mut events = node.subscribe();
-        let mut submission = std::pin::pin!(node.submit_all(specs));
-        // Meanwhile the swarm may refuse the submission, or get to know the key.
-        let handles = loop {
-            tokio::select! {
-                handles = &mut submission => break handles?,
-                event = events.recv() => self.on_event(event)?,
-            }
-        };
-
+        let mut events = self.node.subscribe();
+        let handles = self.submit(specs, &mut events).await?;
         self.known = true;
 
         let mut ends = JoinSet::new();
         for handle in handles {
-            self.tell(&Progress::Submitted {
+            self.tell(&SubmitEvent::Submitted {
                 task: handle.id().to_string(),
             })?;
             self.unfinished.insert(handle.id());
@@ -141,6 +136,23 @@ impl<'a> Follow<'a> {
         }
 
         Ok(())
+    }
+
+    /// Submits the tasks. Meanwhile the swarm may refuse the submission, or get to know the key.
+    async fn submit(
+        &mut self,
+        specs: Vec<TaskSpec>,
+        events: &mut Receiver<NodeEvent>,
+    ) -> Result<Vec<TaskHandle>> {
+        let node = self.node;
+        let mut submission = std::pin::pin!(node.submit_all(specs));
+
+        loop {
+            tokio::select! {
+                handles = &mut submission => return Ok(handles?),
+                event = events.recv() => self.on_event(event)?,
+            }
+        }
     }
 
     fn on_event(&mut self, event: Result<NodeEvent, RecvError>) -> Result<()> {
@@ -173,12 +185,12 @@ impl<'a> Follow<'a> {
 
     fn on_refusal(&self, items: &[(Option<TaskId>, Reason)]) -> Result<()> {
         for (task, reason) in items {
-            let (reason, explanation) = (reason.name(), reason.text());
-
-            self.tell(&Progress::Refused {
-                reason,
+            let explanation = reason.text();
+            self.tell(&SubmitEvent::Refused {
+                reason: reason.name(),
                 explanation,
             })?;
+
             // A refusal that names no task is one of the whole operation.
             if task.is_none() {
                 bail!("the swarm refused the submission: {explanation}");
@@ -201,19 +213,27 @@ impl<'a> Follow<'a> {
         let clearing = assignment.clearing;
         // Tasks that were auctioned together share a dossier.
         if self.clearings.insert(clearing) {
-            let dossier = self.node.dossier(clearing);
-            self.dossiers
-                .spawn(async move { (clearing, dossier.await) });
+            self.fetch_dossier(clearing);
         }
 
         let name = format!("award-{}", assignment.token);
-        self.tell(&Progress::Awarded {
+        self.tell(&SubmitEvent::Awarded {
             task: assignment.task.to_string(),
             agent: assignment.agent,
             price: assignment.price,
             token: assignment.token,
             certificate: self.store(&assignment.task, &name, &certificate.encode())?,
         })
+    }
+
+    fn fetch_dossier(&mut self, clearing: Hash) {
+        let dossier = self.node.dossier(clearing);
+        self.dossiers.spawn(async move {
+            Fetched {
+                clearing,
+                dossier: dossier.await,
+            }
+        });
     }
 
     async fn await_dossiers(&mut self) -> Result<()> {
@@ -223,53 +243,53 @@ impl<'a> Follow<'a> {
         Ok(())
     }
 
-    fn on_dossier(&self, (clearing, fetched): Fetched) -> Result<()> {
-        let dossier = match fetched? {
+    fn on_dossier(&self, fetched: Fetched) -> Result<()> {
+        let clearing = fetched.clearing;
+        let dossier = match fetched.dossier? {
             Some(bundle) => Some(dossiers::keep(&self.out, &clearing, &bundle)?),
             None => None,
         };
 
-        self.tell(&Progress::Dossier { clearing, dossier })
+        self.tell(&SubmitEvent::Dossier { clearing, dossier })
     }
 
-    fn on_end(
-        &mut self,
-        End {
-            task,
-            award,
-            result,
-        }: End,
-    ) -> Result<()> {
+    fn on_end(&mut self, end: End) -> Result<()> {
         // The event of the award may have been missed.
-        award.map_or(Ok(()), |certificate| self.on_award(&certificate))?;
-        self.unfinished.remove(&task);
-
-        match result {
-            Ok(receipt) => self.tell(&Progress::Completed {
-                task: task.to_string(),
-                detail_hex: receipt
-                    .detail
-                    .iter()
-                    .map(|byte| format!("{byte:02x}"))
-                    .collect(),
-                detail: String::from_utf8(receipt.detail).ok(),
-                certificate: self.store(&task, "completion", &receipt.certificate)?,
-            }),
-
-            Err(failure) => {
-                self.failed += 1;
-
-                let reason = match failure {
-                    TaskFailure::Ended { reason, .. } => reason.to_owned(),
-                    TaskFailure::Stopped => failure.to_string(),
-                };
-
-                self.tell(&Progress::Failed {
-                    task: task.to_string(),
-                    reason,
-                })
-            }
+        if let Some(certificate) = end.award {
+            self.on_award(&certificate)?;
         }
+
+        self.unfinished.remove(&end.task);
+
+        match end.result {
+            Ok(receipt) => self.on_completion(&end.task, receipt),
+            Err(failure) => self.on_failure(&end.task, &failure),
+        }
+    }
+
+    fn on_completion(&self, task: &TaskId, receipt: Receipt) -> Result<()> {
+        let detail = receipt.detail;
+
+        self.tell(&SubmitEvent::Completed {
+            task: task.to_string(),
+            detail_hex: detail.iter().map(|byte| format!("{byte:02x}")).collect(),
+            detail: String::from_utf8(detail).ok(),
+            certificate: self.store(task, "completion", &receipt.certificate)?,
+        })
+    }
+
+    fn on_failure(&mut self, task: &TaskId, failure: &TaskFailure) -> Result<()> {
+        self.failed += 1;
+
+        let reason = match failure {
+            TaskFailure::Ended { reason, .. } => (*reason).to_owned(),
+            TaskFailure::Stopped => failure.to_string(),
+        };
+
+        self.tell(&SubmitEvent::Failed {
+            task: task.to_string(),
+            reason,
+        })
     }
 
     fn store(&self, task: &TaskId, what: &str, bytes: &[u8]) -> Result<PathBuf> {
@@ -280,7 +300,7 @@ impl<'a> Follow<'a> {
         Ok(path)
     }
 
-    fn tell(&self, progress: &Progress) -> Result<()> {
+    fn tell(&self, progress: &SubmitEvent) -> Result<()> {
         match self.json {
             true => say(serde_json::to_string(progress)?),
             false => say(progress.to_string()),
@@ -300,7 +320,7 @@ impl<'a> Follow<'a> {
         );
 
         // A client believes only what validators with more than a third of the power tell it.
-        if !set.has_correct(set.power_of(connected)) {
+        if !set.exceeds_one_third(set.power_of(connected)) {
             format!("{links}, too few to be believed; check `boot` in node.toml")
         } else if !self.known {
             format!("{links}, but they do not admit this key; is its attestation in force?")

@@ -9,7 +9,7 @@ use serde::Serialize;
 /// An event of a submission.
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-pub(super) enum Progress {
+pub(super) enum SubmitEvent {
     /// A task is on its way to the swarm.
     Submitted {
         /// The task that was submitted.
@@ -69,7 +69,7 @@ pub(super) enum Progress {
     },
 }
 
-impl fmt::Display for Progress {
+impl fmt::Display for SubmitEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Submitted { task } => write!(f, "submitted  task {task}"),

@@ -37,7 +37,14 @@ fn a_loaded_committee_is_measured_in_every_respect() {
     let folder = tempfile::tempdir().unwrap();
     let report = report(
         folder.path(),
-        &["--duration", "2", "--mix", "assignment", "--window", "4"],
+        &[
+            "--duration",
+            "2s",
+            "--mix",
+            "assignment",
+            "--in-flight",
+            "4",
+        ],
     );
     assert_eq!(
         (&report["validators"], &report["dead"]),
@@ -74,7 +81,7 @@ fn an_idle_committee_has_memory_and_no_operations() {
             "--duration",
             "500ms",
             "--idle",
-            "--keep",
+            "--out",
             kept.to_str().unwrap(),
         ],
     );
@@ -82,7 +89,7 @@ fn an_idle_committee_has_memory_and_no_operations() {
     assert_eq!(report["operations_per_s"], 0.0);
     assert!(
         kept.join("validator-4/data/guard").exists(),
-        "the folder of --keep must stay"
+        "the folder of --out must stay"
     );
 }
 
@@ -93,7 +100,7 @@ fn a_committee_with_one_dead_still_commits() {
     // adapted.
     let report = report(
         folder.path(),
-        &["--duration", "8", "--dead", "1", "--rate", "50"],
+        &["--duration", "8s", "--dead", "1", "--rate", "50"],
     );
     assert_eq!(report["dead"], 1);
     positive(&report, &["/heights", "/operations_per_s"]);

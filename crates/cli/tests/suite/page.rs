@@ -10,7 +10,7 @@ mod sample;
 
 use std::path::Path;
 
-use report::{Ended, Place, Report};
+use report::{DemoReport, Ended, GeoPoint};
 
 #[test]
 fn the_same_report_gives_the_same_page() {
@@ -24,7 +24,7 @@ fn the_same_report_gives_the_same_page() {
 fn a_report_survives_json() {
     for report in [sample::run(), sample::trading()] {
         let json = serde_json::to_string_pretty(&report).unwrap();
-        assert!(serde_json::from_str::<Report>(&json).unwrap() == report);
+        assert!(serde_json::from_str::<DemoReport>(&json).unwrap() == report);
     }
 }
 
@@ -157,7 +157,7 @@ fn a_certificate_that_did_not_verify_is_marked() {
 /// Extreme data must cause no panic, and no coordinate that a browser refuses.
 #[test]
 fn strange_runs_are_drawn_too() {
-    let nothing = Report {
+    let nothing = DemoReport {
         validators: Vec::new(),
         agents: Vec::new(),
         tasks: Vec::new(),
@@ -178,7 +178,7 @@ fn strange_runs_are_drawn_too() {
     let mut poles = sample::run();
     for (number, task) in poles.tasks.iter_mut().enumerate() {
         let lat = if number % 2 == 0 { 90.0 } else { -90.0 };
-        task.place = Some(Place { lat, lng: 180.0 });
+        task.place = Some(GeoPoint { lat, lng: 180.0 });
     }
     let mut endless = sample::run();
     endless.duration_ms = u64::MAX;

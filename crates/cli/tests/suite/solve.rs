@@ -246,7 +246,7 @@ fn published_generalised_assignments_are_reached_within_half_a_percent() {
             continue;
         };
         let sense: &[&str] = if sense == "Max" { &["--maximize"] } else { &[] };
-        let arguments = [path.to_str().unwrap(), "--effort", "30000000"];
+        let arguments = [path.to_str().unwrap(), "--effort", "50"];
         let answer = &solved(folder.path(), &[&arguments, sense].concat())[0];
         let objective = answer["objective"].as_f64().unwrap();
         let far = if sense.is_empty() {

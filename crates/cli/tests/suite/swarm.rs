@@ -95,7 +95,7 @@ fn submit(folder: &Path) -> Vec<Value> {
         "printer",
     ];
     let how = [
-        "--count",
+        "--tasks",
         "2",
         "--timeout",
         "60s",

@@ -16,11 +16,7 @@ impl Driver {
     /// those of this node's round let the peer skip to it.
     pub fn catch_up(&self, peer_round: Round) -> CatchUp {
         // A commit makes everything else of the height superfluous.
-        if let Some(commit) = self
-            .decision
-            .as_ref()
-            .or_else(|| self.tally.commits().next())
-        {
+        if let Some(commit) = self.known_commit() {
             return CatchUp {
                 certificates: vec![(**commit).clone()],
                 statements: Vec::new(),
@@ -42,6 +38,12 @@ impl Driver {
             certificates,
             statements,
         }
+    }
+
+    /// The decision, or a commit that arrived and is not decided yet.
+    fn known_commit(&self) -> Option<&Verified<QuorumCertificate>> {
+        let decision = self.decision.as_ref();
+        decision.or_else(|| self.tally.commits().next())
     }
 
     /// The polkas that a peer in `peer_round` may need, in the order of rounds, none twice.

@@ -24,28 +24,46 @@ impl Driver {
             return Vec::new();
         }
 
-        let round = self.state.round;
+        let mut outputs: Vec<Output> = self.open_checks().collect();
+
+        if self.awaits_build() {
+            outputs.push(Output::Build {
+                round: self.state.round,
+            });
+        }
+
+        // Asking again is safe: the guard returns the signature that it gave before.
+        outputs.extend(self.open_signatures());
+        // A timer that ran at the time of the crash is gone, so it is scheduled again.
+        outputs.extend(self.open_timeouts());
+        outputs
+    }
+
+    /// The verdicts that were asked for and not given.
+    fn open_checks(&self) -> impl Iterator<Item = Output> {
         let open = self
             .asked
             .iter()
             .filter(|block| !self.verdicts.contains_key(*block));
-        let mut outputs: Vec<Output> = open.map(|block| Output::Check { block: *block }).collect();
 
-        if self.awaits_build() {
-            outputs.push(Output::Build { round });
-        }
+        open.map(|block| Output::Check { block: *block })
+    }
 
-        // Asking again is safe: the guard returns the signature that it gave before.
+    /// The statements of the current round that this node must sign and was not given back.
+    fn open_signatures(&self) -> impl Iterator<Item = Output> {
         let unheard = self
             .signed
             .iter()
             .filter(|(kind, _)| !self.has_come_back(**kind));
-        outputs.extend(unheard.map(|(_, statement)| Output::Sign(statement.clone())));
 
-        // A timer that ran at the time of the crash is gone, so it is scheduled again.
+        unheard.map(|(_, statement)| Output::Sign(statement.clone()))
+    }
+
+    /// The timeouts of the current round that still have an effect.
+    fn open_timeouts(&self) -> impl Iterator<Item = Output> {
+        let round = self.state.round;
         let timers = self.scheduled.iter().filter(|step| self.can_fire(**step));
-        outputs.extend(timers.map(|step| Output::Schedule { round, step: *step }));
-        outputs
+        timers.map(move |step| Output::Schedule { round, step: *step })
     }
 
     /// Whether this node's own statement of the current round was fed back.

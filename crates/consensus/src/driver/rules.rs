@@ -33,11 +33,14 @@ impl Driver {
         for output in transition.outputs {
             match output {
                 RoundOutput::Build => self.build(outputs),
+
                 RoundOutput::Propose { block, pol_round } => {
                     self.sign(Kind::Proposal, Some(block), pol_round, outputs);
                 }
+
                 RoundOutput::Prevote(block) => self.sign(Kind::Prevote, block, None, outputs),
                 RoundOutput::Precommit(block) => self.sign(Kind::Precommit, block, None, outputs),
+
                 RoundOutput::Schedule(step) => self.schedule(step, outputs),
                 RoundOutput::StartRound(round) => self.start_round(round, outputs),
                 RoundOutput::Decide { round, block } => self.decide(round, block, outputs),
@@ -170,27 +173,30 @@ impl Driver {
             return;
         }
 
-        // Lines 22, 28 and 36 look at the current round alone, line 49 at all rounds.
-        let round = self.state.round;
-        let proposed = self.tally.proposal(round).map(|signed| &signed.statement);
-        let polkas = self
-            .tally
-            .certificates(round, Kind::Prevote)
-            .map(|polka| &polka.statement);
-        let commits = self.tally.commits().map(|commit| &commit.statement);
-
-        let named: Vec<BlockId> = proposed
-            .into_iter()
-            .chain(polkas)
-            .chain(commits)
-            .filter_map(|s| s.block)
-            .collect();
-
-        for block in named {
+        for block in self.named_blocks() {
             if !self.verdicts.contains_key(&block) && self.asked.insert(block) {
                 outputs.push(Output::Check { block });
             }
         }
+    }
+
+    /// The blocks that a rule may need a verdict on. Lines 22, 28 and 36 look at the current round
+    /// alone, line 49 at all rounds.
+    fn named_blocks(&self) -> Vec<BlockId> {
+        let round = self.state.round;
+        let proposed = self.tally.proposal(round).map(|signed| &signed.statement);
+
+        let polkas = self.tally.certificates(round, Kind::Prevote);
+        let commits = self.tally.commits();
+        let certified = polkas
+            .chain(commits)
+            .map(|certificate| &certificate.statement);
+
+        proposed
+            .into_iter()
+            .chain(certified)
+            .filter_map(|said| said.block)
+            .collect()
     }
 
     /// Reports commits of blocks that cannot be decided (N-20).

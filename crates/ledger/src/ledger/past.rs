@@ -28,8 +28,7 @@ impl Ledger {
     /// last [`limits::BAD_BLOCK_HEIGHTS`] decided ones; `None` for any other height. The result has
     /// no past itself.
     pub(crate) fn before(&self, height: Height) -> Option<Self> {
-        let next = self.tip.height.saturating_add(1);
-        let back = usize::try_from(next.checked_sub(height)?).ok()?;
+        let back = self.blocks_since(height)?;
 
         // For the next height `back` is 0, and nothing has to be undone.
         let Some(last) = back.checked_sub(1) else {
@@ -58,15 +57,17 @@ impl Ledger {
 
     /// Returns the decided block before `height`; `None` if [`Self::before`] has no ledger for it.
     pub(crate) fn parent_of(&self, height: Height) -> Option<quorate_types::BlockId> {
-        let next = self.tip.height.saturating_add(1);
-
-        match usize::try_from(next.checked_sub(height)?)
-            .ok()?
-            .checked_sub(1)
-        {
+        match self.blocks_since(height)?.checked_sub(1) {
             None => Some(self.tip.block),
             Some(last) => self.past.get(last).map(|past| past.tip.block),
         }
+    }
+
+    /// Returns the number of decided blocks from `height` on: 0 for the next height, and `None`
+    /// above it.
+    fn blocks_since(&self, height: Height) -> Option<usize> {
+        let next = self.tip.height.saturating_add(1);
+        usize::try_from(next.checked_sub(height)?).ok()
     }
 
     /// Keeps the data that leads back to this state once `changes` are applied.

@@ -9,7 +9,7 @@ use crate::lifecycle::TaskState;
 use crate::run::{Items, Run};
 use crate::state::{Entry, Index, Key, Reservation};
 
-use super::sealed;
+use super::{is_valid_list, sealed};
 
 impl Run<'_> {
     /// Replaces the agent's earlier bid in this window. Offers that cannot count are refused one by
@@ -19,7 +19,24 @@ impl Run<'_> {
     /// nothing and the bid is excluded, with a refusal that everybody can see.
     pub(super) fn bid(&mut self, operation: &Operation, bid: &Bid) -> Result<Items, Reason> {
         let agent = operation.agent;
+        self.check_bid(agent, bid)?;
 
+        // Offers on unknown or ended tasks are refused; the others stand (M-4).
+        let (offers, items) = self.sort_out(&bid.market, &bid.offers, |offer| offer.task);
+
+        let reservation = Reservation {
+            operation: operation.id(),
+            budget: bid.budget.clone(),
+            offers,
+            seals: Vec::new(),
+        };
+
+        self.replace(&bid.market, agent, reservation)?;
+        Ok(items)
+    }
+
+    /// Checks everything about a bid that does not depend on the tasks of its offers.
+    fn check_bid(&self, agent: PublicKey, bid: &Bid) -> Result<(), Reason> {
         sealed::check_form(self.market(&bid.market)?, false)?;
         check_form(bid)?;
 
@@ -27,20 +44,7 @@ impl Run<'_> {
             return Err(Reason::LateBid);
         }
 
-        self.check_budget(agent, &bid.market, &bid.budget)?;
-        // Offers on unknown or ended tasks are refused; the others stand (M-4).
-        let (offers, items) = self.sort_out(&bid.market, &bid.offers, |offer| offer.task);
-
-        let (operation, budget) = (operation.id(), bid.budget.clone());
-        let reservation = Reservation {
-            operation,
-            budget,
-            offers,
-            seals: Vec::new(),
-        };
-
-        self.replace(&bid.market, agent, reservation)?;
-        Ok(items)
+        self.check_budget(agent, &bid.market, &bid.budget)
     }
 
     /// Ends the agent's live bids in a market, unless the window takes no more bids (M-5).
@@ -65,6 +69,7 @@ impl Run<'_> {
     ) -> Result<(), Reason> {
         let (attested, _) = self.view.capabilities(agent, self.now.wall);
         let free = self.free(agent, market, &attested);
+
         // A dimension that is not attested is not in `free`, and passes here.
         let exceeds = |(name, wanted)| free.get(name).is_some_and(|free| wanted > free);
 
@@ -86,6 +91,7 @@ impl Run<'_> {
             .offers
             .len()
             .saturating_add(reservation.seals.len());
+
         if live == 0 {
             return Ok(());
         }
@@ -110,27 +116,16 @@ impl Run<'_> {
         attested: &Capabilities,
     ) -> Amounts {
         let mut free = attested.amounts.clone();
-        let mut take = |taken: &Amounts| {
-            for (name, amount) in taken {
-                if let Some(left) = free.get_mut(name) {
-                    *left = left.saturating_sub(*amount);
-                }
-            }
-        };
 
         if let Some(account) = self.view.account(&agent) {
-            take(&account.committed);
+            take(&mut free, &account.committed);
         }
 
         // A bid in the market itself would be replaced, so it takes nothing.
-        for market in self
-            .genesis
-            .markets
-            .iter()
-            .filter(|market| market.name != *except)
-        {
+        let markets = self.genesis.markets.iter();
+        for market in markets.filter(|market| market.name != *except) {
             if let Some(reservation) = self.view.reservation(&market.name, agent) {
-                take(&reservation.budget);
+                take(&mut free, &reservation.budget);
             }
         }
 
@@ -145,7 +140,8 @@ impl Run<'_> {
         all: &[T],
         task: impl Fn(&T) -> TaskId,
     ) -> (Vec<T>, Items) {
-        let (mut offers, mut items) = (Vec::new(), Items::new());
+        let mut offers = Vec::new();
+        let mut items = Items::new();
 
         for offer in all {
             match self.check_offer(market, task(offer)) {
@@ -174,23 +170,33 @@ impl Run<'_> {
     /// Stores a reservation, and marks its bids as live.
     fn keep(&mut self, market: &Label, agent: PublicKey, reservation: Reservation) {
         let mut live = 0;
+
         for (task, value) in reservation.marks() {
             self.view.mark(Index::Bid(task, agent), value);
             live += 1;
         }
 
         // The index keeps counts, so that no block has to count bids.
+        let sealed = reservation.seals.len() as i64;
         self.add(Index::Live(market.clone()), live);
-        self.add(
-            Index::Sealed(market.clone()),
-            reservation.seals.len() as i64,
-        );
+        self.add(Index::Sealed(market.clone()), sealed);
+
         self.add(Index::Bidders(market.clone()), 1);
         self.add(Index::LiveOf(market.clone(), agent), live);
 
+        self.put_reservation(market, agent, reservation);
+    }
+
+    /// Writes the entry of a reservation, without the index.
+    pub(super) fn put_reservation(
+        &mut self,
+        market: &Label,
+        agent: PublicKey,
+        reservation: Reservation,
+    ) {
         let key = Key::Reservation(market.clone(), agent);
-        self.view
-            .put(key, Entry::Reservation(Arc::new(reservation)));
+        let entry = Entry::Reservation(Arc::new(reservation));
+        self.view.put(key, entry);
     }
 
     /// Ends a reservation and its live bids; does nothing if there is none.
@@ -204,18 +210,21 @@ impl Run<'_> {
         }
 
         self.add(Index::Bidders(market.clone()), -1);
+
         self.view.remove(Key::Reservation(market.clone(), agent));
     }
 
     /// Ends a live bid in the index; does nothing if there is none.
     pub(crate) fn drop_mark(&mut self, market: &Label, agent: PublicKey, task: TaskId) {
         let bid = Index::Bid(task, agent);
+
         // The bid may have ended before, with its task.
         let Some(value) = self.view.value(&bid) else {
             return;
         };
 
         self.view.unmark(bid);
+
         self.add(Index::Live(market.clone()), -1);
         self.add(Index::LiveOf(market.clone(), agent), -1);
 
@@ -244,18 +253,27 @@ impl Run<'_> {
     }
 }
 
+/// Takes amounts from those that are free. Only dimensions that are attested have any.
+fn take(free: &mut Amounts, taken: &Amounts) {
+    for (name, amount) in taken {
+        if let Some(left) = free.get_mut(name) {
+            *left = left.saturating_sub(*amount);
+        }
+    }
+}
+
 /// Checks that offers are strictly ascending, at least one and not too many, and that prices and
 /// budget are within their ranges (M-2).
 fn check_form(bid: &Bid) -> Result<(), Reason> {
-    let ordered = bid.offers.is_sorted_by(|a, b| a.task < b.task);
+    let is_list = is_valid_list(&bid.offers, limits::OFFERS_PER_BID, |offer| offer.task);
+    let budget = task::check_amounts(&bid.budget).is_ok();
+
     let prices = bid
         .offers
         .iter()
         .all(|offer| task::check_price(offer.price).is_ok());
-    let counted = (1..=limits::OFFERS_PER_BID).contains(&bid.offers.len());
-    let budget = task::check_amounts(&bid.budget).is_ok();
 
-    if ordered && prices && counted && budget {
+    if is_list && prices && budget {
         Ok(())
     } else {
         Err(Reason::BidMalformed)

@@ -3,7 +3,7 @@
 use quorate_types::operation::{Lapse, Suspicion};
 use quorate_types::{Height, Reason, Sign1, SignedOperation, limits};
 
-use crate::lifecycle::{Assignee, Event, step};
+use crate::lifecycle::{Assignee, TaskEvent, step};
 use crate::run::Run;
 
 /// The number of heights for which a suspicion counts, after the height at which it was signed.
@@ -16,38 +16,32 @@ impl Run<'_> {
         let task = self.view.task(&lapse.task).ok_or(Reason::UnknownTask)?;
 
         // The state of the task is checked before the lease, so that its reasons come first (L-16).
-        let event = Event::Lapse(lapse.token);
+        let event = TaskEvent::Lapse(lapse.token);
+
         step(&task.state, task.token, &event)?;
 
         let assignee = task.state.assignee().ok_or(Reason::WrongState)?;
-        if self.now.active < assignee.assigned_at.saturating_add(assignee.lease) {
+        let lease_ends = assignee.assigned_at.saturating_add(assignee.lease);
+
+        if self.now.active < lease_ends {
             return Err(Reason::LeaseRunning);
         }
 
         self.check_suspicions(lapse, assignee)?;
-
-        let advanced = self.advance(lapse.task, &event)?;
-
-        self.receipt(lapse.task, &advanced, signed);
-        Ok(())
+        self.advance_by(signed, lapse.task, &event)
     }
 
     /// Checks that suspicions of this very assignment which are recent hold more than two thirds of
     /// the power. Signatures are checked last.
     fn check_suspicions(&self, lapse: &Lapse, assignee: &Assignee) -> Result<(), Reason> {
-        let all = &lapse.suspicions;
-
-        // Each validator is listed at most once.
-        let members = all.iter().all(|s| self.validators.get(&s.signer).is_some());
-        let ordered = all.is_sorted_by(|a, b| a.signer < b.signer);
-        if !members || !ordered || all.len() > limits::SUSPICIONS {
+        if !self.is_list_of_validators(&lapse.suspicions) {
             return Err(Reason::SuspicionSignature);
         }
 
         // Suspicions that are old or of another assignment may be listed, but do not count.
         let counting = || {
-            all.iter()
-                .filter(|s| self.counts(&s.payload, lapse, assignee))
+            let all = lapse.suspicions.iter();
+            all.filter(|s| self.counts(&s.payload, lapse, assignee))
         };
 
         let power = self
@@ -65,6 +59,16 @@ impl Run<'_> {
         }
 
         Ok(())
+    }
+
+    /// Returns whether there are not too many suspicions, and each of them is by another validator.
+    fn is_list_of_validators(&self, all: &[Sign1<Suspicion>]) -> bool {
+        let members = all.iter().all(|s| self.validators.get(&s.signer).is_some());
+
+        // Each validator is listed at most once.
+        let ordered = all.is_sorted_by(|a, b| a.signer < b.signer);
+
+        members && ordered && all.len() <= limits::SUSPICIONS
     }
 
     /// Returns whether a suspicion counts: it is of this swarm, task and token, and was signed at a

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use quorate_market::eligibility;
-use quorate_types::genesis;
-use quorate_types::operation::{Body, Operation, Revoke};
+use quorate_types::operation::{Operation, OperationBody, Revoke};
 use quorate_types::{
-    Attestation, Capabilities, Genesis, Hash, Millis, PublicKey, Reason, SwarmId, limits,
+    Attestation, Capabilities, Genesis, Hash, PublicKey, Reason, SwarmId, UnixMillis, genesis,
+    limits,
 };
 
 use crate::run::Run;
@@ -17,8 +17,8 @@ use crate::state::{Attested, Entry, Key, Revocation, View};
 pub(crate) struct Admission<'a> {
     pub genesis: &'a Genesis,
     pub swarm: SwarmId,
-    /// The block time in Unix milliseconds.
-    pub wall: Millis,
+    /// The block time.
+    pub wall: UnixMillis,
 }
 
 /// Returns whether the first operation of a stranger makes it a member: an admission with a valid
@@ -27,7 +27,7 @@ pub(crate) struct Admission<'a> {
 pub(crate) fn admits(admission: &Admission<'_>, view: &View<'_>, operation: &Operation) -> bool {
     let open = admission.genesis.admission == genesis::Admission::Attestation;
     match &operation.body {
-        Body::Admit(admit) if open => admission
+        OperationBody::Admit(admit) if open => admission
             .check(view, operation.agent, &admit.attestation)
             .is_ok(),
         _ => false,
@@ -76,15 +76,13 @@ impl Run<'_> {
         agent: PublicKey,
         attestation: &Attestation,
     ) -> Result<(), Reason> {
-        let (genesis, swarm, wall) = (self.genesis, self.swarm, self.now.wall);
+        let admission = Admission {
+            genesis: self.genesis,
+            swarm: self.swarm,
+            wall: self.now.wall,
+        };
 
-        Admission {
-            genesis,
-            swarm,
-            wall,
-        }
-        .check(&self.view, agent, attestation)?;
-
+        admission.check(&self.view, agent, attestation)?;
         self.register(agent, attestation)
     }
 
@@ -96,23 +94,7 @@ impl Run<'_> {
         attestation: &Attestation,
     ) -> Result<(), Reason> {
         let hash = attestation.hash();
-
-        // The same attestation again takes its own place, so it is not counted.
-        let held: Vec<(Hash, bool)> = self
-            .view
-            .attestations(agent)
-            .filter(|(held, _)| *held != hash)
-            .map(|(held, attested)| (held, self.view.is_in_force(held, attested, self.now.wall)))
-            .collect();
-
-        for (void, _) in held.iter().filter(|(_, in_force)| !in_force) {
-            self.view.remove(Key::Attestation(agent, *void));
-        }
-
-        let in_force = held.iter().filter(|(_, in_force)| *in_force).count();
-        if in_force >= limits::ATTESTATIONS_PER_AGENT {
-            return Err(Reason::QuotaExceeded);
-        }
+        self.make_room_for(agent, hash)?;
 
         let claims = &attestation.payload;
         let attested = Attested {
@@ -126,6 +108,33 @@ impl Run<'_> {
             Key::Attestation(agent, hash),
             Entry::Attestation(Arc::new(attested)),
         );
+
+        Ok(())
+    }
+
+    /// Removes the attestations of a member that are void, and checks that one more has room
+    /// beside those that are in force.
+    fn make_room_for(&mut self, agent: PublicKey, hash: Hash) -> Result<(), Reason> {
+        // The same attestation again takes its own place, so it is not counted.
+        let others = self
+            .view
+            .attestations(agent)
+            .filter(|(other, _)| *other != hash);
+
+        let wall = self.now.wall;
+        let (in_force, void): (Vec<_>, Vec<_>) =
+            others.partition(|(hash, attested)| self.view.is_in_force(*hash, attested, wall));
+
+        let count = in_force.len();
+        let void: Vec<Hash> = void.into_iter().map(|(hash, _)| hash).collect();
+
+        for hash in void {
+            self.view.remove(Key::Attestation(agent, hash));
+        }
+
+        if count >= limits::ATTESTATIONS_PER_AGENT {
+            return Err(Reason::QuotaExceeded);
+        }
 
         Ok(())
     }
@@ -173,9 +182,9 @@ impl View<'_> {
             })
     }
 
-    /// Returns whether a registered attestation counts at block time `wall` (Unix milliseconds).
-    fn is_in_force(&self, hash: Hash, attested: &Attested, wall: Millis) -> bool {
-        let seconds = wall / 1000;
+    /// Returns whether a registered attestation counts at block time `wall`.
+    fn is_in_force(&self, hash: Hash, attested: &Attested, wall: UnixMillis) -> bool {
+        let seconds = wall.seconds();
         let valid = attested.not_before <= seconds && seconds < attested.expires;
         valid && !self.is_revoked(attested.issuer, hash)
     }
@@ -184,7 +193,11 @@ impl View<'_> {
     /// of the attestations that give them: all labels, and of each amount the greatest (L-12). A
     /// sum would double an amount that is attested twice. A member with an attestation in force
     /// that has no amount for `slots` has one slot (M-9).
-    pub(crate) fn capabilities(&self, agent: PublicKey, wall: Millis) -> (Capabilities, Vec<Hash>) {
+    pub(crate) fn capabilities(
+        &self,
+        agent: PublicKey,
+        wall: UnixMillis,
+    ) -> (Capabilities, Vec<Hash>) {
         let mut all = Capabilities::new();
         let mut hashes = Vec::new();
 
@@ -194,14 +207,7 @@ impl View<'_> {
             }
 
             hashes.push(hash);
-            // Of each amount the greatest counts (L-12).
-            all.labels
-                .extend(attested.capabilities.labels.iter().cloned());
-
-            for (name, amount) in &attested.capabilities.amounts {
-                let most = all.amounts.entry(name.clone()).or_insert(*amount);
-                *most = (*most).max(*amount);
-            }
+            unite(&mut all, &attested.capabilities);
         }
 
         // A member without a word on `slots` has one (M-9).
@@ -210,5 +216,15 @@ impl View<'_> {
         }
 
         (all, hashes)
+    }
+}
+
+/// Adds labels and amounts to `all`. Of each amount the greatest counts (L-12).
+fn unite(all: &mut Capabilities, more: &Capabilities) {
+    all.labels.extend(more.labels.iter().cloned());
+
+    for (name, amount) in &more.amounts {
+        let most = all.amounts.entry(name.clone()).or_insert(*amount);
+        *most = (*most).max(*amount);
     }
 }

@@ -9,14 +9,10 @@ mod sealed;
 mod solve;
 mod tasks;
 
-use std::sync::Arc;
+use quorate_types::operation::OperationBody;
+use quorate_types::{Reason, SignedOperation, TaskId, outcome};
 
-use quorate_types::operation::Body;
-use quorate_types::{Reason, SignedOperation, outcome};
-
-use crate::lifecycle::Claim;
 use crate::run::{Items, Run};
-use crate::state::{Account, Entry, Key};
 
 pub use lapse::SUSPICION_HEIGHTS;
 pub(crate) use membership::{Admission, admits};
@@ -27,14 +23,11 @@ impl Run<'_> {
     pub(crate) fn apply(&mut self, signed: &SignedOperation) {
         let operation = &signed.payload;
         let agent = operation.agent;
-        let stranger = self.view.account(&agent).is_none();
+        let is_stranger = self.view.account(&agent).is_none();
 
-        if stranger {
+        if is_stranger {
             // The check of the block let a stranger pass only with an attestation that admits it.
-            self.view.put(
-                Key::Account(agent),
-                Entry::Account(Arc::new(Account::default())),
-            );
+            self.view.add_account(agent);
         }
 
         // A refused operation uses up its number too.
@@ -42,47 +35,16 @@ impl Run<'_> {
             account.next_sequence = account.next_sequence.saturating_add(1);
         });
 
-        let items = match &operation.body {
+        let result = match &operation.body {
             // A stranger's attestation was checked with the block, so it is only registered.
-            Body::Admit(admit) if stranger => whole(self.register(agent, &admit.attestation)),
-            Body::Admit(_) => whole(Err(Reason::AlreadyAdmitted)),
-            Body::Attest(attest) => whole(self.attest(agent, &attest.attestation)),
-            Body::Revoke(revoke) => whole(self.revoke(agent, revoke)),
-            Body::Cancel(cancel) => whole(self.cancel(signed, cancel)),
-            Body::Withdraw(withdraw) => whole(self.withdraw(agent, &withdraw.market)),
-            Body::Submit(submit) => whole(self.submit(agent, submit)),
+            OperationBody::Admit(admit) if is_stranger => self
+                .register(agent, &admit.attestation)
+                .map(|()| Items::new()),
 
-            Body::Bid(bid) => self
-                .bid(operation, bid)
-                .unwrap_or_else(|reason| whole(Err(reason))),
-
-            Body::Seal(seal) => self
-                .seal(operation, seal)
-                .unwrap_or_else(|reason| whole(Err(reason))),
-
-            Body::Reveal(reveal) => self
-                .reveal(agent, reveal)
-                .unwrap_or_else(|reason| whole(Err(reason))),
-
-            Body::Solve(solve) => self
-                .solve(operation, solve)
-                .unwrap_or_else(|reason| whole(Err(reason))),
-
-            Body::Accept(report)
-            | Body::Decline(report)
-            | Body::Complete(report)
-            | Body::Fail(report) => {
-                let claim = Claim {
-                    agent,
-                    token: report.token,
-                };
-
-                whole(self.report(signed, report, claim))
-            }
-
-            Body::Lapse(lapse) => whole(self.lapse(signed, lapse)),
+            _ => self.perform(signed),
         };
 
+        let items = result.unwrap_or_else(|reason| vec![(None, reason)]);
         if !items.is_empty() {
             self.refuse(outcome::Refusal {
                 operation: operation.id(),
@@ -91,13 +53,44 @@ impl Run<'_> {
             });
         }
     }
+
+    /// Performs an operation of a member, and returns the parts of it that are refused.
+    ///
+    /// # Errors
+    /// The reason why the whole operation is refused.
+    fn perform(&mut self, signed: &SignedOperation) -> Result<Items, Reason> {
+        let operation = &signed.payload;
+        let agent = operation.agent;
+        let whole = |()| Items::new();
+
+        match &operation.body {
+            // These may be refused in parts.
+            OperationBody::Bid(bid) => self.bid(operation, bid),
+            OperationBody::Seal(seal) => self.seal(operation, seal),
+            OperationBody::Reveal(reveal) => self.reveal(agent, reveal),
+            OperationBody::Solve(solve) => self.solve(operation, solve),
+
+            // The other operations have no parts: they count as a whole or not at all.
+            OperationBody::Admit(_) => Err(Reason::AlreadyAdmitted),
+            OperationBody::Attest(attest) => self.attest(agent, &attest.attestation).map(whole),
+            OperationBody::Revoke(revoke) => self.revoke(agent, revoke).map(whole),
+
+            OperationBody::Cancel(cancel) => self.cancel(signed, cancel).map(whole),
+            OperationBody::Withdraw(withdraw) => self.withdraw(agent, &withdraw.market).map(whole),
+
+            OperationBody::Submit(submit) => self.submit(agent, submit).map(whole),
+            OperationBody::Lapse(lapse) => self.lapse(signed, lapse).map(whole),
+
+            OperationBody::Accept(report)
+            | OperationBody::Decline(report)
+            | OperationBody::Complete(report)
+            | OperationBody::Fail(report) => self.report(signed, report).map(whole),
+        }
+    }
 }
 
-/// Returns the refusal of a whole operation, if there is one.
-fn whole(result: Result<(), Reason>) -> Items {
-    result
-        .err()
-        .map(|reason| (None, reason))
-        .into_iter()
-        .collect()
+/// Returns whether a list has 1 to `most` entries, strictly ascending by task.
+fn is_valid_list<T>(list: &[T], most: usize, task: impl Fn(&T) -> TaskId) -> bool {
+    let ascends = list.is_sorted_by(|a, b| task(a) < task(b));
+    ascends && (1..=most).contains(&list.len())
 }

@@ -1,9 +1,9 @@
 //! Accept, decline, complete, fail: the reports of an assignee under its fencing token.
 
-use quorate_types::operation::{Body, Report};
+use quorate_types::operation::{OperationBody, TaskReport};
 use quorate_types::{Reason, SignedOperation, limits};
 
-use crate::lifecycle::{Claim, Event};
+use crate::lifecycle::{Claim, TaskEvent};
 use crate::run::Run;
 
 impl Run<'_> {
@@ -11,22 +11,24 @@ impl Run<'_> {
     pub(super) fn report(
         &mut self,
         signed: &SignedOperation,
-        report: &Report,
-        claim: Claim,
+        report: &TaskReport,
     ) -> Result<(), Reason> {
         if report.detail.0.len() > limits::RESULT_BYTES {
             return Err(Reason::ResultMalformed);
         }
 
-        let event = match &signed.payload.body {
-            Body::Accept(_) => Event::Accept(claim),
-            Body::Decline(_) => Event::Decline(claim),
-            Body::Complete(_) => Event::Complete(claim),
-            _ => Event::Fail(claim),
+        let claim = Claim {
+            agent: signed.payload.agent,
+            token: report.token,
         };
 
-        let advanced = self.advance(report.task, &event)?;
-        self.receipt(report.task, &advanced, signed);
-        Ok(())
+        let event = match &signed.payload.body {
+            OperationBody::Accept(_) => TaskEvent::Accept(claim),
+            OperationBody::Decline(_) => TaskEvent::Decline(claim),
+            OperationBody::Complete(_) => TaskEvent::Complete(claim),
+            _ => TaskEvent::Fail(claim),
+        };
+
+        self.advance_by(signed, report.task, &event)
     }
 }

@@ -1,12 +1,12 @@
 //! Seal and reveal: bids that nobody can read before all of them are made (M-23 to M-27).
 
-use std::sync::Arc;
-
 use quorate_types::operation::{Offer, Opening, Operation, Reveal, Seal};
 use quorate_types::{Label, Market, PublicKey, Reason, Stage, TaskId, limits, task};
 
 use crate::run::{Items, Run};
-use crate::state::{Entry, Index, Key, Reservation};
+use crate::state::{Index, Reservation};
+
+use super::is_valid_list;
 
 /// The number of defaults after which a further one no longer lengthens the bar (M-27).
 const MAX_BARS: u64 = 16;
@@ -16,39 +16,14 @@ impl Run<'_> {
     /// refused one by one; if none is left, the earlier ones stand (M-23).
     pub(super) fn seal(&mut self, operation: &Operation, seal: &Seal) -> Result<Items, Reason> {
         let agent = operation.agent;
-        let market = self.market(&seal.market)?;
-        check_form(market, true)?;
+        self.check_seal(agent, seal)?;
 
-        let ordered = seal.offers.is_sorted_by(|a, b| a.task < b.task);
-        let counted = (1..=limits::OFFERS_PER_BID).contains(&seal.offers.len());
-        if !ordered || !counted || task::check_amounts(&seal.budget).is_err() {
-            return Err(Reason::BidMalformed);
-        }
-
-        // A commitment is for one window, since its price may be opened in that one (M-25).
-        let window = self.view.window(&seal.market);
-        let collects = window
-            .opened
-            .is_some_and(|opened| opened.stage == Stage::Bids);
-
-        if !collects || window.number != seal.window {
-            return Err(Reason::LateBid);
-        }
-
-        // An agent that defaulted is barred for a while (M-27).
-        let account = self.view.account(&agent);
-        if account.is_some_and(|account| self.now.active < account.barred_until) {
-            return Err(Reason::Barred);
-        }
-
-        self.check_budget(agent, &seal.market, &seal.budget)?;
         // Commitments on unknown or ended tasks are refused; the others stand (M-4).
         let (seals, items) = self.sort_out(&seal.market, &seal.offers, |offer| offer.task);
 
-        let (operation, budget) = (operation.id(), seal.budget.clone());
         let reservation = Reservation {
-            operation,
-            budget,
+            operation: operation.id(),
+            budget: seal.budget.clone(),
             offers: Vec::new(),
             seals,
         };
@@ -57,36 +32,41 @@ impl Run<'_> {
         Ok(items)
     }
 
-    /// Opens commitments. An opening that has no live commitment, or that does not hash to its
-    /// commitment, is refused; the others count (M-26).
-    pub(super) fn reveal(&mut self, agent: PublicKey, reveal: &Reveal) -> Result<Items, Reason> {
-        check_form(self.market(&reveal.market)?, true)?;
+    /// Checks everything about commitments that does not depend on their tasks.
+    fn check_seal(&self, agent: PublicKey, seal: &Seal) -> Result<(), Reason> {
+        check_form(self.market(&seal.market)?, true)?;
 
-        let ordered = reveal.openings.is_sorted_by(|a, b| a.task < b.task);
-        let counted = (1..=limits::OFFERS_PER_BID).contains(&reveal.openings.len());
-        let prices = reveal
-            .openings
-            .iter()
-            .all(|offer| task::check_price(offer.price).is_ok());
+        let is_list = is_valid_list(&seal.offers, limits::OFFERS_PER_BID, |offer| offer.task);
 
-        if !ordered || !counted || !prices {
+        if !is_list || task::check_amounts(&seal.budget).is_err() {
             return Err(Reason::BidMalformed);
         }
 
-        // Openings count only in the second part of their window (M-26).
-        let window = self.view.window(&reveal.market);
-        let opens = window
-            .opened
-            .is_some_and(|opened| opened.stage == Stage::Openings);
-
-        if !opens || window.number != reveal.window {
-            return Err(Reason::NotOpening);
+        // A commitment is for one window, since its price may be opened in that one (M-25).
+        if !self.is_at(&seal.market, seal.window, Stage::Bids) {
+            return Err(Reason::LateBid);
         }
+
+        // An agent that defaulted is barred for a while (M-27).
+        let account = self.view.account(&agent);
+
+        if account.is_some_and(|account| self.now.active < account.barred_until) {
+            return Err(Reason::Barred);
+        }
+
+        self.check_budget(agent, &seal.market, &seal.budget)
+    }
+
+    /// Opens commitments. An opening that has no live commitment, or that does not hash to its
+    /// commitment, is refused; the others count (M-26).
+    pub(super) fn reveal(&mut self, agent: PublicKey, reveal: &Reveal) -> Result<Items, Reason> {
+        self.check_reveal(reveal)?;
 
         let found = self
             .view
             .reservation(&reveal.market, agent)
             .ok_or(Reason::NoBid)?;
+
         let mut reservation = (**found).clone();
         let mut items = Items::new();
 
@@ -100,12 +80,24 @@ impl Run<'_> {
         if items.len() < reveal.openings.len() {
             // Offers ascend by task, opened or not.
             reservation.offers.sort_unstable_by_key(|offer| offer.task);
-            let key = Key::Reservation(reveal.market.clone(), agent);
-            self.view
-                .put(key, Entry::Reservation(Arc::new(reservation)));
+
+            self.put_reservation(&reveal.market, agent, reservation);
         }
 
         Ok(items)
+    }
+
+    /// Checks everything about openings that does not depend on the commitments.
+    fn check_reveal(&self, reveal: &Reveal) -> Result<(), Reason> {
+        check_form(self.market(&reveal.market)?, true)?;
+        check_openings(&reveal.openings)?;
+
+        // Openings count only in the second part of their window (M-26).
+        if !self.is_at(&reveal.market, reveal.window, Stage::Openings) {
+            return Err(Reason::NotOpening);
+        }
+
+        Ok(())
     }
 
     /// Turns a commitment into an offer.
@@ -116,17 +108,17 @@ impl Run<'_> {
         opening: &Opening,
     ) -> Result<(), Reason> {
         let seals = &mut reservation.seals;
-        let at = seals.binary_search_by_key(&opening.task, |seal| seal.task);
-        let at = at.map_err(|_| Reason::NoBid)?;
+        let at = seals
+            .binary_search_by_key(&opening.task, |seal| seal.task)
+            .map_err(|_| Reason::NoBid)?;
 
         // A commitment ends with its task, although the reservation still lists it.
         if !self.is_sealed(opening.task, agent) {
             return Err(Reason::LateBid);
         }
 
-        if seals.get(at).map(|seal| seal.commitment)
-            != Some(opening.commitment(&self.swarm, &agent))
-        {
+        let kept = seals.get(at).map(|seal| seal.commitment);
+        if kept != Some(opening.commitment(&self.swarm, &agent)) {
             return Err(Reason::WrongOpening);
         }
 
@@ -161,26 +153,44 @@ impl Run<'_> {
             return;
         };
 
-        // A commitment whose task ended need not be opened.
-        let silent = self
-            .reservations(&market.name)
-            .filter(|(agent, reservation)| {
-                reservation
-                    .seals
-                    .iter()
-                    .any(|seal| self.is_sealed(seal.task, *agent))
-            });
-        let silent: Vec<PublicKey> = silent.map(|(agent, _)| agent).collect();
+        let now = self.now.active;
+        let window = market.window_ms.saturating_add(reveal_ms);
 
-        let (now, window) = (self.now.active, market.window_ms.saturating_add(reveal_ms));
-        for agent in silent {
+        for agent in self.silent_bidders(&market.name) {
             self.view.change_account(agent, |account| {
                 // Each default bars the agent for longer, up to a limit.
                 account.defaults = account.defaults.saturating_add(1);
+
                 let time = window.saturating_mul(account.defaults.min(MAX_BARS));
                 account.barred_until = account.barred_until.max(now.saturating_add(time));
             });
         }
+    }
+
+    /// Returns the agents with a live commitment in a market that they did not open.
+    fn silent_bidders(&self, market: &Label) -> Vec<PublicKey> {
+        // A commitment whose task ended need not be opened.
+        let silent = self.reservations(market).filter(|(agent, reservation)| {
+            let mut seals = reservation.seals.iter();
+            seals.any(|seal| self.is_sealed(seal.task, *agent))
+        });
+
+        silent.map(|(agent, _)| agent).collect()
+    }
+}
+
+/// Checks that openings are strictly ascending, at least one and not too many, and that prices are
+/// within their range.
+fn check_openings(openings: &[Opening]) -> Result<(), Reason> {
+    let is_list = is_valid_list(openings, limits::OFFERS_PER_BID, |opening| opening.task);
+    let prices = openings
+        .iter()
+        .all(|opening| task::check_price(opening.price).is_ok());
+
+    if is_list && prices {
+        Ok(())
+    } else {
+        Err(Reason::BidMalformed)
     }
 }
 

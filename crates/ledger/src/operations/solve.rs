@@ -4,65 +4,74 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use quorate_market::{Clearing, Round, Score, clearing_of, mechanism};
+use quorate_market::{Auction, Clearing, Mechanism, Score, clearing_of, mechanism};
 use quorate_types::operation::{Operation, Pair, Solve};
-use quorate_types::{Label, PublicKey, Reason, Stage, limits};
+use quorate_types::{Label, Market, PublicKey, Reason, Stage, limits};
 
-use crate::docket::Docket;
+use crate::clearing_inputs::ClearingInputs;
 use crate::run::{Items, Run};
 use crate::state::{Entry, Key, Solution};
+
+use super::is_valid_list;
 
 impl Run<'_> {
     /// Keeps a solution if every pair of it holds and it is better than all that are kept. If pairs
     /// do not hold, they are named and nothing is kept.
     pub(super) fn solve(&mut self, operation: &Operation, solve: &Solve) -> Result<Items, Reason> {
         let market = self.market(&solve.market)?;
+        self.check_solve(solve)?;
 
+        // The genesis can only name mechanisms that this program has.
+        let rule = mechanism(&market.mechanism).ok_or(Reason::NotSolving)?;
+        let clearing_inputs = self.inputs_for(market, rule, &solve.pairs);
+
+        // All solutions are judged on one auction, so that their scores can be compared.
+        let auction = clearing_inputs.auction(self.swarm);
+
+        let clearing = clearing_of(&auction, &solve.pairs);
+        let items = not_held(&clearing_inputs, &clearing, &solve.pairs);
+
+        // Only a solution whose pairs all hold is compared with the others (M-29).
+        if items.is_empty() {
+            let score = Score::new(&auction, &clearing);
+
+            self.make_room(&market.name, operation.agent, &auction, &score)?;
+            self.keep_solution(operation, solve);
+        }
+
+        Ok(items)
+    }
+
+    /// Checks everything about a solution that does not depend on the bids.
+    fn check_solve(&self, solve: &Solve) -> Result<(), Reason> {
         // Strictly ascending, so that no task has two winners.
-        let ordered = solve.pairs.is_sorted_by(|a, b| a.task < b.task);
-        if !ordered || !(1..=limits::TASKS_PER_CLEARING).contains(&solve.pairs.len()) {
+        if !is_valid_list(&solve.pairs, limits::TASKS_PER_CLEARING, |pair| pair.task) {
             return Err(Reason::BidMalformed);
         }
 
         // A solution is for the bids of one window, in its last stage (M-29).
-        let window = self.view.window(&market.name);
-        let solves = window
-            .opened
-            .is_some_and(|opened| opened.stage == Stage::Solutions);
-
-        if !solves || window.number != solve.window {
+        if !self.is_at(&solve.market, solve.window, Stage::Solutions) {
             return Err(Reason::NotSolving);
         }
 
-        // The genesis can only name mechanisms that this program has.
-        let rule = mechanism(&market.mechanism).ok_or(Reason::NotSolving)?;
+        Ok(())
+    }
 
-        // The solutions that are kept are judged again with the new one, so their bids are needed
-        // too.
+    /// Returns the inputs on which a new solution is judged. The solutions that are kept are judged
+    /// again with it, so their bids are needed too.
+    fn inputs_for<'a>(
+        &self,
+        market: &'a Market,
+        rule: &'static dyn Mechanism,
+        pairs: &[Pair],
+    ) -> ClearingInputs<'a> {
         let kept = self.solutions(&market.name).map(|(_, kept)| &kept.pairs);
-        let pairs: BTreeSet<Pair> = kept.chain([&solve.pairs]).flatten().copied().collect();
-        let docket = self.docket_of(market, rule, &pairs, &self.due_tasks(market, rule));
 
-        // All solutions are judged on one round, so that their scores can be compared.
-        let round = docket.round(self.swarm);
-        let clearing = clearing_of(&round, &solve.pairs);
-        let items = not_held(&docket, &clearing, &solve.pairs);
+        // A pair of several solutions is judged once.
+        let pairs: BTreeSet<Pair> = kept.flatten().chain(pairs).copied().collect();
 
-        // Only a solution whose pairs all hold is compared with the others (M-29).
-        if items.is_empty() {
-            let score = Score::new(&round, &clearing);
-            self.make_room(&round, (&market.name, operation.agent), &score)?;
-
-            let solution = Solution {
-                operation: operation.id(),
-                pairs: solve.pairs.clone(),
-            };
-
-            let key = Key::Solution(market.name.clone(), operation.agent);
-            self.view.put(key, Entry::Solution(Arc::new(solution)));
-        }
-
-        Ok(items)
+        let due = self.due_tasks(market, rule);
+        self.clearing_inputs_of(market, rule, &pairs, &due)
     }
 
     /// Drops the worst solution of another agent if as many are kept as there may be. Each kept
@@ -74,16 +83,12 @@ impl Run<'_> {
     /// better.
     fn make_room(
         &mut self,
-        round: &Round,
-        (market, agent): (&Label, PublicKey),
+        market: &Label,
+        agent: PublicKey,
+        auction: &Auction,
         score: &Score,
     ) -> Result<(), Reason> {
-        let score_of = |kept: &Solution| Score::new(round, &clearing_of(round, &kept.pairs));
-
-        let kept = self
-            .solutions(market)
-            .map(|(by, kept)| (score_of(kept), by));
-        let mut kept: Vec<(Score, PublicKey)> = kept.collect();
+        let mut kept = self.scores(market, auction);
 
         // The lesser score is the better one.
         if kept.iter().any(|(least, _)| least <= score) {
@@ -92,6 +97,7 @@ impl Run<'_> {
 
         // The agent's own solution would be replaced, and takes no other place.
         kept.retain(|(_, by)| *by != agent);
+
         if kept.len() >= limits::SOLUTIONS_PER_WINDOW
             && let Some((_, worst)) = kept.into_iter().max()
         {
@@ -99,6 +105,27 @@ impl Run<'_> {
         }
 
         Ok(())
+    }
+
+    /// Returns the scores on this auction of the solutions that a market keeps, each with its
+    /// agent.
+    fn scores(&self, market: &Label, auction: &Auction) -> Vec<(Score, PublicKey)> {
+        let score_of = |kept: &Solution| Score::new(auction, &clearing_of(auction, &kept.pairs));
+
+        self.solutions(market)
+            .map(|(agent, kept)| (score_of(kept), agent))
+            .collect()
+    }
+
+    /// Keeps a solution, in the place of its agent's earlier one.
+    fn keep_solution(&mut self, operation: &Operation, solve: &Solve) {
+        let solution = Solution {
+            operation: operation.id(),
+            pairs: solve.pairs.clone(),
+        };
+
+        let key = Key::Solution(solve.market.clone(), operation.agent);
+        self.view.put(key, Entry::Solution(Arc::new(solution)));
     }
 
     /// Returns the solutions kept in a market, ascending by agent.
@@ -121,9 +148,9 @@ impl Run<'_> {
 }
 
 /// Returns the pairs that are not in the clearing, each with the reason.
-fn not_held(docket: &Docket<'_>, clearing: &Clearing, pairs: &[Pair]) -> Items {
-    let won: BTreeSet<_> = clearing.awards.iter().map(|award| award.task).collect();
+fn not_held(clearing_inputs: &ClearingInputs<'_>, clearing: &Clearing, pairs: &[Pair]) -> Items {
+    let won: BTreeSet<_> = clearing.winners.iter().map(|award| award.task).collect();
     let lost = pairs.iter().filter(|pair| !won.contains(&pair.task));
-    lost.map(|pair| (Some(pair.task), docket.why_not(pair)))
+    lost.map(|pair| (Some(pair.task), clearing_inputs.why_not(pair)))
         .collect()
 }

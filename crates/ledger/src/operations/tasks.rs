@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use quorate_types::operation::{Cancel, Submit};
 use quorate_types::{
-    Outcome, PublicKey, Reason, SignedOperation, TaskId, TaskSpec, limits, outcome,
+    FencingToken, Outcome, PublicKey, Reason, SignedOperation, TaskId, TaskSpec, limits, outcome,
 };
 
 use crate::advance::Advanced;
-use crate::lifecycle::{Event, TaskState};
+use crate::lifecycle::{TaskEvent, TaskState};
 use crate::run::Run;
 use crate::state::Task;
 
@@ -17,41 +17,56 @@ impl Run<'_> {
     /// Opens all tasks of an operation, or none. Numbers that continue the requester's are used up
     /// either way, so that tasks which were submitted after a refused one keep their names (L-14).
     pub(super) fn submit(&mut self, requester: PublicKey, submit: &Submit) -> Result<(), Reason> {
-        let count = submit.tasks.len() as u64;
         if submit.tasks.is_empty() || submit.tasks.len() > limits::TASKS_PER_OPERATION {
             return Err(Reason::TaskMalformed);
         }
 
-        let account = self.view.account(&requester);
-        let (next, live) =
-            account.map_or((0, 0), |account| (account.next_task, account.live_tasks));
-
-        let after = next.checked_add(count).ok_or(Reason::TaskNumber)?;
-        if submit.first != next {
-            return Err(Reason::TaskNumber);
-        }
-
         // From here on the numbers are used up, whether the tasks are opened or not.
-        self.view
-            .change_account(requester, |account| account.next_task = after);
+        let count = submit.tasks.len() as u64;
 
-        // One bad task refuses all of them.
-        submit
-            .tasks
-            .iter()
-            .try_for_each(|spec| self.check_spec(spec))?;
+        self.use_numbers(requester, submit.first, count)?;
 
-        if live.saturating_add(count) > limits::OPEN_TASKS_PER_REQUESTER {
-            return Err(Reason::QuotaExceeded);
-        }
+        self.check_tasks(requester, &submit.tasks)?;
 
         self.view.change_account(requester, |account| {
             account.live_tasks = account.live_tasks.saturating_add(count);
         });
 
-        for (spec, number) in submit.tasks.iter().zip(next..) {
+        for (spec, number) in submit.tasks.iter().zip(submit.first..) {
+            let id = TaskId { requester, number };
             let task = self.new_task(spec);
-            self.open_new(TaskId { requester, number }, task);
+
+            self.open_new(id, task);
+        }
+
+        Ok(())
+    }
+
+    /// Uses up `count` numbers of a requester, which must be the next ones.
+    fn use_numbers(&mut self, requester: PublicKey, first: u64, count: u64) -> Result<(), Reason> {
+        let account = self.view.account(&requester);
+        let next = account.map_or(0, |account| account.next_task);
+        let after = next.checked_add(count).ok_or(Reason::TaskNumber)?;
+
+        if first != next {
+            return Err(Reason::TaskNumber);
+        }
+
+        self.view
+            .change_account(requester, |account| account.next_task = after);
+
+        Ok(())
+    }
+
+    /// Checks tasks before any of them is opened: one bad task refuses all of them.
+    fn check_tasks(&self, requester: PublicKey, tasks: &[TaskSpec]) -> Result<(), Reason> {
+        tasks.iter().try_for_each(|spec| self.check_spec(spec))?;
+
+        let account = self.view.account(&requester);
+        let live = account.map_or(0, |account| account.live_tasks);
+
+        if live.saturating_add(tasks.len() as u64) > limits::OPEN_TASKS_PER_REQUESTER {
+            return Err(Reason::QuotaExceeded);
         }
 
         Ok(())
@@ -71,7 +86,7 @@ impl Run<'_> {
             spec: Arc::new(spec.clone()),
             spec_hash: spec.hash(),
             state: TaskState::Open,
-            token: 0,
+            token: FencingToken::ZERO,
             due: self.now.height,
             excluded: BTreeSet::new(),
         }
@@ -88,32 +103,42 @@ impl Run<'_> {
             return Err(Reason::NotRequester);
         }
 
-        let advanced = self.advance(cancel.task, &Event::Cancel)?;
-        self.receipt(cancel.task, &advanced, signed);
+        self.advance_by(signed, cancel.task, &TaskEvent::Cancel)
+    }
+
+    /// Applies the event of an operation to its task, and commits the receipt.
+    pub(super) fn advance_by(
+        &mut self,
+        operation: &SignedOperation,
+        task: TaskId,
+        event: &TaskEvent,
+    ) -> Result<(), Reason> {
+        let advanced = self.advance(task, event)?;
+        self.receipt(task, &advanced, operation);
         Ok(())
     }
 
     /// Commits the receipt of an operation on a task, and an expiry if this was the last attempt
     /// (L-17, L-18).
-    pub(super) fn receipt(&mut self, task: TaskId, moved: &Advanced, operation: &SignedOperation) {
-        let (token, operation) = (moved.before.token, operation.clone());
-        let agent = moved.before.state.assignee().map(|assignee| assignee.agent);
+    fn receipt(&mut self, task: TaskId, moved: &Advanced, operation: &SignedOperation) {
+        let token = moved.before.token;
+        let assignee = moved.before.state.assignee();
 
         let receipt = outcome::Receipt {
             task,
             token,
-            agent,
-            operation,
+            agent: assignee.map(|assignee| assignee.agent),
+            operation: operation.clone(),
         };
+
         self.outcomes.push(Outcome::Receipt(Box::new(receipt)));
 
         // The expiry follows the receipt (L-17).
         if moved.after.state == TaskState::Failed {
-            let reason = Reason::AttemptsUsedUp;
             self.outcomes.push(Outcome::Expiry(outcome::Expiry {
                 task,
                 token,
-                reason,
+                reason: Reason::AttemptsUsedUp,
             }));
         }
     }

@@ -49,6 +49,7 @@ impl Derived {
                 .insert(Index::Open(market.clone(), task.due, id), 0);
 
             self.count(Index::OpenCount(market.clone()));
+
             if let Some(deadline) = task.spec.deadline {
                 self.index.insert(Index::Deadline(deadline, id), 0);
             }
@@ -69,6 +70,7 @@ impl Derived {
             }
 
             self.index.insert(Index::Bid(task, agent), value);
+
             self.count(Index::LiveOf(market.clone(), agent));
             self.count(Index::Live(market.clone()));
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use quorate_types::operation::{Offer, Pair, SealedOffer};
 use quorate_types::{
-    Amounts, Capabilities, FencingToken, Hash, Height, Millis, OperationId, PublicKey, Stage,
+    ActiveMillis, Amounts, Capabilities, FencingToken, Hash, Height, OperationId, PublicKey, Stage,
     TaskId, TaskSpec, ValidatorSet, cbor,
 };
 use serde::Serialize;
@@ -61,8 +61,8 @@ pub(crate) struct Account {
     pub committed: Amounts,
     /// The number of clearings in which it left commitments unopened.
     pub defaults: u64,
-    /// The active time in milliseconds before which none of its commitments is taken.
-    pub barred_until: Millis,
+    /// The active time before which none of its commitments is taken.
+    pub barred_until: ActiveMillis,
 }
 
 /// A registered attestation, without its signature, which was checked when the attestation came.
@@ -166,8 +166,8 @@ pub(crate) struct Window {
 pub(crate) struct Opened {
     /// The height at which the stage began.
     pub height: Height,
-    /// The active time in milliseconds at which the stage began.
-    pub at: Millis,
+    /// The active time at which the stage began.
+    pub at: ActiveMillis,
     /// The distinct builders of the blocks since then, counted only until they suffice.
     pub builders: BTreeSet<PublicKey>,
     /// The stage, which says what the window takes now.

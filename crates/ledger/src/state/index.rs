@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use quorate_types::{Height, Label, Millis, PublicKey, TaskId};
+use quorate_types::{Height, Label, PublicKey, TaskId, UnixMillis};
 
 /// A key of the index. Its value is a number, and each variant says which one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -10,7 +10,7 @@ pub(crate) enum Index {
     /// An open task of a market, by the height from which it is due. Value: 0.
     Open(Label, Height, TaskId),
     /// The block time from which on an open task expires. Value: 0.
-    Deadline(Millis, TaskId),
+    Deadline(UnixMillis, TaskId),
     /// An assignment in force. Value: 0.
     Assigned(PublicKey, TaskId),
     /// A live bid. Value: the price, or [`Self::SEALED`].
@@ -50,8 +50,8 @@ impl Index {
     }
 
     /// Returns the keys of all deadlines up to and including `time`.
-    pub(crate) fn deadlines(time: Millis) -> RangeInclusive<Self> {
-        Self::Deadline(0, FIRST_TASK)..=Self::Deadline(time, LAST_TASK)
+    pub(crate) fn deadlines(time: UnixMillis) -> RangeInclusive<Self> {
+        Self::Deadline(UnixMillis::ZERO, FIRST_TASK)..=Self::Deadline(time, LAST_TASK)
     }
 
     /// Returns the keys of the assignments of one agent.

@@ -150,12 +150,14 @@ fn merge<'a, K: Ord + 'a, V: 'a>(
     upper: impl Iterator<Item = (&'a K, &'a Option<V>)>,
     lower: impl Iterator<Item = (&'a K, &'a V)>,
 ) -> impl Iterator<Item = (&'a K, &'a V)> {
-    let (mut upper, mut lower) = (upper.peekable(), lower.peekable());
+    let mut upper = upper.peekable();
+    let mut lower = lower.peekable();
 
     std::iter::from_fn(move || {
         loop {
             match next(&mut upper, &mut lower) {
                 Some((key, Some(value))) => return Some((key, value)),
+
                 // Removed by `upper`.
                 Some((_, None)) => {}
                 None => return None,
@@ -174,12 +176,14 @@ fn next<'a, K: Ord + 'a, V: 'a>(
         return lower.next().map(|(key, value)| (key, Some(value)));
     };
 
+    // The lower one is ahead, and nothing above hides its key.
     if let Some((key, value)) = lower.next_if(|(key, _)| key < above) {
         return Some((key, Some(value)));
     }
 
     // The same key in `lower` is hidden.
     lower.next_if(|(key, _)| key == above);
+
     upper.next().map(|(key, value)| (key, value.as_ref()))
 }
 

@@ -33,10 +33,9 @@ pub(crate) struct Undo {
 
 impl State {
     pub(crate) fn new() -> Self {
-        let (entries, index) = (Layers::new(), Layers::new());
         Self {
-            entries,
-            index,
+            entries: Layers::new(),
+            index: Layers::new(),
             tree: AuthenticatedMap::default(),
         }
     }
@@ -149,6 +148,12 @@ impl View<'_> {
             Some(Entry::Account(account)) => Some(account),
             _ => None,
         }
+    }
+
+    /// Writes the account of a new member.
+    pub(crate) fn add_account(&mut self, agent: PublicKey) {
+        let account = Arc::new(Account::default());
+        self.put(Key::Account(agent), Entry::Account(account));
     }
 
     /// Changes the account of a member; does nothing for a stranger.

@@ -4,12 +4,12 @@
 use crate::common::*;
 use quorate_crypto::{Verified, merkle};
 use quorate_ledger::{EvidenceError, InvalidBlock, Key, Ledger, Proposal};
-use quorate_types::operation::{Attest, Body, Withdraw};
+use quorate_types::operation::{Attest, OperationBody, Withdraw};
 use quorate_types::*;
 
 /// An operation whose meaning does not matter.
-fn nothing() -> Body {
-    Body::Withdraw(Withdraw {
+fn nothing() -> OperationBody {
+    OperationBody::Withdraw(Withdraw {
         market: label("spot"),
     })
 }
@@ -67,7 +67,7 @@ fn l2_each_field_of_the_header_is_checked() {
         ),
         (
             "time",
-            |h| h.block_time -= STEP,
+            |h| h.block_time = h.block_time.saturating_sub(STEP),
             |e| matches!(e, InvalidBlock::BlockTime { .. }),
         ),
         (
@@ -240,14 +240,14 @@ fn l10_a_stranger_enters_only_by_an_attestation_that_admits_it() {
     let mut forged = good.clone();
     forged.payload.capabilities = drone(7);
     let admit = |attestation: &Attestation| {
-        Body::Admit(Attest {
+        OperationBody::Admit(Attest {
             attestation: attestation.clone(),
         })
     };
     let table = [
         (nothing(), false),
         (
-            Body::Attest(Attest {
+            OperationBody::Attest(Attest {
                 attestation: good.clone(),
             }),
             false,
@@ -468,7 +468,7 @@ fn l6_a_proposal_stays_within_bytes_cost_and_count_and_keeps_sequences_whole() {
             first: first + number * 15,
             tasks,
         };
-        world.say(&key(50), Body::Submit(submit));
+        world.say(&key(50), OperationBody::Submit(submit));
     }
     world.say(&key(1), nothing());
     let (block, _) = world.propose_at(world.ledger.block_time() + 1, 0);

@@ -4,7 +4,7 @@ use crate::common::*;
 use quorate_crypto::merkle;
 use quorate_ledger::Ledger;
 use quorate_types::genesis::GenesisError;
-use quorate_types::operation::{Body, Revoke};
+use quorate_types::operation::{OperationBody, Revoke};
 use quorate_types::outcome::ClearingInput;
 use quorate_types::*;
 
@@ -241,7 +241,7 @@ fn m9_a_revocation_in_the_clearing_block_comes_first() {
     let attestation = world.attestation(subject, drone(1)).hash();
     world.say(
         &attester(),
-        Body::Revoke(Revoke {
+        OperationBody::Revoke(Revoke {
             subject,
             attestation,
         }),

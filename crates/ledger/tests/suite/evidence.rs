@@ -4,12 +4,12 @@
 use crate::common::*;
 use quorate_crypto::{SecretKey, Verified, merkle, verify_evidence};
 use quorate_ledger::{EvidenceError, InvalidBlock, Ledger, Proposal};
-use quorate_types::operation::{Body, Withdraw};
+use quorate_types::operation::{OperationBody, Withdraw};
 use quorate_types::*;
 
 /// An operation whose meaning does not matter.
-fn nothing() -> Body {
-    Body::Withdraw(Withdraw {
+fn nothing() -> OperationBody {
+    OperationBody::Withdraw(Withdraw {
         market: label("spot"),
     })
 }
@@ -126,7 +126,9 @@ fn l22_each_rule_that_a_builder_breaks_by_himself_convicts_him() {
     };
     type Change<'a> = &'a dyn Fn(&mut Block);
     let table: [(&str, Change<'_>); 19] = [
-        ("block time", &|b| b.header.block_time -= STEP),
+        ("block time", &|b| {
+            b.header.block_time = b.header.block_time.saturating_sub(STEP)
+        }),
         ("active time", &|b| b.header.active_time += 1),
         ("next set", &|b| b.header.next_validators.0[0] ^= 1),
         ("parameters", &|b| b.header.parameters.0[0] ^= 1),
@@ -278,7 +280,7 @@ fn l22_each_reason_to_convict_nobody_has_its_error() {
         swarm: world.ledger.swarm(),
         agent: key(1).public_key(),
         sequence: 1 << 40,
-        body: Body::Submit(operation::Submit {
+        body: OperationBody::Submit(operation::Submit {
             first: 0,
             tasks: vec![large_task(); 15],
         }),

@@ -9,7 +9,9 @@ use proptest::prelude::*;
 use quorate_crypto::Verified;
 use quorate_ledger::{Committed, Dossier, Ledger, Proposal};
 use quorate_market::mechanism;
-use quorate_types::operation::{Attest, Body, Cancel, Lapse, Revoke, Submit, Suspicion, Withdraw};
+use quorate_types::operation::{
+    Attest, Cancel, Lapse, OperationBody, Revoke, Submit, Suspicion, Withdraw,
+};
 use quorate_types::outcome::ClearingInput;
 use quorate_types::*;
 
@@ -50,7 +52,7 @@ enum Act {
         by: u8,
         market: usize,
     },
-    Report {
+    TaskReport {
         by: u8,
         task: u64,
         kind: u8,
@@ -101,7 +103,7 @@ fn act() -> impl Strategy<Value = Act> {
         8 => reveal.prop_map(|(by, offers)| Act::Reveal { by, offers }),
         4 => (by.clone(), pairs).prop_map(|(by, pairs)| Act::Solve { by, pairs }),
         1 => (by.clone(), market).prop_map(|(by, market)| Act::Withdraw { by, market }),
-        12 => report.prop_map(|(by, task, kind, lie)| Act::Report { by, task, kind, lie }),
+        12 => report.prop_map(|(by, task, kind, lie)| Act::TaskReport { by, task, kind, lie }),
         4 => (by.clone(), task, 0u8..5)
             .prop_map(|(by, task, voters)| Act::Lapse { by, task, voters }),
         1 => (prop_oneof![Just(200u8), Just(1)], by.clone())
@@ -125,7 +127,7 @@ fn task_id(number: u64) -> TaskId {
 }
 
 /// The operation of an act, and the number of the agent that signs it.
-fn operation(world: &World, act: &Act) -> (u8, Body) {
+fn operation(world: &World, act: &Act) -> (u8, OperationBody) {
     match act {
         Act::Submit {
             market,
@@ -147,7 +149,7 @@ fn operation(world: &World, act: &Act) -> (u8, Body) {
                 .map_or(0, |a| a.next_task);
             (
                 50,
-                Body::Submit(Submit {
+                OperationBody::Submit(Submit {
                     first,
                     tasks: vec![spec],
                 }),
@@ -155,7 +157,7 @@ fn operation(world: &World, act: &Act) -> (u8, Body) {
         }
         Act::Cancel { by, task } => (
             *by,
-            Body::Cancel(Cancel {
+            OperationBody::Cancel(Cancel {
                 task: task_id(*task),
             }),
         ),
@@ -182,15 +184,15 @@ fn operation(world: &World, act: &Act) -> (u8, Body) {
                 budget: slots(*budget),
                 offers: offers.iter().map(offer).collect(),
             };
-            (*by, Body::Bid(bid))
+            (*by, OperationBody::Bid(bid))
         }
         Act::Withdraw { by, market } => (
             *by,
-            Body::Withdraw(Withdraw {
+            OperationBody::Withdraw(Withdraw {
                 market: label(MARKETS[*market]),
             }),
         ),
-        Act::Report {
+        Act::TaskReport {
             by,
             task,
             kind,
@@ -202,7 +204,7 @@ fn operation(world: &World, act: &Act) -> (u8, Body) {
             let attestation = world.attestation(subject, drone(2)).hash();
             (
                 *by,
-                Body::Revoke(Revoke {
+                OperationBody::Revoke(Revoke {
                     subject,
                     attestation,
                 }),
@@ -210,11 +212,11 @@ fn operation(world: &World, act: &Act) -> (u8, Body) {
         }
         Act::Attest { by, slots } => {
             let attestation = world.attestation(key(*by).public_key(), drone(*slots));
-            (*by, Body::Attest(Attest { attestation }))
+            (*by, OperationBody::Attest(Attest { attestation }))
         }
         Act::Late { by } => (
             *by,
-            Body::Withdraw(Withdraw {
+            OperationBody::Withdraw(Withdraw {
                 market: label("gap"),
             }),
         ),
@@ -223,24 +225,27 @@ fn operation(world: &World, act: &Act) -> (u8, Body) {
 
 /// A report, mostly by the assignee under the right token; otherwise by a stranger (`lie` 0) or
 /// under an old token (`lie` 1).
-fn report_by(world: &World, by: u8, task: TaskId, kind: u8, lie: u8) -> (u8, Body) {
+fn report_by(world: &World, by: u8, task: TaskId, kind: u8, lie: u8) -> (u8, OperationBody) {
     let view = world.ledger.task(task);
-    let token = view.as_ref().map_or(1, |view| view.token);
+    let token = view.as_ref().map_or(FencingToken(1), |view| view.token);
     let holder = view.and_then(|view| Some(view.state.assignee()?.agent));
     let honest = (1..=AGENTS).find(|number| Some(key(*number).public_key()) == holder);
     let by = if lie == 0 { by } else { honest.unwrap_or(by) };
 
-    let report = report(task, token.saturating_sub(u64::from(lie == 1)));
+    let report = report(
+        task,
+        FencingToken(token.0.saturating_sub(u64::from(lie == 1))),
+    );
     let body = match kind {
-        0 => Body::Accept(report),
-        1 => Body::Decline(report),
-        2 => Body::Complete(report),
-        _ => Body::Fail(report),
+        0 => OperationBody::Accept(report),
+        1 => OperationBody::Decline(report),
+        2 => OperationBody::Complete(report),
+        _ => OperationBody::Fail(report),
     };
     (by, body)
 }
 
-fn seal(world: &World, by: u8, budget: i64, offers: &BTreeMap<u64, Price>) -> Body {
+fn seal(world: &World, by: u8, budget: i64, offers: &BTreeMap<u64, Price>) -> OperationBody {
     let (swarm, agent) = (world.ledger.swarm(), key(by).public_key());
     let offers = offers.iter().map(|(task, price)| {
         let opening = opening(by, *task, *price);
@@ -252,7 +257,7 @@ fn seal(world: &World, by: u8, budget: i64, offers: &BTreeMap<u64, Price>) -> Bo
     });
     let (window, market) = (window(world, QUIET), label(MARKETS[QUIET]));
     let (budget, offers) = (slots(budget), offers.collect());
-    Body::Seal(operation::Seal {
+    OperationBody::Seal(operation::Seal {
         market,
         window,
         budget,
@@ -260,13 +265,13 @@ fn seal(world: &World, by: u8, budget: i64, offers: &BTreeMap<u64, Price>) -> Bo
     })
 }
 
-fn reveal(world: &World, by: u8, offers: &BTreeMap<u64, Price>) -> Body {
+fn reveal(world: &World, by: u8, offers: &BTreeMap<u64, Price>) -> OperationBody {
     let openings = offers
         .iter()
         .map(|(task, price)| opening(by, *task, *price))
         .collect();
     let (window, market) = (window(world, QUIET), label(MARKETS[QUIET]));
-    Body::Reveal(operation::Reveal {
+    OperationBody::Reveal(operation::Reveal {
         market,
         window,
         openings,
@@ -283,7 +288,7 @@ fn opening(by: u8, task: u64, price: Price) -> operation::Opening {
 }
 
 /// A solution of standing bids if there are any, otherwise of pairs that need not exist.
-fn solve(world: &World, pairs: &BTreeMap<u64, u8>) -> Body {
+fn solve(world: &World, pairs: &BTreeMap<u64, u8>) -> OperationBody {
     let (window, market) = (window(world, FLEET), label(MARKETS[FLEET]));
     let standing = world
         .ledger
@@ -302,7 +307,7 @@ fn solve(world: &World, pairs: &BTreeMap<u64, u8>) -> Body {
     let pairs = pairs
         .into_iter()
         .map(|(task, agent)| operation::Pair { task, agent });
-    Body::Solve(operation::Solve {
+    OperationBody::Solve(operation::Solve {
         market,
         window,
         pairs: pairs.collect(),
@@ -318,9 +323,12 @@ fn window(world: &World, market: usize) -> u64 {
         .number
 }
 
-fn lapse(world: &World, task: TaskId, voters: u8) -> Body {
+fn lapse(world: &World, task: TaskId, voters: u8) -> OperationBody {
     let (swarm, height) = (world.ledger.swarm(), world.ledger.height());
-    let token = world.ledger.task(task).map_or(1, |view| view.token);
+    let token = world
+        .ledger
+        .task(task)
+        .map_or(FencingToken(1), |view| view.token);
     let suspicion = Suspicion {
         swarm,
         task,
@@ -330,7 +338,7 @@ fn lapse(world: &World, task: TaskId, voters: u8) -> Body {
     let signed = (0..voters).map(|number| validator(number).sign(suspicion.clone()).into_inner());
     let mut suspicions: Vec<_> = signed.collect();
     suspicions.sort_by_key(|suspicion| suspicion.signer);
-    Body::Lapse(Lapse {
+    OperationBody::Lapse(Lapse {
         task,
         token,
         suspicions,
@@ -353,8 +361,11 @@ impl Observer {
     fn observe(&mut self, outcome: &Outcome) -> Result<(), TestCaseError> {
         match outcome {
             Outcome::Assignment(won) => {
-                let last = self.tokens.insert(won.task, won.token).unwrap_or(0);
-                prop_assert_eq!(won.token, last + 1);
+                let last = self
+                    .tokens
+                    .insert(won.task, won.token)
+                    .unwrap_or(FencingToken::ZERO);
+                prop_assert_eq!(won.token, last.next());
                 prop_assert!(!self.ended.contains(&won.task));
                 prop_assert!(!self.failed.contains(&(won.task, won.agent)));
                 prop_assert_eq!(self.holders.insert(won.task, won.agent), None);
@@ -364,11 +375,14 @@ impl Observer {
                 prop_assert_eq!(receipt.agent, holder);
                 prop_assert_eq!(
                     receipt.token,
-                    self.tokens.get(&receipt.task).copied().unwrap_or(0)
+                    self.tokens
+                        .get(&receipt.task)
+                        .copied()
+                        .unwrap_or(FencingToken::ZERO)
                 );
                 match &receipt.operation.payload.body {
-                    Body::Accept(_) => {}
-                    Body::Complete(_) | Body::Cancel(_) => {
+                    OperationBody::Accept(_) => {}
+                    OperationBody::Complete(_) | OperationBody::Cancel(_) => {
                         self.holders.remove(&receipt.task);
                         prop_assert!(self.ended.insert(receipt.task));
                     }
@@ -400,7 +414,13 @@ impl Observer {
                 prop_assert!(!self.tokens.contains_key(&task) && !self.ended.contains(&task));
                 continue;
             };
-            prop_assert_eq!(view.token, self.tokens.get(&task).copied().unwrap_or(0));
+            prop_assert_eq!(
+                view.token,
+                self.tokens
+                    .get(&task)
+                    .copied()
+                    .unwrap_or(FencingToken::ZERO)
+            );
             prop_assert_eq!(view.state.has_ended(), self.ended.contains(&task));
             let holder = view.state.assignee().map(|assignee| assignee.agent);
             prop_assert_eq!(holder.as_ref(), self.holders.get(&task));
@@ -443,7 +463,7 @@ fn rerun(swarm: SwarmId, dossier: &Dossier) -> Vec<(TaskId, PublicKey, Price)> {
     let round = round_of(swarm, &dossier.record.market, &dossier.inputs);
     let clearing = mechanism(&dossier.record.mechanism).unwrap().clear(&round);
     clearing
-        .awards
+        .winners
         .iter()
         .map(|award| (award.task, award.agent, award.payment))
         .collect()

@@ -1,11 +1,13 @@
 //! Tests of each operation: its rules and its reason codes.
 
 use crate::common::*;
-use quorate_types::operation::{Attest, Body, Lapse, Report, Revoke, Submit, Suspicion, Withdraw};
+use quorate_types::operation::{
+    Attest, Lapse, OperationBody, Revoke, Submit, Suspicion, TaskReport, Withdraw,
+};
 use quorate_types::*;
 
 /// The reason for which an operation that is alone in the next block is refused, if it is.
-fn verdict(world: &mut World, by: u8, body: Body) -> Option<Reason> {
+fn verdict(world: &mut World, by: u8, body: OperationBody) -> Option<Reason> {
     let operation = world.say(&key(by), body);
     let committed = world.step();
     reason_of(&committed, operation)
@@ -44,21 +46,21 @@ fn l11_admission_makes_a_member_once_and_further_attestations_are_checked() {
             Some(Reason::AttestationSubject),
         ),
         (
-            claims(&|c| c.expires = START / 1000),
+            claims(&|c| c.expires = START.seconds()),
             Some(Reason::AttestationExpired),
         ),
         (
-            claims(&|c| c.not_before = START / 1000 + 600),
+            claims(&|c| c.not_before = START.seconds() + 600),
             Some(Reason::AttestationExpired),
         ),
         (forged, Some(Reason::AttestationSignature)),
         (good.clone(), None),
     ];
     for (attestation, expected) in table {
-        let body = Body::Attest(Attest { attestation });
+        let body = OperationBody::Attest(Attest { attestation });
         assert_eq!(verdict(&mut world, 1, body), expected);
     }
-    let again = Body::Admit(Attest { attestation: good });
+    let again = OperationBody::Admit(Attest { attestation: good });
     assert_eq!(verdict(&mut world, 1, again), Some(Reason::AlreadyAdmitted));
     assert_eq!(world.ledger.account(&one).unwrap().refusals, 7);
 }
@@ -74,11 +76,11 @@ fn an_agent_holds_so_many_attestations_and_void_ones_make_room() {
             expires,
             ..claims
         };
-        Body::Attest(Attest {
+        OperationBody::Attest(Attest {
             attestation: attester().sign(claims).into_inner(),
         })
     };
-    let (long, short) = (START / 1000 + 3600, START / 1000 + 60);
+    let (long, short) = (START.seconds() + 3600, START.seconds() + 60);
     for id in 1..limits::ATTESTATIONS_PER_AGENT as u8 {
         let body = numbered(&world, id, if id == 1 { short } else { long });
         assert_eq!(verdict(&mut world, 1, body), None);
@@ -97,7 +99,7 @@ fn l13_only_the_issuer_revokes_and_only_once() {
     let subject = key(1).public_key();
     let attestation = world.attestation(subject, drone(1)).hash();
     let revoke = || {
-        Body::Revoke(Revoke {
+        OperationBody::Revoke(Revoke {
             subject,
             attestation,
         })
@@ -108,7 +110,7 @@ fn l13_only_the_issuer_revokes_and_only_once() {
         verdict(&mut world, 200, revoke()),
         Some(Reason::AttestationRevoked)
     );
-    let again = Body::Attest(Attest {
+    let again = OperationBody::Attest(Attest {
         attestation: world.attestation(subject, drone(1)),
     });
     assert_eq!(
@@ -120,7 +122,7 @@ fn l13_only_the_issuer_revokes_and_only_once() {
 #[test]
 fn l14_submit_opens_all_or_none_and_uses_its_numbers_up() {
     let mut world = World::with_drones([]);
-    let submit = |first, tasks| Body::Submit(Submit { first, tasks });
+    let submit = |first, tasks| OperationBody::Submit(Submit { first, tasks });
     let mut late = spec("spot");
     late.deadline = Some(START);
     let mut wrong = spec("spot");
@@ -158,7 +160,7 @@ fn l15_cancel_is_the_requesters_and_ends_open_and_running_tasks() {
     let open = world.submit(vec![spec("drones")])[0];
     world.step();
     let (running, token) = world.assigned(1);
-    let body = |task| Body::Cancel(operation::Cancel { task });
+    let body = |task| OperationBody::Cancel(operation::Cancel { task });
     assert_eq!(
         verdict(&mut world, 1, body(open)),
         Some(Reason::NotRequester)
@@ -173,7 +175,7 @@ fn l15_cancel_is_the_requesters_and_ends_open_and_running_tasks() {
         assert_eq!(world.state_of(task), "canceled");
         assert_eq!(verdict(&mut world, 50, body(task)), Some(Reason::TaskEnded));
     }
-    let late = Body::Complete(report(running, token));
+    let late = OperationBody::Complete(report(running, token));
     assert_eq!(verdict(&mut world, 1, late), Some(Reason::TaskEnded));
     assert!(world.ledger.leases().is_empty());
     // The slot of the canceled task is free again.
@@ -267,7 +269,7 @@ fn m3_a_budget_is_reserved_across_markets_until_withdrawn() {
     let committed = world.decide(block);
     assert_eq!(reason_of(&committed, second), Some(Reason::BudgetExceeded));
     let withdraw = |market: &str| {
-        Body::Withdraw(Withdraw {
+        OperationBody::Withdraw(Withdraw {
             market: label(market),
         })
     };
@@ -287,53 +289,61 @@ fn l16_reports_need_the_token_in_force_the_assignee_and_the_right_state() {
     let mut world = World::with_drones([1, 2]);
     let (task, token) = world.assigned(1);
     let unknown = TaskId { number: 99, ..task };
-    let long = Report {
+    let long = TaskReport {
         detail: cose::Owned(vec![0; 4097]),
         ..report(task, token)
     };
-    let table: [(u8, Body, Option<Reason>); 12] = [
+    let table: [(u8, OperationBody, Option<Reason>); 12] = [
         (
             1,
-            Body::Accept(report(unknown, token)),
+            OperationBody::Accept(report(unknown, token)),
             Some(Reason::UnknownTask),
         ),
         (
             1,
-            Body::Accept(report(task, token + 1)),
+            OperationBody::Accept(report(task, token.next())),
             Some(Reason::StaleToken),
         ),
-        (1, Body::Accept(report(task, 0)), Some(Reason::StaleToken)),
-        (
-            2,
-            Body::Accept(report(task, token)),
-            Some(Reason::NotAssignee),
-        ),
-        (1, Body::Complete(long), Some(Reason::ResultMalformed)),
-        (1, Body::Accept(report(task, token)), None),
         (
             1,
-            Body::Accept(report(task, token)),
+            OperationBody::Accept(report(task, FencingToken::ZERO)),
+            Some(Reason::StaleToken),
+        ),
+        (
+            2,
+            OperationBody::Accept(report(task, token)),
+            Some(Reason::NotAssignee),
+        ),
+        (
+            1,
+            OperationBody::Complete(long),
+            Some(Reason::ResultMalformed),
+        ),
+        (1, OperationBody::Accept(report(task, token)), None),
+        (
+            1,
+            OperationBody::Accept(report(task, token)),
             Some(Reason::WrongState),
         ),
         (
             1,
-            Body::Decline(report(task, token)),
+            OperationBody::Decline(report(task, token)),
             Some(Reason::WrongState),
         ),
         (
             2,
-            Body::Complete(report(task, token)),
+            OperationBody::Complete(report(task, token)),
             Some(Reason::NotAssignee),
         ),
-        (1, Body::Complete(report(task, token)), None),
+        (1, OperationBody::Complete(report(task, token)), None),
         (
             1,
-            Body::Complete(report(task, token)),
+            OperationBody::Complete(report(task, token)),
             Some(Reason::TaskEnded),
         ),
         (
             1,
-            Body::Fail(report(task, token + 1)),
+            OperationBody::Fail(report(task, token.next())),
             Some(Reason::StaleToken),
         ),
     ];
@@ -348,7 +358,7 @@ fn l17_who_fails_is_excluded_and_attempts_are_used_up() {
     let mut world = World::with_drones([1, 2]);
     let (task, token) = world.assigned(1);
     assert_eq!(
-        verdict(&mut world, 1, Body::Decline(report(task, token))),
+        verdict(&mut world, 1, OperationBody::Decline(report(task, token))),
         None
     );
     assert_eq!(world.state_of(task), "open");
@@ -360,20 +370,20 @@ fn l17_who_fails_is_excluded_and_attempts_are_used_up() {
     };
     assert_eq!(
         (won.agent, won.token, won.price),
-        (key(2).public_key(), token + 1, 9)
+        (key(2).public_key(), token.next(), 9)
     );
     let items = [(Some(task), Reason::ExcludedAfterFailure)];
     assert_eq!(refusals(&committed)[0].items, items);
     // The token of the first assignee is no longer in force.
     assert_eq!(
-        verdict(&mut world, 1, Body::Complete(report(task, token))),
+        verdict(&mut world, 1, OperationBody::Complete(report(task, token))),
         Some(Reason::StaleToken)
     );
-    world.say(&key(2), Body::Fail(report(task, token + 1)));
+    world.say(&key(2), OperationBody::Fail(report(task, token.next())));
     let committed = world.step();
     let expiry = outcome::Expiry {
         task,
-        token: token + 1,
+        token: token.next(),
         reason: Reason::AttemptsUsedUp,
     };
     assert_eq!(committed.outcomes[1], Outcome::Expiry(expiry));
@@ -403,7 +413,7 @@ fn l19_lapse_takes_a_lease_that_is_over_and_more_than_two_thirds_of_the_power() 
         height: assigned_at,
     };
     let lapse = |suspicions| {
-        Body::Lapse(Lapse {
+        OperationBody::Lapse(Lapse {
             task,
             token,
             suspicions,
@@ -437,7 +447,7 @@ fn l19_lapse_takes_a_lease_that_is_over_and_more_than_two_thirds_of_the_power() 
         (unsorted, Some(Reason::SuspicionSignature)),
         (foreign, Some(Reason::SuspicionSignature)),
         (forged, Some(Reason::SuspicionSignature)),
-        (other(&|s| s.token += 1), few),
+        (other(&|s| s.token = s.token.next()), few),
         (other(&|s| s.swarm = SwarmId([3; 32])), few),
         (other(&|s| s.height = assigned_at - 1), few),
         (other(&|s| s.height += 1000), few),
@@ -474,7 +484,7 @@ fn l3_a_swarm_that_stood_still_expires_no_lease() {
         height,
     };
     let suspicions = suspicions(&[0, 1, 2, 3], &about);
-    let body = Body::Lapse(Lapse {
+    let body = OperationBody::Lapse(Lapse {
         task,
         token,
         suspicions,
@@ -504,7 +514,7 @@ fn l15_open_tasks_expire_at_their_deadline_and_running_ones_do_not() {
         expired,
         [Outcome::Expiry(outcome::Expiry {
             task,
-            token: 0,
+            token: FencingToken::ZERO,
             reason
         })]
     );
@@ -513,7 +523,10 @@ fn l15_open_tasks_expire_at_their_deadline_and_running_ones_do_not() {
         ("assigned", "expired")
     );
     // A task that opens again after its deadline expires at once.
-    world.say(&key(1), Body::Decline(report(tasks[0], 1)));
+    world.say(
+        &key(1),
+        OperationBody::Decline(report(tasks[0], FencingToken(1))),
+    );
     world.step();
     assert_eq!(world.state_of(tasks[0]), "expired");
     assert_eq!(world.ledger.next_due(), None);

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::common::*;
 use quorate_crypto::SecretKey;
-use quorate_types::operation::{Attest, Bid, Body, Offer, Pair, Solve, Submit};
+use quorate_types::operation::{Attest, Bid, Offer, OperationBody, Pair, Solve, Submit};
 use quorate_types::outcome::ClearingInput;
 use quorate_types::*;
 
@@ -76,12 +76,12 @@ fn crowd(market: Market) -> (World, Vec<(SecretKey, Vec<TaskId>)>) {
     let agents: Vec<_> = (0..1000).map(numbered).collect();
     for agent in &agents {
         let attestation = world.attestation(agent.public_key(), drone(1));
-        world.say(agent, Body::Admit(Attest { attestation }));
+        world.say(agent, OperationBody::Admit(Attest { attestation }));
     }
     drain(&mut world);
     for first in (0..1000).step_by(50) {
         let tasks = (first..first + 50).map(|_| spec("drones")).collect();
-        world.say(&agents[0], Body::Submit(Submit { first, tasks }));
+        world.say(&agents[0], OperationBody::Submit(Submit { first, tasks }));
     }
     drain(&mut world);
     let requester = agents[0].public_key();
@@ -108,7 +108,7 @@ fn crowd(market: Market) -> (World, Vec<(SecretKey, Vec<TaskId>)>) {
             budget: slots(1),
             offers,
         };
-        world.say(&agent, Body::Bid(bid));
+        world.say(&agent, OperationBody::Bid(bid));
         bidders.push((agent, tasks));
     }
     drain(&mut world);
@@ -163,7 +163,7 @@ fn a_solution_beside_four_long_ones_costs_no_more_than_it_is_charged() {
         let by = &bidders[less].0;
         world.say(
             by,
-            Body::Solve(Solve {
+            OperationBody::Solve(Solve {
                 market,
                 window: 0,
                 pairs,
@@ -227,7 +227,7 @@ fn ten_thousand_agents_and_a_hundred_thousand_open_tasks_fit_into_300_mib() {
     for number in 0..10_000u32 {
         let agent = numbered(number);
         let attestation = world.attestation(agent.public_key(), drone(1));
-        world.say(&agent, Body::Admit(Attest { attestation }));
+        world.say(&agent, OperationBody::Admit(Attest { attestation }));
         if world.waiting.len() == 1000 {
             drain(&mut world);
         }
@@ -235,7 +235,7 @@ fn ten_thousand_agents_and_a_hundred_thousand_open_tasks_fit_into_300_mib() {
     for requester in (0..100).map(numbered) {
         for first in (0..1000).step_by(50) {
             let tasks = (first..first + 50).map(drone_task).collect();
-            world.say(&requester, Body::Submit(Submit { first, tasks }));
+            world.say(&requester, OperationBody::Submit(Submit { first, tasks }));
         }
         drain(&mut world);
     }
@@ -255,7 +255,7 @@ fn ten_thousand_agents_and_a_hundred_thousand_open_tasks_fit_into_300_mib() {
     offers.sort_by_key(|offer| offer.task);
     world.say(
         &agent,
-        Body::Bid(Bid {
+        OperationBody::Bid(Bid {
             market: label("drones"),
             budget: slots(1),
             offers,

@@ -6,7 +6,7 @@
 )]
 
 use crate::common::*;
-use quorate_types::operation::{Body, Opening, Reveal, Seal, SealedOffer, Withdraw};
+use quorate_types::operation::{Opening, OperationBody, Reveal, Seal, SealedOffer, Withdraw};
 use quorate_types::outcome::ClearingInput;
 use quorate_types::*;
 
@@ -58,7 +58,7 @@ fn seal(world: &mut World, number: u8, offers: &[(TaskId, Price)]) -> OperationI
         budget: slots(1),
         offers,
     };
-    world.say(&key(number), Body::Seal(seal))
+    world.say(&key(number), OperationBody::Seal(seal))
 }
 
 fn reveal(world: &mut World, number: u8, openings: Vec<Opening>) -> OperationId {
@@ -68,7 +68,7 @@ fn reveal(world: &mut World, number: u8, openings: Vec<Opening>) -> OperationId 
         window,
         openings,
     };
-    world.say(&key(number), Body::Reveal(reveal))
+    world.say(&key(number), OperationBody::Reveal(reveal))
 }
 
 /// Steps until commitments can be opened. Returns the height.
@@ -114,7 +114,7 @@ fn hiding_nothing_but_the_nonce_tells_a_price_and_a_copy_is_worth_nothing() {
         budget: slots(1),
         offers: copied,
     };
-    world.say(&key(2), Body::Seal(copy));
+    world.say(&key(2), OperationBody::Seal(copy));
     until_opening(&mut world);
     // The owner opens first. The copier reveals the same, which does not open its commitment.
     reveal(&mut world, 1, vec![opening(task, 7, 1)]);
@@ -176,7 +176,7 @@ fn no_free_withdrawal_silence_is_a_default_counted_once_and_costs_the_next_windo
     let silent = seal(&mut world, 2, &[(task, 3)]);
     until_opening(&mut world);
     // M-5: the window takes no more bids, so none can be withdrawn.
-    let withdraw = Body::Withdraw(Withdraw {
+    let withdraw = OperationBody::Withdraw(Withdraw {
         market: label("quiet"),
     });
     let withdrawn = world.say(&key(2), withdraw);
@@ -228,7 +228,7 @@ fn no_free_withdrawal_before_the_first_opening_it_is_free() {
     world.step();
     world.say(
         &key(1),
-        Body::Withdraw(Withdraw {
+        OperationBody::Withdraw(Withdraw {
             market: label("quiet"),
         }),
     );
@@ -305,7 +305,7 @@ fn m23_a_market_takes_bids_of_one_form() {
         budget: slots(1),
         offers,
     };
-    let sealed = world.say(&key(1), Body::Seal(seal));
+    let sealed = world.say(&key(1), OperationBody::Seal(seal));
     assert_eq!(reason_of(&world.step(), sealed), Some(Reason::WrongForm));
 }
 
@@ -323,7 +323,7 @@ fn m24_one_commitment_for_an_agent_and_a_task_the_last_before_the_end() {
         budget: slots(1),
         offers,
     };
-    world.say(&key(1), Body::Seal(again));
+    world.say(&key(1), OperationBody::Seal(again));
     until_opening(&mut world);
     let first = reveal(&mut world, 1, vec![opening(task, 7, 1)]);
     assert_eq!(reason_of(&world.step(), first), Some(Reason::WrongOpening));
@@ -343,7 +343,7 @@ fn m24_one_commitment_for_an_agent_and_a_task_the_last_before_the_end() {
         budget: slots(1),
         offers,
     };
-    let stale = world.say(&key(1), Body::Seal(stale));
+    let stale = world.say(&key(1), OperationBody::Seal(stale));
     assert_eq!(reason_of(&world.step(), stale), Some(Reason::LateBid));
 }
 

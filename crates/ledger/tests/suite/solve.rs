@@ -9,7 +9,7 @@ use crate::common::*;
 use quorate_ledger::{Committed, Dossier, WindowView};
 use quorate_market::{gap_effort, gap_search};
 use quorate_types::operation::{
-    Attest, Body, Opening, Pair, Reveal, Revoke, Seal, SealedOffer, Solve, Withdraw,
+    Attest, Opening, OperationBody, Pair, Reveal, Revoke, Seal, SealedOffer, Solve, Withdraw,
 };
 use quorate_types::outcome::{ClearingInput, SolutionInput};
 use quorate_types::*;
@@ -59,7 +59,7 @@ fn solve(world: &mut World, by: u8, pairs: Vec<Pair>) -> OperationId {
     let (market, window) = (label(FLEET), window(world).number);
     world.say(
         &key(by),
-        Body::Solve(Solve {
+        OperationBody::Solve(Solve {
             market,
             window,
             pairs,
@@ -174,7 +174,7 @@ fn m28_the_parts_of_a_window_follow_each_other() {
                 budget: slots(1),
                 offers,
             };
-            world.say(&key(1), Body::Seal(seal));
+            world.say(&key(1), OperationBody::Seal(seal));
         } else {
             world.bid(1, FLEET, &[(task, 7)]);
         }
@@ -193,7 +193,7 @@ fn m28_the_parts_of_a_window_follow_each_other() {
                     let (market, openings) = (label(FLEET), vec![opening]);
                     world.say(
                         &key(1),
-                        Body::Reveal(Reveal {
+                        OperationBody::Reveal(Reveal {
                             market,
                             window: 0,
                             openings,
@@ -206,7 +206,7 @@ fn m28_the_parts_of_a_window_follow_each_other() {
         assert_eq!(seen, expected);
         assert_eq!(assignments(&committed)[0].agent, agent);
         if seen.last() == Some(&Solutions) {
-            assert!(world.ledger.active_time() >= begun.last().unwrap() + 300);
+            assert!(world.ledger.active_time() >= *begun.last().unwrap() + 300);
         }
     }
 }
@@ -233,7 +233,7 @@ fn m28_bids_stand_in_the_last_part() {
     let late = world.bid(4, FLEET, &[(tasks[0], 1)]);
     let withdrawn = world.say(
         &key(1),
-        Body::Withdraw(Withdraw {
+        OperationBody::Withdraw(Withdraw {
             market: label(FLEET),
         }),
     );
@@ -353,7 +353,7 @@ fn m29_only_for_its_window_and_in_its_part() {
     let task = world.submit(vec![spec(FLEET)])[0];
     let say = |world: &mut World, window: u64, market: &str| {
         let market = label(market);
-        let body = Body::Solve(Solve {
+        let body = OperationBody::Solve(Solve {
             market,
             window,
             pairs: pairs(&[(task, 1)]),
@@ -512,7 +512,7 @@ fn m31_what_holds_no_more_at_the_clearing_does_not_count() {
     let attestation = world.attestation(subject, drone(2)).hash();
     world.say(
         &attester(),
-        Body::Revoke(Revoke {
+        OperationBody::Revoke(Revoke {
             subject,
             attestation,
         }),
@@ -559,7 +559,7 @@ fn crowd(world: &mut World) -> Vec<TaskId> {
     let budget = demanded * 8 / 10 / 16;
     for by in 1..=16 {
         let attestation = world.attestation(key(by).public_key(), drone(budget));
-        world.say(&key(by), Body::Attest(Attest { attestation }));
+        world.say(&key(by), OperationBody::Attest(Attest { attestation }));
         let offers: Vec<_> = tasks.iter().map(|task| (*task, roll(10, 50))).collect();
         world.bid_under(by, FLEET, slots(budget), &offers);
     }
@@ -571,7 +571,7 @@ fn longer(world: &World, inputs: &[ClearingInput]) -> Vec<Pair> {
     let round = round_of(world.ledger.swarm(), &label(FLEET), inputs);
     let found = gap_search(&round, 50 * gap_effort(round.bids.len()));
     found
-        .awards
+        .winners
         .iter()
         .map(|won| Pair {
             task: won.task,

@@ -77,47 +77,62 @@ impl Components {
     /// Tarjan's depth-first visit, with an explicit path in place of recursion.
     fn explore(&mut self, graph: &Exchange, visit: &mut Visit, root: usize) {
         self.enter(visit, root);
+
         while let Some((node, place)) = visit.path.last_mut() {
-            let (node, at) = (*node, *place);
+            let node = *node;
+            let at = *place;
+
+            // The next time the visit is at this node it takes the arc after this one.
             *place += 1;
             visit.steps += 1;
 
             if at < graph.places(node) {
-                let Some(to) = graph.arc(node, at) else {
-                    continue;
-                };
-
-                // Settled nodes, and those that have a new component already, no longer count.
-                if self.component[to] != visit.parent {
-                    continue;
-                }
-
-                if self.order[to] == NEW {
-                    self.enter(visit, to);
-                } else {
-                    // The arc leads back to a node on the stack, so there is a cycle.
-                    self.low[node] = self.low[node].min(self.order[to]);
+                if let Some(to) = graph.arc(node, at) {
+                    self.follow(visit, node, to);
                 }
             } else {
-                visit.path.pop();
-                if let Some(&(from, _)) = visit.path.last() {
-                    self.low[from] = self.low[from].min(self.low[node]);
-                }
-
-                // Nothing below this node leads above it, so it is the root of a component.
-                if self.low[node] == self.order[node] {
-                    self.close(visit, node);
-                }
+                self.leave(visit, node);
             }
         }
     }
 
+    /// Follows an arc from the current node.
+    fn follow(&mut self, visit: &mut Visit, node: usize, to: usize) {
+        // Settled nodes, and those that have a new component already, no longer count.
+        if self.component[to] != visit.parent {
+            return;
+        }
+
+        if self.order[to] == NEW {
+            self.enter(visit, to);
+        } else {
+            // The arc leads back to a node on the stack, so there is a cycle.
+            self.low[node] = self.low[node].min(self.order[to]);
+        }
+    }
+
+    /// Begins the visit of a node.
     fn enter(&mut self, visit: &mut Visit, node: usize) {
         self.order[node] = visit.visited;
         self.low[node] = visit.visited;
         visit.visited += 1;
         visit.stack.push(node);
         visit.path.push((node, 0));
+    }
+
+    /// Goes back from the current node, all of whose arcs were followed.
+    fn leave(&mut self, visit: &mut Visit, node: usize) {
+        visit.path.pop();
+
+        // The node above reaches what this one reaches.
+        if let Some(&(from, _)) = visit.path.last() {
+            self.low[from] = self.low[from].min(self.low[node]);
+        }
+
+        // Nothing below this node leads above it, so it is the root of a component.
+        if self.low[node] == self.order[node] {
+            self.close(visit, node);
+        }
     }
 
     /// Makes one component of `root` and everything above it on the stack.

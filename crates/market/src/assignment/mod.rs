@@ -137,33 +137,27 @@ pub fn solve_within(
     steps: u64,
 ) -> Result<Solution, SolveError> {
     let mut meter = Meter(steps);
-    let (rows, columns) = (problem.rows(), problem.columns());
-    let edges = problem
-        .by_row()
-        .edges()
-        .saturating_add(rows)
-        .saturating_add(columns);
 
     // The work that is done once for each edge is charged before it is done.
-    meter.spend(usize::try_from(once(edges as u64)).unwrap_or(usize::MAX))?;
+    let edges = problem.by_row().edges();
+    let edges = weighed_edges(problem.rows(), problem.columns(), edges);
+    let once = usize::try_from(once(edges));
+    meter.spend(once.unwrap_or(usize::MAX))?;
 
+    // First any optimum, then the prices that prove it, which tell which other optima there are.
     let (matching, some) = paths::shortest_augmenting_paths(problem, &mut meter)?;
     let prices = prices::best_for_rows(problem, &matching, some);
     let (matching, tied_rows) = ties::break_ties(problem, matching, &prices, tie, &mut meter)?;
 
+    // The prices are the same for all optima, so the tie rule does not change them.
     let pairs: Vec<Edge> = matching.pairs(problem).collect();
     let total = pairs.iter().map(|pair| pair.cost).sum();
-
-    let prices::Prices {
-        rows: row_duals,
-        columns: column_duals,
-    } = prices;
 
     Ok(Solution {
         pairs,
         total,
-        row_duals,
-        column_duals,
+        row_duals: prices.rows,
+        column_duals: prices.columns,
         tied_rows,
     })
 }
@@ -183,15 +177,20 @@ pub fn solve_within(
 #[must_use]
 pub fn cost(rows: usize, columns: usize, edges: usize) -> u64 {
     let side = rows.min(columns) as u64;
-    let edges = (edges as u64)
-        .saturating_add(rows as u64)
-        .saturating_add(columns as u64);
+    let edges = weighed_edges(rows, columns, edges);
 
     let search = edges
         .saturating_mul(3)
         .saturating_add(side.saturating_mul(side).saturating_mul(2));
 
     side.saturating_mul(search).saturating_add(once(edges))
+}
+
+/// Returns the number of edges that steps are counted by, in which rows and columns count as edges.
+fn weighed_edges(rows: usize, columns: usize, edges: usize) -> u64 {
+    (edges as u64)
+        .saturating_add(rows as u64)
+        .saturating_add(columns as u64)
 }
 
 /// Returns the steps of the work that is done once for each edge, row and column.
@@ -214,6 +213,7 @@ impl Matching {
             .iter()
             .enumerate()
             .filter_map(|(row, column)| {
+                // A pair is an edge, so the column is among those of the row.
                 let column = (*column)?;
                 let (columns, costs) = problem.by_row().of(row);
                 let cost = costs[columns.binary_search(&column).ok()?];

@@ -5,6 +5,11 @@
 //! all others have at most 0. The search keeps an invariant: `gain[p] + price[o] <= cost(p, o)`,
 //! with equality on pairs, and `gain[p] <= skip`.
 
+mod search;
+
+use std::ops::Range;
+
+use self::search::{Nearest, Search};
 use super::prices::Prices;
 use super::problem::{EdgeTable, Problem};
 use super::{Matching, Meter, SolveError};
@@ -24,41 +29,46 @@ pub(super) fn shortest_augmenting_paths(
     problem: &Problem,
     meter: &mut Meter,
 ) -> Result<(Matching, Prices), SolveError> {
-    let skip = problem.skip_price();
-
     if problem.is_full_square() {
-        return full_square(problem, meter);
-    }
-
-    Ok(if problem.rows() <= problem.columns() {
-        let done = State::new(problem.by_row(), problem.columns(), skip).solve(meter)?;
-
-        let matching = Matching {
-            column_of: done.object_of,
-            row_of: done.person_of,
-        };
-
-        // The rows are the persons here, so the skip price is on their side. In the result it is on
-        // the columns' side, because a row that is skipped costs nothing.
-        let rows = done.gain.iter().map(|gain| gain - skip).collect();
-        let columns = done.price.iter().map(|price| price + skip).collect();
-        (matching, Prices { rows, columns })
+        full_square(problem, meter)
+    } else if problem.rows() <= problem.columns() {
+        rows_as_persons(problem, meter)
     } else {
-        let by_column = problem.by_row().transposed(problem.columns());
-        let done = State::new(&by_column, problem.rows(), skip).solve(meter)?;
+        columns_as_persons(problem, meter)
+    }
+}
 
-        let matching = Matching {
-            column_of: done.person_of,
-            row_of: done.object_of,
-        };
-        (
-            matching,
-            Prices {
-                rows: done.price,
-                columns: done.gain,
-            },
-        )
-    })
+/// Solves a problem that has at most as many rows as columns.
+fn rows_as_persons(problem: &Problem, meter: &mut Meter) -> Result<(Matching, Prices), SolveError> {
+    let skip = problem.skip_price();
+    let state = PartialMatching::new(problem.by_row(), problem.columns(), skip);
+    let done = state.solve(meter)?;
+
+    // The rows are the persons here, so the skip price is on their side. In the result it is on the
+    // columns' side, because a row that is skipped costs nothing.
+    Ok(done.into_rows_and_columns(skip))
+}
+
+/// Solves a problem that has more rows than columns.
+fn columns_as_persons(
+    problem: &Problem,
+    meter: &mut Meter,
+) -> Result<(Matching, Prices), SolveError> {
+    let by_column = problem.by_row().transposed(problem.columns());
+    let state = PartialMatching::new(&by_column, problem.rows(), problem.skip_price());
+    let done = state.solve(meter)?;
+
+    let matching = Matching {
+        column_of: done.person_of,
+        row_of: done.object_of,
+    };
+
+    let prices = Prices {
+        rows: done.price,
+        columns: done.gain,
+    };
+
+    Ok((matching, prices))
 }
 
 /// Solves a problem in which every row can take every column and there are as many of both. All of
@@ -70,30 +80,21 @@ pub(super) fn shortest_augmenting_paths(
 /// leave it for the other. So the gains are then within the skip price.
 fn full_square(problem: &Problem, meter: &mut Meter) -> Result<(Matching, Prices), SolveError> {
     // At this skip price nobody stays without an object.
-    let mut state = State::new(problem.by_row(), problem.columns(), FAR / 2);
+    let skip = FAR / 2;
+    let mut state = PartialMatching::new(problem.by_row(), problem.columns(), skip);
+
     state.reduce_columns();
     let done = state.solve(meter)?;
 
-    let matching = Matching {
-        column_of: done.object_of,
-        row_of: done.person_of,
-    };
-
     // The highest price becomes the skip price, as that of an open column.
-    let shift = done
-        .price
-        .iter()
-        .max()
-        .map_or(0, |highest| problem.skip_price() - highest);
+    let highest = done.price.iter().max();
+    let shift = highest.map_or(0, |highest| problem.skip_price() - highest);
 
-    let rows = done.gain.iter().map(|gain| gain - shift).collect();
-    let columns = done.price.iter().map(|price| price + shift).collect();
-
-    Ok((matching, Prices { rows, columns }))
+    Ok(done.into_rows_and_columns(shift))
 }
 
 /// A matching under way and its prices.
-struct State<'a> {
+struct PartialMatching<'a> {
     table: &'a EdgeTable,
     skip: i64,
     object_of: Vec<Option<u32>>,
@@ -104,7 +105,7 @@ struct State<'a> {
     free: Vec<u32>,
 }
 
-impl<'a> State<'a> {
+impl<'a> PartialMatching<'a> {
     fn new(table: &'a EdgeTable, objects: usize, skip: i64) -> Self {
         let persons = table.len();
         Self {
@@ -118,42 +119,48 @@ impl<'a> State<'a> {
         }
     }
 
+    /// Places each person, and makes the prices optimal.
     fn solve(mut self, meter: &mut Meter) -> Result<Self, SolveError> {
         let mut search = Search::new(self.price.len());
         let unplaced = self.reduce();
 
-        self.free = (0..self.price.len() as u32)
-            .filter(|object| self.is_free(*object))
-            .collect();
+        // The searches look at these first.
+        let objects = 0..self.price.len() as u32;
+        self.free = objects.filter(|object| self.is_free(*object)).collect();
 
         // Each search places one person and leaves optimal prices behind.
         for person in unplaced {
-            let (end, length) = search.run(&self, person);
+            let Nearest { end, distance } = search.run(&self, person);
             meter.spend(search.steps)?;
-            self.adopt(&search, person, length);
+
+            self.adopt(&search, person, distance);
             self.augment(&search, person, end);
         }
 
         Ok(self)
     }
 
+    /// Returns the result if the persons are the rows. The prices of columns rise by `shift`, and
+    /// the gains of rows fall by it.
+    fn into_rows_and_columns(self, shift: i64) -> (Matching, Prices) {
+        let matching = Matching {
+            column_of: self.object_of,
+            row_of: self.person_of,
+        };
+
+        let prices = Prices {
+            rows: self.gain.iter().map(|gain| gain - shift).collect(),
+            columns: self.price.iter().map(|price| price + shift).collect(),
+        };
+
+        (matching, prices)
+    }
+
     /// Column reduction: the price of each object is its least cost, and the object goes to the
     /// person that has this cost, unless that person has another object already.
     fn reduce_columns(&mut self) {
-        let mut cheapest = vec![0; self.price.len()];
-        self.price.fill(FAR);
-
-        for person in 0..self.table.len() {
-            let (_, costs) = self.table.of(person);
-            for ((price, cheapest), cost) in self.price.iter_mut().zip(&mut cheapest).zip(costs) {
-                if cost < price {
-                    (*price, *cheapest) = (*cost, person as u32);
-                }
-            }
-        }
-
         // An object whose cheapest person has another one already stays free.
-        for (object, person) in cheapest.into_iter().enumerate() {
+        for (object, person) in self.lower_prices().into_iter().enumerate() {
             if self.object_of[person as usize].is_none() {
                 self.gain[person as usize] = 0;
                 self.pair(person, object as u32);
@@ -161,12 +168,35 @@ impl<'a> State<'a> {
         }
     }
 
+    /// Makes the least cost of each object its price. Returns the first person that has this cost,
+    /// for each object.
+    fn lower_prices(&mut self) -> Vec<u32> {
+        let mut cheapest = vec![0; self.price.len()];
+        self.price.fill(FAR);
+
+        for person in 0..self.table.len() {
+            let (_, costs) = self.table.of(person);
+            let objects = self.price.iter_mut().zip(&mut cheapest);
+
+            // The costs are those of all objects, in their order.
+            for ((price, cheapest), cost) in objects.zip(costs) {
+                if cost < price {
+                    *price = *cost;
+                    *cheapest = person as u32;
+                }
+            }
+        }
+
+        cheapest
+    }
+
     /// Augmenting row reduction: each person takes the object that it likes best, and lowers its
     /// price by the distance to the second best. Returns the persons that still need a search.
     fn reduce(&mut self) -> Vec<u32> {
-        let free = |person: &u32| self.object_of[*person as usize].is_none();
-        let mut waiting: Vec<u32> = (0..self.table.len() as u32).rev().filter(free).collect();
+        let mut waiting = self.persons_without_object();
         let mut unplaced = Vec::new();
+
+        // The number of edges that may still be looked at.
         let mut left = REDUCTION_ROUNDS * self.table.edges();
 
         while let Some(person) = waiting.pop() {
@@ -175,34 +205,53 @@ impl<'a> State<'a> {
                 continue;
             }
 
-            left = left.saturating_sub(self.table.of(person as usize).0.len());
-            let choice = self.choose(person);
-            let Some(object) = choice.object else {
-                self.gain[person as usize] = self.skip;
-                continue;
-            };
+            let (objects, _) = self.table.of(person as usize);
+            left = left.saturating_sub(objects.len());
 
-            // At equal values the price would not move, and the two persons could displace each
-            // other without end.
-            let owner = self.person_of[object as usize];
-            if owner.is_some() && choice.best == choice.second {
-                unplaced.push(person);
-                continue;
-            }
-
-            // Now the person likes its two best objects equally.
-            self.price[object as usize] -= choice.second - choice.best;
-            self.gain[person as usize] = choice.second;
-            self.pair(person, object);
-
-            // The owner has to look for another object.
-            if let Some(owner) = owner {
-                self.object_of[owner as usize] = None;
-                waiting.push(owner);
+            match self.place(person) {
+                Placed::Settled => {}
+                Placed::Displaced(owner) => waiting.push(owner),
+                Placed::Tied => unplaced.push(person),
             }
         }
 
         unplaced
+    }
+
+    /// Returns the persons that have no object, the last one first.
+    fn persons_without_object(&self) -> Vec<u32> {
+        let persons = (0..self.table.len() as u32).rev();
+        persons
+            .filter(|person| self.object_of[*person as usize].is_none())
+            .collect()
+    }
+
+    /// Gives a person its best object, if that moves a price or the object is free.
+    fn place(&mut self, person: u32) -> Placed {
+        let choice = self.choose(person);
+        let Some(object) = choice.object else {
+            self.gain[person as usize] = self.skip;
+            return Placed::Settled;
+        };
+
+        // At equal values the price would not move, and the two persons could displace each other
+        // without end.
+        let owner = self.person_of[object as usize];
+        if owner.is_some() && choice.best == choice.second {
+            return Placed::Tied;
+        }
+
+        // Now the person likes its two best objects equally.
+        self.price[object as usize] -= choice.second - choice.best;
+        self.gain[person as usize] = choice.second;
+        self.pair(person, object);
+
+        let Some(owner) = owner else {
+            return Placed::Settled;
+        };
+
+        self.object_of[owner as usize] = None;
+        Placed::Displaced(owner)
     }
 
     /// Returns the best object of a person, with the best and the second best value. Among equals
@@ -216,36 +265,35 @@ impl<'a> State<'a> {
 
         let (objects, costs) = self.table.of(person as usize);
         if objects.len() < self.price.len() {
-            for (&object, &cost) in objects.iter().zip(costs) {
-                self.consider(&mut choice, object, cost);
-            }
+            self.consider_all(&mut choice, objects, costs);
             return choice;
         }
 
-        // The person has all objects. `below` is negative if a block has one to consider.
+        // The person has all objects, but few blocks have one that changes the choice.
         let blocks = costs
             .chunks(BLOCK)
             .zip(self.price.chunks(BLOCK))
             .zip(objects.chunks(BLOCK));
+
         for ((costs, prices), objects) in blocks {
-            let limit = choice.second + 1;
-
-            let below = costs
-                .iter()
-                .zip(prices)
-                .fold(0, |all, (cost, price)| all | (cost - price - limit));
-
-            if below < 0 {
-                for (&object, &cost) in objects.iter().zip(costs) {
-                    self.consider(&mut choice, object, cost);
-                }
+            if has_value_below(costs, prices, choice.second + 1) {
+                self.consider_all(&mut choice, objects, costs);
             }
         }
 
         choice
     }
 
+    /// Takes objects into account for a choice.
+    #[inline]
+    fn consider_all(&self, choice: &mut Choice, objects: &[u32], costs: &[i64]) {
+        for (&object, &cost) in objects.iter().zip(costs) {
+            self.consider(choice, object, cost);
+        }
+    }
+
     /// Takes an object into account for a choice.
+    #[inline]
     fn consider(&self, choice: &mut Choice, object: u32, cost: i64) {
         let value = cost - self.price[object as usize];
         if value > choice.second {
@@ -271,6 +319,8 @@ impl<'a> State<'a> {
         for &object in &search.scanned {
             let change = length - search.distance[object as usize];
             self.price[object as usize] -= change;
+
+            // The pair stays tight.
             if let Some(person) = self.person_of[object as usize] {
                 self.gain[person as usize] += change;
             }
@@ -308,6 +358,31 @@ impl<'a> State<'a> {
     }
 }
 
+/// Returns the ranges of the blocks of a person that has this many edges.
+#[inline]
+pub(super) fn blocks(edges: usize) -> impl Iterator<Item = Range<usize>> {
+    let starts = (0..edges).step_by(BLOCK);
+    starts.map(move |start| start..edges.min(start + BLOCK))
+}
+
+/// Checks whether the value (cost less price) of one of these objects is below `limit`.
+#[inline]
+fn has_value_below(costs: &[i64], prices: &[i64], limit: i64) -> bool {
+    // The sign of the result is that of all differences together.
+    let pairs = costs.iter().zip(prices);
+    pairs.fold(0, |all, (cost, price)| all | (cost - price - limit)) < 0
+}
+
+/// The outcome of a try to place a person.
+enum Placed {
+    /// The person has an object, or goes without one.
+    Settled,
+    /// The person has the object of another one, which has to look for a new object.
+    Displaced(u32),
+    /// The person likes two objects equally, and the best one is taken.
+    Tied,
+}
+
 /// The object that a person likes best, and the values (cost less price) of the best and the second
 /// best one.
 struct Choice {
@@ -321,172 +396,4 @@ struct Choice {
 enum End {
     Free(u32),
     Skip(u32),
-}
-
-/// Dijkstra's search over alternating paths. The buffers serve all searches of a solve.
-///
-/// The frontier is a plain list. Looking through it costs no more than looking at the edges of a
-/// person in a full matrix, whereas a heap would take a logarithm for each of them. All objects at
-/// the least distance leave the frontier together.
-struct Search {
-    distance: Vec<i64>,
-    reached_by: Vec<u32>,
-    touched: Vec<u32>,
-    frontier: Vec<u32>,
-    ready: Vec<u32>,
-    scanned: Vec<u32>,
-    /// The number of edges, and of objects of the frontier, that this search looked at.
-    steps: usize,
-}
-
-impl Search {
-    fn new(objects: usize) -> Self {
-        Self {
-            distance: vec![FAR; objects],
-            reached_by: vec![0; objects],
-            touched: Vec::new(),
-            frontier: Vec::new(),
-            ready: Vec::new(),
-            scanned: Vec::new(),
-            steps: 0,
-        }
-    }
-
-    /// Returns the nearest end from `root` and its distance, measured from a gain of 0 at the root.
-    fn run(&mut self, state: &State, root: u32) -> (End, i64) {
-        self.reset();
-
-        // A person can always go without an object, at the skip price.
-        let mut nearest = (End::Skip(root), state.skip);
-
-        let (objects, costs) = state.table.of(root as usize);
-        if objects.len() == state.price.len() {
-            // The nearest of the free objects makes most others too far away to be noted.
-            for &object in &state.free {
-                self.reach(
-                    state,
-                    (root, 0),
-                    (object, costs[object as usize]),
-                    &mut nearest,
-                );
-            }
-        }
-
-        self.scan(state, root, 0, &mut nearest);
-        while let Some(object) = self.closest(nearest.1) {
-            self.scanned.push(object);
-
-            // The person that has the object may take another one, or go without.
-            if let Some(person) = state.person_of[object as usize] {
-                let offset = self.distance[object as usize] - state.gain[person as usize];
-                if state.skip + offset < nearest.1 {
-                    nearest = (End::Skip(person), state.skip + offset);
-                }
-
-                self.scan(state, person, offset, &mut nearest);
-            }
-        }
-
-        nearest
-    }
-
-    /// Looks at the edges of one person. Objects beyond the nearest end are of no interest.
-    fn scan(&mut self, state: &State, person: u32, offset: i64, nearest: &mut (End, i64)) {
-        let (objects, costs) = state.table.of(person as usize);
-        self.steps += objects.len();
-        let from = (person, offset);
-
-        if objects.len() < state.price.len() {
-            for (&object, &cost) in objects.iter().zip(costs) {
-                self.reach(state, from, (object, cost), nearest);
-            }
-            return;
-        }
-
-        // The person has all objects. `nearer` is negative if a block has one to note.
-        for start in (0..costs.len()).step_by(BLOCK) {
-            let block = start..(start + BLOCK).min(costs.len());
-            let limit = nearest.1 - offset;
-            let (costs, prices) = (&costs[block.clone()], &state.price[block.clone()]);
-
-            let known = &self.distance[block.clone()];
-            let nearer =
-                costs
-                    .iter()
-                    .zip(prices)
-                    .zip(known)
-                    .fold(0, |all, ((cost, price), known)| {
-                        let length = cost - price;
-                        all | ((length - limit) & (length + offset - known))
-                    });
-
-            if nearer < 0 {
-                for (&object, &cost) in objects[block].iter().zip(costs) {
-                    self.reach(state, from, (object, cost), nearest);
-                }
-            }
-        }
-    }
-
-    /// Notes an object, if its distance over this person is less than was known and less than that
-    /// of the nearest end.
-    fn reach(
-        &mut self,
-        state: &State,
-        (person, offset): (u32, i64),
-        (object, cost): (u32, i64),
-        nearest: &mut (End, i64),
-    ) {
-        let place = object as usize;
-        let distance = cost - state.price[place] + offset;
-        if distance >= nearest.1 || distance >= self.distance[place] {
-            return;
-        }
-
-        let taken = state.person_of[place].is_some();
-        if self.distance[place] == FAR {
-            self.touched.push(object);
-            if taken {
-                self.frontier.push(object);
-            }
-        }
-
-        self.distance[place] = distance;
-        self.reached_by[place] = person;
-
-        if !taken {
-            *nearest = (End::Free(object), distance);
-        }
-    }
-
-    /// Takes the closest object from the frontier, if it is closer than `limit`.
-    fn closest(&mut self, limit: i64) -> Option<u32> {
-        if self.ready.is_empty() {
-            // One pass for the least distance, and one to extract.
-            self.steps += 2 * self.frontier.len();
-
-            let distance = &self.distance;
-            let of = |object: &u32| distance[*object as usize];
-            let least = self.frontier.iter().map(of).min()?;
-            self.ready
-                .extend(self.frontier.extract_if(.., |object| of(object) == least));
-        }
-
-        let closer = |object: &u32| self.distance[*object as usize] < limit;
-
-        self.ready
-            .last()
-            .is_some_and(closer)
-            .then(|| self.ready.pop())?
-    }
-
-    fn reset(&mut self) {
-        for object in self.touched.drain(..) {
-            self.distance[object as usize] = FAR;
-        }
-        self.frontier.clear();
-        self.ready.clear();
-        self.scanned.clear();
-        self.steps = 0;
-    }
 }

@@ -7,9 +7,10 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::ops::Range;
 
 use super::Matching;
-use super::paths::BLOCK;
+use super::paths::blocks;
 use super::problem::Problem;
 
 /// The prices of rows (at most 0) and of columns (at most the skip price).
@@ -33,6 +34,7 @@ pub(super) fn best_for_rows(problem: &Problem, matching: &Matching, some: Prices
         }
     }
 
+    // A column that cannot rise further holds down what its row would take instead.
     while let Some(Reverse((distance, column))) = raise.heap.pop() {
         // The entry is out of date: a shorter distance was found after it was pushed.
         if distance > raise.by[column as usize] {
@@ -44,24 +46,25 @@ pub(super) fn best_for_rows(problem: &Problem, matching: &Matching, some: Prices
         }
     }
 
-    let by = raise.by;
-    let columns = some
+    raised(&some, matching, &raise.by)
+}
+
+/// Returns the prices after those of the columns have risen by these amounts.
+fn raised(before: &Prices, matching: &Matching, by: &[i64]) -> Prices {
+    let columns = before
         .columns
         .iter()
-        .zip(&by)
+        .zip(by)
         .map(|(price, by)| price + by)
         .collect();
 
     // A row loses what its column gains.
-    let lowered = |(price, column): (&i64, &Option<u32>)| {
-        price - column.map_or(0, |column| by[column as usize])
-    };
-
-    let rows = some
+    let lost = |column: &Option<u32>| column.map_or(0, |column| by[column as usize]);
+    let rows = before
         .rows
         .iter()
         .zip(&matching.column_of)
-        .map(lowered)
+        .map(|(price, column)| price - lost(column))
         .collect();
 
     Prices { rows, columns }
@@ -103,32 +106,48 @@ impl<'a> Raise<'a> {
         let (columns, costs) = self.problem.by_row().of(row);
 
         if columns.len() < self.by.len() {
-            for (&column, &cost) in columns.iter().zip(costs) {
-                self.hold(column, base + cost);
-            }
+            self.hold_all(columns, costs, base);
             return;
         }
 
-        // The row has all columns. `lower` is negative if a block has a column to hold down.
-        for start in (0..costs.len()).step_by(BLOCK) {
-            let block = start..(start + BLOCK).min(costs.len());
-            let (costs, prices) = (&costs[block.clone()], &self.prices.columns[block.clone()]);
+        // The row has all columns, but few blocks have one to hold down.
+        for block in blocks(costs.len()) {
+            let costs = &costs[block.clone()];
 
-            let known = prices.iter().zip(&self.by[block.clone()]);
-
-            let lower = costs.iter().zip(known).fold(0, |all, (cost, (price, by))| {
-                all | (base + cost - price - by)
-            });
-
-            if lower < 0 {
-                for (&column, &cost) in columns[block].iter().zip(costs) {
-                    self.hold(column, base + cost);
-                }
+            if self.has_lower(costs, block.clone(), base) {
+                self.hold_all(&columns[block], costs, base);
             }
         }
     }
 
+    /// Checks whether one of these columns, to which the row has edges of these costs, is held down
+    /// further than it was.
+    #[inline]
+    fn has_lower(&self, costs: &[i64], columns: Range<usize>, base: i64) -> bool {
+        let prices = &self.prices.columns[columns.clone()];
+        let known = &self.by[columns];
+        let columns = costs.iter().zip(prices).zip(known);
+
+        // Only the signs matter: the result is negative if the difference of some column is. A pass
+        // without branches is fast.
+        let lower = columns.fold(0, |all, ((cost, price), known)| {
+            let by = base + cost - price;
+            all | (by - known)
+        });
+
+        lower < 0
+    }
+
+    /// Notes that the price of each of these columns cannot rise above `base` and its cost.
+    #[inline]
+    fn hold_all(&mut self, columns: &[u32], costs: &[i64], base: i64) {
+        for (&column, &cost) in columns.iter().zip(costs) {
+            self.hold(column, base + cost);
+        }
+    }
+
     /// Notes that a column's price cannot rise above `price`.
+    #[inline]
     fn hold(&mut self, column: u32, price: i64) {
         let place = column as usize;
         let by = price - self.prices.columns[place];

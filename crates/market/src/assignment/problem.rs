@@ -81,25 +81,12 @@ impl Problem {
             return Err(ProblemError::TooManyEdges { edges: edges.len() });
         }
 
-        for &edge in &edges {
-            if edge.row as usize >= rows || edge.column as usize >= columns {
-                return Err(ProblemError::Outside { edge });
-            }
-
-            if edge.cost.unsigned_abs() > MAX_COST.unsigned_abs() {
-                return Err(ProblemError::CostOutOfRange { edge });
-            }
+        for edge in &edges {
+            edge.check(rows, columns)?;
         }
 
         edges.sort_unstable();
-
-        // Equal pairs are neighbours now.
-        for pair in edges.windows(2) {
-            if (pair[0].row, pair[0].column) == (pair[1].row, pair[1].column) {
-                let Edge { row, column, .. } = pair[0];
-                return Err(ProblemError::Duplicate { row, column });
-            }
-        }
+        check_unique(&edges)?;
 
         let skip_price = skip_price(rows.min(columns), &edges);
         Ok(Self {
@@ -123,9 +110,13 @@ impl Problem {
 
     /// Returns all edges by row, and in each row by column.
     pub fn edges(&self) -> impl Iterator<Item = Edge> + '_ {
-        (0..self.rows()).flat_map(move |row| {
+        let rows = 0..self.rows();
+
+        rows.flat_map(move |row| {
             let (columns, costs) = self.table.of(row);
-            columns.iter().zip(costs).map(move |(&column, &cost)| Edge {
+            let edges = columns.iter().zip(costs);
+
+            edges.map(move |(&column, &cost)| Edge {
                 row: row as u32,
                 column,
                 cost,
@@ -155,6 +146,40 @@ impl Problem {
     }
 }
 
+impl Edge {
+    /// Checks that the edge names a row and a column that exist, at a cost in range.
+    fn check(&self, rows: usize, columns: usize) -> Result<(), ProblemError> {
+        let edge = *self;
+        if edge.row as usize >= rows || edge.column as usize >= columns {
+            return Err(ProblemError::Outside { edge });
+        }
+
+        if edge.cost.unsigned_abs() > MAX_COST.unsigned_abs() {
+            return Err(ProblemError::CostOutOfRange { edge });
+        }
+
+        Ok(())
+    }
+}
+
+/// Checks that no two of these edges, which are sorted, have the same row and column.
+fn check_unique(sorted: &[Edge]) -> Result<(), ProblemError> {
+    let ends = |edge: Edge| (edge.row, edge.column);
+
+    // Equal pairs are neighbours, whatever they cost.
+    let mut neighbours = sorted.windows(2);
+    let twice = neighbours.find(|two| ends(two[0]) == ends(two[1]));
+
+    let Some(two) = twice else {
+        return Ok(());
+    };
+
+    // Both have the same ends.
+    let (row, column) = ends(two[0]);
+    Err(ProblemError::Duplicate { row, column })
+}
+
+/// Returns the cost of an open column; see [`Problem::skip_price`].
 fn skip_price(side: usize, edges: &[Edge]) -> i64 {
     let low = edges.iter().map(|edge| edge.cost).min().unwrap_or(0);
     let high = edges.iter().map(|edge| edge.cost).max().unwrap_or(0);
@@ -172,24 +197,12 @@ pub(super) struct EdgeTable {
 }
 
 impl EdgeTable {
+    /// Groups sorted edges by their rows.
     fn by_row(rows: usize, sorted: &[Edge]) -> Self {
-        let mut starts = vec![0; rows + 1];
-
-        // The sizes of the groups, whose running sums are the starts.
-        for edge in sorted {
-            starts[edge.row as usize + 1] += 1;
-        }
-        for row in 0..rows {
-            starts[row + 1] += starts[row];
-        }
-
-        let others = sorted.iter().map(|edge| edge.column).collect();
-        let costs = sorted.iter().map(|edge| edge.cost).collect();
-
         Self {
-            starts,
-            others,
-            costs,
+            starts: starts_of(rows, sorted.iter().map(|edge| edge.row)),
+            others: sorted.iter().map(|edge| edge.column).collect(),
+            costs: sorted.iter().map(|edge| edge.cost).collect(),
         }
     }
 
@@ -211,14 +224,7 @@ impl EdgeTable {
 
     /// Returns the same edges grouped by their other ends, of which there are `others`.
     pub(super) fn transposed(&self, others: usize) -> Self {
-        let mut starts = vec![0; others + 1];
-
-        for &other in &self.others {
-            starts[other as usize + 1] += 1;
-        }
-        for other in 0..others {
-            starts[other + 1] += starts[other];
-        }
+        let starts = starts_of(others, self.others.iter().copied());
 
         // The next free place of each new group.
         let mut next = starts.clone();
@@ -242,4 +248,20 @@ impl EdgeTable {
             costs,
         }
     }
+}
+
+/// Returns the index at which each of `groups` begins if edges are sorted by group, and at the end
+/// the number of edges. `members` yields the group of each edge, in any order.
+pub(super) fn starts_of(groups: usize, members: impl Iterator<Item = u32>) -> Vec<usize> {
+    let mut starts = vec![0; groups + 1];
+
+    // The sizes of the groups, whose running sums are the starts.
+    for group in members {
+        starts[group as usize + 1] += 1;
+    }
+    for group in 0..groups {
+        starts[group + 1] += starts[group];
+    }
+
+    starts
 }

@@ -71,16 +71,19 @@ pub enum ProofError {
 /// # Errors
 /// [`ProofError`], naming the first condition that fails.
 pub fn verify(problem: &Problem, solution: &Solution) -> Result<(), ProofError> {
-    let (rows, columns) = (solution.row_duals.len(), solution.column_duals.len());
-    if (rows, columns) != (problem.rows(), problem.columns()) {
+    let rows = solution.row_duals.len();
+    let columns = solution.column_duals.len();
+
+    if rows != problem.rows() || columns != problem.columns() {
         return Err(ProofError::DualCount { rows, columns });
     }
 
-    // The order matters: `check_open` indexes by rows of pairs, which `check_edges` has checked.
+    // The order matters: `check_rows` indexes by rows of pairs, which `check_edges` has checked.
     let taken = check_pairs(problem, &solution.pairs)?;
     check_total(solution)?;
     check_edges(problem, solution)?;
-    check_open(problem, solution, &taken)
+    check_rows(problem, solution)?;
+    check_columns(problem, &solution.column_duals, &taken)
 }
 
 /// Checks that rows and columns occur at most once, and rows in order. Returns the columns taken.
@@ -105,6 +108,7 @@ fn check_pairs(problem: &Problem, pairs: &[Edge]) -> Result<Vec<bool>, ProofErro
     Ok(taken)
 }
 
+/// Checks that the total is the sum of the costs of the pairs.
 fn check_total(solution: &Solution) -> Result<(), ProofError> {
     let sum: i128 = solution
         .pairs
@@ -126,16 +130,20 @@ fn check_total(solution: &Solution) -> Result<(), ProofError> {
 /// duals equal its cost.
 fn check_edges(problem: &Problem, solution: &Solution) -> Result<(), ProofError> {
     let mut pairs = solution.pairs.iter().peekable();
+
     for edge in problem.edges() {
         let row = i128::from(solution.row_duals[edge.row as usize]);
-        let duals = row + i128::from(solution.column_duals[edge.column as usize]);
+        let column = i128::from(solution.column_duals[edge.column as usize]);
+        let slack = i128::from(edge.cost) - row - column;
 
-        if duals > i128::from(edge.cost) {
+        // No edge costs less than its duals.
+        if slack < 0 {
             return Err(ProofError::DualInfeasible(edge));
         }
 
         // The duals of a chosen pair must equal its cost.
-        if pairs.next_if(|pair| **pair == edge).is_some() && duals != i128::from(edge.cost) {
+        let is_chosen = pairs.next_if(|pair| **pair == edge).is_some();
+        if is_chosen && slack != 0 {
             return Err(ProofError::NotTight(edge));
         }
     }
@@ -146,25 +154,38 @@ fn check_edges(problem: &Problem, solution: &Solution) -> Result<(), ProofError>
         .map_or(Ok(()), |pair| Err(ProofError::NoEdge(*pair)))
 }
 
-/// Checks the duals of rows and columns against their bounds, which open ones must meet exactly.
-fn check_open(problem: &Problem, solution: &Solution, taken: &[bool]) -> Result<(), ProofError> {
+/// Checks that no row loses, and that a row without a column gains nothing.
+fn check_rows(problem: &Problem, solution: &Solution) -> Result<(), ProofError> {
     let mut used = vec![false; problem.rows()];
     for pair in &solution.pairs {
         used[pair.row as usize] = true;
     }
 
-    // No row loses, and a row without a column gains nothing.
-    for (row, (&dual, used)) in solution.row_duals.iter().zip(used).enumerate() {
-        if dual > 0 || (!used && dual != 0) {
+    let rows = solution.row_duals.iter().zip(used);
+
+    for (row, (&dual, used)) in rows.enumerate() {
+        // A row gains what its dual is below 0.
+        let gains_alone = !used && dual != 0;
+        if dual > 0 || gains_alone {
             return Err(ProofError::RowDual { row, dual });
         }
     }
 
-    // No column costs more than the skip price, and an open one costs exactly that.
+    Ok(())
+}
+
+/// Checks that no column costs more than the skip price, and that an open one costs exactly that.
+fn check_columns(problem: &Problem, duals: &[i64], taken: &[bool]) -> Result<(), ProofError> {
     let skip = skip_by_definition(problem);
-    for (column, (&dual, taken)) in solution.column_duals.iter().zip(taken).enumerate() {
-        let (dual_wide, open) = (i128::from(dual), !taken);
-        if dual_wide > skip || (open && dual_wide != skip) {
+
+    let columns = duals.iter().zip(taken);
+
+    for (column, (&dual, &taken)) in columns.enumerate() {
+        // In 128 bits, as the skip price is computed, so that nothing overflows.
+        let price = i128::from(dual);
+        let is_open_for_less = !taken && price != skip;
+
+        if price > skip || is_open_for_less {
             return Err(ProofError::ColumnDual { column, dual });
         }
     }

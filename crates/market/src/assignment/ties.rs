@@ -31,17 +31,19 @@ pub(super) fn break_ties(
     let mut graph = Exchange::new(problem, matching, prices);
     let mut components = Components::new(&graph);
 
-    let tied_rows = (0..problem.rows())
-        .filter(|&row| components.tied(row))
-        .count();
+    let rows = 0..problem.rows();
+    let tied_rows = rows.filter(|&row| components.tied(row)).count();
 
-    for (_, row, column) in candidates(&graph, &components, tie)? {
-        let (taker, taken) = (row as usize, graph.column(column));
+    for edge in candidates(&graph, &components, tie)? {
+        let taker = edge.row as usize;
+        let taken = graph.column(edge.column);
+
+        // The edges taken before may have left no cycle through this one.
         if !components.together(taker, taken) {
             continue;
         }
 
-        if graph.matched(row, column) || graph.walk(&components, row, column) {
+        if take(&mut graph, &components, edge) {
             // The ends of a taken edge can be in no other edge.
             components.settle(taker);
             components.settle(taken);
@@ -56,29 +58,61 @@ pub(super) fn break_ties(
     Ok((graph.into_matching(), tied_rows))
 }
 
+/// Brings an edge into the matching, if it is not there. Returns false if that is not possible.
+fn take(graph: &mut Exchange, components: &Components, edge: Candidate) -> bool {
+    let Candidate { row, column, .. } = edge;
+    graph.matched(row, column) || graph.walk(components, row, column)
+}
+
+/// An edge that optima differ in. Candidates are ordered by their keys.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Candidate {
+    key: TieKey,
+    row: u32,
+    column: u32,
+}
+
+impl Candidate {
+    /// Returns the row and the column.
+    fn ends(&self) -> (u32, u32) {
+        (self.row, self.column)
+    }
+}
+
 /// Returns the edges that optima differ in, sorted by their keys.
 fn candidates(
     graph: &Exchange,
     components: &Components,
     tie: impl Fn(u32, u32) -> TieKey,
-) -> Result<Vec<(TieKey, u32, u32)>, SolveError> {
+) -> Result<Vec<Candidate>, SolveError> {
     // An edge that is in all optima, or in none, needs no key.
-    let mut candidates: Vec<(TieKey, u32, u32)> = graph
+    let differing = graph
         .tight_edges()
-        .filter(|&(row, column)| components.together(row as usize, graph.column(column)))
-        .map(|(row, column)| (tie(row, column), row, column))
-        .collect();
+        .filter(|&(row, column)| components.together(row as usize, graph.column(column)));
 
+    let with_key = differing.map(|(row, column)| Candidate {
+        key: tie(row, column),
+        row,
+        column,
+    });
+
+    let mut candidates: Vec<Candidate> = with_key.collect();
     candidates.sort_unstable();
-
-    // Equal keys are neighbours now.
-    for pair in candidates.windows(2) {
-        let ((key, row, column), (next, other_row, other_column)) = (pair[0], pair[1]);
-        if key == next {
-            let (first, second) = ((row, column), (other_row, other_column));
-            return Err(SolveError::EqualTieKeys { first, second });
-        }
-    }
-
+    check_keys(&candidates)?;
     Ok(candidates)
+}
+
+/// Checks that no two of these candidates, which are sorted, have the same key.
+fn check_keys(sorted: &[Candidate]) -> Result<(), SolveError> {
+    // Equal keys are neighbours.
+    let equal = sorted.windows(2).find(|two| two[0].key == two[1].key);
+
+    let Some(two) = equal else {
+        return Ok(());
+    };
+
+    Err(SolveError::EqualTieKeys {
+        first: two[0].ends(),
+        second: two[1].ends(),
+    })
 }

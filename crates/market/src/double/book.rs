@@ -5,20 +5,25 @@ use std::collections::BTreeMap;
 use quorate_types::{Amounts, Price, PublicKey};
 
 use super::shares::{Claim, shares};
-use crate::round::{Round, Task};
+use crate::auction::{Auction, Task};
 
 /// Tasks with the same demand, ascending.
 pub(super) type Good<'a> = Vec<&'a Task>;
 
-/// Returns the goods of a round, in the order of their first tasks.
-pub(super) fn goods(round: &Round) -> Vec<Good<'_>> {
+/// Returns the goods of an auction, in the order of their first tasks.
+pub(super) fn goods(auction: &Auction) -> Vec<Good<'_>> {
     let mut by_demand: BTreeMap<&Amounts, Good<'_>> = BTreeMap::new();
-    for task in &round.tasks {
+    for task in &auction.tasks {
         by_demand.entry(&task.demand).or_default().push(task);
     }
 
+    // They clear in this order, each with what the ones before it left of the budgets.
     let mut goods: Vec<Good<'_>> = by_demand.into_values().collect();
-    goods.sort_unstable_by_key(|tasks| tasks.first().map(|task| task.id));
+    goods.sort_unstable_by_key(|good| {
+        let first = good.first();
+        first.map(|task| task.id)
+    });
+
     goods
 }
 
@@ -39,35 +44,25 @@ impl<'a> Book<'a> {
     /// Collects both sides of a good, which has at least one task, as [`goods`] makes them.
     /// `budgets` holds what the goods before it left.
     pub(super) fn new(
-        round: &Round,
+        auction: &Auction,
         good: Good<'a>,
         budgets: &BTreeMap<PublicKey, Amounts>,
     ) -> Self {
-        let mut sellers: BTreeMap<PublicKey, Seller> = BTreeMap::new();
-        for bid in good.iter().flat_map(|task| round.bids_on(&task.id)) {
-            if budgets.contains_key(&bid.agent) {
-                let seller = sellers.entry(bid.agent).or_default();
-                seller.ask = seller.ask.max(bid.price);
-                seller.units += 1;
-            }
-        }
-
-        let mut book = Self {
-            tasks: good,
-            sellers,
-        };
+        let demand = &good[0].demand;
+        let mut sellers = offered(auction, &good);
 
         // Nobody sells more units than its budget holds.
-        let demand = book.demand().clone();
-        for (agent, seller) in &mut book.sellers {
-            let held = budgets
-                .get(agent)
-                .map_or(0, |budget| units(&demand, budget));
+        for (agent, seller) in &mut sellers {
+            let budget = budgets.get(agent);
+            let held = budget.map_or(0, |budget| units(demand, budget));
             seller.units = seller.units.min(held);
         }
 
-        book.sellers.retain(|_, seller| seller.units > 0);
-        book
+        sellers.retain(|_, seller| seller.units > 0);
+        Self {
+            tasks: good,
+            sellers,
+        }
     }
 
     /// Returns the amounts that one unit takes.
@@ -83,7 +78,7 @@ impl<'a> Book<'a> {
     }
 
     /// Returns how many units each seller may sell: `trades` in all.
-    pub(super) fn selling(&self, round: &Round, trades: usize) -> BTreeMap<PublicKey, usize> {
+    pub(super) fn selling(&self, auction: &Auction, trades: usize) -> BTreeMap<PublicKey, usize> {
         let first = self.tasks[0].id;
         let claims: Vec<Claim> = self
             .sellers
@@ -91,7 +86,7 @@ impl<'a> Book<'a> {
             .map(|(agent, seller)| Claim {
                 rank: seller.ask,
                 units: seller.units,
-                key: round.ties.key(&first, agent),
+                key: auction.ties.key(&first, agent),
             })
             .collect();
 
@@ -103,48 +98,66 @@ impl<'a> Book<'a> {
     }
 
     /// Returns the tasks that may trade, ascending: `trades` in all.
-    pub(super) fn buying(&self, round: &Round, trades: usize) -> Vec<&'a Task> {
+    pub(super) fn buying(&self, auction: &Auction, trades: usize) -> Vec<&'a Task> {
         let first = self.tasks[0].id;
-        let mut wanted: BTreeMap<(PublicKey, Price), Vec<&'a Task>> = BTreeMap::new();
+        let wanted = self.wanted();
 
-        // A requester's tasks at one limit are one claim, of which the first tasks trade.
-        for task in &self.tasks {
-            wanted
-                .entry((task.id.requester, task.limit))
-                .or_default()
-                .push(task);
-        }
-
+        // The highest limits come first.
         let claims: Vec<Claim> = wanted
             .iter()
             .map(|((requester, limit), tasks)| Claim {
                 rank: -limit,
                 units: tasks.len(),
-                key: round.ties.key(&first, requester),
+                key: auction.ties.key(&first, requester),
             })
             .collect();
 
-        let shares = shares(&claims, trades);
-        let served = wanted
+        // Of each claim the first tasks trade.
+        let mut served: Vec<&Task> = wanted
             .values()
-            .zip(shares)
-            .flat_map(|(tasks, share)| &tasks[..share]);
-
-        let mut served: Vec<&Task> = served.copied().collect();
+            .zip(shares(&claims, trades))
+            .flat_map(|(tasks, share)| &tasks[..share])
+            .copied()
+            .collect();
         served.sort_unstable_by_key(|task| task.id);
         served
     }
+
+    /// Returns the tasks of each requester at each limit, ascending.
+    fn wanted(&self) -> BTreeMap<(PublicKey, Price), Good<'a>> {
+        let mut wanted: BTreeMap<_, Good<'a>> = BTreeMap::new();
+        for task in &self.tasks {
+            let claim = (task.id.requester, task.limit);
+            wanted.entry(claim).or_default().push(task);
+        }
+        wanted
+    }
+}
+
+/// Returns the agents that bid on tasks of a good. Each has one unit for each of its bids, and asks
+/// the highest of them.
+fn offered(auction: &Auction, good: &Good<'_>) -> BTreeMap<PublicKey, Seller> {
+    let mut sellers: BTreeMap<PublicKey, Seller> = BTreeMap::new();
+    let bids = good.iter().flat_map(|task| auction.bids_on(&task.id));
+
+    // A bid above its task's limit counts as well.
+    for bid in bids {
+        let seller = sellers.entry(bid.agent).or_default();
+        seller.ask = seller.ask.max(bid.price);
+        seller.units += 1;
+    }
+    sellers
 }
 
 /// Returns how many times a budget holds a demand.
 fn units(demand: &Amounts, budget: &Amounts) -> usize {
-    let each = demand
-        .iter()
-        .filter(|(_, amount)| **amount > 0)
-        .map(|(name, amount)| {
-            let held = budget.get(name).copied().unwrap_or(0);
-            usize::try_from(held / amount).unwrap_or(0)
-        });
+    let positive = demand.iter().filter(|(_, amount)| **amount > 0);
+
+    // A dimension that is not in the budget counts as 0.
+    let each = positive.map(|(name, amount)| {
+        let held = budget.get(name).copied().unwrap_or(0);
+        usize::try_from(held / amount).unwrap_or(0)
+    });
 
     // A demand without a positive amount sets no bound.
     each.min().unwrap_or(usize::MAX)

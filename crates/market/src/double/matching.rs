@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use quorate_types::PublicKey;
 
-use crate::round::{Bid, Round, Task};
+use crate::auction::{Auction, Bid, Task};
 
 /// Matches tasks (ascending) with sellers, which have the given numbers of units, and returns the
 /// bids that trade.
@@ -14,13 +14,13 @@ use crate::round::{Bid, Round, Task};
 /// the shortest chain of exchanges. Sellers of a task are tried in the order of their tie keys, and
 /// tasks of a seller in ascending order.
 pub(super) fn most(
-    round: &Round,
+    auction: &Auction,
     tasks: &[&Task],
     sellers: &BTreeMap<PublicKey, usize>,
 ) -> Vec<Bid> {
     let offers = tasks
         .iter()
-        .map(|task| offers(round, task, sellers))
+        .map(|task| offers(auction, task, sellers))
         .collect();
 
     let mut matching = Matching {
@@ -39,11 +39,11 @@ pub(super) fn most(
 }
 
 /// Returns the offers that may trade on a task, ascending by tie key.
-fn offers(round: &Round, task: &Task, sellers: &BTreeMap<PublicKey, usize>) -> Vec<Bid> {
-    let bids = round.bids_on(&task.id).iter();
+fn offers(auction: &Auction, task: &Task, sellers: &BTreeMap<PublicKey, usize>) -> Vec<Bid> {
+    let bids = auction.bids_on(&task.id).iter();
     let trading = bids.filter(|bid| bid.price <= task.limit && sellers.contains_key(&bid.agent));
     let mut offers: Vec<Bid> = trading.copied().collect();
-    offers.sort_by_cached_key(|bid| round.ties.key(&task.id, &bid.agent));
+    offers.sort_by_cached_key(|bid| auction.ties.key(&task.id, &bid.agent));
     offers
 }
 
@@ -67,20 +67,25 @@ impl Matching {
 
         while let Some(from) = queue.pop_front() {
             for offer in &self.offers[from] {
-                if reached.contains_key(&offer.agent) {
+                let seller = offer.agent;
+                if reached.contains_key(&seller) {
                     continue;
                 }
 
-                reached.insert(offer.agent, (from, *offer));
-                if self.left.get(&offer.agent).is_some_and(|left| *left > 0) {
-                    let end = offer.agent;
-                    return self.exchange(end, &reached);
+                reached.insert(seller, (from, *offer));
+                if self.has_unit_left(seller) {
+                    return self.exchange(seller, &reached);
                 }
 
                 // The seller has no unit left, so one of its tasks would have to go elsewhere.
-                queue.extend(self.served.get(&offer.agent).into_iter().flatten());
+                queue.extend(self.served.get(&seller).into_iter().flatten());
             }
         }
+    }
+
+    /// Checks whether a seller has a unit that is not matched.
+    fn has_unit_left(&self, seller: PublicKey) -> bool {
+        self.left.get(&seller).is_some_and(|left| *left > 0)
     }
 
     /// Moves the tasks along the chain that ends at a seller with a unit left.
@@ -92,12 +97,21 @@ impl Matching {
         let mut seller = end;
         while let Some((task, offer)) = reached.get(&seller) {
             let before = self.by[*task].replace(*offer);
-            self.served.entry(seller).or_default().insert(*task);
+            self.tasks_of(seller).insert(*task);
 
             // The chain began at the task that had no seller.
-            let Some(before) = before else { return };
-            self.served.entry(before.agent).or_default().remove(task);
+            let Some(before) = before else {
+                return;
+            };
+
+            // The seller before has a unit less to do, so the next task of the chain gets that one.
             seller = before.agent;
+            self.tasks_of(seller).remove(task);
         }
+    }
+
+    /// Returns the tasks that a seller serves.
+    fn tasks_of(&mut self, seller: PublicKey) -> &mut BTreeSet<usize> {
+        self.served.entry(seller).or_default()
     }
 }

@@ -33,14 +33,12 @@ mod book;
 mod matching;
 mod shares;
 
-use std::collections::BTreeMap;
-
-use quorate_types::{Price, PublicKey};
+use quorate_types::Price;
 
 use self::book::{Book, Crossing};
+use crate::auction::{Auction, Clearing, Winner};
 use crate::first_price::take;
 use crate::mechanism::{Bidding, Mechanism};
-use crate::round::{Award, Clearing, Round};
 
 /// One price for all trades: `k` units trade at the middle, rounded down, of the prices between
 /// `max(sk, bk+1)` and `min(bk, sk+1)`. At these prices exactly `k` units want to trade.
@@ -102,8 +100,8 @@ impl Mechanism for UniformDouble {
         cost(tasks, bidders, bids)
     }
 
-    fn clear(&self, round: &Round) -> Clearing {
-        clear(round, uniform)
+    fn clear(&self, auction: &Auction) -> Clearing {
+        clear(auction, uniform)
     }
 }
 
@@ -140,71 +138,69 @@ impl Mechanism for McAfee {
         cost(tasks, bidders, bids)
     }
 
-    fn clear(&self, round: &Round) -> Clearing {
-        clear(round, mcafee)
+    fn clear(&self, auction: &Auction) -> Clearing {
+        clear(auction, mcafee)
     }
 }
 
 /// Worst-case cost: the search of each task looks at each bid and each task once, at about two
 /// nanoseconds each.
 fn cost(tasks: usize, bidders: usize, bids: usize) -> u64 {
-    let (tasks, bidders, bids) = (tasks as u64, bidders as u64, bids as u64);
-    let searches = tasks.saturating_mul(tasks.saturating_add(bids)) / 500;
-    let rows = tasks.saturating_add(bidders).saturating_mul(3);
+    let tasks = tasks as u64;
+    let bids = bids as u64;
+    let looked_at = tasks.saturating_add(bids);
+    let searches = tasks.saturating_mul(looked_at) / 500;
+    let rows = tasks.saturating_add(bidders as u64).saturating_mul(3);
+
     searches
         .saturating_add(rows)
         .saturating_add(bids.saturating_mul(4))
 }
 
 /// Clears the goods one after the other.
-fn clear(round: &Round, terms: impl Fn(&Crossing) -> Option<Terms>) -> Clearing {
-    let mut budgets: BTreeMap<_, _> = round
-        .bidders
-        .iter()
-        .map(|bidder| (bidder.agent, bidder.budget.clone()))
-        .collect();
-    let mut awards = Vec::new();
+fn clear(auction: &Auction, terms: impl Fn(&Crossing) -> Option<Terms>) -> Clearing {
+    let mut budgets = auction.budgets();
+    let mut winners = Vec::new();
 
-    for good in book::goods(round) {
-        let book = Book::new(round, good, &budgets);
+    for good in book::goods(auction) {
+        let book = Book::new(auction, good, &budgets);
         let Some(terms) = terms(&book.crossing()) else {
             continue;
         };
 
         // The next good must see what this one leaves of the sellers' budgets.
-        for award in trade(round, &book, terms) {
+        for award in trade(auction, &book, terms) {
             if let Some(budget) = budgets.get_mut(&award.agent) {
                 take(budget, book.demand());
             }
-            awards.push(award);
+            winners.push(award);
         }
     }
 
-    awards.sort_unstable_by_key(|award| award.task);
-    Clearing {
-        awards,
-        duals: None,
-        solution: None,
-    }
+    winners.sort_unstable_by_key(|award| award.task);
+    Clearing::of(winners)
 }
 
-fn trade(round: &Round, book: &Book<'_>, terms: Terms) -> Vec<Award> {
-    let sellers: BTreeMap<PublicKey, usize> = book.selling(round, terms.trades);
-    let tasks = book.buying(round, terms.trades);
-    let pairs = matching::most(round, &tasks, &sellers);
+/// Returns the awards of one good.
+fn trade(auction: &Auction, book: &Book<'_>, terms: Terms) -> Vec<Winner> {
+    let sellers = book.selling(auction, terms.trades);
+    let tasks = book.buying(auction, terms.trades);
 
-    let award = |bid: &crate::round::Bid| Award {
-        charge: terms.charge,
-        ..Award::at(bid, terms.payment)
-    };
-
-    pairs.iter().map(award).collect()
+    // The prices do not depend on who trades with whom.
+    matching::most(auction, &tasks, &sellers)
+        .iter()
+        .map(|bid| Winner {
+            charge: terms.charge,
+            ..Winner::at(bid, terms.payment)
+        })
+        .collect()
 }
 
 /// Returns the terms of [`UniformDouble`], or `None` if nothing can trade.
 fn uniform(crossing: &Crossing) -> Option<Terms> {
     let trades = crossing.trades;
-    let (bid, ask) = (crossing.bid(trades)?, crossing.ask(trades)?);
+    let bid = crossing.bid(trades)?;
+    let ask = crossing.ask(trades)?;
 
     // At each price from `low` to `high`, exactly these units want to trade.
     let low = crossing.bid(trades + 1).map_or(ask, |next| next.max(ask));
@@ -221,7 +217,8 @@ fn uniform(crossing: &Crossing) -> Option<Terms> {
 /// Returns the terms of [`McAfee`], or `None` if nothing can trade.
 fn mcafee(crossing: &Crossing) -> Option<Terms> {
     let trades = crossing.trades;
-    let (bid, ask) = (crossing.bid(trades)?, crossing.ask(trades)?);
+    let bid = crossing.bid(trades)?;
+    let ask = crossing.ask(trades)?;
 
     // The first pair that does not trade sets the price, if the last one that does accepts it.
     let next = crossing.bid(trades + 1).zip(crossing.ask(trades + 1));

@@ -17,12 +17,14 @@ pub(super) struct Claim {
 
 /// Returns the units of each claim that trade: `count` in all, or all units if there are fewer.
 pub(super) fn shares(claims: &[Claim], count: usize) -> Vec<usize> {
-    let mut shares = vec![0; claims.len()];
+    let rank = |at: usize| claims[at].rank;
     let mut order: Vec<usize> = (0..claims.len()).collect();
-    order.sort_by_key(|&at| claims[at].rank);
+    order.sort_by_key(|&at| rank(at));
 
+    let mut shares = vec![0; claims.len()];
     let mut left = count;
-    for equals in order.chunk_by(|&a, &b| claims[a].rank == claims[b].rank) {
+
+    for equals in order.chunk_by(|&one, &other| rank(one) == rank(other)) {
         let units: usize = equals.iter().map(|&at| claims[at].units).sum();
 
         if units > left {
@@ -31,7 +33,10 @@ pub(super) fn shares(claims: &[Claim], count: usize) -> Vec<usize> {
             break;
         }
 
-        equals.iter().for_each(|&at| shares[at] = claims[at].units);
+        // Better claims trade in full.
+        for &at in equals {
+            shares[at] = claims[at].units;
+        }
         left -= units;
     }
 
@@ -43,19 +48,28 @@ fn share_out(claims: &[Claim], equals: &[usize], seats: usize, shares: &mut [usi
     let units = |at: usize| claims[at].units as u128;
     let total: u128 = equals.iter().map(|&at| units(at)).sum();
 
+    // A claim's exact share is this product, divided by the total.
+    let product = |at: usize| units(at) * seats as u128;
     let mut left = seats;
+
     for &at in equals {
         // At most the claim's own units, because there are fewer seats than units.
-        shares[at] = (units(at) * seats as u128 / total) as usize;
-        left -= shares[at];
+        let share = (product(at) / total) as usize;
+        shares[at] = share;
+        left -= share;
     }
 
     // The seats that rounding down left over go to the largest remainders.
     let mut order = equals.to_vec();
-    let remainder = |at: usize| units(at) * seats as u128 % total;
-    order.sort_by_key(|&at| (Reverse(remainder(at)), claims[at].key));
+    order.sort_by_key(|&at| {
+        let remainder = product(at) % total;
+        (Reverse(remainder), claims[at].key)
+    });
 
-    order.iter().take(left).for_each(|&at| shares[at] += 1);
+    // There are fewer of these seats than claims, since each remainder is less than a seat.
+    for &at in order.iter().take(left) {
+        shares[at] += 1;
+    }
 }
 
 #[cfg(test)]

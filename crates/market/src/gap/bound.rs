@@ -6,7 +6,7 @@
 //! ones give that of the linear program. They are approached by subgradient steps (Held, Wolfe and
 //! Crowder 1974), in integers.
 
-use super::plan::Plan;
+use super::plan::Rest;
 use super::problem::{OPEN, Problem};
 
 /// The highest price of a unit of weight, as a power of two, divided among the capacities. With it
@@ -20,16 +20,6 @@ const LONGEST: i64 = 2048;
 const SHORTEST: i64 = 4;
 /// Steps aim no further above the bound than 1/`NEAR` of it, since a known solution may be far off.
 const NEAR: i128 = 16;
-
-/// The part of a problem that is not decided yet.
-pub(super) struct Rest<'a> {
-    /// The jobs without a decision.
-    pub(super) jobs: &'a [u32],
-    /// The decisions that were made. Jobs without a decision are open in it.
-    pub(super) plan: &'a Plan,
-    /// For each offer: whether it can still be in a better solution.
-    pub(super) alive: &'a [bool],
-}
 
 /// The prices of capacities, and the bound that follows from them.
 #[derive(Clone, Debug)]
@@ -59,131 +49,119 @@ impl Bound {
 
     /// Returns the least cost that the bound allows, in [`Problem::cost`]s.
     pub(super) fn least(&self, problem: &Problem) -> i64 {
-        let scale = problem.scale();
-        self.value.div_euclid(scale) + i64::from(self.value.rem_euclid(scale) > 0)
+        problem.least_cost(self.value)
     }
 
     /// Improves the bound by `rounds` steps, or until it reaches `target`, the cost of a known
     /// solution. The prices are left at the best ones that were found.
-    pub(super) fn improve(
-        &mut self,
-        problem: &Problem,
-        rest: &Rest<'_>,
-        (rounds, target): (u32, i64),
-    ) {
-        self.value = i64::MIN;
-        let mut best = self.prices.clone();
-        let (mut length, mut waiting) = (LONGEST, 0);
+    pub(super) fn improve(&mut self, problem: &Problem, rest: &Rest, rounds: u32, target: i64) {
         self.measure_room(problem, rest);
+        let mut ascent = Ascent::new(&self.prices, LONGEST, PATIENCE);
 
         for _ in 0..rounds {
             let value = self.evaluate(problem, rest);
+            ascent.note(&self.prices, value);
 
-            if value > self.value {
-                self.value = value;
-                best.clone_from(&self.prices);
-                waiting = 0;
-            } else {
-                waiting += 1;
-            }
-
-            if self.least(problem) >= target || length < SHORTEST {
+            // No bound is above the cost of a solution, so at the target it is at its best.
+            if problem.least_cost(ascent.value) >= target || ascent.length < SHORTEST {
                 break;
             }
 
-            if waiting == PATIENCE {
-                // The steps were too long: shorter ones start from the best prices.
-                (length, waiting) = (length / 2, 0);
-                self.prices.clone_from(&best);
+            // Shorter steps start from the best prices.
+            if ascent.shorten_if_due() {
+                self.prices.clone_from(&ascent.best);
             }
 
-            // A step aims at the known cost, but not too far above the bound.
-            let goal = i128::from(target) * i128::from(problem.scale());
-            let near = i128::from(self.value) + i128::from(self.value.abs()) / NEAR;
-            let gain = goal.min(near) - i128::from(value);
-
-            if !self.step(gain * i128::from(length)) {
+            let gain = ascent.gain_of_step(problem, target, value);
+            if !self.step(gain) {
                 break;
             }
         }
 
-        self.prices = best;
+        self.value = ascent.value;
+        self.prices = ascent.best;
     }
 
     /// Returns the cost of an offer at the present prices, in scaled costs.
     pub(super) fn reduced(&self, problem: &Problem, place: u32) -> i64 {
         if place == OPEN {
-            return problem.skip() * problem.scale();
+            problem.scaled_skip()
+        } else {
+            problem.priced(place, &self.prices)
         }
-
-        let at = problem.agent(place) * problem.dimensions();
-        let weighed = self.prices[at..].iter().zip(problem.weight(place));
-
-        problem.cost(place) * problem.scale()
-            + weighed.map(|(price, weight)| price * weight).sum::<i64>()
     }
 
     /// Measures the weight that is left of each capacity.
-    fn measure_room(&mut self, problem: &Problem, rest: &Rest<'_>) {
-        for (at, capacity) in problem.capacity().iter().enumerate() {
-            // At least what the weights of the rest may add up to, since both are rounded down.
-            self.room[at] = (capacity - rest.plan.load[at]) >> problem.cut(at);
+    fn measure_room(&mut self, problem: &Problem, rest: &Rest) {
+        for (at, room) in self.room.iter_mut().enumerate() {
+            *room = rest.room(problem, at);
         }
     }
 
     /// Returns the bound at the present prices.
-    fn evaluate(&mut self, problem: &Problem, rest: &Rest<'_>) -> i64 {
-        let worth: i64 = self
-            .prices
-            .iter()
-            .zip(&self.room)
-            .map(|(price, room)| price * room)
-            .sum();
-
-        // The plan counts jobs without a decision as open, so their skip prices are taken off.
-        let decided = rest.plan.cost - problem.skip() * rest.jobs.len() as i64;
-        let mut value = decided * problem.scale() - worth;
+    fn evaluate(&mut self, problem: &Problem, rest: &Rest) -> i64 {
+        let mut value = rest.decided(problem) - self.worth_of_room();
         self.used.fill(0);
 
-        for &job in rest.jobs {
+        for &job in &rest.jobs {
             let (place, cost) = self.choose(problem, rest, job);
             value += cost;
 
             if place != OPEN {
-                let at = problem.agent(place) * problem.dimensions();
-                let used = self.used[at..].iter_mut().zip(problem.weight(place));
-                used.for_each(|(used, weight)| *used += weight);
+                self.use_weight(problem, place);
             }
         }
 
         value
     }
 
+    /// Returns the worth, at the present prices, of all that is left of the capacities.
+    fn worth_of_room(&self) -> i64 {
+        self.prices
+            .iter()
+            .zip(&self.room)
+            .map(|(price, room)| price * room)
+            .sum()
+    }
+
     /// Returns the offer of least reduced cost for a job and that cost; the offer is [`OPEN`] if
     /// leaving the job open costs less.
-    fn choose(&mut self, problem: &Problem, rest: &Rest<'_>, job: u32) -> (u32, i64) {
-        let mut best = (OPEN, problem.skip() * problem.scale());
+    fn choose(&mut self, problem: &Problem, rest: &Rest, job: u32) -> (u32, i64) {
+        let mut best = OPEN;
+        let mut least = problem.scaled_skip();
         let places = problem.of_job(job);
         self.steps += places.len() as u64;
 
-        for place in places {
-            if rest.alive[place as usize] && rest.plan.fits(problem, place) {
-                let cost = self.reduced(problem, place);
-                if cost < best.1 {
-                    best = (place, cost);
-                }
+        // Of equal costs the first one stays, so that all machines choose alike.
+        for place in places.filter(|place| rest.allows(problem, *place)) {
+            let cost = self.reduced(problem, place);
+            if cost < least {
+                best = place;
+                least = cost;
             }
         }
 
-        best
+        (best, least)
     }
 
-    /// Raises the prices of exceeded capacities and lowers the others. False if nothing moves.
+    /// Counts the weights of a chosen offer.
+    #[inline]
+    fn use_weight(&mut self, problem: &Problem, place: u32) {
+        let used = &mut self.used[problem.first_capacity(place)..];
+        for (used, weight) in used.iter_mut().zip(problem.weight(place)) {
+            *used += weight;
+        }
+    }
+
+    /// Raises the prices of exceeded capacities and lowers the others. Returns false if no price
+    /// moves.
     fn step(&mut self, gain: i128) -> bool {
         // The slope of a price is the weight by which its capacity is exceeded.
-        let slope = |(used, room): (&i64, &i64)| i128::from(used - room);
-        let slopes = || self.used.iter().zip(&self.room).map(slope);
-        let squares: i128 = slopes().map(|slope| slope * slope).sum();
+        let weights = self.used.iter().zip(&self.room);
+        let slopes = weights.map(|(used, room)| i128::from(used - room));
+
+        let squares = slopes.clone().map(|slope| slope * slope);
+        let squares: i128 = squares.sum();
 
         if squares == 0 {
             return false;
@@ -191,12 +169,76 @@ impl Bound {
 
         // With prices up to this limit, no sum overflows.
         let most = (1i128 << PRICE_BITS) / self.prices.len() as i128;
-        let moved = |(price, slope): (&i64, i128)| {
-            let next = i128::from(*price) + gain * slope / (squares * 1024);
-            next.clamp(0, most) as i64
-        };
 
-        self.prices = self.prices.iter().zip(slopes()).map(moved).collect();
+        for (price, slope) in self.prices.iter_mut().zip(slopes) {
+            // The length of a step counts in 1/1024.
+            let change = gain * slope / (squares * 1024);
+            let next = i128::from(*price) + change;
+            *price = next.clamp(0, most) as i64;
+        }
+
         true
+    }
+}
+
+/// The best point (prices or worths) that subgradient steps came to, and the length of the next
+/// step. The length is halved whenever several steps in a row find no better bound.
+pub(super) struct Ascent {
+    /// The best point so far.
+    pub(super) best: Vec<i64>,
+    /// The bound at that point, in scaled costs.
+    pub(super) value: i64,
+    /// The length of a step, in 1/1024 of (what is to gain / squared slope).
+    pub(super) length: i64,
+    /// The number of steps without a better bound after which the length is halved.
+    patience: u32,
+    /// The number of such steps so far.
+    waiting: u32,
+}
+
+impl Ascent {
+    /// Begins at a point whose bound is not known yet.
+    pub(super) fn new(start: &[i64], length: i64, patience: u32) -> Self {
+        Self {
+            best: start.to_vec(),
+            value: i64::MIN,
+            length,
+            patience,
+            waiting: 0,
+        }
+    }
+
+    /// Notes the bound at a point. Returns whether it is the best so far.
+    pub(super) fn note(&mut self, point: &Vec<i64>, value: i64) -> bool {
+        let is_better = value > self.value;
+
+        if is_better {
+            self.value = value;
+            self.best.clone_from(point);
+            self.waiting = 0;
+        } else {
+            self.waiting += 1;
+        }
+
+        is_better
+    }
+
+    /// Halves the length if the steps were too long to find a better bound. Returns whether they
+    /// were.
+    pub(super) fn shorten_if_due(&mut self) -> bool {
+        let is_due = self.waiting == self.patience;
+        if is_due {
+            self.length /= 2;
+            self.waiting = 0;
+        }
+        is_due
+    }
+
+    /// Returns the amount that a step from the bound `value` aims to gain, times the length. It
+    /// aims at `target`, the cost of a known solution, but not too far above the best bound so far.
+    pub(super) fn gain_of_step(&self, problem: &Problem, target: i64, value: i64) -> i128 {
+        let goal = i128::from(target) * i128::from(problem.scale());
+        let near = i128::from(self.value) + i128::from(self.value.abs()) / NEAR;
+        (goal.min(near) - i128::from(value)) * i128::from(self.length)
     }
 }

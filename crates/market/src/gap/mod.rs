@@ -26,11 +26,13 @@ mod problem;
 mod repair;
 mod search;
 
-pub use problem::{MAX_AMOUNT, MAX_COST, MAX_DIMENSIONS, MAX_SIDE, Offer, Problem, ProblemError};
+pub use problem::{
+    GapOffer, MAX_AMOUNT, MAX_COST, MAX_DIMENSIONS, MAX_SIDE, Problem, ProblemError,
+};
 
-use self::bound::{Bound, Rest};
-use self::packing::Packing;
-use self::plan::Plan;
+use self::bound::Bound;
+use self::packing::{Goal, Packing};
+use self::plan::{GapPlan, Rest};
 use self::problem::OPEN;
 use self::search::Search;
 
@@ -49,7 +51,7 @@ const EARLY: u64 = 400;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Solution {
     /// The offers that are taken, ascending by job, at most one for each.
-    pub pairs: Vec<Offer>,
+    pub pairs: Vec<GapOffer>,
     /// The sum of their costs.
     pub total: i64,
     /// A lower bound: no solution with as many jobs has a lower total.
@@ -65,58 +67,19 @@ pub struct Solution {
 #[must_use]
 pub fn solve(problem: &Problem, effort: u64) -> Solution {
     let mut bound = Bound::new(problem);
-    let mut best = root(problem, &mut bound, rounds(problem, effort));
+    let best = root(problem, &mut bound, rounds(problem, effort));
+    let least = bound.least(problem);
 
-    let (started, left) = (bound.steps, effort.saturating_sub(bound.steps));
+    let solver = Solver {
+        problem,
+        search: Search::new(problem, &best, &bound),
+        packing: Packing::new(problem, &bound),
+        best,
+        least,
+        effort,
+    };
 
-    let mut least = bound.least(problem);
-
-    // The better the solution, the more offers the bound can drop later.
-    let mut search = Search::new(problem, &best, &bound);
-    let early = (left / 16).min(EARLY * problem.offers() as u64);
-    search.run(&mut best, (started + early, least));
-
-    let mut packing = Packing::new(problem, &bound);
-    packing.steps = search.steps;
-
-    let mut optimal = best.cost <= least;
-
-    // Packings are tried only if many evaluations of their bound fit into the effort.
-    if !optimal && packing.dearest() < left / PACKED_SHARE {
-        let middle = started + left / 2;
-        pack_root(&mut packing, &best, middle);
-
-        let early = packing.steps + (left / 8).min(10 * EARLY * problem.offers() as u64);
-        polish::run(&mut packing, &mut best, (early, least));
-
-        // Again, with the better solution to aim at and to drop offers by.
-        let alive = pack_root(&mut packing, &best, middle);
-        least = least.max(packing.least_cost());
-
-        // The worths are needed again if branch and bound does not come to an end.
-        let (worth, jobs) = (packing.worth.clone(), (0..problem.jobs() as u32).collect());
-        let all = (jobs, Plan::empty(problem), &alive[..]);
-        optimal = branch::search(&mut packing, all, &mut best, middle);
-
-        if !optimal {
-            // There is no proof within its share of the effort: the rest goes to better solutions.
-            search.steps = packing.steps;
-            search.run(&mut best, (middle + left / 4, least));
-
-            // Parts start from the worths of the root again.
-            (packing.worth, packing.steps) = (worth, search.steps);
-            polish::run(&mut packing, &mut best, (effort, least));
-        }
-    }
-
-    search.steps = packing.steps;
-
-    if !optimal {
-        search.run(&mut best, (effort, least));
-        optimal = best.cost <= least;
-    }
-
-    to_solution(problem, &best, (least, optimal, search.steps))
+    solver.solve()
 }
 
 /// Returns the rounds of the first bound: a quarter of the effort, within reasonable limits.
@@ -126,21 +89,13 @@ fn rounds(problem: &Problem, effort: u64) -> u32 {
 }
 
 /// Finds the first prices, bound and solution.
-fn root(problem: &Problem, bound: &mut Bound, rounds: u32) -> Plan {
-    let jobs: Vec<u32> = (0..problem.jobs() as u32).collect();
-    let (alive, plan) = (vec![true; problem.offers()], Plan::empty(problem));
-
-    let rest = Rest {
-        jobs: &jobs,
-        plan: &plan,
-        alive: &alive,
-    };
-
+fn root(problem: &Problem, bound: &mut Bound, rounds: u32) -> GapPlan {
+    let rest = Rest::all(problem);
     let mut best = repair::by_regret(problem, bound);
 
     // The first pass has a rough target, the second has the solution that the first led to.
     for _ in 0..2 {
-        bound.improve(problem, &rest, (rounds / 2, best.cost));
+        bound.improve(problem, &rest, rounds / 2, best.cost);
         let plan = repair::by_regret(problem, bound);
 
         if plan.cost < best.cost {
@@ -151,48 +106,138 @@ fn root(problem: &Problem, bound: &mut Bound, rounds: u32) -> Plan {
     best
 }
 
-/// Improves the bound by packings, and returns which offers can be in a better plan by it.
-fn pack_root(packing: &mut Packing<'_>, best: &Plan, effort: u64) -> Vec<bool> {
-    let problem = packing.problem();
-    let jobs: Vec<u32> = (0..problem.jobs() as u32).collect();
-    let (alive, plan) = (vec![true; problem.offers()], Plan::empty(problem));
-
-    let rest = Rest {
-        jobs: &jobs,
-        plan: &plan,
-        alive: &alive,
-    };
-
-    packing.improve(&rest, (PACKED_ROUNDS, best.cost, effort), |_| {});
-
-    // A better plan costs at least 1 less.
-    let worse = (best.cost - 1) * problem.scale();
-    (0..problem.offers() as u32)
-        .map(|place| packing.with(&rest, place) <= worse)
-        .collect()
+/// The search for a better solution than the first one. `packing` counts the steps of all parts.
+struct Solver<'a> {
+    problem: &'a Problem,
+    search: Search<'a>,
+    packing: Packing<'a>,
+    /// The best plan so far.
+    best: GapPlan,
+    /// The cost that no plan is below, as far as it is known.
+    least: i64,
+    /// The number of steps after which the search ends.
+    effort: u64,
 }
 
-fn to_solution(
-    problem: &Problem,
-    plan: &Plan,
-    (least, optimal, steps): (i64, bool, u64),
-) -> Solution {
-    let places = plan.by.iter().filter(|place| **place != OPEN);
-    let pairs: Vec<Offer> = places.map(|place| problem.offer(*place)).collect();
-    let open = (problem.jobs() - pairs.len()) as i64;
-    let total = pairs.iter().map(|pair| pair.cost).sum();
+impl Solver<'_> {
+    /// Improves the solution until the effort is spent or it is proved to be optimal.
+    fn solve(mut self) -> Solution {
+        let started = self.packing.steps;
+        let left = self.effort.saturating_sub(started);
 
-    // `least` counts open jobs at the skip price and other costs above the cheapest offer's.
-    let least = problem.unshifted(least - open * problem.skip(), pairs.len());
+        // The better the solution, the more offers the bound can drop later.
+        let early = (left / 16).min(EARLY * self.problem.offers() as u64);
+        self.search_until(started + early);
 
-    // With a proof, the total is its own bound.
-    let bound = if optimal { total } else { least.min(total) };
+        let mut optimal = self.best.cost <= self.least;
 
-    Solution {
-        pairs,
-        total,
-        bound,
-        optimal,
-        steps,
+        // Packings are tried only if many evaluations of their bound fit into the effort.
+        if !optimal && self.packing.dearest() < left / PACKED_SHARE {
+            optimal = self.branch_and_bound(started, left);
+        }
+
+        if !optimal {
+            self.search_until(self.effort);
+            optimal = self.best.cost <= self.least;
+        }
+
+        self.to_solution(optimal)
+    }
+
+    /// Improves the best plan by local search, until this many steps are taken.
+    fn search_until(&mut self, effort: u64) {
+        self.search.steps = self.packing.steps;
+        self.search.run(&mut self.best, effort, self.least);
+        self.packing.steps = self.search.steps;
+    }
+
+    /// Improves the best plan part by part, until this many steps are taken.
+    fn polish_until(&mut self, effort: u64) {
+        polish::run(&mut self.packing, &mut self.best, effort, self.least);
+    }
+
+    /// Tries to solve the problem exactly, and returns whether branch and bound came to its end, so
+    /// that the best plan is optimal. `started` is the number of steps that the first solution
+    /// took, and `left` the number that it left.
+    fn branch_and_bound(&mut self, started: u64, left: u64) -> bool {
+        let middle = started + left / 2;
+        self.improve_packing(middle);
+
+        let early = (left / 8).min(10 * EARLY * self.problem.offers() as u64);
+        self.polish_until(self.packing.steps + early);
+
+        // Again, with the better solution to aim at and to drop offers by.
+        let rest = self.improve_packing(middle);
+        self.least = self.least.max(self.packing.least_cost());
+
+        // The worths are needed again if branch and bound does not come to an end.
+        let worth = self.packing.worth.clone();
+        let optimal = branch::search(&mut self.packing, rest, &mut self.best, middle);
+
+        if !optimal {
+            // There is no proof within its share of the effort: the rest goes to better solutions.
+            self.search_until(middle + left / 4);
+
+            // Parts start from the worths of the root again.
+            self.packing.worth = worth;
+            self.polish_until(self.effort);
+        }
+
+        optimal
+    }
+
+    /// Improves the bound by packings. Returns the problem with the offers that can be in a better
+    /// plan by it.
+    fn improve_packing(&mut self, effort: u64) -> Rest {
+        let rest = Rest::all(self.problem);
+        let goal = Goal {
+            rounds: PACKED_ROUNDS,
+            target: self.best.cost,
+            effort,
+        };
+
+        // Packings that happen to be plans are left to branch and bound.
+        self.packing.improve(&rest, goal, |_| {});
+
+        // A better plan costs at least 1 less.
+        let cost = self.best.cost - 1;
+        let most = cost * self.problem.scale();
+        let is_alive = |place| self.packing.with(&rest, place) <= most;
+
+        let places = 0..self.problem.offers() as u32;
+        let alive = places.map(is_alive).collect();
+
+        Rest { alive, ..rest }
+    }
+
+    /// Returns the best plan as a solution.
+    fn to_solution(&self, optimal: bool) -> Solution {
+        let problem = self.problem;
+        let places = self.best.by.iter().filter(|place| **place != OPEN);
+        let pairs: Vec<GapOffer> = places.map(|place| problem.offer(*place)).collect();
+        let total = pairs.iter().map(|pair| pair.cost).sum();
+
+        // With a proof, the total is its own bound.
+        let bound = if optimal {
+            total
+        } else {
+            self.least_total(pairs.len()).min(total)
+        };
+
+        Solution {
+            pairs,
+            total,
+            bound,
+            optimal,
+            steps: self.packing.steps,
+        }
+    }
+
+    /// Returns the lower bound in the caller's costs, for plans in which this many jobs are done.
+    fn least_total(&self, done: usize) -> i64 {
+        // `least` counts open jobs at the skip price and other costs above the cheapest offer's.
+        let open = (self.problem.jobs() - done) as i64;
+        let least = self.least - open * self.problem.skip();
+        self.problem.unshifted(least, done)
     }
 }

@@ -7,7 +7,8 @@
 //! knapsacks need few steps. If there are several dimensions, the tightest one of each agent is
 //! packed, and the others keep the prices of `bound`.
 
-use super::bound::{Bound, Rest};
+use super::bound::{Ascent, Bound};
+use super::plan::Rest;
 use super::problem::{OPEN, Problem};
 
 /// The number of bits to which a packed capacity is cut. Demands are rounded down with it, so the
@@ -19,10 +20,19 @@ const PATIENCE: u32 = 8;
 /// slope).
 const LONGEST: i64 = 1536;
 const SHORTEST: i64 = 48;
-/// Steps aim no further above the bound than 1/`NEAR` of it, since a known solution may be far off.
-const NEAR: i128 = 16;
 /// The number of cells of a knapsack that count as one step.
 const CELLS_PER_STEP: u64 = 8;
+
+/// The limits of an improvement.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Goal {
+    /// The most rounds, each with a step of the worths.
+    pub(super) rounds: u32,
+    /// The bound that is good enough: the cost of a known solution.
+    pub(super) target: i64,
+    /// The number of offers looked at, in all, after which it ends.
+    pub(super) effort: u64,
+}
 
 /// The worths of jobs, and the bound that follows from them.
 #[derive(Clone, Debug)]
@@ -51,34 +61,32 @@ pub(super) struct Packing<'a> {
 impl<'a> Packing<'a> {
     /// Begins with the worths that follow from prices of capacities.
     pub(super) fn new(problem: &'a Problem, root: &Bound) -> Self {
-        let packed: Vec<usize> = (0..problem.agents())
-            .map(|agent| tightest(problem, agent))
-            .collect();
+        let agents = problem.agents();
+        let jobs = problem.jobs();
+
+        let packed: Vec<usize> = (0..agents).map(|agent| tightest(problem, agent)).collect();
 
         // A packed dimension needs no price, because the knapsack keeps its capacity.
         let mut prices = root.prices.clone();
-        packed.iter().for_each(|at| prices[*at] = 0);
+        for &at in &packed {
+            prices[at] = 0;
+        }
 
-        // A job is worth as much as it costs by its best offer, or if it is left open.
-        let worth = |job| {
-            let places = problem.of_job(job).chain([OPEN]);
-            places
-                .map(|place| root.reduced(problem, place))
-                .min()
-                .unwrap_or(0)
-        };
+        let worth = (0..jobs as u32)
+            .map(|job| first_worth(problem, root, job))
+            .collect();
 
         Self {
             problem,
             prices,
             packed,
-            worth: (0..problem.jobs() as u32).map(worth).collect(),
+            worth,
             value: i64::MIN,
             steps: root.steps,
-            choice: vec![OPEN; problem.jobs()],
-            times: vec![0; problem.jobs()],
-            trouble: vec![0; problem.jobs()],
-            least: vec![Vec::new(); problem.agents()],
+            choice: vec![OPEN; jobs],
+            times: vec![0; jobs],
+            trouble: vec![0; jobs],
+            least: vec![Vec::new(); agents],
             knapsack: Knapsack::default(),
         }
     }
@@ -91,95 +99,94 @@ impl<'a> Packing<'a> {
     /// Returns the most steps that one evaluation can take.
     pub(super) fn dearest(&self) -> u64 {
         let problem = self.problem;
-        let cells = |place: u32| {
-            let capacity = problem.capacity()[self.packed[problem.agent(place)]];
-            (capacity >> cut(capacity)) as u64 + 1
-        };
+        let pairs = problem.agents() * problem.jobs();
 
-        let cells: u64 = (0..problem.offers() as u32).map(cells).sum();
-        (problem.agents() * problem.jobs()) as u64 / 2 + cells / CELLS_PER_STEP
+        // Each offer may be an item, with a row of cells in the table of its agent.
+        let places = 0..problem.offers() as u32;
+        let cells: u64 = places.map(|place| self.row_of_cells(place)).sum();
+
+        pairs as u64 / 2 + cells / CELLS_PER_STEP
+    }
+
+    /// Returns the number of cells in a row of the table of an offer's agent.
+    fn row_of_cells(&self, place: u32) -> u64 {
+        let agent = self.problem.agent(place);
+        let capacity = self.problem.capacity()[self.packed[agent]];
+        (capacity >> cut(capacity)) as u64 + 1
     }
 
     /// Returns the least cost that the bound allows, in [`Problem::cost`]s.
     pub(super) fn least_cost(&self) -> i64 {
-        let scale = self.problem.scale();
-        self.value.div_euclid(scale) + i64::from(self.value.rem_euclid(scale) > 0)
+        self.problem.least_cost(self.value)
     }
 
-    /// Improves the worths by `rounds` steps, or until the bound reaches `target`, the cost of a
-    /// known solution, or until `effort` steps are taken. They are evaluated at least once. `seen`
-    /// is called after each evaluation but a last one for the best worths, which are left in place
+    /// Improves the worths within the limits of `goal`. They are evaluated at least once. `seen` is
+    /// called after each evaluation but a last one for the best worths, which are left in place
     /// with their packing.
-    pub(super) fn improve(
-        &mut self,
-        rest: &Rest<'_>,
-        (rounds, target, effort): (u32, i64, u64),
-        mut seen: impl FnMut(&Self),
-    ) {
-        let (mut best, mut best_value) = (self.worth.clone(), i64::MIN);
-        let (mut length, mut waiting, mut is_last) = (LONGEST, 0, false);
-        rest.jobs
-            .iter()
-            .for_each(|job| self.trouble[*job as usize] = 0);
+    pub(super) fn improve(&mut self, rest: &Rest, goal: Goal, mut seen: impl FnMut(&Self)) {
+        self.forget_trouble(rest);
+        let mut ascent = Ascent::new(&self.worth, LONGEST, PATIENCE);
+        let mut is_best = false;
 
-        for _ in 0..rounds {
+        for _ in 0..goal.rounds {
             self.evaluate(rest);
             seen(self);
+            is_best = ascent.note(&self.worth, self.value);
 
-            is_last = self.value > best_value;
-            if is_last {
-                best_value = self.value;
-                best.clone_from(&self.worth);
-                waiting = 0;
-            } else {
-                waiting += 1;
-            }
-
-            if self.least_cost() >= target || length < SHORTEST || self.steps >= effort {
+            if self.has_reached(goal) || ascent.length < SHORTEST {
                 break;
             }
 
-            if waiting == PATIENCE {
-                // The steps were too long: shorter ones start from the best worths.
-                (length, waiting) = (length / 2, 0);
-                self.worth.clone_from(&best);
+            // Shorter steps start from the best worths.
+            if ascent.shorten_if_due() {
+                self.worth.clone_from(&ascent.best);
                 continue;
             }
 
-            // A step aims at the known cost, but not too far above the bound.
-            let goal = i128::from(target) * i128::from(self.problem.scale());
-            let near = i128::from(best_value) + i128::from(best_value.abs()) / NEAR;
-            let gain = goal.min(near) - i128::from(self.value);
-
-            if !self.step(rest, gain * i128::from(length)) {
+            let gain = ascent.gain_of_step(self.problem, goal.target, self.value);
+            if !self.step(rest, gain) {
                 break;
             }
-            is_last = false;
+            is_best = false;
         }
 
         // The packing that is left must be the one for the best worths.
-        if !is_last {
-            self.worth.clone_from(&best);
+        if !is_best {
+            self.worth = ascent.best;
             self.evaluate(rest);
         }
     }
 
+    /// Begins to count anew how many times each job is not done exactly once.
+    fn forget_trouble(&mut self, rest: &Rest) {
+        for &job in &rest.jobs {
+            self.trouble[job as usize] = 0;
+        }
+    }
+
+    /// Checks whether the bound is good enough, or the effort is spent.
+    fn has_reached(&self, goal: Goal) -> bool {
+        self.least_cost() >= goal.target || self.steps >= goal.effort
+    }
+
     /// Returns the bound that holds if an offer is taken. It is never below [`Self::value`].
-    pub(super) fn with(&self, rest: &Rest<'_>, place: u32) -> i64 {
-        let (problem, agent) = (self.problem, self.problem.agent(place));
+    pub(super) fn with(&self, rest: &Rest, place: u32) -> i64 {
+        let agent = self.problem.agent(place);
         let room = self.room(rest, self.packed[agent]);
         let left = room.saturating_sub(self.size(place));
+
+        // The offer takes its room, and the best packing of what is left goes with it.
         let least = &self.least[agent];
-        let added = self.reduced(problem, place) + least[left.min(room)] - least[room];
+        let with = self.reduced(place) + least[left.min(room)];
+        let added = with - least[room];
+
         self.value + added.max(0)
     }
 
     /// Returns the cost of an offer at the present prices and worths, in scaled costs.
-    fn reduced(&self, problem: &Problem, place: u32) -> i64 {
-        let at = problem.agent(place) * problem.dimensions();
-        let weighed = self.prices[at..].iter().zip(problem.weight(place));
-        let priced: i64 = weighed.map(|(price, weight)| price * weight).sum();
-        problem.cost(place) * problem.scale() + priced - self.worth[self.job(place)]
+    #[inline]
+    fn reduced(&self, place: u32) -> i64 {
+        self.problem.priced(place, &self.prices) - self.worth[self.job(place)]
     }
 
     fn job(&self, place: u32) -> usize {
@@ -194,136 +201,176 @@ impl<'a> Packing<'a> {
     }
 
     /// Returns the amount that is left of a packed capacity.
-    fn room(&self, rest: &Rest<'_>, at: usize) -> usize {
+    fn room(&self, rest: &Rest, at: usize) -> usize {
         let capacity = self.problem.capacity()[at];
         ((capacity - rest.plan.load[at]) >> cut(capacity)) as usize
     }
 
     /// Computes the bound at the present worths.
-    fn evaluate(&mut self, rest: &Rest<'_>) {
-        let problem = self.problem;
+    fn evaluate(&mut self, rest: &Rest) {
+        // A job without a decision counts with its worth, and a packing that does it adds its gain.
+        let jobs = rest.jobs.iter();
+        let worth: i64 = jobs.map(|job| self.worth[*job as usize]).sum();
+        let decided = rest.decided(self.problem);
+        self.value = decided + worth - self.worth_of_unpacked(rest);
 
-        // The plan counts jobs without a decision as open; here their worths stand for that.
-        let decided = rest.plan.cost - problem.skip() * rest.jobs.len() as i64;
-        let worth: i64 = rest.jobs.iter().map(|job| self.worth[*job as usize]).sum();
-        self.value = decided * problem.scale() + worth;
-
-        for &job in rest.jobs {
-            (self.choice[job as usize], self.times[job as usize]) = (OPEN, 0);
-        }
-
-        // A capacity that is not packed is worth its price.
-        for (at, price) in self
-            .prices
-            .iter()
-            .enumerate()
-            .filter(|(_, price)| **price > 0)
-        {
-            self.value -=
-                price * ((problem.capacity()[at] - rest.plan.load[at]) >> problem.cut(at));
-        }
-
-        for agent in 0..problem.agents() {
+        self.forget_choices(rest);
+        for agent in 0..self.problem.agents() {
             self.pack(rest, agent);
         }
 
         // Branching decides the jobs with the most trouble first.
-        for &job in rest.jobs {
-            self.trouble[job as usize] += u32::from(self.times[job as usize] != 1);
+        for &job in &rest.jobs {
+            let is_done_once = self.times[job as usize] == 1;
+            self.trouble[job as usize] += u32::from(!is_done_once);
         }
     }
 
-    /// Packs one agent, and adds to the bound what that gains.
-    fn pack(&mut self, rest: &Rest<'_>, agent: usize) {
-        let problem = self.problem;
-        let room = self.room(rest, self.packed[agent]);
-
-        let mut knapsack = std::mem::take(&mut self.knapsack);
-        knapsack.items.clear();
-
-        // Only an offer that costs less than its job is worth can gain anything.
-        for &job in rest.jobs {
-            let place = problem.place(job, agent);
-            if place != OPEN && rest.alive[place as usize] && rest.plan.fits(problem, place) {
-                let reduced = self.reduced(problem, place);
-                if reduced < 0 {
-                    knapsack.items.push(Item {
-                        place,
-                        size: self.size(place),
-                        cost: reduced,
-                    });
-                }
-            }
+    /// Begins with no job done.
+    fn forget_choices(&mut self, rest: &Rest) {
+        for &job in &rest.jobs {
+            self.choice[job as usize] = OPEN;
+            self.times[job as usize] = 0;
         }
+    }
+
+    /// Returns the worth, by their prices, of what is left of the capacities that are not packed.
+    fn worth_of_unpacked(&self, rest: &Rest) -> i64 {
+        self.prices
+            .iter()
+            .enumerate()
+            .filter(|(_, price)| **price > 0)
+            .map(|(at, price)| price * rest.room(self.problem, at))
+            .sum()
+    }
+
+    /// Packs one agent, and adds to the bound what that gains.
+    fn pack(&mut self, rest: &Rest, agent: usize) {
+        let room = self.room(rest, self.packed[agent]);
+        let mut knapsack = std::mem::take(&mut self.knapsack);
+        self.collect_items(rest, agent, &mut knapsack.items);
 
         // The steps of a packing are counted in cells of its table.
+        let jobs = rest.jobs.len() as u64;
         let cells = knapsack.items.len() * (room + 1);
-        self.steps += (rest.jobs.len() as u64).div_ceil(2) + cells as u64 / CELLS_PER_STEP;
+        self.steps += jobs.div_ceil(2) + cells as u64 / CELLS_PER_STEP;
+
         self.value += knapsack.solve(room);
 
-        // Kept for `with`, which needs the least cost within any smaller capacity.
-        self.least[agent].clear();
-        self.least[agent].extend_from_slice(knapsack.last_row(room));
+        // This is kept for `with`, which needs the least cost within any smaller capacity.
+        let least = &mut self.least[agent];
+        least.clear();
+        least.extend_from_slice(knapsack.last_row(room));
 
+        // The jobs that the packing does.
         for item in knapsack.taken(room) {
-            let job = self.job(item.place);
-            self.choice[job] = item.place;
-            self.times[job] += 1;
+            self.count_choice(item.place);
         }
 
         self.knapsack = knapsack;
     }
 
+    /// Counts an offer by which its job is done.
+    fn count_choice(&mut self, place: u32) {
+        let job = self.job(place);
+        self.choice[job] = place;
+        self.times[job] += 1;
+    }
+
+    /// Replaces `items` by the offers of an agent that can gain anything: those that cost less than
+    /// their job is worth.
+    #[inline]
+    fn collect_items(&self, rest: &Rest, agent: usize, items: &mut Vec<Item>) {
+        items.clear();
+
+        for &job in &rest.jobs {
+            let place = self.problem.place(job, agent);
+            if place == OPEN || !rest.allows(self.problem, place) {
+                continue;
+            }
+
+            // An offer that costs as much as its job is worth may as well be left out.
+            let cost = self.reduced(place);
+            let gains = cost < 0;
+
+            if gains {
+                let size = self.size(place);
+                items.push(Item { place, size, cost });
+            }
+        }
+    }
+
     /// Raises the worth of jobs that are not done, and lowers that of jobs that are done more than
     /// once. Returns false if each job is done once.
-    fn step(&mut self, rest: &Rest<'_>, gain: i128) -> bool {
-        let slope = |times: i64| i128::from(1 - times);
-        let squares: i128 = rest
-            .jobs
-            .iter()
-            .map(|job| slope(self.times[*job as usize]).pow(2))
-            .sum();
+    fn step(&mut self, rest: &Rest, gain: i128) -> bool {
+        let jobs = rest.jobs.iter();
+        let squares = jobs.map(|job| self.slope(*job).pow(2));
+        let squares: i128 = squares.sum();
 
         if squares == 0 {
             return false;
         }
 
         // No job is worth more than leaving it open costs.
-        let most = i128::from(self.problem.skip() * self.problem.scale());
-        for &job in rest.jobs {
-            let worth = i128::from(self.worth[job as usize]);
-            let moved = worth + gain * slope(self.times[job as usize]) / (squares * 1024);
-            self.worth[job as usize] = moved.clamp(-most, most) as i64;
+        let most = i128::from(self.problem.scaled_skip());
+
+        for &job in &rest.jobs {
+            // The length of a step counts in 1/1024.
+            let change = gain * self.slope(job) / (squares * 1024);
+            let worth = &mut self.worth[job as usize];
+            let moved = i128::from(*worth) + change;
+            *worth = moved.clamp(-most, most) as i64;
         }
 
         true
     }
+
+    /// Returns the slope of a job's worth: 1 less the number of offers that do the job.
+    fn slope(&self, job: u32) -> i128 {
+        i128::from(1 - self.times[job as usize])
+    }
+}
+
+/// Returns the worth of a job by prices of capacities: as much as it costs by its best offer, or if
+/// it is left open.
+fn first_worth(problem: &Problem, root: &Bound, job: u32) -> i64 {
+    let places = problem.of_job(job).chain([OPEN]);
+    let costs = places.map(|place| root.reduced(problem, place));
+    costs.min().unwrap_or(0)
 }
 
 /// Returns the capacity of an agent that all its offers together exceed most.
 fn tightest(problem: &Problem, agent: usize) -> usize {
     let first = agent * problem.dimensions();
+    let wanted = wanted_by_all(problem, agent);
+
+    // The part of each capacity that all offers together want, in 1/1024.
+    let ratio = |at: &usize| {
+        let capacity = problem.capacity()[first + at];
+        wanted[*at] * 1024 / i128::from(capacity + 1)
+    };
+
+    // Reversed, so that the first of equals is chosen: `max_by_key` returns the last.
+    let dimensions = (0..problem.dimensions()).rev();
+    first + dimensions.max_by_key(ratio).unwrap_or(0)
+}
+
+/// Returns the sum of the demands of all offers of an agent, one for each dimension.
+fn wanted_by_all(problem: &Problem, agent: usize) -> Vec<i128> {
     let mut wanted = vec![0; problem.dimensions()];
 
-    for place in (0..problem.jobs() as u32).map(|job| problem.place(job, agent)) {
-        if place != OPEN {
-            let demand = problem.demand(place);
-            wanted
-                .iter_mut()
-                .zip(demand)
-                .for_each(|(sum, demand)| *sum += i128::from(*demand));
+    for job in 0..problem.jobs() as u32 {
+        let place = problem.place(job, agent);
+        if place == OPEN {
+            continue;
+        }
+
+        for (sum, demand) in wanted.iter_mut().zip(problem.demand(place)) {
+            *sum += i128::from(*demand);
         }
     }
 
-    // The part of each capacity that all offers together want, in 1/1024.
-    let ratio = |at: &usize| wanted[*at] * 1024 / i128::from(problem.capacity()[first + at] + 1);
-
-    // Reversed, so that the first of equals is chosen: `max_by_key` returns the last.
-    first
-        + (0..problem.dimensions())
-            .rev()
-            .max_by_key(ratio)
-            .unwrap_or(0)
+    wanted
 }
 
 /// Returns the number of bits by which a capacity is too long to be packed.
@@ -340,6 +387,28 @@ struct Item {
     cost: i64,
 }
 
+impl Item {
+    /// Fills a row of the knapsack: the least costs with this item and those of the row above.
+    #[inline]
+    fn fill_row(&self, above: &[i64], row: &mut [i64]) {
+        let width = row.len();
+        let size = self.size.min(width);
+
+        // Within a room that is too small for the item, nothing changes.
+        row[..size].copy_from_slice(&above[..size]);
+
+        // Otherwise the item is left out, or it is taken and leaves so much less room.
+        let without = &above[size..];
+        let with = &above[..width - size];
+        let cells = row[size..].iter_mut();
+
+        for ((cell, without), with) in cells.zip(without).zip(with) {
+            let with = with + self.cost;
+            *cell = with.min(*without);
+        }
+    }
+}
+
 /// The knapsack by dynamic programming (Bellman 1957), with a row of cells for each item. The
 /// buffers are used again for each knapsack.
 #[derive(Clone, Debug, Default)]
@@ -352,27 +421,23 @@ impl Knapsack {
     /// Returns the least cost of items that fit into `room` together.
     fn solve(&mut self, room: usize) -> i64 {
         let width = room + 1;
+        let rows = self.items.len() + 1;
+
+        // The first row is that without items, whose cost is 0.
         self.rows.clear();
-        self.rows.resize((self.items.len() + 1) * width, 0);
+        self.rows.resize(rows * width, 0);
 
         // Row `at + 1` holds the least cost with the first `at + 1` items, for each room from 0 on.
         for (at, item) in self.items.iter().enumerate() {
-            let (above, row) = self.rows[at * width..(at + 2) * width].split_at_mut(width);
-
-            let size = item.size.min(width);
-
-            // Within a room that is too small for the item, nothing changes.
-            row[..size].copy_from_slice(&above[..size]);
-            let without = above[size..].iter().zip(&above[..width - size]);
-
-            for (cell, (without, with)) in row[size..].iter_mut().zip(without) {
-                *cell = (*without).min(with + item.cost);
-            }
+            let rows = &mut self.rows[at * width..][..2 * width];
+            let (above, row) = rows.split_at_mut(width);
+            item.fill_row(above, row);
         }
 
         self.last_row(room)[room]
     }
 
+    /// Returns the least cost of items that fit into each room, from 0 up to `room`.
     fn last_row(&self, room: usize) -> &[i64] {
         let width = room + 1;
         &self.rows[self.items.len() * width..][..width]
@@ -380,7 +445,8 @@ impl Knapsack {
 
     /// Returns the items of the solution within `room`, the last one first.
     fn taken(&self, room: usize) -> impl Iterator<Item = Item> + '_ {
-        let (width, mut left) = (room + 1, room);
+        let width = room + 1;
+        let mut left = room;
 
         self.items
             .iter()

@@ -6,11 +6,13 @@
 use super::branch;
 use super::dice::Dice;
 use super::packing::Packing;
-use super::plan::Plan;
+use super::plan::{GapPlan, Rest};
 use super::problem::{OPEN, Problem};
 
-/// The fewest and the most agents of a part.
-const AGENTS: (usize, usize) = (2, 5);
+/// The fewest agents of a part.
+const FEWEST_AGENTS: usize = 2;
+/// The most agents of a part.
+const MOST_AGENTS: usize = 5;
 /// The most jobs of a part.
 const JOBS: usize = 20;
 /// The most steps for a part. One that is not solved by then is left.
@@ -18,21 +20,13 @@ const PART: u64 = 100_000;
 
 /// Improves `best` part by part, until `packing` has taken `effort` steps or `best` costs no more
 /// than `least`. Each part begins with the worths that `packing` has now, and `packing` keeps them.
-pub(super) fn run(packing: &mut Packing<'_>, best: &mut Plan, (effort, least): (u64, i64)) {
-    let (problem, worth, mut dice) = (packing.problem(), packing.worth.clone(), Dice::new());
+pub(super) fn run(packing: &mut Packing<'_>, best: &mut GapPlan, effort: u64, least: i64) {
+    let problem = packing.problem();
+    let worth = packing.worth.clone();
+    let mut dice = Dice::new();
 
     while packing.steps < effort && best.cost > least {
-        let agents = part(problem, &mut dice);
-
-        let mut jobs = jobs_of(problem, best, &agents);
-        dice.draw(&mut jobs, JOBS);
-
-        // Only the jobs of the part are open; the rest of the plan stays as it is.
-        let mut plan = best.clone();
-        jobs.iter().for_each(|job| plan.put(problem, *job, OPEN));
-
-        let places = 0..problem.offers() as u32;
-        let alive: Vec<bool> = places.map(|place| agents[problem.agent(place)]).collect();
+        let part = draw_part(problem, best, &mut dice);
 
         // The part before has moved the worths.
         packing.worth.clone_from(&worth);
@@ -40,16 +34,35 @@ pub(super) fn run(packing: &mut Packing<'_>, best: &mut Plan, (effort, least): (
         // The work outside of branch and bound is charged as well.
         packing.steps += problem.offers() as u64 / 8 + 1;
         let until = effort.min(packing.steps + PART);
-        branch::search(packing, (jobs, plan, &alive), best, until);
+        branch::search(packing, part, best, until);
     }
 
     packing.worth = worth;
 }
 
-/// Returns which agents the next part has.
-fn part(problem: &Problem, dice: &mut Dice) -> Vec<bool> {
+/// Draws a part: a few agents, and some of the jobs that they do or that are open in the plan.
+fn draw_part(problem: &Problem, plan: &GapPlan, dice: &mut Dice) -> Rest {
+    let agents = draw_agents(problem, dice);
+    let mut jobs = jobs_of(problem, plan, &agents);
+    dice.draw(&mut jobs, JOBS);
+
+    // Only the jobs of the part are open; the rest of the plan stays as it is.
+    let mut plan = plan.clone();
+    for &job in &jobs {
+        plan.put(problem, job, OPEN);
+    }
+
+    // Only offers of the part's agents may be taken.
+    let places = 0..problem.offers() as u32;
+    let alive = places.map(|place| agents[problem.agent(place)]).collect();
+
+    Rest { jobs, plan, alive }
+}
+
+/// Returns for each agent whether it is in the next part.
+fn draw_agents(problem: &Problem, dice: &mut Dice) -> Vec<bool> {
     let mut agents: Vec<usize> = (0..problem.agents()).collect();
-    let count = AGENTS.0 + dice.roll(AGENTS.1 - AGENTS.0 + 1);
+    let count = FEWEST_AGENTS + dice.roll(MOST_AGENTS - FEWEST_AGENTS + 1);
     dice.draw(&mut agents, count);
 
     let mut part = vec![false; problem.agents()];
@@ -58,7 +71,7 @@ fn part(problem: &Problem, dice: &mut Dice) -> Vec<bool> {
 }
 
 /// Returns the jobs of these agents, and all open jobs.
-fn jobs_of(problem: &Problem, plan: &Plan, agents: &[bool]) -> Vec<u32> {
+fn jobs_of(problem: &Problem, plan: &GapPlan, agents: &[bool]) -> Vec<u32> {
     let is_theirs = |job: &u32| match plan.by[*job as usize] {
         OPEN => true,
         place => agents[problem.agent(place)],

@@ -16,7 +16,7 @@ const WEIGHT_BITS: u32 = 20;
 
 /// An offer: agent `agent` can do job `job` at `cost`, which takes `demand` of its capacity.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Offer {
+pub struct GapOffer {
     /// The index of the agent, below the number of agents.
     pub agent: u32,
     /// The index of the job, below the number of jobs.
@@ -101,18 +101,17 @@ impl Problem {
     pub fn new(
         jobs: usize,
         capacities: &[Vec<i64>],
-        mut offers: Vec<Offer>,
+        mut offers: Vec<GapOffer>,
     ) -> Result<Self, ProblemError> {
         let agents = capacities.len();
         if agents > MAX_SIDE || jobs > MAX_SIDE {
             return Err(ProblemError::TooLarge { agents, jobs });
         }
 
+        // All vectors must be as long as the first one.
         let dimensions = capacities.first().map_or(1, Vec::len);
-        let vectors = capacities
-            .iter()
-            .chain(offers.iter().map(|offer| &offer.demand));
-        check_amounts(dimensions, vectors)?;
+        let demands = offers.iter().map(|offer| &offer.demand);
+        check_amounts(dimensions, capacities.iter().chain(demands))?;
 
         offers.sort_unstable_by_key(|offer| (offer.job, offer.agent));
         check_offers(agents, jobs, &offers)?;
@@ -120,53 +119,43 @@ impl Problem {
         // An offer beyond the whole capacity of its agent can never be taken.
         offers.retain(|offer| {
             let capacity = &capacities[offer.agent as usize];
-            offer
-                .demand
-                .iter()
-                .zip(capacity)
-                .all(|(demand, capacity)| demand <= capacity)
+            offer.keeps_within(capacity)
         });
 
         Ok(Self::of(jobs, dimensions, capacities, &offers))
     }
 
-    fn of(jobs: usize, dimensions: usize, capacities: &[Vec<i64>], offers: &[Offer]) -> Self {
+    /// Builds the problem from checked offers, which are sorted by job, then agent.
+    fn of(jobs: usize, dimensions: usize, capacities: &[Vec<i64>], offers: &[GapOffer]) -> Self {
         let agents = capacities.len();
-        let low = offers.iter().map(|offer| offer.cost).min().unwrap_or(0);
+        let costs = offers.iter().map(|offer| offer.cost);
+        let low = costs.min().unwrap_or(0);
 
-        let mut starts = vec![0; jobs + 1];
-        let mut places = vec![OPEN; jobs * agents];
         let mut table = Table::default();
-        let mut highest = vec![0; jobs];
+        let mut places = vec![OPEN; jobs * agents];
 
+        // Costs are counted from the lowest one, so none is negative.
         for (place, offer) in offers.iter().enumerate() {
-            let (job, agent) = (offer.job as usize, offer.agent as usize);
-            starts[job + 1] += 1;
-            places[job * agents + agent] = place as u32;
-            highest[job] = highest[job].max(offer.cost - low);
+            let agent = offer.agent as usize;
+            let row = offer.job as usize * agents;
+            places[row + agent] = place as u32;
             table.push(offer, &capacities[agent], low);
         }
 
-        for job in 0..jobs {
-            starts[job + 1] += starts[job];
-        }
+        let skip = skip_price(&table, jobs);
 
-        // No cost is negative here, so a plan with one more job costs less, whatever it takes.
-        let skip = highest.iter().sum::<i64>() + 1;
-        let scale = scale(skip, jobs);
-        let capacity = capacities.iter().flatten().copied().collect();
-
+        // All sums are of scaled costs, so the scale follows from the dearest plan.
         Self {
             agents,
             jobs,
             dimensions,
-            capacity,
-            starts,
+            capacity: capacities.iter().flatten().copied().collect(),
+            starts: starts_of_jobs(&table, jobs),
             table,
             places,
             low,
             skip,
-            scale,
+            scale: scale(skip, jobs),
         }
     }
 
@@ -195,9 +184,9 @@ impl Problem {
     }
 
     /// Returns the offer at a place.
-    pub(super) fn offer(&self, place: u32) -> Offer {
+    pub(super) fn offer(&self, place: u32) -> GapOffer {
         let at = place as usize;
-        Offer {
+        GapOffer {
             agent: self.table.agent[at],
             job: self.table.job[at],
             cost: self.table.cost[at] + self.low,
@@ -245,6 +234,23 @@ impl Problem {
         &self.table.weight[at..at + self.dimensions]
     }
 
+    /// Returns the cost of an offer plus its weights at these prices of capacities, in scaled
+    /// costs.
+    #[inline]
+    pub(super) fn priced(&self, place: u32, prices: &[i64]) -> i64 {
+        let first = self.first_capacity(place);
+        let weighed = prices[first..].iter().zip(self.weight(place));
+        let weights: i64 = weighed.map(|(price, weight)| price * weight).sum();
+
+        self.cost(place) * self.scale + weights
+    }
+
+    /// Returns the index of the first of the capacities of an offer's agent.
+    #[inline]
+    pub(super) fn first_capacity(&self, place: u32) -> usize {
+        self.agent(place) * self.dimensions
+    }
+
     /// Returns the capacities. All dimensions of an agent stand together.
     pub(super) fn capacity(&self) -> &[i64] {
         &self.capacity
@@ -266,19 +272,56 @@ impl Problem {
         self.scale
     }
 
+    /// Returns the cost of an open job in scaled costs.
+    pub(super) fn scaled_skip(&self) -> i64 {
+        self.skip * self.scale
+    }
+
+    /// Converts a lower bound from scaled costs to whole [`Self::cost`]s, rounded up.
+    pub(super) fn least_cost(&self, bound: i64) -> i64 {
+        bound.div_euclid(self.scale) + i64::from(bound.rem_euclid(self.scale) > 0)
+    }
+
     /// Converts a sum of [`Self::cost`]s to the caller's costs; `assigned` is its number of offers.
     pub(super) fn unshifted(&self, cost: i64, assigned: usize) -> i64 {
         cost + self.low * assigned as i64
     }
 }
 
+impl GapOffer {
+    /// Checks that the offer names an agent and a job that exist, at a cost in range.
+    fn check(&self, agents: usize, jobs: usize) -> Result<(), ProblemError> {
+        let Self { agent, job, .. } = *self;
+        if agent as usize >= agents || job as usize >= jobs {
+            return Err(ProblemError::Outside { agent, job });
+        }
+
+        if self.cost.unsigned_abs() > MAX_COST.unsigned_abs() {
+            return Err(ProblemError::OutOfRange(self.cost));
+        }
+
+        Ok(())
+    }
+
+    /// Checks whether a capacity covers the demand of the offer in every dimension.
+    fn keeps_within(&self, capacity: &[i64]) -> bool {
+        self.demand
+            .iter()
+            .zip(capacity)
+            .all(|(demand, capacity)| demand <= capacity)
+    }
+}
+
 impl Table {
-    fn push(&mut self, offer: &Offer, capacity: &[i64], low: i64) {
+    /// Adds an offer. `low` is taken off its cost, and its weights follow from its agent's
+    /// `capacity`.
+    fn push(&mut self, offer: &GapOffer, capacity: &[i64], low: i64) {
         self.agent.push(offer.agent);
         self.job.push(offer.job);
         self.cost.push(offer.cost - low);
         self.demand.extend_from_slice(&offer.demand);
 
+        // Rounded down, so that weights of offers that fit together fit as well.
         let weights = offer
             .demand
             .iter()
@@ -288,6 +331,8 @@ impl Table {
     }
 }
 
+/// Checks that there are as many dimensions as are allowed, and that each vector has an amount in
+/// range for each of them.
 fn check_amounts<'a>(
     dimensions: usize,
     mut vectors: impl Iterator<Item = &'a Vec<i64>>,
@@ -301,38 +346,68 @@ fn check_amounts<'a>(
             return Err(ProblemError::Dimensions(vector.len()));
         }
 
-        let wrong = vector
-            .iter()
-            .find(|amount| !(0..=MAX_AMOUNT).contains(*amount));
+        let allowed = 0..=MAX_AMOUNT;
+        let mut amounts = vector.iter();
 
-        wrong.map_or(Ok(()), |amount| Err(ProblemError::OutOfRange(*amount)))
+        match amounts.find(|amount| !allowed.contains(*amount)) {
+            Some(amount) => Err(ProblemError::OutOfRange(*amount)),
+            None => Ok(()),
+        }
     })
 }
 
-fn check_offers(agents: usize, jobs: usize, sorted: &[Offer]) -> Result<(), ProblemError> {
-    for &Offer {
-        agent, job, cost, ..
-    } in sorted
-    {
-        if agent as usize >= agents || job as usize >= jobs {
-            return Err(ProblemError::Outside { agent, job });
-        }
-
-        if cost.unsigned_abs() > MAX_COST.unsigned_abs() {
-            return Err(ProblemError::OutOfRange(cost));
-        }
+/// Checks that sorted offers name agents and jobs that exist, at costs in range, and none twice.
+fn check_offers(agents: usize, jobs: usize, sorted: &[GapOffer]) -> Result<(), ProblemError> {
+    for offer in sorted {
+        offer.check(agents, jobs)?;
     }
 
-    let twice = sorted
-        .windows(2)
-        .find(|two| (two[0].job, two[0].agent) == (two[1].job, two[1].agent));
+    check_unique(sorted)
+}
 
-    twice.map_or(Ok(()), |two| {
-        Err(ProblemError::Duplicate {
-            agent: two[0].agent,
-            job: two[0].job,
-        })
-    })
+/// Checks that no agent has two of these offers, which are sorted, for one job.
+fn check_unique(sorted: &[GapOffer]) -> Result<(), ProblemError> {
+    // Offers of one agent for one job are neighbours.
+    let ends = |offer: &GapOffer| (offer.agent, offer.job);
+    let mut neighbours = sorted.windows(2);
+    let twice = neighbours.find(|two| ends(&two[0]) == ends(&two[1]));
+
+    let Some(two) = twice else {
+        return Ok(());
+    };
+
+    // Both have the same ends.
+    let (agent, job) = ends(&two[0]);
+    Err(ProblemError::Duplicate { agent, job })
+}
+
+/// Returns the place of the first offer for each job, and at the end the number of offers.
+fn starts_of_jobs(table: &Table, jobs: usize) -> Vec<u32> {
+    let mut starts = vec![0; jobs + 1];
+    for &job in &table.job {
+        starts[job as usize + 1] += 1;
+    }
+
+    // The running sums of the numbers of offers.
+    for job in 0..jobs {
+        starts[job + 1] += starts[job];
+    }
+
+    starts
+}
+
+/// Returns the cost of an open job: 1 more than the dearest offers for all jobs together.
+fn skip_price(table: &Table, jobs: usize) -> i64 {
+    let mut highest = vec![0; jobs];
+    let offers = table.job.iter().zip(&table.cost);
+
+    for (&job, &cost) in offers {
+        let highest = &mut highest[job as usize];
+        *highest = cost.max(*highest);
+    }
+
+    // No cost is negative here, so a plan with one more job costs less, whatever it takes.
+    highest.iter().sum::<i64>() + 1
 }
 
 /// Returns the number of bits by which a capacity is too long.

@@ -12,7 +12,7 @@
 
 use super::bound::Bound;
 use super::dice::Dice;
-use super::plan::Plan;
+use super::plan::GapPlan;
 use super::problem::{OPEN, Problem};
 use super::repair::unload;
 
@@ -29,7 +29,7 @@ const PATIENCE: u32 = 100;
 pub(super) struct Search<'a> {
     problem: &'a Problem,
     bound: &'a Bound,
-    plan: Plan,
+    plan: GapPlan,
     /// The jobs of each agent. The last entry holds the open jobs.
     jobs_of: Vec<Vec<u32>>,
     /// For each capacity: the amount that is taken of it and the amount there is, in units of
@@ -64,35 +64,47 @@ struct Near {
 /// A job and the offer that it goes to, and perhaps another such pair.
 type Move = [Option<(u32, Near)>; 2];
 
+/// A job that may go to another agent.
+struct Leaver {
+    job: u32,
+    /// The offer by which it is done now.
+    from: Near,
+    /// The change of its agent's penalties if it goes; at most 0.
+    relief: i64,
+}
+
+/// The best move found so far, if any, and the change of costs and penalties that it makes.
+#[derive(Default)]
+struct Found {
+    best: Option<Move>,
+    change: i64,
+}
+
+impl Found {
+    /// Takes a move if it gains more than the best one so far.
+    #[inline]
+    fn note(&mut self, change: i64, tried: Move) {
+        if change < self.change {
+            self.best = Some(tried);
+            self.change = change;
+        }
+    }
+}
+
 impl<'a> Search<'a> {
     /// Begins at `plan`, with penalties and near offers by the prices of `bound`.
-    pub(super) fn new(problem: &'a Problem, plan: &Plan, bound: &'a Bound) -> Self {
-        let dearest = (0..problem.offers() as u32)
-            .map(|place| problem.cost(place))
-            .max();
-
-        let room = problem
-            .capacity()
-            .iter()
-            .enumerate()
-            .map(|(at, of)| of >> problem.cut(at));
-
-        let penalty = bound
-            .prices
-            .iter()
-            .map(|price| price + price / 2 + problem.scale());
-
+    pub(super) fn new(problem: &'a Problem, plan: &GapPlan, bound: &'a Bound) -> Self {
         let mut search = Self {
             problem,
             bound,
             plan: plan.clone(),
             jobs_of: Vec::new(),
             load: Vec::new(),
-            room: room.collect(),
-            penalty: penalty.collect(),
+            room: rooms(problem),
+            penalty: first_penalties(problem, bound),
             near: Vec::new(),
             width: WIDTHS[0],
-            skip: (dearest.unwrap_or(0) * 2 + 1).min(problem.skip()),
+            skip: skip_price(problem),
             touched: vec![0; problem.agents() + 1],
             looked_at: vec![0; problem.jobs()],
             moves: 0,
@@ -100,19 +112,21 @@ impl<'a> Search<'a> {
             steps: bound.steps,
         };
 
+        // These need the other fields.
         search.near = (0..problem.jobs() as u32)
             .map(|job| search.near_of(job))
             .collect();
         search.adopt(plan);
+
         search
     }
 
     /// Improves `best` until `effort` steps are taken or `best` costs no more than `least`.
-    pub(super) fn run(&mut self, best: &mut Plan, (effort, least): (u64, i64)) {
-        let (mut idle, mut widths) = (0, WIDTHS.iter().cycle());
+    pub(super) fn run(&mut self, best: &mut GapPlan, effort: u64, least: i64) {
+        let mut idle = 0;
+        let mut widths = WIDTHS.iter().cycle();
 
-        self.adopt(best);
-        self.look_again();
+        self.start_from(best);
         self.descend();
         self.keep(best);
 
@@ -128,8 +142,7 @@ impl<'a> Search<'a> {
             if idle >= PATIENCE {
                 idle = 0;
                 self.width = *widths.next().unwrap_or(&WIDTHS[0]);
-                self.adopt(best);
-                self.look_again();
+                self.start_from(best);
             } else if self.value(&self.plan) > self.value(&before) {
                 self.adopt(&before);
             }
@@ -165,6 +178,7 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// Returns the agent of an offer, or the number of agents if the job is left open.
     fn owner(&self, place: u32) -> usize {
         if place == OPEN {
             self.problem.agents()
@@ -180,7 +194,7 @@ impl<'a> Search<'a> {
 
     /// Keeps the present plan, repaired if necessary, if it is better than the best so far. Returns
     /// whether it is.
-    fn keep(&mut self, best: &mut Plan) -> bool {
+    fn keep(&mut self, best: &mut GapPlan) -> bool {
         let mut plan = self.plan.clone();
         if !plan.is_feasible(self.problem) {
             unload(self.problem, self.bound, &mut plan);
@@ -195,24 +209,29 @@ impl<'a> Search<'a> {
     }
 
     /// Goes on from a plan. Nothing in it counts as touched.
-    fn adopt(&mut self, plan: &Plan) {
+    fn adopt(&mut self, plan: &GapPlan) {
         self.plan.clone_from(plan);
-        self.jobs_of = vec![Vec::new(); self.problem.agents() + 1];
-        self.load = vec![0; self.room.len()];
 
         self.moves = 0;
         self.touched.fill(0);
         self.looked_at.fill(0);
 
+        // The open jobs are those of an agent behind the last.
+        self.jobs_of = vec![Vec::new(); self.problem.agents() + 1];
+        self.load = vec![0; self.room.len()];
+
         for job in 0..self.problem.jobs() as u32 {
             let now = self.now(job);
-            self.jobs_of[now.agent as usize].push(job);
             self.take(now, 1);
+
+            let agent = now.agent as usize;
+            self.jobs_of[agent].push(job);
         }
     }
 
-    /// Marks everything as touched, so that all jobs are looked at again.
-    fn look_again(&mut self) {
+    /// Goes on from a plan, and looks at all jobs again.
+    fn start_from(&mut self, plan: &GapPlan) {
+        self.adopt(plan);
         self.moves += 1;
         self.touched.fill(self.moves);
     }
@@ -230,7 +249,8 @@ impl<'a> Search<'a> {
     /// Makes the best move of each job in turn, until none gains.
     fn descend(&mut self) {
         let jobs = self.problem.jobs();
-        let (mut job, mut idle) = (self.dice.roll(jobs), 0);
+        let mut job = self.dice.roll(jobs);
+        let mut idle = 0;
 
         while idle < jobs {
             match self.best_move(job as u32) {
@@ -249,26 +269,17 @@ impl<'a> Search<'a> {
 
     /// Returns the move of this job that gains most, if one gains.
     fn best_move(&mut self, job: u32) -> Option<Move> {
-        let (from, mut best, mut gain) = (self.now(job), None, 0);
+        let leaver = self.leaver(job);
+        let mut found = Found::default();
         let mut steps = 1;
-        let since = self.looked_at[job as usize];
-        let leaving = self.penalty_change(from, Some((from, -1)), None);
 
         for &to in self.near_to(job) {
-            // If neither agent was touched since the job was looked at, no move between them gains.
-            let touched = self.touched[from.agent as usize].max(self.touched[to.agent as usize]);
-            if to.agent == from.agent || touched <= since {
+            if !self.may_gain(&leaver, to) {
                 continue;
             }
 
             steps += 1;
-
-            // The job alone goes to the other agent.
-            let change = to.cost - from.cost;
-            let shift = change + leaving + self.penalty_change(to, Some((to, 1)), None);
-            if shift < gain {
-                (best, gain) = (Some([Some((job, to)), None]), shift);
-            }
+            self.try_shift(&leaver, to, &mut found);
 
             if to.place == OPEN {
                 continue;
@@ -276,66 +287,126 @@ impl<'a> Search<'a> {
 
             // One of the agent's jobs makes room by going elsewhere.
             for &other in &self.jobs_of[to.agent as usize] {
-                let now = self.now(other);
-                let there =
-                    change - now.cost + self.penalty_change(to, Some((to, 1)), Some((now, -1)));
                 steps += self.near_to(other).len() as u64;
-
-                for &next in self.near_to(other) {
-                    if next.agent == to.agent {
-                        continue;
-                    }
-
-                    // Either the two jobs change places, or the other job goes on to a third agent.
-                    let change = there + next.cost;
-                    let change = if next.agent == from.agent {
-                        change + self.penalty_change(from, Some((from, -1)), Some((next, 1)))
-                    } else if change + leaving < gain {
-                        change + leaving + self.penalty_change(next, Some((next, 1)), None)
-                    } else {
-                        continue;
-                    };
-
-                    if change < gain {
-                        (best, gain) = (Some([Some((job, to)), Some((other, next))]), change);
-                    }
-                }
+                self.try_exchange(&leaver, to, other, &mut found);
             }
         }
 
         self.steps += steps;
 
         // The job is looked at again only after one of its agents was touched.
-        if best.is_none() {
+        if found.best.is_none() {
             self.looked_at[job as usize] = self.moves;
         }
 
-        best
+        found.best
     }
 
-    /// Returns by how much the penalties of the agent `of` change if offers come (1) and go (-1).
-    fn penalty_change(&self, of: Near, one: Option<(Near, i64)>, two: Option<(Near, i64)>) -> i64 {
-        if of.place == OPEN {
-            return 0;
+    /// Returns a job with what its present agent gains if it goes.
+    #[inline]
+    fn leaver(&self, job: u32) -> Leaver {
+        let from = self.now(job);
+        Leaver {
+            job,
+            from,
+            relief: self.penalty_change(None, Some(from)),
         }
+    }
 
-        let dimensions = self.problem.dimensions();
-        let first = of.agent as usize * dimensions;
-        let mut sum = 0;
+    /// Checks whether a move between the job's agent and this one may gain. If neither was touched
+    /// since the job was looked at, none does.
+    #[inline]
+    fn may_gain(&self, leaver: &Leaver, to: Near) -> bool {
+        let from = leaver.from.agent;
+        let touched = self.touched[from as usize].max(self.touched[to.agent as usize]);
+        to.agent != from && touched > self.looked_at[leaver.job as usize]
+    }
 
-        for dimension in 0..dimensions {
-            let at = first + dimension;
-            let over = self.load[at] - self.room[at];
-            let mut after = over;
-            for (near, times) in [one, two].into_iter().flatten() {
-                after += times * self.weight(near.place, dimension, at);
+    /// Tries to move the job alone to the agent of `to`.
+    #[inline]
+    fn try_shift(&self, leaver: &Leaver, to: Near, found: &mut Found) {
+        let arrival = self.penalty_change(Some(to), None);
+        let change = to.cost - leaver.from.cost + leaver.relief + arrival;
+        found.note(change, [Some((leaver.job, to)), None]);
+    }
+
+    /// Tries to move the job to the agent of `to`, which gives away the job `other` instead.
+    #[inline]
+    fn try_exchange(&self, leaver: &Leaver, to: Near, other: u32, found: &mut Found) {
+        let now = self.now(other);
+        let swap = self.penalty_change(Some(to), Some(now));
+        let saved = leaver.from.cost + now.cost;
+        let before_next = to.cost - saved + swap;
+
+        for &next in self.near_to(other) {
+            if next.agent == to.agent {
+                continue;
             }
 
+            // The other job comes to the agent of `next`.
+            let change = before_next + next.cost;
+            let change = self.onward_change(leaver, next, change, found.change);
+
+            if let Some(change) = change {
+                let moves = [Some((leaver.job, to)), Some((other, next))];
+                found.note(change, moves);
+            }
+        }
+    }
+
+    /// Adds to `change` the penalties of the agent that the other job of an exchange goes to: the
+    /// first one, so that the jobs change places, or a third one. `None` if it cannot be below
+    /// `most`.
+    #[inline]
+    fn onward_change(&self, leaver: &Leaver, next: Near, change: i64, most: i64) -> Option<i64> {
+        let from = leaver.from;
+        if next.agent == from.agent {
+            let swap = self.penalty_change(Some(next), Some(from));
+            return Some(change + swap);
+        }
+
+        // No penalty falls if a job only comes.
+        let change = change + leaver.relief;
+        if change >= most {
+            return None;
+        }
+
+        let arrival = self.penalty_change(Some(next), None);
+        Some(change + arrival)
+    }
+
+    /// Returns by how much the penalties of an agent change if one of its offers comes and one
+    /// goes.
+    #[inline]
+    fn penalty_change(&self, comes: Option<Near>, goes: Option<Near>) -> i64 {
+        let Some(first) = comes.or(goes).and_then(|near| self.first_capacity(near)) else {
+            return 0;
+        };
+
+        let mut sum = 0;
+
+        for dimension in 0..self.problem.dimensions() {
+            let at = first + dimension;
+            let weight = |near: Near| self.weight(near.place, dimension, at);
+            let added = comes.map_or(0, weight);
+            let removed = goes.map_or(0, weight);
+
             // Only the weight beyond a capacity costs anything.
-            sum += self.penalty[at] * (after.max(0) - over.max(0));
+            let over = self.load[at] - self.room[at];
+            let before = over.max(0);
+            let after = (over + added - removed).max(0);
+
+            sum += self.penalty[at] * (after - before);
         }
 
         sum
+    }
+
+    /// Returns the index of the first capacity of an offer's agent. `None` if the job is left open.
+    #[inline]
+    fn first_capacity(&self, near: Near) -> Option<usize> {
+        let dimensions = self.problem.dimensions();
+        (near.place != OPEN).then_some(near.agent as usize * dimensions)
     }
 
     /// Returns the amount that an offer takes of a capacity, in units of weight, rounded up.
@@ -346,12 +417,14 @@ impl<'a> Search<'a> {
 
     /// Adds the weights of an offer to its agent's load; `times` is 1 or -1.
     fn take(&mut self, near: Near, times: i64) {
-        if near.place != OPEN {
-            let first = near.agent as usize * self.problem.dimensions();
-            for dimension in 0..self.problem.dimensions() {
-                let at = first + dimension;
-                self.load[at] += times * self.weight(near.place, dimension, at);
-            }
+        let Some(first) = self.first_capacity(near) else {
+            return;
+        };
+
+        for dimension in 0..self.problem.dimensions() {
+            let at = first + dimension;
+            let weight = self.weight(near.place, dimension, at);
+            self.load[at] += times * weight;
         }
     }
 
@@ -359,52 +432,104 @@ impl<'a> Search<'a> {
     fn apply(&mut self, tried: &Move) {
         for &(job, to) in tried.iter().flatten() {
             let from = self.now(job);
-            self.moves += 1;
+            let leaves = from.agent as usize;
+            let comes = to.agent as usize;
 
             // Both agents have changed, so their jobs are worth looking at again.
-            self.touched[from.agent as usize] = self.moves;
-            self.touched[to.agent as usize] = self.moves;
+            self.moves += 1;
+            self.touched[leaves] = self.moves;
+            self.touched[comes] = self.moves;
 
             self.take(from, -1);
+            self.jobs_of[leaves].retain(|other| *other != job);
+
             self.take(to, 1);
-            self.jobs_of[from.agent as usize].retain(|other| *other != job);
-            self.jobs_of[to.agent as usize].push(job);
+            self.jobs_of[comes].push(job);
+
             self.plan.put(self.problem, job, to.place);
         }
     }
 
     /// Returns the costs and penalties of a plan.
-    fn value(&self, plan: &Plan) -> i64 {
-        let open = plan.by.iter().filter(|place| **place == OPEN).count() as i64;
+    fn value(&self, plan: &GapPlan) -> i64 {
+        let open = plan.by.iter().filter(|place| **place == OPEN);
 
         // An open job costs less in this search than it does in a plan.
-        let cost = plan.cost - open * (self.problem.skip() - self.skip);
+        let saved = self.problem.skip() - self.skip;
+        let cost = plan.cost - open.count() as i64 * saved;
 
-        let over = plan.load.iter().enumerate().map(|(at, load)| {
-            let over = (load - self.problem.capacity()[at]).max(0);
-            self.penalty[at] * (over >> self.problem.cut(at))
-        });
+        cost * self.problem.scale() + self.penalties(plan)
+    }
 
-        cost * self.problem.scale() + over.sum::<i64>()
+    /// Returns the sum of the penalties of a plan.
+    fn penalties(&self, plan: &GapPlan) -> i64 {
+        self.problem
+            .capacity()
+            .iter()
+            .zip(&plan.load)
+            .zip(&self.penalty)
+            .enumerate()
+            .map(|(at, ((capacity, load), penalty))| {
+                let over = (load - capacity).max(0);
+                penalty * (over >> self.problem.cut(at))
+            })
+            .sum()
     }
 
     /// Lowers the penalties a little if capacities are kept, or raises those of exceeded ones.
     fn adapt(&mut self) {
-        let most = (1i64 << 40) / self.penalty.len().max(1) as i64;
+        let mut loads = self.load.iter().zip(&self.room);
+        let is_feasible = loads.all(|(load, room)| load <= room);
 
-        let feasible = self
-            .load
-            .iter()
-            .zip(&self.room)
-            .all(|(load, room)| load <= room);
+        if is_feasible {
+            self.lower_penalties();
+        } else {
+            self.raise_penalties();
+        }
+    }
 
-        for at in 0..self.penalty.len() {
-            let price = self.penalty[at];
-            if feasible {
-                self.penalty[at] = (price - price / 64).max(1);
-            } else if self.load[at] > self.room[at] {
-                self.penalty[at] = (price + price / 16 + 1).min(most);
+    fn lower_penalties(&mut self) {
+        for penalty in &mut self.penalty {
+            let lower = *penalty - *penalty / 64;
+            *penalty = lower.max(1);
+        }
+    }
+
+    /// Raises the penalties of exceeded capacities.
+    fn raise_penalties(&mut self) {
+        // With penalties up to this one, no sum overflows.
+        let capacities = self.penalty.len().max(1) as i64;
+        let most = (1i64 << 40) / capacities;
+
+        let loads = self.load.iter().zip(&self.room);
+        let capacities = self.penalty.iter_mut().zip(loads);
+
+        for (penalty, (load, room)) in capacities {
+            if load > room {
+                let higher = *penalty + *penalty / 16 + 1;
+                *penalty = higher.min(most);
             }
         }
     }
+}
+
+/// Returns the amount of each capacity, in units of weight, rounded down.
+fn rooms(problem: &Problem) -> Vec<i64> {
+    let capacities = problem.capacity().iter().enumerate();
+    capacities.map(|(at, of)| of >> problem.cut(at)).collect()
+}
+
+/// Returns the penalties that the search begins with: somewhat above the prices of the bound.
+fn first_penalties(problem: &Problem, bound: &Bound) -> Vec<i64> {
+    let prices = bound.prices.iter();
+    prices
+        .map(|price| price + price / 2 + problem.scale())
+        .collect()
+}
+
+/// Returns the cost of an open job in the search.
+fn skip_price(problem: &Problem) -> i64 {
+    let costs = (0..problem.offers() as u32).map(|place| problem.cost(place));
+    let dearest = costs.max().unwrap_or(0);
+    (dearest * 2 + 1).min(problem.skip())
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::common::{agent, slots};
 use proptest::prelude::*;
 use quorate_market::{
-    Bid, Bidder, Clearing, McAfee, Mechanism, Round, Task, TieSeed, UniformDouble,
+    Auction, Bid, Bidder, Clearing, McAfee, Mechanism, Task, TieSeed, UniformDouble,
 };
 use quorate_types::{Amounts, Price, PublicKey, SwarmId, TaskId};
 
@@ -16,9 +16,9 @@ fn requester(number: usize) -> PublicKey {
     PublicKey([100 + number as u8; 32])
 }
 
-/// A round in which each requester wants one unit for each of its limits, and each seller has an
+/// An auction in which each requester wants one unit for each of its limits, and each seller has an
 /// ask and a number of units.
-fn market(buyers: &[Vec<Price>], sellers: &[(Price, i64)]) -> Round {
+fn market(buyers: &[Vec<Price>], sellers: &[(Price, i64)]) -> Auction {
     let tasks = buyers.iter().enumerate().flat_map(|(at, limits)| {
         limits.iter().zip(0..).map(move |(limit, number)| Task {
             id: TaskId {
@@ -44,7 +44,7 @@ fn market(buyers: &[Vec<Price>], sellers: &[(Price, i64)]) -> Round {
         agent: agent(by),
         budget: slots(*units),
     };
-    Round {
+    Auction {
         bids: bids.into_iter().collect(),
         bidders: sellers.iter().zip(0..).map(bidder).collect(),
         tasks,
@@ -57,19 +57,19 @@ fn market(buyers: &[Vec<Price>], sellers: &[(Price, i64)]) -> Round {
 }
 
 /// The number of units that each buyer and each seller trades.
-fn traded(round: &Round, clearing: &Clearing, buyers: usize) -> (Vec<usize>, Vec<usize>) {
-    let awards = &clearing.awards;
+fn traded(auction: &Auction, clearing: &Clearing, buyers: usize) -> (Vec<usize>, Vec<usize>) {
+    let winners = &clearing.winners;
     let by = |who| {
-        awards
+        winners
             .iter()
             .filter(|award| award.task.requester == who)
             .count()
     };
-    let of = |who| awards.iter().filter(|award| award.agent == who).count();
+    let of = |who| winners.iter().filter(|award| award.agent == who).count();
     let bought = (0..buyers).map(|at| by(requester(at))).collect();
     (
         bought,
-        round
+        auction
             .bidders
             .iter()
             .map(|bidder| of(bidder.agent))
@@ -79,7 +79,7 @@ fn traded(round: &Round, clearing: &Clearing, buyers: usize) -> (Vec<usize>, Vec
 
 fn prices(clearing: &Clearing) -> BTreeSet<(Price, Price)> {
     clearing
-        .awards
+        .winners
         .iter()
         .map(|award| (award.payment, award.charge))
         .collect()
@@ -88,71 +88,74 @@ fn prices(clearing: &Clearing) -> BTreeSet<(Price, Price)> {
 #[test]
 fn m21_units_at_the_margin_are_shared_in_proportion() {
     // 9 units are wanted at 6. The sellers have 10, 5 and 5 units at the same ask.
-    let round = market(&[vec![6; 9]], &[(2, 10), (2, 5), (2, 5)]);
-    let clearing = UniformDouble.clear(&round);
-    let (bought, sold) = traded(&round, &clearing, 1);
+    let auction = market(&[vec![6; 9]], &[(2, 10), (2, 5), (2, 5)]);
+    let clearing = UniformDouble.clear(&auction);
+    let (bought, sold) = traded(&auction, &clearing, 1);
     // There are only 9 tasks to offer on, so the sellers have 9, 5 and 5 of 19 units. Their shares
     // of the 9 that trade are 4.26, 2.37 and 2.37.
     assert_eq!((bought, sold[0], sold[1] + sold[2]), (vec![9], 4, 5));
     assert_eq!(prices(&clearing), [(2, 2)].into());
     // There are 4 units for two requesters, which want 6 and 2 at the same limit.
-    let round = market(&[vec![6; 6], vec![6; 2]], &[(2, 4)]);
-    let clearing = UniformDouble.clear(&round);
-    assert_eq!(traded(&round, &clearing, 2), (vec![3, 1], vec![4]));
+    let auction = market(&[vec![6; 6], vec![6; 2]], &[(2, 4)]);
+    let clearing = UniformDouble.clear(&auction);
+    assert_eq!(traded(&auction, &clearing, 2), (vec![3, 1], vec![4]));
     assert_eq!(prices(&clearing), [(6, 6)].into());
 }
 
 #[test]
 fn m21_the_best_trade_first() {
-    let round = market(&[vec![6, 1], vec![5], vec![3]], &[(2, 1), (3, 2), (5, 1)]);
-    let clearing = UniformDouble.clear(&round);
-    assert_eq!(traded(&round, &clearing, 3), (vec![1, 1, 1], vec![1, 2, 0]));
+    let auction = market(&[vec![6, 1], vec![5], vec![3]], &[(2, 1), (3, 2), (5, 1)]);
+    let clearing = UniformDouble.clear(&auction);
+    assert_eq!(
+        traded(&auction, &clearing, 3),
+        (vec![1, 1, 1], vec![1, 2, 0])
+    );
     assert_eq!(prices(&clearing), [(3, 3)].into());
     // The first bid and ask that do not trade are 1 and 5. Their middle, 3, lies between the last
     // ask and the last bid that trade, which are both 3.
-    assert_eq!(McAfee.clear(&round).awards.len(), 3);
-    assert_eq!(prices(&McAfee.clear(&round)), [(3, 3)].into());
+    assert_eq!(McAfee.clear(&auction).winners.len(), 3);
+    assert_eq!(prices(&McAfee.clear(&auction)), [(3, 3)].into());
 }
 
 #[test]
 fn m21_mcafee_keeps_the_difference_from_both_sides() {
-    let round = market(&[vec![6], vec![5]], &[(1, 1), (2, 1)]);
-    let clearing = McAfee.clear(&round);
-    assert_eq!(traded(&round, &clearing, 2), (vec![1, 0], vec![1, 0]));
+    let auction = market(&[vec![6], vec![5]], &[(1, 1), (2, 1)]);
+    let clearing = McAfee.clear(&auction);
+    assert_eq!(traded(&auction, &clearing, 2), (vec![1, 0], vec![1, 0]));
     assert_eq!(prices(&clearing), [(2, 5)].into());
 }
 
 #[test]
 fn m21_only_pairs_with_an_offer_trade_and_exchanges_make_room() {
-    let mut round = market(&[vec![6], vec![6], vec![6]], &[(2, 1), (2, 1), (2, 1)]);
+    let mut auction = market(&[vec![6], vec![6], vec![6]], &[(2, 1), (2, 1), (2, 1)]);
     // Seller 0 has an offer on each task, the others on task 0 only. So two of three units are
     // matched.
-    round
+    auction
         .bids
         .retain(|bid| bid.agent == agent(0) || bid.task.requester == requester(0));
-    let clearing = UniformDouble.clear(&round);
-    assert_eq!(traded(&round, &clearing, 3).0, [1, 1, 0]);
-    assert!(clearing.awards.iter().all(|award| {
+    let clearing = UniformDouble.clear(&auction);
+    assert_eq!(traded(&auction, &clearing, 3).0, [1, 1, 0]);
+    assert!(clearing.winners.iter().all(|award| {
         let bid = Bid {
             task: award.task,
             agent: award.agent,
             price: award.bid,
         };
-        round.bids.contains(&bid)
+        auction.bids.contains(&bid)
     }));
-    assert_eq!(clearing.awards[1].agent, agent(0));
+    assert_eq!(clearing.winners[1].agent, agent(0));
 }
 
 #[test]
 fn m21_goods_share_the_budget_in_the_order_of_their_first_tasks() {
-    let mut round = market(&[vec![6, 6], vec![6]], &[(2, 3)]);
-    round.tasks[1].demand = slots(2);
+    let mut auction = market(&[vec![6, 6], vec![6]], &[(2, 3)]);
+    auction.tasks[1].demand = slots(2);
     // Tasks 0 and 2 are the first good, of one slot each; task 1 is the second good, of two slots.
     // The first good clears first and takes 2 of 3 slots, so none of the second good is sold.
-    let clearing = UniformDouble.clear(&round);
-    assert_eq!(traded(&round, &clearing, 2), (vec![1, 1], vec![2]));
-    round.bidders[0].budget = Amounts::from([("slots".parse().unwrap(), 4)]);
-    assert_eq!(UniformDouble.clear(&round).awards.len(), 3);
+    let clearing = UniformDouble.clear(&auction);
+    assert_eq!(traded(&auction, &clearing, 2), (vec![1, 1], vec![2]));
+    auction.bidders[0].budget = Amounts::from([("slots".parse().unwrap(), 4)]);
+    assert_eq!(UniformDouble.clear(&auction).winners.len(), 3);
 }
 
 /// Up to 5 buyers and 5 sellers, of up to `units` units each.
@@ -179,9 +182,9 @@ fn most_gain(buyers: &[Vec<Price>], sellers: &[(Price, i64)]) -> Price {
         .sum()
 }
 
-fn gain(round: &Round, clearing: &Clearing) -> Price {
+fn gain(auction: &Auction, clearing: &Clearing) -> Price {
     let limit = |task: &TaskId| {
-        round
+        auction
             .tasks
             .iter()
             .find(|one| one.id == *task)
@@ -189,7 +192,7 @@ fn gain(round: &Round, clearing: &Clearing) -> Price {
             .limit
     };
     clearing
-        .awards
+        .winners
         .iter()
         .map(|award| limit(&award.task) - award.bid)
         .sum()
@@ -197,7 +200,7 @@ fn gain(round: &Round, clearing: &Clearing) -> Price {
 
 /// The gain of a trader of one unit. `truth` is its true value (of a buyer) or cost (of a seller).
 fn utility(clearing: &Clearing, who: PublicKey, truth: Price) -> Price {
-    let each = clearing.awards.iter().map(|award| match award {
+    let each = clearing.winners.iter().map(|award| match award {
         award if award.agent == who => award.payment - truth,
         award if award.task.requester == who => truth - award.charge,
         _ => 0,
@@ -208,30 +211,30 @@ fn utility(clearing: &Clearing, who: PublicKey, truth: Price) -> Price {
 proptest! {
     #[test]
     fn uniform_has_one_price_balances_and_gains_the_most((buyers, sellers) in markets(3)) {
-        let round = market(&buyers, &sellers);
-        let clearing = UniformDouble.clear(&round);
+        let auction = market(&buyers, &sellers);
+        let clearing = UniformDouble.clear(&auction);
         prop_assert!(prices(&clearing).len() <= 1);
-        prop_assert!(clearing.awards.iter().all(|award| award.payment == award.charge));
-        prop_assert_eq!(gain(&round, &clearing), most_gain(&buyers, &sellers));
+        prop_assert!(clearing.winners.iter().all(|award| award.payment == award.charge));
+        prop_assert_eq!(gain(&auction, &clearing), most_gain(&buyers, &sellers));
     }
 
     #[test]
     fn mcafee_runs_no_deficit_and_loses_one_trade_at_most((buyers, sellers) in markets(3)) {
-        let round = market(&buyers, &sellers);
-        let clearing = McAfee.clear(&round);
-        prop_assert!(clearing.awards.iter().all(|award| award.payment <= award.charge));
-        let most = UniformDouble.clear(&round).awards.len();
-        prop_assert!(clearing.awards.len() + 1 >= most && clearing.awards.len() <= most);
+        let auction = market(&buyers, &sellers);
+        let clearing = McAfee.clear(&auction);
+        prop_assert!(clearing.winners.iter().all(|award| award.payment <= award.charge));
+        let most = UniformDouble.clear(&auction).winners.len();
+        prop_assert!(clearing.winners.len() + 1 >= most && clearing.winners.len() <= most);
     }
 
     #[test]
     fn nobody_trades_at_a_loss((buyers, sellers) in markets(3), gaps in any::<[bool; 64]>()) {
-        let mut round = market(&buyers, &sellers);
+        let mut auction = market(&buyers, &sellers);
         let mut at = 0;
-        round.bids.retain(|_| { at += 1; gaps[at % 64] });
+        auction.bids.retain(|_| { at += 1; gaps[at % 64] });
         for mechanism in [&UniformDouble as &dyn Mechanism, &McAfee] {
-            for award in mechanism.clear(&round).awards {
-                let task = round.tasks.iter().find(|task| task.id == award.task).unwrap();
+            for award in mechanism.clear(&auction).winners {
+                let task = auction.tasks.iter().find(|task| task.id == award.task).unwrap();
                 let ask = sellers[award.agent.0[0] as usize].0;
                 prop_assert!(ask <= award.payment && award.charge <= task.limit);
             }

@@ -8,11 +8,11 @@
 use std::path::PathBuf;
 
 use crate::common;
-use crate::common::{agent, round, task_id};
+use crate::common::{agent, auction, task_id};
 use proptest::prelude::*;
-use quorate_market::gap::{MAX_COST, MAX_SIDE, Offer, Problem, ProblemError, Solution, solve};
+use quorate_market::gap::{GapOffer, MAX_COST, MAX_SIDE, Problem, ProblemError, Solution, solve};
 use quorate_market::{
-    Bid, FirstPrice, Gap, Mechanism, Optimal, Round, Score, clearing_of, gap_effort, gap_search,
+    Auction, Bid, FirstPrice, Gap, Mechanism, Optimal, Score, clearing_of, gap_effort, gap_search,
     mechanisms,
 };
 use quorate_types::Amounts;
@@ -21,8 +21,8 @@ use quorate_types::operation::Pair;
 /// The number of steps, enough for every small problem.
 const EFFORT: u64 = 3_000_000;
 
-fn offer(agent: u32, job: u32, cost: i64, demand: &[i64]) -> Offer {
-    Offer {
+fn offer(agent: u32, job: u32, cost: i64, demand: &[i64]) -> GapOffer {
+    GapOffer {
         agent,
         job,
         cost,
@@ -34,7 +34,7 @@ fn offer(agent: u32, job: u32, cost: i64, demand: &[i64]) -> Offer {
 struct Instance {
     jobs: usize,
     capacities: Vec<Vec<i64>>,
-    offers: Vec<Offer>,
+    offers: Vec<GapOffer>,
 }
 
 impl Instance {
@@ -90,7 +90,7 @@ fn instances(jobs: usize) -> impl Strategy<Value = Instance> {
         let cells = prop::collection::vec(cell, jobs * agents);
         (capacities, cells).prop_map(move |(capacities, cells)| {
             let offers = cells.into_iter().enumerate().filter(|(_, cell)| cell.0);
-            let offers = offers.map(|(at, (_, cost, demand))| Offer {
+            let offers = offers.map(|(at, (_, cost, demand))| GapOffer {
                 agent: (at % agents) as u32,
                 job: (at / agents) as u32,
                 cost,
@@ -275,9 +275,9 @@ fn published_optima_are_reached_within_half_a_percent_and_mostly_proved() {
 fn gap_packs_budgets_where_others_give_one_task_or_go_in_order() {
     // Agent 0 has two slots and is the cheapest for each task.
     let offers = [(0, 0, 1), (1, 0, 1), (2, 0, 1), (0, 1, 2), (2, 1, 9)];
-    let round = round(&[9; 3], &[2, 1], &offers);
+    let auction = auction(&[9; 3], &[2, 1], &offers);
     let total = |mechanism: &dyn Mechanism| {
-        let score = Score::new(&round, &mechanism.clear(&round));
+        let score = Score::new(&auction, &mechanism.clear(&auction));
         (score.tasks.0, score.total)
     };
     assert_eq!(total(&Gap), (3, 4));
@@ -285,8 +285,8 @@ fn gap_packs_budgets_where_others_give_one_task_or_go_in_order() {
     assert_eq!(total(&Optimal), (2, 3));
 }
 
-fn tied() -> Round {
-    round(
+fn tied() -> Auction {
+    auction(
         &[9; 2],
         &[1, 1],
         &[(0, 0, 4), (0, 1, 4), (1, 0, 4), (1, 1, 4)],
@@ -303,11 +303,11 @@ fn solution(pairs: &[(u64, u8)]) -> Vec<Pair> {
         .collect()
 }
 
-/// The round with these solutions added.
-fn given(round: &Round, solutions: &[Vec<Pair>]) -> Round {
-    Round {
+/// The auction with these solutions added.
+fn given(auction: &Auction, solutions: &[Vec<Pair>]) -> Auction {
+    Auction {
         solutions: solutions.to_vec(),
-        ..round.clone()
+        ..auction.clone()
     }
 }
 
@@ -319,33 +319,33 @@ fn strange(task: usize, names: usize, amount: i64) -> Amounts {
 
 #[test]
 fn m22_dimensions_are_each_agents_own() {
-    let mut round = round(&[9; 8], &[2, 1], &[(0, 0, 4), (1, 0, 4), (2, 1, 4)]);
-    let plain = Gap.clear(&round);
-    assert_eq!(common::awards(&plain), [(0, 0, 4), (1, 0, 4), (2, 1, 4)]);
+    let mut auction = auction(&[9; 8], &[2, 1], &[(0, 0, 4), (1, 0, 4), (2, 1, 4)]);
+    let plain = Gap.clear(&auction);
+    assert_eq!(common::winners(&plain), [(0, 0, 4), (1, 0, 4), (2, 1, 4)]);
     // A dimension counts for an agent only if it bids on a task that demands something of it. First
     // nobody bids on these tasks; then they demand nothing.
     for task in 3..8 {
-        round.tasks[task].demand = strange(task, 16, 1);
+        auction.tasks[task].demand = strange(task, 16, 1);
     }
-    assert_eq!(Gap.clear(&round), plain);
+    assert_eq!(Gap.clear(&auction), plain);
     for task in 3..8 {
-        round.tasks[task].demand = strange(task, 16, 0);
+        auction.tasks[task].demand = strange(task, 16, 0);
     }
-    round.bids.extend((3..8).map(|task| Bid {
+    auction.bids.extend((3..8).map(|task| Bid {
         task: task_id(task),
         agent: agent(1),
         price: 4,
     }));
-    assert_eq!(Gap.clear(&round).awards.len(), 8);
+    assert_eq!(Gap.clear(&auction).winners.len(), 8);
     // Agent 1 bids in more than 16 dimensions now: only its first offers count, up to 16 of them.
     // Nothing changes for agent 0.
     for task in 3..8 {
-        round.tasks[task].demand = strange(task, 5, 1);
-        round.bidders[1].budget.extend(strange(task, 5, 1));
+        auction.tasks[task].demand = strange(task, 5, 1);
+        auction.bidders[1].budget.extend(strange(task, 5, 1));
     }
     let won: Vec<_> = Gap
-        .clear(&round)
-        .awards
+        .clear(&auction)
+        .winners
         .iter()
         .map(|won| won.task.number)
         .collect();
@@ -354,7 +354,7 @@ fn m22_dimensions_are_each_agents_own() {
 
 #[test]
 fn m30_of_a_solution_counts_what_holds() {
-    let round = round(
+    let auction = auction(
         &[9, 3, 9],
         &[1, 1],
         &[(0, 0, 4), (1, 0, 3), (1, 1, 4), (2, 1, 9)],
@@ -375,53 +375,53 @@ fn m30_of_a_solution_counts_what_holds() {
     ];
     for (pairs, expected) in table {
         assert_eq!(
-            common::awards(&clearing_of(&round, &solution(pairs))),
+            common::winners(&clearing_of(&auction, &solution(pairs))),
             expected,
             "{pairs:?}"
         );
     }
     for unsorted in [[(1, 0), (0, 0)], [(1, 0), (1, 0)]] {
-        let clearing = clearing_of(&round, &solution(&unsorted));
-        assert_eq!(common::awards(&clearing), [(1, 0, 3)], "{unsorted:?}");
+        let clearing = clearing_of(&auction, &solution(&unsorted));
+        assert_eq!(common::winners(&clearing), [(1, 0, 3)], "{unsorted:?}");
     }
 }
 
 #[test]
 fn m30_the_best_score_wins_and_the_tie_rule_decides() {
-    let round = tied();
+    let auction = tied();
     let (one, other) = (solution(&[(0, 0), (1, 1)]), solution(&[(0, 1), (1, 0)]));
     let half = solution(&[(0, 0)]);
-    let score_of = |solution: &[Pair]| Score::new(&round, &clearing_of(&round, solution));
+    let score_of = |solution: &[Pair]| Score::new(&auction, &clearing_of(&auction, solution));
     let least = score_of(&one).min(score_of(&other));
     assert!(score_of(&half) > score_of(&one).max(score_of(&other)));
-    let winner = Gap.clear(&given(&round, &[one, other, half.clone()]));
-    assert_eq!(Score::new(&round, &winner), least);
+    let winner = Gap.clear(&given(&auction, &[one, other, half.clone()]));
+    assert_eq!(Score::new(&auction, &winner), least);
     // Solutions that are not better, or hold in part only, do not change the result of the search.
     let beyond = solution(&[(0, 0), (1, 0)]);
     assert_eq!(
-        Gap.clear(&given(&round, &[half, beyond])),
-        Gap.clear(&round)
+        Gap.clear(&given(&auction, &[half, beyond])),
+        Gap.clear(&auction)
     );
 }
 
 #[test]
 fn m30_a_better_solution_than_what_is_found_is_taken_and_named() {
-    let round = tight(20, 200);
-    let found = Gap.clear(&round);
-    let better = longer(&round);
+    let auction = tight(20, 200);
+    let found = Gap.clear(&auction);
+    let better = longer(&auction);
     let half = better[..9].to_vec();
     let winner = Gap.clear(&given(
-        &round,
+        &auction,
         &[half.clone(), better.clone(), better.clone()],
     ));
-    assert!(Score::new(&round, &winner) < Score::new(&round, &found));
+    assert!(Score::new(&auction, &winner) < Score::new(&auction, &found));
     assert_eq!(winner.solution, Some(1), "the first of those that are best");
-    let won = winner.awards.iter().map(|award| Pair {
+    let won = winner.winners.iter().map(|award| Pair {
         task: award.task,
         agent: award.agent,
     });
     assert_eq!(won.collect::<Vec<_>>(), better);
-    assert_eq!(Gap.clear(&given(&round, &[half])).solution, None);
+    assert_eq!(Gap.clear(&given(&auction, &[half])).solution, None);
 }
 
 #[test]
@@ -430,9 +430,9 @@ fn only_a_mechanism_without_the_optimum_takes_solutions() {
     assert_eq!(takers.map(|one| one.name()).collect::<Vec<_>>(), ["gap"]);
 }
 
-/// A round in which all agents bid on all tasks. Each budget is 80 % of an even share of what the
-/// tasks demand together.
-fn tight(agents: u8, tasks: u64) -> Round {
+/// An auction in which all agents bid on all tasks. Each budget is 80 % of an even share of what
+/// the tasks demand together.
+fn tight(agents: u8, tasks: u64) -> Auction {
     let mut roll = dice();
     let demands: Vec<i64> = (0..tasks).map(|_| roll(5, 25)).collect();
     let budget = demands.iter().sum::<i64>() * 8 / 10 / i64::from(agents);
@@ -441,18 +441,18 @@ fn tight(agents: u8, tasks: u64) -> Round {
         offers.extend((0..agents).map(|by| (task, by, roll(10, 50))));
     }
     let limits: Vec<i64> = demands.iter().map(|_| 99).collect();
-    let mut round = round(&limits, &vec![budget; usize::from(agents)], &offers);
-    for (task, demand) in round.tasks.iter_mut().zip(demands) {
+    let mut auction = auction(&limits, &vec![budget; usize::from(agents)], &offers);
+    for (task, demand) in auction.tasks.iter_mut().zip(demands) {
         task.demand = common::slots(demand);
     }
-    round
+    auction
 }
 
 /// The pairs that the search finds with fifty times its effort.
-fn longer(round: &Round) -> Vec<Pair> {
-    let found = gap_search(round, 50 * gap_effort(round.bids.len()));
+fn longer(auction: &Auction) -> Vec<Pair> {
+    let found = gap_search(auction, 50 * gap_effort(auction.bids.len()));
     found
-        .awards
+        .winners
         .iter()
         .map(|won| Pair {
             task: won.task,

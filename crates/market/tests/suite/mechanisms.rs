@@ -3,11 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::common::{agent, awards, round, task_id};
+use crate::common::{agent, auction, task_id, winners};
 use proptest::prelude::*;
 use quorate_market::{
-    Award, Bid, Clearing, FirstPrice, Mechanism, Optimal, Round, SecondPrice, Sequential, TieSeed,
-    Vcg, check_mechanisms, mechanism, mechanisms,
+    Auction, Bid, Clearing, FirstPrice, Mechanism, Optimal, SecondPrice, Sequential, TieSeed, Vcg,
+    Winner, check_mechanisms, mechanism, mechanisms,
 };
 use quorate_types::genesis::GenesisError;
 use quorate_types::{Market, PublicKey, SwarmId};
@@ -52,65 +52,73 @@ fn m17_a_market_by_an_unknown_mechanism_is_named() {
 fn m12_first_price_gives_each_task_to_its_cheapest_bid_that_still_fits() {
     let table = [
         (
-            round(&[9], &[1, 1], &[(0, 0, 5), (0, 1, 4)]),
+            auction(&[9], &[1, 1], &[(0, 0, 5), (0, 1, 4)]),
             vec![(0, 1, 4)],
         ),
         (
-            round(&[9, 9], &[1, 1], &[(0, 0, 1), (1, 0, 1), (1, 1, 7)]),
+            auction(&[9, 9], &[1, 1], &[(0, 0, 1), (1, 0, 1), (1, 1, 7)]),
             vec![(0, 0, 1), (1, 1, 7)],
         ),
         (
-            round(&[9, 9], &[2, 1], &[(0, 0, 1), (1, 0, 1), (1, 1, 7)]),
+            auction(&[9, 9], &[2, 1], &[(0, 0, 1), (1, 0, 1), (1, 1, 7)]),
             vec![(0, 0, 1), (1, 0, 1)],
         ),
-        (round(&[3], &[1], &[(0, 0, 4)]), vec![]),
-        (round(&[9], &[0], &[(0, 0, 4)]), vec![]),
-        (round(&[9], &[1], &[(5, 0, 4), (0, 7, 4)]), vec![]),
+        (auction(&[3], &[1], &[(0, 0, 4)]), vec![]),
+        (auction(&[9], &[0], &[(0, 0, 4)]), vec![]),
+        (auction(&[9], &[1], &[(5, 0, 4), (0, 7, 4)]), vec![]),
     ];
-    for (round, expected) in table {
-        assert_eq!(awards(&FirstPrice.clear(&round)), expected, "{round:?}");
+    for (auction, expected) in table {
+        assert_eq!(
+            winners(&FirstPrice.clear(&auction)),
+            expected,
+            "{auction:?}"
+        );
     }
 }
 
 #[test]
 fn m13_optimal_assigns_most_tasks_first_and_then_at_least_cost() {
-    let both = round(&[99, 99], &[1, 1], &[(0, 0, 1), (1, 0, 2), (0, 1, 50)]);
-    assert_eq!(awards(&Optimal.clear(&both)), [(0, 1, 50), (1, 0, 2)]);
-    let one_each = round(&[9, 9], &[2], &[(0, 0, 2), (1, 0, 1)]);
-    assert_eq!(awards(&Optimal.clear(&one_each)), [(1, 0, 1)]);
-    let limit = round(&[3], &[1], &[(0, 0, 4)]);
-    assert_eq!(awards(&Optimal.clear(&limit)), []);
+    let both = auction(&[99, 99], &[1, 1], &[(0, 0, 1), (1, 0, 2), (0, 1, 50)]);
+    assert_eq!(winners(&Optimal.clear(&both)), [(0, 1, 50), (1, 0, 2)]);
+    let one_each = auction(&[9, 9], &[2], &[(0, 0, 2), (1, 0, 1)]);
+    assert_eq!(winners(&Optimal.clear(&one_each)), [(1, 0, 1)]);
+    let limit = auction(&[3], &[1], &[(0, 0, 4)]);
+    assert_eq!(winners(&Optimal.clear(&limit)), []);
 }
 
 #[test]
 fn m18_second_price_pays_the_next_that_fits_and_at_most_the_limit() {
     let table = [
         (
-            round(&[9], &[1, 1], &[(0, 0, 5), (0, 1, 4)]),
+            auction(&[9], &[1, 1], &[(0, 0, 5), (0, 1, 4)]),
             vec![(0, 1, 5)],
         ),
-        (round(&[9], &[1], &[(0, 0, 5)]), vec![(0, 0, 9)]),
+        (auction(&[9], &[1], &[(0, 0, 5)]), vec![(0, 0, 9)]),
         (
-            round(&[6], &[1, 1], &[(0, 0, 5), (0, 1, 7)]),
+            auction(&[6], &[1, 1], &[(0, 0, 5), (0, 1, 7)]),
             vec![(0, 0, 6)],
         ),
         (
-            round(&[9], &[1, 0], &[(0, 0, 5), (0, 1, 7)]),
+            auction(&[9], &[1, 0], &[(0, 0, 5), (0, 1, 7)]),
             vec![(0, 0, 9)],
         ),
         // Agent 0 has won task 0 and has no slot left, so its bid sets no price for task 1.
         (
-            round(
+            auction(
                 &[9, 9],
                 &[1, 1],
                 &[(0, 0, 1), (0, 1, 3), (1, 0, 2), (1, 1, 4)],
             ),
             vec![(0, 0, 3), (1, 1, 9)],
         ),
-        (round(&[3], &[1], &[(0, 0, 4)]), vec![]),
+        (auction(&[3], &[1], &[(0, 0, 4)]), vec![]),
     ];
-    for (round, expected) in table {
-        assert_eq!(awards(&SecondPrice.clear(&round)), expected, "{round:?}");
+    for (auction, expected) in table {
+        assert_eq!(
+            winners(&SecondPrice.clear(&auction)),
+            expected,
+            "{auction:?}"
+        );
     }
 }
 
@@ -118,21 +126,25 @@ fn m18_second_price_pays_the_next_that_fits_and_at_most_the_limit() {
 fn m19_sequential_awards_the_least_price_of_all_and_nothing_else() {
     let table = [
         (
-            round(&[9, 9], &[2, 2], &[(0, 0, 5), (1, 0, 3), (1, 1, 4)]),
+            auction(&[9, 9], &[2, 2], &[(0, 0, 5), (1, 0, 3), (1, 1, 4)]),
             vec![(1, 0, 3)],
         ),
         (
-            round(&[9, 2], &[2, 2], &[(0, 0, 5), (1, 0, 3)]),
+            auction(&[9, 2], &[2, 2], &[(0, 0, 5), (1, 0, 3)]),
             vec![(0, 0, 5)],
         ),
         (
-            round(&[9, 9], &[0, 2], &[(0, 0, 1), (1, 1, 3)]),
+            auction(&[9, 9], &[0, 2], &[(0, 0, 1), (1, 1, 3)]),
             vec![(1, 1, 3)],
         ),
-        (round(&[9], &[1], &[(5, 0, 4), (0, 7, 4)]), vec![]),
+        (auction(&[9], &[1], &[(5, 0, 4), (0, 7, 4)]), vec![]),
     ];
-    for (round, expected) in table {
-        assert_eq!(awards(&Sequential.clear(&round)), expected, "{round:?}");
+    for (auction, expected) in table {
+        assert_eq!(
+            winners(&Sequential.clear(&auction)),
+            expected,
+            "{auction:?}"
+        );
     }
 }
 
@@ -140,32 +152,32 @@ fn m19_sequential_awards_the_least_price_of_all_and_nothing_else() {
 fn m20_vcg_pays_what_a_winner_saves_and_leaves_open_what_costs_more_than_its_limit() {
     let table = [
         (
-            round(&[9], &[1, 1], &[(0, 0, 5), (0, 1, 4)]),
+            auction(&[9], &[1, 1], &[(0, 0, 5), (0, 1, 4)]),
             vec![(0, 1, 5)],
         ),
-        (round(&[9], &[1], &[(0, 0, 5)]), vec![(0, 0, 9)]),
-        (round(&[9], &[1], &[(0, 0, 9)]), vec![(0, 0, 9)]),
-        (round(&[3], &[1], &[(0, 0, 4)]), vec![]),
+        (auction(&[9], &[1], &[(0, 0, 5)]), vec![(0, 0, 9)]),
+        (auction(&[9], &[1], &[(0, 0, 9)]), vec![(0, 0, 9)]),
+        (auction(&[3], &[1], &[(0, 0, 4)]), vec![]),
         // The agent gets the task of the higher limit. The sum is 2 + 5 with it, 14 without it.
         (
-            round(&[9, 5], &[1], &[(0, 0, 2), (1, 0, 1)]),
+            auction(&[9, 5], &[1], &[(0, 0, 2), (1, 0, 1)]),
             vec![(0, 0, 9)],
         ),
         // Without agent 0, agent 1 would take task 0 and task 1 would stay open: the sum would be
         // 3 + 9; it is 1 + 4 with agent 0.
         (
-            round(&[9, 9], &[1, 1], &[(0, 0, 1), (0, 1, 3), (1, 1, 4)]),
+            auction(&[9, 9], &[1, 1], &[(0, 0, 1), (0, 1, 3), (1, 1, 4)]),
             vec![(0, 0, 8), (1, 1, 9)],
         ),
     ];
-    for (round, expected) in table {
-        assert_eq!(awards(&Vcg.clear(&round)), expected, "{round:?}");
+    for (auction, expected) in table {
+        assert_eq!(winners(&Vcg.clear(&auction)), expected, "{auction:?}");
     }
 }
 
 #[test]
 fn m14_a_tie_goes_to_the_lesser_key_in_every_mechanism() {
-    let equal = round(
+    let equal = auction(
         &[9],
         &[1; 5],
         &[(0, 0, 4), (0, 1, 4), (0, 2, 4), (0, 3, 4), (0, 4, 4)],
@@ -174,7 +186,7 @@ fn m14_a_tie_goes_to_the_lesser_key_in_every_mechanism() {
     let expected = (0..5).min_by_key(key).unwrap();
     // McAfee's rule leaves out the marginal trade, which is the only one here.
     for mechanism in mechanisms().iter().filter(|one| one.name() != "mcafee") {
-        let found = awards(&mechanism.clear(&equal));
+        let found = winners(&mechanism.clear(&equal));
         assert_eq!(found, [(0, expected, 4)], "{}", mechanism.name());
     }
 }
@@ -195,7 +207,7 @@ fn m14_tie_keys_differ_by_swarm_market_task_and_agent() {
     assert_eq!(keys.len(), 5);
 }
 
-fn rounds() -> impl Strategy<Value = Round> {
+fn rounds() -> impl Strategy<Value = Auction> {
     let offers = prop::collection::btree_map((0u64..7, 0u8..7), 0i64..6, 0..40);
     (
         prop::collection::vec(0i64..6, 0..7),
@@ -204,21 +216,21 @@ fn rounds() -> impl Strategy<Value = Round> {
     )
         .prop_map(|(limits, budgets, offers)| {
             let offers: Vec<_> = offers.into_iter().map(|((t, a), p)| (t, a, p)).collect();
-            round(&limits, &budgets, &offers)
+            auction(&limits, &budgets, &offers)
         })
 }
 
-fn check_awards(round: &Round, awards: &[Award]) -> Result<(), TestCaseError> {
-    prop_assert!(awards.is_sorted_by(|a, b| a.task < b.task));
+fn check_awards(auction: &Auction, winners: &[Winner]) -> Result<(), TestCaseError> {
+    prop_assert!(winners.is_sorted_by(|a, b| a.task < b.task));
     let mut taken: BTreeMap<PublicKey, i64> = BTreeMap::new();
-    for award in awards {
+    for award in winners {
         let bid = Bid {
             task: award.task,
             agent: award.agent,
             price: award.bid,
         };
-        prop_assert!(round.bids.contains(&bid));
-        let task = round
+        prop_assert!(auction.bids.contains(&bid));
+        let task = auction
             .tasks
             .iter()
             .find(|task| task.id == award.task)
@@ -229,7 +241,7 @@ fn check_awards(round: &Round, awards: &[Award]) -> Result<(), TestCaseError> {
         *taken.entry(award.agent).or_default() += 1;
     }
     for (agent, taken) in taken {
-        let bidder = round
+        let bidder = auction
             .bidders
             .iter()
             .find(|bidder| bidder.agent == agent)
@@ -241,20 +253,20 @@ fn check_awards(round: &Round, awards: &[Award]) -> Result<(), TestCaseError> {
 
 proptest! {
     #[test]
-    fn awards_cite_a_bid_within_limit_and_budget(round in rounds()) {
+    fn awards_cite_a_bid_within_limit_and_budget(auction in rounds()) {
         for mechanism in mechanisms() {
-            check_awards(&round, &mechanism.clear(&round).awards)?;
+            check_awards(&auction, &mechanism.clear(&auction).winners)?;
         }
     }
 
     #[test]
-    fn optimal_assigns_as_many_as_one_each_of_first_price(round in rounds()) {
-        let mut single = round;
+    fn optimal_assigns_as_many_as_one_each_of_first_price(auction in rounds()) {
+        let mut single = auction;
         for bidder in &mut single.bidders {
             bidder.budget.values_mut().for_each(|slots| *slots = (*slots).min(1));
         }
         let total = |clearing: &Clearing| {
-            (clearing.awards.len(), clearing.awards.iter().map(|award| award.bid).sum::<i64>())
+            (clearing.winners.len(), clearing.winners.iter().map(|award| award.bid).sum::<i64>())
         };
         let (best, sum) = total(&Optimal.clear(&single));
         let (greedy, greedy_sum) = total(&FirstPrice.clear(&single));

@@ -1,9 +1,9 @@
 //! Checks payments against their definition, and truthfulness by trying every deviation.
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail the test")]
 
-use crate::common::{agent, round};
+use crate::common::{agent, auction};
 use proptest::prelude::*;
-use quorate_market::{Clearing, Duals, Mechanism, Round, SecondPrice, Vcg, proves_least_total};
+use quorate_market::{Auction, Clearing, Duals, Mechanism, SecondPrice, Vcg, proves_least_total};
 use quorate_types::{Price, PublicKey};
 
 /// The greatest price and limit of the small instances. Deviations go one beyond it.
@@ -21,12 +21,12 @@ fn markets(tasks: usize, agents: usize) -> impl Strategy<Value = (Vec<Price>, Ve
     })
 }
 
-fn round_of(limits: &[Price], agents: &[Prices]) -> Round {
+fn round_of(limits: &[Price], agents: &[Prices]) -> Auction {
     let offers = agents.iter().zip(0u8..).flat_map(|(prices, agent)| {
         let offers = prices.iter().zip(0u64..);
         offers.filter_map(move |(price, task)| price.map(|price| (task, agent, price)))
     });
-    round(limits, &vec![1; agents.len()], &offers.collect::<Vec<_>>())
+    auction(limits, &vec![1; agents.len()], &offers.collect::<Vec<_>>())
 }
 
 /// The least sum of the prices of assigned tasks and the limits of open ones, by trying all ways.
@@ -51,7 +51,7 @@ fn least_without(limits: &[Price], agents: &[Prices], without: Option<usize>) ->
 
 /// The gain of an agent by its true costs. It has at most one award, of a task that it can do.
 fn gain(clearing: &Clearing, who: PublicKey, costs: &Prices) -> Price {
-    let won = clearing.awards.iter().filter(|award| award.agent == who);
+    let won = clearing.winners.iter().filter(|award| award.agent == who);
     won.map(|award| award.payment - costs[award.task.number as usize].unwrap())
         .sum()
 }
@@ -122,11 +122,11 @@ proptest! {
     fn m20_vcg_is_of_least_total_and_pays_by_the_definition((limits, agents) in markets(7, 7)) {
         let clearing = Vcg.clear(&round_of(&limits, &agents));
         let total = least_without(&limits, &agents, None);
-        let won: Price = clearing.awards.iter().map(|award| award.bid).sum();
+        let won: Price = clearing.winners.iter().map(|award| award.bid).sum();
         let taken: Price =
-            clearing.awards.iter().map(|award| limits[award.task.number as usize]).sum();
+            clearing.winners.iter().map(|award| limits[award.task.number as usize]).sum();
         prop_assert_eq!(won + limits.iter().sum::<Price>() - taken, total);
-        for award in &clearing.awards {
+        for award in &clearing.winners {
             let without = least_without(&limits, &agents, Some(award.agent.0[0] as usize));
             prop_assert_eq!(award.payment, award.bid + without - total);
         }
@@ -134,9 +134,9 @@ proptest! {
 
     #[test]
     fn m20_vcg_duals_prove_its_total((limits, agents) in markets(7, 7)) {
-        let round = round_of(&limits, &agents);
-        let mut clearing = Vcg.clear(&round);
-        prop_assert!(proves_least_total(&round, &clearing));
+        let auction = round_of(&limits, &agents);
+        let mut clearing = Vcg.clear(&auction);
+        prop_assert!(proves_least_total(&auction, &clearing));
         let duals = clearing.duals.clone().unwrap();
         for (prices, bidder) in agents.iter().zip(&duals.bidders) {
             prop_assert!(*bidder <= 0);
@@ -148,15 +148,15 @@ proptest! {
         let sum = duals.bidders.iter().chain(&duals.tasks).sum::<Price>();
         prop_assert_eq!(sum, least_without(&limits, &agents, None));
         // The same duals prove no other total, and other duals do not even prove this one.
-        if let Some(award) = clearing.awards.pop() {
+        if let Some(award) = clearing.winners.pop() {
             let same = award.bid == limits[award.task.number as usize];
-            prop_assert_eq!(proves_least_total(&round, &clearing), same);
-            clearing.awards.push(award);
+            prop_assert_eq!(proves_least_total(&auction, &clearing), same);
+            clearing.winners.push(award);
         }
         if let Some(Duals { tasks, .. }) = &mut clearing.duals {
             tasks[0] -= 1;
         }
-        prop_assert!(!proves_least_total(&round, &clearing));
+        prop_assert!(!proves_least_total(&auction, &clearing));
     }
 }
 

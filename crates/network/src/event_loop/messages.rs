@@ -19,10 +19,9 @@ impl EventLoop {
             return;
         };
 
-        let (shared, events) = (Arc::clone(&self.shared), self.outbox.events());
         let reader = Reader {
-            shared,
-            events,
+            shared: Arc::clone(&self.shared),
+            events: self.outbox.events(),
             from,
             lane: event.incoming.lane,
         };

@@ -12,13 +12,13 @@ use crate::lock::Lock;
 /// yet acknowledged count against the bounds, because they are written again if the stream fails.
 #[derive(Debug, Default)]
 pub(crate) struct LaneQueue {
-    state: Lock<State>,
+    state: Lock<QueueState>,
     wake: Notify,
     renewed: Notify,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct QueueState {
     waiting: VecDeque<Bytes>,
     unacknowledged: VecDeque<Bytes>,
     bytes: usize,
@@ -156,10 +156,10 @@ impl LaneQueue {
 
         // A closed queue still has its writer: `has_writer` stays, so that no second one is
         // started.
-        *state = State {
+        *state = QueueState {
             has_writer: state.has_writer,
             closed: true,
-            ..State::default()
+            ..QueueState::default()
         };
         drop(state);
         self.wake.notify_one();

@@ -36,15 +36,14 @@ enum End {
 /// Writes until the queue closes or the network stops.
 pub(crate) async fn run(shared: Arc<Shared>, to: PeerKey, lane: Lane, queue: Arc<LaneQueue>) {
     let stop = shared.stop.clone();
-    let (batch, scratch) = (vec![], vec![]);
 
     let mut writer = Writer {
         shared,
         to,
         lane,
         queue,
-        batch,
-        scratch,
+        batch: vec![],
+        scratch: vec![],
     };
 
     stop.run_until_cancelled_owned(writer.run()).await;

@@ -4,7 +4,7 @@
 use std::fmt::{Display, Write};
 
 use quorate_network::{Lane, LaneCounters};
-use quorate_replica::Standing;
+use quorate_replica::VotingStatus;
 use quorate_types::Millis;
 
 use super::tally::{BOUNDS, Histogram};
@@ -13,20 +13,22 @@ use super::view::View;
 /// Renders all metrics, one family after the other, each under its HELP and TYPE.
 pub(super) fn render(view: &View) -> String {
     let mut page = Page(String::with_capacity(16 * 1024));
+    info(&mut page, view);
     standing(&mut page, view);
     committee(&mut page, view);
     markets(&mut page, view);
     commits(&mut page, view);
+    contents(&mut page, view);
     refused(&mut page, view);
     lanes(&mut page, view);
     links(&mut page, view);
     page.0
 }
 
-fn standing(page: &mut Page, view: &View) {
-    let (ledger, status) = (&view.ledger, &view.status);
-    let (swarm, key) = (view.swarm.to_string(), view.me.to_string());
+fn info(page: &mut Page, view: &View) {
     let version = env!("CARGO_PKG_VERSION");
+    let swarm = view.swarm.to_string();
+    let key = view.me.to_string();
 
     page.family(
         "quorate_info",
@@ -38,11 +40,16 @@ fn standing(page: &mut Page, view: &View) {
         &[("version", version), ("swarm", &swarm), ("key", &key)],
         1,
     );
+}
+
+fn standing(page: &mut Page, view: &View) {
+    let ledger = &view.ledger;
+    let status = &view.status;
 
     page.gauge(
         "process_start_time_seconds",
         "Unix time at which the validator was started.",
-        seconds(view.started),
+        seconds(view.started.0),
     );
     page.gauge(
         "quorate_height",
@@ -55,7 +62,7 @@ fn standing(page: &mut Page, view: &View) {
         status.round,
     );
 
-    let votes = u8::from(status.standing == Standing::Votes);
+    let votes = u8::from(status.standing == VotingStatus::Votes);
     page.gauge(
         "quorate_voting",
         "1, or 0 while the key of this validator may not sign.",
@@ -65,7 +72,7 @@ fn standing(page: &mut Page, view: &View) {
     page.gauge(
         "quorate_block_time_seconds",
         "Unix time of the last decided block, by its builder's clock.",
-        seconds(ledger.block_time),
+        seconds(ledger.block_time.0),
     );
     page.gauge(
         "quorate_pool_operations",
@@ -157,6 +164,10 @@ fn commits(page: &mut Page, view: &View) {
          without blocks that were fetched.",
         &tally.took,
     );
+}
+
+fn contents(page: &mut Page, view: &View) {
+    let tally = &view.tally;
 
     let name = "quorate_operations_total";
     page.family(
@@ -299,7 +310,9 @@ fn lanes(page: &mut Page, view: &View) {
 }
 
 fn links(page: &mut Page, view: &View) {
-    let (traffic, gossip) = (&view.traffic, &view.traffic.gossip);
+    let traffic = &view.traffic;
+    let gossip = &traffic.gossip;
+
     for (name, help, count) in [
         (
             "quorate_gossip_published_total",
@@ -381,7 +394,8 @@ impl Page {
     /// Writes a histogram. Its buckets are cumulative, as the format requires.
     fn histogram(&mut self, name: &str, help: &str, histogram: &Histogram) {
         self.family(name, Kind::Histogram, help);
-        let (bucket, mut within) = (format!("{name}_bucket"), 0);
+        let bucket = format!("{name}_bucket");
+        let mut within = 0;
 
         for (bound, count) in BOUNDS.iter().zip(histogram.buckets) {
             within += count;

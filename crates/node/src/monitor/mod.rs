@@ -140,10 +140,7 @@ type Page = fn(&View) -> Response<Full<Bytes>>;
 fn answer(request: &Request<Incoming>, sources: &Sources) -> Response<Full<Bytes>> {
     let page: Page = match request.uri().path() {
         "/metrics" => |view| respond(StatusCode::OK, EXPOSITION, metrics::render(view)),
-        "/health" => |view| match status::health(view) {
-            Ok(()) => respond(StatusCode::OK, TEXT, "ok\n"),
-            Err(reason) => unavailable(&reason),
-        },
+        "/health" => health,
         "/status" => |view| respond(StatusCode::OK, JSON, status::render(view)),
         _ => {
             let paths = "not found: the paths are /metrics, /health and /status\n";
@@ -152,11 +149,7 @@ fn answer(request: &Request<Incoming>, sources: &Sources) -> Response<Full<Bytes
     };
 
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        let mut refusal = respond(StatusCode::METHOD_NOT_ALLOWED, TEXT, "only GET and HEAD\n");
-        refusal
-            .headers_mut()
-            .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-        return refusal;
+        return method_not_allowed();
     }
 
     // Until the replica has recovered, there is nothing to show on any page.
@@ -164,6 +157,21 @@ fn answer(request: &Request<Incoming>, sources: &Sources) -> Response<Full<Bytes
         Some(view) => page(&view),
         None => unavailable(&status::Unhealthy::Starting),
     }
+}
+
+fn health(view: &View) -> Response<Full<Bytes>> {
+    match status::health(view) {
+        Ok(()) => respond(StatusCode::OK, TEXT, "ok\n"),
+        Err(reason) => unavailable(&reason),
+    }
+}
+
+fn method_not_allowed() -> Response<Full<Bytes>> {
+    let mut refusal = respond(StatusCode::METHOD_NOT_ALLOWED, TEXT, "only GET and HEAD\n");
+    refusal
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    refusal
 }
 
 fn unavailable(reason: &status::Unhealthy) -> Response<Full<Bytes>> {

@@ -1,8 +1,11 @@
 //! The pages `/health` and `/status`.
 
 use quorate_ledger::WindowView;
-use quorate_replica::Standing;
-use quorate_types::{BlockId, Height, Label, Millis, Power, PublicKey, Round, Stage, SwarmId};
+use quorate_replica::VotingStatus;
+use quorate_types::{
+    ActiveMillis, BlockId, Height, Label, Millis, Power, PublicKey, Round, Stage, SwarmId,
+    UnixMillis,
+};
 use serde::Serialize;
 
 use super::view::View;
@@ -41,7 +44,8 @@ pub(super) enum Unhealthy {
 
 /// Checks that the validator makes progress.
 pub(super) fn health(view: &View) -> Result<(), Unhealthy> {
-    let (ledger, power) = (&view.ledger, view.power_present());
+    let ledger = &view.ledger;
+    let power = view.power_present();
     if !ledger.validators.is_quorum(power) {
         return Err(Unhealthy::NoQuorum {
             power,
@@ -54,7 +58,7 @@ pub(super) fn health(view: &View) -> Result<(), Unhealthy> {
         return Err(Unhealthy::NoBlock);
     }
 
-    let age_ms = view.now.saturating_sub(ledger.block_time);
+    let age_ms = view.now.saturating_since(ledger.block_time);
     let limit_ms = PATIENCE.saturating_mul(view.max_block_interval);
     if age_ms > limit_ms {
         return Err(Unhealthy::Stale {
@@ -74,7 +78,7 @@ struct Status<'a> {
     key: PublicKey,
     height: Height,
     block: BlockId,
-    block_time: Millis,
+    block_time: UnixMillis,
     round: Round,
     voting: Voting,
     pool: usize,
@@ -113,7 +117,7 @@ struct Window<'a> {
     number: u64,
     stage: Stage,
     opened: Option<Height>,
-    closes_from: Option<Millis>,
+    closes_from: Option<ActiveMillis>,
     open_tasks: u64,
     live_bids: u64,
 }
@@ -148,12 +152,12 @@ pub(super) fn render(view: &View) -> String {
     serde_json::to_string(&status).unwrap_or_default() + "\n"
 }
 
-impl From<Standing> for Voting {
-    fn from(standing: Standing) -> Self {
+impl From<VotingStatus> for Voting {
+    fn from(standing: VotingStatus) -> Self {
         match standing {
-            Standing::Votes => Self::Votes,
-            Standing::Waits(from_height) => Self::Waits { from_height },
-            Standing::Rejoins { heard, total } => Self::Rejoining {
+            VotingStatus::Votes => Self::Votes,
+            VotingStatus::Waits(from_height) => Self::Waits { from_height },
+            VotingStatus::Rejoins { heard, total } => Self::Rejoining {
                 power_heard: heard,
                 power_total: total,
             },
@@ -200,7 +204,7 @@ mod tests {
         let ledger = LedgerSummary {
             height,
             block: BlockId::GENESIS,
-            block_time: 100_000,
+            block_time: UnixMillis(100_000),
             validators: Arc::new(ValidatorSet::new(keys().map(member).collect()).unwrap()),
             benched: BTreeSet::new(),
             windows: Vec::new(),
@@ -210,8 +214,8 @@ mod tests {
             me: PublicKey([0; 32]),
             swarm: SwarmId([7; 32]),
             max_block_interval: 1_000,
-            started: 0,
-            now: 100_000 + age_ms,
+            started: UnixMillis::ZERO,
+            now: UnixMillis(100_000) + age_ms,
             status: ValidatorStatus::default(),
             ledger: Arc::new(ledger),
             peers: 3,
@@ -248,13 +252,13 @@ mod tests {
     #[test]
     fn the_status_says_whether_it_votes() {
         for (standing, said) in [
-            (Standing::Votes, r#""voting":{"state":"votes"}"#),
+            (VotingStatus::Votes, r#""voting":{"state":"votes"}"#),
             (
-                Standing::Waits(12),
+                VotingStatus::Waits(12),
                 r#""voting":{"state":"waits","from_height":12}"#,
             ),
             (
-                Standing::Rejoins { heard: 2, total: 4 },
+                VotingStatus::Rejoins { heard: 2, total: 4 },
                 r#""voting":{"state":"rejoining","power_heard":2,"power_total":4}"#,
             ),
         ] {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use quorate_network::Network;
-use quorate_types::{Millis, Power, PublicKey, SwarmId};
+use quorate_types::{Millis, Power, PublicKey, SwarmId, UnixMillis};
 use tokio::sync::broadcast;
 
 use super::tally::Tally;
@@ -17,8 +17,8 @@ pub(crate) struct Sources {
     pub(crate) swarm: SwarmId,
     /// Milliseconds after which an idle swarm makes a block, from the genesis.
     pub(crate) max_block_interval: Millis,
-    /// Unix milliseconds at which the validator was started.
-    pub(crate) started: Millis,
+    /// The time at which the validator was started.
+    pub(crate) started: UnixMillis,
     pub(crate) network: Network,
     pub(crate) status: Arc<Mutex<ValidatorStatus>>,
     pub(crate) events: broadcast::Sender<ValidatorEvent>,
@@ -30,9 +30,9 @@ pub(super) struct View {
     pub(super) me: PublicKey,
     pub(super) swarm: SwarmId,
     pub(super) max_block_interval: Millis,
-    pub(super) started: Millis,
-    /// Unix milliseconds of this moment.
-    pub(super) now: Millis,
+    pub(super) started: UnixMillis,
+    /// The time of this moment.
+    pub(super) now: UnixMillis,
     pub(super) status: ValidatorStatus,
     pub(super) ledger: Arc<LedgerSummary>,
     /// The number of connected peers.
@@ -53,6 +53,12 @@ impl Sources {
             .clone();
         let ledger = status.ledger.clone()?;
 
+        let tally = self
+            .tally
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+
         let peers = self.network.peers();
         // This node is not its own peer, but it is present.
         let near = peers.iter().copied().map(PublicKey).chain([self.me]);
@@ -71,11 +77,7 @@ impl Sources {
             peers: peers.len(),
             present,
             traffic: self.network.counters(),
-            tally: self
-                .tally
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone(),
+            tally,
         })
     }
 }

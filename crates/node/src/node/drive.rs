@@ -6,20 +6,21 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use quorate_agent::{
-    AgentReport, AgentRunner, ClientAction, ClientError, DossierBundle, Event, LightClient,
+    AgentReport, AgentRunner, ClientAction, ClientError, ClientEvent, DossierBundle, LightClient,
     StandingBids,
 };
 use quorate_network::{Lane, Multiaddr, Network, NetworkEvent, NetworkEvents, Topic};
 use quorate_types::message::{Announcement, Call, ClientMessage, Notice, PeerMessage};
 use quorate_types::operation::Solve;
 use quorate_types::{
-    Hash, Label, PublicKey, Sign1, SwarmId, TaskId, TaskSpec, ValidatorSet, cbor, limits,
+    Hash, Label, MonotonicMillis, PublicKey, Sign1, SwarmId, TaskId, TaskSpec, ValidatorSet, cbor,
+    limits,
 };
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::address_book::AddressBook;
 use crate::clock::{Clock, sleep_until};
-use crate::task::{Progress, Receipt, TaskHandle};
+use crate::task::{Receipt, TaskHandle, TaskProgress};
 
 /// A request of a handle.
 #[derive(Debug)]
@@ -60,9 +61,9 @@ pub(super) struct Drive {
     book: AddressBook,
     client: LightClient,
     runner: AgentRunner,
-    events: broadcast::Sender<Event>,
+    events: broadcast::Sender<ClientEvent>,
     clock: Clock,
-    tasks: BTreeMap<TaskId, watch::Sender<Progress>>,
+    tasks: BTreeMap<TaskId, watch::Sender<TaskProgress>>,
     /// The requests that wait for the dossier of a clearing.
     dossiers: BTreeMap<Hash, Vec<Waiting<DossierBundle>>>,
     /// The requests that wait for the problem of a window.
@@ -73,7 +74,7 @@ pub(super) struct Drive {
     ready: watch::Sender<bool>,
     /// The newest call of each market from before the swarm knew this node. A bid on it would have
     /// been lost.
-    early_calls: BTreeMap<Label, Event>,
+    early_calls: BTreeMap<Label, ClientEvent>,
 }
 
 impl Drive {
@@ -81,7 +82,7 @@ impl Drive {
         links: Links,
         client: LightClient,
         runner: AgentRunner,
-        events: broadcast::Sender<Event>,
+        events: broadcast::Sender<ClientEvent>,
         ready: watch::Sender<bool>,
     ) -> Self {
         Self {
@@ -134,24 +135,24 @@ impl Drive {
         }
     }
 
-    fn on_event(&mut self, event: Event) {
+    fn on_event(&mut self, event: ClientEvent) {
         tracing::debug!(event = event.name(), "learned something");
         self.progress(&event);
 
         match &event {
             // A bid on this call would be lost, so the agents are asked once the swarm knows the
             // node.
-            Event::Call(call) if !self.client.is_ready() => {
+            ClientEvent::Call(call) if !self.client.is_ready() => {
                 self.early_calls.insert(call.market.clone(), event.clone());
             }
 
-            Event::Ready => self.on_ready(),
+            ClientEvent::Ready => self.on_ready(),
 
-            Event::Dossier { clearing, found } => {
+            ClientEvent::Dossier { clearing, found } => {
                 answer(self.dossiers.remove(clearing), found.as_ref());
             }
 
-            Event::StandingBids {
+            ClientEvent::StandingBids {
                 market,
                 window,
                 found,
@@ -181,10 +182,10 @@ impl Drive {
     }
 
     /// Updates the handle of a task.
-    fn progress(&mut self, event: &Event) {
-        let (Event::Awarded { task, .. }
-        | Event::Completed { task, .. }
-        | Event::Failed { task, .. }) = event
+    fn progress(&mut self, event: &ClientEvent) {
+        let (ClientEvent::Awarded { task, .. }
+        | ClientEvent::Completed { task, .. }
+        | ClientEvent::Failed { task, .. }) = event
         else {
             return;
         };
@@ -194,33 +195,7 @@ impl Drive {
             return;
         };
 
-        sender.send_modify(|progress| match event.clone() {
-            Event::Awarded {
-                token,
-                agent,
-                certificate,
-                ..
-            } => {
-                progress.awarded = Some((token, agent, certificate));
-            }
-
-            Event::Completed {
-                task,
-                detail,
-                certificate,
-            } => {
-                progress.completed = Some(Receipt {
-                    task,
-                    detail,
-                    certificate,
-                });
-            }
-
-            Event::Failed { reason, .. } => {
-                progress.failed = Some(reason.map_or("canceled", |reason| reason.name()));
-            }
-            _ => {}
-        });
+        sender.send_modify(|progress| note_progress(progress, event.clone()));
     }
 
     fn on_command(&mut self, command: Command) {
@@ -233,11 +208,8 @@ impl Drive {
         let now = self.clock.monotonic();
         match command {
             Command::Submit { specs, reply } => {
-                let result = self.client.submit(specs, now);
-                let handles =
-                    result.map(|ids| ids.into_iter().map(|id| self.handle_for(id)).collect());
                 // The caller may be gone; the tasks are submitted all the same.
-                let _ = reply.send(handles);
+                let _ = reply.send(self.submit(specs, now));
             }
 
             Command::Cancel(task) => {
@@ -256,33 +228,38 @@ impl Drive {
                 window,
                 reply,
             } => {
-                self.standing
-                    .entry((market.clone(), window))
-                    .or_default()
-                    .push(reply);
+                let place = (market.clone(), window);
+                self.standing.entry(place).or_default().push(reply);
                 self.client.fetch_bids(market, window, now);
             }
 
-            Command::Solve {
-                solve:
-                    Solve {
-                        market,
-                        window,
-                        pairs,
-                    },
-                reply,
-            } => {
+            Command::Solve { solve, reply } => {
+                let Solve {
+                    market,
+                    window,
+                    pairs,
+                } = solve;
                 // The caller may be gone; the solution is sent all the same.
                 let _ = reply.send(self.client.solve(market, window, pairs, now));
             }
         }
     }
 
+    /// Submits tasks, and returns a handle for each.
+    fn submit(
+        &mut self,
+        specs: Vec<TaskSpec>,
+        now: MonotonicMillis,
+    ) -> Result<Vec<TaskHandle>, ClientError> {
+        let ids = self.client.submit(specs, now)?;
+        Ok(ids.into_iter().map(|id| self.handle_for(id)).collect())
+    }
+
     fn handle_for(&mut self, task: TaskId) -> TaskHandle {
         let sender = self
             .tasks
             .entry(task)
-            .or_insert_with(|| watch::channel(Progress::default()).0);
+            .or_insert_with(|| watch::channel(TaskProgress::default()).0);
 
         TaskHandle {
             task,
@@ -303,58 +280,50 @@ impl Drive {
             NetworkEvent::Connected(key) if self.is_validator(&PublicKey(key)) => {
                 self.client.handle_connected(PublicKey(key), now);
             }
-
             NetworkEvent::Disconnected(key) => self.client.handle_disconnected(PublicKey(key)),
 
-            NetworkEvent::Frame {
-                from,
-                lane: Lane::Client,
-                bytes,
-            } => {
-                self.on_message(PublicKey(from), &bytes);
-            }
+            NetworkEvent::Frame { from, lane, bytes } => match lane {
+                Lane::Client => self.on_message(PublicKey(from), &bytes),
+                Lane::Bulk => self.on_address_book(&bytes).await,
+                Lane::Consensus => {}
+            },
 
-            NetworkEvent::Frame {
-                lane: Lane::Bulk,
-                bytes,
-                ..
-            } => {
-                // Peers exchange their address books on this lane.
-                let message = cbor::decode::<PeerMessage>(&bytes, limits::FRAME_BYTES);
-                if let Ok(PeerMessage::Announcements(all)) = message {
-                    self.learn(all).await;
-                }
-            }
-
-            NetworkEvent::Gossip {
-                topic: Topic::Announcements,
-                bytes,
-                ..
-            } => {
-                if let Ok(announcement) = cbor::decode(&bytes, limits::FRAME_BYTES) {
-                    self.learn(vec![announcement]).await;
-                }
-            }
-
-            NetworkEvent::Gossip {
-                topic: Topic::Calls,
-                from,
-                bytes,
-            } => {
-                let from = PublicKey(from);
-                // A call proves nothing, so only those that validators pass on are considered.
-                if let (true, Ok(call)) = (
-                    self.is_validator(&from),
-                    cbor::decode::<Call>(&bytes, limits::BLOCK_BYTES),
-                ) {
-                    self.client.handle_notice(from, Notice::Call(call), now);
-                }
-            }
+            NetworkEvent::Gossip { topic, from, bytes } => match topic {
+                Topic::Announcements => self.on_announcement(&bytes).await,
+                Topic::Calls => self.on_call(PublicKey(from), &bytes),
+                Topic::Evidence => {}
+            },
 
             NetworkEvent::Discovered { key, addresses } => {
                 self.want(PublicKey(key), addresses).await;
             }
             _ => {}
+        }
+    }
+
+    /// Learns the address book of a peer, which peers exchange on the bulk lane.
+    async fn on_address_book(&mut self, bytes: &[u8]) {
+        let message = cbor::decode::<PeerMessage>(bytes, limits::FRAME_BYTES);
+        if let Ok(PeerMessage::Announcements(all)) = message {
+            self.learn(all).await;
+        }
+    }
+
+    async fn on_announcement(&mut self, bytes: &[u8]) {
+        if let Ok(announcement) = cbor::decode(bytes, limits::FRAME_BYTES) {
+            self.learn(vec![announcement]).await;
+        }
+    }
+
+    fn on_call(&mut self, from: PublicKey, bytes: &[u8]) {
+        // A call proves nothing, so only those that validators pass on are considered.
+        if !self.is_validator(&from) {
+            return;
+        }
+
+        if let Ok(call) = cbor::decode::<Call>(bytes, limits::BLOCK_BYTES) {
+            let now = self.clock.monotonic();
+            self.client.handle_notice(from, Notice::Call(call), now);
         }
     }
 
@@ -387,6 +356,37 @@ impl Drive {
 
     fn is_validator(&self, key: &PublicKey) -> bool {
         self.links.validators.get(key).is_some()
+    }
+}
+
+/// Notes in the progress of a task what an event says of it.
+fn note_progress(progress: &mut TaskProgress, event: ClientEvent) {
+    match event {
+        ClientEvent::Awarded {
+            token,
+            agent,
+            certificate,
+            ..
+        } => {
+            progress.awarded = Some((token, agent, certificate));
+        }
+
+        ClientEvent::Completed {
+            task,
+            detail,
+            certificate,
+        } => {
+            progress.completed = Some(Receipt {
+                task,
+                detail,
+                certificate,
+            });
+        }
+
+        ClientEvent::Failed { reason, .. } => {
+            progress.failed = Some(reason.map_or("canceled", |reason| reason.name()));
+        }
+        _ => {}
     }
 }
 

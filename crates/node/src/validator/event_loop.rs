@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use quorate_crypto::SecretKey;
 use quorate_durable::{DurableReplica, Start};
-use quorate_network::{Network, NetworkEvents};
-use quorate_replica::{Event, Standing};
+use quorate_network::{Network, NetworkEvent, NetworkEvents};
+use quorate_replica::{Event, VotingStatus};
 use quorate_store::CrashPoints;
-use quorate_types::{Genesis, Millis, PublicKey, SignedOperation};
+use quorate_types::{Genesis, MonotonicMillis, PublicKey, SignedOperation};
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::proposals::Proposals;
-use super::recovery::{From, recover};
+use super::recovery::{RecoveryInputs, recover};
 use super::{LedgerSummary, ValidatorError, ValidatorEvent, ValidatorStatus};
 use crate::address_book::AddressBook;
 use crate::clock::{Clock, sleep_until};
@@ -48,7 +48,7 @@ pub(super) struct EventLoop {
     pub(super) connected: BTreeSet<PublicKey>,
     pub(super) book: AddressBook,
     pub(super) clock: Clock,
-    pub(super) last_commit_at: Millis,
+    pub(super) last_commit_at: MonotonicMillis,
     pub(super) proposals: Proposals,
     /// Operations for all validators, which are sent together.
     pub(super) passing: Vec<SignedOperation>,
@@ -82,14 +82,9 @@ impl EventLoop {
         ready: oneshot::Sender<()>,
     ) -> Result<(), ValidatorError> {
         let (done, mut completions) = mpsc::unbounded_channel();
-        let boot = parts.config.boot.clone();
         let mut this = Self::recover(parts, done)?;
 
-        for address in boot {
-            // Dialing fails only if the network has stopped, which the loop notices.
-            let _ = this.network.dial(address).await;
-        }
-
+        this.dial_boot_peers().await;
         this.announce().await;
         let mut announce = tokio::time::interval(ANNOUNCE_EVERY);
         this.tell_status();
@@ -108,20 +103,10 @@ impl EventLoop {
                 biased;
                 _ = &mut stopped => return this.stop(),
                 Some(event) = completions.recv() => this.handle(event),
-                () = sleep_until(wake) => {
-                    let now = this.clock.now();
-                    this.durable.handle_timeout(now);
-                }
+                () = sleep_until(wake) => this.durable.handle_timeout(this.clock.now()),
                 event = network_events.recv() => {
                     let Some(event) = event else { return this.stop() };
-                    this.on_network(event).await;
-                    // Each frame is followed by its actions, so that the queue of actions stays
-                    // short.
-                    for _ in 1..BATCH {
-                        this.drain()?;
-                        let Some(event) = network_events.try_recv() else { break };
-                        this.on_network(event).await;
-                    }
+                    this.on_network_batch(event, &mut network_events).await?;
                 }
                 _ = announce.tick() => this.announce().await,
             }
@@ -133,7 +118,7 @@ impl EventLoop {
         let me = parts.key.public_key();
         let swarm = parts.genesis.swarm_id();
 
-        let durable = recover(From {
+        let durable = recover(RecoveryInputs {
             data: &parts.data,
             genesis: parts.genesis,
             key: parts.key,
@@ -162,6 +147,34 @@ impl EventLoop {
         })
     }
 
+    /// Dials the peers that the configuration names.
+    async fn dial_boot_peers(&self) {
+        for address in &self.config.boot {
+            // Dialing fails only if the network has stopped, which the loop notices.
+            let _ = self.network.dial(address.clone()).await;
+        }
+    }
+
+    /// Handles an event of the network and those that wait behind it, up to a limit.
+    async fn on_network_batch(
+        &mut self,
+        first: NetworkEvent,
+        events: &mut NetworkEvents,
+    ) -> Result<(), ValidatorError> {
+        self.on_network(first).await;
+
+        // Each frame is followed by its actions, so that the queue of actions stays short.
+        for _ in 1..BATCH {
+            self.drain()?;
+            let Some(event) = events.try_recv() else {
+                break;
+            };
+            self.on_network(event).await;
+        }
+
+        Ok(())
+    }
+
     fn stop(mut self) -> Result<(), ValidatorError> {
         self.durable.sync()?;
         self.tell_status();
@@ -171,12 +184,6 @@ impl EventLoop {
     fn tell_status(&self) {
         let replica = self.durable.replica();
         let ledger = replica.ledger();
-        let validators = ledger.validators();
-
-        let members = self
-            .connected
-            .iter()
-            .filter(|key| validators.get(key).is_some());
 
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
         if status.standing != replica.standing() {
@@ -193,7 +200,7 @@ impl EventLoop {
             height: ledger.height(),
             round: replica.round(),
             pool: replica.pool_len(),
-            connected_validators: members.count(),
+            connected_validators: self.connected_validators(),
             connected: self.connected.len(),
             counters: replica.counters(),
             undecodable: self.undecodable,
@@ -201,14 +208,24 @@ impl EventLoop {
             ledger: summary.or_else(|| Some(Arc::new(LedgerSummary::of(ledger)))),
         };
     }
+
+    /// Returns the number of connected validators.
+    fn connected_validators(&self) -> usize {
+        let validators = self.durable.replica().ledger().validators();
+        let members = self
+            .connected
+            .iter()
+            .filter(|key| validators.get(key).is_some());
+        members.count()
+    }
 }
 
 /// Logs a change of standing as a warning, because a validator that does not vote needs attention.
-fn log_standing(standing: Standing) {
+fn log_standing(standing: VotingStatus) {
     match standing {
-        Standing::Votes => tracing::warn!("this validator votes again"),
-        Standing::Waits(from) => tracing::warn!(from, "not voting yet: votes from this height"),
-        Standing::Rejoins { heard, total } => tracing::warn!(
+        VotingStatus::Votes => tracing::warn!("this validator votes again"),
+        VotingStatus::Waits(from) => tracing::warn!(from, "not voting yet: votes from this height"),
+        VotingStatus::Rejoins { heard, total } => tracing::warn!(
             heard,
             total,
             "rejoining: not voting until others with more than two thirds of the power are heard"

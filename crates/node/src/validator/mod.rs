@@ -13,28 +13,30 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use quorate_crypto::Verified;
+use quorate_crypto::{SecretKey, Verified};
 use quorate_durable::{DurableError, Start};
 use quorate_ledger::{Ledger, WindowView};
-use quorate_network::{Network, NetworkConfig, NetworkError};
-use quorate_replica::{Counters, Standing};
+use quorate_network::{Network, NetworkConfig, NetworkError, NetworkEvents};
+use quorate_replica::{Counters, VotingStatus};
 use quorate_store::CrashPoints;
 use quorate_types::{
-    Block, BlockId, Height, Millis, PublicKey, QuorumCertificate, Round, SwarmId, ValidatorSet,
+    Block, BlockId, Height, Millis, PublicKey, QuorumCertificate, Round, SwarmId, UnixMillis,
+    ValidatorSet,
 };
 use tokio::sync::{broadcast, oneshot};
 
 use crate::clock::unix_millis;
-use crate::home::{Home, HomeError};
+use crate::config::NodeConfig;
+use crate::data_dir::{DataDir, DataDirError};
 use crate::monitor::{Monitor, Sources};
-use event_loop::EventLoop;
+use event_loop::{EventLoop, Parts};
 
 /// The reason why a validator does not start, or why it stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum ValidatorError {
     /// The folder of the validator cannot be used.
     #[error(transparent)]
-    Home(#[from] HomeError),
+    DataDir(#[from] DataDirError),
     /// The disk, the guard or the protocol failed. The process has to end, and recover at its next
     /// start.
     #[error(transparent)]
@@ -73,8 +75,8 @@ pub struct CommittedBlock {
     pub block: BlockId,
     /// The validator that built the block.
     pub builder: PublicKey,
-    /// The block time in Unix milliseconds.
-    pub block_time: Millis,
+    /// The block time.
+    pub block_time: UnixMillis,
     /// The number of operations in the block.
     pub operations: usize,
     /// The outcomes of the block, in the order of L-8.
@@ -108,7 +110,7 @@ pub struct ValidatorStatus {
     /// The number of frames that were not a message of the protocol.
     pub undecodable: u64,
     /// Whether the validator votes, and if not, when it will.
-    pub standing: Standing,
+    pub standing: VotingStatus,
     /// The ledger after the last decided block; `None` until the validator has recovered.
     pub ledger: Option<Arc<LedgerSummary>>,
 }
@@ -120,8 +122,8 @@ pub struct LedgerSummary {
     pub height: Height,
     /// The id of the block; [`BlockId::GENESIS`] at height 0.
     pub block: BlockId,
-    /// The block time in Unix milliseconds; at height 0 the time of the genesis.
-    pub block_time: Millis,
+    /// The block time; at height 0 the time of the genesis.
+    pub block_time: UnixMillis,
     /// The validators that vote on the next height.
     pub validators: Arc<ValidatorSet>,
     /// The validators that are benched, so that they do not propose at the next height.
@@ -167,8 +169,8 @@ impl Validator {
     ///
     /// # Errors
     /// [`ValidatorError`], which names the file and what is wrong with it.
-    pub async fn start(home: &Home, points: CrashPoints) -> Result<Self, ValidatorError> {
-        Self::start_as(Start::Guarded, home, points).await
+    pub async fn start(data_dir: &DataDir, points: CrashPoints) -> Result<Self, ValidatorError> {
+        Self::start_as(Start::Guarded, data_dir, points).await
     }
 
     /// Starts a validator as [`Self::start`] does, for a key whose signing guard is lost. It
@@ -178,86 +180,71 @@ impl Validator {
     ///
     /// # Errors
     /// The errors of [`Self::start`]; also if there still is a guard.
-    pub async fn rejoin(home: &Home, points: CrashPoints) -> Result<Self, ValidatorError> {
+    pub async fn rejoin(data_dir: &DataDir, points: CrashPoints) -> Result<Self, ValidatorError> {
         let challenge = u64::from_le_bytes(recovery::random()?);
-        Self::start_as(Start::Rejoin { challenge }, home, points).await
+        Self::start_as(Start::Rejoin { challenge }, data_dir, points).await
     }
 
     async fn start_as(
         start: Start,
-        home: &Home,
+        data_dir: &DataDir,
         points: CrashPoints,
     ) -> Result<Self, ValidatorError> {
-        let (genesis, key, config) = (home.genesis()?, home.key()?, home.config()?);
-        let swarm = genesis.swarm_id();
+        let genesis = data_dir.genesis()?;
+        let key = data_dir.key()?;
+        let config = data_dir.config()?;
 
-        let mut settings = NetworkConfig::new(*key.seed(), protocol_name(&swarm));
-        settings.listen = config.listen.clone();
-        settings.mdns = config.mdns;
-        let (network, network_events) = quorate_network::start(settings)?;
-
-        let (events, _) = broadcast::channel(EVENT_QUEUE);
-        let status = Arc::new(Mutex::new(ValidatorStatus::default()));
-        let (stop, stopped) = oneshot::channel();
-        let (end, ended) = oneshot::channel();
-        let (ready, started) = oneshot::channel();
         let public = key.public_key();
+        let swarm = genesis.swarm_id();
+        let (network, network_events) = start_network(&config, &key, &swarm)?;
 
-        let sources = Sources {
-            me: public,
-            swarm,
-            max_block_interval: genesis.parameters.max_block_interval_ms,
-            started: unix_millis(),
-            network: network.clone(),
-            status: Arc::clone(&status),
-            events: events.clone(),
-            tally: Arc::default(),
-        };
-
-        // It answers from here on, also while the replica recovers.
-        let monitor = start_monitor(config.monitor, sources).await?;
-
-        let parts = event_loop::Parts {
-            data: home.data(),
+        let parts = Parts {
+            data: data_dir.data(),
             genesis,
             key,
             config,
             network: network.clone(),
-            events: events.clone(),
-            status: Arc::clone(&status),
+            events: broadcast::Sender::new(EVENT_QUEUE),
+            status: Arc::default(),
             points,
             start,
             runtime: tokio::runtime::Handle::current(),
         };
 
-        let thread = std::thread::Builder::new().name("replica".to_owned());
-        thread
-            .spawn(move || {
-                let result = EventLoop::run_on_this_thread(parts, network_events, stopped, ready);
-                // The handle may be gone.
-                let _ = end.send(result);
-            })
-            .map_err(|error| ValidatorError::Thread(error.to_string()))?;
+        // It answers from here on, also while the replica recovers.
+        let monitor = start_monitor(parts.config.monitor, sources(&parts)).await?;
 
-        let mut validator = Self {
+        let (stop, stopped) = oneshot::channel();
+        let (end, ended) = oneshot::channel();
+        let (ready, started) = oneshot::channel();
+        let validator = Self {
             key: public,
             swarm,
             network,
-            events,
-            status,
+            events: parts.events.clone(),
+            status: Arc::clone(&parts.status),
             monitor,
             stop: Some(stop),
             ended,
         };
 
+        spawn_replica(parts, network_events, stopped, ready, end)?;
+        validator.once_started(started).await
+    }
+
+    /// Returns the validator once its thread has recovered, or the reason why the thread ended
+    /// before.
+    async fn once_started(
+        mut self,
+        started: oneshot::Receiver<()>,
+    ) -> Result<Self, ValidatorError> {
         // A thread that ends before it is ready drops `ready`; its result then has the reason.
-        match started.await {
-            Ok(()) => Ok(validator),
-            Err(_) => match validator.wait().await {
-                Err(error) => Err(error),
-                Ok(()) => Err(ValidatorError::Thread("it ended at once".to_owned())),
-            },
+        if started.await.is_ok() {
+            return Ok(self);
         }
+
+        self.wait().await?;
+        Err(ValidatorError::Thread("it ended at once".to_owned()))
     }
 
     /// Returns the validator's key.
@@ -330,6 +317,33 @@ impl Validator {
     }
 }
 
+/// Starts the network of a node, and returns it with its events.
+pub(crate) fn start_network(
+    config: &NodeConfig,
+    key: &SecretKey,
+    swarm: &SwarmId,
+) -> Result<(Network, NetworkEvents), NetworkError> {
+    let mut settings = NetworkConfig::new(*key.seed(), protocol_name(swarm));
+    settings.listen = config.listen.clone();
+    settings.mdns = config.mdns;
+
+    quorate_network::start(settings)
+}
+
+/// Returns the sources of the validator's monitoring endpoint.
+fn sources(parts: &Parts) -> Sources {
+    Sources {
+        me: parts.key.public_key(),
+        swarm: parts.genesis.swarm_id(),
+        max_block_interval: parts.genesis.parameters.max_block_interval_ms,
+        started: unix_millis(),
+        network: parts.network.clone(),
+        status: Arc::clone(&parts.status),
+        events: parts.events.clone(),
+        tally: Arc::default(),
+    }
+}
+
 /// Starts the monitoring endpoint, or returns `None` if no address is configured. The endpoint
 /// answers from now on, also while the validator recovers.
 async fn start_monitor(
@@ -344,6 +358,26 @@ async fn start_monitor(
     started
         .map(Some)
         .map_err(|source| ValidatorError::Monitor { address, source })
+}
+
+/// Starts the thread of the replica. It tells `ready` once it has recovered, and `end` its result.
+fn spawn_replica(
+    parts: Parts,
+    network_events: NetworkEvents,
+    stopped: oneshot::Receiver<()>,
+    ready: oneshot::Sender<()>,
+    end: oneshot::Sender<Result<(), ValidatorError>>,
+) -> Result<(), ValidatorError> {
+    let thread = std::thread::Builder::new().name("replica".to_owned());
+    let spawned = thread.spawn(move || {
+        let result = EventLoop::run_on_this_thread(parts, network_events, stopped, ready);
+        // The handle may be gone.
+        let _ = end.send(result);
+    });
+
+    spawned
+        .map(drop)
+        .map_err(|error| ValidatorError::Thread(error.to_string()))
 }
 
 /// Returns the swarm's part of every protocol name, which keeps swarms apart on the wire.

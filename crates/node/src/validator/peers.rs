@@ -67,7 +67,14 @@ impl EventLoop {
         }
 
         match cbor::decode::<PeerMessage>(bytes, limits::BULK_FRAME_BYTES) {
-            Ok(PeerMessage::Announcements(all)) => {
+            Ok(message) => self.on_message(from, message).await,
+            Err(error) => self.on_garbage(&from, &error),
+        }
+    }
+
+    async fn on_message(&mut self, from: PublicKey, message: PeerMessage) {
+        match message {
+            PeerMessage::Announcements(all) => {
                 // New announcements of members are gossiped on. The ones that came by gossip are
                 // not, because gossip takes them to everybody.
                 for news in self.learn(all).await {
@@ -75,14 +82,12 @@ impl EventLoop {
                 }
             }
 
-            Ok(message) => {
+            message => {
                 if let PeerMessage::Block(block) = &message {
                     self.note_proposal(block.header.height);
                 }
                 self.handle(Event::Peer { from, message });
             }
-
-            Err(error) => self.on_garbage(&from, &error),
         }
     }
 
@@ -165,9 +170,10 @@ impl EventLoop {
             .announce(self.durable.key(), &addresses, unix_millis());
 
         if let Some(own) = self.book.own() {
-            let (bytes, message) = (cbor::encode(own), vec![own.clone()]);
+            let bytes = cbor::encode(own);
+            let message = PeerMessage::Announcements(vec![own.clone()]);
             for peer in self.connected.clone() {
-                self.send_to(&peer, &PeerMessage::Announcements(message.clone()));
+                self.send_to(&peer, &message);
             }
             self.publish(Topic::Announcements, bytes);
         }
@@ -182,21 +188,23 @@ impl EventLoop {
     pub(super) fn send(&mut self, to: Recipients, message: &PeerMessage) {
         match to {
             Recipients::One(peer) => self.send_to(&peer, message),
-            Recipients::All => {
-                let bytes = cbor::encode(message);
-                let validators = self.durable.replica().ledger().validators().clone();
+            Recipients::All => self.send_to_all(message),
+        }
+    }
 
-                for validator in &*validators {
-                    if validator.key != self.me && self.connected.contains(&validator.key) {
-                        self.send_bytes(&validator.key, lane_of(message, bytes.len()), &bytes);
-                    }
-                }
+    fn send_to_all(&mut self, message: &PeerMessage) {
+        let bytes = cbor::encode(message);
+        let validators = self.durable.replica().ledger().validators().clone();
 
-                // A validator that is not connected hears of evidence by gossip.
-                if let PeerMessage::Evidence(evidence) = message {
-                    self.publish(Topic::Evidence, cbor::encode(&**evidence));
-                }
+        for validator in &*validators {
+            if validator.key != self.me && self.connected.contains(&validator.key) {
+                self.send_bytes(&validator.key, lane_of(message, bytes.len()), &bytes);
             }
+        }
+
+        // A validator that is not connected hears of evidence by gossip.
+        if let PeerMessage::Evidence(evidence) = message {
+            self.publish(Topic::Evidence, cbor::encode(&**evidence));
         }
     }
 

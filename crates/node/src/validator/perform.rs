@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use quorate_crypto::Verified;
 use quorate_durable::Effect;
+use quorate_ledger::{Ledger, Proposal};
 use quorate_network::{Lane, Topic};
 use quorate_replica::{Event, Now, Recipients, Work};
 use quorate_types::message::PeerMessage;
@@ -31,29 +32,12 @@ impl EventLoop {
         match effect {
             Effect::Verify(work) => self.verify(*work),
 
-            Effect::Execute { ledger, block } => {
-                let result = ledger.execute(&block).map(Box::new);
-                self.handle(Event::Executed {
-                    block: block.header.id(),
-                    result,
-                });
-            }
-
+            Effect::Execute { ledger, block } => self.execute(&ledger, &block),
             Effect::Propose {
                 ledger,
                 round,
                 proposal,
-            } => {
-                // Building a block holds this thread, so the operations that wait to be passed on
-                // leave first.
-                self.pass_on();
-                self.note_proposal(ledger.height() + 1);
-                let (block, _) = ledger.propose(*proposal);
-                self.handle(Event::Proposed {
-                    round,
-                    block: Box::new(block),
-                });
-            }
+            } => self.propose(&ledger, round, *proposal),
 
             Effect::Serve(to, frames) => {
                 for frame in frames {
@@ -82,6 +66,27 @@ impl EventLoop {
         }
     }
 
+    fn execute(&mut self, ledger: &Ledger, block: &Verified<Block>) {
+        let result = ledger.execute(block).map(Box::new);
+        self.handle(Event::Executed {
+            block: block.header.id(),
+            result,
+        });
+    }
+
+    fn propose(&mut self, ledger: &Ledger, round: Round, proposal: Proposal) {
+        // Building a block holds this thread, so the operations that wait to be passed on leave
+        // first.
+        self.pass_on();
+        self.note_proposal(ledger.height() + 1);
+
+        let (block, _) = ledger.propose(proposal);
+        self.handle(Event::Proposed {
+            round,
+            block: Box::new(block),
+        });
+    }
+
     fn verify(&mut self, work: Work) {
         if work.signatures() <= INLINE_SIGNATURES {
             let event = verified(work);
@@ -106,7 +111,7 @@ impl EventLoop {
     ) {
         let header = &block.header;
         let now = self.clock.monotonic();
-        let took_ms = now.saturating_sub(self.last_commit_at);
+        let took_ms = now.saturating_since(self.last_commit_at);
         self.last_commit_at = now;
 
         tracing::debug!(

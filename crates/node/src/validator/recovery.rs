@@ -4,16 +4,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use quorate_crypto::SecretKey;
-use quorate_durable::{DurableReplica, Settings, Start};
+use quorate_durable::{DurableReplica, Opened, Settings, Start};
 use quorate_replica::Now;
 use quorate_store::{CrashPoints, FileDisk, StoreConfig};
 use quorate_types::{Genesis, SwarmId};
 
 use crate::config::{ConfigError, NodeConfig};
-use crate::home::HomeError;
+use crate::data_dir::DataDirError;
 use crate::validator::ValidatorError;
 
-pub(super) struct From<'a> {
+pub(super) struct RecoveryInputs<'a> {
     pub(super) data: &'a Path,
     pub(super) genesis: Genesis,
     pub(super) key: SecretKey,
@@ -23,8 +23,8 @@ pub(super) struct From<'a> {
     pub(super) now: Now,
 }
 
-pub(super) fn recover(from: From<'_>) -> Result<DurableReplica, ValidatorError> {
-    let disk = FileDisk::new(from.data).map_err(|source| HomeError::Io {
+pub(super) fn recover(from: RecoveryInputs<'_>) -> Result<DurableReplica, ValidatorError> {
+    let disk = FileDisk::new(from.data).map_err(|source| DataDirError::Io {
         path: from.data.to_owned(),
         source,
     })?;
@@ -39,6 +39,14 @@ pub(super) fn recover(from: From<'_>) -> Result<DurableReplica, ValidatorError> 
 
     let (durable, opened) = DurableReplica::open(Arc::new(disk), from.key, settings, from.now)?;
 
+    log_repairs(&opened);
+    let height = durable.replica().ledger().height();
+    tracing::info!(height, records = opened.records, "recovered");
+    Ok(durable)
+}
+
+/// Logs what the disk had lost.
+fn log_repairs(opened: &Opened) {
     for cut in &opened.cuts {
         tracing::warn!(file = %cut.path, bytes = cut.bytes, "cut a torn tail, never synced");
     }
@@ -51,15 +59,11 @@ pub(super) fn recover(from: From<'_>) -> Result<DurableReplica, ValidatorError> 
             "the log of the last signature is lost: following without a vote until this height"
         );
     }
-
-    let height = durable.replica().ledger().height();
-    tracing::info!(height, records = opened.records, "recovered");
-    Ok(durable)
 }
 
 /// Returns the usual layout of the store. Tests of recovery make the segments of the log small with
 /// `QUORATE_WAL_SEGMENT_BYTES`, so that it is rotated and truncated while they watch.
-fn layout(swarm: SwarmId) -> Result<StoreConfig, HomeError> {
+fn layout(swarm: SwarmId) -> Result<StoreConfig, DataDirError> {
     let usual = StoreConfig::new(swarm.0, u32::from_le_bytes(random()?));
 
     let name = "QUORATE_WAL_SEGMENT_BYTES";
@@ -82,8 +86,8 @@ fn layout(swarm: SwarmId) -> Result<StoreConfig, HomeError> {
 }
 
 /// Returns bytes that peers cannot know.
-pub(super) fn random<const BYTES: usize>() -> Result<[u8; BYTES], HomeError> {
+pub(super) fn random<const BYTES: usize>() -> Result<[u8; BYTES], DataDirError> {
     let mut bytes = [0; BYTES];
-    getrandom::fill(&mut bytes).map_err(|error| HomeError::Random(error.to_string()))?;
+    getrandom::fill(&mut bytes).map_err(|error| DataDirError::Random(error.to_string()))?;
     Ok(bytes)
 }

@@ -4,9 +4,11 @@ use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use quorate_crypto::SecretKey;
-use quorate_node::{CrashPoints, Home, Multiaddr, NodeConfig, Validator, ValidatorError};
+use quorate_node::{CrashPoints, DataDir, Multiaddr, NodeConfig, Validator, ValidatorError};
 use quorate_types::genesis::{Admission, Attester, Parameters};
-use quorate_types::{Claims, Genesis, Market, PROTOCOL_VERSION, Validator as Member, ValidatorSet};
+use quorate_types::{
+    Claims, Genesis, Market, PROTOCOL_VERSION, UnixMillis, Validator as Member, ValidatorSet,
+};
 use tempfile::TempDir;
 
 /// The milliseconds after which an idle swarm makes a block.
@@ -15,7 +17,7 @@ const INTERVAL_MS: u64 = 2_000;
 /// The folders of the validators, and the key of the attester.
 pub struct Swarm {
     folder: TempDir,
-    validators: Vec<Home>,
+    validators: Vec<DataDir>,
     genesis: Genesis,
     attester: SecretKey,
 }
@@ -25,12 +27,12 @@ impl Swarm {
     /// port.
     pub fn of(validators: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let validators: Vec<Home> = (0..validators)
-            .map(|number| Home::new(folder.path().join(number.to_string())))
+        let validators: Vec<DataDir> = (0..validators)
+            .map(|number| DataDir::new(folder.path().join(number.to_string())))
             .collect();
         let keys: Vec<_> = validators
             .iter()
-            .map(|home| home.create_key().unwrap().public_key())
+            .map(|data_dir| data_dir.create_key().unwrap().public_key())
             .collect();
         let attester = SecretKey::generate().unwrap();
         let members = keys.iter().map(|key| Member {
@@ -39,10 +41,10 @@ impl Swarm {
             operator: "test".parse().unwrap(),
         });
         let genesis = genesis(ValidatorSet::new(members.collect()).unwrap(), &attester);
-        for (home, key) in validators.iter().zip(&keys) {
-            home.store_genesis(&genesis).unwrap();
-            home.create_guard(key, &genesis.swarm_id()).unwrap();
-            configure(home, Some("127.0.0.1:0".parse().unwrap()));
+        for (data_dir, key) in validators.iter().zip(&keys) {
+            data_dir.store_genesis(&genesis).unwrap();
+            data_dir.create_guard(key, &genesis.swarm_id()).unwrap();
+            configure(data_dir, Some("127.0.0.1:0".parse().unwrap()));
         }
         Self {
             folder,
@@ -73,12 +75,12 @@ impl Swarm {
     }
 
     /// Makes the folder of a requester with an attestation, which starts from these addresses.
-    pub fn requester(&self, boot: Vec<Multiaddr>) -> Home {
-        let home = Home::new(self.folder.path().join("desk"));
+    pub fn requester(&self, boot: Vec<Multiaddr>) -> DataDir {
+        let data_dir = DataDir::new(self.folder.path().join("desk"));
         let now = unix_seconds();
         let claims = Claims {
             issuer: self.attester.public_key(),
-            subject: home.create_key().unwrap().public_key(),
+            subject: data_dir.create_key().unwrap().public_key(),
             audience: self.genesis.swarm_id(),
             expires: now + 3600,
             not_before: now - 60,
@@ -86,15 +88,17 @@ impl Swarm {
             id: Vec::new(),
             capabilities: Default::default(),
         };
-        home.store_attestation(&self.attester.sign(claims).into_inner())
+        data_dir
+            .store_attestation(&self.attester.sign(claims).into_inner())
             .unwrap();
-        home.store_genesis(&self.genesis).unwrap();
-        home.store_config(&NodeConfig {
-            boot,
-            ..NodeConfig::default()
-        })
-        .unwrap();
-        home
+        data_dir.store_genesis(&self.genesis).unwrap();
+        data_dir
+            .store_config(&NodeConfig {
+                boot,
+                ..NodeConfig::default()
+            })
+            .unwrap();
+        data_dir
     }
 }
 
@@ -109,14 +113,15 @@ pub async fn listening(validator: &Validator) -> Vec<Multiaddr> {
     }
 }
 
-fn configure(home: &Home, monitor: Option<SocketAddr>) {
+fn configure(data_dir: &DataDir, monitor: Option<SocketAddr>) {
     let listen = vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()];
-    home.store_config(&NodeConfig {
-        listen,
-        monitor,
-        ..NodeConfig::default()
-    })
-    .unwrap();
+    data_dir
+        .store_config(&NodeConfig {
+            listen,
+            monitor,
+            ..NodeConfig::default()
+        })
+        .unwrap();
 }
 
 fn genesis(validators: ValidatorSet, attester: &SecretKey) -> Genesis {
@@ -133,7 +138,7 @@ fn genesis(validators: ValidatorSet, attester: &SecretKey) -> Genesis {
     };
     Genesis {
         name: "harbour".parse().unwrap(),
-        created: unix_seconds() * 1000,
+        created: UnixMillis(unix_seconds() * 1000),
         markets: vec![market],
         version: PROTOCOL_VERSION,
         admission: Admission::Attestation,

@@ -5,13 +5,13 @@
 use crate::common::{Cluster, START, key};
 use quorate_certificate::{Policy, TrustRoot, verify};
 use quorate_crypto::SecretKey;
-use quorate_replica::{Event, PaceConfig};
+use quorate_replica::{Event, TimeoutConfig};
 use quorate_types::cose::Owned;
 use quorate_types::message::{Answer, ClientMessage, ClientRequest, PeerMessage, Reply, Request};
 use quorate_types::operation::{Attest, Bid, Cancel, Offer, Submit};
 use quorate_types::{
-    Amounts, BlockId, Body, Claims, Evidence, Kind, Statement, SwarmId, TaskId, TaskSpec, cbor,
-    limits,
+    Amounts, BlockId, Claims, Evidence, FencingToken, Kind, OperationBody, Statement, SwarmId,
+    TaskId, TaskSpec, cbor, limits,
 };
 
 /// The number of blocks that an idle swarm makes in so many milliseconds, with some room.
@@ -26,14 +26,14 @@ fn false_admission(cluster: &Cluster, agent: &SecretKey) -> quorate_types::Signe
         issuer: forger.public_key(),
         subject: agent.public_key(),
         audience: cluster.genesis.swarm_id(),
-        expires: START / 1000 + 100_000,
+        expires: START.seconds() + 100_000,
         not_before: 0,
         issued_at: 0,
         id: vec![1],
         capabilities: quorate_types::Capabilities::new(),
     };
     let attestation = forger.sign(claims).into_inner();
-    cluster.operation(agent, 0, Body::Admit(Attest { attestation }))
+    cluster.operation(agent, 0, OperationBody::Admit(Attest { attestation }))
 }
 
 /// An admission whose attestation expires after some seconds.
@@ -46,14 +46,14 @@ fn brief_admission(
         issuer: cluster.attester.public_key(),
         subject: agent.public_key(),
         audience: cluster.genesis.swarm_id(),
-        expires: cluster.now / 1000 + seconds,
+        expires: cluster.now.seconds() + seconds,
         not_before: 0,
         issued_at: 0,
         id: vec![1],
         capabilities: quorate_types::Capabilities::new(),
     };
     let attestation = cluster.attester.sign(claims).into_inner();
-    cluster.operation(agent, 0, Body::Admit(Attest { attestation }))
+    cluster.operation(agent, 0, OperationBody::Admit(Attest { attestation }))
 }
 
 fn votes(
@@ -183,7 +183,7 @@ fn an_operation_too_long_for_any_block_is_not_taken() {
     let mut spec = TaskSpec::new("jobs".parse().unwrap());
     let mut tasks = vec![spec.clone(); 16];
     let length = |tasks: &[TaskSpec]| {
-        let body = Body::Submit(Submit {
+        let body = OperationBody::Submit(Submit {
             first: 0,
             tasks: tasks.to_vec(),
         });
@@ -263,7 +263,11 @@ fn n33_a_node_that_was_away_catches_up_with_an_idle_swarm_in_seconds() {
     cluster.restart(3);
     let (start, target) = (cluster.now, cluster.ledger(0).height());
     cluster.until(200_000, |c| c.ledger(3).height() >= target);
-    assert!(cluster.now - start < 10_000, "{} ms", cluster.now - start);
+    assert!(
+        cluster.now.saturating_since(start) < 10_000,
+        "{} ms",
+        cluster.now.saturating_since(start)
+    );
     let builds = cluster.nodes[3]
         .disk
         .signed
@@ -278,11 +282,11 @@ fn n33_a_node_that_was_away_catches_up_with_an_idle_swarm_in_seconds() {
 
 #[test]
 fn clocks_far_apart_cost_rounds_and_no_more() {
-    let pace = PaceConfig {
+    let pace = TimeoutConfig {
         least_ms: 50,
         most_ms: 50,
         timely_ms: 50,
-        ..PaceConfig::default()
+        ..TimeoutConfig::default()
     };
     let mut cluster = Cluster::with_pace(4, pace);
     cluster.ahead = vec![0, 0, 2_000, 2_000];
@@ -308,10 +312,10 @@ fn a_body_whose_signatures_are_being_checked_is_not_asked_for_again() {
 
 #[test]
 fn a_node_that_missed_the_start_of_a_height_joins_in_soon() {
-    let pace = PaceConfig {
+    let pace = TimeoutConfig {
         least_ms: 200,
         most_ms: 200,
-        ..PaceConfig::default()
+        ..TimeoutConfig::default()
     };
     let mut cluster = Cluster::with_pace(4, pace);
     cluster.crash(3);
@@ -334,7 +338,11 @@ fn a_node_that_missed_the_start_of_a_height_joins_in_soon() {
         }
         cluster.step();
     }
-    assert!(cluster.now - start < 5_000, "{} ms", cluster.now - start);
+    assert!(
+        cluster.now.saturating_since(start) < 5_000,
+        "{} ms",
+        cluster.now.saturating_since(start)
+    );
 }
 
 #[test]
@@ -349,7 +357,7 @@ fn a_lapse_refused_for_coming_too_early_is_brought_again() {
     let submit = cluster.operation(
         &boss,
         1,
-        Body::Submit(Submit {
+        OperationBody::Submit(Submit {
             first: 0,
             tasks: vec![spec],
         }),
@@ -360,21 +368,27 @@ fn a_lapse_refused_for_coming_too_early_is_brought_again() {
         number: 0,
     };
     cluster.until(50_000, |c| c.ledger(0).task(task).is_some());
-    let bid = Body::Bid(Bid {
+    let bid = OperationBody::Bid(Bid {
         market: "jobs".parse().unwrap(),
         budget: Amounts::from([("slots".parse().unwrap(), 1)]),
         offers: vec![Offer { task, price: 10 }],
     });
     let bid = cluster.operation(&worker, 1, bid);
     cluster.submit(0, bid);
-    cluster.until(50_000, |c| c.ledger(0).task(task).unwrap().token == 1);
+    cluster.until(50_000, |c| {
+        c.ledger(0).task(task).unwrap().token == FencingToken(1)
+    });
     // The lease is over by the clocks of nodes 1 to 3, but not by that of node 0 when it builds.
     cluster.ahead = vec![0, 1_500, 1_500, 1_500];
     let before = cluster.now;
     cluster.until(100_000, |c| {
         c.ledger(0).task(task).unwrap().state.name() == "open"
     });
-    assert!(cluster.now - before < 10_000, "{} ms", cluster.now - before);
+    assert!(
+        cluster.now.saturating_since(before) < 10_000,
+        "{} ms",
+        cluster.now.saturating_since(before)
+    );
 }
 
 #[test]
@@ -391,7 +405,11 @@ fn n34_a_member_that_offers_false_blocks_ahead_does_not_slow_down_who_catches_up
     cluster.restart(3);
     let (start, target) = (cluster.now, cluster.ledger(0).height());
     cluster.until(200_000, |c| c.ledger(3).height() >= target);
-    assert!(cluster.now - start < 10_000, "{} ms", cluster.now - start);
+    assert!(
+        cluster.now.saturating_since(start) < 10_000,
+        "{} ms",
+        cluster.now.saturating_since(start)
+    );
 }
 
 #[test]
@@ -404,7 +422,7 @@ fn tasks_that_nobody_can_do_hide_no_others_and_a_call_fits_a_frame() {
     spec.payload = Owned(vec![7; 4_000]);
     for batch in 0..40 {
         let tasks = vec![spec.clone(); 15];
-        let body = Body::Submit(Submit {
+        let body = OperationBody::Submit(Submit {
             first: batch * 15,
             tasks,
         });
@@ -461,10 +479,10 @@ impl Dice {
 fn crashes_between_any_two_actions_sign_nothing_twice_and_leave_nobody_stuck() {
     for seed in 1..=8u64 {
         let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let pace = PaceConfig {
+        let pace = TimeoutConfig {
             least_ms: 100,
             most_ms: 400,
-            ..PaceConfig::default()
+            ..TimeoutConfig::default()
         };
         let mut cluster = Cluster::with_pace(4, pace);
         let mut loss = Dice(seed.wrapping_mul(0xd134_2543_de82_ef95) | 1);
@@ -503,9 +521,9 @@ fn crashes_between_any_two_actions_sign_nothing_twice_and_leave_nobody_stuck() {
             (0..4).all(|at| c.ledger(at).height() >= target)
         });
         assert!(
-            cluster.now - healed < 90_000,
+            cluster.now.saturating_since(healed) < 90_000,
             "seed {seed}: {} ms",
-            cluster.now - healed
+            cluster.now.saturating_since(healed)
         );
         cluster.assert_agreement();
     }
@@ -535,11 +553,11 @@ fn a_certificate_from_after_an_equivocator_was_removed_verifies_from_the_genesis
         requester: boss.public_key(),
         number: 0,
     };
-    let submit = Body::Submit(Submit {
+    let submit = OperationBody::Submit(Submit {
         first: 0,
         tasks: vec![spec],
     });
-    for (sequence, body) in [(1, submit), (2, Body::Cancel(Cancel { task }))] {
+    for (sequence, body) in [(1, submit), (2, OperationBody::Cancel(Cancel { task }))] {
         let operation = cluster.operation(&boss, sequence, body);
         cluster.submit(0, operation);
         cluster.until(50_000, |c| {

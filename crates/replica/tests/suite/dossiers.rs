@@ -9,13 +9,13 @@
 use crate::common;
 use crate::common::{Cluster, key};
 use quorate_certificate::{Certificate, Dossier, Policy, Replay, TrustRoot, verify};
-use quorate_replica::{Event, PaceConfig};
+use quorate_replica::{Event, TimeoutConfig};
 use quorate_types::message::{
     Answer, ClientMessage, ClientRequest, FetchBids, FetchDossier, Reply, Request,
 };
 use quorate_types::operation::{Bid, Cancel, Offer, Submit};
 use quorate_types::outcome::ClearingInput;
-use quorate_types::{Amounts, Body, Hash, Outcome, Stage, TaskId, TaskSpec, cbor};
+use quorate_types::{Amounts, Hash, OperationBody, Outcome, Stage, TaskId, TaskSpec, cbor};
 
 /// A cluster that has assigned a task, and the task.
 fn cleared() -> (Cluster, TaskId) {
@@ -42,14 +42,14 @@ fn bid_on(mut cluster: Cluster) -> (Cluster, TaskId) {
         number: 0,
     };
     let spec = TaskSpec::new("jobs".parse().unwrap());
-    let submit = Body::Submit(Submit {
+    let submit = OperationBody::Submit(Submit {
         first: 0,
         tasks: vec![spec],
     });
     let submit = cluster.operation(&boss, 1, submit);
     cluster.submit(0, submit);
     cluster.until(50_000, |c| c.ledger(0).task(task).is_some());
-    let bid = Body::Bid(Bid {
+    let bid = OperationBody::Bid(Bid {
         market: "jobs".parse().unwrap(),
         budget: Amounts::from([("slots".parse().unwrap(), 1)]),
         offers: vec![Offer { task, price: 7 }],
@@ -136,7 +136,7 @@ fn w15_of_a_clearing_that_never_was_there_is_nothing() {
 fn w16_what_is_to_be_solved_is_told_while_solutions_are_taken() {
     let mut genesis = common::genesis(4, "gap");
     genesis.markets[0].solve_ms = Some(60_000);
-    let (mut cluster, task) = bid_on(Cluster::with_genesis(genesis, PaceConfig::default()));
+    let (mut cluster, task) = bid_on(Cluster::with_genesis(genesis, TimeoutConfig::default()));
     let wanted = |window, from| {
         Request::Bids(FetchBids {
             market: "jobs".parse().unwrap(),
@@ -184,7 +184,7 @@ fn w16_what_is_to_be_solved_is_told_while_solutions_are_taken() {
     // ask for.
     let before = ask(&mut cluster, 0, wanted(0, 0));
     let more = TaskSpec::new("jobs".parse().unwrap());
-    let more = Body::Submit(Submit {
+    let more = OperationBody::Submit(Submit {
         first: 1,
         tasks: vec![more],
     });
@@ -196,7 +196,7 @@ fn w16_what_is_to_be_solved_is_told_while_solutions_are_taken() {
     assert_eq!(ask(&mut cluster, 0, wanted(1, 0)), Answer::Bids(None));
     assert_eq!(ask(&mut cluster, 0, wanted(0, 0)), before);
     // The task of the only bid ends, and the window ends with it.
-    let cancel = cluster.operation(&key(50), 3, Body::Cancel(Cancel { task }));
+    let cancel = cluster.operation(&key(50), 3, OperationBody::Cancel(Cancel { task }));
     cluster.submit(0, cancel);
     cluster.until(100_000, |c| c.ledger(0).windows()[0].number == 1);
     assert_eq!(

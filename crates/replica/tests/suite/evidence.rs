@@ -153,7 +153,7 @@ fn an_operation_that_was_checked_vouches_for_no_other_signature_of_it() {
         version: quorate_types::PROTOCOL_VERSION,
         swarm: ledger.swarm(),
         height: 1,
-        active_time: 0,
+        active_time: quorate_types::ActiveMillis::ZERO,
         block_time: cluster.now,
         previous: ledger.last_block(),
         previous_commit: quorate_types::Hash::ZERO,

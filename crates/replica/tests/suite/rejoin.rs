@@ -4,10 +4,10 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use crate::common::{Cluster, Disk, key};
-use quorate_replica::{Event, Standing};
+use quorate_replica::{Event, VotingStatus};
 use quorate_types::message::{Located, PeerMessage};
 use quorate_types::operation::{Bid, Offer, Submit};
-use quorate_types::{Body, Height, Kind, TaskId, TaskSpec};
+use quorate_types::{FencingToken, Height, Kind, OperationBody, TaskId, TaskSpec};
 
 const MOST: usize = 200_000;
 
@@ -18,7 +18,7 @@ fn running(count: u8) -> Cluster {
     cluster
 }
 
-fn standing(cluster: &Cluster, at: usize) -> Standing {
+fn standing(cluster: &Cluster, at: usize) -> VotingStatus {
     cluster.nodes[at].replica.standing()
 }
 
@@ -36,7 +36,7 @@ fn come_back(cluster: &mut Cluster, at: usize) -> Height {
     cluster.until(MOST, |c| c.nodes[at].disk.guard.is_some());
     let from = cluster.nodes[at].disk.guard.unwrap();
     cluster.until(MOST, |c| last_spoken(c, at) >= from);
-    assert_eq!(standing(cluster, at), Standing::Votes);
+    assert_eq!(standing(cluster, at), VotingStatus::Votes);
     cluster.assert_agreement();
     from
 }
@@ -52,7 +52,7 @@ fn n29_a_wiped_validator_votes_from_two_heights_after_what_others_prove() {
         cluster.restart(3);
         assert_eq!(
             standing(&cluster, 3),
-            Standing::Rejoins { heard: 0, total: 4 }
+            VotingStatus::Rejoins { heard: 0, total: 4 }
         );
         let from = come_back(&mut cluster, 3);
         assert!(
@@ -141,7 +141,7 @@ fn n29_with_too_few_others_it_waits() {
     (0..20_000).for_each(|_| assert!(cluster.step()));
     assert_eq!(
         standing(&cluster, 3),
-        Standing::Rejoins { heard: 2, total: 4 }
+        VotingStatus::Rejoins { heard: 2, total: 4 }
     );
     assert_eq!(last_spoken(&cluster, 3), before);
     cluster.restart(2);
@@ -161,7 +161,7 @@ fn n28_who_lost_its_own_guard_is_no_witness() {
     for at in [5, 6] {
         assert_eq!(
             standing(&cluster, at),
-            Standing::Rejoins { heard: 4, total: 7 }
+            VotingStatus::Rejoins { heard: 4, total: 7 }
         );
     }
     cluster.restart(4);
@@ -181,9 +181,9 @@ fn a_crash_on_the_way_back_loses_nothing_but_time() {
         let guard = cluster.nodes[3].disk.guard;
         cluster.restart(3);
         match (guard, standing(&cluster, 3)) {
-            (None, Standing::Rejoins { .. }) => stood[0] += 1,
-            (Some(from), Standing::Waits(until)) if from == until => stood[1] += 1,
-            (Some(_), Standing::Votes) => stood[2] += 1,
+            (None, VotingStatus::Rejoins { .. }) => stood[0] += 1,
+            (Some(from), VotingStatus::Waits(until)) if from == until => stood[1] += 1,
+            (Some(_), VotingStatus::Votes) => stood[2] += 1,
             (guard, standing) => panic!("{standing:?} with guard {guard:?}"),
         }
         come_back(&mut cluster, 3);
@@ -201,7 +201,7 @@ fn n27_it_suspects_nobody_and_brings_no_lapse() {
     cluster.submit(0, cluster.admission(&boss, &[]));
     cluster.submit(0, cluster.admission(&worker, &[]));
     let spec = TaskSpec::new("jobs".parse().unwrap());
-    let submit = Body::Submit(Submit {
+    let submit = OperationBody::Submit(Submit {
         first: 0,
         tasks: vec![spec],
     });
@@ -220,8 +220,10 @@ fn n27_it_suspects_nobody_and_brings_no_lapse() {
         budget,
         offers: vec![Offer { task, price: 10 }],
     };
-    cluster.submit(0, cluster.operation(&worker, 1, Body::Bid(bid)));
-    cluster.until(MOST, |c| c.ledger(0).task(task).unwrap().token == 1);
+    cluster.submit(0, cluster.operation(&worker, 1, OperationBody::Bid(bid)));
+    cluster.until(MOST, |c| {
+        c.ledger(0).task(task).unwrap().token == FencingToken(1)
+    });
     // The assignee falls silent. The suspicions reach only the validator whose turn it is to bring
     // the lapse. They are enough, but that validator has lost its guard.
     let mut keys: Vec<_> = cluster
@@ -246,7 +248,7 @@ fn n27_it_suspects_nobody_and_brings_no_lapse() {
     cluster.run_for(20_000);
     assert_eq!(
         standing(&cluster, lost),
-        Standing::Rejoins { heard: 0, total: 4 }
+        VotingStatus::Rejoins { heard: 0, total: 4 }
     );
     assert_eq!(
         cluster.ledger(lost).task(task).unwrap().state.name(),
@@ -259,7 +261,7 @@ fn n28_only_answers_of_others_to_this_life_that_commits_prove_count() {
     let mut cluster = running(4);
     cluster.lost = Box::new(|_, to| to == 3);
     cluster.wipe(3);
-    let challenge = cluster.now;
+    let challenge = cluster.now.0;
     cluster.restart(3);
     let stale = challenge - 1;
     let located = |challenge, height| PeerMessage::Located(Located { challenge, height });
@@ -280,7 +282,7 @@ fn n28_only_answers_of_others_to_this_life_that_commits_prove_count() {
         cluster.handle(3, Event::Peer { from, message });
         assert_eq!(
             standing(&cluster, 3),
-            Standing::Rejoins { heard, total: 4 },
+            VotingStatus::Rejoins { heard, total: 4 },
             "{name}"
         );
     }

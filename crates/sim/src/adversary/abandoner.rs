@@ -8,10 +8,10 @@
 use std::collections::BTreeMap;
 
 use quorate_types::cose::Owned;
-use quorate_types::operation::Report;
-use quorate_types::{Body, FencingToken, SignedOperation, TaskId};
+use quorate_types::operation::TaskReport;
+use quorate_types::{FencingToken, OperationBody, SignedOperation, TaskId};
 
-use super::{AgentLie, AgentMouth};
+use super::{AgentLiarContext, AgentLie};
 
 /// The number of reports on each assignment that is gone.
 const TIMES: u64 = 3;
@@ -23,8 +23,8 @@ pub(super) struct Abandoner {
 }
 
 impl AgentLie for Abandoner {
-    fn volunteers(&mut self, mouth: &mut AgentMouth<'_>) -> Vec<SignedOperation> {
-        let Some(account) = mouth.ledger.account(&mouth.me()) else {
+    fn volunteers(&mut self, context: &mut AgentLiarContext<'_>) -> Vec<SignedOperation> {
+        let Some(account) = context.ledger.account(&context.me()) else {
             return Vec::new();
         };
 
@@ -33,28 +33,38 @@ impl AgentLie for Abandoner {
             self.had.insert(*held, TIMES);
         }
 
-        if !mouth.is_heard {
+        if !context.is_heard {
             return Vec::new();
         }
 
-        let gone = |(held, left): &(&(TaskId, FencingToken), &mut u64)| {
-            **left > 0 && !account.assigned.contains(held)
-        };
-
-        let Some(((task, token), left)) = self.had.iter_mut().find(gone) else {
+        let is_gone = |held: &(TaskId, FencingToken)| !account.assigned.contains(held);
+        let Some((task, token)) = self.take_gone(is_gone) else {
             return Vec::new();
         };
 
-        *left -= 1;
-        mouth.lies += 1;
+        context.lies += 1;
 
-        let detail = Owned(b"done, of course".to_vec());
-        let report = Report {
-            task: *task,
-            token: *token,
-            detail,
+        let report = TaskReport {
+            task,
+            token,
+            detail: Owned(b"done, of course".to_vec()),
         };
 
-        vec![mouth.sign(account.next_sequence, Body::Complete(report))]
+        vec![context.sign(account.next_sequence, OperationBody::Complete(report))]
+    }
+}
+
+impl Abandoner {
+    /// Takes one of the reports that are left on the first assignment that is gone, and returns the
+    /// assignment.
+    fn take_gone(
+        &mut self,
+        is_gone: impl Fn(&(TaskId, FencingToken)) -> bool,
+    ) -> Option<(TaskId, FencingToken)> {
+        let mut had = self.had.iter_mut();
+        let (held, left) = had.find(|(held, left)| **left > 0 && is_gone(held))?;
+
+        *left -= 1;
+        Some(*held)
     }
 }

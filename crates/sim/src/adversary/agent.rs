@@ -2,7 +2,7 @@
 
 use quorate_crypto::SecretKey;
 use quorate_ledger::Ledger;
-use quorate_types::{Body, Label, Operation, PublicKey, SignedOperation};
+use quorate_types::{Label, Operation, OperationBody, PublicKey, SignedOperation};
 
 use super::{abandoner, bid_spammer, false_solver, forger};
 use crate::dice::Dice;
@@ -10,7 +10,7 @@ use crate::plan::Manner;
 
 /// The means of a lying agent.
 #[derive(Debug)]
-pub struct AgentMouth<'a> {
+pub struct AgentLiarContext<'a> {
     /// The agent's signing key.
     pub key: &'a SecretKey,
     /// The state as a validator knows it, because a liar may be well informed.
@@ -25,7 +25,7 @@ pub struct AgentMouth<'a> {
     pub lies: u64,
 }
 
-impl AgentMouth<'_> {
+impl AgentLiarContext<'_> {
     /// The public key that the agent speaks with.
     pub fn me(&self) -> PublicKey {
         self.key.public_key()
@@ -47,7 +47,7 @@ impl AgentMouth<'_> {
     }
 
     /// An operation of the agent that is not signed yet.
-    pub(super) fn operation(&self, sequence: u64, body: Body) -> Operation {
+    pub(super) fn operation(&self, sequence: u64, body: OperationBody) -> Operation {
         Operation {
             swarm: self.ledger.swarm(),
             agent: self.me(),
@@ -57,7 +57,7 @@ impl AgentMouth<'_> {
     }
 
     /// An operation of the agent, signed correctly.
-    pub(super) fn sign(&self, sequence: u64, body: Body) -> SignedOperation {
+    pub(super) fn sign(&self, sequence: u64, body: OperationBody) -> SignedOperation {
         self.key.sign(self.operation(sequence, body)).into_inner()
     }
 }
@@ -65,7 +65,7 @@ impl AgentMouth<'_> {
 /// The lie of an agent: operations, well or badly signed, in addition to those of its light client.
 pub trait AgentLie: std::fmt::Debug {
     /// Returns the operations that go to every validator; called a few times a second.
-    fn volunteers(&mut self, mouth: &mut AgentMouth<'_>) -> Vec<SignedOperation>;
+    fn volunteers(&mut self, context: &mut AgentLiarContext<'_>) -> Vec<SignedOperation>;
 }
 
 /// Creates the lie of a manner; `None` if a light client suffices. An agent that lies about its

@@ -11,7 +11,7 @@ use quorate_types::message::PeerMessage;
 use quorate_types::{Block, Hash, PublicKey};
 
 use super::doubles::Doubles;
-use super::{Lie, Mouth};
+use super::{LiarContext, Lie};
 
 #[derive(Debug, Default)]
 pub(super) struct BadBlock {
@@ -19,25 +19,25 @@ pub(super) struct BadBlock {
 }
 
 impl Lie for BadBlock {
-    fn propose(&mut self, mouth: &mut Mouth<'_>, proposal: &mut Proposal) {
-        if mouth.dice.chance(500)
-            && let Some(other) = mouth.any_peer()
+    fn propose(&mut self, context: &mut LiarContext<'_>, proposal: &mut Proposal) {
+        if context.dice.chance(500)
+            && let Some(other) = context.any_peer()
         {
             proposal.builder = other;
-            mouth.lies += 1;
+            context.lies += 1;
         }
     }
 
-    fn built(&mut self, mouth: &mut Mouth<'_>, block: &Block) {
+    fn built(&mut self, context: &mut LiarContext<'_>, block: &Block) {
         // A block in the name of another builder is a lie already.
-        if block.header.builder != mouth.me() {
+        if block.header.builder != context.me() {
             return;
         }
 
         let mut double = block.clone();
         let header = &mut double.header;
 
-        let root = if mouth.dice.chance(500) {
+        let root = if context.dice.chance(500) {
             &mut header.state
         } else {
             &mut header.outcomes
@@ -47,16 +47,21 @@ impl Lie for BadBlock {
         self.doubles.put(block, double);
     }
 
-    fn hears(&mut self, _: &mut Mouth<'_>, _: PublicKey, said: &PeerMessage) -> Vec<PeerMessage> {
+    fn hears(
+        &mut self,
+        _: &mut LiarContext<'_>,
+        _: PublicKey,
+        said: &PeerMessage,
+    ) -> Vec<PeerMessage> {
         self.doubles.serve(said)
     }
 
     fn says(
         &mut self,
-        mouth: &mut Mouth<'_>,
+        context: &mut LiarContext<'_>,
         _: PublicKey,
         message: PeerMessage,
     ) -> Vec<PeerMessage> {
-        vec![self.doubles.replace(mouth, message)]
+        vec![self.doubles.replace(context, message)]
     }
 }

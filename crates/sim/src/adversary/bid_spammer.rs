@@ -7,9 +7,9 @@
 //! matter which agent causes it. Nobody waits for an agent that leaves commitments unopened (M-27).
 
 use quorate_types::operation::{Bid, Offer, Opening, Reveal, Seal, SealedOffer, Withdraw};
-use quorate_types::{Amounts, Body, Hash, Label, Nonce, SignedOperation, TaskId};
+use quorate_types::{Amounts, Hash, Label, Nonce, OperationBody, SignedOperation, TaskId};
 
-use super::{AgentLie, AgentMouth};
+use super::{AgentLiarContext, AgentLie};
 
 /// The number of operations on each occasion.
 const AT_ONCE: u64 = 12;
@@ -20,92 +20,88 @@ const AHEAD: u64 = 8;
 pub(super) struct BidSpammer;
 
 impl AgentLie for BidSpammer {
-    fn volunteers(&mut self, mouth: &mut AgentMouth<'_>) -> Vec<SignedOperation> {
-        let (Some(next), Some(market)) = (mouth.next_sequence(), mouth.market()) else {
+    fn volunteers(&mut self, context: &mut AgentLiarContext<'_>) -> Vec<SignedOperation> {
+        let (Some(next), Some(market)) = (context.next_sequence(), context.market()) else {
             return Vec::new();
         };
 
-        mouth.lies += AT_ONCE;
+        context.lies += AT_ONCE;
 
         (0..AT_ONCE)
             .map(|_| {
-                let body = spam(mouth, market.clone());
-                let sequence = next + mouth.dice.below(AHEAD);
-                mouth.sign(sequence, body)
+                let body = spam(context, market.clone());
+                let sequence = next + context.dice.below(AHEAD);
+                context.sign(sequence, body)
             })
             .collect()
     }
 }
 
 /// A withdrawal, a bid or, in a sealed market, a commitment or an opening.
-fn spam(mouth: &mut AgentMouth<'_>, market: Label) -> Body {
-    if mouth.dice.chance(250) {
-        return Body::Withdraw(Withdraw { market });
+fn spam(context: &mut AgentLiarContext<'_>, market: Label) -> OperationBody {
+    if context.dice.chance(250) {
+        return OperationBody::Withdraw(Withdraw { market });
     }
 
-    let invented = TaskId {
-        requester: mouth.me(),
-        number: mouth.dice.below(1_000),
-    };
-
-    let open = mouth
-        .ledger
-        .open_tasks(&market, 4)
-        .into_iter()
-        .map(|(task, _)| task);
-    let mut tasks: Vec<TaskId> = open.collect();
-
-    // Now and then, or if no task is open, it bids on a task that does not exist.
-    if tasks.is_empty() || mouth.dice.chance(300) {
-        tasks.push(invented);
-    }
-
-    let price = mouth.dice.below(1_000) as i64;
+    let tasks = targets(context, &market);
+    let price = context.dice.below(1_000) as i64;
     let slot = "slots".parse().map(|slots| (slots, 1));
     let budget = slot.into_iter().collect();
 
-    match sealed_window(mouth) {
-        Some(window) => sealed(mouth, (market, window), budget, tasks),
-        None => {
-            let offers = tasks
-                .into_iter()
-                .map(|task| Offer { task, price })
-                .collect();
-
-            Body::Bid(Bid {
-                market,
-                budget,
-                offers,
-            })
-        }
+    if let Some(window) = sealed_window(context) {
+        return sealed(context, market, window, budget, tasks);
     }
+
+    let offers = tasks.into_iter().map(|task| Offer { task, price });
+
+    OperationBody::Bid(Bid {
+        market,
+        budget,
+        offers: offers.collect(),
+    })
+}
+
+/// The tasks of a bid: open ones and, now and then or if no task is open, one that does not exist.
+fn targets(context: &mut AgentLiarContext<'_>, market: &Label) -> Vec<TaskId> {
+    let invented = TaskId {
+        requester: context.me(),
+        number: context.dice.below(1_000),
+    };
+
+    let open = context.ledger.open_tasks(market, 4).into_iter();
+    let mut tasks: Vec<TaskId> = open.map(|(task, _)| task).collect();
+
+    if tasks.is_empty() || context.dice.chance(300) {
+        tasks.push(invented);
+    }
+
+    tasks
 }
 
 /// The number of the market's window, if the market is sealed.
-fn sealed_window(mouth: &AgentMouth<'_>) -> Option<u64> {
-    let market = mouth.ledger.genesis_info().markets.first()?;
-    let windows = mouth.ledger.windows();
+fn sealed_window(context: &AgentLiarContext<'_>) -> Option<u64> {
+    let market = context.ledger.genesis_info().markets.first()?;
+    let windows = context.ledger.windows();
     let window = windows.first().map_or(0, |window| window.number);
     market.is_sealed().then_some(window)
 }
 
 /// A commitment to nothing that it could open, or an opening of what it never committed to.
 fn sealed(
-    mouth: &mut AgentMouth<'_>,
-    (market, window): (Label, u64),
+    context: &mut AgentLiarContext<'_>,
+    market: Label,
+    window: u64,
     budget: Amounts,
     tasks: Vec<TaskId>,
-) -> Body {
+) -> OperationBody {
     // As a commitment it is a random hash, which no price and nonce hash to.
-    let nonce = Hash::derive("spam", &[&mouth.dice.below(u64::MAX).to_be_bytes()]);
+    let commitment = Hash::derive("spam", &[&context.dice.below(u64::MAX).to_be_bytes()]);
 
-    if mouth.dice.chance(500) {
-        let offers = tasks.into_iter().map(|task| SealedOffer {
-            task,
-            commitment: nonce,
-        });
+    if context.dice.chance(500) {
+        let offers = tasks.into_iter();
+        let offers = offers.map(|task| SealedOffer { task, commitment });
 
-        return Body::Seal(Seal {
+        return OperationBody::Seal(Seal {
             market,
             window,
             budget,
@@ -113,16 +109,21 @@ fn sealed(
         });
     }
 
-    let nonce = Nonce(nonce.0);
-    let openings = tasks.into_iter().map(|task| Opening {
-        task,
-        price: 0,
-        nonce,
-    });
-
-    Body::Reveal(Reveal {
+    OperationBody::Reveal(Reveal {
         market,
         window,
-        openings: openings.collect(),
+        openings: openings(tasks, Nonce(commitment.0)),
     })
+}
+
+/// Openings at price 0 under this nonce.
+fn openings(tasks: Vec<TaskId>, nonce: Nonce) -> Vec<Opening> {
+    tasks
+        .into_iter()
+        .map(|task| Opening {
+            task,
+            price: 0,
+            nonce,
+        })
+        .collect()
 }

@@ -7,7 +7,7 @@
 use quorate_ledger::Proposal;
 use quorate_types::{PublicKey, SignedOperation};
 
-use super::{Lie, Mouth, is_bid};
+use super::{LiarContext, Lie, is_bid};
 
 #[derive(Debug, Default)]
 pub(super) struct Censor {
@@ -16,7 +16,7 @@ pub(super) struct Censor {
 }
 
 impl Lie for Censor {
-    fn propose(&mut self, mouth: &mut Mouth<'_>, proposal: &mut Proposal) {
+    fn propose(&mut self, context: &mut LiarContext<'_>, proposal: &mut Proposal) {
         let is_bid = |operation: &SignedOperation| is_bid(&operation.payload.body);
         let bid = proposal
             .operations
@@ -35,6 +35,6 @@ impl Lie for Censor {
             .operations
             .retain(|operation| operation.signer != victim || !is_bid(operation));
 
-        mouth.lies += (before - proposal.operations.len()) as u64;
+        context.lies += (before - proposal.operations.len()) as u64;
     }
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use quorate_types::message::PeerMessage;
 use quorate_types::{Block, BlockId, Height};
 
-use super::Mouth;
+use super::LiarContext;
 
 /// The doubles of the blocks that were built at the newest height, by the ids of these blocks.
 #[derive(Debug, Default)]
@@ -29,12 +29,16 @@ impl Doubles {
     }
 
     /// The message that goes out in place of `message`: about the double if it was about the block.
-    pub(super) fn replace(&self, mouth: &mut Mouth<'_>, message: PeerMessage) -> PeerMessage {
+    pub(super) fn replace(
+        &self,
+        context: &mut LiarContext<'_>,
+        message: PeerMessage,
+    ) -> PeerMessage {
         let replaced = match &message {
             PeerMessage::Block(block) => self.of(&block.header.id()).map(body),
-            _ => self.restate(mouth, &message),
+            _ => self.restate(context, &message),
         };
-        mouth.lies += u64::from(replaced.is_some());
+        context.lies += u64::from(replaced.is_some());
         replaced.unwrap_or(message)
     }
 
@@ -53,11 +57,11 @@ impl Doubles {
     }
 
     /// The liar's own statement on a block, signed again for the double.
-    fn restate(&self, mouth: &Mouth<'_>, message: &PeerMessage) -> Option<PeerMessage> {
-        let mut statement = mouth.own(message)?.statement.clone();
+    fn restate(&self, context: &LiarContext<'_>, message: &PeerMessage) -> Option<PeerMessage> {
+        let mut statement = context.own(message)?.statement.clone();
         let double = self.of(&statement.block?)?;
         statement.block = Some(double.header.id());
-        Some(mouth.sign(statement))
+        Some(context.sign(statement))
     }
 }
 

@@ -13,8 +13,8 @@ use quorate_ledger::Proposal;
 use quorate_types::message::PeerMessage;
 use quorate_types::{Block, Height, Kind, PublicKey, Round, SignedStatement};
 
-use super::nil_only::{NilOnly, shows};
-use super::{Lie, Mouth};
+use super::nil_only::{NilOnly, Proved, shows};
+use super::{LiarContext, Lie};
 
 #[derive(Debug, Default)]
 pub(super) struct FalsePolka {
@@ -28,85 +28,101 @@ pub(super) struct FalsePolka {
 
 impl FalsePolka {
     /// The claim in place of the liar's own proposal, with the body of its block.
-    fn claim(&mut self, mouth: &mut Mouth<'_>, own: &SignedStatement) -> Option<Vec<PeerMessage>> {
+    fn claim(
+        &mut self,
+        context: &mut LiarContext<'_>,
+        own: &SignedStatement,
+    ) -> Option<Vec<PeerMessage>> {
         let mut statement = own.statement.clone();
-        let (height, round) = (statement.height, statement.round);
+
         // In round 0 there is no earlier round to claim a polka of.
-        let before = round.checked_sub(1)?;
+        let before = statement.round.checked_sub(1)?;
+        let block = self.block_of(context, statement.height, statement.round)?;
 
-        self.claimed.retain(|(at, _), _| *at >= height);
-        // All peers must hear the same claim, so one block is built for a round.
-        let claimed = match self.claimed.get(&(height, round)) {
-            Some(claimed) => claimed.clone(),
-            None => self.build(mouth, height, round),
-        };
-
-        self.claimed.insert((height, round), claimed.clone());
-        let block = claimed?;
-
-        (statement.block, statement.pol_round) = (Some(block.header.id()), Some(before));
-        mouth.lies += 1;
+        statement.block = Some(block.header.id());
+        statement.pol_round = Some(before);
+        context.lies += 1;
 
         Some(vec![
             PeerMessage::Block(Box::new(block)),
-            mouth.sign(statement),
+            context.sign(statement),
         ])
     }
 
+    /// The block that it proposes in a round. All peers must hear the same claim, so one block is
+    /// built for a round.
+    fn block_of(
+        &mut self,
+        context: &LiarContext<'_>,
+        height: Height,
+        round: Round,
+    ) -> Option<Block> {
+        self.claimed.retain(|(at, _), _| *at >= height);
+
+        let claimed = match self.claimed.get(&(height, round)) {
+            Some(claimed) => claimed.clone(),
+            None => self.build(context, height, round),
+        };
+
+        self.claimed.insert((height, round), claimed.clone());
+        claimed
+    }
+
     /// Keeps a block if its previous commit shows no vote of the liar.
-    fn know(&mut self, mouth: &Mouth<'_>, block: &Block) {
+    fn know(&mut self, context: &LiarContext<'_>, block: &Block) {
         let commit = block.previous_commit.as_ref();
-        if !commit.is_some_and(|commit| shows(commit, &mouth.me())) {
+        if !commit.is_some_and(|commit| shows(commit, &context.me())) {
             self.body = Some(block.clone());
         }
     }
 
     /// A block that is sound and empty; `None` if no block of the height is known whose commit it
     /// can build on.
-    fn build(&self, mouth: &Mouth<'_>, height: Height, round: Round) -> Option<Block> {
-        let ledger = mouth.replica.ledger();
-        let known = self
-            .body
-            .as_ref()
-            .filter(|block| block.header.height == height)?;
-
-        let commit = known.previous_commit.clone();
-        let checked = |_: &SignedStatement| false;
-        let verified = |commit| verify_quorum(commit, ledger.previous_validators(), &checked).ok();
+    fn build(&self, context: &LiarContext<'_>, height: Height, round: Round) -> Option<Block> {
+        let known = self.body.as_ref();
+        let known = known.filter(|block| block.header.height == height)?;
 
         let proposal = Proposal {
-            block_time: mouth.now.unix,
-            builder: mouth.me(),
+            block_time: context.now.unix,
+            builder: context.me(),
             build_round: round,
-            previous_commit: commit.and_then(verified),
+            previous_commit: verified_commit(context, known),
             operations: Vec::new(),
             evidence: Vec::new(),
         };
 
-        Some(ledger.propose(proposal).0.into_inner())
+        let (block, _) = context.replica.ledger().propose(proposal);
+        Some(block.into_inner())
     }
 }
 
+/// The commit in a block, if it has a valid one.
+fn verified_commit(context: &LiarContext<'_>, block: &Block) -> Option<Proved> {
+    let set = context.replica.ledger().previous_validators();
+    let commit = block.previous_commit.clone()?;
+    verify_quorum(commit, set, &|_: &SignedStatement| false).ok()
+}
+
 impl Lie for FalsePolka {
-    fn propose(&mut self, mouth: &mut Mouth<'_>, proposal: &mut Proposal) {
-        self.nil.propose(mouth, proposal);
+    fn propose(&mut self, context: &mut LiarContext<'_>, proposal: &mut Proposal) {
+        self.nil.propose(context, proposal);
     }
 
-    fn built(&mut self, mouth: &mut Mouth<'_>, block: &Block) {
-        self.nil.built(mouth, block);
-        self.know(mouth, block);
+    fn built(&mut self, context: &mut LiarContext<'_>, block: &Block) {
+        self.nil.built(context, block);
+        self.know(context, block);
     }
 
     fn hears(
         &mut self,
-        mouth: &mut Mouth<'_>,
+        context: &mut LiarContext<'_>,
         from: PublicKey,
         said: &PeerMessage,
     ) -> Vec<PeerMessage> {
-        self.nil.hears(mouth, from, said);
+        self.nil.hears(context, from, said);
 
         match said {
-            PeerMessage::Block(block) => self.know(mouth, block),
+            PeerMessage::Block(block) => self.know(context, block),
             PeerMessage::FetchBlock(wanted) => {
                 // The replica does not know the block, so the liar serves it.
                 let mut claimed = self.claimed.values().flatten();
@@ -127,22 +143,22 @@ impl Lie for FalsePolka {
 
     fn says(
         &mut self,
-        mouth: &mut Mouth<'_>,
+        context: &mut LiarContext<'_>,
         to: PublicKey,
         message: PeerMessage,
     ) -> Vec<PeerMessage> {
-        let own = mouth.own(&message).cloned();
+        let own = context.own(&message).cloned();
 
         if let Some(own) = own.filter(|own| own.statement.kind == Kind::Proposal)
-            && let Some(claim) = self.claim(mouth, &own)
+            && let Some(claim) = self.claim(context, &own)
         {
             return claim;
         }
 
         // Votes for nil only prepare the lie, so they are not counted.
-        let told = mouth.lies;
-        let said = self.nil.says(mouth, to, message);
-        mouth.lies = told;
+        let told = context.lies;
+        let said = self.nil.says(context, to, message);
+        context.lies = told;
 
         said
     }

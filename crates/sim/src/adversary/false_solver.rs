@@ -13,10 +13,10 @@ use quorate_ledger::{TaskState, WindowView};
 use quorate_market::TieSeed;
 use quorate_types::operation::{Bid, Cancel, Offer, Pair, Solve, Submit, Withdraw};
 use quorate_types::outcome::{BidInput, ClearingInput};
-use quorate_types::{Amounts, Body, PublicKey, SignedOperation, Stage, TaskId, TaskSpec};
+use quorate_types::{Amounts, OperationBody, PublicKey, SignedOperation, Stage, TaskId, TaskSpec};
 
-use super::{AgentLie, AgentMouth};
-use crate::solver::{improved, round};
+use super::{AgentLiarContext, AgentLie};
+use crate::solver::{auction, improved};
 
 /// The number of tasks of its own that it submits in all.
 const TASKS: u64 = 6;
@@ -27,42 +27,42 @@ const AT_ONCE: usize = 4;
 pub(super) struct FalseSolver;
 
 impl AgentLie for FalseSolver {
-    fn volunteers(&mut self, mouth: &mut AgentMouth<'_>) -> Vec<SignedOperation> {
-        let windows = mouth.ledger.windows();
-        let (Some(next), Some(window)) = (mouth.next_sequence(), windows.first()) else {
+    fn volunteers(&mut self, context: &mut AgentLiarContext<'_>) -> Vec<SignedOperation> {
+        let windows = context.ledger.windows();
+        let (Some(next), Some(window)) = (context.next_sequence(), windows.first()) else {
             return Vec::new();
         };
 
         let bodies = match window.stage {
-            Stage::Solutions => lies(mouth, window),
-            _ => open_a_task(mouth, window).into_iter().collect(),
+            Stage::Solutions => lies(context, window),
+            _ => open_a_task(context, window).into_iter().collect(),
         };
 
         (next..)
             .zip(bodies)
-            .map(|(sequence, body)| mouth.sign(sequence, body))
+            .map(|(sequence, body)| context.sign(sequence, body))
             .collect()
     }
 }
 
 /// Submits a task that others may win, so that it can be canceled then.
-fn open_a_task(mouth: &AgentMouth<'_>, window: &WindowView) -> Option<Body> {
-    let first = mouth.ledger.account(&mouth.me())?.next_task;
-    let is_wanted = window.open_tasks > 0 && first < TASKS && own_task(mouth).is_none();
+fn open_a_task(context: &AgentLiarContext<'_>, window: &WindowView) -> Option<OperationBody> {
+    let first = context.ledger.account(&context.me())?.next_task;
+    let is_wanted = window.open_tasks > 0 && first < TASKS && own_task(context).is_none();
     let tasks = vec![TaskSpec::new(window.market.clone())];
-    is_wanted.then_some(Body::Submit(Submit { first, tasks }))
+    is_wanted.then_some(OperationBody::Submit(Submit { first, tasks }))
 }
 
 /// The first of its own tasks that is open.
-fn own_task(mouth: &AgentMouth<'_>) -> Option<TaskId> {
-    let next = mouth.ledger.account(&mouth.me())?.next_task;
+fn own_task(context: &AgentLiarContext<'_>) -> Option<TaskId> {
+    let next = context.ledger.account(&context.me())?.next_task;
     let mut tasks = (0..next).map(|number| TaskId {
-        requester: mouth.me(),
+        requester: context.me(),
         number,
     });
 
     tasks.find(|id| {
-        mouth
+        context
             .ledger
             .task(*id)
             .is_some_and(|task| task.state == TaskState::Open)
@@ -70,33 +70,44 @@ fn own_task(mouth: &AgentMouth<'_>) -> Option<TaskId> {
 }
 
 /// The operations that it sends while solutions are taken.
-fn lies(mouth: &mut AgentMouth<'_>, window: &WindowView) -> Vec<Body> {
-    let (market, number) = (window.market.clone(), window.number);
-    let standing = standing(mouth, window);
-    let own = own_task(mouth);
+fn lies(context: &mut AgentLiarContext<'_>, window: &WindowView) -> Vec<OperationBody> {
+    let standing = standing(context, window);
+    let own = own_task(context);
 
-    mouth.lies += 1;
+    context.lies += 1;
 
     // A kept solution gives the task to another agent: now it cancels the task.
     if let Some(task) = own.filter(|own| is_proposed(&standing, *own)) {
-        return vec![Body::Cancel(Cancel { task })];
+        return vec![OperationBody::Cancel(Cancel { task })];
     }
 
-    let solve = |window, pairs| {
-        Body::Solve(Solve {
-            market: market.clone(),
-            window,
-            pairs,
-        })
-    };
-
     let ties = TieSeed {
-        swarm: mouth.ledger.swarm(),
-        market: market.clone(),
+        swarm: context.ledger.swarm(),
+        market: window.market.clone(),
     };
 
-    let better = improved(&round(&standing, ties), mouth.dice);
+    let better = improved(&auction(&standing, ties), context.dice);
     let first = first_bids(&standing);
+
+    let mut lies = false_solutions(window, &first, to_one(&standing));
+    lies.extend(late_operations(window, &first));
+
+    context.dice.shuffle(&mut lies);
+    lies.truncate(AT_ONCE);
+
+    // Solutions that may be kept come first; the others are worse, or false.
+    let for_own = first.into_iter().filter(|pair| Some(pair.task) == own);
+    let kept = [Some(for_own.collect()), better].into_iter().flatten();
+
+    kept.map(|pairs| solve(window, window.number, pairs))
+        .chain(lies)
+        .collect()
+}
+
+/// Solutions that are worse than what is kept, or false. `first` are the first bids, and `to_one`
+/// gives too many tasks to one agent.
+fn false_solutions(window: &WindowView, first: &[Pair], to_one: Vec<Pair>) -> Vec<OperationBody> {
+    let number = window.number;
 
     // These pairs name the requester of each task, which has made no bid on it.
     let nobody = first.iter().map(|pair| Pair {
@@ -104,49 +115,52 @@ fn lies(mouth: &mut AgentMouth<'_>, window: &WindowView) -> Vec<Body> {
         ..*pair
     });
 
-    let offers = first
-        .iter()
-        .take(1)
-        .map(|pair| Offer {
-            task: pair.task,
-            price: 0,
-        })
-        .collect();
+    let one = first.iter().take(1).copied();
+    let reversed = first.iter().rev().copied();
 
-    let mut lies = vec![
-        solve(number, nobody.collect()),
-        solve(number, to_one(&standing)),
-        solve(number + 1, first.clone()),
-        solve(number, first.iter().take(1).copied().collect()),
-        solve(number, first.iter().rev().copied().collect()),
-        solve(number, Vec::new()),
-        Body::Withdraw(Withdraw {
-            market: market.clone(),
-        }),
-        Body::Bid(Bid {
-            market: market.clone(),
-            budget: Amounts::new(),
-            offers,
-        }),
-    ];
+    vec![
+        solve(window, number, nobody.collect()),
+        solve(window, number, to_one),
+        solve(window, number + 1, first.to_vec()),
+        solve(window, number, one.collect()),
+        solve(window, number, reversed.collect()),
+        solve(window, number, Vec::new()),
+    ]
+}
 
-    mouth.dice.shuffle(&mut lies);
-    lies.truncate(AT_ONCE);
+/// A withdrawal and a bid, for which it is too late.
+fn late_operations(window: &WindowView, first: &[Pair]) -> [OperationBody; 2] {
+    let market = window.market.clone();
+    let offers = first.iter().take(1).map(|pair| Offer {
+        task: pair.task,
+        price: 0,
+    });
 
-    // Solutions that may be kept come first; the others are worse, or false.
-    let own = first
-        .into_iter()
-        .filter(|pair| Some(pair.task) == own)
-        .collect();
+    let bid = Bid {
+        market: market.clone(),
+        budget: Amounts::new(),
+        offers: offers.collect(),
+    };
 
-    let kept = [Some(own), better].into_iter().flatten();
-    kept.map(|pairs| solve(number, pairs)).chain(lies).collect()
+    [
+        OperationBody::Withdraw(Withdraw { market }),
+        OperationBody::Bid(bid),
+    ]
+}
+
+/// A solution of these pairs for the window of this number in the market.
+fn solve(window: &WindowView, number: u64, pairs: Vec<Pair>) -> OperationBody {
+    OperationBody::Solve(Solve {
+        market: window.market.clone(),
+        window: number,
+        pairs,
+    })
 }
 
 /// The inputs of a clearing now, with those bids alone that take part.
-fn standing(mouth: &AgentMouth<'_>, window: &WindowView) -> StandingBids {
+fn standing(context: &AgentLiarContext<'_>, window: &WindowView) -> StandingBids {
     let mut standing = StandingBids::default();
-    let inputs = mouth.ledger.standing_bids(&window.market, window.number);
+    let inputs = context.ledger.standing_bids(&window.market, window.number);
 
     for input in inputs.into_iter().flatten() {
         match input {

@@ -6,9 +6,9 @@
 
 use quorate_types::message::PeerMessage;
 use quorate_types::operation::{Lapse, Suspicion};
-use quorate_types::{Body, Operation, PublicKey};
+use quorate_types::{FencingToken, Operation, OperationBody, PublicKey, Sign1, TaskId};
 
-use super::{Lie, Mouth};
+use super::{LiarContext, Lie};
 
 /// Of a thousand occasions, the number on which it asks for a lapse.
 const LAPSES_PERMILLE: u64 = 300;
@@ -17,71 +17,60 @@ const LAPSES_PERMILLE: u64 = 300;
 pub(super) struct FalseSuspicion;
 
 impl Lie for FalseSuspicion {
-    fn volunteers(&mut self, mouth: &mut Mouth<'_>) -> Vec<(PublicKey, PeerMessage)> {
-        let ledger = mouth.replica.ledger();
-        let (swarm, height, peers) = (ledger.swarm(), ledger.height(), mouth.peers());
-
+    fn volunteers(&mut self, context: &mut LiarContext<'_>) -> Vec<(PublicKey, PeerMessage)> {
         let mut said = Vec::new();
 
-        for lease in ledger.leases() {
-            let suspicion = Suspicion {
-                swarm,
-                task: lease.task,
-                token: lease.token,
-                height,
-            };
-
-            let message = PeerMessage::Suspicion(mouth.key.sign(suspicion).into_inner());
-            said.extend(peers.iter().map(|peer| (*peer, message.clone())));
+        for lease in context.replica.ledger().leases() {
+            let own = suspect(context, lease.task, lease.token);
+            said.extend(context.lie_to_all(&PeerMessage::Suspicion(own)));
         }
 
-        if let Some(lapse) = lapse(mouth) {
-            said.extend(peers.iter().map(|peer| (*peer, lapse.clone())));
+        if let Some(lapse) = lapse(context) {
+            said.extend(context.lie_to_all(&lapse));
         }
 
-        mouth.lies += said.len() as u64;
         said
     }
 }
 
-/// A lapse of some assignment, with the liar's suspicion and no other.
-fn lapse(mouth: &mut Mouth<'_>) -> Option<PeerMessage> {
-    let (me, ledger) = (mouth.me(), mouth.replica.ledger());
-    let (swarm, height, sequence) = (ledger.swarm(), ledger.height(), ledger.next_sequence(&me));
-    let leases = ledger.leases();
+/// The liar's suspicion of the assignee of a task, now.
+fn suspect(context: &LiarContext<'_>, task: TaskId, token: FencingToken) -> Sign1<Suspicion> {
+    let ledger = context.replica.ledger();
 
-    if !mouth.dice.chance(LAPSES_PERMILLE) {
+    let suspicion = Suspicion {
+        swarm: ledger.swarm(),
+        task,
+        token,
+        height: ledger.height(),
+    };
+
+    context.key.sign(suspicion).into_inner()
+}
+
+/// A lapse of some assignment, with the liar's suspicion and no other.
+fn lapse(context: &mut LiarContext<'_>) -> Option<PeerMessage> {
+    if !context.dice.chance(LAPSES_PERMILLE) {
         return None;
     }
 
-    let lease = mouth.dice.pick(&leases)?;
-    let (task, token) = (lease.task, lease.token);
+    let me = context.me();
+    let ledger = context.replica.ledger();
+    let leases = ledger.leases();
+    let lease = context.dice.pick(&leases)?;
 
-    let own = mouth
-        .key
-        .sign(Suspicion {
-            swarm,
-            task,
-            token,
-            height,
-        })
-        .into_inner();
+    let lapse = Lapse {
+        task: lease.task,
+        token: lease.token,
+        suspicions: vec![suspect(context, lease.task, lease.token)],
+    };
 
-    let body = Body::Lapse(Lapse {
-        task,
-        token,
-        suspicions: vec![own],
-    });
+    let operation = Operation {
+        swarm: ledger.swarm(),
+        agent: me,
+        sequence: ledger.next_sequence(&me),
+        body: OperationBody::Lapse(lapse),
+    };
 
-    let operation = mouth
-        .key
-        .sign(Operation {
-            swarm,
-            agent: me,
-            sequence,
-            body,
-        })
-        .into_inner();
-
-    Some(PeerMessage::Operations(vec![operation]))
+    let signed = context.key.sign(operation).into_inner();
+    Some(PeerMessage::Operations(vec![signed]))
 }

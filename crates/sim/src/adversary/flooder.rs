@@ -7,7 +7,7 @@
 use quorate_types::message::{FetchBlock, FetchDecided, Located, PeerMessage, PeerStatus};
 use quorate_types::{BlockId, Hash, PublicKey, limits};
 
-use super::{Lie, Mouth};
+use super::{LiarContext, Lie};
 
 /// The number of requests to each peer on one occasion.
 const REQUESTS: usize = 8;
@@ -20,7 +20,7 @@ pub(super) struct Flooder;
 impl Lie for Flooder {
     fn hears(
         &mut self,
-        mouth: &mut Mouth<'_>,
+        context: &mut LiarContext<'_>,
         _: PublicKey,
         said: &PeerMessage,
     ) -> Vec<PeerMessage> {
@@ -28,13 +28,13 @@ impl Lie for Flooder {
             return Vec::new();
         };
 
-        mouth.lies += 1;
+        context.lies += 1;
 
         // The height 1 is too low, and a random one is most likely too high.
-        let height = if mouth.dice.chance(500) {
+        let height = if context.dice.chance(500) {
             1
         } else {
-            mouth.dice.number()
+            context.dice.number()
         };
 
         vec![PeerMessage::Located(Located {
@@ -43,24 +43,24 @@ impl Lie for Flooder {
         })]
     }
 
-    fn volunteers(&mut self, mouth: &mut Mouth<'_>) -> Vec<(PublicKey, PeerMessage)> {
+    fn volunteers(&mut self, context: &mut LiarContext<'_>) -> Vec<(PublicKey, PeerMessage)> {
         let mut said = Vec::new();
-        for peer in mouth.peers() {
-            said.extend((0..REQUESTS).map(|_| (peer, request(mouth))));
+        for peer in context.peers() {
+            said.extend((0..REQUESTS).map(|_| (peer, request(context))));
         }
-        mouth.lies += said.len() as u64;
+        context.lies += said.len() as u64;
         said
     }
 
-    fn noise(&mut self, mouth: &mut Mouth<'_>) -> Vec<(PublicKey, Vec<u8>)> {
-        let frame = match mouth.dice.chance(LONG_PERMILLE) {
+    fn noise(&mut self, context: &mut LiarContext<'_>) -> Vec<(PublicKey, Vec<u8>)> {
+        let frame = match context.dice.chance(LONG_PERMILLE) {
             true => vec![0; limits::BULK_FRAME_BYTES + 1],
             // Arrays with one element each, nested in one another.
             false => vec![0x81; 4096],
         };
 
-        mouth.lies += 1;
-        mouth
+        context.lies += 1;
+        context
             .any_peer()
             .map(|peer| (peer, frame))
             .into_iter()
@@ -69,9 +69,9 @@ impl Lie for Flooder {
 }
 
 /// A claim of any height, or a request for blocks from the first, from anywhere, or unknown.
-fn request(mouth: &mut Mouth<'_>) -> PeerMessage {
-    let any = mouth.dice.number();
-    match mouth.dice.below(4) {
+fn request(context: &mut LiarContext<'_>) -> PeerMessage {
+    let any = context.dice.number();
+    match context.dice.below(4) {
         0 => PeerMessage::Status(PeerStatus {
             height: any,
             round: any as u32,
@@ -79,7 +79,7 @@ fn request(mouth: &mut Mouth<'_>) -> PeerMessage {
         1 => PeerMessage::FetchDecided(FetchDecided { from: 1 }),
         2 => PeerMessage::FetchDecided(FetchDecided { from: any }),
         _ => {
-            let height = mouth.replica.height();
+            let height = context.replica.height();
             let block = Hash::derive("quorate 1 simulated lie", &[&any.to_le_bytes()]);
             PeerMessage::FetchBlock(FetchBlock {
                 height,

@@ -9,11 +9,12 @@ use quorate_ledger::Ledger;
 use quorate_types::message::PeerMessage;
 use quorate_types::operation::{Bid, Offer, Reveal, Seal, Solve};
 use quorate_types::{
-    Amounts, Block, Body, Operation, PublicKey, Sign1, SignedOperation, TaskId, cbor,
+    Amounts, Block, Label, Operation, OperationBody, PublicKey, Sign1, SignedOperation, TaskId,
+    cbor,
 };
 
 use super::doubles::Doubles;
-use super::{Lie, Mouth, is_bid};
+use super::{LiarContext, Lie, is_bid};
 
 #[derive(Debug, Default)]
 pub(super) struct ForgedBid {
@@ -23,25 +24,16 @@ pub(super) struct ForgedBid {
 }
 
 impl Lie for ForgedBid {
-    fn built(&mut self, mouth: &mut Mouth<'_>, block: &Block) {
+    fn built(&mut self, context: &mut LiarContext<'_>, block: &Block) {
         let mut double = block.clone();
+
         // If there is nothing to change, it invents a bid.
         if !raise_a_price(&mut double) {
-            let Some(bid) = self.victim.and_then(|victim| invent(mouth, victim)) else {
+            let Some(bid) = self.victim.and_then(|victim| invent(context, victim)) else {
                 return;
             };
 
-            // The invented bid takes the place of an operation in the same position, if there is
-            // one.
-            let place = bid.payload.order();
-            double
-                .operations
-                .retain(|operation| operation.payload.order() != place);
-
-            double.operations.push(bid);
-            double
-                .operations
-                .sort_by_key(|operation| operation.payload.order());
+            put_in_place(&mut double.operations, bid);
         }
 
         // The root fits the changed operations, so that the signatures in them are judged.
@@ -50,7 +42,12 @@ impl Lie for ForgedBid {
         self.doubles.put(block, double);
     }
 
-    fn hears(&mut self, _: &mut Mouth<'_>, _: PublicKey, said: &PeerMessage) -> Vec<PeerMessage> {
+    fn hears(
+        &mut self,
+        _: &mut LiarContext<'_>,
+        _: PublicKey,
+        said: &PeerMessage,
+    ) -> Vec<PeerMessage> {
         if let PeerMessage::Operations(operations) = said
             && let Some(bid) = operations.iter().find(|op| is_bid(&op.payload.body))
         {
@@ -61,66 +58,66 @@ impl Lie for ForgedBid {
 
     fn says(
         &mut self,
-        mouth: &mut Mouth<'_>,
+        context: &mut LiarContext<'_>,
         _: PublicKey,
         message: PeerMessage,
     ) -> Vec<PeerMessage> {
-        vec![self.doubles.replace(mouth, message)]
+        vec![self.doubles.replace(context, message)]
     }
 
-    fn volunteers(&mut self, mouth: &mut Mouth<'_>) -> Vec<(PublicKey, PeerMessage)> {
-        let Some(bid) = self.victim.and_then(|victim| invent(mouth, victim)) else {
-            return Vec::new();
-        };
-
-        let peers = mouth.peers();
-        mouth.lies += peers.len() as u64;
-
-        peers
-            .into_iter()
-            .map(|peer| (peer, PeerMessage::Operations(vec![bid.clone()])))
-            .collect()
+    fn volunteers(&mut self, context: &mut LiarContext<'_>) -> Vec<(PublicKey, PeerMessage)> {
+        match self.victim.and_then(|victim| invent(context, victim)) {
+            Some(bid) => context.lie_to_all(&PeerMessage::Operations(vec![bid])),
+            None => Vec::new(),
+        }
     }
+}
+
+/// Puts an operation into its position, in place of the operation there, if there is one.
+fn put_in_place(operations: &mut Vec<SignedOperation>, new: SignedOperation) {
+    let place = new.payload.order();
+    operations.retain(|operation| operation.payload.order() != place);
+
+    operations.push(new);
+    operations.sort_by_key(|operation| operation.payload.order());
 }
 
 /// Changes the first bid, commitment, opening or solution in the block; `false` if there is none.
 fn raise_a_price(block: &mut Block) -> bool {
-    let mut bodies = block
-        .operations
-        .iter_mut()
-        .map(|operation| &mut operation.payload.body);
+    let mut operations = block.operations.iter_mut();
+    operations.any(|operation| change(&mut operation.payload.body))
+}
 
-    bodies.any(|body| match body {
-        Body::Bid(Bid { offers, .. }) => offers.first_mut().is_some_and(|offer| {
-            offer.price = offer.price.saturating_add(1);
-            true
-        }),
-        Body::Seal(Seal { offers, .. }) => offers.first_mut().is_some_and(|offer| {
-            offer.commitment.0[0] ^= 1;
-            true
-        }),
-        Body::Reveal(Reveal { openings, .. }) => openings.first_mut().is_some_and(|opening| {
-            opening.price = opening.price.saturating_add(1);
-            true
-        }),
-        Body::Solve(Solve { pairs, .. }) => pairs.first_mut().is_some_and(|pair| {
-            pair.agent.0[0] ^= 1;
-            true
-        }),
-        _ => false,
-    })
+/// Changes the first item of a bid, commitment, opening or solution; `false` if there is none.
+fn change(body: &mut OperationBody) -> bool {
+    let changed = match body {
+        OperationBody::Bid(Bid { offers, .. }) => offers
+            .first_mut()
+            .map(|offer| offer.price = offer.price.saturating_add(1)),
+
+        OperationBody::Seal(Seal { offers, .. }) => {
+            offers.first_mut().map(|offer| offer.commitment.0[0] ^= 1)
+        }
+
+        OperationBody::Reveal(Reveal { openings, .. }) => openings
+            .first_mut()
+            .map(|opening| opening.price = opening.price.saturating_add(1)),
+
+        OperationBody::Solve(Solve { pairs, .. }) => {
+            pairs.first_mut().map(|pair| pair.agent.0[0] ^= 1)
+        }
+
+        _ => None,
+    };
+
+    changed.is_some()
 }
 
 /// A bid of another agent at price 0, on an open task or on one that does not exist.
-fn invent(mouth: &Mouth<'_>, victim: PublicKey) -> Option<SignedOperation> {
-    let ledger: &Ledger = mouth.replica.ledger();
+fn invent(context: &LiarContext<'_>, victim: PublicKey) -> Option<SignedOperation> {
+    let ledger: &Ledger = context.replica.ledger();
     let market = ledger.genesis_info().markets.first()?.name.clone();
-
-    let open = ledger.open_tasks(&market, 1).first().map(|(task, _)| *task);
-    let task = open.unwrap_or(TaskId {
-        requester: victim,
-        number: 0,
-    });
+    let task = any_task(ledger, &market, victim);
 
     let bid = Bid {
         market,
@@ -132,15 +129,27 @@ fn invent(mouth: &Mouth<'_>, victim: PublicKey) -> Option<SignedOperation> {
         swarm: ledger.swarm(),
         agent: victim,
         sequence: ledger.next_sequence(&victim),
-        body: Body::Bid(bid),
+        body: OperationBody::Bid(bid),
     };
 
     // This is the liar's key, not the victim's, so the signature does not verify.
-    let signature = mouth.key.sign(payload.clone()).signature;
+    let signature = context.key.sign(payload.clone()).signature;
 
     Some(Sign1 {
         signer: victim,
         payload,
         signature,
     })
+}
+
+/// The first open task of the market or, if there is none, a task of the requester that may not
+/// exist.
+fn any_task(ledger: &Ledger, market: &Label, requester: PublicKey) -> TaskId {
+    let open = ledger.open_tasks(market, 1);
+    let invented = TaskId {
+        requester,
+        number: 0,
+    };
+
+    open.first().map_or(invented, |(task, _)| *task)
 }

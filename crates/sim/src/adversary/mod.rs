@@ -32,17 +32,17 @@ use quorate_crypto::SecretKey;
 use quorate_ledger::Proposal;
 use quorate_replica::{Now, Replica};
 use quorate_types::message::{ClientMessage, PeerMessage};
-use quorate_types::{Block, Body, Kind, PublicKey, SignedStatement, Statement};
+use quorate_types::{Block, Kind, OperationBody, PublicKey, SignedStatement, Statement};
 
 use crate::dice::Dice;
 
 pub(crate) use agent::agent_liar;
-pub use agent::{AgentLie, AgentMouth};
+pub use agent::{AgentLiarContext, AgentLie};
 pub use kinds::LieKind;
 
 /// The means of a lying validator.
 #[derive(Debug)]
-pub struct Mouth<'a> {
+pub struct LiarContext<'a> {
     /// The validator's key, without a signing guard before it.
     pub key: &'a SecretKey,
     /// The replica that the liar speaks for, with the state, height and round that it knows.
@@ -56,7 +56,7 @@ pub struct Mouth<'a> {
     pub lies: u64,
 }
 
-impl Mouth<'_> {
+impl LiarContext<'_> {
     /// The public key that the liar speaks with.
     pub fn me(&self) -> PublicKey {
         self.key.public_key()
@@ -64,10 +64,23 @@ impl Mouth<'_> {
 
     /// The other validators, ascending by key.
     pub fn peers(&self) -> Vec<PublicKey> {
-        let (me, set) = (self.me(), self.replica.ledger().validators());
+        let me = self.me();
+        let set = self.replica.ledger().validators();
+
         set.iter()
             .map(|validator| validator.key)
             .filter(|key| *key != me)
+            .collect()
+    }
+
+    /// The message to each of the other validators. Each copy counts as a lie.
+    fn lie_to_all(&mut self, message: &PeerMessage) -> Vec<(PublicKey, PeerMessage)> {
+        let peers = self.peers();
+        self.lies += peers.len() as u64;
+
+        peers
+            .into_iter()
+            .map(|peer| (peer, message.clone()))
             .collect()
     }
 
@@ -110,16 +123,16 @@ impl Mouth<'_> {
 /// The lie of a validator. Every method passes on the truth unless a lie overrides it.
 pub trait Lie: std::fmt::Debug {
     /// Called before the liar builds a block: the lie may leave things out of it, or add to it.
-    fn propose(&mut self, _mouth: &mut Mouth<'_>, _proposal: &mut Proposal) {}
+    fn propose(&mut self, _mouth: &mut LiarContext<'_>, _proposal: &mut Proposal) {}
 
     /// Called after the liar built a block, before anything of the block is sent.
-    fn built(&mut self, _mouth: &mut Mouth<'_>, _block: &Block) {}
+    fn built(&mut self, _mouth: &mut LiarContext<'_>, _block: &Block) {}
 
     /// Called with a message from a validator, before the replica takes it in. Returns what the
     /// liar answers in addition to its replica.
     fn hears(
         &mut self,
-        _mouth: &mut Mouth<'_>,
+        _mouth: &mut LiarContext<'_>,
         _from: PublicKey,
         _message: &PeerMessage,
     ) -> Vec<PeerMessage> {
@@ -129,7 +142,7 @@ pub trait Lie: std::fmt::Debug {
     /// Returns the messages that go to a validator in place of `message`.
     fn says(
         &mut self,
-        _mouth: &mut Mouth<'_>,
+        _mouth: &mut LiarContext<'_>,
         _to: PublicKey,
         message: PeerMessage,
     ) -> Vec<PeerMessage> {
@@ -139,7 +152,7 @@ pub trait Lie: std::fmt::Debug {
     /// Returns the messages that go to a client in place of `message`.
     fn answers(
         &mut self,
-        _mouth: &mut Mouth<'_>,
+        _mouth: &mut LiarContext<'_>,
         _to: PublicKey,
         message: ClientMessage,
     ) -> Vec<ClientMessage> {
@@ -147,21 +160,24 @@ pub trait Lie: std::fmt::Debug {
     }
 
     /// Returns the messages that the liar sends unasked; called a few times a second.
-    fn volunteers(&mut self, _mouth: &mut Mouth<'_>) -> Vec<(PublicKey, PeerMessage)> {
+    fn volunteers(&mut self, _mouth: &mut LiarContext<'_>) -> Vec<(PublicKey, PeerMessage)> {
         Vec::new()
     }
 
     /// Returns frames that the liar sends unasked and that need not be messages; called as often as
     /// [`Self::volunteers`].
-    fn noise(&mut self, _mouth: &mut Mouth<'_>) -> Vec<(PublicKey, Vec<u8>)> {
+    fn noise(&mut self, _mouth: &mut LiarContext<'_>) -> Vec<(PublicKey, Vec<u8>)> {
         Vec::new()
     }
 }
 
 /// Whether an operation is an open bid, a commitment, an opening or a solution.
-fn is_bid(body: &Body) -> bool {
+fn is_bid(body: &OperationBody) -> bool {
     matches!(
         body,
-        Body::Bid(_) | Body::Seal(_) | Body::Reveal(_) | Body::Solve(_)
+        OperationBody::Bid(_)
+            | OperationBody::Seal(_)
+            | OperationBody::Reveal(_)
+            | OperationBody::Solve(_)
     )
 }

@@ -1,12 +1,13 @@
 //! Mutations: one small change of a message.
 
-use quorate_types::message::PeerMessage;
+use quorate_types::message::{Decided, FetchBlock, Located, PeerMessage, PeerStatus};
+use quorate_types::operation::Suspicion;
 use quorate_types::{
-    Block, BlockId, Evidence, Hash, Header, Kind, QuorumCertificate, SignedOperation,
+    Block, BlockId, Evidence, Hash, Header, Kind, QuorumCertificate, Sign1, SignedOperation,
     SignedStatement, Statement,
 };
 
-use super::Mouth;
+use super::LiarContext;
 use crate::dice::Dice;
 
 /// Of a thousand changed statements, the number that name another block. They are few, because two
@@ -14,50 +15,71 @@ use crate::dice::Dice;
 const BLOCK_PERMILLE: u64 = 50;
 
 /// Changes a message, and signs again what the liar itself signed.
-pub(super) fn message(mouth: &mut Mouth<'_>, message: &mut PeerMessage) {
-    let dice = &mut *mouth.dice;
+pub(super) fn message(context: &mut LiarContext<'_>, message: &mut PeerMessage) {
+    let dice = &mut *context.dice;
     match message {
-        PeerMessage::Statement(signed) => change_signed(mouth, signed),
+        PeerMessage::Statement(signed) => change_signed(context, signed),
         PeerMessage::Certificate(of) => certificate(dice, of),
-        PeerMessage::Status(status) => match dice.below(2) {
-            0 => number(dice, &mut status.height),
-            _ => round(dice, &mut status.round),
-        },
+        PeerMessage::Status(of) => status(dice, of),
         PeerMessage::Block(of) => block(dice, of),
-        PeerMessage::FetchBlock(wanted) => match dice.below(2) {
-            0 => number(dice, &mut wanted.height),
-            _ => byte(dice, &mut wanted.block.0),
-        },
+        PeerMessage::FetchBlock(of) => fetch_block(dice, of),
         PeerMessage::Operations(operations) => operation_in(dice, operations),
         PeerMessage::FetchDecided(wanted) => number(dice, &mut wanted.from),
         PeerMessage::Locate(asked) => number(dice, &mut asked.challenge),
-        PeerMessage::Located(answer) => match dice.below(2) {
-            0 => number(dice, &mut answer.challenge),
-            _ => number(dice, &mut answer.height),
-        },
-        PeerMessage::Decided(decided) => match dice.below(2) {
-            0 => block(dice, &mut decided.block),
-            _ => certificate(dice, &mut decided.commit),
-        },
+        PeerMessage::Located(of) => located(dice, of),
+        PeerMessage::Decided(of) => decided(dice, of),
         PeerMessage::Evidence(of) => evidence(dice, of),
+        PeerMessage::Suspicion(signed) => suspicion(context, signed),
+        PeerMessage::Announcements(of) => drop(of.pop()),
+    }
+}
 
-        PeerMessage::Suspicion(suspicion) => {
-            let said = &mut suspicion.payload;
-            match dice.below(4) {
-                0 => byte(dice, &mut said.swarm.0),
-                1 => number(dice, &mut said.task.number),
-                2 => number(dice, &mut said.token),
-                _ => number(dice, &mut said.height),
-            }
+/// Changes the height or the round.
+fn status(dice: &mut Dice, status: &mut PeerStatus) {
+    match dice.below(2) {
+        0 => number(dice, &mut status.height),
+        _ => round(dice, &mut status.round),
+    }
+}
 
-            if suspicion.signer == mouth.me() {
-                *suspicion = mouth.key.sign(suspicion.payload.clone()).into_inner();
-            }
-        }
+/// Changes the height or the block that is asked for.
+fn fetch_block(dice: &mut Dice, wanted: &mut FetchBlock) {
+    match dice.below(2) {
+        0 => number(dice, &mut wanted.height),
+        _ => byte(dice, &mut wanted.block.0),
+    }
+}
 
-        PeerMessage::Announcements(announcements) => {
-            announcements.pop();
-        }
+/// Changes the challenge or the height.
+fn located(dice: &mut Dice, answer: &mut Located) {
+    match dice.below(2) {
+        0 => number(dice, &mut answer.challenge),
+        _ => number(dice, &mut answer.height),
+    }
+}
+
+/// Changes the block or its commit.
+fn decided(dice: &mut Dice, decided: &mut Decided) {
+    match dice.below(2) {
+        0 => block(dice, &mut decided.block),
+        _ => certificate(dice, &mut decided.commit),
+    }
+}
+
+/// Changes one field of a suspicion; the liar signs its own suspicion again.
+fn suspicion(context: &mut LiarContext<'_>, signed: &mut Sign1<Suspicion>) {
+    let dice = &mut *context.dice;
+    let said = &mut signed.payload;
+
+    match dice.below(4) {
+        0 => byte(dice, &mut said.swarm.0),
+        1 => number(dice, &mut said.task.number),
+        2 => number(dice, &mut said.token.0),
+        _ => number(dice, &mut said.height),
+    }
+
+    if signed.signer == context.me() {
+        *signed = context.key.sign(signed.payload.clone()).into_inner();
     }
 }
 
@@ -67,8 +89,8 @@ pub(super) fn header(dice: &mut Dice, header: &mut Header) {
         0 => header.version = header.version.wrapping_add(1),
         1 => byte(dice, &mut header.swarm.0),
         2 => number(dice, &mut header.height),
-        3 => number(dice, &mut header.active_time),
-        4 => number(dice, &mut header.block_time),
+        3 => number(dice, &mut header.active_time.0),
+        4 => number(dice, &mut header.block_time.0),
         5 => byte(dice, &mut header.previous.0),
         6 => byte(dice, &mut header.previous_commit.0),
         7 => byte(dice, &mut header.validators.0),
@@ -92,15 +114,15 @@ pub(super) fn byte(dice: &mut Dice, bytes: &mut [u8]) {
 }
 
 /// Changes the signature, the signer or the statement; the liar signs its own statement again.
-fn change_signed(mouth: &mut Mouth<'_>, signed: &mut SignedStatement) {
-    match mouth.dice.below(8) {
-        0 => byte(mouth.dice, &mut signed.signature.0),
-        1 => byte(mouth.dice, &mut signed.signer.0),
+fn change_signed(context: &mut LiarContext<'_>, signed: &mut SignedStatement) {
+    match context.dice.below(8) {
+        0 => byte(context.dice, &mut signed.signature.0),
+        1 => byte(context.dice, &mut signed.signer.0),
         _ => {
-            statement(mouth.dice, &mut signed.statement);
-            if signed.signer == mouth.me() {
+            statement(context.dice, &mut signed.statement);
+            if signed.signer == context.me() {
                 // It can sign again only for its own key; other statements stay badly signed.
-                *signed = mouth
+                *signed = context
                     .key
                     .sign_statement(signed.statement.clone())
                     .into_inner();
@@ -112,10 +134,7 @@ fn change_signed(mouth: &mut Mouth<'_>, signed: &mut SignedStatement) {
 /// Changes one field of a statement.
 fn statement(dice: &mut Dice, statement: &mut Statement) {
     if dice.chance(BLOCK_PERMILLE) {
-        statement.block = match statement.block {
-            Some(_) if statement.kind != Kind::Proposal && dice.chance(500) => None,
-            _ => Some(BlockId(Hash::derive("quorate 1 simulated lie", &[]).0)),
-        };
+        statement.block = other_block(dice, statement);
         return;
     }
 
@@ -123,19 +142,30 @@ fn statement(dice: &mut Dice, statement: &mut Statement) {
         0 => byte(dice, &mut statement.swarm.0),
         1 => number(dice, &mut statement.height),
         2 => round(dice, &mut statement.round),
-        3 => {
-            statement.kind = match statement.kind {
-                Kind::Proposal => Kind::Prevote,
-                Kind::Prevote => Kind::Precommit,
-                Kind::Precommit => Kind::Proposal,
-            };
-        }
+        3 => statement.kind = other_kind(statement.kind),
         4 => byte(dice, &mut statement.validators.0),
         _ => {
             let mut pol = statement.pol_round.unwrap_or(statement.round);
             round(dice, &mut pol);
             statement.pol_round = Some(pol);
         }
+    }
+}
+
+/// A block that does not exist or, for a vote for a block, nil half of the time.
+fn other_block(dice: &mut Dice, statement: &Statement) -> Option<BlockId> {
+    match statement.block {
+        Some(_) if statement.kind != Kind::Proposal && dice.chance(500) => None,
+        _ => Some(BlockId(Hash::derive("quorate 1 simulated lie", &[]).0)),
+    }
+}
+
+/// Another kind of statement than this one.
+fn other_kind(kind: Kind) -> Kind {
+    match kind {
+        Kind::Proposal => Kind::Prevote,
+        Kind::Prevote => Kind::Precommit,
+        Kind::Precommit => Kind::Proposal,
     }
 }
 

@@ -10,7 +10,7 @@ use quorate_types::message::PeerMessage;
 use quorate_types::{Block, PublicKey, cbor};
 
 use super::doubles::Doubles;
-use super::{Lie, Mouth, mutations};
+use super::{LiarContext, Lie, mutations};
 
 /// Of a thousand messages, the number that are changed.
 const MESSAGES_PERMILLE: u64 = 150;
@@ -26,54 +26,59 @@ pub(super) struct Mutator {
 }
 
 impl Lie for Mutator {
-    fn built(&mut self, mouth: &mut Mouth<'_>, block: &Block) {
-        if mouth.dice.chance(HEADERS_PERMILLE) {
+    fn built(&mut self, context: &mut LiarContext<'_>, block: &Block) {
+        if context.dice.chance(HEADERS_PERMILLE) {
             let mut double = block.clone();
-            mutations::header(mouth.dice, &mut double.header);
+            mutations::header(context.dice, &mut double.header);
             self.doubles.put(block, double);
         }
     }
 
-    fn hears(&mut self, _: &mut Mouth<'_>, _: PublicKey, said: &PeerMessage) -> Vec<PeerMessage> {
+    fn hears(
+        &mut self,
+        _: &mut LiarContext<'_>,
+        _: PublicKey,
+        said: &PeerMessage,
+    ) -> Vec<PeerMessage> {
         self.doubles.serve(said)
     }
 
     fn says(
         &mut self,
-        mouth: &mut Mouth<'_>,
+        context: &mut LiarContext<'_>,
         _: PublicKey,
         message: PeerMessage,
     ) -> Vec<PeerMessage> {
-        let message = self.doubles.replace(mouth, message);
+        let message = self.doubles.replace(context, message);
         self.last = Some(message.clone());
 
-        if !mouth.dice.chance(MESSAGES_PERMILLE) {
+        if !context.dice.chance(MESSAGES_PERMILLE) {
             return vec![message];
         }
 
         let mut mutant = message.clone();
-        mutations::message(mouth, &mut mutant);
+        mutations::message(context, &mut mutant);
         // The change may give the same message, which is not a lie.
-        mouth.lies += u64::from(mutant != message);
+        context.lies += u64::from(mutant != message);
 
-        match mouth.dice.below(3) {
+        match context.dice.below(3) {
             0 => vec![mutant],
             1 => vec![mutant, message],
             _ => vec![message, mutant],
         }
     }
 
-    fn noise(&mut self, mouth: &mut Mouth<'_>) -> Vec<(PublicKey, Vec<u8>)> {
+    fn noise(&mut self, context: &mut LiarContext<'_>) -> Vec<(PublicKey, Vec<u8>)> {
         let Some(last) = &self.last else {
             return Vec::new();
         };
 
         let mut frame = cbor::encode(last);
-        mutations::byte(mouth.dice, &mut frame);
+        mutations::byte(context.dice, &mut frame);
 
-        mouth.lies += 1;
+        context.lies += 1;
 
-        mouth
+        context
             .any_peer()
             .map(|peer| (peer, frame))
             .into_iter()

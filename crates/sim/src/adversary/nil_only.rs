@@ -9,7 +9,7 @@ use quorate_ledger::Proposal;
 use quorate_types::message::PeerMessage;
 use quorate_types::{Block, BlockId, Kind, PublicKey, QuorumCertificate, SignedStatement, Vote};
 
-use super::{Lie, Mouth};
+use super::{LiarContext, Lie};
 
 #[derive(Debug, Default)]
 pub(super) struct NilOnly {
@@ -21,7 +21,7 @@ pub(super) struct NilOnly {
 
 impl NilOnly {
     /// The commit with the votes of the others alone, if these are a quorum by now.
-    fn of_others(&self, mouth: &Mouth<'_>, commit: &QuorumCertificate) -> Option<Proved> {
+    fn of_others(&self, context: &LiarContext<'_>, commit: &QuorumCertificate) -> Option<Proved> {
         let same = self
             .precommits
             .iter()
@@ -41,13 +41,32 @@ impl NilOnly {
             votes,
         };
 
-        let set = mouth.replica.ledger().previous_validators();
+        let set = context.replica.ledger().previous_validators();
         verify_quorum(others, set, &|_: &SignedStatement| false).ok()
+    }
+
+    /// Whether a message of the replica of `me` shows that it voted for a block.
+    fn gives_away(&self, me: &PublicKey, message: &PeerMessage) -> bool {
+        match message {
+            PeerMessage::Certificate(certificate) => shows(certificate, me),
+            PeerMessage::Decided(decided) => shows(&decided.commit, me),
+            PeerMessage::Block(block) => {
+                let commit = block.previous_commit.as_ref();
+                commit.is_some_and(|commit| shows(commit, me))
+            }
+            // The replica knows the vote that it signed, and hears the nil that the liar said: it
+            // may accuse its own key.
+            PeerMessage::Evidence(evidence) => evidence.culprit() == *me,
+            PeerMessage::Statement(own) => {
+                own.statement.kind == Kind::Proposal && own.statement.block == self.withheld
+            }
+            _ => false,
+        }
     }
 }
 
 /// A commit that was verified.
-type Proved = quorate_crypto::Verified<QuorumCertificate>;
+pub(super) type Proved = quorate_crypto::Verified<QuorumCertificate>;
 
 /// Whether a certificate shows a vote of `me` for a block.
 pub(super) fn shows(certificate: &QuorumCertificate, me: &PublicKey) -> bool {
@@ -55,8 +74,8 @@ pub(super) fn shows(certificate: &QuorumCertificate, me: &PublicKey) -> bool {
 }
 
 impl Lie for NilOnly {
-    fn propose(&mut self, mouth: &mut Mouth<'_>, proposal: &mut Proposal) {
-        let me = mouth.me();
+    fn propose(&mut self, context: &mut LiarContext<'_>, proposal: &mut Proposal) {
+        let me = context.me();
         // It carries no evidence against itself.
         proposal
             .evidence
@@ -69,19 +88,24 @@ impl Lie for NilOnly {
 
         // With the votes of others alone, the commit does not show its own vote.
         if let Some(commit) = commit
-            && let Some(others) = self.of_others(mouth, commit)
+            && let Some(others) = self.of_others(context, commit)
         {
             *commit = others;
         }
     }
 
-    fn built(&mut self, mouth: &mut Mouth<'_>, block: &Block) {
+    fn built(&mut self, context: &mut LiarContext<'_>, block: &Block) {
         let commit = block.previous_commit.as_ref();
-        let is_shown = commit.is_some_and(|commit| shows(commit, &mouth.me()));
+        let is_shown = commit.is_some_and(|commit| shows(commit, &context.me()));
         self.withheld = is_shown.then(|| block.header.id());
     }
 
-    fn hears(&mut self, _: &mut Mouth<'_>, _: PublicKey, said: &PeerMessage) -> Vec<PeerMessage> {
+    fn hears(
+        &mut self,
+        _: &mut LiarContext<'_>,
+        _: PublicKey,
+        said: &PeerMessage,
+    ) -> Vec<PeerMessage> {
         if let PeerMessage::Statement(signed) = said
             && signed.statement.kind == Kind::Precommit
         {
@@ -96,40 +120,22 @@ impl Lie for NilOnly {
 
     fn says(
         &mut self,
-        mouth: &mut Mouth<'_>,
+        context: &mut LiarContext<'_>,
         _: PublicKey,
         message: PeerMessage,
     ) -> Vec<PeerMessage> {
-        let me = mouth.me();
-
-        let gives_away = match &message {
-            PeerMessage::Certificate(certificate) => shows(certificate, &me),
-            PeerMessage::Decided(decided) => shows(&decided.commit, &me),
-            PeerMessage::Block(block) => block
-                .previous_commit
-                .as_ref()
-                .is_some_and(|commit| shows(commit, &me)),
-            // The replica knows the vote that it signed, and hears the nil that the liar said: it
-            // may accuse its own key.
-            PeerMessage::Evidence(evidence) => evidence.culprit() == me,
-            PeerMessage::Statement(own) => {
-                own.statement.kind == Kind::Proposal && own.statement.block == self.withheld
-            }
-            _ => false,
-        };
-
-        if gives_away {
+        if self.gives_away(&context.me(), &message) {
             return Vec::new();
         }
 
-        let Some(vote) = mouth.own_vote(&message) else {
+        let Some(vote) = context.own_vote(&message) else {
             return vec![message];
         };
 
         let mut nil = vote.statement.clone();
-        mouth.lies += u64::from(nil.block.is_some());
+        context.lies += u64::from(nil.block.is_some());
         nil.block = None;
 
-        vec![mouth.sign(nil)]
+        vec![context.sign(nil)]
     }
 }

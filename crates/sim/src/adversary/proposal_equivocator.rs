@@ -10,7 +10,7 @@ use quorate_types::message::PeerMessage;
 use quorate_types::{Block, Kind, PublicKey};
 
 use super::doubles::Doubles;
-use super::{Lie, Mouth};
+use super::{LiarContext, Lie};
 
 /// It forgets whom it told what once in this many blocks.
 const FORGETS: u64 = 4;
@@ -25,47 +25,54 @@ pub(super) struct ProposalEquivocator {
 }
 
 impl Lie for ProposalEquivocator {
-    fn propose(&mut self, mouth: &mut Mouth<'_>, proposal: &mut Proposal) {
+    fn propose(&mut self, context: &mut LiarContext<'_>, proposal: &mut Proposal) {
         let mut other = proposal.clone();
         // With another block time and no operations, the block is another one and is still valid.
         other.block_time += 1;
         other.operations.clear();
-        let (block, _) = mouth.replica.ledger().propose(other);
+        let (block, _) = context.replica.ledger().propose(other);
         self.other = Some(block.into_inner());
     }
 
-    fn built(&mut self, _: &mut Mouth<'_>, block: &Block) {
+    fn built(&mut self, _: &mut LiarContext<'_>, block: &Block) {
         self.built += 1;
         if let Some(other) = self.other.take() {
             self.doubles.put(block, other);
         }
     }
 
-    fn hears(&mut self, _: &mut Mouth<'_>, _: PublicKey, said: &PeerMessage) -> Vec<PeerMessage> {
+    fn hears(
+        &mut self,
+        _: &mut LiarContext<'_>,
+        _: PublicKey,
+        said: &PeerMessage,
+    ) -> Vec<PeerMessage> {
         self.doubles.serve(said)
     }
 
     fn says(
         &mut self,
-        mouth: &mut Mouth<'_>,
+        context: &mut LiarContext<'_>,
         to: PublicKey,
         message: PeerMessage,
     ) -> Vec<PeerMessage> {
-        if !mouth.hears_otherwise(&to) {
+        if !context.hears_otherwise(&to) {
             return vec![message];
         }
 
-        let proposes = mouth
+        let proposes = context
             .own(&message)
             .is_some_and(|own| own.statement.kind == Kind::Proposal);
         let forgets = self.built.is_multiple_of(FORGETS);
 
-        match message {
-            PeerMessage::Block(_) => vec![self.doubles.replace(mouth, message.clone()), message],
-            // If it forgets, the peer hears both proposals.
-            _ if proposes && forgets => vec![self.doubles.replace(mouth, message.clone()), message],
-            _ if proposes => vec![self.doubles.replace(mouth, message)],
-            _ => vec![message],
+        // Everyone can get both bodies. If it forgets, the peer hears both proposals.
+        if matches!(message, PeerMessage::Block(_)) || (proposes && forgets) {
+            return vec![self.doubles.replace(context, message.clone()), message];
+        }
+
+        match proposes {
+            true => vec![self.doubles.replace(context, message)],
+            false => vec![message],
         }
     }
 }

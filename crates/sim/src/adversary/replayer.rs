@@ -8,9 +8,9 @@
 
 use quorate_types::evidence::Conflict;
 use quorate_types::message::PeerMessage;
-use quorate_types::{Evidence, PublicKey};
+use quorate_types::{Evidence, PublicKey, SignedStatement};
 
-use super::{Lie, Mouth};
+use super::{LiarContext, Lie};
 use crate::dice::Dice;
 
 /// The number of messages that are kept.
@@ -35,64 +35,71 @@ impl Replayer {
     }
 
     /// Evidence of two statements of one other validator at one height, which may well be correct.
-    fn accuse(&self, mouth: &Mouth<'_>) -> Option<PeerMessage> {
-        let statements = || {
-            self.kept.iter().rev().filter_map(|message| match message {
-                PeerMessage::Statement(signed) if signed.signer != mouth.me() => Some(signed),
-                _ => None,
-            })
-        };
-
-        let first = statements().next()?;
+    fn accuse(&self, context: &LiarContext<'_>) -> Option<PeerMessage> {
+        let me = context.me();
+        let one = self.statements_of_others(me).next()?;
 
         // Statements of different kinds are not a conflict.
-        let second = statements().find(|signed| {
-            signed.signer == first.signer
-                && signed.statement.height == first.statement.height
-                && signed.statement.kind != first.statement.kind
+        let mut statements = self.statements_of_others(me);
+        let other = statements.find(|signed| {
+            signed.signer == one.signer
+                && signed.statement.height == one.statement.height
+                && signed.statement.kind != one.statement.kind
         })?;
 
-        let (first, second) = (first.clone().min(second.clone()), first.max(second).clone());
+        let first = one.min(other).clone();
+        let second = one.max(other).clone();
 
-        Some(PeerMessage::Evidence(Box::new(Evidence::Conflict(
-            Box::new(Conflict { first, second }),
-        ))))
+        let conflict = Conflict { first, second };
+        let evidence = Evidence::Conflict(Box::new(conflict));
+
+        Some(PeerMessage::Evidence(Box::new(evidence)))
+    }
+
+    /// The kept statements that `me` did not sign, from the last place to the first.
+    fn statements_of_others(&self, me: PublicKey) -> impl Iterator<Item = &SignedStatement> {
+        let messages = self.kept.iter().rev();
+
+        messages.filter_map(move |message| match message {
+            PeerMessage::Statement(signed) if signed.signer != me => Some(signed),
+            _ => None,
+        })
     }
 }
 
 impl Lie for Replayer {
     fn hears(
         &mut self,
-        mouth: &mut Mouth<'_>,
+        context: &mut LiarContext<'_>,
         _: PublicKey,
         message: &PeerMessage,
     ) -> Vec<PeerMessage> {
-        self.keep(mouth.dice, message);
+        self.keep(context.dice, message);
         Vec::new()
     }
 
     fn says(
         &mut self,
-        mouth: &mut Mouth<'_>,
+        context: &mut LiarContext<'_>,
         _: PublicKey,
         message: PeerMessage,
     ) -> Vec<PeerMessage> {
-        self.keep(mouth.dice, &message);
+        self.keep(context.dice, &message);
         vec![message]
     }
 
-    fn volunteers(&mut self, mouth: &mut Mouth<'_>) -> Vec<(PublicKey, PeerMessage)> {
+    fn volunteers(&mut self, context: &mut LiarContext<'_>) -> Vec<(PublicKey, PeerMessage)> {
         let mut said = Vec::new();
 
         for _ in 0..AT_ONCE {
-            let message = mouth.dice.pick(&self.kept).cloned();
-            said.extend(mouth.any_peer().zip(message));
+            let message = context.dice.pick(&self.kept).cloned();
+            said.extend(context.any_peer().zip(message));
         }
 
-        let accusation = self.accuse(mouth);
-        said.extend(mouth.any_peer().zip(accusation));
+        let accusation = self.accuse(context);
+        said.extend(context.any_peer().zip(accusation));
 
-        mouth.lies += said.len() as u64;
+        context.lies += said.len() as u64;
         said
     }
 }

@@ -6,24 +6,29 @@
 use quorate_types::PublicKey;
 use quorate_types::message::{ClientMessage, PeerMessage};
 
-use super::{Lie, Mouth};
+use super::{LiarContext, Lie};
 
 #[derive(Debug)]
 pub(super) struct Silent;
 
 impl Lie for Silent {
-    fn says(&mut self, mouth: &mut Mouth<'_>, _: PublicKey, _: PeerMessage) -> Vec<PeerMessage> {
-        mouth.lies += 1;
+    fn says(
+        &mut self,
+        context: &mut LiarContext<'_>,
+        _: PublicKey,
+        _: PeerMessage,
+    ) -> Vec<PeerMessage> {
+        context.lies += 1;
         Vec::new()
     }
 
     fn answers(
         &mut self,
-        mouth: &mut Mouth<'_>,
+        context: &mut LiarContext<'_>,
         _: PublicKey,
         _: ClientMessage,
     ) -> Vec<ClientMessage> {
-        mouth.lies += 1;
+        context.lies += 1;
         Vec::new()
     }
 }

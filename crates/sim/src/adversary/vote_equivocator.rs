@@ -6,9 +6,9 @@
 //! liar once somebody has both.
 
 use quorate_types::message::PeerMessage;
-use quorate_types::{Block, BlockId, Height, Kind, PublicKey};
+use quorate_types::{Block, BlockId, Height, Kind, PublicKey, Statement};
 
-use super::{Lie, Mouth};
+use super::{LiarContext, Lie};
 
 /// It forgets whom it told what once in this many lies.
 const FORGETS: u64 = 8;
@@ -22,11 +22,16 @@ pub(super) struct VoteEquivocator {
 }
 
 impl Lie for VoteEquivocator {
-    fn built(&mut self, _: &mut Mouth<'_>, block: &Block) {
+    fn built(&mut self, _: &mut LiarContext<'_>, block: &Block) {
         self.proposed = Some((block.header.height, block.header.id()));
     }
 
-    fn hears(&mut self, _: &mut Mouth<'_>, _: PublicKey, said: &PeerMessage) -> Vec<PeerMessage> {
+    fn hears(
+        &mut self,
+        _: &mut LiarContext<'_>,
+        _: PublicKey,
+        said: &PeerMessage,
+    ) -> Vec<PeerMessage> {
         if let PeerMessage::Statement(signed) = said
             && signed.statement.kind == Kind::Proposal
         {
@@ -41,36 +46,44 @@ impl Lie for VoteEquivocator {
 
     fn says(
         &mut self,
-        mouth: &mut Mouth<'_>,
+        context: &mut LiarContext<'_>,
         to: PublicKey,
         message: PeerMessage,
     ) -> Vec<PeerMessage> {
-        let Some(vote) = mouth
-            .own_vote(&message)
-            .filter(|_| mouth.hears_otherwise(&to))
-        else {
+        let own = context.own_vote(&message);
+        let Some(vote) = own.filter(|_| context.hears_otherwise(&to)) else {
             return vec![message];
         };
 
-        let mut other = vote.statement.clone();
-        let known = self.proposed.filter(|(height, _)| *height == other.height);
-
-        other.block = match other.block {
-            Some(_) => None,
-            None => known.map(|(_, block)| block),
-        };
+        let other = self.other_story(&vote.statement);
 
         // If it knows no block to vote for, it has only one story.
         if other == vote.statement {
             return vec![message];
         }
 
-        mouth.lies += 1;
+        context.lies += 1;
         self.lies += 1;
 
         match self.lies.is_multiple_of(FORGETS) {
-            true => vec![mouth.sign(other), message],
-            false => vec![mouth.sign(other)],
+            true => vec![context.sign(other), message],
+            false => vec![context.sign(other)],
         }
+    }
+}
+
+impl VoteEquivocator {
+    /// The vote for nil if this one is for a block, and otherwise for the proposed block, if it
+    /// knows that block.
+    fn other_story(&self, vote: &Statement) -> Statement {
+        let known = self.proposed.filter(|(height, _)| *height == vote.height);
+        let mut other = vote.clone();
+
+        other.block = match vote.block {
+            Some(_) => None,
+            None => known.map(|(_, block)| block),
+        };
+
+        other
     }
 }

@@ -7,7 +7,7 @@
 use quorate_types::PublicKey;
 use quorate_types::message::PeerMessage;
 
-use super::{Lie, Mouth};
+use super::{LiarContext, Lie};
 
 #[derive(Debug)]
 pub(super) struct Withholder;
@@ -15,12 +15,12 @@ pub(super) struct Withholder;
 impl Lie for Withholder {
     fn says(
         &mut self,
-        mouth: &mut Mouth<'_>,
+        context: &mut LiarContext<'_>,
         _: PublicKey,
         message: PeerMessage,
     ) -> Vec<PeerMessage> {
         if matches!(message, PeerMessage::Block(_)) {
-            mouth.lies += 1;
+            context.lies += 1;
             return Vec::new();
         }
 

@@ -6,7 +6,7 @@
 use quorate_types::message::PeerMessage;
 use quorate_types::{Hash, PublicKey};
 
-use super::{Lie, Mouth};
+use super::{LiarContext, Lie};
 
 #[derive(Debug)]
 pub(super) struct WrongSet;
@@ -14,18 +14,18 @@ pub(super) struct WrongSet;
 impl Lie for WrongSet {
     fn says(
         &mut self,
-        mouth: &mut Mouth<'_>,
+        context: &mut LiarContext<'_>,
         _: PublicKey,
         message: PeerMessage,
     ) -> Vec<PeerMessage> {
-        let Some(own) = mouth.own(&message) else {
+        let Some(own) = context.own(&message) else {
             return vec![message];
         };
 
         let mut statement = own.statement.clone();
         statement.validators = Hash::derive("quorate 1 simulated lie", &[&statement.validators.0]);
 
-        mouth.lies += 1;
-        vec![mouth.sign(statement)]
+        context.lies += 1;
+        vec![context.sign(statement)]
     }
 }

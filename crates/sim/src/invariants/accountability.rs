@@ -27,10 +27,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use quorate_types::{BlockId, Height, Kind, PublicKey, Round, ValidatorSet};
+use quorate_types::{BlockId, Header, Height, Kind, PublicKey, Round, ValidatorSet};
 
 use super::Invariant;
-use super::oracle::{Committee, Voices, is_correct, is_quorum, power};
+use super::oracle::{Committee, Voices, is_correct, is_quorum, power, total_power};
 use crate::seen::Seen;
 use crate::world::World;
 
@@ -66,21 +66,41 @@ impl Invariant for Accountability {
             return Ok(());
         }
 
-        let (height, id) = (block.header.height, block.header.id());
+        let height = block.header.height;
+        let id = block.header.id();
         let first = *self.decided.entry(height).or_insert(id);
+
         // A later committee is not known yet.
         if first == id || height > self.committee.settled() {
             return Ok(());
         }
 
+        self.blame(world, &block.header)
+    }
+
+    fn end(&mut self, world: &World) -> Result<(), String> {
+        let parted = |height: &Height| *height <= self.committee.settled();
+        for height in self.voices.heights().filter(parted) {
+            let set = self.committee.at(world, height);
+            acquit(world, height, &guilty(&self.voices, height, set))?;
+        }
+        Ok(())
+    }
+}
+
+impl Accountability {
+    /// Checks that a third of the power is guilty of the second block that was decided at a height.
+    fn blame(&self, world: &World, header: &Header) -> Result<(), String> {
+        let height = header.height;
+
         let set = self.committee.at(world, height);
-        if set.hash() != block.header.validators {
+        if set.hash() != header.validators {
             // The validators parted before this height, so later heights have separate committees.
             return Ok(());
         }
 
         let guilty = guilty(&self.voices, height, set);
-        let total: u128 = set.iter().map(|member| u128::from(member.power)).sum();
+        let total = total_power(set);
         let found = power(set, &guilty);
 
         if 3 * found < total {
@@ -91,15 +111,6 @@ impl Invariant for Accountability {
         }
 
         acquit(world, height, &guilty)
-    }
-
-    fn end(&mut self, world: &World) -> Result<(), String> {
-        let parted = |height: &Height| *height <= self.committee.settled();
-        for height in self.voices.heights().filter(parted) {
-            let set = self.committee.at(world, height);
-            acquit(world, height, &guilty(&self.voices, height, set))?;
-        }
-        Ok(())
     }
 }
 
@@ -118,52 +129,92 @@ type Votes<'a> = BTreeMap<BlockId, BTreeMap<Round, &'a BTreeSet<PublicKey>>>;
 
 /// The validators that broke rule **a**, **b** or **c** of the module's documentation at a height.
 pub(super) fn guilty(voices: &Voices, height: Height, set: &ValidatorSet) -> BTreeSet<PublicKey> {
+    let mut guilty = contradicted(voices, height);
+
+    let prevotes = Prevotes {
+        set,
+        votes: votes(voices, height, Kind::Prevote),
+    };
+
+    for (block, rounds) in &votes(voices, height, Kind::Precommit) {
+        for (round, signers) in rounds {
+            // Rule c.
+            if !prevotes.has_polka(block, *round) {
+                guilty.extend(signers.iter());
+            }
+
+            guilty.extend(prevotes.broke_lock(block, *round, signers));
+        }
+    }
+
+    guilty
+}
+
+/// The validators that broke rule **a**: they signed two values in one slot.
+fn contradicted(voices: &Voices, height: Height) -> BTreeSet<PublicKey> {
     let mut guilty = BTreeSet::new();
-    let (mut prevotes, mut precommits) = (Votes::new(), Votes::new());
 
-    for ((round, kind), said) in voices.at(height) {
+    for (_, said) in voices.at(height) {
         let mut once = BTreeSet::new();
-        for ((block, _), signers) in said {
-            // Rule a: the signer has signed another value in this slot.
+        for signers in said.values() {
             guilty.extend(signers.iter().filter(|signer| !once.insert(**signer)));
+        }
+    }
 
-            let votes = match kind {
-                Kind::Proposal => continue,
-                Kind::Prevote => &mut prevotes,
-                Kind::Precommit => &mut precommits,
-            };
+    guilty
+}
 
+/// The votes of one kind for blocks at a height.
+fn votes(voices: &Voices, height: Height, wanted: Kind) -> Votes<'_> {
+    let mut votes = Votes::new();
+
+    for ((round, _), said) in voices.at(height).filter(|((_, kind), _)| *kind == wanted) {
+        for ((block, _), signers) in said {
             if let Some(block) = block {
                 votes.entry(*block).or_default().insert(round, signers);
             }
         }
     }
 
-    let has_polka = |block: &BlockId, round: Round| {
-        let signers = prevotes.get(block).and_then(|rounds| rounds.get(&round));
-        signers.is_some_and(|signers| is_quorum(set, *signers))
-    };
+    votes
+}
 
-    for (block, rounds) in &precommits {
-        for (round, signers) in rounds {
-            // Rule c.
-            if !has_polka(block, *round) {
-                guilty.extend(signers.iter());
-            }
+/// The prevotes of a height, and the set that gave them.
+struct Prevotes<'a> {
+    set: &'a ValidatorSet,
+    votes: Votes<'a>,
+}
 
-            // Rule b: a later prevote for another block is an offence until that block has a polka.
-            for (other, prevoted) in prevotes.iter().filter(|(other, _)| *other != block) {
-                let mut excused = has_polka(other, *round);
+impl Prevotes<'_> {
+    /// Whether a quorum prevoted the block in this round.
+    fn has_polka(&self, block: &BlockId, round: Round) -> bool {
+        let rounds = self.votes.get(block);
+        let signers = rounds.and_then(|rounds| rounds.get(&round));
 
-                for later in prevoted.range(round + 1..) {
-                    if !excused {
-                        guilty.extend(signers.intersection(later.1));
-                    }
-                    excused |= has_polka(other, *later.0);
-                }
-            }
-        }
+        signers.is_some_and(|signers| is_quorum(self.set, *signers))
     }
 
-    guilty
+    /// Those of the signers that broke rule **b** after they precommitted the block in this round.
+    fn broke_lock(
+        &self,
+        block: &BlockId,
+        round: Round,
+        signers: &BTreeSet<PublicKey>,
+    ) -> BTreeSet<PublicKey> {
+        let mut guilty = BTreeSet::new();
+
+        for (other, prevoted) in self.votes.iter().filter(|(other, _)| *other != block) {
+            let mut excused = self.has_polka(other, round);
+
+            // A later prevote for another block is an offence until that block has a polka.
+            for (later, prevoters) in prevoted.range(round + 1..) {
+                if !excused {
+                    guilty.extend(signers.intersection(prevoters));
+                }
+                excused = excused || self.has_polka(other, *later);
+            }
+        }
+
+        guilty
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use quorate_types::{BlockId, Height};
+use quorate_types::{BlockId, Header, Height};
 
 use super::Invariant;
 use crate::seen::Seen;
@@ -25,23 +25,29 @@ impl Invariant for Agreement {
     }
 
     fn see(&mut self, world: &World, seen: &Seen) -> Result<(), String> {
-        let (Seen::Committed { validator, .. } | Seen::Halted { validator, .. }) = seen else {
-            return Ok(());
-        };
+        let correct = |at: &usize| world.validators()[*at].is_correct();
 
-        if !world.validators()[*validator].is_correct() {
-            return Ok(());
-        }
+        match seen {
+            Seen::Committed {
+                validator, block, ..
+            } if correct(validator) => self.decide(*validator, &block.header),
 
-        let block = match seen {
-            Seen::Committed { block, .. } => block,
             // It halts because a commit contradicts what it decided.
-            Seen::Halted { why, .. } => return Err(format!("validator {validator}: {why}")),
-            _ => return Ok(()),
-        };
+            Seen::Halted { validator, why, .. } if correct(validator) => {
+                Err(format!("validator {validator}: {why}"))
+            }
 
-        let (height, id) = (block.header.height, block.header.id());
-        let (first, by) = *self.decided.entry(height).or_insert((id, *validator));
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Agreement {
+    /// Notes a decided block, which must be the one that was decided first at its height.
+    fn decide(&mut self, validator: usize, header: &Header) -> Result<(), String> {
+        let height = header.height;
+        let id = header.id();
+        let (first, by) = *self.decided.entry(height).or_insert((id, validator));
 
         if first == id {
             return Ok(());

@@ -9,13 +9,13 @@
 
 use std::collections::BTreeMap;
 
-use quorate_types::operation::{Opening, Withdraw};
+use quorate_types::operation::{Opening, Reveal, Withdraw};
 use quorate_types::outcome::{BidInput, ClearingInput, ClearingRecord, Refusal, SolutionInput};
 use quorate_types::{
-    Amounts, Body, Hash, Label, Market, PublicKey, Reason, SignedOperation, Stage, TaskId,
+    Amounts, Hash, Label, Market, OperationBody, PublicKey, Reason, SignedOperation, Stage, TaskId,
 };
 
-use super::oracle::{Model, OnLedger, Rule, Said, Step};
+use super::oracle::{LiveOffer, Model, OnLedger, Rule, Said, Step, refuses};
 use crate::world::World;
 
 /// Creates the invariant for a run that has not begun.
@@ -34,18 +34,13 @@ impl Rule for Bids {
     fn judge(&mut self, world: &World, model: &Model, step: &Step<'_>) -> Result<(), String> {
         match step {
             Step::Took(signed, refusal) => {
-                authentic(world, signed)?;
-                timely(model, signed, None)?;
-                check_reasons(world, model, signed, None)?;
+                check_answer(world, model, signed, None)?;
                 taken(world, model, signed, *refusal)
             }
 
-            Step::Refused(signed, refusal) => {
-                authentic(world, signed)?;
-                timely(model, signed, Some(refusal))?;
-                check_reasons(world, model, signed, Some(refusal))
-            }
+            Step::Refused(signed, refusal) => check_answer(world, model, signed, Some(refusal)),
 
+            // Invariant 17 judges whether the operation may change the task.
             Step::Moved(signed, _) => authentic(world, signed),
 
             // `due` still holds the markets of the block before: those that did not clear in it.
@@ -56,16 +51,31 @@ impl Rule for Bids {
 
             Step::Cleared(record, inputs) => {
                 check_window(model, record)?;
-                Docket::new(world, model, record, inputs)?.check()
+                let case = CaseInputs::new(world, model, record, inputs)?;
+                case.check()
             }
+
             _ => Ok(()),
         }
     }
 }
 
+/// Checks an operation that took effect or was refused as a whole; then `refusal` says why.
+fn check_answer(
+    world: &World,
+    model: &Model,
+    signed: &SignedOperation,
+    refusal: Option<&Refusal>,
+) -> Result<(), String> {
+    authentic(world, signed)?;
+    timely(model, signed, refusal)?;
+    check_reasons(world, model, signed, refusal)
+}
+
 /// M-6, M-25, M-28: checks that a window clears when it is over, under its own number.
 fn check_window(model: &Model, record: &ClearingRecord) -> Result<(), String> {
-    let (market, (number, stage)) = (&record.market, model.window(&record.market));
+    let market = &record.market;
+    let (number, stage) = model.window(market);
 
     if !model.due.contains(market) || record.window != number {
         let found = record.window;
@@ -86,21 +96,8 @@ fn timely(
 ) -> Result<(), String> {
     let body = &signed.payload.body;
 
-    // If no window is open, the stage is `None`, which is less than `Some(Stage::Bids)`.
-    let (in_time, reason) = match body {
-        Body::Bid(bid) => (
-            model.window(&bid.market).1 <= Some(Stage::Bids),
-            Reason::LateBid,
-        ),
-        Body::Seal(seal) => (
-            model.window(&seal.market) == (seal.window, Some(Stage::Bids)),
-            Reason::LateBid,
-        ),
-        Body::Reveal(reveal) => {
-            let now = (reveal.window, Some(Stage::Openings));
-            (model.window(&reveal.market) == now, Reason::NotOpening)
-        }
-        _ => return Ok(()),
+    let Some((in_time, reason)) = timing(model, body) else {
+        return Ok(());
     };
 
     let refused = refusal.is_some_and(|refusal| refusal.items.contains(&(None, reason)));
@@ -114,6 +111,30 @@ fn timely(
     }
 }
 
+/// Whether the window takes an operation of this kind now, and the reason for a refusal if it does
+/// not; `None` if the operation is neither a bid, a commitment nor an opening.
+fn timing(model: &Model, body: &OperationBody) -> Option<(bool, Reason)> {
+    match body {
+        OperationBody::Bid(bid) => {
+            // If no window is open, the stage is `None`, which is less than `Some(Stage::Bids)`.
+            let (_, stage) = model.window(&bid.market);
+            Some((stage <= Some(Stage::Bids), Reason::LateBid))
+        }
+
+        OperationBody::Seal(seal) => {
+            let takes = (seal.window, Some(Stage::Bids));
+            Some((model.window(&seal.market) == takes, Reason::LateBid))
+        }
+
+        OperationBody::Reveal(reveal) => {
+            let takes = (reveal.window, Some(Stage::Openings));
+            Some((model.window(&reveal.market) == takes, Reason::NotOpening))
+        }
+
+        _ => None,
+    }
+}
+
 /// M-5, M-29, M-30: checks that a withdrawal or solution is refused for exactly the reasons that
 /// the rules give, or not at all.
 fn check_reasons(
@@ -122,10 +143,15 @@ fn check_reasons(
     signed: &SignedOperation,
     refusal: Option<&Refusal>,
 ) -> Result<(), String> {
-    let (agent, body) = (signed.payload.agent, &signed.payload.body);
+    let agent = signed.payload.agent;
+    let body = &signed.payload.body;
+
     let expected = match body {
-        Body::Solve(solve) => model.refusal(world, solve),
-        Body::Withdraw(withdraw) => not_withdrawn(world, model, (agent, withdraw)),
+        OperationBody::Solve(solve) => model.refusal(world, solve),
+        OperationBody::Withdraw(withdraw) => {
+            let reason = not_withdrawn(world, model, agent, withdraw);
+            reason.map(|reason| (None, reason)).into_iter().collect()
+        }
         _ => return Ok(()),
     };
 
@@ -143,38 +169,25 @@ fn check_reasons(
     ))
 }
 
-/// M-5: the reason for which a withdrawal must be refused; empty if it must take effect.
+/// M-5: the reason for which a withdrawal must be refused; `None` if it must take effect.
 fn not_withdrawn(
     world: &World,
     model: &Model,
-    (agent, withdraw): (PublicKey, &Withdraw),
-) -> Vec<(Option<TaskId>, Reason)> {
+    agent: PublicKey,
+    withdraw: &Withdraw,
+) -> Option<Reason> {
     let market = &withdraw.market;
-    let late = model.window(market).1 > Some(Stage::Bids);
 
-    let rules = [
-        (market_of(world, market).is_none(), Reason::UnknownMarket),
-        (
-            !model.live(market).any(|(_, by, _)| by == agent),
-            Reason::NoBid,
-        ),
-        (late, Reason::WithdrawLate),
-    ];
+    if world.genesis().market(market).is_none() {
+        return Some(Reason::UnknownMarket);
+    }
 
-    let broken = rules.into_iter().find(|(broken, _)| *broken);
-    broken
-        .map(|(_, reason)| (None, reason))
-        .into_iter()
-        .collect()
-}
+    if !model.live(market).any(|offer| offer.agent == agent) {
+        return Some(Reason::NoBid);
+    }
 
-/// The market of that name in the genesis.
-fn market_of<'a>(world: &'a World, name: &Label) -> Option<&'a Market> {
-    world
-        .genesis()
-        .markets
-        .iter()
-        .find(|market| market.name == *name)
+    let (_, stage) = model.window(market);
+    (stage > Some(Stage::Bids)).then_some(Reason::WithdrawLate)
 }
 
 /// Checks the offers, commitments or openings of an operation that took effect. `refusal` names the
@@ -185,40 +198,17 @@ fn taken(
     signed: &SignedOperation,
     refusal: Option<&Refusal>,
 ) -> Result<(), String> {
-    let agent = signed.payload.agent;
-
-    let refused = |id: &TaskId| {
-        let items = refusal.iter().flat_map(|refusal| &refusal.items);
-        items.filter_map(|(task, _)| *task).any(|task| task == *id)
-    };
-
-    let (market, tasks): (&Label, Vec<TaskId>) = match &signed.payload.body {
-        Body::Bid(bid) => (
-            &bid.market,
-            bid.offers.iter().map(|offer| offer.task).collect(),
-        ),
-
-        Body::Seal(seal) => (
-            &seal.market,
-            seal.offers.iter().map(|offer| offer.task).collect(),
-        ),
-
-        Body::Reveal(reveal) => {
-            let mut opened = reveal.openings.iter().filter(|of| !refused(&of.task));
-            return opened.try_for_each(|of| opens(world, model, (&reveal.market, agent), of));
-        }
-        _ => return Ok(()),
-    };
-
-    let sealed = market_of(world, market).is_some_and(Market::is_sealed);
-    // A sealed market takes commitments only, any other market open bids only (M-23).
-    if sealed == matches!(signed.payload.body, Body::Bid(_)) {
-        return Err(format!(
-            "{agent:?} bids in a form that market {market} does not take"
-        ));
+    if let OperationBody::Reveal(reveal) = &signed.payload.body {
+        return check_openings(world, model, signed.payload.agent, reveal, refusal);
     }
 
-    let mut taken = tasks.iter().filter(|id| !refused(id));
+    let Some((market, tasks)) = bid_on(&signed.payload.body) else {
+        return Ok(());
+    };
+
+    check_form(world, market, signed)?;
+
+    let mut taken = tasks.iter().filter(|id| !refuses(refusal, id));
     match taken.find(|id| !model.is_open(id, market)) {
         Some(id) => Err(format!(
             "a bid on task {id} was accepted, but the task is not open"
@@ -227,11 +217,60 @@ fn taken(
     }
 }
 
+/// The market of a bid, and the tasks that it is for; `None` if the operation is not a bid.
+fn bid_on(body: &OperationBody) -> Option<(&Label, Vec<TaskId>)> {
+    match body {
+        OperationBody::Bid(bid) => {
+            let tasks = bid.offers.iter().map(|offer| offer.task);
+            Some((&bid.market, tasks.collect()))
+        }
+
+        OperationBody::Seal(seal) => {
+            let tasks = seal.offers.iter().map(|offer| offer.task);
+            Some((&seal.market, tasks.collect()))
+        }
+
+        _ => None,
+    }
+}
+
+/// M-23: checks that a sealed market takes commitments only, and any other market open bids only.
+fn check_form(world: &World, market: &Label, signed: &SignedOperation) -> Result<(), String> {
+    let is_sealed = world
+        .genesis()
+        .market(market)
+        .is_some_and(Market::is_sealed);
+
+    if is_sealed == matches!(signed.payload.body, OperationBody::Bid(_)) {
+        return Err(format!(
+            "{:?} bids in a form that market {market} does not take",
+            signed.payload.agent
+        ));
+    }
+
+    Ok(())
+}
+
+/// Checks the openings that were not refused.
+fn check_openings(
+    world: &World,
+    model: &Model,
+    agent: PublicKey,
+    reveal: &Reveal,
+    refusal: Option<&Refusal>,
+) -> Result<(), String> {
+    let openings = reveal.openings.iter();
+    let mut opened = openings.filter(|of| !refuses(refusal, &of.task));
+
+    opened.try_for_each(|of| opens(world, model, &reveal.market, agent, of))
+}
+
 /// M-24: checks that an opening matches the commitment of the agent.
 fn opens(
     world: &World,
     model: &Model,
-    (market, agent): (&Label, PublicKey),
+    market: &Label,
+    agent: PublicKey,
     of: &Opening,
 ) -> Result<(), String> {
     let bid = model.bids.get(&(market.clone(), agent));
@@ -242,8 +281,21 @@ fn opens(
         ));
     };
 
+    match commitment_to(world, agent, of) == *commitment {
+        true => Ok(()),
+        false => Err(format!(
+            "the opening of {agent:?} for {} does not match its commitment",
+            of.task
+        )),
+    }
+}
+
+/// M-24: the commitment that an opening of the agent opens.
+fn commitment_to(world: &World, agent: PublicKey, of: &Opening) -> Hash {
     let swarm = world.genesis().swarm_id();
-    let (number, price) = (of.task.number.to_be_bytes(), of.price.to_be_bytes());
+    let number = of.task.number.to_be_bytes();
+    let price = of.price.to_be_bytes();
+
     let parts: [&[u8]; 6] = [
         &swarm.0,
         &of.task.requester.0,
@@ -253,13 +305,7 @@ fn opens(
         &of.nonce.0,
     ];
 
-    match Hash::derive("quorate 1 sealed bid", &parts) == *commitment {
-        true => Ok(()),
-        false => Err(format!(
-            "the opening of {agent:?} for {} does not match its commitment",
-            of.task
-        )),
-    }
+    Hash::derive("quorate 1 sealed bid", &parts)
 }
 
 /// Checks that an operation is of this swarm and signed by its agent.
@@ -277,7 +323,7 @@ fn authentic(world: &World, signed: &SignedOperation) -> Result<(), String> {
 }
 
 /// The inputs of a clearing, parted by kind, and the model that they are compared with.
-struct Docket<'a> {
+struct CaseInputs<'a> {
     model: &'a Model,
     market: &'a Market,
     budgets: BTreeMap<PublicKey, &'a Amounts>,
@@ -286,40 +332,46 @@ struct Docket<'a> {
     solutions: Vec<&'a SolutionInput>,
 }
 
-impl<'a> Docket<'a> {
+impl<'a> CaseInputs<'a> {
     fn new(
         world: &'a World,
         model: &'a Model,
         record: &ClearingRecord,
         inputs: &'a [ClearingInput],
     ) -> Result<Self, String> {
-        let market = market_of(world, &record.market)
+        let market = world
+            .genesis()
+            .market(&record.market)
             .ok_or("the clearing is of a market that is not in the genesis")?;
-        let (budgets, tasks, bids) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
 
-        let mut docket = Self {
+        let mut case = Self {
             model,
             market,
-            budgets,
-            tasks,
-            bids,
+            budgets: BTreeMap::new(),
+            tasks: Vec::new(),
+            bids: BTreeMap::new(),
             solutions: Vec::new(),
         };
 
         for input in inputs {
-            match input {
-                ClearingInput::Task(task) => docket.tasks.push(task.task),
-                ClearingInput::Bidder(bidder) => {
-                    docket.budgets.insert(bidder.agent, &bidder.budget);
-                }
-                ClearingInput::Bid(bid) => {
-                    docket.bids.insert((bid.task, bid.agent), bid);
-                }
-                ClearingInput::Solution(solution) => docket.solutions.push(solution),
-            }
+            case.add(input);
         }
 
-        Ok(docket)
+        Ok(case)
+    }
+
+    /// Adds an input to those of its kind.
+    fn add(&mut self, input: &'a ClearingInput) {
+        match input {
+            ClearingInput::Task(task) => self.tasks.push(task.task),
+            ClearingInput::Bidder(bidder) => {
+                self.budgets.insert(bidder.agent, &bidder.budget);
+            }
+            ClearingInput::Bid(bid) => {
+                self.bids.insert((bid.task, bid.agent), bid);
+            }
+            ClearingInput::Solution(solution) => self.solutions.push(solution),
+        }
     }
 
     /// Checks that the inputs are the tasks, bids and solutions that stand.
@@ -329,23 +381,7 @@ impl<'a> Docket<'a> {
             return Err(format!("task {id} was cleared, but is not open"));
         }
 
-        // Every standing bid must be an input. Equal numbers then show that no other bid is one.
-        let mut standing = 0;
-        for (id, agent, said) in self
-            .model
-            .live(name)
-            .filter(|bid| self.tasks.contains(&bid.0))
-        {
-            standing += 1;
-            self.check_bid(&id, &agent, said)?;
-        }
-
-        if standing != self.bids.len() {
-            return Err(format!(
-                "the inputs hold {} bids, but {standing} bids stand",
-                self.bids.len()
-            ));
-        }
+        self.check_bids()?;
 
         if !self.model.kept(name).eq(self.solutions.iter().copied()) {
             let kept: Vec<&SolutionInput> = self.model.kept(name).collect();
@@ -358,21 +394,40 @@ impl<'a> Docket<'a> {
         self.check_budgets()
     }
 
-    /// Checks that a bid that stands is among the inputs, and is excluded only by M-9.
-    fn check_bid(&self, id: &TaskId, agent: &PublicKey, said: Said) -> Result<(), String> {
-        let bid = self.model.bids.get(&(self.market.name.clone(), *agent));
-        let stands = (said.price(), bid.map(|bid| bid.operation()));
-        let input = self.bids.get(&(*id, *agent));
+    /// Checks that the bids among the inputs are those that stand.
+    fn check_bids(&self) -> Result<(), String> {
+        let live = self.model.live(&self.market.name);
 
-        // The input must be this very bid, at the same price.
-        let same = |input: &&&BidInput| (input.price, Some(input.operation)) == stands;
-        let (Some(input), Some(budget)) = (input.filter(same), self.budgets.get(agent)) else {
+        // Every standing bid must be an input. Equal numbers then show that no other bid is one.
+        let mut standing = 0;
+        for offer in live.filter(|offer| self.tasks.contains(&offer.task)) {
+            standing += 1;
+            self.check_bid(offer)?;
+        }
+
+        if standing != self.bids.len() {
+            return Err(format!(
+                "the inputs hold {} bids, but {standing} bids stand",
+                self.bids.len()
+            ));
+        }
+
+        Ok(())
+    }
+
+    /// Checks that a bid that stands is among the inputs, and is excluded only by M-9.
+    fn check_bid(&self, offer: LiveOffer) -> Result<(), String> {
+        let id = offer.task;
+        let agent = offer.agent;
+
+        let input = self.input_of(offer);
+        let (Some(input), Some(budget)) = (input, self.budgets.get(&agent)) else {
             return Err(format!(
                 "the bid of {agent:?} on {id} was left out of the inputs, or changed"
             ));
         };
 
-        let expected = self.model.excluded(self.market, (id, agent, said), budget);
+        let expected = self.model.excluded(self.market, offer, budget);
         if input.excluded == expected {
             return Ok(());
         }
@@ -381,6 +436,17 @@ impl<'a> Docket<'a> {
         Err(format!(
             "the bid of {agent:?} on {id} is excluded for {found:?}, but should be for {expected:?}"
         ))
+    }
+
+    /// The input that is this very bid, at the same price.
+    fn input_of(&self, offer: LiveOffer) -> Option<&BidInput> {
+        let key = (self.market.name.clone(), offer.agent);
+        let operation = self.model.bids.get(&key).map(|bid| bid.operation());
+
+        let input = self.bids.get(&(offer.task, offer.agent)).copied()?;
+        let same = input.price == offer.said.price() && Some(input.operation) == operation;
+
+        same.then_some(input)
     }
 
     /// M-10: checks that each budget is the one in the bid, cut to what the agent has free.

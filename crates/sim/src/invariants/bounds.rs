@@ -70,29 +70,43 @@ impl Invariant for Bounds {
         // Each block is encoded once, not once for each validator.
         let measure = || (cbor::encode(&***block).len() + cbor::encode(&**commit).len()) as u64;
         let size = *self.sizes.entry(block.header.id()).or_insert_with(measure);
+
         let decided = self.decided.entry(*validator).or_insert(0);
         *decided += size;
 
-        let host = &world.validators()[*validator];
-
         // The bound grows with the blocks that this validator itself decided.
-        let (used, most) = (host.disk_used(), self.beside + self.times * *decided);
-        if used > most {
-            return Err(format!(
-                "validator {validator} has {used} bytes on disk, but may have at most {most}"
-            ));
-        }
-
-        let pool = host.replica().map_or(0, |replica| replica.pool_len());
-        let members = world.clients().len() + world.validators().len();
-        let most = limits::POOL.min(limits::POOL_PER_AGENT * members);
-
-        match pool > most {
-            true => Err(format!(
-                "validator {validator} has {pool} operations in its pool, but may have at most \
-                 {most}"
-            )),
-            false => Ok(()),
-        }
+        let most = self.beside + self.times * *decided;
+        check_disk(world, *validator, most)?;
+        check_pool(world, *validator)
     }
+}
+
+/// Checks that a validator has no more than `most` bytes on its disk.
+fn check_disk(world: &World, validator: usize, most: u64) -> Result<(), String> {
+    let used = world.validators()[validator].disk_used();
+
+    if used > most {
+        return Err(format!(
+            "validator {validator} has {used} bytes on disk, but may have at most {most}"
+        ));
+    }
+
+    Ok(())
+}
+
+/// Checks that a validator's mempool keeps to its limits.
+fn check_pool(world: &World, validator: usize) -> Result<(), String> {
+    let replica = world.validators()[validator].replica();
+    let pool = replica.map_or(0, |replica| replica.pool_len());
+
+    let members = world.clients().len() + world.validators().len();
+    let most = limits::POOL.min(limits::POOL_PER_AGENT * members);
+
+    if pool > most {
+        return Err(format!(
+            "validator {validator} has {pool} operations in its pool, but may have at most {most}"
+        ));
+    }
+
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! Invariant 14 (capacity): the assignments of an agent never take more of any amount than is
 //! attested to the agent when they are made.
 
-use super::oracle::{Model, OnLedger, Rule, Step, demand};
+use super::oracle::{Model, OnLedger, Rule, Step, amount_of, demand};
 use crate::world::World;
 
 /// Creates the invariant for a run that has not begun.
@@ -21,20 +21,22 @@ impl Rule for Capacity {
         let Step::Assigned(assignment) = step else {
             return Ok(());
         };
-        let Some(task) = model.tasks.get(&assignment.task) else {
+
+        let id = assignment.task;
+        let Some(task) = model.tasks.get(&id) else {
             return Ok(());
         };
 
         let agent = assignment.agent;
-        let (taken, attested) = (model.committed(&agent), model.capabilities(&agent).amounts);
+        let taken = model.committed(&agent);
+        let attested = model.capabilities(&agent).amounts;
 
         // The new task counts together with everything that the agent holds.
         for (name, amount) in demand(&task.spec) {
-            let all = taken.get(&name).copied().unwrap_or(0) + amount;
-            let has = attested.get(&name).copied().unwrap_or(0);
+            let all = amount_of(&taken, &name) + amount;
+            let has = amount_of(&attested, &name);
 
             if all > has {
-                let id = assignment.task;
                 return Err(format!(
                     "task {id} takes {agent:?} to {all} of {has} {name:?}"
                 ));

@@ -4,11 +4,13 @@
 
 use std::collections::BTreeSet;
 
-use quorate_types::operation::Lapse;
-use quorate_types::outcome::Receipt;
-use quorate_types::{Body, PublicKey, Reason, SignedOperation};
+use quorate_types::operation::{Lapse, Suspicion};
+use quorate_types::outcome::{Assignment, Expiry, Receipt};
+use quorate_types::{
+    FencingToken, Height, OperationBody, PublicKey, Reason, Sign1, SignedOperation,
+};
 
-use super::oracle::{Model, OnLedger, Rule, State, Step, is_quorum};
+use super::oracle::{Model, ModelState, OnLedger, Rule, Step, Task, is_quorum};
 use crate::world::World;
 
 /// The number of heights for which a suspicion counts (L-19).
@@ -29,48 +31,57 @@ impl Rule for Causes {
 
     fn judge(&mut self, world: &World, model: &Model, step: &Step<'_>) -> Result<(), String> {
         match step {
-            Step::Moved(signed, receipt) => moved(world, model, signed, receipt)
-                .map_err(|how| format!("{}, {}: {how}", receipt.task, signed.payload.body.name())),
+            Step::Moved(signed, receipt) => {
+                let what = signed.payload.body.name();
 
-            Step::Ended(expiry) => {
-                let Some(task) = model.tasks.get(&expiry.task) else {
-                    return Ok(());
-                };
-
-                let passed = task.spec.deadline.is_some_and(|at| at <= model.now.wall);
-                // A deadline ends an open task. The expiry for used-up attempts follows the failure
-                // (L-17).
-                let holds = match expiry.reason {
-                    Reason::DeadlinePassed => task.state == State::Open && passed,
-                    Reason::AttemptsUsedUp => task.state == State::Failed,
-                    _ => false,
-                };
-
-                let id = expiry.task;
-                if holds {
-                    Ok(())
-                } else {
-                    Err(format!(
-                        "task {id} ended by {:?}, which does not hold",
-                        expiry.reason
-                    ))
-                }
+                moved(world, model, signed, receipt)
+                    .map_err(|how| format!("{}, {what}: {how}", receipt.task))
             }
 
-            Step::Assigned(assignment) => match model.tasks.get(&assignment.task) {
-                Some(task) if task.state.is_held() => {
-                    Err(format!("{} is with {:?}", assignment.task, task.holder))
-                }
-
-                Some(task) if task.excluded.contains(&assignment.agent) => Err(format!(
-                    "task {} went back to {:?}, which is excluded from it",
-                    assignment.task, assignment.agent
-                )),
-                _ => Ok(()),
-            },
-
+            Step::Ended(expiry) => check_ended(model, expiry),
+            Step::Assigned(assignment) => check_assigned(model, assignment),
             _ => Ok(()),
         }
+    }
+}
+
+/// Checks that a task that ended without an operation did so for a reason that holds.
+fn check_ended(model: &Model, expiry: &Expiry) -> Result<(), String> {
+    let Some(task) = model.tasks.get(&expiry.task) else {
+        return Ok(());
+    };
+
+    let passed = task.spec.deadline.is_some_and(|at| at <= model.now.wall);
+
+    // A deadline ends an open task. The expiry for used-up attempts follows the failure (L-17).
+    let holds = match expiry.reason {
+        Reason::DeadlinePassed => task.state == ModelState::Open && passed,
+        Reason::AttemptsUsedUp => task.state == ModelState::Failed,
+        _ => false,
+    };
+
+    if holds {
+        return Ok(());
+    }
+
+    Err(format!(
+        "task {} ended by {:?}, which does not hold",
+        expiry.task, expiry.reason
+    ))
+}
+
+/// Checks that a task goes only from the market to an agent, and to none that is excluded from it.
+fn check_assigned(model: &Model, assignment: &Assignment) -> Result<(), String> {
+    match model.tasks.get(&assignment.task) {
+        Some(task) if task.state.is_held() => {
+            Err(format!("{} is with {:?}", assignment.task, task.holder))
+        }
+
+        Some(task) if task.excluded.contains(&assignment.agent) => Err(format!(
+            "task {} went back to {:?}, which is excluded from it",
+            assignment.task, assignment.agent
+        )),
+        _ => Ok(()),
     }
 }
 
@@ -85,34 +96,52 @@ fn moved(
         .tasks
         .get(&receipt.task)
         .ok_or("there is no such task")?;
-    let agent = signed.payload.agent;
-    let holder = task
-        .holder
-        .filter(|_| task.state.is_held())
-        .map(|(holder, _)| holder);
 
     if quorate_crypto::verify(signed.clone()).is_err() || receipt.operation != *signed {
         return Err("the operation is not signed, or not the one in the receipt".to_owned());
     }
 
-    // Only the assignee reports on a task, and only its requester cancels it.
-    let allowed = match &signed.payload.body {
-        Body::Accept(_) | Body::Decline(_) => {
-            holder == Some(agent) && task.state == State::Assigned
-        }
-        Body::Complete(_) | Body::Fail(_) => holder == Some(agent),
-        Body::Cancel(_) => receipt.task.requester == agent && !task.state.has_ended(),
-        Body::Lapse(lapse) => return lapsed(world, model, lapse),
-        _ => false,
-    };
-
-    if allowed {
-        Ok(())
-    } else {
-        Err(format!(
-            "it is by {agent:?}, but the task is with {holder:?}"
-        ))
+    if let OperationBody::Lapse(lapse) = &signed.payload.body {
+        return lapsed(world, model, lapse);
     }
+
+    if may_move(task, receipt, signed) {
+        return Ok(());
+    }
+
+    Err(format!(
+        "it is by {:?}, but the task is with {:?}",
+        signed.payload.agent,
+        holder_of(task)
+    ))
+}
+
+/// Whether the agent may do this to the task: only the assignee reports on it, and only its
+/// requester cancels it.
+fn may_move(task: &Task, receipt: &Receipt, signed: &SignedOperation) -> bool {
+    let agent = signed.payload.agent;
+    let is_holder = holder_of(task) == Some(agent);
+
+    match &signed.payload.body {
+        OperationBody::Accept(_) | OperationBody::Decline(_) => {
+            is_holder && task.state == ModelState::Assigned
+        }
+
+        OperationBody::Complete(_) | OperationBody::Fail(_) => is_holder,
+
+        OperationBody::Cancel(_) => {
+            let is_requester = receipt.task.requester == agent;
+            is_requester && !task.state.has_ended()
+        }
+
+        _ => false,
+    }
+}
+
+/// The agent that has the task now, if one has it.
+fn holder_of(task: &Task) -> Option<PublicKey> {
+    let holder = task.holder.filter(|_| task.state.is_held());
+    holder.map(|(agent, _)| agent)
 }
 
 /// L-19: checks that the lease was over, and that the suspicions that count are a quorum.
@@ -126,34 +155,14 @@ fn lapsed(world: &World, model: &Model, lapse: &Lapse) -> Result<(), String> {
         return Err("the task is not with anybody".to_owned());
     };
 
-    let market = world
-        .genesis()
-        .markets
-        .iter()
-        .find(|market| market.name == task.spec.market);
+    let market = world.genesis().market(&task.spec.market);
     let lease = market.map_or(0, |market| market.lease_ms);
 
     if model.now.active < since.active + lease {
         return Err("the lease was not over".to_owned());
     }
 
-    // A suspicion counts if it is no older than the assignment and not too old for the ledger.
-    let counts = |at: u64| {
-        since.height <= at && at < model.now.height && at + SUSPICION_HEIGHTS >= model.now.height
-    };
-
-    let missing: BTreeSet<PublicKey> = lapse
-        .suspicions
-        .iter()
-        .filter(|suspicion| {
-            let said = &suspicion.payload;
-            (said.task, said.token) == (lapse.task, task.token)
-                && said.swarm == world.genesis().swarm_id()
-                && counts(said.height)
-                && quorate_crypto::verify((*suspicion).clone()).is_ok()
-        })
-        .map(|suspicion| suspicion.signer)
-        .collect();
+    let missing = missing_it(world, model, lapse, task.token, since.height);
 
     match is_quorum(model.committee.at(world, model.now.height), &missing) {
         true => Ok(()),
@@ -162,4 +171,40 @@ fn lapsed(world: &World, model: &Model, lapse: &Lapse) -> Result<(), String> {
             missing.len()
         )),
     }
+}
+
+/// The validators whose suspicions count against the assignment under this token since a height.
+fn missing_it(
+    world: &World,
+    model: &Model,
+    lapse: &Lapse,
+    token: FencingToken,
+    since: Height,
+) -> BTreeSet<PublicKey> {
+    let counts = |signed: &&Sign1<Suspicion>| {
+        let said = &signed.payload;
+
+        said.token == token
+            && said.task == lapse.task
+            && is_timely(said, since, model.now.height)
+            && is_authentic(world, signed)
+    };
+
+    lapse
+        .suspicions
+        .iter()
+        .filter(counts)
+        .map(|signed| signed.signer)
+        .collect()
+}
+
+/// Whether a suspicion is no older than the assignment, and not too old for the ledger at `now`.
+fn is_timely(said: &Suspicion, since: Height, now: Height) -> bool {
+    since <= said.height && said.height < now && said.height + SUSPICION_HEIGHTS >= now
+}
+
+/// Whether a suspicion is of this swarm, and signed by its signer.
+fn is_authentic(world: &World, signed: &Sign1<Suspicion>) -> bool {
+    signed.payload.swarm == world.genesis().swarm_id()
+        && quorate_crypto::verify(signed.clone()).is_ok()
 }

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use quorate_crypto::merkle;
-use quorate_types::outcome::{Assignment, ClearingInput, ClearingRecord};
+use quorate_types::outcome::{Assignment, BidInput, ClearingInput, ClearingRecord};
 use quorate_types::{Hash, cbor};
 
-use super::oracle::{Bid, Bidder, Model, OnLedger, Round, Rule, Step, awards};
+use super::oracle::{Bid, Bidder, Model, ModelAuction, OnLedger, Rule, Step, winners};
 use crate::seen::Seen;
 use crate::world::World;
 
@@ -19,9 +19,17 @@ pub(super) fn clearing() -> OnLedger<Clearing> {
 /// Invariant 15, with the clearings that are not judged yet.
 #[derive(Debug, Default)]
 pub(super) struct Clearing {
-    /// By hash of the record: the record, its inputs and the assignments that followed from it, for
-    /// the clearings in the blocks of the current observation.
-    records: BTreeMap<Hash, (ClearingRecord, Vec<ClearingInput>, Vec<Bid>)>,
+    /// By hash of the record: the clearings in the blocks of the current observation.
+    cases: BTreeMap<Hash, Case>,
+}
+
+/// A clearing that is judged once all of its assignments are known.
+#[derive(Debug)]
+struct Case {
+    record: ClearingRecord,
+    inputs: Vec<ClearingInput>,
+    /// The assignments that followed from the record.
+    won: Vec<Bid>,
 }
 
 impl Rule for Clearing {
@@ -31,48 +39,53 @@ impl Rule for Clearing {
     fn judge(&mut self, _: &World, _: &Model, step: &Step<'_>) -> Result<(), String> {
         match step {
             Step::Cleared(record, inputs) => {
-                let what = ((*record).clone(), inputs.to_vec(), Vec::new());
-                self.records.insert(record.hash(), what);
+                let case = Case {
+                    record: (*record).clone(),
+                    inputs: inputs.to_vec(),
+                    won: Vec::new(),
+                };
+
+                self.cases.insert(record.hash(), case);
                 check_root(record, inputs)
             }
 
-            Step::Assigned(Assignment {
-                task,
-                agent,
-                price,
-                charge,
-                clearing,
-                ..
-            }) => {
-                if charge < price {
-                    return Err(format!(
-                        "task {task} is charged at {charge}, less than the {price} that is paid"
-                    ));
-                }
-
-                let bid = Bid {
-                    task: *task,
-                    agent: *agent,
-                    price: *price,
-                };
-
-                let of = self.records.get_mut(clearing);
-                let (_, _, won) = of.ok_or(format!(
-                    "task {task} was assigned by a clearing that is not in the block"
-                ))?;
-                won.push(bid);
-                Ok(())
-            }
-
+            Step::Assigned(assignment) => self.award(assignment),
             _ => Ok(()),
         }
     }
 
     fn see(&mut self, world: &World, _: &Model, _: &Seen) -> Result<(), String> {
-        let records = std::mem::take(&mut self.records);
-        records
-            .values()
-            .try_for_each(|(record, inputs, won)| run(world, record, inputs, won))
+        let cases = std::mem::take(&mut self.cases);
+        cases.values().try_for_each(|case| case.run(world))
+    }
+}
+
+impl Clearing {
+    /// Adds an assignment to the clearing that it names, and checks its charge.
+    fn award(&mut self, assignment: &Assignment) -> Result<(), String> {
+        let task = assignment.task;
+        let price = assignment.price;
+
+        if assignment.charge < price {
+            let charge = assignment.charge;
+            return Err(format!(
+                "task {task} is charged at {charge}, less than the {price} that is paid"
+            ));
+        }
+
+        let Some(case) = self.cases.get_mut(&assignment.clearing) else {
+            return Err(format!(
+                "task {task} was assigned by a clearing that is not in the block"
+            ));
+        };
+
+        case.won.push(Bid {
+            task,
+            agent: assignment.agent,
+            price,
+        });
+
+        Ok(())
     }
 }
 
@@ -90,85 +103,112 @@ fn check_root(record: &ClearingRecord, inputs: &[ClearingInput]) -> Result<(), S
     ))
 }
 
-/// Clears again from the inputs, and compares awards, solution and totals with the record.
-fn run(
-    world: &World,
-    record: &ClearingRecord,
-    inputs: &[ClearingInput],
-    won: &[Bid],
-) -> Result<(), String> {
-    let mut round = Round {
-        swarm: world.genesis().swarm_id(),
-        market: &record.market,
-        tasks: BTreeMap::new(),
-        bidders: Vec::new(),
-        bids: Vec::new(),
-        solutions: Vec::new(),
-    };
+impl Case {
+    /// Clears again from the inputs, and compares awards, solution and totals with the record.
+    fn run(&self, world: &World) -> Result<(), String> {
+        let record = &self.record;
 
-    for input in inputs {
-        match input {
-            ClearingInput::Task(task) => {
-                round
-                    .tasks
-                    .insert(task.task, (task.demand.clone(), task.limit));
-            }
+        self.check(world)
+            .map_err(|how| format!("window {} of {:?}: {how}", record.window, record.market))
+    }
 
-            ClearingInput::Bidder(bidder) => {
-                let (agent, budget) = (bidder.agent, bidder.budget.clone());
-                round.bidders.push(Bidder { agent, budget });
-            }
+    /// Does what [`Self::run`] does, with errors that do not name the window.
+    fn check(&self, world: &World) -> Result<(), String> {
+        let record = &self.record;
+        self.check_mechanism(world)?;
 
-            ClearingInput::Bid(bid) => {
-                // An excluded bid and a commitment that was not opened take no part.
-                let price = bid.price.filter(|_| bid.excluded.is_none());
-                let takes_part = price.map(|price| Bid {
-                    task: bid.task,
-                    agent: bid.agent,
-                    price,
-                });
-                round.bids.extend(takes_part);
-            }
+        // The oracle clears again from the inputs alone.
+        let auction = self.auction(world);
+        let solution = winners(&auction, &record.mechanism, &self.won)?;
 
-            ClearingInput::Solution(solution) => round.solutions.push(solution.clone()),
+        if record.solution != solution {
+            let found = record.solution;
+            return Err(format!(
+                "it is the solution of {solution:?}, but the record has {found:?}"
+            ));
         }
+
+        self.check_totals(&auction)
     }
 
-    let of = |how: String| format!("window {} of {:?}: {how}", record.window, record.market);
-    // The mechanism is the one that the genesis gives to the market.
-    let mechanism = world
-        .genesis()
-        .markets
-        .iter()
-        .find(|market| market.name == record.market);
-    if mechanism.map(|market| &market.mechanism) != Some(&record.mechanism) {
-        return Err(of(
-            "the record names another mechanism than the market has".to_owned()
-        ));
+    /// Checks that the mechanism is the one that the genesis gives to the market.
+    fn check_mechanism(&self, world: &World) -> Result<(), String> {
+        let market = world.genesis().market(&self.record.market);
+
+        if market.map(|market| &market.mechanism) == Some(&self.record.mechanism) {
+            return Ok(());
+        }
+
+        Err("the record names another mechanism than the market has".to_owned())
     }
 
-    // The oracle clears again from the inputs alone.
-    let solution = awards(&round, &record.mechanism, won).map_err(of)?;
-    if record.solution != solution {
-        let found = record.solution;
-        return Err(of(format!(
-            "it is the solution of {solution:?}, but the record has {found:?}"
-        )));
+    /// The round that the inputs describe.
+    fn auction(&self, world: &World) -> ModelAuction<'_> {
+        let mut auction = ModelAuction {
+            swarm: world.genesis().swarm_id(),
+            market: &self.record.market,
+            tasks: BTreeMap::new(),
+            bidders: Vec::new(),
+            bids: Vec::new(),
+            solutions: Vec::new(),
+        };
+
+        for input in &self.inputs {
+            add_input(&mut auction, input);
+        }
+
+        auction
     }
 
-    // The record's total is of the prices bid, which may differ from what is paid.
-    let is_won = |bid: &&Bid| {
-        won.iter()
-            .any(|w| (w.task, w.agent) == (bid.task, bid.agent))
-    };
-    let total: i64 = round.bids.iter().filter(is_won).map(|bid| bid.price).sum();
+    /// Checks the number of assignments in the record, and the record's total.
+    fn check_totals(&self, auction: &ModelAuction<'_>) -> Result<(), String> {
+        // The record's total is of the prices bid, which may differ from what is paid.
+        let is_won = |bid: &&Bid| {
+            let mut won = self.won.iter();
+            won.any(|award| (award.task, award.agent) == (bid.task, bid.agent))
+        };
 
-    if (record.assigned, record.total) != (won.len() as u64, total) {
-        return Err(of(format!(
+        let bids = auction.bids.iter().filter(is_won);
+        let total: i64 = bids.map(|bid| bid.price).sum();
+
+        let record = &self.record;
+        if (record.assigned, record.total) == (self.won.len() as u64, total) {
+            return Ok(());
+        }
+
+        Err(format!(
             "the record counts {} assignments at a total of {}, which is not what was assigned",
             record.assigned, record.total
-        )));
+        ))
     }
+}
 
-    Ok(())
+/// Adds an input to the round, unless it is a bid that takes no part.
+fn add_input(auction: &mut ModelAuction<'_>, input: &ClearingInput) {
+    match input {
+        ClearingInput::Task(task) => {
+            let of_task = (task.demand.clone(), task.limit);
+            auction.tasks.insert(task.task, of_task);
+        }
+
+        ClearingInput::Bidder(bidder) => auction.bidders.push(Bidder {
+            agent: bidder.agent,
+            budget: bidder.budget.clone(),
+        }),
+
+        ClearingInput::Bid(bid) => auction.bids.extend(taking_part(bid)),
+        ClearingInput::Solution(solution) => auction.solutions.push(solution.clone()),
+    }
+}
+
+/// The bid of an input; `None` if it is excluded, or a commitment that was not opened. Neither
+/// takes part.
+fn taking_part(input: &BidInput) -> Option<Bid> {
+    let price = input.price.filter(|_| input.excluded.is_none())?;
+
+    Some(Bid {
+        task: input.task,
+        agent: input.agent,
+        price,
+    })
 }

@@ -1,7 +1,7 @@
 //! Invariant 19 (committee changes): a change of the committee that a block decides takes effect
 //! two heights later, in the headers and in the statements of all correct validators.
 
-use quorate_types::Header;
+use quorate_types::{Header, Statement};
 
 use super::Invariant;
 use super::oracle::{Committee, Decided};
@@ -28,32 +28,39 @@ impl Invariant for CommitteeChanges {
             self.check(world, &decided)?;
         }
 
-        let Seen::Signed {
-            validator,
-            statement,
-        } = seen
-        else {
-            return Ok(());
-        };
-
-        let (said, host) = (&statement.statement, &world.validators()[*validator]);
-
-        // The set of a later height is not known yet.
-        if !host.is_correct() || said.height > self.committee.settled() {
-            return Ok(());
-        }
-
-        match said.validators == self.committee.at(world, said.height).hash() {
-            true => Ok(()),
-            false => Err(format!(
-                "height {}: validator {validator} signed for a set that is not in force",
-                said.height
-            )),
+        match seen {
+            Seen::Signed {
+                validator,
+                statement,
+            } if world.validators()[*validator].is_correct() => {
+                self.check_statement(world, *validator, &statement.statement)
+            }
+            _ => Ok(()),
         }
     }
 }
 
 impl CommitteeChanges {
+    /// Checks that a statement of a correct validator names the set in force at its height.
+    fn check_statement(
+        &self,
+        world: &World,
+        validator: usize,
+        said: &Statement,
+    ) -> Result<(), String> {
+        // The set of a later height is not known yet.
+        if said.height > self.committee.settled()
+            || said.validators == self.committee.at(world, said.height).hash()
+        {
+            return Ok(());
+        }
+
+        Err(format!(
+            "height {}: validator {validator} signed for a set that is not in force",
+            said.height
+        ))
+    }
+
     /// Checks the sets that a header names, and the change that its block decides.
     fn check(&self, world: &World, decided: &Decided) -> Result<(), String> {
         let header: &Header = &decided.block.header;

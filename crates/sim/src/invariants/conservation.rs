@@ -1,6 +1,7 @@
 //! Invariant 13 (conservation): every task that was taken in has one state at every correct
 //! validator: the state that its history gives. No task vanishes.
 
+use quorate_ledger::Ledger;
 use quorate_types::TaskId;
 
 use super::oracle::{Model, OnLedger, Rule, Step};
@@ -49,33 +50,35 @@ fn compare<'a>(
     world: &World,
     model: &Model,
     at: usize,
-    tasks: impl Iterator<Item = &'a TaskId>,
+    mut tasks: impl Iterator<Item = &'a TaskId>,
 ) -> Result<(), String> {
+    let height = model.now.height;
     let host = &world.validators()[at];
-    let ledger = host
-        .replica()
-        .filter(|_| host.is_correct())
-        .map(|replica| replica.ledger());
 
-    let Some(ledger) = ledger.filter(|ledger| ledger.height() == model.now.height) else {
+    let replica = host.replica().filter(|_| host.is_correct());
+    let ledger = replica.map(|replica| replica.ledger());
+
+    let Some(ledger) = ledger.filter(|ledger| ledger.height() == height) else {
         return Ok(());
     };
 
-    for id in tasks {
-        let expected = model
-            .tasks
-            .get(id)
-            .map(|task| (task.state.name(), task.token));
-        let found = ledger.task(*id).map(|view| (view.state.name(), view.token));
+    tasks.try_for_each(|id| {
+        compare_task(model, ledger, *id)
+            .map_err(|how| format!("height {height}, validator {at}: {how}"))
+    })
+}
 
-        if expected != found {
-            let height = model.now.height;
-            return Err(format!(
-                "height {height}, validator {at}: task {id} is {found:?}, but should be \
-                 {expected:?}"
-            ));
-        }
+/// Compares one task of a ledger with the model.
+fn compare_task(model: &Model, ledger: &Ledger, id: TaskId) -> Result<(), String> {
+    let task = model.tasks.get(&id);
+    let expected = task.map(|task| (task.state.name(), task.token));
+    let found = ledger.task(id).map(|view| (view.state.name(), view.token));
+
+    if expected == found {
+        return Ok(());
     }
 
-    Ok(())
+    Err(format!(
+        "task {id} is {found:?}, but should be {expected:?}"
+    ))
 }

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use quorate_types::{Evidence, Height, Kind, PublicKey, limits};
+use quorate_types::{Block, Evidence, Height, Kind, PublicKey, limits};
 
 use super::Invariant;
 use super::oracle::{Chain, Decided};
@@ -81,17 +81,8 @@ impl Invariant for EvidenceOnce {
 
             Seen::Committed {
                 validator, block, ..
-            } => {
-                let height = self.chain.height();
+            } => self.wait_again(*validator, block.header.height),
 
-                // A validator that is behind builds no block that is decided, so its time starts
-                // again.
-                if block.header.height + NEAR < height {
-                    let held = self.held.get_mut(validator).into_iter();
-                    held.flat_map(BTreeMap::values_mut)
-                        .for_each(|held| held.waits = height);
-                }
-            }
             _ => {}
         }
 
@@ -124,6 +115,19 @@ impl Invariant for EvidenceOnce {
 }
 
 impl EvidenceOnce {
+    /// A validator that is behind when it decides `height` builds no block that is decided, so the
+    /// time for its evidence starts again.
+    fn wait_again(&mut self, validator: usize, height: Height) {
+        let newest = self.chain.height();
+        if height + NEAR >= newest {
+            return;
+        }
+
+        let held = self.held.get_mut(&validator).into_iter();
+        held.flat_map(BTreeMap::values_mut)
+            .for_each(|held| held.waits = newest);
+    }
+
     /// Notes the convictions of a block, each of which must be the first of its culprit.
     fn convict(&mut self, decided: &Decided) -> Result<(), String> {
         let height = decided.block.header.height;
@@ -151,18 +155,16 @@ impl EvidenceOnce {
         };
 
         let held = self.held.entry(validator).or_default();
-        let known = held.get(&(evidence.culprit(), offence));
+        let what = (evidence.culprit(), offence);
 
-        if known.is_none_or(|known| known.until < until) {
-            let waits = self.chain.height();
-            held.insert(
-                (evidence.culprit(), offence),
-                Held {
-                    since: height,
-                    waits,
-                    until,
-                },
-            );
+        if held.get(&what).is_none_or(|known| known.until < until) {
+            let told = Held {
+                since: height,
+                waits: self.chain.height(),
+                until,
+            };
+
+            held.insert(what, told);
         }
     }
 
@@ -176,29 +178,17 @@ impl EvidenceOnce {
             host.is_correct() && host.public_key() == header.builder
         };
 
-        let Some(builder) = self.held.keys().find(|at| is_builder(at)) else {
+        let Some((builder, held)) = self.held.iter().find(|(at, _)| is_builder(at)) else {
             return Ok(());
         };
 
-        let carried = &decided.block.evidence;
+        // A conviction, also one by this very block, settles all evidence against the culprit.
+        let due = held.iter().find(|((culprit, offence), held)| {
+            let is_settled = self.convicted.contains(culprit);
+            !is_settled && is_due(&decided.block, *offence, held)
+        });
 
-        // A block carries one bad block at most (L-22), so no second one is due.
-        let is_tried = carried
-            .iter()
-            .any(|found| matches!(found, Evidence::BadBlock(_)));
-
-        // Evidence is due if it was held before the height began, and if the block may still carry
-        // it.
-        let due = |(culprit, offence): &(PublicKey, Offence), held: &Held| {
-            held.since < header.height
-                && header.height <= held.until
-                && !self.convicted.contains(culprit)
-                && !(is_tried && *offence == Offence::BadBlock)
-                && carried.len() < limits::EVIDENCE_PER_BLOCK
-        };
-
-        let mut held = self.held[builder].iter();
-        match held.find(|(what, held)| due(what, held)) {
+        match due {
             Some(((culprit, offence), held)) => Err(format!(
                 "validator {builder} has held evidence of {offence:?} against {culprit:?} since \
                  height {} and left it out of its block of height {}",
@@ -207,4 +197,19 @@ impl EvidenceOnce {
             None => Ok(()),
         }
     }
+}
+
+/// Whether a block had to carry evidence against a culprit that it does not convict: the evidence
+/// was held before the height began, and the block may still carry it and has room for it.
+fn is_due(block: &Block, offence: Offence, held: &Held) -> bool {
+    let height = block.header.height;
+    let mut carried = block.evidence.iter();
+
+    // A block carries one bad block at most (L-22), so no second one is due.
+    let is_tried = carried.any(|found| matches!(found, Evidence::BadBlock(_)));
+
+    held.since < height
+        && height <= held.until
+        && !(is_tried && offence == Offence::BadBlock)
+        && block.evidence.len() < limits::EVIDENCE_PER_BLOCK
 }

@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_certificate::Certificate;
-use quorate_types::{Body, FencingToken, Hash, Outcome, PublicKey, TaskId};
+use quorate_types::outcome::{Assignment, Receipt};
+use quorate_types::{FencingToken, Hash, OperationBody, Outcome, PublicKey, TaskId};
 
-use super::oracle::{Model, OnLedger, Rule, State, Step};
+use super::oracle::{Model, ModelState, OnLedger, Rule, Step};
 use crate::seen::Seen;
 use crate::world::World;
 
@@ -30,51 +31,12 @@ impl Rule for Fencing {
 
     fn judge(&mut self, _: &World, model: &Model, step: &Step<'_>) -> Result<(), String> {
         match step {
-            Step::Assigned(assignment) => {
-                let id = assignment.task;
-                let Some(task) = model.tasks.get(&id) else {
-                    return Ok(());
-                };
+            Step::Assigned(assignment) => self.check_assigned(model, assignment),
 
-                // The model holds the state before the assignment.
-                if assignment.token != task.token + 1 || task.state != State::Open {
-                    let (token, last) = (assignment.token, task.token);
-                    return Err(format!(
-                        "task {id} was assigned with token {token} after {last}, or while not open"
-                    ));
-                }
-
-                self.certify((id, assignment.token), assignment.agent)
-            }
-
-            Step::Moved(signed, receipt) => {
-                let said = match &signed.payload.body {
-                    Body::Accept(said)
-                    | Body::Decline(said)
-                    | Body::Complete(said)
-                    | Body::Fail(said) => (said.task, said.token),
-                    Body::Lapse(lapse) => (lapse.task, lapse.token),
-                    _ => return Ok(()),
-                };
-
-                let id = receipt.task;
-                let in_force = model.tasks.get(&id).filter(|task| task.state.is_held());
-
-                // Task, token and assignee must be those in force when the operation took effect.
-                let holds = in_force.is_some_and(|task| {
-                    said == (id, task.token)
-                        && receipt.token == task.token
-                        && receipt.agent == task.holder.map(|(agent, _)| agent)
-                });
-
-                if holds {
-                    Ok(())
-                } else {
-                    Err(format!(
-                        "a report or lapse on {id} under {said:?} counted, but is not in force"
-                    ))
-                }
-            }
+            Step::Moved(signed, receipt) => match reported(&signed.payload.body) {
+                Some(said) => check_report(model, said, receipt),
+                None => Ok(()),
+            },
 
             _ => Ok(()),
         }
@@ -93,7 +55,7 @@ impl Rule for Fencing {
         // Of the outcomes that are certified, only an assignment names an assignee.
         match Certificate::decode(bytes).map(|certificate| certificate.outcome) {
             Ok(Outcome::Assignment(assignment)) => {
-                self.certify((assignment.task, assignment.token), assignment.agent)
+                self.certify(assignment.task, assignment.token, assignment.agent)
             }
             _ => Ok(()),
         }
@@ -101,16 +63,74 @@ impl Rule for Fencing {
 }
 
 impl Fencing {
+    /// Checks that an open task is assigned under its next token; `model` holds the state before.
+    fn check_assigned(&mut self, model: &Model, assignment: &Assignment) -> Result<(), String> {
+        let id = assignment.task;
+        let Some(task) = model.tasks.get(&id) else {
+            return Ok(());
+        };
+
+        let token = assignment.token;
+        if token != task.token.next() || task.state != ModelState::Open {
+            let last = task.token;
+            return Err(format!(
+                "task {id} was assigned with token {token} after {last}, or while not open"
+            ));
+        }
+
+        self.certify(id, token, assignment.agent)
+    }
+
     /// Notes the assignee of a task and token, which must be the same one each time.
-    fn certify(&mut self, what: (TaskId, FencingToken), agent: PublicKey) -> Result<(), String> {
-        let first = *self.certified.entry(what).or_insert(agent);
+    fn certify(
+        &mut self,
+        task: TaskId,
+        token: FencingToken,
+        agent: PublicKey,
+    ) -> Result<(), String> {
+        let first = *self.certified.entry((task, token)).or_insert(agent);
         if first == agent {
             return Ok(());
         }
 
         Err(format!(
-            "task {} with token {} went to {first:?} and to {agent:?}",
-            what.0, what.1
+            "task {task} with token {token} went to {first:?} and to {agent:?}"
         ))
     }
+}
+
+/// The task and the token that a report or lapse names; `None` for other operations.
+fn reported(body: &OperationBody) -> Option<(TaskId, FencingToken)> {
+    match body {
+        OperationBody::Accept(said)
+        | OperationBody::Decline(said)
+        | OperationBody::Complete(said)
+        | OperationBody::Fail(said) => Some((said.task, said.token)),
+        OperationBody::Lapse(lapse) => Some((lapse.task, lapse.token)),
+        _ => None,
+    }
+}
+
+/// Checks that task, token and assignee are those in force when the operation took effect.
+fn check_report(
+    model: &Model,
+    said: (TaskId, FencingToken),
+    receipt: &Receipt,
+) -> Result<(), String> {
+    let id = receipt.task;
+    let in_force = model.tasks.get(&id).filter(|task| task.state.is_held());
+
+    let holds = in_force.is_some_and(|task| {
+        said == (id, task.token)
+            && receipt.token == task.token
+            && receipt.agent == task.holder.map(|(agent, _)| agent)
+    });
+
+    if holds {
+        return Ok(());
+    }
+
+    Err(format!(
+        "a report or lapse on {id} under {said:?} counted, but is not in force"
+    ))
 }

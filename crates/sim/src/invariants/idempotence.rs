@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use quorate_types::{Body, Height, PublicKey, SignedOperation, TaskId};
+use quorate_types::{Height, OperationBody, PublicKey, SignedOperation, TaskId};
 
 use super::oracle::{Model, OnLedger, Rule, Step};
 use crate::seen::Seen;
@@ -28,41 +28,17 @@ impl Rule for Idempotence {
     const NAME: &'static str = "idempotence";
 
     fn judge(&mut self, _: &World, model: &Model, step: &Step<'_>) -> Result<(), String> {
-        let (Step::Took(signed, _) | Step::Refused(signed, _) | Step::Moved(signed, _)) = step
-        else {
-            return Ok(());
-        };
-
-        self.count(model.now.height, signed)?;
-
-        match (step, &signed.payload.body) {
-            (Step::Took(..), Body::Submit(submit)) => {
-                let requester = signed.payload.agent;
-                let ids = (submit.first..).take(submit.tasks.len());
-                let mut ids = ids.map(|number| TaskId { requester, number });
-
-                // The model does not hold the tasks of this operation yet.
-                match ids.find(|id| model.tasks.contains_key(id)) {
-                    Some(id) => Err(format!("task {id} was taken in twice")),
-                    None => Ok(()),
-                }
+        match step {
+            Step::Took(signed, _) => {
+                self.count(model.now.height, signed)?;
+                check_submitted(model, signed)
             }
 
-            (Step::Moved(_, receipt), _) => {
-                // A task that has ended changes no more (L-15).
-                let ended = model
-                    .tasks
-                    .get(&receipt.task)
-                    .filter(|task| task.state.has_ended());
+            Step::Refused(signed, _) => self.count(model.now.height, signed),
 
-                match ended {
-                    Some(task) => Err(format!(
-                        "task {} was changed, although it is {}",
-                        receipt.task,
-                        task.state.name()
-                    )),
-                    None => Ok(()),
-                }
+            Step::Moved(signed, receipt) => {
+                self.count(model.now.height, signed)?;
+                check_moved(model, receipt.task)
             }
 
             _ => Ok(()),
@@ -75,18 +51,16 @@ impl Rule for Idempotence {
         for ((height, agent), sequences) in std::mem::take(&mut self.new) {
             let next = self.next.entry(agent).or_insert(0);
 
-            if !sequences
-                .iter()
-                .copied()
-                .eq(*next..*next + sequences.len() as u64)
-            {
+            let expected = *next..*next + sequences.len() as u64;
+
+            if !sequences.iter().copied().eq(expected.clone()) {
                 return Err(format!(
                     "height {height}: operations {sequences:?} of {agent:?} are committed, but \
                      {next} was next"
                 ));
             }
 
-            *next += sequences.len() as u64;
+            *next = expected.end;
         }
 
         Ok(())
@@ -96,18 +70,47 @@ impl Rule for Idempotence {
 impl Idempotence {
     /// Notes the sequence number of an operation, which may be only once in a block.
     fn count(&mut self, height: Height, signed: &SignedOperation) -> Result<(), String> {
-        let (agent, sequence) = (signed.payload.agent, signed.payload.sequence);
+        let agent = signed.payload.agent;
+        let sequence = signed.payload.sequence;
+        let sequences = self.new.entry((height, agent)).or_default();
 
-        match self
-            .new
-            .entry((height, agent))
-            .or_default()
-            .insert(sequence)
-        {
+        match sequences.insert(sequence) {
             true => Ok(()),
             false => Err(format!(
                 "operation {sequence} of {agent:?} is twice in one block"
             )),
         }
+    }
+}
+
+/// Checks that none of the tasks that an operation submits is in the model, which does not hold
+/// those of this operation yet.
+fn check_submitted(model: &Model, signed: &SignedOperation) -> Result<(), String> {
+    let OperationBody::Submit(submit) = &signed.payload.body else {
+        return Ok(());
+    };
+
+    let requester = signed.payload.agent;
+    let numbers = (submit.first..).take(submit.tasks.len());
+
+    let mut ids = numbers.map(|number| TaskId { requester, number });
+    let known = ids.find(|id| model.tasks.contains_key(id));
+
+    match known {
+        Some(id) => Err(format!("task {id} was taken in twice")),
+        None => Ok(()),
+    }
+}
+
+/// L-15: checks that a task that was changed had not ended.
+fn check_moved(model: &Model, id: TaskId) -> Result<(), String> {
+    let ended = model.tasks.get(&id).filter(|task| task.state.has_ended());
+
+    match ended {
+        Some(task) => Err(format!(
+            "task {id} was changed, although it is {}",
+            task.state.name()
+        )),
+        None => Ok(()),
     }
 }

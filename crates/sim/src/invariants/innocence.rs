@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use quorate_types::{Power, PublicKey, ValidatorSet};
+use quorate_types::{Block, Power, PublicKey, Validator, ValidatorSet};
 
 use super::Invariant;
 use super::oracle::is_correct;
@@ -38,13 +38,8 @@ impl Invariant for Innocence {
             return Ok(());
         }
 
+        check_evidence(world, block)?;
         let height = block.header.height;
-        let mut culprits = block.evidence.iter().map(|evidence| evidence.culprit());
-        if let Some(culprit) = culprits.find(|culprit| is_correct(world, culprit)) {
-            return Err(format!(
-                "height {height} convicts {culprit:?}, which is correct"
-            ));
-        }
 
         // Power changes only with the set that the block decided on.
         let Some(set) = &committed.validators else {
@@ -60,6 +55,19 @@ impl Invariant for Innocence {
     }
 }
 
+/// Checks that the evidence in a block convicts no correct validator.
+fn check_evidence(world: &World, block: &Block) -> Result<(), String> {
+    let mut culprits = block.evidence.iter().map(|evidence| evidence.culprit());
+
+    match culprits.find(|culprit| is_correct(world, culprit)) {
+        Some(culprit) => Err(format!(
+            "height {} convicts {culprit:?}, which is correct",
+            block.header.height
+        )),
+        None => Ok(()),
+    }
+}
+
 /// The key of a correct validator whose power in `set` is not its power in the genesis.
 fn wronged(world: &World, set: &ValidatorSet) -> Option<PublicKey> {
     let powers: BTreeMap<PublicKey, Power> = set
@@ -67,9 +75,12 @@ fn wronged(world: &World, set: &ValidatorSet) -> Option<PublicKey> {
         .map(|member| (member.key, member.power))
         .collect();
 
-    let mut members = world.genesis().validators.iter();
-    let wronged = members
-        .find(|was| is_correct(world, &was.key) && powers.get(&was.key) != Some(&was.power))?;
+    // A validator that is no longer in the set has lost all of its power.
+    let wronged = |was: &&Validator| {
+        let power = powers.get(&was.key);
+        power != Some(&was.power) && is_correct(world, &was.key)
+    };
 
-    Some(wronged.key)
+    let mut members = world.genesis().validators.iter();
+    members.find(wronged).map(|was| was.key)
 }

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use quorate_types::{BlockId, Hash, Height};
+use quorate_types::{BlockId, Hash, Header, Height};
 
 use super::Invariant;
 use crate::seen::Seen;
-use crate::world::World;
+use crate::world::{Validator, World};
 
 /// Invariant 2, with the blocks and state roots decided so far.
 #[derive(Debug, Default)]
@@ -16,35 +16,45 @@ pub(super) struct Prefix {
 }
 
 impl Prefix {
-    /// Judges a decided block: `new` is its id, its state root and the id of the block before it.
-    fn block(&mut self, height: Height, new: (BlockId, Hash, BlockId)) -> Result<(), String> {
-        let (id, state, previous) = new;
+    /// Judges a decided block by its header.
+    fn block(&mut self, header: &Header) -> Result<(), String> {
+        let height = header.height;
+        let previous = header.previous;
 
         // Nothing is known of the block before if nobody correct reported it.
         if let Some((before, _)) = self.decided.get(&height.wrapping_sub(1))
             && *before != previous
         {
-            let (previous, before) = (previous.short(), before.short());
             return Err(format!(
-                "height {height} builds on block {previous}, but {before} was decided before it"
+                "height {height} builds on block {}, but {} was decided before it",
+                previous.short(),
+                before.short()
             ));
         }
 
-        self.decided.entry(height).or_insert((id, state));
-        self.state(height, state)
+        self.decided
+            .entry(height)
+            .or_insert((header.id(), header.state));
+        self.state(height, header.state)
     }
 
     /// Checks that a state root equals the one decided at that height, if that is known.
     fn state(&self, height: Height, state: Hash) -> Result<(), String> {
         match self.decided.get(&height) {
-            Some((_, known)) if *known != state => {
-                let (known, state) = (known.short(), state.short());
-                Err(format!(
-                    "height {height}: the state root is {known} at one validator and {state} at \
-                     another"
-                ))
-            }
+            Some((_, known)) if *known != state => Err(format!(
+                "height {height}: the state root is {} at one validator and {} at another",
+                known.short(),
+                state.short()
+            )),
             _ => Ok(()),
+        }
+    }
+
+    /// Checks the state root of a host's ledger, if its replica runs.
+    fn check_ledger(&self, host: &Validator) -> Result<(), String> {
+        match host.replica().map(|replica| replica.ledger()) {
+            Some(ledger) => self.state(ledger.height(), ledger.state_root()),
+            None => Ok(()),
         }
     }
 }
@@ -69,27 +79,17 @@ impl Invariant for Prefix {
         }
 
         match seen {
-            Seen::Committed { block, .. } => {
-                let header = &block.header;
-                self.block(header.height, (header.id(), header.state, header.previous))?;
-            }
+            Seen::Committed { block, .. } => self.block(&block.header)?,
             Seen::Started { height, state, .. } => self.state(*height, *state)?,
             _ => {}
         }
 
         // The replica's own ledger must agree too, not only what was observed of it.
-        match host.replica().map(|replica| replica.ledger()) {
-            Some(ledger) => self.state(ledger.height(), ledger.state_root()),
-            None => Ok(()),
-        }
+        self.check_ledger(host)
     }
 
     fn end(&mut self, world: &World) -> Result<(), String> {
-        for host in world.validators().iter().filter(|host| host.is_correct()) {
-            if let Some(replica) = host.replica() {
-                self.state(replica.ledger().height(), replica.ledger().state_root())?;
-            }
-        }
-        Ok(())
+        let mut hosts = world.validators().iter().filter(|host| host.is_correct());
+        hosts.try_for_each(|host| self.check_ledger(host))
     }
 }

@@ -6,8 +6,8 @@
 
 use quorate_types::TaskId;
 
-use super::oracle::{Model, OnLedger, Rule, State, Step, Task};
-use crate::world::World;
+use super::oracle::{Model, ModelState, OnLedger, Rule, Step, Task};
+use crate::world::{Client, World};
 
 /// Creates the invariant for a run that has not begun.
 pub(super) fn progress() -> OnLedger<Progress> {
@@ -34,19 +34,7 @@ impl Rule for Progress {
 
         // The requester is the last client.
         if let Some(requester) = world.clients().last() {
-            if requester.tasks().len() < plan.tasks.len() {
-                return Err("the requester could not submit all its tasks".to_owned());
-            }
-
-            // A task that is not in the model was refused, and its requester must have learned
-            // that.
-            let ended = |id: &TaskId| requester.ended().contains(id);
-            let mut wanted = requester.tasks().values();
-            if let Some(id) = wanted.find(|id| !model.tasks.contains_key(id) && !ended(id)) {
-                return Err(format!(
-                    "task {id} was submitted, but neither taken in nor refused"
-                ));
-            }
+            check_submitted(requester, plan.tasks.len(), model)?;
         }
 
         // A liar that is heard from may keep a task, so nobody else can end it.
@@ -64,9 +52,28 @@ impl Rule for Progress {
     }
 }
 
+/// Checks that the requester submitted this number of tasks, and that each was taken in or refused.
+fn check_submitted(requester: &Client, tasks: usize, model: &Model) -> Result<(), String> {
+    if requester.tasks().len() < tasks {
+        return Err("the requester could not submit all its tasks".to_owned());
+    }
+
+    // A task that is not in the model was refused, and its requester must have learned that.
+    let ended = |id: &TaskId| requester.ended().contains(id);
+    let mut wanted = requester.tasks().values();
+
+    if let Some(id) = wanted.find(|id| !model.tasks.contains_key(id) && !ended(id)) {
+        return Err(format!(
+            "task {id} was submitted, but neither taken in nor refused"
+        ));
+    }
+
+    Ok(())
+}
+
 /// Whether an agent that is not honest won the task and keeps it.
 fn is_held_by_a_liar(world: &World, task: &Task) -> bool {
-    let taken = matches!(task.state, State::Assigned | State::Working);
+    let taken = matches!(task.state, ModelState::Assigned | ModelState::Working);
     let holder = task
         .holder
         .as_ref()

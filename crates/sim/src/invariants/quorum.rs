@@ -9,8 +9,8 @@
 
 use std::collections::BTreeSet;
 
-use quorate_replica::Standing;
-use quorate_types::{Block, Height, Kind, PublicKey, QuorumCertificate};
+use quorate_replica::VotingStatus;
+use quorate_types::{Block, Height, Kind, PublicKey, QuorumCertificate, SignedStatement};
 
 use super::Invariant;
 use super::oracle::{Committee, Voices, is_correct, is_quorum};
@@ -63,24 +63,7 @@ impl Invariant for Quorum {
             return Ok(());
         }
 
-        let mut heights = BTreeSet::new();
-        for (at, host) in world
-            .validators()
-            .iter()
-            .enumerate()
-            .filter(|(_, h)| h.is_correct())
-        {
-            let Some(replica) = host.replica() else {
-                return Err(format!("validator {at} is down at the end"));
-            };
-
-            if replica.standing() != Standing::Votes {
-                return Err(format!("validator {at} does not vote at the end"));
-            }
-
-            heights.insert(replica.ledger().height());
-        }
-
+        let heights = heights_of_voters(world)?;
         let (Some(low), Some(high)) = (heights.first(), heights.last()) else {
             return Ok(());
         };
@@ -96,6 +79,26 @@ impl Invariant for Quorum {
     }
 }
 
+/// The heights at which the correct validators stand, each of which must vote.
+fn heights_of_voters(world: &World) -> Result<BTreeSet<Height>, String> {
+    let hosts = world.validators().iter().enumerate();
+    let mut heights = BTreeSet::new();
+
+    for (at, host) in hosts.filter(|(_, host)| host.is_correct()) {
+        let Some(replica) = host.replica() else {
+            return Err(format!("validator {at} is down at the end"));
+        };
+
+        if replica.standing() != VotingStatus::Votes {
+            return Err(format!("validator {at} does not vote at the end"));
+        }
+
+        heights.insert(replica.ledger().height());
+    }
+
+    Ok(heights)
+}
+
 impl Quorum {
     /// Checks the commit and the builder of a decided block.
     fn check(
@@ -104,7 +107,9 @@ impl Quorum {
         block: &Block,
         commit: &QuorumCertificate,
     ) -> Result<(), String> {
-        let (height, said) = (block.header.height, &commit.statement);
+        let height = block.header.height;
+        let said = &commit.statement;
+
         if said.kind != Kind::Precommit
             || (said.height, said.block) != (height, Some(block.header.id()))
             || said.swarm != world.genesis().swarm_id()
@@ -123,22 +128,30 @@ impl Quorum {
         }
 
         for signed in commit.signed_statements() {
-            if is_correct(world, &signed.signer) && !self.voices.has(&signed) {
-                return Err(format!(
-                    "height {height}: the commit holds a vote of {:?} that it never sent",
-                    signed.signer
-                ));
-            }
-
-            if quorate_crypto::verify_statement(signed.clone()).is_err() {
-                return Err(format!(
-                    "height {height}: the vote of {:?} in the commit is not signed by it",
-                    signed.signer
-                ));
-            }
+            self.check_vote(world, signed)?;
         }
 
         self.check_builder(block)
+    }
+
+    /// Checks that a vote in a commit is signed, and that a correct validator really sent its own.
+    fn check_vote(&self, world: &World, signed: SignedStatement) -> Result<(), String> {
+        let height = signed.statement.height;
+        let signer = signed.signer;
+
+        if is_correct(world, &signer) && !self.voices.has(&signed) {
+            return Err(format!(
+                "height {height}: the commit holds a vote of {signer:?} that it never sent"
+            ));
+        }
+
+        if quorate_crypto::verify_statement(signed).is_err() {
+            return Err(format!(
+                "height {height}: the vote of {signer:?} in the commit is not signed by it"
+            ));
+        }
+
+        Ok(())
     }
 
     /// N-9: checks that the builder proposed the block in its build round. A later re-proposal

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use quorate_types::{Hash, Height, Round};
+use quorate_types::{Hash, Header, Height, Round, Statement};
 
 use super::Invariant;
 use crate::seen::Seen;
-use crate::world::{Place, World};
+use crate::world::{HostId, World};
 
 /// Invariant 23, with what each validator decided and signed so far.
 #[derive(Debug, Default)]
@@ -35,34 +35,19 @@ impl Invariant for Recovery {
         match seen {
             Seen::Committed {
                 validator, block, ..
-            } if correct(validator) => {
-                let height = block.header.height;
-                self.states.insert(height, block.header.state);
-                let last = self.decided.insert(*validator, height);
-
-                match last.filter(|last| height <= *last) {
-                    Some(last) => Err(format!(
-                        "validator {validator} decided height {height} after height {last}"
-                    )),
-                    None => Ok(()),
-                }
-            }
+            } if correct(validator) => self.note_block(*validator, &block.header),
 
             Seen::Signed {
                 validator,
                 statement,
             } if correct(validator) => {
-                let said = &statement.statement;
-                let at = (said.height, said.round, said.kind as u8);
-                let last = self.signed.entry(*validator).or_insert(at);
-                *last = at.max(*last);
-
+                self.note_statement(*validator, &statement.statement);
                 Ok(())
             }
 
             Seen::Fault {
                 name: "wipe",
-                place: Some(Place::Validator(at)),
+                place: Some(HostId::Validator(at)),
             } => {
                 // Nothing is left on the disk that it could come back to (N-27).
                 self.decided.remove(at);
@@ -75,7 +60,7 @@ impl Invariant for Recovery {
                 height,
                 state,
                 guarded,
-            } if correct(validator) => self.started(*validator, (*height, *state), *guarded),
+            } if correct(validator) => self.started(*validator, *height, *state, *guarded),
 
             _ => Ok(()),
         }
@@ -83,11 +68,33 @@ impl Invariant for Recovery {
 }
 
 impl Recovery {
+    /// Notes a decided block, which must be above the last one that the validator decided.
+    fn note_block(&mut self, validator: usize, header: &Header) -> Result<(), String> {
+        let height = header.height;
+        self.states.insert(height, header.state);
+        let last = self.decided.insert(validator, height);
+
+        match last.filter(|last| height <= *last) {
+            Some(last) => Err(format!(
+                "validator {validator} decided height {height} after height {last}"
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// Notes a statement that a validator signed.
+    fn note_statement(&mut self, validator: usize, said: &Statement) {
+        let at = (said.height, said.round, said.kind as u8);
+        let last = self.signed.entry(validator).or_insert(at);
+        *last = at.max(*last);
+    }
+
     /// Judges a validator that came back at `height` with `state`, and its guard at `guarded`.
     fn started(
         &self,
         at: usize,
-        (height, state): (Height, Hash),
+        height: Height,
+        state: Hash,
         guarded: (Height, Round, u8),
     ) -> Result<(), String> {
         let decided = self.decided.get(&at).copied().unwrap_or(0);
@@ -97,11 +104,8 @@ impl Recovery {
             ));
         }
 
-        if self
-            .states
-            .get(&height)
-            .is_some_and(|known| *known != state)
-        {
+        let known = self.states.get(&height);
+        if known.is_some_and(|known| *known != state) {
             return Err(format!(
                 "validator {at} came back at height {height} with another state than was decided"
             ));

@@ -49,17 +49,15 @@ impl SingleQuorum {
         }
 
         let set = self.committee.at(world, height);
-        let quorums: Vec<_> = said
-            .iter()
-            .filter(|(_, signers)| is_quorum(set, *signers))
-            .map(|(v, _)| v)
-            .collect();
+        let backed = said.iter().filter(|(_, signers)| is_quorum(set, *signers));
+        let quorums: Vec<_> = backed.map(|(value, _)| value).collect();
 
-        match quorums.len() {
-            0 | 1 => Ok(()),
-            _ => Err(format!(
-                "height {height}, {slot:?}: there are quorums for several values: {quorums:?}"
-            )),
+        if quorums.len() < 2 {
+            return Ok(());
         }
+
+        Err(format!(
+            "height {height}, {slot:?}: there are quorums for several values: {quorums:?}"
+        ))
     }
 }

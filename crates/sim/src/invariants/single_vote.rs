@@ -10,14 +10,14 @@ use crate::seen::Seen;
 use crate::world::World;
 
 /// The place of a statement in the order in which a key signs.
-type Place = (PublicKey, Height, Round, Kind);
+type VoteSlot = (PublicKey, Height, Round, Kind);
 /// The value of a statement: its block and, for a proposal, its POL round.
 type Value = (Option<BlockId>, Option<Round>);
 
 /// Invariant 4, with the first value that each key signed in each place.
 #[derive(Debug, Default)]
 pub(super) struct SingleVote {
-    said: BTreeMap<Place, Value>,
+    said: BTreeMap<VoteSlot, Value>,
 }
 
 impl Invariant for SingleVote {
@@ -43,7 +43,10 @@ impl Invariant for SingleVote {
         }
 
         let said = &signed.statement;
-        let (height, round, kind) = (said.height, said.round, said.kind);
+        let height = said.height;
+        let round = said.round;
+        let kind = said.kind;
+
         let value = (said.block, said.pol_round);
 
         let first = *self

@@ -2,9 +2,9 @@
 //! bidder signed. The agent holds attestations in force for all that the task requires.
 
 use quorate_types::outcome::Assignment;
-use quorate_types::{Attestation, Hash, PublicKey};
+use quorate_types::{Attestation, Hash, Label, Price, PublicKey};
 
-use super::oracle::{Model, OnLedger, Rule, State, Step};
+use super::oracle::{Model, ModelState, OnLedger, Rule, Step, Task};
 use crate::world::World;
 
 /// Creates the invariant for a run that has not begun.
@@ -25,13 +25,13 @@ impl Rule for Validity {
             return Ok(());
         };
 
-        let (id, agent) = (assignment.task, assignment.agent);
+        let id = assignment.task;
         let task = model
             .tasks
             .get(&id)
             .ok_or(format!("task {id} was never submitted"))?;
 
-        if task.state != State::Open || task.spec.hash() != assignment.spec {
+        if task.state != ModelState::Open || task.spec.hash() != assignment.spec {
             return Err(format!(
                 "task {id} is {}, or the assignment has another specification",
                 task.state.name()
@@ -39,20 +39,7 @@ impl Rule for Validity {
         }
 
         check_bid(world, model, assignment)?;
-
-        let attested = model.capabilities(&agent);
-        let (required, can) = (&task.spec.requires, &attested.amounts);
-        let enough = required
-            .amounts
-            .iter()
-            .all(|(n, least)| can.get(n).is_some_and(|c| c >= least));
-
-        if !required.labels.is_subset(&attested.labels) || !enough {
-            return Err(format!(
-                "task {id} went to {agent:?}, to which only {attested:?} is attested"
-            ));
-        }
-
+        check_capabilities(model, task, assignment)?;
         check_attestations(world, model, assignment)
     }
 }
@@ -62,7 +49,8 @@ const AS_BID: [&str; 4] = ["first-price", "sequential", "assignment", "gap"];
 
 /// Checks that the bid stood at the clearing, is of the winner, and asks for what is paid.
 fn check_bid(world: &World, model: &Model, assignment: &Assignment) -> Result<(), String> {
-    let (id, agent) = (assignment.task, assignment.agent);
+    let id = assignment.task;
+    let agent = assignment.agent;
 
     // The clearing took the bid, so it is no longer among the bids that stand.
     let bid = model.cleared.get(&(assignment.market.clone(), agent));
@@ -71,18 +59,9 @@ fn check_bid(world: &World, model: &Model, assignment: &Assignment) -> Result<()
         "task {id} went to {agent:?}, which has no such bid"
     ))?;
 
-    // Other mechanisms may pay more than the bid asks for; invariant 15 checks how much.
-    let market = world
-        .genesis()
-        .markets
-        .iter()
-        .find(|market| market.name == assignment.market);
-    let as_bid = market.is_some_and(|market| AS_BID.contains(&market.mechanism.as_str()));
-
     let asked = bid.offers.get(&id).and_then(|said| said.price());
-    let pays = |asked| asked == assignment.price || (!as_bid && asked < assignment.price);
 
-    if !asked.is_some_and(pays) {
+    if !asked.is_some_and(|asked| pays(world, assignment, asked)) {
         return Err(format!(
             "task {id}: the bid does not offer it at {}",
             assignment.price
@@ -96,27 +75,57 @@ fn check_bid(world: &World, model: &Model, assignment: &Assignment) -> Result<()
     Ok(())
 }
 
+/// Whether an assignment may pay its price for a bid that asks for this one. Mechanisms other than
+/// [`AS_BID`] may pay more than the bid asks for; invariant 15 checks how much.
+fn pays(world: &World, assignment: &Assignment, asked: Price) -> bool {
+    let market = world.genesis().market(&assignment.market);
+    let as_bid = market.is_some_and(|market| AS_BID.contains(&market.mechanism.as_str()));
+
+    asked == assignment.price || (!as_bid && asked < assignment.price)
+}
+
+/// Checks that all that the task requires is attested to the winner.
+fn check_capabilities(model: &Model, task: &Task, assignment: &Assignment) -> Result<(), String> {
+    let id = assignment.task;
+    let agent = assignment.agent;
+    let attested = model.capabilities(&agent);
+    let required = &task.spec.requires;
+
+    let has =
+        |name: &Label, least: &i64| attested.amounts.get(name).is_some_and(|has| has >= least);
+    let enough = required
+        .amounts
+        .iter()
+        .all(|(name, least)| has(name, least));
+
+    if !required.labels.is_subset(&attested.labels) || !enough {
+        return Err(format!(
+            "task {id} went to {agent:?}, to which only {attested:?} is attested"
+        ));
+    }
+
+    Ok(())
+}
+
 /// Checks that the assignment names the attestations in force, and that each of them is valid.
 fn check_attestations(world: &World, model: &Model, assignment: &Assignment) -> Result<(), String> {
     let agent = assignment.agent;
     let in_force: Vec<(&Hash, &Attestation)> = model.in_force(&agent).collect();
 
     // All of them must be named, in ascending order.
-    if !in_force
-        .iter()
-        .map(|(name, _)| **name)
-        .eq(assignment.attestations.iter().copied())
-    {
+    let names = in_force.iter().map(|(name, _)| *name);
+    if !names.eq(&assignment.attestations) {
         return Err(format!(
             "task {}: the attestations named are not the attestations in force",
             assignment.task
         ));
     }
 
-    match in_force
+    let bad = in_force
         .iter()
-        .find(|(_, held)| !is_good(world, &agent, held))
-    {
+        .find(|(_, held)| !is_good(world, &agent, held));
+
+    match bad {
         Some((name, _)) => Err(format!(
             "task {}: attestation {name:?} is not valid",
             assignment.task

@@ -216,8 +216,10 @@ impl Fault {
             | Self::MisdirectedWrite { validator }
             | Self::LogLost { validator }
             | Self::Wipe { validator } => vec![*validator],
+
             Self::Mute { validators } | Self::Deaf { validators } => validators.clone(),
             Self::Partition { groups } => groups.concat(),
+
             Self::Ring | Self::IsolateLeader | Self::AgentCrash { .. } | Self::AgentCut { .. } => {
                 Vec::new()
             }

@@ -2,7 +2,6 @@
 
 use super::{Generator, Profile};
 use crate::adversary::LieKind;
-use crate::dice::Dice;
 use crate::plan::{Fault, Plan, TearPlan, TimedFault};
 
 impl Generator {
@@ -52,20 +51,7 @@ impl Generator {
     /// Draws the faults that begin at one time: mostly one, but several disks may be emptied
     /// together.
     fn fault(&mut self, plan: &Plan) -> Vec<Fault> {
-        let parts = [
-            Profile::Network,
-            Profile::Process,
-            Profile::Disk,
-            Profile::Agents,
-        ];
-
-        // With the greatest number of liars no disk may lose anything: that counts with the lies.
-        let parts: Vec<Profile> = match self.profile {
-            Profile::Mixed => parts.to_vec(),
-            Profile::OverThreshold => vec![Profile::Network],
-            Profile::Byzantine => vec![Profile::Network, Profile::Process],
-            part => vec![part],
-        };
+        let parts = self.parts();
 
         match self.dice.pick(&parts) {
             Some(Profile::Network) => vec![self.network_fault()],
@@ -76,31 +62,56 @@ impl Generator {
         }
     }
 
-    fn network_fault(&mut self) -> Fault {
-        let count = self.size.validators;
-        let validator = self.dice.index(count);
+    /// The profiles whose faults occur in this profile.
+    fn parts(&self) -> Vec<Profile> {
+        match self.profile {
+            Profile::Mixed => vec![
+                Profile::Network,
+                Profile::Process,
+                Profile::Disk,
+                Profile::Agents,
+            ],
 
-        // Three of ten validators, on average.
-        let few =
-            |dice: &mut Dice| -> Vec<usize> { (0..count).filter(|_| dice.chance(300)).collect() };
+            // With the greatest number of liars no disk may lose anything: that counts with the
+            // lies.
+            Profile::OverThreshold => vec![Profile::Network],
+            Profile::Byzantine => vec![Profile::Network, Profile::Process],
+            part => vec![part],
+        }
+    }
+
+    fn network_fault(&mut self) -> Fault {
+        let validator = self.dice.index(self.size.validators);
 
         match self.dice.below(6) {
-            0 => {
-                let (left, right) = (0..count).partition(|_| self.dice.chance(500));
-                Fault::Partition {
-                    groups: vec![left, right],
-                }
-            }
+            0 => self.partition(),
             1 => Fault::Mute {
-                validators: few(&mut self.dice),
+                validators: self.few(),
             },
             2 => Fault::Deaf {
-                validators: few(&mut self.dice),
+                validators: self.few(),
             },
+
             3 => Fault::Bridge { validator },
             4 => Fault::Ring,
             _ => Fault::IsolateLeader,
         }
+    }
+
+    /// Draws a partition into two groups.
+    fn partition(&mut self) -> Fault {
+        let all = 0..self.size.validators;
+        let (left, right) = all.partition(|_| self.dice.chance(500));
+
+        Fault::Partition {
+            groups: vec![left, right],
+        }
+    }
+
+    /// Draws some validators: three of ten, on average.
+    fn few(&mut self) -> Vec<usize> {
+        let all = 0..self.size.validators;
+        all.filter(|_| self.dice.chance(300)).collect()
     }
 
     fn process_fault(&mut self) -> Fault {
@@ -111,15 +122,18 @@ impl Generator {
                 validator,
                 tear: self.tear(),
             },
+
             1 => Fault::CrashAtWrite {
                 validator,
                 after: self.dice.below(60),
                 tear: self.tear(),
             },
+
             2 => Fault::RestartStorm {
                 validator,
                 times: self.dice.between(2, 6),
             },
+
             3 => Fault::Pause { validator },
             _ => Fault::ClockJump {
                 validator,
@@ -137,12 +151,15 @@ impl Generator {
                 after: self.dice.below(60),
                 tear: self.tear(),
             },
+
             2 => Fault::SlowDisk {
                 validator,
                 sync_ms: self.dice.between(1, 40),
             },
+
             3 => Fault::FullDisk { validator },
             4 => Fault::SyncError { validator },
+
             // Three of eight faults lose something that was durable.
             _ => return self.loss(&self.doubtful(plan)),
         }]
@@ -157,12 +174,15 @@ impl Generator {
 
         match self.dice.below(5) {
             0 | 1 => vec![Fault::LogLost { validator }],
+
             2 => {
                 // Two validators at once may come back by N-27 if the others are a quorum.
                 let all = self.dice.chance(500);
                 let wiped = doubtful.iter().filter(|at| all || **at == validator);
+
                 wiped.map(|at| Fault::Wipe { validator: *at }).collect()
             }
+
             3 => vec![Fault::SyncLie { validator }],
             _ => vec![Fault::MisdirectedWrite { validator }],
         }
@@ -213,6 +233,7 @@ impl Generator {
 fn lonely_locks(plan: &Plan) -> Vec<TimedFault> {
     let mut lies = plan.validators.iter().map(|validator| validator.lie);
     let correct = lies.clone().position(|lie| lie.is_none());
+
     let nil = [Some(LieKind::NilOnly), Some(LieKind::FalsePolka)];
     let with_nil = lies.any(|lie| nil.contains(&lie));
 
@@ -223,6 +244,7 @@ fn lonely_locks(plan: &Plan) -> Vec<TimedFault> {
     let mute = || Fault::Mute {
         validators: vec![validator],
     };
+
     let crash = Fault::Crash {
         validator,
         tear: TearPlan::Nothing,

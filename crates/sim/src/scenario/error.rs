@@ -139,9 +139,9 @@ impl ScenarioError {
 
 /// The text of a scenario, in which lines are counted.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place<'a>(pub(super) &'a str);
+pub(super) struct SourceText<'a>(pub(super) &'a str);
 
-impl Place<'_> {
+impl SourceText<'_> {
     /// The line on which a value is written.
     pub(super) fn line<T>(self, value: &Spanned<T>) -> usize {
         line_of(self.0, &value.span())

@@ -2,15 +2,22 @@
 
 use quorate_types::Millis;
 
-use super::error::{Place, ScenarioError, ranged};
+use super::error::{ScenarioError, SourceText, ranged};
 use super::form::{FaultForm, Form, Name};
 use super::hosts::Hosts;
 use super::links;
 use crate::plan::{Fault, Plan, TearPlan, TimedFault};
 
-/// The kinds of faults, with the keys that each needs and those that it may have, beside `at` and
+/// A kind of fault: its name, the keys that it needs, and those that it may have, beside `at` and
 /// `lasts`.
-const KINDS: [(&str, &[&str], &[&str]); 21] = [
+type FaultKind = (
+    &'static str,
+    &'static [&'static str],
+    &'static [&'static str],
+);
+
+/// The kinds of faults.
+static KINDS: [FaultKind; 21] = [
     ("crash", &["validators"], &["tear"]),
     ("crash-at-write", &["validators"], &["after_writes", "tear"]),
     ("restart-storm", &["validators", "times"], &[]),
@@ -39,7 +46,7 @@ pub(super) fn all(
     form: &Form,
     hosts: &Hosts,
     plan: &Plan,
-    place: Place<'_>,
+    place: SourceText<'_>,
 ) -> Result<Vec<TimedFault>, ScenarioError> {
     let mut timed = Vec::new();
     for fault in &form.faults {
@@ -69,7 +76,11 @@ pub(super) fn all(
 }
 
 /// The time at which a fault begins. It is an error if that is in the healed phase.
-fn begin(fault: &FaultForm, heal_ms: Millis, place: Place<'_>) -> Result<Millis, ScenarioError> {
+fn begin(
+    fault: &FaultForm,
+    heal_ms: Millis,
+    place: SourceText<'_>,
+) -> Result<Millis, ScenarioError> {
     let at_ms = fault.at.get_ref().millis();
 
     match at_ms < heal_ms {
@@ -84,40 +95,53 @@ fn begin(fault: &FaultForm, heal_ms: Millis, place: Place<'_>) -> Result<Millis,
 
 /// Checks that a fault is of a known kind, has every key that it needs, and none that it does not
 /// take.
-fn check_keys(fault: &FaultForm, place: Place<'_>) -> Result<(), ScenarioError> {
-    let (line, kind) = (place.line(&fault.kind), fault.kind.get_ref().clone());
-    let Some((_, must, may)) = KINDS.iter().find(|(name, ..)| *name == kind) else {
-        let known = KINDS.iter().map(|(name, ..)| (*name).to_owned()).collect();
-        return Err(ScenarioError::Unknown {
-            line,
-            what: "fault",
-            name: kind,
-            known,
-        });
-    };
+fn check_keys(fault: &FaultForm, place: SourceText<'_>) -> Result<(), ScenarioError> {
+    let (name, must, may) = kind_of(fault, place)?;
+    let line = place.line(&fault.kind);
+    let kind = (*name).to_owned();
 
     let given = given(fault);
+
     if let Some(key) = must.iter().find(|key| !given.contains(key)) {
         return Err(ScenarioError::Missing { line, kind, key });
     }
 
     // A key without effect is an error, like an unknown one.
-    let takes = |key: &&&str| must.contains(key) || may.contains(key);
+    let takes = [*must, *may].concat();
 
-    match given.iter().find(|key| !takes(key)) {
-        None => Ok(()),
-        Some(key) => {
-            // The message lists every key that the kind takes.
-            let takes = ["at", "lasts"].iter().chain(*must).chain(*may);
-            let takes = takes.map(|key| (*key).to_owned()).collect();
-            Err(ScenarioError::Superfluous {
-                line,
-                kind,
-                key,
-                takes,
-            })
-        }
+    let Some(key) = given.iter().find(|key| !takes.contains(key)) else {
+        return Ok(());
+    };
+
+    Err(ScenarioError::Superfluous {
+        line,
+        kind,
+        key,
+        takes: owned(&[&["at", "lasts"], *must, *may].concat()),
+    })
+}
+
+/// Texts as an error holds them.
+fn owned(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+/// The kind of a fault. It is an error if there is none of that name.
+fn kind_of(fault: &FaultForm, place: SourceText<'_>) -> Result<&'static FaultKind, ScenarioError> {
+    let kind = fault.kind.get_ref();
+
+    if let Some(found) = KINDS.iter().find(|(name, ..)| name == kind) {
+        return Ok(found);
     }
+
+    let names: Vec<_> = KINDS.iter().map(|(name, ..)| *name).collect();
+
+    Err(ScenarioError::Unknown {
+        line: place.line(&fault.kind),
+        what: "fault",
+        name: kind.clone(),
+        known: owned(&names),
+    })
 }
 
 /// The keys that are written for a fault, beside `kind`, `at` and `lasts`.
@@ -145,55 +169,85 @@ struct Reader<'a> {
     fault: &'a FaultForm,
     hosts: &'a Hosts,
     plan: &'a Plan,
-    place: Place<'a>,
+    place: SourceText<'a>,
 }
 
 impl Reader<'_> {
     /// The faults that the entry stands for. Its keys are checked already, so a missing one is
     /// optional.
     fn read(&self) -> Result<Vec<Fault>, ScenarioError> {
-        let fault = self.fault;
-        let tear = fault.tear.unwrap_or(TearPlan::Nothing);
-        let (after, times) = (fault.after_writes.unwrap_or(0), fault.times.unwrap_or(1));
+        ranged("faults.times", self.times(), 1..=1000)?;
 
-        ranged("faults.times", times, 1..=1000)?;
+        let fault = match self.fault.kind.get_ref().as_str() {
+            "partition" => Fault::Partition {
+                groups: self.groups()?,
+            },
 
-        let by_ms = fault.by_ms.unwrap_or(0);
-        let sync_ms = fault.sync.map_or(0, |sync| sync.millis());
+            "mute" => Fault::Mute {
+                validators: self.validators()?,
+            },
 
-        // Unknown kinds were refused before, so the last arm is `cut-region`.
-        match fault.kind.get_ref().as_str() {
-            "crash" => self.each(|validator| Fault::Crash { validator, tear }),
-            "crash-at-write" => self.each(|validator| Fault::CrashAtWrite {
+            "deaf" => Fault::Deaf {
+                validators: self.validators()?,
+            },
+
+            "ring" => Fault::Ring,
+            "isolate-leader" => Fault::IsolateLeader,
+
+            "agent-crash" => return self.each_agent(|agent| Fault::AgentCrash { agent }),
+            "agent-cut" => return self.each_agent(|agent| Fault::AgentCut { agent }),
+            "cut-region" => return self.cut_region(),
+
+            // All other kinds are about one validator at a time.
+            _ => return self.each(|validator| self.fault_of(validator)),
+        };
+
+        Ok(vec![fault])
+    }
+
+    /// The number of crashes of a restart storm.
+    fn times(&self) -> u64 {
+        self.fault.times.unwrap_or(1)
+    }
+
+    /// The fault of one validator that the entry names.
+    fn fault_of(&self, validator: usize) -> Fault {
+        let tear = self.fault.tear.unwrap_or(TearPlan::Nothing);
+        let after = self.fault.after_writes.unwrap_or(0);
+        let times = self.times();
+        let by_ms = self.fault.by_ms.unwrap_or(0);
+
+        match self.fault.kind.get_ref().as_str() {
+            "crash" => Fault::Crash { validator, tear },
+
+            "crash-at-write" => Fault::CrashAtWrite {
                 validator,
                 after,
                 tear,
-            }),
-            "restart-storm" => self.each(|validator| Fault::RestartStorm { validator, times }),
-            "pause" => self.each(|validator| Fault::Pause { validator }),
-            "partition" => Ok(vec![Fault::Partition {
-                groups: self.groups()?,
-            }]),
-            "mute" => Ok(vec![Fault::Mute {
-                validators: self.validators()?,
-            }]),
-            "deaf" => Ok(vec![Fault::Deaf {
-                validators: self.validators()?,
-            }]),
-            "bridge" => self.each(|validator| Fault::Bridge { validator }),
-            "ring" => Ok(vec![Fault::Ring]),
-            "isolate-leader" => Ok(vec![Fault::IsolateLeader]),
-            "clock-jump" => self.each(|validator| Fault::ClockJump { validator, by_ms }),
-            "slow-disk" => self.each(|validator| Fault::SlowDisk { validator, sync_ms }),
-            "full-disk" => self.each(|validator| Fault::FullDisk { validator }),
-            "sync-error" => self.each(|validator| Fault::SyncError { validator }),
-            "sync-lie" => self.each(|validator| Fault::SyncLie { validator }),
-            "misdirected-write" => self.each(|validator| Fault::MisdirectedWrite { validator }),
-            "log-lost" => self.each(|validator| Fault::LogLost { validator }),
-            "wipe" => self.each(|validator| Fault::Wipe { validator }),
-            "agent-crash" => self.each_agent(|agent| Fault::AgentCrash { agent }),
-            "agent-cut" => self.each_agent(|agent| Fault::AgentCut { agent }),
-            _ => self.cut_region(),
+            },
+
+            "restart-storm" => Fault::RestartStorm { validator, times },
+            "pause" => Fault::Pause { validator },
+            "bridge" => Fault::Bridge { validator },
+            "clock-jump" => Fault::ClockJump { validator, by_ms },
+
+            _ => self.disk_fault_of(validator),
+        }
+    }
+
+    /// The fault of the disk of one validator that the entry names.
+    fn disk_fault_of(&self, validator: usize) -> Fault {
+        let sync_ms = self.fault.sync.map_or(0, |sync| sync.millis());
+
+        // Unknown kinds were refused before, so the last arm is `wipe`.
+        match self.fault.kind.get_ref().as_str() {
+            "slow-disk" => Fault::SlowDisk { validator, sync_ms },
+            "full-disk" => Fault::FullDisk { validator },
+            "sync-error" => Fault::SyncError { validator },
+            "sync-lie" => Fault::SyncLie { validator },
+            "misdirected-write" => Fault::MisdirectedWrite { validator },
+            "log-lost" => Fault::LogLost { validator },
+            _ => Fault::Wipe { validator },
         }
     }
 
@@ -219,13 +273,8 @@ impl Reader<'_> {
     /// A fault for each agent that the entry names.
     fn each_agent(&self, make: impl Fn(usize) -> Fault) -> Result<Vec<Fault>, ScenarioError> {
         let names = self.fault.agents.as_deref().unwrap_or_default();
-        Ok(self
-            .hosts
-            .agents
-            .find(names, self.place)?
-            .into_iter()
-            .map(make)
-            .collect())
+        let agents = self.hosts.agents.find(names, self.place)?;
+        Ok(agents.into_iter().map(make).collect())
     }
 
     /// The faults that cut off a region: its validators hear only each other, and its agents hear
@@ -237,26 +286,36 @@ impl Reader<'_> {
         };
 
         let region = links::find(&self.plan.links, name, self.place)?;
-
-        let validators = self.plan.validators.iter().enumerate();
-        let (inside, outside): (Vec<_>, Vec<_>) =
-            validators.partition(|(_, validator)| validator.region == region);
-        let indices = |hosts: Vec<(usize, _)>| hosts.into_iter().map(|(at, _)| at).collect();
-
-        // Agents are with the first group, so the validators outside of the region must be that.
-        let partition = Fault::Partition {
-            groups: vec![indices(outside), indices(inside)],
-        };
+        let mut faults = Vec::new();
 
         // A partition leaves all agents in its first group, so those of the region are cut off one
         // by one.
-        let agents = self.plan.agents.iter().enumerate();
-        let agents = agents.filter(|(_, agent)| agent.region == region);
+        for (agent, plan) in self.plan.agents.iter().enumerate() {
+            if plan.region == region {
+                faults.push(Fault::AgentCut { agent });
+            }
+        }
 
-        Ok(agents
-            .map(|(agent, _)| Fault::AgentCut { agent })
-            .chain([partition])
-            .collect())
+        faults.push(self.partition_of(region));
+        Ok(faults)
+    }
+
+    /// The partition between the validators of a region and the others.
+    fn partition_of(&self, region: usize) -> Fault {
+        let mut inside = Vec::new();
+        let mut outside = Vec::new();
+
+        for (at, validator) in self.plan.validators.iter().enumerate() {
+            match validator.region == region {
+                true => inside.push(at),
+                false => outside.push(at),
+            }
+        }
+
+        // Agents are with the first group, so the validators outside of the region must be that.
+        Fault::Partition {
+            groups: vec![outside, inside],
+        }
     }
 }
 

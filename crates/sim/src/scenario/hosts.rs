@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use quorate_types::Label;
 
-use super::error::{Place, ScenarioError, ranged};
+use super::error::{ScenarioError, SourceText, ranged};
 use super::form::{Form, Name};
 use super::{MAX_AGENTS, MAX_VALIDATORS};
 
@@ -17,33 +17,29 @@ pub(super) struct Hosts {
 
 impl Hosts {
     /// Gives the hosts of all groups their names and indices.
-    pub(super) fn of(form: &Form, place: Place<'_>) -> Result<Self, ScenarioError> {
-        let (mut validators, mut agents) = (Names::new("validator"), Names::new("agent"));
+    pub(super) fn of(form: &Form, place: SourceText<'_>) -> Result<Self, ScenarioError> {
+        let mut validators = Names::new("validator");
+        let mut agents = Names::new("agent");
+
+        let most_validators = MAX_VALIDATORS as u64;
+        let most_agents = MAX_AGENTS as u64;
 
         for group in &form.validators {
-            ranged("validators.count", group.count, 1..=MAX_VALIDATORS as u64)?;
+            ranged("validators.count", group.count, 1..=most_validators)?;
             validators.add(&group.name, group.count, place)?;
         }
 
         for group in &form.agents {
-            ranged("agents.count", group.count, 1..=MAX_AGENTS as u64)?;
+            ranged("agents.count", group.count, 1..=most_agents)?;
             agents.add(&group.name, group.count, place)?;
         }
 
         // Each count is in range by now, but their sums may not be.
-        let (voters, workers) = (validators.count, agents.count);
+        let voters = validators.count as u64;
+        let workers = agents.count as u64;
 
-        ranged(
-            "validators, all together",
-            voters as u64,
-            1..=MAX_VALIDATORS as u64,
-        )?;
-
-        ranged(
-            "agents, all together",
-            workers as u64,
-            0..=MAX_AGENTS as u64,
-        )?;
+        ranged("validators, all together", voters, 1..=most_validators)?;
+        ranged("agents, all together", workers, 0..=most_agents)?;
 
         Ok(Self { validators, agents })
     }
@@ -70,47 +66,55 @@ impl Names {
     }
 
     /// Adds a group with its members.
-    fn add(&mut self, group: &Name, count: u64, place: Place<'_>) -> Result<(), ScenarioError> {
+    fn add(
+        &mut self,
+        group: &Name,
+        count: u64,
+        place: SourceText<'_>,
+    ) -> Result<(), ScenarioError> {
         label(group, place)?;
 
         let first = self.count;
-        let name = group.get_ref();
 
-        let members: Vec<String> = match count {
-            1 => vec![name.clone()],
-            count => (1..=count)
-                .map(|number| format!("{name}-{number}"))
-                .collect(),
-        };
-
-        self.count += members.len();
-
-        let mut meanings: Vec<(String, Vec<usize>)> = members
-            .into_iter()
-            .zip((first..).map(|at| vec![at]))
-            .collect();
+        for member in members(group.get_ref(), count) {
+            self.mean(member, vec![self.count], group, place)?;
+            self.count += 1;
+        }
 
         // In a group of one, the group and its member have the same name.
         if count > 1 {
-            meanings.push((name.clone(), (first..self.count).collect()));
-        }
-
-        // A group must not have the name of a member of another group, either.
-        for (name, meaning) in meanings {
-            if self.meaning.insert(name.clone(), meaning).is_some() {
-                let (line, what) = (place.line(group), self.what);
-                return Err(ScenarioError::Twice { line, what, name });
-            }
+            let all = (first..self.count).collect();
+            self.mean(group.get_ref().clone(), all, group, place)?;
         }
 
         Ok(())
+    }
+
+    /// Gives a name its meaning. It is an error if the name has one: a group must not have the name
+    /// of a member of another group, either.
+    fn mean(
+        &mut self,
+        name: String,
+        meaning: Vec<usize>,
+        group: &Name,
+        place: SourceText<'_>,
+    ) -> Result<(), ScenarioError> {
+        if self.meaning.insert(name.clone(), meaning).is_none() {
+            return Ok(());
+        }
+
+        Err(ScenarioError::Twice {
+            line: place.line(group),
+            what: self.what,
+            name,
+        })
     }
 
     /// The indices of the hosts that a list of names stands for, in its order.
     pub(super) fn find(
         &self,
         names: &[Name],
-        place: Place<'_>,
+        place: SourceText<'_>,
     ) -> Result<Vec<usize>, ScenarioError> {
         let mut found = Vec::new();
 
@@ -124,16 +128,23 @@ impl Names {
     }
 
     /// The error for a name that does not exist. It lists no more than 40 of those that do.
-    fn unknown(&self, name: &Name, place: Place<'_>) -> ScenarioError {
-        let known = self.meaning.keys().take(40).cloned().collect();
-        let (line, what, name) = (place.line(name), self.what, name.get_ref().clone());
-
+    fn unknown(&self, name: &Name, place: SourceText<'_>) -> ScenarioError {
         ScenarioError::Unknown {
-            line,
-            what,
-            name,
-            known,
+            line: place.line(name),
+            what: self.what,
+            name: name.get_ref().clone(),
+            known: self.meaning.keys().take(40).cloned().collect(),
         }
+    }
+}
+
+/// The names of the members of a group.
+fn members(group: &str, count: u64) -> Vec<String> {
+    match count {
+        1 => vec![group.to_owned()],
+        count => (1..=count)
+            .map(|number| format!("{group}-{number}"))
+            .collect(),
     }
 }
 
@@ -143,6 +154,7 @@ pub(super) fn legend<'a>(
     groups: impl Iterator<Item = (&'a Name, u64)>,
 ) -> Vec<(String, String)> {
     let mut next = 0;
+
     let line = |(name, count): (&Name, u64)| {
         let first = next;
         next += count;
@@ -159,15 +171,16 @@ pub(super) fn legend<'a>(
 }
 
 /// Checks that each name is a valid label.
-pub(super) fn labels(names: &[Name], place: Place<'_>) -> Result<Vec<String>, ScenarioError> {
+pub(super) fn labels(names: &[Name], place: SourceText<'_>) -> Result<Vec<String>, ScenarioError> {
     names.iter().map(|name| label(name, place)).collect()
 }
 
 /// Checks that a name is a valid label.
-fn label(name: &Name, place: Place<'_>) -> Result<String, ScenarioError> {
+fn label(name: &Name, place: SourceText<'_>) -> Result<String, ScenarioError> {
     let checked: Result<Label, _> = name.get_ref().parse();
     let wrong = |_| {
-        let (line, name) = (place.line(name), name.get_ref().clone());
+        let line = place.line(name);
+        let name = name.get_ref().clone();
         ScenarioError::Label { line, name }
     };
     checked.map(String::from).map_err(wrong)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use quorate_types::Millis;
 
-use super::error::{Place, ScenarioError, ranged};
+use super::error::{ScenarioError, SourceText, ranged};
 use super::form::{Links, Name};
 use crate::plan::LinkPlan;
 
@@ -77,53 +77,32 @@ impl RoundTrips {
         })?;
 
         // JSON numbers may also be negative, or too large.
-        match json
-            .data
-            .values()
-            .flat_map(BTreeMap::values)
-            .find(|time| !is_time(**time))
-        {
+        let mut times = json.data.values().flat_map(BTreeMap::values);
+
+        match times.find(|time| !is_time(**time)) {
             Some(time) => Err(RoundTripsError::Number {
                 line: 0,
                 cell: time.to_string(),
             }),
+
             None => Ok(Self(json.data)),
         }
     }
 
     fn from_csv(text: &str) -> Result<Self, RoundTripsError> {
-        let mut lines = text
-            .lines()
-            .enumerate()
-            .filter(|(_, line)| !line.trim().is_empty());
+        let lines = text.lines().enumerate();
+        let mut lines = lines.filter(|(_, line)| !line.trim().is_empty());
 
         // The first cell of the header stands above the names of the rows.
         let header = lines.next().map_or("", |(_, line)| line);
-        let regions: Vec<&str> = header.split(',').skip(1).map(str::trim).collect();
+        let regions: Vec<&str> = trimmed_cells(header).skip(1).collect();
 
         let mut table = BTreeMap::new();
 
         for (at, line) in lines {
-            let line_number = at + 1;
-            let mut cells = line.split(',').map(str::trim);
+            let mut cells = trimmed_cells(line);
             let from = cells.next().unwrap_or_default();
-
-            let mut row = BTreeMap::new();
-
-            // An empty cell is a time that is missing.
-            for (at, cell) in cells.enumerate().filter(|(_, cell)| !cell.is_empty()) {
-                let to = regions
-                    .get(at)
-                    .ok_or(RoundTripsError::Row { line: line_number })?;
-
-                let time = cell.parse().ok().filter(|time| is_time(*time));
-                let wrong = || RoundTripsError::Number {
-                    line: line_number,
-                    cell: cell.to_owned(),
-                };
-
-                row.insert((*to).to_owned(), time.ok_or_else(wrong)?);
-            }
+            let row = csv_row(at + 1, cells, &regions)?;
 
             table.insert(from.to_owned(), row);
         }
@@ -136,6 +115,44 @@ impl RoundTrips {
         let one_way = |from: &str, to: &str| self.0.get(from)?.get(to).copied();
         one_way(from, to).or_else(|| one_way(to, from))
     }
+}
+
+/// The cells of a line of CSV, without the spaces around them.
+fn trimmed_cells(line: &str) -> impl Iterator<Item = &str> {
+    line.split(',').map(str::trim)
+}
+
+/// The times in the cells of a row of CSV, by the region of each column.
+fn csv_row<'a>(
+    line: usize,
+    cells: impl Iterator<Item = &'a str>,
+    regions: &[&str],
+) -> Result<BTreeMap<String, f64>, RoundTripsError> {
+    let mut row = BTreeMap::new();
+
+    for (at, cell) in cells.enumerate() {
+        // An empty cell is a time that is missing.
+        if cell.is_empty() {
+            continue;
+        }
+
+        let Some(to) = regions.get(at) else {
+            return Err(RoundTripsError::Row { line });
+        };
+
+        let time = cell.parse().ok().filter(|time| is_time(*time));
+
+        let Some(time) = time else {
+            return Err(RoundTripsError::Number {
+                line,
+                cell: cell.to_owned(),
+            });
+        };
+
+        row.insert((*to).to_owned(), time);
+    }
+
+    Ok(row)
 }
 
 /// Whether a round trip is in the range that is allowed.
@@ -154,40 +171,12 @@ impl Regions {
     pub(super) fn of(
         links: &Links,
         table: Option<&RoundTrips>,
-        place: Place<'_>,
+        place: SourceText<'_>,
     ) -> Result<Self, ScenarioError> {
-        ranged("links.loss_permille", links.loss_permille, 0..=1000)?;
-        ranged(
-            "links.duplicate_permille",
-            links.duplicate_permille,
-            0..=1000,
-        )?;
-        ranged("links.flip_permille", links.flip_permille, 0..=1000)?;
-
-        if let Some(rate) = links.bytes_per_ms {
-            ranged("links.bytes_per_ms", rate, 1..=u64::MAX)?;
-        }
-
-        if links.round_trip_ms.is_some() && links.round_trip_file.is_some() {
-            return Err(ScenarioError::Both(
-                "links.round_trip_ms",
-                "links.round_trip_file",
-            ));
-        }
+        check_links(links)?;
 
         let regions = names(links, table, place)?;
-
-        // The matrix in the scenario comes before a table.
-        let latency_ms = match (&links.round_trip_ms, table) {
-            (Some(matrix), _) => from_matrix(matrix, &regions)?,
-            (None, Some(table)) => from_table(table, &regions)?,
-            (None, None) if regions.len() == 1 => vec![vec![one_way(NEAR)]],
-            (None, None) => {
-                return Err(ScenarioError::Matrix {
-                    regions: regions.len(),
-                });
-            }
-        };
+        let latency_ms = latencies(links, table, &regions)?;
 
         let plan = LinkPlan {
             regions,
@@ -206,7 +195,7 @@ impl Regions {
     pub(super) fn find(
         &self,
         name: Option<&Name>,
-        place: Place<'_>,
+        place: SourceText<'_>,
     ) -> Result<usize, ScenarioError> {
         match name {
             Some(name) => find(&self.plan, name, place),
@@ -215,11 +204,33 @@ impl Regions {
     }
 }
 
+/// Checks the numbers of `[links]`, and that round trips are written in one place only.
+fn check_links(links: &Links) -> Result<(), ScenarioError> {
+    let duplicated = links.duplicate_permille;
+
+    ranged("links.loss_permille", links.loss_permille, 0..=1000)?;
+    ranged("links.duplicate_permille", duplicated, 0..=1000)?;
+    ranged("links.flip_permille", links.flip_permille, 0..=1000)?;
+
+    if let Some(rate) = links.bytes_per_ms {
+        ranged("links.bytes_per_ms", rate, 1..=u64::MAX)?;
+    }
+
+    if links.round_trip_ms.is_some() && links.round_trip_file.is_some() {
+        return Err(ScenarioError::Both(
+            "links.round_trip_ms",
+            "links.round_trip_file",
+        ));
+    }
+
+    Ok(())
+}
+
 /// The index of a region in a plan.
 pub(super) fn find(
     links: &LinkPlan,
     name: &Name,
-    place: Place<'_>,
+    place: SourceText<'_>,
 ) -> Result<usize, ScenarioError> {
     let found = links
         .regions
@@ -238,22 +249,9 @@ pub(super) fn find(
 fn names(
     links: &Links,
     table: Option<&RoundTrips>,
-    place: Place<'_>,
+    place: SourceText<'_>,
 ) -> Result<Vec<String>, ScenarioError> {
-    let mut names: Vec<String> = Vec::new();
-
-    for name in links.regions.iter().flatten() {
-        if names.contains(name.get_ref()) {
-            let (line, name) = (place.line(name), name.get_ref().clone());
-            return Err(ScenarioError::Twice {
-                line,
-                what: "region",
-                name,
-            });
-        }
-
-        names.push(name.get_ref().clone());
-    }
+    let mut names = listed_names(links, place)?;
 
     // Without a list, the regions are those of the table.
     if names.is_empty() {
@@ -267,36 +265,82 @@ fn names(
     Ok(names)
 }
 
+/// The names of the regions that are listed. It is an error if one occurs twice.
+fn listed_names(links: &Links, place: SourceText<'_>) -> Result<Vec<String>, ScenarioError> {
+    let mut names = Vec::new();
+
+    for region in links.regions.iter().flatten() {
+        let name = region.get_ref();
+
+        if names.contains(name) {
+            return Err(ScenarioError::Twice {
+                line: place.line(region),
+                what: "region",
+                name: name.clone(),
+            });
+        }
+
+        names.push(name.clone());
+    }
+
+    Ok(names)
+}
+
+/// The latencies between the regions. The matrix in the scenario comes before a table.
+fn latencies(
+    links: &Links,
+    table: Option<&RoundTrips>,
+    regions: &[String],
+) -> Result<Vec<Vec<Millis>>, ScenarioError> {
+    match (&links.round_trip_ms, table) {
+        (Some(matrix), _) => from_matrix(matrix, regions),
+        (None, Some(table)) => from_table(table, regions),
+
+        (None, None) if regions.len() == 1 => Ok(vec![vec![one_way(NEAR)]]),
+        (None, None) => Err(ScenarioError::Matrix {
+            regions: regions.len(),
+        }),
+    }
+}
+
 /// The latencies of a matrix that has a row and a column for each region.
 fn from_matrix(matrix: &[Vec<f64>], regions: &[String]) -> Result<Vec<Vec<Millis>>, ScenarioError> {
     let count = regions.len();
-    let square = matrix.len() == count && matrix.iter().all(|row| row.len() == count);
 
-    if !square || !matrix.iter().flatten().all(|time| is_time(*time)) {
+    let is_valid = |row: &Vec<f64>| {
+        let mut times = row.iter();
+        row.len() == count && times.all(|time| is_time(*time))
+    };
+
+    if matrix.len() != count || !matrix.iter().all(is_valid) {
         return Err(ScenarioError::Matrix { regions: count });
     }
 
-    Ok(matrix
-        .iter()
-        .map(|row| row.iter().copied().map(one_way).collect())
-        .collect())
+    let latencies = |row: &Vec<f64>| {
+        let times = row.iter().copied();
+        times.map(one_way).collect()
+    };
+
+    Ok(matrix.iter().map(latencies).collect())
 }
 
 /// The latencies that a table has between the regions.
 fn from_table(table: &RoundTrips, regions: &[String]) -> Result<Vec<Vec<Millis>>, ScenarioError> {
     let cell = |from: &String, to: &String| {
-        let none = || ScenarioError::NoRoundTrip {
+        let time = table.between(from, to);
+
+        time.map(one_way).ok_or_else(|| ScenarioError::NoRoundTrip {
             from: from.clone(),
             to: to.clone(),
-        };
-
-        table.between(from, to).map(one_way).ok_or_else(none)
+        })
     };
 
-    regions
-        .iter()
-        .map(|from| regions.iter().map(|to| cell(from, to)).collect())
-        .collect()
+    let row = |from| {
+        let cells = regions.iter().map(|to| cell(from, to));
+        cells.collect()
+    };
+
+    regions.iter().map(row).collect()
 }
 
 /// Half a round trip in whole milliseconds, at least 1.

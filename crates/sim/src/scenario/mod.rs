@@ -17,13 +17,13 @@ use std::collections::BTreeSet;
 
 use quorate_types::{Millis, limits};
 
-use crate::plan::{AgentPlan, MarketPlan, Plan, TaskPlan, TimedFault, ValidatorPlan};
+use crate::plan::{AgentPlan, MarketPlan, Plan, TaskPlan, ValidatorPlan};
 
 pub use error::ScenarioError;
 pub use links::{RoundTrips, RoundTripsError};
 
-use error::{Place, ranged};
-use form::{Form, Tasks};
+use error::{SourceText, ranged};
+use form::{Agents, Form, Tasks};
 use hosts::Hosts;
 use links::Regions;
 
@@ -39,6 +39,8 @@ const HEAL_AFTER: Millis = 5_000;
 const SECOND: Millis = 1_000;
 /// Milliseconds from the beginning of the healed phase to the end, if the file has no `patience`.
 const PATIENCE: Millis = 240_000;
+/// The longest duration of each stage of a market, in milliseconds: 30 days.
+const MONTH: Millis = 30 * 24 * 3_600_000;
 
 /// A scenario file that was read.
 #[derive(Debug, Clone)]
@@ -115,12 +117,14 @@ impl Scenario {
     /// [`ScenarioError`], mostly with the line: a name that does not exist or exists twice, a
     /// number out of range, or a fault that lacks a key or has one that it does not take.
     pub fn plan(&self, seed: u64, table: Option<&RoundTrips>) -> Result<Plan, ScenarioError> {
-        let (form, place) = (&self.form, Place(&self.text));
+        let form = &self.form;
+        let place = SourceText(&self.text);
+
         // Regions come first, since hosts are in them.
         let regions = Regions::of(&form.links, table, place)?;
         let hosts = Hosts::of(form, place)?;
 
-        let (tasks, heal_at) = (self.tasks()?, self.heal_at());
+        let tasks = self.tasks()?;
 
         let mut plan = Plan {
             seed,
@@ -130,7 +134,7 @@ impl Scenario {
             tasks,
             links: regions.plan,
             faults: Vec::new(),
-            heal_at,
+            heal_at: self.heal_at(),
             patience: form.patience.map_or(PATIENCE, |time| time.millis()),
             min_heights: form.heights.unwrap_or(0),
             over_threshold: false,
@@ -145,27 +149,28 @@ impl Scenario {
 
     /// The market of the plan.
     fn market(&self) -> Result<MarketPlan, ScenarioError> {
-        const MONTH: u64 = 30 * 24 * 3_600_000;
         let market = &self.form.market;
-        let (attempts, window, lease) = (market.attempts, market.window, market.lease);
+        let window_ms = market.window.millis();
+        let lease_ms = market.lease.millis();
 
-        ranged("market.attempts", attempts, 1..=1000)?;
-        ranged("market.window in ms", window.millis(), 1..=MONTH)?;
-        ranged("market.lease in ms", lease.millis(), 1..=MONTH)?;
+        let reveal_ms = market.reveal.map(|time| time.millis());
+        let solve_ms = market.solve.map(|time| time.millis());
+
+        ranged("market.attempts", market.attempts, 1..=1000)?;
+        ranged("market.window in ms", window_ms, 1..=MONTH)?;
+        ranged("market.lease in ms", lease_ms, 1..=MONTH)?;
 
         // Keys that are left out are not checked: 1 is in range.
-        let reveal = market.reveal.map(|time| time.millis());
-        ranged("market.reveal in ms", reveal.unwrap_or(1), 1..=MONTH)?;
-        let solve = market.solve.map(|time| time.millis());
-        ranged("market.solve in ms", solve.unwrap_or(1), 1..=MONTH)?;
+        ranged("market.reveal in ms", reveal_ms.unwrap_or(1), 1..=MONTH)?;
+        ranged("market.solve in ms", solve_ms.unwrap_or(1), 1..=MONTH)?;
 
         Ok(MarketPlan {
             mechanism: market.mechanism.clone(),
-            window_ms: window.millis(),
-            reveal_ms: reveal,
-            solve_ms: solve,
-            lease_ms: lease.millis(),
-            attempts,
+            window_ms,
+            reveal_ms,
+            solve_ms,
+            lease_ms,
+            attempts: market.attempts,
         })
     }
 
@@ -174,14 +179,11 @@ impl Scenario {
         let mut tasks = Vec::new();
 
         for group in &self.form.tasks {
-            let requires = hosts::labels(&group.requires, Place(&self.text))?;
+            let requires = hosts::labels(&group.requires, SourceText(&self.text))?;
             let times = times(group)?;
 
-            ranged(
-                "tasks, all together",
-                (tasks.len() + times.len()) as u64,
-                0..=MAX_TASKS as u64,
-            )?;
+            let count = (tasks.len() + times.len()) as u64;
+            ranged("tasks, all together", count, 0..=MAX_TASKS as u64)?;
 
             tasks.extend(times.into_iter().map(|at| TaskPlan {
                 at,
@@ -197,60 +199,72 @@ impl Scenario {
 
     /// The time at which the healed phase begins.
     fn heal_at(&self) -> Millis {
+        if let Some(written) = self.form.heal_at {
+            return written.millis();
+        }
+
         // Times that are not valid are reported elsewhere, so they do not count here.
-        let tasks = self
-            .form
-            .tasks
-            .iter()
-            .filter_map(|group| times(group).ok()?.pop());
+        let groups = self.form.tasks.iter();
+        let tasks = groups.filter_map(|group| times(group).ok()?.pop());
 
         let faults = self.form.faults.iter().map(|fault| {
+            let at = fault.at.get_ref().millis();
             let lasts = fault.lasts.map_or(0, |lasts| lasts.millis());
-            fault.at.get_ref().millis().saturating_add(lasts)
+
+            at.saturating_add(lasts)
         });
 
-        let last = tasks.chain(faults).max().unwrap_or(0);
-        let written = self.form.heal_at.map(|time| time.millis());
-        written.unwrap_or(last.saturating_add(HEAL_AFTER))
+        let last = tasks.chain(faults).max();
+        last.unwrap_or(0).saturating_add(HEAL_AFTER)
     }
 }
 
 /// The times at which the tasks of a group are submitted, in order.
 fn times(group: &Tasks) -> Result<Vec<Millis>, ScenarioError> {
-    if let Some(at) = &group.at {
-        // A list of times leaves nothing to the keys that make regular ones.
-        let others = [
-            group.count.is_some(),
-            group.from.is_some(),
-            group.every.is_some(),
-        ];
-        if others.contains(&true) {
-            return Err(ScenarioError::Both("tasks.at", "count, from or every"));
-        }
+    match group.at {
+        Some(_) => listed_times(group),
+        None => regular_times(group),
+    }
+}
 
-        let mut at: Vec<Millis> = at.iter().map(|time| time.millis()).collect();
-        at.sort_unstable();
+/// The times in the list of a group, in order.
+fn listed_times(group: &Tasks) -> Result<Vec<Millis>, ScenarioError> {
+    let has_count = group.count.is_some();
+    let has_step = group.from.is_some() || group.every.is_some();
 
-        return Ok(at);
+    // A list of times leaves nothing to the keys that make regular ones.
+    if has_count || has_step {
+        return Err(ScenarioError::Both("tasks.at", "count, from or every"));
     }
 
-    // Without a list, tasks are submitted at regular times.
+    let times = group.at.iter().flatten();
+    let mut times: Vec<Millis> = times.map(|time| time.millis()).collect();
+
+    times.sort_unstable();
+    Ok(times)
+}
+
+/// The regular times of a group without a list.
+fn regular_times(group: &Tasks) -> Result<Vec<Millis>, ScenarioError> {
     let count = group.count.unwrap_or(1);
     ranged("tasks.count", count, 1..=MAX_TASKS as u64)?;
 
     let from = group.from.map_or(SECOND, |time| time.millis());
     let every = group.every.map_or(SECOND, |time| time.millis());
 
-    Ok((0..count)
-        .map(|n| from.saturating_add(every.saturating_mul(n)))
-        .collect())
+    let time = |number| {
+        let after = every.saturating_mul(number);
+        from.saturating_add(after)
+    };
+
+    Ok((0..count).map(time).collect())
 }
 
 /// The validators of all groups, one after the other.
 fn validators(
     form: &Form,
     regions: &Regions,
-    place: Place<'_>,
+    place: SourceText<'_>,
 ) -> Result<Vec<ValidatorPlan>, ScenarioError> {
     let mut plans = Vec::new();
     for group in &form.validators {
@@ -273,56 +287,64 @@ fn validators(
 fn agents(
     form: &Form,
     regions: &Regions,
-    place: Place<'_>,
+    place: SourceText<'_>,
 ) -> Result<Vec<AgentPlan>, ScenarioError> {
     let mut plans = Vec::new();
+
     for group in &form.agents {
-        ranged("agents.slots", group.slots as u64, 1..=16)?;
-        ranged(
-            "agents.price",
-            group.price,
-            0..=limits::PRICE.unsigned_abs(),
-        )?;
-        ranged("agents.fails_permille", group.fails_permille, 0..=1000)?;
+        let plan = agent(group, regions, place)?;
 
-        let plan = AgentPlan {
-            labels: hosts::labels(&group.labels, place)?,
-            slots: group.slots,
-            price: group.price,
-            work_ms: group.work.millis(),
-            fails_permille: group.fails_permille,
-            region: regions.find(group.region.as_ref(), place)?,
-            manner: group.manner,
-            solves: group.solves,
-        };
-
+        // Members of a group are equal.
         plans.extend(std::iter::repeat_n(plan, group.count as usize));
     }
 
     Ok(plans)
 }
 
+/// An agent of a group.
+fn agent(
+    group: &Agents,
+    regions: &Regions,
+    place: SourceText<'_>,
+) -> Result<AgentPlan, ScenarioError> {
+    let slots = group.slots as u64;
+    let most_price = limits::PRICE.unsigned_abs();
+
+    ranged("agents.slots", slots, 1..=16)?;
+    ranged("agents.price", group.price, 0..=most_price)?;
+    ranged("agents.fails_permille", group.fails_permille, 0..=1000)?;
+
+    Ok(AgentPlan {
+        labels: hosts::labels(&group.labels, place)?,
+        slots: group.slots,
+        price: group.price,
+        work_ms: group.work.millis(),
+        fails_permille: group.fails_permille,
+        region: regions.find(group.region.as_ref(), place)?,
+        manner: group.manner,
+        solves: group.solves,
+    })
+}
+
 /// Whether validators with a third of the power or more lie, or have disks that lie.
 fn lies_by_a_third(plan: &Plan) -> bool {
-    let lying = plan
-        .faults
-        .iter()
-        .filter(|timed| timed.fault.makes_faulty());
-    let by_disk: BTreeSet<usize> = lying
-        .flat_map(|timed: &TimedFault| timed.fault.validators().collect::<Vec<_>>())
+    let faults = plan.faults.iter().map(|timed| &timed.fault);
+    let lying_disks: BTreeSet<usize> = faults
+        .filter(|fault| fault.makes_faulty())
+        .flat_map(|fault| fault.validators().collect::<Vec<_>>())
         .collect();
 
+    let mut all = 0_u64;
+    let mut lying = 0_u64;
+
     // Powers may be too large to add up. The genesis refuses that later.
-    let sum = |sum: u64, power: u64| sum.saturating_add(power);
-    let all = plan
-        .validators
-        .iter()
-        .map(|validator| validator.power)
-        .fold(0, sum);
+    for (at, validator) in plan.validators.iter().enumerate() {
+        all = all.saturating_add(validator.power);
 
-    let liars = plan.validators.iter().enumerate();
-    let liars = liars.filter(|(at, validator)| validator.lie.is_some() || by_disk.contains(at));
-    let liars = liars.map(|(_, validator)| validator.power).fold(0, sum);
+        if validator.lie.is_some() || lying_disks.contains(&at) {
+            lying = lying.saturating_add(validator.power);
+        }
+    }
 
-    liars.saturating_mul(3) >= all
+    lying.saturating_mul(3) >= all
 }

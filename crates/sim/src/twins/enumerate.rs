@@ -72,12 +72,10 @@ impl Space {
         let entries: Vec<Entry> = alphabet.letters.iter().map(entry).collect();
 
         alphabet.visit(self.rounds, &mut |word| {
-            visit(
-                &word
-                    .iter()
-                    .map(|letter| entries[*letter].clone())
-                    .collect::<Vec<_>>(),
-            )
+            let word = word.iter().map(|letter| entries[*letter].clone());
+            let schedule: Schedule = word.collect();
+
+            visit(&schedule)
         });
 
         Ok(())
@@ -95,6 +93,7 @@ impl Space {
         // Each scenario has dice of its own, so a longer sample begins like a shorter one.
         let draw = |index: usize| -> Schedule {
             let mut dice = Dice::new(seed, "twins", index as u64);
+
             (0..self.rounds)
                 .map(|_| entry(&self.draw(&mut dice)))
                 .collect()
@@ -112,39 +111,42 @@ impl Space {
     /// All entries of the space, with their symmetries.
     fn alphabet(&self) -> Result<Alphabet, TwinsError> {
         check_size(self.nodes, self.twins)?;
-        let parts = partitions(self.hosts(), self.groups);
 
+        let parts = partitions(self.hosts(), self.groups);
+        let own = self.own_precommits(&parts);
         let mut letters = Vec::new();
 
         for leader in 0..self.leaders() {
             for all in &parts {
-                let own = match self.precommits {
-                    Precommits::Along => Vec::new(),
-                    Precommits::AlongOrNowhere => vec![self.nowhere()],
-                    Precommits::Any => [parts.clone(), vec![self.nowhere()]].concat(),
-                };
+                letters.push((leader, all.clone(), None));
 
                 // The same partition again would be the entry without precommits.
-                let own = own.into_iter().filter(|own| own != all).map(Some);
-
-                letters.extend(
-                    std::iter::once(None)
-                        .chain(own)
-                        .map(|own| (leader, all.clone(), own)),
-                );
+                for own in own.iter().filter(|own| *own != all) {
+                    letters.push((leader, all.clone(), Some(own.clone())));
+                }
             }
         }
 
-        Ok(Alphabet::new(letters, (self.nodes, self.twins)))
+        Ok(Alphabet::new(letters, self.nodes, self.twins))
+    }
+
+    /// The partitions in which precommits may be heard that are not heard like everything else.
+    fn own_precommits(&self, parts: &[Vec<usize>]) -> Vec<Vec<usize>> {
+        match self.precommits {
+            Precommits::Along => Vec::new(),
+            Precommits::AlongOrNowhere => vec![self.nowhere()],
+            Precommits::Any => [parts, &[self.nowhere()]].concat(),
+        }
     }
 
     /// Draws an entry.
     fn draw(&self, dice: &mut Dice) -> Letter {
         let leader = dice.index(self.leaders());
         let all = self.draw_partition(dice);
+        let side = dice.below(6);
 
         // In one entry of six, precommits are heard like everything else.
-        let precommits = match (self.precommits, dice.below(6)) {
+        let precommits = match (self.precommits, side) {
             (Precommits::Along, _) | (_, 0) => None,
             (Precommits::Any, 1) => Some(self.draw_partition(dice)),
             _ => Some(self.nowhere()),
@@ -193,6 +195,7 @@ fn entry((leader, all, precommits): &Letter) -> Entry {
 fn listed(groups: &[usize]) -> Groups {
     // Groups are numbered without gaps, so the last number tells how many there are.
     let count = groups.iter().max().map_or(0, |last| last + 1);
+
     if count == groups.len() {
         return Vec::new();
     }

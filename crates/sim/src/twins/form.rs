@@ -164,7 +164,9 @@ impl Scenarios {
         ranged("rounds", self.rounds, 1, ROUNDS)?;
 
         for (scenario, schedule) in self.scenarios.iter().enumerate() {
-            let (found, rounds) = (schedule.len(), self.rounds);
+            let found = schedule.len();
+            let rounds = self.rounds;
+
             if found != rounds {
                 return Err(TwinsError::Length {
                     scenario,
@@ -174,22 +176,21 @@ impl Scenarios {
             }
 
             for (round, entry) in schedule.iter().enumerate() {
-                self.check_entry((scenario, round), entry)?;
+                self.check_entry(scenario, round, entry)?;
             }
         }
 
         Ok(())
     }
 
-    /// Checks an entry, `at` a scenario and a round.
-    fn check_entry(&self, at: (usize, usize), entry: &Entry) -> Result<(), TwinsError> {
-        let ((scenario, round), leader, nodes) = (at, entry.leader, self.num_nodes);
-        if leader >= nodes {
+    /// Checks the entry of a round of a scenario.
+    fn check_entry(&self, scenario: usize, round: usize, entry: &Entry) -> Result<(), TwinsError> {
+        if entry.leader >= self.num_nodes {
             return Err(TwinsError::Leader {
                 scenario,
                 round,
-                leader,
-                nodes,
+                leader: entry.leader,
+                nodes: self.num_nodes,
             });
         }
 
@@ -202,20 +203,31 @@ impl Scenarios {
                 });
             }
 
-            // Groups may leave hosts out, but not name one twice.
-            let mut met = vec![false; nodes + self.num_twins];
-
-            for host in groups.iter().flatten().copied() {
-                let free = met.get_mut(host).filter(|met| !**met);
-                *free.ok_or(TwinsError::Host {
+            if let Some(host) = self.misplaced(groups) {
+                return Err(TwinsError::Host {
                     scenario,
                     round,
                     host,
-                })? = true;
+                });
             }
         }
 
         Ok(())
+    }
+
+    /// The first host in some groups that does not exist, or that another group names too. Groups
+    /// may leave hosts out.
+    fn misplaced(&self, groups: &Groups) -> Option<usize> {
+        let mut met = vec![false; self.num_nodes + self.num_twins];
+
+        for host in groups.iter().flatten().copied() {
+            match met.get_mut(host) {
+                Some(met) if !*met => *met = true,
+                _ => return Some(host),
+            }
+        }
+
+        None
     }
 }
 

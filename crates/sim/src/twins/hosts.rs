@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use quorate_crypto::{SecretKey, Verified};
-use quorate_ledger::Ledger;
+use quorate_ledger::{Ledger, Proposal};
 use quorate_replica::{
-    Action, Config, Event, Now, PaceConfig, Recipients, Replica, ToSign, Voting,
+    Action, Config, Event, Now, Recipients, Replica, TimeoutConfig, ToSign, Voting, Work,
 };
 use quorate_types::message::{Decided, PeerMessage};
 use quorate_types::{
-    Block, Height, Kind, Millis, PublicKey, QuorumCertificate, Round, SignedStatement, Statement,
+    Block, Height, Kind, Millis, MonotonicMillis, PublicKey, QuorumCertificate, Round,
+    SignedStatement, Statement,
 };
 
 use crate::world::START;
@@ -28,12 +29,12 @@ const CAPACITY: usize = 1 << 14;
 /// Signs statements and keeps the signatures. Scenarios have most of their statements in common,
 /// and a key always makes the same signature of the same statement.
 #[derive(Debug)]
-pub(super) struct Mint {
+pub(super) struct SignatureCache {
     keys: Vec<SecretKey>,
     made: BTreeMap<(usize, Statement), Verified<SignedStatement>>,
 }
 
-impl Mint {
+impl SignatureCache {
     pub(super) fn new(keys: Vec<SecretKey>) -> Self {
         Self {
             keys,
@@ -49,6 +50,7 @@ impl Mint {
         let key = &self.keys[node];
         let made = self.made.entry((node, statement));
         let statement = made.key().1.clone();
+
         made.or_insert_with(|| key.sign_statement(statement))
             .clone()
     }
@@ -56,7 +58,7 @@ impl Mint {
 
 /// Something that a host did and that others may notice.
 #[derive(Debug)]
-pub(super) enum Deed {
+pub(super) enum HostOutput {
     /// It signed a statement.
     Signed(SignedStatement),
     /// Its guard refused a statement, since it had signed another value in the same slot.
@@ -86,31 +88,15 @@ pub(super) struct Host {
 
 impl Host {
     /// Makes the host `index`, an instance of node `node`, at the genesis.
-    pub(super) fn new(index: usize, node: usize, mint: &Mint, ledger: &Ledger) -> Self {
+    pub(super) fn new(index: usize, node: usize, mint: &SignatureCache, ledger: &Ledger) -> Self {
         let key = mint.keys[node].public_key();
-
-        let pace = PaceConfig {
-            least_ms: 10,
-            most_ms: 10,
-            growth_ms: 5,
-            resend_ms: RESEND_MS,
-            timely_ms: RESEND_MS,
-            fetch_ms: 1,
-        };
-
-        let config = Config {
-            me: key,
-            pace,
-            voting: Voting::From(0),
-        };
-
         let ahead = index as Millis;
-        let replica = Replica::new(config, ledger.clone(), clock(0, ahead));
+        let start = clock(MonotonicMillis::ZERO, ahead);
 
         let mut host = Self {
             node,
             key,
-            replica,
+            replica: Replica::new(config_of(key), ledger.clone(), start),
             guard: BTreeMap::new(),
             blocks: Vec::new(),
             ahead,
@@ -130,19 +116,28 @@ impl Host {
     }
 
     /// Takes in an event, and returns what the host did upon it.
-    pub(super) fn handle(&mut self, now: Millis, event: Event, mint: &mut Mint) -> Vec<Deed> {
+    pub(super) fn handle(
+        &mut self,
+        now: MonotonicMillis,
+        event: Event,
+        mint: &mut SignatureCache,
+    ) -> Vec<HostOutput> {
         self.replica.handle(clock(now, self.ahead), event);
         self.drain(now, mint)
     }
 
     /// Fires the timers that are due, and returns what the host did upon them.
-    pub(super) fn handle_timeout(&mut self, now: Millis, mint: &mut Mint) -> Vec<Deed> {
+    pub(super) fn handle_timeout(
+        &mut self,
+        now: MonotonicMillis,
+        mint: &mut SignatureCache,
+    ) -> Vec<HostOutput> {
         self.replica.handle_timeout(clock(now, self.ahead));
         self.drain(now, mint)
     }
 
     /// Carries out all actions that the replica wants.
-    fn drain(&mut self, now: Millis, mint: &mut Mint) -> Vec<Deed> {
+    fn drain(&mut self, now: MonotonicMillis, mint: &mut SignatureCache) -> Vec<HostOutput> {
         let mut deeds = Vec::new();
 
         while let Some(action) = self.replica.poll_action() {
@@ -155,100 +150,98 @@ impl Host {
     }
 
     /// Carries out one action, and returns the event that answers it.
-    fn perform(&mut self, action: Action, mint: &mut Mint, deeds: &mut Vec<Deed>) -> Option<Event> {
-        match action {
-            Action::Verify(work) => Some(match work.run() {
-                Ok(proof) => Event::Verified(proof),
-                Err(origin) => Event::Refused(origin),
-            }),
+    fn perform(
+        &mut self,
+        action: Action,
+        mint: &mut SignatureCache,
+        deeds: &mut Vec<HostOutput>,
+    ) -> Option<Event> {
+        let deed = match action {
+            Action::Verify(work) => return Some(verify(*work)),
 
-            Action::Execute { ledger, block } => {
-                let result = ledger.execute(&block).map(Box::new);
-                Some(Event::Executed {
-                    block: block.header.id(),
-                    result,
-                })
-            }
+            Action::Execute { ledger, block } => return Some(execute(&ledger, &block)),
 
             Action::Propose {
                 ledger,
                 round,
                 proposal,
-            } => {
-                let (block, _) = ledger.propose(*proposal);
-                Some(Event::Proposed {
-                    round,
-                    block: Box::new(block),
-                })
-            }
+            } => return Some(propose(&ledger, round, *proposal)),
 
-            Action::Sign(to_sign) => self.sign(to_sign, mint, deeds),
+            Action::Sign(to_sign) => return self.sign(to_sign, mint, deeds),
 
-            Action::Persist { block, commit } => {
-                let height = block.header.height;
-                // Peers that fell behind are served from these.
-                self.blocks.push(((**block).clone(), commit));
-                Some(Event::Persisted(height))
-            }
+            Action::Persist { block, commit } => return Some(self.persist(&block, commit)),
 
             Action::ServeDecided { to, from } => {
                 deeds.extend(self.serve(to, from));
-                None
+                return None;
             }
 
-            Action::Send(to, message) => {
-                deeds.push(Deed::Said(to, message));
-                None
-            }
-
-            Action::Committed { block, .. } => {
-                deeds.push(Deed::Decided(Box::new((**block).clone())));
-                None
-            }
-
-            Action::Halt(reason) => {
-                deeds.push(Deed::Halted(reason.to_string()));
-                None
-            }
+            Action::Send(to, message) => HostOutput::Said(to, message),
+            Action::Committed { block, .. } => HostOutput::Decided(Box::new((**block).clone())),
+            Action::Halt(reason) => HostOutput::Halted(reason.to_string()),
 
             // Scenarios have no crashes, no clients, and no keys that lost their guard.
-            Action::Log(..) | Action::RaiseGuard(_) | Action::Reply(..) | Action::Call(_) => None,
-        }
-    }
-
-    /// Signs as a guard allows: one value for each height, round and kind.
-    fn sign(&mut self, to_sign: ToSign, mint: &mut Mint, deeds: &mut Vec<Deed>) -> Option<Event> {
-        // The guard is only about statements of consensus.
-        let statement = match to_sign {
-            ToSign::Statement(statement) => statement,
-            ToSign::Operation(operation) => {
-                let signed = mint.keys[self.node].sign(*operation);
-                return Some(Event::SignedOperation(Box::new(signed)));
-            }
-            ToSign::Suspicion(suspicion) => {
-                return Some(Event::SignedSuspicion(mint.keys[self.node].sign(suspicion)));
+            Action::Log(..) | Action::RaiseGuard(_) | Action::Reply(..) | Action::Call(_) => {
+                return None;
             }
         };
 
+        deeds.push(deed);
+        None
+    }
+
+    /// Keeps a decided block. Peers that fell behind are served from these.
+    fn persist(&mut self, block: &Block, commit: QuorumCertificate) -> Event {
+        self.blocks.push((block.clone(), commit));
+        Event::Persisted(block.header.height)
+    }
+
+    /// Signs as a guard allows: one value for each height, round and kind.
+    fn sign(
+        &mut self,
+        to_sign: ToSign,
+        mint: &mut SignatureCache,
+        deeds: &mut Vec<HostOutput>,
+    ) -> Option<Event> {
+        let key = &mint.keys[self.node];
+
+        // The guard is only about statements of consensus.
+        match to_sign {
+            ToSign::Statement(statement) => self.sign_statement(statement, mint, deeds),
+            ToSign::Operation(operation) => {
+                let signed = Box::new(key.sign(*operation));
+                Some(Event::SignedOperation(signed))
+            }
+            ToSign::Suspicion(suspicion) => Some(Event::SignedSuspicion(key.sign(suspicion))),
+        }
+    }
+
+    /// Signs a statement unless the guard refuses it.
+    fn sign_statement(
+        &mut self,
+        statement: Statement,
+        mint: &mut SignatureCache,
+        deeds: &mut Vec<HostOutput>,
+    ) -> Option<Event> {
         let slot = (statement.height, statement.round, statement.kind);
+        let said = self.guard.entry(slot).or_insert_with(|| statement.clone());
 
         // The same statement may be signed again.
-        if *self.guard.entry(slot).or_insert_with(|| statement.clone()) != statement {
-            deeds.push(Deed::Refused(statement));
+        if *said != statement {
+            deeds.push(HostOutput::Refused(statement));
             return None;
         }
 
         let signed = mint.sign(self.node, statement);
-        deeds.push(Deed::Signed((*signed).clone()));
+        deeds.push(HostOutput::Signed((*signed).clone()));
+
         Some(Event::SignedStatement(signed))
     }
 
     /// The answer to a peer that asks for decided blocks from a height on.
-    fn serve(&self, to: PublicKey, from: Height) -> Vec<Deed> {
-        let wanted = self
-            .blocks
-            .iter()
-            .filter(|(block, _)| block.header.height >= from);
+    fn serve(&self, to: PublicKey, from: Height) -> Vec<HostOutput> {
+        let blocks = self.blocks.iter();
+        let wanted = blocks.filter(|(block, _)| block.header.height >= from);
 
         let decided = wanted.take(SERVED).map(|(block, commit)| {
             let decided = Decided {
@@ -257,16 +250,59 @@ impl Host {
             };
 
             let message = PeerMessage::Decided(Box::new(decided));
-            Deed::Said(Recipients::One(to), message)
+            HostOutput::Said(Recipients::One(to), message)
         });
 
         decided.collect()
     }
 }
 
-fn clock(now: Millis, ahead: Millis) -> Now {
+/// The configuration of a replica with this key. Its timeouts are short, and it sends again late.
+fn config_of(key: PublicKey) -> Config {
+    let pace = TimeoutConfig {
+        least_ms: 10,
+        most_ms: 10,
+        growth_ms: 5,
+        resend_ms: RESEND_MS,
+        timely_ms: RESEND_MS,
+        fetch_ms: 1,
+    };
+
+    Config {
+        me: key,
+        pace,
+        voting: Voting::From(0),
+    }
+}
+
+/// Checks signatures, and returns the result.
+fn verify(work: Work) -> Event {
+    match work.run() {
+        Ok(proof) => Event::Verified(proof),
+        Err(origin) => Event::Refused(origin),
+    }
+}
+
+/// Executes a block, and returns the result.
+fn execute(ledger: &Ledger, block: &Verified<Block>) -> Event {
+    Event::Executed {
+        block: block.header.id(),
+        result: ledger.execute(block).map(Box::new),
+    }
+}
+
+/// Builds a block, and returns it.
+fn propose(ledger: &Ledger, round: Round, proposal: Proposal) -> Event {
+    let (block, _) = ledger.propose(proposal);
+    let block = Box::new(block);
+    Event::Proposed { round, block }
+}
+
+/// The time that the clock of a host shows which is so many milliseconds ahead.
+fn clock(now: MonotonicMillis, ahead: Millis) -> Now {
     Now {
         monotonic: now,
-        unix: START + now + ahead,
+        // The scenario begins at the origin of this clock.
+        unix: START + now.0 + ahead,
     }
 }

@@ -74,5 +74,5 @@ mod votes;
 
 pub use enumerate::{Leaders, Precommits, Space};
 pub use form::{Entry, Groups, Scenarios, Schedule, TwinsError};
-pub use report::{Outcome, TwinsReport, TwinsViolation};
+pub use report::{ScheduleOutcome, TwinsReport, TwinsViolation};
 pub use runner::{Runner, Withheld};

@@ -81,7 +81,9 @@ pub(super) struct Network {
 
 impl Network {
     pub(super) fn new(withheld: Withheld, hosts: usize) -> Self {
-        let (queue, early, missed) = (VecDeque::new(), Vec::new(), Vec::new());
+        let queue = VecDeque::new();
+        let early = Vec::new();
+        let missed = Vec::new();
         Self {
             queue,
             early,

@@ -39,22 +39,27 @@ pub(super) struct Oracle {
 impl Oracle {
     /// Takes in that a host signed a statement, at a height with these validators.
     pub(super) fn signed(&mut self, host: usize, signed: &SignedStatement, set: &ValidatorSet) {
-        self.digest
-            .note(b's', 0, [host as u64, 0], &signed.signature.0);
+        let place = [host as u64, 0];
+        self.digest.note(b's', 0, place, &signed.signature.0);
 
         let said = &signed.statement;
         let is_again = said.kind == Kind::Proposal && said.pol_round.is_some();
-        self.reproposed |= is_again && !self.twins.contains(&signed.signer);
 
-        let (Kind::Precommit, Some(block)) = (said.kind, said.block) else {
-            return;
-        };
+        if is_again && !self.twins.contains(&signed.signer) {
+            self.reproposed = true;
+        }
 
-        // Each precommit counts, whether anyone heard it or not.
-        let signers = self
-            .precommits
-            .entry((said.height, said.round, block))
-            .or_default();
+        if let (Kind::Precommit, Some(block)) = (said.kind, said.block) {
+            self.count_precommit(signed, block, set);
+        }
+    }
+
+    /// Counts a precommit for a block, whether anyone heard it or not.
+    fn count_precommit(&mut self, signed: &SignedStatement, block: BlockId, set: &ValidatorSet) {
+        let height = signed.statement.height;
+        let of = (height, signed.statement.round, block);
+
+        let signers = self.precommits.entry(of).or_default();
         signers.insert(signed.signer);
 
         if !set.is_quorum(set.power_of(&*signers)) {
@@ -62,10 +67,12 @@ impl Oracle {
         }
 
         // Later commits of the height are compared with the first.
-        let first = *self.commits.entry(said.height).or_insert(block);
+        let first = *self.commits.entry(height).or_insert(block);
 
         if first != block {
-            let (height, first, block) = (said.height, first.short(), block.short());
+            let first = first.short();
+            let block = block.short();
+
             self.object(format!(
                 "height {height}: precommits commit {first} and {block}"
             ));
@@ -90,12 +97,14 @@ impl Oracle {
     /// heights do not count, since the host does not compare them.
     pub(super) fn told(&mut self, host: usize, at: Height, signed: &SignedStatement) {
         let said = &signed.statement;
+
         if said.height != at {
             return;
         }
 
         let slot = (at, said.round, said.kind, signed.signer);
         let of_host = self.heard.entry(host).or_default();
+
         // Later statements in the slot are compared with the first.
         let first = of_host.entry(slot).or_insert_with(|| said.clone());
 
@@ -106,28 +115,37 @@ impl Oracle {
 
     /// Takes in that a correct host decided a block.
     pub(super) fn decided(&mut self, host: usize, block: &Block) {
-        let (height, id) = (block.header.height, block.header.id());
-        self.digest
-            .note(b'd', height, [host as u64, 0], id.as_bytes());
+        let height = block.header.height;
+        let id = block.header.id();
+        let place = [host as u64, 0];
+
+        self.digest.note(b'd', height, place, id.as_bytes());
 
         let (first, by) = *self.decided.entry(height).or_insert((id, host));
 
         if first != id {
-            let (first, id) = (first.short(), id.short());
+            let first = first.short();
+            let id = id.short();
+
             self.object(format!(
                 "height {height}: host {by} decided {first}, host {host} decided {id}"
             ));
         }
 
-        // Evidence must never convict a correct node (N-24).
-        for culprit in block.evidence.iter().map(|evidence| evidence.culprit()) {
-            self.convicted.insert(culprit);
+        for evidence in &block.evidence {
+            self.convict(height, evidence.culprit());
+        }
+    }
 
-            if !self.twins.contains(&culprit) {
-                self.object(format!(
-                    "height {height} convicts {culprit}, which is correct"
-                ));
-            }
+    /// Takes in that a decided block convicts a key. Evidence must never convict a correct node
+    /// (N-24).
+    fn convict(&mut self, height: Height, culprit: PublicKey) {
+        self.convicted.insert(culprit);
+
+        if !self.twins.contains(&culprit) {
+            self.object(format!(
+                "height {height} convicts {culprit}, which is correct"
+            ));
         }
     }
 

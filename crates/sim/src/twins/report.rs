@@ -6,7 +6,7 @@ use quorate_types::Hash;
 
 /// The result of one scenario.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Outcome {
+pub struct ScheduleOutcome {
     /// The first rule that did not hold, described for people.
     pub violation: Option<String>,
     /// Whether a correct host decided before healing.
@@ -84,7 +84,7 @@ impl TwinsReport {
     }
 
     /// Adds the outcome of scenario `at`.
-    pub fn add(&mut self, at: usize, outcome: Outcome) {
+    pub fn add(&mut self, at: usize, outcome: ScheduleOutcome) {
         self.scenarios += 1;
         self.decided += usize::from(outcome.decided);
         self.locked += usize::from(outcome.locked);
@@ -97,10 +97,10 @@ impl TwinsReport {
         let parts = [self.digest.as_bytes(), outcome.digest.as_bytes()];
         self.digest = Hash::derive("quorate 1 twins report", &parts).to_string();
 
-        let violation = outcome
-            .violation
-            .map(|how| TwinsViolation { scenario: at, how });
-        self.violations.extend(violation);
+        if let Some(how) = outcome.violation {
+            let violation = TwinsViolation { scenario: at, how };
+            self.violations.push(violation);
+        }
     }
 
     /// Whether everything held in all scenarios.

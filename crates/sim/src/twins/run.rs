@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use quorate_replica::{Event, Recipients};
 use quorate_types::message::PeerMessage;
-use quorate_types::{Height, Kind, Millis, PublicKey, Round, SignedStatement, ValidatorSet};
+use quorate_types::{
+    Height, Kind, Millis, MonotonicMillis, PublicKey, Round, SignedStatement, ValidatorSet,
+};
 
-use super::hosts::{Deed, Host, INTERVAL_MS, Mint, RESEND_MS};
+use super::hosts::{Host, HostOutput, INTERVAL_MS, RESEND_MS, SignatureCache};
 use super::network::{Frame, Hearing, Network};
 use super::oracle::Oracle;
-use super::report::Outcome;
+use super::report::ScheduleOutcome;
 use super::votes::Votes;
 use super::{Entry, Runner, Withheld};
 
@@ -27,7 +29,7 @@ const PAUSE_MS: Millis = RESEND_MS / 10 + 1;
 
 /// One scenario while it runs.
 pub(super) struct Run<'a> {
-    mint: &'a mut Mint,
+    mint: &'a mut SignatureCache,
     nodes: usize,
     twins: usize,
     hosts: Vec<Host>,
@@ -37,44 +39,33 @@ pub(super) struct Run<'a> {
     oracle: Oracle,
     /// Whether after some round a correct host had precommitted a block and not decided.
     locked: bool,
-    now: Millis,
+    now: MonotonicMillis,
     steps: u64,
 }
 
 impl<'a> Run<'a> {
     /// Sets up all hosts at the genesis.
     pub(super) fn new(runner: &'a mut Runner, withheld: Withheld) -> Self {
-        let Runner {
-            ledger,
-            nodes,
-            twins,
-            mint,
-            ..
-        } = runner;
-        let (nodes, twins) = (*nodes, *twins);
-
-        let of_node = (0..nodes).chain(0..twins).enumerate();
-        let hosts: Vec<_> = of_node
-            .map(|(index, node)| Host::new(index, node, mint, ledger))
-            .collect();
+        let nodes = runner.nodes;
+        let twins = runner.twins;
+        let hosts = hosts_of(runner);
 
         let mut oracle = Oracle::default();
-        oracle
-            .twins
-            .extend(hosts.iter().take(twins).map(|host| host.key));
+        let twinned = hosts.iter().take(twins);
+        oracle.twins.extend(twinned.map(|host| host.key));
 
         Self {
-            mint,
             nodes,
             twins,
             network: Network::new(withheld, hosts.len()),
-            validators: Arc::clone(ledger.validators()),
+            validators: Arc::clone(runner.ledger.validators()),
+            mint: &mut runner.mint,
             hosts,
             votes: Votes::default(),
             oracle,
             locked: false,
             // By now the first heartbeat is due, so hosts propose blocks.
-            now: INTERVAL_MS,
+            now: MonotonicMillis(INTERVAL_MS),
             steps: 0,
         }
     }
@@ -106,12 +97,12 @@ impl<'a> Run<'a> {
     }
 
     /// The outcome so far, before healing.
-    pub(super) fn standing(&self) -> Outcome {
-        Outcome {
+    pub(super) fn standing(&self) -> ScheduleOutcome {
+        ScheduleOutcome {
             decided: self.correct_heights().any(|height| height >= HEIGHT),
             locked: self.locked,
             rounds: u64::from(self.frontier()),
-            ..Outcome::default()
+            ..ScheduleOutcome::default()
         }
     }
 
@@ -140,9 +131,9 @@ impl<'a> Run<'a> {
     }
 
     /// The outcome at the end, with what was known before healing.
-    pub(super) fn outcome(self, standing: Outcome) -> Outcome {
+    pub(super) fn outcome(self, standing: ScheduleOutcome) -> ScheduleOutcome {
         let oracle = self.oracle;
-        Outcome {
+        ScheduleOutcome {
             violation: oracle.violation,
             reproposed: oracle.reproposed,
             conflict: !oracle.exposed.is_empty(),
@@ -187,17 +178,12 @@ impl<'a> Run<'a> {
         };
 
         // All hosts at this height have the same order of proposers.
-        let schedule = self
-            .hosts
-            .iter()
-            .find(|host| host.replica.height() == HEIGHT);
+        let mut hosts = self.hosts.iter();
+        let schedule = hosts.find(|host| host.replica.height() == HEIGHT);
 
         schedule.is_none_or(|any| {
-            any.replica
-                .ledger()
-                .proposers()
-                .proposer(HEIGHT, self.frontier())
-                == host.key
+            let proposers = any.replica.ledger().proposers();
+            proposers.proposer(HEIGHT, self.frontier()) == host.key
         })
     }
 
@@ -205,37 +191,25 @@ impl<'a> Run<'a> {
     fn connect(&mut self) {
         for at in 0..self.hosts.len() {
             for peer in 0..self.hosts.len() {
-                // Instances of one node do not connect: nobody speaks to its own key.
-                if self.hosts[at].node != self.hosts[peer].node && self.network.connects(at, peer) {
+                if self.connects(at, peer) {
                     let event = Event::Connected(self.hosts[peer].key);
                     let deeds = self.hosts[at].handle(self.now, event, self.mint);
+
                     self.absorb(at, deeds);
                 }
             }
         }
     }
 
+    /// Whether a host connects to another that it hears. Instances of one node do not: nobody
+    /// speaks to its own key.
+    fn connects(&self, at: usize, peer: usize) -> bool {
+        self.hosts[at].node != self.hosts[peer].node && self.network.connects(at, peer)
+    }
+
     /// Delivers a frame.
     fn hand(&mut self, Frame { from, to, message }: Frame) {
-        let correct = self.is_correct(&self.hosts[to]);
-
-        match &message {
-            PeerMessage::Statement(signed) => {
-                self.votes.told(to, signed);
-                if correct {
-                    self.oracle
-                        .told(to, self.hosts[to].replica.height(), signed);
-                }
-            }
-
-            PeerMessage::Certificate(certificate) => {
-                certificate
-                    .signed_statements()
-                    .for_each(|vote| self.votes.told(to, &vote));
-            }
-
-            _ => {}
-        }
+        self.note_votes(to, &message);
 
         let event = Event::Peer {
             from: self.hosts[from].key,
@@ -246,16 +220,37 @@ impl<'a> Run<'a> {
         self.absorb(to, deeds);
     }
 
+    /// Takes in the votes of a message that a host receives.
+    fn note_votes(&mut self, to: usize, message: &PeerMessage) {
+        match message {
+            PeerMessage::Statement(signed) => {
+                self.votes.told(to, signed);
+
+                let host = &self.hosts[to];
+                if self.is_correct(host) {
+                    self.oracle.told(to, host.replica.height(), signed);
+                }
+            }
+
+            PeerMessage::Certificate(certificate) => {
+                for vote in certificate.signed_statements() {
+                    self.votes.told(to, &vote);
+                }
+            }
+
+            _ => {}
+        }
+    }
+
     /// Fires the earliest timer of some hosts, if it is due within that time. Returns whether there
     /// was one.
     fn fire(&mut self, of: impl Fn(&Host) -> bool, within: Millis) -> bool {
         let hosts = self.hosts.iter().enumerate().filter(|(_, host)| of(host));
+        let timers = hosts.filter_map(|(at, host)| Some((host.replica.poll_timeout()?, at)));
 
-        let next = hosts
-            .filter_map(|(at, host)| Some((host.replica.poll_timeout()?, at)))
-            .min();
-
-        let Some((due, at)) = next else { return false };
+        let Some((due, at)) = timers.min() else {
+            return false;
+        };
 
         if due > self.now.saturating_add(within) {
             return false;
@@ -263,6 +258,7 @@ impl<'a> Run<'a> {
 
         self.now = self.now.max(due);
         let deeds = self.hosts[at].handle_timeout(self.now, self.mint);
+
         self.absorb(at, deeds);
 
         true
@@ -289,48 +285,60 @@ impl<'a> Run<'a> {
     /// all hosts before the first precommit is: by then all have cast theirs, and there is a
     /// choice.
     fn first_stuck(&self, round: Round) -> Option<(usize, Vec<(usize, SignedStatement)>)> {
-        let of_kind = |kind| {
-            let mut inside = self
-                .hosts
-                .iter()
-                .enumerate()
-                .filter(|(_, host)| is_in(host, round));
+        let prevotes = self.first_lacking(round, Kind::Prevote);
+        prevotes.or_else(|| self.first_lacking(round, Kind::Precommit))
+    }
 
-            inside.find_map(move |(at, host)| {
-                let of = (host.replica.round(), kind);
-                let lacking = self.votes.lacking(at, of, &self.validators);
-                (!lacking.is_empty()).then_some((at, lacking))
-            })
-        };
+    /// The first host in a round that lacks votes of a kind, and these votes.
+    fn first_lacking(
+        &self,
+        round: Round,
+        kind: Kind,
+    ) -> Option<(usize, Vec<(usize, SignedStatement)>)> {
+        let hosts = self.hosts.iter().enumerate();
+        let mut inside = hosts.filter(|(_, host)| is_in(host, round));
 
-        of_kind(Kind::Prevote).or_else(|| of_kind(Kind::Precommit))
+        inside.find_map(|(at, host)| {
+            let of = (host.replica.round(), kind);
+            let lacking = self.votes.lacking(at, of, &self.validators);
+
+            (!lacking.is_empty()).then_some((at, lacking))
+        })
     }
 
     /// Takes in what a host did: votes, messages and decisions.
-    fn absorb(&mut self, at: usize, deeds: Vec<Deed>) {
+    fn absorb(&mut self, at: usize, deeds: Vec<HostOutput>) {
         let correct = self.is_correct(&self.hosts[at]);
 
         for deed in deeds {
             match deed {
-                Deed::Signed(signed) => {
-                    self.votes.said(at, &signed);
-                    let set = self.hosts[at].replica.ledger().validators();
-                    self.oracle.signed(at, &signed, set);
-                }
+                HostOutput::Signed(signed) => self.note_signature(at, &signed),
 
-                Deed::Said(to, message) => self.send(at, to, message),
+                HostOutput::Said(to, message) => self.send(at, to, message),
+
+                HostOutput::Refused(statement) => self.oracle.refused(at, &statement),
+
                 // Twins may decide anything, so their decisions are not judged.
-                Deed::Decided(block) if correct => self.oracle.decided(at, &block),
-                Deed::Refused(statement) => self.oracle.refused(at, &statement),
-                Deed::Halted(why) if correct => self.oracle.halted(at, &why),
-                Deed::Decided(_) | Deed::Halted(_) => {}
+                HostOutput::Decided(block) if correct => self.oracle.decided(at, &block),
+                HostOutput::Halted(why) if correct => self.oracle.halted(at, &why),
+
+                HostOutput::Decided(_) | HostOutput::Halted(_) => {}
             }
         }
+    }
+
+    /// Takes in that a host signed a statement.
+    fn note_signature(&mut self, at: usize, signed: &SignedStatement) {
+        self.votes.said(at, signed);
+
+        let set = self.hosts[at].replica.ledger().validators();
+        self.oracle.signed(at, signed, set);
     }
 
     /// Sends a message to a key, which means to all its instances. Nobody sends to its own key.
     fn send(&mut self, from: usize, to: Recipients, message: PeerMessage) {
         let own = self.hosts[from].key;
+
         let is_meant = |key: PublicKey| match to {
             Recipients::One(one) => key == one,
             Recipients::All => true,
@@ -368,12 +376,8 @@ impl<'a> Run<'a> {
             return false;
         }
 
-        let free = self
-            .oracle
-            .exposed
-            .difference(&self.oracle.convicted)
-            .next()
-            .copied();
+        let exposed = &self.oracle.exposed;
+        let free = exposed.difference(&self.oracle.convicted).next().copied();
 
         if let Some(free) = free.filter(|_| least >= goal + EVIDENCE_BY) {
             self.oracle
@@ -393,6 +397,14 @@ impl<'a> Run<'a> {
             ));
         }
     }
+}
+
+/// The hosts of a run at the genesis: the first instance of each node, then the second ones.
+fn hosts_of(runner: &Runner) -> Vec<Host> {
+    let of_node = (0..runner.nodes).chain(0..runner.twins);
+    let host = |(index, node)| Host::new(index, node, &runner.mint, &runner.ledger);
+
+    of_node.enumerate().map(host).collect()
 }
 
 /// Whether a host has not decided, and has not left a round.
@@ -424,7 +436,7 @@ mod tests {
 
     /// Runs a scenario as [`Runner::run`] does, but after the first entry these hosts forget
     /// everything that they said.
-    fn run(forgetful: &[usize]) -> Outcome {
+    fn run(forgetful: &[usize]) -> ScheduleOutcome {
         let mut runner = Runner::new(4, 1).unwrap();
         let ledger = runner.ledger.clone();
         let mut run = Run::new(&mut runner, Withheld::Lost);

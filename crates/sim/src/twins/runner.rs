@@ -6,8 +6,8 @@ use quorate_types::genesis::{Admission, Parameters};
 use quorate_types::{Genesis, PROTOCOL_VERSION, PublicKey, Validator, ValidatorSet};
 
 use super::form::check_size;
-use super::hosts::{INTERVAL_MS, Mint};
-use super::report::Outcome;
+use super::hosts::{INTERVAL_MS, SignatureCache};
+use super::report::ScheduleOutcome;
 use super::run::Run;
 use super::{Entry, TwinsError};
 use crate::seen::key_of;
@@ -27,7 +27,7 @@ pub struct Runner {
     pub(super) ledger: Ledger,
     pub(super) nodes: usize,
     pub(super) twins: usize,
-    pub(super) mint: Mint,
+    pub(super) mint: SignatureCache,
     /// Holds the memory of verified signatures open: all hosts share it, over all scenarios.
     _memo: SignatureMemo,
 }
@@ -51,14 +51,14 @@ impl Runner {
             ledger,
             nodes,
             twins,
-            mint: Mint::new(keys),
+            mint: SignatureCache::new(keys),
             _memo: SignatureMemo::start(),
         })
     }
 
     /// Runs one scenario to its end, or to the first rule that does not hold. Entries name hosts as
     /// [`super::Scenarios`] does; a host or leader that does not exist stands for nobody.
-    pub fn run(&mut self, schedule: &[Entry], withheld: Withheld) -> Outcome {
+    pub fn run(&mut self, schedule: &[Entry], withheld: Withheld) -> ScheduleOutcome {
         let mut run = Run::new(self, withheld);
         for entry in schedule {
             run.play_entry(entry);
@@ -93,7 +93,7 @@ fn genesis(keys: impl Iterator<Item = PublicKey>) -> Ledger {
 
     Ledger::genesis(Genesis {
         name: "twins".parse().expect("a label"),
-        created: START - 1,
+        created: START.saturating_sub(1),
         markets: Vec::new(),
         version: PROTOCOL_VERSION,
         admission: Admission::Attestation,

@@ -23,31 +23,25 @@ pub(super) struct Alphabet {
 
 impl Alphabet {
     /// The alphabet of these letters, for a committee of `nodes` of which `twins` have a twin.
-    pub(super) fn new(mut letters: Vec<Letter>, (nodes, twins): (usize, usize)) -> Self {
+    pub(super) fn new(mut letters: Vec<Letter>, nodes: usize, twins: usize) -> Self {
         letters.sort();
         letters.dedup();
 
-        let places: BTreeMap<&Letter, usize> = letters
-            .iter()
-            .enumerate()
-            .map(|(at, letter)| (letter, at))
-            .collect();
+        let mut places = BTreeMap::new();
+        for (at, letter) in letters.iter().enumerate() {
+            places.insert(letter, at);
+        }
 
         // A renaming counts only if every letter has an image in the alphabet.
-        let image = |renaming: Vec<usize>| {
-            let renamed = letters
-                .iter()
-                .map(|letter| rename(letter, &renaming, nodes));
+        let image = |renaming: Vec<usize>| -> Option<Vec<usize>> {
+            let letters = letters.iter();
+            let renamed = letters.map(|letter| rename(letter, &renaming, nodes));
 
-            renamed
-                .map(|letter| places.get(&letter).copied())
-                .collect::<Option<Vec<_>>>()
+            renamed.map(|letter| places.get(&letter).copied()).collect()
         };
 
-        let images = renamings(nodes, twins)
-            .into_iter()
-            .filter_map(image)
-            .collect();
+        let renamings = renamings(nodes, twins).into_iter();
+        let images = renamings.filter_map(image).collect();
 
         Self { letters, images }
     }
@@ -59,13 +53,13 @@ impl Alphabet {
 
     /// The number of words of a length that differ in more than names (Burnside's lemma).
     pub(super) fn count_canonical(&self, length: usize) -> u128 {
-        let fixed = |image: &Vec<usize>| image.iter().enumerate().filter(|(a, b)| a == *b).count();
+        let fixed = |image: &Vec<usize>| {
+            let pairs = image.iter().enumerate();
+            pairs.filter(|(letter, image)| letter == *image).count()
+        };
 
-        let sum: u128 = self
-            .images
-            .iter()
-            .map(|image| power(fixed(image), length))
-            .sum();
+        let images = self.images.iter();
+        let sum: u128 = images.map(|image| power(fixed(image), length)).sum();
 
         sum / self.images.len().max(1) as u128
     }
@@ -73,7 +67,7 @@ impl Alphabet {
     /// Calls `visit` with the least word of each class, in order, until it returns `false`.
     pub(super) fn visit(&self, length: usize, visit: &mut dyn FnMut(&[usize]) -> bool) {
         let all: Vec<usize> = (0..self.images.len()).collect();
-        self.descend((length, &mut Vec::new()), &all, visit);
+        self.descend(length, &mut Vec::new(), &all, visit);
     }
 
     /// Extends a word to its length, and returns whether to go on. `keeping` are the renamings that
@@ -81,7 +75,8 @@ impl Alphabet {
     /// next letter to a lesser one.
     fn descend(
         &self,
-        (length, word): (usize, &mut Vec<usize>),
+        length: usize,
+        word: &mut Vec<usize>,
         keeping: &[usize],
         visit: &mut dyn FnMut(&[usize]) -> bool,
     ) -> bool {
@@ -90,21 +85,18 @@ impl Alphabet {
         }
 
         for letter in 0..self.letters.len() {
-            let image = |renaming: &&usize| self.images[**renaming][letter];
+            let image = |renaming: &usize| self.images[*renaming][letter];
 
-            if keeping.iter().any(|renaming| image(&renaming) < letter) {
+            if keeping.iter().any(|renaming| image(renaming) < letter) {
                 // A lesser word of the same class was visited before.
                 continue;
             }
 
-            let keep: Vec<usize> = keeping
-                .iter()
-                .filter(|renaming| image(renaming) == letter)
-                .copied()
-                .collect();
+            let keep = keeping.iter().copied();
+            let keep: Vec<usize> = keep.filter(|renaming| image(renaming) == letter).collect();
 
             word.push(letter);
-            let go_on = self.descend((length, word), &keep, visit);
+            let go_on = self.descend(length, word, &keep, visit);
             word.pop();
 
             if !go_on {
@@ -118,25 +110,37 @@ impl Alphabet {
 
 /// All renamings, each as a list of the new name of each host.
 fn renamings(nodes: usize, twins: usize) -> Vec<Vec<usize>> {
+    let twinned: Vec<usize> = (0..twins).collect();
+    let correct: Vec<usize> = (twins..nodes).collect();
     let mut all = Vec::new();
 
-    for twinned in orders(&(0..twins).collect::<Vec<_>>()) {
-        for correct in orders(&(twins..nodes).collect::<Vec<_>>()) {
-            // Each bit says for one node whether its two instances change places.
-            for swapped in 0..1_usize << twins {
-                let instance =
-                    |node: usize, second: usize| node + nodes * (((swapped >> node) & 1) ^ second);
-
-                let first = twinned.iter().map(|node| instance(*node, 0));
-                let second = twinned.iter().map(|node| instance(*node, 1));
-
-                // Hosts are in the order of first instances, nodes without twins, second instances.
-                all.push(first.chain(correct.iter().copied()).chain(second).collect());
+    for twinned in orders(&twinned) {
+        for correct in orders(&correct) {
+            for swapped in 0..1 << twins {
+                all.push(renaming(&twinned, &correct, swapped));
             }
         }
     }
 
     all
+}
+
+/// The renaming that gives nodes with twins and correct ones these names. Each bit of `swapped`
+/// says for one node whether its two instances change places.
+fn renaming(twinned: &[usize], correct: &[usize], swapped: usize) -> Vec<usize> {
+    let nodes = twinned.len() + correct.len();
+
+    let instance = |node: usize, second: usize| {
+        let is_swapped = (swapped >> node) & 1;
+        node + nodes * (is_swapped ^ second)
+    };
+
+    let first = twinned.iter().map(|node| instance(*node, 0));
+    let correct = correct.iter().copied();
+    let second = twinned.iter().map(|node| instance(*node, 1));
+
+    // Hosts are in the order of first instances, nodes without twins, second instances.
+    first.chain(correct).chain(second).collect()
 }
 
 /// All orders of some items.

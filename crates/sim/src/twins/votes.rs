@@ -70,26 +70,32 @@ impl Votes {
         let mut given = Vec::new();
 
         while !set.is_quorum(set.power_of(held.keys())) {
-            let said = self.said.get(&of).into_iter().flatten();
-            let news = said.filter(|(_, vote)| !held.contains_key(&vote.signer));
-
-            // The value with the fewest votes tells the host least. Nil comes before a block.
-            let weight = |vote: &SignedStatement| {
-                let same = held
-                    .values()
-                    .filter(|block| **block == vote.statement.block)
-                    .count();
-                (same, vote.statement.block.is_some())
-            };
-
-            let Some((from, vote)) = news.min_by_key(|(from, vote)| (weight(vote), **from)) else {
+            let Some((from, vote)) = self.least_telling(&held, of) else {
                 return Vec::new();
             };
 
             held.insert(vote.signer, vote.statement.block);
-            given.push((*from, vote.clone()));
+            given.push((from, vote.clone()));
         }
 
         given
     }
+
+    /// The vote that tells a host least, of those that it does not have, with the host that cast
+    /// it: one for the value that it has the fewest votes for.
+    fn least_telling(&self, held: &Held, of: (Round, Kind)) -> Option<(usize, &SignedStatement)> {
+        let said = self.said.get(&of).into_iter().flatten();
+        let news = said.filter(|(_, vote)| !held.contains_key(&vote.signer));
+        let (from, vote) = news.min_by_key(|(from, vote)| (weight(held, vote), **from))?;
+
+        Some((*from, vote))
+    }
+}
+
+/// How much a vote tells a host: the number of votes for its value that the host has. Of two values
+/// with as many, nil comes before a block.
+fn weight(held: &Held, vote: &SignedStatement) -> (usize, bool) {
+    let value = vote.statement.block;
+    let same = held.values().filter(|block| **block == value);
+    (same.count(), value.is_some())
 }

@@ -7,19 +7,20 @@ use std::task::{Context, Poll, Waker};
 
 use futures::Stream;
 use quorate_agent::{
-    Agent, AgentRunner, CertificateVerifier, ClientAction, ClientConfig, Event, LightClient,
+    Agent, AgentRunner, CertificateVerifier, ClientAction, ClientConfig, ClientEvent, LightClient,
     Verifier,
 };
 use quorate_certificate::Policy;
 use quorate_crypto::SecretKey;
 use quorate_types::message::{ClientMessage, Request};
 use quorate_types::{
-    Attestation, Capabilities, Hash, Label, Millis, Outcome, PublicKey, TaskId, cbor, limits,
+    Attestation, Capabilities, Hash, Label, Millis, MonotonicMillis, Outcome, PublicKey, TaskId,
+    cbor, limits,
 };
 
 use super::timer::SimTimer;
 use super::worker::Worker;
-use super::{Happening, Place, World};
+use super::{HostId, QueuedEvent, World};
 use crate::adversary::AgentLie;
 use crate::dice::Dice;
 use crate::plan::{AgentPlan, Manner};
@@ -60,7 +61,7 @@ pub(super) struct Process {
     runner: AgentRunner,
     timer: Arc<SimTimer>,
     /// The newest call of each market from the time before the swarm knew the client.
-    early: BTreeMap<Label, Event>,
+    early: BTreeMap<Label, ClientEvent>,
 }
 
 impl Client {
@@ -136,10 +137,12 @@ impl Client {
             return Vec::new();
         };
 
+        let seed = u64::from_le_bytes(first_bytes(&self.key.public_key()));
+
         let worker = |slot: usize| {
             // A later life of the process draws other numbers.
-            let seed = u64::from_le_bytes(first_bytes(&self.key.public_key()));
-            let dice = Dice::new(seed, "worker", (self.life << 16) | slot as u64);
+            let stream = (self.life << 16) | slot as u64;
+            let dice = Dice::new(seed, "worker", stream);
             Box::new(Worker::new(plan.clone(), self.claims.clone(), dice)) as Box<dyn Agent>
         };
 
@@ -147,20 +150,42 @@ impl Client {
     }
 }
 
+impl Process {
+    /// Hands an event of the light client to the agents.
+    fn hand_to_agents(&mut self, event: &ClientEvent) {
+        match event {
+            // The client cannot bid before the swarm knows it, so the call is kept until then.
+            ClientEvent::Call(call) if !self.client.is_ready() => {
+                self.early.insert(call.market.clone(), event.clone());
+            }
+
+            ClientEvent::Ready => {
+                for call in std::mem::take(&mut self.early).into_values() {
+                    self.runner.handle_event(&call);
+                }
+            }
+
+            _ => self.runner.handle_event(event),
+        }
+    }
+}
+
 impl World {
     /// Starts the process of a client, unless it runs.
     pub(super) fn start_client(&mut self, at: usize) {
-        let verifier = SharedVerifier {
-            inner: CertificateVerifier::new(self.root.clone(), Policy::default()),
-            checked: self.checked.clone(),
-        };
-
-        let host = &mut self.clients[at];
-        if host.process.is_some() {
+        if self.clients[at].process.is_some() {
             return;
         }
 
-        host.life += 1;
+        self.clients[at].life += 1;
+        self.clients[at].process = Some(self.new_process(at));
+        self.relink(HostId::Client(at));
+    }
+
+    /// A process for the present life of a client.
+    fn new_process(&self, at: usize) -> Process {
+        let host = &self.clients[at];
+        let key = SecretKey::from_seed(&host.key.seed());
 
         let config = ClientConfig {
             attestation: Some(host.attestation.clone()),
@@ -169,22 +194,21 @@ impl World {
             ..ClientConfig::new(&self.genesis)
         };
 
-        let key = SecretKey::from_seed(&host.key.seed());
+        let verifier = SharedVerifier {
+            inner: CertificateVerifier::new(self.root.clone(), Policy::default()),
+            checked: self.checked.clone(),
+        };
 
         // The timer of a new process begins at the present time.
         let timer = Arc::new(SimTimer::default());
         timer.advance(self.now);
-        let runner = AgentRunner::new(host.agents(), timer.clone());
-        let client = LightClient::new(config, key, Box::new(verifier));
 
-        host.process = Some(Process {
-            client,
-            runner,
+        Process {
+            client: LightClient::new(config, key, Box::new(verifier)),
+            runner: AgentRunner::new(host.agents(), timer.clone()),
             timer,
             early: BTreeMap::new(),
-        });
-
-        self.relink(Place::Client(at));
+        }
     }
 
     /// Ends the process of a client.
@@ -193,12 +217,14 @@ impl World {
         host.process = None;
         host.wake_at = None;
         host.life += 1;
-        self.relink(Place::Client(at));
+
+        self.relink(HostId::Client(at));
     }
 
     /// Tells the client that a connection came or went.
     pub(super) fn client_link(&mut self, at: usize, validator: PublicKey, up: bool) {
-        let now = self.now;
+        let now = self.client_now();
+
         if let Some(process) = &mut self.clients[at].process {
             match up {
                 true => process.client.handle_connected(validator, now),
@@ -211,9 +237,11 @@ impl World {
 
     /// Hands a frame from a validator to the client.
     pub(super) fn take_client_frame(&mut self, at: usize, from: usize, bytes: &[u8]) {
-        let (now, from) = (self.now, self.validators[from].public_key());
+        let now = self.client_now();
+        let from = self.validators[from].public_key();
         let host = &mut self.clients[at];
-        if host.absent_until > now {
+
+        if host.absent_until > self.now {
             return;
         }
 
@@ -234,18 +262,24 @@ impl World {
     pub(super) fn wake_client(&mut self, at: usize, life: u64) {
         let now = self.now;
         let host = &mut self.clients[at];
+
         if host.life != life || host.wake_at.is_none_or(|due| due > now) {
             return;
         }
 
         host.wake_at = None;
-        self.note_of(b'T', Some(Place::Client(at)), &[]);
+        self.note_of(b'T', Some(HostId::Client(at)), &[]);
 
         if let Some(process) = &mut self.clients[at].process {
             process.timer.advance(now);
 
-            if process.client.poll_timeout().is_some_and(|due| due <= now) {
-                process.client.handle_timeout(now);
+            let shown = MonotonicMillis(now);
+            if process
+                .client
+                .poll_timeout()
+                .is_some_and(|due| due <= shown)
+            {
+                process.client.handle_timeout(shown);
             }
 
             self.drain_client(at);
@@ -257,19 +291,17 @@ impl World {
         let at = self.clients.len() - 1;
         let host = &mut self.clients[at];
         host.waiting.push(task);
+
         self.submit_waiting(at);
         self.drain_client(at);
     }
 
     /// Submits the due tasks, if the swarm knows the requester by now.
     fn submit_waiting(&mut self, at: usize) {
-        let now = self.now;
-        let (plan, market) = (
-            self.plan.tasks.clone(),
-            self.genesis.markets[0].name.clone(),
-        );
-
+        let now = self.client_now();
+        let market = &self.genesis.markets[0].name;
         let host = &mut self.clients[at];
+
         let Some(process) = &mut host.process else {
             return;
         };
@@ -279,7 +311,7 @@ impl World {
         }
 
         for task in std::mem::take(&mut host.waiting) {
-            let spec = super::setting::spec(&plan[task], &market, now);
+            let spec = super::setting::spec(&self.plan.tasks[task], market, self.now);
 
             // A task that the client refuses is dropped.
             let Ok(ids) = process.client.submit(vec![spec], now) else {
@@ -292,8 +324,10 @@ impl World {
 
     /// Cancels a task of the plan.
     pub(super) fn cancel(&mut self, task: usize) {
-        let (now, at) = (self.now, self.clients.len() - 1);
+        let now = self.client_now();
+        let at = self.clients.len() - 1;
         let host = &mut self.clients[at];
+
         let (Some(process), Some(id)) = (&mut host.process, host.tasks.get(&task)) else {
             return;
         };
@@ -335,6 +369,7 @@ impl World {
         if let Request::Submit(operation) = request {
             let operation = operation.clone();
             self.count_overclaim(at, &operation);
+
             self.see(Seen::Submitted {
                 client: at,
                 operation,
@@ -346,46 +381,26 @@ impl World {
     pub(super) fn client_send(&mut self, at: usize, to: PublicKey, frame: &Arc<[u8]>) {
         if self.clients[at].absent_until <= self.now {
             for to in self.places_of(&to) {
-                self.send((Place::Client(at), to), frame);
+                self.send((HostId::Client(at), to), frame);
             }
         }
     }
 
     /// Hands an event of the light client to the agents, and does what the simulation adds.
-    fn on_client_event(&mut self, at: usize, event: Event) {
-        let abandons = matches!(&self.clients[at].plan, Some(plan)
-            if plan.manner == Manner::WinAndAbandon);
-        let lease = self.plan.market.lease_ms;
-
-        // An agent that abandons is silent for longer than the lease lasts, so that it loses the
-        // task.
-        let host = &mut self.clients[at];
-        if let (Event::Award(_), true) = (&event, abandons) {
-            host.absent_until = self.now + 3 * lease;
-            self.count(Manner::WinAndAbandon.name());
+    fn on_client_event(&mut self, at: usize, event: ClientEvent) {
+        if let ClientEvent::Award(_) = event {
+            self.abandon(at);
         }
 
-        let host = &mut self.clients[at];
-        if let Some(process) = &mut host.process {
-            match &event {
-                // The client cannot bid before the swarm knows it, so the call is kept until then.
-                Event::Call(call) if !process.client.is_ready() => {
-                    process.early.insert(call.market.clone(), event.clone());
-                }
-                Event::Ready => {
-                    for call in std::mem::take(&mut process.early).into_values() {
-                        process.runner.handle_event(&call);
-                    }
-                }
-                _ => process.runner.handle_event(&event),
-            }
+        if let Some(process) = &mut self.clients[at].process {
+            process.hand_to_agents(&event);
         }
 
-        if let Event::Completed { task, .. } | Event::Failed { task, .. } = &event {
+        if let ClientEvent::Completed { task, .. } | ClientEvent::Failed { task, .. } = &event {
             self.clients[at].ended.insert(*task);
         }
 
-        if event == Event::Ready {
+        if event == ClientEvent::Ready {
             self.submit_waiting(at);
         }
 
@@ -396,9 +411,22 @@ impl World {
         });
     }
 
+    /// Silences an agent that abandons its tasks, for longer than the lease lasts, so that it loses
+    /// the task that it was just given.
+    fn abandon(&mut self, at: usize) {
+        let host = &mut self.clients[at];
+        let plan = host.plan.as_ref();
+
+        if plan.is_some_and(|plan| plan.manner == Manner::WinAndAbandon) {
+            host.absent_until = self.now + 3 * self.plan.market.lease_ms;
+            self.count(Manner::WinAndAbandon.name());
+        }
+    }
+
     /// Lets the agents work. Returns whether one of them reported something.
     fn poll_agents(&mut self, at: usize) -> bool {
-        let now = self.now;
+        let now = self.client_now();
+
         let Some(process) = &mut self.clients[at].process else {
             return false;
         };
@@ -410,38 +438,37 @@ impl World {
                 let _ = process.client.report(report, now);
                 true
             }
+
             _ => false,
         }
     }
 
+    /// The time on the monotonic clock of each client, which shows true time.
+    pub(super) fn client_now(&self) -> MonotonicMillis {
+        MonotonicMillis(self.now)
+    }
+
     /// Puts the next wake-up call of the process on the queue, unless an earlier one is there.
     fn schedule_client(&mut self, at: usize) {
-        let now = self.now;
         let host = &mut self.clients[at];
         let Some(process) = &host.process else { return };
 
         // The timers of the client and the sleeps of its agents share one wake-up call.
-        let due = process
-            .client
-            .poll_timeout()
-            .into_iter()
-            .chain(process.timer.next())
-            .min();
+        let client = process.client.poll_timeout().map(|due| due.0);
+        let timers = client.into_iter().chain(process.timer.next());
 
-        let Some(due) = due.map(|due| due.max(now)) else {
+        let Some(due) = timers.min() else {
             return;
         };
 
+        let due = due.max(self.now);
+
         if host.wake_at.is_none_or(|wake| due < wake) {
             host.wake_at = Some(due);
+
+            let place = HostId::Client(at);
             let life = host.life;
-            self.push(
-                due,
-                Happening::Wake {
-                    place: Place::Client(at),
-                    life,
-                },
-            );
+            self.push(due, QueuedEvent::Wake { place, life });
         }
     }
 }
@@ -464,12 +491,8 @@ struct SharedVerifier {
 impl Verifier for SharedVerifier {
     fn verify(&self, certificate: &[u8]) -> Option<Outcome> {
         let name = Hash::derive("quorate 1 checked certificate", &[certificate]);
-
-        let mut checked = self
-            .checked
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let verdicts = self.checked.0.lock();
+        let mut checked = verdicts.unwrap_or_else(PoisonError::into_inner);
 
         if let Some(known) = checked.get(&name) {
             return known.clone();

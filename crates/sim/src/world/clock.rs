@@ -1,10 +1,10 @@
 //! The clock of one host, which may be ahead or behind, fast or slow, and may jump.
 
 use quorate_replica::Now;
-use quorate_types::Millis;
+use quorate_types::{Millis, MonotonicMillis, UnixMillis};
 
-/// Unix milliseconds at which every run starts.
-pub const START: Millis = 1_800_000_000_000;
+/// The Unix time at which every run starts.
+pub const START: UnixMillis = UnixMillis(1_800_000_000_000);
 
 /// The clock of a host. *True* time is the simulation's, in milliseconds since the start.
 #[derive(Debug, Clone, Copy)]
@@ -47,18 +47,19 @@ impl Clock {
     /// The time that the clock shows at the true time `now`.
     pub(crate) fn show(&self, now: Millis) -> Now {
         let elapsed = now.saturating_sub(self.booted);
+        let unix = (START + now).0.saturating_add_signed(self.skew_ms);
         Now {
-            monotonic: 1 + elapsed.saturating_mul(self.pace_permille) / 1000,
-            unix: (START + now).saturating_add_signed(self.skew_ms),
+            monotonic: MonotonicMillis(1 + elapsed.saturating_mul(self.pace_permille) / 1000),
+            unix: UnixMillis(unix),
         }
     }
 
     /// The first true time at which the clock shows at least the monotonic time `at`.
-    pub(crate) fn when(&self, at: Millis) -> Millis {
-        let elapsed = at
-            .saturating_sub(1)
-            .saturating_mul(1000)
-            .div_ceil(self.pace_permille);
+    pub(crate) fn when(&self, at: MonotonicMillis) -> Millis {
+        let elapsed =
+            at.0.saturating_sub(1)
+                .saturating_mul(1000)
+                .div_ceil(self.pace_permille);
         self.booted.saturating_add(elapsed)
     }
 }
@@ -73,7 +74,7 @@ mod tests {
             let mut clock = Clock::new(-5, drift);
             clock.boot(1234);
 
-            for at in 1..500 {
+            for at in (1..500).map(MonotonicMillis) {
                 assert!(clock.show(clock.when(at)).monotonic >= at, "{drift} {at}");
             }
             assert_eq!(clock.show(2000).unix, START + 1995);

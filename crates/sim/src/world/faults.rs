@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use quorate_store::{Fault as DiskFault, Syncs, Tear};
 use quorate_types::Millis;
 
-use super::{Happening, Place, World};
+use super::{HostId, QueuedEvent, World};
 use crate::dice::Dice;
-use crate::plan::{Fault, TearPlan};
+use crate::plan::{Fault, TearPlan, TimedFault};
 use crate::seen::Seen;
 
 /// Milliseconds after which a supervisor starts a process again that failed.
@@ -21,20 +21,22 @@ impl World {
         let Some(timed) = self.plan.faults.get(fault).cloned() else {
             return;
         };
+
         if self.healed {
             return;
         }
 
-        self.active.insert(fault);
-        self.count(timed.fault.name());
-
+        let name = timed.fault.name();
         let place = self.place_of(&timed.fault);
 
-        self.see(Seen::Fault {
-            name: timed.fault.name(),
-            place,
-        });
+        self.active.insert(fault);
+        self.count(name);
+        self.see(Seen::Fault { name, place });
+        self.inflict(fault, timed);
+    }
 
+    /// Makes go wrong what a fault of the plan says.
+    fn inflict(&mut self, index: usize, timed: TimedFault) {
         match timed.fault {
             Fault::Crash { validator, tear } => self.crash(validator, tear, "power failed"),
 
@@ -42,48 +44,21 @@ impl World {
                 validator,
                 after,
                 tear,
-            } => {
-                self.each_host(validator, |world, at| {
-                    let disk = &world.validators[at].disk;
-                    disk.fail_at(disk.operations() + after, DiskFault::PowerOff);
-                    // The disk fails later, so the tear is kept until then.
-                    world.validators[at].tear = tear;
-                });
-            }
+            } => self.crash_at_write(validator, after, tear),
 
             Fault::RestartStorm { validator, times } => {
-                self.crash(validator, TearPlan::Nothing, "restart storm");
-
-                // The process is down in the first half of each step.
-                let step = timed.lasts / times.max(1);
-                let again = Happening::Storm {
-                    validator,
-                    left: times.saturating_sub(1),
-                    step,
-                };
-
-                self.push(
-                    self.now + step / 2,
-                    Happening::Start(Place::Validator(validator)),
-                );
-                self.push(self.now + step, again);
+                let times = times.max(1);
+                self.storm(validator, times, timed.lasts / times);
             }
 
-            Fault::Pause { validator } => {
-                // Frames and timers wait until then: see `occupied`.
-                let until = self.now + timed.lasts;
-                self.each_host(validator, |world, at| {
-                    world.validators[at].occupied_until = until;
-                });
-            }
+            Fault::Pause { validator } => self.pause(validator, self.now + timed.lasts),
 
             // Each time a replica has acted, the fault follows the proposer.
             Fault::IsolateLeader => self.isolate_leader(),
-            Fault::ClockJump { validator, by_ms } => {
-                self.each_host(validator, |world, at| {
-                    world.validators[at].clock.jump(by_ms)
-                });
-            }
+
+            Fault::ClockJump { validator, by_ms } => self.each_host(validator, |world, at| {
+                world.validators[at].clock.jump(by_ms);
+            }),
 
             Fault::SlowDisk { .. }
             | Fault::FullDisk { .. }
@@ -91,9 +66,9 @@ impl World {
             | Fault::SyncLie { .. }
             | Fault::MisdirectedWrite { .. } => self.spoil_disk(&timed.fault),
 
-            Fault::LogLost { validator } => {
-                self.each_host(validator, |world, at| world.validators[at].loses_log = true);
-            }
+            Fault::LogLost { validator } => self.each_host(validator, |world, at| {
+                world.validators[at].loses_log = true;
+            }),
             Fault::Wipe { validator } => self.wipe(validator),
             Fault::AgentCrash { agent } => self.end_client(agent),
 
@@ -102,13 +77,37 @@ impl World {
             | Fault::Deaf { .. }
             | Fault::Bridge { .. }
             | Fault::Ring
-            | Fault::AgentCut { .. } => {
-                let pairs = self.pairs_of(&timed.fault);
-                self.network.cut(fault, pairs);
-                // Hosts must notice which connections broke.
-                self.relink_all();
-            }
+            | Fault::AgentCut { .. } => self.cut_links(index, &timed.fault),
         }
+    }
+
+    /// Lets power fail at a validator after so many operations of its disk.
+    fn crash_at_write(&mut self, validator: usize, after: u64, tear: TearPlan) {
+        self.each_host(validator, |world, at| {
+            let host = &mut world.validators[at];
+            let failing = host.disk.operations() + after;
+            host.disk.fail_at(failing, DiskFault::PowerOff);
+
+            // The disk fails later, so the tear is kept until then.
+            host.tear = tear;
+        });
+    }
+
+    /// Lets a validator do nothing until a time.
+    fn pause(&mut self, validator: usize, until: Millis) {
+        // Frames and timers wait until then: see `occupied`.
+        self.each_host(validator, |world, at| {
+            world.validators[at].occupied_until = until;
+        });
+    }
+
+    /// Cuts the links that a fault cuts.
+    fn cut_links(&mut self, index: usize, fault: &Fault) {
+        let pairs = self.pairs_of(fault);
+        self.network.cut(index, pairs);
+
+        // Hosts must notice which connections broke.
+        self.relink_all();
     }
 
     /// Begins a fault of a validator's disk.
@@ -116,7 +115,7 @@ impl World {
         match *fault {
             Fault::SlowDisk { validator, sync_ms } => {
                 self.each_host(validator, |world, at| {
-                    world.validators[at].sync_ms = sync_ms
+                    world.validators[at].sync_ms = sync_ms;
                 });
             }
 
@@ -139,21 +138,31 @@ impl World {
                 world.validators[at].disk.set_syncs(Syncs::Lying);
             }),
 
-            Fault::MisdirectedWrite { validator } => self.each_host(validator, |world, at| {
-                let (by, which) = (world.dice.between(1, 4096), world.dice.number());
+            Fault::MisdirectedWrite { validator } => {
+                self.each_host(validator, Self::misdirect_write);
+            }
 
-                let host = &mut world.validators[at];
-                host.faulty = true;
-                let fault = match which % 3 {
-                    0 => DiskFault::StrayWrite(which),
-                    1 => DiskFault::ShiftedWrite(-(by as i64)),
-                    _ => DiskFault::ShiftedWrite(by as i64),
-                };
-
-                host.disk.fail_at(host.disk.operations(), fault);
-            }),
             _ => {}
         }
+    }
+
+    /// Lets the next write of a validator's disk land in a wrong place.
+    fn misdirect_write(&mut self, at: usize) {
+        let by = self.dice.between(1, 4096);
+        let which = self.dice.number();
+
+        let fault = match which % 3 {
+            0 => DiskFault::StrayWrite(which),
+            1 => DiskFault::ShiftedWrite(-(by as i64)),
+            _ => DiskFault::ShiftedWrite(by as i64),
+        };
+
+        let host = &mut self.validators[at];
+
+        let next = host.disk.operations();
+
+        host.faulty = true;
+        host.disk.fail_at(next, fault);
     }
 
     /// Ends a fault of the plan, and puts right what it left.
@@ -161,6 +170,7 @@ impl World {
         if !self.active.remove(&fault) {
             return;
         }
+
         let Some(timed) = self.plan.faults.get(fault).cloned() else {
             return;
         };
@@ -170,24 +180,39 @@ impl World {
             Fault::Crash { validator, .. }
             | Fault::CrashAtWrite { validator, .. }
             | Fault::RestartStorm { validator, .. }
-            | Fault::Wipe { validator } => {
-                self.each_host(validator, |world, at| world.start_validator(at));
-            }
+            | Fault::Wipe { validator } => self.each_host(validator, Self::start_validator),
 
-            Fault::LogLost { validator } => {
-                self.each_host(validator, |world, at| {
-                    world.validators[at].loses_log = false
-                });
-            }
+            Fault::LogLost { validator } => self.each_host(validator, |world, at| {
+                world.validators[at].loses_log = false;
+            }),
 
-            // A pause ends by its time. A failed sync happens once.
-            Fault::Pause { .. } | Fault::SyncError { .. } => {}
+            // A pause ends by its time.
+            Fault::Pause { .. } => {}
 
             Fault::ClockJump { validator, .. } => {
                 let skew = self.plan.validators[validator].skew_ms;
                 self.each_host(validator, |world, at| world.validators[at].clock.set(skew));
             }
 
+            Fault::SlowDisk { .. }
+            | Fault::FullDisk { .. }
+            | Fault::SyncError { .. }
+            | Fault::SyncLie { .. }
+            | Fault::MisdirectedWrite { .. } => self.mend_disk(&timed.fault),
+
+            Fault::AgentCrash { agent } => self.start_client(agent),
+            Fault::IsolateLeader => self.network.isolated = None,
+
+            _ => {
+                self.network.mend(fault);
+                self.relink_all();
+            }
+        }
+    }
+
+    /// Ends a fault of a validator's disk.
+    fn mend_disk(&mut self, fault: &Fault) {
+        match *fault {
             Fault::SlowDisk { validator, .. } => {
                 self.each_host(validator, |world, at| world.validators[at].sync_ms = 0);
             }
@@ -198,11 +223,9 @@ impl World {
             }),
 
             Fault::SyncLie { validator } => {
-                self.crash(
-                    validator,
-                    TearPlan::Nothing,
-                    "power failed under a lying disk",
-                );
+                let why = "power failed under a lying disk";
+                self.crash(validator, TearPlan::Nothing, why);
+
                 self.each_host(validator, |world, at| {
                     world.validators[at].disk.set_syncs(Syncs::Honest);
                     world.restart_later(at);
@@ -215,13 +238,8 @@ impl World {
                 self.each_host(validator, Self::restart_later);
             }
 
-            Fault::AgentCrash { agent } => self.start_client(agent),
-            Fault::IsolateLeader => self.network.isolated = None,
-
-            _ => {
-                self.network.mend(fault);
-                self.relink_all();
-            }
+            // A failed sync happens once.
+            _ => {}
         }
     }
 
@@ -235,13 +253,7 @@ impl World {
         self.network.heal();
 
         for at in 0..self.validators.len() {
-            // Faults that overlapped may have left something behind.
-            let host = &mut self.validators[at];
-            host.sync_ms = 0;
-            host.occupied_until = 0;
-            host.disk.set_capacity(u64::MAX);
-            host.disk.set_syncs(Syncs::Honest);
-
+            self.clear_leftovers(at);
             self.start_validator(at);
         }
 
@@ -251,6 +263,15 @@ impl World {
 
         self.relink_all();
         self.see(Seen::Healed);
+    }
+
+    /// Clears what faults that overlapped may have left behind at a validator.
+    fn clear_leftovers(&mut self, at: usize) {
+        let host = &mut self.validators[at];
+        host.sync_ms = 0;
+        host.occupied_until = 0;
+        host.disk.set_capacity(u64::MAX);
+        host.disk.set_syncs(Syncs::Honest);
     }
 
     /// Performs one crash of a restart storm, and schedules the next.
@@ -263,10 +284,10 @@ impl World {
 
         self.push(
             self.now + step / 2,
-            Happening::Start(Place::Validator(validator)),
+            QueuedEvent::Start(HostId::Validator(validator)),
         );
 
-        let again = Happening::Storm {
+        let again = QueuedEvent::Storm {
             validator,
             left: left - 1,
             step,
@@ -301,7 +322,7 @@ impl World {
     fn restart_later(&mut self, at: usize) {
         self.push(
             self.now + SUPERVISOR_MS,
-            Happening::Start(Place::Validator(at)),
+            QueuedEvent::Start(HostId::Validator(at)),
         );
     }
 
@@ -333,23 +354,25 @@ impl World {
 
     /// Cuts off the proposer of the newest round, if a fault of the plan isolates it.
     pub(super) fn isolate_leader(&mut self) {
-        let on = |fault: &usize| self.plan.faults[*fault].fault == Fault::IsolateLeader;
-        if !self.active.iter().any(on) {
+        let mut active = self.active.iter();
+        if !active.any(|fault| self.plan.faults[*fault].fault == Fault::IsolateLeader) {
             return;
         }
 
         // The replica that is furthest knows whose turn it is.
         let replicas = self.validators.iter().filter_map(|host| host.replica());
         let newest = replicas.max_by_key(|replica| (replica.height(), replica.round()));
-        let Some(newest) = newest else { return };
 
-        let key = newest
-            .ledger()
-            .proposers()
-            .proposer(newest.height(), newest.round());
+        let Some(newest) = newest else {
+            return;
+        };
+
+        let schedule = newest.ledger().proposers();
+        let key = schedule.proposer(newest.height(), newest.round());
+        let places = self.places_of(&key);
 
         // Of a twin, only the first process is cut off.
-        self.network.isolated = self.places_of(&key).first().copied();
+        self.network.isolated = places.first().copied();
     }
 
     /// Does something at the host of a validator and at that of its twin.
@@ -362,62 +385,86 @@ impl World {
     }
 
     /// The host that a fault is about, if it is exactly one.
-    fn place_of(&self, fault: &Fault) -> Option<Place> {
+    fn place_of(&self, fault: &Fault) -> Option<HostId> {
         let mut validators = fault.validators();
         match (validators.next(), validators.next(), fault.agent()) {
-            (Some(one), None, _) => Some(Place::Validator(one)),
-            (None, _, Some(agent)) => Some(Place::Client(agent)),
+            (Some(one), None, _) => Some(HostId::Validator(one)),
+            (None, _, Some(agent)) => Some(HostId::Client(agent)),
             _ => None,
         }
     }
 
     /// The directed pairs that a fault cuts.
-    fn pairs_of(&self, fault: &Fault) -> BTreeSet<(Place, Place)> {
-        let validators = (0..self.validators.len()).map(Place::Validator);
-        let clients = (0..self.clients.len()).map(Place::Client);
-        let places: Vec<Place> = validators.chain(clients).collect();
+    fn pairs_of(&self, fault: &Fault) -> BTreeSet<(HostId, HostId)> {
+        let validators = (0..self.validators.len()).map(HostId::Validator);
+        let clients = (0..self.clients.len()).map(HostId::Client);
+        let places: Vec<HostId> = validators.chain(clients).collect();
 
-        // Cuts are directed, so each pair is there in both orders.
-        let all = places
-            .iter()
-            .flat_map(|a| places.iter().map(move |b| (*a, *b)));
+        let mut pairs = BTreeSet::new();
 
-        all.filter(|(from, to)| from != to && self.cuts(fault, *from, *to))
-            .collect()
+        // Cuts are directed, so each pair is looked at in both orders.
+        for from in &places {
+            for to in &places {
+                if from != to && self.cuts(fault, *from, *to) {
+                    pairs.insert((*from, *to));
+                }
+            }
+        }
+
+        pairs
     }
 
     /// Whether a fault cuts the link from one host to another.
-    fn cuts(&self, fault: &Fault, from: Place, to: Place) -> bool {
-        let index = |place| match place {
-            Place::Validator(at) => Some(self.validators[at].index),
-            Place::Client(_) => None,
-        };
-
-        let count = self.plan.validators.len();
-
-        // A bridge splits the others by even and odd index.
-        let side = |validator: usize| validator % 2;
+    fn cuts(&self, fault: &Fault, from: HostId, to: HostId) -> bool {
+        let sender = self.index_of(from);
+        let receiver = self.index_of(to);
 
         // A twin is cut off like its original, but in partitions it has a group of its own.
-        match (fault, index(from), index(to)) {
-            (Fault::Partition { groups }, ..) => self.group(groups, from) != self.group(groups, to),
-            (Fault::Mute { validators }, Some(a), _) => validators.contains(&a),
-            (Fault::Deaf { validators }, _, Some(b)) => validators.contains(&b),
-            (Fault::Bridge { validator }, Some(a), Some(b)) => {
-                a != *validator && b != *validator && side(a) != side(b)
+        match fault {
+            Fault::Partition { groups } => self.group(groups, from) != self.group(groups, to),
+
+            Fault::Mute { validators } => sender.is_some_and(|at| validators.contains(&at)),
+            Fault::Deaf { validators } => receiver.is_some_and(|at| validators.contains(&at)),
+
+            Fault::AgentCut { agent } => {
+                let agent = HostId::Client(*agent);
+                from == agent || to == agent
             }
-            (Fault::Ring, Some(a), Some(b)) => {
-                (a + 1) % count != b && (b + 1) % count != a && a != b
-            }
-            (Fault::AgentCut { agent }, _, _) => [from, to].contains(&Place::Client(*agent)),
+
+            fault => match (sender, receiver) {
+                (Some(a), Some(b)) => self.cuts_validators(fault, a, b),
+                _ => false,
+            },
+        }
+    }
+
+    /// Whether a fault of the shape of the network cuts the link between two validators.
+    fn cuts_validators(&self, fault: &Fault, a: usize, b: usize) -> bool {
+        match fault {
+            Fault::Bridge { validator } => are_across(*validator, a, b),
+            Fault::Ring => !self.are_neighbours(a, b),
             _ => false,
         }
     }
 
+    /// The index in the plan of a host's validator; `None` for a client.
+    fn index_of(&self, place: HostId) -> Option<usize> {
+        match place {
+            HostId::Validator(at) => Some(self.validators[at].index),
+            HostId::Client(_) => None,
+        }
+    }
+
+    /// Whether two validators are the same or next to each other in the ring of all.
+    fn are_neighbours(&self, a: usize, b: usize) -> bool {
+        let count = self.plan.validators.len();
+        a == b || (a + 1) % count == b || (b + 1) % count == a
+    }
+
     /// The group of a host in a partition. Clients, and validators in no group, are in the first. A
     /// twin is in the group after its original's, so that the two are on different sides.
-    fn group(&self, groups: &[Vec<usize>], place: Place) -> usize {
-        let Place::Validator(at) = place else {
+    fn group(&self, groups: &[Vec<usize>], place: HostId) -> usize {
+        let HostId::Validator(at) = place else {
             return 0;
         };
 
@@ -435,6 +482,12 @@ impl World {
             group
         }
     }
+}
+
+/// Whether two validators are on different sides of a bridge, which has the even indices on one
+/// side and the odd ones on the other.
+fn are_across(bridge: usize, a: usize, b: usize) -> bool {
+    a != bridge && b != bridge && a % 2 != b % 2
 }
 
 /// The tear of a disk that a plan asks for, with numbers from the dice.

@@ -4,14 +4,16 @@
 use std::sync::Arc;
 
 use quorate_crypto::verify_statement;
+use quorate_ledger::Ledger;
 use quorate_replica::{Event, Recipients};
 use quorate_types::message::{ClientMessage, ClientRequest, Notice, PeerMessage, Request};
 use quorate_types::{
-    Body, Kind, PublicKey, SignedOperation, SignedStatement, TaskId, cbor, limits,
+    Evidence, Kind, OperationBody, PublicKey, SignedOperation, SignedStatement, TaskId, cbor,
+    limits,
 };
 
-use super::{Client, Happening, Place, Validator, World};
-use crate::adversary::{AgentMouth, Lie, LieKind, Mouth};
+use super::{Client, HostId, QueuedEvent, Validator, World};
+use crate::adversary::{AgentLiarContext, LiarContext, Lie, LieKind};
 use crate::plan::Manner;
 use crate::seen::Seen;
 
@@ -26,19 +28,19 @@ impl World {
         // A correct validator sends everyone the same bytes, so they are encoded once.
         if self.validators[at].liar.is_none() {
             self.observe(at, &message);
+
             let frame: Arc<[u8]> = cbor::encode(&message).into();
-            recipients
-                .into_iter()
-                .for_each(|to| self.send_to_key(at, to, &frame));
+            for to in recipients {
+                self.send_to_key(at, to, &frame);
+            }
+
             return;
         }
 
         // A liar may tell each recipient something else.
         for to in recipients {
             let said = self.with_liar(at, |liar, mouth| liar.says(mouth, to, message.clone()));
-            for message in said.unwrap_or_default() {
-                self.utter(at, to, &message);
-            }
+            self.utter_all(at, to, said.unwrap_or_default());
         }
     }
 
@@ -64,37 +66,40 @@ impl World {
             false => Some(vec![message]),
         };
 
-        for message in messages.unwrap_or_default() {
-            // Observers see each certificate that is handed out, by liars too.
-            if let ClientMessage::Notice(Notice::Certificate(certificate)) = &message {
-                let bytes = certificate.0.clone();
-                self.see(Seen::Certificate {
-                    validator: at,
-                    bytes,
-                });
-            }
+        let link = (HostId::Validator(at), HostId::Client(client));
 
-            let frame = cbor::encode(&message).into();
-            self.send((Place::Validator(at), Place::Client(client)), &frame);
+        for message in messages.unwrap_or_default() {
+            self.note_certificate(at, &message);
+            self.send(link, &cbor::encode(&message).into());
+        }
+    }
+
+    /// Shows observers a certificate that is handed out. Those of liars are shown too.
+    fn note_certificate(&mut self, at: usize, message: &ClientMessage) {
+        if let ClientMessage::Notice(Notice::Certificate(certificate)) = message {
+            self.see(Seen::Certificate {
+                validator: at,
+                bytes: certificate.0.clone(),
+            });
         }
     }
 
     /// Lets a liar hear a message before its replica does. It may answer in addition.
     pub(super) fn overhear(&mut self, at: usize, event: &Event) {
-        if let Event::Peer { from, message } = event
-            && self.validators[at].liar.is_some()
-        {
+        let Event::Peer { from, message } = event else {
+            return;
+        };
+
+        if self.validators[at].liar.is_some() {
             let said = self.with_liar(at, |liar, mouth| liar.hears(mouth, *from, message));
-            for message in said.unwrap_or_default() {
-                self.utter(at, *from, &message);
-            }
+            self.utter_all(at, *from, said.unwrap_or_default());
         }
     }
 
     /// Lets a liar speak unasked, and schedules its next occasion.
-    pub(super) fn volunteer(&mut self, place: Place) {
+    pub(super) fn volunteer(&mut self, place: HostId) {
         match place {
-            Place::Validator(at) => {
+            HostId::Validator(at) => {
                 let said = self.with_liar(at, |liar, mouth| liar.volunteers(mouth));
                 for (to, message) in said.unwrap_or_default() {
                     self.utter(at, to, &message);
@@ -106,54 +111,19 @@ impl World {
                     self.send_to_key(at, to, &bytes.into());
                 }
             }
-            Place::Client(at) => self.misbehave(at),
+
+            HostId::Client(at) => self.misbehave(at),
         }
 
         self.push(
             self.now + super::setting::VOLUNTEER_MS,
-            Happening::Volunteer(place),
+            QueuedEvent::Volunteer(place),
         );
     }
 
     /// Lets an agent that lies send operations that its light client would not send.
     fn misbehave(&mut self, at: usize) {
-        let host = &self.clients[at];
-        if host.process.is_none() {
-            return;
-        }
-
-        let (me, is_heard) = (host.public_key(), host.absent_until <= self.now);
-        let others = self
-            .clients
-            .iter()
-            .map(Client::public_key)
-            .filter(|key| *key != me)
-            .collect();
-
-        // A liar may know everything that a validator knows.
-        let Some(informed) = self.validators.iter().find_map(Validator::replica) else {
-            return;
-        };
-
-        let ledger = Arc::clone(informed.ledger());
-
-        let host = &mut self.clients[at];
-        let Some(liar) = &mut host.liar else { return };
-        let (key, dice) = (&host.key, &mut host.dice);
-        let mut mouth = AgentMouth {
-            key,
-            ledger: &ledger,
-            others,
-            dice,
-            is_heard,
-            lies: 0,
-        };
-
-        let operations = liar.volunteers(&mut mouth);
-        let (lies, manner) = (mouth.lies, host.plan.as_ref().map(|plan| plan.manner));
-        self.count_lies(manner.map_or("", Manner::name), lies);
-
-        for operation in operations {
+        for operation in self.false_operations(at) {
             let request = Request::Submit(Box::new(operation));
             self.note_submission(at, &request);
 
@@ -172,30 +142,78 @@ impl World {
         }
     }
 
+    /// The operations that an agent which lies volunteers. Its lies are counted. There are none
+    /// while its process, or every validator, is down.
+    fn false_operations(&mut self, at: usize) -> Vec<SignedOperation> {
+        let others = self.other_clients(at);
+
+        let Some(ledger) = self.informed_ledger() else {
+            return Vec::new();
+        };
+
+        let host = &mut self.clients[at];
+        let (Some(_), Some(liar)) = (&host.process, &mut host.liar) else {
+            return Vec::new();
+        };
+
+        let mut mouth = AgentLiarContext {
+            key: &host.key,
+            ledger: &ledger,
+            others,
+            dice: &mut host.dice,
+            is_heard: host.absent_until <= self.now,
+            lies: 0,
+        };
+
+        let operations = liar.volunteers(&mut mouth);
+        let lies = mouth.lies;
+
+        let name = host.plan.as_ref().map_or("", |plan| plan.manner.name());
+        self.count_lies(name, lies);
+
+        operations
+    }
+
+    /// The ledger of a validator that runs; `None` if there is none. A liar may know everything
+    /// that a validator knows.
+    fn informed_ledger(&self) -> Option<Arc<Ledger>> {
+        let informed = self.validators.iter().find_map(Validator::replica)?;
+        Some(Arc::clone(informed.ledger()))
+    }
+
+    /// The keys of all clients but one.
+    fn other_clients(&self, at: usize) -> Vec<PublicKey> {
+        let me = self.clients[at].public_key();
+        let keys = self.clients.iter().map(Client::public_key);
+        keys.filter(|key| *key != me).collect()
+    }
+
     /// Counts a lie if a capability liar bids on a task that requires a label it does not have.
     pub(super) fn count_overclaim(&mut self, at: usize, operation: &SignedOperation) {
-        let host = &self.clients[at];
-        let is_liar = matches!(&host.plan, Some(plan) if plan.manner == Manner::CapabilityLiar);
+        let plan = self.clients[at].plan.as_ref();
+        let is_liar = plan.is_some_and(|plan| plan.manner == Manner::CapabilityLiar);
 
-        let tasks: Vec<TaskId> = match &operation.payload.body {
-            Body::Bid(bid) => bid.offers.iter().map(|offer| offer.task).collect(),
-            Body::Seal(seal) => seal.offers.iter().map(|offer| offer.task).collect(),
-            _ => return,
-        };
-
-        // Any replica will do: it is only asked what the tasks require.
-        let Some(informed) = self.validators.iter().find_map(Validator::replica) else {
+        if !is_liar {
             return;
-        };
+        }
 
-        let overclaims = |task: TaskId| {
-            let view = informed.ledger().task(task);
-            view.is_some_and(|view| !view.spec.requires.labels.is_subset(&host.attested().labels))
-        };
+        let tasks = offered_tasks(&operation.payload.body);
+        let is_overclaim = tasks.iter().any(|task| self.lacks_labels(at, *task));
 
-        if is_liar && tasks.into_iter().any(overclaims) {
+        if is_overclaim {
             self.count(Manner::CapabilityLiar.name());
         }
+    }
+
+    /// Whether a task requires a label that is not attested to a client.
+    fn lacks_labels(&self, at: usize, task: TaskId) -> bool {
+        let attested = &self.clients[at].attested().labels;
+
+        // Any ledger will do: it is only asked what the task requires.
+        let ledger = self.informed_ledger();
+        let view = ledger.and_then(|ledger| ledger.task(task));
+
+        view.is_some_and(|view| !view.spec.requires.labels.is_subset(attested))
     }
 
     /// Lets the liar of a validator act, and counts the lies that it told under the name of its
@@ -203,24 +221,26 @@ impl World {
     pub(super) fn with_liar<R>(
         &mut self,
         at: usize,
-        lie: impl FnOnce(&mut dyn Lie, &mut Mouth<'_>) -> R,
+        lie: impl FnOnce(&mut dyn Lie, &mut LiarContext<'_>) -> R,
     ) -> Option<R> {
         let host = &mut self.validators[at];
         let now = host.clock.show(self.now);
-        let (liar, process) = (host.liar.as_mut()?, host.process.as_ref()?);
-        let (key, replica, dice) = (&host.key, process.replica(), &mut host.dice);
+        let liar = host.liar.as_mut()?;
+        let process = host.process.as_ref()?;
 
         // A liar knows what its replica knows, and has its key.
-        let mut mouth = Mouth {
-            key,
-            replica,
+        let mut mouth = LiarContext {
+            key: &host.key,
+            replica: process.replica(),
             now,
-            dice,
+            dice: &mut host.dice,
             lies: 0,
         };
 
         let answer = lie(liar.as_mut(), &mut mouth);
-        let (lies, name) = (mouth.lies, host.lie.map_or("", LieKind::name));
+        let lies = mouth.lies;
+        let name = host.lie.map_or("", LieKind::name);
+
         self.count_lies(name, lies);
         Some(answer)
     }
@@ -235,15 +255,19 @@ impl World {
     /// The keys of the other validators, as this one knows them.
     fn others(&self, at: usize) -> Vec<PublicKey> {
         let host = &self.validators[at];
-        let set = host
-            .replica()
-            .map(|replica| Arc::clone(replica.ledger().validators()));
+        let Some(replica) = host.replica() else {
+            return Vec::new();
+        };
 
-        let keys = set
-            .iter()
-            .flat_map(|set| set.iter())
-            .map(|validator| validator.key);
+        let keys = replica.ledger().validators().iter().map(|one| one.key);
         keys.filter(|key| *key != host.me).collect()
+    }
+
+    /// Sends messages to a validator as they are, and shows them to observers.
+    fn utter_all(&mut self, at: usize, to: PublicKey, messages: Vec<PeerMessage>) {
+        for message in messages {
+            self.utter(at, to, &message);
+        }
     }
 
     /// Sends a message to a validator as it is, and shows it to observers.
@@ -255,21 +279,29 @@ impl World {
     /// Shows observers a statement that a validator makes in its own name, and evidence that a
     /// correct one sends. Of a liar's statements only those count that it really signed.
     fn observe(&mut self, at: usize, message: &PeerMessage) {
+        match message {
+            PeerMessage::Evidence(evidence) => self.accuse(at, evidence),
+            PeerMessage::Statement(signed) => self.observe_statement(at, signed),
+            _ => {}
+        }
+    }
+
+    /// Shows observers evidence that a validator sends, if it is no liar.
+    fn accuse(&mut self, at: usize, evidence: &Evidence) {
         let host = &self.validators[at];
-        if let (PeerMessage::Evidence(evidence), None, Some(replica)) =
-            (message, &host.liar, host.replica())
-        {
-            let (height, evidence) = (replica.height(), evidence.clone());
-            return self.see(Seen::Accused {
+
+        if let (None, Some(replica)) = (&host.liar, host.replica()) {
+            self.see(Seen::Accused {
                 validator: at,
-                height,
-                evidence,
+                height: replica.height(),
+                evidence: Box::new(evidence.clone()),
             });
         }
+    }
 
-        let PeerMessage::Statement(signed) = message else {
-            return;
-        };
+    /// Shows observers a statement that a validator sends, if it made it.
+    fn observe_statement(&mut self, at: usize, signed: &SignedStatement) {
+        let host = &self.validators[at];
 
         // Validators also pass on statements of others, and liars send some that nobody signed.
         if signed.signer != host.me || (host.liar.is_some() && !is_statement(signed)) {
@@ -277,22 +309,18 @@ impl World {
         }
 
         // A twin lies by every statement, since its other process makes statements too.
-        self.count_lies(
-            LieKind::Twin.name(),
-            u64::from(host.lie == Some(LieKind::Twin)),
-        );
-
-        let statement = Box::new(signed.clone());
-        let host = &mut self.validators[at];
+        let lies = u64::from(host.lie == Some(LieKind::Twin));
+        self.count_lies(LieKind::Twin.name(), lies);
 
         // The log is lost after a precommit because then it holds a lock.
+        let host = &mut self.validators[at];
         if signed.statement.kind == Kind::Precommit && std::mem::take(&mut host.loses_log) {
-            self.push(self.now, Happening::LogLost(at));
+            self.push(self.now, QueuedEvent::LogLost(at));
         }
 
         self.see(Seen::Signed {
             validator: at,
-            statement,
+            statement: Box::new(signed.clone()),
         });
     }
 }
@@ -301,4 +329,13 @@ impl World {
 fn is_statement(signed: &SignedStatement) -> bool {
     let read = cbor::decode::<SignedStatement>(&cbor::encode(signed), limits::FRAME_BYTES);
     read.is_ok_and(|read| verify_statement(read).is_ok())
+}
+
+/// The tasks that a bid, or the seal of one, offers to do; none for other operations.
+fn offered_tasks(body: &OperationBody) -> Vec<TaskId> {
+    match body {
+        OperationBody::Bid(bid) => bid.offers.iter().map(|offer| offer.task).collect(),
+        OperationBody::Seal(seal) => seal.offers.iter().map(|offer| offer.task).collect(),
+        _ => Vec::new(),
+    }
 }

@@ -6,7 +6,7 @@ use quorate_replica::Event;
 use quorate_types::{Millis, PublicKey};
 
 use super::network::is_client;
-use super::{Happening, Place, World};
+use super::{HostId, QueuedEvent, World};
 
 /// Milliseconds after which a host notices a new connection.
 const CONNECT_MS: Millis = 20;
@@ -17,31 +17,34 @@ const RESET_MS: Millis = 5;
 
 impl World {
     /// The hosts with this validator's key: two if it has a twin.
-    pub(super) fn places_of(&self, key: &PublicKey) -> Vec<Place> {
+    pub(super) fn places_of(&self, key: &PublicKey) -> Vec<HostId> {
         let hosts = self
             .validators
             .iter()
             .enumerate()
             .filter(|(_, host)| host.me == *key);
-        hosts.map(|(at, _)| Place::Validator(at)).collect()
+        hosts.map(|(at, _)| HostId::Validator(at)).collect()
     }
 
     /// Sends a frame from a validator to all hosts with a key, except itself.
     pub(super) fn send_to_key(&mut self, at: usize, to: PublicKey, frame: &Arc<[u8]>) {
-        for place in self
-            .places_of(&to)
-            .into_iter()
-            .filter(|place| *place != Place::Validator(at))
-        {
-            self.send((Place::Validator(at), place), frame);
+        let me = HostId::Validator(at);
+
+        for place in self.places_of(&to) {
+            if place != me {
+                self.send((me, place), frame);
+            }
         }
     }
 
     /// Puts a frame on a link. It is lost if no process runs at the other end.
-    pub(super) fn send(&mut self, link: (Place, Place), frame: &Arc<[u8]>) {
+    pub(super) fn send(&mut self, link: (HostId, HostId), frame: &Arc<[u8]>) {
+        let (from, to) = link;
+
         // The digest also takes in frames that nobody receives.
-        self.note(b'>', link.0, link.1, frame);
-        let Some(life) = self.life_of(link.1) else {
+        self.note(b'>', from, to, frame);
+
+        let Some(life) = self.life_of(to) else {
             return;
         };
 
@@ -56,27 +59,24 @@ impl World {
             }
         }
 
-        // The frame is meant for the process that runs now, not for a later one.
-        let (from, to) = link;
         for delivery in fate.deliveries {
-            let (bytes, mangled) = (delivery.bytes, delivery.mangled);
-            self.push(
-                delivery.at,
-                Happening::Frame {
-                    from,
-                    to,
-                    life,
-                    bytes,
-                    mangled,
-                },
-            );
+            // The frame is meant for the process that runs now, not for a later one.
+            let frame = QueuedEvent::Frame {
+                from,
+                to,
+                life,
+                bytes: delivery.bytes,
+                mangled: delivery.mangled,
+            };
+
+            self.push(delivery.at, frame);
         }
     }
 
     /// Delivers a frame, unless the process that it was sent to has ended.
     pub(super) fn arrive(
         &mut self,
-        (from, to): (Place, Place),
+        (from, to): (HostId, HostId),
         life: u64,
         bytes: &[u8],
         mangled: bool,
@@ -88,92 +88,101 @@ impl World {
         self.note(b'<', from, to, bytes);
 
         match (from, to) {
-            (_, Place::Validator(at)) => self.take_frame(at, from, bytes, mangled),
-            (Place::Validator(from), Place::Client(at)) => self.take_client_frame(at, from, bytes),
-            (Place::Client(_), Place::Client(_)) => {}
+            (_, HostId::Validator(at)) => self.take_frame(at, from, bytes, mangled),
+            (HostId::Validator(from), HostId::Client(at)) => {
+                self.take_client_frame(at, from, bytes)
+            }
+            (HostId::Client(_), HostId::Client(_)) => {}
         }
     }
 
     /// Takes a frame, or something else between two hosts, into the digest.
-    pub(super) fn note(&mut self, kind: u8, from: Place, to: Place, bytes: &[u8]) {
+    pub(super) fn note(&mut self, kind: u8, from: HostId, to: HostId, bytes: &[u8]) {
         self.digest
             .note(kind, self.now, [number(from), number(to)], bytes);
     }
 
     /// Takes something that is about one host, or about none, into the digest.
-    pub(super) fn note_of(&mut self, kind: u8, place: Option<Place>, bytes: &[u8]) {
+    pub(super) fn note_of(&mut self, kind: u8, place: Option<HostId>, bytes: &[u8]) {
         self.digest
             .note(kind, self.now, [place.map_or(u64::MAX, number), 0], bytes);
     }
 
     /// Schedules that a client's connection breaks because a frame on its stream was lost. It comes
     /// back when it can.
-    fn reset(&mut self, (from, to): (Place, Place)) {
+    fn reset(&mut self, (from, to): (HostId, HostId)) {
         let pair = ordered(from, to);
         if self.breaking.insert(pair) {
-            self.push(self.now + RESET_MS, Happening::Reset { pair });
+            self.push(self.now + RESET_MS, QueuedEvent::Reset { pair });
         }
     }
 
     /// Breaks a connection of two hosts that are both up, and lets them try again.
-    pub(super) fn break_link(&mut self, pair: (Place, Place)) {
+    pub(super) fn break_link(&mut self, pair: (HostId, HostId)) {
         self.breaking.remove(&pair);
         self.link(pair, false);
-        self.push(self.now + CONNECT_MS, Happening::Link { pair, up: true });
+        self.push(self.now + CONNECT_MS, QueuedEvent::Link { pair, up: true });
     }
 
     /// Compares all connections with what hosts know of them, and lets hosts notice changes.
     pub(super) fn relink_all(&mut self) {
         for at in 0..self.validators.len() {
-            self.relink(Place::Validator(at));
+            self.relink(HostId::Validator(at));
         }
     }
 
     /// As [`Self::relink_all`], but for the connections of one host.
-    pub(super) fn relink(&mut self, place: Place) {
-        let validators = (0..self.validators.len()).map(Place::Validator);
-        let clients = (0..self.clients.len()).map(Place::Client);
-        let others: Vec<Place> = match place {
-            Place::Validator(_) => validators.chain(clients).collect(),
-            Place::Client(_) => validators.collect(),
-        };
-
-        for other in others.into_iter().filter(|other| *other != place) {
+    pub(super) fn relink(&mut self, place: HostId) {
+        for other in self.possible_peers(place) {
             let pair = ordered(place, other);
-            let alive = self.life_of(place).is_some() && self.life_of(other).is_some();
-
-            // A connection stays up as long as frames pass in one of the directions.
-            let open = self.network.is_open(place, other) || self.network.is_open(other, place);
+            let alive = self.are_alive(pair);
+            let up = alive && self.is_connectable(pair);
 
             // A process that ended is noticed at once, a cut only by the silence.
-            let wait = match (alive && open, alive) {
+            let wait = match (up, alive) {
                 (true, _) => CONNECT_MS,
                 (false, true) => BREAK_MS,
                 (false, false) => RESET_MS,
             };
 
-            self.push(
-                self.now + wait,
-                Happening::Link {
-                    pair,
-                    up: alive && open,
-                },
-            );
+            self.push(self.now + wait, QueuedEvent::Link { pair, up });
         }
+    }
+
+    /// The hosts that a host may have connections with. Clients have none with each other.
+    fn possible_peers(&self, place: HostId) -> Vec<HostId> {
+        let validators = (0..self.validators.len()).map(HostId::Validator);
+        let clients = (0..self.clients.len()).map(HostId::Client);
+
+        match place {
+            HostId::Client(_) => validators.collect(),
+
+            HostId::Validator(_) => validators
+                .chain(clients)
+                .filter(|other| *other != place)
+                .collect(),
+        }
+    }
+
+    /// Whether processes run at both hosts.
+    fn are_alive(&self, (a, b): (HostId, HostId)) -> bool {
+        self.life_of(a).is_some() && self.life_of(b).is_some()
+    }
+
+    /// Whether frames pass in one of the directions: a connection stays up as long as they do.
+    fn is_connectable(&self, (a, b): (HostId, HostId)) -> bool {
+        self.network.is_open(a, b) || self.network.is_open(b, a)
     }
 
     /// Tells two hosts what there is to notice, unless it has changed back meanwhile.
-    pub(super) fn notice_link(&mut self, pair: (Place, Place), up: bool) {
-        let alive = self.life_of(pair.0).is_some() && self.life_of(pair.1).is_some();
-        let open = self.network.is_open(pair.0, pair.1) || self.network.is_open(pair.1, pair.0);
-        if up != (alive && open) {
-            return;
+    pub(super) fn notice_link(&mut self, pair: (HostId, HostId), up: bool) {
+        if up == (self.are_alive(pair) && self.is_connectable(pair)) {
+            self.link(pair, up);
         }
-        self.link(pair, up);
     }
 
     /// Sets whether two hosts know that they are connected, and tells them if that is new.
-    fn link(&mut self, pair: (Place, Place), up: bool) {
+    fn link(&mut self, pair: (HostId, HostId), up: bool) {
         let changed = match up {
             true => self.linked.insert(pair),
             false => self.linked.remove(&pair),
@@ -186,33 +195,32 @@ impl World {
     }
 
     /// Tells a host that its connection with another came or went.
-    fn tell_link(&mut self, place: Place, other: Place, up: bool) {
+    fn tell_link(&mut self, place: HostId, other: HostId, up: bool) {
         self.note(b'L', place, other, &[u8::from(up)]);
 
         match (place, other) {
-            (Place::Validator(at), Place::Client(client)) => {
+            (HostId::Validator(at), HostId::Client(client)) => {
                 let key = self.clients[client].public_key();
+                let connected = &mut self.validators[at].clients;
 
                 // Validators answer only clients that are connected.
                 match up {
-                    true => self.validators[at].clients.insert(key, client),
-                    false => self.validators[at].clients.remove(&key),
+                    true => connected.insert(key, client),
+                    false => connected.remove(&key),
                 };
 
                 self.tell_validator(at, key, up);
             }
 
-            (Place::Validator(at), Place::Validator(peer)) => {
-                let key = self.validators[peer].me;
-                self.tell_validator(at, key, up);
+            (HostId::Validator(at), HostId::Validator(peer)) => {
+                self.tell_validator(at, self.validators[peer].me, up);
             }
 
-            (Place::Client(at), Place::Validator(peer)) => {
-                let key = self.validators[peer].me;
-                self.client_link(at, key, up);
+            (HostId::Client(at), HostId::Validator(peer)) => {
+                self.client_link(at, self.validators[peer].me, up);
             }
 
-            (Place::Client(_), Place::Client(_)) => {}
+            (HostId::Client(_), HostId::Client(_)) => {}
         }
     }
 
@@ -229,13 +237,14 @@ impl World {
     }
 
     /// The life that the process of a host is in; `None` while no process runs.
-    fn life_of(&self, place: Place) -> Option<u64> {
+    fn life_of(&self, place: HostId) -> Option<u64> {
         match place {
-            Place::Validator(at) => {
+            HostId::Validator(at) => {
                 let host = self.validators.get(at)?;
                 host.process.is_some().then_some(host.life)
             }
-            Place::Client(at) => {
+
+            HostId::Client(at) => {
                 let host = self.clients.get(at)?;
                 host.process.is_some().then_some(host.life)
             }
@@ -244,14 +253,14 @@ impl World {
 }
 
 /// A pair of hosts, the lesser first.
-fn ordered(a: Place, b: Place) -> (Place, Place) {
+fn ordered(a: HostId, b: HostId) -> (HostId, HostId) {
     if a < b { (a, b) } else { (b, a) }
 }
 
 /// The number of a host in the digest.
-fn number(place: Place) -> u64 {
+fn number(place: HostId) -> u64 {
     match place {
-        Place::Validator(at) => at as u64,
-        Place::Client(at) => (1 << 32) | at as u64,
+        HostId::Validator(at) => at as u64,
+        HostId::Client(at) => (1 << 32) | at as u64,
     }
 }

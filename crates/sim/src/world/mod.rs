@@ -33,24 +33,24 @@ use network::Network;
 
 pub use client::Client;
 pub use clock::START;
-pub use network::Place;
+pub use network::HostId;
 pub use setting::PlanError;
 pub use validator::Validator;
 
 /// Something that happens at a certain time.
 #[derive(Debug)]
-enum Happening {
+enum QueuedEvent {
     /// A frame arrives. It is dropped if the process that it was sent to has ended meanwhile, even
     /// if another one has started.
     Frame {
-        from: Place,
-        to: Place,
+        from: HostId,
+        to: HostId,
         life: u64,
         bytes: Arc<[u8]>,
         mangled: bool,
     },
     /// The timer of a host's process fires.
-    Wake { place: Place, life: u64 },
+    Wake { place: HostId, life: u64 },
     /// A validator's work that took a while is done.
     Done {
         validator: usize,
@@ -58,13 +58,13 @@ enum Happening {
         event: Box<Event>,
     },
     /// Two hosts notice that they can reach each other, or that they no longer can.
-    Link { pair: (Place, Place), up: bool },
+    Link { pair: (HostId, HostId), up: bool },
     /// A connection breaks although both hosts are up, and comes back.
-    Reset { pair: (Place, Place) },
+    Reset { pair: (HostId, HostId) },
     /// A fault of the plan begins or ends.
     Fault { fault: usize, begins: bool },
     /// A process starts, unless it runs already.
-    Start(Place),
+    Start(HostId),
     /// The requester submits a task of the plan.
     Submit(usize),
     /// The requester cancels a task of the plan.
@@ -78,7 +78,7 @@ enum Happening {
     /// Power fails at a validator, and its log is gone.
     LogLost(usize),
     /// A liar has an occasion to speak unasked.
-    Volunteer(Place),
+    Volunteer(HostId),
     /// The healed phase begins: from now on nothing new goes wrong.
     Heal,
 }
@@ -91,15 +91,15 @@ pub struct World {
     root: TrustRoot,
     now: Millis,
     /// The happenings to come, by their time and the order in which they were caused.
-    queue: BTreeMap<(Millis, u64), Happening>,
+    queue: BTreeMap<(Millis, u64), QueuedEvent>,
     serial: u64,
     validators: Vec<Validator>,
     clients: Vec<Client>,
     network: Network,
     /// The pairs of hosts that know that they are connected, the lesser first.
-    linked: BTreeSet<(Place, Place)>,
+    linked: BTreeSet<(HostId, HostId)>,
     /// The connections of clients that lost a frame and are about to break, the validator first.
-    breaking: BTreeSet<(Place, Place)>,
+    breaking: BTreeSet<(HostId, HostId)>,
     dice: Dice,
     digest: Digest,
     /// The observations of the current step.
@@ -180,68 +180,81 @@ impl World {
             return Some(Vec::new());
         }
 
+        self.happen(happening);
+        Some(std::mem::take(&mut self.seen))
+    }
+
+    /// Lets a happening occur.
+    fn happen(&mut self, happening: QueuedEvent) {
         match happening {
-            Happening::Frame {
+            QueuedEvent::Frame {
                 from,
                 to,
                 life,
                 bytes,
                 mangled,
-            } => {
-                self.arrive((from, to), life, &bytes, mangled);
-            }
-            Happening::Wake {
-                place: Place::Validator(at),
-                life,
-            } => self.wake_validator(at, life),
-            Happening::Wake {
-                place: Place::Client(at),
-                life,
-            } => self.wake_client(at, life),
-            Happening::Done {
+            } => self.arrive((from, to), life, &bytes, mangled),
+
+            QueuedEvent::Wake { place, life } => self.wake(place, life),
+
+            QueuedEvent::Done {
                 validator,
                 life,
                 event,
             } => self.done(validator, life, *event),
-            Happening::Link { pair, up } => self.notice_link(pair, up),
-            Happening::Reset { pair } => self.break_link(pair),
-            Happening::Fault {
-                fault,
-                begins: true,
-            } => self.begin_fault(fault),
-            Happening::Fault {
-                fault,
-                begins: false,
-            } => self.end_fault(fault),
-            Happening::Start(Place::Validator(at)) => self.start_validator(at),
-            Happening::Start(Place::Client(at)) => self.start_client(at),
-            Happening::Submit(task) => self.submit(task),
-            Happening::Cancel(task) => self.cancel(task),
-            Happening::Storm {
+
+            QueuedEvent::Link { pair, up } => self.notice_link(pair, up),
+            QueuedEvent::Reset { pair } => self.break_link(pair),
+
+            QueuedEvent::Fault { fault, begins } => match begins {
+                true => self.begin_fault(fault),
+                false => self.end_fault(fault),
+            },
+
+            QueuedEvent::Start(place) => self.start(place),
+            QueuedEvent::Submit(task) => self.submit(task),
+            QueuedEvent::Cancel(task) => self.cancel(task),
+
+            QueuedEvent::Storm {
                 validator,
                 left,
                 step,
             } => self.storm(validator, left, step),
-            Happening::LogLost(validator) => self.lose_log(validator),
-            Happening::Volunteer(place) => self.volunteer(place),
-            Happening::Heal => self.heal(),
-        }
 
-        Some(std::mem::take(&mut self.seen))
+            QueuedEvent::LogLost(validator) => self.lose_log(validator),
+            QueuedEvent::Volunteer(place) => self.volunteer(place),
+            QueuedEvent::Heal => self.heal(),
+        }
+    }
+
+    /// Fires the timer of a host's process.
+    fn wake(&mut self, place: HostId, life: u64) {
+        match place {
+            HostId::Validator(at) => self.wake_validator(at, life),
+            HostId::Client(at) => self.wake_client(at, life),
+        }
+    }
+
+    /// Starts the process of a host.
+    fn start(&mut self, place: HostId) {
+        match place {
+            HostId::Validator(at) => self.start_validator(at),
+            HostId::Client(at) => self.start_client(at),
+        }
     }
 
     /// The time until which the host of a happening is too busy for it; `None` if it is not.
-    fn occupied(&self, happening: &Happening) -> Option<Millis> {
+    fn occupied(&self, happening: &QueuedEvent) -> Option<Millis> {
         let at = match happening {
-            Happening::Frame {
-                to: Place::Validator(at),
+            QueuedEvent::Frame {
+                to: HostId::Validator(at),
                 ..
             }
-            | Happening::Wake {
-                place: Place::Validator(at),
+            | QueuedEvent::Wake {
+                place: HostId::Validator(at),
                 ..
             }
-            | Happening::Done { validator: at, .. } => *at,
+            | QueuedEvent::Done { validator: at, .. } => *at,
             _ => return None,
         };
 
@@ -250,7 +263,7 @@ impl World {
     }
 
     /// Puts a happening on the queue. One that is due in the past happens now.
-    fn push(&mut self, at: Millis, happening: Happening) {
+    fn push(&mut self, at: Millis, happening: QueuedEvent) {
         self.serial += 1;
         self.queue
             .insert((at.max(self.now), self.serial), happening);

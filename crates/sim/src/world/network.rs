@@ -10,7 +10,7 @@ use crate::plan::LinkPlan;
 
 /// A host: the place of a validator's process or of a client's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
+pub enum HostId {
     /// A validator, by its index in the plan. The twins of liars follow after the last one.
     Validator(usize),
     /// An agent, by its index in the plan. The requester follows after the last one.
@@ -28,7 +28,7 @@ pub(crate) struct Delivery {
 
 /// The fate of a frame that was sent.
 #[derive(Debug, Default)]
-pub(crate) struct Fate {
+pub(crate) struct Routing {
     /// Its arrivals: none, one, or two.
     pub(crate) deliveries: Vec<Delivery>,
     /// The names of the faults that it met, for the counts.
@@ -40,19 +40,19 @@ pub(crate) struct Fate {
 pub(crate) struct Network {
     plan: LinkPlan,
     dice: Dice,
-    regions: BTreeMap<Place, usize>,
+    regions: BTreeMap<HostId, usize>,
     /// The directed pairs that are cut, by the index of the fault that cut them.
-    cuts: BTreeMap<usize, BTreeSet<(Place, Place)>>,
+    cuts: BTreeMap<usize, BTreeSet<(HostId, HostId)>>,
     /// The host that is cut off from everyone: the proposer, while a fault isolates it.
-    pub(crate) isolated: Option<Place>,
+    pub(crate) isolated: Option<HostId>,
     /// The time until which each directed link is busy with earlier frames.
-    busy_until: BTreeMap<(Place, Place), Millis>,
+    busy_until: BTreeMap<(HostId, HostId), Millis>,
     /// The last arrival on each directed link of a client.
-    last_arrival: BTreeMap<(Place, Place), Millis>,
+    last_arrival: BTreeMap<(HostId, HostId), Millis>,
 }
 
 impl Network {
-    pub(crate) fn new(plan: LinkPlan, seed: u64, regions: BTreeMap<Place, usize>) -> Self {
+    pub(crate) fn new(plan: LinkPlan, seed: u64, regions: BTreeMap<HostId, usize>) -> Self {
         Self {
             plan,
             dice: Dice::new(seed, "links", 0),
@@ -75,7 +75,7 @@ impl Network {
     }
 
     /// Cuts these directed pairs until [`Self::mend`] is called for the fault.
-    pub(crate) fn cut(&mut self, fault: usize, pairs: BTreeSet<(Place, Place)>) {
+    pub(crate) fn cut(&mut self, fault: usize, pairs: BTreeSet<(HostId, HostId)>) {
         self.cuts.insert(fault, pairs);
     }
 
@@ -85,14 +85,20 @@ impl Network {
     }
 
     /// Whether frames from one host to the other pass.
-    pub(crate) fn is_open(&self, from: Place, to: Place) -> bool {
+    pub(crate) fn is_open(&self, from: HostId, to: HostId) -> bool {
         let isolated = [Some(from), Some(to)].contains(&self.isolated) && self.isolated.is_some();
         !isolated && !self.cuts.values().any(|pairs| pairs.contains(&(from, to)))
     }
 
     /// Sends a frame at the time `now`, and decides its fate.
-    pub(crate) fn route(&mut self, link: (Place, Place), now: Millis, bytes: &Arc<[u8]>) -> Fate {
-        let mut fate = Fate::default();
+    pub(crate) fn route(
+        &mut self,
+        link: (HostId, HostId),
+        now: Millis,
+        bytes: &Arc<[u8]>,
+    ) -> Routing {
+        let mut fate = Routing::default();
+
         if !self.is_open(link.0, link.1) {
             fate.faults.push("cut-off");
             return fate;
@@ -114,68 +120,81 @@ impl Network {
             fate.deliveries.push(self.deliver(link, sent, bytes));
         }
 
-        let mangled = fate
-            .deliveries
-            .iter()
-            .filter(|delivery| delivery.mangled)
-            .count();
-        fate.faults
-            .extend(std::iter::repeat_n("bit-flipped", mangled));
+        for delivery in &fate.deliveries {
+            if delivery.mangled {
+                fate.faults.push("bit-flipped");
+            }
+        }
 
         fate
     }
 
     /// The time at which the last byte of a frame is on the link. A link carries one frame after
     /// the other.
-    fn transmit(&mut self, link: (Place, Place), now: Millis, bytes: usize) -> Millis {
+    fn transmit(&mut self, link: (HostId, HostId), now: Millis, bytes: usize) -> Millis {
         let Some(rate) = self.plan.bytes_per_ms else {
             return now;
         };
+
         let free = self.busy_until.get(&link).copied().unwrap_or(0).max(now);
         let done = free + bytes as u64 / rate.max(1);
+
         self.busy_until.insert(link, done);
         done
     }
 
     /// Computes one arrival of a frame that left at the time `sent`.
-    fn deliver(&mut self, link: (Place, Place), sent: Millis, bytes: &Arc<[u8]>) -> Delivery {
-        let region = |place| self.regions.get(&place).copied().unwrap_or(0);
-        let row = self.plan.latency_ms.get(region(link.0));
-        let latency = row
-            .and_then(|row| row.get(region(link.1)))
-            .copied()
-            .unwrap_or(0);
-
+    fn deliver(&mut self, link: (HostId, HostId), sent: Millis, bytes: &Arc<[u8]>) -> Delivery {
         let jitter = self.dice.between(0, self.plan.jitter_ms);
-        let mut at = sent + latency + jitter;
+        let at = sent + self.latency_of(link) + jitter;
 
+        // A client's lane is one stream: frames arrive in order and undamaged, or the connection
+        // breaks.
         if is_client(link) {
-            // A client's lane is one stream: frames arrive in order and undamaged, or the
-            // connection breaks.
-            let last = self.last_arrival.entry(link).or_insert(0);
-            *last = at.max(*last);
-            at = *last;
-        } else if self.dice.chance(self.plan.flip_permille) && !bytes.is_empty() {
-            let mut flipped = bytes.to_vec();
-            let at_byte = self.dice.index(flipped.len());
-            flipped[at_byte] ^= 1 << self.dice.below(8);
-
             return Delivery {
-                at,
-                bytes: flipped.into(),
-                mangled: true,
+                at: self.after_last(link, at),
+                bytes: Arc::clone(bytes),
+                mangled: false,
             };
         }
 
-        Delivery {
-            at,
-            bytes: Arc::clone(bytes),
-            mangled: false,
-        }
+        let mangled = self.dice.chance(self.plan.flip_permille) && !bytes.is_empty();
+        let bytes = match mangled {
+            true => self.flip_bit(bytes),
+            false => Arc::clone(bytes),
+        };
+
+        Delivery { at, bytes, mangled }
+    }
+
+    /// The latency of a link, by the regions of its ends. A host without a region is in the first.
+    fn latency_of(&self, (from, to): (HostId, HostId)) -> Millis {
+        let region = |place| self.regions.get(&place).copied().unwrap_or(0);
+
+        let row = self.plan.latency_ms.get(region(from));
+        let cell = row.and_then(|row| row.get(region(to)));
+
+        cell.copied().unwrap_or(0)
+    }
+
+    /// The time of an arrival on a client's link: `at`, but not before the last one.
+    fn after_last(&mut self, link: (HostId, HostId), at: Millis) -> Millis {
+        let last = self.last_arrival.entry(link).or_insert(0);
+        *last = at.max(*last);
+        *last
+    }
+
+    /// A copy of a frame with one bit flipped. The frame is not empty.
+    fn flip_bit(&mut self, bytes: &[u8]) -> Arc<[u8]> {
+        let mut flipped = bytes.to_vec();
+        let at = self.dice.index(flipped.len());
+        flipped[at] ^= 1 << self.dice.below(8);
+
+        flipped.into()
     }
 }
 
 /// Whether a client is at one end of the link.
-pub(crate) fn is_client(link: (Place, Place)) -> bool {
-    matches!(link.0, Place::Client(_)) || matches!(link.1, Place::Client(_))
+pub(crate) fn is_client(link: (HostId, HostId)) -> bool {
+    matches!(link.0, HostId::Client(_)) || matches!(link.1, HostId::Client(_))
 }

@@ -13,13 +13,13 @@ use quorate_types::{
 
 use super::client::{Checked, Client};
 use super::clock::{Clock, START};
-use super::network::{Network, Place};
+use super::network::{HostId, Network};
 use super::validator::Validator;
-use super::{Happening, World};
+use super::{QueuedEvent, World};
 use crate::adversary::LieKind;
 use crate::dice::Dice;
 use crate::digest::Digest;
-use crate::plan::{AgentPlan, Manner, Plan, TaskPlan, TearPlan, ValidatorPlan};
+use crate::plan::{AgentPlan, LinkPlan, Manner, MarketPlan, Plan, TaskPlan, TearPlan, TimedFault};
 use crate::seen::key_of;
 
 /// Milliseconds between two occasions for a liar to speak unasked.
@@ -98,76 +98,102 @@ impl World {
 
     /// Puts on the queue everything that the plan fixes.
     fn schedule_plan(&mut self) {
+        self.schedule_hosts();
+
+        for (at, task) in self.plan.tasks.clone().iter().enumerate() {
+            self.push(task.at, QueuedEvent::Submit(at));
+
+            if let Some(after) = task.cancel_after {
+                self.push(task.at + after, QueuedEvent::Cancel(at));
+            }
+        }
+
+        for (fault, timed) in self.plan.faults.clone().iter().enumerate() {
+            self.schedule_fault(fault, timed);
+        }
+
+        self.push(self.plan.heal_at, QueuedEvent::Heal);
+    }
+
+    /// Puts on the queue that hosts start, and that liars speak unasked.
+    fn schedule_hosts(&mut self) {
         for at in 0..self.validators.len() {
-            self.push(0, Happening::Start(Place::Validator(at)));
+            let place = HostId::Validator(at);
+            self.push(0, QueuedEvent::Start(place));
 
             if self.validators[at].liar.is_some() {
-                self.push(VOLUNTEER_MS, Happening::Volunteer(Place::Validator(at)));
+                self.push(VOLUNTEER_MS, QueuedEvent::Volunteer(place));
             }
         }
 
         // Clients start after the validators that they connect to.
         for at in 0..self.clients.len() {
-            self.push(1, Happening::Start(Place::Client(at)));
+            let place = HostId::Client(at);
+            self.push(1, QueuedEvent::Start(place));
 
             if self.clients[at].liar.is_some() {
-                self.push(VOLUNTEER_MS, Happening::Volunteer(Place::Client(at)));
+                self.push(VOLUNTEER_MS, QueuedEvent::Volunteer(place));
             }
         }
+    }
 
-        for (at, task) in self.plan.tasks.clone().iter().enumerate() {
-            self.push(task.at, Happening::Submit(at));
-            if let Some(after) = task.cancel_after {
-                self.push(task.at + after, Happening::Cancel(at));
-            }
-        }
+    /// Puts the beginning and the end of a fault on the queue.
+    fn schedule_fault(&mut self, fault: usize, timed: &TimedFault) {
+        let begin = QueuedEvent::Fault {
+            fault,
+            begins: true,
+        };
 
-        for (fault, timed) in self.plan.faults.clone().iter().enumerate() {
-            self.push(
-                timed.at,
-                Happening::Fault {
-                    fault,
-                    begins: true,
-                },
-            );
+        self.push(timed.at, begin);
 
-            // The healed phase ends faults that last longer.
-            let ends = timed.at.saturating_add(timed.lasts);
-            self.push(
-                ends,
-                Happening::Fault {
-                    fault,
-                    begins: false,
-                },
-            );
-        }
-
-        self.push(self.plan.heal_at, Happening::Heal);
+        // The healed phase ends faults that last longer.
+        let end = QueuedEvent::Fault {
+            fault,
+            begins: false,
+        };
+        self.push(timed.at.saturating_add(timed.lasts), end);
     }
 }
 
 impl Plan {
     /// Checks what the world relies on: the table of latencies and all indices.
     fn check(&self) -> Result<(), PlanError> {
-        let regions = self.links.regions.len();
-
-        // Each region needs a row, and in it a cell for each region.
-        let square = self.links.latency_ms.iter().all(|row| row.len() == regions);
-        if regions == 0 || !square || self.links.latency_ms.len() != regions {
-            return Err(PlanError::Latency);
-        }
+        self.links.check_latencies()?;
 
         // All indices in a plan must name something, since the world relies on them.
-        let hosts = self.validators.iter().map(|v| v.region);
-        let hosts = hosts.chain(self.agents.iter().map(|agent| agent.region));
-        within("region", hosts, regions)?;
+        let validators = self.validators.iter().map(|validator| validator.region);
+        let agents = self.agents.iter().map(|agent| agent.region);
+        let regions = validators.chain(agents);
+
+        within("region", regions, self.links.regions.len())?;
 
         for timed in &self.faults {
-            within("validator", timed.fault.validators(), self.validators.len())?;
-            within("agent", timed.fault.agent().into_iter(), self.agents.len())?;
+            let validators = timed.fault.validators();
+            let agent = timed.fault.agent().into_iter();
+
+            within("validator", validators, self.validators.len())?;
+            within("agent", agent, self.agents.len())?;
         }
 
         Ok(())
+    }
+}
+
+impl LinkPlan {
+    /// Checks that there is a region, and that each has a row of latencies with a cell for each.
+    fn check_latencies(&self) -> Result<(), PlanError> {
+        let regions = self.regions.len();
+        let rows = self.latency_ms.len();
+        let mut lengths = self.latency_ms.iter().map(Vec::len);
+
+        if regions == 0 || rows != regions {
+            return Err(PlanError::Latency);
+        }
+
+        match lengths.all(|length| length == regions) {
+            true => Ok(()),
+            false => Err(PlanError::Latency),
+        }
     }
 }
 
@@ -185,43 +211,25 @@ fn within(
 
 /// The genesis of the swarm: the validators of the plan, one market and one attester.
 fn genesis(plan: &Plan, attester: &SecretKey) -> Result<Genesis, PlanError> {
-    let member = |(at, validator): (usize, &ValidatorPlan)| {
-        Ok(quorate_types::Validator {
-            key: key_of("validator", at).public_key(),
-            power: validator.power,
-            operator: label(&format!("op-{at}"))?,
-        })
+    let attester = Attester {
+        key: attester.public_key(),
+        name: label("office")?,
     };
 
-    let members: Result<_, PlanError> = plan.validators.iter().enumerate().map(member).collect();
-
-    let market = Market {
-        name: label("jobs")?,
-        reserve: None,
-        trusted: false,
-        attempts: plan.market.attempts,
-        lease_ms: plan.market.lease_ms,
-        solve_ms: plan.market.solve_ms,
-        mechanism: plan.market.mechanism.clone(),
-        reveal_ms: plan.market.reveal_ms,
-        window_ms: plan.market.window_ms,
+    let parameters = Parameters {
+        max_block_interval_ms: 1_000,
+        ..Parameters::default()
     };
 
     let genesis = Genesis {
         name: label("simulated")?,
-        created: START - 1,
-        markets: vec![market],
+        created: START.saturating_sub(1),
+        markets: vec![market(&plan.market)?],
         version: PROTOCOL_VERSION,
         admission: Admission::Attestation,
-        attesters: vec![Attester {
-            key: attester.public_key(),
-            name: label("office")?,
-        }],
-        parameters: Parameters {
-            max_block_interval_ms: 1_000,
-            ..Parameters::default()
-        },
-        validators: ValidatorSet::new(members?).map_err(|_| PlanError::Validators)?,
+        attesters: vec![attester],
+        parameters,
+        validators: committee(plan)?,
     };
 
     // A plan may ask for a market that a genesis must not have.
@@ -231,60 +239,97 @@ fn genesis(plan: &Plan, attester: &SecretKey) -> Result<Genesis, PlanError> {
     Ok(genesis)
 }
 
+/// The market of the genesis.
+fn market(plan: &MarketPlan) -> Result<Market, PlanError> {
+    Ok(Market {
+        name: label("jobs")?,
+        reserve: None,
+        trusted: false,
+        attempts: plan.attempts,
+        lease_ms: plan.lease_ms,
+        solve_ms: plan.solve_ms,
+        mechanism: plan.mechanism.clone(),
+        reveal_ms: plan.reveal_ms,
+        window_ms: plan.window_ms,
+    })
+}
+
+/// The committee of the genesis: the validators of the plan.
+fn committee(plan: &Plan) -> Result<ValidatorSet, PlanError> {
+    let mut members = Vec::new();
+
+    for (at, validator) in plan.validators.iter().enumerate() {
+        members.push(quorate_types::Validator {
+            key: key_of("validator", at).public_key(),
+            power: validator.power,
+            operator: label(&format!("op-{at}"))?,
+        });
+    }
+
+    ValidatorSet::new(members).map_err(|_| PlanError::Validators)
+}
+
 /// The hosts of the validators, and after them those of twins.
 fn validators(plan: &Plan) -> Vec<Validator> {
-    let twins = plan.validators.iter().enumerate();
-    let twins = twins.filter(|(_, validator)| validator.lie == Some(LieKind::Twin));
+    let lies = plan.validators.iter().map(|validator| validator.lie);
+    let twins = lies
+        .enumerate()
+        .filter(|(_, lie)| *lie == Some(LieKind::Twin));
+
     // A twin has the index of its original, and so its key.
-    let all = plan.validators.iter().enumerate().chain(twins);
+    let originals = 0..plan.validators.len();
+    let indices = originals.chain(twins.map(|(index, _)| index));
 
-    all.enumerate()
-        .map(|(host, (index, validator))| {
-            let key = key_of("validator", index);
-
-            Validator {
-                index,
-                me: key.public_key(),
-                key,
-                disk: MemoryDisk::new(),
-                process: None,
-                life: 0,
-                clock: Clock::new(validator.skew_ms, validator.drift_permille),
-                occupied_until: 0,
-                wake_at: None,
-                liar: validator.lie.and_then(LieKind::liar),
-                lie: validator.lie,
-                faulty: validator.lie.is_some(),
-                dice: Dice::new(plan.seed, "validator", host as u64),
-                sync_ms: 0,
-                syncs: 0,
-                tear: TearPlan::Nothing,
-                wiped: false,
-                loses_log: false,
-                clients: BTreeMap::new(),
-                undecodable: 0,
-            }
-        })
+    indices
+        .enumerate()
+        .map(|(host, index)| validator(plan, host, index))
         .collect()
+}
+
+/// The host number `host`, of the validator `index` of the plan.
+fn validator(plan: &Plan, host: usize, index: usize) -> Validator {
+    let key = key_of("validator", index);
+    let of_plan = &plan.validators[index];
+
+    Validator {
+        index,
+        me: key.public_key(),
+        key,
+        disk: MemoryDisk::new(),
+        process: None,
+        life: 0,
+        clock: Clock::new(of_plan.skew_ms, of_plan.drift_permille),
+        occupied_until: 0,
+        wake_at: None,
+        liar: of_plan.lie.and_then(LieKind::liar),
+        lie: of_plan.lie,
+        faulty: of_plan.lie.is_some(),
+        dice: Dice::new(plan.seed, "validator", host as u64),
+        sync_ms: 0,
+        syncs: 0,
+        tear: TearPlan::Nothing,
+        wiped: false,
+        loses_log: false,
+        clients: BTreeMap::new(),
+        undecodable: 0,
+    }
 }
 
 /// The hosts of the agents, and after them that of the requester.
 fn clients(plan: &Plan, genesis: &Genesis, attester: &SecretKey) -> Result<Vec<Client>, PlanError> {
     let mut clients = Vec::new();
-    let agents = plan.agents.iter().map(Some).chain([None]).enumerate();
+    let agents = plan.agents.iter().map(Some).chain([None]);
 
-    for (at, agent) in agents {
+    for (at, agent) in agents.enumerate() {
         let key = key_of("client", at);
         let honest = capabilities(agent)?;
-        let attestation = attest(attester, genesis, &key, (at, honest.clone()));
+        let attestation = attest(attester, genesis, &key, at, honest);
 
         let mut client = Client::new(key, agent.cloned(), attestation);
         client.dice = Dice::new(plan.seed, "client", at as u64);
-        client.liar = agent.and_then(|agent| crate::adversary::agent_liar(agent.manner));
 
-        // This liar claims what nobody attested to it.
-        if agent.is_some_and(|agent| agent.manner == Manner::CapabilityLiar) {
-            client.claims = everything(plan, honest)?;
+        if let Some(agent) = agent {
+            corrupt(&mut client, agent.manner, plan)?;
         }
 
         clients.push(client);
@@ -293,18 +338,32 @@ fn clients(plan: &Plan, genesis: &Genesis, attester: &SecretKey) -> Result<Vec<C
     Ok(clients)
 }
 
+/// Makes the host of an agent a liar if its manner asks for one.
+fn corrupt(client: &mut Client, manner: Manner, plan: &Plan) -> Result<(), PlanError> {
+    client.liar = crate::adversary::agent_liar(manner);
+
+    // This liar claims what nobody attested to it.
+    if manner == Manner::CapabilityLiar {
+        let honest = client.attested().clone();
+        client.claims = everything(plan, honest)?;
+    }
+
+    Ok(())
+}
+
 /// An attestation of capabilities that does not expire within a run.
 fn attest(
     attester: &SecretKey,
     genesis: &Genesis,
     key: &SecretKey,
-    (at, capabilities): (usize, Capabilities),
+    at: usize,
+    capabilities: Capabilities,
 ) -> Attestation {
     let claims = Claims {
         issuer: attester.public_key(),
         subject: key.public_key(),
         audience: genesis.swarm_id(),
-        expires: START / 1000 + 10_000_000,
+        expires: START.seconds() + 10_000_000,
         not_before: 0,
         issued_at: 0,
         id: at.to_be_bytes().to_vec(),
@@ -317,6 +376,7 @@ fn attest(
 /// The capabilities that are attested to an agent; none for the requester.
 fn capabilities(agent: Option<&AgentPlan>) -> Result<Capabilities, PlanError> {
     let mut capabilities = Capabilities::new();
+
     let Some(agent) = agent else {
         return Ok(capabilities);
     };
@@ -334,6 +394,7 @@ fn capabilities(agent: Option<&AgentPlan>) -> Result<Capabilities, PlanError> {
 /// The capabilities that a liar claims: its own, and the labels that tasks require.
 fn everything(plan: &Plan, honest: Capabilities) -> Result<Capabilities, PlanError> {
     let mut claims = honest;
+
     for name in plan.tasks.iter().flat_map(|task| &task.requires) {
         if claims.labels.len() < EVERY_LABEL {
             claims.labels.insert(label(name)?);
@@ -344,24 +405,22 @@ fn everything(plan: &Plan, honest: Capabilities) -> Result<Capabilities, PlanErr
 
 /// The specification of a task that is submitted at the time `now`.
 pub(super) fn spec(task: &TaskPlan, market: &Label, now: Millis) -> TaskSpec {
+    let labels = task.requires.iter().filter_map(|name| name.parse().ok());
+
     let mut spec = TaskSpec::new(market.clone());
-    spec.requires.labels = task
-        .requires
-        .iter()
-        .filter_map(|name| name.parse().ok())
-        .collect();
+    spec.requires.labels = labels.collect();
     spec.deadline = task.deadline_after.map(|after| START + now + after);
     spec
 }
 
 /// The region of each host. The requester has none here and so is in the first.
-fn regions(plan: &Plan, validators: &[Validator]) -> BTreeMap<Place, usize> {
+fn regions(plan: &Plan, validators: &[Validator]) -> BTreeMap<HostId, usize> {
     let hosts = validators.iter().enumerate();
-    let hosts = hosts.map(|(at, host)| (Place::Validator(at), plan.validators[host.index].region));
+    let hosts = hosts.map(|(at, host)| (HostId::Validator(at), plan.validators[host.index].region));
 
     let agents = plan.agents.iter().enumerate();
     hosts
-        .chain(agents.map(|(at, agent)| (Place::Client(at), agent.region)))
+        .chain(agents.map(|(at, agent)| (HostId::Client(at), agent.region)))
         .collect()
 }
 

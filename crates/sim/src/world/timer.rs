@@ -14,12 +14,12 @@ use quorate_types::Millis;
 /// The timer of one client.
 #[derive(Debug, Default)]
 pub(crate) struct SimTimer {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<TimerState>>,
 }
 
 /// The state that a timer shares with its sleeps.
 #[derive(Debug, Default)]
-struct State {
+struct TimerState {
     now: Millis,
     serial: u64,
     /// The wakers of sleeping agents, by the time at which they wake and the number of the sleep.
@@ -31,11 +31,13 @@ impl SimTimer {
     pub(crate) fn advance(&self, now: Millis) {
         let mut state = lock(&self.state);
         state.now = now;
+
         let later = state.sleepers.split_off(&(now.saturating_add(1), 0));
         let due = std::mem::replace(&mut state.sleepers, later);
 
         // Waking may take the lock again.
         drop(state);
+
         due.into_values().for_each(Waker::wake);
     }
 
@@ -59,7 +61,7 @@ impl Timer for SimTimer {
 
 /// A sleep that ends at a time.
 struct Sleep {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<TimerState>>,
     until: Millis,
     /// The number under which the waker is kept, once it was polled.
     ticket: Option<u64>,
@@ -98,6 +100,6 @@ impl Drop for Sleep {
 }
 
 /// Locks the state, also after a panic elsewhere.
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+fn lock(state: &Mutex<TimerState>) -> MutexGuard<'_, TimerState> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use quorate_crypto::SecretKey;
 use quorate_durable::{DurableError, DurableReplica, Effect, Settings, Start};
-use quorate_ledger::Ledger;
-use quorate_replica::{Event, PaceConfig, Replica, Work};
+use quorate_ledger::{Ledger, Proposal};
+use quorate_replica::{Event, Replica, TimeoutConfig, Work};
 use quorate_store::{
     CrashPoints, GuardError, MemoryDisk, SigningGuard, StoreConfig, StoreError, repair,
 };
-use quorate_types::message::{ClientMessage, ClientRequest, Notice, PeerMessage};
+use quorate_types::message::{Call, ClientMessage, Notice};
 use quorate_types::{Hash, Height, Millis, PublicKey, Round, cbor, limits};
 
 use super::clock::Clock;
-use super::{Happening, Place, World};
+use super::{HostId, QueuedEvent, World};
 use crate::adversary::{Lie, LieKind};
 use crate::dice::Dice;
 use crate::plan::TearPlan;
@@ -136,25 +136,53 @@ impl World {
             return;
         }
 
-        let genesis = self.genesis.clone();
-        let (now, swarm) = (self.now, genesis.swarm_id());
+        self.boot(at);
+        let settings = self.settings_of(at);
+
+        let host = &self.validators[at];
+        let disk = Arc::new(host.disk.clone());
+        let key = SecretKey::from_seed(&host.key.seed());
+        let clock = host.clock.show(self.now);
+
+        match DurableReplica::open(disk, key, settings, clock) {
+            Ok((process, opened)) => {
+                if opened.log_lost.is_some() {
+                    let why = "the log of its last signature is gone".to_owned();
+                    self.see(Seen::Unopened { validator: at, why });
+                }
+
+                self.started(at, process);
+            }
+
+            Err(error) => self.unopened(at, error),
+        }
+    }
+
+    /// Begins a life of a validator: its clock starts, and the first time it gets its guard.
+    fn boot(&mut self, at: usize) {
         let host = &mut self.validators[at];
         host.life += 1;
-        host.clock.boot(now);
+        host.clock.boot(self.now);
 
         if host.life == 1 {
             // As `quorate init` does: the guard is made once, together with the key.
+            let swarm = self.genesis.swarm_id();
             let made = SigningGuard::create(&host.disk, host.me.as_bytes(), &swarm.0);
+
             debug_assert!(made.is_ok(), "a fresh disk takes a guard");
         }
+    }
 
+    /// The settings that a validator's process starts with.
+    fn settings_of(&mut self, at: usize) -> Settings {
+        let genesis = self.genesis.clone();
+        let host = &mut self.validators[at];
         let salt = host.dice.number() as u32;
+
         let store = StoreConfig {
             segment_bytes: SEGMENT_BYTES,
-            ..StoreConfig::new(swarm.0, salt)
+            ..StoreConfig::new(genesis.swarm_id().0, salt)
         };
-
-        let (pace, points) = (PaceConfig::default(), CrashPoints::default());
 
         // Without a guard only a wiped validator starts, to come back by N-27. Any other disk must
         // hold its guard.
@@ -165,27 +193,12 @@ impl World {
             false => Start::Guarded,
         };
 
-        let settings = Settings {
+        Settings {
             genesis,
-            pace,
+            pace: TimeoutConfig::default(),
             store,
-            points,
+            points: CrashPoints::default(),
             start,
-        };
-
-        let key = SecretKey::from_seed(&host.key.seed());
-        let clock = host.clock.show(now);
-
-        match DurableReplica::open(Arc::new(host.disk.clone()), key, settings, clock) {
-            Ok((process, opened)) => {
-                if opened.log_lost.is_some() {
-                    let why = "the log of its last signature is gone".to_owned();
-                    self.see(Seen::Unopened { validator: at, why });
-                }
-
-                self.started(at, process);
-            }
-            Err(error) => self.unopened(at, error),
         }
     }
 
@@ -221,10 +234,12 @@ impl World {
     fn started(&mut self, at: usize, process: DurableReplica) {
         let guard = process.guarded().unwrap_or_default();
         let ledger = process.replica().ledger();
-        let (height, state) = (ledger.height(), ledger.state_root());
+        let height = ledger.height();
+        let state = ledger.state_root();
         let guarded = (guard.height, guard.round, guard.step);
 
         self.validators[at].process = Some(process);
+
         self.see(Seen::Started {
             validator: at,
             height,
@@ -233,7 +248,7 @@ impl World {
         });
 
         self.drain(at);
-        self.relink(Place::Validator(at));
+        self.relink(HostId::Validator(at));
     }
 
     /// Ends the process. The disk stays as it is.
@@ -248,22 +263,25 @@ impl World {
         host.clients.clear();
 
         self.see(Seen::Stopped { validator: at, why });
-        self.relink(Place::Validator(at));
+        self.relink(HostId::Validator(at));
     }
 
     /// Fires the timer of a process, unless it ended or its wake-up call moved.
     pub(super) fn wake_validator(&mut self, at: usize, life: u64) {
         let now = self.now;
         let host = &mut self.validators[at];
+
         if host.life != life || host.wake_at.is_none_or(|due| due > now) {
             return;
         }
 
         host.wake_at = None;
+
         let clock = host.clock.show(now);
         if let Some(process) = &mut host.process {
             process.handle_timeout(clock);
-            self.note_of(b'T', Some(Place::Validator(at)), &[]);
+            self.note_of(b'T', Some(HostId::Validator(at)), &[]);
+
             self.drain(at);
         }
     }
@@ -272,38 +290,25 @@ impl World {
     pub(super) fn done(&mut self, at: usize, life: u64, event: Event) {
         if self.validators[at].life == life {
             let holds = matches!(event, Event::Verified(_));
-            self.note_of(b'V', Some(Place::Validator(at)), &[u8::from(holds)]);
+            self.note_of(b'V', Some(HostId::Validator(at)), &[u8::from(holds)]);
             self.handle(at, event);
             self.drain(at);
         }
     }
 
     /// Hands an arrived frame to the process.
-    pub(super) fn take_frame(&mut self, at: usize, from: Place, bytes: &[u8], mangled: bool) {
+    pub(super) fn take_frame(&mut self, at: usize, from: HostId, bytes: &[u8], mangled: bool) {
         // A damaged frame must not change the state (invariant 25).
         let before = self.validators[at].standing();
 
-        let event = match from {
-            Place::Validator(peer) => {
-                let from = self.validators[peer].me;
-                cbor::decode::<PeerMessage>(bytes, limits::BULK_FRAME_BYTES)
-                    .map(|message| Event::Peer { from, message })
-            }
-            Place::Client(client) => {
-                let from = self.clients[client].public_key();
-                cbor::decode::<ClientRequest>(bytes, limits::FRAME_BYTES)
-                    .map(|request| Event::Client { from, request })
-            }
-        };
-
-        match event {
-            Ok(event) => {
+        match self.decode_event(from, bytes) {
+            Some(event) => {
                 self.overhear(at, &event);
                 self.handle(at, event);
             }
 
             // A frame that does not decode is counted, and changes nothing.
-            Err(_) => self.validators[at].undecodable += 1,
+            None => self.validators[at].undecodable += 1,
         }
 
         self.drain(at);
@@ -315,6 +320,23 @@ impl World {
                 before,
                 after,
             });
+        }
+    }
+
+    /// The event that a frame is for a validator; `None` if it does not decode.
+    fn decode_event(&self, from: HostId, bytes: &[u8]) -> Option<Event> {
+        match from {
+            HostId::Validator(peer) => {
+                let from = self.validators[peer].me;
+                let message = cbor::decode(bytes, limits::BULK_FRAME_BYTES).ok()?;
+                Some(Event::Peer { from, message })
+            }
+
+            HostId::Client(client) => {
+                let from = self.clients[client].public_key();
+                let request = cbor::decode(bytes, limits::FRAME_BYTES).ok()?;
+                Some(Event::Client { from, request })
+            }
         }
     }
 
@@ -331,9 +353,9 @@ impl World {
     /// Carries out all effects that the replica wants, until it waits.
     pub(super) fn drain(&mut self, at: usize) {
         loop {
-            let now = self.now;
             let host = &mut self.validators[at];
-            let clock = host.clock.show(now);
+            let clock = host.clock.show(self.now);
+
             let Some(process) = &mut host.process else {
                 return;
             };
@@ -341,15 +363,8 @@ impl World {
             match process.poll_effect(&mut || clock) {
                 Ok(Some(effect)) => self.perform(at, effect),
                 Ok(None) => break,
-                Err(DurableError::Halted(reason)) => {
-                    // A replica that halted must not act any more.
-                    self.end_process(at, "halted".to_owned());
-                    self.see(Seen::Halted {
-                        validator: at,
-                        why: reason.to_string(),
-                    });
-                    return;
-                }
+
+                Err(DurableError::Halted(reason)) => return self.halted(at, reason.to_string()),
                 Err(error) => return self.disk_failed(at, error.to_string()),
             }
         }
@@ -359,6 +374,12 @@ impl World {
         self.isolate_leader();
     }
 
+    /// Ends the process of a replica that halted, since it must not act any more.
+    fn halted(&mut self, at: usize, why: String) {
+        self.end_process(at, "halted".to_owned());
+        self.see(Seen::Halted { validator: at, why });
+    }
+
     /// Lets the process wait for the syncs that it made, and takes what was written into the
     /// digest.
     fn charge(&mut self, at: usize) {
@@ -366,7 +387,7 @@ impl World {
 
         // The checksum covers everything that the disk was told to write and to sync.
         let written = self.validators[at].disk.checksum();
-        self.note_of(b'D', Some(Place::Validator(at)), &written.to_le_bytes());
+        self.note_of(b'D', Some(HostId::Validator(at)), &written.to_le_bytes());
 
         let host = &mut self.validators[at];
 
@@ -388,16 +409,13 @@ impl World {
 
         // The replica counts in the time of its clock.
         let due = host.clock.when(due).max(self.now);
+
         if host.wake_at.is_none_or(|wake| due < wake) {
             host.wake_at = Some(due);
+
+            let place = HostId::Validator(at);
             let life = host.life;
-            self.push(
-                due,
-                Happening::Wake {
-                    place: Place::Validator(at),
-                    life,
-                },
-            );
+            self.push(due, QueuedEvent::Wake { place, life });
         }
     }
 
@@ -408,13 +426,8 @@ impl World {
 
             Effect::Execute { ledger, block } => {
                 let result = ledger.execute(&block).map(Box::new);
-                self.handle(
-                    at,
-                    Event::Executed {
-                        block: block.header.id(),
-                        result,
-                    },
-                );
+                let block = block.header.id();
+                self.handle(at, Event::Executed { block, result });
             }
 
             Effect::Propose {
@@ -423,52 +436,48 @@ impl World {
                 mut proposal,
             } => {
                 self.with_liar(at, |liar, mouth| liar.propose(mouth, &mut proposal));
-                self.propose(at, &ledger, (round, *proposal));
+                self.propose(at, &ledger, round, *proposal);
             }
 
             Effect::Send(to, message) => self.say(at, to, message),
             Effect::Serve(to, frames) => self.serve(at, to, frames),
             Effect::Reply(to, message) => self.answer(at, to, message),
-
-            Effect::Call(call) => {
-                let message = ClientMessage::Notice(Notice::Call(call));
-                for client in self.validators[at].clients.clone().into_keys() {
-                    self.answer(at, client, message.clone());
-                }
-            }
+            Effect::Call(call) => self.announce(at, call),
 
             Effect::Committed {
                 round,
                 block,
                 commit,
                 committed,
-            } => {
-                let commit = Box::new(commit);
-                self.see(Seen::Committed {
-                    validator: at,
-                    round,
-                    block,
-                    commit,
-                    committed,
-                });
-            }
+            } => self.see(Seen::Committed {
+                validator: at,
+                round,
+                block,
+                commit: Box::new(commit),
+                committed,
+            }),
+        }
+    }
+
+    /// Sends a call for bids to all clients of a validator.
+    fn announce(&mut self, at: usize, call: Call) {
+        let message = ClientMessage::Notice(Notice::Call(call));
+
+        for client in self.validators[at].clients.clone().into_keys() {
+            self.answer(at, client, message.clone());
         }
     }
 
     /// Builds a block and hands it to the replica.
-    fn propose(&mut self, at: usize, ledger: &Ledger, what: (Round, quorate_ledger::Proposal)) {
-        let (round, proposal) = what;
+    fn propose(&mut self, at: usize, ledger: &Ledger, round: Round, proposal: Proposal) {
         let (block, _) = ledger.propose(proposal);
 
         // A liar acts before anything of the block is sent.
         self.with_liar(at, |liar, mouth| liar.built(mouth, &block));
-        self.handle(
-            at,
-            Event::Proposed {
-                round,
-                block: Box::new(block),
-            },
-        );
+
+        let block = Box::new(block);
+
+        self.handle(at, Event::Proposed { round, block });
     }
 
     /// Checks signatures and hands over the result: at once, or later if there are many.
@@ -486,8 +495,10 @@ impl World {
         let host = &mut self.validators[at];
 
         // A node checks so many beside its other work, so the result comes later.
-        let (life, wait) = (host.life, host.dice.between(1, 8));
-        let done = Happening::Done {
+        let life = host.life;
+        let wait = host.dice.between(1, 8);
+
+        let done = QueuedEvent::Done {
             validator: at,
             life,
             event: Box::new(event),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use quorate_agent::{Agent, Award, CallForBids, LeaseGuard, Offer, Outcome, TaskError};
+use quorate_agent::{Agent, Award, CallForBids, LeaseGuard, Quote, TaskError, TaskOutput};
 use quorate_types::{Capabilities, Price};
 
 use crate::dice::Dice;
@@ -29,19 +29,19 @@ impl Agent for Worker {
         self.claims.clone()
     }
 
-    async fn bid(&mut self, call: &CallForBids) -> Option<Offer> {
+    async fn bid(&mut self, call: &CallForBids) -> Option<Quote> {
         let price = match self.plan.manner {
             Manner::WinAndAbandon => self.dice.below(3),
             _ => self.plan.price + self.dice.between(0, self.plan.price / 10),
         };
-        Some(call.offer(Price::try_from(price).unwrap_or(Price::MAX)))
+        Some(call.quote(Price::try_from(price).unwrap_or(Price::MAX)))
     }
 
-    async fn execute(&mut self, award: Award, lease: LeaseGuard) -> Result<Outcome, TaskError> {
+    async fn execute(&mut self, award: Award, lease: LeaseGuard) -> Result<TaskOutput, TaskError> {
         if self.plan.manner == Manner::WinAndAbandon {
             // It never works on the task and sends nothing. Only the loss of the lease ends this.
             lease.lost().await;
-            return Ok(Outcome::new("done, of course"));
+            return Ok(TaskOutput::new("done, of course"));
         }
 
         lease
@@ -52,6 +52,6 @@ impl Agent for Worker {
             return Err(TaskError::failed("the dice said so"));
         }
 
-        Ok(Outcome::new(award.spec.payload.0))
+        Ok(TaskOutput::new(award.spec.payload.0))
     }
 }

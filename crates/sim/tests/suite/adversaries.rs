@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use quorate_sim::adversary::LieKind;
 use quorate_sim::plan::{Fault, Manner, TimedFault};
-use quorate_sim::{Line, Plan, Profile, Report, Simulation, Size};
+use quorate_sim::{Line, Plan, Profile, SimReport, Simulation, Size};
 
 /// The number of tasks of a run.
 const TASKS: usize = 8;
@@ -62,13 +62,13 @@ fn with_manner(manner: Manner) -> Plan {
     plan
 }
 
-fn run(plan: Plan) -> Report {
+fn run(plan: Plan) -> SimReport {
     Simulation::new(plan).unwrap().run()
 }
 
 /// Runs a plan twice. Returns an error unless the lie was told, every invariant held, the tasks
 /// were done, and both runs have the same digest.
-fn bears(plan: Plan, lie: &'static str) -> Result<Report, String> {
+fn bears(plan: Plan, lie: &'static str) -> Result<SimReport, String> {
     let report = run(plan.clone());
     let told = report.faults.get(lie).copied().unwrap_or(0);
     let completed = report.completed_tasks;

@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use quorate_replica::Standing;
+use quorate_replica::VotingStatus;
 use quorate_sim::plan::{Fault, TimedFault};
 use quorate_sim::{Line, Plan, Profile, Scenario, Simulation, Size};
 
@@ -55,7 +55,7 @@ fn two_wiped_validators_of_seven_come_back() {
     for host in simulation.world().validators() {
         assert_eq!(
             host.replica().unwrap().standing(),
-            Standing::Votes,
+            VotingStatus::Votes,
             "{}",
             host.index()
         );
@@ -97,8 +97,11 @@ fn two_wiped_validators_of_four_wait_and_say_so() {
     let standings: Vec<_> = standings
         .map(|host| host.replica().unwrap().standing())
         .collect();
-    let waits = Standing::Rejoins { heard: 2, total: 4 };
-    assert_eq!(standings, [waits, waits, Standing::Votes, Standing::Votes]);
+    let waits = VotingStatus::Rejoins { heard: 2, total: 4 };
+    assert_eq!(
+        standings,
+        [waits, waits, VotingStatus::Votes, VotingStatus::Votes]
+    );
     let broken: Vec<u8> = simulation
         .run()
         .violations

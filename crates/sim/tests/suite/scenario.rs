@@ -184,8 +184,8 @@ const WRONG: [(&str, &str, &[&str]); 16] = [
     ),
     (
         "a time with a wrong unit",
-        "[market]\nwindow = \"5d\"",
-        &["line 4", "5d", "\"500ms\""],
+        "[market]\nwindow = \"5x\"",
+        &["line 4", "5x", "\"500ms\""],
     ),
     (
         "no such validator",

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use quorate_sim::plan::Manner;
 use quorate_sim::scenario::Scenario;
-use quorate_sim::{Line, Plan, Report, Simulation};
+use quorate_sim::{Line, Plan, SimReport, Simulation};
 
 /// A swarm whose agents ask the same price, so that a solution can be better by the tie rule alone.
 /// The last agent proposes false solutions.
@@ -65,7 +65,7 @@ fn plan() -> Plan {
 }
 
 /// Runs a plan; returns the report and the texts of all that its clients learned.
-fn run(plan: Plan) -> (Report, String) {
+fn run(plan: Plan) -> (SimReport, String) {
     let learned = Rc::new(RefCell::new(String::new()));
     let lines = Rc::clone(&learned);
     let trace = move |line: &Line| {
@@ -78,7 +78,7 @@ fn run(plan: Plan) -> (Report, String) {
     (report, learned.take())
 }
 
-fn count(report: &Report, what: &str) -> u64 {
+fn count(report: &SimReport, what: &str) -> u64 {
     report.outcomes.get(what).copied().unwrap_or(0)
 }
 

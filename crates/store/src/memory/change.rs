@@ -52,21 +52,45 @@ impl Change {
 
     /// The CRC-32C `checksum` continued with this change.
     pub(super) fn append_to(&self, checksum: u32) -> u32 {
-        let (name, at, bytes) = match self {
-            Self::Write(write) => (
-                "",
-                [write.landing.file, write.landing.offset],
-                &write.bytes[..],
-            ),
-            Self::Truncate { file, length } => ("cut", [*file, *length], &[][..]),
-            Self::Create { name, file } => (name.as_str(), [*file, 0], &[][..]),
-            Self::Rename { from, to } => (from.as_str(), [0, 1], to.as_bytes()),
-            Self::Remove { name } => (name.as_str(), [0, 2], &[][..]),
-        };
+        let numbers = self.numbers().map(u64::to_le_bytes);
+        let parts = [
+            self.name().as_bytes(),
+            &numbers[0],
+            &numbers[1],
+            self.content(),
+        ];
 
-        let at = at.map(u64::to_le_bytes);
-        let parts = [name.as_bytes(), &at[0], &at[1], bytes];
         parts.into_iter().fold(checksum, crc32c::crc32c_append)
+    }
+
+    /// The name that enters the checksum: the one that changes, or one for the kind of change.
+    fn name(&self) -> &str {
+        match self {
+            Self::Write(_) => "",
+            Self::Truncate { .. } => "cut",
+            Self::Create { name, .. } | Self::Remove { name } => name,
+            Self::Rename { from, .. } => from,
+        }
+    }
+
+    /// The numbers that enter the checksum: those of the change, or one for its kind.
+    fn numbers(&self) -> [u64; 2] {
+        match self {
+            Self::Write(write) => [write.landing.file, write.landing.offset],
+            Self::Truncate { file, length } => [*file, *length],
+            Self::Create { file, .. } => [*file, 0],
+            Self::Rename { .. } => [0, 1],
+            Self::Remove { .. } => [0, 2],
+        }
+    }
+
+    /// The bytes that enter the checksum: those that are written, or the new name.
+    fn content(&self) -> &[u8] {
+        match self {
+            Self::Write(write) => &write.bytes,
+            Self::Rename { to, .. } => to.as_bytes(),
+            _ => &[],
+        }
     }
 
     pub(super) fn is_of_file(&self, file: FileId) -> bool {

@@ -4,7 +4,7 @@ use super::change::{Change, Write};
 use super::fault::{FaultKind, Tear};
 
 /// Decides the fate of one change after the other, in the order in which they were made.
-pub(super) struct Fate {
+pub(super) struct CrashOutcome {
     tear: Tear,
     /// The state of the pseudo-random numbers.
     coins: u64,
@@ -12,7 +12,7 @@ pub(super) struct Fate {
     names_land: bool,
 }
 
-impl Fate {
+impl CrashOutcome {
     pub(super) fn new(tear: Tear) -> Self {
         let coins = if let Tear::Sectors { seed, .. } = tear {
             seed
@@ -33,16 +33,10 @@ impl Fate {
         match change {
             Change::Write(write) => {
                 let parts = self.parts(&write);
-                let landed: Vec<u8> = parts.iter().flat_map(|part| part.bytes.clone()).collect();
+                let kind = self.kind_of_tear(&write, &parts);
 
-                let kind = match self.tear {
-                    _ if landed == write.bytes => None,
-                    _ if landed.is_empty() => Some(FaultKind::Lost),
-                    Tear::Sectors { .. } => Some(FaultKind::TornSubset),
-                    _ => Some(FaultKind::TornPrefix),
-                };
-
-                (parts.into_iter().map(Change::Write).collect(), kind)
+                let landed = parts.into_iter().map(Change::Write);
+                (landed.collect(), kind)
             }
 
             change if self.lands() => (vec![change], None),
@@ -50,32 +44,55 @@ impl Fate {
         }
     }
 
+    /// The kind of fault that it counts as if these parts of a write land; `None` if they are all
+    /// of it.
+    fn kind_of_tear(&self, write: &Write, parts: &[Write]) -> Option<FaultKind> {
+        let bytes = parts.iter().flat_map(|part| &part.bytes);
+        let landed: Vec<u8> = bytes.copied().collect();
+
+        if landed == write.bytes {
+            return None;
+        }
+
+        // A write that is lost whole is not torn.
+        Some(match self.tear {
+            _ if landed.is_empty() => FaultKind::Lost,
+            Tear::Sectors { .. } => FaultKind::TornSubset,
+            _ => FaultKind::TornPrefix,
+        })
+    }
+
+    /// The parts of a write that land.
     fn parts(&mut self, write: &Write) -> Vec<Write> {
         match self.tear {
-            Tear::Nothing => Vec::new(),
+            Tear::Nothing | Tear::Prefix(0) => Vec::new(),
             Tear::Everything => vec![write.clone()],
-            Tear::Prefix(0) => Vec::new(),
-            Tear::Prefix(left) => {
-                let end = write
-                    .bytes
-                    .len()
-                    .min(usize::try_from(left).unwrap_or(usize::MAX));
-                // The rest of the prefix is for later writes.
-                self.tear = Tear::Prefix(left - end as u64);
-
-                vec![write.part(0, write.bytes[..end].to_vec())]
-            }
-
-            Tear::Sectors { bytes: sector, .. } => {
-                let sector = sector.max(1);
-
-                let sectors = write.bytes.chunks(sector).enumerate();
-                let part =
-                    |(index, bytes)| Some(write.part((index * sector) as u64, self.sector(bytes)?));
-
-                sectors.filter_map(part).collect()
-            }
+            Tear::Prefix(left) => vec![self.prefix(write, left)],
+            Tear::Sectors { bytes, .. } => self.sectors(write, bytes.max(1)),
         }
+    }
+
+    /// The part of a write that lands if `left` bytes of all writes still do.
+    fn prefix(&mut self, write: &Write, left: u64) -> Write {
+        let length = write.bytes.len();
+        let end = usize::try_from(left).map_or(length, |left| left.min(length));
+
+        // The rest of the prefix is for later writes.
+        self.tear = Tear::Prefix(left - end as u64);
+        write.part(0, write.bytes[..end].to_vec())
+    }
+
+    /// The sectors of a write that land, some of them spoiled.
+    fn sectors(&mut self, write: &Write, length: usize) -> Vec<Write> {
+        let sectors = write.bytes.chunks(length).enumerate();
+
+        sectors
+            .filter_map(|(index, bytes)| {
+                let landed = self.sector(bytes)?;
+                let skip = index * length;
+                Some(write.part(skip as u64, landed))
+            })
+            .collect()
     }
 
     /// Whether a change of a name or length lands.
@@ -95,6 +112,7 @@ impl Fate {
         }
     }
 
+    /// The bytes that land of a sector; `None` if it is lost.
     fn sector(&mut self, part: &[u8]) -> Option<Vec<u8>> {
         match self.coin(4) {
             0 => None,

@@ -14,7 +14,7 @@ use crate::{Disk, DiskFile, FolderLock, OpenMode};
 pub use fault::{Fault, FaultKind, Syncs, Tear};
 
 use change::{Change, FileId};
-use state::State;
+use state::DiskState;
 
 /// A folder in memory that knows which changes were synced. Clones are the same folder.
 ///
@@ -39,7 +39,7 @@ use state::State;
 /// The same calls always give the same bytes and the same failures.
 #[derive(Clone, Default)]
 pub struct MemoryDisk {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<DiskState>>,
 }
 
 impl MemoryDisk {
@@ -146,7 +146,7 @@ impl MemoryDisk {
         self.state().checksum
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, DiskState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -154,20 +154,12 @@ impl MemoryDisk {
 impl Disk for MemoryDisk {
     fn open(&self, name: &str, mode: OpenMode) -> io::Result<Box<dyn DiskFile>> {
         let mut state = self.state();
-        state.check_power()?;
+        let file = state.open(name, mode)?;
 
-        let file = match (mode, state.names.get(name).copied()) {
-            (OpenMode::Existing, Some(file)) => file,
-            (OpenMode::Existing, None) => return Err(io::ErrorKind::NotFound.into()),
-            (OpenMode::New, Some(_)) => return Err(io::ErrorKind::AlreadyExists.into()),
-            (OpenMode::New, None) => state.create(name)?,
-        };
-
-        let epoch = state.epoch;
         Ok(Box::new(MemoryFile {
             disk: self.clone(),
             file,
-            epoch,
+            epoch: state.epoch,
         }))
     }
 
@@ -192,12 +184,9 @@ impl Disk for MemoryDisk {
         let state = self.state();
         state.check_power()?;
 
-        let inside = |name: &String| {
-            let (folder, base) = name.rsplit_once('/').unwrap_or(("", name));
-            (folder == dir).then(|| base.to_owned())
-        };
-
-        Ok(state.names.keys().filter_map(inside).collect())
+        let names = state.names.keys();
+        let inside = names.filter_map(|name| base_in(name, dir));
+        Ok(inside.map(str::to_owned).collect())
     }
 
     fn sync_dir(&self, dir: &str) -> io::Result<()> {
@@ -228,6 +217,12 @@ impl Disk for MemoryDisk {
     }
 }
 
+/// The part of a name behind its folder, if that is `dir`.
+fn base_in<'a>(name: &'a str, dir: &str) -> Option<&'a str> {
+    let (folder, base) = name.rsplit_once('/').unwrap_or(("", name));
+    (folder == dir).then_some(base)
+}
+
 /// The lock on the folder; a crash ends it too.
 struct Held {
     disk: MemoryDisk,
@@ -251,7 +246,7 @@ struct MemoryFile {
 
 impl MemoryFile {
     /// The state of the disk, if no crash has ended this handle.
-    fn state(&self) -> io::Result<MutexGuard<'_, State>> {
+    fn state(&self) -> io::Result<MutexGuard<'_, DiskState>> {
         let state = self.disk.state();
         state.check_power()?;
         if state.epoch == self.epoch {

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::io;
 
 use super::change::{Change, FileId, Place, Write, grow, put};
-use super::fate::Fate;
+use super::fate::CrashOutcome;
 use super::fault::{Access, Fault, FaultKind, Syncs, Tear};
+use crate::OpenMode;
 
 /// The content of one file.
 #[derive(Default)]
@@ -17,7 +18,21 @@ pub(super) struct Content {
     durable: Vec<u8>,
 }
 
-pub(super) struct State {
+/// A fault that will befall an operation or a read.
+struct Order {
+    /// The number of the operation or read from which on the fault is due.
+    from: u64,
+    fault: Fault,
+}
+
+impl Order {
+    /// Whether the fault befalls such an operation or read of this number.
+    fn is_due(&self, number: u64, access: Access) -> bool {
+        self.from <= number && self.fault.befalls(access)
+    }
+}
+
+pub(super) struct DiskState {
     files: BTreeMap<FileId, Content>,
     pub(super) names: BTreeMap<String, FileId>,
     durable_names: BTreeMap<String, FileId>,
@@ -31,9 +46,8 @@ pub(super) struct State {
     pub(super) syncs: u64,
     /// The checksum of every change and sync so far.
     pub(super) checksum: u32,
-    /// The faults that will befall operations (or reads), each with the number from which it is
-    /// due.
-    orders: Vec<(u64, Fault)>,
+    /// The faults that will befall operations or reads.
+    orders: Vec<Order>,
     pub(super) sync_honesty: Syncs,
     /// The most bytes that all files may have together.
     pub(super) capacity: u64,
@@ -41,7 +55,7 @@ pub(super) struct State {
     off: bool,
 }
 
-impl Default for State {
+impl Default for DiskState {
     fn default() -> Self {
         Self {
             files: BTreeMap::new(),
@@ -64,7 +78,7 @@ impl Default for State {
     }
 }
 
-impl State {
+impl DiskState {
     pub(super) fn check_power(&self) -> io::Result<()> {
         if self.off { Err(failure()) } else { Ok(()) }
     }
@@ -78,8 +92,8 @@ impl State {
         }
     }
 
-    pub(super) fn order(&mut self, operation: u64, fault: Fault) {
-        self.orders.push((operation, fault));
+    pub(super) fn order(&mut self, from: u64, fault: Fault) {
+        self.orders.push(Order { from, fault });
     }
 
     /// The bytes that readers see in a file.
@@ -97,22 +111,15 @@ impl State {
         let read = self.reads;
         self.reads += 1;
 
-        let start = usize::try_from(offset).unwrap_or(usize::MAX);
-        let rest = self.seen(file).get(start..).unwrap_or_default();
-        let count = rest.len().min(buffer.len());
-        buffer[..count].copy_from_slice(&rest[..count]);
+        let count = self.copy_seen(file, offset, buffer);
+        if count == 0 {
+            // A read of nothing cannot show a fault, so it uses up no order.
+            return Ok(0);
+        }
 
-        // A read of nothing cannot show a fault, so it uses up no order.
-        let fault = if count > 0 {
-            self.due(read, Access::Read)
-        } else {
-            None
-        };
-
-        match fault {
+        match self.due(read, Access::Read) {
             Some(Fault::FlippedRead(bit)) => {
-                let bit = (bit % (count as u64 * 8)) as usize;
-                buffer[bit / 8] ^= 1 << (bit % 8);
+                flip(&mut buffer[..count], bit);
                 Ok(count)
             }
             Some(_) => Err(failure()),
@@ -120,7 +127,30 @@ impl State {
         }
     }
 
-    pub(super) fn create(&mut self, name: &str) -> io::Result<FileId> {
+    /// Copies the bytes that readers see from `offset` on. Returns their number.
+    fn copy_seen(&self, file: FileId, offset: u64, buffer: &mut [u8]) -> usize {
+        let start = usize::try_from(offset).unwrap_or(usize::MAX);
+        let rest = self.seen(file).get(start..).unwrap_or_default();
+
+        let count = rest.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&rest[..count]);
+        count
+    }
+
+    /// Opens or makes a file.
+    pub(super) fn open(&mut self, name: &str, mode: OpenMode) -> io::Result<FileId> {
+        self.check_power()?;
+        let named = self.names.get(name).copied();
+
+        match (mode, named) {
+            (OpenMode::Existing, Some(file)) => Ok(file),
+            (OpenMode::Existing, None) => Err(io::ErrorKind::NotFound.into()),
+            (OpenMode::New, Some(_)) => Err(io::ErrorKind::AlreadyExists.into()),
+            (OpenMode::New, None) => self.create(name),
+        }
+    }
+
+    fn create(&mut self, name: &str) -> io::Result<FileId> {
         let file = self.next_file;
         self.next_file += 1;
         self.files.insert(file, Content::default());
@@ -134,7 +164,9 @@ impl State {
 
     /// Makes a change, or fails as ordered.
     pub(super) fn change(&mut self, change: Change) -> io::Result<()> {
-        match (self.count(change.access())?, change) {
+        let fault = self.count(change.access())?;
+
+        match (fault, change) {
             (None, change) => self.make_if_it_fits(change),
 
             (Some(Fault::PowerOff), change) => {
@@ -143,23 +175,33 @@ impl State {
                 Err(failure())
             }
 
-            (Some(Fault::ShortWrite(count)), Change::Write(mut write)) => {
+            (Some(fault), Change::Write(write)) => self.write_badly(write, fault),
+
+            // Other faults of a change do nothing but fail it.
+            (Some(_), _) => Err(failure()),
+        }
+    }
+
+    /// Makes a write that a fault befalls.
+    fn write_badly(&mut self, mut write: Write, fault: Fault) -> io::Result<()> {
+        match fault {
+            Fault::ShortWrite(count) => {
                 write.bytes.truncate(count);
                 self.make(Change::Write(write));
                 Err(failure())
             }
 
-            (Some(Fault::ShiftedWrite(by)), Change::Write(mut write)) => {
+            Fault::ShiftedWrite(by) => {
                 write.landing.offset = write.meant.offset.saturating_add_signed(by);
                 self.make_if_it_fits(Change::Write(write))
             }
 
-            (Some(Fault::StrayWrite(number)), Change::Write(mut write)) => {
+            Fault::StrayWrite(number) => {
                 write.landing = self.astray(write.meant, number);
                 self.make_if_it_fits(Change::Write(write))
             }
 
-            (Some(_), _) => Err(failure()),
+            _ => Err(failure()),
         }
     }
 
@@ -173,17 +215,21 @@ impl State {
             return Err(failure());
         }
 
-        let lies = self.sync_honesty == Syncs::Lying && fault.is_none();
-        if lies || fault == Some(Fault::SyncLie) {
-            // In a lying period only a sync that had something to make durable counts.
-            if lies && self.unsynced.iter().any(covered) {
+        // The order of such a lie was counted when it was taken.
+        if fault == Some(Fault::SyncLie) {
+            return Ok(());
+        }
+
+        // In a lying period only a sync that had something to make durable counts.
+        if self.sync_honesty == Syncs::Lying && fault.is_none() {
+            if self.unsynced.iter().any(covered) {
                 self.record(FaultKind::SyncLie);
             }
             return Ok(());
         }
 
-        let all = std::mem::take(&mut self.unsynced);
-        let (synced, rest): (Vec<_>, Vec<_>) = all.into_iter().partition(covered);
+        let all = std::mem::take(&mut self.unsynced).into_iter();
+        let (synced, rest): (Vec<_>, Vec<_>) = all.partition(covered);
         self.unsynced = rest;
 
         // A failed sync drops the changes that it covered, as the page cache of Linux does.
@@ -191,7 +237,9 @@ impl State {
             return Err(failure());
         }
 
-        synced.into_iter().for_each(|change| self.land(change));
+        for change in synced {
+            self.land(change);
+        }
         Ok(())
     }
 
@@ -199,15 +247,15 @@ impl State {
         let next = self.next_file;
         let file = *self.names.entry(name.to_owned()).or_insert(next);
         self.durable_names.entry(name.to_owned()).or_insert(file);
+
+        // The number is taken only if the file was absent.
         self.next_file += u64::from(file == next);
 
-        self.files.insert(
-            file,
-            Content {
-                seen: bytes.to_vec(),
-                durable: bytes.to_vec(),
-            },
-        );
+        let content = Content {
+            seen: bytes.to_vec(),
+            durable: bytes.to_vec(),
+        };
+        self.files.insert(file, content);
     }
 
     pub(super) fn lose(&mut self, name: &str) {
@@ -216,24 +264,31 @@ impl State {
     }
 
     pub(super) fn crash(&mut self, tear: Tear) {
-        let mut fate = Fate::new(tear);
+        let mut fate = CrashOutcome::new(tear);
 
         for change in std::mem::take(&mut self.unsynced) {
             let (landed, kind) = fate.decide(change);
-            landed.into_iter().for_each(|part| self.land(part));
-            kind.into_iter().for_each(|kind| self.record(kind));
+            for part in landed {
+                self.land(part);
+            }
+            if let Some(kind) = kind {
+                self.record(kind);
+            }
         }
 
-        // Whatever landed is all there is now: readers see the durable state.
+        self.show_durable();
+        self.kill();
+    }
+
+    /// Lets readers see the durable state, which is all that a crash leaves.
+    fn show_durable(&mut self) {
         self.names = self.durable_names.clone();
-        let named = |file: &FileId| self.names.values().any(|named| named == file);
-        self.files.retain(|file, _| named(file));
+        let is_named = |file: &FileId| self.names.values().any(|named| named == file);
+        self.files.retain(|file, _| is_named(file));
 
         for content in self.files.values_mut() {
             content.seen = content.durable.clone();
         }
-
-        self.kill();
     }
 
     pub(super) fn kill(&mut self) {
@@ -272,18 +327,15 @@ impl State {
 
     /// Takes the earliest order that is due and can befall such an operation or read.
     fn due(&mut self, number: u64, access: Access) -> Option<Fault> {
-        let due = |(at, fault): &(u64, Fault)| *at <= number && fault.befalls(access);
+        let orders = self.orders.iter().enumerate();
+        let due = orders.filter(|(_, order)| order.is_due(number, access));
 
-        let orders = self
-            .orders
-            .iter()
-            .enumerate()
-            .filter(|(_, order)| due(order));
-        let (index, _) = orders.min_by_key(|(_, (at, _))| *at)?;
+        // Of several that are due, the earliest one fires.
+        let (index, _) = due.min_by_key(|(_, order)| order.from)?;
+        let order = self.orders.remove(index);
 
-        let (_, fault) = self.orders.remove(index);
-        self.record(fault.kind(access));
-        Some(fault)
+        self.record(order.fault.kind(access));
+        Some(order.fault)
     }
 
     /// The place at which a write lands that goes to another file.
@@ -328,7 +380,9 @@ impl State {
         };
 
         // A change that does not fit is made as far as there is room.
-        change.into_iter().for_each(|change| self.make(change));
+        if let Some(change) = change {
+            self.make(change);
+        }
         if fits {
             return Ok(());
         }
@@ -340,17 +394,19 @@ impl State {
     /// Cuts a write that makes its file grow by more than `room`. Returns whether the write was
     /// left whole.
     fn cut_to_fit(&self, write: &mut Write, room: u64) -> bool {
-        let growth = write
-            .end()
-            .saturating_sub(self.seen(write.meant.file).len());
-        let excess = growth.saturating_sub(usize::try_from(room).unwrap_or(usize::MAX));
+        let length = self.seen(write.meant.file).len();
+        let growth = write.end().saturating_sub(length);
+        let room = usize::try_from(room).unwrap_or(usize::MAX);
+        let excess = growth.saturating_sub(room);
 
-        write
-            .bytes
-            .truncate(write.bytes.len().saturating_sub(excess));
+        // The bytes at the end are those that make the file grow.
+        let fitting = write.bytes.len().saturating_sub(excess);
+        write.bytes.truncate(fitting);
+
         excess == 0
     }
 
+    /// Makes a change: readers see it, and it is not durable.
     fn make(&mut self, change: Change) {
         self.checksum = change.append_to(self.checksum);
 
@@ -365,17 +421,16 @@ impl State {
         self.unsynced.push(change);
     }
 
+    /// Makes a change durable.
     fn land(&mut self, change: Change) {
         match &change {
             Change::Write(write) => {
                 // The file grows to the intended length even if the bytes land elsewhere.
-                grow(&mut self.content(write.meant.file).durable, write.end());
-                let landing = write.landing;
-                put(
-                    &mut self.content(landing.file).durable,
-                    landing.offset,
-                    &write.bytes,
-                );
+                let meant = self.content(write.meant.file);
+                grow(&mut meant.durable, write.end());
+
+                let landing = self.content(write.landing.file);
+                put(&mut landing.durable, write.landing.offset, &write.bytes);
             }
 
             Change::Truncate { file, length } => {
@@ -395,6 +450,14 @@ impl State {
     }
 }
 
+/// Flips a bit, whose number is taken modulo that of all bits.
+fn flip(bytes: &mut [u8], bit: u64) {
+    let bits = bytes.len() as u64 * 8;
+    let bit = (bit % bits) as usize;
+    bytes[bit / 8] ^= 1 << (bit % 8);
+}
+
+/// The error of an operation that a fault befalls.
 fn failure() -> io::Error {
     io::Error::other("injected fault")
 }

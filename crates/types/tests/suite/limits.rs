@@ -8,8 +8,9 @@ use quorate_types::cose::Owned;
 use quorate_types::task::{TaskSpecError, check_price};
 use quorate_types::validators::ValidatorSetError;
 use quorate_types::{
-    Amounts, BlockId, Body, Hash, Kind, Label, Operation, PublicKey, QuorumCertificate, Reason,
-    Sign1, Signature, Statement, SwarmId, TaskSpec, Validator, ValidatorSet, Vote, limits,
+    Amounts, BlockId, FencingToken, Hash, Kind, Label, Operation, OperationBody, PublicKey,
+    QuorumCertificate, Reason, Sign1, Signature, Statement, SwarmId, TaskSpec, Validator,
+    ValidatorSet, Vote, limits,
 };
 
 fn validator(number: u8, power: u64) -> Validator {
@@ -70,8 +71,8 @@ fn n5_thresholds_are_strict() {
     let set = ValidatorSet::new((0..3).map(|n| validator(n, 1 << 58)).collect()).unwrap();
     assert!(!set.is_quorum(2 << 58));
     assert!(set.is_quorum((2 << 58) + 1));
-    assert!(!set.has_correct(1 << 58));
-    assert!(set.has_correct((1 << 58) + 1));
+    assert!(!set.exceeds_one_third(1 << 58));
+    assert!(set.exceeds_one_third((1 << 58) + 1));
     let (member, stranger) = (PublicKey([1; 32]), PublicKey([9; 32]));
     assert_eq!(set.power_of([&member, &stranger, &member]), 1 << 58);
 }
@@ -162,16 +163,16 @@ fn w3_an_operation_beyond_its_limit_is_refused() {
         requester: PublicKey([1; 32]),
         number: 0,
     };
-    let report = quorate_types::operation::Report {
+    let report = quorate_types::operation::TaskReport {
         task,
-        token: 1,
+        token: FencingToken(1),
         detail,
     };
     let payload = Operation {
         swarm: SwarmId([1; 32]),
         agent: PublicKey([2; 32]),
         sequence: 0,
-        body: Body::Complete(report),
+        body: OperationBody::Complete(report),
     };
     let signed = Sign1 {
         signer: payload.agent,
@@ -192,7 +193,7 @@ fn w4_one_type_is_not_read_as_another() {
     let payload = quorate_types::operation::Suspicion {
         swarm: SwarmId([1; 32]),
         task,
-        token: 1,
+        token: FencingToken(1),
         height: 1,
     };
     let signed = Sign1 {

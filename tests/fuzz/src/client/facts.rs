@@ -6,9 +6,11 @@ use std::sync::LazyLock;
 use quorate_agent::{CertificateVerifier, Verifier};
 use quorate_certificate::{Policy, TrustRoot};
 use quorate_types::cose::Owned;
-use quorate_types::operation::{Cancel, Lapse, Report, Suspicion};
+use quorate_types::operation::{Cancel, Lapse, Suspicion, TaskReport};
 use quorate_types::outcome::{Assignment, Expiry, Receipt, Refusal};
-use quorate_types::{Body, FencingToken, Hash, OperationId, Outcome, Reason, TaskId, TaskSpec};
+use quorate_types::{
+    ActiveMillis, FencingToken, Hash, OperationBody, OperationId, Outcome, Reason, TaskId, TaskSpec,
+};
 
 use crate::swarm::{LEASE, certify, genesis, jobs, key, operation, public};
 
@@ -81,8 +83,8 @@ fn history() -> Vec<Vec<Outcome>> {
     for task in tasks() {
         for (token, agent) in [(1, ME), (2, OTHER), (3, ME)] {
             let height = 2 + heights.len() as u64;
-            heights.push(vec![assignment(task, token, agent, height)]);
-            heights.push(reports(task, token, agent));
+            heights.push(vec![assignment(task, FencingToken(token), agent, height)]);
+            heights.push(reports(task, FencingToken(token), agent));
         }
         heights.push(ends(task));
     }
@@ -107,22 +109,22 @@ fn assignment(task: TaskId, token: FencingToken, agent: u8, height: u64) -> Outc
         bid: OperationId([4; 32]),
         spec: spec().hash(),
         attestations: Vec::new(),
-        assigned_at: height * 100,
+        assigned_at: ActiveMillis(height * 100),
         lease: LEASE,
         clearing: Hash::ZERO,
     })
 }
 
 fn reports(task: TaskId, token: FencingToken, agent: u8) -> Vec<Outcome> {
-    let report = || Report {
+    let report = || TaskReport {
         task,
         token,
         detail: Owned(b"done".to_vec()),
     };
     let said = [
-        Body::Accept(report()),
-        Body::Complete(report()),
-        Body::Fail(report()),
+        OperationBody::Accept(report()),
+        OperationBody::Complete(report()),
+        OperationBody::Fail(report()),
     ];
     let mut outcomes: Vec<_> = said
         .map(|body| receipt(task, token, agent, (agent, body)))
@@ -137,7 +139,7 @@ fn reports(task: TaskId, token: FencingToken, agent: u8) -> Vec<Outcome> {
         .map(|seed| key(seed).sign(suspicion.clone()).into_inner())
         .collect();
     suspicions.sort_by_key(|signed| signed.signer);
-    let lapse = Body::Lapse(Lapse {
+    let lapse = OperationBody::Lapse(Lapse {
         task,
         token,
         suspicions,
@@ -149,19 +151,29 @@ fn reports(task: TaskId, token: FencingToken, agent: u8) -> Vec<Outcome> {
 fn ends(task: TaskId) -> Vec<Outcome> {
     let mut ends = vec![Outcome::Expiry(Expiry {
         task,
-        token: 4,
+        token: FencingToken(4),
         reason: Reason::DeadlinePassed,
     })];
     let owner = [BOSS, ME]
         .into_iter()
         .find(|seed| public(*seed) == task.requester);
     if let Some(owner) = owner {
-        ends.push(receipt(task, 3, ME, (owner, Body::Cancel(Cancel { task }))));
+        ends.push(receipt(
+            task,
+            FencingToken(3),
+            ME,
+            (owner, OperationBody::Cancel(Cancel { task })),
+        ));
     }
     ends
 }
 
-fn receipt(task: TaskId, token: FencingToken, agent: u8, (by, body): (u8, Body)) -> Outcome {
+fn receipt(
+    task: TaskId,
+    token: FencingToken,
+    agent: u8,
+    (by, body): (u8, OperationBody),
+) -> Outcome {
     let operation = operation(by, 7, body).into_inner();
     Outcome::Receipt(Box::new(Receipt {
         task,

@@ -5,7 +5,7 @@ mod facts;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use quorate_agent::{ClientAction, ClientConfig, DossierBundle, Event, LightClient};
+use quorate_agent::{ClientAction, ClientConfig, ClientEvent, DossierBundle, LightClient};
 use quorate_certificate::Dossier;
 use quorate_crypto::SecretKey;
 use quorate_types::cose::Owned;
@@ -16,8 +16,8 @@ use quorate_types::message::{
 use quorate_types::operation::Offer;
 use quorate_types::outcome::{ClearingInput, ClearingRecord};
 use quorate_types::{
-    Amounts, BlockId, Body, FencingToken, Hash, Millis, Outcome, PublicKey, Stage, TaskId, cbor,
-    limits,
+    ActiveMillis, Amounts, BlockId, FencingToken, Hash, MonotonicMillis, OperationBody, Outcome,
+    PublicKey, Stage, TaskId, cbor, limits,
 };
 
 use crate::choices::{Choices, edit};
@@ -32,7 +32,7 @@ const ACTIONS: usize = 10_000;
 /// The client, its open requests, and the events that it reported.
 struct World {
     client: LightClient,
-    now: Millis,
+    now: MonotonicMillis,
     /// The requests that are not answered, each with the validator that was asked.
     asked: Vec<(PublicKey, ClientRequest)>,
     /// The events so far: their names with their certificates.
@@ -53,7 +53,7 @@ pub(crate) fn run(data: &[u8]) {
     let (told, tokens) = (BTreeSet::new(), BTreeMap::new());
     let mut world = World {
         client,
-        now: 0,
+        now: MonotonicMillis::ZERO,
         asked: Vec::new(),
         told,
         tokens,
@@ -105,7 +105,7 @@ impl World {
     fn owner_acts(&mut self, choices: &mut Choices<'_>) {
         let now = self.now;
         let task = *choices.pick(&tasks()).unwrap_or(&tasks()[0]);
-        let token = choices.number(1);
+        let token = FencingToken(choices.number(1));
         let _ = match choices.below(5) {
             0 => self
                 .client
@@ -122,7 +122,7 @@ impl World {
                 .client
                 .complete(task, token, vec![7; choices.below(255)], now),
             3 => self.client.fail(task, token, Vec::new(), now),
-            _ if token == 0 => {
+            _ if token == FencingToken::ZERO => {
                 self.client.fetch_dossier(dossier().record.hash(), now);
                 Ok(())
             }
@@ -194,19 +194,21 @@ impl World {
     }
 
     /// Checks that the certificate of an event proves it, and that the event comes once (W-11).
-    fn check(&mut self, event: &Event) {
+    fn check(&mut self, event: &ClientEvent) {
         let (name, certificate) = match event {
-            Event::Ready | Event::Call(_) | Event::LeaseLost { .. } => return,
-            Event::Solve { .. } | Event::StandingBids { .. } => return,
-            Event::Dossier { clearing, found } => return check_dossier(clearing, found.as_deref()),
-            Event::Award(award) => ("award", &award.certificate),
-            Event::Awarded { certificate, .. } => ("awarded", certificate),
-            Event::Reported { certificate, .. } => ("reported", certificate),
-            Event::Accepted { certificate, .. } => ("accepted", certificate),
-            Event::Returned { certificate, .. } => ("returned", certificate),
-            Event::Completed { certificate, .. } => ("completed", certificate),
-            Event::Failed { certificate, .. } => ("failed", certificate),
-            Event::Refused { certificate, .. } => ("refused", certificate),
+            ClientEvent::Ready | ClientEvent::Call(_) | ClientEvent::LeaseLost { .. } => return,
+            ClientEvent::Solve { .. } | ClientEvent::StandingBids { .. } => return,
+            ClientEvent::Dossier { clearing, found } => {
+                return check_dossier(clearing, found.as_deref());
+            }
+            ClientEvent::Award(award) => ("award", &award.certificate),
+            ClientEvent::Awarded { certificate, .. } => ("awarded", certificate),
+            ClientEvent::Reported { certificate, .. } => ("reported", certificate),
+            ClientEvent::Accepted { certificate, .. } => ("accepted", certificate),
+            ClientEvent::Returned { certificate, .. } => ("returned", certificate),
+            ClientEvent::Completed { certificate, .. } => ("completed", certificate),
+            ClientEvent::Failed { certificate, .. } => ("failed", certificate),
+            ClientEvent::Refused { certificate, .. } => ("refused", certificate),
         };
         assert!(
             self.told.insert((name, certificate.clone())),
@@ -216,7 +218,7 @@ impl World {
             .get(certificate)
             .expect("the event must hold a genuine certificate");
         assert!(is_proved(event, proved), "{event:?} by {proved:?}");
-        if let Event::Award(award) = event {
+        if let ClientEvent::Award(award) = event {
             let token = self.tokens.insert(award.task, award.token);
             assert!(token.is_none_or(|older| older < award.token), "tokens grow");
         }
@@ -224,15 +226,15 @@ impl World {
 }
 
 /// Whether an outcome proves an event.
-fn is_proved(event: &Event, proved: &Outcome) -> bool {
+fn is_proved(event: &ClientEvent, proved: &Outcome) -> bool {
     match (event, proved) {
-        (Event::Award(award), Outcome::Assignment(proved)) => {
+        (ClientEvent::Award(award), Outcome::Assignment(proved)) => {
             (proved.task, proved.token, proved.price) == (award.task, award.token, award.price)
                 && proved.agent == public(ME)
                 && proved.spec == award.spec.hash()
         }
         (
-            Event::Awarded {
+            ClientEvent::Awarded {
                 task,
                 token,
                 agent,
@@ -245,20 +247,23 @@ fn is_proved(event: &Event, proved: &Outcome) -> bool {
                 && (proved.agent, proved.price) == (*agent, *price)
         }
         (
-            Event::Reported { task, token, .. }
-            | Event::Accepted { task, token, .. }
-            | Event::Returned { task, token, .. },
+            ClientEvent::Reported { task, token, .. }
+            | ClientEvent::Accepted { task, token, .. }
+            | ClientEvent::Returned { task, token, .. },
             Outcome::Receipt(proved),
         ) => (proved.task, proved.token) == (*task, *token),
-        (Event::Completed { task, detail, .. }, Outcome::Receipt(proved)) => {
+        (ClientEvent::Completed { task, detail, .. }, Outcome::Receipt(proved)) => {
             let body = &proved.operation.payload.body;
-            proved.task == *task && matches!(body, Body::Complete(of) if of.detail.0 == *detail)
+            proved.task == *task
+                && matches!(body, OperationBody::Complete(of) if of.detail.0 == *detail)
         }
-        (Event::Failed { task, reason, .. }, proved) => {
+        (ClientEvent::Failed { task, reason, .. }, proved) => {
             let expired = matches!(proved, Outcome::Expiry(of) if Some(of.reason) == *reason);
             proved.task() == Some(*task) && (expired || reason.is_none())
         }
-        (Event::Refused { operation, .. }, Outcome::Refusal(of)) => of.operation == *operation,
+        (ClientEvent::Refused { operation, .. }, Outcome::Refusal(of)) => {
+            of.operation == *operation
+        }
         _ => false,
     }
 }
@@ -271,7 +276,7 @@ fn someone(choices: &mut Choices<'_>) -> PublicKey {
 fn notice(choices: &mut Choices<'_>) -> Notice {
     match choices.below(4) {
         0 => {
-            let (height, active_time) = (choices.number(1), choices.number(100));
+            let (height, active_time) = (choices.number(1), ActiveMillis(choices.number(100)));
             Notice::Block(BlockNotice {
                 height,
                 block: BlockId([height as u8; 32]),
@@ -398,7 +403,8 @@ fn account(choices: &mut Choices<'_>) -> Option<AccountSummary> {
     if next_sequence == 0 {
         return None;
     }
-    let held = (0..choices.below(3)).map(|_| (tasks()[choices.below(4)], choices.number(1)));
+    let held =
+        (0..choices.below(3)).map(|_| (tasks()[choices.below(4)], FencingToken(choices.number(1))));
     Some(AccountSummary {
         next_sequence,
         next_task,

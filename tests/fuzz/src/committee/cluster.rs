@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, VecDeque};
 use quorate_crypto::verify_statement;
 use quorate_ledger::Ledger;
 use quorate_replica::{
-    Action, Config, Event, LogRecord, Now, PaceConfig, Recipients, Replica, ToSign, Voting, Work,
+    Action, Config, Event, LogRecord, Now, Recipients, Replica, TimeoutConfig, ToSign, Voting, Work,
 };
 use quorate_types::message::{Decided, PeerMessage};
 use quorate_types::{
-    Block, BlockId, Hash, Height, Kind, Millis, PublicKey, QuorumCertificate, Round, Statement,
-    cbor, limits,
+    Block, BlockId, Hash, Height, Kind, MonotonicMillis, PublicKey, QuorumCertificate, Round,
+    Statement, cbor, limits,
 };
 
 use crate::swarm::{START, genesis, key, public};
@@ -56,7 +56,7 @@ pub(super) struct Cluster {
     pub(super) queue: VecDeque<(usize, PublicKey, PeerMessage)>,
     /// The last messages that were sent, at most [`HEARD`].
     pub(super) heard: VecDeque<PeerMessage>,
-    pub(super) now: Millis,
+    pub(super) now: MonotonicMillis,
     /// Whether checks, executions and proposals are done at once.
     at_once: bool,
     decided: BTreeMap<Height, BlockId>,
@@ -72,7 +72,7 @@ impl Cluster {
             nodes,
             queue,
             heard,
-            now: 0,
+            now: MonotonicMillis::ZERO,
             at_once,
             decided,
             roots,
@@ -92,7 +92,7 @@ impl Cluster {
     pub(super) fn time(&self) -> Now {
         Now {
             monotonic: self.now,
-            unix: START + self.now,
+            unix: START + self.now.0,
         }
     }
 
@@ -372,6 +372,12 @@ impl Cluster {
     }
 }
 
+/// The time at which every node starts.
+pub(super) const BOOT: Now = Now {
+    monotonic: MonotonicMillis::ZERO,
+    unix: START,
+};
+
 impl Node {
     /// The records of the log that are on the disk.
     pub(super) fn log(&self) -> &[(Height, LogRecord)] {
@@ -381,13 +387,7 @@ impl Node {
     fn new(seed: u8) -> Self {
         let mut node = Self {
             seed,
-            replica: replica(
-                seed,
-                Now {
-                    monotonic: 0,
-                    unix: START,
-                },
-            ),
+            replica: replica(seed, BOOT),
             is_up: false,
             blocks: Vec::new(),
             log: Vec::new(),
@@ -395,10 +395,7 @@ impl Node {
             signed: BTreeMap::new(),
             pending: VecDeque::new(),
         };
-        node.start(Now {
-            monotonic: 0,
-            unix: START,
-        });
+        node.start(BOOT);
         node
     }
 
@@ -417,7 +414,7 @@ impl Node {
 }
 
 pub(super) fn replica(seed: u8, now: Now) -> Replica {
-    let (pace, voting) = (PaceConfig::default(), Voting::From(0));
+    let (pace, voting) = (TimeoutConfig::default(), Voting::From(0));
     let ledger = Ledger::genesis(genesis().clone()).unwrap();
     Replica::new(
         Config {

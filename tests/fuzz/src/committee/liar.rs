@@ -6,11 +6,11 @@ use quorate_ledger::Proposal;
 use quorate_types::cose::Owned;
 use quorate_types::message::{Decided, FetchBlock, FetchDecided, PeerMessage, PeerStatus};
 use quorate_types::operation::{
-    Attest, Bid, Cancel, Lapse, Offer, Report, Revoke, Submit, Suspicion, Withdraw,
+    Attest, Bid, Cancel, Lapse, Offer, Revoke, Submit, Suspicion, TaskReport, Withdraw,
 };
 use quorate_types::{
-    Amounts, Block, BlockId, Body, Evidence, Hash, Kind, QuorumCertificate, Round, SignedOperation,
-    SignedStatement, Statement, TaskId, TaskSpec, Vote, cbor,
+    Amounts, Block, BlockId, Evidence, FencingToken, Hash, Kind, OperationBody, QuorumCertificate,
+    Round, SignedOperation, SignedStatement, Statement, TaskId, TaskSpec, UnixMillis, Vote, cbor,
 };
 
 use super::cluster::{Cluster, LIAR, NODES};
@@ -59,7 +59,7 @@ pub(super) fn lie(cluster: &mut Cluster, at: usize, choices: &mut Choices<'_>) {
                 .sign(Suspicion {
                     swarm,
                     task,
-                    token,
+                    token: FencingToken(token),
                     height,
                 })
                 .into_inner();
@@ -187,7 +187,7 @@ fn build(cluster: &Cluster, at: usize, build_round: Round, choices: &mut Choices
     let operations = (0..choices.below(4))
         .map(|_| operation(cluster, at, choices))
         .collect();
-    let block_time = choices.number(START + cluster.now);
+    let block_time = UnixMillis(choices.number(START.0 + cluster.now.0));
     let proposal = Proposal {
         block_time,
         builder: public(LIAR),
@@ -209,8 +209,8 @@ fn spoil(block: &mut Block, choices: &mut Choices<'_>) {
     } = block;
     match choices.below(18) {
         0 => header.height = choices.number(header.height),
-        1 => header.active_time = choices.number(header.active_time),
-        2 => header.block_time = choices.number(header.block_time),
+        1 => header.active_time.0 = choices.number(header.active_time.0),
+        2 => header.block_time.0 = choices.number(header.block_time.0),
         3 => header.previous.0[0] ^= 1,
         4 => header.validators.0[0] ^= 1,
         5 => header.next_validators.0[0] ^= 1,
@@ -349,11 +349,11 @@ fn body(
     at: usize,
     (agent, kind): (u8, usize),
     choices: &mut Choices<'_>,
-) -> Body {
+) -> OperationBody {
     let ledger = cluster.nodes[at].replica.ledger();
-    let report = |choices: &mut Choices<'_>| Report {
+    let report = |choices: &mut Choices<'_>| TaskReport {
         task: task(choices),
-        token: choices.number(1),
+        token: FencingToken(choices.number(1)),
         detail: Owned(vec![7; choices.below(8)]),
     };
     match kind {
@@ -362,7 +362,7 @@ fn body(
             let first = choices.number(account.map_or(0, |account| account.next_task));
             let mut spec = TaskSpec::new(jobs());
             spec.max_price = Some(choices.number(100) as i64).filter(|price| *price != 100);
-            Body::Submit(Submit {
+            OperationBody::Submit(Submit {
                 first,
                 tasks: vec![spec; 1 + choices.below(3)],
             })
@@ -375,27 +375,27 @@ fn body(
             }];
             let slots = choices.number(1) as i64;
             let budget = Amounts::from([("slots".parse().unwrap(), slots)]);
-            Body::Bid(Bid {
+            OperationBody::Bid(Bid {
                 market: jobs(),
                 budget,
                 offers,
             })
         }
-        5 => Body::Accept(report(choices)),
-        6 => Body::Complete(report(choices)),
-        7 => Body::Fail(report(choices)),
-        8 => Body::Cancel(Cancel {
+        5 => OperationBody::Accept(report(choices)),
+        6 => OperationBody::Complete(report(choices)),
+        7 => OperationBody::Fail(report(choices)),
+        8 => OperationBody::Cancel(Cancel {
             task: task(choices),
         }),
-        9 => Body::Withdraw(Withdraw { market: jobs() }),
+        9 => OperationBody::Withdraw(Withdraw { market: jobs() }),
         10 => match choices.below(3) {
-            0 => Body::Decline(report(choices)),
-            1 => Body::Attest(Attest {
+            0 => OperationBody::Decline(report(choices)),
+            1 => OperationBody::Attest(Attest {
                 attestation: swarm::attestation(AGENTS[0]),
             }),
             _ => {
                 let attestation = swarm::attestation(AGENTS[0]).hash();
-                Body::Revoke(Revoke {
+                OperationBody::Revoke(Revoke {
                     subject: public(AGENTS[0]),
                     attestation,
                 })
@@ -403,9 +403,9 @@ fn body(
         },
         _ => {
             let (task, token) = (task(choices), choices.number(1));
-            Body::Lapse(Lapse {
+            OperationBody::Lapse(Lapse {
                 task,
-                token,
+                token: FencingToken(token),
                 suspicions: Vec::new(),
             })
         }

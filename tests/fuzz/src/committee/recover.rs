@@ -4,9 +4,8 @@
 use quorate_replica::{LogRecord, Now};
 use quorate_types::{cbor, limits};
 
-use super::cluster::{Cluster, Node, replica};
+use super::cluster::{BOOT, Cluster, Node, replica};
 use crate::choices::{Choices, edit};
-use crate::swarm::START;
 
 /// The most steps of a run before the crash.
 const BEFORE: usize = 255;
@@ -23,11 +22,7 @@ pub(crate) fn run(data: &[u8]) {
 }
 
 fn restart(node: &Node, choices: &mut Choices<'_>) {
-    let time = Now {
-        monotonic: 0,
-        unix: START,
-    };
-    let mut replica = replica(node.seed, time);
+    let mut replica = replica(node.seed, BOOT);
     let lost = choices.below(node.blocks.len() + 1);
     for (block, commit) in &node.blocks[..node.blocks.len() - lost] {
         replica.restore(block.clone(), commit.clone()).unwrap();
@@ -51,8 +46,8 @@ fn restart(node: &Node, choices: &mut Choices<'_>) {
     if replica.recover(records).is_ok() {
         while replica.poll_action().is_some() {}
         replica.handle_timeout(Now {
-            monotonic: 10_000,
-            unix: START + 10_000,
+            monotonic: BOOT.monotonic + 10_000,
+            unix: BOOT.unix + 10_000,
         });
         while replica.poll_action().is_some() {}
     }

@@ -84,7 +84,7 @@ fn submit(host: &Host, number: usize, stop: &AtomicBool) -> Checked<BTreeSet<Str
         "desk",
         "--payload",
         "shout this",
-        "--count",
+        "--tasks",
         TASKS,
     ];
     let how = ["--json", "--out", "certificates", "--timeout", "100s"];

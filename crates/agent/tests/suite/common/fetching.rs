@@ -1,8 +1,8 @@
 //! A client that fetches dossiers or bids from four validators, with one question open at a time.
 
-use quorate_agent::{ClientAction, Event, LightClient};
+use quorate_agent::{ClientAction, ClientEvent, LightClient};
 use quorate_types::message::{Answer, ClientRequest, Reply, Request};
-use quorate_types::{Millis, PublicKey};
+use quorate_types::{MonotonicMillis, PublicKey};
 
 use super::World;
 
@@ -17,10 +17,10 @@ pub fn decided() -> World {
 pub struct Fetching {
     pub client: LightClient,
     pub validators: Vec<PublicKey>,
-    pub now: Millis,
+    pub now: MonotonicMillis,
     /// The questions that are not answered yet, each with the validator asked.
     pub asked: Vec<(PublicKey, ClientRequest)>,
-    pub events: Vec<Event>,
+    pub events: Vec<ClientEvent>,
 }
 
 impl Fetching {
@@ -30,7 +30,7 @@ impl Fetching {
         let mut fetching = Self {
             client,
             validators,
-            now: 1_000,
+            now: MonotonicMillis(1_000),
             asked,
             events,
         };

@@ -13,7 +13,7 @@ pub mod fetching;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use quorate_agent::{CertificateVerifier, ClientAction, ClientConfig, Event, LightClient};
+use quorate_agent::{CertificateVerifier, ClientAction, ClientConfig, ClientEvent, LightClient};
 use quorate_certificate::{Certificate, Policy, TrustRoot};
 use quorate_crypto::{SecretKey, merkle};
 use quorate_types::attestation::Claims;
@@ -22,12 +22,13 @@ use quorate_types::genesis::{Admission, Attester, Parameters};
 use quorate_types::message::{
     AccountSummary, Answer, BlockNotice, Call, ClientRequest, Notice, Rejection, Reply, Request,
 };
-use quorate_types::operation::{Offer, Report};
+use quorate_types::operation::{Offer, TaskReport};
 use quorate_types::outcome::{Assignment, Receipt, Refusal};
 use quorate_types::{
-    Amounts, Body, Capabilities, FencingToken, Genesis, Hash, Header, Kind, Label, Market, Millis,
-    Operation, Outcome, PROTOCOL_VERSION, PublicKey, QuorumCertificate, Reason, SignedOperation,
-    Stage, Statement, TaskId, TaskSpec, Validator, ValidatorSet, cbor,
+    ActiveMillis, Amounts, Capabilities, FencingToken, Genesis, Hash, Header, Kind, Label, Market,
+    Millis, MonotonicMillis, Operation, OperationBody, Outcome, PROTOCOL_VERSION, PublicKey,
+    QuorumCertificate, Reason, SignedOperation, Stage, Statement, TaskId, TaskSpec, UnixMillis,
+    Validator, ValidatorSet, cbor,
 };
 
 /// The lease of the market, in milliseconds of active time.
@@ -58,7 +59,7 @@ fn genesis() -> Genesis {
     };
     Genesis {
         name: label("test"),
-        created: 1,
+        created: UnixMillis(1),
         markets: vec![Market {
             name: label("jobs"),
             reserve: None,
@@ -100,7 +101,7 @@ pub struct Task {
 pub struct Swarm {
     genesis: Genesis,
     pub height: u64,
-    pub active: Millis,
+    pub active: ActiveMillis,
     accounts: BTreeMap<PublicKey, Account>,
     pub pool: BTreeMap<(PublicKey, u64), SignedOperation>,
     committed: BTreeSet<(PublicKey, u64, quorate_types::OperationId)>,
@@ -113,7 +114,7 @@ pub struct Swarm {
     /// The number of operations handed in to validators.
     pub submissions: u64,
     /// The active times at which heartbeats came.
-    pub heartbeats: Vec<Millis>,
+    pub heartbeats: Vec<ActiveMillis>,
 }
 
 impl Swarm {
@@ -125,7 +126,7 @@ impl Swarm {
         Self {
             genesis: genesis(),
             height: 0,
-            active: 0,
+            active: ActiveMillis::ZERO,
             accounts: BTreeMap::new(),
             pool: BTreeMap::new(),
             committed: BTreeSet::new(),
@@ -183,7 +184,7 @@ impl Swarm {
             .get(&from)
             .map(|account| account.next_sequence);
         match next {
-            None if !matches!(operation.body, Body::Admit(_)) => {
+            None if !matches!(operation.body, OperationBody::Admit(_)) => {
                 return Answer::Rejected(Rejection::Unknown);
             }
             Some(next) if operation.sequence < next => {
@@ -203,7 +204,7 @@ impl Swarm {
     }
 
     /// Puts an operation into the pool that no client of this world sent.
-    pub fn inject(&mut self, key: &SecretKey, sequence: u64, body: Body) {
+    pub fn inject(&mut self, key: &SecretKey, sequence: u64, body: OperationBody) {
         let (swarm, agent) = (self.genesis.swarm_id(), key.public_key());
         let operation = key
             .sign(Operation {
@@ -219,7 +220,7 @@ impl Swarm {
     /// Ends the assignment of a task and gives it to another agent.
     pub fn reassign(&mut self, id: TaskId, agent: PublicKey) {
         let task = self.tasks.get_mut(&id).unwrap();
-        task.token += 1;
+        task.token = task.token.next();
         task.agent = Some(agent);
         let assignment = self.assignment(id, agent, 1);
         self.outcomes.push(Outcome::Assignment(assignment));
@@ -228,7 +229,7 @@ impl Swarm {
     fn apply(&mut self, signed: SignedOperation) {
         let Operation { agent, body, .. } = &signed.payload;
         match body {
-            Body::Submit(submit) => {
+            OperationBody::Submit(submit) => {
                 let account = self.accounts.get_mut(agent).unwrap();
                 if submit.first != account.next_task {
                     return self.refuse(&signed, Reason::TaskNumber);
@@ -242,7 +243,7 @@ impl Swarm {
                     let (token, reports) = (0, Vec::new());
                     let task = Task {
                         spec,
-                        token,
+                        token: FencingToken(token),
                         agent: None,
                         ended: false,
                         reports,
@@ -251,10 +252,10 @@ impl Swarm {
                 }
                 self.window += 1;
             }
-            Body::Bid(bid) => {
+            OperationBody::Bid(bid) => {
                 self.bids.insert(*agent, bid.offers.clone());
             }
-            Body::Cancel(cancel) => {
+            OperationBody::Cancel(cancel) => {
                 let task = self.tasks.get_mut(&cancel.task).unwrap();
                 task.ended = true;
                 let (task, token, agent) = (cancel.task, task.token, task.agent);
@@ -267,13 +268,15 @@ impl Swarm {
                 };
                 self.outcomes.push(Outcome::Receipt(Box::new(receipt)));
             }
-            Body::Accept(report) => self.apply_report(&signed, report),
-            Body::Complete(report) | Body::Fail(report) => self.apply_report(&signed, report),
+            OperationBody::Accept(report) => self.apply_report(&signed, report),
+            OperationBody::Complete(report) | OperationBody::Fail(report) => {
+                self.apply_report(&signed, report)
+            }
             _ => {}
         }
     }
 
-    fn apply_report(&mut self, signed: &SignedOperation, report: &Report) {
+    fn apply_report(&mut self, signed: &SignedOperation, report: &TaskReport) {
         let Operation { agent, body, .. } = &signed.payload;
         let Some(task) = self.tasks.get_mut(&report.task) else {
             return self.refuse(signed, Reason::UnknownTask);
@@ -282,8 +285,8 @@ impl Swarm {
             return self.refuse(signed, Reason::StaleToken);
         }
         match body {
-            Body::Complete(_) => task.ended = true,
-            Body::Fail(_) => {
+            OperationBody::Complete(_) => task.ended = true,
+            OperationBody::Fail(_) => {
                 task.agent = None;
                 self.window += 1;
             }
@@ -322,7 +325,7 @@ impl Swarm {
             };
             if let Some(offer) = offers.iter().find(open).filter(|_| !busy) {
                 let task = self.tasks.get_mut(&offer.task).unwrap();
-                task.token += 1;
+                task.token = task.token.next();
                 task.agent = Some(agent);
                 let assignment = self.assignment(offer.task, agent, offer.price);
                 self.outcomes.push(Outcome::Assignment(assignment));
@@ -355,7 +358,7 @@ impl Swarm {
         self.active += STEP;
         self.clear();
         for (slot, signed) in std::mem::take(&mut self.pool) {
-            let admit = matches!(signed.payload.body, Body::Admit(_));
+            let admit = matches!(signed.payload.body, OperationBody::Admit(_));
             let account = match admit {
                 true => self.accounts.entry(slot.0).or_default(),
                 false => self.accounts.get_mut(&slot.0).unwrap(),
@@ -392,7 +395,8 @@ impl Swarm {
             swarm: self.genesis.swarm_id(),
             height: self.height,
             active_time: self.active,
-            block_time: self.active + 1,
+            // This swarm was never idle, so both clocks advance by the same steps.
+            block_time: UnixMillis(self.active.0 + 1),
             previous: quorate_types::BlockId::GENESIS,
             previous_commit: Hash::ZERO,
             validators: set.hash(),
@@ -465,10 +469,10 @@ impl std::fmt::Debug for World {
 pub struct World {
     pub swarm: Swarm,
     pub clients: Vec<LightClient>,
-    pub events: Vec<Vec<Event>>,
+    pub events: Vec<Vec<ClientEvent>>,
     /// The number of events that each client has worked on.
     pub worked: Vec<usize>,
-    pub now: Millis,
+    pub now: MonotonicMillis,
     pub validators: Vec<PublicKey>,
     /// The validators that answer nobody.
     pub silent: BTreeSet<PublicKey>,
@@ -490,7 +494,7 @@ impl World {
             clients: Vec::new(),
             events: Vec::new(),
             worked: Vec::new(),
-            now: 1_000,
+            now: MonotonicMillis(1_000),
             validators,
             silent: BTreeSet::new(),
             loss: 0,
@@ -653,8 +657,8 @@ impl World {
             let now = self.now;
             let client = &mut self.clients[index];
             match &event {
-                Event::Call(call) => bid(client, call, now),
-                Event::Award(award) => {
+                ClientEvent::Call(call) => bid(client, call, now),
+                ClientEvent::Award(award) => {
                     let detail = award.spec.payload.0.clone();
                     client
                         .complete(award.task, award.token, detail, now)
@@ -674,7 +678,7 @@ impl World {
     }
 }
 
-pub fn bid(client: &mut LightClient, call: &Call, now: Millis) {
+pub fn bid(client: &mut LightClient, call: &Call, now: MonotonicMillis) {
     let offers: Vec<_> = call
         .tasks
         .iter()

@@ -11,22 +11,22 @@ use quorate_types::attestation::Claims;
 use quorate_types::cose::Owned;
 use quorate_types::genesis::{Admission, Attester, Parameters};
 use quorate_types::operation::{
-    Attest, Bid, Cancel, Lapse, Offer, Opening, Pair, Report, Reveal, Revoke, Seal, SealedOffer,
-    Solve, Submit, Suspicion, Withdraw,
+    Attest, Bid, Cancel, Lapse, Offer, Opening, Pair, Reveal, Revoke, Seal, SealedOffer, Solve,
+    Submit, Suspicion, TaskReport, Withdraw,
 };
 use quorate_types::outcome::{
     Assignment, BidInput, BidderInput, ClearingInput, ClearingRecord, Expiry, Receipt, Refusal,
     SolutionInput, TaskInput,
 };
 use quorate_types::{
-    Attestation, BlockId, Body, Capabilities, Genesis, Hash, Header, Kind, Label, Market, Nonce,
-    Operation, OperationId, Outcome, PROTOCOL_VERSION, Power, PublicKey, QuorumCertificate, Reason,
-    SignedOperation, SignedStatement, Statement, SwarmId, TaskId, TaskSpec, Validator,
-    ValidatorSet, Vote, cbor,
+    ActiveMillis, Attestation, BlockId, Capabilities, FencingToken, Genesis, Hash, Header, Kind,
+    Label, Market, Nonce, Operation, OperationBody, OperationId, Outcome, PROTOCOL_VERSION, Power,
+    PublicKey, QuorumCertificate, Reason, SignedOperation, SignedStatement, Statement, SwarmId,
+    TaskId, TaskSpec, UnixMillis, Validator, ValidatorSet, Vote, cbor,
 };
 
 /// Unix milliseconds at which the swarm was created.
-pub const CREATED: u64 = 1_767_225_600_000;
+pub const CREATED: UnixMillis = UnixMillis(1_767_225_600_000);
 /// Height of the certified block.
 pub const HEIGHT: u64 = 7;
 
@@ -154,16 +154,16 @@ pub fn attestation() -> Attestation {
         issuer: attester_key().public_key(),
         subject: agent_key().public_key(),
         audience: swarm(),
-        expires: CREATED / 1000 + 86_400,
-        not_before: CREATED / 1000,
-        issued_at: CREATED / 1000,
+        expires: CREATED.seconds() + 86_400,
+        not_before: CREATED.seconds(),
+        issued_at: CREATED.seconds(),
         id: vec![1, 2, 3, 4],
         capabilities: capabilities(),
     };
     attester_key().sign(claims).into_inner()
 }
 
-pub fn operation(key: &SecretKey, sequence: u64, body: Body) -> SignedOperation {
+pub fn operation(key: &SecretKey, sequence: u64, body: OperationBody) -> SignedOperation {
     let agent = key.public_key();
     key.sign(Operation {
         swarm: swarm(),
@@ -174,10 +174,10 @@ pub fn operation(key: &SecretKey, sequence: u64, body: Body) -> SignedOperation 
     .into_inner()
 }
 
-pub fn report() -> Report {
-    Report {
+pub fn report() -> TaskReport {
+    TaskReport {
         task: task(),
-        token: 2,
+        token: FencingToken(2),
         detail: Owned(b"done".to_vec()),
     }
 }
@@ -186,7 +186,7 @@ pub fn suspicion(seed: u8) -> quorate_types::Sign1<Suspicion> {
     let suspicion = Suspicion {
         swarm: swarm(),
         task: task(),
-        token: 2,
+        token: FencingToken(2),
         height: HEIGHT - 1,
     };
     validator_key(seed).sign(suspicion).into_inner()
@@ -198,13 +198,13 @@ pub fn lapse(seeds: &[u8]) -> Lapse {
     suspicions.sort_by_key(|signed| signed.signer);
     Lapse {
         task: task(),
-        token: 2,
+        token: FencingToken(2),
         suspicions,
     }
 }
 
 /// One body of each kind, in the order of the enum.
-pub fn bodies() -> Vec<Body> {
+pub fn bodies() -> Vec<OperationBody> {
     let attest = Attest {
         attestation: attestation(),
     };
@@ -214,26 +214,26 @@ pub fn bodies() -> Vec<Body> {
     }];
     let budget = BTreeMap::from([(label("slots"), 1)]);
     vec![
-        Body::Admit(attest.clone()),
-        Body::Attest(attest),
-        Body::Revoke(Revoke {
+        OperationBody::Admit(attest.clone()),
+        OperationBody::Attest(attest),
+        OperationBody::Revoke(Revoke {
             subject: agent_key().public_key(),
             attestation: attestation().hash(),
         }),
-        Body::Cancel(Cancel { task: task() }),
-        Body::Withdraw(Withdraw {
+        OperationBody::Cancel(Cancel { task: task() }),
+        OperationBody::Withdraw(Withdraw {
             market: label("drones"),
         }),
-        Body::Submit(Submit {
+        OperationBody::Submit(Submit {
             first: 5,
             tasks: vec![task_spec()],
         }),
-        Body::Bid(Bid {
+        OperationBody::Bid(Bid {
             market: label("drones"),
             budget: budget.clone(),
             offers,
         }),
-        Body::Seal(Seal {
+        OperationBody::Seal(Seal {
             market: label("parcels"),
             window: 3,
             budget,
@@ -242,21 +242,21 @@ pub fn bodies() -> Vec<Body> {
                 commitment: opening().commitment(&genesis().swarm_id(), &agent_key().public_key()),
             }],
         }),
-        Body::Reveal(Reveal {
+        OperationBody::Reveal(Reveal {
             market: label("parcels"),
             window: 3,
             openings: vec![opening()],
         }),
-        Body::Solve(Solve {
+        OperationBody::Solve(Solve {
             market: label("routes"),
             window: 3,
             pairs: vec![pair()],
         }),
-        Body::Accept(report()),
-        Body::Decline(report()),
-        Body::Complete(report()),
-        Body::Fail(report()),
-        Body::Lapse(lapse(&[1, 2, 3])),
+        OperationBody::Accept(report()),
+        OperationBody::Decline(report()),
+        OperationBody::Complete(report()),
+        OperationBody::Fail(report()),
+        OperationBody::Lapse(lapse(&[1, 2, 3])),
     ]
 }
 
@@ -278,7 +278,7 @@ pub fn opening() -> Opening {
 pub fn assignment() -> Assignment {
     Assignment {
         task: task(),
-        token: 2,
+        token: FencingToken(2),
         agent: agent_key().public_key(),
         market: label("drones"),
         price: 420,
@@ -293,7 +293,7 @@ pub fn assignment() -> Assignment {
 }
 
 /// Active time of the certified block, in milliseconds.
-pub const ACTIVE: u64 = 3_100;
+pub const ACTIVE: ActiveMillis = ActiveMillis(3_100);
 
 pub fn clearing_inputs() -> Vec<ClearingInput> {
     let agent = agent_key().public_key();
@@ -348,11 +348,11 @@ pub fn clearing() -> ClearingRecord {
     }
 }
 
-pub fn receipt(key: &SecretKey, body: Body) -> Receipt {
+pub fn receipt(key: &SecretKey, body: OperationBody) -> Receipt {
     let agent = Some(agent_key().public_key());
     Receipt {
         task: task(),
-        token: 2,
+        token: FencingToken(2),
         agent,
         operation: operation(key, 3, body),
     }
@@ -360,12 +360,15 @@ pub fn receipt(key: &SecretKey, body: Body) -> Receipt {
 
 /// One outcome of each kind. The receipts are of an acceptance, a lapse and a cancellation.
 pub fn outcomes() -> Vec<Outcome> {
-    let lapse = Body::Lapse(lapse(&[1, 2, 4]));
-    let cancel = Body::Cancel(Cancel { task: task() });
+    let lapse = OperationBody::Lapse(lapse(&[1, 2, 4]));
+    let cancel = OperationBody::Cancel(Cancel { task: task() });
     vec![
         Outcome::Clearing(clearing()),
         Outcome::Assignment(assignment()),
-        Outcome::Receipt(Box::new(receipt(&agent_key(), Body::Accept(report())))),
+        Outcome::Receipt(Box::new(receipt(
+            &agent_key(),
+            OperationBody::Accept(report()),
+        ))),
         Outcome::Receipt(Box::new(receipt(&validator_key(1), lapse))),
         Outcome::Receipt(Box::new(receipt(&requester_key(), cancel))),
         Outcome::Refusal(Refusal {
@@ -378,7 +381,7 @@ pub fn outcomes() -> Vec<Outcome> {
         }),
         Outcome::Expiry(Expiry {
             task: task(),
-            token: 3,
+            token: FencingToken(3),
             reason: Reason::DeadlinePassed,
         }),
     ]
@@ -483,7 +486,7 @@ pub fn handover(height: u64, from: &[u8], to: &[u8]) -> Handover {
 pub fn handed_over() -> Certificate {
     let sets: [&[u8]; 3] = [&[1, 2, 3, 4], &[2, 3, 4, 33], &[3, 4, 33, 34]];
     let last = set_of(sets[2]);
-    let lapse = Body::Lapse(lapse(&[3, 33, 34]));
+    let lapse = OperationBody::Lapse(lapse(&[3, 33, 34]));
     let outcomes = [
         Outcome::Assignment(assignment()),
         Outcome::Receipt(Box::new(receipt(&validator_key(3), lapse))),

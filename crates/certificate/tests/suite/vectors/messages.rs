@@ -3,7 +3,9 @@
 use quorate_certificate::Dossier;
 use quorate_types::cose::Owned;
 use quorate_types::message::*;
-use quorate_types::{Block, BlockId, Evidence, Kind, OperationId, Stage, Statement, cbor};
+use quorate_types::{
+    Block, BlockId, Evidence, FencingToken, Kind, OperationId, Stage, Statement, cbor,
+};
 
 use super::Vector;
 use super::list::bad_block;
@@ -12,7 +14,7 @@ use crate::common::*;
 pub fn vectors() -> Vec<Vector> {
     let announcement = Announcement {
         swarm: swarm(),
-        sequence: CREATED,
+        sequence: CREATED.0,
         addresses: vec!["/ip4/192.0.2.7/udp/4001/quic-v1".to_owned()],
     };
     let announcement = validator_key(1).sign(announcement).into_inner();
@@ -142,11 +144,11 @@ fn answers() -> Vec<Vector> {
     let account = AccountSummary {
         next_sequence: 4,
         next_task: 0,
-        assigned: vec![(task(), 2)],
+        assigned: vec![(task(), FencingToken(2))],
     };
     let task_summary = TaskSummary {
         state: label("working"),
-        token: 2,
+        token: FencingToken(2),
         agent,
         price: Some(420),
     };

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use quorate_crypto::SecretKey;
-use quorate_types::operation::{Attest, Bid, Offer, Report, Submit};
+use quorate_types::operation::{Attest, Bid, Offer, Submit, TaskReport};
 use quorate_types::{
-    Amounts, Attestation, Body, FencingToken, Label, Operation, PublicKey, SignedOperation,
-    SwarmId, TaskId, TaskSpec,
+    Amounts, Attestation, FencingToken, Label, Operation, OperationBody, PublicKey,
+    SignedOperation, SwarmId, TaskId, TaskSpec,
 };
 use tokio::time::Instant;
 
@@ -59,16 +59,14 @@ struct Flying {
 
 impl Agent {
     pub(super) fn new(key: SecretKey, swarm: SwarmId) -> Self {
-        let (waiting, flying) = (VecDeque::new(), BTreeMap::new());
-
         Self {
             me: key.public_key(),
             key,
             swarm,
             next: 0,
             admitted: false,
-            waiting,
-            flying,
+            waiting: VecDeque::new(),
+            flying: BTreeMap::new(),
         }
     }
 
@@ -94,29 +92,29 @@ impl Agent {
                 break;
             };
 
-            let body = self.body(&said);
-            let (agent, sequence) = (self.me, self.next);
-            let operation = Operation {
-                swarm: self.swarm,
-                agent,
-                sequence,
-                body,
-            };
-            let operation = self.key.sign(operation).into_inner();
-
+            let operation = self.sign(&said);
             taken.push(operation.clone());
-            self.flying.insert(
-                sequence,
-                Flying {
-                    said,
-                    operation,
-                    sent: now,
-                },
-            );
+            let flying = Flying {
+                said,
+                operation,
+                sent: now,
+            };
+            self.flying.insert(self.next, flying);
             self.next += 1;
         }
 
         taken
+    }
+
+    /// Signs an operation under the next sequence number.
+    fn sign(&self, said: &Say) -> SignedOperation {
+        let operation = Operation {
+            swarm: self.swarm,
+            agent: self.me,
+            sequence: self.next,
+            body: body(said),
+        };
+        self.key.sign(operation).into_inner()
     }
 
     /// Returns the operations that were sent before `limit` and are still under way, oldest first.
@@ -143,40 +141,39 @@ impl Agent {
         let settled = std::mem::replace(&mut self.flying, open);
         settled.into_values().map(|flying| flying.said).collect()
     }
+}
 
-    fn body(&self, said: &Say) -> Body {
-        let report = |task: &TaskId, token: &FencingToken| {
-            // The stamp is the time at which the report is signed.
-            let detail = stamp::stamped(stamp::now(), REPORT_BYTES);
-            Report {
-                task: *task,
-                token: *token,
-                detail,
-            }
-        };
+fn body(said: &Say) -> OperationBody {
+    match said {
+        Say::Admit(attestation) => OperationBody::Admit(Attest {
+            attestation: (**attestation).clone(),
+        }),
 
-        match said {
-            Say::Admit(attestation) => Body::Admit(Attest {
-                attestation: (**attestation).clone(),
-            }),
+        Say::Submit { number, spec } => OperationBody::Submit(Submit {
+            first: *number,
+            tasks: vec![(**spec).clone()],
+        }),
 
-            Say::Submit { number, spec } => Body::Submit(Submit {
-                first: *number,
-                tasks: vec![(**spec).clone()],
-            }),
+        Say::Bid {
+            market,
+            budget,
+            offers,
+        } => OperationBody::Bid(Bid {
+            market: market.clone(),
+            budget: budget.clone(),
+            offers: offers.clone(),
+        }),
 
-            Say::Bid {
-                market,
-                budget,
-                offers,
-            } => Body::Bid(Bid {
-                market: market.clone(),
-                budget: budget.clone(),
-                offers: offers.clone(),
-            }),
+        Say::Accept(task, token) => OperationBody::Accept(report(*task, *token)),
+        Say::Complete(task, token) => OperationBody::Complete(report(*task, *token)),
+    }
+}
 
-            Say::Accept(task, token) => Body::Accept(report(task, token)),
-            Say::Complete(task, token) => Body::Complete(report(task, token)),
-        }
+fn report(task: TaskId, token: FencingToken) -> TaskReport {
+    TaskReport {
+        task,
+        token,
+        // The stamp is the time at which the report is signed.
+        detail: stamp::stamped(stamp::now(), REPORT_BYTES),
     }
 }

@@ -8,7 +8,7 @@ use quorate_types::{Label, Price, PublicKey, TaskId, TaskSpec};
 
 use super::agent::{Agent, Say};
 use super::stamp;
-use crate::bench::stage::Stage;
+use crate::bench::stage::BenchSetup;
 use crate::bench::{Args, Mix};
 
 /// The most offers in one bid.
@@ -19,9 +19,9 @@ pub(super) struct Market {
     mix: Mix,
     market: Label,
     slots: Label,
-    payload: usize,
+    payload_bytes: usize,
     /// Tasks that each agent keeps under way in the closed loop.
-    window: u64,
+    in_flight: u64,
     parties: Vec<Party>,
     /// Tasks that are committed and not assigned.
     open: BTreeSet<TaskId>,
@@ -42,7 +42,7 @@ struct Party {
 }
 
 impl Market {
-    pub(super) fn new(args: &Args, stage: &Stage, agents: &[Agent]) -> Result<Self> {
+    pub(super) fn new(args: &Args, stage: &BenchSetup, agents: &[Agent]) -> Result<Self> {
         let party = |agent: &Agent| Party {
             key: agent.key(),
             next_task: 0,
@@ -55,8 +55,8 @@ impl Market {
             mix: args.mix,
             market: stage.market.clone(),
             slots: stage.slots.clone(),
-            payload: usize::try_from(args.payload)?,
-            window: args.window,
+            payload_bytes: usize::try_from(args.payload_bytes)?,
+            in_flight: args.in_flight,
             parties: agents.iter().map(party).collect(),
             open: BTreeSet::new(),
         })
@@ -66,7 +66,7 @@ impl Market {
     pub(super) fn wanted(&self, agent: usize) -> u64 {
         self.parties
             .get(agent)
-            .map_or(0, |party| self.window.saturating_sub(party.tasks))
+            .map_or(0, |party| self.in_flight.saturating_sub(party.tasks))
     }
 
     /// Returns the next task of an agent, which was due at `when`, in microseconds of Unix time.
@@ -77,7 +77,7 @@ impl Market {
         party.tasks += 1;
 
         let mut spec = TaskSpec::new(self.market.clone());
-        spec.payload = stamp::stamped(when, self.payload);
+        spec.payload = stamp::stamped(when, self.payload_bytes);
         Some(Say::Submit {
             number,
             spec: Box::new(spec),
@@ -97,27 +97,27 @@ impl Market {
                 }));
             }
 
-            Say::Bid { offers, .. } => {
-                let tasks = offers.iter().map(|offer| offer.task);
-                // Tasks may have been assigned since the bid was made.
-                let live = tasks.filter(|task| self.open.contains(task)).collect();
-                if let Some(party) = self.parties.get_mut(agent) {
-                    (party.bidding, party.offered) = (false, live);
-                }
-            }
-
+            Say::Bid { offers, .. } => self.on_bid(agent, offers),
             Say::Complete(task, _) => {
-                let requester = self
-                    .parties
-                    .iter()
-                    .position(|party| party.key == task.requester);
-                requester
-                    .into_iter()
-                    .for_each(|requester| self.on_ended(requester));
+                let mut parties = self.parties.iter();
+                if let Some(requester) = parties.position(|party| party.key == task.requester) {
+                    self.on_ended(requester);
+                }
             }
 
             Say::Admit(_) | Say::Accept(..) => {}
         }
+    }
+
+    fn on_bid(&mut self, agent: usize, offers: &[Offer]) {
+        let Some(party) = self.parties.get_mut(agent) else {
+            return;
+        };
+
+        let tasks = offers.iter().map(|offer| offer.task);
+        // Tasks may have been assigned since the bid was made.
+        party.offered = tasks.filter(|task| self.open.contains(task)).collect();
+        party.bidding = false;
     }
 
     fn on_ended(&mut self, requester: usize) {
@@ -140,41 +140,44 @@ impl Market {
 
     /// Returns the bid that an agent makes now; `None` if it makes none.
     pub(super) fn bid(&mut self, agent: usize) -> Option<Say> {
+        let tasks = self.tasks_to_bid_on(agent)?;
+        if tasks.is_empty() {
+            return None;
+        }
+
+        let budget = match self.mix {
+            // An agent gets at most one task of a clearing (M-13).
+            Mix::Assignment => 1,
+            Mix::Submit | Mix::FirstPrice => tasks.len() as i64,
+        };
+
+        let offers = tasks.iter().map(|task| Offer {
+            task: *task,
+            price: price(task, agent),
+        });
+
+        self.parties.get_mut(agent)?.bidding = true;
+        Some(Say::Bid {
+            market: self.market.clone(),
+            budget: [(self.slots.clone(), budget)].into(),
+            offers: offers.collect(),
+        })
+    }
+
+    /// Returns the tasks that an agent bids on now; `None` if it must not bid.
+    fn tasks_to_bid_on(&self, agent: usize) -> Option<Vec<TaskId>> {
         let party = self.parties.get(agent).filter(|party| !party.bidding)?;
 
-        let (tasks, budget) = match self.mix {
-            Mix::Submit => return None,
+        match self.mix {
+            Mix::Submit => None,
             Mix::FirstPrice => {
                 let tasks = self.tasks_of(self.before(agent)?);
                 // A bid that offers nothing new would only cost.
                 let news = tasks.iter().any(|task| !party.offered.contains(task));
-                let budget = tasks.len();
-                (if news { tasks } else { Vec::new() }, budget)
+                news.then_some(tasks)
             }
-            // An agent gets at most one task of a clearing (M-13).
-            Mix::Assignment if party.offered.is_empty() => (self.some_tasks(agent), 1),
-            Mix::Assignment => return None,
-        };
-
-        // Prices from 1 to 97 that differ by task and agent, and are the same in each run.
-        let price = |task: &TaskId| (task.number.wrapping_mul(31) + 17 * agent as u64) % 97 + 1;
-        let offers = tasks.iter().map(|task| Offer {
-            task: *task,
-            price: price(task) as Price,
-        });
-        let offers: Vec<_> = offers.collect();
-
-        if offers.is_empty() {
-            return None;
+            Mix::Assignment => party.offered.is_empty().then(|| self.some_tasks(agent)),
         }
-
-        self.parties.get_mut(agent)?.bidding = true;
-        let budget = [(self.slots.clone(), budget as i64)].into();
-        Some(Say::Bid {
-            market: self.market.clone(),
-            budget,
-            offers,
-        })
     }
 
     /// Returns the requester whose tasks this agent does with [`Mix::FirstPrice`]: the agent before
@@ -213,4 +216,10 @@ impl Market {
         some.dedup();
         some
     }
+}
+
+/// Returns a price from 1 to 97 that differs by task and agent, and is the same in each run.
+fn price(task: &TaskId, agent: usize) -> Price {
+    let mixed = task.number.wrapping_mul(31) + 17 * agent as u64;
+    (mixed % 97 + 1) as Price
 }

@@ -13,7 +13,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use quorate_crypto::SecretKey;
-use quorate_network::{Bytes, Lane, Multiaddr, Network, NetworkConfig, NetworkEvent};
+use quorate_network::{
+    Bytes, Lane, Multiaddr, Network, NetworkConfig, NetworkEvent, NetworkEvents,
+};
 use quorate_node::protocol_name;
 use quorate_types::PublicKey;
 use quorate_types::message::{ClientRequest, Request};
@@ -23,8 +25,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::Args;
-use super::sample::Progress;
-use super::stage::Stage;
+use super::sample::HeightProgress;
+use super::stage::BenchSetup;
 use agent::{Agent, Say};
 use market::Market;
 
@@ -45,9 +47,9 @@ impl Load {
     /// Connects with the validators, gets all agents admitted, and begins.
     pub(super) async fn start(
         args: &Args,
-        stage: &Stage,
+        stage: &BenchSetup,
         validators: &[(PublicKey, Multiaddr)],
-        heights: mpsc::UnboundedReceiver<Progress>,
+        heights: mpsc::UnboundedReceiver<HeightProgress>,
     ) -> Result<Self> {
         let network = connect(stage, validators).await?;
 
@@ -78,7 +80,7 @@ impl Drop for Load {
 }
 
 /// Starts an endpoint for the load, and connects it with all validators.
-async fn connect(stage: &Stage, validators: &[(PublicKey, Multiaddr)]) -> Result<Network> {
+async fn connect(stage: &BenchSetup, validators: &[(PublicKey, Multiaddr)]) -> Result<Network> {
     let key = SecretKey::generate().context("the system gives no randomness")?;
     let name = protocol_name(&stage.genesis.swarm_id());
     let (network, mut events) = quorate_network::start(NetworkConfig::new(*key.seed(), name))?;
@@ -96,20 +98,35 @@ async fn connect(stage: &Stage, validators: &[(PublicKey, Multiaddr)]) -> Result
         Ok(())
     };
 
-    tokio::time::timeout(START_LIMIT, connected)
-        .await
-        .context("the load could not connect with all validators in time")??;
+    let connected = tokio::time::timeout(START_LIMIT, connected).await;
+    connected.context("the load could not connect with all validators in time")??;
 
-    tokio::spawn(async move {
-        // Events are taken so that the network is not held up. Lost operations are sent again.
-        while let Some(event) = events.recv().await {
-            if let NetworkEvent::Disconnected(_) = event {
-                tracing::warn!("a validator closed its link to the load");
-            }
-        }
-    });
-
+    tokio::spawn(drain(events));
     Ok(network)
+}
+
+/// Takes events so that the network is not held up. Lost operations are sent again.
+async fn drain(mut events: NetworkEvents) {
+    while let Some(event) = events.recv().await {
+        if let NetworkEvent::Disconnected(_) = event {
+            tracing::warn!("a validator closed its link to the load");
+        }
+    }
+}
+
+/// Makes agents that ask to be admitted.
+fn make_agents(count: u64, stage: &BenchSetup) -> Result<Vec<Agent>> {
+    let mut agents = Vec::new();
+    for _ in 0..count {
+        let key = SecretKey::generate().context("the system gives no randomness")?;
+        let mut agent = Agent::new(key, stage.genesis.swarm_id());
+        let attestation = stage.attest(agent.key());
+
+        agent.say(Say::Admit(Box::new(attestation)));
+        agents.push(agent);
+    }
+
+    Ok(agents)
 }
 
 /// The driver of the agents.
@@ -132,18 +149,11 @@ struct Generator {
 impl Generator {
     fn new(
         args: &Args,
-        stage: &Stage,
+        stage: &BenchSetup,
         validators: &[(PublicKey, Multiaddr)],
         network: Network,
     ) -> Result<Self> {
-        let mut agents = Vec::new();
-        for _ in 0..args.agents {
-            let key = SecretKey::generate().context("the system gives no randomness")?;
-            let mut agent = Agent::new(key, stage.genesis.swarm_id());
-            agent.say(Say::Admit(Box::new(stage.attest(agent.key()))));
-            agents.push(agent);
-        }
-
+        let agents = make_agents(args.agents, stage)?;
         let by_key = agents
             .iter()
             .enumerate()
@@ -168,14 +178,15 @@ impl Generator {
 
     async fn run(
         mut self,
-        mut heights: mpsc::UnboundedReceiver<Progress>,
+        mut heights: mpsc::UnboundedReceiver<HeightProgress>,
         admitted: oneshot::Sender<()>,
     ) {
         let mut admitted = Some(admitted);
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut resend = interval(RESEND_AFTER);
-        let (mut started, mut submitted) = (Instant::now(), 0);
+        let mut started = Instant::now();
+        let mut submitted = 0;
 
         self.send_all();
         loop {
@@ -191,7 +202,7 @@ impl Generator {
             }
 
             // Tasks are submitted only when all agents are admitted, and rates count from then on.
-            if admitted.is_some() && self.agents.iter().all(Agent::is_admitted) {
+            if admitted.is_some() && self.all_admitted() {
                 started = Instant::now();
                 self.fill();
                 // Nobody waits any more if the measurement was given up.
@@ -202,7 +213,26 @@ impl Generator {
         }
     }
 
-    fn on_height(&mut self, progress: &Progress) {
+    fn on_height(&mut self, progress: &HeightProgress) {
+        self.settle(progress);
+        self.take_on(progress);
+        if progress.cleared {
+            self.market.on_cleared();
+        }
+
+        for (at, agent) in self.agents.iter_mut().enumerate() {
+            if let Some(bid) = self.market.bid(at) {
+                agent.say(bid);
+            }
+        }
+
+        if self.all_admitted() {
+            self.fill();
+        }
+    }
+
+    /// Takes in the operations that a height committed.
+    fn settle(&mut self, progress: &HeightProgress) {
         for (key, next) in &progress.next {
             let Some(&at) = self.by_key.get(key) else {
                 continue;
@@ -213,33 +243,26 @@ impl Generator {
                 self.market.on_settled(at, &said);
             }
         }
+    }
 
+    /// Has the agents accept and complete the tasks that a height assigned to them.
+    fn take_on(&mut self, progress: &HeightProgress) {
         for (task, token, agent) in &progress.assigned {
             self.market.on_assigned(task);
+
             let at = self.by_key.get(agent);
             if let Some(agent) = at.and_then(|at| self.agents.get_mut(*at)) {
                 agent.say(Say::Accept(*task, *token));
                 agent.say(Say::Complete(*task, *token));
             }
         }
-
-        if progress.cleared {
-            self.market.on_cleared();
-        }
-
-        for (at, agent) in self.agents.iter_mut().enumerate() {
-            self.market
-                .bid(at)
-                .into_iter()
-                .for_each(|bid| agent.say(bid));
-        }
-
-        if self.agents.iter().all(Agent::is_admitted) {
-            self.fill();
-        }
     }
 
-    /// Closed loop: submits tasks until every agent has its window under way.
+    fn all_admitted(&self) -> bool {
+        self.agents.iter().all(Agent::is_admitted)
+    }
+
+    /// Closed loop: submits tasks until every agent has as many under way as it may.
     fn fill(&mut self) {
         if self.rate > 0 {
             return;
@@ -270,6 +293,7 @@ impl Generator {
             if let (Some(task), Some(agent)) = (task, self.agents.get_mut(at)) {
                 agent.say(task);
             }
+
             *submitted += 1;
         }
     }
@@ -282,16 +306,20 @@ impl Generator {
             .map(|agent| agent.take(Instant::now()));
 
         for (at, operations) in taken.collect::<Vec<_>>().into_iter().enumerate() {
-            // Agents begin with different validators, so that all validators get as many.
-            let from = at % self.targets.len().max(1);
-            let copies = self.copies.min(self.targets.len());
-            let targets = self.targets.iter().cycle().skip(from).take(copies);
-            let targets: Vec<_> = targets.copied().collect();
-
-            operations
-                .into_iter()
-                .for_each(|operation| self.send(operation, &targets));
+            let targets = self.targets_of(at);
+            for operation in operations {
+                self.send(operation, &targets);
+            }
         }
+    }
+
+    /// Returns the validators that the operations of an agent are sent to.
+    fn targets_of(&self, agent: usize) -> Vec<PublicKey> {
+        let all = self.targets.len();
+        // Agents begin with different validators, so that all validators get as many.
+        let from = agent % all.max(1);
+        let targets = self.targets.iter().cycle().skip(from);
+        targets.take(self.copies.min(all)).copied().collect()
     }
 
     fn resend(&mut self) {
@@ -306,8 +334,9 @@ impl Generator {
             .flat_map(|agent| agent.late(limit))
             .collect();
 
-        late.into_iter()
-            .for_each(|operation| self.send(operation, &targets));
+        for operation in late {
+            self.send(operation, &targets);
+        }
     }
 
     fn send(&mut self, operation: SignedOperation, targets: &[PublicKey]) {

@@ -7,12 +7,14 @@ mod stage;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 use quorate_node::Clock;
 
+use crate::values;
 use play::Play;
-use stage::Stage;
+use stage::DroneSetup;
 
 /// Arguments of `quorate demo drones`.
 #[derive(Debug, clap::Args)]
@@ -22,37 +24,39 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     mission: Option<PathBuf>,
     /// Validators, 1 to 16, each a process; of four one may fail, of seven two.
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, value_name = "N", default_value_t = 4)]
     validators: usize,
     /// Drones, 1 to 64, each a process.
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, value_name = "N", default_value_t = 8)]
     drones: usize,
     /// Seed that decides where drones stand and which validator is killed.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Prints one JSON object instead of the summary.
+    /// Print one JSON object instead of the summary.
     #[arg(long)]
     json: bool,
     /// Folder of the run; must be empty or absent. [default: runs/drones-TIME]
     #[arg(long, value_name = "DIR")]
-    keep: Option<PathBuf>,
-    /// Kills nobody and lets nobody lie.
+    out: Option<PathBuf>,
+    /// Kill nobody and let nobody lie.
     #[arg(long)]
     no_faults: bool,
-    /// Gives up after this many seconds.
-    #[arg(long, default_value_t = 300, value_name = "SECONDS")]
-    timeout: u64,
+    /// Longest time to wait for the tasks to end; then the run is stopped.
+    #[arg(long, value_name = "TIME", default_value = "5m",
+        value_parser = values::positive_duration)]
+    timeout: Duration,
 }
 
 pub(super) async fn run(args: Args) -> Result<ExitCode> {
     if args.drones == 0 || args.drones > 64 {
         bail!("--drones must be 1 to 64");
     }
+
     if args.validators == 0 || args.validators > 16 {
         bail!("--validators must be 1 to 16");
     }
 
-    let stage = Stage::set(&args, Clock::start().now().unix)?;
+    let stage = DroneSetup::set(&args, Clock::start().now().unix)?;
     let play = Play::start(&args, &stage).await?;
 
     let record = tokio::select! {

@@ -1,22 +1,21 @@
 //! The run of the drone demonstration: mission and faults, until every task has ended.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result};
+use humantime::format_duration;
 use quorate_node::{NodeEvent, TaskHandle};
-use quorate_types::{Label, PublicKey, Reason, TaskId};
+use quorate_types::{Label, Reason, TaskId};
 
 use super::Args;
-use super::stage::Stage;
+use super::stage::DroneSetup;
 use crate::demo::record::Record;
-use crate::demo::swarm::{GATHERING, News, Swarm, progress_bar};
+use crate::demo::swarm::{DemoSwarm, GATHERING, News, progress_bar};
 use crate::demo::worker::Line;
 
 /// A running demonstration.
 pub(super) struct Play<'a> {
     args: &'a Args,
-    stage: &'a Stage,
-    swarm: Swarm<'a>,
+    stage: &'a DroneSetup,
+    swarm: DemoSwarm<'a>,
     record: Record,
     /// The number of flights so far.
     flights: usize,
@@ -24,9 +23,9 @@ pub(super) struct Play<'a> {
 
 impl<'a> Play<'a> {
     /// Starts every process.
-    pub(super) async fn start(args: &'a Args, stage: &'a Stage) -> Result<Self> {
+    pub(super) async fn start(args: &'a Args, stage: &'a DroneSetup) -> Result<Self> {
         let bar = progress_bar(args.json, stage.mission.tasks.len());
-        let swarm = Swarm::start(&stage.setting, "drone", bar).await?;
+        let swarm = DemoSwarm::start(&stage.setting, "drone", bar).await?;
 
         let record = Record::new(
             &stage.setting,
@@ -45,14 +44,25 @@ impl<'a> Play<'a> {
 
     /// Runs until every task has ended or the time is up, then stops every process.
     pub(super) async fn run(mut self) -> Result<Record> {
+        self.submit().await?;
+
+        let limit = self.args.timeout;
+        if tokio::time::timeout(limit, self.follow()).await.is_err() {
+            self.swarm
+                .say(&format!("time is up after {}", format_duration(limit)));
+        }
+
+        self.swarm.stop().await;
+        Ok(self.record)
+    }
+
+    /// Submits the mission.
+    async fn submit(&mut self) -> Result<()> {
         let market: Label = "drones".parse()?;
         let tasks = &self.stage.mission.tasks;
-        let specs = tasks
-            .iter()
-            .map(|task| task.spec(Label::clone(&market)))
-            .collect();
+        let specs = tasks.iter().map(|task| task.spec(market.clone()));
 
-        let submitted = self.swarm.operator.submit_all(specs);
+        let submitted = self.swarm.operator.submit_all(specs.collect());
         let handles = tokio::time::timeout(GATHERING, submitted)
             .await
             .context("the swarm did not take the mission within 20 s; see logs/")??;
@@ -61,19 +71,12 @@ impl<'a> Play<'a> {
         let names = tasks.iter().map(|task| task.task.id.clone());
         self.record
             .submitted(handles.iter().map(TaskHandle::id).zip(names));
-        self.swarm.say(&format!(
-            "{} tasks submitted to the market `drones`",
-            handles.len()
-        ));
 
-        let limit = Duration::from_secs(self.args.timeout);
-        if tokio::time::timeout(limit, self.follow()).await.is_err() {
-            self.swarm
-                .say(&format!("time is up after {} s", self.args.timeout));
-        }
+        let count = handles.len();
+        self.swarm
+            .say(&format!("{count} tasks submitted to the market `drones`"));
 
-        self.swarm.stop().await;
-        Ok(self.record)
+        Ok(())
     }
 
     /// Takes in all news until every task has ended.
@@ -117,56 +120,58 @@ impl<'a> Play<'a> {
     async fn kill_drone(&mut self, process: usize, task: TaskId) {
         self.flights += 1;
 
-        let drones = &self.stage.setting.agents;
         // Agents are numbered after the validators.
         let index = process.saturating_sub(self.stage.setting.validators.len());
-        let all = self.stage.mission.tasks.len();
-
-        let honest = self
-            .stage
-            .drone_files
-            .get(index)
-            .is_some_and(|file| file.claims.is_none());
-
-        let wanted = !self.args.no_faults
-            && self.record.killed_agent.is_none()
-            && drones.len() > 2
-            && self.flights * 4 >= all;
+        let files = &self.stage.drone_files;
+        let honest = files.get(index).is_some_and(|file| file.claims.is_none());
 
         // It is the first honest drone that takes off from then on.
-        if wanted && honest && self.swarm.kill(process).await {
+        if self.wants_drone_killed() && honest && self.swarm.kill(process).await {
+            let drone = &self.stage.setting.agents[index];
             let text = format!(
                 "{} killed in flight to {}",
-                drones[index].name,
+                drone.name,
                 self.record.name_of(task)
             );
-            self.record.killed_agent = Some((drones[index].key, self.record.now()));
+            self.record.killed_agent = Some((drone.key, self.record.now()));
             self.swarm.say(&text);
         }
+    }
+
+    /// Checks whether a drone must be killed and none was so far.
+    fn wants_drone_killed(&self) -> bool {
+        let all = self.stage.mission.tasks.len();
+
+        !self.args.no_faults
+            && self.record.killed_agent.is_none()
+            && self.stage.setting.agents.len() > 2
+            && self.flights * 4 >= all
     }
 
     /// Kills one validator after half of the mission, if the committee tolerates that.
     async fn kill_validator(&mut self) {
         let validators = &self.stage.setting.validators;
-        let (done, all) = (self.record.ended(), self.stage.mission.tasks.len());
-
-        // All powers are equal: without fewer than a third of them, a quorum remains (N-5).
-        let tolerated = (validators.len() - 1) / 3;
-
-        let wanted = !self.args.no_faults
-            && self.record.killed_validator.is_none()
-            && tolerated > 0
-            && done * 2 >= all;
-
         // The seed decides which one.
         let index = self.args.seed as usize % validators.len();
-        if wanted && self.swarm.kill(index).await {
-            let key: PublicKey = validators[index].key;
-            self.record.killed_validator = Some((key, self.record.now()));
-            self.swarm.say(&format!(
-                "{} killed; the committee goes on",
-                validators[index].name
-            ));
+
+        if self.wants_validator_killed() && self.swarm.kill(index).await {
+            let victim = &validators[index];
+            self.record.killed_validator = Some((victim.key, self.record.now()));
+            self.swarm
+                .say(&format!("{} killed; the committee goes on", victim.name));
         }
+    }
+
+    /// Checks whether a validator must be killed and none was so far.
+    fn wants_validator_killed(&self) -> bool {
+        let done = self.record.ended();
+        let all = self.stage.mission.tasks.len();
+        // All powers are equal: without fewer than a third of them, a quorum remains (N-5).
+        let tolerated = (self.stage.setting.validators.len() - 1) / 3;
+
+        !self.args.no_faults
+            && self.record.killed_validator.is_none()
+            && tolerated > 0
+            && done * 2 >= all
     }
 }

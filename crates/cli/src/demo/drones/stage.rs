@@ -2,10 +2,10 @@
 
 use anyhow::{Result, bail};
 use quorate_drone::{Mission, Point};
-use quorate_types::{Label, Market};
+use quorate_types::{Label, Market, UnixMillis};
 
 use super::Args;
-use crate::demo::setting::{Setting, Wanted, keep_input};
+use crate::demo::setting::{Input, Setting, Wanted};
 use crate::demo::worker::{DRONE_FILE, DroneFile};
 
 /// The mission that ships, for a run without `--mission`.
@@ -17,7 +17,7 @@ const THERMAL_CAMERA: &str = "thermal-camera";
 const TIME_SCALE: f64 = 120.0;
 
 /// Everything that a run needs; it is also written to the folder of the run.
-pub(super) struct Stage {
+pub(super) struct DroneSetup {
     pub(super) setting: Setting,
     pub(super) mission: Mission,
     pub(super) drone_files: Vec<DroneFile>,
@@ -25,8 +25,8 @@ pub(super) struct Stage {
     pub(super) requirement_added: bool,
 }
 
-impl Stage {
-    pub(super) fn set(args: &Args, started_unix_ms: u64) -> Result<Self> {
+impl DroneSetup {
+    pub(super) fn set(args: &Args, started: UnixMillis) -> Result<Self> {
         let (mut mission, requirement_added) = read_mission(args)?;
 
         let setting = Setting::make(Wanted {
@@ -36,15 +36,12 @@ impl Stage {
             agents: args.drones,
             attester: "airworthiness",
             markets: vec![market()?],
-            keep: args.keep.as_deref(),
-            started_unix_ms,
+            out: args.out.as_deref(),
+            started,
         })?;
 
-        mission.name = keep_input(
-            args.mission.as_deref(),
-            (BRIDGES_NAME, BRIDGES),
-            &setting.folder,
-        )?;
+        let input = Input::of(args.mission.as_deref(), BRIDGES_NAME, BRIDGES)?;
+        mission.name = input.keep(&setting.folder)?;
 
         let thermal: Label = THERMAL_CAMERA.parse()?;
         if requirement_added {
@@ -53,21 +50,26 @@ impl Stage {
             }
         }
 
-        let drone_files = drone_files(args, &mission, &thermal);
+        let setup = Self {
+            setting,
+            drone_files: drone_files(args, &mission, &thermal),
+            mission,
+            requirement_added,
+        };
 
-        setting.write()?;
-        for (drone, file) in setting.agents.iter().zip(&drone_files) {
+        setup.write()?;
+        Ok(setup)
+    }
+
+    fn write(&self) -> Result<()> {
+        self.setting.write()?;
+        for (drone, file) in self.setting.agents.iter().zip(&self.drone_files) {
             // It is attested what it has, not what it claims.
-            setting.attest(drone, file.config().attested())?;
+            self.setting.attest(drone, file.config().attested())?;
             drone.tell(DRONE_FILE, file)?;
         }
 
-        Ok(Self {
-            setting,
-            mission,
-            drone_files,
-            requirement_added,
-        })
+        Ok(())
     }
 }
 
@@ -79,6 +81,7 @@ fn read_mission(args: &Args) -> Result<(Mission, bool)> {
         Some(path) => Mission::read(path)?,
         None => Mission::parse(BRIDGES_NAME, BRIDGES)?,
     };
+
     if mission.tasks.is_empty() {
         bail!("{}: the mission has no tasks", mission.name);
     }
@@ -106,38 +109,22 @@ fn market() -> Result<Market> {
 /// one has a thermal camera, and the last one only claims to have one.
 fn drone_files(args: &Args, mission: &Mission, thermal: &Label) -> Vec<DroneFile> {
     let center = mission.center().unwrap_or(Point { lat: 0.0, lng: 0.0 });
-    let heaviest = mission
-        .tasks
-        .iter()
-        .map(|task| task.task.demand_g)
-        .max()
-        .unwrap_or(0);
-
+    let loads = mission.tasks.iter().map(|task| task.task.demand_g);
+    let heaviest = loads.max().unwrap_or(0);
     let liar = (!args.no_faults && args.drones > 1).then_some(args.drones - 1);
 
     let drone = |at: usize| {
-        // The seed turns the circle on which the drones stand.
-        let angle = std::f64::consts::TAU * (at as f64 + 0.5 + (args.seed % 7) as f64 / 7.0)
-            / args.drones as f64;
-        let home = Point {
-            lat: center.lat + 0.006 * angle.sin(),
-            lng: center.lng + 0.010 * angle.cos(),
-        };
-
         // The liar has no camera: otherwise its claim would be true.
         let lies = liar == Some(at);
+        let has_camera = at.is_multiple_of(2) && !lies;
 
         DroneFile {
-            home,
+            home: home(args, at, center),
             speed_mps: 15.0,
             range_m: 60_000.0,
             // Every drone can carry the load of every task.
             payload_g: heaviest.max(500),
-            equipment: if at.is_multiple_of(2) && !lies {
-                vec![thermal.clone()]
-            } else {
-                Vec::new()
-            },
+            equipment: has_camera.then(|| thermal.clone()).into_iter().collect(),
             time_scale: TIME_SCALE,
             seed: args.seed.wrapping_mul(1000).wrapping_add(at as u64),
             claims: lies.then(|| thermal.clone()),
@@ -145,4 +132,15 @@ fn drone_files(args: &Args, mission: &Mission, thermal: &Label) -> Vec<DroneFile
     };
 
     (0..args.drones).map(drone).collect()
+}
+
+/// Returns the place of a drone on an ellipse around `center`, which the seed turns.
+fn home(args: &Args, at: usize, center: Point) -> Point {
+    let turn = (args.seed % 7) as f64 / 7.0;
+    let angle = std::f64::consts::TAU * (at as f64 + 0.5 + turn) / args.drones as f64;
+
+    Point {
+        lat: center.lat + 0.006 * angle.sin(),
+        lng: center.lng + 0.010 * angle.cos(),
+    }
 }

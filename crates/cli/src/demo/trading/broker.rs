@@ -1,9 +1,9 @@
 //! The broker: cuts orders into slices, bar by bar, and puts each up for auction in a market.
 
-use quorate_trader::{CREDIT, Slice, Ticks, with_ppm};
+use quorate_trader::{CREDIT, ParentOrder, Slice, Ticks, with_ppm};
 use quorate_types::{Amounts, Label, LabelError, TaskSpec};
 
-use super::stage::{MARKETS, Stage, highest_limit};
+use super::stage::{MARKETS, TradingSetup, highest_limit};
 
 /// The most slices of one order that are up for auction together, so that an order that is behind
 /// its schedule does not catch up all at once.
@@ -28,7 +28,7 @@ pub(super) struct Child {
 
 /// The orders, and how much of each is left.
 pub(super) struct Broker<'a> {
-    stage: &'a Stage,
+    stage: &'a TradingSetup,
     books: Vec<Book>,
 }
 
@@ -42,7 +42,7 @@ struct Book {
 }
 
 impl<'a> Broker<'a> {
-    pub(super) fn new(stage: &'a Stage) -> Self {
+    pub(super) fn new(stage: &'a TradingSetup) -> Self {
         Self {
             stage,
             books: vec![Book::default(); stage.orders.len()],
@@ -84,27 +84,20 @@ impl<'a> Broker<'a> {
         };
 
         let mut children = Vec::new();
-        for (order, (parent, book)) in self.stage.orders.iter().zip(&mut self.books).enumerate() {
-            let behind = due
-                .get(order)
-                .copied()
-                .unwrap_or(0)
-                .saturating_sub(book.bought);
+        let extra = if only.is_some() { CLOSING_PPM } else { 0 };
+        let orders = self.stage.orders.iter().zip(&mut self.books);
+
+        for (order, (parent, book)) in orders.enumerate() {
+            let wanted = due.get(order).copied().unwrap_or(0);
+            let behind = wanted.saturating_sub(book.bought);
 
             for _ in 0..behind.min(TOGETHER) {
                 book.cut += 1;
-                let slice = Slice {
-                    id: format!("{}-{:02}-{}", parent.name, bar + 1, book.cut),
-                    order: parent.name.clone(),
-                    bar,
-                    quantity: parent.quantity,
-                    benchmark,
-                };
+                let slice = slice(parent, book.cut, bar, benchmark);
+                let limit = with_ppm(slice.value(), parent.limit_ppm + extra);
 
                 // Each order takes the markets by turns; orders begin with different ones.
                 let turn = (book.cut as usize + order) % MARKETS.len();
-                let extra = if only.is_some() { CLOSING_PPM } else { 0 };
-                let limit = with_ppm(slice.value(), parent.limit_ppm + extra);
                 children.push(Child {
                     slice,
                     order,
@@ -125,11 +118,23 @@ impl<'a> Broker<'a> {
         spec.requires.labels.insert(self.stage.venue.clone());
 
         // The same credit whichever order a slice is of: otherwise they would be different goods.
-        let credit = highest_limit(&self.stage.orders, child.slice.value()).max(child.limit);
+        let highest = highest_limit(&self.stage.orders, child.slice.value());
+        let credit = highest.max(child.limit);
         spec.demand = Amounts::from([(CREDIT.parse()?, credit)]);
         spec.max_price = Some(child.limit);
         spec.payload.0 = child.slice.to_payload();
 
         Ok(spec)
+    }
+}
+
+/// Returns the slice of an order that is cut as its `number`th, from 1.
+fn slice(parent: &ParentOrder, number: u64, bar: usize, benchmark: Ticks) -> Slice {
+    Slice {
+        id: format!("{}-{:02}-{number}", parent.name, bar + 1),
+        order: parent.name.clone(),
+        bar,
+        quantity: parent.quantity,
+        benchmark,
     }
 }

@@ -4,17 +4,20 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use quorate_trader::{Ticks, show_price};
+use quorate_certificate::Dossier;
+use quorate_trader::{ParentOrder, Schedule, Ticks, show_price};
 use quorate_types::Reason;
 use serde::Serialize;
 
 use super::Args;
+use super::broker::Child;
 use super::collusion::{Insight, ppm, resists};
 use super::play::Played;
-use super::stage::{Character, MARKETS, Stage};
+use super::stage::{Character, MARKETS, TradingSetup};
 use crate::demo::audit::{self, Audit};
+use crate::demo::record::TaskRecord;
 use crate::report::{
-    Agent, Bar, Fill, Mechanism, Order, Refusal, Report, Summary, Task, TaskState, Trading,
+    Agent, Bar, DemoReport, Fill, Mechanism, Order, Refusal, Summary, Task, TaskState, Trading,
 };
 
 /// The reasons of refusals that the report lists: each is for breaking a rule. Bids that come too
@@ -61,7 +64,7 @@ struct Line<'a> {
     ring_gain: Option<Ticks>,
 }
 
-pub(super) fn close(args: &Args, stage: &Stage, played: &Played) -> Result<ExitCode> {
+pub(super) fn close(args: &Args, stage: &TradingSetup, played: &Played) -> Result<ExitCode> {
     // The audit reads what is on the disk, not what this process remembers.
     let audit = Audit::of(&stage.setting)?;
     let trading = trading(stage, played, &audit);
@@ -74,7 +77,11 @@ pub(super) fn close(args: &Args, stage: &Stage, played: &Played) -> Result<ExitC
     };
 
     let json = json(&report.summary, trading, played);
-    let faults = faults(args, stage, played, &audit, (&json, trading));
+    let mut faults = audit.faults(&played.record, json.summary.completed);
+    faults.extend(self::faults(stage, trading, &json));
+    if !args.no_faults {
+        faults.extend(missing_misconduct(stage, trading, &json));
+    }
 
     if args.json {
         audit::print_json(&stage.setting, &report, &json, &faults)?;
@@ -86,119 +93,104 @@ pub(super) fn close(args: &Args, stage: &Stage, played: &Played) -> Result<ExitC
     Ok(audit::conclude(&faults))
 }
 
-/// Returns what should not have happened. Empty for a good run.
-fn faults(
-    args: &Args,
-    stage: &Stage,
-    played: &Played,
-    audit: &Audit,
-    (json, trading): (&Json<'_>, &Trading),
-) -> Vec<String> {
-    let mut faults = audit.faults(&played.record, json.summary.completed);
-
-    let mut expect = |holds: bool, text: &str| {
-        if !holds {
-            faults.push(text.to_owned());
-        }
-    };
-
+/// Returns what should not have happened in the market. Empty for a good run.
+fn faults(stage: &TradingSetup, trading: &Trading, json: &Json<'_>) -> Vec<String> {
     let done = json.summary.completed + json.canceled;
-    expect(
-        done == json.summary.tasks,
-        "a slice was neither bought nor called back",
-    );
-    expect(json.fills > 0, "no slice was bought");
-
     // Commitments that are refused or unopened must not win.
-    let rejected =
-        |name: &String| trading.silent.contains(name) | trading.over_credit.contains(name);
-    let sold = trading.fills.iter().any(|fill| rejected(&fill.maker));
-    expect(!sold, "a trader whose bids must be refused sold something");
+    let rejected = [Character::Silent, Character::OverCredit].map(|of| stage.names(of));
+    let sold = trading
+        .fills
+        .iter()
+        .any(|fill| rejected.iter().any(|names| names.contains(&fill.maker)));
 
-    // A small swarm has fewer characters: see `makers`.
-    if !args.no_faults {
-        let plays = |character| !stage.names(character).is_empty();
-        let refused = json.refused_over_credit > 0;
-        expect(
-            !plays(Character::OverCredit) || refused,
+    audit::unmet(&[
+        (
+            done == json.summary.tasks,
+            "a slice was neither bought nor called back",
+        ),
+        (json.fills > 0, "no slice was bought"),
+        (!sold, "a trader whose bids must be refused sold something"),
+    ])
+}
+
+/// Returns the misconduct that should have shown and did not. A small swarm has fewer characters:
+/// see `makers`.
+fn missing_misconduct(stage: &TradingSetup, trading: &Trading, json: &Json<'_>) -> Vec<String> {
+    let plays = |character| !stage.names(character).is_empty();
+    let compared = trading
+        .mechanisms
+        .iter()
+        .all(|mechanism| mechanism.collusion.is_some());
+
+    audit::unmet(&[
+        (
+            !plays(Character::OverCredit) || json.refused_over_credit > 0,
             "no bid beyond the credit was refused",
-        );
-        expect(
+        ),
+        (
             !plays(Character::Silent) || json.defaults > 0,
             "nobody defaulted",
-        );
-
-        let compared = trading
-            .mechanisms
-            .iter()
-            .all(|mechanism| mechanism.collusion.is_some());
-        expect(
+        ),
+        (
             !plays(Character::Ring) || compared,
             "no dossier tells what collusion cost",
-        );
-    }
-
-    faults
+        ),
+    ])
 }
 
 fn json<'a>(summary: &'a Summary, trading: &'a Trading, played: &Played) -> Json<'a> {
-    // Sums over all mechanisms.
-    let (charged, value) = trading
-        .mechanisms
-        .iter()
-        .fold((0, 0), |(charged, value), found| {
-            (
-                found.charged.saturating_add(charged),
-                found.value.saturating_add(value),
-            )
-        });
-
-    let ended = |state| {
-        played
-            .record
-            .tasks
-            .iter()
-            .filter(|task| task.state == Some(state))
-            .count()
-    };
-
+    let mechanisms = &trading.mechanisms;
     // Only mechanisms for which the cost of collusion is known can be compared.
-    let compared = trading.mechanisms.iter().filter_map(|found| {
-        found
-            .collusion
-            .as_ref()
-            .map(|collusion| (found.mechanism.as_str(), collusion))
-    });
+    let compared = mechanisms
+        .iter()
+        .filter_map(|found| Some((found.mechanism.as_str(), found.collusion.as_ref()?)));
 
-    let line = |found: &'a Mechanism| Line {
+    Json {
+        summary,
+        canceled: canceled(played),
+        fills: trading.fills.len(),
+        bars: trading.bars.len(),
+        slippage_bps: slippage_bps(mechanisms),
+        defaults: defaults(played),
+        refused_over_credit: played.record.refused_for(Reason::BudgetExceeded),
+        collusion_cost: compared.clone().map(|(_, collusion)| collusion.cost).sum(),
+        resists: resists(compared),
+        mechanisms: mechanisms.iter().map(line).collect(),
+    }
+}
+
+/// Returns how far all charges together lie above their value.
+fn slippage_bps(mechanisms: &[Mechanism]) -> f64 {
+    let charged = saturating_sum(mechanisms.iter().map(|found| found.charged));
+    let value = saturating_sum(mechanisms.iter().map(|found| found.value));
+    bps(ppm(charged - value, value))
+}
+
+fn saturating_sum(amounts: impl Iterator<Item = Ticks>) -> Ticks {
+    amounts.fold(0, Ticks::saturating_add)
+}
+
+fn line(found: &Mechanism) -> Line<'_> {
+    let collusion = found.collusion.as_ref();
+
+    Line {
         market: &found.market,
         mechanism: &found.mechanism,
         slices: found.slices,
         fills: found.filled,
         slippage_bps: bps(found.slippage_ppm),
-        collusion_cost: found.collusion.as_ref().map(|collusion| collusion.cost),
-        collusion_cost_bps: found
-            .collusion
-            .as_ref()
-            .map(|collusion| bps(collusion.cost_ppm)),
-        ring_gain: found
-            .collusion
-            .as_ref()
-            .map(|collusion| collusion.ring_gain),
-    };
-
-    Json {
-        summary,
-        canceled: ended(TaskState::Canceled) as u64,
-        fills: trading.fills.len(),
-        bars: trading.bars.len(),
-        slippage_bps: bps(ppm(charged - value, value)),
-        defaults: defaults(played),
-        refused_over_credit: played.record.refused_for(Reason::BudgetExceeded),
-        collusion_cost: compared.clone().map(|(_, collusion)| collusion.cost).sum(),
-        resists: resists(compared),
-        mechanisms: trading.mechanisms.iter().map(line).collect(),
+        collusion_cost: collusion.map(|of| of.cost),
+        collusion_cost_bps: collusion.map(|of| bps(of.cost_ppm)),
+        ring_gain: collusion.map(|of| of.ring_gain),
     }
+}
+
+/// Counts the slices that were called back.
+fn canceled(played: &Played) -> u64 {
+    let tasks = played.record.tasks.iter();
+    tasks
+        .filter(|task| task.state == Some(TaskState::Canceled))
+        .count() as u64
 }
 
 /// Counts the defaults: there is one certificate of unopened commitments for each agent and window.
@@ -211,110 +203,77 @@ fn defaults(played: &Played) -> u64 {
         .len() as u64
 }
 
-fn report(stage: &Stage, played: &Played, audit: &Audit, trading: Trading) -> Report {
+fn report(stage: &TradingSetup, played: &Played, audit: &Audit, trading: Trading) -> DemoReport {
     let record = &played.record;
-    let genesis = &stage.setting.genesis;
     let tasks = tasks(stage, played);
-
-    // A task with a second assignment went to market again.
-    let reassigned = tasks
-        .iter()
-        .filter(|task| task.assignments.len() > 1)
-        .count() as u64;
-
     let told = |refusal: &&Refusal| TOLD.iter().any(|reason| reason.code() == refusal.code);
     let refusals: Vec<_> = record.refusals.iter().filter(told).cloned().collect();
 
-    Report {
+    let summary = Summary {
+        completed: trading.fills.len() as u64,
+        refused_bids: refusals.len() as u64,
+        ..audit.summary(record, &tasks)
+    };
+
+    DemoReport {
         title: format!("Trading swarm: {}", stage.bars.name),
-        swarm_id: genesis.swarm_id().to_string(),
-        fingerprint: audit::fingerprint(&stage.setting),
-        started: audit::rfc3339(genesis.created),
-        duration_ms: record.now(),
-        certificate_dir: "certificates".to_owned(),
-        trust_root: "genesis.toml".to_owned(),
-        summary: Summary {
-            tasks: tasks.len() as u64,
-            completed: trading.fills.len() as u64,
-            reassigned,
-            refused_bids: refusals.len() as u64,
-            killed_drones: None,
-            killed_validators: 0,
-            // Heights count from 1, so the greatest is also their number.
-            heights: record.heights.keys().next_back().copied().unwrap_or(0),
-            certificates: audit.files,
-            certificates_verified: audit.verified,
-            auctions: audit.auctions,
-            auctions_replayed: audit.replayed,
-        },
-        validators: audit::validators(&stage.setting, record),
+        summary,
         agents: agents(stage, &trading),
-        tasks,
-        heights: record.heights.values().cloned().collect(),
         refusals,
         trading: Some(trading),
+        ..audit.report(&stage.setting, record, tasks)
     }
 }
 
-fn tasks(stage: &Stage, played: &Played) -> Vec<Task> {
+fn tasks(stage: &TradingSetup, played: &Played) -> Vec<Task> {
     let pairs = played.children.iter().zip(&played.record.tasks);
+    let tasks = pairs.map(|((_, child), facts)| Task {
+        id: child.slice.id.clone(),
+        place: None,
+        requires: vec![stage.venue.to_string()],
+        state: facts.final_state(),
+        assignments: facts.assignments.clone(),
+    });
 
-    let task = |((_, child), facts): (&(_, super::broker::Child), _)| {
-        let facts: &crate::demo::record::TaskRecord = facts;
-        Task {
-            id: child.slice.id.clone(),
-            place: None,
-            requires: vec![stage.venue.to_string()],
-            state: facts.final_state(),
-            assignments: facts.assignments.clone(),
-        }
-    };
-
-    pairs.map(task).collect()
+    tasks.collect()
 }
 
-fn agents(stage: &Stage, trading: &Trading) -> Vec<Agent> {
+fn agents(stage: &TradingSetup, trading: &Trading) -> Vec<Agent> {
     let makers = stage.setting.agents.iter().zip(&stage.makers);
+    let sold_by = |name: &str| {
+        let fills = trading.fills.iter();
+        fills.filter(|fill| fill.maker == name).count() as u64
+    };
 
-    let agent = |(member, maker): (&crate::demo::setting::Member, &super::stage::Maker)| Agent {
+    let agents = makers.map(|(member, maker)| Agent {
         name: member.name.clone(),
         key: member.key.to_string(),
         home: None,
         killed_at_ms: None,
         // The report marks a bid beyond the credit as a false claim.
         liar: maker.character == Character::OverCredit,
-        tasks_done: trading
-            .fills
-            .iter()
-            .filter(|fill| fill.maker == member.name)
-            .count() as u64,
+        tasks_done: sold_by(&member.name),
         path: Vec::new(),
-    };
+    });
 
-    makers.map(agent).collect()
+    agents.collect()
 }
 
-fn trading(stage: &Stage, played: &Played, audit: &Audit) -> Trading {
+fn trading(stage: &TradingSetup, played: &Played, audit: &Audit) -> Trading {
     let fills = fills(played);
-
-    let bars = stage.bars.bars.iter().map(|bar| Bar {
-        time: bar.time.clone(),
-        open: bar.open,
-        high: bar.high,
-        low: bar.low,
-        close: bar.close,
-        benchmark: bar.benchmark(),
-    });
+    let orders = stage.orders.iter().map(|of| order(of, &fills));
+    let results = Results {
+        played,
+        audit,
+        fills: &fills,
+        insight: insight(stage, played),
+    };
 
     Trading {
         source: stage.bars.name.clone(),
-        bars: bars.collect(),
-        orders: stage
-            .orders
-            .iter()
-            .map(|order| self::order(order, &fills))
-            .collect(),
-        mechanisms: mechanisms(stage, played, audit, &fills),
+        bars: stage.bars.bars.iter().map(bar).collect(),
+        orders: orders.collect(),
+        mechanisms: results.mechanisms(),
         ring: stage.names(Character::Ring),
         silent: stage.names(Character::Silent),
         over_credit: stage.names(Character::OverCredit),
@@ -322,88 +281,114 @@ fn trading(stage: &Stage, played: &Played, audit: &Audit) -> Trading {
     }
 }
 
+fn bar(bar: &quorate_trader::Bar) -> Bar {
+    Bar {
+        time: bar.time.clone(),
+        open: bar.open,
+        high: bar.high,
+        low: bar.low,
+        close: bar.close,
+        benchmark: bar.benchmark(),
+    }
+}
+
 fn fills(played: &Played) -> Vec<Fill> {
     let pairs = played.children.iter().zip(&played.record.tasks);
     let completed = pairs.filter(|(_, facts)| facts.state == Some(TaskState::Completed));
-
-    let fill = |((_, child), facts): (&(_, super::broker::Child), _)| {
-        let facts: &crate::demo::record::TaskRecord = facts;
-        // A task is completed under its last assignment.
-        let (certified, award) = (facts.certified.as_ref()?, facts.assignments.last()?);
-        let (market, mechanism) = MARKETS[child.market];
-
-        Some(Fill {
-            slice: child.slice.id.clone(),
-            order: child.slice.order.clone(),
-            bar: child.slice.bar,
-            market: market.to_owned(),
-            mechanism: mechanism.to_owned(),
-            maker: award.agent.clone(),
-            quantity: child.slice.quantity,
-            benchmark: child.slice.benchmark,
-            charged: certified.charge,
-            paid: certified.price,
-            slippage_ppm: child.slice.slippage_ppm(certified.charge),
-            certificate: award.certificate.clone(),
-        })
-    };
-
-    completed.filter_map(fill).collect()
+    completed
+        .filter_map(|((_, child), facts)| fill(child, facts))
+        .collect()
 }
 
-fn order(order: &quorate_trader::ParentOrder, fills: &[Fill]) -> Order {
+/// Returns the fill of a slice that was completed; `None` if its award is not known.
+fn fill(child: &Child, facts: &TaskRecord) -> Option<Fill> {
+    let slice = &child.slice;
+    let (market, mechanism) = MARKETS[child.market];
+    let certified = facts.certified.as_ref()?;
+    // A task is completed under its last assignment.
+    let award = facts.assignments.last()?;
+
+    Some(Fill {
+        slice: slice.id.clone(),
+        order: slice.order.clone(),
+        bar: slice.bar,
+        market: market.to_owned(),
+        mechanism: mechanism.to_owned(),
+        maker: award.agent.clone(),
+        quantity: slice.quantity,
+        benchmark: slice.benchmark,
+        charged: certified.charge,
+        paid: certified.price,
+        slippage_ppm: slice.slippage_ppm(certified.charge),
+        certificate: award.certificate.clone(),
+    })
+}
+
+fn order(order: &ParentOrder, fills: &[Fill]) -> Order {
     let own: Vec<&Fill> = fills
         .iter()
         .filter(|fill| fill.order == order.name)
         .collect();
     let (charged, value) = sums(own.iter().copied());
-
-    let schedule = match order.schedule {
-        quorate_trader::Schedule::Even => "even",
-        quorate_trader::Schedule::Volume => "volume",
-    };
+    let lots = i64::try_from(order.lots).unwrap_or(i64::MAX);
 
     Order {
         name: order.name.clone(),
-        schedule: schedule.to_owned(),
+        schedule: name_of(order.schedule).to_owned(),
         limit_ppm: order.limit_ppm,
-        quantity: order
-            .quantity
-            .saturating_mul(i64::try_from(order.lots).unwrap_or(i64::MAX)),
+        quantity: order.quantity.saturating_mul(lots),
         bought: own.iter().map(|fill| fill.quantity).sum(),
         charged,
         slippage_ppm: ppm(charged - value, value),
     }
 }
 
-fn mechanisms(stage: &Stage, played: &Played, audit: &Audit, fills: &[Fill]) -> Vec<Mechanism> {
+fn name_of(schedule: Schedule) -> &'static str {
+    match schedule {
+        Schedule::Even => "even",
+        Schedule::Volume => "volume",
+    }
+}
+
+fn insight<'a>(stage: &'a TradingSetup, played: &'a Played) -> Insight<'a> {
     let makers = stage.setting.agents.iter().zip(&stage.makers);
     // The true costs of the ring are in its settings, and in no dossier.
     let ring = makers.filter(|(_, maker)| maker.character == Character::Ring);
+    let ring = ring.map(|(member, maker)| (member.key, &maker.config));
 
-    let insight = Insight {
+    let children = played.children.iter();
+    let slices = children.map(|(task, child)| (*task, &child.slice));
+
+    Insight {
         swarm: stage.setting.genesis.swarm_id(),
-        ring: ring
-            .map(|(member, maker)| (member.key, &maker.config))
-            .collect(),
-        slices: played
-            .children
-            .iter()
-            .map(|(task, child)| (*task, &child.slice))
-            .collect(),
-    };
+        ring: ring.collect(),
+        slices: slices.collect(),
+    }
+}
 
-    let mechanism = |(number, (market, mechanism)): (usize, (&str, &str))| {
-        let own: Vec<&Fill> = fills.iter().filter(|fill| fill.market == market).collect();
+/// The facts that the results of a mechanism follow from.
+struct Results<'a> {
+    played: &'a Played,
+    audit: &'a Audit,
+    fills: &'a [Fill],
+    insight: Insight<'a>,
+}
+
+impl Results<'_> {
+    fn mechanisms(&self) -> Vec<Mechanism> {
+        (0..MARKETS.len()).map(|at| self.mechanism(at)).collect()
+    }
+
+    /// Returns the results of the mechanism with this number in [`MARKETS`].
+    fn mechanism(&self, number: usize) -> Mechanism {
+        let (market, mechanism) = MARKETS[number];
+        let fills = self.fills.iter();
+        let own: Vec<&Fill> = fills.filter(|fill| fill.market == market).collect();
         let (charged, value) = sums(own.iter().copied());
+        let paid = own.iter().map(|fill| fill.paid);
 
-        let slices = played
-            .children
-            .iter()
-            .filter(|(_, child)| child.market == number);
-
-        let dossiers = audit.dossiers.iter();
-        let dossiers = dossiers.filter(|dossier| dossier.record.market.as_str() == market);
+        let slices = self.played.children.iter();
+        let slices = slices.filter(|(_, child)| child.market == number);
 
         Mechanism {
             market: market.to_owned(),
@@ -412,13 +397,17 @@ fn mechanisms(stage: &Stage, played: &Played, audit: &Audit, fills: &[Fill]) -> 
             filled: own.len() as u64,
             value,
             charged,
-            paid: own.iter().map(|fill| fill.paid).sum(),
+            paid: paid.sum(),
             slippage_ppm: ppm(charged - value, value),
-            collusion: insight.compare(dossiers),
+            collusion: self.insight.compare(self.dossiers(market)),
         }
-    };
+    }
 
-    MARKETS.into_iter().enumerate().map(mechanism).collect()
+    /// Returns the dossiers of the auctions in a market.
+    fn dossiers(&self, market: &str) -> impl Iterator<Item = &Dossier> {
+        let dossiers = self.audit.dossiers.iter();
+        dossiers.filter(move |dossier| dossier.record.market.as_str() == market)
+    }
 }
 
 /// Returns the sum that was charged, and the value at the benchmarks.
@@ -431,7 +420,7 @@ fn sums<'a>(fills: impl Iterator<Item = &'a Fill>) -> (Ticks, Ticks) {
     })
 }
 
-fn print_summary(report: &Report, trading: &Trading, json: &Json<'_>) {
+fn print_summary(report: &DemoReport, trading: &Trading, json: &Json<'_>) {
     let seconds = report.duration_ms as f64 / 1000.0;
     println!("\n{} in {seconds:.1} s", report.title);
 
@@ -440,7 +429,13 @@ fn print_summary(report: &Report, trading: &Trading, json: &Json<'_>) {
         json.summary.tasks, json.bars, json.fills, json.canceled
     );
 
-    for order in &trading.orders {
+    print_orders(&trading.orders);
+    print_mechanisms(&trading.mechanisms);
+    print_characters(trading, json);
+}
+
+fn print_orders(orders: &[Order]) {
+    for order in orders {
         println!(
             "  {:<14} {} of {} bought, {:+.2} bps against the benchmark",
             order.name,
@@ -449,11 +444,17 @@ fn print_summary(report: &Report, trading: &Trading, json: &Json<'_>) {
             bps(order.slippage_ppm)
         );
     }
+}
 
-    for found in &trading.mechanisms {
-        let (filled, slices) = (found.filled, found.slices);
-        print!("  {:<14} {filled} of {slices} slices, ", found.mechanism);
-        print!("{:+.2} bps", bps(found.slippage_ppm));
+fn print_mechanisms(mechanisms: &[Mechanism]) {
+    for found in mechanisms {
+        print!(
+            "  {:<14} {} of {} slices, {:+.2} bps",
+            found.mechanism,
+            found.filled,
+            found.slices,
+            bps(found.slippage_ppm)
+        );
 
         match &found.collusion {
             Some(collusion) => println!(
@@ -464,7 +465,10 @@ fn print_summary(report: &Report, trading: &Trading, json: &Json<'_>) {
             None => println!(),
         }
     }
+}
 
+/// Prints who misbehaved, and what came of it.
+fn print_characters(trading: &Trading, json: &Json<'_>) {
     let names = |names: &[String]| match names {
         [] => "nobody".to_owned(),
         names => names.join(", "),

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_certificate::Dossier;
-use quorate_market::{Bid, Bidder, Clearing, Mechanism, Round, Task, TieSeed, mechanism};
+use quorate_market::{Auction, Bid, Bidder, Clearing, Mechanism, Task, TieSeed, mechanism};
 use quorate_trader::{MakerConfig, Slice};
 use quorate_types::outcome::{BidInput, BidderInput, ClearingInput, TaskInput};
 use quorate_types::{PublicKey, SwarmId, TaskId};
@@ -17,6 +17,16 @@ pub(super) struct Insight<'a> {
     /// The market makers that collude.
     pub(super) ring: BTreeMap<PublicKey, &'a MakerConfig>,
     pub(super) slices: BTreeMap<TaskId, &'a Slice>,
+}
+
+/// Auctions as they were, beside the same auctions without collusion.
+#[derive(Debug, Default)]
+struct Comparison {
+    auctions: u64,
+    /// The value of all slices that were up for auction, bought or not.
+    value: i64,
+    with: Sums,
+    without: Sums,
 }
 
 /// Sums over auctions, in ticks.
@@ -39,9 +49,7 @@ impl Insight<'_> {
         &self,
         dossiers: impl Iterator<Item = &'d Dossier>,
     ) -> Option<Collusion> {
-        let (mut with, mut without) = (Sums::default(), Sums::default());
-        let (mut auctions, mut value) = (0, 0_i64);
-
+        let mut compared = Comparison::default();
         for dossier in dossiers {
             // An auction by a mechanism that this program does not know cannot be run again.
             let Some(rule) = mechanism(&dossier.record.mechanism) else {
@@ -49,124 +57,80 @@ impl Insight<'_> {
             };
 
             // The auction is run with the bids as they were, and with the true costs of the ring.
-            let round = self.round(dossier);
-            let honest = self.honest(&round, rule);
-            with.add(&self.sums(&round, &rule.clear(&round)));
-            without.add(&self.sums(&honest, &rule.clear(&honest)));
+            let auction = self.auction(dossier);
+            let honest = self.honest(&auction, rule);
+            compared.with.add(&self.run(&auction, rule));
+            compared.without.add(&self.run(&honest, rule));
 
-            auctions += 1;
-            // The value of all slices that were up for auction, bought or not.
-            let values = round
-                .tasks
-                .iter()
-                .filter_map(|task| self.slices.get(&task.id));
-            value = values.fold(value, |sum, slice| sum.saturating_add(slice.value()));
+            compared.auctions += 1;
+            for slice in self.slices_of(&auction) {
+                compared.value = compared.value.saturating_add(slice.value());
+            }
         }
 
-        let cost = without.surplus.saturating_sub(with.surplus);
-        let compared = Collusion {
-            auctions,
-            cost,
-            cost_ppm: ppm(cost, value),
-            fills_lost: without.fills - with.fills,
-            slippage_ppm: ppm(with.charged - with.value, with.value),
-            honest_slippage_ppm: ppm(without.charged - without.value, without.value),
-            ring_gain: with.ring_gain - without.ring_gain,
-        };
-
-        (auctions > 0 && !self.ring.is_empty()).then_some(compared)
+        let any = compared.auctions > 0 && !self.ring.is_empty();
+        any.then(|| compared.result())
     }
 
-    /// Returns the round of a dossier, as its mechanism was given it (C-18).
-    fn round(&self, dossier: &Dossier) -> Round {
+    /// Runs an auction, and returns the sums of its result.
+    fn run(&self, auction: &Auction, rule: &dyn Mechanism) -> Sums {
+        self.sums(auction, &rule.clear(auction))
+    }
+
+    /// Returns the slices that are up for auction, as far as they are known.
+    fn slices_of(&self, auction: &Auction) -> impl Iterator<Item = &Slice> {
+        let tasks = auction.tasks.iter();
+        tasks.filter_map(|task| self.slices.get(&task.id).copied())
+    }
+
+    /// Returns the auction of a dossier, as its mechanism was given it (C-18).
+    fn auction(&self, dossier: &Dossier) -> Auction {
         let ties = TieSeed {
             swarm: self.swarm,
             market: dossier.record.market.clone(),
         };
 
-        let (tasks, bidders, bids) = (Vec::new(), Vec::new(), Vec::new());
-        let mut round = Round {
-            tasks,
-            bidders,
-            bids,
+        let mut auction = Auction {
+            tasks: Vec::new(),
+            bidders: Vec::new(),
+            bids: Vec::new(),
             solutions: Vec::new(),
             ties,
         };
 
         for input in &dossier.inputs {
             match input {
-                ClearingInput::Task(TaskInput {
-                    task,
-                    demand,
-                    limit,
-                    ..
-                }) => {
-                    round.tasks.push(Task {
-                        id: *task,
-                        demand: demand.clone(),
-                        limit: *limit,
-                    });
-                }
-
-                ClearingInput::Bidder(BidderInput { agent, budget }) => {
-                    round.bidders.push(Bidder {
-                        agent: *agent,
-                        budget: budget.clone(),
-                    });
-                }
-
-                ClearingInput::Bid(BidInput {
-                    task,
-                    agent,
-                    price: Some(price),
-                    excluded: None,
-                    ..
-                }) => {
-                    round.bids.push(Bid {
-                        task: *task,
-                        agent: *agent,
-                        price: *price,
-                    });
-                }
-
-                // The mechanism is given no excluded or unopened bids, and these markets take no
-                // solutions.
-                ClearingInput::Bid(_) | ClearingInput::Solution(_) => {}
+                ClearingInput::Task(input) => auction.tasks.push(task(input)),
+                ClearingInput::Bidder(input) => auction.bidders.push(bidder(input)),
+                ClearingInput::Bid(input) => auction.bids.extend(bid(input)),
+                // These markets take no solutions.
+                ClearingInput::Solution(_) => {}
             }
         }
 
-        round
+        auction
     }
 
-    /// Returns the round as it would be if the ring asked its true costs. It quotes on every slice
-    /// that it would then have quoted on, under the budget that it had or, if it had asked too much
-    /// to quote on any slice, under a budget for one.
-    fn honest(&self, round: &Round, rule: &dyn Mechanism) -> Round {
-        let mut honest = round.clone();
+    /// Returns the auction as it would be if the ring asked its true costs. It quotes on every
+    /// slice that it would then have quoted on, under the budget that it had or, if it had asked
+    /// too much to quote on any slice, under a budget for one.
+    fn honest(&self, auction: &Auction, rule: &dyn Mechanism) -> Auction {
+        let mut honest = auction.clone();
         honest
             .bids
             .retain(|bid| !self.ring.contains_key(&bid.agent));
 
         for (agent, maker) in &self.ring {
-            for task in &round.tasks {
-                let Some(slice) = self.slices.get(&task.id) else {
-                    continue;
-                };
-
-                let price = maker.cost(slice);
+            for task in &auction.tasks {
+                let quote = self.quote(*agent, maker, task);
                 // A market maker quotes on nothing whose limit is below its price.
-                if rule.takes_all_asks() || price <= task.limit {
-                    honest.bids.push(Bid {
-                        task: task.id,
-                        agent: *agent,
-                        price,
-                    });
-                }
+                let quoted = quote.filter(|bid| rule.takes_all_asks() || bid.price <= task.limit);
+                honest.bids.extend(quoted);
             }
 
             // It asked too much to quote at all, so the dossier has no budget of it.
-            if round.bidder_index(agent).is_none()
-                && let Some(task) = round.tasks.first()
+            if auction.bidder_index(agent).is_none()
+                && let Some(task) = auction.tasks.first()
             {
                 honest.bidders.push(Bidder {
                     agent: *agent,
@@ -180,16 +144,26 @@ impl Insight<'_> {
         honest
     }
 
-    fn sums(&self, round: &Round, clearing: &Clearing) -> Sums {
+    /// Returns a bid at the true cost of a market maker; `None` if the slice is not known.
+    fn quote(&self, agent: PublicKey, maker: &MakerConfig, task: &Task) -> Option<Bid> {
+        let slice = self.slices.get(&task.id)?;
+        Some(Bid {
+            task: task.id,
+            agent,
+            price: maker.cost(slice),
+        })
+    }
+
+    fn sums(&self, auction: &Auction, clearing: &Clearing) -> Sums {
         let mut sums = Sums::default();
-        for award in &clearing.awards {
+        for award in &clearing.winners {
             let Some(slice) = self.slices.get(&award.task) else {
                 continue;
             };
 
-            let limit = round
+            let limit = auction
                 .task_index(&award.task)
-                .map_or(0, |at| round.tasks[at].limit);
+                .map_or(0, |at| auction.tasks[at].limit);
             let gain = self
                 .ring
                 .get(&award.agent)
@@ -208,7 +182,57 @@ impl Insight<'_> {
     }
 }
 
+fn task(input: &TaskInput) -> Task {
+    Task {
+        id: input.task,
+        demand: input.demand.clone(),
+        limit: input.limit,
+    }
+}
+
+fn bidder(input: &BidderInput) -> Bidder {
+    Bidder {
+        agent: input.agent,
+        budget: input.budget.clone(),
+    }
+}
+
+/// Returns a bid as the mechanism was given it; `None` if it was excluded or not opened.
+fn bid(input: &BidInput) -> Option<Bid> {
+    if input.excluded.is_some() {
+        return None;
+    }
+
+    Some(Bid {
+        task: input.task,
+        agent: input.agent,
+        price: input.price?,
+    })
+}
+
+impl Comparison {
+    fn result(&self) -> Collusion {
+        let Self { with, without, .. } = self;
+        let cost = without.surplus.saturating_sub(with.surplus);
+
+        Collusion {
+            auctions: self.auctions,
+            cost,
+            cost_ppm: ppm(cost, self.value),
+            fills_lost: without.fills - with.fills,
+            slippage_ppm: with.slippage_ppm(),
+            honest_slippage_ppm: without.slippage_ppm(),
+            ring_gain: with.ring_gain - without.ring_gain,
+        }
+    }
+}
+
 impl Sums {
+    /// Returns how far the charges lie above the benchmark, in millionths.
+    fn slippage_ppm(&self) -> i64 {
+        ppm(self.charged - self.value, self.value)
+    }
+
     fn add(&mut self, other: &Self) {
         self.fills = self.fills.saturating_add(other.fills);
         self.value = self.value.saturating_add(other.value);
@@ -279,9 +303,9 @@ mod tests {
         }
     }
 
-    /// Returns a round with slices at these limits and sellers of one unit at these prices, all
+    /// Returns an auction with slices at these limits and sellers of one unit at these prices, all
     /// above [`VALUE`].
-    fn round(limits: &[i64], asks: &[i64]) -> Round {
+    fn auction(limits: &[i64], asks: &[i64]) -> Auction {
         let unit = Amounts::from([("credit".parse().unwrap(), 1)]);
         let tasks = limits.iter().enumerate().map(|(at, limit)| Task {
             id: task(at as u64),
@@ -298,7 +322,7 @@ mod tests {
             budget: unit.clone(),
         });
 
-        let mut round = Round {
+        let mut auction = Auction {
             bidders: bidders.collect(),
             bids: Vec::new(),
             solutions: Vec::new(),
@@ -309,7 +333,7 @@ mod tests {
             tasks,
         };
 
-        for task in &round.tasks {
+        for task in &auction.tasks {
             let quotes = agents
                 .iter()
                 .zip(asks)
@@ -320,10 +344,10 @@ mod tests {
                 agent: *agent,
                 price: VALUE + ask,
             };
-            round.bids.extend(quotes.map(bid));
+            auction.bids.extend(quotes.map(bid));
         }
 
-        round
+        auction
     }
 
     /// Returns fills, charges above value, and the gain of the ring: first with the ring, then
@@ -338,10 +362,10 @@ mod tests {
             slices: slices.collect(),
         };
 
-        let round = round(limits, asks);
-        let honest = insight.honest(&round, rule);
-        [round, honest].map(|round| {
-            let sums = insight.sums(&round, &rule.clear(&round));
+        let auction = auction(limits, asks);
+        let honest = insight.honest(&auction, rule);
+        [auction, honest].map(|auction| {
+            let sums = insight.sums(&auction, &rule.clear(&auction));
             (sums.fills, sums.charged - sums.value, sums.ring_gain)
         })
     }

@@ -1,16 +1,15 @@
 //! The run of the trading demonstration: bar by bar, until every slice has ended.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result};
+use humantime::format_duration;
 use quorate_node::{NodeEvent, TaskHandle};
 use quorate_types::{Reason, TaskId};
 
 use super::Args;
 use super::broker::{Broker, Child};
-use super::stage::{MARKETS, Stage};
+use super::stage::{MARKETS, TradingSetup};
 use crate::demo::record::Record;
-use crate::demo::swarm::{GATHERING, News, Swarm, progress_bar};
+use crate::demo::swarm::{DemoSwarm, GATHERING, News, progress_bar};
 use crate::demo::worker::Line;
 
 /// Milliseconds from when slices of a market were seen to be awarded until its other slices are
@@ -24,8 +23,8 @@ const CLOSING_ROUNDS: usize = 4;
 /// A running demonstration.
 pub(super) struct Play<'a> {
     args: &'a Args,
-    stage: &'a Stage,
-    swarm: Swarm<'a>,
+    stage: &'a TradingSetup,
+    swarm: DemoSwarm<'a>,
     broker: Broker<'a>,
     played: Played,
 }
@@ -48,12 +47,22 @@ struct Batch {
     called_back: [bool; MARKETS.len()],
 }
 
+impl Batch {
+    /// Returns when the open slices of a market are called back: see `GRACE_MS` and `PATIENCE_MS`.
+    fn due_ms(&self, market: usize) -> u64 {
+        match self.awarded_ms[market] {
+            Some(awarded) => awarded + GRACE_MS,
+            None => self.submitted_ms + PATIENCE_MS,
+        }
+    }
+}
+
 impl<'a> Play<'a> {
     /// Starts every process.
-    pub(super) async fn start(args: &'a Args, stage: &'a Stage) -> Result<Self> {
+    pub(super) async fn start(args: &'a Args, stage: &'a TradingSetup) -> Result<Self> {
         let slices: u64 = stage.orders.iter().map(|order| order.lots).sum();
         let bar = progress_bar(args.json, usize::try_from(slices).unwrap_or(usize::MAX));
-        let swarm = Swarm::start(&stage.setting, "trader", bar).await?;
+        let swarm = DemoSwarm::start(&stage.setting, "trader", bar).await?;
 
         let telling = [Reason::BudgetExceeded, Reason::Unopened, Reason::Barred];
         let record = Record::new(&stage.setting, swarm.clock, &telling);
@@ -73,12 +82,12 @@ impl<'a> Play<'a> {
 
     /// Runs until every slice has ended or the time is up, then stops every process.
     pub(super) async fn run(mut self) -> Result<Played> {
-        let limit = Duration::from_secs(self.args.timeout);
+        let limit = self.args.timeout;
         match tokio::time::timeout(limit, self.trade()).await {
             Ok(traded) => traded?,
             Err(_) => self
                 .swarm
-                .say(&format!("time is up after {} s", self.args.timeout)),
+                .say(&format!("time is up after {}", format_duration(limit))),
         }
 
         self.swarm.stop().await;
@@ -98,18 +107,23 @@ impl<'a> Play<'a> {
             self.auction(children).await?;
         }
 
-        // A slice that nobody takes at the close is put up again.
+        self.auction_rest().await?;
+        // Slices that were awarded still have to be completed.
+        while !self.played.record.is_over() && self.take().await {}
+
+        Ok(())
+    }
+
+    /// Puts up what is left at the close. A slice that nobody takes then is put up again.
+    async fn auction_rest(&mut self) -> Result<()> {
         for _ in 0..CLOSING_ROUNDS {
             let children = self.broker.closing_slices();
-            if !children.is_empty() {
-                self.swarm
-                    .say(&format!("at the close: {} slices", children.len()));
+            let count = children.len();
+            if count > 0 {
+                self.swarm.say(&format!("at the close: {count} slices"));
             }
             self.auction(children).await?;
         }
-
-        // Slices that were awarded still have to be completed.
-        while !self.played.record.is_over() && self.take().await {}
 
         Ok(())
     }
@@ -120,28 +134,7 @@ impl<'a> Play<'a> {
             return Ok(());
         }
 
-        let specs = children.iter().map(|child| self.broker.spec(child));
-        let submitted = self
-            .swarm
-            .operator
-            .submit_all(specs.collect::<Result<_, _>>()?);
-        let handles = tokio::time::timeout(GATHERING, submitted)
-            .await
-            .context("the swarm did not take the slices within 20 s; see logs/")??;
-
-        let ids: Vec<TaskId> = handles.iter().map(TaskHandle::id).collect();
-        let names = children.iter().map(|child| child.slice.id.clone());
-        let mut batch = Batch {
-            first: self.played.children.len(),
-            submitted_ms: self.played.record.now(),
-            awarded_ms: [None; MARKETS.len()],
-            called_back: [false; MARKETS.len()],
-        };
-
-        // The record must know the slices before it takes in news of them.
-        self.played.record.submitted(ids.iter().copied().zip(names));
-        self.played.children.extend(ids.into_iter().zip(children));
-
+        let mut batch = self.submit(children).await?;
         while !self.is_settled(&mut batch).await? && self.take().await {}
 
         // The next slices depend on those that were bought.
@@ -154,29 +147,44 @@ impl<'a> Play<'a> {
         Ok(())
     }
 
+    async fn submit(&mut self, children: Vec<Child>) -> Result<Batch> {
+        let ids = self.submit_tasks(&children).await?;
+
+        let batch = Batch {
+            first: self.played.children.len(),
+            submitted_ms: self.played.record.now(),
+            awarded_ms: [None; MARKETS.len()],
+            called_back: [false; MARKETS.len()],
+        };
+
+        // The record must know the slices before it takes in news of them.
+        let names = children.iter().map(|child| child.slice.id.clone());
+        self.played.record.submitted(ids.iter().copied().zip(names));
+        self.played.children.extend(ids.into_iter().zip(children));
+
+        Ok(batch)
+    }
+
+    async fn submit_tasks(&self, children: &[Child]) -> Result<Vec<TaskId>> {
+        let specs = children.iter().map(|child| self.broker.spec(child));
+        let specs = specs.collect::<Result<_, _>>()?;
+
+        let submitted = self.swarm.operator.submit_all(specs);
+        let handles = tokio::time::timeout(GATHERING, submitted)
+            .await
+            .context("the swarm did not take the slices within 20 s; see logs/")??;
+
+        Ok(handles.iter().map(TaskHandle::id).collect())
+    }
+
     /// Checks whether each slice of a batch is awarded or has ended. Calls back the slices that
     /// nobody took.
     async fn is_settled(&mut self, batch: &mut Batch) -> Result<bool> {
+        let open = self.note_awards(batch);
         let now = self.played.record.now();
-        let mut open: Vec<(TaskId, usize)> = Vec::new();
-
-        for (task, child) in &self.played.children[batch.first..] {
-            let facts = self.played.record.task(*task);
-            if self.played.is_bought(*task) {
-                batch.awarded_ms[child.market].get_or_insert(now);
-            } else if facts.is_some_and(|facts| facts.state.is_none()) {
-                open.push((*task, child.market));
-            }
-        }
-
-        // Each market is settled for itself: see `GRACE_MS` and `PATIENCE_MS`.
+        // Each market is settled for itself.
         for market in 0..MARKETS.len() {
-            let due = match batch.awarded_ms[market] {
-                Some(awarded) => awarded + GRACE_MS,
-                None => batch.submitted_ms + PATIENCE_MS,
-            };
-
-            if now < due || batch.called_back[market] {
+            if now < batch.due_ms(market) || batch.called_back[market] {
                 continue;
             }
 
@@ -187,6 +195,24 @@ impl<'a> Play<'a> {
         }
 
         Ok(open.is_empty())
+    }
+
+    /// Notes the markets of a batch that have made an award. Returns the slices that are still
+    /// open, each with its market.
+    fn note_awards(&self, batch: &mut Batch) -> Vec<(TaskId, usize)> {
+        let now = self.played.record.now();
+        let mut open = Vec::new();
+
+        for (task, child) in &self.played.children[batch.first..] {
+            let facts = self.played.record.task(*task);
+            if self.played.is_bought(*task) {
+                batch.awarded_ms[child.market].get_or_insert(now);
+            } else if facts.is_some_and(|facts| facts.state.is_none()) {
+                open.push((*task, child.market));
+            }
+        }
+
+        open
     }
 
     /// Takes in the next news. Returns `false` if there will be none.

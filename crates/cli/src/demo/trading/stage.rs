@@ -2,10 +2,10 @@
 
 use anyhow::Result;
 use quorate_trader::{Bars, MakerConfig, ParentOrder, Schedule, Ticks, with_ppm};
-use quorate_types::{Label, Market};
+use quorate_types::{Label, Market, UnixMillis};
 
 use super::Args;
-use crate::demo::setting::{Setting, Wanted, keep_input};
+use crate::demo::setting::{Input, Setting, Wanted};
 use crate::demo::worker::{TRADER_FILE, TraderFile};
 
 /// The day that ships, for a run without `--bars`.
@@ -29,7 +29,7 @@ pub(super) const MARKETS: [(&str, &str); 2] = [
 ];
 
 /// Everything that a run needs; it is also written to the folder of the run.
-pub(super) struct Stage {
+pub(super) struct TradingSetup {
     pub(super) setting: Setting,
     /// The bars that are traded.
     pub(super) bars: Bars,
@@ -58,16 +58,10 @@ pub(super) enum Character {
     OverCredit,
 }
 
-impl Stage {
-    pub(super) fn set(args: &Args, started_unix_ms: u64) -> Result<Self> {
-        let mut bars = match &args.bars {
-            Some(path) => Bars::read(path)?,
-            None => Bars::parse(DAY_NAME, DAY)?,
-        };
-        bars.bars.truncate(args.take);
-
+impl TradingSetup {
+    pub(super) fn set(args: &Args, started: UnixMillis) -> Result<Self> {
+        let mut bars = read_bars(args)?;
         let orders = orders(bars.bars.len());
-
         // Credit is counted in slices at the highest price of the day.
         let highest = bars.bars.iter().map(|bar| bar.high).max().unwrap_or(0);
         let makers = makers(args, highest.saturating_mul(QUANTITY))?;
@@ -78,34 +72,34 @@ impl Stage {
             validators: args.validators,
             agents: args.traders,
             attester: "clearing-house",
-            markets: MARKETS.into_iter().map(market).collect::<Result<_>>()?,
-            keep: args.keep.as_deref(),
-            started_unix_ms,
+            markets: markets()?,
+            out: args.out.as_deref(),
+            started,
         })?;
 
-        bars.name = keep_input(args.bars.as_deref(), (DAY_NAME, DAY), &setting.folder)?;
+        let input = Input::of(args.bars.as_deref(), DAY_NAME, DAY)?;
+        bars.name = input.keep(&setting.folder)?;
 
-        setting.write()?;
-        for (trader, maker) in setting.agents.iter().zip(&makers) {
-            setting.attest(trader, maker.config.attested())?;
-            // The node keeps the quotes shut; the market maker in it is an ordinary one.
-            let withholds = maker.character == Character::Silent;
-            trader.tell(
-                TRADER_FILE,
-                &TraderFile {
-                    config: maker.config.clone(),
-                    withholds,
-                },
-            )?;
-        }
-
-        Ok(Self {
+        let setup = Self {
             setting,
             bars,
             orders,
             venue: VENUE.parse()?,
             makers,
-        })
+        };
+
+        setup.write()?;
+        Ok(setup)
+    }
+
+    fn write(&self) -> Result<()> {
+        self.setting.write()?;
+        for (trader, maker) in self.setting.agents.iter().zip(&self.makers) {
+            self.setting.attest(trader, maker.config.attested())?;
+            trader.tell(TRADER_FILE, &maker.file())?;
+        }
+
+        Ok(())
     }
 
     /// Returns the names of the market makers with a character.
@@ -114,6 +108,26 @@ impl Stage {
         let found = all.filter(|(_, maker)| maker.character == character);
         found.map(|(member, _)| member.name.clone()).collect()
     }
+}
+
+impl Maker {
+    fn file(&self) -> TraderFile {
+        TraderFile {
+            config: self.config.clone(),
+            // The node keeps the quotes shut; the market maker in it is an ordinary one.
+            withholds: self.character == Character::Silent,
+        }
+    }
+}
+
+/// Reads as many bars as are traded.
+fn read_bars(args: &Args) -> Result<Bars> {
+    let mut bars = match &args.bars {
+        Some(path) => Bars::read(path)?,
+        None => Bars::parse(DAY_NAME, DAY)?,
+    };
+    bars.bars.truncate(args.take);
+    Ok(bars)
 }
 
 /// Returns the orders of three clients: one is patient, one follows the volume, and one is in a
@@ -125,18 +139,25 @@ fn orders(bars: usize) -> Vec<ParentOrder> {
         ("hedge", 3_000, Schedule::Even),
     ];
 
-    let order = |(name, limit_ppm, schedule): (&str, i64, Schedule)| ParentOrder {
+    let orders = kinds.map(|(name, limit_ppm, schedule)| ParentOrder {
         name: name.to_owned(),
         lots: 2 * bars as u64,
         quantity: QUANTITY,
         limit_ppm,
         schedule,
-    };
+    });
 
-    kinds.into_iter().map(order).collect()
+    orders.into()
 }
 
-fn market((name, mechanism): (&str, &str)) -> Result<Market> {
+fn markets() -> Result<Vec<Market>> {
+    let markets = MARKETS.into_iter();
+    markets
+        .map(|(name, mechanism)| market(name, mechanism))
+        .collect()
+}
+
+fn market(name: &str, mechanism: &str) -> Result<Market> {
     Ok(Market {
         name: name.parse()?,
         reserve: None,
@@ -156,30 +177,29 @@ fn market((name, mechanism): (&str, &str)) -> Result<Market> {
 /// are left out, so that two honest ones remain.
 fn makers(args: &Args, slice: Ticks) -> Result<Vec<Maker>> {
     let venue: Label = VENUE.parse()?;
-    let maker = |at: usize| {
-        let character = character(args, at);
-        let credit = slice.saturating_mul(CREDIT_SLICES);
+    let makers = (0..args.traders).map(|at| Maker {
+        character: character(args, at),
+        config: maker_config(args, at, slice, venue.clone()),
+    });
+    Ok(makers.collect())
+}
 
-        let short = character == Character::OverCredit;
+fn maker_config(args: &Args, at: usize, slice: Ticks, venue: Label) -> MakerConfig {
+    let credit = slice.saturating_mul(CREDIT_SLICES);
+    let character = character(args, at);
+    let short = character == Character::OverCredit;
+    let colludes = character == Character::Ring;
 
-        let config = MakerConfig {
-            venue: venue.clone(),
-            credit: if short { slice / SHORT_CREDIT } else { credit },
-            claims: short.then_some(credit),
-            // Each market maker is dearer than the one before it.
-            cost_ppm: 200 + 150 * at as i64,
-            noise_ppm: 80,
-            padding_ppm: if character == Character::Ring {
-                PADDING_PPM
-            } else {
-                0
-            },
-            seed: args.seed.wrapping_mul(1000).wrapping_add(at as u64),
-        };
-
-        Maker { character, config }
-    };
-    Ok((0..args.traders).map(maker).collect())
+    MakerConfig {
+        venue,
+        credit: if short { slice / SHORT_CREDIT } else { credit },
+        claims: short.then_some(credit),
+        // Each market maker is dearer than the one before it.
+        cost_ppm: 200 + 150 * at as i64,
+        noise_ppm: 80,
+        padding_ppm: if colludes { PADDING_PPM } else { 0 },
+        seed: args.seed.wrapping_mul(1000).wrapping_add(at as u64),
+    }
 }
 
 fn character(args: &Args, at: usize) -> Character {

@@ -5,7 +5,7 @@ use quorate_trader::show_price;
 use super::super::html::{colour, escape};
 use super::super::projection::round_below;
 use super::tables::bps;
-use super::{Fill, Report, Trading};
+use super::{Bar, DemoReport, Fill, Trading};
 
 const WIDTH: f64 = 1_000.0;
 /// The x coordinate at which the numbers end and the day begins.
@@ -22,7 +22,7 @@ const LINES: f64 = 5.0;
 const TIMES: usize = 13;
 
 /// Draws the chart, followed by the meaning of its signs.
-pub(super) fn figure(report: &Report, trading: &Trading) -> String {
+pub(super) fn figure(report: &DemoReport, trading: &Trading) -> String {
     let Some(chart) = Chart::of(trading) else {
         return "<p>There are no bars.</p>\n".to_owned();
     };
@@ -66,9 +66,11 @@ struct Scale {
 
 impl Scale {
     fn of(numbers: impl Iterator<Item = i64> + Clone, panel: (f64, f64)) -> Option<Self> {
-        let (low, high) = (to_f64(numbers.clone().min()?), to_f64(numbers.max()?));
+        let low = to_f64(numbers.clone().min()?);
+        let high = to_f64(numbers.max()?);
         // Marks must not touch the edge, and a flat day must not have a height of 0.
         let room = ((high - low) * 0.06).max(1.0);
+
         Some(Self {
             low: low - room,
             high: high + room,
@@ -153,61 +155,49 @@ impl Chart {
         let width = (self.slot * 0.5).max(1.0);
 
         for (at, bar) in trading.bars.iter().enumerate() {
-            let (left, middle) = (self.left(at), self.left(at) + self.slot / 2.0);
-            let y = |price| self.prices.y(price);
-            let (upper, lower) = (y(bar.open.max(bar.close)), y(bar.open.min(bar.close)));
-            let fell = if bar.close < bar.open { " fell" } else { "" };
-
+            out += "<g>";
+            out += &bar_title(bar);
+            out += &self.candle(bar, self.left(at) + self.slot / 2.0, width);
             out += &format!(
-                "<g><title>{}: open {}, high {}, low {}, close {}, benchmark {}</title>\
-                 <path class=\"wick\" d=\"M{middle:.1} {:.1}V{:.1}\"/>\
-                 <rect class=\"candle{fell}\" x=\"{:.1}\" y=\"{upper:.1}\" width=\"{width:.1}\" \
-                 height=\"{:.1}\"/><path class=\"benchmark\" d=\"M{left:.1} {:.1}h{:.1}\"/></g>\n",
-                escape(&bar.time),
-                show_price(bar.open),
-                show_price(bar.high),
-                show_price(bar.low),
-                show_price(bar.close),
-                show_price(bar.benchmark),
-                y(bar.high),
-                y(bar.low),
-                middle - width / 2.0,
-                (lower - upper).max(1.0),
-                y(bar.benchmark),
+                "<path class=\"benchmark\" d=\"M{:.1} {:.1}h{:.1}\"/></g>\n",
+                self.left(at),
+                self.prices.y(bar.benchmark),
                 self.slot,
             );
         }
+
         out + "</g>\n"
     }
 
+    /// Draws a line from low to high, and a box from open to close.
+    fn candle(&self, bar: &Bar, middle: f64, width: f64) -> String {
+        let upper = self.prices.y(bar.open.max(bar.close));
+        let lower = self.prices.y(bar.open.min(bar.close));
+        let fell = if bar.close < bar.open { " fell" } else { "" };
+
+        format!(
+            "<path class=\"wick\" d=\"M{middle:.1} {:.1}V{:.1}\"/>\
+             <rect class=\"candle{fell}\" x=\"{:.1}\" y=\"{upper:.1}\" width=\"{width:.1}\" \
+             height=\"{:.1}\"/>",
+            self.prices.y(bar.high),
+            self.prices.y(bar.low),
+            middle - width / 2.0,
+            (lower - upper).max(1.0),
+        )
+    }
+
     /// Draws each fill twice: at its price, and at its distance from the benchmark.
-    fn fills(&self, report: &Report, trading: &Trading) -> String {
+    fn fills(&self, report: &DemoReport, trading: &Trading) -> String {
         let mut out = String::from("<g class=\"fills\">\n");
         let mut drawn = vec![0_usize; trading.bars.len()];
-        let of_bar = |bar| trading.fills.iter().filter(|fill| fill.bar == bar).count();
 
         for fill in &trading.fills {
-            let Some(before) = drawn.get_mut(fill.bar) else {
+            let Some(number) = drawn.get_mut(fill.bar) else {
                 continue;
             };
-            *before += 1;
+            *number += 1;
 
-            // The fills of a bar are spread evenly over its width.
-            let part = to_f64(i64::try_from(*before).unwrap_or(0))
-                / to_f64(i64::try_from(of_bar(fill.bar) + 1).unwrap_or(1));
-            let x = self.left(fill.bar) + part * self.slot;
-
-            // A circle or a diamond, as in `SIGNS`.
-            let mark = |y: f64| match fill.mechanism.as_str() {
-                "second-price" => {
-                    format!("<circle class=\"dot\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.4\"/>")
-                }
-                _ => format!(
-                    "<path class=\"dot\" d=\"M{x:.1} {:.1}l4.4 4.4-4.4 4.4-4.4-4.4z\"/>",
-                    y - 4.4
-                ),
-            };
-
+            let x = self.fill_x(trading, fill.bar, *number);
             out += &format!(
                 "<g class=\"{}\"><title>{} from {}: {} for one, {} bps</title>{}{}</g>\n",
                 colour(report.agent_index(&fill.maker)),
@@ -215,16 +205,51 @@ impl Chart {
                 escape(&fill.maker),
                 show_price(price(fill)),
                 bps(fill.slippage_ppm),
-                mark(self.prices.y(price(fill))),
-                mark(self.slippage.y(fill.slippage_ppm)),
+                mark(fill, x, self.prices.y(price(fill))),
+                mark(fill, x, self.slippage.y(fill.slippage_ppm)),
             );
         }
+
         out + "</g>\n"
+    }
+
+    /// Returns the x coordinate of a fill, of which `number` counts from 1 in its bar. The fills of
+    /// a bar are spread evenly over its width.
+    fn fill_x(&self, trading: &Trading, bar: usize, number: usize) -> f64 {
+        let all = trading.fills.iter().filter(|fill| fill.bar == bar).count();
+        let part = to_f64(i64::try_from(number).unwrap_or(0))
+            / to_f64(i64::try_from(all + 1).unwrap_or(1));
+        self.left(bar) + part * self.slot
+    }
+}
+
+fn bar_title(bar: &Bar) -> String {
+    format!(
+        "<title>{}: open {}, high {}, low {}, close {}, benchmark {}</title>",
+        escape(&bar.time),
+        show_price(bar.open),
+        show_price(bar.high),
+        show_price(bar.low),
+        show_price(bar.close),
+        show_price(bar.benchmark),
+    )
+}
+
+/// Draws a circle or a diamond, as in `SIGNS`.
+fn mark(fill: &Fill, x: f64, y: f64) -> String {
+    match fill.mechanism.as_str() {
+        "second-price" => {
+            format!("<circle class=\"dot\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.4\"/>")
+        }
+        _ => format!(
+            "<path class=\"dot\" d=\"M{x:.1} {:.1}l4.4 4.4-4.4 4.4-4.4-4.4z\"/>",
+            y - 4.4
+        ),
     }
 }
 
 /// Returns the sellers with their colours, and the number of slices that each sold.
-fn sellers(report: &Report, trading: &Trading) -> String {
+fn sellers(report: &DemoReport, trading: &Trading) -> String {
     let mut out = String::from("<ul class=\"signs row\">\n");
     for (index, agent) in report.agents.iter().enumerate() {
         let mark = |names: &[String], text: &str| match names.contains(&agent.name) {
@@ -242,6 +267,7 @@ fn sellers(report: &Report, trading: &Trading) -> String {
             mark(&trading.over_credit, "beyond its credit"),
         );
     }
+
     out + "</ul>\n"
 }
 

@@ -6,11 +6,11 @@ mod tables;
 
 pub use data::{Bar, Collusion, Fill, Mechanism, Order, Trading};
 
-use super::Report;
 use super::html::{Section, section};
+use super::{DemoReport, Refusal, Tile};
 
 /// Returns the sections that a trading run has in place of a map.
-pub(super) fn sections(report: &Report, trading: &Trading) -> String {
+pub(super) fn sections(report: &DemoReport, trading: &Trading) -> String {
     let prices = chart::figure(report, trading);
     let conduct = tables::conduct(report, trading);
     let part = |id, title, lead, body: &str| {
@@ -55,21 +55,22 @@ pub(super) fn sections(report: &Report, trading: &Trading) -> String {
     page
 }
 
-/// Returns the tiles of the day: the name, the value as markup, and whether the tile is a warning.
-pub(super) fn tiles(trading: &Trading) -> Vec<(&'static str, (String, bool))> {
-    let sum = |number: fn(&Order) -> i64| trading.orders.iter().map(number).sum::<i64>();
-    let (bought, wanted) = (sum(|order| order.bought), sum(|order| order.quantity));
-
-    let value: i64 = trading.mechanisms.iter().map(|found| found.value).sum();
-    let charged: i64 = trading.mechanisms.iter().map(|found| found.charged).sum();
-    let slippage = tables::ppm(charged.saturating_sub(value), value);
+/// Returns the tiles of the day.
+pub(super) fn tiles(trading: &Trading) -> Vec<Tile> {
+    let bought: i64 = trading.orders.iter().map(|order| order.bought).sum();
+    let wanted: i64 = trading.orders.iter().map(|order| order.quantity).sum();
+    let slippage = tables::bps(slippage_ppm(&trading.mechanisms));
 
     vec![
-        (
-            "units bought",
-            (format!("{bought}<small>/{wanted}</small>"), bought < wanted),
-        ),
-        ("fills", (trading.fills.len().to_string(), false)),
-        ("bps above benchmark", (tables::bps(slippage), false)),
+        Tile::part("units bought", bought, wanted),
+        Tile::number("fills", trading.fills.len()),
+        Tile::number("bps above benchmark", slippage),
     ]
+}
+
+/// Returns how far all charges together lie above their value, in millionths.
+fn slippage_ppm(mechanisms: &[Mechanism]) -> i64 {
+    let value: i64 = mechanisms.iter().map(|found| found.value).sum();
+    let charged: i64 = mechanisms.iter().map(|found| found.charged).sum();
+    tables::ppm(charged.saturating_sub(value), value)
 }

@@ -1,10 +1,11 @@
 //! The day of trading as tables.
 
 use quorate_trader::show_price;
+use quorate_types::Reason;
 
 use super::super::html::{count, escape, numbers, seconds, table, words};
 use super::super::tables::{file, folded, named};
-use super::{Fill, Mechanism, Order, Report, Trading};
+use super::{DemoReport, Fill, Mechanism, Order, Refusal, Trading};
 
 /// Returns the results of each mechanism and the effect of collusion on it.
 pub(super) fn mechanisms(trading: &Trading) -> String {
@@ -76,85 +77,106 @@ fn verdict(trading: &Trading) -> String {
 
 /// Returns a table of the agents that bid beyond their credit, kept their commitments shut or
 /// colluded, with the consequences.
-pub(super) fn conduct(report: &Report, trading: &Trading) -> String {
-    let refused = |names: &[String], code: u16| {
-        let own = report
-            .refusals
-            .iter()
-            .filter(|refusal| names.contains(&refusal.agent));
-
-        let own: Vec<_> = own.filter(|refusal| refusal.code == code).collect();
-        // One certificate is shown as an example of all.
-        let certificate = own
-            .first()
-            .and_then(|refusal| refusal.certificate.as_deref());
-        (own.len(), certificate.map(file).unwrap_or_default())
-    };
-
+pub(super) fn conduct(report: &DemoReport, trading: &Trading) -> String {
     let mut rows = Vec::new();
-    let mut row = |names: &[String], did: &str, came: String, certificate: String| {
-        if !names.is_empty() {
-            let names: Vec<_> = names.iter().map(|name| named(report, name, None)).collect();
-            rows.push(vec![names.join(" "), did.to_owned(), came, certificate]);
-        }
-    };
-
-    let (bids, certificate) = refused(&trading.over_credit, 302);
-    row(
-        &trading.over_credit,
-        "bids for more than the credit that was attested to it",
-        format!(
-            "{} refused, <code>302 budget_exceeded</code>",
-            count(bids, "bid")
-        ),
-        certificate,
-    );
-
-    let (shut, certificate) = refused(&trading.silent, 407);
-    let (barred, _) = refused(&trading.silent, 306);
-    row(
-        &trading.silent,
-        "commits to quotes, and does not open them once it could see the others'",
-        format!(
-            "{} <code>407 unopened</code>: it defaults and sells nothing; {} refused while it is \
-             out, <code>306 barred</code>",
-            count(shut, "quote"),
-            count(barred, "bid"),
-        ),
-        certificate,
-    );
-
-    let gain = trading
-        .mechanisms
-        .iter()
-        .filter_map(|found| found.collusion.as_ref());
-    let gain: i64 = gain.map(|collusion| collusion.ring_gain).sum();
-    row(
-        &trading.ring,
-        "agreed to ask more than a slice costs them",
-        match gain {
-            0.. => format!("no rule forbids it; it gained them {}", show_price(gain)),
-            _ => format!(
-                "no rule forbids it; it lost them {}",
-                show_price(gain.saturating_neg())
-            ),
-        },
-        String::new(),
-    );
+    if !trading.over_credit.is_empty() {
+        rows.push(over_credit(report, &trading.over_credit));
+    }
+    if !trading.silent.is_empty() {
+        rows.push(silent(report, &trading.silent));
+    }
+    if !trading.ring.is_empty() {
+        rows.push(ring(report, trading));
+    }
 
     if rows.is_empty() {
         return "<p>Everybody played by the rules.</p>\n".to_owned();
     }
 
-    table(
-        &[
-            words("Who"),
-            words("What"),
-            words("What came of it"),
-            words("Certificate"),
-        ],
-        &rows,
-    )
+    let columns = [
+        words("Who"),
+        words("What"),
+        words("What came of it"),
+        words("Certificate"),
+    ];
+    table(&columns, &rows)
+}
+
+fn over_credit(report: &DemoReport, names: &[String]) -> Vec<String> {
+    let bids = refused(report, names, Reason::BudgetExceeded);
+
+    vec![
+        all_named(report, names),
+        "bids for more than the credit that was attested to it".to_owned(),
+        format!(
+            "{} refused, {}",
+            count(bids.len(), "bid"),
+            code(Reason::BudgetExceeded)
+        ),
+        example(&bids),
+    ]
+}
+
+fn silent(report: &DemoReport, names: &[String]) -> Vec<String> {
+    let shut = refused(report, names, Reason::Unopened);
+    let barred = refused(report, names, Reason::Barred);
+
+    vec![
+        all_named(report, names),
+        "commits to quotes, and does not open them once it could see the others'".to_owned(),
+        format!(
+            "{} {}: it defaults and sells nothing; {} refused while it is out, {}",
+            count(shut.len(), "quote"),
+            code(Reason::Unopened),
+            count(barred.len(), "bid"),
+            code(Reason::Barred),
+        ),
+        example(&shut),
+    ]
+}
+
+fn ring(report: &DemoReport, trading: &Trading) -> Vec<String> {
+    let compared = trading
+        .mechanisms
+        .iter()
+        .filter_map(|found| found.collusion.as_ref());
+    let gain: i64 = compared.map(|collusion| collusion.ring_gain).sum();
+    let verb = if gain < 0 { "lost" } else { "gained" };
+    let amount = show_price(gain.saturating_abs());
+
+    vec![
+        all_named(report, &trading.ring),
+        "agreed to ask more than a slice costs them".to_owned(),
+        format!("no rule forbids it; it {verb} them {amount}"),
+        String::new(),
+    ]
+}
+
+/// Returns the refusals of some agents for one reason.
+fn refused<'a>(report: &'a DemoReport, names: &[String], reason: Reason) -> Vec<&'a Refusal> {
+    let own = report
+        .refusals
+        .iter()
+        .filter(|refusal| names.contains(&refusal.agent));
+    own.filter(|refusal| refusal.code == reason.code())
+        .collect()
+}
+
+/// Returns one certificate, as an example of all; empty if there is none.
+fn example(refusals: &[&Refusal]) -> String {
+    let first = refusals.first();
+    let certificate = first.and_then(|refusal| refusal.certificate.as_deref());
+    certificate.map(file).unwrap_or_default()
+}
+
+fn all_named(report: &DemoReport, names: &[String]) -> String {
+    let names: Vec<_> = names.iter().map(|name| named(report, name, None)).collect();
+    names.join(" ")
+}
+
+/// Returns a reason code with its name, as markup: `302 budget_exceeded`.
+fn code(reason: Reason) -> String {
+    format!("<code>{} {}</code>", reason.code(), reason.name())
 }
 
 /// Returns a table of the clients' orders.
@@ -169,26 +191,24 @@ pub(super) fn orders(trading: &Trading) -> String {
         numbers("Above benchmark"),
     ];
 
-    let row = |order: &Order| {
-        vec![
-            format!("<b>{}</b>", escape(&order.name)),
-            escape(&order.schedule).to_string(),
-            format!("{} bps", bps(order.limit_ppm)),
-            order.quantity.to_string(),
-            order.bought.to_string(),
-            show_price(order.charged),
-            format!("{} bps", bps(order.slippage_ppm)),
-        ]
-    };
+    let rows: Vec<_> = trading.orders.iter().map(order).collect();
+    table(&columns, &rows)
+}
 
-    table(
-        &columns,
-        &trading.orders.iter().map(row).collect::<Vec<_>>(),
-    )
+fn order(order: &Order) -> Vec<String> {
+    vec![
+        format!("<b>{}</b>", escape(&order.name)),
+        escape(&order.schedule).to_string(),
+        format!("{} bps", bps(order.limit_ppm)),
+        order.quantity.to_string(),
+        order.bought.to_string(),
+        show_price(order.charged),
+        format!("{} bps", bps(order.slippage_ppm)),
+    ]
 }
 
 /// Returns a table of every slice that was bought.
-pub(super) fn fills(report: &Report, trading: &Trading) -> String {
+pub(super) fn fills(report: &DemoReport, trading: &Trading) -> String {
     let columns = [
         words("Slice"),
         words("Bar"),
@@ -203,31 +223,32 @@ pub(super) fn fills(report: &Report, trading: &Trading) -> String {
         words("Certificate"),
     ];
 
-    let row = |fill: &Fill| {
-        let time = trading.bars.get(fill.bar).map_or("", |bar| &bar.time);
-        let award = report
-            .awards()
-            .find(|(_, award)| award.certificate == fill.certificate);
-
-        vec![
-            escape(&fill.slice).to_string(),
-            escape(time).to_string(),
-            named(report, &fill.maker, None),
-            escape(&fill.mechanism).to_string(),
-            fill.quantity.to_string(),
-            show_price(fill.benchmark),
-            show_price(fill.charged / fill.quantity.max(1)),
-            show_price(fill.paid / fill.quantity.max(1)),
-            bps(fill.slippage_ppm),
-            award
-                .map(|(_, award)| seconds(award.at_ms))
-                .unwrap_or_default(),
-            file(&fill.certificate),
-        ]
-    };
-
-    let rows: Vec<_> = trading.fills.iter().map(row).collect();
+    let fills = trading.fills.iter();
+    let rows: Vec<_> = fills.map(|of| fill(report, trading, of)).collect();
     folded(&count(rows.len(), "fill"), &table(&columns, &rows))
+}
+
+fn fill(report: &DemoReport, trading: &Trading, fill: &Fill) -> Vec<String> {
+    let time = trading.bars.get(fill.bar).map_or("", |bar| &bar.time);
+    let award = report
+        .awards()
+        .find(|(_, award)| award.certificate == fill.certificate);
+
+    vec![
+        escape(&fill.slice).to_string(),
+        escape(time).to_string(),
+        named(report, &fill.maker, None),
+        escape(&fill.mechanism).to_string(),
+        fill.quantity.to_string(),
+        show_price(fill.benchmark),
+        show_price(fill.charged / fill.quantity.max(1)),
+        show_price(fill.paid / fill.quantity.max(1)),
+        bps(fill.slippage_ppm),
+        award
+            .map(|(_, award)| seconds(award.at_ms))
+            .unwrap_or_default(),
+        file(&fill.certificate),
+    ]
 }
 
 /// Formats millionths as basis points: `5.25`.

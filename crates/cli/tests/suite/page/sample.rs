@@ -4,8 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use super::report::{
-    Agent, Assignment, Bar, Collusion, Ended, Fill, Height, Mechanism, Order, Place, Refusal,
-    Report, Stop, Summary, Task, TaskState, Trading, Validator,
+    Agent, Assignment, Bar, Collusion, DemoReport, Ended, Fill, GeoPoint, Height, Mechanism, Order,
+    Refusal, Stop, Summary, Task, TaskState, Trading, Validator,
 };
 
 const TASKS: usize = 100;
@@ -21,9 +21,9 @@ const LAPSED_AT: u64 = 18_400;
 const AGAIN_AT: u64 = 19_100;
 const DURATION: u64 = 36_700;
 
-pub fn run() -> Report {
+pub fn run() -> DemoReport {
     let mut random = Random(7);
-    let homes: Vec<Place> = (0..DRONES)
+    let homes: Vec<GeoPoint> = (0..DRONES)
         .map(|_| near(&mut random, 0.012, 0.02))
         .collect();
     let mut tasks = mission(&mut random, &homes);
@@ -35,7 +35,7 @@ pub fn run() -> Report {
     let heights = heights(&mut random);
     let refusals = refusals(&tasks);
     let awards = tasks.iter().map(|task| task.assignments.len() as u64).sum();
-    Report {
+    DemoReport {
         title: "Bridges of Hamburg".to_owned(),
         swarm_id: "9f3b2c61d07e4a55b8c1f2e3d4a5968778695a4b3c2d1e0f9f3b2c61d07e4a55".to_owned(),
         fingerprint: "KLOR-7QXM-2VTA-91DE".to_owned(),
@@ -66,7 +66,7 @@ pub fn run() -> Report {
 }
 
 /// The same run, as if its drones had been market makers and each task a slice of an order.
-pub fn trading() -> Report {
+pub fn trading() -> DemoReport {
     let mut report = run();
     report.summary.killed_drones = None;
     report.agents.iter_mut().for_each(|agent| agent.home = None);
@@ -166,9 +166,9 @@ impl Random {
 }
 
 /// A place near the middle of Hamburg, at most `lat` and `lng` degrees away from it.
-fn near(random: &mut Random, lat: f64, lng: f64) -> Place {
+fn near(random: &mut Random, lat: f64, lng: f64) -> GeoPoint {
     let (north, east) = (random.between(-lat, lat), random.between(-lng, lng));
-    Place {
+    GeoPoint {
         lat: rounded(53.545 + north),
         lng: rounded(9.99 + east),
     }
@@ -184,12 +184,12 @@ fn name(number: usize) -> String {
 }
 
 /// The rough distance in hundred-thousandths of a degree.
-fn distance(a: Place, b: Place) -> i64 {
+fn distance(a: GeoPoint, b: GeoPoint) -> i64 {
     ((a.lat - b.lat).hypot((a.lng - b.lng) * 0.6) * 100_000.0) as i64
 }
 
 /// Scatters tasks over a city and awards each to the drone in whose sector it lies.
-fn mission(random: &mut Random, homes: &[Place]) -> Vec<Task> {
+fn mission(random: &mut Random, homes: &[GeoPoint]) -> Vec<Task> {
     (0..TASKS)
         .map(|number| {
             let place = near(random, 0.045, 0.095);
@@ -230,7 +230,7 @@ fn award(task: &str, drone: usize, token: u64, price: i64) -> Assignment {
 }
 
 /// Lets a drone do its tasks: it holds three at a time and always flies to the nearest one left.
-fn fly(tasks: &mut [Task], drone: usize, home: Place) {
+fn fly(tasks: &mut [Task], drone: usize, home: GeoPoint) {
     let (mut at, mut now) = (home, AWARDED_AT);
     let mut ends = vec![AWARDED_AT; 3];
     loop {
@@ -253,7 +253,7 @@ fn fly(tasks: &mut [Task], drone: usize, home: Place) {
 }
 
 /// Gives the tasks that the killed drone did not complete to its neighbours.
-fn reassign(tasks: &mut [Task], homes: &[Place]) {
+fn reassign(tasks: &mut [Task], homes: &[GeoPoint]) {
     let mut number = 0;
     for task in tasks {
         let first = &mut task.assignments[0];
@@ -284,7 +284,7 @@ fn reassign(tasks: &mut [Task], homes: &[Place]) {
     }
 }
 
-fn drone(number: usize, homes: &[Place], tasks: &[Task]) -> Agent {
+fn drone(number: usize, homes: &[GeoPoint], tasks: &[Task]) -> Agent {
     let mut path: Vec<Stop> = Vec::new();
     for task in tasks {
         for award in &task.assignments {
@@ -303,7 +303,7 @@ fn drone(number: usize, homes: &[Place], tasks: &[Task]) -> Agent {
     let killed = number == KILLED;
     if killed {
         let from = path.last().map_or(homes[number], |stop| stop.place);
-        let place = Place {
+        let place = GeoPoint {
             lat: rounded(from.lat - 0.006),
             lng: rounded(from.lng - 0.009),
         };

@@ -6,8 +6,8 @@
 use quorate_crypto::{SecretKey, Verified};
 use quorate_types::operation::Withdraw;
 use quorate_types::{
-    BlockId, Body, Hash, Header, Kind, Operation, Power, QuorumCertificate, SignedOperation,
-    SignedStatement, Statement, SwarmId, Validator, ValidatorSet, Vote,
+    BlockId, Hash, Header, Kind, Operation, OperationBody, Power, QuorumCertificate,
+    SignedOperation, SignedStatement, Statement, SwarmId, Validator, ValidatorSet, Vote,
 };
 
 pub const SWARM: SwarmId = SwarmId([0x5a; 32]);
@@ -59,7 +59,7 @@ pub fn certificate(statement: &Statement, seeds: &[u8]) -> QuorumCertificate {
 }
 
 pub fn operation(seed: u8, swarm: SwarmId) -> SignedOperation {
-    let body = Body::Withdraw(Withdraw {
+    let body = OperationBody::Withdraw(Withdraw {
         market: "drones".parse().unwrap(),
     });
     let agent = key(seed).public_key();
@@ -78,8 +78,8 @@ pub fn header(set: &ValidatorSet) -> Header {
         version: 1,
         swarm: SWARM,
         height: 10,
-        active_time: 0,
-        block_time: 1,
+        active_time: quorate_types::ActiveMillis::ZERO,
+        block_time: quorate_types::UnixMillis(1),
         previous: BlockId([0xb1; 32]),
         previous_commit: Hash::ZERO,
         validators: set.hash(),

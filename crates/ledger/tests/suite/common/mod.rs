@@ -10,11 +10,11 @@
 use quorate_crypto::{SecretKey, Verified};
 use quorate_ledger::{Committed, Execution, Ledger, Proposal};
 use quorate_types::genesis::{Admission, Attester, Market, Parameters};
-use quorate_types::operation::{Attest, Bid, Body, Cancel, Offer, Report, Submit};
+use quorate_types::operation::{Attest, Bid, Cancel, Offer, OperationBody, Submit, TaskReport};
 use quorate_types::outcome::ClearingInput;
 use quorate_types::*;
 
-pub const START: Millis = 1_700_000_000_000;
+pub const START: UnixMillis = UnixMillis(1_700_000_000_000);
 /// Milliseconds of block time between two blocks of [`World::step`].
 pub const STEP: Millis = 200;
 
@@ -123,7 +123,7 @@ impl World {
         world
     }
 
-    pub fn sign(&mut self, by: &SecretKey, body: Body) -> Verified<SignedOperation> {
+    pub fn sign(&mut self, by: &SecretKey, body: OperationBody) -> Verified<SignedOperation> {
         let agent = by.public_key();
         let sequence = self.sequences.entry(agent).or_default();
         let operation = Operation {
@@ -137,7 +137,7 @@ impl World {
     }
 
     /// Signs an operation for the next block.
-    pub fn say(&mut self, by: &SecretKey, body: Body) -> OperationId {
+    pub fn say(&mut self, by: &SecretKey, body: OperationBody) -> OperationId {
         let operation = self.sign(by, body);
         let id = operation.payload.id();
         self.waiting.push(operation);
@@ -149,9 +149,9 @@ impl World {
             issuer: attester().public_key(),
             subject,
             audience: self.ledger.swarm(),
-            expires: START / 1000 + 3600,
-            not_before: START / 1000 - 10,
-            issued_at: START / 1000 - 10,
+            expires: START.seconds() + 3600,
+            not_before: START.seconds() - 10,
+            issued_at: START.seconds() - 10,
             id: vec![1],
             capabilities,
         };
@@ -162,7 +162,7 @@ impl World {
         let attestation = self.attestation(key(number).public_key(), capabilities);
         self.say(
             &key(number),
-            Body::Admit(Attest {
+            OperationBody::Admit(Attest {
                 attestation: attestation.clone(),
             }),
         );
@@ -175,14 +175,14 @@ impl World {
         let account = self.ledger.account(&requester);
         let first = account.map_or(0, |account| account.next_task);
         let count = tasks.len() as u64;
-        self.say(&key(50), Body::Submit(Submit { first, tasks }));
+        self.say(&key(50), OperationBody::Submit(Submit { first, tasks }));
         (first..first + count)
             .map(|number| TaskId { requester, number })
             .collect()
     }
 
     pub fn cancel(&mut self, task: TaskId) -> OperationId {
-        self.say(&key(50), Body::Cancel(Cancel { task }))
+        self.say(&key(50), OperationBody::Cancel(Cancel { task }))
     }
 
     /// Agent `number` bids with a budget of one slot.
@@ -206,10 +206,10 @@ impl World {
             budget,
             offers: offers.collect(),
         };
-        self.say(&key(number), Body::Bid(bid))
+        self.say(&key(number), OperationBody::Bid(bid))
     }
 
-    pub fn propose_at(&self, time: Millis, build_round: Round) -> (Verified<Block>, Execution) {
+    pub fn propose_at(&self, time: UnixMillis, build_round: Round) -> (Verified<Block>, Execution) {
         let height = self.ledger.height() + 1;
         self.ledger.propose(Proposal {
             block_time: time,
@@ -295,12 +295,16 @@ impl World {
 }
 
 /// The round that a mechanism is given for the inputs of a dossier.
-pub fn round_of(swarm: SwarmId, market: &Label, inputs: &[ClearingInput]) -> quorate_market::Round {
+pub fn round_of(
+    swarm: SwarmId,
+    market: &Label,
+    inputs: &[ClearingInput],
+) -> quorate_market::Auction {
     let ties = quorate_market::TieSeed {
         swarm,
         market: market.clone(),
     };
-    let mut round = quorate_market::Round {
+    let mut round = quorate_market::Auction {
         tasks: Vec::new(),
         bidders: Vec::new(),
         bids: Vec::new(),
@@ -330,8 +334,8 @@ pub fn round_of(swarm: SwarmId, market: &Label, inputs: &[ClearingInput]) -> quo
     round
 }
 
-pub fn report(task: TaskId, token: FencingToken) -> Report {
-    Report {
+pub fn report(task: TaskId, token: FencingToken) -> TaskReport {
+    TaskReport {
         task,
         token,
         detail: Default::default(),

@@ -1,9 +1,9 @@
-//! Builders of rounds for the tests, and a short form of the awards of a clearing.
+//! Builders of auctions for the tests, and a short form of the awards of a clearing.
 #![allow(dead_code, reason = "each test file takes what it needs")]
 
 use std::collections::BTreeSet;
 
-use quorate_market::{Bid, Bidder, Clearing, Round, Task, TieSeed};
+use quorate_market::{Auction, Bid, Bidder, Clearing, Task, TieSeed};
 use quorate_types::{Amounts, Label, Price, PublicKey, SwarmId, TaskId};
 
 pub fn task_id(number: u64) -> TaskId {
@@ -21,9 +21,9 @@ pub fn slots(amount: i64) -> Amounts {
     Amounts::from([("slots".parse::<Label>().unwrap(), amount)])
 }
 
-/// A round with one task for each limit and one bidder for each budget, which is in slots. `offers`
-/// are (task, agent, price).
-pub fn round(limits: &[Price], budgets: &[i64], offers: &[(u64, u8, Price)]) -> Round {
+/// An auction with one task for each limit and one bidder for each budget, which is in slots.
+/// `offers` are (task, agent, price).
+pub fn auction(limits: &[Price], budgets: &[i64], offers: &[(u64, u8, Price)]) -> Auction {
     let tasks = limits.iter().zip(0..).map(|(limit, number)| Task {
         id: task_id(number),
         demand: slots(1),
@@ -41,7 +41,7 @@ pub fn round(limits: &[Price], budgets: &[i64], offers: &[(u64, u8, Price)]) -> 
             price: *price,
         })
         .collect();
-    Round {
+    Auction {
         tasks: tasks.collect(),
         bidders: bidders.collect(),
         bids: bids.into_iter().collect(),
@@ -54,9 +54,9 @@ pub fn round(limits: &[Price], budgets: &[i64], offers: &[(u64, u8, Price)]) -> 
 }
 
 /// The awards of a clearing, each as (task, agent, payment).
-pub fn awards(clearing: &Clearing) -> Vec<(u64, u8, Price)> {
+pub fn winners(clearing: &Clearing) -> Vec<(u64, u8, Price)> {
     clearing
-        .awards
+        .winners
         .iter()
         .map(|won| (won.task.number, won.agent.0[0], won.payment))
         .collect()

@@ -13,17 +13,18 @@ use std::sync::Arc;
 use quorate_crypto::{SecretKey, Verified, verify_block};
 use quorate_ledger::Ledger;
 use quorate_replica::{
-    Action, BlockContext, Claim, Config, Event, LogRecord, Now, PaceConfig, Recipients, Replica,
+    Action, BlockContext, Claim, Config, Event, LogRecord, Now, Recipients, Replica, TimeoutConfig,
     ToSign, Voting,
 };
 use quorate_types::genesis::{Admission, Attester, Parameters};
 use quorate_types::message::{ClientMessage, ClientRequest, Decided, PeerMessage, Request};
 use quorate_types::{
-    Block, Body, Claims, Genesis, Height, Market, Operation, PROTOCOL_VERSION, PublicKey,
-    QuorumCertificate, SignedOperation, Statement, Validator, ValidatorSet, cbor, limits,
+    Block, Claims, Genesis, Height, Market, MonotonicMillis, Operation, OperationBody,
+    PROTOCOL_VERSION, PublicKey, QuorumCertificate, SignedOperation, Statement, UnixMillis,
+    Validator, ValidatorSet, cbor, limits,
 };
 
-pub const START: u64 = 1_800_000_000_000;
+pub const START: UnixMillis = UnixMillis(1_800_000_000_000);
 
 /// The data of a node that survives a crash.
 #[derive(Default)]
@@ -57,7 +58,7 @@ pub struct Cluster {
     pub attester: SecretKey,
     pub nodes: Vec<Node>,
     pub queue: VecDeque<(usize, PublicKey, Vec<u8>)>,
-    pub now: u64,
+    pub now: UnixMillis,
     /// Whether a frame from one node to another is lost.
     pub lost: Box<dyn FnMut(usize, usize) -> bool>,
     /// Changes messages from one node to another.
@@ -67,12 +68,12 @@ pub struct Cluster {
     /// The number of actions after which a node crashes, even between two of one batch.
     pub fuses: BTreeMap<usize, u32>,
     /// The timeouts that a node has from its next start on.
-    pub pace: PaceConfig,
+    pub pace: TimeoutConfig,
     /// Milliseconds that it takes to check the signatures of a block, or to judge evidence.
     pub verify_ms: u64,
     /// The node whose memory errs while it builds a block.
     pub errs: Option<usize>,
-    later: BTreeMap<u64, Vec<(usize, Event)>>,
+    later: BTreeMap<UnixMillis, Vec<(usize, Event)>>,
 }
 
 /// Changes a message on its way from one node to another; `None` if it is lost.
@@ -90,7 +91,7 @@ pub fn genesis(count: u8, mechanism: &str) -> Genesis {
     });
     Genesis {
         name: "test".parse().unwrap(),
-        created: START - 1,
+        created: START.saturating_sub(1),
         markets: vec![Market {
             name: "jobs".parse().unwrap(),
             reserve: None,
@@ -115,14 +116,14 @@ pub fn genesis(count: u8, mechanism: &str) -> Genesis {
 
 impl Cluster {
     pub fn new(count: u8) -> Self {
-        Self::with_pace(count, PaceConfig::default())
+        Self::with_pace(count, TimeoutConfig::default())
     }
 
-    pub fn with_pace(count: u8, pace: PaceConfig) -> Self {
+    pub fn with_pace(count: u8, pace: TimeoutConfig) -> Self {
         Self::with_genesis(genesis(count, "assignment"), pace)
     }
 
-    pub fn with_genesis(genesis: Genesis, pace: PaceConfig) -> Self {
+    pub fn with_genesis(genesis: Genesis, pace: TimeoutConfig) -> Self {
         let (now, count) = (START, genesis.validators.len());
         let nodes = (1..=count as u8)
             .map(|seed| {
@@ -192,8 +193,8 @@ impl Cluster {
     /// The time by the clock of a node.
     pub fn time_at(&self, at: usize) -> Now {
         Now {
-            monotonic: self.now - START,
             unix: self.now + self.ahead[at],
+            ..time(self.now)
         }
     }
 
@@ -376,7 +377,7 @@ impl Cluster {
         let next = up
             .filter_map(|at| Some((self.nodes[at].replica.poll_timeout()?, at)))
             .min();
-        let due = next.map_or(u64::MAX, |(due, _)| START + due);
+        let due = next.map_or(UnixMillis::MAX, |(due, _)| START + due.0);
         if let Some(done) = self.later.first_entry().filter(|done| *done.key() <= due) {
             let (time, events) = done.remove_entry();
             self.now = self.now.max(time);
@@ -386,7 +387,7 @@ impl Cluster {
             return true;
         }
         let Some((due, at)) = next else { return false };
-        self.now = self.now.max(START + due);
+        self.now = self.now.max(START + due.0);
         let now = self.time_at(at);
         self.nodes[at].replica.handle_timeout(now);
         self.drain(at);
@@ -414,7 +415,7 @@ impl Cluster {
             .collect();
         panic!(
             "not done after {most} steps; heights {heights:?}, now {}",
-            self.now - START
+            self.now.saturating_since(START)
         );
     }
 
@@ -438,8 +439,8 @@ impl Cluster {
     pub fn restart(&mut self, at: usize) {
         let node = &mut self.nodes[at];
         let now = Now {
-            monotonic: self.now - START,
             unix: self.now + self.ahead[at],
+            ..time(self.now)
         };
         node.replica = start(&self.genesis, &node.key, &node.disk, (now, self.pace));
         node.up = true;
@@ -468,7 +469,12 @@ impl Cluster {
         self.handle(at, Event::Client { from, request });
     }
 
-    pub fn operation(&self, agent: &SecretKey, sequence: u64, body: Body) -> SignedOperation {
+    pub fn operation(
+        &self,
+        agent: &SecretKey,
+        sequence: u64,
+        body: OperationBody,
+    ) -> SignedOperation {
         let swarm = self.genesis.swarm_id();
         let operation = Operation {
             swarm,
@@ -488,7 +494,7 @@ impl Cluster {
             issuer: self.attester.public_key(),
             subject: agent.public_key(),
             audience: self.genesis.swarm_id(),
-            expires: START / 1000 + 100_000,
+            expires: START.seconds() + 100_000,
             not_before: 0,
             issued_at: 0,
             id: vec![1],
@@ -498,7 +504,7 @@ impl Cluster {
         self.operation(
             agent,
             0,
-            Body::Admit(quorate_types::operation::Attest { attestation }),
+            OperationBody::Admit(quorate_types::operation::Attest { attestation }),
         )
     }
 
@@ -530,11 +536,11 @@ fn start(
     genesis: &Genesis,
     key: &SecretKey,
     disk: &Disk,
-    (now, pace): (Now, PaceConfig),
+    (now, pace): (Now, TimeoutConfig),
 ) -> Replica {
     let voting = disk.guard.map_or(
         Voting::Rejoining {
-            challenge: now.unix,
+            challenge: now.unix.0,
         },
         Voting::From,
     );
@@ -571,9 +577,9 @@ fn with_wrong_root(block: Verified<Block>, ledger: &Ledger) -> Verified<Block> {
     verify_block(block, &context.previous, &context).unwrap()
 }
 
-pub fn time(now: u64) -> Now {
+pub fn time(now: UnixMillis) -> Now {
     Now {
-        monotonic: now - START,
+        monotonic: MonotonicMillis(now.saturating_since(START)),
         unix: now,
     }
 }

@@ -27,7 +27,7 @@ pub(in crate::invariants) struct Bid {
 
 /// The inputs of a clearing, without the bids that take no part.
 #[derive(Debug)]
-pub(in crate::invariants) struct Round<'a> {
+pub(in crate::invariants) struct ModelAuction<'a> {
     pub(in crate::invariants) swarm: SwarmId,
     pub(in crate::invariants) market: &'a Label,
     /// The tasks, each with its demand and the highest price that is paid for it.
@@ -43,37 +43,43 @@ pub(in crate::invariants) struct Round<'a> {
 ///
 /// # Errors
 /// A description, for people, of the winners and payments that the rules give.
-pub(in crate::invariants) fn awards(
-    round: &Round<'_>,
+pub(in crate::invariants) fn winners(
+    auction: &ModelAuction<'_>,
     mechanism: &Label,
     won: &[Bid],
 ) -> Result<Option<OperationId>, String> {
     let found = match mechanism.as_str() {
-        "first-price" => round.task_by_task(|bid, _| bid.price),
-        "second-price" => round.task_by_task(|_, second| second),
-        "assignment" => return round.check_assignment(won).map(|()| None),
+        "first-price" => auction.task_by_task(|bid, _| bid.price),
+        "second-price" => auction.task_by_task(|_, second| second),
+        "assignment" => return auction.check_assignment(won).map(|()| None),
         // The other mechanisms are not written down here: the product's are run again.
         _ => match quorate_market::mechanism(mechanism) {
-            Some(rule) => round.again(rule),
+            Some(rule) => auction.again(rule),
             None => return Err(format!("there is no mechanism `{mechanism}`")),
         },
     };
 
     let (expected, solution) = match mechanism.as_str() {
-        "gap" => round.bettered(found),
+        "gap" => auction.bettered(found),
         _ => (found, None),
     };
 
-    if expected == won {
-        Ok(solution)
-    } else {
-        Err(format!(
-            "the awards are {won:?}, but the rule gives {expected:?}"
-        ))
-    }
+    check_awards(won, &expected)?;
+    Ok(solution)
 }
 
-impl Round<'_> {
+/// Checks that the awards are those of the rule.
+fn check_awards(won: &[Bid], expected: &[Bid]) -> Result<(), String> {
+    if expected == won {
+        return Ok(());
+    }
+
+    Err(format!(
+        "the awards are {won:?}, but the rule gives {expected:?}"
+    ))
+}
+
+impl ModelAuction<'_> {
     /// M-14: the tie key of a bid.
     pub(super) fn key(&self, bid: &Bid) -> Hash {
         let number = bid.task.number.to_be_bytes();
@@ -91,9 +97,9 @@ impl Round<'_> {
 
     /// The awards that the product's mechanism gives for the round without its solutions.
     pub(in crate::invariants) fn again(&self, rule: &dyn Mechanism) -> Vec<Bid> {
-        let awards = rule.clear(&self.given()).awards.into_iter();
+        let winners = rule.clear(&self.given()).winners.into_iter();
 
-        awards
+        winners
             .map(|won| Bid {
                 task: won.task,
                 agent: won.agent,
@@ -103,7 +109,7 @@ impl Round<'_> {
     }
 
     /// The round in the types of the product's mechanisms, without solutions.
-    pub(in crate::invariants) fn given(&self) -> quorate_market::Round {
+    pub(in crate::invariants) fn given(&self) -> quorate_market::Auction {
         let task = |(id, (demand, limit)): (&TaskId, &(Amounts, Price))| quorate_market::Task {
             id: *id,
             demand: demand.clone(),
@@ -121,7 +127,7 @@ impl Round<'_> {
             price: bid.price,
         };
 
-        quorate_market::Round {
+        quorate_market::Auction {
             tasks: self.tasks.iter().map(task).collect(),
             bidders: self.bidders.iter().map(bidder).collect(),
             bids: self.bids.iter().map(bid).collect(),
@@ -137,26 +143,11 @@ impl Round<'_> {
     /// gets from its bid and the second price: the price of the next bid that fits or, if there is
     /// none, the limit of the task.
     fn task_by_task(&self, paid: impl Fn(&Bid, Price) -> Price) -> Vec<Bid> {
-        let mut left: BTreeMap<PublicKey, Amounts> = self
-            .bidders
-            .iter()
-            .map(|bidder| (bidder.agent, bidder.budget.clone()))
-            .collect();
-
+        let mut left = self.budgets();
         let mut won = Vec::new();
 
         for (task, (demand, limit)) in &self.tasks {
-            let fits = |bid: &&Bid| {
-                bid.task == *task
-                    && left.get(&bid.agent).is_some_and(|budget| {
-                        demand
-                            .iter()
-                            .all(|(name, n)| budget.get(name).is_some_and(|b| b >= n))
-                    })
-            };
-
-            let mut fitting: Vec<&Bid> = self.bids.iter().filter(fits).collect();
-            fitting.sort_by_key(|bid| (bid.price, self.key(bid)));
+            let fitting = self.fitting(task, demand, &left);
 
             let Some(cheapest) = fitting.first().map(|bid| **bid) else {
                 continue;
@@ -165,10 +156,8 @@ impl Round<'_> {
             let second = fitting.get(1).map_or(*limit, |bid| bid.price);
 
             // The winner's budget is smaller for the tasks that follow.
-            for (name, amount) in demand {
-                if let Some(budget) = left.get_mut(&cheapest.agent).and_then(|l| l.get_mut(name)) {
-                    *budget -= amount;
-                }
+            if let Some(budget) = left.get_mut(&cheapest.agent) {
+                spend(budget, demand);
             }
 
             won.push(Bid {
@@ -178,6 +167,33 @@ impl Round<'_> {
         }
 
         won
+    }
+
+    /// The bids on a task whose agents have enough left for it, the cheapest first.
+    fn fitting(
+        &self,
+        task: &TaskId,
+        demand: &Amounts,
+        left: &BTreeMap<PublicKey, Amounts>,
+    ) -> Vec<&Bid> {
+        let suffices = |bid: &&Bid| {
+            let budget = left.get(&bid.agent);
+            budget.is_some_and(|budget| covers(budget, demand))
+        };
+
+        let bids = self.bids.iter().filter(|bid| bid.task == *task);
+        let mut fitting: Vec<&Bid> = bids.filter(suffices).collect();
+
+        fitting.sort_by_key(|bid| (bid.price, self.key(bid)));
+        fitting
+    }
+
+    /// The budget of each bidder.
+    pub(super) fn budgets(&self) -> BTreeMap<PublicKey, Amounts> {
+        self.bidders
+            .iter()
+            .map(|bidder| (bidder.agent, bidder.budget.clone()))
+            .collect()
     }
 
     /// M-13: checks that the tasks are as many as possible, then the total, then the tie rule.
@@ -203,15 +219,7 @@ impl Round<'_> {
             return Ok(());
         }
 
-        let expected = self.first_by_keys(best);
-
-        if expected == won {
-            Ok(())
-        } else {
-            Err(format!(
-                "the awards are {won:?}, but the rule gives {expected:?}"
-            ))
-        }
+        check_awards(won, &self.first_by_keys(best))
     }
 
     /// The optimal assignment whose keys, sorted, come first.
@@ -219,7 +227,8 @@ impl Round<'_> {
         let mut bids = self.bids.clone();
         bids.sort_by_key(|bid| self.key(bid));
 
-        let (mut taken, mut rest) = (Vec::new(), bids.clone());
+        let mut taken = Vec::new();
+        let mut rest = bids.clone();
         let mut left = best;
 
         // Takes, in the order of keys, each bid that can be part of an optimal assignment.
@@ -228,17 +237,14 @@ impl Round<'_> {
                 continue;
             }
 
-            let without: Vec<Bid> = rest
-                .iter()
-                .filter(|other| other.task != bid.task && other.agent != bid.agent)
-                .copied()
-                .collect();
-
+            let without = compatible(&rest, &bid);
             let (count, total) = optimum(&without);
+
             // The bid belongs to an optimal assignment if the others still reach the rest of the
             // optimum.
             if (count + 1, total + bid.price) == left {
-                (rest, left) = (without, (count, total));
+                rest = without;
+                left = (count, total);
                 taken.push(bid);
             }
         }
@@ -246,6 +252,30 @@ impl Round<'_> {
         taken.sort_by_key(|bid| bid.task);
         taken
     }
+}
+
+/// Whether a budget suffices for all that a task takes.
+fn covers(budget: &Amounts, demand: &Amounts) -> bool {
+    demand
+        .iter()
+        .all(|(name, amount)| budget.get(name).is_some_and(|has| has >= amount))
+}
+
+/// Takes from a budget what a task takes.
+fn spend(budget: &mut Amounts, demand: &Amounts) {
+    for (name, amount) in demand {
+        if let Some(left) = budget.get_mut(name) {
+            *left -= amount;
+        }
+    }
+}
+
+/// The bids on other tasks by other agents, which may win together with this bid.
+fn compatible(bids: &[Bid], bid: &Bid) -> Vec<Bid> {
+    bids.iter()
+        .filter(|other| other.task != bid.task && other.agent != bid.agent)
+        .copied()
+        .collect()
 }
 
 /// The most tasks that these bids can serve, one for each agent, and the least total for that many.
@@ -266,64 +296,79 @@ fn optimum(bids: &[Bid]) -> (usize, Price) {
     (matching.len(), matching.iter().map(|bid| bid.price).sum())
 }
 
+/// A path with its cost: the prices of the bids that it takes, less those of the bids it drops.
+type Path = (Price, Vec<Bid>);
+
 /// The cheapest augmenting path, which serves one more task: bids to take and to drop, alternately.
 fn cheapest_path(bids: &[Bid], matching: &[Bid]) -> Option<Vec<Bid>> {
-    let busy = |agent: &PublicKey| matching.iter().any(|bid| bid.agent == *agent);
+    let mut paths = Paths::of_idle_agents(bids, matching);
 
-    // A path begins at an agent that wins nothing yet.
-    let mut agents: BTreeMap<PublicKey, (Price, Vec<Bid>)> = bids
-        .iter()
-        .filter(|bid| !busy(&bid.agent))
-        .map(|bid| (bid.agent, (0, Vec::new())))
-        .collect();
+    // This ends: a matching of least cost leaves no cycle that costs less than nothing.
+    while paths.lengthen(bids, matching) {}
 
-    let mut tasks: BTreeMap<TaskId, (Price, Vec<Bid>)> = BTreeMap::new();
-    let mut changed = true;
+    // A path ends at a task that nobody serves yet.
+    let served: BTreeSet<TaskId> = matching.iter().map(|bid| bid.task).collect();
+    let paths = paths.to_tasks.into_iter();
+    let free = paths.filter(|(task, _)| !served.contains(task));
 
-    while changed {
-        changed = false;
+    let cheapest = free.map(|(_, path)| path).min_by_key(|(cost, _)| *cost);
+    cheapest.map(|(_, bids)| bids)
+}
 
-        for bid in bids {
-            if matching.contains(bid) {
-                // A bid that is dropped gives its price back.
-                let Some(step) = lengthened(tasks.get(&bid.task), bid, -bid.price) else {
-                    continue;
-                };
-                changed |= improve(&mut agents, bid.agent, step);
-            } else {
-                let Some(step) = lengthened(agents.get(&bid.agent), bid, bid.price) else {
-                    continue;
-                };
-                changed |= improve(&mut tasks, bid.task, step);
-            }
+/// The cheapest paths that are known to each agent and to each task.
+struct Paths {
+    to_agents: BTreeMap<PublicKey, Path>,
+    to_tasks: BTreeMap<TaskId, Path>,
+}
+
+impl Paths {
+    /// The empty paths, each of which begins at an agent that wins nothing yet.
+    fn of_idle_agents(bids: &[Bid], matching: &[Bid]) -> Self {
+        let busy = |agent: &PublicKey| matching.iter().any(|bid| bid.agent == *agent);
+        let idle = bids.iter().filter(|bid| !busy(&bid.agent));
+
+        Self {
+            to_agents: idle.map(|bid| (bid.agent, (0, Vec::new()))).collect(),
+            to_tasks: BTreeMap::new(),
         }
     }
 
-    // A path ends at a task that nobody serves yet.
-    let served = |task: &TaskId| matching.iter().any(|bid| bid.task == *task);
-    let free = tasks.into_iter().filter(|(task, _)| !served(task));
+    /// Lengthens the paths by each of the bids in turn; returns whether a cheaper one was found.
+    fn lengthen(&mut self, bids: &[Bid], matching: &[Bid]) -> bool {
+        let mut changed = false;
 
-    free.map(|(_, found)| found)
-        .min_by_key(|(cost, _)| *cost)
-        .map(|(_, path)| path)
+        for bid in bids {
+            let improved = match matching.contains(bid) {
+                true => self.drop_bid(bid),
+                false => self.take_bid(bid),
+            };
+            changed = changed || improved;
+        }
+
+        changed
+    }
+
+    /// Lengthens the path to the bid's task: the bid is dropped, and gives its price back.
+    fn drop_bid(&mut self, bid: &Bid) -> bool {
+        lengthened(self.to_tasks.get(&bid.task), bid, -bid.price)
+            .is_some_and(|path| improve(&mut self.to_agents, bid.agent, path))
+    }
+
+    /// Lengthens the path to the bid's agent: the bid is taken at its price.
+    fn take_bid(&mut self, bid: &Bid) -> bool {
+        lengthened(self.to_agents.get(&bid.agent), bid, bid.price)
+            .is_some_and(|path| improve(&mut self.to_tasks, bid.task, path))
+    }
 }
 
 /// The path with one more bid, at `price` more; `None` if there is no path yet.
-fn lengthened(
-    path: Option<&(Price, Vec<Bid>)>,
-    bid: &Bid,
-    price: Price,
-) -> Option<(Price, Vec<Bid>)> {
+fn lengthened(path: Option<&Path>, bid: &Bid, price: Price) -> Option<Path> {
     let (cost, path) = path?;
     Some((cost + price, path.iter().chain([bid]).copied().collect()))
 }
 
 /// Notes a path if it is cheaper than the one known; returns whether it is.
-fn improve<K: Ord>(
-    found: &mut BTreeMap<K, (Price, Vec<Bid>)>,
-    at: K,
-    path: (Price, Vec<Bid>),
-) -> bool {
+fn improve<K: Ord>(found: &mut BTreeMap<K, Path>, at: K, path: Path) -> bool {
     if found.get(&at).is_some_and(|(cost, _)| *cost <= path.0) {
         return false;
     }

@@ -46,13 +46,18 @@ impl Chain {
             return Vec::new();
         }
 
-        let (block, committed) = (Arc::clone(block), Arc::clone(committed));
-        self.waiting
-            .entry(height)
-            .or_insert(Decided { block, committed });
+        self.waiting.entry(height).or_insert_with(|| Decided {
+            block: Arc::clone(block),
+            committed: Arc::clone(committed),
+        });
 
-        // The report may close a gap before blocks that wait.
+        self.take_ready()
+    }
+
+    /// Takes out the blocks that are next in order; a report may close a gap before several.
+    fn take_ready(&mut self) -> Vec<Decided> {
         let mut next = Vec::new();
+
         while let Some(decided) = self.waiting.remove(&(self.height + 1)) {
             self.height += 1;
             next.push(decided);

@@ -34,7 +34,9 @@ impl Committee {
     /// Takes the culprits of a block out of the set that votes [`DELAY`] heights later.
     fn learn(&mut self, world: &World, decided: &Decided) {
         for evidence in &decided.block.evidence {
-            let (from, culprit) = (decided.block.header.height + DELAY, evidence.culprit());
+            let from = decided.block.header.height + DELAY;
+            let culprit = evidence.culprit();
+
             self.convicted.insert(culprit);
 
             let rest = self
@@ -90,6 +92,10 @@ pub(in crate::invariants) fn is_quorum<'a>(
     set: &ValidatorSet,
     keys: impl IntoIterator<Item = &'a PublicKey>,
 ) -> bool {
-    let total: u128 = set.iter().map(|member| u128::from(member.power)).sum();
-    3 * power(set, keys) > 2 * total
+    3 * power(set, keys) > 2 * total_power(set)
+}
+
+/// The total power of a set.
+pub(in crate::invariants) fn total_power(set: &ValidatorSet) -> u128 {
+    set.iter().map(|member| u128::from(member.power)).sum()
 }

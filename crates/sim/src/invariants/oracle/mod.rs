@@ -3,7 +3,7 @@
 //!
 //! Nothing here asks a ledger or a driver. The oracle takes values of the wire apart and checks
 //! signatures and hashes. It asks a market only for the mechanisms that are not written down here
-//! (see [`awards`]).
+//! (see [`winners`]).
 
 mod auction;
 mod chain;
@@ -16,12 +16,13 @@ mod steps;
 mod voices;
 mod windows;
 
-pub(super) use auction::{Bid, Bidder, Round, awards};
+pub(super) use auction::{Bid, Bidder, ModelAuction, winners};
 pub(super) use chain::{Chain, Decided};
-pub(super) use committee::{Committee, is_quorum, power};
-pub(super) use model::{Model, Said, State, Task, demand};
+pub(super) use committee::{Committee, is_quorum, power, total_power};
+pub(super) use model::{Model, ModelState, Said, Task, demand};
 pub(super) use rule::{OnLedger, Rule};
-pub(super) use steps::Step;
+pub(super) use standing::{LiveOffer, amount_of};
+pub(super) use steps::{Step, refuses};
 pub(super) use voices::{Slot, Voices};
 
 use quorate_types::PublicKey;

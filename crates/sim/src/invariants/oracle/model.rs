@@ -5,11 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use quorate_types::operation::{Revoke, Submit};
-use quorate_types::outcome::{Assignment, Receipt, SolutionInput};
+use quorate_types::operation::{Bid, Reveal, Revoke, Seal, Submit};
+use quorate_types::outcome::{Assignment, Expiry, Receipt, Refusal, SolutionInput};
 use quorate_types::{
-    Amounts, Attestation, Body, Capabilities, FencingToken, Hash, Height, Label, Millis,
-    OperationId, Price, PublicKey, Reason, SignedOperation, TaskId, TaskSpec,
+    ActiveMillis, Amounts, Attestation, Capabilities, FencingToken, Hash, Height, Label,
+    OperationBody, OperationId, Price, PublicKey, Reason, SignedOperation, TaskId, TaskSpec,
+    UnixMillis,
 };
 
 use super::steps::refuses;
@@ -25,15 +26,15 @@ const SLOTS: &str = "slots";
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::invariants) struct Moment {
     pub(in crate::invariants) height: Height,
-    /// Active time of the swarm, in milliseconds.
-    pub(in crate::invariants) active: Millis,
-    /// Block time, in Unix milliseconds.
-    pub(in crate::invariants) wall: Millis,
+    /// The active time of the swarm.
+    pub(in crate::invariants) active: ActiveMillis,
+    /// The block time.
+    pub(in crate::invariants) wall: UnixMillis,
 }
 
 /// The state of a task (L-15).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::invariants) enum State {
+pub(in crate::invariants) enum ModelState {
     Open,
     Assigned,
     Working,
@@ -43,7 +44,7 @@ pub(in crate::invariants) enum State {
     Expired,
 }
 
-impl State {
+impl ModelState {
     /// The name of the state in the book.
     pub(in crate::invariants) fn name(self) -> &'static str {
         match self {
@@ -72,7 +73,7 @@ impl State {
 #[derive(Debug, Clone)]
 pub(in crate::invariants) struct Task {
     pub(in crate::invariants) spec: TaskSpec,
-    pub(in crate::invariants) state: State,
+    pub(in crate::invariants) state: ModelState,
     /// The number of assignments that the task has had.
     pub(in crate::invariants) token: FencingToken,
     /// The agent that got the task last, and when.
@@ -168,12 +169,10 @@ impl Model {
     /// Begins a block: sets its moment, and forgets the tasks that the block before changed.
     fn begin(&mut self, world: &World, decided: &Decided) {
         let header = &decided.block.header;
-        let (height, active, wall) = (header.height, header.active_time, header.block_time);
-
         self.now = Moment {
-            height,
-            active,
-            wall,
+            height: header.height,
+            active: header.active_time,
+            wall: header.block_time,
         };
 
         self.touched.clear();
@@ -193,7 +192,7 @@ impl Model {
         agent: &PublicKey,
     ) -> impl Iterator<Item = (&Hash, &Attestation)> {
         // Attestations count seconds, block time counts milliseconds.
-        let seconds = self.now.wall / 1000;
+        let seconds = self.now.wall.seconds();
 
         let valid = move |(name, attestation): &(&Hash, &Attestation)| {
             let claims = &attestation.payload;
@@ -223,7 +222,7 @@ impl Model {
         }
 
         // Without an attestation in force there is no slot either.
-        if let (true, Ok(slots)) = (any, SLOTS.parse()) {
+        if any && let Ok(slots) = SLOTS.parse() {
             all.amounts.entry(slots).or_insert(1);
         }
 
@@ -237,8 +236,10 @@ impl Model {
             task.state.is_held() && task.holder.is_some_and(|(holder, _)| holder == *agent)
         });
 
-        for (name, amount) in held.flat_map(|task| demand(&task.spec)) {
-            *sum.entry(name).or_insert(0) += amount;
+        for task in held {
+            for (name, amount) in demand(&task.spec) {
+                *sum.entry(name).or_insert(0) += amount;
+            }
         }
 
         sum
@@ -252,80 +253,16 @@ impl Model {
     /// Applies a step to the state.
     fn apply(&mut self, world: &World, step: &Step<'_>) {
         match step {
-            Step::Took(signed, refusal) => {
-                let agent = signed.payload.agent;
-
-                match &signed.payload.body {
-                    Body::Admit(attest) | Body::Attest(attest) => {
-                        let held = self.attested.entry(agent).or_default();
-                        held.insert(attest.attestation.hash(), attest.attestation.clone());
-                    }
-
-                    Body::Revoke(Revoke { attestation, .. }) => {
-                        self.revoked.insert((agent, *attestation));
-                    }
-
-                    Body::Submit(submit) => self.open(agent, submit),
-
-                    Body::Withdraw(withdraw) => {
-                        self.bids.remove(&(withdraw.market.clone(), agent));
-                    }
-
-                    Body::Bid(bid) => {
-                        // Offers that were refused do not stand (M-4).
-                        let offers = bid.offers.iter();
-                        let offers = offers.map(|o| (o.task, Said::Price(o.price)));
-
-                        let left = offers
-                            .filter(|(task, _)| !refuses(*refusal, task))
-                            .collect();
-
-                        self.bid(signed, (&bid.market, &bid.budget), left);
-                    }
-
-                    Body::Seal(seal) => {
-                        let offers = seal.offers.iter();
-                        let offers = offers.map(|o| (o.task, Said::Sealed(o.commitment)));
-
-                        let left = offers
-                            .filter(|(task, _)| !refuses(*refusal, task))
-                            .collect();
-
-                        self.bid(signed, (&seal.market, &seal.budget), left);
-                    }
-
-                    Body::Reveal(reveal) => {
-                        let opened = reveal.openings.iter();
-                        let opened = opened.filter(|of| !refuses(*refusal, &of.task));
-
-                        // An offer that is opened is a bid like any other (M-26).
-                        if let Some(bid) = self.bids.get_mut(&(reveal.market.clone(), agent)) {
-                            bid.offers
-                                .extend(opened.map(|of| (of.task, Said::Price(of.price))));
-                        }
-                    }
-
-                    Body::Solve(solve) => self.keep(world, signed, solve),
-                    _ => {}
-                }
-            }
-
+            Step::Took(signed, refusal) => self.apply_operation(world, signed, *refusal),
+            // A refused operation has no effect, so the state stays as it is.
             Step::Refused(..) => {}
+
             Step::Windows(block) => self.move_windows(world, block),
             Step::Moved(signed, receipt) => self.moved(signed, receipt),
-
-            Step::Ended(expiry) if expiry.reason == Reason::DeadlinePassed => {
-                self.set(expiry.task, State::Expired);
-            }
-
-            Step::Ended(_) => {}
+            Step::Ended(expiry) => self.end_task(expiry),
 
             Step::Cleared(record, _) => {
-                // All bids of a market end with its window (M-8).
-                let all = std::mem::take(&mut self.bids);
-                let of_market = |(market, _): &(Label, PublicKey)| *market == record.market;
-                (self.cleared, self.bids) = all.into_iter().partition(|(key, _)| of_market(key));
-
+                self.clear_bids(&record.market);
                 self.clear_window(&record.market);
             }
 
@@ -333,16 +270,47 @@ impl Model {
         }
     }
 
+    /// Applies an operation that took effect, except for the offers that the refusal names.
+    fn apply_operation(
+        &mut self,
+        world: &World,
+        signed: &SignedOperation,
+        refusal: Option<&Refusal>,
+    ) {
+        let agent = signed.payload.agent;
+
+        match &signed.payload.body {
+            OperationBody::Admit(attest) | OperationBody::Attest(attest) => {
+                let held = self.attested.entry(agent).or_default();
+                held.insert(attest.attestation.hash(), attest.attestation.clone());
+            }
+
+            OperationBody::Revoke(Revoke { attestation, .. }) => {
+                self.revoked.insert((agent, *attestation));
+            }
+
+            OperationBody::Submit(submit) => self.open(agent, submit),
+
+            OperationBody::Withdraw(withdraw) => {
+                self.bids.remove(&(withdraw.market.clone(), agent));
+            }
+
+            OperationBody::Bid(bid) => self.put_open_bid(signed, bid, refusal),
+            OperationBody::Seal(seal) => self.put_sealed_bid(signed, seal, refusal),
+            OperationBody::Reveal(reveal) => self.reveal(agent, reveal, refusal),
+            OperationBody::Solve(solve) => self.keep(world, signed, solve),
+            _ => {}
+        }
+    }
+
     /// Opens the tasks that an operation submits.
     fn open(&mut self, requester: PublicKey, submit: &Submit) {
         for (spec, number) in submit.tasks.iter().zip(submit.first..) {
             let id = TaskId { requester, number };
-            let (spec, state, token) = (spec.clone(), State::Open, 0);
-
             let task = Task {
-                spec,
-                state,
-                token,
+                spec: spec.clone(),
+                state: ModelState::Open,
+                token: FencingToken::ZERO,
                 holder: None,
                 excluded: BTreeSet::new(),
             };
@@ -353,11 +321,28 @@ impl Model {
         }
     }
 
+    /// Puts a bid with open prices in the place of the agent's earlier one.
+    fn put_open_bid(&mut self, signed: &SignedOperation, bid: &Bid, refusal: Option<&Refusal>) {
+        let offers = bid.offers.iter();
+        let offers = offers.map(|offer| (offer.task, Said::Price(offer.price)));
+        let left = without_refused(offers, refusal);
+        self.put_bid(signed, &bid.market, &bid.budget, left);
+    }
+
+    /// Puts a bid with commitments to prices in the place of the agent's earlier one.
+    fn put_sealed_bid(&mut self, signed: &SignedOperation, seal: &Seal, refusal: Option<&Refusal>) {
+        let offers = seal.offers.iter();
+        let offers = offers.map(|offer| (offer.task, Said::Sealed(offer.commitment)));
+        let left = without_refused(offers, refusal);
+        self.put_bid(signed, &seal.market, &seal.budget, left);
+    }
+
     /// Puts a bid in the place of the agent's earlier one in the market.
-    fn bid(
+    fn put_bid(
         &mut self,
         signed: &SignedOperation,
-        (market, budget): (&Label, &Amounts),
+        market: &Label,
+        budget: &Amounts,
         offers: BTreeMap<TaskId, Said>,
     ) {
         let live = Live {
@@ -370,8 +355,32 @@ impl Model {
             .insert((market.clone(), signed.payload.agent), live);
     }
 
+    /// Puts the prices of the openings into the agent's bid: an offer that is opened is a bid like
+    /// any other (M-26).
+    fn reveal(&mut self, agent: PublicKey, reveal: &Reveal, refusal: Option<&Refusal>) {
+        let openings = reveal.openings.iter();
+        let opened = openings.map(|of| (of.task, Said::Price(of.price)));
+
+        if let Some(bid) = self.bids.get_mut(&(reveal.market.clone(), agent)) {
+            bid.offers.extend(without_refused(opened, refusal));
+        }
+    }
+
+    /// Ends a task whose deadline has passed. A task without attempts has failed already.
+    fn end_task(&mut self, expiry: &Expiry) {
+        if expiry.reason == Reason::DeadlinePassed {
+            self.set(expiry.task, ModelState::Expired);
+        }
+    }
+
+    /// Ends all bids of a market together with its window (M-8).
+    fn clear_bids(&mut self, market: &Label) {
+        let all = std::mem::take(&mut self.bids);
+        (self.cleared, self.bids) = all.into_iter().partition(|((of, _), _)| of == market);
+    }
+
     /// Sets the state of a task and notes that the block changed the task.
-    fn set(&mut self, id: TaskId, state: State) {
+    fn set(&mut self, id: TaskId, state: ModelState) {
         if let Some(task) = self.tasks.get_mut(&id) {
             task.state = state;
             self.touched.insert(id);
@@ -384,41 +393,54 @@ impl Model {
             return;
         };
 
-        // After the last attempt the task fails instead of opening again (L-17).
-        let last = task.token >= self.attempts(&task.spec.market);
-
-        let state = match &signed.payload.body {
-            Body::Accept(_) => State::Working,
-            Body::Complete(_) => State::Completed,
-            Body::Cancel(_) => State::Canceled,
-            _ if last => State::Failed,
-            _ => State::Open,
-        };
-
-        // In these cases the assignee declined, failed or lapsed, so it is excluded from now on.
-        let failed = matches!(state, State::Failed | State::Open);
+        let state = self.state_after(task, &signed.payload.body);
         let holder = task.holder.map(|(agent, _)| agent);
 
         // The task is on the market again.
-        if state == State::Open {
+        if state == ModelState::Open {
             let market = task.spec.market.clone();
             self.open_window(&market);
         }
 
         self.set(receipt.task, state);
 
-        if let (true, Some(task)) = (failed, self.tasks.get_mut(&receipt.task)) {
+        // In these cases the assignee declined, failed or lapsed, so it is excluded from now on.
+        let failed = matches!(state, ModelState::Failed | ModelState::Open);
+
+        if failed && let Some(task) = self.tasks.get_mut(&receipt.task) {
             task.excluded.extend(holder);
         }
     }
 
+    /// The state to which an operation with a receipt moves a task.
+    fn state_after(&self, task: &Task, body: &OperationBody) -> ModelState {
+        // After the last attempt the task fails instead of opening again (L-17).
+        let is_last = task.token.0 >= self.attempts(&task.spec.market);
+
+        match body {
+            OperationBody::Accept(_) => ModelState::Working,
+            OperationBody::Complete(_) => ModelState::Completed,
+            OperationBody::Cancel(_) => ModelState::Canceled,
+            _ if is_last => ModelState::Failed,
+            _ => ModelState::Open,
+        }
+    }
+
     fn assigned(&mut self, assignment: &Assignment) {
-        self.set(assignment.task, State::Assigned);
+        self.set(assignment.task, ModelState::Assigned);
         if let Some(task) = self.tasks.get_mut(&assignment.task) {
             task.token = assignment.token;
             task.holder = Some((assignment.agent, self.now));
         }
     }
+}
+
+/// The offers that the refusal does not name; those that were refused do not stand (M-4).
+fn without_refused(
+    offers: impl Iterator<Item = (TaskId, Said)>,
+    refusal: Option<&Refusal>,
+) -> BTreeMap<TaskId, Said> {
+    offers.filter(|(task, _)| !refuses(refusal, task)).collect()
 }
 
 /// The amounts that a task takes of its assignee.

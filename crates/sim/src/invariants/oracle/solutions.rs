@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use quorate_types::operation::{Pair, Solve};
 use quorate_types::outcome::SolutionInput;
 use quorate_types::{
-    Amounts, Hash, Label, OperationId, Price, PublicKey, Reason, SignedOperation, Stage, TaskId,
+    Amounts, Hash, Label, Market, OperationId, Price, PublicKey, Reason, SignedOperation, Stage,
+    TaskId,
 };
 
-use super::{Bid, Model, Round};
+use super::{Bid, Model, ModelAuction};
 use crate::world::World;
 
 /// The most pairs that a solution may have.
@@ -22,21 +23,11 @@ const KEPT: usize = 4;
 /// tie keys in ascending order. The least value is the best clearing.
 pub(super) type Worth = (Reverse<usize>, Price, Vec<Hash>);
 
-impl Round<'_> {
+impl ModelAuction<'_> {
     /// The pairs of a solution that hold, as the bids that they name, ascending by task.
     pub(in crate::invariants) fn holding(&self, pairs: &[Pair]) -> Vec<Bid> {
-        let bids: BTreeMap<(TaskId, PublicKey), &Bid> = self
-            .bids
-            .iter()
-            .map(|bid| ((bid.task, bid.agent), bid))
-            .collect();
-
-        let mut left: BTreeMap<PublicKey, Amounts> = self
-            .bidders
-            .iter()
-            .map(|bidder| (bidder.agent, bidder.budget.clone()))
-            .collect();
-
+        let bids = self.bids_by_pair();
+        let mut left = self.budgets();
         let mut won = Vec::new();
 
         for pair in pairs {
@@ -52,20 +43,21 @@ impl Round<'_> {
             };
 
             // The pair must fit into what the pairs before it leave of the agent's budget.
-            let mut rest = budget.clone();
-            let fits = takes.iter().all(|(name, amount)| {
-                let of = rest.entry(name.clone()).or_insert(0);
-                *of -= amount;
-                *of >= 0
-            });
-
-            if fits {
+            if let Some(rest) = rest_of(budget, takes) {
                 *budget = rest;
                 won.push(**bid);
             }
         }
 
         won
+    }
+
+    /// The bids, by the task and agent that a pair names.
+    fn bids_by_pair(&self) -> BTreeMap<(TaskId, PublicKey), &Bid> {
+        self.bids
+            .iter()
+            .map(|bid| ((bid.task, bid.agent), bid))
+            .collect()
     }
 
     /// M-30: the worth of a clearing in which these bids win.
@@ -112,13 +104,11 @@ impl Model {
         world: &World,
         solve: &Solve,
     ) -> Vec<(Option<TaskId>, Reason)> {
-        let mut markets = world.genesis().markets.iter();
-        let Some(market) = markets.find(|market| market.name == solve.market) else {
+        let Some(market) = world.genesis().market(&solve.market) else {
             return vec![(None, Reason::UnknownMarket)];
         };
 
-        let ascends = solve.pairs.windows(2).all(|two| two[0].task < two[1].task);
-        if !ascends || solve.pairs.is_empty() || solve.pairs.len() > PAIRS {
+        if !is_well_formed(&solve.pairs) {
             return vec![(None, Reason::BidMalformed)];
         }
 
@@ -126,68 +116,107 @@ impl Model {
             return vec![(None, Reason::NotSolving)];
         }
 
-        let round = self.round(world, market);
-        let held = round.holding(&solve.pairs);
+        let auction = self.auction(world, market);
+        let held = auction.holding(&solve.pairs);
 
-        let lost = |pair: &&Pair| !held.iter().any(|bid| bid.task == pair.task);
-
-        let why = |pair: &Pair| {
-            let mut live = self.live(&market.name);
-            let bid = live.find(|(id, agent, _)| (*id, *agent) == (pair.task, pair.agent));
-
-            let Some((id, agent, said)) = bid else {
-                return Reason::NoBid;
-            };
-
-            // The bid stands. If it is not excluded either, only the budget can be the reason.
-            let budget = self.cut(&market.name, &agent);
-            self.excluded(market, (&id, &agent, said), &budget)
-                .unwrap_or(Reason::OverBudget)
-        };
-
-        let lost = solve.pairs.iter().filter(lost);
-        let mut items: Vec<_> = lost.map(|pair| (Some(pair.task), why(pair))).collect();
+        let items = self.lost(market, &solve.pairs, &held);
 
         // Whether a solution is better is asked only if all of its pairs hold.
-        let worth = round.worth(&held);
-        let as_good = |kept: &SolutionInput| round.worth(&round.holding(&kept.pairs)) <= worth;
-        if items.is_empty() && self.kept(&market.name).any(as_good) {
-            items.push((None, Reason::NotBetter));
+        if items.is_empty() && !self.betters_kept(&auction, &held) {
+            return vec![(None, Reason::NotBetter)];
         }
 
         items
     }
 
+    /// The pairs that are not among those held, each with the reason why it does not hold.
+    fn lost(&self, market: &Market, pairs: &[Pair], held: &[Bid]) -> Vec<(Option<TaskId>, Reason)> {
+        let holds = |pair: &Pair| held.iter().any(|bid| bid.task == pair.task);
+        let lost = pairs.iter().filter(|pair| !holds(pair));
+
+        lost.map(|pair| (Some(pair.task), self.why_lost(market, pair)))
+            .collect()
+    }
+
+    /// The reason why a pair of a solution does not hold.
+    fn why_lost(&self, market: &Market, pair: &Pair) -> Reason {
+        let mut live = self.live(&market.name);
+        let bid = live.find(|offer| (offer.task, offer.agent) == (pair.task, pair.agent));
+
+        let Some(offer) = bid else {
+            return Reason::NoBid;
+        };
+
+        // The bid stands. If it is not excluded either, only the budget can be the reason.
+        let budget = self.cut(&market.name, &offer.agent);
+        self.excluded(market, offer, &budget)
+            .unwrap_or(Reason::OverBudget)
+    }
+
+    /// Whether a clearing in which these bids win is better than each solution that is kept.
+    fn betters_kept(&self, auction: &ModelAuction<'_>, won: &[Bid]) -> bool {
+        let worth = auction.worth(won);
+
+        self.kept(auction.market)
+            .all(|kept| auction.worth(&auction.holding(&kept.pairs)) > worth)
+    }
+
     /// Keeps a solution, in place of the earlier one of its agent. If four are kept, it takes the
     /// place of the worst of them.
     pub(super) fn keep(&mut self, world: &World, signed: &SignedOperation, solve: &Solve) {
-        let agent = signed.payload.agent;
-
-        let mut markets = world.genesis().markets.iter();
-        let Some(market) = markets.find(|market| market.name == solve.market) else {
+        let Some(market) = world.genesis().market(&solve.market) else {
             return;
         };
 
-        let round = self.round(world, market);
+        let agent = signed.payload.agent;
+        let auction = self.auction(world, market);
 
         let kept = self.kept.entry(market.name.clone()).or_default();
         kept.retain(|solution| solution.agent != agent);
 
         if kept.len() >= KEPT {
-            let worth = |solution: &SolutionInput| round.worth(&round.holding(&solution.pairs));
-            // Of equally bad solutions the one of the greater agent goes: `max` compares agents
-            // last.
-            let worst = kept.iter().map(|one| (worth(one), one.agent)).max();
-            kept.retain(|solution| Some(solution.agent) != worst.as_ref().map(|(_, of)| *of));
+            drop_worst(&auction, kept);
         }
 
-        let (operation, pairs) = (signed.payload.id(), solve.pairs.clone());
         kept.push(SolutionInput {
             agent,
-            operation,
-            pairs,
+            operation: signed.payload.id(),
+            pairs: solve.pairs.clone(),
         });
 
         kept.sort_by_key(|solution| solution.agent);
     }
+}
+
+/// Removes the worst of the solutions; of equally bad ones, the one of the greater agent.
+fn drop_worst(auction: &ModelAuction<'_>, kept: &mut Vec<SolutionInput>) {
+    let worth = |solution: &SolutionInput| auction.worth(&auction.holding(&solution.pairs));
+
+    // `max` compares agents last.
+    let worst = kept.iter().map(|one| (worth(one), one.agent)).max();
+    let agent = worst.map(|(_, agent)| agent);
+
+    kept.retain(|solution| Some(solution.agent) != agent);
+}
+
+/// Whether a solution has pairs, no more than it may have, and ascending by task.
+fn is_well_formed(pairs: &[Pair]) -> bool {
+    let ascends = pairs.windows(2).all(|two| two[0].task < two[1].task);
+    ascends && !pairs.is_empty() && pairs.len() <= PAIRS
+}
+
+/// The budget without what a task takes; `None` if the budget does not suffice.
+fn rest_of(budget: &Amounts, takes: &Amounts) -> Option<Amounts> {
+    let mut rest = budget.clone();
+
+    for (name, amount) in takes {
+        let left = rest.entry(name.clone()).or_insert(0);
+        *left -= amount;
+
+        if *left < 0 {
+            return None;
+        }
+    }
+
+    Some(rest)
 }

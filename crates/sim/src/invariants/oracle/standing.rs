@@ -1,86 +1,75 @@
 //! The bids that stand and take part at a moment (M-9, M-10).
 
-use quorate_types::{Amounts, Label, Market, PublicKey, Reason, TaskId};
+use quorate_types::{Amounts, Capabilities, Label, Market, PublicKey, Reason, TaskId};
 
-use super::{Bid, Bidder, Model, Round, Said, State, demand};
+use super::{Bid, Bidder, Model, ModelAuction, ModelState, Said, demand};
 use crate::world::World;
 
 /// The highest price that the protocol allows.
 const HIGHEST: i64 = 1 << 40;
 
+/// An offer of a live bid for one task.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::invariants) struct LiveOffer {
+    pub(in crate::invariants) task: TaskId,
+    pub(in crate::invariants) agent: PublicKey,
+    pub(in crate::invariants) said: Said,
+}
+
 impl Model {
-    /// The live bids of a market: task, agent and offer.
-    pub(in crate::invariants) fn live(
-        &self,
-        market: &Label,
-    ) -> impl Iterator<Item = (TaskId, PublicKey, Said)> {
+    /// The offers of the live bids of a market.
+    pub(in crate::invariants) fn live(&self, market: &Label) -> impl Iterator<Item = LiveOffer> {
         let bids = self.bids.iter().filter(move |((of, _), _)| of == market);
-        let offers = bids
-            .flat_map(|((_, agent), bid)| bid.offers.iter().map(|(id, said)| (*id, *agent, *said)));
-        offers.filter(move |(id, ..)| self.is_open(id, market))
+
+        let offers = bids.flat_map(|((_, agent), bid)| {
+            bid.offers.iter().map(|(task, said)| LiveOffer {
+                task: *task,
+                agent: *agent,
+                said: *said,
+            })
+        });
+
+        offers.filter(move |offer| self.is_open(&offer.task, market))
     }
 
     /// Whether a task of the market is open.
     pub(in crate::invariants) fn is_open(&self, id: &TaskId, market: &Label) -> bool {
         let task = self.tasks.get(id);
-        task.is_some_and(|task| task.state == State::Open && task.spec.market == *market)
+        task.is_some_and(|task| task.state == ModelState::Open && task.spec.market == *market)
     }
 
-    /// The reason why a bid under this budget takes no part; `None` if it takes part. The reasons
-    /// are those of M-9, in the same order.
+    /// The reason why an offer under this budget takes no part; `None` if it takes part. The
+    /// reasons are those of M-9, in the same order.
     pub(in crate::invariants) fn excluded(
         &self,
         market: &Market,
-        (id, agent, said): (&TaskId, &PublicKey, Said),
+        offer: LiveOffer,
         budget: &Amounts,
     ) -> Option<Reason> {
-        let Some(price) = said.price() else {
+        let Some(price) = offer.said.price() else {
             return Some(Reason::Unopened);
         };
 
-        let task = self.tasks.get(id)?;
-        let attested = self.capabilities(agent);
-        let (spec, can, takes) = (&task.spec, &attested.amounts, demand(&task.spec));
-        let needs = &spec.requires;
+        let task = self.tasks.get(&offer.task)?;
 
-        let has = |amounts: &Amounts, name: &Label, least: i64| {
-            amounts.get(name).copied().unwrap_or(0) >= least
-        };
+        if task.excluded.contains(&offer.agent) {
+            return Some(Reason::ExcludedAfterFailure);
+        }
 
-        // The first rule that is broken gives the reason.
-        let rules = [
-            (task.excluded.contains(agent), Reason::ExcludedAfterFailure),
-            (
-                spec.deadline.is_some_and(|at| at <= self.now.wall),
-                Reason::DeadlinePassed,
-            ),
-            (
-                !needs.labels.is_subset(&attested.labels),
-                Reason::CapabilityNotAttested,
-            ),
-            (
-                needs.amounts.keys().any(|n| !can.contains_key(n)),
-                Reason::CapabilityNotAttested,
-            ),
-            (
-                needs.amounts.iter().any(|(n, least)| !has(can, n, *least)),
-                Reason::AmountTooLow,
-            ),
-            (price > self.limit(market, id), Reason::PriceTooHigh),
-            (
-                takes.keys().any(|name| !can.contains_key(name)),
-                Reason::CapabilityNotAttested,
-            ),
-            (
-                takes.iter().any(|(name, n)| !has(budget, name, *n)),
-                Reason::OverBudget,
-            ),
-        ];
+        if task.spec.deadline.is_some_and(|at| at <= self.now.wall) {
+            return Some(Reason::DeadlinePassed);
+        }
 
-        rules
-            .into_iter()
-            .find(|(broken, _)| *broken)
-            .map(|(_, reason)| reason)
+        let attested = self.capabilities(&offer.agent);
+        if let Some(reason) = unmet(&task.spec.requires, &attested) {
+            return Some(reason);
+        }
+
+        if price > self.limit(market, &offer.task) {
+            return Some(Reason::PriceTooHigh);
+        }
+
+        unaffordable(&demand(&task.spec), &attested, budget)
     }
 
     /// M-10: the budget of an agent's bid, cut to what the agent has free.
@@ -94,46 +83,19 @@ impl Model {
     }
 
     /// The round that a clearing of all open tasks would run now, without solutions.
-    pub(in crate::invariants) fn round<'a>(&self, world: &World, market: &'a Market) -> Round<'a> {
-        let open = self
-            .tasks
-            .keys()
-            .filter(|id| self.is_open(id, &market.name));
+    pub(in crate::invariants) fn auction<'a>(
+        &self,
+        world: &World,
+        market: &'a Market,
+    ) -> ModelAuction<'a> {
+        let tasks = self.tasks.iter();
+        let open = tasks.filter(|(id, _)| self.is_open(id, &market.name));
+        let tasks = open.map(|(id, task)| (*id, (demand(&task.spec), self.limit(market, id))));
 
-        let tasks = open.filter_map(|id| {
-            Some((
-                *id,
-                (demand(&self.tasks.get(id)?.spec), self.limit(market, id)),
-            ))
-        });
+        let bidders = self.bidders(&market.name);
+        let bids = self.taking_part(market, &bidders);
 
-        let agents = self.bids.keys().filter(|(of, _)| *of == market.name);
-
-        let bidders: Vec<Bidder> = agents
-            .map(|(of, agent)| Bidder {
-                agent: *agent,
-                budget: self.cut(of, agent),
-            })
-            .collect();
-
-        // An excluded bid takes no part, as in a clearing.
-        let takes_part = |(id, agent, said): (TaskId, PublicKey, Said)| {
-            let bidder = bidders.iter().find(|bidder| bidder.agent == agent)?;
-            let excluded = self.excluded(market, (&id, &agent, said), &bidder.budget);
-
-            let price = said.price().filter(|_| excluded.is_none())?;
-
-            Some(Bid {
-                task: id,
-                agent,
-                price,
-            })
-        };
-
-        let mut bids: Vec<Bid> = self.live(&market.name).filter_map(takes_part).collect();
-        bids.sort_by_key(|bid| (bid.task, bid.agent));
-
-        Round {
+        ModelAuction {
             swarm: world.genesis().swarm_id(),
             market: &market.name,
             tasks: tasks.collect(),
@@ -141,6 +103,42 @@ impl Model {
             bids,
             solutions: Vec::new(),
         }
+    }
+
+    /// The agents with a bid in a market, each with its budget as it is cut now.
+    fn bidders(&self, market: &Label) -> Vec<Bidder> {
+        let agents = self.bids.keys().filter(|(of, _)| of == market);
+
+        agents
+            .map(|(_, agent)| Bidder {
+                agent: *agent,
+                budget: self.cut(market, agent),
+            })
+            .collect()
+    }
+
+    /// The offers of these bidders that are not excluded, ascending by task and agent.
+    fn taking_part(&self, market: &Market, bidders: &[Bidder]) -> Vec<Bid> {
+        let bid_of = |offer: LiveOffer| {
+            let mut bidders = bidders.iter();
+            let bidder = bidders.find(|bidder| bidder.agent == offer.agent)?;
+
+            // An excluded bid takes no part, as in a clearing.
+            let excluded = self.excluded(market, offer, &bidder.budget);
+            let price = offer.said.price().filter(|_| excluded.is_none())?;
+
+            Some(Bid {
+                task: offer.task,
+                agent: offer.agent,
+                price,
+            })
+        };
+
+        let live = self.live(&market.name);
+        let mut bids: Vec<Bid> = live.filter_map(bid_of).collect();
+
+        bids.sort_by_key(|bid| (bid.task, bid.agent));
+        bids
     }
 
     /// The highest price that is paid for a task: the least of the limits of the task, the market
@@ -153,24 +151,51 @@ impl Model {
 
     /// The amount of an agent that is neither taken by assignments nor reserved in other markets.
     fn free(&self, market: &Label, agent: &PublicKey, name: &Label) -> i64 {
-        let attested = self
-            .capabilities(agent)
-            .amounts
-            .get(name)
-            .copied()
-            .unwrap_or(0);
-
-        let committed = self.committed(agent).get(name).copied().unwrap_or(0);
+        let attested = amount_of(&self.capabilities(agent).amounts, name);
+        let committed = amount_of(&self.committed(agent), name);
 
         let others = self
             .bids
             .iter()
             .filter(|((of, by), _)| of != market && by == agent);
 
-        let reserved: i64 = others
-            .map(|(_, bid)| bid.budget.get(name).copied().unwrap_or(0))
-            .sum();
+        let reserved: i64 = others.map(|(_, bid)| amount_of(&bid.budget, name)).sum();
 
         (attested - committed - reserved).max(0)
     }
+}
+
+/// The reason of M-9 why an agent with these capabilities may not do a task; `None` if it may.
+fn unmet(needs: &Capabilities, attested: &Capabilities) -> Option<Reason> {
+    if !needs.labels.is_subset(&attested.labels) || !names_all(&attested.amounts, &needs.amounts) {
+        return Some(Reason::CapabilityNotAttested);
+    }
+
+    (!is_enough(&attested.amounts, &needs.amounts)).then_some(Reason::AmountTooLow)
+}
+
+/// The reason of M-9 why an agent cannot give the amounts that a task takes; `None` if it can.
+fn unaffordable(takes: &Amounts, attested: &Capabilities, budget: &Amounts) -> Option<Reason> {
+    if !names_all(&attested.amounts, takes) {
+        return Some(Reason::CapabilityNotAttested);
+    }
+
+    (!is_enough(budget, takes)).then_some(Reason::OverBudget)
+}
+
+/// Whether each of the amounts needed has an entry, however little, in what there is.
+fn names_all(has: &Amounts, needs: &Amounts) -> bool {
+    needs.keys().all(|name| has.contains_key(name))
+}
+
+/// Whether what there is suffices for each of the amounts needed.
+fn is_enough(has: &Amounts, needs: &Amounts) -> bool {
+    needs
+        .iter()
+        .all(|(name, least)| amount_of(has, name) >= *least)
+}
+
+/// The amount of this name; 0 if there is none.
+pub(in crate::invariants) fn amount_of(amounts: &Amounts, name: &Label) -> i64 {
+    amounts.get(name).copied().unwrap_or(0)
 }

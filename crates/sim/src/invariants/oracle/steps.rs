@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use quorate_types::outcome::{Assignment, ClearingInput, ClearingRecord, Expiry, Receipt, Refusal};
-use quorate_types::{Block, Body, OperationId, Outcome, Reason, SignedOperation, TaskId};
+use quorate_types::{Block, OperationBody, OperationId, Outcome, Reason, SignedOperation, TaskId};
 
 use super::Decided;
 
@@ -29,48 +29,65 @@ pub(in crate::invariants) enum Step<'a> {
 impl<'a> Step<'a> {
     /// The steps of a block, in the order of L-8.
     pub(in crate::invariants) fn of(decided: &'a Decided) -> Vec<Self> {
-        let outcomes = &decided.committed.outcomes;
-
-        // Clearings and deadlines come after all outcomes of operations.
-        let is_late = |outcome: &Outcome| match outcome {
-            Outcome::Clearing(_) => true,
-            Outcome::Expiry(expiry) => expiry.reason == Reason::DeadlinePassed,
-            _ => false,
-        };
-
-        let split = outcomes.iter().position(is_late).unwrap_or(outcomes.len());
-        let (early, late) = outcomes.split_at(split);
+        let (early, late) = split_before(&decided.committed.outcomes, is_late);
+        let (ended, cleared) = split_before(late, is_clearing);
 
         let mut steps = operations(&decided.block.operations, early);
-        let mut dossiers = decided.committed.dossiers.iter();
 
         // An early expiry follows an operation that used up the attempts of a task (L-17).
-        for outcome in early
-            .iter()
-            .filter(|outcome| matches!(outcome, Outcome::Expiry(_)))
-        {
+        let is_expiry = |outcome: &&Outcome| matches!(outcome, Outcome::Expiry(_));
+        let expired = early.iter().filter(is_expiry);
+
+        for outcome in expired.chain(ended) {
             steps.extend(of_outcome(outcome, &[]));
         }
 
-        let is_clearing = |outcome: &Outcome| matches!(outcome, Outcome::Clearing(_));
-        let split = late.iter().position(is_clearing).unwrap_or(late.len());
-        let (ended, cleared) = late.split_at(split);
-        steps.extend(ended.iter().filter_map(|outcome| of_outcome(outcome, &[])));
-
         // Here the deadlines are over, and no clearing has begun.
         steps.push(Step::Windows(&decided.block));
-
-        for outcome in cleared {
-            // There is one dossier for each clearing record, in the same order.
-            let inputs = match outcome {
-                Outcome::Clearing(_) => dossiers.next().map_or(&[][..], |found| &found.inputs),
-                _ => &[],
-            };
-            steps.extend(of_outcome(outcome, inputs));
-        }
+        steps.extend(clearings(decided, cleared));
 
         steps
     }
+}
+
+/// Whether an outcome is of a clearing or a deadline, which come after all outcomes of operations.
+fn is_late(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Clearing(_) => true,
+        Outcome::Expiry(expiry) => expiry.reason == Reason::DeadlinePassed,
+        _ => false,
+    }
+}
+
+/// Whether an outcome is the record of a clearing.
+fn is_clearing(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Clearing(_))
+}
+
+/// The outcomes before the first one of this kind, and those from it on.
+fn split_before(
+    outcomes: &[Outcome],
+    is_of_kind: impl Fn(&Outcome) -> bool,
+) -> (&[Outcome], &[Outcome]) {
+    let first = outcomes.iter().position(is_of_kind);
+    outcomes.split_at(first.unwrap_or(outcomes.len()))
+}
+
+/// The steps of the clearings and assignments of a block.
+fn clearings<'a>(decided: &'a Decided, outcomes: &'a [Outcome]) -> Vec<Step<'a>> {
+    let mut dossiers = decided.committed.dossiers.iter();
+    let mut steps = Vec::new();
+
+    for outcome in outcomes {
+        // There is one dossier for each clearing record, in the same order.
+        let inputs = match outcome {
+            Outcome::Clearing(_) => dossiers.next().map_or(&[][..], |found| &found.inputs),
+            _ => &[],
+        };
+        steps.extend(of_outcome(outcome, inputs));
+    }
+
+    steps
 }
 
 /// The step that an outcome is; `None` for an outcome that belongs to an operation.
@@ -102,30 +119,42 @@ fn operations<'a>(operations: &'a [SignedOperation], outcomes: &'a [Outcome]) ->
 
     let step = |signed: &'a SignedOperation| {
         let id = signed.payload.id();
-        // Only an operation that changed a task has a receipt.
-        match (receipts.get(&id), refusals.get(&id)) {
-            (Some(receipt), _) => Step::Moved(signed, receipt),
-            (None, Some(refusal)) if is_whole(signed, refusal) => Step::Refused(signed, refusal),
-            (None, refusal) => Step::Took(signed, refusal.copied()),
-        }
+        of_operation(
+            signed,
+            receipts.get(&id).copied(),
+            refusals.get(&id).copied(),
+        )
     };
 
     operations.iter().map(step).collect()
 }
 
+/// The step that an operation is. Only an operation that changed a task has a receipt.
+fn of_operation<'a>(
+    signed: &'a SignedOperation,
+    receipt: Option<&'a Receipt>,
+    refusal: Option<&'a Refusal>,
+) -> Step<'a> {
+    match (receipt, refusal) {
+        (Some(receipt), _) => Step::Moved(signed, receipt),
+        (None, Some(refusal)) if is_whole(signed, refusal) => Step::Refused(signed, refusal),
+        (None, refusal) => Step::Took(signed, refusal),
+    }
+}
+
 /// Whether a refusal leaves nothing of the operation.
 fn is_whole(signed: &SignedOperation, refusal: &Refusal) -> bool {
     let offers = match &signed.payload.body {
-        Body::Bid(bid) => bid.offers.len(),
-        Body::Seal(seal) => seal.offers.len(),
-        Body::Reveal(reveal) => reveal.openings.len(),
+        OperationBody::Bid(bid) => bid.offers.len(),
+        OperationBody::Seal(seal) => seal.offers.len(),
+        OperationBody::Reveal(reveal) => reveal.openings.len(),
         _ => 0,
     };
     refusal.items.iter().any(|(task, _)| task.is_none()) || refusal.items.len() >= offers
 }
 
 /// Whether a refusal names an offer on the task.
-pub(super) fn refuses(refusal: Option<&Refusal>, task: &TaskId) -> bool {
+pub(in crate::invariants) fn refuses(refusal: Option<&Refusal>, task: &TaskId) -> bool {
     refusal.is_some_and(|refusal| {
         refusal
             .items

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use quorate_types::{Block, Evidence, Height, Label, Market, Millis, PublicKey, Stage};
+use quorate_types::{
+    ActiveMillis, Block, Evidence, Height, Label, Market, Millis, PublicKey, Stage, ValidatorSet,
+};
 
 use super::model::Moment;
-use super::{Model, Said, State, power};
+use super::{Model, ModelState, Said, power, total_power};
 use crate::world::World;
 
 /// The current window of a market.
@@ -25,7 +27,7 @@ struct Part {
     /// The height of the block in which the part began.
     height: Height,
     /// The active time at which the part began.
-    at: Millis,
+    at: ActiveMillis,
     /// Validators that built blocks since then.
     builders: BTreeSet<PublicKey>,
 }
@@ -38,6 +40,29 @@ impl Part {
             at: now.active,
             builders: BTreeSet::new(),
         }
+    }
+
+    /// Whether the builders since the part began took every bid that was sent. With more than a
+    /// third of the power, one of them is correct and took every bid it got.
+    fn is_heard(&self, market: &Market, set: &ValidatorSet) -> bool {
+        market.trusted || 3 * power(set, &self.builders) > total_power(set)
+    }
+
+    /// Counts a builder that votes, until enough builders are counted.
+    fn count_builder(&mut self, market: &Market, set: &ValidatorSet, builder: PublicKey) {
+        if set.get(&builder).is_some() && !self.is_heard(market, set) {
+            self.builders.insert(builder);
+        }
+    }
+
+    /// Whether the part is over: by time, builders and a live bid (M-6), or once all bids are
+    /// opened (M-25).
+    fn is_over(&self, market: &Market, set: &ValidatorSet, live: &[Said], now: Moment) -> bool {
+        let lasted = now.active >= self.at + lasts(market, self);
+        let timely = lasted && !live.is_empty() && self.is_heard(market, set);
+
+        let all_opened = live.iter().all(|said| said.price().is_some());
+        timely || (self.stage == Stage::Openings && all_opened)
     }
 }
 
@@ -80,18 +105,14 @@ impl Model {
     /// Moves the window of a market on; returns whether the window clears in this block.
     fn moves_to_clearing(&mut self, world: &World, market: &Market, builder: PublicKey) -> bool {
         let open = self.has_open_task(&market.name);
-        let live: Vec<Said> = self.live(&market.name).map(|(_, _, said)| said).collect();
+        let live: Vec<Said> = self.live(&market.name).map(|offer| offer.said).collect();
 
-        let (now, set) = (self.now, self.committee.at(world, self.now.height));
-        let total: u128 = set.iter().map(|member| u128::from(member.power)).sum();
-
-        // With more than a third of the power, one builder is correct and took every bid it got.
-        let heard = |part: &Part| market.trusted || 3 * power(set, part.builders.iter()) > total;
+        let now = self.now;
+        let set = self.committee.at(world, now.height);
 
         let Some(window) = self.windows.get_mut(&market.name) else {
             return false;
         };
-
         let Some(part) = &mut window.part else {
             return false;
         };
@@ -106,27 +127,21 @@ impl Model {
             return false;
         }
 
-        let votes = set.iter().any(|member| member.key == builder);
         // The block in which the part began does not count.
-        if part.height < now.height && votes && !heard(part) {
-            part.builders.insert(builder);
+        if part.height < now.height {
+            part.count_builder(market, set, builder);
         }
 
-        // A part ends by time, builders and a live bid (M-6), or once all bids are opened (M-25).
-        let timely = heard(part) && !live.is_empty() && now.active >= part.at + lasts(market, part);
-        let all_opened = live.iter().all(|said| said.price().is_some());
-        let over = timely || (part.stage == Stage::Openings && all_opened);
-
-        if !over {
+        if !part.is_over(market, set, &live, now) {
             return false;
         }
 
-        match next(market, part.stage) {
-            Some(stage) => *part = Part::new(now, stage),
-            None => return true,
+        let next = next(market, part.stage);
+        if let Some(stage) = next {
+            *part = Part::new(now, stage);
         }
 
-        false
+        next.is_none()
     }
 
     /// Begins the next window of a market that has cleared.
@@ -161,7 +176,7 @@ impl Model {
         let open = self
             .tasks
             .iter()
-            .filter(|(_, task)| task.state == State::Open);
+            .filter(|(_, task)| task.state == ModelState::Open);
         open.map(|(id, task)| (id, &task.spec.market))
     }
 }

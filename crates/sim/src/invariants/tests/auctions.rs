@@ -6,7 +6,7 @@ use quorate_market::{FirstPrice, Mechanism, Optimal, SecondPrice};
 use quorate_types::{Amounts, PublicKey, SwarmId, TaskId};
 
 use crate::dice::Dice;
-use crate::invariants::oracle::{Bid, Bidder, Round, awards};
+use crate::invariants::oracle::{Bid, Bidder, ModelAuction, winners};
 
 /// The most that is paid for a task.
 const LIMIT: i64 = 9;
@@ -19,19 +19,19 @@ fn slow_and_fast_auctions_agree_and_another_winner_is_noticed() {
     let market = "jobs".parse().unwrap();
 
     for _ in 0..300 {
-        let round = round(&mut dice, &market);
+        let auction = auction(&mut dice, &market);
 
         for kind in [&FirstPrice as &dyn Mechanism, &SecondPrice, &Optimal] {
-            let won = round.again(kind);
-            assert_eq!(awards(&round, &kind.label(), &won), Ok(None));
+            let won = auction.again(kind);
+            assert_eq!(winners(&auction, &kind.label(), &won), Ok(None));
 
             for at in 0..won.len() {
                 let mut other = won.clone();
                 other[at].agent = PublicKey([77; 32]);
-                assert!(awards(&round, &kind.label(), &other).is_err());
+                assert!(winners(&auction, &kind.label(), &other).is_err());
 
                 other.remove(at);
-                assert!(awards(&round, &kind.label(), &other).is_err());
+                assert!(winners(&auction, &kind.label(), &other).is_err());
                 noticed += 1;
             }
         }
@@ -41,7 +41,7 @@ fn slow_and_fast_auctions_agree_and_another_winner_is_noticed() {
 }
 
 /// A random round of at most five tasks and four agents.
-fn round<'a>(dice: &mut Dice, market: &'a quorate_types::Label) -> Round<'a> {
+fn auction<'a>(dice: &mut Dice, market: &'a quorate_types::Label) -> ModelAuction<'a> {
     let one: Amounts = [("slots".parse().unwrap(), 1)].into();
     let task = |number| TaskId {
         requester: PublicKey([9; 32]),
@@ -76,7 +76,7 @@ fn round<'a>(dice: &mut Dice, market: &'a quorate_types::Label) -> Round<'a> {
         budget: budget(agent),
     };
 
-    Round {
+    ModelAuction {
         swarm: SwarmId([3; 32]),
         market,
         tasks: (0..tasks)

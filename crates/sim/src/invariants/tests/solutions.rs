@@ -7,12 +7,14 @@ use std::sync::Arc;
 use quorate_market::{Gap, Mechanism};
 use quorate_types::operation::Pair;
 use quorate_types::outcome::{ClearingInput, Refusal, SolutionInput};
-use quorate_types::{Amounts, Body, OperationId, Outcome, PublicKey, Reason, SwarmId, TaskId};
+use quorate_types::{
+    ActiveMillis, Amounts, OperationBody, OperationId, Outcome, PublicKey, Reason, SwarmId, TaskId,
+};
 
 use super::record::{Record, blocks, clearings, outcomes, unrefused};
 use super::table::{Row, each_row_breaks, without};
 use crate::dice::Dice;
-use crate::invariants::oracle::{Bid, Bidder, Round, awards};
+use crate::invariants::oracle::{Bid, Bidder, ModelAuction, winners};
 use crate::seen::Seen;
 
 /// More heights than any run here decides.
@@ -158,7 +160,9 @@ const WINDOWS: &[Row] = &[
         "cleared, but window",
         |_, seen| {
             (1..HEIGHTS).for_each(|height| {
-                blocks(seen, height, |_, block| block.header.active_time = 0);
+                blocks(seen, height, |_, block| {
+                    block.header.active_time = ActiveMillis::ZERO
+                });
             });
         },
     ),
@@ -218,7 +222,7 @@ fn refuse_bids(seen: &mut [Seen]) {
         };
 
         let bids = block.operations.iter().map(|signed| &signed.payload);
-        let bids = bids.filter(|operation| matches!(operation.body, Body::Bid(_)));
+        let bids = bids.filter(|operation| matches!(operation.body, OperationBody::Bid(_)));
 
         let refusals = bids.map(|operation| {
             let items = vec![(None, Reason::LateBid)];
@@ -241,16 +245,16 @@ fn m31_the_best_of_what_is_found_and_proposed_wins() {
     let market = "jobs".parse().unwrap();
 
     for _ in 0..300 {
-        let round = round(&mut dice, &market);
-        let mut given = round.given();
-        given.solutions = round
+        let auction = auction(&mut dice, &market);
+        let mut given = auction.given();
+        given.solutions = auction
             .solutions
             .iter()
             .map(|one| one.pairs.clone())
             .collect();
 
         let cleared = Gap.clear(&given);
-        let won = cleared.awards.iter();
+        let won = cleared.winners.iter();
         let won = won.map(|won| Bid {
             task: won.task,
             agent: won.agent,
@@ -258,15 +262,15 @@ fn m31_the_best_of_what_is_found_and_proposed_wins() {
         });
         let won: Vec<Bid> = won.collect();
 
-        let by = cleared.solution.map(|at| round.solutions[at].operation);
-        assert_eq!(awards(&round, &Gap.label(), &won), Ok(by));
+        let by = cleared.solution.map(|at| auction.solutions[at].operation);
+        assert_eq!(winners(&auction, &Gap.label(), &won), Ok(by));
         taken += u64::from(by.is_some());
 
         // The oracle must notice when a winner is left out.
         if let Some(at) = (0..won.len()).next() {
             let mut other = won.clone();
             other.remove(at);
-            assert!(awards(&round, &Gap.label(), &other).is_err());
+            assert!(winners(&auction, &Gap.label(), &other).is_err());
         }
     }
 
@@ -276,7 +280,7 @@ fn m31_the_best_of_what_is_found_and_proposed_wins() {
 
 /// A random round with equal prices, so that keys decide, and three solutions with some pairs
 /// that do not hold.
-fn round<'a>(dice: &mut Dice, market: &'a quorate_types::Label) -> Round<'a> {
+fn auction<'a>(dice: &mut Dice, market: &'a quorate_types::Label) -> ModelAuction<'a> {
     let slots = |amount| Amounts::from([("slots".parse().unwrap(), amount)]);
     let task = |number| TaskId {
         requester: PublicKey([9; 32]),
@@ -312,7 +316,7 @@ fn round<'a>(dice: &mut Dice, market: &'a quorate_types::Label) -> Round<'a> {
         pairs: pairs(),
     });
 
-    Round {
+    ModelAuction {
         swarm: SwarmId([3; 32]),
         market,
         solutions: solutions.collect(),

@@ -2,7 +2,7 @@
 
 use quorate_crypto::Verified;
 use quorate_types::outcome::{ClearingInput, Expiry};
-use quorate_types::{Evidence, Hash, Kind, Outcome, Reason, Statement};
+use quorate_types::{Evidence, FencingToken, Hash, Kind, Outcome, Reason, Statement};
 
 use super::record::{Record, blocks, each_outcome, outcomes};
 use crate::invariants::{all, bounds::Bounds};
@@ -217,14 +217,14 @@ const ROWS: &[Row] = &[
     (12, "a token left out", "token 2 after 0", |_, seen| {
         each_outcome(seen, |outcome| {
             if let Outcome::Assignment(assignment) = outcome {
-                assignment.token += 1;
+                assignment.token = assignment.token.next();
             }
         });
     }),
     (12, "a report under an older token", "counted", |_, seen| {
         each_outcome(seen, |outcome| {
             if let Outcome::Receipt(receipt) = outcome {
-                receipt.token = 0;
+                receipt.token = FencingToken::ZERO;
             }
         });
     }),
@@ -295,7 +295,7 @@ const ROWS: &[Row] = &[
                         0,
                         Outcome::Expiry(Expiry {
                             task,
-                            token: 0,
+                            token: FencingToken::ZERO,
                             reason,
                         }),
                     );

@@ -71,7 +71,7 @@ pub fn task_spec() -> impl Strategy<Value = TaskSpec> {
             requires,
             demand,
             max_price,
-            deadline,
+            deadline: deadline.map(UnixMillis),
             payload,
         },
     )
@@ -115,15 +115,15 @@ pub fn suspicion() -> impl Strategy<Value = Sign1<Suspicion>> {
     signed(parts.prop_map(|(swarm, task, token, height)| Suspicion {
         swarm,
         task,
-        token,
+        token: FencingToken(token),
         height,
     }))
 }
 
-fn report() -> impl Strategy<Value = Report> {
-    (task(), any::<u64>(), opaque()).prop_map(|(task, token, detail)| Report {
+fn report() -> impl Strategy<Value = TaskReport> {
+    (task(), any::<u64>(), opaque()).prop_map(|(task, token, detail)| TaskReport {
         task,
-        token,
+        token: FencingToken(token),
         detail,
     })
 }
@@ -193,34 +193,34 @@ fn solve() -> impl Strategy<Value = Solve> {
 fn lapse() -> impl Strategy<Value = Lapse> {
     (task(), any::<u64>(), vec(suspicion(), 0..3)).prop_map(|(task, token, suspicions)| Lapse {
         task,
-        token,
+        token: FencingToken(token),
         suspicions,
     })
 }
 
-pub fn body() -> impl Strategy<Value = Body> {
+pub fn body() -> impl Strategy<Value = OperationBody> {
     let attest = || attestation().prop_map(|attestation| Attest { attestation });
     let revoke = (key(), hash());
     let submit = (any::<u64>(), vec(task_spec(), 0..3));
     prop_oneof![
-        attest().prop_map(Body::Admit),
-        attest().prop_map(Body::Attest),
-        revoke.prop_map(|(subject, attestation)| Body::Revoke(Revoke {
+        attest().prop_map(OperationBody::Admit),
+        attest().prop_map(OperationBody::Attest),
+        revoke.prop_map(|(subject, attestation)| OperationBody::Revoke(Revoke {
             subject,
             attestation
         })),
-        task().prop_map(|task| Body::Cancel(Cancel { task })),
-        label().prop_map(|market| Body::Withdraw(Withdraw { market })),
-        submit.prop_map(|(first, tasks)| Body::Submit(Submit { first, tasks })),
-        bid().prop_map(Body::Bid),
-        seal().prop_map(Body::Seal),
-        reveal().prop_map(Body::Reveal),
-        solve().prop_map(Body::Solve),
-        report().prop_map(Body::Accept),
-        report().prop_map(Body::Decline),
-        report().prop_map(Body::Complete),
-        report().prop_map(Body::Fail),
-        lapse().prop_map(Body::Lapse),
+        task().prop_map(|task| OperationBody::Cancel(Cancel { task })),
+        label().prop_map(|market| OperationBody::Withdraw(Withdraw { market })),
+        submit.prop_map(|(first, tasks)| OperationBody::Submit(Submit { first, tasks })),
+        bid().prop_map(OperationBody::Bid),
+        seal().prop_map(OperationBody::Seal),
+        reveal().prop_map(OperationBody::Reveal),
+        solve().prop_map(OperationBody::Solve),
+        report().prop_map(OperationBody::Accept),
+        report().prop_map(OperationBody::Decline),
+        report().prop_map(OperationBody::Complete),
+        report().prop_map(OperationBody::Fail),
+        lapse().prop_map(OperationBody::Lapse),
     ]
 }
 
@@ -322,8 +322,8 @@ pub fn header() -> impl Strategy<Value = Header> {
             version,
             swarm,
             height: times[0],
-            active_time: times[1],
-            block_time: times[2],
+            active_time: ActiveMillis(times[1]),
+            block_time: UnixMillis(times[2]),
             previous,
             previous_commit,
             validators,
@@ -367,7 +367,7 @@ fn assignment() -> impl Strategy<Value = Assignment> {
             let [token, assigned_at, lease] = numbers;
             Assignment {
                 task,
-                token,
+                token: FencingToken(token),
                 agent,
                 market,
                 price,
@@ -375,7 +375,7 @@ fn assignment() -> impl Strategy<Value = Assignment> {
                 bid,
                 spec,
                 attestations,
-                assigned_at,
+                assigned_at: ActiveMillis(assigned_at),
                 lease,
                 clearing,
             }
@@ -457,7 +457,7 @@ pub fn outcome() -> impl Strategy<Value = Outcome> {
         receipt.prop_map(|(task, token, agent, operation)| {
             Outcome::Receipt(Box::new(Receipt {
                 task,
-                token,
+                token: FencingToken(token),
                 agent,
                 operation,
             }))
@@ -472,7 +472,7 @@ pub fn outcome() -> impl Strategy<Value = Outcome> {
         (task(), any::<u64>(), reason()).prop_map(|(task, token, reason)| Outcome::Expiry(
             Expiry {
                 task,
-                token,
+                token: FencingToken(token),
                 reason
             }
         )),
@@ -547,7 +547,7 @@ pub fn genesis() -> impl Strategy<Value = Genesis> {
         .prop_map(
             |(name, created, markets, admission, attesters, parameters, validators)| Genesis {
                 name,
-                created,
+                created: UnixMillis(created),
                 markets,
                 version: PROTOCOL_VERSION,
                 admission,

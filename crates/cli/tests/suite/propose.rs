@@ -1,5 +1,5 @@
 //! Runs a market that takes solutions end to end: validators, bidders and a requester over real
-//! sockets, `quorate solver`, and members that propose poor and invalid solutions.
+//! sockets, `quorate propose`, and members that propose poor and invalid solutions.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,8 +15,8 @@ use crate::program::process::Process;
 use crate::program::{fail, succeed};
 use quorate::certificate::{Certificate, Dossier};
 use quorate::{
-    Agent, Amounts, Award, CallForBids, Capabilities, Hash, Home, LeaseGuard, Node, NodeEvent,
-    NodeHandle, Offer, Outcome, Pair, SolutionInput, StandingBids, TaskError, TaskId, TaskSpec,
+    Agent, Amounts, Award, CallForBids, Capabilities, DataDir, Hash, LeaseGuard, Node, NodeEvent,
+    NodeHandle, Pair, Quote, SolutionInput, StandingBids, TaskError, TaskId, TaskOutput, TaskSpec,
     async_trait,
 };
 use quorate_types::outcome::ClearingInput;
@@ -113,16 +113,16 @@ impl Agent for Bidder {
         }
     }
 
-    async fn bid(&mut self, call: &CallForBids) -> Option<Offer> {
+    async fn bid(&mut self, call: &CallForBids) -> Option<Quote> {
         let number = call.task.number + 1;
-        Some(call.offer(
+        Some(call.quote(
             (number * number * 3_701 + self.0 * self.0 * 1_013 + number * self.0 * 5_303) as i64
                 % 9_973,
         ))
     }
 
-    async fn execute(&mut self, _: Award, _: LeaseGuard) -> Result<Outcome, TaskError> {
-        Ok(Outcome::new("done"))
+    async fn execute(&mut self, _: Award, _: LeaseGuard) -> Result<TaskOutput, TaskError> {
+        Ok(TaskOutput::new("done"))
     }
 }
 
@@ -134,7 +134,7 @@ fn slots(amount: i64) -> Amounts {
 async fn bidders(folder: &Path) -> Vec<NodeHandle> {
     let mut nodes = Vec::new();
     for (index, name) in (1..).zip(BIDDERS) {
-        let node = Node::builder(Home::new(folder.join(name)));
+        let node = Node::builder(DataDir::new(folder.join(name)));
         let node = node
             .agent(Bidder(index))
             .agent(Bidder(index))
@@ -149,7 +149,7 @@ async fn bidders(folder: &Path) -> Vec<NodeHandle> {
 
 /// Starts a node without agents.
 async fn member(folder: &Path, name: &str) -> NodeHandle {
-    let node = Node::builder(Home::new(folder.join(name)))
+    let node = Node::builder(DataDir::new(folder.join(name)))
         .start()
         .await
         .unwrap();
@@ -255,7 +255,7 @@ fn solutions(dossier: &Dossier) -> Vec<&SolutionInput> {
     inputs.collect()
 }
 
-/// Parses the lines of `quorate solver --json`.
+/// Parses the lines of `quorate propose --json`.
 fn objects(lines: &[String]) -> Vec<Value> {
     lines
         .iter()
@@ -276,7 +276,7 @@ async fn m31_a_poor_solution_is_kept_a_wrong_one_refused_and_the_best_wins() {
         let solver = Process::start(
             folder,
             &[
-                "solver",
+                "propose",
                 "carl",
                 "--market",
                 "grid",
@@ -287,7 +287,7 @@ async fn m31_a_poor_solution_is_kept_a_wrong_one_refused_and_the_best_wins() {
             "carl.log",
         );
         solver.wait_for("{\"event\":\"ready\"");
-        let endless = Process::start(folder, &["solver", "dora"], "dora.log");
+        let endless = Process::start(folder, &["propose", "dora"], "dora.log");
         endless.wait_for("ready ");
         let poor_key = loser.public_key();
         let proposed = tokio::spawn(propose(loser, poor));
@@ -370,11 +370,11 @@ fn check_replay(folder: &Path, window: u64) {
 }
 
 #[test]
-fn what_cannot_solve_is_told_why() {
+fn what_cannot_propose_is_told_why() {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path();
     found(folder);
-    let solver = |name, more: &[&str]| fail(folder, &[&["solver", name], more].concat());
+    let solver = |name, more: &[&str]| fail(folder, &[&["propose", name], more].concat());
     assert!(solver("nobody", &[]).contains("run quorate join first"));
     assert!(solver("a", &[]).contains("is a validator's"));
     assert!(solver("carl", &[]).contains("`boot` is empty"));

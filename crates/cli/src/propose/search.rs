@@ -2,11 +2,12 @@
 //! proposed, and by a longer search.
 
 use quorate_market::{
-    Award, Bid, Bidder, Clearing, GapFound, Mechanism, Round, Score, Task, TieSeed, clearing_of,
+    Auction, Bid, Bidder, Clearing, GapFound, Mechanism, Score, Task, TieSeed, Winner, clearing_of,
     eligibility, gap_effort, gap_search,
 };
 use quorate_node::StandingBids;
 use quorate_types::operation::Pair;
+use quorate_types::outcome::BidInput;
 use quorate_types::{Millis, Price, limits};
 use serde::Serialize;
 
@@ -64,46 +65,45 @@ pub(super) fn search(
     rule: &dyn Mechanism,
     effort: Effort,
 ) -> Findings {
-    let round = round(standing, ties);
-    let baseline = rule.clear(&round);
+    let auction = auction(standing, ties);
+    let baseline = rule.clear(&auction);
 
-    let kept: Vec<Clearing> = standing
-        .solutions
-        .iter()
-        .map(|kept| clearing_of(&round, &kept.pairs))
-        .collect();
+    let best_kept = best_kept(standing, &auction);
 
     let GapFound {
-        awards,
+        winners,
         optimal,
         steps,
-    } = gap_search(&round, effort.steps(round.bids.len()));
+    } = gap_search(&auction, effort.steps(auction.bids.len()));
     let found = Clearing {
-        awards,
+        winners,
         ..Clearing::default()
     };
 
-    let score = |clearing: &Clearing| Score::new(&round, clearing);
     // The lesser score is the better one.
-    let best_kept = kept.iter().min_by_key(|kept| score(kept));
-    let others = [Some(&baseline), best_kept];
-    let is_better = others
-        .into_iter()
-        .flatten()
-        .all(|other| score(&found) < score(other));
+    let score = Score::new(&auction, &found);
+    let mut others = std::iter::once(&baseline).chain(&best_kept);
+    let is_better = others.all(|other| score < Score::new(&auction, other));
 
     Findings {
-        tasks: round.tasks.len(),
-        bidders: round.bidders.len(),
-        bids: round.bids.len(),
-        kept: kept.len(),
+        tasks: auction.tasks.len(),
+        bidders: auction.bidders.len(),
+        bids: auction.bids.len(),
+        kept: standing.solutions.len(),
         baseline: Worth::of(&baseline),
-        best_kept: best_kept.map(Worth::of),
+        best_kept: best_kept.as_ref().map(Worth::of),
         found: Worth::of(&found),
         steps,
         optimal,
-        proposal: is_better.then(|| found.awards.iter().map(pair).collect()),
+        proposal: is_better.then(|| found.winners.iter().map(pair).collect()),
     }
+}
+
+/// The clearing by the best of the solutions that others proposed.
+fn best_kept(standing: &StandingBids, auction: &Auction) -> Option<Clearing> {
+    let kept = standing.solutions.iter();
+    kept.map(|kept| clearing_of(auction, &kept.pairs))
+        .min_by_key(|kept| Score::new(auction, kept))
 }
 
 impl Effort {
@@ -115,15 +115,15 @@ impl Effort {
 
 impl Worth {
     fn of(clearing: &Clearing) -> Self {
-        let prices = clearing.awards.iter().map(|award| award.bid);
+        let prices = clearing.winners.iter().map(|award| award.bid);
         Self {
-            tasks: clearing.awards.len(),
+            tasks: clearing.winners.len(),
             total: prices.fold(0, Price::saturating_add),
         }
     }
 }
 
-fn pair(award: &Award) -> Pair {
+fn pair(award: &Winner) -> Pair {
     Pair {
         task: award.task,
         agent: award.agent,
@@ -131,43 +131,45 @@ fn pair(award: &Award) -> Pair {
 }
 
 /// The round that the mechanism sees: the bids of the window that take part, and no solutions.
-fn round(standing: &StandingBids, ties: TieSeed) -> Round {
+fn auction(standing: &StandingBids, ties: TieSeed) -> Auction {
     let tasks = standing.tasks.iter().map(|task| Task {
         id: task.task,
         demand: eligibility::demand_or_slot(&task.demand),
         limit: task.limit.min(limits::PRICE),
     });
-    let bidders = standing.bidders.iter().map(|bidder| {
-        let (agent, budget) = (bidder.agent, bidder.budget.clone());
-        Bidder { agent, budget }
+    let bidders = standing.bidders.iter().map(|bidder| Bidder {
+        agent: bidder.agent,
+        budget: bidder.budget.clone(),
     });
 
-    // Excluded bids take no part in the clearing (M-9).
-    let live = standing.bids.iter().filter(|bid| bid.excluded.is_none());
-
-    let bids = live.filter_map(|bid| {
-        let (task, agent) = (bid.task, bid.agent);
-        // A bid without a price was sealed and not opened.
-        Some(Bid {
-            task,
-            agent,
-            price: bid.price?,
-        })
-    });
-
-    Round {
+    Auction {
         tasks: tasks.collect(),
         bidders: bidders.collect(),
-        bids: bids.collect(),
+        bids: standing.bids.iter().filter_map(live_bid).collect(),
         solutions: Vec::new(),
         ties,
     }
 }
 
+/// The bid as the mechanism sees it, if it takes part.
+fn live_bid(bid: &BidInput) -> Option<Bid> {
+    // Excluded bids take no part in the clearing (M-9).
+    if bid.excluded.is_some() {
+        return None;
+    }
+
+    // A bid without a price was sealed and not opened.
+    Some(Bid {
+        task: bid.task,
+        agent: bid.agent,
+        price: bid.price?,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use quorate_market::Gap;
-    use quorate_types::outcome::{BidInput, BidderInput, SolutionInput, TaskInput};
+    use quorate_types::outcome::{BidderInput, SolutionInput, TaskInput};
     use quorate_types::{Amounts, Hash, OperationId, PublicKey, Reason, SwarmId, TaskId};
 
     use super::*;
@@ -258,9 +260,9 @@ mod tests {
         assert!(order(first.found) < order(first.baseline), "{first:?}");
         assert_eq!((first.kept, first.best_kept), (0, None));
         assert!(proposal.is_sorted_by(|a, b| a.task < b.task));
-        let round = round(&standing, ties());
+        let auction = auction(&standing, ties());
         assert_eq!(
-            clearing_of(&round, &proposal).awards.len(),
+            clearing_of(&auction, &proposal).winners.len(),
             proposal.len(),
             "all pairs hold"
         );

@@ -1,4 +1,4 @@
-//! `quorate solver`: proposes better assignments than a market's own search finds.
+//! `quorate propose`: proposes better assignments than a market's own search finds.
 
 mod progress;
 mod search;
@@ -9,14 +9,15 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail, ensure};
 use quorate_market::mechanisms;
-use quorate_node::{Home, Node};
+use quorate_node::{DataDir, Node};
 use quorate_types::{Genesis, Label, Market};
 
 use crate::node::stop::StopSignal;
 use crate::submit::check_member;
+use crate::values;
 use windows::{Setting, Windows};
 
-/// Solve markets: search longer than their mechanism does, and propose better assignments
+/// Propose better assignments to markets, by searching longer than their mechanism does
 ///
 /// If tasks take different amounts of limited budgets, the best assignment is hard to find.
 /// Validators search for it only a fixed number of steps (mechanism gap). A market with solve_ms
@@ -34,8 +35,8 @@ Examples:
   quorate init carl --operator carl
   quorate attest alice --agent carl/member.toml --amount slots=0 --out carl.att
   quorate join carl genesis.toml --boot alice/member.toml --attestation carl.att
-  quorate solver carl
-  quorate solver carl --market grid --effort 500 --json
+  quorate propose carl
+  quorate propose carl --market grid --effort 500 --json
 
 It prints one line for each window. `168 for 2105` means that 168 tasks are assigned, for prices
 that sum to 2105:
@@ -59,14 +60,13 @@ To write a solver of your own, see `standing_bids` and `solve` of the library `q
 dossiers show who won in the end: `quorate audit replay` names the operation whose solution was
 taken.")]
 pub(crate) struct Args {
-    /// Folder of the solver, which has joined the swarm.
+    /// Folder of the member that proposes, which has joined the swarm.
     dir: PathBuf,
     /// Market to solve. May be repeated; without any, all markets that take solutions.
     #[arg(long, value_name = "M")]
     market: Vec<Label>,
     /// Length of a search, as a multiple of the steps of the mechanism's own search.
-    #[arg(long, value_name = "N", default_value_t = 50,
-        value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = values::effort())]
     effort: u64,
     /// Number of windows after which to stop.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -81,13 +81,13 @@ pub(crate) struct Args {
 /// # Errors
 /// If it does not start, or if its node ends before it is told to.
 pub(crate) async fn run(args: Args) -> Result<ExitCode> {
-    let home = Home::new(&args.dir);
-    let genesis = home.genesis().context("run quorate join first")?;
-    check_member(&home, &genesis, "solve")?;
+    let data_dir = DataDir::new(&args.dir);
+    let genesis = data_dir.genesis().context("run quorate join first")?;
+    check_member(&data_dir, &genesis, "propose")?;
 
     let markets = markets(&args.market, &genesis)?;
     let stop = StopSignal::catch()?;
-    let node = Node::builder(home).start().await?;
+    let node = Node::builder(data_dir).start().await?;
 
     let setting = Setting {
         genesis: &genesis,
@@ -103,18 +103,23 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
 
 /// The markets that are named, or all that take solutions if none is named.
 fn markets(names: &[Label], genesis: &Genesis) -> Result<Vec<Market>> {
-    // A market takes solutions only if it has `solve_ms`.
-    let solved: Vec<Market> = genesis
-        .markets
-        .iter()
+    let solved = solved_markets(genesis)?;
+
+    for name in names {
+        check_market(name, genesis, &solved).with_context(|| format!("--market {name}"))?;
+    }
+
+    let wanted = |market: &Market| names.is_empty() || names.contains(&market.name);
+    Ok(solved.into_iter().filter(wanted).collect())
+}
+
+/// The markets that take solutions, which are those that have `solve_ms`.
+fn solved_markets(genesis: &Genesis) -> Result<Vec<Market>> {
+    let markets = genesis.markets.iter();
+    let solved: Vec<Market> = markets
         .filter(|market| market.solve_ms.is_some())
         .cloned()
         .collect();
-
-    let list = |markets: &[Market]| {
-        let names: Vec<_> = markets.iter().map(|market| market.name.as_str()).collect();
-        names.join(", ")
-    };
 
     if solved.is_empty() {
         let rules = mechanisms().iter().filter(|rule| rule.takes_solutions());
@@ -126,19 +131,27 @@ fn markets(names: &[Label], genesis: &Genesis) -> Result<Vec<Market>> {
         );
     }
 
-    for name in names {
-        ensure!(
-            genesis.market(name).is_some(),
-            "--market {name}: there is no market of that name; the swarm has {}",
-            list(&genesis.markets)
-        );
-        ensure!(
-            solved.iter().any(|market| market.name == *name),
-            "--market {name}: takes no solutions, because it has no `solve_ms`; these do: {}",
-            list(&solved)
-        );
-    }
+    Ok(solved)
+}
 
-    let wanted = |market: &Market| names.is_empty() || names.contains(&market.name);
-    Ok(solved.into_iter().filter(wanted).collect())
+/// Checks that there is a market of this name, and that it is one of those that take solutions.
+fn check_market(name: &Label, genesis: &Genesis, solved: &[Market]) -> Result<()> {
+    ensure!(
+        genesis.market(name).is_some(),
+        "there is no market of that name; the swarm has {}",
+        names_of(&genesis.markets)
+    );
+    ensure!(
+        solved.iter().any(|market| market.name == *name),
+        "takes no solutions, because it has no `solve_ms`; these do: {}",
+        names_of(solved)
+    );
+
+    Ok(())
+}
+
+/// The names of markets, in one line.
+pub(crate) fn names_of(markets: &[Market]) -> String {
+    let names: Vec<_> = markets.iter().map(|market| market.name.as_str()).collect();
+    names.join(", ")
 }

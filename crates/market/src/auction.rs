@@ -1,11 +1,14 @@
-//! The input and the output of a mechanism: [`Round`] and [`Clearing`].
+//! The input and the output of a mechanism: [`Auction`] and [`Clearing`].
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use quorate_types::operation::Pair;
 use quorate_types::{Amounts, Hash, Label, Price, PublicKey, SwarmId, TaskId};
 
 /// Everything that a clearing may depend on. It does not hold the bids that eligibility excludes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Round {
+pub struct Auction {
     /// The tasks to assign, strictly ascending by id.
     pub tasks: Vec<Task>,
     /// The agents that bid, strictly ascending by key.
@@ -56,17 +59,17 @@ pub struct Bid {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Clearing {
     /// The tasks that were won, strictly ascending by task.
-    pub awards: Vec<Award>,
+    pub winners: Vec<Winner>,
     /// Prices that prove optimality, if the mechanism computes them.
     pub duals: Option<Duals>,
-    /// The index in [`Round::solutions`] of the solution that was taken; `None` if the awards are
+    /// The index in [`Auction::solutions`] of the solution that was taken; `None` if the awards are
     /// what the mechanism found itself.
     pub solution: Option<usize>,
 }
 
 /// A task that was won.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Award {
+pub struct Winner {
     /// The task that was awarded.
     pub task: TaskId,
     /// The agent that won it.
@@ -83,9 +86,9 @@ pub struct Award {
 /// Dual prices, which prove that an assignment is optimal (see [`crate::assignment::Solution`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Duals {
-    /// The price of each bidder, in the round's order.
+    /// The price of each bidder, in the auction's order.
     pub bidders: Vec<i64>,
-    /// The price of each task, in the round's order.
+    /// The price of each task, in the auction's order.
     pub tasks: Vec<i64>,
 }
 
@@ -116,7 +119,18 @@ impl TieSeed {
     }
 }
 
-impl Award {
+impl Clearing {
+    /// Makes the clearing of a mechanism that proves nothing and takes no solutions.
+    pub(crate) fn of(winners: Vec<Winner>) -> Self {
+        Self {
+            winners,
+            duals: None,
+            solution: None,
+        }
+    }
+}
+
+impl Winner {
     /// Makes an award of a bid, at the given price for both sides.
     pub fn at(bid: &Bid, price: Price) -> Self {
         let Bid {
@@ -135,12 +149,39 @@ impl Award {
     }
 }
 
-impl Round {
+impl Auction {
     /// Returns the bids on a task, ascending by agent.
     pub fn bids_on(&self, task: &TaskId) -> &[Bid] {
         let start = self.bids.partition_point(|bid| bid.task < *task);
         let end = self.bids.partition_point(|bid| bid.task <= *task);
         &self.bids[start..end]
+    }
+
+    /// Compares bids by price, then tie key; the lesser one is the better.
+    pub(crate) fn compare(&self, one: &Bid, other: &Bid) -> Ordering {
+        let key = |bid: &Bid| self.ties.key(&bid.task, &bid.agent);
+
+        // The key is computed only if prices are equal: a hash costs more than a comparison.
+        let by_price = one.price.cmp(&other.price);
+        by_price.then_with(|| key(one).cmp(&key(other)))
+    }
+
+    /// Returns the budget of each bidder.
+    pub(crate) fn budgets(&self) -> BTreeMap<PublicKey, Amounts> {
+        let bidders = self.bidders.iter();
+        bidders
+            .map(|bidder| (bidder.agent, bidder.budget.clone()))
+            .collect()
+    }
+
+    /// Returns a task, if it is due.
+    pub(crate) fn task(&self, task: &TaskId) -> Option<&Task> {
+        self.tasks.get(self.task_index(task)?)
+    }
+
+    /// Returns a bidder, if it takes part.
+    pub(crate) fn bidder(&self, agent: &PublicKey) -> Option<&Bidder> {
+        self.bidders.get(self.bidder_index(agent)?)
     }
 
     /// Returns the index of a task in [`Self::tasks`].

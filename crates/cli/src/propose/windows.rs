@@ -9,13 +9,13 @@ use quorate_certificate::Certificate;
 use quorate_market::{TieSeed, mechanism};
 use quorate_node::{NodeError, NodeEvent, NodeHandle, StandingBids};
 use quorate_types::operation::Pair;
-use quorate_types::{Genesis, Label, Market, Millis};
+use quorate_types::{Genesis, Label, Market, UnixMillis};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use super::progress::{Item, Outcome, Progress};
+use super::progress::{Item, SolveEvent, WindowResult};
 use super::search::{Effort, Findings, search};
 use crate::node::stop::StopSignal;
 use crate::output::say;
@@ -37,7 +37,7 @@ pub(super) struct Windows<'a> {
     node: &'a NodeHandle,
     setting: Setting<'a>,
     /// Unix time of the start. Refusals before it concern earlier runs with this key.
-    started: Millis,
+    started: UnixMillis,
     /// The number of the newest window of each market.
     newest: BTreeMap<Label, u64>,
     /// The markets for which a search is under way.
@@ -95,15 +95,9 @@ impl<'a> Windows<'a> {
             }
         }
 
-        // After the last window, a refusal of its proposal may still come.
-        let Some(limit) = self.refusal.take() else {
-            return Ok(());
-        };
-
         tokio::select! {
             () = stop.received() => Ok(()),
-            () = tokio::time::sleep(limit) => Ok(()),
-            refused = self.refusal(&mut events) => refused,
+            refused = self.last_refusal(&mut events) => refused,
         }
     }
 
@@ -115,14 +109,7 @@ impl<'a> Windows<'a> {
         if let Ok(ready) = tokio::time::timeout(HINT_AFTER, &mut ready).await {
             ready?;
         } else {
-            let set = &self.setting.genesis.validators;
-            let peers = self.node.peers();
-            let connected = peers.iter().filter(|key| set.get(key).is_some()).count();
-            eprintln!(
-                "the swarm does not know this key yet: connected to {connected} of {} \
-                 validators; is `boot` in node.toml right, and the attestation in force?",
-                set.len()
-            );
+            self.hint();
             ready.await?;
         }
 
@@ -133,10 +120,23 @@ impl<'a> Windows<'a> {
             .map(|market| market.name.clone())
             .collect();
 
-        self.tell(&Progress::Ready {
+        self.tell(&SolveEvent::Ready {
             agent: self.node.public_key(),
             markets,
         })
+    }
+
+    /// Prints what may be the reason why the swarm does not know the key.
+    fn hint(&self) {
+        let set = &self.setting.genesis.validators;
+        let peers = self.node.peers();
+        let connected = peers.iter().filter(|key| set.get(key).is_some()).count();
+
+        eprintln!(
+            "the swarm does not know this key yet: connected to {connected} of {} \
+             validators; is `boot` in node.toml right, and the attestation in force?",
+            set.len()
+        );
     }
 
     fn on_event(&mut self, event: Result<NodeEvent, RecvError>) -> Result<()> {
@@ -155,21 +155,9 @@ impl<'a> Windows<'a> {
     /// Starts a search for a window, unless there was one already or its market is not to be
     /// solved.
     fn look_at(&mut self, name: &Label, window: u64) {
-        let market = self
-            .setting
-            .markets
-            .iter()
-            .find(|market| market.name == *name);
-
-        let Some(market) = market.cloned() else {
+        let Some(market) = self.take_up(name, window) else {
             return;
         };
-
-        // One search at a time for each market: on a slow machine they would pile up otherwise.
-        let is_new = self.newest.insert(name.clone(), window) != Some(window);
-        if !is_new || !self.searched.insert(name.clone()) {
-            return;
-        }
 
         let standing = self.node.standing_bids(name.clone(), window);
         let ties = TieSeed {
@@ -192,6 +180,18 @@ impl<'a> Windows<'a> {
         });
     }
 
+    /// The market of a window, which counts as searched from now on. `None` if no search for the
+    /// window must start.
+    fn take_up(&mut self, name: &Label, window: u64) -> Option<Market> {
+        let mut markets = self.setting.markets.iter();
+        let market = markets.find(|market| market.name == *name).cloned()?;
+
+        // One search at a time for each market: on a slow machine they would pile up otherwise.
+        let is_new = self.newest.insert(name.clone(), window) != Some(window);
+        let must_search = is_new && self.searched.insert(name.clone());
+        must_search.then_some(market)
+    }
+
     async fn on_looked(&mut self, looked: Looked) -> Result<()> {
         let Looked {
             market,
@@ -200,18 +200,19 @@ impl<'a> Windows<'a> {
         } = looked;
 
         // At the end only a refusal of the newest proposal is waited for.
-        (self.done, self.refusal) = (self.done + 1, None);
+        self.refusal = None;
+        self.done += 1;
         self.searched.remove(&market.name);
 
         let proposal = findings.as_ref().map(|findings| findings.proposal.clone());
         let (outcome, explanation) = match proposal {
-            None => (Outcome::Missed, None),
-            Some(None) => (Outcome::NotBetter, None),
+            None => (WindowResult::Missed, None),
+            Some(None) => (WindowResult::NotBetter, None),
             Some(Some(pairs)) => self.propose(&market, window, pairs).await?,
         };
 
         let market = market.name;
-        self.tell(&Progress::Window {
+        self.tell(&SolveEvent::Window {
             market,
             window,
             outcome,
@@ -226,18 +227,29 @@ impl<'a> Windows<'a> {
         market: &Market,
         window: u64,
         pairs: Vec<Pair>,
-    ) -> Result<(Outcome, Option<String>)> {
+    ) -> Result<(WindowResult, Option<String>)> {
         match self.node.solve(market.name.clone(), window, pairs).await {
             Ok(()) => {
                 let stage = Duration::from_millis(market.solve_ms.unwrap_or(0));
                 self.refusal = Some(stage.saturating_add(REFUSAL_LIMIT));
-                Ok((Outcome::Proposed, None))
+                Ok((WindowResult::Proposed, None))
             }
 
-            Err(NodeError::Client(error)) => Ok((Outcome::TooLong, Some(error.to_string()))),
+            Err(NodeError::Client(error)) => Ok((WindowResult::TooLong, Some(error.to_string()))),
 
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Waits for a refusal of the proposal for the last window, as long as it may still come.
+    async fn last_refusal(&self, events: &mut Receiver<NodeEvent>) -> Result<()> {
+        let Some(limit) = self.refusal else {
+            return Ok(());
+        };
+
+        // If the time runs out, the swarm has not refused the proposal.
+        let refused = tokio::time::timeout(limit, self.refusal(events)).await;
+        refused.unwrap_or(Ok(()))
     }
 
     /// Waits until a proposal of this run is refused.
@@ -273,7 +285,7 @@ impl<'a> Windows<'a> {
             .map(|(task, reason)| Item::new(*task, *reason))
             .collect();
 
-        self.tell(&Progress::Refused {
+        self.tell(&SolveEvent::Refused {
             operation: *operation,
             items,
         })?;
@@ -281,7 +293,7 @@ impl<'a> Windows<'a> {
         Ok(true)
     }
 
-    fn tell(&self, progress: &Progress) -> Result<()> {
+    fn tell(&self, progress: &SolveEvent) -> Result<()> {
         match self.setting.json {
             true => say(serde_json::to_string(progress)?),
             false => say(progress.to_string()),

@@ -1,4 +1,4 @@
-//! The events of a solver, in words or as JSON.
+//! The events of `quorate propose`, in words or as JSON.
 
 use std::fmt;
 
@@ -7,10 +7,10 @@ use serde::Serialize;
 
 use super::search::{Findings, Worth};
 
-/// An event of a solver.
+/// An event of `quorate propose`.
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-pub(super) enum Progress {
+pub(super) enum SolveEvent {
     /// The swarm knows the key, so it takes proposals from now on.
     Ready {
         /// The key that proposes.
@@ -25,7 +25,7 @@ pub(super) enum Progress {
         /// The number of the window.
         window: u64,
         /// The outcome for the window.
-        outcome: Outcome,
+        outcome: WindowResult,
         /// The reason why a better solution was not proposed.
         explanation: Option<String>,
         /// The results of the search; `None` if the window was missed.
@@ -44,7 +44,7 @@ pub(super) enum Progress {
 /// The outcome for a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Outcome {
+pub(super) enum WindowResult {
     /// A solution was sent.
     Proposed,
     /// The search found nothing that is better than what there is.
@@ -78,7 +78,7 @@ impl Item {
     }
 }
 
-impl fmt::Display for Progress {
+impl fmt::Display for SolveEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ready { agent, markets } => {
@@ -113,7 +113,7 @@ impl fmt::Display for Progress {
     }
 }
 
-impl Outcome {
+impl WindowResult {
     fn word(self) -> &'static str {
         match self {
             Self::Proposed => "proposed",
@@ -165,12 +165,12 @@ mod tests {
 
     use super::*;
 
-    fn window(proposal: bool, optimal: bool) -> Progress {
+    fn window(proposal: bool, optimal: bool) -> SolveEvent {
         let worth = |tasks, total| Worth { tasks, total };
         let outcome = if proposal {
-            Outcome::Proposed
+            WindowResult::Proposed
         } else {
-            Outcome::NotBetter
+            WindowResult::NotBetter
         };
         let findings = Findings {
             tasks: 12,
@@ -185,7 +185,7 @@ mod tests {
             proposal: proposal.then(Vec::new),
         };
         let (market, findings) = ("grid".parse().unwrap(), Some(findings));
-        Progress::Window {
+        SolveEvent::Window {
             market,
             window: 4,
             outcome,
@@ -211,8 +211,8 @@ mod tests {
             assert_eq!(window(proposal, optimal).to_string(), expected);
         }
         let (market, explanation) = ("grid".parse().unwrap(), None);
-        let outcome = Outcome::Missed;
-        let missed = Progress::Window {
+        let outcome = WindowResult::Missed;
+        let missed = SolveEvent::Window {
             market,
             window: 5,
             outcome,
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn json_has_the_documented_keys() {
-        let keys = |progress: &Progress| -> Vec<String> {
+        let keys = |progress: &SolveEvent| -> Vec<String> {
             let value = serde_json::to_value(progress).unwrap();
             value.as_object().unwrap().keys().cloned().collect()
         };
@@ -241,7 +241,7 @@ mod tests {
             item(None, Reason::NotBetter),
             item(Some(task), Reason::NoBid),
         ];
-        let refused = Progress::Refused {
+        let refused = SolveEvent::Refused {
             operation: OperationId([0; 32]),
             items,
         };

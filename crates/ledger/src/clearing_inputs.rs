@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use quorate_crypto::merkle;
-use quorate_market::{Clearing, Mechanism, Round, TieSeed, eligibility};
+use quorate_market::{Auction, Clearing, Mechanism, TieSeed, eligibility};
 use quorate_types::operation::Pair;
 use quorate_types::outcome::{
     BidInput, BidderInput, ClearingInput, ClearingRecord, Refusal, SolutionInput, TaskInput,
@@ -39,7 +39,7 @@ struct Judged {
 }
 
 /// Everything that a clearing takes into account, each part ascending by its keys.
-pub(crate) struct Docket<'a> {
+pub(crate) struct ClearingInputs<'a> {
     pub market: &'a Market,
     tasks: BTreeMap<TaskId, Arc<Task>>,
     pub candidates: BTreeMap<PublicKey, Candidate>,
@@ -49,105 +49,105 @@ pub(crate) struct Docket<'a> {
 
 impl Run<'_> {
     /// Returns the docket of all bids on these tasks, with the solutions of the market.
-    pub(crate) fn docket<'a>(
+    pub(crate) fn clearing_inputs<'a>(
         &self,
         market: &'a Market,
         rule: &dyn Mechanism,
         tasks: &[TaskId],
-    ) -> Docket<'a> {
+    ) -> ClearingInputs<'a> {
         let ids: BTreeSet<TaskId> = tasks.iter().copied().collect();
 
         // The index holds live bids by task and agent, so they ascend as the docket needs.
-        let bids = ids.iter().flat_map(|id| self.view.marks(Index::bids(*id)));
-        let bids = bids.filter_map(|(key, value)| match key {
-            Index::Bid(task, agent) => Some((
-                Pair {
-                    task: *task,
-                    agent: *agent,
-                },
-                value,
-            )),
+        let bids = ids.iter().flat_map(|id| self.live_bids(*id));
+        let mut clearing_inputs = self.clearing_inputs_with(market, rule, &ids, bids);
+        clearing_inputs.solutions = self.solution_inputs(market);
+
+        clearing_inputs
+    }
+
+    /// Returns the live bids on a task with their values in the index, ascending by agent.
+    fn live_bids(&self, task: TaskId) -> impl Iterator<Item = (Pair, u64)> {
+        let marks = self.view.marks(Index::bids(task));
+
+        marks.filter_map(|(key, value)| match *key {
+            Index::Bid(task, agent) => Some((Pair { task, agent }, value)),
             _ => None,
-        });
-
-        let mut docket = self.docket_with(market, rule, &ids, bids);
-        docket.solutions = self.solution_inputs(market);
-
-        docket
+        })
     }
 
     /// Returns the docket of the bids that `pairs` name on these tasks, as far as such bids are
     /// live.
-    pub(crate) fn docket_of<'a>(
+    pub(crate) fn clearing_inputs_of<'a>(
         &self,
         market: &'a Market,
         rule: &dyn Mechanism,
         pairs: &BTreeSet<Pair>,
         tasks: &BTreeSet<TaskId>,
-    ) -> Docket<'a> {
+    ) -> ClearingInputs<'a> {
         let named: BTreeSet<TaskId> = pairs.iter().map(|pair| pair.task).collect();
+
         // Only tasks that a clearing would take now count (M-29).
         let ids = named.intersection(tasks).copied().collect();
 
-        let bids = pairs
-            .iter()
-            .filter_map(|pair| Some((*pair, self.view.value(&Index::Bid(pair.task, pair.agent))?)));
+        let bids = pairs.iter().filter_map(|pair| {
+            let value = self.view.value(&Index::Bid(pair.task, pair.agent))?;
+            Some((*pair, value))
+        });
 
-        self.docket_with(market, rule, &ids, bids)
+        self.clearing_inputs_with(market, rule, &ids, bids)
     }
 
     /// Judges bids, which must ascend, and leaves out those on other tasks than `ids`.
-    fn docket_with<'a>(
+    fn clearing_inputs_with<'a>(
         &self,
         market: &'a Market,
         rule: &dyn Mechanism,
         ids: &BTreeSet<TaskId>,
         bids: impl Iterator<Item = (Pair, u64)>,
-    ) -> Docket<'a> {
-        let tasks = ids
-            .iter()
-            .filter_map(|id| Some((*id, Arc::clone(self.view.task(id)?))));
-        let (tasks, candidates) = (tasks.collect(), BTreeMap::new());
-
-        let mut docket = Docket {
-            market,
-            tasks,
-            candidates,
-            bids: Vec::new(),
-            solutions: Vec::new(),
-        };
+    ) -> ClearingInputs<'a> {
+        let mut clearing_inputs = self.inputs_without_bids(market, ids);
 
         for (Pair { task: id, agent }, value) in bids {
             // The tasks may be fewer than those that the bids are on.
-            let Some(task) = docket.tasks.get(&id) else {
+            let Some(task) = clearing_inputs.tasks.get(&id) else {
                 continue;
             };
 
-            let candidate = docket.candidates.entry(agent);
+            let candidate = clearing_inputs.candidates.entry(agent);
             let candidate = candidate.or_insert_with(|| self.candidate(&market.name, agent));
 
-            // A commitment that was not opened has no price.
-            let price = (value != Index::SEALED).then_some(value.min(limits::PRICE as u64));
-            let price = price.map(u64::cast_signed);
-
-            // In a double auction an ask that trades with nobody may still set a price (M-9).
-            let all = rule.takes_all_asks();
-            let limit = if all {
-                limits::PRICE
-            } else {
-                limit(market, &task.spec)
-            };
-
-            let excluded = self.judge(limit, task, candidate, (agent, price)).err();
-            docket.bids.push(Judged {
+            let mut bid = Judged {
                 task: id,
                 agent,
-                price,
-                excluded,
-            });
+                price: price_of(value),
+                excluded: None,
+            };
+
+            let limit = limit_of_bids(market, rule, &task.spec);
+            bid.excluded = self.judge(limit, task, candidate, &bid).err();
+            clearing_inputs.bids.push(bid);
         }
 
-        docket
+        clearing_inputs
+    }
+
+    /// Returns the inputs with these tasks, as far as they exist, and nothing else yet.
+    fn inputs_without_bids<'a>(
+        &self,
+        market: &'a Market,
+        ids: &BTreeSet<TaskId>,
+    ) -> ClearingInputs<'a> {
+        let tasks = ids
+            .iter()
+            .filter_map(|id| Some((*id, Arc::clone(self.view.task(id)?))));
+
+        ClearingInputs {
+            market,
+            tasks: tasks.collect(),
+            candidates: BTreeMap::new(),
+            bids: Vec::new(),
+            solutions: Vec::new(),
+        }
     }
 
     fn solution_inputs(&self, market: &Market) -> Vec<SolutionInput> {
@@ -158,6 +158,7 @@ impl Run<'_> {
                 operation: kept.operation,
                 pairs: kept.pairs.clone(),
             });
+
         inputs.collect()
     }
 
@@ -166,6 +167,7 @@ impl Run<'_> {
     fn candidate(&self, market: &Label, agent: PublicKey) -> Candidate {
         let (capabilities, attestations) = self.view.capabilities(agent, self.now.wall);
         let free = self.free(agent, market, &capabilities);
+
         let reservation = self.view.reservation(market, agent);
 
         let mut budget = reservation
@@ -194,14 +196,13 @@ impl Run<'_> {
         limit: Price,
         task: &Task,
         candidate: &Candidate,
-        bid: (PublicKey, Option<Price>),
+        bid: &Judged,
     ) -> Result<(), Reason> {
-        let (spec, attested) = (&task.spec, &candidate.capabilities);
-        let (agent, price) = bid;
-        let price = price.ok_or(Reason::Unopened)?;
+        let spec = &task.spec;
+        let price = bid.price.ok_or(Reason::Unopened)?;
 
         // An agent that lost the task once cannot win it again (L-17).
-        if task.excluded.contains(&agent) {
+        if task.excluded.contains(&bid.agent) {
             return Err(Reason::ExcludedAfterFailure);
         }
 
@@ -212,26 +213,47 @@ impl Run<'_> {
             return Err(Reason::DeadlinePassed);
         }
 
-        eligibility::check(&spec.requires, attested)?;
+        eligibility::check(&spec.requires, &candidate.capabilities)?;
 
         if price > limit {
             return Err(Reason::PriceTooHigh);
         }
 
-        // A task without a demand takes one of `slots`.
-        let demand = eligibility::demand_or_slot(&spec.demand);
-        if demand
-            .keys()
-            .any(|name| !attested.amounts.contains_key(name))
-        {
-            return Err(Reason::CapabilityNotAttested);
-        }
+        check_demand(spec, candidate)
+    }
+}
 
-        if !eligibility::fits(&demand, &candidate.budget) {
-            return Err(Reason::OverBudget);
-        }
+/// Checks that the demand of a task is attested of a bidder, and fits into its budget.
+fn check_demand(spec: &TaskSpec, candidate: &Candidate) -> Result<(), Reason> {
+    // A task without a demand takes one of `slots`.
+    let demand = eligibility::demand_or_slot(&spec.demand);
+    let attested = &candidate.capabilities.amounts;
 
-        Ok(())
+    if demand.keys().any(|name| !attested.contains_key(name)) {
+        return Err(Reason::CapabilityNotAttested);
+    }
+
+    if !eligibility::fits(&demand, &candidate.budget) {
+        return Err(Reason::OverBudget);
+    }
+
+    Ok(())
+}
+
+/// Returns the price of a live bid from its value in the index; `None` for a commitment that was
+/// not opened.
+fn price_of(value: u64) -> Option<Price> {
+    let is_open = value != Index::SEALED;
+    is_open.then(|| value.min(limits::PRICE as u64).cast_signed())
+}
+
+/// Returns the highest price at which a bid on a task takes part. In a double auction an ask that
+/// trades with nobody may still set a price, so each of them takes part (M-9).
+fn limit_of_bids(market: &Market, rule: &dyn Mechanism, spec: &TaskSpec) -> Price {
+    if rule.takes_all_asks() {
+        limits::PRICE
+    } else {
+        limit(market, spec)
     }
 }
 
@@ -242,9 +264,9 @@ fn limit(market: &Market, spec: &TaskSpec) -> Price {
     limits.into_iter().flatten().min().unwrap_or(limits::PRICE)
 }
 
-impl Docket<'_> {
+impl ClearingInputs<'_> {
     /// Returns what the mechanism sees: tasks, bidders, the bids that take part, and solutions.
-    pub(crate) fn round(&self, swarm: SwarmId) -> Round {
+    pub(crate) fn auction(&self, swarm: SwarmId) -> Auction {
         let tasks = self.tasks.iter().map(|(id, task)| quorate_market::Task {
             id: *id,
             demand: eligibility::demand_or_slot(&task.spec.demand),
@@ -259,29 +281,13 @@ impl Docket<'_> {
                 budget: candidate.budget.clone(),
             });
 
-        // Excluded bids stand in the record, but the mechanism does not see them.
-        let live = self.bids.iter().filter(|bid| bid.excluded.is_none());
-        let bids = live.filter_map(
-            |&Judged {
-                 task, agent, price, ..
-             }| {
-                Some(quorate_market::Bid {
-                    task,
-                    agent,
-                    price: price?,
-                })
-            },
-        );
+        let solutions = self.solutions.iter().map(|kept| kept.pairs.clone());
 
-        Round {
+        Auction {
             tasks: tasks.collect(),
             bidders: bidders.collect(),
-            bids: bids.collect(),
-            solutions: self
-                .solutions
-                .iter()
-                .map(|solution| solution.pairs.clone())
-                .collect(),
+            bids: self.bids_that_take_part().collect(),
+            solutions: solutions.collect(),
             ties: TieSeed {
                 swarm,
                 market: self.market.name.clone(),
@@ -289,17 +295,26 @@ impl Docket<'_> {
         }
     }
 
+    /// Returns the bids that the mechanism sees. The excluded ones stand only in the record.
+    fn bids_that_take_part(&self) -> impl Iterator<Item = quorate_market::Bid> {
+        let live = self.bids.iter().filter(|bid| bid.excluded.is_none());
+
+        live.filter_map(|bid| {
+            Some(quorate_market::Bid {
+                task: bid.task,
+                agent: bid.agent,
+                price: bid.price?,
+            })
+        })
+    }
+
     /// Returns the reason why a pair of a solution does not hold. A bid that takes part but did not
     /// win exceeds its bidder's budget.
     pub(crate) fn why_not(&self, pair: &Pair) -> Reason {
         let place = |bid: &Judged| (bid.task, bid.agent).cmp(&(pair.task, pair.agent));
+        let found = self.bids.binary_search_by(place).ok();
 
-        match self
-            .bids
-            .binary_search_by(place)
-            .ok()
-            .and_then(|at| self.bids.get(at))
-        {
+        match found.and_then(|at| self.bids.get(at)) {
             None => Reason::NoBid,
             Some(bid) => bid.excluded.unwrap_or(Reason::OverBudget),
         }
@@ -308,46 +323,41 @@ impl Docket<'_> {
     /// Returns all inputs of the clearing, in the order of the dossier (C-16).
     pub(crate) fn inputs(&self) -> Vec<ClearingInput> {
         let tasks = self.tasks.iter().map(|(id, task)| {
-            let demand = eligibility::demand_or_slot(&task.spec.demand);
-            let limit = limit(self.market, &task.spec);
-
             ClearingInput::Task(TaskInput {
                 task: *id,
                 spec: task.spec_hash,
-                demand,
-                limit,
+                demand: eligibility::demand_or_slot(&task.spec.demand),
+                limit: limit(self.market, &task.spec),
             })
         });
 
         // The budgets as cut, since the mechanism sees these.
         let bidders = self.candidates.iter().map(|(agent, candidate)| {
-            let budget = candidate.budget.clone();
             ClearingInput::Bidder(BidderInput {
                 agent: *agent,
-                budget,
+                budget: candidate.budget.clone(),
             })
         });
 
-        let bids = self.bids.iter().map(|bid| {
-            let &Judged {
-                task,
-                agent,
-                price,
-                excluded,
-            } = bid;
-            let operation = self.operation_of(&agent);
+        let bids = self
+            .bids
+            .iter()
+            .map(|bid| ClearingInput::Bid(self.bid_input(bid)));
 
-            ClearingInput::Bid(BidInput {
-                task,
-                agent,
-                price,
-                operation,
-                excluded,
-            })
-        });
         let solutions = self.solutions.iter().cloned().map(ClearingInput::Solution);
 
         tasks.chain(bidders).chain(bids).chain(solutions).collect()
+    }
+
+    /// Returns a bid with its verdict, as the dossier has it.
+    fn bid_input(&self, bid: &Judged) -> BidInput {
+        BidInput {
+            task: bid.task,
+            agent: bid.agent,
+            price: bid.price,
+            operation: self.operation_of(&bid.agent),
+            excluded: bid.excluded,
+        }
     }
 
     fn operation_of(&self, agent: &PublicKey) -> OperationId {
@@ -367,7 +377,7 @@ impl Docket<'_> {
         let leaves: Vec<Vec<u8>> = inputs.iter().map(cbor::encode).collect();
 
         // The total counts the prices of the winning bids; payments may differ from these.
-        let prices = clearing.awards.iter().map(|award| award.bid);
+        let prices = clearing.winners.iter().map(|award| award.bid);
         let solution = clearing.solution.and_then(|at| self.solutions.get(at));
 
         let record = ClearingRecord {
@@ -378,7 +388,7 @@ impl Docket<'_> {
             reserve: self.market.reserve,
             inputs: merkle::root(&leaves),
             input_count: leaves.len() as u64,
-            assigned: clearing.awards.len() as u64,
+            assigned: clearing.winners.len() as u64,
             total: prices.fold(0, Price::saturating_add),
             solution: solution.map(|solution| solution.operation),
         };

@@ -1,7 +1,8 @@
 //! The folder of a node: its key, the genesis, the configuration, and the data with the signing
 //! guard.
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -17,7 +18,7 @@ use crate::genesis_file::{GenesisFileError, read_genesis, write_genesis};
 /// `attestation.cbor` for agents, and `data/` with the log, the blocks and the signing guard of a
 /// validator.
 #[derive(Debug, Clone)]
-pub struct Home {
+pub struct DataDir {
     root: PathBuf,
     /// Used in place of `node.toml` and the environment.
     config: Option<Box<NodeConfig>>,
@@ -25,7 +26,7 @@ pub struct Home {
 
 /// The reason why a folder cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum HomeError {
+pub enum DataDirError {
     /// A file cannot be read or written.
     #[error("{}: {source}", path.display())]
     Io {
@@ -79,7 +80,7 @@ pub enum HomeError {
     Config(#[from] ConfigError),
 }
 
-impl Home {
+impl DataDir {
     /// Returns the folder at `root`, which need not exist yet.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self {
@@ -102,9 +103,9 @@ impl Home {
     /// Makes the key of this node, readable by its owner only.
     ///
     /// # Errors
-    /// [`HomeError::Exists`] if there is a key already; it is never overwritten.
-    pub fn create_key(&self) -> Result<SecretKey, HomeError> {
-        let key = SecretKey::generate().map_err(|error| HomeError::Random(error.to_string()))?;
+    /// [`DataDirError::Exists`] if there is a key already; it is never overwritten.
+    pub fn create_key(&self) -> Result<SecretKey, DataDirError> {
+        let key = SecretKey::generate().map_err(|error| DataDirError::Random(error.to_string()))?;
         self.store_key(&key)?;
         Ok(key)
     }
@@ -113,24 +114,11 @@ impl Home {
     ///
     /// # Errors
     /// The errors of [`Self::create_key`].
-    pub fn store_key(&self, key: &SecretKey) -> Result<(), HomeError> {
+    pub fn store_key(&self, key: &SecretKey) -> Result<(), DataDirError> {
         let path = self.key_path();
         self.make_root()?;
 
-        // `create_new` never overwrites a key, and the mode holds before anything is written.
-        let file = std::fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path);
-
-        let mut file = match file {
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                return Err(HomeError::Exists { path });
-            }
-            file => file.map_err(|source| io_error(&path, source))?,
-        };
-
+        let mut file = create_private(&path)?;
         let digits = Zeroizing::new(hex::encode(key.seed().as_ref()));
         writeln!(file, "{}", *digits)
             .and_then(|()| file.sync_all())
@@ -142,8 +130,8 @@ impl Home {
     /// [`Validator::rejoin`](crate::Validator::rejoin).
     ///
     /// # Errors
-    /// [`HomeError::Guard`] if there is a guard already.
-    pub fn create_guard(&self, key: &PublicKey, swarm: &SwarmId) -> Result<(), HomeError> {
+    /// [`DataDirError::Guard`] if there is a guard already.
+    pub fn create_guard(&self, key: &PublicKey, swarm: &SwarmId) -> Result<(), DataDirError> {
         let data = self.data();
         std::fs::create_dir_all(&data).map_err(|source| io_error(&data, source))?;
         let disk = FileDisk::new(&data).map_err(|source| io_error(&data, source))?;
@@ -158,22 +146,17 @@ impl Home {
     /// Reads the key.
     ///
     /// # Errors
-    /// [`HomeError::KeyMode`] if others can read the file, [`HomeError::Key`] if it does not hold a
-    /// key.
-    pub fn key(&self) -> Result<SecretKey, HomeError> {
-        use std::os::unix::fs::PermissionsExt;
-
+    /// [`DataDirError::KeyMode`] if others can read the file, [`DataDirError::Key`] if it does not
+    /// hold a key.
+    pub fn key(&self) -> Result<SecretKey, DataDirError> {
         let path = self.key_path();
-        let metadata = std::fs::metadata(&path).map_err(|source| io_error(&path, source))?;
-        let mode = metadata.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
-            return Err(HomeError::KeyMode { path, mode });
-        }
+        check_mode(&path)?;
 
         // Text and seed are erased from memory when they are dropped.
         let text = std::fs::read_to_string(&path).map_err(|source| io_error(&path, source))?;
-        let (text, mut seed) = (Zeroizing::new(text), Zeroizing::new([0; 32]));
-        hex::decode_to_slice(text.trim(), seed.as_mut()).map_err(|_| HomeError::Key { path })?;
+        let text = Zeroizing::new(text);
+        let mut seed = Zeroizing::new([0; 32]);
+        hex::decode_to_slice(text.trim(), seed.as_mut()).map_err(|_| DataDirError::Key { path })?;
 
         Ok(SecretKey::from_seed(&seed))
     }
@@ -181,16 +164,16 @@ impl Home {
     /// Reads the genesis.
     ///
     /// # Errors
-    /// [`HomeError::Genesis`] if it cannot be read or is not valid.
-    pub fn genesis(&self) -> Result<Genesis, HomeError> {
+    /// [`DataDirError::Genesis`] if it cannot be read or is not valid.
+    pub fn genesis(&self) -> Result<Genesis, DataDirError> {
         Ok(read_genesis(&self.genesis_path())?)
     }
 
     /// Writes the genesis.
     ///
     /// # Errors
-    /// [`HomeError::Io`] or [`HomeError::Genesis`] if it cannot be written.
-    pub fn store_genesis(&self, genesis: &Genesis) -> Result<(), HomeError> {
+    /// [`DataDirError::Io`] or [`DataDirError::Genesis`] if it cannot be written.
+    pub fn store_genesis(&self, genesis: &Genesis) -> Result<(), DataDirError> {
         self.make_root()?;
         Ok(write_genesis(&self.genesis_path(), genesis)?)
     }
@@ -200,8 +183,8 @@ impl Home {
     /// override it.
     ///
     /// # Errors
-    /// [`HomeError::Config`], which names the file and the field, or the variable.
-    pub fn config(&self) -> Result<NodeConfig, HomeError> {
+    /// [`DataDirError::Config`], which names the file and the field, or the variable.
+    pub fn config(&self) -> Result<NodeConfig, DataDirError> {
         if let Some(config) = &self.config {
             return Ok((**config).clone());
         }
@@ -219,8 +202,8 @@ impl Home {
     /// Writes the configuration.
     ///
     /// # Errors
-    /// [`HomeError::Io`] or [`HomeError::Genesis`] if it cannot be written.
-    pub fn store_config(&self, config: &NodeConfig) -> Result<(), HomeError> {
+    /// [`DataDirError::Io`] or [`DataDirError::Genesis`] if it cannot be written.
+    pub fn store_config(&self, config: &NodeConfig) -> Result<(), DataDirError> {
         self.make_root()?;
         let path = self.root.join("node.toml");
         let text = toml::to_string(config).map_err(GenesisFileError::Write)?;
@@ -230,15 +213,15 @@ impl Home {
     /// Reads the attestation of an agent, or returns `None` if there is no file.
     ///
     /// # Errors
-    /// [`HomeError::Attestation`] if the file does not hold a valid attestation.
-    pub fn attestation(&self) -> Result<Option<Attestation>, HomeError> {
+    /// [`DataDirError::Attestation`] if the file does not hold a valid attestation.
+    pub fn attestation(&self) -> Result<Option<Attestation>, DataDirError> {
         let path = self.attestation_path();
         match std::fs::read(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(source) => Err(io_error(&path, source)),
             Ok(bytes) => match cbor::decode(&bytes, limits::ATTESTATION_BYTES) {
                 Ok(attestation) => Ok(Some(attestation)),
-                Err(source) => Err(HomeError::Attestation { path, source }),
+                Err(source) => Err(DataDirError::Attestation { path, source }),
             },
         }
     }
@@ -246,8 +229,8 @@ impl Home {
     /// Writes the attestation of an agent.
     ///
     /// # Errors
-    /// [`HomeError::Io`] if it cannot be written.
-    pub fn store_attestation(&self, attestation: &Attestation) -> Result<(), HomeError> {
+    /// [`DataDirError::Io`] if it cannot be written.
+    pub fn store_attestation(&self, attestation: &Attestation) -> Result<(), DataDirError> {
         self.make_root()?;
         let path = self.attestation_path();
         std::fs::write(&path, cbor::encode(attestation)).map_err(|source| io_error(&path, source))
@@ -271,13 +254,44 @@ impl Home {
         self.root.join("attestation.cbor")
     }
 
-    fn make_root(&self) -> Result<(), HomeError> {
+    fn make_root(&self) -> Result<(), DataDirError> {
         std::fs::create_dir_all(&self.root).map_err(|source| io_error(&self.root, source))
     }
 }
 
-fn io_error(path: &Path, source: std::io::Error) -> HomeError {
-    HomeError::Io {
+/// Creates a file that only its owner can read, and never overwrites one.
+fn create_private(path: &Path) -> Result<File, DataDirError> {
+    // The mode holds before anything is written.
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
+
+    file.map_err(|source| match source.kind() {
+        ErrorKind::AlreadyExists => DataDirError::Exists {
+            path: path.to_owned(),
+        },
+        _ => io_error(path, source),
+    })
+}
+
+/// Checks that nobody but the owner can read a key file.
+fn check_mode(path: &Path) -> Result<(), DataDirError> {
+    use std::os::unix::fs::PermissionsExt;
+
+    let metadata = std::fs::metadata(path).map_err(|source| io_error(path, source))?;
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        let path = path.to_owned();
+        return Err(DataDirError::KeyMode { path, mode });
+    }
+
+    Ok(())
+}
+
+fn io_error(path: &Path, source: std::io::Error) -> DataDirError {
+    DataDirError::Io {
         path: path.to_owned(),
         source,
     }
