@@ -140,8 +140,8 @@ impl Recovered {
         })
     }
 
-    /// Makes the guard agree with the log, and notes in `opened` what it had to mend. Returns what
-    /// the guard lets the key do if it was raised because the log is lost.
+    /// Makes the guard agree with the log, and notes in `opened` what it had to correct. If the
+    /// guard was raised because the log is lost, returns what it lets the key do now.
     fn reconcile(
         &self,
         guard: &mut SigningGuard,

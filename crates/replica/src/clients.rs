@@ -357,6 +357,7 @@ impl Replica {
             for client in self.clients.followers.clone() {
                 self.notify(client, Notice::Call(call.clone()));
             }
+
             // Gossip reaches the agents that follow no validator; one sender is enough for all of
             // them.
             if building {
@@ -431,6 +432,7 @@ impl Replica {
             if bytes > CALL_BYTES {
                 break;
             }
+
             tasks.push((task, (*spec).clone()));
         }
 

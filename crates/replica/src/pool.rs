@@ -146,6 +146,7 @@ impl Pool {
             .iter()
             .map(|op| (op.payload.agent, op.payload.sequence));
         self.offered = places.collect();
+
         offer
     }
 
