@@ -64,10 +64,14 @@ pub(crate) fn capabilities(labels: &[Label], given: &[Amount]) -> Capabilities {
 /// If the number or its unit is missing or wrong, or if the time is longer than [`LONGEST_TIME`].
 /// The error says what is allowed.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    // `humantime` takes a bare 0, and it panics on sums that just overflow. These need more bytes.
+    // `humantime` takes a bare 0, words, and `M` for a month, which is one letter from minutes. It
+    // panics on sums that just overflow, which need more bytes.
+    let is_plain = text
+        .bytes()
+        .all(|c| c.is_ascii_digit() || b"msdh".contains(&c));
     let time = match text {
         "0" => None,
-        _ if text.len() > TIME_BYTES => None,
+        _ if text.len() > TIME_BYTES || !is_plain => None,
         _ => humantime::parse_duration(text).ok(),
     };
 
@@ -174,6 +178,11 @@ mod tests {
             "m",
             "-1s",
             "5 parsecs",
+            "1.5s",
+            "1 s",
+            "5M",
+            "2weeks",
+            "999us",
             "36501d",
             "18446744073709551615d",
             "18446744073709551615s1000ms",
@@ -188,7 +197,7 @@ mod tests {
     fn a_positive_duration_is_at_least_a_millisecond() {
         let read = positive_duration("1ms");
         assert_eq!(read, Ok(Duration::from_millis(1)));
-        for text in ["0s", "0d", "999us"] {
+        for text in ["0s", "0d", "0ms"] {
             let error = positive_duration(text).unwrap_err();
             assert_eq!(error, "expected at least 1ms", "{text}");
         }

@@ -1,4 +1,4 @@
-//! The docket of a clearing: its tasks, its bidders, and its bids with the verdict on each. The
+//! The inputs of a clearing: its tasks, its bidders, and its bids with the verdict on each. The
 //! mechanism, the record and the dossier are made from it.
 //!
 //! Eligibility is judged here, after the revocations in the block (M-9).
@@ -48,7 +48,8 @@ pub(crate) struct ClearingInputs<'a> {
 }
 
 impl Run<'_> {
-    /// Returns the docket of all bids on these tasks, with the solutions of the market.
+    /// Returns the inputs of a clearing of all bids on these tasks, with the solutions of the
+    /// market.
     pub(crate) fn clearing_inputs<'a>(
         &self,
         market: &'a Market,
@@ -57,7 +58,7 @@ impl Run<'_> {
     ) -> ClearingInputs<'a> {
         let ids: BTreeSet<TaskId> = tasks.iter().copied().collect();
 
-        // The index holds live bids by task and agent, so they ascend as the docket needs.
+        // The index holds live bids by task and agent, so they ascend as the inputs must.
         let bids = ids.iter().flat_map(|id| self.live_bids(*id));
         let mut clearing_inputs = self.clearing_inputs_with(market, rule, &ids, bids);
         clearing_inputs.solutions = self.solution_inputs(market);
@@ -75,8 +76,8 @@ impl Run<'_> {
         })
     }
 
-    /// Returns the docket of the bids that `pairs` name on these tasks, as far as such bids are
-    /// live.
+    /// Returns the inputs of a clearing of the bids that `pairs` name on these tasks, as far as
+    /// such bids are live.
     pub(crate) fn clearing_inputs_of<'a>(
         &self,
         market: &'a Market,

@@ -1,7 +1,7 @@
 //! The rules of the market: which agents may do a task (eligibility), and which of them win it
 //! (auction mechanisms).
 //!
-//! A [`Auction`] holds everything that a clearing may depend on, and a [`Mechanism`] makes a
+//! An [`Auction`] holds everything that a clearing may depend on, and a [`Mechanism`] makes a
 //! [`Clearing`] of it. The ledger runs a mechanism when a window closes; an auditor runs it again
 //! from the dossier.
 //!

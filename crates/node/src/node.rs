@@ -348,7 +348,7 @@ async fn ask<T>(
 impl std::fmt::Debug for NodeBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("NodeBuilder")
-            .field("home", &self.data_dir)
+            .field("data_dir", &self.data_dir)
             .field("agents", &self.agents.len())
             .finish_non_exhaustive()
     }

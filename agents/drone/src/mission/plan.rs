@@ -1,4 +1,4 @@
-//! Reads missions from plans of QGroundControl (`fileType` `FlightPlan`, version 1).
+//! Reads missions from plans of QGroundControl (`fileType` `Plan`, version 1).
 
 use serde_json::Value;
 

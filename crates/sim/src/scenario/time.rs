@@ -22,9 +22,9 @@ impl Time {
     /// Reads a number with its unit. `None` for anything else, for parts of a millisecond, and for
     /// times that are too long.
     fn parse(text: &str) -> Option<Self> {
-        // `humantime` takes a bare 0, and it panics on sums that just overflow. These need more
-        // bytes.
-        if text == "0" || text.len() > 20 {
+        // `humantime` takes a bare 0, and `M` for a month, which is one letter from minutes. It
+        // panics on sums that just overflow, which need more bytes.
+        if text == "0" || text.contains('M') || text.len() > 20 {
             return None;
         }
 

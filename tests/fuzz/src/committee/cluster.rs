@@ -123,6 +123,14 @@ impl Cluster {
         self.drain(at);
     }
 
+    /// Fires the timers of a replica that are due already. Otherwise the next event of any kind may
+    /// do what these would have done.
+    pub(super) fn fire_due(&mut self, at: usize) {
+        let now = self.time();
+        self.nodes[at].replica.handle_timeout(now);
+        self.drain(at);
+    }
+
     /// Lets the next thing happen: work is completed; if there is none, a message is delivered; if
     /// there is none either, the earliest timer fires.
     pub(super) fn flow(&mut self) {

@@ -151,6 +151,8 @@ fn unauthentic(cluster: &mut Cluster, at: usize, choices: &mut Choices<'_>) {
     if !cluster.nodes[at].is_up || !forge::forge(&mut message, choices) {
         return;
     }
+
+    cluster.fire_due(at);
     let before = cluster.snapshot(at);
     let pending = cluster.pending(at);
     cluster.handle(
