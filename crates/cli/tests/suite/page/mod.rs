@@ -3,7 +3,7 @@
 //!
 //! The pages of the sample runs stay in Cargo's folder for temporary files, for a look by eye.
 
-#[path = "../../src/report/mod.rs"]
+#[path = "../../../src/report/mod.rs"]
 mod report;
 
 mod sample;
