@@ -1,52 +1,17 @@
 //! The effects that a durable replica leaves to its driver.
 
-use std::sync::Arc;
-
-use quorate_crypto::Verified;
-use quorate_ledger::{Committed, Ledger, Proposal};
-use quorate_replica::{Recipients, Work};
-use quorate_types::message::{Call, ClientMessage, PeerMessage};
-use quorate_types::{Block, PublicKey, QuorumCertificate, Round};
+use quorate_replica::Action;
+use quorate_types::PublicKey;
 
 /// Something that touches the world outside the disk, or takes long. The driver carries effects out
-/// in order.
+/// in order. All writes are done already; of the disk's part only [`Served`] is left.
+pub type Effect = Action<Served>;
+
+/// Decided blocks that were read for a peer: to be sent to it.
 #[derive(Debug)]
-pub enum Effect {
-    /// Run [`Work::run`]; answer with `Event::Verified` or `Event::Refused`.
-    Verify(Box<Work>),
-    /// Execute a block; answer with `Event::Executed`.
-    Execute {
-        /// The state to execute on.
-        ledger: Arc<Ledger>,
-        /// The block to execute.
-        block: Arc<Verified<Block>>,
-    },
-    /// Build a block; answer with `Event::Proposed`.
-    Propose {
-        /// The state to build on.
-        ledger: Arc<Ledger>,
-        /// The round that the block is for.
-        round: Round,
-        /// The contents of the block.
-        proposal: Box<Proposal>,
-    },
-    /// Send a message to peers.
-    Send(Recipients, PeerMessage),
-    /// Send these frames to a peer. Each is a `PeerMessage::Decided` in canonical CBOR.
-    Serve(PublicKey, Vec<Vec<u8>>),
-    /// Send a message to an agent.
-    Reply(PublicKey, ClientMessage),
-    /// Gossip a call for bids.
-    Call(Call),
-    /// A block was decided. It is on disk and part of the state.
-    Committed {
-        /// The round in which it was decided.
-        round: Round,
-        /// The decided block.
-        block: Arc<Verified<Block>>,
-        /// The precommits that decided it.
-        commit: QuorumCertificate,
-        /// The changes and outcomes that the block brought.
-        committed: Arc<Committed>,
-    },
+pub struct Served {
+    /// The peer that lacks them.
+    pub to: PublicKey,
+    /// Each is a `PeerMessage::Decided` in canonical CBOR.
+    pub frames: Vec<Vec<u8>>,
 }

@@ -13,7 +13,7 @@ mod error;
 mod open;
 mod replica;
 
-pub use effect::Effect;
+pub use effect::{Effect, Served};
 pub use error::DurableError;
 pub use open::{Opened, Settings, Start};
 pub use replica::DurableReplica;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use quorate_crypto::SecretKey;
 use quorate_ledger::Ledger;
-use quorate_replica::{Action, Config, LogRecord, Now, Replica, TimeoutConfig, ToSign, Voting};
+use quorate_replica::{
+    Action, Config, LogRecord, Now, Replica, TimeoutConfig, ToSign, Voting, Write,
+};
 use quorate_store::{CrashPoints, Cut, Disk, Position, SigningGuard, Store, StoreConfig, Witness};
 use quorate_types::{Block, Genesis, Height, PublicKey, QuorumCertificate, cbor, limits};
 
@@ -196,7 +198,9 @@ impl Recovered {
     /// Returns whether the log leads to a request to sign at this position.
     fn asks_for(&self, position: Position) -> bool {
         self.waiting.iter().any(|action| match action {
-            Action::Sign(ToSign::Statement(statement)) => position_of(statement) == position,
+            Action::Disk(Write::Sign(ToSign::Statement(statement))) => {
+                position_of(statement) == position
+            }
             _ => false,
         })
     }

@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 
 use quorate_crypto::{SecretKey, Verified};
-use quorate_replica::{Action, Event, LogRecord, Now, Replica, ToSign};
+use quorate_replica::{Action, Event, LogRecord, Now, Replica, ToSign, Write};
 use quorate_store::{GuardError, Position, Record, SigningGuard, Store};
 use quorate_types::{Block, Height, MonotonicMillis, QuorumCertificate, Statement, cbor, limits};
 
-use crate::{DurableError, Effect};
+use crate::{DurableError, Effect, Served};
 
 /// The kind of the records in the log, which are all of one kind.
 pub(crate) const LOG_RECORD: u8 = 1;
@@ -57,10 +57,11 @@ impl DurableReplica {
         clock: &mut dyn FnMut() -> Now,
     ) -> Result<Option<Effect>, DurableError> {
         while let Some(action) = self.next_action() {
-            if let Some(effect) = self.perform(action, clock)? {
+            if let Some(effect) = action.with_disk(|write| self.perform(write, clock))? {
                 return Ok(Some(effect));
             }
         }
+
         Ok(None)
     }
 
@@ -95,29 +96,29 @@ impl DurableReplica {
         Ok(())
     }
 
-    /// Carries out a write and tells the replica that it is done, or returns the effect that is
-    /// left to the driver.
+    /// Carries out a write and tells the replica that it is done, or returns what is left to the
+    /// driver.
     fn perform(
         &mut self,
-        action: Action,
+        write: Write,
         clock: &mut dyn FnMut() -> Now,
-    ) -> Result<Option<Effect>, DurableError> {
-        let done = match action {
-            Action::Log(height, record) => {
+    ) -> Result<Option<Served>, DurableError> {
+        let done = match write {
+            Write::Log(height, record) => {
                 self.append(height, &record)?;
                 None
             }
 
-            Action::Sign(to_sign) => self.sign(to_sign)?,
-            Action::Persist { block, commit } => Some(self.persist(&block, &commit)?),
-            Action::RaiseGuard(height) => Some(self.raise_guard(height)?),
+            Write::Sign(to_sign) => self.sign(to_sign)?,
+            Write::Persist { block, commit } => Some(self.persist(&block, &commit)?),
+            Write::RaiseGuard(height) => Some(self.raise_guard(height)?),
 
-            Action::ServeDecided { to, from } => {
-                return Ok(Some(Effect::Serve(to, self.serve(from)?)));
+            Write::ServeDecided { to, from } => {
+                let frames = self.serve(from)?;
+                return Ok(Some(Served { to, frames }));
             }
 
-            Action::Halt(reason) => return Err(DurableError::Halted(reason)),
-            left => return Ok(effect_of(left)),
+            Write::Halt(reason) => return Err(DurableError::Halted(reason)),
         };
 
         // The replica waits for these answers, so they do not go through the driver.
@@ -235,50 +236,6 @@ impl std::fmt::Debug for DurableReplica {
             .field("height", &self.replica.height())
             .finish_non_exhaustive()
     }
-}
-
-/// Returns the effect of an action that is left to the driver; `None` for an action that
-/// [`DurableReplica`] carries out itself.
-fn effect_of(action: Action) -> Option<Effect> {
-    let effect = match action {
-        Action::Verify(work) => Effect::Verify(work),
-        Action::Execute { ledger, block } => Effect::Execute { ledger, block },
-
-        Action::Propose {
-            ledger,
-            round,
-            proposal,
-        } => Effect::Propose {
-            ledger,
-            round,
-            proposal,
-        },
-
-        Action::Send(to, message) => Effect::Send(to, message),
-        Action::Reply(to, message) => Effect::Reply(to, message),
-        Action::Call(call) => Effect::Call(call),
-
-        Action::Committed {
-            round,
-            block,
-            commit,
-            committed,
-        } => Effect::Committed {
-            round,
-            block,
-            commit,
-            committed,
-        },
-
-        Action::Log(..)
-        | Action::Sign(_)
-        | Action::Persist { .. }
-        | Action::RaiseGuard(_)
-        | Action::ServeDecided { .. }
-        | Action::Halt(_) => return None,
-    };
-
-    Some(effect)
 }
 
 /// Returns the guard's position of a statement.

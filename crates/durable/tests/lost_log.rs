@@ -109,10 +109,7 @@ impl World {
         while let Some(effect) = node.poll_effect(&mut || now).unwrap() {
             match effect {
                 Effect::Verify(work) => {
-                    let event = match work.run() {
-                        Ok(proof) => Event::Verified(proof),
-                        Err(origin) => Event::Refused(origin),
-                    };
+                    let event = work.run();
                     node.handle(now, event);
                 }
                 Effect::Execute { ledger, block } => {

@@ -1,20 +1,21 @@
-//! Evidence: made here of bad blocks, taken from peers, and kept until it is committed.
+//! Evidence: found here or taken from peers, judged, and kept until it is committed.
 //!
-//! Two conflicting votes convict on their own; the driver finds them. A block convicts only by
+//! Two conflicting votes convict on their own; the ordering finds them. A block convicts only by
 //! being executed: when this node accuses its builder, and again for evidence that a peer brings.
-//! Both happen as [`Claim::Evidence`], off the path of the votes.
+//! Both happen as [`Work::Evidence`], off the path of the votes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use quorate_consensus::{Input, Output};
-use quorate_crypto::{Verified, verify_quorum};
+use quorate_crypto::Verified;
 use quorate_ledger::Ledger;
 use quorate_types::message::PeerMessage;
-use quorate_types::{Block, BlockId, Evidence, Kind, PublicKey, SignedStatement, limits};
+use quorate_types::{Evidence, PublicKey, limits};
 
-use crate::replica::Replica;
-use crate::work::{Claim, Origin};
+use crate::context::Context;
+use crate::event::Origin;
+use crate::signal::Signal;
+use crate::work::Work;
 
 /// The evidence that waits to be committed, and the evidence that is being judged.
 #[derive(Debug, Default)]
@@ -56,81 +57,65 @@ impl Accusations {
         let held = self.held.get(&evidence.culprit());
         held.is_some_and(|held| is_conflict(held) || !is_conflict(evidence))
     }
-}
 
-fn is_conflict(evidence: &Evidence) -> bool {
-    matches!(evidence, Evidence::Conflict(_))
-}
-
-impl Replica {
     /// Takes evidence from a peer. A bad block costs an execution, and an honest member brings only
-    /// evidence that it has judged itself. So a member that sent something false lately is not
-    /// heard.
-    pub(crate) fn on_evidence(&mut self, from: PublicKey, evidence: Evidence) {
-        if self.evidence.outweighs(&evidence) {
+    /// evidence that it has judged itself. So a member that sent something false lately, which
+    /// `trusted` excludes, is not heard.
+    pub(crate) fn on_evidence(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: PublicKey,
+        trusted: bool,
+        evidence: Evidence,
+    ) {
+        if self.outweighs(&evidence) {
             return;
         }
 
-        let admitted = |evidence| self.ledger.admits_evidence(evidence).is_ok();
+        let admitted = |evidence| cx.ledger().admits_evidence(evidence).is_ok();
         let heard = match &evidence {
             Evidence::Conflict(_) => admitted(&evidence),
             // One trial at a time over all peers: each costs as much as a block.
             Evidence::BadBlock(_) => {
-                let tried = !self.sync.is_liar(&from, self.now.monotonic)
-                    && self.evidence.trial.is_none()
-                    && admitted(&evidence);
+                let tried = trusted && self.trial.is_none() && admitted(&evidence);
 
                 if tried {
-                    self.evidence.trial = Some(from);
+                    self.trial = Some(from);
                 }
                 tried
             }
         };
 
         if heard {
-            self.try_evidence(Origin::Peer(from), evidence);
+            try_evidence(cx, Origin::Peer(from), evidence);
         } else {
-            self.counters.evidence_dropped += 1;
+            cx.counters().evidence_dropped += 1;
         }
     }
 
-    fn try_evidence(&mut self, origin: Origin, evidence: Evidence) {
-        let ledger = Arc::clone(&self.ledger);
-        self.verify(origin, Claim::Evidence(Box::new(evidence), ledger));
+    /// Has a bad block judged that was found here, so that its builder is convicted.
+    pub(crate) fn on_accused(&self, cx: &mut Context<'_>, evidence: Evidence) {
+        if !self.outweighs(&evidence) && cx.ledger().admits_evidence(&evidence).is_ok() {
+            try_evidence(cx, Origin::Local, evidence);
+        }
     }
 
-    /// Takes evidence that convicts, from the driver or from [`Claim::Evidence`].
-    pub(crate) fn on_judged_evidence(&mut self, origin: Origin, evidence: Verified<Evidence>) {
-        self.evidence.end_trial(origin);
+    /// Takes evidence that convicts: by the votes that were counted here, or by [`Work::Evidence`].
+    pub(crate) fn on_judged(
+        &mut self,
+        cx: &mut Context<'_>,
+        origin: Origin,
+        evidence: Verified<Evidence>,
+    ) {
+        self.end_trial(origin);
 
         // Evidence that no block would take must neither cause blocks nor keep out evidence that a
         // block would take.
-        if !self.evidence.outweighs(&evidence) && self.ledger.admits_evidence(&evidence).is_ok() {
-            self.counters.evidence += 1;
-            self.evidence
-                .held
-                .insert(evidence.culprit(), evidence.clone());
-            self.pass_on_evidence(origin, evidence.into_inner());
-            self.await_height();
-        }
-    }
-
-    /// Passes evidence on. A conflict goes to everyone from everyone that learns of it. A bad block
-    /// is long, and the validators that judged it have it already, so only they send it, to the
-    /// builders of the blocks that may carry it.
-    fn pass_on_evidence(&mut self, origin: Origin, evidence: Evidence) {
-        let everyone = is_conflict(&evidence);
-        let message = PeerMessage::Evidence(Box::new(evidence));
-
-        match (everyone, origin) {
-            (true, _) => self.broadcast(message),
-            (false, Origin::Local) => {
-                for builder in self.next_builders() {
-                    self.send(builder, message.clone());
-                }
-            }
-            // The peer that brought it sends it to the builders itself.
-            (false, Origin::Peer(_) | Origin::Client { .. }) => {}
+        if !self.outweighs(&evidence) && cx.ledger().admits_evidence(&evidence).is_ok() {
+            cx.counters().evidence += 1;
+            self.held.insert(evidence.culprit(), evidence.clone());
+            pass_on(cx, origin, evidence.into_inner());
+            cx.tell(Signal::Waiting);
         }
     }
 
@@ -138,105 +123,58 @@ impl Replica {
     /// builder of the next height, where it arrives in time. Messages get lost, and so does
     /// evidence that comes while another trial is going on. Once a height, for as long as a block
     /// may take it (N-23).
-    pub(crate) fn repeat_evidence(&mut self) {
-        let builder = self.ledger.proposers().proposer(self.height() + 1, 0);
-        if builder == self.config.me {
+    pub(crate) fn repeat(&self, cx: &mut Context<'_>) {
+        let height = cx.height();
+        let builder = cx.ledger().proposers().proposer(height + 1, 0);
+        if builder == cx.me() {
             return;
         }
 
         // Only evidence that a whole height had the time to take.
-        let due = self
-            .evidence
-            .held
-            .values()
-            .filter(|held| held.height() + 1 < self.height());
-
-        let due: Vec<Evidence> = due.map(|held| (**held).clone()).collect();
-        for evidence in due {
-            self.send(builder, PeerMessage::Evidence(Box::new(evidence)));
+        let due = self.held.values().filter(|held| held.height() + 1 < height);
+        for held in due {
+            let evidence = (**held).clone();
+            cx.send(builder, PeerMessage::Evidence(Box::new(evidence)));
         }
     }
+}
 
-    /// Compares the commit in a block with the votes that were counted here for the block before. A
-    /// validator that shows one vote to some and another to others is found only this way (N-24).
-    pub(crate) fn compare_commit(&mut self, block: &Verified<Block>) {
-        let (Some(last), Some(commit)) = (&mut self.last_driver, &block.previous_commit) else {
-            return;
-        };
+fn is_conflict(evidence: &Evidence) -> bool {
+    matches!(evidence, Evidence::Conflict(_))
+}
 
-        // These votes were verified together with the block.
-        let checked = |_: &SignedStatement| true;
-        let set = self.ledger.previous_validators();
-        let Ok(commit) = verify_quorum(commit.clone(), set, &checked) else {
-            return;
-        };
+fn try_evidence(cx: &mut Context<'_>, origin: Origin, evidence: Evidence) {
+    let ledger = Arc::clone(cx.ledger());
+    cx.verify(Work::Evidence(origin, Box::new(evidence), ledger));
+}
 
-        for output in last.handle(Input::Certificate(commit)) {
-            if let Output::Evidence(evidence) = output {
-                self.on_judged_evidence(Origin::Local, *evidence);
+/// Passes evidence on. A conflict goes to everyone from everyone that learns of it. A bad block is
+/// long, and the validators that judged it have it already, so only they send it, to the builders
+/// of the blocks that may carry it.
+fn pass_on(cx: &mut Context<'_>, origin: Origin, evidence: Evidence) {
+    let everyone = is_conflict(&evidence);
+    let message = PeerMessage::Evidence(Box::new(evidence));
+
+    match (everyone, origin) {
+        (true, _) => cx.broadcast(message),
+        (false, Origin::Local) => {
+            for builder in next_builders(cx) {
+                cx.send(builder, message.clone());
             }
         }
+        // The peer that brought it sends it to the builders itself.
+        (false, Origin::Peer(_) | Origin::Client { .. }) => {}
     }
+}
 
-    /// The first proposers of the heights at which evidence of this height may be committed.
-    fn next_builders(&self) -> BTreeSet<PublicKey> {
-        let heights = (0..=limits::BAD_BLOCK_HEIGHTS).map(|ahead| self.height() + ahead);
-        let schedule = self.ledger.proposers();
+/// The first proposers of the heights at which evidence of this height may be committed.
+fn next_builders(cx: &Context<'_>) -> BTreeSet<PublicKey> {
+    let heights = (0..=limits::BAD_BLOCK_HEIGHTS).map(|ahead| cx.height() + ahead);
+    let schedule = cx.ledger().proposers();
 
-        let mut builders: BTreeSet<_> =
-            heights.map(|height| schedule.proposer(height, 0)).collect();
+    let mut builders: BTreeSet<_> = heights.map(|height| schedule.proposer(height, 0)).collect();
 
-        // This node holds the evidence already.
-        builders.remove(&self.config.me);
-        builders
-    }
-
-    /// Handles a body with a signature in it that does not hold. The header binds the body, so its
-    /// builder made it; the peer that passed it on did not check it.
-    pub(crate) fn on_forged_block(&mut self, origin: Origin, block: Box<Block>) {
-        self.on_refused(origin);
-
-        if block.header.height == self.height() {
-            let id = block.header.id();
-            self.candidates.keep_bad(block);
-            self.accuse(&id);
-        }
-    }
-
-    /// Accuses the builder of a bad block, once its proposal of the block has arrived here too.
-    pub(crate) fn accuse(&mut self, id: &BlockId) {
-        let Some(proposal) = self.proposal_of_bad(id) else {
-            return;
-        };
-
-        let Some(block) = self.candidates.take_bad(id) else {
-            return;
-        };
-
-        let Some(evidence) = Evidence::bad_block(proposal, *block) else {
-            return;
-        };
-
-        if !self.evidence.outweighs(&evidence) && self.ledger.admits_evidence(&evidence).is_ok() {
-            self.try_evidence(Origin::Local, evidence);
-        }
-    }
-
-    /// Returns the proposal that evidence of a bad block needs, if it has arrived: the builder's
-    /// own, made in the build round (N-24).
-    fn proposal_of_bad(&self, id: &BlockId) -> Option<SignedStatement> {
-        let header = self.candidates.bad_header(id)?;
-        let round = header.build_round;
-
-        let is_wanted = |said: &SignedStatement| {
-            said.signer == header.builder
-                && said.statement.kind == Kind::Proposal
-                && said.statement.round == round
-                && said.statement.block == Some(*id)
-        };
-
-        // The driver's catch-up for a round carries its proposal.
-        let mut statements = self.driver.catch_up(round).statements.into_iter();
-        statements.find(is_wanted)
-    }
+    // This node holds the evidence already.
+    builders.remove(&cx.me());
+    builders
 }

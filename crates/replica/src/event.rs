@@ -1,19 +1,13 @@
-//! The inputs and outputs of a replica: events and actions.
-
-use std::sync::Arc;
+//! The inputs of a replica, and the values that it is asked for.
 
 use quorate_crypto::Verified;
-use quorate_ledger::{Committed, Execution, InvalidBlock, Ledger, Proposal};
-use quorate_types::message::{Call, ClientMessage, ClientRequest, PeerMessage};
+use quorate_ledger::{Execution, InvalidBlock};
+use quorate_types::message::{ClientRequest, PeerMessage};
 use quorate_types::operation::Suspicion;
 use quorate_types::{
-    Block, BlockId, Height, Operation, PublicKey, QuorumCertificate, Sign1, SignedOperation,
-    SignedStatement, Statement,
+    Block, BlockId, Evidence, Height, MonotonicMillis, PublicKey, QuorumCertificate, Round, Sign1,
+    SignedOperation, SignedStatement, UnixMillis,
 };
-use quorate_types::{MonotonicMillis, Round, UnixMillis};
-
-use crate::recover::LogRecord;
-use crate::work::{Origin, Proof, Work};
 
 /// The time, as the driver of a replica tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +16,22 @@ pub struct Now {
     pub monotonic: MonotonicMillis,
     /// The clock of this node's computer: block times are proposed and judged by it.
     pub unix: UnixMillis,
+}
+
+/// The origin of something unverified, which is charged if it does not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The peer with this key.
+    Peer(PublicKey),
+    /// A request of a client, which waits for an answer.
+    Client {
+        /// The client's key.
+        from: PublicKey,
+        /// The number of the request, chosen by the client.
+        id: u64,
+    },
+    /// This process itself.
+    Local,
 }
 
 /// The events that happen to a replica.
@@ -45,120 +55,72 @@ pub enum Event {
     Connected(PublicKey),
     /// The last connection to this key is gone.
     Disconnected(PublicKey),
-    /// [`Action::Verify`] succeeded.
-    Verified(Proof),
-    /// [`Action::Verify`] failed: something from this origin is not authentic.
+    /// A check failed: something from this origin is not authentic.
     Refused(Origin),
-    /// [`Action::Execute`] is done.
+    /// A proposal or vote, whose signature holds.
+    Statement(Verified<SignedStatement>),
+    /// A polka or commit certificate, whose quorum holds.
+    Certificate(Verified<QuorumCertificate>),
+    /// A block body whose signatures all hold.
+    Block(Box<Verified<Block>>),
+    /// The body that a header binds, with a signature in it that does not hold.
+    ForgedBlock {
+        /// The peer that sent the body.
+        from: PublicKey,
+        /// The body.
+        block: Box<Block>,
+    },
+    /// A decided block with its commit, which both hold.
+    Decided {
+        /// The peer that sent the block.
+        from: PublicKey,
+        /// The decided block.
+        block: Box<Verified<Block>>,
+        /// The precommits that decided it.
+        commit: Verified<QuorumCertificate>,
+    },
+    /// Operations whose signatures were checked.
+    Operations {
+        /// The origin of the operations.
+        origin: Origin,
+        /// Those whose signatures hold.
+        held: Vec<Verified<SignedOperation>>,
+        /// The number of those whose signatures do not.
+        refused: u64,
+    },
+    /// Evidence that convicts a validator. An accused block was executed for it.
+    Evidence {
+        /// The origin of the evidence.
+        origin: Origin,
+        /// The evidence.
+        evidence: Box<Verified<Evidence>>,
+    },
+    /// A suspicion of an assignee by a validator, whose signature holds.
+    Suspicion(Verified<Sign1<Suspicion>>),
+    /// [`Action::Execute`](crate::Action::Execute) is done.
     Executed {
         /// The block that was executed.
         block: BlockId,
         /// The outcome of the execution, or the reason why the block is invalid.
         result: Result<Box<Execution>, InvalidBlock>,
     },
-    /// [`Action::Propose`] is done.
+    /// [`Action::Propose`](crate::Action::Propose) is done.
     Proposed {
         /// The round that the block was asked for.
         round: Round,
         /// The block that was built.
         block: Box<Verified<Block>>,
     },
-    /// [`Action::Sign`] of a statement is done, and durable.
+    /// [`Write::Sign`](crate::Write::Sign) of a statement is done, and durable.
     SignedStatement(Verified<SignedStatement>),
-    /// [`Action::Sign`] of an operation is done.
+    /// [`Write::Sign`](crate::Write::Sign) of an operation is done.
     SignedOperation(Box<Verified<SignedOperation>>),
-    /// [`Action::Sign`] of a suspicion is done.
+    /// [`Write::Sign`](crate::Write::Sign) of a suspicion is done.
     SignedSuspicion(Verified<Sign1<Suspicion>>),
-    /// [`Action::Persist`] is done: the decision is on disk.
+    /// [`Write::Persist`](crate::Write::Persist) is done: the decision is on disk.
     Persisted(Height),
-    /// [`Action::RaiseGuard`] is done, durably.
+    /// [`Write::RaiseGuard`](crate::Write::RaiseGuard) is done, durably.
     GuardRaised(Height),
-}
-
-/// The effects that a replica asks for. The driver carries actions out in the order in which it
-/// polls them.
-#[derive(Debug)]
-pub enum Action {
-    /// Run [`Work::run`]; answer with [`Event::Verified`] or [`Event::Refused`].
-    Verify(Box<Work>),
-    /// Execute a block; answer with [`Event::Executed`].
-    Execute {
-        /// The state to execute on.
-        ledger: Arc<Ledger>,
-        /// The block to execute.
-        block: Arc<Verified<Block>>,
-    },
-    /// Build a block; answer with [`Event::Proposed`].
-    Propose {
-        /// The state to build on.
-        ledger: Arc<Ledger>,
-        /// The round that the block is for.
-        round: Round,
-        /// The contents of the block.
-        proposal: Box<Proposal>,
-    },
-    /// Append a record of this height to the write-ahead log; durable with the next
-    /// [`Action::Sign`].
-    Log(Height, LogRecord),
-    /// Sync the log, ask the guard, then sign; answer with the `Signed*` event of its kind.
-    Sign(ToSign),
-    /// Append a decided block and its commit, durably; answer with [`Event::Persisted`].
-    Persist {
-        /// The decided block.
-        block: Arc<Verified<Block>>,
-        /// The precommits that decided it.
-        commit: QuorumCertificate,
-    },
-    /// Make the signing guard, which is lost, durably, and at once so that it permits nothing below
-    /// this height; answer with [`Event::GuardRaised`]. Only under
-    /// [`Voting::Rejoining`](crate::Voting::Rejoining), once.
-    RaiseGuard(Height),
-    /// Send decided blocks from the store to a peer, as many as are useful at once.
-    ServeDecided {
-        /// The peer to send to.
-        to: PublicKey,
-        /// The height of the first block to send.
-        from: Height,
-    },
-    /// Send a message to peers.
-    Send(Recipients, PeerMessage),
-    /// Send a message to an agent or requester.
-    Reply(PublicKey, ClientMessage),
-    /// Gossip a call for bids.
-    Call(Call),
-    /// A block was decided and is part of the state: for indices, metrics and people.
-    Committed {
-        /// The round it was decided in.
-        round: Round,
-        /// The decided block.
-        block: Arc<Verified<Block>>,
-        /// The precommits that decided it.
-        commit: QuorumCertificate,
-        /// The changes and outcomes that the block brought.
-        committed: Arc<Committed>,
-    },
-    /// Stop, since going on would be wrong. The reason is for the operator.
-    Halt(HaltReason),
-}
-
-/// The payload that [`Action::Sign`] signs.
-#[derive(Debug, Clone)]
-pub enum ToSign {
-    /// A proposal or vote: signed only if the guard permits it.
-    Statement(Statement),
-    /// An operation of this validator's own account.
-    Operation(Box<Operation>),
-    /// A suspicion: this validator no longer hears an assignee.
-    Suspicion(Suspicion),
-}
-
-/// The recipients of [`Action::Send`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Recipients {
-    /// This peer alone.
-    One(PublicKey),
-    /// Every validator except this one.
-    All,
 }
 
 /// The reason why a replica stops.

@@ -11,10 +11,10 @@ use quorate_types::{
     Validator,
 };
 
-use crate::event::{Action, ToSign};
-use crate::replica::Replica;
+use crate::action::{ToSign, Write};
+use crate::context::Context;
 use crate::timers::Timer;
-use crate::work::{Claim, Origin};
+use crate::work::Work;
 
 /// Milliseconds between two checks of the leases.
 const TICK_MS: Millis = 250;
@@ -66,58 +66,52 @@ impl Leases {
         self.ripe.retain(|key, _| live.contains(key));
         self.asked.retain(|key| live.contains(key));
     }
-}
 
-impl Replica {
-    /// Notes new assignments, and keeps the timer running while there are any.
-    pub(crate) fn watch_leases(&mut self) {
-        let now = self.now.monotonic;
-        for lease in self.ledger.leases() {
-            self.leases
-                .watched
-                .entry((lease.task, lease.token))
-                .or_insert(now);
+    /// Notes new assignments, and keeps the timer running while there are any. Only a validator that
+    /// may sign suspects anybody.
+    pub(crate) fn watch(&mut self, cx: &mut Context<'_>, may_sign: bool) {
+        let now = cx.monotonic();
+        for lease in cx.ledger().leases() {
+            self.watched.entry((lease.task, lease.token)).or_insert(now);
         }
 
-        if !self.leases.watched.is_empty() && self.is_validator() {
-            self.timers.set_once(Timer::Leases, now + TICK_MS);
+        let votes = may_sign && cx.member(&cx.me()).is_some();
+        if !self.watched.is_empty() && votes {
+            cx.set_timer_once(Timer::Leases, now + TICK_MS);
         }
     }
 
-    pub(crate) fn on_leases(&mut self) {
-        self.leases.ticks += 1;
-        self.forget_stale_suspicions();
+    /// Checks all leases. `brings` says whether an operation of this node still waits for a block.
+    pub(crate) fn on_tick(&mut self, cx: &mut Context<'_>, may_sign: bool, brings: bool) {
+        self.ticks += 1;
+        self.forget_stale_suspicions(cx);
 
-        let silent: Vec<Lease> = self
-            .ledger
-            .leases()
-            .into_iter()
-            .filter(|lease| self.is_silent(lease))
-            .collect();
+        let leases = cx.ledger().leases().into_iter();
+        let silent: Vec<Lease> = leases.filter(|lease| self.is_silent(cx, lease)).collect();
 
         for lease in silent {
-            self.suspect(&lease);
+            self.suspect(cx, &lease);
         }
 
-        self.lapse_ripe();
-        self.watch_leases();
+        self.lapse_ripe(cx, may_sign, brings);
+        self.watch(cx, may_sign);
     }
 
     /// Whether the lease is over in active time, and the assignee was not heard for as long.
-    fn is_silent(&self, lease: &Lease) -> bool {
-        let parameters = &self.ledger.genesis_info().parameters;
+    fn is_silent(&self, cx: &Context<'_>, lease: &Lease) -> bool {
+        let ledger = cx.ledger();
+        let parameters = &ledger.genesis_info().parameters;
         // Active time stands still between blocks, so it is estimated up to now, within the step
         // that a block may add (L-3).
-        let awake = self.now.unix.saturating_since(self.ledger.block_time());
-        let active = self.ledger.active_time() + awake.min(parameters.max_step_ms);
+        let awake = cx.unix().saturating_since(ledger.block_time());
+        let active = ledger.active_time() + awake.min(parameters.max_step_ms);
 
-        let Some(seen) = self.leases.watched.get(&(lease.task, lease.token)) else {
+        let Some(seen) = self.watched.get(&(lease.task, lease.token)) else {
             return false;
         };
 
         // An agent counts as heard at least when its assignment was first seen.
         let heard = self
-            .leases
             .heard
             .get(&lease.agent)
             .copied()
@@ -125,27 +119,28 @@ impl Replica {
             .max(*seen);
 
         active >= lease.assigned_at.saturating_add(lease.lease)
-            && self.now.monotonic >= heard.saturating_add(lease.lease)
+            && cx.monotonic() >= heard.saturating_add(lease.lease)
     }
 
     /// Drops suspicions that the ledger will soon no longer count, so that an assignee that is
     /// still silent is suspected again.
-    fn forget_stale_suspicions(&mut self) {
-        let oldest = self.ledger.height().saturating_sub(SUSPICION_HEIGHTS / 2);
+    fn forget_stale_suspicions(&mut self, cx: &Context<'_>) {
+        let me = cx.me();
+        let oldest = cx.ledger().height().saturating_sub(SUSPICION_HEIGHTS / 2);
         let Leases {
             suspicions,
             asked,
             ripe,
             ..
-        } = &mut self.leases;
+        } = self;
 
         for (key, of_lease) in suspicions {
             let before = of_lease.len();
-            let own = of_lease.contains_key(&self.config.me);
+            let own = of_lease.contains_key(&me);
             of_lease.retain(|_, suspicion| suspicion.payload.height >= oldest);
 
             // This node's suspicion was dropped, so it may sign another one.
-            if own && !of_lease.contains_key(&self.config.me) {
+            if own && !of_lease.contains_key(&me) {
                 asked.remove(key);
             }
             if of_lease.len() < before {
@@ -154,125 +149,113 @@ impl Replica {
         }
     }
 
-    fn suspect(&mut self, lease: &Lease) {
+    fn suspect(&mut self, cx: &mut Context<'_>, lease: &Lease) {
         let key = (lease.task, lease.token);
-        let of_lease = self.leases.suspicions.get(&key);
-        let own = of_lease.and_then(|of| of.get(&self.config.me)).cloned();
+        let of_lease = self.suspicions.get(&key);
+        let own = of_lease.and_then(|of| of.get(&cx.me())).cloned();
 
         // Messages get lost, so a standing suspicion is sent again now and then.
         match own {
-            Some(own) if self.leases.ticks.is_multiple_of(RESEND_TICKS) => {
-                self.broadcast(PeerMessage::Suspicion(own.into_inner()));
+            Some(own) if self.ticks.is_multiple_of(RESEND_TICKS) => {
+                cx.broadcast(PeerMessage::Suspicion(own.into_inner()));
             }
-            None if self.leases.asked.insert(key) => self.sign_suspicion(lease),
+            None if self.asked.insert(key) => sign_suspicion(cx, lease),
             _ => {}
         }
     }
 
-    fn sign_suspicion(&mut self, lease: &Lease) {
-        let suspicion = Suspicion {
-            swarm: self.ledger.swarm(),
-            task: lease.task,
-            token: lease.token,
-            height: self.ledger.height(),
-        };
-
-        self.act(Action::Sign(ToSign::Suspicion(suspicion)));
+    /// Sends and counts a suspicion that this node signed.
+    pub(crate) fn on_own(
+        &mut self,
+        cx: &mut Context<'_>,
+        may_sign: bool,
+        suspicion: Verified<Sign1<Suspicion>>,
+    ) {
+        cx.broadcast(PeerMessage::Suspicion((*suspicion).clone()));
+        self.on_verified(cx, may_sign, suspicion);
     }
 
-    pub(crate) fn on_own_suspicion(&mut self, suspicion: Verified<Sign1<Suspicion>>) {
-        self.broadcast(PeerMessage::Suspicion((*suspicion).clone()));
-        self.on_verified_suspicion(suspicion);
-    }
-
-    pub(crate) fn on_suspicion(&mut self, from: PublicKey, suspicion: Sign1<Suspicion>) {
+    /// Has the suspicion of a validator checked, if it is about a live assignment and not known.
+    pub(crate) fn on_suspicion(
+        &self,
+        cx: &mut Context<'_>,
+        from: PublicKey,
+        suspicion: Sign1<Suspicion>,
+    ) {
         let key = (suspicion.payload.task, suspicion.payload.token);
-        if !self.leases.watched.contains_key(&key) {
+        if !self.watched.contains_key(&key) {
             return;
         }
 
         // A later suspicion replaces the one held, which the ledger will soon not count.
-        let of_lease = self.leases.suspicions.get(&key);
+        let of_lease = self.suspicions.get(&key);
         let held = of_lease.and_then(|of| of.get(&suspicion.signer));
         let is_known = held.is_some_and(|held| held.payload == suspicion.payload);
 
-        let is_member = self.ledger.validators().get(&suspicion.signer).is_some();
+        let is_member = cx.member(&suspicion.signer).is_some();
         if is_member && !is_known {
-            self.verify(Origin::Peer(from), Claim::Suspicion(suspicion));
+            cx.verify(Work::Suspicion(from, suspicion));
         }
     }
 
-    pub(crate) fn on_verified_suspicion(&mut self, suspicion: Verified<Sign1<Suspicion>>) {
+    /// Counts a suspicion whose signature holds.
+    pub(crate) fn on_verified(
+        &mut self,
+        cx: &mut Context<'_>,
+        may_sign: bool,
+        suspicion: Verified<Sign1<Suspicion>>,
+    ) {
         let key = (suspicion.payload.task, suspicion.payload.token);
 
-        let is_watched = self.leases.watched.contains_key(&key);
-        if suspicion.payload.swarm != self.ledger.swarm() || !is_watched {
+        let is_watched = self.watched.contains_key(&key);
+        if suspicion.payload.swarm != cx.ledger().swarm() || !is_watched {
             return;
         }
 
-        let of_lease = self.leases.suspicions.entry(key).or_default();
+        let of_lease = self.suspicions.entry(key).or_default();
         of_lease.insert(suspicion.signer, suspicion);
 
-        let validators = self.ledger.validators();
+        let validators = cx.ledger().validators();
         let power = validators.power_of(of_lease.keys());
         if validators.is_quorum(power) {
-            self.ripen(key);
+            self.ripen(cx, may_sign, key);
         }
     }
 
     /// Notes that the suspicions of an assignment have reached the quorum.
-    fn ripen(&mut self, key: LeaseKey) {
-        let is_new = self.leases.ripe.insert(key, 0).is_none();
+    fn ripen(&mut self, cx: &mut Context<'_>, may_sign: bool, key: LeaseKey) {
+        let is_new = self.ripe.insert(key, 0).is_none();
 
         // One validator is enough to bring the lapse, so only the one whose turn it is does.
-        if is_new && self.is_turn(&key, 0) {
-            self.bring_lapse(key);
+        if is_new && may_sign && is_turn(cx, &key, 0) {
+            self.bring_lapse(cx, key);
         }
     }
 
     /// One validator brings a lapse at once, and the next one after each further check without
     /// effect, round and round. So a dead validator does not delay it, the validators do not all
     /// bring it, and it is not given up if the ledger refused the first one for coming too early.
-    fn lapse_ripe(&mut self) {
-        for ticks in self.leases.ripe.values_mut() {
+    fn lapse_ripe(&mut self, cx: &mut Context<'_>, may_sign: bool, brings: bool) {
+        for ticks in self.ripe.values_mut() {
             *ticks = ticks.saturating_add(1);
         }
 
         // The lapse that this validator brought before is still on its way.
-        if self.pool.waits_for(&self.config.me) {
+        if brings || !may_sign {
             return;
         }
 
-        let ripe = self.leases.ripe.iter();
+        let ripe = self.ripe.iter();
         let due = ripe
-            .filter(|(key, ticks)| self.is_turn(key, **ticks))
+            .filter(|(key, ticks)| is_turn(cx, key, **ticks))
             .map(|(key, _)| *key);
         for key in due.collect::<Vec<_>>() {
-            self.bring_lapse(key);
+            self.bring_lapse(cx, key);
         }
     }
 
-    /// Whether it is this validator's turn to bring a lapse in this check. The validator that
-    /// begins differs by assignment.
-    fn is_turn(&self, (task, token): &LeaseKey, ticks: u64) -> bool {
-        if !self.may_sign() {
-            return false;
-        }
-
-        let validators = self.ledger.validators();
-        let is_own = |validator: &Validator| validator.key == self.config.me;
-        let Some(rank) = validators.iter().position(is_own) else {
-            return false;
-        };
-
-        // The turn moves on by one validator with each check.
-        let first = task.number.wrapping_add(token.0);
-        let turn = first.wrapping_add(ticks) % validators.len() as u64;
-        turn == rank as u64
-    }
-
-    fn bring_lapse(&mut self, (task, token): LeaseKey) {
-        let Some(suspicions) = self.leases.suspicions.get(&(task, token)) else {
+    fn bring_lapse(&mut self, cx: &mut Context<'_>, (task, token): LeaseKey) {
+        let Some(suspicions) = self.suspicions.get(&(task, token)) else {
             return;
         };
 
@@ -286,22 +269,48 @@ impl Replica {
         };
 
         let operation = Operation {
-            swarm: self.ledger.swarm(),
-            agent: self.config.me,
-            sequence: self.next_own_sequence(),
+            swarm: cx.ledger().swarm(),
+            agent: cx.me(),
+            sequence: self.next_own_sequence(cx),
             body: OperationBody::Lapse(lapse),
         };
 
-        self.act(Action::Sign(ToSign::Operation(Box::new(operation))));
+        cx.write(Write::Sign(ToSign::Operation(Box::new(operation))));
     }
 
     /// Takes the next sequence number of this node's own account. Several operations of this node
     /// may be under way before a block takes the first.
-    fn next_own_sequence(&mut self) -> u64 {
-        let in_ledger = self.ledger.next_sequence(&self.config.me);
-        let sequence = self.leases.next_own_sequence.max(in_ledger);
+    fn next_own_sequence(&mut self, cx: &Context<'_>) -> u64 {
+        let in_ledger = cx.ledger().next_sequence(&cx.me());
+        let sequence = self.next_own_sequence.max(in_ledger);
 
-        self.leases.next_own_sequence = sequence + 1;
+        self.next_own_sequence = sequence + 1;
         sequence
     }
+}
+
+fn sign_suspicion(cx: &mut Context<'_>, lease: &Lease) {
+    let suspicion = Suspicion {
+        swarm: cx.ledger().swarm(),
+        task: lease.task,
+        token: lease.token,
+        height: cx.ledger().height(),
+    };
+
+    cx.write(Write::Sign(ToSign::Suspicion(suspicion)));
+}
+
+/// Whether it is this validator's turn to bring a lapse in this check. The validator that begins
+/// differs by assignment.
+fn is_turn(cx: &Context<'_>, (task, token): &LeaseKey, ticks: u64) -> bool {
+    let validators = cx.ledger().validators();
+    let is_own = |validator: &Validator| validator.key == cx.me();
+    let Some(rank) = validators.iter().position(is_own) else {
+        return false;
+    };
+
+    // The turn moves on by one validator with each check.
+    let first = task.number.wrapping_add(token.0);
+    let turn = first.wrapping_add(ticks) % validators.len() as u64;
+    turn == rank as u64
 }

@@ -7,33 +7,27 @@
 //! its completion comes back as an [`Event`]. The same events in the same order give the same
 //! actions.
 //!
-//! **Durable before visible.** [`Action::Log`] appends to the write-ahead log. [`Action::Sign`]
+//! **Durable before visible.** [`Write::Log`] appends to the write-ahead log. [`Write::Sign`]
 //! first syncs the log, then makes the signing guard durable, then signs. A statement is sent only
 //! after it came back signed, so everything that shaped it is on disk before it leaves (N-21).
 //!
 //! **Absent here:** tokio, libp2p, files, sockets, clocks, randomness.
 
 mod accusations;
-mod blocks;
+mod action;
 mod clients;
-mod commit;
-mod dossiers;
+mod context;
 mod event;
-mod height;
 mod leases;
-mod pace;
+mod ordering;
 mod pool;
-mod propose;
-mod recover;
-mod rejoin;
 mod replica;
-mod sync;
+mod signal;
 mod timers;
 mod work;
 
-pub use event::{Action, Counters, Event, HaltReason, Now, Recipients, ToSign};
-pub use pace::TimeoutConfig;
-pub use recover::{LogRecord, RecoverError, RestoreError};
-pub use rejoin::{Voting, VotingStatus};
-pub use replica::{Config, Replica};
-pub use work::{BlockContext, Claim, Fact, Origin, Proof, QuorumContext, Work};
+pub use action::{Action, Recipients, ToSign, Write};
+pub use event::{Counters, Event, HaltReason, Now, Origin};
+pub use ordering::{LogRecord, RecoverError, TimeoutConfig, Voting, VotingStatus};
+pub use replica::{Config, Replica, RestoreError};
+pub use work::{BlockContext, QuorumContext, Work};

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 
 use quorate_crypto::Verified;
 use quorate_ledger::Ledger;
-use quorate_types::message::Rejection;
-use quorate_types::{Operation, OperationBody, PublicKey, SignedOperation, limits};
+use quorate_types::message::{Answer, PeerMessage, Rejection};
+use quorate_types::{Operation, OperationBody, PublicKey, SignedOperation, cbor, limits};
 
-use crate::work::Origin;
+use crate::context::Context;
+use crate::event::Origin;
+use crate::signal::Signal;
+use crate::work::Work;
 
 /// Operations by agent and sequence number, each with its place in the order of arrival.
 #[derive(Debug, Default)]
@@ -46,12 +49,127 @@ impl Pool {
         waiting.is_some_and(|waiting| *waiting.operation == *operation)
     }
 
-    /// Whether an operation could be taken, before its signature is checked.
-    pub(crate) fn admits(
+    /// Takes operations of clients, peers or this process, before their signatures are checked.
+    pub(crate) fn on_operations(
+        &mut self,
+        cx: &mut Context<'_>,
+        origin: Origin,
+        operations: Vec<SignedOperation>,
+    ) {
+        let mut wanted = Vec::new();
+
+        for operation in operations {
+            // A client that hands in an operation twice gets the same answer twice (W-12).
+            if self.holds(&operation) {
+                accept(cx, origin, &operation);
+                continue;
+            }
+
+            match self.admits(cx.ledger(), &operation) {
+                Ok(()) if is_too_long(&operation) => cx.counters().operations_dropped += 1,
+                Ok(()) => wanted.push(operation),
+                Err(rejection) => refuse(cx, origin, rejection),
+            }
+        }
+
+        if !wanted.is_empty() {
+            self.check(cx, origin, wanted);
+        }
+    }
+
+    /// Has the signatures of operations checked, unless too many of this origin are under check.
+    fn check(&mut self, cx: &mut Context<'_>, origin: Origin, wanted: Vec<SignedOperation>) {
+        if !self.begin_check(origin, wanted.len()) {
+            cx.counters().operations_dropped += wanted.len() as u64;
+            return;
+        }
+
+        cx.verify(Work::Operations(origin, wanted));
+    }
+
+    /// Takes the operations of a check whose signatures hold; those of `refused` more do not.
+    pub(crate) fn on_checked(
+        &mut self,
+        cx: &mut Context<'_>,
+        origin: Origin,
+        held: Vec<Verified<SignedOperation>>,
+        refused: u64,
+    ) {
+        cx.counters().unauthentic += refused;
+        self.end_check(origin, held.len() + refused as usize);
+
+        if refused > 0 {
+            cx.reject(origin, Rejection::Unauthentic);
+        }
+
+        self.on_verified(cx, origin, held);
+    }
+
+    /// Takes an operation that this node signed. Returns whether it waits here now.
+    pub(crate) fn on_own(
+        &mut self,
+        cx: &mut Context<'_>,
+        operation: Verified<SignedOperation>,
+    ) -> bool {
+        let plain = (*operation).clone();
+        self.on_verified(cx, Origin::Local, vec![operation]);
+        self.holds(&plain)
+    }
+
+    fn on_verified(
+        &mut self,
+        cx: &mut Context<'_>,
+        origin: Origin,
+        operations: Vec<Verified<SignedOperation>>,
+    ) {
+        let mut fresh = Vec::new();
+
+        for operation in operations {
+            if let Err(rejection) = self.admits_verified(cx, &operation) {
+                refuse(cx, origin, rejection);
+                continue;
+            }
+
+            accept(cx, origin, &operation);
+            // The place may be taken: another operation of this agent and number may have come
+            // first.
+            let plain = (*operation).clone();
+            if self.insert(operation) {
+                fresh.push(plain);
+            }
+        }
+
+        // A peer that passes operations on sends them to everyone, so they need not be passed on
+        // again.
+        if !matches!(origin, Origin::Peer(_)) && !fresh.is_empty() {
+            cx.broadcast(PeerMessage::Operations(fresh));
+        }
+
+        cx.tell(Signal::Waiting);
+    }
+
+    /// As [`Self::admits`]. A stranger needs the word of an attester as well, or no block would
+    /// ever take its operations.
+    fn admits_verified(
         &self,
-        ledger: &Ledger,
+        cx: &Context<'_>,
         operation: &SignedOperation,
     ) -> Result<(), Rejection> {
+        let ledger = cx.ledger();
+        self.admits(ledger, operation)?;
+
+        let payload = &operation.payload;
+        let first = payload.sequence == 0 && !ledger.knows_agent(&payload.agent);
+
+        if first && !ledger.admits(payload, cx.unix()) {
+            return Err(Rejection::Unknown);
+        }
+
+        Ok(())
+    }
+
+    /// Whether an operation could be taken, before its signature is checked.
+    fn admits(&self, ledger: &Ledger, operation: &SignedOperation) -> Result<(), Rejection> {
         let payload = &operation.payload;
 
         if payload.agent != operation.signer || payload.swarm != ledger.swarm() {
@@ -79,7 +197,7 @@ impl Pool {
 
     /// Whether the signatures of `count` more operations may be checked now; if so, they count as
     /// being checked. A peer with nothing under way may always begin, however large its batch is.
-    pub(crate) fn begin_check(&mut self, origin: Origin, count: usize) -> bool {
+    fn begin_check(&mut self, origin: Origin, count: usize) -> bool {
         let Origin::Peer(peer) = origin else {
             return true;
         };
@@ -94,7 +212,7 @@ impl Pool {
     }
 
     /// Notes that `count` operations of this origin are checked.
-    pub(crate) fn end_check(&mut self, origin: Origin, count: usize) {
+    fn end_check(&mut self, origin: Origin, count: usize) {
         let Origin::Peer(peer) = origin else { return };
         let left = self
             .checking
@@ -109,7 +227,7 @@ impl Pool {
 
     /// Takes an operation. Returns `false` if another one of this agent and sequence number came
     /// first.
-    pub(crate) fn insert(&mut self, operation: Verified<SignedOperation>) -> bool {
+    fn insert(&mut self, operation: Verified<SignedOperation>) -> bool {
         let agent = operation.payload.agent;
         let sequence = operation.payload.sequence;
         let of_agent = self.agents.entry(agent).or_default();
@@ -221,4 +339,23 @@ fn check_sequence(sequence: u64, next: u64) -> Result<(), Rejection> {
     } else {
         Ok(())
     }
+}
+
+/// Tells a client that its operation is taken; nobody else waits for that.
+fn accept(cx: &mut Context<'_>, origin: Origin, operation: &SignedOperation) {
+    if let Origin::Client { from, id } = origin {
+        cx.answer(from, id, Answer::Accepted(operation.payload.id()));
+    }
+}
+
+/// Counts an operation that is not taken, and tells the client that brought it the reason.
+fn refuse(cx: &mut Context<'_>, origin: Origin, rejection: Rejection) {
+    cx.counters().operations_dropped += 1;
+    cx.reject(origin, rejection);
+}
+
+/// Whether the signed operation is longer than a block takes: its payload alone may be short
+/// enough.
+fn is_too_long(operation: &SignedOperation) -> bool {
+    cbor::encode(operation).len() > limits::OPERATION_BYTES
 }

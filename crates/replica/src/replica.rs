@@ -1,27 +1,27 @@
-//! The state of a replica, and the dispatch of events to the parts that handle them.
+//! The router of a replica: takes events in, hands each to the part that handles it, and moves the
+//! state on when a block is decided.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use quorate_consensus::Driver;
-use quorate_crypto::Verified;
-use quorate_ledger::Ledger;
-use quorate_types::message::{PeerMessage, Rejection};
+use quorate_crypto::{Known, Verified, verify_block, verify_quorum};
+use quorate_ledger::{Committed, Ledger, Proposal};
+use quorate_types::message::{ClientRequest, PeerMessage, Rejection, Request};
 use quorate_types::{
-    Height, MonotonicMillis, PublicKey, QuorumCertificate, SignedOperation, cbor, limits,
+    Block, Height, MonotonicMillis, PublicKey, QuorumCertificate, Round, SignedOperation,
+    SignedStatement, limits,
 };
 
 use crate::accusations::Accusations;
-use crate::blocks::Candidates;
+use crate::action::{Action, Write};
 use crate::clients::Clients;
-use crate::event::{Action, Counters, Event, Now, Recipients};
+use crate::context::{Consequence, Environment};
+use crate::event::{Counters, Event, HaltReason, Now, Origin};
 use crate::leases::Leases;
-use crate::pace::{TimeoutConfig, Timeouts};
+use crate::ordering::{LogRecord, Ordering, RecoverError, TimeoutConfig, Voting, VotingStatus};
 use crate::pool::Pool;
-use crate::rejoin::{Answers, Voting};
-use crate::sync::SyncState;
-use crate::timers::{Timer, Timers};
-use crate::work::{Claim, Fact, Origin, Proof, Work};
+use crate::signal::{BuildRequest, Decided, Signal};
+use crate::timers::Timer;
 
 /// The identity of a replica, its timeouts, and its permission to vote.
 #[derive(Debug, Clone)]
@@ -34,38 +34,33 @@ pub struct Config {
     pub voting: Voting,
 }
 
+/// The reason why a stored block does not follow from the blocks before it. The value is its
+/// height.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RestoreError {
+    /// The stored commit is not a commit for the stored block by its validator set.
+    #[error("the stored commit at height {0} does not decide the stored block")]
+    Commit(Height),
+    /// Executing the stored block does not give the roots that its header names.
+    #[error("the stored block at height {0} does not execute to the roots that its header names")]
+    Block(Height),
+}
+
 /// The whole protocol of one peer. See the crate's documentation for how to drive it.
+///
+/// Each part owns its state. A part handles an input with a [`crate::context::Context`], where it
+/// puts actions for the world and signals for the other parts. The router hands the signals on, each
+/// before what followed after it, until only actions are left.
 #[derive(Debug)]
 pub struct Replica {
-    pub(crate) config: Config,
-    pub(crate) ledger: Arc<Ledger>,
-    /// The commit of the last decided height; `None` at height 0.
-    pub(crate) last_commit: Option<Verified<QuorumCertificate>>,
-    pub(crate) driver: Driver,
-    /// The driver of the last height, if this process decided it. The commit in the next block is
-    /// compared with the votes that it counted.
-    pub(crate) last_driver: Option<Driver>,
-    /// Whether the driver of this height was started: an idle swarm waits before it starts one.
-    pub(crate) started: bool,
-    /// Whether inputs come from the log: no action leaves then.
-    pub(crate) replaying: bool,
-    pub(crate) candidates: Candidates,
-    pub(crate) pool: Pool,
-    pub(crate) evidence: Accusations,
-    pub(crate) leases: Leases,
-    pub(crate) clients: Clients,
-    pub(crate) sync: SyncState,
-    pub(crate) answers: Answers,
-    pub(crate) connected: BTreeSet<PublicKey>,
-    pub(crate) timers: Timers,
-    pub(crate) pace: Timeouts,
-    pub(crate) now: Now,
-    /// The monotonic times at which the last block was committed and at which the height started.
-    pub(crate) committed_at: MonotonicMillis,
-    pub(crate) started_at: MonotonicMillis,
-    pub(crate) actions: VecDeque<Action>,
-    pub(crate) counters: Counters,
-    pub(crate) halted: bool,
+    environment: Environment,
+    ordering: Ordering,
+    pool: Pool,
+    accusations: Accusations,
+    leases: Leases,
+    clients: Clients,
+    actions: VecDeque<Action>,
+    halted: bool,
 }
 
 impl Replica {
@@ -73,32 +68,16 @@ impl Replica {
     /// restart, in order. [`Self::recover`], which must always be called, gives it the log, and
     /// then it runs.
     pub fn new(config: Config, ledger: Ledger, now: Now) -> Self {
-        let driver = crate::height::driver_for(&ledger, &config);
-        let pace = Timeouts::new(config.pace);
+        let Config { me, pace, voting } = config;
 
         Self {
-            config,
-            ledger: Arc::new(ledger),
-            last_commit: None,
-            driver,
-            last_driver: None,
-            started: false,
-            replaying: false,
-            candidates: Candidates::default(),
+            ordering: Ordering::new(me, &ledger, pace, voting, now.monotonic),
+            environment: Environment::new(me, ledger, now),
             pool: Pool::default(),
-            evidence: Accusations::default(),
+            accusations: Accusations::default(),
             leases: Leases::default(),
             clients: Clients::default(),
-            sync: SyncState::default(),
-            answers: Answers::default(),
-            connected: BTreeSet::new(),
-            timers: Timers::default(),
-            pace,
-            now,
-            committed_at: now.monotonic,
-            started_at: now.monotonic,
             actions: VecDeque::new(),
-            counters: Counters::default(),
             halted: false,
         }
     }
@@ -106,51 +85,24 @@ impl Replica {
     /// Takes in one event.
     pub fn handle(&mut self, now: Now, event: Event) {
         // A halted replica takes no event: going on would be wrong.
-        if self.halted {
-            return;
-        }
-
-        self.now = now;
-
-        match event {
-            // From the network.
-            Event::Peer { from, message } => self.on_peer(from, message),
-            Event::Client { from, request } => self.on_client(from, request),
-            Event::Connected(peer) => self.on_connected(peer),
-            Event::Disconnected(peer) => self.on_disconnected(peer),
-
-            // Computations that are done.
-            Event::Verified(proof) => self.on_proof(proof),
-            Event::Refused(origin) => self.on_refused(origin),
-            Event::Executed { block, result } => self.on_executed(block, result),
-            Event::Proposed { round, block } => self.on_proposed(round, *block),
-
-            // Signatures and writes that are done.
-            Event::SignedStatement(signed) => self.on_own_statement(signed),
-            Event::SignedOperation(operation) => self.on_own_operation(*operation),
-            Event::SignedSuspicion(suspicion) => self.on_own_suspicion(suspicion),
-            Event::Persisted(height) => self.on_persisted(height),
-            Event::GuardRaised(from) => self.on_guard_raised(from),
+        if !self.halted {
+            self.environment.set_now(now);
+            self.on_event(event);
+            self.settle();
         }
     }
 
     /// Fires the timers that are due. The caller comes back at [`Self::poll_timeout`].
     pub fn handle_timeout(&mut self, now: Now) {
-        self.now = now;
+        self.environment.set_now(now);
 
         while !self.halted {
-            let Some(timer) = self.timers.pop_due(now.monotonic) else {
+            let Some(timer) = self.environment.timers().pop_due(now.monotonic) else {
                 return;
             };
 
-            match timer {
-                Timer::Step(round, step) => self.on_step_timeout(round, step),
-                Timer::Start => self.await_height(),
-                Timer::Resend => self.on_resend(),
-                Timer::Fetch => self.on_fetch(),
-                Timer::Leases => self.on_leases(),
-                Timer::Locate => self.locate_others(),
-            }
+            self.on_timer(timer);
+            self.settle();
         }
     }
 
@@ -162,35 +114,35 @@ impl Replica {
     /// The time at which [`Self::handle_timeout`] must be called; `None` for never.
     pub fn poll_timeout(&self) -> Option<MonotonicMillis> {
         if self.halted {
-            None
-        } else {
-            self.timers.next()
+            return None;
         }
+
+        self.environment.next_timer()
     }
 
     /// The state after the last decided block.
     pub fn ledger(&self) -> &Arc<Ledger> {
-        &self.ledger
+        self.environment.ledger()
     }
 
     /// This node's key.
     pub fn public_key(&self) -> PublicKey {
-        self.config.me
+        self.environment.me()
     }
 
     /// The height that is being decided.
     pub fn height(&self) -> Height {
-        self.ledger.height() + 1
+        self.ledger().height() + 1
     }
 
     /// The round of the height that is being decided.
-    pub fn round(&self) -> quorate_types::Round {
-        self.driver.round()
+    pub fn round(&self) -> Round {
+        self.ordering.round()
     }
 
     /// The counts of things that were dropped and refused so far.
     pub fn counters(&self) -> Counters {
-        self.counters
+        self.environment.counters()
     }
 
     /// The number of operations that wait in the pool.
@@ -198,235 +150,412 @@ impl Replica {
         self.pool.len()
     }
 
+    /// Whether this node votes, or what it waits for.
+    pub fn standing(&self) -> VotingStatus {
+        self.ordering.voting_status(self.ledger())
+    }
+
     /// Whether this node votes on the height that is being decided: its key is in the validator
     /// set, and may sign there.
     pub fn is_validator(&self) -> bool {
-        self.may_sign() && self.ledger.validators().get(&self.config.me).is_some()
+        let me = self.public_key();
+        self.ordering.may_sign() && self.ledger().validators().get(&me).is_some()
     }
 
-    fn on_peer(&mut self, from: PublicKey, message: PeerMessage) {
-        let member = self.ledger.validators().get(&from).is_some();
+    // Events, each to the part that handles it.
 
-        match message {
-            // Anyone may ask.
-            PeerMessage::Status(status) => self.on_status(from, status),
-            PeerMessage::FetchBlock(wanted) => self.on_fetch_block(from, wanted),
-            PeerMessage::FetchDecided(wanted) => self.on_fetch_decided(from, wanted.from),
-            PeerMessage::Locate(asked) => self.on_locate(from, asked),
-            PeerMessage::Located(answer) => self.on_located(from, answer),
+    fn on_event(&mut self, event: Event) {
+        let cx = &mut self.environment.context();
 
-            // Only members are listened to.
-            _ if member => self.on_member(from, message),
-            _ => self.counters.strangers += 1,
+        match event {
+            // From the network.
+            Event::Peer { from, message } => self.on_peer(from, message),
+            Event::Client { from, request } => self.on_client(from, request),
+            Event::Connected(peer) => self.ordering.on_connected(cx, peer),
+            Event::Disconnected(peer) => self.clients.forget(&peer),
+
+            // Checks that are done.
+            Event::Refused(origin) => self.on_refused(origin),
+            Event::Statement(signed) => self.ordering.on_verified_statement(cx, signed),
+            Event::Certificate(held) => self.ordering.on_verified_certificate(cx, held),
+            Event::Block(block) => self.ordering.on_verified_block(cx, *block),
+            Event::ForgedBlock { from, block } => self.on_forged_block(from, block),
+            Event::Decided {
+                from,
+                block,
+                commit,
+            } => self.ordering.on_verified_decided(cx, from, *block, commit),
+            Event::Operations {
+                origin,
+                held,
+                refused,
+            } => self.pool.on_checked(cx, origin, held, refused),
+            Event::Evidence { origin, evidence } => {
+                self.accusations.on_judged(cx, origin, *evidence);
+            }
+            Event::Suspicion(suspicion) => {
+                let may_sign = self.ordering.may_sign();
+                self.leases.on_verified(cx, may_sign, suspicion);
+            }
+
+            // Blocks that are executed and built.
+            Event::Executed { block, result } => self.ordering.on_executed(cx, &block, result),
+            Event::Proposed { round, block } => self.on_proposed(round, *block),
+
+            // Signatures and writes that are done.
+            Event::SignedStatement(signed) => self.ordering.on_own_statement(cx, signed),
+            Event::SignedOperation(operation) => {
+                if !self.pool.on_own(cx, *operation) {
+                    self.leases.forget_own_sequence();
+                }
+            }
+            Event::SignedSuspicion(suspicion) => {
+                let may_sign = self.ordering.may_sign();
+                self.leases.on_own(cx, may_sign, suspicion);
+            }
+            Event::Persisted(height) => self.ordering.on_persisted(cx, height),
+            Event::GuardRaised(from) => self.ordering.on_guard_raised(from),
         }
     }
 
-    fn on_member(&mut self, from: PublicKey, message: PeerMessage) {
-        match message {
-            PeerMessage::Statement(signed) => self.on_statement(from, signed),
-            PeerMessage::Certificate(certificate) => self.on_certificate(from, certificate),
-            PeerMessage::Block(block) => self.on_block(from, *block),
+    fn on_timer(&mut self, timer: Timer) {
+        let cx = &mut self.environment.context();
 
-            PeerMessage::Operations(operations) => {
-                self.on_operations(Origin::Peer(from), operations);
+        match timer {
+            Timer::Step(round, step) => self.ordering.on_step_timeout(cx, round, step),
+            Timer::Start => self.await_reason(),
+            Timer::Resend => self.ordering.on_resend_timer(cx),
+            Timer::Fetch => self.ordering.on_fetch_timer(cx),
+            Timer::Locate => self.ordering.locate_others(cx),
+
+            Timer::Leases => {
+                let may_sign = self.ordering.may_sign();
+                // The lapse that this validator brought before may still be on its way.
+                let brings = self.pool.waits_for(&cx.me());
+                self.leases.on_tick(cx, may_sign, brings);
             }
+        }
+    }
 
-            PeerMessage::Decided(decided) => self.on_decided_message(from, *decided),
-            PeerMessage::Evidence(evidence) => self.on_evidence(from, *evidence),
-            PeerMessage::Suspicion(suspicion) => self.on_suspicion(from, suspicion),
+    fn on_peer(&mut self, from: PublicKey, message: PeerMessage) {
+        let cx = &mut self.environment.context();
+        let is_member = cx.member(&from).is_some();
 
+        match message {
+            // Anyone may ask.
             PeerMessage::Status(_)
             | PeerMessage::FetchBlock(_)
             | PeerMessage::FetchDecided(_)
             | PeerMessage::Locate(_)
-            | PeerMessage::Located(_) => {}
+            | PeerMessage::Located(_) => self.ordering.on_open_message(cx, from, message),
+
+            // Only members are listened to.
+            _ if !is_member => cx.counters().strangers += 1,
+
+            PeerMessage::Statement(_)
+            | PeerMessage::Certificate(_)
+            | PeerMessage::Block(_)
+            | PeerMessage::Decided(_) => {
+                self.ordering
+                    .on_member_message(cx, &self.pool, from, message);
+            }
+
+            PeerMessage::Operations(operations) => {
+                self.pool.on_operations(cx, Origin::Peer(from), operations);
+            }
+
+            PeerMessage::Evidence(evidence) => {
+                let trusted = self.ordering.trusts(&from, cx.monotonic());
+                self.accusations.on_evidence(cx, from, trusted, *evidence);
+            }
+
+            PeerMessage::Suspicion(suspicion) => self.leases.on_suspicion(cx, from, suspicion),
 
             // The addresses of peers are handled by the node, outside of the replica.
             PeerMessage::Announcements(_) => {}
         }
     }
 
-    fn on_proof(&mut self, proof: Proof) {
-        match proof.fact {
-            Fact::Statement(signed) => self.on_verified_statement(signed),
+    fn on_client(&mut self, from: PublicKey, request: ClientRequest) {
+        let cx = &mut self.environment.context();
+        let id = request.id;
 
-            Fact::Operations(operations, refused) => {
-                self.on_checked_operations(proof.origin, operations, refused);
+        match request.request {
+            Request::Submit(operation) => {
+                let origin = Origin::Client { from, id };
+                self.pool.on_operations(cx, origin, vec![*operation]);
             }
 
-            // Blocks and their commits.
-            Fact::Block(block) => self.on_verified_block(*block),
-            Fact::Certificate(certificate) => self.on_verified_certificate(certificate),
-            Fact::Decided(block, commit) => self.on_verified_decided(proof.origin, *block, commit),
-
-            // Accusations.
-            Fact::Forged(block) => self.on_forged_block(proof.origin, block),
-            Fact::Evidence(evidence) => self.on_judged_evidence(proof.origin, *evidence),
-            Fact::Suspicion(suspicion) => self.on_verified_suspicion(suspicion),
+            Request::Heartbeat(_) => self.leases.hear(from, cx.monotonic()),
+            question => self.clients.on_request(
+                cx,
+                from,
+                ClientRequest {
+                    id,
+                    request: question,
+                },
+                self.pool.len(),
+            ),
         }
     }
 
-    pub(crate) fn on_refused(&mut self, origin: Origin) {
-        self.counters.unauthentic += 1;
-        self.evidence.end_trial(origin);
+    /// Charges the origin of something that does not hold.
+    fn on_refused(&mut self, origin: Origin) {
+        let cx = &mut self.environment.context();
+        cx.counters().unauthentic += 1;
+        self.accusations.end_trial(origin);
 
         match origin {
-            Origin::Client { from, id } => self.reject(from, id, Rejection::Unauthentic),
-            Origin::Peer(member) => self.distrust(member),
+            Origin::Client { .. } => cx.reject(origin, Rejection::Unauthentic),
+            Origin::Peer(member) => self.ordering.distrust(cx, member),
             Origin::Local => {}
         }
     }
 
-    pub(crate) fn verify(&mut self, origin: Origin, claim: Claim) {
-        let work = Work { origin, claim };
-        self.counters.signatures += work.signatures() as u64;
-        self.act(Action::Verify(Box::new(work)));
+    /// Handles a body that its builder forged. The peer that passed it on did not check it.
+    fn on_forged_block(&mut self, from: PublicKey, block: Box<Block>) {
+        self.on_refused(Origin::Peer(from));
+
+        let cx = &mut self.environment.context();
+        self.ordering.on_forged_block(cx, block);
     }
 
-    /// Queues an action. While inputs come from the log nothing is queued, since it was carried out
-    /// before.
-    pub(crate) fn act(&mut self, action: Action) {
-        if !self.replaying {
-            self.actions.push_back(action);
-        }
-    }
+    // Signals, each to the part that must hear of it.
 
-    pub(crate) fn send(&mut self, to: PublicKey, message: PeerMessage) {
-        self.act(Action::Send(Recipients::One(to), message));
-    }
+    /// Handles what follows from an input, until only actions are left. What follows from a signal
+    /// comes before what followed after the signal.
+    fn settle(&mut self) {
+        let mut pending = self.environment.take_pending();
 
-    pub(crate) fn broadcast(&mut self, message: PeerMessage) {
-        self.act(Action::Send(Recipients::All, message));
-    }
+        while let Some(next) = pending.pop_front() {
+            match next {
+                Consequence::Action(action) => self.actions.push_back(action),
+                Consequence::Signal(Signal::Halt(reason)) => {
+                    self.halted = true;
+                    self.actions.push_back(Action::Disk(Write::Halt(reason)));
+                    return;
+                }
+                Consequence::Signal(signal) => {
+                    self.on_signal(signal);
 
-    fn on_connected(&mut self, peer: PublicKey) {
-        self.connected.insert(peer);
-        self.tell_status(peer);
-    }
-
-    fn on_disconnected(&mut self, peer: PublicKey) {
-        self.connected.remove(&peer);
-        self.clients.forget(&peer);
-    }
-
-    /// Takes operations of clients, peers or this process, before their signatures are checked.
-    pub(crate) fn on_operations(&mut self, origin: Origin, operations: Vec<SignedOperation>) {
-        let mut wanted = Vec::new();
-
-        for operation in operations {
-            // A client that hands in an operation twice gets the same answer twice (W-12).
-            if self.pool.holds(&operation) {
-                self.accept(origin, &operation);
-                continue;
-            }
-
-            match self.pool.admits(&self.ledger, &operation) {
-                Ok(()) if is_too_long(&operation) => self.counters.operations_dropped += 1,
-                Ok(()) => wanted.push(operation),
-                Err(rejection) => self.drop_operation(origin, rejection),
+                    let mut first = self.environment.take_pending();
+                    first.append(&mut pending);
+                    pending = first;
+                }
             }
         }
+    }
 
-        if !wanted.is_empty() {
-            self.check_operations(origin, wanted);
+    fn on_signal(&mut self, signal: Signal) {
+        let cx = &mut self.environment.context();
+
+        match signal {
+            Signal::Build(request) => self.build(request),
+            Signal::Decided(decided) => self.on_decided(*decided),
+            Signal::Convicted(evidence) => {
+                self.accusations.on_judged(cx, Origin::Local, *evidence);
+            }
+            Signal::Accused(evidence) => self.accusations.on_accused(cx, *evidence),
+            Signal::Waiting => self.await_reason(),
+            // [`Self::settle`] stops at it.
+            Signal::Halt(_) => {}
         }
     }
 
-    /// Has the signatures of operations checked, unless too many of this origin are under check.
-    fn check_operations(&mut self, origin: Origin, wanted: Vec<SignedOperation>) {
-        if !self.pool.begin_check(origin, wanted.len()) {
-            self.counters.operations_dropped += wanted.len() as u64;
+    /// Lets the height start if there is a reason to: operations or evidence that a block could
+    /// take, or time.
+    fn await_reason(&mut self) {
+        let cx = &mut self.environment.context();
+
+        if self.ordering.awaits_reason() && !cx.is_replaying() {
+            let waiting = self.pool.has_ready(cx.ledger()) || !self.accusations.is_empty();
+            self.ordering.await_reason(cx, waiting);
+        }
+    }
+
+    /// Has a block built of all that waits here.
+    fn build(&mut self, request: BuildRequest) {
+        let cx = &mut self.environment.context();
+        let ledger = cx.ledger();
+
+        // Block time increases strictly, even if this node's clock is behind (L-3).
+        let proposal = Proposal {
+            block_time: cx.unix().max(ledger.block_time() + 1),
+            builder: cx.me(),
+            build_round: request.round,
+            previous_commit: request.previous_commit,
+            operations: self.pool.offer(ledger, limits::OPERATIONS_PER_BLOCK),
+            evidence: self.accusations.offer(),
+        };
+
+        cx.act(Action::Propose {
+            ledger: Arc::clone(ledger),
+            round: request.round,
+            proposal: Box::new(proposal),
+        });
+    }
+
+    /// Takes a block that this node built.
+    fn on_proposed(&mut self, round: Round, block: Verified<Block>) {
+        let cx = &mut self.environment.context();
+        if block.header.height != cx.height() {
             return;
         }
 
-        self.verify(origin, Claim::Operations(wanted));
-    }
-
-    /// Counts an operation that is not taken, and tells the client that brought it the reason.
-    fn drop_operation(&mut self, origin: Origin, rejection: Rejection) {
-        self.counters.operations_dropped += 1;
-        if let Origin::Client { from, id } = origin {
-            self.reject(from, id, rejection);
+        if block.operations.is_empty() {
+            self.pool.drop_offered();
         }
+
+        self.ordering.on_built(cx, round, block);
     }
 
-    /// Takes the operations of a check whose signatures hold; those of `refused` more do not.
-    fn on_checked_operations(
+    /// Makes the execution of a decided block the state, tells clients, and begins the next height.
+    fn on_decided(&mut self, decided: Decided) {
+        let Decided {
+            block,
+            execution,
+            proof,
+        } = decided;
+
+        // The execution must have been made on exactly the current state.
+        let Ok(committed) = self.environment.ledger_mut().commit(*execution) else {
+            let stale = HaltReason::Stale(block.header.height);
+            self.environment.context().tell(Signal::Halt(stale));
+            return;
+        };
+
+        self.prune(&block);
+        self.announce(&block, &proof, committed);
+
+        let cx = &mut self.environment.context();
+        self.ordering.begin_next(cx, proof);
+
+        // The new height is set up now: inputs that waited for it may be handled.
+        let may_sign = self.ordering.may_sign();
+        self.leases.watch(cx, may_sign);
+        self.accusations.repeat(cx);
+        self.ordering.take_early(cx, &self.pool);
+        self.await_reason();
+    }
+
+    /// Forgets what the state has moved past.
+    fn prune(&mut self, block: &Verified<Block>) {
+        let ledger = self.environment.ledger();
+        self.accusations.prune(ledger);
+
+        let agents = block
+            .operations
+            .iter()
+            .map(|operation| operation.payload.agent);
+        self.pool.prune(ledger, agents);
+        self.leases.prune(ledger);
+    }
+
+    /// Tells the driver and the clients of a block that is part of the state now.
+    fn announce(
         &mut self,
-        origin: Origin,
-        operations: Vec<Verified<SignedOperation>>,
-        refused: u64,
+        block: &Arc<Verified<Block>>,
+        commit: &QuorumCertificate,
+        committed: Committed,
     ) {
-        self.counters.unauthentic += refused;
-        let checked = operations.len() + refused as usize;
-        self.pool.end_check(origin, checked);
+        let cx = &mut self.environment.context();
+        let committed = Arc::new(committed);
 
-        if let Origin::Client { from, id } = origin
-            && refused > 0
-        {
-            self.reject(from, id, Rejection::Unauthentic);
-        }
+        cx.act(Action::Committed {
+            round: commit.statement.round,
+            block: Arc::clone(block),
+            commit: commit.clone(),
+            committed: Arc::clone(&committed),
+        });
 
-        self.on_verified_operations(origin, operations);
+        self.clients.on_committed(cx, block, commit, &committed);
     }
 
-    fn on_verified_operations(
-        &mut self,
-        origin: Origin,
-        operations: Vec<Verified<SignedOperation>>,
-    ) {
-        let mut fresh = Vec::new();
+    // A restart.
 
-        for operation in operations {
-            if let Err(rejection) = self.admits_verified(&operation) {
-                self.drop_operation(origin, rejection);
-                continue;
-            }
+    /// Takes over the next decided block from before a restart. Signatures are not checked again.
+    /// It is checked again that the commit names the block and that execution gives its roots.
+    ///
+    /// # Errors
+    /// [`RestoreError`]: the disk holds another history than this program would have written.
+    pub fn restore(&mut self, block: Block, commit: QuorumCertificate) -> Result<(), RestoreError> {
+        let height = self.height();
+        let bad = RestoreError::Block(height);
+        let ledger = self.environment.ledger();
 
-            self.accept(origin, &operation);
-            // The place may be taken: another operation of this agent and number may have come
-            // first.
-            let plain = (*operation).clone();
-            if self.pool.insert(operation) {
-                fresh.push(plain);
-            }
-        }
+        let commit =
+            verify_stored_commit(ledger, &block, commit).ok_or(RestoreError::Commit(height))?;
+        let block = verify_block(block, ledger.previous_validators(), &OwnDisk).map_err(|_| bad)?;
 
-        // A peer that passes operations on sends them to everyone, so they need not be passed on
-        // again.
-        if !matches!(origin, Origin::Peer(_)) && !fresh.is_empty() {
-            self.broadcast(PeerMessage::Operations(fresh));
-        }
+        let execution = ledger.execute(&block).map_err(|_| bad)?;
+        let committed = self
+            .environment
+            .ledger_mut()
+            .commit(execution)
+            .map_err(|_| bad)?;
 
-        self.await_height();
-    }
-
-    /// As [`crate::pool::Pool::admits`]. A stranger needs the word of an attester as well, or no
-    /// block would ever take its operations.
-    fn admits_verified(&self, operation: &SignedOperation) -> Result<(), Rejection> {
-        self.pool.admits(&self.ledger, operation)?;
-
-        let payload = &operation.payload;
-        let first = payload.sequence == 0 && !self.ledger.knows_agent(&payload.agent);
-
-        if first && !self.ledger.admits(payload, self.now.unix) {
-            return Err(Rejection::Unknown);
-        }
-
+        // Certificates of this block can be served again.
+        let cx = &self.environment.context();
+        let validators = cx.ledger().validators();
+        self.clients
+            .record(validators, &block.header, &commit, &committed);
+        self.ordering.restore(cx, commit);
         Ok(())
     }
 
-    pub(crate) fn on_own_operation(&mut self, operation: Verified<SignedOperation>) {
-        let plain = (*operation).clone();
-        self.on_verified_operations(Origin::Local, vec![operation]);
-        if !self.pool.holds(&plain) {
-            self.leases.forget_own_sequence();
+    /// Takes the inputs of this height from the log of an earlier run, in order, then goes on where
+    /// that run ended. What it was about to sign is signed now, with the same bytes.
+    ///
+    /// # Errors
+    /// [`RecoverError`] naming the record. The replica must not be used then.
+    pub fn recover(&mut self, records: Vec<LogRecord>) -> Result<(), RecoverError> {
+        // No action leaves during the replay: the earlier run carried them out already.
+        self.environment.set_replaying(true);
+
+        for (at, record) in records.into_iter().enumerate() {
+            let cx = &mut self.environment.context();
+            self.ordering.replay(cx, &self.pool, at, record)?;
+            self.settle();
         }
+
+        self.environment.set_replaying(false);
+
+        let cx = &mut self.environment.context();
+        self.ordering.resume(cx);
+        let may_sign = self.ordering.may_sign();
+        self.leases.watch(cx, may_sign);
+        self.settle();
+
+        self.await_reason();
+        self.settle();
+        Ok(())
     }
 }
 
-/// Whether the signed operation is longer than a block takes: its payload alone may be short
-/// enough.
-fn is_too_long(operation: &SignedOperation) -> bool {
-    cbor::encode(operation).len() > limits::OPERATION_BYTES
+/// Returns the stored commit as verified, if it is one for this block. Its votes were verified
+/// before they were stored.
+fn verify_stored_commit(
+    ledger: &Ledger,
+    block: &Block,
+    commit: QuorumCertificate,
+) -> Option<Verified<QuorumCertificate>> {
+    if commit.statement.block != Some(block.header.id()) {
+        return None;
+    }
+
+    let known = |_: &SignedStatement| true;
+    verify_quorum(commit, ledger.validators(), &known).ok()
+}
+
+/// Vouches for the signatures on this node's own disk: they were verified before they were written.
+struct OwnDisk;
+
+impl Known for OwnDisk {
+    fn operation(&self, _: &SignedOperation) -> bool {
+        true
+    }
+
+    fn statement(&self, _: &SignedStatement) -> bool {
+        true
+    }
 }

@@ -14,51 +14,34 @@ use quorate_types::{
     SignedOperation, SignedStatement, ValidatorSet,
 };
 
+use crate::event::{Event, Origin};
+
 /// The number of signatures that executing a block counts as: a hundredth of a second at least.
 const EXECUTION: usize = 256;
 
-/// The origin of something unverified, which is charged if it does not hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
-    /// The peer with this key.
-    Peer(PublicKey),
-    /// A request of a client, which waits for an answer.
-    Client {
-        /// The client's key.
-        from: PublicKey,
-        /// The number of the request, chosen by the client.
-        id: u64,
-    },
-    /// This process itself.
-    Local,
-}
-
-/// Something unverified, with everything that is needed to check it.
+/// Something unverified, with its origin and everything that is needed to check it.
 #[derive(Debug)]
-pub struct Work {
-    /// The origin that the claim came from.
-    pub origin: Origin,
-    /// The claim to check.
-    pub claim: Claim,
-}
-
-/// The things that can be checked.
-#[derive(Debug)]
-pub enum Claim {
+pub enum Work {
     /// A proposal or vote.
-    Statement(SignedStatement),
+    Statement(PublicKey, SignedStatement),
     /// Operations for the pool.
-    Operations(Vec<SignedOperation>),
+    Operations(Origin, Vec<SignedOperation>),
     /// A block body.
-    Block(Box<Block>, BlockContext),
+    Block(PublicKey, Box<Block>, BlockContext),
     /// A certificate, with the validator set that it must be by.
-    Certificate(QuorumCertificate, QuorumContext),
+    Certificate(PublicKey, QuorumCertificate, QuorumContext),
     /// A decided block with its commit.
-    Decided(Box<Block>, BlockContext, QuorumCertificate, QuorumContext),
+    Decided(
+        PublicKey,
+        Box<Block>,
+        BlockContext,
+        QuorumCertificate,
+        QuorumContext,
+    ),
     /// Evidence against a validator, with the state that judges it.
-    Evidence(Box<Evidence>, Arc<Ledger>),
+    Evidence(Origin, Box<Evidence>, Arc<Ledger>),
     /// A suspicion of an assignee by a validator.
-    Suspicion(Sign1<Suspicion>),
+    Suspicion(PublicKey, Sign1<Suspicion>),
 }
 
 /// The context that a certificate is checked in.
@@ -81,94 +64,69 @@ pub struct BlockContext {
     pub votes: BTreeSet<(PublicKey, Signature)>,
 }
 
-/// A claim that held, with its origin.
-#[derive(Debug)]
-pub struct Proof {
-    /// The origin that the claim came from.
-    pub origin: Origin,
-    /// The verified claim.
-    pub fact: Fact,
-}
-
-/// The results of a check that succeeded.
-#[derive(Debug)]
-pub enum Fact {
-    /// A proposal or vote.
-    Statement(Verified<SignedStatement>),
-    /// The operations that held, and the number of those that did not.
-    Operations(Vec<Verified<SignedOperation>>, u64),
-    /// A block body whose signatures all hold.
-    Block(Box<Verified<Block>>),
-    /// The body that a header binds, with a signature in it that does not hold.
-    Forged(Box<Block>),
-    /// A certificate whose quorum holds.
-    Certificate(Verified<QuorumCertificate>),
-    /// A decided block with its commit.
-    Decided(Box<Verified<Block>>, Verified<QuorumCertificate>),
-    /// Evidence that convicts a validator. An accused block was executed for it.
-    Evidence(Box<Verified<Evidence>>),
-    /// A suspicion of an assignee by a validator.
-    Suspicion(Verified<Sign1<Suspicion>>),
-}
-
 impl Work {
-    /// Checks the claim. A pure function: the same work gives the same answer anywhere.
-    ///
-    /// # Errors
-    /// The origin, if the claim did not hold.
-    pub fn run(self) -> Result<Proof, Origin> {
-        let origin = self.origin;
-        self.claim
-            .check()
-            .map(|fact| Proof { origin, fact })
-            .ok_or(origin)
+    /// Checks it. A pure function: the same work gives the same event anywhere. If it does not hold,
+    /// the event is [`Event::Refused`].
+    pub fn run(self) -> Event {
+        let origin = self.origin();
+
+        let held = match self {
+            Self::Statement(_, signed) => verify_statement(signed).ok().map(Event::Statement),
+            Self::Suspicion(_, suspicion) => verify(suspicion).ok().map(Event::Suspicion),
+            Self::Evidence(origin, evidence, ledger) => check_evidence(origin, *evidence, &ledger),
+
+            Self::Operations(origin, operations) => Some(check_operations(origin, operations)),
+            Self::Block(from, block, context) => Some(check_body(from, block, &context)),
+
+            Self::Certificate(_, certificate, context) => {
+                context.verify(certificate).map(Event::Certificate)
+            }
+
+            // The commit goes first: it is cheaper to check.
+            Self::Decided(from, block, context, commit, quorum) => quorum
+                .verify(commit)
+                .and_then(|commit| check_decided(from, *block, &context, commit)),
+        };
+
+        held.unwrap_or(Event::Refused(origin))
+    }
+
+    /// The origin, which is charged if the work does not hold.
+    fn origin(&self) -> Origin {
+        match self {
+            Self::Operations(origin, _) | Self::Evidence(origin, ..) => *origin,
+
+            Self::Statement(from, _)
+            | Self::Block(from, ..)
+            | Self::Certificate(from, ..)
+            | Self::Decided(from, ..)
+            | Self::Suspicion(from, _) => Origin::Peer(*from),
+        }
     }
 
     /// The signatures that [`Self::run`] checks at most. Executing a block counts as so many
     /// signatures that nobody does it in passing.
     pub fn signatures(&self) -> usize {
-        match &self.claim {
-            Claim::Statement(_) | Claim::Suspicion(_) => 1,
+        match self {
+            Self::Statement(..) | Self::Suspicion(..) => 1,
 
-            Claim::Evidence(evidence, _) => match &**evidence {
+            Self::Evidence(_, evidence, _) => match &**evidence {
                 Evidence::Conflict(_) => 2,
                 Evidence::BadBlock(_) => EXECUTION,
             },
 
-            Claim::Operations(operations) => operations.len(),
-            Claim::Certificate(certificate, context) => context.unknown(certificate),
-            Claim::Block(block, context) => context.unknown(block),
+            Self::Operations(_, operations) => operations.len(),
+            Self::Certificate(_, certificate, context) => context.unknown(certificate),
+            Self::Block(_, block, context) => context.unknown(block),
 
-            Claim::Decided(block, context, commit, quorum) => {
+            Self::Decided(_, block, context, commit, quorum) => {
                 context.unknown(block) + quorum.unknown(commit)
             }
         }
     }
 }
 
-impl Claim {
-    fn check(self) -> Option<Fact> {
-        match self {
-            Self::Statement(signed) => verify_statement(signed).ok().map(Fact::Statement),
-            Self::Suspicion(suspicion) => verify(suspicion).ok().map(Fact::Suspicion),
-            Self::Evidence(evidence, ledger) => check_evidence(*evidence, &ledger),
-
-            Self::Operations(operations) => Some(check_operations(operations)),
-            Self::Block(block, context) => Some(check_body(block, &context)),
-
-            Self::Certificate(certificate, context) => {
-                context.verify(certificate).map(Fact::Certificate)
-            }
-
-            Self::Decided(block, context, commit, quorum) => {
-                let commit = quorum.verify(commit)?;
-                check_decided(*block, &context, commit)
-            }
-        }
-    }
-}
-
-fn check_operations(operations: Vec<SignedOperation>) -> Fact {
+fn check_operations(origin: Origin, operations: Vec<SignedOperation>) -> Event {
     let all = operations.len();
 
     let held = operations
@@ -178,31 +136,42 @@ fn check_operations(operations: Vec<SignedOperation>) -> Fact {
     let held: Vec<_> = held.collect();
 
     let refused = (all - held.len()) as u64;
-    Fact::Operations(held, refused)
-}
-
-/// Checks a body. A forged one is a fact too: it may convict its builder.
-fn check_body(block: Box<Block>, context: &BlockContext) -> Fact {
-    match verify_body(block, &context.previous, context) {
-        Ok(block) => Fact::Block(block),
-        Err(forged) => Fact::Forged(forged),
+    Event::Operations {
+        origin,
+        held,
+        refused,
     }
 }
 
-/// Checks a decided block after its commit, which goes first: it is cheaper to check.
+/// Checks a body. A forged one is of use too: it may convict its builder.
+fn check_body(from: PublicKey, block: Box<Block>, context: &BlockContext) -> Event {
+    match verify_body(block, &context.previous, context) {
+        Ok(block) => Event::Block(block),
+        Err(block) => Event::ForgedBlock { from, block },
+    }
+}
+
 fn check_decided(
+    from: PublicKey,
     block: Block,
     context: &BlockContext,
     commit: Verified<QuorumCertificate>,
-) -> Option<Fact> {
+) -> Option<Event> {
     let block = verify_block(block, &context.previous, context).ok()?;
-    Some(Fact::Decided(Box::new(block), commit))
+    Some(Event::Decided {
+        from,
+        block: Box::new(block),
+        commit,
+    })
 }
 
-fn check_evidence(evidence: Evidence, ledger: &Ledger) -> Option<Fact> {
+fn check_evidence(origin: Origin, evidence: Evidence, ledger: &Ledger) -> Option<Event> {
     let evidence = verify_evidence(evidence).ok()?;
     ledger.judge(&evidence).ok()?;
-    Some(Fact::Evidence(Box::new(evidence)))
+    Some(Event::Evidence {
+        origin,
+        evidence: Box::new(evidence),
+    })
 }
 
 /// An admission holds only if the signature of its attester holds.

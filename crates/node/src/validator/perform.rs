@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_crypto::Verified;
-use quorate_durable::Effect;
+use quorate_durable::{Effect, Served};
 use quorate_ledger::{Ledger, Proposal};
 use quorate_network::{Lane, Topic};
 use quorate_replica::{Event, Now, Recipients, Work};
@@ -39,7 +39,7 @@ impl EventLoop {
                 proposal,
             } => self.propose(&ledger, round, *proposal),
 
-            Effect::Serve(to, frames) => {
+            Effect::Disk(Served { to, frames }) => {
                 for frame in frames {
                     self.send_bytes(&to, Lane::Bulk, &frame);
                 }
@@ -89,7 +89,7 @@ impl EventLoop {
 
     fn verify(&mut self, work: Work) {
         if work.signatures() <= INLINE_SIGNATURES {
-            let event = verified(work);
+            let event = work.run();
             self.handle(event);
             return;
         }
@@ -98,7 +98,7 @@ impl EventLoop {
         let done = self.done.clone();
         self.runtime.spawn_blocking(move || {
             // The loop may have ended meanwhile.
-            let _ = done.send(verified(work));
+            let _ = done.send(work.run());
         });
     }
 
@@ -156,11 +156,4 @@ impl EventLoop {
 
 fn as_micros(elapsed: Duration) -> u64 {
     u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX)
-}
-
-fn verified(work: Work) -> Event {
-    match work.run() {
-        Ok(proof) => Event::Verified(proof),
-        Err(origin) => Event::Refused(origin),
-    }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use quorate_crypto::{SecretKey, Verified};
 use quorate_ledger::{Ledger, Proposal};
 use quorate_replica::{
-    Action, Config, Event, Now, Recipients, Replica, TimeoutConfig, ToSign, Voting, Work,
+    Action, Config, Event, Now, Recipients, Replica, TimeoutConfig, ToSign, Voting, Write,
 };
 use quorate_types::message::{Decided, PeerMessage};
 use quorate_types::{
@@ -157,7 +157,7 @@ impl Host {
         deeds: &mut Vec<HostOutput>,
     ) -> Option<Event> {
         let deed = match action {
-            Action::Verify(work) => return Some(verify(*work)),
+            Action::Verify(work) => return Some(work.run()),
 
             Action::Execute { ledger, block } => return Some(execute(&ledger, &block)),
 
@@ -167,21 +167,25 @@ impl Host {
                 proposal,
             } => return Some(propose(&ledger, round, *proposal)),
 
-            Action::Sign(to_sign) => return self.sign(to_sign, mint, deeds),
+            Action::Disk(Write::Sign(to_sign)) => return self.sign(to_sign, mint, deeds),
 
-            Action::Persist { block, commit } => return Some(self.persist(&block, commit)),
+            Action::Disk(Write::Persist { block, commit }) => {
+                return Some(self.persist(&block, commit));
+            }
 
-            Action::ServeDecided { to, from } => {
+            Action::Disk(Write::ServeDecided { to, from }) => {
                 deeds.extend(self.serve(to, from));
                 return None;
             }
 
             Action::Send(to, message) => HostOutput::Said(to, message),
             Action::Committed { block, .. } => HostOutput::Decided(Box::new((**block).clone())),
-            Action::Halt(reason) => HostOutput::Halted(reason.to_string()),
+            Action::Disk(Write::Halt(reason)) => HostOutput::Halted(reason.to_string()),
 
             // Scenarios have no crashes, no clients, and no keys that lost their guard.
-            Action::Log(..) | Action::RaiseGuard(_) | Action::Reply(..) | Action::Call(_) => {
+            Action::Disk(Write::Log(..) | Write::RaiseGuard(_))
+            | Action::Reply(..)
+            | Action::Call(_) => {
                 return None;
             }
         };
@@ -272,14 +276,6 @@ fn config_of(key: PublicKey) -> Config {
         me: key,
         pace,
         voting: Voting::From(0),
-    }
-}
-
-/// Checks signatures, and returns the result.
-fn verify(work: Work) -> Event {
-    match work.run() {
-        Ok(proof) => Event::Verified(proof),
-        Err(origin) => Event::Refused(origin),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use quorate_crypto::SecretKey;
-use quorate_durable::{DurableError, DurableReplica, Effect, Settings, Start};
+use quorate_durable::{DurableError, DurableReplica, Effect, Served, Settings, Start};
 use quorate_ledger::{Ledger, Proposal};
 use quorate_replica::{Event, Replica, TimeoutConfig, Work};
 use quorate_store::{
@@ -289,7 +289,7 @@ impl World {
     /// Hands over the result of work, unless the process that wanted it has ended.
     pub(super) fn done(&mut self, at: usize, life: u64, event: Event) {
         if self.validators[at].life == life {
-            let holds = matches!(event, Event::Verified(_));
+            let holds = !matches!(event, Event::Refused(_));
             self.note_of(b'V', Some(HostId::Validator(at)), &[u8::from(holds)]);
             self.handle(at, event);
             self.drain(at);
@@ -440,7 +440,7 @@ impl World {
             }
 
             Effect::Send(to, message) => self.say(at, to, message),
-            Effect::Serve(to, frames) => self.serve(at, to, frames),
+            Effect::Disk(Served { to, frames }) => self.serve(at, to, frames),
             Effect::Reply(to, message) => self.answer(at, to, message),
             Effect::Call(call) => self.announce(at, call),
 
@@ -483,10 +483,7 @@ impl World {
     /// Checks signatures and hands over the result: at once, or later if there are many.
     fn verify(&mut self, at: usize, work: Work) {
         let slow = work.signatures() > INLINE_SIGNATURES;
-        let event = match work.run() {
-            Ok(proof) => Event::Verified(proof),
-            Err(origin) => Event::Refused(origin),
-        };
+        let event = work.run();
 
         if !slow {
             return self.handle(at, event);

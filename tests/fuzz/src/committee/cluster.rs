@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use quorate_crypto::verify_statement;
 use quorate_ledger::Ledger;
 use quorate_replica::{
-    Action, Config, Event, LogRecord, Now, Recipients, Replica, TimeoutConfig, ToSign, Voting, Work,
+    Action, Config, Event, LogRecord, Now, Recipients, Replica, TimeoutConfig, ToSign, Voting,
+    Work, Write,
 };
 use quorate_types::message::{Decided, PeerMessage};
 use quorate_types::{
@@ -159,7 +160,7 @@ impl Cluster {
     /// Completes a piece of work of a node.
     pub(super) fn complete(&mut self, at: usize, index: usize) {
         let event = match self.nodes[at].pending.remove(index) {
-            Some(Pending::Check(work)) => checked(*work),
+            Some(Pending::Check(work)) => work.run(),
             Some(Pending::Done(event)) => *event,
             None => return,
         };
@@ -186,7 +187,7 @@ impl Cluster {
 
     fn perform(&mut self, at: usize, action: Action) -> Option<Event> {
         match action {
-            Action::Verify(work) if self.at_once => Some(checked(*work)),
+            Action::Verify(work) if self.at_once => Some(work.run()),
             Action::Verify(work) => self.later(at, Pending::Check(work)),
             Action::Execute { ledger, block } => {
                 let result = ledger.execute(&block).map(Box::new);
@@ -216,22 +217,22 @@ impl Cluster {
                     },
                 )
             }
-            Action::Log(height, record) => {
+            Action::Disk(Write::Log(height, record)) => {
                 let bytes = cbor::encode(&record);
                 let read = cbor::decode(&bytes, limits::BULK_FRAME_BYTES);
                 assert_eq!(read.as_ref(), Ok(&record), "a log that cannot be read");
                 self.nodes[at].unsynced.push((height, record));
                 None
             }
-            Action::Sign(to_sign) => Some(self.sign(at, to_sign)),
-            Action::Persist { block, commit } => {
+            Action::Disk(Write::Sign(to_sign)) => Some(self.sign(at, to_sign)),
+            Action::Disk(Write::Persist { block, commit }) => {
                 self.check_commit(at, &block, &commit);
                 let height = block.header.height;
                 self.nodes[at].blocks.push(((**block).clone(), commit));
                 Some(Event::Persisted(height))
             }
-            Action::RaiseGuard(_) => panic!("a guard is raised, but none was lost"),
-            Action::ServeDecided { to, from } => {
+            Action::Disk(Write::RaiseGuard(_)) => panic!("a guard is raised, but none was lost"),
+            Action::Disk(Write::ServeDecided { to, from }) => {
                 self.serve(at, to, from);
                 None
             }
@@ -239,7 +240,7 @@ impl Cluster {
                 self.send(at, recipients, message);
                 None
             }
-            Action::Halt(reason) => panic!("node {at} halts: {reason}"),
+            Action::Disk(Write::Halt(reason)) => panic!("node {at} halts: {reason}"),
             Action::Reply(..) | Action::Call(_) | Action::Committed { .. } => None,
         }
     }
@@ -433,11 +434,4 @@ pub(super) fn replica(seed: u8, now: Now) -> Replica {
         ledger,
         now,
     )
-}
-
-fn checked(work: Work) -> Event {
-    match work.run() {
-        Ok(proof) => Event::Verified(proof),
-        Err(origin) => Event::Refused(origin),
-    }
 }

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use quorate_crypto::{SecretKey, Verified, verify_block};
 use quorate_ledger::Ledger;
 use quorate_replica::{
-    Action, BlockContext, Claim, Config, Event, LogRecord, Now, Recipients, Replica, TimeoutConfig,
-    ToSign, Voting,
+    Action, BlockContext, Config, Event, LogRecord, Now, Recipients, Replica, TimeoutConfig,
+    ToSign, Voting, Work, Write,
 };
 use quorate_types::genesis::{Admission, Attester, Parameters};
 use quorate_types::message::{ClientMessage, ClientRequest, Decided, PeerMessage, Request};
@@ -224,11 +224,8 @@ impl Cluster {
         let me = self.nodes[at].key.public_key();
         let event = match action {
             Action::Verify(work) => {
-                let is_slow = matches!(work.claim, Claim::Block(..) | Claim::Evidence(..));
-                let event = match work.run() {
-                    Ok(proof) => Event::Verified(proof),
-                    Err(origin) => Event::Refused(origin),
-                };
+                let is_slow = matches!(*work, Work::Block(..) | Work::Evidence(..));
+                let event = work.run();
                 if is_slow && self.verify_ms > 0 {
                     self.later
                         .entry(self.now + self.verify_ms)
@@ -259,26 +256,26 @@ impl Cluster {
                     block: Box::new(block),
                 }
             }
-            Action::Log(height, record) => {
+            Action::Disk(Write::Log(height, record)) => {
                 let bytes = cbor::encode(&record);
                 let record = cbor::decode(&bytes, limits::BULK_FRAME_BYTES).unwrap();
                 self.nodes[at].disk.unsynced.push((height, record));
                 return;
             }
-            Action::Sign(to_sign) => match self.sign(at, to_sign) {
+            Action::Disk(Write::Sign(to_sign)) => match self.sign(at, to_sign) {
                 Some(event) => event,
                 None => return,
             },
-            Action::Persist { block, commit } => {
+            Action::Disk(Write::Persist { block, commit }) => {
                 self.nodes[at].disk.blocks.push(((**block).clone(), commit));
                 Event::Persisted(block.header.height)
             }
-            Action::RaiseGuard(height) => {
+            Action::Disk(Write::RaiseGuard(height)) => {
                 let made = self.nodes[at].disk.guard.replace(height);
                 assert_eq!(made, None, "a guard is made once");
                 Event::GuardRaised(height)
             }
-            Action::ServeDecided { to, from } => {
+            Action::Disk(Write::ServeDecided { to, from }) => {
                 let blocks = &self.nodes[at].disk.blocks;
                 let decided: Vec<_> = blocks
                     .iter()
@@ -309,7 +306,7 @@ impl Cluster {
                 return;
             }
             Action::Call(_) | Action::Committed { .. } => return,
-            Action::Halt(reason) => panic!("node {at} halts: {reason}"),
+            Action::Disk(Write::Halt(reason)) => panic!("node {at} halts: {reason}"),
         };
         let now = self.time_at(at);
         self.nodes[at].replica.handle(now, event);

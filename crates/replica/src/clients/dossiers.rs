@@ -16,7 +16,7 @@ const KEPT_BYTES: usize = 64 * 1024 * 1024;
 
 /// Dossiers by the hashes of their records.
 #[derive(Debug, Default)]
-pub(crate) struct Dossiers {
+pub(super) struct Dossiers {
     kept: BTreeMap<Hash, Kept>,
     /// The keys of `kept`, oldest first.
     order: VecDeque<Hash>,
@@ -34,7 +34,7 @@ struct Kept {
 
 impl Dossiers {
     /// Takes in the clearings of a decided block.
-    pub(crate) fn record(&mut self, committed: &Committed) {
+    pub(super) fn record(&mut self, committed: &Committed) {
         let is_clearing = |outcome: &Outcome| matches!(outcome, Outcome::Clearing(_));
         let places = (0..)
             .zip(&committed.outcomes)
@@ -68,12 +68,12 @@ impl Dossiers {
     }
 
     /// A part of a dossier. `None` if the dossier is not kept or has no byte at that offset.
-    pub(crate) fn part(&self, wanted: FetchDossier) -> Option<Part> {
+    pub(super) fn part(&self, wanted: FetchDossier) -> Option<Part> {
         part(&self.kept.get(&wanted.clearing)?.bytes, wanted.from)
     }
 
     /// The place of the record: its height, and its index among the outcomes of its block.
-    pub(crate) fn place(&self, clearing: &Hash) -> Option<(Height, usize)> {
+    pub(super) fn place(&self, clearing: &Hash) -> Option<(Height, usize)> {
         Some(self.kept.get(clearing)?.place)
     }
 }
@@ -81,14 +81,14 @@ impl Dossiers {
 /// The bids that stand in markets which take solutions, as they were when somebody first asked in
 /// the window. So all parts are of one whole, and a thousand solvers cost no more than one.
 #[derive(Debug, Default)]
-pub(crate) struct KeptBids {
+pub(super) struct KeptBids {
     markets: BTreeMap<Label, (u64, Vec<u8>)>,
 }
 
 impl KeptBids {
     /// A part of the standing bids. `None` if the window takes no solutions, or if there is no byte
     /// at that offset.
-    pub(crate) fn part(&mut self, ledger: &Ledger, wanted: &FetchBids) -> Option<Part> {
+    pub(super) fn part(&mut self, ledger: &Ledger, wanted: &FetchBids) -> Option<Part> {
         let FetchBids {
             market,
             window,
@@ -106,7 +106,7 @@ impl KeptBids {
     }
 
     /// Forgets the bids of windows that take no solutions any more.
-    pub(crate) fn keep_up(&mut self, ledger: &Ledger) {
+    pub(super) fn keep_up(&mut self, ledger: &Ledger) {
         if self.markets.is_empty() {
             return;
         }

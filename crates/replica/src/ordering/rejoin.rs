@@ -18,12 +18,12 @@
 
 use std::collections::BTreeMap;
 
+use quorate_ledger::Ledger;
 use quorate_types::message::{Locate, Located, PeerMessage};
-use quorate_types::{Height, Power, PublicKey};
+use quorate_types::{Height, Millis, Power, PublicKey};
 
-use crate::event::Action;
-use crate::replica::Replica;
-use crate::sync::Service;
+use crate::action::Write;
+use crate::context::Context;
 use crate::timers::Timer;
 
 /// The height from which the key of a node may sign statements.
@@ -56,18 +56,9 @@ pub enum VotingStatus {
     },
 }
 
-/// The answers that a rejoining node has from other validators.
-#[derive(Debug, Default)]
-pub(crate) struct Answers {
-    /// The least height that each of them answered with.
-    heights: BTreeMap<PublicKey, Height>,
-    /// Whether the guard is being made.
-    raising: bool,
-}
-
 impl Voting {
     /// Whether the key may sign at a height.
-    pub(crate) fn at(self, height: Height) -> bool {
+    fn at(self, height: Height) -> bool {
         match self {
             Self::From(from) => height >= from,
             Self::Rejoining { .. } => false,
@@ -75,95 +66,101 @@ impl Voting {
     }
 }
 
-impl Replica {
+/// The permission of this node's key to sign, and its way back if it has none.
+#[derive(Debug)]
+pub(super) struct Rejoin {
+    voting: Voting,
+    /// The least height that each of the others answered with.
+    heights: BTreeMap<PublicKey, Height>,
+    /// Whether the guard is being made.
+    raising: bool,
+    /// Milliseconds after which the others are asked again.
+    again_ms: Millis,
+}
+
+impl Rejoin {
+    pub(super) fn new(voting: Voting, again_ms: Millis) -> Self {
+        Self {
+            voting,
+            heights: BTreeMap::new(),
+            raising: false,
+            again_ms,
+        }
+    }
+
     /// Whether this node votes, or what it waits for.
-    pub fn standing(&self) -> VotingStatus {
-        match self.config.voting {
-            Voting::From(from) if self.height() < from => VotingStatus::Waits(from),
+    pub(super) fn status(&self, ledger: &Ledger) -> VotingStatus {
+        match self.voting {
+            Voting::From(from) if ledger.height() + 1 < from => VotingStatus::Waits(from),
             Voting::From(_) => VotingStatus::Votes,
             Voting::Rejoining { .. } => VotingStatus::Rejoins {
-                heard: self.power_heard(),
-                total: self.ledger.next_validators().total(),
+                heard: self.power_heard(ledger),
+                total: ledger.next_validators().total(),
             },
         }
     }
 
-    /// Whether this node's key may sign at the height being decided.
-    pub(crate) fn may_sign(&self) -> bool {
-        self.config.voting.at(self.height())
+    /// Whether this node's key may sign at a height.
+    pub(super) fn may_sign(&self, height: Height) -> bool {
+        self.voting.at(height)
     }
 
     /// Asks the others which height is in progress with them, until enough have answered.
-    pub(crate) fn locate_others(&mut self) {
-        if let Voting::Rejoining { challenge } = self.config.voting
-            && !self.answers.raising
+    pub(super) fn ask(&self, cx: &mut Context<'_>) {
+        if let Voting::Rejoining { challenge } = self.voting
+            && !self.raising
         {
-            self.broadcast(PeerMessage::Locate(Locate { challenge }));
+            cx.broadcast(PeerMessage::Locate(Locate { challenge }));
 
-            let again = self.now.monotonic + self.pace.config.resend_ms;
-            self.timers.set(Timer::Locate, again);
-        }
-    }
-
-    /// Answers a node that lost its guard. Below the height where its own guard stands, the answer
-    /// of this node would prove nothing, so it gives none (N-28).
-    pub(crate) fn on_locate(&mut self, from: PublicKey, asked: Locate) {
-        if self.may_sign() && self.may_serve(Service::Height, from) {
-            let challenge = asked.challenge;
-            let height = self.height();
-            self.send(from, PeerMessage::Located(Located { challenge, height }));
+            let again = cx.monotonic() + self.again_ms;
+            cx.set_timer(Timer::Locate, again);
         }
     }
 
     /// Takes an answer. Each answer of a validator proves as much as any other, so the least one is
     /// kept: it is the first to count.
-    pub(crate) fn on_located(&mut self, from: PublicKey, answer: Located) {
+    pub(super) fn on_located(&mut self, cx: &mut Context<'_>, from: PublicKey, answer: Located) {
         let Located { challenge, height } = answer;
         // An answer to an earlier process, or by a stranger, proves nothing (N-28).
-        let is_member = self.ledger.next_validators().get(&from).is_some();
-        let is_asked = self.config.voting == Voting::Rejoining { challenge };
+        let is_member = cx.ledger().next_validators().get(&from).is_some();
+        let is_asked = self.voting == Voting::Rejoining { challenge };
 
-        if !is_asked || !is_member || from == self.config.me {
+        if !is_asked || !is_member || from == cx.me() {
             return;
         }
 
-        let least = self.answers.heights.entry(from).or_insert(height);
+        let least = self.heights.entry(from).or_insert(height);
         *least = height.min(*least);
-        self.rejoin_if_proved();
+        self.raise_if_proved(cx);
     }
 
     /// Asks for a guard once a fresh height is proved.
-    pub(crate) fn rejoin_if_proved(&mut self) {
-        let rejoins = matches!(self.config.voting, Voting::Rejoining { .. });
-        let proved = self.ledger.next_validators().is_quorum(self.power_heard());
+    pub(super) fn raise_if_proved(&mut self, cx: &mut Context<'_>) {
+        let ledger = cx.ledger();
+        let rejoins = matches!(self.voting, Voting::Rejoining { .. });
+        let proved = ledger.next_validators().is_quorum(self.power_heard(ledger));
 
-        if rejoins && proved && !self.answers.raising {
-            self.answers.raising = true;
-            self.act(Action::RaiseGuard(self.height() + 2));
+        if rejoins && proved && !self.raising {
+            self.raising = true;
+            cx.write(Write::RaiseGuard(cx.height() + 2));
         }
     }
 
     /// Votes from this height on, now that the guard is made durably. The height in progress goes
     /// on as it began.
-    pub(crate) fn on_guard_raised(&mut self, from: Height) {
-        if self.answers.raising {
-            self.config.voting = Voting::From(from);
-            self.answers = Answers::default();
+    pub(super) fn on_raised(&mut self, from: Height) {
+        if self.raising {
+            *self = Self::new(Voting::From(from), self.again_ms);
         }
     }
 
     /// The power of the other validators whose answer counts. A height above the one in progress
     /// here is not proved and does not count yet: commits may prove it later, or nothing ever will.
-    fn power_heard(&self) -> Power {
-        let height = self.height();
+    fn power_heard(&self, ledger: &Ledger) -> Power {
+        let height = ledger.height() + 1;
+        let proved = self.heights.iter().filter(|(_, said)| **said <= height);
 
-        let proved = self
-            .answers
-            .heights
-            .iter()
-            .filter(|(_, said)| **said <= height);
-
-        self.ledger
+        ledger
             .next_validators()
             .power_of(proved.map(|(key, _)| key))
     }

@@ -43,8 +43,8 @@ impl Default for TimeoutConfig {
 
 /// Adapts the base of the timeouts to the time that recent heights took.
 #[derive(Debug, Clone)]
-pub(crate) struct Timeouts {
-    pub(crate) config: TimeoutConfig,
+pub(super) struct Timeouts {
+    config: TimeoutConfig,
     /// Smoothed milliseconds from the start of a height to its decision in round 0.
     measured_ms: Millis,
 }
@@ -53,19 +53,23 @@ pub(crate) struct Timeouts {
 const SLACK: Millis = 10;
 
 impl Timeouts {
-    pub(crate) fn new(config: TimeoutConfig) -> Self {
+    pub(super) fn new(config: TimeoutConfig) -> Self {
         Self {
             config,
             measured_ms: config.most_ms / SLACK / 3,
         }
     }
 
+    pub(super) fn config(&self) -> &TimeoutConfig {
+        &self.config
+    }
+
     /// Takes in that a height was decided in round 0 after `elapsed` milliseconds.
-    pub(crate) fn observe(&mut self, elapsed: Millis) {
+    pub(super) fn observe(&mut self, elapsed: Millis) {
         self.measured_ms = (7 * self.measured_ms + elapsed.min(self.config.most_ms)) / 8;
     }
 
-    pub(crate) fn timeout(&self, round: Round, step: Step) -> Millis {
+    pub(super) fn timeout(&self, round: Round, step: Step) -> Millis {
         let base = (SLACK * self.measured_ms).clamp(self.config.least_ms, self.config.most_ms);
         let whole = base.saturating_add(self.config.growth_ms.saturating_mul(round.into()));
         match step {

@@ -1,0 +1,423 @@
+//! The bodies of proposed blocks: awaited, verified, executed, judged.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use quorate_consensus::Verdict;
+use quorate_crypto::{Verified, is_body_of_header};
+use quorate_ledger::{Execution, InvalidBlock};
+use quorate_types::message::{FetchBlock, PeerMessage};
+use quorate_types::{
+    Block, BlockId, Header, MonotonicMillis, PublicKey, Round, UnixMillis, cbor, limits,
+};
+
+use super::pace::TimeoutConfig;
+use super::record::LogRecord;
+use crate::action::{Action, Write};
+use crate::context::Context;
+use crate::timers::Timer;
+
+/// Once this many bodies of a height are kept, a body that nobody asked for is dropped.
+const BODIES: usize = 32;
+/// The bodies of one builder that are kept at one height without being asked for, at most.
+const UNASKED: usize = 2;
+
+/// The blocks of the height that is being decided.
+#[derive(Debug)]
+pub(super) struct Candidates {
+    config: TimeoutConfig,
+    bodies: BTreeMap<BlockId, Candidate>,
+    /// Blocks that the driver wants judged, each with the monotonic time at which all peers are
+    /// asked for its body.
+    wanted: BTreeMap<BlockId, Option<MonotonicMillis>>,
+}
+
+#[derive(Debug)]
+struct Candidate {
+    builder: PublicKey,
+    /// Whether the block time was near this node's clock when the body arrived.
+    timely: bool,
+    /// Whether the body is in the log.
+    logged: bool,
+    body: Body,
+}
+
+/// A body, and how far this node has come with it.
+#[derive(Debug)]
+enum Body {
+    /// Its signatures are being checked.
+    Unverified,
+    /// A signature in it does not hold. If it is short enough for evidence, it is kept until its
+    /// builder is accused.
+    Forged(Option<Box<Block>>),
+    /// Its signatures hold, and its execution is awaited.
+    Verified {
+        block: Arc<Verified<Block>>,
+        /// The round for which this node built the block.
+        built: Option<Round>,
+    },
+    /// The log holds the verdict on it, that it is valid, but not its execution.
+    Recovered(Arc<Verified<Block>>),
+    /// It is valid. The execution is taken out once the block is decided.
+    Valid {
+        block: Arc<Verified<Block>>,
+        execution: Option<Box<Execution>>,
+    },
+    /// It is invalid.
+    Invalid {
+        block: Arc<Verified<Block>>,
+        reason: String,
+        /// The body (L-22), until its builder is accused of it.
+        accusable: Option<Box<Block>>,
+    },
+}
+
+/// What follows from the execution of a block.
+#[derive(Debug)]
+pub(super) struct Executed {
+    /// The round for which this node built the block, if it is valid.
+    pub(super) built: Option<Round>,
+    /// The verdict, unless it was given before a restart.
+    pub(super) verdict: Option<Verdict>,
+}
+
+impl Body {
+    /// The block, if its signatures hold.
+    fn block(&self) -> Option<&Arc<Verified<Block>>> {
+        match self {
+            Self::Unverified | Self::Forged(_) => None,
+
+            Self::Recovered(block)
+            | Self::Verified { block, .. }
+            | Self::Valid { block, .. }
+            | Self::Invalid { block, .. } => Some(block),
+        }
+    }
+
+    /// The bad body of which its builder was not accused yet.
+    fn accusable(&mut self) -> Option<&mut Option<Box<Block>>> {
+        match self {
+            Self::Forged(bad) | Self::Invalid { accusable: bad, .. } => Some(bad),
+            Self::Unverified | Self::Verified { .. } | Self::Recovered(_) | Self::Valid { .. } => {
+                None
+            }
+        }
+    }
+}
+
+impl Candidates {
+    pub(super) fn new(config: TimeoutConfig) -> Self {
+        Self {
+            config,
+            bodies: BTreeMap::new(),
+            wanted: BTreeMap::new(),
+        }
+    }
+
+    /// The body of a block whose signatures hold.
+    pub(super) fn body(&self, id: &BlockId) -> Option<Arc<Verified<Block>>> {
+        self.bodies.get(id)?.body.block().cloned()
+    }
+
+    /// Takes the execution of a block out; `None` if it was not executed here.
+    pub(super) fn take_execution(&mut self, id: &BlockId) -> Option<Box<Execution>> {
+        match &mut self.bodies.get_mut(id)?.body {
+            Body::Valid { execution, .. } => execution.take(),
+            _ => None,
+        }
+    }
+
+    /// The reason why a block is invalid; `None` unless execution here refused it.
+    pub(super) fn refusal(&self, id: &BlockId) -> Option<&str> {
+        match &self.bodies.get(id)?.body {
+            Body::Invalid { reason, .. } => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// The header of a bad body of which its builder was not accused yet.
+    pub(super) fn bad_header(&mut self, id: &BlockId) -> Option<Header> {
+        let bad = self.bodies.get_mut(id)?.body.accusable()?;
+        bad.as_ref().map(|block| block.header.clone())
+    }
+
+    /// Takes out the bad body of which its builder is accused now.
+    pub(super) fn take_bad(&mut self, id: &BlockId) -> Option<Box<Block>> {
+        self.bodies.get_mut(id)?.body.accusable()?.take()
+    }
+
+    // A body arrives.
+
+    /// Begins with a body that a peer sent, if it may be taken. Returns whether its signatures must
+    /// be checked now. From here on this is the only body for its id.
+    pub(super) fn begin(&mut self, cx: &mut Context<'_>, from: PublicKey, block: &Block) -> bool {
+        let id = block.header.id();
+        if !self.takes(&id, &block.header, &from) {
+            cx.counters().blocks_dropped += 1;
+            return false;
+        }
+
+        // A block id names the header alone. So every fact about this body, its signatures
+        // included, is a fact about the block.
+        if !is_body_of_header(block) {
+            cx.counters().unauthentic += 1;
+            return false;
+        }
+
+        let candidate = self.candidate(cx.unix(), &block.header, Body::Unverified);
+        self.bodies.insert(id, candidate);
+        true
+    }
+
+    /// Whether a body may be taken: the driver asked for it, or it is one of few that its builder
+    /// sent without being asked. Bodies that the driver asked for are bounded by the rounds of the
+    /// height and are always taken, since the height might never end without them.
+    fn takes(&self, id: &BlockId, header: &Header, from: &PublicKey) -> bool {
+        let of_builder = || {
+            self.bodies
+                .values()
+                .filter(|candidate| candidate.builder == header.builder)
+                .count()
+        };
+
+        let has_room = || self.bodies.len() < BODIES && of_builder() < UNASKED;
+
+        if self.bodies.contains_key(id) {
+            return false;
+        }
+
+        self.wanted.contains_key(id) || (header.builder == *from && has_room())
+    }
+
+    fn candidate(&self, now: UnixMillis, header: &Header, body: Body) -> Candidate {
+        Candidate {
+            builder: header.builder,
+            timely: self.is_timely(now, header),
+            logged: false,
+            body,
+        }
+    }
+
+    /// Whether the block time is near this node's clock, within a tolerance that widens with the
+    /// build round (N-26).
+    fn is_timely(&self, now: UnixMillis, header: &Header) -> bool {
+        let rounds = 1 + u64::from(header.build_round);
+        let slack = self.config.timely_ms.saturating_mul(rounds);
+
+        header.block_time.abs_diff(now) <= slack
+    }
+
+    /// Keeps a block that this node built for `round`.
+    pub(super) fn keep_own(&mut self, round: Round, block: &Arc<Verified<Block>>) {
+        let body = Body::Verified {
+            block: Arc::clone(block),
+            built: Some(round),
+        };
+
+        let candidate = Candidate {
+            builder: block.header.builder,
+            timely: true,
+            logged: false,
+            body,
+        };
+        self.bodies.insert(block.header.id(), candidate);
+    }
+
+    /// Keeps a body whose signatures hold. Returns whether it is new and the driver wants it judged.
+    pub(super) fn on_verified(&mut self, cx: &Context<'_>, block: Verified<Block>) -> bool {
+        let id = block.header.id();
+        let fresh = self.candidate(cx.unix(), &block.header, Body::Unverified);
+        let candidate = self.bodies.entry(id).or_insert(fresh);
+
+        if candidate.body.block().is_some() {
+            return false;
+        }
+
+        candidate.logged = cx.is_replaying();
+        candidate.body = Body::Verified {
+            block: Arc::new(block),
+            built: None,
+        };
+        self.wanted.contains_key(&id)
+    }
+
+    /// Keeps a body in which a signature does not hold, if it is short enough for evidence.
+    pub(super) fn on_forged(&mut self, block: Box<Block>) {
+        if let Some(candidate) = self.bodies.get_mut(&block.header.id())
+            && candidate.body.block().is_none()
+            && is_short(&block)
+        {
+            candidate.body = Body::Forged(Some(block));
+        }
+    }
+
+    // The driver wants a block judged.
+
+    /// Notes that the driver wants a block judged.
+    pub(super) fn want(&mut self, id: BlockId) {
+        self.wanted.entry(id).or_default();
+    }
+
+    /// Has a block executed that the driver wants judged. If its body has not arrived, waits a
+    /// little and then asks for it.
+    pub(super) fn execute(&mut self, cx: &mut Context<'_>, id: BlockId) {
+        match self.bodies.get(&id).map(|candidate| &candidate.body) {
+            Some(Body::Verified { block, .. } | Body::Recovered(block)) => {
+                execute(cx, Arc::clone(block));
+            }
+
+            Some(Body::Valid { .. } | Body::Invalid { .. }) => {}
+            Some(Body::Unverified | Body::Forged(_)) | None => self.await_body(cx, id),
+        }
+    }
+
+    /// Sets the time at which all peers are asked for a body, unless it is set already.
+    fn await_body(&mut self, cx: &mut Context<'_>, id: BlockId) {
+        let at = cx.monotonic() + self.config.fetch_ms;
+        let wanted = self.wanted.entry(id).or_default();
+        wanted.get_or_insert(at);
+        self.set_fetch(cx);
+    }
+
+    /// Asks everyone for wanted bodies that have not arrived, and again while they are missing. A
+    /// body that is being checked is here already, and one that was refused would not be better
+    /// from another peer.
+    pub(super) fn on_fetch(&mut self, cx: &mut Context<'_>) {
+        let height = cx.height();
+        let now = cx.monotonic();
+
+        let missing = self.missing().filter(|(_, at)| *at <= now);
+        let due: Vec<BlockId> = missing.map(|(id, _)| id).collect();
+
+        let again = now + self.config.resend_ms;
+
+        for block in due {
+            self.wanted.insert(block, Some(again));
+            let wanted = FetchBlock { height, block };
+            cx.broadcast(PeerMessage::FetchBlock(wanted));
+        }
+
+        self.set_fetch(cx);
+    }
+
+    /// Sets the timer for the earliest body that is missing. A newly wanted body does not wait for
+    /// the repetition of older requests: in a height of many rounds each round has its own body,
+    /// and one that comes late is of no use.
+    fn set_fetch(&self, cx: &mut Context<'_>) {
+        if let Some(next) = self.missing().map(|(_, at)| at).min() {
+            cx.set_timer(Timer::Fetch, next);
+        }
+    }
+
+    /// Blocks whose body has not arrived, with the time at which it is asked for.
+    fn missing(&self) -> impl Iterator<Item = (BlockId, MonotonicMillis)> {
+        let wanted = self
+            .wanted
+            .iter()
+            .filter(|(id, _)| !self.bodies.contains_key(id));
+        wanted.filter_map(|(id, at)| Some((*id, (*at)?)))
+    }
+
+    // A block was executed.
+
+    /// Takes the result of an execution. The body of a valid block goes into the log first: a vote
+    /// for a block must not outlive the block (N-21). A refused block is never voted for, so its
+    /// body is not needed after a crash.
+    pub(super) fn on_executed(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: &BlockId,
+        result: Result<Box<Execution>, InvalidBlock>,
+    ) -> Option<Executed> {
+        let valid = result.is_ok();
+        let candidate = self.bodies.get_mut(id)?;
+
+        let (block, built, is_judged) = match &candidate.body {
+            Body::Verified { block, built } => (Arc::clone(block), *built, false),
+            Body::Recovered(block) => (Arc::clone(block), None, true),
+
+            // Nobody asked for it, or it was executed already.
+            Body::Unverified | Body::Forged(_) | Body::Valid { .. } | Body::Invalid { .. } => {
+                return None;
+            }
+        };
+
+        candidate.body = match result {
+            Ok(execution) => Body::Valid {
+                block: Arc::clone(&block),
+                execution: Some(execution),
+            },
+            Err(reason) => {
+                cx.counters().blocks_invalid += 1;
+                // This node does not accuse itself: a block of its own that fails is a fault of its
+                // memory (N-8).
+                let convicts = built.is_none() && reason.convicts() && is_short(&block);
+                Body::Invalid {
+                    reason: reason.to_string(),
+                    accusable: convicts.then(|| Box::new((**block).clone())),
+                    block: Arc::clone(&block),
+                }
+            }
+        };
+
+        let verdict = Verdict {
+            block: *id,
+            valid,
+            builder: candidate.builder,
+            build_round: block.header.build_round,
+            timely: candidate.timely,
+        };
+
+        if !is_judged {
+            self.wanted.remove(id);
+            if valid {
+                self.log_body(cx, id);
+            }
+        }
+
+        Some(Executed {
+            built: built.filter(|_| valid),
+            verdict: (!is_judged).then_some(verdict),
+        })
+    }
+
+    /// Notes that the log holds the verdict on a block, given before a restart of this process.
+    pub(super) fn recover_verdict(&mut self, id: &BlockId) {
+        self.wanted.remove(id);
+
+        if let Some(candidate) = self.bodies.get_mut(id)
+            && let Body::Verified { block, .. } = &candidate.body
+        {
+            candidate.body = Body::Recovered(Arc::clone(block));
+        }
+    }
+
+    /// Writes a body to the log, unless it is there already.
+    pub(super) fn log_body(&mut self, cx: &mut Context<'_>, id: &BlockId) {
+        let Some(candidate) = self.bodies.get_mut(id) else {
+            return;
+        };
+
+        let Some(block) = candidate.body.block() else {
+            return;
+        };
+
+        if !std::mem::replace(&mut candidate.logged, true) {
+            let record = LogRecord::Block(Box::new((***block).clone()));
+            cx.write(Write::Log(cx.height(), record));
+        }
+    }
+}
+
+/// Has a block executed on the state after the last decided one.
+pub(super) fn execute(cx: &mut Context<'_>, block: Arc<Verified<Block>>) {
+    cx.act(Action::Execute {
+        ledger: Arc::clone(cx.ledger()),
+        block,
+    });
+}
+
+/// Whether a body is short enough for evidence.
+fn is_short(block: &Block) -> bool {
+    cbor::encode(block).len() <= limits::BAD_BLOCK_BYTES
+}

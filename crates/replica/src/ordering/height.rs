@@ -1,0 +1,643 @@
+//! One height: from its start, through the driver's outputs, to this node's votes and the decision.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use quorate_consensus::{CatchUp as Missing, Config as DriverConfig, Driver, Input, Output, Step};
+use quorate_crypto::{Verified, verify_quorum};
+use quorate_ledger::{Execution, InvalidBlock, Ledger};
+use quorate_types::message::PeerMessage;
+use quorate_types::{
+    Block, BlockId, Evidence, Header, Height, Kind, MonotonicMillis, PublicKey, QuorumCertificate,
+    Round, Signature, SignedStatement, Statement,
+};
+
+use super::candidates::{Candidates, execute};
+use super::pace::Timeouts;
+use super::record::LogRecord;
+use crate::action::{ToSign, Write};
+use crate::context::Context;
+use crate::event::HaltReason;
+use crate::pool::Pool;
+use crate::signal::{BuildRequest, Decided, Signal};
+use crate::timers::Timer;
+use crate::work::{BlockContext, QuorumContext, Work};
+
+/// The height that is being decided. After its decision the next one takes its place, and nothing
+/// of it is left but [`Previous`].
+#[derive(Debug)]
+pub(super) struct CurrentHeight {
+    number: Height,
+    driver: Driver,
+    candidates: Candidates,
+    timeouts: Timeouts,
+    /// The monotonic time at which the driver was started: an idle swarm waits before it starts
+    /// one.
+    started: Option<MonotonicMillis>,
+    /// Whether a peer brought the decision of this height. Then this node builds nothing for it
+    /// (N-33), and there may be more.
+    brought: bool,
+    decision: Option<Decision>,
+    previous: Previous,
+}
+
+/// A decision that is not part of the state yet.
+#[derive(Debug)]
+enum Decision {
+    /// Its block is being executed.
+    Executing(Verified<QuorumCertificate>),
+    /// It is being made durable.
+    Persisting {
+        commit: Verified<QuorumCertificate>,
+        execution: Box<Execution>,
+    },
+}
+
+/// The parts of the last decided height that the current one needs.
+#[derive(Debug, Default)]
+struct Previous {
+    /// The commit; `None` at height 0.
+    commit: Option<Verified<QuorumCertificate>>,
+    /// The driver, if this process decided the height. The commit in the next block is compared
+    /// with the votes that it counted.
+    driver: Option<Driver>,
+}
+
+impl CurrentHeight {
+    /// The height after the ledger's last one. `me` is this node's key, if it may sign there.
+    pub(super) fn new(ledger: &Ledger, me: Option<PublicKey>, timeouts: Timeouts) -> Self {
+        let number = ledger.height() + 1;
+        let driver = Driver::new(DriverConfig {
+            swarm: ledger.swarm(),
+            height: number,
+            validators: Arc::clone(ledger.validators()),
+            proposers: (**ledger.proposers()).clone(),
+            me,
+        });
+
+        Self {
+            number,
+            driver,
+            candidates: Candidates::new(*timeouts.config()),
+            timeouts,
+            started: None,
+            brought: false,
+            decision: None,
+            previous: Previous::default(),
+        }
+    }
+
+    /// Gives way to the next height, which the commit of this one begins.
+    pub(super) fn succeed(
+        &mut self,
+        ledger: &Ledger,
+        me: Option<PublicKey>,
+        commit: Verified<QuorumCertificate>,
+    ) {
+        let next = Self::new(ledger, me, self.timeouts.clone());
+        let last = std::mem::replace(self, next);
+
+        self.previous = Previous {
+            commit: Some(commit),
+            driver: Some(last.driver),
+        };
+    }
+
+    /// Gives way to the next height after a block from before a restart. No votes were counted here
+    /// for that block.
+    pub(super) fn restore(
+        &mut self,
+        ledger: &Ledger,
+        me: Option<PublicKey>,
+        commit: Verified<QuorumCertificate>,
+    ) {
+        self.succeed(ledger, me, commit);
+        self.previous.driver = None;
+    }
+
+    pub(super) fn number(&self) -> Height {
+        self.number
+    }
+
+    pub(super) fn round(&self) -> Round {
+        self.driver.round()
+    }
+
+    pub(super) fn is_started(&self) -> bool {
+        self.started.is_some()
+    }
+
+    pub(super) fn is_brought(&self) -> bool {
+        self.brought
+    }
+
+    /// Whether a decision is on its way into the state.
+    pub(super) fn is_decided(&self) -> bool {
+        self.decision.is_some()
+    }
+
+    /// The messages that a peer in `round` may lack (N-23).
+    pub(super) fn missing(&self, round: Round) -> Missing {
+        self.driver.catch_up(round)
+    }
+
+    /// The body of a block of this height whose signatures hold.
+    pub(super) fn body(&self, id: &BlockId) -> Option<Arc<Verified<Block>>> {
+        self.candidates.body(id)
+    }
+
+    /// Starts the height at once: another validator has started it, or there is work.
+    pub(super) fn start(&mut self, cx: &mut Context<'_>) {
+        if self.started.is_some() {
+            return;
+        }
+
+        self.started = Some(cx.monotonic());
+        cx.clear_timer(Timer::Start);
+
+        let resend = cx.monotonic() + self.timeouts.config().resend_ms;
+        cx.set_timer(Timer::Resend, resend);
+        self.feed(cx, Input::Start);
+    }
+
+    /// Starts the height with a decision that a peer brought, so that no block is built for it
+    /// (N-33).
+    pub(super) fn start_brought(&mut self, cx: &mut Context<'_>) {
+        self.brought = true;
+        self.start(cx);
+    }
+
+    // Inputs and outputs of the driver.
+
+    /// Hands an input to the driver. The input goes into the log first; then the driver's outputs
+    /// are carried out in their order. None of them hands the driver another input.
+    pub(super) fn feed(&mut self, cx: &mut Context<'_>, input: Input) {
+        if !cx.is_replaying() {
+            cx.write(Write::Log(self.number, LogRecord::of_input(&input)));
+        }
+
+        for output in self.driver.handle(input) {
+            self.on_output(cx, output);
+        }
+    }
+
+    fn on_output(&mut self, cx: &mut Context<'_>, output: Output) {
+        match output {
+            Output::EnteredRound { round, .. } => cx.timers().clear_steps_below(Some(round)),
+            Output::Schedule { round, step } => self.on_schedule(cx, round, step),
+
+            // Work that the driver waits for.
+            Output::Build { round } => self.on_build(cx, round),
+            Output::Check { block } => self.on_check(cx, block),
+            Output::Sign(statement) => on_sign(cx, statement),
+
+            // News. The driver keeps polkas and shows them in its catch-up.
+            Output::Polka(_) => {}
+            Output::Decided(commit) => self.on_decided(cx, commit),
+            Output::Evidence(evidence) => cx.tell(Signal::Convicted(evidence)),
+            Output::Contradiction(commit) => self.on_contradiction(cx, &commit),
+        }
+    }
+
+    fn on_schedule(&self, cx: &mut Context<'_>, round: Round, step: Step) {
+        let timeout = self.timeouts.timeout(round, step);
+        let at = cx.monotonic() + timeout;
+        cx.set_timer_once(Timer::Step(round, step), at);
+    }
+
+    /// Asks for a block for `round`, as the driver wants it.
+    fn on_build(&self, cx: &mut Context<'_>, round: Round) {
+        // After a decision that a peer brought, this node builds nothing for the height (N-33).
+        if cx.is_replaying() || self.brought {
+            return;
+        }
+
+        cx.tell(Signal::Build(BuildRequest {
+            round,
+            previous_commit: self.previous.commit.clone(),
+        }));
+    }
+
+    /// Has a block judged. In a replay the verdict may follow in the log; if it does not,
+    /// [`Self::resume`] comes here again (N-32).
+    fn on_check(&mut self, cx: &mut Context<'_>, block: BlockId) {
+        self.candidates.want(block);
+
+        if !cx.is_replaying() {
+            self.check(cx, block);
+        }
+    }
+
+    fn check(&mut self, cx: &mut Context<'_>, block: BlockId) {
+        self.accuse(cx, &block);
+        self.candidates.execute(cx, block);
+    }
+
+    fn on_contradiction(&self, cx: &mut Context<'_>, commit: &QuorumCertificate) {
+        if let Some(block) = commit.statement.block {
+            self.halt(cx, block);
+        }
+    }
+
+    /// Stops, since a block is committed that cannot be decided here.
+    fn halt(&self, cx: &mut Context<'_>, block: BlockId) {
+        let reason = self.candidates.refusal(&block).unwrap_or("unknown");
+
+        cx.tell(Signal::Halt(HaltReason::Contradiction {
+            height: self.number,
+            block,
+            reason: reason.to_owned(),
+        }));
+    }
+
+    // Statements and certificates.
+
+    /// Takes a statement of this height from a peer: cheap checks first, then its signature.
+    pub(super) fn on_statement(
+        &self,
+        cx: &mut Context<'_>,
+        from: PublicKey,
+        signed: SignedStatement,
+    ) {
+        if signed.statement.height < self.number || !self.driver.wants(&signed) {
+            cx.counters().statements_dropped += 1;
+            return;
+        }
+
+        cx.verify(Work::Statement(from, signed));
+    }
+
+    /// Counts a statement of another node, whose signature holds.
+    pub(super) fn on_verified_statement(
+        &mut self,
+        cx: &mut Context<'_>,
+        signed: Verified<SignedStatement>,
+    ) {
+        if signed.statement.height != self.number {
+            cx.counters().statements_dropped += 1;
+            return;
+        }
+
+        self.start(cx);
+        self.feed(cx, Input::Statement(signed));
+    }
+
+    /// Sends and counts a statement of this node that came back signed and durable.
+    pub(super) fn on_own_statement(
+        &mut self,
+        cx: &mut Context<'_>,
+        signed: Verified<SignedStatement>,
+    ) {
+        if signed.statement.height != self.number {
+            return;
+        }
+
+        cx.broadcast(PeerMessage::Statement((*signed).clone()));
+        self.feed(cx, Input::Statement(signed));
+    }
+
+    /// Takes a polka or commit certificate from a peer that noticed that this node lacks it.
+    pub(super) fn on_certificate(
+        &self,
+        cx: &mut Context<'_>,
+        from: PublicKey,
+        certificate: QuorumCertificate,
+    ) {
+        let height = certificate.statement.height;
+
+        if height != self.number || !self.driver.wants_certificate(&certificate) {
+            cx.counters().statements_dropped += 1;
+            return;
+        }
+
+        let context = self.quorum_context(cx, &certificate);
+        cx.verify(Work::Certificate(from, certificate, context));
+    }
+
+    pub(super) fn on_verified_certificate(
+        &mut self,
+        cx: &mut Context<'_>,
+        certificate: Verified<QuorumCertificate>,
+    ) {
+        if certificate.statement.height == self.number {
+            self.start(cx);
+            self.feed(cx, Input::Certificate(certificate));
+        }
+    }
+
+    /// The signatures of a certificate of this height that were verified before, so they are not
+    /// checked again.
+    pub(super) fn quorum_context(
+        &self,
+        cx: &Context<'_>,
+        certificate: &QuorumCertificate,
+    ) -> QuorumContext {
+        let votes = certificate
+            .signed_statements()
+            .filter(|vote| self.driver.verified(vote));
+
+        QuorumContext {
+            validators: Arc::clone(cx.ledger().validators()),
+            votes: votes.map(|vote| (vote.signer, vote.signature)).collect(),
+        }
+    }
+
+    // Bodies.
+
+    /// Takes a body of this height from a peer.
+    pub(super) fn on_block(
+        &mut self,
+        cx: &mut Context<'_>,
+        pool: &Pool,
+        from: PublicKey,
+        block: Block,
+    ) {
+        if self.candidates.begin(cx, from, &block) {
+            let context = self.block_context(cx, pool, &block);
+            cx.verify(Work::Block(from, Box::new(block), context));
+        }
+    }
+
+    /// The signatures of a block that were verified before, so they are not checked again:
+    /// operations in the pool, and votes in this node's last commit.
+    pub(super) fn block_context(
+        &self,
+        cx: &Context<'_>,
+        pool: &Pool,
+        block: &Block,
+    ) -> BlockContext {
+        let held = block
+            .operations
+            .iter()
+            .filter(|operation| pool.holds(operation));
+        let operations = held.map(|held| (held.payload.id(), held.signature));
+
+        BlockContext {
+            previous: Arc::clone(cx.ledger().previous_validators()),
+            operations: operations.collect(),
+            votes: self.known_votes(block),
+        }
+    }
+
+    /// Returns the votes that both the commit in a block and this node's last commit carry, with
+    /// the same signature.
+    fn known_votes(&self, block: &Block) -> BTreeSet<(PublicKey, Signature)> {
+        let (Some(theirs), Some(ours)) = (&block.previous_commit, &self.previous.commit) else {
+            return BTreeSet::new();
+        };
+
+        if theirs.statement != ours.statement {
+            return BTreeSet::new();
+        }
+
+        let mut votes = signatures_of(ours);
+        let listed = signatures_of(theirs);
+        votes.retain(|vote| listed.contains(vote));
+        votes
+    }
+
+    pub(super) fn on_verified_block(&mut self, cx: &mut Context<'_>, block: Verified<Block>) {
+        let id = block.header.id();
+        if block.header.height != self.number {
+            return;
+        }
+
+        // Before anything else: the commit in it may convict, whatever becomes of the block.
+        self.compare_commit(cx, &block);
+
+        if self.candidates.on_verified(cx, block) && !cx.is_replaying() {
+            self.check(cx, id);
+        }
+    }
+
+    /// Compares the commit in a block with the votes that were counted here for the block before. A
+    /// validator that shows one vote to some and another to others is found only this way (N-24).
+    fn compare_commit(&mut self, cx: &mut Context<'_>, block: &Verified<Block>) {
+        let last = self.previous.driver.as_mut();
+        let (Some(last), Some(commit)) = (last, &block.previous_commit) else {
+            return;
+        };
+
+        // These votes were verified together with the block.
+        let checked = |_: &SignedStatement| true;
+        let set = cx.ledger().previous_validators();
+        let Ok(commit) = verify_quorum(commit.clone(), set, &checked) else {
+            return;
+        };
+
+        for output in last.handle(Input::Certificate(commit)) {
+            if let Output::Evidence(evidence) = output {
+                cx.tell(Signal::Convicted(evidence));
+            }
+        }
+    }
+
+    /// Handles a body with a signature in it that does not hold. The header binds the body, so its
+    /// builder made it.
+    pub(super) fn on_forged_block(&mut self, cx: &mut Context<'_>, block: Box<Block>) {
+        if block.header.height == self.number {
+            let id = block.header.id();
+            self.candidates.on_forged(block);
+            self.accuse(cx, &id);
+        }
+    }
+
+    /// Accuses the builder of a bad block, once its proposal of the block has arrived here too.
+    fn accuse(&mut self, cx: &mut Context<'_>, id: &BlockId) {
+        let Some(header) = self.candidates.bad_header(id) else {
+            return;
+        };
+
+        let Some(proposal) = self.proposal_of(id, &header) else {
+            return;
+        };
+
+        let Some(block) = self.candidates.take_bad(id) else {
+            return;
+        };
+
+        if let Some(evidence) = Evidence::bad_block(proposal, *block) {
+            cx.tell(Signal::Accused(Box::new(evidence)));
+        }
+    }
+
+    /// Returns the proposal that evidence of a bad block needs, if it has arrived: the builder's
+    /// own, made in the build round (N-24).
+    fn proposal_of(&self, id: &BlockId, header: &Header) -> Option<SignedStatement> {
+        let round = header.build_round;
+
+        let is_wanted = |said: &SignedStatement| {
+            said.signer == header.builder
+                && said.statement.kind == Kind::Proposal
+                && said.statement.round == round
+                && said.statement.block == Some(*id)
+        };
+
+        // The driver's catch-up for a round carries its proposal.
+        let mut statements = self.driver.catch_up(round).statements.into_iter();
+        statements.find(is_wanted)
+    }
+
+    /// Takes a block that this node built. Its body is sent first, so that it has arrived when the
+    /// proposal comes.
+    ///
+    /// The proposal convicts its signer if the block is bad, and memory errs. So this node executes
+    /// its block as it would execute another's, and [`Self::on_executed`] goes on if the block is
+    /// good (N-8). Other validators check the body meanwhile.
+    pub(super) fn on_built(&mut self, cx: &mut Context<'_>, round: Round, block: Verified<Block>) {
+        let id = block.header.id();
+        let block = Arc::new(block);
+        self.candidates.keep_own(round, &block);
+        self.candidates.log_body(cx, &id);
+
+        cx.broadcast(PeerMessage::Block(Box::new((**block).clone())));
+        execute(cx, block);
+    }
+
+    pub(super) fn on_executed(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: &BlockId,
+        result: Result<Box<Execution>, InvalidBlock>,
+    ) {
+        let Some(executed) = self.candidates.on_executed(cx, id, result) else {
+            return;
+        };
+
+        self.accuse(cx, id);
+
+        // Only now, with its proposal, does this node vouch for the block that it built (N-8).
+        if let Some(round) = executed.built {
+            self.feed(cx, Input::Built { round, block: *id });
+        }
+
+        if let Some(verdict) = executed.verdict {
+            self.feed(cx, Input::Verdict(verdict));
+        }
+
+        self.persist(cx, id);
+    }
+
+    pub(super) fn on_fetch(&mut self, cx: &mut Context<'_>) {
+        self.candidates.on_fetch(cx);
+    }
+
+    // The decision.
+
+    /// Takes the driver's decision. The block is executed already, unless the decision came out of
+    /// the log.
+    fn on_decided(&mut self, cx: &mut Context<'_>, commit: Verified<QuorumCertificate>) {
+        let Some(block) = commit.statement.block else {
+            return;
+        };
+
+        self.decision = Some(Decision::Executing(commit));
+        if !cx.is_replaying() {
+            self.persist(cx, &block);
+        }
+    }
+
+    /// Makes a decision durable once its block, which `id` names, is executed.
+    fn persist(&mut self, cx: &mut Context<'_>, id: &BlockId) {
+        let Some(Decision::Executing(commit)) = &self.decision else {
+            return;
+        };
+
+        let Some(block) = self.candidates.body(id) else {
+            return;
+        };
+
+        if commit.statement.block != Some(*id) {
+            return;
+        }
+
+        if self.candidates.refusal(id).is_some() {
+            self.halt(cx, *id);
+            return;
+        }
+
+        let Some(execution) = self.candidates.take_execution(id) else {
+            // After a restart: the log holds the body and the verdict, but not the execution.
+            execute(cx, block);
+            return;
+        };
+
+        let commit = commit.clone();
+        cx.write(Write::Persist {
+            block,
+            commit: (*commit).clone(),
+        });
+        self.decision = Some(Decision::Persisting { commit, execution });
+    }
+
+    /// Ends the height, now that its decision is durable.
+    pub(super) fn on_persisted(&mut self, cx: &mut Context<'_>, height: Height) {
+        if height != self.number {
+            return;
+        }
+
+        let Some(Decision::Persisting { commit, execution }) = self.decision.take() else {
+            return;
+        };
+
+        let decided = commit.statement.block;
+        let Some(block) = decided.and_then(|id| self.candidates.body(&id)) else {
+            return;
+        };
+
+        self.measure(cx, commit.statement.round);
+
+        cx.tell(Signal::Decided(Box::new(Decided {
+            block,
+            execution,
+            proof: commit,
+        })));
+    }
+
+    /// Takes in how long the height took, if it was decided in round 0: only a height without a
+    /// failed round measures that.
+    fn measure(&mut self, cx: &Context<'_>, round: Round) {
+        if let Some(started) = self.started.filter(|_| round == 0) {
+            let elapsed = cx.monotonic().saturating_since(started);
+            self.timeouts.observe(elapsed);
+        }
+    }
+
+    // The log of an earlier run.
+
+    /// Takes an input from the log.
+    pub(super) fn replay(&mut self, cx: &mut Context<'_>, input: Input) {
+        match &input {
+            Input::Start => self.started = Some(cx.monotonic()),
+            // The verdict comes from the log, so the body must not be judged a second time.
+            Input::Verdict(verdict) => self.candidates.recover_verdict(&verdict.block),
+            _ => {}
+        }
+
+        self.feed(cx, input);
+    }
+
+    /// Carries on the work that the earlier run left open. A statement that it had signed is asked
+    /// for again, and the guard gives the same signature.
+    pub(super) fn resume(&mut self, cx: &mut Context<'_>) {
+        for output in self.driver.unanswered() {
+            self.on_output(cx, output);
+        }
+
+        if let Some(Decision::Executing(commit)) = &self.decision
+            && let Some(block) = commit.statement.block
+        {
+            self.persist(cx, &block);
+        }
+    }
+}
+
+fn on_sign(cx: &mut Context<'_>, statement: Statement) {
+    cx.write(Write::Sign(ToSign::Statement(statement)));
+}
+
+/// Returns the votes of a certificate, as signers and their signatures.
+fn signatures_of(certificate: &QuorumCertificate) -> BTreeSet<(PublicKey, Signature)> {
+    let votes = certificate.votes.iter();
+    votes.map(|vote| (vote.signer, vote.signature)).collect()
+}
