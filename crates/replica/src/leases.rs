@@ -67,8 +67,8 @@ impl Leases {
         self.asked.retain(|key| live.contains(key));
     }
 
-    /// Notes new assignments, and keeps the timer running while there are any. Only a validator that
-    /// may sign suspects anybody.
+    /// Notes new assignments, and keeps the timer running while there are any. Only a validator
+    /// that may sign suspects anybody.
     pub(crate) fn watch(&mut self, cx: &mut Context<'_>, may_sign: bool) {
         let now = cx.monotonic();
         for lease in cx.ledger().leases() {

@@ -4,13 +4,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use quorate_crypto::{Known, Verified, verify_block, verify_quorum};
+use quorate_crypto::Verified;
 use quorate_ledger::{Committed, Ledger, Proposal};
 use quorate_types::message::{ClientRequest, PeerMessage, Rejection, Request};
-use quorate_types::{
-    Block, Height, MonotonicMillis, PublicKey, QuorumCertificate, Round, SignedOperation,
-    SignedStatement, limits,
-};
+use quorate_types::{Block, Height, MonotonicMillis, PublicKey, QuorumCertificate, Round, limits};
 
 use crate::accusations::Accusations;
 use crate::action::{Action, Write};
@@ -20,6 +17,7 @@ use crate::event::{Counters, Event, HaltReason, Now, Origin};
 use crate::leases::Leases;
 use crate::ordering::{LogRecord, Ordering, RecoverError, TimeoutConfig, Voting, VotingStatus};
 use crate::pool::Pool;
+use crate::restore::{RestoreError, verify_stored};
 use crate::signal::{BuildRequest, Decided, Signal};
 use crate::timers::Timer;
 
@@ -34,23 +32,11 @@ pub struct Config {
     pub voting: Voting,
 }
 
-/// The reason why a stored block does not follow from the blocks before it. The value is its
-/// height.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum RestoreError {
-    /// The stored commit is not a commit for the stored block by its validator set.
-    #[error("the stored commit at height {0} does not decide the stored block")]
-    Commit(Height),
-    /// Executing the stored block does not give the roots that its header names.
-    #[error("the stored block at height {0} does not execute to the roots that its header names")]
-    Block(Height),
-}
-
 /// The whole protocol of one peer. See the crate's documentation for how to drive it.
 ///
-/// Each part owns its state. A part handles an input with a [`crate::context::Context`], where it
-/// puts actions for the world and signals for the other parts. The router hands the signals on, each
-/// before what followed after it, until only actions are left.
+/// Each part owns its state. A part handles an input with a context, where it puts actions for the
+/// world and signals for the other parts. The router hands the signals on, each before what
+/// followed after it, until only actions are left.
 #[derive(Debug)]
 pub struct Replica {
     environment: Environment,
@@ -479,20 +465,13 @@ impl Replica {
     /// # Errors
     /// [`RestoreError`]: the disk holds another history than this program would have written.
     pub fn restore(&mut self, block: Block, commit: QuorumCertificate) -> Result<(), RestoreError> {
-        let height = self.height();
-        let bad = RestoreError::Block(height);
+        let bad = RestoreError::Block(self.height());
         let ledger = self.environment.ledger();
-
-        let commit =
-            verify_stored_commit(ledger, &block, commit).ok_or(RestoreError::Commit(height))?;
-        let block = verify_block(block, ledger.previous_validators(), &OwnDisk).map_err(|_| bad)?;
+        let (block, commit) = verify_stored(ledger, block, commit)?;
 
         let execution = ledger.execute(&block).map_err(|_| bad)?;
-        let committed = self
-            .environment
-            .ledger_mut()
-            .commit(execution)
-            .map_err(|_| bad)?;
+        let ledger = self.environment.ledger_mut();
+        let committed = ledger.commit(execution).map_err(|_| bad)?;
 
         // Certificates of this block can be served again.
         let cx = &self.environment.context();
@@ -529,33 +508,5 @@ impl Replica {
         self.await_reason();
         self.settle();
         Ok(())
-    }
-}
-
-/// Returns the stored commit as verified, if it is one for this block. Its votes were verified
-/// before they were stored.
-fn verify_stored_commit(
-    ledger: &Ledger,
-    block: &Block,
-    commit: QuorumCertificate,
-) -> Option<Verified<QuorumCertificate>> {
-    if commit.statement.block != Some(block.header.id()) {
-        return None;
-    }
-
-    let known = |_: &SignedStatement| true;
-    verify_quorum(commit, ledger.validators(), &known).ok()
-}
-
-/// Vouches for the signatures on this node's own disk: they were verified before they were written.
-struct OwnDisk;
-
-impl Known for OwnDisk {
-    fn operation(&self, _: &SignedOperation) -> bool {
-        true
-    }
-
-    fn statement(&self, _: &SignedStatement) -> bool {
-        true
     }
 }

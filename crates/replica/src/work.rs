@@ -65,8 +65,8 @@ pub struct BlockContext {
 }
 
 impl Work {
-    /// Checks it. A pure function: the same work gives the same event anywhere. If it does not hold,
-    /// the event is [`Event::Refused`].
+    /// Checks it. A pure function: the same work gives the same event anywhere. The event is
+    /// [`Event::Refused`] if it does not hold.
     pub fn run(self) -> Event {
         let origin = self.origin();
 

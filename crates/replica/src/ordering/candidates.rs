@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use quorate_consensus::Verdict;
+use quorate_consensus::{Driver, Verdict};
 use quorate_crypto::{Verified, is_body_of_header};
 use quorate_ledger::{Execution, InvalidBlock};
 use quorate_types::message::{FetchBlock, PeerMessage};
 use quorate_types::{
-    Block, BlockId, Header, MonotonicMillis, PublicKey, Round, UnixMillis, cbor, limits,
+    Block, BlockId, Evidence, Header, Kind, MonotonicMillis, PublicKey, Round, SignedStatement,
+    UnixMillis, cbor, limits,
 };
 
 use super::pace::TimeoutConfig;
 use super::record::LogRecord;
 use crate::action::{Action, Write};
 use crate::context::Context;
+use crate::signal::Signal;
 use crate::timers::Timer;
 
 /// Once this many bodies of a height are kept, a body that nobody asked for is dropped.
@@ -136,13 +138,13 @@ impl Candidates {
     }
 
     /// The header of a bad body of which its builder was not accused yet.
-    pub(super) fn bad_header(&mut self, id: &BlockId) -> Option<Header> {
+    fn bad_header(&mut self, id: &BlockId) -> Option<Header> {
         let bad = self.bodies.get_mut(id)?.body.accusable()?;
         bad.as_ref().map(|block| block.header.clone())
     }
 
     /// Takes out the bad body of which its builder is accused now.
-    pub(super) fn take_bad(&mut self, id: &BlockId) -> Option<Box<Block>> {
+    fn take_bad(&mut self, id: &BlockId) -> Option<Box<Block>> {
         self.bodies.get_mut(id)?.body.accusable()?.take()
     }
 
@@ -164,7 +166,7 @@ impl Candidates {
             return false;
         }
 
-        let candidate = self.candidate(cx.unix(), &block.header, Body::Unverified);
+        let candidate = self.unverified(cx.unix(), &block.header);
         self.bodies.insert(id, candidate);
         true
     }
@@ -189,12 +191,12 @@ impl Candidates {
         self.wanted.contains_key(id) || (header.builder == *from && has_room())
     }
 
-    fn candidate(&self, now: UnixMillis, header: &Header, body: Body) -> Candidate {
+    fn unverified(&self, now: UnixMillis, header: &Header) -> Candidate {
         Candidate {
             builder: header.builder,
             timely: self.is_timely(now, header),
             logged: false,
-            body,
+            body: Body::Unverified,
         }
     }
 
@@ -223,10 +225,11 @@ impl Candidates {
         self.bodies.insert(block.header.id(), candidate);
     }
 
-    /// Keeps a body whose signatures hold. Returns whether it is new and the driver wants it judged.
+    /// Keeps a body whose signatures hold. Returns whether it is new and the driver wants it
+    /// judged.
     pub(super) fn on_verified(&mut self, cx: &Context<'_>, block: Verified<Block>) -> bool {
         let id = block.header.id();
-        let fresh = self.candidate(cx.unix(), &block.header, Body::Unverified);
+        let fresh = self.unverified(cx.unix(), &block.header);
         let candidate = self.bodies.entry(id).or_insert(fresh);
 
         if candidate.body.block().is_some() {
@@ -381,6 +384,25 @@ impl Candidates {
         })
     }
 
+    /// Accuses the builder of a bad block, once its proposal of the block has arrived here too.
+    pub(super) fn accuse(&mut self, cx: &mut Context<'_>, id: &BlockId, driver: &Driver) {
+        let Some(header) = self.bad_header(id) else {
+            return;
+        };
+
+        let Some(proposal) = proposal_of(driver, id, &header) else {
+            return;
+        };
+
+        let Some(block) = self.take_bad(id) else {
+            return;
+        };
+
+        if let Some(evidence) = Evidence::bad_block(proposal, *block) {
+            cx.tell(Signal::Accused(Box::new(evidence)));
+        }
+    }
+
     /// Notes that the log holds the verdict on a block, given before a restart of this process.
     pub(super) fn recover_verdict(&mut self, id: &BlockId) {
         self.wanted.remove(id);
@@ -420,4 +442,21 @@ pub(super) fn execute(cx: &mut Context<'_>, block: Arc<Verified<Block>>) {
 /// Whether a body is short enough for evidence.
 fn is_short(block: &Block) -> bool {
     cbor::encode(block).len() <= limits::BAD_BLOCK_BYTES
+}
+
+/// Returns the proposal that evidence of a bad block needs, if it has arrived: the builder's
+/// own, made in the build round (N-24).
+fn proposal_of(driver: &Driver, id: &BlockId, header: &Header) -> Option<SignedStatement> {
+    let round = header.build_round;
+
+    let is_wanted = |said: &SignedStatement| {
+        said.signer == header.builder
+            && said.statement.kind == Kind::Proposal
+            && said.statement.round == round
+            && said.statement.block == Some(*id)
+    };
+
+    // The driver's catch-up for a round carries its proposal.
+    let mut statements = driver.catch_up(round).statements.into_iter();
+    statements.find(is_wanted)
 }

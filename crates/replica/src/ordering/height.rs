@@ -1,19 +1,19 @@
 //! One height: from its start, through the driver's outputs, to this node's votes and the decision.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use quorate_consensus::{CatchUp as Missing, Config as DriverConfig, Driver, Input, Output, Step};
-use quorate_crypto::{Verified, verify_quorum};
+use quorate_crypto::Verified;
 use quorate_ledger::{Execution, InvalidBlock, Ledger};
 use quorate_types::message::PeerMessage;
 use quorate_types::{
-    Block, BlockId, Evidence, Header, Height, Kind, MonotonicMillis, PublicKey, QuorumCertificate,
-    Round, Signature, SignedStatement, Statement,
+    Block, BlockId, Height, MonotonicMillis, PublicKey, QuorumCertificate, Round, SignedStatement,
+    Statement,
 };
 
 use super::candidates::{Candidates, execute};
 use super::pace::Timeouts;
+use super::previous::Previous;
 use super::record::LogRecord;
 use crate::action::{ToSign, Write};
 use crate::context::Context;
@@ -24,7 +24,7 @@ use crate::timers::Timer;
 use crate::work::{BlockContext, QuorumContext, Work};
 
 /// The height that is being decided. After its decision the next one takes its place, and nothing
-/// of it is left but [`Previous`].
+/// of it is left but [`Previous`] and the measured timeouts.
 #[derive(Debug)]
 pub(super) struct CurrentHeight {
     number: Height,
@@ -51,16 +51,6 @@ enum Decision {
         commit: Verified<QuorumCertificate>,
         execution: Box<Execution>,
     },
-}
-
-/// The parts of the last decided height that the current one needs.
-#[derive(Debug, Default)]
-struct Previous {
-    /// The commit; `None` at height 0.
-    commit: Option<Verified<QuorumCertificate>>,
-    /// The driver, if this process decided the height. The commit in the next block is compared
-    /// with the votes that it counted.
-    driver: Option<Driver>,
 }
 
 impl CurrentHeight {
@@ -97,10 +87,7 @@ impl CurrentHeight {
         let next = Self::new(ledger, me, self.timeouts.clone());
         let last = std::mem::replace(self, next);
 
-        self.previous = Previous {
-            commit: Some(commit),
-            driver: Some(last.driver),
-        };
+        self.previous = Previous::decided_here(commit, last.driver);
     }
 
     /// Gives way to the next height after a block from before a restart. No votes were counted here
@@ -111,8 +98,8 @@ impl CurrentHeight {
         me: Option<PublicKey>,
         commit: Verified<QuorumCertificate>,
     ) {
-        self.succeed(ledger, me, commit);
-        self.previous.driver = None;
+        *self = Self::new(ledger, me, self.timeouts.clone());
+        self.previous = Previous::restored(commit);
     }
 
     pub(super) fn number(&self) -> Height {
@@ -214,7 +201,7 @@ impl CurrentHeight {
 
         cx.tell(Signal::Build(BuildRequest {
             round,
-            previous_commit: self.previous.commit.clone(),
+            previous_commit: self.previous.commit(),
         }));
     }
 
@@ -229,7 +216,7 @@ impl CurrentHeight {
     }
 
     fn check(&mut self, cx: &mut Context<'_>, block: BlockId) {
-        self.accuse(cx, &block);
+        self.candidates.accuse(cx, &block, &self.driver);
         self.candidates.execute(cx, block);
     }
 
@@ -375,25 +362,8 @@ impl CurrentHeight {
         BlockContext {
             previous: Arc::clone(cx.ledger().previous_validators()),
             operations: operations.collect(),
-            votes: self.known_votes(block),
+            votes: self.previous.known_votes(block),
         }
-    }
-
-    /// Returns the votes that both the commit in a block and this node's last commit carry, with
-    /// the same signature.
-    fn known_votes(&self, block: &Block) -> BTreeSet<(PublicKey, Signature)> {
-        let (Some(theirs), Some(ours)) = (&block.previous_commit, &self.previous.commit) else {
-            return BTreeSet::new();
-        };
-
-        if theirs.statement != ours.statement {
-            return BTreeSet::new();
-        }
-
-        let mut votes = signatures_of(ours);
-        let listed = signatures_of(theirs);
-        votes.retain(|vote| listed.contains(vote));
-        votes
     }
 
     pub(super) fn on_verified_block(&mut self, cx: &mut Context<'_>, block: Verified<Block>) {
@@ -403,32 +373,10 @@ impl CurrentHeight {
         }
 
         // Before anything else: the commit in it may convict, whatever becomes of the block.
-        self.compare_commit(cx, &block);
+        self.previous.compare(cx, &block);
 
         if self.candidates.on_verified(cx, block) && !cx.is_replaying() {
             self.check(cx, id);
-        }
-    }
-
-    /// Compares the commit in a block with the votes that were counted here for the block before. A
-    /// validator that shows one vote to some and another to others is found only this way (N-24).
-    fn compare_commit(&mut self, cx: &mut Context<'_>, block: &Verified<Block>) {
-        let last = self.previous.driver.as_mut();
-        let (Some(last), Some(commit)) = (last, &block.previous_commit) else {
-            return;
-        };
-
-        // These votes were verified together with the block.
-        let checked = |_: &SignedStatement| true;
-        let set = cx.ledger().previous_validators();
-        let Ok(commit) = verify_quorum(commit.clone(), set, &checked) else {
-            return;
-        };
-
-        for output in last.handle(Input::Certificate(commit)) {
-            if let Output::Evidence(evidence) = output {
-                cx.tell(Signal::Convicted(evidence));
-            }
         }
     }
 
@@ -438,44 +386,8 @@ impl CurrentHeight {
         if block.header.height == self.number {
             let id = block.header.id();
             self.candidates.on_forged(block);
-            self.accuse(cx, &id);
+            self.candidates.accuse(cx, &id, &self.driver);
         }
-    }
-
-    /// Accuses the builder of a bad block, once its proposal of the block has arrived here too.
-    fn accuse(&mut self, cx: &mut Context<'_>, id: &BlockId) {
-        let Some(header) = self.candidates.bad_header(id) else {
-            return;
-        };
-
-        let Some(proposal) = self.proposal_of(id, &header) else {
-            return;
-        };
-
-        let Some(block) = self.candidates.take_bad(id) else {
-            return;
-        };
-
-        if let Some(evidence) = Evidence::bad_block(proposal, *block) {
-            cx.tell(Signal::Accused(Box::new(evidence)));
-        }
-    }
-
-    /// Returns the proposal that evidence of a bad block needs, if it has arrived: the builder's
-    /// own, made in the build round (N-24).
-    fn proposal_of(&self, id: &BlockId, header: &Header) -> Option<SignedStatement> {
-        let round = header.build_round;
-
-        let is_wanted = |said: &SignedStatement| {
-            said.signer == header.builder
-                && said.statement.kind == Kind::Proposal
-                && said.statement.round == round
-                && said.statement.block == Some(*id)
-        };
-
-        // The driver's catch-up for a round carries its proposal.
-        let mut statements = self.driver.catch_up(round).statements.into_iter();
-        statements.find(is_wanted)
     }
 
     /// Takes a block that this node built. Its body is sent first, so that it has arrived when the
@@ -504,7 +416,7 @@ impl CurrentHeight {
             return;
         };
 
-        self.accuse(cx, id);
+        self.candidates.accuse(cx, id, &self.driver);
 
         // Only now, with its proposal, does this node vouch for the block that it built (N-8).
         if let Some(round) = executed.built {
@@ -634,10 +546,4 @@ impl CurrentHeight {
 
 fn on_sign(cx: &mut Context<'_>, statement: Statement) {
     cx.write(Write::Sign(ToSign::Statement(statement)));
-}
-
-/// Returns the votes of a certificate, as signers and their signatures.
-fn signatures_of(certificate: &QuorumCertificate) -> BTreeSet<(PublicKey, Signature)> {
-    let votes = certificate.votes.iter();
-    votes.map(|vote| (vote.signer, vote.signature)).collect()
 }

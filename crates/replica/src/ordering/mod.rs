@@ -1,10 +1,10 @@
 //! The ordering: which block each height decides, by rounds and votes.
 //!
 //! This folder alone knows rounds, votes and their certificates. Its boundary to the rest of the
-//! replica: [`Ordering::await_reason`] lets a height begin; messages, timers and results of actions go
-//! in; [`Signal::Build`] asks for a block, and [`Signal::Decided`] brings the decided block with its
-//! proof. Then the router moves the state on, and [`Ordering::begin_next`] begins the next height.
-//! [`Signal::Convicted`] and [`Signal::Accused`] bring what was found against a validator.
+//! replica: [`Ordering::await_reason`] lets a height begin. Messages, timers and results of actions
+//! go in. [`Signal::Build`] asks for a block, and [`Signal::Decided`] brings the decided block with
+//! its proof. Then the router moves the state on, and [`Ordering::begin_next`] begins the next
+//! height. [`Signal::Convicted`] and [`Signal::Accused`] bring what was found against a validator.
 //!
 //! [`Signal::Build`]: crate::signal::Signal::Build
 //! [`Signal::Decided`]: crate::signal::Signal::Decided
@@ -15,6 +15,7 @@ mod candidates;
 mod catch_up;
 mod height;
 mod pace;
+mod previous;
 mod record;
 mod rejoin;
 
