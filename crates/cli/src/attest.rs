@@ -151,7 +151,7 @@ fn say_attestation(attestation: &Attestation, out: &Path) -> Result<()> {
     let count = capabilities.labels.len() + capabilities.amounts.len();
     say(format!(
         "attestation {} of {subject}: {count} capabilities, valid until {}",
-        attestation.hash(),
+        attestation.id(),
         values::rfc3339(*expires)
     ))?;
 

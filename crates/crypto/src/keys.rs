@@ -52,12 +52,8 @@ impl SecretKey {
     /// Signs a payload in its own domain.
     pub fn sign<T: Signable>(&self, payload: T) -> Verified<Sign1<T>> {
         let signer = self.public_key();
-        let signature = self.raw(&Sign1::to_be_signed(&signer, &payload));
-        Verified::trusted(Sign1 {
-            signer,
-            payload,
-            signature,
-        })
+        let signed = Sign1::sign_with(signer, payload, |bytes| self.raw(bytes));
+        Verified::trusted(signed)
     }
 
     /// Signs a statement. Call it only with the permission of the signing guard.

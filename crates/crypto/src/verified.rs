@@ -96,8 +96,7 @@ pub enum BlockError {
 /// # Errors
 /// [`SignatureError`] if the key is refused, or the signature does not verify.
 pub fn verify<T: Signable>(signed: Sign1<T>) -> Result<Verified<Sign1<T>>, SignatureError> {
-    let bytes = Sign1::to_be_signed(&signed.signer, &signed.payload);
-    check(&signed.signer, &bytes, &signed.signature)?;
+    check(&signed.signer, &signed.to_be_signed(), &signed.signature)?;
     Ok(Verified(signed))
 }
 
@@ -287,12 +286,15 @@ fn check_operation(
 ) -> Result<(), BlockError> {
     let payload = &operation.payload;
     if payload.agent != operation.signer || payload.swarm != *swarm {
-        return Err(BlockError::Foreign(payload.id()));
+        return Err(BlockError::Foreign(operation.id()));
     }
 
     if !known.operation(operation) {
-        let bytes = Sign1::to_be_signed(&operation.signer, payload);
-        check(&operation.signer, &bytes, &operation.signature)?;
+        check(
+            &operation.signer,
+            &operation.to_be_signed(),
+            &operation.signature,
+        )?;
     }
 
     Ok(())
@@ -302,7 +304,7 @@ fn check_operation(
 /// block id names the header alone. Without this check anyone could pair a good header with another
 /// body, and a verdict on that body would be taken for one on the block.
 pub fn is_body_of_header(block: &Block) -> bool {
-    let operations: Vec<_> = block.operations.iter().map(cbor::encode).collect();
+    let operations: Vec<_> = block.operations.iter().map(Sign1::bytes).collect();
 
     let evidence: Vec<_> = block.evidence.iter().map(cbor::encode).collect();
 

@@ -215,7 +215,7 @@ fn keep_lesser(sequence: &mut Sequence, operation: Verified<SignedOperation>) {
 
         btree_map::Entry::Occupied(mut occupied) => {
             // The result must not depend on which of the two came first.
-            let ids = operation.payload.id().cmp(&occupied.get().payload.id());
+            let ids = operation.id().cmp(&occupied.get().id());
             let signatures = operation.signature.cmp(&occupied.get().signature);
 
             if ids.then(signatures) == Ordering::Less {

@@ -146,7 +146,7 @@ mod tests {
         );
 
         let mut forged = word(swarm, 6);
-        forged.payload.addresses.clear();
+        forged.alter(|parts| parts.payload.addresses.clear());
         assert!(book.learn(forged, &set).is_none(), "a wrong signature");
         assert_eq!(book.all().len(), 1);
     }

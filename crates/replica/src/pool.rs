@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use quorate_crypto::Verified;
 use quorate_ledger::Ledger;
 use quorate_types::message::{Answer, PeerMessage, Rejection};
-use quorate_types::{Operation, OperationBody, PublicKey, SignedOperation, cbor, limits};
+use quorate_types::{Operation, OperationBody, PublicKey, SignedOperation, limits};
 
 use crate::context::Context;
 use crate::event::Origin;
@@ -344,7 +344,7 @@ fn check_sequence(sequence: u64, next: u64) -> Result<(), Rejection> {
 /// Tells a client that its operation is taken; nobody else waits for that.
 fn accept(cx: &mut Context<'_>, origin: Origin, operation: &SignedOperation) {
     if let Origin::Client { from, id } = origin {
-        cx.answer(from, id, Answer::Accepted(operation.payload.id()));
+        cx.answer(from, id, Answer::Accepted(operation.id()));
     }
 }
 
@@ -357,5 +357,5 @@ fn refuse(cx: &mut Context<'_>, origin: Origin, rejection: Rejection) {
 /// Whether the signed operation is longer than a block takes: its payload alone may be short
 /// enough.
 fn is_too_long(operation: &SignedOperation) -> bool {
-    cbor::encode(operation).len() > limits::OPERATION_BYTES
+    operation.bytes().len() > limits::OPERATION_BYTES
 }

@@ -208,7 +208,7 @@ impl BlockContext {
 impl Known for BlockContext {
     fn operation(&self, operation: &SignedOperation) -> bool {
         self.operations
-            .contains(&(operation.payload.id(), operation.signature))
+            .contains(&(operation.id(), operation.signature))
     }
 
     fn statement(&self, statement: &SignedStatement) -> bool {

@@ -7,8 +7,9 @@ use serde::de::{Error as _, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::cose::{ContentHeader, Owned, Sign1, Signable};
-use crate::{Capabilities, Hash, PublicKey, SwarmId, UnixMillis, cbor, limits};
+use crate::cose::{ContentHeader, Owned};
+use crate::signed::{Sign1, Signable};
+use crate::{Capabilities, Hash, PublicKey, SwarmId, UnixMillis, limits};
 
 /// Claims with the signature of the attester. The signer is the attester's key.
 pub type Attestation = Sign1<Claims>;
@@ -55,17 +56,16 @@ impl Claims {
     }
 }
 
-impl Attestation {
-    /// Returns the name of the attestation: the BLAKE3 hash of its claims, the issuer among them.
-    /// It is the same whatever signature the attestation carries.
-    pub fn hash(&self) -> Hash {
-        Hash::derive("quorate 1 attestation", &[&cbor::encode(&self.payload)])
-    }
-}
-
 impl Signable for Claims {
     const HEADER: ContentHeader = ContentHeader::Format(61);
     const MAX_BYTES: usize = limits::ATTESTATION_BYTES;
+
+    /// The name of the attestation: the BLAKE3 hash of its claims, the issuer among them.
+    type Id = Hash;
+
+    fn id_of(encoded: &[u8]) -> Hash {
+        Hash::derive("quorate 1 attestation", &[encoded])
+    }
 }
 
 /// The claim `cnf` with a COSE_Key: kty OKP, crv Ed25519, x.

@@ -7,17 +7,14 @@
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
-use ciborium::tag::Required;
-use serde::de::{DeserializeOwned, Error as _, Visitor};
+use serde::de::{Error as _, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{PublicKey, Signature, cbor};
+use crate::{PublicKey, cbor};
 
 /// The COSE algorithm identifier of EdDSA.
 const EDDSA: i64 = -8;
-/// The tag of a `COSE_Sign1` (RFC 9052 section 4.2).
-const SIGN1: u64 = 18;
 
 /// The content header of a signed type. It separates the types, so that no signature serves for two
 /// of them.
@@ -27,36 +24,6 @@ pub enum ContentHeader {
     Type(&'static str),
     /// Header 3, content type, as a registered CoAP content format: 61 is a CWT (RFC 8392).
     Format(u64),
-}
-
-/// A payload type with its own domain of signatures.
-pub trait Signable: Serialize + DeserializeOwned {
-    /// The part of the protected header that separates the domain.
-    const HEADER: ContentHeader;
-    /// The most bytes that the encoded payload may have.
-    const MAX_BYTES: usize;
-}
-
-/// A payload and the signature of one key over it. It is encoded as a `COSE_Sign1` (tag 18).
-///
-/// The signature is only a claim until `quorate-crypto` turns the object into a `Verified`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sign1<T> {
-    /// The key that is said to have signed: the `kid` of the protected header.
-    pub signer: PublicKey,
-    /// The payload that was signed.
-    pub payload: T,
-    /// The signature over [`Self::to_be_signed`].
-    pub signature: Signature,
-}
-
-impl<T: Signable> Sign1<T> {
-    /// Returns the bytes under the signature: the `Sig_structure` of RFC 9052 section 4.4.
-    pub fn to_be_signed(signer: &PublicKey, payload: &T) -> Vec<u8> {
-        let protected = protected(signer, Some(T::HEADER));
-        let payload = cbor::encode(payload);
-        cbor::encode(&("Signature1", Bytes(&protected), Bytes(&[]), Bytes(&payload)))
-    }
 }
 
 /// Returns the bytes under one signature of a `COSE_Sign` with protected header `body`.
@@ -116,43 +83,6 @@ pub(crate) fn signer_of(header: &[u8], content: Option<ContentHeader>) -> Option
 
     // The header is written again and compared, so that it has one form.
     (protected(&key, content) == header).then_some(key)
-}
-
-impl<T: Signable> Serialize for Sign1<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let protected = protected(&self.signer, Some(T::HEADER));
-        let payload = cbor::encode(&self.payload);
-
-        let parts = (
-            Bytes(&protected),
-            Empty {},
-            Bytes(&payload),
-            &self.signature,
-        );
-
-        Required::<_, SIGN1>(parts).serialize(serializer)
-    }
-}
-
-impl<'de, T: Signable> Deserialize<'de> for Sign1<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        type Parts = (Owned, Empty, Owned, Signature);
-
-        let Required::<Parts, SIGN1>((protected, _, payload, signature)) =
-            Required::deserialize(deserializer)?;
-
-        let signer = signer_of(&protected.0, Some(T::HEADER))
-            .ok_or_else(|| D::Error::custom("the protected header is not the one of this type"))?;
-
-        // The payload is CBOR in a byte string, and has to be canonical too (W-1).
-        let payload = cbor::decode(&payload.0, T::MAX_BYTES).map_err(D::Error::custom)?;
-
-        Ok(Self {
-            signer,
-            payload,
-            signature,
-        })
-    }
 }
 
 /// A borrowed byte string for CBOR.

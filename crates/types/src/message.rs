@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
-use crate::cose::{ContentHeader, Owned, Sign1, Signable};
+use crate::cose::{ContentHeader, Owned};
 use crate::operation::Suspicion;
+use crate::signed::{Sign1, Signable};
 use crate::{
     ActiveMillis, Block, BlockId, Evidence, FencingToken, Hash, Height, Label, OperationId, Price,
     PublicKey, QuorumCertificate, Round, SignedOperation, SignedStatement, Stage, SwarmId, TaskId,
@@ -345,4 +346,8 @@ pub struct Announcement {
 impl Signable for Announcement {
     const HEADER: ContentHeader = ContentHeader::Type("application/vnd.quorate.announcement+cose");
     const MAX_BYTES: usize = limits::ADDRESSES * (limits::ADDRESS_BYTES + 2) + 64;
+
+    type Id = ();
+
+    fn id_of(_: &[u8]) {}
 }

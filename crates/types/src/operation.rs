@@ -4,7 +4,8 @@
 use serde::{Deserialize, Serialize};
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
-use crate::cose::{ContentHeader, Owned, Sign1, Signable};
+use crate::cose::{ContentHeader, Owned};
+use crate::signed::{Sign1, Signable};
 use crate::{
     Amounts, Attestation, FencingToken, Hash, Height, Label, Nonce, OperationId, Price, PublicKey,
     SwarmId, TaskId, TaskSpec, cbor, limits,
@@ -296,7 +297,7 @@ impl Opening {
 impl Operation {
     /// Returns the id of the operation. It is the same whatever signature the operation carries.
     pub fn id(&self) -> OperationId {
-        OperationId(Hash::derive("quorate 1 operation", &[&cbor::encode(self)]).0)
+        Self::id_of(&cbor::encode(self))
     }
 
     /// Returns the place of the operation in the canonical order of a block (L-4).
@@ -308,9 +309,19 @@ impl Operation {
 impl Signable for Operation {
     const HEADER: ContentHeader = ContentHeader::Type("application/vnd.quorate.operation+cose");
     const MAX_BYTES: usize = limits::OPERATION_BYTES;
+
+    type Id = OperationId;
+
+    fn id_of(encoded: &[u8]) -> OperationId {
+        OperationId(Hash::derive("quorate 1 operation", &[encoded]).0)
+    }
 }
 
 impl Signable for Suspicion {
     const HEADER: ContentHeader = ContentHeader::Type("application/vnd.quorate.suspicion+cose");
     const MAX_BYTES: usize = limits::STATEMENT_BYTES;
+
+    type Id = ();
+
+    fn id_of(_: &[u8]) {}
 }

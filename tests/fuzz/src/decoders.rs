@@ -127,7 +127,7 @@ fn block(data: &[u8]) {
     };
     let _ = (block.header.id(), is_body_of_header(&block));
     for operation in &block.operations {
-        let _ = (operation.payload.id(), operation.payload.order());
+        let _ = (operation.id(), operation.payload.order());
     }
 }
 

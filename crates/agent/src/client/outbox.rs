@@ -202,7 +202,8 @@ impl Outbox {
             // The last one is put in front first, so that they keep their order.
             let taken = validators.exceeds_one_third(validators.power_of(&flying.taken));
             if taken && !flying.was_accepted {
-                self.waiting.push_front(flying.operation.payload.body);
+                self.waiting
+                    .push_front(flying.operation.payload.body.clone());
             }
         }
     }

@@ -253,7 +253,7 @@ fn sealed(world: &mut World, agent: usize) -> Vec<OperationBody> {
         if let ClientAction::Send { request, .. } = action
             && let Request::Submit(operation) = request.request
         {
-            said.insert(operation.payload.sequence, operation.payload.body);
+            said.insert(operation.payload.sequence, operation.payload.body.clone());
         }
     }
     said.into_values().collect()

@@ -454,7 +454,7 @@ const RECEIPTS: &[(Refused, Tampered)] = &[
         })
     }),
     (Refused::ReceiptSignature, || {
-        receipt_changed(|receipt| receipt.operation.payload.sequence += 1)
+        receipt_changed(|receipt| receipt.operation.alter(|parts| parts.payload.sequence += 1))
     }),
     (Refused::LapsePower, || {
         lapse_changed(|lapse| {
@@ -486,7 +486,10 @@ const RECEIPTS: &[(Refused, Tampered)] = &[
         lapse_changed(|lapse| lapse.suspicions.truncate(2))
     }),
     (Refused::LapseSignature, || {
-        lapse_changed(|lapse| lapse.suspicions[0].signature = lapse.suspicions[1].signature)
+        lapse_changed(|lapse| {
+            let other = lapse.suspicions[1].signature;
+            lapse.suspicions[0].alter(|parts| parts.signature = other);
+        })
     }),
 ];
 

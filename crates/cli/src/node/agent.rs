@@ -78,7 +78,7 @@ fn capabilities(data_dir: &DataDir) -> Result<Capabilities> {
     }
 
     Ok(attestation
-        .map(|signed| signed.payload.capabilities)
+        .map(|signed| signed.payload.capabilities.clone())
         .unwrap_or_default())
 }
 

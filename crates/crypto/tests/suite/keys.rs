@@ -7,7 +7,7 @@ use ed25519_dalek::{Verifier, VerifyingKey};
 use quorate_crypto::{
     KeyError, SecretKey, SignatureError, check_public_key, verify, verify_statement,
 };
-use quorate_types::{Kind, PublicKey, Sign1, Signature, SignedStatement, Statement};
+use quorate_types::{Kind, PublicKey, Signature, SignedStatement, Statement};
 
 /// The eight points whose order divides 8, in canonical encoding.
 const SMALL_ORDER: [&str; 8] = [
@@ -166,15 +166,11 @@ fn a_signature_serves_one_statement_and_one_type() {
         );
     }
     let operation = operation(1, SWARM);
-    let moved = Sign1 {
-        signature: signed.signature,
-        ..operation.clone()
-    };
+    let mut moved = operation.clone();
+    moved.alter(|parts| parts.signature = signed.signature);
     assert_eq!(verify(moved), Err(SignatureError::Wrong(signed.signer)));
-    let stranger = Sign1 {
-        signer: key(2).public_key(),
-        ..operation
-    };
+    let mut stranger = operation;
+    stranger.alter(|parts| parts.signer = key(2).public_key());
     assert_eq!(
         verify(stranger),
         Err(SignatureError::Wrong(key(2).public_key()))

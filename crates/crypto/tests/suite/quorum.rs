@@ -267,7 +267,7 @@ fn n24_a_bad_block_is_held_against_its_builder_alone_and_with_its_own_body() {
     // A forged signature inside the block is the builder's fault: its header binds it. The ledger
     // judges that (L-22).
     let mut forged = good.clone();
-    forged.block.operations[0].signature.0[0] ^= 1;
+    forged.block.operations[0].alter(|parts| parts.signature.0[0] ^= 1);
     let leaves: Vec<_> = forged.block.operations.iter().map(cbor::encode).collect();
     forged.block.header.operations = merkle::root(&leaves);
     forged.proposal = proposal_of(1, &forged.block.header);
@@ -318,14 +318,15 @@ fn each_part_of_a_block_is_authentic_or_the_block_is_not() {
         change(&mut block);
         verify_block(block, &set, &Nothing).err()
     };
-    let id = good.operations[0].payload.id();
+    let id = good.operations[0].id();
     let signer = good.operations[0].signer;
-    let error = refused(&|block| block.operations[0].signature.0[0] ^= 1);
+    let error = refused(&|block| block.operations[0].alter(|parts| parts.signature.0[0] ^= 1));
     assert_eq!(
         error,
         Some(BlockError::Signature(SignatureError::Wrong(signer)))
     );
-    let error = refused(&|block| block.operations[0].signer = key(2).public_key());
+    let error =
+        refused(&|block| block.operations[0].alter(|parts| parts.signer = key(2).public_key()));
     assert_eq!(error, Some(BlockError::Foreign(id)));
     // W-5: it is well signed, but for another swarm.
     let error = refused(&|block| block.operations[0] = operation(1, SwarmId([1; 32])));

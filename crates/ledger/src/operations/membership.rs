@@ -59,7 +59,7 @@ impl Admission<'_> {
             return Err(Reason::AttestationExpired);
         }
 
-        if view.is_revoked(claims.issuer, attestation.hash()) {
+        if view.is_revoked(claims.issuer, attestation.id()) {
             return Err(Reason::AttestationRevoked);
         }
 
@@ -93,7 +93,7 @@ impl Run<'_> {
         agent: PublicKey,
         attestation: &Attestation,
     ) -> Result<(), Reason> {
-        let hash = attestation.hash();
+        let hash = attestation.id();
         self.make_room_for(agent, hash)?;
 
         let claims = &attestation.payload;

@@ -238,7 +238,7 @@ fn l10_a_stranger_enters_only_by_an_attestation_that_admits_it() {
     let good = world.attestation(nine.public_key(), drone(1));
     let foreign = world.attestation(key(8).public_key(), drone(1));
     let mut forged = good.clone();
-    forged.payload.capabilities = drone(7);
+    forged.alter(|parts| parts.payload.capabilities = drone(7));
     let admit = |attestation: &Attestation| {
         OperationBody::Admit(Attest {
             attestation: attestation.clone(),

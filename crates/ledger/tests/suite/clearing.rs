@@ -238,7 +238,7 @@ fn m9_a_revocation_in_the_clearing_block_comes_first() {
     world.bid(1, "spot", &[(task, 4)]);
     world.step();
     let subject = key(1).public_key();
-    let attestation = world.attestation(subject, drone(1)).hash();
+    let attestation = world.attestation(subject, drone(1)).id();
     world.say(
         &attester(),
         OperationBody::Revoke(Revoke {

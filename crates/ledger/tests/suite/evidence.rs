@@ -149,10 +149,10 @@ fn l22_each_rule_that_a_builder_breaks_by_himself_convicts_him() {
         }),
         ("an operation left out", &|b| drop(b.operations.pop())),
         ("a forged operation", &|b| {
-            b.operations[0].signature.0[0] ^= 1
+            b.operations[0].alter(|parts| parts.signature.0[0] ^= 1)
         }),
         ("another's operation", &|b| {
-            b.operations[0].signer = key(7).public_key()
+            b.operations[0].alter(|parts| parts.signer = key(7).public_key())
         }),
         ("evidence against a stranger", &|b| b.evidence.push(pair(9))),
         ("evidence twice", &|b| b.evidence = vec![pair(1), pair(1)]),
@@ -266,7 +266,7 @@ fn l22_each_reason_to_convict_nobody_has_its_error() {
     // version convicts nobody.
     let error = verdict(with(&|b| {
         b.header.version = 0;
-        b.operations[0].signature.0[0] ^= 1;
+        b.operations[0].alter(|parts| parts.signature.0[0] ^= 1);
     }));
     assert_eq!(error, EvidenceError::Version(0));
     let error = verdict(with(&|b| b.header.previous.0[0] ^= 1));

@@ -201,7 +201,7 @@ fn operation(world: &World, act: &Act) -> (u8, OperationBody) {
         Act::Lapse { by, task, voters } => (*by, lapse(world, task_id(*task), *voters)),
         Act::Revoke { by, subject } => {
             let subject = key(*subject).public_key();
-            let attestation = world.attestation(subject, drone(2)).hash();
+            let attestation = world.attestation(subject, drone(2)).id();
             (
                 *by,
                 OperationBody::Revoke(Revoke {

@@ -27,7 +27,7 @@ fn l11_admission_makes_a_member_once_and_further_attestations_are_checked() {
         attester().sign(claims).into_inner()
     };
     let mut forged = good.clone();
-    forged.payload.capabilities = drone(9);
+    forged.alter(|parts| parts.payload.capabilities = drone(9));
     let stranger = Claims {
         issuer: key(7).public_key(),
         ..good.payload.clone()
@@ -70,7 +70,7 @@ fn an_agent_holds_so_many_attestations_and_void_ones_make_room() {
     let mut world = World::with_drones([1]);
     let one = key(1).public_key();
     let numbered = |world: &World, id: u8, expires| {
-        let claims = world.attestation(one, drone(1)).payload;
+        let claims = world.attestation(one, drone(1)).payload.clone();
         let claims = Claims {
             id: vec![9, id],
             expires,
@@ -97,7 +97,7 @@ fn an_agent_holds_so_many_attestations_and_void_ones_make_room() {
 fn l13_only_the_issuer_revokes_and_only_once() {
     let mut world = World::with_drones([1]);
     let subject = key(1).public_key();
-    let attestation = world.attestation(subject, drone(1)).hash();
+    let attestation = world.attestation(subject, drone(1)).id();
     let revoke = || {
         OperationBody::Revoke(Revoke {
             subject,
@@ -428,7 +428,8 @@ fn l19_lapse_takes_a_lease_that_is_over_and_more_than_two_thirds_of_the_power() 
         world.step();
     }
     let mut forged = all.clone();
-    forged[1].signature = forged[0].signature;
+    let other = forged[0].signature;
+    forged[1].alter(|parts| parts.signature = other);
     let mut unsorted = all.clone();
     unsorted.reverse();
     let mut foreign = all.clone();

@@ -509,7 +509,7 @@ fn m31_what_holds_no_more_at_the_clearing_does_not_count() {
     );
     brief(&mut world);
     let subject = key(2).public_key();
-    let attestation = world.attestation(subject, drone(2)).hash();
+    let attestation = world.attestation(subject, drone(2)).id();
     world.say(
         &attester(),
         OperationBody::Revoke(Revoke {

@@ -357,7 +357,7 @@ impl CurrentHeight {
             .operations
             .iter()
             .filter(|operation| pool.holds(operation));
-        let operations = held.map(|held| (held.payload.id(), held.signature));
+        let operations = held.map(|held| (held.id(), held.signature));
 
         BlockContext {
             previous: Arc::clone(cx.ledger().previous_validators()),

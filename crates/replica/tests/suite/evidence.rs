@@ -137,7 +137,7 @@ fn an_operation_that_was_checked_vouches_for_no_other_signature_of_it() {
     let admission = cluster.admission(&key(50), &[]);
     let (first, second) = (admission.clone(), {
         let mut forged = admission.clone();
-        forged.signature.0[0] ^= 1;
+        forged.alter(|parts| parts.signature.0[0] ^= 1);
         forged
     });
     let builder = cluster.ledger(0).proposers().proposer(1, 0);

@@ -9,8 +9,8 @@ use quorate_ledger::Ledger;
 use quorate_types::message::PeerMessage;
 use quorate_types::operation::{Bid, Offer, Reveal, Seal, Solve};
 use quorate_types::{
-    Amounts, Block, Label, Operation, OperationBody, PublicKey, Sign1, SignedOperation, TaskId,
-    cbor,
+    Amounts, Block, Label, Operation, OperationBody, PublicKey, Sign1, Signed, SignedOperation,
+    TaskId, cbor,
 };
 
 use super::doubles::Doubles;
@@ -85,7 +85,7 @@ fn put_in_place(operations: &mut Vec<SignedOperation>, new: SignedOperation) {
 /// Changes the first bid, commitment, opening or solution in the block; `false` if there is none.
 fn raise_a_price(block: &mut Block) -> bool {
     let mut operations = block.operations.iter_mut();
-    operations.any(|operation| change(&mut operation.payload.body))
+    operations.any(|operation| operation.alter(|parts| change(&mut parts.payload.body)))
 }
 
 /// Changes the first item of a bid, commitment, opening or solution; `false` if there is none.
@@ -135,11 +135,11 @@ fn invent(context: &LiarContext<'_>, victim: PublicKey) -> Option<SignedOperatio
     // This is the liar's key, not the victim's, so the signature does not verify.
     let signature = context.key.sign(payload.clone()).signature;
 
-    Some(Sign1 {
+    Some(Sign1::from(Signed {
         signer: victim,
         payload,
         signature,
-    })
+    }))
 }
 
 /// The first open task of the market or, if there is none, a task of the requester that may not

@@ -7,7 +7,9 @@
 
 use quorate_types::cose::Owned;
 use quorate_types::operation::{Bid, Cancel, Offer, TaskReport};
-use quorate_types::{Amounts, Operation, OperationBody, PublicKey, Sign1, SignedOperation, TaskId};
+use quorate_types::{
+    Amounts, Operation, OperationBody, PublicKey, Sign1, Signed, SignedOperation, TaskId,
+};
 
 use super::{AgentLiarContext, AgentLie};
 
@@ -46,14 +48,16 @@ fn forge(
         1 => {
             // The agent is another, the signer is the liar.
             let mut signed = in_the_name_of(context, other, body);
-            signed.signer = context.me();
+            let me = context.me();
+            signed.alter(|parts| parts.signer = me);
             vec![signed]
         }
 
         2 => {
             let mut signed = context.sign(next, body);
             // One bit of the signature is flipped.
-            signed.signature.0[context.dice.index(64)] ^= 1;
+            let at = context.dice.index(64);
+            signed.alter(|parts| parts.signature.0[at] ^= 1);
             vec![signed]
         }
 
@@ -90,11 +94,11 @@ fn in_the_name_of(
     };
 
     let signature = context.key.sign(payload.clone()).signature;
-    Sign1 {
+    Sign1::from(Signed {
         signer: other,
         payload,
         signature,
-    }
+    })
 }
 
 /// An operation that the liar has no right to: it says that a task of another assignee is done, has

@@ -3,8 +3,8 @@
 use quorate_types::message::{Decided, FetchBlock, Located, PeerMessage, PeerStatus};
 use quorate_types::operation::Suspicion;
 use quorate_types::{
-    Block, BlockId, Evidence, Hash, Header, Kind, QuorumCertificate, Sign1, SignedOperation,
-    SignedStatement, Statement,
+    Block, BlockId, Evidence, Hash, Header, Kind, QuorumCertificate, Sign1, Signed,
+    SignedOperation, SignedStatement, Statement,
 };
 
 use super::LiarContext;
@@ -69,14 +69,13 @@ fn decided(dice: &mut Dice, decided: &mut Decided) {
 /// Changes one field of a suspicion; the liar signs its own suspicion again.
 fn suspicion(context: &mut LiarContext<'_>, signed: &mut Sign1<Suspicion>) {
     let dice = &mut *context.dice;
-    let said = &mut signed.payload;
 
-    match dice.below(4) {
-        0 => byte(dice, &mut said.swarm.0),
-        1 => number(dice, &mut said.task.number),
-        2 => number(dice, &mut said.token.0),
-        _ => number(dice, &mut said.height),
-    }
+    signed.alter(|Signed { payload, .. }| match dice.below(4) {
+        0 => byte(dice, &mut payload.swarm.0),
+        1 => number(dice, &mut payload.task.number),
+        2 => number(dice, &mut payload.token.0),
+        _ => number(dice, &mut payload.height),
+    });
 
     if signed.signer == context.me() {
         *signed = context.key.sign(signed.payload.clone()).into_inner();
@@ -210,10 +209,10 @@ fn operation_in(dice: &mut Dice, operations: &mut Vec<SignedOperation>) {
     };
 
     match dice.below(6) {
-        0 => byte(dice, &mut operation.signature.0),
-        1 => byte(dice, &mut operation.signer.0),
-        2 => byte(dice, &mut operation.payload.agent.0),
-        3 => number(dice, &mut operation.payload.sequence),
+        0 => operation.alter(|parts| byte(dice, &mut parts.signature.0)),
+        1 => operation.alter(|parts| byte(dice, &mut parts.signer.0)),
+        2 => operation.alter(|parts| byte(dice, &mut parts.payload.agent.0)),
+        3 => operation.alter(|parts| number(dice, &mut parts.payload.sequence)),
         4 => {
             let again = operation.clone();
             operations.push(again);

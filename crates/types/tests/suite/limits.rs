@@ -9,7 +9,7 @@ use quorate_types::task::{TaskSpecError, check_price};
 use quorate_types::validators::ValidatorSetError;
 use quorate_types::{
     Amounts, BlockId, FencingToken, Hash, Kind, Label, Operation, OperationBody, PublicKey,
-    QuorumCertificate, Reason, Sign1, Signature, Statement, SwarmId, TaskSpec, Validator,
+    QuorumCertificate, Reason, Sign1, Signature, Signed, Statement, SwarmId, TaskSpec, Validator,
     ValidatorSet, Vote, limits,
 };
 
@@ -174,11 +174,11 @@ fn w3_an_operation_beyond_its_limit_is_refused() {
         sequence: 0,
         body: OperationBody::Complete(report),
     };
-    let signed = Sign1 {
+    let signed = Sign1::from(Signed {
         signer: payload.agent,
         payload,
         signature: Signature([0; 64]),
-    };
+    });
     let bytes = cbor::encode(&signed);
     let refused = cbor::decode::<quorate_types::SignedOperation>(&bytes, 1 << 20);
     assert!(matches!(refused, Err(CborError::Shape(_))));
@@ -196,11 +196,11 @@ fn w4_one_type_is_not_read_as_another() {
         token: FencingToken(1),
         height: 1,
     };
-    let signed = Sign1 {
+    let signed = Sign1::from(Signed {
         signer: PublicKey([2; 32]),
         payload,
         signature: Signature([0; 64]),
-    };
+    });
     let bytes = cbor::encode(&signed);
     assert!(cbor::decode::<quorate_types::SignedOperation>(&bytes, 1 << 20).is_err());
     assert!(cbor::decode::<quorate_types::Attestation>(&bytes, 1 << 20).is_err());

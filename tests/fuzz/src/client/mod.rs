@@ -146,7 +146,7 @@ impl World {
         let answer = match (choices.below(8), request) {
             (0, _) => answer_of_kind(choices.below(8), choices),
             (1, _) => answer_of_kind(1, choices),
-            (_, Request::Submit(operation)) => Answer::Accepted(operation.payload.id()),
+            (_, Request::Submit(operation)) => Answer::Accepted(operation.id()),
             (_, Request::Account(_)) => answer_of_kind(2, choices),
             (_, Request::Certificates(task)) => Answer::Certificates(facts::about(task)),
             (_, Request::Open(_)) => Answer::Open(call(choices)),

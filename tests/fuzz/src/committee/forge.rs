@@ -27,7 +27,7 @@ pub(super) fn forge(message: &mut PeerMessage, choices: &mut Choices<'_>) -> boo
         PeerMessage::Operations(operations) => {
             operations
                 .iter_mut()
-                .for_each(|operation| spoil(&mut operation.signature, choices));
+                .for_each(|operation| operation.alter(|of| spoil(&mut of.signature, choices)));
             return !operations.is_empty();
         }
         PeerMessage::Decided(decided) => match choices.below(2) {
@@ -38,7 +38,9 @@ pub(super) fn forge(message: &mut PeerMessage, choices: &mut Choices<'_>) -> boo
             Evidence::Conflict(pair) => spoil(&mut pair.second.signature, choices),
             Evidence::BadBlock(bad) => spoil(&mut bad.proposal.signature, choices),
         },
-        PeerMessage::Suspicion(suspicion) => spoil(&mut suspicion.signature, choices),
+        PeerMessage::Suspicion(suspicion) => {
+            suspicion.alter(|of| spoil(&mut of.signature, choices));
+        }
         // The other messages are not signed.
         _ => return false,
     }

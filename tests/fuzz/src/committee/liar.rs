@@ -394,7 +394,7 @@ fn body(
                 attestation: swarm::attestation(AGENTS[0]),
             }),
             _ => {
-                let attestation = swarm::attestation(AGENTS[0]).hash();
+                let attestation = swarm::attestation(AGENTS[0]).id();
                 OperationBody::Revoke(Revoke {
                     subject: public(AGENTS[0]),
                     attestation,

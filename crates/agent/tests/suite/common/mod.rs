@@ -305,7 +305,7 @@ impl Swarm {
 
     fn refuse(&mut self, signed: &SignedOperation, reason: Reason) {
         self.outcomes.push(Outcome::Refusal(Refusal {
-            operation: signed.payload.id(),
+            operation: signed.id(),
             agent: signed.payload.agent,
             items: vec![(None, reason)],
         }));
@@ -368,7 +368,7 @@ impl Swarm {
                 continue;
             }
             account.next_sequence += 1;
-            self.committed.insert((slot.0, slot.1, signed.payload.id()));
+            self.committed.insert((slot.0, slot.1, signed.id()));
             self.apply(signed);
         }
         let mut outcomes = std::mem::take(&mut self.outcomes);

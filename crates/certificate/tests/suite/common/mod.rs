@@ -218,7 +218,7 @@ pub fn bodies() -> Vec<OperationBody> {
         OperationBody::Attest(attest),
         OperationBody::Revoke(Revoke {
             subject: agent_key().public_key(),
-            attestation: attestation().hash(),
+            attestation: attestation().id(),
         }),
         OperationBody::Cancel(Cancel { task: task() }),
         OperationBody::Withdraw(Withdraw {
@@ -285,7 +285,7 @@ pub fn assignment() -> Assignment {
         charge: 430,
         bid: OperationId([0xb1; 32]),
         spec: task_spec().hash(),
-        attestations: vec![attestation().hash()],
+        attestations: vec![attestation().id()],
         assigned_at: ACTIVE,
         lease: 30_000,
         clearing: clearing().hash(),

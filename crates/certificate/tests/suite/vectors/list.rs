@@ -3,9 +3,7 @@
 use quorate_certificate::Dossier;
 use quorate_crypto::map::AuthenticatedMap;
 use quorate_crypto::{merkle, verify_evidence};
-use quorate_types::{
-    Block, Evidence, Hash, Header, Kind, QuorumCertificate, Sign1, Statement, cbor,
-};
+use quorate_types::{Block, Evidence, Hash, Header, Kind, QuorumCertificate, Statement, cbor};
 
 use super::Vector;
 use crate::common::*;
@@ -113,10 +111,10 @@ fn commits() -> Vec<Vector> {
 
 fn attestations() -> Vec<Vector> {
     let attestation = attestation();
-    let to_be_signed = Sign1::to_be_signed(&attestation.signer, &attestation.payload);
+    let to_be_signed = attestation.to_be_signed();
     vec![
         Vector::new("attestation", "attestation", &attestation)
-            .with("hash", attestation.hash())
+            .with("hash", attestation.id())
             .with("to_be_signed", hex::encode(to_be_signed)),
         Vector::new("suspicion by 1", "suspicion", &suspicion(1)),
     ]
@@ -128,7 +126,7 @@ fn operations() -> Vec<Vector> {
         .map(|(sequence, body)| {
             let operation = operation(&agent_key(), sequence as u64, body);
             let name = operation.payload.body.name();
-            Vector::new(name, "signed-operation", &operation).with("id", operation.payload.id())
+            Vector::new(name, "signed-operation", &operation).with("id", operation.id())
         })
         .collect();
     vectors.push(Vector::new("task", "task-spec", &task_spec()).with("hash", task_spec().hash()));

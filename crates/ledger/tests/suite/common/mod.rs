@@ -139,7 +139,7 @@ impl World {
     /// Signs an operation for the next block.
     pub fn say(&mut self, by: &SecretKey, body: OperationBody) -> OperationId {
         let operation = self.sign(by, body);
-        let id = operation.payload.id();
+        let id = operation.id();
         self.waiting.push(operation);
         id
     }

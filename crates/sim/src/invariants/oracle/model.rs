@@ -112,7 +112,7 @@ pub(in crate::invariants) struct Live {
 impl Live {
     /// The id of the operation that brought the bid.
     pub(in crate::invariants) fn operation(&self) -> OperationId {
-        self.signed.payload.id()
+        self.signed.id()
     }
 }
 
@@ -282,7 +282,7 @@ impl Model {
         match &signed.payload.body {
             OperationBody::Admit(attest) | OperationBody::Attest(attest) => {
                 let held = self.attested.entry(agent).or_default();
-                held.insert(attest.attestation.hash(), attest.attestation.clone());
+                held.insert(attest.attestation.id(), attest.attestation.clone());
             }
 
             OperationBody::Revoke(Revoke { attestation, .. }) => {

@@ -180,7 +180,7 @@ impl Model {
 
         kept.push(SolutionInput {
             agent,
-            operation: signed.payload.id(),
+            operation: signed.id(),
             pairs: solve.pairs.clone(),
         });
 

@@ -108,7 +108,7 @@ fn operations<'a>(operations: &'a [SignedOperation], outcomes: &'a [Outcome]) ->
     for outcome in outcomes {
         match outcome {
             Outcome::Receipt(receipt) => {
-                receipts.insert(receipt.operation.payload.id(), receipt);
+                receipts.insert(receipt.operation.id(), receipt);
             }
             Outcome::Refusal(refusal) => {
                 refusals.insert(refusal.operation, refusal);
@@ -118,7 +118,7 @@ fn operations<'a>(operations: &'a [SignedOperation], outcomes: &'a [Outcome]) ->
     }
 
     let step = |signed: &'a SignedOperation| {
-        let id = signed.payload.id();
+        let id = signed.id();
         of_operation(
             signed,
             receipts.get(&id).copied(),

@@ -80,10 +80,12 @@ pub fn task_spec() -> impl Strategy<Value = TaskSpec> {
 fn signed<T: Signable + std::fmt::Debug>(
     payload: impl Strategy<Value = T>,
 ) -> impl Strategy<Value = Sign1<T>> {
-    (key(), payload, signature()).prop_map(|(signer, payload, signature)| Sign1 {
-        signer,
-        payload,
-        signature,
+    (key(), payload, signature()).prop_map(|(signer, payload, signature)| {
+        Sign1::from(Signed {
+            signer,
+            payload,
+            signature,
+        })
     })
 }
 
