@@ -5,15 +5,17 @@
 //! Ed25519 rule everywhere (C-12): `verify_strict`, with weak and non-canonical keys refused.
 //! **Absent here:** markets, consensus, I/O, randomness other than [`SecretKey::generate`].
 
+mod commit;
 mod keys;
 pub mod map;
 mod memo;
 pub mod merkle;
 mod verified;
 
+pub use commit::{CommitError, Decision, check_commit};
 pub use keys::{KeyError, SecretKey, check_public_key};
 pub use memo::SignatureMemo;
 pub use verified::{
     BlockError, Known, QuorumError, SignatureError, Verified, is_body_of_header, verify,
-    verify_block, verify_body, verify_evidence, verify_quorum, verify_statement,
+    verify_block, verify_body, verify_commit, verify_evidence, verify_quorum, verify_statement,
 };

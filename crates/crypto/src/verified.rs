@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 
 use quorate_types::{
-    Block, Evidence, Hash, OperationId, Power, PublicKey, QuorumCertificate, Sign1, Signable,
-    Signature, SignedOperation, SignedStatement, SwarmId, ValidatorSet, Vote, cbor, limits,
+    Block, CommitProof, Evidence, Hash, OperationId, Power, PublicKey, QuorumCertificate, Sign1,
+    Signable, Signature, SignedOperation, SignedStatement, SwarmId, ValidatorSet, Vote, cbor,
+    limits,
 };
 
 use crate::keys::{KeyError, verifying_key};
@@ -162,6 +163,20 @@ pub fn verify_quorum(
     Ok(Verified(certificate))
 }
 
+/// Checks the quorum behind a commit proof, as [`verify_quorum`] does. Whether it proves the commit
+/// of a certain block is for [`crate::check_commit`] to judge.
+///
+/// # Errors
+/// [`QuorumError`], for the first fault in the order of its variants.
+pub fn verify_commit(
+    proof: CommitProof,
+    validators: &ValidatorSet,
+    known: &dyn Fn(&SignedStatement) -> bool,
+) -> Result<Verified<CommitProof>, QuorumError> {
+    check_quorum(proof.certificate(), validators, known)?;
+    Ok(Verified(proof))
+}
+
 fn check_quorum(
     certificate: &QuorumCertificate,
     validators: &ValidatorSet,
@@ -265,6 +280,7 @@ fn check_block(
     }
 
     if let Some(commit) = &block.previous_commit {
+        let commit = commit.certificate();
         check_quorum(commit, previous_validators, &|vote| known.statement(vote))?;
     }
 
@@ -309,7 +325,7 @@ pub fn is_body_of_header(block: &Block) -> bool {
     let commit = block
         .previous_commit
         .as_ref()
-        .map_or(Hash::ZERO, QuorumCertificate::hash);
+        .map_or(Hash::ZERO, CommitProof::hash);
 
     let header = &block.header;
 
@@ -324,7 +340,7 @@ impl Verified<Block> {
         header: quorate_types::Header,
         operations: Vec<Verified<SignedOperation>>,
         evidence: Vec<Verified<Evidence>>,
-        previous_commit: Option<Verified<QuorumCertificate>>,
+        previous_commit: Option<Verified<CommitProof>>,
     ) -> Self {
         Self(Block {
             header,
@@ -370,6 +386,11 @@ impl Verified<QuorumCertificate> {
             .collect();
 
         Some(Self(QuorumCertificate { statement, votes }))
+    }
+
+    /// Returns the certificate as a commit proof, as a block carries it.
+    pub fn into_proof(self) -> Verified<CommitProof> {
+        Verified(CommitProof::from(self.0))
     }
 
     /// Returns the votes, each as a verified statement.

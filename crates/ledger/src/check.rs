@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 
 use quorate_crypto::merkle;
 use quorate_types::{
-    Evidence, Hash, Operation, PublicKey, QuorumCertificate, SignedOperation, UnixMillis, cbor,
-    limits,
+    CommitProof, Evidence, Hash, Operation, PublicKey, SignedOperation, UnixMillis, cbor, limits,
 };
 
 use crate::court::EvidenceJudge;
@@ -102,7 +101,7 @@ impl Leaves {
     }
 
     /// Returns the length that counts as that of the block with these parts.
-    fn block_bytes(&self, commit: Option<&QuorumCertificate>) -> usize {
+    fn block_bytes(&self, commit: Option<&CommitProof>) -> usize {
         // The frame stands for the header and for everything around the parts.
         let commit = commit.map_or(0, |commit| cbor::encode(commit).len());
         let frame = FRAME.saturating_add(commit);

@@ -6,7 +6,7 @@
 //! undoing its effects later: an offer pays for its own removal too.
 
 use quorate_types::operation::OperationBody;
-use quorate_types::{Block, Evidence, limits};
+use quorate_types::{Block, CommitProof, Evidence, limits};
 
 /// The most that the operations of one block may cost together.
 pub(crate) const OPERATIONS: u64 = limits::BLOCK_COST / 2;
@@ -73,13 +73,13 @@ pub(crate) fn evidence(evidence: &Evidence) -> u64 {
 /// Returns the cost of checking and executing an accused block, without its clearings: these take
 /// the place of the clearings of the block that carries it ([`clearings_beside`]).
 pub(crate) fn accused(block: &Block) -> u64 {
-    let votes = block
+    let commit = block
         .previous_commit
         .as_ref()
-        .map_or(0, |commit| commit.votes.len());
+        .map_or(0, CommitProof::signatures);
 
     // A piece of evidence has up to two signatures.
-    let signatures = votes.saturating_add(block.evidence.len().saturating_mul(2));
+    let signatures = commit.saturating_add(block.evidence.len().saturating_mul(2));
     let operations = block
         .operations
         .iter()

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use quorate_crypto::{Verified, merkle};
+use quorate_crypto::{Decision, Verified, merkle};
 use quorate_types::{
-    Block, Evidence, Hash, Header, Kind, Outcome, PROTOCOL_VERSION, PublicKey, QuorumCertificate,
-    Round, SignedOperation, Statement, ValidatorSet, cbor,
+    Block, CommitProof, Evidence, Hash, Header, Outcome, PROTOCOL_VERSION, PublicKey, Round,
+    SignedOperation, ValidatorSet, cbor,
 };
 
 use crate::check::Contents;
@@ -23,7 +23,7 @@ pub(crate) struct Inputs<'a> {
     pub build_round: Round,
     pub operations: Vec<&'a SignedOperation>,
     pub evidence: Vec<&'a Evidence>,
-    pub commit: Option<&'a QuorumCertificate>,
+    pub commit: Option<&'a CommitProof>,
 }
 
 impl<'a> Inputs<'a> {
@@ -142,13 +142,13 @@ impl Ledger {
         Ok(())
     }
 
-    /// Checks that the commit consists of precommits for the block before, and that the header
-    /// binds it (L-2).
+    /// Checks that the commit in the block is that of the block before, and that the header binds
+    /// it (L-2).
     fn check_commit(&self, block: &Block) -> Result<(), InvalidBlock> {
         // Only the first block has no commit.
         let belongs = match &block.previous_commit {
             None => self.tip().height == 0,
-            Some(commit) => self.commits_to_tip(&commit.statement),
+            Some(commit) => self.commits_to_tip(commit),
         };
 
         if !belongs {
@@ -159,7 +159,7 @@ impl Ledger {
         let hash = block
             .previous_commit
             .as_ref()
-            .map_or(Hash::ZERO, QuorumCertificate::hash);
+            .map_or(Hash::ZERO, CommitProof::hash);
 
         if block.header.previous_commit != hash {
             return Err(InvalidBlock::PreviousCommitHash);
@@ -168,16 +168,19 @@ impl Ledger {
         Ok(())
     }
 
-    /// Returns whether a statement is the precommit for the last decided block.
-    fn commits_to_tip(&self, statement: &Statement) -> bool {
+    /// Returns whether a proof is one of the commit of the last decided block.
+    fn commits_to_tip(&self, commit: &CommitProof) -> bool {
         let tip = self.tip();
 
-        tip.height > 0
-            && statement.swarm == self.swarm()
-            && statement.height == tip.height
-            && statement.kind == Kind::Precommit
-            && statement.block == Some(tip.block)
-            && statement.validators == self.previous_validators().hash()
+        let decision = Decision {
+            swarm: self.swarm(),
+            height: tip.height,
+            block: tip.block,
+            validators: self.previous_validators().hash(),
+        };
+
+        // The genesis was not decided.
+        tip.height > 0 && decision.is_proved_by(commit)
     }
 
     /// Runs contents that keep the rules, and makes the header that results.
@@ -260,7 +263,7 @@ impl Ledger {
             active_time: inputs.now.active,
             block_time: inputs.now.wall,
             previous: self.tip().block,
-            previous_commit: inputs.commit.map_or(Hash::ZERO, QuorumCertificate::hash),
+            previous_commit: inputs.commit.map_or(Hash::ZERO, CommitProof::hash),
             validators: self.validators().hash(),
             next_validators: self.next_validators().hash(),
             parameters: self.parameters(),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, btree_map};
 
 use quorate_crypto::Verified;
 use quorate_types::{
-    Block, Evidence, PublicKey, QuorumCertificate, Round, SignedOperation, UnixMillis, cbor, limits,
+    Block, CommitProof, Evidence, PublicKey, Round, SignedOperation, UnixMillis, cbor, limits,
 };
 
 use crate::check::{self, Contents};
@@ -26,8 +26,8 @@ pub struct Proposal {
     pub builder: PublicKey,
     /// The round that the block is built in, counted from 0.
     pub build_round: Round,
-    /// The commit of the last decided block; `None` exactly for the first block.
-    pub previous_commit: Option<Verified<QuorumCertificate>>,
+    /// The proof that the last block was decided; `None` exactly for the first block.
+    pub previous_commit: Option<Verified<CommitProof>>,
     /// The operations that wait, in order of preference if not all of them fit.
     pub operations: Vec<Verified<SignedOperation>>,
     /// The evidence that waits to be committed.
@@ -233,7 +233,7 @@ struct Room {
 }
 
 impl Room {
-    fn new(commit: Option<&QuorumCertificate>, evidence: &[Verified<Evidence>]) -> Self {
+    fn new(commit: Option<&CommitProof>, evidence: &[Verified<Evidence>]) -> Self {
         // Commit and evidence have taken their room before any operation.
         let commit = commit.map_or(0, |commit| cbor::encode(commit).len());
         let frame = check::FRAME.saturating_add(commit);

@@ -167,7 +167,7 @@ impl Replica {
         // These votes were verified together with the block.
         let checked = |_: &SignedStatement| true;
         let set = self.ledger.previous_validators();
-        let Ok(commit) = verify_quorum(commit.clone(), set, &checked) else {
+        let Ok(commit) = verify_quorum(commit.certificate().clone(), set, &checked) else {
             return;
         };
 

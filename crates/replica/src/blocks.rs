@@ -220,6 +220,7 @@ impl Replica {
             return BTreeSet::new();
         };
 
+        let theirs = theirs.certificate();
         if theirs.statement != ours.statement {
             return BTreeSet::new();
         }

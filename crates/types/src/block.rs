@@ -3,8 +3,8 @@
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 use crate::{
-    ActiveMillis, BlockId, Evidence, Hash, Height, PublicKey, QuorumCertificate, Round,
-    SignedOperation, SwarmId, UnixMillis, cbor,
+    ActiveMillis, BlockId, CommitProof, Evidence, Hash, Height, PublicKey, Round, SignedOperation,
+    SwarmId, UnixMillis, cbor,
 };
 
 /// The header of a block, whose hash is the block id. The roots are those that executing the block
@@ -57,7 +57,7 @@ pub struct Block {
     /// The evidence, strictly ascending.
     pub evidence: Vec<Evidence>,
     /// The commit of the block before; `None` exactly at height 1.
-    pub previous_commit: Option<QuorumCertificate>,
+    pub previous_commit: Option<CommitProof>,
 }
 
 impl Header {
@@ -65,12 +65,5 @@ impl Header {
     /// vote is not part of it.
     pub fn id(&self) -> BlockId {
         BlockId(Hash::derive("quorate 1 block", &[&cbor::encode(self)]).0)
-    }
-}
-
-impl QuorumCertificate {
-    /// Returns the BLAKE3 hash of the canonical encoding, which [`Header::previous_commit`] binds.
-    pub fn hash(&self) -> Hash {
-        Hash::derive("quorate 1 commit", &[&cbor::encode(self)])
     }
 }

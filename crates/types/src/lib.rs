@@ -8,6 +8,7 @@
 pub mod attestation;
 pub mod block;
 pub mod cbor;
+pub mod commit;
 pub mod cose;
 pub mod evidence;
 pub mod genesis;
@@ -26,6 +27,7 @@ pub mod validators;
 
 pub use attestation::{Attestation, Claims};
 pub use block::{Block, Header};
+pub use commit::CommitProof;
 pub use cose::{Sign1, Signable};
 pub use evidence::{BadBlock, Conflict, Evidence};
 pub use genesis::{Genesis, Market, Stage};

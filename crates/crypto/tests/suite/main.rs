@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod commit;
 mod common;
 mod cose;
 mod keys;

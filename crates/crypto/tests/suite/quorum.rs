@@ -304,7 +304,7 @@ fn block(set: &ValidatorSet) -> Block {
         header: header(set),
         operations: vec![operation(1, SWARM), operation(2, SWARM)],
         evidence: Vec::new(),
-        previous_commit: Some(certificate(&precommit(set), &[1, 2, 3])),
+        previous_commit: Some(certificate(&precommit(set), &[1, 2, 3]).into()),
     }
 }
 
@@ -334,7 +334,10 @@ fn each_part_of_a_block_is_authentic_or_the_block_is_not() {
         block.operations = vec![operation(1, SWARM); limits::OPERATIONS_PER_BLOCK + 1]
     });
     assert_eq!(error, Some(BlockError::TooMany));
-    let error = refused(&|block| block.previous_commit.as_mut().unwrap().votes.truncate(2));
+    let error = refused(&|block| {
+        let few = certificate(&precommit(&set), &[1, 2]);
+        block.previous_commit = Some(few.into());
+    });
     assert!(matches!(
         error,
         Some(BlockError::PreviousCommit(QuorumError::Power { .. }))

@@ -195,7 +195,11 @@ fn block(dice: &mut Dice, block: &mut Block) {
         0 => header(dice, &mut block.header),
         1 => operation_in(dice, &mut block.operations),
         2 => match &mut block.previous_commit {
-            Some(commit) => certificate(dice, commit),
+            Some(commit) => {
+                let mut changed = commit.certificate().clone();
+                certificate(dice, &mut changed);
+                *commit = changed.into();
+            }
             None => header(dice, &mut block.header),
         },
         _ => block.evidence.extend(block.evidence.first().cloned()),

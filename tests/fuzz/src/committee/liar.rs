@@ -1,7 +1,7 @@
 //! The lies of the validator that lies. It has no key but its own, and uses the signatures that it
 //! heard.
 
-use quorate_crypto::{Verified, merkle, verify_quorum};
+use quorate_crypto::{Verified, merkle, verify_commit};
 use quorate_ledger::Proposal;
 use quorate_types::cose::Owned;
 use quorate_types::message::{Decided, FetchBlock, FetchDecided, PeerMessage, PeerStatus};
@@ -9,8 +9,9 @@ use quorate_types::operation::{
     Attest, Bid, Cancel, Lapse, Offer, Revoke, Submit, Suspicion, TaskReport, Withdraw,
 };
 use quorate_types::{
-    Amounts, Block, BlockId, Evidence, FencingToken, Hash, Kind, OperationBody, QuorumCertificate,
-    Round, SignedOperation, SignedStatement, Statement, TaskId, TaskSpec, UnixMillis, Vote, cbor,
+    Amounts, Block, BlockId, CommitProof, Evidence, FencingToken, Hash, Kind, OperationBody,
+    QuorumCertificate, Round, SignedOperation, SignedStatement, Statement, TaskId, TaskSpec,
+    UnixMillis, Vote, cbor,
 };
 
 use super::cluster::{Cluster, LIAR, NODES};
@@ -183,7 +184,7 @@ fn build(cluster: &Cluster, at: usize, build_round: Round, choices: &mut Choices
     let ledger = node.replica.ledger();
     let commit = node.blocks.last().map(|(_, commit)| commit.clone());
     let previous = ledger.previous_validators();
-    let previous_commit = commit.and_then(|of| verify_quorum(of, previous, &|_| false).ok());
+    let previous_commit = commit.and_then(|of| verify_commit(of.into(), previous, &|_| false).ok());
     let operations = (0..choices.below(4))
         .map(|_| operation(cluster, at, choices))
         .collect();
@@ -231,7 +232,9 @@ fn spoil(block: &mut Block, choices: &mut Choices<'_>) {
         }
         16 => *previous_commit = None,
         _ => previous_commit.iter_mut().for_each(|commit| {
-            commit.votes.pop();
+            let mut fewer = commit.certificate().clone();
+            fewer.votes.pop();
+            *commit = fewer.into();
         }),
     }
     let leaves = |of: &[SignedOperation]| of.iter().map(cbor::encode).collect::<Vec<_>>();
@@ -239,7 +242,7 @@ fn spoil(block: &mut Block, choices: &mut Choices<'_>) {
     header.evidence = merkle::root(&evidence.iter().map(cbor::encode).collect::<Vec<_>>());
     header.previous_commit = previous_commit
         .as_ref()
-        .map_or(Hash::ZERO, QuorumCertificate::hash);
+        .map_or(Hash::ZERO, CommitProof::hash);
 }
 
 /// A certificate of votes that were heard, maybe with one of the liar added and some left out.

@@ -344,7 +344,7 @@ pub fn block() -> impl Strategy<Value = Block> {
 }
 
 fn block_with(evidence: impl Strategy<Value = Vec<Evidence>>) -> impl Strategy<Value = Block> {
-    let commit = option::of(quorum_certificate());
+    let commit = option::of(quorum_certificate().prop_map(CommitProof::from));
     (header(), vec(operation(), 0..3), evidence, commit).prop_map(
         |(header, operations, evidence, previous_commit)| Block {
             header,
