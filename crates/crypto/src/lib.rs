@@ -6,6 +6,7 @@
 //! **Absent here:** markets, consensus, I/O, randomness other than [`SecretKey::generate`].
 
 mod commit;
+mod fault;
 mod keys;
 pub mod map;
 mod memo;
@@ -13,9 +14,10 @@ pub mod merkle;
 mod verified;
 
 pub use commit::{CommitError, Decision, check_commit};
+pub use fault::{Fault, FaultError, judge_fault};
 pub use keys::{KeyError, SecretKey, check_public_key};
 pub use memo::SignatureMemo;
 pub use verified::{
-    BlockError, Known, QuorumError, SignatureError, Verified, is_body_of_header, verify,
+    BlockError, Known, NoneKnown, QuorumError, SignatureError, Verified, is_body_of_header, verify,
     verify_block, verify_body, verify_commit, verify_evidence, verify_quorum, verify_statement,
 };

@@ -237,6 +237,20 @@ pub trait Known {
     fn statement(&self, statement: &SignedStatement) -> bool;
 }
 
+/// Nothing was verified before, so each signature is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoneKnown;
+
+impl Known for NoneKnown {
+    fn operation(&self, _: &SignedOperation) -> bool {
+        false
+    }
+
+    fn statement(&self, _: &SignedStatement) -> bool {
+        false
+    }
+}
+
 /// Checks every signature in a block: operations, evidence, and the commit of the previous block by
 /// `previous_validators` (ignored at height 1). The ledger checks the rules of the block.
 ///

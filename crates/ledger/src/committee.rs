@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use quorate_crypto::{Fault, judge_fault};
 use quorate_types::{
     Evidence, Height, ProposerSchedule, PublicKey, Round, SwarmId, ValidatorSet, limits,
 };
@@ -42,51 +43,30 @@ impl Committee {
         self.at(Height::MAX)
     }
 
-    /// Checks that evidence convicts a validator if a block of `height` carries it. Signatures were
-    /// checked before.
+    /// Returns the fault of which evidence convicts a validator if a block of `height` carries it.
+    /// Signatures were checked before.
     ///
     /// # Errors
     /// [`EvidenceError`], the reason why the evidence convicts nobody.
-    pub(crate) fn check(
+    pub(crate) fn check<'a>(
         &self,
-        evidence: &Evidence,
+        evidence: &'a Evidence,
         swarm: &SwarmId,
         height: Height,
-    ) -> Result<(), EvidenceError> {
-        if evidence
-            .statements()
-            .any(|signed| signed.statement.swarm != *swarm)
-        {
-            return Err(EvidenceError::Swarm);
+    ) -> Result<Fault<'a>, EvidenceError> {
+        // Evidence may speak of the height in progress, but of none above it (L-20).
+        let in_force = |at: Height| {
+            let age = height.checked_sub(at)?;
+            (at > 0 && age <= EVIDENCE_HEIGHTS).then(|| &**self.at(at))
+        };
+
+        let fault = judge_fault(evidence, swarm, in_force)?;
+
+        if self.convicted.contains(&fault.culprit) {
+            return Err(EvidenceError::Convicted(fault.culprit));
         }
 
-        // Evidence may speak of the height in progress, but of none above it.
-        let at = evidence.height();
-        if at == 0 || at > height || height - at > EVIDENCE_HEIGHTS {
-            return Err(EvidenceError::Height(at));
-        }
-
-        // A statement counts only if it names the set in force at its height (N-24).
-        let set = self.at(at);
-        let in_force = set.hash();
-
-        if evidence
-            .statements()
-            .any(|signed| signed.statement.validators != in_force)
-        {
-            return Err(EvidenceError::Validators);
-        }
-
-        let culprit = evidence.culprit();
-        if set.get(&culprit).is_none() {
-            return Err(EvidenceError::Stranger(culprit));
-        }
-
-        if self.convicted.contains(&culprit) {
-            return Err(EvidenceError::Convicted(culprit));
-        }
-
-        Ok(())
+        Ok(fault)
     }
 
     /// Takes the power of `culprit` away, from [`limits::VALIDATOR_SET_DELAY`] heights after

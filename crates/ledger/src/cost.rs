@@ -61,13 +61,10 @@ pub(crate) fn operation(body: &OperationBody) -> u64 {
 }
 
 /// Returns the cost of judging a piece of evidence, which counts among the operations of the block
-/// that carries it (L-6). The two signatures of a conflict cost nothing: checking 16 of them takes
-/// no more than a millisecond.
+/// that carries it (L-6). The signatures on its own statements cost nothing: checking 16 of them
+/// takes no more than a millisecond.
 pub(crate) fn evidence(evidence: &Evidence) -> u64 {
-    match evidence {
-        Evidence::Conflict(_) => 0,
-        Evidence::BadBlock(bad) => accused(&bad.block),
-    }
+    evidence.accused().map_or(0, accused)
 }
 
 /// Returns the cost of checking and executing an accused block, without its clearings: these take
@@ -95,9 +92,7 @@ pub(crate) fn accused(block: &Block) -> u64 {
 /// block executes an accused block, which has clearings of its own. Markets that are due then wait
 /// for the next block.
 pub(crate) fn clearings_beside(evidence: &[&Evidence]) -> u64 {
-    let executes = evidence
-        .iter()
-        .any(|evidence| matches!(evidence, Evidence::BadBlock(_)));
+    let executes = evidence.iter().any(|evidence| evidence.accused().is_some());
 
     if executes { 0 } else { CLEARINGS }
 }

@@ -1,5 +1,6 @@
 //! The reasons why a block is not valid, one variant for each rule (`protocols/ledger.md`).
 
+use quorate_crypto::FaultError;
 use quorate_types::{ActiveMillis, BlockId, Hash, Height, PublicKey, UnixMillis};
 
 /// The first rule that a block breaks. The validator that proposed the block is faulty.
@@ -193,6 +194,18 @@ pub enum EvidenceError {
     /// The accused block is valid.
     #[error("the accused block {0:?} is valid")]
     Valid(BlockId),
+}
+
+impl From<FaultError> for EvidenceError {
+    fn from(error: FaultError) -> Self {
+        match error {
+            FaultError::Form => Self::Form,
+            FaultError::Swarm => Self::Swarm,
+            FaultError::Height(height) => Self::Height(height),
+            FaultError::Validators => Self::Validators,
+            FaultError::Stranger(key) => Self::Stranger(key),
+        }
+    }
 }
 
 /// The reason why an execution is not committed: it was not made on top of the last decided block.

@@ -90,6 +90,15 @@ impl Evidence {
         self.signed().statement.height
     }
 
+    /// Returns the block that has to be invalid for the evidence to convict; `None` if the
+    /// statements convict by themselves.
+    pub fn accused(&self) -> Option<&Block> {
+        match self {
+            Self::Conflict(_) => None,
+            Self::BadBlock(bad) => Some(&bad.block),
+        }
+    }
+
     /// Returns the BLAKE3 hash of the canonical encoding.
     pub fn hash(&self) -> Hash {
         Hash::derive("quorate 1 evidence", &[&cbor::encode(self)])

@@ -9,5 +9,6 @@
 mod commit;
 mod common;
 mod cose;
+mod fault;
 mod keys;
 mod quorum;

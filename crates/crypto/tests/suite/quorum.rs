@@ -5,13 +5,12 @@
 use crate::common::*;
 use proptest::prelude::*;
 use quorate_crypto::{
-    BlockError, KeyError, Known, QuorumError, SignatureError, Verified, merkle, verify_block,
+    BlockError, KeyError, NoneKnown, QuorumError, SignatureError, Verified, merkle, verify_block,
     verify_evidence, verify_quorum,
 };
 use quorate_types::{
     BadBlock, Block, Conflict, Evidence, Hash, Header, Kind, PublicKey, QuorumCertificate,
-    Signature, SignedOperation, SignedStatement, Statement, SwarmId, Validator, ValidatorSet, Vote,
-    cbor, limits,
+    Signature, SignedStatement, Statement, SwarmId, Validator, ValidatorSet, Vote, cbor, limits,
 };
 
 fn check(certificate: QuorumCertificate, set: &ValidatorSet) -> Option<QuorumError> {
@@ -287,18 +286,6 @@ fn n4_proposals_contradict_by_their_pol_round_too() {
     assert!(Verified::<Evidence>::from_pair(&vote(1, &statement), &vote(1, &again)).is_some());
 }
 
-struct Nothing;
-
-impl Known for Nothing {
-    fn operation(&self, _: &SignedOperation) -> bool {
-        false
-    }
-
-    fn statement(&self, _: &SignedStatement) -> bool {
-        false
-    }
-}
-
 fn block(set: &ValidatorSet) -> Block {
     Block {
         header: header(set),
@@ -312,11 +299,11 @@ fn block(set: &ValidatorSet) -> Block {
 fn each_part_of_a_block_is_authentic_or_the_block_is_not() {
     let set = set(&[1, 1, 1, 1]);
     let good = block(&set);
-    assert!(verify_block(good.clone(), &set, &Nothing).is_ok());
+    assert!(verify_block(good.clone(), &set, &NoneKnown).is_ok());
     let refused = |change: &dyn Fn(&mut Block)| {
         let mut block = good.clone();
         change(&mut block);
-        verify_block(block, &set, &Nothing).err()
+        verify_block(block, &set, &NoneKnown).err()
     };
     let id = good.operations[0].payload.id();
     let signer = good.operations[0].signer;
