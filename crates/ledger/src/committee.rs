@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use quorate_crypto::{Fault, judge_fault};
 use quorate_types::{
-    Evidence, Height, ProposerSchedule, PublicKey, Round, SwarmId, ValidatorSet, limits,
+    Evidence, Height, ProposerSchedule, PublicKey, SwarmId, Turn, ValidatorSet, limits,
 };
 
 use crate::EvidenceError;
@@ -31,14 +31,14 @@ impl Committee {
         }
     }
 
-    /// Returns the set that votes at `height`. For a height before all sets that are kept, that is
+    /// Returns the set in force at `height`. For a height before all sets that are kept, that is
     /// the oldest one kept.
     pub(crate) fn at(&self, height: Height) -> &Arc<ValidatorSet> {
         let after = self.sets.partition_point(|(from, _)| *from <= height);
         &self.sets[after.saturating_sub(1)].1
     }
 
-    /// Returns the set that was decided on last, which votes from its first height on.
+    /// Returns the set that was decided on last, which is in force from its first height on.
     pub(crate) fn latest(&self) -> &Arc<ValidatorSet> {
         self.at(Height::MAX)
     }
@@ -105,19 +105,19 @@ pub(crate) struct Turns<'a> {
     pub schedule: &'a ProposerSchedule,
     pub validators: &'a ValidatorSet,
     pub builder: PublicKey,
-    pub build_round: Round,
+    pub missed_turns: Turn,
 }
 
 impl Turns<'_> {
-    /// Returns the validators that missed a turn in the rounds that were skipped before the block.
+    /// Returns the validators that missed a turn before that of the block.
     fn missed(&self) -> BTreeSet<PublicKey> {
-        // The schedule repeats after its slots: further rounds have no further proposers.
-        let skipped = u64::from(self.build_round).min(limits::SCHEDULE_SLOTS) as Round;
-        let mut missed: BTreeSet<PublicKey> = (0..skipped)
-            .map(|round| self.schedule.proposer(self.height, round))
+        // The schedule repeats after its slots: further turns have no further proposers.
+        let passed = u64::from(self.missed_turns).min(limits::SCHEDULE_SLOTS) as Turn;
+        let mut missed: BTreeSet<PublicKey> = (0..passed)
+            .map(|turn| self.schedule.proposer(self.height, turn))
             .collect();
 
-        // A builder that missed an earlier round took its turn in the end.
+        // A builder that missed an earlier turn took one in the end.
         missed.remove(&self.builder);
         missed
     }
@@ -133,10 +133,10 @@ impl Proposers {
         benched.map(|(key, _)| *key).collect()
     }
 
-    /// Counts a decided block (L-21). The record of its builder is deleted. A validator that was to
-    /// propose in a round skipped before the block missed one turn, even if there were several such
-    /// rounds. A validator that missed [`BENCH_AFTER`] turns in a row is benched, unless a third of
-    /// the power would be benched then.
+    /// Counts a decided block (L-21). The record of its builder is deleted. A validator whose turn
+    /// passed before that of the block missed one turn, even if several turns of it passed. A
+    /// validator that missed [`BENCH_AFTER`] turns in a row is benched, unless a third of the power
+    /// would be benched then.
     pub(crate) fn count(&mut self, turns: &Turns<'_>) {
         // Validators that have left the set need no record.
         self.records

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use quorate_crypto::{Decision, Verified, merkle};
 use quorate_types::{
-    Block, CommitProof, Evidence, Hash, Header, Outcome, PROTOCOL_VERSION, PublicKey, Round,
-    SignedOperation, ValidatorSet, cbor,
+    Block, CommitProof, Evidence, Hash, Header, Outcome, PROTOCOL_VERSION, PublicKey,
+    SignedOperation, Turn, ValidatorSet, cbor,
 };
 
 use crate::check::Contents;
@@ -20,7 +20,7 @@ use crate::{Execution, InvalidBlock, Ledger, cost};
 pub(crate) struct Inputs<'a> {
     pub now: Now,
     pub builder: PublicKey,
-    pub build_round: Round,
+    pub missed_turns: Turn,
     pub operations: Vec<&'a SignedOperation>,
     pub evidence: Vec<&'a Evidence>,
     pub commit: Option<&'a CommitProof>,
@@ -38,7 +38,7 @@ impl<'a> Inputs<'a> {
                 wall: header.block_time,
             },
             builder: header.builder,
-            build_round: header.build_round,
+            missed_turns: header.missed_turns,
             operations: block.operations.iter().collect(),
             evidence: block.evidence.iter().collect(),
             commit: block.previous_commit.as_ref(),
@@ -50,8 +50,7 @@ impl Ledger {
     /// Runs a block on top of the last decided one. The ledger is unchanged, and the result is a
     /// pure function of the state and the block: no clock and nothing else is read (N-26).
     ///
-    /// `Verified` vouches that every signature holds, those of the validators in the commit
-    /// included. Consensus checks whether the builder may build in its round.
+    /// `Verified` vouches that every signature holds, those in the commit included. Whether it was the turn of the builder is for the ordering to check (N-8).
     ///
     /// # Errors
     /// [`InvalidBlock`], which names the first rule that the block breaks.
@@ -268,7 +267,7 @@ impl Ledger {
             next_validators: self.next_validators().hash(),
             parameters: self.parameters(),
             builder: inputs.builder,
-            build_round: inputs.build_round,
+            missed_turns: inputs.missed_turns,
             operations: contents.operations,
             state: Hash::ZERO,
             outcomes: Hash::ZERO,
@@ -310,7 +309,7 @@ impl Ledger {
             schedule: self.proposers(),
             validators: self.validators(),
             builder: inputs.builder,
-            build_round: inputs.build_round,
+            missed_turns: inputs.missed_turns,
         });
 
         // Most blocks change nothing here, and then write no entry.

@@ -39,10 +39,10 @@ pub enum InvalidBlock {
         /// The active time in the header.
         found: ActiveMillis,
     },
-    /// `validators` in the header is not the hash of the set that votes on this height.
-    #[error("validator set {0:?} does not vote on this height")]
+    /// `validators` in the header is not the hash of the set in force at this height.
+    #[error("validator set {0:?} is not the set of this height")]
     Validators(Hash),
-    /// `next_validators` in the header is not the hash of the set that votes on the next height.
+    /// `next_validators` in the header is not the hash of the set in force at the next height.
     #[error("validator set {0:?} is not the set of the next height")]
     NextValidators(Hash),
     /// The parameters are not those in force.

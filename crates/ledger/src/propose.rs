@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, btree_map};
 
 use quorate_crypto::Verified;
 use quorate_types::{
-    Block, CommitProof, Evidence, PublicKey, Round, SignedOperation, UnixMillis, cbor, limits,
+    Block, CommitProof, Evidence, PublicKey, SignedOperation, Turn, UnixMillis, cbor, limits,
 };
 
 use crate::check::{self, Contents};
@@ -24,8 +24,8 @@ pub struct Proposal {
     pub block_time: UnixMillis,
     /// The key of the builder.
     pub builder: PublicKey,
-    /// The round that the block is built in, counted from 0.
-    pub build_round: Round,
+    /// The number of turns to propose that passed at this height before that of the builder.
+    pub missed_turns: Turn,
     /// The proof that the last block was decided; `None` exactly for the first block.
     pub previous_commit: Option<Verified<CommitProof>>,
     /// The operations that wait, in order of preference if not all of them fit.
@@ -45,7 +45,7 @@ impl Ledger {
     pub fn propose(&self, proposal: Proposal) -> (Verified<Block>, Execution) {
         let Proposal {
             builder,
-            build_round,
+            missed_turns,
             previous_commit,
             operations,
             evidence,
@@ -65,7 +65,7 @@ impl Ledger {
         let inputs = Inputs {
             now,
             builder,
-            build_round,
+            missed_turns,
             operations: operations.iter().map(|operation| &**operation).collect(),
             evidence: evidence.iter().map(|evidence| &**evidence).collect(),
             commit: previous_commit.as_deref(),

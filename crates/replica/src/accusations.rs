@@ -226,7 +226,7 @@ impl Replica {
     /// own, made in the build round (N-24).
     fn proposal_of_bad(&self, id: &BlockId) -> Option<SignedStatement> {
         let header = self.candidates.bad_header(id)?;
-        let round = header.build_round;
+        let round = header.missed_turns;
 
         let is_wanted = |said: &SignedStatement| {
             said.signer == header.builder

@@ -192,7 +192,7 @@ impl Replica {
             .pace
             .config
             .timely_ms
-            .saturating_mul(1 + u64::from(header.build_round));
+            .saturating_mul(1 + u64::from(header.missed_turns));
 
         header.block_time.abs_diff(self.now.unix) <= slack
     }
@@ -364,7 +364,7 @@ impl Replica {
 
         let Header {
             builder,
-            build_round,
+            missed_turns: build_round,
             ..
         } = block.header;
 

@@ -22,7 +22,7 @@ impl Replica {
         let proposal = Proposal {
             block_time: self.now.unix.max(self.ledger.block_time() + 1),
             builder: self.config.me,
-            build_round: round,
+            missed_turns: round,
             previous_commit: self.last_commit.clone().map(Verified::into_proof),
             operations: self.pool.offer(&self.ledger, limits::OPERATIONS_PER_BLOCK),
             evidence: self.evidence.offer(),

@@ -134,7 +134,7 @@ impl BadBlock {
         // The header must name the slot that its builder signed for.
         is_new
             && self.proposal.signer == header.builder
-            && said.round == header.build_round
+            && said.round == header.missed_turns
             && said.swarm == header.swarm
             && said.height == header.height
             && said.validators == header.validators

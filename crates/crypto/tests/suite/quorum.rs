@@ -202,7 +202,7 @@ fn proposal_of(seed: u8, header: &Header) -> SignedStatement {
     let statement = Statement {
         swarm: header.swarm,
         height: header.height,
-        round: header.build_round,
+        round: header.missed_turns,
         kind: Kind::Proposal,
         block: Some(header.id()),
         validators: header.validators,

@@ -224,18 +224,18 @@ impl Ledger {
         self.state.tree().root()
     }
 
-    /// Returns the validator set that votes on the next height.
+    /// Returns the validator set in force at the next height.
     pub fn validators(&self) -> &Arc<ValidatorSet> {
         &self.sets.current
     }
 
-    /// Returns the validator set that voted on the last decided height. Before the first block it
-    /// is the set that votes on the next height.
+    /// Returns the validator set in force at the last decided height. Before the first block it is
+    /// that of the next height.
     pub fn previous_validators(&self) -> &Arc<ValidatorSet> {
         &self.sets.previous
     }
 
-    /// Returns the validator set that votes on the height after the next one.
+    /// Returns the validator set in force at the height after the next one.
     pub fn next_validators(&self) -> &Arc<ValidatorSet> {
         &self.sets.next
     }
@@ -245,7 +245,7 @@ impl Ledger {
         &self.benched
     }
 
-    /// Returns the schedule of the proposers in the rounds of the next height.
+    /// Returns the schedule of the turns to propose at the next height.
     pub fn proposers(&self) -> &Arc<ProposerSchedule> {
         &self.schedule
     }

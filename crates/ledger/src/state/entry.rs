@@ -177,7 +177,7 @@ pub(crate) struct Opened {
 /// The validator sets that evidence may speak of, and the convicted keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Committee {
-    /// The sets, each with the height from which on it votes; ascending, never empty.
+    /// The sets, each with the height from which on it is in force; ascending, never empty.
     pub sets: Vec<(Height, Arc<ValidatorSet>)>,
     /// The keys that evidence convicted. They lose their power, unless no other validator is left.
     pub convicted: BTreeSet<PublicKey>,

@@ -319,7 +319,7 @@ fn propose_with(world: &World, evidence: Vec<Verified<Evidence>>) -> Verified<Bl
     let proposal = Proposal {
         block_time: world.ledger.block_time() + STEP,
         builder: world.ledger.proposers().proposer(height, 0),
-        build_round: 0,
+        missed_turns: 0,
         previous_commit: world.last_commit.clone(),
         operations: vec![],
         evidence,

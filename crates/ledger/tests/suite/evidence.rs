@@ -26,7 +26,7 @@ fn proposal_of(header: &Header) -> Statement {
     Statement {
         swarm: header.swarm,
         height: header.height,
-        round: header.build_round,
+        round: header.missed_turns,
         kind: Kind::Proposal,
         block: Some(header.id()),
         validators: header.validators,
@@ -81,7 +81,7 @@ fn propose_with(world: &World, evidence: Vec<Verified<Evidence>>) -> Verified<Bl
     let proposal = Proposal {
         block_time: world.ledger.block_time() + STEP,
         builder: world.ledger.proposers().proposer(height, 0),
-        build_round: 0,
+        missed_turns: 0,
         previous_commit: world.last_commit.clone(),
         operations: world.waiting.clone(),
         evidence,

@@ -71,7 +71,7 @@ fn proposal(header: &Header, by: &SecretKey) -> SignedStatement {
     let statement = Statement {
         swarm: header.swarm,
         height: header.height,
-        round: header.build_round,
+        round: header.missed_turns,
         kind: Kind::Proposal,
         block: Some(header.id()),
         validators: header.validators,

@@ -85,7 +85,7 @@ impl FalsePolka {
         let proposal = Proposal {
             block_time: context.now.unix,
             builder: context.me(),
-            build_round: round,
+            missed_turns: round,
             previous_commit: verified_commit(context, known),
             operations: Vec::new(),
             evidence: Vec::new(),

@@ -97,7 +97,7 @@ pub(super) fn header(dice: &mut Dice, header: &mut Header) {
         8 => byte(dice, &mut header.next_validators.0),
         9 => byte(dice, &mut header.parameters.0),
         10 => byte(dice, &mut header.builder.0),
-        11 => round(dice, &mut header.build_round),
+        11 => round(dice, &mut header.missed_turns),
         12 => byte(dice, &mut header.operations.0),
         13 => byte(dice, &mut header.state.0),
         14 => byte(dice, &mut header.outcomes.0),

@@ -179,7 +179,7 @@ fn propose(cluster: &mut Cluster, at: usize, choices: &mut Choices<'_>) {
 }
 
 /// Builds a valid block on the last decided block of a node.
-fn build(cluster: &Cluster, at: usize, build_round: Round, choices: &mut Choices<'_>) -> Block {
+fn build(cluster: &Cluster, at: usize, missed_turns: Round, choices: &mut Choices<'_>) -> Block {
     let node = &cluster.nodes[at];
     let ledger = node.replica.ledger();
     let commit = node.blocks.last().map(|(_, commit)| commit.clone());
@@ -192,7 +192,7 @@ fn build(cluster: &Cluster, at: usize, build_round: Round, choices: &mut Choices
     let proposal = Proposal {
         block_time,
         builder: public(LIAR),
-        build_round,
+        missed_turns,
         previous_commit,
         operations,
         evidence: Vec::new(),
@@ -217,7 +217,7 @@ fn spoil(block: &mut Block, choices: &mut Choices<'_>) {
         5 => header.next_validators.0[0] ^= 1,
         6 => header.parameters.0[0] ^= 1,
         7 => header.builder = public(1 + choices.below(5) as u8),
-        8 => header.build_round = round(header.build_round, choices),
+        8 => header.missed_turns = round(header.missed_turns, choices),
         9 => header.state.0[0] ^= 1,
         10 => header.outcomes.0[0] ^= 1,
         11 => header.version = choices.byte(),

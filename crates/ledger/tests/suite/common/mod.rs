@@ -209,12 +209,12 @@ impl World {
         self.say(&key(number), OperationBody::Bid(bid))
     }
 
-    pub fn propose_at(&self, time: UnixMillis, build_round: Round) -> (Verified<Block>, Execution) {
+    pub fn propose_at(&self, time: UnixMillis, missed_turns: Turn) -> (Verified<Block>, Execution) {
         let height = self.ledger.height() + 1;
         self.ledger.propose(Proposal {
             block_time: time,
-            builder: self.ledger.proposers().proposer(height, build_round),
-            build_round,
+            builder: self.ledger.proposers().proposer(height, missed_turns),
+            missed_turns,
             previous_commit: self.last_commit.clone(),
             operations: self.waiting.clone(),
             evidence: Vec::new(),

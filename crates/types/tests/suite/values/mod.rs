@@ -307,7 +307,7 @@ pub fn header() -> impl Strategy<Value = Header> {
         any::<u32>(),
     );
     (numbers, proptest::array::uniform8(hash())).prop_map(|(numbers, hashes)| {
-        let (version, swarm, times, previous, builder, build_round) = numbers;
+        let (version, swarm, times, previous, builder, missed_turns) = numbers;
         let [
             previous_commit,
             validators,
@@ -330,7 +330,7 @@ pub fn header() -> impl Strategy<Value = Header> {
             next_validators,
             parameters,
             builder,
-            build_round,
+            missed_turns,
             operations,
             state,
             outcomes,
