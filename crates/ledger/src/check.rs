@@ -9,7 +9,7 @@ use quorate_types::{
 };
 
 use crate::court::EvidenceJudge;
-use crate::execute::Inputs;
+use crate::inputs::Inputs;
 use crate::operations::{Admission, admits};
 use crate::run::Now;
 use crate::{InvalidBlock, Ledger, cost};

@@ -1,16 +1,17 @@
 //! The committee: the validator set of each height, the convicted keys, and the proposers on the
 //! bench.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use quorate_crypto::{Fault, judge_fault};
 use quorate_types::{
-    Evidence, Height, ProposerSchedule, PublicKey, SwarmId, Turn, ValidatorSet, limits,
+    Evidence, Height, ProposerSchedule, PublicKey, SwarmId, Turn, ValidatorSet, cbor, limits,
 };
+use serde::Serialize;
+use serde_tuple::Serialize_tuple;
 
 use crate::EvidenceError;
-use crate::state::{Committee, Proposers};
 
 /// The number of heights for which evidence may be brought, after the height that it speaks of
 /// (L-20).
@@ -21,6 +22,15 @@ const BENCH_AFTER: u32 = 3;
 const BENCH_HEIGHTS: Height = 16;
 /// The greatest number of times that it is doubled.
 const BENCH_DOUBLINGS: u32 = 6;
+
+/// The validator sets that evidence may speak of, and the convicted keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Committee {
+    /// The sets, each with the height from which on it is in force; ascending, never empty.
+    sets: Vec<(Height, Arc<ValidatorSet>)>,
+    /// The keys that evidence convicted. They lose their power, unless no other validator is left.
+    convicted: BTreeSet<PublicKey>,
+}
 
 impl Committee {
     /// Returns the first committee, which is in force from the start.
@@ -96,6 +106,21 @@ impl Committee {
 
         self.sets.drain(..outdated);
     }
+
+    /// Refuses all further evidence against `culprit`. Its power stays.
+    pub(crate) fn bar(&mut self, culprit: PublicKey) {
+        self.convicted.insert(culprit);
+    }
+
+    /// Returns the canonical CBOR, which the state root binds.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let sets: Vec<(Height, &ValidatorSet)> = self
+            .sets
+            .iter()
+            .map(|(from, set)| (*from, &**set))
+            .collect();
+        cbor::encode(&(sets, &self.convicted))
+    }
 }
 
 /// The parts of a decided block from which the turns of its height are counted.
@@ -121,6 +146,24 @@ impl Turns<'_> {
         missed.remove(&self.builder);
         missed
     }
+}
+
+/// The records of the validators that missed a turn lately or are benched.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Proposers {
+    records: BTreeMap<PublicKey, ProposerRecord>,
+}
+
+/// The record of one validator's turns to propose.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize_tuple)]
+struct ProposerRecord {
+    /// The number of heights in a row at which it missed its turn.
+    misses: u32,
+    /// The number of times that it was benched since it last built a block.
+    benchings: u32,
+    /// The first height at which it is not benched any more.
+    benched_until: Height,
 }
 
 impl Proposers {

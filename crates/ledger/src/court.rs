@@ -5,7 +5,7 @@
 use quorate_crypto::{Fault, NoneKnown, verify_block};
 use quorate_types::{Block, Evidence, Height, PROTOCOL_VERSION, cbor, limits};
 
-use crate::state::Committee;
+use crate::committee::Committee;
 use crate::{EvidenceError, Ledger, cost};
 
 /// The judge of the evidence in one block, piece by piece.
@@ -38,7 +38,7 @@ impl<'a> EvidenceJudge<'a> {
             self.accused_blocks = self.accused_blocks.saturating_add(1);
         }
 
-        self.committee.convicted.insert(fault.culprit);
+        self.committee.bar(fault.culprit);
         Ok(())
     }
 

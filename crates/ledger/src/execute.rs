@@ -5,46 +5,15 @@ use std::sync::Arc;
 
 use quorate_crypto::{Decision, Verified, merkle};
 use quorate_types::{
-    Block, CommitProof, Evidence, Hash, Header, Outcome, PROTOCOL_VERSION, PublicKey,
-    SignedOperation, Turn, ValidatorSet, cbor,
+    Block, CommitProof, Evidence, Hash, Header, Outcome, PROTOCOL_VERSION, ValidatorSet, cbor,
 };
 
 use crate::check::Contents;
 use crate::committee::Turns;
+use crate::inputs::Inputs;
 use crate::run::{Now, Run};
 use crate::state::{Entry, Key};
 use crate::{Execution, InvalidBlock, Ledger, cost};
-
-/// The contents of a block that execution needs, for a received block and for one that is being
-/// built alike.
-pub(crate) struct Inputs<'a> {
-    pub now: Now,
-    pub builder: PublicKey,
-    pub missed_turns: Turn,
-    pub operations: Vec<&'a SignedOperation>,
-    pub evidence: Vec<&'a Evidence>,
-    pub commit: Option<&'a CommitProof>,
-}
-
-impl<'a> Inputs<'a> {
-    /// Returns the inputs that a received block has.
-    fn of(block: &'a Block) -> Self {
-        let header = &block.header;
-
-        Self {
-            now: Now {
-                height: header.height,
-                active: header.active_time,
-                wall: header.block_time,
-            },
-            builder: header.builder,
-            missed_turns: header.missed_turns,
-            operations: block.operations.iter().collect(),
-            evidence: block.evidence.iter().collect(),
-            commit: block.previous_commit.as_ref(),
-        }
-    }
-}
 
 impl Ledger {
     /// Runs a block on top of the last decided one. The ledger is unchanged, and the result is a

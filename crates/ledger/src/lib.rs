@@ -17,6 +17,7 @@ mod cost;
 mod court;
 mod execute;
 mod execution;
+mod inputs;
 mod invalid;
 mod ledger;
 mod lifecycle;
@@ -25,7 +26,6 @@ mod propose;
 mod queries;
 mod run;
 mod state;
-mod timers;
 mod windows;
 
 pub use committee::EVIDENCE_HEIGHTS;

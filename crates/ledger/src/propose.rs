@@ -10,7 +10,7 @@ use quorate_types::{
 
 use crate::check::{self, Contents};
 use crate::court::EvidenceJudge;
-use crate::execute::Inputs;
+use crate::inputs::Inputs;
 use crate::operations::{Admission, admits};
 use crate::run::Now;
 use crate::state::View;
