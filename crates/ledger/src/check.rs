@@ -8,9 +8,9 @@ use quorate_types::{
     CommitProof, Evidence, Hash, Operation, PublicKey, SignedOperation, UnixMillis, cbor, limits,
 };
 
-use crate::court::EvidenceJudge;
+use crate::court::{self, EvidenceJudge};
 use crate::inputs::Inputs;
-use crate::operations::{Admission, admits};
+use crate::operations::{self, Admission, admits};
 use crate::run::Now;
 use crate::{InvalidBlock, Ledger, cost};
 
@@ -116,9 +116,9 @@ impl Leaves {
 fn check_cost(operations: &[&SignedOperation], evidence: &[&Evidence]) -> Result<(), InvalidBlock> {
     let operations = operations
         .iter()
-        .map(|operation| cost::operation(&operation.payload.body));
+        .map(|operation| operations::cost_of(&operation.payload.body));
 
-    let evidence = evidence.iter().map(|evidence| cost::evidence(evidence));
+    let evidence = evidence.iter().map(|evidence| court::cost_of(evidence));
     let cost = operations.chain(evidence).fold(0, u64::saturating_add);
 
     if cost > cost::OPERATIONS {

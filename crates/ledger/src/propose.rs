@@ -9,9 +9,9 @@ use quorate_types::{
 };
 
 use crate::check::{self, Contents};
-use crate::court::EvidenceJudge;
+use crate::court::{self, EvidenceJudge};
 use crate::inputs::Inputs;
-use crate::operations::{Admission, admits};
+use crate::operations::{self, Admission, admits};
 use crate::run::Now;
 use crate::state::View;
 use crate::{Execution, Ledger, cost};
@@ -244,7 +244,7 @@ impl Room {
 
         let taken = lengths.fold(frame, usize::saturating_add);
 
-        let costs = evidence.iter().map(|evidence| cost::evidence(evidence));
+        let costs = evidence.iter().map(|evidence| court::cost_of(evidence));
         let cost = costs.fold(cost::OPERATIONS, u64::saturating_sub);
 
         Self {
@@ -257,7 +257,7 @@ impl Room {
     /// Takes room for an operation if there is enough, and returns whether there was.
     fn take(&mut self, operation: &SignedOperation) -> bool {
         let bytes = cbor::encode(operation).len();
-        let cost = cost::operation(&operation.payload.body);
+        let cost = operations::cost_of(&operation.payload.body);
 
         let fits = bytes <= limits::OPERATION_BYTES
             && bytes <= self.bytes
