@@ -9,7 +9,7 @@ use quorate_types::{
     limits,
 };
 
-use crate::keys::{KeyError, verifying_key};
+use crate::public_key::{KeyError, verifying_key};
 use crate::{memo, merkle};
 
 /// A value whose signatures were all checked here, by the strict rule (C-12).

@@ -49,7 +49,7 @@ impl Ledger {
     /// Checks where the header puts the block: version, swarm, parent, times, validator sets and
     /// parameters (L-2, L-3).
     fn check_place(&self, header: &Header) -> Result<(), InvalidBlock> {
-        let expected = self.tip().height.saturating_add(1);
+        let expected = self.height().saturating_add(1);
 
         if header.version != PROTOCOL_VERSION {
             return Err(InvalidBlock::Version(header.version));
@@ -65,7 +65,7 @@ impl Ledger {
             });
         }
 
-        if header.previous != self.tip().block {
+        if header.previous != self.last_block() {
             return Err(InvalidBlock::Previous(header.previous));
         }
 
@@ -81,7 +81,7 @@ impl Ledger {
 
     /// Checks that block time increases, and that active time follows from it (L-3).
     fn check_times(&self, header: &Header) -> Result<(), InvalidBlock> {
-        let previous = self.tip().block_time;
+        let previous = self.block_time();
         let found = header.block_time;
         if found <= previous {
             return Err(InvalidBlock::BlockTime { previous, found });
@@ -115,7 +115,7 @@ impl Ledger {
     fn check_commit(&self, block: &Block) -> Result<(), InvalidBlock> {
         // Only the first block has no commit.
         let belongs = match &block.previous_commit {
-            None => self.tip().height == 0,
+            None => self.height() == 0,
             Some(commit) => self.commits_to_tip(commit),
         };
 
@@ -138,17 +138,15 @@ impl Ledger {
 
     /// Returns whether a proof is one of the commit of the last decided block.
     fn commits_to_tip(&self, commit: &CommitProof) -> bool {
-        let tip = self.tip();
-
         let decision = Decision {
             swarm: self.swarm(),
-            height: tip.height,
-            block: tip.block,
+            height: self.height(),
+            block: self.last_block(),
             validators: self.previous_validators().hash(),
         };
 
         // The genesis was not decided.
-        tip.height > 0 && decision.is_proved_by(commit)
+        self.height() > 0 && decision.is_proved_by(commit)
     }
 
     /// Runs contents that keep the rules, and makes the header that results.
@@ -230,7 +228,7 @@ impl Ledger {
             height: inputs.now.height,
             active_time: inputs.now.active,
             block_time: inputs.now.wall,
-            previous: self.tip().block,
+            previous: self.last_block(),
             previous_commit: inputs.commit.map_or(Hash::ZERO, CommitProof::hash),
             validators: self.validators().hash(),
             next_validators: self.next_validators().hash(),

@@ -245,10 +245,6 @@ impl Ledger {
         &self.state
     }
 
-    pub(crate) fn tip(&self) -> Tip {
-        self.tip
-    }
-
     pub(crate) fn parameters(&self) -> Hash {
         self.parameters
     }

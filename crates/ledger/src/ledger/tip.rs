@@ -8,7 +8,7 @@ use crate::committee::Committee;
 
 /// The last decided block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Tip {
+pub(super) struct Tip {
     pub height: Height,
     pub block: BlockId,
     pub active_time: ActiveMillis,
@@ -17,7 +17,7 @@ pub(crate) struct Tip {
 
 /// The validator sets of the last height, the next, and the one after.
 #[derive(Debug, Clone)]
-pub(crate) struct Sets {
+pub(super) struct Sets {
     pub previous: Arc<ValidatorSet>,
     pub current: Arc<ValidatorSet>,
     pub next: Arc<ValidatorSet>,
