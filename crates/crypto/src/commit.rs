@@ -46,8 +46,8 @@ pub enum CommitError {
     Validators,
 }
 
-/// Checks that a certificate is the commit of this decision: precommits, in whatever round, for this
-/// block of this height, by this validator set. Signatures and power are not checked.
+/// Checks that a certificate is the commit of this decision: precommits, in whatever round, for
+/// this block of this height, by this validator set. Signatures and power are not checked.
 ///
 /// # Errors
 /// [`CommitError`], for the first fault in the order of its variants, which is that of C-10.

@@ -92,8 +92,8 @@ impl<'a> EvidenceJudge<'a> {
         let expired = EvidenceError::Expired(header.height);
         let parent = self.ledger.before(header.height).ok_or(expired)?;
 
-        // A signature that does not verify is enough: the builder bound it by its header. No earlier
-        // check counts, because every node must come to the same verdict.
+        // A signature that does not verify is enough: the builder bound it by its header. No
+        // earlier check counts, because every node must come to the same verdict.
         let Ok(block) = verify_block(block.clone(), parent.previous_validators(), &NoneKnown)
         else {
             return Ok(());

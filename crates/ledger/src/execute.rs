@@ -19,7 +19,8 @@ impl Ledger {
     /// Runs a block on top of the last decided one. The ledger is unchanged, and the result is a
     /// pure function of the state and the block: no clock and nothing else is read (N-26).
     ///
-    /// `Verified` vouches that every signature holds, those in the commit included. Whether it was the turn of the builder is for the ordering to check (N-8).
+    /// `Verified` vouches that every signature holds, those in the commit included. Whether it was
+    /// the turn of the builder is for the ordering to check (N-8).
     ///
     /// # Errors
     /// [`InvalidBlock`], which names the first rule that the block breaks.

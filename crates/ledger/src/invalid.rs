@@ -48,8 +48,8 @@ pub enum InvalidBlock {
     /// The parameters are not those in force.
     #[error("parameters {0:?} are not those in force")]
     Parameters(Hash),
-    /// The commit does not prove that the previous block was decided, or it is missing, or the first
-    /// block has one.
+    /// The commit does not prove that the previous block was decided, or it is missing, or the
+    /// first block has one.
     #[error("the commit in the block is not a commit of the previous block")]
     PreviousCommit,
     /// The header does not bind the commit that the block carries.

@@ -46,8 +46,8 @@ pub use validators::{Validator, ValidatorSet};
 pub type Height = u64;
 /// The round within a height, counted from 0. The paper's round -1 is `None` of an `Option<Round>`.
 pub type Round = u32;
-/// A turn to propose within a height, counted from 0. The ordering says which of its steps is a turn;
-/// in Tendermint each round is one (N-7).
+/// A turn to propose within a height, counted from 0. The ordering says which of its steps is a
+/// turn; in Tendermint each round is one (N-8).
 pub type Turn = u32;
 /// The voting power of a validator or of a set of them, in whole units.
 pub type Power = u64;

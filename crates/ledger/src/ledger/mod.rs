@@ -250,8 +250,8 @@ impl Ledger {
     }
 
     /// Returns the ledger on which the blocks of `height` are executed, for the next height and the
-    /// last [`quorate_types::limits::BAD_BLOCK_HEIGHTS`] decided ones; `None` for any other height. The result has
-    /// no past itself.
+    /// last [`quorate_types::limits::BAD_BLOCK_HEIGHTS`] decided ones; `None` for any other height.
+    /// The result has no past itself.
     pub(crate) fn before(&self, height: Height) -> Option<Self> {
         let back = self.blocks_since(height)?;
 

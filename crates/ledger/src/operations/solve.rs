@@ -16,8 +16,8 @@ use crate::state::{Entry, Key, Solution};
 use super::is_valid_list;
 use super::perform::Perform;
 
-/// The cost of a new solution besides its own pairs: to find the tasks that are due, and to judge all
-/// solutions that the window keeps, at their longest, with what each of their bidders has left.
+/// The cost of a new solution besides its own pairs: to find the tasks that are due, and to judge
+/// all solutions that the window keeps, at their longest, with what each of their bidders has left.
 const KEPT: u64 = 5_000
     + cost::PAIR * cost::KEPT_PAIRS as u64
     + cost::PARTY * limits::BIDDERS_PER_CLEARING as u64;
