@@ -70,7 +70,7 @@ fn write_header(text: &mut String, header: &Header) -> fmt::Result {
     writeln!(
         text,
         "builder        {} in round {}",
-        header.builder, header.build_round
+        header.builder, header.missed_turns
     )
 }
 

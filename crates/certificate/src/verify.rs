@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use quorate_crypto::merkle::{self, InclusionProof};
-use quorate_crypto::{QuorumError, SignatureError, verify_quorum};
-use quorate_types::{
-    Header, Kind, Outcome, PROTOCOL_VERSION, QuorumCertificate, ValidatorSet, cbor,
+use quorate_crypto::{
+    CommitError, Decision, QuorumError, SignatureError, check_commit, verify_quorum,
 };
+use quorate_types::{Header, Outcome, PROTOCOL_VERSION, QuorumCertificate, ValidatorSet, cbor};
 
 use crate::refused::{Refused, VerifyError};
 use crate::verdict::{Judgement, Policy, Summary, Verdict};
@@ -97,7 +97,7 @@ fn authenticate(certificate: &Certificate, root: &TrustRoot) -> Result<Validator
         return Err(Refused::UntrustedValidators.into());
     }
 
-    check_commit(header, commit, &validators)?;
+    check_committed(header, commit, &validators)?;
 
     check_inclusion(header, outcome, proof)?;
     outcome::check(outcome, header, &validators)?;
@@ -126,7 +126,7 @@ fn follow_handovers(
         }
 
         check_sets(handover, &trusted).map_err(refused)?;
-        check_commit(header, &handover.commit, &trusted).map_err(refused)?;
+        check_committed(header, &handover.commit, &trusted).map_err(refused)?;
 
         last = header.height;
         trusted = handover.validators.clone();
@@ -169,26 +169,23 @@ fn check_header(header: &Header, root: &TrustRoot) -> Result<(), Refused> {
 }
 
 /// Checks that a quorum of `validators`, which are the header's, precommitted exactly this header.
-fn check_commit(
+fn check_committed(
     header: &Header,
     commit: &QuorumCertificate,
     validators: &ValidatorSet,
 ) -> Result<(), Refused> {
-    let said = &commit.statement;
-    let rules = [
-        (said.kind == Kind::Precommit, Refused::NotPrecommit),
-        (said.block.is_some(), Refused::NilCommit),
-        (said.swarm == header.swarm, Refused::StatementSwarm),
-        (said.height == header.height, Refused::StatementHeight),
-        (said.block == Some(header.id()), Refused::StatementBlock),
-        (
-            said.validators == header.validators,
-            Refused::StatementValidators,
-        ),
-        (!commit.votes.is_empty(), Refused::NoVotes),
-    ];
+    let decision = Decision {
+        swarm: header.swarm,
+        height: header.height,
+        block: header.id(),
+        validators: header.validators,
+    };
 
-    first_broken(&rules)?;
+    check_commit(commit, &decision).map_err(commit_reason)?;
+
+    if commit.votes.is_empty() {
+        return Err(Refused::NoVotes);
+    }
 
     // No signature is known from before, so every listed one is verified, needed or not (C-10).
     verify_quorum(commit.clone(), validators, &|_| false).map_err(quorum_reason)?;
@@ -213,6 +210,17 @@ fn check_inclusion(
     }
 
     Ok(())
+}
+
+fn commit_reason(error: CommitError) -> Refused {
+    match error {
+        CommitError::Kind => Refused::NotPrecommit,
+        CommitError::Nil => Refused::NilCommit,
+        CommitError::Swarm => Refused::StatementSwarm,
+        CommitError::Height(_) => Refused::StatementHeight,
+        CommitError::Block(_) => Refused::StatementBlock,
+        CommitError::Validators => Refused::StatementValidators,
+    }
 }
 
 fn quorum_reason(error: QuorumError) -> Refused {

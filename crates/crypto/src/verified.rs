@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 
 use quorate_types::{
-    Block, Evidence, Hash, OperationId, Power, PublicKey, QuorumCertificate, Sign1, Signable,
-    Signature, SignedOperation, SignedStatement, SwarmId, ValidatorSet, Vote, cbor, limits,
+    Block, CommitProof, Evidence, Hash, OperationId, Power, PublicKey, QuorumCertificate, Sign1,
+    Signable, Signature, SignedOperation, SignedStatement, SwarmId, ValidatorSet, Vote, cbor,
+    limits,
 };
 
-use crate::keys::{KeyError, verifying_key};
+use crate::public_key::{KeyError, verifying_key};
 use crate::{memo, merkle};
 
 /// A value whose signatures were all checked here, by the strict rule (C-12).
@@ -161,6 +162,20 @@ pub fn verify_quorum(
     Ok(Verified(certificate))
 }
 
+/// Checks the quorum behind a commit proof, as [`verify_quorum`] does. Whether it proves the commit
+/// of a certain block is for [`crate::check_commit`] to judge.
+///
+/// # Errors
+/// [`QuorumError`], for the first fault in the order of its variants.
+pub fn verify_commit(
+    proof: CommitProof,
+    validators: &ValidatorSet,
+    known: &dyn Fn(&SignedStatement) -> bool,
+) -> Result<Verified<CommitProof>, QuorumError> {
+    check_quorum(proof.certificate(), validators, known)?;
+    Ok(Verified(proof))
+}
+
 fn check_quorum(
     certificate: &QuorumCertificate,
     validators: &ValidatorSet,
@@ -221,6 +236,20 @@ pub trait Known {
     fn statement(&self, statement: &SignedStatement) -> bool;
 }
 
+/// Nothing was verified before, so each signature is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoneKnown;
+
+impl Known for NoneKnown {
+    fn operation(&self, _: &SignedOperation) -> bool {
+        false
+    }
+
+    fn statement(&self, _: &SignedStatement) -> bool {
+        false
+    }
+}
+
 /// Checks every signature in a block: operations, evidence, and the commit of the previous block by
 /// `previous_validators` (ignored at height 1). The ledger checks the rules of the block.
 ///
@@ -264,6 +293,7 @@ fn check_block(
     }
 
     if let Some(commit) = &block.previous_commit {
+        let commit = commit.certificate();
         check_quorum(commit, previous_validators, &|vote| known.statement(vote))?;
     }
 
@@ -311,7 +341,7 @@ pub fn is_body_of_header(block: &Block) -> bool {
     let commit = block
         .previous_commit
         .as_ref()
-        .map_or(Hash::ZERO, QuorumCertificate::hash);
+        .map_or(Hash::ZERO, CommitProof::hash);
 
     let header = &block.header;
 
@@ -326,7 +356,7 @@ impl Verified<Block> {
         header: quorate_types::Header,
         operations: Vec<Verified<SignedOperation>>,
         evidence: Vec<Verified<Evidence>>,
-        previous_commit: Option<Verified<QuorumCertificate>>,
+        previous_commit: Option<Verified<CommitProof>>,
     ) -> Self {
         Self(Block {
             header,
@@ -372,6 +402,11 @@ impl Verified<QuorumCertificate> {
             .collect();
 
         Some(Self(QuorumCertificate { statement, votes }))
+    }
+
+    /// Returns the certificate as a commit proof, as a block carries it.
+    pub fn into_proof(self) -> Verified<CommitProof> {
+        Verified(CommitProof::from(self.0))
     }
 
     /// Returns the votes, each as a verified statement.

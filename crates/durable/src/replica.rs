@@ -292,7 +292,7 @@ mod tests {
         let (block, _) = Ledger::genesis(genesis).unwrap().propose(Proposal {
             block_time: UnixMillis(2),
             builder: key,
-            build_round: 0,
+            missed_turns: 0,
             previous_commit: None,
             operations: Vec::new(),
             evidence: Vec::new(),

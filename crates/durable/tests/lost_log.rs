@@ -151,7 +151,7 @@ impl World {
         let proposal = Proposal {
             block_time: START + 1_000 + u64::from(round),
             builder: key(builder).public_key(),
-            build_round: round,
+            missed_turns: round,
             previous_commit: None,
             operations: Vec::new(),
             evidence: Vec::new(),

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use quorate_market::eligibility::demand_or_slot;
-use quorate_types::{Amounts, Label, PublicKey, Reason, Stage, TaskId};
+use quorate_types::{Amounts, Label, Outcome, PublicKey, Reason, Stage, TaskId, limits, outcome};
 
 use crate::lifecycle::{self, Next, TaskEvent, TaskState};
 use crate::run::Run;
@@ -67,6 +67,31 @@ impl Run<'_> {
         } else {
             TaskState::Open
         };
+    }
+
+    /// Expires the open tasks whose deadline has come, the earliest first, at most
+    /// [`limits::EXPIRIES_PER_BLOCK`] of them.
+    pub(crate) fn expire(&mut self) {
+        let due =
+            self.view
+                .marks(Index::deadlines(self.now.wall))
+                .filter_map(|(key, _)| match key {
+                    Index::Deadline(_, task) => Some(*task),
+                    _ => None,
+                });
+
+        // The rest waits for the next block.
+        let due: Vec<TaskId> = due.take(limits::EXPIRIES_PER_BLOCK).collect();
+
+        for task in due {
+            if let Ok(advanced) = self.advance(task, &TaskEvent::Expire) {
+                self.outcomes.push(Outcome::Expiry(outcome::Expiry {
+                    task,
+                    token: advanced.before.token,
+                    reason: Reason::DeadlinePassed,
+                }));
+            }
+        }
     }
 
     /// Puts a new task into the queue of its market.

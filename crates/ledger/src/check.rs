@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 
 use quorate_crypto::merkle;
 use quorate_types::{
-    Evidence, Hash, Operation, PublicKey, QuorumCertificate, SignedOperation, UnixMillis, cbor,
-    limits,
+    CommitProof, Evidence, Hash, Operation, PublicKey, SignedOperation, UnixMillis, cbor, limits,
 };
 
-use crate::court::EvidenceJudge;
-use crate::execute::Inputs;
-use crate::operations::{Admission, admits};
+use crate::court::{self, EvidenceJudge};
+use crate::inputs::Inputs;
+use crate::operations::{self, Admission, admits};
 use crate::run::Now;
 use crate::{InvalidBlock, Ledger, cost};
 
@@ -102,7 +101,7 @@ impl Leaves {
     }
 
     /// Returns the length that counts as that of the block with these parts.
-    fn block_bytes(&self, commit: Option<&QuorumCertificate>) -> usize {
+    fn block_bytes(&self, commit: Option<&CommitProof>) -> usize {
         // The frame stands for the header and for everything around the parts.
         let commit = commit.map_or(0, |commit| cbor::encode(commit).len());
         let frame = FRAME.saturating_add(commit);
@@ -117,9 +116,9 @@ impl Leaves {
 fn check_cost(operations: &[&SignedOperation], evidence: &[&Evidence]) -> Result<(), InvalidBlock> {
     let operations = operations
         .iter()
-        .map(|operation| cost::operation(&operation.payload.body));
+        .map(|operation| operations::cost_of(&operation.payload.body));
 
-    let evidence = evidence.iter().map(|evidence| cost::evidence(evidence));
+    let evidence = evidence.iter().map(|evidence| court::cost_of(evidence));
     let cost = operations.chain(evidence).fold(0, u64::saturating_add);
 
     if cost > cost::OPERATIONS {

@@ -1,15 +1,17 @@
 //! The committee: the validator set of each height, the convicted keys, and the proposers on the
 //! bench.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use quorate_crypto::{Fault, judge_fault};
 use quorate_types::{
-    Evidence, Height, ProposerSchedule, PublicKey, Round, SwarmId, ValidatorSet, limits,
+    Evidence, Height, ProposerSchedule, PublicKey, SwarmId, Turn, ValidatorSet, cbor, limits,
 };
+use serde::Serialize;
+use serde_tuple::Serialize_tuple;
 
 use crate::EvidenceError;
-use crate::state::{Committee, Proposers};
 
 /// The number of heights for which evidence may be brought, after the height that it speaks of
 /// (L-20).
@@ -21,6 +23,15 @@ const BENCH_HEIGHTS: Height = 16;
 /// The greatest number of times that it is doubled.
 const BENCH_DOUBLINGS: u32 = 6;
 
+/// The validator sets that evidence may speak of, and the convicted keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Committee {
+    /// The sets, each with the height from which on it is in force; ascending, never empty.
+    sets: Vec<(Height, Arc<ValidatorSet>)>,
+    /// The keys that evidence convicted. They lose their power, unless no other validator is left.
+    convicted: BTreeSet<PublicKey>,
+}
+
 impl Committee {
     /// Returns the first committee, which is in force from the start.
     pub(crate) fn first(validators: ValidatorSet) -> Self {
@@ -30,63 +41,42 @@ impl Committee {
         }
     }
 
-    /// Returns the set that votes at `height`. For a height before all sets that are kept, that is
+    /// Returns the set in force at `height`. For a height before all sets that are kept, that is
     /// the oldest one kept.
     pub(crate) fn at(&self, height: Height) -> &Arc<ValidatorSet> {
         let after = self.sets.partition_point(|(from, _)| *from <= height);
         &self.sets[after.saturating_sub(1)].1
     }
 
-    /// Returns the set that was decided on last, which votes from its first height on.
+    /// Returns the set that was decided on last, which is in force from its first height on.
     pub(crate) fn latest(&self) -> &Arc<ValidatorSet> {
         self.at(Height::MAX)
     }
 
-    /// Checks that evidence convicts a validator if a block of `height` carries it. Signatures were
-    /// checked before.
+    /// Returns the fault of which evidence convicts a validator if a block of `height` carries it.
+    /// Signatures were checked before.
     ///
     /// # Errors
     /// [`EvidenceError`], the reason why the evidence convicts nobody.
-    pub(crate) fn check(
+    pub(crate) fn check<'a>(
         &self,
-        evidence: &Evidence,
+        evidence: &'a Evidence,
         swarm: &SwarmId,
         height: Height,
-    ) -> Result<(), EvidenceError> {
-        if evidence
-            .statements()
-            .any(|signed| signed.statement.swarm != *swarm)
-        {
-            return Err(EvidenceError::Swarm);
+    ) -> Result<Fault<'a>, EvidenceError> {
+        // Evidence may speak of the height in progress, but of none above it (L-20).
+        let in_force = |at: Height| {
+            let age = height.checked_sub(at)?;
+            (at > 0 && age <= EVIDENCE_HEIGHTS).then(|| &**self.at(at))
+        };
+
+        let fault = judge_fault(evidence, swarm, in_force)?;
+
+        if self.convicted.contains(&fault.culprit) {
+            return Err(EvidenceError::Convicted(fault.culprit));
         }
 
-        // Evidence may speak of the height in progress, but of none above it.
-        let at = evidence.height();
-        if at == 0 || at > height || height - at > EVIDENCE_HEIGHTS {
-            return Err(EvidenceError::Height(at));
-        }
-
-        // A statement counts only if it names the set in force at its height (N-24).
-        let set = self.at(at);
-        let in_force = set.hash();
-
-        if evidence
-            .statements()
-            .any(|signed| signed.statement.validators != in_force)
-        {
-            return Err(EvidenceError::Validators);
-        }
-
-        let culprit = evidence.culprit();
-        if set.get(&culprit).is_none() {
-            return Err(EvidenceError::Stranger(culprit));
-        }
-
-        if self.convicted.contains(&culprit) {
-            return Err(EvidenceError::Convicted(culprit));
-        }
-
-        Ok(())
+        Ok(fault)
     }
 
     /// Takes the power of `culprit` away, from [`limits::VALIDATOR_SET_DELAY`] heights after
@@ -116,6 +106,21 @@ impl Committee {
 
         self.sets.drain(..outdated);
     }
+
+    /// Refuses all further evidence against `culprit`. Its power stays.
+    pub(crate) fn bar(&mut self, culprit: PublicKey) {
+        self.convicted.insert(culprit);
+    }
+
+    /// Returns the canonical CBOR, which the state root binds.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let sets: Vec<(Height, &ValidatorSet)> = self
+            .sets
+            .iter()
+            .map(|(from, set)| (*from, &**set))
+            .collect();
+        cbor::encode(&(sets, &self.convicted))
+    }
 }
 
 /// The parts of a decided block from which the turns of its height are counted.
@@ -125,22 +130,40 @@ pub(crate) struct Turns<'a> {
     pub schedule: &'a ProposerSchedule,
     pub validators: &'a ValidatorSet,
     pub builder: PublicKey,
-    pub build_round: Round,
+    pub missed_turns: Turn,
 }
 
 impl Turns<'_> {
-    /// Returns the validators that missed a turn in the rounds that were skipped before the block.
+    /// Returns the validators that missed a turn before that of the block.
     fn missed(&self) -> BTreeSet<PublicKey> {
-        // The schedule repeats after its slots: further rounds have no further proposers.
-        let skipped = u64::from(self.build_round).min(limits::SCHEDULE_SLOTS) as Round;
-        let mut missed: BTreeSet<PublicKey> = (0..skipped)
-            .map(|round| self.schedule.proposer(self.height, round))
+        // The schedule repeats after its slots: further turns have no further proposers.
+        let passed = u64::from(self.missed_turns).min(limits::SCHEDULE_SLOTS) as Turn;
+        let mut missed: BTreeSet<PublicKey> = (0..passed)
+            .map(|turn| self.schedule.proposer(self.height, turn))
             .collect();
 
-        // A builder that missed an earlier round took its turn in the end.
+        // A builder that missed an earlier turn took one in the end.
         missed.remove(&self.builder);
         missed
     }
+}
+
+/// The records of the validators that missed a turn lately or are benched.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Proposers {
+    records: BTreeMap<PublicKey, ProposerRecord>,
+}
+
+/// The record of one validator's turns to propose.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize_tuple)]
+struct ProposerRecord {
+    /// The number of heights in a row at which it missed its turn.
+    misses: u32,
+    /// The number of times that it was benched since it last built a block.
+    benchings: u32,
+    /// The first height at which it is not benched any more.
+    benched_until: Height,
 }
 
 impl Proposers {
@@ -153,10 +176,10 @@ impl Proposers {
         benched.map(|(key, _)| *key).collect()
     }
 
-    /// Counts a decided block (L-21). The record of its builder is deleted. A validator that was to
-    /// propose in a round skipped before the block missed one turn, even if there were several such
-    /// rounds. A validator that missed [`BENCH_AFTER`] turns in a row is benched, unless a third of
-    /// the power would be benched then.
+    /// Counts a decided block (L-21). The record of its builder is deleted. A validator whose turn
+    /// passed before that of the block missed one turn, even if several turns of it passed. A
+    /// validator that missed [`BENCH_AFTER`] turns in a row is benched, unless a third of the power
+    /// would be benched then.
     pub(crate) fn count(&mut self, turns: &Turns<'_>) {
         // Validators that have left the set need no record.
         self.records

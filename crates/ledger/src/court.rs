@@ -1,20 +1,18 @@
-//! Judges evidence: a conflict by the two statements that its culprit signed, a bad block by
-//! executing it (L-20, L-22).
+//! The court that evidence comes before: whom it convicts at which height, whether that is recent
+//! enough and not done before, and, if it accuses a block, whether executing that block shows it to
+//! be invalid (L-20, L-22).
 
-use quorate_crypto::{Known, verify_block};
-use quorate_types::{
-    BadBlock, Block, Evidence, Height, PROTOCOL_VERSION, SignedOperation, SignedStatement, cbor,
-    limits,
-};
+use quorate_crypto::{Fault, NoneKnown, verify_block};
+use quorate_types::{Block, CommitProof, Evidence, Height, PROTOCOL_VERSION, cbor, limits};
 
-use crate::state::Committee;
-use crate::{EvidenceError, Ledger, cost};
+use crate::committee::Committee;
+use crate::{EvidenceError, Ledger, cost, operations};
 
 /// The judge of the evidence in one block, piece by piece.
 pub(crate) struct EvidenceJudge<'a> {
     ledger: &'a Ledger,
     committee: Committee,
-    bad_blocks: usize,
+    accused_blocks: usize,
 }
 
 impl<'a> EvidenceJudge<'a> {
@@ -24,7 +22,7 @@ impl<'a> EvidenceJudge<'a> {
         Some(Self {
             ledger,
             committee,
-            bad_blocks: 0,
+            accused_blocks: 0,
         })
     }
 
@@ -33,48 +31,48 @@ impl<'a> EvidenceJudge<'a> {
     /// # Errors
     /// [`EvidenceError`], the reason why the evidence convicts nobody. Nothing is changed then.
     pub(crate) fn convict(&mut self, evidence: &Evidence) -> Result<(), EvidenceError> {
-        self.admit(evidence)?;
-        if let Evidence::BadBlock(bad) = evidence {
-            self.try_block(bad)?;
-            self.bad_blocks = self.bad_blocks.saturating_add(1);
+        let fault = self.admit(evidence)?;
+
+        if let Some(block) = fault.accused {
+            self.try_block(block)?;
+            self.accused_blocks = self.accused_blocks.saturating_add(1);
         }
 
-        self.committee.convicted.insert(evidence.culprit());
+        self.committee.bar(fault.culprit);
         Ok(())
     }
 
-    /// Checks everything that can be checked without executing an accused block.
-    fn admit(&self, evidence: &Evidence) -> Result<(), EvidenceError> {
-        if !evidence.is_well_formed() {
-            return Err(EvidenceError::Form);
-        }
-
-        self.committee
+    /// Checks everything that can be checked without executing an accused block, and returns the
+    /// fault that the evidence is of.
+    fn admit<'e>(&self, evidence: &'e Evidence) -> Result<Fault<'e>, EvidenceError> {
+        let fault = self
+            .committee
             .check(evidence, &self.ledger.swarm(), self.height())?;
 
-        match evidence {
-            Evidence::Conflict(_) => Ok(()),
-            Evidence::BadBlock(bad) => self.admit_block(bad),
+        if let Some(block) = fault.accused {
+            self.admit_block(block)?;
         }
+
+        Ok(fault)
     }
 
     /// Checks that an accused block can be judged here (L-22). It must be of this version, whose
     /// rules its builder knew, and small enough. It must follow the block that was decided before
     /// it, and the state after that block must still be kept: a builder that stood on another block
     /// is not judged.
-    fn admit_block(&self, bad: &BadBlock) -> Result<(), EvidenceError> {
-        let header = &bad.block.header;
+    fn admit_block(&self, block: &Block) -> Result<(), EvidenceError> {
+        let header = &block.header;
         if header.version != PROTOCOL_VERSION {
             return Err(EvidenceError::Version(header.version));
         }
 
         // At most one in a block, since it costs as much as a block to judge.
-        if self.bad_blocks >= limits::BAD_BLOCKS_PER_BLOCK {
+        if self.accused_blocks >= limits::BAD_BLOCKS_PER_BLOCK {
             return Err(EvidenceError::Second);
         }
 
         // Otherwise judging one block could mean judging many.
-        if carries_accused(&bad.block) {
+        if carries_accused(block) {
             return Err(EvidenceError::Nested);
         }
 
@@ -84,18 +82,19 @@ impl<'a> EvidenceJudge<'a> {
             return Err(EvidenceError::Parent(header.previous));
         }
 
-        check_size(&bad.block)
+        check_size(block)
     }
 
-    /// Checks the block as its voters did: each signature, then execution. The header that the
+    /// Checks the block as the committee did: each signature, then execution. The header that the
     /// builder signed binds all of that, and only the state before the block is used besides.
-    fn try_block(&self, bad: &BadBlock) -> Result<(), EvidenceError> {
-        let header = &bad.block.header;
+    fn try_block(&self, block: &Block) -> Result<(), EvidenceError> {
+        let header = &block.header;
         let expired = EvidenceError::Expired(header.height);
         let parent = self.ledger.before(header.height).ok_or(expired)?;
 
-        // A signature that does not verify is enough: the builder bound it by its header.
-        let Ok(block) = verify_block(bad.block.clone(), parent.previous_validators(), &Unseen)
+        // A signature that does not verify is enough: the builder bound it by its header. No
+        // earlier check counts, because every node must come to the same verdict.
+        let Ok(block) = verify_block(block.clone(), parent.previous_validators(), &NoneKnown)
         else {
             return Ok(());
         };
@@ -112,20 +111,6 @@ impl<'a> EvidenceJudge<'a> {
     }
 }
 
-/// Vouches for no signature, so that each is checked here: every node must come to the same
-/// verdict.
-struct Unseen;
-
-impl Known for Unseen {
-    fn operation(&self, _: &SignedOperation) -> bool {
-        false
-    }
-
-    fn statement(&self, _: &SignedStatement) -> bool {
-        false
-    }
-}
-
 impl Ledger {
     /// Checks whether the next block may carry this evidence, as far as that is possible without
     /// checking signatures or executing an accused block. Once [`Self::judge`] has accepted the
@@ -134,7 +119,7 @@ impl Ledger {
     /// # Errors
     /// [`EvidenceError`], the reason why the evidence convicts nobody.
     pub fn admits_evidence(&self, evidence: &Evidence) -> Result<(), EvidenceError> {
-        EvidenceJudge::new(self).map_or(Ok(()), |court| court.admit(evidence))
+        EvidenceJudge::new(self).map_or(Ok(()), |court| court.admit(evidence).map(|_| ()))
     }
 
     /// Checks whether the next block may carry this evidence: whether it convicts a validator that
@@ -149,15 +134,43 @@ impl Ledger {
     }
 }
 
+/// Returns the cost of judging a piece of evidence, which counts among the operations of the block
+/// that carries it (L-6). The signatures on its own statements cost nothing: checking 16 of them
+/// takes no more than a millisecond.
+pub(crate) fn cost_of(evidence: &Evidence) -> u64 {
+    evidence.accused().map_or(0, cost_of_trial)
+}
+
+/// Returns the cost of checking and executing an accused block, without its clearings: these take
+/// the place of the clearings of the block that carries it ([`cost::clearings_beside`]).
+fn cost_of_trial(block: &Block) -> u64 {
+    let commit = block
+        .previous_commit
+        .as_ref()
+        .map_or(0, CommitProof::signatures);
+
+    // A piece of evidence has up to two signatures.
+    let signatures = commit.saturating_add(block.evidence.len().saturating_mul(2));
+    let operations = block
+        .operations
+        .iter()
+        .map(|signed| operations::cost_of(&signed.payload.body));
+
+    operations.fold(
+        cost::OPERATION.saturating_add(cost::times(signatures, cost::SIGNATURE)),
+        u64::saturating_add,
+    )
+}
+
 /// Returns whether a block carries an accused block as evidence.
 fn carries_accused(block: &Block) -> bool {
     let mut evidence = block.evidence.iter();
-    evidence.any(|inner| matches!(inner, Evidence::BadBlock(_)))
+    evidence.any(|inner| inner.accused().is_some())
 }
 
 /// Checks that an accused block is cheap and short enough to be judged.
 fn check_size(block: &Block) -> Result<(), EvidenceError> {
-    let cost = cost::accused(block);
+    let cost = cost_of_trial(block);
     if cost > cost::OPERATIONS {
         return Err(EvidenceError::Cost(cost));
     }

@@ -3,55 +3,24 @@
 
 use std::sync::Arc;
 
-use quorate_crypto::{Verified, merkle};
+use quorate_crypto::{Decision, Verified, merkle};
 use quorate_types::{
-    Block, Evidence, Hash, Header, Kind, Outcome, PROTOCOL_VERSION, PublicKey, QuorumCertificate,
-    Round, SignedOperation, Statement, ValidatorSet, cbor,
+    Block, CommitProof, Evidence, Hash, Header, Outcome, PROTOCOL_VERSION, ValidatorSet, cbor,
 };
 
 use crate::check::Contents;
 use crate::committee::Turns;
+use crate::inputs::Inputs;
 use crate::run::{Now, Run};
 use crate::state::{Entry, Key};
 use crate::{Execution, InvalidBlock, Ledger, cost};
-
-/// The contents of a block that execution needs, for a received block and for one that is being
-/// built alike.
-pub(crate) struct Inputs<'a> {
-    pub now: Now,
-    pub builder: PublicKey,
-    pub build_round: Round,
-    pub operations: Vec<&'a SignedOperation>,
-    pub evidence: Vec<&'a Evidence>,
-    pub commit: Option<&'a QuorumCertificate>,
-}
-
-impl<'a> Inputs<'a> {
-    /// Returns the inputs that a received block has.
-    fn of(block: &'a Block) -> Self {
-        let header = &block.header;
-
-        Self {
-            now: Now {
-                height: header.height,
-                active: header.active_time,
-                wall: header.block_time,
-            },
-            builder: header.builder,
-            build_round: header.build_round,
-            operations: block.operations.iter().collect(),
-            evidence: block.evidence.iter().collect(),
-            commit: block.previous_commit.as_ref(),
-        }
-    }
-}
 
 impl Ledger {
     /// Runs a block on top of the last decided one. The ledger is unchanged, and the result is a
     /// pure function of the state and the block: no clock and nothing else is read (N-26).
     ///
-    /// `Verified` vouches that every signature holds, those of the validators in the commit
-    /// included. Consensus checks whether the builder may build in its round.
+    /// `Verified` vouches that every signature holds, those in the commit included. Whether it was
+    /// the turn of the builder is for the ordering to check (N-8).
     ///
     /// # Errors
     /// [`InvalidBlock`], which names the first rule that the block breaks.
@@ -81,7 +50,7 @@ impl Ledger {
     /// Checks where the header puts the block: version, swarm, parent, times, validator sets and
     /// parameters (L-2, L-3).
     fn check_place(&self, header: &Header) -> Result<(), InvalidBlock> {
-        let expected = self.tip().height.saturating_add(1);
+        let expected = self.height().saturating_add(1);
 
         if header.version != PROTOCOL_VERSION {
             return Err(InvalidBlock::Version(header.version));
@@ -97,7 +66,7 @@ impl Ledger {
             });
         }
 
-        if header.previous != self.tip().block {
+        if header.previous != self.last_block() {
             return Err(InvalidBlock::Previous(header.previous));
         }
 
@@ -113,7 +82,7 @@ impl Ledger {
 
     /// Checks that block time increases, and that active time follows from it (L-3).
     fn check_times(&self, header: &Header) -> Result<(), InvalidBlock> {
-        let previous = self.tip().block_time;
+        let previous = self.block_time();
         let found = header.block_time;
         if found <= previous {
             return Err(InvalidBlock::BlockTime { previous, found });
@@ -142,13 +111,13 @@ impl Ledger {
         Ok(())
     }
 
-    /// Checks that the commit consists of precommits for the block before, and that the header
-    /// binds it (L-2).
+    /// Checks that the commit in the block is that of the block before, and that the header binds
+    /// it (L-2).
     fn check_commit(&self, block: &Block) -> Result<(), InvalidBlock> {
         // Only the first block has no commit.
         let belongs = match &block.previous_commit {
-            None => self.tip().height == 0,
-            Some(commit) => self.commits_to_tip(&commit.statement),
+            None => self.height() == 0,
+            Some(commit) => self.commits_to_tip(commit),
         };
 
         if !belongs {
@@ -159,7 +128,7 @@ impl Ledger {
         let hash = block
             .previous_commit
             .as_ref()
-            .map_or(Hash::ZERO, QuorumCertificate::hash);
+            .map_or(Hash::ZERO, CommitProof::hash);
 
         if block.header.previous_commit != hash {
             return Err(InvalidBlock::PreviousCommitHash);
@@ -168,16 +137,17 @@ impl Ledger {
         Ok(())
     }
 
-    /// Returns whether a statement is the precommit for the last decided block.
-    fn commits_to_tip(&self, statement: &Statement) -> bool {
-        let tip = self.tip();
+    /// Returns whether a proof is one of the commit of the last decided block.
+    fn commits_to_tip(&self, commit: &CommitProof) -> bool {
+        let decision = Decision {
+            swarm: self.swarm(),
+            height: self.height(),
+            block: self.last_block(),
+            validators: self.previous_validators().hash(),
+        };
 
-        tip.height > 0
-            && statement.swarm == self.swarm()
-            && statement.height == tip.height
-            && statement.kind == Kind::Precommit
-            && statement.block == Some(tip.block)
-            && statement.validators == self.previous_validators().hash()
+        // The genesis was not decided.
+        self.height() > 0 && decision.is_proved_by(commit)
     }
 
     /// Runs contents that keep the rules, and makes the header that results.
@@ -259,13 +229,13 @@ impl Ledger {
             height: inputs.now.height,
             active_time: inputs.now.active,
             block_time: inputs.now.wall,
-            previous: self.tip().block,
-            previous_commit: inputs.commit.map_or(Hash::ZERO, QuorumCertificate::hash),
+            previous: self.last_block(),
+            previous_commit: inputs.commit.map_or(Hash::ZERO, CommitProof::hash),
             validators: self.validators().hash(),
             next_validators: self.next_validators().hash(),
             parameters: self.parameters(),
             builder: inputs.builder,
-            build_round: inputs.build_round,
+            missed_turns: inputs.missed_turns,
             operations: contents.operations,
             state: Hash::ZERO,
             outcomes: Hash::ZERO,
@@ -307,7 +277,7 @@ impl Ledger {
             schedule: self.proposers(),
             validators: self.validators(),
             builder: inputs.builder,
-            build_round: inputs.build_round,
+            missed_turns: inputs.missed_turns,
         });
 
         // Most blocks change nothing here, and then write no entry.

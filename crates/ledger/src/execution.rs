@@ -67,7 +67,7 @@ pub struct Committed {
     pub leaves: Vec<Vec<u8>>,
     /// The dossiers, one for each clearing record among the outcomes, in their order.
     pub dossiers: Vec<Dossier>,
-    /// The validator set that this block decided on, which votes from
+    /// The validator set that this block decided on, which is in force from
     /// [`quorate_types::limits::VALIDATOR_SET_DELAY`] heights later on; `None` if the set does not
     /// change.
     pub validators: Option<Arc<ValidatorSet>>,

@@ -1,5 +1,6 @@
 //! The reasons why a block is not valid, one variant for each rule (`protocols/ledger.md`).
 
+use quorate_crypto::FaultError;
 use quorate_types::{ActiveMillis, BlockId, Hash, Height, PublicKey, UnixMillis};
 
 /// The first rule that a block breaks. The validator that proposed the block is faulty.
@@ -38,16 +39,16 @@ pub enum InvalidBlock {
         /// The active time in the header.
         found: ActiveMillis,
     },
-    /// `validators` in the header is not the hash of the set that votes on this height.
-    #[error("validator set {0:?} does not vote on this height")]
+    /// `validators` in the header is not the hash of the set in force at this height.
+    #[error("validator set {0:?} is not the set of this height")]
     Validators(Hash),
-    /// `next_validators` in the header is not the hash of the set that votes on the next height.
+    /// `next_validators` in the header is not the hash of the set in force at the next height.
     #[error("validator set {0:?} is not the set of the next height")]
     NextValidators(Hash),
     /// The parameters are not those in force.
     #[error("parameters {0:?} are not those in force")]
     Parameters(Hash),
-    /// The commit does not consist of precommits for the previous block, or it is missing, or the
+    /// The commit does not prove that the previous block was decided, or it is missing, or the
     /// first block has one.
     #[error("the commit in the block is not a commit of the previous block")]
     PreviousCommit,
@@ -193,6 +194,18 @@ pub enum EvidenceError {
     /// The accused block is valid.
     #[error("the accused block {0:?} is valid")]
     Valid(BlockId),
+}
+
+impl From<FaultError> for EvidenceError {
+    fn from(error: FaultError) -> Self {
+        match error {
+            FaultError::Form => Self::Form,
+            FaultError::Swarm => Self::Swarm,
+            FaultError::Height(height) => Self::Height(height),
+            FaultError::Validators => Self::Validators,
+            FaultError::Stranger(key) => Self::Stranger(key),
+        }
+    }
 }
 
 /// The reason why an execution is not committed: it was not made on top of the last decided block.

@@ -5,8 +5,12 @@
 //! [`Ledger::propose`] run a block on top of it without changing it; [`Ledger::commit`] takes over
 //! the result once consensus has decided the block. The effects of a block are a pure function of
 //! the state and of the block: evidence first, then the operations by phase, then deadlines, then
-//! the clearing of each market whose window closes (`protocols/ledger.md`). **Absent here:**
-//! rounds, votes, the network, and any clock: the only time is that of the block.
+//! the clearing of each market whose window closes (`protocols/ledger.md`).
+//!
+//! The ordering of blocks is not known here. A block comes with its builder, the number of turns to
+//! propose that were missed before ([`Proposal::missed_turns`]) and an opaque proof that the block
+//! before was decided. `quorate-crypto` judges what proves a commit, and what proves a fault.
+//! **Absent here:** rounds, votes, the network, and any clock: the only time is that of the block.
 
 mod advance;
 mod check;
@@ -17,6 +21,7 @@ mod cost;
 mod court;
 mod execute;
 mod execution;
+mod inputs;
 mod invalid;
 mod ledger;
 mod lifecycle;
@@ -25,7 +30,6 @@ mod propose;
 mod queries;
 mod run;
 mod state;
-mod timers;
 mod windows;
 
 pub use committee::EVIDENCE_HEIGHTS;

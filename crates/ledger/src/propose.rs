@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, btree_map};
 
 use quorate_crypto::Verified;
 use quorate_types::{
-    Block, Evidence, PublicKey, QuorumCertificate, Round, SignedOperation, UnixMillis, cbor, limits,
+    Block, CommitProof, Evidence, PublicKey, SignedOperation, Turn, UnixMillis, cbor, limits,
 };
 
 use crate::check::{self, Contents};
-use crate::court::EvidenceJudge;
-use crate::execute::Inputs;
-use crate::operations::{Admission, admits};
+use crate::court::{self, EvidenceJudge};
+use crate::inputs::Inputs;
+use crate::operations::{self, Admission, admits};
 use crate::run::Now;
 use crate::state::View;
 use crate::{Execution, Ledger, cost};
@@ -24,10 +24,10 @@ pub struct Proposal {
     pub block_time: UnixMillis,
     /// The key of the builder.
     pub builder: PublicKey,
-    /// The round that the block is built in, counted from 0.
-    pub build_round: Round,
-    /// The commit of the last decided block; `None` exactly for the first block.
-    pub previous_commit: Option<Verified<QuorumCertificate>>,
+    /// The number of turns to propose that passed at this height before that of the builder.
+    pub missed_turns: Turn,
+    /// The proof that the last block was decided; `None` exactly for the first block.
+    pub previous_commit: Option<Verified<CommitProof>>,
     /// The operations that wait, in order of preference if not all of them fit.
     pub operations: Vec<Verified<SignedOperation>>,
     /// The evidence that waits to be committed.
@@ -45,7 +45,7 @@ impl Ledger {
     pub fn propose(&self, proposal: Proposal) -> (Verified<Block>, Execution) {
         let Proposal {
             builder,
-            build_round,
+            missed_turns,
             previous_commit,
             operations,
             evidence,
@@ -65,7 +65,7 @@ impl Ledger {
         let inputs = Inputs {
             now,
             builder,
-            build_round,
+            missed_turns,
             operations: operations.iter().map(|operation| &**operation).collect(),
             evidence: evidence.iter().map(|evidence| &**evidence).collect(),
             commit: previous_commit.as_deref(),
@@ -233,7 +233,7 @@ struct Room {
 }
 
 impl Room {
-    fn new(commit: Option<&QuorumCertificate>, evidence: &[Verified<Evidence>]) -> Self {
+    fn new(commit: Option<&CommitProof>, evidence: &[Verified<Evidence>]) -> Self {
         // Commit and evidence have taken their room before any operation.
         let commit = commit.map_or(0, |commit| cbor::encode(commit).len());
         let frame = check::FRAME.saturating_add(commit);
@@ -244,7 +244,7 @@ impl Room {
 
         let taken = lengths.fold(frame, usize::saturating_add);
 
-        let costs = evidence.iter().map(|evidence| cost::evidence(evidence));
+        let costs = evidence.iter().map(|evidence| court::cost_of(evidence));
         let cost = costs.fold(cost::OPERATIONS, u64::saturating_sub);
 
         Self {
@@ -257,7 +257,7 @@ impl Room {
     /// Takes room for an operation if there is enough, and returns whether there was.
     fn take(&mut self, operation: &SignedOperation) -> bool {
         let bytes = cbor::encode(operation).len();
-        let cost = cost::operation(&operation.payload.body);
+        let cost = operations::cost_of(&operation.payload.body);
 
         let fits = bytes <= limits::OPERATION_BYTES
             && bytes <= self.bytes

@@ -25,7 +25,7 @@ pub(crate) struct Run<'a> {
     pub genesis: &'a Genesis,
     pub swarm: SwarmId,
     pub now: Now,
-    /// The validator set that votes on this block.
+    /// The validator set in force at the height of the block.
     pub validators: &'a ValidatorSet,
     pub view: View<'a>,
     pub outcomes: Vec<Outcome>,

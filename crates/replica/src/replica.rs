@@ -368,7 +368,7 @@ impl Replica {
         let proposal = Proposal {
             block_time: cx.unix().max(ledger.block_time() + 1),
             builder: cx.me(),
-            build_round: request.round,
+            missed_turns: request.round,
             previous_commit: request.previous_commit,
             operations: self.pool.offer(ledger, limits::OPERATIONS_PER_BLOCK),
             evidence: self.accusations.offer(),

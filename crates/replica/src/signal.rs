@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use quorate_crypto::Verified;
 use quorate_ledger::Execution;
-use quorate_types::{Block, Evidence, QuorumCertificate, Round};
+use quorate_types::{Block, CommitProof, Evidence, QuorumCertificate, Round};
 
 use crate::event::HaltReason;
 
@@ -31,7 +31,7 @@ pub(crate) struct BuildRequest {
     /// The round that the block is for.
     pub(crate) round: Round,
     /// The proof that the block before was decided; `None` at height 1.
-    pub(crate) previous_commit: Option<Verified<QuorumCertificate>>,
+    pub(crate) previous_commit: Option<Verified<CommitProof>>,
 }
 
 /// A decided block, the result of executing it, and the proof that it was decided.

@@ -10,8 +10,8 @@ use quorate_crypto::{
 use quorate_ledger::Ledger;
 use quorate_types::operation::Suspicion;
 use quorate_types::{
-    Block, Evidence, OperationBody, OperationId, PublicKey, QuorumCertificate, Sign1, Signature,
-    SignedOperation, SignedStatement, ValidatorSet,
+    Block, CommitProof, Evidence, OperationBody, OperationId, PublicKey, QuorumCertificate, Sign1,
+    Signature, SignedOperation, SignedStatement, ValidatorSet,
 };
 
 use crate::event::{Event, Origin};
@@ -199,7 +199,7 @@ impl BlockContext {
         let votes = block
             .previous_commit
             .as_ref()
-            .map_or(0, |commit| commit.votes.len());
+            .map_or(0, CommitProof::signatures);
 
         (block.operations.len() + votes).saturating_sub(self.operations.len() + self.votes.len())
     }

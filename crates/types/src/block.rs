@@ -3,8 +3,8 @@
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 use crate::{
-    ActiveMillis, BlockId, Evidence, Hash, Height, PublicKey, QuorumCertificate, Round,
-    SignedOperation, SwarmId, UnixMillis, cbor,
+    ActiveMillis, BlockId, CommitProof, Evidence, Hash, Height, PublicKey, SignedOperation,
+    SwarmId, Turn, UnixMillis, cbor,
 };
 
 /// The header of a block, whose hash is the block id. The roots are those that executing the block
@@ -33,10 +33,12 @@ pub struct Header {
     pub next_validators: Hash,
     /// The hash of the genesis parameters in force.
     pub parameters: Hash,
-    /// The key of the validator that built the block: the proposer of (height, build round).
+    /// The key of the validator that built the block: the proposer of (height, missed turns).
     pub builder: PublicKey,
-    /// The round in which the block was built. The round in which it is voted on may be later.
-    pub build_round: Round,
+    /// The number of turns to propose that passed at this height before that of the builder, which
+    /// is the number of the round in which the block was built (N-8). The round that decides it may
+    /// be later.
+    pub missed_turns: Turn,
     /// The root over the operations (RFC 9162 tree, SHA-256).
     pub operations: Hash,
     /// The root of the state after this block (authenticated map, BLAKE3).
@@ -57,7 +59,7 @@ pub struct Block {
     /// The evidence, strictly ascending.
     pub evidence: Vec<Evidence>,
     /// The commit of the block before; `None` exactly at height 1.
-    pub previous_commit: Option<QuorumCertificate>,
+    pub previous_commit: Option<CommitProof>,
 }
 
 impl Header {
@@ -65,12 +67,5 @@ impl Header {
     /// vote is not part of it.
     pub fn id(&self) -> BlockId {
         BlockId(Hash::derive("quorate 1 block", &[&cbor::encode(self)]).0)
-    }
-}
-
-impl QuorumCertificate {
-    /// Returns the BLAKE3 hash of the canonical encoding, which [`Header::previous_commit`] binds.
-    pub fn hash(&self) -> Hash {
-        Hash::derive("quorate 1 commit", &[&cbor::encode(self)])
     }
 }

@@ -90,6 +90,15 @@ impl Evidence {
         self.signed().statement.height
     }
 
+    /// Returns the block that has to be invalid for the evidence to convict; `None` if the
+    /// statements convict by themselves.
+    pub fn accused(&self) -> Option<&Block> {
+        match self {
+            Self::Conflict(_) => None,
+            Self::BadBlock(bad) => Some(&bad.block),
+        }
+    }
+
     /// Returns the BLAKE3 hash of the canonical encoding.
     pub fn hash(&self) -> Hash {
         Hash::derive("quorate 1 evidence", &[&cbor::encode(self)])
@@ -125,7 +134,7 @@ impl BadBlock {
         // The header must name the slot that its builder signed for.
         is_new
             && self.proposal.signer == header.builder
-            && said.round == header.build_round
+            && said.round == header.missed_turns
             && said.swarm == header.swarm
             && said.height == header.height
             && said.validators == header.validators

@@ -8,6 +8,7 @@
 pub mod attestation;
 pub mod block;
 pub mod cbor;
+pub mod commit;
 pub mod cose;
 pub mod evidence;
 pub mod genesis;
@@ -27,6 +28,7 @@ pub mod validators;
 
 pub use attestation::{Attestation, Claims};
 pub use block::{Block, Header};
+pub use commit::CommitProof;
 pub use evidence::{BadBlock, Conflict, Evidence};
 pub use genesis::{Genesis, Market, Stage};
 pub use ids::{BlockId, Hash, Nonce, OperationId, ParseHexError, PublicKey, Signature, SwarmId};
@@ -45,6 +47,9 @@ pub use validators::{Validator, ValidatorSet};
 pub type Height = u64;
 /// The round within a height, counted from 0. The paper's round -1 is `None` of an `Option<Round>`.
 pub type Round = u32;
+/// A turn to propose within a height, counted from 0. The ordering says which of its steps is a
+/// turn; in Tendermint each round is one (N-8).
+pub type Turn = u32;
 /// The voting power of a validator or of a set of them, in whole units.
 pub type Power = u64;
 /// A price in the unit of the market, as an integer. Negative prices are never accepted.

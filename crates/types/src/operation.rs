@@ -234,42 +234,40 @@ pub struct Suspicion {
 }
 
 impl OperationBody {
+    /// Returns the name that the operation is encoded with.
+    pub fn name(&self) -> &'static str {
+        self.name_and_phase().0
+    }
+
     /// Returns the phase of the canonical order within a block (L-4): revocation and membership,
     /// cancel and withdraw, submissions, bids with openings and solutions, reports, lapses.
     /// Deadlines and clearings follow after all operations.
     pub fn phase(&self) -> u8 {
-        match self {
-            Self::Revoke(_) | Self::Admit(_) | Self::Attest(_) => 0,
-            Self::Cancel(_) | Self::Withdraw(_) => 1,
-
-            // A task can be bid for in the block that opens it.
-            Self::Submit(_) => 2,
-            Self::Bid(_) | Self::Seal(_) | Self::Reveal(_) | Self::Solve(_) => 3,
-
-            // A report comes before a lapse that would end its assignment.
-            Self::Accept(_) | Self::Decline(_) | Self::Complete(_) | Self::Fail(_) => 4,
-            Self::Lapse(_) => 5,
-        }
+        self.name_and_phase().1
     }
 
-    /// Returns the name that the operation is encoded with.
-    pub fn name(&self) -> &'static str {
+    /// Returns what stands in the table of the kinds: name and phase.
+    fn name_and_phase(&self) -> (&'static str, u8) {
         match self {
-            Self::Admit(_) => "admit",
-            Self::Attest(_) => "attest",
-            Self::Revoke(_) => "revoke",
-            Self::Cancel(_) => "cancel",
-            Self::Withdraw(_) => "withdraw",
-            Self::Submit(_) => "submit",
-            Self::Bid(_) => "bid",
-            Self::Seal(_) => "seal",
-            Self::Reveal(_) => "reveal",
-            Self::Solve(_) => "solve",
-            Self::Accept(_) => "accept",
-            Self::Decline(_) => "decline",
-            Self::Complete(_) => "complete",
-            Self::Fail(_) => "fail",
-            Self::Lapse(_) => "lapse",
+            Self::Admit(_) => ("admit", 0),
+            Self::Attest(_) => ("attest", 0),
+            Self::Revoke(_) => ("revoke", 0),
+            Self::Cancel(_) => ("cancel", 1),
+            Self::Withdraw(_) => ("withdraw", 1),
+
+            // A task can be bid for in the block that opens it.
+            Self::Submit(_) => ("submit", 2),
+            Self::Bid(_) => ("bid", 3),
+            Self::Seal(_) => ("seal", 3),
+            Self::Reveal(_) => ("reveal", 3),
+            Self::Solve(_) => ("solve", 3),
+
+            // A report comes before a lapse that would end its assignment.
+            Self::Accept(_) => ("accept", 4),
+            Self::Decline(_) => ("decline", 4),
+            Self::Complete(_) => ("complete", 4),
+            Self::Fail(_) => ("fail", 4),
+            Self::Lapse(_) => ("lapse", 5),
         }
     }
 }

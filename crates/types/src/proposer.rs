@@ -1,9 +1,8 @@
-//! The proposer of each round: a pure function of height, round, validator set and benched set
-//! (N-7).
+//! The proposer of each turn: a pure function of height, turn, validator set and benched set (N-7).
 
 use std::collections::BTreeSet;
 
-use crate::{Height, Power, PublicKey, Round, ValidatorSet, limits};
+use crate::{Height, Power, PublicKey, Turn, ValidatorSet, limits};
 
 /// The order in which validators propose, each as often as its power says.
 ///
@@ -40,9 +39,9 @@ impl ProposerSchedule {
         }
     }
 
-    /// Returns the proposer of a round: slot `height + round` of the period.
-    pub fn proposer(&self, height: Height, round: Round) -> PublicKey {
-        let at = height.wrapping_add(u64::from(round)) % self.slots.len() as u64;
+    /// Returns the proposer of a turn: slot `height + turn` of the period.
+    pub fn proposer(&self, height: Height, turn: Turn) -> PublicKey {
+        let at = height.wrapping_add(u64::from(turn)) % self.slots.len() as u64;
         self.slots[at as usize]
     }
 }

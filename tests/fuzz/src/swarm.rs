@@ -157,7 +157,7 @@ pub(crate) fn certify(height: u64, outcomes: &[Outcome]) -> Vec<Certificate> {
         next_validators: set.hash(),
         parameters: genesis.parameters_hash(),
         builder: public(1),
-        build_round: 0,
+        missed_turns: 0,
         operations: Hash::ZERO,
         state: Hash::ZERO,
         outcomes: merkle::root(&leaves),

@@ -72,7 +72,7 @@ impl Auction {
         let mut block = self.block.clone();
         block.header.outcomes = merkle::root(&leaves);
         let commit = self.world.commit_of(&block);
-        Certificate::assemble_all(&block.header, &commit, &self.outcomes, &[]).unwrap()
+        Certificate::assemble_all(&block.header, commit.certificate(), &self.outcomes, &[]).unwrap()
     }
 
     /// Makes the committee lie in its assignments.

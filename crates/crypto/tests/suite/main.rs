@@ -6,7 +6,9 @@
     reason = "a test fails by panicking"
 )]
 
+mod commit;
 mod common;
 mod cose;
+mod fault;
 mod keys;
 mod quorum;

@@ -5,13 +5,12 @@
 use crate::common::*;
 use proptest::prelude::*;
 use quorate_crypto::{
-    BlockError, KeyError, Known, QuorumError, SignatureError, Verified, merkle, verify_block,
+    BlockError, KeyError, NoneKnown, QuorumError, SignatureError, Verified, merkle, verify_block,
     verify_evidence, verify_quorum,
 };
 use quorate_types::{
     BadBlock, Block, Conflict, Evidence, Hash, Header, Kind, PublicKey, QuorumCertificate,
-    Signature, SignedOperation, SignedStatement, Statement, SwarmId, Validator, ValidatorSet, Vote,
-    cbor, limits,
+    Signature, SignedStatement, Statement, SwarmId, Validator, ValidatorSet, Vote, cbor, limits,
 };
 
 fn check(certificate: QuorumCertificate, set: &ValidatorSet) -> Option<QuorumError> {
@@ -203,7 +202,7 @@ fn proposal_of(seed: u8, header: &Header) -> SignedStatement {
     let statement = Statement {
         swarm: header.swarm,
         height: header.height,
-        round: header.build_round,
+        round: header.missed_turns,
         kind: Kind::Proposal,
         block: Some(header.id()),
         validators: header.validators,
@@ -287,24 +286,12 @@ fn n4_proposals_contradict_by_their_pol_round_too() {
     assert!(Verified::<Evidence>::from_pair(&vote(1, &statement), &vote(1, &again)).is_some());
 }
 
-struct Nothing;
-
-impl Known for Nothing {
-    fn operation(&self, _: &SignedOperation) -> bool {
-        false
-    }
-
-    fn statement(&self, _: &SignedStatement) -> bool {
-        false
-    }
-}
-
 fn block(set: &ValidatorSet) -> Block {
     Block {
         header: header(set),
         operations: vec![operation(1, SWARM), operation(2, SWARM)],
         evidence: Vec::new(),
-        previous_commit: Some(certificate(&precommit(set), &[1, 2, 3])),
+        previous_commit: Some(certificate(&precommit(set), &[1, 2, 3]).into()),
     }
 }
 
@@ -312,11 +299,11 @@ fn block(set: &ValidatorSet) -> Block {
 fn each_part_of_a_block_is_authentic_or_the_block_is_not() {
     let set = set(&[1, 1, 1, 1]);
     let good = block(&set);
-    assert!(verify_block(good.clone(), &set, &Nothing).is_ok());
+    assert!(verify_block(good.clone(), &set, &NoneKnown).is_ok());
     let refused = |change: &dyn Fn(&mut Block)| {
         let mut block = good.clone();
         change(&mut block);
-        verify_block(block, &set, &Nothing).err()
+        verify_block(block, &set, &NoneKnown).err()
     };
     let id = good.operations[0].id();
     let signer = good.operations[0].signer;
@@ -335,7 +322,10 @@ fn each_part_of_a_block_is_authentic_or_the_block_is_not() {
         block.operations = vec![operation(1, SWARM); limits::OPERATIONS_PER_BLOCK + 1]
     });
     assert_eq!(error, Some(BlockError::TooMany));
-    let error = refused(&|block| block.previous_commit.as_mut().unwrap().votes.truncate(2));
+    let error = refused(&|block| {
+        let few = certificate(&precommit(&set), &[1, 2]);
+        block.previous_commit = Some(few.into());
+    });
     assert!(matches!(
         error,
         Some(BlockError::PreviousCommit(QuorumError::Power { .. }))

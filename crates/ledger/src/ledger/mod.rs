@@ -1,8 +1,9 @@
 //! The ledger: the state after the last decided block, and the step to the next one.
 
 mod past;
+mod tip;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use quorate_types::genesis::GenesisError;
@@ -11,8 +12,10 @@ use quorate_types::{
     SwarmId, UnixMillis, ValidatorSet,
 };
 
-use self::past::Past;
-use crate::state::{Committee, Entry, Index, Key, State, View};
+use self::past::{Before, Past};
+use self::tip::{Sets, Tip};
+use crate::committee::Committee;
+use crate::state::{Entry, Index, Key, State, View};
 use crate::{Committed, Execution, StaleExecution};
 
 /// The state of a swarm after its last decided block.
@@ -31,25 +34,7 @@ pub struct Ledger {
     sets: Sets,
     benched: BTreeSet<PublicKey>,
     schedule: Arc<ProposerSchedule>,
-    /// The data that undoes the last blocks, the latest first.
-    past: VecDeque<Arc<Past>>,
-}
-
-/// The last decided block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Tip {
-    pub height: Height,
-    pub block: BlockId,
-    pub active_time: ActiveMillis,
-    pub block_time: UnixMillis,
-}
-
-/// The validator sets of the last height, the next, and the one after.
-#[derive(Debug, Clone)]
-pub(crate) struct Sets {
-    pub previous: Arc<ValidatorSet>,
-    pub current: Arc<ValidatorSet>,
-    pub next: Arc<ValidatorSet>,
+    past: Past,
 }
 
 impl Ledger {
@@ -87,7 +72,7 @@ impl Ledger {
             sets,
             benched,
             schedule: Arc::new(schedule),
-            past: VecDeque::new(),
+            past: Past::default(),
         })
     }
 
@@ -115,7 +100,13 @@ impl Ledger {
         }
 
         // The undo is made of the values before the changes, so it comes first.
-        self.remember(&changes);
+        self.past.remember(Before {
+            tip: self.tip,
+            sets: self.sets.clone(),
+            benched: self.benched.clone(),
+            schedule: Arc::clone(&self.schedule),
+            undo: self.state.undo(&changes),
+        });
         self.state.apply(changes, tree);
 
         self.tip = Tip {
@@ -224,18 +215,18 @@ impl Ledger {
         self.state.tree().root()
     }
 
-    /// Returns the validator set that votes on the next height.
+    /// Returns the validator set in force at the next height.
     pub fn validators(&self) -> &Arc<ValidatorSet> {
         &self.sets.current
     }
 
-    /// Returns the validator set that voted on the last decided height. Before the first block it
-    /// is the set that votes on the next height.
+    /// Returns the validator set in force at the last decided height. Before the first block it is
+    /// that of the next height.
     pub fn previous_validators(&self) -> &Arc<ValidatorSet> {
         &self.sets.previous
     }
 
-    /// Returns the validator set that votes on the height after the next one.
+    /// Returns the validator set in force at the height after the next one.
     pub fn next_validators(&self) -> &Arc<ValidatorSet> {
         &self.sets.next
     }
@@ -245,7 +236,7 @@ impl Ledger {
         &self.benched
     }
 
-    /// Returns the schedule of the proposers in the rounds of the next height.
+    /// Returns the schedule of the turns to propose at the next height.
     pub fn proposers(&self) -> &Arc<ProposerSchedule> {
         &self.schedule
     }
@@ -254,12 +245,52 @@ impl Ledger {
         &self.state
     }
 
-    pub(crate) fn tip(&self) -> Tip {
-        self.tip
-    }
-
     pub(crate) fn parameters(&self) -> Hash {
         self.parameters
+    }
+
+    /// Returns the ledger on which the blocks of `height` are executed, for the next height and the
+    /// last [`quorate_types::limits::BAD_BLOCK_HEIGHTS`] decided ones; `None` for any other height.
+    /// The result has no past itself.
+    pub(crate) fn before(&self, height: Height) -> Option<Self> {
+        let back = self.blocks_since(height)?;
+
+        // For the next height `back` is 0, and nothing has to be undone.
+        let Some(last) = back.checked_sub(1) else {
+            return Some(Self {
+                past: Past::default(),
+                ..self.clone()
+            });
+        };
+
+        let then = self.past.before(last)?;
+
+        Some(Self {
+            genesis: Arc::clone(&self.genesis),
+            swarm: self.swarm,
+            parameters: self.parameters,
+            tip: then.tip,
+            state: self.state.rewound(&self.past.undos(back)),
+            sets: then.sets.clone(),
+            benched: then.benched.clone(),
+            schedule: Arc::clone(&then.schedule),
+            past: Past::default(),
+        })
+    }
+
+    /// Returns the decided block before `height`; `None` if [`Self::before`] has no ledger for it.
+    pub(crate) fn parent_of(&self, height: Height) -> Option<BlockId> {
+        match self.blocks_since(height)?.checked_sub(1) {
+            None => Some(self.tip.block),
+            Some(last) => self.past.before(last).map(|before| before.tip.block),
+        }
+    }
+
+    /// Returns the number of decided blocks from `height` on: 0 for the next height, and `None`
+    /// above it.
+    fn blocks_since(&self, height: Height) -> Option<usize> {
+        let next = self.tip.height.saturating_add(1);
+        usize::try_from(next.checked_sub(height)?).ok()
     }
 
     /// Returns the active time of a next block at `block_time`; see
@@ -288,18 +319,6 @@ impl Ledger {
 
         self.sets = sets;
         self.benched = benched;
-    }
-}
-
-impl Sets {
-    /// Returns the sets around `height`, the last decided one.
-    fn after(committee: &Committee, height: Height) -> Self {
-        let at = |ahead| Arc::clone(committee.at(height.saturating_add(ahead)));
-        Self {
-            previous: at(0),
-            current: at(1),
-            next: at(2),
-        }
     }
 }
 

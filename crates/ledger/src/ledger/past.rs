@@ -8,77 +8,45 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use quorate_types::{Height, ProposerSchedule, PublicKey, limits};
+use quorate_types::{ProposerSchedule, PublicKey, limits};
 
-use super::{Ledger, Sets, Tip};
-use crate::state::{Changes, Undo};
+use super::tip::{Sets, Tip};
+use crate::state::Undo;
 
-/// The parts of the ledger before a block that differ from those after it.
+/// The parts of a ledger before a block that differ from those after it.
 #[derive(Debug)]
-pub(super) struct Past {
-    tip: Tip,
-    sets: Sets,
-    benched: BTreeSet<PublicKey>,
-    schedule: Arc<ProposerSchedule>,
-    undo: Undo,
+pub(super) struct Before {
+    pub tip: Tip,
+    pub sets: Sets,
+    pub benched: BTreeSet<PublicKey>,
+    pub schedule: Arc<ProposerSchedule>,
+    /// The changes that lead from the state after the block to the state before it.
+    pub undo: Undo,
 }
 
-impl Ledger {
-    /// Returns the ledger on which the blocks of `height` are executed, for the next height and the
-    /// last [`limits::BAD_BLOCK_HEIGHTS`] decided ones; `None` for any other height. The result has
-    /// no past itself.
-    pub(crate) fn before(&self, height: Height) -> Option<Self> {
-        let back = self.blocks_since(height)?;
+/// The last [`limits::BAD_BLOCK_HEIGHTS`] decided blocks, as far as they can be undone.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Past {
+    /// The latest first.
+    blocks: VecDeque<Arc<Before>>,
+}
 
-        // For the next height `back` is 0, and nothing has to be undone.
-        let Some(last) = back.checked_sub(1) else {
-            return Some(Self {
-                past: VecDeque::new(),
-                ..self.clone()
-            });
-        };
-
-        let then = self.past.get(last)?;
-        // The latest block is undone first.
-        let undos: Vec<&Undo> = self.past.iter().take(back).map(|past| &past.undo).collect();
-
-        Some(Self {
-            genesis: Arc::clone(&self.genesis),
-            swarm: self.swarm,
-            parameters: self.parameters,
-            tip: then.tip,
-            state: self.state.rewound(&undos),
-            sets: then.sets.clone(),
-            benched: then.benched.clone(),
-            schedule: Arc::clone(&then.schedule),
-            past: VecDeque::new(),
-        })
+impl Past {
+    /// Keeps the data that undoes a block which is about to be committed.
+    pub(super) fn remember(&mut self, before: Before) {
+        self.blocks.push_front(Arc::new(before));
+        self.blocks.truncate(limits::BAD_BLOCK_HEIGHTS as usize);
     }
 
-    /// Returns the decided block before `height`; `None` if [`Self::before`] has no ledger for it.
-    pub(crate) fn parent_of(&self, height: Height) -> Option<quorate_types::BlockId> {
-        match self.blocks_since(height)?.checked_sub(1) {
-            None => Some(self.tip.block),
-            Some(last) => self.past.get(last).map(|past| past.tip.block),
-        }
+    /// Returns the data that undoes one block, of which `later` others are undone first; `None` if
+    /// it is not kept.
+    pub(super) fn before(&self, later: usize) -> Option<&Before> {
+        self.blocks.get(later).map(|before| &**before)
     }
 
-    /// Returns the number of decided blocks from `height` on: 0 for the next height, and `None`
-    /// above it.
-    fn blocks_since(&self, height: Height) -> Option<usize> {
-        let next = self.tip.height.saturating_add(1);
-        usize::try_from(next.checked_sub(height)?).ok()
-    }
-
-    /// Keeps the data that leads back to this state once `changes` are applied.
-    pub(super) fn remember(&mut self, changes: &Changes) {
-        self.past.push_front(Arc::new(Past {
-            tip: self.tip,
-            sets: self.sets.clone(),
-            benched: self.benched.clone(),
-            schedule: Arc::clone(&self.schedule),
-            undo: self.state.undo(changes),
-        }));
-        self.past.truncate(limits::BAD_BLOCK_HEIGHTS as usize);
+    /// Returns the changes that undo the last `count` blocks, the latest first.
+    pub(super) fn undos(&self, count: usize) -> Vec<&Undo> {
+        let blocks = self.blocks.iter().take(count);
+        blocks.map(|before| &before.undo).collect()
     }
 }

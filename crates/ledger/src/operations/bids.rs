@@ -2,14 +2,34 @@
 
 use std::sync::Arc;
 
-use quorate_types::operation::{Bid, Operation};
-use quorate_types::{Amounts, Capabilities, Label, PublicKey, Reason, Stage, TaskId, limits, task};
+use quorate_types::operation::{Bid, Operation, Withdraw};
+use quorate_types::{
+    Amounts, Capabilities, Label, PublicKey, Reason, SignedOperation, Stage, TaskId, limits, task,
+};
 
+use crate::cost;
 use crate::lifecycle::TaskState;
 use crate::run::{Items, Run};
 use crate::state::{Entry, Index, Key, Reservation};
 
+use super::perform::{Perform, as_a_whole};
 use super::{is_valid_list, sealed};
+
+impl Perform for Bid {
+    fn cost(&self) -> u64 {
+        cost::times(self.offers.len(), cost::OFFER)
+    }
+
+    fn perform(&self, run: &mut Run<'_>, signed: &SignedOperation) -> Result<Items, Reason> {
+        run.bid(&signed.payload, self)
+    }
+}
+
+impl Perform for Withdraw {
+    fn perform(&self, run: &mut Run<'_>, signed: &SignedOperation) -> Result<Items, Reason> {
+        as_a_whole(run.withdraw(signed.payload.agent, &self.market))
+    }
+}
 
 impl Run<'_> {
     /// Replaces the agent's earlier bid in this window. Offers that cannot count are refused one by
@@ -17,7 +37,7 @@ impl Run<'_> {
     ///
     /// A budget in a dimension that is not attested is accepted here. At clearing it is cut to
     /// nothing and the bid is excluded, with a refusal that everybody can see.
-    pub(super) fn bid(&mut self, operation: &Operation, bid: &Bid) -> Result<Items, Reason> {
+    fn bid(&mut self, operation: &Operation, bid: &Bid) -> Result<Items, Reason> {
         let agent = operation.agent;
         self.check_bid(agent, bid)?;
 
@@ -48,7 +68,7 @@ impl Run<'_> {
     }
 
     /// Ends the agent's live bids in a market, unless the window takes no more bids (M-5).
-    pub(super) fn withdraw(&mut self, agent: PublicKey, market: &Label) -> Result<(), Reason> {
+    fn withdraw(&mut self, agent: PublicKey, market: &Label) -> Result<(), Reason> {
         self.market(market)?;
         self.view.reservation(market, agent).ok_or(Reason::NoBid)?;
         // Once the window takes no more bids, those there are stand.

@@ -3,16 +3,29 @@
 use quorate_types::operation::{Lapse, Suspicion};
 use quorate_types::{Height, Reason, Sign1, SignedOperation, limits};
 
+use crate::cost;
 use crate::lifecycle::{Assignee, TaskEvent, step};
-use crate::run::Run;
+use crate::run::{Items, Run};
+
+use super::perform::{Perform, as_a_whole};
 
 /// The number of heights for which a suspicion counts, after the height at which it was signed.
 pub const SUSPICION_HEIGHTS: Height = 1000;
 
+impl Perform for Lapse {
+    fn cost(&self) -> u64 {
+        cost::times(self.suspicions.len(), cost::SIGNATURE)
+    }
+
+    fn perform(&self, run: &mut Run<'_>, signed: &SignedOperation) -> Result<Items, Reason> {
+        as_a_whole(run.lapse(signed, self))
+    }
+}
+
 impl Run<'_> {
     /// Ends an assignment whose lease is over, if validators with more than two thirds of the power
     /// suspect its holder (L-19).
-    pub(super) fn lapse(&mut self, signed: &SignedOperation, lapse: &Lapse) -> Result<(), Reason> {
+    fn lapse(&mut self, signed: &SignedOperation, lapse: &Lapse) -> Result<(), Reason> {
         let task = self.view.task(&lapse.task).ok_or(Reason::UnknownTask)?;
 
         // The state of the task is checked before the lease, so that its reasons come first (L-16).

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use quorate_market::eligibility;
-use quorate_types::operation::{Operation, OperationBody, Revoke};
+use quorate_types::operation::{Attest, Operation, OperationBody, Revoke};
 use quorate_types::{
-    Attestation, Capabilities, Genesis, Hash, PublicKey, Reason, SwarmId, UnixMillis, genesis,
-    limits,
+    Attestation, Capabilities, Genesis, Hash, PublicKey, Reason, SignedOperation, SwarmId,
+    UnixMillis, genesis, limits,
 };
 
-use crate::run::Run;
+use crate::cost;
+use crate::run::{Items, Run};
 use crate::state::{Attested, Entry, Key, Revocation, View};
+
+use super::perform::{Perform, as_a_whole};
 
 /// The swarm and the moment, which decide whether an attestation counts.
 #[derive(Debug, Clone, Copy)]
@@ -69,13 +72,30 @@ impl Admission<'_> {
     }
 }
 
+impl Perform for Attest {
+    fn cost(&self) -> u64 {
+        cost::SIGNATURE
+    }
+
+    fn perform(&self, run: &mut Run<'_>, signed: &SignedOperation) -> Result<Items, Reason> {
+        // A stranger is registered before anything is performed, so a member asks here.
+        if let OperationBody::Admit(_) = signed.payload.body {
+            return Err(Reason::AlreadyAdmitted);
+        }
+
+        as_a_whole(run.attest(signed.payload.agent, &self.attestation))
+    }
+}
+
+impl Perform for Revoke {
+    fn perform(&self, run: &mut Run<'_>, signed: &SignedOperation) -> Result<Items, Reason> {
+        as_a_whole(run.revoke(signed.payload.agent, self))
+    }
+}
+
 impl Run<'_> {
     /// Registers a further attestation of a member.
-    pub(super) fn attest(
-        &mut self,
-        agent: PublicKey,
-        attestation: &Attestation,
-    ) -> Result<(), Reason> {
+    fn attest(&mut self, agent: PublicKey, attestation: &Attestation) -> Result<(), Reason> {
         let admission = Admission {
             genesis: self.genesis,
             swarm: self.swarm,
@@ -141,7 +161,7 @@ impl Run<'_> {
 
     /// Revokes an attestation that the signer issued, also one that was never registered here
     /// (L-13).
-    pub(super) fn revoke(&mut self, issuer: PublicKey, revoke: &Revoke) -> Result<(), Reason> {
+    fn revoke(&mut self, issuer: PublicKey, revoke: &Revoke) -> Result<(), Reason> {
         let registered = self
             .view
             .entry(&Key::Attestation(revoke.subject, revoke.attestation));

@@ -4,15 +4,19 @@ use quorate_types::operation::{OperationBody, TaskReport};
 use quorate_types::{Reason, SignedOperation, limits};
 
 use crate::lifecycle::{Claim, TaskEvent};
-use crate::run::Run;
+use crate::run::{Items, Run};
+
+use super::perform::{Perform, as_a_whole};
+
+impl Perform for TaskReport {
+    fn perform(&self, run: &mut Run<'_>, signed: &SignedOperation) -> Result<Items, Reason> {
+        as_a_whole(run.report(signed, self))
+    }
+}
 
 impl Run<'_> {
     /// Applies a report to its task.
-    pub(super) fn report(
-        &mut self,
-        signed: &SignedOperation,
-        report: &TaskReport,
-    ) -> Result<(), Reason> {
+    fn report(&mut self, signed: &SignedOperation, report: &TaskReport) -> Result<(), Reason> {
         if report.detail.0.len() > limits::RESULT_BYTES {
             return Err(Reason::ResultMalformed);
         }

@@ -1,20 +1,44 @@
 //! Seal and reveal: bids that nobody can read before all of them are made (M-23 to M-27).
 
 use quorate_types::operation::{Offer, Opening, Operation, Reveal, Seal};
-use quorate_types::{Label, Market, PublicKey, Reason, Stage, TaskId, limits, task};
+use quorate_types::{
+    Label, Market, PublicKey, Reason, SignedOperation, Stage, TaskId, limits, task,
+};
 
+use crate::cost;
 use crate::run::{Items, Run};
 use crate::state::{Index, Reservation};
 
 use super::is_valid_list;
+use super::perform::Perform;
 
 /// The number of defaults after which a further one no longer lengthens the bar (M-27).
 const MAX_BARS: u64 = 16;
 
+impl Perform for Seal {
+    fn cost(&self) -> u64 {
+        cost::times(self.offers.len(), cost::OFFER)
+    }
+
+    fn perform(&self, run: &mut Run<'_>, signed: &SignedOperation) -> Result<Items, Reason> {
+        run.seal(&signed.payload, self)
+    }
+}
+
+impl Perform for Reveal {
+    fn cost(&self) -> u64 {
+        cost::times(self.openings.len(), cost::OFFER)
+    }
+
+    fn perform(&self, run: &mut Run<'_>, signed: &SignedOperation) -> Result<Items, Reason> {
+        run.reveal(signed.payload.agent, self)
+    }
+}
+
 impl Run<'_> {
     /// Replaces the agent's earlier commitments in this window. Commitments that cannot count are
     /// refused one by one; if none is left, the earlier ones stand (M-23).
-    pub(super) fn seal(&mut self, operation: &Operation, seal: &Seal) -> Result<Items, Reason> {
+    fn seal(&mut self, operation: &Operation, seal: &Seal) -> Result<Items, Reason> {
         let agent = operation.agent;
         self.check_seal(agent, seal)?;
 
@@ -59,7 +83,7 @@ impl Run<'_> {
 
     /// Opens commitments. An opening that has no live commitment, or that does not hash to its
     /// commitment, is refused; the others count (M-26).
-    pub(super) fn reveal(&mut self, agent: PublicKey, reveal: &Reveal) -> Result<Items, Reason> {
+    fn reveal(&mut self, agent: PublicKey, reveal: &Reveal) -> Result<Items, Reason> {
         self.check_reveal(reveal)?;
 
         let found = self

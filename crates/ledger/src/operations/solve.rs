@@ -6,18 +6,36 @@ use std::sync::Arc;
 
 use quorate_market::{Auction, Clearing, Mechanism, Score, clearing_of, mechanism};
 use quorate_types::operation::{Operation, Pair, Solve};
-use quorate_types::{Label, Market, PublicKey, Reason, Stage, limits};
+use quorate_types::{Label, Market, PublicKey, Reason, SignedOperation, Stage, limits};
 
 use crate::clearing_inputs::ClearingInputs;
+use crate::cost;
 use crate::run::{Items, Run};
 use crate::state::{Entry, Key, Solution};
 
 use super::is_valid_list;
+use super::perform::Perform;
+
+/// The cost of a new solution besides its own pairs: to find the tasks that are due, and to judge
+/// all solutions that the window keeps, at their longest, with what each of their bidders has left.
+const KEPT: u64 = 5_000
+    + cost::PAIR * cost::KEPT_PAIRS as u64
+    + cost::PARTY * limits::BIDDERS_PER_CLEARING as u64;
+
+impl Perform for Solve {
+    fn cost(&self) -> u64 {
+        cost::times(self.pairs.len(), cost::PAIR).saturating_add(KEPT)
+    }
+
+    fn perform(&self, run: &mut Run<'_>, signed: &SignedOperation) -> Result<Items, Reason> {
+        run.solve(&signed.payload, self)
+    }
+}
 
 impl Run<'_> {
     /// Keeps a solution if every pair of it holds and it is better than all that are kept. If pairs
     /// do not hold, they are named and nothing is kept.
-    pub(super) fn solve(&mut self, operation: &Operation, solve: &Solve) -> Result<Items, Reason> {
+    fn solve(&mut self, operation: &Operation, solve: &Solve) -> Result<Items, Reason> {
         let market = self.market(&solve.market)?;
         self.check_solve(solve)?;
 

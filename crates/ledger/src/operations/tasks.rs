@@ -9,14 +9,36 @@ use quorate_types::{
 };
 
 use crate::advance::Advanced;
+use crate::cost;
 use crate::lifecycle::{TaskEvent, TaskState};
-use crate::run::Run;
+use crate::run::{Items, Run};
 use crate::state::Task;
+
+use super::perform::{Perform, as_a_whole};
+
+/// The cost of opening a task and of ending it later.
+const TASK: u64 = 40;
+
+impl Perform for Submit {
+    fn cost(&self) -> u64 {
+        cost::times(self.tasks.len(), TASK)
+    }
+
+    fn perform(&self, run: &mut Run<'_>, signed: &SignedOperation) -> Result<Items, Reason> {
+        as_a_whole(run.submit(signed.payload.agent, self))
+    }
+}
+
+impl Perform for Cancel {
+    fn perform(&self, run: &mut Run<'_>, signed: &SignedOperation) -> Result<Items, Reason> {
+        as_a_whole(run.cancel(signed, self))
+    }
+}
 
 impl Run<'_> {
     /// Opens all tasks of an operation, or none. Numbers that continue the requester's are used up
     /// either way, so that tasks which were submitted after a refused one keep their names (L-14).
-    pub(super) fn submit(&mut self, requester: PublicKey, submit: &Submit) -> Result<(), Reason> {
+    fn submit(&mut self, requester: PublicKey, submit: &Submit) -> Result<(), Reason> {
         if submit.tasks.is_empty() || submit.tasks.len() > limits::TASKS_PER_OPERATION {
             return Err(Reason::TaskMalformed);
         }
@@ -93,11 +115,7 @@ impl Run<'_> {
     }
 
     /// Cancels a task that has not ended.
-    pub(super) fn cancel(
-        &mut self,
-        signed: &SignedOperation,
-        cancel: &Cancel,
-    ) -> Result<(), Reason> {
+    fn cancel(&mut self, signed: &SignedOperation, cancel: &Cancel) -> Result<(), Reason> {
         self.view.task(&cancel.task).ok_or(Reason::UnknownTask)?;
         if cancel.task.requester != signed.payload.agent {
             return Err(Reason::NotRequester);

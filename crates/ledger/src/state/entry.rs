@@ -1,16 +1,17 @@
 //! The entries under the state root. Each has exactly one encoding, and the tree holds its hash.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use quorate_types::operation::{Offer, Pair, SealedOffer};
 use quorate_types::{
     ActiveMillis, Amounts, Capabilities, FencingToken, Hash, Height, OperationId, PublicKey, Stage,
-    TaskId, TaskSpec, ValidatorSet, cbor,
+    TaskId, TaskSpec, cbor,
 };
 use serde::Serialize;
 use serde_tuple::Serialize_tuple;
 
+use crate::committee::{Committee, Proposers};
 use crate::lifecycle::TaskState;
 
 use super::Index;
@@ -172,42 +173,4 @@ pub(crate) struct Opened {
     pub builders: BTreeSet<PublicKey>,
     /// The stage, which says what the window takes now.
     pub stage: Stage,
-}
-
-/// The validator sets that evidence may speak of, and the convicted keys.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Committee {
-    /// The sets, each with the height from which on it votes; ascending, never empty.
-    pub sets: Vec<(Height, Arc<ValidatorSet>)>,
-    /// The keys that evidence convicted. They lose their power, unless no other validator is left.
-    pub convicted: BTreeSet<PublicKey>,
-}
-
-impl Committee {
-    fn encode(&self) -> Vec<u8> {
-        let sets: Vec<(Height, &ValidatorSet)> = self
-            .sets
-            .iter()
-            .map(|(from, set)| (*from, &**set))
-            .collect();
-        cbor::encode(&(sets, &self.convicted))
-    }
-}
-
-/// The records of the validators that missed a turn lately or are benched.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
-pub(crate) struct Proposers {
-    pub records: BTreeMap<PublicKey, ProposerRecord>,
-}
-
-/// The record of one validator's turns to propose.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize_tuple)]
-pub(crate) struct ProposerRecord {
-    /// The number of heights in a row at which it missed its turn.
-    pub misses: u32,
-    /// The number of times that it was benched since it last built a block.
-    pub benchings: u32,
-    /// The first height at which it is not benched any more.
-    pub benched_until: Height,
 }

@@ -12,8 +12,7 @@ mod layers;
 mod view;
 
 pub(crate) use entry::{
-    Account, Attested, Committee, Entry, Opened, Proposers, Reservation, Revocation, Solution,
-    Task, Window,
+    Account, Attested, Entry, Opened, Reservation, Revocation, Solution, Task, Window,
 };
 pub(crate) use index::Index;
 pub use key::Key;

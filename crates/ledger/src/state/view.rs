@@ -7,7 +7,9 @@ use quorate_types::{Hash, Label, PublicKey, TaskId, cbor};
 
 use super::derive::derive;
 use super::layers::{Delta, Layers, Overlay};
-use super::{Account, Committee, Entry, Index, Key, Proposers, Reservation, Task, Window};
+use crate::committee::{Committee, Proposers};
+
+use super::{Account, Entry, Index, Key, Reservation, Task, Window};
 
 /// The state after a decided block; `clone` is O(1).
 #[derive(Debug, Clone)]

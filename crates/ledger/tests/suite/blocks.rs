@@ -29,7 +29,7 @@ fn world_and_block() -> (World, Verified<Block>) {
 fn rebuilt(
     operations: Vec<Verified<SignedOperation>>,
     header: Header,
-    commit: Option<Verified<QuorumCertificate>>,
+    commit: Option<Verified<CommitProof>>,
 ) -> Verified<Block> {
     Verified::<Block>::assemble(header, operations, vec![], commit)
 }
@@ -136,7 +136,7 @@ fn l2_the_commit_is_that_of_the_previous_block() {
         sorted.sort_by_key(|operation| operation.payload.order());
         sorted
     };
-    let header = |commit: &Option<Verified<QuorumCertificate>>| Header {
+    let header = |commit: &Option<Verified<CommitProof>>| Header {
         previous_commit: commit.as_ref().map_or(Hash::ZERO, |commit| commit.hash()),
         ..block.header.clone()
     };
@@ -319,7 +319,7 @@ fn propose_with(world: &World, evidence: Vec<Verified<Evidence>>) -> Verified<Bl
     let proposal = Proposal {
         block_time: world.ledger.block_time() + STEP,
         builder: world.ledger.proposers().proposer(height, 0),
-        build_round: 0,
+        missed_turns: 0,
         previous_commit: world.last_commit.clone(),
         operations: vec![],
         evidence,

@@ -26,7 +26,7 @@ fn proposal_of(header: &Header) -> Statement {
     Statement {
         swarm: header.swarm,
         height: header.height,
-        round: header.build_round,
+        round: header.missed_turns,
         kind: Kind::Proposal,
         block: Some(header.id()),
         validators: header.validators,
@@ -41,8 +41,15 @@ fn bound(mut block: Block) -> Block {
     block.header.operations = merkle::root(&operations);
     block.header.evidence = merkle::root(&evidence);
     let commit = block.previous_commit.as_ref();
-    block.header.previous_commit = commit.map_or(Hash::ZERO, QuorumCertificate::hash);
+    block.header.previous_commit = commit.map_or(Hash::ZERO, CommitProof::hash);
     block
+}
+
+/// Changes the certificate that is the block's commit of the block before.
+fn change_commit(block: &mut Block, change: impl FnOnce(&mut QuorumCertificate)) {
+    let mut certificate = block.previous_commit.take().unwrap().into_certificate();
+    change(&mut certificate);
+    block.previous_commit = Some(certificate.into());
 }
 
 /// Evidence that accuses the builder of the block, whether or not the block is bad.
@@ -74,7 +81,7 @@ fn propose_with(world: &World, evidence: Vec<Verified<Evidence>>) -> Verified<Bl
     let proposal = Proposal {
         block_time: world.ledger.block_time() + STEP,
         builder: world.ledger.proposers().proposer(height, 0),
-        build_round: 0,
+        missed_turns: 0,
         previous_commit: world.last_commit.clone(),
         operations: world.waiting.clone(),
         evidence,
@@ -136,10 +143,10 @@ fn l22_each_rule_that_a_builder_breaks_by_himself_convicts_him() {
         ("state", &|b| b.header.state.0[0] ^= 1),
         ("no commit", &|b| b.previous_commit = None),
         ("commit of another round's statement", &|b| {
-            b.previous_commit.as_mut().unwrap().statement.round += 1;
+            change_commit(b, |commit| commit.statement.round += 1);
         }),
         ("commit of too few", &|b| {
-            b.previous_commit.as_mut().unwrap().votes.truncate(2)
+            change_commit(b, |commit| commit.votes.truncate(2))
         }),
         ("order", &|b| b.operations.swap(0, 1)),
         ("a gap", &|b| b.operations.push(gap.clone())),

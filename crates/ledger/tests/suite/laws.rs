@@ -490,7 +490,7 @@ fn reproposed(other: &Ledger, world: &World, block: &Block, twist: usize) -> Ver
     let proposal = Proposal {
         block_time: block.header.block_time,
         builder: block.header.builder,
-        build_round: block.header.build_round,
+        missed_turns: block.header.missed_turns,
         previous_commit: world.last_commit.clone(),
         operations,
         evidence: Vec::new(),

@@ -203,7 +203,7 @@ impl Candidates {
     /// Whether the block time is near this node's clock, within a tolerance that widens with the
     /// build round (N-26).
     fn is_timely(&self, now: UnixMillis, header: &Header) -> bool {
-        let rounds = 1 + u64::from(header.build_round);
+        let rounds = 1 + u64::from(header.missed_turns);
         let slack = self.config.timely_ms.saturating_mul(rounds);
 
         header.block_time.abs_diff(now) <= slack
@@ -367,7 +367,7 @@ impl Candidates {
             block: *id,
             valid,
             builder: candidate.builder,
-            build_round: block.header.build_round,
+            build_round: block.header.missed_turns,
             timely: candidate.timely,
         };
 
@@ -447,7 +447,7 @@ fn is_short(block: &Block) -> bool {
 /// Returns the proposal that evidence of a bad block needs, if it has arrived: the builder's
 /// own, made in the build round (N-24).
 fn proposal_of(driver: &Driver, id: &BlockId, header: &Header) -> Option<SignedStatement> {
-    let round = header.build_round;
+    let round = header.missed_turns;
 
     let is_wanted = |said: &SignedStatement| {
         said.signer == header.builder

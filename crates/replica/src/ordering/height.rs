@@ -201,7 +201,7 @@ impl CurrentHeight {
 
         cx.tell(Signal::Build(BuildRequest {
             round,
-            previous_commit: self.previous.commit(),
+            previous_commit: self.previous.commit().map(Verified::into_proof),
         }));
     }
 

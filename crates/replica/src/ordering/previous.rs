@@ -48,6 +48,7 @@ impl Previous {
             return BTreeSet::new();
         };
 
+        let theirs = theirs.certificate();
         if theirs.statement != ours.statement {
             return BTreeSet::new();
         }
@@ -69,7 +70,7 @@ impl Previous {
         // These votes were verified together with the block.
         let checked = |_: &SignedStatement| true;
         let set = cx.ledger().previous_validators();
-        let Ok(commit) = verify_quorum(commit.clone(), set, &checked) else {
+        let Ok(commit) = verify_quorum(commit.certificate().clone(), set, &checked) else {
             return;
         };
 

@@ -71,7 +71,7 @@ fn proposal(header: &Header, by: &SecretKey) -> SignedStatement {
     let statement = Statement {
         swarm: header.swarm,
         height: header.height,
-        round: header.build_round,
+        round: header.missed_turns,
         kind: Kind::Proposal,
         block: Some(header.id()),
         validators: header.validators,
@@ -160,7 +160,9 @@ fn a_forged_signature_in_a_block_convicts_its_builder_too() {
         let Some(commit) = &mut block.previous_commit else {
             return;
         };
-        commit.votes[0].signature.0[7] ^= 1;
+        let mut forged = commit.certificate().clone();
+        forged.votes[0].signature.0[7] ^= 1;
+        *commit = forged.into();
         block.header.previous_commit = commit.hash();
     });
     assert_convicted_once(&mut cluster);

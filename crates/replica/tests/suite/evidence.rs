@@ -39,7 +39,7 @@ fn proposal(header: &Header) -> SignedStatement {
     let statement = Statement {
         swarm: header.swarm,
         height: header.height,
-        round: header.build_round,
+        round: header.missed_turns,
         kind: Kind::Proposal,
         block: Some(header.id()),
         validators: header.validators,
@@ -161,7 +161,7 @@ fn an_operation_that_was_checked_vouches_for_no_other_signature_of_it() {
         next_validators: ledger.next_validators().hash(),
         parameters: cluster.genesis.parameters_hash(),
         builder,
-        build_round: 0,
+        missed_turns: 0,
         operations: merkle::root(&leaves),
         state: quorate_types::Hash::ZERO,
         outcomes: quorate_types::Hash::ZERO,

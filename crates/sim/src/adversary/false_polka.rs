@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use quorate_crypto::verify_quorum;
+use quorate_crypto::verify_commit;
 use quorate_ledger::Proposal;
 use quorate_types::message::PeerMessage;
 use quorate_types::{Block, Height, Kind, PublicKey, Round, SignedStatement};
@@ -71,7 +71,7 @@ impl FalsePolka {
     /// Keeps a block if its previous commit shows no vote of the liar.
     fn know(&mut self, context: &LiarContext<'_>, block: &Block) {
         let commit = block.previous_commit.as_ref();
-        if !commit.is_some_and(|commit| shows(commit, &context.me())) {
+        if !commit.is_some_and(|commit| shows(commit.certificate(), &context.me())) {
             self.body = Some(block.clone());
         }
     }
@@ -85,7 +85,7 @@ impl FalsePolka {
         let proposal = Proposal {
             block_time: context.now.unix,
             builder: context.me(),
-            build_round: round,
+            missed_turns: round,
             previous_commit: verified_commit(context, known),
             operations: Vec::new(),
             evidence: Vec::new(),
@@ -100,7 +100,7 @@ impl FalsePolka {
 fn verified_commit(context: &LiarContext<'_>, block: &Block) -> Option<Proved> {
     let set = context.replica.ledger().previous_validators();
     let commit = block.previous_commit.clone()?;
-    verify_quorum(commit, set, &|_: &SignedStatement| false).ok()
+    verify_commit(commit, set, &|_: &SignedStatement| false).ok()
 }
 
 impl Lie for FalsePolka {

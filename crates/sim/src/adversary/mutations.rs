@@ -96,7 +96,7 @@ pub(super) fn header(dice: &mut Dice, header: &mut Header) {
         8 => byte(dice, &mut header.next_validators.0),
         9 => byte(dice, &mut header.parameters.0),
         10 => byte(dice, &mut header.builder.0),
-        11 => round(dice, &mut header.build_round),
+        11 => round(dice, &mut header.missed_turns),
         12 => byte(dice, &mut header.operations.0),
         13 => byte(dice, &mut header.state.0),
         14 => byte(dice, &mut header.outcomes.0),
@@ -194,7 +194,11 @@ fn block(dice: &mut Dice, block: &mut Block) {
         0 => header(dice, &mut block.header),
         1 => operation_in(dice, &mut block.operations),
         2 => match &mut block.previous_commit {
-            Some(commit) => certificate(dice, commit),
+            Some(commit) => {
+                let mut changed = commit.certificate().clone();
+                certificate(dice, &mut changed);
+                *commit = changed.into();
+            }
             None => header(dice, &mut block.header),
         },
         _ => block.evidence.extend(block.evidence.first().cloned()),

@@ -4,10 +4,12 @@
 //! The protocol bears it because the other validators are a quorum without it. It never contradicts
 //! itself, so nobody can convict it.
 
-use quorate_crypto::verify_quorum;
+use quorate_crypto::verify_commit;
 use quorate_ledger::Proposal;
 use quorate_types::message::PeerMessage;
-use quorate_types::{Block, BlockId, Kind, PublicKey, QuorumCertificate, SignedStatement, Vote};
+use quorate_types::{
+    Block, BlockId, CommitProof, Kind, PublicKey, QuorumCertificate, SignedStatement, Vote,
+};
 
 use super::{LiarContext, Lie};
 
@@ -42,7 +44,7 @@ impl NilOnly {
         };
 
         let set = context.replica.ledger().previous_validators();
-        verify_quorum(others, set, &|_: &SignedStatement| false).ok()
+        verify_commit(others.into(), set, &|_: &SignedStatement| false).ok()
     }
 
     /// Whether a message of the replica of `me` shows that it voted for a block.
@@ -52,7 +54,7 @@ impl NilOnly {
             PeerMessage::Decided(decided) => shows(&decided.commit, me),
             PeerMessage::Block(block) => {
                 let commit = block.previous_commit.as_ref();
-                commit.is_some_and(|commit| shows(commit, me))
+                commit.is_some_and(|commit| shows(commit.certificate(), me))
             }
             // The replica knows the vote that it signed, and hears the nil that the liar said: it
             // may accuse its own key.
@@ -66,7 +68,7 @@ impl NilOnly {
 }
 
 /// A commit that was verified.
-pub(super) type Proved = quorate_crypto::Verified<QuorumCertificate>;
+pub(super) type Proved = quorate_crypto::Verified<CommitProof>;
 
 /// Whether a certificate shows a vote of `me` for a block.
 pub(super) fn shows(certificate: &QuorumCertificate, me: &PublicKey) -> bool {
@@ -84,11 +86,11 @@ impl Lie for NilOnly {
         let commit = proposal
             .previous_commit
             .as_mut()
-            .filter(|commit| shows(commit, &me));
+            .filter(|commit| shows(commit.certificate(), &me));
 
         // With the votes of others alone, the commit does not show its own vote.
         if let Some(commit) = commit
-            && let Some(others) = self.of_others(context, commit)
+            && let Some(others) = self.of_others(context, commit.certificate())
         {
             *commit = others;
         }
@@ -96,7 +98,7 @@ impl Lie for NilOnly {
 
     fn built(&mut self, context: &mut LiarContext<'_>, block: &Block) {
         let commit = block.previous_commit.as_ref();
-        let is_shown = commit.is_some_and(|commit| shows(commit, &context.me()));
+        let is_shown = commit.is_some_and(|commit| shows(commit.certificate(), &context.me()));
         self.withheld = is_shown.then(|| block.header.id());
     }
 

@@ -161,14 +161,14 @@ impl Quorum {
 
         let proposals = self
             .voices
-            .said(header.height, (header.build_round, Kind::Proposal));
+            .said(header.height, (header.missed_turns, Kind::Proposal));
         let fresh = proposals.and_then(|said| said.get(&(Some(header.id()), None)));
 
         match fresh.is_some_and(|signers| signers.contains(&header.builder)) {
             true => Ok(()),
             false => Err(format!(
                 "height {}: the builder {:?} never proposed the block in round {}",
-                header.height, header.builder, header.build_round
+                header.height, header.builder, header.missed_turns
             )),
         }
     }

@@ -142,7 +142,7 @@ fn is_later(message: &PeerMessage, round: Round) -> bool {
     let of = match message {
         PeerMessage::Statement(signed) => (signed.statement.height, signed.statement.round),
         PeerMessage::Certificate(held) => (held.statement.height, held.statement.round),
-        PeerMessage::Block(block) => (block.header.height, block.header.build_round),
+        PeerMessage::Block(block) => (block.header.height, block.header.missed_turns),
         _ => return false,
     };
     of > (HEIGHT, round)

@@ -1,7 +1,7 @@
 //! The lies of the validator that lies. It has no key but its own, and uses the signatures that it
 //! heard.
 
-use quorate_crypto::{Verified, merkle, verify_quorum};
+use quorate_crypto::{Verified, merkle, verify_commit};
 use quorate_ledger::Proposal;
 use quorate_types::cose::Owned;
 use quorate_types::message::{Decided, FetchBlock, FetchDecided, PeerMessage, PeerStatus};
@@ -9,8 +9,9 @@ use quorate_types::operation::{
     Attest, Bid, Cancel, Lapse, Offer, Revoke, Submit, Suspicion, TaskReport, Withdraw,
 };
 use quorate_types::{
-    Amounts, Block, BlockId, Evidence, FencingToken, Hash, Kind, OperationBody, QuorumCertificate,
-    Round, SignedOperation, SignedStatement, Statement, TaskId, TaskSpec, UnixMillis, Vote, cbor,
+    Amounts, Block, BlockId, CommitProof, Evidence, FencingToken, Hash, Kind, OperationBody,
+    QuorumCertificate, Round, SignedOperation, SignedStatement, Statement, TaskId, TaskSpec,
+    UnixMillis, Vote, cbor,
 };
 
 use super::cluster::{Cluster, LIAR, NODES};
@@ -178,12 +179,12 @@ fn propose(cluster: &mut Cluster, at: usize, choices: &mut Choices<'_>) {
 }
 
 /// Builds a valid block on the last decided block of a node.
-fn build(cluster: &Cluster, at: usize, build_round: Round, choices: &mut Choices<'_>) -> Block {
+fn build(cluster: &Cluster, at: usize, missed_turns: Round, choices: &mut Choices<'_>) -> Block {
     let node = &cluster.nodes[at];
     let ledger = node.replica.ledger();
     let commit = node.blocks.last().map(|(_, commit)| commit.clone());
     let previous = ledger.previous_validators();
-    let previous_commit = commit.and_then(|of| verify_quorum(of, previous, &|_| false).ok());
+    let previous_commit = commit.and_then(|of| verify_commit(of.into(), previous, &|_| false).ok());
     let operations = (0..choices.below(4))
         .map(|_| operation(cluster, at, choices))
         .collect();
@@ -191,7 +192,7 @@ fn build(cluster: &Cluster, at: usize, build_round: Round, choices: &mut Choices
     let proposal = Proposal {
         block_time,
         builder: public(LIAR),
-        build_round,
+        missed_turns,
         previous_commit,
         operations,
         evidence: Vec::new(),
@@ -216,7 +217,7 @@ fn spoil(block: &mut Block, choices: &mut Choices<'_>) {
         5 => header.next_validators.0[0] ^= 1,
         6 => header.parameters.0[0] ^= 1,
         7 => header.builder = public(1 + choices.below(5) as u8),
-        8 => header.build_round = round(header.build_round, choices),
+        8 => header.missed_turns = round(header.missed_turns, choices),
         9 => header.state.0[0] ^= 1,
         10 => header.outcomes.0[0] ^= 1,
         11 => header.version = choices.byte(),
@@ -231,7 +232,9 @@ fn spoil(block: &mut Block, choices: &mut Choices<'_>) {
         }
         16 => *previous_commit = None,
         _ => previous_commit.iter_mut().for_each(|commit| {
-            commit.votes.pop();
+            let mut fewer = commit.certificate().clone();
+            fewer.votes.pop();
+            *commit = fewer.into();
         }),
     }
     let leaves = |of: &[SignedOperation]| of.iter().map(cbor::encode).collect::<Vec<_>>();
@@ -239,7 +242,7 @@ fn spoil(block: &mut Block, choices: &mut Choices<'_>) {
     header.evidence = merkle::root(&evidence.iter().map(cbor::encode).collect::<Vec<_>>());
     header.previous_commit = previous_commit
         .as_ref()
-        .map_or(Hash::ZERO, QuorumCertificate::hash);
+        .map_or(Hash::ZERO, CommitProof::hash);
 }
 
 /// A certificate of votes that were heard, maybe with one of the liar added and some left out.

@@ -403,7 +403,7 @@ impl Swarm {
             next_validators: set.hash(),
             parameters: self.genesis.parameters_hash(),
             builder: key(1).public_key(),
-            build_round: 0,
+            missed_turns: 0,
             operations: Hash::ZERO,
             state: Hash::ZERO,
             outcomes: merkle::root(&leaves),

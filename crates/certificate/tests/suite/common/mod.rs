@@ -407,7 +407,7 @@ pub fn header(
         next_validators: next.hash(),
         parameters: genesis().parameters_hash(),
         builder: set.iter().next().unwrap().key,
-        build_round: 0,
+        missed_turns: 0,
         operations: Hash([0x01; 32]),
         state: Hash([0x02; 32]),
         outcomes: merkle::root(&leaves),

@@ -3,7 +3,7 @@
 use quorate_certificate::Dossier;
 use quorate_crypto::map::AuthenticatedMap;
 use quorate_crypto::{merkle, verify_evidence};
-use quorate_types::{Block, Evidence, Hash, Header, Kind, QuorumCertificate, Statement, cbor};
+use quorate_types::{Block, CommitProof, Evidence, Hash, Header, Kind, Statement, cbor};
 
 use super::Vector;
 use crate::common::*;
@@ -104,8 +104,10 @@ fn commits() -> Vec<Vector> {
     let three = commit(&first_header(), &[1, 2, 3]);
     let polka = votes_of(said().remove(2).1, &[1, 2, 3, 4]);
     vec![
-        Vector::new("commit by 3 of 4", "quorum-certificate", &three).with("hash", three.hash()),
-        Vector::new("polka by 4 of 4", "quorum-certificate", &polka).with("hash", polka.hash()),
+        Vector::new("commit by 3 of 4", "quorum-certificate", &three)
+            .with("hash", CommitProof::from(three.clone()).hash()),
+        Vector::new("polka by 4 of 4", "quorum-certificate", &polka)
+            .with("hash", CommitProof::from(polka.clone()).hash()),
     ]
 }
 
@@ -148,7 +150,7 @@ fn blocks() -> Vec<Vector> {
         header: header.clone(),
         operations: vec![operation(&agent_key(), 6, bodies().remove(6))],
         evidence: Vec::new(),
-        previous_commit: Some(commit(&header, &[2, 3, 4])),
+        previous_commit: Some(commit(&header, &[2, 3, 4]).into()),
     };
     let bad = bad_block(full.clone());
     vec![
@@ -167,7 +169,7 @@ pub fn bad_block(mut block: Block) -> Evidence {
     block.header.evidence = merkle::root(&evidence);
     block.header.builder = validator_key(1).public_key();
     block.header.operations = merkle::root(&operations);
-    block.header.previous_commit = commit.map_or(Hash::ZERO, QuorumCertificate::hash);
+    block.header.previous_commit = commit.map_or(Hash::ZERO, CommitProof::hash);
     let proposal = Statement {
         kind: Kind::Proposal,
         round: 0,

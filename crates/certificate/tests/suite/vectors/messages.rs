@@ -43,7 +43,7 @@ fn peer() -> Vec<Vector> {
         header,
         operations: vec![],
         evidence: vec![],
-        previous_commit: Some(commit.clone()),
+        previous_commit: Some(commit.clone().into()),
     };
     let operations = vec![operation(&agent_key(), 7, bodies().remove(7))];
     let decided = Decided {

@@ -86,7 +86,7 @@ pub fn header(set: &ValidatorSet) -> Header {
         next_validators: set.hash(),
         parameters: Hash::ZERO,
         builder: key(1).public_key(),
-        build_round: 0,
+        missed_turns: 0,
         operations: Hash::ZERO,
         state: Hash::ZERO,
         outcomes: Hash::ZERO,

@@ -93,7 +93,7 @@ pub fn spec(market: &str) -> TaskSpec {
 #[derive(Clone)]
 pub struct World {
     pub ledger: Ledger,
-    pub last_commit: Option<Verified<QuorumCertificate>>,
+    pub last_commit: Option<Verified<CommitProof>>,
     pub waiting: Vec<Verified<SignedOperation>>,
     sequences: std::collections::BTreeMap<PublicKey, u64>,
 }
@@ -209,12 +209,12 @@ impl World {
         self.say(&key(number), OperationBody::Bid(bid))
     }
 
-    pub fn propose_at(&self, time: UnixMillis, build_round: Round) -> (Verified<Block>, Execution) {
+    pub fn propose_at(&self, time: UnixMillis, missed_turns: Turn) -> (Verified<Block>, Execution) {
         let height = self.ledger.height() + 1;
         self.ledger.propose(Proposal {
             block_time: time,
-            builder: self.ledger.proposers().proposer(height, build_round),
-            build_round,
+            builder: self.ledger.proposers().proposer(height, missed_turns),
+            missed_turns,
             previous_commit: self.last_commit.clone(),
             operations: self.waiting.clone(),
             evidence: Vec::new(),
@@ -246,7 +246,7 @@ impl World {
         self.ledger.commit(execution).unwrap()
     }
 
-    pub fn commit_of(&self, block: &Block) -> Verified<QuorumCertificate> {
+    pub fn commit_of(&self, block: &Block) -> Verified<CommitProof> {
         let validators = self.ledger.validators();
         let statement = Statement {
             swarm: self.ledger.swarm(),
@@ -260,7 +260,8 @@ impl World {
         let votes: Vec<_> = (0..4)
             .map(|number| validator(number).sign_statement(statement.clone()))
             .collect();
-        Verified::<QuorumCertificate>::assemble(&votes, validators).unwrap()
+        let certificate = Verified::<QuorumCertificate>::assemble(&votes, validators).unwrap();
+        certificate.into_proof()
     }
 
     /// Steps until `market` clears once more. Returns the block that did it.

@@ -309,7 +309,7 @@ pub fn header() -> impl Strategy<Value = Header> {
         any::<u32>(),
     );
     (numbers, proptest::array::uniform8(hash())).prop_map(|(numbers, hashes)| {
-        let (version, swarm, times, previous, builder, build_round) = numbers;
+        let (version, swarm, times, previous, builder, missed_turns) = numbers;
         let [
             previous_commit,
             validators,
@@ -332,7 +332,7 @@ pub fn header() -> impl Strategy<Value = Header> {
             next_validators,
             parameters,
             builder,
-            build_round,
+            missed_turns,
             operations,
             state,
             outcomes,
@@ -346,7 +346,7 @@ pub fn block() -> impl Strategy<Value = Block> {
 }
 
 fn block_with(evidence: impl Strategy<Value = Vec<Evidence>>) -> impl Strategy<Value = Block> {
-    let commit = option::of(quorum_certificate());
+    let commit = option::of(quorum_certificate().prop_map(CommitProof::from));
     (header(), vec(operation(), 0..3), evidence, commit).prop_map(
         |(header, operations, evidence, previous_commit)| Block {
             header,
