@@ -62,15 +62,15 @@ impl Contents {
 }
 
 /// The operations and the evidence, each in canonical CBOR.
-struct Leaves {
-    operations: Vec<Vec<u8>>,
+struct Leaves<'a> {
+    operations: Vec<&'a [u8]>,
     evidence: Vec<Vec<u8>>,
 }
 
-impl Leaves {
-    fn of(inputs: &Inputs<'_>) -> Self {
+impl<'a> Leaves<'a> {
+    fn of(inputs: &Inputs<'a>) -> Self {
         Self {
-            operations: inputs.operations.iter().map(cbor::encode).collect(),
+            operations: inputs.operations.iter().map(|op| op.bytes()).collect(),
             evidence: inputs.evidence.iter().map(cbor::encode).collect(),
         }
     }
@@ -106,8 +106,11 @@ impl Leaves {
         let commit = commit.map_or(0, |commit| cbor::encode(commit).len());
         let frame = FRAME.saturating_add(commit);
 
-        let leaves = self.operations.iter().chain(&self.evidence);
-        leaves.map(Vec::len).fold(frame, usize::saturating_add)
+        let operations = self.operations.iter().map(|leaf| leaf.len());
+        let evidence = self.evidence.iter().map(Vec::len);
+        operations
+            .chain(evidence)
+            .fold(frame, usize::saturating_add)
     }
 }
 

@@ -256,7 +256,7 @@ impl Room {
 
     /// Takes room for an operation if there is enough, and returns whether there was.
     fn take(&mut self, operation: &SignedOperation) -> bool {
-        let bytes = cbor::encode(operation).len();
+        let bytes = operation.bytes().len();
         let cost = operations::cost_of(&operation.payload.body);
 
         let fits = bytes <= limits::OPERATION_BYTES
