@@ -1,22 +1,14 @@
-//! The interface that every auction implements, and the registry of those that this program has.
+//! The interface that every auction implements.
 
-use quorate_types::genesis::GenesisError;
-use quorate_types::{Label, Market};
+use quorate_types::Label;
 
 use crate::auction::{Auction, Clearing};
-use crate::double::{McAfee, UniformDouble};
-use crate::first_price::FirstPrice;
-use crate::gap_market::Gap;
-use crate::optimal::Optimal;
-use crate::second_price::SecondPrice;
-use crate::sequential::Sequential;
-use crate::vcg::Vcg;
 
 /// A rule that gives tasks to bidders. It is a pure function of the auction, and computes with
 /// integers only.
 ///
-/// A new mechanism takes a file with an implementation, and a line in the registry
-/// ([`mechanisms`]).
+/// A new mechanism takes a file with an implementation, and its lines in the registry
+/// ([`crate::mechanisms`]).
 pub trait Mechanism: Sync {
     /// The name that genesis and clearing records use: a [`Label`], unique in the registry.
     fn name(&self) -> &'static str;
@@ -92,57 +84,4 @@ pub enum Bidding {
     Sealed,
     /// The guarantee holds for the bids as they are, whether or not they were visible.
     Either,
-}
-
-/// The registry of all mechanisms of this program. A node does not start on a genesis that names
-/// any other (M-17).
-const ALL: &[&dyn Mechanism] = &[
-    &FirstPrice,
-    &SecondPrice,
-    &Sequential,
-    &Optimal,
-    &Vcg,
-    &UniformDouble,
-    &McAfee,
-    &Gap,
-];
-
-/// Returns all mechanisms, the simplest first.
-pub fn mechanisms() -> &'static [&'static dyn Mechanism] {
-    ALL
-}
-
-/// Returns the mechanism of this name, if there is one.
-pub fn mechanism(name: &Label) -> Option<&'static dyn Mechanism> {
-    ALL.iter()
-        .copied()
-        .find(|mechanism| mechanism.name() == name.as_str())
-}
-
-/// Checks that every market names a mechanism of this program, and that a market takes solutions
-/// only if its mechanism does.
-///
-/// # Errors
-/// [`GenesisError::Mechanism`] or [`GenesisError::Solutions`], naming the first market at fault.
-pub fn check_mechanisms(markets: &[Market]) -> Result<(), GenesisError> {
-    markets.iter().try_for_each(check_mechanism)
-}
-
-/// Checks the mechanism of one market.
-fn check_mechanism(market: &Market) -> Result<(), GenesisError> {
-    let Some(rule) = mechanism(&market.mechanism) else {
-        return Err(GenesisError::Mechanism {
-            market: market.name.clone(),
-            mechanism: market.mechanism.clone(),
-        });
-    };
-
-    if market.solve_ms.is_some() && !rule.takes_solutions() {
-        return Err(GenesisError::Solutions {
-            market: market.name.clone(),
-            mechanism: market.mechanism.clone(),
-        });
-    }
-
-    Ok(())
 }

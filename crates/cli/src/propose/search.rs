@@ -168,7 +168,7 @@ fn live_bid(bid: &BidInput) -> Option<Bid> {
 
 #[cfg(test)]
 mod tests {
-    use quorate_market::Gap;
+    use quorate_market::mechanisms::Gap;
     use quorate_types::outcome::{BidderInput, SolutionInput, TaskInput};
     use quorate_types::{Amounts, Hash, OperationId, PublicKey, Reason, SwarmId, TaskId};
 

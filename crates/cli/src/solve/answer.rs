@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use quorate_market::assignment::{self, Edge, Problem};
+use quorate_market::mechanisms::Vcg;
 use quorate_market::{
-    Auction, Bid, Bidder, Clearing, Mechanism, TieSeed, Vcg, Winner, eligibility, gap, gap_effort,
+    Auction, Bid, Bidder, Clearing, Mechanism, TieSeed, Winner, eligibility, gap, gap_effort,
     proves_least_total,
 };
 use quorate_types::{Amounts, Hash, Label, PublicKey, SwarmId, TaskId, limits};

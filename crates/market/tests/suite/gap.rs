@@ -11,9 +11,9 @@ use crate::common;
 use crate::common::{agent, auction, task_id};
 use proptest::prelude::*;
 use quorate_market::gap::{GapOffer, MAX_COST, MAX_SIDE, Problem, ProblemError, Solution, solve};
+use quorate_market::mechanisms::{FirstPrice, Gap, Optimal};
 use quorate_market::{
-    Auction, Bid, FirstPrice, Gap, Mechanism, Optimal, Score, clearing_of, gap_effort, gap_search,
-    mechanisms,
+    Auction, Bid, Mechanism, Score, clearing_of, gap_effort, gap_search, mechanisms,
 };
 use quorate_types::Amounts;
 use quorate_types::operation::Pair;

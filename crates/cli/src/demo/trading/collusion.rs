@@ -266,7 +266,7 @@ pub(super) fn resists<'a>(
 
 #[cfg(test)]
 mod tests {
-    use quorate_market::{McAfee, SecondPrice};
+    use quorate_market::mechanisms::{McAfee, SecondPrice};
     use quorate_types::Amounts;
 
     use super::*;

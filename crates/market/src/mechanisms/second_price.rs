@@ -18,8 +18,8 @@ use std::collections::BTreeMap;
 
 use quorate_types::{Amounts, Price, PublicKey};
 
+use super::first_price::{cheapest, take};
 use crate::auction::{Auction, Bid, Clearing, Task, Winner};
-use crate::first_price::{cheapest, take};
 use crate::mechanism::{Bidding, Mechanism};
 
 /// Gives each task, in ascending order, to the cheapest bid that is within its limit and whose

@@ -11,9 +11,9 @@ use std::collections::BTreeMap;
 use quorate_types::operation::Pair;
 use quorate_types::{Amounts, Hash, Label, Price, PublicKey};
 
+use super::first_price::take;
 use crate::auction::{Auction, Bid, Clearing, Task, Winner};
 use crate::eligibility::fits;
-use crate::first_price::take;
 use crate::gap::{self, GapOffer, Problem};
 use crate::mechanism::{Bidding, Mechanism};
 

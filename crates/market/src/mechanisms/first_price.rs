@@ -73,7 +73,7 @@ impl Mechanism for FirstPrice {
 }
 
 /// Returns the cheapest of these bids that fits the task's limit and the agent's remaining budget.
-pub(crate) fn cheapest<'a>(
+pub(super) fn cheapest<'a>(
     auction: &Auction,
     task: &Task,
     bids: &'a [Bid],

@@ -37,8 +37,8 @@ use quorate_types::Price;
 
 use self::book::{Book, Crossing};
 use crate::auction::{Auction, Clearing, Winner};
-use crate::first_price::take;
 use crate::mechanism::{Bidding, Mechanism};
+use crate::mechanisms::first_price::take;
 
 /// One price for all trades: `k` units trade at the middle, rounded down, of the prices between
 /// `max(sk, bk+1)` and `min(bk, sk+1)`. At these prices exactly `k` units want to trade.

@@ -23,10 +23,10 @@ use std::collections::BTreeSet;
 
 use quorate_types::TaskId;
 
+use super::optimal::{STEPS_PER_UNIT, edges, solve_proved, solver_steps};
 use crate::assignment::{self, Edge, MAX_SIDE, Problem, Solution, TieKey};
 use crate::auction::{Auction, Clearing, Duals, Task, Winner};
 use crate::mechanism::{Attempt, Bidding, Mechanism};
-use crate::optimal::{STEPS_PER_UNIT, edges, solve_proved, solver_steps};
 
 /// The awards of least total, in which an open task counts with its limit. Each winner is paid its
 /// bid plus the amount that its presence saves.
