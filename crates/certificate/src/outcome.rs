@@ -8,8 +8,7 @@ use quorate_types::{
     FencingToken, Header, OperationBody, Outcome, Reason, TaskId, ValidatorSet, limits,
 };
 
-use crate::refused::Refused;
-use crate::verify::first_broken;
+use crate::refused::{Refused, first_broken};
 
 /// Checks an outcome against the header that it stands under and the validators of that height.
 pub(crate) fn check(

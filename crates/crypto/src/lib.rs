@@ -5,14 +5,16 @@
 //! Ed25519 rule everywhere (C-12): `verify_strict`, with weak and non-canonical keys refused.
 //! **Absent here:** markets, consensus, I/O, randomness other than [`SecretKey::generate`].
 
-mod keys;
 pub mod map;
 mod memo;
 pub mod merkle;
+mod public_key;
+mod secret_key;
 mod verified;
 
-pub use keys::{KeyError, SecretKey, check_public_key};
 pub use memo::SignatureMemo;
+pub use public_key::{KeyError, check_public_key};
+pub use secret_key::SecretKey;
 pub use verified::{
     BlockError, Known, QuorumError, SignatureError, Verified, is_body_of_header, verify,
     verify_block, verify_body, verify_evidence, verify_quorum, verify_statement,

@@ -8,7 +8,7 @@ use quorate_types::{
     Signature, SignedOperation, SignedStatement, SwarmId, ValidatorSet, Vote, cbor, limits,
 };
 
-use crate::keys::{KeyError, verifying_key};
+use crate::public_key::{KeyError, verifying_key};
 use crate::{memo, merkle};
 
 /// A value whose signatures were all checked here, by the strict rule (C-12).

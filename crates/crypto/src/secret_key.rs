@@ -1,24 +1,13 @@
-//! Secret keys, and the check that public keys pass before they are admitted.
+//! Secret keys.
 
-use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
+use ed25519_dalek::{Signer, SigningKey};
 use quorate_types::operation::Offer;
 use quorate_types::{
     Label, Nonce, PublicKey, Sign1, Signable, Signature, SignedStatement, Statement, SwarmId,
 };
 use zeroize::Zeroizing;
 
-use crate::Verified;
-
-/// The reason why a key is not an acceptable Ed25519 key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum KeyError {
-    /// The key is not a point on the curve, or not in its one canonical encoding.
-    #[error("{0} is not a canonical Ed25519 public key")]
-    Malformed(PublicKey),
-    /// The key is a point of small order: forged signatures verify under it in lenient libraries.
-    #[error("{0} is a weak Ed25519 public key")]
-    Weak(PublicKey),
-}
+use crate::verified::Verified;
 
 /// An Ed25519 secret key. It signs typed values only: there is no `sign(bytes)`.
 pub struct SecretKey(SigningKey);
@@ -108,29 +97,4 @@ impl std::fmt::Debug for SecretKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "SecretKey(of {})", self.public_key().short())
     }
-}
-
-/// Checks whether a public key may be admitted: it must be on the curve, canonically encoded, and
-/// not of small order.
-///
-/// # Errors
-/// [`KeyError`], which says what is wrong with the key.
-pub fn check_public_key(key: &PublicKey) -> Result<(), KeyError> {
-    verifying_key(key).map(|_| ())
-}
-
-/// Returns the point of a public key that may be admitted (C-12).
-pub(crate) fn verifying_key(key: &PublicKey) -> Result<VerifyingKey, KeyError> {
-    let point = VerifyingKey::from_bytes(&key.0).map_err(|_| KeyError::Malformed(*key))?;
-
-    // Decompression accepts y + p for small y. Compressing the point again shows that.
-    if point.to_edwards().compress().to_bytes() != key.0 {
-        return Err(KeyError::Malformed(*key));
-    }
-
-    if point.is_weak() {
-        return Err(KeyError::Weak(*key));
-    }
-
-    Ok(point)
 }
