@@ -251,7 +251,7 @@ fn price_of(value: u64) -> Option<Price> {
 /// Returns the highest price at which a bid on a task takes part. In a double auction an ask that
 /// trades with nobody may still set a price, so each of them takes part (M-9).
 fn limit_of_bids(market: &Market, rule: &dyn Mechanism, spec: &TaskSpec) -> Price {
-    if rule.takes_all_asks() {
+    if rule.about().takes_all_asks {
         limits::PRICE
     } else {
         limit(market, spec)

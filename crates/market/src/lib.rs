@@ -15,7 +15,7 @@ mod mechanism;
 pub mod mechanisms;
 
 pub use auction::{Auction, Bid, Bidder, Clearing, Duals, Task, TieSeed, Winner};
-pub use mechanism::{Attempt, Bidding, Mechanism};
+pub use mechanism::{About, Attempt, Bidding, Mechanism};
 pub use mechanisms::{
     GapFound, Score, check_mechanisms, clearing_of, gap_effort, gap_search, mechanism, mechanisms,
     proves_least_total,

@@ -10,8 +10,13 @@ use crate::auction::{Auction, Clearing};
 /// A new mechanism takes a file with an implementation, and its lines in the registry
 /// ([`crate::mechanisms`]).
 pub trait Mechanism: Sync {
-    /// The name that genesis and clearing records use: a [`Label`], unique in the registry.
-    fn name(&self) -> &'static str;
+    /// What the mechanism says of itself, the same for all auctions.
+    fn about(&self) -> &'static About;
+
+    /// The name that genesis and clearing records use.
+    fn name(&self) -> &'static str {
+        self.about().name
+    }
 
     /// The name as a label.
     #[expect(
@@ -24,34 +29,9 @@ pub trait Mechanism: Sync {
             .expect("the name of a mechanism is a label")
     }
 
-    /// The version of the rule. It grows with every change that may alter a result.
-    fn version(&self) -> u16;
-
-    /// The class in the taxonomy of Gerkey and Matarić (2004): `ST-SR-IA` means single-task
-    /// robots, single-robot tasks, instantaneous assignment.
-    fn class(&self) -> &'static str;
-
-    /// The guarantee of the mechanism, in a sentence for a person.
-    fn guarantee(&self) -> &'static str;
-
-    /// The size of the largest auction that it clears, and its restrictions on bids and awards, in
-    /// a line for a person. A larger auction is cleared without awards.
-    fn limits(&self) -> &'static str;
-
-    /// The visibility of bids that the guarantee presumes.
-    fn bidding(&self) -> Bidding;
-
-    /// Whether an offer above the limit of its task takes part. Such an offer wins nothing, but it
-    /// may still move the price at which others trade.
-    fn takes_all_asks(&self) -> bool {
-        false
-    }
-
-    /// Whether anyone may propose an assignment (a solution), which the mechanism compares by
-    /// [`crate::Score`] with the one that it finds itself. This is for mechanisms that cannot
-    /// promise the optimum.
-    fn takes_solutions(&self) -> bool {
-        false
+    /// The version of the rule.
+    fn version(&self) -> u16 {
+        self.about().version
     }
 
     /// The worst-case cost of [`Self::clear`] for an auction of these sizes, in the unit of
@@ -69,6 +49,32 @@ pub trait Mechanism: Sync {
 
     /// Decides the auction. Awards stay within limits and budgets, and no task is awarded twice.
     fn clear(&self, auction: &Auction) -> Clearing;
+}
+
+/// What a mechanism says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct About {
+    /// The name that genesis and clearing records use: a [`Label`], unique in the registry.
+    pub name: &'static str,
+    /// The version of the rule. It grows with every change that may alter a result.
+    pub version: u16,
+    /// The class in the taxonomy of Gerkey and Matarić (2004): `ST-SR-IA` means single-task
+    /// robots, single-robot tasks, instantaneous assignment.
+    pub class: &'static str,
+    /// The guarantee of the mechanism, in a sentence for a person.
+    pub guarantee: &'static str,
+    /// The size of the largest auction that it clears, and its restrictions on bids and awards, in
+    /// a line for a person. A larger auction is cleared without awards.
+    pub limits: &'static str,
+    /// The visibility of bids that the guarantee presumes.
+    pub bidding: Bidding,
+    /// Whether an offer above the limit of its task takes part. Such an offer wins nothing, but it
+    /// may still move the price at which others trade.
+    pub takes_all_asks: bool,
+    /// Whether anyone may propose an assignment (a solution), which the mechanism compares by
+    /// [`crate::Score`] with the one that it finds itself. This is for mechanisms that cannot
+    /// promise the optimum.
+    pub takes_solutions: bool,
 }
 
 /// Clears an auction, or returns `None` if that takes more than the given cost. The cost is counted

@@ -291,7 +291,7 @@ fn auction(instance: &Instance, mechanism: &dyn Mechanism, rules: Rules) -> Resu
     let mut answer = Answer::default();
 
     // A mechanism that awards one task in each clearing goes on with what is left.
-    let goes_on = mechanism.class().ends_with("TA");
+    let goes_on = mechanism.about().class.ends_with("TA");
 
     loop {
         let start = Instant::now();

@@ -66,7 +66,7 @@ fn check_mechanism(market: &Market) -> Result<(), GenesisError> {
         });
     };
 
-    if market.solve_ms.is_some() && !rule.takes_solutions() {
+    if market.solve_ms.is_some() && !rule.about().takes_solutions {
         return Err(GenesisError::Solutions {
             market: market.name.clone(),
             mechanism: market.mechanism.clone(),

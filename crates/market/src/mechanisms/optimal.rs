@@ -3,7 +3,7 @@
 use crate::assignment::{self, Edge, Problem, Solution, SolveError, TieKey};
 use crate::auction::{Auction, Clearing, Duals, Winner};
 use crate::eligibility::fits;
-use crate::mechanism::{Attempt, Bidding, Mechanism};
+use crate::mechanism::{About, Attempt, Bidding, Mechanism};
 
 /// The optimal assignment: as many tasks as possible, then the least total price, then the tie rule
 /// of [`assignment`]. Winners are paid as bid.
@@ -13,29 +13,21 @@ pub struct Optimal;
 /// Steps of the solver that make one unit of cost. A step looks at one edge: about a nanosecond.
 pub(super) const STEPS_PER_UNIT: u64 = 1000;
 
+const ABOUT: About = About {
+    name: "assignment",
+    version: 1,
+    class: "ST-SR-IA",
+    guarantee: "most tasks, then least total price, at most one task for each agent; \
+                prices prove it",
+    limits: "16384 tasks, 16384 bidders, 16777216 bids; one task for each agent",
+    bidding: Bidding::Either,
+    takes_all_asks: false,
+    takes_solutions: false,
+};
+
 impl Mechanism for Optimal {
-    fn name(&self) -> &'static str {
-        "assignment"
-    }
-
-    fn version(&self) -> u16 {
-        1
-    }
-
-    fn class(&self) -> &'static str {
-        "ST-SR-IA"
-    }
-
-    fn guarantee(&self) -> &'static str {
-        "most tasks, then least total price, at most one task for each agent; prices prove it"
-    }
-
-    fn limits(&self) -> &'static str {
-        "16384 tasks, 16384 bidders, 16777216 bids; one task for each agent"
-    }
-
-    fn bidding(&self) -> Bidding {
-        Bidding::Either
+    fn about(&self) -> &'static About {
+        &ABOUT
     }
 
     fn cost(&self, tasks: usize, bidders: usize, bids: usize) -> u64 {

@@ -426,7 +426,9 @@ fn m30_a_better_solution_than_what_is_found_is_taken_and_named() {
 
 #[test]
 fn only_a_mechanism_without_the_optimum_takes_solutions() {
-    let takers = mechanisms().iter().filter(|one| one.takes_solutions());
+    let takers = mechanisms()
+        .iter()
+        .filter(|one| one.about().takes_solutions);
     assert_eq!(takers.map(|one| one.name()).collect::<Vec<_>>(), ["gap"]);
 }
 

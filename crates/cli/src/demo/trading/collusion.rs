@@ -124,7 +124,8 @@ impl Insight<'_> {
             for task in &auction.tasks {
                 let quote = self.quote(*agent, maker, task);
                 // A market maker quotes on nothing whose limit is below its price.
-                let quoted = quote.filter(|bid| rule.takes_all_asks() || bid.price <= task.limit);
+                let quoted =
+                    quote.filter(|bid| rule.about().takes_all_asks || bid.price <= task.limit);
                 honest.bids.extend(quoted);
             }
 
