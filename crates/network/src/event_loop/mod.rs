@@ -12,94 +12,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
-use libp2p::bytes::Bytes;
 use libp2p::swarm::{Swarm, SwarmEvent};
-use libp2p::{Multiaddr, gossipsub, identify, mdns, ping};
-use tokio::sync::mpsc;
+use libp2p::{gossipsub, identify, mdns, ping};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::admission::Admission;
 use crate::behaviour::{Behaviour, BehaviourEvent};
-use crate::config::{Lane, NetworkLimits, Topic};
-use crate::counters::CounterCells;
+use crate::command::{Command, Inputs};
 use crate::dialer::Dialer;
 use crate::gossip::Topics;
-use crate::key::PeerKey;
-use crate::lock::Lock;
 use crate::outbox::Outbox;
-use crate::peers::PeerTable;
-use crate::streams::handler::Reply;
+use crate::shared::Shared;
 use crate::streams::reader::Readers;
 
 /// The time that connections may take to close when the network stops.
 const GOODBYE: Duration = Duration::from_millis(500);
-
-/// The state that handle, event loop, readers and writers share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) local_key: PeerKey,
-    pub(crate) limits: NetworkLimits,
-    pub(crate) peers: PeerTable,
-    pub(crate) counters: CounterCells,
-    pub(crate) listening: Lock<Vec<Multiaddr>>,
-    pub(crate) commands: mpsc::Sender<Command>,
-    pub(crate) stop: CancellationToken,
-    pub(crate) tasks: TaskTracker,
-}
-
-impl Shared {
-    pub(crate) fn new(
-        local_key: PeerKey,
-        limits: NetworkLimits,
-        commands: mpsc::Sender<Command>,
-    ) -> Self {
-        Self {
-            local_key,
-            limits,
-            peers: PeerTable::default(),
-            counters: CounterCells::default(),
-            listening: Lock::default(),
-            commands,
-            stop: CancellationToken::new(),
-            tasks: TaskTracker::new(),
-        }
-    }
-}
-
-/// A request of the handle or of a writer to the event loop.
-#[derive(Debug)]
-pub(crate) enum Command {
-    AddPeer {
-        key: PeerKey,
-        addresses: Vec<Multiaddr>,
-    },
-    RemovePeer(PeerKey),
-    Dial(Multiaddr),
-    Disconnect(PeerKey),
-    Ban(PeerKey),
-    Unban(PeerKey),
-    OpenStream {
-        to: PeerKey,
-        lane: Lane,
-        reply: Reply,
-    },
-}
-
-/// A message that waits to be gossiped.
-#[derive(Debug)]
-pub(crate) struct Publication {
-    pub(crate) topic: Topic,
-    pub(crate) bytes: Bytes,
-}
-
-/// The queues from which the event loop receives.
-#[derive(Debug)]
-pub(crate) struct Inputs {
-    pub(crate) commands: mpsc::Receiver<Command>,
-    pub(crate) publications: mpsc::Receiver<Publication>,
-}
 
 /// The owner of the swarm.
 pub(crate) struct EventLoop {

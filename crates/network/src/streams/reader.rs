@@ -14,8 +14,8 @@ use tokio::time::timeout;
 use super::HEADER_BYTES;
 use crate::config::{Lane, LaneLimits};
 use crate::event::{MisbehaviourKind, NetworkEvent, Queued};
-use crate::event_loop::Shared;
 use crate::key::PeerKey;
+use crate::shared::Shared;
 
 /// The least that a frame counts against the budget of its stream, in bytes, so that the number of
 /// tiny frames is bounded too.

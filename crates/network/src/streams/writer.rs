@@ -12,10 +12,11 @@ use tokio::time::sleep;
 
 use super::queue::LaneQueue;
 use super::{ACKNOWLEDGEMENT_BYTES, HEADER_BYTES};
+use crate::command::Command;
 use crate::config::Lane;
 use crate::dialer::Backoff;
-use crate::event_loop::{Command, Shared};
 use crate::key::PeerKey;
+use crate::shared::Shared;
 
 /// The number of bytes up to which frames are written and flushed together.
 const BATCH_BYTES: usize = 64 * 1024;
