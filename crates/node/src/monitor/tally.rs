@@ -7,7 +7,7 @@ use quorate_types::{Outcome, Reason};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::validator::{CommittedBlock, ValidatorEvent};
+use crate::committed::{CommittedBlock, ValidatorEvent};
 
 /// The upper bounds of the histogram's buckets, in microseconds. A longer duration falls in no
 /// bucket; it only counts in the total.

@@ -19,8 +19,8 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::data_dir::{DataDir, DataDirError};
+use crate::links::start_network;
 use crate::task::TaskHandle;
-use crate::validator::start_network;
 use drive::{Command, Drive};
 
 /// Something that a node learned. An event that holds a certificate was proved by it.

@@ -14,12 +14,14 @@ use quorate_types::{Genesis, MonotonicMillis, PublicKey, SignedOperation};
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
+use super::error::ValidatorError;
 use super::proposals::Proposals;
 use super::recovery::{RecoveryInputs, recover};
-use super::{LedgerSummary, ValidatorError, ValidatorEvent, ValidatorStatus};
 use crate::address_book::AddressBook;
 use crate::clock::{Clock, sleep_until};
+use crate::committed::ValidatorEvent;
 use crate::config::NodeConfig;
+use crate::status::{LedgerSummary, ValidatorStatus};
 
 /// The number of network events that are handled before timers have their turn again.
 const BATCH: usize = 64;

@@ -11,8 +11,9 @@ use quorate_replica::{Event, Now, Recipients, Work};
 use quorate_types::message::PeerMessage;
 use quorate_types::{Block, Height, QuorumCertificate, Round, cbor};
 
+use super::error::ValidatorError;
 use super::event_loop::EventLoop;
-use super::{CommittedBlock, ValidatorError, ValidatorEvent};
+use crate::committed::{CommittedBlock, ValidatorEvent};
 
 /// The number of signatures up to which work is done on this thread. More of them are checked on
 /// other threads, so that they do not delay votes.
