@@ -5,10 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use quorate_market::eligibility::{demand_or_slot, fits, slots};
+use quorate_market::eligibility::fits;
 use quorate_market::{
     About, Auction, Bid, Bidder, Bidding, Clearing, Mechanism, Task, TieSeed, Winner,
 };
+use quorate_types::slots::{demand_or_slot, slots};
 use quorate_types::{Amounts, PublicKey, SwarmId, TaskId};
 
 const ABOUT: About = About {

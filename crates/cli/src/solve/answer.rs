@@ -10,6 +10,7 @@ use quorate_market::{
     Auction, Bid, Bidder, Clearing, Mechanism, TieSeed, Winner, eligibility, gap, gap_effort,
     proves_least_total,
 };
+use quorate_types::slots::slots;
 use quorate_types::{Amounts, Hash, Label, PublicKey, SwarmId, TaskId, limits};
 use tokio::time::Instant;
 
@@ -487,7 +488,7 @@ fn id_of(task: &Task) -> TaskId {
 
 /// The seed of ties. An instance is of no swarm and no market, so both are fixed.
 fn ties() -> TieSeed {
-    let market: Label = eligibility::slots();
+    let market: Label = slots();
     TieSeed {
         swarm: SwarmId([0; 32]),
         market,
