@@ -25,17 +25,6 @@ pub(crate) fn check(
     }
 }
 
-/// Returns the name with which an outcome is written.
-pub(crate) fn name(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Assignment(_) => "assignment",
-        Outcome::Clearing(_) => "clearing",
-        Outcome::Receipt(_) => "receipt",
-        Outcome::Refusal(_) => "refusal",
-        Outcome::Expiry(_) => "expiry",
-    }
-}
-
 /// Returns the name of the operation that a receipt carries.
 pub(crate) fn operation_name(outcome: &Outcome) -> Option<&'static str> {
     match outcome {

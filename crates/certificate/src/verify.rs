@@ -299,7 +299,7 @@ fn summarize(certificate: &Certificate, validators: &ValidatorSet) -> Summary {
         round: commit.statement.round,
         block: header.id(),
         block_time: header.block_time,
-        outcome: outcome::name(outcome),
+        outcome: outcome.name(),
         operation: outcome::operation_name(outcome),
         task: outcome.task(),
         token: outcome::token(outcome),
