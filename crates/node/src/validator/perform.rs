@@ -42,7 +42,7 @@ impl EventLoop {
 
             Effect::Serve(to, frames) => {
                 for frame in frames {
-                    self.send_bytes(&to, Lane::Bulk, &frame);
+                    self.send_bytes(&to, Lane::Bulk, frame);
                 }
             }
 
@@ -52,7 +52,7 @@ impl EventLoop {
 
             Effect::Send(to, message) => self.send(to, &message),
             Effect::Reply(to, message) => {
-                self.send_bytes(&to, Lane::Client, &cbor::encode(&message));
+                self.send_bytes(&to, Lane::Client, cbor::encode(&message));
             }
             Effect::Call(call) => self.publish(Topic::Calls, cbor::encode(&call)),
 
