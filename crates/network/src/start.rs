@@ -7,6 +7,7 @@ use libp2p::identity::Keypair;
 use libp2p::swarm::{Config, Swarm};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::behaviour::Behaviour;
 use crate::command::Inputs;
@@ -57,10 +58,12 @@ pub fn start(config: NetworkConfig) -> Result<(Network, NetworkEvents), NetworkE
     );
 
     // The connections are canceled only after the event loop has said goodbye on them.
-    shared.tasks.spawn(async move {
+    let run = async move {
         event_loop.run(inputs).await;
         connections_stop.cancel();
-    });
+    };
+    let span = tracing::debug_span!("network", key = %key::short(&local_key));
+    shared.tasks.spawn(run.instrument(span));
 
     Ok((
         Network::new(shared, publications),

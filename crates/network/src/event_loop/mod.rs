@@ -13,15 +13,17 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use libp2p::swarm::{Swarm, SwarmEvent};
-use libp2p::{gossipsub, identify, mdns, ping};
+use libp2p::{PeerId, gossipsub, identify, mdns, ping};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 
 use crate::admission::Admission;
 use crate::behaviour::{Behaviour, BehaviourEvent};
 use crate::command::{Command, Inputs};
 use crate::dialer::Dialer;
 use crate::gossip::Topics;
+use crate::key;
 use crate::outbox::Outbox;
 use crate::shared::Shared;
 use crate::streams::reader::Readers;
@@ -81,7 +83,9 @@ impl EventLoop {
             consumer_there = self.outbox.flush() => if !consumer_there { stop.cancel() },
             Some(command) = inputs.commands.recv() => self.on_command(command),
             Some(publication) = inputs.publications.recv() => self.on_publication(publication),
-            event = self.swarm.select_next_some(), if has_room => self.on_swarm_event(event),
+            event = self.swarm.select_next_some(), if has_room => {
+                span_of(&event).in_scope(|| self.on_swarm_event(event));
+            }
             () = sleep_until(timer) => self.on_timer(),
         }
     }
@@ -207,5 +211,35 @@ impl EventLoop {
         if timeout(GOODBYE, all_closed).await.is_err() {
             tracing::debug!("some connections did not close in time and were cut");
         }
+    }
+}
+
+/// Returns a span that says which peer an event is about, so that the lines that are logged for it
+/// do; the empty span for an event of this node.
+fn span_of(event: &SwarmEvent<BehaviourEvent>) -> Span {
+    let peer = match event {
+        SwarmEvent::ConnectionEstablished { peer_id, .. }
+        | SwarmEvent::ConnectionClosed { peer_id, .. } => Some(peer_id),
+        SwarmEvent::OutgoingConnectionError { peer_id, .. } => peer_id.as_ref(),
+        SwarmEvent::Behaviour(event) => peer_of(event),
+        _ => None,
+    };
+
+    peer.map_or_else(
+        Span::none,
+        |peer| tracing::debug_span!("peer", key = %key::short_of(peer)),
+    )
+}
+
+/// Returns the peer that an event of a protocol is about.
+fn peer_of(event: &BehaviourEvent) -> Option<&PeerId> {
+    match event {
+        BehaviourEvent::Lanes(event) => Some(&event.peer),
+        BehaviourEvent::Ping(event) => Some(&event.peer),
+        BehaviourEvent::Identify(identify::Event::Received { peer_id, .. }) => Some(peer_id),
+        BehaviourEvent::Gossip(gossipsub::Event::Message {
+            propagation_source, ..
+        }) => Some(propagation_source),
+        _ => None,
     }
 }

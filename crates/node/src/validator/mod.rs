@@ -9,6 +9,7 @@ mod peers;
 mod perform;
 mod proposals;
 mod recovery;
+mod spans;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -7,12 +7,13 @@ use quorate_crypto::Verified;
 use quorate_durable::Effect;
 use quorate_ledger::{Ledger, Proposal};
 use quorate_network::{Lane, Topic};
-use quorate_replica::{Event, Now, Recipients, Work};
+use quorate_replica::{Event, Recipients, Work};
 use quorate_types::message::PeerMessage;
 use quorate_types::{Block, Height, QuorumCertificate, Round, cbor};
 
 use super::error::ValidatorError;
 use super::event_loop::EventLoop;
+use super::spans::sender;
 use crate::committed::{CommittedBlock, ValidatorEvent};
 
 /// The number of signatures up to which work is done on this thread. More of them are checked on
@@ -23,10 +24,16 @@ impl EventLoop {
     /// Carries out effects until the replica waits for an event.
     pub(super) fn drain(&mut self) -> Result<(), ValidatorError> {
         let clock = self.clock;
-        while let Some(effect) = self.durable.poll_effect(&mut || clock.now())? {
-            self.perform(effect);
+        loop {
+            // The effect before may have ended the height.
+            let span = self.span();
+            let _entered = span.enter();
+
+            match self.durable.poll_effect(&mut || clock.now())? {
+                Some(effect) => self.perform(effect),
+                None => return Ok(()),
+            }
         }
-        Ok(())
     }
 
     fn perform(&mut self, effect: Effect) {
@@ -150,8 +157,12 @@ impl EventLoop {
     }
 
     pub(super) fn handle(&mut self, event: Event) {
-        let now: Now = self.clock.now();
-        self.durable.handle(now, event);
+        let now = self.clock.now();
+        let height = self.span();
+        let _height = height.enter();
+
+        let sender = sender(&event);
+        sender.in_scope(|| self.durable.handle(now, event));
     }
 }
 
