@@ -1,5 +1,5 @@
-//! The spans of the log: each line of a validator says at which height and round it was written, and
-//! whose message it is about.
+//! The spans of the log: each line of a validator says at which height and round it was written,
+//! and whose message it is about.
 
 use quorate_replica::Event;
 use quorate_types::message::{ClientRequest, Request};

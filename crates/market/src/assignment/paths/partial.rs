@@ -1,5 +1,5 @@
-//! A matching under way: the persons that have an object, the prices so far, and the reductions that
-//! place most persons without a search.
+//! A matching under way: the persons that have an object, the prices so far, and the reductions
+//! that place most persons without a search.
 
 use super::super::blocks::BLOCK;
 use super::super::matching::Matching;
