@@ -11,10 +11,11 @@ pub type TieKey = [u8; 32];
 ///
 /// The prices are those of the linear program in which an open column costs
 /// [`Problem::skip_price`](super::Problem::skip_price): for each edge
-/// `row_duals[row] + column_duals[column] <= cost`, with equality on the chosen ones. Of all such prices these are the best for the rows:
-/// `column_duals[c]` is the most that column `c` can cost. This is the payment of the
-/// Vickrey-Clarke-Groves rule to its winner, unless fewer columns would be assigned without that
-/// winner. Then the skip price shows through, and a reserve price must take its place.
+/// `row_duals[row] + column_duals[column] <= cost`, with equality on the chosen ones. Of all such
+/// prices these are the best for the rows: `column_duals[c]` is the most that column `c` can cost.
+/// This is the payment of the Vickrey-Clarke-Groves rule to its winner, unless fewer columns would
+/// be assigned without that winner. Then the skip price shows through, and a reserve price must
+/// take its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Solution {
     /// The chosen edges, sorted by row.
