@@ -8,7 +8,7 @@ use crate::auction::{Auction, Clearing};
 /// integers only.
 ///
 /// A new mechanism takes a file with an implementation, and its lines in the registry
-/// ([`crate::mechanisms`]).
+/// ([`mod@crate::mechanisms`]).
 pub trait Mechanism: Sync {
     /// What the mechanism says of itself, the same for all auctions.
     fn about(&self) -> &'static About;

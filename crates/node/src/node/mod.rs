@@ -144,7 +144,7 @@ impl NodeBuilder {
             events.clone(),
             known,
         );
-        let span = tracing::info_span!(parent: None, "node", key = %public.short());
+        let span = tracing::warn_span!(parent: None, "node", key = %public.short());
         let task = tokio::spawn(drive.run(receiver).instrument(span));
 
         Ok(NodeHandle {

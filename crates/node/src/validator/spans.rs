@@ -7,7 +7,8 @@ use quorate_types::{Height, PublicKey, Round};
 use tracing::Span;
 
 /// The span of the height and round in progress. It is made when one of them changes, and not for
-/// each event: it is entered for all of them.
+/// each event: it is entered for all of them. Its level is that of a warning, so that warnings are
+/// in it where nothing else is logged.
 pub(super) struct HeightSpan {
     validator: Span,
     at: Option<(Height, Round)>,
@@ -17,7 +18,7 @@ pub(super) struct HeightSpan {
 impl HeightSpan {
     /// Makes the span of a validator that has not recovered yet, which names its key only.
     pub(super) fn new(me: &PublicKey) -> Self {
-        let validator = tracing::info_span!(parent: None, "validator", key = %me.short());
+        let validator = tracing::warn_span!(parent: None, "validator", key = %me.short());
         Self {
             current: validator.clone(),
             validator,
@@ -29,7 +30,7 @@ impl HeightSpan {
     pub(super) fn at(&mut self, height: Height, round: Round) -> &Span {
         if self.at != Some((height, round)) {
             self.at = Some((height, round));
-            self.current = tracing::info_span!(parent: &self.validator, "height", height, round);
+            self.current = tracing::warn_span!(parent: &self.validator, "height", height, round);
         }
         &self.current
     }
