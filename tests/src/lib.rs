@@ -8,6 +8,7 @@ pub mod host;
 pub mod process;
 pub mod program;
 pub mod repository;
+pub mod rust;
 pub mod wait;
 
 /// The result of a test or of a helper; the error describes the failure in words.

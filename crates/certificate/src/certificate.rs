@@ -5,14 +5,8 @@ use quorate_types::{Hash, Header, Outcome, QuorumCertificate, ValidatorSet, cbor
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 use crate::diagnose;
+use crate::format::{MAX_BYTES, VERSION};
 use crate::refused::VerifyError;
-
-/// The version of the certificate format; it is the first element of the array.
-pub const VERSION: u8 = 1;
-/// The most bytes of a certificate in canonical form.
-pub const MAX_BYTES: usize = 4 * 1024 * 1024;
-/// The most hand-overs in a certificate.
-pub const MAX_HANDOVERS: usize = 1024;
 
 /// One outcome, its place under a header, and the commit of that header. All of it is only a claim
 /// until [`crate::verify`] has judged it.
@@ -27,7 +21,7 @@ pub struct Certificate {
     /// The proof that the outcome is such a leaf.
     pub proof: InclusionProof,
     /// The hand-overs from the validator set of height 1 to that of this header, the oldest first.
-    /// Empty if the set never changed; at most [`MAX_HANDOVERS`].
+    /// Empty if the set never changed; at most [`MAX_HANDOVERS`](crate::MAX_HANDOVERS).
     pub handovers: Vec<Handover>,
 }
 

@@ -7,8 +7,8 @@ use ciborium::Value;
 use quorate_types::cbor::{self, CborError};
 use quorate_types::{Reason, ValidatorSet};
 
+use crate::format::{MAX_BYTES, VERSION};
 use crate::refused::Refused;
-use crate::{MAX_BYTES, VERSION};
 
 /// Checks the size and the canonical form of the whole, and the version, before any type is built.
 pub(crate) fn check_envelope(bytes: &[u8]) -> Result<(), Refused> {

@@ -8,8 +8,7 @@ use quorate_types::{
     FencingToken, Header, OperationBody, Outcome, Reason, TaskId, ValidatorSet, limits,
 };
 
-use crate::refused::Refused;
-use crate::verify::first_broken;
+use crate::refused::{Refused, first_broken};
 
 /// Checks an outcome against the header that it stands under and the validators of that height.
 pub(crate) fn check(
@@ -23,17 +22,6 @@ pub(crate) fn check(
         Outcome::Receipt(receipt) => check_receipt(receipt, header, validators),
         Outcome::Refusal(refusal) => check_refusal(refusal),
         Outcome::Expiry(expiry) => check_expiry(expiry),
-    }
-}
-
-/// Returns the name with which an outcome is written.
-pub(crate) fn name(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Assignment(_) => "assignment",
-        Outcome::Clearing(_) => "clearing",
-        Outcome::Receipt(_) => "receipt",
-        Outcome::Refusal(_) => "refusal",
-        Outcome::Expiry(_) => "expiry",
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::verdict::Judgement;
+use crate::judgement::Judgement;
 
 /// Defines each reason once: its variant, judgement, stable name, and text for a person.
 macro_rules! refused {
@@ -126,6 +126,14 @@ impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
+}
+
+/// Returns the reason of the first rule that does not hold, as an error.
+pub(crate) fn first_broken(rules: &[(bool, Refused)]) -> Result<(), Refused> {
+    rules
+        .iter()
+        .find(|(holds, _)| !holds)
+        .map_or(Ok(()), |(_, reason)| Err(*reason))
 }
 
 /// A reason, and the place in the certificate to which it applies.

@@ -1,11 +1,11 @@
 //! The verdict of the verifier, and the policy that it applies.
 
-use std::fmt;
-
 use quorate_types::{
     BlockId, FencingToken, Hash, Height, Power, PublicKey, Round, SwarmId, TaskId, UnixMillis,
 };
 
+use crate::format::MAX_HANDOVERS;
+use crate::judgement::Judgement;
 use crate::refused::VerifyError;
 
 /// The result of [`crate::verify`].
@@ -21,37 +21,6 @@ pub struct Verdict {
     /// The questions that this verdict leaves open, for every certificate or for one of its kind.
     /// Never empty.
     pub not_checked: Vec<&'static str>,
-}
-
-/// A verdict in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Judgement {
-    /// The certificate is authentic under the trust root, and the policy holds.
-    Verified,
-    /// As far as these bytes show, no quorum of the swarm decided this.
-    NotAuthentic,
-    /// The certificate is authentic, but the auditor's policy asks for more.
-    PolicyFailed,
-    /// This program cannot judge: there is a version or rule that it does not know.
-    CannotEvaluate,
-}
-
-impl Judgement {
-    /// Returns the stable name, such as `not_authentic`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Verified => "verified",
-            Self::NotAuthentic => "not_authentic",
-            Self::PolicyFailed => "policy_failed",
-            Self::CannotEvaluate => "cannot_evaluate",
-        }
-    }
-}
-
-impl fmt::Display for Judgement {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
 }
 
 impl Verdict {
@@ -75,7 +44,7 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             min_operators: 1,
-            max_handovers: crate::MAX_HANDOVERS,
+            max_handovers: MAX_HANDOVERS,
         }
     }
 }

@@ -8,9 +8,13 @@ use quorate_crypto::{
 };
 use quorate_types::{Header, Outcome, PROTOCOL_VERSION, QuorumCertificate, ValidatorSet, cbor};
 
-use crate::refused::{Refused, VerifyError};
-use crate::verdict::{Judgement, Policy, Summary, Verdict};
-use crate::{Certificate, Handover, MAX_HANDOVERS, TrustRoot, outcome};
+use crate::certificate::{Certificate, Handover};
+use crate::format::MAX_HANDOVERS;
+use crate::judgement::Judgement;
+use crate::outcome;
+use crate::refused::{Refused, VerifyError, first_broken};
+use crate::trust::TrustRoot;
+use crate::verdict::{Policy, Summary, Verdict};
 
 /// The most siblings in an inclusion proof: a tree has fewer than 2^64 leaves.
 const PROOF_SIBLINGS: usize = 64;
@@ -234,14 +238,6 @@ fn quorum_reason(error: QuorumError) -> Refused {
     }
 }
 
-/// Returns the reason of the first rule that does not hold, as an error.
-pub(crate) fn first_broken(rules: &[(bool, Refused)]) -> Result<(), Refused> {
-    rules
-        .iter()
-        .find(|(holds, _)| !holds)
-        .map_or(Ok(()), |(_, reason)| Err(*reason))
-}
-
 fn judge(
     certificate: &Certificate,
     root: &TrustRoot,
@@ -311,7 +307,7 @@ fn summarize(certificate: &Certificate, validators: &ValidatorSet) -> Summary {
         round: commit.statement.round,
         block: header.id(),
         block_time: header.block_time,
-        outcome: outcome::name(outcome),
+        outcome: outcome.name(),
         operation: outcome::operation_name(outcome),
         task: outcome.task(),
         token: outcome::token(outcome),

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use quorate_crypto::SecretKey;
-use quorate_market::eligibility::SLOTS;
 use quorate_node::DataDir;
 use quorate_types::attestation::Claims;
+use quorate_types::slots::ensure_slots;
 use quorate_types::task::check_amounts;
 use quorate_types::{Attestation, Capabilities, Genesis, Label, PublicKey, cbor, limits};
 
@@ -115,7 +115,7 @@ fn capabilities(args: &Args) -> Result<Capabilities> {
     let mut capabilities = values::capabilities(&args.label, &args.amount);
     // The ledger counts one slot for an agent whose attestation names none (M-9). Naming it here
     // lets readers of the attestation see it.
-    capabilities.amounts.entry(SLOTS.parse()?).or_insert(1);
+    ensure_slots(&mut capabilities.amounts);
 
     check_amounts(&capabilities.amounts).context("--amount")?;
     ensure!(

@@ -285,7 +285,7 @@ fn warn_of_operators(set: &ValidatorSet) -> Vec<String> {
 fn warn_of_open_bids(markets: &[Market]) -> Vec<String> {
     let open = markets.iter().filter(|market| !market.is_sealed());
     let trusting = open.filter(|market| {
-        mechanism(&market.mechanism).is_some_and(|rule| rule.bidding() == Bidding::Sealed)
+        mechanism(&market.mechanism).is_some_and(|rule| rule.about().bidding == Bidding::Sealed)
     });
 
     let warnings = trusting.map(|market| {

@@ -45,7 +45,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 }
 
 fn bidding(mechanism: &dyn Mechanism) -> &'static str {
-    match mechanism.bidding() {
+    match mechanism.about().bidding {
         Bidding::Open => "open",
         Bidding::Sealed => "sealed",
         Bidding::Either => "either",
@@ -61,11 +61,11 @@ fn object(mechanism: &dyn Mechanism) -> Value {
     json!({
         "name": mechanism.name(),
         "version": mechanism.version(),
-        "class": mechanism.class(),
+        "class": mechanism.about().class,
         "bidding": bidding(mechanism),
-        "takes_solutions": mechanism.takes_solutions(),
-        "guarantee": mechanism.guarantee(),
-        "limits": mechanism.limits(),
+        "takes_solutions": mechanism.about().takes_solutions,
+        "guarantee": mechanism.about().guarantee,
+        "limits": mechanism.about().limits,
         "worst_case_cost": cost,
     })
 }
@@ -76,13 +76,13 @@ fn text(mechanism: &dyn Mechanism) -> String {
         format!("{cost} for {tasks} tasks, {bidders} bidders, {bids} bids")
     });
 
-    let bidding = match mechanism.bidding() {
+    let bidding = match mechanism.about().bidding {
         Bidding::Open => "open bids",
         Bidding::Sealed => "wants sealed bids",
         Bidding::Either => "open or sealed bids",
     };
 
-    let solutions = if mechanism.takes_solutions() {
+    let solutions = if mechanism.about().takes_solutions {
         ", takes solutions"
     } else {
         ""
@@ -90,9 +90,12 @@ fn text(mechanism: &dyn Mechanism) -> String {
 
     let head = format!("{} {}", mechanism.name(), mechanism.version());
     [
-        format!("{head:<20} {}, {bidding}{solutions}", mechanism.class()),
-        format!("  {}", mechanism.guarantee()),
-        format!("  Limits: {}", mechanism.limits()),
+        format!(
+            "{head:<20} {}, {bidding}{solutions}",
+            mechanism.about().class
+        ),
+        format!("  {}", mechanism.about().guarantee),
+        format!("  Limits: {}", mechanism.about().limits),
         format!("  Cost at worst, in microseconds: {}", costs.join("; ")),
     ]
     .join("\n")

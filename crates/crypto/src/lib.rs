@@ -11,18 +11,18 @@
 
 mod commit;
 mod fault;
-mod keys;
 pub mod map;
 mod memo;
 pub mod merkle;
 mod public_key;
+mod secret_key;
 mod verified;
 
 pub use commit::{CommitError, Decision, check_commit};
 pub use fault::{Fault, FaultError, judge_fault};
-pub use keys::SecretKey;
 pub use memo::SignatureMemo;
 pub use public_key::{KeyError, check_public_key};
+pub use secret_key::SecretKey;
 pub use verified::{
     BlockError, Known, NoneKnown, QuorumError, SignatureError, Verified, is_body_of_header, verify,
     verify_block, verify_body, verify_commit, verify_evidence, verify_quorum, verify_statement,

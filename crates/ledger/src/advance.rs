@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use quorate_market::eligibility::demand_or_slot;
+use quorate_types::slots::demand_or_slot;
 use quorate_types::{Amounts, Label, Outcome, PublicKey, Reason, Stage, TaskId, limits, outcome};
 
 use crate::lifecycle::{self, Next, TaskEvent, TaskState};

@@ -227,7 +227,7 @@ impl Run<'_> {
 /// Checks that the demand of a task is attested of a bidder, and fits into its budget.
 fn check_demand(spec: &TaskSpec, candidate: &Candidate) -> Result<(), Reason> {
     // A task without a demand takes one of `slots`.
-    let demand = eligibility::demand_or_slot(&spec.demand);
+    let demand = spec.demand_or_slot();
     let attested = &candidate.capabilities.amounts;
 
     if demand.keys().any(|name| !attested.contains_key(name)) {
@@ -251,7 +251,7 @@ fn price_of(value: u64) -> Option<Price> {
 /// Returns the highest price at which a bid on a task takes part. In a double auction an ask that
 /// trades with nobody may still set a price, so each of them takes part (M-9).
 fn limit_of_bids(market: &Market, rule: &dyn Mechanism, spec: &TaskSpec) -> Price {
-    if rule.takes_all_asks() {
+    if rule.about().takes_all_asks {
         limits::PRICE
     } else {
         limit(market, spec)
@@ -270,7 +270,7 @@ impl ClearingInputs<'_> {
     pub(crate) fn auction(&self, swarm: SwarmId) -> Auction {
         let tasks = self.tasks.iter().map(|(id, task)| quorate_market::Task {
             id: *id,
-            demand: eligibility::demand_or_slot(&task.spec.demand),
+            demand: task.spec.demand_or_slot(),
             limit: limit(self.market, &task.spec),
         });
 
@@ -327,7 +327,7 @@ impl ClearingInputs<'_> {
             ClearingInput::Task(TaskInput {
                 task: *id,
                 spec: task.spec_hash,
-                demand: eligibility::demand_or_slot(&task.spec.demand),
+                demand: task.spec.demand_or_slot(),
                 limit: limit(self.market, &task.spec),
             })
         });

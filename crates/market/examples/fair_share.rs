@@ -5,39 +5,34 @@
 
 use std::collections::BTreeMap;
 
-use quorate_market::eligibility::{demand_or_slot, fits, slots};
-use quorate_market::{Auction, Bid, Bidder, Bidding, Clearing, Mechanism, Task, TieSeed, Winner};
+use quorate_market::eligibility::fits;
+use quorate_market::{
+    About, Auction, Bid, Bidder, Bidding, Clearing, Mechanism, Task, TieSeed, Winner,
+};
+use quorate_types::slots::{demand_or_slot, slots};
 use quorate_types::{Amounts, PublicKey, SwarmId, TaskId};
+
+const ABOUT: About = About {
+    name: "fair-share",
+    // Any change that may alter a result, in this file or in code that it calls, needs another
+    // version. The version stands in every clearing record, and an auditor runs the auction by it.
+    version: 1,
+    class: "ST-SR-IA",
+    guarantee: "nobody has two tasks more than another that bid on the same; no guarantee \
+                on the price",
+    limits: "none of its own",
+    bidding: Bidding::Either,
+    takes_all_asks: false,
+    takes_solutions: false,
+};
 
 /// Gives each task, in ascending order, to the bidder with the fewest tasks so far; among those to
 /// the cheapest, then to the lesser tie key. Winners are paid as bid.
 struct FairShare;
 
 impl Mechanism for FairShare {
-    fn name(&self) -> &'static str {
-        "fair-share"
-    }
-
-    /// Any change that may alter a result, in this file or in code that it calls, needs another
-    /// version. The version stands in every clearing record, and an auditor runs the auction by it.
-    fn version(&self) -> u16 {
-        1
-    }
-
-    fn class(&self) -> &'static str {
-        "ST-SR-IA"
-    }
-
-    fn guarantee(&self) -> &'static str {
-        "nobody has two tasks more than another that bid on the same; no guarantee on the price"
-    }
-
-    fn limits(&self) -> &'static str {
-        "none of its own"
-    }
-
-    fn bidding(&self) -> Bidding {
-        Bidding::Either
+    fn about(&self) -> &'static About {
+        &ABOUT
     }
 
     /// The worst-case cost of a clearing, known before it runs. An auction that does not fit into a

@@ -29,7 +29,7 @@ pub struct Task {
     /// The requester and the number that identify the task.
     pub id: TaskId,
     /// The amounts that the task takes from the winner's budget. Never empty: see
-    /// [`crate::eligibility::demand_or_slot`].
+    /// [`quorate_types::TaskSpec::demand_or_slot`].
     pub demand: Amounts,
     /// The highest price at which the task is assigned, at most [`quorate_types::limits::PRICE`].
     pub limit: Price,

@@ -1,10 +1,7 @@
 //! Decides whether an agent may do a task: compares requirements with attested capabilities, in
 //! integers only.
 
-use quorate_types::{Amounts, Capabilities, Label, Reason};
-
-/// The dimension that a task without a demand uses: it takes one of the agent's slots.
-pub const SLOTS: &str = "slots";
+use quorate_types::{Amounts, Capabilities, Reason};
 
 /// Checks that `attested` has every label that `required` names, and at least every amount.
 ///
@@ -29,24 +26,6 @@ pub fn check(required: &Capabilities, attested: &Capabilities) -> Result<(), Rea
     }
 
     Ok(())
-}
-
-/// Returns the amounts that a task takes from a budget: its demand, or one slot if it names none.
-pub fn demand_or_slot(demand: &Amounts) -> Amounts {
-    if demand.is_empty() {
-        Amounts::from([(slots(), 1)])
-    } else {
-        demand.clone()
-    }
-}
-
-/// Returns [`SLOTS`] as a label.
-#[expect(
-    clippy::expect_used,
-    reason = "the constant is a label, as a test shows"
-)]
-pub fn slots() -> Label {
-    SLOTS.parse().expect("`slots` is a label")
 }
 
 /// Checks whether `budget` covers `demand` in every dimension. A dimension that is not in the
@@ -110,15 +89,14 @@ mod tests {
     }
 
     #[test]
-    fn no_demand_is_one_slot() {
-        let one = demand_or_slot(&Amounts::new());
-        assert_eq!(one, Amounts::from([("slots".parse().unwrap(), 1)]));
+    fn a_budget_must_hold_each_amount() {
+        let amounts = |entries| capabilities(&[], entries).amounts;
+        let one = amounts(&[("slots", 1)]);
+        let two = amounts(&[("slots", 2)]);
 
         assert!(fits(&one, &one));
-        assert!(!fits(&one, &Amounts::new()));
-
-        let two = Amounts::from([("slots".parse().unwrap(), 2)]);
-        assert_eq!(demand_or_slot(&two), two);
+        assert!(fits(&one, &two));
         assert!(!fits(&two, &one));
+        assert!(!fits(&one, &Amounts::new()));
     }
 }

@@ -9,23 +9,14 @@
 
 pub mod assignment;
 mod auction;
-mod double;
 pub mod eligibility;
-mod first_price;
 pub mod gap;
-mod gap_market;
 mod mechanism;
-mod optimal;
-mod second_price;
-mod sequential;
-mod vcg;
+pub mod mechanisms;
 
 pub use auction::{Auction, Bid, Bidder, Clearing, Duals, Task, TieSeed, Winner};
-pub use double::{McAfee, UniformDouble};
-pub use first_price::FirstPrice;
-pub use gap_market::{Gap, GapFound, Score, clearing_of, gap_effort, gap_search};
-pub use mechanism::{Attempt, Bidding, Mechanism, check_mechanisms, mechanism, mechanisms};
-pub use optimal::Optimal;
-pub use second_price::SecondPrice;
-pub use sequential::Sequential;
-pub use vcg::{Vcg, proves_least_total};
+pub use mechanism::{About, Attempt, Bidding, Mechanism};
+pub use mechanisms::{
+    GapFound, Score, check_mechanisms, clearing_of, gap_effort, gap_search, mechanism, mechanisms,
+    proves_least_total,
+};

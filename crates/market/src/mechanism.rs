@@ -1,25 +1,22 @@
-//! The interface that every auction implements, and the registry of those that this program has.
+//! The interface that every auction implements.
 
-use quorate_types::genesis::GenesisError;
-use quorate_types::{Label, Market};
+use quorate_types::Label;
 
 use crate::auction::{Auction, Clearing};
-use crate::double::{McAfee, UniformDouble};
-use crate::first_price::FirstPrice;
-use crate::gap_market::Gap;
-use crate::optimal::Optimal;
-use crate::second_price::SecondPrice;
-use crate::sequential::Sequential;
-use crate::vcg::Vcg;
 
 /// A rule that gives tasks to bidders. It is a pure function of the auction, and computes with
 /// integers only.
 ///
-/// A new mechanism takes a file with an implementation, and a line in the registry
-/// ([`mechanisms`]).
+/// A new mechanism takes a file with an implementation, and its lines in the registry
+/// ([`mod@crate::mechanisms`]).
 pub trait Mechanism: Sync {
-    /// The name that genesis and clearing records use: a [`Label`], unique in the registry.
-    fn name(&self) -> &'static str;
+    /// What the mechanism says of itself, the same for all auctions.
+    fn about(&self) -> &'static About;
+
+    /// The name that genesis and clearing records use.
+    fn name(&self) -> &'static str {
+        self.about().name
+    }
 
     /// The name as a label.
     #[expect(
@@ -32,34 +29,9 @@ pub trait Mechanism: Sync {
             .expect("the name of a mechanism is a label")
     }
 
-    /// The version of the rule. It grows with every change that may alter a result.
-    fn version(&self) -> u16;
-
-    /// The class in the taxonomy of Gerkey and Matarić (2004): `ST-SR-IA` means single-task
-    /// robots, single-robot tasks, instantaneous assignment.
-    fn class(&self) -> &'static str;
-
-    /// The guarantee of the mechanism, in a sentence for a person.
-    fn guarantee(&self) -> &'static str;
-
-    /// The size of the largest auction that it clears, and its restrictions on bids and awards, in
-    /// a line for a person. A larger auction is cleared without awards.
-    fn limits(&self) -> &'static str;
-
-    /// The visibility of bids that the guarantee presumes.
-    fn bidding(&self) -> Bidding;
-
-    /// Whether an offer above the limit of its task takes part. Such an offer wins nothing, but it
-    /// may still move the price at which others trade.
-    fn takes_all_asks(&self) -> bool {
-        false
-    }
-
-    /// Whether anyone may propose an assignment (a solution), which the mechanism compares by
-    /// [`crate::Score`] with the one that it finds itself. This is for mechanisms that cannot
-    /// promise the optimum.
-    fn takes_solutions(&self) -> bool {
-        false
+    /// The version of the rule.
+    fn version(&self) -> u16 {
+        self.about().version
     }
 
     /// The worst-case cost of [`Self::clear`] for an auction of these sizes, in the unit of
@@ -79,6 +51,32 @@ pub trait Mechanism: Sync {
     fn clear(&self, auction: &Auction) -> Clearing;
 }
 
+/// What a mechanism says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct About {
+    /// The name that genesis and clearing records use: a [`Label`], unique in the registry.
+    pub name: &'static str,
+    /// The version of the rule. It grows with every change that may alter a result.
+    pub version: u16,
+    /// The class in the taxonomy of Gerkey and Matarić (2004): `ST-SR-IA` means single-task
+    /// robots, single-robot tasks, instantaneous assignment.
+    pub class: &'static str,
+    /// The guarantee of the mechanism, in a sentence for a person.
+    pub guarantee: &'static str,
+    /// The size of the largest auction that it clears, and its restrictions on bids and awards, in
+    /// a line for a person. A larger auction is cleared without awards.
+    pub limits: &'static str,
+    /// The visibility of bids that the guarantee presumes.
+    pub bidding: Bidding,
+    /// Whether an offer above the limit of its task takes part. Such an offer wins nothing, but it
+    /// may still move the price at which others trade.
+    pub takes_all_asks: bool,
+    /// Whether anyone may propose an assignment (a solution), which the mechanism compares by
+    /// [`crate::Score`] with the one that it finds itself. This is for mechanisms that cannot
+    /// promise the optimum.
+    pub takes_solutions: bool,
+}
+
 /// Clears an auction, or returns `None` if that takes more than the given cost. The cost is counted
 /// in steps, so the answer is the same on every machine.
 pub type Attempt = fn(&Auction, u64) -> Option<Clearing>;
@@ -92,57 +90,4 @@ pub enum Bidding {
     Sealed,
     /// The guarantee holds for the bids as they are, whether or not they were visible.
     Either,
-}
-
-/// The registry of all mechanisms of this program. A node does not start on a genesis that names
-/// any other (M-17).
-const ALL: &[&dyn Mechanism] = &[
-    &FirstPrice,
-    &SecondPrice,
-    &Sequential,
-    &Optimal,
-    &Vcg,
-    &UniformDouble,
-    &McAfee,
-    &Gap,
-];
-
-/// Returns all mechanisms, the simplest first.
-pub fn mechanisms() -> &'static [&'static dyn Mechanism] {
-    ALL
-}
-
-/// Returns the mechanism of this name, if there is one.
-pub fn mechanism(name: &Label) -> Option<&'static dyn Mechanism> {
-    ALL.iter()
-        .copied()
-        .find(|mechanism| mechanism.name() == name.as_str())
-}
-
-/// Checks that every market names a mechanism of this program, and that a market takes solutions
-/// only if its mechanism does.
-///
-/// # Errors
-/// [`GenesisError::Mechanism`] or [`GenesisError::Solutions`], naming the first market at fault.
-pub fn check_mechanisms(markets: &[Market]) -> Result<(), GenesisError> {
-    markets.iter().try_for_each(check_mechanism)
-}
-
-/// Checks the mechanism of one market.
-fn check_mechanism(market: &Market) -> Result<(), GenesisError> {
-    let Some(rule) = mechanism(&market.mechanism) else {
-        return Err(GenesisError::Mechanism {
-            market: market.name.clone(),
-            mechanism: market.mechanism.clone(),
-        });
-    };
-
-    if market.solve_ms.is_some() && !rule.takes_solutions() {
-        return Err(GenesisError::Solutions {
-            market: market.name.clone(),
-            mechanism: market.mechanism.clone(),
-        });
-    }
-
-    Ok(())
 }

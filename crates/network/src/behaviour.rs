@@ -8,8 +8,8 @@ use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::{gossipsub, identify, mdns, ping};
 
 use crate::config::{NetworkConfig, NetworkLimits};
+use crate::error::NetworkError;
 use crate::gossip;
-use crate::start::NetworkError;
 use crate::streams::LaneProtocols;
 use crate::streams::lanes::Lanes;
 

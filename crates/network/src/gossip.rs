@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use std::time::Duration;
 
 use crate::config::{NetworkLimits, Topic};
-use crate::start::NetworkError;
+use crate::error::NetworkError;
 
 /// The time for which the id of a message is remembered, so that the message is passed on once.
 const DUPLICATE_CACHE: Duration = Duration::from_secs(60);

@@ -8,10 +8,11 @@ use thiserror::Error;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio_util::sync::DropGuard;
 
+use crate::command::{Command, Publication};
 use crate::config::{Lane, Topic};
 use crate::counters::Counters;
-use crate::event_loop::{Command, Publication, Shared};
 use crate::key::PeerKey;
+use crate::shared::Shared;
 use crate::streams::queue::{LaneQueue, Refusal};
 use crate::streams::writer;
 

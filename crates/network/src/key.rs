@@ -32,6 +32,17 @@ pub fn key_of_secret(secret: [u8; 32]) -> PeerKey {
     ed25519_pair(secret).public().to_bytes()
 }
 
+/// Returns the first eight hexadecimal digits of a key, for logs.
+pub(crate) fn short(key: &PeerKey) -> String {
+    let digits = key.iter().take(4).map(|byte| format!("{byte:02x}"));
+    digits.collect()
+}
+
+/// Returns the short form of the key inside a peer id; the peer id itself if it holds none.
+pub(crate) fn short_of(peer: &PeerId) -> String {
+    peer_key(peer).map_or_else(|| peer.to_string(), |key| short(&key))
+}
+
 /// Returns the libp2p key pair of a seed.
 pub(crate) fn keypair(secret: [u8; 32]) -> Keypair {
     Keypair::from(ed25519_pair(secret))
@@ -57,12 +68,22 @@ mod tests {
             let peer = peer_id(&key).unwrap();
             assert_eq!(peer, keypair([seed; 32]).public().to_peer_id());
             assert_eq!(peer_key(&peer), Some(key));
+            assert_eq!(short_of(&peer), short(&key));
         }
     }
 
     #[test]
+    fn a_short_key_is_its_first_digits() {
+        let mut key = [0xff; 32];
+        key[..4].copy_from_slice(&[0x01, 0xab, 0, 0x9f]);
+        assert_eq!(short(&key), "01ab009f");
+    }
+
+    #[test]
     fn other_peer_ids_have_no_key() {
-        assert_eq!(peer_key(&PeerId::random()), None);
+        let peer = PeerId::random();
+        assert_eq!(peer_key(&peer), None);
+        assert_eq!(short_of(&peer), peer.to_string());
     }
 
     #[test]

@@ -35,25 +35,28 @@
 
 mod admission;
 mod behaviour;
+mod command;
 mod config;
 mod counters;
 mod dialer;
+mod error;
 mod event;
 mod event_loop;
 mod gossip;
 mod handle;
 mod key;
-mod lock;
 mod outbox;
 mod peers;
+mod shared;
 mod start;
 mod streams;
 mod transport;
 
 pub use config::{Lane, LaneLimits, NetworkConfig, NetworkLimits, Topic};
 pub use counters::{Counters, GossipCounters, LaneCounters};
+pub use error::NetworkError;
 pub use event::{MisbehaviourKind, NetworkEvent, NetworkEvents};
 pub use handle::{Network, NetworkStopped, SendError};
 pub use key::{PeerKey, key_of_secret, peer_id, peer_key};
 pub use libp2p::{Multiaddr, PeerId, bytes::Bytes};
-pub use start::{NetworkError, start};
+pub use start::start;

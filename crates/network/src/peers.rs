@@ -6,8 +6,7 @@ use std::sync::Arc;
 use crate::config::Lane;
 use crate::counters::CounterCells;
 use crate::key::PeerKey;
-use crate::lock::Lock;
-use crate::streams::queue::LaneQueue;
+use crate::streams::queue::{LaneQueue, Lock};
 
 /// Peers that are connected or wanted, with one queue per lane. Entries are created by the
 /// consumer's `add_peer` and by connections, so their number is bounded by both.

@@ -1,23 +1,23 @@
 //! Starts a network: checks the configuration, binds the addresses, spawns the event loop.
 
-use std::io;
 use std::sync::Arc;
 
-use libp2p::core::transport::TransportError;
-use libp2p::gossipsub::{ConfigBuilderError, SubscriptionError};
+use libp2p::Multiaddr;
 use libp2p::identity::Keypair;
-use libp2p::swarm::{Config, InvalidProtocol, Swarm};
-use libp2p::{Multiaddr, noise};
-use thiserror::Error;
+use libp2p::swarm::{Config, Swarm};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::behaviour::Behaviour;
+use crate::command::Inputs;
 use crate::config::NetworkConfig;
+use crate::error::NetworkError;
 use crate::event::NetworkEvents;
-use crate::event_loop::{EventLoop, Inputs, Shared};
+use crate::event_loop::EventLoop;
 use crate::handle::Network;
 use crate::outbox::Outbox;
+use crate::shared::Shared;
 use crate::{key, transport};
 
 /// The number of commands that may wait for the event loop.
@@ -58,10 +58,12 @@ pub fn start(config: NetworkConfig) -> Result<(Network, NetworkEvents), NetworkE
     );
 
     // The connections are canceled only after the event loop has said goodbye on them.
-    shared.tasks.spawn(async move {
+    let run = async move {
         event_loop.run(inputs).await;
         connections_stop.cancel();
-    });
+    };
+    let span = tracing::debug_span!("network", key = %key::short(&local_key));
+    shared.tasks.spawn(run.instrument(span));
 
     Ok((
         Network::new(shared, publications),
@@ -122,42 +124,4 @@ fn listen(swarm: &mut Swarm<Behaviour>, addresses: &[Multiaddr]) -> Result<(), N
     }
 
     Ok(())
-}
-
-/// The reason why a network did not start.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum NetworkError {
-    /// The name of the swarm is empty, longer than 64 bytes or has characters that are not allowed.
-    #[error("the swarm name of {length} bytes is not valid: use 1 to 64 of 0-9 a-z A-Z - _")]
-    ProtocolName {
-        /// The length of the name in bytes.
-        length: usize,
-    },
-    /// libp2p refused a protocol name.
-    #[error("libp2p refused a protocol name: {0}")]
-    Protocol(#[from] InvalidProtocol),
-    /// The node cannot listen on an address.
-    #[error("cannot listen on {address}: {source}")]
-    Listen {
-        /// The address to listen on.
-        address: Multiaddr,
-        /// The error of the transport.
-        source: TransportError<io::Error>,
-    },
-    /// Multicast DNS did not start.
-    #[error("cannot start multicast DNS: {0}")]
-    Mdns(#[source] io::Error),
-    /// Noise refused the key.
-    #[error("Noise refused the node's key: {0}")]
-    Noise(#[source] noise::Error),
-    /// gossipsub refused the limits.
-    #[error("gossipsub refused its configuration: {0}")]
-    GossipLimits(#[from] ConfigBuilderError),
-    /// gossipsub did not start.
-    #[error("cannot start gossipsub: {0}")]
-    Gossip(&'static str),
-    /// gossipsub refused to subscribe to a topic.
-    #[error("cannot subscribe to a gossip topic: {0}")]
-    GossipTopic(#[from] SubscriptionError),
 }

@@ -7,7 +7,7 @@ use libp2p::identity::Keypair;
 use libp2p::{PeerId, Transport, dns, noise, quic, tcp, yamux};
 
 use crate::config::NetworkLimits;
-use crate::start::NetworkError;
+use crate::error::NetworkError;
 
 type Connections = Boxed<(PeerId, StreamMuxerBox)>;
 

@@ -9,25 +9,28 @@
 
 mod address_book;
 mod clock;
+mod committed;
 mod config;
 mod data_dir;
 mod genesis_file;
+mod links;
 mod monitor;
 mod node;
+mod status;
 mod task;
 mod validator;
 
 pub use clock::Clock;
+pub use committed::{CommittedBlock, ValidatorEvent};
 pub use config::{ConfigError, NodeConfig, PaceSettings};
 pub use data_dir::{DataDir, DataDirError};
 pub use genesis_file::{GenesisFileError, read_genesis, write_genesis};
+pub use links::protocol_name;
 pub use node::{Node, NodeBuilder, NodeError, NodeEvent, NodeHandle};
 pub use quorate_agent::{DossierBundle, StandingBids};
 pub use quorate_network::Multiaddr;
 pub use quorate_replica::VotingStatus;
 pub use quorate_store::CrashPoints;
+pub use status::{LedgerSummary, ValidatorStatus};
 pub use task::{Receipt, TaskFailure, TaskHandle};
-pub use validator::{
-    CommittedBlock, LedgerSummary, Validator, ValidatorError, ValidatorEvent, ValidatorStatus,
-    protocol_name,
-};
+pub use validator::{Validator, ValidatorError};

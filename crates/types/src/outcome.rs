@@ -190,6 +190,20 @@ pub struct Expiry {
 }
 
 impl Outcome {
+    /// The names of all outcomes, ascending.
+    pub const NAMES: [&'static str; 5] = ["assignment", "clearing", "expiry", "receipt", "refusal"];
+
+    /// Returns the name that the outcome is encoded with.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Assignment(_) => "assignment",
+            Self::Clearing(_) => "clearing",
+            Self::Receipt(_) => "receipt",
+            Self::Refusal(_) => "refusal",
+            Self::Expiry(_) => "expiry",
+        }
+    }
+
     /// Returns the task that the outcome speaks of, if it speaks of one.
     pub fn task(&self) -> Option<TaskId> {
         match self {

@@ -2,6 +2,7 @@
 //! protocols, and the inputs that fuzzing kept.
 
 mod builds;
+mod circles;
 mod clauses;
 mod corpus;
 mod tidy;

@@ -122,7 +122,9 @@ fn solved_markets(genesis: &Genesis) -> Result<Vec<Market>> {
         .collect();
 
     if solved.is_empty() {
-        let rules = mechanisms().iter().filter(|rule| rule.takes_solutions());
+        let rules = mechanisms()
+            .iter()
+            .filter(|rule| rule.about().takes_solutions);
         let rules: Vec<_> = rules.map(|rule| rule.name()).collect();
         bail!(
             "no market of this swarm takes solutions; they need `solve_ms` in the genesis and the \

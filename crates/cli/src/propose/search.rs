@@ -3,11 +3,12 @@
 
 use quorate_market::{
     Auction, Bid, Bidder, Clearing, GapFound, Mechanism, Score, Task, TieSeed, Winner, clearing_of,
-    eligibility, gap_effort, gap_search,
+    gap_effort, gap_search,
 };
 use quorate_node::StandingBids;
 use quorate_types::operation::Pair;
 use quorate_types::outcome::BidInput;
+use quorate_types::slots::demand_or_slot;
 use quorate_types::{Millis, Price, limits};
 use serde::Serialize;
 
@@ -134,7 +135,7 @@ fn pair(award: &Winner) -> Pair {
 fn auction(standing: &StandingBids, ties: TieSeed) -> Auction {
     let tasks = standing.tasks.iter().map(|task| Task {
         id: task.task,
-        demand: eligibility::demand_or_slot(&task.demand),
+        demand: demand_or_slot(&task.demand),
         limit: task.limit.min(limits::PRICE),
     });
     let bidders = standing.bidders.iter().map(|bidder| Bidder {
@@ -168,7 +169,7 @@ fn live_bid(bid: &BidInput) -> Option<Bid> {
 
 #[cfg(test)]
 mod tests {
-    use quorate_market::Gap;
+    use quorate_market::mechanisms::Gap;
     use quorate_types::outcome::{BidderInput, SolutionInput, TaskInput};
     use quorate_types::{Amounts, Hash, OperationId, PublicKey, Reason, SwarmId, TaskId};
 

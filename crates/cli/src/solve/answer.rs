@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use quorate_market::assignment::{self, Edge, Problem};
+use quorate_market::mechanisms::Vcg;
 use quorate_market::{
-    Auction, Bid, Bidder, Clearing, Mechanism, TieSeed, Vcg, Winner, eligibility, gap, gap_effort,
+    Auction, Bid, Bidder, Clearing, Mechanism, TieSeed, Winner, eligibility, gap, gap_effort,
     proves_least_total,
 };
+use quorate_types::slots::slots;
 use quorate_types::{Amounts, Hash, Label, PublicKey, SwarmId, TaskId, limits};
 use tokio::time::Instant;
 
@@ -290,7 +292,7 @@ fn auction(instance: &Instance, mechanism: &dyn Mechanism, rules: Rules) -> Resu
     let mut answer = Answer::default();
 
     // A mechanism that awards one task in each clearing goes on with what is left.
-    let goes_on = mechanism.class().ends_with("TA");
+    let goes_on = mechanism.about().class.ends_with("TA");
 
     loop {
         let start = Instant::now();
@@ -486,7 +488,7 @@ fn id_of(task: &Task) -> TaskId {
 
 /// The seed of ties. An instance is of no swarm and no market, so both are fixed.
 fn ties() -> TieSeed {
-    let market: Label = eligibility::slots();
+    let market: Label = slots();
     TieSeed {
         swarm: SwarmId([0; 32]),
         market,

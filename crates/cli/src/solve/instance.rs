@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use quorate_market::eligibility;
+use quorate_types::slots::demand_or_slot;
 use quorate_types::{Amounts, Label, limits};
 
 use super::{or_library, table};
@@ -207,7 +207,7 @@ fn check_amounts(amounts: &Amounts) -> Result<()> {
 
 /// One slot: the demand of a task without one in the file, and the budget of an agent without one.
 pub(super) fn one_slot() -> Amounts {
-    eligibility::demand_or_slot(&Amounts::new())
+    demand_or_slot(&Amounts::new())
 }
 
 /// Gives places to names, in the order in which the names first occur.

@@ -80,7 +80,8 @@ Examples:
   quorate solve bids.csv --mechanism second-price --reserve 100";
 
 fn names() -> PossibleValuesParser {
-    let value = |one: &&'static dyn Mechanism| PossibleValue::new(one.name()).help(one.guarantee());
+    let value =
+        |one: &&'static dyn Mechanism| PossibleValue::new(one.name()).help(one.about().guarantee);
     PossibleValuesParser::new(mechanisms().iter().map(value).collect::<Vec<_>>())
 }
 

@@ -159,7 +159,7 @@ impl Solved<'_> {
                 "  mechanism   {} {}: {}",
                 mechanism.name(),
                 mechanism.version(),
-                mechanism.guarantee()
+                mechanism.about().guarantee
             ),
             format!(
                 "  objective   {} ({}), {} of {} tasks assigned",

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use quorate_market::eligibility;
 use quorate_types::operation::{Attest, Operation, OperationBody, Revoke};
+use quorate_types::slots::ensure_slots;
 use quorate_types::{
     Attestation, Capabilities, Genesis, Hash, PublicKey, Reason, SignedOperation, SwarmId,
     UnixMillis, genesis, limits,
@@ -232,7 +232,7 @@ impl View<'_> {
 
         // A member without a word on `slots` has one (M-9).
         if !hashes.is_empty() {
-            all.amounts.entry(eligibility::slots()).or_insert(1);
+            ensure_slots(&mut all.amounts);
         }
 
         (all, hashes)

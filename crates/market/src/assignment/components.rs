@@ -1,12 +1,22 @@
 //! Strongly connected components of the exchange graph (Tarjan, SIAM J. Comput. 1, 1972). They are
 //! split further as nodes are settled.
 
-use super::exchange::Exchange;
-
 /// The mark of a settled node, which is in no component.
 const SETTLED: u32 = u32::MAX;
 /// The mark of a node that the split under way has not visited.
 const NEW: u32 = u32::MAX;
+
+/// A directed graph. Its nodes are numbered from 0.
+pub(super) trait Graph {
+    /// Returns the number of nodes.
+    fn nodes(&self) -> usize;
+
+    /// Returns how many places for arcs a node has. Some of them are empty.
+    fn places(&self, node: usize) -> usize;
+
+    /// Returns the node to which the arc in this place leads, or `None` if the place is empty.
+    fn arc(&self, node: usize, place: usize) -> Option<usize>;
+}
 
 /// Tells which nodes lie on common cycles.
 pub(super) struct Components {
@@ -20,7 +30,7 @@ pub(super) struct Components {
 }
 
 impl Components {
-    pub(super) fn new(graph: &Exchange) -> Self {
+    pub(super) fn new(graph: &impl Graph) -> Self {
         let nodes = graph.nodes();
         let mut components = Self {
             component: vec![0; nodes],
@@ -50,7 +60,7 @@ impl Components {
 
     /// Splits the component of `node` into the strongly connected components of what is left of it.
     /// Returns how many arcs it looked at.
-    pub(super) fn split(&mut self, graph: &Exchange, node: usize) -> usize {
+    pub(super) fn split(&mut self, graph: &impl Graph, node: usize) -> usize {
         let parent = self.component[node];
         let members = std::mem::take(&mut self.members[parent as usize]);
         for &member in &members {
@@ -75,7 +85,7 @@ impl Components {
     }
 
     /// Tarjan's depth-first visit, with an explicit path in place of recursion.
-    fn explore(&mut self, graph: &Exchange, visit: &mut Visit, root: usize) {
+    fn explore(&mut self, graph: &impl Graph, visit: &mut Visit, root: usize) {
         self.enter(visit, root);
 
         while let Some((node, place)) = visit.path.last_mut() {

@@ -9,9 +9,9 @@
 //! - A column at the skip price may be left to the outside, and a column that is there may be
 //!   taken.
 
-use super::Matching;
-use super::components::Components;
-use super::paths::BLOCK;
+use super::blocks::BLOCK;
+use super::components::{Components, Graph};
+use super::matching::Matching;
 use super::prices::Prices;
 use super::problem::{Problem, starts_of};
 
@@ -77,11 +77,6 @@ impl Exchange {
         self.matching
     }
 
-    /// Returns the number of nodes.
-    pub(super) fn nodes(&self) -> usize {
-        self.optional.len() + 1
-    }
-
     /// Returns the node of a column.
     pub(super) fn column(&self, column: u32) -> usize {
         self.rows() + column as usize
@@ -95,24 +90,6 @@ impl Exchange {
     /// Returns all tight edges, as row and column.
     pub(super) fn tight_edges(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
         (0..self.rows()).flat_map(|row| self.tight_of(row).iter().map(move |&c| (row as u32, c)))
-    }
-
-    /// Returns how many places for arcs a node has. Some of them are empty.
-    pub(super) fn places(&self, node: usize) -> usize {
-        match self.kind(node) {
-            Kind::Row(row) => self.tight_of(row).len() + 1,
-            Kind::Column(_) => 1,
-            Kind::Outside => self.outside(),
-        }
-    }
-
-    /// Returns the node to which the arc in this place leads, or `None` if the place is empty.
-    pub(super) fn arc(&self, node: usize, place: usize) -> Option<usize> {
-        match self.kind(node) {
-            Kind::Row(row) => self.arc_of_row(row, place),
-            Kind::Column(column) => Some(self.owner(column)),
-            Kind::Outside => self.has_arc_from_outside(place).then_some(place),
-        }
     }
 
     /// Returns the node to which the arc in this place of a row leads.
@@ -381,6 +358,28 @@ impl Exchange {
             Kind::Column(node - self.rows())
         } else {
             Kind::Outside
+        }
+    }
+}
+
+impl Graph for Exchange {
+    fn nodes(&self) -> usize {
+        self.optional.len() + 1
+    }
+
+    fn places(&self, node: usize) -> usize {
+        match self.kind(node) {
+            Kind::Row(row) => self.tight_of(row).len() + 1,
+            Kind::Column(_) => 1,
+            Kind::Outside => self.outside(),
+        }
+    }
+
+    fn arc(&self, node: usize, place: usize) -> Option<usize> {
+        match self.kind(node) {
+            Kind::Row(row) => self.arc_of_row(row, place),
+            Kind::Column(column) => Some(self.owner(column)),
+            Kind::Outside => self.has_arc_from_outside(place).then_some(place),
         }
     }
 }

@@ -46,70 +46,23 @@
 //! See [`cost`]. All arithmetic is on integers: costs are within ±[`MAX_COST`], prices within
 //! ±2^56 and every sum that occurs within ±2^58, so 64 bits never overflow.
 
+mod blocks;
 mod components;
 mod exchange;
+mod matching;
+mod meter;
 mod paths;
 mod prices;
 mod problem;
 mod proof;
+mod solution;
 mod ties;
 
 pub use problem::{Edge, MAX_COST, MAX_EDGES, MAX_SIDE, Problem, ProblemError};
 pub use proof::{ProofError, verify};
+pub use solution::{Solution, SolveError, TieKey};
 
-/// The key that decides between equally good assignments. Keys compare as big-endian numbers.
-///
-/// In a ledger it is a hash over swarm, market, requester, the requester's task number and agent.
-pub type TieKey = [u8; 32];
-
-/// An optimal assignment with the prices that prove it.
-///
-/// The prices are those of the linear program in which an open column costs
-/// [`Problem::skip_price`]: for each edge `row_duals[row] + column_duals[column] <= cost`, with
-/// equality on the chosen ones. Of all such prices these are the best for the rows:
-/// `column_duals[c]` is the most that column `c` can cost. This is the payment of the
-/// Vickrey-Clarke-Groves rule to its winner, unless fewer columns would be assigned without that
-/// winner. Then the skip price shows through, and a reserve price must take its place.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Solution {
-    /// The chosen edges, sorted by row.
-    pub pairs: Vec<Edge>,
-    /// The sum of the costs of the pairs.
-    pub total: i64,
-    /// The dual of each row, at most 0: the gain of the row, negated. 0 if the row is not assigned.
-    pub row_duals: Vec<i64>,
-    /// The dual of each column, at most the skip price, and equal to it if the column is left open.
-    pub column_duals: Vec<i64>,
-    /// The number of rows whose column differs between optima, before the tie rule. 0 if the
-    /// optimum is unique.
-    pub tied_rows: usize,
-}
-
-/// The reason why a problem has no answer by the rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SolveError {
-    /// Two edges have the same tie key, and optima differ in them.
-    #[error("the tie rule cannot tell {first:?} and {second:?} (row, column) apart: equal keys")]
-    EqualTieKeys {
-        /// The row and the column of one edge.
-        first: (u32, u32),
-        /// The row and the column of the other edge.
-        second: (u32, u32),
-    },
-    /// The problem takes more steps than are allowed.
-    #[error("the problem takes more steps than are allowed")]
-    Effort,
-}
-
-/// The steps that are left. Steps are counted, so their number is the same on every machine.
-struct Meter(u64);
-
-impl Meter {
-    fn spend(&mut self, steps: usize) -> Result<(), SolveError> {
-        self.0 = self.0.checked_sub(steps as u64).ok_or(SolveError::Effort)?;
-        Ok(())
-    }
-}
+use meter::Meter;
 
 /// Solves the problem by the three rules of the [module](self).
 ///
@@ -136,7 +89,7 @@ pub fn solve_within(
     tie: impl Fn(u32, u32) -> TieKey,
     steps: u64,
 ) -> Result<Solution, SolveError> {
-    let mut meter = Meter(steps);
+    let mut meter = Meter::new(steps);
 
     // The work that is done once for each edge is charged before it is done.
     let edges = problem.by_row().edges();
@@ -197,32 +150,4 @@ fn weighed_edges(rows: usize, columns: usize, edges: usize) -> u64 {
 fn once(edges: u64) -> u64 {
     let logarithm = u64::from(edges.checked_ilog2().unwrap_or(0));
     edges.saturating_mul(128 + 12 + 2 * logarithm)
-}
-
-/// An assignment seen from both sides; `None` if a row or column is left open.
-#[derive(Clone, Debug)]
-struct Matching {
-    column_of: Vec<Option<u32>>,
-    row_of: Vec<Option<u32>>,
-}
-
-impl Matching {
-    /// Returns the edges of the matching, by row.
-    fn pairs<'a>(&'a self, problem: &'a Problem) -> impl Iterator<Item = Edge> + 'a {
-        self.column_of
-            .iter()
-            .enumerate()
-            .filter_map(|(row, column)| {
-                // A pair is an edge, so the column is among those of the row.
-                let column = (*column)?;
-                let (columns, costs) = problem.by_row().of(row);
-                let cost = costs[columns.binary_search(&column).ok()?];
-
-                Some(Edge {
-                    row: row as u32,
-                    column,
-                    cost,
-                })
-            })
-    }
 }

@@ -9,8 +9,8 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::ops::Range;
 
-use super::Matching;
-use super::paths::blocks;
+use super::blocks::blocks;
+use super::matching::Matching;
 use super::problem::Problem;
 
 /// The prices of rows (at most 0) and of columns (at most the skip price).

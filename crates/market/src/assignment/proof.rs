@@ -8,8 +8,8 @@
 //! duality). `skip` is computed here from the definition in [`Problem::skip_price`], so the proof
 //! covers the number of assigned columns too.
 
-use super::Solution;
 use super::problem::{Edge, Problem};
+use super::solution::Solution;
 
 /// The condition that a solution breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -15,9 +15,11 @@
 
 use super::components::Components;
 use super::exchange::Exchange;
+use super::matching::Matching;
+use super::meter::Meter;
 use super::prices::Prices;
 use super::problem::Problem;
-use super::{Matching, Meter, SolveError, TieKey};
+use super::solution::{SolveError, TieKey};
 
 /// Exchanges `matching` for the optimum that the tie rule chooses. Returns with it the number of
 /// rows that could have had another column or none.

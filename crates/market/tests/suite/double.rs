@@ -5,9 +5,8 @@ use std::collections::BTreeSet;
 
 use crate::common::{agent, slots};
 use proptest::prelude::*;
-use quorate_market::{
-    Auction, Bid, Bidder, Clearing, McAfee, Mechanism, Task, TieSeed, UniformDouble,
-};
+use quorate_market::mechanisms::{McAfee, UniformDouble};
+use quorate_market::{Auction, Bid, Bidder, Clearing, Mechanism, Task, TieSeed};
 use quorate_types::{Amounts, Price, PublicKey, SwarmId, TaskId};
 
 const TOP: Price = 6;

@@ -11,9 +11,9 @@ use crate::common;
 use crate::common::{agent, auction, task_id};
 use proptest::prelude::*;
 use quorate_market::gap::{GapOffer, MAX_COST, MAX_SIDE, Problem, ProblemError, Solution, solve};
+use quorate_market::mechanisms::{FirstPrice, Gap, Optimal};
 use quorate_market::{
-    Auction, Bid, FirstPrice, Gap, Mechanism, Optimal, Score, clearing_of, gap_effort, gap_search,
-    mechanisms,
+    Auction, Bid, Mechanism, Score, clearing_of, gap_effort, gap_search, mechanisms,
 };
 use quorate_types::Amounts;
 use quorate_types::operation::Pair;
@@ -426,7 +426,9 @@ fn m30_a_better_solution_than_what_is_found_is_taken_and_named() {
 
 #[test]
 fn only_a_mechanism_without_the_optimum_takes_solutions() {
-    let takers = mechanisms().iter().filter(|one| one.takes_solutions());
+    let takers = mechanisms()
+        .iter()
+        .filter(|one| one.about().takes_solutions);
     assert_eq!(takers.map(|one| one.name()).collect::<Vec<_>>(), ["gap"]);
 }
 

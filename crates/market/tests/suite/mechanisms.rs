@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::common::{agent, auction, task_id, winners};
 use proptest::prelude::*;
+use quorate_market::mechanisms::{FirstPrice, Optimal, SecondPrice, Sequential, Vcg};
 use quorate_market::{
-    Auction, Bid, Clearing, FirstPrice, Mechanism, Optimal, SecondPrice, Sequential, TieSeed, Vcg,
-    Winner, check_mechanisms, mechanism, mechanisms,
+    Auction, Bid, Clearing, Mechanism, TieSeed, Winner, check_mechanisms, mechanism, mechanisms,
 };
 use quorate_types::genesis::GenesisError;
 use quorate_types::{Market, PublicKey, SwarmId};

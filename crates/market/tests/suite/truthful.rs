@@ -3,7 +3,8 @@
 
 use crate::common::{agent, auction};
 use proptest::prelude::*;
-use quorate_market::{Auction, Clearing, Duals, Mechanism, SecondPrice, Vcg, proves_least_total};
+use quorate_market::mechanisms::{SecondPrice, Vcg};
+use quorate_market::{Auction, Clearing, Duals, Mechanism, proves_least_total};
 use quorate_types::{Price, PublicKey};
 
 /// The greatest price and limit of the small instances. Deviations go one beyond it.

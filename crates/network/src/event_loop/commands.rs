@@ -3,7 +3,8 @@
 use libp2p::{Multiaddr, PeerId};
 use tokio::time::Instant;
 
-use super::{EventLoop, Publication};
+use super::EventLoop;
+use crate::command::Publication;
 use crate::config::Lane;
 use crate::key::{PeerKey, peer_id};
 use crate::streams::handler::Reply;

@@ -12,94 +12,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
-use libp2p::bytes::Bytes;
 use libp2p::swarm::{Swarm, SwarmEvent};
-use libp2p::{Multiaddr, gossipsub, identify, mdns, ping};
-use tokio::sync::mpsc;
+use libp2p::{PeerId, gossipsub, identify, mdns, ping};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tracing::Span;
 
 use crate::admission::Admission;
 use crate::behaviour::{Behaviour, BehaviourEvent};
-use crate::config::{Lane, NetworkLimits, Topic};
-use crate::counters::CounterCells;
+use crate::command::{Command, Inputs};
 use crate::dialer::Dialer;
 use crate::gossip::Topics;
-use crate::key::PeerKey;
-use crate::lock::Lock;
+use crate::key;
 use crate::outbox::Outbox;
-use crate::peers::PeerTable;
-use crate::streams::handler::Reply;
+use crate::shared::Shared;
 use crate::streams::reader::Readers;
 
 /// The time that connections may take to close when the network stops.
 const GOODBYE: Duration = Duration::from_millis(500);
-
-/// The state that handle, event loop, readers and writers share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) local_key: PeerKey,
-    pub(crate) limits: NetworkLimits,
-    pub(crate) peers: PeerTable,
-    pub(crate) counters: CounterCells,
-    pub(crate) listening: Lock<Vec<Multiaddr>>,
-    pub(crate) commands: mpsc::Sender<Command>,
-    pub(crate) stop: CancellationToken,
-    pub(crate) tasks: TaskTracker,
-}
-
-impl Shared {
-    pub(crate) fn new(
-        local_key: PeerKey,
-        limits: NetworkLimits,
-        commands: mpsc::Sender<Command>,
-    ) -> Self {
-        Self {
-            local_key,
-            limits,
-            peers: PeerTable::default(),
-            counters: CounterCells::default(),
-            listening: Lock::default(),
-            commands,
-            stop: CancellationToken::new(),
-            tasks: TaskTracker::new(),
-        }
-    }
-}
-
-/// A request of the handle or of a writer to the event loop.
-#[derive(Debug)]
-pub(crate) enum Command {
-    AddPeer {
-        key: PeerKey,
-        addresses: Vec<Multiaddr>,
-    },
-    RemovePeer(PeerKey),
-    Dial(Multiaddr),
-    Disconnect(PeerKey),
-    Ban(PeerKey),
-    Unban(PeerKey),
-    OpenStream {
-        to: PeerKey,
-        lane: Lane,
-        reply: Reply,
-    },
-}
-
-/// A message that waits to be gossiped.
-#[derive(Debug)]
-pub(crate) struct Publication {
-    pub(crate) topic: Topic,
-    pub(crate) bytes: Bytes,
-}
-
-/// The queues from which the event loop receives.
-#[derive(Debug)]
-pub(crate) struct Inputs {
-    pub(crate) commands: mpsc::Receiver<Command>,
-    pub(crate) publications: mpsc::Receiver<Publication>,
-}
 
 /// The owner of the swarm.
 pub(crate) struct EventLoop {
@@ -153,7 +83,9 @@ impl EventLoop {
             consumer_there = self.outbox.flush() => if !consumer_there { stop.cancel() },
             Some(command) = inputs.commands.recv() => self.on_command(command),
             Some(publication) = inputs.publications.recv() => self.on_publication(publication),
-            event = self.swarm.select_next_some(), if has_room => self.on_swarm_event(event),
+            event = self.swarm.select_next_some(), if has_room => {
+                span_of(&event).in_scope(|| self.on_swarm_event(event));
+            }
             () = sleep_until(timer) => self.on_timer(),
         }
     }
@@ -279,5 +211,35 @@ impl EventLoop {
         if timeout(GOODBYE, all_closed).await.is_err() {
             tracing::debug!("some connections did not close in time and were cut");
         }
+    }
+}
+
+/// Returns a span that says which peer an event is about, so that the lines that are logged for it
+/// do; the empty span for an event of this node.
+fn span_of(event: &SwarmEvent<BehaviourEvent>) -> Span {
+    let peer = match event {
+        SwarmEvent::ConnectionEstablished { peer_id, .. }
+        | SwarmEvent::ConnectionClosed { peer_id, .. } => Some(peer_id),
+        SwarmEvent::OutgoingConnectionError { peer_id, .. } => peer_id.as_ref(),
+        SwarmEvent::Behaviour(event) => peer_of(event),
+        _ => None,
+    };
+
+    peer.map_or_else(
+        Span::none,
+        |peer| tracing::debug_span!("peer", key = %key::short_of(peer)),
+    )
+}
+
+/// Returns the peer that an event of a protocol is about.
+fn peer_of(event: &BehaviourEvent) -> Option<&PeerId> {
+    match event {
+        BehaviourEvent::Lanes(event) => Some(&event.peer),
+        BehaviourEvent::Ping(event) => Some(&event.peer),
+        BehaviourEvent::Identify(identify::Event::Received { peer_id, .. }) => Some(peer_id),
+        BehaviourEvent::Gossip(gossipsub::Event::Message {
+            propagation_source, ..
+        }) => Some(propagation_source),
+        _ => None,
     }
 }

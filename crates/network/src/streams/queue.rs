@@ -1,12 +1,12 @@
 //! The bounded queue between `Network::send` and the writer of a stream.
 
 use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use libp2p::bytes::Bytes;
 use tokio::sync::Notify;
 
 use crate::config::LaneLimits;
-use crate::lock::Lock;
 
 /// Frames for one peer on one lane, bounded in frames and bytes. Frames that were written and not
 /// yet acknowledged count against the bounds, because they are written again if the stream fails.
@@ -164,6 +164,18 @@ impl LaneQueue {
         drop(state);
         self.wake.notify_one();
         dropped
+    }
+}
+
+/// A mutex that is never held across an await and whose holders do not panic.
+#[derive(Debug, Default)]
+pub(crate) struct Lock<T>(Mutex<T>);
+
+impl<T> Lock<T> {
+    /// Waits for the lock. Poison is ignored: every change under a lock is one assignment or leaves
+    /// a valid value at each step.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -10,12 +10,13 @@ use libp2p::Stream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
+use tracing::Instrument;
 
 use super::HEADER_BYTES;
 use crate::config::{Lane, LaneLimits};
 use crate::event::{MisbehaviourKind, NetworkEvent, Queued};
-use crate::event_loop::Shared;
-use crate::key::PeerKey;
+use crate::key::{self, PeerKey};
+use crate::shared::Shared;
 
 /// The least that a frame counts against the budget of its stream, in bytes, so that the number of
 /// tiny frames is bounded too.
@@ -93,7 +94,14 @@ impl From<io::Error> for End {
 impl Reader {
     async fn run(self, stream: Stream) {
         let stop = self.shared.stop.clone();
-        stop.run_until_cancelled_owned(self.read_all(stream)).await;
+        let span = tracing::debug_span!(
+            "reader",
+            from = %key::short(&self.from),
+            lane = self.lane.name()
+        );
+        stop.run_until_cancelled_owned(self.read_all(stream))
+            .instrument(span)
+            .await;
     }
 
     /// Reads frames until the stream ends, and reports the peer if it broke a rule.

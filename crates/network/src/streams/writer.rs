@@ -9,13 +9,15 @@ use libp2p::Stream;
 use libp2p::bytes::Bytes;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
+use tracing::Instrument;
 
 use super::queue::LaneQueue;
 use super::{ACKNOWLEDGEMENT_BYTES, HEADER_BYTES};
+use crate::command::Command;
 use crate::config::Lane;
 use crate::dialer::Backoff;
-use crate::event_loop::{Command, Shared};
-use crate::key::PeerKey;
+use crate::key::{self, PeerKey};
+use crate::shared::Shared;
 
 /// The number of bytes up to which frames are written and flushed together.
 const BATCH_BYTES: usize = 64 * 1024;
@@ -46,7 +48,10 @@ pub(crate) async fn run(shared: Arc<Shared>, to: PeerKey, lane: Lane, queue: Arc
         scratch: vec![],
     };
 
-    stop.run_until_cancelled_owned(writer.run()).await;
+    let span = tracing::debug_span!("writer", to = %key::short(&to), lane = lane.name());
+    stop.run_until_cancelled_owned(writer.run())
+        .instrument(span)
+        .await;
 }
 
 struct Writer {
@@ -113,7 +118,7 @@ impl Writer {
         };
 
         if let Err(error) = result {
-            tracing::debug!(lane = self.lane.name(), %error, "stream failed");
+            tracing::debug!(%error, "stream failed");
         }
 
         End::Failed

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use quorate_network::{Lane, Multiaddr, NetworkConfig, NetworkEvent, SendError, peer_id, start};
+use quorate_network::{
+    Bytes, Lane, Multiaddr, NetworkConfig, NetworkEvent, SendError, peer_id, start,
+};
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
@@ -207,4 +209,23 @@ async fn a_boot_address_may_name_the_peer() {
         .unwrap();
     node.network.dial(address).await.unwrap();
     until("a connection", || node.network.is_connected(&boot.key())).await;
+}
+
+/// A frame that many peers get is encoded once and lies in memory once.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_queues_of_all_peers_share_one_buffer() {
+    let node = Node::start(config(1, tcp())).await;
+    let absent = [2, 3].map(|seed| quorate_network::key_of_secret([seed; 32]));
+
+    let frame = Bytes::from(vec![7; 1_000]);
+    for peer in absent {
+        node.network.add_peer(peer, vec![]).await.unwrap();
+        assert!(frame.is_unique() || peer == absent[1]);
+        node.network
+            .send(&peer, Lane::Consensus, frame.clone())
+            .unwrap();
+        assert!(!frame.is_unique(), "the queue holds a copy");
+    }
+
+    node.network.shutdown().await;
 }

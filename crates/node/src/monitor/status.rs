@@ -188,7 +188,7 @@ mod tests {
 
     use super::*;
     use crate::monitor::tally::Tally;
-    use crate::validator::{LedgerSummary, ValidatorStatus};
+    use crate::status::{LedgerSummary, ValidatorStatus};
 
     /// Builds a view of four validators of equal power, of which the first `present` are connected;
     /// blocks come at least every second.

@@ -7,7 +7,7 @@ use quorate_types::{Outcome, Reason};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::validator::{CommittedBlock, ValidatorEvent};
+use crate::committed::{CommittedBlock, ValidatorEvent};
 
 /// The upper bounds of the histogram's buckets, in microseconds. A longer duration falls in no
 /// bucket; it only counts in the total.
@@ -21,7 +21,6 @@ const OPERATIONS: [&str; 12] = [
     "accept", "admit", "attest", "bid", "cancel", "complete", "decline", "fail", "lapse", "revoke",
     "submit", "withdraw",
 ];
-const OUTCOMES: [&str; 5] = ["assignment", "clearing", "expiry", "receipt", "refusal"];
 
 /// Counters of committed blocks. They only grow.
 #[derive(Debug, Clone)]
@@ -61,7 +60,7 @@ impl Default for Tally {
             uncounted: 0,
             took: Histogram::default(),
             operations: OPERATIONS.map(|kind| (kind, 0)).into(),
-            outcomes: OUTCOMES.map(|kind| (kind, 0)).into(),
+            outcomes: Outcome::NAMES.map(|kind| (kind, 0)).into(),
             refusals: Reason::ALL.iter().map(|reason| (*reason, 0)).collect(),
         }
     }
@@ -98,7 +97,7 @@ impl Tally {
         }
 
         for outcome in &block.outcomes {
-            *self.outcomes.entry(name(outcome)).or_default() += 1;
+            *self.outcomes.entry(outcome.name()).or_default() += 1;
             if let Outcome::Refusal(refusal) = outcome {
                 for (_, reason) in &refusal.items {
                     *self.refusals.entry(*reason).or_default() += 1;
@@ -123,16 +122,6 @@ impl Histogram {
         }
         self.count += 1;
         self.sum = self.sum.saturating_add(micros);
-    }
-}
-
-fn name(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Assignment(_) => "assignment",
-        Outcome::Clearing(_) => "clearing",
-        Outcome::Receipt(_) => "receipt",
-        Outcome::Refusal(_) => "refusal",
-        Outcome::Expiry(_) => "expiry",
     }
 }
 

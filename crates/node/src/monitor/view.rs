@@ -9,7 +9,8 @@ use tokio::sync::broadcast;
 
 use super::tally::Tally;
 use crate::clock::unix_millis;
-use crate::validator::{LedgerSummary, ValidatorEvent, ValidatorStatus};
+use crate::committed::ValidatorEvent;
+use crate::status::{LedgerSummary, ValidatorStatus};
 
 /// The sources that the endpoint reads.
 pub(crate) struct Sources {

@@ -17,10 +17,11 @@ use quorate_types::operation::{Pair, Solve};
 use quorate_types::{Attestation, Genesis, Hash, Label, PublicKey, TaskId, TaskSpec};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
+use tracing::Instrument;
 
 use crate::data_dir::{DataDir, DataDirError};
+use crate::links::start_network;
 use crate::task::TaskHandle;
-use crate::validator::start_network;
 use drive::{Command, Drive};
 
 /// Something that a node learned. An event that holds a certificate was proved by it.
@@ -143,7 +144,8 @@ impl NodeBuilder {
             events.clone(),
             known,
         );
-        let task = tokio::spawn(drive.run(receiver));
+        let span = tracing::warn_span!(parent: None, "node", key = %public.short());
+        let task = tokio::spawn(drive.run(receiver).instrument(span));
 
         Ok(NodeHandle {
             key: public,

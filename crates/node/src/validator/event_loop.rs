@@ -13,13 +13,17 @@ use quorate_store::CrashPoints;
 use quorate_types::{Genesis, MonotonicMillis, PublicKey, SignedOperation};
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, mpsc, oneshot};
+use tracing::{Instrument, Span};
 
+use super::error::ValidatorError;
 use super::proposals::Proposals;
 use super::recovery::{RecoveryInputs, recover};
-use super::{LedgerSummary, ValidatorError, ValidatorEvent, ValidatorStatus};
+use super::spans::HeightSpan;
 use crate::address_book::AddressBook;
 use crate::clock::{Clock, sleep_until};
+use crate::committed::ValidatorEvent;
 use crate::config::NodeConfig;
+use crate::status::{LedgerSummary, ValidatorStatus};
 
 /// The number of network events that are handled before timers have their turn again.
 const BATCH: usize = 64;
@@ -57,6 +61,7 @@ pub(super) struct EventLoop {
     pub(super) done: mpsc::UnboundedSender<Event>,
     pub(super) runtime: Handle,
     status: Arc<Mutex<ValidatorStatus>>,
+    height_span: HeightSpan,
 }
 
 impl EventLoop {
@@ -85,7 +90,7 @@ impl EventLoop {
         let mut this = Self::recover(parts, done)?;
 
         this.dial_boot_peers().await;
-        this.announce().await;
+        this.announce_addresses().await;
         let mut announce = tokio::time::interval(ANNOUNCE_EVERY);
         this.tell_status();
 
@@ -103,12 +108,12 @@ impl EventLoop {
                 biased;
                 _ = &mut stopped => return this.stop(),
                 Some(event) = completions.recv() => this.handle(event),
-                () = sleep_until(wake) => this.durable.handle_timeout(this.clock.now()),
+                () = sleep_until(wake) => this.handle_timeout(),
                 event = network_events.recv() => {
                     let Some(event) = event else { return this.stop() };
                     this.on_network_batch(event, &mut network_events).await?;
                 }
-                _ = announce.tick() => this.announce().await,
+                _ = announce.tick() => this.announce_addresses().await,
             }
         }
     }
@@ -118,7 +123,7 @@ impl EventLoop {
         let me = parts.key.public_key();
         let swarm = parts.genesis.swarm_id();
 
-        let durable = recover(RecoveryInputs {
+        let inputs = RecoveryInputs {
             data: &parts.data,
             genesis: parts.genesis,
             key: parts.key,
@@ -126,7 +131,9 @@ impl EventLoop {
             points: parts.points,
             start: parts.start,
             now: clock.now(),
-        })?;
+        };
+        let height_span = HeightSpan::new(&me);
+        let durable = height_span.current().in_scope(|| recover(inputs))?;
 
         Ok(Self {
             me,
@@ -144,6 +151,7 @@ impl EventLoop {
             done,
             runtime: parts.runtime,
             status: parts.status,
+            height_span,
         })
     }
 
@@ -161,7 +169,8 @@ impl EventLoop {
         first: NetworkEvent,
         events: &mut NetworkEvents,
     ) -> Result<(), ValidatorError> {
-        self.on_network(first).await;
+        let span = self.span();
+        self.on_network(first).instrument(span).await;
 
         // Each frame is followed by its actions, so that the queue of actions stays short.
         for _ in 1..BATCH {
@@ -169,10 +178,29 @@ impl EventLoop {
             let Some(event) = events.try_recv() else {
                 break;
             };
-            self.on_network(event).await;
+            let span = self.span();
+            self.on_network(event).instrument(span).await;
         }
 
         Ok(())
+    }
+
+    async fn announce_addresses(&mut self) {
+        let span = self.span();
+        self.announce().instrument(span).await;
+    }
+
+    fn handle_timeout(&mut self) {
+        let now = self.clock.now();
+        self.span().in_scope(|| self.durable.handle_timeout(now));
+    }
+
+    /// Returns the span of the height and round in progress, in which an event is handled and an
+    /// effect is carried out.
+    pub(super) fn span(&mut self) -> Span {
+        let replica = self.durable.replica();
+        let span = self.height_span.at(replica.height(), replica.round());
+        span.clone()
     }
 
     fn stop(mut self) -> Result<(), ValidatorError> {
@@ -187,7 +215,8 @@ impl EventLoop {
 
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
         if status.standing != replica.standing() {
-            log_standing(replica.standing());
+            let span = self.height_span.current();
+            span.in_scope(|| log_standing(replica.standing()));
         }
 
         // The summary is made once for each height.

@@ -3,149 +3,32 @@
 //! The replica has a thread of its own, which owns key, guard and disk, and waits for the disk
 //! where the protocol requires it. The tokio runtime serves the sockets meanwhile.
 
+mod error;
 mod event_loop;
-pub(crate) mod peers;
+mod peers;
 mod perform;
 mod proposals;
 mod recovery;
+mod spans;
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use quorate_crypto::{SecretKey, Verified};
-use quorate_durable::{DurableError, Start};
-use quorate_ledger::{Ledger, WindowView};
-use quorate_network::{Network, NetworkConfig, NetworkError, NetworkEvents};
-use quorate_replica::{Counters, VotingStatus};
+use quorate_durable::Start;
+use quorate_network::{Multiaddr, Network, NetworkEvents};
 use quorate_store::CrashPoints;
-use quorate_types::{
-    Block, BlockId, Height, Millis, PublicKey, QuorumCertificate, Round, SwarmId, UnixMillis,
-    ValidatorSet,
-};
+use quorate_types::{PublicKey, SwarmId};
 use tokio::sync::{broadcast, oneshot};
 
 use crate::clock::unix_millis;
-use crate::config::NodeConfig;
-use crate::data_dir::{DataDir, DataDirError};
+use crate::committed::ValidatorEvent;
+use crate::data_dir::DataDir;
+use crate::links::{start_network, with_peer_id};
 use crate::monitor::{Monitor, Sources};
+use crate::status::ValidatorStatus;
 use event_loop::{EventLoop, Parts};
 
-/// The reason why a validator does not start, or why it stopped.
-#[derive(Debug, thiserror::Error)]
-pub enum ValidatorError {
-    /// The folder of the validator cannot be used.
-    #[error(transparent)]
-    DataDir(#[from] DataDirError),
-    /// The disk, the guard or the protocol failed. The process has to end, and recover at its next
-    /// start.
-    #[error(transparent)]
-    Durable(#[from] DurableError),
-    /// The network did not start.
-    #[error(transparent)]
-    Network(#[from] NetworkError),
-    /// The monitoring endpoint did not start.
-    #[error("cannot start the monitoring endpoint on {address}: {source}")]
-    Monitor {
-        /// The address that cannot be bound.
-        address: SocketAddr,
-        /// The error of the system.
-        source: std::io::Error,
-    },
-    /// The thread or its runtime could not be started, or the thread died.
-    #[error("the validator's thread failed: {0}")]
-    Thread(String),
-}
-
-/// Something that a validator did, for people and metrics.
-#[derive(Debug, Clone)]
-pub enum ValidatorEvent {
-    /// A block was decided and applied.
-    Committed(Arc<CommittedBlock>),
-}
-
-/// A decided block with its effects.
-#[derive(Debug, Clone)]
-pub struct CommittedBlock {
-    /// The height of the block.
-    pub height: Height,
-    /// The round in which the block was decided, counted from 0.
-    pub round: Round,
-    /// The id of the block.
-    pub block: BlockId,
-    /// The validator that built the block.
-    pub builder: PublicKey,
-    /// The block time.
-    pub block_time: UnixMillis,
-    /// The number of operations in the block.
-    pub operations: usize,
-    /// The outcomes of the block, in the order of L-8.
-    pub outcomes: Vec<quorate_types::Outcome>,
-    /// The precommits that decided the block.
-    pub commit: QuorumCertificate,
-    /// Milliseconds since this node's previous commit, or since its start.
-    pub took_ms: Millis,
-    /// Microseconds from the time at which this node began to build the block, or received it, to
-    /// its commit here; `None` if block sync brought it.
-    pub proposed_to_committed_us: Option<u64>,
-    /// The block, with all its operations and evidence.
-    pub content: Arc<Verified<Block>>,
-}
-
-/// The state of a running validator.
-#[derive(Debug, Clone, Default)]
-pub struct ValidatorStatus {
-    /// The last decided height.
-    pub height: Height,
-    /// The round of the height in progress, counted from 0.
-    pub round: Round,
-    /// The number of operations in the mempool.
-    pub pool: usize,
-    /// The number of connected validators, not counting this one.
-    pub connected_validators: usize,
-    /// The number of connected peers, validators included.
-    pub connected: usize,
-    /// The replica's counters of dropped and refused messages and of signatures.
-    pub counters: Counters,
-    /// The number of frames that were not a message of the protocol.
-    pub undecodable: u64,
-    /// Whether the validator votes, and if not, when it will.
-    pub standing: VotingStatus,
-    /// The ledger after the last decided block; `None` until the validator has recovered.
-    pub ledger: Option<Arc<LedgerSummary>>,
-}
-
-/// The parts of the ledger that people and monitors read, after a decided block.
-#[derive(Debug, Clone)]
-pub struct LedgerSummary {
-    /// The height of the block.
-    pub height: Height,
-    /// The id of the block; [`BlockId::GENESIS`] at height 0.
-    pub block: BlockId,
-    /// The block time; at height 0 the time of the genesis.
-    pub block_time: UnixMillis,
-    /// The validators that vote on the next height.
-    pub validators: Arc<ValidatorSet>,
-    /// The validators that are benched, so that they do not propose at the next height.
-    pub benched: BTreeSet<PublicKey>,
-    /// The windows of all markets, ascending by market.
-    pub windows: Vec<WindowView>,
-}
-
-impl LedgerSummary {
-    /// Copies a few values instead of holding the ledger. While a reader holds the ledger, its
-    /// changes cannot be folded into its base.
-    fn of(ledger: &Ledger) -> Self {
-        Self {
-            height: ledger.height(),
-            block: ledger.last_block(),
-            block_time: ledger.block_time(),
-            validators: Arc::clone(ledger.validators()),
-            benched: ledger.benched().clone(),
-            windows: ledger.windows(),
-        }
-    }
-}
+pub use error::ValidatorError;
 
 /// A running validator. Dropping it stops it.
 #[derive(Debug)]
@@ -258,8 +141,8 @@ impl Validator {
     }
 
     /// Returns the addresses that the validator listens on, with its peer id appended.
-    pub fn addresses(&self) -> Vec<quorate_network::Multiaddr> {
-        peers::with_peer_id(self.network.listen_addresses(), self.network.local_key())
+    pub fn addresses(&self) -> Vec<Multiaddr> {
+        with_peer_id(self.network.listen_addresses(), self.network.local_key())
     }
 
     /// Returns the address of the monitoring endpoint, if there is one.
@@ -317,19 +200,6 @@ impl Validator {
     }
 }
 
-/// Starts the network of a node, and returns it with its events.
-pub(crate) fn start_network(
-    config: &NodeConfig,
-    key: &SecretKey,
-    swarm: &SwarmId,
-) -> Result<(Network, NetworkEvents), NetworkError> {
-    let mut settings = NetworkConfig::new(*key.seed(), protocol_name(swarm));
-    settings.listen = config.listen.clone();
-    settings.mdns = config.mdns;
-
-    quorate_network::start(settings)
-}
-
 /// Returns the sources of the validator's monitoring endpoint.
 fn sources(parts: &Parts) -> Sources {
     Sources {
@@ -378,9 +248,4 @@ fn spawn_replica(
     spawned
         .map(drop)
         .map_err(|error| ValidatorError::Thread(error.to_string()))
-}
-
-/// Returns the swarm's part of every protocol name, which keeps swarms apart on the wire.
-pub fn protocol_name(swarm: &SwarmId) -> String {
-    swarm.to_string().chars().take(16).collect()
 }

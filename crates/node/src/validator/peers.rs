@@ -1,6 +1,6 @@
 //! Frames to and from peers, and the addresses at which peers can be reached.
 
-use quorate_network::{Lane, Multiaddr, NetworkEvent, PeerKey, SendError, Topic, peer_id};
+use quorate_network::{Bytes, Lane, Multiaddr, NetworkEvent, Topic};
 use quorate_replica::{Event, Recipients};
 use quorate_types::message::{Announcement, ClientRequest, PeerMessage};
 use quorate_types::{Evidence, PublicKey, Sign1, cbor, limits};
@@ -172,8 +172,9 @@ impl EventLoop {
         if let Some(own) = self.book.own() {
             let bytes = cbor::encode(own);
             let message = PeerMessage::Announcements(vec![own.clone()]);
-            for peer in self.connected.clone() {
-                self.send_to(&peer, &message);
+            let frame = Frame::of(&message);
+            for peer in &self.connected {
+                self.send_frame(peer, &frame);
             }
             self.publish(Topic::Announcements, bytes);
         }
@@ -193,12 +194,12 @@ impl EventLoop {
     }
 
     fn send_to_all(&mut self, message: &PeerMessage) {
-        let bytes = cbor::encode(message);
+        let frame = Frame::of(message);
         let validators = self.durable.replica().ledger().validators().clone();
 
         for validator in &*validators {
             if validator.key != self.me && self.connected.contains(&validator.key) {
-                self.send_bytes(&validator.key, lane_of(message, bytes.len()), &bytes);
+                self.send_frame(&validator.key, &frame);
             }
         }
 
@@ -220,16 +221,35 @@ impl EventLoop {
     }
 
     fn send_to(&mut self, to: &PublicKey, message: &PeerMessage) {
-        let bytes = cbor::encode(message);
-        self.send_bytes(to, lane_of(message, bytes.len()), &bytes);
+        self.send_frame(to, &Frame::of(message));
+    }
+
+    fn send_frame(&self, to: &PublicKey, frame: &Frame) {
+        self.send_bytes(to, frame.lane, frame.bytes.clone());
     }
 
     /// Sends a frame. If the queue is full, the frame is lost; messages that matter are sent again
     /// (N-23).
-    pub(super) fn send_bytes(&mut self, to: &PublicKey, lane: Lane, bytes: &[u8]) {
-        let sent: Result<(), SendError> = self.network.send(&to.0, lane, bytes.to_vec());
-        if let Err(error) = sent {
+    pub(super) fn send_bytes(&self, to: &PublicKey, lane: Lane, bytes: impl Into<Bytes>) {
+        if let Err(error) = self.network.send(&to.0, lane, bytes) {
             tracing::debug!(to = %to.short(), ?lane, %error, "a frame was not sent");
+        }
+    }
+}
+
+/// A message in the form in which it is sent. Peers share its bytes, so it is encoded once however
+/// many it goes to.
+struct Frame {
+    lane: Lane,
+    bytes: Bytes,
+}
+
+impl Frame {
+    fn of(message: &PeerMessage) -> Self {
+        let bytes = Bytes::from(cbor::encode(message));
+        Self {
+            lane: lane_of(message, bytes.len()),
+            bytes,
         }
     }
 }
@@ -245,21 +265,5 @@ fn lane_of(message: &PeerMessage, bytes: usize) -> Lane {
         | PeerMessage::Decided(_)
         | PeerMessage::Announcements(_) => Lane::Bulk,
         _ => Lane::Consensus,
-    }
-}
-
-/// Appends `/p2p/<peer id>` to addresses, as boot lists need them.
-pub(crate) fn with_peer_id(addresses: Vec<Multiaddr>, key: PeerKey) -> Vec<Multiaddr> {
-    let Some(id) = peer_id(&key) else {
-        return addresses;
-    };
-
-    let suffix = format!("/p2p/{id}").parse::<Multiaddr>();
-    match suffix {
-        Ok(suffix) => {
-            let join = |address: Multiaddr| address.iter().chain(suffix.iter()).collect();
-            addresses.into_iter().map(join).collect()
-        }
-        Err(_) => addresses,
     }
 }

@@ -7,12 +7,14 @@ use quorate_crypto::Verified;
 use quorate_durable::{Effect, Served};
 use quorate_ledger::{Ledger, Proposal};
 use quorate_network::{Lane, Topic};
-use quorate_replica::{Event, Now, Recipients, Work};
+use quorate_replica::{Event, Recipients, Work};
 use quorate_types::message::PeerMessage;
 use quorate_types::{Block, Height, QuorumCertificate, Round, cbor};
 
+use super::error::ValidatorError;
 use super::event_loop::EventLoop;
-use super::{CommittedBlock, ValidatorError, ValidatorEvent};
+use super::spans::sender;
+use crate::committed::{CommittedBlock, ValidatorEvent};
 
 /// The number of signatures up to which work is done on this thread. More of them are checked on
 /// other threads, so that they do not delay votes.
@@ -22,10 +24,16 @@ impl EventLoop {
     /// Carries out effects until the replica waits for an event.
     pub(super) fn drain(&mut self) -> Result<(), ValidatorError> {
         let clock = self.clock;
-        while let Some(effect) = self.durable.poll_effect(&mut || clock.now())? {
-            self.perform(effect);
+        loop {
+            // The effect before may have ended the height.
+            let span = self.span();
+            let _entered = span.enter();
+
+            match self.durable.poll_effect(&mut || clock.now())? {
+                Some(effect) => self.perform(effect),
+                None => return Ok(()),
+            }
         }
-        Ok(())
     }
 
     fn perform(&mut self, effect: Effect) {
@@ -41,7 +49,7 @@ impl EventLoop {
 
             Effect::Disk(Served { to, frames }) => {
                 for frame in frames {
-                    self.send_bytes(&to, Lane::Bulk, &frame);
+                    self.send_bytes(&to, Lane::Bulk, frame);
                 }
             }
 
@@ -51,7 +59,7 @@ impl EventLoop {
 
             Effect::Send(to, message) => self.send(to, &message),
             Effect::Reply(to, message) => {
-                self.send_bytes(&to, Lane::Client, &cbor::encode(&message));
+                self.send_bytes(&to, Lane::Client, cbor::encode(&message));
             }
             Effect::Call(call) => self.publish(Topic::Calls, cbor::encode(&call)),
 
@@ -149,8 +157,12 @@ impl EventLoop {
     }
 
     pub(super) fn handle(&mut self, event: Event) {
-        let now: Now = self.clock.now();
-        self.durable.handle(now, event);
+        let now = self.clock.now();
+        let height = self.span();
+        let _height = height.enter();
+
+        let sender = sender(&event);
+        sender.in_scope(|| self.durable.handle(now, event));
     }
 }
 

@@ -9,9 +9,9 @@ use quorate_replica::Now;
 use quorate_store::{CrashPoints, FileDisk, StoreConfig};
 use quorate_types::{Genesis, SwarmId};
 
+use super::error::ValidatorError;
 use crate::config::{ConfigError, NodeConfig};
 use crate::data_dir::DataDirError;
-use crate::validator::ValidatorError;
 
 pub(super) struct RecoveryInputs<'a> {
     pub(super) data: &'a Path,

@@ -7,6 +7,7 @@
 )]
 
 mod exposition;
+mod logs;
 mod swarm;
 
 use std::net::SocketAddr;

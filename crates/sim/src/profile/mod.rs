@@ -1,6 +1,7 @@
 //! Fault profiles: each makes a plan from a seed and a size.
 
-use quorate_market::{FirstPrice, Gap, Mechanism, Optimal, SecondPrice};
+use quorate_market::Mechanism;
+use quorate_market::mechanisms::{FirstPrice, Gap, Optimal, SecondPrice};
 use quorate_types::Millis;
 
 use crate::adversary::LieKind;

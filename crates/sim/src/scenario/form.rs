@@ -3,7 +3,8 @@
 use serde::Deserialize;
 use toml::Spanned;
 
-use quorate_market::{Mechanism, Optimal};
+use quorate_market::Mechanism;
+use quorate_market::mechanisms::Optimal;
 use quorate_types::Label;
 
 use super::time::Time;

@@ -104,6 +104,17 @@ proptest! {
         prop_assert_eq!(one.id(), other.id());
     }
 
+    /// W-1: an outcome is a map with one entry, whose key is the name.
+    #[test]
+    fn an_outcome_is_encoded_with_its_name(one in outcome()) {
+        let name = one.name();
+        prop_assert!(quorate_types::Outcome::NAMES.contains(&name));
+
+        let bytes = cbor::encode(&one);
+        prop_assert_eq!(&bytes[..2], [0xa1, 0x60 + name.len() as u8]);
+        prop_assert!(bytes[2..].starts_with(name.as_bytes()));
+    }
+
     #[test]
     fn no_bytes_panic(bytes: Vec<u8>) {
         let _ = cbor::decode::<message::PeerMessage>(&bytes, LIMIT);

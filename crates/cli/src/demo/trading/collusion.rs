@@ -124,7 +124,8 @@ impl Insight<'_> {
             for task in &auction.tasks {
                 let quote = self.quote(*agent, maker, task);
                 // A market maker quotes on nothing whose limit is below its price.
-                let quoted = quote.filter(|bid| rule.takes_all_asks() || bid.price <= task.limit);
+                let quoted =
+                    quote.filter(|bid| rule.about().takes_all_asks || bid.price <= task.limit);
                 honest.bids.extend(quoted);
             }
 
@@ -266,7 +267,7 @@ pub(super) fn resists<'a>(
 
 #[cfg(test)]
 mod tests {
-    use quorate_market::{McAfee, SecondPrice};
+    use quorate_market::mechanisms::{McAfee, SecondPrice};
     use quorate_types::Amounts;
 
     use super::*;

@@ -2,7 +2,15 @@
 
 use std::ops::Range;
 
-use super::{End, FAR, PartialMatching, blocks};
+use super::super::blocks::blocks;
+use super::partial::{FAR, PartialMatching};
+
+/// The end of a path: an object without a person, or a person that goes without an object.
+#[derive(Clone, Copy)]
+pub(super) enum End {
+    Free(u32),
+    Skip(u32),
+}
 
 /// The nearest end of a search, and its distance.
 #[derive(Clone, Copy)]
@@ -26,16 +34,15 @@ struct Stop {
 /// person in a full matrix, whereas a heap would take a logarithm for each of them. All objects at
 /// the least distance leave the frontier together.
 pub(super) struct Search {
-    pub(super) distance: Vec<i64>,
-    pub(super) reached_by: Vec<u32>,
+    distance: Vec<i64>,
+    reached_by: Vec<u32>,
     touched: Vec<u32>,
     frontier: Vec<u32>,
     ready: Vec<u32>,
-    pub(super) scanned: Vec<u32>,
+    scanned: Vec<u32>,
     /// The nearest end so far. Objects beyond it are of no interest.
     nearest: Nearest,
-    /// The number of edges, and of objects of the frontier, that this search looked at.
-    pub(super) steps: usize,
+    steps: usize,
 }
 
 impl Search {
@@ -55,6 +62,22 @@ impl Search {
         }
     }
 
+    /// Returns the number of edges, and of objects of the frontier, that the last search looked at.
+    pub(super) fn steps(&self) -> usize {
+        self.steps
+    }
+
+    /// Returns the person from which the last search reached an object.
+    pub(super) fn reached_by(&self, object: u32) -> u32 {
+        self.reached_by[object as usize]
+    }
+
+    /// Returns the objects that the last search went on from, with their distances.
+    pub(super) fn scanned(&self) -> impl Iterator<Item = (u32, i64)> + '_ {
+        let scanned = self.scanned.iter();
+        scanned.map(|&object| (object, self.distance[object as usize]))
+    }
+
     /// Returns the nearest end from `root`, with its distance as measured from a gain of 0 at the
     /// root.
     pub(super) fn run(&mut self, state: &PartialMatching, root: u32) -> Nearest {
@@ -63,7 +86,7 @@ impl Search {
         // A person can always go without an object, at the skip price.
         self.nearest = Nearest {
             end: End::Skip(root),
-            distance: state.skip,
+            distance: state.skip(),
         };
 
         let start = Stop {
@@ -76,8 +99,8 @@ impl Search {
         while let Some(object) = self.closest() {
             self.scanned.push(object);
 
-            if let Some(person) = state.person_of[object as usize] {
-                let offset = self.distance[object as usize] - state.gain[person as usize];
+            if let Some(person) = state.person_of(object) {
+                let offset = self.distance[object as usize] - state.gain_of(person);
                 self.pass(state, Stop { person, offset });
             }
         }
@@ -88,20 +111,19 @@ impl Search {
     /// Notes the free objects if the person has all objects. The nearest of them makes most others
     /// too far away to be noted.
     fn reach_free(&mut self, state: &PartialMatching, at: Stop) {
-        let (objects, costs) = state.table.of(at.person as usize);
-        let has_all = objects.len() == state.price.len();
+        let (_, costs, has_all) = state.edges_of(at.person);
         if !has_all {
             return;
         }
 
-        for &object in &state.free {
+        for &object in state.free() {
             self.reach(state, at, object, costs[object as usize]);
         }
     }
 
     /// Goes on from a person on the way, which may take another object or go without.
     fn pass(&mut self, state: &PartialMatching, at: Stop) {
-        let distance = state.skip + at.offset;
+        let distance = state.skip() + at.offset;
         if distance < self.nearest.distance {
             self.nearest = Nearest {
                 end: End::Skip(at.person),
@@ -114,10 +136,8 @@ impl Search {
 
     /// Looks at the edges of one person.
     fn scan(&mut self, state: &PartialMatching, at: Stop) {
-        let (objects, costs) = state.table.of(at.person as usize);
+        let (objects, costs, has_all) = state.edges_of(at.person);
         self.steps += objects.len();
-
-        let has_all = objects.len() == state.price.len();
 
         if has_all {
             self.scan_blocks(state, at, objects, costs);
@@ -132,7 +152,7 @@ impl Search {
         for block in blocks(costs.len()) {
             let objects = &objects[block.clone()];
             let costs = &costs[block.clone()];
-            let prices = &state.price[block.clone()];
+            let prices = &state.prices()[block.clone()];
 
             // In a block that has one, each object is looked at on its own.
             if self.has_nearer(costs, prices, block, at.offset) {
@@ -174,7 +194,7 @@ impl Search {
     #[inline]
     fn reach(&mut self, state: &PartialMatching, at: Stop, object: u32, cost: i64) {
         let place = object as usize;
-        let distance = cost - state.price[place] + at.offset;
+        let distance = cost - state.prices()[place] + at.offset;
         if distance >= self.nearest.distance || distance >= self.distance[place] {
             return;
         }

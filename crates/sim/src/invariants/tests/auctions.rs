@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use quorate_market::{FirstPrice, Mechanism, Optimal, SecondPrice};
+use quorate_market::Mechanism;
+use quorate_market::mechanisms::{FirstPrice, Optimal, SecondPrice};
 use quorate_types::{Amounts, PublicKey, SwarmId, TaskId};
 
 use crate::dice::Dice;

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use quorate_market::{Gap, Mechanism};
+use quorate_market::Mechanism;
+use quorate_market::mechanisms::Gap;
 use quorate_types::operation::Pair;
 use quorate_types::outcome::{ClearingInput, Refusal, SolutionInput};
 use quorate_types::{

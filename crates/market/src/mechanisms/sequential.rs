@@ -11,36 +11,27 @@
 
 use crate::auction::{Auction, Bid, Clearing, Winner};
 use crate::eligibility::fits;
-use crate::mechanism::{Bidding, Mechanism};
+use crate::mechanism::{About, Bidding, Mechanism};
 
 /// Awards the one bid of least price, among all within limit and budget, and pays it as bid; ties
 /// go to the lesser tie key. All other tasks stay open for the next window.
 #[derive(Debug, Clone, Copy)]
 pub struct Sequential;
 
+const ABOUT: About = About {
+    name: "sequential",
+    version: 1,
+    class: "ST-SR-TA",
+    guarantee: "least price first; at most twice the least sum for routes bid by marginal cost",
+    limits: "one award for each clearing",
+    bidding: Bidding::Either,
+    takes_all_asks: false,
+    takes_solutions: false,
+};
+
 impl Mechanism for Sequential {
-    fn name(&self) -> &'static str {
-        "sequential"
-    }
-
-    fn version(&self) -> u16 {
-        1
-    }
-
-    fn class(&self) -> &'static str {
-        "ST-SR-TA"
-    }
-
-    fn guarantee(&self) -> &'static str {
-        "least price first; at most twice the least sum for routes bid by marginal cost"
-    }
-
-    fn limits(&self) -> &'static str {
-        "one award for each clearing"
-    }
-
-    fn bidding(&self) -> Bidding {
-        Bidding::Either
+    fn about(&self) -> &'static About {
+        &ABOUT
     }
 
     fn cost(&self, tasks: usize, bidders: usize, bids: usize) -> u64 {

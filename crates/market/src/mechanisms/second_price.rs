@@ -18,9 +18,9 @@ use std::collections::BTreeMap;
 
 use quorate_types::{Amounts, Price, PublicKey};
 
+use super::first_price::{cheapest, take};
 use crate::auction::{Auction, Bid, Clearing, Task, Winner};
-use crate::first_price::{cheapest, take};
-use crate::mechanism::{Bidding, Mechanism};
+use crate::mechanism::{About, Bidding, Mechanism};
 
 /// Gives each task, in ascending order, to the cheapest bid that is within its limit and whose
 /// demand still fits the agent's remaining budget; ties go to the lesser tie key. The winner is
@@ -29,29 +29,21 @@ use crate::mechanism::{Bidding, Mechanism};
 #[derive(Debug, Clone, Copy)]
 pub struct SecondPrice;
 
+const ABOUT: About = About {
+    name: "second-price",
+    version: 1,
+    class: "ST-SR-IA",
+    guarantee: "truthful for one task at a time; not with false names, shills, or budgets \
+                across tasks",
+    limits: "none of its own",
+    bidding: Bidding::Sealed,
+    takes_all_asks: false,
+    takes_solutions: false,
+};
+
 impl Mechanism for SecondPrice {
-    fn name(&self) -> &'static str {
-        "second-price"
-    }
-
-    fn version(&self) -> u16 {
-        1
-    }
-
-    fn class(&self) -> &'static str {
-        "ST-SR-IA"
-    }
-
-    fn guarantee(&self) -> &'static str {
-        "truthful for one task at a time; not with false names, shills, or budgets across tasks"
-    }
-
-    fn limits(&self) -> &'static str {
-        "none of its own"
-    }
-
-    fn bidding(&self) -> Bidding {
-        Bidding::Sealed
+    fn about(&self) -> &'static About {
+        &ABOUT
     }
 
     fn cost(&self, tasks: usize, bidders: usize, bids: usize) -> u64 {

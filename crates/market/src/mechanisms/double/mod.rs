@@ -37,8 +37,8 @@ use quorate_types::Price;
 
 use self::book::{Book, Crossing};
 use crate::auction::{Auction, Clearing, Winner};
-use crate::first_price::take;
-use crate::mechanism::{Bidding, Mechanism};
+use crate::mechanism::{About, Bidding, Mechanism};
+use crate::mechanisms::first_price::take;
 
 /// One price for all trades: `k` units trade at the middle, rounded down, of the prices between
 /// `max(sk, bk+1)` and `min(bk, sk+1)`. At these prices exactly `k` units want to trade.
@@ -67,33 +67,21 @@ struct Terms {
     charge: Price,
 }
 
+const UNIFORM: About = About {
+    name: "uniform-double",
+    version: 1,
+    class: "MT-SR-IA",
+    guarantee: "most gains from trade of each kind of task, one price, budget balanced; \
+                not truthful",
+    limits: "tasks of one demand are one good, a seller has one ask for each",
+    bidding: Bidding::Sealed,
+    takes_all_asks: true,
+    takes_solutions: false,
+};
+
 impl Mechanism for UniformDouble {
-    fn name(&self) -> &'static str {
-        "uniform-double"
-    }
-
-    fn version(&self) -> u16 {
-        1
-    }
-
-    fn class(&self) -> &'static str {
-        "MT-SR-IA"
-    }
-
-    fn guarantee(&self) -> &'static str {
-        "most gains from trade of each kind of task, one price, budget balanced; not truthful"
-    }
-
-    fn limits(&self) -> &'static str {
-        "tasks of one demand are one good, a seller has one ask for each"
-    }
-
-    fn bidding(&self) -> Bidding {
-        Bidding::Sealed
-    }
-
-    fn takes_all_asks(&self) -> bool {
-        true
+    fn about(&self) -> &'static About {
+        &UNIFORM
     }
 
     fn cost(&self, tasks: usize, bidders: usize, bids: usize) -> u64 {
@@ -105,33 +93,20 @@ impl Mechanism for UniformDouble {
     }
 }
 
+const MCAFEE: About = About {
+    name: "mcafee",
+    version: 1,
+    class: "MT-SR-IA",
+    guarantee: "truthful for one unit each, no deficit; all but the least valuable of the trades",
+    limits: "tasks of one demand are one good, a seller has one ask for each",
+    bidding: Bidding::Sealed,
+    takes_all_asks: true,
+    takes_solutions: false,
+};
+
 impl Mechanism for McAfee {
-    fn name(&self) -> &'static str {
-        "mcafee"
-    }
-
-    fn version(&self) -> u16 {
-        1
-    }
-
-    fn class(&self) -> &'static str {
-        "MT-SR-IA"
-    }
-
-    fn guarantee(&self) -> &'static str {
-        "truthful for one unit each, no deficit; all but the least valuable of the trades"
-    }
-
-    fn limits(&self) -> &'static str {
-        "tasks of one demand are one good, a seller has one ask for each"
-    }
-
-    fn bidding(&self) -> Bidding {
-        Bidding::Sealed
-    }
-
-    fn takes_all_asks(&self) -> bool {
-        true
+    fn about(&self) -> &'static About {
+        &MCAFEE
     }
 
     fn cost(&self, tasks: usize, bidders: usize, bids: usize) -> u64 {

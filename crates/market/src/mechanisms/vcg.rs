@@ -23,40 +23,31 @@ use std::collections::BTreeSet;
 
 use quorate_types::TaskId;
 
+use super::optimal::{STEPS_PER_UNIT, edges, solve_proved, solver_steps};
 use crate::assignment::{self, Edge, MAX_SIDE, Problem, Solution, TieKey};
 use crate::auction::{Auction, Clearing, Duals, Task, Winner};
-use crate::mechanism::{Attempt, Bidding, Mechanism};
-use crate::optimal::{STEPS_PER_UNIT, edges, solve_proved, solver_steps};
+use crate::mechanism::{About, Attempt, Bidding, Mechanism};
 
 /// The awards of least total, in which an open task counts with its limit. Each winner is paid its
 /// bid plus the amount that its presence saves.
 #[derive(Debug, Clone, Copy)]
 pub struct Vcg;
 
+const ABOUT: About = About {
+    name: "vcg",
+    version: 1,
+    class: "ST-SR-IA",
+    guarantee: "truthful, and of least total with limits as the value of tasks; not with \
+                false names or collusion",
+    limits: "16384 tasks and bidders, 16777216 tasks and bids together; one task for each agent",
+    bidding: Bidding::Sealed,
+    takes_all_asks: false,
+    takes_solutions: false,
+};
+
 impl Mechanism for Vcg {
-    fn name(&self) -> &'static str {
-        "vcg"
-    }
-
-    fn version(&self) -> u16 {
-        1
-    }
-
-    fn class(&self) -> &'static str {
-        "ST-SR-IA"
-    }
-
-    fn guarantee(&self) -> &'static str {
-        "truthful, and of least total with limits as the value of tasks; not with false names or \
-         collusion"
-    }
-
-    fn limits(&self) -> &'static str {
-        "16384 tasks and bidders, 16777216 tasks and bids together; one task for each agent"
-    }
-
-    fn bidding(&self) -> Bidding {
-        Bidding::Sealed
+    fn about(&self) -> &'static About {
+        &ABOUT
     }
 
     fn cost(&self, tasks: usize, bidders: usize, bids: usize) -> u64 {

@@ -3,7 +3,7 @@
 use crate::assignment::{self, Edge, Problem, Solution, SolveError, TieKey};
 use crate::auction::{Auction, Clearing, Duals, Winner};
 use crate::eligibility::fits;
-use crate::mechanism::{Attempt, Bidding, Mechanism};
+use crate::mechanism::{About, Attempt, Bidding, Mechanism};
 
 /// The optimal assignment: as many tasks as possible, then the least total price, then the tie rule
 /// of [`assignment`]. Winners are paid as bid.
@@ -11,31 +11,23 @@ use crate::mechanism::{Attempt, Bidding, Mechanism};
 pub struct Optimal;
 
 /// Steps of the solver that make one unit of cost. A step looks at one edge: about a nanosecond.
-pub(crate) const STEPS_PER_UNIT: u64 = 1000;
+pub(super) const STEPS_PER_UNIT: u64 = 1000;
+
+const ABOUT: About = About {
+    name: "assignment",
+    version: 1,
+    class: "ST-SR-IA",
+    guarantee: "most tasks, then least total price, at most one task for each agent; \
+                prices prove it",
+    limits: "16384 tasks, 16384 bidders, 16777216 bids; one task for each agent",
+    bidding: Bidding::Either,
+    takes_all_asks: false,
+    takes_solutions: false,
+};
 
 impl Mechanism for Optimal {
-    fn name(&self) -> &'static str {
-        "assignment"
-    }
-
-    fn version(&self) -> u16 {
-        1
-    }
-
-    fn class(&self) -> &'static str {
-        "ST-SR-IA"
-    }
-
-    fn guarantee(&self) -> &'static str {
-        "most tasks, then least total price, at most one task for each agent; prices prove it"
-    }
-
-    fn limits(&self) -> &'static str {
-        "16384 tasks, 16384 bidders, 16777216 bids; one task for each agent"
-    }
-
-    fn bidding(&self) -> Bidding {
-        Bidding::Either
+    fn about(&self) -> &'static About {
+        &ABOUT
     }
 
     fn cost(&self, tasks: usize, bidders: usize, bids: usize) -> u64 {
@@ -54,7 +46,7 @@ impl Mechanism for Optimal {
 
 /// Returns the steps that a cost leaves to the solver after the passes over the bids, the check of
 /// the proof among them. `None` if the cost does not cover these.
-pub(crate) fn solver_steps(auction: &Auction, cost: u64) -> Option<u64> {
+pub(super) fn solver_steps(auction: &Auction, cost: u64) -> Option<u64> {
     let left = cost.checked_sub((auction.bids.len() as u64).saturating_mul(3))?;
     Some(left.saturating_mul(STEPS_PER_UNIT))
 }
@@ -65,7 +57,7 @@ pub(crate) fn solver_steps(auction: &Auction, cost: u64) -> Option<u64> {
 /// Returns `None` if this takes more than `steps`. Returns `Some(None)`, so that nothing is
 /// assigned, if two tie keys are equal (which takes a collision of the hash) or if the proof fails
 /// (which takes a fault in the solver).
-pub(crate) fn solve_proved(
+pub(super) fn solve_proved(
     problem: &Problem,
     tie: impl Fn(u32, u32) -> TieKey,
     steps: u64,
@@ -109,7 +101,7 @@ fn attempt(auction: &Auction, steps: u64) -> Option<Clearing> {
 }
 
 /// Returns the bids within limit and budget as edges, with rows and columns in the auction's order.
-pub(crate) fn edges(auction: &Auction) -> impl Iterator<Item = Edge> + '_ {
+pub(super) fn edges(auction: &Auction) -> impl Iterator<Item = Edge> + '_ {
     auction.bids.iter().filter_map(|bid| {
         // A bid by an absent bidder, or on an absent task, is ignored.
         let row = auction.bidder_index(&bid.agent)?;

@@ -11,11 +11,11 @@ use std::collections::BTreeMap;
 use quorate_types::operation::Pair;
 use quorate_types::{Amounts, Hash, Label, Price, PublicKey};
 
+use super::first_price::take;
 use crate::auction::{Auction, Bid, Clearing, Task, Winner};
 use crate::eligibility::fits;
-use crate::first_price::take;
 use crate::gap::{self, GapOffer, Problem};
-use crate::mechanism::{Bidding, Mechanism};
+use crate::mechanism::{About, Bidding, Mechanism};
 
 /// The best of a baseline and of the solutions from outside. The baseline is what [`gap::solve`]
 /// finds within a fixed effort: as many tasks as it can, then the least total price that it can.
@@ -37,33 +37,21 @@ const DIMENSIONS: usize = 16;
 /// Solver steps that make one unit of cost. A step takes up to 25 nanoseconds in large auctions.
 const STEPS_PER_UNIT: u64 = 45;
 
+const ABOUT: About = About {
+    name: "gap",
+    version: 1,
+    class: "MT-SR-IA",
+    guarantee: "the best solution submitted, at least what a fixed search finds: most \
+                tasks, least total",
+    limits: "2048 tasks, 2048 bidders, 16 dimensions of all that an agent offers to do",
+    bidding: Bidding::Either,
+    takes_all_asks: false,
+    takes_solutions: true,
+};
+
 impl Mechanism for Gap {
-    fn name(&self) -> &'static str {
-        "gap"
-    }
-
-    fn version(&self) -> u16 {
-        1
-    }
-
-    fn class(&self) -> &'static str {
-        "MT-SR-IA"
-    }
-
-    fn guarantee(&self) -> &'static str {
-        "the best solution submitted, at least what a fixed search finds: most tasks, least total"
-    }
-
-    fn limits(&self) -> &'static str {
-        "2048 tasks, 2048 bidders, 16 dimensions of all that an agent offers to do"
-    }
-
-    fn bidding(&self) -> Bidding {
-        Bidding::Either
-    }
-
-    fn takes_solutions(&self) -> bool {
-        true
+    fn about(&self) -> &'static About {
+        &ABOUT
     }
 
     fn cost(&self, tasks: usize, bidders: usize, bids: usize) -> u64 {

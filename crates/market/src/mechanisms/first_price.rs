@@ -6,7 +6,7 @@ use quorate_types::{Amounts, PublicKey};
 
 use crate::auction::{Auction, Bid, Clearing, Task, Winner};
 use crate::eligibility::fits;
-use crate::mechanism::{Bidding, Mechanism};
+use crate::mechanism::{About, Bidding, Mechanism};
 
 /// Gives each task, in ascending order, to the cheapest bid that is within its limit and whose
 /// demand still fits the agent's remaining budget. Winners are paid as bid; ties go to the lesser
@@ -14,29 +14,20 @@ use crate::mechanism::{Bidding, Mechanism};
 #[derive(Debug, Clone, Copy)]
 pub struct FirstPrice;
 
+const ABOUT: About = About {
+    name: "first-price",
+    version: 1,
+    class: "ST-SR-IA",
+    guarantee: "each task goes to its cheapest bid that fits; no guarantee for all tasks together",
+    limits: "none of its own",
+    bidding: Bidding::Either,
+    takes_all_asks: false,
+    takes_solutions: false,
+};
+
 impl Mechanism for FirstPrice {
-    fn name(&self) -> &'static str {
-        "first-price"
-    }
-
-    fn version(&self) -> u16 {
-        1
-    }
-
-    fn class(&self) -> &'static str {
-        "ST-SR-IA"
-    }
-
-    fn guarantee(&self) -> &'static str {
-        "each task goes to its cheapest bid that fits; no guarantee for all tasks together"
-    }
-
-    fn limits(&self) -> &'static str {
-        "none of its own"
-    }
-
-    fn bidding(&self) -> Bidding {
-        Bidding::Either
+    fn about(&self) -> &'static About {
+        &ABOUT
     }
 
     fn cost(&self, tasks: usize, bidders: usize, bids: usize) -> u64 {
@@ -73,7 +64,7 @@ impl Mechanism for FirstPrice {
 }
 
 /// Returns the cheapest of these bids that fits the task's limit and the agent's remaining budget.
-pub(crate) fn cheapest<'a>(
+pub(super) fn cheapest<'a>(
     auction: &Auction,
     task: &Task,
     bids: &'a [Bid],

@@ -7,7 +7,7 @@ use quorate_types::{
 };
 use zeroize::Zeroizing;
 
-use crate::Verified;
+use crate::verified::Verified;
 
 /// An Ed25519 secret key. It signs typed values only: there is no `sign(bytes)`.
 pub struct SecretKey(SigningKey);
