@@ -159,7 +159,7 @@ impl Coverage {
     pub(crate) fn see(&mut self, world: &World, seen: &Seen) {
         let Seen::Committed {
             block,
-            committed,
+            effects,
             validator,
             round,
             ..
@@ -181,7 +181,7 @@ impl Coverage {
             self.convicted.entry(evidence.culprit()).or_insert(height);
         }
 
-        let mut steps: Vec<&'static str> = committed.outcomes.iter().map(step_of).collect();
+        let mut steps: Vec<&'static str> = effects.outcomes.iter().map(step_of).collect();
         steps.extend(steps_of_block(block));
         steps.extend((*round > 0).then_some("later-round"));
 

@@ -9,8 +9,6 @@
 
 pub mod adversary;
 mod coverage;
-mod dice;
-mod digest;
 mod fates;
 pub mod invariants;
 pub mod latency;
@@ -18,22 +16,22 @@ pub mod plan;
 mod profile;
 mod report;
 pub mod scenario;
+mod seed;
 mod seen;
 mod service;
 mod simulation;
 mod solver;
 mod trace;
-pub mod twins;
 mod world;
 
 pub use coverage::{Coverage, STEPS};
-pub use dice::Dice;
 pub use fates::Adversary;
 pub use invariants::Invariant;
 pub use plan::Plan;
 pub use profile::{Profile, Size};
 pub use report::{SimReport, Violation};
 pub use scenario::Scenario;
+pub use seed::{Dice, Digest, key_of};
 pub use seen::Seen;
 pub use service::{Waits, Work};
 pub use simulation::Simulation;

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use serde::Serialize;
 
 use quorate_agent::ClientEvent;
-use quorate_ledger::Committed;
+use quorate_oracle::Effects;
 use quorate_types::{Block, Millis, Round, Statement};
 
 use crate::seen::Seen;
@@ -106,9 +106,9 @@ fn describe(seen: &Seen) -> String {
         Seen::Committed {
             round,
             block,
-            committed,
+            effects,
             ..
-        } => describe_block(*round, block, committed),
+        } => describe_block(*round, block, effects),
 
         Seen::Started {
             height, guarded, ..
@@ -140,7 +140,7 @@ fn describe_statement(said: &Statement) -> String {
 }
 
 /// A decided block in words.
-fn describe_block(round: Round, block: &Block, committed: &Committed) -> String {
+fn describe_block(round: Round, block: &Block, effects: &Effects) -> String {
     let header = &block.header;
 
     format!(
@@ -149,7 +149,7 @@ fn describe_block(round: Round, block: &Block, committed: &Committed) -> String 
         header.id().short(),
         header.builder.short(),
         block.operations.len(),
-        committed.outcomes.len(),
+        effects.outcomes.len(),
     )
 }
 

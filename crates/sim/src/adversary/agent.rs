@@ -5,8 +5,8 @@ use quorate_ledger::Ledger;
 use quorate_types::{Label, Operation, OperationBody, PublicKey, SignedOperation};
 
 use super::{abandoner, bid_spammer, false_solver, forger};
-use crate::dice::Dice;
 use crate::plan::Manner;
+use crate::seed::Dice;
 
 /// The means of a lying agent.
 #[derive(Debug)]

@@ -34,7 +34,7 @@ use quorate_replica::{Now, Replica};
 use quorate_types::message::{ClientMessage, PeerMessage};
 use quorate_types::{Block, Kind, OperationBody, PublicKey, SignedStatement, Statement};
 
-use crate::dice::Dice;
+use crate::seed::Dice;
 
 pub(crate) use agent::agent_liar;
 pub use agent::{AgentLiarContext, AgentLie};

@@ -1,25 +1,22 @@
-//! The invariants of the protocol: rules that must hold in every run. Each has its own file, and is
-//! named and numbered as in the book's chapter on simulation.
+//! The invariants of the protocol: rules that must hold in every run, named and numbered as in the
+//! book's chapter on simulation. A rule that decided blocks alone can break has its file in
+//! `quorate-oracle`; every other one has its file here.
 //!
 //! An invariant restates its rule from observations. It does not call the code that must obey the
 //! rule.
 
 mod accountability;
 mod agreement;
-mod bids;
+mod blocks;
 mod bounds;
-mod capacity;
-mod causes;
 mod certificates;
-mod clearing;
 mod committee_changes;
 mod conservation;
 mod damage;
 mod evidence;
 mod fencing;
-mod idempotence;
 mod innocence;
-mod oracle;
+mod observed;
 mod prefix;
 mod progress;
 mod quorum;
@@ -28,10 +25,11 @@ mod single_quorum;
 mod single_vote;
 #[cfg(test)]
 mod tests;
-mod validity;
 
 use crate::seen::Seen;
 use crate::world::World;
+
+use blocks::OfBlocks;
 
 /// A rule of the protocol, with the state that it takes to judge whether a run keeps it.
 pub trait Invariant {
@@ -61,22 +59,22 @@ pub(crate) fn all() -> Vec<Box<dyn Invariant>> {
     vec![
         Box::new(agreement::Agreement::default()),
         Box::new(prefix::Prefix::default()),
-        Box::new(validity::validity()),
+        Box::new(OfBlocks::<quorate_oracle::Validity>::default()),
         Box::new(single_vote::SingleVote::default()),
         Box::new(certificates::Certificates::default()),
         Box::new(single_quorum::SingleQuorum::default()),
         Box::new(innocence::Innocence),
         Box::new(accountability::Accountability::default()),
         Box::new(evidence::EvidenceOnce::default()),
-        Box::new(progress::progress()),
+        Box::new(progress::Progress::default()),
         Box::new(quorum::Quorum::default()),
-        Box::new(fencing::fencing()),
-        Box::new(conservation::conservation()),
-        Box::new(capacity::capacity()),
-        Box::new(clearing::clearing()),
-        Box::new(idempotence::idempotence()),
-        Box::new(causes::causes()),
-        Box::new(bids::bids()),
+        Box::new(fencing::Fencing::default()),
+        Box::new(conservation::Conservation::default()),
+        Box::new(OfBlocks::<quorate_oracle::Capacity>::default()),
+        Box::new(OfBlocks::<quorate_oracle::Clearing>::default()),
+        Box::new(OfBlocks::<quorate_oracle::Idempotence>::default()),
+        Box::new(OfBlocks::<quorate_oracle::Causes>::default()),
+        Box::new(OfBlocks::<quorate_oracle::Bids>::default()),
         Box::new(committee_changes::CommitteeChanges::default()),
         Box::new(recovery::Recovery::default()),
         Box::new(bounds::Bounds::default()),

@@ -4,9 +4,9 @@ use quorate_market::{FirstPrice, Gap, Mechanism, Optimal, SecondPrice};
 use quorate_types::Millis;
 
 use crate::adversary::LieKind;
-use crate::dice::Dice;
 use crate::latency;
 use crate::plan::{AgentPlan, LinkPlan, Manner, MarketPlan, Plan, TaskPlan, ValidatorPlan};
+use crate::seed::Dice;
 
 mod faults;
 

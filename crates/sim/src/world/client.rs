@@ -22,8 +22,8 @@ use super::timer::SimTimer;
 use super::worker::Worker;
 use super::{HostId, QueuedEvent, World};
 use crate::adversary::AgentLie;
-use crate::dice::Dice;
 use crate::plan::{AgentPlan, Manner};
+use crate::seed::Dice;
 use crate::seen::Seen;
 
 /// Milliseconds after which a simulated client sends again an operation that had no effect.

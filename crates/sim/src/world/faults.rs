@@ -6,8 +6,8 @@ use quorate_store::{Fault as DiskFault, Syncs, Tear};
 use quorate_types::Millis;
 
 use super::{HostId, QueuedEvent, World};
-use crate::dice::Dice;
 use crate::plan::{Fault, TearPlan, TimedFault};
+use crate::seed::Dice;
 use crate::seen::Seen;
 
 /// Milliseconds after which a supervisor starts a process again that failed.

@@ -24,9 +24,8 @@ use quorate_certificate::TrustRoot;
 use quorate_replica::Event;
 use quorate_types::{Genesis, Millis};
 
-use crate::dice::Dice;
-use crate::digest::Digest;
 use crate::plan::Plan;
+use crate::seed::{Dice, Digest};
 use crate::seen::Seen;
 
 use network::Network;

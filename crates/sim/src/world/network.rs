@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use quorate_types::Millis;
 
-use crate::dice::Dice;
 use crate::plan::LinkPlan;
+use crate::seed::Dice;
 
 /// A host: the place of a validator's process or of a client's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -17,10 +17,9 @@ use super::network::{HostId, Network};
 use super::validator::Validator;
 use super::{QueuedEvent, World};
 use crate::adversary::LieKind;
-use crate::dice::Dice;
-use crate::digest::Digest;
 use crate::plan::{AgentPlan, LinkPlan, Manner, MarketPlan, Plan, TaskPlan, TearPlan, TimedFault};
-use crate::seen::key_of;
+use crate::seed::key_of;
+use crate::seed::{Dice, Digest};
 
 /// Milliseconds between two occasions for a liar to speak unasked.
 pub(super) const VOLUNTEER_MS: Millis = 150;

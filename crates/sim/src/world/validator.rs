@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use quorate_crypto::SecretKey;
 use quorate_durable::{DurableError, DurableReplica, Effect, Settings, Start};
-use quorate_ledger::{Ledger, Proposal};
+use quorate_ledger::{Committed, Ledger, Proposal};
+use quorate_oracle::Effects;
 use quorate_replica::{Event, Replica, TimeoutConfig, Work};
 use quorate_store::{
     CrashPoints, GuardError, MemoryDisk, SigningGuard, StoreConfig, StoreError, repair,
@@ -16,8 +17,8 @@ use quorate_types::{Hash, Height, Millis, PublicKey, Round, cbor, limits};
 use super::clock::Clock;
 use super::{HostId, QueuedEvent, World};
 use crate::adversary::{Lie, LieKind};
-use crate::dice::Dice;
 use crate::plan::TearPlan;
+use crate::seed::Dice;
 use crate::seen::Seen;
 
 /// The number of signatures up to which a check is done at once, as in a node. A check of more
@@ -454,7 +455,7 @@ impl World {
                 round,
                 block,
                 commit: Box::new(commit),
-                committed,
+                effects: Arc::new(effects_of(&committed)),
             }),
         }
     }
@@ -504,5 +505,16 @@ impl World {
             event: Box::new(event),
         };
         self.push(self.now + wait, done);
+    }
+}
+
+/// The effects that a validator reports of a block, as the oracle takes them.
+fn effects_of(committed: &Committed) -> Effects {
+    let dossiers = committed.dossiers.iter();
+
+    Effects {
+        outcomes: committed.outcomes.clone(),
+        inputs: dossiers.map(|dossier| dossier.inputs.clone()).collect(),
+        validators: committed.validators.clone(),
     }
 }
