@@ -11,8 +11,9 @@ use quorate_types::{
     Block, FencingToken, Height, OperationBody, Outcome, PublicKey, SignedOperation,
 };
 
-use crate::adversary::LieKind;
-use crate::plan::{Fault, LinkPlan, Manner, Plan};
+use crate::adversary::{LieKind, Manner};
+use crate::faults::Fault;
+use crate::plan::{LinkPlan, Plan};
 use crate::seen::Seen;
 use crate::world::World;
 
@@ -149,7 +150,7 @@ impl Coverage {
 
         links
             .into_iter()
-            .chain(Fault::NAMES)
+            .chain(Fault::names())
             .chain(liars)
             .chain(agents)
             .collect()

@@ -10,6 +10,8 @@
 pub mod adversary;
 mod coverage;
 mod fates;
+pub mod faults;
+mod host;
 pub mod invariants;
 pub mod latency;
 pub mod plan;
@@ -26,6 +28,7 @@ mod world;
 
 pub use coverage::{Coverage, STEPS};
 pub use fates::Adversary;
+pub use host::HostId;
 pub use invariants::Invariant;
 pub use plan::Plan;
 pub use profile::{Profile, Size};
@@ -36,4 +39,4 @@ pub use seen::Seen;
 pub use service::{Waits, Work};
 pub use simulation::Simulation;
 pub use trace::Line;
-pub use world::{Client, HostId, PlanError, START, Validator, World};
+pub use world::{Client, PlanError, START, Validator, World};

@@ -9,7 +9,7 @@ use quorate_types::{
     Block, Evidence, Hash, Height, QuorumCertificate, Round, SignedOperation, SignedStatement, cbor,
 };
 
-use crate::world::HostId;
+use crate::host::HostId;
 
 /// One observation. Validators and clients are named by the index of their host.
 #[derive(Debug, Clone)]

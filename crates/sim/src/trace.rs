@@ -9,8 +9,9 @@ use quorate_agent::ClientEvent;
 use quorate_oracle::Effects;
 use quorate_types::{Block, Millis, Round, Statement};
 
+use crate::host::HostId;
 use crate::seen::Seen;
-use crate::world::{HostId, World};
+use crate::world::World;
 
 /// The number of lines that a report keeps.
 const TAIL: usize = 40;

@@ -11,7 +11,7 @@ use quorate_types::{Amounts, Operation, OperationBody, PublicKey, Sign1, SignedO
 
 use super::{AgentLiarContext, AgentLie};
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Forger;
 
 impl AgentLie for Forger {

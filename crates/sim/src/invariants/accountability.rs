@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use quorate_oracle::{Committee, Voices, guilty, power, total_power};
 use quorate_types::{BlockId, Header, Height, PublicKey};
 
-use super::Invariant;
+use super::invariant::Invariant;
 use super::observed::{decided, is_correct, statements};
 use crate::seen::Seen;
 use crate::world::World;

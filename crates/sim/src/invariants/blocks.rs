@@ -3,7 +3,7 @@
 
 use quorate_oracle::{Judge, Rule};
 
-use super::Invariant;
+use super::invariant::Invariant;
 use super::observed::decided;
 use crate::seen::Seen;
 use crate::world::World;

@@ -4,7 +4,7 @@
 use quorate_oracle::{Committee, Decided};
 use quorate_types::{Header, Statement};
 
-use super::Invariant;
+use super::invariant::Invariant;
 use super::observed::decided;
 use crate::seen::Seen;
 use crate::world::World;

@@ -5,7 +5,7 @@ use quorate_ledger::Ledger;
 use quorate_oracle::Model;
 use quorate_types::TaskId;
 
-use super::Invariant;
+use super::invariant::Invariant;
 use super::observed::decided;
 use crate::seen::Seen;
 use crate::world::World;

@@ -1,7 +1,7 @@
 //! Invariant 25 (damage): a frame that is damaged, or that no entitled key signed, changes neither
 //! the height nor the round nor the state of the validator that takes it in.
 
-use super::Invariant;
+use super::invariant::Invariant;
 use crate::seen::Seen;
 use crate::world::World;
 

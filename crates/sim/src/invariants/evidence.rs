@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use quorate_oracle::{Chain, Decided};
 use quorate_types::{Block, Evidence, Height, Kind, PublicKey, limits};
 
-use super::Invariant;
+use super::invariant::Invariant;
 use super::observed::decided;
 use crate::seen::Seen;
 use crate::world::World;

@@ -7,7 +7,7 @@ use quorate_certificate::Certificate;
 use quorate_oracle::{Judge, Rule};
 use quorate_types::{Hash, Outcome};
 
-use super::Invariant;
+use super::invariant::Invariant;
 use super::observed::decided;
 use crate::seen::Seen;
 use crate::world::World;

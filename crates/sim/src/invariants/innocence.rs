@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use quorate_types::{Block, Power, PublicKey, Validator, ValidatorSet};
 
-use super::Invariant;
+use super::invariant::Invariant;
 use super::observed::is_correct;
 use crate::seen::Seen;
 use crate::world::World;

@@ -16,6 +16,7 @@ mod damage;
 mod evidence;
 mod fencing;
 mod innocence;
+mod invariant;
 mod observed;
 mod prefix;
 mod progress;
@@ -26,33 +27,9 @@ mod single_vote;
 #[cfg(test)]
 mod tests;
 
-use crate::seen::Seen;
-use crate::world::World;
+pub use invariant::Invariant;
 
 use blocks::OfBlocks;
-
-/// A rule of the protocol, with the state that it takes to judge whether a run keeps it.
-pub trait Invariant {
-    /// The number of the invariant, as in the book.
-    fn number(&self) -> u8;
-
-    /// The name of the invariant in reports.
-    fn name(&self) -> &'static str;
-
-    /// Judges one observation; `world` is as it was right after it.
-    ///
-    /// # Errors
-    /// A description, for people, of how the rule was broken.
-    fn see(&mut self, world: &World, seen: &Seen) -> Result<(), String>;
-
-    /// Judges the end of the run.
-    ///
-    /// # Errors
-    /// A description, for people, of how the rule was broken.
-    fn end(&mut self, _world: &World) -> Result<(), String> {
-        Ok(())
-    }
-}
 
 /// Creates all invariants, for a run that has not begun.
 pub(crate) fn all() -> Vec<Box<dyn Invariant>> {

@@ -7,7 +7,7 @@
 use quorate_oracle::{Model, ModelState, Task};
 use quorate_types::TaskId;
 
-use super::Invariant;
+use super::invariant::Invariant;
 use super::observed::decided;
 use crate::seen::Seen;
 use crate::world::{Client, World};

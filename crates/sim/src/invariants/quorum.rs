@@ -13,7 +13,7 @@ use quorate_oracle::{Committee, Voices, is_quorum};
 use quorate_replica::VotingStatus;
 use quorate_types::{Block, Height, Kind, PublicKey, QuorumCertificate, SignedStatement};
 
-use super::Invariant;
+use super::invariant::Invariant;
 use super::observed::{decided, is_correct, statements};
 use crate::seen::Seen;
 use crate::world::World;

@@ -4,7 +4,7 @@
 use quorate_oracle::{Committee, Slot, Voices, is_quorum};
 use quorate_types::{Height, Kind};
 
-use super::Invariant;
+use super::invariant::Invariant;
 use super::observed::{decided, statements};
 use crate::seen::Seen;
 use crate::world::World;

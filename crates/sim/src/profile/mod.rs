@@ -3,9 +3,9 @@
 use quorate_market::{FirstPrice, Gap, Mechanism, Optimal, SecondPrice};
 use quorate_types::Millis;
 
-use crate::adversary::LieKind;
+use crate::adversary::{LieKind, Manner};
 use crate::latency;
-use crate::plan::{AgentPlan, LinkPlan, Manner, MarketPlan, Plan, TaskPlan, ValidatorPlan};
+use crate::plan::{AgentPlan, LinkPlan, MarketPlan, Plan, TaskPlan, ValidatorPlan};
 use crate::seed::Dice;
 
 mod faults;

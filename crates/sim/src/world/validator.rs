@@ -15,9 +15,10 @@ use quorate_types::message::{Call, ClientMessage, Notice};
 use quorate_types::{Hash, Height, Millis, PublicKey, Round, cbor, limits};
 
 use super::clock::Clock;
-use super::{HostId, QueuedEvent, World};
+use super::{QueuedEvent, World};
 use crate::adversary::{Lie, LieKind};
-use crate::plan::TearPlan;
+use crate::faults::TearPlan;
+use crate::host::HostId;
 use crate::seed::Dice;
 use crate::seen::Seen;
 
@@ -372,7 +373,7 @@ impl World {
 
         self.charge(at);
         self.schedule(at);
-        self.isolate_leader();
+        self.follow_leader();
     }
 
     /// Ends the process of a replica that halted, since it must not act any more.

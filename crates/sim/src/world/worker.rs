@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use quorate_agent::{Agent, Award, CallForBids, LeaseGuard, Quote, TaskError, TaskOutput};
 use quorate_types::{Capabilities, Price};
 
-use crate::plan::{AgentPlan, Manner};
+use crate::adversary::Manner;
+use crate::plan::AgentPlan;
 use crate::seed::Dice;
 
 /// The agent that fills one slot of a client's host.

@@ -7,9 +7,9 @@ use quorate_oracle::{Voices, guilty};
 use quorate_types::BlockId;
 
 use crate::adversary::LieKind;
+use crate::faults::{Partition, TimedFault};
 use crate::invariants::observed::statements;
 use crate::invariants::over_threshold;
-use crate::plan::{Fault, TimedFault};
 use crate::profile::{Profile, Size};
 use crate::seed::key_of;
 use crate::seen::Seen;
@@ -31,14 +31,14 @@ fn a_split_among_twins_is_a_disagreement_that_convicts_both() {
     );
     (plan.validators[1].lie, plan.validators[2].lie) = (Some(LieKind::Twin), Some(LieKind::Twin));
 
-    let fault = Fault::Partition {
+    let partition = Partition {
         groups: vec![vec![0, 1], vec![2, 3]],
     };
 
     plan.faults = vec![TimedFault {
         at: 0,
         lasts: 3_000,
-        fault,
+        fault: partition.into(),
     }];
 
     let mut world = World::new(plan).unwrap();

@@ -7,8 +7,9 @@ use quorate_oracle::Effects;
 use quorate_types::outcome::{ClearingInput, ClearingRecord};
 use quorate_types::{Block, Header, Height, Outcome, Reason, cbor};
 
+use crate::adversary::Manner;
 use crate::invariants::Invariant;
-use crate::plan::{Manner, Plan};
+use crate::plan::Plan;
 use crate::profile::{Profile, Size};
 use crate::seen::Seen;
 use crate::world::World;

@@ -5,11 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use quorate_types::{Label, Millis};
 
-use crate::adversary::LieKind;
-
-mod fault;
-
-pub use fault::{Fault, TearPlan, TimedFault};
+use crate::adversary::{LieKind, Manner};
+use crate::faults::TimedFault;
 
 /// Everything that a run depends on. Times are milliseconds since its start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,52 +85,8 @@ pub struct AgentPlan {
     pub solves: bool,
 }
 
-/// How an agent behaves: honestly, or with one kind of lie.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Manner {
-    /// It executes the tasks that it wins.
-    #[default]
-    Honest,
-    /// It claims capabilities that nobody attested to it, and bids on tasks that require them.
-    CapabilityLiar,
-    /// It wins by low prices and does nothing.
-    WinAndAbandon,
-    /// It sends far more bids than there are windows.
-    BidSpammer,
-    /// It sends operations with wrong signatures, in its own name and in those of others.
-    Forger,
-    /// It proposes solutions that do not hold, and cancels tasks of its own that others win by its
-    /// solution.
-    FalseSolver,
-}
-
 fn is_false(value: &bool) -> bool {
     !value
-}
-
-impl Manner {
-    /// All manners, the honest one first.
-    pub const ALL: [Self; 6] = [
-        Self::Honest,
-        Self::CapabilityLiar,
-        Self::WinAndAbandon,
-        Self::BidSpammer,
-        Self::Forger,
-        Self::FalseSolver,
-    ];
-
-    /// The name in plans and reports.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Honest => "honest",
-            Self::CapabilityLiar => "capability-liar",
-            Self::WinAndAbandon => "win-and-abandon",
-            Self::BidSpammer => "bid-spammer",
-            Self::Forger => "forger",
-            Self::FalseSolver => "false-solver",
-        }
-    }
 }
 
 /// The market that all tasks go to.
