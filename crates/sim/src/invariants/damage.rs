@@ -6,7 +6,7 @@ use crate::seen::Seen;
 use crate::world::World;
 
 /// Invariant 25, which keeps no state.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Damage;
 
 impl Invariant for Damage {

@@ -11,7 +11,7 @@ use crate::seen::Seen;
 use crate::world::World;
 
 /// Invariant 7, which keeps no state.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Innocence;
 
 impl Invariant for Innocence {

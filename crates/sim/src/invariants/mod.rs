@@ -31,42 +31,47 @@ pub use invariant::Invariant;
 
 use blocks::OfBlocks;
 
+/// Creates an invariant, for a run that has not begun.
+fn of<I: Invariant + Default + 'static>() -> Box<dyn Invariant> {
+    Box::<I>::default()
+}
+
 /// Creates all invariants, for a run that has not begun.
 pub(crate) fn all() -> Vec<Box<dyn Invariant>> {
     vec![
-        Box::new(agreement::Agreement::default()),
-        Box::new(prefix::Prefix::default()),
-        Box::new(OfBlocks::<quorate_oracle::Validity>::default()),
-        Box::new(single_vote::SingleVote::default()),
-        Box::new(certificates::Certificates::default()),
-        Box::new(single_quorum::SingleQuorum::default()),
-        Box::new(innocence::Innocence),
-        Box::new(accountability::Accountability::default()),
-        Box::new(evidence::EvidenceOnce::default()),
-        Box::new(progress::Progress::default()),
-        Box::new(quorum::Quorum::default()),
-        Box::new(fencing::Fencing::default()),
-        Box::new(conservation::Conservation::default()),
-        Box::new(OfBlocks::<quorate_oracle::Capacity>::default()),
-        Box::new(OfBlocks::<quorate_oracle::Clearing>::default()),
-        Box::new(OfBlocks::<quorate_oracle::Idempotence>::default()),
-        Box::new(OfBlocks::<quorate_oracle::Causes>::default()),
-        Box::new(OfBlocks::<quorate_oracle::Bids>::default()),
-        Box::new(committee_changes::CommitteeChanges::default()),
-        Box::new(recovery::Recovery::default()),
-        Box::new(bounds::Bounds::default()),
-        Box::new(damage::Damage),
+        of::<agreement::Agreement>(),
+        of::<prefix::Prefix>(),
+        of::<OfBlocks<quorate_oracle::Validity>>(),
+        of::<single_vote::SingleVote>(),
+        of::<certificates::Certificates>(),
+        of::<single_quorum::SingleQuorum>(),
+        of::<innocence::Innocence>(),
+        of::<accountability::Accountability>(),
+        of::<evidence::EvidenceOnce>(),
+        of::<progress::Progress>(),
+        of::<quorum::Quorum>(),
+        of::<fencing::Fencing>(),
+        of::<conservation::Conservation>(),
+        of::<OfBlocks<quorate_oracle::Capacity>>(),
+        of::<OfBlocks<quorate_oracle::Clearing>>(),
+        of::<OfBlocks<quorate_oracle::Idempotence>>(),
+        of::<OfBlocks<quorate_oracle::Causes>>(),
+        of::<OfBlocks<quorate_oracle::Bids>>(),
+        of::<committee_changes::CommitteeChanges>(),
+        of::<recovery::Recovery>(),
+        of::<bounds::Bounds>(),
+        of::<damage::Damage>(),
     ]
 }
 
 /// Creates the invariants that hold however many validators lie.
 pub(crate) fn over_threshold() -> Vec<Box<dyn Invariant>> {
     vec![
-        Box::new(single_vote::SingleVote::default()),
-        Box::new(certificates::Certificates::default()),
-        Box::new(innocence::Innocence),
-        Box::new(accountability::Accountability::default()),
-        Box::new(bounds::Bounds::default()),
-        Box::new(damage::Damage),
+        of::<single_vote::SingleVote>(),
+        of::<certificates::Certificates>(),
+        of::<innocence::Innocence>(),
+        of::<accountability::Accountability>(),
+        of::<bounds::Bounds>(),
+        of::<damage::Damage>(),
     ]
 }
