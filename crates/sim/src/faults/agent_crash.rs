@@ -9,7 +9,6 @@ use super::kind::{Begun, FaultKind};
 
 /// The process of an agent ends. A new one with the same key starts when the fault ends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct AgentCrash {
     /// The agent that crashes.
     pub agent: usize,

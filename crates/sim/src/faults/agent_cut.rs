@@ -9,7 +9,6 @@ use super::kind::{Begun, FaultKind};
 
 /// No frame passes between an agent and anyone else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct AgentCut {
     /// The agent that is cut off.
     pub agent: usize,

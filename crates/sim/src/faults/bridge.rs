@@ -10,7 +10,6 @@ use super::kind::{Begun, FaultKind};
 /// The other validators are split into two halves that do not hear each other; both hear this
 /// one and are heard by it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Bridge {
     /// The validator between the halves.
     pub validator: usize,

@@ -10,7 +10,6 @@ use super::kind::{Begun, FaultKind};
 /// The Unix time of a validator jumps; its monotonic clock does not. It is set right when the
 /// fault ends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct ClockJump {
     /// The validator whose clock jumps.
     pub validator: usize,

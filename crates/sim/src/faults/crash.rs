@@ -10,7 +10,6 @@ use super::tear::TearPlan;
 
 /// Power fails at a validator. It starts again when the fault ends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Crash {
     /// The validator that crashes.
     pub validator: usize,

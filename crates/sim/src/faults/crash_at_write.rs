@@ -12,7 +12,6 @@ use super::tear::TearPlan;
 
 /// As [`super::Crash`], but at a certain operation of its disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct CrashAtWrite {
     /// The validator that crashes.
     pub validator: usize,

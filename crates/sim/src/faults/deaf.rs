@@ -9,7 +9,6 @@ use super::kind::{Begun, FaultKind};
 
 /// Frames to these validators are lost; everyone hears them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Deaf {
     /// The validators that hear nothing.
     pub validators: Vec<usize>,

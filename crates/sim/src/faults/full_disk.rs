@@ -9,7 +9,6 @@ use super::kind::{Begun, FaultKind};
 
 /// A disk has room for 512 more bytes only, until the fault ends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct FullDisk {
     /// The validator whose disk is full.
     pub validator: usize,

@@ -10,7 +10,6 @@ use super::kind::{Begun, FaultKind};
 /// Power fails right after the validator's next precommit, and the log of that height is lost
 /// with the lock in it. The guard and the blocks are left. It starts again soon after.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct LogLost {
     /// The validator that loses its log.
     pub validator: usize,

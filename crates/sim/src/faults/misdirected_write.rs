@@ -14,7 +14,6 @@ use crate::seed::Dice;
 /// A write lands in a wrong place. When the fault ends, the validator restarts. From the
 /// beginning of the fault it no longer counts as correct.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct MisdirectedWrite {
     /// The validator whose disk misdirects a write.
     pub validator: usize,

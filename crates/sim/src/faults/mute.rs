@@ -9,7 +9,6 @@ use super::kind::{Begun, FaultKind};
 
 /// Frames from these validators are lost; they hear everyone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Mute {
     /// The validators that are not heard.
     pub validators: Vec<usize>,

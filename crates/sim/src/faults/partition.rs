@@ -9,7 +9,6 @@ use super::kind::{Begun, FaultKind};
 
 /// Frames pass only within a group. Agents are in the first group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Partition {
     /// The groups of validators. A validator in no group is in the first.
     pub groups: Vec<Vec<usize>>,

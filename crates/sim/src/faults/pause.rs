@@ -9,7 +9,6 @@ use super::kind::{Begun, FaultKind};
 
 /// A validator does nothing until the fault ends, and then finds everything waiting.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Pause {
     /// The validator that pauses.
     pub validator: usize,

@@ -9,7 +9,6 @@ use super::kind::{Begun, FaultKind};
 
 /// A validator crashes and starts several times, evenly over the duration of the fault.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct RestartStorm {
     /// The validator that crashes.
     pub validator: usize,

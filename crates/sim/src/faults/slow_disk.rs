@@ -11,7 +11,6 @@ use super::kind::{Begun, FaultKind};
 
 /// Each sync of a disk takes a while.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct SlowDisk {
     /// The validator whose disk is slow.
     pub validator: usize,

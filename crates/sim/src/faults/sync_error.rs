@@ -11,7 +11,6 @@ use super::kind::{Begun, FaultKind};
 
 /// The next sync of a disk fails.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct SyncError {
     /// The validator whose disk fails.
     pub validator: usize,

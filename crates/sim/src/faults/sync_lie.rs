@@ -13,7 +13,6 @@ use super::tear::TearPlan;
 /// Syncs report success and do nothing. When the fault ends, power fails. From the beginning of
 /// the fault the validator no longer counts as correct.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct SyncLie {
     /// The validator whose disk lies.
     pub validator: usize,

@@ -10,7 +10,6 @@ use super::tear::TearPlan;
 
 /// The disk of a validator is emptied. It comes back by N-27 to N-30 when the fault ends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Wipe {
     /// The validator whose disk is emptied.
     pub validator: usize,

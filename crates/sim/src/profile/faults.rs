@@ -1,13 +1,30 @@
 //! The faults in the plan of a profile, and their times.
 
-use super::{Generator, Profile};
+use super::kind::{Profile, Size};
 use crate::adversary::LieKind;
 use crate::faults::{Crash, Described, Draw, Fault, KINDS, Mute, Part, TearPlan, TimedFault};
 use crate::plan::Plan;
+use crate::seed::Dice;
 
-impl Generator {
+/// Draws the faults of a plan. The order of the draws decides which plan a seed gives.
+pub(super) struct FaultGenerator<'a> {
+    profile: Profile,
+    size: Size,
+    dice: &'a mut Dice,
+}
+
+impl<'a> FaultGenerator<'a> {
+    /// Draws with the dice of the plan.
+    pub(super) fn new(profile: Profile, size: Size, dice: &'a mut Dice) -> Self {
+        Self {
+            profile,
+            size,
+            dice,
+        }
+    }
+
     /// Draws the faults of a plan whose hosts, liars and end are known.
-    pub(super) fn faults(&mut self, plan: &Plan) -> Vec<TimedFault> {
+    pub(super) fn draw_all(&mut self, plan: &Plan) -> Vec<TimedFault> {
         let mut faults = Vec::new();
         let mut at = 1_000 + self.dice.below(1_000);
 
@@ -35,7 +52,7 @@ impl Generator {
         self.dice.shuffle(&mut who);
 
         let at = self.dice.between(2_000, 6_000);
-        let down = who.into_iter().take(self.bearable() + 1);
+        let down = who.into_iter().take(self.size.bearable() + 1);
         let lasts = plan.heal_at.saturating_sub(at);
 
         down.map(|validator| TimedFault {
@@ -124,7 +141,7 @@ impl Generator {
     /// Draws the rest of a fault of a kind.
     fn draw(&mut self, kind: &Described, place: usize, doubtful: &[usize]) -> Vec<Fault> {
         (kind.draw)(&mut Draw {
-            dice: &mut self.dice,
+            dice: self.dice,
             place,
             validators: self.size.validators,
             doubtful,
@@ -146,7 +163,7 @@ impl Generator {
             .enumerate()
             .filter(|(_, at)| at.lie.is_none());
 
-        let left = self.bearable().saturating_sub(liars);
+        let left = self.size.bearable().saturating_sub(liars);
         correct.map(|(at, _)| at).take(left).collect()
     }
 }

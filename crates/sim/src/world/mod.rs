@@ -11,6 +11,7 @@ mod faults;
 mod liars;
 mod links;
 mod network;
+mod process;
 mod setting;
 mod solver;
 mod task;
