@@ -5,8 +5,8 @@
 //! validators broke the rules of voting.
 //!
 //! **Absent here:** the code that is judged. The oracle takes values of the wire apart and checks
-//! signatures and hashes; it asks neither a ledger nor a replica nor a driver. It asks a market only
-//! for the mechanisms that are not written down here (see [`winners`]).
+//! signatures and hashes; it asks neither a ledger nor a replica nor a driver. It asks a market
+//! only for the mechanisms that are not written down here (see [`winners`]).
 
 mod assignment;
 mod attestations;

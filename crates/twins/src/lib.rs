@@ -60,6 +60,8 @@
 //! - Progress: after healing, within a bound.
 //! - Evidence: a key whose statements to one correct host conflict is convicted within 16 heights,
 //!   and no node without a twin ever is.
+//!
+//! **Absent here:** code that lies, disks, markets, threads, sockets, files and real clocks.
 
 mod committee;
 mod enumerate;

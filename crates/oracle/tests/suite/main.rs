@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod auctions;
+mod committee;
 mod dice;
 mod forensics;
 mod solutions;
