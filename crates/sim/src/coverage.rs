@@ -11,8 +11,9 @@ use quorate_types::{
     Block, FencingToken, Height, OperationBody, Outcome, PublicKey, SignedOperation,
 };
 
-use crate::adversary::LieKind;
-use crate::plan::{Fault, LinkPlan, Manner, Plan};
+use crate::adversary::{LieKind, Manner};
+use crate::faults::Fault;
+use crate::plan::{LinkPlan, Plan};
 use crate::seen::Seen;
 use crate::world::World;
 
@@ -149,7 +150,7 @@ impl Coverage {
 
         links
             .into_iter()
-            .chain(Fault::NAMES)
+            .chain(Fault::names())
             .chain(liars)
             .chain(agents)
             .collect()
@@ -159,7 +160,7 @@ impl Coverage {
     pub(crate) fn see(&mut self, world: &World, seen: &Seen) {
         let Seen::Committed {
             block,
-            committed,
+            effects,
             validator,
             round,
             ..
@@ -181,7 +182,7 @@ impl Coverage {
             self.convicted.entry(evidence.culprit()).or_insert(height);
         }
 
-        let mut steps: Vec<&'static str> = committed.outcomes.iter().map(step_of).collect();
+        let mut steps: Vec<&'static str> = effects.outcomes.iter().map(step_of).collect();
         steps.extend(steps_of_block(block));
         steps.extend((*round > 0).then_some("later-round"));
 

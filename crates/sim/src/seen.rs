@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use quorate_agent::ClientEvent;
 use quorate_crypto::Verified;
-use quorate_ledger::Committed;
+use quorate_oracle::Effects;
 use quorate_types::{
     Block, Evidence, Hash, Height, QuorumCertificate, Round, SignedOperation, SignedStatement, cbor,
 };
 
-use crate::world::HostId;
+use crate::host::HostId;
 
 /// One observation. Validators and clients are named by the index of their host.
 #[derive(Debug, Clone)]
@@ -40,8 +40,8 @@ pub enum Seen {
         block: Arc<Verified<Block>>,
         /// The commit certificate of the block.
         commit: Box<QuorumCertificate>,
-        /// The result of executing the block.
-        committed: Arc<Committed>,
+        /// The effects of the block.
+        effects: Arc<Effects>,
     },
     /// A validator's process started and recovered this height and state.
     Started {
@@ -152,9 +152,9 @@ impl Seen {
                 round,
                 block,
                 commit,
-                committed,
+                effects,
                 ..
-            } => cbor::encode(&(round, block.header.id(), commit, &committed.outcomes)),
+            } => cbor::encode(&(round, block.header.id(), commit, &effects.outcomes)),
 
             Self::Submitted { operation, .. } => cbor::encode(operation),
             Self::Certificate { bytes, .. } => bytes.clone(),
@@ -192,14 +192,4 @@ impl Seen {
             Self::Healed => None,
         }
     }
-}
-
-/// Derives the secret key of a host from its role and index. It is the same in every run, so that
-/// plans need not contain keys.
-pub(crate) fn key_of(role: &str, index: usize) -> quorate_crypto::SecretKey {
-    let seed = Hash::derive(
-        "quorate 1 simulated key",
-        &[role.as_bytes(), &index.to_le_bytes()],
-    );
-    quorate_crypto::SecretKey::from_seed(seed.as_bytes())
 }

@@ -55,7 +55,8 @@ impl Service {
     pub(crate) fn see(&mut self, world: &World, seen: &Seen) {
         let Seen::Committed {
             validator,
-            committed,
+            block,
+            effects,
             ..
         } = seen
         else {
@@ -67,12 +68,13 @@ impl Service {
             .get(*validator)
             .is_some_and(|host| host.is_correct());
 
-        if committed.height <= self.height || !correct {
+        let height = block.header.height;
+        if height <= self.height || !correct {
             return;
         }
 
-        self.height = committed.height;
-        for outcome in &committed.outcomes {
+        self.height = height;
+        for outcome in &effects.outcomes {
             self.take(outcome, world.now());
         }
     }

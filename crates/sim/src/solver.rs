@@ -6,7 +6,7 @@ use quorate_market::{Auction, Bid, Bidder, Score, Task, TieSeed, clearing_of, el
 use quorate_types::operation::Pair;
 use quorate_types::{Amounts, PublicKey};
 
-use crate::dice::Dice;
+use crate::seed::Dice;
 
 /// The number of orders of the tasks that are tried.
 const TRIES: usize = 48;

@@ -6,11 +6,12 @@ use std::collections::VecDeque;
 use serde::Serialize;
 
 use quorate_agent::ClientEvent;
-use quorate_ledger::Committed;
+use quorate_oracle::Effects;
 use quorate_types::{Block, Millis, Round, Statement};
 
+use crate::host::HostId;
 use crate::seen::Seen;
-use crate::world::{HostId, World};
+use crate::world::World;
 
 /// The number of lines that a report keeps.
 const TAIL: usize = 40;
@@ -106,9 +107,9 @@ fn describe(seen: &Seen) -> String {
         Seen::Committed {
             round,
             block,
-            committed,
+            effects,
             ..
-        } => describe_block(*round, block, committed),
+        } => describe_block(*round, block, effects),
 
         Seen::Started {
             height, guarded, ..
@@ -140,7 +141,7 @@ fn describe_statement(said: &Statement) -> String {
 }
 
 /// A decided block in words.
-fn describe_block(round: Round, block: &Block, committed: &Committed) -> String {
+fn describe_block(round: Round, block: &Block, effects: &Effects) -> String {
     let header = &block.header;
 
     format!(
@@ -149,7 +150,7 @@ fn describe_block(round: Round, block: &Block, committed: &Committed) -> String 
         header.id().short(),
         header.builder.short(),
         block.operations.len(),
-        committed.outcomes.len(),
+        effects.outcomes.len(),
     )
 }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 type Checked = Result<(), Box<dyn Error>>;
 
 /// Each crate of the workspace, without its prefix, and the other crates of it that it may use.
-const ROOMS: [(&str, &[&str]); 20] = [
+const ROOMS: [(&str, &[&str]); 22] = [
     ("types", &[]),
     ("crypto", &["types"]),
     ("market", &["types"]),
@@ -52,12 +52,14 @@ const ROOMS: [(&str, &[&str]); 20] = [
             "agent",
         ],
     ),
+    ("oracle", &["types", "crypto", "market"]),
     (
         "sim",
         &[
             "types",
             "crypto",
             "market",
+            "oracle",
             "ledger",
             "consensus",
             "certificate",
@@ -67,6 +69,7 @@ const ROOMS: [(&str, &[&str]); 20] = [
             "agent",
         ],
     ),
+    ("twins", &["types", "crypto", "ledger", "replica", "sim"]),
     ("quorate", &["agent", "certificate", "node", "types"]),
     ("drone", &["agent", "types"]),
     ("command", &["agent", "types"]),
@@ -106,7 +109,7 @@ const RUNTIME: &[&str] = &[
 ];
 
 /// The crates that a crate must not depend on, directly or indirectly.
-const NEVER: [(&str, &[&str]); 19] = [
+const NEVER: [(&str, &[&str]); 22] = [
     ("types", RUNTIME),
     ("crypto", RUNTIME),
     ("market", RUNTIME),
@@ -134,7 +137,19 @@ const NEVER: [(&str, &[&str]); 19] = [
         "agent",
         &["quorate-consensus", "quorate-ledger", "quorate-network"],
     ),
+    ("oracle", RUNTIME),
+    // The oracle judges these, so it must not ask them.
+    (
+        "oracle",
+        &[
+            "quorate-certificate",
+            "quorate-consensus",
+            "quorate-ledger",
+            "quorate-replica",
+        ],
+    ),
     ("sim", RUNTIME),
+    ("twins", RUNTIME),
     ("fuzz", RUNTIME),
     ("quorate", &["clap", "quorate-cli", "quorate-sim"]),
 ];

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
-use quorate_sim::twins::{Scenarios, TwinsReport, Withheld};
+use quorate_twins::{Scenarios, TwinsReport, Withheld};
 
 use super::Args;
 use super::play::Stop;

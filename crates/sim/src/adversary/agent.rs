@@ -4,9 +4,7 @@ use quorate_crypto::SecretKey;
 use quorate_ledger::Ledger;
 use quorate_types::{Label, Operation, OperationBody, PublicKey, SignedOperation};
 
-use super::{abandoner, bid_spammer, false_solver, forger};
-use crate::dice::Dice;
-use crate::plan::Manner;
+use crate::seed::Dice;
 
 /// The means of a lying agent.
 #[derive(Debug)]
@@ -66,16 +64,4 @@ impl AgentLiarContext<'_> {
 pub trait AgentLie: std::fmt::Debug {
     /// Returns the operations that go to every validator; called a few times a second.
     fn volunteers(&mut self, context: &mut AgentLiarContext<'_>) -> Vec<SignedOperation>;
-}
-
-/// Creates the lie of a manner; `None` if a light client suffices. An agent that lies about its
-/// capabilities needs no more: the world lets its light client claim them in good faith.
-pub(crate) fn agent_liar(manner: Manner) -> Option<Box<dyn AgentLie>> {
-    Some(match manner {
-        Manner::Honest | Manner::CapabilityLiar => return None,
-        Manner::WinAndAbandon => Box::new(abandoner::Abandoner::default()),
-        Manner::BidSpammer => Box::new(bid_spammer::BidSpammer),
-        Manner::Forger => Box::new(forger::Forger),
-        Manner::FalseSolver => Box::new(false_solver::FalseSolver),
-    })
 }

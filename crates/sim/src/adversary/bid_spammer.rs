@@ -16,7 +16,7 @@ const AT_ONCE: u64 = 12;
 /// How far ahead of the next number its sequence numbers lie, exclusive.
 const AHEAD: u64 = 8;
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct BidSpammer;
 
 impl AgentLie for BidSpammer {

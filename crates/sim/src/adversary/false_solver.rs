@@ -23,7 +23,7 @@ const TASKS: u64 = 6;
 /// The number of lies on each occasion, at most.
 const AT_ONCE: usize = 4;
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct FalseSolver;
 
 impl AgentLie for FalseSolver {

@@ -13,7 +13,7 @@ use super::{LiarContext, Lie};
 /// Of a thousand occasions, the number on which it asks for a lapse.
 const LAPSES_PERMILLE: u64 = 300;
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct FalseSuspicion;
 
 impl Lie for FalseSuspicion {

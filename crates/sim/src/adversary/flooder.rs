@@ -14,7 +14,7 @@ const REQUESTS: usize = 8;
 /// Of a thousand frames of noise, the number that are too long; the others are too deep.
 const LONG_PERMILLE: u64 = 20;
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Flooder;
 
 impl Lie for Flooder {

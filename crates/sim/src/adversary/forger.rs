@@ -13,7 +13,7 @@ use quorate_types::{
 
 use super::{AgentLiarContext, AgentLie};
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Forger;
 
 impl AgentLie for Forger {

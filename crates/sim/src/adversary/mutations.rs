@@ -8,7 +8,7 @@ use quorate_types::{
 };
 
 use super::LiarContext;
-use crate::dice::Dice;
+use crate::seed::Dice;
 
 /// Of a thousand changed statements, the number that name another block. They are few, because two
 /// conflicting votes convict the liar, and its later changes are not seen any more.

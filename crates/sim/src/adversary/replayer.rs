@@ -11,7 +11,7 @@ use quorate_types::message::PeerMessage;
 use quorate_types::{Evidence, PublicKey, SignedStatement};
 
 use super::{LiarContext, Lie};
-use crate::dice::Dice;
+use crate::seed::Dice;
 
 /// The number of messages that are kept.
 const KEPT: usize = 256;

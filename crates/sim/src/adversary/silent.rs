@@ -8,7 +8,7 @@ use quorate_types::message::{ClientMessage, PeerMessage};
 
 use super::{LiarContext, Lie};
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Silent;
 
 impl Lie for Silent {

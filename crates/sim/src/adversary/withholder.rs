@@ -9,7 +9,7 @@ use quorate_types::message::PeerMessage;
 
 use super::{LiarContext, Lie};
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Withholder;
 
 impl Lie for Withholder {

@@ -8,7 +8,7 @@ use quorate_types::{Hash, PublicKey};
 
 use super::{LiarContext, Lie};
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct WrongSet;
 
 impl Lie for WrongSet {

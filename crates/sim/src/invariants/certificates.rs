@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use quorate_certificate::{Judgement, Policy, verify};
 use quorate_types::Hash;
 
-use super::Invariant;
+use super::invariant::Invariant;
 use crate::seen::Seen;
 use crate::world::World;
 

@@ -1,10 +1,11 @@
 //! Invariant 19 (committee changes): a change of the committee that a block decides takes effect
 //! two heights later, in the headers and in the statements of all correct validators.
 
+use quorate_oracle::{Committee, Decided};
 use quorate_types::{Header, Statement};
 
-use super::Invariant;
-use super::oracle::{Committee, Decided};
+use super::invariant::Invariant;
+use super::observed::decided;
 use crate::seen::Seen;
 use crate::world::World;
 
@@ -24,7 +25,7 @@ impl Invariant for CommitteeChanges {
     }
 
     fn see(&mut self, world: &World, seen: &Seen) -> Result<(), String> {
-        for decided in self.committee.take(world, seen) {
+        for decided in self.committee.take(world.genesis(), decided(world, seen)) {
             self.check(world, &decided)?;
         }
 
@@ -50,7 +51,7 @@ impl CommitteeChanges {
     ) -> Result<(), String> {
         // The set of a later height is not known yet.
         if said.height > self.committee.settled()
-            || said.validators == self.committee.at(world, said.height).hash()
+            || said.validators == self.committee.at(world.genesis(), said.height).hash()
         {
             return Ok(());
         }
@@ -66,7 +67,7 @@ impl CommitteeChanges {
         let header: &Header = &decided.block.header;
         let height = header.height;
 
-        let expected = [height, height + 1].map(|at| self.committee.at(world, at).hash());
+        let expected = [height, height + 1].map(|at| self.committee.at(world.genesis(), at).hash());
         if expected != [header.validators, header.next_validators] {
             return Err(format!(
                 "height {height}: the header's sets are not the sets of this height and the next"
@@ -75,7 +76,7 @@ impl CommitteeChanges {
 
         // Evidence decides on the set that votes two heights later (N-25).
         let change = self.committee.changes_at(height + 2);
-        if change != decided.committed.validators.as_deref() {
+        if change != decided.effects.validators.as_deref() {
             return Err(format!(
                 "height {height}: the set it decides is not the set that its evidence leaves"
             ));

@@ -2,46 +2,48 @@
 //! validator: the state that its history gives. No task vanishes.
 
 use quorate_ledger::Ledger;
+use quorate_oracle::Model;
 use quorate_types::TaskId;
 
-use super::oracle::{Model, OnLedger, Rule, Step};
+use super::invariant::Invariant;
+use super::observed::decided;
 use crate::seen::Seen;
 use crate::world::World;
 
-/// Creates the invariant for a run that has not begun.
-pub(super) fn conservation() -> OnLedger<Conservation> {
-    OnLedger::default()
+/// Invariant 13, with the states that the blocks give.
+#[derive(Debug, Default)]
+pub(super) struct Conservation {
+    model: Model,
 }
 
-/// Invariant 13, which keeps no state besides the model.
-#[derive(Debug, Default)]
-pub(super) struct Conservation;
-
-impl Rule for Conservation {
-    const NUMBER: u8 = 13;
-    const NAME: &'static str = "conservation";
-
-    fn judge(&mut self, _: &World, _: &Model, _: &Step<'_>) -> Result<(), String> {
-        Ok(())
+impl Invariant for Conservation {
+    fn number(&self) -> u8 {
+        13
     }
 
-    fn see(&mut self, world: &World, model: &Model, seen: &Seen) -> Result<(), String> {
+    fn name(&self) -> &'static str {
+        "conservation"
+    }
+
+    fn see(&mut self, world: &World, seen: &Seen) -> Result<(), String> {
+        self.model.follow(world.genesis(), decided(world, seen));
+        let model = &self.model;
+
         match seen {
-            Seen::Committed { validator, .. } => {
-                compare(world, model, *validator, model.touched.iter())
-            }
+            Seen::Committed { validator, .. } => compare(world, model, *validator, model.touched()),
 
             // A process that starts may have lost any task, so all of them are compared.
             Seen::Started { validator, .. } => {
-                compare(world, model, *validator, model.tasks.keys())
+                compare(world, model, *validator, model.tasks().keys())
             }
             _ => Ok(()),
         }
     }
 
-    fn end(&mut self, world: &World, model: &Model) -> Result<(), String> {
+    fn end(&mut self, world: &World) -> Result<(), String> {
+        let model = &self.model;
         let mut all = 0..world.validators().len();
-        all.try_for_each(|at| compare(world, model, at, model.tasks.keys()))
+        all.try_for_each(|at| compare(world, model, at, model.tasks().keys()))
     }
 }
 
@@ -52,7 +54,7 @@ fn compare<'a>(
     at: usize,
     mut tasks: impl Iterator<Item = &'a TaskId>,
 ) -> Result<(), String> {
-    let height = model.now.height;
+    let height = model.now().height;
     let host = &world.validators()[at];
 
     let replica = host.replica().filter(|_| host.is_correct());
@@ -70,7 +72,7 @@ fn compare<'a>(
 
 /// Compares one task of a ledger with the model.
 fn compare_task(model: &Model, ledger: &Ledger, id: TaskId) -> Result<(), String> {
-    let task = model.tasks.get(&id);
+    let task = model.task(&id);
     let expected = task.map(|task| (task.state.name(), task.token));
     let found = ledger.task(id).map(|view| (view.state.name(), view.token));
 

@@ -1,12 +1,12 @@
 //! Invariant 25 (damage): a frame that is damaged, or that no entitled key signed, changes neither
 //! the height nor the round nor the state of the validator that takes it in.
 
-use super::Invariant;
+use super::invariant::Invariant;
 use crate::seen::Seen;
 use crate::world::World;
 
 /// Invariant 25, which keeps no state.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Damage;
 
 impl Invariant for Damage {

@@ -7,10 +7,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use quorate_oracle::{Chain, Decided};
 use quorate_types::{Block, Evidence, Height, Kind, PublicKey, limits};
 
-use super::Invariant;
-use super::oracle::{Chain, Decided};
+use super::invariant::Invariant;
+use super::observed::decided;
 use crate::seen::Seen;
 use crate::world::World;
 
@@ -61,7 +62,7 @@ impl Invariant for EvidenceOnce {
     }
 
     fn see(&mut self, world: &World, seen: &Seen) -> Result<(), String> {
-        for decided in self.chain.take(world, seen) {
+        for decided in self.chain.take(decided(world, seen)) {
             self.convict(&decided)?;
             self.look_for_omissions(world, &decided)?;
         }

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 
 use quorate_types::{Block, Power, PublicKey, Validator, ValidatorSet};
 
-use super::Invariant;
-use super::oracle::is_correct;
+use super::invariant::Invariant;
+use super::observed::is_correct;
 use crate::seen::Seen;
 use crate::world::World;
 
 /// Invariant 7, which keeps no state.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Innocence;
 
 impl Invariant for Innocence {
@@ -27,7 +27,7 @@ impl Invariant for Innocence {
         let Seen::Committed {
             validator,
             block,
-            committed,
+            effects,
             ..
         } = seen
         else {
@@ -42,7 +42,7 @@ impl Invariant for Innocence {
         let height = block.header.height;
 
         // Power changes only with the set that the block decided on.
-        let Some(set) = &committed.validators else {
+        let Some(set) = &effects.validators else {
             return Ok(());
         };
 

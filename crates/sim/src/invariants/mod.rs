@@ -1,25 +1,23 @@
-//! The invariants of the protocol: rules that must hold in every run. Each has its own file, and is
-//! named and numbered as in the book's chapter on simulation.
+//! The invariants of the protocol: rules that must hold in every run, named and numbered as in the
+//! book's chapter on simulation. A rule that decided blocks alone can break has its file in
+//! `quorate-oracle`; every other one has its file here.
 //!
 //! An invariant restates its rule from observations. It does not call the code that must obey the
 //! rule.
 
 mod accountability;
 mod agreement;
-mod bids;
+mod blocks;
 mod bounds;
-mod capacity;
-mod causes;
 mod certificates;
-mod clearing;
 mod committee_changes;
 mod conservation;
 mod damage;
 mod evidence;
 mod fencing;
-mod idempotence;
 mod innocence;
-mod oracle;
+mod invariant;
+mod observed;
 mod prefix;
 mod progress;
 mod quorum;
@@ -28,70 +26,52 @@ mod single_quorum;
 mod single_vote;
 #[cfg(test)]
 mod tests;
-mod validity;
 
-use crate::seen::Seen;
-use crate::world::World;
+pub use invariant::Invariant;
 
-/// A rule of the protocol, with the state that it takes to judge whether a run keeps it.
-pub trait Invariant {
-    /// The number of the invariant, as in the book.
-    fn number(&self) -> u8;
+use blocks::OfBlocks;
 
-    /// The name of the invariant in reports.
-    fn name(&self) -> &'static str;
-
-    /// Judges one observation; `world` is as it was right after it.
-    ///
-    /// # Errors
-    /// A description, for people, of how the rule was broken.
-    fn see(&mut self, world: &World, seen: &Seen) -> Result<(), String>;
-
-    /// Judges the end of the run.
-    ///
-    /// # Errors
-    /// A description, for people, of how the rule was broken.
-    fn end(&mut self, _world: &World) -> Result<(), String> {
-        Ok(())
-    }
+/// Creates an invariant, for a run that has not begun.
+fn of<I: Invariant + Default + 'static>() -> Box<dyn Invariant> {
+    Box::<I>::default()
 }
 
 /// Creates all invariants, for a run that has not begun.
 pub(crate) fn all() -> Vec<Box<dyn Invariant>> {
     vec![
-        Box::new(agreement::Agreement::default()),
-        Box::new(prefix::Prefix::default()),
-        Box::new(validity::validity()),
-        Box::new(single_vote::SingleVote::default()),
-        Box::new(certificates::Certificates::default()),
-        Box::new(single_quorum::SingleQuorum::default()),
-        Box::new(innocence::Innocence),
-        Box::new(accountability::Accountability::default()),
-        Box::new(evidence::EvidenceOnce::default()),
-        Box::new(progress::progress()),
-        Box::new(quorum::Quorum::default()),
-        Box::new(fencing::fencing()),
-        Box::new(conservation::conservation()),
-        Box::new(capacity::capacity()),
-        Box::new(clearing::clearing()),
-        Box::new(idempotence::idempotence()),
-        Box::new(causes::causes()),
-        Box::new(bids::bids()),
-        Box::new(committee_changes::CommitteeChanges::default()),
-        Box::new(recovery::Recovery::default()),
-        Box::new(bounds::Bounds::default()),
-        Box::new(damage::Damage),
+        of::<agreement::Agreement>(),
+        of::<prefix::Prefix>(),
+        of::<OfBlocks<quorate_oracle::Validity>>(),
+        of::<single_vote::SingleVote>(),
+        of::<certificates::Certificates>(),
+        of::<single_quorum::SingleQuorum>(),
+        of::<innocence::Innocence>(),
+        of::<accountability::Accountability>(),
+        of::<evidence::EvidenceOnce>(),
+        of::<progress::Progress>(),
+        of::<quorum::Quorum>(),
+        of::<fencing::Fencing>(),
+        of::<conservation::Conservation>(),
+        of::<OfBlocks<quorate_oracle::Capacity>>(),
+        of::<OfBlocks<quorate_oracle::Clearing>>(),
+        of::<OfBlocks<quorate_oracle::Idempotence>>(),
+        of::<OfBlocks<quorate_oracle::Causes>>(),
+        of::<OfBlocks<quorate_oracle::Bids>>(),
+        of::<committee_changes::CommitteeChanges>(),
+        of::<recovery::Recovery>(),
+        of::<bounds::Bounds>(),
+        of::<damage::Damage>(),
     ]
 }
 
 /// Creates the invariants that hold however many validators lie.
 pub(crate) fn over_threshold() -> Vec<Box<dyn Invariant>> {
     vec![
-        Box::new(single_vote::SingleVote::default()),
-        Box::new(certificates::Certificates::default()),
-        Box::new(innocence::Innocence),
-        Box::new(accountability::Accountability::default()),
-        Box::new(bounds::Bounds::default()),
-        Box::new(damage::Damage),
+        of::<single_vote::SingleVote>(),
+        of::<certificates::Certificates>(),
+        of::<innocence::Innocence>(),
+        of::<accountability::Accountability>(),
+        of::<bounds::Bounds>(),
+        of::<damage::Damage>(),
     ]
 }

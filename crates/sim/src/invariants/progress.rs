@@ -4,29 +4,36 @@
 //! An agent that is heard from keeps what it won, whether it does the task or not. It is for the
 //! requester to cancel such a task.
 
+use quorate_oracle::{Model, ModelState, Task};
 use quorate_types::TaskId;
 
-use super::oracle::{Model, ModelState, OnLedger, Rule, Step, Task};
+use super::invariant::Invariant;
+use super::observed::decided;
+use crate::seen::Seen;
 use crate::world::{Client, World};
 
-/// Creates the invariant for a run that has not begun.
-pub(super) fn progress() -> OnLedger<Progress> {
-    OnLedger::default()
+/// Invariant 10, with the states that the blocks give.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    model: Model,
 }
 
-/// Invariant 10, which keeps no state besides the model.
-#[derive(Debug, Default)]
-pub(super) struct Progress;
+impl Invariant for Progress {
+    fn number(&self) -> u8 {
+        10
+    }
 
-impl Rule for Progress {
-    const NUMBER: u8 = 10;
-    const NAME: &'static str = "progress";
+    fn name(&self) -> &'static str {
+        "progress"
+    }
 
-    fn judge(&mut self, _: &World, _: &Model, _: &Step<'_>) -> Result<(), String> {
+    fn see(&mut self, world: &World, seen: &Seen) -> Result<(), String> {
+        self.model.follow(world.genesis(), decided(world, seen));
         Ok(())
     }
 
-    fn end(&mut self, world: &World, model: &Model) -> Result<(), String> {
+    fn end(&mut self, world: &World) -> Result<(), String> {
+        let model = &self.model;
         let plan = world.plan();
         if world.now() < plan.heal_at.saturating_add(plan.patience) {
             return Ok(());
@@ -39,7 +46,7 @@ impl Rule for Progress {
 
         // A liar that is heard from may keep a task, so nobody else can end it.
         let waits = |task: &Task| !task.state.has_ended() && !is_held_by_a_liar(world, task);
-        for (id, task) in model.tasks.iter().filter(|(_, task)| waits(task)) {
+        for (id, task) in model.tasks().iter().filter(|(_, task)| waits(task)) {
             if let Some(agent) = able(world, model, id) {
                 let state = task.state.name();
                 return Err(format!(
@@ -62,7 +69,7 @@ fn check_submitted(requester: &Client, tasks: usize, model: &Model) -> Result<()
     let ended = |id: &TaskId| requester.ended().contains(id);
     let mut wanted = requester.tasks().values();
 
-    if let Some(id) = wanted.find(|id| !model.tasks.contains_key(id) && !ended(id)) {
+    if let Some(id) = wanted.find(|id| model.task(id).is_none() && !ended(id)) {
         return Err(format!(
             "task {id} was submitted, but neither taken in nor refused"
         ));
@@ -90,7 +97,7 @@ fn is_held_by_a_liar(world: &World, task: &Task) -> bool {
 
 /// The index of an honest agent that may do the task.
 fn able(world: &World, model: &Model, id: &TaskId) -> Option<usize> {
-    let task = model.tasks.get(id)?;
+    let task = model.task(id)?;
 
     world.clients().iter().position(|client| {
         // Without an attestation in force an agent has no amounts, not even a slot.

@@ -9,11 +9,12 @@
 
 use std::collections::BTreeSet;
 
+use quorate_oracle::{Committee, Voices, is_quorum};
 use quorate_replica::VotingStatus;
 use quorate_types::{Block, Height, Kind, PublicKey, QuorumCertificate, SignedStatement};
 
-use super::Invariant;
-use super::oracle::{Committee, Voices, is_correct, is_quorum};
+use super::invariant::Invariant;
+use super::observed::{decided, is_correct, statements};
 use crate::seen::Seen;
 use crate::world::World;
 
@@ -37,7 +38,7 @@ impl Invariant for Quorum {
     }
 
     fn see(&mut self, world: &World, seen: &Seen) -> Result<(), String> {
-        self.committee.take(world, seen);
+        self.committee.take(world.genesis(), decided(world, seen));
 
         match seen {
             Seen::Committed {
@@ -50,7 +51,7 @@ impl Invariant for Quorum {
                     self.check(world, block, commit)?;
                 }
             }
-            _ => drop(self.voices.hear(seen)),
+            _ => drop(self.voices.hear(statements(seen))),
         }
 
         Ok(())
@@ -120,7 +121,7 @@ impl Quorum {
         }
 
         let signers: Vec<PublicKey> = commit.votes.iter().map(|vote| vote.signer).collect();
-        if !is_quorum(self.committee.at(world, height), &signers) {
+        if !is_quorum(self.committee.at(world.genesis(), height), &signers) {
             return Err(format!(
                 "height {height}: the {} votes of the commit are not a quorum",
                 signers.len()

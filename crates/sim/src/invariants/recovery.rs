@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use quorate_types::{Hash, Header, Height, Round, Statement};
 
-use super::Invariant;
+use super::invariant::Invariant;
+use crate::host::HostId;
 use crate::seen::Seen;
-use crate::world::{HostId, World};
+use crate::world::World;
 
 /// Invariant 23, with what each validator decided and signed so far.
 #[derive(Debug, Default)]

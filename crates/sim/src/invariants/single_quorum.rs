@@ -1,14 +1,13 @@
 //! Invariant 6 (one quorum): two values never have a quorum in one height, round and step, the
 //! votes of liars included.
 
-use super::Invariant;
-use super::oracle::{Committee, Voices, is_quorum};
-use crate::seen::Seen;
-use crate::world::World;
-
+use quorate_oracle::{Committee, Slot, Voices, is_quorum};
 use quorate_types::{Height, Kind};
 
-use super::oracle::Slot;
+use super::invariant::Invariant;
+use super::observed::{decided, statements};
+use crate::seen::Seen;
+use crate::world::World;
 
 /// Invariant 6, with the committees and all statements seen so far.
 #[derive(Debug, Default)]
@@ -27,8 +26,8 @@ impl Invariant for SingleQuorum {
     }
 
     fn see(&mut self, world: &World, seen: &Seen) -> Result<(), String> {
-        self.committee.take(world, seen);
-        for signed in self.voices.hear(seen) {
+        self.committee.take(world.genesis(), decided(world, seen));
+        for signed in self.voices.hear(statements(seen)) {
             let said = &signed.statement;
             self.check(world, said.height, (said.round, said.kind))?;
         }
@@ -48,7 +47,7 @@ impl SingleQuorum {
             return Ok(());
         }
 
-        let set = self.committee.at(world, height);
+        let set = self.committee.at(world.genesis(), height);
         let backed = said.iter().filter(|(_, signers)| is_quorum(set, *signers));
         let quorums: Vec<_> = backed.map(|(value, _)| value).collect();
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use quorate_types::{BlockId, Height, Kind, PublicKey, Round};
 
-use super::Invariant;
+use super::invariant::Invariant;
 use crate::seen::Seen;
 use crate::world::World;
 

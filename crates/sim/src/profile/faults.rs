@@ -1,12 +1,30 @@
 //! The faults in the plan of a profile, and their times.
 
-use super::{Generator, Profile};
+use super::kind::{Profile, Size};
 use crate::adversary::LieKind;
-use crate::plan::{Fault, Plan, TearPlan, TimedFault};
+use crate::faults::{Crash, Described, Draw, Fault, KINDS, Mute, Part, TearPlan, TimedFault};
+use crate::plan::Plan;
+use crate::seed::Dice;
 
-impl Generator {
+/// Draws the faults of a plan. The order of the draws decides which plan a seed gives.
+pub(super) struct FaultGenerator<'a> {
+    profile: Profile,
+    size: Size,
+    dice: &'a mut Dice,
+}
+
+impl<'a> FaultGenerator<'a> {
+    /// Draws with the dice of the plan.
+    pub(super) fn new(profile: Profile, size: Size, dice: &'a mut Dice) -> Self {
+        Self {
+            profile,
+            size,
+            dice,
+        }
+    }
+
     /// Draws the faults of a plan whose hosts, liars and end are known.
-    pub(super) fn faults(&mut self, plan: &Plan) -> Vec<TimedFault> {
+    pub(super) fn draw_all(&mut self, plan: &Plan) -> Vec<TimedFault> {
         let mut faults = Vec::new();
         let mut at = 1_000 + self.dice.below(1_000);
 
@@ -34,16 +52,16 @@ impl Generator {
         self.dice.shuffle(&mut who);
 
         let at = self.dice.between(2_000, 6_000);
-        let down = who.into_iter().take(self.bearable() + 1);
+        let down = who.into_iter().take(self.size.bearable() + 1);
         let lasts = plan.heal_at.saturating_sub(at);
 
         down.map(|validator| TimedFault {
             at,
             lasts,
-            fault: Fault::Crash {
+            fault: Fault::Crash(Crash {
                 validator,
                 tear: TearPlan::Nothing,
-            },
+            }),
         })
         .collect()
     }
@@ -54,10 +72,13 @@ impl Generator {
         let parts = self.parts();
 
         match self.dice.pick(&parts) {
-            Some(Profile::Network) => vec![self.network_fault()],
-            Some(Profile::Process) => vec![self.process_fault()],
+            Some(Profile::Network) => self.fault_of_validator(Part::Network),
+            Some(Profile::Process) => self.fault_of_validator(Part::Process),
             Some(Profile::Disk) => self.disk_fault(plan),
-            Some(Profile::Agents) => vec![self.agent_fault()],
+            Some(Profile::Agents) => {
+                let agent = self.dice.index(self.size.agents);
+                self.fault_of(Part::Agents, agent)
+            }
             _ => Vec::new(),
         }
     }
@@ -80,89 +101,28 @@ impl Generator {
         }
     }
 
-    fn network_fault(&mut self) -> Fault {
+    /// Draws a fault about any validator.
+    fn fault_of_validator(&mut self, part: Part) -> Vec<Fault> {
         let validator = self.dice.index(self.size.validators);
-
-        match self.dice.below(6) {
-            0 => self.partition(),
-            1 => Fault::Mute {
-                validators: self.few(),
-            },
-            2 => Fault::Deaf {
-                validators: self.few(),
-            },
-
-            3 => Fault::Bridge { validator },
-            4 => Fault::Ring,
-            _ => Fault::IsolateLeader,
-        }
+        self.fault_of(part, validator)
     }
 
-    /// Draws a partition into two groups.
-    fn partition(&mut self) -> Fault {
-        let all = 0..self.size.validators;
-        let (left, right) = all.partition(|_| self.dice.chance(500));
+    /// Draws a fault of a part about a validator or agent.
+    fn fault_of(&mut self, part: Part, place: usize) -> Vec<Fault> {
+        let number = self.dice.below(part.sides());
 
-        Fault::Partition {
-            groups: vec![left, right],
-        }
+        chosen(part, number).map_or_else(Vec::new, |kind| self.draw(kind, place, &[]))
     }
 
-    /// Draws some validators: three of ten, on average.
-    fn few(&mut self) -> Vec<usize> {
-        let all = 0..self.size.validators;
-        all.filter(|_| self.dice.chance(300)).collect()
-    }
-
-    fn process_fault(&mut self) -> Fault {
-        let validator = self.dice.index(self.size.validators);
-
-        match self.dice.below(5) {
-            0 => Fault::Crash {
-                validator,
-                tear: self.tear(),
-            },
-
-            1 => Fault::CrashAtWrite {
-                validator,
-                after: self.dice.below(60),
-                tear: self.tear(),
-            },
-
-            2 => Fault::RestartStorm {
-                validator,
-                times: self.dice.between(2, 6),
-            },
-
-            3 => Fault::Pause { validator },
-            _ => Fault::ClockJump {
-                validator,
-                by_ms: self.dice.below(8_000) as i64 - 4_000,
-            },
-        }
-    }
-
+    /// Draws a fault of a disk. Three of eight lose something that was durable.
     fn disk_fault(&mut self, plan: &Plan) -> Vec<Fault> {
         let validator = self.dice.index(self.size.validators);
+        let number = self.dice.below(Part::Disk.sides());
 
-        vec![match self.dice.below(8) {
-            0 | 1 => Fault::CrashAtWrite {
-                validator,
-                after: self.dice.below(60),
-                tear: self.tear(),
-            },
-
-            2 => Fault::SlowDisk {
-                validator,
-                sync_ms: self.dice.between(1, 40),
-            },
-
-            3 => Fault::FullDisk { validator },
-            4 => Fault::SyncError { validator },
-
-            // Three of eight faults lose something that was durable.
-            _ => return self.loss(&self.doubtful(plan)),
-        }]
+        match chosen(Part::Disk, number) {
+            Some(kind) => self.draw(kind, validator, &[]),
+            None => self.loss(&self.doubtful(plan)),
+        }
     }
 
     /// Draws the loss of something that a disk had made durable. A validator that forgot a lock, or
@@ -172,20 +132,20 @@ impl Generator {
             return Vec::new();
         };
 
-        match self.dice.below(5) {
-            0 | 1 => vec![Fault::LogLost { validator }],
+        let number = self.dice.below(Part::Loss.sides());
 
-            2 => {
-                // Two validators at once may come back by N-27 if the others are a quorum.
-                let all = self.dice.chance(500);
-                let wiped = doubtful.iter().filter(|at| all || **at == validator);
+        chosen(Part::Loss, number)
+            .map_or_else(Vec::new, |kind| self.draw(kind, validator, doubtful))
+    }
 
-                wiped.map(|at| Fault::Wipe { validator: *at }).collect()
-            }
-
-            3 => vec![Fault::SyncLie { validator }],
-            _ => vec![Fault::MisdirectedWrite { validator }],
-        }
+    /// Draws the rest of a fault of a kind.
+    fn draw(&mut self, kind: &Described, place: usize, doubtful: &[usize]) -> Vec<Fault> {
+        (kind.draw)(&mut Draw {
+            dice: self.dice,
+            place,
+            validators: self.size.validators,
+            doubtful,
+        })
     }
 
     /// The correct validators whose disks may lose what they held. They are always the same ones,
@@ -203,28 +163,19 @@ impl Generator {
             .enumerate()
             .filter(|(_, at)| at.lie.is_none());
 
-        let left = self.bearable().saturating_sub(liars);
+        let left = self.size.bearable().saturating_sub(liars);
         correct.map(|(at, _)| at).take(left).collect()
     }
+}
 
-    fn agent_fault(&mut self) -> Fault {
-        let agent = self.dice.index(self.size.agents);
-        match self.dice.chance(500) {
-            true => Fault::AgentCrash { agent },
-            false => Fault::AgentCut { agent },
-        }
-    }
+/// The kind of fault that a number of a part's die chooses.
+fn chosen(part: Part, number: u64) -> Option<&'static Described> {
+    let has = |kind: &&Described| {
+        let mut shares = kind.shares.iter();
+        shares.any(|share| share.of == part && share.numbers.contains(&number))
+    };
 
-    fn tear(&mut self) -> TearPlan {
-        let all = [
-            TearPlan::Nothing,
-            TearPlan::Everything,
-            TearPlan::Prefix,
-            TearPlan::Sectors,
-        ];
-
-        *self.dice.pick(&all).unwrap_or(&TearPlan::Nothing)
-    }
+    KINDS.iter().find(has)
 }
 
 /// Makes a correct validator lock alone, if a liar of the plan votes nil, as those do that claim
@@ -241,14 +192,16 @@ fn lonely_locks(plan: &Plan) -> Vec<TimedFault> {
         return Vec::new();
     };
 
-    let mute = || Fault::Mute {
-        validators: vec![validator],
+    let mute = || {
+        Fault::Mute(Mute {
+            validators: vec![validator],
+        })
     };
 
-    let crash = Fault::Crash {
+    let crash = Fault::Crash(Crash {
         validator,
         tear: TearPlan::Nothing,
-    };
+    });
 
     // The crash falls into the second absence.
     let all = [

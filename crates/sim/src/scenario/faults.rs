@@ -6,40 +6,19 @@ use super::error::{ScenarioError, SourceText, ranged};
 use super::form::{FaultForm, Form, Name};
 use super::hosts::Hosts;
 use super::links;
-use crate::plan::{Fault, Plan, TearPlan, TimedFault};
+use crate::faults::{AgentCut, Described, Entry, Fault, KINDS, Partition, TearPlan, TimedFault};
+use crate::plan::Plan;
 
-/// A kind of fault: its name, the keys that it needs, and those that it may have, beside `at` and
-/// `lasts`.
-type FaultKind = (
-    &'static str,
-    &'static [&'static str],
-    &'static [&'static str],
-);
+/// The name of an entry that stands for several faults: they cut off a region.
+const CUT_REGION: &str = "cut-region";
 
-/// The kinds of faults.
-static KINDS: [FaultKind; 21] = [
-    ("crash", &["validators"], &["tear"]),
-    ("crash-at-write", &["validators"], &["after_writes", "tear"]),
-    ("restart-storm", &["validators", "times"], &[]),
-    ("pause", &["validators"], &[]),
-    ("partition", &["groups"], &[]),
-    ("mute", &["validators"], &[]),
-    ("deaf", &["validators"], &[]),
-    ("bridge", &["validators"], &[]),
-    ("ring", &[], &[]),
-    ("isolate-leader", &[], &[]),
-    ("clock-jump", &["validators", "by_ms"], &[]),
-    ("slow-disk", &["validators", "sync"], &[]),
-    ("full-disk", &["validators"], &[]),
-    ("sync-error", &["validators"], &[]),
-    ("sync-lie", &["validators"], &[]),
-    ("misdirected-write", &["validators"], &[]),
-    ("log-lost", &["validators"], &[]),
-    ("wipe", &["validators"], &[]),
-    ("agent-crash", &["agents"], &[]),
-    ("agent-cut", &["agents"], &[]),
-    ("cut-region", &["region"], &[]),
-];
+/// The keys of a kind of entry, beside `kind`, `at` and `lasts`.
+struct Keys {
+    /// The keys that it needs.
+    needs: &'static [&'static str],
+    /// The keys that it may have.
+    takes: &'static [&'static str],
+}
 
 /// Reads all faults, for a plan whose hosts, links and end are known.
 pub(super) fn all(
@@ -96,20 +75,20 @@ fn begin(
 /// Checks that a fault is of a known kind, has every key that it needs, and none that it does not
 /// take.
 fn check_keys(fault: &FaultForm, place: SourceText<'_>) -> Result<(), ScenarioError> {
-    let (name, must, may) = kind_of(fault, place)?;
+    let Keys { needs, takes } = keys_of(fault, place)?;
     let line = place.line(&fault.kind);
-    let kind = (*name).to_owned();
+    let kind = fault.kind.get_ref().clone();
 
     let given = given(fault);
 
-    if let Some(key) = must.iter().find(|key| !given.contains(key)) {
+    if let Some(key) = needs.iter().find(|key| !given.contains(key)) {
         return Err(ScenarioError::Missing { line, kind, key });
     }
 
     // A key without effect is an error, like an unknown one.
-    let takes = [*must, *may].concat();
+    let known = [needs, takes].concat();
 
-    let Some(key) = given.iter().find(|key| !takes.contains(key)) else {
+    let Some(key) = given.iter().find(|key| !known.contains(key)) else {
         return Ok(());
     };
 
@@ -117,7 +96,7 @@ fn check_keys(fault: &FaultForm, place: SourceText<'_>) -> Result<(), ScenarioEr
         line,
         kind,
         key,
-        takes: owned(&[&["at", "lasts"], *must, *may].concat()),
+        takes: owned(&[&["at", "lasts"], needs, takes].concat()),
     })
 }
 
@@ -126,22 +105,37 @@ fn owned(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
-/// The kind of a fault. It is an error if there is none of that name.
-fn kind_of(fault: &FaultForm, place: SourceText<'_>) -> Result<&'static FaultKind, ScenarioError> {
-    let kind = fault.kind.get_ref();
+/// The keys of the kind of an entry. It is an error if there is no kind of that name.
+fn keys_of(fault: &FaultForm, place: SourceText<'_>) -> Result<Keys, ScenarioError> {
+    let name = fault.kind.get_ref();
 
-    if let Some(found) = KINDS.iter().find(|(name, ..)| name == kind) {
-        return Ok(found);
+    if name == CUT_REGION {
+        return Ok(Keys {
+            needs: &["region"],
+            takes: &[],
+        });
     }
 
-    let names: Vec<_> = KINDS.iter().map(|(name, ..)| *name).collect();
+    if let Some(kind) = described(name) {
+        return Ok(Keys {
+            needs: kind.needs,
+            takes: kind.takes,
+        });
+    }
+
+    let names: Vec<_> = Fault::names().chain([CUT_REGION]).collect();
 
     Err(ScenarioError::Unknown {
         line: place.line(&fault.kind),
         what: "fault",
-        name: kind.clone(),
+        name: name.clone(),
         known: owned(&names),
     })
+}
+
+/// The kind of fault of this name.
+fn described(name: &str) -> Option<&'static Described> {
+    KINDS.iter().find(|kind| kind.name == name)
 }
 
 /// The keys that are written for a fault, beside `kind`, `at` and `lasts`.
@@ -176,79 +170,30 @@ impl Reader<'_> {
     /// The faults that the entry stands for. Its keys are checked already, so a missing one is
     /// optional.
     fn read(&self) -> Result<Vec<Fault>, ScenarioError> {
-        ranged("faults.times", self.times(), 1..=1000)?;
+        let entry = self.entry()?;
 
-        let fault = match self.fault.kind.get_ref().as_str() {
-            "partition" => Fault::Partition {
-                groups: self.groups()?,
-            },
-
-            "mute" => Fault::Mute {
-                validators: self.validators()?,
-            },
-
-            "deaf" => Fault::Deaf {
-                validators: self.validators()?,
-            },
-
-            "ring" => Fault::Ring,
-            "isolate-leader" => Fault::IsolateLeader,
-
-            "agent-crash" => return self.each_agent(|agent| Fault::AgentCrash { agent }),
-            "agent-cut" => return self.each_agent(|agent| Fault::AgentCut { agent }),
-            "cut-region" => return self.cut_region(),
-
-            // All other kinds are about one validator at a time.
-            _ => return self.each(|validator| self.fault_of(validator)),
-        };
-
-        Ok(vec![fault])
-    }
-
-    /// The number of crashes of a restart storm.
-    fn times(&self) -> u64 {
-        self.fault.times.unwrap_or(1)
-    }
-
-    /// The fault of one validator that the entry names.
-    fn fault_of(&self, validator: usize) -> Fault {
-        let tear = self.fault.tear.unwrap_or(TearPlan::Nothing);
-        let after = self.fault.after_writes.unwrap_or(0);
-        let times = self.times();
-        let by_ms = self.fault.by_ms.unwrap_or(0);
-
-        match self.fault.kind.get_ref().as_str() {
-            "crash" => Fault::Crash { validator, tear },
-
-            "crash-at-write" => Fault::CrashAtWrite {
-                validator,
-                after,
-                tear,
-            },
-
-            "restart-storm" => Fault::RestartStorm { validator, times },
-            "pause" => Fault::Pause { validator },
-            "bridge" => Fault::Bridge { validator },
-            "clock-jump" => Fault::ClockJump { validator, by_ms },
-
-            _ => self.disk_fault_of(validator),
+        match described(self.fault.kind.get_ref()) {
+            Some(kind) => Ok((kind.read)(&entry)),
+            None => self.cut_region(),
         }
     }
 
-    /// The fault of the disk of one validator that the entry names.
-    fn disk_fault_of(&self, validator: usize) -> Fault {
-        let sync_ms = self.fault.sync.map_or(0, |sync| sync.millis());
+    /// The keys of the entry, with names resolved.
+    fn entry(&self) -> Result<Entry, ScenarioError> {
+        let fault = self.fault;
+        let times = fault.times.unwrap_or(1);
+        ranged("faults.times", times, 1..=1000)?;
 
-        // Unknown kinds were refused before, so the last arm is `wipe`.
-        match self.fault.kind.get_ref().as_str() {
-            "slow-disk" => Fault::SlowDisk { validator, sync_ms },
-            "full-disk" => Fault::FullDisk { validator },
-            "sync-error" => Fault::SyncError { validator },
-            "sync-lie" => Fault::SyncLie { validator },
-            "misdirected-write" => Fault::MisdirectedWrite { validator },
-            "log-lost" => Fault::LogLost { validator },
-            _ => Fault::Wipe { validator },
-        }
+        Ok(Entry {
+            validators: self.validators()?,
+            agents: self.agents()?,
+            groups: self.groups()?,
+            times,
+            after_writes: fault.after_writes.unwrap_or(0),
+            tear: fault.tear.unwrap_or(TearPlan::Nothing),
+            by_ms: fault.by_ms.unwrap_or(0),
+            sync_ms: fault.sync.map_or(0, |sync| sync.millis()),
+        })
     }
 
     /// The validators that the entry names.
@@ -257,24 +202,18 @@ impl Reader<'_> {
         self.hosts.validators.find(names, self.place)
     }
 
+    /// The agents that the entry names.
+    fn agents(&self) -> Result<Vec<usize>, ScenarioError> {
+        let names = self.fault.agents.as_deref().unwrap_or_default();
+        self.hosts.agents.find(names, self.place)
+    }
+
     /// The validators of each group that the entry names.
     fn groups(&self) -> Result<Vec<Vec<usize>>, ScenarioError> {
         let groups = self.fault.groups.iter().flatten();
         groups
             .map(|group: &Vec<Name>| self.hosts.validators.find(group, self.place))
             .collect()
-    }
-
-    /// A fault for each validator that the entry names.
-    fn each(&self, make: impl Fn(usize) -> Fault) -> Result<Vec<Fault>, ScenarioError> {
-        Ok(self.validators()?.into_iter().map(make).collect())
-    }
-
-    /// A fault for each agent that the entry names.
-    fn each_agent(&self, make: impl Fn(usize) -> Fault) -> Result<Vec<Fault>, ScenarioError> {
-        let names = self.fault.agents.as_deref().unwrap_or_default();
-        let agents = self.hosts.agents.find(names, self.place)?;
-        Ok(agents.into_iter().map(make).collect())
     }
 
     /// The faults that cut off a region: its validators hear only each other, and its agents hear
@@ -292,7 +231,7 @@ impl Reader<'_> {
         // by one.
         for (agent, plan) in self.plan.agents.iter().enumerate() {
             if plan.region == region {
-                faults.push(Fault::AgentCut { agent });
+                faults.push(Fault::AgentCut(AgentCut { agent }));
             }
         }
 
@@ -313,9 +252,9 @@ impl Reader<'_> {
         }
 
         // Agents are with the first group, so the validators outside of the region must be that.
-        Fault::Partition {
+        Fault::Partition(Partition {
             groups: vec![outside, inside],
-        }
+        })
     }
 }
 
@@ -325,8 +264,8 @@ mod tests {
 
     #[test]
     fn every_fault_of_a_plan_can_be_written() {
-        for name in Fault::NAMES {
-            assert!(KINDS.iter().any(|(kind, ..)| *kind == name), "{name}");
+        for name in Fault::names() {
+            assert!(described(name).is_some(), "{name}");
         }
     }
 }

@@ -9,7 +9,8 @@ use quorate_types::Label;
 
 use super::time::Time;
 use crate::adversary::LieKind;
-use crate::plan::{Manner, TearPlan};
+use crate::adversary::Manner;
+use crate::faults::TearPlan;
 
 /// A name with its position in the file.
 pub(super) type Name = Spanned<String>;

@@ -4,9 +4,15 @@ use std::collections::BTreeMap;
 
 use quorate_types::Label;
 
+use quorate_types::limits;
+
 use super::error::{ScenarioError, SourceText, ranged};
 use super::form::{Form, Name};
-use super::{MAX_AGENTS, MAX_VALIDATORS};
+
+/// The greatest number of agents.
+pub const MAX_AGENTS: usize = 10_000;
+/// The greatest number of validators.
+pub(super) const MAX_VALIDATORS: usize = limits::VALIDATORS;
 
 /// The hosts of a scenario, by name.
 #[derive(Debug)]

@@ -20,6 +20,7 @@ use quorate_types::{Millis, limits};
 use crate::plan::{AgentPlan, MarketPlan, Plan, TaskPlan, ValidatorPlan};
 
 pub use error::ScenarioError;
+pub use hosts::MAX_AGENTS;
 pub use links::{RoundTrips, RoundTripsError};
 
 use error::{SourceText, ranged};
@@ -27,12 +28,8 @@ use form::{Agents, Form, Tasks};
 use hosts::Hosts;
 use links::Regions;
 
-/// The greatest number of agents.
-pub const MAX_AGENTS: usize = 10_000;
 /// The greatest number of tasks.
 pub const MAX_TASKS: usize = 100_000;
-/// The greatest number of validators.
-const MAX_VALIDATORS: usize = limits::VALIDATORS;
 /// Milliseconds from the last task or fault to the healed phase, if the file has no `heal_at`.
 const HEAL_AFTER: Millis = 5_000;
 /// Milliseconds to the first task, and between two tasks, if the file has no `from` and no `every`.

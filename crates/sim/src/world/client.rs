@@ -20,10 +20,11 @@ use quorate_types::{
 
 use super::timer::SimTimer;
 use super::worker::Worker;
-use super::{HostId, QueuedEvent, World};
-use crate::adversary::AgentLie;
-use crate::dice::Dice;
-use crate::plan::{AgentPlan, Manner};
+use super::{QueuedEvent, World};
+use crate::adversary::{AgentLie, Manner};
+use crate::host::HostId;
+use crate::plan::AgentPlan;
+use crate::seed::Dice;
 use crate::seen::Seen;
 
 /// Milliseconds after which a simulated client sends again an operation that had no effect.
@@ -311,7 +312,7 @@ impl World {
         }
 
         for task in std::mem::take(&mut host.waiting) {
-            let spec = super::setting::spec(&self.plan.tasks[task], market, self.now);
+            let spec = super::task::spec(&self.plan.tasks[task], market, self.now);
 
             // A task that the client refuses is dropped.
             let Ok(ids) = process.client.submit(vec![spec], now) else {

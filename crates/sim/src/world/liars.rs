@@ -12,9 +12,9 @@ use quorate_types::{
     limits,
 };
 
-use super::{Client, HostId, QueuedEvent, Validator, World};
-use crate::adversary::{AgentLiarContext, LiarContext, Lie, LieKind};
-use crate::plan::Manner;
+use super::{Client, QueuedEvent, Validator, World};
+use crate::adversary::{AgentLiarContext, LiarContext, Lie, LieKind, Manner};
+use crate::host::HostId;
 use crate::seen::Seen;
 
 impl World {

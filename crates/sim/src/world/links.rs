@@ -6,7 +6,8 @@ use quorate_replica::Event;
 use quorate_types::{Millis, PublicKey};
 
 use super::network::is_client;
-use super::{HostId, QueuedEvent, World};
+use super::{QueuedEvent, World};
+use crate::host::HostId;
 
 /// Milliseconds after which a host notices a new connection.
 const CONNECT_MS: Millis = 20;

@@ -11,8 +11,10 @@ mod faults;
 mod liars;
 mod links;
 mod network;
+mod process;
 mod setting;
 mod solver;
+mod task;
 mod timer;
 mod validator;
 mod worker;
@@ -24,16 +26,15 @@ use quorate_certificate::TrustRoot;
 use quorate_replica::Event;
 use quorate_types::{Genesis, Millis};
 
-use crate::dice::Dice;
-use crate::digest::Digest;
+use crate::host::HostId;
 use crate::plan::Plan;
+use crate::seed::{Dice, Digest};
 use crate::seen::Seen;
 
 use network::Network;
 
 pub use client::Client;
 pub use clock::START;
-pub use network::HostId;
 pub use setting::PlanError;
 pub use validator::Validator;
 
@@ -108,6 +109,8 @@ pub struct World {
     counts: BTreeMap<&'static str, u64>,
     /// The faults that have begun and not ended, by their index in the plan.
     active: BTreeSet<usize>,
+    /// The number of those that isolate the proposer.
+    isolations: usize,
     healed: bool,
     /// The verdicts on certificates that were checked before. Clients share them because many of
     /// them get the same certificate.
@@ -219,7 +222,7 @@ impl World {
                 validator,
                 left,
                 step,
-            } => self.storm(validator, left, step),
+            } => self.storm_once(validator, left, step),
 
             QueuedEvent::LogLost(validator) => self.lose_log(validator),
             QueuedEvent::Volunteer(place) => self.volunteer(place),

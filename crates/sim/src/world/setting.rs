@@ -7,20 +7,21 @@ use quorate_crypto::SecretKey;
 use quorate_store::MemoryDisk;
 use quorate_types::genesis::{Admission, Attester, GenesisError, Parameters};
 use quorate_types::{
-    Attestation, Capabilities, Claims, Genesis, Label, Market, Millis, PROTOCOL_VERSION, TaskSpec,
+    Attestation, Capabilities, Claims, Genesis, Label, Market, Millis, PROTOCOL_VERSION,
     ValidatorSet,
 };
 
 use super::client::{Checked, Client};
 use super::clock::{Clock, START};
-use super::network::{HostId, Network};
+use super::network::Network;
 use super::validator::Validator;
 use super::{QueuedEvent, World};
-use crate::adversary::LieKind;
-use crate::dice::Dice;
-use crate::digest::Digest;
-use crate::plan::{AgentPlan, LinkPlan, Manner, MarketPlan, Plan, TaskPlan, TearPlan, TimedFault};
-use crate::seen::key_of;
+use crate::adversary::{LieKind, Manner};
+use crate::faults::{TearPlan, TimedFault};
+use crate::host::HostId;
+use crate::plan::{AgentPlan, LinkPlan, MarketPlan, Plan};
+use crate::seed::key_of;
+use crate::seed::{Dice, Digest};
 
 /// Milliseconds between two occasions for a liar to speak unasked.
 pub(super) const VOLUNTEER_MS: Millis = 150;
@@ -87,6 +88,7 @@ impl World {
             seen: Vec::new(),
             counts: BTreeMap::new(),
             active: BTreeSet::new(),
+            isolations: 0,
             healed: false,
             checked: Checked::default(),
             plan,
@@ -340,7 +342,7 @@ fn clients(plan: &Plan, genesis: &Genesis, attester: &SecretKey) -> Result<Vec<C
 
 /// Makes the host of an agent a liar if its manner asks for one.
 fn corrupt(client: &mut Client, manner: Manner, plan: &Plan) -> Result<(), PlanError> {
-    client.liar = crate::adversary::agent_liar(manner);
+    client.liar = manner.liar();
 
     // This liar claims what nobody attested to it.
     if manner == Manner::CapabilityLiar {
@@ -401,16 +403,6 @@ fn everything(plan: &Plan, honest: Capabilities) -> Result<Capabilities, PlanErr
         }
     }
     Ok(claims)
-}
-
-/// The specification of a task that is submitted at the time `now`.
-pub(super) fn spec(task: &TaskPlan, market: &Label, now: Millis) -> TaskSpec {
-    let labels = task.requires.iter().filter_map(|name| name.parse().ok());
-
-    let mut spec = TaskSpec::new(market.clone());
-    spec.requires.labels = labels.collect();
-    spec.deadline = task.deadline_after.map(|after| START + now + after);
-    spec
 }
 
 /// The region of each host. The requester has none here and so is in the first.

@@ -6,8 +6,9 @@ use async_trait::async_trait;
 use quorate_agent::{Agent, Award, CallForBids, LeaseGuard, Quote, TaskError, TaskOutput};
 use quorate_types::{Capabilities, Price};
 
-use crate::dice::Dice;
-use crate::plan::{AgentPlan, Manner};
+use crate::adversary::Manner;
+use crate::plan::AgentPlan;
+use crate::seed::Dice;
 
 /// The agent that fills one slot of a client's host.
 pub(super) struct Worker {

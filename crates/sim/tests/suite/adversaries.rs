@@ -5,8 +5,8 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use quorate_sim::adversary::LieKind;
-use quorate_sim::plan::{Fault, Manner, TimedFault};
+use quorate_sim::adversary::{LieKind, Manner};
+use quorate_sim::faults::{Mute, TimedFault};
 use quorate_sim::{Line, Plan, Profile, SimReport, Simulation, Size};
 
 /// The number of tasks of a run.
@@ -35,13 +35,13 @@ fn with_liar(lie: LieKind) -> Plan {
     plan.validators[1].lie = Some(lie);
     if lie == LieKind::FalsePolka {
         // A false polka needs a second round. There is one if another validator is not heard.
-        let fault = Fault::Mute {
+        let mute = Mute {
             validators: vec![0],
         };
         plan.faults.push(TimedFault {
             at: 500,
             lasts: 2_500,
-            fault,
+            fault: mute.into(),
         });
     }
     plan
@@ -157,7 +157,8 @@ fn refusals(plan: Plan) -> String {
 fn the_swarm_bears_every_manner_of_an_agent() {
     let mut broken = Vec::new();
     for manner in Manner::ALL
-        .into_iter()
+        .iter()
+        .copied()
         .filter(|manner| *manner != Manner::Honest)
     {
         let name = manner.name();

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use quorate_replica::VotingStatus;
-use quorate_sim::plan::{Fault, TimedFault};
+use quorate_sim::faults::{Fault, LogLost, TimedFault, Wipe};
 use quorate_sim::{Line, Plan, Profile, Scenario, Simulation, Size};
 
 /// The time at which disks lose their data, in milliseconds since the start.
@@ -36,7 +36,7 @@ fn plan(validators: usize, faults: impl IntoIterator<Item = Fault>) -> Plan {
 fn wiped(validators: usize) -> Plan {
     plan(
         validators,
-        [0, 1].map(|validator| Fault::Wipe { validator }),
+        [0, 1].map(|validator| Fault::Wipe(Wipe { validator })),
     )
 }
 
@@ -121,7 +121,7 @@ fn a_lost_log_costs_its_validator_a_height_and_nobody_else_anything() {
     for validator in 0..4 {
         let lines = Rc::new(RefCell::new(Vec::new()));
         let found = Rc::clone(&lines);
-        let plan = plan(4, [Fault::LogLost { validator }]);
+        let plan = plan(4, [Fault::LogLost(LogLost { validator })]);
         let simulation = Simulation::new(plan).unwrap();
         let is_found = |line: &Line| line.what == "unopened" && line.text.contains("log");
         let trace = move |line: &Line| {

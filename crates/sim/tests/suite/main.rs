@@ -11,4 +11,3 @@ mod losses;
 mod scenario;
 mod sealed;
 mod solved;
-mod twins;

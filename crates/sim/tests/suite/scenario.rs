@@ -1,7 +1,8 @@
 //! Tests of scenario files: their meaning, and the messages about wrong ones.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use quorate_sim::plan::{Fault, Manner, TearPlan};
+use quorate_sim::adversary::Manner;
+use quorate_sim::faults::{AgentCut, Crash, Fault, Partition, TearPlan};
 use quorate_sim::scenario::{RoundTrips, Scenario};
 
 /// The shortest scenario: one validator.
@@ -104,13 +105,15 @@ fn groups_regions_and_times_become_indices_and_milliseconds() {
             (6000, None)
         ]
     );
-    let crash = |validator| Fault::Crash {
-        validator,
-        tear: TearPlan::Sectors,
+    let crash = |validator| {
+        Fault::from(Crash {
+            validator,
+            tear: TearPlan::Sectors,
+        })
     };
-    let partition = Fault::Partition {
+    let partition = Fault::from(Partition {
         groups: vec![vec![0, 1, 2], vec![3]],
-    };
+    });
     let faults: Vec<_> = plan
         .faults
         .iter()
@@ -159,10 +162,10 @@ fn a_region_that_is_cut_off_takes_its_agents_with_it() {
         .into_iter()
         .map(|timed| timed.fault)
         .collect();
-    let partition = Fault::Partition {
+    let partition = Fault::from(Partition {
         groups: vec![vec![0, 1, 2], vec![3]],
-    };
-    assert_eq!(faults, [Fault::AgentCut { agent: 1 }, partition]);
+    });
+    assert_eq!(faults, [AgentCut { agent: 1 }.into(), partition]);
 }
 
 /// The mistake, the text after the one validator of [`LEAST`], and the parts of the message.

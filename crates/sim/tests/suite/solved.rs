@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use quorate_sim::plan::Manner;
+use quorate_sim::adversary::Manner;
 use quorate_sim::scenario::Scenario;
 use quorate_sim::{Line, Plan, SimReport, Simulation};
 

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use quorate_crypto::{SignatureMemo, Verified, merkle};
-use quorate_ledger::{Committed, Dossier};
+use quorate_oracle::Effects;
+use quorate_types::outcome::{ClearingInput, ClearingRecord};
 use quorate_types::{Block, Header, Height, Outcome, Reason, cbor};
 
+use crate::adversary::Manner;
 use crate::invariants::Invariant;
-use crate::plan::{Manner, Plan};
+use crate::plan::Plan;
 use crate::profile::{Profile, Size};
 use crate::seen::Seen;
 use crate::world::World;
@@ -108,39 +110,60 @@ impl Record {
 }
 
 /// Changes what every decided block did.
-pub(super) fn outcomes(seen: &mut [Seen], mut change: impl FnMut(Height, &mut Committed)) {
+pub(super) fn outcomes(seen: &mut [Seen], mut change: impl FnMut(Height, &mut Effects)) {
     for seen in seen {
-        if let Seen::Committed {
-            block, committed, ..
-        } = seen
-        {
-            let mut changed = (**committed).clone();
+        if let Seen::Committed { block, effects, .. } = seen {
+            let mut changed = (**effects).clone();
             change(block.header.height, &mut changed);
-            *committed = Arc::new(changed);
+            *effects = Arc::new(changed);
         }
     }
 }
 
 /// Changes each outcome of every decided block.
 pub(super) fn each_outcome(seen: &mut [Seen], mut change: impl FnMut(&mut Outcome)) {
-    outcomes(seen, |_, committed| {
-        committed.outcomes.iter_mut().for_each(&mut change)
+    outcomes(seen, |_, effects| {
+        effects.outcomes.iter_mut().for_each(&mut change)
     });
+}
+
+/// A clearing: its record, and the inputs that the record binds.
+pub(super) struct Dossier {
+    pub(super) record: ClearingRecord,
+    pub(super) inputs: Vec<ClearingInput>,
+}
+
+/// The clearing record that an outcome is; `None` if it is of another kind.
+fn record(outcome: &Outcome) -> Option<&ClearingRecord> {
+    match outcome {
+        Outcome::Clearing(record) => Some(record),
+        _ => None,
+    }
 }
 
 /// Changes clearings. Everything that follows from a changed dossier changes with it: the root and
 /// the number of its inputs, and every place that names its record.
 pub(super) fn clearings(seen: &mut [Seen], mut change: impl FnMut(&mut Dossier)) {
-    outcomes(seen, |_, committed| {
-        for dossier in &mut committed.dossiers {
-            let before = dossier.record.hash();
-            change(dossier);
+    outcomes(seen, |_, effects| {
+        let records = effects.outcomes.iter().filter_map(record);
+        let records: Vec<ClearingRecord> = records.cloned().collect();
+
+        for (record, inputs) in records.into_iter().zip(&mut effects.inputs) {
+            let before = record.hash();
+            let mut dossier = Dossier {
+                record,
+                inputs: std::mem::take(inputs),
+            };
+
+            change(&mut dossier);
 
             let leaves: Vec<Vec<u8>> = dossier.inputs.iter().map(cbor::encode).collect();
             dossier.record.inputs = merkle::root(&leaves);
             dossier.record.input_count = leaves.len() as u64;
 
-            for outcome in &mut committed.outcomes {
+            *inputs = dossier.inputs.clone();
+
+            for outcome in &mut effects.outcomes {
                 match outcome {
                     Outcome::Clearing(record) if record.hash() == before => {
                         *record = dossier.record.clone();
@@ -158,8 +181,8 @@ pub(super) fn clearings(seen: &mut [Seen], mut change: impl FnMut(&mut Dossier))
 
 /// Takes back the refusals for a reason, as if the operations had taken effect.
 pub(super) fn unrefused(seen: &mut [Seen], reason: Reason) {
-    outcomes(seen, |_, committed| {
-        committed.outcomes.retain(|outcome| match outcome {
+    outcomes(seen, |_, effects| {
+        effects.outcomes.retain(|outcome| match outcome {
             Outcome::Refusal(refusal) => refusal.items.iter().all(|(_, why)| *why != reason),
             _ => true,
         });

@@ -6,7 +6,8 @@ use quorate_types::{Evidence, FencingToken, Hash, Kind, Outcome, Reason, Stateme
 
 use super::record::{Record, blocks, each_outcome, outcomes};
 use crate::invariants::{all, bounds::Bounds};
-use crate::seen::{Seen, key_of};
+use crate::seed::key_of;
+use crate::seen::Seen;
 
 /// Changes the observations of a run.
 type Change = fn(&Record, &mut Vec<Seen>);
@@ -179,8 +180,8 @@ const ROWS: &[Row] = &[
         "is assigned at the end",
         |_, seen| {
             let assigned = |seen: &Seen| {
-                matches!(seen, Seen::Committed { committed, .. }
-                if committed.outcomes.iter().any(|o| matches!(o, Outcome::Assignment(_))))
+                matches!(seen, Seen::Committed { effects, .. }
+                if effects.outcomes.iter().any(|o| matches!(o, Outcome::Assignment(_))))
             };
             let first = seen.iter().position(assigned).unwrap();
             seen.truncate(first + 1);
@@ -259,11 +260,11 @@ const ROWS: &[Row] = &[
         "a record of other inputs",
         "not those of the record",
         |_, seen| {
-            outcomes(seen, |_, committed| {
-                committed
-                    .dossiers
+            outcomes(seen, |_, effects| {
+                effects
+                    .inputs
                     .iter_mut()
-                    .for_each(|dossier| drop(dossier.inputs.pop()));
+                    .for_each(|inputs| drop(inputs.pop()));
             });
         },
     ),
@@ -283,15 +284,15 @@ const ROWS: &[Row] = &[
         "DeadlinePassed",
         |_, seen| {
             let mut first = None;
-            outcomes(seen, |height, committed| {
-                let assigned = committed.outcomes.iter().find_map(|outcome| match outcome {
+            outcomes(seen, |height, effects| {
+                let assigned = effects.outcomes.iter().find_map(|outcome| match outcome {
                     Outcome::Assignment(assignment) => Some(assignment.task),
                     _ => None,
                 });
                 let Some(task) = assigned else { return };
                 if *first.get_or_insert(height) == height {
                     let reason = Reason::DeadlinePassed;
-                    committed.outcomes.insert(
+                    effects.outcomes.insert(
                         0,
                         Outcome::Expiry(Expiry {
                             task,
@@ -309,25 +310,23 @@ const ROWS: &[Row] = &[
         "is with",
         |_, seen| {
             let mut first = None;
-            outcomes(seen, |height, committed| {
-                let found = committed
+            outcomes(seen, |height, effects| {
+                let found = effects
                     .outcomes
                     .iter()
                     .position(|o| matches!(o, Outcome::Assignment(_)));
                 if let Some(at) = found
                     && *first.get_or_insert(height) == height
                 {
-                    committed.outcomes.push(committed.outcomes[at].clone());
+                    effects.outcomes.push(effects.outcomes[at].clone());
                 }
             });
         },
     ),
     (18, "a losing bid left out", "was left out", |_, seen| {
-        outcomes(seen, |_, committed| {
-            for dossier in &mut committed.dossiers {
-                dossier
-                    .inputs
-                    .pop_if(|input| matches!(input, ClearingInput::Bid(_)));
+        outcomes(seen, |_, effects| {
+            for inputs in &mut effects.inputs {
+                inputs.pop_if(|input| matches!(input, ClearingInput::Bid(_)));
             }
         });
     }),
@@ -336,12 +335,8 @@ const ROWS: &[Row] = &[
         "a bid excluded for nothing",
         "PriceTooHigh",
         |_, seen| {
-            outcomes(seen, |_, committed| {
-                for input in committed
-                    .dossiers
-                    .iter_mut()
-                    .flat_map(|dossier| &mut dossier.inputs)
-                {
+            outcomes(seen, |_, effects| {
+                for input in effects.inputs.iter_mut().flatten() {
                     if let ClearingInput::Bid(bid) = input {
                         bid.excluded = Some(Reason::PriceTooHigh);
                     }
@@ -459,8 +454,8 @@ fn every_invariant_has_a_number_of_its_own_and_a_row() {
 
 /// Removes outcomes from all decided blocks.
 pub(super) fn without(seen: &mut [Seen], is_gone: impl Fn(&Outcome) -> bool) {
-    outcomes(seen, |_, committed| {
-        committed.outcomes.retain(|outcome| !is_gone(outcome))
+    outcomes(seen, |_, effects| {
+        effects.outcomes.retain(|outcome| !is_gone(outcome))
     });
 }
 
