@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
+use quorate_console::{say, write_new};
 use quorate_node::{DataDir, Multiaddr, NodeConfig};
 use quorate_types::{Label, Power, PublicKey, limits};
 
 use crate::member::{self, Member};
-use crate::output::{say, write_new};
 use crate::values::with_peer_id;
 
 /// Make the folder of a node: its key, its configuration, and its public card

@@ -8,7 +8,6 @@
 
 mod attest;
 mod audit;
-mod bench;
 mod demo;
 mod dossiers;
 mod genesis;
@@ -18,7 +17,6 @@ mod logging;
 mod markets;
 mod member;
 mod node;
-mod output;
 mod propose;
 mod report;
 mod sim;
@@ -29,6 +27,7 @@ mod values;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use quorate_console::{describe, reader_left};
 
 /// Let agents that do not trust each other agree who does which task, and certify each result
 #[derive(Debug, Parser)]
@@ -76,7 +75,7 @@ enum Command {
     Propose(propose::Args),
     Solve(solve::Args),
     Markets(markets::Args),
-    Bench(bench::Args),
+    Bench(quorate_bench::Args),
 }
 
 #[tokio::main]
@@ -90,9 +89,9 @@ async fn main() -> ExitCode {
 
     match cli.command.run().await {
         Ok(code) => code,
-        Err(error) if output::reader_left(&error) => ExitCode::SUCCESS,
+        Err(error) if reader_left(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", output::describe(&error));
+            eprintln!("error: {}", describe(&error));
             ExitCode::FAILURE
         }
     }
@@ -113,7 +112,7 @@ impl Command {
             Self::Propose(args) => propose::run(args).await,
             Self::Markets(args) => markets::run(&args),
             Self::Solve(args) => solve::run(&args),
-            Self::Bench(args) => bench::run(args).await,
+            Self::Bench(args) => quorate_bench::run(args).await,
         }
     }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 type Checked = Result<(), Box<dyn Error>>;
 
 /// Each crate of the workspace, without its prefix, and the other crates of it that it may use.
-const ROOMS: [(&str, &[&str]); 20] = [
+const ROOMS: [(&str, &[&str]); 22] = [
     ("types", &[]),
     ("crypto", &["types"]),
     ("market", &["types"]),
@@ -72,6 +72,8 @@ const ROOMS: [(&str, &[&str]); 20] = [
     ("command", &["agent", "types"]),
     // The trader uses only the façade, as an agent of an outside author would.
     ("trader", &["quorate"]),
+    ("console", &[]),
+    ("bench", &["types", "crypto", "network", "node", "console"]),
     ("cli", ANY),
     ("tests", ANY),
     (

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use quorate_certificate::{Judgement, TrustRoot};
+use quorate_console::say;
 use quorate_types::Validator;
 
 use super::{exit_code, read_trust_root};
-use crate::output::say;
 
 /// Show the fingerprint of a genesis, and the members that it asks you to trust
 ///

@@ -13,8 +13,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use quorate_certificate::{Judgement, TrustRoot};
-
-use crate::output::describe;
+use quorate_console::describe;
 
 /// The exit code for wrong usage: there is no input, or no trust root that can be read.
 pub(crate) const USAGE: u8 = 4;

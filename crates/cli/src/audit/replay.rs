@@ -6,13 +6,13 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 use quorate_certificate::{ANSWERED_BY_REPLAY, Judgement, NOT_REPLAYED, Policy, TrustRoot};
+use quorate_console::say;
 use quorate_types::limits;
 use serde_json::{Value, json};
 
 use super::bundle::{AuditedAuction, Bundle, Facts, WrongAward};
 use super::verify::{self, Checked};
 use super::{exit_code, files, read_trust_root, summary};
-use crate::output::say;
 
 /// Run auctions again from their dossiers, and compare them with certified assignments
 ///

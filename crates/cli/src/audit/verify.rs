@@ -9,11 +9,11 @@ use indicatif::ProgressBar;
 use quorate_certificate::{
     Certificate, Judgement, MAX_BYTES, Policy, Summary, TrustRoot, Verdict, verify,
 };
+use quorate_console::say;
 use quorate_types::Outcome;
 use serde_json::{Value, json};
 
 use super::{exit_code, files, read_trust_root, summary};
-use crate::output::say;
 
 /// Verify certificates against the genesis of their swarm
 ///

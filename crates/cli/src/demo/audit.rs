@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use quorate_certificate::{Certificate, Dossier, Judgement, Policy, TrustRoot, verify};
+use quorate_console::rfc3339;
 use quorate_types::outcome::Assignment;
 use quorate_types::{FencingToken, Outcome, PublicKey, TaskId};
 use serde::Serialize;
@@ -15,7 +16,6 @@ use super::setting::Setting;
 use crate::audit::bundle::Bundle;
 use crate::audit::files::is_dossier;
 use crate::report::{DemoReport, Summary, Task, Validator};
-use crate::values;
 
 /// The judgement of the auditor's code on the certificates of a run.
 #[derive(Debug, Default)]
@@ -123,7 +123,7 @@ impl Audit {
             title: String::new(),
             swarm_id: genesis.swarm_id().to_string(),
             fingerprint: fingerprint(setting),
-            started: values::rfc3339(genesis.created.seconds()),
+            started: rfc3339(genesis.created.seconds()),
             duration_ms: record.now(),
             certificate_dir: "certificates".to_owned(),
             trust_root: "genesis.toml".to_owned(),

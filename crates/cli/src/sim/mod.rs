@@ -19,10 +19,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use quorate_console::describe;
 use quorate_sim::Profile;
 use quorate_sim::scenario::{MAX_AGENTS, MAX_TASKS};
 
-use crate::output::describe;
 use play::Stop;
 use seeds::Seeds;
 use source::{Faults, Source};

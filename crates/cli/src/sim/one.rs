@@ -10,6 +10,7 @@ use std::rc::Rc;
 
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
+use quorate_console::say;
 use quorate_node::Clock;
 use quorate_sim::{Adversary, Line, Plan, SimReport, Work};
 use quorate_types::Millis;
@@ -19,7 +20,6 @@ use super::findings::Finding;
 use super::play::{Mark, Stop, Trace, play};
 use super::source::{self, Source};
 use super::{Args, table, text};
-use crate::output::say;
 
 /// Steps between two updates of the progress bar.
 const STEPS: u64 = 64;

@@ -8,6 +8,7 @@ use std::thread;
 
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
+use quorate_console::say;
 use quorate_node::Clock;
 use quorate_sim::{Coverage, SimReport};
 use quorate_types::{Millis, MonotonicMillis};
@@ -18,7 +19,6 @@ use super::seeds::Seeds;
 use super::source::Source;
 use super::state::{Liars, SavedRange, Sums};
 use super::{Args, table, text};
-use crate::output::say;
 
 /// Milliseconds between two writes of the state file.
 const SAVE_MS: Millis = 3_000;

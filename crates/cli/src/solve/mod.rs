@@ -11,9 +11,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 use clap::builder::{PossibleValue, PossibleValuesParser};
+use quorate_console::say;
 use quorate_market::{Mechanism, mechanisms};
 
-use crate::output::say;
 use crate::values;
 use answer::Rules;
 use instance::{Form, Instance};

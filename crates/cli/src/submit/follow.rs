@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use quorate_certificate::Certificate;
+use quorate_console::say;
 use quorate_node::{
     DossierBundle, NodeError, NodeEvent, NodeHandle, Receipt, TaskFailure, TaskHandle,
 };
@@ -17,7 +18,6 @@ use tokio::task::JoinSet;
 
 use super::progress::SubmitEvent;
 use crate::dossiers;
-use crate::output::say;
 use crate::values::unix_now;
 
 /// The state of one submission while it is followed.

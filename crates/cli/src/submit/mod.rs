@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use quorate_console::positive_duration;
 use quorate_node::{DataDir, Node};
 use quorate_types::cose::Owned;
 use quorate_types::{Genesis, Label, Price, TaskSpec, UnixMillis};
@@ -69,7 +70,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PRICE")]
     max_price: Option<Price>,
     /// Time from now on in which the tasks may be assigned: 90s, 10m, 2h.
-    #[arg(long, value_name = "TIME", value_parser = values::positive_duration)]
+    #[arg(long, value_name = "TIME", value_parser = positive_duration)]
     deadline: Option<Duration>,
     /// Number of tasks to submit, all alike.
     #[arg(long, value_name = "N", default_value_t = 1,
@@ -80,7 +81,7 @@ pub(crate) struct Args {
     out: Option<PathBuf>,
     /// Longest time to wait for the tasks to end.
     #[arg(long, value_name = "TIME", default_value = "60s",
-        value_parser = values::positive_duration)]
+        value_parser = positive_duration)]
     timeout: Duration,
     /// Write JSON lines: one object for each event, with its name in the key `event`.
     #[arg(long)]

@@ -10,9 +10,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use quorate_console::positive_duration;
 use quorate_node::Clock;
 
-use crate::values;
 use play::Play;
 use stage::DroneSetup;
 
@@ -43,7 +43,7 @@ pub(super) struct Args {
     no_faults: bool,
     /// Longest time to wait for the tasks to end; then the run is stopped.
     #[arg(long, value_name = "TIME", default_value = "5m",
-        value_parser = values::positive_duration)]
+        value_parser = positive_duration)]
     timeout: Duration,
 }
 

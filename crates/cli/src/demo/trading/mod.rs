@@ -11,9 +11,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use quorate_console::positive_duration;
 use quorate_node::Clock;
 
-use crate::values;
 use play::Play;
 use stage::TradingSetup;
 
@@ -47,7 +47,7 @@ pub(super) struct Args {
     no_faults: bool,
     /// Longest time to wait for the tasks to end; then the run is stopped.
     #[arg(long, value_name = "TIME", default_value = "5m",
-        value_parser = values::positive_duration)]
+        value_parser = positive_duration)]
     timeout: Duration,
 }
 

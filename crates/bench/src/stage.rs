@@ -4,15 +4,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use quorate_crypto::SecretKey;
-use quorate_node::{DataDir, NodeConfig, write_genesis};
+use quorate_node::{Clock, DataDir, NodeConfig, write_genesis};
 use quorate_types::genesis::{Admission, Attester, Parameters};
 use quorate_types::{
     Attestation, Capabilities, Claims, Genesis, Label, Market, PROTOCOL_VERSION, PublicKey,
     UnixMillis, Validator, ValidatorSet,
 };
 
-use super::{Args, Mix, Transport};
-use crate::values::unix_now;
+use crate::args::{Args, Mix, Transport};
 
 /// A day, which is longer than a run: for leases, and for windows that nobody bids in.
 const DAY_MS: u64 = 24 * 3_600_000;
@@ -36,7 +35,7 @@ pub(super) struct BenchSetup {
 impl BenchSetup {
     /// Makes the folder, all keys, the genesis and the signing guards.
     pub(super) fn set(args: &Args) -> Result<Self> {
-        let created = unix_now();
+        let created = Clock::start().now().unix;
         let folder = match &args.out {
             Some(folder) => folder.clone(),
             None => PathBuf::from("runs").join(format!("bench-{created}")),

@@ -7,12 +7,13 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::committee::Committee;
-use super::floor::Floor;
-use super::load::Load;
-use super::report::{BenchReport, Measured};
-use super::stage::BenchSetup;
-use super::{Args, system};
+use crate::args::Args;
+use crate::committee::Committee;
+use crate::floor::Floor;
+use crate::load::Load;
+use crate::report::{BenchReport, Measured};
+use crate::stage::BenchSetup;
+use crate::system;
 
 /// The time between two steps of the bar.
 const STEP: Duration = Duration::from_millis(100);

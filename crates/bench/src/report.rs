@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::floor::Floor;
-use super::quantiles::{Quantiles, round};
-use super::sample::Sample;
-use super::{Args, Mix, Transport};
+use crate::args::{Args, Mix, Transport};
+use crate::floor::Floor;
+use crate::quantiles::{Quantiles, round};
+use crate::sample::Sample;
 
 /// The counts and the usage between begin and end.
 pub(super) struct Measured {

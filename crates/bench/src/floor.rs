@@ -15,8 +15,8 @@ use quorate_types::{BlockId, Hash, Kind, Statement, SwarmId};
 use serde::Serialize;
 use tokio::time::{Instant, timeout};
 
-use super::Transport;
-use super::quantiles::{rank, round};
+use crate::args::Transport;
+use crate::quantiles::{rank, round};
 
 /// Bytes of a vote, as a frame and as a record.
 const BYTES: usize = 300;

@@ -1,29 +1,12 @@
-//! `quorate bench`: measures a committee on this computer under load, beside the floor of the same
-//! run.
-
-mod committee;
-mod floor;
-mod load;
-mod measure;
-mod process;
-mod quantiles;
-mod report;
-mod sample;
-mod stage;
-mod system;
-mod worker;
+//! The arguments of `quorate bench`, with the choices that they name.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
+use quorate_console::{duration, positive_duration};
 use quorate_network::Multiaddr;
 use serde::Serialize;
-
-use crate::output::say;
-use crate::values;
-use stage::BenchSetup;
 
 /// Measure a committee on this computer under load
 ///
@@ -32,55 +15,55 @@ use stage::BenchSetup;
 /// least latency that this machine allows.
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true, after_long_help = DEFINITIONS)]
-pub(crate) struct Args {
+pub struct Args {
     #[command(subcommand)]
-    worker: Option<Hidden>,
+    pub(crate) worker: Option<Hidden>,
     /// Validators, each a process of its own.
     #[arg(long, value_name = "N", default_value_t = 4,
         value_parser = clap::value_parser!(u64).range(1..=64))]
-    validators: u64,
+    pub(crate) validators: u64,
     /// Validators that are killed (SIGKILL) before anything is measured; fewer than a third.
     #[arg(long, value_name = "N", default_value_t = 0)]
-    dead: u64,
+    pub(crate) dead: u64,
     /// Agents: keys that submit operations, all from this process over one link per validator.
     #[arg(long, value_name = "N", default_value_t = 8,
         value_parser = clap::value_parser!(u64).range(1..=10_000))]
-    agents: u64,
+    pub(crate) agents: u64,
     /// Operations that the agents submit.
     #[arg(long, value_enum, default_value_t = Mix::Submit)]
-    mix: Mix,
+    pub(crate) mix: Mix,
     /// Bytes of the opaque part of each task.
     #[arg(long, value_name = "N", default_value_t = 64,
         value_parser = clap::value_parser!(u64).range(8..=4096))]
-    payload_bytes: u64,
+    pub(crate) payload_bytes: u64,
     /// Tasks that all agents together submit per second, whether or not they are committed in time.
     /// With 0, the load is a closed loop: each agent keeps `--in-flight` tasks under way.
     #[arg(long, value_name = "TASKS/S", default_value_t = 0)]
-    rate: u64,
+    pub(crate) rate: u64,
     /// Tasks that each agent keeps under way in the closed loop.
     #[arg(long, value_name = "N", default_value_t = 1,
         value_parser = clap::value_parser!(u64).range(1..=128))]
-    in_flight: u64,
+    pub(crate) in_flight: u64,
     /// Transport of the links between the processes.
     #[arg(long, value_enum, default_value_t = Transport::Tcp)]
-    transport: Transport,
+    pub(crate) transport: Transport,
     /// How long to measure: 500ms, 30s, 2m.
     #[arg(long, value_name = "TIME", default_value = "10s",
-        value_parser = values::positive_duration)]
-    duration: Duration,
+        value_parser = positive_duration)]
+    pub(crate) duration: Duration,
     /// How long the load runs before it is measured.
-    #[arg(long, value_name = "TIME", default_value = "3s", value_parser = values::duration)]
-    warmup: Duration,
+    #[arg(long, value_name = "TIME", default_value = "3s", value_parser = duration)]
+    pub(crate) warmup: Duration,
     /// Measure an idle committee, without a load.
     #[arg(long)]
-    idle: bool,
+    pub(crate) idle: bool,
     /// Folder of the run, which is kept; must be empty or absent. Choose the disk that you mean to
     /// measure: validators sync to it.
     #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
+    pub(crate) out: Option<PathBuf>,
     /// Print one JSON object instead of the table.
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
 }
 
 const DEFINITIONS: &str = "\
@@ -114,16 +97,26 @@ Examples:
   quorate bench --idle --duration 30s                  memory and CPU at rest";
 
 #[derive(Debug, clap::Subcommand)]
-enum Hidden {
+pub(crate) enum Hidden {
     /// Run one validator of a measurement; for internal use
     #[command(hide = true)]
-    Worker(worker::Args),
+    Worker(WorkerArgs),
+}
+
+/// Arguments of a worker.
+#[derive(Debug, clap::Args)]
+pub(crate) struct WorkerArgs {
+    /// Folder of the validator.
+    pub(crate) data_dir: PathBuf,
+    /// Reports every height, so that the load can go on.
+    #[arg(long)]
+    pub(crate) tells: bool,
 }
 
 /// The operations that agents submit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
-enum Mix {
+pub(crate) enum Mix {
     /// One operation for each task: its submission. Nobody bids.
     Submit,
     /// Whole lives of tasks: submit, bid, accept, complete; one bidder for each task.
@@ -136,7 +129,7 @@ enum Mix {
 /// The transport of links.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
-enum Transport {
+pub(crate) enum Transport {
     /// TCP with Noise and Yamux.
     Tcp,
     /// QUIC, over UDP.
@@ -145,48 +138,10 @@ enum Transport {
 
 impl Transport {
     /// Returns the address of any free port of the loopback interface.
-    fn any_port(self) -> Result<Multiaddr> {
+    pub(crate) fn any_port(self) -> Result<Multiaddr> {
         Ok(match self {
             Self::Tcp => "/ip4/127.0.0.1/tcp/0".parse()?,
             Self::Quic => "/ip4/127.0.0.1/udp/0/quic-v1".parse()?,
         })
     }
-}
-
-/// Measures a committee, and prints the report.
-///
-/// # Errors
-/// The reason why it could not be measured.
-pub(crate) async fn run(args: Args) -> Result<ExitCode> {
-    if let Some(Hidden::Worker(worker)) = args.worker {
-        return worker::run(worker).await;
-    }
-
-    ensure!(
-        3 * args.dead < args.validators,
-        "--dead: {} of {} validators dead leave no quorum; name fewer than a third",
-        args.dead,
-        args.validators
-    );
-
-    let stage = BenchSetup::set(&args)?;
-    let measured = tokio::select! {
-        measured = measure::measure(&args, &stage) => Some(measured),
-        _ = tokio::signal::ctrl_c() => None,
-    };
-
-    // The folder is removed however the measurement ended.
-    let cleared = stage.clear();
-    let Some(report) = measured.transpose()? else {
-        eprintln!("stopped");
-        return Ok(ExitCode::from(130));
-    };
-    cleared?;
-
-    match args.json {
-        true => say(serde_json::to_string(&report)?)?,
-        false => say(report.table())?,
-    }
-
-    Ok(ExitCode::SUCCESS)
 }

@@ -7,10 +7,11 @@ use quorate_network::Multiaddr;
 use quorate_types::PublicKey;
 use tokio::sync::mpsc;
 
-use super::process::Process;
-use super::sample::{BEGIN, END, HeightProgress, Line, Sample};
-use super::stage::BenchSetup;
-use super::{Args, system};
+use crate::args::Args;
+use crate::process::Process;
+use crate::sample::{BEGIN, END, HeightProgress, Line, Sample};
+use crate::stage::BenchSetup;
+use crate::system;
 
 /// The validators that are alive. The first one reports what each height did.
 pub(super) struct Committee {

@@ -1,12 +1,11 @@
 //! A process of a measurement: a validator that counts what it commits and reports to its parent.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::process::ExitCode;
-
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use quorate_console::say;
 use quorate_network::Counters;
 use quorate_node::{CommittedBlock, CrashPoints, DataDir, Validator, ValidatorEvent};
 use quorate_types::{OperationBody, Outcome, PublicKey, SignedOperation};
@@ -14,24 +13,14 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
-use super::load::stamp::{self, STAMP_BYTES};
-use super::sample::{BEGIN, END, HeightProgress, Line, Sample};
-use crate::output::say;
-
-/// Arguments of a worker.
-#[derive(Debug, clap::Args)]
-pub(super) struct Args {
-    /// Folder of the validator.
-    data_dir: PathBuf,
-    /// Reports every height, so that the load can go on.
-    #[arg(long)]
-    tells: bool,
-}
+use crate::args::WorkerArgs;
+use crate::sample::{BEGIN, END, HeightProgress, Line, Sample};
+use crate::stamp::{self, STAMP_BYTES};
 
 /// The longest time until a socket is bound, and until all other validators are connected.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
-pub(super) async fn run(args: Args) -> Result<ExitCode> {
+pub(super) async fn run(args: WorkerArgs) -> Result<ExitCode> {
     let data_dir = DataDir::new(args.data_dir);
     let others = data_dir.genesis()?.validators.len().saturating_sub(1);
     let validator = Validator::start(&data_dir, CrashPoints::default()).await?;

@@ -7,9 +7,9 @@ use quorate_types::operation::Offer;
 use quorate_types::{Label, Price, PublicKey, TaskId, TaskSpec};
 
 use super::agent::{Agent, Say};
-use super::stamp;
-use crate::bench::stage::BenchSetup;
-use crate::bench::{Args, Mix};
+use crate::args::{Args, Mix};
+use crate::stage::BenchSetup;
+use crate::stamp;
 
 /// The most offers in one bid.
 const OFFERS: usize = 16;

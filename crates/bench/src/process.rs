@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::mpsc;
 
-use super::sample::{HeightProgress, Line};
+use crate::sample::{HeightProgress, Line};
 
 /// A child process. It is killed when this value is dropped.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 ///
 /// # Errors
 /// If standard output cannot be written, for instance because its reader has closed it.
-pub(crate) fn say(line: impl AsRef<str>) -> Result<()> {
+pub fn say(line: impl AsRef<str>) -> Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", line.as_ref())
         .and_then(|()| out.flush())
@@ -21,7 +21,7 @@ const OUTPUT: &str = "standard output";
 
 /// Whether an error only means that the reader of standard output has closed it, as `head` does
 /// when it has read enough. Such an error is not worth a message.
-pub(crate) fn reader_left(error: &anyhow::Error) -> bool {
+pub fn reader_left(error: &anyhow::Error) -> bool {
     let is_output = error.chain().any(|cause| cause.to_string() == OUTPUT);
     let mut causes = error
         .chain()
@@ -33,7 +33,7 @@ pub(crate) fn reader_left(error: &anyhow::Error) -> bool {
 ///
 /// # Errors
 /// If the file exists already or cannot be written. The error names it.
-pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
+pub fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
     let file = std::fs::OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -44,7 +44,7 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
 
 /// The text of an error and its causes. Leaves out a cause that the text before it contains
 /// already.
-pub(crate) fn describe(error: &anyhow::Error) -> String {
+pub fn describe(error: &anyhow::Error) -> String {
     let mut text = String::new();
 
     for cause in error.chain().map(|cause| cause.to_string()) {

@@ -10,7 +10,7 @@ use quorate_types::{
 };
 use tokio::time::Instant;
 
-use super::stamp;
+use crate::stamp;
 
 /// The most operations of one agent under way; a mempool takes more than that from one agent.
 const IN_FLIGHT: usize = 200;

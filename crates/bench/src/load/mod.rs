@@ -6,7 +6,6 @@
 
 mod agent;
 mod market;
-pub(super) mod stamp;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -24,9 +23,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::Args;
-use super::sample::HeightProgress;
-use super::stage::BenchSetup;
+use crate::args::Args;
+use crate::sample::HeightProgress;
+use crate::stage::BenchSetup;
+use crate::stamp;
 use agent::{Agent, Say};
 use market::Market;
 

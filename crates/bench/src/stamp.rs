@@ -4,14 +4,14 @@
 use quorate_types::cose::Owned;
 
 /// Bytes of a stamp: microseconds of Unix time, big-endian.
-pub(in crate::bench) const STAMP_BYTES: usize = 8;
+pub(crate) const STAMP_BYTES: usize = 8;
 
 /// Returns microseconds of Unix time, which all processes of one machine share.
 #[expect(
     clippy::disallowed_methods,
     reason = "the latency across processes is measured, and nothing depends on it"
 )]
-pub(in crate::bench) fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.map_or(0, |since| {
         u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
@@ -19,7 +19,7 @@ pub(in crate::bench) fn now() -> u64 {
 }
 
 /// Returns `bytes` bytes that begin with the stamp, or the stamp alone if they are fewer.
-pub(super) fn stamped(when: u64, bytes: usize) -> Owned {
+pub(crate) fn stamped(when: u64, bytes: usize) -> Owned {
     let mut opaque = vec![0; bytes.max(STAMP_BYTES)];
     opaque[..STAMP_BYTES].copy_from_slice(&when.to_be_bytes());
     Owned(opaque)
