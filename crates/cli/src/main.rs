@@ -8,8 +8,6 @@
 
 mod attest;
 mod audit;
-mod demo;
-mod dossiers;
 mod genesis;
 mod init;
 mod join;
@@ -18,7 +16,6 @@ mod markets;
 mod member;
 mod node;
 mod propose;
-mod report;
 mod sim;
 mod solve;
 mod submit;
@@ -70,7 +67,7 @@ enum Command {
     Submit(submit::Args),
     Audit(audit::Args),
     /// Show a whole swarm at work on this machine, from auction to audit
-    Demo(demo::Args),
+    Demo(quorate_demo::Args),
     Sim(sim::Args),
     Propose(propose::Args),
     Solve(solve::Args),
@@ -107,7 +104,7 @@ impl Command {
             Self::Node(args) => node::run(args).await,
             Self::Submit(args) => submit::run(args).await,
             Self::Audit(args) => Ok(audit::run(args)),
-            Self::Demo(args) => demo::run(args).await,
+            Self::Demo(args) => quorate_demo::run(args).await,
             Self::Sim(args) => Ok(sim::run(args).await),
             Self::Propose(args) => propose::run(args).await,
             Self::Markets(args) => markets::run(&args),

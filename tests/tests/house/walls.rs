@@ -11,7 +11,7 @@ use serde_json::Value;
 type Checked = Result<(), Box<dyn Error>>;
 
 /// Each crate of the workspace, without its prefix, and the other crates of it that it may use.
-const ROOMS: [(&str, &[&str]); 22] = [
+const ROOMS: [(&str, &[&str]); 23] = [
     ("types", &[]),
     ("crypto", &["types"]),
     ("market", &["types"]),
@@ -74,6 +74,18 @@ const ROOMS: [(&str, &[&str]); 22] = [
     ("trader", &["quorate"]),
     ("console", &[]),
     ("bench", &["types", "crypto", "network", "node", "console"]),
+    (
+        "demo",
+        &[
+            "types",
+            "market",
+            "certificate",
+            "node",
+            "drone",
+            "trader",
+            "console",
+        ],
+    ),
     ("cli", ANY),
     ("tests", ANY),
     (

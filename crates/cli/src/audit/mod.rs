@@ -1,11 +1,10 @@
 //! `quorate audit`: checks certificates offline, for somebody who did not see the swarm decide.
 
-pub(crate) mod bundle;
 mod explain;
-pub(crate) mod files;
+mod files;
 mod fingerprint;
 mod replay;
-pub(crate) mod summary;
+mod summary;
 mod verify;
 
 use std::path::Path;

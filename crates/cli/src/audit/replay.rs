@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
-use quorate_certificate::{ANSWERED_BY_REPLAY, Judgement, NOT_REPLAYED, Policy, TrustRoot};
+use quorate_certificate::{
+    ANSWERED_BY_REPLAY, AuctionFacts, Auctions, AuditedAuction, Judgement, NOT_REPLAYED, Policy,
+    TrustRoot, WrongAward,
+};
 use quorate_console::say;
 use quorate_types::limits;
 use serde_json::{Value, json};
 
-use super::bundle::{AuditedAuction, Bundle, Facts, WrongAward};
 use super::verify::{self, Checked};
 use super::{exit_code, files, read_trust_root, summary};
 
@@ -84,16 +86,16 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
     };
 
     let checked = verify::check_all(files.certificates, &root, &policy);
-    let bundle = bundle_of(&checked, files.dossiers)?;
+    let known = auctions_of(&checked, files.dossiers)?;
     let findings = Findings {
-        auctions: bundle.replay(&root),
+        auctions: known.replay(&root),
         checked,
     };
 
     // If a certificate was refused, the verdict on it matters more than that there is no auction.
     let is_refused = findings.refused().next().is_some();
     ensure!(
-        is_refused || !bundle.is_empty(),
+        is_refused || !known.is_empty(),
         "there is no auction among these files: give dossiers, or certificates of assignments"
     );
 
@@ -106,22 +108,22 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
 }
 
 /// Brings the outcomes of verified certificates and the dossiers in these files together.
-fn bundle_of(checked: &[Checked], dossiers: Vec<PathBuf>) -> Result<Bundle> {
-    let mut bundle = Bundle::default();
+fn auctions_of(checked: &[Checked], dossiers: Vec<PathBuf>) -> Result<Auctions> {
+    let mut known = Auctions::default();
     for file in checked {
         // Only authentic certificates may say which auctions are to be compared.
         if let Some(outcome) = file.auction() {
-            bundle.certify(file.name(), outcome);
+            known.certify(file.name(), outcome);
         }
     }
 
     for path in dossiers {
         let name = path.display().to_string();
         let bytes = files::read(&path, limits::DOSSIER_BYTES).with_context(|| name.clone())?;
-        bundle.add_dossier(name, &bytes);
+        known.add_dossier(name, &bytes);
     }
 
-    Ok(bundle)
+    Ok(known)
 }
 
 impl Findings {
@@ -252,8 +254,8 @@ fn auction_line(auction: &AuditedAuction) -> String {
     line
 }
 
-fn facts_line(facts: &Facts) -> String {
-    let Facts {
+fn facts_line(facts: &AuctionFacts) -> String {
+    let AuctionFacts {
         record,
         tasks,
         bids,

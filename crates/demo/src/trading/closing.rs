@@ -9,13 +9,13 @@ use quorate_trader::{ParentOrder, Schedule, Ticks, show_price};
 use quorate_types::Reason;
 use serde::Serialize;
 
-use super::Args;
+use super::args::Args;
 use super::broker::Child;
 use super::collusion::{Insight, ppm, resists};
 use super::play::Played;
 use super::stage::{Character, MARKETS, TradingSetup};
-use crate::demo::audit::{self, Audit};
-use crate::demo::record::TaskRecord;
+use crate::audit::{self, Audit};
+use crate::record::TaskRecord;
 use crate::report::{
     Agent, Bar, DemoReport, Fill, Mechanism, Order, Refusal, Summary, Task, TaskState, Trading,
 };
@@ -79,11 +79,11 @@ pub(super) fn close(args: &Args, stage: &TradingSetup, played: &Played) -> Resul
     let json = json(&report.summary, trading, played);
     let mut faults = audit.faults(&played.record, json.summary.completed);
     faults.extend(self::faults(stage, trading, &json));
-    if !args.no_faults {
+    if !args.run.no_faults {
         faults.extend(missing_misconduct(stage, trading, &json));
     }
 
-    if args.json {
+    if args.run.json {
         audit::print_json(&stage.setting, &report, &json, &faults)?;
     } else {
         print_summary(&report, trading, &json);

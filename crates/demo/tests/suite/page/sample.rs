@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
-use super::report::{
+use quorate_demo::report::{
     Agent, Assignment, Bar, Collusion, DemoReport, Ended, Fill, GeoPoint, Height, Mechanism, Order,
     Refusal, Stop, Summary, Task, TaskState, Trading, Validator,
 };

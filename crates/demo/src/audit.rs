@@ -5,17 +5,17 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use quorate_certificate::{Certificate, Dossier, Judgement, Policy, TrustRoot, verify};
+use quorate_certificate::{
+    Auctions, Certificate, DOSSIER_EXTENSION, Dossier, Judgement, Policy, TrustRoot, verify,
+};
 use quorate_console::rfc3339;
 use quorate_types::outcome::Assignment;
 use quorate_types::{FencingToken, Outcome, PublicKey, TaskId};
 use serde::Serialize;
 
-use super::record::Record;
-use super::setting::Setting;
-use crate::audit::bundle::Bundle;
-use crate::audit::files::is_dossier;
+use crate::record::Record;
 use crate::report::{DemoReport, Summary, Task, Validator};
+use crate::setting::{Member, Setting};
 
 /// The judgement of the auditor's code on the certificates of a run.
 #[derive(Debug, Default)]
@@ -43,7 +43,7 @@ impl Audit {
     pub(super) fn of(setting: &Setting) -> Result<Self> {
         let root = read_trust_root(&setting.trust_root())?;
         let mut audit = Self::default();
-        let mut auctions = Bundle::default();
+        let mut auctions = Auctions::default();
         for path in files_in(&setting.certificates())? {
             let name = path.display().to_string();
             let bytes = std::fs::read(&path).with_context(|| name.clone())?;
@@ -61,7 +61,7 @@ impl Audit {
         Ok(audit)
     }
 
-    fn replay(&mut self, auctions: &Bundle, root: &TrustRoot) {
+    fn replay(&mut self, auctions: &Auctions, root: &TrustRoot) {
         for auction in auctions.replay(root) {
             self.auctions += 1;
             self.replayed += u64::from(auction.judgement() == Judgement::Verified);
@@ -69,7 +69,7 @@ impl Audit {
         }
     }
 
-    fn judge(&mut self, name: String, bytes: &[u8], root: &TrustRoot, auctions: &mut Bundle) {
+    fn judge(&mut self, name: String, bytes: &[u8], root: &TrustRoot, auctions: &mut Auctions) {
         self.files += 1;
         let verdict = verify(bytes, root, &Policy::default());
 
@@ -83,7 +83,7 @@ impl Audit {
         }
     }
 
-    fn take(&mut self, name: String, bytes: &[u8], auctions: &mut Bundle) {
+    fn take(&mut self, name: String, bytes: &[u8], auctions: &mut Auctions) {
         self.verified += 1;
         // Bytes that verify can be decoded.
         let Ok(certificate) = Certificate::decode(bytes) else {
@@ -194,6 +194,12 @@ impl Audit {
     }
 }
 
+/// Returns whether a file is a dossier, by its name.
+fn is_dossier(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|extension| extension == DOSSIER_EXTENSION)
+}
+
 fn read_trust_root(path: &Path) -> Result<TrustRoot> {
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
     Ok(TrustRoot::parse(&text)?)
@@ -299,7 +305,7 @@ pub(super) fn conclude(faults: &[String]) -> ExitCode {
 
 /// Returns the committee as the report lists it.
 fn validators(setting: &Setting, record: &Record) -> Vec<Validator> {
-    let validator = |member: &super::setting::Member| Validator {
+    let validator = |member: &Member| Validator {
         name: member.name.clone(),
         key: member.key.to_string(),
         killed_at_ms: record

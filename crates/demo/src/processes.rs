@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::mpsc;
 
-use super::worker::Line;
+use crate::worker::Line;
 
 /// A line that a process sent, or the news that it ended.
 #[derive(Debug)]

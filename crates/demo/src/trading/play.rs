@@ -5,12 +5,12 @@ use humantime::format_duration;
 use quorate_node::{NodeEvent, TaskHandle};
 use quorate_types::{Reason, TaskId};
 
-use super::Args;
+use super::args::Args;
 use super::broker::{Broker, Child};
 use super::stage::{MARKETS, TradingSetup};
-use crate::demo::record::Record;
-use crate::demo::swarm::{DemoSwarm, GATHERING, News, progress_bar};
-use crate::demo::worker::Line;
+use crate::record::Record;
+use crate::swarm::{DemoSwarm, GATHERING, News, progress_bar};
+use crate::worker::Line;
 
 /// Milliseconds from when slices of a market were seen to be awarded until its other slices are
 /// called back. Its auction is over by then: all of its awards come with the same block.
@@ -61,7 +61,7 @@ impl<'a> Play<'a> {
     /// Starts every process.
     pub(super) async fn start(args: &'a Args, stage: &'a TradingSetup) -> Result<Self> {
         let slices: u64 = stage.orders.iter().map(|order| order.lots).sum();
-        let bar = progress_bar(args.json, usize::try_from(slices).unwrap_or(usize::MAX));
+        let bar = progress_bar(args.run.json, usize::try_from(slices).unwrap_or(usize::MAX));
         let swarm = DemoSwarm::start(&stage.setting, "trader", bar).await?;
 
         let telling = [Reason::BudgetExceeded, Reason::Unopened, Reason::Barred];
@@ -82,7 +82,7 @@ impl<'a> Play<'a> {
 
     /// Runs until every slice has ended or the time is up, then stops every process.
     pub(super) async fn run(mut self) -> Result<Played> {
-        let limit = self.args.timeout;
+        let limit = self.args.run.timeout;
         match tokio::time::timeout(limit, self.trade()).await {
             Ok(traded) => traded?,
             Err(_) => self

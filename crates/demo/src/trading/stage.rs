@@ -4,12 +4,12 @@ use anyhow::Result;
 use quorate_trader::{Bars, MakerConfig, ParentOrder, Schedule, Ticks, with_ppm};
 use quorate_types::{Label, Market, UnixMillis};
 
-use super::Args;
-use crate::demo::setting::{Input, Setting, Wanted};
-use crate::demo::worker::{TRADER_FILE, TraderFile};
+use super::args::Args;
+use crate::setting::{Input, Setting, Wanted};
+use crate::worker::{TRADER_FILE, TraderFile};
 
 /// The day that ships, for a run without `--bars`.
-const DAY: &str = include_str!("../../../../../examples/trading/day.csv");
+const DAY: &str = include_str!("../../../../examples/trading/day.csv");
 const DAY_NAME: &str = "day.csv";
 /// The label that slices require and that every market maker is attested.
 const VENUE: &str = "venue.lit";
@@ -73,7 +73,7 @@ impl TradingSetup {
             agents: args.traders,
             attester: "clearing-house",
             markets: markets()?,
-            out: args.out.as_deref(),
+            out: args.run.out.as_deref(),
             started,
         })?;
 
@@ -206,7 +206,7 @@ fn character(args: &Args, at: usize) -> Character {
     let count = args.traders;
     // The last market maker is at 1, the one before it at 2.
     match count - at {
-        _ if args.no_faults => Character::Honest,
+        _ if args.run.no_faults => Character::Honest,
         1 => Character::OverCredit,
         2 if count >= 4 => Character::Silent,
         _ if at < 2 && count >= 6 => Character::Ring,

@@ -1,16 +1,19 @@
-//! Brings certified assignments and dossiers together, by the clearing that they belong to.
+//! The auctions behind many certificates: brings certified assignments and dossiers together, by the
+//! clearing that they belong to, and runs each auction again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use quorate_certificate::{
-    Dossier, DossierError, Judgement, Mismatch, Replay, ReplayError, TrustRoot,
-};
 use quorate_types::outcome::{Assignment, ClearingInput, ClearingRecord};
 use quorate_types::{Hash, Outcome, TaskId};
 
-/// Everything that is known of auctions. Certificates must be verified before they are put in.
+use crate::{Dossier, DossierError, Judgement, Mismatch, Replay, ReplayError, TrustRoot};
+
+/// Everything that certificates and dossiers tell of auctions.
+///
+/// Certificates must be verified before they are put in. Files are told apart by names, which are
+/// any text that the caller finds them by.
 #[derive(Debug, Default)]
-pub(crate) struct Bundle {
+pub struct Auctions {
     /// The statements of certificates about each clearing, by the hash of its record.
     certified: BTreeMap<Hash, Certified>,
     /// The dossiers with the names of their files, or the reason why one cannot be read.
@@ -28,37 +31,41 @@ struct Certified {
 
 /// The result of running one auction again.
 #[derive(Debug)]
-pub(crate) struct AuditedAuction {
+pub struct AuditedAuction {
     /// Hash of the clearing's record; `None` if the dossier cannot be read.
-    pub(crate) clearing: Option<Hash>,
+    pub clearing: Option<Hash>,
     /// Name of the dossier's file, or of a certificate whose dossier is missing.
-    pub(crate) file: String,
+    pub file: String,
     /// The facts in the dossier; `None` if it is missing or cannot be read.
-    pub(crate) facts: Option<Facts>,
+    pub facts: Option<AuctionFacts>,
     /// The number of certified assignments that were compared.
-    pub(crate) compared: usize,
+    pub compared: usize,
     /// The fault that concerns the whole auction; `None` if it gives what its record says.
-    pub(crate) fault: Option<Fault>,
+    pub fault: Option<AuctionFault>,
     /// The certified assignments that differ from what the auction gives.
-    pub(crate) mismatches: Vec<WrongAward>,
+    pub mismatches: Vec<WrongAward>,
 }
 
-/// Facts about an auction, from its dossier.
+/// AuctionFacts about an auction, from its dossier.
 #[derive(Debug)]
-pub(crate) struct Facts {
-    pub(crate) record: ClearingRecord,
-    pub(crate) tasks: usize,
-    pub(crate) bidders: usize,
-    pub(crate) bids: usize,
+pub struct AuctionFacts {
+    /// The record of the clearing.
+    pub record: ClearingRecord,
+    /// The number of tasks that were to be assigned.
+    pub tasks: usize,
+    /// The number of agents that bid.
+    pub bidders: usize,
+    /// The number of bids, those that were excluded among them.
+    pub bids: usize,
     /// The number of `bids` that were excluded from the clearing.
-    pub(crate) excluded: usize,
+    pub excluded: usize,
     /// The number of solutions that members proposed.
-    pub(crate) solutions: usize,
+    pub solutions: usize,
 }
 
 /// A fault that concerns a whole auction.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Fault {
+pub enum AuctionFault {
     /// No certificate at hand is of the clearing.
     #[error("no certificate here is of this clearing, so anyone can have made the dossier")]
     Uncertified,
@@ -72,16 +79,18 @@ pub(crate) enum Fault {
 
 /// A certified assignment that differs from what the auction gives.
 #[derive(Debug)]
-pub(crate) struct WrongAward {
+pub struct WrongAward {
     /// Name of the certificate's file.
-    pub(crate) file: String,
-    pub(crate) task: TaskId,
-    pub(crate) mismatch: Mismatch,
+    pub file: String,
+    /// The task that is assigned.
+    pub task: TaskId,
+    /// The way in which the assignment differs.
+    pub mismatch: Mismatch,
 }
 
-impl Bundle {
+impl Auctions {
     /// Takes in the outcome of a verified certificate. Ignores it if it says nothing of an auction.
-    pub(crate) fn certify(&mut self, file: String, outcome: &Outcome) {
+    pub fn certify(&mut self, file: String, outcome: &Outcome) {
         match outcome {
             Outcome::Assignment(assignment) => {
                 let certified = self.certified.entry(assignment.clearing).or_default();
@@ -101,19 +110,19 @@ impl Bundle {
     }
 
     /// Takes in the bytes of a dossier, even if they are not a valid one.
-    pub(crate) fn add_dossier(&mut self, file: String, bytes: &[u8]) {
+    pub fn add_dossier(&mut self, file: String, bytes: &[u8]) {
         self.dossiers.push((file, Dossier::decode(bytes)));
     }
 
-    /// Whether there is nothing about any auction.
-    pub(crate) fn is_empty(&self) -> bool {
+    /// Returns whether there is nothing about any auction.
+    pub fn is_empty(&self) -> bool {
         self.certified.is_empty() && self.dossiers.is_empty()
     }
 
     /// Runs each auction again by the rules of this swarm. Returns the auctions of all dossiers in
     /// the order in which these came, then those that certificates name but whose dossier is
     /// missing.
-    pub(crate) fn replay(&self, root: &TrustRoot) -> Vec<AuditedAuction> {
+    pub fn replay(&self, root: &TrustRoot) -> Vec<AuditedAuction> {
         let mut seen = BTreeSet::new();
         let mut auctions = Vec::new();
         for (file, dossier) in &self.dossiers {
@@ -140,7 +149,7 @@ impl Bundle {
         match dossier {
             Ok(dossier) => self.replay_dossier(file, dossier, root),
             Err(error) => {
-                let fault = Fault::Replay(ReplayError::Dossier(error.clone()));
+                let fault = AuctionFault::Replay(ReplayError::Dossier(error.clone()));
                 AuditedAuction::faulty(None, file.to_owned(), None, fault)
             }
         }
@@ -149,23 +158,23 @@ impl Bundle {
     fn replay_dossier(&self, file: &str, dossier: &Dossier, root: &TrustRoot) -> AuditedAuction {
         let clearing = dossier.record.hash();
         let faulty = |fault| {
-            let facts = Facts::of(dossier);
+            let facts = AuctionFacts::of(dossier);
             AuditedAuction::faulty(Some(clearing), file.to_owned(), Some(facts), fault)
         };
 
         // Before the auction is run, so that a made-up dossier costs no more than this lookup
         // (C-17).
         let Some(certified) = self.certified.get(&clearing) else {
-            return faulty(Fault::Uncertified);
+            return faulty(AuctionFault::Uncertified);
         };
 
         match Replay::run(dossier, root) {
-            Err(error) => faulty(Fault::Replay(error)),
+            Err(error) => faulty(AuctionFault::Replay(error)),
 
             Ok(replay) => AuditedAuction {
                 clearing: Some(clearing),
                 file: file.to_owned(),
-                facts: Some(Facts::of(dossier)),
+                facts: Some(AuctionFacts::of(dossier)),
                 compared: certified.assignments.len(),
                 fault: None,
                 mismatches: certified.compare(&replay),
@@ -202,14 +211,14 @@ impl Certified {
             Some(clearing),
             file,
             None,
-            Fault::Missing,
+            AuctionFault::Missing,
         ))
     }
 }
 
-impl Fault {
-    /// The stable name of the fault, such as `missing_dossier`.
-    pub(crate) fn code(&self) -> &'static str {
+impl AuctionFault {
+    /// Returns the stable name of the fault, such as `missing_dossier`.
+    pub fn code(&self) -> &'static str {
         match self {
             Self::Uncertified => "uncertified_dossier",
             Self::Missing => "missing_dossier",
@@ -219,7 +228,12 @@ impl Fault {
 }
 
 impl AuditedAuction {
-    fn faulty(clearing: Option<Hash>, file: String, facts: Option<Facts>, fault: Fault) -> Self {
+    fn faulty(
+        clearing: Option<Hash>,
+        file: String,
+        facts: Option<AuctionFacts>,
+        fault: AuctionFault,
+    ) -> Self {
         Self {
             clearing,
             file,
@@ -230,9 +244,9 @@ impl AuditedAuction {
         }
     }
 
-    /// The complaints about the auction, each with the file that it is about. Empty if the auction
+    /// Returns the complaints about the auction, each with the file that it is about. Empty if the auction
     /// gives what is certified.
-    pub(crate) fn complaints(&self) -> Vec<String> {
+    pub fn complaints(&self) -> Vec<String> {
         let fault = self
             .fault
             .iter()
@@ -249,19 +263,19 @@ impl AuditedAuction {
         fault.chain(wrong).collect()
     }
 
-    /// The judgement of the auction. It is `Verified` if the auction gives what is certified.
-    pub(crate) fn judgement(&self) -> Judgement {
+    /// Returns the judgement of the auction. It is `Verified` if the auction gives what is certified.
+    pub fn judgement(&self) -> Judgement {
         match &self.fault {
-            Some(Fault::Uncertified) => Judgement::NotAuthentic,
-            Some(Fault::Missing) => Judgement::CannotEvaluate,
-            Some(Fault::Replay(error)) => error.judgement(),
+            Some(AuctionFault::Uncertified) => Judgement::NotAuthentic,
+            Some(AuctionFault::Missing) => Judgement::CannotEvaluate,
+            Some(AuctionFault::Replay(error)) => error.judgement(),
             None if self.mismatches.is_empty() => Judgement::Verified,
             None => Judgement::NotAuthentic,
         }
     }
 }
 
-impl Facts {
+impl AuctionFacts {
     fn of(dossier: &Dossier) -> Self {
         let record = dossier.record.clone();
         let mut facts = Self {

@@ -8,17 +8,16 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use quorate_certificate::Certificate;
-use quorate_node::{Clock, DossierBundle, Node, NodeError, NodeEvent, NodeHandle};
+use quorate_node::{Clock, DossierBundle, Node, NodeError, NodeEvent, NodeHandle, store_dossier};
 use quorate_types::{Hash, Outcome};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::Interval;
 
-use super::processes::{Heard, Process};
-use super::setting::{Member, Setting};
-use super::worker::Line;
-use crate::dossiers;
+use crate::processes::{Heard, Process};
+use crate::setting::{Member, Setting};
+use crate::worker::Line;
 
 /// The longest wait for the next process to be ready, and for the swarm to take a submission.
 pub(super) const GATHERING: Duration = Duration::from_secs(20);
@@ -197,8 +196,8 @@ impl<'a> DemoSwarm<'a> {
     /// says so.
     fn keep_dossier(&self, clearing: &Hash, bundle: Option<&DossierBundle>) {
         let Some(bundle) = bundle else { return };
-        if let Err(error) = dossiers::keep(&self.setting.certificates(), clearing, bundle) {
-            self.say(&format!("{error:#}"));
+        if let Err(error) = store_dossier(&self.setting.certificates(), clearing, bundle) {
+            self.say(&error.to_string());
         }
     }
 

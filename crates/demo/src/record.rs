@@ -7,9 +7,9 @@ use quorate_certificate::Certificate;
 use quorate_node::{Clock, NodeEvent};
 use quorate_types::{FencingToken, Outcome, PublicKey, Reason, TaskId, outcome};
 
-use super::setting::Setting;
-use super::worker::Decided;
 use crate::report::{Assignment, Ended, Height, Refusal, TaskState};
+use crate::setting::Setting;
+use crate::worker::Decided;
 
 /// The facts of a run, with times in milliseconds since its start.
 pub(super) struct Record {

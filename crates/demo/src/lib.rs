@@ -1,9 +1,18 @@
-//! Demonstrations: whole swarms on this computer, in separate processes.
+//! `quorate demo`: demonstrations, each a whole swarm as processes on this computer, from auction to
+//! audit, and the report of a run.
+//!
+//! The processes of a run are this same program: the binary that calls [`run`] must call it for
+//! `demo worker ROLE DIR` as well, with [`Args`] parsed from that. The audit at the end is that of
+//! an outsider: it reads the files of the run, and judges them by `quorate-certificate`.
+//!
+//! **Absent here:** rules of the protocol, and any use of the command line but by name.
 
+mod args;
 mod audit;
 mod drones;
 mod processes;
 mod record;
+pub mod report;
 mod setting;
 mod swarm;
 mod trading;

@@ -3,14 +3,11 @@
 //!
 //! The pages of the sample runs stay in Cargo's folder for temporary files, for a look by eye.
 
-#[path = "../../../src/report/mod.rs"]
-mod report;
-
 mod sample;
 
 use std::path::Path;
 
-use report::{DemoReport, Ended, GeoPoint};
+use quorate_demo::report::{DemoReport, Ended, GeoPoint};
 
 #[test]
 fn the_same_report_gives_the_same_page() {

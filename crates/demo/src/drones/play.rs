@@ -5,11 +5,11 @@ use humantime::format_duration;
 use quorate_node::{NodeEvent, TaskHandle};
 use quorate_types::{Label, Reason, TaskId};
 
-use super::Args;
+use super::args::Args;
 use super::stage::DroneSetup;
-use crate::demo::record::Record;
-use crate::demo::swarm::{DemoSwarm, GATHERING, News, progress_bar};
-use crate::demo::worker::Line;
+use crate::record::Record;
+use crate::swarm::{DemoSwarm, GATHERING, News, progress_bar};
+use crate::worker::Line;
 
 /// A running demonstration.
 pub(super) struct Play<'a> {
@@ -24,7 +24,7 @@ pub(super) struct Play<'a> {
 impl<'a> Play<'a> {
     /// Starts every process.
     pub(super) async fn start(args: &'a Args, stage: &'a DroneSetup) -> Result<Self> {
-        let bar = progress_bar(args.json, stage.mission.tasks.len());
+        let bar = progress_bar(args.run.json, stage.mission.tasks.len());
         let swarm = DemoSwarm::start(&stage.setting, "drone", bar).await?;
 
         let record = Record::new(
@@ -46,7 +46,7 @@ impl<'a> Play<'a> {
     pub(super) async fn run(mut self) -> Result<Record> {
         self.submit().await?;
 
-        let limit = self.args.timeout;
+        let limit = self.args.run.timeout;
         if tokio::time::timeout(limit, self.follow()).await.is_err() {
             self.swarm
                 .say(&format!("time is up after {}", format_duration(limit)));
@@ -142,7 +142,7 @@ impl<'a> Play<'a> {
     fn wants_drone_killed(&self) -> bool {
         let all = self.stage.mission.tasks.len();
 
-        !self.args.no_faults
+        !self.args.run.no_faults
             && self.record.killed_agent.is_none()
             && self.stage.setting.agents.len() > 2
             && self.flights * 4 >= all
@@ -169,7 +169,7 @@ impl<'a> Play<'a> {
         // All powers are equal: without fewer than a third of them, a quorum remains (N-5).
         let tolerated = (self.stage.setting.validators.len() - 1) / 3;
 
-        !self.args.no_faults
+        !self.args.run.no_faults
             && self.record.killed_validator.is_none()
             && tolerated > 0
             && done * 2 >= all

@@ -4,12 +4,12 @@ use anyhow::{Result, bail};
 use quorate_drone::{Mission, Point};
 use quorate_types::{Label, Market, UnixMillis};
 
-use super::Args;
-use crate::demo::setting::{Input, Setting, Wanted};
-use crate::demo::worker::{DRONE_FILE, DroneFile};
+use super::args::Args;
+use crate::setting::{Input, Setting, Wanted};
+use crate::worker::{DRONE_FILE, DroneFile};
 
 /// The mission that ships, for a run without `--mission`.
-const BRIDGES: &str = include_str!("../../../../../examples/drones/bridges.geojson");
+const BRIDGES: &str = include_str!("../../../../examples/drones/bridges.geojson");
 const BRIDGES_NAME: &str = "bridges.geojson";
 /// The label that some tasks require, some drones are attested, and the liar only claims.
 const THERMAL_CAMERA: &str = "thermal-camera";
@@ -36,7 +36,7 @@ impl DroneSetup {
             agents: args.drones,
             attester: "airworthiness",
             markets: vec![market()?],
-            out: args.out.as_deref(),
+            out: args.run.out.as_deref(),
             started,
         })?;
 
@@ -87,7 +87,7 @@ fn read_mission(args: &Args) -> Result<(Mission, bool)> {
     }
 
     let requires = mission.tasks.iter().any(|task| !task.requires.is_empty());
-    Ok((mission, !requires && !args.no_faults))
+    Ok((mission, !requires && !args.run.no_faults))
 }
 
 fn market() -> Result<Market> {
@@ -111,7 +111,7 @@ fn drone_files(args: &Args, mission: &Mission, thermal: &Label) -> Vec<DroneFile
     let center = mission.center().unwrap_or(Point { lat: 0.0, lng: 0.0 });
     let loads = mission.tasks.iter().map(|task| task.task.demand_g);
     let heaviest = loads.max().unwrap_or(0);
-    let liar = (!args.no_faults && args.drones > 1).then_some(args.drones - 1);
+    let liar = (!args.run.no_faults && args.drones > 1).then_some(args.drones - 1);
 
     let drone = |at: usize| {
         // The liar has no camera: otherwise its claim would be true.

@@ -7,13 +7,13 @@ use quorate_drone::mission::MissionTask;
 use quorate_drone::{Point, Track};
 use quorate_types::{PublicKey, Reason};
 
-use super::Args;
+use super::args::Args;
 use super::stage::DroneSetup;
-use crate::demo::audit::{self, Audit};
-use crate::demo::record::Record;
-use crate::demo::setting::Member;
-use crate::demo::worker::DroneFile;
+use crate::audit::{self, Audit};
+use crate::record::Record;
 use crate::report::{Agent, DemoReport, GeoPoint, Stop, Summary, Task, TaskState};
+use crate::setting::Member;
+use crate::worker::DroneFile;
 
 pub(super) fn close(args: &Args, stage: &DroneSetup, record: Record) -> Result<ExitCode> {
     // The audit reads what is on the disk, not what this process remembers.
@@ -24,7 +24,7 @@ pub(super) fn close(args: &Args, stage: &DroneSetup, record: Record) -> Result<E
     let mut faults = audit.faults(&record, report.summary.completed);
     faults.extend(self::faults(args, stage, &record, &report.summary));
 
-    if args.json {
+    if args.run.json {
         audit::print_json(&stage.setting, &report, &report.summary, &faults)?;
     } else {
         print_summary(stage, &record, &report);
@@ -37,7 +37,7 @@ pub(super) fn close(args: &Args, stage: &DroneSetup, record: Record) -> Result<E
 fn faults(args: &Args, stage: &DroneSetup, record: &Record, summary: &Summary) -> Vec<String> {
     let all_done = summary.completed == summary.tasks;
     let mut faults = audit::unmet(&[(all_done, "not every task was completed")]);
-    if args.no_faults {
+    if args.run.no_faults {
         return faults;
     }
 
