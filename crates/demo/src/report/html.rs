@@ -1,85 +1,73 @@
-//! Escaping, and the few pieces of markup that the rest of the page is made of.
+//! The few pieces of markup that the rest of the page is made of.
+//!
+//! Everything on the page is a template, which escapes the text that is put into it. Only the style
+//! is put in as it is.
 
-use std::fmt;
+use maud::{Markup, Render, html};
 
-/// Text that is displayed escaped: safe inside an element and inside a quoted attribute.
-pub(super) struct Escaped<'a>(&'a str);
-
-/// Escapes text from outside the program. Everything on the page that is neither a literal of the
-/// report's code nor a number goes through this function.
-pub(super) fn escape(text: &str) -> Escaped<'_> {
-    Escaped(text)
+/// A part of the page with a heading. There is no lead if `lead` is empty.
+pub(super) struct Section {
+    pub(super) id: &'static str,
+    pub(super) title: &'static str,
+    pub(super) lead: &'static str,
+    pub(super) body: Markup,
 }
 
-impl fmt::Display for Escaped<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rest = self.0;
-        while let Some(at) = rest.find(['&', '<', '>', '"', '\'']) {
-            f.write_str(&rest[..at])?;
-            f.write_str(match rest.as_bytes()[at] {
-                b'&' => "&amp;",
-                b'<' => "&lt;",
-                b'>' => "&gt;",
-                b'"' => "&quot;",
-                _ => "&#39;",
-            })?;
-            rest = &rest[at + 1..];
+impl Render for Section {
+    fn render(&self) -> Markup {
+        html! {
+            section id=(self.id) {
+                h2 { (self.title) }
+                @if !self.lead.is_empty() {
+                    p class="lead" { (self.lead) }
+                }
+                (self.body)
+            }
         }
-
-        f.write_str(rest)
     }
 }
 
-/// A part of the page with a heading. `body` and `lead` are markup.
-pub(super) struct Section<'a> {
-    pub(super) id: &'a str,
-    pub(super) title: &'a str,
-    pub(super) lead: &'a str,
-    pub(super) body: &'a str,
-}
-
-pub(super) fn section(part: Section<'_>) -> String {
-    let Section {
-        id,
-        title,
-        lead,
-        body,
-    } = part;
-
-    let lead = if lead.is_empty() {
-        String::new()
-    } else {
-        format!("<p class=\"lead\">{lead}</p>\n")
-    };
-
-    format!("<section id=\"{id}\">\n<h2>{title}</h2>\n{lead}{body}</section>\n")
-}
-
-/// Returns a table of cells that are markup already. Numeric columns are aligned to the right.
-pub(super) fn table(columns: &[Column], rows: &[Vec<String>]) -> String {
-    let class = |column: &Column| if column.numeric { " class=\"n\"" } else { "" };
-    let mut out = String::from("<div class=\"scroll\"><table>\n<thead><tr>");
-
-    for column in columns {
-        out += &format!("<th{}>{}</th>", class(column), column.name);
-    }
-
-    out += "</tr></thead>\n<tbody>\n";
-    for row in rows {
-        out += "<tr>";
-        for (column, cell) in columns.iter().zip(row) {
-            out += &format!("<td{}>{cell}</td>", class(column));
+/// Returns a table. Numeric columns are aligned to the right.
+pub(super) fn table(columns: &[Column], rows: &[Vec<Markup>]) -> Markup {
+    html! {
+        div class="scroll" {
+            table {
+                thead {
+                    tr {
+                        @for column in columns {
+                            th class=[column.class()] { (column.name) }
+                        }
+                    }
+                }
+                tbody {
+                    @for row in rows {
+                        tr {
+                            @for (column, cell) in columns.iter().zip(row) {
+                                td class=[column.class()] { (cell) }
+                            }
+                        }
+                    }
+                }
+            }
         }
-        out += "</tr>\n";
     }
+}
 
-    out + "</tbody>\n</table></div>\n"
+/// Returns the cell of a text or a number.
+pub(super) fn cell(content: impl Render) -> Markup {
+    html! { (content) }
 }
 
 /// The head of a column.
 pub(super) struct Column {
     name: &'static str,
     numeric: bool,
+}
+
+impl Column {
+    fn class(&self) -> Option<&'static str> {
+        self.numeric.then_some("n")
+    }
 }
 
 /// Returns the head of a column of words.
@@ -141,8 +129,12 @@ mod tests {
     #[test]
     fn markup_from_outside_stays_text() {
         let attack = "<script>alert('1')</script> & \"x\" ü";
-        let expected = "&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt; &amp; &quot;x&quot; ü";
-        assert_eq!(escape(attack).to_string(), expected);
+        let expected = "&lt;script&gt;alert('1')&lt;/script&gt; &amp; &quot;x&quot; ü";
+        assert_eq!(cell(attack).into_string(), expected);
+
+        // Attributes stand between double quotes, so a single one need not be escaped.
+        let attribute = html! { b class=(attack) {} }.into_string();
+        assert_eq!(attribute, format!("<b class=\"{expected}\"></b>"));
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! The map: tasks as dots in the colour of the drone that completed them, flown paths, homes, the
 //! last place of every killed drone, a scale bar, and a legend that singles out a drone.
 
-use super::html::{colour, count, escape, seconds};
+use maud::{Markup, html};
+
+use super::html::{colour, count, seconds};
 use super::labels::{Dot, Labels, Spot};
 use super::projection::{Frame, Point, Projection, metres_between, round_below};
+use super::svg::tenths;
 use super::{Agent, DemoReport, GeoPoint, Task};
 
 const FRAME: Frame = Frame {
@@ -21,9 +24,9 @@ const LOST: f64 = 10.0;
 const SCALE_PART: f64 = 0.22;
 
 /// Draws the map and its legend, side by side if there is room.
-pub(super) fn figure(report: &DemoReport) -> String {
+pub(super) fn figure(report: &DemoReport) -> Markup {
     let Some(projection) = Projection::fit(places(report), &FRAME) else {
-        return "<p>Nothing in this run has coordinates.</p>\n".to_owned();
+        return html! { p { "Nothing in this run has coordinates." } };
     };
 
     let mut labels = Labels::new(FRAME.width, projection.height);
@@ -32,18 +35,22 @@ pub(super) fn figure(report: &DemoReport) -> String {
     let killed = last_places(report, &projection, &mut labels);
     let tasks = task_dots(report, &projection, &mut labels);
 
-    format!(
-        "<div class=\"mapwrap\">\n<figure>\n<svg class=\"map\" viewBox=\"0 0 {:.0} {:.0}\" \
-         role=\"img\" aria-label=\"Map of the mission\">\n{}{}{}{}{}</svg>\n</figure>\n{}</div>\n",
-        FRAME.width,
-        projection.height,
-        paths(report, &projection),
-        homes(report, &projection),
-        tasks,
-        killed,
-        scale_bar(&projection),
-        legend(report),
-    )
+    let view = format!("0 0 {:.0} {:.0}", FRAME.width, projection.height);
+
+    html! {
+        div class="mapwrap" {
+            figure {
+                svg class="map" viewBox=(view) role="img" aria-label="Map of the mission" {
+                    (paths(report, &projection))
+                    (homes(report, &projection))
+                    (tasks)
+                    (killed)
+                    (scale_bar(&projection))
+                }
+            }
+            (legend(report))
+        }
+    }
 }
 
 /// Returns the style rules by which the other drones fade while a legend entry is pointed at.
@@ -63,47 +70,52 @@ fn places(report: &DemoReport) -> impl Iterator<Item = GeoPoint> {
     tasks.chain(report.agents.iter().flat_map(Agent::places))
 }
 
-fn paths(report: &DemoReport, projection: &Projection) -> String {
-    let mut out = String::from("<g class=\"paths\">\n");
-    for (index, agent) in report.agents.iter().enumerate() {
-        let points: Vec<String> = agent
-            .places()
-            .filter_map(|place| projection.point(place))
-            .map(|Point { x, y }| format!("{x:.1},{y:.1}"))
-            .collect();
-
-        if points.len() > 1 {
-            out += &format!(
-                "<polyline class=\"d d{index} {}\" points=\"{}\"><title>{}</title></polyline>\n",
-                colour(Some(index)),
-                points.join(" "),
-                escape(&agent.name),
-            );
+fn paths(report: &DemoReport, projection: &Projection) -> Markup {
+    html! {
+        g class="paths" {
+            @for (index, agent) in report.agents.iter().enumerate() {
+                (path(index, agent, projection))
+            }
         }
     }
+}
 
-    out + "</g>\n"
+/// Draws the path that a drone flew, if it was in more than one place.
+fn path(index: usize, agent: &Agent, projection: &Projection) -> Markup {
+    let points: Vec<String> = agent
+        .places()
+        .filter_map(|place| projection.point(place))
+        .map(|Point { x, y }| format!("{x:.1},{y:.1}"))
+        .collect();
+
+    html! {
+        @if points.len() > 1 {
+            polyline class=(drone_class(index)) points=(points.join(" ")) {
+                title { (agent.name) }
+            }
+        }
+    }
+}
+
+/// Returns the classes of what belongs to a drone: `highlight_rules` uses them.
+fn drone_class(index: usize) -> String {
+    format!("d d{index} {}", colour(Some(index)))
 }
 
 /// Draws a square at each home. The squares of drones that start at one place coincide.
-fn homes(report: &DemoReport, projection: &Projection) -> String {
-    let mut out = String::from("<g class=\"homes\">\n");
-    for (index, agent) in report.agents.iter().enumerate() {
-        let Some(Point { x, y }) = agent.home.and_then(|home| projection.point(home)) else {
-            continue;
-        };
-
-        out += &format!(
-            "<rect class=\"d d{index} {}\" x=\"{:.1}\" y=\"{:.1}\" width=\"10\" height=\"10\" \
-             rx=\"2\"><title>home of {}</title></rect>\n",
-            colour(Some(index)),
-            x - 5.0,
-            y - 5.0,
-            escape(&agent.name),
-        );
+fn homes(report: &DemoReport, projection: &Projection) -> Markup {
+    html! {
+        g class="homes" {
+            @for (index, agent) in report.agents.iter().enumerate() {
+                @if let Some(at) = agent.home.and_then(|home| projection.point(home)) {
+                    rect class=(drone_class(index)) x=(tenths(at.x - 5.0)) y=(tenths(at.y - 5.0))
+                        width="10" height="10" rx="2" {
+                        title { "home of " (agent.name) }
+                    }
+                }
+            }
+        }
     }
-
-    out + "</g>\n"
 }
 
 /// Keeps words away from everything that is drawn.
@@ -135,45 +147,48 @@ fn keep_clear(report: &DemoReport, projection: &Projection, labels: &mut Labels)
     }
 }
 
-fn task_dots(report: &DemoReport, projection: &Projection, labels: &mut Labels) -> String {
-    let mut out = String::from("<g class=\"tasks\">\n");
+fn task_dots(report: &DemoReport, projection: &Projection, labels: &mut Labels) -> Markup {
     // Tasks that changed hands get their words first: they are what a reader looks for.
     let (moved, others): (Vec<&Task>, Vec<&Task>) =
         report.tasks.iter().partition(|task| task.was_reassigned());
 
-    for task in moved.into_iter().chain(others) {
-        let Some(point) = task.place.and_then(|place| projection.point(place)) else {
-            continue;
-        };
-
-        out += &task_dot(report, task, point);
-        let radius = if task.was_reassigned() { RING } else { DOT };
-        if let Some(spot) = labels.place(Dot { at: point, radius }, &task.id) {
-            out += &word("name", spot, &task.id);
+    html! {
+        g class="tasks" {
+            @for task in moved.into_iter().chain(others) {
+                @if let Some(at) = task.place.and_then(|place| projection.point(place)) {
+                    (task_dot(report, task, at))
+                    (task_name(task, at, labels))
+                }
+            }
         }
     }
-
-    out + "</g>\n"
 }
 
-fn task_dot(report: &DemoReport, task: &Task, Point { x, y }: Point) -> String {
+/// Writes the name of a task beside its dot, if there is a free place.
+fn task_name(task: &Task, at: Point, labels: &mut Labels) -> Markup {
+    let radius = if task.was_reassigned() { RING } else { DOT };
+    let spot = labels.place(Dot { at, radius }, &task.id);
+    html! {
+        @if let Some(spot) = spot { (word("name", spot, &task.id)) }
+    }
+}
+
+fn task_dot(report: &DemoReport, task: &Task, Point { x, y }: Point) -> Markup {
     let agent = task
         .completed_by()
         .and_then(|award| report.agent_index(&award.agent));
     let drone = agent.map_or_else(|| "d".to_owned(), |index| format!("d d{index}"));
 
-    let ring = if task.was_reassigned() {
-        format!("<circle class=\"ring\" r=\"{RING}\"/>")
-    } else {
-        String::new()
-    };
-
-    format!(
-        "<g class=\"task {drone} {}\" transform=\"translate({x:.1} {y:.1})\"><title>{}</title>\
-         {ring}<circle class=\"dot\" r=\"{DOT}\"/></g>\n",
-        colour(agent),
-        escape(&task_story(task)),
-    )
+    html! {
+        g class={ "task " (drone) " " (colour(agent)) }
+            transform={ "translate(" (tenths(x)) " " (tenths(y)) ")" } {
+            title { (task_story(task)) }
+            @if task.was_reassigned() {
+                circle class="ring" r=(RING) {}
+            }
+            circle class="dot" r=(DOT) {}
+        }
+    }
 }
 
 fn task_story(task: &Task) -> String {
@@ -192,49 +207,59 @@ fn task_story(task: &Task) -> String {
 }
 
 /// Draws a cross with the drone's name at the place where each killed drone was last seen.
-fn last_places(report: &DemoReport, projection: &Projection, labels: &mut Labels) -> String {
-    let mut out = String::from("<g class=\"killed\">\n");
-    for (index, agent) in report.agents.iter().enumerate() {
-        let Some(killed) = agent.killed_at_ms else {
-            continue;
-        };
-        let Some(at) = agent.last_place().and_then(|at| projection.point(at)) else {
-            continue;
-        };
-
-        let name = escape(&agent.name);
-        out += &format!(
-            "<g class=\"d d{index} {}\" transform=\"translate({:.1} {:.1})\"><title>{name} was \
-             killed at {}</title><circle r=\"{LOST}\"/><path d=\"M-5-5 5 5M-5 5 5-5\"/></g>\n",
-            colour(Some(index)),
-            at.x,
-            at.y,
-            seconds(killed),
-        );
-
-        let text = format!("{} killed", agent.name);
-        if let Some(spot) = labels.place(Dot { at, radius: LOST }, &text) {
-            out += &word("loss", spot, &text);
+fn last_places(report: &DemoReport, projection: &Projection, labels: &mut Labels) -> Markup {
+    html! {
+        g class="killed" {
+            @for (index, agent) in report.agents.iter().enumerate() {
+                @if let Some(at) = last_seen(agent, projection) {
+                    (cross(index, agent, at))
+                    (cross_name(agent, at, labels))
+                }
+            }
         }
     }
-
-    out + "</g>\n"
 }
 
-fn word(class: &str, Spot { at, anchor }: Spot, text: &str) -> String {
-    format!(
-        "<text class=\"{class}\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>\n",
-        at.x,
-        at.y,
-        escape(text),
-    )
+/// Returns the place where a killed drone was last seen; `None` if it was not killed or is nowhere
+/// in the drawing.
+fn last_seen(agent: &Agent, projection: &Projection) -> Option<Point> {
+    agent.killed_at_ms?;
+    projection.point(agent.last_place()?)
 }
 
-fn scale_bar(projection: &Projection) -> String {
+fn cross(index: usize, agent: &Agent, Point { x, y }: Point) -> Markup {
+    let killed = agent.killed_at_ms.map(seconds).unwrap_or_default();
+    html! {
+        g class=(drone_class(index))
+            transform={ "translate(" (tenths(x)) " " (tenths(y)) ")" } {
+            title { (agent.name) " was killed at " (killed) }
+            circle r=(LOST) {}
+            path d="M-5-5 5 5M-5 5 5-5" {}
+        }
+    }
+}
+
+/// Writes beside the cross of a drone that it was killed, if there is a free place.
+fn cross_name(agent: &Agent, at: Point, labels: &mut Labels) -> Markup {
+    let text = format!("{} killed", agent.name);
+    let spot = labels.place(Dot { at, radius: LOST }, &text);
+    html! {
+        @if let Some(spot) = spot { (word("loss", spot, &text)) }
+    }
+}
+
+fn word(class: &str, Spot { at, anchor }: Spot, text: &str) -> Markup {
+    html! {
+        text class=(class) x=(tenths(at.x)) y=(tenths(at.y)) text-anchor=(anchor) { (text) }
+    }
+}
+
+fn scale_bar(projection: &Projection) -> Markup {
     let metres = round_below(FRAME.width * SCALE_PART / projection.units_per_metre);
     let y = projection.height - 16.0;
     let left = 18.0;
     let right = left + metres * projection.units_per_metre;
+    let north = tenths(FRAME.width - 24.0);
 
     let name = if metres < 1_000.0 {
         format!("{metres} m")
@@ -242,57 +267,85 @@ fn scale_bar(projection: &Projection) -> String {
         format!("{} km", metres / 1e3)
     };
 
-    format!(
-        "<g class=\"scale\"><path d=\"M{left} {0:.1}v5H{right:.1}v-5\"/>\
-         <text x=\"{1:.1}\" y=\"{2:.1}\">{name}</text>\
-         <path class=\"north\" d=\"M{3:.1} 40V20m-5 7 5-8 5 8\"/>\
-         <text x=\"{3:.1}\" y=\"54\" text-anchor=\"middle\">N</text></g>\n",
-        y - 5.0,
-        right + 7.0,
-        y + 2.0,
-        FRAME.width - 24.0,
-    )
+    html! {
+        g class="scale" {
+            path d={ "M" (left) " " (tenths(y - 5.0)) "v5H" (tenths(right)) "v-5" } {}
+            text x=(tenths(right + 7.0)) y=(tenths(y + 2.0)) { (name) }
+            path class="north" d={ "M" (north) " 40V20m-5 7 5-8 5 8" } {}
+            text x=(north) y="54" text-anchor="middle" { "N" }
+        }
+    }
 }
 
-fn legend(report: &DemoReport) -> String {
-    let mut out = String::from("<aside class=\"legend\">\n<ul class=\"drones\">\n");
-    for (index, agent) in report.agents.iter().enumerate() {
-        out += &format!(
-            "<li class=\"l{index} {}\" tabindex=\"0\"><i></i><b>{}</b><span>{}, {}</span>{}</li>\n",
-            colour(Some(index)),
-            escape(&agent.name),
-            count(
-                usize::try_from(agent.tasks_done).unwrap_or(usize::MAX),
-                "task"
-            ),
-            kilometres(agent),
-            badges(agent),
-        );
+fn legend(report: &DemoReport) -> Markup {
+    html! {
+        aside class="legend" {
+            ul class="drones" {
+                @for (index, agent) in report.agents.iter().enumerate() {
+                    li class={ "l" (index) " " (colour(Some(index))) } tabindex="0" {
+                        i {}
+                        b { (agent.name) }
+                        span { (completed(agent)) ", " (kilometres(agent)) }
+                        (badges(agent))
+                    }
+                }
+            }
+            (signs())
+        }
     }
+}
 
-    out + "</ul>\n<ul class=\"signs\">\n\
-        <li><svg viewBox=\"-9 -9 18 18\"><circle class=\"dot\" r=\"5\"/></svg>completed task</li>\n\
-        <li><svg viewBox=\"-9 -9 18 18\"><circle class=\"dot\" r=\"4.5\"/>\
-        <circle class=\"ring\" r=\"8\"/></svg>awarded more than once</li>\n\
-        <li class=\"c-none\"><svg viewBox=\"-9 -9 18 18\"><circle class=\"dot\" r=\"5\"/></svg>\
-        not completed</li>\n\
-        <li><svg viewBox=\"-9 -9 18 18\"><rect class=\"home\" x=\"-5\" y=\"-5\" width=\"10\" \
-        height=\"10\" rx=\"2\"/></svg>home</li>\n\
-        <li class=\"lost\"><svg viewBox=\"-11 -11 22 22\"><circle r=\"10\"/>\
-        <path d=\"M-5-5 5 5M-5 5 5-5\"/></svg>last place of a killed drone</li>\n</ul>\n</aside>\n"
+fn completed(agent: &Agent) -> String {
+    let tasks = usize::try_from(agent.tasks_done).unwrap_or(usize::MAX);
+    count(tasks, "task")
+}
+
+/// Returns the meaning of the signs on the map.
+fn signs() -> Markup {
+    html! {
+        ul class="signs" {
+            li {
+                svg viewBox="-9 -9 18 18" { circle class="dot" r="5" {} }
+                "completed task"
+            }
+            li {
+                svg viewBox="-9 -9 18 18" {
+                    circle class="dot" r="4.5" {}
+                    circle class="ring" r="8" {}
+                }
+                "awarded more than once"
+            }
+            li class="c-none" {
+                svg viewBox="-9 -9 18 18" { circle class="dot" r="5" {} }
+                "not completed"
+            }
+            li {
+                svg viewBox="-9 -9 18 18" {
+                    rect class="home" x="-5" y="-5" width="10" height="10" rx="2" {}
+                }
+                "home"
+            }
+            li class="lost" {
+                svg viewBox="-11 -11 22 22" {
+                    circle r="10" {}
+                    path d="M-5-5 5 5M-5 5 5-5" {}
+                }
+                "last place of a killed drone"
+            }
+        }
+    }
 }
 
 /// Returns badges for a drone that was killed, and for one that claims a false capability.
-pub(super) fn badges(agent: &Agent) -> String {
-    let mut out = String::new();
-    if agent.killed_at_ms.is_some() {
-        out += "<em class=\"badge loss\">killed</em>";
+pub(super) fn badges(agent: &Agent) -> Markup {
+    html! {
+        @if agent.killed_at_ms.is_some() {
+            em class="badge loss" { "killed" }
+        }
+        @if agent.liar {
+            em class="badge lie" { "false claim" }
+        }
     }
-    if agent.liar {
-        out += "<em class=\"badge lie\">false claim</em>";
-    }
-
-    out
 }
 
 /// Formats the length of the flown path: `12.3 km`.

@@ -7,7 +7,8 @@
 //!
 //! - [`DemoReport`] and its parts are the data, under the names of `report.json`;
 //! - `story` tells what happened in sentences, `map` and `timeline` draw it, `tables` list it;
-//! - `projection` is the geometry, `labels` places words, and `html` escapes text.
+//! - `projection` is the geometry, `labels` places words, `html` has tables and sections, and
+//!   `svg` has the numbers of drawings.
 //!
 //! **Absent here:** clocks, files, sockets, randomness. Floats serve for drawing only.
 
@@ -17,11 +18,11 @@ mod labels;
 mod map;
 mod projection;
 mod story;
+mod svg;
 mod tables;
+mod tile;
 mod timeline;
 mod trading;
-
-use std::fmt::Display;
 
 pub use data::{
     Agent, Assignment, DemoReport, Ended, GeoPoint, Height, Refusal, Stop, Summary, Task,
@@ -29,7 +30,9 @@ pub use data::{
 };
 pub use trading::{Bar, Collusion, Fill, Mechanism, Order, Trading};
 
-use html::{Section, duration, escape, section};
+use html::{Section, duration};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use tile::Tile;
 
 /// The content security policy of the page: it may use its own style and nothing else.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
@@ -37,79 +40,107 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 impl DemoReport {
     /// Returns the whole page as HTML5.
     pub fn to_html(&self) -> String {
-        format!(
-            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-             <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n\
-             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-             <meta name=\"color-scheme\" content=\"light dark\">\n\
-             <title>{title}</title>\n<style>\n{style}{highlight}</style>\n</head>\n<body>\n\
-             {header}<main>\n{body}</main>\n{footer}</body>\n</html>\n",
-            title = escape(&self.title),
-            style = include_str!("style.css"),
-            highlight = map::highlight_rules(self.agents.len()),
-            header = self.header(),
-            body = self.sections(),
-            footer = self.footer(),
-        )
-    }
-
-    fn sections(&self) -> String {
-        let mut page = String::new();
-        page += &section(Section {
-            id: "happened",
-            title: "What happened",
-            lead: "",
-            body: &story::list(self),
-        });
-
-        page += &match &self.trading {
-            Some(trading) => trading::sections(self, trading),
-            None => section(Section {
-                id: "map",
-                title: "Who flew what",
-                lead: "Dots are tasks, in the colour of the drone that completed them; lines are \
-                       flown paths. Point at a drone to see it alone.",
-                body: &map::figure(self),
-            }),
+        let page = html! {
+            (DOCTYPE)
+            html lang="en" {
+                (self.head())
+                body {
+                    (self.header())
+                    main { (self.sections()) }
+                    (self.footer())
+                }
+            }
         };
 
-        page += &section(Section {
-            id: "timeline",
-            title: "Rounds and awards",
-            lead: "Above, the blocks that each validator built. Below, the leases that each \
-                   agent held, from award to end.",
-            body: &timeline::figure(self),
-        });
-
-        page += &tables::sections(self);
-        page
+        page.into_string() + "\n"
     }
 
-    fn header(&self) -> String {
-        format!(
-            "<header>\n<p class=\"brand\">Quorate <span>run report</span></p>\n<h1>{}</h1>\n\
-             <p class=\"meta\">{} · {} · {} validators, {} {}s</p>\n{}<dl class=\"swarm\">\
-             <div><dt>Swarm</dt><dd><code>{}</code></dd></div>\
-             <div><dt>Fingerprint of the trust root</dt><dd><code>{}</code></dd></div></dl>\n\
-             </header>\n",
-            escape(&self.title),
-            escape(&self.started),
-            duration(self.duration_ms),
-            self.validators.len(),
-            self.agents.len(),
-            self.noun(),
-            self.tiles(),
-            escape(&self.swarm_id),
-            escape(&self.fingerprint),
-        )
+    fn head(&self) -> Markup {
+        let style = include_str!("style.css").to_owned();
+        // Nothing in the style is text from outside.
+        let style = PreEscaped(style + &map::highlight_rules(self.agents.len()));
+
+        html! {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (self.title) }
+                style { (style) }
+            }
+        }
     }
 
-    fn footer(&self) -> String {
-        format!(
-            "<footer><p>This page shows what the run reports about itself, and proves nothing. The \
-             certificates are the proof: check them with <code>{}</code>.</p></footer>\n",
-            escape(&self.verify_command())
-        )
+    fn header(&self) -> Markup {
+        let validators = self.validators.len();
+        let agents = self.agents.len();
+
+        html! {
+            header {
+                p class="brand" { "Quorate " span { "run report" } }
+                h1 { (self.title) }
+                p class="meta" {
+                    (self.started) " · " (duration(self.duration_ms)) " · "
+                    (validators) " validators, " (agents) " " (self.noun()) "s"
+                }
+                ul class="tiles" {
+                    @for tile in self.tiles() { (tile) }
+                }
+                dl class="swarm" {
+                    div { dt { "Swarm" } dd { code { (self.swarm_id) } } }
+                    div {
+                        dt { "Fingerprint of the trust root" }
+                        dd { code { (self.fingerprint) } }
+                    }
+                }
+            }
+        }
+    }
+
+    fn sections(&self) -> Markup {
+        html! {
+            (Section {
+                id: "happened",
+                title: "What happened",
+                lead: "",
+                body: story::list(self),
+            })
+            @match &self.trading {
+                Some(trading) => { (trading::sections(self, trading)) }
+                None => { (self.map()) }
+            }
+            (Section {
+                id: "timeline",
+                title: "Rounds and awards",
+                lead: "Above, the blocks that each validator built. Below, the leases that each \
+                       agent held, from award to end.",
+                body: timeline::figure(self),
+            })
+            (tables::sections(self))
+        }
+    }
+
+    fn map(&self) -> Section {
+        Section {
+            id: "map",
+            title: "Who flew what",
+            lead: "Dots are tasks, in the colour of the drone that completed them; lines are \
+                   flown paths. Point at a drone to see it alone.",
+            body: map::figure(self),
+        }
+    }
+
+    fn footer(&self) -> Markup {
+        html! {
+            footer {
+                p {
+                    "This page shows what the run reports about itself, and proves nothing. The \
+                     certificates are the proof: check them with "
+                    code { (self.verify_command()) } "."
+                }
+            }
+        }
     }
 
     /// Returns the command that checks every certificate, to be run in the run folder.
@@ -119,22 +150,16 @@ impl DemoReport {
             self.certificate_dir, self.trust_root
         )
     }
-}
 
-impl DemoReport {
-    /// Returns the counts of the run as a row of tiles.
-    fn tiles(&self) -> String {
-        let mut row = String::from("<ul class=\"tiles\">\n");
-        let of_tasks = match &self.trading {
+    /// Returns the counts of the run: first those of its tasks.
+    fn tiles(&self) -> Vec<Tile> {
+        let mut tiles = match &self.trading {
             Some(trading) => trading::tiles(trading),
             None => vec![self.summary.completed_tile()],
         };
 
-        for tile in of_tasks.into_iter().chain(self.summary.tiles()) {
-            row += &tile.to_html();
-        }
-
-        row + "</ul>\n"
+        tiles.extend(self.summary.tiles());
+        tiles
     }
 }
 
@@ -162,38 +187,5 @@ impl Summary {
         tiles.push(Tile::number("heights decided", self.heights));
 
         tiles
-    }
-}
-
-/// A count of the run with its name. `value` is markup; `warn` marks the tile.
-struct Tile {
-    name: &'static str,
-    value: String,
-    warn: bool,
-}
-
-impl Tile {
-    fn number(name: &'static str, number: impl Display) -> Self {
-        Self {
-            name,
-            value: number.to_string(),
-            warn: false,
-        }
-    }
-
-    /// Returns a tile of a part and its whole. It is marked if the part is the smaller one, such as
-    /// certificates that verified if others did not.
-    fn part<T: Display + PartialOrd>(name: &'static str, part: T, whole: T) -> Self {
-        Self {
-            name,
-            value: format!("{part}<small>/{whole}</small>"),
-            warn: part < whole,
-        }
-    }
-
-    fn to_html(&self) -> String {
-        let Self { name, value, warn } = self;
-        let class = if *warn { " class=\"warn\"" } else { "" };
-        format!("<li{class}><b>{value}</b><span>{name}</span></li>\n")
     }
 }

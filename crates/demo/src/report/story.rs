@@ -2,18 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::html::{count, escape, seconds};
+use maud::{Markup, html};
+
+use super::html::{count, seconds};
 use super::{Agent, Assignment, DemoReport, Ended, Refusal, Summary};
 
-/// An event, and when it began. `kind` is its class in `style.css`; `text` is markup.
+/// An event, and when it began. `kind` is its class in `style.css`.
 struct StoryLine {
     at_ms: u64,
     kind: &'static str,
-    text: String,
+    text: Markup,
 }
 
-/// Returns the list of events as markup.
-pub(super) fn list(report: &DemoReport) -> String {
+/// Returns the list of events.
+pub(super) fn list(report: &DemoReport) -> Markup {
     let mut events: Vec<StoryLine> = first_awards(report).into_iter().collect();
     events.extend(validator_kills(report));
     events.extend(drone_kills(report));
@@ -25,15 +27,16 @@ pub(super) fn list(report: &DemoReport) -> String {
     events.push(audit(report));
     events.sort_by_key(|event| event.at_ms);
 
-    let mut out = String::from("<ol class=\"story\">\n");
-    for StoryLine { at_ms, kind, text } in events {
-        out += &format!(
-            "<li class=\"{kind}\"><time>{}</time><p>{text}</p></li>\n",
-            seconds(at_ms)
-        );
+    html! {
+        ol class="story" {
+            @for event in events {
+                li class=(event.kind) {
+                    time { (seconds(event.at_ms)) }
+                    p { (event.text) }
+                }
+            }
+        }
     }
-
-    out + "</ol>\n"
 }
 
 fn first_awards(report: &DemoReport) -> Option<StoryLine> {
@@ -49,11 +52,9 @@ fn first_awards(report: &DemoReport) -> Option<StoryLine> {
     Some(StoryLine {
         at_ms: first.at_ms,
         kind: "good",
-        text: format!(
-            "The first awards: {} at height {}.",
-            count(together, "task"),
-            first.height
-        ),
+        text: html! {
+            "The first awards: " (count(together, "task")) " at height " (first.height) "."
+        },
     })
 }
 
@@ -69,11 +70,10 @@ fn validator_kills(report: &DemoReport) -> impl Iterator<Item = StoryLine> {
         Some(StoryLine {
             at_ms,
             kind: "loss",
-            text: format!(
-                "<b>{}</b> is killed. The other validators decide {}.",
-                escape(&validator.name),
-                count(after, "more height"),
-            ),
+            text: html! {
+                b { (validator.name) } " is killed. The other validators decide "
+                (count(after, "more height")) "."
+            },
         })
     })
 }
@@ -90,11 +90,9 @@ fn drone_kills(report: &DemoReport) -> impl Iterator<Item = StoryLine> {
         Some(StoryLine {
             at_ms,
             kind: "loss",
-            text: format!(
-                "<b>{}</b> is killed in flight, holding {}.",
-                escape(&agent.name),
-                count(held, "task"),
-            ),
+            text: html! {
+                b { (agent.name) } " is killed in flight, holding " (count(held, "task")) "."
+            },
         })
     })
 }
@@ -112,11 +110,9 @@ fn lost_leases(report: &DemoReport) -> impl Iterator<Item = StoryLine> {
     lost.into_iter().map(|((agent, how), times)| StoryLine {
         at_ms: times.iter().copied().min().unwrap_or(0),
         kind: "warn",
-        text: format!(
-            "{} of <b>{}</b> {how}.",
-            count(times.len(), "lease"),
-            escape(agent)
-        ),
+        text: html! {
+            (count(times.len(), "lease")) " of " b { (agent) } " " (how) "."
+        },
     })
 }
 
@@ -124,21 +120,19 @@ fn repeated_awards(report: &DemoReport) -> Option<StoryLine> {
     let awards = report.awards().map(|(_, award)| award);
     let again: Vec<&Assignment> = awards.filter(|award| award.token > 1).collect();
     let agents: BTreeSet<&str> = again.iter().map(|award| award.agent.as_str()).collect();
-    let names: Vec<String> = agents.into_iter().map(bold).collect();
 
     Some(StoryLine {
         at_ms: again.iter().map(|award| award.at_ms).min()?,
         kind: "good",
-        text: format!(
-            "{} awarded again, under a higher fencing token, to {}.",
-            count(again.len(), "task"),
-            names.join(", "),
-        ),
+        text: html! {
+            (count(again.len(), "task")) " awarded again, under a higher fencing token, to "
+            @for (at, name) in agents.iter().enumerate() {
+                @if at > 0 { ", " }
+                b { (name) }
+            }
+            "."
+        },
     })
-}
-
-fn bold(name: &str) -> String {
-    format!("<b>{}</b>", escape(name))
 }
 
 /// Returns one event for each agent and each reason of its refusals.
@@ -156,13 +150,10 @@ fn refusals(report: &DemoReport) -> impl Iterator<Item = StoryLine> {
         Some(StoryLine {
             at_ms: first.at_ms,
             kind: "warn",
-            text: format!(
-                "{} of <b>{}</b> refused: {} <code>{code} {}</code>",
-                count(group.len(), "bid"),
-                escape(agent),
-                escape(&first.text),
-                escape(&first.name),
-            ),
+            text: html! {
+                (count(group.len(), "bid")) " of " b { (agent) } " refused: " (first.text) " "
+                code { (code) " " (first.name) }
+            },
         })
     })
 }
@@ -179,11 +170,11 @@ fn later_rounds(report: &DemoReport) -> Option<StoryLine> {
     Some(StoryLine {
         at_ms: first.time_ms,
         kind: "warn",
-        text: format!(
-            "{} took a later round than the first, up to round {highest}: a proposer was absent or \
-             late, and the next one took over.",
-            count(late.len(), "height"),
-        ),
+        text: html! {
+            (count(late.len(), "height"))
+            " took a later round than the first, up to round " (highest)
+            ": a proposer was absent or late, and the next one took over."
+        },
     })
 }
 
@@ -191,17 +182,15 @@ fn last_completion(report: &DemoReport) -> Option<StoryLine> {
     let completed = |award: &&Assignment| award.ended == Ended::Completed;
     let ends = report.awards().map(|(_, award)| award).filter(completed);
 
+    let tasks = usize::try_from(report.summary.tasks).unwrap_or(usize::MAX);
+
     Some(StoryLine {
         at_ms: ends.filter_map(|award| award.ended_at_ms).max()?,
         kind: "good",
-        text: format!(
-            "The last completion: {} of {} done.",
-            report.summary.completed,
-            count(
-                usize::try_from(report.summary.tasks).unwrap_or(usize::MAX),
-                "task"
-            ),
-        ),
+        text: html! {
+            "The last completion: " (report.summary.completed) " of " (count(tasks, "task"))
+            " done."
+        },
     })
 }
 
@@ -217,13 +206,13 @@ fn audit(report: &DemoReport) -> StoryLine {
     StoryLine {
         at_ms: report.duration_ms,
         kind: if all { "good" } else { "loss" },
-        text: if all {
-            format!(
-                "The auditor's code verified all {certificates} certificates, with nothing but \
-                 the trust root."
-            )
-        } else {
-            format!("The auditor's code verified only {verified} of {certificates} certificates.")
+        text: html! {
+            "The auditor's code verified "
+            @if all {
+                "all " (certificates) " certificates, with nothing but the trust root."
+            } @else {
+                "only " (verified) " of " (certificates) " certificates."
+            }
         },
     }
 }

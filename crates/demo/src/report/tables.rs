@@ -1,6 +1,8 @@
 //! The run as tables: agents, tasks that changed hands, refused bids, certificates, heights, keys.
 
-use super::html::{Section, colour, count, escape, numbers, seconds, section, table, words};
+use maud::{Markup, html};
+
+use super::html::{Section, cell, colour, count, numbers, seconds, table, words};
 use super::map::{badges, kilometres};
 use super::{Agent, Assignment, DemoReport, Ended, Height, Refusal, Task};
 
@@ -8,53 +10,39 @@ use super::{Agent, Assignment, DemoReport, Ended, Height, Refusal, Task};
 const LONG: usize = 60;
 
 /// Returns every table that has something to show.
-pub(super) fn sections(report: &DemoReport) -> String {
-    let mut out = match report.trading {
-        Some(_) => String::new(),
-        None => part("drones", "Drones", "", &drones(report)),
-    };
-
-    let lead = "A lease that ends without a completion frees its task. The next award carries a \
-                higher fencing token, and reports under the older one are refused.";
-    out += &optional(
-        "reassigned",
-        "Tasks that changed hands",
-        lead,
-        &reassigned(report),
-    );
-
-    let lead = "A refusal is committed like an award: everybody sees the same one, with its \
-                reason.";
-    out += &optional("refused", "Refused bids", lead, &refused(report));
-
-    out += &part("certificates", "Certificates", "", &certificates(report));
-    out += &part(
-        "record",
-        "The record",
-        "",
-        &(heights(report) + &keys(report)),
-    );
-    out
+pub(super) fn sections(report: &DemoReport) -> Markup {
+    html! {
+        @if report.trading.is_none() {
+            (part("drones", "Drones", "", drones(report)))
+        }
+        @if let Some(body) = reassigned(report) {
+            (part("reassigned", "Tasks that changed hands", REASSIGNED, body))
+        }
+        @if let Some(body) = refused(report) {
+            (part("refused", "Refused bids", REFUSED, body))
+        }
+        (part("certificates", "Certificates", "", certificates(report)))
+        (part("record", "The record", "", html! { (heights(report)) (keys(report)) }))
+    }
 }
 
-fn part(id: &str, title: &str, lead: &str, body: &str) -> String {
-    section(Section {
+const REASSIGNED: &str = "A lease that ends without a completion frees its task. The next award \
+                          carries a higher fencing token, and reports under the older one are \
+                          refused.";
+
+const REFUSED: &str = "A refusal is committed like an award: everybody sees the same one, with its \
+                       reason.";
+
+fn part(id: &'static str, title: &'static str, lead: &'static str, body: Markup) -> Section {
+    Section {
         id,
         title,
         lead,
         body,
-    })
-}
-
-fn optional(id: &str, title: &str, lead: &str, body: &str) -> String {
-    if body.is_empty() {
-        String::new()
-    } else {
-        part(id, title, lead, body)
     }
 }
 
-fn drones(report: &DemoReport) -> String {
+fn drones(report: &DemoReport) -> Markup {
     let columns = [
         words("Drone"),
         numbers("Awards"),
@@ -73,7 +61,7 @@ fn drones(report: &DemoReport) -> String {
     table(&columns, &rows)
 }
 
-fn drone_row(report: &DemoReport, index: usize, agent: &Agent) -> Vec<String> {
+fn drone_row(report: &DemoReport, index: usize, agent: &Agent) -> Vec<Markup> {
     let awards = report.awards();
     let awards: Vec<(&Task, &Assignment)> = awards
         .filter(|(_, award)| award.agent == agent.name)
@@ -86,50 +74,49 @@ fn drone_row(report: &DemoReport, index: usize, agent: &Agent) -> Vec<String> {
     let name = named(report, &agent.name, Some(index));
 
     vec![
-        format!("{name} {}", badges(agent)),
-        awards.len().to_string(),
-        agent.tasks_done.to_string(),
-        lost.to_string(),
-        kilometres(agent),
+        html! { (name) " " (badges(agent)) },
+        cell(awards.len()),
+        cell(agent.tasks_done),
+        cell(lost),
+        cell(kilometres(agent)),
         chips(&awards),
     ]
 }
 
 /// Returns the completed tasks among `awards`, in the order in which they were completed.
-fn chips(awards: &[(&Task, &Assignment)]) -> String {
+fn chips(awards: &[(&Task, &Assignment)]) -> Markup {
     let mut done: Vec<_> = awards
         .iter()
         .filter(|(_, award)| award.ended == Ended::Completed)
         .collect();
     done.sort_by_key(|(task, award)| (award.ended_at_ms, &task.id));
 
-    let mut out = String::from("<div class=\"chips\">");
-    for (task, award) in done {
-        let again = if award.token > 1 { " again" } else { "" };
-        out += &format!("<span class=\"chip{again}\">{}</span> ", escape(&task.id));
+    html! {
+        div class="chips" {
+            @for (task, award) in done {
+                span class={ "chip" @if award.token > 1 { " again" } } { (task.id) } " "
+            }
+        }
     }
-
-    out + "</div>"
 }
 
 /// Returns an agent's name behind a mark in its colour.
-pub(super) fn named(report: &DemoReport, name: &str, index: Option<usize>) -> String {
+pub(super) fn named(report: &DemoReport, name: &str, index: Option<usize>) -> Markup {
     let index = index.or_else(|| report.agent_index(name));
-    format!(
-        "<span class=\"who {}\"><i></i>{}</span>",
-        colour(index),
-        escape(name)
-    )
+    html! {
+        span class={ "who " (colour(index)) } { i {} (name) }
+    }
 }
 
-fn reassigned(report: &DemoReport) -> String {
+/// Returns the awards of the tasks that changed hands; `None` if none did.
+fn reassigned(report: &DemoReport) -> Option<Markup> {
     let moved: Vec<&Task> = report
         .tasks
         .iter()
         .filter(|task| task.was_reassigned())
         .collect();
     if moved.is_empty() {
-        return String::new();
+        return None;
     }
 
     let columns = [
@@ -146,43 +133,40 @@ fn reassigned(report: &DemoReport) -> String {
         .into_iter()
         .flat_map(|task| award_rows(report, task))
         .collect();
-    table(&columns, &rows)
+    Some(table(&columns, &rows))
 }
 
 /// Returns a row for each award of a task. Only the first one names the task.
-fn award_rows(report: &DemoReport, task: &Task) -> Vec<Vec<String>> {
-    let mut rows = Vec::new();
-    let mut id = format!("<b>{}</b>", escape(&task.id));
-    let mut requires = requires(task);
-
-    for award in &task.assignments {
-        rows.push(vec![
-            std::mem::take(&mut id),
-            std::mem::take(&mut requires),
+fn award_rows(report: &DemoReport, task: &Task) -> Vec<Vec<Markup>> {
+    let row = |(at, award): (usize, &Assignment)| {
+        let is_first = at == 0;
+        vec![
+            html! { @if is_first { b { (task.id) } } },
+            html! { @if is_first { (task.requires.join(", ")) } },
             named(report, &award.agent, None),
-            award.token.to_string(),
-            seconds(award.at_ms),
+            cell(award.token),
+            cell(seconds(award.at_ms)),
             ended(award),
-            award.ended_at_ms.map(seconds).unwrap_or_default(),
-        ]);
-    }
+            html! { @if let Some(at) = award.ended_at_ms { (seconds(at)) } },
+        ]
+    };
 
-    rows
+    task.assignments.iter().enumerate().map(row).collect()
 }
 
-fn requires(task: &Task) -> String {
-    escape(&task.requires.join(", ")).to_string()
-}
-
-fn ended(award: &Assignment) -> String {
+fn ended(award: &Assignment) -> Markup {
     let name = award.ended.name();
-    format!("<span class=\"ended {name}\">{name}</span>")
+    html! {
+        span class={ "ended " (name) } { (name) }
+    }
 }
 
-fn refused(report: &DemoReport) -> String {
+/// Returns the refused bids; `None` if there are none.
+fn refused(report: &DemoReport) -> Option<Markup> {
     if report.refusals.is_empty() {
-        return String::new();
+        return None;
     }
+
     let columns = [
         words("Agent"),
         words("Task"),
@@ -195,35 +179,30 @@ fn refused(report: &DemoReport) -> String {
     let refusals = report.refusals.iter();
     let rows: Vec<_> = refusals.map(|of| refusal_row(report, of)).collect();
     let all = table(&columns, &rows);
-    if rows.len() > LONG {
+    Some(if rows.len() > LONG {
         folded(&count(rows.len(), "refusal"), &all)
     } else {
         all
-    }
+    })
 }
 
-fn refusal_row(report: &DemoReport, refusal: &Refusal) -> Vec<String> {
-    let reason = format!(
-        "<code>{}</code><br>{}",
-        escape(&refusal.name),
-        escape(&refusal.text)
-    );
-
+fn refusal_row(report: &DemoReport, refusal: &Refusal) -> Vec<Markup> {
     vec![
         named(report, &refusal.agent, None),
-        escape(&refusal.task).to_string(),
-        seconds(refusal.at_ms),
-        refusal.code.to_string(),
-        reason,
-        refusal.certificate.as_deref().map(file).unwrap_or_default(),
+        cell(&refusal.task),
+        cell(seconds(refusal.at_ms)),
+        cell(refusal.code),
+        html! { code { (refusal.name) } br; (refusal.text) },
+        html! { @if let Some(name) = &refusal.certificate { (file(name)) } },
     ]
 }
 
-pub(super) fn file(name: &str) -> String {
-    format!("<code class=\"file\">{}</code>", escape(name))
+/// Returns the name of a file, or another text of letters that are compared one by one.
+pub(super) fn file(name: &str) -> Markup {
+    html! { code class="file" { (name) } }
 }
 
-fn certificates(report: &DemoReport) -> String {
+fn certificates(report: &DemoReport) -> Markup {
     let columns = [
         words("Task"),
         numbers("Token"),
@@ -239,35 +218,44 @@ fn certificates(report: &DemoReport) -> String {
         .map(|(task, award)| certificate_row(report, task, award))
         .collect();
 
-    format!(
-        "<p>Each award has a certificate that anyone can check, on any computer without a network, \
-         in a copy of this folder:</p>\n<pre><code>{}</code></pre>\n<p>Take the trust root from \
-         somebody you trust, not from this folder, and compare its fingerprint: \
-         <code>{}</code></p>\n{}",
-        escape(&report.verify_command()),
-        escape(&report.fingerprint),
-        folded(&count(rows.len(), "award"), &table(&columns, &rows)),
-    )
+    html! {
+        p {
+            "Each award has a certificate that anyone can check, on any computer without a \
+             network, in a copy of this folder:"
+        }
+        pre { code { (report.verify_command()) } }
+        p {
+            "Take the trust root from somebody you trust, not from this folder, and compare its \
+             fingerprint: "
+            code { (report.fingerprint) }
+        }
+        (folded(&count(rows.len(), "award"), &table(&columns, &rows)))
+    }
 }
 
-fn certificate_row(report: &DemoReport, task: &Task, award: &Assignment) -> Vec<String> {
+fn certificate_row(report: &DemoReport, task: &Task, award: &Assignment) -> Vec<Markup> {
     vec![
-        escape(&task.id).to_string(),
-        award.token.to_string(),
+        cell(&task.id),
+        cell(award.token),
         named(report, &award.agent, None),
-        award.price.to_string(),
-        award.height.to_string(),
+        cell(award.price),
+        cell(award.height),
         ended(award),
         file(&award.certificate),
     ]
 }
 
 /// Folds a long table: it opens on demand, and in print.
-pub(super) fn folded(summary: &str, body: &str) -> String {
-    format!("<details><summary>{summary}</summary>\n{body}</details>\n")
+pub(super) fn folded(summary: &str, body: &Markup) -> Markup {
+    html! {
+        details {
+            summary { (summary) }
+            (body)
+        }
+    }
 }
 
-fn heights(report: &DemoReport) -> String {
+fn heights(report: &DemoReport) -> Markup {
     let columns = [
         numbers("Height"),
         numbers("Round"),
@@ -281,23 +269,22 @@ fn heights(report: &DemoReport) -> String {
     folded(&count(rows.len(), "height"), &table(&columns, &rows))
 }
 
-fn height_row(height: &Height) -> Vec<String> {
-    let round = match height.round {
-        0 => "0".to_owned(),
-        round => format!("<b class=\"late\">{round}</b>"),
+fn height_row(height: &Height) -> Vec<Markup> {
+    let round = html! {
+        @if height.round == 0 { "0" } @else { b class="late" { (height.round) } }
     };
 
     vec![
-        height.height.to_string(),
+        cell(height.height),
         round,
-        seconds(height.time_ms),
-        escape(&height.builder).to_string(),
-        height.operations.to_string(),
-        height.outcomes.to_string(),
+        cell(seconds(height.time_ms)),
+        cell(&height.builder),
+        cell(height.operations),
+        cell(height.outcomes),
     ]
 }
 
-fn keys(report: &DemoReport) -> String {
+fn keys(report: &DemoReport) -> Markup {
     let mut rows = Vec::new();
     for validator in &report.validators {
         rows.push(key_row("validator", &validator.name, &validator.key));
@@ -311,6 +298,6 @@ fn keys(report: &DemoReport) -> String {
     folded(&count(rows.len(), "public key"), &table(&columns, &rows))
 }
 
-fn key_row(role: &str, name: &str, key: &str) -> Vec<String> {
-    vec![escape(name).to_string(), role.to_owned(), file(key)]
+fn key_row(role: &str, name: &str, key: &str) -> Vec<Markup> {
+    vec![cell(name), cell(role), file(key)]
 }

@@ -2,8 +2,11 @@
 //! its leases, over one axis of seconds. Rounds above 0, kills, lapses and repeated awards are
 //! marked.
 
-use super::html::{colour, escape, seconds};
+use maud::{Markup, html};
+
+use super::html::{colour, seconds};
 use super::projection::round_below;
+use super::svg::{tenths, whole};
 use super::{Agent, Assignment, DemoReport, Ended, Height, Refusal, Task, Validator};
 
 const WIDTH: f64 = 1_000.0;
@@ -23,45 +26,76 @@ const ROW: f64 = 5.0;
 const TICKS: f64 = 10.0;
 
 /// Draws the timeline, followed by the meaning of its signs.
-pub(super) fn figure(report: &DemoReport) -> String {
+pub(super) fn figure(report: &DemoReport) -> Markup {
     let axis = Axis::of(report);
     let lane = |number: usize, height: f64| as_f64(number) * height;
     let drones_top = TOP + lane(report.validators.len(), VALIDATOR_LANE) + GAP;
     let bottom = drones_top + lane(report.agents.len(), DRONE_LANE);
 
-    let mut out = format!(
-        "<figure class=\"scroll\">\n<svg class=\"timeline\" viewBox=\"0 0 {WIDTH} {:.0}\" \
-         role=\"img\" aria-label=\"Timeline of blocks and leases\">\n{}",
-        bottom + 8.0,
-        axis.grid(bottom),
-    );
+    let validator_y = |index| TOP + (as_f64(index) + 0.5) * VALIDATOR_LANE;
+    let drone_lane = |index| Lane {
+        axis: &axis,
+        top: drones_top + lane(index, DRONE_LANE),
+    };
 
-    for (index, validator) in report.validators.iter().enumerate() {
-        let y = TOP + (as_f64(index) + 0.5) * VALIDATOR_LANE;
-        out += &validator_lane(report, validator, &axis, y);
+    html! {
+        figure class="scroll" {
+            svg class="timeline" viewBox={ "0 0 " (WIDTH) " " (whole(bottom + 8.0)) } role="img"
+                aria-label="Timeline of blocks and leases" {
+                (axis.grid(bottom))
+                @for (index, validator) in report.validators.iter().enumerate() {
+                    (validator_lane(report, validator, &axis, validator_y(index)))
+                }
+                @for (index, agent) in report.agents.iter().enumerate() {
+                    (drone_lane(index).of(report, index, agent))
+                }
+            }
+        }
+        (signs())
     }
-
-    for (index, agent) in report.agents.iter().enumerate() {
-        let top = drones_top + lane(index, DRONE_LANE);
-        out += &drone_lane(report, index, agent, &Lane { axis: &axis, top });
-    }
-
-    out + "</svg>\n</figure>\n" + SIGNS
 }
 
-const SIGNS: &str = "<ul class=\"signs row\">\n\
-    <li><svg viewBox=\"-9 -9 18 18\"><rect class=\"block\" x=\"-2\" y=\"-7\" width=\"4\" \
-    height=\"14\" rx=\"1\"/></svg>block, taller with more operations</li>\n\
-    <li><svg viewBox=\"-9 -9 18 18\"><rect class=\"block late\" x=\"-2\" y=\"-8\" width=\"4\" \
-    height=\"16\" rx=\"1\"/></svg>decided in a later round (r1: one proposer passed over)</li>\n\
-    <li><svg viewBox=\"-9 -9 18 18\"><rect class=\"bar\" x=\"-8\" y=\"-2\" width=\"16\" \
-    height=\"4\" rx=\"2\"/></svg>lease, from award to completion</li>\n\
-    <li><svg viewBox=\"-9 -9 18 18\"><path class=\"again\" d=\"M0-6 6 0 0 6-6 0z\"/></svg>\
-    awarded again, under a higher fencing token</li>\n\
-    <li class=\"refused\"><svg viewBox=\"-9 -9 18 18\"><circle r=\"4\"/></svg>bid refused</li>\n\
-    <li class=\"lost\"><svg viewBox=\"-9 -9 18 18\"><path d=\"M-4-4 4 4M-4 4 4-4\"/></svg>\
-    lease lapsed, failed or declined</li>\n\
-    <li class=\"lost\"><svg viewBox=\"-9 -9 18 18\"><path d=\"M0-9V9\"/></svg>killed</li>\n</ul>\n";
+/// Returns the meaning of the signs on the timeline.
+fn signs() -> Markup {
+    html! {
+        ul class="signs row" {
+            li {
+                svg viewBox="-9 -9 18 18" {
+                    rect class="block" x="-2" y="-7" width="4" height="14" rx="1" {}
+                }
+                "block, taller with more operations"
+            }
+            li {
+                svg viewBox="-9 -9 18 18" {
+                    rect class="block late" x="-2" y="-8" width="4" height="16" rx="1" {}
+                }
+                "decided in a later round (r1: one proposer passed over)"
+            }
+            li {
+                svg viewBox="-9 -9 18 18" {
+                    rect class="bar" x="-8" y="-2" width="16" height="4" rx="2" {}
+                }
+                "lease, from award to completion"
+            }
+            li {
+                svg viewBox="-9 -9 18 18" { path class="again" d="M0-6 6 0 0 6-6 0z" {} }
+                "awarded again, under a higher fencing token"
+            }
+            li class="refused" {
+                svg viewBox="-9 -9 18 18" { circle r="4" {} }
+                "bid refused"
+            }
+            li class="lost" {
+                svg viewBox="-9 -9 18 18" { path d="M-4-4 4 4M-4 4 4-4" {} }
+                "lease lapsed, failed or declined"
+            }
+            li class="lost" {
+                svg viewBox="-9 -9 18 18" { path d="M0-9V9" {} }
+                "killed"
+            }
+        }
+    }
+}
 
 /// The axis of time, from left to right.
 struct Axis {
@@ -87,84 +121,74 @@ impl Axis {
         LEFT + (to_f64(ms) / self.end_ms).min(1.0) * (WIDTH - LEFT - RIGHT)
     }
 
-    fn grid(&self, bottom: f64) -> String {
+    fn grid(&self, bottom: f64) -> Markup {
         let seconds = self.end_ms / 1_000.0;
         // Twice the step of `TICKS` lines, since `round_below` may more than halve it.
         let step = round_below((2.0 * seconds / TICKS).max(1.0));
+        let lines = std::iter::successors(Some(0.0), |at| Some(at + step));
+        let x = |at: f64| tenths(LEFT + at / seconds * (WIDTH - LEFT - RIGHT));
 
-        let mut out = String::from("<g class=\"grid\">\n");
-        let mut at = 0.0;
-        while at <= seconds {
-            let x = LEFT + at / seconds * (WIDTH - LEFT - RIGHT);
-            out += &format!(
-                "<path d=\"M{x:.1} {TOP}V{bottom:.0}\"/>\
-                 <text x=\"{x:.1}\" y=\"{:.0}\" text-anchor=\"middle\">{at} s</text>\n",
-                TOP - 10.0,
-            );
-            at += step;
+        html! {
+            g class="grid" {
+                @for at in lines.take_while(|at| *at <= seconds) {
+                    path d={ "M" (x(at)) " " (TOP) "V" (whole(bottom)) } {}
+                    text x=(x(at)) y=(whole(TOP - 10.0)) text-anchor="middle" { (at) " s" }
+                }
+            }
         }
-
-        out + "</g>\n"
     }
 }
 
-fn validator_lane(report: &DemoReport, validator: &Validator, axis: &Axis, y: f64) -> String {
-    let end = validator
-        .killed_at_ms
-        .map_or(WIDTH - RIGHT, |killed| axis.x(killed));
+fn validator_lane(report: &DemoReport, validator: &Validator, axis: &Axis, y: f64) -> Markup {
     let operations = report.heights.iter().map(|height| height.operations);
-    let most = operations.max().unwrap_or(0).max(1);
-
-    let mut out = format!(
-        "<g class=\"validator\"><text class=\"name\" x=\"{:.0}\" y=\"{:.1}\">{}</text>\
-         <path class=\"life\" d=\"M{LEFT} {y:.1}H{end:.1}\"/>\n",
-        LEFT - 10.0,
-        y + 4.0,
-        escape(&validator.name),
-    );
-
+    let most = to_f64(operations.max().unwrap_or(0).max(1));
     let heights = report.heights.iter();
-    for height in heights.filter(|height| height.builder == validator.name) {
-        out += &block(height, axis.x(height.time_ms), y, to_f64(most));
-    }
+    let built = heights.filter(|height| height.builder == validator.name);
 
-    if let Some(killed) = validator.killed_at_ms {
-        out += &kill_mark(axis.x(killed), y, VALIDATOR_LANE, &validator.name, killed);
+    html! {
+        g class="validator" {
+            (name_and_life(&validator.name, validator.killed_at_ms, axis, y))
+            @for height in built {
+                (block(height, axis.x(height.time_ms), y, most))
+            }
+            @if let Some(killed) = validator.killed_at_ms {
+                (kill_mark(axis.x(killed), y, VALIDATOR_LANE, &validator.name, killed))
+            }
+        }
     }
+}
 
-    out + "</g>\n"
+/// Writes the name in front of a lane, and draws a line for as long as its member lived.
+fn name_and_life(name: &str, killed_at_ms: Option<u64>, axis: &Axis, y: f64) -> Markup {
+    let end = killed_at_ms.map_or(WIDTH - RIGHT, |killed| axis.x(killed));
+    html! {
+        text class="name" x=(whole(LEFT - 10.0)) y=(tenths(y + 4.0)) { (name) }
+        path class="life" d={ "M" (LEFT) " " (tenths(y)) "H" (tenths(end)) } {}
+    }
 }
 
 /// Draws a bar that grows with the square root of the operations, so that small blocks show.
-fn block(height: &Height, x: f64, y: f64, most: f64) -> String {
+fn block(height: &Height, x: f64, y: f64, most: f64) -> Markup {
     let half = 3.0 + 8.0 * (to_f64(height.operations) / most).sqrt();
-    let late = if height.round > 0 { " late" } else { "" };
-    let mut out = format!(
-        "<rect class=\"block{late}\" x=\"{:.1}\" y=\"{:.1}\" width=\"3\" height=\"{:.1}\" \
-         rx=\"1\"><title>height {}, round {}, at {}: {} operations, {} outcomes</title></rect>",
-        x - 1.5,
-        y - half,
-        2.0 * half,
-        height.height,
-        height.round,
-        seconds(height.time_ms),
-        height.operations,
-        height.outcomes,
-    );
+    let is_late = height.round > 0;
 
-    if height.round > 0 {
-        out += &format!(
-            "<text class=\"round\" x=\"{:.1}\" y=\"{:.1}\">r{}</text>",
-            x + 4.0,
-            y - 3.0,
-            height.round
-        );
+    html! {
+        rect class={ "block" @if is_late { " late" } } x=(tenths(x - 1.5)) y=(tenths(y - half))
+            width="3" height=(tenths(2.0 * half)) rx="1" {
+            title {
+                "height " (height.height) ", round " (height.round) ", at "
+                (seconds(height.time_ms)) ": " (height.operations) " operations, "
+                (height.outcomes) " outcomes"
+            }
+        }
+        @if is_late {
+            text class="round" x=(tenths(x + 4.0)) y=(tenths(y - 3.0)) { "r" (height.round) }
+        }
     }
-
-    out + "\n"
 }
 
-fn kill_mark(x: f64, middle: f64, lane: f64, name: &str, killed: u64) -> String {
+fn kill_mark(x: f64, middle: f64, lane: f64, name: &str, killed: u64) -> Markup {
+    let top = tenths(middle - lane / 2.0 + 1.0);
     // Near the right edge, the word stands on the left of the mark.
     let (anchor, shift) = if x > WIDTH - 80.0 {
         ("end", -5.0)
@@ -172,17 +196,13 @@ fn kill_mark(x: f64, middle: f64, lane: f64, name: &str, killed: u64) -> String 
         ("start", 5.0)
     };
 
-    format!(
-        "<g class=\"kill\"><title>{} was killed at {}</title>\
-         <path d=\"M{x:.1} {:.1}v{:.1}\"/>\
-         <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">killed</text></g>\n",
-        escape(name),
-        seconds(killed),
-        middle - lane / 2.0 + 1.0,
-        lane - 2.0,
-        x + shift,
-        middle + 4.0,
-    )
+    html! {
+        g class="kill" {
+            title { (name) " was killed at " (seconds(killed)) }
+            path d={ "M" (tenths(x)) " " (top) "v" (tenths(lane - 2.0)) } {}
+            text x=(tenths(x + shift)) y=(tenths(middle + 4.0)) text-anchor=(anchor) { "killed" }
+        }
+    }
 }
 
 /// The lane of an agent: the axis, and the upper edge of the lane.
@@ -191,54 +211,48 @@ struct Lane<'a> {
     top: f64,
 }
 
-fn drone_lane(report: &DemoReport, index: usize, agent: &Agent, lane: &Lane<'_>) -> String {
-    let middle = lane.top + DRONE_LANE / 2.0;
-    let end = agent
-        .killed_at_ms
-        .map_or(WIDTH - RIGHT, |killed| lane.axis.x(killed));
-    let mut out = format!(
-        "<g class=\"drone {}\"><text class=\"name\" x=\"{:.0}\" y=\"{:.1}\">{}</text>\
-         <path class=\"life\" d=\"M{LEFT} {middle:.1}H{end:.1}\"/>\n",
-        colour(Some(index)),
-        LEFT - 10.0,
-        middle + 4.0,
-        escape(&agent.name),
-    );
+impl Lane<'_> {
+    fn of(&self, report: &DemoReport, index: usize, agent: &Agent) -> Markup {
+        let axis = self.axis;
+        let middle = self.top + DRONE_LANE / 2.0;
+        let refusals = report.refusals.iter();
+        let refusals = refusals.filter(|refusal| refusal.agent == agent.name);
 
-    out += &leases(report, &agent.name, lane.axis, middle);
-    let own = report.refusals.iter();
-    for refusal in own.filter(|refusal| refusal.agent == agent.name) {
-        out += &refusal_mark(refusal, lane.axis.x(refusal.at_ms), middle);
+        html! {
+            g class={ "drone " (colour(Some(index))) } {
+                (name_and_life(&agent.name, agent.killed_at_ms, axis, middle))
+                (leases(report, &agent.name, axis, middle))
+                @for refusal in refusals {
+                    (refusal_mark(refusal, axis.x(refusal.at_ms), middle))
+                }
+                @if let Some(killed) = agent.killed_at_ms {
+                    (kill_mark(axis.x(killed), middle, DRONE_LANE, &agent.name, killed))
+                }
+            }
+        }
     }
-
-    if let Some(killed) = agent.killed_at_ms {
-        out += &kill_mark(lane.axis.x(killed), middle, DRONE_LANE, &agent.name, killed);
-    }
-
-    out + "</g>\n"
 }
 
-fn refusal_mark(refusal: &Refusal, x: f64, y: f64) -> String {
-    format!(
-        "<g class=\"refused\"><title>bid on {} refused: {}</title>\
-         <circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\"/></g>\n",
-        escape(&refusal.task),
-        escape(&refusal.name),
-    )
+fn refusal_mark(refusal: &Refusal, x: f64, y: f64) -> Markup {
+    html! {
+        g class="refused" {
+            title { "bid on " (refusal.task) " refused: " (refusal.name) }
+            circle cx=(tenths(x)) cy=(tenths(y)) r="4" {}
+        }
+    }
 }
 
 /// Draws the leases of an agent, with the rows in use centred on `middle`.
-fn leases(report: &DemoReport, agent: &str, axis: &Axis, middle: f64) -> String {
+fn leases(report: &DemoReport, agent: &str, axis: &Axis, middle: f64) -> Markup {
     let rows = rows(report, agent);
     let used = rows.iter().map(|(row, _, _)| row + 1).max().unwrap_or(1);
+    let y = |row| middle + (as_f64(row) - as_f64(used - 1) / 2.0) * ROW;
 
-    let mut out = String::new();
-    for (row, task, award) in rows {
-        let y = middle + (as_f64(row) - as_f64(used - 1) / 2.0) * ROW;
-        out += &lease(task, award, axis, y);
+    html! {
+        @for (row, task, award) in rows {
+            (lease(task, award, axis, y(row)))
+        }
     }
-
-    out
 }
 
 /// Returns the awards of an agent by time, each with its row. That is the first row that is free by
@@ -272,41 +286,30 @@ fn end_of(report: &DemoReport, award: &Assignment) -> u64 {
         .max(award.at_ms)
 }
 
-fn lease(task: &Task, award: &Assignment, axis: &Axis, y: f64) -> String {
+fn lease(task: &Task, award: &Assignment, axis: &Axis, y: f64) -> Markup {
     let start = axis.x(award.at_ms);
     let end = award.ended_at_ms.map_or(WIDTH - RIGHT, |ms| axis.x(ms));
     // At least 1.5 units wide, so that a short lease remains visible.
     let end = end.max(start + 1.5);
+    let ended = award.ended.name();
+    let is_lost = matches!(award.ended, Ended::Lapsed | Ended::Failed | Ended::Declined);
 
-    let mut out = format!(
-        "<g class=\"lease {}\"><title>{} under token {}: awarded {}, {}</title>\
-         <rect class=\"bar\" x=\"{start:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"3\" \
-         rx=\"1.5\"/>",
-        award.ended.name(),
-        escape(&task.id),
-        award.token,
-        seconds(award.at_ms),
-        award.ended.name(),
-        y - 1.5,
-        end - start,
-    );
-
-    if award.token > 1 {
-        out += &format!(
-            "<path class=\"again\" d=\"M{start:.1} {:.1}l4 4-4 4-4-4z\"/>",
-            y - 4.0
-        );
+    html! {
+        g class={ "lease " (ended) } {
+            title {
+                (task.id) " under token " (award.token) ": awarded " (seconds(award.at_ms)) ", "
+                (ended)
+            }
+            rect class="bar" x=(tenths(start)) y=(tenths(y - 1.5)) width=(tenths(end - start))
+                height="3" rx="1.5" {}
+            @if award.token > 1 {
+                path class="again" d={ "M" (tenths(start)) " " (tenths(y - 4.0)) "l4 4-4 4-4-4z" } {}
+            }
+            @if is_lost {
+                path class="end" d={ "M" (tenths(end - 3.0)) " " (tenths(y - 3.0)) "l6 6m-6 0l6-6" } {}
+            }
+        }
     }
-
-    if matches!(award.ended, Ended::Lapsed | Ended::Failed | Ended::Declined) {
-        out += &format!(
-            "<path class=\"end\" d=\"M{:.1} {:.1}l6 6m-6 0l6-6\"/>",
-            end - 3.0,
-            y - 3.0
-        );
-    }
-
-    out + "</g>\n"
 }
 
 #[expect(

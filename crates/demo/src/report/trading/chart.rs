@@ -1,9 +1,11 @@
 //! The chart of a day: its bars, the price of each fill, and how far that lies above the benchmark.
 
+use maud::{Markup, html};
 use quorate_trader::show_price;
 
-use super::super::html::{colour, escape};
+use super::super::html::colour;
 use super::super::projection::round_below;
+use super::super::svg::{tenths, whole};
 use super::tables::bps;
 use super::{Bar, DemoReport, Fill, Trading};
 
@@ -22,31 +24,52 @@ const LINES: f64 = 5.0;
 const TIMES: usize = 13;
 
 /// Draws the chart, followed by the meaning of its signs.
-pub(super) fn figure(report: &DemoReport, trading: &Trading) -> String {
+pub(super) fn figure(report: &DemoReport, trading: &Trading) -> Markup {
     let Some(chart) = Chart::of(trading) else {
-        return "<p>There are no bars.</p>\n".to_owned();
+        return html! { p { "There are no bars." } };
     };
-    format!(
-        "<figure class=\"scroll\">\n<svg class=\"timeline prices\" viewBox=\"0 0 {WIDTH} \
-         {HEIGHT}\" role=\"img\" aria-label=\"Bars, fills and slippage\">\n{}{}{}{}</svg>\n\
-         </figure>\n{}{SIGNS}",
-        chart.grid(),
-        chart.times(trading),
-        chart.bars(trading),
-        chart.fills(report, trading),
-        sellers(report, trading),
-    )
+
+    html! {
+        figure class="scroll" {
+            svg class="timeline prices" viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img"
+                aria-label="Bars, fills and slippage" {
+                (chart.grid())
+                (chart.times(trading))
+                (chart.bars(trading))
+                (chart.fills(report, trading))
+            }
+        }
+        (sellers(report, trading))
+        (signs())
+    }
 }
 
-const SIGNS: &str = "<ul class=\"signs row\">\n\
-    <li><svg viewBox=\"-9 -9 18 18\"><path class=\"wick\" d=\"M0-8V8\"/><rect class=\"candle\" \
-    x=\"-4\" y=\"-4\" width=\"8\" height=\"8\"/></svg>bar: low to high, and open to close (filled \
-    where the price fell)</li>\n\
-    <li><svg viewBox=\"-9 -9 18 18\"><path class=\"benchmark\" d=\"M-8 0H8\"/></svg>\
-    benchmark</li>\n\
-    <li><svg viewBox=\"-9 -9 18 18\"><circle class=\"dot\" r=\"4\"/></svg>second price</li>\n\
-    <li><svg viewBox=\"-9 -9 18 18\"><path class=\"dot\" d=\"M0-5.5 5.5 0 0 5.5-5.5 0z\"/></svg>\
-    double auction</li>\n</ul>\n";
+/// Returns the meaning of the signs on the chart.
+fn signs() -> Markup {
+    html! {
+        ul class="signs row" {
+            li {
+                svg viewBox="-9 -9 18 18" {
+                    path class="wick" d="M0-8V8" {}
+                    rect class="candle" x="-4" y="-4" width="8" height="8" {}
+                }
+                "bar: low to high, and open to close (filled where the price fell)"
+            }
+            li {
+                svg viewBox="-9 -9 18 18" { path class="benchmark" d="M-8 0H8" {} }
+                "benchmark"
+            }
+            li {
+                svg viewBox="-9 -9 18 18" { circle class="dot" r="4" {} }
+                "second price"
+            }
+            li {
+                svg viewBox="-9 -9 18 18" { path class="dot" d="M0-5.5 5.5 0 0 5.5-5.5 0z" {} }
+                "double auction"
+            }
+        }
+    }
+}
 
 /// The scales of the drawing.
 struct Chart {
@@ -114,103 +137,116 @@ impl Chart {
         LEFT + to_f64(i64::try_from(bar).unwrap_or(0)) * self.slot
     }
 
-    fn grid(&self) -> String {
-        let mut out = String::from("<g class=\"grid\">\n");
-        let line = |y: f64, label: &str| {
-            format!(
-                "<path d=\"M{LEFT} {y:.1}H{:.0}\"/><text x=\"{:.0}\" y=\"{:.1}\" \
-                 text-anchor=\"end\">{label}</text>\n",
-                WIDTH - RIGHT,
-                LEFT - 8.0,
-                y + 4.0,
-            )
+    fn grid(&self) -> Markup {
+        let line = |y: f64, label: String| {
+            html! {
+                path d={ "M" (LEFT) " " (tenths(y)) "H" (whole(WIDTH - RIGHT)) } {}
+                text x=(whole(LEFT - 8.0)) y=(tenths(y + 4.0)) text-anchor="end" { (label) }
+            }
         };
 
-        for price in self.prices.lines() {
-            out += &line(self.prices.y(price), &show_price(price));
+        html! {
+            g class="grid" {
+                @for price in self.prices.lines() {
+                    (line(self.prices.y(price), show_price(price)))
+                }
+                @for ppm in self.slippage.lines() {
+                    (line(self.slippage.y(ppm), format!("{} bps", bps(ppm))))
+                }
+            }
         }
-        for ppm in self.slippage.lines() {
-            out += &line(self.slippage.y(ppm), &format!("{} bps", bps(ppm)));
-        }
-        out + "</g>\n"
     }
 
-    fn times(&self, trading: &Trading) -> String {
+    fn times(&self, trading: &Trading) -> Markup {
         let every = trading.bars.len().div_ceil(TIMES).max(1);
-        let mut out = String::from("<g class=\"grid\">\n");
-        for (at, bar) in trading.bars.iter().enumerate().step_by(every) {
-            out += &format!(
-                "<text x=\"{:.1}\" y=\"{:.0}\" text-anchor=\"middle\">{}</text>\n",
-                self.left(at) + self.slot / 2.0,
-                PRICES.1 + 22.0,
-                escape(&bar.time),
-            );
-        }
+        let bottom = whole(PRICES.1 + 22.0);
 
-        out + "</g>\n"
+        html! {
+            g class="grid" {
+                @for (at, bar) in trading.bars.iter().enumerate().step_by(every) {
+                    text x=(tenths(self.middle(at))) y=(bottom) text-anchor="middle" { (bar.time) }
+                }
+            }
+        }
     }
 
-    fn bars(&self, trading: &Trading) -> String {
-        let mut out = String::from("<g class=\"bars\">\n");
-        let width = (self.slot * 0.5).max(1.0);
+    /// Returns the middle of a bar's place.
+    fn middle(&self, bar: usize) -> f64 {
+        self.left(bar) + self.slot / 2.0
+    }
 
-        for (at, bar) in trading.bars.iter().enumerate() {
-            out += "<g>";
-            out += &bar_title(bar);
-            out += &self.candle(bar, self.left(at) + self.slot / 2.0, width);
-            out += &format!(
-                "<path class=\"benchmark\" d=\"M{:.1} {:.1}h{:.1}\"/></g>\n",
-                self.left(at),
-                self.prices.y(bar.benchmark),
-                self.slot,
-            );
+    fn bars(&self, trading: &Trading) -> Markup {
+        html! {
+            g class="bars" {
+                @for (at, bar) in trading.bars.iter().enumerate() {
+                    g {
+                        title { (bar_title(bar)) }
+                        (self.candle(bar, self.middle(at)))
+                        (self.benchmark(bar, self.left(at)))
+                    }
+                }
+            }
         }
-
-        out + "</g>\n"
     }
 
     /// Draws a line from low to high, and a box from open to close.
-    fn candle(&self, bar: &Bar, middle: f64, width: f64) -> String {
+    fn candle(&self, bar: &Bar, middle: f64) -> Markup {
+        let width = (self.slot * 0.5).max(1.0);
         let upper = self.prices.y(bar.open.max(bar.close));
         let lower = self.prices.y(bar.open.min(bar.close));
-        let fell = if bar.close < bar.open { " fell" } else { "" };
+        let high = tenths(self.prices.y(bar.high));
+        let low = tenths(self.prices.y(bar.low));
+        let fell = bar.close < bar.open;
 
-        format!(
-            "<path class=\"wick\" d=\"M{middle:.1} {:.1}V{:.1}\"/>\
-             <rect class=\"candle{fell}\" x=\"{:.1}\" y=\"{upper:.1}\" width=\"{width:.1}\" \
-             height=\"{:.1}\"/>",
-            self.prices.y(bar.high),
-            self.prices.y(bar.low),
-            middle - width / 2.0,
-            (lower - upper).max(1.0),
-        )
+        html! {
+            path class="wick" d={ "M" (tenths(middle)) " " (high) "V" (low) } {}
+            rect class={ "candle" @if fell { " fell" } } x=(tenths(middle - width / 2.0))
+                y=(tenths(upper)) width=(tenths(width)) height=(tenths((lower - upper).max(1.0))) {}
+        }
     }
 
-    /// Draws each fill twice: at its price, and at its distance from the benchmark.
-    fn fills(&self, report: &DemoReport, trading: &Trading) -> String {
-        let mut out = String::from("<g class=\"fills\">\n");
-        let mut drawn = vec![0_usize; trading.bars.len()];
+    /// Draws a line at the benchmark of a bar, over the width of its place.
+    fn benchmark(&self, bar: &Bar, left: f64) -> Markup {
+        let y = tenths(self.prices.y(bar.benchmark));
+        html! {
+            path class="benchmark" d={ "M" (tenths(left)) " " (y) "h" (tenths(self.slot)) } {}
+        }
+    }
 
+    fn fills(&self, report: &DemoReport, trading: &Trading) -> Markup {
+        let mut drawn = vec![0_usize; trading.bars.len()];
+        let mut placed = Vec::new();
         for fill in &trading.fills {
+            // A fill of a bar that is not there has no place.
             let Some(number) = drawn.get_mut(fill.bar) else {
                 continue;
             };
-            *number += 1;
 
-            let x = self.fill_x(trading, fill.bar, *number);
-            out += &format!(
-                "<g class=\"{}\"><title>{} from {}: {} for one, {} bps</title>{}{}</g>\n",
-                colour(report.agent_index(&fill.maker)),
-                escape(&fill.slice),
-                escape(&fill.maker),
-                show_price(price(fill)),
-                bps(fill.slippage_ppm),
-                mark(fill, x, self.prices.y(price(fill))),
-                mark(fill, x, self.slippage.y(fill.slippage_ppm)),
-            );
+            *number += 1;
+            placed.push((fill, self.fill_x(trading, fill.bar, *number)));
         }
 
-        out + "</g>\n"
+        html! {
+            g class="fills" {
+                @for (fill, x) in placed {
+                    (self.fill(report, fill, x))
+                }
+            }
+        }
+    }
+
+    /// Draws a fill twice: at its price, and at its distance from the benchmark.
+    fn fill(&self, report: &DemoReport, fill: &Fill, x: f64) -> Markup {
+        html! {
+            g class=(colour(report.agent_index(&fill.maker))) {
+                title {
+                    (fill.slice) " from " (fill.maker) ": " (show_price(price(fill))) " for one, "
+                    (bps(fill.slippage_ppm)) " bps"
+                }
+                (mark(fill, x, self.prices.y(price(fill))))
+                (mark(fill, x, self.slippage.y(fill.slippage_ppm)))
+            }
+        }
     }
 
     /// Returns the x coordinate of a fill, of which `number` counts from 1 in its bar. The fills of
@@ -225,8 +261,8 @@ impl Chart {
 
 fn bar_title(bar: &Bar) -> String {
     format!(
-        "<title>{}: open {}, high {}, low {}, close {}, benchmark {}</title>",
-        escape(&bar.time),
+        "{}: open {}, high {}, low {}, close {}, benchmark {}",
+        bar.time,
         show_price(bar.open),
         show_price(bar.high),
         show_price(bar.low),
@@ -235,40 +271,38 @@ fn bar_title(bar: &Bar) -> String {
     )
 }
 
-/// Draws a circle or a diamond, as in `SIGNS`.
-fn mark(fill: &Fill, x: f64, y: f64) -> String {
-    match fill.mechanism.as_str() {
-        "second-price" => {
-            format!("<circle class=\"dot\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.4\"/>")
+/// Draws a circle or a diamond, as in `signs`.
+fn mark(fill: &Fill, x: f64, y: f64) -> Markup {
+    html! {
+        @if fill.mechanism == "second-price" {
+            circle class="dot" cx=(tenths(x)) cy=(tenths(y)) r="3.4" {}
+        } @else {
+            path class="dot" d={ "M" (tenths(x)) " " (tenths(y - 4.4)) "l4.4 4.4-4.4 4.4-4.4-4.4z" } {}
         }
-        _ => format!(
-            "<path class=\"dot\" d=\"M{x:.1} {:.1}l4.4 4.4-4.4 4.4-4.4-4.4z\"/>",
-            y - 4.4
-        ),
     }
 }
 
 /// Returns the sellers with their colours, and the number of slices that each sold.
-fn sellers(report: &DemoReport, trading: &Trading) -> String {
-    let mut out = String::from("<ul class=\"signs row\">\n");
-    for (index, agent) in report.agents.iter().enumerate() {
-        let mark = |names: &[String], text: &str| match names.contains(&agent.name) {
-            true => format!(" <em class=\"badge lie\">{text}</em>"),
-            false => String::new(),
-        };
+fn sellers(report: &DemoReport, trading: &Trading) -> Markup {
+    let badges = [
+        (&trading.ring, "colludes"),
+        (&trading.silent, "silent"),
+        (&trading.over_credit, "beyond its credit"),
+    ];
 
-        out += &format!(
-            "<li class=\"who {}\"><i></i>{}: {}{}{}{}</li>\n",
-            colour(Some(index)),
-            escape(&agent.name),
-            agent.tasks_done,
-            mark(&trading.ring, "colludes"),
-            mark(&trading.silent, "silent"),
-            mark(&trading.over_credit, "beyond its credit"),
-        );
+    html! {
+        ul class="signs row" {
+            @for (index, agent) in report.agents.iter().enumerate() {
+                li class={ "who " (colour(Some(index))) } {
+                    i {}
+                    (agent.name) ": " (agent.tasks_done)
+                    @for (_, text) in badges.iter().filter(|(of, _)| of.contains(&agent.name)) {
+                        " " em class="badge lie" { (text) }
+                    }
+                }
+            }
+        }
     }
-
-    out + "</ul>\n"
 }
 
 /// Returns the price that a client paid for one unit.

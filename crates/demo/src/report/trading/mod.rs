@@ -6,54 +6,43 @@ mod tables;
 
 pub use data::{Bar, Collusion, Fill, Mechanism, Order, Trading};
 
-use super::html::{Section, section};
-use super::{DemoReport, Refusal, Tile};
+use maud::{Markup, html};
+
+use super::html::Section;
+use super::tile::Tile;
+use super::{DemoReport, Refusal};
 
 /// Returns the sections that a trading run has in place of a map.
-pub(super) fn sections(report: &DemoReport, trading: &Trading) -> String {
-    let prices = chart::figure(report, trading);
-    let conduct = tables::conduct(report, trading);
-    let part = |id, title, lead, body: &str| {
-        section(Section {
-            id,
-            title,
-            lead,
-            body,
-        })
+pub(super) fn sections(report: &DemoReport, trading: &Trading) -> Markup {
+    let part = |id, title, lead, body| Section {
+        id,
+        title,
+        lead,
+        body,
     };
 
-    let mut page = part(
-        "prices",
-        "Prices and fills",
-        "Above, the bars and the price that clients paid for each slice, in the colour of its \
-         seller. Below, how far that lies above the bar's benchmark, the mean of open, high, low \
-         and close.",
-        &prices,
-    );
-
-    page += &part(
-        "mechanisms",
-        "Two mechanisms, one day",
-        "Each order puts its slices up in both markets by turns. The cost of collusion is \
-         computed auction by auction: each is run again from its dossier, and once more with \
-         the true costs of the colluders in place of their quotes. It is the amount by which \
-         clients would have stayed further below their limits without collusion.",
-        &tables::mechanisms(trading),
-    );
-
-    page += &part("conduct", "Who did not play by the rules", "", &conduct);
-    page += &part("orders", "Orders", "", &tables::orders(trading));
-    page += &part(
-        "fills",
-        "Fills",
-        "Each has a certificate that the slice was given to this seller at this price by this \
-         rule, and the dossier of its auction holds every quote: best execution, for a client \
-         who trusts nobody.",
-        &tables::fills(report, trading),
-    );
-
-    page
+    html! {
+        (part("prices", "Prices and fills", PRICES, chart::figure(report, trading)))
+        (part("mechanisms", "Two mechanisms, one day", MECHANISMS, tables::mechanisms(trading)))
+        (part("conduct", "Who did not play by the rules", "", tables::conduct(report, trading)))
+        (part("orders", "Orders", "", tables::orders(trading)))
+        (part("fills", "Fills", FILLS, tables::fills(report, trading)))
+    }
 }
+
+const PRICES: &str = "Above, the bars and the price that clients paid for each slice, in the \
+                      colour of its seller. Below, how far that lies above the bar's benchmark, \
+                      the mean of open, high, low and close.";
+
+const MECHANISMS: &str = "Each order puts its slices up in both markets by turns. The cost of \
+                          collusion is computed auction by auction: each is run again from its \
+                          dossier, and once more with the true costs of the colluders in place of \
+                          their quotes. It is the amount by which clients would have stayed \
+                          further below their limits without collusion.";
+
+const FILLS: &str = "Each has a certificate that the slice was given to this seller at this price \
+                     by this rule, and the dossier of its auction holds every quote: best \
+                     execution, for a client who trusts nobody.";
 
 /// Returns the tiles of the day.
 pub(super) fn tiles(trading: &Trading) -> Vec<Tile> {

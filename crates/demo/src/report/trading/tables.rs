@@ -1,14 +1,15 @@
 //! The day of trading as tables.
 
+use maud::{Markup, html};
 use quorate_trader::show_price;
 use quorate_types::Reason;
 
-use super::super::html::{count, escape, numbers, seconds, table, words};
+use super::super::html::{cell, count, numbers, seconds, table, words};
 use super::super::tables::{file, folded, named};
 use super::{DemoReport, Fill, Mechanism, Order, Refusal, Trading};
 
 /// Returns the results of each mechanism and the effect of collusion on it.
-pub(super) fn mechanisms(trading: &Trading) -> String {
+pub(super) fn mechanisms(trading: &Trading) -> Markup {
     let columns = [
         words("Mechanism"),
         numbers("Slices"),
@@ -23,34 +24,37 @@ pub(super) fn mechanisms(trading: &Trading) -> String {
     ];
 
     let rows: Vec<_> = trading.mechanisms.iter().map(mechanism).collect();
-    table(&columns, &rows) + &verdict(trading)
+    html! {
+        (table(&columns, &rows))
+        (verdict(trading))
+    }
 }
 
-fn mechanism(found: &Mechanism) -> Vec<String> {
+fn mechanism(found: &Mechanism) -> Vec<Markup> {
     let mut row = vec![
-        format!("<b>{}</b>", escape(&found.mechanism)),
-        found.slices.to_string(),
-        found.filled.to_string(),
-        show_price(found.charged),
-        format!("{} bps", bps(found.slippage_ppm)),
+        html! { b { (found.mechanism) } },
+        cell(found.slices),
+        cell(found.filled),
+        cell(show_price(found.charged)),
+        in_bps(found.slippage_ppm),
     ];
 
     match &found.collusion {
         Some(collusion) => row.extend([
-            format!("{} bps", bps(collusion.honest_slippage_ppm)),
-            collusion.fills_lost.to_string(),
-            show_price(collusion.cost),
-            bps(collusion.cost_ppm),
-            show_price(collusion.ring_gain),
+            in_bps(collusion.honest_slippage_ppm),
+            cell(collusion.fills_lost),
+            cell(show_price(collusion.cost)),
+            cell(bps(collusion.cost_ppm)),
+            cell(show_price(collusion.ring_gain)),
         ]),
-        None => row.extend(std::iter::repeat_n("–".to_owned(), 5)),
+        None => row.extend(std::iter::repeat_n(cell("–"), 5)),
     }
 
     row
 }
 
 /// Says under which mechanism collusion cost less; empty if fewer than two can be compared.
-fn verdict(trading: &Trading) -> String {
+fn verdict(trading: &Trading) -> Markup {
     let compared = trading.mechanisms.iter();
     let mut compared: Vec<_> = compared
         .filter_map(|found| Some((found, found.collusion.as_ref()?)))
@@ -58,26 +62,25 @@ fn verdict(trading: &Trading) -> String {
     compared.sort_by_key(|(_, collusion)| collusion.cost_ppm);
 
     let [(best, least), .., (worst, most)] = compared.as_slice() else {
-        return String::new();
+        return Markup::default();
     };
 
-    if least.cost_ppm == most.cost_ppm {
-        return "<p>Collusion cost as much under one as under the other.</p>\n".to_owned();
+    html! {
+        p {
+            @if least.cost_ppm == most.cost_ppm {
+                "Collusion cost as much under one as under the other."
+            } @else {
+                b { (best.mechanism) } " resists better: collusion cost " (bps(least.cost_ppm))
+                " bps of what was up for auction there, " (bps(most.cost_ppm)) " bps under "
+                b { (worst.mechanism) } "."
+            }
+        }
     }
-
-    format!(
-        "<p><b>{}</b> resists better: collusion cost {} bps of what was up for auction there, {} \
-         bps under <b>{}</b>.</p>\n",
-        escape(&best.mechanism),
-        bps(least.cost_ppm),
-        bps(most.cost_ppm),
-        escape(&worst.mechanism),
-    )
 }
 
 /// Returns a table of the agents that bid beyond their credit, kept their commitments shut or
 /// colluded, with the consequences.
-pub(super) fn conduct(report: &DemoReport, trading: &Trading) -> String {
+pub(super) fn conduct(report: &DemoReport, trading: &Trading) -> Markup {
     let mut rows = Vec::new();
     if !trading.over_credit.is_empty() {
         rows.push(over_credit(report, &trading.over_credit));
@@ -90,7 +93,7 @@ pub(super) fn conduct(report: &DemoReport, trading: &Trading) -> String {
     }
 
     if rows.is_empty() {
-        return "<p>Everybody played by the rules.</p>\n".to_owned();
+        return html! { p { "Everybody played by the rules." } };
     }
 
     let columns = [
@@ -102,40 +105,34 @@ pub(super) fn conduct(report: &DemoReport, trading: &Trading) -> String {
     table(&columns, &rows)
 }
 
-fn over_credit(report: &DemoReport, names: &[String]) -> Vec<String> {
+fn over_credit(report: &DemoReport, names: &[String]) -> Vec<Markup> {
     let bids = refused(report, names, Reason::BudgetExceeded);
 
     vec![
         all_named(report, names),
-        "bids for more than the credit that was attested to it".to_owned(),
-        format!(
-            "{} refused, {}",
-            count(bids.len(), "bid"),
-            code(Reason::BudgetExceeded)
-        ),
+        cell("bids for more than the credit that was attested to it"),
+        html! { (count(bids.len(), "bid")) " refused, " (code(Reason::BudgetExceeded)) },
         example(&bids),
     ]
 }
 
-fn silent(report: &DemoReport, names: &[String]) -> Vec<String> {
+fn silent(report: &DemoReport, names: &[String]) -> Vec<Markup> {
     let shut = refused(report, names, Reason::Unopened);
     let barred = refused(report, names, Reason::Barred);
 
     vec![
         all_named(report, names),
-        "commits to quotes, and does not open them once it could see the others'".to_owned(),
-        format!(
-            "{} {}: it defaults and sells nothing; {} refused while it is out, {}",
-            count(shut.len(), "quote"),
-            code(Reason::Unopened),
-            count(barred.len(), "bid"),
-            code(Reason::Barred),
-        ),
+        cell("commits to quotes, and does not open them once it could see the others'"),
+        html! {
+            (count(shut.len(), "quote")) " " (code(Reason::Unopened))
+            ": it defaults and sells nothing; " (count(barred.len(), "bid"))
+            " refused while it is out, " (code(Reason::Barred))
+        },
         example(&shut),
     ]
 }
 
-fn ring(report: &DemoReport, trading: &Trading) -> Vec<String> {
+fn ring(report: &DemoReport, trading: &Trading) -> Vec<Markup> {
     let compared = trading
         .mechanisms
         .iter()
@@ -146,9 +143,9 @@ fn ring(report: &DemoReport, trading: &Trading) -> Vec<String> {
 
     vec![
         all_named(report, &trading.ring),
-        "agreed to ask more than a slice costs them".to_owned(),
-        format!("no rule forbids it; it {verb} them {amount}"),
-        String::new(),
+        cell("agreed to ask more than a slice costs them"),
+        html! { "no rule forbids it; it " (verb) " them " (amount) },
+        Markup::default(),
     ]
 }
 
@@ -163,24 +160,28 @@ fn refused<'a>(report: &'a DemoReport, names: &[String], reason: Reason) -> Vec<
 }
 
 /// Returns one certificate, as an example of all; empty if there is none.
-fn example(refusals: &[&Refusal]) -> String {
+fn example(refusals: &[&Refusal]) -> Markup {
     let first = refusals.first();
     let certificate = first.and_then(|refusal| refusal.certificate.as_deref());
     certificate.map(file).unwrap_or_default()
 }
 
-fn all_named(report: &DemoReport, names: &[String]) -> String {
-    let names: Vec<_> = names.iter().map(|name| named(report, name, None)).collect();
-    names.join(" ")
+fn all_named(report: &DemoReport, names: &[String]) -> Markup {
+    html! {
+        @for (at, name) in names.iter().enumerate() {
+            @if at > 0 { " " }
+            (named(report, name, None))
+        }
+    }
 }
 
-/// Returns a reason code with its name, as markup: `302 budget_exceeded`.
-fn code(reason: Reason) -> String {
-    format!("<code>{} {}</code>", reason.code(), reason.name())
+/// Returns a reason code with its name: `302 budget_exceeded`.
+fn code(reason: Reason) -> Markup {
+    html! { code { (reason.code()) " " (reason.name()) } }
 }
 
 /// Returns a table of the clients' orders.
-pub(super) fn orders(trading: &Trading) -> String {
+pub(super) fn orders(trading: &Trading) -> Markup {
     let columns = [
         words("Order"),
         words("Schedule"),
@@ -195,20 +196,20 @@ pub(super) fn orders(trading: &Trading) -> String {
     table(&columns, &rows)
 }
 
-fn order(order: &Order) -> Vec<String> {
+fn order(order: &Order) -> Vec<Markup> {
     vec![
-        format!("<b>{}</b>", escape(&order.name)),
-        escape(&order.schedule).to_string(),
-        format!("{} bps", bps(order.limit_ppm)),
-        order.quantity.to_string(),
-        order.bought.to_string(),
-        show_price(order.charged),
-        format!("{} bps", bps(order.slippage_ppm)),
+        html! { b { (order.name) } },
+        cell(&order.schedule),
+        in_bps(order.limit_ppm),
+        cell(order.quantity),
+        cell(order.bought),
+        cell(show_price(order.charged)),
+        in_bps(order.slippage_ppm),
     ]
 }
 
 /// Returns a table of every slice that was bought.
-pub(super) fn fills(report: &DemoReport, trading: &Trading) -> String {
+pub(super) fn fills(report: &DemoReport, trading: &Trading) -> Markup {
     let columns = [
         words("Slice"),
         words("Bar"),
@@ -228,27 +229,30 @@ pub(super) fn fills(report: &DemoReport, trading: &Trading) -> String {
     folded(&count(rows.len(), "fill"), &table(&columns, &rows))
 }
 
-fn fill(report: &DemoReport, trading: &Trading, fill: &Fill) -> Vec<String> {
+fn fill(report: &DemoReport, trading: &Trading, fill: &Fill) -> Vec<Markup> {
     let time = trading.bars.get(fill.bar).map_or("", |bar| &bar.time);
     let award = report
         .awards()
         .find(|(_, award)| award.certificate == fill.certificate);
 
     vec![
-        escape(&fill.slice).to_string(),
-        escape(time).to_string(),
+        cell(&fill.slice),
+        cell(time),
         named(report, &fill.maker, None),
-        escape(&fill.mechanism).to_string(),
-        fill.quantity.to_string(),
-        show_price(fill.benchmark),
-        show_price(fill.charged / fill.quantity.max(1)),
-        show_price(fill.paid / fill.quantity.max(1)),
-        bps(fill.slippage_ppm),
-        award
-            .map(|(_, award)| seconds(award.at_ms))
-            .unwrap_or_default(),
+        cell(&fill.mechanism),
+        cell(fill.quantity),
+        cell(show_price(fill.benchmark)),
+        cell(show_price(fill.charged / fill.quantity.max(1))),
+        cell(show_price(fill.paid / fill.quantity.max(1))),
+        cell(bps(fill.slippage_ppm)),
+        html! { @if let Some((_, award)) = award { (seconds(award.at_ms)) } },
         file(&fill.certificate),
     ]
+}
+
+/// Returns the cell of millionths as basis points: `5.25 bps`.
+fn in_bps(ppm: i64) -> Markup {
+    html! { (bps(ppm)) " bps" }
 }
 
 /// Formats millionths as basis points: `5.25`.

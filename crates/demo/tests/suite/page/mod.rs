@@ -7,7 +7,7 @@ mod sample;
 
 use std::path::Path;
 
-use quorate_demo::report::{DemoReport, Ended, GeoPoint};
+use quorate_demo::report::{DemoReport, Ended, GeoPoint, Trading};
 
 #[test]
 fn the_same_report_gives_the_same_page() {
@@ -36,58 +36,82 @@ fn the_page_asks_for_nothing() {
     assert!(page.contains("default-src 'none'"));
 }
 
+/// Markup in place of a name: an attempt to leave the text or the attribute that the name stands in.
+const ATTACK: &str = "\"'><script>alert(1)</script>&";
+
 #[test]
 fn names_from_the_run_stay_text() {
-    let attack = "\"'><script>alert(1)</script>&";
-    let mut report = sample::trading();
-    let day = report.trading.as_mut().unwrap();
-    day.bars
-        .iter_mut()
-        .for_each(|bar| bar.time = attack.to_owned());
-    day.orders
-        .iter_mut()
-        .for_each(|order| order.name = attack.to_owned());
-    day.mechanisms
-        .iter_mut()
-        .for_each(|found| found.mechanism = attack.to_owned());
-    for fill in &mut day.fills {
-        (fill.slice, fill.maker) = (attack.to_owned(), attack.to_owned());
-        (fill.mechanism, fill.certificate) = (attack.to_owned(), attack.to_owned());
+    let mut flown = sample::run();
+    attack_run(&mut flown);
+    let mut traded = sample::trading();
+    attack_run(&mut traded);
+    attack_day(traded.trading.as_mut().unwrap());
+
+    for report in [flown, traded] {
+        let page = report.to_html();
+        assert!(!page.contains("<script"));
+        assert!(!page.contains("alert(1)</script>"));
+        assert!(page.contains("&quot;'&gt;&lt;script&gt;alert(1)&lt;/script&gt;&amp;"));
+        // No name is escaped in part.
+        assert_eq!(
+            page.matches("alert(1)").count(),
+            page.matches("&quot;'&gt;&lt;script").count()
+        );
     }
-    for names in [&mut day.ring, &mut day.silent, &mut day.over_credit] {
-        names.iter_mut().for_each(|name| *name = attack.to_owned());
-    }
-    report.title = attack.to_owned();
-    report.swarm_id = attack.to_owned();
-    report.fingerprint = attack.to_owned();
-    report.started = attack.to_owned();
-    report.certificate_dir = attack.to_owned();
-    report.trust_root = attack.to_owned();
+}
+
+/// Replaces each text of a run that comes from outside.
+fn attack_run(report: &mut DemoReport) {
+    report.title = ATTACK.to_owned();
+    report.swarm_id = ATTACK.to_owned();
+    report.fingerprint = ATTACK.to_owned();
+    report.started = ATTACK.to_owned();
+    report.certificate_dir = ATTACK.to_owned();
+    report.trust_root = ATTACK.to_owned();
     for validator in &mut report.validators {
-        (validator.name, validator.key) = (attack.to_owned(), attack.to_owned());
+        (validator.name, validator.key) = (ATTACK.to_owned(), ATTACK.to_owned());
     }
     for agent in &mut report.agents {
-        (agent.name, agent.key) = (attack.to_owned(), attack.to_owned());
+        (agent.name, agent.key) = (ATTACK.to_owned(), ATTACK.to_owned());
     }
     for height in &mut report.heights {
-        height.builder = attack.to_owned();
+        height.builder = ATTACK.to_owned();
     }
     for refusal in &mut report.refusals {
-        (refusal.agent, refusal.task) = (attack.to_owned(), attack.to_owned());
-        (refusal.name, refusal.text) = (attack.to_owned(), attack.to_owned());
-        refusal.certificate = Some(attack.to_owned());
+        (refusal.agent, refusal.task) = (ATTACK.to_owned(), ATTACK.to_owned());
+        (refusal.name, refusal.text) = (ATTACK.to_owned(), ATTACK.to_owned());
+        refusal.certificate = Some(ATTACK.to_owned());
     }
     for task in &mut report.tasks {
-        task.id = attack.to_owned();
-        task.requires = vec![attack.to_owned()];
+        task.id = ATTACK.to_owned();
+        task.requires = vec![ATTACK.to_owned()];
         for award in &mut task.assignments {
-            (award.agent, award.certificate) = (attack.to_owned(), attack.to_owned());
+            (award.agent, award.certificate) = (ATTACK.to_owned(), ATTACK.to_owned());
         }
     }
-    let page = report.to_html();
-    assert!(!page.contains("<script"));
-    assert!(!page.contains("alert(1)</script>"));
-    assert!(page.contains("&quot;&#39;&gt;&lt;script&gt;alert(1)&lt;/script&gt;&amp;"));
+}
+
+/// Replaces each text of a day of trading that comes from outside.
+fn attack_day(day: &mut Trading) {
+    day.bars
+        .iter_mut()
+        .for_each(|bar| bar.time = ATTACK.to_owned());
+    day.orders
+        .iter_mut()
+        .for_each(|order| order.name = ATTACK.to_owned());
+    day.orders
+        .iter_mut()
+        .for_each(|order| order.schedule = ATTACK.to_owned());
+    day.mechanisms
+        .iter_mut()
+        .for_each(|found| found.mechanism = ATTACK.to_owned());
+    for fill in &mut day.fills {
+        (fill.slice, fill.maker) = (ATTACK.to_owned(), ATTACK.to_owned());
+        (fill.mechanism, fill.certificate) = (ATTACK.to_owned(), ATTACK.to_owned());
+    }
+    for names in [&mut day.ring, &mut day.silent, &mut day.over_credit] {
+        names.iter_mut().for_each(|name| *name = ATTACK.to_owned());
+    }
 }
 
 #[test]
