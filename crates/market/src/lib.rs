@@ -14,6 +14,7 @@ pub mod eligibility;
 mod first_price;
 pub mod gap;
 mod gap_market;
+mod inputs;
 mod mechanism;
 mod optimal;
 mod second_price;

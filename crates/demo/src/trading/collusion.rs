@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use quorate_certificate::Dossier;
 use quorate_market::{Auction, Bid, Bidder, Clearing, Mechanism, Task, TieSeed, mechanism};
 use quorate_trader::{MakerConfig, Slice};
-use quorate_types::outcome::{BidInput, BidderInput, ClearingInput, TaskInput};
 use quorate_types::{PublicKey, SwarmId, TaskId};
 
 use crate::report::Collusion;
@@ -90,24 +89,9 @@ impl Insight<'_> {
             market: dossier.record.market.clone(),
         };
 
-        let mut auction = Auction {
-            tasks: Vec::new(),
-            bidders: Vec::new(),
-            bids: Vec::new(),
-            solutions: Vec::new(),
-            ties,
-        };
-
-        for input in &dossier.inputs {
-            match input {
-                ClearingInput::Task(input) => auction.tasks.push(task(input)),
-                ClearingInput::Bidder(input) => auction.bidders.push(bidder(input)),
-                ClearingInput::Bid(input) => auction.bids.extend(bid(input)),
-                // These markets take no solutions.
-                ClearingInput::Solution(_) => {}
-            }
-        }
-
+        // These markets take no solutions, so their dossiers hold none.
+        let mut auction = Auction::new(ties);
+        dossier.inputs.iter().for_each(|input| auction.add(input));
         auction
     }
 
@@ -180,34 +164,6 @@ impl Insight<'_> {
 
         sums
     }
-}
-
-fn task(input: &TaskInput) -> Task {
-    Task {
-        id: input.task,
-        demand: input.demand.clone(),
-        limit: input.limit,
-    }
-}
-
-fn bidder(input: &BidderInput) -> Bidder {
-    Bidder {
-        agent: input.agent,
-        budget: input.budget.clone(),
-    }
-}
-
-/// Returns a bid as the mechanism was given it; `None` if it was excluded or not opened.
-fn bid(input: &BidInput) -> Option<Bid> {
-    if input.excluded.is_some() {
-        return None;
-    }
-
-    Some(Bid {
-        task: input.task,
-        agent: input.agent,
-        price: input.price?,
-    })
 }
 
 impl Comparison {
