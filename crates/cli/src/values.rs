@@ -4,9 +4,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use clap::builder::RangedU64ValueParser;
-use quorate_network::{Multiaddr, peer_id};
+use quorate_network::Multiaddr;
 use quorate_node::Clock;
-use quorate_types::{Amounts, Capabilities, Label, PublicKey, UnixMillis};
+use quorate_types::{Amounts, Capabilities, Label, UnixMillis};
 
 use crate::member::Member;
 
@@ -84,18 +84,6 @@ pub(crate) fn all_addresses(texts: &[String]) -> Result<Vec<Multiaddr>> {
     Ok(found?.concat())
 }
 
-/// Appends `/p2p/` and the peer id of `key` to an address, unless the address has a peer id
-/// already.
-pub(crate) fn with_peer_id(address: &Multiaddr, key: &PublicKey) -> Multiaddr {
-    let suffix = peer_id(&key.0).and_then(|id| format!("/p2p/{id}").parse::<Multiaddr>().ok());
-    match suffix {
-        Some(suffix) if !address.to_string().contains("/p2p/") => {
-            address.iter().chain(suffix.iter()).collect()
-        }
-        _ => address.clone(),
-    }
-}
-
 /// The current Unix time.
 pub(crate) fn unix_now() -> UnixMillis {
     Clock::start().now().unix
@@ -111,18 +99,5 @@ mod tests {
         for text in ["slots", "=2", "slots=", "slots=x", "Slots=2"] {
             assert!(amount(text).is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn an_address_gets_one_peer_id() {
-        let key = quorate_crypto::SecretKey::from_seed(&[7; 32]).public_key();
-        let plain: Multiaddr = "/ip4/192.0.2.1/tcp/7400".parse().unwrap();
-        let full = with_peer_id(&plain, &key);
-        assert!(
-            full.to_string()
-                .starts_with("/ip4/192.0.2.1/tcp/7400/p2p/12D3Koo"),
-            "{full}"
-        );
-        assert_eq!(with_peer_id(&full, &key), full);
     }
 }

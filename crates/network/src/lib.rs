@@ -54,6 +54,6 @@ pub use config::{Lane, LaneLimits, NetworkConfig, NetworkLimits, Topic};
 pub use counters::{Counters, GossipCounters, LaneCounters};
 pub use event::{MisbehaviourKind, NetworkEvent, NetworkEvents};
 pub use handle::{Network, NetworkStopped, SendError};
-pub use key::{PeerKey, key_of_secret, peer_id, peer_key};
+pub use key::{PeerKey, key_of_secret, peer_id, peer_key, with_peer_id};
 pub use libp2p::{Multiaddr, PeerId, bytes::Bytes};
 pub use start::{NetworkError, start};

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use quorate_crypto::{SecretKey, Verified};
 use quorate_durable::{DurableError, Start};
 use quorate_ledger::{Ledger, WindowView};
-use quorate_network::{Network, NetworkConfig, NetworkError, NetworkEvents};
+use quorate_network::{Network, NetworkConfig, NetworkError, NetworkEvents, with_peer_id};
 use quorate_replica::{Counters, VotingStatus};
 use quorate_store::CrashPoints;
 use quorate_types::{
@@ -259,7 +259,12 @@ impl Validator {
 
     /// Returns the addresses that the validator listens on, with its peer id appended.
     pub fn addresses(&self) -> Vec<quorate_network::Multiaddr> {
-        peers::with_peer_id(self.network.listen_addresses(), self.network.local_key())
+        let key = self.network.local_key();
+        let addresses = self.network.listen_addresses();
+        addresses
+            .iter()
+            .map(|address| with_peer_id(address, &key))
+            .collect()
     }
 
     /// Returns the address of the monitoring endpoint, if there is one.

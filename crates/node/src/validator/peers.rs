@@ -1,6 +1,6 @@
 //! Frames to and from peers, and the addresses at which peers can be reached.
 
-use quorate_network::{Lane, Multiaddr, NetworkEvent, PeerKey, SendError, Topic, peer_id};
+use quorate_network::{Lane, Multiaddr, NetworkEvent, SendError, Topic};
 use quorate_replica::{Event, Recipients};
 use quorate_types::message::{Announcement, ClientRequest, PeerMessage};
 use quorate_types::{Evidence, PublicKey, Sign1, cbor, limits};
@@ -245,21 +245,5 @@ fn lane_of(message: &PeerMessage, bytes: usize) -> Lane {
         | PeerMessage::Decided(_)
         | PeerMessage::Announcements(_) => Lane::Bulk,
         _ => Lane::Consensus,
-    }
-}
-
-/// Appends `/p2p/<peer id>` to addresses, as boot lists need them.
-pub(crate) fn with_peer_id(addresses: Vec<Multiaddr>, key: PeerKey) -> Vec<Multiaddr> {
-    let Some(id) = peer_id(&key) else {
-        return addresses;
-    };
-
-    let suffix = format!("/p2p/{id}").parse::<Multiaddr>();
-    match suffix {
-        Ok(suffix) => {
-            let join = |address: Multiaddr| address.iter().chain(suffix.iter()).collect();
-            addresses.into_iter().map(join).collect()
-        }
-        Err(_) => addresses,
     }
 }
