@@ -14,10 +14,12 @@ mod join;
 mod logging;
 mod markets;
 mod member;
+mod membership;
 mod node;
 mod propose;
 mod sim;
 mod solve;
+mod stop;
 mod submit;
 mod values;
 

@@ -6,15 +6,17 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 use quorate_certificate::{
-    ANSWERED_BY_REPLAY, AuctionFacts, Auctions, AuditedAuction, Judgement, NOT_REPLAYED, Policy,
-    TrustRoot, WrongAward,
+    ANSWERED_BY_REPLAY, AuctionFacts, Auctions, AuditedAuction, Judgement, NOT_REPLAYED, TrustRoot,
+    WrongAward,
 };
 use quorate_console::say;
 use quorate_types::limits;
 use serde_json::{Value, json};
 
-use super::verify::{self, Checked};
-use super::{exit_code, files, read_trust_root, summary};
+use super::checked::{Checked, check_all};
+use super::exit::exit_code;
+use super::trust::TrustArgs;
+use super::{files, summary};
 
 /// Run auctions again from their dossiers, and compare them with certified assignments
 ///
@@ -55,12 +57,8 @@ pub(super) struct Args {
     /// hidden files are left out.
     #[arg(required = true, value_name = "FILE|DIR")]
     files: Vec<PathBuf>,
-    /// Genesis file of the swarm. It must come to you another way than the certificates.
-    #[arg(long, value_name = "GENESIS")]
-    trust: PathBuf,
-    /// Least number of distinct operators among the signers of each commit.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    min_operators: usize,
+    #[command(flatten)]
+    trust: TrustArgs,
     /// Write one JSON object.
     #[arg(long)]
     json: bool,
@@ -77,15 +75,11 @@ struct Findings {
 /// # Errors
 /// If the usage is wrong, or a dossier cannot be read.
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
-    let root = read_trust_root(&args.trust).context("--trust")?;
+    let root = args.trust.root()?;
     let files = files::collect(&args.files)?;
 
-    let policy = Policy {
-        min_operators: args.min_operators,
-        ..Policy::default()
-    };
-
-    let checked = verify::check_all(files.certificates, &root, &policy);
+    let policy = args.trust.policy();
+    let checked = check_all(files.certificates, &root, &policy);
     let known = auctions_of(&checked, files.dossiers)?;
     let findings = Findings {
         auctions: known.replay(&root),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use quorate_certificate::Judgement;
 
-use super::verify::Checked;
+use super::checked::Checked;
 
 /// The number of files with each verdict.
 #[derive(Debug, Default)]

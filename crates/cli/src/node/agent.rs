@@ -11,7 +11,7 @@ use quorate_types::Capabilities;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
-use super::stop::StopSignal;
+use crate::stop::StopSignal;
 
 /// Runs a program as the agent of a folder until it is told to stop.
 ///

@@ -8,7 +8,8 @@ use quorate_node::{DataDir, Validator, ValidatorEvent};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
-use super::{crash, stop::StopSignal};
+use super::crash;
+use crate::stop::StopSignal;
 
 /// The time within which the sockets must be bound.
 const BIND_LIMIT: Duration = Duration::from_secs(10);

@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 
 use super::progress::{Item, SolveEvent, WindowResult};
 use super::search::{Effort, Findings, search};
-use crate::node::stop::StopSignal;
+use crate::stop::StopSignal;
 use crate::values::unix_now;
 
 /// The markets to solve, and how to do it.
