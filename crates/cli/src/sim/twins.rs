@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use quorate_console::say;
 use quorate_sim::twins::{Scenarios, TwinsReport, Withheld};
 
-use super::Args;
+use super::args::Args;
 use super::play::Stop;
 
 /// Exit code of a run that was stopped.

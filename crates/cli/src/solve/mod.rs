@@ -1,6 +1,7 @@
 //! `quorate solve`: runs a mechanism on an instance from a file, without a swarm.
 
 mod answer;
+mod file;
 mod instance;
 mod or_library;
 mod report;
@@ -89,7 +90,7 @@ fn names() -> PossibleValuesParser {
 /// # Errors
 /// If the file cannot be read, or if the mechanism cannot take a problem. The error names the file.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let instances = Instance::read(&args.file, args.format)?;
+    let instances = file::read(&args.file, args.format)?;
     let problems = instances.len();
 
     if let Some(wanted) = args.problem {
