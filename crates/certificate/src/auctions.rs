@@ -1,5 +1,5 @@
-//! The auctions behind many certificates: brings certified assignments and dossiers together, by the
-//! clearing that they belong to, and runs each auction again.
+//! The auctions behind many certificates: brings certified assignments and dossiers together, by
+//! the clearing that they belong to, and runs each auction again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -244,8 +244,8 @@ impl AuditedAuction {
         }
     }
 
-    /// Returns the complaints about the auction, each with the file that it is about. Empty if the auction
-    /// gives what is certified.
+    /// Returns the complaints about the auction, each with the file that it is about. Empty if the
+    /// auction gives what is certified.
     pub fn complaints(&self) -> Vec<String> {
         let fault = self
             .fault
@@ -263,7 +263,8 @@ impl AuditedAuction {
         fault.chain(wrong).collect()
     }
 
-    /// Returns the judgement of the auction. It is `Verified` if the auction gives what is certified.
+    /// Returns the judgement of the auction. It is `Verified` if the auction gives what is
+    /// certified.
     pub fn judgement(&self) -> Judgement {
         match &self.fault {
             Some(AuctionFault::Uncertified) => Judgement::NotAuthentic,

@@ -1,5 +1,5 @@
-//! The conditions under which a folder can act as a member of its swarm: `submit` and `propose` check
-//! them before their node starts.
+//! The conditions under which a folder can act as a member of its swarm: `submit` and `propose`
+//! check them before their node starts.
 
 use anyhow::{Result, bail, ensure};
 use quorate_node::DataDir;

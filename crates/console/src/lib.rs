@@ -1,5 +1,5 @@
-//! The manners that the binary `quorate` and its guests, `quorate-bench` and `quorate-demo`, have in
-//! common: lines on standard output, errors in words, and times in arguments.
+//! The manners that the binary `quorate` and its guests, `quorate-bench` and `quorate-demo`, have
+//! in common: lines on standard output, errors in words, and times in arguments.
 //!
 //! A guest must not depend on the command line, and the command line starts the guests. Handing
 //! these functions down as parameters would not do: the parser of an argument is named in a type,

@@ -1,5 +1,5 @@
-//! `quorate demo`: demonstrations, each a whole swarm as processes on this computer, from auction to
-//! audit, and the report of a run.
+//! `quorate demo`: demonstrations, each a whole swarm as processes on this computer, from auction
+//! to audit, and the report of a run.
 //!
 //! The processes of a run are this same program: the binary that calls [`run`] must call it for
 //! `demo worker ROLE DIR` as well, with [`Args`] parsed from that. The audit at the end is that of

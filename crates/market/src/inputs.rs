@@ -45,8 +45,8 @@ impl Auction {
         });
     }
 
-    /// Adds a bid, if it takes part: an excluded one does not, and neither does one without a price,
-    /// which was sealed and not opened.
+    /// Adds a bid, if it takes part: an excluded one does not, and neither does one without a
+    /// price, which was sealed and not opened.
     pub fn add_bid(&mut self, input: &BidInput) {
         let Some(price) = input.price.filter(|_| input.excluded.is_none()) else {
             return;

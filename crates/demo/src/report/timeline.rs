@@ -303,10 +303,12 @@ fn lease(task: &Task, award: &Assignment, axis: &Axis, y: f64) -> Markup {
             rect class="bar" x=(tenths(start)) y=(tenths(y - 1.5)) width=(tenths(end - start))
                 height="3" rx="1.5" {}
             @if award.token > 1 {
-                path class="again" d={ "M" (tenths(start)) " " (tenths(y - 4.0)) "l4 4-4 4-4-4z" } {}
+                path class="again"
+                    d={ "M" (tenths(start)) " " (tenths(y - 4.0)) "l4 4-4 4-4-4z" } {}
             }
             @if is_lost {
-                path class="end" d={ "M" (tenths(end - 3.0)) " " (tenths(y - 3.0)) "l6 6m-6 0l6-6" } {}
+                path class="end"
+                    d={ "M" (tenths(end - 3.0)) " " (tenths(y - 3.0)) "l6 6m-6 0l6-6" } {}
             }
         }
     }

@@ -277,7 +277,8 @@ fn mark(fill: &Fill, x: f64, y: f64) -> Markup {
         @if fill.mechanism == "second-price" {
             circle class="dot" cx=(tenths(x)) cy=(tenths(y)) r="3.4" {}
         } @else {
-            path class="dot" d={ "M" (tenths(x)) " " (tenths(y - 4.4)) "l4.4 4.4-4.4 4.4-4.4-4.4z" } {}
+            path class="dot"
+                d={ "M" (tenths(x)) " " (tenths(y - 4.4)) "l4.4 4.4-4.4 4.4-4.4-4.4z" } {}
         }
     }
 }

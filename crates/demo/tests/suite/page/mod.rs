@@ -36,7 +36,7 @@ fn the_page_asks_for_nothing() {
     assert!(page.contains("default-src 'none'"));
 }
 
-/// Markup in place of a name: an attempt to leave the text or the attribute that the name stands in.
+/// Markup in place of a name: it would leave the text or the attribute that the name stands in.
 const ATTACK: &str = "\"'><script>alert(1)</script>&";
 
 #[test]
