@@ -1,9 +1,5 @@
 //! The agent that passes its questions on to a program.
 
-use std::ffi::OsString;
-use std::path::PathBuf;
-use std::time::Duration;
-
 use async_trait::async_trait;
 use quorate_agent::{
     Agent, Award, CallForBids, LeaseGuard, LeaseLost, Quote, TaskError, TaskOutput,
@@ -11,33 +7,9 @@ use quorate_agent::{
 use quorate_types::Capabilities;
 use tokio::time::timeout;
 
+use crate::config::CommandConfig;
 use crate::process::{Process, ProgramError};
 use crate::protocol::{Answer, Question, detail};
-
-/// The program to run, and how it is asked.
-#[derive(Debug, Clone)]
-pub struct CommandConfig {
-    /// The program: a path, or a name that is looked up in `PATH`.
-    pub program: PathBuf,
-    /// The arguments of the program.
-    pub arguments: Vec<OsString>,
-    /// The capabilities that the agent's attestations claim.
-    pub capabilities: Capabilities,
-    /// The longest time that a bid may take.
-    pub patience: Duration,
-}
-
-impl CommandConfig {
-    /// Makes a configuration without arguments and capabilities, and with a patience of one second.
-    pub fn new(program: impl Into<PathBuf>) -> Self {
-        Self {
-            program: program.into(),
-            arguments: Vec::new(),
-            capabilities: Capabilities::new(),
-            patience: Duration::from_secs(1),
-        }
-    }
-}
 
 /// An agent whose bids and work come from a program. The crate's documentation describes the lines
 /// that the program reads and writes.

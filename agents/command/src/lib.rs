@@ -31,8 +31,10 @@
 //! **Absent here:** a shell, and any limit on the program's rights: it runs as the node's user.
 
 mod agent;
+mod config;
 mod process;
 mod protocol;
 
-pub use agent::{CommandAgent, CommandConfig};
+pub use agent::CommandAgent;
+pub use config::CommandConfig;
 pub use process::{LINE_BYTES, ProgramError};

@@ -7,7 +7,7 @@ use serde::Serialize;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-use crate::CommandConfig;
+use crate::config::CommandConfig;
 use crate::protocol::Answer;
 
 /// The most bytes that a line of the program may have.

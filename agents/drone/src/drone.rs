@@ -9,7 +9,9 @@ use quorate_agent::{
 use quorate_types::{Amounts, Capabilities, Label, limits};
 
 use crate::flight::{Airframe, FlightPlan, Leg, Position};
-use crate::{DroneTask, Fix, Point, Track};
+use crate::flight::{Fix, Track};
+use crate::geo::Point;
+use crate::task::DroneTask;
 
 /// The number of points to which the path in a report is thinned out, because the result has a
 /// limit.

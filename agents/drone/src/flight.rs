@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{DroneTask, Point, Visit};
+use crate::geo::Point;
+use crate::task::{DroneTask, Visit};
 
 /// Simulated seconds at home to change the battery.
 pub(crate) const BATTERY_CHANGE_S: f64 = 120.0;

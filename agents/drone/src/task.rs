@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Point;
+use crate::geo::Point;
 
 /// A task for a drone. Its payload is JSON of at most [`quorate_types::limits::TASK_PAYLOAD_BYTES`]
 /// bytes.

@@ -5,6 +5,9 @@ use quorate_types::outcome::{ClearingInput, ClearingRecord};
 use quorate_types::{cbor, limits};
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
+/// The extension of the name of a dossier's file, by which dossiers are told from certificates.
+pub const DOSSIER_EXTENSION: &str = "dossier";
+
 /// Everything that a clearing followed from. The certificates of one clearing share it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Dossier {

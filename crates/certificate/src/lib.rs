@@ -5,10 +5,12 @@
 //! [`Policy`]; it returns a [`Verdict`]. `protocols/certificate.md` says what a verdict proves and
 //! what it leaves open. Every refusal has a stable name ([`Refused`], registry in
 //! `protocols/reason-codes.md`). [`Replay`] takes the dossier of a clearing that a verified
-//! certificate names, runs the auction again, and compares each certified assignment.
+//! certificate names, runs the auction again, and compares each certified assignment. [`Auctions`]
+//! does so for a whole folder of certificates and dossiers.
 //!
 //! **Absent here:** networks, files, clocks, consensus, and success on empty input.
 
+mod auctions;
 mod certificate;
 mod diagnose;
 mod dossier;
@@ -22,8 +24,9 @@ mod trust;
 mod verdict;
 mod verify;
 
+pub use auctions::{AuctionFacts, AuctionFault, Auctions, AuditedAuction, WrongAward};
 pub use certificate::{Certificate, Handover};
-pub use dossier::{Dossier, DossierError};
+pub use dossier::{DOSSIER_EXTENSION, Dossier, DossierError};
 pub use explain::explain;
 pub use format::{MAX_BYTES, MAX_HANDOVERS, VERSION};
 pub use judgement::Judgement;

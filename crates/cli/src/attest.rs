@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use quorate_console::{positive_duration, rfc3339, say, write_new};
 use quorate_crypto::SecretKey;
 use quorate_node::DataDir;
 use quorate_types::attestation::Claims;
@@ -13,7 +14,6 @@ use quorate_types::task::check_amounts;
 use quorate_types::{Attestation, Capabilities, Genesis, Label, PublicKey, cbor, limits};
 
 use crate::member::key_of;
-use crate::output::{say, write_new};
 use crate::values::{self, Amount};
 
 /// Sign an attestation of what an agent can do, with the key of an attester
@@ -43,7 +43,7 @@ pub(crate) struct Args {
     amount: Vec<Amount>,
     /// Time from now on for which the attestation is valid.
     #[arg(long, value_name = "TIME", default_value = "30d",
-        value_parser = values::positive_duration)]
+        value_parser = positive_duration)]
     valid_for: Duration,
     /// File to write. It must not exist yet.
     #[arg(long, value_name = "FILE")]
@@ -152,7 +152,7 @@ fn say_attestation(attestation: &Attestation, out: &Path) -> Result<()> {
     say(format!(
         "attestation {} of {subject}: {count} capabilities, valid until {}",
         attestation.id(),
-        values::rfc3339(*expires)
+        rfc3339(*expires)
     ))?;
 
     say(format!(

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 use quorate_certificate::TrustRoot;
+use quorate_console::say;
 use quorate_market::{Bidding, check_mechanisms, mechanism};
 use quorate_node::write_genesis;
 use quorate_types::genesis::{Admission, Attester, Parameters};
@@ -13,7 +14,6 @@ use quorate_types::{Genesis, Label, Market, PROTOCOL_VERSION, Power, Validator, 
 use serde::Deserialize;
 
 use crate::member::{Member, key_of};
-use crate::output::say;
 use crate::values::unix_now;
 
 /// Make the genesis of a swarm: its first validators, its attesters, its markets

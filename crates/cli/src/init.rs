@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
+use quorate_console::{say, write_new};
+use quorate_network::with_peer_id;
 use quorate_node::{DataDir, Multiaddr, NodeConfig};
 use quorate_types::{Label, Power, PublicKey, limits};
 
 use crate::member::{self, Member};
-use crate::output::{say, write_new};
-use crate::values::with_peer_id;
 
 /// Make the folder of a node: its key, its configuration, and its public card
 ///
@@ -82,7 +82,9 @@ fn card(args: &Args, key: PublicKey) -> Member {
         key,
         operator: args.operator.clone(),
         power: args.power,
-        addresses: stable.map(|address| with_peer_id(address, &key)).collect(),
+        addresses: stable
+            .map(|address| with_peer_id(address, &key.0))
+            .collect(),
     }
 }
 

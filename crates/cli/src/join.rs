@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail, ensure};
 use quorate_certificate::TrustRoot;
+use quorate_console::say;
 use quorate_market::check_mechanisms;
 use quorate_node::{DataDir, DataDirError, Multiaddr, read_genesis};
 use quorate_store::GuardError;
@@ -13,7 +14,6 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::init::CONFIG;
-use crate::output::say;
 use crate::values::{all_addresses, unix_now};
 
 /// Put a genesis into a node's folder, so that the node belongs to that swarm

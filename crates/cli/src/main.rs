@@ -8,27 +8,25 @@
 
 mod attest;
 mod audit;
-mod bench;
-mod demo;
-mod dossiers;
 mod genesis;
 mod init;
 mod join;
 mod logging;
 mod markets;
 mod member;
+mod membership;
 mod node;
-mod output;
 mod propose;
-mod report;
 mod sim;
 mod solve;
+mod stop;
 mod submit;
 mod values;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use quorate_console::{describe, reader_left};
 
 /// Let agents that do not trust each other agree who does which task, and certify each result
 #[derive(Debug, Parser)]
@@ -71,12 +69,12 @@ enum Command {
     Submit(submit::Args),
     Audit(audit::Args),
     /// Show a whole swarm at work on this machine, from auction to audit
-    Demo(demo::Args),
+    Demo(quorate_demo::Args),
     Sim(sim::Args),
     Propose(propose::Args),
     Solve(solve::Args),
     Markets(markets::Args),
-    Bench(bench::Args),
+    Bench(quorate_bench::Args),
 }
 
 #[tokio::main]
@@ -90,9 +88,9 @@ async fn main() -> ExitCode {
 
     match cli.command.run().await {
         Ok(code) => code,
-        Err(error) if output::reader_left(&error) => ExitCode::SUCCESS,
+        Err(error) if reader_left(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", output::describe(&error));
+            eprintln!("error: {}", describe(&error));
             ExitCode::FAILURE
         }
     }
@@ -108,12 +106,12 @@ impl Command {
             Self::Node(args) => node::run(args).await,
             Self::Submit(args) => submit::run(args).await,
             Self::Audit(args) => Ok(audit::run(args)),
-            Self::Demo(args) => demo::run(args).await,
+            Self::Demo(args) => quorate_demo::run(args).await,
             Self::Sim(args) => Ok(sim::run(args).await),
             Self::Propose(args) => propose::run(args).await,
             Self::Markets(args) => markets::run(&args),
             Self::Solve(args) => solve::run(&args),
-            Self::Bench(args) => bench::run(args).await,
+            Self::Bench(args) => quorate_bench::run(args).await,
         }
     }
 

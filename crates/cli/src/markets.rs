@@ -3,10 +3,9 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use quorate_console::say;
 use quorate_market::{Bidding, Mechanism, mechanisms};
 use serde_json::{Value, json};
-
-use crate::output::say;
 
 /// List the mechanisms that a market can use, with what each guarantees and costs
 ///

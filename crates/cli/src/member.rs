@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use quorate_console::write_new;
 use quorate_crypto::check_public_key;
 use quorate_node::Multiaddr;
 use quorate_types::{Label, Power, PublicKey};
@@ -54,7 +55,7 @@ impl Member {
     /// If the file exists already or cannot be written. The error names it.
     pub(crate) fn write(&self, path: &Path) -> Result<()> {
         let text = format!("{HEADING}\n{}", toml::to_string(self)?);
-        crate::output::write_new(path, text.as_bytes())
+        write_new(path, text.as_bytes())
     }
 }
 

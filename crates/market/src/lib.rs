@@ -11,6 +11,7 @@ pub mod assignment;
 mod auction;
 pub mod eligibility;
 pub mod gap;
+mod inputs;
 mod mechanism;
 pub mod mechanisms;
 

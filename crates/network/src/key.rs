@@ -1,7 +1,8 @@
 //! Ed25519 keys and the libp2p peer ids that carry them.
 
-use libp2p::PeerId;
 use libp2p::identity::{Keypair, PublicKey, ed25519};
+use libp2p::multiaddr::Protocol;
+use libp2p::{Multiaddr, PeerId};
 
 /// A raw Ed25519 public key (32 bytes, RFC 8032 section 5.1.5).
 ///
@@ -25,6 +26,18 @@ pub fn peer_key(peer: &PeerId) -> Option<PeerKey> {
         .strip_prefix(&IDENTITY_PREFIX)?
         .try_into()
         .ok()
+}
+
+/// Returns an address with `/p2p/` and the peer id of `key` at its end, as boot lists need it. An
+/// address that has a peer id already stays as it is, and so does every address of bytes that are
+/// not a key.
+pub fn with_peer_id(address: &Multiaddr, key: &PeerKey) -> Multiaddr {
+    let has_one = address.iter().any(|part| matches!(part, Protocol::P2p(_)));
+
+    match peer_id(key) {
+        Some(id) if !has_one => address.clone().with(Protocol::P2p(id)),
+        _ => address.clone(),
+    }
 }
 
 /// Returns the public key of an Ed25519 seed (RFC 8032 section 5.1.5).
@@ -87,9 +100,29 @@ mod tests {
     }
 
     #[test]
+    fn an_address_gets_one_peer_id() {
+        let key = key_of_secret([7; 32]);
+        let plain: Multiaddr = "/ip4/192.0.2.1/tcp/7400".parse().unwrap();
+
+        let full = with_peer_id(&plain, &key);
+        let text = full.to_string();
+        assert!(
+            text.starts_with("/ip4/192.0.2.1/tcp/7400/p2p/12D3Koo"),
+            "{text}"
+        );
+        assert_eq!(text.parse::<Multiaddr>().unwrap(), full);
+
+        assert_eq!(with_peer_id(&full, &key), full);
+        assert_eq!(with_peer_id(&full, &key_of_secret([8; 32])), full);
+    }
+
+    #[test]
     fn bytes_off_the_curve_have_no_peer_id() {
         let mut off = [0; 32];
         off[0] = 2;
         assert_eq!(peer_id(&off), None);
+
+        let plain: Multiaddr = "/ip4/192.0.2.1/tcp/7400".parse().unwrap();
+        assert_eq!(with_peer_id(&plain, &off), plain);
     }
 }

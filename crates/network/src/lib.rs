@@ -57,6 +57,6 @@ pub use counters::{Counters, GossipCounters, LaneCounters};
 pub use error::NetworkError;
 pub use event::{MisbehaviourKind, NetworkEvent, NetworkEvents};
 pub use handle::{Network, NetworkStopped, SendError};
-pub use key::{PeerKey, key_of_secret, peer_id, peer_key};
+pub use key::{PeerKey, key_of_secret, peer_id, peer_key, with_peer_id};
 pub use libp2p::{Multiaddr, PeerId, bytes::Bytes};
 pub use start::start;

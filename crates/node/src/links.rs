@@ -1,9 +1,7 @@
 //! The network of a node: how it is started, and the names of swarms and peers in it.
 
 use quorate_crypto::SecretKey;
-use quorate_network::{
-    Multiaddr, Network, NetworkConfig, NetworkError, NetworkEvents, PeerKey, peer_id,
-};
+use quorate_network::{Network, NetworkConfig, NetworkError, NetworkEvents};
 use quorate_types::SwarmId;
 
 use crate::config::NodeConfig;
@@ -24,20 +22,4 @@ pub(crate) fn start_network(
 /// Returns the swarm's part of every protocol name, which keeps swarms apart on the wire.
 pub fn protocol_name(swarm: &SwarmId) -> String {
     swarm.to_string().chars().take(16).collect()
-}
-
-/// Appends `/p2p/<peer id>` to addresses, as boot lists need them.
-pub(crate) fn with_peer_id(addresses: Vec<Multiaddr>, key: PeerKey) -> Vec<Multiaddr> {
-    let Some(id) = peer_id(&key) else {
-        return addresses;
-    };
-
-    let suffix = format!("/p2p/{id}").parse::<Multiaddr>();
-    match suffix {
-        Ok(suffix) => {
-            let join = |address: Multiaddr| address.iter().chain(suffix.iter()).collect();
-            addresses.into_iter().map(join).collect()
-        }
-        Err(_) => addresses,
-    }
 }

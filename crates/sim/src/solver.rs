@@ -13,44 +13,22 @@ const TRIES: usize = 48;
 
 /// The auction that a clearing would have by these bids.
 pub(crate) fn auction(standing: &StandingBids, ties: TieSeed) -> Auction {
-    let tasks = standing.tasks.iter();
-    let tasks = tasks.map(|of| Task {
-        id: of.task,
-        demand: of.demand.clone(),
-        limit: of.limit,
-    });
+    let mut auction = Auction::new(ties);
+    standing
+        .tasks
+        .iter()
+        .for_each(|task| auction.add_task(task));
+    standing
+        .bidders
+        .iter()
+        .for_each(|bidder| auction.add_bidder(bidder));
+    standing.bids.iter().for_each(|bid| auction.add_bid(bid));
+    standing
+        .solutions
+        .iter()
+        .for_each(|solution| auction.add_solution(solution));
 
-    let bidders = standing.bidders.iter();
-    let bidders = bidders.map(|of| Bidder {
-        agent: of.agent,
-        budget: of.budget.clone(),
-    });
-
-    let solutions = standing.solutions.iter();
-    let solutions = solutions.map(|solution| solution.pairs.clone());
-
-    Auction {
-        tasks: tasks.collect(),
-        bidders: bidders.collect(),
-        bids: bids_of(standing),
-        solutions: solutions.collect(),
-        ties,
-    }
-}
-
-/// The bids that take part in a clearing: those that are not excluded.
-fn bids_of(standing: &StandingBids) -> Vec<Bid> {
-    let bids = standing.bids.iter().filter(|bid| bid.excluded.is_none());
-
-    let bids = bids.filter_map(|of| {
-        Some(Bid {
-            task: of.task,
-            agent: of.agent,
-            price: of.price?,
-        })
-    });
-
-    bids.collect()
+    auction
 }
 
 /// The best solution that a greedy assignment finds over many orders of the tasks; `None` if it is

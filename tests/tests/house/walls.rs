@@ -11,7 +11,7 @@ use serde_json::Value;
 type Checked = Result<(), Box<dyn Error>>;
 
 /// Each crate of the workspace, without its prefix, and the other crates of it that it may use.
-const ROOMS: [(&str, &[&str]); 22] = [
+const ROOMS: [(&str, &[&str]); 25] = [
     ("types", &[]),
     ("crypto", &["types"]),
     ("market", &["types"]),
@@ -75,6 +75,20 @@ const ROOMS: [(&str, &[&str]); 22] = [
     ("command", &["agent", "types"]),
     // The trader uses only the façade, as an agent of an outside author would.
     ("trader", &["quorate"]),
+    ("console", &[]),
+    ("bench", &["types", "crypto", "network", "node", "console"]),
+    (
+        "demo",
+        &[
+            "types",
+            "market",
+            "certificate",
+            "node",
+            "drone",
+            "trader",
+            "console",
+        ],
+    ),
     ("cli", ANY),
     ("tests", ANY),
     (

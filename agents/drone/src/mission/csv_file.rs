@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use csv::StringRecord;
 use quorate_types::Label;
 
-use super::{Location, MissionError, Problem, Row, value, whole};
+use super::error::{Location, MissionError, Problem};
+use super::row::Row;
+use super::value;
 
 /// Reads one row for each line after the header.
 pub(super) fn rows(file: &str, text: &str) -> Result<Vec<Row>, MissionError> {
@@ -16,7 +18,7 @@ pub(super) fn rows(file: &str, text: &str) -> Result<Vec<Row>, MissionError> {
         .flexible(true)
         .from_reader(text.as_bytes());
 
-    let failed = |error: csv::Error| whole(file, error.into());
+    let failed = |error: csv::Error| MissionError::whole(file, error.into());
     let header = reader.headers().map_err(failed)?;
     let columns = Columns::find(file, header)?;
 

@@ -5,17 +5,20 @@ use std::collections::BTreeSet;
 use quorate_types::Label;
 use serde_json::Value;
 
-use super::{Location, MissionError, Problem, Row, value, whole};
+use super::error::{Location, MissionError, Problem};
+use super::row::Row;
+use super::value;
 
 /// Reads one row for each feature.
 pub(super) fn rows(file: &str, text: &str) -> Result<Vec<Row>, MissionError> {
     // Some programs begin a text file with a byte order mark.
     let text = text.trim_start_matches('\u{feff}');
-    let json: Value = serde_json::from_str(text).map_err(|error| whole(file, error.into()))?;
+    let json: Value =
+        serde_json::from_str(text).map_err(|error| MissionError::whole(file, error.into()))?;
 
     let features = match (json["type"].as_str(), json["features"].as_array()) {
         (Some("FeatureCollection"), Some(features)) => features,
-        _ => return Err(whole(file, Problem::Kind)),
+        _ => return Err(MissionError::whole(file, Problem::Kind)),
     };
 
     let features = features.iter().zip(1..);

@@ -5,21 +5,24 @@
 //! carry is the sum of all pickups or the sum of all deliveries, whichever is larger.
 
 mod csv_file;
+mod error;
 mod geojson;
 mod plan;
+mod row;
 mod time;
+mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
-use std::fmt;
 use std::path::Path;
 
-use quorate_types::{Capabilities, Label, LabelError, TaskSpec, limits};
+use quorate_types::{Capabilities, Label, TaskSpec, limits};
 
-use crate::{DroneTask, Point, Visit};
+pub use error::{FILE_BYTES, Location, MissionError, Problem};
 
-/// The most bytes that a mission file may have.
-pub const FILE_BYTES: u64 = 16 * 1024 * 1024;
+use crate::geo::Point;
+use crate::task::DroneTask;
+use row::Row;
 
 /// Tasks for drones, read from a file.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,105 +45,6 @@ pub struct MissionTask {
     pub requires: BTreeSet<Label>,
 }
 
-/// The reason why a file is not a valid mission: the place, the problem and a remedy.
-#[derive(Debug, thiserror::Error)]
-#[error("{file}: {place}{problem}")]
-pub struct MissionError {
-    /// The path of the file.
-    pub file: String,
-    /// The place in the file.
-    pub place: Location,
-    /// The problem at this place.
-    pub problem: Problem,
-}
-
-/// A place in a mission file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Location {
-    /// The whole file.
-    File,
-    /// A line of a CSV file, counted from 1, and its column.
-    Line(u64, &'static str),
-    /// A feature of a GeoJSON file, counted from 1, and its property.
-    Feature(u64, &'static str),
-    /// An item of a plan, counted from 1, and its field.
-    Item(u64, &'static str),
-}
-
-/// A problem in a mission file.
-#[derive(Debug, thiserror::Error)]
-pub enum Problem {
-    /// The file cannot be read.
-    #[error("cannot be read ({0}); check the path and its permissions")]
-    Read(#[from] std::io::Error),
-    /// The file is larger than [`FILE_BYTES`].
-    #[error("{0} bytes exceed the limit of {FILE_BYTES}; split the mission")]
-    TooLong(u64),
-    /// The file is not valid CSV.
-    #[error("not CSV ({0}); use commas, and quote fields that hold one")]
-    Csv(#[from] csv::Error),
-    /// The file is not valid JSON.
-    #[error("not JSON ({0}); use GeoJSON, a QGroundControl plan, or CSV with a header")]
-    Json(#[from] serde_json::Error),
-    /// The file is JSON, but neither GeoJSON nor a plan.
-    #[error("neither a GeoJSON FeatureCollection nor a QGroundControl plan")]
-    Kind,
-    /// The file has no task.
-    #[error("no tasks; add at least one point")]
-    Empty,
-    /// The file has more tasks than a requester may have open.
-    #[error("{0} tasks, at most {max}; split the mission", max = limits::OPEN_TASKS_PER_REQUESTER)]
-    TooMany(usize),
-    /// A required column or property is missing.
-    #[error("missing; add it")]
-    Missing,
-    /// A value is not a number.
-    #[error("`{0}` is not a number; write it with a decimal point and without units")]
-    Number(String),
-    /// A number is out of its range.
-    #[error("{value} is out of range; write {range}")]
-    Range {
-        /// The value that was found.
-        value: String,
-        /// The range that is allowed.
-        range: &'static str,
-    },
-    /// A value is not a time.
-    #[error("`{0}` is not a time; write RFC 3339 as in 2020-07-04T08:00:00Z")]
-    Time(String),
-    /// A window ends before it begins.
-    #[error("the window ends before it begins; exchange the two times")]
-    Window,
-    /// A label is not valid.
-    #[error(transparent)]
-    Label(#[from] LabelError),
-    /// A geometry is not a point.
-    #[error("`{0}` is not a Point; replace it by the point to fly to")]
-    Geometry(String),
-    /// The rows of one id do not fit into one task's payload.
-    #[error("task `{id}` takes {bytes} bytes, at most {max}; give its rows different ids",
-        max = limits::TASK_PAYLOAD_BYTES)]
-    Payload {
-        /// The id of the rows.
-        id: String,
-        /// The length of the payload in bytes.
-        bytes: usize,
-    },
-}
-
-/// The contents of one row, feature or item, before the rows of one id are joined.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Row {
-    pub(crate) id: String,
-    pub(crate) lat: f64,
-    pub(crate) lng: f64,
-    pub(crate) demand: i64,
-    pub(crate) service_s: u32,
-    /// The window in Unix seconds. Either end may be open.
-    pub(crate) window: (Option<i64>, Option<i64>),
-    pub(crate) requires: BTreeSet<Label>,
-}
-
 impl Mission {
     /// Reads a file. The formats `.csv`, `.geojson` and `.plan` are recognised by the name of the
     /// file, others by its contents.
@@ -149,7 +53,7 @@ impl Mission {
     /// [`MissionError`], which names the file, the place and a remedy.
     pub fn read(path: &Path) -> Result<Self, MissionError> {
         let file = path.display().to_string();
-        let text = text_of(path).map_err(|problem| whole(&file, problem))?;
+        let text = text_of(path).map_err(|problem| MissionError::whole(&file, problem))?;
         Self::parse(&file, &text)
     }
 
@@ -343,36 +247,17 @@ fn load(rows: &[Row]) -> i64 {
     sum(1).max(sum(-1))
 }
 
-impl Row {
-    fn visit(&self, begins: i64) -> Visit {
-        // An open beginning is the start of the mission, and an open end is never reached.
-        let window = match self.window {
-            (None, None) => None,
-            (from, to) => Some((
-                from.map_or(0, |from| from.saturating_sub(begins)),
-                to.map_or(i64::from(u32::MAX), |to| to.saturating_sub(begins)),
-            )),
-        };
-
-        Visit {
-            point: Point::new(self.lat, self.lng),
-            service_s: self.service_s,
-            window,
-        }
-    }
-}
-
 fn check(file: &str, tasks: &[MissionTask]) -> Result<(), MissionError> {
     if tasks.is_empty() {
-        return Err(whole(file, Problem::Empty));
+        return Err(MissionError::whole(file, Problem::Empty));
     }
 
     if tasks.len() as u64 > limits::OPEN_TASKS_PER_REQUESTER {
-        return Err(whole(file, Problem::TooMany(tasks.len())));
+        return Err(MissionError::whole(file, Problem::TooMany(tasks.len())));
     }
 
     for MissionTask { task, .. } in tasks {
-        check_payload(task).map_err(|problem| whole(file, problem))?;
+        check_payload(task).map_err(|problem| MissionError::whole(file, problem))?;
     }
 
     Ok(())
@@ -386,87 +271,6 @@ fn check_payload(task: &DroneTask) -> Result<(), Problem> {
     }
 
     Ok(())
-}
-
-fn whole(file: &str, problem: Problem) -> MissionError {
-    MissionError {
-        file: file.to_owned(),
-        place: Location::File,
-        problem,
-    }
-}
-
-/// Checks of single values, the same for all formats.
-pub(crate) mod value {
-    use super::{Problem, time};
-
-    /// The range of a demand in grams, at most a tonne in either direction.
-    pub(crate) const DEMAND: &str = "whole grams, -1000000 to 1000000";
-
-    pub(crate) fn latitude(value: f64) -> Result<f64, Problem> {
-        within(value, 90.0, "degrees, -90 to 90")
-    }
-
-    pub(crate) fn longitude(value: f64) -> Result<f64, Problem> {
-        within(value, 180.0, "degrees, -180 to 180")
-    }
-
-    pub(crate) fn demand(value: f64) -> Result<i64, Problem> {
-        if value.fract() != 0.0 {
-            return Err(Problem::Range {
-                value: value.to_string(),
-                range: DEMAND,
-            });
-        }
-        within(value, 1_000_000.0, DEMAND).map(|grams| grams as i64)
-    }
-
-    /// Converts minutes into whole seconds.
-    pub(crate) fn duration(value: f64) -> Result<u32, Problem> {
-        let range = "minutes, 0 to 1440";
-        let minutes = within(value, 1440.0, range)?;
-
-        if minutes < 0.0 {
-            return Err(Problem::Range {
-                value: value.to_string(),
-                range,
-            });
-        }
-        Ok((minutes * 60.0).round() as u32)
-    }
-
-    pub(crate) fn moment(text: &str) -> Result<i64, Problem> {
-        time::parse(text).ok_or_else(|| Problem::Time(text.chars().take(40).collect()))
-    }
-
-    pub(crate) fn window(window: (Option<i64>, Option<i64>)) -> Result<(), Problem> {
-        match window {
-            (Some(from), Some(to)) if to < from => Err(Problem::Window),
-            _ => Ok(()),
-        }
-    }
-
-    fn within(value: f64, limit: f64, range: &'static str) -> Result<f64, Problem> {
-        if value.abs() <= limit {
-            Ok(value)
-        } else {
-            Err(Problem::Range {
-                value: value.to_string(),
-                range,
-            })
-        }
-    }
-}
-
-impl fmt::Display for Location {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File => Ok(()),
-            Self::Line(line, column) => write!(f, "line {line}, column {column}: "),
-            Self::Feature(feature, property) => write!(f, "feature {feature}, {property}: "),
-            Self::Item(item, field) => write!(f, "item {item}, {field}: "),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use super::{Location, MissionError, Problem, Row, value, whole};
+use super::error::{Location, MissionError, Problem};
+use super::row::Row;
+use super::value;
 
 /// `MAV_CMD_NAV_WAYPOINT`. Take-off, landing, grippers and cameras are left to the drone.
 const WAYPOINT: u64 = 16;
@@ -15,11 +17,12 @@ pub(super) fn is_plan(text: &str) -> bool {
 /// Reads one row for each waypoint. Its hold time (parameter 1, seconds) is the time of the work
 /// there.
 pub(super) fn rows(file: &str, text: &str) -> Result<Vec<Row>, MissionError> {
-    let json: Value = serde_json::from_str(text).map_err(|error| whole(file, error.into()))?;
+    let json: Value =
+        serde_json::from_str(text).map_err(|error| MissionError::whole(file, error.into()))?;
 
     let items = match json["mission"]["items"].as_array() {
         Some(items) if json["fileType"] == "Plan" => items,
-        _ => return Err(whole(file, Problem::Kind)),
+        _ => return Err(MissionError::whole(file, Problem::Kind)),
     };
 
     // Items are numbered before some are left out, so that errors name their place in the plan.

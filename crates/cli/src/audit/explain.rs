@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use quorate_certificate::{Certificate, MAX_BYTES, explain};
+use quorate_console::say;
 
 use super::files;
-use crate::output::say;
 
 /// Put into words what certificates claim; this VERIFIES NOTHING
 ///

@@ -4,16 +4,14 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-
-/// The extension of a dossier's file name, by which dossiers are told from certificates.
-pub(crate) const DOSSIER: &str = "dossier";
+use quorate_certificate::DOSSIER_EXTENSION;
 
 /// The files to check, in the order of their names.
 #[derive(Debug, Default)]
 pub(super) struct Files {
     /// All files that are not dossiers.
     pub(super) certificates: Vec<PathBuf>,
-    /// The files whose names end in [`DOSSIER`].
+    /// The files whose names end in [`DOSSIER_EXTENSION`].
     pub(super) dossiers: Vec<PathBuf>,
 }
 
@@ -93,9 +91,9 @@ impl Files {
 }
 
 /// Whether a file is a dossier, by its name.
-pub(crate) fn is_dossier(path: &Path) -> bool {
+fn is_dossier(path: &Path) -> bool {
     path.extension()
-        .is_some_and(|extension| extension == DOSSIER)
+        .is_some_and(|extension| extension == DOSSIER_EXTENSION)
 }
 
 /// Reads a file of at most `most` bytes. Of a longer file it reads one byte more, which is enough

@@ -5,10 +5,11 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use quorate_certificate::{Judgement, TrustRoot};
+use quorate_console::say;
 use quorate_types::Validator;
 
-use super::{exit_code, read_trust_root};
-use crate::output::say;
+use super::exit::exit_code;
+use super::trust::read_trust_root;
 
 /// Show the fingerprint of a genesis, and the members that it asks you to trust
 ///

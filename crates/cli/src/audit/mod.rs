@@ -1,23 +1,20 @@
 //! `quorate audit`: checks certificates offline, for somebody who did not see the swarm decide.
 
-pub(crate) mod bundle;
+mod checked;
+mod exit;
 mod explain;
-pub(crate) mod files;
+mod files;
 mod fingerprint;
 mod replay;
-pub(crate) mod summary;
+mod summary;
+mod trust;
 mod verify;
 
-use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
-use quorate_certificate::{Judgement, TrustRoot};
+use quorate_console::describe;
 
-use crate::output::describe;
-
-/// The exit code for wrong usage: there is no input, or no trust root that can be read.
-pub(crate) const USAGE: u8 = 4;
+pub(crate) use exit::USAGE;
 
 /// Check certificates offline, with nothing but the genesis of their swarm
 ///
@@ -51,20 +48,4 @@ pub(crate) fn run(args: Args) -> ExitCode {
         eprintln!("error: {}", describe(&error));
         USAGE.into()
     })
-}
-
-/// The exit code for a judgement.
-fn exit_code(judgement: Judgement) -> u8 {
-    match judgement {
-        Judgement::Verified => 0,
-        Judgement::NotAuthentic => 1,
-        Judgement::PolicyFailed => 2,
-        Judgement::CannotEvaluate => 3,
-    }
-}
-
-fn read_trust_root(path: &Path) -> Result<TrustRoot> {
-    let name = || path.display().to_string();
-    let text = std::fs::read_to_string(path).with_context(name)?;
-    TrustRoot::parse(&text).with_context(name)
 }

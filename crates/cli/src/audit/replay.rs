@@ -5,14 +5,18 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
-use quorate_certificate::{ANSWERED_BY_REPLAY, Judgement, NOT_REPLAYED, Policy, TrustRoot};
+use quorate_certificate::{
+    ANSWERED_BY_REPLAY, AuctionFacts, Auctions, AuditedAuction, Judgement, NOT_REPLAYED, TrustRoot,
+    WrongAward,
+};
+use quorate_console::say;
 use quorate_types::limits;
 use serde_json::{Value, json};
 
-use super::bundle::{AuditedAuction, Bundle, Facts, WrongAward};
-use super::verify::{self, Checked};
-use super::{exit_code, files, read_trust_root, summary};
-use crate::output::say;
+use super::checked::{Checked, check_all};
+use super::exit::exit_code;
+use super::trust::TrustArgs;
+use super::{files, summary};
 
 /// Run auctions again from their dossiers, and compare them with certified assignments
 ///
@@ -53,12 +57,8 @@ pub(super) struct Args {
     /// hidden files are left out.
     #[arg(required = true, value_name = "FILE|DIR")]
     files: Vec<PathBuf>,
-    /// Genesis file of the swarm. It must come to you another way than the certificates.
-    #[arg(long, value_name = "GENESIS")]
-    trust: PathBuf,
-    /// Least number of distinct operators among the signers of each commit.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    min_operators: usize,
+    #[command(flatten)]
+    trust: TrustArgs,
     /// Write one JSON object.
     #[arg(long)]
     json: bool,
@@ -75,25 +75,21 @@ struct Findings {
 /// # Errors
 /// If the usage is wrong, or a dossier cannot be read.
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
-    let root = read_trust_root(&args.trust).context("--trust")?;
+    let root = args.trust.root()?;
     let files = files::collect(&args.files)?;
 
-    let policy = Policy {
-        min_operators: args.min_operators,
-        ..Policy::default()
-    };
-
-    let checked = verify::check_all(files.certificates, &root, &policy);
-    let bundle = bundle_of(&checked, files.dossiers)?;
+    let policy = args.trust.policy();
+    let checked = check_all(files.certificates, &root, &policy);
+    let known = auctions_of(&checked, files.dossiers)?;
     let findings = Findings {
-        auctions: bundle.replay(&root),
+        auctions: known.replay(&root),
         checked,
     };
 
     // If a certificate was refused, the verdict on it matters more than that there is no auction.
     let is_refused = findings.refused().next().is_some();
     ensure!(
-        is_refused || !bundle.is_empty(),
+        is_refused || !known.is_empty(),
         "there is no auction among these files: give dossiers, or certificates of assignments"
     );
 
@@ -106,22 +102,22 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
 }
 
 /// Brings the outcomes of verified certificates and the dossiers in these files together.
-fn bundle_of(checked: &[Checked], dossiers: Vec<PathBuf>) -> Result<Bundle> {
-    let mut bundle = Bundle::default();
+fn auctions_of(checked: &[Checked], dossiers: Vec<PathBuf>) -> Result<Auctions> {
+    let mut known = Auctions::default();
     for file in checked {
         // Only authentic certificates may say which auctions are to be compared.
         if let Some(outcome) = file.auction() {
-            bundle.certify(file.name(), outcome);
+            known.certify(file.name(), outcome);
         }
     }
 
     for path in dossiers {
         let name = path.display().to_string();
         let bytes = files::read(&path, limits::DOSSIER_BYTES).with_context(|| name.clone())?;
-        bundle.add_dossier(name, &bytes);
+        known.add_dossier(name, &bytes);
     }
 
-    Ok(bundle)
+    Ok(known)
 }
 
 impl Findings {
@@ -252,8 +248,8 @@ fn auction_line(auction: &AuditedAuction) -> String {
     line
 }
 
-fn facts_line(facts: &Facts) -> String {
-    let Facts {
+fn facts_line(facts: &AuctionFacts) -> String {
+    let AuctionFacts {
         record,
         tasks,
         bids,

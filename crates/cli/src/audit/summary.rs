@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use quorate_certificate::Judgement;
 
-use super::verify::Checked;
+use super::checked::Checked;
 
 /// The number of files with each verdict.
 #[derive(Debug, Default)]
@@ -52,7 +52,7 @@ impl Totals {
 /// The gravest of several judgements. A forgery is graver than a file that cannot be evaluated, and
 /// that is graver than one that falls short of the policy. Without any judgement the result is
 /// `CannotEvaluate`, because a check of nothing must not succeed.
-pub(crate) fn gravest(judgements: impl IntoIterator<Item = Judgement>) -> Judgement {
+pub(super) fn gravest(judgements: impl IntoIterator<Item = Judgement>) -> Judgement {
     use Judgement::{CannotEvaluate, NotAuthentic, PolicyFailed, Verified};
     let weight = |judgement: &Judgement| match judgement {
         Verified => 0,

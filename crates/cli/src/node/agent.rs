@@ -5,13 +5,13 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use quorate_command::{CommandAgent, CommandConfig};
+use quorate_console::say;
 use quorate_node::{DataDir, Node, NodeEvent};
 use quorate_types::Capabilities;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
-use super::stop::StopSignal;
-use crate::output::say;
+use crate::stop::StopSignal;
 
 /// Runs a program as the agent of a folder until it is told to stop.
 ///

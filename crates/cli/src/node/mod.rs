@@ -3,7 +3,6 @@
 mod agent;
 mod crash;
 mod repair;
-pub(crate) mod stop;
 mod validator;
 
 use std::ffi::OsString;

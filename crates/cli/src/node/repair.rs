@@ -5,10 +5,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
+use quorate_console::say;
 use quorate_node::DataDir;
 use quorate_store::{FileDisk, StoreConfig, repair};
-
-use crate::output::say;
 
 /// Cut damaged files of a validator at their first damage, keeping copies
 ///

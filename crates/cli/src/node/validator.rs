@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
+use quorate_console::say;
 use quorate_node::{DataDir, Validator, ValidatorEvent};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
-use super::{crash, stop::StopSignal};
-use crate::output::say;
+use super::crash;
+use crate::stop::StopSignal;
 
 /// The time within which the sockets must be bound.
 const BIND_LIMIT: Duration = Duration::from_secs(10);

@@ -12,8 +12,8 @@ use quorate_market::mechanisms;
 use quorate_node::{DataDir, Node};
 use quorate_types::{Genesis, Label, Market};
 
-use crate::node::stop::StopSignal;
-use crate::submit::check_member;
+use crate::membership::{check_member, names_of};
+use crate::stop::StopSignal;
 use crate::values;
 use windows::{Setting, Windows};
 
@@ -150,10 +150,4 @@ fn check_market(name: &Label, genesis: &Genesis, solved: &[Market]) -> Result<()
     );
 
     Ok(())
-}
-
-/// The names of markets, in one line.
-pub(crate) fn names_of(markets: &[Market]) -> String {
-    let names: Vec<_> = markets.iter().map(|market| market.name.as_str()).collect();
-    names.join(", ")
 }

@@ -2,12 +2,11 @@
 //! proposed, and by a longer search.
 
 use quorate_market::{
-    Auction, Bid, Bidder, Clearing, GapFound, Mechanism, Score, Task, TieSeed, Winner, clearing_of,
-    gap_effort, gap_search,
+    Auction, Clearing, GapFound, Mechanism, Score, TieSeed, Winner, clearing_of, gap_effort,
+    gap_search,
 };
 use quorate_node::StandingBids;
 use quorate_types::operation::Pair;
-use quorate_types::outcome::BidInput;
 use quorate_types::slots::demand_or_slot;
 use quorate_types::{Millis, Price, limits};
 use serde::Serialize;
@@ -131,46 +130,32 @@ fn pair(award: &Winner) -> Pair {
     }
 }
 
-/// The round that the mechanism sees: the bids of the window that take part, and no solutions.
+/// The auction that the mechanism sees: the bids of the window that take part, and no solutions.
 fn auction(standing: &StandingBids, ties: TieSeed) -> Auction {
-    let tasks = standing.tasks.iter().map(|task| Task {
-        id: task.task,
-        demand: demand_or_slot(&task.demand),
-        limit: task.limit.min(limits::PRICE),
-    });
-    let bidders = standing.bidders.iter().map(|bidder| Bidder {
-        agent: bidder.agent,
-        budget: bidder.budget.clone(),
-    });
+    let mut auction = Auction::new(ties);
+    standing
+        .tasks
+        .iter()
+        .for_each(|task| auction.add_task(task));
+    standing
+        .bidders
+        .iter()
+        .for_each(|bidder| auction.add_bidder(bidder));
+    standing.bids.iter().for_each(|bid| auction.add_bid(bid));
 
-    Auction {
-        tasks: tasks.collect(),
-        bidders: bidders.collect(),
-        bids: standing.bids.iter().filter_map(live_bid).collect(),
-        solutions: Vec::new(),
-        ties,
-    }
-}
-
-/// The bid as the mechanism sees it, if it takes part.
-fn live_bid(bid: &BidInput) -> Option<Bid> {
-    // Excluded bids take no part in the clearing (M-9).
-    if bid.excluded.is_some() {
-        return None;
+    // A validator may make up anything, and the search relies on what holds of true inputs.
+    for task in &mut auction.tasks {
+        task.demand = demand_or_slot(&task.demand);
+        task.limit = task.limit.min(limits::PRICE);
     }
 
-    // A bid without a price was sealed and not opened.
-    Some(Bid {
-        task: bid.task,
-        agent: bid.agent,
-        price: bid.price?,
-    })
+    auction
 }
 
 #[cfg(test)]
 mod tests {
     use quorate_market::mechanisms::Gap;
-    use quorate_types::outcome::{BidderInput, SolutionInput, TaskInput};
+    use quorate_types::outcome::{BidInput, BidderInput, SolutionInput, TaskInput};
     use quorate_types::{Amounts, Hash, OperationId, PublicKey, Reason, SwarmId, TaskId};
 
     use super::*;

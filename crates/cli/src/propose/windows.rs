@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use quorate_certificate::Certificate;
+use quorate_console::say;
 use quorate_market::{TieSeed, mechanism};
 use quorate_node::{NodeError, NodeEvent, NodeHandle, StandingBids};
 use quorate_types::operation::Pair;
@@ -17,8 +18,7 @@ use tokio::task::JoinSet;
 
 use super::progress::{Item, SolveEvent, WindowResult};
 use super::search::{Effort, Findings, search};
-use crate::node::stop::StopSignal;
-use crate::output::say;
+use crate::stop::StopSignal;
 use crate::values::unix_now;
 
 /// The markets to solve, and how to do it.

@@ -10,16 +10,17 @@ use std::rc::Rc;
 
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
+use quorate_console::say;
 use quorate_node::Clock;
 use quorate_sim::{Adversary, Line, Plan, SimReport, Work};
 use quorate_types::Millis;
 use serde::Serialize;
 
+use super::args::Args;
 use super::findings::Finding;
 use super::play::{Mark, Stop, Trace, play};
 use super::source::{self, Source};
-use super::{Args, table, text};
-use crate::output::say;
+use super::{table, text};
 
 /// Steps between two updates of the progress bar.
 const STEPS: u64 = 64;

@@ -8,17 +8,18 @@ use std::thread;
 
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
+use quorate_console::say;
 use quorate_node::Clock;
 use quorate_sim::{Coverage, SimReport};
 use quorate_types::{Millis, MonotonicMillis};
 use serde::Serialize;
 
+use super::args::Args;
 use super::play::{Stop, play};
 use super::seeds::Seeds;
 use super::source::Source;
 use super::state::{Liars, SavedRange, Sums};
-use super::{Args, table, text};
-use crate::output::say;
+use super::{table, text};
 
 /// Milliseconds between two writes of the state file.
 const SAVE_MS: Millis = 3_000;

@@ -3,50 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use quorate_sim::adversary::LieKind;
 use quorate_sim::scenario::RoundTrips;
-use quorate_sim::{Plan, Profile, Scenario, Size};
+use quorate_sim::{Plan, Scenario, Size};
 
-use super::Args;
-
-/// The value of `--faults`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Faults {
-    /// The same profile for every seed.
-    One(Profile),
-    /// Another profile for each seed, in turn.
-    All,
-}
-
-impl Faults {
-    /// The profile of this name. Any other name means all profiles.
-    pub(super) fn named(name: &str) -> Self {
-        let found = Profile::ALL
-            .into_iter()
-            .find(|profile| profile.name() == name);
-        found.map_or(Self::All, Self::One)
-    }
-
-    fn of_seed(self, seed: u64) -> Profile {
-        match self {
-            Self::One(profile) => profile,
-
-            // Lies take turns by the seed too. The profile moves on by one with each round of lies,
-            // so that every lie meets every profile.
-            Self::All => {
-                let turn = seed.wrapping_add(seed / LieKind::ALL.len() as u64);
-                Profile::ALL[(turn % Profile::ALL.len() as u64) as usize]
-            }
-        }
-    }
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::One(profile) => profile.name(),
-            Self::All => "all",
-        }
-    }
-}
+use super::args::Args;
+use super::faults::Faults;
 
 /// Makes the plan for each seed.
 #[derive(Debug)]
@@ -209,8 +170,6 @@ fn quoted(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     #[test]
@@ -218,14 +177,5 @@ mod tests {
         assert_eq!(quoted(Path::new("a/b-1.toml")), "a/b-1.toml");
         assert_eq!(quoted(Path::new("my swarm.toml")), "'my swarm.toml'");
         assert_eq!(quoted(Path::new("it's.toml")), r"'it'\''s.toml'");
-    }
-
-    #[test]
-    fn every_lie_meets_every_profile() {
-        let lies = LieKind::ALL.len() as u64;
-        let met: BTreeSet<_> = (0..lies * Profile::ALL.len() as u64)
-            .map(|seed| (seed % lies, Faults::All.of_seed(seed)))
-            .collect();
-        assert_eq!(met.len(), LieKind::ALL.len() * Profile::ALL.len());
     }
 }

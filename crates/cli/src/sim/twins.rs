@@ -5,11 +5,11 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
+use quorate_console::say;
 use quorate_twins::{Scenarios, TwinsReport, Withheld};
 
-use super::Args;
+use super::args::Args;
 use super::play::Stop;
-use crate::output::say;
 
 /// Exit code of a run that was stopped.
 const STOPPED: u8 = 130;

@@ -1,14 +1,10 @@
-//! The instance of an auction, read from a file: agents, tasks and offers, with the names in the
-//! file.
+//! The instance of an auction: agents, tasks and offers, with the names in their file.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use quorate_types::slots::demand_or_slot;
 use quorate_types::{Amounts, Label, limits};
-
-use super::{or_library, table};
 
 /// The form of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -35,15 +31,6 @@ impl Form {
             Self::Gap => "gap",
             Self::Csv => "csv",
             Self::Json => "json",
-        }
-    }
-
-    /// The form that the name of a file tells; `None` for the forms of OR-Library.
-    fn named_by(path: &Path) -> Option<Self> {
-        match path.extension()?.to_str()? {
-            "csv" => Some(Self::Csv),
-            "json" => Some(Self::Json),
-            _ => None,
         }
     }
 }
@@ -90,32 +77,6 @@ pub(super) struct InstanceOffer {
 }
 
 impl Instance {
-    /// Reads the auctions of a file: one, or several if an OR-Library file has several problems.
-    ///
-    /// # Errors
-    /// If the file cannot be read or is not valid. The error names the file, and the line or field.
-    pub(super) fn read(path: &Path, form: Option<Form>) -> Result<Vec<Self>> {
-        let of_file = || path.display().to_string();
-        let text = std::fs::read_to_string(path).with_context(of_file)?;
-        let form = form.or(Form::named_by(path));
-
-        // A given form outranks the name of the file. Without either, the numbers tell.
-        let read = match form {
-            Some(Form::Csv) => table::csv(&text).map(|one| vec![one]),
-            Some(Form::Json) => table::json(&text).map(|one| vec![one]),
-            numbers => or_library::parse(&text, numbers),
-        };
-
-        // Each form is held to the same limits.
-        let instances = read.with_context(of_file)?;
-        instances
-            .iter()
-            .try_for_each(Self::check)
-            .with_context(of_file)?;
-
-        Ok(instances)
-    }
-
     /// Whether a task takes different amounts from different agents.
     pub(super) fn is_pairwise(&self) -> bool {
         self.offers.iter().any(|offer| offer.demand.is_some())
@@ -142,7 +103,11 @@ impl Instance {
         self.offers.sort_by_key(|offer| (offer.agent, offer.task));
     }
 
-    fn check(&self) -> Result<()> {
+    /// Checks the instance against the limits that hold for every form.
+    ///
+    /// # Errors
+    /// If the instance is empty, bids twice, or is out of a limit. The error names the place.
+    pub(super) fn check(&self) -> Result<()> {
         // Prices may be below 0 here. Only their size is bounded.
         ensure!(!self.tasks.is_empty(), "there are no tasks in the file");
         ensure!(!self.agents.is_empty(), "there are no agents in the file");

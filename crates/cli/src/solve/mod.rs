@@ -1,6 +1,7 @@
 //! `quorate solve`: runs a mechanism on an instance from a file, without a swarm.
 
 mod answer;
+mod file;
 mod instance;
 mod or_library;
 mod report;
@@ -11,9 +12,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 use clap::builder::{PossibleValue, PossibleValuesParser};
+use quorate_console::say;
 use quorate_market::{Mechanism, mechanisms};
 
-use crate::output::say;
 use crate::values;
 use answer::Rules;
 use instance::{Form, Instance};
@@ -90,7 +91,7 @@ fn names() -> PossibleValuesParser {
 /// # Errors
 /// If the file cannot be read, or if the mechanism cannot take a problem. The error names the file.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let instances = Instance::read(&args.file, args.format)?;
+    let instances = file::read(&args.file, args.format)?;
     let problems = instances.len();
 
     if let Some(wanted) = args.problem {

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use quorate_certificate::Certificate;
+use quorate_console::say;
 use quorate_node::{
     DossierBundle, NodeError, NodeEvent, NodeHandle, Receipt, TaskFailure, TaskHandle,
+    store_dossier,
 };
 use quorate_types::{FencingToken, Genesis, Hash, Outcome, Reason, TaskId, TaskSpec, UnixMillis};
 use tokio::sync::broadcast::Receiver;
@@ -16,8 +18,6 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinSet;
 
 use super::progress::SubmitEvent;
-use crate::dossiers;
-use crate::output::say;
 use crate::values::unix_now;
 
 /// The state of one submission while it is followed.
@@ -246,7 +246,7 @@ impl<'a> Follow<'a> {
     fn on_dossier(&self, fetched: Fetched) -> Result<()> {
         let clearing = fetched.clearing;
         let dossier = match fetched.dossier? {
-            Some(bundle) => Some(dossiers::keep(&self.out, &clearing, &bundle)?),
+            Some(bundle) => Some(store_dossier(&self.out, &clearing, &bundle)?),
             None => None,
         };
 
@@ -272,7 +272,7 @@ impl<'a> Follow<'a> {
 
         self.tell(&SubmitEvent::Completed {
             task: task.to_string(),
-            detail_hex: detail.iter().map(|byte| format!("{byte:02x}")).collect(),
+            detail_hex: hex::encode(&detail),
             detail: String::from_utf8(detail).ok(),
             certificate: self.store(task, "completion", &receipt.certificate)?,
         })

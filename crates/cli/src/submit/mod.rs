@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
+use quorate_console::positive_duration;
 use quorate_node::{DataDir, Node};
 use quorate_types::cose::Owned;
 use quorate_types::{Genesis, Label, Price, TaskSpec, UnixMillis};
 
-use crate::propose::names_of;
+use crate::membership::{check_member, names_of};
 use crate::values::{self, Amount};
 use follow::Follow;
 
@@ -69,7 +70,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PRICE")]
     max_price: Option<Price>,
     /// Time from now on in which the tasks may be assigned: 90s, 10m, 2h.
-    #[arg(long, value_name = "TIME", value_parser = values::positive_duration)]
+    #[arg(long, value_name = "TIME", value_parser = positive_duration)]
     deadline: Option<Duration>,
     /// Number of tasks to submit, all alike.
     #[arg(long, value_name = "N", default_value_t = 1,
@@ -80,7 +81,7 @@ pub(crate) struct Args {
     out: Option<PathBuf>,
     /// Longest time to wait for the tasks to end.
     #[arg(long, value_name = "TIME", default_value = "60s",
-        value_parser = values::positive_duration)]
+        value_parser = positive_duration)]
     timeout: Duration,
     /// Write JSON lines: one object for each event, with its name in the key `event`.
     #[arg(long)]
@@ -123,40 +124,6 @@ fn make_out(args: &Args) -> Result<PathBuf> {
     std::fs::create_dir_all(&out).with_context(|| out.display().to_string())?;
 
     Ok(out)
-}
-
-/// Checks early what would otherwise show only after a long wait: that the folder belongs to a
-/// member that the swarm knows and that is not a validator, and that it has a member to start from.
-/// `what` is the verb for what the member wants to do.
-///
-/// # Errors
-/// If something is missing. The error says how to get it.
-pub(crate) fn check_member(data_dir: &DataDir, genesis: &Genesis, what: &str) -> Result<()> {
-    let key = data_dir.key()?.public_key();
-    let dir = data_dir.root().display();
-
-    ensure!(
-        genesis.validators.get(&key).is_none(),
-        "{dir}: its key is a validator's, and only the validator may use it; {what} from another \
-         folder (quorate init, quorate attest, quorate join)"
-    );
-
-    // The genesis itself names the attesters, so they need no attestation.
-    if data_dir.attestation()?.is_none() && !genesis.is_attester(&key) {
-        bail!(
-            "{dir}: has no attestation, so the swarm does not know it; give {dir}/member.toml to \
-             an attester (quorate attest), then quorate join {dir} genesis.toml --attestation FILE"
-        );
-    }
-
-    let config = data_dir.config()?;
-    ensure!(
-        !config.boot.is_empty() || config.mdns,
-        "{dir}/node.toml: `boot` is empty, so there is no member to start from; add one with \
-         quorate join {dir} genesis.toml --boot ADDR"
-    );
-
-    Ok(())
 }
 
 fn spec(args: &Args, genesis: &Genesis) -> Result<TaskSpec> {

@@ -8,7 +8,6 @@
 
 mod audit;
 mod bench;
-mod page;
 mod program;
 mod propose;
 mod replay;

@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use quorate_durable::Start;
-use quorate_network::{Multiaddr, Network, NetworkEvents};
+use quorate_network::{Multiaddr, Network, NetworkEvents, with_peer_id};
 use quorate_store::CrashPoints;
 use quorate_types::{PublicKey, SwarmId};
 use tokio::sync::{broadcast, oneshot};
@@ -23,7 +23,7 @@ use tokio::sync::{broadcast, oneshot};
 use crate::clock::unix_millis;
 use crate::committed::ValidatorEvent;
 use crate::data_dir::DataDir;
-use crate::links::{start_network, with_peer_id};
+use crate::links::start_network;
 use crate::monitor::{Monitor, Sources};
 use crate::status::ValidatorStatus;
 use event_loop::{EventLoop, Parts};
@@ -142,7 +142,12 @@ impl Validator {
 
     /// Returns the addresses that the validator listens on, with its peer id appended.
     pub fn addresses(&self) -> Vec<Multiaddr> {
-        with_peer_id(self.network.listen_addresses(), self.network.local_key())
+        let key = self.network.local_key();
+        let addresses = self.network.listen_addresses();
+        addresses
+            .iter()
+            .map(|address| with_peer_id(address, &key))
+            .collect()
     }
 
     /// Returns the address of the monitoring endpoint, if there is one.
