@@ -27,7 +27,7 @@ pub(crate) fn keep(folder: &Path, clearing: &Hash, bundle: &DossierBundle) -> Re
         std::fs::write(path, bytes).with_context(|| path.display().to_string())
     };
     if let Some(certificate) = &bundle.certificate {
-        write(&path("cbor"), certificate)?;
+        write(&path("cbor"), certificate.bytes())?;
     }
 
     write(&path(DOSSIER), &bundle.dossier)?;

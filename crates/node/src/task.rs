@@ -1,7 +1,7 @@
 //! The requester's handles of the tasks that it submitted.
 
-use quorate_certificate::Certificate;
-use quorate_types::{FencingToken, PublicKey, TaskId};
+use quorate_certificate::VerifiedCertificate;
+use quorate_types::TaskId;
 use tokio::sync::watch;
 
 /// A submitted task. Dropping it does not cancel the task.
@@ -18,8 +18,8 @@ pub struct Receipt {
     pub task: TaskId,
     /// The report of the assignee, opaque to the swarm.
     pub detail: Vec<u8>,
-    /// The certificate in canonical CBOR.
-    pub certificate: Vec<u8>,
+    /// The certificate of the completion.
+    pub certificate: VerifiedCertificate,
 }
 
 /// The reason why a task was not completed.
@@ -41,7 +41,7 @@ pub enum TaskFailure {
 /// The progress of a task, by verified certificates.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TaskProgress {
-    pub(crate) awarded: Option<(FencingToken, PublicKey, Vec<u8>)>,
+    pub(crate) awarded: Option<VerifiedCertificate>,
     pub(crate) completed: Option<Receipt>,
     pub(crate) failed: Option<&'static str>,
 }
@@ -57,12 +57,9 @@ impl TaskHandle {
     ///
     /// # Errors
     /// [`TaskFailure`] if the task ended unassigned, or the node was stopped.
-    pub async fn awarded(&self) -> Result<Certificate, TaskFailure> {
+    pub async fn awarded(&self) -> Result<VerifiedCertificate, TaskFailure> {
         let progress = self.wait(|progress| progress.awarded.is_some()).await?;
-        let decoded = progress
-            .awarded
-            .and_then(|(_, _, bytes)| Certificate::decode(&bytes).ok());
-        decoded.ok_or(TaskFailure::Stopped)
+        progress.awarded.ok_or(TaskFailure::Stopped)
     }
 
     /// Waits until the task is completed.

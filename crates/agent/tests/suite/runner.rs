@@ -102,7 +102,7 @@ fn award(number: u64, bytes: usize) -> ClientEvent {
         token: FencingToken(1),
         price: 1,
         idempotency_key: Hash::ZERO,
-        certificate: Vec::new(),
+        certificate: quorate_certificate::example().unwrap(),
         lease: Duration::from_secs(1),
         assigned_at: ActiveMillis(1),
     }))
@@ -236,7 +236,7 @@ fn reported(number: u64) -> ClientEvent {
     ClientEvent::Reported {
         task: id(number),
         token: FencingToken(1),
-        certificate: Vec::new(),
+        certificate: quorate_certificate::example().unwrap(),
     }
 }
 

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use quorate_certificate::Certificate;
+use quorate_certificate::VerifiedCertificate;
 use quorate_node::{
     DossierBundle, NodeError, NodeEvent, NodeHandle, Receipt, TaskFailure, TaskHandle,
 };
-use quorate_types::{FencingToken, Genesis, Hash, Outcome, Reason, TaskId, TaskSpec, UnixMillis};
+use quorate_types::{FencingToken, Genesis, Hash, Reason, TaskId, TaskSpec, UnixMillis};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinSet;
@@ -42,7 +42,7 @@ pub(super) struct Follow<'a> {
 /// The end of one task, with its last award if there was one.
 struct End {
     task: TaskId,
-    award: Option<Certificate>,
+    award: Option<VerifiedCertificate>,
     result: Result<Receipt, TaskFailure>,
 }
 
@@ -162,15 +162,14 @@ impl<'a> Follow<'a> {
             Ok(NodeEvent::Awarded {
                 task, certificate, ..
             }) if self.unfinished.contains(&task) => {
-                self.on_award(&Certificate::decode(&certificate)?)?;
+                self.on_award(&certificate)?;
             }
 
             Ok(NodeEvent::Refused {
                 items, certificate, ..
             }) => {
                 // The node reports refusals from before this submission too.
-                let header = Certificate::decode(&certificate)?.header;
-                if header.block_time >= self.started {
+                if certificate.block_time() >= self.started {
                     self.on_refusal(&items)?;
                 }
             }
@@ -200,8 +199,8 @@ impl<'a> Follow<'a> {
         Ok(())
     }
 
-    fn on_award(&mut self, certificate: &Certificate) -> Result<()> {
-        let Outcome::Assignment(assignment) = &certificate.outcome else {
+    fn on_award(&mut self, certificate: &VerifiedCertificate) -> Result<()> {
+        let Some(assignment) = certificate.assignment() else {
             return Ok(());
         };
 
@@ -222,7 +221,7 @@ impl<'a> Follow<'a> {
             agent: assignment.agent,
             price: assignment.price,
             token: assignment.token,
-            certificate: self.store(&assignment.task, &name, &certificate.encode())?,
+            certificate: self.store(&assignment.task, &name, certificate.bytes())?,
         })
     }
 
@@ -274,7 +273,7 @@ impl<'a> Follow<'a> {
             task: task.to_string(),
             detail_hex: detail.iter().map(|byte| format!("{byte:02x}")).collect(),
             detail: String::from_utf8(detail).ok(),
-            certificate: self.store(task, "completion", &receipt.certificate)?,
+            certificate: self.store(task, "completion", receipt.certificate.bytes())?,
         })
     }
 

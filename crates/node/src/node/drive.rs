@@ -362,14 +362,7 @@ impl Drive {
 /// Notes in the progress of a task what an event says of it.
 fn note_progress(progress: &mut TaskProgress, event: ClientEvent) {
     match event {
-        ClientEvent::Awarded {
-            token,
-            agent,
-            certificate,
-            ..
-        } => {
-            progress.awarded = Some((token, agent, certificate));
-        }
+        ClientEvent::Awarded { certificate, .. } => progress.awarded = Some(certificate),
 
         ClientEvent::Completed {
             task,

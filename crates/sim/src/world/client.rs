@@ -10,12 +10,12 @@ use quorate_agent::{
     Agent, AgentRunner, CertificateVerifier, ClientAction, ClientConfig, ClientEvent, LightClient,
     Verifier,
 };
-use quorate_certificate::Policy;
+use quorate_certificate::{Policy, VerifiedCertificate};
 use quorate_crypto::SecretKey;
 use quorate_types::message::{ClientMessage, Request};
 use quorate_types::{
-    Attestation, Capabilities, Hash, Label, Millis, MonotonicMillis, Outcome, PublicKey, TaskId,
-    cbor, limits,
+    Attestation, Capabilities, Hash, Label, Millis, MonotonicMillis, PublicKey, TaskId, cbor,
+    limits,
 };
 
 use super::timer::SimTimer;
@@ -473,10 +473,9 @@ impl World {
     }
 }
 
-/// The verdicts on certificates, by the hash of the certificate: the outcome that it proves, or
-/// `None`.
+/// The verdicts on certificates, by the hash of the bytes: the verified certificate, or `None`.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Checked(Arc<Mutex<BTreeMap<Hash, Option<Outcome>>>>);
+pub(super) struct Checked(Arc<Mutex<BTreeMap<Hash, Option<VerifiedCertificate>>>>);
 
 /// The number of verdicts that are kept. When it is reached, all are dropped.
 const CHECKED: usize = 1 << 14;
@@ -489,7 +488,7 @@ struct SharedVerifier {
 }
 
 impl Verifier for SharedVerifier {
-    fn verify(&self, certificate: &[u8]) -> Option<Outcome> {
+    fn verify(&self, certificate: &[u8]) -> Option<VerifiedCertificate> {
         let name = Hash::derive("quorate 1 checked certificate", &[certificate]);
         let verdicts = self.checked.0.lock();
         let mut checked = verdicts.unwrap_or_else(PoisonError::into_inner);
