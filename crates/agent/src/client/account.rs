@@ -269,7 +269,8 @@ mod tests {
         let mut out = Out::default();
         account.on_account(&bench.cx(), false, &mut out);
         account.flush(&bench.cx(), &mut out);
-        (bench.events(&mut out).len(), bench.requests(&mut out).len())
+        let (requests, events) = bench.all(&mut out);
+        (events.len(), requests.len())
     }
 
     #[test]
