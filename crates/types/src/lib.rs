@@ -19,6 +19,7 @@ pub mod operation;
 pub mod outcome;
 pub mod proposer;
 pub mod reason;
+pub mod slots;
 pub mod statement;
 pub mod task;
 mod time;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 use crate::cose::Owned;
+use crate::slots;
 use crate::{Amounts, Capabilities, Hash, Label, Price, PublicKey, UnixMillis, cbor, limits};
 
 /// The id of a task: its requester, and the requester's contiguous number from 0.
@@ -137,6 +138,12 @@ impl TaskSpec {
         }
 
         Ok(())
+    }
+
+    /// Returns the amounts that the task takes from its agent's budget while it is assigned: its
+    /// demand, or one slot if it names none (M-9).
+    pub fn demand_or_slot(&self) -> Amounts {
+        slots::demand_or_slot(&self.demand)
     }
 
     /// Returns the BLAKE3 hash of the canonical encoding.

@@ -2,11 +2,14 @@
 
 use quorate_certificate::VerifiedCertificate;
 use quorate_crypto::SecretKey;
-use quorate_types::message::{Answer, Call, Follow, Notice, Rejection, Reply, Request};
+use quorate_types::message::{
+    Answer, Call, ClientMessage, Follow, Notice, Rejection, Reply, Request,
+};
 use quorate_types::operation::Bid;
 use quorate_types::outcome::{Assignment, Expiry, Receipt, Refusal};
 use quorate_types::{
-    FencingToken, MonotonicMillis, OperationBody, Outcome, PublicKey, TaskId, TaskSpec,
+    FencingToken, MonotonicMillis, OperationBody, Outcome, PublicKey, TaskId, TaskSpec, cbor,
+    limits,
 };
 
 use super::account::Account;
@@ -29,8 +32,8 @@ const LOOK_UPS: usize = 16;
 
 /// An agent or requester as a state machine. Its driver owns the sockets and the clock.
 ///
-/// Call `handle_connected` and `handle_disconnected` as connections come and go, `handle_reply` and
-/// `handle_notice` for each message that arrives, and `handle_timeout` when [`Self::poll_timeout`]
+/// Call `handle_connected` and `handle_disconnected` as connections come and go, `handle_frame` for
+/// each frame that arrives (or `handle_reply` and `handle_notice` if it is decoded already), and `handle_timeout` when [`Self::poll_timeout`]
 /// is due. Call `submit`, `bid`, `report`, `cancel`, `fetch_dossier`, `fetch_bids` and `solve` as
 /// the owner wishes. After each of them, call [`Self::poll_action`] until it returns `None`, then
 /// [`Self::poll_timeout`]. `now` is the time of any clock that never goes back.
@@ -127,6 +130,24 @@ impl LightClient {
     pub fn handle_disconnected(&mut self, validator: PublicKey) {
         self.links.disconnect(&validator);
         self.markets.on_disconnected(&validator);
+    }
+
+    /// Handles a frame of a validator: an answer or a notice in canonical CBOR.
+    ///
+    /// # Errors
+    /// [`cbor::CborError`] if the frame is neither. Nothing has changed then.
+    pub fn handle_frame(
+        &mut self,
+        from: PublicKey,
+        bytes: &[u8],
+        now: MonotonicMillis,
+    ) -> Result<(), cbor::CborError> {
+        match cbor::decode(bytes, limits::BLOCK_BYTES)? {
+            ClientMessage::Reply(reply) => self.handle_reply(from, reply, now),
+            ClientMessage::Notice(notice) => self.handle_notice(from, notice, now),
+        }
+
+        Ok(())
     }
 
     /// Handles an answer of a validator.

@@ -12,10 +12,9 @@ use quorate_agent::{
 };
 use quorate_certificate::{Policy, VerifiedCertificate};
 use quorate_crypto::SecretKey;
-use quorate_types::message::{ClientMessage, Request};
+use quorate_types::message::Request;
 use quorate_types::{
-    Attestation, Capabilities, Hash, Label, Millis, MonotonicMillis, PublicKey, TaskId, cbor,
-    limits,
+    Attestation, Capabilities, Hash, Millis, MonotonicMillis, PublicKey, TaskId, cbor,
 };
 
 use super::timer::SimTimer;
@@ -60,8 +59,6 @@ pub(super) struct Process {
     client: LightClient,
     runner: AgentRunner,
     timer: Arc<SimTimer>,
-    /// The newest call of each market from the time before the swarm knew the client.
-    early: BTreeMap<Label, ClientEvent>,
 }
 
 impl Client {
@@ -150,26 +147,6 @@ impl Client {
     }
 }
 
-impl Process {
-    /// Hands an event of the light client to the agents.
-    fn hand_to_agents(&mut self, event: &ClientEvent) {
-        match event {
-            // The client cannot bid before the swarm knows it, so the call is kept until then.
-            ClientEvent::Call(call) if !self.client.is_ready() => {
-                self.early.insert(call.market.clone(), event.clone());
-            }
-
-            ClientEvent::Ready => {
-                for call in std::mem::take(&mut self.early).into_values() {
-                    self.runner.handle_event(&call);
-                }
-            }
-
-            _ => self.runner.handle_event(event),
-        }
-    }
-}
-
 impl World {
     /// Starts the process of a client, unless it runs.
     pub(super) fn start_client(&mut self, at: usize) {
@@ -207,7 +184,6 @@ impl World {
             client: LightClient::new(config, key, Box::new(verifier)),
             runner: AgentRunner::new(host.agents(), timer.clone()),
             timer,
-            early: BTreeMap::new(),
         }
     }
 
@@ -249,13 +225,9 @@ impl World {
             return;
         };
 
-        match cbor::decode::<ClientMessage>(bytes, limits::BLOCK_BYTES) {
-            Ok(ClientMessage::Reply(reply)) => process.client.handle_reply(from, reply, now),
-            Ok(ClientMessage::Notice(notice)) => process.client.handle_notice(from, notice, now),
-            Err(_) => return,
+        if process.client.handle_frame(from, bytes, now).is_ok() {
+            self.drain_client(at);
         }
-
-        self.drain_client(at);
     }
 
     /// Fires the timers that are due, unless the process ended or its wake-up call moved.
@@ -393,7 +365,7 @@ impl World {
         }
 
         if let Some(process) = &mut self.clients[at].process {
-            process.hand_to_agents(&event);
+            process.runner.handle_event(&event);
         }
 
         if let ClientEvent::Completed { task, .. } | ClientEvent::Failed { task, .. } = &event {
