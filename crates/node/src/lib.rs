@@ -26,7 +26,7 @@ pub use quorate_agent::{DossierBundle, StandingBids};
 pub use quorate_network::Multiaddr;
 pub use quorate_replica::VotingStatus;
 pub use quorate_store::CrashPoints;
-pub use task::{Receipt, TaskFailure, TaskHandle};
+pub use task::{Receipt, TaskEvent, TaskFailure, TaskHandle};
 pub use validator::{
     CommittedBlock, LedgerSummary, Validator, ValidatorError, ValidatorEvent, ValidatorStatus,
     protocol_name,
