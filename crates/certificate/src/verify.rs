@@ -19,7 +19,8 @@ const PROOF_SIBLINGS: usize = 64;
 /// never panics, and it reads no clock, file or network.
 pub fn verify(bytes: &[u8], root: &TrustRoot, policy: &Policy) -> Verdict {
     match examine(bytes, root, policy) {
-        Ok((_, verdict)) | Err(verdict) => verdict,
+        Ok((_, verdict)) => verdict,
+        Err(verdict) => *verdict,
     }
 }
 
@@ -31,11 +32,11 @@ pub(crate) fn examine(
     bytes: &[u8],
     root: &TrustRoot,
     policy: &Policy,
-) -> Result<(Certificate, Verdict), Verdict> {
-    let certificate = Certificate::decode(bytes).map_err(|error| refuse(error, None))?;
+) -> Result<(Certificate, Verdict), Box<Verdict>> {
+    let certificate = Certificate::decode(bytes).map_err(|error| Box::new(refuse(error, None)))?;
 
     match authenticate(&certificate, root) {
-        Err(error) => Err(refuse(error, Some(&certificate.outcome))),
+        Err(error) => Err(Box::new(refuse(error, Some(&certificate.outcome)))),
         Ok(validators) => {
             let verdict = judge(&certificate, root, &validators, policy);
             Ok((certificate, verdict))

@@ -214,7 +214,7 @@ impl Work {
         match &receipt.operation.payload.body {
             OperationBody::Complete(_) | OperationBody::Fail(_) | OperationBody::Decline(_) => {
                 let held = self.held.get(&task);
-                if !held.is_some_and(|held| held.token == token) {
+                if held.is_none_or(|held| held.token != token) {
                     return false;
                 }
 
