@@ -42,8 +42,8 @@
 //! ```
 //!
 //! A certificate comes as a [`certificate::VerifiedCertificate`]: it was verified by the node's
-//! genesis, and says what it proves. Its bytes convince others, and a node can follow a task through
-//! all of them:
+//! genesis, and says what it proves. Its bytes convince others. A requester can follow a task by
+//! all certificates about it:
 //!
 //! ```no_run
 //! use quorate::{TaskEvent, TaskHandle};

@@ -33,10 +33,11 @@ const LOOK_UPS: usize = 16;
 /// An agent or requester as a state machine. Its driver owns the sockets and the clock.
 ///
 /// Call `handle_connected` and `handle_disconnected` as connections come and go, `handle_frame` for
-/// each frame that arrives (or `handle_reply` and `handle_notice` if it is decoded already), and `handle_timeout` when [`Self::poll_timeout`]
-/// is due. Call `submit`, `bid`, `report`, `cancel`, `fetch_dossier`, `fetch_bids` and `solve` as
-/// the owner wishes. After each of them, call [`Self::poll_action`] until it returns `None`, then
-/// [`Self::poll_timeout`]. `now` is the time of any clock that never goes back.
+/// each frame that arrives (or `handle_reply` and `handle_notice` if it is decoded already), and
+/// `handle_timeout` when [`Self::poll_timeout`] is due. Call `submit`, `bid`, `report`, `cancel`,
+/// `fetch_dossier`, `fetch_bids` and `solve` as the owner wishes. After each of them, call
+/// [`Self::poll_action`] until it returns `None`, then [`Self::poll_timeout`]. `now` is the time of
+/// any clock that never goes back.
 ///
 /// The client believes outcomes by verified certificates alone. It believes the state of its
 /// account and the newest window of a market as far as validators with more than a third of the

@@ -24,8 +24,8 @@ pub struct StandingBids {
 }
 
 impl StandingBids {
-    /// Decodes the problem of a window. Returns `None` if the inputs are not in order, or outside of
-    /// the limits.
+    /// Decodes the problem of a window. Returns `None` if the inputs are not in order, or outside
+    /// of the limits.
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
         let inputs = cbor::decode(bytes, limits::DOSSIER_BYTES).ok()?;
         Self::from_inputs(inputs)
