@@ -1,4 +1,5 @@
-//! The dimension `slots`, the number of tasks at one time. It counts where it is not named (M-9).
+//! The dimension `slots`, the number of tasks at one time, which counts where it is not named
+//! (M-9).
 
 use crate::{Amounts, Label};
 

@@ -1,8 +1,8 @@
 //! The protocol of an agent or requester as a state machine, without I/O.
 //!
 //! [`LightClient`] routes each input to the part that owns what it changes: `links` (connections
-//! and open questions), `pace` (heartbeats and repetitions), `account` (membership and operations on
-//! their way), `work` (awards of this agent), `orders` (tasks of this requester) and `markets`
+//! and open questions), `pace` (heartbeats and repetitions), `account` (membership and operations
+//! on their way), `work` (awards of this agent), `orders` (tasks of this requester) and `markets`
 //! (calls, commitments, fetches). A part reads what it needs in a `Cx`, and puts what it wants done
 //! into an `Out`.
 
