@@ -76,7 +76,7 @@ impl<'a> Question<'a> {
             idempotency_key: award.idempotency_key.to_string(),
             lease_ms,
             assigned_at: award.assigned_at,
-            certificate: hex::encode(&award.certificate),
+            certificate: hex::encode(award.certificate.bytes()),
             task: Task::new(award.task.to_string(), &award.spec),
         }
     }

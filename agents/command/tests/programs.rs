@@ -69,7 +69,7 @@ fn award(payload: &[u8]) -> Award {
         token: FencingToken(2),
         price: 5,
         idempotency_key: Hash::ZERO,
-        certificate: vec![0xd8, 0x62],
+        certificate: quorate_certificate::example().unwrap(),
         lease: Duration::from_secs(10),
         assigned_at: ActiveMillis(1),
     }
@@ -144,7 +144,8 @@ fn every_field_of_an_award_arrives() {
         );
         let (guard, _control) = lease();
         let outcome = agent.execute(award(&[0xff, 0x00]), guard).await.unwrap();
-        let expected = r#"["/3",2,5,10000,1,"d862","ff00",false]"#;
+        let certificate = hex::encode(quorate_certificate::example().unwrap().bytes());
+        let expected = format!(r#"["/3",2,5,10000,1,"{certificate}","ff00",false]"#);
         assert_eq!(String::from_utf8(outcome.detail).unwrap(), expected);
     });
 }

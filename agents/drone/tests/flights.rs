@@ -112,7 +112,7 @@ fn fly(drone: &mut Drone, task: &DroneTask, lost_after: Option<u32>) -> Result<T
         token: FencingToken(1),
         price: 0,
         idempotency_key: Hash::ZERO,
-        certificate: Vec::new(),
+        certificate: quorate_certificate::example().unwrap(),
         lease: Duration::from_secs(10),
         assigned_at: ActiveMillis::ZERO,
     };

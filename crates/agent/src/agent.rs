@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use quorate_certificate::VerifiedCertificate;
+use quorate_types::outcome::Assignment;
 use quorate_types::{
     ActiveMillis, Capabilities, FencingToken, Hash, Label, Price, SwarmId, TaskId, TaskSpec,
 };
@@ -112,8 +114,9 @@ pub struct Award {
     /// A key that is the same for every attempt at the task, by any agent. Use it for effects that
     /// must happen only once in the world.
     pub idempotency_key: Hash,
-    /// The certificate of the assignment in canonical CBOR.
-    pub certificate: Vec<u8>,
+    /// The certificate of the assignment. In the test of an agent, use
+    /// [`quorate_certificate::example`].
+    pub certificate: VerifiedCertificate,
     /// The time that the award lasts without contact to the validators.
     pub lease: Duration,
     /// The active time of the swarm at the award.
@@ -121,6 +124,27 @@ pub struct Award {
 }
 
 impl Award {
+    /// Makes the award of an assignment that a certificate proves.
+    pub(crate) fn new(
+        swarm: &SwarmId,
+        spec: TaskSpec,
+        assignment: &Assignment,
+        certificate: VerifiedCertificate,
+    ) -> Self {
+        let task = assignment.task;
+
+        Self {
+            task,
+            spec,
+            token: assignment.token,
+            price: assignment.price,
+            idempotency_key: Self::idempotency_key(swarm, &task),
+            certificate,
+            lease: Duration::from_millis(assignment.lease),
+            assigned_at: assignment.assigned_at,
+        }
+    }
+
     /// Returns the key that all attempts at `task` have in common.
     pub fn idempotency_key(swarm: &SwarmId, task: &TaskId) -> Hash {
         Hash::derive(

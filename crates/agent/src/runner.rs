@@ -10,7 +10,7 @@ use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, Stream};
 use quorate_types::message::Call;
 use quorate_types::operation::Offer as TaskOffer;
-use quorate_types::{Amounts, Capabilities, FencingToken, Label, TaskId, TaskSpec, limits};
+use quorate_types::{Amounts, Capabilities, FencingToken, Label, TaskId, TaskSpec, limits, slots};
 
 use crate::{
     Agent, Award, CallForBids, ClientEvent, LeaseControl, LeaseGuard, LossCause, TaskError,
@@ -24,6 +24,7 @@ use crate::{
 pub struct AgentRunner {
     capabilities: Capabilities,
     timer: Arc<dyn Timer>,
+    /// The number of agents.
     slots: usize,
     idle: Vec<Box<dyn Agent>>,
     work: FuturesUnordered<BoxFuture<'static, Done>>,
@@ -33,6 +34,11 @@ pub struct AgentRunner {
     waiting: VecDeque<(Award, LeaseGuard)>,
     /// The newest call of each market that no agent was asked about yet.
     calls: BTreeMap<Label, Call>,
+    /// The newest call of each market from before the swarm knew the key. A bid on it would have
+    /// been lost, so it waits.
+    early: BTreeMap<Label, Call>,
+    /// Whether the swarm knows the key.
+    ready: bool,
     waker: Option<Waker>,
 }
 
@@ -104,6 +110,8 @@ impl AgentRunner {
             leases: BTreeMap::new(),
             waiting: VecDeque::new(),
             calls: BTreeMap::new(),
+            early: BTreeMap::new(),
+            ready: false,
             waker: None,
         }
     }
@@ -118,20 +126,21 @@ impl AgentRunner {
         self.leases.len()
     }
 
-    /// Handles an event. Events that do not concern agents have no effect.
+    /// Handles an event. Events that do not concern agents have no effect. Agents are asked for
+    /// bids from [`ClientEvent::Ready`] on, since a bid before it would be lost; calls that come
+    /// earlier wait for it.
     pub fn handle_event(&mut self, event: &ClientEvent) {
         match event {
-            ClientEvent::Call(call) => {
-                self.calls.insert(call.market.clone(), call.clone());
-            }
-            ClientEvent::Award(award) => self.handle_award(award),
+            ClientEvent::Ready => self.on_ready(),
+            ClientEvent::Call(call) => self.on_call(call),
+            ClientEvent::Award(award) => self.on_award(award),
             ClientEvent::LeaseLost { task, token, cause } => {
-                self.handle_loss(*task, *token);
+                self.on_loss(*task, *token);
                 if *cause != LossCause::OutOfReach {
-                    self.handle_end(*task, *token);
+                    self.on_end(*task, *token);
                 }
             }
-            ClientEvent::Reported { task, token, .. } => self.handle_end(*task, *token),
+            ClientEvent::Reported { task, token, .. } => self.on_end(*task, *token),
             _ => return,
         }
 
@@ -141,14 +150,27 @@ impl AgentRunner {
         }
     }
 
-    fn handle_award(&mut self, award: &Award) {
+    fn on_ready(&mut self) {
+        self.ready = true;
+        self.calls.append(&mut self.early);
+    }
+
+    fn on_call(&mut self, call: &Call) {
+        let calls = match self.ready {
+            true => &mut self.calls,
+            false => &mut self.early,
+        };
+        calls.insert(call.market.clone(), call.clone());
+    }
+
+    fn on_award(&mut self, award: &Award) {
         let id = (award.task, award.token);
         if self.leases.contains_key(&id) {
             return;
         }
 
         let (guard, control) = LeaseGuard::new(self.timer.clone());
-        let demand = demand(&award.spec);
+        let demand = award.spec.demand_or_slot();
         self.leases.insert(
             id,
             Running {
@@ -162,7 +184,7 @@ impl AgentRunner {
         self.waiting.push_back((award.clone(), guard));
     }
 
-    fn handle_loss(&mut self, task: TaskId, token: FencingToken) {
+    fn on_loss(&mut self, task: TaskId, token: FencingToken) {
         let Some(running) = self.leases.get_mut(&(task, token)) else {
             return;
         };
@@ -173,7 +195,7 @@ impl AgentRunner {
 
     /// Notes that the swarm has the slot free again. Calls that came before are out of date, and
     /// new ones follow.
-    fn handle_end(&mut self, task: TaskId, token: FencingToken) {
+    fn on_end(&mut self, task: TaskId, token: FencingToken) {
         let Some(running) = self.leases.get_mut(&(task, token)) else {
             return;
         };
@@ -215,7 +237,7 @@ impl AgentRunner {
         let fits = |spec: &TaskSpec| {
             spec.requires.labels.is_subset(&self.capabilities.labels)
                 && covers(&self.capabilities.amounts, &spec.requires.amounts)
-                && covers(&free, &demand(spec))
+                && covers(&free, &spec.demand_or_slot())
         };
 
         let tasks = call.tasks.into_iter().filter(|(_, spec)| fits(spec));
@@ -232,7 +254,9 @@ impl AgentRunner {
 
     /// Returns the claimed amounts less those that awards in force take.
     fn free(&self) -> Amounts {
-        let mut free = with_slots(self.capabilities.amounts.clone());
+        let mut free = self.capabilities.amounts.clone();
+        slots::ensure_slots(&mut free);
+
         for (dimension, amount) in self.leases.values().flat_map(|running| &running.demand) {
             if let Some(left) = free.get_mut(dimension) {
                 *left = left.saturating_sub(*amount);
@@ -241,7 +265,7 @@ impl AgentRunner {
         free
     }
 
-    fn handle_done(&mut self, done: Done) -> Option<AgentReport> {
+    fn on_done(&mut self, done: Done) -> Option<AgentReport> {
         match done {
             Done::Asked(agent, report) => {
                 self.idle.push(agent);
@@ -275,7 +299,7 @@ impl Stream for AgentRunner {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<AgentReport>> {
         while let Poll::Ready(Some(done)) = Pin::new(&mut self.work).poll_next(cx) {
-            let report = self.handle_done(done);
+            let report = self.on_done(done);
             self.start();
             if report.is_some() {
                 return Poll::Ready(report);
@@ -326,7 +350,7 @@ async fn ask(agent: &mut dyn Agent, calls: &[CallForBids]) -> Option<AgentReport
         });
 
         // Any one of the offers must fit, so the greatest demand in each dimension is reserved.
-        raise(&mut budget, demand(&call.spec));
+        raise(&mut budget, call.spec.demand_or_slot());
     }
 
     let CallForBids { market, free, .. } = calls.first()?;
@@ -365,22 +389,6 @@ fn within_limit(outcome: TaskOutput) -> Result<TaskOutput, TaskError> {
         )));
     }
     Ok(outcome)
-}
-
-/// Returns the amounts that a task takes while it is assigned: one of `slots` if it does not say.
-fn demand(spec: &TaskSpec) -> Amounts {
-    if spec.demand.is_empty() {
-        with_slots(Amounts::new())
-    } else {
-        spec.demand.clone()
-    }
-}
-
-fn with_slots(mut amounts: Amounts) -> Amounts {
-    if let Ok(slots) = "slots".parse() {
-        amounts.entry(slots).or_insert(1);
-    }
-    amounts
 }
 
 fn covers(have: &Amounts, want: &Amounts) -> bool {

@@ -1,12 +1,11 @@
 //! The verifier, by which the light client believes certificates.
 
-use quorate_certificate::{Certificate, Policy, TrustRoot, verify};
-use quorate_types::Outcome;
+use quorate_certificate::{Policy, TrustRoot, VerifiedCertificate};
 
 /// Decides whether bytes are a certificate of the swarm.
 pub trait Verifier: Send {
-    /// Returns the outcome that `certificate` proves, or `None` if it proves nothing.
-    fn verify(&self, certificate: &[u8]) -> Option<Outcome>;
+    /// Returns the certificate with what it proves, or `None` if the bytes prove nothing.
+    fn verify(&self, certificate: &[u8]) -> Option<VerifiedCertificate>;
 }
 
 /// Verifies certificates against a trust root.
@@ -25,12 +24,7 @@ impl CertificateVerifier {
 }
 
 impl Verifier for CertificateVerifier {
-    fn verify(&self, certificate: &[u8]) -> Option<Outcome> {
-        if !verify(certificate, &self.root, &self.policy).is_verified() {
-            return None;
-        }
-        Certificate::decode(certificate)
-            .ok()
-            .map(|certificate| certificate.outcome)
+    fn verify(&self, certificate: &[u8]) -> Option<VerifiedCertificate> {
+        VerifiedCertificate::verify(certificate, &self.root, &self.policy).ok()
     }
 }

@@ -3,7 +3,8 @@
 //!
 //! [`verify`] takes the bytes, a [`TrustRoot`] that came another way than the bytes, and a
 //! [`Policy`]; it returns a [`Verdict`]. `protocols/certificate.md` says what a verdict proves and
-//! what it leaves open. Every refusal has a stable name ([`Refused`], registry in
+//! what it leaves open. [`VerifiedCertificate`] is a certificate that this verifier accepted, as a
+//! value. Every refusal has a stable name ([`Refused`], registry in
 //! `protocols/reason-codes.md`). [`Replay`] takes the dossier of a clearing that a verified
 //! certificate names, runs the auction again, and compares each certified assignment. [`Auctions`]
 //! does so for a whole folder of certificates and dossiers.
@@ -14,6 +15,7 @@ mod auctions;
 mod certificate;
 mod diagnose;
 mod dossier;
+mod example;
 mod explain;
 mod format;
 mod judgement;
@@ -22,11 +24,13 @@ mod refused;
 mod replay;
 mod trust;
 mod verdict;
+mod verified;
 mod verify;
 
 pub use auctions::{AuctionFacts, AuctionFault, Auctions, AuditedAuction, WrongAward};
 pub use certificate::{Certificate, Handover};
 pub use dossier::{DOSSIER_EXTENSION, Dossier, DossierError};
+pub use example::example;
 pub use explain::explain;
 pub use format::{MAX_BYTES, MAX_HANDOVERS, VERSION};
 pub use judgement::Judgement;
@@ -34,4 +38,5 @@ pub use refused::{Refused, VerifyError};
 pub use replay::{Amount, Mismatch, NOT_REPLAYED, Replay, ReplayError};
 pub use trust::{TrustRoot, TrustRootError};
 pub use verdict::{Policy, Summary, Verdict};
+pub use verified::VerifiedCertificate;
 pub use verify::{ANSWERED_BY_REPLAY, verify};

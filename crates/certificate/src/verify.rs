@@ -22,14 +22,29 @@ const PROOF_SIBLINGS: usize = 64;
 /// Judges the bytes of a certificate by a trust root that came another way, and by a policy. It
 /// never panics, and it reads no clock, file or network.
 pub fn verify(bytes: &[u8], root: &TrustRoot, policy: &Policy) -> Verdict {
-    let certificate = match Certificate::decode(bytes) {
-        Ok(certificate) => certificate,
-        Err(error) => return refuse(error, None),
-    };
+    match examine(bytes, root, policy) {
+        Ok((_, verdict)) => verdict,
+        Err(verdict) => *verdict,
+    }
+}
+
+/// Judges the bytes of a certificate, and returns it as a value beside the verdict.
+///
+/// # Errors
+/// The verdict alone, if the bytes are not a certificate or if it is not authentic.
+pub(crate) fn examine(
+    bytes: &[u8],
+    root: &TrustRoot,
+    policy: &Policy,
+) -> Result<(Certificate, Verdict), Box<Verdict>> {
+    let certificate = Certificate::decode(bytes).map_err(|error| Box::new(refuse(error, None)))?;
 
     match authenticate(&certificate, root) {
-        Err(error) => refuse(error, Some(&certificate.outcome)),
-        Ok(validators) => judge(&certificate, root, &validators, policy),
+        Err(error) => Err(Box::new(refuse(error, Some(&certificate.outcome)))),
+        Ok(validators) => {
+            let verdict = judge(&certificate, root, &validators, policy);
+            Ok((certificate, verdict))
+        }
     }
 }
 

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use quorate_certificate::Certificate;
+use quorate_certificate::VerifiedCertificate;
 use quorate_node::{Clock, NodeEvent};
-use quorate_types::{FencingToken, Outcome, PublicKey, Reason, TaskId, outcome};
+use quorate_types::{FencingToken, PublicKey, Reason, TaskId, outcome};
 
 use crate::report::{Assignment, Ended, Height, Refusal, TaskState};
 use crate::setting::Setting;
@@ -206,11 +206,13 @@ impl Record {
         }
     }
 
-    fn awarded(&mut self, task: TaskId, token: FencingToken, certificate: &[u8]) -> Vec<String> {
-        let Ok(decoded) = Certificate::decode(certificate) else {
-            return Vec::new();
-        };
-        let Outcome::Assignment(certified) = decoded.outcome else {
+    fn awarded(
+        &mut self,
+        task: TaskId,
+        token: FencingToken,
+        certificate: &VerifiedCertificate,
+    ) -> Vec<String> {
+        let Some(certified) = certificate.assignment() else {
             return Vec::new();
         };
 
@@ -227,12 +229,12 @@ impl Record {
             token: token.0,
             price: certified.price,
             at_ms,
-            height: decoded.header.height,
+            height: certificate.height(),
             certificate: file,
             ended: Ended::Held,
             ended_at_ms: None,
         };
-        found.assign(assignment, certified);
+        found.assign(assignment, certified.clone());
 
         match token.0 {
             // A first award is not worth a line.
@@ -253,7 +255,12 @@ impl Record {
         }
     }
 
-    fn returned(&mut self, task: TaskId, token: FencingToken, certificate: &[u8]) -> Vec<String> {
+    fn returned(
+        &mut self,
+        task: TaskId,
+        token: FencingToken,
+        certificate: &VerifiedCertificate,
+    ) -> Vec<String> {
         self.store(task, &format!("{token}-returned"), certificate);
         // The receipt tells how the agent lost the task.
         let (ended, word) = match ending(certificate) {
@@ -276,13 +283,13 @@ impl Record {
         certified.map_or_else(String::new, |certified| self.name(&certified.agent))
     }
 
-    fn failed(&mut self, task: TaskId, certificate: &[u8]) -> Vec<String> {
+    fn failed(&mut self, task: TaskId, certificate: &VerifiedCertificate) -> Vec<String> {
         self.store(task, "ended", certificate);
         self.finish(task, Ended::Failed, TaskState::Failed);
         vec![format!("{} ended without a completion", self.name_of(task))]
     }
 
-    fn completed(&mut self, task: TaskId, detail: &[u8], certificate: &[u8]) {
+    fn completed(&mut self, task: TaskId, detail: &[u8], certificate: &VerifiedCertificate) {
         self.store(task, "completed", certificate);
         self.finish(task, Ended::Completed, TaskState::Completed);
         if let Some(found) = self.find(task) {
@@ -369,10 +376,10 @@ impl Record {
     }
 
     /// Writes a certificate into a file whose name tells the task and the event. Returns that name.
-    fn store(&mut self, task: TaskId, what: &str, certificate: &[u8]) -> String {
+    fn store(&mut self, task: TaskId, what: &str, certificate: &VerifiedCertificate) -> String {
         let number = self.numbers.get(&task).map_or(0, |at| at + 1);
         let file = format!("task-{number:03}-{what}.cbor");
-        self.write(&file, certificate);
+        self.write(&file, certificate.bytes());
         file
     }
 
@@ -389,9 +396,6 @@ fn reason_of(code: u16) -> Option<Reason> {
 }
 
 /// Returns the name of the operation that ended an assignment.
-fn ending(certificate: &[u8]) -> Option<&'static str> {
-    match Certificate::decode(certificate).ok()?.outcome {
-        Outcome::Receipt(receipt) => Some(receipt.operation.payload.body.name()),
-        _ => None,
-    }
+fn ending(certificate: &VerifiedCertificate) -> Option<&'static str> {
+    certificate.operation_name()
 }

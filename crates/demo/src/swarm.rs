@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use quorate_certificate::Certificate;
 use quorate_node::{Clock, DossierBundle, Node, NodeError, NodeEvent, NodeHandle, store_dossier};
-use quorate_types::{Hash, Outcome};
+use quorate_types::Hash;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinSet;
@@ -177,10 +176,7 @@ impl<'a> DemoSwarm<'a> {
         let NodeEvent::Awarded { certificate, .. } = event else {
             return;
         };
-        let Ok(decoded) = Certificate::decode(certificate) else {
-            return;
-        };
-        let Outcome::Assignment(assignment) = decoded.outcome else {
+        let Some(assignment) = certificate.assignment() else {
             return;
         };
 

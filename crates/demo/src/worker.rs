@@ -249,7 +249,7 @@ fn report(event: NodeEvent) -> Result<()> {
             let items = items.into_iter();
             say(&Line::Refused {
                 items: items.map(|(task, why)| (task, why.code())).collect(),
-                certificate: hex::encode(&certificate),
+                certificate: hex::encode(certificate.bytes()),
             })
         }
         _ => Ok(()),

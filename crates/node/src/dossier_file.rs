@@ -36,7 +36,7 @@ pub fn store_dossier(
     let path = |extension| folder.join(format!("clearing-{digits}.{extension}"));
 
     if let Some(certificate) = &bundle.certificate {
-        write(path("cbor"), certificate)?;
+        write(path("cbor"), certificate.bytes())?;
     }
     write(path(DOSSIER_EXTENSION), &bundle.dossier)
 }
@@ -68,9 +68,12 @@ mod tests {
         );
         assert!(!alone.with_extension("cbor").exists());
 
-        store_dossier(folder.path(), &Hash([0xab; 32]), &bundle(Some(vec![2]))).unwrap();
+        let certificate = quorate_certificate::example().unwrap();
+        let beside = bundle(Some(certificate.clone()));
+        store_dossier(folder.path(), &Hash([0xab; 32]), &beside).unwrap();
         assert_eq!(std::fs::read(&alone).unwrap(), [1]);
-        assert_eq!(std::fs::read(alone.with_extension("cbor")).unwrap(), [2]);
+        let written = std::fs::read(alone.with_extension("cbor")).unwrap();
+        assert_eq!(written, certificate.bytes());
     }
 
     #[test]

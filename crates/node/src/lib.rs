@@ -34,5 +34,5 @@ pub use quorate_network::Multiaddr;
 pub use quorate_replica::VotingStatus;
 pub use quorate_store::CrashPoints;
 pub use status::{LedgerSummary, ValidatorStatus};
-pub use task::{Receipt, TaskFailure, TaskHandle};
+pub use task::{Receipt, TaskEvent, TaskFailure, TaskHandle};
 pub use validator::{Validator, ValidatorError};

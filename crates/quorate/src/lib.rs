@@ -33,10 +33,32 @@
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! let node = Node::builder(DataDir::new("courier")).agent(Courier).start().await?;
 //! let task = node.submit(TaskSpec::new("tasks".parse()?)).await?;
-//! let certificate = task.awarded().await?;
+//! let award = task.awarded().await?;
+//! println!("height {}: {:?} for {:?}", award.height(), award.agent(), award.price());
 //! let receipt = task.completed().await?;
+//! std::fs::write("receipt.cbor", receipt.certificate.bytes())?;
 //! # Ok(())
 //! # }
+//! ```
+//!
+//! A certificate comes as a [`certificate::VerifiedCertificate`]: it was verified by the node's
+//! genesis, and says what it proves. Its bytes convince others. A requester can follow a task by
+//! all certificates about it:
+//!
+//! ```no_run
+//! use quorate::{TaskEvent, TaskHandle};
+//!
+//! async fn follow(mut task: TaskHandle) {
+//!     while let Some(event) = task.next().await {
+//!         match event {
+//!             TaskEvent::Awarded(award) => println!("{:?} has the task", award.agent()),
+//!             TaskEvent::Accepted(_) => println!("it was accepted"),
+//!             TaskEvent::Returned(receipt) => println!("ended by {:?}", receipt.operation_name()),
+//!             TaskEvent::Completed(receipt) => return println!("{:?}", receipt.detail),
+//!             TaskEvent::Failed(failure) => return println!("{failure}"),
+//!         }
+//!     }
+//! }
 //! ```
 //!
 //! A market with `solve_ms` takes solutions from any member, and the best one wins. A solver is a
@@ -96,12 +118,13 @@ pub use quorate_agent::{
 pub use quorate_certificate as certificate;
 pub use quorate_node::{
     DataDir, Node, NodeBuilder, NodeConfig, NodeError, NodeEvent, NodeHandle, Receipt,
-    StandingBids, TaskFailure, TaskHandle, Validator,
+    StandingBids, TaskEvent, TaskFailure, TaskHandle, Validator,
 };
 pub use quorate_types::operation::Pair;
 pub use quorate_types::outcome::{BidInput, BidderInput, SolutionInput, TaskInput};
 pub use quorate_types::{
-    ActiveMillis, Amounts, Capabilities, FencingToken, Hash, Label, TaskId, TaskSpec, UnixMillis,
+    ActiveMillis, Amounts, Capabilities, FencingToken, Hash, Label, PublicKey, Reason, TaskId,
+    TaskSpec, UnixMillis,
 };
 
 /// A doctest: the agent in the README compiles.

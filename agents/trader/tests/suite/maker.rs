@@ -81,7 +81,7 @@ fn sell(spec: TaskSpec) -> Result<Fill, TaskError> {
         token: FencingToken(1),
         price: 100_070_000,
         idempotency_key: Hash::ZERO,
-        certificate: Vec::new(),
+        certificate: quorate::certificate::example().unwrap(),
         lease: Duration::from_secs(1),
         assigned_at: ActiveMillis::ZERO,
     };

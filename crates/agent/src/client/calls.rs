@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use quorate_types::message::Call;
 use quorate_types::{Hash, Label, PublicKey, Stage, TaskId, TaskSpec, ValidatorSet, limits};
 
-use super::account::reached_by_a_third;
+use super::agreement::reached_by_a_third;
 
 /// The number of specifications that are kept for awards to come.
 const SPECS: usize = 8 * limits::OFFERS_PER_BID;
@@ -33,7 +33,7 @@ pub(super) struct Calls {
 
 impl Calls {
     /// Takes a call from a validator. Returns a call for the owner if it says something new.
-    pub(super) fn handle(
+    pub(super) fn on_call(
         &mut self,
         from: PublicKey,
         call: Call,
@@ -234,7 +234,7 @@ mod tests {
         let mut calls = Calls::default();
 
         let listed = |calls: &mut Calls, window| {
-            let call = calls.handle(key, call(window), &validators);
+            let call = calls.on_call(key, call(window), &validators);
             call.map(|call| {
                 call.tasks
                     .into_iter()

@@ -1,57 +1,19 @@
-//! The commands of a light client's owner: submit, bid, cancel, report.
+//! The commands of a light client's owner: submit, bid, cancel, report, fetch, solve.
 
-use quorate_types::operation::{Bid, Cancel, Offer, Seal, Submit};
-use quorate_types::task::{TaskSpecError, check_amounts, check_price};
+use quorate_types::operation::{Bid, Cancel, Offer, Pair, Solve};
+use quorate_types::task::{check_amounts, check_price};
 use quorate_types::{
-    Amounts, FencingToken, Label, MonotonicMillis, OperationBody, TaskId, TaskSpec, cbor, limits,
+    Amounts, FencingToken, Hash, Label, MonotonicMillis, Operation, OperationBody, TaskId,
+    TaskSpec, cbor, limits,
 };
 
-use super::{LightClient, work};
+use super::asked::Wanted;
+use super::cx::Cx;
+use super::error::ClientError;
+use super::light_client::LightClient;
+use super::standing_bids::are_pairs;
+use super::work;
 use crate::AgentReport;
-
-/// The room in a submit operation for everything but the tasks, in bytes.
-const ENVELOPE: usize = 1024;
-
-/// The reason why a command was not carried out.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ClientError {
-    /// The swarm does not know the key yet; wait for [`super::ClientEvent::Ready`].
-    #[error("the swarm does not know this key yet")]
-    NotReady,
-    /// A task, price or budget is outside of its limits.
-    #[error(transparent)]
-    Limits(#[from] TaskSpecError),
-    /// There is no offer, there are more than [`limits::OFFERS_PER_BID`], or two are on one task.
-    #[error(
-        "a bid with {0} offers is not valid: it must have 1 to {max}, one for each task",
-        max = limits::OFFERS_PER_BID
-    )]
-    Offers(usize),
-    /// There is no pair, there are more than [`limits::TASKS_PER_CLEARING`], or two are for one
-    /// task.
-    #[error(
-        "a solution with {0} pairs is not valid: it must have 1 to {max}, one for each task",
-        max = limits::TASKS_PER_CLEARING
-    )]
-    Pairs(usize),
-    /// The signed operation is longer than [`limits::OPERATION_BYTES`].
-    #[error(
-        "an operation of {0} bytes exceeds the limit of {max} bytes",
-        max = limits::OPERATION_BYTES
-    )]
-    Operation(usize),
-    /// The result is longer than [`limits::RESULT_BYTES`].
-    #[error("a result of {0} bytes exceeds the limit of {max} bytes", max = limits::RESULT_BYTES)]
-    Result(usize),
-    /// The award is not held, or was reported on before.
-    #[error("no award of {task} under token {token} is held, or it was reported on before")]
-    NotHeld {
-        /// The task of the award.
-        task: TaskId,
-        /// The fencing token of the award.
-        token: FencingToken,
-    },
-}
 
 impl LightClient {
     /// Submits tasks in as few operations as the limits allow. Returns their names, in the same
@@ -66,28 +28,7 @@ impl LightClient {
     ) -> Result<Vec<TaskId>, ClientError> {
         self.check_ready()?;
         specs.iter().try_for_each(TaskSpec::check)?;
-
-        let mut ids = Vec::with_capacity(specs.len());
-        // The client gives out the numbers, so the names are known before the swarm answers.
-        for tasks in batches(specs) {
-            let first = self.next_task;
-            self.next_task += tasks.len() as u64;
-
-            for number in first..self.next_task {
-                let task = TaskId {
-                    requester: self.me,
-                    number,
-                };
-                self.orders.open(task);
-                ids.push(task);
-            }
-
-            self.outbox
-                .push(OperationBody::Submit(Submit { first, tasks }));
-        }
-
-        self.flush(now);
-        Ok(ids)
+        Ok(self.open(specs, now))
     }
 
     /// Bids on tasks of one market. The bid replaces this agent's earlier bids in the window.
@@ -108,42 +49,14 @@ impl LightClient {
     ) -> Result<(), ClientError> {
         self.check_ready()?;
         check_amounts(&budget)?;
-        let offers = ordered(offers)?;
-
-        if let Some(body) = self.bid_body(market, budget, offers) {
-            self.outbox.push(body);
-        }
-
-        self.flush(now);
-        Ok(())
-    }
-
-    /// Returns the operation of a bid. Returns `None` if the market is sealed and takes no more
-    /// commitments.
-    fn bid_body(
-        &mut self,
-        market: Label,
-        budget: Amounts,
-        offers: Vec<Offer>,
-    ) -> Option<OperationBody> {
-        if !self.seals.is_sealed(&market) {
-            return Some(OperationBody::Bid(Bid {
-                market,
-                budget,
-                offers,
-            }));
-        }
-
-        // A commitment is for one window by its number (M-23), so it needs the last call.
-        let window = self.calls.window(&market).unwrap_or(0);
-        let offers = self.seals.seal(&self.key, &market, window, &offers)?;
-
-        Some(OperationBody::Seal(Seal {
+        let bid = Bid {
             market,
-            window,
             budget,
-            offers,
-        }))
+            offers: ordered(offers)?,
+        };
+
+        self.offer(bid, now);
+        Ok(())
     }
 
     /// Cancels a task of this requester.
@@ -152,8 +65,7 @@ impl LightClient {
     /// [`ClientError::NotReady`] if the swarm does not know the key yet.
     pub fn cancel(&mut self, task: TaskId, now: MonotonicMillis) -> Result<(), ClientError> {
         self.check_ready()?;
-        self.outbox.push(OperationBody::Cancel(Cancel { task }));
-        self.flush(now);
+        self.operate(OperationBody::Cancel(Cancel { task }), now);
         Ok(())
     }
 
@@ -195,12 +107,8 @@ impl LightClient {
             return Err(ClientError::Result(detail.len()));
         }
 
-        self.conclude(
-            OperationBody::Complete(work::report(task, token, detail)),
-            task,
-            token,
-            now,
-        )
+        let report = work::report(task, token, detail);
+        self.conclude(OperationBody::Complete(report), task, token, now)
     }
 
     /// Reports that a task of this agent could not be done. The detail is cut to its limit.
@@ -214,38 +122,71 @@ impl LightClient {
         detail: Vec<u8>,
         now: MonotonicMillis,
     ) -> Result<(), ClientError> {
-        self.conclude(
-            OperationBody::Fail(work::report(task, token, detail)),
-            task,
-            token,
-            now,
-        )
+        let report = work::report(task, token, detail);
+        self.conclude(OperationBody::Fail(report), task, token, now)
     }
 
-    fn conclude(
+    /// Fetches the dossier of a clearing, named by the hash of its record, and the certificate of
+    /// the record. The answer is [`crate::ClientEvent::Dossier`], once for all requests that come
+    /// meanwhile.
+    pub fn fetch_dossier(&mut self, clearing: Hash, now: MonotonicMillis) {
+        self.fetch(Wanted::Dossier(clearing), now);
+    }
+
+    /// Fetches the problem of a window that takes solutions ([`crate::ClientEvent::Solve`]). The
+    /// answer is [`crate::ClientEvent::StandingBids`], once for all requests that come meanwhile.
+    pub fn fetch_bids(&mut self, market: Label, window: u64, now: MonotonicMillis) {
+        self.fetch(Wanted::Bids(market, window), now);
+    }
+
+    /// Proposes a solution for a window that takes solutions: pairs of task and winner, in any
+    /// order. It is refused ([`crate::ClientEvent::Refused`]) if a pair does not hold, if it is not
+    /// better than each solution that is kept, or if the window is over.
+    ///
+    /// # Errors
+    /// [`ClientError::NotReady`]; [`ClientError::Pairs`] if there is no pair, if there are too
+    /// many, or if two are for one task; [`ClientError::Operation`] if they do not fit into an
+    /// operation, which holds some 880.
+    pub fn solve(
         &mut self,
-        body: OperationBody,
-        task: TaskId,
-        token: FencingToken,
+        market: Label,
+        window: u64,
+        mut pairs: Vec<Pair>,
         now: MonotonicMillis,
     ) -> Result<(), ClientError> {
-        if !self.work.owes(task, token) {
-            return Err(ClientError::NotHeld { task, token });
+        self.check_ready()?;
+        pairs.sort_unstable();
+        if !are_pairs(&pairs) {
+            return Err(ClientError::Pairs(pairs.len()));
         }
 
-        self.work.report(task, body.clone());
-        self.outbox.push(body);
-        self.flush(now);
+        let body = OperationBody::Solve(Solve {
+            market,
+            window,
+            pairs,
+        });
+
+        let bytes = longest_operation(&self.cx(now), &body);
+        if bytes > limits::OPERATION_BYTES {
+            return Err(ClientError::Operation(bytes));
+        }
+
+        self.operate(body, now);
         Ok(())
     }
+}
 
-    pub(super) fn check_ready(&self) -> Result<(), ClientError> {
-        if self.member {
-            Ok(())
-        } else {
-            Err(ClientError::NotReady)
-        }
-    }
+/// Returns the most bytes that a signed operation with this body may have.
+fn longest_operation(cx: &Cx, body: &OperationBody) -> usize {
+    // It is signed here only to measure it, with the number whose encoding is longest.
+    let operation = Operation {
+        swarm: cx.swarm(),
+        agent: cx.me(),
+        sequence: u64::MAX,
+        body: body.clone(),
+    };
+
+    cbor::encode(&cx.key().sign(operation).into_inner()).len()
 }
 
 /// Returns the offers in ascending order by their tasks, if their number and prices are valid.
@@ -261,29 +202,4 @@ fn ordered(mut offers: Vec<Offer>) -> Result<Vec<Offer>, ClientError> {
     }
 
     Ok(offers)
-}
-
-/// Splits tasks into parts that fit into one operation each, by count and by bytes.
-fn batches(specs: Vec<TaskSpec>) -> Vec<Vec<TaskSpec>> {
-    let mut batches: Vec<Vec<TaskSpec>> = Vec::new();
-    let mut bytes = 0;
-
-    for spec in specs {
-        let own = cbor::encode(&spec).len();
-        match batches.last_mut() {
-            Some(batch)
-                if batch.len() < limits::TASKS_PER_OPERATION
-                    && bytes + own <= limits::OPERATION_BYTES - ENVELOPE =>
-            {
-                bytes += own;
-                batch.push(spec);
-            }
-            _ => {
-                bytes = own;
-                batches.push(vec![spec]);
-            }
-        }
-    }
-
-    batches
 }

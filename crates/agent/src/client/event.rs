@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use quorate_certificate::VerifiedCertificate;
 use quorate_types::message::{Call, ClientRequest};
 use quorate_types::{FencingToken, Hash, Label, OperationId, Price, PublicKey, Reason, TaskId};
 
-use super::StandingBids;
+use super::standing_bids::StandingBids;
 use crate::Award;
 
 /// An action for the driver of a [`crate::LightClient`].
@@ -57,7 +58,7 @@ pub enum ClientEvent {
         /// The token of the award.
         token: FencingToken,
         /// The certificate of the receipt.
-        certificate: Vec<u8>,
+        certificate: VerifiedCertificate,
     },
     /// A task of this requester was assigned to an agent.
     Awarded {
@@ -70,7 +71,7 @@ pub enum ClientEvent {
         /// The price that the agent will be paid, in the market's unit.
         price: Price,
         /// The certificate of the assignment.
-        certificate: Vec<u8>,
+        certificate: VerifiedCertificate,
     },
     /// The assignee accepted a task of this requester.
     Accepted {
@@ -79,7 +80,7 @@ pub enum ClientEvent {
         /// The token of the assignment.
         token: FencingToken,
         /// The certificate of the receipt.
-        certificate: Vec<u8>,
+        certificate: VerifiedCertificate,
     },
     /// An assignee declined, failed or went silent. The task goes to market again while it has
     /// attempts left.
@@ -89,7 +90,7 @@ pub enum ClientEvent {
         /// The token of the assignment that ended.
         token: FencingToken,
         /// The certificate of the receipt.
-        certificate: Vec<u8>,
+        certificate: VerifiedCertificate,
     },
     /// A task of this requester is done.
     Completed {
@@ -98,7 +99,7 @@ pub enum ClientEvent {
         /// The report of the assignee.
         detail: Vec<u8>,
         /// The certificate of the receipt.
-        certificate: Vec<u8>,
+        certificate: VerifiedCertificate,
     },
     /// A task of this requester ended without completion.
     Failed {
@@ -107,7 +108,7 @@ pub enum ClientEvent {
         /// The reason; `None` if the task was canceled.
         reason: Option<Reason>,
         /// The certificate of the cancellation, of the expiry, or of the refusal of the submission.
-        certificate: Vec<u8>,
+        certificate: VerifiedCertificate,
     },
     /// An operation of this agent, or some of its offers, had no effect.
     Refused {
@@ -117,7 +118,7 @@ pub enum ClientEvent {
         /// offer.
         items: Vec<(Option<TaskId>, Reason)>,
         /// The certificate of the refusal.
-        certificate: Vec<u8>,
+        certificate: VerifiedCertificate,
     },
     /// The answer to [`crate::LightClient::fetch_dossier`].
     Dossier {
@@ -146,7 +147,7 @@ pub struct DossierBundle {
     pub dossier: Vec<u8>,
     /// The verified certificate of the record; `None` if no validator gave one. A certified
     /// assignment of the clearing certifies the record as well.
-    pub certificate: Option<Vec<u8>>,
+    pub certificate: Option<VerifiedCertificate>,
 }
 
 /// The reason why an award is no longer in force.

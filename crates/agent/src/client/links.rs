@@ -3,31 +3,14 @@
 use std::collections::BTreeMap;
 
 use quorate_types::message::{AccountSummary, BlockNotice, ClientRequest, Request};
-use quorate_types::{Hash, MonotonicMillis, Power, PublicKey, TaskId, ValidatorSet};
+use quorate_types::{MonotonicMillis, Power, PublicKey, ValidatorSet};
 
-use super::account::reached_by_a_third;
-use super::fetches::Rest;
+use super::agreement::reached_by_a_third;
+use super::asked::Asked;
 
 /// The number of requests to one validator that may wait for an answer. Beyond it, the oldest is
 /// given up.
 const PENDING: usize = 512;
-
-/// The subject of an answer that is awaited.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Asked {
-    /// The operation of this number.
-    Submit(u64),
-    /// The account of this client.
-    Account,
-    /// The certificates of a task.
-    Certificates(TaskId),
-    /// The open tasks of a market.
-    Open,
-    /// The next part of data that is longer than one answer.
-    Part(Rest),
-    /// The certificate of a clearing.
-    Clearing(Hash),
-}
 
 /// All validators that were ever connected, and the state of each connection.
 #[derive(Debug, Default)]
@@ -82,6 +65,11 @@ impl Links {
             .filter(|link| link.connected)?;
         link.heard = link.heard.max(now);
         Some(link)
+    }
+
+    /// Returns whether any validator can be reached.
+    pub(super) fn is_any_connected(&self) -> bool {
+        self.links.values().any(|link| link.connected)
     }
 
     /// Returns the connected validators in ascending order, from the first at or after `start`,
@@ -159,5 +147,58 @@ impl Link {
         if self.block.is_none_or(|older| older.height <= block.height) {
             self.block = Some(block);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{validator, validators};
+    use super::*;
+
+    fn ask(links: &mut Links) -> u64 {
+        let request = Request::Account(validator(9));
+        let request = links.request(&validator(1), request, Some(Asked::Account));
+        request.id
+    }
+
+    #[test]
+    fn an_answer_is_taken_once_and_only_from_a_connected_validator() {
+        let mut links = Links::default();
+        assert!(links.hear(&validator(1), MonotonicMillis(1)).is_none());
+
+        links.connect(validator(1), MonotonicMillis(1));
+        let id = ask(&mut links);
+        let mut take = |id| links.hear(&validator(1), MonotonicMillis(2))?.take(id);
+        assert_eq!(take(id), Some(Asked::Account));
+        assert_eq!(take(id), None);
+
+        let id = ask(&mut links);
+        links.disconnect(&validator(1));
+        links.connect(validator(1), MonotonicMillis(3));
+        let link = links.hear(&validator(1), MonotonicMillis(3));
+        assert_eq!(link.and_then(|link| link.take(id)), None);
+    }
+
+    #[test]
+    fn a_validator_that_never_answers_does_not_fill_the_memory() {
+        let mut links = Links::default();
+        links.connect(validator(1), MonotonicMillis(1));
+        let first = ask(&mut links);
+        for _ in 0..PENDING {
+            ask(&mut links);
+        }
+
+        assert_eq!(links.links[&validator(1)].pending.len(), PENDING);
+        assert!(!links.links[&validator(1)].pending.contains_key(&first));
+    }
+
+    #[test]
+    fn reach_is_the_time_since_which_more_than_a_third_was_heard() {
+        let mut links = Links::default();
+        links.connect(validator(1), MonotonicMillis(9));
+        let reach = |links: &Links| links.in_reach_since(&validators());
+        assert_eq!(reach(&links), MonotonicMillis::ZERO);
+        links.connect(validator(2), MonotonicMillis(5));
+        assert_eq!(reach(&links), MonotonicMillis(5));
     }
 }

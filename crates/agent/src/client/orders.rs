@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use quorate_certificate::VerifiedCertificate;
 use quorate_types::outcome::{Assignment, Expiry, Receipt};
 use quorate_types::{FencingToken, OperationBody, Reason, TaskId};
 
-use super::ClientEvent;
+use super::cx::Cx;
+use super::event::ClientEvent;
+use super::out::Out;
 
 /// The number of ended tasks that are remembered, so that a repeated certificate does not cause a
 /// second event.
@@ -65,12 +68,14 @@ impl Orders {
         tasks
     }
 
-    /// Handles the assignment of a task of this requester.
-    pub(super) fn handle_assignment(
+    /// Tells of the assignment of a task of this requester.
+    pub(super) fn on_assignment(
         &mut self,
+        cx: &Cx,
         assignment: &Assignment,
-        certificate: &[u8],
-    ) -> Option<ClientEvent> {
+        certificate: &VerifiedCertificate,
+        out: &mut Out,
+    ) {
         let Assignment {
             task,
             token,
@@ -79,24 +84,27 @@ impl Orders {
             ..
         } = *assignment;
 
-        self.advance(task, token, Step::Awarded)?;
-        Some(ClientEvent::Awarded {
-            task,
-            token,
-            agent,
-            price,
-            certificate: certificate.to_vec(),
-        })
+        if cx.is_mine(&task) && self.is_new(task, token, Step::Awarded) {
+            out.event(ClientEvent::Awarded {
+                task,
+                token,
+                agent,
+                price,
+                certificate: certificate.clone(),
+            });
+        }
     }
 
-    /// Handles a receipt on a task of this requester.
-    pub(super) fn handle_receipt(
+    /// Tells of a receipt on a task of this requester.
+    pub(super) fn on_receipt(
         &mut self,
+        cx: &Cx,
         receipt: &Receipt,
-        certificate: &[u8],
-    ) -> Option<ClientEvent> {
+        certificate: &VerifiedCertificate,
+        out: &mut Out,
+    ) {
         let Receipt { task, token, .. } = *receipt;
-        let certificate = certificate.to_vec();
+        let certificate = certificate.clone();
 
         let (step, event) = match &receipt.operation.payload.body {
             OperationBody::Accept(_) => (
@@ -137,62 +145,120 @@ impl Orders {
                     certificate,
                 },
             ),
-            _ => return None,
+            _ => return,
         };
 
-        self.advance(task, token, step)?;
-        Some(event)
+        if cx.is_mine(&task) && self.is_new(task, token, step) {
+            out.event(event);
+        }
     }
 
-    /// Handles the end of a task of this requester that was not completed.
-    pub(super) fn handle_expiry(
+    /// Tells of the end of a task of this requester that was not completed.
+    pub(super) fn on_expiry(
         &mut self,
+        cx: &Cx,
         expiry: &Expiry,
-        certificate: &[u8],
-    ) -> Option<ClientEvent> {
+        certificate: &VerifiedCertificate,
+        out: &mut Out,
+    ) {
         let task = expiry.task;
-        self.advance(task, expiry.token, Step::Ended)?;
-
-        let reason = Some(expiry.reason);
-        Some(ClientEvent::Failed {
-            task,
-            reason,
-            certificate: certificate.to_vec(),
-        })
+        if cx.is_mine(&task) && self.is_new(task, expiry.token, Step::Ended) {
+            out.event(ClientEvent::Failed {
+                task,
+                reason: Some(expiry.reason),
+                certificate: certificate.clone(),
+            });
+        }
     }
 
-    /// Handles the refusal of a submission, so that the task was never opened.
-    pub(super) fn handle_refusal(
+    /// Tells of the refusal of a submission, so that the task was never opened.
+    pub(super) fn on_refusal(
         &mut self,
         task: TaskId,
         reason: Reason,
-        certificate: &[u8],
-    ) -> Option<ClientEvent> {
-        self.advance(task, FencingToken::ZERO, Step::Ended)?;
-        Some(ClientEvent::Failed {
-            task,
-            reason: Some(reason),
-            certificate: certificate.to_vec(),
-        })
+        certificate: &VerifiedCertificate,
+        out: &mut Out,
+    ) {
+        if self.is_new(task, FencingToken::ZERO, Step::Ended) {
+            out.event(ClientEvent::Failed {
+                task,
+                reason: Some(reason),
+                certificate: certificate.clone(),
+            });
+        }
     }
 
-    /// Notes a step of a task. Returns `None` if the step is known.
-    fn advance(&mut self, task: TaskId, token: FencingToken, step: Step) -> Option<()> {
+    /// Notes a step of a task. Returns whether it was not known.
+    fn is_new(&mut self, task: TaskId, token: FencingToken, step: Step) -> bool {
         let order = self.tasks.entry(task).or_default();
         // Every validator sends each certificate, so a step may come several times.
         if !order.seen.insert((token, step)) {
-            return None;
+            return false;
         }
 
         if step == Step::Ended && !order.ended {
             order.ended = true;
             self.ended.push_back(task);
-            if self.ended.len() > ENDED {
-                let oldest = self.ended.pop_front()?;
+            if self.ended.len() > ENDED
+                && let Some(oldest) = self.ended.pop_front()
+            {
                 self.tasks.remove(&oldest);
             }
         }
 
-        Some(())
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Bench, task};
+    use super::*;
+
+    #[test]
+    fn w11_a_step_of_an_own_task_is_told_once() {
+        let certificate = quorate_certificate::example().unwrap();
+        let mut bench = Bench::new();
+        let mut assignment = certificate.assignment().unwrap().clone();
+        let mut orders = Orders::default();
+        let mut out = Out::default();
+
+        // The task of another requester is not told.
+        orders.on_assignment(&bench.cx(), &assignment, &certificate, &mut out);
+        assert_eq!(bench.events(&mut out), []);
+
+        assignment.task.requester = bench.cx().me();
+        for _ in 0..2 {
+            orders.on_assignment(&bench.cx(), &assignment, &certificate, &mut out);
+        }
+        assert_eq!(bench.events(&mut out).len(), 1);
+
+        assignment.token = assignment.token.next();
+        orders.on_assignment(&bench.cx(), &assignment, &certificate, &mut out);
+        assert_eq!(bench.events(&mut out).len(), 1);
+    }
+
+    #[test]
+    fn a_refused_submission_ends_its_task() {
+        let certificate = quorate_certificate::example().unwrap();
+        let mut bench = Bench::new();
+        let mut orders = Orders::default();
+        let mut out = Out::default();
+        orders.open(task(1));
+        assert_eq!(orders.unfinished(), 1);
+        for _ in 0..2 {
+            orders.on_refusal(task(1), Reason::TaskNumber, &certificate, &mut out);
+        }
+        assert_eq!(bench.events(&mut out).len(), 1);
+        assert_eq!(orders.unfinished(), 0);
+    }
+
+    #[test]
+    fn look_ups_go_around() {
+        let mut orders = Orders::default();
+        (1..=3).for_each(|number| orders.open(task(number)));
+        assert_eq!(orders.next_unfinished(2), [task(1), task(2)]);
+        assert_eq!(orders.next_unfinished(2), [task(3)]);
+        assert_eq!(orders.next_unfinished(2), [task(1), task(2)]);
     }
 }

@@ -173,7 +173,7 @@ impl Outbox {
     }
 
     /// Notes that a validator has the operation, if it names the right one.
-    pub(super) fn handle_accepted(&mut self, from: PublicKey, sequence: u64, id: OperationId) {
+    pub(super) fn on_accepted(&mut self, from: PublicKey, sequence: u64, id: OperationId) {
         if let Some(flying) = self.flying.get_mut(&sequence)
             && flying.id == id
         {
@@ -183,7 +183,7 @@ impl Outbox {
     }
 
     /// Notes that a validator says that the number was used before.
-    pub(super) fn handle_taken(&mut self, from: PublicKey, sequence: u64) {
+    pub(super) fn on_taken(&mut self, from: PublicKey, sequence: u64) {
         if let Some(flying) = self.flying.get_mut(&sequence) {
             flying.taken.insert(from);
         }
@@ -214,5 +214,63 @@ fn bid_market(body: &OperationBody) -> Option<&Label> {
         OperationBody::Bid(bid) => Some(&bid.market),
         OperationBody::Seal(seal) => Some(&seal.market),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quorate_types::operation::{Bid, Cancel};
+
+    use super::super::testing::{Bench, market, task, validator, validators};
+    use super::*;
+
+    fn cancel(number: u64) -> OperationBody {
+        OperationBody::Cancel(Cancel { task: task(number) })
+    }
+
+    fn fill(outbox: &mut Outbox) -> Vec<u64> {
+        let bench = Bench::new();
+        let cx = bench.cx();
+        outbox.fill(cx.key(), cx.swarm(), cx.now())
+    }
+
+    #[test]
+    fn operations_are_numbered_in_order_and_a_newer_bid_replaces_a_waiting_one() {
+        let bid = |price| {
+            OperationBody::Bid(Bid {
+                market: market(),
+                budget: [(market(), price)].into(),
+                offers: Vec::new(),
+            })
+        };
+        let mut outbox = Outbox::default();
+        for body in [bid(1), cancel(1), bid(2)] {
+            outbox.push(body);
+        }
+
+        assert_eq!(fill(&mut outbox), [0, 1]);
+        assert_eq!(outbox.get(0).map(|of| &of.payload.body), Some(&bid(2)));
+    }
+
+    #[test]
+    fn a_number_that_a_predecessor_used_is_given_again_in_the_same_order() {
+        let mut outbox = Outbox::default();
+        for number in 0..3 {
+            outbox.push(cancel(number));
+        }
+        fill(&mut outbox);
+
+        // The first was taken by a validator, so it is what the swarm committed.
+        let id = outbox.get(0).map(|of| of.payload.id()).unwrap();
+        outbox.on_accepted(validator(3), 0, id);
+        for sequence in 0..3 {
+            outbox.on_taken(validator(1), sequence);
+            outbox.on_taken(validator(2), sequence);
+        }
+
+        outbox.settle(3, &validators());
+        assert_eq!(fill(&mut outbox), [3, 4]);
+        assert_eq!(outbox.get(3).map(|of| &of.payload.body), Some(&cancel(1)));
+        assert_eq!(outbox.get(4).map(|of| &of.payload.body), Some(&cancel(2)));
     }
 }

@@ -160,3 +160,56 @@ fn opening(key: &SecretKey, swarm: &SwarmId, market: &Label, window: u64, offer:
         nonce: key.seal_nonce(swarm, market, window, &offer),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{market, task};
+    use super::*;
+
+    fn seal(seals: &mut Seals, window: u64, price: Price) -> Option<Vec<SealedOffer>> {
+        let key = SecretKey::from_seed(&[7; 32]);
+        let offer = Offer {
+            task: task(1),
+            price,
+        };
+        seals.seal(&key, &market(), window, &[offer])
+    }
+
+    fn reveal(seals: &mut Seals, window: u64) -> Option<OperationBody> {
+        let key = SecretKey::from_seed(&[7; 32]);
+        seals.reveal(&key, &market(), window)
+    }
+
+    fn seals() -> Seals {
+        Seals::new(SwarmId([3; 32]), BTreeSet::from([market()]))
+    }
+
+    #[test]
+    fn the_first_price_in_a_window_stands() {
+        let mut seals = seals();
+        let first = seal(&mut seals, 1, 7);
+        assert_eq!(seal(&mut seals, 1, 8), first);
+        assert_ne!(seal(&mut seals, 2, 8), first);
+    }
+
+    #[test]
+    fn commitments_are_opened_once_and_none_is_made_after() {
+        let mut seals = seals();
+        seal(&mut seals, 1, 7);
+        assert_eq!(reveal(&mut seals, 2), None);
+        assert!(reveal(&mut seals, 1).is_some());
+        assert_eq!(reveal(&mut seals, 1), None);
+        assert_eq!(seal(&mut seals, 1, 7), None);
+        assert!(seal(&mut seals, 2, 7).is_some());
+    }
+
+    #[test]
+    fn a_later_window_forgets_what_waits_to_be_opened() {
+        let mut seals = seals();
+        seal(&mut seals, 1, 7);
+        seals.forget(&market(), 1);
+        assert_eq!(seals.waiting().count(), 1);
+        seals.forget(&market(), 2);
+        assert_eq!(seals.waiting().count(), 0);
+    }
+}

@@ -12,11 +12,13 @@ use std::collections::BTreeSet;
 use crate::common::{LEASE, STEP, World, bid, key, label, spec};
 use quorate_agent::{Award, ClientAction, ClientError, ClientEvent, LossCause};
 use quorate_types::cose::Owned;
-use quorate_types::message::{AccountSummary, Answer, BlockNotice, Call, Notice, Reply, Request};
+use quorate_types::message::{
+    AccountSummary, Answer, BlockNotice, Call, ClientMessage, Notice, Reply, Request,
+};
 use quorate_types::operation::{Offer, Withdraw};
 use quorate_types::{
     ActiveMillis, Amounts, FencingToken, MonotonicMillis, OperationBody, Reason, Stage, TaskId,
-    limits,
+    cbor, limits,
 };
 
 fn ready(world: &mut World, seed: u8) -> usize {
@@ -662,6 +664,29 @@ fn heartbeats_come_four_times_in_a_lease_while_an_award_is_held() {
         (agent + requester - 8..=agent + requester + 8).contains(&found),
         "{found}"
     );
+}
+
+#[test]
+fn a_frame_is_an_answer_or_a_notice_and_nothing_else() {
+    let mut world = World::new();
+    let client = world.join(10);
+    let validator = world.validators[0];
+    let now = world.now;
+    let client = &mut world.clients[client];
+    let frames = [
+        ClientMessage::Notice(Notice::Certificate(Owned(vec![0xff; 9]))),
+        ClientMessage::Reply(Reply {
+            id: 99,
+            answer: Answer::Account(None),
+        }),
+    ];
+    for frame in frames {
+        let bytes = cbor::encode(&frame);
+        client.handle_frame(validator, &bytes, now).unwrap();
+        assert!(client.handle_frame(validator, &bytes[1..], now).is_err());
+    }
+    let counters = client.counters();
+    assert_eq!((counters.bad_certificates, counters.unexpected), (1, 1));
 }
 
 #[test]

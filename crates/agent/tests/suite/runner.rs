@@ -102,7 +102,7 @@ fn award(number: u64, bytes: usize) -> ClientEvent {
         token: FencingToken(1),
         price: 1,
         idempotency_key: Hash::ZERO,
-        certificate: Vec::new(),
+        certificate: quorate_certificate::example().unwrap(),
         lease: Duration::from_secs(1),
         assigned_at: ActiveMillis(1),
     }))
@@ -113,11 +113,34 @@ fn runner(slots: usize) -> (AgentRunner, Arc<Hand>) {
     let agents = (0..slots)
         .map(|_| Box::new(Sleeper) as Box<dyn Agent>)
         .collect();
-    (AgentRunner::new(agents, hand.clone()), hand)
+    let mut runner = AgentRunner::new(agents, hand.clone());
+    runner.handle_event(&ClientEvent::Ready);
+    (runner, hand)
 }
 
 fn next(runner: &mut AgentRunner) -> Option<AgentReport> {
     runner.next().now_or_never().flatten()
+}
+
+#[test]
+fn calls_that_come_before_the_swarm_knows_the_key_wait_for_it() {
+    let agents = vec![Box::new(Sleeper) as Box<dyn Agent>];
+    let mut runner = AgentRunner::new(agents, Arc::new(Hand::default()));
+    for number in 1..=2 {
+        runner.handle_event(&call(vec![(id(number), spec(3))]));
+    }
+    assert_eq!(next(&mut runner), None);
+
+    // Only the newest call of the market is left.
+    runner.handle_event(&ClientEvent::Ready);
+    let Some(AgentReport::Bid { offers, .. }) = next(&mut runner) else {
+        panic!()
+    };
+    assert_eq!(
+        offers.iter().map(|offer| offer.task).collect::<Vec<_>>(),
+        [id(2)]
+    );
+    assert_eq!(next(&mut runner), None);
 }
 
 #[test]
@@ -172,6 +195,7 @@ impl Agent for Hauler {
 fn an_agent_may_reserve_for_several_and_does_them_in_turn() {
     let hand = Arc::new(Hand::default());
     let mut runner = AgentRunner::new(vec![Box::new(Hauler)], hand.clone());
+    runner.handle_event(&ClientEvent::Ready);
     runner.handle_event(&call(vec![
         (id(1), spec(3)),
         (id(2), spec(3)),
@@ -236,7 +260,7 @@ fn reported(number: u64) -> ClientEvent {
     ClientEvent::Reported {
         task: id(number),
         token: FencingToken(1),
-        certificate: Vec::new(),
+        certificate: quorate_certificate::example().unwrap(),
     }
 }
 

@@ -4,7 +4,7 @@ use crate::common;
 use crate::common::*;
 use quorate_certificate::{
     Certificate, Dossier, DossierError, Judgement, Policy, Refused, TrustRoot, TrustRootError,
-    explain, verify,
+    VerifiedCertificate, example, explain, verify,
 };
 use quorate_types::{Header, Outcome, PublicKey, Validator, ValidatorSet, cbor};
 
@@ -25,6 +25,68 @@ fn c2_each_kind_of_outcome_verifies() {
         // C-13: seven things are always left open.
         assert!(verdict.not_checked.len() >= 7);
     }
+}
+
+#[test]
+fn a_verified_certificate_says_what_its_parts_say() {
+    for (index, outcome) in outcomes().iter().enumerate() {
+        let certificate = certificate(index);
+        let bytes = certificate.encode();
+        let policy = Policy::default();
+        let verified = VerifiedCertificate::verify(&bytes, &root(), &policy).unwrap();
+        assert_eq!(verified.bytes(), bytes);
+        assert_eq!(verified.certificate(), &certificate);
+        assert_eq!(verified.outcome(), outcome);
+        let summary = verify(&bytes, &root(), &policy).summary.unwrap();
+        assert_eq!(verified.summary(), &summary);
+        assert_eq!(
+            (verified.height(), verified.round(), verified.block_time()),
+            (summary.height, summary.round, summary.block_time)
+        );
+        assert_eq!(
+            (verified.task(), verified.token(), verified.agent()),
+            (summary.task, summary.token, summary.agent)
+        );
+        let price = match outcome {
+            Outcome::Assignment(assignment) => Some(assignment.price),
+            _ => None,
+        };
+        assert_eq!(verified.price(), price);
+        assert_eq!(verified.assignment().is_some(), price.is_some());
+        assert_eq!(
+            verified.receipt().is_some(),
+            verified.operation_name().is_some()
+        );
+        let is_refusal = matches!(outcome, Outcome::Refusal(_));
+        assert_eq!(verified.refused().is_empty(), !is_refusal);
+        // Digests of runs hold this text.
+        assert_eq!(format!("{verified:?}"), format!("{bytes:?}"));
+        assert_eq!(format!("{verified:#?}"), format!("{bytes:#?}"));
+    }
+}
+
+#[test]
+fn what_is_not_verified_is_no_value_but_a_verdict() {
+    let bytes = certificate(1).encode();
+    let strict = Policy {
+        min_operators: 5,
+        ..Policy::default()
+    };
+    let mut forged = bytes.clone();
+    *forged.last_mut().unwrap() ^= 1;
+    for (bytes, policy) in [(&bytes, strict), (&forged, Policy::default())] {
+        let verdict = verify(bytes, &root(), &policy);
+        assert!(!verdict.is_verified());
+        let refused = VerifiedCertificate::verify(bytes, &root(), &policy).unwrap_err();
+        assert_eq!(*refused, verdict);
+    }
+}
+
+#[test]
+fn the_example_for_tests_of_agents_is_an_assignment() {
+    let example = example().unwrap();
+    assert_eq!(example.bytes(), certificate(1).encode());
+    assert_eq!(example.assignment(), Some(&assignment()));
 }
 
 #[test]

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use quorate_certificate::Certificate;
 use quorate_console::say;
 use quorate_market::{TieSeed, mechanism};
 use quorate_node::{NodeError, NodeEvent, NodeHandle, StandingBids};
@@ -276,7 +275,7 @@ impl<'a> Windows<'a> {
         };
 
         // The node reports refusals from before this run too.
-        if Certificate::decode(certificate)?.header.block_time < self.started {
+        if certificate.block_time() < self.started {
             return Ok(false);
         }
 

@@ -6,15 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use quorate_certificate::Certificate;
+use quorate_certificate::VerifiedCertificate;
 use quorate_console::say;
 use quorate_node::{
-    DossierBundle, NodeError, NodeEvent, NodeHandle, Receipt, TaskFailure, TaskHandle,
+    DossierBundle, NodeError, NodeEvent, NodeHandle, Receipt, TaskEvent, TaskFailure, TaskHandle,
     store_dossier,
 };
-use quorate_types::{FencingToken, Genesis, Hash, Outcome, Reason, TaskId, TaskSpec, UnixMillis};
+use quorate_types::{Genesis, Hash, Reason, TaskId, TaskSpec, UnixMillis};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::progress::SubmitEvent;
@@ -32,18 +33,12 @@ pub(super) struct Follow<'a> {
     /// Whether the swarm knows the key.
     known: bool,
     unfinished: BTreeSet<TaskId>,
-    awarded: BTreeSet<(TaskId, FencingToken)>,
+    /// Whether any task was awarded.
+    awarded: bool,
     /// Clearings whose dossiers are stored already or are being fetched.
     clearings: BTreeSet<Hash>,
     dossiers: JoinSet<Fetched>,
     failed: usize,
-}
-
-/// The end of one task, with its last award if there was one.
-struct End {
-    task: TaskId,
-    award: Option<Certificate>,
-    result: Result<Receipt, TaskFailure>,
 }
 
 /// The answer to a request for the dossier of a clearing.
@@ -76,7 +71,7 @@ impl<'a> Follow<'a> {
             started: unix_now(),
             known: false,
             unfinished: BTreeSet::new(),
-            awarded: BTreeSet::new(),
+            awarded: false,
             clearings: BTreeSet::new(),
             dossiers: JoinSet::new(),
             failed: 0,
@@ -118,18 +113,18 @@ impl<'a> Follow<'a> {
         let handles = self.submit(specs, &mut events).await?;
         self.known = true;
 
-        let mut ends = JoinSet::new();
+        let (sender, mut news) = mpsc::unbounded_channel();
         for handle in handles {
             self.tell(&SubmitEvent::Submitted {
                 task: handle.id().to_string(),
             })?;
             self.unfinished.insert(handle.id());
-            ends.spawn(end_of(handle));
+            tokio::spawn(pass_on(handle, sender.clone()));
         }
 
         while !self.unfinished.is_empty() {
             tokio::select! {
-                Some(end) = ends.join_next() => self.on_end(end?)?,
+                Some((task, event)) = news.recv() => self.on_progress(task, event)?,
                 Some(fetched) = self.dossiers.join_next() => self.on_dossier(fetched?)?,
                 event = events.recv() => self.on_event(event)?,
             }
@@ -159,23 +154,16 @@ impl<'a> Follow<'a> {
         match event {
             Ok(NodeEvent::Ready) => self.known = true,
 
-            Ok(NodeEvent::Awarded {
-                task, certificate, ..
-            }) if self.unfinished.contains(&task) => {
-                self.on_award(&Certificate::decode(&certificate)?)?;
-            }
-
             Ok(NodeEvent::Refused {
                 items, certificate, ..
             }) => {
                 // The node reports refusals from before this submission too.
-                let header = Certificate::decode(&certificate)?.header;
-                if header.block_time >= self.started {
+                if certificate.block_time() >= self.started {
                     self.on_refusal(&items)?;
                 }
             }
 
-            // An award that was missed is made up for at the end of its task.
+            // The handles tell of the tasks.
             Ok(_) | Err(RecvError::Lagged(_)) => {}
             Err(RecvError::Closed) => bail!("the node was stopped"),
         }
@@ -200,15 +188,12 @@ impl<'a> Follow<'a> {
         Ok(())
     }
 
-    fn on_award(&mut self, certificate: &Certificate) -> Result<()> {
-        let Outcome::Assignment(assignment) = &certificate.outcome else {
+    fn on_award(&mut self, certificate: &VerifiedCertificate) -> Result<()> {
+        let Some(assignment) = certificate.assignment() else {
             return Ok(());
         };
 
-        // An award can come as an event and once more at the end of its task.
-        if !self.awarded.insert((assignment.task, assignment.token)) {
-            return Ok(());
-        }
+        self.awarded = true;
 
         let clearing = assignment.clearing;
         // Tasks that were auctioned together share a dossier.
@@ -222,7 +207,7 @@ impl<'a> Follow<'a> {
             agent: assignment.agent,
             price: assignment.price,
             token: assignment.token,
-            certificate: self.store(&assignment.task, &name, &certificate.encode())?,
+            certificate: self.store(&assignment.task, &name, certificate.bytes())?,
         })
     }
 
@@ -253,17 +238,18 @@ impl<'a> Follow<'a> {
         self.tell(&SubmitEvent::Dossier { clearing, dossier })
     }
 
-    fn on_end(&mut self, end: End) -> Result<()> {
-        // The event of the award may have been missed.
-        if let Some(certificate) = end.award {
-            self.on_award(&certificate)?;
-        }
-
-        self.unfinished.remove(&end.task);
-
-        match end.result {
-            Ok(receipt) => self.on_completion(&end.task, receipt),
-            Err(failure) => self.on_failure(&end.task, &failure),
+    fn on_progress(&mut self, task: TaskId, event: TaskEvent) -> Result<()> {
+        match event {
+            TaskEvent::Awarded(certificate) => self.on_award(&certificate),
+            TaskEvent::Completed(receipt) => {
+                self.unfinished.remove(&task);
+                self.on_completion(&task, receipt)
+            }
+            TaskEvent::Failed(failure) => {
+                self.unfinished.remove(&task);
+                self.on_failure(&task, &failure)
+            }
+            TaskEvent::Accepted(_) | TaskEvent::Returned(_) => Ok(()),
         }
     }
 
@@ -274,7 +260,7 @@ impl<'a> Follow<'a> {
             task: task.to_string(),
             detail_hex: hex::encode(&detail),
             detail: String::from_utf8(detail).ok(),
-            certificate: self.store(task, "completion", &receipt.certificate)?,
+            certificate: self.store(task, "completion", receipt.certificate.bytes())?,
         })
     }
 
@@ -324,7 +310,7 @@ impl<'a> Follow<'a> {
             format!("{links}, too few to be believed; check `boot` in node.toml")
         } else if !self.known {
             format!("{links}, but they do not admit this key; is its attestation in force?")
-        } else if self.awarded.is_empty() {
+        } else if !self.awarded {
             format!("{links}; nothing was awarded: is there an agent that can bid on the tasks?")
         } else {
             format!("{links}; the agents have not finished yet")
@@ -332,13 +318,38 @@ impl<'a> Follow<'a> {
     }
 }
 
-/// Waits for the end of a task, and then a while for its award.
-async fn end_of(handle: TaskHandle) -> End {
-    let result = handle.completed().await;
-    let award = tokio::time::timeout(AWARD_LIMIT, handle.awarded()).await;
-    End {
-        task: handle.id(),
-        award: award.ok().and_then(Result::ok),
-        result,
+/// Passes on what happens to a task, until its end. An award that became known after the completion
+/// goes before it.
+async fn pass_on(mut handle: TaskHandle, news: mpsc::UnboundedSender<(TaskId, TaskEvent)>) {
+    let task = handle.id();
+    let mut awarded = false;
+
+    loop {
+        let stopped = TaskEvent::Failed(TaskFailure::Stopped);
+        let event = handle.next().await.unwrap_or(stopped);
+        awarded |= matches!(event, TaskEvent::Awarded(_));
+
+        if matches!(event, TaskEvent::Completed(_)) && !awarded {
+            let award = tokio::time::timeout(AWARD_LIMIT, award_of(&mut handle)).await;
+            if let Ok(Some(award)) = award {
+                let _ = news.send((task, award));
+            }
+        }
+
+        let is_over = matches!(event, TaskEvent::Completed(_) | TaskEvent::Failed(_));
+        // The follower is gone if time ran out.
+        if news.send((task, event)).is_err() || is_over {
+            return;
+        }
+    }
+}
+
+/// Waits for the next award of a task.
+async fn award_of(handle: &mut TaskHandle) -> Option<TaskEvent> {
+    loop {
+        let event = handle.next().await?;
+        if matches!(event, TaskEvent::Awarded(_)) {
+            return Some(event);
+        }
     }
 }

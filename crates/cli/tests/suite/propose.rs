@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::program::process::Process;
 use crate::program::{fail, succeed};
-use quorate::certificate::{Certificate, Dossier};
+use quorate::certificate::{Dossier, VerifiedCertificate};
 use quorate::{
     Agent, Amounts, Award, CallForBids, Capabilities, DataDir, Hash, LeaseGuard, Node, NodeEvent,
     NodeHandle, Pair, Quote, SolutionInput, StandingBids, TaskError, TaskId, TaskOutput, TaskSpec,
@@ -230,7 +230,7 @@ async fn requested(folder: &Path, desk: &NodeHandle) -> BTreeMap<u64, Dossier> {
     for task in tasks {
         let certificate = task.awarded().await.unwrap();
         let name = format!("award-{}.cbor", task.id().number);
-        std::fs::write(kept.join(name), certificate.encode()).unwrap();
+        std::fs::write(kept.join(name), certificate.bytes()).unwrap();
         let found = desk.dossier(clearing(&certificate)).await.unwrap().unwrap();
         let dossier = Dossier::decode(&found.dossier).unwrap();
         let window = dossier.record.window;
@@ -240,11 +240,8 @@ async fn requested(folder: &Path, desk: &NodeHandle) -> BTreeMap<u64, Dossier> {
     dossiers
 }
 
-fn clearing(certificate: &Certificate) -> Hash {
-    match &certificate.outcome {
-        quorate_types::Outcome::Assignment(assignment) => assignment.clearing,
-        other => panic!("{other:?}"),
-    }
+fn clearing(certificate: &VerifiedCertificate) -> Hash {
+    certificate.assignment().unwrap().clearing
 }
 
 fn solutions(dossier: &Dossier) -> Vec<&SolutionInput> {

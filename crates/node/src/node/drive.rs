@@ -1,8 +1,6 @@
 //! The event loop of an agent or requester.
 
-use std::collections::BTreeMap;
 use std::pin::Pin;
-use std::sync::Arc;
 
 use futures::StreamExt;
 use quorate_agent::{
@@ -10,7 +8,7 @@ use quorate_agent::{
     StandingBids,
 };
 use quorate_network::{Lane, Multiaddr, Network, NetworkEvent, NetworkEvents, Topic};
-use quorate_types::message::{Announcement, Call, ClientMessage, Notice, PeerMessage};
+use quorate_types::message::{Announcement, Call, Notice, PeerMessage};
 use quorate_types::operation::Solve;
 use quorate_types::{
     Hash, Label, MonotonicMillis, PublicKey, Sign1, SwarmId, TaskId, TaskSpec, ValidatorSet, cbor,
@@ -18,9 +16,10 @@ use quorate_types::{
 };
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
+use super::waiting::{Caller, Waiting};
 use crate::address_book::AddressBook;
 use crate::clock::{Clock, sleep_until};
-use crate::task::{Receipt, TaskHandle, TaskProgress};
+use crate::task::TaskHandle;
 
 /// A request of a handle.
 #[derive(Debug)]
@@ -32,21 +31,18 @@ pub(super) enum Command {
     Cancel(TaskId),
     Dossier {
         clearing: Hash,
-        reply: Waiting<DossierBundle>,
+        reply: Caller<DossierBundle>,
     },
     StandingBids {
         market: Label,
         window: u64,
-        reply: Waiting<StandingBids>,
+        reply: Caller<StandingBids>,
     },
     Solve {
         solve: Solve,
         reply: oneshot::Sender<Result<(), ClientError>>,
     },
 }
-
-/// The channel for an answer, which is `None` if there is nothing to be had.
-type Waiting<T> = oneshot::Sender<Option<Arc<T>>>;
 
 /// The node's network, and the committee that it talks to.
 pub(super) struct Links {
@@ -63,18 +59,12 @@ pub(super) struct Drive {
     runner: AgentRunner,
     events: broadcast::Sender<ClientEvent>,
     clock: Clock,
-    tasks: BTreeMap<TaskId, watch::Sender<TaskProgress>>,
-    /// The requests that wait for the dossier of a clearing.
-    dossiers: BTreeMap<Hash, Vec<Waiting<DossierBundle>>>,
-    /// The requests that wait for the problem of a window.
-    standing: BTreeMap<(Label, u64), Vec<Waiting<StandingBids>>>,
+    /// Who waits for an answer.
+    waiting: Waiting,
     /// Commands from before the swarm knew this node.
-    waiting: Vec<Command>,
+    early: Vec<Command>,
     /// Whether the swarm knows this node.
     ready: watch::Sender<bool>,
-    /// The newest call of each market from before the swarm knew this node. A bid on it would have
-    /// been lost.
-    early_calls: BTreeMap<Label, ClientEvent>,
 }
 
 impl Drive {
@@ -92,12 +82,9 @@ impl Drive {
             runner,
             events,
             clock: Clock::start(),
-            tasks: BTreeMap::new(),
-            dossiers: BTreeMap::new(),
-            standing: BTreeMap::new(),
-            waiting: Vec::new(),
+            waiting: Waiting::default(),
+            early: Vec::new(),
             ready,
-            early_calls: BTreeMap::new(),
         }
     }
 
@@ -137,34 +124,11 @@ impl Drive {
 
     fn on_event(&mut self, event: ClientEvent) {
         tracing::debug!(event = event.name(), "learned something");
-        self.progress(&event);
-
-        match &event {
-            // A bid on this call would be lost, so the agents are asked once the swarm knows the
-            // node.
-            ClientEvent::Call(call) if !self.client.is_ready() => {
-                self.early_calls.insert(call.market.clone(), event.clone());
-            }
-
-            ClientEvent::Ready => self.on_ready(),
-
-            ClientEvent::Dossier { clearing, found } => {
-                answer(self.dossiers.remove(clearing), found.as_ref());
-            }
-
-            ClientEvent::StandingBids {
-                market,
-                window,
-                found,
-            } => {
-                answer(
-                    self.standing.remove(&(market.clone(), *window)),
-                    found.as_ref(),
-                );
-            }
-
-            _ => self.runner.handle_event(&event),
+        self.waiting.on_event(&event);
+        if event == ClientEvent::Ready {
+            self.on_ready();
         }
+        self.runner.handle_event(&event);
 
         // There may be no subscriber.
         let _ = self.events.send(event);
@@ -172,36 +136,15 @@ impl Drive {
 
     fn on_ready(&mut self) {
         self.ready.send_replace(true);
-        for command in std::mem::take(&mut self.waiting) {
+        for command in std::mem::take(&mut self.early) {
             self.on_command(command);
         }
-
-        for call in std::mem::take(&mut self.early_calls).into_values() {
-            self.runner.handle_event(&call);
-        }
-    }
-
-    /// Updates the handle of a task.
-    fn progress(&mut self, event: &ClientEvent) {
-        let (ClientEvent::Awarded { task, .. }
-        | ClientEvent::Completed { task, .. }
-        | ClientEvent::Failed { task, .. }) = event
-        else {
-            return;
-        };
-
-        // A task that was submitted before a restart has no handle.
-        let Some(sender) = self.tasks.get(task) else {
-            return;
-        };
-
-        sender.send_modify(|progress| note_progress(progress, event.clone()));
     }
 
     fn on_command(&mut self, command: Command) {
         // Before the swarm knows this node, its operations cannot be numbered.
         if !self.client.is_ready() {
-            self.waiting.push(command);
+            self.early.push(command);
             return;
         }
 
@@ -219,7 +162,7 @@ impl Drive {
             }
 
             Command::Dossier { clearing, reply } => {
-                self.dossiers.entry(clearing).or_default().push(reply);
+                self.waiting.for_dossier(clearing, reply);
                 self.client.fetch_dossier(clearing, now);
             }
 
@@ -228,8 +171,7 @@ impl Drive {
                 window,
                 reply,
             } => {
-                let place = (market.clone(), window);
-                self.standing.entry(place).or_default().push(reply);
+                self.waiting.for_bids((market.clone(), window), reply);
                 self.client.fetch_bids(market, window, now);
             }
 
@@ -252,19 +194,10 @@ impl Drive {
         now: MonotonicMillis,
     ) -> Result<Vec<TaskHandle>, ClientError> {
         let ids = self.client.submit(specs, now)?;
-        Ok(ids.into_iter().map(|id| self.handle_for(id)).collect())
-    }
-
-    fn handle_for(&mut self, task: TaskId) -> TaskHandle {
-        let sender = self
-            .tasks
-            .entry(task)
-            .or_insert_with(|| watch::channel(TaskProgress::default()).0);
-
-        TaskHandle {
-            task,
-            progress: sender.subscribe(),
-        }
+        Ok(ids
+            .into_iter()
+            .map(|id| self.waiting.for_task(id))
+            .collect())
     }
 
     fn on_report(&mut self, report: AgentReport) {
@@ -329,13 +262,9 @@ impl Drive {
 
     fn on_message(&mut self, from: PublicKey, bytes: &[u8]) {
         let now = self.clock.monotonic();
-        match cbor::decode::<ClientMessage>(bytes, limits::BLOCK_BYTES) {
-            Ok(ClientMessage::Reply(reply)) => self.client.handle_reply(from, reply, now),
-            Ok(ClientMessage::Notice(notice)) => self.client.handle_notice(from, notice, now),
-            Err(error) => {
-                let from = from.short();
-                tracing::debug!(%from, %error, "dropped a frame that does not decode");
-            }
+        if let Err(error) = self.client.handle_frame(from, bytes, now) {
+            let from = from.short();
+            tracing::debug!(%from, %error, "dropped a frame that does not decode");
         }
     }
 
@@ -356,45 +285,6 @@ impl Drive {
 
     fn is_validator(&self, key: &PublicKey) -> bool {
         self.links.validators.get(key).is_some()
-    }
-}
-
-/// Notes in the progress of a task what an event says of it.
-fn note_progress(progress: &mut TaskProgress, event: ClientEvent) {
-    match event {
-        ClientEvent::Awarded {
-            token,
-            agent,
-            certificate,
-            ..
-        } => {
-            progress.awarded = Some((token, agent, certificate));
-        }
-
-        ClientEvent::Completed {
-            task,
-            detail,
-            certificate,
-        } => {
-            progress.completed = Some(Receipt {
-                task,
-                detail,
-                certificate,
-            });
-        }
-
-        ClientEvent::Failed { reason, .. } => {
-            progress.failed = Some(reason.map_or("canceled", |reason| reason.name()));
-        }
-        _ => {}
-    }
-}
-
-/// Answers all requests that wait.
-fn answer<T>(waiting: Option<Vec<Waiting<T>>>, found: Option<&Arc<T>>) {
-    for reply in waiting.into_iter().flatten() {
-        // The caller may be gone.
-        let _ = reply.send(found.cloned());
     }
 }
 

@@ -1,6 +1,7 @@
 //! The node of an agent or requester: light client, agents and network on the tokio runtime.
 
 mod drive;
+mod waiting;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -10,12 +10,11 @@ use quorate_agent::{
     Agent, AgentRunner, CertificateVerifier, ClientAction, ClientConfig, ClientEvent, LightClient,
     Verifier,
 };
-use quorate_certificate::Policy;
+use quorate_certificate::{Policy, VerifiedCertificate};
 use quorate_crypto::SecretKey;
-use quorate_types::message::{ClientMessage, Request};
+use quorate_types::message::Request;
 use quorate_types::{
-    Attestation, Capabilities, Hash, Label, Millis, MonotonicMillis, Outcome, PublicKey, TaskId,
-    cbor, limits,
+    Attestation, Capabilities, Hash, Millis, MonotonicMillis, PublicKey, TaskId, cbor,
 };
 
 use super::timer::SimTimer;
@@ -61,8 +60,6 @@ pub(super) struct Process {
     client: LightClient,
     runner: AgentRunner,
     timer: Arc<SimTimer>,
-    /// The newest call of each market from the time before the swarm knew the client.
-    early: BTreeMap<Label, ClientEvent>,
 }
 
 impl Client {
@@ -151,26 +148,6 @@ impl Client {
     }
 }
 
-impl Process {
-    /// Hands an event of the light client to the agents.
-    fn hand_to_agents(&mut self, event: &ClientEvent) {
-        match event {
-            // The client cannot bid before the swarm knows it, so the call is kept until then.
-            ClientEvent::Call(call) if !self.client.is_ready() => {
-                self.early.insert(call.market.clone(), event.clone());
-            }
-
-            ClientEvent::Ready => {
-                for call in std::mem::take(&mut self.early).into_values() {
-                    self.runner.handle_event(&call);
-                }
-            }
-
-            _ => self.runner.handle_event(event),
-        }
-    }
-}
-
 impl World {
     /// Starts the process of a client, unless it runs.
     pub(super) fn start_client(&mut self, at: usize) {
@@ -208,7 +185,6 @@ impl World {
             client: LightClient::new(config, key, Box::new(verifier)),
             runner: AgentRunner::new(host.agents(), timer.clone()),
             timer,
-            early: BTreeMap::new(),
         }
     }
 
@@ -250,13 +226,9 @@ impl World {
             return;
         };
 
-        match cbor::decode::<ClientMessage>(bytes, limits::BLOCK_BYTES) {
-            Ok(ClientMessage::Reply(reply)) => process.client.handle_reply(from, reply, now),
-            Ok(ClientMessage::Notice(notice)) => process.client.handle_notice(from, notice, now),
-            Err(_) => return,
+        if process.client.handle_frame(from, bytes, now).is_ok() {
+            self.drain_client(at);
         }
-
-        self.drain_client(at);
     }
 
     /// Fires the timers that are due, unless the process ended or its wake-up call moved.
@@ -394,7 +366,7 @@ impl World {
         }
 
         if let Some(process) = &mut self.clients[at].process {
-            process.hand_to_agents(&event);
+            process.runner.handle_event(&event);
         }
 
         if let ClientEvent::Completed { task, .. } | ClientEvent::Failed { task, .. } = &event {
@@ -474,10 +446,9 @@ impl World {
     }
 }
 
-/// The verdicts on certificates, by the hash of the certificate: the outcome that it proves, or
-/// `None`.
+/// The verdicts on certificates, by the hash of the bytes: the verified certificate, or `None`.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Checked(Arc<Mutex<BTreeMap<Hash, Option<Outcome>>>>);
+pub(super) struct Checked(Arc<Mutex<BTreeMap<Hash, Option<VerifiedCertificate>>>>);
 
 /// The number of verdicts that are kept. When it is reached, all are dropped.
 const CHECKED: usize = 1 << 14;
@@ -490,7 +461,7 @@ struct SharedVerifier {
 }
 
 impl Verifier for SharedVerifier {
-    fn verify(&self, certificate: &[u8]) -> Option<Outcome> {
+    fn verify(&self, certificate: &[u8]) -> Option<VerifiedCertificate> {
         let name = Hash::derive("quorate 1 checked certificate", &[certificate]);
         let verdicts = self.checked.0.lock();
         let mut checked = verdicts.unwrap_or_else(PoisonError::into_inner);

@@ -1,15 +1,9 @@
-//! Solving a market: the problem of a window, and the solution that this agent proposes (M-28 to
-//! M-31).
+//! The problem to be solved in a window (M-28 to M-31).
 
-use std::sync::Arc;
-
-use quorate_types::operation::{Pair, Solve};
+use quorate_types::operation::Pair;
 use quorate_types::outcome::{BidInput, BidderInput, ClearingInput, SolutionInput, TaskInput};
 use quorate_types::task::{check_amounts, check_price};
-use quorate_types::{Label, MonotonicMillis, Operation, OperationBody, cbor, limits};
-
-use super::fetches::Wanted;
-use super::{ClientError, ClientEvent, LightClient};
+use quorate_types::{cbor, limits};
 
 /// The problem to be solved in a window: the inputs that its clearing would have. Each kind is
 /// strictly ascending by its keys, and amounts and prices are within their limits.
@@ -30,6 +24,13 @@ pub struct StandingBids {
 }
 
 impl StandingBids {
+    /// Decodes the problem of a window. Returns `None` if the inputs are not in order, or outside
+    /// of the limits.
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        let inputs = cbor::decode(bytes, limits::DOSSIER_BYTES).ok()?;
+        Self::from_inputs(inputs)
+    }
+
     /// Sorts the inputs by their kind. Returns `None` if they are not in order, or outside of the
     /// limits.
     fn from_inputs(inputs: Vec<ClearingInput>) -> Option<Self> {
@@ -92,88 +93,6 @@ impl StandingBids {
     }
 }
 
-impl LightClient {
-    /// Fetches the problem of a window that takes solutions ([`ClientEvent::Solve`]). The answer is
-    /// [`ClientEvent::StandingBids`], once for all requests that come meanwhile.
-    pub fn fetch_bids(&mut self, market: Label, window: u64, now: MonotonicMillis) {
-        self.fetch(Wanted::Bids(market, window), now);
-    }
-
-    /// Proposes a solution for a window that takes solutions: pairs of task and winner, in any
-    /// order. It is refused ([`ClientEvent::Refused`]) if a pair does not hold, if it is not better
-    /// than each solution that is kept, or if the window is over.
-    ///
-    /// # Errors
-    /// [`ClientError::NotReady`]; [`ClientError::Pairs`] if there is no pair, if there are too
-    /// many, or if two are for one task; [`ClientError::Operation`] if they do not fit into an
-    /// operation, which holds some 880.
-    pub fn solve(
-        &mut self,
-        market: Label,
-        window: u64,
-        mut pairs: Vec<Pair>,
-        now: MonotonicMillis,
-    ) -> Result<(), ClientError> {
-        self.check_ready()?;
-        pairs.sort_unstable();
-        if !are_pairs(&pairs) {
-            return Err(ClientError::Pairs(pairs.len()));
-        }
-
-        let body = OperationBody::Solve(Solve {
-            market,
-            window,
-            pairs,
-        });
-
-        let bytes = self.longest_operation(&body);
-        if bytes > limits::OPERATION_BYTES {
-            return Err(ClientError::Operation(bytes));
-        }
-
-        self.outbox.push(body);
-        self.flush(now);
-        Ok(())
-    }
-
-    /// Returns the most bytes that a signed operation with this body may have.
-    fn longest_operation(&self, body: &OperationBody) -> usize {
-        // It is signed here only to measure it, with the number whose encoding is longest.
-        let operation = Operation {
-            swarm: self.config.swarm,
-            agent: self.me,
-            sequence: u64::MAX,
-            body: body.clone(),
-        };
-
-        cbor::encode(&self.key.sign(operation).into_inner()).len()
-    }
-
-    /// Takes the bytes of a problem. Returns `false` if they cannot be right.
-    pub(super) fn take_bids(&mut self, market: &Label, window: u64, bytes: &[u8]) -> bool {
-        let inputs = cbor::decode(bytes, limits::DOSSIER_BYTES).ok();
-        let Some(found) = inputs.and_then(StandingBids::from_inputs) else {
-            return false;
-        };
-        self.conclude_bids(market, window, Some(found));
-        true
-    }
-
-    pub(super) fn conclude_bids(
-        &mut self,
-        market: &Label,
-        window: u64,
-        found: Option<StandingBids>,
-    ) {
-        self.fetches.remove(&Wanted::Bids(market.clone(), window));
-        self.event(ClientEvent::StandingBids {
-            market: market.clone(),
-            window,
-            found: found.map(Arc::new),
-        });
-    }
-}
-
 /// Returns the place of an input's kind in the order of a problem.
 fn kind(input: &ClearingInput) -> u8 {
     match input {
@@ -185,7 +104,35 @@ fn kind(input: &ClearingInput) -> u8 {
 }
 
 /// Returns whether these are pairs of a solution within limits, strictly ascending by task.
-fn are_pairs(pairs: &[Pair]) -> bool {
+pub(super) fn are_pairs(pairs: &[Pair]) -> bool {
     (1..=limits::TASKS_PER_CLEARING).contains(&pairs.len())
         && pairs.is_sorted_by(|a, b| a.task < b.task)
+}
+
+#[cfg(test)]
+mod tests {
+    use quorate_types::PublicKey;
+
+    use super::super::testing::task;
+    use super::*;
+
+    #[test]
+    fn pairs_are_one_for_each_task_in_ascending_order() {
+        let pair = |number| Pair {
+            task: task(number),
+            agent: PublicKey([number as u8; 32]),
+        };
+        assert!(are_pairs(&[pair(1), pair(2)]));
+        assert!(!are_pairs(&[pair(2), pair(1)]));
+        assert!(!are_pairs(&[pair(1), pair(1)]));
+        assert!(!are_pairs(&[]));
+    }
+
+    #[test]
+    fn bytes_that_are_not_a_problem_are_refused() {
+        assert_eq!(StandingBids::decode(&[0xff]), None);
+        let nothing: Vec<ClearingInput> = Vec::new();
+        let empty = StandingBids::decode(&cbor::encode(&nothing));
+        assert_eq!(empty, Some(StandingBids::default()));
+    }
 }
