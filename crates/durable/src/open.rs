@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use quorate_crypto::SecretKey;
 use quorate_ledger::Ledger;
-use quorate_replica::{Action, Config, LogRecord, Now, Replica, TimeoutConfig, ToSign, Voting};
-use quorate_store::{CrashPoints, Cut, Disk, Position, SigningGuard, Store, StoreConfig, Witness};
+use quorate_replica::{
+    Action, Config, LogRecord, Now, Replica, TimeoutConfig, ToSign, Voting, signed_slot, slot_of,
+};
+use quorate_store::{CrashPoints, Cut, Disk, SigningGuard, Slot, Store, StoreConfig, Witness};
 use quorate_types::{Block, Genesis, Height, PublicKey, QuorumCertificate, cbor, limits};
 
-use crate::replica::{LOG_RECORD, position_of};
+use crate::replica::LOG_RECORD;
 use crate::{DurableError, DurableReplica};
 
 /// The settings that a durable replica is opened with, apart from disk and key.
@@ -49,8 +51,8 @@ pub struct Opened {
     pub cuts: Vec<Cut>,
     /// The number of log records that were taken in again.
     pub records: usize,
-    /// The positions of signatures that the log knew of and the guard had forgotten.
-    pub forgotten: Vec<Position>,
+    /// The slots of signatures that the log knew of and the guard had forgotten.
+    pub forgotten: Vec<Slot>,
     /// Set if the log that led to the last signature is gone, and with it the lock that may have
     /// come with that signature. Nothing is signed below this height.
     pub log_lost: Option<Height>,
@@ -116,8 +118,8 @@ struct Recovered {
     waiting: VecDeque<Action>,
     /// The number of log records that were taken in.
     records: usize,
-    /// The positions at which this node's key signed, by the log.
-    signed: Vec<Position>,
+    /// The slots in which this node's key signed, by the log and in its order.
+    signed: Vec<Slot>,
 }
 
 impl Recovered {
@@ -126,7 +128,10 @@ impl Recovered {
         restore_blocks(&mut replica, store)?;
         let records = read_log(&replica, store)?;
         let count = records.len();
-        let signed = own_positions(&records, replica.public_key());
+
+        let me = replica.public_key();
+        let own = |record| signed_slot(record, &me).map(Slot::from);
+        let signed = records.iter().filter_map(own).collect();
         replica.recover(records)?;
 
         // These actions are still open, so they are carried out after opening (N-32).
@@ -159,13 +164,13 @@ impl Recovered {
     }
 
     /// Compares the guard with the log, which is a second witness of what was signed. The guard
-    /// must not stand below the log. If it did, it is raised. Returns the positions that the guard
-    /// had forgotten.
-    fn witness(&self, guard: &mut SigningGuard) -> Result<Vec<Position>, DurableError> {
+    /// must not stand below the log. If it did, it is raised. Returns the slots that the guard had
+    /// forgotten.
+    fn witness(&self, guard: &mut SigningGuard) -> Result<Vec<Slot>, DurableError> {
         let mut forgotten = Vec::new();
-        for position in &self.signed {
-            if guard.check_against(*position)? == Witness::Raised {
-                forgotten.push(*position);
+        for slot in &self.signed {
+            if guard.check_against(*slot)? == Witness::Raised {
+                forgotten.push(*slot);
             }
         }
         Ok(forgotten)
@@ -181,22 +186,22 @@ impl Recovered {
         let height = self.replica.height();
 
         // The last signature is at a decided height, or the guard permits nothing at its height.
-        if last.height < height || guard.permits_from() > last.height {
+        if last.height() < height || guard.permits_from() > last.height() {
             return None;
         }
 
         let is_known = self.signed.contains(&last) || self.asks_for(last);
-        if last.height == height && is_known {
+        if last.height() == height && is_known {
             return None;
         }
 
-        Some(last.height.saturating_add(1))
+        Some(last.height().saturating_add(1))
     }
 
-    /// Returns whether the log leads to a request to sign at this position.
-    fn asks_for(&self, position: Position) -> bool {
+    /// Returns whether the log leads to a request to sign in this slot.
+    fn asks_for(&self, slot: Slot) -> bool {
         self.waiting.iter().any(|action| match action {
-            Action::Sign(ToSign::Statement(statement)) => position_of(statement) == position,
+            Action::Sign(ToSign::Statement(statement)) => slot_of(statement) == slot.bytes(),
             _ => false,
         })
     }
@@ -262,13 +267,4 @@ fn read_log(replica: &Replica, store: &Store) -> Result<Vec<LogRecord>, DurableE
     }
 
     Ok(records)
-}
-
-/// Returns the positions at which `me` signed, by the log and in its order.
-fn own_positions(records: &[LogRecord], me: PublicKey) -> Vec<Position> {
-    let own = |record: &LogRecord| match record {
-        LogRecord::Statement(signed) if signed.signer == me => Some(position_of(&signed.statement)),
-        _ => None,
-    };
-    records.iter().filter_map(own).collect()
 }

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use quorate_crypto::{SecretKey, Verified};
-use quorate_replica::{Action, Event, LogRecord, Now, Replica, ToSign};
-use quorate_store::{GuardError, Position, Record, SigningGuard, Store};
+use quorate_replica::{Action, Event, LogRecord, Now, Replica, ToSign, describe_slot, slot_of};
+use quorate_store::{GuardError, Record, SigningGuard, Slot, Store};
 use quorate_types::{Block, Height, MonotonicMillis, QuorumCertificate, Statement, cbor, limits};
 
 use crate::{DurableError, Effect};
@@ -81,8 +81,8 @@ impl DurableReplica {
         &self.key
     }
 
-    /// Returns the position of the guard; `None` while the guard is lost.
-    pub fn guarded(&self) -> Option<Position> {
+    /// Returns the slot at which the guard stands; `None` while the guard is lost.
+    pub fn guarded(&self) -> Option<Slot> {
         self.guard.as_ref().map(SigningGuard::last)
     }
 
@@ -153,7 +153,7 @@ impl DurableReplica {
     fn sign_statement(&mut self, statement: Statement) -> Result<Option<Event>, DurableError> {
         self.store.wal.sync()?;
 
-        let asked = position_of(&statement);
+        let asked = Slot::from(slot_of(&statement));
 
         let Some(guard) = &mut self.guard else {
             return Err(DurableError::Unguarded { asked });
@@ -166,8 +166,8 @@ impl DurableReplica {
 
             Err(GuardError::Refused { asked, last }) => {
                 tracing::warn!(
-                    ?asked,
-                    ?last,
+                    asked = describe_slot(asked.bytes()),
+                    last = describe_slot(last.bytes()),
                     "the signing guard refused the vote; it is not sent"
                 );
                 Ok(None)
@@ -279,15 +279,6 @@ fn effect_of(action: Action) -> Option<Effect> {
     };
 
     Some(effect)
-}
-
-/// Returns the guard's position of a statement.
-pub(crate) fn position_of(statement: &Statement) -> Position {
-    Position {
-        height: statement.height,
-        round: statement.round,
-        step: statement.kind as u8,
-    }
 }
 
 /// Makes a `PeerMessage::Decided` out of the encodings of its two parts.

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use crate::blocks::{BLOCKS_NAME, lost_from, scan_blocks};
 use crate::error::{Operation, StoreError};
 use crate::frame::HEADER_BYTES;
-use crate::guard::take_lock;
 use crate::log::{Context, StoreConfig};
 use crate::wal::{Sealed, logged_height, scan_segment, segment_name, segment_numbers};
-use crate::whole::{failed, list_folder, open_file, read_part, sync_folder_of};
+use crate::whole::{failed, list_folder, open_file, read_part, sync_folder_of, take_lock};
 use crate::{CrashPoints, Disk, Meta, OpenMode};
 
 /// The number of bytes that are copied at once.

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use crate::error::{Operation, StoreError};
-use crate::guard::take_lock;
 use crate::log::{Context, Cut, StoreConfig};
-use crate::whole::{failed, list_folder, remove_if_there};
+use crate::whole::{failed, list_folder, remove_if_there, take_lock};
 use crate::{Blocks, CrashPoints, Disk, FolderLock, Meta, Wal};
 
 /// The folder of a node, locked while this or a guard opened from it lives.
