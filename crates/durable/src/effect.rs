@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use quorate_crypto::Verified;
 use quorate_ledger::{Committed, Ledger, Proposal};
-use quorate_replica::{Recipients, Work};
+use quorate_replica::{Action, Recipients, Work};
 use quorate_types::message::{Call, ClientMessage, PeerMessage};
 use quorate_types::{Block, PublicKey, QuorumCertificate, Round};
 
@@ -49,4 +49,50 @@ pub enum Effect {
         /// The changes and outcomes that the block brought.
         committed: Arc<Committed>,
     },
+}
+
+impl Effect {
+    /// Returns the effect of an action that is left to the driver; `None` for an action that is carried
+    /// out on the disk.
+    pub(crate) fn of(action: Action) -> Option<Self> {
+        let effect = match action {
+            Action::Verify(work) => Self::Verify(work),
+            Action::Execute { ledger, block } => Self::Execute { ledger, block },
+
+            Action::Propose {
+                ledger,
+                round,
+                proposal,
+            } => Self::Propose {
+                ledger,
+                round,
+                proposal,
+            },
+
+            Action::Send(to, message) => Self::Send(to, message),
+            Action::Reply(to, message) => Self::Reply(to, message),
+            Action::Call(call) => Self::Call(call),
+
+            Action::Committed {
+                round,
+                block,
+                commit,
+                committed,
+            } => Self::Committed {
+                round,
+                block,
+                commit,
+                committed,
+            },
+
+            Action::Log(..)
+            | Action::Sign(_)
+            | Action::Persist { .. }
+            | Action::RaiseGuard(_)
+            | Action::ServeDecided { .. }
+            | Action::Halt(_) => return None,
+        };
+
+        Some(effect)
+    }
 }

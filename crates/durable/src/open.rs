@@ -6,12 +6,14 @@ use std::sync::Arc;
 use quorate_crypto::SecretKey;
 use quorate_ledger::Ledger;
 use quorate_replica::{
-    Action, Config, LogRecord, Now, Replica, TimeoutConfig, ToSign, Voting, signed_slot, slot_of,
+    Action, Config, Now, Replica, TimeoutConfig, ToSign, Voting, signed_slot, slot_of,
 };
-use quorate_store::{CrashPoints, Cut, Disk, SigningGuard, Slot, Store, StoreConfig, Witness};
-use quorate_types::{Block, Genesis, Height, PublicKey, QuorumCertificate, cbor, limits};
+use quorate_store::{
+    Blocks, CrashPoints, Cut, Disk, SigningGuard, Slot, Store, StoreConfig, Witness,
+};
+use quorate_types::{Genesis, Height, PublicKey};
 
-use crate::replica::LOG_RECORD;
+use crate::records::{read_block, read_records};
 use crate::{DurableError, DurableReplica};
 
 /// The settings that a durable replica is opened with, apart from disk and key.
@@ -100,14 +102,7 @@ impl DurableReplica {
 
         opened.records = life.records;
 
-        let replica = Self {
-            key,
-            replica: life.replica,
-            store,
-            guard,
-            waiting: life.waiting,
-        };
-
+        let replica = Self::new(key, life.replica, store, guard, life.waiting);
         Ok((replica, opened))
     }
 }
@@ -125,8 +120,10 @@ struct Recovered {
 impl Recovered {
     /// Takes decided blocks and the log of the height in progress into a fresh replica.
     fn again(store: &Store, mut replica: Replica) -> Result<Self, DurableError> {
-        restore_blocks(&mut replica, store)?;
-        let records = read_log(&replica, store)?;
+        restore_blocks(&mut replica, &store.blocks)?;
+
+        // Records of other heights are not needed: their blocks are decided.
+        let records = read_records(&store.wal, replica.height())?;
         let count = records.len();
 
         let me = replica.public_key();
@@ -228,43 +225,13 @@ fn open_guard(
 }
 
 /// Takes the decided blocks on disk into the replica, from height 1 on.
-fn restore_blocks(replica: &mut Replica, store: &Store) -> Result<(), DurableError> {
-    for height in 1..=store.blocks.last_height() {
-        let Some(stored) = store.blocks.get(height)? else {
+fn restore_blocks(replica: &mut Replica, blocks: &Blocks) -> Result<(), DurableError> {
+    for height in 1..=blocks.last_height() {
+        let Some((block, commit)) = read_block(blocks, height)? else {
             break;
         };
-
-        let bad = |source| DurableError::Decode {
-            file: "blocks.log",
-            height,
-            source,
-        };
-
-        let block: Block = cbor::decode(&stored.block, limits::BLOCK_BYTES).map_err(bad)?;
-        let commit: QuorumCertificate =
-            cbor::decode(&stored.proof, limits::CERTIFICATE_BYTES).map_err(bad)?;
         replica.restore(block, commit)?;
     }
 
     Ok(())
-}
-
-/// Reads the log records of the height in progress.
-fn read_log(replica: &Replica, store: &Store) -> Result<Vec<LogRecord>, DurableError> {
-    let mut records = Vec::new();
-    for record in store.wal.replay()? {
-        let record = record?;
-
-        // Records of other heights are not needed: their blocks are decided.
-        if record.kind == LOG_RECORD && record.height == replica.height() {
-            let decoded = cbor::decode(&record.payload, limits::BULK_FRAME_BYTES);
-            records.push(decoded.map_err(|source| DurableError::Decode {
-                file: "wal",
-                height: record.height,
-                source,
-            })?);
-        }
-    }
-
-    Ok(records)
 }

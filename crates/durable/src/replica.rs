@@ -3,14 +3,13 @@
 use std::collections::VecDeque;
 
 use quorate_crypto::{SecretKey, Verified};
-use quorate_replica::{Action, Event, LogRecord, Now, Replica, ToSign, describe_slot, slot_of};
-use quorate_store::{GuardError, Record, SigningGuard, Slot, Store};
+use quorate_replica::{Action, Event, Now, Replica, ToSign, describe_slot, slot_of};
+use quorate_store::{GuardError, SigningGuard, Slot, Store};
 use quorate_types::{Block, Height, MonotonicMillis, QuorumCertificate, Statement, cbor, limits};
 
+use crate::records::{append_block, append_record};
 use crate::{DurableError, Effect};
 
-/// The kind of the records in the log, which are all of one kind.
-pub(crate) const LOG_RECORD: u8 = 1;
 /// The bytes of decided blocks after which the answer to one request ends.
 const SERVED_BYTES: usize = limits::BLOCK_BYTES;
 /// The most decided blocks in the answer to one request.
@@ -22,16 +21,33 @@ const SERVED_BLOCKS: u64 = 24;
 /// [`Self::poll_effect`] after each, then sleep until [`Self::poll_timeout`]. After an error the
 /// process must end, and recover with [`Self::open`].
 pub struct DurableReplica {
-    pub(crate) key: SecretKey,
-    pub(crate) replica: Replica,
-    pub(crate) store: Store,
+    key: SecretKey,
+    replica: Replica,
+    store: Store,
     /// `None` while the guard is lost (N-27). Nothing is signed then.
-    pub(crate) guard: Option<SigningGuard>,
+    guard: Option<SigningGuard>,
     /// The actions that were still open when the replica recovered.
-    pub(crate) waiting: VecDeque<Action>,
+    waiting: VecDeque<Action>,
 }
 
 impl DurableReplica {
+    /// Puts together what was recovered from one folder.
+    pub(crate) fn new(
+        key: SecretKey,
+        replica: Replica,
+        store: Store,
+        guard: Option<SigningGuard>,
+        waiting: VecDeque<Action>,
+    ) -> Self {
+        Self {
+            key,
+            replica,
+            store,
+            guard,
+            waiting,
+        }
+    }
+
     /// Takes in one event.
     pub fn handle(&mut self, now: Now, event: Event) {
         self.replica.handle(now, event);
@@ -104,7 +120,7 @@ impl DurableReplica {
     ) -> Result<Option<Effect>, DurableError> {
         let done = match action {
             Action::Log(height, record) => {
-                self.append(height, &record)?;
+                append_record(&mut self.store.wal, height, &record)?;
                 None
             }
 
@@ -117,7 +133,7 @@ impl DurableReplica {
             }
 
             Action::Halt(reason) => return Err(DurableError::Halted(reason)),
-            left => return Ok(effect_of(left)),
+            left => return Ok(Effect::of(left)),
         };
 
         // The replica waits for these answers, so they do not go through the driver.
@@ -126,16 +142,6 @@ impl DurableReplica {
         }
 
         Ok(None)
-    }
-
-    /// Appends a record to the log. It is durable with the next sync.
-    fn append(&mut self, height: Height, record: &LogRecord) -> Result<(), DurableError> {
-        self.store.wal.append(Record {
-            kind: LOG_RECORD,
-            height,
-            payload: &cbor::encode(record),
-        })?;
-        Ok(())
     }
 
     /// Signs with this node's key. The guard is asked only for statements.
@@ -196,9 +202,7 @@ impl DurableReplica {
     ) -> Result<Event, DurableError> {
         let height = block.header.height;
 
-        self.store
-            .blocks
-            .append(height, &cbor::encode(&**block), &cbor::encode(commit))?;
+        append_block(&mut self.store.blocks, block, commit)?;
         self.store.blocks.sync()?;
 
         // The blocks below this height are durable, so their records are no longer needed.
@@ -235,50 +239,6 @@ impl std::fmt::Debug for DurableReplica {
             .field("height", &self.replica.height())
             .finish_non_exhaustive()
     }
-}
-
-/// Returns the effect of an action that is left to the driver; `None` for an action that
-/// [`DurableReplica`] carries out itself.
-fn effect_of(action: Action) -> Option<Effect> {
-    let effect = match action {
-        Action::Verify(work) => Effect::Verify(work),
-        Action::Execute { ledger, block } => Effect::Execute { ledger, block },
-
-        Action::Propose {
-            ledger,
-            round,
-            proposal,
-        } => Effect::Propose {
-            ledger,
-            round,
-            proposal,
-        },
-
-        Action::Send(to, message) => Effect::Send(to, message),
-        Action::Reply(to, message) => Effect::Reply(to, message),
-        Action::Call(call) => Effect::Call(call),
-
-        Action::Committed {
-            round,
-            block,
-            commit,
-            committed,
-        } => Effect::Committed {
-            round,
-            block,
-            commit,
-            committed,
-        },
-
-        Action::Log(..)
-        | Action::Sign(_)
-        | Action::Persist { .. }
-        | Action::RaiseGuard(_)
-        | Action::ServeDecided { .. }
-        | Action::Halt(_) => return None,
-    };
-
-    Some(effect)
 }
 
 /// Makes a `PeerMessage::Decided` out of the encodings of its two parts.
