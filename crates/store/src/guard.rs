@@ -100,7 +100,7 @@ impl SigningGuard {
     /// # Errors
     /// [`GuardError::Exists`]; or the disk failed.
     pub fn expect_missing(store: &Store) -> Result<(), GuardError> {
-        expect_missing(&*store.shared().0.disk)
+        expect_missing(store.shared().0.disk())
     }
 
     /// Makes the guard of a key whose guard was lost, in the folder of `store`: nothing below
@@ -111,12 +111,12 @@ impl SigningGuard {
     /// [`GuardError::Exists`]; or the disk failed, and then the key must not sign.
     pub fn create_raised(store: &Store, key: &[u8; 32], height: u64) -> Result<Self, GuardError> {
         let (context, _) = store.shared();
-        let disk = &*context.disk;
+        let disk = context.disk();
         expect_missing(disk)?;
 
         let owner = Owner {
             key: *key,
-            swarm: context.config.swarm,
+            swarm: context.config().swarm,
         };
 
         let file = owner.fresh_file(Slot::last_below(height));
@@ -133,18 +133,18 @@ impl SigningGuard {
     /// the key must not sign.
     pub fn open(store: &Store, key: &[u8; 32]) -> Result<Self, GuardError> {
         let (context, lock) = store.shared();
-        let disk = &*context.disk;
+        let disk = context.disk();
         let bytes = read_guard(disk)?;
 
         // The owner goes first: a file of another key or version is an error of its own, not
         // damage.
-        let owner = check_owner(disk, &bytes, key, &context.config.swarm)?;
+        let owner = check_owner(disk, &bytes, key, &context.config().swarm)?;
         let recovered = recover_file(disk, &bytes, &owner)?;
 
         let mut guard = Self {
             file: open_file(disk, GUARD_NAME, OpenMode::Existing)?,
             path: disk.path(GUARD_NAME),
-            points: context.points.clone(),
+            points: context.points().clone(),
             seed: owner.seed(),
             state: recovered.state,
             poisoned: false,

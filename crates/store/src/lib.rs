@@ -78,6 +78,7 @@
 //! No clock, no randomness, no thread, no knowledge of what the bytes mean.
 
 mod blocks;
+mod context;
 mod crash;
 mod disk;
 mod error;
@@ -96,13 +97,15 @@ mod wal;
 mod whole;
 
 pub use blocks::{Blocks, StoredBlock};
+pub use context::StoreConfig;
 pub use crash::{CRASH_POINTS, CrashPoints};
 pub use disk::{Disk, DiskFile, FolderLock, OpenMode};
 pub use error::{GuardError, Operation, StoreError};
 pub use file_disk::FileDisk;
+pub use frame::MAX_PAYLOAD_BYTES;
 pub use guard::{Permission, SigningGuard, Witness};
 pub use guard_file::MAX_INTENT_BYTES;
-pub use log::{Cut, MAX_PAYLOAD_BYTES, StoreConfig};
+pub use log::Cut;
 pub use memory::{Fault, FaultKind, MemoryDisk, Syncs, Tear};
 pub use meta::{MAX_META_BYTES, Meta};
 pub use repair::{Repaired, repair};
