@@ -106,6 +106,25 @@ fn a_key_without_its_guard_never_signs_and_a_guard_is_never_made_anew() {
     assert!(matches!(again, Err(GuardError::Exists { .. })));
 }
 
+/// A guard of an earlier form is not damaged: the error tells its form, and nothing is signed.
+#[test]
+fn a_guard_of_another_form_is_refused_by_its_version() {
+    let disk = created();
+    let mut file = disk.contents("guard").unwrap();
+    file[8..12].copy_from_slice(&2u32.to_le_bytes());
+    let crc = crc32c::crc32c(&file[..76]).to_le_bytes();
+    file[76..80].copy_from_slice(&crc);
+    disk.overwrite("guard", &file);
+    assert!(matches!(
+        guard(&disk),
+        Err(GuardError::Store(StoreError::Unsupported {
+            found: 2,
+            supported: 3,
+            ..
+        }))
+    ));
+}
+
 #[test]
 fn another_key_and_another_swarm_are_refused() {
     let disk = created();
