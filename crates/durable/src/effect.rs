@@ -52,8 +52,8 @@ pub enum Effect {
 }
 
 impl Effect {
-    /// Returns the effect of an action that is left to the driver; `None` for an action that is carried
-    /// out on the disk.
+    /// Returns the effect of an action that is left to the driver; `None` for an action that is
+    /// carried out on the disk.
     pub(crate) fn of(action: Action) -> Option<Self> {
         let effect = match action {
             Action::Verify(work) => Self::Verify(work),

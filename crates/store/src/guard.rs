@@ -55,11 +55,11 @@ pub enum Witness {
 ///   forgotten. The spoiled page is written again at open.
 /// - If both pages of the newest pair are spoiled after their sync, that looks like a torn write,
 ///   and the guard falls back by one generation without noticing. So the node keeps a second
-///   witness, its log. The log holds the statements, to which [`check_against`](Self::check_against)
-///   raises the guard. Before a statement was signed, the log holds the inputs that led to it, and
-///   these lead to the same statement again. If a page of the other pair is spoiled too, no torn write
-///   explains it, and the guard is refused: a misplaced write over both pages of a pair hits the
-///   page between them.
+///   witness, its log. The log holds the statements, to which
+///   [`check_against`](Self::check_against) raises the guard. Before a statement was signed, the
+///   log holds the inputs that led to it, and these lead to the same statement again. If a page of
+///   the other pair is spoiled too, no torn write explains it, and the guard is refused: a
+///   misplaced write over both pages of a pair hits the page between them.
 /// - Pages that fit no honest history, for instance a pair older than the one it alternates with,
 ///   are refused as damaged.
 /// - A restored older copy of the whole folder is not noticed here; that is amnesia, N-27.

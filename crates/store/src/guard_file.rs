@@ -110,8 +110,8 @@ impl Owner {
 }
 
 /// The content of a page:
-/// `crc:u32 generation:u64 slot[16] has_bytes:u8 length:u32 bytes`. A slot is kept as it is, so that
-/// its bytes have one order everywhere.
+/// `crc:u32 generation:u64 slot[16] has_bytes:u8 length:u32 bytes`. A slot is kept as it is, so
+/// that its bytes have one order everywhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct GuardRecord {
     /// Grows by one with each write. Its parity says which pair of pages it is written to.

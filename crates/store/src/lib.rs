@@ -1,9 +1,10 @@
 //! The durable storage of a node: write-ahead log, blocks and signing guard over a small disk
 //! trait.
 //!
-//! The crate keeps opaque bytes, keyed by height, and the guard compares opaque [`Slot`]s, which the
-//! ordering makes. The crate knows nothing of consensus, network or market, and has no clock and no
-//! threads. Every call returns when its work is done, and one thread of the caller owns everything.
+//! The crate keeps opaque bytes, keyed by height, and the guard compares opaque [`Slot`]s, which
+//! the ordering makes. The crate knows nothing of consensus, network or market, and has no clock
+//! and no threads. Every call returns when its work is done, and one thread of the caller owns
+//! everything.
 //!
 //! # The folder
 //!
@@ -75,7 +76,8 @@
 //!
 //! # What is absent
 //!
-//! No clock, no randomness, no thread, no knowledge of what the bytes mean.
+//! No clock, no randomness, no thread, no knowledge of what the bytes mean: of a slot, only its
+//! height is read.
 
 mod blocks;
 mod context;
