@@ -4,5 +4,6 @@
 mod builds;
 mod clauses;
 mod corpus;
+mod seam;
 mod tidy;
 mod walls;
