@@ -1,7 +1,7 @@
 //! The reasons why a replica cannot recover, or must stop.
 
-use quorate_replica::{HaltReason, RecoverError, RestoreError};
-use quorate_store::{GuardError, Position, StoreError};
+use quorate_replica::{HaltReason, RecoverError, RestoreError, describe_slot};
+use quorate_store::{GuardError, Slot, StoreError};
 use quorate_types::Height;
 use quorate_types::cbor::CborError;
 use quorate_types::genesis::GenesisError;
@@ -16,10 +16,13 @@ pub enum DurableError {
     #[error(transparent)]
     Guard(#[from] GuardError),
     /// A signature was asked for while there was no guard. This is a bug in this program.
-    #[error("asked to sign {asked} without a signing guard: this is a bug, please report it")]
+    #[error(
+        "asked to sign {} without a signing guard: this is a bug, please report it",
+        describe_slot(asked.bytes())
+    )]
     Unguarded {
-        /// The position of the statement that was to be signed.
-        asked: Position,
+        /// The slot of the statement that was to be signed.
+        asked: Slot,
     },
     /// The stored blocks are not a history of this swarm.
     #[error("the stored blocks cannot be restored: {0}")]

@@ -11,6 +11,7 @@
 mod effect;
 mod error;
 mod open;
+mod records;
 mod replica;
 
 pub use effect::{Effect, Served};

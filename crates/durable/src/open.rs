@@ -6,12 +6,14 @@ use std::sync::Arc;
 use quorate_crypto::SecretKey;
 use quorate_ledger::Ledger;
 use quorate_replica::{
-    Action, Config, LogRecord, Now, Replica, TimeoutConfig, ToSign, Voting, Write,
+    Action, Config, Now, Replica, TimeoutConfig, ToSign, Voting, Write, signed_slot, slot_of,
 };
-use quorate_store::{CrashPoints, Cut, Disk, Position, SigningGuard, Store, StoreConfig, Witness};
-use quorate_types::{Block, Genesis, Height, PublicKey, QuorumCertificate, cbor, limits};
+use quorate_store::{
+    Blocks, CrashPoints, Cut, Disk, SigningGuard, Slot, Store, StoreConfig, Witness,
+};
+use quorate_types::{Genesis, Height, PublicKey};
 
-use crate::replica::{LOG_RECORD, position_of};
+use crate::records::{read_block, read_records};
 use crate::{DurableError, DurableReplica};
 
 /// The settings that a durable replica is opened with, apart from disk and key.
@@ -51,8 +53,8 @@ pub struct Opened {
     pub cuts: Vec<Cut>,
     /// The number of log records that were taken in again.
     pub records: usize,
-    /// The positions of signatures that the log knew of and the guard had forgotten.
-    pub forgotten: Vec<Position>,
+    /// The slots of signatures that the log knew of and the guard had forgotten.
+    pub forgotten: Vec<Slot>,
     /// Set if the log that led to the last signature is gone, and with it the lock that may have
     /// come with that signature. Nothing is signed below this height.
     pub log_lost: Option<Height>,
@@ -100,14 +102,7 @@ impl DurableReplica {
 
         opened.records = life.records;
 
-        let replica = Self {
-            key,
-            replica: life.replica,
-            store,
-            guard,
-            waiting: life.waiting,
-        };
-
+        let replica = Self::new(key, life.replica, store, guard, life.waiting);
         Ok((replica, opened))
     }
 }
@@ -118,17 +113,22 @@ struct Recovered {
     waiting: VecDeque<Action>,
     /// The number of log records that were taken in.
     records: usize,
-    /// The positions at which this node's key signed, by the log.
-    signed: Vec<Position>,
+    /// The slots in which this node's key signed, by the log and in its order.
+    signed: Vec<Slot>,
 }
 
 impl Recovered {
     /// Takes decided blocks and the log of the height in progress into a fresh replica.
     fn again(store: &Store, mut replica: Replica) -> Result<Self, DurableError> {
-        restore_blocks(&mut replica, store)?;
-        let records = read_log(&replica, store)?;
+        restore_blocks(&mut replica, &store.blocks)?;
+
+        // Records of other heights are not needed: their blocks are decided.
+        let records = read_records(&store.wal, replica.height())?;
         let count = records.len();
-        let signed = own_positions(&records, replica.public_key());
+
+        let me = replica.public_key();
+        let own = |record| signed_slot(record, &me).map(Slot::from);
+        let signed = records.iter().filter_map(own).collect();
         replica.recover(records)?;
 
         // These actions are still open, so they are carried out after opening (N-32).
@@ -161,13 +161,13 @@ impl Recovered {
     }
 
     /// Compares the guard with the log, which is a second witness of what was signed. The guard
-    /// must not stand below the log. If it did, it is raised. Returns the positions that the guard
-    /// had forgotten.
-    fn witness(&self, guard: &mut SigningGuard) -> Result<Vec<Position>, DurableError> {
+    /// must not stand below the log. If it did, it is raised. Returns the slots that the guard had
+    /// forgotten.
+    fn witness(&self, guard: &mut SigningGuard) -> Result<Vec<Slot>, DurableError> {
         let mut forgotten = Vec::new();
-        for position in &self.signed {
-            if guard.check_against(*position)? == Witness::Raised {
-                forgotten.push(*position);
+        for slot in &self.signed {
+            if guard.check_against(*slot)? == Witness::Raised {
+                forgotten.push(*slot);
             }
         }
         Ok(forgotten)
@@ -183,23 +183,23 @@ impl Recovered {
         let height = self.replica.height();
 
         // The last signature is at a decided height, or the guard permits nothing at its height.
-        if last.height < height || guard.permits_from() > last.height {
+        if last.height() < height || guard.permits_from() > last.height() {
             return None;
         }
 
         let is_known = self.signed.contains(&last) || self.asks_for(last);
-        if last.height == height && is_known {
+        if last.height() == height && is_known {
             return None;
         }
 
-        Some(last.height.saturating_add(1))
+        Some(last.height().saturating_add(1))
     }
 
-    /// Returns whether the log leads to a request to sign at this position.
-    fn asks_for(&self, position: Position) -> bool {
+    /// Returns whether the log leads to a request to sign in this slot.
+    fn asks_for(&self, slot: Slot) -> bool {
         self.waiting.iter().any(|action| match action {
             Action::Disk(Write::Sign(ToSign::Statement(statement))) => {
-                position_of(statement) == position
+                slot_of(statement) == slot.bytes()
             }
             _ => false,
         })
@@ -227,52 +227,13 @@ fn open_guard(
 }
 
 /// Takes the decided blocks on disk into the replica, from height 1 on.
-fn restore_blocks(replica: &mut Replica, store: &Store) -> Result<(), DurableError> {
-    for height in 1..=store.blocks.last_height() {
-        let Some(stored) = store.blocks.get(height)? else {
+fn restore_blocks(replica: &mut Replica, blocks: &Blocks) -> Result<(), DurableError> {
+    for height in 1..=blocks.last_height() {
+        let Some((block, commit)) = read_block(blocks, height)? else {
             break;
         };
-
-        let bad = |source| DurableError::Decode {
-            file: "blocks.log",
-            height,
-            source,
-        };
-
-        let block: Block = cbor::decode(&stored.block, limits::BLOCK_BYTES).map_err(bad)?;
-        let commit: QuorumCertificate =
-            cbor::decode(&stored.proof, limits::CERTIFICATE_BYTES).map_err(bad)?;
         replica.restore(block, commit)?;
     }
 
     Ok(())
-}
-
-/// Reads the log records of the height in progress.
-fn read_log(replica: &Replica, store: &Store) -> Result<Vec<LogRecord>, DurableError> {
-    let mut records = Vec::new();
-    for record in store.wal.replay()? {
-        let record = record?;
-
-        // Records of other heights are not needed: their blocks are decided.
-        if record.kind == LOG_RECORD && record.height == replica.height() {
-            let decoded = cbor::decode(&record.payload, limits::BULK_FRAME_BYTES);
-            records.push(decoded.map_err(|source| DurableError::Decode {
-                file: "wal",
-                height: record.height,
-                source,
-            })?);
-        }
-    }
-
-    Ok(records)
-}
-
-/// Returns the positions at which `me` signed, by the log and in its order.
-fn own_positions(records: &[LogRecord], me: PublicKey) -> Vec<Position> {
-    let own = |record: &LogRecord| match record {
-        LogRecord::Statement(signed) if signed.signer == me => Some(position_of(&signed.statement)),
-        _ => None,
-    };
-    records.iter().filter_map(own).collect()
 }

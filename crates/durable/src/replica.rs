@@ -3,14 +3,13 @@
 use std::collections::VecDeque;
 
 use quorate_crypto::{SecretKey, Verified};
-use quorate_replica::{Action, Event, LogRecord, Now, Replica, ToSign, Write};
-use quorate_store::{GuardError, Position, Record, SigningGuard, Store};
+use quorate_replica::{Action, Event, Now, Replica, ToSign, Write, describe_slot, slot_of};
+use quorate_store::{GuardError, SigningGuard, Slot, Store};
 use quorate_types::{Block, Height, MonotonicMillis, QuorumCertificate, Statement, cbor, limits};
 
+use crate::records::{append_block, append_record};
 use crate::{DurableError, Effect, Served};
 
-/// The kind of the records in the log, which are all of one kind.
-pub(crate) const LOG_RECORD: u8 = 1;
 /// The bytes of decided blocks after which the answer to one request ends.
 const SERVED_BYTES: usize = limits::BLOCK_BYTES;
 /// The most decided blocks in the answer to one request.
@@ -22,16 +21,33 @@ const SERVED_BLOCKS: u64 = 24;
 /// [`Self::poll_effect`] after each, then sleep until [`Self::poll_timeout`]. After an error the
 /// process must end, and recover with [`Self::open`].
 pub struct DurableReplica {
-    pub(crate) key: SecretKey,
-    pub(crate) replica: Replica,
-    pub(crate) store: Store,
+    key: SecretKey,
+    replica: Replica,
+    store: Store,
     /// `None` while the guard is lost (N-27). Nothing is signed then.
-    pub(crate) guard: Option<SigningGuard>,
+    guard: Option<SigningGuard>,
     /// The actions that were still open when the replica recovered.
-    pub(crate) waiting: VecDeque<Action>,
+    waiting: VecDeque<Action>,
 }
 
 impl DurableReplica {
+    /// Puts together what was recovered from one folder.
+    pub(crate) fn new(
+        key: SecretKey,
+        replica: Replica,
+        store: Store,
+        guard: Option<SigningGuard>,
+        waiting: VecDeque<Action>,
+    ) -> Self {
+        Self {
+            key,
+            replica,
+            store,
+            guard,
+            waiting,
+        }
+    }
+
     /// Takes in one event.
     pub fn handle(&mut self, now: Now, event: Event) {
         self.replica.handle(now, event);
@@ -82,8 +98,8 @@ impl DurableReplica {
         &self.key
     }
 
-    /// Returns the position of the guard; `None` while the guard is lost.
-    pub fn guarded(&self) -> Option<Position> {
+    /// Returns the slot at which the guard stands; `None` while the guard is lost.
+    pub fn guarded(&self) -> Option<Slot> {
         self.guard.as_ref().map(SigningGuard::last)
     }
 
@@ -105,7 +121,7 @@ impl DurableReplica {
     ) -> Result<Option<Served>, DurableError> {
         let done = match write {
             Write::Log(height, record) => {
-                self.append(height, &record)?;
+                append_record(&mut self.store.wal, height, &record)?;
                 None
             }
 
@@ -129,16 +145,6 @@ impl DurableReplica {
         Ok(None)
     }
 
-    /// Appends a record to the log. It is durable with the next sync.
-    fn append(&mut self, height: Height, record: &LogRecord) -> Result<(), DurableError> {
-        self.store.wal.append(Record {
-            kind: LOG_RECORD,
-            height,
-            payload: &cbor::encode(record),
-        })?;
-        Ok(())
-    }
-
     /// Signs with this node's key. The guard is asked only for statements.
     fn sign(&mut self, to_sign: ToSign) -> Result<Option<Event>, DurableError> {
         Ok(match to_sign {
@@ -154,7 +160,7 @@ impl DurableReplica {
     fn sign_statement(&mut self, statement: Statement) -> Result<Option<Event>, DurableError> {
         self.store.wal.sync()?;
 
-        let asked = position_of(&statement);
+        let asked = Slot::from(slot_of(&statement));
 
         let Some(guard) = &mut self.guard else {
             return Err(DurableError::Unguarded { asked });
@@ -167,8 +173,8 @@ impl DurableReplica {
 
             Err(GuardError::Refused { asked, last }) => {
                 tracing::warn!(
-                    ?asked,
-                    ?last,
+                    asked = describe_slot(asked.bytes()),
+                    last = describe_slot(last.bytes()),
                     "the signing guard refused the vote; it is not sent"
                 );
                 Ok(None)
@@ -197,9 +203,7 @@ impl DurableReplica {
     ) -> Result<Event, DurableError> {
         let height = block.header.height;
 
-        self.store
-            .blocks
-            .append(height, &cbor::encode(&**block), &cbor::encode(commit))?;
+        append_block(&mut self.store.blocks, block, commit)?;
         self.store.blocks.sync()?;
 
         // The blocks below this height are durable, so their records are no longer needed.
@@ -235,15 +239,6 @@ impl std::fmt::Debug for DurableReplica {
             .field("key", &self.key)
             .field("height", &self.replica.height())
             .finish_non_exhaustive()
-    }
-}
-
-/// Returns the guard's position of a statement.
-pub(crate) fn position_of(statement: &Statement) -> Position {
-    Position {
-        height: statement.height,
-        round: statement.round,
-        step: statement.kind as u8,
     }
 }
 

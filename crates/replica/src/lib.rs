@@ -29,7 +29,10 @@ mod work;
 
 pub use action::{Action, Recipients, ToSign, Write};
 pub use event::{Counters, Event, HaltReason, Now, Origin};
-pub use ordering::{LogRecord, RecoverError, TimeoutConfig, Voting, VotingStatus};
+pub use ordering::{
+    LogRecord, RecoverError, TimeoutConfig, Voting, VotingStatus, describe_slot, parts_of_slot,
+    signed_slot, slot_of,
+};
 pub use replica::{Config, Replica};
 pub use restore::RestoreError;
 pub use work::{BlockContext, QuorumContext, Work};

@@ -2,9 +2,10 @@
 
 use std::io;
 
+use crate::context::Context;
 use crate::error::StoreError;
 use crate::frame::Fields;
-use crate::log::{BLOCKS, Context, Cut, LogFile, OpenLog, damaged, open_log, scan_log};
+use crate::log::{BLOCKS, Cut, LogFile, OpenLog, damaged, open_log, scan_log};
 use crate::scan::{ScanPosition, Scanned};
 
 /// The name of the file of the blocks.
@@ -45,7 +46,7 @@ impl Blocks {
 
         // First of all: a loss must be refused before a torn tail is cut or an empty file is made.
         if let Some(offset) = lost_from(context, found.as_ref(), logged) {
-            let disk = &*context.disk;
+            let disk = context.disk();
             return Err(damaged(disk, BLOCKS_NAME, offset));
         }
 
@@ -132,7 +133,7 @@ impl Blocks {
         let stored = split(&payload).filter(|_| frame.height == height);
 
         let Some((block, proof)) = stored else {
-            return Err(damaged(&*self.context.disk, BLOCKS_NAME, offset));
+            return Err(damaged(self.context.disk(), BLOCKS_NAME, offset));
         };
 
         Ok(Some(StoredBlock {
@@ -158,8 +159,15 @@ impl Blocks {
 /// The file of the blocks after it was read through.
 pub(crate) struct FoundBlocks {
     opened: OpenLog,
-    pub(crate) scanned: Scanned,
+    scanned: Scanned,
     offsets: Vec<u64>,
+}
+
+impl FoundBlocks {
+    /// Whether the file ends with a torn tail.
+    pub(crate) fn is_torn(&self) -> bool {
+        self.scanned.torn > 0
+    }
 }
 
 /// The end of the blocks if synced blocks are missing: the log, at the height `logged`, is further
@@ -174,7 +182,7 @@ pub(crate) fn lost_from(
     let end = found.map_or(0, |found| found.scanned.end);
 
     // The log may be somewhat above the blocks, but not further.
-    let highest = height.saturating_add(context.config.log_lead);
+    let highest = height.saturating_add(context.config().log_lead);
     (logged > highest).then_some(end)
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use crate::Position;
+use crate::Slot;
 
 /// The reason why the log, the blocks or the metadata did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -94,13 +94,15 @@ pub enum StoreError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GuardError {
-    /// Another statement was permitted at this position or a later one (N-21).
-    #[error("the signing guard stands at {last}: no other statement may be signed at {asked}")]
+    /// Another statement was permitted in this slot or a later one (N-21).
+    #[error(
+        "the signing guard stands at slot {last}: no other statement may be signed in slot {asked}"
+    )]
     Refused {
-        /// The position that was asked for.
-        asked: Position,
-        /// The position at which the guard stands.
-        last: Position,
+        /// The slot that was asked for.
+        asked: Slot,
+        /// The slot at which the guard stands.
+        last: Slot,
     },
     /// There is a guard: it belongs to a key that may have signed, and is never made a second time.
     #[error("{path} exists already: a signing guard is never made a second time")]

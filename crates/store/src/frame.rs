@@ -19,6 +19,8 @@
 pub(crate) const HEADER_BYTES: usize = 60;
 /// The length of the frame before each payload.
 pub(crate) const FRAME_BYTES: usize = 37;
+/// The longest payload of a record: 32 MiB.
+pub const MAX_PAYLOAD_BYTES: usize = 32 * 1024 * 1024;
 /// The length of a frame without its checksum.
 const BODY_BYTES: usize = FRAME_BYTES - 4;
 /// The format that this version writes and reads. In format 1 the checksums started from the salt.

@@ -1,36 +1,22 @@
 //! The signing guard: the last statement that a key signed, so that it never signs a second one
 //! there.
 
-use std::fmt;
-
 use crate::error::{GuardError, Operation, StoreError};
 use crate::guard_file::{
     FILE_BYTES, GuardFault, GuardRecord, MAX_INTENT_BYTES, Owner, Recovered, VERSION, recover,
 };
 use crate::log::check_swarm;
-use crate::whole::{check_length, failed, list_folder, open_file, read_whole, write_whole};
-use crate::{CrashPoints, Disk, DiskFile, FolderLock, OpenMode, Store};
+use crate::whole::{check_length, list_folder, open_file, read_whole, take_lock, write_whole};
+use crate::{CrashPoints, Disk, DiskFile, FolderLock, OpenMode, Slot, Store};
 
 /// The name of the file of the guard.
 pub(crate) const GUARD_NAME: &str = "guard";
-
-/// A place in the order of a key's signatures: by height, then round, then step.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Position {
-    /// The height, from 1.
-    pub height: u64,
-    /// The round, from 0.
-    pub round: u32,
-    /// The kind of statement, ascending in the order in which a round signs them (proposal,
-    /// prevote, precommit).
-    pub step: u8,
-}
 
 /// The permission that [`SigningGuard::intend`] gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Permission {
-    /// Nothing was signed at this position before; the intent is durable.
+    /// Nothing was signed in this slot before; the intent is durable.
     Fresh,
     /// Exactly these bytes were permitted there before. Signing them again gives the same
     /// statement.
@@ -41,7 +27,7 @@ pub enum Permission {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Witness {
-    /// The guard knew of this position or a later one.
+    /// The guard knew of this slot or a later one.
     Covered,
     /// The guard had forgotten it and was raised. This is worth an alarm: the file lost a synced
     /// write.
@@ -58,23 +44,23 @@ pub enum Witness {
 ///
 /// # Crash safety
 ///
-/// A signature costs one `fdatasync` and no rename. The file has four slots in two pairs.
-/// Generation *g* is written to both slots of pair *g* mod 2 and synced before `intend` returns;
+/// A signature costs one `fdatasync` and no rename. The file has four pages in two pairs.
+/// Generation *g* is written to both pages of pair *g* mod 2 and synced before `intend` returns;
 /// the pair of *g* - 1 is not touched.
 ///
-/// - A crash may tear the write of *g* in any way, both slots included. Then `intend` had not
-///   returned, nothing was signed, and *g* - 1 is complete in the other pair. If one slot of *g*
+/// - A crash may tear the write of *g* in any way, both pages included. Then `intend` had not
+///   returned, nothing was signed, and *g* - 1 is complete in the other pair. If one page of *g*
 ///   was written, *g* is taken: that is stricter, never laxer.
-/// - If one slot is spoiled after its sync, its twin still holds the state, so the signature is not
-///   forgotten. The spoiled slot is written again at open.
-/// - If both slots of the newest pair are spoiled after their sync, that looks like a torn write,
+/// - If one page is spoiled after its sync, its twin still holds the state, so the signature is not
+///   forgotten. The spoiled page is written again at open.
+/// - If both pages of the newest pair are spoiled after their sync, that looks like a torn write,
 ///   and the guard falls back by one generation without noticing. So the node keeps a second
-///   witness, its log. The log holds the votes, to which [`check_against`](Self::check_against)
-///   raises the guard. Before a vote was signed, the log holds the inputs that led to it, and these
-///   lead to the same vote again. If a slot of the other pair is spoiled too, no torn write
-///   explains it, and the guard is refused: a misplaced write over both slots of a pair hits the
-///   slot between them.
-/// - Slots that fit no honest history, for instance a pair older than the one it alternates with,
+///   witness, its log. The log holds the statements, to which
+///   [`check_against`](Self::check_against) raises the guard. Before a statement was signed, the
+///   log holds the inputs that led to it, and these lead to the same statement again. If a page of
+///   the other pair is spoiled too, no torn write explains it, and the guard is refused: a
+///   misplaced write over both pages of a pair hits the page between them.
+/// - Pages that fit no honest history, for instance a pair older than the one it alternates with,
 ///   are refused as damaged.
 /// - A restored older copy of the whole folder is not noticed here; that is amnesia, N-27.
 pub struct SigningGuard {
@@ -104,7 +90,7 @@ impl SigningGuard {
             swarm: *swarm,
         };
 
-        let file = owner.fresh_file(Position::default());
+        let file = owner.fresh_file(Slot::default());
         Ok(write_whole(disk, GUARD_NAME, &file)?)
     }
 
@@ -114,7 +100,7 @@ impl SigningGuard {
     /// # Errors
     /// [`GuardError::Exists`]; or the disk failed.
     pub fn expect_missing(store: &Store) -> Result<(), GuardError> {
-        expect_missing(&*store.shared().0.disk)
+        expect_missing(store.shared().0.disk())
     }
 
     /// Makes the guard of a key whose guard was lost, in the folder of `store`: nothing below
@@ -125,15 +111,15 @@ impl SigningGuard {
     /// [`GuardError::Exists`]; or the disk failed, and then the key must not sign.
     pub fn create_raised(store: &Store, key: &[u8; 32], height: u64) -> Result<Self, GuardError> {
         let (context, _) = store.shared();
-        let disk = &*context.disk;
+        let disk = context.disk();
         expect_missing(disk)?;
 
         let owner = Owner {
             key: *key,
-            swarm: context.config.swarm,
+            swarm: context.config().swarm,
         };
 
-        let file = owner.fresh_file(Position::last_below(height));
+        let file = owner.fresh_file(Slot::last_below(height));
         write_whole(disk, GUARD_NAME, &file)?;
         Self::open(store, key)
     }
@@ -147,18 +133,18 @@ impl SigningGuard {
     /// the key must not sign.
     pub fn open(store: &Store, key: &[u8; 32]) -> Result<Self, GuardError> {
         let (context, lock) = store.shared();
-        let disk = &*context.disk;
+        let disk = context.disk();
         let bytes = read_guard(disk)?;
 
         // The owner goes first: a file of another key or version is an error of its own, not
         // damage.
-        let owner = check_owner(disk, &bytes, key, &context.config.swarm)?;
+        let owner = check_owner(disk, &bytes, key, &context.config().swarm)?;
         let recovered = recover_file(disk, &bytes, &owner)?;
 
         let mut guard = Self {
             file: open_file(disk, GUARD_NAME, OpenMode::Existing)?,
             path: disk.path(GUARD_NAME),
-            points: context.points.clone(),
+            points: context.points().clone(),
             seed: owner.seed(),
             state: recovered.state,
             poisoned: false,
@@ -170,51 +156,48 @@ impl SigningGuard {
         Ok(guard)
     }
 
-    /// Asks to sign `bytes` at `position`. If the guard permits it, that is durable. If this fails,
+    /// Asks to sign `bytes` in `slot`. If the guard permits it, that is durable. If this fails,
     /// do not sign.
     ///
-    /// Positions only rise. The one exception: exactly the bytes that were permitted last are
+    /// Slots only rise. The one exception: exactly the bytes that were permitted last are
     /// permitted again.
     ///
     /// # Errors
     /// [`GuardError::Refused`], or [`StoreError::TooLarge`] above
     /// [`MAX_INTENT_BYTES`](crate::MAX_INTENT_BYTES); neither changes anything. Otherwise the disk
     /// failed: the guard is poisoned, and the process must end.
-    pub fn intend(&mut self, position: Position, bytes: &[u8]) -> Result<Permission, GuardError> {
+    pub fn intend(&mut self, slot: Slot, bytes: &[u8]) -> Result<Permission, GuardError> {
         self.check_sound()?;
         check_length(bytes.len() as u64, MAX_INTENT_BYTES)?;
 
         // A restart signs the same statement again, so the same bytes must be permitted again
         // (N-32).
-        let last = self.state.position;
-        if position == last && self.state.bytes.as_deref() == Some(bytes) {
+        let last = self.state.slot;
+        if slot == last && self.state.bytes.as_deref() == Some(bytes) {
             return Ok(Permission::AlreadySigned);
         }
 
-        if position <= last {
-            return Err(GuardError::Refused {
-                asked: position,
-                last,
-            });
+        if slot <= last {
+            return Err(GuardError::Refused { asked: slot, last });
         }
 
-        self.advance(position, Some(bytes.to_vec()))?;
+        self.advance(slot, Some(bytes.to_vec()))?;
         Ok(Permission::Fresh)
     }
 
     /// Compares the guard with a signature that another witness (the log, a peer) knows of. If the
-    /// guard had forgotten it, raises the guard, durably: then nothing at or below `position` is
+    /// guard had forgotten it, raises the guard, durably: then nothing at or below `slot` is
     /// permitted.
     ///
     /// # Errors
     /// The disk failed: the guard is poisoned, and the process must end.
-    pub fn check_against(&mut self, position: Position) -> Result<Witness, GuardError> {
+    pub fn check_against(&mut self, slot: Slot) -> Result<Witness, GuardError> {
         self.check_sound()?;
-        if position <= self.state.position {
+        if slot <= self.state.slot {
             return Ok(Witness::Covered);
         }
 
-        self.advance(position, None)?;
+        self.advance(slot, None)?;
         Ok(Witness::Raised)
     }
 
@@ -226,35 +209,35 @@ impl SigningGuard {
     pub fn raise_to(&mut self, height: u64) -> Result<(), GuardError> {
         self.check_sound()?;
 
-        let position = Position::last_below(height);
-        if position > self.state.position {
-            self.advance(position, None)?;
+        let slot = Slot::last_below(height);
+        if slot > self.state.slot {
+            self.advance(slot, None)?;
         }
 
         Ok(())
     }
 
-    /// The position of the guard: nothing at or below it is permitted, except once more the bytes
+    /// The slot of the guard: nothing at or below it is permitted, except once more the bytes
     /// that were permitted there.
-    pub fn last(&self) -> Position {
-        self.state.position
+    pub fn last(&self) -> Slot {
+        self.state.slot
     }
 
     /// The least height at which anything is permitted. The key may have signed at any height
     /// before it.
     pub fn permits_from(&self) -> u64 {
-        let last = self.state.position;
-        let next = last.height.saturating_add(1);
+        let last = self.state.slot;
+        let next = last.height().saturating_add(1);
 
-        if last == Position::last_below(next) {
+        if last == Slot::last_below(next) {
             next
         } else {
-            last.height
+            last.height()
         }
     }
 
-    /// Called after opening: makes the state that was read durable, in both its slots. A pair in
-    /// which neither slot could be read needs nothing, since it is written next.
+    /// Called after opening: makes the state that was read durable, in both its pages. A pair in
+    /// which neither page could be read needs nothing, since it is written next.
     fn settle(&mut self, to_heal: &[(usize, GuardRecord)]) -> Result<(), GuardError> {
         for (offset, state) in to_heal {
             let result = self.file.write_at(*offset as u64, &state.encode(self.seed));
@@ -265,25 +248,25 @@ impl SigningGuard {
         self.finish(Operation::Sync, result)
     }
 
-    /// Writes the next generation to both its slots and syncs it.
-    fn advance(&mut self, position: Position, bytes: Option<Vec<u8>>) -> Result<(), GuardError> {
+    /// Writes the next generation to both its pages and syncs it.
+    fn advance(&mut self, slot: Slot, bytes: Option<Vec<u8>>) -> Result<(), GuardError> {
         let generation = self.state.generation.wrapping_add(1);
         let state = GuardRecord {
             generation,
-            position,
+            slot,
             bytes,
         };
 
-        let slot = state.encode(self.seed);
+        let page = state.encode(self.seed);
         let [first, second] = state.offsets();
 
-        // Both slots hold the same, so that one spoiled page loses nothing.
+        // Both pages hold the same, so that one spoiled page loses nothing.
         self.points.pass("guard.write.before");
-        let result = self.file.write_at(first as u64, &slot);
+        let result = self.file.write_at(first as u64, &page);
         self.finish(Operation::Write, result)?;
 
         self.points.pass("guard.write.between");
-        let result = self.file.write_at(second as u64, &slot);
+        let result = self.file.write_at(second as u64, &page);
         self.finish(Operation::Write, result)?;
         self.points.pass("guard.write.after");
 
@@ -323,28 +306,6 @@ impl SigningGuard {
     }
 }
 
-impl Position {
-    /// The greatest position below a height.
-    fn last_below(height: u64) -> Self {
-        let end = |below| Self {
-            height: below,
-            round: u32::MAX,
-            step: u8::MAX,
-        };
-        height.checked_sub(1).map_or(Self::default(), end)
-    }
-}
-
-impl fmt::Display for Position {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "height {}, round {}, step {}",
-            self.height, self.round, self.step
-        )
-    }
-}
-
 /// Checks that there is no guard in a folder.
 fn expect_missing(disk: &dyn Disk) -> Result<(), GuardError> {
     let names = list_folder(disk, "")?;
@@ -381,16 +342,6 @@ fn recover_file(disk: &dyn Disk, file: &[u8], owner: &Owner) -> Result<Recovered
     }
 
     recover(file, owner.seed()).ok_or_else(|| damaged(disk))
-}
-
-/// Takes the lock of a folder.
-pub(crate) fn take_lock(disk: &dyn Disk) -> Result<FolderLock, StoreError> {
-    disk.lock().map_err(|error| match error.kind() {
-        std::io::ErrorKind::WouldBlock => StoreError::Locked {
-            path: disk.path(""),
-        },
-        _ => failed(disk, Operation::Lock, "lock")(error),
-    })
 }
 
 /// Reads the header of the file of a guard, which must be of this key and this swarm.

@@ -1,18 +1,19 @@
 //! The bytes of the signing guard's file, and how they are judged after a crash.
 
-use crate::Position;
+use crate::Slot;
 use crate::frame::Fields;
 
 /// The most bytes of one signing intent.
 pub const MAX_INTENT_BYTES: usize = 2048;
 
-/// The size of a page. Header and slots are on pages of their own, so that a torn write of one
-/// spoils no other.
+/// The size of a page. The header has a page of its own and each copy of a state too, so that a
+/// torn write of one spoils no other.
 const PAGE_BYTES: usize = 4096;
-/// The length of the file: one header, two pairs of slots.
+/// The length of the file: the page of the header, two pairs of pages.
 pub(crate) const FILE_BYTES: usize = 5 * PAGE_BYTES;
-/// The format that this version writes and reads. In format 1 slots were not bound to their owner.
-pub(crate) const VERSION: u32 = 2;
+/// The format that this version writes and reads. In format 1 pages were not bound to their owner;
+/// format 2 named the parts of a slot.
+pub(crate) const VERSION: u32 = 3;
 
 const MAGIC: [u8; 8] = *b"QRTGRD\r\n";
 const HEADER_BYTES: usize = 80;
@@ -76,15 +77,15 @@ impl Owner {
         (is_guard && is_whole).then_some((version, owner))
     }
 
-    /// The checksum that the checksums of the slots start from, so that a slot of another guard is
+    /// The checksum that the checksums of the pages start from, so that a page of another guard is
     /// not valid in this one. It leaves out the header's own checksum: with that it would be the
     /// same for every owner.
     pub(crate) fn seed(&self) -> u32 {
         crc32c::crc32c(&self.body())
     }
 
-    /// A file in which nothing was signed yet and nothing up to `position` ever will be.
-    pub(crate) fn fresh_file(&self, position: Position) -> Vec<u8> {
+    /// A file in which nothing was signed yet and nothing up to `slot` ever will be.
+    pub(crate) fn fresh_file(&self, slot: Slot) -> Vec<u8> {
         let mut file = vec![0; FILE_BYTES];
         let mut place = |offset: usize, bytes: &[u8]| {
             file[offset..offset + bytes.len()].copy_from_slice(bytes);
@@ -95,7 +96,7 @@ impl Owner {
         for generation in 0..2 {
             let state = GuardRecord {
                 generation,
-                position,
+                slot,
                 bytes: None,
             };
 
@@ -108,23 +109,24 @@ impl Owner {
     }
 }
 
-/// The content of a slot:
-/// `crc:u32 generation:u64 height:u64 round:u32 step:u8 has_bytes:u8 length:u32 bytes`.
+/// The content of a page:
+/// `crc:u32 generation:u64 slot[16] has_bytes:u8 length:u32 bytes`. A slot is kept as it is, so
+/// that its bytes have one order everywhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct GuardRecord {
-    /// Grows by one with each write. Its parity says which pair of slots it is written to.
+    /// Grows by one with each write. Its parity says which pair of pages it is written to.
     pub(crate) generation: u64,
-    /// Nothing at or below this position may be signed, except `bytes` at it.
-    pub(crate) position: Position,
+    /// Nothing at or below this slot may be signed, except `bytes` at it.
+    pub(crate) slot: Slot,
     /// The bytes that were permitted there; `None` if the guard was raised.
     pub(crate) bytes: Option<Vec<u8>>,
 }
 
 impl GuardRecord {
-    /// The offsets of the two slots that the state is written to. The slots of a pair are not
+    /// The offsets of the two pages that the state is written to. The pages of a pair are not
     /// neighbours.
     pub(crate) fn offsets(&self) -> [usize; 2] {
-        slot_offsets(self.parity())
+        page_offsets(self.parity())
     }
 
     /// The number of the pair that the state is written to.
@@ -132,112 +134,97 @@ impl GuardRecord {
         self.generation % 2
     }
 
-    /// The bytes of a slot with this content; for `seed` see [`Owner::seed`].
+    /// The bytes of a page with this content; for `seed` see [`Owner::seed`].
     pub(crate) fn encode(&self, seed: u32) -> Vec<u8> {
         let mut body = self.body();
         let crc = crc32c::crc32c_append(seed, &body);
 
-        let mut slot = crc.to_le_bytes().to_vec();
-        slot.append(&mut body);
-        slot
+        let mut page = crc.to_le_bytes().to_vec();
+        page.append(&mut body);
+        page
     }
 
-    /// The content of the slot behind its checksum.
+    /// The content of the page behind its checksum.
     fn body(&self) -> Vec<u8> {
-        let Position {
-            height,
-            round,
-            step,
-        } = self.position;
         let content = self.bytes.as_deref().unwrap_or_default();
         let length = content.len() as u32;
 
-        // Integers in their fixed order, little-endian, and the content at the end.
-        let mut body = Vec::with_capacity(26 + content.len());
+        // The fields in their fixed order, integers little-endian, and the content at the end.
+        let mut body = Vec::with_capacity(29 + content.len());
         body.extend_from_slice(&self.generation.to_le_bytes());
-        body.extend_from_slice(&height.to_le_bytes());
-        body.extend_from_slice(&round.to_le_bytes());
-        body.push(step);
-
+        body.extend_from_slice(&self.slot.bytes());
         body.push(u8::from(self.bytes.is_some()));
         body.extend_from_slice(&length.to_le_bytes());
         body.extend_from_slice(content);
         body
     }
 
-    /// The content of a slot; `None` if the slot is not valid.
-    fn decode(slot: &[u8], seed: u32) -> Option<Self> {
-        let mut fields = Fields(slot);
+    /// The content of a page; `None` if the page is not valid.
+    fn decode(page: &[u8], seed: u32) -> Option<Self> {
+        let mut fields = Fields(page);
         fields.u32()?;
 
         let generation = fields.u64()?;
-        let height = fields.u64()?;
-        let round = fields.u32()?;
-        let [step, has_bytes] = fields.take()?;
-
+        let slot = Slot::from(fields.take::<16>()?);
+        let [has_bytes] = fields.take()?;
         let length = fields.u32()? as usize;
         let content = fields.slice(length)?;
         let bytes = (has_bytes == 1).then(|| content.to_vec());
 
-        let position = Position {
-            height,
-            round,
-            step,
-        };
         let state = Self {
             generation,
-            position,
+            slot,
             bytes,
         };
 
         // Encoding it again checks everything at once: the checksum, and that each field has one
         // form only.
-        slot.starts_with(&state.encode(seed)).then_some(state)
+        page.starts_with(&state.encode(seed)).then_some(state)
     }
 }
 
-/// The judgement on the slots of a file.
+/// The judgement on the pages of a file.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Recovered {
     /// The newest state that can be read.
     pub(crate) state: GuardRecord,
-    /// The slots that lost the state which their twin still holds: their offset, and the state to
+    /// The pages that lost the state which their twin still holds: their offset, and the state to
     /// write.
     pub(crate) to_heal: Vec<(usize, GuardRecord)>,
 }
 
-/// The newest state in `file`; `None` if one crash and honest writes cannot leave such slots.
+/// The newest state in `file`; `None` if one crash and honest writes cannot leave such pages.
 ///
 /// The write of generation *g* changes only its own pair, and begins after *g* - 1 was synced to
 /// the other pair. So if *g* is the newest readable generation, its twin is *g* too, or *g* - 2
-/// (not written yet), or unreadable. The other pair holds *g* - 1 or is unreadable. If both slots
+/// (not written yet), or unreadable. The other pair holds *g* - 1 or is unreadable. If both pages
 /// of the other pair are unreadable, the write of *g* + 1 was torn, and *g* is complete in both
-/// slots. A misplaced write over both slots of a pair does not pass for that, because it hits the
-/// slot between them. Anything else means that the disk brought back old content, or spoiled more
-/// than one slot.
+/// pages. A misplaced write over both pages of a pair does not pass for that, because it hits the
+/// page between them. Anything else means that the disk brought back old content, or spoiled more
+/// than one page.
 pub(crate) fn recover(file: &[u8], seed: u32) -> Option<Recovered> {
-    let slots = Slots::read(file, seed);
-    let newest = slots.newest()?.clone();
-    let before = slots.other_pair(&newest)?;
+    let pages = Pages::read(file, seed);
+    let newest = pages.newest()?.clone();
+    let before = pages.other_pair(&newest)?;
 
-    let own_fits = fits_own_pair(slots.pair_of(newest.generation), &newest);
+    let own_fits = fits_own_pair(pages.pair_of(newest.generation), &newest);
     let other_fits = fits_other_pair(before, &newest);
 
-    // Without the other pair, only a torn write of the next generation is excused: then both slots
+    // Without the other pair, only a torn write of the next generation is excused: then both pages
     // of this one must be good.
     let torn_next = before.iter().all(Option::is_none);
-    let is_whole = slots.lost_twins(&newest).next().is_none();
+    let is_whole = pages.lost_twins(&newest).next().is_none();
 
     if !own_fits || !other_fits || (torn_next && !is_whole) {
         return None;
     }
 
-    // Whatever one slot of a pair still holds is written to its twin again.
+    // Whatever one page of a pair still holds is written to its twin again.
     let older = before.iter().flatten().next();
     let to_heal = [Some(&newest), older]
         .into_iter()
         .flatten()
-        .flat_map(|state| slots.lost_twins(state))
+        .flat_map(|state| pages.lost_twins(state))
         .collect();
 
     Some(Recovered {
@@ -246,7 +233,7 @@ pub(crate) fn recover(file: &[u8], seed: u32) -> Option<Recovered> {
     })
 }
 
-/// The two slots of a pair; `None` for one that cannot be read.
+/// The two pages of a pair; `None` for one that cannot be read.
 type Pair = [Option<GuardRecord>; 2];
 
 /// Checks whether the pair of the newest state holds only it and the generation of one write of the
@@ -262,24 +249,24 @@ fn fits_own_pair(pair: &Pair, newest: &GuardRecord) -> bool {
 fn fits_other_pair(pair: &Pair, newest: &GuardRecord) -> bool {
     pair.iter().flatten().all(|state| {
         let next = state.generation.checked_add(1);
-        next == Some(newest.generation) && state.position <= newest.position
+        next == Some(newest.generation) && state.slot <= newest.slot
     })
 }
 
-/// All slots of a file, by pairs.
-struct Slots([Pair; 2]);
+/// All pages of a file, by pairs.
+struct Pages([Pair; 2]);
 
-impl Slots {
+impl Pages {
     fn read(file: &[u8], seed: u32) -> Self {
         let read = |offset: usize| {
-            let slot = file.get(offset..offset + PAGE_BYTES)?;
-            GuardRecord::decode(slot, seed)
+            let page = file.get(offset..offset + PAGE_BYTES)?;
+            GuardRecord::decode(page, seed)
         };
 
-        // A slot that was written to the wrong pair is left out.
+        // A page that was written to the wrong pair is left out.
         let read_pair = |pair: u64| {
-            let slots = slot_offsets(pair).map(read);
-            slots.map(|slot| slot.filter(|state| state.parity() == pair))
+            let pages = page_offsets(pair).map(read);
+            pages.map(|page| page.filter(|state| state.parity() == pair))
         };
 
         Self([0, 1].map(read_pair))
@@ -306,21 +293,21 @@ impl Slots {
         Some(self.pair_of(before))
     }
 
-    /// The offsets of the slots that should hold a state and do not, each with the state.
+    /// The offsets of the pages that should hold a state and do not, each with the state.
     fn lost_twins(&self, state: &GuardRecord) -> impl Iterator<Item = (usize, GuardRecord)> {
-        let slots = self.pair_of(state.generation);
+        let pages = self.pair_of(state.generation);
 
         state
             .offsets()
             .into_iter()
-            .zip(slots)
-            .filter(move |(_, slot)| slot.as_ref() != Some(state))
+            .zip(pages)
+            .filter(move |(_, page)| page.as_ref() != Some(state))
             .map(move |(offset, _)| (offset, state.clone()))
     }
 }
 
-/// The offsets of the two slots of a pair.
-fn slot_offsets(pair: u64) -> [usize; 2] {
+/// The offsets of the two pages of a pair.
+fn page_offsets(pair: u64) -> [usize; 2] {
     if pair == 0 {
         [PAGE_BYTES, 3 * PAGE_BYTES]
     } else {
@@ -337,33 +324,34 @@ mod tests {
         swarm: [2; 32],
     };
 
-    /// A file with these generations in its slots, pairs in order; `None` for an unreadable slot.
-    fn file(slots: [Option<u64>; 4]) -> Vec<u8> {
-        let mut file = OWNER.fresh_file(Position::default());
-        let offsets = [slot_offsets(0), slot_offsets(1)].concat();
-        for (offset, generation) in offsets.into_iter().zip(slots) {
-            let position = Position {
-                height: generation.unwrap_or(0),
-                round: 0,
-                step: 0,
-            };
-            let slot = generation.map(|generation| {
+    /// The first slot of a height.
+    fn slot_at(height: u64) -> Slot {
+        Slot::from((u128::from(height) << 64).to_be_bytes())
+    }
+
+    /// A file with these generations in its pages, pairs in order; `None` for an unreadable page.
+    fn file(pages: [Option<u64>; 4]) -> Vec<u8> {
+        let mut file = OWNER.fresh_file(Slot::default());
+        let offsets = [page_offsets(0), page_offsets(1)].concat();
+        for (offset, generation) in offsets.into_iter().zip(pages) {
+            let slot = slot_at(generation.unwrap_or(0));
+            let page = generation.map(|generation| {
                 GuardRecord {
                     generation,
-                    position,
+                    slot,
                     bytes: None,
                 }
                 .encode(OWNER.seed())
             });
-            let bytes = slot.unwrap_or(vec![0xee; 60]);
+            let bytes = page.unwrap_or(vec![0xee; 60]);
             file[offset..offset + bytes.len()].copy_from_slice(&bytes);
         }
         file
     }
 
-    /// A drive that puts a slot of one guard into another is noticed.
+    /// A drive that puts a page of one guard into another is noticed.
     #[test]
-    fn slots_are_bound_to_their_owner() {
+    fn pages_are_bound_to_their_owner() {
         let [key, swarm] = [
             Owner {
                 key: [9; 32],
@@ -385,7 +373,7 @@ mod tests {
     #[test]
     fn the_newest_generation_or_none() {
         let (none, some) = (None::<u64>, Some::<u64>);
-        for (name, slots, newest) in [
+        for (name, pages, newest) in [
             ("finished", [some(4), some(4), some(5), some(5)], Some(5)),
             (
                 "torn, nothing landed",
@@ -432,7 +420,7 @@ mod tests {
             ),
             ("in the wrong pair", [some(5), some(5), none, none], None),
         ] {
-            let recovered = recover(&file(slots), OWNER.seed());
+            let recovered = recover(&file(pages), OWNER.seed());
             assert_eq!(recovered.map(|it| it.state.generation), newest, "{name}");
         }
     }

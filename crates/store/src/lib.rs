@@ -1,9 +1,10 @@
 //! The durable storage of a node: write-ahead log, blocks and signing guard over a small disk
 //! trait.
 //!
-//! The crate keeps opaque bytes, keyed by height. It knows nothing of consensus, network or market,
-//! and has no clock and no threads. Every call returns when its work is done, and one thread of the
-//! caller owns everything.
+//! The crate keeps opaque bytes, keyed by height, and the guard compares opaque [`Slot`]s, which
+//! the ordering makes. The crate knows nothing of consensus, network or market, and has no clock
+//! and no threads. Every call returns when its work is done, and one thread of the caller owns
+//! everything.
 //!
 //! # The folder
 //!
@@ -12,14 +13,14 @@
 //! | `lock` | empty; locked while a store or a guard is open | never |
 //! | `wal/000001.log`, `wal/000002.log`, ... | segments of the log, [`Wal`] | appended |
 //! | `blocks.log` | every decided block with its proof, [`Blocks`] | appended |
-//! | `guard` | the last signing intent, [`SigningGuard`] | in place, four slots |
+//! | `guard` | the last signing intent, [`SigningGuard`] | in place, four pages behind its header |
 //! | `meta/NAME` | small named values such as the genesis, [`Meta`] | whole, by rename |
 //! | `*.tmp` | a file that was being made when the process ended | removed when opened |
 //! | `*.damaged.N` | the data that [`repair()`] took out of use; nothing reads it | by repair |
 //!
 //! All integers on disk are little-endian; checksums are CRC-32C (RFC 3720 section 12.1). A
 //! checksum finds accidents, not forgers: anyone that can write the folder can write anything. The
-//! checksums of records start from the header of their file, those of guard slots from key and
+//! checksums of records start from the header of their file, those of guard pages from key and
 //! swarm. So bytes are valid only in their own file. Inside the file their sequence, or the parity
 //! of their generation, says where they belong.
 //!
@@ -47,10 +48,10 @@
 //! | fails a read | at once | an error; nothing is changed |
 //! | spoils log or blocks, but not all to the end | at open or read | refused; [`repair()`] cuts |
 //! | spoils or cuts their last batch, or all from some byte on | **no**\* | cut as a torn tail |
-//! | spoils bytes or one slot of the guard | at open | its twin counts, and heals it |
-//! | spoils both slots of the guard's newest pair | by the log | raised to what the log knows |
+//! | spoils bytes or one page of the guard | at open | its twin counts, and heals it |
+//! | spoils both pages of the guard's newest pair | by the log | raised to what the log knows |
 //! | spoils header or length of the guard | at open | refused: the key does not sign |
-//! | brings back old slots of the guard | if no crash leaves such | refused, or as one above |
+//! | brings back old pages of the guard | if no crash leaves such | refused, or as one above |
 //! | writes to another place than it was told | as if both places were spoiled | as above |
 //! | reports a sync that it did not do | **no** | as if the data had never been written |
 //! | is empty | the guard is missing | the key does not sign |
@@ -68,16 +69,18 @@
 //! than a third of the power.
 //!
 //! - syncs that lie about guard and log both, followed by a power cut;
-//! - both slots of the guard's newest pair and the log's last batch lost, by more than one fault;
+//! - both pages of the guard's newest pair and the log's last batch lost, by more than one fault;
 //! - a lost write that uncovers an older record in the same place of the same file: the older
 //!   record was unsynced, was cut, and had the same sequence, so it reads as the newer one;
 //! - a restored older copy of the folder (N-27).
 //!
 //! # What is absent
 //!
-//! No clock, no randomness, no thread, no knowledge of what the bytes mean.
+//! No clock, no randomness, no thread, no knowledge of what the bytes mean: of a slot, only its
+//! height is read.
 
 mod blocks;
+mod context;
 mod crash;
 mod disk;
 mod error;
@@ -90,20 +93,24 @@ mod memory;
 mod meta;
 mod repair;
 mod scan;
+mod slot;
 mod store;
 mod wal;
 mod whole;
 
 pub use blocks::{Blocks, StoredBlock};
+pub use context::StoreConfig;
 pub use crash::{CRASH_POINTS, CrashPoints};
 pub use disk::{Disk, DiskFile, FolderLock, OpenMode};
 pub use error::{GuardError, Operation, StoreError};
 pub use file_disk::FileDisk;
-pub use guard::{Permission, Position, SigningGuard, Witness};
+pub use frame::MAX_PAYLOAD_BYTES;
+pub use guard::{Permission, SigningGuard, Witness};
 pub use guard_file::MAX_INTENT_BYTES;
-pub use log::{Cut, MAX_PAYLOAD_BYTES, StoreConfig};
+pub use log::Cut;
 pub use memory::{Fault, FaultKind, MemoryDisk, Syncs, Tear};
 pub use meta::{MAX_META_BYTES, Meta};
 pub use repair::{Repaired, repair};
+pub use slot::Slot;
 pub use store::{Recovery, Store};
 pub use wal::{Record, Replay, Wal, WalRecord};

@@ -1,48 +1,17 @@
 //! One append-only file of records, which the log's segments and the blocks have in common.
 
-use std::sync::Arc;
-
+use crate::context::Context;
 use crate::error::{Operation, StoreError};
-use crate::frame::{FRAME_BYTES, Frame, HEADER_BYTES, Header, HeaderFault, VERSION};
+use crate::frame::{
+    FRAME_BYTES, Frame, HEADER_BYTES, Header, HeaderFault, MAX_PAYLOAD_BYTES, VERSION,
+};
 use crate::scan::{ScanFault, ScanPosition, Scanned, scan};
 use crate::whole::{check_length, failed, open_file, read_part, write_whole};
-use crate::{CrashPoints, Disk, DiskFile, OpenMode};
-
-/// The longest payload of a record: 32 MiB.
-pub const MAX_PAYLOAD_BYTES: usize = 32 * 1024 * 1024;
+use crate::{Disk, DiskFile, OpenMode};
 
 /// The bytes of pending records above which a batch is written, not yet synced, before
 /// [`LogFile::sync`].
 const MAX_PENDING_BYTES: usize = 1024 * 1024;
-
-/// The swarm that a folder's files are bound to, and their layout.
-#[derive(Debug, Clone)]
-pub struct StoreConfig {
-    /// The swarm id: files of another swarm are refused.
-    pub swarm: [u8; 32],
-    /// A number that other peers cannot know, for instance four random bytes. It enters the
-    /// checksums of new files. So nobody can send a payload that looks like records of the log and
-    /// would make a torn tail pass for a damaged middle. It may differ at each start.
-    pub salt: u32,
-    /// The bytes at which the log begins a new segment; 16 MiB by default.
-    pub segment_bytes: u64,
-    /// The number of heights that the log may be above the last block, at most; 1 by default, since
-    /// the block of a height is durable before anything of the next is logged. If the log is
-    /// higher, synced blocks are missing, and the folder is refused as damaged.
-    pub log_lead: u64,
-}
-
-impl StoreConfig {
-    /// The usual layout for the swarm `swarm`; for `salt` see [`Self::salt`].
-    pub fn new(swarm: [u8; 32], salt: u32) -> Self {
-        Self {
-            swarm,
-            salt,
-            segment_bytes: 16 * 1024 * 1024,
-            log_lead: 1,
-        }
-    }
-}
 
 /// A torn tail that was cut when a file was opened. It had not been synced, so nobody relied on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,17 +22,9 @@ pub struct Cut {
     pub bytes: u64,
 }
 
-/// The disk, crash points and configuration that all files of one folder share.
-#[derive(Clone)]
-pub(crate) struct Context {
-    pub(crate) disk: Arc<dyn Disk>,
-    pub(crate) points: CrashPoints,
-    pub(crate) config: StoreConfig,
-}
-
 /// The marks that tell the log's segments from the blocks.
 pub(crate) struct LogFormat {
-    pub(crate) magic: [u8; 8],
+    magic: [u8; 8],
     /// The crash points before and after a write, then before and after a sync.
     points: [&'static str; 4],
 }
@@ -92,8 +53,21 @@ pub(crate) const BLOCKS: LogFormat = LogFormat {
 
 /// An open log file with its header.
 pub(crate) struct OpenLog {
-    pub(crate) file: Box<dyn DiskFile>,
-    pub(crate) header: Header,
+    file: Box<dyn DiskFile>,
+    header: Header,
+}
+
+impl OpenLog {
+    /// The sequence that its first record has.
+    pub(crate) fn first_sequence(&self) -> u64 {
+        self.header.first_sequence
+    }
+
+    /// The file, and the seed of the checksums of its records.
+    pub(crate) fn into_parts(self) -> (Box<dyn DiskFile>, u32) {
+        let seed = self.header.seed();
+        (self.file, seed)
+    }
 }
 
 /// A log file that is written to.
@@ -126,11 +100,11 @@ impl LogFile {
     ) -> Result<Self, StoreError> {
         let header = Header {
             magic: format.magic,
-            salt: context.config.salt,
-            swarm: context.config.swarm,
+            salt: context.config().salt,
+            swarm: context.config().swarm,
             first_sequence: progress.next,
         };
-        write_whole(&*context.disk, name, &header.encode())?;
+        write_whole(context.disk(), name, &header.encode())?;
 
         let opened = open_log(context, format, name)?;
         let opened = OpenLog { header, ..opened };
@@ -152,7 +126,7 @@ impl LogFile {
         mut opened: OpenLog,
         scanned: Scanned,
     ) -> Result<(Self, Option<Cut>), StoreError> {
-        let disk = &*context.disk;
+        let disk = context.disk();
         let file = &mut opened.file;
 
         let cut = (scanned.torn > 0).then(|| Cut {
@@ -275,10 +249,10 @@ impl LogFile {
 
         let [before, after, ..] = self.format.points;
 
-        self.context.points.pass(before);
+        self.context.points().pass(before);
         let result = self.file.write_at(self.end, &self.pending);
         self.finish(Operation::Write, result)?;
-        self.context.points.pass(after);
+        self.context.points().pass(after);
 
         // Only after the write has succeeded: a failed one poisons the file, with `end` as it was.
         self.end += self.pending.len() as u64;
@@ -296,10 +270,10 @@ impl LogFile {
 
         // One sync covers the whole batch (group commit), so the next record begins a new one.
         let [.., before, after] = self.format.points;
-        self.context.points.pass(before);
+        self.context.points().pass(before);
         let result = self.file.sync();
         self.finish(Operation::Sync, result)?;
-        self.context.points.pass(after);
+        self.context.points().pass(after);
 
         self.unsynced = self.progress.next;
         self.progress.batch = self.progress.next;
@@ -329,7 +303,7 @@ impl LogFile {
     pub(crate) fn check_sound(&self) -> Result<(), StoreError> {
         if self.poisoned {
             return Err(StoreError::Poisoned {
-                path: self.context.disk.path(&self.name),
+                path: self.context.disk().path(&self.name),
             });
         }
         Ok(())
@@ -349,7 +323,7 @@ impl LogFile {
         self.poisoned |= result.is_err();
 
         result.map_err(|source| {
-            let path = self.context.disk.path(&self.name);
+            let path = self.context.disk().path(&self.name);
             StoreError::Disk {
                 operation,
                 path,
@@ -366,7 +340,7 @@ pub(crate) fn open_log(
     format: &LogFormat,
     name: &str,
 ) -> Result<OpenLog, StoreError> {
-    let disk = &*context.disk;
+    let disk = context.disk();
     let file = open_file(disk, name, OpenMode::Existing)?;
     let bytes = read_part(disk, name, &*file, 0, HEADER_BYTES)?;
 
@@ -380,7 +354,7 @@ pub(crate) fn open_log(
     })?;
 
     // A file that was copied here from the folder of another swarm must not be used.
-    check_swarm(disk, name, &context.config.swarm, &header.swarm)?;
+    check_swarm(disk, name, &context.config().swarm, &header.swarm)?;
     Ok(OpenLog { file, header })
 }
 
@@ -409,7 +383,7 @@ pub(crate) fn scan_log(
     start: ScanPosition,
     visit: impl FnMut(u64, &Frame),
 ) -> Result<Scanned, StoreError> {
-    let disk = &*context.disk;
+    let disk = context.disk();
     let OpenLog { file, header } = opened;
 
     // A file of the right kind that belongs elsewhere in the log is damage.
@@ -433,7 +407,7 @@ pub(crate) fn read_record(
     seed: u32,
     offset: u64,
 ) -> Result<(Frame, Vec<u8>), StoreError> {
-    let disk = &*context.disk;
+    let disk = context.disk();
     let damaged = || damaged(disk, name, offset);
 
     // The length is checked before it is used to read: a spoiled one must not ask for too much

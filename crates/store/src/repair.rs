@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use crate::blocks::{BLOCKS_NAME, lost_from, scan_blocks};
+use crate::context::{Context, StoreConfig};
 use crate::error::{Operation, StoreError};
 use crate::frame::HEADER_BYTES;
-use crate::guard::take_lock;
-use crate::log::{Context, StoreConfig};
 use crate::wal::{Sealed, logged_height, scan_segment, segment_name, segment_numbers};
-use crate::whole::{failed, list_folder, open_file, read_part, sync_folder_of};
+use crate::whole::{failed, list_folder, open_file, read_part, sync_folder_of, take_lock};
 use crate::{CrashPoints, Disk, Meta, OpenMode};
 
 /// The number of bytes that are copied at once.
@@ -40,15 +39,12 @@ pub struct Repaired {
 /// failed; then repair can be run again.
 pub fn repair(disk: Arc<dyn Disk>, config: StoreConfig) -> Result<Vec<Repaired>, StoreError> {
     let _lock = take_lock(&*disk)?;
-    let context = Context {
-        disk,
-        points: CrashPoints::default(),
-        config,
-    };
+    let meta = Meta::new(disk.clone(), CrashPoints::default());
+    let context = Context::new(disk, CrashPoints::default(), config);
 
     let mut repaired = repair_wal(&context)?;
     repaired.extend(repair_blocks(&context)?);
-    repaired.extend(repair_meta(&context)?);
+    repaired.extend(repair_meta(context.disk(), &meta)?);
     Ok(repaired)
 }
 
@@ -66,7 +62,7 @@ fn repair_wal(context: &Context) -> Result<Vec<Repaired>, StoreError> {
 
             Err(StoreError::Damaged { path, offset, .. }) => {
                 // The damage may be in the segment before, which ends too early for this one.
-                let is_here = path == context.disk.path(&name);
+                let is_here = path == context.disk().path(&name);
                 let offset = if is_here { offset } else { 0 };
                 return cut_segment(context, &name, offset, later);
             }
@@ -93,7 +89,7 @@ fn cut_segment(
     offset: u64,
     later: &[u64],
 ) -> Result<Vec<Repaired>, StoreError> {
-    let disk = &*context.disk;
+    let disk = context.disk();
 
     // Newest first, so that a crash leaves no gap between segments.
     let aside = later
@@ -110,7 +106,7 @@ fn cut_segment(
 /// Repairs the blocks. If blocks are gone, the whole log goes too: the node begins a new one at the
 /// end of the blocks.
 fn repair_blocks(context: &Context) -> Result<Vec<Repaired>, StoreError> {
-    let disk = &*context.disk;
+    let disk = context.disk();
     let Some(loss) = find_loss(context)? else {
         return Ok(Vec::new());
     };
@@ -151,15 +147,13 @@ fn find_loss(context: &Context) -> Result<Option<Loss>, StoreError> {
     };
 
     // If the file ends with a good record, there is nothing to cut from it.
-    let is_torn = found.is_some_and(|found| found.scanned.torn > 0);
+    let is_torn = found.is_some_and(|found| found.is_torn());
     let cut_at = is_torn.then_some(end);
     Ok(Some(Loss { cut_at }))
 }
 
 /// Takes away the values that cannot be read.
-fn repair_meta(context: &Context) -> Result<Vec<Repaired>, StoreError> {
-    let disk = &*context.disk;
-    let meta = Meta::new(context.disk.clone(), CrashPoints::default());
+fn repair_meta(disk: &dyn Disk, meta: &Meta) -> Result<Vec<Repaired>, StoreError> {
     let mut repaired = Vec::new();
 
     for name in list_folder(disk, "meta")? {

@@ -3,8 +3,7 @@
 use std::io;
 
 use crate::DiskFile;
-use crate::frame::{FRAME_BYTES, Frame, HEADER_BYTES};
-use crate::log::MAX_PAYLOAD_BYTES;
+use crate::frame::{FRAME_BYTES, Frame, HEADER_BYTES, MAX_PAYLOAD_BYTES};
 
 /// The number of bytes that are read at once.
 const CHUNK_BYTES: usize = 64 * 1024;

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::context::{Context, StoreConfig};
 use crate::error::{Operation, StoreError};
-use crate::guard::take_lock;
-use crate::log::{Context, Cut, StoreConfig};
-use crate::whole::{failed, list_folder, remove_if_there};
+use crate::log::Cut;
+use crate::whole::{failed, list_folder, remove_if_there, take_lock};
 use crate::{Blocks, CrashPoints, Disk, FolderLock, Meta, Wal};
 
 /// The folder of a node, locked while this or a guard opened from it lives.
@@ -50,11 +50,7 @@ impl Store {
         }
 
         let meta = Meta::new(disk.clone(), points.clone());
-        let context = Context {
-            disk,
-            points,
-            config,
-        };
+        let context = Context::new(disk, points, config);
 
         // The log goes first: its last height shows whether blocks are missing.
         let (wal, wal_cut) = Wal::open(&context)?;

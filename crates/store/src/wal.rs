@@ -2,9 +2,10 @@
 
 use std::iter::FusedIterator;
 
+use crate::context::Context;
 use crate::error::StoreError;
 use crate::frame::HEADER_BYTES;
-use crate::log::{Context, Cut, LogFile, OpenLog, WAL};
+use crate::log::{Cut, LogFile, OpenLog, WAL};
 use crate::log::{damaged, open_log, read_record, scan_log};
 use crate::scan::{ScanPosition, Scanned};
 use crate::whole::{list_folder, remove_if_there, sync_folder_of};
@@ -72,11 +73,11 @@ pub struct Wal {
 
 /// A segment that is no longer written to.
 pub(crate) struct Sealed {
-    pub(crate) number: u64,
+    number: u64,
     /// The progress behind its last record, which has the highest height in it.
-    pub(crate) progress: ScanPosition,
+    progress: ScanPosition,
     /// Its length in bytes.
-    pub(crate) end: u64,
+    end: u64,
 }
 
 impl Sealed {
@@ -96,7 +97,7 @@ impl Sealed {
 
         // The next segment was begun at its first record, so this one ends too early.
         let name = segment_name(self.number);
-        Err(damaged(&*context.disk, &name, self.end))
+        Err(damaged(context.disk(), &name, self.end))
     }
 }
 
@@ -158,7 +159,7 @@ impl Wal {
     /// The disk failed: the log is poisoned, and the process must end.
     pub fn sync(&mut self) -> Result<u64, StoreError> {
         self.active.sync()?;
-        if self.active.end() >= self.context.config.segment_bytes {
+        if self.active.end() >= self.context.config().segment_bytes {
             self.rotate()?;
         }
         Ok(self.active.durable())
@@ -188,13 +189,13 @@ impl Wal {
             .is_some_and(|segment| segment.progress.height < height)
         {
             let oldest = self.sealed.remove(0);
-            self.context.points.pass("wal.truncate.before");
+            self.context.points().pass("wal.truncate.before");
 
             // One by one, so that a crash cannot leave a gap between segments.
-            let removed = remove_segment(&*self.context.disk, oldest.number);
+            let removed = remove_segment(self.context.disk(), oldest.number);
             self.poison_on_error(removed)?;
 
-            self.context.points.pass("wal.truncate.after");
+            self.context.points().pass("wal.truncate.after");
         }
 
         Ok(())
@@ -219,7 +220,7 @@ impl Wal {
 
     /// Begins a new segment.
     fn rotate(&mut self) -> Result<(), StoreError> {
-        self.context.points.pass("wal.rotate.before");
+        self.context.points().pass("wal.rotate.before");
 
         let number = self.number + 1;
         let name = segment_name(number);
@@ -236,7 +237,7 @@ impl Wal {
         self.active = self.poison_on_error(created)?;
         self.sealed.push(sealed);
         self.number = number;
-        self.context.points.pass("wal.rotate.after");
+        self.context.points().pass("wal.rotate.after");
         Ok(())
     }
 
@@ -300,12 +301,13 @@ impl Replay<'_> {
     /// Opens a segment at its first record.
     fn open_segment(&self, number: u64, end: u64) -> Result<OpenSegment, StoreError> {
         let name = segment_name(number);
-        let OpenLog { file, header } = open_log(&self.wal.context, &WAL, &name)?;
+        let opened = open_log(&self.wal.context, &WAL, &name)?;
+        let (file, seed) = opened.into_parts();
 
         Ok(OpenSegment {
             name,
             file,
-            seed: header.seed(),
+            seed,
             offset: HEADER_BYTES as u64,
             end,
         })
@@ -353,7 +355,7 @@ pub(crate) fn segment_name(number: u64) -> String {
 
 /// The numbers of the segments in the folder, ascending.
 pub(crate) fn segment_numbers(context: &Context) -> Result<Vec<u64>, StoreError> {
-    let names = list_folder(&*context.disk, "wal")?;
+    let names = list_folder(context.disk(), "wal")?;
     let mut numbers: Vec<u64> = names
         .iter()
         .filter_map(|name| segment_number(name))
@@ -395,7 +397,7 @@ fn scan_sealed(context: &Context, numbers: &[u64]) -> Result<Vec<Sealed>, StoreE
         // A later segment was begun only after this one was synced whole, so nothing here can be
         // torn.
         if scanned.torn > 0 {
-            return Err(damaged(&*context.disk, &segment_name(number), scanned.end));
+            return Err(damaged(context.disk(), &segment_name(number), scanned.end));
         }
 
         sealed.push(Sealed::new(number, scanned));
@@ -413,7 +415,7 @@ pub(crate) fn scan_segment(
     let name = segment_name(number);
     let opened = open_log(context, &WAL, &name)?;
 
-    let first = opened.header.first_sequence;
+    let first = opened.first_sequence();
     let height = match before {
         Some(before) => before.height_before(context, first)?,
         None => 0,

@@ -4,7 +4,7 @@
 use std::io;
 
 use crate::error::{Operation, StoreError};
-use crate::{Disk, DiskFile, OpenMode};
+use crate::{Disk, DiskFile, FolderLock, OpenMode};
 
 /// Makes `bytes` the content of `name`: writes them beside it, syncs, renames over it, and syncs
 /// the folder.
@@ -101,6 +101,16 @@ pub(crate) fn sync_folder_of(disk: &dyn Disk, name: &str) -> Result<(), StoreErr
     let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
     disk.sync_dir(folder)
         .map_err(failed(disk, Operation::SyncDir, folder))
+}
+
+/// Takes the lock of a folder.
+pub(crate) fn take_lock(disk: &dyn Disk) -> Result<FolderLock, StoreError> {
+    disk.lock().map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => StoreError::Locked {
+            path: disk.path(""),
+        },
+        _ => failed(disk, Operation::Lock, "lock")(error),
+    })
 }
 
 /// Makes the error of a failed operation on `name`.

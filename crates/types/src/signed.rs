@@ -1,8 +1,8 @@
 //! Signed values: a payload, the signature of one key over it, and the one encoding of both.
 //!
 //! A [`Sign1`] is sealed. Its bytes and its id are made once, by decoding it or by putting it
-//! together, and all clones share them. So a value that passes through a node is neither encoded nor
-//! hashed again, and bytes and value cannot disagree.
+//! together, and all clones share them. So a value that passes through a node is neither encoded
+//! nor hashed again, and bytes and value cannot disagree.
 
 use std::fmt;
 use std::ops::{Deref, Range};

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use quorate_store::{
-    CrashPoints, GuardError, MemoryDisk, Position, Record, SigningGuard, Store, StoreConfig,
+    CrashPoints, GuardError, MemoryDisk, Record, SigningGuard, Slot, Store, StoreConfig,
     StoreError, WalRecord, repair,
 };
 
@@ -22,12 +22,8 @@ const SEGMENTS: [&str; 3] = ["wal/000001.log", "wal/000002.log", "wal/000003.log
 const BLOCKS: &[&str] = &["blocks.log"];
 const GUARD: &[&str] = &["guard"];
 const META: &[&str] = &["meta/genesis"];
-/// The position of the last statement that the guard of [`recorded`] permitted.
-const SIGNED: Position = Position {
-    height: 6,
-    round: 0,
-    step: 2,
-};
+/// The height of the last statement that the guard of [`recorded`] permitted.
+const SIGNED: u64 = 6;
 
 /// A configuration with small segments, so that a short run has several of them.
 fn config() -> StoreConfig {
@@ -61,9 +57,7 @@ fn recorded() -> MemoryDisk {
                 .unwrap();
         }
         store.wal.sync().unwrap();
-        let _ = guard
-            .intend(Position { height, ..SIGNED }, &[height as u8; 40])
-            .unwrap();
+        let _ = guard.intend(slot(height), &[height as u8; 40]).unwrap();
     }
     for height in 1..=5 {
         store
@@ -74,6 +68,12 @@ fn recorded() -> MemoryDisk {
     }
     store.meta.put("genesis", b"the first block").unwrap();
     disk
+}
+
+/// Makes the slot of the statement of a height; the ordering's own bytes are always the same.
+fn slot(height: u64) -> Slot {
+    let bytes = (u128::from(height) << 64) | 2;
+    Slot::from(bytes.to_be_bytes())
 }
 
 fn block(height: u64) -> Vec<u8> {
@@ -223,18 +223,15 @@ pub(crate) fn guard(data: &[u8]) {
     };
     let last = guard.last();
     assert!(
-        !spoiled.decayed || last == SIGNED,
+        !spoiled.decayed || last == slot(SIGNED),
         "a decayed guard must not forget a signature"
     );
     let another = guard.intend(last, b"another statement");
     assert!(
         matches!(another, Err(GuardError::Refused { .. })),
-        "a second statement for one step must be refused"
+        "a second statement in one slot must be refused"
     );
-    let next = Position {
-        height: last.height.saturating_add(1),
-        ..last
-    };
+    let next = slot(last.height().saturating_add(1));
     let asked = guard.intend(next, b"the next statement");
     assert_eq!(asked.is_ok(), next > last);
     drop(guard);

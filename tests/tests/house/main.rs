@@ -5,5 +5,6 @@ mod builds;
 mod circles;
 mod clauses;
 mod corpus;
+mod seam;
 mod tidy;
 mod walls;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use quorate_crypto::SecretKey;
 use quorate_durable::{DurableReplica, Opened, Settings, Start};
-use quorate_replica::Now;
+use quorate_replica::{Now, describe_slot};
 use quorate_store::{CrashPoints, FileDisk, StoreConfig};
 use quorate_types::{Genesis, SwarmId};
 
@@ -50,8 +50,9 @@ fn log_repairs(opened: &Opened) {
     for cut in &opened.cuts {
         tracing::warn!(file = %cut.path, bytes = cut.bytes, "cut a torn tail, never synced");
     }
-    for position in &opened.forgotten {
-        tracing::warn!(?position, "the signing guard had forgotten a signature");
+    for slot in &opened.forgotten {
+        let slot = describe_slot(slot.bytes());
+        tracing::warn!(slot, "the signing guard had forgotten a signature");
     }
     if let Some(height) = opened.log_lost {
         tracing::warn!(

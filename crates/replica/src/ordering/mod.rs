@@ -18,6 +18,7 @@ mod pace;
 mod previous;
 mod record;
 mod rejoin;
+mod slots;
 
 use quorate_consensus::{Input, Step};
 use quorate_crypto::{Verified, is_body_of_header, verify_block};
@@ -44,6 +45,7 @@ use rejoin::Rejoin;
 pub use pace::TimeoutConfig;
 pub use record::{LogRecord, RecoverError};
 pub use rejoin::{Voting, VotingStatus};
+pub use slots::{describe_slot, parts_of_slot, signed_slot, slot_of};
 
 /// The ordering of one node: the height in progress, and what outlives it.
 #[derive(Debug)]

@@ -9,6 +9,7 @@ mod client;
 mod clock;
 mod faults;
 mod liars;
+mod light_client;
 mod links;
 mod network;
 mod process;

@@ -6,7 +6,7 @@ use quorate_crypto::SecretKey;
 use quorate_durable::{DurableError, DurableReplica, Effect, Served, Settings, Start};
 use quorate_ledger::{Committed, Ledger, Proposal};
 use quorate_oracle::Effects;
-use quorate_replica::{Event, TimeoutConfig, Work};
+use quorate_replica::{Event, TimeoutConfig, Work, parts_of_slot};
 use quorate_store::{CrashPoints, GuardError, SigningGuard, StoreConfig, StoreError, repair};
 use quorate_types::message::{Call, ClientMessage, Notice};
 use quorate_types::{Round, cbor, limits};
@@ -124,11 +124,10 @@ impl World {
 
     /// Takes over a process that opened: shows its state and connects it.
     fn started(&mut self, at: usize, process: DurableReplica) {
-        let guard = process.guarded().unwrap_or_default();
         let ledger = process.replica().ledger();
         let height = ledger.height();
         let state = ledger.state_root();
-        let guarded = (guard.height, guard.round, guard.step);
+        let guarded = parts_of_slot(process.guarded().unwrap_or_default().bytes());
 
         self.validators[at].process = Some(process);
 

@@ -11,10 +11,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::common::model::{Model, steps};
-use crate::common::{SWARM, config, open, replayed, soaking, tears};
+use crate::common::{SWARM, config, open, replayed, slot, soaking, tears};
 use quorate_store::{
-    Fault, FaultKind, GuardError, MemoryDisk, Position, Record, SigningGuard, Store, StoreError,
-    Syncs, Tear, repair,
+    Fault, FaultKind, GuardError, MemoryDisk, Record, SigningGuard, Slot, Store, StoreError, Syncs,
+    Tear, repair,
 };
 
 const KEY: [u8; 32] = [3; 32];
@@ -154,12 +154,8 @@ fn syncs_that_lie_alter_no_record_and_no_block() {
     }
 }
 
-fn position(index: u64) -> Position {
-    Position {
-        height: 1 + index / 3,
-        round: 0,
-        step: (index % 3) as u8,
-    }
+fn slot_of(index: u64) -> Slot {
+    slot(1 + index / 3, 0, (index % 3) as u8)
 }
 
 /// The kind of a record of the inputs that led to a vote.
@@ -168,7 +164,7 @@ const INPUT: u8 = 1;
 const VOTE: u8 = 2;
 
 fn log(store: &mut Store, kind: u8, index: u64) -> Result<u64, StoreError> {
-    let height = position(index).height;
+    let height = slot_of(index).height();
     store.wal.append(Record {
         kind,
         height,
@@ -188,7 +184,7 @@ fn sign(disk: &MemoryDisk) -> u64 {
     };
     for index in 0..7 {
         let logged = log(&mut store, INPUT, index).is_ok() && store.wal.sync().is_ok();
-        if !logged || guard.intend(position(index), b"one thing").is_err() {
+        if !logged || guard.intend(slot_of(index), b"one thing").is_err() {
             return index;
         }
         log(&mut store, VOTE, index).unwrap();
@@ -212,15 +208,15 @@ fn check_never_twice(disk: &MemoryDisk, sent: u64) {
         records.map(|record| u64::from_le_bytes(record.payload[..].try_into().unwrap()))
     };
     for index in of_kind(VOTE) {
-        let _ = guard.check_against(position(index)).unwrap();
+        let _ = guard.check_against(slot_of(index)).unwrap();
     }
     let led_to: BTreeSet<u64> = of_kind(INPUT).collect();
     for index in (0..sent).filter(|index| !led_to.contains(index)) {
-        let asked = guard.intend(position(index), b"another thing");
+        let asked = guard.intend(slot_of(index), b"another thing");
         assert!(
             matches!(asked, Err(GuardError::Refused { .. })),
             "{}",
-            position(index)
+            slot_of(index)
         );
     }
 }
@@ -278,6 +274,6 @@ fn a_disk_that_lies_to_guard_and_log_makes_a_key_forget() {
     let guard = SigningGuard::open(&store, &KEY).unwrap();
     assert_eq!(
         (guard.last(), replayed(&store.wal)),
-        (Position::default(), vec![])
+        (Slot::default(), vec![])
     );
 }

@@ -10,10 +10,10 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use crate::common::{SWARM, append, config, replayed};
+use crate::common::{SWARM, append, config, replayed, slot};
 use quorate_store::{
-    CRASH_POINTS, CrashPoints, Disk, FileDisk, MAX_META_BYTES, Permission, Position, Recovery,
-    SigningGuard, Store, StoreError, repair,
+    CRASH_POINTS, CrashPoints, Disk, FileDisk, MAX_META_BYTES, Permission, Recovery, SigningGuard,
+    Store, StoreError, repair,
 };
 use tempfile::TempDir;
 
@@ -57,15 +57,11 @@ fn everything_comes_back_from_files() {
     assert_eq!(store.meta.get("genesis").unwrap().unwrap(), b"genesis");
     store.wal.truncate_below(2).unwrap();
     let mut guard = SigningGuard::open(&store, &KEY).unwrap();
-    let position = Position {
-        height: 1,
-        round: 0,
-        step: 1,
-    };
-    assert_eq!(guard.intend(position, b"vote").unwrap(), Permission::Fresh);
+    let slot = slot(1, 0, 1);
+    assert_eq!(guard.intend(slot, b"vote").unwrap(), Permission::Fresh);
     drop((store, guard));
     let (store, _) = open(&folder).unwrap();
-    assert_eq!(SigningGuard::open(&store, &KEY).unwrap().last(), position);
+    assert_eq!(SigningGuard::open(&store, &KEY).unwrap().last(), slot);
     assert_eq!(replayed(&store.wal)[0].sequence, 2);
 }
 
@@ -182,12 +178,8 @@ fn every_listed_crash_point_is_passed() {
     });
     let (mut store, _) = Store::open(disk(&folder), config(), points).unwrap();
     let mut guard = SigningGuard::open(&store, &KEY).unwrap();
-    let position = Position {
-        height: 1,
-        round: 0,
-        step: 1,
-    };
-    assert_eq!(guard.intend(position, b"vote").unwrap(), Permission::Fresh);
+    let slot = slot(1, 0, 1);
+    assert_eq!(guard.intend(slot, b"vote").unwrap(), Permission::Fresh);
     append(&mut store.wal, 1, &[0; 300]).unwrap();
     store.wal.sync().unwrap();
     store.wal.truncate_below(2).unwrap();

@@ -1,4 +1,4 @@
-//! N-21 and N-27: one key never permits two things at one position.
+//! N-21 and N-27: one key never permits two things in one slot.
 #![allow(
     clippy::panic,
     clippy::unwrap_used,
@@ -8,23 +8,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::common::{SWARM, open, soaking, tears};
+use crate::common::{SWARM, open, slot as at, soaking, tears};
 use proptest::prelude::*;
 use quorate_store::{
-    CrashPoints, Fault, GuardError, MAX_INTENT_BYTES, MemoryDisk, Permission, Position,
-    SigningGuard, Store, StoreConfig, StoreError, Tear, Witness,
+    CrashPoints, Fault, GuardError, MAX_INTENT_BYTES, MemoryDisk, Permission, SigningGuard, Slot,
+    Store, StoreConfig, StoreError, Tear, Witness,
 };
 
 const KEY: [u8; 32] = [3; 32];
 const PAGE: usize = 4096;
-
-fn at(height: u64, round: u32, step: u8) -> Position {
-    Position {
-        height,
-        round,
-        step,
-    }
-}
 
 fn created() -> MemoryDisk {
     let disk = MemoryDisk::new();
@@ -37,7 +29,7 @@ fn guard(disk: &MemoryDisk) -> Result<SigningGuard, GuardError> {
 }
 
 #[test]
-fn positions_rise_and_the_same_bytes_are_permitted_again() {
+fn slots_rise_and_the_same_bytes_are_permitted_again() {
     let disk = created();
     let mut guard = guard(&disk).unwrap();
     assert_eq!(guard.intend(at(1, 0, 1), b"a").unwrap(), Permission::Fresh);
@@ -45,23 +37,23 @@ fn positions_rise_and_the_same_bytes_are_permitted_again() {
         guard.intend(at(1, 0, 1), b"a").unwrap(),
         Permission::AlreadySigned
     );
-    for (position, bytes) in [
+    for (slot, bytes) in [
         (at(1, 0, 1), &b"b"[..]),
         (at(1, 0, 1), b""),
         (at(1, 0, 0), b"a"),
         (at(0, 9, 9), b"a"),
         (at(0, 0, 0), b"a"),
     ] {
-        let refused = guard.intend(position, bytes);
+        let refused = guard.intend(slot, bytes);
         assert!(matches!(refused, Err(GuardError::Refused { last, .. }) if last == at(1, 0, 1)));
     }
-    for position in [
+    for slot in [
         at(1, 0, 2),
         at(1, 1, 0),
         at(2, 0, 0),
         at(2, u32::MAX, u8::MAX),
     ] {
-        assert_eq!(guard.intend(position, b"a").unwrap(), Permission::Fresh);
+        assert_eq!(guard.intend(slot, b"a").unwrap(), Permission::Fresh);
     }
 }
 
@@ -112,6 +104,25 @@ fn a_key_without_its_guard_never_signs_and_a_guard_is_never_made_anew() {
     assert!(matches!(guard(&disk), Err(GuardError::Damaged { .. })));
     let again = SigningGuard::create(&disk, &KEY, &SWARM);
     assert!(matches!(again, Err(GuardError::Exists { .. })));
+}
+
+/// A guard of an earlier form is not damaged: the error tells its form, and nothing is signed.
+#[test]
+fn a_guard_of_another_form_is_refused_by_its_version() {
+    let disk = created();
+    let mut file = disk.contents("guard").unwrap();
+    file[8..12].copy_from_slice(&2u32.to_le_bytes());
+    let crc = crc32c::crc32c(&file[..76]).to_le_bytes();
+    file[76..80].copy_from_slice(&crc);
+    disk.overwrite("guard", &file);
+    assert!(matches!(
+        guard(&disk),
+        Err(GuardError::Store(StoreError::Unsupported {
+            found: 2,
+            supported: 3,
+            ..
+        }))
+    ));
 }
 
 #[test]
@@ -249,9 +260,9 @@ fn what_a_killed_process_left_unsynced_is_made_durable_when_opened() {
     assert_eq!(self::guard(&disk).unwrap().last(), at(1, 0, 1));
 }
 
-/// Opening the guard writes spoiled slots again, so that it survives one fault after another.
+/// Opening the guard writes spoiled pages again, so that it survives one fault after another.
 #[test]
-fn a_spoiled_slot_is_healed_when_opened() {
+fn a_spoiled_page_is_healed_when_opened() {
     let disk = created();
     let mut guard = guard(&disk).unwrap();
     assert_eq!(
@@ -281,7 +292,7 @@ fn old_content_that_comes_back_is_refused() {
         );
     }
     drop(guard);
-    // Generation 5 is in the second pair of slots, generation 4 in the first.
+    // Generation 5 is in the second pair of pages, generation 4 in the first.
     let mut bytes = disk.contents("guard").unwrap();
     bytes[PAGE..2 * PAGE].copy_from_slice(&old[PAGE..2 * PAGE]);
     disk.overwrite("guard", &bytes);
@@ -293,7 +304,7 @@ fn old_content_that_comes_back_is_refused() {
 
 /// The case that the documentation of the guard describes, and that the second witness repairs.
 #[test]
-fn both_slots_spoiled_after_their_sync_need_the_second_witness() {
+fn both_pages_spoiled_after_their_sync_need_the_second_witness() {
     let disk = created();
     let mut guard = guard(&disk).unwrap();
     assert_eq!(guard.intend(at(1, 0, 1), b"a").unwrap(), Permission::Fresh);
@@ -309,11 +320,11 @@ fn both_slots_spoiled_after_their_sync_need_the_second_witness() {
     assert!(guard.intend(at(2, 0, 1), b"b").is_err());
 }
 
-/// A request of a key: a position, and one of two things to sign there.
+/// A request of a key: a slot, and one of two things to sign there.
 type Ask = (u64, u32, u8, bool);
 
 /// Asks until an operation fails, and notes in `signed` what was permitted.
-fn sign(disk: &MemoryDisk, asks: &[Ask], signed: &mut BTreeMap<Position, bool>) -> bool {
+fn sign(disk: &MemoryDisk, asks: &[Ask], signed: &mut BTreeMap<Slot, bool>) -> bool {
     let Ok(mut guard) = guard(disk) else {
         return true;
     };
@@ -330,7 +341,7 @@ fn sign(disk: &MemoryDisk, asks: &[Ask], signed: &mut BTreeMap<Position, bool>) 
                 let before = signed.insert(at(height, round, step), choice);
                 assert!(
                     before.is_none_or(|before| before == choice),
-                    "two things at one position"
+                    "two things in one slot"
                 );
             }
             Err(GuardError::Refused { .. }) => {}
@@ -395,7 +406,7 @@ fn a_crash_while_the_guard_is_made_leaves_none_or_a_whole_one() {
             let made = SigningGuard::create(&disk, &KEY, &SWARM);
             disk.crash(tear);
             match guard(&disk) {
-                Ok(guard) => assert_eq!(guard.last(), Position::default()),
+                Ok(guard) => assert_eq!(guard.last(), Slot::default()),
                 Err(error) => {
                     assert!(matches!(error, GuardError::Missing { .. }), "{error}");
                     assert!(made.is_err());

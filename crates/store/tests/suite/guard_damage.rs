@@ -1,14 +1,14 @@
 //! The file of the guard, cut and damaged at every byte, alone and together with the log: no key is
-//! ever permitted a second thing at one position (N-21, invariant 4 of the simulator).
+//! ever permitted a second thing in one slot (N-21, invariant 4 of the simulator).
 #![allow(
     clippy::panic,
     clippy::unwrap_used,
     reason = "helpers of tests fail by panicking"
 )]
 
-use crate::common::{SWARM, open, replayed, soaking};
+use crate::common::{SWARM, open, replayed, slot, soaking};
 use quorate_store::{
-    GuardError, MemoryDisk, Permission, Position, Record, SigningGuard, Store, Witness,
+    GuardError, MemoryDisk, Permission, Record, SigningGuard, Slot, Store, Witness,
 };
 
 const KEY: [u8; 32] = [3; 32];
@@ -16,11 +16,11 @@ const PAGE: usize = 4096;
 const FILE: usize = 5 * PAGE;
 /// Length of the header, in which every byte matters.
 const HEADER: usize = 80;
-/// The bytes of a slot that are in use, and some behind them.
-const USED: usize = 26 + 50;
+/// The bytes of a page that are in use, and some behind them.
+const USED: usize = 29 + 50;
 
-/// The positions at which the key signs, in order: two rounds of a height, and later heights.
-const POSITIONS: [(u64, u32, u8); 6] = [
+/// The slots in which the key signs, in order: two rounds of a height, and later heights.
+const SLOTS: [(u64, u32, u8); 6] = [
     (1, 0, 0),
     (1, 0, 1),
     (1, 0, 2),
@@ -37,16 +37,12 @@ struct Signed {
     images: Vec<Vec<u8>>,
 }
 
-fn position(index: usize) -> Position {
-    let (height, round, step) = POSITIONS[index];
-    Position {
-        height,
-        round,
-        step,
-    }
+fn slot_of(index: usize) -> Slot {
+    let (height, round, step) = SLOTS[index];
+    slot(height, round, step)
 }
 
-/// One of two statements of the same length that may be signed at a position.
+/// One of two statements of the same length that may be signed in a slot.
 fn statement(index: usize, choice: u8) -> Vec<u8> {
     vec![0x20 + choice; 30 + 3 * index]
 }
@@ -58,8 +54,8 @@ fn signed() -> Signed {
     let (mut store, _) = open(&disk).unwrap();
     let mut guard = SigningGuard::open(&store, &KEY).unwrap();
     let mut images = vec![disk.contents("guard").unwrap()];
-    for (index, &(height, ..)) in POSITIONS.iter().enumerate() {
-        let permission = guard.intend(position(index), &statement(index, 1));
+    for (index, &(height, ..)) in SLOTS.iter().enumerate() {
+        let permission = guard.intend(slot_of(index), &statement(index, 1));
         assert_eq!(permission.unwrap(), Permission::Fresh);
         images.push(disk.contents("guard").unwrap());
         let payload = [&[index as u8][..], &statement(index, 1)].concat();
@@ -112,26 +108,26 @@ fn opened(store: &Store) -> Option<SigningGuard> {
     }
 }
 
-/// Checks that at a position at which something was signed, nothing else is permitted.
+/// Checks that in a slot in which something was signed, nothing else is permitted.
 fn refuses_others(guard: &mut SigningGuard, signed: usize) {
     for index in 0..signed {
-        let asked = guard.intend(position(index), &statement(index, 2));
+        let asked = guard.intend(slot_of(index), &statement(index, 2));
         assert!(
             matches!(asked, Err(GuardError::Refused { .. })),
             "{}",
-            position(index)
+            slot_of(index)
         );
     }
     if let Some(last) = signed.checked_sub(1) {
-        match guard.intend(position(last), &statement(last, 1)) {
+        match guard.intend(slot_of(last), &statement(last, 1)) {
             Ok(permission) => assert_eq!(permission, Permission::AlreadySigned),
             Err(error) => assert!(matches!(error, GuardError::Refused { .. })),
         }
     }
 }
 
-/// The two slots of a generation, by their pages. They are not neighbours.
-fn slots_of(generation: usize) -> [usize; 2] {
+/// The two pages of a generation, by their pages. They are not neighbours.
+fn pages_of(generation: usize) -> [usize; 2] {
     if generation.is_multiple_of(2) {
         [1, 3]
     } else {
@@ -139,9 +135,9 @@ fn slots_of(generation: usize) -> [usize; 2] {
     }
 }
 
-/// The pair of slots that holds the newest of `signed` intents. A new guard is at generation 1.
+/// The pair of pages that holds the newest of `signed` intents. A new guard is at generation 1.
 fn newest_pair(signed: usize) -> [usize; 2] {
-    slots_of(signed + 1)
+    pages_of(signed + 1)
 }
 
 /// Every byte that means something, and a sample of the padding, or all of it if there is time.
@@ -150,7 +146,7 @@ fn bytes_of_file() -> impl Iterator<Item = usize> {
     (0..FILE).filter(move |at| at % PAGE < USED.max(HEADER) || at % stride == 0)
 }
 
-/// Contents of a slot after damage: zeros, ones, noise, and all that any slot held before.
+/// Contents of a page after damage: zeros, ones, noise, and all that any page held before.
 fn fillings(images: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let noise = (0..PAGE).map(|at| (at * 151 + 7) as u8).collect();
     let pages = images
@@ -205,10 +201,10 @@ fn no_cut_guard_opens() {
     }
 }
 
-/// A slot that is gone, is garbled, or holds earlier content of this or another slot: in full, and
+/// A page that is gone, is garbled, or holds earlier content of this or another page: in full, and
 /// torn at every byte.
 #[test]
-fn no_damaged_slot_makes_the_guard_forget() {
+fn no_damaged_page_makes_the_guard_forget() {
     let run = signed();
     for (signed, image) in run.images.iter().enumerate() {
         for content in fillings(&run.images[..=signed]) {
@@ -249,10 +245,10 @@ fn no_misplaced_write_over_the_guard_makes_it_forget() {
     }
 }
 
-/// Only damage to both slots of the newest pair may be taken for a torn write. Then the guard
+/// Only damage to both pages of the newest pair may be taken for a torn write. Then the guard
 /// stands one intent lower, never more, and the second witness raises it.
 #[test]
-fn no_damaged_pair_of_slots_makes_the_guard_forget_what_the_log_knows() {
+fn no_damaged_pair_of_pages_makes_the_guard_forget_what_the_log_knows() {
     let run = signed();
     let (mut opened, mut forgot) = (0, 0);
     for (signed, image) in run.images.iter().enumerate() {
@@ -267,10 +263,10 @@ fn no_damaged_pair_of_slots_makes_the_guard_forget_what_the_log_knows() {
                     continue;
                 };
                 opened += 1;
-                if signed > 0 && guard.last() < position(signed - 1) {
+                if signed > 0 && guard.last() < slot_of(signed - 1) {
                     assert_eq!([first, second], newest_pair(signed));
                     refuses_others(&mut guard, signed - 1);
-                    let witness = guard.check_against(position(signed - 1));
+                    let witness = guard.check_against(slot_of(signed - 1));
                     assert_eq!(witness.unwrap(), Witness::Raised);
                     forgot += 1;
                 }
@@ -281,7 +277,7 @@ fn no_damaged_pair_of_slots_makes_the_guard_forget_what_the_log_knows() {
     assert!(opened > 1000 && forgot > 100, "{opened} {forgot}");
 }
 
-/// The write of an intent is torn at every byte of both its slots. The intents before it still
+/// The write of an intent is torn at every byte of both its pages. The intents before it still
 /// hold, and the guard opens.
 #[test]
 fn no_torn_write_makes_the_guard_forget_or_unreadable() {
@@ -297,13 +293,13 @@ fn no_torn_write_makes_the_guard_forget_or_unreadable() {
     }
 }
 
-/// Both are hit: the guard at any byte or in a whole slot, and the log is cut at any byte. One
+/// Both are hit: the guard at any byte or in a whole page, and the log is cut at any byte. One
 /// damaged place in the guard loses nothing, whatever happens to the log. With the newest pair
 /// gone, all that the rest of the log knows holds, and at most the last intent is forgotten.
 #[test]
 fn guard_and_log_together_forget_at_most_what_both_have_lost() {
     let run = signed();
-    let all = POSITIONS.len();
+    let all = SLOTS.len();
     let image = &run.images[all];
     let [first, second] = newest_pair(all);
     let pages = (1..5).map(|page| with_page(image, page, &[0; PAGE]));
@@ -340,7 +336,7 @@ fn guard_and_log_together_forget_at_most_what_both_have_lost() {
             copy.overwrite("guard", bytes);
             let mut guard = opened(&store)?;
             for index in 0..sent {
-                let _ = guard.check_against(position(index)).unwrap();
+                let _ = guard.check_against(slot_of(index)).unwrap();
             }
             Some(guard)
         };

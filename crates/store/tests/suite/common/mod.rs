@@ -6,7 +6,8 @@ pub mod model;
 use std::sync::Arc;
 
 use quorate_store::{
-    CrashPoints, MemoryDisk, Record, Recovery, Store, StoreConfig, StoreError, Tear, Wal, WalRecord,
+    CrashPoints, MemoryDisk, Record, Recovery, Slot, Store, StoreConfig, StoreError, Tear, Wal,
+    WalRecord,
 };
 
 /// The swarm of the tests.
@@ -20,6 +21,13 @@ pub fn config() -> StoreConfig {
         log_lead: u64::MAX,
         ..usual
     }
+}
+
+/// The slot of an ordering whose own bytes are a round and a step, big-endian.
+pub fn slot(height: u64, round: u32, step: u8) -> Slot {
+    let own = (u64::from(round) << 32) | u64::from(step);
+    let bytes = (u128::from(height) << 64) | u128::from(own);
+    Slot::from(bytes.to_be_bytes())
 }
 
 pub fn open(disk: &MemoryDisk) -> Result<(Store, Recovery), StoreError> {
