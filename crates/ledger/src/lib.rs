@@ -19,6 +19,7 @@ mod clearing_inputs;
 mod committee;
 mod cost;
 mod court;
+mod declared;
 mod execute;
 mod execution;
 mod inputs;

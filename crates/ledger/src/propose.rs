@@ -82,7 +82,7 @@ impl Ledger {
     }
 
     /// Returns the point in time of the next block, if its builder's clock shows `clock`.
-    fn next_now(&self, clock: UnixMillis) -> Now {
+    pub(crate) fn next_now(&self, clock: UnixMillis) -> Now {
         // Block time must increase, even if the clock is behind (L-3).
         let wall = clock.max(self.block_time().saturating_add(1));
 

@@ -145,7 +145,7 @@ fn is_conflict(evidence: &Evidence) -> bool {
 
 fn try_evidence(cx: &mut Context<'_>, origin: Origin, evidence: Evidence) {
     let ledger = Arc::clone(cx.ledger());
-    cx.verify(Work::Evidence(origin, Box::new(evidence), ledger));
+    cx.run(Work::Evidence(origin, Box::new(evidence), ledger));
 }
 
 /// Passes evidence on. A conflict goes to everyone from everyone that learns of it. A bad block is

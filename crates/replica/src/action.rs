@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use quorate_crypto::Verified;
-use quorate_ledger::{Committed, Ledger, Proposal};
+use quorate_ledger::Committed;
 use quorate_types::message::{Call, ClientMessage, PeerMessage};
 use quorate_types::operation::Suspicion;
 use quorate_types::{Block, Height, Operation, PublicKey, QuorumCertificate, Round, Statement};
@@ -21,24 +21,9 @@ use crate::work::Work;
 pub enum Action<D = Write> {
     /// A write, or the result of one.
     Disk(D),
-    /// Run [`Work::run`]; answer with the event that it returns.
-    Verify(Box<Work>),
-    /// Execute a block; answer with [`crate::Event::Executed`].
-    Execute {
-        /// The state to execute on.
-        ledger: Arc<Ledger>,
-        /// The block to execute.
-        block: Arc<Verified<Block>>,
-    },
-    /// Build a block; answer with [`crate::Event::Proposed`].
-    Propose {
-        /// The state to build on.
-        ledger: Arc<Ledger>,
-        /// The round that the block is for.
-        round: Round,
-        /// The contents of the block.
-        proposal: Box<Proposal>,
-    },
+    /// Run [`Work::run`], at once if [`Work::is_quick`], otherwise on another thread; answer with
+    /// the event that it returns. Other events may come before that one.
+    Run(Box<Work>),
     /// Send a message to peers.
     Send(Recipients, PeerMessage),
     /// Send a message to an agent or requester.
@@ -70,17 +55,7 @@ impl Action {
     ) -> Result<Option<Action<D>>, E> {
         Ok(Some(match self {
             Self::Disk(disk) => return Ok(write(disk)?.map(Action::Disk)),
-            Self::Verify(work) => Action::Verify(work),
-            Self::Execute { ledger, block } => Action::Execute { ledger, block },
-            Self::Propose {
-                ledger,
-                round,
-                proposal,
-            } => Action::Propose {
-                ledger,
-                round,
-                proposal,
-            },
+            Self::Run(work) => Action::Run(work),
             Self::Send(to, message) => Action::Send(to, message),
             Self::Reply(to, message) => Action::Reply(to, message),
             Self::Call(call) => Action::Call(call),

@@ -210,10 +210,10 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Has something checked. The answer comes back as an event.
-    pub(crate) fn verify(&mut self, work: Work) {
+    /// Has work done. The answer comes back as an event.
+    pub(crate) fn run(&mut self, work: Work) {
         self.counters.signatures += work.signatures() as u64;
-        self.act(Action::Verify(Box::new(work)));
+        self.act(Action::Run(Box::new(work)));
     }
 
     /// Tells the other parts.

@@ -97,14 +97,14 @@ pub enum Event {
     },
     /// A suspicion of an assignee by a validator, whose signature holds.
     Suspicion(Verified<Sign1<Suspicion>>),
-    /// [`Action::Execute`](crate::Action::Execute) is done.
+    /// [`Work::Execute`](crate::Work::Execute) is done.
     Executed {
         /// The block that was executed.
         block: BlockId,
         /// The outcome of the execution, or the reason why the block is invalid.
         result: Result<Box<Execution>, InvalidBlock>,
     },
-    /// [`Action::Propose`](crate::Action::Propose) is done.
+    /// [`Work::Propose`](crate::Work::Propose) is done.
     Proposed {
         /// The round that the block was asked for.
         round: Round,

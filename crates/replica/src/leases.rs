@@ -194,7 +194,7 @@ impl Leases {
 
         let is_member = cx.member(&suspicion.signer).is_some();
         if is_member && !is_known {
-            cx.verify(Work::Suspicion(from, suspicion));
+            cx.run(Work::Suspicion(from, suspicion));
         }
     }
 

@@ -35,4 +35,4 @@ pub use ordering::{
 };
 pub use replica::{Config, Replica};
 pub use restore::RestoreError;
-pub use work::{BlockContext, QuorumContext, Work};
+pub use work::{BlockContext, QUICK_SIGNATURES, QuorumContext, Work};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use quorate_crypto::Verified;
 use quorate_ledger::Ledger;
 use quorate_types::message::{Answer, PeerMessage, Rejection};
-use quorate_types::{Operation, OperationBody, PublicKey, SignedOperation, limits};
+use quorate_types::{Operation, OperationBody, PublicKey, Round, SignedOperation, limits};
 
 use crate::context::Context;
 use crate::event::Origin;
@@ -18,8 +18,9 @@ pub(crate) struct Pool {
     agents: BTreeMap<PublicKey, BTreeMap<u64, Waiting>>,
     count: usize,
     arrivals: u64,
-    /// The operations offered to the last block that was built here, by agent and sequence number.
-    offered: Vec<(PublicKey, u64)>,
+    /// The operations offered to the last block that was built here, by agent and sequence number,
+    /// with the round that the block is for.
+    offered: (Round, Vec<(PublicKey, u64)>),
     /// The number of operations of each peer whose signatures are being checked.
     checking: BTreeMap<PublicKey, usize>,
 }
@@ -84,7 +85,7 @@ impl Pool {
             return;
         }
 
-        cx.verify(Work::Operations(origin, wanted));
+        cx.run(Work::Operations(origin, wanted));
     }
 
     /// Takes the operations of a check whose signatures hold; those of `refused` more do not.
@@ -254,16 +255,21 @@ impl Pool {
             .any(|(agent, of)| of.contains_key(&ledger.next_sequence(agent)))
     }
 
-    /// At most `most` operations for a block to be built: the contiguous runs of all agents, oldest
-    /// arrival first.
-    pub(crate) fn offer(&mut self, ledger: &Ledger, most: usize) -> Vec<Verified<SignedOperation>> {
-        let ready = self.ready(ledger);
-        let offer: Vec<_> = ready.into_iter().take(most).cloned().collect();
+    /// As many operations as a block takes, for one to be built for `round`: the contiguous runs of
+    /// all agents, oldest arrival first.
+    pub(crate) fn offer(
+        &mut self,
+        ledger: &Ledger,
+        round: Round,
+    ) -> Vec<Verified<SignedOperation>> {
+        let ready = self.ready(ledger).into_iter();
+        let offer = ready.take(limits::OPERATIONS_PER_BLOCK).cloned();
+        let offer: Vec<_> = offer.collect();
 
         let places = offer
             .iter()
             .map(|op| (op.payload.agent, op.payload.sequence));
-        self.offered = places.collect();
+        self.offered = (round, places.collect());
 
         offer
     }
@@ -291,10 +297,15 @@ impl Pool {
         ready.into_iter().map(|(_, _, op)| op).collect()
     }
 
-    /// Drops the operations offered to a block that took none of them. No block ever will, and
-    /// while they wait here they would keep asking for another block.
-    pub(crate) fn drop_offered(&mut self) {
-        for (agent, sequence) in std::mem::take(&mut self.offered) {
+    /// Drops the operations offered to a block for `round` that took none of them. No block ever
+    /// will, and while they wait here they would keep asking for another block. If a later block was
+    /// asked for meanwhile, it decides.
+    pub(crate) fn drop_offered(&mut self, round: Round) {
+        if self.offered.0 != round {
+            return;
+        }
+
+        for (agent, sequence) in std::mem::take(&mut self.offered.1) {
             let Some(of) = self.agents.get_mut(&agent) else {
                 continue;
             };

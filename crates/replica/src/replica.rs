@@ -7,7 +7,7 @@ use std::sync::Arc;
 use quorate_crypto::Verified;
 use quorate_ledger::{Committed, Ledger, Proposal};
 use quorate_types::message::{ClientRequest, PeerMessage, Rejection, Request};
-use quorate_types::{Block, Height, MonotonicMillis, PublicKey, QuorumCertificate, Round, limits};
+use quorate_types::{Block, Height, MonotonicMillis, PublicKey, QuorumCertificate, Round};
 
 use crate::accusations::Accusations;
 use crate::action::{Action, Write};
@@ -20,6 +20,7 @@ use crate::pool::Pool;
 use crate::restore::{RestoreError, verify_stored};
 use crate::signal::{BuildRequest, Decided, Signal};
 use crate::timers::Timer;
+use crate::work::Work;
 
 /// The identity of a replica, its timeouts, and its permission to vote.
 #[derive(Debug, Clone)]
@@ -370,15 +371,12 @@ impl Replica {
             builder: cx.me(),
             missed_turns: request.round,
             previous_commit: request.previous_commit,
-            operations: self.pool.offer(ledger, limits::OPERATIONS_PER_BLOCK),
+            operations: self.pool.offer(ledger, request.round),
             evidence: self.accusations.offer(),
         };
 
-        cx.act(Action::Propose {
-            ledger: Arc::clone(ledger),
-            round: request.round,
-            proposal: Box::new(proposal),
-        });
+        let ledger = Arc::clone(ledger);
+        cx.run(Work::Propose(ledger, request.round, Box::new(proposal)));
     }
 
     /// Takes a block that this node built.
@@ -389,7 +387,7 @@ impl Replica {
         }
 
         if block.operations.is_empty() {
-            self.pool.drop_offered();
+            self.pool.drop_offered(round);
         }
 
         self.ordering.on_built(cx, round, block);

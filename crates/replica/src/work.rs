@@ -1,4 +1,4 @@
-//! Checking signatures and evidence: pure work that any thread may do.
+//! Checks, and blocks to build and to execute: pure work that any thread may do.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,21 +7,30 @@ use quorate_crypto::{
     Known, Verified, verify, verify_block, verify_body, verify_evidence, verify_quorum,
     verify_statement,
 };
-use quorate_ledger::Ledger;
+use quorate_ledger::{Ledger, Proposal};
 use quorate_types::operation::Suspicion;
 use quorate_types::{
-    Block, CommitProof, Evidence, OperationBody, OperationId, PublicKey, QuorumCertificate, Sign1,
-    Signature, SignedOperation, SignedStatement, ValidatorSet,
+    Block, CommitProof, Evidence, OperationBody, OperationId, PublicKey, QuorumCertificate, Round,
+    Sign1, Signature, SignedOperation, SignedStatement, ValidatorSet,
 };
 
 use crate::event::{Event, Origin};
 
 /// The number of signatures that executing a block counts as: a hundredth of a second at least.
 const EXECUTION: usize = 256;
+/// The signatures that are checked in passing: about a millisecond.
+pub const QUICK_SIGNATURES: usize = 16;
+/// The cost of a block that is built or executed in passing, in units of about a microsecond.
+const QUICK_COST: u64 = 1_000;
 
-/// Something unverified, with its origin and everything that is needed to check it.
+/// Work, with everything that is needed to do it. Most of it checks something unverified, and names
+/// its origin.
 #[derive(Debug)]
 pub enum Work {
+    /// A block to execute on the state after the last decided one.
+    Execute(Arc<Ledger>, Arc<Verified<Block>>),
+    /// A block to build for a round, on that state.
+    Propose(Arc<Ledger>, Round, Box<Proposal>),
     /// A proposal or vote.
     Statement(PublicKey, SignedStatement),
     /// Operations for the pool.
@@ -65,12 +74,15 @@ pub struct BlockContext {
 }
 
 impl Work {
-    /// Checks it. A pure function: the same work gives the same event anywhere. The event is
-    /// [`Event::Refused`] if it does not hold.
+    /// Does the work. A pure function: the same work gives the same event anywhere. The event is
+    /// [`Event::Refused`] if what is checked does not hold.
     pub fn run(self) -> Event {
         let origin = self.origin();
 
         let held = match self {
+            Self::Execute(ledger, block) => Some(execute(&ledger, &block)),
+            Self::Propose(ledger, round, proposal) => Some(propose(&ledger, round, *proposal)),
+
             Self::Statement(_, signed) => verify_statement(signed).ok().map(Event::Statement),
             Self::Suspicion(_, suspicion) => verify(suspicion).ok().map(Event::Suspicion),
             Self::Evidence(origin, evidence, ledger) => check_evidence(origin, *evidence, &ledger),
@@ -94,6 +106,7 @@ impl Work {
     /// The origin, which is charged if the work does not hold.
     fn origin(&self) -> Origin {
         match self {
+            Self::Execute(..) | Self::Propose(..) => Origin::Local,
             Self::Operations(origin, _) | Self::Evidence(origin, ..) => *origin,
 
             Self::Statement(from, _)
@@ -104,10 +117,22 @@ impl Work {
         }
     }
 
-    /// The signatures that [`Self::run`] checks at most. Executing a block counts as so many
+    /// Whether the work takes about a millisecond at most, so that votes may wait for it. Handing
+    /// it to another thread would take them longer.
+    pub fn is_quick(&self) -> bool {
+        match self {
+            Self::Execute(ledger, block) => ledger.cost_of_block(block) <= QUICK_COST,
+            // Its builder executes the block that it builds.
+            Self::Propose(ledger, _, proposal) => ledger.cost_of_proposal(proposal) <= QUICK_COST,
+            _ => self.signatures() <= QUICK_SIGNATURES,
+        }
+    }
+
+    /// The signatures that [`Self::run`] checks at most. Judging an accused block counts as so many
     /// signatures that nobody does it in passing.
     pub fn signatures(&self) -> usize {
         match self {
+            Self::Execute(..) | Self::Propose(..) => 0,
             Self::Statement(..) | Self::Suspicion(..) => 1,
 
             Self::Evidence(_, evidence, _) => match &**evidence {
@@ -123,6 +148,21 @@ impl Work {
                 context.unknown(block) + quorum.unknown(commit)
             }
         }
+    }
+}
+
+fn execute(ledger: &Ledger, block: &Verified<Block>) -> Event {
+    Event::Executed {
+        block: block.header.id(),
+        result: ledger.execute(block).map(Box::new),
+    }
+}
+
+fn propose(ledger: &Ledger, round: Round, proposal: Proposal) -> Event {
+    let (block, _) = ledger.propose(proposal);
+    Event::Proposed {
+        round,
+        block: Box::new(block),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use quorate_crypto::{SecretKey, Verified};
-use quorate_ledger::{Ledger, Proposal};
+use quorate_ledger::Ledger;
 use quorate_replica::{
     Action, Config, Event, Now, Recipients, Replica, TimeoutConfig, ToSign, Voting, Write,
 };
@@ -156,15 +156,7 @@ impl Host {
         deeds: &mut Vec<HostOutput>,
     ) -> Option<Event> {
         let deed = match action {
-            Action::Verify(work) => return Some(work.run()),
-
-            Action::Execute { ledger, block } => return Some(execute(&ledger, &block)),
-
-            Action::Propose {
-                ledger,
-                round,
-                proposal,
-            } => return Some(propose(&ledger, round, *proposal)),
+            Action::Run(work) => return Some(work.run()),
 
             Action::Disk(Write::Sign(to_sign)) => return self.sign(to_sign, mint, deeds),
 
@@ -276,21 +268,6 @@ fn config_of(key: PublicKey) -> Config {
         pace,
         voting: Voting::From(0),
     }
-}
-
-/// Executes a block, and returns the result.
-fn execute(ledger: &Ledger, block: &Verified<Block>) -> Event {
-    Event::Executed {
-        block: block.header.id(),
-        result: ledger.execute(block).map(Box::new),
-    }
-}
-
-/// Builds a block, and returns it.
-fn propose(ledger: &Ledger, round: Round, proposal: Proposal) -> Event {
-    let (block, _) = ledger.propose(proposal);
-    let block = Box::new(block);
-    Event::Proposed { round, block }
 }
 
 /// The time that the clock of a host shows which is so many milliseconds ahead.

@@ -1,12 +1,12 @@
 //! Frames to and from peers, and the addresses at which peers can be reached.
 
 use quorate_network::{Bytes, Lane, Multiaddr, NetworkEvent, Topic};
-use quorate_replica::{Event, Recipients};
+use quorate_replica::{Event, QUICK_SIGNATURES, Recipients};
 use quorate_types::message::{Announcement, ClientRequest, PeerMessage};
 use quorate_types::{Evidence, PublicKey, Sign1, cbor, limits};
 
 use super::event_loop::EventLoop;
-use super::perform::INLINE_SIGNATURES;
+
 use crate::clock::unix_millis;
 
 /// The size in bytes up to which a block goes on the lane of the proposals. A larger block must not
@@ -214,7 +214,7 @@ impl EventLoop {
     pub(super) fn pass_on(&mut self) {
         let mut passing = std::mem::take(&mut self.passing);
         while !passing.is_empty() {
-            let rest = passing.split_off(passing.len().min(INLINE_SIGNATURES));
+            let rest = passing.split_off(passing.len().min(QUICK_SIGNATURES));
             self.send(Recipients::All, &PeerMessage::Operations(passing));
             passing = rest;
         }

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use quorate_crypto::Verified;
 use quorate_durable::{Effect, Served};
-use quorate_ledger::{Ledger, Proposal};
 use quorate_network::{Lane, Topic};
 use quorate_replica::{Event, Recipients, Work};
 use quorate_types::message::PeerMessage;
@@ -15,10 +14,6 @@ use super::error::ValidatorError;
 use super::event_loop::EventLoop;
 use super::spans::sender;
 use crate::committed::{CommittedBlock, ValidatorEvent};
-
-/// The number of signatures up to which work is done on this thread. More of them are checked on
-/// other threads, so that they do not delay votes.
-pub(super) const INLINE_SIGNATURES: usize = 16;
 
 impl EventLoop {
     /// Carries out effects until the replica waits for an event.
@@ -38,14 +33,7 @@ impl EventLoop {
 
     fn perform(&mut self, effect: Effect) {
         match effect {
-            Effect::Verify(work) => self.verify(*work),
-
-            Effect::Execute { ledger, block } => self.execute(&ledger, &block),
-            Effect::Propose {
-                ledger,
-                round,
-                proposal,
-            } => self.propose(&ledger, round, *proposal),
+            Effect::Run(work) => self.run_work(*work),
 
             Effect::Disk(Served { to, frames }) => {
                 for frame in frames {
@@ -74,29 +62,16 @@ impl EventLoop {
         }
     }
 
-    fn execute(&mut self, ledger: &Ledger, block: &Verified<Block>) {
-        let result = ledger.execute(block).map(Box::new);
-        self.handle(Event::Executed {
-            block: block.header.id(),
-            result,
-        });
-    }
+    /// Does work at once, or on another thread if votes must not wait for it.
+    fn run_work(&mut self, work: Work) {
+        if let Work::Propose(ledger, ..) = &work {
+            // Building a block takes a while, so the operations that wait to be passed on leave
+            // first.
+            self.pass_on();
+            self.note_proposal(ledger.height() + 1);
+        }
 
-    fn propose(&mut self, ledger: &Ledger, round: Round, proposal: Proposal) {
-        // Building a block holds this thread, so the operations that wait to be passed on leave
-        // first.
-        self.pass_on();
-        self.note_proposal(ledger.height() + 1);
-
-        let (block, _) = ledger.propose(proposal);
-        self.handle(Event::Proposed {
-            round,
-            block: Box::new(block),
-        });
-    }
-
-    fn verify(&mut self, work: Work) {
-        if work.signatures() <= INLINE_SIGNATURES {
+        if work.is_quick() {
             let event = work.run();
             self.handle(event);
             return;

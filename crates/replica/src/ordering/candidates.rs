@@ -14,10 +14,11 @@ use quorate_types::{
 
 use super::pace::TimeoutConfig;
 use super::record::LogRecord;
-use crate::action::{Action, Write};
+use crate::action::Write;
 use crate::context::Context;
 use crate::signal::Signal;
 use crate::timers::Timer;
+use crate::work::Work;
 
 /// Once this many bodies of a height are kept, a body that nobody asked for is dropped.
 const BODIES: usize = 32;
@@ -52,14 +53,18 @@ enum Body {
     /// A signature in it does not hold. If it is short enough for evidence, it is kept until its
     /// builder is accused.
     Forged(Option<Box<Block>>),
-    /// Its signatures hold, and its execution is awaited.
-    Verified {
+    /// Its signatures hold.
+    Verified(Arc<Verified<Block>>),
+    /// The log holds the verdict on it, that it is valid, but not its execution.
+    Recovered(Arc<Verified<Block>>),
+    /// It is being executed.
+    Executing {
         block: Arc<Verified<Block>>,
         /// The round for which this node built the block.
         built: Option<Round>,
+        /// Whether the verdict on it was given before a restart.
+        judged: bool,
     },
-    /// The log holds the verdict on it, that it is valid, but not its execution.
-    Recovered(Arc<Verified<Block>>),
     /// It is valid. The execution is taken out once the block is decided.
     Valid {
         block: Arc<Verified<Block>>,
@@ -90,7 +95,8 @@ impl Body {
             Self::Unverified | Self::Forged(_) => None,
 
             Self::Recovered(block)
-            | Self::Verified { block, .. }
+            | Self::Verified(block)
+            | Self::Executing { block, .. }
             | Self::Valid { block, .. }
             | Self::Invalid { block, .. } => Some(block),
         }
@@ -100,9 +106,11 @@ impl Body {
     fn accusable(&mut self) -> Option<&mut Option<Box<Block>>> {
         match self {
             Self::Forged(bad) | Self::Invalid { accusable: bad, .. } => Some(bad),
-            Self::Unverified | Self::Verified { .. } | Self::Recovered(_) | Self::Valid { .. } => {
-                None
-            }
+            Self::Unverified
+            | Self::Verified(_)
+            | Self::Recovered(_)
+            | Self::Executing { .. }
+            | Self::Valid { .. } => None,
         }
     }
 }
@@ -209,11 +217,17 @@ impl Candidates {
         header.block_time.abs_diff(now) <= slack
     }
 
-    /// Keeps a block that this node built for `round`.
-    pub(super) fn keep_own(&mut self, round: Round, block: &Arc<Verified<Block>>) {
-        let body = Body::Verified {
+    /// Keeps a block that this node built for `round`, and has it executed.
+    pub(super) fn keep_own(
+        &mut self,
+        cx: &mut Context<'_>,
+        round: Round,
+        block: &Arc<Verified<Block>>,
+    ) {
+        let body = Body::Executing {
             block: Arc::clone(block),
             built: Some(round),
+            judged: false,
         };
 
         let candidate = Candidate {
@@ -222,7 +236,13 @@ impl Candidates {
             logged: false,
             body,
         };
-        self.bodies.insert(block.header.id(), candidate);
+        let id = block.header.id();
+        self.bodies.insert(id, candidate);
+        self.log_body(cx, &id);
+
+        // Others check the body while this node executes it, and have it before the proposal.
+        cx.broadcast(PeerMessage::Block(Box::new((***block).clone())));
+        execute(cx, block);
     }
 
     /// Keeps a body whose signatures hold. Returns whether it is new and the driver wants it
@@ -237,10 +257,7 @@ impl Candidates {
         }
 
         candidate.logged = cx.is_replaying();
-        candidate.body = Body::Verified {
-            block: Arc::new(block),
-            built: None,
-        };
+        candidate.body = Body::Verified(Arc::new(block));
         self.wanted.contains_key(&id)
     }
 
@@ -263,15 +280,31 @@ impl Candidates {
 
     /// Has a block executed that the driver wants judged. If its body has not arrived, waits a
     /// little and then asks for it.
-    pub(super) fn execute(&mut self, cx: &mut Context<'_>, id: BlockId) {
+    pub(super) fn judge(&mut self, cx: &mut Context<'_>, id: BlockId) {
         match self.bodies.get(&id).map(|candidate| &candidate.body) {
-            Some(Body::Verified { block, .. } | Body::Recovered(block)) => {
-                execute(cx, Arc::clone(block));
-            }
-
-            Some(Body::Valid { .. } | Body::Invalid { .. }) => {}
             Some(Body::Unverified | Body::Forged(_)) | None => self.await_body(cx, id),
+            Some(_) => self.execute(cx, &id),
         }
+    }
+
+    /// Has a block executed whose signatures hold, unless it is being executed or was.
+    pub(super) fn execute(&mut self, cx: &mut Context<'_>, id: &BlockId) {
+        let Some(candidate) = self.bodies.get_mut(id) else {
+            return;
+        };
+
+        let (block, judged) = match &candidate.body {
+            Body::Verified(block) => (Arc::clone(block), false),
+            Body::Recovered(block) => (Arc::clone(block), true),
+            _ => return,
+        };
+
+        execute(cx, &block);
+        candidate.body = Body::Executing {
+            block,
+            built: None,
+            judged,
+        };
     }
 
     /// Sets the time at which all peers are asked for a body, unless it is set already.
@@ -335,15 +368,17 @@ impl Candidates {
         let valid = result.is_ok();
         let candidate = self.bodies.get_mut(id)?;
 
-        let (block, built, is_judged) = match &candidate.body {
-            Body::Verified { block, built } => (Arc::clone(block), *built, false),
-            Body::Recovered(block) => (Arc::clone(block), None, true),
-
-            // Nobody asked for it, or it was executed already.
-            Body::Unverified | Body::Forged(_) | Body::Valid { .. } | Body::Invalid { .. } => {
-                return None;
-            }
+        // Otherwise nobody asked for it.
+        let Body::Executing {
+            block,
+            built,
+            judged,
+        } = &candidate.body
+        else {
+            return None;
         };
+
+        let (block, built, is_judged) = (Arc::clone(block), *built, *judged);
 
         candidate.body = match result {
             Ok(execution) => Body::Valid {
@@ -408,14 +443,14 @@ impl Candidates {
         self.wanted.remove(id);
 
         if let Some(candidate) = self.bodies.get_mut(id)
-            && let Body::Verified { block, .. } = &candidate.body
+            && let Body::Verified(block) = &candidate.body
         {
             candidate.body = Body::Recovered(Arc::clone(block));
         }
     }
 
     /// Writes a body to the log, unless it is there already.
-    pub(super) fn log_body(&mut self, cx: &mut Context<'_>, id: &BlockId) {
+    fn log_body(&mut self, cx: &mut Context<'_>, id: &BlockId) {
         let Some(candidate) = self.bodies.get_mut(id) else {
             return;
         };
@@ -431,12 +466,9 @@ impl Candidates {
     }
 }
 
-/// Has a block executed on the state after the last decided one.
-pub(super) fn execute(cx: &mut Context<'_>, block: Arc<Verified<Block>>) {
-    cx.act(Action::Execute {
-        ledger: Arc::clone(cx.ledger()),
-        block,
-    });
+fn execute(cx: &mut Context<'_>, block: &Arc<Verified<Block>>) {
+    let ledger = Arc::clone(cx.ledger());
+    cx.run(Work::Execute(ledger, Arc::clone(block)));
 }
 
 /// Whether a body is short enough for evidence.

@@ -11,7 +11,7 @@ use quorate_types::{
     Statement,
 };
 
-use super::candidates::{Candidates, execute};
+use super::candidates::Candidates;
 use super::pace::Timeouts;
 use super::previous::Previous;
 use super::record::LogRecord;
@@ -217,7 +217,7 @@ impl CurrentHeight {
 
     fn check(&mut self, cx: &mut Context<'_>, block: BlockId) {
         self.candidates.accuse(cx, &block, &self.driver);
-        self.candidates.execute(cx, block);
+        self.candidates.judge(cx, block);
     }
 
     fn on_contradiction(&self, cx: &mut Context<'_>, commit: &QuorumCertificate) {
@@ -251,7 +251,7 @@ impl CurrentHeight {
             return;
         }
 
-        cx.verify(Work::Statement(from, signed));
+        cx.run(Work::Statement(from, signed));
     }
 
     /// Counts a statement of another node, whose signature holds.
@@ -298,7 +298,7 @@ impl CurrentHeight {
         }
 
         let context = self.quorum_context(cx, &certificate);
-        cx.verify(Work::Certificate(from, certificate, context));
+        cx.run(Work::Certificate(from, certificate, context));
     }
 
     pub(super) fn on_verified_certificate(
@@ -341,7 +341,7 @@ impl CurrentHeight {
     ) {
         if self.candidates.begin(cx, from, &block) {
             let context = self.block_context(cx, pool, &block);
-            cx.verify(Work::Block(from, Box::new(block), context));
+            cx.run(Work::Block(from, Box::new(block), context));
         }
     }
 
@@ -390,20 +390,13 @@ impl CurrentHeight {
         }
     }
 
-    /// Takes a block that this node built. Its body is sent first, so that it has arrived when the
-    /// proposal comes.
+    /// Takes a block that this node built for `round`.
     ///
     /// The proposal convicts its signer if the block is bad, and memory errs. So this node executes
     /// its block as it would execute another's, and [`Self::on_executed`] goes on if the block is
-    /// good (N-8). Other validators check the body meanwhile.
+    /// good (N-8).
     pub(super) fn on_built(&mut self, cx: &mut Context<'_>, round: Round, block: Verified<Block>) {
-        let id = block.header.id();
-        let block = Arc::new(block);
-        self.candidates.keep_own(round, &block);
-        self.candidates.log_body(cx, &id);
-
-        cx.broadcast(PeerMessage::Block(Box::new((**block).clone())));
-        execute(cx, block);
+        self.candidates.keep_own(cx, round, &Arc::new(block));
     }
 
     pub(super) fn on_executed(
@@ -470,7 +463,7 @@ impl CurrentHeight {
 
         let Some(execution) = self.candidates.take_execution(id) else {
             // After a restart: the log holds the body and the verdict, but not the execution.
-            execute(cx, block);
+            self.candidates.execute(cx, id);
             return;
         };
 

@@ -335,7 +335,7 @@ impl Ordering {
         let context = self.height.block_context(cx, pool, &block);
         let quorum = self.height.quorum_context(cx, &commit);
 
-        cx.verify(Work::Decided(
+        cx.run(Work::Decided(
             from,
             Box::new(block),
             context,

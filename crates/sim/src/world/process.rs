@@ -4,20 +4,20 @@ use std::sync::Arc;
 
 use quorate_crypto::SecretKey;
 use quorate_durable::{DurableError, DurableReplica, Effect, Served, Settings, Start};
-use quorate_ledger::{Committed, Ledger, Proposal};
+use quorate_ledger::Committed;
 use quorate_oracle::Effects;
 use quorate_replica::{Event, TimeoutConfig, Work, parts_of_slot};
 use quorate_store::{CrashPoints, GuardError, SigningGuard, StoreConfig, StoreError, repair};
 use quorate_types::message::{Call, ClientMessage, Notice};
-use quorate_types::{Round, cbor, limits};
+use quorate_types::{Millis, cbor, limits};
 
 use super::{QueuedEvent, World};
 use crate::host::HostId;
 use crate::seen::Seen;
 
-/// The number of signatures up to which a check is done at once, as in a node. A check of more
-/// takes a few milliseconds.
-const INLINE_SIGNATURES: usize = 16;
+/// The most milliseconds that a block takes, which costs as much as a block may
+/// ([`limits::BLOCK_COST`]).
+const LONG_BLOCK_MS: Millis = limits::BLOCK_COST / 1_000;
 /// The size of a log segment. It is small so that runs rotate segments.
 const SEGMENT_BYTES: u64 = 64 * 1024;
 
@@ -182,7 +182,7 @@ impl World {
         if self.validators[at].life == life {
             let holds = !matches!(event, Event::Refused(_));
             self.note_of(b'V', Some(HostId::Validator(at)), &[u8::from(holds)]);
-            self.handle(at, event);
+            self.finish_work(at, event);
             self.drain(at);
         }
     }
@@ -313,23 +313,7 @@ impl World {
     /// Carries out one effect.
     fn perform(&mut self, at: usize, effect: Effect) {
         match effect {
-            Effect::Verify(work) => self.verify(at, *work),
-
-            Effect::Execute { ledger, block } => {
-                let result = ledger.execute(&block).map(Box::new);
-                let block = block.header.id();
-                self.handle(at, Event::Executed { block, result });
-            }
-
-            Effect::Propose {
-                ledger,
-                round,
-                mut proposal,
-            } => {
-                self.with_liar(at, |liar, mouth| liar.propose(mouth, &mut proposal));
-                self.propose(at, &ledger, round, *proposal);
-            }
-
+            Effect::Run(work) => self.run_work(at, *work),
             Effect::Send(to, message) => self.say(at, to, message),
             Effect::Disk(Served { to, frames }) => self.serve(at, to, frames),
             Effect::Reply(to, message) => self.answer(at, to, message),
@@ -359,39 +343,54 @@ impl World {
         }
     }
 
-    /// Builds a block and hands it to the replica.
-    fn propose(&mut self, at: usize, ledger: &Ledger, round: Round, proposal: Proposal) {
-        let (block, _) = ledger.propose(proposal);
-
-        // A liar acts before anything of the block is sent.
-        self.with_liar(at, |liar, mouth| liar.built(mouth, &block));
-
-        let block = Box::new(block);
-
-        self.handle(at, Event::Proposed { round, block });
-    }
-
-    /// Checks signatures and hands over the result: at once, or later if there are many.
-    fn verify(&mut self, at: usize, work: Work) {
-        let slow = work.signatures() > INLINE_SIGNATURES;
-        let event = work.run();
-
-        if !slow {
-            return self.handle(at, event);
+    /// Does work for a replica. The result comes at once, or later if a node does it on another
+    /// thread: meanwhile its replica handles whatever else happens.
+    fn run_work(&mut self, at: usize, mut work: Work) {
+        if let Work::Propose(_, _, proposal) = &mut work {
+            self.with_liar(at, |liar, mouth| liar.propose(mouth, proposal));
         }
 
-        let host = &mut self.validators[at];
+        let wait = self.wait_of(at, &work);
+        let event = work.run();
 
-        // A node checks so many beside its other work, so the result comes later.
-        let life = host.life;
-        let wait = host.dice.between(1, 8);
+        let Some(wait) = wait else {
+            return self.finish_work(at, event);
+        };
 
         let done = QueuedEvent::Done {
             validator: at,
-            life,
+            life: self.validators[at].life,
             event: Box::new(event),
         };
         self.push(self.now + wait, done);
+    }
+
+    /// Draws the milliseconds that work takes on another thread; `None` if it is done in passing.
+    fn wait_of(&mut self, at: usize, work: &Work) -> Option<Millis> {
+        let dice = &mut self.validators[at].dice;
+
+        match work {
+            // The blocks of a simulated swarm are small. They take as long as those of a real one,
+            // up to the most that a block may cost.
+            Work::Execute(..) | Work::Propose(..) => match dice.below(32) {
+                0..8 => None,
+                8..31 => Some(dice.between(1, 20)),
+                _ => Some(dice.between(20, LONG_BLOCK_MS)),
+            },
+
+            _ if work.is_quick() => None,
+            _ => Some(dice.between(1, 8)),
+        }
+    }
+
+    /// Hands the result of work to the replica.
+    fn finish_work(&mut self, at: usize, event: Event) {
+        if let Event::Proposed { block, .. } = &event {
+            // A liar acts before anything of the block is sent.
+            self.with_liar(at, |liar, mouth| liar.built(mouth, block));
+        }
+
+        self.handle(at, event);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Three correct replicas with their disks, in one process, and the checks on them.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use quorate_crypto::verify_statement;
 use quorate_ledger::Ledger;
@@ -187,35 +188,22 @@ impl Cluster {
 
     fn perform(&mut self, at: usize, action: Action) -> Option<Event> {
         match action {
-            Action::Verify(work) if self.at_once => Some(work.run()),
-            Action::Verify(work) => self.later(at, Pending::Check(work)),
-            Action::Execute { ledger, block } => {
-                let result = ledger.execute(&block).map(Box::new);
-                self.done(
-                    at,
-                    Event::Executed {
-                        block: block.header.id(),
-                        result,
-                    },
-                )
-            }
-            Action::Propose {
-                ledger,
-                round,
-                proposal,
-            } => {
-                let (block, _) = ledger.propose(*proposal);
-                assert!(
-                    ledger.execute(&block).is_ok(),
-                    "a replica built an invalid block"
-                );
-                self.done(
-                    at,
-                    Event::Proposed {
-                        round,
-                        block: Box::new(block),
-                    },
-                )
+            Action::Run(work) => {
+                let is_block = matches!(*work, Work::Execute(..) | Work::Propose(..));
+                if !is_block && !self.at_once {
+                    return self.later(at, Pending::Check(work));
+                }
+
+                let ledger = match &*work {
+                    Work::Propose(ledger, ..) => Some(Arc::clone(ledger)),
+                    _ => None,
+                };
+                let event = work.run();
+                if let (Some(ledger), Event::Proposed { block, .. }) = (ledger, &event) {
+                    let result = ledger.execute(block);
+                    assert!(result.is_ok(), "a replica built an invalid block");
+                }
+                self.done(at, event)
             }
             Action::Disk(Write::Log(height, record)) => {
                 let bytes = cbor::encode(&record);

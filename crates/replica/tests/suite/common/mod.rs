@@ -71,6 +71,8 @@ pub struct Cluster {
     pub pace: TimeoutConfig,
     /// Milliseconds that it takes to check the signatures of a block, or to judge evidence.
     pub verify_ms: u64,
+    /// Milliseconds that it takes to build or execute a block.
+    pub execute_ms: u64,
     /// The node whose memory errs while it builds a block.
     pub errs: Option<usize>,
     later: BTreeMap<UnixMillis, Vec<(usize, Event)>>,
@@ -157,6 +159,7 @@ impl Cluster {
             fuses: BTreeMap::new(),
             pace,
             verify_ms: 0,
+            execute_ms: 0,
             errs: None,
             later: BTreeMap::new(),
         };
@@ -223,38 +226,28 @@ impl Cluster {
     fn perform(&mut self, at: usize, action: Action) {
         let me = self.nodes[at].key.public_key();
         let event = match action {
-            Action::Verify(work) => {
-                let is_slow = matches!(*work, Work::Block(..) | Work::Evidence(..));
-                let event = work.run();
-                if is_slow && self.verify_ms > 0 {
+            Action::Run(work) => {
+                let wait_ms = match *work {
+                    Work::Execute(..) | Work::Propose(..) => self.execute_ms,
+                    Work::Block(..) | Work::Evidence(..) => self.verify_ms,
+                    _ => 0,
+                };
+                let event = match *work {
+                    Work::Propose(ledger, round, proposal) if self.errs == Some(at) => {
+                        let (built, _) = ledger.propose(*proposal);
+                        let block = Box::new(with_wrong_root(built, &ledger));
+                        Event::Proposed { round, block }
+                    }
+                    work => work.run(),
+                };
+                if wait_ms > 0 {
                     self.later
-                        .entry(self.now + self.verify_ms)
+                        .entry(self.now + wait_ms)
                         .or_default()
                         .push((at, event));
                     return;
                 }
                 event
-            }
-            Action::Execute { ledger, block } => Event::Executed {
-                block: block.header.id(),
-                result: ledger.execute(&block).map(Box::new),
-            },
-            Action::Propose {
-                ledger,
-                round,
-                proposal,
-            } => {
-                let (built, _) = ledger.propose(*proposal);
-                let errs = self.errs == Some(at);
-                let block = if errs {
-                    with_wrong_root(built, &ledger)
-                } else {
-                    built
-                };
-                Event::Proposed {
-                    round,
-                    block: Box::new(block),
-                }
             }
             Action::Disk(Write::Log(height, record)) => {
                 let bytes = cbor::encode(&record);
