@@ -212,3 +212,202 @@ impl CatchUp {
         self.resend_ms / 10
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use quorate_types::Kind;
+
+    use super::*;
+    use crate::testing::{Bench, public};
+
+    const RESEND_MS: Millis = 500;
+
+    fn catch_up() -> CatchUp {
+        CatchUp::new(RESEND_MS)
+    }
+
+    /// A statement of the height that comes after `ahead` others.
+    fn statement(bench: &Bench, ahead: Height) -> SignedStatement {
+        let mut signed = bench.statement(2, Kind::Prevote, None).into_inner();
+        signed.statement.height += ahead;
+        signed
+    }
+
+    fn decided(bench: &Bench, at: Height) -> Decided {
+        let block = bench.next_block();
+        let commit = bench.certificate(Kind::Precommit, &block.header);
+        let mut block = block.into_inner();
+        block.header.height = at;
+        Decided {
+            block,
+            commit: commit.into_inner(),
+        }
+    }
+
+    #[test]
+    fn of_each_member_so_many_statements_of_the_next_height_are_kept() {
+        let mut bench = Bench::new();
+        let mut catch_up = catch_up();
+        let (first, second) = (bench.others()[0], bench.others()[1]);
+        for from in [first, second] {
+            for _ in 0..=EARLY_STATEMENTS {
+                let signed = statement(&bench, 1);
+                catch_up.on_early_statement(&mut bench.cx(), from, signed);
+            }
+        }
+        assert_eq!(bench.counters().statements_dropped, 2);
+        let kept = catch_up.take_early_statements();
+        assert_eq!(kept[&first].len(), EARLY_STATEMENTS);
+        assert_eq!(kept[&second].len(), EARLY_STATEMENTS);
+        assert!(!catch_up.has_early_statements());
+    }
+
+    #[test]
+    fn a_statement_that_is_further_ahead_or_of_a_stranger_is_dropped() {
+        let mut bench = Bench::new();
+        let mut catch_up = catch_up();
+        let (far, near) = (statement(&bench, 2), statement(&bench, 1));
+        let member = bench.other();
+        catch_up.on_early_statement(&mut bench.cx(), member, far);
+        catch_up.on_early_statement(&mut bench.cx(), public(90), near);
+        assert_eq!(bench.counters().statements_dropped, 2);
+        let kept = catch_up.take_early_statements();
+        assert!(kept.values().all(Vec::is_empty));
+    }
+
+    #[test]
+    fn n23_a_statement_of_a_later_height_is_a_reason_to_tell_where_this_node_is() {
+        let mut bench = Bench::new();
+        let far = statement(&bench, 9);
+        let member = bench.other();
+        catch_up().on_early_statement(&mut bench.cx(), member, far);
+        assert!(bench.timers(RESEND_MS - 1).is_empty());
+        assert_eq!(bench.timers(RESEND_MS), [Timer::Resend]);
+    }
+
+    #[test]
+    fn one_body_of_the_next_height_is_kept_of_each_builder_from_itself() {
+        let mut bench = Bench::new();
+        let mut catch_up = catch_up();
+        bench.commit(Vec::new());
+        let block = bench.next_block().into_inner();
+        let builder = block.header.builder;
+        let mut second = block.clone();
+        second.header.state.0[0] ^= 1;
+        let height = block.header.height;
+        catch_up.on_early_block(public(90), height - 1, block.clone());
+        catch_up.on_early_block(builder, height, block.clone());
+        catch_up.on_early_block(builder, height - 2, block.clone());
+        assert!(catch_up.take_early_blocks().is_empty());
+        catch_up.on_early_block(builder, height - 1, block);
+        catch_up.on_early_block(builder, height - 1, second.clone());
+        assert_eq!(catch_up.take_early_blocks(), [(builder, second)].into());
+        assert!(catch_up.take_early_blocks().is_empty());
+    }
+
+    #[test]
+    fn n34_one_decided_block_is_kept_for_each_later_height() {
+        let bench = Bench::new();
+        let mut catch_up = catch_up();
+        let (first, second) = (bench.others()[0], bench.others()[1]);
+        for (from, at) in [(first, 2), (second, 2), (second, 3)] {
+            catch_up.keep_ahead(from, decided(&bench, at));
+        }
+        assert!(catch_up.take_ahead(1).is_none());
+        assert_eq!(catch_up.take_ahead(2).unwrap().0, first, "the first stays");
+        assert!(catch_up.take_ahead(2).is_none());
+        assert!(catch_up.has_ahead());
+        assert!(catch_up.take_ahead(4).is_none());
+        assert!(!catch_up.has_ahead(), "earlier heights are forgotten");
+    }
+
+    #[test]
+    fn n34_the_next_32_heights_are_near() {
+        let near = [9, 10, 42, 43].map(|at| CatchUp::is_near(10, at));
+        assert_eq!(near, [false, true, true, false]);
+    }
+
+    #[test]
+    fn one_decided_block_of_a_member_is_checked_at_a_time() {
+        let bench = Bench::new();
+        let mut catch_up = catch_up();
+        let (first, second) = (bench.others()[0], bench.others()[1]);
+        assert!(catch_up.begin_check(first));
+        assert!(!catch_up.begin_check(first));
+        assert!(catch_up.begin_check(second));
+        catch_up.end_check(&first);
+        assert!(catch_up.begin_check(first));
+    }
+
+    #[test]
+    fn n34_a_member_that_lied_is_not_listened_to_for_ten_seconds() {
+        let mut bench = Bench::new();
+        let mut catch_up = catch_up();
+        let (liar, other) = (bench.others()[0], bench.others()[1]);
+        catch_up.distrust(&mut bench.cx(), liar);
+        for (millis, trusted) in [(0, false), (9_999, false), (1, true)] {
+            bench.wait(millis);
+            let now = bench.now().monotonic;
+            assert_eq!(catch_up.trusts(&liar, now), trusted, "{now:?}");
+            assert!(catch_up.trusts(&other, now));
+        }
+    }
+
+    #[test]
+    fn n34_the_decisions_of_a_liar_are_dropped_and_others_are_asked() {
+        let mut bench = Bench::new();
+        let (liar, other) = (bench.others()[0], bench.others()[1]);
+        let mut catch_up = catch_up();
+        catch_up.keep_ahead(liar, decided(&bench, 2));
+        catch_up.keep_ahead(other, decided(&bench, 3));
+        catch_up.distrust(&mut bench.cx(), liar);
+        assert_eq!(catch_up.ahead.keys().collect::<Vec<_>>(), [&3]);
+        assert_eq!(bench.timers(RESEND_MS / 10 + 1), [Timer::Resend]);
+        catch_up.distrust(&mut bench.cx(), liar);
+        assert!(bench.timers(RESEND_MS).is_empty(), "it had offered nothing");
+        catch_up.begin_check(liar);
+        catch_up.distrust(&mut bench.cx(), liar);
+        assert_eq!(bench.timers(RESEND_MS / 10 + 1), [Timer::Resend]);
+        assert!(catch_up.begin_check(liar), "its check is over");
+    }
+
+    #[test]
+    fn each_service_is_given_to_a_member_once_in_a_pause() {
+        let mut bench = Bench::new();
+        let mut catch_up = catch_up();
+        let (first, second) = (bench.others()[0], bench.others()[1]);
+        let body = |number| Service::Body(BlockId([number; 32]));
+        let mut serves =
+            |bench: &mut Bench, service, to| catch_up.may_serve(&bench.cx(), service, to);
+        for service in [Service::CatchUp, Service::Height, body(1), body(2)] {
+            assert!(serves(&mut bench, service, first), "{service:?}");
+            assert!(!serves(&mut bench, service, first), "{service:?}");
+            assert!(serves(&mut bench, service, second), "{service:?}");
+        }
+        bench.wait(RESEND_MS / 10 - 1);
+        assert!(!serves(&mut bench, Service::CatchUp, first));
+        bench.wait(1);
+        assert!(serves(&mut bench, Service::CatchUp, first));
+    }
+
+    #[test]
+    fn all_strangers_share_one_turn() {
+        let mut bench = Bench::new();
+        let mut catch_up = catch_up();
+        let turns = [90, 91, 92]
+            .map(|stranger| catch_up.may_serve(&bench.cx(), Service::CatchUp, public(stranger)));
+        assert_eq!(turns, [true, false, false]);
+        let member = bench.other();
+        assert!(catch_up.may_serve(&bench.cx(), Service::CatchUp, member));
+    }
+
+    #[test]
+    fn after_a_height_that_came_from_a_peer_the_next_is_asked_for_soon() {
+        let mut bench = Bench::new();
+        let catch_up = catch_up();
+        catch_up.await_progress(&mut bench.cx());
+        catch_up.ask_for_more(&mut bench.cx());
+        assert!(bench.timers(RESEND_MS / 10).is_empty(), "after the pause");
+        assert_eq!(bench.timers(RESEND_MS / 10 + 1), [Timer::Resend]);
+    }
+}

@@ -460,3 +460,6 @@ fn proposal_of(driver: &Driver, id: &BlockId, header: &Header) -> Option<SignedS
     let mut statements = driver.catch_up(round).statements.into_iter();
     statements.find(is_wanted)
 }
+
+#[cfg(test)]
+mod tests;
