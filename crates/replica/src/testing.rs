@@ -131,10 +131,6 @@ impl Bench {
         self.environment.context()
     }
 
-    pub(crate) fn environment(&mut self) -> &mut Environment {
-        &mut self.environment
-    }
-
     pub(crate) fn me(&self) -> PublicKey {
         self.environment.me()
     }
