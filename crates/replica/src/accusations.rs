@@ -181,6 +181,8 @@ fn next_builders(cx: &Context<'_>) -> BTreeSet<PublicKey> {
 
 #[cfg(test)]
 mod tests {
+    use std::slice::from_ref;
+
     use super::*;
     use crate::action::Recipients;
     use crate::testing::{Bench, COMMITTEE, accusation, public};
@@ -230,9 +232,9 @@ mod tests {
             .unwrap();
         let conflict = bench.conflict(seed);
         judge(&mut accusations, &mut bench, Origin::Local, &bad);
-        assert_eq!(accusations.offer(), [bad.clone()]);
+        assert_eq!(accusations.offer(), from_ref(&bad));
         judge(&mut accusations, &mut bench, Origin::Local, &conflict);
-        assert_eq!(accusations.offer(), [conflict.clone()]);
+        assert_eq!(accusations.offer(), from_ref(&conflict));
         judge(&mut accusations, &mut bench, Origin::Local, &bad);
         assert_eq!(accusations.offer(), [conflict]);
         assert_eq!(bench.counters().evidence, 2);

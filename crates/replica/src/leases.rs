@@ -330,7 +330,7 @@ mod tests {
         let mut leases = Leases::default();
         leases.watch(&mut bench.cx(), true);
         bench.take();
-        let lease = bench.ledger().leases()[0].clone();
+        let lease = bench.ledger().leases()[0];
         (leases, lease)
     }
 
@@ -390,6 +390,18 @@ mod tests {
     }
 
     #[test]
+    fn l3_a_lease_does_not_end_while_active_time_stands_still() {
+        let mut bench = Bench::new();
+        let (mut leases, _) = watching(&mut bench);
+        bench.wait_monotonic(LEASE_MS);
+        tick(&mut leases, &mut bench);
+        assert!(!suspects(&mut bench));
+        bench.wait(LEASE_MS);
+        tick(&mut leases, &mut bench);
+        assert!(suspects(&mut bench));
+    }
+
+    #[test]
     fn a_heartbeat_puts_off_the_suspicion() {
         let mut bench = Bench::new();
         let (mut leases, lease) = watching(&mut bench);
@@ -432,7 +444,7 @@ mod tests {
         };
         let other = Lease {
             token: lease.token.next(),
-            ..lease.clone()
+            ..lease
         };
         let [first, stranger] = [2, 90].map(|seed| suspicion(&bench, seed, &lease));
         let elsewhere = suspicion(&bench, 2, &other);

@@ -362,6 +362,8 @@ fn is_too_long(operation: &SignedOperation) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::slice::from_ref;
+
     use quorate_types::message::{ClientMessage, Reply};
     use quorate_types::operation::{Cancel, Submit};
     use quorate_types::{TaskId, TaskSpec};
@@ -425,7 +427,7 @@ mod tests {
         let accepted = Answer::Accepted(first.payload.id());
         assert_eq!(submitted(&mut pool, &mut bench, &first), None);
         pool.on_checked(&mut bench.cx(), CLIENT, vec![first.clone()], 0);
-        assert_eq!(answers(&mut bench), [accepted.clone()]);
+        assert_eq!(answers(&mut bench), from_ref(&accepted));
         assert_eq!(submitted(&mut pool, &mut bench, &first), Some(accepted));
         assert_eq!(pool.len(), 1);
     }

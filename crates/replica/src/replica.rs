@@ -273,15 +273,11 @@ impl Replica {
             }
 
             Request::Heartbeat(_) => self.leases.hear(from, cx.monotonic()),
-            question => self.clients.on_request(
-                cx,
-                from,
-                ClientRequest {
-                    id,
-                    request: question,
-                },
-                self.pool.len(),
-            ),
+
+            request => {
+                let question = ClientRequest { id, request };
+                self.clients.on_request(cx, from, question, self.pool.len());
+            }
         }
     }
 

@@ -171,6 +171,12 @@ impl Bench {
         self.environment.set_now(self.now);
     }
 
+    /// Lets time go by on the clock of the process alone: that of its computer stands.
+    pub(crate) fn wait_monotonic(&mut self, millis: u64) {
+        self.now.monotonic += millis;
+        self.environment.set_now(self.now);
+    }
+
     pub(crate) fn replay(&mut self, replaying: bool) {
         self.environment.set_replaying(replaying);
     }
@@ -315,18 +321,22 @@ impl Bench {
     /// task and the block that assigned it.
     pub(crate) fn assign(&mut self) -> (TaskId, Past) {
         let task = self.submit_task();
-        let bid = OperationBody::Bid(Bid {
-            market: "jobs".parse().unwrap(),
-            budget: Amounts::from([("slots".parse().unwrap(), 1)]),
-            offers: vec![Offer { task, price: 7 }],
-        });
-        let bid = self.operation(AGENT, 1, bid);
-        let mut past = self.commit(vec![bid]);
+        let mut past = self.commit(vec![self.bid(task)]);
         while self.ledger().leases().is_empty() {
             self.wait(100);
             past = self.commit(Vec::new());
         }
         (task, past)
+    }
+
+    /// The first bid of the agent, on this task.
+    pub(crate) fn bid(&self, task: TaskId) -> Verified<SignedOperation> {
+        let bid = OperationBody::Bid(Bid {
+            market: "jobs".parse().unwrap(),
+            budget: Amounts::from([("slots".parse().unwrap(), 1)]),
+            offers: vec![Offer { task, price: 7 }],
+        });
+        self.operation(AGENT, 1, bid)
     }
 
     /// Admits a requester and an agent, and opens a task of the requester.

@@ -153,26 +153,14 @@ impl Archive {
             return Vec::new();
         };
 
-        let is_told = |key: &PublicKey| keys.contains(key);
-        let mut concerned_keys = decision.outcomes.iter().flat_map(concerned);
-
         // Certificates are costly to make, so none is made for a height that concerns none of them.
-        if !concerned_keys.any(|key| is_told(&key)) {
+        let mut concerned_keys = decision.outcomes.iter().flat_map(concerned);
+        if !concerned_keys.any(|key| keys.contains(&key)) {
             return Vec::new();
         }
 
-        let mut sent = Vec::new();
-        for certificate in self.all_certificates(decision) {
-            let mut told = concerned(&certificate.outcome);
-            told.retain(is_told);
-
-            if !told.is_empty() {
-                let encoded = Owned(certificate.encode());
-                sent.extend(told.into_iter().map(|key| (key, encoded.clone())));
-            }
-        }
-
-        sent
+        let certificates = self.all_certificates(decision).into_iter();
+        certificates.flat_map(|of| copies(&of, keys)).collect()
     }
 
     /// The certificate of an outcome; `None` if its block is not kept any more.
@@ -194,6 +182,20 @@ impl Archive {
 
         Some(Owned(certificate.encode()))
     }
+}
+
+/// A copy of a certificate for each of these keys that its outcome concerns.
+fn copies(certificate: &Certificate, keys: &BTreeSet<PublicKey>) -> Vec<(PublicKey, Owned)> {
+    let mut told = concerned(&certificate.outcome);
+    told.retain(|key| keys.contains(key));
+
+    // Most outcomes concern nobody here, and encoding takes time.
+    if told.is_empty() {
+        return Vec::new();
+    }
+
+    let encoded = Owned(certificate.encode());
+    told.into_iter().map(|key| (key, encoded.clone())).collect()
 }
 
 /// Forgets the places that stand under `key` up to a height.

@@ -221,6 +221,7 @@ fn summary(ledger: &Ledger, pool: usize) -> Summary {
         pool: pool as u64,
     }
 }
+
 fn block_notice(ledger: &Ledger) -> Notice {
     Notice::Block(BlockNotice {
         height: ledger.height(),

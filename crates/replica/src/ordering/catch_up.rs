@@ -1,10 +1,13 @@
-//! Catching up: early messages, stuck heights (N-23), and decided blocks of peers (N-33).
+//! Catching up: early messages, stuck heights (N-23), and decided blocks of peers (N-34).
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
+use quorate_crypto::is_body_of_header;
 use quorate_types::message::Decided;
-use quorate_types::{Block, BlockId, Height, Millis, MonotonicMillis, PublicKey, SignedStatement};
+use quorate_types::{
+    Block, BlockId, Height, Kind, Millis, MonotonicMillis, PublicKey, SignedStatement, SwarmId,
+};
 
 use crate::context::Context;
 use crate::timers::Timer;
@@ -93,6 +96,7 @@ impl CatchUp {
         }
     }
 
+    /// Whether a member spoke of a later height, even of one so far ahead that nothing was kept.
     pub(super) fn has_early_statements(&self) -> bool {
         !self.early.is_empty()
     }
@@ -107,16 +111,34 @@ impl CatchUp {
         std::mem::take(&mut self.early)
     }
 
-    /// Keeps a decided block of a later height unread until that height is in progress, one for
-    /// each height (N-34).
-    pub(super) fn keep_ahead(&mut self, from: PublicKey, decided: Decided) {
-        let at = decided.block.header.height;
-        self.ahead.entry(at).or_insert((from, decided));
-    }
+    // Decided blocks of peers (N-34).
 
-    /// Whether a decided block of this height is near enough to be kept.
-    pub(super) fn is_near(current: Height, at: Height) -> bool {
-        (current..=current + AHEAD).contains(&at)
+    /// Takes a decided block from a peer, untrusted like any other input. Returns it if it is of the
+    /// height in progress. One of a later height is kept unread until that height is in progress,
+    /// one for each height.
+    pub(super) fn on_decided(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: PublicKey,
+        decided: Decided,
+    ) -> Option<Decided> {
+        let height = cx.height();
+        let at = decided.block.header.height;
+
+        let fits = has_commit_of_its_block(cx.ledger().swarm(), &decided);
+        let is_near = (height..=height + AHEAD).contains(&at);
+
+        if !fits || !is_near || !self.trusts(&from, cx.monotonic()) {
+            cx.counters().blocks_dropped += 1;
+            return None;
+        }
+
+        if at > height {
+            self.ahead.entry(at).or_insert((from, decided));
+            return None;
+        }
+
+        Some(decided)
     }
 
     /// Takes out the decided block that is kept for the height that begins now, and forgets those
@@ -130,11 +152,26 @@ impl CatchUp {
         !self.ahead.is_empty()
     }
 
-    // Checks of decided blocks, one at a time of each member.
+    /// Begins the check of a decided block, unless another one of this member is under check: one at
+    /// a time of each, so that a liar occupies no other. Returns whether its signatures must be
+    /// checked now.
+    pub(super) fn begin_check(
+        &mut self,
+        cx: &mut Context<'_>,
+        member: PublicKey,
+        block: &Block,
+    ) -> bool {
+        if !self.checking.insert(member) {
+            return false;
+        }
 
-    /// Notes that a decided block of this member is being checked; `false` if one is already.
-    pub(super) fn begin_check(&mut self, member: PublicKey) -> bool {
-        self.checking.insert(member)
+        if !is_body_of_header(block) {
+            cx.counters().unauthentic += 1;
+            self.distrust(cx, member);
+            return false;
+        }
+
+        true
     }
 
     pub(super) fn end_check(&mut self, member: &PublicKey) {
@@ -213,10 +250,19 @@ impl CatchUp {
     }
 }
 
+/// Returns whether the commit of a decided block claims to be one for that block.
+fn has_commit_of_its_block(swarm: SwarmId, decided: &Decided) -> bool {
+    let header = &decided.block.header;
+    let statement = &decided.commit.statement;
+
+    statement.kind == Kind::Precommit
+        && statement.height == header.height
+        && statement.swarm == swarm
+        && statement.block == Some(header.id())
+}
+
 #[cfg(test)]
 mod tests {
-    use quorate_types::Kind;
-
     use super::*;
     use crate::testing::{Bench, public};
 
@@ -233,15 +279,27 @@ mod tests {
         signed
     }
 
-    fn decided(bench: &Bench, at: Height) -> Decided {
+    /// A decided block as if it were of the height that comes after `ahead` others.
+    fn decided(bench: &Bench, ahead: Height) -> Decided {
         let block = bench.next_block();
         let commit = bench.certificate(Kind::Precommit, &block.header);
-        let mut block = block.into_inner();
-        block.header.height = at;
-        Decided {
-            block,
-            commit: commit.into_inner(),
-        }
+        let (mut block, mut commit) = (block.into_inner(), commit.into_inner());
+        block.header.height += ahead;
+        commit.statement.height += ahead;
+        commit.statement.block = Some(block.header.id());
+        Decided { block, commit }
+    }
+
+    /// Whether a decided block is returned as one of the height in progress.
+    fn is_current(
+        catch_up: &mut CatchUp,
+        bench: &mut Bench,
+        from: PublicKey,
+        decided: Decided,
+    ) -> bool {
+        catch_up
+            .on_decided(&mut bench.cx(), from, decided)
+            .is_some()
     }
 
     #[test]
@@ -306,37 +364,78 @@ mod tests {
     }
 
     #[test]
-    fn n34_one_decided_block_is_kept_for_each_later_height() {
-        let bench = Bench::new();
+    fn n34_of_each_of_the_next_32_heights_one_decided_block_is_kept() {
+        let mut bench = Bench::new();
         let mut catch_up = catch_up();
         let (first, second) = (bench.others()[0], bench.others()[1]);
-        for (from, at) in [(first, 2), (second, 2), (second, 3)] {
-            catch_up.keep_ahead(from, decided(&bench, at));
+        for (from, ahead, current) in [
+            (first, 0, true),
+            (first, 1, false),
+            (second, 1, false),
+            (second, AHEAD, false),
+            (second, AHEAD + 1, false),
+        ] {
+            let decided = decided(&bench, ahead);
+            let is_current = is_current(&mut catch_up, &mut bench, from, decided);
+            assert_eq!(is_current, current, "{ahead} ahead");
         }
+        assert_eq!(bench.counters().blocks_dropped, 1, "the one too far ahead");
         assert!(catch_up.take_ahead(1).is_none());
         assert_eq!(catch_up.take_ahead(2).unwrap().0, first, "the first stays");
         assert!(catch_up.take_ahead(2).is_none());
-        assert!(catch_up.has_ahead());
-        assert!(catch_up.take_ahead(4).is_none());
-        assert!(!catch_up.has_ahead(), "earlier heights are forgotten");
+        assert_eq!(catch_up.take_ahead(1 + AHEAD).unwrap().0, second);
+        assert!(!catch_up.has_ahead());
     }
 
     #[test]
-    fn n34_the_next_32_heights_are_near() {
-        let near = [9, 10, 42, 43].map(|at| CatchUp::is_near(10, at));
-        assert_eq!(near, [false, true, true, false]);
+    fn the_decided_blocks_of_earlier_heights_are_forgotten() {
+        let mut bench = Bench::new();
+        let mut catch_up = catch_up();
+        let (from, decided) = (bench.other(), decided(&bench, 1));
+        is_current(&mut catch_up, &mut bench, from, decided);
+        assert!(catch_up.take_ahead(3).is_none());
+        assert!(!catch_up.has_ahead());
+    }
+
+    #[test]
+    fn n34_a_commit_that_is_not_one_of_its_block_is_dropped_and_counted() {
+        let mut bench = Bench::new();
+        let mut catch_up = catch_up();
+        let spoilers: [fn(&mut Decided); 4] = [
+            |decided| decided.commit.statement.kind = Kind::Prevote,
+            |decided| decided.commit.statement.height += 1,
+            |decided| decided.commit.statement.block = None,
+            |decided| decided.commit.statement.swarm.0[0] ^= 1,
+        ];
+        for (number, spoil) in (1..).zip(spoilers) {
+            let (from, mut decided) = (bench.other(), decided(&bench, 0));
+            spoil(&mut decided);
+            assert!(!is_current(&mut catch_up, &mut bench, from, decided));
+            assert_eq!(bench.counters().blocks_dropped, number);
+        }
     }
 
     #[test]
     fn one_decided_block_of_a_member_is_checked_at_a_time() {
-        let bench = Bench::new();
+        let mut bench = Bench::new();
         let mut catch_up = catch_up();
         let (first, second) = (bench.others()[0], bench.others()[1]);
-        assert!(catch_up.begin_check(first));
-        assert!(!catch_up.begin_check(first));
-        assert!(catch_up.begin_check(second));
+        let block = bench.next_block();
+        let mut begins = |member| catch_up.begin_check(&mut bench.cx(), member, &block);
+        assert_eq!([first, first, second].map(&mut begins), [true, false, true]);
         catch_up.end_check(&first);
-        assert!(catch_up.begin_check(first));
+        assert!(catch_up.begin_check(&mut bench.cx(), first, &block));
+    }
+
+    #[test]
+    fn n34_another_body_under_a_decided_header_is_a_lie_of_its_sender() {
+        let mut bench = Bench::new();
+        let mut catch_up = catch_up();
+        let (liar, mut block) = (bench.other(), bench.next_block().into_inner());
+        block.operations.push(bench.admission(50).into_inner());
+        assert!(!catch_up.begin_check(&mut bench.cx(), liar, &block));
+        assert_eq!(bench.counters().unauthentic, 1);
+        assert!(!catch_up.trusts(&liar, bench.now().monotonic));
     }
 
     #[test]
@@ -358,17 +457,24 @@ mod tests {
         let mut bench = Bench::new();
         let (liar, other) = (bench.others()[0], bench.others()[1]);
         let mut catch_up = catch_up();
-        catch_up.keep_ahead(liar, decided(&bench, 2));
-        catch_up.keep_ahead(other, decided(&bench, 3));
+        for (from, ahead) in [(liar, 1), (other, 2)] {
+            let decided = decided(&bench, ahead);
+            is_current(&mut catch_up, &mut bench, from, decided);
+        }
         catch_up.distrust(&mut bench.cx(), liar);
         assert_eq!(catch_up.ahead.keys().collect::<Vec<_>>(), [&3]);
         assert_eq!(bench.timers(RESEND_MS / 10 + 1), [Timer::Resend]);
         catch_up.distrust(&mut bench.cx(), liar);
         assert!(bench.timers(RESEND_MS).is_empty(), "it had offered nothing");
-        catch_up.begin_check(liar);
+        let block = bench.next_block();
+        catch_up.begin_check(&mut bench.cx(), liar, &block);
         catch_up.distrust(&mut bench.cx(), liar);
         assert_eq!(bench.timers(RESEND_MS / 10 + 1), [Timer::Resend]);
-        assert!(catch_up.begin_check(liar), "its check is over");
+        let again = catch_up.begin_check(&mut bench.cx(), liar, &block);
+        assert!(again, "its check is over");
+        let decided = decided(&bench, 0);
+        let is_current = is_current(&mut catch_up, &mut bench, liar, decided);
+        assert!(!is_current, "it is not listened to");
     }
 
     #[test]

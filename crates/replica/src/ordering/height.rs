@@ -12,14 +12,14 @@ use quorate_types::{
 };
 
 use super::candidates::{Candidates, execute};
+use super::decision::{Decision, halt};
 use super::pace::Timeouts;
 use super::previous::Previous;
 use super::record::LogRecord;
 use crate::action::{ToSign, Write};
 use crate::context::Context;
-use crate::event::HaltReason;
 use crate::pool::Pool;
-use crate::signal::{BuildRequest, Decided, Signal};
+use crate::signal::{BuildRequest, Signal};
 use crate::timers::Timer;
 use crate::work::{BlockContext, QuorumContext, Work};
 
@@ -37,20 +37,8 @@ pub(super) struct CurrentHeight {
     /// Whether a peer brought the decision of this height. Then this node builds nothing for it
     /// (N-33), and there may be more.
     brought: bool,
-    decision: Option<Decision>,
+    decision: Decision,
     previous: Previous,
-}
-
-/// A decision that is not part of the state yet.
-#[derive(Debug)]
-enum Decision {
-    /// Its block is being executed.
-    Executing(Verified<QuorumCertificate>),
-    /// It is being made durable.
-    Persisting {
-        commit: Verified<QuorumCertificate>,
-        execution: Box<Execution>,
-    },
 }
 
 impl CurrentHeight {
@@ -72,7 +60,7 @@ impl CurrentHeight {
             timeouts,
             started: None,
             brought: false,
-            decision: None,
+            decision: Decision::default(),
             previous: Previous::default(),
         }
     }
@@ -120,7 +108,7 @@ impl CurrentHeight {
 
     /// Whether a decision is on its way into the state.
     pub(super) fn is_decided(&self) -> bool {
-        self.decision.is_some()
+        self.decision.is_made()
     }
 
     /// The messages that a peer in `round` may lack (N-23).
@@ -222,19 +210,8 @@ impl CurrentHeight {
 
     fn on_contradiction(&self, cx: &mut Context<'_>, commit: &QuorumCertificate) {
         if let Some(block) = commit.statement.block {
-            self.halt(cx, block);
+            halt(cx, &self.candidates, block);
         }
-    }
-
-    /// Stops, since a block is committed that cannot be decided here.
-    fn halt(&self, cx: &mut Context<'_>, block: BlockId) {
-        let reason = self.candidates.refusal(&block).unwrap_or("unknown");
-
-        cx.tell(Signal::Halt(HaltReason::Contradiction {
-            height: self.number,
-            block,
-            reason: reason.to_owned(),
-        }));
     }
 
     // Statements and certificates.
@@ -427,7 +404,7 @@ impl CurrentHeight {
             self.feed(cx, Input::Verdict(verdict));
         }
 
-        self.persist(cx, id);
+        self.decision.persist(cx, &mut self.candidates, id);
     }
 
     pub(super) fn on_fetch(&mut self, cx: &mut Context<'_>) {
@@ -443,43 +420,10 @@ impl CurrentHeight {
             return;
         };
 
-        self.decision = Some(Decision::Executing(commit));
+        self.decision.make(commit);
         if !cx.is_replaying() {
-            self.persist(cx, &block);
+            self.decision.persist(cx, &mut self.candidates, &block);
         }
-    }
-
-    /// Makes a decision durable once its block, which `id` names, is executed.
-    fn persist(&mut self, cx: &mut Context<'_>, id: &BlockId) {
-        let Some(Decision::Executing(commit)) = &self.decision else {
-            return;
-        };
-
-        let Some(block) = self.candidates.body(id) else {
-            return;
-        };
-
-        if commit.statement.block != Some(*id) {
-            return;
-        }
-
-        if self.candidates.refusal(id).is_some() {
-            self.halt(cx, *id);
-            return;
-        }
-
-        let Some(execution) = self.candidates.take_execution(id) else {
-            // After a restart: the log holds the body and the verdict, but not the execution.
-            execute(cx, block);
-            return;
-        };
-
-        let commit = commit.clone();
-        cx.write(Write::Persist {
-            block,
-            commit: (*commit).clone(),
-        });
-        self.decision = Some(Decision::Persisting { commit, execution });
     }
 
     /// Ends the height, now that its decision is durable.
@@ -488,22 +432,12 @@ impl CurrentHeight {
             return;
         }
 
-        let Some(Decision::Persisting { commit, execution }) = self.decision.take() else {
+        let Some(decided) = self.decision.take_durable(&self.candidates) else {
             return;
         };
 
-        let decided = commit.statement.block;
-        let Some(block) = decided.and_then(|id| self.candidates.body(&id)) else {
-            return;
-        };
-
-        self.measure(cx, commit.statement.round);
-
-        cx.tell(Signal::Decided(Box::new(Decided {
-            block,
-            execution,
-            proof: commit,
-        })));
+        self.measure(cx, decided.proof.statement.round);
+        cx.tell(Signal::Decided(Box::new(decided)));
     }
 
     /// Takes in how long the height took, if it was decided in round 0: only a height without a
@@ -536,10 +470,8 @@ impl CurrentHeight {
             self.on_output(cx, output);
         }
 
-        if let Some(Decision::Executing(commit)) = &self.decision
-            && let Some(block) = commit.statement.block
-        {
-            self.persist(cx, &block);
+        if let Some(block) = self.decision.awaited() {
+            self.decision.persist(cx, &mut self.candidates, &block);
         }
     }
 }
@@ -556,6 +488,7 @@ mod tests {
     use super::super::pace::TimeoutConfig;
     use super::*;
     use crate::action::{Action, Recipients};
+    use crate::event::HaltReason;
     use crate::testing::{AGENT, Bench, REQUESTER, Taken, secret};
 
     fn config() -> TimeoutConfig {

@@ -1,5 +1,7 @@
 //! The bodies of proposed blocks: awaited, verified, executed, judged.
 
+mod body;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -9,7 +11,7 @@ use quorate_ledger::{Execution, InvalidBlock};
 use quorate_types::message::{FetchBlock, PeerMessage};
 use quorate_types::{
     Block, BlockId, Evidence, Header, Kind, MonotonicMillis, PublicKey, Round, SignedStatement,
-    UnixMillis, cbor, limits,
+    UnixMillis,
 };
 
 use super::pace::TimeoutConfig;
@@ -18,6 +20,8 @@ use crate::action::{Action, Write};
 use crate::context::Context;
 use crate::signal::Signal;
 use crate::timers::Timer;
+
+use body::{Awaited, Body, is_short};
 
 /// Once this many bodies of a height are kept, a body that nobody asked for is dropped.
 const BODIES: usize = 32;
@@ -44,67 +48,13 @@ struct Candidate {
     body: Body,
 }
 
-/// A body, and how far this node has come with it.
-#[derive(Debug)]
-enum Body {
-    /// Its signatures are being checked.
-    Unverified,
-    /// A signature in it does not hold. If it is short enough for evidence, it is kept until its
-    /// builder is accused.
-    Forged(Option<Box<Block>>),
-    /// Its signatures hold, and its execution is awaited.
-    Verified {
-        block: Arc<Verified<Block>>,
-        /// The round for which this node built the block.
-        built: Option<Round>,
-    },
-    /// The log holds the verdict on it, that it is valid, but not its execution.
-    Recovered(Arc<Verified<Block>>),
-    /// It is valid. The execution is taken out once the block is decided.
-    Valid {
-        block: Arc<Verified<Block>>,
-        execution: Option<Box<Execution>>,
-    },
-    /// It is invalid.
-    Invalid {
-        block: Arc<Verified<Block>>,
-        reason: String,
-        /// The body (L-22), until its builder is accused of it.
-        accusable: Option<Box<Block>>,
-    },
-}
-
-/// What follows from the execution of a block.
+/// The results of an execution that the height goes on with.
 #[derive(Debug)]
 pub(super) struct Executed {
     /// The round for which this node built the block, if it is valid.
     pub(super) built: Option<Round>,
     /// The verdict, unless it was given before a restart.
     pub(super) verdict: Option<Verdict>,
-}
-
-impl Body {
-    /// The block, if its signatures hold.
-    fn block(&self) -> Option<&Arc<Verified<Block>>> {
-        match self {
-            Self::Unverified | Self::Forged(_) => None,
-
-            Self::Recovered(block)
-            | Self::Verified { block, .. }
-            | Self::Valid { block, .. }
-            | Self::Invalid { block, .. } => Some(block),
-        }
-    }
-
-    /// The bad body of which its builder was not accused yet.
-    fn accusable(&mut self) -> Option<&mut Option<Box<Block>>> {
-        match self {
-            Self::Forged(bad) | Self::Invalid { accusable: bad, .. } => Some(bad),
-            Self::Unverified | Self::Verified { .. } | Self::Recovered(_) | Self::Valid { .. } => {
-                None
-            }
-        }
-    }
 }
 
 impl Candidates {
@@ -334,34 +284,11 @@ impl Candidates {
     ) -> Option<Executed> {
         let valid = result.is_ok();
         let candidate = self.bodies.get_mut(id)?;
-
-        let (block, built, is_judged) = match &candidate.body {
-            Body::Verified { block, built } => (Arc::clone(block), *built, false),
-            Body::Recovered(block) => (Arc::clone(block), None, true),
-
-            // Nobody asked for it, or it was executed already.
-            Body::Unverified | Body::Forged(_) | Body::Valid { .. } | Body::Invalid { .. } => {
-                return None;
-            }
-        };
-
-        candidate.body = match result {
-            Ok(execution) => Body::Valid {
-                block: Arc::clone(&block),
-                execution: Some(execution),
-            },
-            Err(reason) => {
-                cx.counters().blocks_invalid += 1;
-                // This node does not accuse itself: a block of its own that fails is a fault of its
-                // memory (N-8).
-                let convicts = built.is_none() && reason.convicts() && is_short(&block);
-                Body::Invalid {
-                    reason: reason.to_string(),
-                    accusable: convicts.then(|| Box::new((**block).clone())),
-                    block: Arc::clone(&block),
-                }
-            }
-        };
+        let Awaited {
+            block,
+            built,
+            is_judged,
+        } = candidate.body.awaited()?;
 
         let verdict = Verdict {
             block: *id,
@@ -369,6 +296,14 @@ impl Candidates {
             builder: candidate.builder,
             build_round: block.header.build_round,
             timely: candidate.timely,
+        };
+
+        candidate.body = match result {
+            Ok(execution) => Body::valid(block, execution),
+            Err(reason) => {
+                cx.counters().blocks_invalid += 1;
+                Body::invalid(block, &reason, built.is_some())
+            }
         };
 
         if !is_judged {
@@ -437,11 +372,6 @@ pub(super) fn execute(cx: &mut Context<'_>, block: Arc<Verified<Block>>) {
         ledger: Arc::clone(cx.ledger()),
         block,
     });
-}
-
-/// Whether a body is short enough for evidence.
-fn is_short(block: &Block) -> bool {
-    cbor::encode(block).len() <= limits::BAD_BLOCK_BYTES
 }
 
 /// Returns the proposal that evidence of a bad block needs, if it has arrived: the builder's

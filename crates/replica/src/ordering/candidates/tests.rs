@@ -2,6 +2,7 @@
 
 use quorate_consensus::{Config, Input};
 use quorate_ledger::Ledger;
+use quorate_types::{cbor, limits};
 
 use super::*;
 use crate::testing::{Bench, Taken, proposal, public};
