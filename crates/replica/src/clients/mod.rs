@@ -237,7 +237,7 @@ mod tests {
     use quorate_types::message::{FetchDossier, Follow, Reply, StatusRequest};
 
     use super::*;
-    use crate::testing::{AGENT, Bench, Past, REQUESTER, public};
+    use crate::testing::{AGENT, Bench, COMMITTEE, Past, REQUESTER, public};
 
     /// A client that no outcome concerns.
     const ONLOOKER: u8 = 60;
@@ -358,8 +358,9 @@ mod tests {
     #[test]
     fn calls_are_gossiped_by_the_builder_alone() {
         let mut gossip = 0;
-        for seed in 1..=crate::testing::COMMITTEE {
+        for seed in 1..=COMMITTEE {
             let (mut bench, mut clients) = (Bench::of(seed), Clients::default());
+            follow(&mut clients, &mut bench, ONLOOKER, 1);
             bench.commit(vec![bench.admission(REQUESTER)]);
             let past = bench.commit(vec![bench.submission(1, 0)]);
             told(&mut clients, &mut bench, &past);

@@ -1,4 +1,4 @@
-//! The body of one block, and how far this node has come with it.
+//! The states of one body, from its arrival to the result of its execution.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ pub(super) enum Body {
     Invalid {
         block: Arc<Verified<Block>>,
         reason: String,
-        /// The body (L-22), until its builder is accused of it.
+        /// The body as evidence (L-22), until its builder is accused of it.
         accusable: Option<Box<Block>>,
     },
 }
@@ -67,7 +67,7 @@ impl Body {
         }
     }
 
-    /// The block, if its execution is awaited.
+    /// The block whose execution is awaited, if it is.
     pub(super) fn awaited(&self) -> Option<Awaited> {
         let (block, built, is_judged) = match self {
             Self::Verified { block, built } => (block, *built, false),
