@@ -114,3 +114,94 @@ pub(super) fn halt(cx: &mut Context<'_>, candidates: &Candidates, block: BlockId
         reason: reason.to_owned(),
     }));
 }
+
+#[cfg(test)]
+mod tests {
+    use quorate_types::Kind;
+
+    use super::super::pace::TimeoutConfig;
+    use super::*;
+    use crate::testing::{Bench, Taken};
+
+    /// A decision for a block, and candidates that hold its body.
+    fn made(bench: &Bench, block: &Verified<Block>) -> (Decision, Candidates) {
+        let mut candidates = Candidates::new(TimeoutConfig::default());
+        candidates.keep_own(0, &Arc::new(block.clone()));
+        let mut decision = Decision::default();
+        decision.make(bench.certificate(Kind::Precommit, &block.header));
+        (decision, candidates)
+    }
+
+    fn execute_now(bench: &mut Bench, candidates: &mut Candidates, block: &Verified<Block>) {
+        let result = bench.ledger().execute(block).map(Box::new);
+        candidates.on_executed(&mut bench.cx(), &block.header.id(), result);
+        bench.take();
+    }
+
+    fn persist(
+        decision: &mut Decision,
+        bench: &mut Bench,
+        candidates: &mut Candidates,
+        block: &Block,
+    ) -> Taken {
+        decision.persist(&mut bench.cx(), candidates, &block.header.id());
+        bench.take()
+    }
+
+    #[test]
+    fn a_decision_is_executed_then_made_durable_then_taken_out() {
+        let mut bench = Bench::new();
+        let block = bench.next_block();
+        let (mut decision, mut candidates) = made(&bench, &block);
+        assert_eq!(decision.awaited(), Some(block.header.id()));
+        let taken = persist(&mut decision, &mut bench, &mut candidates, &block);
+        assert_eq!(taken.executed(), [block.header.id()]);
+        execute_now(&mut bench, &mut candidates, &block);
+        let taken = persist(&mut decision, &mut bench, &mut candidates, &block);
+        assert!(matches!(taken.writes()[..], [Write::Persist { .. }]));
+        assert!(decision.is_made() && decision.awaited().is_none());
+        let again = persist(&mut decision, &mut bench, &mut candidates, &block);
+        assert!(again.is_empty(), "once");
+        let decided = decision.take_durable(&candidates).unwrap();
+        assert_eq!(decided.block.header, block.header);
+        assert!(decision.take_durable(&candidates).is_none());
+    }
+
+    #[test]
+    fn a_block_that_was_not_decided_is_not_made_durable() {
+        let mut bench = Bench::new();
+        let (first, second) = (bench.next_block(), bench.block(bench.builder(1), 1));
+        let (mut decision, mut candidates) = made(&bench, &first);
+        candidates.keep_own(1, &Arc::new(second.clone()));
+        execute_now(&mut bench, &mut candidates, &second);
+        let taken = persist(&mut decision, &mut bench, &mut candidates, &second);
+        assert!(taken.is_empty());
+        let mut open = Decision::default();
+        assert!(!open.is_made());
+        assert!(persist(&mut open, &mut bench, &mut candidates, &second).is_empty());
+    }
+
+    #[test]
+    fn a_decided_block_whose_body_is_not_here_is_awaited() {
+        let mut bench = Bench::new();
+        let block = bench.next_block();
+        let (mut decision, _) = made(&bench, &block);
+        let mut none = Candidates::new(TimeoutConfig::default());
+        assert!(persist(&mut decision, &mut bench, &mut none, &block).is_empty());
+        assert_eq!(decision.awaited(), Some(block.header.id()));
+    }
+
+    #[test]
+    fn a_decided_block_that_execution_refuses_halts() {
+        let mut bench = Bench::new();
+        let block = bench.bad_block();
+        let (mut decision, mut candidates) = made(&bench, &block);
+        execute_now(&mut bench, &mut candidates, &block);
+        let taken = persist(&mut decision, &mut bench, &mut candidates, &block);
+        let [Signal::Halt(HaltReason::Contradiction { reason, .. })] = &taken.signals[..] else {
+            panic!("{taken:?}")
+        };
+        assert!(reason.contains("state root"), "{reason}");
+        assert!(taken.actions.is_empty());
+    }
+}
