@@ -108,8 +108,8 @@ impl Ordering {
         !self.height.is_started() && !self.height.is_decided()
     }
 
-    /// Starts the height if there is a reason to (cadence): something `waiting`, or time. Otherwise
-    /// sets the timer for the next one. Only if [`Self::awaits_reason`].
+    /// Starts the height if there is a reason to: something is `waiting`, or it is time. Otherwise
+    /// sets the timer for that time. Only if [`Self::awaits_reason`].
     pub(crate) fn await_reason(&mut self, cx: &mut Context<'_>, waiting: bool) {
         let at = self.start_due(cx);
 

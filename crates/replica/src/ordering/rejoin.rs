@@ -266,6 +266,8 @@ mod tests {
             answer(&mut rejoin, &mut bench, from, challenge, height);
             assert_eq!(heard(&rejoin, &bench), counts, "{from:?} {height}");
         }
+        let kept: Vec<_> = rejoin.heights.keys().collect();
+        assert_eq!(kept, [&other], "strangers fill no memory");
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::context::Context;
 use crate::signal::Signal;
 use crate::timers::Timer;
 
-use body::{Awaited, Body, is_short};
+use body::{Body, is_short};
 
 /// Once this many bodies of a height are kept, a body that nobody asked for is dropped.
 const BODIES: usize = 32;
@@ -55,6 +55,18 @@ pub(super) struct Executed {
     pub(super) built: Option<Round>,
     /// The verdict, unless it was given before a restart.
     pub(super) verdict: Option<Verdict>,
+}
+
+impl Candidate {
+    fn verdict(&self, block: BlockId, build_round: Round, valid: bool) -> Verdict {
+        Verdict {
+            block,
+            valid,
+            builder: self.builder,
+            build_round,
+            timely: self.timely,
+        }
+    }
 }
 
 impl Candidates {
@@ -284,29 +296,19 @@ impl Candidates {
     ) -> Option<Executed> {
         let valid = result.is_ok();
         let candidate = self.bodies.get_mut(id)?;
-        let Awaited {
-            block,
-            built,
-            is_judged,
-        } = candidate.body.awaited()?;
-
-        let verdict = Verdict {
-            block: *id,
-            valid,
-            builder: candidate.builder,
-            build_round: block.header.build_round,
-            timely: candidate.timely,
-        };
+        let awaited = candidate.body.awaited()?;
+        let build_round = awaited.block.header.build_round;
+        let verdict = candidate.verdict(*id, build_round, valid);
 
         candidate.body = match result {
-            Ok(execution) => Body::valid(block, execution),
+            Ok(execution) => Body::valid(awaited.block, execution),
             Err(reason) => {
                 cx.counters().blocks_invalid += 1;
-                Body::invalid(block, &reason, built.is_some())
+                Body::invalid(awaited.block, &reason, awaited.built.is_some())
             }
         };
 
-        if !is_judged {
+        if !awaited.is_judged {
             self.wanted.remove(id);
             if valid {
                 self.log_body(cx, id);
@@ -314,8 +316,8 @@ impl Candidates {
         }
 
         Some(Executed {
-            built: built.filter(|_| valid),
-            verdict: (!is_judged).then_some(verdict),
+            built: awaited.built.filter(|_| valid),
+            verdict: (!awaited.is_judged).then_some(verdict),
         })
     }
 

@@ -238,6 +238,18 @@ fn a_missing_body_is_asked_for_after_a_pause_and_again() {
 }
 
 #[test]
+fn to_want_a_body_again_does_not_put_off_the_request() {
+    let mut bench = Bench::new();
+    let id = id_of(&bench.next_block());
+    let mut candidates = candidates();
+    candidates.execute(&mut bench.cx(), id);
+    bench.wait(config().fetch_ms - 1);
+    candidates.execute(&mut bench.cx(), id);
+    bench.wait(1);
+    assert_eq!(bench.timers(0), [Timer::Fetch]);
+}
+
+#[test]
 fn a_body_that_is_here_is_not_asked_for() {
     let mut bench = Bench::new();
     let block = bench.next_block();
@@ -258,6 +270,7 @@ fn a_newly_wanted_body_does_not_wait_for_the_repetition_of_older_requests() {
     let mut candidates = candidates();
     candidates.execute(&mut bench.cx(), first);
     bench.wait(config().fetch_ms);
+    assert_eq!(bench.timers(0), [Timer::Fetch]);
     candidates.on_fetch(&mut bench.cx());
     candidates.execute(&mut bench.cx(), second);
     assert_eq!(bench.timers(config().fetch_ms), [Timer::Fetch]);
