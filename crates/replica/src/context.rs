@@ -24,7 +24,7 @@ pub(crate) struct Environment {
     replaying: bool,
     timers: Timers,
     counters: Counters,
-    /// What follows from the input that is being handled, in order.
+    /// The consequences of the input that is being handled, in order.
     pending: VecDeque<Consequence>,
 }
 

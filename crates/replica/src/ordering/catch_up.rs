@@ -89,7 +89,8 @@ impl CatchUp {
         keep
     }
 
-    /// Keeps one body of the next height for each builder, if the builder itself sent it.
+    /// Keeps one body of the next height for each builder, if the builder itself sent it. `height`
+    /// is the one in progress.
     pub(super) fn on_early_block(&mut self, from: PublicKey, height: Height, block: Block) {
         if block.header.height == height + 1 && block.header.builder == from {
             self.early_blocks.insert(from, block);

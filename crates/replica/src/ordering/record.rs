@@ -84,9 +84,8 @@ impl LogRecord {
             }
 
             Self::Certificate(certificate) => {
-                let held =
-                    verify_quorum(certificate, validators, &|_| false).map_err(|_| unauthentic)?;
-                Input::Certificate(held)
+                let held = verify_quorum(certificate, validators, &|_| false);
+                Input::Certificate(held.map_err(|_| unauthentic)?)
             }
 
             Self::Verdict(block, valid, builder, build_round, timely) => Input::Verdict(Verdict {

@@ -194,7 +194,7 @@ fn one_brought_decision_is_enough_for_a_height() {
     assert_eq!(bench.counters().blocks_dropped, 0, "it is no lie");
 }
 
-// What peers are told and given.
+// Peers are told and given something.
 
 #[test]
 fn n23_without_progress_the_height_and_the_own_statements_are_repeated() {
