@@ -114,9 +114,9 @@ impl CatchUp {
 
     // Decided blocks of peers (N-34).
 
-    /// Takes a decided block from a peer, untrusted like any other input. Returns it if it is of the
-    /// height in progress. One of a later height is kept unread until that height is in progress,
-    /// one for each height.
+    /// Takes a decided block from a peer, untrusted like any other input. Returns it if it is of
+    /// the height in progress. One of a later height is kept unread until that height is in
+    /// progress, one for each height.
     pub(super) fn on_decided(
         &mut self,
         cx: &mut Context<'_>,
@@ -153,8 +153,8 @@ impl CatchUp {
         !self.ahead.is_empty()
     }
 
-    /// Begins the check of a decided block, unless another one of this member is under check: one at
-    /// a time of each, so that a liar occupies no other. Returns whether its signatures must be
+    /// Begins the check of a decided block, unless another one of this member is under check: one
+    /// at a time of each, so that a liar occupies no other. Returns whether its signatures must be
     /// checked now.
     pub(super) fn begin_check(
         &mut self,
